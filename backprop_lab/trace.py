@@ -66,6 +66,13 @@ class Trace:
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
 
+    def step(self, name: str) -> Step:
+        """The step that computes `name`. Raises KeyError, listing what there is, if none does."""
+        for step in self.steps:
+            if step.name == name:
+                return step
+        raise KeyError(f"no step computes {name!r}; the steps are {', '.join(step.name for step in self.steps)}")
+
     def shapes(self, step: Step) -> str:
         """The shapes that meet in a step, such as `(3, 2) @ (2, 4) -> (3, 4)`; a shape is (rows, columns)."""
 

@@ -1,0 +1,122 @@
+# Every command sets up what it needs: .venv is made once, and anew when the pins change.
+#
+#   make lab PYTHON=python3.12              another Python; it must be 3.11 or newer
+#   make lab LABFLAGS="--no-browser --port 9000"   anything else for JupyterLab
+
+PYTHON ?= python3
+LABFLAGS ?=
+
+BIN = .venv/bin
+LAB = notebooks/02_step_through.ipynb
+
+# Another environment may be active in this shell. IPython would put its packages in front of ours.
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+
+.PHONY: help lab test bench notebooks format pins clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+
+lab: .venv/.project ## open the step-through lab in JupyterLab
+	@echo "Starting JupyterLab with $(LAB). Ctrl-C twice stops it."
+	@if [ "$$(id -u)" = 0 ]; then set -- --allow-root; fi; exec $(BIN)/jupyter-lab "$$@" $(LABFLAGS) $(LAB)
+
+# One line that says what runs next, and can be typed to run it alone.
+step = @printf '\n%s\n' '== $(1)' && $(1)
+
+test: .venv/.project ## check everything: style, types, layering, tests, notebooks, browser
+	$(call step,$(BIN)/ruff format --check)
+	$(call step,$(BIN)/ruff check)
+	$(call step,$(BIN)/mypy)
+	$(call step,$(BIN)/lint-imports --no-logo)
+	$(call step,$(BIN)/pytest tests --ignore tests/browser --ignore tests/benchmarks)
+	$(call step,$(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=60 notebooks)
+	$(call step,$(BIN)/pytest tests/browser)
+	@printf '\n%s\n' 'make test: style, types, layering, tests, notebooks and browser are all as they should be.'
+
+bench: .venv/.bench ## measure speed against other ways to do the same
+	$(call step,$(BIN)/pytest tests/benchmarks -o "python_files=bench_*.py test_*.py" -s)
+
+notebooks: .venv/.project ## run every notebook and save it with its outputs
+	@$(BIN)/python -c "$$RUN_AND_SAVE" notebooks/*.ipynb
+
+format: .venv/.project ## put code and imports in order
+	$(call step,$(BIN)/ruff check --fix)
+	$(call step,$(BIN)/ruff format)
+
+pins: ## find the newest versions that fit together, for binder/requirements.txt
+	@$(need_python)
+	@echo "Looking up the newest version of every package; it takes some ten seconds."
+	@uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT && $(PYTHON) -m venv "$$uv" && \
+	"$$uv/bin/python" -m pip install --quiet --disable-pip-version-check uv && \
+	"$$uv/bin/uv" pip compile pyproject.toml --extra lab --extra test --output-file binder/requirements.txt \
+		--universal --python-version 3.11 --fork-strategy fewest --python "$$uv/bin/python" \
+		--upgrade --no-annotate --quiet --custom-compile-command "make pins"
+	@echo "Wrote binder/requirements.txt; make test installs it."
+
+clean: ## remove .venv and everything else that can be made again
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment, in three layers: the pinned packages, this package on top of them, and what only benchmarks need.
+
+define need_python
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	echo "backprop_lab needs Python 3.11 or newer, but $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
+	echo "Name a newer one, for example: make $(or $(MAKECMDGOALS),lab) PYTHON=python3.12"; \
+	exit 1; }
+endef
+
+.venv/.pins: binder/requirements.txt
+	@$(need_python)
+	@echo "Making .venv with the packages of binder/requirements.txt. It takes about a minute, and only when they change."
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement binder/requirements.txt
+	@$(BIN)/jupyter-labextension disable --log-level=ERROR "@jupyterlab/apputils-extension:announcements"
+	@touch $@
+
+.venv/.project: .venv/.pins pyproject.toml backprop_lab/__init__.py
+	@echo "Installing backprop_lab itself into .venv, so that edits count at once. It takes a few seconds."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+.venv/.bench: .venv/.project
+	@echo "Adding PyTorch and ipympl to .venv, to compare with. PyTorch is large: it takes minutes on a slow line."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint binder/requirements.txt --editable ".[bench]"
+	@touch $@
+
+# A saved notebook holds nothing that differs from one run or machine to the next. A widget's model is gone with its
+# kernel, so what stays of a widget is its picture.
+define RUN_AND_SAVE
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+KEPT = ("tags", "slideshow")
+
+for path in map(Path, sys.argv[1:]):
+    print(f"Running {path}", flush=True)
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook,
+        timeout=60,
+        kernel_name="python3",
+        resources={"metadata": {"path": path.parent}},
+        store_widget_state=False,
+        record_timing=False,
+    )
+    client.execute()
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    for cell in notebook.cells:
+        cell.metadata = {key: value for key, value in cell.metadata.items() if key in KEPT}
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
+    nbformat.validate(notebook)
+    nbformat.write(notebook, path)
+endef
+export RUN_AND_SAVE

@@ -1,0 +1,5 @@
+"""The labs: widgets for a notebook. Only here does the package know matplotlib, ipywidgets and anywidget."""
+
+from backprop_lab.ui.step_through import StepThrough
+
+__all__ = ["StepThrough"]

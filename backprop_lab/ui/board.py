@@ -1,0 +1,345 @@
+"""The board: one picture of a whole training step, every matrix a heatmap with its numbers in it.
+
+It knows arrays and layout, and nothing of widgets or pages. What never changes is drawn once and kept; a new
+state only sets the colours of one collection of cells and the outlines of two paths of digits.
+"""
+
+import io
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.patches import PathPatch, Rectangle
+from matplotlib.path import Path
+from matplotlib.textpath import TextPath
+from PIL import Image
+
+from backprop_lab.layers import Array
+from backprop_lab.trace import Trace
+from backprop_lab.ui.layout import ASPECT, GAP, LABEL, LEFT, Box, Layout, layout
+
+PHASES = {"forward": "#0072b2", "loss": "#aa3377", "backward": "#d55e00", "update": "#6a51a3"}
+OPERAND, RESULT = "#e69f00", "#009e73"
+VALUE_LIMIT, GRADIENT_LIMIT = 10.0, 100.0  # where the colour scales end; fixed, so that any two pictures compare
+COLOURS = mpl.colormaps["coolwarm"]
+NOT_FINITE = "#ffe04d"
+CELL_WIDTH = (30, 58)  # CSS pixels: a board is broken into bands below, and does not grow above
+
+
+class Theme(NamedTuple):
+    """Colours of everything but the cells."""
+
+    paper: str
+    ink: str
+    faint: str
+    grid: str
+
+
+LIGHT = Theme(paper="#ffffff", ink="#1a1a1a", faint="#5f5f5f", grid="#c4c4c4")
+DARK = Theme(paper="#111111", ink="#f2f2f2", faint="#b0b0b0", grid="#555555")
+
+
+class Board:
+    """The picture of one trace, `width` CSS pixels wide and drawn at `ratio` device pixels for each of them.
+
+    A board is made for the shapes of its first trace; `draw` takes any other trace of the same shapes.
+    """
+
+    def __init__(self, trace: Trace, width: int = 900, ratio: float = 1.0, dark: bool = False) -> None:
+        self.theme = DARK if dark else LIGHT
+        self._kind = _kind(trace)
+        self.layout = _readable(trace, width)
+        self.width = min(width, round(self.layout.width * CELL_WIDTH[1]))
+        self.cell_width = self.width / self.layout.width
+        self.height = round(self.layout.height * self.cell_width * ASPECT)
+        self.boxes = list(self.layout.boxes.values())
+        size = (max(1, round(self.width * ratio)), max(1, round(self.height * ratio)))
+        self.figure = Figure(figsize=(size[0] / 100, size[1] / 100), dpi=100, facecolor=self.theme.paper)
+        self.canvas = FigureCanvasAgg(self.figure)
+        self.axes = self.figure.add_axes((0, 0, 1, 1), frameon=False)
+        self.axes.set(xlim=(0, self.layout.width), ylim=(self.layout.height, 0), xticks=[], yticks=[])
+        self.pixel = ratio * 72 / 100  # a CSS pixel, in the points that line widths are given in
+        self._draw_background(trace)
+        self._make_artists()
+
+    def draw(self, trace: Trace, index: int, losses: Sequence[float] = ()) -> None:
+        """Show the first `index` steps of `trace`, the last of them as the current one, and the losses so far."""
+        shown = {*trace.given, *(step.name for step in trace.steps[:index])}
+        step = trace.steps[index - 1] if index else None
+        values = [np.ravel(_value(trace, box.name)) for box in self.boxes]
+        visible = np.repeat([_shown_with(box.name) in shown for box in self.boxes], [len(v) for v in values])
+        self._draw_cells(values, visible)
+        self._outline(step.operands if step else (), step.name if step else None)
+        self._write_head(trace, index)
+        self._plot_losses(losses)
+        self.canvas.restore_region(self._background)
+        for artist in (self.cells, *self.digits, self.outlines, *self.head, self.curve, self.curve_end):
+            self.axes.draw_artist(artist)
+
+    def fits(self, trace: Trace) -> bool:
+        """Whether a trace has the shapes and the layers that this board was made for."""
+        return self._kind == _kind(trace)
+
+    def png(self) -> bytes:
+        """The picture as it was last drawn."""
+        picture = Image.fromarray(np.asarray(self.canvas.buffer_rgba())[..., :3])
+        data = io.BytesIO()
+        picture.quantize(palette=_palette(self.theme), dither=Image.Dither.NONE).save(data, "PNG", compress_level=1)
+        return data.getvalue()
+
+    def cell_at(self, x: float, y: float) -> tuple[str, int, int] | None:
+        """The matrix, row and column under a point of the picture, given as fractions of its width and height."""
+        x, y = x * self.layout.width, y * self.layout.height
+        for box in self.boxes:
+            row, col = int(np.floor(y - box.y)), int(np.floor(x - box.x))
+            if 0 <= row < box.rows and 0 <= col < box.cols:
+                return box.name, row, col
+        return None
+
+    def _draw_background(self, trace: Trace) -> None:
+        ax, theme, layout = self.axes, self.theme, self.layout
+        size = self.cell_width * 0.36 * self.pixel
+        for box in self.boxes:
+            ax.text(box.x, box.y - 0.26, _label(trace, box.name), color=theme.ink, size=size, weight="bold", parse_math=False)
+        for name, top, bottom in layout.rows:
+            side = {"rotation": 90, "ha": "center", "va": "center", "color": theme.faint}
+            ax.text(0.42, (top + bottom) / 2, name, size=size * 0.9, **side)
+        arrow = {"arrowstyle": "-|>", "color": theme.faint, "lw": 1.2 * self.pixel, "mutation_scale": size * 0.8}
+        for x, y, direction in layout.arrows:
+            tip, tail = x + direction * GAP * 0.32, x - direction * GAP * 0.32
+            ax.annotate("", (tip, y), (tail, y), arrowprops=arrow | {"shrinkA": 0, "shrinkB": 0})
+        for (_, top, bottom), limit in zip(layout.rows, (VALUE_LIMIT, GRADIENT_LIMIT), strict=False):
+            self._draw_colour_bar(top, bottom, limit, size * 0.85)
+        x, y, width, height = layout.loss
+        ax.add_patch(Rectangle((x, y), width, height, fill=False, edgecolor=theme.grid, lw=self.pixel))
+        ax.text(x, y - 0.26, "loss, by iteration", color=theme.ink, size=size, weight="bold")
+        self.canvas.draw()
+        self._background = self.canvas.copy_from_bbox(self.figure.bbox)
+
+    def _draw_colour_bar(self, top: float, bottom: float, limit: float, size: float) -> None:
+        x = self.layout.width - 1.9
+        bar = np.linspace(1, -1, 128)[:, None]
+        self.axes.imshow(bar, COLOURS, vmin=-1, vmax=1, extent=(x, x + 0.35, bottom, top), aspect="auto", zorder=0)
+        ticks = [sign * 10.0**power for sign in (-1, 1) for power in range(round(np.log10(limit)) + 1)]
+        for tick in [0.0, *ticks]:
+            y = (top + bottom) / 2 - _scaled(np.array(tick), limit) * (bottom - top) / 2
+            self.axes.text(x + 0.48, y, format_number(tick), va="center", color=self.theme.faint, size=size)
+
+    def _make_artists(self) -> None:
+        theme = self.theme
+        corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
+        origins = np.array([(box.x + j, box.y + i) for box in self.boxes for i in range(box.rows) for j in range(box.cols)])
+        self.centres = origins + 0.5
+        palette = COLOURS.with_extremes(bad=theme.paper, over=NOT_FINITE)
+        self.cells = PolyCollection(
+            origins[:, None] + corners, cmap=palette, clim=(-1, 1), edgecolors=theme.grid, linewidths=0.6 * self.pixel
+        )
+        self.outlines = LineCollection([], colors=[], capstyle="projecting", joinstyle="miter")
+        self.digits = [PathPatch(_EMPTY, facecolor=colour, lw=0) for colour in ("#101010", "#ffffff")]
+        self.head = [PathPatch(_EMPTY, facecolor=theme.ink, lw=0) for _ in range(3)]
+        self.curve = PathPatch(_EMPTY, fill=False, edgecolor=theme.ink, lw=1.6 * self.pixel, joinstyle="round")
+        self.curve_end = PathPatch(_EMPTY, facecolor=PHASES["loss"], lw=0)
+        for artist in (self.cells, self.outlines):
+            self.axes.add_collection(artist, autolim=False)
+        for patch in (*self.digits, *self.head, self.curve, self.curve_end):
+            self.axes.add_patch(patch)
+
+    def _draw_cells(self, values: list[Array], visible: Array) -> None:
+        limits = [_limit(box.name) for box in self.boxes]
+        levels = np.concatenate([_scaled(v, limit) for v, limit in zip(values, limits, strict=True)])
+        self.cells.set_array(np.ma.array(levels, mask=~visible))
+        light_digits = _DARK_LEVELS[np.clip((levels + 1) * 127.5, 0, 255).astype(int)]
+        light_digits &= levels <= 1
+        strings = [format_number(v) for array in values for v in array.tolist()]
+        for patch, chosen in zip(self.digits, (~light_digits & visible, light_digits & visible), strict=True):
+            places = np.flatnonzero(chosen)
+            patch.set_path(self._numbers([strings[k] for k in places], self.centres[places]))
+
+    def _numbers(self, strings: list[str], centres: Array) -> Path:
+        """All of `strings`, each centred in its cell and squeezed if it is too long, as one path."""
+        if not strings:
+            return _EMPTY
+        glyphs = [_text(s) for s in strings]
+        widths = np.array([g.width for g in glyphs])
+        em = 0.33  # of a cell's width
+        squeeze = np.minimum(1, 0.94 / (em * widths))
+        scale = em * np.column_stack([squeeze, np.full(len(glyphs), -1 / ASPECT)])
+        start = centres + np.column_stack([-widths / 2, np.full(len(glyphs), -_DIGIT_HEIGHT / 2)]) * scale
+        counts = [len(g.vertices) for g in glyphs]
+        vertices = np.concatenate([g.vertices for g in glyphs]) * np.repeat(scale, counts, axis=0) + np.repeat(start, counts, axis=0)
+        return Path(vertices, np.concatenate([g.codes for g in glyphs]))
+
+    def _outline(self, operands: Sequence[str], result: str | None) -> None:
+        chosen = [(name, OPERAND, 2.4) for name in operands] + ([(result, RESULT, 3.4)] if result else [])
+        self.outlines.set_segments([_frame(self.layout.boxes[name]) for name, _, _ in chosen])
+        self.outlines.set_color([colour for _, colour, _ in chosen])
+        self.outlines.set_linewidth([width * self.pixel for _, _, width in chosen] or [0])
+
+    def _write_head(self, trace: Trace, index: int) -> None:
+        if index:
+            step = trace.steps[index - 1]
+            words = (step.phase.upper(), f"{step.name} = {step.code}", trace.shapes(step))
+            colour = PHASES[step.phase]
+        else:
+            words, colour = ("START", "everything that is given; press Next", ""), self.theme.faint
+        x = LEFT
+        for patch, word, bold, em in zip(self.head, words, (True, False, False), (0.48, 0.42, 0.36), strict=True):
+            text = _text(word, bold)
+            scale = np.array([em, -em / ASPECT])
+            patch.set_path(Path(text.vertices * scale + (x, 1.05), text.codes))
+            x += text.width * em + 0.7
+        self.head[0].set_facecolor(colour)
+        self.head[2].set_facecolor(self.theme.faint)
+
+    def _plot_losses(self, losses: Sequence[float]) -> None:
+        """The losses on a logarithmic scale, with a dot on the present one; one that overflowed is left out."""
+        last = len(losses) - 1
+        at = np.unique(np.linspace(0, last, 200).astype(int)) if losses else np.empty(0, int)
+        known = np.array([losses[k] for k in at])
+        finite = np.isfinite(known) & (known > 0)
+        if not finite.any():
+            self.curve.set_path(_EMPTY)
+            self.curve_end.set_path(_EMPTY)
+            return
+        x0, y0, width, height = self.layout.loss
+        logs = np.log10(known[finite])
+        low, high = np.floor(logs.min()), np.ceil(logs.max() + 1e-9)
+        x = x0 + 0.3 + (width - 0.6) * at[finite] / max(1, last)
+        y = y0 + height * (0.94 - 0.88 * (logs - low) / max(1.0, high - low))
+        self.curve.set_path(Path(np.column_stack([x, y])))
+        dot = Path.unit_circle()
+        self.curve_end.set_path(Path(dot.vertices * (0.13, 0.13 / ASPECT) + (x[-1], y[-1]), dot.codes))
+
+
+def format_number(value: float) -> str:
+    """At most five characters where that is honest: `–13.8`, `0.02`, `1e–5`; zero is `0` and never `–0.00`."""
+    if value != value:
+        return "nan"
+    size = abs(value)
+    if size == float("inf"):
+        text = "inf"
+    elif size < 1000 and size == int(size):
+        text = f"{size:.0f}"
+    elif size < 0.005 or size >= 9999.5:
+        mantissa, power = f"{size:.0e}".split("e")
+        text = f"{mantissa}e{int(power)}".replace("-", "–")
+    else:
+        text = f"{size:.{2 if size < 9.995 else 1 if size < 99.95 else 0}f}"
+    return f"–{text}" if value < 0 else text
+
+
+def _readable(trace: Trace, width: int) -> Layout:
+    """The layout in as few bands as keep the cells wide enough to read; failing that, the one with the widest cells."""
+    layers = len(trace.problem.network.parameters) // 2
+    tries = [layout(trace.problem, bands) for bands in range(1, layers + 1)]
+    return next((one for one in tries if width / one.width >= CELL_WIDTH[0]), min(tries, key=lambda one: one.width))
+
+
+def _kind(trace: Trace) -> Any:
+    """What the layout of a trace depends on."""
+    return [step[:3] for step in trace.steps], [np.shape(trace[name]) for name in trace.given]
+
+
+def _label(trace: Trace, name: str) -> str:
+    """A matrix is labelled by its name; a slope by its formula, as in `H1 > 0`."""
+    if not name.startswith("slope"):
+        return name
+    step = trace.step(_shown_with(name))
+    slope = step.code.removeprefix(f"{step.operands[0]} * ")
+    return slope[1:-1] if slope.startswith("(") else slope
+
+
+def _value(trace: Trace, name: str) -> Any:
+    """What stands in a box; slopes are not part of a trace: they are what a gradient of ones becomes."""
+    if not name.startswith("slope"):
+        return trace[name]
+    layer, X = next((layer, X) for layer, X, _, n in trace.problem.network.stages if n == int(name[5:]) and not layer.parameters)
+    return layer.backward(trace[X], np.ones_like(trace[X]))[0]
+
+
+def _shown_with(name: str) -> str:
+    """The step that brings a box to light."""
+    return f"dY{name[5:]}" if name.startswith("slope") else name
+
+
+def _limit(name: str) -> float:
+    """Where a box's colour scale ends; the loss, the learning rate and slopes are not on the scale of values."""
+    if name in ("L", "lr"):
+        return np.inf
+    if name.startswith("d"):
+        return GRADIENT_LIMIT
+    return VALUE_LIMIT
+
+
+def _scaled(values: Array, limit: float) -> Array:
+    """Values on a fixed scale from -1 to 1, almost linear up to 1 and logarithmic beyond; 2 stands for not finite."""
+    with np.errstate(invalid="ignore"):
+        levels = np.clip(np.arcsinh(values) / np.arcsinh(limit), -1, 1)
+    return np.where(np.isfinite(values), levels, 2.0)
+
+
+def _frame(box: Box) -> list[tuple[float, float]]:
+    """The outline of a box, a little outside it, as a closed line."""
+    left, right = box.x - 0.05, box.x + box.cols + 0.05
+    top, bottom = box.y - 0.05 / ASPECT, box.y + box.rows + 0.05 / ASPECT
+    return [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
+
+
+class _Text(NamedTuple):
+    """A string as outlines, in ems from its left end on the base line, y upwards."""
+
+    vertices: Array
+    codes: Array
+    width: float
+
+
+@lru_cache(maxsize=8192)
+def _text(string: str, bold: bool = False) -> _Text:
+    glyphs = [_glyph(character, bold) for character in string]
+    widths = [glyph.width for glyph in glyphs]
+    starts = np.concatenate([[0.0], np.cumsum(widths)])
+    vertices = [glyph.vertices + (start, 0) for glyph, start in zip(glyphs, starts[:-1], strict=True)]
+    return _Text(
+        np.concatenate([np.empty((0, 2)), *vertices]),
+        np.concatenate([np.empty(0, Path.code_type), *(glyph.codes for glyph in glyphs)]),
+        starts[-1],
+    )
+
+
+@lru_cache(maxsize=512)
+def _glyph(character: str, bold: bool) -> _Text:
+    prop = FontProperties("DejaVu Sans", weight="bold" if bold else "normal")
+
+    def right_end(string: str) -> float:
+        return float(TextPath((0, 0), string, size=1, prop=prop).get_extents().x1)
+
+    advance = right_end(f"|{character}|") - right_end("||")
+    path = TextPath((0, 0), character, size=1, prop=prop) if character != " " else _EMPTY
+    return _Text(path.vertices, path.codes if path.codes is not None else np.empty(0, Path.code_type), advance)
+
+
+@lru_cache(maxsize=2)
+def _palette(theme: Theme) -> Image.Image:
+    """At most 256 colours in which the board loses nothing that an eye can see."""
+    rows = [COLOURS(np.linspace(0, 1, 64))[:, :3]]
+    fixed = [mpl.colors.to_rgb(c) for c in (*theme, *PHASES.values(), OPERAND, RESULT, NOT_FINITE)]
+    paper = np.array(mpl.colors.to_rgb(theme.paper))
+    for colour in fixed:
+        rows.append(paper + np.linspace(0, 1, 8)[1:, None] * (np.array(colour) - paper))
+    rows.append(np.linspace(0, 1, 32)[:, None] * np.ones(3))
+    colours = np.concatenate(rows)[:256]
+    image = Image.new("P", (1, 1))
+    image.putpalette((colours * 255).round().astype(np.uint8).tobytes())
+    return image
+
+
+_EMPTY = Path(np.empty((0, 2)))
+_DIGIT_HEIGHT = 0.73
+_DARK_LEVELS = (COLOURS(np.arange(256))[:, :3] ** 2.2 @ [0.2126, 0.7152, 0.0722]) < 0.22

@@ -1,0 +1,126 @@
+// Shows the board and its timeline, and tells the kernel how large the page is and what the learner does there.
+
+const KEYS = ["ArrowLeft", "ArrowRight", "Home", "End"];
+
+function isDark(element) {
+  const [r, g, b] = paperOf(element);
+  return 0.299 * r + 0.587 * g + 0.114 * b < 128;
+}
+
+// The first background that is not transparent, going up from the element: the theme's own, wherever we are shown.
+function paperOf(element) {
+  for (let at = element; at; at = at.parentElement) {
+    const [r, g, b, alpha = 1] = (getComputedStyle(at).backgroundColor.match(/[\d.]+/g) ?? []).map(Number);
+    if (r !== undefined && alpha > 0) return [r, g, b];
+  }
+  return [255, 255, 255];
+}
+
+function make(tag, className, parent) {
+  const element = document.createElement(tag);
+  element.className = className;
+  parent.append(element);
+  return element;
+}
+
+function render({ model, el }) {
+  const board = make("div", "bpl-board", el);
+  const timeline = make("nav", "bpl-timeline", board);
+  timeline.setAttribute("aria-label", "Steps of this iteration");
+  const figure = make("div", "bpl-picture", board);
+  figure.tabIndex = 0;
+  figure.setAttribute("role", "group");
+  figure.setAttribute("aria-label", "Board: left and right arrow keys step back and forth");
+  const image = make("img", "", figure);
+  image.decoding = "sync";
+
+  let buttons = [];
+  function drawTimeline() {
+    timeline.replaceChildren();
+    let group = null;
+    buttons = model.get("steps").map(([name, phase], position) => {
+      if (!group?.classList.contains(`bpl-${phase}`)) {
+        group = make("div", `bpl-phase bpl-${phase}`, timeline);
+        make("span", "", group).textContent = phase;
+      }
+      const button = make("button", "", group);
+      button.type = "button";
+      button.textContent = name;
+      button.title = `Go to ${name}`;
+      button.onclick = () => model.send({ kind: "jump", index: position + 1 });
+      return button;
+    });
+    markTimeline();
+  }
+
+  function markTimeline() {
+    const index = model.get("index");
+    buttons.forEach((button, position) => {
+      button.classList.toggle("bpl-shown", position < index);
+      if (position === index - 1) button.setAttribute("aria-current", "step");
+      else button.removeAttribute("aria-current");
+    });
+  }
+
+  function showPicture() {
+    const bytes = model.get("picture");
+    if (!bytes?.byteLength) return;
+    const old = image.src;
+    image.src = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
+    if (old) URL.revokeObjectURL(old);
+  }
+
+  function showAlt() {
+    image.alt = model.get("alt");
+  }
+
+  function reportPage() {
+    const width = Math.floor(board.clientWidth);
+    if (width > 0) model.send({ kind: "page", width, ratio: window.devicePixelRatio, dark: isDark(board) });
+  }
+
+  let pending = 0;
+  function pageChanged() {
+    clearTimeout(pending);
+    pending = setTimeout(reportPage, 120);
+  }
+
+  // A picture drawn for n device pixels is shown on exactly n of them.
+  image.onload = () => {
+    image.style.width = `${image.naturalWidth / window.devicePixelRatio}px`;
+    figure.style.minHeight = "";
+  };
+
+  figure.addEventListener("keydown", (event) => {
+    if (!KEYS.includes(event.key) || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    model.send({ kind: "key", key: event.key });
+  });
+
+  figure.style.minHeight = `${model.get("height")}px`;
+  drawTimeline();
+  showAlt();
+  showPicture();
+  const listeners = { "change:steps": drawTimeline, "change:index": markTimeline, "change:picture": showPicture, "change:alt": showAlt };
+  for (const [event, listener] of Object.entries(listeners)) model.on(event, listener);
+
+  const resized = new ResizeObserver(pageChanged);
+  resized.observe(board);
+  const themed = new MutationObserver(pageChanged);
+  themed.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "class"] });
+  const zoomed = () => pageChanged();
+  window.addEventListener("resize", zoomed);
+  reportPage();
+
+  return () => {
+    for (const [event, listener] of Object.entries(listeners)) model.off(event, listener);
+    resized.disconnect();
+    themed.disconnect();
+    window.removeEventListener("resize", zoomed);
+    clearTimeout(pending);
+    URL.revokeObjectURL(image.src);
+  };
+}
+
+export default { render };

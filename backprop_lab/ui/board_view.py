@@ -1,0 +1,28 @@
+"""The page's side of the board: the picture, the timeline above it, and what the pointer and the keys do there."""
+
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+
+class BoardView(anywidget.AnyWidget):
+    """Shows a picture and reports back, as messages `{"kind": ...}`, what happens to it.
+
+    kind "page": `width` in CSS pixels, `ratio` of device pixels to them, `dark` theme or not; sent first of all
+    kind "jump": `index` of the step chosen on the timeline; kind "key": `key` pressed on the board
+    """
+
+    _esm = Path(__file__).with_suffix(".js")
+    _css = Path(__file__).with_suffix(".css")
+
+    picture = traitlets.Bytes(help="the board as PNG").tag(sync=True)
+    alt = traitlets.Unicode(help="the picture in words").tag(sync=True)
+    steps = traitlets.List(help="[name, phase] of every step, in order").tag(sync=True)
+    index = traitlets.Int(help="how many steps are shown").tag(sync=True)
+    height = traitlets.Int(300, help="of the picture, in CSS pixels, kept free until it arrives").tag(sync=True)
+
+    def heard(self, handler: Any) -> None:
+        """Call `handler(kind, message)` for every message from the page."""
+        self.on_msg(lambda _, message, __: handler(message.get("kind"), message))

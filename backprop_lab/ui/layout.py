@@ -1,0 +1,117 @@
+"""Where each matrix stands on the board, in cells: values on top, gradients beneath them, new weights at the bottom."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from backprop_lab.layers import Linear
+from backprop_lab.problem import Problem
+
+LABEL = 0.85  # height of a name above its matrix
+GAP = 0.75  # between two columns
+ROW_GAP = 0.5  # between values, gradients and new weights
+HEAD = 1.7  # the line on top that names the phase and the step
+LEFT = 1.0  # room for the names of the rows
+RIGHT = 2.3  # room for the colour bars
+ASPECT = 0.62  # a cell's height, of its width
+
+
+class Box(NamedTuple):
+    """A matrix on the board: its upper left corner and its size, in cells; y grows downwards."""
+
+    name: str
+    x: float
+    y: float
+    rows: int
+    cols: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The whole board: `rows` has the top and bottom of each row of matrices, named by what it shows."""
+
+    width: float
+    height: float
+    boxes: dict[str, Box]
+    rows: list[tuple[str, float, float]]
+    arrows: list[tuple[float, float, int]]
+    loss: tuple[float, float, float, float]
+
+
+class _Column(NamedTuple):
+    """Matrices that stand above each other, as (name, rows, columns), for each row of the board."""
+
+    values: list[tuple[str, int, int]]
+    gradients: list[tuple[str, int, int]]
+    new: list[tuple[str, int, int]]
+
+    @property
+    def width(self) -> int:
+        return max(cols for row in self for _, _, cols in row)
+
+
+ROWS = ("values", "gradients", "new weights")
+
+
+def layout(problem: Problem, bands: int = 1) -> Layout:
+    """Place every matrix of `problem`; a wide network may be broken into `bands`, one below the other."""
+    groups = _groups(problem)
+    bands = min(bands, len(groups))
+    boxes: dict[str, Box] = {}
+    rows: list[tuple[str, float, float]] = []
+    arrows: list[tuple[float, float, int]] = []
+    y, width = HEAD, 0.0
+    for band in _split(groups, bands):
+        columns = [column for group in band for column in group]
+        for row, name in enumerate(ROWS):
+            height = max(sum(LABEL + n for _, n, _ in column[row]) for column in columns)
+            x = LEFT
+            for position, column in enumerate(columns):
+                top = y
+                for matrix, n, cols in column[row]:
+                    boxes[matrix] = Box(matrix, x, top + LABEL, n, cols)
+                    top += LABEL + n
+                x += column.width + GAP
+                to_nowhere = row == 1 and not column.gradients
+                if position < len(columns) - 1 and row < 2 and not to_nowhere:
+                    arrows.append((x - GAP / 2, y + LABEL + len(problem.X) / 2, 1 if row == 0 else -1))
+            width = max(width, x - GAP)
+            rows.append((name, y + LABEL, y + height))
+            y += height + ROW_GAP
+        y += ROW_GAP * (bands > 1)
+    last = boxes[f"b{_depth(problem)}_new"]
+    left = last.x + last.cols + GAP
+    _, top, bottom = rows[-1]
+    loss = (left + 0.6, top, width + RIGHT - 0.3 - left - 0.6, bottom - top)
+    return Layout(width + RIGHT, y, boxes, rows, arrows, loss)
+
+
+def _depth(problem: Problem) -> int:
+    return len(problem.network.parameters) // 2
+
+
+def _groups(problem: Problem) -> list[list[_Column]]:
+    """The columns of the board, one group for each Linear layer and its activation."""
+    N = len(problem.X)
+    groups: list[list[_Column]] = []
+    for layer, X, Y, n in problem.network.stages:
+        if isinstance(layer, Linear):
+            D, H = layer.W.shape
+            above, below, new = ([(f"{d}W{n}{e}", D, H), (f"{d}b{n}{e}", 1, H)] for d, e in [("", ""), ("d", ""), ("", "_new")])
+            groups.append([_Column([("X", N, D)], [], [("lr", 1, 1)])] if X == "X" else [])
+            groups[-1] += [_Column(above, below, new), _Column([(Y, N, H)], [(f"d{Y}", N, H)], [])]
+        else:
+            groups[-1].append(_Column([(Y, N, H)], [(f"d{Y}", N, H), (f"slope{n}", N, H)], []))
+    groups[-1].append(_Column([("y", N, H), ("L", 1, 1)], [], []))
+    return groups
+
+
+def _split(groups: list[list[_Column]], bands: int) -> list[list[list[_Column]]]:
+    """Break the groups into bands of about equal width, in order."""
+    widths = [sum(column.width + GAP for column in group) for group in groups]
+    share, split, filled = sum(widths) / bands, [[]], 0.0
+    for group, width in zip(groups, widths, strict=True):
+        if split[-1] and len(split) < bands and filled + width / 2 > share * len(split):
+            split.append([])
+        split[-1].append(group)
+        filled += width
+    return split

@@ -1,0 +1,74 @@
+"""The random problems that the tests try, in floats and in fractions, and what it means for two results to be identical."""
+
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+from hypothesis import strategies as st
+
+from backprop_lab import Linear, MeanSquaredError, Network, Problem, ReLU, Sigmoid, SumSquaredError, Tanh
+
+ACTIVATIONS = (ReLU(), Tanh(), Sigmoid())
+LOSSES = (SumSquaredError(), MeanSquaredError())
+PRIMES = (101, 103, 107, 109)
+
+
+@st.composite
+def problems(draw):
+    """Standard normal numbers in networks of 1 to 4 linear layers, with or without an activation after each.
+
+    The biases are drawn too: at zero bias, a layer that hears nothing from a silent one sits at its kink.
+    """
+    rng = _rng(draw)
+    widths = _widths(draw, up_to=6)
+    layers = []
+    for shape in pairwise(widths):
+        layers.append(Linear(rng.standard_normal(shape), rng.standard_normal((1, shape[1]))))
+        layers += draw(st.sampled_from([(), *((activation,) for activation in ACTIVATIONS)]))
+    samples = draw(st.integers(1, 6))
+    X, y = rng.standard_normal((samples, widths[0])), rng.standard_normal((samples, widths[-1]))
+    return Problem(Network(tuple(layers)), draw(st.sampled_from(LOSSES)), X, y, lr=0.01)
+
+
+@st.composite
+def exact_problems(draw):
+    """ReLU networks of fractions: whatever is computed from them by + - * / is free of rounding.
+
+    Each bias has a prime in its denominator that no number before it has. So no unit is ever at 0, its
+    kink, and none is so near that a step of 10^-30 could reach it.
+    """
+    rng = _rng(draw)
+    widths = _widths(draw, up_to=3)
+
+    def eighths(*shape):
+        return rng.integers(-20, 21, shape).astype(object) * Fraction(1, 8)
+
+    layers = []
+    for (D, H), prime in zip(pairwise(widths), PRIMES, strict=False):
+        bias = rng.integers(1, prime, (1, H)).astype(object) * Fraction(1, prime) - Fraction(1, 2)
+        layers += [Linear(eighths(D, H), bias), ReLU()]
+    samples = draw(st.integers(1, 3))
+    X, y = eighths(samples, widths[0]), eighths(samples, widths[-1])
+    return Problem(Network(tuple(layers[:-1])), draw(st.sampled_from(LOSSES)), X, y, lr=Fraction(1, 100))
+
+
+def _rng(draw):
+    return np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+
+
+def _widths(draw, up_to):
+    """The sizes between and around 1 to 4 linear layers."""
+    depth = draw(st.integers(1, 4))
+    return draw(st.lists(st.integers(1, up_to), min_size=depth + 1, max_size=depth + 1))
+
+
+def identical(a, b):
+    """The same type, shape and bits (so that -0.0 is not 0.0); for fractions, which have no bits, the same numbers."""
+    a, b = np.asarray(a), np.asarray(b)
+    same = a.tolist() == b.tolist() if a.dtype == object else a.tobytes() == b.tobytes()
+    return a.dtype == b.dtype and a.shape == b.shape and same
+
+
+def is_exact(array):
+    """No float has crept in."""
+    return all(isinstance(number, int | Fraction) for number in np.ravel(np.asarray(array, dtype=object)))

@@ -1,0 +1,271 @@
+"""The backward pass against gradients found without calculus, and proof that an error planted in it turns them red."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from problems import exact_problems, is_exact, problems
+
+from backprop_lab import (
+    Linear,
+    MeanSquaredError,
+    Network,
+    Problem,
+    ReLU,
+    Sigmoid,
+    SumSquaredError,
+    Tanh,
+    check_gradients,
+    random_problem,
+    worked_example,
+)
+from backprop_lab.gradcheck import central_differences, complex_step
+
+numeric_methods = pytest.mark.parametrize("numeric", [central_differences, complex_step])
+
+
+def gradients(problem):
+    return problem.network.gradients(problem.loss, problem.X, problem.y)
+
+
+def are_exactly_right(problem):
+    """Whether the gradients equal central differences of fractions, the last digit included: the loss is a parabola in
+    every parameter, so its central difference is its slope, and h is far too small to switch a ReLU.
+    """
+    expected = central_differences(problem, h=Fraction(1, 10**30))
+    found = gradients(problem)
+    return all(is_exact(found[name]) and np.array_equal(found[name], expected[name]) for name in expected)
+
+
+# The numeric gradients themselves
+
+
+@numeric_methods
+def test_the_slope_of_a_parabola_is_found(numeric):
+    """L = (3w + b - 4)^2 at w = 2, b = 1 is 9; dL/dw = 2 * 3 * 3 and dL/db = 2 * 3."""
+    p = Problem(Network((Linear([[2.0]], [[1.0]]),)), SumSquaredError(), [[3.0]], [[4.0]], 0.1)
+    assert numeric(p) == {"W1": pytest.approx(18, rel=1e-8), "b1": pytest.approx(6, rel=1e-8)}
+
+
+@numeric_methods
+def test_every_numeric_gradient_has_the_shape_of_its_parameter(numeric):
+    p = random_problem(0, hidden=(4, 5))
+    assert {name: g.shape for name, g in numeric(p).items()} == {n: a.shape for n, a in p.network.parameters.items()}
+
+
+# The backward pass is right
+
+
+@settings(max_examples=200)
+@given(problems())
+def test_the_backward_pass_agrees_with_the_complex_step_to_thirteen_digits(problem):
+    assert max(check_gradients(problem, numeric=complex_step).values()) < 1e-13
+
+
+@settings(max_examples=60)
+@given(exact_problems())
+def test_the_backward_pass_of_a_relu_network_is_exact(problem):
+    assert are_exactly_right(problem)
+
+
+@numeric_methods
+@pytest.mark.parametrize("activation", [ReLU(), Tanh(), Sigmoid()], ids=repr)
+def test_right_gradients_give_tiny_errors(activation, numeric):
+    for seed in range(20):
+        errors = check_gradients(random_problem(seed, activation=activation), numeric=numeric)
+        assert list(errors) == ["W1", "b1", "W2", "b2"]
+        assert max(errors.values()) < (1e-7 if numeric is central_differences else 1e-13)
+
+
+def test_float32_numbers_can_be_checked_too():
+    p = random_problem(0, activation=Tanh())
+    narrow = p.network.with_parameters({name: a.astype("f4") for name, a in p.network.parameters.items()})
+    assert max(check_gradients(Problem(narrow, p.loss, p.X.astype("f4"), p.y.astype("f4"), p.lr)).values()) < 1e-5
+
+
+# A wrong gradient is noticed
+
+
+@numeric_methods
+@pytest.mark.parametrize("name", ["W1", "b1", "W2", "b2"])
+def test_one_wrong_entry_is_noticed_in_its_own_tensor_and_no_other(name, numeric):
+    p = worked_example()
+    wrong = {n: g.copy() for n, g in gradients(p).items()}
+    wrong[name][0, -1] *= 1.01
+    errors = check_gradients(p, wrong, numeric)
+    assert [n for n, error in errors.items() if error > 1e-5] == [name]
+
+
+def test_the_error_is_relative_to_the_largest_entry_but_never_to_less_than_one():
+    p = Problem(Network((Linear([[2.0]], [[1.0]]),)), SumSquaredError(), [[3.0]], [[4.0]], 0.1)
+    errors = check_gradients(p, {"W1": np.array([[20.0]]), "b1": np.array([[0.5]])}, complex_step)
+    assert errors == {"W1": pytest.approx((20 - 18) / 20), "b1": pytest.approx(6 - 0.5)}
+
+
+class PrintedError(SumSquaredError):
+    """What the original printed as its loss, with the gradient that it then used."""
+
+    def value(self, y_pred, y):
+        return 2 * np.mean(y_pred - y, axis=(-2, -1))
+
+
+@numeric_methods
+def test_the_loss_that_the_original_printed_does_not_have_the_gradient_that_it_used(numeric):
+    p = worked_example()
+    printed = Problem(p.network, PrintedError(), p.X, p.y, p.lr)
+    assert printed.loss.value(p.network.forward(p.X), p.y) == pytest.approx(5.63115493033, abs=5e-12)
+    assert min(check_gradients(printed, numeric=numeric).values()) > 0.5
+
+
+# Planted errors: each is the right class but for one slip in its backward pass
+
+
+class MaskDropped(ReLU):
+    def backward(self, X, dY):
+        return dY, {}
+
+
+class MaskOfTheOutputAlwaysTrue(ReLU):
+    def backward(self, X, dY):
+        return dY * (self.forward(X) >= 0), {}
+
+
+class MaskOfTheGradient(ReLU):
+    def backward(self, X, dY):
+        return dY * (dY > 0), {}
+
+
+class ActivationsInsteadOfMask(ReLU):
+    def backward(self, X, dY):
+        return dY * self.forward(X), {}
+
+
+class TanhNotSquared(Tanh):
+    def backward(self, X, dY):
+        return dY * (1 - self.forward(X)), {}
+
+
+class TanhOfTheInput(Tanh):
+    def backward(self, X, dY):
+        return dY * (1 - X**2), {}
+
+
+class SigmoidHalfDone(Sigmoid):
+    def backward(self, X, dY):
+        return dY * self.forward(X), {}
+
+
+class BiasAveraged(Linear):
+    def gradients(self, X, dY):
+        return super().gradients(X, dY) | {"b": dY.sum(axis=-2, keepdims=True) / len(dY)}
+
+
+class BiasOfTheFirstSample(Linear):
+    def gradients(self, X, dY):
+        return super().gradients(X, dY) | {"b": dY[:1]}
+
+
+class WeightsAveraged(Linear):
+    def gradients(self, X, dY):
+        return super().gradients(X, dY) | {"W": X.mT @ dY / len(dY)}
+
+
+class WeightsTransposed(Linear):
+    def gradients(self, X, dY):
+        return super().gradients(X, dY) | {"W": dY.mT @ X}
+
+
+class BackThroughUntransposedWeights(Linear):
+    def backward(self, X, dY):
+        return dY @ self.W, self.gradients(X, dY)
+
+
+class GradientForWeights(Linear):
+    def backward(self, X, dY):
+        grads = self.gradients(X, dY)
+        return dY @ grads["W"].mT, grads
+
+
+class Accumulating(Linear):
+    """A gradient that is added with += to that of the call before, never set back to zero: right the first time."""
+
+    def gradients(self, X, dY):
+        self.total = getattr(self, "total", 0) + X.mT @ dY
+        return super().gradients(X, dY) | {"W": self.total}
+
+
+class UndoubledError(SumSquaredError):
+    def gradient(self, y_pred, y):
+        return y_pred - y
+
+
+class FlippedError(SumSquaredError):
+    def gradient(self, y_pred, y):
+        return 2 * (y - y_pred)
+
+
+class MeanForSumError(SumSquaredError):
+    gradient = MeanSquaredError.gradient
+
+
+class SumForMeanError(MeanSquaredError):
+    gradient = SumSquaredError.gradient
+
+
+class PerSampleError(MeanSquaredError):
+    def gradient(self, y_pred, y):
+        return 2 * (y_pred - y) / len(y)
+
+
+EXACT_SLIPS = [
+    *(MaskDropped, MaskOfTheOutputAlwaysTrue, MaskOfTheGradient, ActivationsInsteadOfMask),
+    *(BiasAveraged, BiasOfTheFirstSample, WeightsAveraged, WeightsTransposed),
+    *(BackThroughUntransposedWeights, GradientForWeights, Accumulating),
+    *(UndoubledError, FlippedError, MeanForSumError, SumForMeanError, PerSampleError),
+]
+SLIPS = [*EXACT_SLIPS, TanhNotSquared, TanhOfTheInput, SigmoidHalfDone]
+
+
+def problem_for(kind, numbers=np.asarray):
+    """A problem with `kind` in the place of the class it derives from. All sizes are 3, so that no slip shows in a shape."""
+    activation = kind.__base__() if issubclass(kind, Tanh | Sigmoid) else ReLU()
+    loss = MeanSquaredError() if issubclass(kind, MeanSquaredError) else SumSquaredError()
+    p = random_problem(1, samples=3, inputs=3, hidden=3, outputs=3, activation=activation)
+
+    def with_kind(part):
+        if isinstance(part, Linear):
+            return (kind if issubclass(kind, Linear) else Linear)(numbers(part.W), numbers(part.b))
+        return kind() if type(part) is kind.__base__ else part
+
+    network = Network(tuple(with_kind(layer) for layer in p.network.layers))
+    return Problem(network, with_kind(loss), numbers(p.X), numbers(p.y), p.lr)
+
+
+to_fractions = np.vectorize(Fraction, otypes=[object])
+
+
+@numeric_methods
+@pytest.mark.parametrize("slip", SLIPS)
+def test_a_planted_slip_is_caught_by_both_numeric_gradients(slip, numeric):
+    p = problem_for(slip)
+    gradients(p)  # so that what is checked is not the first call, which Accumulating gets right
+    assert max(check_gradients(p, numeric=numeric).values()) > 1e-2
+
+
+@pytest.mark.parametrize("slip", EXACT_SLIPS)
+def test_a_planted_slip_is_caught_by_the_exact_comparison(slip):
+    p = problem_for(slip, to_fractions)
+    gradients(p)
+    assert not are_exactly_right(p)
+
+
+@pytest.mark.parametrize("kind", [*{slip.__base__: None for slip in SLIPS}], ids=lambda kind: kind.__name__)
+def test_without_a_slip_the_same_problems_are_right(kind):
+    unchanged = type("Unchanged", (kind,), {})
+    p = problem_for(unchanged)
+    gradients(p)
+    assert max(check_gradients(p, numeric=central_differences).values()) < 1e-7
+    assert max(check_gradients(p, numeric=complex_step).values()) < 1e-13
+    if kind not in (Tanh, Sigmoid):
+        assert are_exactly_right(problem_for(unchanged, to_fractions))

@@ -1,0 +1,107 @@
+"""The files around the package agree with each other, and with what Binder and a fresh clone need."""
+
+import os
+import re
+import subprocess
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import nbformat
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import backprop_lab
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PINS = [
+    line
+    for line in (ROOT / "binder" / "requirements.txt").read_text().splitlines()
+    if line and not line.startswith("#")
+]
+WANTED = PROJECT["dependencies"] + [
+    line for extra in ("lab", "test") for line in PROJECT["optional-dependencies"][extra]
+]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+# Where packages come from is everyone's own business, and so is where a clone lies.
+REGISTRY = re.compile(r"pypi\.org|pythonhosted\.org|registry\.npmjs|deb\.debian|security\.debian|conda\.anaconda")
+MACHINE_PATH = re.compile(r"(?<![\w.~}/-])/(root|home|work|tmp|Users|opt)/[\w.]")
+
+
+def text_files():
+    """Every file of the project that holds text, tracked or about to be."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    for name in listed.stdout.decode().split("\0"):
+        path = ROOT / name
+        if path.is_file():
+            try:
+                yield name, path.read_text(encoding="utf-8")
+            except UnicodeDecodeError:
+                continue
+
+
+@pytest.mark.parametrize("pattern", [REGISTRY, MACHINE_PATH], ids=["registry", "path"])
+def test_no_file_names_a_package_registry_or_a_folder_of_one_machine(pattern):
+    files = dict(text_files())
+    assert "pyproject.toml" in files
+    found = [f"{name}: {match.group()}" for name, text in files.items() for match in pattern.finditer(text)]
+    assert not found
+
+
+def test_the_search_for_them_finds_them():
+    assert REGISTRY.search("https://" + "pypi" + ".org/simple")
+    assert MACHINE_PATH.search('File "' + "/home" + '/ada/backprop-lab/trace.py"')
+    assert not MACHINE_PATH.search("#!/usr/bin/env bash, tests/work/x, https://example.com/home/x, ~/work/x")
+
+
+@pytest.mark.parametrize("line", WANTED)
+def test_a_version_that_suits_is_pinned_for(line):
+    wanted = Requirement(line)
+    pins = [pin for pin in map(Requirement, PINS) if canonicalize_name(pin.name) == canonicalize_name(wanted.name)]
+    assert len(pins) == 1, "run `make pins`"
+    (pin,) = pins
+    assert pin.marker is None
+    (exactly,) = pin.specifier
+    assert wanted.specifier.contains(exactly.version), "run `make pins`"
+
+
+@pytest.mark.parametrize("line", PINS)
+def test_a_pin_is_one_exact_version_from_no_particular_place(line):
+    pin = Requirement(line)
+    assert pin.url is None
+    assert re.fullmatch(r"==[\w.]+", str(pin.specifier))
+
+
+@pytest.mark.parametrize("script", ["binder/postBuild", ".ci/run"])
+def test_a_script_is_executable_and_stops_at_the_first_error(script):
+    assert os.access(ROOT / script, os.X_OK)
+    assert re.search(r"^set -e", (ROOT / script).read_text(), re.MULTILINE)
+
+
+def test_every_file_that_states_the_version_states_the_same():
+    assert version("backprop-lab") == backprop_lab.__version__
+    assert f"\nversion: {backprop_lab.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+    assert backprop_lab.__version__ in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOKS
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_a_saved_notebook_was_run_from_top_to_bottom_and_holds_no_widget_state(path):
+    notebook = nbformat.read(path, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1)), "run `make notebooks`"
+    assert notebook.metadata.keys() == {"kernelspec", "language_info"}, "run `make notebooks`"
+    outputs = [output for cell in code for output in cell.outputs]
+    assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
+    assert not [output for output in outputs if "application/vnd.jupyter.widget-view+json" in output.get("data", {})]
