@@ -19,7 +19,7 @@ help: ## show this list
 
 lab: .venv/.project ## open the step-through lab in JupyterLab
 	@echo "Starting JupyterLab with $(LAB). Ctrl-C twice stops it."
-	@if [ "$$(id -u)" = 0 ]; then set -- --allow-root; fi; exec $(BIN)/jupyter-lab "$$@" $(LABFLAGS) $(LAB)
+	@if [ "$$(id -u)" = 0 ]; then set -- --allow-root; fi; exec $(BIN)/jupyter-lab "$$@" --LabApp.default_url=/lab/tree/$(LAB) $(LABFLAGS)
 
 # One line that says what runs next, and can be typed to run it alone.
 step = @printf '\n%s\n' '== $(1)' && $(1)
@@ -41,7 +41,7 @@ notebooks: .venv/.project ## run every notebook and save it with its outputs
 	@$(BIN)/python -c "$$RUN_AND_SAVE" notebooks/*.ipynb
 
 format: .venv/.project ## put code and imports in order
-	$(call step,$(BIN)/ruff check --fix)
+	$(call step,$(BIN)/ruff check --fix-only)
 	$(call step,$(BIN)/ruff format)
 
 pins: ## find the newest versions that fit together, for binder/requirements.txt
@@ -62,14 +62,14 @@ clean: ## remove .venv and everything else that can be made again
 
 define need_python
 $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	echo "backprop_lab needs Python 3.11 or newer, but $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
-	echo "Name a newer one, for example: make $(or $(MAKECMDGOALS),lab) PYTHON=python3.12"; \
+	echo "backprop_lab needs Python 3.11 or newer, but '$(PYTHON) --version' says: $$($(PYTHON) --version 2>&1)" >&2; \
+	echo "Name a newer one, for example: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; \
 	exit 1; }
 endef
 
 .venv/.pins: binder/requirements.txt
 	@$(need_python)
-	@echo "Making .venv with the packages of binder/requirements.txt. It takes about a minute, and only when they change."
+	@echo "Making .venv with the packages of binder/requirements.txt. It takes a minute or two, and only when they change."
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement binder/requirements.txt
 	@$(BIN)/jupyter-labextension disable --log-level=ERROR "@jupyterlab/apputils-extension:announcements"
@@ -106,6 +106,7 @@ for path in map(Path, sys.argv[1:]):
         resources={"metadata": {"path": path.parent}},
         store_widget_state=False,
         record_timing=False,
+        extra_arguments=["--log-level=ERROR"],  # or each kernel warns that it talks over TCP
     )
     client.execute()
     notebook.metadata = {

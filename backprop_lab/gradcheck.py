@@ -1,49 +1,75 @@
 """Gradients found without any calculus, to hold the calculus against."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from backprop_lab.layers import Array
-from backprop_lab.network import Network
 from backprop_lab.problem import Problem
+from backprop_lab.trace import Trace
+
+LossOf = Callable[[Array], Array]  # the loss as a function of one array, or of a stack of such arrays
 
 
-def central_differences(problem: Problem, h: Any = 1e-6) -> dict[str, Array]:
-    """(L(p + h) - L(p - h)) / 2h for every entry p of every parameter.
+def loss_with(problem: Problem, name: str, value: Array) -> Array:
+    """The loss if `name`, a parameter, X or the output of a layer such as H1, had another `value`.
+
+    A stack of values, (S, ...), gives S losses. Raises KeyError if the problem has no such name.
+    """
+    network, parameters = problem.network, problem.network.parameters
+    if name in parameters:
+        y_pred = network.with_parameters(parameters | {name: value}).forward(problem.X)
+    else:
+        outputs = ["X", *(Y for _, _, Y, _ in network.stages)]
+        if name not in outputs:
+            raise KeyError(f"the loss does not depend on {name!r}, only on {', '.join([*outputs, *parameters])}")
+        y_pred = value
+        for layer in network.layers[outputs.index(name) :]:
+            y_pred = layer.forward(y_pred)
+    return np.asarray(problem.loss.value(y_pred, problem.y))
+
+
+def central_difference(loss: LossOf, at: Array, h: Any = 1e-6) -> Array:
+    """(L(p + h) - L(p - h)) / 2h for every entry p of `at`, with h in units of max(1, |p|).
 
     The error is of order h^2 from the curve's bend and of order 1e-16 L / h from rounding, so h must be neither too
-    large nor too small. A ReLU that switches between p - h and p + h spoils its entries. With
-    `Fraction` numbers and a squared error there is no rounding, and short of a switch the result is exact.
+    large nor too small. A ReLU that switches between p - h and p + h spoils its entries. With `Fraction` numbers
+    and a squared error there is no rounding, and short of a switch the result is exact.
     Source: https://cs231n.github.io/neural-networks-3/#gradcheck
     """
-    return _entry_by_entry(problem, lambda loss, step: (loss(step * h) - loss(step * -h)) / (2 * h))
+    h = h * np.maximum(1, np.abs(at))
+    moves = _one_entry_each(at) * h
+    slopes: Array = (loss(at + moves) - loss(at - moves)).reshape(at.shape) / (2 * h)
+    return slopes
 
 
-def complex_step(problem: Problem, h: float = 1e-20) -> dict[str, Array]:
-    """Im L(p + ih) / h for every entry p: nothing is subtracted, so it is right to the last digits.
+def complex_step_derivative(loss: LossOf, at: Array, h: float = 1e-20) -> Array:
+    """Im L(p + ih) / h for every entry p of `at`: nothing is subtracted, so it is right to the last digits.
 
     Needs every layer to pass complex numbers through. Source: Squire and Trapp, "Using complex variables to
     estimate derivatives of real functions", SIAM Review 40 (1998) 110-112.
     """
-    return _entry_by_entry(problem, lambda loss, step: np.imag(loss(step * (1j * h))) / h)
+    slopes: Array = np.imag(loss(at + _one_entry_each(at) * (1j * h))).reshape(at.shape) / h
+    return slopes
 
 
-def _entry_by_entry(problem: Problem, slope: Callable[[Callable[[Array], Array], Array], Array]) -> dict[str, Array]:
-    """Move one entry at a time, all of them side by side: a parameter of P entries becomes a stack of P networks."""
+def _one_entry_each(at: Array) -> Array:
+    """A stack of arrays shaped like `at`, each with a single 1: to move every entry alone, all of them side by side."""
+    return np.eye(at.size, dtype=int).reshape(-1, *at.shape)
+
+
+def central_differences(problem: Problem, h: Any = 1e-6) -> dict[str, Array]:
+    """The central difference for every parameter: `{"W1": ..., "b1": ...}`."""
     parameters = problem.network.parameters
-    gradients = {}
-    for name, parameter in parameters.items():
-        one_each = np.eye(parameter.size, dtype=int).reshape(-1, *parameter.shape)
+    return {name: central_difference(partial(loss_with, problem, name), p, h) for name, p in parameters.items()}
 
-        def loss(moves: Array, name: str = name, parameter: Array = parameter) -> Array:
-            network: Network = problem.network.with_parameters(parameters | {name: parameter + moves})
-            y_pred = network.forward(problem.X)
-            return np.asarray(problem.loss.value(y_pred, problem.y))
 
-        gradients[name] = slope(loss, one_each).reshape(parameter.shape)
-    return gradients
+def complex_step(problem: Problem, h: float = 1e-20) -> dict[str, Array]:
+    """The complex-step derivative for every parameter: `{"W1": ..., "b1": ...}`."""
+    parameters = problem.network.parameters
+    return {name: complex_step_derivative(partial(loss_with, problem, name), p, h) for name, p in parameters.items()}
 
 
 def check_gradients(
@@ -61,6 +87,15 @@ def check_gradients(
         gradients = problem.network.gradients(problem.loss, problem.X, problem.y)
     expected = numeric(problem)
     return {name: relative_error(gradients[name], expected[name]) for name in problem.network.parameters}
+
+
+def check_step(trace: Trace, name: str) -> float:
+    """How far one gradient of a trace, such as dH1 or dW1, is from the central difference; the error as above.
+
+    Raises KeyError if `name` is not a gradient in the trace.
+    """
+    gradient, value = trace[name], name.removeprefix("d")
+    return relative_error(gradient, central_difference(partial(loss_with, trace.problem, value), trace[value]))
 
 
 def relative_error(analytic: Array, numeric: Array) -> float:

@@ -67,7 +67,8 @@ class MeanSquaredError:
     def gradient(self, y_pred: Array, y: Array) -> Array:
         """dy_pred = 2 (y_pred - y) / (N K), of shape (N, K): the mean divides every square by their number."""
         N, K = y.shape[-2:]
-        return 2 * _difference(y_pred, y) / (N * K)
+        gradient: Array = 2 * _difference(y_pred, y) / (N * K)
+        return gradient
 
     formulas: ClassVar = {
         "L": Formula(

@@ -8,7 +8,6 @@ import numpy as np
 from backprop_lab.layers import Activation, Array, Layer, Linear
 from backprop_lab.losses import Loss
 
-
 T = TypeVar("T")
 
 

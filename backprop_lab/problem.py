@@ -1,14 +1,15 @@
 """A problem: everything one training step needs, and good problems to start from."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from backprop_lab.layers import Activation, Array, Layer, Linear, ReLU, frozen
+from backprop_lab.layers import Array, Layer, Linear, ReLU, frozen
 from backprop_lab.losses import Loss, SumSquaredError
 from backprop_lab.network import Network
 
@@ -43,7 +44,7 @@ class Problem:
 
 def check_learning_rate(lr: Any) -> None:
     """Raise ValueError unless lr is a positive, finite number."""
-    if not isinstance(lr, Real) or isinstance(lr, bool) or not (math.isfinite(lr) and lr > 0):
+    if not isinstance(lr, Real) or isinstance(lr, bool) or not 0 < float(lr) < math.inf:
         raise ValueError(f"the learning rate must be a positive, finite number such as 0.01; got {lr!r}")
 
 
@@ -70,17 +71,47 @@ def random_problem(
     """
     check_seed(seed)
     hidden = tuple(hidden) if isinstance(hidden, Sequence) else (hidden,)
-    for name, size in [("samples", samples), ("inputs", inputs), *(("hidden", h) for h in hidden), ("outputs", outputs)]:
+    for name, size in [
+        ("samples", samples),
+        ("inputs", inputs),
+        *(("hidden", h) for h in hidden),
+        ("outputs", outputs),
+    ]:
         if not isinstance(size, int | np.integer) or isinstance(size, bool) or size < 1:
             raise ValueError(f"{name} must be a whole number, 1 or more; got {size!r}")
     rng = np.random.default_rng(seed)
     widths = (inputs, *hidden, outputs)
     layers: list[Layer] = []
-    for D, H in zip(widths[:-1], widths[1:], strict=True):
+    for D, H in pairwise(widths):
         layers += [Linear(rng.standard_normal((D, H)), np.zeros((1, H))), activation]
     X = rng.standard_normal((samples, inputs))
     y = rng.standard_normal((samples, outputs))
     return Problem(Network(tuple(layers[:-1])), SumSquaredError(), X, y, lr)
+
+
+def dead_relu(problem: Problem) -> Problem:
+    """The same problem with the first hidden unit pushed below zero for every sample: it is off and cannot learn."""
+    parameters = problem.network.parameters
+    b1 = parameters["b1"].copy()
+    b1[0, 0] = -1 - np.max(problem.X @ parameters["W1"][:, :1])
+    return replace(problem, network=problem.network.with_parameters(parameters | {"b1": b1}))
+
+
+def all_active(problem: Problem) -> Problem:
+    """The same problem with every hidden bias raised until every unit is on for every sample: no ReLU hides anything."""
+    parameters, X = problem.network.parameters, problem.X
+    for layer, _, _, number in problem.network.stages[:-1]:
+        if isinstance(layer, Linear):
+            b = 0.5 - np.min(X @ layer.W, axis=0, keepdims=True)
+            parameters[f"b{number}"] = b
+            layer = Linear(layer.W, b)
+        X = layer.forward(X)
+    return replace(problem, network=problem.network.with_parameters(parameters))
+
+
+def diverging(problem: Problem) -> Problem:
+    """The same problem with a learning rate so large that the loss overflows within some hundred steps."""
+    return replace(problem, lr=2.0)
 
 
 def worked_example() -> Problem:

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backprop_lab.layers import Formula, Linear
-from backprop_lab.losses import Loss
 from backprop_lab.problem import Problem
 
 UPDATE = Formula(
@@ -94,7 +93,8 @@ class Trace:
 
 def trace(problem: Problem) -> Trace:
     """Run one training step of `problem` and keep every value: forward, loss, backward, update, in that order."""
-    network, loss, y = problem.network, problem.loss, problem.y
+    network, y = problem.network, problem.y
+    loss: Any = problem.loss
     stages = network.stages
     given = {"X": problem.X, "y": y, **network.parameters, "lr": problem.lr}
     values = dict(given)
@@ -119,18 +119,27 @@ def trace(problem: Problem) -> Trace:
         if isinstance(value, np.ndarray):
             value.setflags(write=False)
     kinds = tuple((Linear if isinstance(layer, Linear) else layer, *names) for layer, *names in stages)
-    return Trace(problem, given, tuple(Step(*line, value=values[line[0]]) for line in _lines(kinds, loss)))
+    return Trace(problem, given, tuple(Step._make((*line, values[line[0]])) for line in _lines(kinds, loss)))
 
 
 @lru_cache(maxsize=64)
-def _lines(stages: tuple[tuple[Any, str, str, int], ...], loss: Loss) -> tuple[tuple[Any, ...], ...]:
+def _lines(stages: tuple[tuple[Any, ...], ...], loss: Any) -> tuple[tuple[Any, ...], ...]:
     """All of each step but its value, which depends only on the kinds of layers and the loss."""
     ends = {"y_pred": "y_pred", "y": "y", "L": "L", "dy_pred": "dy_pred"}
     forward: list[tuple[Any, ...]] = []
     backward: list[tuple[Any, ...]] = []
     update: list[tuple[Any, ...]] = []
     for layer, X, Y, n in stages:
-        names = {"X": X, "Y": Y, "dX": f"d{X}", "dY": f"d{Y}", "W": f"W{n}", "b": f"b{n}", "dW": f"dW{n}", "db": f"db{n}"}
+        names = {
+            "X": X,
+            "Y": Y,
+            "dX": f"d{X}",
+            "dY": f"d{Y}",
+            "W": f"W{n}",
+            "b": f"b{n}",
+            "dW": f"dW{n}",
+            "db": f"db{n}",
+        }
         forward.append(_line("forward", "Y", layer.formulas["Y"], names))
         gradients = [_line("backward", key, layer.formulas[key], names) for key in layer.formulas if key != "Y"]
         backward[:0] = gradients[X == "X" :]

@@ -1,11 +1,12 @@
 """The backward pass against gradients found without calculus, and proof that an error planted in it turns them red."""
 
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from problems import exact_problems, is_exact, problems
+from problems import ACTIVATIONS, exact_problems, is_exact, problems
 
 from backprop_lab import (
     Linear,
@@ -18,22 +19,41 @@ from backprop_lab import (
     Tanh,
     check_gradients,
     random_problem,
+    trace,
     worked_example,
 )
-from backprop_lab.gradcheck import central_differences, complex_step
+from backprop_lab.gradcheck import (
+    central_difference,
+    central_differences,
+    check_step,
+    complex_step,
+    complex_step_derivative,
+    loss_with,
+    relative_error,
+)
 
 numeric_methods = pytest.mark.parametrize("numeric", [central_differences, complex_step])
+
+
+TINY = Fraction(1, 10**30)
 
 
 def gradients(problem):
     return problem.network.gradients(problem.loss, problem.X, problem.y)
 
 
+def gradients_with_slopes(problem, slope):
+    """Every gradient of a trace, those of H1 and Y1 included, with the slope found for it by moving its value."""
+    t = trace(problem)
+    names = [step.name for step in t.steps if step.phase == "backward"]
+    return [(t[d_name], slope(partial(loss_with, problem, d_name[1:]), t[d_name[1:]])) for d_name in names]
+
+
 def are_exactly_right(problem):
     """Whether the gradients equal central differences of fractions, the last digit included: the loss is a parabola in
     every parameter, so its central difference is its slope, and h is far too small to switch a ReLU.
     """
-    expected = central_differences(problem, h=Fraction(1, 10**30))
+    expected = central_differences(problem, TINY)
     found = gradients(problem)
     return all(is_exact(found[name]) and np.array_equal(found[name], expected[name]) for name in expected)
 
@@ -54,6 +74,25 @@ def test_every_numeric_gradient_has_the_shape_of_its_parameter(numeric):
     assert {name: g.shape for name, g in numeric(p).items()} == {n: a.shape for n, a in p.network.parameters.items()}
 
 
+def test_a_large_parameter_is_moved_by_more():
+    """L = (w - 99 999 997)^2 at w = 10^8, where a move of 10^-6 would drown in the rounding."""
+    p = Problem(Network((Linear([[1e8]], [[0.0]]),)), SumSquaredError(), [[1.0]], [[1e8 - 3]], 0.1)
+    assert central_differences(p)["W1"] == pytest.approx(6, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["X", "Y1", "H1", "y_pred", "W1", "b1", "W2", "b2"])
+def test_the_loss_follows_any_value_it_depends_on(name):
+    t = trace(worked_example())
+    assert loss_with(t.problem, name, t[name]) == t["L"]
+    assert loss_with(t.problem, name, np.stack([t[name], t[name] + 1, t[name] - 1])).shape == (3,)
+
+
+@pytest.mark.parametrize("name", ["y", "lr", "L", "dW1", "W1_new", "W3"])
+def test_the_loss_follows_nothing_else_and_what_it_follows_is_listed(name):
+    with pytest.raises(KeyError, match=f"'{name}', only on X, Y1, H1, y_pred, W1, b1, W2, b2"):
+        loss_with(worked_example(), name, np.ones((2, 2)))
+
+
 # The backward pass is right
 
 
@@ -69,13 +108,38 @@ def test_the_backward_pass_of_a_relu_network_is_exact(problem):
     assert are_exactly_right(problem)
 
 
+@settings(max_examples=200)
+@given(problems())
+def test_every_gradient_on_the_way_back_agrees_with_the_complex_step(problem):
+    for gradient, slope in gradients_with_slopes(problem, complex_step_derivative):
+        assert relative_error(gradient, slope) < 1e-13
+
+
+@settings(max_examples=60)
+@given(exact_problems())
+def test_every_gradient_on_the_way_back_through_a_relu_network_is_exact(problem):
+    for gradient, slope in gradients_with_slopes(problem, partial(central_difference, h=TINY)):
+        assert np.array_equal(gradient, slope)
+
+
 @numeric_methods
-@pytest.mark.parametrize("activation", [ReLU(), Tanh(), Sigmoid()], ids=repr)
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=repr)
 def test_right_gradients_give_tiny_errors(activation, numeric):
     for seed in range(20):
         errors = check_gradients(random_problem(seed, activation=activation), numeric=numeric)
         assert list(errors) == ["W1", "b1", "W2", "b2"]
         assert max(errors.values()) < (1e-7 if numeric is central_differences else 1e-13)
+
+
+@pytest.mark.parametrize("name", ["dy_pred", "dH1", "dW2", "db2", "dY1", "dW1", "db1"])
+def test_one_gradient_of_a_trace_can_be_checked_alone(name):
+    assert check_step(trace(worked_example()), name) < 1e-9
+
+
+@pytest.mark.parametrize("name", ["dX", "W1", "Y1", "X", "y", "L", "lr", "W1_new"])
+def test_what_is_not_a_gradient_cannot_be_checked(name):
+    with pytest.raises(KeyError, match=name):
+        check_step(trace(worked_example()), name)
 
 
 def test_float32_numbers_can_be_checked_too():
@@ -260,7 +324,7 @@ def test_a_planted_slip_is_caught_by_the_exact_comparison(slip):
     assert not are_exactly_right(p)
 
 
-@pytest.mark.parametrize("kind", [*{slip.__base__: None for slip in SLIPS}], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", dict.fromkeys(slip.__base__ for slip in SLIPS), ids=lambda kind: kind.__name__)
 def test_without_a_slip_the_same_problems_are_right(kind):
     unchanged = type("Unchanged", (kind,), {})
     p = problem_for(unchanged)

@@ -57,15 +57,14 @@ def test_linear_takes_a_gradient_back_to_its_input_weights_and_bias():
 )
 def test_an_activation_has_the_value_and_the_slope_worked_out_by_hand(layer, x, y, slope):
     dX, grads = layer.backward(np.array([[x]]), dY=np.array([[10.0]]))
-    assert layer.forward(np.array([[x]])) == pytest.approx(y, rel=1e-15, abs=0)
-    assert dX == pytest.approx(10 * slope, rel=1e-14, abs=0)
+    assert layer.forward(np.array([[x]])) == pytest.approx(y, rel=1e-14)
+    assert dX == pytest.approx(10 * slope, rel=1e-14)
     assert grads == {}
 
 
 @pytest.mark.parametrize(("x", "y"), [(-1e4, 0.0), (1e4, 1.0)])
 def test_sigmoid_reaches_its_ends_without_a_warning(x, y):
-    Y, dX = run(Sigmoid(), np.array([[x]]))
-    assert (Y, dX) == (y, 0)
+    assert run(Sigmoid(), np.array([[x]])) == [y, 0]
 
 
 # Pure
@@ -132,7 +131,7 @@ def test_complex_numbers_pass_through_with_both_their_parts(layer):
     h = 1e-20
     moved = layer.forward(X + 1j * h)
     slope = layer.forward(np.ones_like(X)) - b if isinstance(layer, Linear) else layer.backward(X, np.ones_like(X))[0]
-    np.testing.assert_allclose(moved.real, layer.forward(X), rtol=1e-15)
+    np.testing.assert_allclose(moved.real, layer.forward(X), rtol=1e-14)
     np.testing.assert_allclose(moved.imag / h, slope, rtol=1e-14)
 
 

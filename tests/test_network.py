@@ -55,6 +55,12 @@ def test_forward_passes_through_the_layers_in_order(problem):
     assert identical(problem.network.forward(problem.X), Y)
 
 
+def test_a_network_keeps_its_layers_in_a_tuple_whatever_it_is_given_and_does():
+    network = Network([linear(2, 3), ReLU()])
+    for each in (network, network.update(network.parameters, 0.1), network.with_parameters(network.parameters)):
+        assert isinstance(each.layers, tuple)
+
+
 def test_a_network_shows_its_layers():
     assert repr(worked_example().network) == "Network(Linear(3, 4), ReLU(), Linear(4, 2))"
 

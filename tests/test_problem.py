@@ -41,8 +41,9 @@ def test_numbers_are_drawn_in_the_documented_order_and_biases_are_zero(hidden):
         assert identical(parameter, drawn.get(name, np.zeros((1, parameter.shape[1]))))
 
 
-def test_the_default_sizes_are_those_of_the_worked_example():
+def test_the_default_sizes_are_those_of_the_worked_example_and_its_steps_are_larger():
     assert [a.shape for a in numbers(random_problem(0))] == [a.shape for a in numbers(worked_example())]
+    assert (worked_example().lr, random_problem(0).lr) == (1e-6, 1e-3)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=repr)
@@ -167,6 +168,8 @@ def test_an_activation_that_is_none_is_refused(activation):
         random_problem(3, activation=activation)
 
 
-def test_two_problems_can_share_a_network():
+def test_two_problems_can_share_a_network_and_are_still_two():
     p = random_problem(3, activation=Tanh())
-    assert changed(network=p.network).network is p.network
+    other = changed(network=p.network)
+    assert other.network is p.network
+    assert len({p, p, other}) == 2

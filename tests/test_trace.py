@@ -7,14 +7,10 @@ import pytest
 from hypothesis import given, settings
 from problems import exact_problems, identical, is_exact, problems
 
-from backprop_lab import MeanSquaredError, Problem, Sigmoid, random_problem, trace, worked_example
+from backprop_lab import Linear, MeanSquaredError, Network, Problem, Sigmoid, random_problem, trace, worked_example
 
 EXAMPLE = trace(worked_example())
 GIVEN = ("X", "y", "W1", "b1", "W2", "b2", "lr")
-
-
-def step_named(name):
-    return next(step for step in EXAMPLE.steps if step.name == name)
 
 
 def names_in(code):
@@ -88,6 +84,7 @@ def test_the_steps_of_the_worked_example_come_in_the_order_of_the_original():
         "update": "W1_new b1_new W2_new b2_new",
     }
     expected = [(name, phase) for phase, names in phases.items() for name in names.split()]
+    assert isinstance(EXAMPLE.steps, tuple)
     assert [(step.name, step.phase) for step in EXAMPLE.steps] == expected
     assert EXAMPLE.names == GIVEN + tuple(name for name, _ in expected)
     assert tuple(EXAMPLE) == EXAMPLE.names
@@ -127,7 +124,7 @@ def test_no_placeholder_is_left_in_the_words_of_a_step(problem):
     ],
 )
 def test_a_formula_is_written_as_in_a_book(name, latex):
-    assert step_named(name).latex == latex
+    assert EXAMPLE.step(name).latex == latex
 
 
 # Values
@@ -143,6 +140,18 @@ def test_the_trace_holds_what_the_network_computes(problem):
         assert identical(t[f"d{name}"], g)
 
 
+def test_no_time_is_spent_on_the_gradient_for_the_input():
+    class First(Linear):
+        def backward(self, X, dY):
+            raise AssertionError("nobody asked for dX")
+
+    p = worked_example()
+    first, *rest = p.network.layers
+    network = Network((First(first.W, first.b), *rest))
+    network.gradients(p.loss, p.X, p.y)
+    assert "dX" not in trace(Problem(network, p.loss, p.X, p.y, p.lr))
+
+
 @given(problems())
 def test_every_gradient_has_the_shape_of_what_it_belongs_to(problem):
     t = trace(problem)
@@ -154,7 +163,9 @@ def test_every_gradient_has_the_shape_of_what_it_belongs_to(problem):
 @given(problems())
 def test_every_step_is_found_by_its_name(problem):
     t = trace(problem)
-    assert all(t[step.name] is step.value for step in t.steps)
+    for step in t.steps:
+        assert t[step.name] is step.value
+        assert t.step(step.name) is step
 
 
 @pytest.mark.parametrize("name", [name for name in EXAMPLE.names if name not in ("L", "lr")])
@@ -176,6 +187,11 @@ def test_an_unknown_name_is_refused_and_the_known_ones_are_listed(unknown):
     assert ", ".join(EXAMPLE.names) in str(refusal.value)
 
 
+def test_what_was_given_has_no_step_and_those_that_are_there_are_listed():
+    with pytest.raises(KeyError, match=r"no step computes 'W1'; the steps are Y1, H1, y_pred, L, dy_pred, .*, b2_new"):
+        EXAMPLE.step("W1")
+
+
 def test_a_name_can_be_asked_for():
     assert "dW1" in EXAMPLE
     assert "dX" not in EXAMPLE
@@ -194,7 +210,7 @@ def test_a_name_can_be_asked_for():
     ],
 )
 def test_the_shapes_that_meet_in_a_step_stand_where_its_names_do(name, shapes):
-    assert EXAMPLE.shapes(step_named(name)) == shapes
+    assert EXAMPLE.shapes(EXAMPLE.step(name)) == shapes
 
 
 # On to the next step

@@ -13,7 +13,6 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PolyCollection
-from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import PathPatch, Rectangle
@@ -23,14 +22,17 @@ from PIL import Image
 
 from backprop_lab.layers import Array
 from backprop_lab.trace import Trace
-from backprop_lab.ui.layout import ASPECT, GAP, LABEL, LEFT, Box, Layout, layout
+from backprop_lab.ui.layout import ASPECT, GAP, LEFT, Layout, layout
+from backprop_lab.ui.one_cell import Cell, work_out
+from backprop_lab.ui.slopes import is_slope, slope_of, value_of
 
 PHASES = {"forward": "#0072b2", "loss": "#aa3377", "backward": "#d55e00", "update": "#6a51a3"}
 OPERAND, RESULT = "#e69f00", "#009e73"
 VALUE_LIMIT, GRADIENT_LIMIT = 10.0, 100.0  # where the colour scales end; fixed, so that any two pictures compare
 COLOURS = mpl.colormaps["coolwarm"]
 NOT_FINITE = "#ffe04d"
-CELL_WIDTH = (30, 58)  # CSS pixels: a board is broken into bands below, and does not grow above
+CELL_WIDTH = (26, 58)  # CSS pixels: below, a board is broken into bands; above, it does not grow
+LARGE_CELL_WIDTH = (40, 90)  # the same for the back row of a lecture hall
 
 
 class Theme(NamedTuple):
@@ -46,17 +48,37 @@ LIGHT = Theme(paper="#ffffff", ink="#1a1a1a", faint="#5f5f5f", grid="#c4c4c4")
 DARK = Theme(paper="#111111", ink="#f2f2f2", faint="#b0b0b0", grid="#555555")
 
 
+class Cells(NamedTuple):
+    """A block of a matrix, from the first to the last of its `rows` and `cols`; all of them where they are None."""
+
+    name: str
+    rows: tuple[int, int] | None = None
+    cols: tuple[int, int] | None = None
+
+
+def blocks(cells: Sequence[Cell]) -> list[Cells]:
+    """The cells as blocks, one for each matrix: the cells of a sum are a row, a column, or all of it."""
+    found: dict[str, tuple[int, int, int, int]] = {}
+    for name, i, j in cells:
+        top, bottom, left, right = found.get(name, (i, i, j, j))
+        found[name] = (min(top, i), max(bottom, i), min(left, j), max(right, j))
+    return [Cells(name, (top, bottom), (left, right)) for name, (top, bottom, left, right) in found.items()]
+
+
 class Board:
     """The picture of one trace, `width` CSS pixels wide and drawn at `ratio` device pixels for each of them.
 
     A board is made for the shapes of its first trace; `draw` takes any other trace of the same shapes.
     """
 
-    def __init__(self, trace: Trace, width: int = 900, ratio: float = 1.0, dark: bool = False) -> None:
+    def __init__(
+        self, trace: Trace, width: int = 900, ratio: float = 1.0, dark: bool = False, large: bool = False
+    ) -> None:
         self.theme = DARK if dark else LIGHT
         self._kind = _kind(trace)
-        self.layout = _readable(trace, width)
-        self.width = min(width, round(self.layout.width * CELL_WIDTH[1]))
+        narrowest, widest = LARGE_CELL_WIDTH if large else CELL_WIDTH
+        self.layout = _readable(trace, width, narrowest)
+        self.width = min(width, round(self.layout.width * widest))
         self.cell_width = self.width / self.layout.width
         self.height = round(self.layout.height * self.cell_width * ASPECT)
         self.boxes = list(self.layout.boxes.values())
@@ -69,23 +91,38 @@ class Board:
         self._draw_background(trace)
         self._make_artists()
 
-    def draw(self, trace: Trace, index: int, losses: Sequence[float] = ()) -> None:
-        """Show the first `index` steps of `trace`, the last of them as the current one, and the losses so far."""
+    def draw(self, trace: Trace, index: int, losses: Sequence[float] = (), cell: Cell | None = None) -> None:
+        """Show the first `index` steps of `trace`, the last of them as the current one, and the losses so far.
+
+        What went into the current step is framed, and what came out; or the same for one `cell`.
+        """
         shown = {*trace.given, *(step.name for step in trace.steps[:index])}
         step = trace.steps[index - 1] if index else None
-        values = [np.ravel(_value(trace, box.name)) for box in self.boxes]
-        visible = np.repeat([_shown_with(box.name) in shown for box in self.boxes], [len(v) for v in values])
+        values = [np.ravel(value_of(trace, box.name)) for box in self.boxes]
+        shown |= {name for name in self.layout.boxes if is_slope(name) and slope_of(trace, name).shown_with in shown}
+        visible = np.repeat([box.name in shown for box in self.boxes], [len(v) for v in values])
         self._draw_cells(values, visible)
-        self._outline(step.operands if step else (), step.name if step else None)
+        if cell is not None:
+            self._outline(blocks(work_out(trace, cell).sources), blocks([cell]))
+        else:
+            self._outline([Cells(name) for name in step.operands] if step else [], [Cells(step.name)] if step else [])
         self._write_head(trace, index)
         self._plot_losses(losses)
         self.canvas.restore_region(self._background)
-        for artist in (self.cells, *self.digits, self.outlines, *self.head, self.curve, self.curve_end):
+        for artist in (
+            self.cells,
+            *self.digits,
+            self.outlines,
+            *self.head,
+            self.curve,
+            self.curve_end,
+            self.curve_labels,
+        ):
             self.axes.draw_artist(artist)
 
     def fits(self, trace: Trace) -> bool:
         """Whether a trace has the shapes and the layers that this board was made for."""
-        return self._kind == _kind(trace)
+        return bool(self._kind == _kind(trace))
 
     def png(self) -> bytes:
         """The picture as it was last drawn."""
@@ -94,22 +131,26 @@ class Board:
         picture.quantize(palette=_palette(self.theme), dither=Image.Dither.NONE).save(data, "PNG", compress_level=1)
         return data.getvalue()
 
-    def cell_at(self, x: float, y: float) -> tuple[str, int, int] | None:
-        """The matrix, row and column under a point of the picture, given as fractions of its width and height."""
-        x, y = x * self.layout.width, y * self.layout.height
-        for box in self.boxes:
-            row, col = int(np.floor(y - box.y)), int(np.floor(x - box.x))
-            if 0 <= row < box.rows and 0 <= col < box.cols:
-                return box.name, row, col
-        return None
+    def boxes_on_page(self) -> list[tuple[str, float, float, float, float, int, int]]:
+        """Where each matrix is: name, left, top, width, height in fractions of the picture, rows and columns."""
+        W, H = self.layout.width, self.layout.height
+        return [(b.name, b.x / W, b.y / H, b.cols / W, b.rows / H, b.rows, b.cols) for b in self.boxes]
 
     def _draw_background(self, trace: Trace) -> None:
         ax, theme, layout = self.axes, self.theme, self.layout
         size = self.cell_width * 0.36 * self.pixel
         for box in self.boxes:
-            ax.text(box.x, box.y - 0.26, _label(trace, box.name), color=theme.ink, size=size, weight="bold", parse_math=False)
+            ax.text(
+                box.x,
+                box.y - 0.26,
+                _label(trace, box.name),
+                color=theme.ink,
+                size=size,
+                weight="bold",
+                parse_math=False,
+            )
         for name, top, bottom in layout.rows:
-            side = {"rotation": 90, "ha": "center", "va": "center", "color": theme.faint}
+            side: dict[str, Any] = {"rotation": 90, "ha": "center", "va": "center", "color": theme.faint}
             ax.text(0.42, (top + bottom) / 2, name, size=size * 0.9, **side)
         arrow = {"arrowstyle": "-|>", "color": theme.faint, "lw": 1.2 * self.pixel, "mutation_scale": size * 0.8}
         for x, y, direction in layout.arrows:
@@ -127,15 +168,19 @@ class Board:
         x = self.layout.width - 1.9
         bar = np.linspace(1, -1, 128)[:, None]
         self.axes.imshow(bar, COLOURS, vmin=-1, vmax=1, extent=(x, x + 0.35, bottom, top), aspect="auto", zorder=0)
-        ticks = [sign * 10.0**power for sign in (-1, 1) for power in range(round(np.log10(limit)) + 1)]
-        for tick in [0.0, *ticks]:
-            y = (top + bottom) / 2 - _scaled(np.array(tick), limit) * (bottom - top) / 2
-            self.axes.text(x + 0.48, y, format_number(tick), va="center", color=self.theme.faint, size=size)
+        taken: list[float] = []
+        for tick in [0.0, limit, -limit, limit / 10, -limit / 10, 1.0, -1.0]:
+            y = (top + bottom) / 2 - float(_scaled(np.array(tick), limit)) * (bottom - top) / 2
+            if all(abs(y - other) > 0.7 for other in taken):
+                taken.append(y)
+                self.axes.text(x + 0.48, y, format_number(tick), va="center", color=self.theme.faint, size=size)
 
     def _make_artists(self) -> None:
         theme = self.theme
         corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
-        origins = np.array([(box.x + j, box.y + i) for box in self.boxes for i in range(box.rows) for j in range(box.cols)])
+        origins = np.array(
+            [(box.x + j, box.y + i) for box in self.boxes for i in range(box.rows) for j in range(box.cols)]
+        )
         self.centres = origins + 0.5
         palette = COLOURS.with_extremes(bad=theme.paper, over=NOT_FINITE)
         self.cells = PolyCollection(
@@ -146,9 +191,10 @@ class Board:
         self.head = [PathPatch(_EMPTY, facecolor=theme.ink, lw=0) for _ in range(3)]
         self.curve = PathPatch(_EMPTY, fill=False, edgecolor=theme.ink, lw=1.6 * self.pixel, joinstyle="round")
         self.curve_end = PathPatch(_EMPTY, facecolor=PHASES["loss"], lw=0)
+        self.curve_labels = PathPatch(_EMPTY, facecolor=theme.ink, lw=0)
         for artist in (self.cells, self.outlines):
             self.axes.add_collection(artist, autolim=False)
-        for patch in (*self.digits, *self.head, self.curve, self.curve_end):
+        for patch in (*self.digits, *self.head, self.curve, self.curve_end, self.curve_labels):
             self.axes.add_patch(patch)
 
     def _draw_cells(self, values: list[Array], visible: Array) -> None:
@@ -173,14 +219,26 @@ class Board:
         scale = em * np.column_stack([squeeze, np.full(len(glyphs), -1 / ASPECT)])
         start = centres + np.column_stack([-widths / 2, np.full(len(glyphs), -_DIGIT_HEIGHT / 2)]) * scale
         counts = [len(g.vertices) for g in glyphs]
-        vertices = np.concatenate([g.vertices for g in glyphs]) * np.repeat(scale, counts, axis=0) + np.repeat(start, counts, axis=0)
+        vertices = np.concatenate([g.vertices for g in glyphs]) * np.repeat(scale, counts, axis=0) + np.repeat(
+            start, counts, axis=0
+        )
         return Path(vertices, np.concatenate([g.codes for g in glyphs]))
 
-    def _outline(self, operands: Sequence[str], result: str | None) -> None:
-        chosen = [(name, OPERAND, 2.4) for name in operands] + ([(result, RESULT, 3.4)] if result else [])
-        self.outlines.set_segments([_frame(self.layout.boxes[name]) for name, _, _ in chosen])
+    def _outline(self, operands: Sequence[Cells], results: Sequence[Cells]) -> None:
+        """Frame what went into the step, or into the chosen cell, and what came out."""
+        chosen = [(cells, OPERAND, 2.4) for cells in operands] + [(cells, RESULT, 3.4) for cells in results]
+        self.outlines.set_segments([self._frame(cells) for cells, _, _ in chosen])
         self.outlines.set_color([colour for _, colour, _ in chosen])
         self.outlines.set_linewidth([width * self.pixel for _, _, width in chosen] or [0])
+
+    def _frame(self, cells: Cells) -> list[tuple[float, float]]:
+        """The outline of some cells of a matrix, all of them unless told which, as a closed line a little outside."""
+        box = self.layout.boxes[cells.name]
+        top, bottom = cells.rows or (0, box.rows - 1)
+        left, right = cells.cols or (0, box.cols - 1)
+        x0, x1 = box.x + left - 0.05, box.x + right + 1.05
+        y0, y1 = box.y + top - 0.05 / ASPECT, box.y + bottom + 1 + 0.05 / ASPECT
+        return [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]
 
     def _write_head(self, trace: Trace, index: int) -> None:
         if index:
@@ -205,8 +263,8 @@ class Board:
         known = np.array([losses[k] for k in at])
         finite = np.isfinite(known) & (known > 0)
         if not finite.any():
-            self.curve.set_path(_EMPTY)
-            self.curve_end.set_path(_EMPTY)
+            for patch in (self.curve, self.curve_end, self.curve_labels):
+                patch.set_path(_EMPTY)
             return
         x0, y0, width, height = self.layout.loss
         logs = np.log10(known[finite])
@@ -214,8 +272,12 @@ class Board:
         x = x0 + 0.3 + (width - 0.6) * at[finite] / max(1, last)
         y = y0 + height * (0.94 - 0.88 * (logs - low) / max(1.0, high - low))
         self.curve.set_path(Path(np.column_stack([x, y])))
+        ends = [0, len(x) - 1][: len(x)]
+        labels = [format_number(known[finite][k]) for k in ends]
+        places = np.array([(x[k] + (0.3 if k == 0 else -0.3), y[k] + (0.9 if y[k] < y0 + 1.6 else -0.8)) for k in ends])
+        self.curve_labels.set_path(self._numbers(labels, places))
         dot = Path.unit_circle()
-        self.curve_end.set_path(Path(dot.vertices * (0.13, 0.13 / ASPECT) + (x[-1], y[-1]), dot.codes))
+        self.curve_end.set_path(Path(np.asarray(dot.vertices) * (0.13, 0.13 / ASPECT) + (x[-1], y[-1]), dot.codes))
 
 
 def format_number(value: float) -> str:
@@ -235,11 +297,11 @@ def format_number(value: float) -> str:
     return f"–{text}" if value < 0 else text
 
 
-def _readable(trace: Trace, width: int) -> Layout:
+def _readable(trace: Trace, width: int, narrowest: float) -> Layout:
     """The layout in as few bands as keep the cells wide enough to read; failing that, the one with the widest cells."""
     layers = len(trace.problem.network.parameters) // 2
     tries = [layout(trace.problem, bands) for bands in range(1, layers + 1)]
-    return next((one for one in tries if width / one.width >= CELL_WIDTH[0]), min(tries, key=lambda one: one.width))
+    return next((one for one in tries if width / one.width >= narrowest), min(tries, key=lambda one: one.width))
 
 
 def _kind(trace: Trace) -> Any:
@@ -249,24 +311,7 @@ def _kind(trace: Trace) -> Any:
 
 def _label(trace: Trace, name: str) -> str:
     """A matrix is labelled by its name; a slope by its formula, as in `H1 > 0`."""
-    if not name.startswith("slope"):
-        return name
-    step = trace.step(_shown_with(name))
-    slope = step.code.removeprefix(f"{step.operands[0]} * ")
-    return slope[1:-1] if slope.startswith("(") else slope
-
-
-def _value(trace: Trace, name: str) -> Any:
-    """What stands in a box; slopes are not part of a trace: they are what a gradient of ones becomes."""
-    if not name.startswith("slope"):
-        return trace[name]
-    layer, X = next((layer, X) for layer, X, _, n in trace.problem.network.stages if n == int(name[5:]) and not layer.parameters)
-    return layer.backward(trace[X], np.ones_like(trace[X]))[0]
-
-
-def _shown_with(name: str) -> str:
-    """The step that brings a box to light."""
-    return f"dY{name[5:]}" if name.startswith("slope") else name
+    return slope_of(trace, name).code if is_slope(name) else name
 
 
 def _limit(name: str) -> float:
@@ -283,13 +328,6 @@ def _scaled(values: Array, limit: float) -> Array:
     with np.errstate(invalid="ignore"):
         levels = np.clip(np.arcsinh(values) / np.arcsinh(limit), -1, 1)
     return np.where(np.isfinite(values), levels, 2.0)
-
-
-def _frame(box: Box) -> list[tuple[float, float]]:
-    """The outline of a box, a little outside it, as a closed line."""
-    left, right = box.x - 0.05, box.x + box.cols + 0.05
-    top, bottom = box.y - 0.05 / ASPECT, box.y + box.rows + 0.05 / ASPECT
-    return [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
 
 
 class _Text(NamedTuple):
@@ -321,8 +359,10 @@ def _glyph(character: str, bold: bool) -> _Text:
         return float(TextPath((0, 0), string, size=1, prop=prop).get_extents().x1)
 
     advance = right_end(f"|{character}|") - right_end("||")
-    path = TextPath((0, 0), character, size=1, prop=prop) if character != " " else _EMPTY
-    return _Text(path.vertices, path.codes if path.codes is not None else np.empty(0, Path.code_type), advance)
+    if character == " ":
+        return _Text(np.empty((0, 2)), np.empty(0, Path.code_type), advance)
+    path = TextPath((0, 0), character, size=1, prop=prop)
+    return _Text(np.asarray(path.vertices), np.asarray(path.codes), advance)
 
 
 @lru_cache(maxsize=2)

@@ -1,6 +1,6 @@
 // Shows the board and its timeline, and tells the kernel how large the page is and what the learner does there.
 
-const KEYS = ["ArrowLeft", "ArrowRight", "Home", "End"];
+const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "Enter", "Escape"];
 
 function isDark(element) {
   const [r, g, b] = paperOf(element);
@@ -25,12 +25,13 @@ function make(tag, className, parent) {
 
 function render({ model, el }) {
   const board = make("div", "bpl-board", el);
-  const timeline = make("nav", "bpl-timeline", board);
+  const timeline = make("div", "bpl-timeline", board);
+  timeline.setAttribute("role", "group");
   timeline.setAttribute("aria-label", "Steps of this iteration");
   const figure = make("div", "bpl-picture", board);
   figure.tabIndex = 0;
   figure.setAttribute("role", "group");
-  figure.setAttribute("aria-label", "Board: left and right arrow keys step back and forth");
+  figure.setAttribute("aria-label", "Board. Left and right arrows step, up and down choose a matrix, Enter opens a cell");
   const image = make("img", "", figure);
   image.decoding = "sync";
 
@@ -79,6 +80,41 @@ function render({ model, el }) {
     if (width > 0) model.send({ kind: "page", width, ratio: window.devicePixelRatio, dark: isDark(board) });
   }
 
+  // The cell under the pointer, found in fractions of the picture, so that it is right at every zoom.
+  function cellAt(event) {
+    const { left, top, width, height } = image.getBoundingClientRect();
+    const x = (event.clientX - left) / width;
+    const y = (event.clientY - top) / height;
+    for (const [name, x0, y0, w, h, rows, cols] of model.get("boxes")) {
+      if (x >= x0 && x < x0 + w && y >= y0 && y < y0 + h) {
+        return [name, Math.floor(((y - y0) / h) * rows), Math.floor(((x - x0) / w) * cols)];
+      }
+    }
+    return null;
+  }
+
+  let reported = "null";
+  function reportCell(cell, pinned) {
+    const now = JSON.stringify(cell);
+    if (now === reported && !pinned) return;
+    reported = now;
+    model.send({ kind: "cell", cell, pinned });
+  }
+
+  image.addEventListener("pointermove", (event) => {
+    if (!model.get("pinned")) reportCell(cellAt(event), false);
+  });
+  image.addEventListener("pointerleave", () => {
+    if (!model.get("pinned")) reportCell(null, false);
+  });
+  image.addEventListener("click", (event) => {
+    const cell = cellAt(event);
+    const again = model.get("pinned") && JSON.stringify(cell) === reported;
+    reportCell(cell, cell !== null && !again);
+    if (again || cell === null) reportCell(again ? cell : null, false);
+    figure.focus({ preventScroll: true });
+  });
+
   let pending = 0;
   function pageChanged() {
     clearTimeout(pending);
@@ -88,7 +124,8 @@ function render({ model, el }) {
   // A picture drawn for n device pixels is shown on exactly n of them.
   image.onload = () => {
     image.style.width = `${image.naturalWidth / window.devicePixelRatio}px`;
-    figure.style.minHeight = "";
+    model.set("shown", true);
+    model.save_changes();
   };
 
   figure.addEventListener("keydown", (event) => {
@@ -98,7 +135,6 @@ function render({ model, el }) {
     model.send({ kind: "key", key: event.key });
   });
 
-  figure.style.minHeight = `${model.get("height")}px`;
   drawTimeline();
   showAlt();
   showPicture();

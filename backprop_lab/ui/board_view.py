@@ -12,6 +12,7 @@ class BoardView(anywidget.AnyWidget):
 
     kind "page": `width` in CSS pixels, `ratio` of device pixels to them, `dark` theme or not; sent first of all
     kind "jump": `index` of the step chosen on the timeline; kind "key": `key` pressed on the board
+    kind "cell": `cell` under the pointer as [name, row, column], or None; `pinned` by a click or not
     """
 
     _esm = Path(__file__).with_suffix(".js")
@@ -19,9 +20,11 @@ class BoardView(anywidget.AnyWidget):
 
     picture = traitlets.Bytes(help="the board as PNG").tag(sync=True)
     alt = traitlets.Unicode(help="the picture in words").tag(sync=True)
-    steps = traitlets.List(help="[name, phase] of every step, in order").tag(sync=True)
+    steps: Any = traitlets.List(help="[name, phase] of every step, in order").tag(sync=True)
     index = traitlets.Int(help="how many steps are shown").tag(sync=True)
-    height = traitlets.Int(300, help="of the picture, in CSS pixels, kept free until it arrives").tag(sync=True)
+    boxes: Any = traitlets.List(help="of every matrix: name, left, top, width, height, rows, columns").tag(sync=True)
+    pinned = traitlets.Bool(help="whether the chosen cell stays, wherever the pointer goes").tag(sync=True)
+    shown = traitlets.Bool(help="set by the page once it shows the picture").tag(sync=True)
 
     def heard(self, handler: Any) -> None:
         """Call `handler(kind, message)` for every message from the page."""

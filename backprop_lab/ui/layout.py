@@ -96,7 +96,9 @@ def _groups(problem: Problem) -> list[list[_Column]]:
     for layer, X, Y, n in problem.network.stages:
         if isinstance(layer, Linear):
             D, H = layer.W.shape
-            above, below, new = ([(f"{d}W{n}{e}", D, H), (f"{d}b{n}{e}", 1, H)] for d, e in [("", ""), ("d", ""), ("", "_new")])
+            above, below, new = (
+                [(f"{d}W{n}{e}", D, H), (f"{d}b{n}{e}", 1, H)] for d, e in [("", ""), ("d", ""), ("", "_new")]
+            )
             groups.append([_Column([("X", N, D)], [], [("lr", 1, 1)])] if X == "X" else [])
             groups[-1] += [_Column(above, below, new), _Column([(Y, N, H)], [(f"d{Y}", N, H)], [])]
         else:
@@ -108,7 +110,8 @@ def _groups(problem: Problem) -> list[list[_Column]]:
 def _split(groups: list[list[_Column]], bands: int) -> list[list[list[_Column]]]:
     """Break the groups into bands of about equal width, in order."""
     widths = [sum(column.width + GAP for column in group) for group in groups]
-    share, split, filled = sum(widths) / bands, [[]], 0.0
+    split: list[list[list[_Column]]] = [[]]
+    share, filled = sum(widths) / bands, 0.0
     for group, width in zip(groups, widths, strict=True):
         if split[-1] and len(split) < bands and filled + width / 2 > share * len(split):
             split.append([])

@@ -1,69 +1,180 @@
 """The step-through lab: one training step, forward, backward and update, under the learner's hand."""
 
+import asyncio
+import base64
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
-import numpy as np
 
-from backprop_lab.ui.board import Board, format_number
+from backprop_lab.ui import words
+from backprop_lab.ui.board import Board
 from backprop_lab.ui.board_view import BoardView
-from backprop_lab.ui.stepper import STARTS, Place, Stepper
+from backprop_lab.ui.copy_button import CopyButton
+from backprop_lab.ui.numpy_script import numpy_script
+from backprop_lab.ui.one_cell import work_out
+from backprop_lab.ui.stepper import ACTIVATIONS, BY_NAME, CUSTOM, SIZES, STARTS, Place, Setup, Stepper
+
+SPEEDS = {
+    "1 step a second": ("next", 1.0),
+    "3 steps a second": ("next", 1 / 3),
+    "1 iteration a second": ("next_iteration", 1.0),
+    "10 iterations a second": ("next_iteration", 0.1),
+    "as fast as it goes": ("next_iteration", 0.0),
+}
+PARTS = ("start", "seed", "lr", "play", "predict", "more", "call")  # what `hide` can name
 
 
 class StepThrough(widgets.VBox):
-    """The lab, ready to be shown: `StepThrough()` is the whole cell."""
+    """The lab, ready to be shown: `StepThrough()` is the whole cell.
 
-    def __init__(self) -> None:
-        self.stepper = Stepper()
-        self._view = BoardView()
+    It opens exactly where it is told to: at a `start`, a `seed`, a learning rate `lr`, an `iteration` and a `step` such
+    as "dW1", with the sizes `samples`, `inputs`, `hidden`, `layers`, `outputs` and the `activation` of the network.
+    `hide` takes away controls, any of "start", "seed", "lr", "play", "predict", "more" and "call"; `large` draws
+    for the back row; `mistake` plants one. Raises ValueError if one of these is not what there is.
+    """
+
+    def __init__(self, *, hide: Sequence[str] = (), large: bool = False, mistake: str = "", **place: Any) -> None:
+        unknown = [part for part in hide if part not in PARTS]
+        if unknown:
+            raise ValueError(f"hide takes any of {', '.join(PARTS)}; got {', '.join(map(repr, unknown))}")
+        self.stepper = Stepper(**place)
+        if mistake:
+            self.stepper.plant(mistake)
+        self._hidden = tuple(hide)
+        self._large = large
         self._page: dict[str, Any] | None = None
         self._board: Board | None = None
         self._following = False  # while the controls follow the stepper, they do not steer it
-        self._make_controls()
-        self._note = widgets.HTML()
-        self._card = widgets.HTMLMath()
-        super().__init__([self._settings, self._buttons, self._note, self._view, self._card])
+        self._playing: asyncio.Task[None] | None = None
+        self._view = BoardView()
+        self._note, self._card, self._worked = widgets.HTML(), widgets.HTMLMath(), widgets.HTML()
+        super().__init__([*self._make_controls(), self._note, self._view, self._card, self._cell_row, *self._footer])
         self.add_class("bpl-lab")
+        if large:
+            self.add_class("bpl-large")
         self.stepper.observe(lambda _: self._show(), "place")
         self._view.heard(self._heard)
         self._show()
 
-    def _make_controls(self) -> None:
+    # The controls
+
+    def _make_controls(self) -> list[widgets.Widget]:
         stepper = self.stepper
-        self._start = widgets.Dropdown(options=STARTS, description="start", tooltip="Choose a problem to start from")
-        self._seed = widgets.IntSlider(min=0, max=100, description="seed", readout=False, tooltip="Draw other numbers")
-        self._seed_field = _number_field("seed, as a number")
-        self._lr = widgets.FloatLogSlider(
-            min=-6, max=1, step=0.05, description="learning rate", readout=False, tooltip="How far each update goes"
+        self._start = widgets.Dropdown(
+            options=list(STARTS), description="start", tooltip="Choose the numbers to start from", **_sized("170px")
         )
-        self._lr_field = _number_field("learning rate, as a number")
-        self._steers(self._start, lambda start: stepper.begin(start, stepper.place.seed))
-        self._steers(self._seed, stepper.set_seed)
-        self._steers(self._seed_field, lambda text: stepper.set_seed(_number(text)))
+        self._seed = widgets.IntSlider(min=0, max=100, readout=False, tooltip="Draw other numbers", layout=_GROW)
+        self._seed_field = _text_field("seed", "100px", "Type a seed: a whole number, 0 or more")
+        self._lr = widgets.FloatLogSlider(
+            min=-6, max=1, step=0.05, readout=False, tooltip="How far each update goes", layout=_GROW
+        )
+        self._lr_field = _text_field("learning rate", "170px", "Type a learning rate: a positive number")
+        self._steers(self._start, lambda start: stepper.set_up(start=start))
+        self._steers(self._seed, lambda seed: stepper.set_up(seed=seed))
+        self._steers(self._seed_field, lambda text: stepper.set_up(seed=_number(text)))
         self._steers(self._lr, stepper.set_lr)
         self._steers(self._lr_field, lambda text: stepper.set_lr(_number(text)))
-        fields = [self._start, self._seed, self._seed_field, self._lr, self._lr_field]
-        self._settings = widgets.HBox(fields, layout={"flex_flow": "row wrap"})
-        self._buttons = widgets.HBox(
-            [
-                self._button("Restart", stepper.restart, "Back to the start, with the same numbers"),
-                self._button("Back", stepper.back, "One step back"),
-                self._button("Next", stepper.next, "One step on", "primary"),
-                self._button("Next phase", stepper.next_phase, "On to the end of this phase"),
-                self._button("Next iteration", stepper.next_iteration, "The same step, with the new weights"),
-            ],
-            layout={"flex_flow": "row wrap"},
+        settings = {
+            "start": self._start,
+            "seed": _pair(self._seed_field, self._seed),
+            "lr": _pair(self._lr_field, self._lr),
+        }
+        self._play = widgets.ToggleButton(
+            description="Play", icon="play", tooltip="Go on by itself, until pressed again", layout={"width": "auto"}
         )
+        self._speed = widgets.Dropdown(
+            options=list(SPEEDS), description="speed", tooltip="How fast to play", **_sized("200px")
+        )
+        self._play.observe(lambda change: self._do(self._play_or_pause, change.new), "value")
+        self._predict = _toggle("Predict first", "Be asked for a cell of each gradient before it is shown")
+        self._steers(self._predict, stepper.predict)
+        self._more = _toggle("More", "Sizes, a planted mistake, the values as a table, the step as NumPy")
+        buttons = [
+            self._button("Restart", stepper.restart, "Back to the start, with the numbers as they were"),
+            self._button("Back", stepper.back, "One step back (left arrow on the board)"),
+            self._button("Next", stepper.next, "One step on (right arrow on the board)", "primary"),
+            self._button("Next phase", stepper.next_phase, "On to the end of this phase"),
+            self._button("Next iteration", stepper.next_iteration, "The same step, one iteration on"),
+        ]
+        optional = {"play": [self._play, self._speed], "predict": [self._predict], "more": [self._more]}
+        buttons += [widget for part, found in optional.items() if part not in self._hidden for widget in found]
+        shown = [group for part, group in settings.items() if part not in self._hidden]
+        self._make_cell_row()
+        self._make_footer()
+        return [_row(*shown), _row(*buttons), self._make_question(), self._make_drawer()]
+
+    def _make_question(self) -> widgets.Widget:
+        """What is asked while predicting."""
+        self._question = widgets.HTML()
+        signs = [self._button(sign, partial(self.stepper.answer, sign), f"The sign is {sign}") for sign in "−0+"]
+        self._guess = _text_field("or its value", "170px", "Type a number, and Enter")
+        self._steers(self._guess, self._answer)
+        self._question_row = _row(self._question, *signs, self._guess)
+        return self._question_row
+
+    def _answer(self, text: str) -> None:
+        if text.strip():
+            self.stepper.answer(text)
+
+    def _make_drawer(self) -> widgets.Widget:
+        """What is needed less often, behind the button More."""
+        stepper = self.stepper
+        self._sizes = {
+            name: widgets.BoundedIntText(
+                min=1, max=most, description=_SIZE_NAMES.get(name, name), tooltip=f"From 1 to {most}", **_sized("auto")
+            )
+            for name, most in SIZES.items()
+        }
+        for name, field in self._sizes.items():
+            self._steers(field, partial(self._resize, name))
+        self._activation = widgets.Dropdown(options=list(ACTIVATIONS), description="activation", **_sized("170px"))
+        self._steers(self._activation, lambda activation: stepper.set_up(activation=activation))
+        mistakes = [("none", ""), *((mistake.title, name) for name, mistake in BY_NAME.items())]
+        self._mistake = widgets.Dropdown(
+            options=mistakes, description="planted mistake", tooltip="Plant a classic mistake", **_sized("340px")
+        )
+        self._steers(self._mistake, stepper.plant)
+        self._table = _toggle("Values as a table", "Every number on the board, for reading or for a screen reader")
+        self._script = _toggle("As NumPy", "A plain script that prints the same numbers")
+        for toggle in (self._table, self._script):
+            toggle.observe(lambda _: self._show_footer(stepper.place), "value")
+        drawer = widgets.VBox(
+            [_row(*self._sizes.values(), self._activation), _row(self._mistake, self._table, self._script)]
+        )
+        drawer.add_class("bpl-drawer")
+        drawer.layout.display = "none"
+        self._more.observe(lambda change: setattr(drawer.layout, "display", None if change.new else "none"), "value")
+        return drawer
+
+    def _resize(self, name: str, size: int) -> None:
+        self.stepper.set_up(**{name: size})
+
+    def _make_cell_row(self) -> None:
+        self._cell_field = _text_field("type over it:", "190px", "Type another number, and Enter")
+        self._steers(self._cell_field, lambda text: self.stepper.edit(_number(text)))
+        self._cell_row = _row(self._worked, self._cell_field)
+
+    def _make_footer(self) -> None:
+        self._call, self._copy_call = widgets.HTML(), CopyButton(label="Copy this call")
+        self._shown_script, self._copy_script = widgets.HTML(), CopyButton(label="Copy the script")
+        self._shown_table = widgets.HTML()
+        call = _row(self._call, self._copy_call)
+        call.layout.display = "none" if "call" in self._hidden else None
+        self._footer = [call, self._shown_table, widgets.VBox([self._copy_script, self._shown_script])]
 
     def _button(self, label: str, action: Callable[[], None], tooltip: str, style: str = "") -> widgets.Button:
         button = widgets.Button(description=label, tooltip=tooltip, button_style=style, layout={"width": "auto"})
         button.on_click(lambda _: self._do(action))
         return button
 
-    def _steers(self, control: widgets.ValueWidget, action: Callable[[Any], None]) -> None:
+    def _steers(self, control: Any, action: Callable[[Any], None]) -> None:
         control.observe(lambda change: self._do(action, change.new), "value")
+
+    # From the page to the stepper
 
     def _do(self, action: Callable[..., None], *arguments: Any) -> None:
         """Run what a control asks for; what goes wrong is said in the lab, and the state stays as it was."""
@@ -72,8 +183,8 @@ class StepThrough(widgets.VBox):
         try:
             action(*arguments)
         except (ValueError, KeyError) as refused:
-            self._refuse(str(refused))
-        except Exception as broken:
+            self._refuse(str(refused.args[0]))
+        except Exception as broken:  # whatever it is, the learner should see it and be able to go on
             self._refuse(f"Something broke inside the lab ({type(broken).__name__}: {broken}). Please report it.")
 
     def _refuse(self, sentence: str) -> None:
@@ -89,63 +200,185 @@ class StepThrough(widgets.VBox):
             self._do(self._show_board, stepper.place)
         elif kind == "jump":
             self._do(stepper.go_to, message["index"])
+        elif kind == "cell":
+            cell = message["cell"]
+            self._do(stepper.choose, tuple(cell) if cell else None, message["pinned"])
         elif kind == "key":
-            moves = {
+            self._do(self._press, message["key"])
+
+    def _press(self, key: str) -> None:
+        """A key on the board: arrows step and choose a matrix; Enter opens a cell, where arrows walk from cell to cell."""
+        stepper, place = self.stepper, self.stepper.place
+        if key == "Escape":
+            stepper.choose(None)
+        elif key == "Enter":
+            start = place.cell or ((place.step.name, 0, 0) if place.step else ("X", 0, 0))
+            stepper.choose(start, pinned=not place.pinned)
+        elif key in ("ArrowUp", "ArrowDown") and not place.pinned:
+            stepper.choose_matrix(1 if key == "ArrowDown" else -1)
+        elif place.pinned and key in _ARROWS:
+            stepper.walk(*_ARROWS[key])
+        else:
+            moves: dict[str, Callable[[], None]] = {
                 "ArrowRight": stepper.next,
                 "ArrowLeft": stepper.back,
-                "Home": lambda: stepper.go_to(0),
-                "End": lambda: stepper.go_to(len(stepper.place.trace.steps)),
+                "Home": partial(stepper.go_to, 0),
+                "End": partial(stepper.go_to, len(place.trace.steps)),
             }
-            self._do(moves[message["key"]])
+            moves[key]()
+
+    def _play_or_pause(self, on: bool) -> None:
+        if self._playing is not None:
+            self._playing.cancel()
+            self._playing = None
+        if on:
+            self._playing = asyncio.get_running_loop().create_task(self._keep_playing())
+
+    async def _keep_playing(self) -> None:
+        """Move on and wait for the page to show it, so that a slow wire never falls behind."""
+        try:
+            while True:
+                move, pause = SPEEDS[self._speed.value]
+                self._do(getattr(self.stepper, move))
+                self._view.shown = False
+                await asyncio.sleep(max(pause, 0.02))
+                for _ in range(100):
+                    if self._view.shown:
+                        break
+                    await asyncio.sleep(0.01)
+        finally:
+            self._play.value = False
+
+    # From the stepper to the page
 
     def _show(self) -> None:
         place = self.stepper.place
         self._show_board(place)
         self._show_card(place)
         self._show_controls(place)
+        self._show_footer(place)
         self._say(place.note, "note")
 
     def _show_board(self, place: Place) -> None:
         with self._view.hold_sync():
             self._view.steps = [[step.name, step.phase] for step in place.trace.steps]
             self._view.index = place.index
-            self._view.alt = _in_words(place)
+            self._view.alt = words.alt_text(place)
+            self._view.pinned = place.pinned
             if self._page is None:  # nobody is looking yet
                 return
             if self._board is None or not self._board.fits(place.trace):
-                self._board = Board(place.trace, **self._page)
-            self._board.draw(place.trace, place.index, self.stepper.losses)
+                self._board = Board(place.trace, large=self._large, **self._page)
+                self._view.boxes = self._board.boxes_on_page()
+            self._draw(self._board)
             self._view.picture = self._board.png()
 
+    def _draw(self, board: Board) -> None:
+        place = self.stepper.place
+        board.draw(place.trace, place.index, self.stepper.losses, place.question or place.cell)
+
     def _show_card(self, place: Place) -> None:
-        step = place.step
-        if step is None:
-            words = "Everything that is given stands on the board: the samples X, their targets y, the weights and biases."
-            self._card.value = _card("start", f"Iteration {place.iteration}", f"{words} Press Next to compute the first value.")
-        else:
-            code = f"{step.name} = {step.code}"
-            self._card.value = _card(
-                step.phase, step.title, step.sentence, f"${step.latex}$", code, place.trace.shapes(step)
-            )
+        self._card.value = words.card(place, self.stepper.losses)
+        worked, editable = "", False
+        if place.cell is not None:
+            worked = f'<div class="bpl-worked">{html.escape(str(work_out(place.trace, place.cell)))}</div>'
+            editable = place.pinned and place.cell[0] in ("X", "y", *place.trace.problem.network.parameters)
+        self._worked.value = worked
+        self._cell_field.layout.display = None if editable else "none"
 
     def _show_controls(self, place: Place) -> None:
         self._following = True
         try:
+            starts = (*STARTS, CUSTOM) if place.custom else tuple(STARTS)
+            if self._start.options != starts:
+                self._start.options = starts
             self._start.value = place.start
-            self._seed.max = max(100, place.seed)
-            self._seed.value = place.seed
-            self._seed_field.value = str(place.seed)
+            self._seed.max = max(100, place.setup.seed)
+            self._seed.value = place.setup.seed
+            self._seed_field.value = str(place.setup.seed)
             self._lr.value = place.lr
             self._lr_field.value = f"{place.lr:.4g}"
+            for name, field in self._sizes.items():
+                field.value = getattr(place.setup, name)
+            self._activation.value = place.setup.activation
+            self._mistake.value = place.mistake
+            self._predict.value = place.predicting
+            self._cell_field.value = self._guess.value = ""
+            self._question_row.layout.display = None if place.question else "none"
+            if place.question:
+                name, i, j = place.question
+                self._question.value = f"<b>Predict {name}[{i},{j}]</b>, framed on the board. Its sign, or its value?"
         finally:
             self._following = False
+
+    def _show_footer(self, place: Place) -> None:
+        call = self.call()
+        self._call.value = f'<code class="bpl-call">{html.escape(call)}</code>'
+        self._copy_call.text = call
+        self._shown_table.value = words.table(place) if self._table.value else ""
+        script = numpy_script(place.trace) if self._script.value else ""
+        self._shown_script.value = f'<pre class="bpl-script">{html.escape(script)}</pre>' if script else ""
+        self._copy_script.text = script
+        self._copy_script.layout.display = None if script else "none"
 
     def _say(self, sentence: str, kind: str) -> None:
         self._note.value = f'<div class="bpl-{kind}" role="status">{html.escape(sentence)}</div>' if sentence else ""
 
+    def call(self) -> str:
+        """The call that opens the lab as it stands; numbers that were typed over are not in it."""
+        place, given = self.stepper.place, {}
+        for field in fields(Setup):
+            if (value := getattr(place.setup, field.name)) != field.default:
+                given[field.name] = value
+        if place.lr != float(place.setup.problem().lr):
+            given["lr"] = place.lr
+        if place.iteration:
+            given["iteration"] = place.iteration
+        if place.step:
+            given["step"] = place.step.name
+        if place.mistake:
+            given["mistake"] = place.mistake
+        if self._hidden:
+            given["hide"] = list(self._hidden)
+        if self._large:
+            given["large"] = True
+        return f"StepThrough({', '.join(f'{name}={value!r}' for name, value in given.items())})"
 
-def _number_field(name: str) -> widgets.Text:
-    return widgets.Text(continuous_update=False, layout={"width": "80px"}, tooltip=name)
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """The live lab, and for where no kernel is, the board as a picture."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        board = Board(self.stepper.place.trace, width=1000, large=self._large)
+        self._draw(board)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        data["image/png"] = base64.b64encode(board.png()).decode()
+        return bundle
+
+
+_GROW = {"width": "auto", "flex": "1 1 60px", "min_width": "60px"}
+_SIZE_NAMES = {"hidden": "hidden units", "layers": "hidden layers"}
+_ARROWS = {"ArrowUp": (-1, 0), "ArrowDown": (1, 0), "ArrowLeft": (0, -1), "ArrowRight": (0, 1)}
+
+
+def _row(*children: widgets.Widget) -> widgets.HBox:
+    return widgets.HBox(children, layout={"flex_flow": "row wrap", "align_items": "center"})
+
+
+def _sized(width: str) -> dict[str, Any]:
+    """A control of this width, its label included, that label no wider than it needs to be."""
+    return {"layout": {"width": width}, "style": {"description_width": "initial"}}
+
+
+def _pair(field: widgets.Text, slider: widgets.Widget) -> widgets.HBox:
+    """A number field and its slider; the field carries the label, since a slider's handle cannot."""
+    return widgets.HBox([field, slider], layout={"flex": "1 1 220px", "align_items": "center"})
+
+
+def _text_field(label: str, width: str, tooltip: str) -> widgets.Text:
+    return widgets.Text(description=label, continuous_update=False, tooltip=tooltip, **_sized(width))
+
+
+def _toggle(label: str, tooltip: str) -> widgets.ToggleButton:
+    return widgets.ToggleButton(description=label, tooltip=tooltip, layout={"width": "auto"})
 
 
 def _number(text: str) -> int | float | str:
@@ -156,25 +389,3 @@ def _number(text: str) -> int | float | str:
         except ValueError:
             pass
     return text
-
-
-def _in_words(place: Place) -> str:
-    """The picture for those who do not see it."""
-    step = place.step
-    if step is None:
-        return f"Board at the start of iteration {place.iteration}: only X, y, the weights and the learning rate are known."
-    rows = np.atleast_2d(step.value).tolist()
-    numbers = "; ".join(", ".join(format_number(v) for v in row) for row in rows)
-    return (
-        f"Board at iteration {place.iteration}, step {place.index} of {len(place.trace.steps)}, {step.phase}: "
-        f"{step.name} = {step.code}, which gives {numbers}."
-    )
-
-
-def _card(phase: str, title: str, sentence: str, formula: str = "", code: str = "", shapes: str = "") -> str:
-    return (
-        f'<div class="bpl-card bpl-{phase}"><div class="bpl-says"><div><span class="bpl-chip">{phase}</span> '
-        f"<b>{title}</b></div><p>{sentence}</p></div>"
-        f'<div class="bpl-formula">{formula}</div>'
-        f'<div class="bpl-code"><code>{html.escape(code)}</code><br><span>{html.escape(shapes)}</span></div></div>'
-    )

@@ -2,33 +2,111 @@
 
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from traitlets import HasTraits, Instance
 
-from backprop_lab.problem import Problem, check_learning_rate, random_problem, worked_example
+from backprop_lab.layers import Layer, ReLU, Sigmoid, Tanh
+from backprop_lab.mistakes import MISTAKES, Mistake, plant
+from backprop_lab.problem import (
+    Problem,
+    all_active,
+    check_learning_rate,
+    check_seed,
+    dead_relu,
+    diverging,
+    random_problem,
+    worked_example,
+)
 from backprop_lab.trace import Step, Trace, trace
+from backprop_lab.ui.judge import judge
+from backprop_lab.ui.one_cell import Cell
+from backprop_lab.ui.slopes import is_slope, slope_of, value_of
 
-WORKED_EXAMPLE, RANDOM = "worked example", "random"
-STARTS = (WORKED_EXAMPLE, RANDOM)
+WORKED_EXAMPLE, CUSTOM = "worked example", "custom"
+STARTS: dict[str, Callable[[Problem], Problem]] = {
+    WORKED_EXAMPLE: lambda _: worked_example(),
+    "random": lambda problem: problem,
+    "dead ReLU": dead_relu,
+    "diverging": diverging,
+    "all active": all_active,
+}
+ACTIVATIONS: dict[str, Layer] = {"ReLU": ReLU(), "Tanh": Tanh(), "Sigmoid": Sigmoid()}
+SIZES = {"samples": 8, "inputs": 8, "hidden": 8, "layers": 3, "outputs": 8}  # and the largest that the board shows
+
+
+BY_NAME = {mistake.name: mistake for mistake in MISTAKES}
+
+
+def can_be_planted(mistake: Mistake, trace: Trace) -> bool:
+    """Whether a mistake gives, somewhere in this step, a value that the network has room for."""
+    wrong = ((mistake.wrong(trace, step.name), step.value) for step in trace.steps)
+    return any(value is not None and np.shape(value) == np.shape(right) for value, right in wrong)
+
+
+def _with_mistake(mistake: Mistake, problem: Problem) -> Trace:
+    """The trace of someone who makes a mistake wherever it can be made."""
+    traced = trace(problem)
+    for name in mistake.places(traced):
+        traced = plant(traced, mistake, name)
+    return traced
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a problem is made from: a starting point, a seed, and the sizes of the network."""
+
+    start: str = WORKED_EXAMPLE
+    seed: int = 0
+    samples: int = 2
+    inputs: int = 3
+    hidden: int = 4
+    layers: int = 1
+    outputs: int = 2
+    activation: str = "ReLU"
+
+    def problem(self) -> Problem:
+        """Raises ValueError if a part of the setup is not one of those there are."""
+        check_seed(self.seed)
+        for name, choices in [("start", tuple(STARTS)), ("activation", tuple(ACTIVATIONS))]:
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} must be one of {', '.join(choices)}; got {getattr(self, name)!r}")
+        for name, most in SIZES.items():
+            if getattr(self, name) not in range(1, most + 1):
+                raise ValueError(f"{name} must be a whole number from 1 to {most}; got {getattr(self, name)!r}")
+        hidden = (self.hidden,) * self.layers
+        activation = ACTIVATIONS[self.activation]
+        return STARTS[self.start](
+            random_problem(self.seed, self.samples, self.inputs, hidden, self.outputs, activation=activation)
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class Place:
     """One state of the lab: never changed, only followed by another.
 
-    `index` steps of iteration `iteration` are shown, out of all those in `trace`. `note` is what the learner
-    should be told, in a sentence, or nothing.
+    `index` steps of iteration `iteration` are shown, out of all those in `trace`. `custom` says that a number was
+    typed over, `mistake` names one that is planted in the step. `cell` is the one that is worked out, and stays so
+    while it is `pinned`. `predicting` asks for a cell of each gradient before it is shown; `question` is the one asked for,
+    `right` of `asked` were answered well. `note` is what the learner should be told.
     """
 
-    start: str
-    seed: int
+    setup: Setup
     trace: Trace
     iteration: int = 0
     index: int = 0
+    custom: bool = False
+    mistake: str = ""
+    cell: Cell | None = None
+    pinned: bool = False
+    predicting: bool = False
+    question: Cell | None = None
+    right: int = 0
+    asked: int = 0
     note: str = ""
 
     @property
@@ -37,8 +115,18 @@ class Place:
         return self.trace.steps[self.index - 1] if self.index else None
 
     @property
+    def start(self) -> str:
+        return CUSTOM if self.custom else self.setup.start
+
+    @property
     def lr(self) -> float:
         return float(self.trace.problem.lr)
+
+    def shows(self, name: str) -> bool:
+        """Whether a value is on the board already."""
+        if is_slope(name):
+            name = slope_of(self.trace, name).shown_with
+        return name in self.trace.given or any(step.name == name for step in self.trace.steps[: self.index])
 
 
 class Training:
@@ -47,29 +135,27 @@ class Training:
 
     STRIDE = 100
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, run: Callable[[Problem], Trace] = trace) -> None:
+        """Train `problem`, with `run` for the steps: a trace as it should be, or one with a mistake in it."""
+        self._run = run
         self._kept = {0: problem}
-        self._lrs = array("d")
-        self._losses = array("d")
         self._last = (0, problem)
-
-    @property
-    def losses(self) -> Sequence[float]:
-        return self._losses
+        self.lrs = array("d")
+        self.losses = array("d")
 
     def trace(self, iteration: int, lr: float | None = None) -> Trace:
-        """The trace of an iteration up to one beyond the last; another `lr` than before drops what came after it."""
+        """The trace of an iteration, any up to one beyond the last; another `lr` than before drops what came after it."""
         problem = self._problem(iteration)
-        if iteration == len(self._lrs):
-            self._lrs.append(float(problem.lr))
-            self._losses.append(math.nan)
-        if lr is not None and lr != self._lrs[iteration]:
-            self._lrs[iteration] = lr
-            del self._lrs[iteration + 1 :], self._losses[iteration + 1 :]
+        if iteration == len(self.lrs):
+            self.lrs.append(float(problem.lr))
+            self.losses.append(math.nan)
+        if lr is not None and lr != self.lrs[iteration]:
+            self.lrs[iteration] = lr
+            del self.lrs[iteration + 1 :], self.losses[iteration + 1 :]
             self._kept = {k: kept for k, kept in self._kept.items() if k <= iteration}
         with np.errstate(all="ignore"):
-            traced = trace(replace(problem, lr=self._lrs[iteration]))
-        self._losses[iteration] = float(traced["L"])
+            traced = self._run(replace(problem, lr=self.lrs[iteration]))
+        self.losses[iteration] = float(traced["L"])
         self._last = (iteration, problem)
         if iteration % self.STRIDE == 0:
             self._kept[iteration] = problem
@@ -77,9 +163,9 @@ class Training:
 
     def diverged(self, iteration: int) -> int | None:
         """The first iteration, up to the given one, whose loss is not a finite number."""
-        if math.isfinite(self._losses[iteration]):
+        if math.isfinite(self.losses[iteration]):
             return None
-        return next(k for k, loss in enumerate(self._losses) if not math.isfinite(loss))
+        return next(k for k, loss in enumerate(self.losses) if not math.isfinite(loss))
 
     def _problem(self, iteration: int) -> Problem:
         at, problem = self._last
@@ -88,55 +174,138 @@ class Training:
             problem = self._kept[at]
         with np.errstate(all="ignore"):
             for k in range(at, iteration):
-                network = problem.network
-                grads = network.gradients(problem.loss, problem.X, problem.y)
-                problem = replace(problem, network=network.update(grads, self._lrs[k]), lr=self._lrs[k])
+                problem = self._run(replace(problem, lr=self.lrs[k])).next_problem()
         return problem
 
 
 class Stepper(HasTraits):
-    """Moves through the steps and iterations of a problem. Observe `place`: it is replaced as a whole at every move."""
+    """Moves through the steps and iterations of a problem. Observe `place`: every move replaces it as a whole.
+
+    Methods raise ValueError, and change nothing, where what they are given makes no sense.
+    """
 
     place = Instance(Place)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.begin(WORKED_EXAMPLE)
+    def __init__(self, lr: float | None = None, iteration: int = 0, step: str | None = None, **setup: Any) -> None:
+        """Open at a step of an iteration; `setup` takes the fields of Setup."""
+        chosen = Setup(**setup)
+        problem = chosen.problem()
+        self._training = Training(problem if lr is None else replace(problem, lr=lr))
+        super().__init__(place=Place(chosen, self._training.trace(0)))
+        if iteration not in range(100_001):
+            raise ValueError(f"iteration must be a whole number from 0 to 100000; got {iteration!r}")
+        for k in range(1, iteration + 1):
+            self._training.trace(k)
+        self._go(iteration, self._index_of(step) if step is not None else 0)
+
+    def _index_of(self, step: str) -> int:
+        names = [each.name for each in self.place.trace.steps]
+        if step not in names:
+            raise ValueError(f"step must be one of {', '.join(names)}; got {step!r}")
+        return names.index(step) + 1
 
     @property
     def losses(self) -> Sequence[float]:
         """The loss of every iteration up to the present one."""
         return self._training.losses[: self.place.iteration + 1]
 
-    def begin(self, start: str, seed: int = 0, lr: float | None = None, index: int = 0) -> None:
-        """Start over from another problem. Raises ValueError, and changes nothing, if the seed or lr is not one."""
-        problem = worked_example() if start == WORKED_EXAMPLE else random_problem(seed)
-        if lr is not None:
-            problem = replace(problem, lr=lr)
-        self._training = Training(problem)
-        traced = self._training.trace(0)
-        self.place = Place(start, int(seed), traced, index=min(index, len(traced.steps)))
+    def set_up(self, **changes: Any) -> None:
+        """Start over with some fields of Setup changed. Other sizes than the worked example's make it a random problem."""
+        setup = replace(self.place.setup, **changes)
+        if "start" not in changes and setup.start == WORKED_EXAMPLE:
+            setup = replace(setup, start="random")
+        same_steps = not changes.keys() - {"seed"}
+        lr = None if "start" in changes else self.place.lr
+        self._begin(setup, lr, self.place.index if same_steps else 0)
 
     def restart(self) -> None:
-        """Back to the start of the same problem, with the learning rate as it is."""
-        self.begin(self.place.start, self.place.seed, self.place.lr)
+        """Back to the start of the same problem, with the learning rate as it is and no number typed over."""
+        self._begin(self.place.setup, self.place.lr)
 
-    def set_seed(self, seed: Any) -> None:
-        """Start over with the random problem of this seed, at the same step and learning rate."""
-        self.begin(RANDOM, seed, self.place.lr, self.place.index)
+    def edit(self, number: Any) -> None:
+        """Type over the chosen cell, of X, y, a weight or a bias; training starts over from there."""
+        if self.place.cell is None:
+            raise ValueError("choose a cell first: click it on the board")
+        name, i, j = self.place.cell
+        problem = self.place.trace.problem
+        parameters = problem.network.parameters
+        if name not in ("X", "y", *parameters):
+            raise ValueError(f"{name} is computed; only X, y, {', '.join(parameters)} can be typed over")
+        if not isinstance(number, int | float) or not math.isfinite(number):
+            raise ValueError(f"a cell takes a finite number, such as -0.5; got {number!r}")
+        array = self.place.trace[name].copy()
+        array[i, j] = number
+        if name in parameters:
+            problem = replace(problem, network=problem.network.with_parameters(parameters | {name: array}))
+        else:
+            problem = replace(problem, **{name: array})
+        self._train(problem, custom=True)
 
     def set_lr(self, lr: Any) -> None:
-        """Another learning rate from this iteration on; place and past iterations stay. Raises ValueError if it is none."""
+        """Another learning rate from this iteration on; the place and past iterations stay."""
         check_learning_rate(lr)
         self._go(self.place.iteration, self.place.index, float(lr))
+
+    def plant(self, mistake: str) -> None:
+        """Make a mistake of `MISTAKES`, by name, in every iteration; none where it is empty. Training starts over."""
+        if mistake and mistake not in BY_NAME:
+            raise ValueError(f"there is no mistake {mistake!r}; there are {', '.join(BY_NAME)}")
+        problem = self._training.trace(0).problem
+        if mistake and not can_be_planted(BY_NAME[mistake], trace(problem)):
+            raise ValueError(f"{BY_NAME[mistake].title}: it cannot be planted here, since the shapes would not fit")
+        self._train(problem, mistake=mistake)
+
+    def choose(self, cell: Cell | None, pinned: bool = False) -> None:
+        """Choose the cell to be worked out, or none; one that is not on the board yet counts as none."""
+        if cell is not None and not self.place.shows(cell[0]):
+            cell = None
+        pinned = pinned and cell is not None
+        if (cell, pinned) != (self.place.cell, self.place.pinned):
+            self.place = replace(self.place, cell=cell, pinned=pinned)
+
+    def choose_matrix(self, way: int) -> None:
+        """Choose the next matrix on the board, in the order of the computation, or with -1 the one before."""
+        place = self.place
+        shown = [name for name in place.trace if place.shows(name) and name != "lr"]
+        now = place.cell[0] if place.cell else place.step.name if place.step else "lr"
+        at = (shown.index(now) + way) % len(shown) if now in shown else 0
+        self.choose((shown[at], 0, 0))
+
+    def walk(self, down: int, right: int) -> None:
+        """Choose the neighbour of the chosen cell, if there is one."""
+        place = self.place
+        if place.cell is None:
+            return
+        name, i, j = place.cell
+        rows, cols = np.shape(np.atleast_2d(value_of(place.trace, name)))
+        self.choose((name, min(max(i + down, 0), rows - 1), min(max(j + right, 0), cols - 1)), place.pinned)
+
+    def predict(self, on: bool) -> None:
+        """Ask for a cell of every gradient before it is shown, and count the answers; or stop asking."""
+        self.place = replace(self.place, predicting=on, question=None, right=0, asked=0, note="")
+
+    def answer(self, text: str) -> None:
+        """Answer the question with a sign, `+`, `-` or `0`, or with a number; then show the step."""
+        place = self.place
+        if place.question is None:
+            raise ValueError("nothing is asked: switch on 'predict first' and press Next before a gradient")
+        is_right, verdict = judge(place.trace, place.question, text)
+        self._go(place.iteration, place.index + 1)
+        right, asked = place.right + is_right, place.asked + 1
+        self.place = replace(self.place, right=right, asked=asked, note=f"{verdict} {right} of {asked} right so far.")
 
     def go_to(self, index: int) -> None:
         """Show the first `index` steps of this iteration."""
         self._go(self.place.iteration, min(max(index, 0), len(self.place.trace.steps)))
 
     def next(self) -> None:
-        """One step on; after the last, the forward pass begins again with the new weights."""
-        if self.place.index < len(self.place.trace.steps):
+        """One step on; after the last, the forward pass begins again with the new weights.
+
+        While predicting, a gradient is asked for first; another `next` shows it without an answer.
+        """
+        if self.place.predicting and self.place.question is None and (question := self._question()):
+            self.place = replace(self.place, question=question, cell=None, pinned=False, note="")
+        elif self.place.index < len(self.place.trace.steps):
             self.go_to(self.place.index + 1)
         else:
             self._go(self.place.iteration + 1, 0)
@@ -161,15 +330,52 @@ class Stepper(HasTraits):
         """The same step, one iteration on."""
         self._go(self.place.iteration + 1, self.place.index)
 
+    def back_iteration(self) -> None:
+        """The same step, one iteration back."""
+        if self.place.iteration:
+            self._go(self.place.iteration - 1, self.place.index)
+
+    def _question(self) -> Cell | None:
+        """A cell of the next step, if that is a gradient: always the same one at the same place."""
+        place = self.place
+        if place.index == len(place.trace.steps) or place.trace.steps[place.index].phase != "backward":
+            return None
+        step = place.trace.steps[place.index]
+        rng = np.random.default_rng([place.setup.seed, place.iteration, place.index])
+        rows, cols = step.value.shape
+        return step.name, int(rng.integers(rows)), int(rng.integers(cols))
+
+    def _begin(self, setup: Setup, lr: float | None, index: int = 0) -> None:
+        """Start over from a setup, with the same mistake if there is room for it."""
+        problem = setup.problem()
+        if lr is not None:
+            problem = replace(problem, lr=lr)
+        mistake = self.place.mistake
+        if mistake and not can_be_planted(BY_NAME[mistake], trace(problem)):
+            mistake = ""
+        self._train(problem, setup=setup, custom=False, index=index, mistake=mistake, cell=None, pinned=False)
+
+    def _train(self, problem: Problem, **changes: Any) -> None:
+        """Start training over from `problem`, at the same step."""
+        mistake = changes.get("mistake", self.place.mistake)
+        training = Training(problem, partial(_with_mistake, BY_NAME[mistake]) if mistake else trace)
+        traced = training.trace(0)
+        self._training = training
+        self.place = replace(self.place, trace=traced, iteration=0, note="", question=None, **changes)
+
     def _go(self, iteration: int, index: int, lr: float | None = None) -> None:
         traced = self._training.trace(iteration, lr)
-        self.place = replace(self.place, trace=traced, iteration=iteration, index=index, note=self._note(iteration))
+        note = self._note(iteration)
+        place = replace(self.place, trace=traced, iteration=iteration, index=index, question=None, note=note)
+        if place.cell is not None and not (place.pinned and place.shows(place.cell[0])):
+            place = replace(place, cell=None, pinned=False)
+        self.place = place
 
     def _note(self, iteration: int) -> str:
         diverged = self._training.diverged(iteration)
         if diverged is None:
             return ""
         return (
-            f"The loss overflowed at iteration {diverged}: the learning rate is too large, every step leaps further past "
-            "the minimum. Restart with a smaller one, or go back to see how it began."
+            f"The loss overflowed at iteration {diverged}: the learning rate is too large, and every step leaps further "
+            "past the minimum. Restart with a smaller one, or go back to see how it began."
         )

@@ -1,0 +1,370 @@
+"""Check an answer against a trace: is it right, and if it is not, which mistake gave it, and where?
+
+`check("dW1", dW1, t)` looks at the shape first, then at the values, then for the mistake in `mistakes.py` that
+gives just these values, and otherwise finds the first cell that differs. It tells of that one cell and never more
+of the answer. It raises nothing: whatever is handed in, even under a name that is not there, gets a sentence.
+
+What is *within rounding*: two people who add the same terms in another order, or in float32, get numbers that
+differ by a few roundings of the terms, not of the sum: where large terms cancel, the sum is small and the
+difference stays. So an answer may differ from the trace by
+    1e-11 of the value itself         twelve digits were written down
+    8 eps of all the terms            eps is 2.2e-16, or 1.2e-7 if the answer is float32
+where "all the terms" of a cell is what it would be if every number on the way to it were positive and every
+difference a sum, so that nothing cancels. A cell is also right if it is what NumPy prints of the value, to eight
+decimals, as for numbers copied from the screen; and a float32 or float16 is right if it is the nearest to the value.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from html import escape
+from numbers import Number
+from typing import Any
+
+import numpy as np
+
+from backprop_lab.layers import Array, Linear, ReLU
+from backprop_lab.mistakes import MISTAKES, Mistake, plant
+from backprop_lab.network import Network
+from backprop_lab.problem import Problem
+from backprop_lab.trace import Trace
+from backprop_lab.trace import trace as run
+
+DIGITS = 1e-11
+ROUNDINGS = 8
+FLOAT32 = float(np.finfo(np.float32).eps)
+FLOAT64 = float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True, repr=False)
+class Feedback:
+    """What `check` found. It is true where the answer is right, reads as a sentence, and is a coloured box in a notebook.
+
+    `cause` is empty for a right answer. Otherwise it names what is wrong: "shape", and the mistakes (by their `name`
+    in `MISTAKES`) whose value the answer has; or one of "value", "rounded", "not-finite", "diverged", "blank",
+    "complex", "unreadable", "name". `where` is the cell, as in (0, 2), if there is one to point at.
+    """
+
+    ok: bool
+    cause: tuple[str, ...]
+    message: str
+    where: tuple[int, ...] | None = None
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __repr__(self) -> str:
+        return self.message
+
+    def _repr_html_(self) -> str:
+        """A box that takes its colours from JupyterLab's theme, light or dark, and has its own where there is none."""
+        heading, colour = "Not yet.", "var(--jp-error-color1, #d32f2f)"
+        if self.ok:
+            heading, colour = "Right.", "var(--jp-success-color1, #388e3c)"
+        elif self.cause == ("blank",):
+            heading, colour = "Your turn.", "var(--jp-info-color1, #0288d1)"
+        style = (
+            f"max-width: 50em; padding: 0.5em 0.8em; border-left: 0.3em solid {colour}; "
+            "background: var(--jp-layout-color2, rgba(127, 127, 127, 0.12)); "
+            "color: var(--jp-content-font-color1, inherit)"
+        )
+        return f'<div role="note" style="{style}"><b>{heading}</b> {escape(self.message)}</div>'
+
+
+def check(name: str, answer: Any, trace: Trace) -> Feedback:
+    """Compare `answer` with `trace[name]`. See the top of this module for what counts as right.
+
+    The answer may be anything that NumPy reads as an array of numbers: an array of any precision, nested lists or
+    tuples, a tensor, a table. Its shape must be that of the value; but one number is one number, however wrapped.
+    Raises nothing. In pytest write `assert check("dW1", dW1, t)`; where nothing prints what was asserted, as in a
+    notebook cell of nbgrader or otter, write `f = check("dW1", dW1, t)` and `assert f, f`.
+    """
+    if not isinstance(trace, Trace) or not isinstance(name, str):
+        return Feedback(False, ("name",), "check takes a name, your answer and a trace: check('dW1', dW1, t).")
+    if name not in trace:
+        return Feedback(False, ("name",), _no_such_name(name, trace))
+    numbers = _read(name, answer)
+    if isinstance(numbers, Feedback):
+        return numbers
+    return _compare(name, numbers, trace)
+
+
+def _compare(name: str, answer: Array, trace: Trace) -> Feedback:
+    """Shape, then values, then named mistakes, then the first cell that differs."""
+    right = np.asarray(trace[name])
+    eps = max(_eps(answer), _eps(right))
+    right = _as_floats(right)
+    if np.iscomplexobj(answer) and not np.iscomplexobj(right):
+        if np.any(answer.imag):
+            return Feedback(False, ("complex",), f"Your {name} has complex numbers in it, and {name} is real.")
+        answer = answer.real
+    answer = _as_floats(answer)
+    if right.ndim == 0 and answer.size == 1:
+        answer = answer.reshape(())
+
+    terms = _terms(trace, name)
+    if answer.shape != right.shape:
+        found = _mistakes(name, answer, trace, np.max(terms), eps)
+        message = _shape_message(name, answer.shape, right.shape)
+        if found:
+            message += f" {_looks_like(name, trace, found)}"
+        if answer.size == right.size and _agrees(answer.ravel(), right.ravel(), terms.ravel(), eps).all():
+            message += " The numbers themselves are right."
+        return Feedback(False, ("shape", *(mistake.name for mistake in found)), message)
+    if not np.isfinite(right).all():
+        return _compare_diverged(name, answer, right)
+    if not np.isfinite(answer).all():
+        where = _first(~np.isfinite(answer))
+        message = f"{_cell(name, where)} is {answer[where]} in yours: look for a division by 0 or a number that grew too large."
+        return Feedback(False, ("not-finite",), message, where)
+
+    agrees = _agrees(answer, right, terms, eps)
+    if agrees.all():
+        return Feedback(True, (), f"{name} is right.")
+    where = _first(~agrees)
+    if found := _mistakes(name, answer, trace, terms, eps):
+        return Feedback(False, tuple(mistake.name for mistake in found), _looks_like(name, trace, found), where)
+    if (decimals := _decimals(answer, right)) is not None:
+        message = (
+            f"These are the right numbers rounded to {decimals} decimals. Hand in {name} itself, with all its digits."
+        )
+        return Feedback(False, ("rounded",), message, where)
+    if earlier := _earlier_mistakes(name, answer, trace, terms, eps):
+        causes = dict.fromkeys(mistake.name for _, mistake in earlier)
+        return Feedback(False, tuple(causes), _earlier_message(trace, earlier), where)
+    return Feedback(False, ("value",), _value_message(name, answer, right, agrees, where), where)
+
+
+def _compare_diverged(name: str, answer: Array, right: Array) -> Feedback:
+    """What can be said where the trace itself holds inf or nan: that the answer is the same, or nothing."""
+    if np.isclose(answer, right, equal_nan=True).all():
+        message = (
+            f"{name} is the same here, but no longer finite: the training has diverged, at too large a learning rate."
+        )
+        return Feedback(True, (), message)
+    message = f"{name} is no longer finite here: the training has diverged, and there is nothing to compare with. Start again with a smaller learning rate."
+    return Feedback(False, ("diverged",), message)
+
+
+# What is near enough
+
+
+def _agrees(answer: Array, value: Array, terms: Array, eps: float) -> Array:
+    """Which cells of `answer` are those of `value` within rounding, where `terms` is the sum of all terms of a cell."""
+    with np.errstate(all="ignore"):
+        terms = np.where(np.isfinite(terms), terms, np.abs(value))
+        allowed = max(DIGITS, eps) * np.abs(value) + ROUNDINGS * min(eps, FLOAT32) * terms
+        near: Array = np.abs(answer - value) <= allowed
+    return near | _as_printed(answer, value)
+
+
+def _as_printed(answer: Array, value: Array) -> Array:
+    """Which cells are what NumPy prints of the value: eight decimals, or eight and a power of ten where all are small."""
+    with np.errstate(all="ignore"):
+        far: Array = np.abs(answer - value) > 1e-8 * np.maximum(1, np.abs(value))
+    if far.any() or np.iscomplexobj(value) or not np.isfinite(value).all():
+        return np.zeros(np.shape(value), dtype=bool)
+    formats = (".8f", ".8e") if np.max(np.abs(value)) >= 1e-4 else (".8e",)
+    printed = [np.reshape([float(f"{number:{f}}") for number in value.flat], value.shape) for f in formats]
+    same: Array = np.any([answer == numbers for numbers in printed], axis=0)
+    return same
+
+
+def _decimals(answer: Array, value: Array) -> int | None:
+    """How many decimals `value` was rounded to, if `answer` is that, and enough of them to be more than a coincidence."""
+    for decimals in range(8):
+        unit = 10.0**-decimals
+        rounded = np.abs(answer - np.round(answer, decimals)) <= 1e-9 * unit
+        near = np.abs(answer - value) <= 0.5000001 * unit
+        if rounded.all() and near.all() and np.max(np.abs(value)) >= 100 * unit:
+            return decimals
+    return None
+
+
+def _terms(trace: Trace, name: str) -> Array:
+    """For every cell of `name`, the sum of the absolute values of all terms that were added on the way to it.
+
+    That is the same training step with every number positive and every difference a sum: y is made negative, since
+    the loss subtracts it. A ReLU then lets everything through, so it stands in for any activation, none of which
+    is steeper; the 1 added to their biases is what a sigmoid puts out at 0, and keeps the ReLU open.
+    """
+    problem = trace.problem
+    layers: list[Any] = []
+    for layer in problem.network.layers:
+        if isinstance(layer, Linear):
+            layers.append(Linear(np.abs(layer.W), np.abs(layer.b)))
+        else:
+            if not isinstance(layer, ReLU):
+                layers[-1] = Linear(layers[-1].W, layers[-1].b + 1)
+            layers.append(ReLU())
+    with np.errstate(all="ignore"):
+        if name in trace.given:
+            terms = np.abs(trace[name])
+        else:
+            X, y = np.abs(problem.X), -np.abs(problem.y)
+            positive = run(Problem(Network(tuple(layers)), problem.loss, X, y, problem.lr))
+            terms = positive[name]
+            if name.endswith("_new"):  # the update subtracts
+                old = np.abs(trace[name.removesuffix("_new")])
+                terms = old + problem.lr * positive[f"d{name.removesuffix('_new')}"]
+    return _as_floats(np.asarray(terms))
+
+
+def _mistakes(name: str, answer: Array, trace: Trace, terms: Array, eps: float) -> list[Mistake]:
+    """Every mistake whose value for `name` is this answer."""
+    right = trace[name]
+    return [m for m in MISTAKES if _gives(m.wrong(trace, name), answer, right, terms, eps)]
+
+
+def _earlier_mistakes(name: str, answer: Array, trace: Trace, terms: Array, eps: float) -> list[tuple[str, Mistake]]:
+    """Every mistake in a step before `name` from which this answer follows, if all steps between are right."""
+    names = [step.name for step in trace.steps]
+    before = names[: names.index(name)] if name in names else []
+    right = trace[name]
+    return [
+        (place, mistake)
+        for mistake in MISTAKES
+        for place in mistake.places(trace)
+        if place in before and _gives(plant(trace, mistake, place)[name], answer, right, terms, eps)
+    ]
+
+
+def _gives(wrong: Any, answer: Array, right: Array, terms: Array, eps: float) -> bool:
+    """Whether a mistake's value is this answer, within rounding. One that happens to give the right value is none."""
+    if wrong is None or np.shape(wrong) != answer.shape:
+        return False
+    wrong, right = _as_floats(np.asarray(wrong)), _as_floats(np.asarray(right))
+    sizes = np.maximum(terms, np.abs(wrong))
+    if not _agrees(answer, wrong, sizes, eps).all():
+        return False
+    return wrong.shape != right.shape or not _agrees(wrong, right, terms, FLOAT64).all()
+
+
+# What is said
+
+
+def _looks_like(name: str, trace: Trace, found: list[Mistake]) -> str:
+    return f"This looks like {'; or like '.join(mistake.resemblance(trace, name) for mistake in found)}."
+
+
+def _earlier_message(trace: Trace, found: list[tuple[str, Mistake]]) -> str:
+    slips = "; or ".join(f"{place} looks like {mistake.resemblance(trace, place)}" for place, mistake in found)
+    return f"The slip is further up, and this follows from it: {slips}."
+
+
+def _shape_message(name: str, yours: tuple[int, ...], right: tuple[int, ...]) -> str:
+    if 0 in yours:
+        return f"Your {name} is empty."
+    if right == ():
+        return f"Your {name} has shape {yours}, and {name} is one number."
+    owner = name.removesuffix("_new") if name.endswith("_new") else name.removeprefix("d")
+    has = f"one number, without rows or columns, and {name} has" if yours == () else f"of shape {yours}, and {name} has"
+    same = f", as {owner} has" if owner != name else ""
+    return f"Your {name} is {has} shape {right}{same}."
+
+
+def _value_message(name: str, answer: Array, right: Array, agrees: Array, where: tuple[int, ...]) -> str:
+    """The first cell that differs, how many there are, and the factor if it is the same for all."""
+    mine, yours = _told_apart(right[where], answer[where])
+    message = f"{_cell(name, where)} should be {mine}, and yours is {yours}."
+    if right.size > 1:
+        wrong = int(np.count_nonzero(~agrees))
+        message += f" {wrong} of the {right.size} numbers {'differs' if wrong == 1 else 'differ'}."
+    factor = np.vdot(right, answer) / (np.vdot(right, right) or 1)
+    if np.count_nonzero(right) > 1 and factor != 0 and np.allclose(answer, factor * right, rtol=1e-6, atol=0):
+        message += f" Every number of yours is {factor:.4g} times what it should be."
+    return message
+
+
+def _told_apart(mine: Any, yours: Any) -> tuple[str, str]:
+    """Both numbers, rounded, with no more digits than it takes to see that they differ."""
+    pairs = [(f"{mine + 0.0:.{digits}g}", f"{yours + 0.0:.{digits}g}") for digits in range(4, 18)]
+    return next((pair for pair in pairs if pair[0] != pair[1]), pairs[-1])
+
+
+def _cell(name: str, where: tuple[int, ...]) -> str:
+    return f"{name}{list(where)}" if where else name
+
+
+def _first(wrong: Array) -> tuple[int, ...]:
+    """The index of the first True, row by row."""
+    return tuple(int(i) for i in np.argwhere(wrong)[0])
+
+
+def _no_such_name(name: str, trace: Trace) -> str:
+    near = get_close_matches(name.lower(), [known.lower() for known in trace.names], n=1)
+    guess = next((f" Did you mean {known}?" for known in trace.names if [known.lower()] == near), "")
+    return f"There is no {name!r} here.{guess} There is {', '.join(trace.names)}."
+
+
+# What can be read as numbers
+
+
+def _read(name: str, answer: Any) -> Array | Feedback:
+    """The answer as an array of numbers, or what to say if it is none."""
+
+    def unreadable(message: str) -> Feedback:
+        return Feedback(False, ("unreadable",), message)
+
+    if answer is None or answer is ...:
+        return Feedback(False, ("blank",), f"Put your {name} in place of the blank.")
+    if isinstance(answer, str | bytes):
+        return unreadable(f"Your {name} is text: write numbers, and names of arrays, without quotes.")
+    if isinstance(answer, Mapping):
+        return unreadable(f"Your {name} is a dictionary: take {name} out of it, by its key in square brackets.")
+    if callable(answer):
+        return unreadable(f"Your {name} is a function, and not what it returns: call it, with parentheses.")
+    try:
+        array = np.asarray(answer)
+    except Exception as error:  # whatever a foreign object raises, a learner gets a sentence
+        return unreadable(_why_not(name, error))
+    if array.dtype.kind in "biufc":
+        return array
+    if array.dtype.kind in "USV":
+        return unreadable(f"Your {name} has text in it: write numbers without quotes.")
+    if array.dtype.kind != "O":
+        return unreadable(f"Your {name} holds {array.dtype}, and not numbers.")
+    return _read_objects(name, array, type(answer).__name__)
+
+
+def _read_objects(name: str, array: Array, kind: str) -> Array | Feedback:
+    """Numbers that NumPy has no type for, such as fractions, as floats; or what to say of anything else."""
+    for where in np.ndindex(array.shape):
+        item: object = array[where]
+        if item is None or item is Ellipsis:
+            return Feedback(False, ("blank",), f"There is still a blank at {_cell(name, where)}.", where)
+        if not isinstance(item, Number):
+            what = (
+                f"Your {name} is a {kind}"
+                if where == ()
+                else f"{_cell(name, where)} is a {type(item).__name__} in yours"
+            )
+            return Feedback(
+                False, ("unreadable",), f"{what}, and not {'an array of numbers' if where == () else 'a number'}."
+            )
+    try:
+        return array.astype(complex if any(isinstance(item, complex) for item in array.flat) else float)
+    except (OverflowError, TypeError, ValueError) as error:
+        return Feedback(False, ("unreadable",), _why_not(name, error))
+
+
+def _why_not(name: str, error: Exception) -> str:
+    reason = str(error).strip().split("\n")[0]
+    if "inhomogeneous" in reason:
+        return f"The rows of your {name} are not equally long: a matrix needs as many numbers in every row."
+    if "requires grad" in reason:
+        return f"Your {name} is a tensor that still records gradients: hand in {name}.detach()."
+    return f"Your {name} cannot be read as numbers: {reason or type(error).__name__}."
+
+
+def _as_floats(array: Array) -> Array:
+    """The same numbers as float64, or complex128 if they are complex."""
+    return array.astype(np.complex128 if np.iscomplexobj(array) else np.float64)
+
+
+def _eps(array: Array) -> float:
+    """The relative size of one rounding in the numbers of this array; float64 unless they are coarser."""
+    return max(FLOAT64, float(np.finfo(array.dtype).eps)) if array.dtype.kind in "fc" else FLOAT64

@@ -1,0 +1,143 @@
+"""One cell of any matrix, worked out: which cells made it, and the sum with its numbers."""
+
+import re
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backprop_lab.trace import Trace
+from backprop_lab.ui.slopes import is_slope, slope_of
+
+Cell = tuple[str, int, int]
+TERMS = 8  # a longer sum is cut in the middle
+
+
+class Worked(NamedTuple):
+    """A cell as a sum: `symbols` and `numbers` side by side, its `value` in words, and the cells they come from."""
+
+    cell: Cell
+    symbols: str
+    numbers: str
+    value: str
+    sources: tuple[Cell, ...]
+
+    def __str__(self) -> str:
+        name = _indexed(*self.cell).replace("slope", "slope of layer ")
+        if not self.symbols:
+            return f"{name} = {self.value} is given"
+        return " = ".join(part for part in (name, self.symbols, self.numbers, self.value) if part)
+
+
+def work_out(trace: Trace, cell: Cell) -> Worked:
+    """The sum behind a cell of `trace`, such as `X[0,1]·dY1[0,2] + X[1,1]·dY1[1,2] = (-2.06)(0) + (1.06)(16.4) = 17.45`.
+
+    Raises KeyError if the trace has no such matrix, and IndexError if the matrix has no such cell.
+    """
+    name, i, j = cell
+    if is_slope(name):
+        slope = slope_of(trace, name)
+        symbols, numbers, sources = _cell_by_cell(trace, slope.code, i, j)
+        return Worked(cell, symbols, numbers, _plain(slope.value[i, j]), sources)
+    digits = 8 if name.endswith("_new") else 4  # an update may be too small to show in four
+    value = _plain(np.atleast_2d(trace[name])[i, j], digits)
+    if name in trace.given:
+        return Worked(cell, "", "", value, ())
+    code = trace.step(name).code
+    if product := re.fullmatch(r"(\w+)(\.mT)? @ (\w+)(\.mT)?(?: \+ (\w+))?", code):
+        left, left_turned, right, right_turned, bias = product.groups()
+        inner = trace[left].shape[0 if left_turned else 1]
+        pairs = [
+            ((left, k, i) if left_turned else (left, i, k), (right, j, k) if right_turned else (right, k, j))
+            for k in range(inner)
+        ]
+        return _sum(trace, cell, value, pairs + ([((bias, 0, j),)] if bias else []))
+    if total := re.fullmatch(r"np\.(sum|mean)\((.*)\)", code):
+        return _sum_of_all(trace, cell, value, *total.groups())
+    if total := re.fullmatch(r"(\w+)\.sum\(.*\)", code):
+        column = total.group(1)
+        return _sum(trace, cell, value, [((column, n, j),) for n in range(len(trace[column]))])
+    step = trace.step(name)
+    if any(np.ndim(trace[operand]) and np.shape(trace[operand]) != np.shape(step.value) for operand in step.operands):
+        return Worked(cell, f"({code})[{i},{j}]", "", value, ())  # a mistake's line may be anything
+    symbols, numbers, sources = _cell_by_cell(trace, code, i, j, digits)
+    return Worked(cell, symbols, numbers, value, sources)
+
+
+def _sum(trace: Trace, cell: Cell, value: str, terms: list[tuple[Cell, ...]]) -> Worked:
+    """A sum of products; each term is the cells that are multiplied."""
+    symbols = ["·".join(_indexed(*factor) for factor in term) for term in terms]
+    numbers = [_product([_at(trace, factor) for factor in term]) for term in terms]
+    sources = tuple(factor for term in terms for factor in term)
+    return Worked(cell, _join(symbols), _join(numbers), value, sources)
+
+
+def _sum_of_all(trace: Trace, cell: Cell, value: str, kind: str, code: str) -> Worked:
+    """The loss: the same expression for every entry, added up."""
+    rows, cols = trace["y"].shape
+    parts = [_cell_by_cell(trace, code, i, j) for i in range(rows) for j in range(cols)]
+    symbols, numbers = _join([part[0] for part in parts]), _join([part[1] for part in parts])
+    if kind == "mean":
+        symbols, numbers = (f"({text}) / {len(parts)}" for text in (symbols, numbers))
+    return Worked(cell, symbols, numbers, value, tuple(source for part in parts for source in part[2]))
+
+
+def _cell_by_cell(trace: Trace, code: str, i: int, j: int, digits: int = 4) -> tuple[str, str, tuple[Cell, ...]]:
+    """An expression in which every matrix stands for its entry [i, j]."""
+    sources: list[Cell] = []
+
+    def symbol(match: re.Match[str]) -> str:
+        name = match.group()
+        if name not in trace:
+            return name
+        if np.ndim(trace[name]) == 0:
+            return name
+        sources.append((name, i, j))
+        return _indexed(name, i, j)
+
+    def number(match: re.Match[str]) -> str:
+        name = match.group()
+        return _product([_at(trace, (name, i, j))], digits) if name in trace else name
+
+    code = re.sub(r"(\w+)\.size", lambda match: str(trace[match.group(1)].size), code)
+    names = re.compile(r"\b[A-Za-z_]\w*")
+    symbols, numbers = (_typeset(names.sub(replaced, code)) for replaced in (symbol, number))
+    return symbols, numbers, tuple(dict.fromkeys(sources))
+
+
+def _at(trace: Trace, cell: Cell) -> Any:
+    name, i, j = cell
+    value = trace[name]
+    return value if np.ndim(value) == 0 else value[i, j]
+
+
+def _indexed(name: str, i: int, j: int) -> str:
+    return name if name in ("L", "lr") else f"{name}[{i},{j}]"
+
+
+def _typeset(code: str) -> str:
+    return (
+        code.replace("np.maximum", "max")
+        .replace("np.", "")
+        .replace(" ** 2", "²")
+        .replace("**2", "²")
+        .replace(" * ", "·")
+        .replace(" - ", " − ")
+    )
+
+
+def _plain(value: Any, digits: int = 4) -> str:
+    """A number with a proper minus sign, and never -0."""
+    return f"{float(value) + 0.0:.{digits}g}".replace("-", "−")
+
+
+def _product(factors: list[Any], digits: int = 4) -> str:
+    """Factors in brackets; a number alone only where it is negative."""
+    if len(factors) == 1 and not factors[0] < 0:
+        return _plain(factors[0], digits)
+    return "".join(f"({_plain(factor, digits)})" for factor in factors)
+
+
+def _join(terms: list[str]) -> str:
+    if len(terms) > TERMS:
+        terms = [*terms[: TERMS - 2], "…", terms[-1]]
+    return " + ".join(terms)

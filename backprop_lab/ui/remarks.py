@@ -1,0 +1,82 @@
+"""What there is to say about a step beyond its formula: the proof, the gate, and the size of an update."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from backprop_lab.gradcheck import check_step
+from backprop_lab.layers import Array, ReLU
+from backprop_lab.trace import Step, Trace
+
+AGREES = 1e-5  # far above the error of a right gradient, about 1e-9, and far below that of a wrong one
+
+
+def proof(trace: Trace, step: Step) -> tuple[bool | None, str]:
+    """Whether a gradient agrees with finite differences of the loss, and a sentence that says so.
+
+    None where it cannot be told: for steps that are no gradients, once numbers have overflowed, and where a
+    ReLU stands exactly at 0, where the loss has a corner and no slope.
+    """
+    if step.phase != "backward":
+        return None, ""
+    with np.errstate(all="ignore"):
+        error = check_step(trace, step.name)
+    if not math.isfinite(error):
+        return None, "The numbers have overflowed, so finite differences can tell nothing."
+    if error <= AGREES:
+        return True, f"agrees with finite differences to {error:.0e}"
+    if any(np.any(trace[X] == 0) for layer, X, _, _ in trace.problem.network.stages if isinstance(layer, ReLU)):
+        return (
+            None,
+            "A ReLU stands exactly at 0: the loss has a corner there, and finite differences fall on both sides of it.",
+        )
+    return False, f"does not agree with finite differences: it is off by {error:.0%}"
+
+
+def dead_units(trace: Trace, name: str) -> list[int]:
+    """The columns of a ReLU's output, such as H1, that are 0 for every sample."""
+    return np.flatnonzero(~np.any(trace[name] > 0, axis=0)).tolist()
+
+
+def gate(trace: Trace, step: Step) -> str:
+    """At a ReLU, forward or backward: which units are off for every sample."""
+    for layer, X, Y, _ in trace.problem.network.stages:
+        if isinstance(layer, ReLU) and step.name in (Y, f"d{X}"):
+            dead = dead_units(trace, Y)
+            if len(dead) == trace[Y].shape[1]:
+                return "Every unit is off for every sample: nothing before this layer can learn. Try another seed."
+            if dead:
+                units = ", ".join(str(unit) for unit in dead)
+                which, they = (f"Unit {units} is", "it") if len(dead) == 1 else (f"Units {units} are", "they")
+                return f"{which} off for every sample: dead, and {they} cannot learn."
+    return ""
+
+
+def update(trace: Trace, step: Step) -> str:
+    """At an update: how far the largest entry moved, and how that compares with the size of the parameter."""
+    if step.phase != "update":
+        return ""
+    old, new = trace[step.operands[0]], step.value
+    change = float(np.max(np.abs(new - old)))
+    size = _norm(old)
+    if not math.isfinite(change):
+        return "The numbers have overflowed."
+    ratio = f"; the step is {_norm(new - old) / size:.1e} of its size" if size > 0 else ""
+    return f"The largest change is {change:.2g}{ratio}."
+
+
+def loss(step: Step, losses: Sequence[float]) -> str:
+    """At the loss: how it moved since the iteration before."""
+    if step.phase != "loss" or len(losses) < 2:
+        return ""
+    before, now = losses[-2], losses[-1]
+    if not math.isfinite(now):
+        return "The loss has overflowed."
+    if now == before:
+        return "The loss did not change."
+    return f"The loss went {'down' if now < before else 'up'}, from {before:.6g} to {now:.6g}."
+
+
+def _norm(array: Array) -> float:
+    return float(np.sqrt(np.sum(np.square(array))))

@@ -1,0 +1,77 @@
+"""What the lab says in words: the card beside the board, the picture for those who do not see it, the values as a table."""
+
+import html
+from collections.abc import Sequence
+
+import numpy as np
+
+from backprop_lab.trace import Step, Trace
+from backprop_lab.ui import remarks
+from backprop_lab.ui.board import format_number
+from backprop_lab.ui.stepper import Place
+
+START = "Everything that is given is on the board: samples X, targets y, weights, biases and the learning rate."
+
+
+def card(place: Place, losses: Sequence[float]) -> str:
+    """The current step: phase, title, sentence, formula, line of NumPy, shapes, and what there is to remark."""
+    step, trace = place.step, place.trace
+    if step is None:
+        again = "The new weights have moved up." if place.iteration else START
+        said = f"<p>{again} Press <b>Next</b> to compute the first value.</p>"
+        return f'<div class="bpl-card"><div>{_heading("start", "What is given", place)}{said}</div></div>'
+    code = html.escape(f"{step.name} = {step.code}")
+    shapes = html.escape(trace.shapes(step).replace("->", "→"))
+    return (
+        f'<div class="bpl-card bpl-{step.phase}">'
+        f"<div>{_heading(step.phase, step.title, place)}<p>{html.escape(step.sentence)}</p></div>"
+        f'<div><div class="bpl-formula">${step.latex}$</div><code>{code}</code><div class="bpl-shapes">{shapes}</div></div>'
+        f"{_remarks(trace, step, losses)}</div>"
+    )
+
+
+def _heading(phase: str, title: str, place: Place) -> str:
+    return (
+        f'<div><span class="bpl-chip">{phase}</span> <b>{html.escape(title)}</b> '
+        f'<span class="bpl-iteration">iteration {place.iteration}</span></div>'
+    )
+
+
+def _remarks(trace: Trace, step: Step, losses: Sequence[float]) -> str:
+    proved, sentence = remarks.proof(trace, step)
+    kind, mark = {True: ("right", "✓ "), False: ("wrong", "✗ "), None: ("untold", "")}[proved]
+    parts = [f'<span class="bpl-{kind}">{mark}{html.escape(sentence)}</span>'] if sentence else []
+    for remark in (remarks.gate(trace, step), remarks.update(trace, step), remarks.loss(step, losses)):
+        if remark:
+            parts.append(f"<span>{html.escape(remark)}</span>")
+    return f'<div class="bpl-remarks">{"".join(parts)}</div>' if parts else ""
+
+
+def alt_text(place: Place) -> str:
+    """The picture in words: which step it shows, and the values that the step gave."""
+    step = place.step
+    if step is None:
+        return (
+            f"Board at the start of iteration {place.iteration}: X, y, the weights, the biases and the learning rate."
+        )
+    return (
+        f"Board at iteration {place.iteration}, step {place.index} of {len(place.trace.steps)}, {step.phase}: "
+        f"{step.name} = {step.code}, which gives {_rows(step.value)}."
+    )
+
+
+def table(place: Place) -> str:
+    """Every value that is on the board, as tables that a screen reader can walk through."""
+    names = [name for name in place.trace if place.shows(name)]
+    return f'<div class="bpl-tables">{"".join(_matrix(name, place.trace[name]) for name in names)}</div>'
+
+
+def _matrix(name: str, value: object) -> str:
+    rows = np.atleast_2d(np.asarray(value, dtype=float)).tolist()
+    body = "".join(f"<tr>{''.join(f'<td>{v:.6g}</td>' for v in row)}</tr>" for row in rows)
+    return f"<table><caption>{name}, {len(rows)} by {len(rows[0])}</caption>{body}</table>"
+
+
+def _rows(value: object) -> str:
+    rows = np.atleast_2d(np.asarray(value, dtype=float)).tolist()
+    return "; ".join(", ".join(format_number(v) for v in row) for row in rows)
