@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from backprop_lab.layers import Array, Linear, ReLU
-from backprop_lab.mistakes import MISTAKES, Mistake, plant
+from backprop_lab.mistakes import MISTAKES, Mistake, evaluate, plant
 from backprop_lab.network import Network
 from backprop_lab.problem import Problem
 from backprop_lab.trace import Trace
@@ -105,9 +105,10 @@ def _compare(name: str, answer: Array, trace: Trace) -> Feedback:
     if right.ndim == 0 and answer.size == 1:
         answer = answer.reshape(())
 
-    terms = _terms(trace, name)
+    positive = _positive(trace)
+    terms = _terms(name, trace, positive)
     if answer.shape != right.shape:
-        found = _mistakes(name, answer, trace, np.max(terms), eps)
+        found = _mistakes(name, answer, trace, positive, eps)
         message = _shape_message(name, answer.shape, right.shape)
         if found:
             message += f" {_looks_like(name, trace, found)}"
@@ -125,14 +126,14 @@ def _compare(name: str, answer: Array, trace: Trace) -> Feedback:
     if agrees.all():
         return Feedback(True, (), f"{name} is right.")
     where = _first(~agrees)
-    if found := _mistakes(name, answer, trace, terms, eps):
+    if found := _mistakes(name, answer, trace, positive, eps):
         return Feedback(False, tuple(mistake.name for mistake in found), _looks_like(name, trace, found), where)
     if (decimals := _decimals(answer, right)) is not None:
         message = (
             f"These are the right numbers rounded to {decimals} decimals. Hand in {name} itself, with all its digits."
         )
         return Feedback(False, ("rounded",), message, where)
-    if earlier := _earlier_mistakes(name, answer, trace, terms, eps):
+    if earlier := _earlier_mistakes(name, answer, trace, positive, eps):
         causes = dict.fromkeys(mistake.name for _, mistake in earlier)
         return Feedback(False, tuple(causes), _earlier_message(trace, earlier), where)
     return Feedback(False, ("value",), _value_message(name, answer, right, agrees, where), where)
@@ -184,12 +185,12 @@ def _decimals(answer: Array, value: Array) -> int | None:
     return None
 
 
-def _terms(trace: Trace, name: str) -> Array:
-    """For every cell of `name`, the sum of the absolute values of all terms that were added on the way to it.
+def _positive(trace: Trace) -> Trace:
+    """The same training step with every number positive and every difference a sum, so that nothing cancels.
 
-    That is the same training step with every number positive and every difference a sum: y is made negative, since
-    the loss subtracts it. A ReLU then lets everything through, so it stands in for any activation, none of which
-    is steeper; the 1 added to their biases is what a sigmoid puts out at 0, and keeps the ReLU open.
+    y is made negative, since the loss subtracts it. A ReLU then lets everything through, so it stands in for any
+    activation, none of which is steeper; the 1 added to their biases is what a sigmoid puts out at 0, and keeps the
+    ReLU open. Only the update still subtracts.
     """
     problem = trace.problem
     layers: list[Any] = []
@@ -201,46 +202,57 @@ def _terms(trace: Trace, name: str) -> Array:
                 layers[-1] = Linear(layers[-1].W, layers[-1].b + 1)
             layers.append(ReLU())
     with np.errstate(all="ignore"):
+        return run(Problem(Network(tuple(layers)), problem.loss, np.abs(problem.X), -np.abs(problem.y), problem.lr))
+
+
+def _terms(name: str, trace: Trace, positive: Trace) -> Array:
+    """For every cell of `name`, the sum of the absolute values of all terms that were added on the way to it."""
+    with np.errstate(all="ignore"):
         if name in trace.given:
             terms = np.abs(trace[name])
+        elif name.endswith("_new"):
+            parameter = name.removesuffix("_new")
+            terms = np.abs(trace[parameter]) + trace["lr"] * positive[f"d{parameter}"]
         else:
-            X, y = np.abs(problem.X), -np.abs(problem.y)
-            positive = run(Problem(Network(tuple(layers)), problem.loss, X, y, problem.lr))
             terms = positive[name]
-            if name.endswith("_new"):  # the update subtracts
-                old = np.abs(trace[name.removesuffix("_new")])
-                terms = old + problem.lr * positive[f"d{name.removesuffix('_new')}"]
     return _as_floats(np.asarray(terms))
 
 
-def _mistakes(name: str, answer: Array, trace: Trace, terms: Array, eps: float) -> list[Mistake]:
-    """Every mistake whose value for `name` is this answer."""
-    right = trace[name]
-    return [m for m in MISTAKES if _gives(m.wrong(trace, name), answer, right, terms, eps)]
+def _mistakes(name: str, answer: Array, trace: Trace, positive: Trace, eps: float) -> list[Mistake]:
+    """Every mistake whose value for `name` is this answer, within the rounding of the terms of its own line."""
+    right, right_terms = trace[name], _terms(name, trace, positive)
+    found = []
+    for mistake in MISTAKES:
+        line, wrong = mistake.line(trace, name), mistake.wrong(trace, name)
+        if line is not None and wrong is not None and np.shape(wrong) == answer.shape:
+            terms = np.abs(evaluate(line, positive)) + (right_terms if answer.shape == np.shape(right) else 0)
+            if _gives(wrong, terms, answer, eps) and not _gives(wrong, right_terms, right, FLOAT64):
+                found.append(mistake)
+    return found
 
 
-def _earlier_mistakes(name: str, answer: Array, trace: Trace, terms: Array, eps: float) -> list[tuple[str, Mistake]]:
+def _earlier_mistakes(name: str, answer: Array, trace: Trace, positive: Trace, eps: float) -> list[tuple[str, Mistake]]:
     """Every mistake in a step before `name` from which this answer follows, if all steps between are right."""
+    right, terms = trace[name], _terms(name, trace, positive)
     names = [step.name for step in trace.steps]
     before = names[: names.index(name)] if name in names else []
-    right = trace[name]
-    return [
-        (place, mistake)
-        for mistake in MISTAKES
-        for place in mistake.places(trace)
-        if place in before and _gives(plant(trace, mistake, place)[name], answer, right, terms, eps)
-    ]
+    found = []
+    for mistake in MISTAKES:
+        for place in mistake.places(trace):
+            if place in before:
+                wrong = plant(trace, mistake, place)[name]
+                if _gives(wrong, terms, answer, eps) and not _gives(wrong, terms, right, FLOAT64):
+                    found.append((place, mistake))
+    return found
 
 
-def _gives(wrong: Any, answer: Array, right: Array, terms: Array, eps: float) -> bool:
-    """Whether a mistake's value is this answer, within rounding. One that happens to give the right value is none."""
-    if wrong is None or np.shape(wrong) != answer.shape:
+def _gives(wrong: Any, terms: Any, answer: Any, eps: float) -> bool:
+    """Whether a mistake's value is this answer (or the right value, in which case it is no mistake)."""
+    wrong, answer = _as_floats(np.asarray(wrong)), _as_floats(np.asarray(answer))
+    if wrong.shape != answer.shape:
         return False
-    wrong, right = _as_floats(np.asarray(wrong)), _as_floats(np.asarray(right))
-    sizes = np.maximum(terms, np.abs(wrong))
-    if not _agrees(answer, wrong, sizes, eps).all():
-        return False
-    return wrong.shape != right.shape or not _agrees(wrong, right, terms, FLOAT64).all()
+    sizes = np.abs(wrong) + _as_floats(np.asarray(terms))
+    return bool(_agrees(answer, wrong, sizes, eps).all())
 
 
 # What is said
@@ -273,9 +285,9 @@ def _value_message(name: str, answer: Array, right: Array, agrees: Array, where:
     if right.size > 1:
         wrong = int(np.count_nonzero(~agrees))
         message += f" {wrong} of the {right.size} numbers {'differs' if wrong == 1 else 'differ'}."
-    factor = np.vdot(right, answer) / (np.vdot(right, right) or 1)
-    if np.count_nonzero(right) > 1 and factor != 0 and np.allclose(answer, factor * right, rtol=1e-6, atol=0):
-        message += f" Every number of yours is {factor:.4g} times what it should be."
+    factor = f"{np.vdot(right, answer) / (np.vdot(right, right) or 1):.4g}"
+    if np.count_nonzero(right) > 1 and factor not in "01" and np.allclose(answer, float(factor) * right, 1e-3, 0):
+        message += f" Every number of yours is {factor} times what it should be."
     return message
 
 

@@ -94,8 +94,11 @@ def check_step(trace: Trace, name: str) -> float:
 
     Raises KeyError if `name` is not a gradient in the trace.
     """
-    gradient, value = trace[name], name.removeprefix("d")
-    return relative_error(gradient, central_difference(partial(loss_with, trace.problem, value), trace[value]))
+    gradients = [step.name for step in trace.steps if step.phase == "backward"]
+    if name not in gradients:
+        raise KeyError(f"{name!r} is not a gradient of this trace; those are {', '.join(gradients)}")
+    value = name.removeprefix("d")
+    return relative_error(trace[name], central_difference(partial(loss_with, trace.problem, value), trace[value]))
 
 
 def relative_error(analytic: Array, numeric: Array) -> float:

@@ -66,8 +66,9 @@ class MeanSquaredError:
 
     def gradient(self, y_pred: Array, y: Array) -> Array:
         """dy_pred = 2 (y_pred - y) / (N K), of shape (N, K): the mean divides every square by their number."""
+        difference = _difference(y_pred, y)
         N, K = y.shape[-2:]
-        gradient: Array = 2 * _difference(y_pred, y) / (N * K)
+        gradient: Array = 2 * difference / (N * K)
         return gradient
 
     formulas: ClassVar = {

@@ -22,7 +22,7 @@ import numpy as np
 
 from backprop_lab.layers import Activation, Array, Linear, ReLU, Sigmoid, Tanh
 from backprop_lab.losses import MeanSquaredError, SumSquaredError
-from backprop_lab.trace import Trace
+from backprop_lab.trace import Step, Trace
 
 
 class Place(NamedTuple):
@@ -63,7 +63,7 @@ class Mistake:
         """
         line = self.line(trace, name)
         try:
-            return _run(line, trace) if line else None
+            return evaluate(line, trace) if line else None
         except (TypeError, ValueError):
             return None
 
@@ -88,30 +88,50 @@ def plant(trace: Trace, mistake: Mistake, name: str) -> Trace:
     if line is None:
         raise ValueError(f"{mistake.title!r} does not apply to {name} in {trace.problem.network}")
     try:
-        wrong = _run(line, trace)
+        wrong = evaluate(line, trace)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} = {line} cannot be planted, because NumPy refuses it: {error}") from None
     if np.shape(wrong) != np.shape(trace[name]):
         raise ValueError(
             f"{name} = {line} cannot be planted: it has shape {np.shape(wrong)}, and {name} has {np.shape(trace[name])}"
         )
-    values, steps, planted = dict(trace.given), [], False
-    for step in trace.steps:
-        if step.name == name:
-            planted = True
-            step = step._replace(
-                code=line,
-                latex=step.latex.replace("=", r"\neq", 1),
-                operands=tuple(word for word in dict.fromkeys(_compiled(line).co_names) if word in trace),
-                title=mistake.title,
-                sentence=mistake.why,
-                value=_frozen(wrong),
-            )
-        elif planted:
-            step = step._replace(value=_frozen(_run(step.code, values)))
-        values[step.name] = step.value
-        steps.append(step)
-    return Trace(trace.problem, trace.given, tuple(steps))
+    planted = trace.step(name)._replace(
+        code=line,
+        latex=trace.step(name).latex.replace("=", r"\neq", 1),
+        operands=tuple(word for word in dict.fromkeys(_compiled(line).co_names) if word in trace),
+        title=mistake.title,
+        sentence=mistake.why,
+        value=_frozen(wrong),
+    )
+    return _carried_through(trace, planted)
+
+
+def _carried_through(trace: Trace, planted: Step) -> Trace:
+    """The trace with one step exchanged, and every step that depends on it computed again by its own line.
+
+    What depends on what is read from the operands, not from the order of the steps: a planted line may ask for a
+    later name, as `updated-weights` does.
+    """
+    steps = {step.name: step for step in trace.steps} | {planted.name: planted}
+    values = trace.given | {planted.name: planted.value}
+
+    def value(name: str) -> Any:
+        if name not in values:
+            step = steps[name]
+            changed = [value(operand) is not trace[operand] for operand in step.operands]
+            values[name] = _frozen(evaluate(step.code, values)) if any(changed) else step.value
+        return values[name]
+
+    return Trace(trace.problem, trace.given, tuple(step._replace(value=value(step.name)) for step in steps.values()))
+
+
+def evaluate(line: str, values: Any) -> Any:
+    """What a line of NumPy gives over values by name, which may be a trace.
+
+    Numbers that overflow, as when training diverges, do so in silence. Raises what NumPy raises.
+    """
+    with np.errstate(all="ignore"):
+        return eval(_compiled(line), {"np": np}, values)
 
 
 def _place(trace: Trace, name: str) -> Place | None:
@@ -159,12 +179,6 @@ def _filled(template: str, names: dict[str, str]) -> str | None:
 @lru_cache(maxsize=1024)
 def _compiled(line: str) -> CodeType:
     return compile(line, "<a line of NumPy>", "eval")
-
-
-def _run(line: str, values: Any) -> Any:
-    """What a line gives over the values by name. Numbers that overflow, as when training diverges, do so in silence."""
-    with np.errstate(all="ignore"):
-        return eval(_compiled(line), {"np": np}, values)
 
 
 def _frozen(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """Many runs at once: the loss of every seed at every learning rate, trained as one stack of networks."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
@@ -12,7 +13,7 @@ from backprop_lab.network import Network
 from backprop_lab.problem import Problem, check_learning_rate, check_seed, random_problem
 
 BLOCK_BYTES = 2**20  # what one block works on: about the second-level cache of a processor
-ROUND_STEPS = 25  # after so many steps the diverged runs are dropped
+ROUND_STEPS = 50  # after so many steps the diverged runs are dropped
 FEW_RUNS = 128  # for fewer runs than this in a block, `@` run by run is faster than `@` along the runs
 
 
@@ -58,11 +59,14 @@ def sweep(seeds: Iterable[int], lrs: Iterable[float], steps: int = 500, **option
     """Train every seed at every learning rate for `steps` updates, as in `sweep(range(64), np.logspace(-4, 0, 64))`.
 
     A run starts from `random_problem(seed, **options)`; the options are samples, inputs, hidden, outputs and
-    activation. Time grows with runs x steps. The result keeps 8 bytes x (steps + 1 + number of parameters) a run;
-    the work beside it takes a few MB, however many runs there are. Raises ValueError if there is no seed or no learning
-    rate, if one is not as `random_problem` needs it, or if steps is not a whole number from 1 up.
+    activation. Time grows with runs x steps. The result keeps 8 bytes x (steps + 1 + number of parameters) a run, and
+    8 bytes x numbers in the problem a seed; the work beside it takes a few MB, however many runs there are.
+    Raises ValueError if there is no seed or no learning rate, if one is not as `random_problem` needs it, or if
+    steps is not a whole number from 1 up.
 
-    A run in a sweep adds the same products as the same run alone, but may round them in another order.
+    Run by run the numbers are those of `problem.network.gradients` and `update`, but a large stack sums the products
+    of `@` without the fused multiply-add that BLAS has for one network, so the last bits differ: by about 1e-14 after
+    hundreds of steps where training settles or fails. Where it jumps about chaotically, any last bit grows.
     """
     *_, result = sweep_blocks(seeds, lrs, steps, **options)
     return result
@@ -77,87 +81,109 @@ def sweep_blocks(seeds: Iterable[int], lrs: Iterable[float], steps: int = 500, *
             for result in sweep_blocks(seeds, lrs, steps=500):
                 bar.update(result.step - bar.n)
     """
-    seeds = _each("seeds", seeds, check_seed)
-    lrs = _each("lrs", lrs, check_learning_rate)
+    seeds, lrs = _each("seeds", seeds, check_seed), _each("lrs", lrs, check_learning_rate)
     if not isinstance(steps, int | np.integer) or isinstance(steps, bool) or steps < 1:
         raise ValueError(f"steps must be a whole number, 1 or more, such as 500; got {steps!r}")
-    problems = tuple(random_problem(seed, **options) for seed in seeds)
-    given = [problem.network.parameters for problem in problems]
-    runs = (len(seeds), len(lrs))
-    parameters = {name: np.stack([[p[name]] * len(lrs) for p in given]) for name in given[0]}
+    problems = tuple(random_problem(seed, lr=lrs[0], **options) for seed in seeds)
+    starts = [problem.network.parameters for problem in problems]
     return _advance(
-        Sweep(seeds, lrs, problems, parameters, np.full((*runs, steps + 1), np.nan), np.full(runs, -1)), int(steps)
+        Sweep(
+            seeds,
+            lrs,
+            problems,
+            parameters={name: np.stack([[start[name]] * len(lrs) for start in starts]) for name in starts[0]},
+            loss=np.full((len(seeds), len(lrs), steps + 1), np.nan),
+            diverged=np.full((len(seeds), len(lrs)), -1),
+        )
     )
 
 
 def _each(name: str, values: Any, check: Callable[[Any], None]) -> tuple[Any, ...]:
-    """The seeds, or the learning rates, each checked."""
-    if not isinstance(values, Iterable) or not (found := tuple(values)):
-        raise ValueError(f"{name} must be one or more of them, such as [3] or [0.01, 0.1]; got {values!r}")
+    """The seeds, or the learning rates, as plain numbers, each of them checked."""
+    found = tuple(values) if isinstance(values, Iterable) else ()
+    if not found:
+        raise ValueError(f"{name} must be one or more of them, such as [1, 2]; got {values!r}")
     for value in found:
         check(value)
-    return tuple(v.item() if isinstance(v, np.generic) else v for v in found)
+    return tuple(value.item() if isinstance(value, np.generic) else value for value in found)
 
 
-def _advance(result: Sweep, steps: int) -> Iterator[Sweep]:
-    """Round by round, block by block, with `run = seed number x learning rates + learning rate number`."""
-    X = np.stack([problem.X for problem in result.problems])
-    y = np.stack([problem.y for problem in result.problems])
-    lr = np.array(result.lrs)[:, None, None]
+def _advance(result: Sweep) -> Iterator[Sweep]:
+    """Take all runs on together: a round is some steps of every run that is left, block by block."""
+    problems, steps = result.problems, result.loss.shape[-1] - 1
+    X, y = np.stack([p.X for p in problems]), np.stack([p.y for p in problems])
+    lr = np.array(result.lrs).reshape(-1, 1, 1)
+    # The same arrays with one axis of runs, in which run = number of its seed * number of lrs + number of its lr.
     parameters = {name: p.reshape(-1, *p.shape[2:]) for name, p in result.parameters.items()}
     loss, diverged = result.loss.reshape(-1, steps + 1), result.diverged.reshape(-1)
 
-    size = _runs_in_a_block(result.problems[0])
     for start in range(0, steps, ROUND_STEPS):
         stop = min(start + ROUND_STEPS, steps)
-        alive = np.flatnonzero(diverged < 0)
-        for block in np.array_split(alive, -(-len(alive) // size)) if len(alive) else ():
-            seed, rate = np.divmod(block, len(lr))
-            now = {name: p[block] for name, p in parameters.items()}
-            network, losses = _train(result.problems[0], now, X[seed], y[seed], lr[rate], stop - start)
-            for name, p in network.parameters.items():
-                parameters[name][block] = p
-            loss[block, start : stop + 1] = losses
+        left = np.flatnonzero(diverged < 0)
+        for runs in np.array_split(left, _blocks(problems[0], len(left))) if len(left) else ():
+            seed, rate = np.divmod(runs, len(lr))
+            stack = {name: p[runs] for name, p in parameters.items()}
+            stack, losses = _train(problems[0], stack, X[seed], y[seed], lr[rate], stop - start)
+            for name, p in stack.items():
+                parameters[name][runs] = p
+            loss[runs, start : stop + 1] = losses
+
             finite = np.isfinite(losses)
-            ends = block[~finite.all(axis=1)]
-            diverged[ends] = start + np.argmin(finite, axis=1)[~finite.all(axis=1)]
-            loss[ends] = np.where(np.arange(steps + 1) < diverged[ends, None], loss[ends], np.inf)
+            ended = ~finite.all(axis=1)
+            diverged[runs[ended]] = start + finite[ended].argmin(axis=1)
+            after = np.arange(steps + 1) >= diverged[runs[ended], None]
+            loss[runs[ended]] = np.where(after, np.inf, loss[runs[ended]])
             yield result
         result.step = stop
         yield result
 
 
-def _runs_in_a_block(problem: Problem) -> int:
-    """A step holds each weight about four times: itself, its gradient, and both again in the update. So it does cells."""
-    layers = [layer for layer in problem.network.layers if isinstance(layer, Linear)]
-    numbers = sum(layer.W.size + len(problem.X) * layer.W.shape[-1] for layer in layers)
-    return max(1, BLOCK_BYTES // (4 * 8 * numbers))
+def _blocks(problem: Problem, runs: int) -> int:
+    """How many blocks of BLOCK_BYTES these runs need: weights and cells are 8 bytes, and a step holds each four times."""
+    linear = [layer for layer in problem.network.layers if isinstance(layer, Linear)]
+    numbers = sum(layer.W.size + len(problem.X) * layer.W.shape[-1] for layer in linear)
+    return min(runs, math.ceil(runs * numbers * 4 * 8 / BLOCK_BYTES))
 
 
-def _train(problem, parameters, X, y, lr, steps):
-    order = "F" if len(lr) >= FEW_RUNS else "C"
+def _train(
+    problem: Problem, parameters: dict[str, Array], X: Array, y: Array, lr: Array, steps: int
+) -> tuple[dict[str, Array], Array]:
+    """A stack of S runs after `steps` updates, and their losses from before the first to after the last: (S, steps + 1).
+
+    All arrays are stacks, (S, ...). Overflow and what follows from it is left to whoever reads the losses.
+    """
+    along_the_runs = len(lr) >= FEW_RUNS
+    order = "F" if along_the_runs else "C"
     X, y = np.array(X, order=order), np.array(y, order=order)
-    if order == "F":
-        X = X.view(RunsLast)
-    for name in parameters:
-        parameters[name] = np.array(parameters[name], order=order)
-        parameters[name].setflags(write=False)
+    parameters = {name: np.array(p, order=order) for name, p in parameters.items()}
+    for p in parameters.values():
+        p.setflags(write=False)  # or a Linear copies it, and loses the order
     network = problem.network.with_parameters(parameters)
+    inputs = X.view(RunsLast) if along_the_runs else X
     loss = Watched(problem.loss)
     with np.errstate(all="ignore"):
         for _ in range(steps):
-            network = network.update(network.gradients(loss, X, y), lr)
-        loss.gradient(network.forward(X), y)
-    return network, np.stack(loss.values, axis=-1)
+            network = network.update(network.gradients(loss, inputs, y), lr)
+        loss.gradient(network.forward(inputs), y)
+    return network.parameters, np.stack(loss.values, axis=1)
 
 
 class RunsLast(np.ndarray[Any, Any]):
+    """A stack (S, ...) with its runs side by side in memory (order "F"), which its `@` goes along.
+
+    NumPy multiplies a stack of matrices one by one. With tiny matrices it is better to take entry [n, d] of all runs
+    times entry [d, h] of all runs, in one sweep through memory, and so on for every n, d and h; einsum does that if
+    the runs lie side by side. Everything computed from such an X, or from such a dY, is again RunsLast.
+    """
+
     def __matmul__(self, other: Any) -> Any:
-        return np.einsum("...ij,...jk->...ik", self, other).view(RunsLast)
+        return np.einsum("...nd,...dh->...nh", self, other).view(RunsLast)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Watched:
+    """A loss that notes its value whenever its gradient is asked for, which spares a second forward pass."""
+
     loss: Loss
     values: list[Array] = field(default_factory=list)
     formulas: ClassVar[dict[str, Formula]] = {}

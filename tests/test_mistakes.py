@@ -335,6 +335,23 @@ def test_in_a_planted_trace_the_code_shown_is_still_the_code_run():
     assert planted > 1500
 
 
+def test_two_mistakes_can_be_planted_in_either_order():
+    """Also where the first line asks for a name that comes after the second: W2_new hangs on dW2, and on dy_pred."""
+    t = trace(random_problem(3, lr=0.1))
+    early = (BY_NAME["updated-weights"], "dH1")
+    for late in [
+        (BY_NAME["mean-for-sum"], "dW2"),
+        (BY_NAME["sign-flipped"], "dy_pred"),
+        (BY_NAME["lr-forgotten"], "W2_new"),
+    ]:
+        one = plant(plant(t, *early), *late)
+        other = plant(plant(t, *late), *early)
+        assert not np.array_equal(one["dH1"], plant(t, *early)["dH1"])
+        for step in one.steps:
+            assert step.code == other.step(step.name).code
+            assert identical(step.value, other[step.name])
+
+
 def test_what_cannot_be_planted_is_refused_with_the_reason():
     t = trace(worked_example())
     for mistake, name, reason in [

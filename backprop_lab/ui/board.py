@@ -5,6 +5,7 @@ state only sets the colours of one collection of cells and the outlines of two p
 """
 
 import io
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -66,19 +67,27 @@ def blocks(cells: Sequence[Cell]) -> list[Cells]:
 
 
 class Board:
-    """The picture of one trace, `width` CSS pixels wide and drawn at `ratio` device pixels for each of them.
+    """The picture of one trace, at most `width` CSS pixels wide, drawn at `ratio` device pixels for each of them.
 
+    It is kept below `height` CSS pixels where the cells stay wide enough to read; `large` cells are for the back row.
     A board is made for the shapes of its first trace; `draw` takes any other trace of the same shapes.
     """
 
     def __init__(
-        self, trace: Trace, width: int = 900, ratio: float = 1.0, dark: bool = False, large: bool = False
+        self,
+        trace: Trace,
+        width: int = 900,
+        height: float = math.inf,
+        ratio: float = 1.0,
+        dark: bool = False,
+        large: bool = False,
     ) -> None:
         self.theme = DARK if dark else LIGHT
         self._kind = _kind(trace)
         narrowest, widest = LARGE_CELL_WIDTH if large else CELL_WIDTH
         self.layout = _readable(trace, width, narrowest)
-        self.width = min(width, round(self.layout.width * widest))
+        fitting = max(narrowest, min(widest, height / (self.layout.height * ASPECT)))
+        self.width = min(width, round(self.layout.width * fitting))
         self.cell_width = self.width / self.layout.width
         self.height = round(self.layout.height * self.cell_width * ASPECT)
         self.boxes = list(self.layout.boxes.values())

@@ -77,7 +77,9 @@ function render({ model, el }) {
 
   function reportPage() {
     const width = Math.floor(board.clientWidth);
-    if (width > 0) model.send({ kind: "page", width, ratio: window.devicePixelRatio, dark: isDark(board) });
+    if (width > 0) {
+      model.send({ kind: "page", width, height: window.innerHeight, ratio: window.devicePixelRatio, dark: isDark(board) });
+    }
   }
 
   // The cell under the pointer, found in fractions of the picture, so that it is right at every zoom.
@@ -124,8 +126,7 @@ function render({ model, el }) {
   // A picture drawn for n device pixels is shown on exactly n of them.
   image.onload = () => {
     image.style.width = `${image.naturalWidth / window.devicePixelRatio}px`;
-    model.set("shown", true);
-    model.save_changes();
+    model.send({ kind: "shown", frame: model.get("frame") });
   };
 
   figure.addEventListener("keydown", (event) => {

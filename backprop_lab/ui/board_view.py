@@ -10,8 +10,10 @@ import traitlets
 class BoardView(anywidget.AnyWidget):
     """Shows a picture and reports back, as messages `{"kind": ...}`, what happens to it.
 
-    kind "page": `width` in CSS pixels, `ratio` of device pixels to them, `dark` theme or not; sent first of all
+    kind "page": `width` of the board and `height` of the window in CSS pixels, `ratio` of device pixels to
+        them, `dark` theme or not; sent first of all, and again when one of them changes
     kind "jump": `index` of the step chosen on the timeline; kind "key": `key` pressed on the board
+    kind "shown": `frame` of the picture that is now on the page
     kind "cell": `cell` under the pointer as [name, row, column], or None; `pinned` by a click or not
     """
 
@@ -24,7 +26,7 @@ class BoardView(anywidget.AnyWidget):
     index = traitlets.Int(help="how many steps are shown").tag(sync=True)
     boxes: Any = traitlets.List(help="of every matrix: name, left, top, width, height, rows, columns").tag(sync=True)
     pinned = traitlets.Bool(help="whether the chosen cell stays, wherever the pointer goes").tag(sync=True)
-    shown = traitlets.Bool(help="set by the page once it shows the picture").tag(sync=True)
+    frame = traitlets.Int(help="the number of the picture").tag(sync=True)
 
     def heard(self, handler: Any) -> None:
         """Call `handler(kind, message)` for every message from the page."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from backprop_lab.gradcheck import check_step
-from backprop_lab.layers import Array, ReLU
+from backprop_lab.layers import Array, Layer, ReLU
 from backprop_lab.trace import Step, Trace
 
 AGREES = 1e-5  # far above the error of a right gradient, about 1e-9, and far below that of a wrong one
@@ -26,7 +26,7 @@ def proof(trace: Trace, step: Step) -> tuple[bool | None, str]:
         return None, "The numbers have overflowed, so finite differences can tell nothing."
     if error <= AGREES:
         return True, f"agrees with finite differences to {error:.0e}"
-    if any(np.any(trace[X] == 0) for layer, X, _, _ in trace.problem.network.stages if isinstance(layer, ReLU)):
+    if any(np.any(trace[X] == 0) for _, X, _, _ in _relus(trace)):
         return (
             None,
             "A ReLU stands exactly at 0: the loss has a corner there, and finite differences fall on both sides of it.",
@@ -40,17 +40,28 @@ def dead_units(trace: Trace, name: str) -> list[int]:
 
 
 def gate(trace: Trace, step: Step) -> str:
-    """At a ReLU, forward or backward: which units are off for every sample."""
-    for layer, X, Y, _ in trace.problem.network.stages:
-        if isinstance(layer, ReLU) and step.name in (Y, f"d{X}"):
+    """At a ReLU, forward or backward: which units are off for every sample, if not all of them are."""
+    for _, X, Y, _ in _relus(trace):
+        if step.name in (Y, f"d{X}"):
             dead = dead_units(trace, Y)
-            if len(dead) == trace[Y].shape[1]:
-                return "Every unit is off for every sample: nothing before this layer can learn. Try another seed."
-            if dead:
+            if dead and len(dead) < trace[Y].shape[1]:
                 units = ", ".join(str(unit) for unit in dead)
                 which, they = (f"Unit {units} is", "it") if len(dead) == 1 else (f"Units {units} are", "they")
                 return f"{which} off for every sample: dead, and {they} cannot learn."
     return ""
+
+
+def all_dead(trace: Trace, index: int) -> str:
+    """A warning, once it is on the board, that a whole layer of ReLUs is off for every sample."""
+    for _, _, Y, _ in _relus(trace):
+        shown = any(step.name == Y for step in trace.steps[:index])
+        if shown and len(dead_units(trace, Y)) == trace[Y].shape[1]:
+            return f"Every unit of {Y} is off for every sample: no gradient passes, and nothing before it can learn."
+    return ""
+
+
+def _relus(trace: Trace) -> list[tuple[Layer, str, str, int]]:
+    return [stage for stage in trace.problem.network.stages if isinstance(stage[0], ReLU)]
 
 
 def update(trace: Trace, step: Step) -> str:

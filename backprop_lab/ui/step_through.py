@@ -10,7 +10,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from backprop_lab.ui import words
+from backprop_lab.ui import remarks, words
 from backprop_lab.ui.board import Board
 from backprop_lab.ui.board_view import BoardView
 from backprop_lab.ui.copy_button import CopyButton
@@ -25,6 +25,7 @@ SPEEDS = {
     "10 iterations a second": ("next_iteration", 0.1),
     "as fast as it goes": ("next_iteration", 0.0),
 }
+BESIDE_BOARD = 330  # CSS pixels of a window's height that controls, card and JupyterLab itself take
 PARTS = ("start", "seed", "lr", "play", "predict", "more", "call")  # what `hide` can name
 
 
@@ -48,6 +49,7 @@ class StepThrough(widgets.VBox):
         self._large = large
         self._page: dict[str, Any] | None = None
         self._board: Board | None = None
+        self._frame_on_page = 0
         self._following = False  # while the controls follow the stepper, they do not steer it
         self._playing: asyncio.Task[None] | None = None
         self._view = BoardView()
@@ -87,7 +89,7 @@ class StepThrough(widgets.VBox):
             description="Play", icon="play", tooltip="Go on by itself, until pressed again", layout={"width": "auto"}
         )
         self._speed = widgets.Dropdown(
-            options=list(SPEEDS), description="speed", tooltip="How fast to play", **_sized("200px")
+            options=list(SPEEDS), description="speed", tooltip="How fast to play", **_sized("220px")
         )
         self._play.observe(lambda change: self._do(self._play_or_pause, change.new), "value")
         self._predict = _toggle("Predict first", "Be asked for a cell of each gradient before it is shown")
@@ -195,11 +197,14 @@ class StepThrough(widgets.VBox):
         """A message from the page."""
         stepper = self.stepper
         if kind == "page":
-            self._page = {name: message[name] for name in ("width", "ratio", "dark")}
+            height = max(message["height"] - BESIDE_BOARD, 0)
+            self._page = {name: message[name] for name in ("width", "ratio", "dark")} | {"height": height}
             self._board = None
             self._do(self._show_board, stepper.place)
         elif kind == "jump":
             self._do(stepper.go_to, message["index"])
+        elif kind == "shown":
+            self._frame_on_page = message["frame"]
         elif kind == "cell":
             cell = message["cell"]
             self._do(stepper.choose, tuple(cell) if cell else None, message["pinned"])
@@ -240,12 +245,11 @@ class StepThrough(widgets.VBox):
             while True:
                 move, pause = SPEEDS[self._speed.value]
                 self._do(getattr(self.stepper, move))
-                self._view.shown = False
                 await asyncio.sleep(max(pause, 0.02))
-                for _ in range(100):
-                    if self._view.shown:
-                        break
+                patience = 100
+                while self._frame_on_page != self._view.frame and patience:
                     await asyncio.sleep(0.01)
+                    patience -= 1
         finally:
             self._play.value = False
 
@@ -257,7 +261,7 @@ class StepThrough(widgets.VBox):
         self._show_card(place)
         self._show_controls(place)
         self._show_footer(place)
-        self._say(place.note, "note")
+        self._say(place.note or remarks.all_dead(place.trace, place.index), "note")
 
     def _show_board(self, place: Place) -> None:
         with self._view.hold_sync():
@@ -272,6 +276,7 @@ class StepThrough(widgets.VBox):
                 self._view.boxes = self._board.boxes_on_page()
             self._draw(self._board)
             self._view.picture = self._board.png()
+            self._view.frame += 1
 
     def _draw(self, board: Board) -> None:
         place = self.stepper.place
