@@ -7,6 +7,7 @@ from backprop_lab.losses import MeanSquaredError, SumSquaredError
 from backprop_lab.mistakes import MISTAKES, plant
 from backprop_lab.network import Network
 from backprop_lab.problem import Problem, random_problem, worked_example
+from backprop_lab.sweep import sweep
 from backprop_lab.trace import trace
 
 __version__ = "0.1.0"
@@ -25,6 +26,7 @@ __all__ = [
     "check_gradients",
     "plant",
     "random_problem",
+    "sweep",
     "trace",
     "worked_example",
 ]

@@ -86,10 +86,9 @@ def check(name: str, answer: Any, trace: Trace) -> Feedback:
         return Feedback(False, ("name",), "check takes a name, your answer and a trace: check('dW1', dW1, t).")
     if name not in trace:
         return Feedback(False, ("name",), _no_such_name(name, trace))
-    numbers = _read(name, answer)
-    if isinstance(numbers, Feedback):
-        return numbers
-    return _compare(name, numbers, trace)
+    with np.errstate(all="ignore"):  # huge numbers may overflow on the way, in silence
+        numbers = _read(name, answer)
+        return numbers if isinstance(numbers, Feedback) else _compare(name, numbers, trace)
 
 
 def _compare(name: str, answer: Array, trace: Trace) -> Feedback:
@@ -155,17 +154,15 @@ def _compare_diverged(name: str, answer: Array, right: Array) -> Feedback:
 
 def _agrees(answer: Array, value: Array, terms: Array, eps: float) -> Array:
     """Which cells of `answer` are those of `value` within rounding, where `terms` is the sum of all terms of a cell."""
-    with np.errstate(all="ignore"):
-        terms = np.where(np.isfinite(terms), terms, np.abs(value))
-        allowed = max(DIGITS, eps) * np.abs(value) + ROUNDINGS * min(eps, FLOAT32) * terms
-        near: Array = np.abs(answer - value) <= allowed
+    terms = np.where(np.isfinite(terms), terms, np.abs(value))
+    allowed = max(DIGITS, eps) * np.abs(value) + ROUNDINGS * min(eps, FLOAT32) * terms
+    near: Array = np.abs(answer - value) <= allowed
     return near | _as_printed(answer, value)
 
 
 def _as_printed(answer: Array, value: Array) -> Array:
     """Which cells are what NumPy prints of the value: eight decimals, or eight and a power of ten where all are small."""
-    with np.errstate(all="ignore"):
-        far: Array = np.abs(answer - value) > 1e-8 * np.maximum(1, np.abs(value))
+    far: Array = np.abs(answer - value) > 1e-8 * np.maximum(1, np.abs(value))
     if far.any() or np.iscomplexobj(value) or not np.isfinite(value).all():
         return np.zeros(np.shape(value), dtype=bool)
     formats = (".8f", ".8e") if np.max(np.abs(value)) >= 1e-4 else (".8e",)
@@ -201,20 +198,18 @@ def _positive(trace: Trace) -> Trace:
             if not isinstance(layer, ReLU):
                 layers[-1] = Linear(layers[-1].W, layers[-1].b + 1)
             layers.append(ReLU())
-    with np.errstate(all="ignore"):
-        return run(Problem(Network(tuple(layers)), problem.loss, np.abs(problem.X), -np.abs(problem.y), problem.lr))
+    return run(Problem(Network(tuple(layers)), problem.loss, np.abs(problem.X), -np.abs(problem.y), problem.lr))
 
 
 def _terms(name: str, trace: Trace, positive: Trace) -> Array:
     """For every cell of `name`, the sum of the absolute values of all terms that were added on the way to it."""
-    with np.errstate(all="ignore"):
-        if name in trace.given:
-            terms = np.abs(trace[name])
-        elif name.endswith("_new"):
-            parameter = name.removesuffix("_new")
-            terms = np.abs(trace[parameter]) + trace["lr"] * positive[f"d{parameter}"]
-        else:
-            terms = positive[name]
+    if name in trace.given:
+        terms = np.abs(trace[name])
+    elif name.endswith("_new"):
+        parameter = name.removesuffix("_new")
+        terms = np.abs(trace[parameter]) + trace["lr"] * positive[f"d{parameter}"]
+    else:
+        terms = positive[name]
     return _as_floats(np.asarray(terms))
 
 
@@ -268,14 +263,14 @@ def _earlier_message(trace: Trace, found: list[tuple[str, Mistake]]) -> str:
 
 
 def _shape_message(name: str, yours: tuple[int, ...], right: tuple[int, ...]) -> str:
+    """Both shapes, and whose shape a gradient or a new parameter takes."""
     if 0 in yours:
         return f"Your {name} is empty."
+    has = f"has shape {yours}" if yours else "is one number"
     if right == ():
-        return f"Your {name} has shape {yours}, and {name} is one number."
+        return f"Your {name} {has}; it should be one number."
     owner = name.removesuffix("_new") if name.endswith("_new") else name.removeprefix("d")
-    has = f"one number, without rows or columns, and {name} has" if yours == () else f"of shape {yours}, and {name} has"
-    same = f", as {owner} has" if owner != name else ""
-    return f"Your {name} is {has} shape {right}{same}."
+    return f"Your {name} {has}; it should have shape {right}{f', like {owner}' if owner != name else ''}."
 
 
 def _value_message(name: str, answer: Array, right: Array, agrees: Array, where: tuple[int, ...]) -> str:
@@ -285,9 +280,13 @@ def _value_message(name: str, answer: Array, right: Array, agrees: Array, where:
     if right.size > 1:
         wrong = int(np.count_nonzero(~agrees))
         message += f" {wrong} of the {right.size} numbers {'differs' if wrong == 1 else 'differ'}."
-    factor = f"{np.vdot(right, answer) / (np.vdot(right, right) or 1):.4g}"
-    if np.count_nonzero(right) > 1 and factor not in "01" and np.allclose(answer, float(factor) * right, 1e-3, 0):
-        message += f" Every number of yours is {factor} times what it should be."
+    factor = np.vdot(right, answer) / (np.vdot(right, right) or 1)
+    if (
+        np.count_nonzero(right) > 1
+        and not np.any(agrees & (right != 0))
+        and np.allclose(answer, factor * right, 1e-6, 0)
+    ):
+        message += f" Every number of yours is {factor:.4g} times what it should be."
     return message
 
 
@@ -348,15 +347,12 @@ def _read_objects(name: str, array: Array, kind: str) -> Array | Feedback:
         item: object = array[where]
         if item is None or item is Ellipsis:
             return Feedback(False, ("blank",), f"There is still a blank at {_cell(name, where)}.", where)
-        if not isinstance(item, Number):
-            what = (
-                f"Your {name} is a {kind}"
-                if where == ()
-                else f"{_cell(name, where)} is a {type(item).__name__} in yours"
-            )
-            return Feedback(
-                False, ("unreadable",), f"{what}, and not {'an array of numbers' if where == () else 'a number'}."
-            )
+        if isinstance(item, Number):
+            continue
+        if where == ():
+            return Feedback(False, ("unreadable",), f"Your {name} is a {kind}, and not an array of numbers.")
+        what = "text" if isinstance(item, str) else f"a {type(item).__name__}"
+        return Feedback(False, ("unreadable",), f"{_cell(name, where)} is {what} in yours, and not a number.", where)
     try:
         return array.astype(complex if any(isinstance(item, complex) for item in array.flat) else float)
     except (OverflowError, TypeError, ValueError) as error:
@@ -369,7 +365,7 @@ def _why_not(name: str, error: Exception) -> str:
         return f"The rows of your {name} are not equally long: a matrix needs as many numbers in every row."
     if "requires grad" in reason:
         return f"Your {name} is a tensor that still records gradients: hand in {name}.detach()."
-    return f"Your {name} cannot be read as numbers: {reason or type(error).__name__}."
+    return f"Your {name} cannot be read as numbers: {reason.rstrip('.') or type(error).__name__}."
 
 
 def _as_floats(array: Array) -> Array:

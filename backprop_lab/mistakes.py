@@ -74,7 +74,9 @@ class Mistake:
 
     def places(self, trace: Trace) -> tuple[str, ...]:
         """Every name where this mistake can be planted and changes something."""
-        return tuple(step.name for step in trace.steps if _changes(self.wrong(trace, step.name), step.value))
+        there = _places_in(trace)
+        made = [step for step in trace.steps if there[step.name][:2] in self.lines]
+        return tuple(step.name for step in made if _changes(self.wrong(trace, step.name), step.value))
 
 
 def plant(trace: Trace, mistake: Mistake, name: str) -> Trace:
@@ -137,8 +139,12 @@ def evaluate(line: str, values: Any) -> Any:
 def _place(trace: Trace, name: str) -> Place | None:
     """Where `name` is computed, or None if it is given. Raises KeyError, listing the names, if there is none such."""
     trace[name]
+    return _places_in(trace).get(name)
+
+
+def _places_in(trace: Trace) -> dict[str, Place]:
     kinds = tuple((type(layer), X, Y, number) for layer, X, Y, number in trace.problem.network.stages)
-    return _places(kinds, type(trace.problem.loss)).get(name)
+    return _places(kinds, type(trace.problem.loss))
 
 
 @lru_cache(maxsize=64)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -59,9 +59,8 @@ def sweep(seeds: Iterable[int], lrs: Iterable[float], steps: int = 500, **option
     """Train every seed at every learning rate for `steps` updates, as in `sweep(range(64), np.logspace(-4, 0, 64))`.
 
     A run starts from `random_problem(seed, **options)`; the options are samples, inputs, hidden, outputs and
-    activation. Time grows with runs x steps. The result keeps 8 bytes x (steps + 1 + number of parameters) a run, and
-    8 bytes x numbers in the problem a seed; the work beside it takes a few MB, however many runs there are.
-    Raises ValueError if there is no seed or no learning rate, if one is not as `random_problem` needs it, or if
+    activation. Time grows with runs x steps. The result keeps 8 bytes x (steps + 2 + number of parameters) a run, and the
+    problem of each seed; the work beside it takes a few MB, however many runs there are. Raises ValueError if there is no seed or no learning rate, if one is not as `random_problem` needs it, or if
     steps is not a whole number from 1 up.
 
     Run by run the numbers are those of `problem.network.gradients` and `update`, but a large stack sums the products
@@ -91,7 +90,9 @@ def sweep_blocks(seeds: Iterable[int], lrs: Iterable[float], steps: int = 500, *
             seeds,
             lrs,
             problems,
-            parameters={name: np.stack([[start[name]] * len(lrs) for start in starts]) for name in starts[0]},
+            parameters={
+                name: np.stack([[start[name]] for start in starts]).repeat(len(lrs), axis=1) for name in starts[0]
+            },
             loss=np.full((len(seeds), len(lrs), steps + 1), np.nan),
             diverged=np.full((len(seeds), len(lrs)), -1),
         )
@@ -119,8 +120,7 @@ def _advance(result: Sweep) -> Iterator[Sweep]:
 
     for start in range(0, steps, ROUND_STEPS):
         stop = min(start + ROUND_STEPS, steps)
-        left = np.flatnonzero(diverged < 0)
-        for runs in np.array_split(left, _blocks(problems[0], len(left))) if len(left) else ():
+        for runs in _blocks(problems[0], np.flatnonzero(diverged < 0)):
             seed, rate = np.divmod(runs, len(lr))
             stack = {name: p[runs] for name, p in parameters.items()}
             stack, losses = _train(problems[0], stack, X[seed], y[seed], lr[rate], stop - start)
@@ -131,18 +131,19 @@ def _advance(result: Sweep) -> Iterator[Sweep]:
             finite = np.isfinite(losses)
             ended = ~finite.all(axis=1)
             diverged[runs[ended]] = start + finite[ended].argmin(axis=1)
-            after = np.arange(steps + 1) >= diverged[runs[ended], None]
-            loss[runs[ended]] = np.where(after, np.inf, loss[runs[ended]])
+            over = np.arange(steps + 1) >= diverged[runs[ended], None]
+            loss[runs[ended]] = np.where(over, np.inf, loss[runs[ended]])
             yield result
         result.step = stop
         yield result
 
 
-def _blocks(problem: Problem, runs: int) -> int:
-    """How many blocks of BLOCK_BYTES these runs need: weights and cells are 8 bytes, and a step holds each four times."""
+def _blocks(problem: Problem, runs: Array) -> list[Array]:
+    """The runs in blocks of BLOCK_BYTES: a number is 8 bytes, and a step makes about four of each weight and unit."""
     linear = [layer for layer in problem.network.layers if isinstance(layer, Linear)]
     numbers = sum(layer.W.size + len(problem.X) * layer.W.shape[-1] for layer in linear)
-    return min(runs, math.ceil(runs * numbers * 4 * 8 / BLOCK_BYTES))
+    size = max(1, BLOCK_BYTES // (8 * 4 * numbers))
+    return np.array_split(runs, math.ceil(len(runs) / size)) if len(runs) else []
 
 
 def _train(
@@ -152,14 +153,13 @@ def _train(
 
     All arrays are stacks, (S, ...). Overflow and what follows from it is left to whoever reads the losses.
     """
-    along_the_runs = len(lr) >= FEW_RUNS
-    order = "F" if along_the_runs else "C"
+    order: Literal["C", "F"] = "C" if len(lr) < FEW_RUNS else "F"
     X, y = np.array(X, order=order), np.array(y, order=order)
     parameters = {name: np.array(p, order=order) for name, p in parameters.items()}
     for p in parameters.values():
         p.setflags(write=False)  # or a Linear copies it, and loses the order
     network = problem.network.with_parameters(parameters)
-    inputs = X.view(RunsLast) if along_the_runs else X
+    inputs = X if order == "C" else X.view(RunsLast)
     loss = Watched(problem.loss)
     with np.errstate(all="ignore"):
         for _ in range(steps):
@@ -180,7 +180,7 @@ class RunsLast(np.ndarray[Any, Any]):
         return np.einsum("...nd,...dh->...nh", self, other).view(RunsLast)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Watched:
     """A loss that notes its value whenever its gradient is asked for, which spares a second forward pass."""
 

@@ -248,14 +248,14 @@ SAID = [
     ("dW1", -E["dW1"], ("sign-flipped",), "This looks like dW1 with its sign flipped."),
     ("dH1", E["dy_pred"] @ E["dW2"].T, ("gradient-for-weights",), "This looks like dW2 used where W2 was meant."),
     ("L", 2 * np.mean(E["y_pred"] - E["y"]), ("loss-not-squared",), "This looks like twice the mean of the differences"),
-    ("db1", E["dY1"].sum(axis=0), ("shape", "dimension-dropped"), "Your db1 is of shape (4,), and db1 has shape (1, 4), as b1 has. This looks like db1 with its dimension dropped: sum with keepdims=True, and it stays one row. The numbers themselves are right."),
+    ("db1", E["dY1"].sum(axis=0), ("shape", "dimension-dropped"), "Your db1 has shape (4,); it should have shape (1, 4), like b1. This looks like db1 with its dimension dropped: sum with keepdims=True, and it stays one row. The numbers themselves are right."),
     ("db1", E["dY1"], ("shape", "sum-forgotten"), "This looks like dY1, one row for each sample: the sum over the samples is missing."),
-    ("db1", E["dY1"].sum(), ("shape", "axis-forgotten"), "Your db1 is one number, without rows or columns, and db1 has shape (1, 4), as b1 has."),
-    ("dW1", E["dW1"].T, ("shape", "result-transposed"), "Your dW1 is of shape (4, 3), and dW1 has shape (3, 4), as W1 has. This looks like dW1 transposed."),
-    ("W1_new", E["W1"][:2], ("shape",), "Your W1_new is of shape (2, 4), and W1_new has shape (3, 4), as W1 has."),
-    ("Y1", np.zeros((1, 2, 4)), ("shape",), "Your Y1 is of shape (1, 2, 4), and Y1 has shape (2, 4)."),
+    ("db1", E["dY1"].sum(), ("shape", "axis-forgotten"), "Your db1 is one number; it should have shape (1, 4), like b1."),
+    ("dW1", E["dW1"].T, ("shape", "result-transposed"), "Your dW1 has shape (4, 3); it should have shape (3, 4), like W1. This looks like dW1 transposed."),
+    ("W1_new", E["W1"][:2], ("shape",), "Your W1_new has shape (2, 4); it should have shape (3, 4), like W1."),
+    ("Y1", np.zeros((1, 2, 4)), ("shape",), "Your Y1 has shape (1, 2, 4); it should have shape (2, 4)."),
     ("dW1", E["dW1"].ravel(), ("shape",), "The numbers themselves are right."),
-    ("L", [1.0, 2.0], ("shape",), "Your L has shape (2,), and L is one number."),
+    ("L", [1.0, 2.0], ("shape",), "Your L has shape (2,); it should be one number."),
     ("dW1", [], ("shape",), "Your dW1 is empty."),
     ("dW1", typo("dW1", (0, 2), 1.5), ("value",), "dW1[0, 2] should be -31.98, and yours is 1.5. 1 of the 12 numbers differs."),
     ("dW1", typo("dW1", (2, 3), E["dW1"][2, 3] * (1 + 1e-9)), ("value",), "dW1[2, 3] should be -37.99418556, and yours is -37.99418559. 1 of the 12 numbers differs."),
@@ -351,7 +351,8 @@ NO_ANSWER = [
     (RecordsGradients(), "unreadable", "Your dW1 is a tensor that still records gradients: hand in dW1.detach()."),
     (OnTheGraphicsCard(), "unreadable", "Your dW1 cannot be read as numbers: can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() first."),
     (Table([["a"]]), "unreadable", "Your dW1 has text in it"),
-    (5, "shape", "Your dW1 is one number, without rows or columns, and dW1 has shape (3, 4), as W1 has."),
+    (Table(np.array(with_hole("7"), dtype=object)), "unreadable", "dW1[1, 2] is text in yours, and not a number."),
+    (5, "shape", "Your dW1 is one number; it should have shape (3, 4), like W1."),
     (True, "shape", "Your dW1 is one number"),
     (np.zeros((0, 4)), "shape", "Your dW1 is empty."),
 ]  # fmt: skip
@@ -413,6 +414,25 @@ def test_numbers_whose_terms_overflow_though_they_do_not_are_still_compared():
     assert t["L"] == 1
     assert check("L", 1, t).ok
     assert check("L", 3, t).cause == ("value",)
+
+
+@pytest.mark.parametrize("huge", [1e308, -1e160, 5e-324, np.longdouble("1e4000"), 10**300])
+def test_numbers_at_the_ends_of_the_range_get_a_sentence_and_no_warning(huge):
+    for name in ("dW1", "L", "W1_new"):
+        assert not check(name, np.full(np.shape(EXAMPLE[name]), huge), EXAMPLE).ok
+        assert not check(name, EXAMPLE[name] * huge, EXAMPLE).ok
+
+
+def test_a_trace_of_fractions_is_checked_too():
+    half = Fraction(1, 2)
+    layers = (Linear([[half, -half], [3, 1]], [[half, 1]]), ReLU(), Linear([[1], [half]], [[2]]))
+    t = trace(Problem(Network(layers), SumSquaredError(), [[half, 2], [1, -3]], [[1], [half]], half))
+    assert t["dW1"].dtype == object
+    for step in t.steps:
+        assert check(step.name, step.value, t).ok
+        assert check(step.name, np.asarray(step.value, dtype=float), t).ok
+    assert "mask-forgotten" in check("dY1", t["dH1"], t).cause
+    assert check("dW1", t["dW1"] + 1, t).cause == ("value",)
 
 
 def test_an_answer_is_never_written_to():

@@ -48,7 +48,7 @@ def can_be_planted(mistake: Mistake, trace: Trace) -> bool:
     return any(value is not None and np.shape(value) == np.shape(right) for value, right in wrong)
 
 
-def _with_mistake(mistake: Mistake, problem: Problem) -> Trace:
+def with_mistake(mistake: Mistake, problem: Problem) -> Trace:
     """The trace of someone who makes a mistake wherever it can be made."""
     traced = trace(problem)
     for name in mistake.places(traced):
@@ -138,6 +138,7 @@ class Training:
     def __init__(self, problem: Problem, run: Callable[[Problem], Trace] = trace) -> None:
         """Train `problem`, with `run` for the steps: a trace as it should be, or one with a mistake in it."""
         self._run = run
+        self.first = problem
         self._kept = {0: problem}
         self._last = (0, problem)
         self.lrs = array("d")
@@ -209,6 +210,11 @@ class Stepper(HasTraits):
         """The loss of every iteration up to the present one."""
         return self._training.losses[: self.place.iteration + 1]
 
+    @property
+    def first_problem(self) -> Problem:
+        """Where training began: the problem of iteration 0."""
+        return self._training.first
+
     def set_up(self, **changes: Any) -> None:
         """Start over with some fields of Setup changed. Other sizes than the worked example's make it a random problem."""
         setup = replace(self.place.setup, **changes)
@@ -250,7 +256,7 @@ class Stepper(HasTraits):
         """Make a mistake of `MISTAKES`, by name, in every iteration; none where it is empty. Training starts over."""
         if mistake and mistake not in BY_NAME:
             raise ValueError(f"there is no mistake {mistake!r}; there are {', '.join(BY_NAME)}")
-        problem = self._training.trace(0).problem
+        problem = self.first_problem
         if mistake and not can_be_planted(BY_NAME[mistake], trace(problem)):
             raise ValueError(f"{BY_NAME[mistake].title}: it cannot be planted here, since the shapes would not fit")
         self._train(problem, mistake=mistake)
@@ -358,7 +364,7 @@ class Stepper(HasTraits):
     def _train(self, problem: Problem, **changes: Any) -> None:
         """Start training over from `problem`, at the same step."""
         mistake = changes.get("mistake", self.place.mistake)
-        training = Training(problem, partial(_with_mistake, BY_NAME[mistake]) if mistake else trace)
+        training = Training(problem, partial(with_mistake, BY_NAME[mistake]) if mistake else trace)
         traced = training.trace(0)
         self._training = training
         self.place = replace(self.place, trace=traced, iteration=0, note="", question=None, **changes)

@@ -1,0 +1,40 @@
+"""Loss curves as a picture that reads on light and on dark paper."""
+
+import base64
+import html
+import io
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+GREY = "#7a7a7a"  # stands out from white as well as from black
+COLOURS = ("#009e73", "#d55e00", "#0072b2", "#aa3377")
+
+
+def curves(losses: Mapping[str, Sequence[float]], width: float = 560, height: float = 230) -> str:
+    """An HTML image of losses by iteration, on a logarithmic scale, `width` by `height` CSS pixels.
+
+    A curve ends where its loss is no longer a finite number.
+    """
+    figure = Figure(figsize=(width / 100, height / 100), dpi=100, layout="constrained")
+    figure.patch.set_alpha(0)
+    axes = figure.add_subplot(facecolor="none")
+    for (name, values), colour in zip(losses.items(), COLOURS, strict=False):
+        known = np.array(values, dtype=float)
+        known[~(np.isfinite(known) & (known > 0))] = np.nan
+        axes.plot(known, color=colour, lw=2.2, label=name)
+    axes.set(yscale="log", xlabel="iteration", ylabel="loss")
+    axes.tick_params(colors=GREY, which="both")
+    for text in (axes.xaxis.label, axes.yaxis.label):
+        text.set_color(GREY)
+    axes.spines[:].set_color(GREY)
+    axes.legend(frameon=False, labelcolor=GREY)
+    data = io.BytesIO()
+    figure.set_dpi(200)  # crisp on a high-density screen too
+    FigureCanvasAgg(figure).print_png(data)
+    ends = "; ".join(f"{name} goes from {values[0]:.4g} to {values[-1]:.4g}" for name, values in losses.items())
+    source = base64.b64encode(data.getvalue()).decode()
+    alt = html.escape(f"Loss by iteration, on a logarithmic scale: {ends}.")
+    return f'<img alt="{alt}" style="width: {width}px; max-width: 100%" src="data:image/png;base64,{source}">'

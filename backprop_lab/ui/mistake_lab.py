@@ -1,0 +1,107 @@
+"""The mistake lab: plant a classic mistake in a backward pass and see what it does to the board, the check and the training."""
+
+import html
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+
+from backprop_lab.gradcheck import check_gradients
+from backprop_lab.mistakes import MISTAKES
+from backprop_lab.problem import Problem
+from backprop_lab.trace import Trace, trace
+from backprop_lab.ui.curves import curves
+from backprop_lab.ui.remarks import AGREES
+from backprop_lab.ui.step_through import StepThrough
+from backprop_lab.ui.stepper import BY_NAME, Place, Training, can_be_planted, with_mistake
+
+ITERATIONS = 100
+HIDDEN = ("play", "predict", "more", "call")  # what the step-through lab can do without here
+
+
+class MistakeLab(widgets.VBox):
+    """`MistakeLab()` is the whole cell; `mistake` is the name of the one to begin with, the rest goes to StepThrough.
+
+    Beside the step-through lab with the mistake in it stand the gradient check of every parameter and the loss
+    over a hundred iterations, with the mistake and without it.
+    """
+
+    def __init__(self, mistake: str = "mask-forgotten", **place: Any) -> None:
+        place = {"start": "random", "seed": 1, "lr": 0.01, "step": "db1"} | place
+        self.lab = StepThrough(mistake=mistake, hide=HIDDEN, **place)
+        self._mistake = widgets.Dropdown(
+            description="mistake",
+            tooltip="Which mistake is made in every iteration",
+            layout={"width": "430px"},
+            style={"description_width": "initial"},
+        )
+        self._told, self._checked, self._curves = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        beside = widgets.HBox([self._checked, self._curves], layout={"flex_flow": "row wrap"})
+        super().__init__([self._mistake, self._told, beside, self.lab])
+        self.add_class("bpl-mistakes")
+        self._following = False
+        self._trained: tuple[Problem, float, str] | None = None
+        self.lab.stepper.observe(lambda _: self._show(self.lab.stepper.place), "place")
+        self._mistake.observe(lambda change: self._plant(change.new), "value")
+        self._show(self.lab.stepper.place)
+
+    def _plant(self, mistake: str) -> None:
+        if not self._following:
+            self.lab.stepper.plant(mistake)
+
+    def _show(self, place: Place) -> None:
+        """Follow the stepper: the check belongs to the numbers on the board, the curves to the training as a whole."""
+        self._checked.value = _check(place.trace)
+        first = self.lab.stepper.first_problem
+        if self._trained is not None and self._trained[0] is first and self._trained[1:] == (place.lr, place.mistake):
+            return
+        self._trained = (first, place.lr, place.mistake)
+        self._show_choice(first, place.mistake)
+        problem = replace(first, lr=place.lr)
+        losses = {"right": _train(problem, "")}
+        if place.mistake:
+            losses["with the mistake"] = _train(problem, place.mistake)
+        self._curves.value = curves(losses)
+
+    def _show_choice(self, problem: Problem, chosen: str) -> None:
+        """Offer the mistakes that this network has room for, and tell of the chosen one."""
+        self._following = True
+        right = trace(problem)
+        choices = [(m.title, m.name) for m in MISTAKES if can_be_planted(m, right)]
+        self._mistake.options = [("none: the right backward pass", ""), *choices]
+        self._mistake.value = chosen
+        self._following = False
+        told = ""
+        if chosen:
+            mistake = BY_NAME[chosen]
+            lines = (f"{name} = {mistake.line(right, name)}" for name in mistake.places(right))
+            code = "<br>".join(f"<code>{html.escape(line)}</code>" for line in lines)
+            told = (
+                f"<p>{html.escape(mistake.why)}</p><p><b>On the board:</b> {html.escape(mistake.look)}</p>"
+                f"<p><b>The wrong line:</b><br>{code or 'It changes nothing at these numbers.'}</p>"
+            )
+        self._told.value = f'<div class="bpl-told">{told}</div>'
+
+
+def _train(problem: Problem, mistake: str) -> Sequence[float]:
+    """The losses of a hundred iterations."""
+    training = Training(problem, partial(with_mistake, BY_NAME[mistake]) if mistake else trace)
+    for iteration in range(ITERATIONS + 1):
+        training.trace(iteration)
+    return training.losses
+
+
+def _check(traced: Trace) -> str:
+    """The gradient check of every parameter, as a table."""
+    problem = traced.problem
+    with np.errstate(all="ignore"):
+        errors = check_gradients(problem, {name: traced[f"d{name}"] for name in problem.network.parameters})
+    rows = "".join(
+        f'<tr><th scope="row">d{name}</th><td>{error:.0e}</td>'
+        f'<td class="bpl-{"right" if error <= AGREES else "wrong"}">{"✓ agrees" if error <= AGREES else "✗ wrong"}</td></tr>'
+        for name, error in errors.items()
+    )
+    return f'<table class="bpl-check"><caption>Gradient check, by finite differences</caption>{rows}</table>'

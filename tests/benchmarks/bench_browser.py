@@ -1,0 +1,124 @@
+"""How long from a key pressed on a slider to the new picture on the page, in a real JupyterLab: ours and other ways.
+
+One run alternates between all of them, so that whatever else the machine does falls on all alike.
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jupyter_page import jupyter_page
+from playwright.sync_api import Page
+from tables import Bar, as_json, show_bars, show_table
+
+ROUNDS = 5
+REST = 120  # milliseconds between two keys, and for whatever follows a picture
+SECONDS = 5  # of dragging
+
+
+class Way(NamedTuple):
+    """One way to show a picture: which slider of which cell moves it, and how often to press in each round."""
+
+    name: str
+    cell: int
+    slider: int = 0
+    presses: int = 1
+
+
+CELLS = [
+    "%matplotlib inline\nimport rivals",
+    "rivals.echo()",
+    'from backprop_lab.ui import StepThrough\nStepThrough(step="dW1")',
+    'StepThrough(step="dW1")',
+    "rivals.fresh_figure()",
+    "rivals.kept_figure()",
+    "rivals.ipympl_figure()",
+]
+WAYS = [
+    Way("echo", cell=1, presses=3),
+    Way("StepThrough, learning rate", cell=2, slider=1, presses=3),
+    Way("StepThrough, seed", cell=3, presses=3),
+    Way("kept figure, set_data", cell=5),
+    Way("interact, fresh figure", cell=4),
+]
+if find_spec("ipympl"):
+    WAYS.append(Way("ipympl", cell=6))
+else:
+    CELLS.pop()
+OURS = ("StepThrough, learning rate", "StepThrough, seed")
+
+
+def measure(page: Page) -> tuple[dict[str, list[dict[str, float]]], dict[str, dict[str, float]]]:
+    """For each way every key pressed, and how many pictures a second came while the slider was dragged."""
+    pressed: dict[str, list[dict[str, float]]] = {way.name: [] for way in WAYS}
+    for number in range(ROUNDS + 1):
+        for turn in range(max(way.presses for way in WAYS)):
+            for way in WAYS:
+                if turn < way.presses:
+                    times = page.evaluate(f"probe.press({way.cell}, {way.slider}, {REST})")
+                    if number:  # the first round warms up
+                        pressed[way.name].append(times)
+    dragged = {way.name: page.evaluate(f"probe.drag({way.cell}, {way.slider}, {SECONDS})") for way in WAYS}
+    return pressed, dragged
+
+
+def main() -> dict[str, Any]:
+    with jupyter_page(CELLS, script=Path(__file__).with_name("page_probe.js")) as page:
+        for way in WAYS:
+            page.wait_for_function(
+                "([cell, slider]) => document.querySelectorAll('.jp-Notebook .jp-Cell')[cell]"
+                ".querySelectorAll('.noUi-handle')[slider]",
+                arg=[way.cell, way.slider],
+            )
+        page.wait_for_timeout(3000)  # until every first picture has been drawn
+        pressed, dragged = measure(page)
+
+    found: dict[str, dict[str, float]] = {}
+    for name, times in pressed.items():
+        found[name] = {
+            "shown_ms": _percentile(times, "shown", 50),
+            "shown_ms_p95": _percentile(times, "shown", 95),
+            "loaded_ms": _percentile(times, "loaded", 50),
+            "bytes": _percentile(times, "received", 50),
+            "messages": _percentile(times, "messages", 50),
+            "pictures_per_second": dragged[name]["pictures"],
+            "presses": len(times),
+        }
+    floor = found["echo"]
+    show_table(
+        f"Key pressed to new picture shown: {ROUNDS} rounds in turn, medians",
+        ("", "ms", "p95", "x echo", "ms to load", "x echo", "bytes", "messages", "pictures/s dragged"),
+        [
+            (
+                name,
+                f"{row['shown_ms']:.1f}",
+                f"{row['shown_ms_p95']:.1f}",
+                f"{row['shown_ms'] / floor['shown_ms']:.2f}",
+                f"{row['loaded_ms']:.1f}",
+                f"{row['loaded_ms'] / floor['loaded_ms']:.2f}",
+                int(row["bytes"]),
+                int(row["messages"]),
+                f"{row['pictures_per_second']:.1f}",
+            )
+            for name, row in found.items()
+        ],
+    )
+    bars = []
+    for name in OURS:
+        ours = found[name]["shown_ms"]
+        bars.append(Bar(f"{name}: time, x echo", ours / floor["shown_ms"], 1.5))
+        for rival, times_faster in (("interact, fresh figure", 15), ("ipympl", 6)):
+            if rival in found:
+                ratio = found[rival]["shown_ms"] / ours
+                bars.append(Bar(f"{name}: x faster than {rival.split(',')[0]}", ratio, times_faster, at_least=True))
+    show_bars(bars)
+    return {"ways": found, "bars": as_json(bars), "samples": pressed}
+
+
+def _percentile(times: list[dict[str, float]], what: str, percent: int) -> float:
+    return float(np.percentile([each[what] for each in times], percent))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+// Loaded into the page before anything else: presses keys on sliders, drags them, and tells when a new picture is shown.
+
+const wire = { received: 0, messages: 0 };
+
+window.WebSocket = class extends window.WebSocket {
+  constructor(...given) {
+    super(...given);
+    this.addEventListener("message", ({ data }) => {
+      wire.received += data.byteLength ?? data.size ?? data.length;
+      wire.messages += 1;
+    });
+  }
+};
+
+// Calls `told` for every new picture below `root`, be it in an img or on a canvas, until the function returned is called.
+const canvasWatchers = new Set();
+const { drawImage } = CanvasRenderingContext2D.prototype;
+CanvasRenderingContext2D.prototype.drawImage = function (...given) {
+  drawImage.apply(this, given);
+  for (const watcher of canvasWatchers) watcher(this.canvas);
+};
+
+function watchPictures(root, told) {
+  const canvasDrawn = (canvas) => root.contains(canvas) && told();
+  canvasWatchers.add(canvasDrawn);
+  root.addEventListener("load", told, true);
+  return () => {
+    canvasWatchers.delete(canvasDrawn);
+    root.removeEventListener("load", told, true);
+  };
+}
+
+const nextFrame = () => new Promise(requestAnimationFrame);
+const pause = (milliseconds) => new Promise((go) => setTimeout(go, milliseconds));
+
+function handleOf(cell, number) {
+  const root = document.querySelectorAll(".jp-Notebook .jp-Cell")[cell];
+  return [root, root.querySelectorAll(".noUi-handle")[number]];
+}
+
+const direction = new WeakMap();
+
+// The arrow that moves on: to the end of the slider, then back.
+function arrowFor(handle) {
+  const at = (name) => Number(handle.getAttribute(`aria-value${name}`));
+  if (at("now") >= at("max")) direction.set(handle, "ArrowLeft");
+  if (at("now") <= at("min")) direction.set(handle, "ArrowRight");
+  if (!direction.has(handle)) direction.set(handle, "ArrowRight");
+  return direction.get(handle);
+}
+
+window.probe = {
+  // Presses a key on a slider's handle; milliseconds until the new picture has `loaded` and until the frame that shows
+  // it, and what came over the wire until `rest` milliseconds later.
+  async press(cell, number, rest) {
+    const [root, handle] = handleOf(cell, number);
+    root.querySelector(".jp-Cell-outputWrapper").scrollIntoView({ block: "center" });
+    await nextFrame();
+    await pause(rest + Math.random() * 17); // a person does not press in step with the screen
+    Object.assign(wire, { received: 0, messages: 0 });
+    const start = performance.now();
+    const loaded = new Promise((seen, failed) => {
+      const stop = watchPictures(root, () => seen(performance.now() - start, stop()));
+      setTimeout(() => failed(new Error("no new picture within 10 s"), stop()), 10_000);
+    });
+    handle.dispatchEvent(new KeyboardEvent("keydown", { key: arrowFor(handle), bubbles: true, cancelable: true }));
+    const times = { loaded: await loaded };
+    await nextFrame();
+    times.shown = performance.now() - start;
+    await pause(rest);
+    return { ...times, ...wire };
+  },
+
+  // Drags a slider's handle back and forth for some seconds, moving at every frame; how many pictures came.
+  async drag(cell, number, seconds) {
+    const [root, handle] = handleOf(cell, number);
+    root.querySelector(".jp-Cell-outputWrapper").scrollIntoView({ block: "center" });
+    await pause(300);
+    const track = handle.closest(".noUi-target").getBoundingClientRect();
+    const y = track.top + track.height / 2;
+    const at = (part) => {
+      const place = { clientX: track.left + part * track.width, clientY: y };
+      return { ...place, buttons: 1, which: 1, bubbles: true, cancelable: true, view: window };
+    };
+    let pictures = 0;
+    const stop = watchPictures(root, () => (pictures += 1));
+    const start = performance.now();
+    handle.firstElementChild.dispatchEvent(new MouseEvent("mousedown", at(0)));
+    let passed = 0;
+    let frames = 0;
+    while (passed < seconds) {
+      const phase = (passed / 1.5) % 2; // once along the slider in 1.5 s
+      document.documentElement.dispatchEvent(new MouseEvent("mousemove", at(phase < 1 ? phase : 2 - phase)));
+      await nextFrame();
+      frames += 1;
+      passed = (performance.now() - start) / 1000;
+    }
+    stop();
+    document.documentElement.dispatchEvent(new MouseEvent("mouseup", at(0.5)));
+    await pause(1500);
+    return { pictures: pictures / passed, frames: frames / passed };
+  },
+};

@@ -1,0 +1,258 @@
+"""A real JupyterLab and a real Chromium: one of each for all browser tests, and for each test a page and a kernel.
+
+Whatever goes wrong out of sight fails the test it happened in: an error in the page's console, an exception in the kernel
+or in the server's log, a request to any other machine.
+"""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlparse
+
+import nbformat
+import pytest
+from lab_page import LabPage
+from playwright.sync_api import sync_playwright
+
+import backprop_lab
+
+ROOT = Path(__file__).parents[2]
+PACKAGE_HOME = Path(backprop_lab.__file__).parents[1]  # the kernels import the package that the tests import
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+ONE_CELL = "from backprop_lab.ui import StepThrough\n\nStepThrough()"
+
+# JupyterLab's own noise, which says nothing about us. Each entry says where it comes from.
+CONSOLE_NOISE: tuple[str, ...] = ()
+LOG_NOISE = (r"(?m)^\[C .* received signal 15, stopping$",)  # how we end it ourselves
+BAD_LOG_LINE = re.compile(r"Traceback \(most recent call last\)|\b\w*(Error|Exception)\b: |^\[[EC] ", re.MULTILINE)
+
+SETTINGS = {
+    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
+    "@jupyterlab/apputils-extension:themes": {"adaptive-theme": True},  # light or dark as the browser says
+    "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
+}
+
+
+@dataclass
+class Server:
+    """A running JupyterLab: where it is, the folder it serves, and what it has logged."""
+
+    url: str
+    token: str
+    folder: Path
+    log: Path
+    checked: int = 0  # how much of the log earlier tests have been held to
+
+    def request(self, method, path):
+        request = urllib.request.Request(
+            f"{self.url}/{path}", method=method, headers={"Authorization": f"token {self.token}"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return json.loads(response.read() or "null")
+
+    def stop_kernels(self):
+        for session in self.request("GET", "api/sessions"):
+            self.request("DELETE", f"api/sessions/{session['id']}")
+
+    def complaints(self):
+        """What the log says of errors since this was last asked."""
+        text = self.log.read_text(errors="replace")
+        new, self.checked = text[self.checked :], len(text)
+        for noise in LOG_NOISE:
+            new = re.sub(noise, "", new)
+        return new if BAD_LOG_LINE.search(new) else ""
+
+
+def find_chromium(playwright):
+    """The browser of this machine: the one named in CHROMIUM_PATH, else one on the PATH, else Playwright's own."""
+    if named := os.environ.get("CHROMIUM_PATH"):
+        return named if os.access(named, os.X_OK) else None
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    own = playwright.chromium.executable_path
+    return found or (own if os.path.exists(own) else None)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as playwright:
+        path = find_chromium(playwright)
+        if path is None:
+            missing = (
+                "NO CHROMIUM, SO NOTHING WAS TESTED IN A BROWSER. "
+                "Set CHROMIUM_PATH, install chromium, or run `playwright install chromium`."
+            )
+            pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def server(browser, tmp_path_factory):
+    """JupyterLab with nothing of this user's in it; it asks for a browser first, so that without one it never starts."""
+    home = tmp_path_factory.mktemp("jupyter")
+    folder = home / "notebooks"
+    folder.mkdir()
+    labconfig = home / "config" / "labconfig"
+    labconfig.mkdir(parents=True)
+    (labconfig / "default_setting_overrides.json").write_text(json.dumps(SETTINGS))
+    news = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+    (labconfig / "page_config.json").write_text(json.dumps(news))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token = secrets.token_hex(16)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "JPY_"))}
+    environment |= {
+        "JUPYTER_TOKEN": token,
+        "JUPYTER_NO_CONFIG": "",
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+        "IPYTHONDIR": str(home / "ipython"),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(PACKAGE_HOME), os.environ.get("PYTHONPATH")])),
+    }
+    command = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", "--ServerApp.port_retries=0"),
+        *(["--allow-root"] if os.geteuid() == 0 else []),
+        f"--ServerApp.root_dir={folder}",
+        "--LabApp.expose_app_in_browser=True",
+        "--LabApp.extension_manager=readonly",
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]
+    server = Server(f"http://127.0.0.1:{port}", token, folder, home / "server.log")
+    with server.log.open("w") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            _wait_until_up(server, process)
+            yield server
+            server.stop_kernels()
+        finally:
+            process.terminate()
+            process.wait(30)
+    assert not server.complaints()
+
+
+def _wait_until_up(server, process):
+    end = time.monotonic() + 60
+    while True:
+        try:
+            server.request("GET", "api/status")
+            return
+        except OSError:
+            if process.poll() is not None or time.monotonic() > end:
+                pytest.fail(f"JupyterLab did not start:\n{server.log.read_text()}")
+            time.sleep(0.1)
+
+
+@dataclass
+class Witness:
+    """Hears what goes wrong in a page without anyone seeing it."""
+
+    heard: list[str] = field(default_factory=list)
+
+    def listen(self, page):
+        page.on("console", lambda message: message.type == "error" and self._note(f"console: {message.text}"))
+        page.on("pageerror", lambda error: self._note(f"page: {error.stack or error}"))
+        page.on("request", self._mind_the_machine)
+
+    def _note(self, text):
+        if not any(re.search(noise, text) for noise in CONSOLE_NOISE):
+            self.heard.append(text)
+
+    def _mind_the_machine(self, request):
+        url = urlparse(request.url)
+        if url.scheme in ("http", "https", "ws", "wss") and url.hostname != "127.0.0.1":
+            self.heard.append(f"asks another machine: {request.url}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    item.failed = getattr(item, "failed", False) or report.failed
+    return report
+
+
+@pytest.fixture
+def witness(server):
+    """What went wrong out of sight; a test that provokes an error on purpose takes it off this list."""
+    witness = Witness()
+    yield witness
+    server.stop_kernels()
+    complaints = server.complaints()
+    assert not witness.heard
+    assert not complaints
+
+
+@pytest.fixture
+def new_page(browser, witness, request, tmp_path):
+    """A function that opens an empty page; it takes the options of a Playwright context."""
+    contexts = []
+
+    def new_page(**options):
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 1000}, **options})
+        contexts.append(context)
+        context.set_default_timeout(20_000)
+        page = context.new_page()
+        witness.listen(page)
+        return page
+
+    yield new_page
+    pages = [page for context in contexts for page in context.pages]
+    if getattr(request.node, "failed", False):
+        for number, page in enumerate(pages):
+            picture = tmp_path / f"failed_{number}.png"
+            page.screenshot(path=picture)
+            print(f"The page when the test failed: {picture}")
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def notebook(server, new_page, witness, request):
+    """A function that opens a notebook in JupyterLab and runs it, and returns its first lab.
+
+    It takes the source of code cells, or the path of a notebook, which is copied; and the options of a page.
+    """
+    opened = []
+
+    def notebook(*cells, path=None, run=True, **options):
+        name = re.sub(r"\W+", "_", request.node.name) + f"_{len(opened)}.ipynb"
+        if path is None:
+            made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells or (ONE_CELL,)])
+            made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+            nbformat.write(made, server.folder / name)
+        else:
+            shutil.copy(path, server.folder / name)
+        lab = LabPage(new_page(**options))
+        opened.append(lab)
+        lab.open(f"{server.url}/lab/workspaces/{name.removesuffix('.ipynb')}/tree/{name}?token={server.token}")
+        if run:
+            lab.run_all()
+        return lab
+
+    yield notebook
+    for lab in opened:
+        witness.heard += lab.kernel_errors()
+
+
+@pytest.fixture
+def lab(notebook):
+    """The lab as `StepThrough()` shows it."""
+    return notebook()
