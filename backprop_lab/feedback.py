@@ -14,10 +14,11 @@ difference a sum, so that nothing cancels. A cell is also right if it is what Nu
 decimals, as for numbers copied from the screen; and a float32 or float16 is right if it is the nearest to the value.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from html import escape
+from inspect import signature
 from numbers import Number
 from typing import Any
 
@@ -42,7 +43,7 @@ class Feedback:
 
     `cause` is empty for a right answer. Otherwise it names what is wrong: "shape", and the mistakes (by their `name`
     in `MISTAKES`) whose value the answer has; or one of "value", "rounded", "not-finite", "diverged", "blank",
-    "complex", "unreadable", "name". `where` is the cell, as in (0, 2), if there is one to point at.
+    "complex", "unreadable", "name", "raised". `where` is the cell, as in (0, 2), if there is one to point at.
     """
 
     ok: bool
@@ -89,6 +90,52 @@ def check(name: str, answer: Any, trace: Trace) -> Feedback:
     with np.errstate(all="ignore"):  # huge numbers may overflow on the way, in silence
         numbers = _read(name, answer)
         return numbers if isinstance(numbers, Feedback) else _compare(name, numbers, trace)
+
+
+def check_function(name: str, function: Any, traces: Sequence[Trace]) -> Feedback:
+    """Whether a function gives `name` in every one of `traces`, such as `lambda X, dY1: X.mT @ dY1` for dW1.
+
+    Its arguments are names of values that are known before `name`; it gets copies, so it can spoil nothing. What it
+    raises comes back as a sentence. Raises nothing itself.
+    """
+    for trace in traces:
+        answer = _call(name, function, trace)
+        feedback = answer if isinstance(answer, Feedback) else check(name, answer, trace)
+        if not feedback:
+            if trace is not traces[0] and feedback.cause != ("blank",):
+                shapes = ", ".join(f"{known} {np.shape(trace[known])}" for known in ("X", "y"))
+                message = f"Right for the first problem, but not for another one, with {shapes}. {feedback.message}"
+                return Feedback(False, feedback.cause, message, feedback.where)
+            return feedback
+    return feedback
+
+
+def _call(name: str, function: Any, trace: Trace) -> Any:
+    """What a learner's function returns for this trace, or the sentence that says why it returns nothing."""
+    if name not in trace:
+        return Feedback(False, ("name",), _no_such_name(name, trace))
+    if not callable(function):
+        return function
+    known = list(trace.names)[: list(trace.names).index(name)]
+    try:
+        wanted = list(signature(function).parameters)
+    except (TypeError, ValueError):
+        return Feedback(False, ("unreadable",), f"Write your own function for {name}, with def.")
+    for argument in wanted:
+        if argument not in known:
+            message = (
+                f"Your {name} asks for {argument!r}, which is not known yet. Before {name} there is {', '.join(known)}."
+            )
+            return Feedback(False, ("name",), message)
+    given = {argument: trace[argument] for argument in wanted}
+    copies = {argument: value.copy() if isinstance(value, np.ndarray) else value for argument, value in given.items()}
+    try:
+        return function(**copies)
+    except Exception as error:  # whatever it is, it is the learner's own, and told to the learner
+        shapes = ", ".join(f"{argument} {np.shape(value)}" for argument, value in given.items()) or "nothing"
+        reason = str(error).strip().split("\n")[0]
+        message = f"Your {name} stopped with {type(error).__name__}: {reason}. It was given {shapes}."
+        return Feedback(False, ("raised",), message)
 
 
 def _compare(name: str, answer: Array, trace: Trace) -> Feedback:

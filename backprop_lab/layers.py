@@ -9,6 +9,7 @@ Williams, "Learning representations by back-propagating errors", Nature 323 (198
 """
 
 from dataclasses import dataclass
+from numbers import Number
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
@@ -37,16 +38,17 @@ class Layer(Protocol):
 
 
 def frozen(name: str, value: Any) -> Array:
-    """`value` as a read-only array: itself if nothing can write to it any more, otherwise a copy."""
+    """A read-only copy of `value` as an array. Raises ValueError, with `name` in it, if it is not a table of numbers."""
     try:
         array = np.asarray(value)
     except ValueError:
         raise ValueError(f"{name} must be a full table of numbers, but its rows differ in length") from None
-    if array.dtype.kind not in "iufcO":
+    if array.dtype.kind not in "iufcO" or (
+        array.dtype.kind == "O" and not all(isinstance(v, Number) for v in array.flat)
+    ):
         raise ValueError(f"{name} must hold numbers, got {array.dtype}: {value!r}")
-    if array.flags.writeable or array.base is not None:
-        array = array.copy()
-        array.setflags(write=False)
+    array = array.copy()
+    array.setflags(write=False)
     return array
 
 
@@ -62,10 +64,13 @@ class Linear:
         self.b = frozen("b", b)
         if self.W.ndim < 2 or 0 in self.W.shape:
             raise ValueError(f"W must have shape (inputs, outputs), such as (3, 4); got {self.W.shape}")
-        if self.b.ndim < 2 or self.b.shape[-2:] != (1, self.W.shape[-1]):
+        if self.b.shape[-2:] != (1, self.W.shape[-1]):
             raise ValueError(
                 f"b must be one row as wide as W, of shape (1, {self.W.shape[-1]}); got b {self.b.shape} for W {self.W.shape}"
             )
+
+    def __repr__(self) -> str:
+        return f"Linear{self.W.shape}"
 
     @property
     def parameters(self) -> dict[str, Array]:

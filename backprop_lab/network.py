@@ -88,8 +88,14 @@ class Network:
 
     def with_parameters(self, parameters: Mapping[str, Array]) -> "Network":
         """The same layers with other numbers in them: `{"W1": ..., "b1": ..., ...}`, all of them."""
-        pairs = iter(parameters.values())
-        return Network(tuple(Linear(next(pairs), next(pairs)) if isinstance(a, Linear) else a for a in self.layers))
+        if missing := [name for name in self.parameters if name not in parameters]:
+            raise KeyError(f"no numbers for {', '.join(missing)}; got {', '.join(parameters) or 'none'}")
+        return Network(
+            tuple(
+                type(layer)(parameters[f"W{number}"], parameters[f"b{number}"]) if isinstance(layer, Linear) else layer
+                for layer, _, _, number in self.stages
+            )
+        )
 
 
 def _moved(name: str, parameter: Array, grads: Mapping[str, Array], lr: Any) -> Array:

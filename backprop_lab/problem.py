@@ -1,11 +1,11 @@
 """A problem: everything one training step needs, and good problems to start from."""
 
-import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from numbers import Real
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -44,7 +44,7 @@ class Problem:
 
 def check_learning_rate(lr: Any) -> None:
     """Raise ValueError unless lr is a positive, finite number."""
-    if not isinstance(lr, Real) or isinstance(lr, bool) or not 0 < float(lr) < math.inf:
+    if not isinstance(lr, Real) or isinstance(lr, bool) or not 0 < cast(float, lr) <= sys.float_info.max:
         raise ValueError(f"the learning rate must be a positive, finite number such as 0.01; got {lr!r}")
 
 

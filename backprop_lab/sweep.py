@@ -14,7 +14,7 @@ from backprop_lab.problem import Problem, check_learning_rate, check_seed, rando
 
 BLOCK_BYTES = 2**20  # what one block works on: about the second-level cache of a processor
 ROUND_STEPS = 50  # after so many steps the diverged runs are dropped
-FEW_RUNS = 128  # for fewer runs than this in a block, `@` run by run is faster than `@` along the runs
+FEW_RUNS = 128  # in a block of fewer runs than this, `@` run by run is faster than `@` along the runs
 
 
 @dataclass(eq=False)
@@ -47,25 +47,30 @@ class Sweep:
         return self.problems[i].network.with_parameters({name: p[i, j] for name, p in self.parameters.items()})
 
     def _find(self, seed: int, lr: float) -> tuple[int, int]:
-        if seed not in self.seeds:
-            raise ValueError(f"this sweep has no seed {seed!r}; it has {', '.join(map(str, self.seeds))}")
-        nearest = min(self.lrs, key=lambda each: abs(each - lr))
-        if not np.isclose(nearest, lr, rtol=1e-9, atol=0):
-            raise ValueError(f"this sweep has no learning rate {lr!r}; its nearest is {nearest!r}")
-        return self.seeds.index(seed), self.lrs.index(nearest)
+        """The row and the column of a run; a learning rate may be off in its last digits, as from a printed number."""
+        near_seed = min(self.seeds, key=lambda each: abs(each - seed))
+        near_lr = min(self.lrs, key=lambda each: abs(each - lr))
+        if near_seed != seed or not math.isclose(near_lr, lr, rel_tol=1e-9):
+            raise ValueError(
+                f"no run has seed {seed!r} and learning rate {lr!r}; the nearest has {near_seed} and {near_lr}"
+            )
+        return self.seeds.index(near_seed), self.lrs.index(near_lr)
 
 
 def sweep(seeds: Iterable[int], lrs: Iterable[float], steps: int = 500, **options: Any) -> Sweep:
-    """Train every seed at every learning rate for `steps` updates, as in `sweep(range(64), np.logspace(-4, 0, 64))`.
+    """Train every seed at every learning rate for `steps` updates, as in `sweep(range(64), np.logspace(-4, 1, 64))`.
 
     A run starts from `random_problem(seed, **options)`; the options are samples, inputs, hidden, outputs and
-    activation. Time grows with runs x steps. The result keeps 8 bytes x (steps + 2 + number of parameters) a run, and the
-    problem of each seed; the work beside it takes a few MB, however many runs there are. Raises ValueError if there is no seed or no learning rate, if one is not as `random_problem` needs it, or if
-    steps is not a whole number from 1 up.
+    activation. Time grows with runs x steps. The result keeps 8 bytes x (steps + 2 + number of parameters) a run,
+    and the problem of each seed; beside it a sweep needs a few MB, however many runs there are. Raises ValueError
+    if there is no seed or no learning rate, if one is not as `random_problem` needs it, or if steps is not a whole
+    number from 1 up.
 
-    Run by run the numbers are those of `problem.network.gradients` and `update`, but a large stack sums the products
-    of `@` without the fused multiply-add that BLAS has for one network, so the last bits differ: by about 1e-14 after
-    hundreds of steps where training settles or fails. Where it jumps about chaotically, any last bit grows.
+    A run takes the very steps that it would take alone, through the same layers. In blocks of fewer than FEW_RUNS its
+    numbers are the same to the bit. In larger ones `@` adds the same products, but each is rounded before it is added,
+    which BLAS spares itself on most processors: after hundreds of steps the loss differs by some 1e-14 of itself, or of
+    the loss at the start once little is left of it. Only where training jumps about chaotically do the last bits
+    grow until the runs part.
     """
     *_, result = sweep_blocks(seeds, lrs, steps, **options)
     return result
@@ -149,9 +154,9 @@ def _blocks(problem: Problem, runs: Array) -> list[Array]:
 def _train(
     problem: Problem, parameters: dict[str, Array], X: Array, y: Array, lr: Array, steps: int
 ) -> tuple[dict[str, Array], Array]:
-    """A stack of S runs after `steps` updates, and their losses from before the first to after the last: (S, steps + 1).
+    """A stack of S runs after `steps` updates, and their losses before the first update and after each: (S, steps + 1).
 
-    All arrays are stacks, (S, ...). Overflow and what follows from it is left to whoever reads the losses.
+    Everything given is a stack too, (S, ...). What overflows does so in silence: the losses tell.
     """
     order: Literal["C", "F"] = "C" if len(lr) < FEW_RUNS else "F"
     X, y = np.array(X, order=order), np.array(y, order=order)
@@ -159,7 +164,7 @@ def _train(
     for p in parameters.values():
         p.setflags(write=False)  # or a Linear copies it, and loses the order
     network = problem.network.with_parameters(parameters)
-    inputs = X if order == "C" else X.view(RunsLast)
+    inputs = X if order == "C" else X.view(SideBySide)
     loss = Watched(problem.loss)
     with np.errstate(all="ignore"):
         for _ in range(steps):
@@ -168,16 +173,16 @@ def _train(
     return network.parameters, np.stack(loss.values, axis=1)
 
 
-class RunsLast(np.ndarray[Any, Any]):
-    """A stack (S, ...) with its runs side by side in memory (order "F"), which its `@` goes along.
+class SideBySide(np.ndarray[Any, Any]):
+    """A stack (S, N, D) whose runs lie side by side in memory (order "F"), and whose `@` goes along them.
 
-    NumPy multiplies a stack of matrices one by one. With tiny matrices it is better to take entry [n, d] of all runs
-    times entry [d, h] of all runs, in one sweep through memory, and so on for every n, d and h; einsum does that if
-    the runs lie side by side. Everything computed from such an X, or from such a dY, is again RunsLast.
+    NumPy multiplies a stack matrix by matrix, which for tiny ones is mostly overhead. This takes one entry
+    [n, d] of all runs times one entry [d, h] of all runs in one go through memory, and so on for all n, d and h.
+    Whatever is computed from such an X is SideBySide again, and with it every left operand of the layers.
     """
 
     def __matmul__(self, other: Any) -> Any:
-        return np.einsum("...nd,...dh->...nh", self, other).view(RunsLast)
+        return np.einsum("snd,sdh->snh", self, other).view(SideBySide)
 
 
 @dataclass

@@ -30,8 +30,8 @@ class MistakeLab(widgets.VBox):
     """
 
     def __init__(self, mistake: str = "mask-forgotten", **place: Any) -> None:
-        place = {"start": "random", "seed": 1, "lr": 0.01, "step": "db1"} | place
-        self.lab = StepThrough(mistake=mistake, hide=HIDDEN, **place)
+        opening: dict[str, Any] = {"start": "random", "seed": 1, "lr": 0.01, "step": "db1"} | place
+        self.lab = StepThrough(mistake=mistake, hide=HIDDEN, **opening)
         self._mistake = widgets.Dropdown(
             description="mistake",
             tooltip="Which mistake is made in every iteration",

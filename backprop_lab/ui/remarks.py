@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backprop_lab.gradcheck import check_step
+from backprop_lab.gradcheck import central_difference, check_step, complex_step_derivative
 from backprop_lab.layers import Array, Layer, ReLU
 from backprop_lab.trace import Step, Trace
 
@@ -13,25 +13,33 @@ AGREES = 1e-5  # far above the error of a right gradient, about 1e-9, and far be
 
 
 def proof(trace: Trace, step: Step) -> tuple[bool | None, str]:
-    """Whether a gradient agrees with finite differences of the loss, and a sentence that says so.
+    """Whether a gradient agrees with numeric ones, and a sentence that says so.
 
-    None where it cannot be told: for steps that are no gradients, once numbers have overflowed, and where a
-    ReLU stands exactly at 0, where the loss has a corner and no slope.
+    Finite differences come first; where they fail, the complex step has the last word, since it knows no rounding
+    however large the numbers are. None where it cannot be told: for steps that are no gradients, once numbers
+    have overflowed, and where the loss has nothing but corners.
     """
     if step.phase != "backward":
         return None, ""
-    with np.errstate(all="ignore"):
-        error = check_step(trace, step.name)
-    if not math.isfinite(error):
-        return None, "The numbers have overflowed, so finite differences can tell nothing."
-    if error <= AGREES:
-        return True, f"agrees with finite differences to {error:.0e}"
-    if any(np.any(trace[X] == 0) for _, X, _, _ in _relus(trace)):
+    size = float(np.max(np.abs(step.value)))
+    wrong = ""
+    for derivative, how in ((central_difference, "finite differences"), (complex_step_derivative, "the complex step")):
+        with np.errstate(all="ignore"):
+            error = check_step(trace, step.name, derivative)
+        if 0 < size < 1:
+            error /= size  # of a small gradient too, the proof is worth something
+        if error <= AGREES:
+            return True, f"agrees with {how} to {error:.0e}"
+        if math.isfinite(error):
+            wrong = wrong or f"does not agree with {how}: it is off by {error:.0%}"
+    if math.isfinite(error):
+        return False, wrong
+    if np.isfinite(step.value).all() and math.isfinite(trace["L"]):
         return (
             None,
-            "A ReLU stands exactly at 0: the loss has a corner there, and finite differences fall on both sides of it.",
+            "Every ReLU behind it stands exactly at 0: the loss has a corner there, and no slope to compare with.",
         )
-    return False, f"does not agree with finite differences: it is off by {error:.0%}"
+    return None, "The numbers have overflowed, so there is nothing to compare with."
 
 
 def dead_units(trace: Trace, name: str) -> list[int]:

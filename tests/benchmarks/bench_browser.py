@@ -17,6 +17,9 @@ REST = 120  # milliseconds between two keys, and for whatever follows a picture
 SECONDS = 5  # of dragging
 
 
+LEARNING_RATE, SEED = "StepThrough, learning rate", "StepThrough, seed"
+
+
 class Way(NamedTuple):
     """One way to show a picture: which slider of which cell moves it, and how often to press in each round."""
 
@@ -24,12 +27,13 @@ class Way(NamedTuple):
     cell: int
     slider: int = 0
     presses: int = 1
+    dragged: bool = True
 
 
 CELLS = [
     "%matplotlib inline\nimport rivals",
     "rivals.echo()",
-    'from backprop_lab.ui import StepThrough\nStepThrough(step="dW1")',
+    'from backprop_lab.ui import StepThrough\nStepThrough(step="dW1", lr=0.1)',  # where each step of the slider shows
     'StepThrough(step="dW1")',
     "rivals.fresh_figure()",
     "rivals.kept_figure()",
@@ -37,8 +41,8 @@ CELLS = [
 ]
 WAYS = [
     Way("echo", cell=1, presses=3),
-    Way("StepThrough, learning rate", cell=2, slider=1, presses=3),
-    Way("StepThrough, seed", cell=3, presses=3),
+    Way(LEARNING_RATE, cell=2, slider=1, presses=3, dragged=False),
+    Way(SEED, cell=3, presses=3),
     Way("kept figure, set_data", cell=5),
     Way("interact, fresh figure", cell=4),
 ]
@@ -46,7 +50,6 @@ if find_spec("ipympl"):
     WAYS.append(Way("ipympl", cell=6))
 else:
     CELLS.pop()
-OURS = ("StepThrough, learning rate", "StepThrough, seed")
 
 
 def measure(page: Page) -> tuple[dict[str, list[dict[str, float]]], dict[str, dict[str, float]]]:
@@ -59,7 +62,7 @@ def measure(page: Page) -> tuple[dict[str, list[dict[str, float]]], dict[str, di
                     times = page.evaluate(f"probe.press({way.cell}, {way.slider}, {REST})")
                     if number:  # the first round warms up
                         pressed[way.name].append(times)
-    dragged = {way.name: page.evaluate(f"probe.drag({way.cell}, {way.slider}, {SECONDS})") for way in WAYS}
+    dragged = {way.name: page.evaluate(f"probe.drag({way.cell}, {way.slider}, {SECONDS})") for way in WAYS if way.dragged}
     return pressed, dragged
 
 
@@ -82,9 +85,10 @@ def main() -> dict[str, Any]:
             "loaded_ms": _percentile(times, "loaded", 50),
             "bytes": _percentile(times, "received", 50),
             "messages": _percentile(times, "messages", 50),
-            "pictures_per_second": dragged[name]["pictures"],
             "presses": len(times),
         }
+        if name in dragged:
+            found[name]["pictures_per_second"] = dragged[name]["pictures"]
     floor = found["echo"]
     show_table(
         f"Key pressed to new picture shown: {ROUNDS} rounds in turn, medians",
@@ -99,13 +103,13 @@ def main() -> dict[str, Any]:
                 f"{row['loaded_ms'] / floor['loaded_ms']:.2f}",
                 int(row["bytes"]),
                 int(row["messages"]),
-                f"{row['pictures_per_second']:.1f}",
+                row.get("pictures_per_second"),
             )
             for name, row in found.items()
         ],
     )
     bars = []
-    for name in OURS:
+    for name in (LEARNING_RATE, SEED):
         ours = found[name]["shown_ms"]
         bars.append(Bar(f"{name}: time, x echo", ours / floor["shown_ms"], 1.5))
         for rival, times_faster in (("interact, fresh figure", 15), ("ipympl", 6)):

@@ -38,15 +38,14 @@ function handleOf(cell, number) {
   return [root, root.querySelectorAll(".noUi-handle")[number]];
 }
 
-const direction = new WeakMap();
+const presses = new WeakMap();
+const TURN = 38;
 
-// The arrow that moves on: to the end of the slider, then back.
+// The arrow that moves on: so many steps to the right, then as many back.
 function arrowFor(handle) {
-  const at = (name) => Number(handle.getAttribute(`aria-value${name}`));
-  if (at("now") >= at("max")) direction.set(handle, "ArrowLeft");
-  if (at("now") <= at("min")) direction.set(handle, "ArrowRight");
-  if (!direction.has(handle)) direction.set(handle, "ArrowRight");
-  return direction.get(handle);
+  const count = presses.get(handle) ?? 0;
+  presses.set(handle, count + 1);
+  return Math.floor(count / TURN) % 2 ? "ArrowLeft" : "ArrowRight";
 }
 
 window.probe = {
@@ -71,7 +70,8 @@ window.probe = {
     return { ...times, ...wire };
   },
 
-  // Drags a slider's handle back and forth for some seconds, moving at every frame; how many pictures came.
+  // Drags a slider's handle back and forth for some seconds, moving at every frame: how many pictures and how many
+  // frames there were in a second.
   async drag(cell, number, seconds) {
     const [root, handle] = handleOf(cell, number);
     root.querySelector(".jp-Cell-outputWrapper").scrollIntoView({ block: "center" });
@@ -79,8 +79,8 @@ window.probe = {
     const track = handle.closest(".noUi-target").getBoundingClientRect();
     const y = track.top + track.height / 2;
     const at = (part) => {
-      const place = { clientX: track.left + part * track.width, clientY: y };
-      return { ...place, buttons: 1, which: 1, bubbles: true, cancelable: true, view: window };
+      const x = track.left + part * track.width;
+      return { clientX: x, clientY: y, buttons: 1, bubbles: true, cancelable: true, view: window };
     };
     let pictures = 0;
     const stop = watchPictures(root, () => (pictures += 1));

@@ -10,17 +10,17 @@ import numpy as np
 from IPython.display import display
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.text import Text
 from PIL import Image
 
 from backprop_lab import random_problem, trace
 from backprop_lab.ui.board import GRADIENT_LIMIT, VALUE_LIMIT
-from backprop_lab.ui.layout import layout
 from backprop_lab.ui.slopes import value_of
 from backprop_lab.ui.stepper import Stepper
 
 PLACE = Stepper(step="dW1").place
-LAYOUT = layout(PLACE.trace.problem)
-BOXES = [box for box in LAYOUT.boxes.values() if PLACE.shows(box.name)]
+NAMES = [name for name in (*PLACE.trace, "slope1") if PLACE.shows(name)]  # 18 matrices
 SIZE = (8.8, 4.41)  # inches of 100 pixels: the board, where the page is 1280 pixels wide
 SEEDS = {"min": 0, "max": 100, "description": "seed"}
 
@@ -83,25 +83,28 @@ def ipympl_figure() -> None:
     display(slider, canvas)
 
 
-def draw_matrices(figure: Any, seed: int) -> list[tuple[str, Any, list[Any]]]:
-    """Every matrix as an image on axes of its own, with a text in each cell: (name, image, texts) for each."""
+def draw_matrices(figure: Figure, seed: int) -> list[tuple[str, AxesImage, list[Text]]]:
+    """Every matrix on axes of its own, its numbers as texts: the name, the image and the texts of each.
+
+    After https://matplotlib.org/stable/gallery/images_contours_and_fields/image_annotated_heatmap.html
+    """
     traced = trace(random_problem(seed))
-    width, height = LAYOUT.width, LAYOUT.height
     artists = []
-    for box in BOXES:
-        value = np.atleast_2d(value_of(traced, box.name))
-        axes = figure.add_axes((box.x / width, 1 - (box.y + box.rows) / height, box.cols / width, box.rows / height))
-        axes.set(xticks=[], yticks=[])
-        axes.set_title(box.name, size=8)
-        limit = GRADIENT_LIMIT if box.name.startswith("d") else VALUE_LIMIT
-        image = axes.imshow(value, "coolwarm", vmin=-limit, vmax=limit, aspect="auto")
+    for axes, name in zip(figure.subplots(3, 6).flat, NAMES, strict=True):
+        value = np.atleast_2d(value_of(traced, name))
+        limit = GRADIENT_LIMIT if name.startswith("d") else VALUE_LIMIT
+        image = axes.imshow(value, "coolwarm", vmin=-limit, vmax=limit)
+        axes.set_xticks(range(value.shape[1]))
+        axes.set_yticks(range(value.shape[0]))
         write = partial(axes.text, ha="center", va="center", size=8)
         texts = [write(j, i, f"{number:.2f}") for (i, j), number in np.ndenumerate(value)]
-        artists.append((box.name, image, texts))
+        axes.set_title(name)
+        artists.append((name, image, texts))
+    figure.tight_layout()
     return artists
 
 
-def set_matrices(artists: list[tuple[str, Any, list[Any]]], seed: int) -> None:
+def set_matrices(artists: list[tuple[str, AxesImage, list[Text]]], seed: int) -> None:
     traced = trace(random_problem(seed))
     for name, image, texts in artists:
         value = np.atleast_2d(value_of(traced, name))

@@ -1,35 +1,16 @@
-import time
-import lab_page
-def test_a(lab): pass
-def test_b(notebook):
-    t=[time.time()]
-    def tick(w): n=time.time(); print(f"{w}: {n-t[0]:.2f}"); t[0]=n
-    o=lab_page.LabPage.open
-    def op(self,url):
-        tick("before open")
-        self.page.goto(url); tick("goto")
-        self.page.wait_for_function("window.jupyterapp?.shell.currentWidget"); tick("widget")
-        self.page.evaluate(lab_page.READY); tick("ready")
-    lab_page.LabPage.open=op
-    try:
-        l=notebook(run=False)
-    finally: lab_page.LabPage.open=o
-    l.command("notebook:run-all-cells"); tick("run")
-    l.wait_for_picture(); tick("pic")
-    l.settle(); tick("settle")
-def test_c(notebook, new_page, browser):
-    c=browser.new_context(viewport={"width":1280,"height":1000})
-    import conftest
-    o=conftest.LabPage
-    for k in range(3):
-        t=time.time()
-        pg=c.new_page()
-        class LP(o):
-            def __init__(self, page, number=0): super().__init__(pg, number)
-        conftest.LabPage=LP
-        l=notebook(run=False)
-        print("open", time.time()-t); t=time.time()
-        l.run_all(); print("run", time.time()-t)
-        pg.close()
-    conftest.LabPage=o
-    c.close()
+import pytest
+def shot(lab, name):
+    lab.settle(); lab.page.wait_for_timeout(700); lab.page.screenshot(path=f"/tmp/bshots/{name}.png")
+@pytest.mark.parametrize("w,h", [(1280,800),(1920,1080),(800,900),(1024,768)])
+@pytest.mark.parametrize("theme", ["light","dark"])
+def test_shots(notebook,w,h,theme):
+    if theme=="dark" and w in (1024,): pytest.skip()
+    lab = notebook(viewport={"width":w,"height":h}, color_scheme=theme)
+    shot(lab, f"{w}_{theme}_0start")
+    lab.step_button("dW1").click()
+    shot(lab, f"{w}_{theme}_1dW1")
+    lab.press("More"); lab.press("Values as a table","As NumPy")
+    lab.root.get_by_label("planted mistake").select_option(index=1)
+    lab.step_button("dY1").click()
+    shot(lab, f"{w}_{theme}_2more")
+    lab.page.mouse.wheel(0, 3000); shot(lab, f"{w}_{theme}_3end")

@@ -1,0 +1,87 @@
+"""Exercises: a learner's own line of the backward pass, checked, with hints, and how far they have come."""
+
+import html
+from collections.abc import Sequence
+from typing import Any
+
+import ipywidgets as widgets
+
+from backprop_lab.feedback import Feedback, check_function
+from backprop_lab.problem import random_problem, worked_example
+from backprop_lab.trace import trace
+from backprop_lab.ui.one_cell import work_out
+
+EVERY_STEP = tuple(step.name for step in trace(worked_example()).steps)
+
+
+class Exercises:
+    """The exercises of a notebook: `ask = Exercises()`, then `ask("dW2", dW2)` below each answer.
+
+    An answer is a function whose arguments are names that are known by then, `def dW2(H1, dy_pred): ...`, tried on the
+    worked example and on random problems of other sizes; or an array, held against the worked example.
+    `names` are those that count for the progress, by default every step of the worked example.
+    """
+
+    def __init__(self, names: Sequence[str] = EVERY_STEP) -> None:
+        self.names = tuple(names)
+        self.solved: set[str] = set()
+        problems = (worked_example(), random_problem(1, samples=3, inputs=2, hidden=5), random_problem(2, samples=4))
+        self._traces = [trace(problem) for problem in problems]
+
+    def __call__(self, name: str, answer: Any) -> "Exercise":
+        """Check an answer for `name`; its feedback, hints and the progress so far come back as a widget."""
+        traces = self._traces if callable(answer) else self._traces[:1]
+        feedback = check_function(name, answer, traces)
+        if feedback and name in self.names:
+            self.solved.add(name)
+        elif not feedback:
+            self.solved.discard(name)
+        return Exercise(feedback, self._hints(name), len(self.solved), len(self.names))
+
+    def _hints(self, name: str) -> tuple[str, ...]:
+        """Three hints, each closer to the answer, none of them the answer."""
+        traced = self._traces[0]
+        if name not in EVERY_STEP:
+            return ()
+        step = traced.step(name)
+        owner = name.removesuffix("_new").removeprefix("d")
+        like = f", that of {owner}," if owner != name else ""
+        one_cell = work_out(traced, (name, 0, 0))
+        return (
+            f"Its shape{like} is {getattr(step.value, 'shape', ()) or 'that of one number'} in the worked example.",
+            step.sentence,
+            f"It is made of {' and '.join(step.operands)}. One cell of it: {name}[0,0] = {one_cell.symbols}.",
+        )
+
+
+class Exercise(widgets.VBox):
+    """One answer's feedback, with a button for hints and the progress through the notebook."""
+
+    def __init__(self, feedback: Feedback, hints: Sequence[str], solved: int, exercises: int) -> None:
+        self.feedback = feedback
+        self._hints = tuple(hints)
+        self._given = 0
+        self._said = widgets.HTML()
+        self._button = widgets.Button(tooltip="A hint; there are three, each closer", layout={"width": "auto"})
+        self._button.on_click(lambda _: self.hint())
+        progress = widgets.HTML(
+            f'<label>Solved {solved} of {exercises} <progress value="{solved}" max="{exercises}"></progress></label>'
+        )
+        super().__init__([widgets.HTML(feedback._repr_html_()), self._said, widgets.HBox([self._button, progress])])
+        self.add_class("bpl-exercise")
+        self._show()
+
+    def hint(self) -> None:
+        """Give the next hint."""
+        self._given = min(self._given + 1, len(self._hints))
+        self._show()
+
+    def _show(self) -> None:
+        hints = "".join(f"<li>{html.escape(hint)}</li>" for hint in self._hints[: self._given])
+        self._said.value = f'<ol class="bpl-hints" role="status">{hints}</ol>' if hints else ""
+        self._button.description = f"Hint {self._given + 1} of {len(self._hints)}"
+        more = not self.feedback and self._given < len(self._hints)
+        self._button.layout.display = None if more else "none"
+
+    def __repr__(self) -> str:
+        return self.feedback.message

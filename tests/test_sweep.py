@@ -1,0 +1,267 @@
+"""The sweep: each run is the run done alone, diverged runs end, stopping keeps what is done, and memory stays flat."""
+
+import sys
+import tracemalloc
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from problems import ACTIVATIONS, identical
+
+from backprop_lab import Linear, ReLU, Tanh, random_problem, sweep
+from backprop_lab.layers import Activation
+from backprop_lab.sweep import FEW_RUNS, ROUND_STEPS, sweep_blocks
+
+module = sys.modules["backprop_lab.sweep"]
+
+DEPTHS = (4, (4, 4), (5, 4, 3))
+MANY = {"seeds": range(12), "lrs": np.logspace(-5, -2, 12)}  # side by side
+FEW = {"seeds": range(3), "lrs": (1e-4, 1e-2)}  # run by run
+WILD = np.logspace(-1, 3, 12)
+
+
+def alone(problem, steps):
+    """The losses and the last network of one run, trained by itself."""
+    network, losses = problem.network, []
+    with np.errstate(all="ignore"):
+        for _ in range(steps):
+            losses.append(problem.loss.value(network.forward(problem.X), problem.y))
+            network = network.update(network.gradients(problem.loss, problem.X, problem.y), problem.lr)
+        losses.append(problem.loss.value(network.forward(problem.X), problem.y))
+    return np.array(losses), network
+
+
+def runs_of(result):
+    return [(i, j, seed, lr) for i, seed in enumerate(result.seeds) for j, lr in enumerate(result.lrs)]
+
+
+def test_these_tests_try_small_blocks_and_large_ones():
+    assert len(FEW["seeds"]) * len(FEW["lrs"]) < FEW_RUNS <= len(MANY["seeds"]) * len(MANY["lrs"])
+
+
+# Each run is the run done alone
+
+
+@pytest.mark.parametrize("hidden", DEPTHS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_in_a_small_block_each_run_is_the_run_done_alone_to_the_bit(activation, hidden):
+    options = {"hidden": hidden, "activation": activation}
+    result = sweep(**FEW, steps=ROUND_STEPS + 7, **options)
+    for i, j, seed, lr in runs_of(result):
+        losses, network = alone(random_problem(seed, lr=lr, **options), ROUND_STEPS + 7)
+        assert identical(result.loss[i, j], losses)
+        assert all(map(identical, result.network(seed, lr).parameters.values(), network.parameters.values()))
+
+
+@pytest.mark.parametrize("hidden", DEPTHS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_in_a_large_block_each_run_is_the_run_done_alone_but_for_the_last_bits(activation, hidden):
+    options = {"hidden": hidden, "activation": activation}
+    result = sweep(**MANY, steps=ROUND_STEPS + 7, **options)
+    assert result.loss.shape == (12, 12, ROUND_STEPS + 8)
+    assert (result.diverged == -1).all()
+    for i, j, seed, lr in runs_of(result)[::3]:
+        losses, network = alone(random_problem(seed, lr=lr, **options), ROUND_STEPS + 7)
+        np.testing.assert_allclose(result.loss[i, j], losses, rtol=1e-12, atol=1e-13 * losses[0])
+        for name, parameter in result.network(seed, lr).parameters.items():
+            np.testing.assert_allclose(parameter, network.parameters[name], rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("hidden", DEPTHS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_two_steps_are_right_at_any_learning_rate(activation, hidden):
+    result = sweep(range(12), WILD, steps=2, hidden=hidden, activation=activation)
+    for i, j, seed, lr in runs_of(result):
+        losses, _ = alone(result.problem(seed, lr), 2)
+        np.testing.assert_allclose(result.loss[i, j], losses, rtol=1e-9, atol=1e-12 * losses.max())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"samples": 1, "inputs": 1, "hidden": 1, "outputs": 1},
+        {"samples": 7, "inputs": 5, "hidden": (), "outputs": 3},
+        {"samples": 30, "inputs": 20, "hidden": 40, "outputs": 10},
+    ],
+)
+def test_networks_of_any_size_can_be_swept(options):
+    result = sweep(**MANY, steps=3, **options)
+    for i, j, seed, lr in runs_of(result):
+        losses, _ = alone(random_problem(seed, lr=lr, **options), 3)
+        np.testing.assert_allclose(result.loss[i, j], losses, rtol=1e-11)
+
+
+@dataclass(frozen=True)
+class Halves(Activation):
+    """An activation that the package does not have."""
+
+    def forward(self, X):
+        return X / 2
+
+    def backward(self, X, dY):
+        return dY / 2, {}
+
+
+def test_the_layers_are_asked_and_no_copy_of_them():
+    result = sweep(**MANY, steps=3, activation=Halves())
+    losses, _ = alone(random_problem(5, lr=result.lrs[7], activation=Halves()), 3)
+    np.testing.assert_allclose(result.loss[5, 7], losses, rtol=1e-13)
+
+
+def test_one_run_is_a_sweep_too():
+    losses, _ = alone(random_problem(3, lr=0.01), 20)
+    np.testing.assert_allclose(sweep([3], [0.01], steps=20).loss, losses[None, None], rtol=1e-13)
+
+
+# Divergence
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_run_has_diverged_at_the_first_loss_that_is_not_finite(activation):
+    with np.errstate(all="raise"):  # nothing warns, however the reader has set NumPy
+        result = sweep(range(12), WILD, steps=60, activation=activation)
+    assert (result.diverged >= 0).any()
+    assert not np.isnan(result.loss).any()
+    for i, j, seed, lr in runs_of(result):
+        end = result.diverged[i, j]
+        finite = np.isfinite(result.loss[i, j])
+        assert finite.all() if end < 0 else finite[:end].all() and not finite[end:].any()
+        if lr >= 100 and end >= 0:  # far beyond the edge there is no chaos
+            assert end == np.isfinite(alone(result.problem(seed, lr), 60)[0]).argmin()
+            with pytest.raises(ValueError, match=f"seed {seed} and learning rate {lr} diverged at step {end}"):
+                result.network(seed, lr)
+
+
+def test_diverged_runs_stop_costing_time(monkeypatch):
+    trained = []
+    train = module._train
+
+    def counted(problem, parameters, X, y, lr, steps):
+        trained.append(len(lr))
+        return train(problem, parameters, X, y, lr, steps)
+
+    monkeypatch.setattr(module, "_train", counted)
+    result = sweep(range(20), [1e-3, 1e3], steps=3 * ROUND_STEPS, activation=Tanh())
+    assert (result.diverged[:, 0] < 0).all()
+    assert (result.diverged[:, 1] >= 0).all()
+    assert trained == [40, 20, 20]
+
+
+def test_a_sweep_of_which_nothing_is_left_is_done():
+    *_, result = sweep_blocks(range(4), [1e3], steps=4 * ROUND_STEPS, activation=Tanh())
+    assert result.step == 4 * ROUND_STEPS
+    assert np.isinf(result.loss[..., -1]).all()
+
+
+# Blocks, and stopping between them
+
+
+def test_blocks_change_nothing(monkeypatch):
+    whole = sweep(**MANY, steps=60)
+    monkeypatch.setattr(module, "BLOCK_BYTES", 2**12)
+    blocks = list(sweep_blocks(**MANY, steps=60))
+    assert len(blocks) > 20
+    np.testing.assert_allclose(blocks[-1].loss, whole.loss, rtol=1e-12)
+
+
+def test_whoever_stops_keeps_a_whole_map_of_fewer_steps(monkeypatch):
+    monkeypatch.setattr(module, "BLOCK_BYTES", 2**14)
+    whole = sweep(**MANY, steps=3 * ROUND_STEPS)
+    for result in sweep_blocks(**MANY, steps=3 * ROUND_STEPS):
+        known = ~np.isnan(result.loss)
+        assert known[..., : result.step + 1].all() or result.step == 0
+        if result.step == ROUND_STEPS and known[0, 0, -1 - ROUND_STEPS]:
+            break
+    assert not known[..., -1].any()
+    assert identical(result.loss[known], whole.loss[known])
+    assert result.network(3, result.lrs[2]).forward(result.problem(3, result.lrs[2]).X).shape == (2, 2)
+
+
+def test_progress_never_goes_back_and_reaches_the_last_step():
+    steps = [result.step for result in sweep_blocks(range(3), [0.1], steps=2 * ROUND_STEPS + 1)]
+    assert steps == sorted(steps)
+    assert steps[-1] == 2 * ROUND_STEPS + 1
+
+
+def test_memory_beside_the_result_stays_flat():
+    def beside(seeds):
+        tracemalloc.start()
+        result = sweep(seeds, np.logspace(-4, -3, 100), steps=20)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return peak - result.loss.nbytes - sum(p.nbytes for p in result.parameters.values())
+
+    assert beside(range(100)) < beside(range(20)) + 2**20 < 2**23
+
+
+# What comes out, and what is refused
+
+
+def test_rows_are_seeds_and_columns_are_learning_rates():
+    result = sweep([7, 2], [0.1, 0.01, 0.001], steps=1)
+    assert (result.seeds, result.lrs) == ((7, 2), (0.1, 0.01, 0.001))
+    assert result.loss.shape == (2, 3, 2)
+    assert result.loss[0, 1, 0] == result.loss[0, 2, 0] != result.loss[1, 1, 0]
+
+
+def test_a_run_can_be_opened_elsewhere():
+    result = sweep(np.arange(4), np.logspace(-3, -1, 3), steps=2, hidden=(3, 2), activation=Tanh())
+    opened, expected = result.problem(2, 0.01), random_problem(2, hidden=(3, 2), activation=Tanh(), lr=0.01)
+    assert identical(opened.X, expected.X)
+    assert identical(opened.y, expected.y)
+    assert all(map(identical, opened.network.parameters.values(), expected.network.parameters.values()))
+    assert opened.lr == pytest.approx(0.01)
+    network = result.network(2, 0.01)
+    assert [type(layer) for layer in network.layers] == [Linear, Tanh, Linear, Tanh, Linear]
+    value = opened.loss.value(network.forward(opened.X), opened.y)
+    assert value == pytest.approx(result.loss[2, 1, -1], rel=1e-12)
+
+
+def test_the_global_random_state_is_left_alone():
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    sweep([1], [0.1], steps=2)
+    assert identical(before, np.random.get_state()[1])  # noqa: NPY002
+
+
+@pytest.mark.parametrize(("seed", "lr"), [(5, 0.1), (1, 0.11), (1, 0.1001)])
+def test_a_run_that_was_not_swept_is_refused_and_the_nearest_named(seed, lr):
+    result = sweep([0, 1], [0.01, 0.1], steps=1)
+    with pytest.raises(ValueError, match=rf"no run has seed {seed} and learning rate {lr}; .* has 1 and 0\.1$"):
+        result.problem(seed, lr)
+    with pytest.raises(ValueError, match="no run"):
+        result.network(seed, lr)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([], [0.1]), r"seeds must be one or more of them, such as .*; got \[\]"),
+        ((3, [0.1]), r"seeds must be one or more .*; got 3"),
+        (([1], 0.1), r"lrs must be one or more .*; got 0\.1"),
+        (([1], ()), r"lrs must be one or more .*; got \(\)"),
+        (([1, -2], [0.1]), "seed must be a whole number.*; got -2"),
+        (([1.5], [0.1]), r"seed must be a whole number.*; got 1\.5"),
+        (([1], [0.1, 0]), "learning rate must be a positive, finite number.*; got 0"),
+        (([1], [float("nan")]), "learning rate must be a positive, finite number.*; got nan"),
+        (([1], [0.1], 0), "steps must be a whole number, 1 or more, such as 500; got 0"),
+        (([1], [0.1], 2.0), r"steps must be a whole number, 1 or more, such as 500; got 2\.0"),
+    ],
+)
+def test_bad_input_is_refused_and_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        sweep_blocks(*arguments)  # at once, not when the first block is asked for
+
+
+def test_a_size_that_cannot_be_is_refused():
+    with pytest.raises(ValueError, match="hidden must be a whole number, 1 or more; got 0"):
+        sweep([1], [0.1], hidden=0)
+    with pytest.raises(TypeError, match="lr"):
+        sweep([1], [0.1], lr=0.2)
+
+
+def test_a_sweep_shows_what_the_learning_rate_does():
+    result = sweep(range(32), [1e-6, 0.02, 100], activation=ReLU())
+    small, right, large = np.median(result.loss[..., -1] / result.loss[..., 0], axis=0)
+    assert small > 0.9
+    assert right < 0.1
+    assert large > 1
