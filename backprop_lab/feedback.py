@@ -265,8 +265,9 @@ def _mistakes(name: str, answer: Array, trace: Trace, positive: Trace, eps: floa
     right, right_terms = trace[name], _terms(name, trace, positive)
     found = []
     for mistake in MISTAKES:
-        line, wrong = mistake.line(trace, name), mistake.wrong(trace, name)
-        if line is not None and wrong is not None and np.shape(wrong) == answer.shape:
+        line = mistake.line(trace, name)
+        wrong = mistake.wrong(trace, name) if line else None
+        if line and wrong is not None and np.shape(wrong) == answer.shape:
             terms = np.abs(evaluate(line, positive)) + (right_terms if answer.shape == np.shape(right) else 0)
             if _gives(wrong, terms, answer, eps) and not _gives(wrong, right_terms, right, FLOAT64):
                 found.append(mistake)

@@ -62,7 +62,8 @@ def corners(loss: LossOf, at: Array) -> Array:
     shrinks with h where the loss is only bent, and stays where it has a corner.
     """
     h = 1e-6 * np.maximum(1, np.abs(at))
-    here, entries = loss(at), _one_entry_each(at)
+    entries = _one_entry_each(at)
+    here = loss(at + 0 * entries[:1])  # in the same precision as those around it
 
     def jump(h: Array) -> Array:
         bends: Array = (loss(at + entries * h) - 2 * here + loss(at - entries * h)).reshape(at.shape) / h

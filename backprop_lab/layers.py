@@ -68,6 +68,8 @@ class Linear:
             raise ValueError(
                 f"b must be one row as wide as W, of shape (1, {self.W.shape[-1]}); got b {self.b.shape} for W {self.W.shape}"
             )
+        if self.W.ndim > 2 and self.b.ndim > 2 and self.W.shape[:-2] != self.b.shape[:-2]:
+            raise ValueError(f"a stack has as many b as W; got b {self.b.shape} for W {self.W.shape}")
 
     def __repr__(self) -> str:
         return f"Linear{self.W.shape}"

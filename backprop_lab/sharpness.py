@@ -48,8 +48,7 @@ def sharpness(problem: Problem) -> float:
         if not np.isfinite(w).all():
             raise ValueError("the curvature is not finite at these weights: they are too large, as after a divergence")
         diagonal.append(w @ Q[-1])
-        for _ in range(2):  # once leaves rounding errors along the earlier rows
-            w = w - Q.T @ (Q @ w)
+        w = w - Q.T @ (Q @ w)
         eigenvalues, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1))
         beside.append(float(np.linalg.norm(w)))
         if len(Q) == size or beside[-1] * abs(vectors[-1, -1]) <= 1e-9 * np.abs(eigenvalues).max():

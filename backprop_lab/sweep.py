@@ -161,9 +161,10 @@ def _train(
     order: Literal["C", "F"] = "C" if len(lr) < FEW_RUNS else "F"
     X, y = np.array(X, order=order), np.array(y, order=order)
     parameters = {name: np.array(p, order=order) for name, p in parameters.items()}
-    for p in parameters.values():
-        p.setflags(write=False)  # or a Linear copies it, and loses the order
-    network = problem.network.with_parameters(parameters)
+    pairs = iter(parameters.values())
+    network = Network(
+        tuple(AsItLies(next(pairs), next(pairs)) if isinstance(a, Linear) else a for a in problem.network.layers)
+    )
     inputs = X if order == "C" else X.view(SideBySide)
     loss = Watched(problem.loss)
     with np.errstate(all="ignore"):
@@ -183,6 +184,13 @@ class SideBySide(np.ndarray[Any, Any]):
 
     def __matmul__(self, other: Any) -> Any:
         return np.einsum("snd,sdh->snh", self, other).view(SideBySide)
+
+
+class AsItLies(Linear):
+    """A Linear layer that leaves its arrays in the order in which they lie, where any other copies them row by row."""
+
+    def __init__(self, W: Array, b: Array) -> None:
+        self.W, self.b = W, b
 
 
 @dataclass

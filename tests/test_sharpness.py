@@ -19,7 +19,7 @@ def flat(arrays):
 
 
 def off_the_kinks(seed, **options):
-    """A random problem with random biases: at zero bias, a layer that hears nothing from a silent one sits at its kink."""
+    """A random problem with random biases: with none, a layer that hears nothing from a silent one sits at its kink."""
     problem = random_problem(seed, **options)
     rng = np.random.default_rng(seed + 1000)
     moved = {name: p + 0.1 * rng.standard_normal(p.shape) for name, p in problem.network.parameters.items()}

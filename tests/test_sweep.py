@@ -39,6 +39,20 @@ def test_these_tests_try_small_blocks_and_large_ones():
     assert len(FEW["seeds"]) * len(FEW["lrs"]) < FEW_RUNS <= len(MANY["seeds"]) * len(MANY["lrs"])
 
 
+@pytest.fixture
+def blocks(monkeypatch):
+    """The trained parameters of every block of a sweep, as they come."""
+    train, seen = module._train, []
+
+    def watched(*given):
+        parameters, losses = train(*given)
+        seen.append(parameters)
+        return parameters, losses
+
+    monkeypatch.setattr(module, "_train", watched)
+    return seen
+
+
 # Each run is the run done alone
 
 
@@ -132,19 +146,20 @@ def test_a_run_has_diverged_at_the_first_loss_that_is_not_finite(activation):
                 result.network(seed, lr)
 
 
-def test_diverged_runs_stop_costing_time(monkeypatch):
-    trained = []
-    train = module._train
+def test_a_loss_that_is_no_number_counts_as_infinite():
+    lr = 1e300  # one step and the weights overflow each other, inf - inf, before the loss was ever infinite
+    result = sweep(range(12), [lr], steps=2)
+    losses = np.array([alone(result.problem(seed, lr), 2)[0][1] for seed in range(12)])
+    assert np.isnan(losses).any()
+    assert (result.loss[:, 0, 1] == np.inf)[np.isnan(losses)].all()
+    assert (result.diverged[:, 0] == 1)[np.isnan(losses)].all()
 
-    def counted(problem, parameters, X, y, lr, steps):
-        trained.append(len(lr))
-        return train(problem, parameters, X, y, lr, steps)
 
-    monkeypatch.setattr(module, "_train", counted)
+def test_diverged_runs_stop_costing_time(blocks):
     result = sweep(range(20), [1e-3, 1e3], steps=3 * ROUND_STEPS, activation=Tanh())
     assert (result.diverged[:, 0] < 0).all()
     assert (result.diverged[:, 1] >= 0).all()
-    assert trained == [40, 20, 20]
+    assert [len(block["W1"]) for block in blocks] == [40, 20, 20]
 
 
 def test_a_sweep_of_which_nothing_is_left_is_done():
@@ -181,6 +196,14 @@ def test_progress_never_goes_back_and_reaches_the_last_step():
     steps = [result.step for result in sweep_blocks(range(3), [0.1], steps=2 * ROUND_STEPS + 1)]
     assert steps == sorted(steps)
     assert steps[-1] == 2 * ROUND_STEPS + 1
+
+
+def test_the_runs_of_a_large_block_lie_side_by_side_in_memory(blocks):
+    sweep(**MANY, steps=1)
+    sweep(**FEW, steps=1)
+    large, small = blocks
+    assert all(p.strides[0] == p.itemsize for p in large.values())  # without this, a sweep takes four times as long
+    assert all(p.flags.c_contiguous for p in small.values())
 
 
 def test_memory_beside_the_result_stays_flat():

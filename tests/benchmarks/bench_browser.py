@@ -31,7 +31,7 @@ class Way(NamedTuple):
 
 
 CELLS = [
-    "%matplotlib inline\nimport rivals",
+    "import rivals\n%matplotlib inline",
     "rivals.echo()",
     'from backprop_lab.ui import StepThrough\nStepThrough(step="dW1", lr=0.1)',  # where each step of the slider shows
     'StepThrough(step="dW1")',
@@ -47,6 +47,7 @@ WAYS = [
     Way("interact, fresh figure", cell=4),
 ]
 if find_spec("ipympl"):
+    CELLS[0] = f"import ipympl.backend_nbagg\n{CELLS[0]}"  # importing it makes it pyplot's backend
     WAYS.append(Way("ipympl", cell=6))
 else:
     CELLS.pop()

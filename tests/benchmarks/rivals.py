@@ -32,7 +32,8 @@ def echo() -> widgets.Widget:
         data = io.BytesIO()
         Image.fromarray(np.full((8, 8), 2 * level, np.uint8)).save(data, "PNG")
         pictures.append(data.getvalue())
-    slider, picture = widgets.IntSlider(**SEEDS), widgets.Image(value=pictures[0])
+    slider = widgets.IntSlider(**SEEDS)
+    picture = widgets.Image(value=pictures[0], layout={"width": "8px", "height": "8px"})
     slider.observe(lambda change: setattr(picture, "value", pictures[change.new]), "value")
     return widgets.VBox([slider, picture])
 

@@ -1,0 +1,322 @@
+"""What the kernel spends its time on: the arithmetic against plain NumPy and PyTorch, a frame of the lab, imports.
+
+Each part runs in a process of its own, on one thread, and what is compared takes turns in it.
+"""
+
+import gc
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tables import Bar, as_json, show_bars, show_table
+
+from backprop_lab import Problem, random_problem, trace, worked_example
+
+Times = dict[str, float]
+LARGE = {"samples": 512, "inputs": 784, "hidden": 1024, "outputs": 10}
+
+
+def fastest(ways: dict[str, Callable[[], Any]], rounds: int, calls: int) -> Times:
+    """Seconds that each way takes, the best of some rounds in which they take turns."""
+    best = dict.fromkeys(ways, float("inf"))
+    for way in ways.values():
+        way()
+    for _ in range(rounds):
+        for name, way in ways.items():
+            start = time.perf_counter()
+            for _ in range(calls):
+                way()
+            best[name] = min(best[name], (time.perf_counter() - start) / calls)
+    return best
+
+
+# The arithmetic
+
+
+def straight_line(problem: Problem) -> Callable[[], Any]:
+    """The original's lines, as they stand, but for the update, which leaves the old weights as they were."""
+    W1, b1, W2, b2 = (p.copy() for p in problem.network.parameters.values())
+    X, y, lr = problem.X.copy(), problem.y.copy(), problem.lr
+
+    def step() -> Any:
+        Y1 = X.dot(W1) + b1
+        H1 = np.maximum(Y1, 0)
+        y_pred = H1.dot(W2) + b2
+        L = 2 * np.mean(y_pred - y)
+        dy_pred = 2 * (y_pred - y)
+        dH1 = dy_pred.dot(W2.T)
+        dW2 = H1.T.dot(dy_pred)
+        db2 = dy_pred.sum(axis=0)
+        dY1 = dH1 * (H1 > 0)
+        dW1 = X.T.dot(dY1)
+        db1 = dY1.sum(axis=0)
+        return L, W1 - lr * dW1, b1 - lr * db1, W2 - lr * dW2, b2 - lr * db2
+
+    return step
+
+
+def gradients_and_update(problem: Problem) -> Callable[[], Any]:
+    network, loss, X, y, lr = problem.network, problem.loss, problem.X, problem.y, problem.lr
+    return lambda: network.update(network.gradients(loss, X, y), lr)
+
+
+def pytorch(problem: Problem) -> Callable[[], Any]:
+    """The same step in PyTorch as it comes: no compilation, no optimizer."""
+    import torch
+
+    torch.set_num_threads(1)
+    parameters = [torch.tensor(p, requires_grad=True) for p in problem.network.parameters.values()]
+    X, y, lr = torch.tensor(problem.X), torch.tensor(problem.y), problem.lr
+
+    def step() -> Any:
+        W1, b1, W2, b2 = parameters
+        L = (((X @ W1 + b1).relu() @ W2 + b2 - y) ** 2).sum()
+        gradients = torch.autograd.grad(L, parameters)
+        with torch.no_grad():
+            return L, [p - lr * dp for p, dp in zip(parameters, gradients, strict=True)]
+
+    return step
+
+
+def arithmetic() -> dict[str, Times]:
+    found = {}
+    for size, problem, rounds, calls in [
+        ("original size", worked_example(), 200, 100),
+        ("N=512, D=784, H=1024, K=10", random_problem(0, **LARGE, lr=1e-6), 25, 1),
+    ]:
+        ways = {
+            "straight-line NumPy": straight_line(problem),
+            "gradients + update": gradients_and_update(problem),
+            "trace": partial(trace, problem),
+        }
+        if find_spec("torch"):
+            ways["PyTorch eager"] = pytorch(problem)
+        found[size] = fastest(ways, rounds, calls)
+    return found
+
+
+# A frame of the lab
+
+
+class Stopwatch:
+    """Adds up the time spent in each part, without that of the parts inside it."""
+
+    def __init__(self) -> None:
+        self.spent: Counter[str] = Counter()
+        self._now, self._since = "", time.perf_counter()
+
+    def _turn_to(self, part: str) -> str:
+        before, now = self._now, time.perf_counter()
+        self.spent[before] += now - self._since
+        self._now, self._since = part, now
+        return before
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        before = self._turn_to(name)
+        try:
+            yield
+        finally:
+            self._turn_to(before)
+
+    def watch(self, owner: Any, name: str, part: str | Callable[[Any], str]) -> None:
+        """Time every call of a function of `owner` as a part, or as the one that its first argument belongs to."""
+        inner = getattr(owner, name)
+
+        def timed(*arguments: Any, **named: Any) -> Any:
+            with self.part(part if isinstance(part, str) else part(arguments[0])):
+                return inner(*arguments, **named)
+
+        setattr(owner, name, timed)
+
+
+ARITHMETIC, CELLS, NUMBERS, DRAWING, PNG = "arithmetic", "cells", "numbers", "other drawing", "PNG"
+CARD, PROOF, WIDGETS = "card and alt text", "numeric proof", "widgets and messages"
+PARTS = (ARITHMETIC, CELLS, NUMBERS, DRAWING, PNG, CARD, PROOF, WIDGETS)
+
+
+def opened_lab(**place: Any) -> Any:
+    """A lab that a page of 880 pixels shows."""
+    from backprop_lab.ui import StepThrough
+
+    lab = StepThrough(**place)
+    lab._heard("page", PAGE)
+    return lab
+
+
+PAGE = {"width": 880, "ratio": 1.0, "dark": False, "height": 800}
+
+
+def move(slider: Any, value: float) -> None:
+    """What the kernel does with the message that a slider was moved."""
+    data = {"method": "update", "state": {"value": value}, "buffer_paths": []}
+    slider._handle_msg({"content": {"data": data}, "buffers": []})
+
+
+def frame() -> dict[str, Times]:
+    """Milliseconds of each part of a frame at step dW1, and bytes of its picture; medians. Runs inside a kernel."""
+    from backprop_lab.ui import remarks, stepper, words
+    from backprop_lab.ui.board import Board
+
+    watch = Stopwatch()
+    watch.watch(stepper.Training, "trace", ARITHMETIC)
+    watch.watch(stepper.Setup, "problem", ARITHMETIC)
+    watch.watch(Board, "draw", DRAWING)
+    watch.watch(Board, "_draw_cells", CELLS)
+    watch.watch(Board, "_numbers", NUMBERS)
+    watch.watch(Board, "png", PNG)
+    watch.watch(words, "card", CARD)
+    watch.watch(words, "alt_text", CARD)
+    watch.watch(remarks, "proof", PROOF)
+
+    lab = opened_lab(step="dW1", lr=0.1)
+    board = lab._board
+    artists = {board.cells: CELLS} | dict.fromkeys(board.digits, NUMBERS)
+    watch.watch(board.axes, "draw_artist", lambda artist: artists.get(artist, DRAWING))
+    sliders = {
+        "learning rate": (lab._lr, [10 ** (k / 20 - 1) for k in range(40)]),
+        "seed": (lab._seed, list(range(1, 41))),
+    }
+    found: dict[str, list[Times]] = {name: [] for name in sliders}
+    for turn in range(200):
+        for name, (slider, values) in sliders.items():
+            watch.spent.clear()
+            start = time.perf_counter()
+            with watch.part(WIDGETS):
+                move(slider, values[turn % len(values)])
+            whole = time.perf_counter() - start
+            parts = {part: 1000 * watch.spent[part] for part in PARTS}
+            found[name].append(parts | {"whole": 1000 * whole, "bytes of picture": len(lab._view.picture)})
+            time.sleep(0.005)  # for the thread that sends
+    return {name: medians(times[20:]) for name, times in found.items()}
+
+
+def medians(times: list[Times]) -> Times:
+    return {name: float(np.median([each[name] for each in times])) for name in times[0]}
+
+
+def in_kernel(call: str) -> Any:
+    """What a call of this module gives when a Jupyter kernel runs it."""
+    from jupyter_client.manager import start_new_kernel
+
+    manager, client = start_new_kernel()
+    said: list[str] = []
+
+    def hear(message: dict[str, Any]) -> None:
+        content = message["content"]
+        said.append(content.get("text") or "\n".join(content.get("traceback", [])))
+
+    try:
+        client.execute_interactive(f"import json, bench_kernel\nprint(json.dumps({call}))", output_hook=hear)
+    finally:
+        manager.shutdown_kernel(now=True)
+    return json.loads("".join(said))
+
+
+# Ten thousand iterations
+
+
+def history() -> Times:
+    """A frame at iteration 0 and at 10,000, in milliseconds, and how much memory 9,000 iterations on the page take."""
+    import psutil
+
+    labs = {"iteration 0": opened_lab(), "iteration 10,000": opened_lab(iteration=10_000)}
+    rates = iter(np.geomspace(1e-6, 1e-5, 10_000).tolist())
+    ways = {name: lambda lab=lab: lab.stepper.set_lr(next(rates)) for name, lab in labs.items()}
+    found = {name: 1000 * seconds for name, seconds in fastest(ways, rounds=300, calls=1).items()}
+
+    lab = opened_lab(start="random", lr=1e-3, step="dW1")
+    process = psutil.Process()
+    for iteration in range(10_000):
+        if iteration == 1000:
+            gc.collect()
+            before = process.memory_info().rss
+        lab.stepper.next_iteration()
+    gc.collect()
+    return found | {"MB": (process.memory_info().rss - before) / 1e6}
+
+
+# Imports
+
+
+IMPORTS = {
+    "import numpy": "import numpy",
+    "import backprop_lab": "import backprop_lab",
+    "import ipywidgets, Agg": "import ipywidgets, matplotlib.figure, matplotlib.backends.backend_agg",
+    "import anywidget too": "import ipywidgets, anywidget, matplotlib.figure, matplotlib.backends.backend_agg",
+    "import StepThrough": "from backprop_lab.ui import StepThrough",
+}
+
+
+def imports() -> Times:
+    """Milliseconds inside a fresh Python that has found its files before."""
+    best = dict.fromkeys(IMPORTS, float("inf"))
+    for _ in range(12):
+        for name, line in IMPORTS.items():
+            timed = f"import time\nstart = time.perf_counter()\n{line}\nprint(time.perf_counter() - start)"
+            run = subprocess.run([sys.executable, "-c", timed], check=True, capture_output=True, text=True)
+            best[name] = min(best[name], 1000 * float(run.stdout))
+    return best
+
+
+# All together
+
+
+def in_own_process(part: str) -> Any:
+    """What `part()` gives in a fresh process, where NumPy keeps to one thread and a kernel finds this module."""
+    environment = os.environ | {
+        "OPENBLAS_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]),
+    }
+    call = f"import json, bench_kernel\nprint(json.dumps({part}))"
+    run = subprocess.run([sys.executable, "-c", call], env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(run.stdout)
+
+
+def main() -> dict[str, Any]:
+    bars: list[Bar] = []
+    sums = in_own_process("bench_kernel.arithmetic()")
+    rows = []
+    for size, times in sums.items():
+        straight = times["straight-line NumPy"]
+        rows += [(f"{name}, {size}", 1e6 * seconds, seconds / straight) for name, seconds in times.items()]
+    show_table("One training step, best of many", ("", "microseconds", "x straight line"), rows)
+    for size, way, limit in [(0, "gradients + update", 1.5), (0, "trace", 3), (1, "gradients + update", 1.05)]:
+        name, times = list(sums.items())[size]
+        bars.append(Bar(f"{way}, {name}: x straight line", times[way] / times["straight-line NumPy"], limit))
+    for name, times in sums.items():
+        if "PyTorch eager" in times:
+            ratio = times["gradients + update"] / times["PyTorch eager"]
+            bars.append(Bar(f"gradients + update, {name}: x PyTorch eager", ratio, 1.05))
+
+    frames = in_own_process("bench_kernel.in_kernel('bench_kernel.frame()')")
+    names = list(next(iter(frames.values())))
+    rows = [(name, *(times[name] for times in frames.values())) for name in names]
+    show_table("A frame in the kernel, at step dW1: milliseconds, medians", ("", *frames), rows)
+
+    past = in_own_process("bench_kernel.history()")
+    show_table("Ten thousand iterations", ("", "ms a frame or MB"), list(past.items()))
+    bars.append(Bar("a frame at iteration 10,000: x at 0", past["iteration 10,000"] / past["iteration 0"], 1.1))
+    bars.append(Bar("memory that 9,000 iterations take, MB", past["MB"], 5))
+
+    loads = in_own_process("bench_kernel.imports()")
+    show_table("Imports, best of 12", ("", "ms"), list(loads.items()))
+    bars.append(Bar("import backprop_lab: x numpy", loads["import backprop_lab"] / loads["import numpy"], 1.25))
+    plain = loads["import ipywidgets, Agg"]
+    bars.append(Bar("import StepThrough: x ipywidgets and Agg", loads["import StepThrough"] / plain, 1.25))
+    show_bars(bars)
+    return {"arithmetic": sums, "frame": frames, "history": past, "imports": loads, "bars": as_json(bars)}
+
+
+if __name__ == "__main__":
+    main()
