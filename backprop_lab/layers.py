@@ -47,7 +47,7 @@ def frozen(name: str, value: Any) -> Array:
         array.dtype.kind == "O" and not all(isinstance(v, Number) for v in array.flat)
     ):
         raise ValueError(f"{name} must hold numbers, got {array.dtype}: {value!r}")
-    array = array.copy()
+    array = array.copy(order="K")  # as it lies: a sweep lays its stacks out for speed
     array.setflags(write=False)
     return array
 

@@ -227,6 +227,14 @@ def test_numbers_that_come_out_small_because_large_ones_cancel_are_right():
     assert not check("dW1", 1.1 * t["dW1"], t).ok
 
 
+def test_nothing_is_not_the_same_as_very_little():
+    """NumPy prints 1e-10 as 1.e-10 and not as 0, unless there is something larger beside it."""
+    layers = (Linear([[1.0, 0.0], [0.0, 1.0]], [[0.0, 0.0]]),)
+    t = trace(Problem(Network(layers), SumSquaredError(), [[1e-10, 2e-10]], [[1.0, 1.0]], 0.1))
+    assert not check("y_pred", [[0.0, 0.0]], t).ok
+    assert check("y_pred", [[1e-10, 2e-10]], t).ok
+
+
 @pytest.mark.parametrize("activation", [Tanh(), Sigmoid()])
 def test_float32_is_near_enough_behind_an_activation_that_heard_nothing(activation):
     """X is 0, and so are all terms of Y1; but a sigmoid makes 1/2 of it, and the slope of either is not 0."""
@@ -297,6 +305,7 @@ def test_a_wrong_answer_is_told_what_is_wrong_with_it(name, answer, cause, said)
     assert not feedback.ok
     assert set(feedback.cause) == set(cause)
     assert said in str(feedback)
+    assert ("Every number" in str(feedback)) == ("Every number" in said)
     assert feedback.cause[0] == "shape" or feedback.where is not None
 
 

@@ -147,7 +147,7 @@ def test_a_run_has_diverged_at_the_first_loss_that_is_not_finite(activation):
 
 
 def test_a_loss_that_is_no_number_counts_as_infinite():
-    lr = 1e300  # one step and the weights overflow each other, inf - inf, before the loss was ever infinite
+    lr = 1e308  # one step, and infinite weights of both signs meet: inf - inf, before any loss was infinite
     result = sweep(range(12), [lr], steps=2)
     losses = np.array([alone(result.problem(seed, lr), 2)[0][1] for seed in range(12)])
     assert np.isnan(losses).any()

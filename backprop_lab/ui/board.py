@@ -24,6 +24,7 @@ from PIL import Image
 from backprop_lab.layers import Array
 from backprop_lab.trace import Trace
 from backprop_lab.ui.layout import ASPECT, GAP, LEFT, Layout, layout
+from backprop_lab.ui.numbers import format_number
 from backprop_lab.ui.one_cell import Cell, work_out
 from backprop_lab.ui.slopes import is_slope, slope_of, value_of
 
@@ -287,23 +288,6 @@ class Board:
         self.curve_labels.set_path(self._numbers(labels, places))
         dot = Path.unit_circle()
         self.curve_end.set_path(Path(np.asarray(dot.vertices) * (0.13, 0.13 / ASPECT) + (x[-1], y[-1]), dot.codes))
-
-
-def format_number(value: float) -> str:
-    """At most five characters where that is honest: `–13.8`, `0.02`, `1e–5`; zero is `0` and never `–0.00`."""
-    if value != value:
-        return "nan"
-    size = abs(value)
-    if size == float("inf"):
-        text = "inf"
-    elif size < 1000 and size == int(size):
-        text = f"{size:.0f}"
-    elif size < 0.005 or size >= 9999.5:
-        mantissa, power = f"{size:.0e}".split("e")
-        text = f"{mantissa}e{int(power)}".replace("-", "–")
-    else:
-        text = f"{size:.{2 if size < 9.995 else 1 if size < 99.95 else 0}f}"
-    return f"–{text}" if value < 0 else text
 
 
 def _readable(trace: Trace, width: int, narrowest: float) -> Layout:

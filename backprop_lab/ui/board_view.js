@@ -31,7 +31,7 @@ function render({ model, el }) {
   const figure = make("div", "bpl-picture", board);
   figure.tabIndex = 0;
   figure.setAttribute("role", "group");
-  figure.setAttribute("aria-label", "Board. Left and right arrows step, up and down choose a matrix, Enter opens a cell");
+  figure.setAttribute("aria-label", model.get("label"));
   const image = make("img", "", figure);
   image.decoding = "sync";
 

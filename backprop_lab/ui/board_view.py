@@ -22,6 +22,9 @@ class BoardView(anywidget.AnyWidget):
 
     picture = traitlets.Bytes(help="the board as PNG").tag(sync=True)
     alt = traitlets.Unicode(help="the picture in words").tag(sync=True)
+    label = traitlets.Unicode(
+        "Board. Left and right arrows step, up and down choose a matrix, Enter opens a cell", help="what the keys do"
+    ).tag(sync=True)
     steps: Any = traitlets.List(help="[name, phase] of every step, in order").tag(sync=True)
     index = traitlets.Int(help="how many steps are shown").tag(sync=True)
     boxes: Any = traitlets.List(help="of every matrix: name, left, top, width, height, rows, columns").tag(sync=True)

@@ -6,6 +6,7 @@ import numpy as np
 
 from backprop_lab.mistakes import MISTAKES
 from backprop_lab.trace import Trace
+from backprop_lab.ui.numbers import as_printed
 from backprop_lab.ui.one_cell import Cell, work_out
 
 SIGNS = {"+": 1, "-": -1, "−": -1, "–": -1, "0": 0}
@@ -40,4 +41,4 @@ def judge(trace: Trace, cell: Cell, text: str) -> tuple[bool, str]:
 
 
 def _close(number: float, value: float) -> bool:
-    return math.isclose(number, value, rel_tol=0.01, abs_tol=0.006)
+    return math.isclose(number, value, rel_tol=0.01) or number == as_printed(value)

@@ -13,7 +13,9 @@ from backprop_lab.gradcheck import check_gradients
 from backprop_lab.mistakes import MISTAKES
 from backprop_lab.problem import Problem
 from backprop_lab.trace import Trace, trace
+from backprop_lab.ui.controls import sized
 from backprop_lab.ui.curves import curves
+from backprop_lab.ui.lab import Lab
 from backprop_lab.ui.remarks import AGREES
 from backprop_lab.ui.step_through import StepThrough
 from backprop_lab.ui.stepper import BY_NAME, Place, Training, can_be_planted, with_mistake
@@ -22,7 +24,7 @@ ITERATIONS = 100
 HIDDEN = ("play", "predict", "more", "call")  # what the step-through lab can do without here
 
 
-class MistakeLab(widgets.VBox):
+class MistakeLab(Lab):
     """`MistakeLab()` is the whole cell; `mistake` is the name of the one to begin with, the rest goes to StepThrough.
 
     Beside the step-through lab with the mistake in it stand the gradient check of every parameter and the loss
@@ -35,22 +37,16 @@ class MistakeLab(widgets.VBox):
         self._mistake = widgets.Dropdown(
             description="mistake",
             tooltip="Which mistake is made in every iteration",
-            layout={"width": "430px"},
-            style={"description_width": "initial"},
+            **sized("430px"),
         )
         self._told, self._checked, self._curves = widgets.HTML(), widgets.HTML(), widgets.HTML()
         beside = widgets.HBox([self._checked, self._curves], layout={"flex_flow": "row wrap"})
-        super().__init__([self._mistake, self._told, beside, self.lab])
-        self.add_class("bpl-mistakes")
-        self._following = False
+        super().__init__()
+        self.children = [self._mistake, self._note, self._told, beside, self.lab]
         self._trained: tuple[Problem, float, str] | None = None
         self.lab.stepper.observe(lambda _: self._show(self.lab.stepper.place), "place")
-        self._mistake.observe(lambda change: self._plant(change.new), "value")
+        self._steers(self._mistake, self.lab.stepper.plant)
         self._show(self.lab.stepper.place)
-
-    def _plant(self, mistake: str) -> None:
-        if not self._following:
-            self.lab.stepper.plant(mistake)
 
     def _show(self, place: Place) -> None:
         """Follow the stepper: the check belongs to the numbers on the board, the curves to the training as a whole."""
@@ -68,12 +64,11 @@ class MistakeLab(widgets.VBox):
 
     def _show_choice(self, problem: Problem, chosen: str) -> None:
         """Offer the mistakes that this network has room for, and tell of the chosen one."""
-        self._following = True
         right = trace(problem)
         choices = [(m.title, m.name) for m in MISTAKES if can_be_planted(m, right)]
-        self._mistake.options = [("none: the right backward pass", ""), *choices]
-        self._mistake.value = chosen
-        self._following = False
+        with self._controls_follow():
+            self._mistake.options = [("none: the right backward pass", ""), *choices]
+            self._mistake.value = chosen
         told = ""
         if chosen:
             mistake = BY_NAME[chosen]
@@ -84,6 +79,9 @@ class MistakeLab(widgets.VBox):
                 f"<p><b>The wrong line:</b><br>{code or 'It changes nothing at these numbers.'}</p>"
             )
         self._told.value = f'<div class="bpl-told">{told}</div>'
+
+    def _still(self) -> bytes:
+        return self.lab._still()
 
 
 def _train(problem: Problem, mistake: str) -> Sequence[float]:

@@ -1,7 +1,6 @@
 """The step-through lab: one training step, forward, backward and update, under the learner's hand."""
 
 import asyncio
-import base64
 import html
 from collections.abc import Callable, Sequence
 from dataclasses import fields
@@ -13,7 +12,9 @@ import ipywidgets as widgets
 from backprop_lab.ui import remarks, words
 from backprop_lab.ui.board import Board
 from backprop_lab.ui.board_view import BoardView
+from backprop_lab.ui.controls import GROW, pair, row, sized, text_field, toggle, typed_number
 from backprop_lab.ui.copy_button import CopyButton
+from backprop_lab.ui.lab import Lab
 from backprop_lab.ui.numpy_script import numpy_script
 from backprop_lab.ui.one_cell import work_out
 from backprop_lab.ui.stepper import ACTIVATIONS, BY_NAME, CUSTOM, SIZES, STARTS, Place, Setup, Stepper
@@ -29,7 +30,7 @@ BESIDE_BOARD = 330  # CSS pixels of a window's height that controls, card and Ju
 PARTS = ("start", "seed", "lr", "play", "predict", "more", "call")  # what `hide` can name
 
 
-class StepThrough(widgets.VBox):
+class StepThrough(Lab):
     """The lab, ready to be shown: `StepThrough()` is the whole cell.
 
     It opens exactly where it is told to: at a `start`, a `seed`, a learning rate `lr`, an `iteration` and a `step` such
@@ -50,12 +51,12 @@ class StepThrough(widgets.VBox):
         self._page: dict[str, Any] | None = None
         self._board: Board | None = None
         self._frame_on_page = 0
-        self._following = False  # while the controls follow the stepper, they do not steer it
         self._playing: asyncio.Task[None] | None = None
         self._view = BoardView()
-        self._note, self._card, self._worked = widgets.HTML(), widgets.HTMLMath(), widgets.HTML()
-        super().__init__([*self._make_controls(), self._note, self._view, self._card, self._cell_row, *self._footer])
-        self.add_class("bpl-lab")
+        self._card, self._worked = widgets.HTMLMath(), widgets.HTML()
+        super().__init__()
+        controls = self._make_controls()
+        self.children = [*controls, self._note, self._view, self._card, self._cell_row, *self._footer]
         if large:
             self.add_class("bpl-large")
         self.stepper.observe(lambda _: self._show(), "place")
@@ -67,34 +68,34 @@ class StepThrough(widgets.VBox):
     def _make_controls(self) -> list[widgets.Widget]:
         stepper = self.stepper
         self._start = widgets.Dropdown(
-            options=list(STARTS), description="start", tooltip="Choose the numbers to start from", **_sized("170px")
+            options=list(STARTS), description="start", tooltip="Choose the numbers to start from", **sized("170px")
         )
-        self._seed = widgets.IntSlider(min=0, max=100, readout=False, tooltip="Draw other numbers", layout=_GROW)
-        self._seed_field = _text_field("seed", "100px", "Type a seed: a whole number, 0 or more")
+        self._seed = widgets.IntSlider(min=0, max=100, readout=False, tooltip="Draw other numbers", layout=GROW)
+        self._seed_field = text_field("seed", "100px", "Type a seed: a whole number, 0 or more")
         self._lr = widgets.FloatLogSlider(
-            min=-6, max=1, step=0.05, readout=False, tooltip="How far each update goes", layout=_GROW
+            min=-6, max=1, step=0.05, readout=False, tooltip="How far each update goes", layout=GROW
         )
-        self._lr_field = _text_field("learning rate", "170px", "Type a learning rate: a positive number")
+        self._lr_field = text_field("learning rate", "170px", "Type a learning rate: a positive number")
         self._steers(self._start, lambda start: stepper.set_up(start=start))
         self._steers(self._seed, lambda seed: stepper.set_up(seed=seed))
-        self._steers(self._seed_field, lambda text: stepper.set_up(seed=_number(text)))
+        self._steers(self._seed_field, lambda text: stepper.set_up(seed=typed_number(text)))
         self._steers(self._lr, stepper.set_lr)
-        self._steers(self._lr_field, lambda text: stepper.set_lr(_number(text)))
+        self._steers(self._lr_field, lambda text: stepper.set_lr(typed_number(text)))
         settings = {
             "start": self._start,
-            "seed": _pair(self._seed_field, self._seed),
-            "lr": _pair(self._lr_field, self._lr),
+            "seed": pair(self._seed_field, self._seed),
+            "lr": pair(self._lr_field, self._lr),
         }
         self._play = widgets.ToggleButton(
             description="Play", icon="play", tooltip="Go on by itself, until pressed again", layout={"width": "auto"}
         )
         self._speed = widgets.Dropdown(
-            options=list(SPEEDS), description="speed", tooltip="How fast to play", **_sized("220px")
+            options=list(SPEEDS), description="speed", tooltip="How fast to play", **sized("220px")
         )
         self._play.observe(lambda change: self._do(self._play_or_pause, change.new), "value")
-        self._predict = _toggle("Predict first", "Be asked for a cell of each gradient before it is shown")
+        self._predict = toggle("Predict first", "Be asked for a cell of each gradient before it is shown")
         self._steers(self._predict, stepper.predict)
-        self._more = _toggle("More", "Sizes, a planted mistake, the values as a table, the step as NumPy")
+        self._more = toggle("More", "Sizes, a planted mistake, the values as a table, the step as NumPy")
         buttons = [
             self._button("Restart", stepper.restart, "Back to the start, with the numbers as they were"),
             self._button("Back", stepper.back, "One step back (left arrow on the board)"),
@@ -107,15 +108,15 @@ class StepThrough(widgets.VBox):
         shown = [group for part, group in settings.items() if part not in self._hidden]
         self._make_cell_row()
         self._make_footer()
-        return [_row(*shown), _row(*buttons), self._make_question(), self._make_drawer()]
+        return [row(*shown), row(*buttons), self._make_question(), self._make_drawer()]
 
     def _make_question(self) -> widgets.Widget:
         """What is asked while predicting."""
         self._question = widgets.HTML()
         signs = [self._button(sign, partial(self.stepper.answer, sign), f"The sign is {sign}") for sign in "−0+"]
-        self._guess = _text_field("or its value", "170px", "Type a number, and Enter")
+        self._guess = text_field("or its value", "170px", "Type a number, and Enter")
         self._steers(self._guess, self._answer)
-        self._question_row = _row(self._question, *signs, self._guess)
+        self._question_row = row(self._question, *signs, self._guess)
         return self._question_row
 
     def _answer(self, text: str) -> None:
@@ -127,25 +128,25 @@ class StepThrough(widgets.VBox):
         stepper = self.stepper
         self._sizes = {
             name: widgets.BoundedIntText(
-                min=1, max=most, description=_SIZE_NAMES.get(name, name), tooltip=f"From 1 to {most}", **_sized("auto")
+                min=1, max=most, description=_SIZE_NAMES.get(name, name), tooltip=f"From 1 to {most}", **sized("auto")
             )
             for name, most in SIZES.items()
         }
         for name, field in self._sizes.items():
             self._steers(field, partial(self._resize, name))
-        self._activation = widgets.Dropdown(options=list(ACTIVATIONS), description="activation", **_sized("170px"))
+        self._activation = widgets.Dropdown(options=list(ACTIVATIONS), description="activation", **sized("170px"))
         self._steers(self._activation, lambda activation: stepper.set_up(activation=activation))
         mistakes = [("none", ""), *((mistake.title, name) for name, mistake in BY_NAME.items())]
         self._mistake = widgets.Dropdown(
-            options=mistakes, description="planted mistake", tooltip="Plant a classic mistake", **_sized("340px")
+            options=mistakes, description="planted mistake", tooltip="Plant a classic mistake", **sized("340px")
         )
         self._steers(self._mistake, stepper.plant)
-        self._table = _toggle("Values as a table", "Every number on the board, for reading or for a screen reader")
-        self._script = _toggle("As NumPy", "A plain script that prints the same numbers")
-        for toggle in (self._table, self._script):
-            toggle.observe(lambda _: self._show_footer(stepper.place), "value")
+        self._table = toggle("Values as a table", "Every number on the board, for reading or for a screen reader")
+        self._script = toggle("As NumPy", "A plain script that prints the same numbers")
+        for extra in (self._table, self._script):
+            extra.observe(lambda _: self._show_footer(stepper.place), "value")
         drawer = widgets.VBox(
-            [_row(*self._sizes.values(), self._activation), _row(self._mistake, self._table, self._script)]
+            [row(*self._sizes.values(), self._activation), row(self._mistake, self._table, self._script)]
         )
         drawer.add_class("bpl-drawer")
         drawer.layout.display = "none"
@@ -156,42 +157,23 @@ class StepThrough(widgets.VBox):
         self.stepper.set_up(**{name: size})
 
     def _make_cell_row(self) -> None:
-        self._cell_field = _text_field("type over it:", "190px", "Type another number, and Enter")
-        self._steers(self._cell_field, lambda text: self.stepper.edit(_number(text)))
-        self._cell_row = _row(self._worked, self._cell_field)
+        self._cell_field = text_field("type over it:", "190px", "Type another number, and Enter")
+        self._steers(self._cell_field, lambda text: self.stepper.edit(typed_number(text)))
+        self._cell_row = row(self._worked, self._cell_field)
 
     def _make_footer(self) -> None:
         self._call, self._copy_call = widgets.HTML(), CopyButton(label="Copy this call")
         self._shown_script, self._copy_script = widgets.HTML(), CopyButton(label="Copy the script")
         self._shown_table = widgets.HTML()
-        call = _row(self._call, self._copy_call)
+        call = row(self._call, self._copy_call)
         call.layout.display = "none" if "call" in self._hidden else None
         self._footer = [call, self._shown_table, widgets.VBox([self._copy_script, self._shown_script])]
 
-    def _button(self, label: str, action: Callable[[], None], tooltip: str, style: str = "") -> widgets.Button:
-        button = widgets.Button(description=label, tooltip=tooltip, button_style=style, layout={"width": "auto"})
-        button.on_click(lambda _: self._do(action))
-        return button
-
-    def _steers(self, control: Any, action: Callable[[Any], None]) -> None:
-        control.observe(lambda change: self._do(action, change.new), "value")
-
     # From the page to the stepper
-
-    def _do(self, action: Callable[..., None], *arguments: Any) -> None:
-        """Run what a control asks for; what goes wrong is said in the lab, and the state stays as it was."""
-        if self._following:
-            return
-        try:
-            action(*arguments)
-        except (ValueError, KeyError) as refused:
-            self._refuse(str(refused.args[0]))
-        except Exception as broken:  # whatever it is, the learner should see it and be able to go on
-            self._refuse(f"Something broke inside the lab ({type(broken).__name__}: {broken}). Please report it.")
 
     def _refuse(self, sentence: str) -> None:
         self._show_controls(self.stepper.place)
-        self._say(sentence, "refused")
+        super()._refuse(sentence)
 
     def _heard(self, kind: str, message: dict[str, Any]) -> None:
         """A message from the page."""
@@ -237,7 +219,7 @@ class StepThrough(widgets.VBox):
             self._playing.cancel()
             self._playing = None
         if on:
-            self._playing = asyncio.get_running_loop().create_task(self._keep_playing())
+            self._playing = self._go_on(self._keep_playing())
 
     async def _keep_playing(self) -> None:
         """Move on and wait for the page to show it, so that a slow wire never falls behind."""
@@ -261,7 +243,7 @@ class StepThrough(widgets.VBox):
         self._show_card(place)
         self._show_controls(place)
         self._show_footer(place)
-        self._say(place.note or remarks.all_dead(place.trace, place.index), "note")
+        self._say([place.note or remarks.all_dead(place.trace, place.index)])
 
     def _show_board(self, place: Place) -> None:
         with self._view.hold_sync():
@@ -292,8 +274,7 @@ class StepThrough(widgets.VBox):
         self._cell_field.layout.display = None if editable else "none"
 
     def _show_controls(self, place: Place) -> None:
-        self._following = True
-        try:
+        with self._controls_follow():
             starts = (*STARTS, CUSTOM) if place.custom else tuple(STARTS)
             if self._start.options != starts:
                 self._start.options = starts
@@ -313,8 +294,6 @@ class StepThrough(widgets.VBox):
             if place.question:
                 name, i, j = place.question
                 self._question.value = f"<b>Predict {name}[{i},{j}]</b>, framed on the board. Its sign, or its value?"
-        finally:
-            self._following = False
 
     def _show_footer(self, place: Place) -> None:
         call = self.call()
@@ -325,9 +304,6 @@ class StepThrough(widgets.VBox):
         self._shown_script.value = f'<pre class="bpl-script">{html.escape(script)}</pre>' if script else ""
         self._copy_script.text = script
         self._copy_script.layout.display = None if script else "none"
-
-    def _say(self, sentence: str, kind: str) -> None:
-        self._note.value = f'<div class="bpl-{kind}" role="status">{html.escape(sentence)}</div>' if sentence else ""
 
     def call(self) -> str:
         """The call that opens the lab as it stands; numbers that were typed over are not in it."""
@@ -349,48 +325,14 @@ class StepThrough(widgets.VBox):
             given["large"] = True
         return f"StepThrough({', '.join(f'{name}={value!r}' for name, value in given.items())})"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """The live lab, and for where no kernel is, the board as a picture."""
-        bundle = super()._repr_mimebundle_(**kwargs)
+    def _still(self) -> bytes:
         board = Board(self.stepper.place.trace, width=1000, large=self._large)
         self._draw(board)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        data["image/png"] = base64.b64encode(board.png()).decode()
-        return bundle
+        return board.png()
+
+    def __repr__(self) -> str:
+        return self.call()
 
 
-_GROW = {"width": "auto", "flex": "1 1 60px", "min_width": "60px"}
 _SIZE_NAMES = {"hidden": "hidden units", "layers": "hidden layers"}
 _ARROWS = {"ArrowUp": (-1, 0), "ArrowDown": (1, 0), "ArrowLeft": (0, -1), "ArrowRight": (0, 1)}
-
-
-def _row(*children: widgets.Widget) -> widgets.HBox:
-    return widgets.HBox(children, layout={"flex_flow": "row wrap", "align_items": "center"})
-
-
-def _sized(width: str) -> dict[str, Any]:
-    """A control of this width, its label included, that label no wider than it needs to be."""
-    return {"layout": {"width": width}, "style": {"description_width": "initial"}}
-
-
-def _pair(field: widgets.Text, slider: widgets.Widget) -> widgets.HBox:
-    """A number field and its slider; the field carries the label, since a slider's handle cannot."""
-    return widgets.HBox([field, slider], layout={"flex": "1 1 220px", "align_items": "center"})
-
-
-def _text_field(label: str, width: str, tooltip: str) -> widgets.Text:
-    return widgets.Text(description=label, continuous_update=False, tooltip=tooltip, **_sized(width))
-
-
-def _toggle(label: str, tooltip: str) -> widgets.ToggleButton:
-    return widgets.ToggleButton(description=label, tooltip=tooltip, layout={"width": "auto"})
-
-
-def _number(text: str) -> int | float | str:
-    """What was typed, as a number if it is one."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text

@@ -7,7 +7,7 @@ import numpy as np
 
 from backprop_lab.trace import Step, Trace
 from backprop_lab.ui import remarks
-from backprop_lab.ui.board import format_number
+from backprop_lab.ui.numbers import format_number
 from backprop_lab.ui.stepper import Place
 
 START = "Everything that is given is on the board: samples X, targets y, weights, biases and the learning rate."

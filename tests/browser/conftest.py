@@ -249,6 +249,7 @@ def notebook(server, new_page, witness, request):
 
     yield notebook
     for lab in opened:
+        lab.settle()
         witness.heard += lab.kernel_errors()
 
 

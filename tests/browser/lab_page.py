@@ -1,9 +1,15 @@
 """The lab as a person finds it on the page: what is where, and the gestures that reach it."""
 
+import ast
 import hashlib
+import io
 import re
 
+import numpy as np
+from PIL import Image
 from playwright.sync_api import expect
+
+RESULT = (0x00, 0x9E, 0x73)  # the frame around what came out of a step
 
 # Waits until the notebook in front has a kernel that answers, and notes every error that this kernel reports from now
 # on: what fails in a callback of a widget has no cell to appear under. ipywidgets greets each new kernel on a comm that
@@ -32,18 +38,39 @@ READY = """async () => {
   });
 }"""
 
-# The kernel answers in order. A widget holds back what changes while it waits for an answer, so ask more than once.
+# A kernel answers in order, but a newer one answers widgets in a thread of their own, a subshell: so ask each. And ask
+# more than once, since a widget holds back what changes while it waits for an answer.
 SETTLED = """async () => {
-  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
-  for (let asked = 0; asked < 3; asked++) await kernel.requestKernelInfo();
+  const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+  const shells = [null];
+  if (kernel.supportsSubshells) shells.push(...(await kernel.requestListSubshell({}).done).content.subshell_id);
+  for (let time = 0; time < 3; time++) {
+    for (const shell of shells) {
+      kernel.subshellId = shell;
+      const asked = kernel.requestKernelInfo();
+      kernel.subshellId = null;
+      await asked;
+    }
+  }
   await Promise.all([...document.querySelectorAll(".bpl-board img")].map((image) => image.decode().catch(() => {})));
 }"""
 
 EVALUATE = """async (expression) => {
-  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
-  const asked = kernel.requestExecute({ code: "", silent: true, user_expressions: { it: expression } });
-  const { content } = await asked.done;
+  const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+  const { content } = await kernel.requestExecute({ code: "", silent: true, user_expressions: { it: expression } }).done;
   return content.user_expressions.it;
+}"""
+
+NEW_CELL = """async (source) => {
+  const { content } = window.jupyterapp.shell.currentWidget;
+  content.model.sharedModel.addCell({ cell_type: "code", source });
+  content.activeCellIndex = content.widgets.length - 1;
+  await window.jupyterapp.commands.execute("notebook:run-cell");
+}"""
+
+NOTEBOOK = """() => {
+  const { content } = window.jupyterapp.shell.currentWidget;
+  return { active: content.activeCellIndex, cells: content.widgets.length, mode: content.mode };
 }"""
 
 
@@ -51,12 +78,11 @@ class LabPage:
     """One of the labs in the notebook in front; `page` is the whole page, `root` only this lab."""
 
     def __init__(self, page, number=0):
-        self.page = page
+        self.page, self.number = page, number
         self.root = page.locator(".bpl-lab").nth(number)
         self.image = self.root.locator(".bpl-board img")
         self.board = self.root.locator(".bpl-picture")  # what takes the keys
         self.card = self.root.locator(".bpl-card")
-        self.chip = self.card.locator(".bpl-chip")
         self.iteration = self.card.locator(".bpl-iteration")
         self.current = self.root.locator(".bpl-timeline [aria-current=step]")
         self.done = self.root.locator(".bpl-timeline .bpl-shown")
@@ -66,7 +92,7 @@ class LabPage:
         self.call = self.root.locator(".bpl-call")
         self.table = self.root.locator(".bpl-tables")
         self.script = self.root.locator(".bpl-script")
-        self.seed_slider, self.lr_slider = (self.root.locator(".widget-hslider .noUi-handle").nth(k) for k in (0, 1))
+        self.seed_slider, self.lr_slider = (self.root.locator(".noUi-handle").nth(k) for k in (0, 1))
 
     # The notebook around it
 
@@ -84,29 +110,41 @@ class LabPage:
     def run_all(self):
         self.command("notebook:run-all-cells")
         self.wait_for_picture()
-        self.settle()
+
+    def run_in_new_cell(self, source):
+        """Run `source` in a new last cell; returns the lab that it shows."""
+        self.page.evaluate(NEW_CELL, source)
+        lab = LabPage(self.page, self.page.locator(".bpl-lab").count() - 1)
+        lab.wait_for_picture()
+        return lab
 
     def wait_for_picture(self):
         expect(self.image).to_have_js_property("complete", True)
         self.page.wait_for_function("image => image.naturalWidth > 0", arg=self.image.element_handle())
+        self.settle()
 
     def settle(self):
         """Wait until the page shows all that has been asked of it; for claims that something stays as it is."""
         self.page.evaluate(SETTLED)
 
     def in_kernel(self, expression):
-        """The repr of an expression, evaluated in the kernel."""
+        """The value of an expression in the kernel, which must be a literal."""
         answer = self.page.evaluate(EVALUATE, expression)
         assert answer["status"] == "ok", answer
-        return answer["data"]["text/plain"]
+        return ast.literal_eval(answer["data"]["text/plain"])
 
     def kernel_errors(self):
         return self.page.evaluate("() => window.kernelErrors ?? []")
 
+    def notebook(self):
+        """Which cell is active, how many cells there are, and in which mode the notebook is."""
+        return self.page.evaluate(NOTEBOOK)
+
     # Controls
 
     def button(self, name):
-        return self.root.locator(".widget-button, .widget-toggle-button").get_by_text(name, exact=True)
+        """A button of the lab, not of its timeline."""
+        return self.root.locator("button.jupyter-button").get_by_text(name, exact=True)
 
     def press(self, *names):
         for name in names:
@@ -122,34 +160,81 @@ class LabPage:
         self.field(label).fill(text)
         self.field(label).press("Enter")
 
+    def choose(self, label, option):
+        self.field(label).select_option(option)
+
+    def key(self, *keys):
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def zoom(self, factor):
+        """Zoom in as a browser does: fewer and larger CSS pixels on the same screen."""
+        size = self.page.viewport_size
+        self.page.context.new_cdp_session(self.page).send(
+            "Emulation.setDeviceMetricsOverride",
+            {
+                "width": round(size["width"] / factor),
+                "height": round(size["height"] / factor),
+                "deviceScaleFactor": factor,
+                "mobile": False,
+            },
+        )
+
+    # Cells on the board
+
+    def place_of(self, board, name, i, j):
+        """The middle of a cell on the page and the cell's size, in CSS pixels, where `board` is drawn."""
+        box = board.layout.boxes[name]
+        self.image.scroll_into_view_if_needed()
+        on_page = self.image.bounding_box()
+        width, height = on_page["width"] / board.layout.width, on_page["height"] / board.layout.height
+        return on_page["x"] + (box.x + j + 0.5) * width, on_page["y"] + (box.y + i + 0.5) * height, width, height
+
+    def frames(self, board, name, i, j):
+        """Whether, on the screen, the frame of a result goes around this cell: closely, and on all four sides."""
+        x, y, width, height = self.place_of(board, name, i, j)
+        self.page.mouse.move(0, 0)  # in some browsers the pointer is in the picture
+        clip = {"x": x - width, "y": y - height, "width": 2 * width, "height": 2 * height}
+        seen = Image.open(io.BytesIO(self.page.screenshot(clip=clip))).convert("RGB").resize((80, 80))
+        green = np.abs(np.asarray(seen, int) - RESULT).max(axis=2) < 40
+        across, down = green[30:50].mean(axis=0) > 0.9, green[:, 30:50].mean(axis=1) > 0.9
+        return all(line[12:25].any() and line[55:68].any() and not line[25:55].any() for line in (across, down))
+
     # What it shows
 
     def picture(self):
-        """The bytes of the picture, as a short hash: equal if and only if nothing on the board has changed."""
+        """The picture as the browser has it."""
         data = self.image.evaluate(
             "async (image) => Array.from(new Uint8Array(await (await fetch(image.src)).arrayBuffer()))"
         )
-        return hashlib.sha256(bytes(data)).hexdigest()[:16]
+        return bytes(data)
 
     def alt(self):
         return self.image.get_attribute("alt")
 
-    def shows(self, step, iteration=0):
-        """Text, picture and timeline are all at this step."""
-        expect(self.current).to_have_text(step)
-        expect(self.card).to_contain_text(f"{step} = ")
+    def expect_at(self, step, iteration=0):
+        """Wait until text, picture and timeline are all at this step; None is the start of an iteration."""
         expect(self.iteration).to_have_text(f"iteration {iteration}")
-        expect(self.image).to_have_attribute("alt", re.compile(rf"iteration {iteration}, .*: {re.escape(step)} = "))
+        if step is None:
+            expect(self.current).to_have_count(0)
+            expect(self.done).to_have_count(0)
+            expect(self.image).to_have_attribute("alt", re.compile(f"^Board at the start of iteration {iteration}:"))
+        else:
+            expect(self.current).to_have_text(step)
+            expect(self.done.last).to_have_text(step)
+            expect(self.card.locator("code")).to_have_text(re.compile(f"^{step} = "))
+            expect(self.image).to_have_attribute("alt", re.compile(f"^Board at iteration {iteration}, .*: {step} = "))
 
     def state(self):
-        """Everything the lab says, to be compared with what it says later."""
+        """Everything the lab shows, once it has come to rest."""
         self.settle()
         return {
-            "picture": self.picture(),
+            "picture": hashlib.sha256(self.picture()).hexdigest()[:16],
             "alt": self.alt(),
             "card": self.card.inner_text(),
-            "step": self.current.all_inner_texts(),
+            "timeline": self.done.all_inner_texts(),
             "call": self.call.inner_text(),
+            "start": self.field("start").input_value(),
             "seed": self.field("seed").input_value(),
             "learning rate": self.field("learning rate").input_value(),
         }

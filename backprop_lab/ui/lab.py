@@ -1,0 +1,81 @@
+"""What every lab has: what goes wrong is said in words, and where no kernel is, a picture stands in for it."""
+
+import asyncio
+import base64
+import html
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import ipywidgets as widgets
+
+
+class Lab(widgets.VBox):
+    """Controls, pictures and words, one below the other. A lab says what to do with `_note`, where sentences appear."""
+
+    def __init__(self) -> None:
+        self._note = widgets.HTML()
+        self._following = False  # while the controls follow the state, they do not steer it
+        super().__init__()
+        self.add_class("bpl-lab")
+
+    def _button(self, label: str, action: Callable[[], None], tooltip: str, style: str = "") -> widgets.Button:
+        button = widgets.Button(description=label, tooltip=tooltip, button_style=style, layout={"width": "auto"})
+        button.on_click(lambda _: self._do(action))
+        return button
+
+    def _steers(self, control: Any, action: Callable[[Any], None]) -> None:
+        """Call `action` with what a control is set to, whenever the learner sets it."""
+        control.observe(lambda change: self._do(action, change.new), "value")
+
+    @contextmanager
+    def _controls_follow(self) -> Iterator[None]:
+        """While this lasts, setting a control steers nothing."""
+        self._following = True
+        try:
+            yield
+        finally:
+            self._following = False
+
+    def _do(self, action: Callable[..., None], *arguments: Any) -> None:
+        """Run what a control asks for; what goes wrong is said in the lab, and the state stays as it was."""
+        if self._following:
+            return
+        try:
+            action(*arguments)
+        except (ValueError, KeyError) as refused:
+            self._refuse(str(refused.args[0]))
+        except Exception as broken:  # whatever it is, the learner should see it and be able to go on
+            self._refuse(f"Something broke inside the lab ({type(broken).__name__}: {broken}). Please report it.")
+
+    def _go_on(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Start something that takes time, while the page is still listened to; it, too, says what goes wrong."""
+        task = asyncio.get_running_loop().create_task(work)
+
+        def ended(done: asyncio.Task[None]) -> None:
+            if not done.cancelled():
+                self._do(done.result)
+
+        task.add_done_callback(ended)
+        return task
+
+    def _refuse(self, sentence: str) -> None:
+        """Say why something was not done. A lab whose controls show its state sets them back first."""
+        self._say([sentence], "refused")
+
+    def _say(self, sentences: Sequence[str], kind: str = "note") -> None:
+        said = "<br>".join(html.escape(sentence) for sentence in sentences if sentence)
+        self._note.value = f'<div class="bpl-{kind}" role="status">{said}</div>' if said else ""
+
+    def _still(self) -> bytes:
+        """The lab as a PNG picture, for where no kernel is."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        data["image/png"] = base64.b64encode(self._still()).decode()
+        return bundle

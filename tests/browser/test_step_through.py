@@ -1,0 +1,553 @@
+"""The step-through lab under a learner's hand: every control and gesture, in a real JupyterLab."""
+
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from backprop_lab import trace, worked_example
+from backprop_lab.ui.board import Board
+
+SECOND_NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "02_step_through.ipynb"
+TRACE = trace(worked_example())
+STEPS = [step.name for step in TRACE.steps]
+BOARD = Board(TRACE, width=1000)  # where the matrices are, in a lab wide enough for one band
+
+
+def changed(before, after):
+    return {what for what in before if before[what] != after[what]}
+
+
+def test_in_the_second_notebook_every_slider_and_button_moves_text_picture_and_timeline_together(notebook):
+    lab = notebook(path=SECOND_NOTEBOOK)
+    lab.expect_at(None)
+    states = [lab.state()]
+
+    def moved(*parts):
+        states.append(lab.state())
+        assert {"picture", "alt", "call", *parts} <= changed(*states[-2:])
+
+    lab.press("Next")
+    lab.expect_at("Y1")
+    moved("card", "timeline")
+    lab.seed_slider.press("ArrowRight")
+    expect(lab.field("seed")).to_have_value("1")
+    expect(lab.field("start")).to_have_value("random")
+    moved("seed", "start")
+    lab.press("Next phase")
+    lab.expect_at("y_pred")
+    moved("card", "timeline")
+    lab.press("Back")
+    lab.expect_at("H1")
+    moved("card", "timeline")
+    lab.press(*["Next phase"] * 4)
+    lab.expect_at("b2_new")
+    moved("card", "timeline")
+    lab.lr_slider.press("ArrowRight")
+    expect(lab.field("learning rate")).to_have_value("0.001122")
+    moved("card", "learning rate")  # the update, so what it says of the new biases changes
+    lab.press("Next iteration")
+    lab.expect_at("b2_new", iteration=1)
+    moved("card")
+    lab.choose("speed", "as fast as it goes")
+    lab.press("Play")
+    expect(lab.iteration).to_have_text(re.compile(r"iteration \d\d"))
+    lab.press("Play")
+    moved("card")
+    lab.press("Restart")
+    lab.expect_at(None)
+    moved("card", "timeline")
+    lab.step_button("L").click()
+    lab.press("Predict first", "Next")
+    before = lab.state()
+    lab.press("+")
+    lab.expect_at("dy_pred")
+    assert changed(before, lab.state()) >= {"picture", "alt", "call", "card", "timeline"}
+    lab.press("More", "Values as a table", "As NumPy")
+    expect(lab.table).to_contain_text("dy_pred, 2 by 2")
+    expect(lab.script).to_contain_text("import numpy as np")
+    pressed = {"Restart", "Back", "Next", "Next phase", "Next iteration", "Play", "Predict first", "More"}
+    pressed |= {"Values as a table", "As NumPy", "Copy this call", "Copy the script", "−", "0", "+"}
+    assert set(lab.root.locator("button.jupyter-button").all_text_contents()) == pressed, (
+        "a button that no test presses"
+    )
+
+
+def test_the_number_fields_take_what_is_typed_and_refuse_rubbish_in_a_sentence(lab):
+    lab.type_into("seed", "7")
+    expect(lab.call).to_have_text("StepThrough(start='random', seed=7)")
+    lab.type_into("learning rate", "0.3")
+    expect(lab.call).to_have_text("StepThrough(start='random', seed=7, lr=0.3)")
+    lab.type_into("learning rate", " 2e-3 ")
+    expect(lab.call).to_have_text("StepThrough(start='random', seed=7, lr=0.002)")
+    before = lab.state()
+    for label, rubbish, sentence in [
+        ("seed", "-3", "the seed must be a whole number, 0 or more"),
+        ("seed", "1.5", "the seed must be a whole number, 0 or more"),
+        ("seed", "<b>seven</b>", "<b>seven</b>"),
+        ("seed", "", "the seed must be a whole number, 0 or more"),
+        ("learning rate", "0", "the learning rate must be a positive, finite number"),
+        ("learning rate", "-0.1", "the learning rate must be a positive, finite number"),
+        ("learning rate", "nan", "the learning rate must be a positive, finite number"),
+        ("learning rate", "inf", "the learning rate must be a positive, finite number"),
+        ("learning rate", "fast", "got 'fast'"),
+    ]:
+        lab.type_into(label, rubbish)
+        expect(lab.refused).to_contain_text(sentence)
+        assert lab.state() == before
+    lab.press("Next")
+    expect(lab.refused).to_have_count(0)
+
+
+def test_a_click_lands_on_the_cell_under_the_pointer_at_every_zoom(lab):
+    lab.step_button("b2_new").click()
+    lab.expect_at("b2_new")
+    corners = [("X", 0, 0), ("W1", 2, 3), ("dH1", 1, 0), ("L", 0, 0), ("b2_new", 0, 1)]
+
+    def click_them():
+        for name, i, j in corners:
+            x, y, width, height = lab.place_of(BOARD, name, i, j)
+            for across, down in [(0, 0), (-0.42, -0.4), (0.42, 0.4)]:
+                lab.key("Escape")
+                expect(lab.worked).to_have_count(0)
+                lab.page.mouse.click(x + across * width, y + down * height)
+                expect(lab.worked).to_contain_text("L =" if name == "L" else f"{name}[{i},{j}] =")
+            lab.settle()
+            assert lab.frames(BOARD, name, i, j)
+
+    click_them()
+    for zoom in (1.5, 2, 0.8):
+        lab.zoom(zoom)
+        ratio = lab.page.evaluate("devicePixelRatio")
+        assert ratio == pytest.approx(zoom)
+        # Drawn anew for these pixels, and shown on just as many of them: this is what crisp means.
+        lab.page.wait_for_function(
+            "image => Math.abs(image.naturalWidth - image.getBoundingClientRect().width * devicePixelRatio) < 1.5"
+            " && image.closest('.bpl-board').clientWidth * devicePixelRatio - image.naturalWidth < 330 * devicePixelRatio",
+            arg=lab.image.element_handle(),
+        )
+        lab.settle()
+        click_them()
+    lab.zoom(1)
+    lab.page.evaluate("document.body.style.zoom = 1.25")
+    lab.page.wait_for_timeout(200)  # longer than the lab waits before it draws for a new size
+    lab.settle()
+    click_them()
+
+
+def test_hovering_works_a_cell_out_and_a_click_keeps_it_whatever_the_pointer_does_next(lab):
+    lab.step_button("dW1").click()
+    lab.expect_at("dW1")
+    unframed = lab.state()["picture"]
+    i, j = 1, 2
+    x, y, *_ = lab.place_of(BOARD, "dW1", i, j)
+    lab.page.mouse.move(x, y)
+    value = f"{TRACE['dW1'][i, j]:.4g}".replace("-", "−")
+    expect(lab.worked).to_contain_text(f"dW1[{i},{j}] = X[0,{i}]·dY1[0,{j}] + X[1,{i}]·dY1[1,{j}] = (")
+    expect(lab.worked).to_contain_text(f" = {value}")
+    assert lab.state()["picture"] != unframed
+    lab.page.mouse.move(*lab.place_of(BOARD, "db2", 0, 1)[:2])
+    expect(lab.worked).to_contain_text("db2[0,1] = dy_pred[0,1] + dy_pred[1,1] = ")
+    lab.page.mouse.move(*lab.place_of(BOARD, "W1_new", 0, 0)[:2])  # not on the board yet
+    expect(lab.worked).to_have_count(0)
+    assert lab.state()["picture"] == unframed
+    lab.page.mouse.click(x, y)
+    lab.page.mouse.move(*lab.place_of(BOARD, "db2", 0, 1)[:2])
+    lab.settle()
+    expect(lab.worked).to_contain_text(f"dW1[{i},{j}] = ")
+    lab.page.mouse.click(x, y)
+    lab.page.mouse.move(0, 0)
+    expect(lab.worked).to_have_count(0)
+    assert lab.state()["picture"] == unframed
+
+
+def test_the_board_is_walked_by_keyboard_and_jupyterlab_keeps_its_own_keys(notebook):
+    lab = notebook("1 + 1", "from backprop_lab.ui import StepThrough\n\nStepThrough()", "2 + 2")
+    lab.page.locator(".jp-Cell").nth(1).locator(".jp-InputPrompt").click()
+    lab.board.focus()
+    around = lab.notebook()
+    assert around == {"active": 1, "cells": 3, "mode": "command"}
+    lab.key("ArrowRight", "ArrowRight")
+    lab.expect_at("H1")
+    lab.key("ArrowLeft")
+    lab.expect_at("Y1")
+    lab.key("End")
+    lab.expect_at("b2_new")
+    lab.key("Home")
+    lab.expect_at(None)
+    for key, cell in [("ArrowDown", "X"), ("ArrowDown", "y"), ("ArrowDown", "W1"), ("ArrowUp", "y")]:
+        lab.key(key)
+        expect(lab.worked).to_contain_text(f"{cell}[0,0] = ")
+    lab.key("Enter")  # opens it: from here arrows go from cell to cell
+    expect(lab.field("type over it:")).to_be_visible()
+    for key, cell in [
+        ("ArrowRight", "y[0,1]"),
+        ("ArrowDown", "y[1,1]"),
+        ("ArrowDown", "y[1,1]"),
+        ("ArrowLeft", "y[1,0]"),
+    ]:
+        lab.key(key)
+        expect(lab.worked).to_contain_text(f"{cell} = ")
+    lab.key("Escape")
+    expect(lab.worked).to_have_count(0)
+    lab.expect_at(None)
+    for handle in (lab.seed_slider, lab.lr_slider, lab.button("Next"), lab.step_button("Y1")):
+        handle.focus()
+        lab.key("ArrowUp", "ArrowDown")
+    lab.field("seed").focus()
+    lab.key("a", "b", "d", "d", "ArrowUp")
+    assert lab.notebook() == around
+    for name, key, step in [("Next", "Enter", "Y1"), ("Next", "Space", "H1")]:
+        lab.button(name).focus()
+        lab.key(key)
+        lab.expect_at(step)
+    lab.step_button("dW1").focus()
+    lab.key("Enter")
+    lab.expect_at("dW1")
+    assert lab.notebook() == around
+
+    # What is JupyterLab's: saving from anywhere, and commands to the notebook where no control has the focus.
+    is_dirty = "() => window.jupyterapp.shell.currentWidget.context.model.dirty"
+    assert lab.page.evaluate(is_dirty)
+    lab.board.focus()
+    lab.key("Control+s")
+    lab.page.wait_for_function(f"!({is_dirty})()")
+    lab.page.locator(".jp-Cell").nth(0).locator(".cm-content").click()
+    lab.key("Escape", "ArrowDown", "a")
+    assert lab.notebook() == {"active": 1, "cells": 4, "mode": "command"}
+    lab.expect_at("dW1")
+
+
+def test_tab_goes_through_the_lab_in_the_order_in_which_it_is_seen_and_the_focus_is_visible(lab):
+    lab.page.add_style_tag(content="* { caret-color: transparent !important; transition: none !important; }")
+    lab.step_button("L").click()
+    lab.press("Predict first", "Next", "More", "As NumPy")
+    lab.settle()
+    lab.page.mouse.move(0, 0)
+    inside = "() => document.activeElement.closest('.bpl-lab') !== null"
+    describe = """() => {
+      const at = document.activeElement;
+      const { left, top, width, height } = at.getBoundingClientRect();
+      const name = at.labels?.[0]?.textContent || at.getAttribute("aria-label") || at.textContent || at.className;
+      return { name: name.trim(), x: left, y: top, width, height };
+    }"""
+
+    def shot(box):
+        margin = 5
+        clip = {"x": box["x"] - margin, "y": box["y"] - margin}
+        clip |= {"width": box["width"] + 2 * margin, "height": box["height"] + 2 * margin}
+        return np.asarray(Image.open(io.BytesIO(lab.page.screenshot(clip=clip))).convert("RGB"), int)
+
+    lab.field("start").focus()
+    stops, unseen = [], []
+    while lab.page.evaluate(inside) and len(stops) < 80:
+        box = lab.page.evaluate(describe)
+        stops.append(box)
+        with_focus = shot(box)
+        handle = lab.page.evaluate_handle("document.activeElement")
+        handle.evaluate("element => element.blur()")
+        difference = np.abs(with_focus - shot(box)).max(axis=2)
+        if (difference > 60).sum() < box["width"] + box["height"]:  # less than a line of one pixel on two sides
+            unseen.append(box["name"])
+        handle.evaluate("element => element.focus({ focusVisible: true })")
+        lab.key("Tab")
+    names = [stop["name"] for stop in stops]
+    for name in ("start", "seed", "learning rate", "Next", "speed", "or its value", "planted mistake", "b2_new"):
+        assert name in names
+    assert any(name.startswith("Board. ") for name in names)
+    assert len(stops) == len({(stop["x"], stop["y"]) for stop in stops})
+    backwards = [
+        (a["name"], b["name"])
+        for a, b in zip(stops, stops[1:], strict=False)
+        if b["y"] + b["height"] <= a["y"] or (b["x"] + b["width"] <= a["x"] and b["y"] < a["y"] + a["height"] / 2)
+    ]
+    assert not backwards
+    assert not unseen
+
+
+def test_a_number_typed_over_makes_the_state_custom_until_restart(lab):
+    lab.step_button("y_pred").click()
+    lab.expect_at("y_pred")
+    lab.page.mouse.move(0, 0)
+    before = lab.state()
+    lab.page.mouse.click(*lab.place_of(BOARD, "W1", 2, 0)[:2])
+    lab.type_into("type over it:", "-0.25")
+    expect(lab.worked).to_have_text("W1[2,0] = −0.25 is given")
+    expect(lab.field("start")).to_have_value("custom")
+    after = lab.state()
+    assert changed(before, after) >= {"picture", "alt", "start"}
+    for rubbish in ("much", "nan", "1e999"):
+        lab.type_into("type over it:", rubbish)
+        expect(lab.refused).to_contain_text("a cell takes a finite number")
+        assert lab.state() == after
+    lab.page.mouse.click(*lab.place_of(BOARD, "Y1", 0, 0)[:2])
+    expect(lab.worked).to_contain_text("Y1[0,0] = ")
+    expect(lab.field("type over it:")).to_be_hidden()  # what is computed cannot be typed over
+    lab.press("Restart")
+    expect(lab.field("start")).to_have_value("worked example")
+    lab.step_button("y_pred").click()
+    lab.expect_at("y_pred")
+    assert lab.state() == before
+
+
+def test_a_prediction_is_asked_for_before_a_gradient_shows_and_its_verdict_counts(lab):
+    question = lab.root.get_by_text(re.compile(r"^Predict \w+\[\d,\d\]"))
+    lab.step_button("L").click()
+    lab.press("Predict first", "Next")
+
+    def asked():
+        """The value that is asked for; until it is answered, the step stays hidden."""
+        expect(question).to_be_visible()
+        name, i, j = re.search(r"Predict (\w+)\[(\d),(\d)\]", question.inner_text()).groups()
+        lab.settle()
+        assert name not in lab.done.all_inner_texts()
+        return name, TRACE[name][int(i), int(j)]
+
+    name, value = asked()
+    lab.expect_at("L")
+    lab.type_into("or its value", "a lot")
+    expect(lab.refused).to_contain_text("answer with +, - or 0 for the sign")
+    assert asked() == (name, value)
+    lab.press("+" if value > 0 else "−" if value < 0 else "0")
+    lab.expect_at(name)
+    expect(lab.note).to_contain_text("Right: ")
+    expect(lab.note).to_contain_text("1 of 1 right so far.")
+    lab.press("Next")
+    name, value = asked()
+    lab.type_into("or its value", f"{value:.3g}")
+    lab.expect_at(name)
+    expect(lab.note).to_contain_text("2 of 2 right so far.")
+    lab.press("Next")
+    name, value = asked()
+    lab.press("−" if value > 0 else "+")
+    lab.expect_at(name)
+    expect(lab.note).to_contain_text("Not that sign: ")
+    expect(lab.note).to_contain_text("2 of 3 right so far.")
+    lab.press("Next", "Next")  # pressed again, it shows without an answer
+    expect(question).to_be_hidden()
+    lab.press("Predict first", "Next")
+    expect(question).to_be_hidden()
+
+
+def test_play_goes_on_until_it_is_pressed_again_and_says_where_the_loss_overflowed(lab):
+    lab.choose("start", "diverging")
+    lab.choose("speed", "as fast as it goes")
+    lab.press("Play")
+    expect(lab.note).to_contain_text(
+        re.compile(r"The loss overflowed at iteration \d+: the learning rate is too large")
+    )
+    lab.press("Play")
+    stopped = lab.state()
+    lab.page.wait_for_timeout(300)
+    assert lab.state() == stopped
+    lab.choose("speed", "3 steps a second")
+    lab.press("Play")
+    expect(lab.current).to_have_text("H1")
+    lab.press("Play")
+    lab.choose("start", "worked example")  # and the lab is as usable as before
+    lab.press("Next")
+    lab.expect_at("Y1")
+    expect(lab.note).to_have_count(0)
+
+
+def test_the_timeline_jumps_to_any_step_and_the_menu_to_any_starting_point(lab):
+    pictures = set()
+    for name in ("dW1", "Y1", "b2_new", "L"):
+        lab.step_button(name).click()
+        lab.expect_at(name)
+        expect(lab.done).to_have_text(STEPS[: STEPS.index(name) + 1])
+        pictures.add(lab.state()["picture"])
+    for start, call in [
+        ("random", "StepThrough(start='random')"),
+        ("dead ReLU", "StepThrough(start='dead ReLU')"),
+        ("diverging", "StepThrough(start='diverging')"),
+        ("all active", "StepThrough(start='all active')"),
+        ("worked example", "StepThrough()"),
+    ]:
+        lab.choose("start", start)
+        expect(lab.call).to_have_text(call)
+        lab.expect_at(None)
+        pictures.add(lab.state()["picture"])
+    assert len(pictures) == 9
+    lab.choose("start", "dead ReLU")
+    lab.step_button("H1").click()
+    expect(lab.root).to_contain_text("off for every sample")
+
+
+def test_other_sizes_lay_the_board_out_anew(lab):
+    lab.press("More")
+    pictures = [lab.picture()]
+    for label, size, steps in [
+        ("samples", "8", 15),
+        ("inputs", "1", 15),
+        ("hidden units", "6", 15),
+        ("outputs", "5", 15),
+        ("hidden layers", "3", 29),
+    ]:
+        lab.type_into(label, size)
+        expect(lab.root.locator(".bpl-timeline button")).to_have_count(steps)
+        expect(lab.field("start")).to_have_value("random")
+        lab.settle()
+        pictures.append(lab.picture())
+    lab.choose("activation", "Tanh")
+    lab.press("Next", "Next")
+    expect(lab.card.locator("code")).to_have_text("H1 = np.tanh(Y1)")
+    expect(lab.card).to_contain_text("(8, 6)")
+    assert len(set(pictures)) == len(pictures)
+    for absurd in ("0", "9", "-1"):  # kept within what the board can show
+        lab.type_into("outputs", absurd)
+        lab.settle()
+        expect(lab.field("outputs")).to_have_value(re.compile("^[1-8]$"))
+
+
+def test_a_planted_mistake_turns_the_proof_into_a_refusal(lab):
+    proof, refusal = lab.card.locator(".bpl-right"), lab.card.locator(".bpl-wrong")
+    lab.step_button("dY1").click()
+    expect(proof).to_have_text(re.compile(r"^✓ agrees with finite differences to \de-\d+"))
+    right = lab.state()
+    lab.press("More")
+    lab.choose("planted mistake", "ReLU mask forgotten")
+    expect(refusal).to_have_text(re.compile(r"^✗ does not agree with finite differences: it is off by \d+%"))
+    expect(proof).to_have_count(0)
+    expect(lab.card.locator("code")).to_have_text("dY1 = dH1")
+    assert changed(right, lab.state()) >= {"picture", "alt", "card", "call"}
+    lab.choose("planted mistake", "none")
+    expect(proof).to_be_visible()
+    assert lab.state() == right
+
+
+def test_the_script_and_the_call_are_really_copied_and_the_script_prints_what_the_table_shows(lab):
+    lab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    pasted = "navigator.clipboard.readText()"
+    lab.step_button("b2_new").click()
+    lab.press("More", "Values as a table", "As NumPy")
+    lab.press("Copy this call")
+    expect(lab.root.get_by_role("button", name="Copied")).to_have_count(1)
+    assert lab.page.evaluate(pasted) == lab.call.inner_text() == "StepThrough(step='b2_new')"
+    lab.press("Copy the script")
+    expect(lab.root.get_by_role("button", name="Copied")).to_have_count(1)
+    script = lab.page.evaluate(pasted)
+    assert script.strip() == lab.script.inner_text().strip()
+    expect(lab.button("Copy the script")).to_be_visible()  # the button takes its own name again
+    printed = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True).stdout
+    numbers = re.compile(r"-?\d+\.?\d*(?:e[+-]?\d+)?")
+    for step in TRACE.steps:
+        part = re.search(rf"^{step.name} =\n(.*?)(?=^\w+ =$|\Z)", printed, re.DOTALL | re.MULTILINE).group(1)
+        table = lab.table.locator("table").filter(has=lab.page.get_by_text(re.compile(rf"^{step.name}, \d by \d$")))
+        cells = [float(cell) for cell in table.locator("td").all_inner_texts()]
+        assert [float(number) for number in numbers.findall(part)] == pytest.approx(cells, rel=1e-5)
+        assert cells == pytest.approx(np.ravel(step.value).tolist(), rel=1e-5)
+
+
+def test_the_picture_follows_the_theme_and_the_width_of_the_page(lab):
+    def drawn():
+        lab.settle()
+        return Image.open(io.BytesIO(lab.picture())).convert("RGB")
+
+    def paper():
+        return lab.root.evaluate(
+            "lab => getComputedStyle(lab.closest('.jp-Notebook')).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
+        )
+
+    lab.step_button("dW1").click()
+    lab.expect_at("dW1")
+    light = drawn()
+    assert light.getpixel((0, 0)) == tuple(paper()) == (255, 255, 255)
+    old = lab.image.get_attribute("src")
+    lab.page.emulate_media(color_scheme="dark")
+    expect(lab.image).not_to_have_attribute("src", old)
+    dark = drawn()
+    assert dark.getpixel((0, 0)) == tuple(paper()) == (17, 17, 17)
+    assert dark.size == light.size
+    lab.expect_at("dW1")
+    for width in (900, 1600):
+        old = lab.image.get_attribute("src")
+        lab.page.set_viewport_size({"width": width, "height": 1000})
+        expect(lab.image).not_to_have_attribute("src", old)
+        lab.settle()
+        lab.expect_at("dW1")
+        inside = lab.root.bounding_box()
+        for part in (lab.image, lab.card, lab.root.locator(".bpl-timeline")):
+            box = part.bounding_box()
+            assert box["x"] >= inside["x"]
+            assert box["x"] + box["width"] <= inside["x"] + inside["width"] + 0.5
+        assert drawn().width == pytest.approx(lab.image.bounding_box()["width"], abs=1)
+    lab.page.emulate_media(color_scheme="light")
+
+
+def test_two_labs_do_not_influence_each_other_nor_does_running_a_cell_twice(notebook):
+    first = notebook()
+    second = first.run_in_new_cell("StepThrough()")
+    untouched = second.state()
+    first.press("Next", "Next iteration")
+    first.type_into("learning rate", "0.1")
+    first.expect_at("Y1", iteration=1)
+    assert second.state() == untouched
+    here = first.state()
+    second.press("Next phase")
+    second.key("ArrowRight")  # the focus is on a button, so this is for nobody
+    second.expect_at("y_pred")
+    assert first.state() == here
+    first.page.locator(".jp-Cell").nth(1).locator(".jp-InputPrompt").click()
+    first.command("notebook:run-cell")
+    second.wait_for_picture()
+    assert second.state() == untouched
+    assert first.state() == here
+    second.press("Next")
+    second.expect_at("Y1")
+    assert first.state() == here
+
+
+def test_after_a_reload_of_the_page_the_lab_goes_on_where_it_was(lab):
+    lab.step_button("dW1").click()
+    lab.expect_at("dW1")
+    before = lab.state()
+    lab.command("docmanager:save")
+    lab.reload()
+    lab.wait_for_picture()
+    assert lab.state() == before
+    lab.press("Next")
+    lab.expect_at("db1")
+
+
+def test_the_constructor_opens_exactly_there_and_the_call_shown_reopens_it(notebook):
+    lab = notebook(
+        "from backprop_lab.ui import StepThrough",
+        "StepThrough(seed=3, lr=0.1, iteration=2, step='dW1', start='random', hide=['seed', 'play'], large=True)",
+    )
+    lab.expect_at("dW1", iteration=2)
+    expect(lab.field("seed")).to_have_count(0)
+    expect(lab.button("Play")).to_have_count(0)
+    expect(lab.field("learning rate")).to_have_value("0.1")
+    lab.press("Next iteration", "Next")
+    lab.expect_at("db1", iteration=3)
+    lab.settle()
+    call = lab.call.inner_text()
+    again = lab.run_in_new_cell(call)
+    again.expect_at("db1", iteration=3)
+    assert again.call.inner_text() == call
+    assert again.picture() == lab.picture()
+    assert again.card.inner_text() == lab.card.inner_text()
+
+
+def test_an_exception_in_a_handler_is_told_in_the_lab_and_leaves_it_usable(notebook):
+    lab = notebook(
+        "from backprop_lab.ui import StepThrough\n"
+        "from backprop_lab.ui.stepper import Stepper\n\n"
+        "def next_phase(stepper):\n    1 / 0\n\n"
+        "Stepper.next_phase = next_phase\n"
+        "StepThrough()"
+    )
+    before = lab.state()
+    lab.press("Next phase")
+    expect(lab.refused).to_contain_text("Something broke inside the lab (ZeroDivisionError: division by zero)")
+    assert lab.state() == before
+    lab.press("Next")
+    lab.expect_at("Y1")
+    expect(lab.refused).to_have_count(0)
