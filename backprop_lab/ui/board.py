@@ -112,11 +112,15 @@ class Board:
         shown |= {name for name in self.layout.boxes if is_slope(name) and slope_of(trace, name).shown_with in shown}
         visible = np.repeat([box.name in shown for box in self.boxes], [len(v) for v in values])
         self._draw_cells(values, visible)
+        operands, results, worked = [], [], ""
         if cell is not None:
-            self._outline(blocks(work_out(trace, cell).sources), blocks([cell]))
-        else:
-            self._outline([Cells(name) for name in step.operands] if step else [], [Cells(step.name)] if step else [])
-        self._write_head(trace, index)
+            sum_of_cell = work_out(trace, cell)
+            operands, results = blocks(sum_of_cell.sources), blocks([cell])
+            worked = str(sum_of_cell) if visible[self._at(cell)] else ""
+        elif step is not None:
+            operands, results = [Cells(name) for name in step.operands], [Cells(step.name)]
+        self._outline(operands, results)
+        self._write_head(trace, index, worked, len(losses) - 1)
         self._plot_losses(losses)
         self.canvas.restore_region(self._background)
         for artist in (
@@ -129,6 +133,12 @@ class Board:
             self.curve_labels,
         ):
             self.axes.draw_artist(artist)
+
+    def _at(self, cell: Cell) -> int:
+        """The place of a cell among all cells of the board."""
+        name, i, j = cell
+        before = sum(box.rows * box.cols for box in self.boxes[: list(self.layout.boxes).index(name)])
+        return before + i * self.layout.boxes[name].cols + j
 
     def fits(self, trace: Trace) -> bool:
         """Whether a trace has the shapes and the layers that this board was made for."""
@@ -250,18 +260,26 @@ class Board:
         y0, y1 = box.y + top - 0.05 / ASPECT, box.y + bottom + 1 + 0.05 / ASPECT
         return [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]
 
-    def _write_head(self, trace: Trace, index: int) -> None:
+    def _write_head(self, trace: Trace, index: int, worked: str, iteration: int) -> None:
+        """The phase, and beside it the step with its shapes; or the sum of the chosen cell, smaller if it is long."""
         if index:
             step = trace.steps[index - 1]
-            words = (step.phase.upper(), f"{step.name} = {step.code}", trace.shapes(step))
-            colour = PHASES[step.phase]
+            phase, colour = step.phase.upper(), PHASES[step.phase]
+            said, aside = f"{step.name} = {step.code}", trace.shapes(step)
         else:
-            words, colour = ("START", "everything that is given; press Next", ""), self.theme.faint
+            phase, colour, aside = "START", self.theme.faint, ""
+            given = "the new weights have moved up" if iteration else "everything that is given"
+            said = f"{given}; press Next"
+        if worked:
+            said, aside = worked, ""
         x = LEFT
-        for patch, word, bold, em in zip(self.head, words, (True, False, False), (0.48, 0.42, 0.36), strict=True):
+        for patch, word, bold, em in zip(
+            self.head, (phase, said, aside), (True, False, False), (0.48, 0.42, 0.36), strict=True
+        ):
             text = _text(word, bold)
-            scale = np.array([em, -em / ASPECT])
-            patch.set_path(Path(text.vertices * scale + (x, 1.05), text.codes))
+            room = self.layout.width - x - 0.3
+            em = min(em, room / text.width) if text.width else em
+            patch.set_path(Path(text.vertices * (em, -em / ASPECT) + (x, 1.05), text.codes))
             x += text.width * em + 0.7
         self.head[0].set_facecolor(colour)
         self.head[2].set_facecolor(self.theme.faint)
@@ -290,7 +308,13 @@ class Board:
         self.curve_end.set_path(Path(np.asarray(dot.vertices) * (0.13, 0.13 / ASPECT) + (x[-1], y[-1]), dot.codes))
 
 
-def _readable(trace: Trace, width: int, narrowest: float) -> Layout:
+def aspect_ratio(trace: Trace, width: float, large: bool = False) -> float:
+    """The width of a board over its height, before it is drawn."""
+    found = _readable(trace, width, (LARGE_CELL_WIDTH if large else CELL_WIDTH)[0])
+    return found.width / (found.height * ASPECT)
+
+
+def _readable(trace: Trace, width: float, narrowest: float) -> Layout:
     """The layout in as few bands as keep the cells wide enough to read; failing that, the one with the widest cells."""
     layers = len(trace.problem.network.parameters) // 2
     tries = [layout(trace.problem, bands) for bands in range(1, layers + 1)]

@@ -124,7 +124,11 @@ function render({ model, el }) {
   }
 
   // A picture drawn for n device pixels is shown on exactly n of them.
+  // Until there is one, room is kept for it, so that the page does not jump.
+  figure.style.width = "100%";
+  figure.style.aspectRatio = model.get("aspect");
   image.onload = () => {
+    figure.style.width = figure.style.aspectRatio = "";
     image.style.width = `${image.naturalWidth / window.devicePixelRatio}px`;
     model.send({ kind: "shown", frame: model.get("frame") });
   };

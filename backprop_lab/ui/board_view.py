@@ -29,6 +29,7 @@ class BoardView(anywidget.AnyWidget):
     index = traitlets.Int(help="how many steps are shown").tag(sync=True)
     boxes: Any = traitlets.List(help="of every matrix: name, left, top, width, height, rows, columns").tag(sync=True)
     pinned = traitlets.Bool(help="whether the chosen cell stays, wherever the pointer goes").tag(sync=True)
+    aspect = traitlets.Float(2.0, help="width over height of the picture, to keep room for it").tag(sync=True)
     frame = traitlets.Int(help="the number of the picture").tag(sync=True)
 
     def heard(self, handler: Any) -> None:

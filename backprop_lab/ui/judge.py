@@ -33,10 +33,13 @@ def judge(trace: Trace, cell: Cell, text: str) -> tuple[bool, str]:
         raise ValueError(f"answer with +, - or 0 for the sign, or with a number such as -1.5; got {text!r}")
     if _close(number, value):
         return True, f"Right: {worked}."
+    found = []
     for mistake in MISTAKES:
         wrong = mistake.wrong(trace, name)
         if wrong is not None and np.shape(wrong) == trace[name].shape and _close(number, float(wrong[i, j])):
-            return False, f"{number:.4g} looks like {mistake.resemblance(trace, name)}. {worked}."
+            found.append(mistake.resemblance(trace, name))
+    if found:
+        return False, f"{number:.4g} looks like {'; or like '.join(found)}. {worked}."
     return False, f"Not {number:.4g}: {worked}."
 
 

@@ -65,7 +65,7 @@ class MistakeLab(Lab):
     def _show_choice(self, problem: Problem, chosen: str) -> None:
         """Offer the mistakes that this network has room for, and tell of the chosen one."""
         right = trace(problem)
-        choices = [(m.title, m.name) for m in MISTAKES if can_be_planted(m, right)]
+        choices = [(m.title, m.name) for m in MISTAKES if can_be_planted(m, problem)]
         with self._controls_follow():
             self._mistake.options = [("none: the right backward pass", ""), *choices]
             self._mistake.value = chosen

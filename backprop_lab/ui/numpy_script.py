@@ -4,19 +4,28 @@ from typing import Any
 
 import numpy as np
 
-from backprop_lab.trace import Trace
+from backprop_lab.trace import Step, Trace
 
 
 def numpy_script(trace: Trace) -> str:
     """A script that computes and prints every value of `trace`; it needs NumPy 2 or later, for `.mT`."""
     lines = ["import numpy as np", ""]
     lines += [f"{name} = {_literal(value)}" for name, value in trace.given.items()]
-    phase = ""
+    phase, known = "", set(trace.given)
+
+    def write(step: Step) -> None:
+        for operand in step.operands:  # a mistake may use what is computed only later
+            if operand not in known:
+                write(trace.step(operand))
+        if step.name not in known:
+            known.add(step.name)
+            lines.extend([f"{step.name} = {step.code}", f'print("{step.name} =", {step.name}, sep="\\n")'])
+
     for step in trace.steps:
         if step.phase != phase:
             phase = step.phase
             lines += ["", f"# {phase}"]
-        lines += [f"{step.name} = {step.code}", f'print("{step.name} =", {step.name}, sep="\\n")']
+        write(step)
     return "\n".join([*lines, ""])
 
 

@@ -57,7 +57,8 @@ def work_out(trace: Trace, cell: Cell) -> Worked:
         column = total.group(1)
         return _sum(trace, cell, value, [((column, n, j),) for n in range(len(trace[column]))])
     step = trace.step(name)
-    if any(np.ndim(trace[operand]) and np.shape(trace[operand]) != np.shape(step.value) for operand in step.operands):
+    shapes = {np.shape(trace[operand]) for operand in step.operands} - {()}
+    if shapes != {np.shape(step.value)} or re.search(r"@|\.mT|\.sum|np\.(sum|mean)|\[", code):
         return Worked(cell, f"({code})[{i},{j}]", "", value, ())  # a mistake's line may be anything
     symbols, numbers, sources = _cell_by_cell(trace, code, i, j, digits)
     return Worked(cell, symbols, numbers, value, sources)

@@ -22,16 +22,15 @@ def proof(trace: Trace, step: Step) -> tuple[bool | None, str]:
     if step.phase != "backward":
         return None, ""
     size = float(np.max(np.abs(step.value)))
+    allowed = AGREES * size + 1e-12 * _terms(trace, step)
     wrong = ""
     for derivative, how in ((central_difference, "finite differences"), (complex_step_derivative, "the complex step")):
         with np.errstate(all="ignore"):
             error = check_step(trace, step.name, derivative)
-        if 0 < size < 1:
-            error /= size  # of a small gradient too, the proof is worth something
-        if error <= AGREES:
+        if error * max(1, size) <= allowed:
             return True, f"agrees with {how} to {error:.0e}"
         if math.isfinite(error):
-            wrong = wrong or f"does not agree with {how}: it is off by {error:.0%}"
+            wrong = wrong or f"does not agree with {how}: it is off by {error / (min(1, size) or 1):.0%}"
     if math.isfinite(error):
         return False, wrong
     if np.isfinite(step.value).all() and math.isfinite(trace["L"]):
@@ -42,9 +41,21 @@ def proof(trace: Trace, step: Step) -> tuple[bool | None, str]:
     return None, "The numbers have overflowed, so there is nothing to compare with."
 
 
+def _terms(trace: Trace, step: Step) -> float:
+    """How large the terms can be that a gradient is added up from: what it is right to, it is right to against them."""
+    upstream = [each.value for each in trace.steps[: trace.steps.index(step)] if each.phase == "backward"]
+    forward = [trace["X"], *(trace[Y] for _, _, Y, _ in trace.problem.network.stages)]
+    with np.errstate(all="ignore"):
+        terms = max((float(np.max(np.abs(v))) for v in upstream), default=0.0) * max(
+            float(np.max(np.abs(v))) for v in forward
+        )
+    return terms if math.isfinite(terms) else 0.0
+
+
 def dead_units(trace: Trace, name: str) -> list[int]:
     """The columns of a ReLU's output, such as H1, that are 0 for every sample."""
-    return np.flatnonzero(~np.any(trace[name] > 0, axis=0)).tolist()
+    dead: list[int] = np.flatnonzero(np.all(trace[name] == 0, axis=0)).tolist()
+    return dead
 
 
 def gate(trace: Trace, step: Step) -> str:
@@ -77,12 +88,25 @@ def update(trace: Trace, step: Step) -> str:
     if step.phase != "update":
         return ""
     old, new = trace[step.operands[0]], step.value
-    change = float(np.max(np.abs(new - old)))
-    size = _norm(old)
+    with np.errstate(all="ignore"):
+        change = float(np.max(np.abs(new - old)))
+        ratio = _norm(new - old) / _norm(old) if np.any(old) else math.nan
     if not math.isfinite(change):
         return "The numbers have overflowed."
-    ratio = f"; the step is {_norm(new - old) / size:.1e} of its size" if size > 0 else ""
-    return f"The largest change is {change:.2g}{ratio}."
+    of_size = f"; the step is {ratio:.1e} of its size" if math.isfinite(ratio) else ""
+    return f"The largest change is {change:.2g}{of_size}."
+
+
+def outlook(trace: Trace, step: Step) -> str:
+    """At an update: what the loss will be with all the new weights, so that a learning rate can be searched for by eye."""
+    if step.phase != "update":
+        return ""
+    after = trace.next_problem()
+    with np.errstate(all="ignore"):
+        now, then = float(trace["L"]), float(after.loss.value(after.network.forward(after.X), after.y))
+    if not math.isfinite(then):
+        return "With all the new weights the loss will overflow."
+    return f"With all the new weights the loss will be {_apart(then, now)[0]}; now it is {_apart(then, now)[1]}."
 
 
 def loss(step: Step, losses: Sequence[float]) -> str:
@@ -94,8 +118,17 @@ def loss(step: Step, losses: Sequence[float]) -> str:
         return "The loss has overflowed."
     if now == before:
         return "The loss did not change."
-    return f"The loss went {'down' if now < before else 'up'}, from {before:.6g} to {now:.6g}."
+    was, is_now = _apart(before, now)
+    return f"The loss went {'down' if now < before else 'up'}, from {was} to {is_now}."
+
+
+def _apart(one: float, other: float) -> tuple[str, str]:
+    """Two numbers to six digits, or to as many as it takes to tell them apart."""
+    pairs = [(f"{one:.{digits}g}", f"{other:.{digits}g}") for digits in range(6, 18)]
+    return next((pair for pair in pairs if pair[0] != pair[1]), pairs[0])
 
 
 def _norm(array: Array) -> float:
-    return float(np.sqrt(np.sum(np.square(array))))
+    """The root of the sum of squares, of numbers however large."""
+    largest = np.max(np.abs(array))
+    return float(largest * np.sqrt(np.sum(np.square(array / largest)))) if largest > 0 else 0.0

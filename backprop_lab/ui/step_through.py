@@ -2,6 +2,7 @@
 
 import asyncio
 import html
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import partial
@@ -10,7 +11,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from backprop_lab.ui import remarks, words
-from backprop_lab.ui.board import Board
+from backprop_lab.ui.board import Board, aspect_ratio
 from backprop_lab.ui.board_view import BoardView
 from backprop_lab.ui.controls import GROW, pair, row, sized, text_field, toggle, typed_number
 from backprop_lab.ui.copy_button import CopyButton
@@ -54,6 +55,7 @@ class StepThrough(Lab):
         self._playing: asyncio.Task[None] | None = None
         self._view = BoardView()
         self._card, self._worked = widgets.HTMLMath(), widgets.HTML()
+        self._view.aspect = aspect_ratio(self.stepper.place.trace, 850, large)
         super().__init__()
         controls = self._make_controls()
         self.children = [*controls, self._note, self._view, self._card, self._cell_row, *self._footer]
@@ -79,7 +81,7 @@ class StepThrough(Lab):
         self._steers(self._start, lambda start: stepper.set_up(start=start))
         self._steers(self._seed, lambda seed: stepper.set_up(seed=seed))
         self._steers(self._seed_field, lambda text: stepper.set_up(seed=typed_number(text)))
-        self._steers(self._lr, stepper.set_lr)
+        self._steers(self._lr, self._slide_lr)
         self._steers(self._lr_field, lambda text: stepper.set_lr(typed_number(text)))
         settings = {
             "start": self._start,
@@ -87,7 +89,7 @@ class StepThrough(Lab):
             "lr": pair(self._lr_field, self._lr),
         }
         self._play = widgets.ToggleButton(
-            description="Play", icon="play", tooltip="Go on by itself, until pressed again", layout={"width": "auto"}
+            description="Play", tooltip="Go on by itself, until pressed again", layout={"width": "auto"}
         )
         self._speed = widgets.Dropdown(
             options=list(SPEEDS), description="speed", tooltip="How fast to play", **sized("220px")
@@ -152,6 +154,16 @@ class StepThrough(Lab):
         drawer.layout.display = "none"
         self._more.observe(lambda change: setattr(drawer.layout, "display", None if change.new else "none"), "value")
         return drawer
+
+    def _slide_lr(self, lr: float) -> None:
+        """The slider only has its own steps, and rounds to them whatever it is set to: that is not the learner's doing."""
+        if not self._slider_shows(self.stepper.place.lr):
+            self.stepper.set_lr(lr)
+
+    def _slider_shows(self, lr: float) -> bool:
+        """Whether the slider stands where it comes nearest to this learning rate."""
+        low, high = self._lr.base**self._lr.min, self._lr.base**self._lr.max
+        return bool(abs(math.log10(self._lr.value) - math.log10(min(max(lr, low), high))) < self._lr.step / 2 + 1e-9)
 
     def _resize(self, name: str, size: int) -> None:
         self.stepper.set_up(**{name: size})
@@ -282,7 +294,8 @@ class StepThrough(Lab):
             self._seed.max = max(100, place.setup.seed)
             self._seed.value = place.setup.seed
             self._seed_field.value = str(place.setup.seed)
-            self._lr.value = place.lr
+            if not self._slider_shows(place.lr):
+                self._lr.value = place.lr
             self._lr_field.value = f"{place.lr:.4g}"
             for name, field in self._sizes.items():
                 field.value = getattr(place.setup, name)

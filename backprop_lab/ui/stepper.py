@@ -1,6 +1,7 @@
 """Where the learner is: which problem, which iteration, which step. No drawing and no widgets here."""
 
 import math
+import sys
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -42,15 +43,22 @@ SIZES = {"samples": 8, "inputs": 8, "hidden": 8, "layers": 3, "outputs": 8}  # a
 BY_NAME = {mistake.name: mistake for mistake in MISTAKES}
 
 
-def can_be_planted(mistake: Mistake, trace: Trace) -> bool:
+def run(problem: Problem) -> Trace:
+    """The trace of a problem; what overflows in it does so in silence."""
+    with np.errstate(all="ignore"):
+        return trace(problem)
+
+
+def can_be_planted(mistake: Mistake, problem: Problem) -> bool:
     """Whether a mistake gives, somewhere in this step, a value that the network has room for."""
-    wrong = ((mistake.wrong(trace, step.name), step.value) for step in trace.steps)
+    traced = run(problem)
+    wrong = ((mistake.wrong(traced, step.name), step.value) for step in traced.steps)
     return any(value is not None and np.shape(value) == np.shape(right) for value, right in wrong)
 
 
 def with_mistake(mistake: Mistake, problem: Problem) -> Trace:
     """The trace of someone who makes a mistake wherever it can be made."""
-    traced = trace(problem)
+    traced = run(problem)
     for name in mistake.places(traced):
         traced = plant(traced, mistake, name)
     return traced
@@ -76,13 +84,22 @@ class Setup:
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {', '.join(choices)}; got {getattr(self, name)!r}")
         for name, most in SIZES.items():
-            if getattr(self, name) not in range(1, most + 1):
-                raise ValueError(f"{name} must be a whole number from 1 to {most}; got {getattr(self, name)!r}")
+            check_whole(name, getattr(self, name), 1, most)
         hidden = (self.hidden,) * self.layers
         activation = ACTIVATIONS[self.activation]
         return STARTS[self.start](
             random_problem(self.seed, self.samples, self.inputs, hidden, self.outputs, activation=activation)
         )
+
+    def settled(self) -> "Setup":
+        """The same, but for the worked example, whose seed and sizes are its own."""
+        return Setup() if self.start == WORKED_EXAMPLE else self
+
+
+def check_whole(name: str, number: Any, least: int, most: int) -> None:
+    """Raise ValueError unless it is a whole number in this range."""
+    if not isinstance(number, int | np.integer) or isinstance(number, bool) or not least <= number <= most:
+        raise ValueError(f"{name} must be a whole number from {least} to {most}; got {number!r}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +139,14 @@ class Place:
     def lr(self) -> float:
         return float(self.trace.problem.lr)
 
+    def has(self, cell: Cell) -> bool:
+        """Whether there is such a cell, and it is on the board already."""
+        name, i, j = cell
+        if not self.shows(name):
+            return False
+        rows, cols = np.shape(np.atleast_2d(value_of(self.trace, name)))
+        return bool(0 <= i < rows and 0 <= j < cols)
+
     def shows(self, name: str) -> bool:
         """Whether a value is on the board already."""
         if is_slope(name):
@@ -135,7 +160,7 @@ class Training:
 
     STRIDE = 100
 
-    def __init__(self, problem: Problem, run: Callable[[Problem], Trace] = trace) -> None:
+    def __init__(self, problem: Problem, run: Callable[[Problem], Trace] = run) -> None:
         """Train `problem`, with `run` for the steps: a trace as it should be, or one with a mistake in it."""
         self._run = run
         self.first = problem
@@ -154,8 +179,7 @@ class Training:
             self.lrs[iteration] = lr
             del self.lrs[iteration + 1 :], self.losses[iteration + 1 :]
             self._kept = {k: kept for k, kept in self._kept.items() if k <= iteration}
-        with np.errstate(all="ignore"):
-            traced = self._run(replace(problem, lr=self.lrs[iteration]))
+        traced = self._run(replace(problem, lr=self.lrs[iteration]))
         self.losses[iteration] = float(traced["L"])
         self._last = (iteration, problem)
         if iteration % self.STRIDE == 0:
@@ -173,9 +197,8 @@ class Training:
         if not 0 <= iteration - at <= self.STRIDE:
             at = iteration - iteration % self.STRIDE
             problem = self._kept[at]
-        with np.errstate(all="ignore"):
-            for k in range(at, iteration):
-                problem = self._run(replace(problem, lr=self.lrs[k])).next_problem()
+        for k in range(at, iteration):
+            problem = self._run(replace(problem, lr=self.lrs[k])).next_problem()
         return problem
 
 
@@ -189,12 +212,13 @@ class Stepper(HasTraits):
 
     def __init__(self, lr: float | None = None, iteration: int = 0, step: str | None = None, **setup: Any) -> None:
         """Open at a step of an iteration; `setup` takes the fields of Setup."""
-        chosen = Setup(**setup)
+        if setup and "start" not in setup:
+            setup["start"] = "random"  # the worked example has numbers of its own
+        chosen = Setup(**setup).settled()
         problem = chosen.problem()
         self._training = Training(problem if lr is None else replace(problem, lr=lr))
         super().__init__(place=Place(chosen, self._training.trace(0)))
-        if iteration not in range(100_001):
-            raise ValueError(f"iteration must be a whole number from 0 to 100000; got {iteration!r}")
+        check_whole("iteration", iteration, 0, 100_000)
         for k in range(1, iteration + 1):
             self._training.trace(k)
         self._go(iteration, self._index_of(step) if step is not None else 0)
@@ -217,12 +241,12 @@ class Stepper(HasTraits):
 
     def set_up(self, **changes: Any) -> None:
         """Start over with some fields of Setup changed. Other sizes than the worked example's make it a random problem."""
-        setup = replace(self.place.setup, **changes)
-        if "start" not in changes and setup.start == WORKED_EXAMPLE:
-            setup = replace(setup, start="random")
-        same_steps = not changes.keys() - {"seed"}
-        lr = None if "start" in changes else self.place.lr
-        self._begin(setup, lr, self.place.index if same_steps else 0)
+        keeps_lr = "start" not in changes
+        if keeps_lr and self.place.setup.start == WORKED_EXAMPLE:
+            changes["start"] = "random"
+        setup = replace(self.place.setup, **changes).settled()
+        same_steps = not changes.keys() - {"seed", "start"}
+        self._begin(setup, self.place.lr if keeps_lr else None, self.place.index if same_steps else 0)
 
     def restart(self) -> None:
         """Back to the start of the same problem, with the learning rate as it is and no number typed over."""
@@ -236,8 +260,9 @@ class Stepper(HasTraits):
         problem = self.place.trace.problem
         parameters = problem.network.parameters
         if name not in ("X", "y", *parameters):
-            raise ValueError(f"{name} is computed; only X, y, {', '.join(parameters)} can be typed over")
-        if not isinstance(number, int | float) or not math.isfinite(number):
+            own = "has a control of its own" if name == "lr" else "is computed"
+            raise ValueError(f"{name} {own}; only X, y, {', '.join(parameters)} can be typed over")
+        if not isinstance(number, int | float) or not abs(number) <= sys.float_info.max:
             raise ValueError(f"a cell takes a finite number, such as -0.5; got {number!r}")
         array = self.place.trace[name].copy()
         array[i, j] = number
@@ -256,14 +281,14 @@ class Stepper(HasTraits):
         """Make a mistake of `MISTAKES`, by name, in every iteration; none where it is empty. Training starts over."""
         if mistake and mistake not in BY_NAME:
             raise ValueError(f"there is no mistake {mistake!r}; there are {', '.join(BY_NAME)}")
-        problem = self.first_problem
-        if mistake and not can_be_planted(BY_NAME[mistake], trace(problem)):
+        problem = replace(self.first_problem, lr=self.place.lr)
+        if mistake and not can_be_planted(BY_NAME[mistake], problem):
             raise ValueError(f"{BY_NAME[mistake].title}: it cannot be planted here, since the shapes would not fit")
         self._train(problem, mistake=mistake)
 
     def choose(self, cell: Cell | None, pinned: bool = False) -> None:
         """Choose the cell to be worked out, or none; one that is not on the board yet counts as none."""
-        if cell is not None and not self.place.shows(cell[0]):
+        if cell is not None and not self.place.has(cell):
             cell = None
         pinned = pinned and cell is not None
         if (cell, pinned) != (self.place.cell, self.place.pinned):
@@ -357,23 +382,25 @@ class Stepper(HasTraits):
         if lr is not None:
             problem = replace(problem, lr=lr)
         mistake = self.place.mistake
-        if mistake and not can_be_planted(BY_NAME[mistake], trace(problem)):
+        if mistake and not can_be_planted(BY_NAME[mistake], problem):
             mistake = ""
         self._train(problem, setup=setup, custom=False, index=index, mistake=mistake, cell=None, pinned=False)
 
     def _train(self, problem: Problem, **changes: Any) -> None:
         """Start training over from `problem`, at the same step."""
         mistake = changes.get("mistake", self.place.mistake)
-        training = Training(problem, partial(with_mistake, BY_NAME[mistake]) if mistake else trace)
+        training = Training(problem, partial(with_mistake, BY_NAME[mistake]) if mistake else run)
         traced = training.trace(0)
         self._training = training
         self.place = replace(self.place, trace=traced, iteration=0, note="", question=None, **changes)
 
     def _go(self, iteration: int, index: int, lr: float | None = None) -> None:
+        """To a step of an iteration. A pinned cell stays for as long as the step does, so that it can be compared."""
         traced = self._training.trace(iteration, lr)
         note = self._note(iteration)
         place = replace(self.place, trace=traced, iteration=iteration, index=index, question=None, note=note)
-        if place.cell is not None and not (place.pinned and place.shows(place.cell[0])):
+        stays = place.pinned and index == self.place.index
+        if place.cell is not None and not stays:
             place = replace(place, cell=None, pinned=False)
         self.place = place
 

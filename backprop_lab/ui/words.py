@@ -41,7 +41,12 @@ def _remarks(trace: Trace, step: Step, losses: Sequence[float]) -> str:
     proved, sentence = remarks.proof(trace, step)
     kind, mark = {True: ("right", "✓ "), False: ("wrong", "✗ "), None: ("untold", "")}[proved]
     parts = [f'<span class="bpl-{kind}">{mark}{html.escape(sentence)}</span>'] if sentence else []
-    for remark in (remarks.gate(trace, step), remarks.update(trace, step), remarks.loss(step, losses)):
+    for remark in (
+        remarks.gate(trace, step),
+        remarks.update(trace, step),
+        remarks.outlook(trace, step),
+        remarks.loss(step, losses),
+    ):
         if remark:
             parts.append(f"<span>{html.escape(remark)}</span>")
     return f'<div class="bpl-remarks">{"".join(parts)}</div>' if parts else ""
@@ -68,7 +73,7 @@ def table(place: Place) -> str:
 
 def _matrix(name: str, value: object) -> str:
     rows = np.atleast_2d(np.asarray(value, dtype=float)).tolist()
-    body = "".join(f"<tr>{''.join(f'<td>{v:.6g}</td>' for v in row)}</tr>" for row in rows)
+    body = "".join(f"<tr>{''.join(f'<td>{v + 0.0:.6g}</td>' for v in row)}</tr>" for row in rows)
     return f"<table><caption>{name}, {len(rows)} by {len(rows[0])}</caption>{body}</table>"
 
 
