@@ -1,12 +1,14 @@
 """Gradients found without any calculus, to hold the calculus against."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from backprop_lab.layers import Array
+from backprop_lab.layers import Array, ReLU
+from backprop_lab.network import Network
 from backprop_lab.problem import Problem
 from backprop_lab.trace import Trace
 
@@ -34,7 +36,7 @@ def loss_with(problem: Problem, name: str, value: Array) -> Array:
 def central_difference(loss: LossOf, at: Array, h: Any = 1e-6) -> Array:
     """(L(p + h) - L(p - h)) / 2h for every entry p of `at`, with h in units of max(1, |p|).
 
-    The error is of order h^2 from the curve's bend and of order 1e-16 L / h from rounding, so h must be neither too
+    The error is of order h^2 from a curve that is not a parabola and of order 1e-16 L / h from rounding, so h must be neither too
     large nor too small. A ReLU that switches between p - h and p + h spoils its entries. With `Fraction` numbers
     and a squared error there is no rounding, and short of a switch the result is exact.
     Source: https://cs231n.github.io/neural-networks-3/#gradcheck
@@ -104,8 +106,8 @@ def check_gradients(
     how to find the others, `central_differences` or `complex_step`. Raises KeyError if a gradient is missing, and
     ValueError if one has another shape than its parameter.
 
-    Entries at a corner of the loss are left out: where a ReLU's input is exactly 0, as behind a layer that is silent for
-    a sample, a gradient is a convention and not a slope. The error is nan where nothing else is left.
+    A ReLU whose input is exactly 0, as behind a layer that is silent for a sample, puts a corner into the loss. The
+    backward pass takes it as off, so there the numeric gradient is that of the side where it is off.
     """
     if gradients is None:
         gradients = problem.network.gradients(problem.loss, problem.X, problem.y)
@@ -117,8 +119,8 @@ def check_gradients(
             raise ValueError(
                 f"the gradient for {name} has shape {np.shape(gradients[name])}, but {name} has {expected.shape}"
             )
-        at = problem.network.parameters[name]
-        errors[name] = relative_error(gradients[name], expected, ~corners(partial(loss_with, problem, name), at))
+        expected = _beside_corners(problem, name, problem.network.parameters[name], expected)
+        errors[name] = relative_error(gradients[name], expected)
     return errors
 
 
@@ -130,13 +132,36 @@ def check_step(trace: Trace, name: str, derivative: Callable[[LossOf, Array], Ar
     gradients = [step.name for step in trace.steps if step.phase == "backward"]
     if name not in gradients:
         raise KeyError(f"{name!r} is not a gradient of this trace; those are {', '.join(gradients)}")
-    loss, at = partial(loss_with, trace.problem, name.removeprefix("d")), trace[name.removeprefix("d")]
-    return relative_error(trace[name], derivative(loss, at), ~corners(loss, at))
+    value = name.removeprefix("d")
+    numeric = derivative(partial(loss_with, trace.problem, value), trace[value])
+    return relative_error(trace[name], _beside_corners(trace.problem, value, trace[value], numeric))
 
 
-def relative_error(analytic: Array, numeric: Array, where: Any = True) -> float:
-    """max|analytic - numeric| / max(1, max|analytic|), over the entries chosen by `where`; nan if those are none."""
-    if not np.any(where):
-        return float("nan")
-    difference = np.max(np.abs(analytic - numeric), where=where, initial=0)
-    return float(difference / max(1, np.max(np.abs(analytic))))
+def _beside_corners(problem: Problem, name: str, at: Array, numeric: Array) -> Array:
+    """A numeric gradient whose entries at a corner of the loss are those of the side where every ReLU at 0 is off."""
+    corner = corners(partial(loss_with, problem, name), at)
+    if not corner.any():
+        return numeric
+    slopes = complex_step_derivative(partial(loss_with, off_at_zero(problem), name), at)
+    return np.where(corner, slopes, numeric)
+
+
+class OffAtZero(ReLU):
+    """A ReLU whose input is a hair lower: at 0 it is off, whichever way the complex step goes, and elsewhere it is the same."""
+
+    def forward(self, X: Array) -> Array:
+        return super().forward(X - np.finfo(float).tiny)
+
+    def backward(self, X: Array, dY: Array) -> tuple[Array, dict[str, Array]]:
+        return super().backward(X - np.finfo(float).tiny, dY)
+
+
+def off_at_zero(problem: Problem) -> Problem:
+    """The same problem beside its corners, on the side that the backward pass takes: every ReLU at 0 is off."""
+    layers = (OffAtZero() if isinstance(layer, ReLU) else layer for layer in problem.network.layers)
+    return replace(problem, network=Network(tuple(layers)))
+
+
+def relative_error(analytic: Array, numeric: Array) -> float:
+    """max|analytic - numeric| / max(1, max|analytic|)."""
+    return float(np.max(np.abs(analytic - numeric)) / max(1, np.max(np.abs(analytic))))

@@ -49,8 +49,8 @@ def mystery(number: int) -> Trace:
 def solve(number: int, mistake: Any) -> Feedback:
     """Whether `mistake`, the `name` of one in `MISTAKES`, is the one that is hidden in a case.
 
-    Where two mistakes give the same numbers, either is right. Nothing is told of a mistake that was not guessed but
-    whether it is made in the same line. Raises ValueError if there is no such case.
+    Where two mistakes give the same numbers, either is right. Of a wrong guess it tells only whether that mistake is
+    made in the same line. Raises ValueError if there is no such case.
     """
     right, name, hidden = _open(number)
     if mistake is None or mistake is ...:
@@ -59,15 +59,14 @@ def solve(number: int, mistake: Any) -> Feedback:
         near = get_close_matches(str(mistake), BY_NAME, n=1)
         guess = f" Did you mean {near[0]!r}?" if near else ""
         return Feedback(False, ("name",), f"There is no mistake of the name {mistake!r}.{guess}")
-    guessed = BY_NAME[mistake]
-    line, wrong = guessed.line(right, name), guessed.wrong(right, name)
-    if wrong is None:
-        return Feedback(False, ("place",), "Not this one: it is never made in the line that is wrong here.")
-    if not _same(wrong, hidden.wrong(right, name)):
-        return Feedback(
-            False, ("value",), "Not this one. It is made in the line that is wrong here, but it gives other numbers."
-        )
-    return Feedback(True, (), f"What was run is {name} = {line}. {guessed.why}")
+    line, wrong = BY_NAME[mistake].line(right, name), BY_NAME[mistake].wrong(right, name)
+    if line is None:
+        return Feedback(False, ("place",), "Not this one: nobody makes it in the line that is wrong here.")
+    if np.shape(wrong) != np.shape(right[name]):
+        return Feedback(False, ("shape",), "Not this one: with sizes such as these it would not have run.")
+    if not np.allclose(wrong, hidden.wrong(right, name), rtol=1e-9, atol=1e-12):
+        return Feedback(False, ("value",), "Not this one. You have the right line, but it would give other numbers.")
+    return Feedback(True, (), f"What was run is {name} = {line}. {BY_NAME[mistake].why}")
 
 
 def _open(number: int) -> tuple[Trace, str, Mistake]:
@@ -77,7 +76,3 @@ def _open(number: int) -> tuple[Trace, str, Mistake]:
     given, hidden = CASES[number]
     name, mistake = codecs.decode(hidden, "rot13").split()
     return trace(random_problem(**given)), name, BY_NAME[mistake]
-
-
-def _same(a: Any, b: Any) -> bool:
-    return np.shape(a) == np.shape(b) and np.allclose(a, b, rtol=1e-9, atol=1e-12)

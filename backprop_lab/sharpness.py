@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from backprop_lab.gradcheck import off_at_zero
 from backprop_lab.layers import Array
 from backprop_lab.problem import Problem
 
@@ -16,16 +17,13 @@ def curvature_along(problem: Problem, v: Array) -> Array:
     Source: Pearlmutter, "Fast exact multiplication by the Hessian", Neural Computation 6 (1994) 147-160.
     """
     h = 1e-20
-    parameters = problem.network.parameters
+    network = off_at_zero(problem).network
+    parameters = network.parameters
     splits = np.cumsum([p.size for p in parameters.values()])
     moved = {}
     for (name, p), part in zip(parameters.items(), np.split(v, splits[:-1]), strict=True):
-        if name.startswith("b"):
-            # A ReLU whose input is exactly 0 is off, but ih is more than 0 and would switch it on. With the bias lower
-            # by the smallest of numbers that input is below 0, and every other one is what it was.
-            p = p - np.finfo(float).tiny
         moved[name] = p + 1j * h * part.reshape(p.shape)
-    gradients = problem.network.with_parameters(moved).gradients(problem.loss, problem.X, problem.y)
+    gradients = network.with_parameters(moved).gradients(problem.loss, problem.X, problem.y)
     return np.concatenate([gradients[name].imag.ravel() for name in parameters]) / h
 
 

@@ -854,14 +854,13 @@ def test_choosing_the_same_cell_again_changes_nothing():
     assert stepper.place is place
 
 
-def test_a_pinned_cell_stays_as_one_steps_on_and_another_is_let_go():
-    stepper = Stepper()
-    stepper.choose(("W1", 1, 1), pinned=True)
+def test_a_pinned_cell_stays_from_iteration_to_iteration_and_is_let_go_at_another_step():
+    stepper = Stepper(step="dW1")
+    stepper.choose(("dW1", 1, 1), pinned=True)
+    stepper.next_iteration()
+    assert stepper.place.cell == ("dW1", 1, 1)
     stepper.next()
-    assert stepper.place.cell == ("W1", 1, 1)
-    stepper.choose(("W1", 1, 1), pinned=False)
-    stepper.next()
-    assert stepper.place.cell is None
+    assert (stepper.place.cell, stepper.place.pinned) == (None, False)
 
 
 def test_a_pinned_cell_is_let_go_once_its_matrix_is_no_longer_on_the_board():

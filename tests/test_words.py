@@ -132,7 +132,7 @@ def test_the_card_names_dead_units_at_the_relu():
 
 def test_the_card_of_an_update_has_the_change_and_its_ratio():
     stepper = Stepper(start="random", lr=0.1, step="W2_new")
-    (said,) = Page(words.card(stepper.place, [1.0])).within("bpl-remarks")
+    said, _ = Page(words.card(stepper.place, [1.0])).within("bpl-remarks")
     assert said == remarks.update(stepper.place.trace, stepper.place.step)
     assert "of its size" in said
 

@@ -1,14 +1,20 @@
 """The lab as a person finds it on the page: what is where, and the gestures that reach it."""
 
 import ast
+import base64
 import hashlib
 import io
 import re
+from functools import cached_property
 
 import numpy as np
 from PIL import Image
 from playwright.sync_api import expect
 
+from backprop_lab import trace, worked_example
+from backprop_lab.ui.board import Board
+
+WORKED_EXAMPLE = trace(worked_example())
 RESULT = (0x00, 0x9E, 0x73)  # the frame around what came out of a step
 
 # Waits until the notebook in front has a kernel that answers, and notes every error that this kernel reports from now
@@ -170,32 +176,48 @@ class LabPage:
     def zoom(self, factor):
         """Zoom in as a browser does: fewer and larger CSS pixels on the same screen."""
         size = self.page.viewport_size
-        self.page.context.new_cdp_session(self.page).send(
-            "Emulation.setDeviceMetricsOverride",
-            {
-                "width": round(size["width"] / factor),
-                "height": round(size["height"] / factor),
-                "deviceScaleFactor": factor,
-                "mobile": False,
-            },
-        )
+        across, down = round(size["width"] / factor), round(size["height"] / factor)
+        screen = {"width": across, "height": down, "deviceScaleFactor": factor, "mobile": False}
+        self.devtools.send("Emulation.setDeviceMetricsOverride", screen)
+
+    @cached_property
+    def devtools(self):
+        return self.page.context.new_cdp_session(self.page)
+
+    def screenshot(self, x, y, width, height):
+        """A part of the page, in CSS pixels, as the screen shows it. (Playwright's own would undo the zoom.)"""
+        clip = {"x": x, "y": y, "width": width, "height": height, "scale": 1}
+        png = self.devtools.send("Page.captureScreenshot", {"format": "png", "clip": clip})["data"]
+        return Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
 
     # Cells on the board
 
-    def place_of(self, board, name, i, j):
-        """The middle of a cell on the page and the cell's size, in CSS pixels, where `board` is drawn."""
-        box = board.layout.boxes[name]
+    def place_of(self, name, i, j):
+        """The middle of a cell on the page and the cell's size, in CSS pixels; on the board of the worked example."""
+        around = self.image.evaluate("image => image.closest('.bpl-board').clientWidth")
+        layout = Board(WORKED_EXAMPLE, width=around).layout
         self.image.scroll_into_view_if_needed()
         on_page = self.image.bounding_box()
-        width, height = on_page["width"] / board.layout.width, on_page["height"] / board.layout.height
+        width, height = on_page["width"] / layout.width, on_page["height"] / layout.height
+        box = layout.boxes[name]
         return on_page["x"] + (box.x + j + 0.5) * width, on_page["y"] + (box.y + i + 0.5) * height, width, height
 
-    def frames(self, board, name, i, j):
+    def hover(self, name, i, j):
+        self.page.mouse.move(*self.place_of(name, i, j)[:2])
+
+    def click(self, name, i, j, across=0.0, down=0.0):
+        """Click a cell, in its middle or so much of its width and height away from there."""
+        x, y, width, height = self.place_of(name, i, j)
+        self.page.mouse.click(x + across * width, y + down * height)
+
+    def leave(self):
+        """Take the pointer out of the lab."""
+        self.page.mouse.move(0, 0)
+
+    def frames(self, name, i, j):
         """Whether, on the screen, the frame of a result goes around this cell: closely, and on all four sides."""
-        x, y, width, height = self.place_of(board, name, i, j)
-        self.page.mouse.move(0, 0)  # in some browsers the pointer is in the picture
-        clip = {"x": x - width, "y": y - height, "width": 2 * width, "height": 2 * height}
-        seen = Image.open(io.BytesIO(self.page.screenshot(clip=clip))).convert("RGB").resize((80, 80))
+        x, y, width, height = self.place_of(name, i, j)
+        seen = self.screenshot(x - width, y - height, 2 * width, 2 * height).resize((80, 80))
         green = np.abs(np.asarray(seen, int) - RESULT).max(axis=2) < 40
         across, down = green[30:50].mean(axis=0) > 0.9, green[:, 30:50].mean(axis=1) > 0.9
         return all(line[12:25].any() and line[55:68].any() and not line[25:55].any() for line in (across, down))
