@@ -409,12 +409,6 @@ def test_text_stands_out_from_the_paper(theme):
 
 
 ONE_OF_EACH = trace(random_problem(0, 1, 1, 1, 1))
-PLANTED = [
-    (place, plant(t, mistake, place))
-    for t in (EXAMPLE, trace(random_problem(1, 3, 3, [3, 3], 3, 0.1, ACTIVATIONS[2])))
-    for mistake in MISTAKES
-    for place in mistake.places(t)
-]
 
 
 @pytest.mark.parametrize(
@@ -427,11 +421,34 @@ def test_the_head_fits_on_the_board_at_every_step(t):
         assert end_of_head(board) <= board.layout.width, t.steps[index - 1].name
 
 
-def test_the_head_fits_on_the_board_with_the_line_of_any_mistake():
-    for place, t in PLANTED:
-        board = Board(t)
-        board.draw(t, t.steps.index(t.step(place)) + 1)
-        assert end_of_head(board) <= board.layout.width, t.step(place).code
+@pytest.mark.parametrize(
+    "t", [EXAMPLE, trace(random_problem(1, 3, 3, [3, 3], 3, 0.1, ACTIVATIONS[2]))], ids=["example", "sigmoid"]
+)
+def test_the_head_fits_on_the_board_with_the_line_of_any_mistake(t):
+    board = Board(t)
+    for mistake in MISTAKES:
+        for place in mistake.places(t):
+            board.draw(plant(t, mistake, place), t.steps.index(t.step(place)) + 1)
+            assert end_of_head(board) <= board.layout.width, mistake.line(t, place)
+
+
+def test_the_head_has_the_sum_of_a_chosen_cell_and_it_fits_however_long_it_is():
+    t = trace(random_problem(0, 8, 8, 8, 8))
+    board = Board(t)
+    for cell in [("dW1", 0, 0), ("L", 0, 0), ("Y1", 7, 7), ("X", 0, 0)]:
+        board.draw(t, len(t.steps))
+        without = board.head[1].get_path().vertices
+        board.draw(t, len(t.steps), (), cell)
+        assert not np.array_equal(board.head[1].get_path().vertices, without)
+        assert end_of_head(board) <= board.layout.width, cell
+
+
+def test_the_head_does_not_give_away_the_cell_that_is_asked_for():
+    """A prediction frames a cell of a step that is not shown yet."""
+    board = drawn(EXAMPLE, 8)
+    without = board.head[1].get_path().vertices
+    board.draw(EXAMPLE, 8, (), ("dY1", 0, 0))
+    assert np.array_equal(board.head[1].get_path().vertices, without)
 
 
 def end_of_head(board):

@@ -28,7 +28,7 @@ from backprop_lab.ui.numbers import format_number
 from backprop_lab.ui.one_cell import Cell, work_out
 from backprop_lab.ui.slopes import is_slope, slope_of, value_of
 
-PHASES = {"forward": "#0072b2", "loss": "#aa3377", "backward": "#d55e00", "update": "#6a51a3"}
+PHASES = {"forward": "#0072b2", "loss": "#aa3377", "backward": "#d55e00", "update": "#7b62b5"}
 OPERAND, RESULT = "#e69f00", "#009e73"
 VALUE_LIMIT, GRADIENT_LIMIT = 10.0, 100.0  # where the colour scales end; fixed, so that any two pictures compare
 COLOURS = mpl.colormaps["coolwarm"]
@@ -160,15 +160,10 @@ class Board:
         ax, theme, layout = self.axes, self.theme, self.layout
         size = self.cell_width * 0.36 * self.pixel
         for box in self.boxes:
-            ax.text(
-                box.x,
-                box.y - 0.26,
-                _label(trace, box.name),
-                color=theme.ink,
-                size=size,
-                weight="bold",
-                parse_math=False,
-            )
+            label = _label(trace, box.name)
+            fitting = min(1, (box.cols + GAP - 0.1) / (0.36 * _text(label, bold=True).width))
+            style: dict[str, Any] = {"color": theme.ink, "size": size * fitting, "weight": "bold", "parse_math": False}
+            ax.text(box.x, box.y - 0.26, label, **style)
         for name, top, bottom in layout.rows:
             side: dict[str, Any] = {"rotation": 90, "ha": "center", "va": "center", "color": theme.faint}
             ax.text(0.42, (top + bottom) / 2, name, size=size * 0.9, **side)
@@ -278,7 +273,10 @@ class Board:
         ):
             text = _text(word, bold)
             room = self.layout.width - x - 0.3
-            em = min(em, room / text.width) if text.width else em
+            if not word or room < 1:
+                patch.set_path(_EMPTY)
+                continue
+            em = min(em, room / text.width)
             patch.set_path(Path(text.vertices * (em, -em / ASPECT) + (x, 1.05), text.codes))
             x += text.width * em + 0.7
         self.head[0].set_facecolor(colour)
@@ -370,7 +368,7 @@ def _text(string: str, bold: bool = False) -> _Text:
 
 @lru_cache(maxsize=512)
 def _glyph(character: str, bold: bool) -> _Text:
-    prop = FontProperties("DejaVu Sans", weight="bold" if bold else "normal")
+    prop = FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal")
 
     def right_end(string: str) -> float:
         return float(TextPath((0, 0), string, size=1, prop=prop).get_extents().x1)

@@ -51,15 +51,16 @@ def work_out(trace: Trace, cell: Cell) -> Worked:
             for k in range(inner)
         ]
         return _sum(trace, cell, value, pairs + ([((bias, 0, j),)] if bias else []))
-    if total := re.fullmatch(r"np\.(sum|mean)\((.*)\)", code):
+    if total := re.fullmatch(r"np\.(sum|mean)\(((?:[^()]|\([^()]*\))*)\)", code):
         return _sum_of_all(trace, cell, value, *total.groups())
-    if total := re.fullmatch(r"(\w+)\.sum\(.*\)", code):
+    if total := re.fullmatch(r"(\w+)\.sum\(axis=0, keepdims=True\)", code):
         column = total.group(1)
         return _sum(trace, cell, value, [((column, n, j),) for n in range(len(trace[column]))])
     step = trace.step(name)
     shapes = {np.shape(trace[operand]) for operand in step.operands} - {()}
     if shapes != {np.shape(step.value)} or re.search(r"@|\.mT|\.sum|np\.(sum|mean)|\[", code):
-        return Worked(cell, f"({code})[{i},{j}]", "", value, ())  # a mistake's line may be anything
+        line = f"({code})[{i},{j}]" if np.ndim(step.value) else code
+        return Worked(cell, line, "", value, ())  # a mistake's line may be anything
     symbols, numbers, sources = _cell_by_cell(trace, code, i, j, digits)
     return Worked(cell, symbols, numbers, value, sources)
 
@@ -100,6 +101,7 @@ def _cell_by_cell(trace: Trace, code: str, i: int, j: int, digits: int = 4) -> t
         return _product([_at(trace, (name, i, j))], digits) if name in trace else name
 
     code = re.sub(r"(\w+)\.size", lambda match: str(trace[match.group(1)].size), code)
+    code = re.sub(r"len\((\w+)\)", lambda match: str(len(trace[match.group(1)])), code)
     names = re.compile(r"\b[A-Za-z_]\w*")
     symbols, numbers = (_typeset(names.sub(replaced, code)) for replaced in (symbol, number))
     return symbols, numbers, tuple(dict.fromkeys(sources))

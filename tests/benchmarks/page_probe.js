@@ -77,26 +77,27 @@ window.probe = {
     root.querySelector(".jp-Cell-outputWrapper").scrollIntoView({ block: "center" });
     await pause(300);
     const track = handle.closest(".noUi-target").getBoundingClientRect();
-    const y = track.top + track.height / 2;
-    const at = (part) => {
-      const x = track.left + part * track.width;
-      return { clientX: x, clientY: y, buttons: 1, bubbles: true, cancelable: true, view: window };
+    const grip = handle.getBoundingClientRect();
+    const mouse = (x) => {
+      const place = { clientX: x, clientY: track.top + track.height / 2 };
+      return { ...place, buttons: 1, bubbles: true, cancelable: true, view: window };
     };
     let pictures = 0;
     const stop = watchPictures(root, () => (pictures += 1));
     const start = performance.now();
-    handle.firstElementChild.dispatchEvent(new MouseEvent("mousedown", at(0)));
+    handle.firstElementChild.dispatchEvent(new MouseEvent("mousedown", mouse(grip.left + grip.width / 2)));
     let passed = 0;
     let frames = 0;
     while (passed < seconds) {
       const phase = (passed / 1.5) % 2; // once along the slider in 1.5 s
-      document.documentElement.dispatchEvent(new MouseEvent("mousemove", at(phase < 1 ? phase : 2 - phase)));
+      const x = track.left + track.width * (phase < 1 ? phase : 2 - phase);
+      document.documentElement.dispatchEvent(new MouseEvent("mousemove", mouse(x)));
       await nextFrame();
       frames += 1;
       passed = (performance.now() - start) / 1000;
     }
     stop();
-    document.documentElement.dispatchEvent(new MouseEvent("mouseup", at(0.5)));
+    document.documentElement.dispatchEvent(new MouseEvent("mouseup", mouse(track.left)));
     await pause(1500);
     return { pictures: pictures / passed, frames: frames / passed };
   },

@@ -79,6 +79,15 @@ NOTEBOOK = """() => {
   return { active: content.activeCellIndex, cells: content.widgets.length, mode: content.mode };
 }"""
 
+# A board may be taller than the window. Scrolls only if it must, since what moves under the pointer is hovered.
+SCROLL_TO = """(image, part) => {
+  const panel = image.closest(".jp-WindowedPanel-outer");
+  const { top, bottom } = panel.getBoundingClientRect();
+  const { y, height } = image.getBoundingClientRect();
+  const at = y + part * height;
+  if (at < top + 50 || at > bottom - 50) panel.scrollBy(0, at - (top + bottom) / 2);
+}"""
+
 
 class LabPage:
     """One of the labs in the notebook in front; `page` is the whole page, `root` only this lab."""
@@ -196,11 +205,12 @@ class LabPage:
         """The middle of a cell on the page and the cell's size, in CSS pixels; on the board of the worked example."""
         around = self.image.evaluate("image => image.closest('.bpl-board').clientWidth")
         layout = Board(WORKED_EXAMPLE, width=around).layout
-        self.image.scroll_into_view_if_needed()
-        on_page = self.image.bounding_box()
-        width, height = on_page["width"] / layout.width, on_page["height"] / layout.height
         box = layout.boxes[name]
-        return on_page["x"] + (box.x + j + 0.5) * width, on_page["y"] + (box.y + i + 0.5) * height, width, height
+        x, y = (box.x + j + 0.5) / layout.width, (box.y + i + 0.5) / layout.height
+        self.image.evaluate(SCROLL_TO, y)
+        on_page = self.image.bounding_box()
+        width, height = on_page["width"], on_page["height"]
+        return on_page["x"] + x * width, on_page["y"] + y * height, width / layout.width, height / layout.height
 
     def hover(self, name, i, j):
         self.page.mouse.move(*self.place_of(name, i, j)[:2])
@@ -220,7 +230,7 @@ class LabPage:
         seen = self.screenshot(x - width, y - height, 2 * width, 2 * height).resize((80, 80))
         green = np.abs(np.asarray(seen, int) - RESULT).max(axis=2) < 40
         across, down = green[30:50].mean(axis=0) > 0.9, green[:, 30:50].mean(axis=1) > 0.9
-        return all(line[12:25].any() and line[55:68].any() and not line[25:55].any() for line in (across, down))
+        return all(line[10:26].any() and line[54:70].any() and not line[28:52].any() for line in (across, down))
 
     # What it shows
 

@@ -1,0 +1,56 @@
+"""axe-core finds nothing wrong in the lab, in either theme, with everything closed and with everything open."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+# What ipywidgets puts on the page and gives no way to name. The number field beside each slider has its label.
+UNNAMED = {("aria-input-field-name", ".noUi-handle")}
+
+
+def violations(lab):
+    """Every violation in the lab: its rule, the element, and what axe-core says of it."""
+    found = Axe().run(lab.page, context=".bpl-lab").response["violations"]
+    return [
+        f"{rule['id']} ({rule['impact']}): {node['html'][:200]} {node['failureSummary']}"
+        for rule in found
+        for node in rule["nodes"]
+        if not any(
+            rule["id"] == known and lab.page.locator(node["target"][0]).and_(lab.page.locator(selector)).count()
+            for known, selector in UNNAMED
+        )
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_no_violation(notebook, theme):
+    lab = notebook(color_scheme=theme)
+    found = violations(lab)
+    lab.step_button("dW1").click()
+    lab.press("More", "Values as a table", "As NumPy", "Next iteration")
+    lab.expect_at("dW1", iteration=1)
+    lab.click("W1", 0, 0)
+    expect(lab.field("type over it:")).to_be_visible()
+    found += violations(lab)
+    lab.choose("planted mistake", "ReLU mask forgotten")
+    expect(lab.card.locator(".bpl-wrong")).to_be_visible()
+    found += violations(lab)
+    lab.choose("planted mistake", "none")
+    lab.step_button("L").click()
+    lab.press("Predict first", "Next")
+    lab.type_into("or its value", "rubbish")
+    expect(lab.refused).to_be_visible()
+    found += violations(lab)
+    assert not sorted(set(found))
+
+
+def test_every_control_has_a_name_and_a_tooltip(lab):
+    lab.step_button("L").click()
+    lab.press("Predict first", "Next", "More", "As NumPy")
+    lab.settle()
+    nameless = lab.root.evaluate("""(lab) => [...lab.querySelectorAll("button, input, select")]
+      .filter((control) => control.checkVisibility())
+      .filter((control) => !(control.labels?.[0]?.textContent || control.textContent).trim()
+        || !(control.title || control.closest(".jupyter-widgets[title]")?.title || control.labels?.[0]?.title))
+      .map((control) => control.outerHTML)""")
+    assert not nameless
