@@ -35,7 +35,7 @@ test: .venv/.project ## check everything: style, types, layering, tests, noteboo
 	@printf '\n%s\n' 'make test: style, types, layering, tests, notebooks and browser are all as they should be.'
 
 bench: .venv/.bench ## measure speed against other ways to do the same
-	$(call step,$(BIN)/pytest tests/benchmarks -o "python_files=bench_*.py test_*.py" -s)
+	$(call step,$(BIN)/python tests/benchmarks)
 
 notebooks: .venv/.project ## run every notebook and save it with its outputs
 	@$(BIN)/python -c "$$RUN_AND_SAVE" notebooks/*.ipynb

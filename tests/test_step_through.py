@@ -20,7 +20,6 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -1001,6 +1000,40 @@ PAGES = [
 TYPED = {"0.5": 0.5, "-2": -2, "1e3": 1000.0, " 7 ": 7, "rubbish": None, "nan": None, "": None}
 
 
+KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "Enter", "Escape"]
+LABELS = ["Next", "Next", "Back", "Next phase", "Next iteration", "Restart"]
+SOMEWHERE = st.integers(0, 99)
+
+# One strategy for all gestures, since Hypothesis would leave some rules out of each run.
+GESTURE = st.one_of(
+    st.just(("leave_the_board",)),
+    st.tuples(st.just("press_a_button"), st.sampled_from(LABELS)),
+    *(st.tuples(st.just("press_a_button"), st.sampled_from(LABELS[:5])) for _ in range(4)),
+    *(st.tuples(st.just("press_a_button"), st.just("Next iteration")) for _ in range(3)),
+    st.tuples(st.just("press_a_key"), st.sampled_from(KEYS)),
+    *(st.tuples(st.just("press_a_key"), st.sampled_from(KEYS[:4])) for _ in range(2)),
+    st.tuples(st.just("jump"), SOMEWHERE),
+    st.tuples(st.just("point_at_a_cell"), SOMEWHERE, SOMEWHERE, SOMEWHERE, st.booleans()),
+    st.tuples(st.just("click_and_type_over"), SOMEWHERE, SOMEWHERE, st.sampled_from(list(TYPED))),
+    st.tuples(st.just("slide_the_seed"), st.integers(0, 100)),
+    st.tuples(st.just("type_a_seed"), st.sampled_from(["0", "5", "1234567", "-1", "2.5", "rubbish", ""])),
+    st.tuples(st.just("slide_the_learning_rate"), st.integers(0, 140)),
+    st.tuples(
+        st.just("type_a_learning_rate"),
+        st.sampled_from(["0.1", "0.002", "3", "1e-9", "0", "-1", "nan", "rubbish", ""]),
+    ),
+    st.tuples(st.just("choose_a_start"), st.sampled_from([None, None, *STARTS])),
+    st.tuples(st.just("switch_to_predict"), st.sampled_from([True, True, False])),
+    st.tuples(st.just("answer"), st.sampled_from(["−", "0", "+", "exact", "far off", "rubbish"])),
+    st.one_of(
+        st.tuples(st.just("reach_into_the_drawer"), st.sampled_from(list(SIZES)), st.sampled_from(SMALL)),
+        st.tuples(st.just("reach_into_the_drawer"), st.just("activation"), st.sampled_from(list(ACTIVATIONS))),
+    ),
+    st.tuples(st.just("reach_into_the_drawer"), st.just("mistake"), st.sampled_from(["", "", *BY_NAME])),
+    st.tuples(st.just("resize_the_page"), st.sampled_from([None, None, None, None, *PAGES])),
+)
+
+
 class Gestures(RuleBasedStateMachine):
     """A lab and beside it a plain model of where it should be: a list of traces, one an iteration, and what is chosen."""
 
@@ -1152,7 +1185,11 @@ class Gestures(RuleBasedStateMachine):
 
     # The gestures
 
-    @rule(label=st.sampled_from(["Next", "Next", "Back", "Next phase", "Next iteration", "Restart"]))
+    @rule(gesture=GESTURE)
+    def make(self, gesture):
+        what, *how = gesture
+        getattr(self, what)(*how)
+
     def press_a_button(self, label):
         press(self.lab, label)
         if label == "Restart":
@@ -1163,19 +1200,16 @@ class Gestures(RuleBasedStateMachine):
         else:
             {"Next": self.next, "Back": self.back, "Next phase": self.next_phase}[label]()
 
-    @rule(where=st.integers(0, 99))
     def jump(self, where):
         index = 1 + where % len(self.names)
         self.lab._heard("jump", {"index": index})
         self.go(self.iteration, index)
 
-    @rule(seed=st.integers(0, 100))
     def slide_the_seed(self, seed):
         self.lab._seed.value = seed
         if seed != self.setup["seed"]:
             self.set_up(seed=seed)
 
-    @rule(text=st.sampled_from(["0", "5", "1234567", "-1", "2.5", "rubbish", ""]))
     def type_a_seed(self, text):
         self.lab._seed_field.value = text
         if not text.isdigit():
@@ -1183,14 +1217,12 @@ class Gestures(RuleBasedStateMachine):
         elif int(text) != self.setup["seed"]:
             self.set_up(seed=int(text))
 
-    @rule(tick=st.integers(0, 140))
     def slide_the_learning_rate(self, tick):
         lr = 10 ** (-6 + 0.05 * tick)
         self.lab._lr.value = lr
         if abs(math.log10(lr) - math.log10(min(max(self.lr, 1e-6), 10))) > 0.02501:
             self.set_lr(self.lab._lr.value)
 
-    @rule(text=st.sampled_from(["0.1", "0.002", "3", "1e-9", "0", "-1", "nan", "rubbish", ""]))
     def type_a_learning_rate(self, text):
         before = f"{self.lr:.4g}"
         self.lab._lr_field.value = text
@@ -1201,21 +1233,14 @@ class Gestures(RuleBasedStateMachine):
         else:
             self.refused()
 
-    @rule(start=st.sampled_from(list(STARTS)))
     def choose_a_start(self, start):
+        if start is None:
+            return
         self.lab._start.value = start
         if self.custom or start != self.setup["start"]:
             self.set_up(start=start)
 
-    @rule(
-        what=st.one_of(
-            st.tuples(st.sampled_from(list(SIZES)), st.sampled_from(SMALL)),
-            st.tuples(st.just("activation"), st.sampled_from(list(ACTIVATIONS))),
-            st.tuples(st.just("mistake"), st.sampled_from(["", "", *BY_NAME])),
-        )
-    )
-    def reach_into_the_drawer(self, what):
-        name, value = what
+    def reach_into_the_drawer(self, name, value):
         if name == "mistake":
             self.lab._mistake.value = value
             problem = replace(self.run[0].problem, lr=self.lr)
@@ -1227,20 +1252,21 @@ class Gestures(RuleBasedStateMachine):
             self.mistake = value
             self.train(problem)
             return
-        value = min(value, SIZES.get(name, 9)) if name in SIZES else value
+        value = min(value, SIZES[name]) if name in SIZES else value
         (self.lab._activation if name == "activation" else self.lab._sizes[name]).value = value
         if value != self.setup[name]:
             self.set_up(**{name: value})
 
-    @rule()
-    def switch_to_predict(self):
-        self.predicting = not self.predicting
-        self.lab._predict.value = self.predicting
+    def switch_to_predict(self, on):
+        self.lab._predict.value = on
+        if on == self.predicting:
+            return
+        self.predicting = on
         self.question, self.right, self.asked, self.note = None, 0, 0, ""
 
-    @precondition(lambda self: self.question)
-    @rule(answer=st.sampled_from(["−", "0", "+", "exact", "far off", "rubbish"]))
     def answer(self, answer):
+        if self.question is None:
+            return
         name, i, j = self.question
         value = float(self.trace[name][i, j])
         if answer in ("−", "0", "+"):
@@ -1257,19 +1283,26 @@ class Gestures(RuleBasedStateMachine):
         self.right, self.asked = self.right + right, self.asked + 1
         self.note = f"{self.right} of {self.asked} right so far."
 
-    @rule(box=st.integers(0, 99), i=st.integers(0, 7), j=st.integers(0, 7), click=st.booleans())
     def point_at_a_cell(self, box, i, j, click):
         name, *_, rows, cols = self.lab._view.boxes[box % len(self.lab._view.boxes)]
         cell = (name, i % rows, j % cols)
         self.lab._heard("cell", {"cell": list(cell), "pinned": click})
         self.choose(cell, click)
 
-    @rule()
+    def click_and_type_over(self, box, at, text):
+        """On one of the matrices that can be typed over; often enough to be tried."""
+        names = ["X", "y", *self.trace.problem.network.parameters]
+        name = names[box % len(names)]
+        rows, cols = self.size_of(name)
+        cell = (name, at % rows, at % cols)
+        click_on(self.lab, *cell)
+        self.choose(cell, True)
+        self.type_over_the_cell(text)
+
     def leave_the_board(self):
         self.lab._heard("cell", {"cell": None, "pinned": False})
         self.choose(None, False)
 
-    @rule(key=st.sampled_from(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "Enter", "Escape"]))
     def press_a_key(self, key):
         self.lab._heard("key", {"key": key})
         if key == "Escape":
@@ -1293,9 +1326,9 @@ class Gestures(RuleBasedStateMachine):
         else:
             {"ArrowRight": self.next, "ArrowLeft": self.back}[key]()
 
-    @precondition(lambda self: self.pinned and self.cell[0] in ("X", "y", *self.trace.problem.network.parameters))
-    @rule(text=st.sampled_from(list(TYPED)))
     def type_over_the_cell(self, text):
+        if not (self.pinned and self.cell[0] in ("X", "y", *self.trace.problem.network.parameters)):
+            return
         self.lab._cell_field.value = text
         if text == "":
             return
@@ -1315,8 +1348,9 @@ class Gestures(RuleBasedStateMachine):
         self.custom = True
         self.train(problem)
 
-    @rule(page=st.sampled_from(PAGES))
     def resize_the_page(self, page):
+        if page is None:
+            return
         self.lab._heard("page", page)
         self.page, self.board = page, None
 

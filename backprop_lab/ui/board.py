@@ -161,7 +161,7 @@ class Board:
         size = self.cell_width * 0.36 * self.pixel
         for box in self.boxes:
             label = _label(trace, box.name)
-            fitting = min(1, (box.cols + GAP - 0.1) / (0.36 * _text(label, bold=True).width))
+            fitting = min(1, (box.cols + GAP - 0.25) / (0.36 * _text(label, bold=True).width))
             style: dict[str, Any] = {"color": theme.ink, "size": size * fitting, "weight": "bold", "parse_math": False}
             ax.text(box.x, box.y - 0.26, label, **style)
         for name, top, bottom in layout.rows:

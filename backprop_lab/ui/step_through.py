@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
+import numpy as np
 
 from backprop_lab.ui import remarks, words
 from backprop_lab.ui.board import Board, aspect_ratio
@@ -44,9 +45,7 @@ class StepThrough(Lab):
         unknown = [part for part in hide if part not in PARTS]
         if unknown:
             raise ValueError(f"hide takes any of {', '.join(PARTS)}; got {', '.join(map(repr, unknown))}")
-        self.stepper = Stepper(**place)
-        if mistake:
-            self.stepper.plant(mistake)
+        self.stepper = Stepper(mistake=mistake, **place)
         self._hidden = tuple(hide)
         self._large = large
         self._page: dict[str, Any] | None = None
@@ -136,7 +135,12 @@ class StepThrough(Lab):
         }
         for name, field in self._sizes.items():
             self._steers(field, partial(self._resize, name))
-        self._activation = widgets.Dropdown(options=list(ACTIVATIONS), description="activation", **sized("170px"))
+        self._activation = widgets.Dropdown(
+            options=list(ACTIVATIONS),
+            description="activation",
+            tooltip="What follows each hidden layer",
+            **sized("170px"),
+        )
         self._steers(self._activation, lambda activation: stepper.set_up(activation=activation))
         mistakes = [("none", ""), *((mistake.title, name) for name, mistake in BY_NAME.items())]
         self._mistake = widgets.Dropdown(
@@ -146,7 +150,7 @@ class StepThrough(Lab):
         self._table = toggle("Values as a table", "Every number on the board, for reading or for a screen reader")
         self._script = toggle("As NumPy", "A plain script that prints the same numbers")
         for extra in (self._table, self._script):
-            extra.observe(lambda _: self._show_footer(stepper.place), "value")
+            self._steers(extra, lambda _: self._show_footer(stepper.place))
         drawer = widgets.VBox(
             [row(*self._sizes.values(), self._activation), row(self._mistake, self._table, self._script)]
         )
@@ -245,7 +249,9 @@ class StepThrough(Lab):
                     await asyncio.sleep(0.01)
                     patience -= 1
         finally:
-            self._play.value = False
+            if self._playing is asyncio.current_task():
+                self._playing = None
+                self._play.value = False
 
     # From the stepper to the page
 
@@ -310,7 +316,12 @@ class StepThrough(Lab):
 
     def _show_footer(self, place: Place) -> None:
         call = self.call()
-        self._call.value = f'<code class="bpl-call">{html.escape(call)}</code>'
+        but = ""
+        if place.custom:
+            but = " (without the numbers that were typed over: As NumPy has them)"
+        elif self.stepper.lr_changed:
+            but = " (with this learning rate from the start; here it was changed on the way)"
+        self._call.value = f'<code class="bpl-call">{html.escape(call)}</code>{but}'
         self._copy_call.text = call
         self._shown_table.value = words.table(place) if self._table.value else ""
         script = numpy_script(place.trace) if self._script.value else ""
@@ -323,11 +334,11 @@ class StepThrough(Lab):
         place, given = self.stepper.place, {}
         for field in fields(Setup):
             if (value := getattr(place.setup, field.name)) != field.default:
-                given[field.name] = value
+                given[field.name] = value.item() if isinstance(value, np.generic) else value
         if place.lr != float(place.setup.problem().lr):
             given["lr"] = place.lr
         if place.iteration:
-            given["iteration"] = place.iteration
+            given["iteration"] = int(place.iteration)
         if place.step:
             given["step"] = place.step.name
         if place.mistake:

@@ -210,8 +210,10 @@ class Stepper(HasTraits):
 
     place = Instance(Place)
 
-    def __init__(self, lr: float | None = None, iteration: int = 0, step: str | None = None, **setup: Any) -> None:
-        """Open at a step of an iteration; `setup` takes the fields of Setup."""
+    def __init__(
+        self, lr: float | None = None, iteration: int = 0, step: str | None = None, mistake: str = "", **setup: Any
+    ) -> None:
+        """Open at a step of an iteration, with a mistake planted or none; `setup` takes the fields of Setup."""
         if setup and "start" not in setup:
             setup["start"] = "random"  # the worked example has numbers of its own
         chosen = Setup(**setup).settled()
@@ -219,6 +221,8 @@ class Stepper(HasTraits):
         self._training = Training(problem if lr is None else replace(problem, lr=lr))
         super().__init__(place=Place(chosen, self._training.trace(0)))
         check_whole("iteration", iteration, 0, 100_000)
+        if mistake:
+            self.plant(mistake)
         for k in range(1, iteration + 1):
             self._training.trace(k)
         self._go(iteration, self._index_of(step) if step is not None else 0)
@@ -233,6 +237,11 @@ class Stepper(HasTraits):
     def losses(self) -> Sequence[float]:
         """The loss of every iteration up to the present one."""
         return self._training.losses[: self.place.iteration + 1]
+
+    @property
+    def lr_changed(self) -> bool:
+        """Whether an earlier iteration had another learning rate than the present one."""
+        return any(lr != self.place.lr for lr in self._training.lrs[: self.place.iteration])
 
     @property
     def first_problem(self) -> Problem:
@@ -391,6 +400,8 @@ class Stepper(HasTraits):
         mistake = changes.get("mistake", self.place.mistake)
         training = Training(problem, partial(with_mistake, BY_NAME[mistake]) if mistake else run)
         traced = training.trace(0)
+        if [step.name for step in traced.steps] != [step.name for step in self.place.trace.steps]:
+            changes["index"] = 0
         self._training = training
         self.place = replace(self.place, trace=traced, iteration=0, note="", question=None, **changes)
 

@@ -3,6 +3,7 @@
 One run alternates between all of them, so that whatever else the machine does falls on all alike.
 """
 
+import random
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ from jupyter_page import jupyter_page
 from playwright.sync_api import Page
 from tables import Bar, as_json, show_bars, show_table
 
-ROUNDS = 5
+ROUNDS = 30
 REST = 120  # milliseconds between two keys, and for whatever follows a picture
 SECONDS = 5  # of dragging
 
@@ -21,7 +22,7 @@ LEARNING_RATE, SEED = "StepThrough, learning rate", "StepThrough, seed"
 
 
 class Way(NamedTuple):
-    """One way to show a picture: which slider of which cell moves it, and how often to press in each round."""
+    """One way to show a picture: which slider of which cell moves it, and how often it is pressed in each round."""
 
     name: str
     cell: int
@@ -56,14 +57,15 @@ else:
 def measure(page: Page) -> tuple[dict[str, list[dict[str, float]]], dict[str, dict[str, float]]]:
     """For each way every key pressed, and how many pictures a second came while the slider was dragged."""
     pressed: dict[str, list[dict[str, float]]] = {way.name: [] for way in WAYS}
+    order = random.Random(0)
     for number in range(ROUNDS + 1):
-        for turn in range(max(way.presses for way in WAYS)):
-            for way in WAYS:
-                if turn < way.presses:
-                    times = page.evaluate(f"probe.press({way.cell}, {way.slider}, {REST})")
-                    if number:  # the first round warms up
-                        pressed[way.name].append(times)
-    dragged = {way.name: page.evaluate(f"probe.drag({way.cell}, {way.slider}, {SECONDS})") for way in WAYS if way.dragged}
+        for way in order.sample(WAYS, len(WAYS)):
+            times = [page.evaluate(f"probe.press({way.cell}, {way.slider}, {REST})") for _ in range(way.presses)]
+            if number:  # the first round warms up
+                pressed[way.name] += times
+    dragged = {
+        way.name: page.evaluate(f"probe.drag({way.cell}, {way.slider}, {SECONDS})") for way in WAYS if way.dragged
+    }
     return pressed, dragged
 
 

@@ -73,7 +73,10 @@ def _server(folder: Path, cells: Sequence[str]) -> Iterator[str]:
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--port-retries=0"]
     command += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"]
     command += ["--LabApp.expose_app_in_browser=True"]
-    with (folder / "log").open("w") as log, subprocess.Popen(command, env=environment, stdout=log, stderr=log) as server:
+    with (
+        (folder / "log").open("w") as log,
+        subprocess.Popen(command, env=environment, stdout=log, stderr=log) as server,
+    ):
         try:
             _wait_for(f"http://127.0.0.1:{port}/api?token={token}", server, folder / "log")
             yield f"http://127.0.0.1:{port}/lab/tree/bench.ipynb?token={token}"
@@ -110,7 +113,9 @@ def _browser() -> str:
 
 
 def _raise_if_a_cell_failed(page: Page) -> None:
-    errors = page.locator('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"], .jp-RenderedText pre')
+    errors = page.locator(
+        '.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"], .jp-RenderedText pre'
+    )
     for text in errors.all_inner_texts():
         if "Traceback" in text:
             raise RuntimeError(f"a cell failed:\n{text}")

@@ -33,8 +33,13 @@ function watchPictures(root, told) {
 const nextFrame = () => new Promise(requestAnimationFrame);
 const pause = (milliseconds) => new Promise((go) => setTimeout(go, milliseconds));
 
-function handleOf(cell, number) {
+// A cell and the handle of one of its sliders, scrolled into view and at rest.
+async function handleOf(cell, number) {
   const root = document.querySelectorAll(".jp-Notebook .jp-Cell")[cell];
+  const top = () => root.getBoundingClientRect().top;
+  const before = top();
+  root.querySelector(".jp-Cell-outputWrapper").scrollIntoView({ block: "center" });
+  if (top() !== before) await pause(400);
   return [root, root.querySelectorAll(".noUi-handle")[number]];
 }
 
@@ -52,9 +57,7 @@ window.probe = {
   // Presses a key on a slider's handle; milliseconds until the new picture has `loaded` and until the frame that shows
   // it, and what came over the wire until `rest` milliseconds later.
   async press(cell, number, rest) {
-    const [root, handle] = handleOf(cell, number);
-    root.querySelector(".jp-Cell-outputWrapper").scrollIntoView({ block: "center" });
-    await nextFrame();
+    const [root, handle] = await handleOf(cell, number);
     await pause(rest + Math.random() * 17); // a person does not press in step with the screen
     Object.assign(wire, { received: 0, messages: 0 });
     const start = performance.now();
@@ -73,9 +76,7 @@ window.probe = {
   // Drags a slider's handle back and forth for some seconds, moving at every frame: how many pictures and how many
   // frames there were in a second.
   async drag(cell, number, seconds) {
-    const [root, handle] = handleOf(cell, number);
-    root.querySelector(".jp-Cell-outputWrapper").scrollIntoView({ block: "center" });
-    await pause(300);
+    const [root, handle] = await handleOf(cell, number);
     const track = handle.closest(".noUi-target").getBoundingClientRect();
     const grip = handle.getBoundingClientRect();
     const mouse = (x) => {

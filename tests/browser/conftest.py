@@ -63,6 +63,7 @@ class Server:
     token: str
     folder: Path
     log: Path
+    environment: dict[str, str]
     checked: int = 0  # how much of the log earlier tests have been held to
 
     def request(self, method, path):
@@ -75,6 +76,11 @@ class Server:
     def stop_kernels(self):
         for session in self.request("GET", "api/sessions"):
             self.request("DELETE", f"api/sessions/{session['id']}")
+
+    def trust(self, notebook):
+        """Sign a notebook, as JupyterLab does when it saves one that was run in it."""
+        command = [sys.executable, "-m", "jupyter", "trust", notebook]
+        subprocess.run(command, env=self.environment, check=True, capture_output=True)
 
     def complaints(self):
         """What the log says of errors since this was last asked."""
@@ -150,7 +156,7 @@ def server(browser, tmp_path_factory):
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
-    server = Server(f"http://127.0.0.1:{port}", token, folder, home / "server.log")
+    server = Server(f"http://127.0.0.1:{port}", token, folder, home / "server.log", environment)
     with server.log.open("w") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:
@@ -186,6 +192,10 @@ class Witness:
         page.on("pageerror", lambda error: self._note(f"page: {error.stack or error}"))
         page.on("request", self._mind_the_machine)
 
+    def forget(self, *starts):
+        """Take what begins so off the list: an error that a test provokes."""
+        self.heard = [text for text in self.heard if not text.startswith(starts)]
+
     def _note(self, text):
         if not any(re.search(noise, text) for noise in CONSOLE_NOISE):
             self.heard.append(text)
@@ -205,7 +215,7 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture
 def witness(server):
-    """What went wrong out of sight; a test that provokes an error on purpose takes it off this list."""
+    """What went wrong out of sight; nothing may be left of it at the end."""
     witness = Witness()
     yield witness
     server.stop_kernels()

@@ -2,30 +2,41 @@
 
 from playwright.sync_api import expect
 
-MOVES = 1000
-MB = 2**20
+from backprop_lab import random_problem, trace
+from backprop_lab.ui.board import format_number
 
-# Every picture is a blob of its own: one that is never let go stays in the browser, outside the heap of the page.
-COUNT_BLOBS = """
+# Every picture is a blob of its own. One that is never let go stays in the browser, outside the heap of the page.
+COUNT_BLOBS = """() => {
   window.blobs = new Set();
+  window.pictures = 0;
   const { createObjectURL, revokeObjectURL } = URL;
-  URL.createObjectURL = (blob) => { const url = createObjectURL(blob); blobs.add(url); return url; };
-  URL.revokeObjectURL = (url) => { blobs.delete(url); revokeObjectURL(url); };
-"""
+  URL.createObjectURL = (blob) => {
+    const url = createObjectURL.call(URL, blob);
+    blobs.add(url);
+    pictures += 1;
+    return url;
+  };
+  URL.revokeObjectURL = (url) => {
+    blobs.delete(url);
+    revokeObjectURL.call(URL, url);
+  };
+}"""
+
+# Presses keys on what has the focus, and after each waits until another picture is on the screen.
+ONE_BY_ONE = """async (keys) => {
+  const image = document.querySelector(".bpl-board img");
+  for (const key of keys) {
+    const shown = new Promise((done) => image.addEventListener("load", done, { once: true }));
+    document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+    await shown;
+  }
+}"""
+
 RSS = "(__import__('gc').collect(), __import__('psutil').Process().memory_info().rss)[1]"
 
 
-def move(lab, times):
-    """Up and down the seed slider and the learning rate, as fast as the keys go, ending at seed `times % 100`."""
-    lab.key("Home")
-    for _ in range(times // 200):
-        lab.key(*["ArrowRight"] * 100, *["ArrowLeft"] * 100)
-    lab.key(*["ArrowRight"] * (times % 200))
-    lab.settle()
-
-
 def memory(lab):
-    """The bytes that the kernel holds and those that the page's scripts do, and how many nodes and blobs it has."""
+    """Bytes in the kernel and in the page's scripts, and how many nodes, listeners and blobs the page has."""
     for _ in range(3):
         lab.devtools.send("HeapProfiler.collectGarbage")
     metrics = {entry["name"]: entry["value"] for entry in lab.devtools.send("Performance.getMetrics")["metrics"]}
@@ -36,3 +47,53 @@ def memory(lab):
         "listeners": metrics["JSEventListeners"],
         "blobs": lab.page.evaluate("blobs.size"),
     }
+
+
+def test_a_thousand_slider_moves_leave_the_last_state_on_screen_and_no_memory_growing(notebook):
+    lab = notebook(run=False)
+    lab.page.evaluate(COUNT_BLOBS)
+    lab.run_all()
+    lab.devtools.send("Performance.enable")
+    lab.step_button("L").click()
+    lab.expect_at("L")
+    lab.leave()
+    lab.seed_slider.focus()
+
+    def one_by_one(times):
+        """Each move waits for its picture."""
+        for _ in range(times // 50):
+            lab.page.evaluate(ONE_BY_ONE, ["ArrowRight"] * 25 + ["ArrowLeft"] * 25)
+
+    def in_a_row(times):
+        """As fast as keys go: faster than pictures come."""
+        for _ in range(times // 200):
+            lab.key(*["ArrowRight"] * 100, *["ArrowLeft"] * 100)
+
+    in_a_row(200)
+    one_by_one(50)
+    lab.settle()
+    before, pictures_before = memory(lab), lab.page.evaluate("pictures")
+    one_by_one(200)
+    in_a_row(600)
+    lab.key(*["ArrowRight"] * 98)
+    lab.lr_slider.focus()
+    lab.key(*["ArrowRight"] * 52, *["ArrowLeft"] * 50)
+    lab.settle()
+
+    # The last state is in the fields, the words and the picture: 98 to the right of seed 0, and two of the learning rate.
+    expect(lab.field("seed")).to_have_value("98")
+    expect(lab.field("learning rate")).to_have_value("1.259e-06")
+    lab.expect_at("L")
+    loss = format_number(float(trace(random_problem(seed=98))["L"]))
+    assert lab.alt().endswith(f"which gives {loss}.")
+    last = lab.picture()
+
+    after, pictures = memory(lab), lab.page.evaluate("pictures") - pictures_before
+    assert pictures > 200
+    too_much = len(last) * pictures / 2  # if every other picture stayed somewhere
+    assert after["kernel"] - before["kernel"] < too_much
+    assert after["page"] - before["page"] < too_much
+    assert after["nodes"] - before["nodes"] < pictures / 2
+    assert after["listeners"] - before["listeners"] < pictures / 2
+    assert after["blobs"] == before["blobs"] == 1
+    assert lab.run_in_new_cell(lab.call.inner_text()).picture() == last
