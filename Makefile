@@ -38,7 +38,7 @@ bench: .venv/.bench ## measure speed against other ways to do the same
 	$(call step,$(BIN)/python tests/benchmarks)
 
 notebooks: .venv/.project ## run every notebook and save it with its outputs
-	@$(BIN)/python -c "$$RUN_AND_SAVE" notebooks/*.ipynb
+	@$(BIN)/python notebooks/run_and_save.py notebooks/*.ipynb notebooks/solutions/*.ipynb
 
 format: .venv/.project ## put code and imports in order
 	$(call step,$(BIN)/ruff check --fix-only)
@@ -84,40 +84,3 @@ endef
 	@echo "Adding PyTorch and ipympl to .venv, to compare with. PyTorch is large: it takes minutes on a slow line."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint binder/requirements.txt --editable ".[bench]"
 	@touch $@
-
-# A saved notebook holds nothing that differs from one run or machine to the next. A widget's model is gone with its
-# kernel, so what stays of a widget is its picture.
-define RUN_AND_SAVE
-import sys
-from pathlib import Path
-
-import nbformat
-from nbclient import NotebookClient
-
-KEPT = ("tags", "slideshow")
-
-for path in map(Path, sys.argv[1:]):
-    print(f"Running {path}", flush=True)
-    notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(
-        notebook,
-        timeout=60,
-        kernel_name="python3",
-        resources={"metadata": {"path": path.parent}},
-        store_widget_state=False,
-        record_timing=False,
-        extra_arguments=["--log-level=ERROR"],  # or each kernel warns that it talks over TCP
-    )
-    client.execute()
-    notebook.metadata = {
-        "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
-    }
-    for cell in notebook.cells:
-        cell.metadata = {key: value for key, value in cell.metadata.items() if key in KEPT}
-        for output in cell.get("outputs", []):
-            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
-    nbformat.validate(notebook)
-    nbformat.write(notebook, path)
-endef
-export RUN_AND_SAVE
