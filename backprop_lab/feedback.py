@@ -98,6 +98,12 @@ def check_function(name: str, function: Any, traces: Sequence[Trace]) -> Feedbac
     Its arguments are names of values that are known before `name`; it gets copies, so it can spoil nothing. What it
     raises comes back as a sentence. Raises nothing itself.
     """
+    if not isinstance(name, str):
+        return Feedback(
+            False,
+            ("name",),
+            f"Name the exercise first, as text, then your function; the name is a {type(name).__name__}.",
+        )
     for trace in traces:
         answer = _call(name, function, trace)
         feedback = answer if isinstance(answer, Feedback) else check(name, answer, trace)

@@ -40,7 +40,7 @@ class Mistake:
 
     `title` is for a menu, `resembles` completes "This looks like ..."; `seen` says where people made it or asked about
     it. `lines` has, for each kind of layer or loss and each of its results, the wrong line that takes the right one's
-    place; the result "new" is a parameter after the update.
+    place; the result "new" is a parameter after the update. Who makes it makes it everywhere, unless it is made `once`.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Mistake:
     look: str
     lines: dict[tuple[type, str], str]
     seen: tuple[str, ...] = ()
+    once: bool = False
 
     def line(self, trace: Trace, name: str) -> str | None:
         """The wrong line of NumPy for `name`, or None where this mistake does not apply. Raises KeyError as `trace` does."""
@@ -542,6 +543,7 @@ MISTAKES = (
     ),
     Mistake(
         name="sign-flipped",
+        once=True,  # two flips are none
         title="Sign flipped",
         resembles="{name} with its sign flipped",
         why="`y - y_pred` reads as the error to be mended, and the derivative of (y_pred - y)^2 wants the other order.",

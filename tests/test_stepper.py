@@ -31,9 +31,9 @@ def plain_loop(problem, lrs):
 
 
 def plainly_planted(mistake, problem):
-    """One step of someone who makes the mistake wherever it can be made."""
+    """One step of someone who makes the mistake wherever it can be made, or once if two of it would be none."""
     right = planted = trace(problem)
-    for name in mistake.places(right):
+    for name in mistake.places(right)[: 1 if mistake.once else None]:
         planted = plant(planted, mistake, name)
     return planted
 

@@ -16,14 +16,14 @@ COLOURS = ("#009e73", "#d55e00", "#0072b2", "#aa3377")
 def curves(losses: Mapping[str, Sequence[float]], width: float = 560, height: float = 230) -> str:
     """An HTML image of losses by iteration, on a logarithmic scale, `width` by `height` CSS pixels.
 
-    A curve ends where its loss is no longer a finite number.
+    A curve ends where its loss is about to overflow.
     """
     figure = Figure(figsize=(width / 100, height / 100), dpi=100, layout="constrained")
     figure.patch.set_alpha(0)
     axes = figure.add_subplot(facecolor="none")
     for (name, values), colour in zip(losses.items(), COLOURS, strict=False):
         known = np.array(values, dtype=float)
-        known[~(np.isfinite(known) & (known > 0))] = np.nan
+        known[~((known > 0) & (known < 1e200))] = np.nan  # beyond, an axis has no room for its own ends
         axes.plot(known, color=colour, lw=2.2, label=name)
     axes.set(yscale="log", xlabel="iteration", ylabel="loss")
     axes.tick_params(colors=GREY, which="both")

@@ -59,7 +59,8 @@ def can_be_planted(mistake: Mistake, problem: Problem) -> bool:
 def with_mistake(mistake: Mistake, problem: Problem) -> Trace:
     """The trace of someone who makes a mistake wherever it can be made."""
     traced = run(problem)
-    for name in mistake.places(traced):
+    places = mistake.places(traced)
+    for name in places[:1] if mistake.once else places:
         traced = plant(traced, mistake, name)
     return traced
 
