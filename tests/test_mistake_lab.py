@@ -155,6 +155,29 @@ def test_a_chosen_mistake_is_told_and_shows_in_the_check_or_in_the_curves(drawn,
         assert set(verdicts(lab).values()) == {"agrees"}
 
 
+LISTS_ALL = pytest.mark.xfail(strict=False, reason="the text lists every place where a sign could be flipped")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param("sign-flipped", marks=LISTS_ALL), "mean-for-sum", "plus-for-minus", "weights-for-gradient"],
+)
+def test_the_wrong_lines_that_are_told_are_those_on_the_board(drawn, name):
+    lab = MistakeLab(name)
+    right = trace(lab.lab.stepper.first_problem)
+    board = [f"{step.name} = {step.code}" for step in lab.lab.stepper.place.trace.steps]
+    made = [line for line, step in zip(board, right.steps, strict=True) if line != f"{step.name} = {step.code}"]
+    assert [unescape(line) for line in re.findall("<code>(.*?)</code>", lab._told.value)] == made
+
+
+@pytest.mark.xfail(strict=False, reason="it divides dy_pred, and then what is made from it again")
+def test_the_mean_for_the_sum_divides_by_the_number_of_samples_once(drawn):
+    lab = MistakeLab("mean-for-sum", samples=4)
+    board, right = lab.lab.stepper.place.trace, trace(lab.lab.stepper.first_problem)
+    for name in verdicts(lab):
+        np.testing.assert_allclose(board[name], right[name] / 4)
+
+
 @pytest.mark.parametrize(("sizes", "mistake"), EVERY_MISTAKE)
 def test_a_row_is_red_just_where_the_gradient_on_the_board_is_not_the_right_one(drawn, sizes, mistake):
     lab = MistakeLab(mistake.name, **sizes)

@@ -26,6 +26,7 @@ READY = """async () => {
   const context = window.jupyterapp.shell.currentWidget.sessionContext;
   await context.ready;
   while (!context.session?.kernel || !window.jupyterapp.shell.currentWidget.content.model) await wait();
+  await context.session.kernel.info;
   window.kernelErrors ??= [];
   const opened = new Set();
   const greets = (line) => {

@@ -48,9 +48,13 @@ def test_every_control_has_a_name_and_a_tooltip(lab):
     lab.step_button("L").click()
     lab.press("Predict first", "Next", "More", "As NumPy")
     lab.settle()
-    nameless = lab.root.evaluate("""(lab) => [...lab.querySelectorAll("button, input, select")]
+    controls = lab.root.evaluate("""(lab) => [...lab.querySelectorAll("button, input, select")]
       .filter((control) => control.checkVisibility())
-      .filter((control) => !(control.labels?.[0]?.textContent || control.textContent).trim()
-        || !(control.title || control.closest(".jupyter-widgets[title]")?.title || control.labels?.[0]?.title))
-      .map((control) => control.outerHTML)""")
-    assert not nameless
+      .map((control) => {
+        const label = control.labels?.[0];
+        const titled = [control, label, control.closest(".bpl-lab [title]")].find((element) => element?.title);
+        return { name: (label ?? control).textContent.trim(), tooltip: titled?.title };
+      })""")
+    assert len(controls) > 30
+    assert all(control["name"] for control in controls)
+    assert not [control["name"] for control in controls if not control.get("tooltip")]
