@@ -95,27 +95,35 @@ function render({ model, el }) {
     return null;
   }
 
+  // Whether a click keeps the cell is known here at once; the kernel's answer comes later, and may differ.
   let reported = "null";
-  function reportCell(cell, pinned) {
-    const now = JSON.stringify(cell);
-    if (now === reported && !pinned) return;
-    reported = now;
-    model.send({ kind: "cell", cell, pinned });
+  let pinned = model.get("pinned");
+  const pinnedByKernel = () => (pinned = model.get("pinned"));
+  model.on("change:pinned", pinnedByKernel);
+
+  function reportHover(cell) {
+    if (pinned || JSON.stringify(cell) === reported) return;
+    reported = JSON.stringify(cell);
+    model.send({ kind: "cell", cell, pinned: false });
   }
 
-  image.addEventListener("pointermove", (event) => {
-    if (!model.get("pinned")) reportCell(cellAt(event), false);
-  });
-  image.addEventListener("pointerleave", () => {
-    if (!model.get("pinned")) reportCell(null, false);
-  });
+  image.addEventListener("pointermove", (event) => reportHover(cellAt(event)));
+  image.addEventListener("pointerleave", () => reportHover(null));
   image.addEventListener("click", (event) => {
     const cell = cellAt(event);
-    const again = model.get("pinned") && JSON.stringify(cell) === reported;
-    reportCell(cell, cell !== null && !again);
-    if (again || cell === null) reportCell(again ? cell : null, false);
+    pinned = cell !== null && !(pinned && JSON.stringify(cell) === reported);
+    reported = JSON.stringify(cell);
+    model.send({ kind: "cell", cell, pinned });
     figure.focus({ preventScroll: true });
   });
+
+  // ipywidgets shows no tooltip on a control that has a label, so the label gets it here.
+  function showTooltips() {
+    const tooltips = model.get("tooltips");
+    for (const label of el.closest(".bpl-lab")?.querySelectorAll("label.widget-label") ?? []) {
+      label.title = tooltips[label.textContent.trim()] ?? label.title;
+    }
+  }
 
   let pending = 0;
   function pageChanged() {
@@ -130,6 +138,7 @@ function render({ model, el }) {
   image.onload = () => {
     figure.style.width = figure.style.aspectRatio = "";
     image.style.width = `${image.naturalWidth / window.devicePixelRatio}px`;
+    showTooltips();
     model.send({ kind: "shown", frame: model.get("frame") });
   };
 
@@ -156,6 +165,7 @@ function render({ model, el }) {
 
   return () => {
     for (const [event, listener] of Object.entries(listeners)) model.off(event, listener);
+    model.off("change:pinned", pinnedByKernel);
     resized.disconnect();
     themed.disconnect();
     window.removeEventListener("resize", zoomed);

@@ -30,6 +30,7 @@ class BoardView(anywidget.AnyWidget):
     boxes: Any = traitlets.List(help="of every matrix: name, left, top, width, height, rows, columns").tag(sync=True)
     pinned = traitlets.Bool(help="whether the chosen cell stays, wherever the pointer goes").tag(sync=True)
     aspect = traitlets.Float(2.0, help="width over height of the picture, to keep room for it").tag(sync=True)
+    tooltips: Any = traitlets.Dict(help="by label, of the labelled controls around the board").tag(sync=True)
     frame = traitlets.Int(help="the number of the picture").tag(sync=True)
 
     def heard(self, handler: Any) -> None:

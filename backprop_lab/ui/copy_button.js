@@ -21,6 +21,7 @@ function render({ model, el }) {
   button.type = "button";
   button.className = "jupyter-button widget-button lm-Widget";
   button.style.width = "auto";
+  button.title = "Copies the text beside it to the clipboard";
   const name = () => (button.textContent = model.get("label"));
   button.onclick = async () => {
     try {

@@ -61,6 +61,9 @@ class StepThrough(Lab):
         if large:
             self.add_class("bpl-large")
         self.stepper.observe(lambda _: self._show(), "place")
+        labelled = [self._start, self._seed_field, self._lr_field, self._speed, self._guess, self._cell_field]
+        labelled += [*self._sizes.values(), self._activation, self._mistake]
+        self._view.tooltips = {control.description: control.tooltip for control in labelled}
         self._view.heard(self._heard)
         self._show()
 
@@ -152,7 +155,10 @@ class StepThrough(Lab):
         for extra in (self._table, self._script):
             self._steers(extra, lambda _: self._show_footer(stepper.place))
         drawer = widgets.VBox(
-            [row(*self._sizes.values(), self._activation), row(self._mistake, self._table, self._script)]
+            [
+                row(*self._sizes.values(), self._activation),
+                row(self._mistake, self._table, self._script),
+            ]
         )
         drawer.add_class("bpl-drawer")
         drawer.layout.display = "none"
@@ -325,7 +331,11 @@ class StepThrough(Lab):
         self._copy_call.text = call
         self._shown_table.value = words.table(place) if self._table.value else ""
         script = numpy_script(place.trace) if self._script.value else ""
-        self._shown_script.value = f'<pre class="bpl-script">{html.escape(script)}</pre>' if script else ""
+        self._shown_script.value = (
+            f'<pre class="bpl-script" tabindex="0" role="region" aria-label="The step as NumPy">{html.escape(script)}</pre>'
+            if script
+            else ""
+        )
         self._copy_script.text = script
         self._copy_script.layout.display = None if script else "none"
 
