@@ -169,19 +169,22 @@ def frame() -> dict[str, Times]:
     from backprop_lab.ui.board import Board
 
     watch = Stopwatch()
-    watch.watch(stepper.Training, "trace", ARITHMETIC)
-    watch.watch(stepper.Setup, "problem", ARITHMETIC)
-    watch.watch(Board, "draw", DRAWING)
-    watch.watch(Board, "_draw_cells", CELLS)
-    watch.watch(Board, "_numbers", NUMBERS)
-    watch.watch(Board, "png", PNG)
-    watch.watch(words, "card", CARD)
-    watch.watch(words, "alt_text", CARD)
-    watch.watch(remarks, "proof", PROOF)
+    for owner, parts in (
+        (stepper.Training, {"trace": ARITHMETIC}),
+        (stepper.Setup, {"problem": ARITHMETIC}),
+        (Board, {"draw": DRAWING, "_draw_cells": CELLS, "_paint_cells": CELLS, "_numbers": NUMBERS, "png": PNG}),
+        (words, {"card": CARD, "remarks_on": CARD, "alt_text": CARD}),
+        (remarks, {"proof": PROOF}),
+    ):
+        for name, part in parts.items():
+            if hasattr(
+                owner, name
+            ):  # how a board draws may change; what is not told apart counts as what it is part of
+                watch.watch(owner, name, part)
 
     lab = opened_lab(step="dW1", lr=0.1)
     board = lab._board
-    artists = {board.cells: CELLS} | dict.fromkeys(board.digits, NUMBERS)
+    artists = {board.cells: CELLS} | dict.fromkeys(getattr(board, "digits", ()), NUMBERS)
     watch.watch(board.axes, "draw_artist", lambda artist: artists.get(artist, DRAWING))
     sliders = {
         "learning rate": (lab._lr, [10 ** (k / 20 - 1) for k in range(40)]),
