@@ -412,7 +412,7 @@ ONE_OF_EACH = trace(random_problem(0, 1, 1, 1, 1))
 
 
 @pytest.mark.parametrize(
-    "t", [EXAMPLE, ONE_OF_EACH, trace(random_problem(0, 8, 8, [8, 8, 8], 8))], ids=["example", "smallest", "largest"]
+    "t", [EXAMPLE, ONE_OF_EACH, trace(random_problem(0, 8, 8, 8, 8))], ids=["example", "smallest", "largest"]
 )
 def test_the_head_fits_on_the_board_at_every_step(t):
     board = Board(t)

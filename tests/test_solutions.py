@@ -15,7 +15,8 @@ SOLUTION = {path.name: nbformat.read(path, as_version=4) for path in sorted((FOL
 ASKS = re.compile(r"^(?:ask|check|solve)\((.*)\)$", re.MULTILINE)  # the line that shows what is thought of an answer
 ASSERTED = re.compile(r"feedback = .*\nassert feedback, feedback\n")  # what may stand before it in a solution
 
-every_solution = pytest.mark.parametrize("name", SOLUTION)
+# Not 07: it puts predictions on trial in cells of its own, which assert, and asks for no line of the backward pass.
+every_solution = pytest.mark.parametrize("name", [name for name in SOLUTION if not name.startswith("07")])
 
 
 def code(notebook):

@@ -169,6 +169,7 @@ class Training:
         self._last = (0, problem)
         self.lrs = array("d")
         self.losses = array("d")
+        self.lr_changes: list[int] = []  # the iterations whose learning rate is not that of the one before
 
     def trace(self, iteration: int, lr: float | None = None) -> Trace:
         """The trace of an iteration, any up to one beyond the last; another `lr` than before drops what came after it."""
@@ -180,6 +181,9 @@ class Training:
             self.lrs[iteration] = lr
             del self.lrs[iteration + 1 :], self.losses[iteration + 1 :]
             self._kept = {k: kept for k, kept in self._kept.items() if k <= iteration}
+            self.lr_changes = [k for k in self.lr_changes if k < iteration]
+            if iteration and lr != self.lrs[iteration - 1]:
+                self.lr_changes.append(iteration)
         traced = self._run(replace(problem, lr=self.lrs[iteration]))
         self.losses[iteration] = float(traced["L"])
         self._last = (iteration, problem)
@@ -242,7 +246,8 @@ class Stepper(HasTraits):
     @property
     def lr_changed(self) -> bool:
         """Whether an earlier iteration had another learning rate than the present one."""
-        return any(lr != self.place.lr for lr in self._training.lrs[: self.place.iteration])
+        changes = self._training.lr_changes
+        return bool(changes) and changes[0] <= self.place.iteration
 
     @property
     def first_problem(self) -> Problem:

@@ -73,11 +73,11 @@ def test_a_thousand_slider_moves_leave_the_last_state_on_screen_and_no_memory_gr
     one_by_one(50)
     lab.settle()
     before, pictures_before = memory(lab), lab.page.evaluate("pictures")
-    one_by_one(200)
+    one_by_one(100)
     in_a_row(600)
     lab.key(*["ArrowRight"] * 98)
-    lab.lr_slider.focus()
-    lab.key(*["ArrowRight"] * 52, *["ArrowLeft"] * 50)
+    lab.lr_slider.focus()  # without a pause: a kernel may be in the middle of its answer, in another thread
+    lab.key(*["ArrowRight"] * 102, *["ArrowLeft"] * 100)
     lab.settle()
 
     # The last state is in the fields, the words and the picture: 98 to the right of seed 0, and two of the learning rate.
@@ -89,7 +89,7 @@ def test_a_thousand_slider_moves_leave_the_last_state_on_screen_and_no_memory_gr
     last = lab.picture()
 
     after, pictures = memory(lab), lab.page.evaluate("pictures") - pictures_before
-    assert pictures > 200
+    assert pictures > 100
     too_much = len(last) * pictures / 2  # if every other picture stayed somewhere
     assert after["kernel"] - before["kernel"] < too_much
     assert after["page"] - before["page"] < too_much
