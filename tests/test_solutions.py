@@ -8,6 +8,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+from backprop_lab.ui import Exercises, MistakeLab, StepThrough
+
 FOLDER = Path(__file__).parent.parent / "notebooks"
 STUDENT = {path.name: nbformat.read(path, as_version=4) for path in sorted(FOLDER.glob("*.ipynb"))}
 SOLUTION = {path.name: nbformat.read(path, as_version=4) for path in sorted((FOLDER / "solutions").glob("*.ipynb"))}
@@ -16,6 +18,10 @@ ASKS = re.compile(r"^(?:ask|check|solve)\((.*)\)$", re.MULTILINE)  # the line th
 ASSERTED = re.compile(r"feedback = .*\nassert feedback, feedback\n")  # what may stand before it in a solution
 
 # Not 07: it puts predictions on trial in cells of its own, which assert, and asks for no line of the backward pass.
+NOTES = (FOLDER / "teaching_notes.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", NOTES, re.DOTALL)
+CALLS = [line for block in BLOCKS for line in block.splitlines() if re.match(r"(StepThrough|MistakeLab)\(", line)]
+
 every_solution = pytest.mark.parametrize("name", [name for name in SOLUTION if not name.startswith("07")])
 
 
@@ -190,3 +196,48 @@ def test_a_blank_is_told_from_dots_that_ask_nothing():
     assert has_blank("def Y(X):\n    return ...")
     assert has_blank("Y = [[... for k in range(2)] for i in range(4)]")
     assert not has_blank('print("wait...")  # and so on ...')
+
+
+# The teaching notes
+
+
+def test_the_notes_show_labs_for_the_projector():
+    assert len(CALLS) >= 5
+    assert all("large=True" in call for call in CALLS)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_lab_opens_as_the_notes_write_it(call):
+    lab = eval(call, {"StepThrough": StepThrough, "MistakeLab": MistakeLab})
+    assert isinstance(lab, StepThrough | MistakeLab)
+
+
+@pytest.mark.parametrize(
+    ("tool", "made"),
+    [
+        ("make_otter.py", "graded/06_your_turn.ipynb"),
+        ("make_nbgrader.py", "course/source/your_turn/06_your_turn.ipynb"),
+    ],
+)
+def test_the_script_for_a_grading_tool_gives_every_exercise_a_test(tool, made, tmp_path, monkeypatch):
+    (script,) = [block for block in BLOCKS if f"`{tool}`" in NOTES[: NOTES.index(block)].splitlines()[-3]]
+    (tmp_path / "notebooks").symlink_to(FOLDER, target_is_directory=True)
+    monkeypatch.chdir(tmp_path)
+    exec(script, {})
+    graded = nbformat.read(tmp_path / made, as_version=4)
+    nbformat.validate(graded)
+    text = "\n".join(cell.source for cell in graded.cells)
+    for name in Exercises().names:
+        assert text.count(f'Exercises()("{name}", {name}).feedback') == 1
+        assert text.count(f"def {name}(") == 1
+    assert text.count("SOLUTION") >= 2 * 15
+    assert "assert ask.solved" not in text, "that cell is for teachers"
+    assert "](../" not in text
+
+
+def test_the_line_for_any_other_way_to_grade_counts_the_points():
+    (block,) = [block for block in BLOCKS if "points = sum(" in block]
+    answers = type("Answers", (), {"dW2": staticmethod(lambda H1, dy_pred: H1.mT @ dy_pred), "dY1": lambda dH1: dH1})
+    found = {"answers": answers}
+    exec(block, found)
+    assert found["points"] == 1
