@@ -1,4 +1,4 @@
-"""The solutions: the notebooks of the students with every blank filled in, every check green, and out of their sight."""
+"""The solutions: the students' notebooks, every blank filled in and every check green, and kept out of sight."""
 
 import ast
 import re
