@@ -83,7 +83,7 @@ def test_there_are_states_that_are_not_finite_to_try():
     assert np.isposinf(STATES["inf, -inf and nan typed in"]["X"][0, 0])
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(problems())
 def test_every_number_of_any_network_is_the_same_to_the_last_bit(problem):
     t = trace(problem)

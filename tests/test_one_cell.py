@@ -125,7 +125,7 @@ def value_at(t, cell):
 # The sum
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(problems())
 def test_the_symbols_of_every_cell_of_every_step_give_its_value(problem):
     t = trace(problem)
@@ -136,7 +136,7 @@ def test_the_symbols_of_every_cell_of_every_step_give_its_value(problem):
             assert from_symbols(worked.symbols, t) == pytest.approx(value_at(t, cell), rel=1e-9, abs=1e-12), worked
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(problems())
 def test_the_numbers_of_every_cell_of_every_step_give_its_value_to_the_printed_digits(problem):
     t = trace(problem)
@@ -147,7 +147,7 @@ def test_the_numbers_of_every_cell_of_every_step_give_its_value_to_the_printed_d
             assert found.low - 1e-9 <= value <= found.high + 1e-9, (str(worked), value)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(problems())
 def test_the_value_is_shown_to_four_digits_and_after_an_update_to_eight(problem):
     t = trace(problem)
@@ -156,7 +156,7 @@ def test_the_value_is_shown_to_four_digits_and_after_an_update_to_eight(problem)
         assert shown == pytest.approx(value, rel=5.0001e-8 if cell[0].endswith("_new") else 5.0001e-4, abs=0)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(problems())
 def test_numbers_and_symbols_have_the_same_form(problem):
     """Term for term and operation for operation; brackets stand only around factors and negative numbers."""

@@ -55,7 +55,7 @@ def training_at(problem, iterations):
 # The proof
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(problems())
 def test_a_right_gradient_agrees_at_every_step_of_any_network(problem):
     t = trace(problem)
@@ -69,7 +69,7 @@ def test_a_right_gradient_agrees_at_every_step_of_any_network(problem):
 @pytest.mark.parametrize("hidden", [[4], [3, 5], [2, 4, 3], [8, 8, 8]])
 def test_a_right_gradient_agrees_at_every_step_as_training_goes_on(activation, hidden):
     problem = random_problem(1, hidden=hidden, lr=0.002, activation=activation)
-    for _ in range(20):
+    for _ in range(10):
         t = trace(problem)
         for step in backward(t):
             proved, sentence = remarks.proof(t, step)
@@ -232,7 +232,7 @@ def test_a_unit_at_exactly_0_is_dead():
     assert remarks.dead_units(with_first_bias([-3.0, 0.0]), "H1") == [0]
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(problems())
 def test_dead_units_are_the_columns_without_a_positive_number_and_ask_for_no_change(problem):
     t = trace(problem)
@@ -299,7 +299,7 @@ def said_of_update(t, name):
     return remarks.update(t, at(t, name))
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(problems())
 def test_the_change_and_its_ratio_to_the_size_of_the_parameter_are_right(problem):
     t = trace(problem)

@@ -204,7 +204,7 @@ def test_it_opens_at_an_iteration_where_a_plain_loop_arrives(activation, layers)
     assert_at(stepper, plain_loop(problem, [0.003] * 138)[-1])
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(
     st.lists(st.tuples(st.sampled_from(["forth", "forth", "back", "lr"]), st.sampled_from([1, 2, 99, 101])), max_size=8)
 )
@@ -351,7 +351,7 @@ def test_after_divergence_one_can_go_back_to_see_how_it_began_and_take_a_smaller
 # Starting points, seeds and sizes
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(
     st.integers(0, 10**6), st.integers(1, 8), st.integers(1, 8), st.integers(1, 8), st.integers(1, 3), st.integers(1, 8)
 )
@@ -362,7 +362,7 @@ def test_the_random_start_is_the_random_problem_of_its_seed_and_sizes(seed, samp
     assert_at(stepper, random_problem(seed, samples, inputs, [hidden] * layers, outputs))
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(st.integers(0, 10**6), st.integers(1, 8), st.integers(1, 8), st.integers(1, 8), st.integers(1, 3))
 def test_the_dead_relu_start_has_a_unit_that_is_off_for_every_sample_and_stays_so(
     seed, samples, inputs, hidden, layers
@@ -376,7 +376,7 @@ def test_the_dead_relu_start_has_a_unit_that_is_off_for_every_sample_and_stays_s
     assert identical(stepper.place.trace["W1"][:, 0].copy(), first.copy())
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(st.integers(0, 10**6), st.integers(1, 8), st.integers(1, 8), st.integers(1, 8), st.integers(1, 3))
 def test_the_all_active_start_has_every_unit_on_for_every_sample(seed, samples, inputs, hidden, layers):
     stepper = Stepper(start="all active", seed=seed, samples=samples, inputs=inputs, hidden=hidden, layers=layers)
@@ -683,7 +683,7 @@ def test_a_planted_mistake_is_the_same_forth_and_back():
     stepper = Stepper(start="random", lr=0.001)
     stepper.plant("mask-forgotten")
     seen = [stepper.place.trace]
-    for _ in range(130):
+    for _ in range(105):
         stepper.next_iteration()
         seen.append(stepper.place.trace)
     for expected in reversed(seen[:-1]):

@@ -76,7 +76,7 @@ def test_the_card_of_a_later_start_says_that_the_new_weights_moved_up():
     assert page.within("bpl-iteration") == ["iteration 2"]
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(problems())
 def test_the_card_says_phase_title_sentence_formula_line_and_shapes_of_the_step(problem):
     for place in places(problem)[1:]:
@@ -96,7 +96,7 @@ def test_the_card_gives_the_shapes_as_the_rows_and_columns_that_meet():
     assert Page(words.card(stepper.place, [1.0])).within("bpl-shapes") == ["(3, 2) @ (2, 4) → (3, 4)"]
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(problems())
 def test_the_card_of_a_gradient_has_its_proof(problem):
     for place in places(problem)[1:]:
@@ -165,7 +165,7 @@ def test_the_picture_at_the_start_is_told_as_what_is_given():
     )
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(problems())
 def test_the_picture_is_told_as_its_step_with_every_value_of_it(problem):
     for place in places(problem)[1:]:
@@ -181,7 +181,7 @@ def test_the_picture_is_told_as_its_step_with_every_value_of_it(problem):
 # The values as tables
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(problems(), st.data())
 def test_the_tables_have_what_is_on_the_board_and_nothing_that_is_still_to_come(problem, data):
     place = data.draw(st.sampled_from(places(problem)))
