@@ -16,12 +16,13 @@ import time
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 from urllib.parse import urlparse
 
 import nbformat
 import pytest
 from lab_page import LabPage
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 import backprop_lab
 
@@ -37,6 +38,8 @@ FLAGS = [
     "--disable-sync",
 ]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+WINDOW = {"width": 1280, "height": 1000}
+KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 ONE_CELL = "from backprop_lab.ui import StepThrough\n\nStepThrough()"
 
 # JupyterLab's own noise, which says nothing about us. Each entry says where it comes from.
@@ -66,16 +69,26 @@ class Server:
     environment: dict[str, str]
     checked: int = 0  # how much of the log earlier tests have been held to
 
-    def request(self, method, path):
+    def request(self, method, path, body=None):
         request = urllib.request.Request(
-            f"{self.url}/{path}", method=method, headers={"Authorization": f"token {self.token}"}
+            f"{self.url}/api/{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"token {self.token}"},
         )
         with urllib.request.urlopen(request, timeout=30) as response:
             return json.loads(response.read() or "null")
 
-    def stop_kernels(self):
-        for session in self.request("GET", "api/sessions"):
-            self.request("DELETE", f"api/sessions/{session['id']}")
+    def start_kernel(self, notebook):
+        """Start a kernel for a notebook that will be opened soon."""
+        self.request(
+            "POST", "sessions", {"path": notebook, "type": "notebook", "name": "", "kernel": {"name": "python3"}}
+        )
+
+    def stop_kernel(self, notebook):
+        for session in self.request("GET", "sessions"):
+            if session["path"] == notebook:
+                self.request("DELETE", f"sessions/{session['id']}")
 
     def trust(self, notebook):
         """Sign a notebook, as JupyterLab does when it saves one that was run in it."""
@@ -162,7 +175,6 @@ def server(browser, tmp_path_factory):
         try:
             _wait_until_up(server, process)
             yield server
-            server.stop_kernels()
         finally:
             process.terminate()
             process.wait(30)
@@ -173,7 +185,7 @@ def _wait_until_up(server, process):
     end = time.monotonic() + 60
     while True:
         try:
-            server.request("GET", "api/status")
+            server.request("GET", "status")
             return
         except OSError:
             if process.poll() is not None or time.monotonic() > end:
@@ -194,7 +206,7 @@ class Witness:
 
     def forget(self, *starts):
         """Take what begins so off the list: an error that a test provokes."""
-        self.heard = [text for text in self.heard if not text.startswith(starts)]
+        self.heard[:] = [text for text in self.heard if not text.startswith(starts)]
 
     def _note(self, text):
         if not any(re.search(noise, text) for noise in CONSOLE_NOISE):
@@ -213,69 +225,137 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
+@dataclass
+class Start:
+    """JupyterLab in a page of its own, and a kernel for the notebook that will be opened there: it takes seconds."""
+
+    page: Page
+    witness: Witness
+    notebook: str
+    kernel: Thread
+
+
+@pytest.fixture(scope="session")
+def next_start(browser, server):
+    """A function that gives a fresh start. The one of the next test is under way while a test runs."""
+    under_way = []
+
+    def begin():
+        name = f"{secrets.token_hex(4)}.ipynb"
+        page, witness = browser.new_context(viewport=WINDOW).new_page(), Witness()
+        witness.listen(page)
+        kernel = Thread(target=server.start_kernel, args=[name])
+        kernel.start()
+        page.goto(f"{server.url}/lab/workspaces/{name[:8]}?token={server.token}", wait_until="commit")
+        under_way.append(Start(page, witness, name, kernel))
+
+    def next_start():
+        begin()
+        start = under_way.pop(0)
+        start.kernel.join()
+        return start
+
+    begin()
+    yield next_start
+    for start in under_way:
+        start.page.context.close()
+        start.kernel.join()
+        server.stop_kernel(start.notebook)
+
+
 @pytest.fixture
 def witness(server):
     """What went wrong out of sight; nothing may be left of it at the end."""
     witness = Witness()
     yield witness
-    server.stop_kernels()
     complaints = server.complaints()
     assert not witness.heard
     assert not complaints
 
 
 @pytest.fixture
-def new_page(browser, witness, request, tmp_path, capsys):
-    """A function that opens an empty page; it takes the options of a Playwright context."""
-    contexts = []
+def kernels(server, witness):
+    """The notebooks whose kernels are stopped at the end of a test, when its pages are closed."""
+    notebooks = []
+    yield notebooks
+    for notebook in notebooks:
+        server.stop_kernel(notebook)
 
-    def new_page(**options):
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 1000}, **options})
-        contexts.append(context)
-        context.set_default_timeout(20_000)
-        page = context.new_page()
-        witness.listen(page)
-        return page
 
-    yield new_page
-    pages = [page for context in contexts for page in context.pages]
-    if getattr(request.node, "failed", False):
-        for number, page in enumerate(pages):
+@pytest.fixture
+def pages(kernels, request, tmp_path, capsys):
+    """The pages of a test, which are closed after it; of one that failed, the picture is kept."""
+    pages = []
+    yield pages
+    for number, page in enumerate(pages):
+        if getattr(request.node, "failed", False):
             picture = tmp_path / f"failed_{number}.png"
             page.screenshot(path=picture)
             with capsys.disabled():
                 sys.stdout.write(f"\nThe page when the test failed: {picture}\n")
-    for context in contexts:
-        context.close()
+        page.context.close()
 
 
 @pytest.fixture
-def notebook(server, new_page, witness, request):
-    """A function that opens a notebook in JupyterLab and runs it, and returns its first lab.
+def new_page(browser, pages, witness):
+    """A function that opens an empty page; it takes the options of a Playwright context."""
 
-    It takes the source of code cells, or the path of a notebook, which is copied; and the options of a page.
-    """
+    def new_page(**options):
+        page = browser.new_context(viewport=WINDOW, **options).new_page()
+        pages.append(page)
+        witness.listen(page)
+        return page
+
+    return new_page
+
+
+@pytest.fixture
+def open_notebook(server, next_start, witness, kernels, pages):
+    """A function that opens a notebook in a fresh JupyterLab page of the given size."""
     opened = []
 
+    def open_notebook(notebook, window=WINDOW, trusted=False, has_kernel=True):
+        start = next_start()
+        witness.heard += start.witness.heard
+        start.witness.heard = witness.heard
+        pages.append(start.page)
+        kernels.append(start.notebook)
+        path = server.folder / start.notebook
+        nbformat.write(notebook, path)
+        if trusted:
+            server.trust(path)
+        if not has_kernel:
+            server.stop_kernel(start.notebook)
+        start.page.set_viewport_size(window)
+        lab = LabPage(start.page)
+        opened.append(lab)
+        lab.open(start.notebook, has_kernel)
+        return lab
+
+    yield open_notebook
+    for lab in opened:
+        witness.heard += lab.kernel_errors()
+
+
+@pytest.fixture
+def notebook(open_notebook):
+    """A function that opens a notebook and runs it, and returns its first lab.
+
+    It takes the source of code cells, or the path of a notebook; and the size of the window.
+    """
+
     def notebook(*cells, path=None, run=True, **options):
-        name = re.sub(r"\W+", "_", request.node.name) + f"_{len(opened)}.ipynb"
         if path is None:
             made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells or (ONE_CELL,)])
-            made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-            nbformat.write(made, server.folder / name)
+            made.metadata.kernelspec = KERNEL
         else:
-            shutil.copy(path, server.folder / name)
-        lab = LabPage(new_page(**options))
-        opened.append(lab)
-        lab.open(f"{server.url}/lab/workspaces/{name.removesuffix('.ipynb')}/tree/{name}?token={server.token}")
+            made = nbformat.read(path, as_version=4)
+        lab = open_notebook(made, **options)
         if run:
             lab.run_all()
         return lab
 
-    yield notebook
-    for lab in opened:
-        lab.settle()
-        witness.heard += lab.kernel_errors()
+    return notebook
 
 
 @pytest.fixture

@@ -17,6 +17,12 @@ from backprop_lab.ui.board import Board
 WORKED_EXAMPLE = trace(worked_example())
 RESULT = (0x00, 0x9E, 0x73)  # the frame around what came out of a step
 
+OPEN = """async (path) => {
+  while (!window.jupyterapp) await new Promise((done) => setTimeout(done, 20));
+  await window.jupyterapp.restored;
+  window.jupyterapp.commands.execute("docmanager:open", { path });
+}"""
+
 # Waits until the notebook in front has a kernel that answers, and notes every error that this kernel reports from now
 # on: what fails in a callback of a widget has no cell to appear under. ipywidgets greets each new kernel on a comm that
 # a kernel without ipywidgets does not know yet, and says so: that alone is not an error.
@@ -45,19 +51,22 @@ READY = """async () => {
   });
 }"""
 
-# A kernel answers in order, but a newer one answers widgets in a thread of their own, a subshell: so ask each. And ask
-# more than once, since a widget holds back what changes while it waits for an answer.
+# A kernel answers in order, but a newer one answers widgets in two threads, the main one and a subshell: so ask both. And
+# ask more than once, since a widget holds back what changes while it waits for an answer.
 SETTLED = """async () => {
   const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
-  const shells = [null];
-  if (kernel.supportsSubshells) shells.push(...(await kernel.requestListSubshell({}).done).content.subshell_id);
+  let shells = [null, window.subshell];
+  if (!window.subshell && kernel.supportsSubshells) {
+    shells = [null, ...(await kernel.requestListSubshell({}).done).content.subshell_id];
+    window.subshell = shells[1];
+  }
   for (let time = 0; time < 3; time++) {
-    for (const shell of shells) {
+    await Promise.all(shells.map((shell) => {
       kernel.subshellId = shell;
       const asked = kernel.requestKernelInfo();
       kernel.subshellId = null;
-      await asked;
-    }
+      return asked;
+    }));
   }
   await Promise.all([...document.querySelectorAll(".bpl-board img")].map((image) => image.decode().catch(() => {})));
 }"""
@@ -112,9 +121,10 @@ class LabPage:
 
     # The notebook around it
 
-    def open(self, url):
-        self.page.goto(url)
-        self.page.evaluate(READY)
+    def open(self, path, has_kernel=True):
+        self.page.evaluate(OPEN, path)
+        if has_kernel:
+            self.page.evaluate(READY)
 
     def reload(self):
         self.page.reload()
@@ -156,15 +166,11 @@ class LabPage:
         """Which cell is active, how many cells there are, and in which mode the notebook is."""
         return self.page.evaluate(NOTEBOOK)
 
-    # Controls
+    # Controls. Each gesture waits for its answer, as a person would; for haste, there are the locators.
 
     def button(self, name):
         """A button of the lab, not of its timeline."""
         return self.root.locator("button.jupyter-button").get_by_text(name, exact=True)
-
-    def press(self, *names):
-        for name in names:
-            self.button(name).click()
 
     def step_button(self, name):
         return self.root.locator(".bpl-timeline").get_by_role("button", name=name, exact=True)
@@ -172,12 +178,23 @@ class LabPage:
     def field(self, label):
         return self.root.get_by_label(label, exact=True)
 
+    def press(self, *names):
+        for name in names:
+            self.button(name).click()
+            self.settle()
+
+    def jump(self, step):
+        self.step_button(step).click()
+        self.settle()
+
     def type_into(self, label, text):
         self.field(label).fill(text)
         self.field(label).press("Enter")
+        self.settle()
 
     def choose(self, label, option):
         self.field(label).select_option(option)
+        self.settle()
 
     def key(self, *keys):
         for key in keys:

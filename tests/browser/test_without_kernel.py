@@ -6,8 +6,7 @@ import re
 
 import nbformat
 import pytest
-from conftest import ONE_CELL, PACKAGE_HOME
-from lab_page import LabPage
+from conftest import KERNEL, ONE_CELL, PACKAGE_HOME
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 from PIL import Image
@@ -20,7 +19,7 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 def executed():
     """A notebook that was run from top to bottom and saved, as JupyterLab saves it: without the state of widgets."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(ONE_CELL)])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook.metadata.kernelspec = KERNEL
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(PACKAGE_HOME))
         NotebookClient(notebook, kernel_name="python3", store_widget_state=False).execute()
@@ -28,24 +27,13 @@ def executed():
 
 
 @pytest.fixture
-def reopen(server, new_page, request, executed):
+def reopen(open_notebook, executed):
     """A function that opens the executed notebook in JupyterLab, and runs nothing; it returns the output of the cell."""
 
-    def reopen(trusted=False, kernel=True):
-        name = f"{request.node.name}.ipynb"
+    def reopen(kernel=KERNEL, **options):
         notebook = nbformat.from_dict(executed)
-        if not kernel:
-            notebook.metadata = {"kernelspec": {"name": "gone", "display_name": "Gone", "language": "none"}}
-        nbformat.write(notebook, server.folder / name)
-        if trusted:
-            server.trust(server.folder / name)
-        lab = LabPage(new_page())
-        url = f"{server.url}/lab/workspaces/{request.node.name}/tree/{name}?token={server.token}"
-        if kernel:
-            lab.open(url)  # which waits for the kernel, or it would be killed while it starts, and complain
-        else:
-            lab.page.goto(url)
-        return lab.page.locator(".jp-OutputArea-output")
+        notebook.metadata = {"kernelspec": kernel}
+        return open_notebook(notebook, **options).page.locator(".jp-OutputArea-output")
 
     return reopen
 
@@ -84,7 +72,7 @@ def test_an_untrusted_notebook_shows_the_picture(reopen):
 
 
 def test_a_notebook_whose_kernel_is_not_there_shows_the_picture(reopen):
-    output = reopen(kernel=False)
+    output = reopen({"name": "gone", "display_name": "Gone", "language": "none"}, has_kernel=False)
     expect(output.page.get_by_role("dialog")).to_contain_text("Select Kernel")
     assert is_whole(output.locator("img"))
     expect(output).to_have_count(1)
