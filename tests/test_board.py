@@ -78,18 +78,23 @@ def pixels(board):
     return np.asarray(board.canvas.buffer_rgba())[..., :3].astype(int)
 
 
+def looks(board):
+    """{(box, row, column): the colours inside of that cell, and the one in its corner}"""
+    image, found = pixels(board), {}
+    high, wide = image.shape[:2]
+    for name, left, top, width, height, rows, cols in board.boxes_on_page():
+        for i, j in np.ndindex(rows, cols):
+            y0, y1 = (round((top + height * (i + part) / rows) * high) for part in (0.12, 0.88))
+            x0, x1 = (round((left + width * (j + part) / cols) * wide) for part in (0.06, 0.94))
+            cell = image[y0:y1, x0:x1].reshape(-1, 3)
+            found[name, i, j] = np.unique(cell, axis=0), cell[0]
+    return found
+
+
 def numbered(board):
-    """{box: how many of its cells have digits in them}, and that no digit stands outside a box."""
-    vertices = np.concatenate([np.asarray(patch.get_path().vertices) for patch in board.digits])
-    outside = np.ones(len(vertices), dtype=bool)
-    counts = {}
-    for box in board.boxes:
-        i, j = np.floor(vertices[:, 1] - box.y), np.floor(vertices[:, 0] - box.x)
-        inside = (i >= 0) & (i < box.rows) & (j >= 0) & (j < box.cols)
-        outside &= ~inside
-        counts[box.name] = len(set(zip(i[inside], j[inside], strict=True)))
-    assert not outside.any()
-    return counts
+    """{box: how many of its cells have digits in them}"""
+    inside = looks(board)
+    return {box.name: sum(len(inside[key][0]) > 1 for key in inside if key[0] == box.name) for box in board.boxes}
 
 
 def luminance(colour):
@@ -287,18 +292,15 @@ def test_numbers_are_white_on_dark_cells_and_dark_on_the_others_and_always_reada
     p = random_problem(0, samples=8, inputs=8)
     for part in values.reshape(4, 8, 8):
         t = trace(replace(p, X=part))
-        board = drawn(t, 0)
-        box = board.layout.boxes["X"]
-        for patch, colours in zip(board.digits, (dark_on, white_on), strict=True):
-            vertices = np.asarray(patch.get_path().vertices)
-            i, j = np.floor(vertices[:, 1] - box.y).astype(int), np.floor(vertices[:, 0] - box.x).astype(int)
-            inside = (i >= 0) & (i < 8) & (j >= 0) & (j < 8)
-            for cell in set(zip(i[inside], j[inside], strict=True)):
-                level = float(levels(board, "X").reshape(8, 8)[cell])
-                colours.append((mpl.colors.to_hex(COLOURS((level + 1) / 2)), mpl.colors.to_hex(patch.get_facecolor())))
+        board = drawn(t, 0, ratio=3.0)
+        for (name, *_), (colours, cell) in looks(board).items():
+            if name == "X":
+                digit = max(colours, key=lambda colour: np.abs(colour - cell).sum())
+                both = [mpl.colors.to_hex(colour / 255) for colour in (cell, digit)]
+                (white_on if digit.min() > 128 else dark_on).append(both)
     assert len(dark_on) + len(white_on) == 256
     assert max(luminance(cell) for cell, _ in white_on) <= min(luminance(cell) for cell, _ in dark_on) + 0.01
-    assert min(contrast(cell, digit) for cell, digit in white_on + dark_on) >= 3.9
+    assert min(contrast(cell, digit) for cell, digit in white_on + dark_on) >= 4.5
 
 
 # Outlines

@@ -59,11 +59,16 @@ def tables(place):
     }
 
 
-# The card
+# The card, and the remarks joined to it
+
+
+def card(place, losses):
+    """All that stands under the board."""
+    return words.card(place) + words.remarks_on(place, losses)
 
 
 def test_the_first_card_says_press_next():
-    page = Page(words.card(Stepper().place, []))
+    page = Page(card(Stepper().place, []))
     assert "Press" in " ".join(page.within("p"))
     assert "Next" in page.within("b")
     assert page.within("bpl-chip") == ["start"]
@@ -71,7 +76,7 @@ def test_the_first_card_says_press_next():
 
 def test_the_card_of_a_later_start_says_that_the_new_weights_moved_up():
     stepper = Stepper(iteration=2)
-    page = Page(words.card(stepper.place, stepper.losses))
+    page = Page(card(stepper.place, stepper.losses))
     assert "new weights have moved up" in "".join(page.within("p"))
     assert page.within("bpl-iteration") == ["iteration 2"]
 
@@ -80,7 +85,7 @@ def test_the_card_of_a_later_start_says_that_the_new_weights_moved_up():
 @given(problems())
 def test_the_card_says_phase_title_sentence_formula_line_and_shapes_of_the_step(problem):
     for place in places(problem)[1:]:
-        step, page = place.step, Page(words.card(place, [1.0]))
+        step, page = place.step, Page(card(place, [1.0]))
         assert page.within("bpl-chip") == [step.phase]
         assert step.title in page.within("b")
         assert page.within("p") == [step.sentence]
@@ -93,14 +98,14 @@ def test_the_card_says_phase_title_sentence_formula_line_and_shapes_of_the_step(
 
 def test_the_card_gives_the_shapes_as_the_rows_and_columns_that_meet():
     stepper = Stepper(step="dW1")
-    assert Page(words.card(stepper.place, [1.0])).within("bpl-shapes") == ["(3, 2) @ (2, 4) → (3, 4)"]
+    assert Page(card(stepper.place, [1.0])).within("bpl-shapes") == ["(3, 2) @ (2, 4) → (3, 4)"]
 
 
 @settings(max_examples=20)
 @given(problems())
 def test_the_card_of_a_gradient_has_its_proof(problem):
     for place in places(problem)[1:]:
-        page = Page(words.card(place, [1.0]))
+        page = Page(card(place, [1.0]))
         proved, sentence = remarks.proof(place.trace, place.step)
         assert page.within("bpl-right") == ([f"✓ {sentence}"] if proved else [])
         assert page.within("bpl-wrong") == []
@@ -114,7 +119,7 @@ def test_the_card_of_a_planted_mistake_has_its_line_its_reason_and_a_clear_refus
     place = told.places(trace(stepper.first_problem))[0]
     while stepper.place.step is None or stepper.place.step.name != place:
         stepper.next()
-    page = Page(words.card(stepper.place, stepper.losses))
+    page = Page(card(stepper.place, stepper.losses))
     assert page.within("code") == [f"{place} = {told.line(stepper.place.trace, place)}"]
     assert told.title in page.within("b")
     assert page.within("p") == [told.why]
@@ -127,19 +132,19 @@ def test_the_card_names_dead_units_at_the_relu():
     stepper = Stepper(start="dead ReLU", seed=1)
     for name in ("H1", "dY1"):
         stepper = Stepper(start="dead ReLU", seed=1, step=name)
-        assert "dead" in "".join(Page(words.card(stepper.place, [1.0])).within("bpl-remarks"))
+        assert "dead" in "".join(Page(card(stepper.place, [1.0])).within("bpl-remarks"))
 
 
 def test_the_card_of_an_update_has_the_change_and_its_ratio():
     stepper = Stepper(start="random", lr=0.1, step="W2_new")
-    said, _ = Page(words.card(stepper.place, [1.0])).within("bpl-remarks")
+    said, _ = Page(card(stepper.place, [1.0])).within("bpl-remarks")
     assert said == remarks.update(stepper.place.trace, stepper.place.step)
     assert "of its size" in said
 
 
 def test_the_card_of_the_loss_says_where_it_went():
     stepper = Stepper(start="random", lr=0.01, iteration=1, step="L")
-    (said,) = Page(words.card(stepper.place, stepper.losses)).within("bpl-remarks")
+    (said,) = Page(card(stepper.place, stepper.losses)).within("bpl-remarks")
     assert said == f"The loss went down, from {stepper.losses[0]:.6g} to {stepper.losses[1]:.6g}."
 
 
@@ -150,8 +155,8 @@ def test_no_title_sentence_or_line_can_bring_markup_into_the_card():
     steps = tuple(step if s.name == "dY1" else s for s in stepper.place.trace.steps)
     t = type(stepper.place.trace)(stepper.place.trace.problem, stepper.place.trace.given, steps)
     place = Place(Setup(), t, index=stepper.place.index)
-    page = Page(words.card(place, [1.0]))
-    assert "<img" not in words.card(place, [1.0])
+    page = Page(card(place, [1.0]))
+    assert "<img" not in words.card(place)
     assert page.within("p") == [bad]
     assert page.within("code") == [f"dY1 = {bad}"]
 
@@ -227,7 +232,7 @@ def test_nothing_said_on_the_way_through_an_overflow_breaks_or_warns(activation)
         stepper.next_iteration()
         for index in range(len(stepper.place.trace.steps) + 1):
             stepper.go_to(index)
-            Page(words.card(stepper.place, stepper.losses))
+            Page(card(stepper.place, stepper.losses))
             words.alt_text(stepper.place)
             words.table(stepper.place)
 
@@ -245,5 +250,5 @@ def test_overflowed_numbers_are_said_as_they_are():
 
 def test_html_is_escaped_once():
     stepper = Stepper(step="dY1")
-    assert html.escape("dY1 = dH1 * (H1 > 0)") in words.card(stepper.place, [1.0])
-    assert "&amp;gt;" not in words.card(stepper.place, [1.0])
+    assert html.escape("dY1 = dH1 * (H1 > 0)") in words.card(stepper.place)
+    assert "&amp;gt;" not in words.card(stepper.place)

@@ -53,11 +53,11 @@ class StepThrough(Lab):
         self._frame_on_page = 0
         self._playing: asyncio.Task[None] | None = None
         self._view = BoardView()
-        self._card, self._worked = widgets.HTMLMath(), widgets.HTML()
+        self._card, self._remarks, self._worked = widgets.HTMLMath(), widgets.HTML(layout=_JOINED), widgets.HTML()
         self._view.aspect = aspect_ratio(self.stepper.place.trace, 850, large)
         super().__init__()
         controls = self._make_controls()
-        self.children = [*controls, self._note, self._view, self._card, self._cell_row, *self._footer]
+        self.children = [*controls, self._note, self._view, self._card, self._remarks, self._cell_row, *self._footer]
         if large:
             self.add_class("bpl-large")
         self.stepper.observe(lambda _: self._show(), "place")
@@ -289,7 +289,8 @@ class StepThrough(Lab):
         board.draw(place.trace, place.index, self.stepper.losses, place.question or place.cell)
 
     def _show_card(self, place: Place) -> None:
-        self._card.value = words.card(place, self.stepper.losses)
+        self._card.value = words.card(place)  # typesetting its formula takes the page longer than the whole frame
+        self._remarks.value = words.remarks_on(place, self.stepper.losses)
         worked, editable = "", False
         if place.cell is not None:
             worked = f'<div class="bpl-worked">{html.escape(str(work_out(place.trace, place.cell)))}</div>'
@@ -368,5 +369,6 @@ class StepThrough(Lab):
         return self.call()
 
 
+_JOINED = {"margin": "-4px 2px 2px"}  # to the card above
 _SIZE_NAMES = {"hidden": "hidden units", "layers": "hidden layers"}
 _ARROWS = {"ArrowUp": (-1, 0), "ArrowDown": (1, 0), "ArrowLeft": (0, -1), "ArrowRight": (0, 1)}

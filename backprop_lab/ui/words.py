@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backprop_lab.trace import Step, Trace
 from backprop_lab.ui import remarks
 from backprop_lab.ui.numbers import format_number
 from backprop_lab.ui.stepper import Place
@@ -13,8 +12,8 @@ from backprop_lab.ui.stepper import Place
 START = "Everything that is given is on the board: samples X, targets y, weights, biases and the learning rate."
 
 
-def card(place: Place, losses: Sequence[float]) -> str:
-    """The current step: phase, title, sentence, formula, line of NumPy, shapes, and what there is to remark."""
+def card(place: Place) -> str:
+    """The current step: phase, title, sentence, formula, line of NumPy and shapes; none of it depends on the numbers."""
     step, trace = place.step, place.trace
     if step is None:
         again = "The new weights have moved up." if place.iteration else START
@@ -25,8 +24,7 @@ def card(place: Place, losses: Sequence[float]) -> str:
     return (
         f'<div class="bpl-card bpl-{step.phase}">'
         f"<div>{_heading(step.phase, step.title, place)}<p>{html.escape(step.sentence)}</p></div>"
-        f'<div><div class="bpl-formula">${step.latex}$</div><code>{code}</code><div class="bpl-shapes">{shapes}</div></div>'
-        f"{_remarks(trace, step, losses)}</div>"
+        f'<div><div class="bpl-formula">${step.latex}$</div><code>{code}</code><div class="bpl-shapes">{shapes}</div></div></div>'
     )
 
 
@@ -37,7 +35,11 @@ def _heading(phase: str, title: str, place: Place) -> str:
     )
 
 
-def _remarks(trace: Trace, step: Step, losses: Sequence[float]) -> str:
+def remarks_on(place: Place, losses: Sequence[float]) -> str:
+    """What there is to remark on the numbers of the current step, to stand below its card."""
+    step, trace = place.step, place.trace
+    if step is None:
+        return ""
     proved, sentence = remarks.proof(trace, step)
     kind, mark = {True: ("right", "✓ "), False: ("wrong", "✗ "), None: ("untold", "")}[proved]
     parts = [f'<span class="bpl-{kind}">{mark}{html.escape(sentence)}</span>'] if sentence else []
@@ -49,7 +51,7 @@ def _remarks(trace: Trace, step: Step, losses: Sequence[float]) -> str:
     ):
         if remark:
             parts.append(f"<span>{html.escape(remark)}</span>")
-    return f'<div class="bpl-remarks">{"".join(parts)}</div>' if parts else ""
+    return f'<div class="bpl-remarks bpl-{step.phase}">{"".join(parts)}</div>' if parts else ""
 
 
 def alt_text(place: Place) -> str:

@@ -108,6 +108,7 @@ class LabPage:
         self.image = self.root.locator(".bpl-board img")
         self.board = self.root.locator(".bpl-picture")  # what takes the keys
         self.card = self.root.locator(".bpl-card")
+        self.remarks = self.root.locator(".bpl-remarks")
         self.iteration = self.card.locator(".bpl-iteration")
         self.current = self.root.locator(".bpl-timeline [aria-current=step]")
         self.done = self.root.locator(".bpl-timeline .bpl-shown")
@@ -281,7 +282,7 @@ class LabPage:
         return {
             "picture": hashlib.sha256(self.picture()).hexdigest()[:16],
             "alt": self.alt(),
-            "card": self.card.inner_text(),
+            "card": [self.card.inner_text(), *self.remarks.all_inner_texts()],
             "timeline": self.done.all_inner_texts(),
             "call": self.call.inner_text(),
             "start": self.field("start").input_value(),

@@ -39,7 +39,7 @@ def test_axe_finds_no_violation_in_either_theme(lab):
     expect(lab.field("type over it:")).to_be_visible()
     look()
     lab.choose("planted mistake", "ReLU mask forgotten")
-    expect(lab.card.locator(".bpl-wrong")).to_be_visible()
+    expect(lab.remarks.locator(".bpl-wrong")).to_be_visible()
     look()
     lab.choose("planted mistake", "none")
     lab.jump("L")

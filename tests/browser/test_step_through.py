@@ -398,7 +398,7 @@ def test_other_sizes_lay_the_board_out_anew(lab):
 
 
 def test_a_planted_mistake_turns_the_proof_into_a_refusal(lab):
-    proof, refusal = lab.card.locator(".bpl-right"), lab.card.locator(".bpl-wrong")
+    proof, refusal = lab.remarks.locator(".bpl-right"), lab.remarks.locator(".bpl-wrong")
     lab.jump("dY1")
     expect(proof).to_have_text(re.compile(r"^✓ agrees with finite differences to \de-\d+"))
     right = lab.state()
@@ -525,6 +525,7 @@ def test_the_constructor_opens_exactly_there_and_the_call_shown_reopens_it(noteb
     assert again.call.inner_text() == call
     assert again.picture() == lab.picture()
     assert again.card.inner_text() == lab.card.inner_text()
+    assert again.remarks.all_inner_texts() == lab.remarks.all_inner_texts()
 
 
 def test_an_exception_in_a_handler_is_told_in_the_lab_and_leaves_it_usable(notebook):
