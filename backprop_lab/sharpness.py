@@ -41,17 +41,19 @@ def sharpness(problem: Problem) -> float:
     diagonal: list[float] = []
     beside: list[float] = []
     while True:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):  # what overflows is found below
             w = curvature_along(problem, Q[-1])
-        if not np.isfinite(w).all():
+            along = float(w @ Q[-1])
+            w = w - Q.T @ (Q @ w)
+        length = math.hypot(*w)  # of which no square overflows on the way, as in np.linalg.norm
+        if not math.isfinite(along + length):
             raise ValueError("the curvature is not finite at these weights: they are too large, as after a divergence")
-        diagonal.append(w @ Q[-1])
-        w = w - Q.T @ (Q @ w)
+        diagonal.append(along)
         eigenvalues, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1))
-        beside.append(float(np.linalg.norm(w)))
-        if len(Q) == size or beside[-1] * abs(vectors[-1, -1]) <= 1e-9 * np.abs(eigenvalues).max():
+        beside.append(length)
+        if len(Q) == size or length * abs(vectors[-1, -1]) <= 1e-9 * np.abs(eigenvalues).max():
             return float(eigenvalues[-1])
-        Q = np.vstack([Q, w / beside[-1]])
+        Q = np.vstack([Q, w / length])
 
 
 def critical_lr(problem: Problem) -> float:

@@ -155,5 +155,32 @@ def test_weights_that_have_diverged_are_refused():
         sharpness(replace(problem, network=problem.network.with_parameters(huge)))
 
 
+def test_least_squares_are_right_up_to_numbers_whose_squares_overflow():
+    problem = least_squares()
+    X = 1e150 * problem.X  # the sharpness is near 1e302, and a sum of squares of the curvature is far beyond
+    with_ones = np.hstack([X / 1e150, np.full((9, 1), 1e-150)])
+    expected = 2 * np.linalg.norm(with_ones, 2) ** 2 * 1e300
+    with np.errstate(all="warn"):
+        assert sharpness(replace(problem, X=X)) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_on_the_way_to_overflow_there_is_a_number_or_a_refusal_and_never_a_warning(activation):
+    problem = random_problem(0, activation=activation)
+    refused = 0
+    for power in range(0, 306, 5):
+        scaled = {name: p * 10.0**power for name, p in problem.network.parameters.items()}
+        with np.errstate(all="warn"):  # as a reader has NumPy; a warning is an error in these tests
+            try:
+                bend = sharpness(replace(problem, network=problem.network.with_parameters(scaled)))
+            except ValueError as refusal:
+                assert "not finite at these weights" in str(refusal)
+                refused += 1
+            else:
+                assert not refused or activation != ReLU(), "beyond the first that is too large, all are"
+                assert math.isfinite(bend)
+    assert refused
+
+
 def test_it_is_the_same_number_every_time():
     assert sharpness(random_problem(3)) == sharpness(random_problem(3))
