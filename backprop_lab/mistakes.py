@@ -40,7 +40,8 @@ class Mistake:
 
     `title` is for a menu, `resembles` completes "This looks like ..."; `seen` says where people made it or asked about
     it. `lines` has, for each kind of layer or loss and each of its results, the wrong line that takes the right one's
-    place; the result "new" is a parameter after the update. Who makes it makes it everywhere, unless it is made `once`.
+    place; the result "new" is a parameter after the update. Who makes it makes it everywhere, unless it is made `once`,
+    at the first gradient.
     """
 
     name: str
@@ -79,6 +80,12 @@ class Mistake:
         there = _places_in(trace)
         made = [step for step in trace.steps if there[step.name][:2] in self.lines]
         return tuple(step.name for step in made if _changes(self.wrong(trace, step.name), step.value))
+
+    def made_at(self, trace: Trace) -> tuple[str, ...]:
+        """Those of its places where someone who makes it makes it."""
+        places = self.places(trace)
+        gradients = tuple(name for name in places if trace.step(name).phase == "backward")
+        return (gradients or places)[:1] if self.once else places
 
 
 def plant(trace: Trace, mistake: Mistake, name: str) -> Trace:
@@ -475,6 +482,7 @@ MISTAKES = (
     ),
     Mistake(
         name="mean-for-sum",
+        once=True,  # what is divided in dy_pred is divided in all that follows from it
         title="Mean instead of sum over the batch",
         resembles="a mean over the batch where the sum was meant",
         why="Courses whose loss is a mean divide by the number of samples here; this loss has not, or has done so already.",

@@ -400,8 +400,7 @@ def test_every_mistake_of_the_menu_can_be_planted_by_hand(mistake):
     lab = StepThrough(seed=1, samples=3, inputs=3, hidden=3, layers=2, outputs=3)
     lab._mistake.value = mistake.name
     assert not is_refusal(lab), said(lab)
-    places = mistake.places(trace(lab.stepper.first_problem))
-    for place in places[: 1 if mistake.once else None]:
+    for place in mistake.made_at(trace(lab.stepper.first_problem)):
         lab._heard("jump", {"index": [name for name, _ in lab._view.steps].index(place) + 1})
         assert html.escape(f"{place} = {mistake.line(lab.stepper.place.trace, place)}") in lab._card.value
         assert html.escape(mistake.title) in lab._card.value
@@ -1099,7 +1098,11 @@ class Gestures(RuleBasedStateMachine):
 
     def train(self, problem):
         self.run, self.iteration = [self.step(problem)], 0
-        self.question, self.note, self.refused = None, "", False
+        self.question, self.refused = None, False
+        self.note = "" if np.isfinite(self.trace["L"]) else "overflowed"
+        with np.errstate(all="ignore"):
+            if self.mistake and not self.note and not BY_NAME[self.mistake].places(trace(problem)):
+                self.note = "with these numbers it changes nothing."
 
     @property
     def trace(self):
@@ -1439,7 +1442,9 @@ class Gestures(RuleBasedStateMachine):
             assert note
         elif self.note == "overflowed":
             first = next(k for k, t in enumerate(self.run) if not np.isfinite(t["L"]))
-            assert note.startswith(f"The loss overflowed at iteration {first}:")
+            assert note.startswith(
+                f"The loss overflowed at iteration {first}:" if first else "The loss overflows at the"
+            )
         elif self.note == "":
             dead = [
                 Y for layer, _, Y, _ in self.trace.problem.network.stages

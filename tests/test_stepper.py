@@ -31,9 +31,12 @@ def plain_loop(problem, lrs):
 
 
 def plainly_planted(mistake, problem):
-    """One step of someone who makes the mistake wherever it can be made, or once if two of it would be none."""
+    """One step of someone who makes the mistake wherever it can be made, or at the first gradient alone."""
     right = planted = trace(problem)
-    for name in mistake.places(right)[: 1 if mistake.once else None]:
+    places = mistake.places(right)
+    if mistake.once:
+        places = [next((name for name in places if name.startswith("d")), places[0])] if places else []
+    for name in places:
         planted = plant(planted, mistake, name)
     return planted
 
@@ -633,8 +636,9 @@ def test_a_typed_number_so_large_that_everything_overflows_leaves_the_lab_usable
     stepper = Stepper(step="L")
     stepper.choose(("y", 0, 0), pinned=True)
     stepper.edit(1e200)
+    assert "overflows at the very start" in stepper.place.note
     stepper.next_iteration()
-    assert "overflowed at iteration 0" in stepper.place.note
+    assert "overflows at the very start" in stepper.place.note
     stepper.plant("sign-flipped")
     stepper.set_up(seed=1)
     assert math.isfinite(stepper.place.trace["L"])

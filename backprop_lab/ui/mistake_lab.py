@@ -70,11 +70,14 @@ class MistakeLab(Lab):
         told = ""
         if chosen:
             mistake = BY_NAME[chosen]
-            lines = (f"{name} = {mistake.line(right, name)}" for name in mistake.places(right))
-            code = "<br>".join(f"<code>{html.escape(line)}</code>" for line in lines)
+            made, harmless = mistake.made_at(right), ""
+            if not made:
+                made, harmless = tuple(step.name for step in right.steps), " It changes nothing at these numbers."
+            lines = {name: mistake.line(right, name) for name in made}
+            code = "<br>".join(f"<code>{html.escape(f'{name} = {line}')}</code>" for name, line in lines.items() if line)
             told = (
                 f"<p>{html.escape(mistake.why)}</p><p><b>On the board:</b> {html.escape(mistake.look)}</p>"
-                f"<p><b>The wrong line:</b><br>{code or 'It changes nothing at these numbers.'}</p>"
+                f"<p><b>The wrong line:</b>{harmless}<br>{code}</p>"
             )
         self._told.value = f'<div class="bpl-told">{told}</div>'
 

@@ -59,8 +59,7 @@ def can_be_planted(mistake: Mistake, problem: Problem) -> bool:
 def with_mistake(mistake: Mistake, problem: Problem) -> Trace:
     """The trace of someone who makes a mistake wherever it can be made."""
     traced = run(problem)
-    places = mistake.places(traced)
-    for name in places[:1] if mistake.once else places:
+    for name in mistake.made_at(traced):
         traced = plant(traced, mistake, name)
     return traced
 
@@ -166,7 +165,7 @@ class Training:
         self._run = run
         self.first = problem
         self._kept = {0: problem}
-        self._last = (0, problem)
+        self._last = (0, run(replace(problem, lr=float(problem.lr))))  # the trace made last, and its iteration
         self.lrs = array("d")
         self.losses = array("d")
         self.lr_changes: list[int] = []  # the iterations whose learning rate is not that of the one before
@@ -180,13 +179,14 @@ class Training:
         if lr is not None and lr != self.lrs[iteration]:
             self.lrs[iteration] = lr
             del self.lrs[iteration + 1 :], self.losses[iteration + 1 :]
-            self._kept = {k: kept for k, kept in self._kept.items() if k <= iteration}
             self.lr_changes = [k for k in self.lr_changes if k < iteration]
             if iteration and lr != self.lrs[iteration - 1]:
                 self.lr_changes.append(iteration)
-        traced = self._run(replace(problem, lr=self.lrs[iteration]))
+        last, traced = self._last
+        if last != iteration or traced.problem.lr != self.lrs[iteration]:
+            traced = self._run(replace(problem, lr=self.lrs[iteration]))
+            self._last = (iteration, traced)
         self.losses[iteration] = float(traced["L"])
-        self._last = (iteration, problem)
         if iteration % self.STRIDE == 0:
             self._kept[iteration] = problem
         return traced
@@ -198,8 +198,12 @@ class Training:
         return next(k for k, loss in enumerate(self.losses) if not math.isfinite(loss))
 
     def _problem(self, iteration: int) -> Problem:
-        at, problem = self._last
-        if not 0 <= iteration - at <= self.STRIDE:
+        last, traced = self._last
+        if last == iteration:
+            return traced.problem
+        if last < iteration <= last + self.STRIDE:
+            at, problem = last + 1, traced.next_problem()
+        else:
             at = iteration - iteration % self.STRIDE
             problem = self._kept[at]
         for k in range(at, iteration):
@@ -409,7 +413,10 @@ class Stepper(HasTraits):
         if [step.name for step in traced.steps] != [step.name for step in self.place.trace.steps]:
             changes["index"] = 0
         self._training = training
-        self.place = replace(self.place, trace=traced, iteration=0, note="", question=None, **changes)
+        note = self._note(0)
+        if mistake and not BY_NAME[mistake].made_at(run(problem)):
+            note = note or f"{BY_NAME[mistake].title}: with these numbers it changes nothing."
+        self.place = replace(self.place, trace=traced, iteration=0, note=note, question=None, **changes)
 
     def _go(self, iteration: int, index: int, lr: float | None = None) -> None:
         """To a step of an iteration. A pinned cell stays for as long as the step does, so that it can be compared."""
@@ -425,6 +432,8 @@ class Stepper(HasTraits):
         diverged = self._training.diverged(iteration)
         if diverged is None:
             return ""
+        if diverged == 0:
+            return "The loss overflows at the very start: some of these numbers are too large to be squared."
         return (
             f"The loss overflowed at iteration {diverged}: the learning rate is too large, and every step leaps further "
             "past the minimum. Restart with a smaller one, or go back to see how it began."
