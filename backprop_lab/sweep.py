@@ -68,9 +68,12 @@ def sweep(seeds: Iterable[int], lrs: Iterable[float], steps: int = 500, **option
 
     A run takes the very steps that it would take alone, through the same layers. In a block of fewer than FEW_RUNS its
     numbers are the same to the bit. In a larger one `@` adds the same products, but rounds each before it is added,
-    which BLAS spares itself on most processors. After 500 steps most losses still agree to 1e-14 of themselves, or of
-    a thousandth of the loss at the start. One run in a hundred trains chaotically, so that its last bits grow and it
-    comes out as another run of the same problem, as good as the one alone.
+    which BLAS spares itself on most processors: an entry of D products is off by at most 2 D u / (1 - D u) of the sum
+    of their sizes, where u = 1.1e-16 (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition, 2002,
+    section 3.1). What training makes of that is up to the run. After 500 steps most losses still agree to 1e-14 of
+    themselves, or of a thousandth of the loss at the start. One or two runs in a hundred train chaotically, deep
+    networks at large learning rates above all: their last bits grow, and they come out as another run of the same
+    problem, as good as the one alone.
     """
     *_, result = sweep_blocks(seeds, lrs, steps, **options)
     return result

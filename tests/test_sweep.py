@@ -10,7 +10,7 @@ from problems import ACTIVATIONS, identical
 
 from backprop_lab import Linear, ReLU, Tanh, random_problem, sweep
 from backprop_lab.layers import Activation
-from backprop_lab.sweep import FEW_RUNS, ROUND_STEPS, sweep_blocks
+from backprop_lab.sweep import FEW_RUNS, ROUND_STEPS, SideBySide, sweep_blocks
 
 module = sys.modules["backprop_lab.sweep"]
 
@@ -79,6 +79,38 @@ def test_in_a_large_block_each_run_is_the_run_done_alone_but_for_the_last_bits(a
         np.testing.assert_allclose(result.loss[i, j], losses, rtol=1e-12, atol=1e-13 * losses[0])
         for name, parameter in result.network(seed, lr).parameters.items():
             np.testing.assert_allclose(parameter, network.parameters[name], rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("D", [1, 3, 20, 100])
+def test_a_product_in_a_large_block_is_off_by_no_more_than_its_rounding(D):
+    rng = np.random.default_rng(D)
+    A, B = rng.standard_normal((FEW_RUNS, 5, D)), rng.standard_normal((FEW_RUNS, D, 4))
+    unit = np.finfo(float).eps / 2
+    bound = 2 * D * unit / (1 - D * unit) * (abs(A) @ abs(B))  # of each of the two sums, by Higham 2002, section 3.1
+    assert (abs(A.view(SideBySide) @ B - A @ B) <= bound).all()
+
+
+def test_where_no_product_is_rounded_a_large_block_is_the_runs_alone_to_the_bit():
+    rng = np.random.default_rng(0)
+    A, B = (rng.integers(-(2**20), 2**20, (FEW_RUNS, n, n)).astype(float) for n in (6, 6))
+    assert identical(np.asarray(A.view(SideBySide) @ B), A @ B)
+
+
+@pytest.mark.parametrize("hidden", DEPTHS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_after_500_steps_most_runs_still_agree_but_for_the_last_bits(activation, hidden):
+    options = {"hidden": hidden, "activation": activation}
+    result = sweep(range(12), np.logspace(-3.5, -0.5, 12), steps=500, **options)
+    apart = []
+    for i, j, seed, lr in runs_of(result)[::11]:
+        losses, _ = alone(result.problem(seed, lr), 500)
+        known = np.isfinite(losses)
+        assert np.array_equal(known, np.isfinite(result.loss[i, j]))
+        losses, stacked = losses[known], result.loss[i, j, known]
+        apart.append(np.max(abs(stacked - losses) / np.maximum(losses, 1e-3 * losses[0])))
+    assert len(apart) == 14
+    assert np.median(apart) < 5e-14
+    assert np.sort(apart)[-3] < 1e-9  # of so few, one or two may be chaotic
 
 
 @pytest.mark.parametrize("hidden", DEPTHS)
