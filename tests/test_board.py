@@ -754,3 +754,15 @@ def test_a_board_changes_no_settings_of_matplotlib():
     board.draw(EXAMPLE, 15, LOSSES)
     board.png()
     assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize("cell", [("L", 0, 0), ("dW1", 0, 0), ("Y2", 3, 2)])
+def test_a_long_sum_is_cut_until_it_can_be_read_in_the_head(cell):
+    t = trace(random_problem(1, samples=8, inputs=8, hidden=(8, 8), outputs=8))
+    board = Board(t, width=1000)
+    shown = board._sum_in_head(t, cell)
+    assert "…" in shown
+    assert len(shown) < len(str(work_out(t, cell)))
+    board.draw(t, len(t.steps), [1.0], cell)
+    vertices = board.head[1].get_path().vertices
+    assert np.ptp(vertices[:, 0]) / len(shown) > 0.14  # cells' widths a letter; it was half of that

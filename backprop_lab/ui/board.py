@@ -34,6 +34,7 @@ VALUE_LIMIT, GRADIENT_LIMIT = 10.0, 100.0  # where the colour scales end; fixed,
 COLOURS = mpl.colormaps["coolwarm"]
 NOT_FINITE = "#ffe04d"
 CELL_WIDTH = (26, 58)  # CSS pixels: below, a board is broken into bands; above, it does not grow
+READABLE = 0.3  # cells' widths an em: the smallest letters of the head
 LARGE_CELL_WIDTH = (40, 90)  # the same for the back row of a lecture hall
 
 
@@ -114,9 +115,8 @@ class Board:
         self._draw_cells(values, visible)
         operands, results, worked = [], [], ""
         if cell is not None:
-            sum_of_cell = work_out(trace, cell)
-            operands, results = blocks(sum_of_cell.sources), blocks([cell])
-            worked = str(sum_of_cell) if visible[self._at(cell)] else ""
+            operands, results = blocks(work_out(trace, cell).sources), blocks([cell])
+            worked = self._sum_in_head(trace, cell) if visible[self._at(cell)] else ""
         elif step is not None:
             operands, results = [Cells(name) for name in step.operands], [Cells(step.name)]
         self._outline(operands, results)
@@ -228,13 +228,13 @@ class Board:
         levels = np.asarray(self.cells.get_array())
         colours = np.where(levels > 1, 256, np.clip((levels + 1) * 128, 0, 255)).astype(int).tolist()
         ramps = _ramps()
-        em = 0.33 * self.axes.bbox.width / self.layout.width
+        em = 0.315 * self.axes.bbox.width / self.layout.width
         for (x, y, right, bottom), number, colour in zip(self._insides, self.numbers, colours, strict=True):
             if not number:
                 continue
             cell, ramp = pixels[y:bottom, x:right], ramps[colour]
             cell[:] = ramp[0]
-            digits = _digits(number, em, right - x)
+            digits = _digits(number, em, int(0.92 * (right - x)))
             top, left = ((outer - inner) // 2 for outer, inner in zip(cell.shape, digits.shape, strict=True))
             if top >= 0 and left >= 0:
                 cell[top : top + digits.shape[0], left : left + digits.shape[1]] = ramp.take(digits)
@@ -270,6 +270,12 @@ class Board:
         x0, x1 = box.x + left - 0.05, box.x + right + 1.05
         y0, y1 = box.y + top - 0.05 / ASPECT, box.y + bottom + 1 + 0.05 / ASPECT
         return [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]
+
+    def _sum_in_head(self, trace: Trace, cell: Cell) -> str:
+        """The cell as a sum of as many terms as can be read in one line."""
+        room = (self.layout.width - LEFT - 5) / READABLE
+        sums = [str(work_out(trace, cell, terms)) for terms in (8, 6, 5, 4, 3)]
+        return next((each for each in sums if _text(each).width <= room), sums[-1])
 
     def _write_head(self, trace: Trace, index: int, worked: str, iteration: int) -> None:
         """The phase, and beside it the step with its shapes; or the sum of the chosen cell, smaller if it is long."""

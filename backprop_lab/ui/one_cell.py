@@ -9,7 +9,7 @@ from backprop_lab.trace import Trace
 from backprop_lab.ui.slopes import is_slope, slope_of
 
 Cell = tuple[str, int, int]
-TERMS = 8  # a longer sum is cut in the middle
+TERMS = 8  # of a sum that are written out; a longer one is cut in the middle
 
 
 class Worked(NamedTuple):
@@ -28,8 +28,8 @@ class Worked(NamedTuple):
         return " = ".join(part for part in (name, self.symbols, self.numbers, self.value) if part)
 
 
-def work_out(trace: Trace, cell: Cell) -> Worked:
-    """The sum behind a cell of `trace`, such as `X[0,1]·dY1[0,2] + X[1,1]·dY1[1,2] = (-2.06)(0) + (1.06)(16.4) = 17.45`.
+def work_out(trace: Trace, cell: Cell, terms: int = TERMS) -> Worked:
+    """The sum behind a cell of `trace`, with at most so many terms (3 or more), such as `X[0,1]·dY1[0,2] + X[1,1]·dY1[1,2] = (-2.06)(0) + (1.06)(16.4) = 17.45`.
 
     Raises KeyError if the trace has no such matrix, and IndexError if the matrix has no such cell.
     """
@@ -50,12 +50,12 @@ def work_out(trace: Trace, cell: Cell) -> Worked:
             ((left, k, i) if left_turned else (left, i, k), (right, j, k) if right_turned else (right, k, j))
             for k in range(inner)
         ]
-        return _sum(trace, cell, value, pairs + ([((bias, 0, j),)] if bias else []))
+        return _sum(trace, cell, value, pairs + ([((bias, 0, j),)] if bias else []), terms)
     if total := re.fullmatch(r"np\.(sum|mean)\(((?:[^()]|\([^()]*\))*)\)", code):
-        return _sum_of_all(trace, cell, value, *total.groups())
+        return _sum_of_all(trace, cell, value, *total.groups(), terms)
     if total := re.fullmatch(r"(\w+)\.sum\(axis=0, keepdims=True\)", code):
         column = total.group(1)
-        return _sum(trace, cell, value, [((column, n, j),) for n in range(len(trace[column]))])
+        return _sum(trace, cell, value, [((column, n, j),) for n in range(len(trace[column]))], terms)
     step = trace.step(name)
     shapes = {np.shape(trace[operand]) for operand in step.operands} - {()}
     if shapes != {np.shape(step.value)} or re.search(r"@|\.mT|\.sum|np\.(sum|mean)|\[", code):
@@ -65,19 +65,19 @@ def work_out(trace: Trace, cell: Cell) -> Worked:
     return Worked(cell, symbols, numbers, value, sources)
 
 
-def _sum(trace: Trace, cell: Cell, value: str, terms: list[tuple[Cell, ...]]) -> Worked:
-    """A sum of products; each term is the cells that are multiplied."""
-    symbols = ["·".join(_indexed(*factor) for factor in term) for term in terms]
-    numbers = [_product([_at(trace, factor) for factor in term]) for term in terms]
-    sources = tuple(factor for term in terms for factor in term)
-    return Worked(cell, _join(symbols), _join(numbers), value, sources)
+def _sum(trace: Trace, cell: Cell, value: str, products: list[tuple[Cell, ...]], terms: int) -> Worked:
+    """A sum of products; each is the cells that are multiplied."""
+    symbols = ["·".join(_indexed(*factor) for factor in product) for product in products]
+    numbers = [_product([_at(trace, factor) for factor in product]) for product in products]
+    sources = tuple(factor for product in products for factor in product)
+    return Worked(cell, _join(symbols, terms), _join(numbers, terms), value, sources)
 
 
-def _sum_of_all(trace: Trace, cell: Cell, value: str, kind: str, code: str) -> Worked:
+def _sum_of_all(trace: Trace, cell: Cell, value: str, kind: str, code: str, terms: int) -> Worked:
     """The loss: the same expression for every entry, added up."""
     rows, cols = trace["y"].shape
     parts = [_cell_by_cell(trace, code, i, j) for i in range(rows) for j in range(cols)]
-    symbols, numbers = _join([part[0] for part in parts]), _join([part[1] for part in parts])
+    symbols, numbers = _join([part[0] for part in parts], terms), _join([part[1] for part in parts], terms)
     if kind == "mean":
         symbols, numbers = (f"({text}) / {len(parts)}" for text in (symbols, numbers))
     return Worked(cell, symbols, numbers, value, tuple(source for part in parts for source in part[2]))
@@ -140,7 +140,7 @@ def _product(factors: list[Any], digits: int = 4) -> str:
     return "".join(f"({_plain(factor, digits)})" for factor in factors)
 
 
-def _join(terms: list[str]) -> str:
-    if len(terms) > TERMS:
-        terms = [*terms[: TERMS - 2], "…", terms[-1]]
-    return " + ".join(terms)
+def _join(parts: list[str], terms: int) -> str:
+    if len(parts) > terms:
+        parts = [*parts[: terms - 2], "…", parts[-1]]
+    return " + ".join(parts)
