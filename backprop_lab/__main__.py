@@ -1,0 +1,198 @@
+"""The command `backprop-lab`: the course's notebooks in a folder of the learner's own, and JupyterLab open on the first.
+
+`python -m backprop_lab` does the same, where the folder of installed commands is not on the path.
+"""
+
+import argparse
+import errno
+import hashlib
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from backprop_lab import __version__
+
+FOLDER = "backprop_lab_notebooks"
+FIRST = "00_start_here.ipynb"
+FOR_STUDENTS = ("*.ipynb", "*.png")
+FOR_TEACHERS = ("teaching_notes.md", "solutions/*.ipynb")
+
+# Lies in the learner's folder and says what each file was when it was copied: only so can it be told later whether
+# somebody has changed it.
+RECORD = ".backprop_lab.json"
+
+HELP = f"""\
+Copies the notebooks of the course to a folder of your own, and opens JupyterLab on the first, {FIRST[:2]}_start_here.
+Ctrl-C twice stops JupyterLab. The same command goes on where you left off.
+"""
+MORE_HELP = """\
+What you have changed is never overwritten. Where a newer backprop-lab brings a newer notebook, it is put beside yours;
+one that you have only read and run is replaced. Delete a notebook, and the command brings it back as it was.
+
+What stands after -- goes to JupyterLab:
+  backprop-lab my_course -- --no-browser --port 9000
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; 0 if all went well."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    end = given.index("--") if "--" in given else len(given)
+    options = parser().parse_args(given[:end])
+    folder = (default_folder() if options.folder is None else options.folder).resolve()
+    try:
+        for sentence in copy_course(folder, course(options.with_solutions)):
+            print(sentence, flush=True)
+    except OSError as error:
+        place = error.filename or folder
+        return complain(f"{place}: {error.strerror}.\nTo use another folder, name it: backprop-lab FOLDER")
+    return 0 if options.copy_only else open_jupyterlab(folder, given[end + 1 :])
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="backprop-lab",
+        usage="%(prog)s [-h] [--with-solutions] [--copy-only] [--version] [folder] [-- ...]",
+        description=HELP,
+        epilog=MORE_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "folder", nargs="?", type=Path, help=f"where your notebooks are, or are to be; {FOLDER} if you name none"
+    )
+    parser.add_argument(
+        "--with-solutions", action="store_true", help="for teachers: the solutions and teaching notes too"
+    )
+    parser.add_argument(
+        "--copy-only", action="store_true", help="do not open JupyterLab, for those who use another editor"
+    )
+    parser.add_argument("--version", action="version", version=f"backprop-lab {__version__}")
+    return parser
+
+
+def default_folder() -> Path:
+    """The folder in which the command was typed, if it holds the course already, or else one inside it."""
+    here = Path.cwd()
+    return here if (here / RECORD).is_file() else here / FOLDER
+
+
+def course(with_solutions: bool) -> dict[str, bytes]:
+    """The files of the course by name, with `/` before a name in a folder.
+
+    A wheel holds them inside the package. In a checkout they lie beside it.
+    """
+    package = Path(__file__).parent
+    source = next(folder / "notebooks" for folder in (package, package.parent) if (folder / "notebooks").is_dir())
+    patterns = FOR_STUDENTS + FOR_TEACHERS if with_solutions else FOR_STUDENTS
+    paths = sorted(path for pattern in patterns for path in source.glob(pattern))
+    return {path.relative_to(source).as_posix(): path.read_bytes() for path in paths}
+
+
+def copy_course(folder: Path, files: dict[str, bytes], version: str = __version__) -> list[str]:
+    """Bring `folder` up to date and return what to tell the learner, a sentence each.
+
+    What the learner changed stays as it is; if the course has something newer, that is put beside it, once, with
+    `version` in its name. What nobody has changed since it was copied is replaced.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "this is a file, and the notebooks need a folder", str(folder))
+    record = read_record(folder)
+    copied, replaced, beside = [], [], []
+    for name, content in files.items():
+        new, place = fingerprint(content), name
+        while True:
+            there, before = fingerprint_of(folder / place), record.get(place)
+            if there in (None, before, new) or before == new:
+                break
+            stem, suffix = os.path.splitext(place)  # somebody worked on an older one: go beside it
+            place = f"{stem}_{version}{suffix}"
+        if there is None and (place == name or before != new):
+            write(folder / place, content)
+            if place == name:
+                copied.append(name)
+            else:
+                beside.append((name, place))
+        elif there == before != new:
+            write(folder / place, content)
+            replaced.append(place)
+        if before != new:
+            record[place] = new
+            write(folder / RECORD, json.dumps(record, indent=1).encode())
+    sentences = [f"Your notebooks are in {folder}"]
+    if copied:
+        sentences.append(f"Copied: {', '.join(copied)}")
+    if replaced:
+        sentences.append(f"Replaced by newer ones, since you had not changed them: {', '.join(replaced)}")
+    return sentences + [f"{name} is as you left it. A newer one is beside it: {place}" for name, place in beside]
+
+
+def read_record(folder: Path) -> dict[str, str]:
+    """What was copied to `folder` before: a fingerprint for each file. Empty if nobody knows."""
+    try:
+        record = json.loads((folder / RECORD).read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def fingerprint_of(path: Path) -> str | None:
+    """The fingerprint of the file at `path`, or None if there is no file."""
+    try:
+        return fingerprint(path.read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def fingerprint(content: bytes) -> str:
+    """The same for two files that read the same. In a notebook only what the cells say counts: it may have been run."""
+    try:
+        cells = [(cell["cell_type"], "".join(cell["source"])) for cell in json.loads(content)["cells"]]
+    except (ValueError, KeyError, TypeError):
+        pass  # no notebook
+    else:
+        content = json.dumps(cells).encode()
+    return hashlib.sha256(content).hexdigest()
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file as a whole or not at all: a full disk must not leave half a notebook that passes for an edited one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def open_jupyterlab(folder: Path, flags: Sequence[str]) -> int:
+    """Run JupyterLab on `folder` until it is stopped. `flags` come last, so that they win."""
+    if importlib.util.find_spec("jupyterlab") is None:
+        return complain('JupyterLab is not installed. To install it: pip install "backprop-lab[lab]"')
+    from jupyterlab.labapp import main as run  # takes a second, and --help should not wait for it
+
+    print("Starting JupyterLab. Ctrl-C twice stops it.", flush=True)
+    as_root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    run(
+        [
+            f"--ServerApp.root_dir={folder}",
+            f"--LabApp.default_url=/lab/tree/{FIRST}",
+            "--LabApp.news_url=None",  # a learner is not asked first whether they want news about Jupyter
+            *as_root,
+            *flags,
+        ]
+    )
+    return 0
+
+
+def complain(sentence: str) -> int:
+    """Say what is wrong, and return the exit status of a command that failed."""
+    print(f"backprop-lab: {sentence}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
