@@ -14,6 +14,7 @@ difference a sum, so that nothing cancels. A cell is also right if it is what Nu
 decimals, as for numbers copied from the screen; and a float32 or float16 is right if it is the nearest to the value.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -33,6 +34,8 @@ from backprop_lab.trace import trace as run
 
 DIGITS = 1e-11
 ROUNDINGS = 8
+NEAR = 1e-4  # so near to the right value is no coincidence
+MATMUL_MISFIT = re.compile(r"matmul: .*\(size (\d+) is different from (\d+)\)")
 FLOAT32 = float(np.finfo(np.float32).eps)
 FLOAT64 = float(np.finfo(np.float64).eps)
 
@@ -99,11 +102,12 @@ def check_function(name: str, function: Any, traces: Sequence[Trace]) -> Feedbac
     raises comes back as a sentence. Raises nothing itself.
     """
     if not isinstance(name, str):
+        kind = type(name).__name__
         return Feedback(
-            False,
-            ("name",),
-            f"Name the exercise first, as text, then your function; the name is a {type(name).__name__}.",
+            False, ("name",), f"Name the exercise first, as text, then your function; the name is a {kind}."
         )
+    if not traces:
+        return Feedback(False, ("name",), f"There is nothing to try {name} on: give at least one trace.")
     for trace in traces:
         answer = _call(name, function, trace)
         feedback = answer if isinstance(answer, Feedback) else check(name, answer, trace)
@@ -124,7 +128,7 @@ def _call(name: str, function: Any, trace: Trace) -> Any:
         return function
     known = list(trace.names)[: list(trace.names).index(name)]
     try:
-        wanted = list(signature(function).parameters)
+        wanted = [p.name for p in signature(function).parameters.values() if p.name in known or p.default is p.empty]
     except (TypeError, ValueError):
         return Feedback(False, ("unreadable",), f"Write your own function for {name}, with def.")
     for argument in wanted:
@@ -137,11 +141,22 @@ def _call(name: str, function: Any, trace: Trace) -> Any:
     copies = {argument: value.copy() if isinstance(value, np.ndarray) else value for argument, value in given.items()}
     try:
         return function(**copies)
-    except Exception as error:  # whatever it is, it is the learner's own, and told to the learner
+    except (Exception, SystemExit) as error:  # whatever it is, it is the learner's own, and told to the learner
         shapes = ", ".join(f"{argument} {np.shape(value)}" for argument, value in given.items()) or "nothing"
-        reason = str(error).strip().split("\n")[0]
-        message = f"Your {name} stopped with {type(error).__name__}: {reason}. It was given {shapes}."
+        message = f"Your {name} stopped with {type(error).__name__}: {_reason(error)}. It was given {shapes}."
         return Feedback(False, ("raised",), message)
+
+
+def _reason(error: BaseException) -> str:
+    """What an error says, in one line; of a product whose shapes do not fit, without NumPy's terms."""
+    reason = str(error).strip().split("\n")[0].rstrip(".")
+    if sizes := MATMUL_MISFIT.search(reason):
+        rows, columns = sizes.groups()
+        return (
+            "in a product @ the first matrix needs as many columns as the second has rows, "
+            f"and here the first has {columns} and the second {rows}"
+        )
+    return reason
 
 
 def _compare(name: str, answer: Array, trace: Trace) -> Feedback:
@@ -328,12 +343,20 @@ def _shape_message(name: str, yours: tuple[int, ...], right: tuple[int, ...]) ->
 
 
 def _value_message(name: str, answer: Array, right: Array, agrees: Array, where: tuple[int, ...]) -> str:
-    """The first cell that differs, how many there are, and the factor if it is the same for all."""
+    """The first cell that differs, how many there are, and how they are off if it is the same for all."""
     mine, yours = _told_apart(right[where], answer[where])
+    if right.ndim == 0:  # its one number would be the whole answer
+        return f"Your {name} is {yours}: too {'large' if answer > right else 'small'}."
     message = f"{_cell(name, where)} should be {mine}, and yours is {yours}."
     if right.size > 1:
         wrong = int(np.count_nonzero(~agrees))
         message += f" {wrong} of the {right.size} numbers {'differs' if wrong == 1 else 'differ'}."
+    off = float(np.max(np.abs(answer - right)) / np.max(np.abs(right), initial=1e-300))
+    if off < NEAR:
+        return (
+            f"{message} It is right to about {-round(np.log10(off))} digits, and off by more than rounding: "
+            "a gradient by finite differences is like that, or one of numbers copied by hand."
+        )
     factor = np.vdot(right, answer) / (np.vdot(right, right) or 1)
     if (
         np.count_nonzero(right) > 1

@@ -228,7 +228,7 @@ MISTAKES = (
     ),
     Mistake(
         name="mask-always-true",
-        title="ReLU mask `>= 0` of the ReLU's own output",
+        title="ReLU mask >= 0 of the ReLU's own output",
         resembles="a mask that asks whether {Y} >= 0: what leaves a ReLU is never negative, so it lets everything through",
         why="`>= 0` is harmless on the ReLU's input, but its output is 0 exactly where the unit is off.",
         look="The mask has no empty cell, and the gradient passes where the ReLU's output is 0.",
@@ -322,7 +322,7 @@ MISTAKES = (
     ),
     Mistake(
         name="matmul-for-star",
-        title="`@` where `*` was meant",
+        title="@ where * was meant",
         resembles="a matrix product with the activation's slope: each cell has its own slope, so it takes `*`",
         why="Every other line of the backward pass has an `@`, and with as many samples as units this one runs too.",
         look="Cells of units that were off have numbers, and rows mix: a sample's gradient depends on other samples.",
@@ -367,7 +367,7 @@ MISTAKES = (
     ),
     Mistake(
         name="star-for-matmul",
-        title="`*` where `@` was meant",
+        title="* where @ was meant",
         resembles="a cell-by-cell `*` where rows and columns should meet in an `@`",
         why="`*` is multiplication everywhere else, and where a shape has a 1 in it NumPy broadcasts it in silence.",
         look="Each cell is one product and not a sum: work out one cell and compare.",
@@ -585,7 +585,7 @@ MISTAKES = (
     # The update
     Mistake(
         name="plus-for-minus",
-        title="Update with `+`",
+        title="Update with +",
         resembles="a step uphill: the gradient points to where the loss grows, so it is subtracted",
         why="`+=` is right where the error was written y - y_pred, as in many books, and wrong here.",
         look="The loss grows from one iteration to the next, at any learning rate.",

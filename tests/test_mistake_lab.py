@@ -323,3 +323,7 @@ def test_where_no_kernel_is_the_board_stands_in_as_a_picture():
     data = bundle[0] if isinstance(bundle, tuple) else bundle
     assert data["text/plain"] == "MistakeLab()"
     assert len(data["image/png"]) > 1000
+
+
+def test_more_can_be_hidden(drawn):
+    assert "'seed'" in MistakeLab(hide=["seed"]).lab.call()

@@ -247,3 +247,14 @@ def test_planting_a_mistake_keeps_the_learning_rate_as_the_tour_sets_it():
     stepper.restart()
     stepper.plant("mask-forgotten")
     assert stepper.place.lr == 0.01
+
+
+def test_the_map_of_the_course_gives_the_minutes_that_each_lesson_gives_itself():
+    rows = re.findall(
+        r"^\| \[(\w+)\]\(\1\.ipynb\) \|.*\| (\d+) \|$", "\n".join(prose(NOTEBOOKS["00_start_here.ipynb"])), re.M
+    )
+    own = {
+        name.removesuffix(".ipynb"): re.search(r"\*\*Time\.\*\* About (\d+) minutes", prose(notebook)[0])[1]
+        for name, notebook in LESSONS.items()
+    }
+    assert dict(rows) == own

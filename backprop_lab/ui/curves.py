@@ -10,13 +10,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 GREY = "#7a7a7a"  # stands out from white as well as from black
+EXPLODED = 1e6  # times the loss at the start
 COLOURS = ("#009e73", "#d55e00", "#0072b2", "#aa3377")
 
 
 def curves(losses: Mapping[str, Sequence[float]], width: float = 560, height: float = 230) -> str:
     """An HTML image of losses by iteration, on a logarithmic scale, `width` by `height` CSS pixels.
 
-    A curve ends where its loss is about to overflow.
+    One that explodes leaves through the top, so that the others keep their shape.
     """
     figure = Figure(figsize=(width / 100, height / 100), dpi=100, layout="constrained")
     figure.patch.set_alpha(0)
@@ -26,6 +27,9 @@ def curves(losses: Mapping[str, Sequence[float]], width: float = 560, height: fl
         known[~((known > 0) & (known < 1e200))] = np.nan  # beyond, an axis has no room for its own ends
         axes.plot(known, color=colour, lw=2.2, label=name)
     axes.set(yscale="log", xlabel="iteration", ylabel="loss")
+    highest = EXPLODED * max((values[0] for values in losses.values() if 0 < values[0] < 1e200), default=1.0)
+    if axes.get_ylim()[1] > highest:
+        axes.set_ylim(top=highest)
     axes.tick_params(colors=GREY, which="both")
     for text in (axes.xaxis.label, axes.yaxis.label):
         text.set_color(GREY)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import ipywidgets as widgets
+import numpy as np
 
 from backprop_lab.feedback import Feedback, check_function
 from backprop_lab.problem import random_problem, worked_example
@@ -49,11 +50,12 @@ class Exercises:
         step = traced.step(name)
         owner = name.removesuffix("_new").removeprefix("d")
         like = f", that of {owner}," if owner != name else ""
-        one_cell = work_out(traced, (name, 0, 0))
+        cell = work_out(traced, (name, 0, 0))
+        written = f"Written out, {name}" if np.ndim(step.value) == 0 else f"One cell of it: {name}[0,0]"
         return (
             f"Its shape{like} is {getattr(step.value, 'shape', ()) or 'that of one number'} in the worked example.",
             step.sentence,
-            f"It is made of {' and '.join(step.operands)}. One cell of it: {name}[0,0] = {one_cell.symbols}.",
+            f"It is made of {' and '.join(step.operands)}. {written} = {cell.symbols}.",
         )
 
 

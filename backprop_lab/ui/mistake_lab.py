@@ -31,7 +31,8 @@ class MistakeLab(Lab):
 
     def __init__(self, mistake: str = "mask-forgotten", **place: Any) -> None:
         opening: dict[str, Any] = {"start": "random", "seed": 1, "lr": 0.01, "step": "db1"} | place
-        self.lab = StepThrough(mistake=mistake, hide=HIDDEN, **opening)
+        hide = (*HIDDEN, *opening.pop("hide", ()))
+        self.lab = StepThrough(mistake=mistake, hide=hide, **opening)
         self._mistake = widgets.Dropdown(
             description="mistake",
             tooltip="Which mistake is made in every iteration",
@@ -74,7 +75,9 @@ class MistakeLab(Lab):
             if not made:
                 made, harmless = tuple(step.name for step in right.steps), " It changes nothing at these numbers."
             lines = {name: mistake.line(right, name) for name in made}
-            code = "<br>".join(f"<code>{html.escape(f'{name} = {line}')}</code>" for name, line in lines.items() if line)
+            code = "<br>".join(
+                f"<code>{html.escape(f'{name} = {line}')}</code>" for name, line in lines.items() if line
+            )
             told = (
                 f"<p>{html.escape(mistake.why)}</p><p><b>On the board:</b> {html.escape(mistake.look)}</p>"
                 f"<p><b>The wrong line:</b>{harmless}<br>{code}</p>"
