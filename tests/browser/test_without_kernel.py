@@ -78,14 +78,14 @@ def test_a_notebook_whose_kernel_is_not_there_shows_the_picture(reopen):
     expect(output).to_have_count(1)
 
 
-@pytest.mark.xfail(
-    reason="ipywidgets takes the output before the picture's renderer does, and has no model of it; JupyterLab saves "
-    "models only where 'Save Widget State Automatically' is on"
-)
-def test_a_trusted_notebook_opened_again_shows_the_picture_or_a_sentence_rather_than_an_error(reopen, witness):
-    output = reopen(trusted=True)
-    expect(output).to_have_count(1)
-    expect(output).not_to_have_text(re.compile("Loading"))
-    output.page.wait_for_timeout(500)  # for what may come instead of the picture
+def test_in_a_trusted_notebook_opened_again_the_lab_is_back_once_its_cell_is_run(open_notebook, executed, witness):
+    """Until then ipywidgets, which takes the output before the picture's renderer does, says that it has no model of it.
+
+    JupyterLab saves models only where its setting 'Save Widget State Automatically' is on.
+    """
+    lab = open_notebook(nbformat.from_dict(executed | {"metadata": {"kernelspec": KERNEL}}), trusted=True)
+    expect(lab.page.locator(".jp-OutputArea-output")).to_have_text(re.compile("model not found"))
     witness.forget("console: Error: widget model not found")
-    assert "Error" not in output.inner_text()
+    lab.run_all()
+    assert lab.picture()
+    expect(lab.page.locator("body")).not_to_contain_text("model not found")
