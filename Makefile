@@ -12,10 +12,10 @@ LAB = notebooks/02_step_through.ipynb
 # Another environment may be active in this shell. IPython would put its packages in front of ours.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
-.PHONY: help lab test bench notebooks format pins clean
+.PHONY: help lab test bench notebooks format wheel release-check pins clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 lab: .venv/.project ## open the step-through lab in JupyterLab
 	@echo "Starting JupyterLab with $(LAB). Ctrl-C twice stops it."
@@ -44,12 +44,20 @@ format: .venv/.project ## put code and imports in order
 	$(call step,$(BIN)/ruff check --fix-only)
 	$(call step,$(BIN)/ruff format)
 
+wheel: ## build what is published into dist/, and try it where nothing else is installed
+	@$(need_python)
+	@$(PYTHON) tests/release/check_wheel.py
+
+release-check: .venv/.project wheel ## what is too slow for make test: every other way to open the course, rehearsed
+	$(call step,$(BIN)/python tests/release/check_front_ends.py)
+	$(call step,$(BIN)/python tests/release/check_binder.py)
+
 pins: ## find the newest versions that fit together, for binder/requirements.txt
 	@$(need_python)
 	@echo "Looking up the newest version of every package; it takes some ten seconds."
 	@uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT && $(PYTHON) -m venv "$$uv" && \
 	"$$uv/bin/python" -m pip install --quiet --disable-pip-version-check uv && \
-	"$$uv/bin/uv" pip compile pyproject.toml --extra lab --extra test --output-file binder/requirements.txt \
+	"$$uv/bin/uv" pip compile pyproject.toml --extra lab --extra binder --extra test --output-file binder/requirements.txt \
 		--universal --python-version 3.11 --fork-strategy fewest --python "$$uv/bin/python" \
 		--upgrade --no-annotate --quiet --custom-compile-command "make pins"
 	@echo "Wrote binder/requirements.txt; make test installs it."

@@ -180,7 +180,6 @@ def open_jupyterlab(folder: Path, flags: Sequence[str]) -> int:
         [
             f"--ServerApp.root_dir={folder}",
             f"--LabApp.default_url=/lab/tree/{FIRST}",
-            "--LabApp.news_url=None",  # a learner is not asked first whether they want news about Jupyter
             *as_root,
             *flags,
         ]

@@ -22,7 +22,7 @@ PINS = [
     if line and not line.startswith("#")
 ]
 WANTED = PROJECT["dependencies"] + [
-    line for extra in ("lab", "test") for line in PROJECT["optional-dependencies"][extra]
+    line for extra in ("lab", "binder", "test") for line in PROJECT["optional-dependencies"][extra]
 ]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
