@@ -100,11 +100,12 @@ function render({ model, el }) {
   let pinned = model.get("pinned");
   const pinnedByKernel = () => (pinned = model.get("pinned"));
   model.on("change:pinned", pinnedByKernel);
+  model.on("msg:custom", come);
 
   function reportHover(cell) {
     if (pinned || JSON.stringify(cell) === reported) return;
     reported = JSON.stringify(cell);
-    model.send({ kind: "cell", cell, pinned: false });
+    model.send({ kind: "cell", cell, pinned: false, clicked: false });
   }
 
   image.addEventListener("pointermove", (event) => reportHover(cellAt(event)));
@@ -113,7 +114,7 @@ function render({ model, el }) {
     const cell = cellAt(event);
     pinned = cell !== null && !(pinned && JSON.stringify(cell) === reported);
     reported = JSON.stringify(cell);
-    model.send({ kind: "cell", cell, pinned });
+    model.send({ kind: "cell", cell, pinned, clicked: true });
     figure.focus({ preventScroll: true });
   });
 
@@ -149,6 +150,12 @@ function render({ model, el }) {
     model.send({ kind: "key", key: event.key });
   });
 
+  function come(message) {
+    if (message.do !== "come") return;
+    (el.closest(".bpl-lab") ?? el).scrollIntoView({ block: "start" });
+    figure.focus({ preventScroll: true });
+  }
+
   drawTimeline();
   showAlt();
   showPicture();
@@ -166,6 +173,7 @@ function render({ model, el }) {
   return () => {
     for (const [event, listener] of Object.entries(listeners)) model.off(event, listener);
     model.off("change:pinned", pinnedByKernel);
+    model.off("msg:custom", come);
     resized.disconnect();
     themed.disconnect();
     window.removeEventListener("resize", zoomed);

@@ -14,7 +14,8 @@ class BoardView(anywidget.AnyWidget):
         them, `dark` theme or not; sent first of all, and again when one of them changes
     kind "jump": `index` of the step chosen on the timeline; kind "key": `key` pressed on the board
     kind "shown": `frame` of the picture that is now on the page
-    kind "cell": `cell` under the pointer as [name, row, column], or None; `pinned` by a click or not
+    kind "cell": `cell` under the pointer as [name, row, column], or None; whether it was `clicked`, and so is `pinned`
+        or, clicked once more, no longer
     """
 
     _esm = Path(__file__).with_suffix(".js")
@@ -32,6 +33,22 @@ class BoardView(anywidget.AnyWidget):
     aspect = traitlets.Float(2.0, help="width over height of the picture, to keep room for it").tag(sync=True)
     tooltips: Any = traitlets.Dict(help="by label, of the labelled controls around the board").tag(sync=True)
     frame = traitlets.Int(help="the number of the picture").tag(sync=True)
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**traits)
+        self._on_page = self._comes = False
+        self.heard(self._when_shown)
+
+    def come(self) -> None:
+        """Scroll the page to the lab around this, and give the board the keys: now, or as soon as it is shown."""
+        self._comes = not self._on_page
+        if self._on_page:
+            self.send({"do": "come"})
+
+    def _when_shown(self, kind: str, _: dict[str, Any]) -> None:
+        self._on_page = True
+        if self._comes and kind == "shown":  # not before the picture is there: its room may be another
+            self.come()
 
     def heard(self, handler: Any) -> None:
         """Call `handler(kind, message)` for every message from the page."""

@@ -1,206 +1,205 @@
-"""The learning-rate lab: many seeds at many learning rates, trained at once, on one map; any run can be opened."""
+"""The learning-rate lab: many networks at many learning rates, trained at once, on one map; any run can be opened."""
 
 import asyncio
+import html
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
-import numpy as np
 
-from backprop_lab.sharpness import critical_lr
-from backprop_lab.sweep import Sweep, sweep, sweep_blocks
+from backprop_lab.ui import verdicts
 from backprop_lab.ui.board_view import BoardView
-from backprop_lab.ui.controls import row, sized, toggle
-from backprop_lab.ui.curves import curves
+from backprop_lab.ui.controls import GROW, pair, row, sized, text_field, toggle, typed_number
+from backprop_lab.ui.curves import COLOURS, curves
 from backprop_lab.ui.lab import Lab
-from backprop_lab.ui.run_map import RunMap
+from backprop_lab.ui.run_map import NAMES, RunMap
 from backprop_lab.ui.step_through import StepThrough
-from backprop_lab.ui.stepper import ACTIVATIONS
+from backprop_lab.ui.stepper import ACTIVATIONS, Setup
+from backprop_lab.ui.sweeper import RANGES, State, Sweeper
 
-LEARNING_RATES = tuple(float(lr) for lr in np.logspace(-4, 1, 76))
-PAUSE = 0.25  # seconds between two pictures while a sweep runs
+BESIDE_MAP = 470  # CSS pixels of a window's height that controls, curves, words and JupyterLab itself take
+NARROWEST = 420  # CSS pixels; on a page that is narrower, the picture is shrunk
+HEIGHTS = (300, 600)  # of the map, in CSS pixels, whatever the window's
+LABEL = "Map of all runs. Arrow keys choose a run, Enter puts the next one beside it"
+KEYS = {"ArrowUp": (-1, 0), "ArrowDown": (1, 0), "ArrowLeft": (0, -1), "ArrowRight": (0, 1)}
 
 
 class LearningRateLab(Lab):
-    """`LearningRateLab()` is the whole cell: `seeds` rows, `steps` updates, networks of `hidden` units.
+    """`LearningRateLab()` is the whole cell: `seeds` networks, each trained for `steps` updates at many learning rates.
 
-    The sweep runs when the lab is first seen, and again whenever a control is moved; it can be cancelled, and
-    what it has come to stays. Up to two runs are chosen with a click: their loss curves stand below the map.
+    Each has `hidden` units with an `activation`. They are trained anew whenever a control is moved; that can be cancelled, and
+    the map keeps what it has come to. Up to two runs are chosen with a click: their loss curves stand below the map,
+    and the last one opens in the step-through lab. Raises ValueError if a setting is not one of those there are.
     """
 
     def __init__(self, seeds: int = 32, steps: int = 300, hidden: int = 4, activation: str = "ReLU") -> None:
-        self.sweep: Sweep | None = None
-        self.chosen: list[tuple[int, int]] = []
-        self._limits: list[float] = []
+        self.sweeper = Sweeper(seeds=seeds, steps=steps, hidden=hidden, activation=activation)
         self._map: RunMap | None = None
-        self._running: asyncio.Task[None] | None = None
+        self._lab: StepThrough | None = None
         super().__init__()
-        controls = self._make_controls(seeds, steps, hidden, activation)
-        self._view = BoardView(label="Map of all runs. Arrow keys move to another run, Enter keeps it for comparison")
-        self._curves, self._opened = widgets.HTML(), widgets.VBox()
-        self.children = [*controls, self._view, self._note, self._curves, self._opened]
+        controls = self._make_controls()
+        self._view = BoardView(label=LABEL, aspect=900 / 420)
+        self._view.tooltips = {control.description: control.tooltip for control in self._labelled}
+        self._said, self._curves, self._chosen = widgets.HTML(), widgets.HTML(), widgets.HTML(layout=_BESIDE_CURVES)
+        self._opened = widgets.VBox()
+        chosen = widgets.HBox([self._curves, self._chosen], layout={"flex_flow": "row wrap", "align_items": "center"})
+        self.children = [*controls, self._view, chosen, self._said, self._opened]
+        self.sweeper.observe(lambda change: self._do(self._follow, change.old, change.new), "state")
         self._view.heard(lambda kind, message: self._do(self._heard, kind, message))
+        self._show(self.sweeper.state)
 
-    def _make_controls(self, seeds: int, steps: int, hidden: int, activation: str) -> list[widgets.Widget]:
-        slider: dict[str, Any] = {"continuous_update": False, **sized("210px")}
-        self._seeds = widgets.IntSlider(seeds, 4, 64, description="seeds", tooltip="How many rows", **slider)
-        self._steps = widgets.IntSlider(
-            steps, 10, 1000, 10, description="steps", tooltip="How many updates each run makes", **slider
-        )
-        self._hidden = widgets.IntSlider(
-            hidden, 1, 8, description="hidden units", tooltip="How wide the hidden layer is", **slider
-        )
+    def _make_controls(self) -> list[widgets.Widget]:
+        self._sliders, self._fields = {}, {}
+        for name, label, tooltip in _NUMBERS:
+            least, most = RANGES[name]
+            self._fields[name] = text_field(label, "140px", f"{tooltip}: a whole number from {least} to {most}")
+            self._sliders[name] = widgets.IntSlider(
+                least, least, most, readout=False, continuous_update=False, tooltip=tooltip, layout=GROW
+            )
+            self._steers(self._fields[name], partial(self._type, name))
+            self._steers(self._sliders[name], partial(self._slide, name))
         self._activation = widgets.Dropdown(
-            options=list(ACTIVATIONS),
-            value=activation,
-            description="activation",
-            tooltip="Of every unit",
-            **sized("180px"),
+            options=list(ACTIVATIONS), description="activation", tooltip="Of each hidden unit", **sized("180px")
         )
-        settings = (self._seeds, self._steps, self._hidden, self._activation)
-        for control in settings:
-            self._steers(control, lambda _: self.start())
-        self._run = self._button("Run", lambda: self.cancel() if self._running else self.start(), "Train, or cancel")
-        self._progress = widgets.IntProgress(min=0, max=steps, description="steps", layout={"width": "260px"})
-        self._beside = toggle("Compare", "The next click chooses a second run")
-        self._open = self._button(
-            "Open in the step-through lab", self._open_chosen, "Walk through the chosen run, step by step"
-        )
-        self._open.disabled = True
-        return [row(*settings), row(self._run, self._progress, self._beside, self._open)]
+        self._steers(self._activation, lambda activation: self._train(activation=activation))
+        self._run = self._button("Run", self._run_or_cancel, "Train all networks anew, or stop training them")
+        self._run.layout.width = "90px"
+        self._progress = widgets.IntProgress(**sized("220px"))
+        self._compare = toggle("Compare", "The next run that you choose goes beside the first")
+        self._steers(self._compare, self.sweeper.compare)
+        self._open = self._button("Open", self._open_chosen, "Walk through the run chosen last, step by step, below")
+        self._labelled = [*self._fields.values(), self._activation]
+        pairs = [pair(field, self._sliders[name]) for name, field in self._fields.items()]
+        return [row(*pairs, self._activation), row(self._run, self._progress, self._compare, self._open, self._note)]
 
-    # Running
-
-    def start(self) -> None:
-        """Train every run anew, with the controls as they are; a sweep that is under way gives way to it."""
-        self.cancel()
-        self._running = self._go_on(self._train())
-
-    def cancel(self) -> None:
-        """Stop where it is, and keep what it has come to."""
-        if self._running is not None:
-            self._running.cancel()
-            self._running = None
-            self._run.description = "Run"
-
-    def _setting(self) -> tuple[range, tuple[float, ...], int]:
-        return range(self._seeds.value), LEARNING_RATES, self._steps.value
-
-    def _options(self) -> dict[str, Any]:
-        return {"hidden": self._hidden.value, "activation": ACTIVATIONS[self._activation.value]}
-
-    async def _train(self) -> None:
-        self._run.description = "Cancel"
-        blocks = sweep_blocks(*self._setting(), **self._options())
-        self._progress.max, self._progress.value = self._steps.value, 0
-        self.sweep = None
-        clock = asyncio.get_running_loop().time
-        due = 0.0
-        try:
-            for result in blocks:
-                if self.sweep is None:
-                    self._limits = [critical_lr(problem) for problem in result.problems]
-                    self.chosen = [(row, col) for row, col in self.chosen if row < len(result.seeds)]
-                self.sweep = result
-                if clock() >= due:
-                    due = clock() + PAUSE
-                    self._show()
-                await asyncio.sleep(0)  # so that the page is heard in between
-            self._running = None
-            self._run.description = "Run"
-        finally:
-            self._show()
-
-    # From the page
+    # From the page to the state
 
     def _heard(self, kind: str, message: dict[str, Any]) -> None:
         if kind == "page":
-            self._map = RunMap(message["width"], ratio=message["ratio"], dark=message["dark"])
-            x, y, width, height = self._map.box
-            self._box = ("runs", x, y, width, height)
-            if self.sweep is None and self._running is None:
-                self.start()
-            else:
-                self._show()
-        elif kind == "cell" and message["pinned"] and self.sweep is not None:
-            self.choose(message["cell"][1], message["cell"][2], self._beside.value)
-        elif kind == "key":
-            self._press(message["key"])
+            height = min(max(message["height"] - BESIDE_MAP, HEIGHTS[0]), HEIGHTS[1])
+            self._map = RunMap(max(message["width"], NARROWEST), height, message["ratio"], message["dark"])
+            if self.sweeper.state.runs is None and not self.sweeper.state.running:
+                self._train()
+            self._show_map(self.sweeper.state)
+        elif kind == "cell" and message["clicked"] and message["cell"] is not None:
+            self.sweeper.choose(*message["cell"][1:])
+        elif kind == "key" and message["key"] == "Enter":
+            self.sweeper.compare(not self.sweeper.state.comparing)
+        elif kind == "key" and message["key"] in KEYS:
+            self.sweeper.walk(*KEYS[message["key"]])
 
-    def _press(self, key: str) -> None:
-        moves = {"ArrowUp": (-1, 0), "ArrowDown": (1, 0), "ArrowLeft": (0, -1), "ArrowRight": (0, 1)}
-        if key == "Enter":
-            self._beside.value = not self._beside.value
-        elif key in moves and self.sweep is not None:
-            row, col = self.chosen[-1] if self.chosen else (0, 0)
-            down, right = moves[key]
-            rows, cols = self.sweep.diverged.shape
-            self.choose(min(max(row + down, 0), rows - 1), min(max(col + right, 0), cols - 1), self._beside.value)
+    def _type(self, name: str, text: str) -> None:
+        self._train(**{name: typed_number(text)})
 
-    def choose(self, row: int, col: int, beside: bool = False) -> None:
-        """Choose the run of a row and a column of the map, `beside` the one chosen first, or in its place."""
-        self.chosen = [*self.chosen[:1], (row, col)] if beside else [(row, col)]
-        self._open.disabled = False
-        self._show()
+    def _slide(self, name: str, number: int) -> None:
+        self._train(**{name: number})
+
+    def _run_or_cancel(self) -> None:
+        if self.sweeper.state.running:
+            self.sweeper.cancel()
+        else:
+            self._train()
+
+    def _train(self, **changes: Any) -> None:
+        self._go_on(self._work_off(self.sweeper.train(**changes)))
+
+    @staticmethod
+    async def _work_off(pieces: Iterator[None]) -> None:
+        for _ in pieces:
+            await asyncio.sleep(0)  # so that the page, and other cells, are heard in between
 
     def _open_chosen(self) -> None:
-        """The step-through lab on the run chosen last, below the map."""
-        if self.sweep is not None and self.chosen:
-            row, col = self.chosen[-1]
-            place: dict[str, Any] = {"seed": self.sweep.seeds[row], "lr": self.sweep.lrs[col]}
-            lab = StepThrough(start="random", hidden=self._hidden.value, activation=self._activation.value, **place)
-            self._opened.children = (lab,)
+        """Open the run chosen last, as it was at the start, below the map."""
+        runs, chosen = self.sweeper.state.runs, self.sweeper.state.chosen
+        if runs is None or not chosen:
+            raise ValueError("choose a run first: click it on the map")
+        run, settings = chosen[-1], runs.settings
+        setup = Setup("random", runs.seed(run), hidden=settings.hidden, activation=settings.activation)
+        if self._lab is None:
+            self._lab = StepThrough(lr=runs.lr(run), **asdict(setup))
+            self._opened.children = [self._lab]
+        else:
+            stepper = self._lab.stepper
+            stepper.plant("")
+            stepper.set_up(**asdict(setup))
+            stepper.set_lr(runs.lr(run))
+        self._lab.come_into_view()
 
-    # To the page
+    # From the state to the page
 
-    def _still(self) -> bytes:
-        result = self.sweep or sweep(*self._setting(), **self._options())
-        still = RunMap(900)
-        still.draw(result, [critical_lr(problem) for problem in result.problems], self.chosen)
-        return still.png()
+    def _refuse(self, sentence: str) -> None:
+        self._show_controls(self.sweeper.state)
+        super()._refuse(sentence)
 
-    def _show(self) -> None:
-        """The map, the progress and the chosen runs, as far as the sweep has come."""
-        if self.sweep is None:
+    def _follow(self, old: State, new: State) -> None:
+        if new.running > old.running or any(getattr(old, part) != getattr(new, part) for part in _ASKED_FOR):
+            self._say([])  # what was refused before that is no longer of interest
+        self._show(new)
+
+    def _show(self, state: State) -> None:
+        self._show_controls(state)
+        self._show_map(state)
+        self._show_runs(state)  # last, since the curves take the longest
+
+    def _show_controls(self, state: State) -> None:
+        with self._controls_follow():
+            for name, field in self._fields.items():
+                number = getattr(state.wanted, name)
+                field.value, self._sliders[name].value = str(number), number
+            self._activation.value = state.wanted.activation
+            self._run.description = "Cancel" if state.running else "Run"
+            self._compare.value = state.comparing
+            step, steps = (state.runs.step, state.runs.settings.steps) if state.runs else (0, state.wanted.steps)
+            self._progress.max, self._progress.value = steps, step
+            self._progress.description = f"step {step} of {steps}"
+            self._open.disabled = not state.chosen
+            self._open.description = f"Open {NAMES[max(len(state.chosen), 1) - 1]} step by step"
+
+    def _show_runs(self, state: State) -> None:
+        """The words, and the curves of the chosen runs."""
+        if state.runs is None:
             return
-        self._progress.value = self.sweep.step
-        told = [self._told(row, col) for row, col in self.chosen] or ["Click a run to see how its loss came down."]
-        self._say(told)
-        losses = {
-            self._name(row, col): self.sweep.loss[row, col, : self.sweep.step + 1].tolist() for row, col in self.chosen
-        }
-        self._curves.value = curves(losses) if losses else ""
-        if self._map is None:
+        self._said.value = f'<div class="bpl-told">{html.escape(verdicts.on_map(state.runs))}</div>'
+        told, losses = "", {}
+        for run, name, colour in zip(state.chosen, NAMES, COLOURS, strict=False):
+            title = f"{name}: {verdicts.name_of(state.runs, run)}"
+            losses[title] = state.runs.losses(run).tolist()
+            told += _told(title, verdicts.on_run(state.runs, run), colour)
+        self._chosen.value = f'<div class="bpl-runs" role="status">{told or _HOW_TO_CHOOSE}</div>'
+        self._curves.value = curves(losses, width=480, height=220) if losses else ""
+
+    def _show_map(self, state: State) -> None:
+        if state.runs is None or self._map is None:
             return
-        self._map.draw(self.sweep, self._limits, self.chosen)
-        rows, cols = self.sweep.diverged.shape
+        self._map.draw(state.runs, state.chosen)
         with self._view.hold_sync():
-            self._view.boxes = [(*self._box, rows, cols)]
-            self._view.alt = self._in_words()
+            self._view.boxes = [("runs", *self._map.box, *state.runs.shape)]
+            self._view.alt = verdicts.of_picture(state.runs)
             self._view.picture = self._map.png()
             self._view.frame += 1
 
-    def _name(self, row: int, col: int) -> str:
-        assert self.sweep is not None
-        return f"seed {self.sweep.seeds[row]}, learning rate {self.sweep.lrs[col]:.3g}"
+    def _still(self) -> bytes:
+        if self.sweeper.state.runs is None:
+            for _ in self.sweeper.train():
+                pass
+        assert self.sweeper.state.runs is not None
+        still = RunMap(900)
+        still.draw(self.sweeper.state.runs, self.sweeper.state.chosen)
+        return still.png()
 
-    def _told(self, row: int, col: int) -> str:
-        """One run in a sentence."""
-        assert self.sweep is not None
-        loss, end = self.sweep.loss[row, col], int(self.sweep.diverged[row, col])
-        went = (
-            f"diverged at step {end}"
-            if end >= 0
-            else f"the loss went from {loss[0]:.4g} to {loss[self.sweep.step]:.4g} in {self.sweep.step} steps"
-        )
-        return f"{self._name(row, col)}: {went}. At the start theory sets the limit at {self._limits[row]:.3g}."
 
-    def _in_words(self) -> str:
-        """The map for those who do not see it."""
-        assert self.sweep is not None
-        rows, cols = self.sweep.diverged.shape
-        best = np.nanargmin(np.nanmedian(self.sweep.loss[..., self.sweep.step], axis=0))
-        return (
-            f"Map of {rows} seeds at {cols} learning rates from {self.sweep.lrs[0]:g} to {self.sweep.lrs[-1]:g}, after "
-            f"{self.sweep.step} steps. {np.mean(self.sweep.diverged >= 0):.0%} of the runs diverged. The median loss is "
-            f"lowest at the learning rate {self.sweep.lrs[best]:.2g}."
-        )
+def _told(title: str, verdict: str, colour: str) -> str:
+    """What became of a chosen run, beside a line of its colour."""
+    return f'<p style="border-color: {colour}"><b>{html.escape(title)}.</b> {html.escape(verdict)}</p>'
+
+
+_HOW_TO_CHOOSE = "<p>Click a run, or go to one with the arrow keys, to see how its loss came down.</p>"
+_BESIDE_CURVES = {"flex": "1 1 260px"}
+_NUMBERS = (
+    ("seeds", "seeds", "How many networks"),
+    ("steps", "steps", "How many updates each of them makes"),
+    ("hidden", "hidden units", "How wide their hidden layer is"),
+)
+_ASKED_FOR = ("wanted", "chosen", "comparing")  # what of a state the learner decides

@@ -1,77 +1,170 @@
-"""The map of a sweep: a seed in every row, a learning rate in every column, coloured by how far the loss came down."""
+"""The map of many runs: a network in every row, a learning rate in every column, coloured by what became of the loss."""
 
 import io
-from collections.abc import Sequence
+import math
 
-import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import LineCollection
-from matplotlib.colorbar import Colorbar
-from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from matplotlib.text import Annotation
+from PIL import Image
 
-from backprop_lab.sweep import Sweep
-from backprop_lab.ui.board import DARK, LIGHT
+from backprop_lab.layers import Array
+from backprop_lab.ui.board import COLOURS, DARK, LIGHT
+from backprop_lab.ui.curves import COLOURS as CURVES
+from backprop_lab.ui.sweeper import Run, Runs
 
-LOSSES = mpl.colormaps["YlGnBu_r"].with_extremes(bad="#d7301f")  # deep blue for a low loss, red where it diverged
-LIMITS = (1e-4, 1e2)  # of the colours, fixed, so that any two maps compare
-MARGINS = (60, 104, 20, 46)  # left, right, top and bottom of the map, in CSS pixels
-MARKS = ("#ff8c00", "#ff4fd8")  # around the first and the second chosen run
+DECADES = 4  # from the middle of the colours to each end: a loss that came down, or grew, by a factor of 10,000
+LOST = "#c62828"  # of the stripes where the loss is no longer a number: there the map ends
+NAMES = "AB"  # of the chosen runs
+STANDARD = 1000  # CSS pixels: a map that is wider has everything larger
+MARGINS = (52, 124, 28, 44)  # left, right, top and bottom of the map, in CSS pixels
+TEXT = 9.5  # points, of 1.4 CSS pixels each
+ROOM = 15  # CSS pixels that the number of a row takes
 
 
 class RunMap:
-    """The picture of a sweep, `width` by `height` CSS pixels, drawn at `ratio` device pixels for each of them."""
+    """The picture of many runs, `width` by `height` CSS pixels, drawn at `ratio` device pixels for each of them.
 
-    def __init__(self, width: int, height: int = 420, ratio: float = 1.0, dark: bool = False) -> None:
-        theme = DARK if dark else LIGHT
-        self.size = (width, height)
-        self.figure = Figure(figsize=(width / 100, height / 100), dpi=100 * ratio, facecolor=theme.paper)
+    Pale is a loss that is as it was at the start, blue one that came down, red one that grew; there are stripes where it is
+    no longer a finite number. A white line goes through the limit that theory sets each row.
+    """
+
+    def __init__(self, width: float, height: float = 420, ratio: float = 1.0, dark: bool = False) -> None:
+        self.theme = DARK if dark else LIGHT
+        larger = min(max(width / STANDARD, 1.0), 1.5)  # a large screen is looked at from further away
+        width, height, ratio = width / larger, height / larger, ratio * larger
+        self.figure = Figure(figsize=(width / 100, height / 100), dpi=100 * ratio, facecolor=self.theme.paper)
         self.canvas = FigureCanvasAgg(self.figure)
         left, right, top, bottom = MARGINS
-        self.box = (left / width, top / height, 1 - (left + right) / width, 1 - (top + bottom) / height)
-        x, y, w, h = self.box
-        self.axes = self.figure.add_axes((x, 1 - y - h, w, h))
-        scale = self.figure.add_axes((x + w + 0.02, 1 - y - h, 0.016, h))
-        self.image = self.axes.imshow(np.ones((1, 1)), LOSSES, LogNorm(*LIMITS), aspect="auto", interpolation="nearest")
-        self.limit = [LineCollection([], colors=c, linewidths=w) for c, w in (("#111111", 4.5), ("#ffffff", 2))]
-        for line in self.limit:
-            self.axes.add_collection(line, autolim=False)
-        self.marks = [self.axes.plot([], [], "o", ms=13, mfc="none", mew=3, color=colour)[0] for colour in MARKS]
-        Colorbar(scale, self.image).set_label("loss at the end", color=theme.ink)
-        self.axes.set_xlabel("learning rate", color=theme.ink)
-        self.axes.set_ylabel("seed", color=theme.ink)
-        for axes in (self.axes, scale):
-            axes.tick_params(colors=theme.ink, which="both")
-            axes.spines[:].set_color(theme.faint)
+        self.size = (width - left - right, height - top - bottom)  # of the map itself, in CSS pixels
+        x, y, w, h = self.box = (left / width, top / height, self.size[0] / width, self.size[1] / height)
+        self.axes = self._make_axes(x, 1 - y - h, w, h)
+        self.axes.set_xlabel("learning rate", color=self.theme.ink, fontsize=TEXT)
+        self.axes.set_ylabel("seed, lowest limit on top", color=self.theme.ink, fontsize=TEXT)
+        self._make_scale(x + w + 16 / width, 1 - y - h, 14 / width, h)
+        self._make_artists()
+        self._laid_out_for: object = None
 
-    def draw(self, sweep: Sweep, limits: Sequence[float], chosen: Sequence[tuple[int, int]]) -> None:
-        """Show the losses that a sweep has come to, a line where theory sets the limit, and the chosen runs.
+    def _make_axes(self, x: float, y: float, width: float, height: float) -> Axes:
+        axes = self.figure.add_axes((x, y, width, height), facecolor=self.theme.paper)
+        axes.tick_params(colors=self.theme.ink, labelsize=TEXT)
+        axes.spines[:].set_color(self.theme.faint)
+        return axes
 
-        `limits` has the critical learning rate of each seed; `chosen` the rows and columns of up to two runs.
-        """
-        rows, cols = sweep.diverged.shape
-        loss = np.clip(sweep.loss[..., sweep.step], *LIMITS)
-        self.image.set_data(np.ma.array(loss, mask=sweep.diverged >= 0))
-        self.image.set_extent((-0.5, cols - 0.5, rows - 0.5, -0.5))
-        first, last = np.log10(sweep.lrs[0]), np.log10(sweep.lrs[-1])
+    def _make_scale(self, x: float, y: float, width: float, height: float) -> None:
+        """What the colours mean, at the right of the map."""
+        striped, gap = (pixels * height / self.size[1] for pixels in (30, 14))
+        scale = self._make_axes(x, y, width, height - striped - gap)
+        scale.imshow(np.linspace(-DECADES, DECADES, 256)[:, None], COLOURS, aspect="auto", origin="lower")
+        names = ["÷ 10,000", "÷ 100", "loss as\nat the start", "× 100", "× 10,000"]
+        scale.set_yticks(np.linspace(0, 255, len(names)), names)
+        lost = self._make_axes(x, y + height - striped, width, striped)
+        lost.set_yticks([0.5], ["beyond\nall numbers"])
+        lost.add_patch(_stripes(lost))
+        for axes in (scale, lost):
+            axes.set_xticks([])
+            axes.yaxis.tick_right()
+
+    def _make_artists(self) -> None:
+        """What changes from one picture to the next, and the stripes behind it."""
+        axes = self.axes
+        axes.add_patch(_stripes(axes))
+        self.image = axes.imshow(np.zeros((1, 1)), COLOURS, aspect="auto", interpolation="nearest", animated=True)
+        self.image.set_clim(-DECADES, DECADES)
+        self.limit = [
+            axes.plot([], [], color=colour, lw=width, solid_joinstyle="miter", animated=True)[0]
+            for colour, width in (("#111111", 4.5), ("#ffffff", 2))
+        ]
+        self.limit_label = axes.text(
+            0,
+            1 + 3 / self.size[1],
+            r"limit by theory, $2/\lambda_\mathrm{max}$",
+            color=self.theme.ink,
+            fontsize=TEXT,
+            ha="center",
+            va="bottom",
+            transform=axes.get_xaxis_transform(),
+        )
+        self.marks = [self._make_mark(name, colour) for name, colour in zip(NAMES, CURVES, strict=False)]
+
+    def _make_mark(self, name: str, colour: str) -> tuple[Line2D, Line2D, Annotation]:
+        """A ring around a chosen run, which stands out from every colour of the map, and its name beside it."""
+        halo, ring = (
+            self.axes.plot([], [], "o", ms=15, mfc="none", mec=edge, mew=width, animated=True, clip_on=False)[0]
+            for edge, width in (("#ffffff", 6), (colour, 3))
+        )
+        label = self.axes.annotate(
+            name,
+            (0, 0),
+            xytext=(11, 11),
+            textcoords="offset points",
+            color="#ffffff",
+            fontsize=TEXT,
+            fontweight="bold",
+            ha="center",
+            va="center",
+            animated=True,
+            bbox={"boxstyle": "circle,pad=0.15", "facecolor": colour, "edgecolor": "#ffffff"},
+        )
+        return halo, ring, label
+
+    def draw(self, runs: Runs, chosen: tuple[Run, ...] = ()) -> None:
+        """Show what has become of each run, the limit that theory sets it, and which are chosen."""
+        if self._laid_out_for is not runs.sweep:
+            self._lay_out(runs)
+        self.image.set_data(levels(runs.change))
+        self.canvas.restore_region(self._background)
+        for artist in (self.image, *self.limit):
+            self.axes.draw_artist(artist)
+        for (halo, ring, label), (row, col) in zip(self.marks, chosen, strict=False):
+            halo.set_data([col], [row])
+            ring.set_data([col], [row])
+            label.xy = col, row
+            for artist in (halo, ring, label):
+                self.axes.draw_artist(artist)
+
+    def _lay_out(self, runs: Runs) -> None:
+        """Draw what stays the same while these runs are trained."""
+        rows, cols = runs.shape
+        first, last = (math.log10(lr) for lr in (runs.sweep.lrs[0], runs.sweep.lrs[-1]))
 
         def column(lr: float) -> float:
-            return float((np.log10(lr) - first) / (last - first) * (cols - 1)) if cols > 1 else 0.0
+            return (math.log10(lr) - first) / (last - first) * (cols - 1)
 
-        decades = np.arange(np.ceil(first - 1e-9), np.floor(last + 1e-9) + 1)
-        self.axes.set_xticks([column(10.0**decade) for decade in decades], [f"{10.0**decade:g}" for decade in decades])
-        seeds = np.unique(np.linspace(0, rows - 1, min(rows, 9)).astype(int))
-        self.axes.set_yticks(seeds, [str(sweep.seeds[k]) for k in seeds])
-        segments = [[(column(lr), k - 0.5), (column(lr), k + 0.5)] for k, lr in enumerate(limits) if np.isfinite(lr)]
-        for line in self.limit:
-            line.set_segments(segments)
+        self.image.set_extent((-0.5, cols - 0.5, rows - 0.5, -0.5))
         self.axes.set(xlim=(-0.5, cols - 0.5), ylim=(rows - 0.5, -0.5))
-        for mark, place in zip(self.marks, [*chosen, None, None], strict=False):
-            mark.set_data(*([place[1]], [place[0]]) if place else ([], []))
+        decades = [10.0**k for k in range(math.ceil(first - 1e-9), math.floor(last + 1e-9) + 1)]
+        self.axes.set_xticks([column(lr) for lr in decades], [f"{lr:g}" for lr in decades])
+        numbered = range(0, rows, math.ceil(ROOM * rows / self.size[1]))
+        self.axes.set_yticks(numbered, [str(runs.sweep.seeds[row]) for row in numbered])
+        line = [(column(lr), row + edge) for row, lr in enumerate(runs.limits) for edge in (-0.5, 0.5)]
+        for stroke in self.limit:
+            stroke.set_data(*np.array(line).reshape(-1, 2).T)
+        self.limit_label.set_x(line[0][0])
+        self.canvas.draw()
+        self._background = self.canvas.copy_from_bbox(self.figure.bbox)
+        self._laid_out_for = runs.sweep
 
     def png(self) -> bytes:
         """The picture as it was last drawn."""
         data = io.BytesIO()
-        self.figure.savefig(data, format="png", dpi="figure", pil_kwargs={"compress_level": 1})
+        Image.fromarray(np.asarray(self.canvas.buffer_rgba())[..., :3]).save(data, "PNG", compress_level=1)
         return data.getvalue()
+
+
+def levels(change: Array) -> Array:
+    """By how many decades each loss has come down (below 0) or grown; masked where it is no longer a finite number."""
+    with np.errstate(divide="ignore"):
+        decades = np.log10(change)
+    return np.ma.masked_where(~np.isfinite(change), np.clip(decades, -DECADES, DECADES))
+
+
+def _stripes(axes: Axes) -> Rectangle:
+    """Stripes over all of the axes, for what is beyond all numbers."""
+    return Rectangle(
+        (0, 0), 1, 1, transform=axes.transAxes, hatch="////", facecolor="none", edgecolor=LOST, linewidth=0
+    )

@@ -191,6 +191,10 @@ class StepThrough(Lab):
         call.layout.display = "none" if "call" in self._hidden else None
         self._footer = [call, self._shown_table, widgets.VBox([self._copy_script, self._shown_script])]
 
+    def come_into_view(self) -> None:
+        """Scroll the page to this lab, and give its board the keys."""
+        self._view.come()
+
     # From the page to the stepper
 
     def _refuse(self, sentence: str) -> None:

@@ -1,0 +1,106 @@
+"""The verdicts: what is said of a run, and of a map, is what its numbers are, and theory is given its due."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from backprop_lab import random_problem
+from backprop_lab.sharpness import critical_lr
+from backprop_lab.ui import verdicts
+from backprop_lab.ui.sweeper import LEARNING_RATES, Sweeper
+
+
+@pytest.fixture(scope="module")
+def runs():
+    sweeper = Sweeper(seeds=8)
+    for _ in sweeper.train():
+        pass
+    return sweeper.state.runs
+
+
+def all_runs(runs):
+    return np.ndindex(runs.shape)
+
+
+def kind(runs, run):
+    """Above the limit or not, and what became of the loss: the cases that there are something to say of."""
+    change = runs.change[run]
+    outcome = "lost" if np.isinf(change) else "down" if change < 1 else "up"
+    return runs.lr(run) > runs.limits[run[0]], outcome
+
+
+def test_these_runs_are_of_every_kind(runs):
+    found = {kind(runs, run) for run in all_runs(runs)}
+    assert found == {(False, "down"), (True, "down"), (True, "up"), (True, "lost")}
+
+
+def test_of_each_run_the_numbers_are_its_own(runs):
+    for row, col in list(all_runs(runs))[::7]:
+        said = verdicts.on_run(runs, (row, col))
+        losses = runs.losses((row, col))
+        if np.isinf(losses[-1]):
+            end = int(re.search(r"beyond all numbers after step (\d+)\.", said)[1])
+            assert np.isfinite(losses[:end]).all()
+            assert np.isinf(losses[end:]).all()
+        else:
+            assert said.startswith(f"The loss went from {losses[0]:.4g} to {losses[-1]:.4g} in 300 steps.")
+        limit = critical_lr(random_problem(runs.sweep.seeds[row]))
+        assert f"{LEARNING_RATES[col] / limit:.2g} times the limit that theory sets at its start, {limit:.3g}" in said
+
+
+def test_theory_and_experiment_part_just_where_one_says_down_and_the_other_up(runs):
+    for run in list(all_runs(runs))[::5]:
+        said = verdicts.on_run(runs, run)
+        above, outcome = kind(runs, run)
+        parted = above == (outcome == "down")
+        assert ("here theory and experiment part" in said) == parted
+        assert ("so this was to be expected" in said) == (not parted)
+
+
+def test_where_a_run_above_its_limit_came_down_the_limit_where_it_ended_is_told(runs):
+    told = 0
+    for run in [run for run in all_runs(runs) if kind(runs, run) == (True, "down")][::9]:
+        end = replace(runs.problem(run), network=runs.network(run))
+        less_or_more = "less" if critical_lr(end) > runs.limits[run[0]] else "more"
+        assert verdicts.on_run(runs, run).endswith(
+            f"Where it has ended the loss bends {less_or_more}, and the limit is {critical_lr(end):.3g}."
+        )
+        told += 1
+    assert told > 5
+
+
+def test_while_a_sweep_runs_nothing_is_said_of_where_its_runs_end():
+    sweeper = Sweeper(seeds=8, steps=200)
+    pieces = sweeper.train()
+    while sweeper.state.runs is None:
+        next(pieces)
+    early = sweeper.state.runs
+    for run in list(all_runs(early))[::11]:
+        said = verdicts.on_run(early, run)
+        assert "ended" not in said
+        assert " in 50 steps" in said or "beyond all numbers" in said
+
+
+def test_of_the_map_the_shares_are_counted(runs):
+    kinds = [kind(runs, run) for run in all_runs(runs)]
+    below, above = ([outcome == "down" for high, outcome in kinds if high is side] for side in (False, True))
+    lost = [outcome == "lost" for _, outcome in kinds]
+    said = verdicts.on_map(runs)
+    assert said.startswith("After 300 steps the loss has come down in ")
+    assert re.findall(r"(\d+)%", said) == [f"{100 * np.mean(share):.0f}" for share in (below, above, lost)]
+    best = float(re.search(r"the best learning rate is about (\S+)\.$", said)[1])
+    at = int(np.argmin(np.abs(np.array(LEARNING_RATES) - best)))
+    medians = np.median(runs.change, axis=0)
+    assert medians[at] == medians.min()
+
+
+def test_who_does_not_see_the_map_is_told_what_it_is_and_what_it_shows(runs):
+    said = verdicts.of_picture(runs)
+    assert said.startswith("Map of 8 seeds, in rows, at 76 learning rates from 0.0001 to 10. ")
+    assert said.endswith(verdicts.on_map(runs))
+
+
+def test_a_run_is_called_by_its_seed_and_its_learning_rate(runs):
+    assert verdicts.name_of(runs, (2, 30)) == f"seed {runs.sweep.seeds[2]}, learning rate 0.01"
