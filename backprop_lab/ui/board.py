@@ -157,7 +157,7 @@ class Board:
             label = _label(trace, box.name)
             fitting = min(1, (box.cols + GAP - 0.25) / (0.36 * _text(label, bold=True).width))
             style: dict[str, Any] = {"color": theme.ink, "size": size * fitting, "weight": "bold", "parse_math": False}
-            ax.text(box.x, box.y - 0.26, label, **style)
+            ax.text(box.x, box.y - 0.24, label, **style)
         for name, top, bottom in layout.rows:
             side: dict[str, Any] = {"rotation": 90, "ha": "center", "va": "center", "color": theme.faint}
             ax.text(0.42, (top + bottom) / 2, name, size=size * 0.9, **side)
@@ -169,7 +169,7 @@ class Board:
             self._draw_colour_bar(top, bottom, limit, size * 0.85)
         x, y, width, height = layout.loss
         ax.add_patch(Rectangle((x, y), width, height, fill=False, edgecolor=theme.grid, lw=self.pixel))
-        ax.text(x, y - 0.26, "loss, by iteration", color=theme.ink, size=size, weight="bold")
+        ax.text(x, y - 0.24, "loss, by iteration", color=theme.ink, size=size, weight="bold")
         self.canvas.draw()  # the cells, still empty, give the grid
         self._background = self.canvas.copy_from_bbox(self.figure.bbox)
 

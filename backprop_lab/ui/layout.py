@@ -6,7 +6,7 @@ from typing import NamedTuple
 from backprop_lab.layers import Linear
 from backprop_lab.problem import Problem
 
-LABEL = 0.85  # height of a name above its matrix
+LABEL = 0.93  # height of a name above its matrix
 GAP = 0.75  # between two columns
 ROW_GAP = 0.5  # between values, gradients and new weights
 HEAD = 1.7  # the line on top that names the phase and the step
