@@ -234,7 +234,7 @@ class Board:
                 continue
             cell, ramp = pixels[y:bottom, x:right], ramps[colour]
             cell[:] = ramp[0]
-            digits = _digits(number, em, int(0.92 * (right - x)))
+            digits = _digits(number, em, int(0.96 * (right - x)))
             top, left = ((outer - inner) // 2 for outer, inner in zip(cell.shape, digits.shape, strict=True))
             if top >= 0 and left >= 0:
                 cell[top : top + digits.shape[0], left : left + digits.shape[1]] = ramp.take(digits)
