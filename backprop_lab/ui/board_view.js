@@ -156,6 +156,15 @@ function render({ model, el }) {
     figure.focus({ preventScroll: true });
   }
 
+  // Notebook 7 looks for its shortcuts before we hear of a key, and JupyterLab among the keys that we leave: A on a slider
+  // would insert a cell. A plain key on a control of the lab is the lab's, and is marked so before either looks.
+  function keepPlainKeys(event) {
+    if (!el.closest(".bpl-lab")?.contains(event.target)) return;
+    const plain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey;
+    event.target.toggleAttribute("data-lm-suppress-shortcuts", plain);
+  }
+  window.addEventListener("keydown", keepPlainKeys, true);
+
   drawTimeline();
   showAlt();
   showPicture();
@@ -177,6 +186,7 @@ function render({ model, el }) {
     resized.disconnect();
     themed.disconnect();
     window.removeEventListener("resize", zoomed);
+    window.removeEventListener("keydown", keepPlainKeys, true);
     clearTimeout(pending);
     URL.revokeObjectURL(image.src);
   };

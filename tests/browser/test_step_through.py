@@ -194,7 +194,7 @@ def test_the_board_is_walked_by_keyboard_and_jupyterlab_keeps_its_own_keys(noteb
     lab.expect_at(None)
     for handle in (lab.seed_slider, lab.lr_slider, lab.button("Next"), lab.step_button("Y1")):
         handle.focus()
-        lab.key("ArrowUp", "ArrowDown")
+        lab.key("ArrowUp", "ArrowDown", "a", "b", "d", "d", "Escape")
     lab.field("seed").focus()
     lab.key("a", "b", "d", "d", "ArrowUp")
     assert lab.notebook() == around
