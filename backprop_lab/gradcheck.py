@@ -58,10 +58,10 @@ def complex_step_derivative(loss: LossOf, at: Array, h: float = 1e-20) -> Array:
 
 
 def corners(loss: LossOf, at: Array) -> Array:
-    """Which entries of `at` stand where the loss has a corner, as at a ReLU whose input is exactly 0.
+    """Which entries of `at` stand at a corner of the loss, or within the 1e-6 of a central difference beside one.
 
-    There the slopes to the left and to the right differ, and no number is the gradient. How much they differ
-    shrinks with h where the loss is only bent, and stays where it has a corner.
+    At a corner, as where the input of a ReLU is exactly 0, the slopes to the left and to the right differ, and no number
+    is the gradient. Where the loss is only bent they differ in proportion to h: by half for half of it.
     """
     h = 1e-6 * np.maximum(1, np.abs(at))
     entries = _one_entry_each(at)
@@ -73,7 +73,7 @@ def corners(loss: LossOf, at: Array) -> Array:
 
     rounding = 1e-13 * np.abs(here) / h
     wide = jump(h)
-    found: Array = (wide > rounding) & (jump(h / 2) > 0.55 * wide)
+    found: Array = np.any([abs(jump(h / n) - wide / n) > 0.05 * wide + n * rounding for n in (2, 4)], axis=0)
     return found
 
 

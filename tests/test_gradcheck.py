@@ -1,5 +1,6 @@
 """The backward pass against gradients found without calculus, and proof that an error planted in it turns them red."""
 
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 
@@ -333,3 +334,16 @@ def test_without_a_slip_the_same_problems_are_right(kind):
     assert max(check_gradients(p, numeric=complex_step).values()) < 1e-13
     if kind not in (Tanh, Sigmoid):
         assert are_exactly_right(problem_for(unchanged, to_fractions))
+
+
+@pytest.mark.parametrize("distance", [0.0, 0.05, 0.2, 0.3, 0.33, 0.36, 0.5, 0.7, 0.9, 0.99, 1.2, 3.0])
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_right_gradient_is_not_called_wrong_because_a_corner_is_near(distance, side):
+    p = worked_example()
+    b1 = p.network.parameters["b1"].copy()
+    Y1 = trace(p)["Y1"]
+    b1[0, 1] -= Y1[0, 1] - side * distance * 1e-6  # the unit is that far from its switch
+    p = replace(p, network=p.network.with_parameters(p.network.parameters | {"b1": b1}))
+    assert max(check_gradients(p).values()) < 1e-7
+    wrong = p.network.gradients(p.loss, p.X, p.y)
+    assert check_gradients(p, wrong | {"b1": wrong["b1"] + 1e-3})["b1"] > 1e-5
