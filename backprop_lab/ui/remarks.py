@@ -28,7 +28,7 @@ def proof(trace: Trace, step: Step) -> tuple[bool | None, str]:
         with np.errstate(all="ignore"):
             error = check_step(trace, step.name, derivative)
         if error * max(1, size) <= allowed:
-            return True, f"agrees with {how} to {error:.0e}"
+            return True, f"agrees with {how} {f'to {error:.0e}' if error else 'exactly'}"
         if math.isfinite(error):
             wrong = wrong or f"does not agree with {how}: it is off by {error / (min(1, size) or 1):.0%}"
     if math.isfinite(error):
