@@ -1,0 +1,133 @@
+"""Worked examples that others have published, in their own conventions, come out of our layers to every digit printed.
+
+Each has half of a squared error as its loss, so its gradients are half of ours, and its learning rate is twice ours.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from backprop_lab import Linear, Network, Problem, ReLU, Sigmoid, SumSquaredError, check_gradients, trace
+
+
+def agrees(value, *printed):
+    """Whether numbers are those that were printed, as texts: each rounded to as many decimals as were printed of it."""
+    numbers = np.ravel(value)
+    return len(numbers) == len(printed) and all(
+        f"{number + 0.0:.{len(text.partition('.')[2])}f}" in (text, f"-{text}" if float(text) == 0 else text)
+        for number, text in zip(numbers, printed, strict=True)
+    )
+
+
+def problem(layers, X, y, lr):
+    return Problem(Network(layers), SumSquaredError(), np.array(X, float), np.array(y, float), lr)
+
+
+def test_that_a_wrong_digit_would_be_seen():
+    assert agrees([0.1249, -0.0001], "0.125", "0.00")
+    assert not agrees([0.1249], "0.124")
+    assert not agrees([0.1249, 1.0], "0.125")
+
+
+def test_mazur_two_layers_of_sigmoids():
+    """Matt Mazur, "A step by step backpropagation example", 2015: weights from unit to unit, biases that stay as they are.
+
+    https://mattmazur.com/2015/03/17/a-step-by-step-backpropagation-example/
+    """
+    W1, b1 = np.array([[0.15, 0.25], [0.2, 0.3]]), np.array([[0.35, 0.35]])
+    W2, b2 = np.array([[0.4, 0.5], [0.45, 0.55]]), np.array([[0.6, 0.6]])
+    p = problem((Linear(W1, b1), Sigmoid(), Linear(W2, b2), Sigmoid()), [[0.05, 0.1]], [[0.01, 0.99]], 0.25)
+    t = trace(p)
+    assert agrees(t["Y1"][0, 0], "0.3775")
+    assert agrees(t["H1"], "0.593269992", "0.596884378")
+    assert agrees(t["Y2"][0, 0], "1.105905967")
+    assert agrees(t["y_pred"], "0.75136507", "0.772928465")
+    assert agrees((t["y_pred"] - t["y"]) ** 2 / 2, "0.274811083", "0.023560026")
+    assert agrees(t["L"] / 2, "0.298371109")
+    assert agrees(t["dy_pred"][0, 0] / 2, "0.74136507")
+    assert agrees(t["dY2"][0, 0] / 2, "0.138498562")
+    assert agrees(t["dY2"][0, 0] / 2 * W2[0, 0], "0.055399425")
+    assert agrees(t["dW2"][0, 0] / 2, "0.082167041")
+    assert agrees(t["dH1"][0, 0] / 2, "0.036350306")
+    assert agrees(t["dW1"][0, 0] / 2, "0.000438568")
+    assert agrees(t["W2_new"].T, "0.35891648", "0.408666186", "0.511301270", "0.561370121")
+    assert agrees(t["W1_new"].T, "0.149780716", "0.19956143", "0.24975114", "0.29950229")
+    assert max(check_gradients(p).values()) < 1e-9
+
+    network = p.network
+    for rounds in range(10_000):
+        if rounds == 1:
+            assert agrees(trace(replace(p, network=network))["L"] / 2, "0.291027924")
+        moved = network.update(network.gradients(p.loss, p.X, p.y), p.lr).parameters
+        network = network.with_parameters(moved | {"b1": b1, "b2": b2})
+    last = trace(replace(p, network=network))
+    assert agrees(last["L"] / 2, "0.0000351085")
+    assert agrees(last["y_pred"], "0.015912196", "0.984065734")
+
+
+def test_han_and_kamber_errors_that_are_added():
+    """Han, Kamber and Pei, "Data Mining: Concepts and Techniques", 3rd edition 2011, example 9.1.
+
+    Err is the negative of a gradient with respect to what enters the sigmoid, and it is added to weights and biases.
+    """
+    W1, b1 = np.array([[0.2, -0.3], [0.4, 0.1], [-0.5, 0.2]]), np.array([[-0.4, 0.2]])
+    W2, b2 = np.array([[-0.3], [-0.2]]), np.array([[0.1]])
+    t = trace(problem((Linear(W1, b1), Sigmoid(), Linear(W2, b2), Sigmoid()), [[1, 0, 1]], [[1]], 0.45))
+    assert agrees(t["Y1"], "-0.7", "0.1")
+    assert agrees(t["H1"], "0.332", "0.525")
+    assert agrees(t["Y2"], "-0.105")
+    assert agrees(t["y_pred"], "0.474")
+    output = round(t["y_pred"][0, 0], 3)  # as the book goes on with it
+    assert agrees(-t["dY2"] / 2, "0.1312")
+    assert agrees(output * (1 - output) * (1 - output), "0.1311")
+    assert agrees(-t["dY1"] / 2, "-0.0087", "-0.0065")
+    assert agrees(t["W2_new"], "-0.261", "-0.138")
+    assert agrees(t["W1_new"], "0.192", "-0.306", "0.4", "0.1", "-0.508", "0.194")
+    assert agrees(t["b2_new"], "0.218")
+    assert agrees(t["b1_new"], "-0.408", "0.194")
+
+
+def test_kircerta_samples_in_columns_through_a_relu():
+    """ "One lifecycle of a neural network", https://www.kircerta.com/posts/science/neural-network-lifecycle: W times x."""
+    W1, W2 = np.array([[0.3, -0.1], [0.2, 0.4]]).T, np.array([[0.5, -0.3]]).T
+    layers = (Linear(W1, np.zeros((1, 2))), ReLU(), Linear(W2, np.zeros((1, 1))))
+    t = trace(problem(layers, [[1, 2]], [[1]], 0.05))
+    assert agrees(t["Y1"], "0.1", "1.0")
+    assert agrees(t["H1"], "0.1", "1.0")
+    assert agrees(t["y_pred"], "-0.25")
+    assert agrees(t["L"] / 2, "0.78125")
+    assert agrees(t["dy_pred"] / 2, "-1.25")
+    assert agrees(t["dW2"].T / 2, "-0.125", "-1.25")
+
+
+def test_cs231n_one_neuron_without_any_loss():
+    """Karpathy, CS231n, "Backpropagation, intuitions": the gradient of a sigmoid neuron's output, by its own two layers.
+
+    https://cs231n.github.io/optimization-2/
+    """
+    neuron, sigmoid = Linear(np.array([[2.0], [-3.0]]), np.array([[-3.0]])), Sigmoid()
+    x = np.array([[-1.0, -2.0]])
+    dot = neuron.forward(x)
+    assert agrees(dot, "1.00")
+    assert agrees(sigmoid.forward(dot), "0.73")
+    ddot, _ = sigmoid.backward(dot, np.ones((1, 1)))
+    assert agrees(ddot, "0.20")
+    dx, grads = neuron.backward(x, ddot)
+    assert agrees(dx, "0.39", "-0.59")
+    assert agrees(grads["W"], "-0.20", "-0.39")
+    assert agrees(grads["b"], "0.20")
+
+
+def test_goodfellow_bengio_and_courville_xor_in_whole_numbers():
+    """ "Deep Learning", MIT Press 2016, section 6.1: a ReLU network that computes the exclusive or."""
+    layers = (
+        Linear(np.array([[1.0, 1], [1, 1]]), np.array([[0.0, -1]])),
+        ReLU(),
+        Linear(np.array([[1.0], [-2]]), np.zeros((1, 1))),
+    )
+    t = trace(problem(layers, [[0, 0], [0, 1], [1, 0], [1, 1]], [[0], [1], [1], [0]], 0.1))
+    assert t["Y1"].tolist() == [[0, -1], [1, 0], [1, 0], [2, 1]]
+    assert t["H1"].tolist() == [[0, 0], [1, 0], [1, 0], [2, 1]]
+    assert t["y_pred"].tolist() == t["y"].tolist()
+    assert t["L"] == 0
+    assert all(not t[f"d{name}"].any() for name in t.problem.network.parameters)
