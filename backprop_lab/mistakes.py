@@ -385,6 +385,7 @@ MISTAKES = (
             "joelgrus/data-science-from-scratch #31",
             "CodingTrain/Toy-Neural-Network-JS #72",
             "Bot-Academy/NeuralNetworkFromScratch PR #3",
+            "mattmazur.com 2015, the loss after the first round",
         ),
     ),
     Mistake(
