@@ -52,7 +52,8 @@ def work_out(trace: Trace, cell: Cell, terms: int = TERMS) -> Worked:
         ]
         return _sum(trace, cell, value, pairs + ([((bias, 0, j),)] if bias else []), terms)
     if total := re.fullmatch(r"np\.(sum|mean)\(((?:[^()]|\([^()]*\))*)\)", code):
-        return _sum_of_all(trace, cell, value, *total.groups(), terms)
+        kind, expression = total.groups()
+        return _sum_of_all(trace, cell, value, kind, expression, terms)
     if total := re.fullmatch(r"(\w+)\.sum\(axis=0, keepdims=True\)", code):
         column = total.group(1)
         return _sum(trace, cell, value, [((column, n, j),) for n in range(len(trace[column]))], terms)
