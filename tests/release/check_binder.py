@@ -102,19 +102,18 @@ def replay(room: CleanRoom, python: Path) -> None:
 
 def see_the_board(room: CleanRoom, python: Path) -> None:
     """Serve the checkout as the image does, and open the lab as a Binder link does: ours, and a teacher's."""
-    teacher = teachers_repository(room)
-    checkout = room.folder / "checkout"
-    with room.serve(python.parent / "jupyter", "notebook", "--ip", "127.0.0.1", cwd=checkout) as server:
-        pull = {"repo": teacher.as_uri(), "branch": "main", "urlpath": "lab/tree/lessons/lesson_1.ipynb"}
-        for name, path in (
-            ("Binder", f"lab/tree/{NOTEBOOK}?"),
-            ("Binder, with a teacher's own notebook", f"git-pull?{urlencode(pull)}&"),
-        ):
-            with new_page() as page:
-                move = first_move(page, f"{server.url}/{path}token={server.token}")
-                require(page.get_by_text("official Jupyter news").count() == 0, "no question about news is in the way")
-                try_the_lab(page)
-            print(f"{name}: server after {server.seconds:.1f} s, then {move}", flush=True)
+    pull = {"repo": teachers_repository(room).as_uri(), "branch": "main", "urlpath": "lab/tree/lessons/lesson_1.ipynb"}
+    for name, path in (
+        ("Binder", f"lab/tree/{NOTEBOOK}?"),
+        ("Binder, with a teacher's own notebook", f"git-pull?{urlencode(pull)}&"),
+    ):
+        shutil.rmtree(room.folder / ".jupyter", ignore_errors=True)  # each session is new: no tab is open from another
+        command = (python.parent / "jupyter", "notebook", "--ip", "127.0.0.1")
+        with room.serve(*command, cwd=room.folder / "checkout") as server, new_page() as page:
+            move = first_move(page, f"{server.url}/{path}token={server.token}")
+            require(page.get_by_text("official Jupyter news").count() == 0, "no question about news is in the way")
+            try_the_lab(page)
+        print(f"{name}: server after {server.seconds:.1f} s, then {move}", flush=True)
 
 
 def teachers_repository(room: CleanRoom) -> Path:
