@@ -36,6 +36,11 @@ DIGITS = 1e-11
 ROUNDINGS = 8
 NEAR = 1e-4  # so near to the right value is no coincidence
 MATMUL_MISFIT = re.compile(r"matmul: .*\(size (\d+) is different from (\d+)\)")
+PLAIN_WORDS = {
+    "does not have enough dimensions": "a product @ takes two matrices, and one of these is a single number or a function",
+    "truth value of an array": "`max`, `if`, `and` and `or` take one number, and this is a whole array; "
+    "np.maximum, np.where and a `*` with what is compared go cell by cell",
+}
 FLOAT32 = float(np.finfo(np.float32).eps)
 FLOAT64 = float(np.finfo(np.float64).eps)
 
@@ -110,6 +115,10 @@ def check_function(name: str, function: Any, traces: Sequence[Trace]) -> Feedbac
         return Feedback(False, ("name",), f"There is nothing to try {name} on: give at least one trace.")
     for trace in traces:
         answer = _call(name, function, trace)
+        if answer is None and function is not None:
+            return Feedback(
+                False, ("blank",), f"Your {name} returns nothing yet: write `return` in front of your answer."
+            )
         feedback = answer if isinstance(answer, Feedback) else check(name, answer, trace)
         if not feedback:
             if trace is not traces[0] and feedback.cause != ("blank",):
@@ -144,11 +153,14 @@ def _call(name: str, function: Any, trace: Trace) -> Any:
     except (Exception, SystemExit) as error:  # whatever it is, it is the learner's own, and told to the learner
         shapes = ", ".join(f"{argument} {np.shape(value)}" for argument, value in given.items()) or "nothing"
         message = f"Your {name} stopped with {type(error).__name__}: {_reason(error)}. It was given {shapes}."
+        words = getattr(getattr(function, "__code__", None), "co_names", ())
+        if elsewhere := [word for word in words if word in trace and word not in given]:
+            message += f" It uses {' and '.join(elsewhere)}, which it was not given."
         return Feedback(False, ("raised",), message)
 
 
 def _reason(error: BaseException) -> str:
-    """What an error says, in one line; of a product whose shapes do not fit, without NumPy's terms."""
+    """What an error says, in one line, and without NumPy's terms where a beginner meets it often."""
     reason = str(error).strip().split("\n")[0].rstrip(".")
     if sizes := MATMUL_MISFIT.search(reason):
         rows, columns = sizes.groups()
@@ -156,7 +168,7 @@ def _reason(error: BaseException) -> str:
             "in a product @ the first matrix needs as many columns as the second has rows, "
             f"and here the first has {columns} and the second {rows}"
         )
-    return reason
+    return next((plain for said, plain in PLAIN_WORDS.items() if said in reason), reason)
 
 
 def _compare(name: str, answer: Array, trace: Trace) -> Feedback:
@@ -175,7 +187,8 @@ def _compare(name: str, answer: Array, trace: Trace) -> Feedback:
     positive = _positive(trace)
     terms = _terms(name, trace, positive)
     if answer.shape != right.shape:
-        found = _mistakes(name, answer, trace, positive, eps)
+        shapes = (answer, answer[None], answer[:, None]) if answer.ndim == 1 else (answer,)  # without keepdims
+        found = next(filter(None, (_mistakes(name, shaped, trace, positive, eps) for shaped in shapes)), [])
         message = _shape_message(name, answer.shape, right.shape)
         if found:
             message += f" {_looks_like(name, trace, found)}"
@@ -352,7 +365,7 @@ def _value_message(name: str, answer: Array, right: Array, agrees: Array, where:
         wrong = int(np.count_nonzero(~agrees))
         message += f" {wrong} of the {right.size} numbers {'differs' if wrong == 1 else 'differ'}."
     off = float(np.max(np.abs(answer - right)) / np.max(np.abs(right), initial=1e-300))
-    if off < NEAR:
+    if off < NEAR and not name.endswith("_new"):  # after a small step every old parameter is near the new one
         return (
             f"{message} It is right to about {-round(np.log10(off))} digits, and off by more than rounding: "
             "a gradient by finite differences is like that, or one of numbers copied by hand."
@@ -363,7 +376,9 @@ def _value_message(name: str, answer: Array, right: Array, agrees: Array, where:
         and not np.any(agrees & (right != 0))
         and np.allclose(answer, factor * right, 1e-6, 0)
     ):
-        message += f" Every number of yours is {factor:.4g} times what it should be."
+        message += (
+            f" Every number of yours is {factor:.4g} times what it should be." if factor else " All of yours are 0."
+        )
     return message
 
 

@@ -250,7 +250,7 @@ ERRORS = {
     "shapes that do not broadcast": (lambda H1, dy_pred: H1 * dy_pred, "shapes (2,4) (2,2)"),
     "a name that is not there": (lambda H1, dy_pred: H1.mT @ dy_perd, "name 'dy_perd' is not defined"),  # noqa: F821
     "a method that is not there": (lambda H1, dy_pred: H1.transposed() @ dy_pred, "transposed"),
-    "another function in place of a value": (lambda dy_pred: forever @ dy_pred, "matmul"),
+    "another function in place of a value": (lambda dy_pred: forever @ dy_pred, "or a function"),
     "division by zero": (lambda H1, dy_pred: 1 / 0, "ZeroDivisionError: division by zero"),
     "an index too far": (lambda H1, dy_pred: H1[7], "IndexError: index 7 is out of bounds"),
     "a failed assertion": (raises(AssertionError("dW2 is odd")), "AssertionError: dW2 is odd"),
@@ -269,6 +269,38 @@ def test_what_the_learners_function_raises_comes_back_as_a_sentence(ask, answer,
     assert said in str(exercise.feedback)
     assert_is_a_sentence(exercise.feedback)
     assert "dW2" not in ask.solved
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda H1: max(H1, 0), "`max`, `if`, `and` and `or` take one number, and this is a whole array"),
+        (lambda H1: H1 if H1 > 0 else 0, "np.where and a `*` with what is compared go cell by cell"),
+        (lambda H1, lr: H1 @ lr, "a product @ takes two matrices, and one of these is a single number"),
+    ],
+)
+def test_what_numpy_says_in_terms_of_its_own_is_said_in_plain_words(ask, answer, said):
+    feedback = ask("dW2", answer).feedback
+    assert said in str(feedback)
+    assert not re.search("gufunc|operand|ambiguous", str(feedback))
+
+
+def test_an_error_over_a_name_that_is_no_argument_tells_which(ask):
+    """In the notebook H1 outside its own cell is the learner's function of that name, and has no shape."""
+    namespace = {"H1": forever}
+    exec("def dW2(dy_pred): return H1.T @ dy_pred", namespace)
+    said = str(ask("dW2", namespace["dW2"]).feedback)
+    assert said.endswith(" It was given dy_pred (2, 2). It uses H1, which it was not given.")
+
+
+def test_a_forgotten_return_is_told_and_not_taken_for_a_blank(ask):
+    def forgetful(H1, dy_pred):
+        H1.mT @ dy_pred
+
+    assert (
+        str(ask("dW2", forgetful).feedback) == "Your dW2 returns nothing yet: write `return` in front of your answer."
+    )
+    assert ask("dW2", lambda H1: ...).feedback.message == "Put your dW2 in place of the blank."
 
 
 def test_an_error_is_told_with_the_shapes_that_the_function_was_given(ask):

@@ -291,6 +291,9 @@ SAID = [
     ("dW1", typo("dW1", (2, 3), E["dW1"][2, 3] * (1 + 1e-9)), ("value",), "dW1[2, 3] should be -37.99418556, and yours is -37.99418559. 1 of the 12 numbers differs. It is right to about 9 digits, and off by more than rounding: a gradient by finite differences is like that, or one of numbers copied by hand."),
     ("dW1", 3 * E["dW1"], ("value",), "dW1[0, 0] should be 21.76, and yours is 65.29. 12 of the 12 numbers differ. Every number of yours is 3 times what it should be."),
     ("dW1", E["dW1"] * (1 + 2e-7), ("value",), "dW1[0, 0] should be 21.7635, and yours is 21.763504. 12 of the 12 numbers differ. It is right to about 7 digits, and off by more than rounding: a gradient by finite differences is like that, or one of numbers copied by hand."),
+    ("dW1", 0 * E["dW1"], ("value",), "12 of the 12 numbers differ. All of yours are 0."),
+    ("db1", E["dY1"].sum(axis=1), ("shape", "sum-over-units"), "Your db1 has shape (2,); it should have shape (1, 4), like b1. This looks like a sum along the rows"),
+    ("db1", E["dY1"].mean(axis=0), ("shape", "mean-for-sum"), "Your db1 has shape (4,); it should have shape (1, 4), like b1. This looks like a mean over the batch"),
     ("L", 5, ("value",), "Your L is 5: too small."),
     ("L", 500, ("value",), "Your L is 500: too large."),
     ("dW1", np.round(E["dW1"], 2), ("rounded",), "These are the right numbers rounded to 2 decimals."),
@@ -309,6 +312,13 @@ def test_a_wrong_answer_is_told_what_is_wrong_with_it(name, answer, cause, said)
     assert said in str(feedback)
     assert ("Every number" in str(feedback)) == ("Every number" in said)
     assert feedback.cause[0] == "shape" or feedback.where is not None
+
+
+def test_an_old_weight_is_not_called_a_new_one_right_to_some_digits():
+    """At a small learning rate old and new weights agree to many digits, whatever was subtracted."""
+    wrong = E["W1"] - E["lr"]
+    assert np.allclose(wrong, E["W1_new"], rtol=1e-3)
+    assert "digits" not in str(check("W1_new", wrong, E))
 
 
 def test_where_is_the_first_cell_that_differs():

@@ -52,8 +52,9 @@ class Exercises:
         like = f", that of {owner}," if owner != name else ""
         cell = work_out(traced, (name, 0, 0))
         written = f"Written out, {name}" if np.ndim(step.value) == 0 else f"One cell of it: {name}[0,0]"
+        shape = np.shape(step.value)
         return (
-            f"Its shape{like} is {getattr(step.value, 'shape', ()) or 'that of one number'} in the worked example.",
+            f"Its shape{like} is {shape} in the worked example." if shape else "It is one number.",
             step.sentence,
             f"It is made of {' and '.join(step.operands)}. {written} = {cell.symbols}.",
         )
