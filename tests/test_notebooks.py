@@ -25,6 +25,7 @@ ALLOWED_IMPORTS = {"backprop_lab", "numpy", "matplotlib", *sys.stdlib_module_nam
 WIDGETS = ("application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state+json")
 
 every_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS.values(), ids=NOTEBOOKS)
+NOTES = FOLDER / "teaching_notes.md"
 every_lesson = pytest.mark.parametrize("notebook", LESSONS.values(), ids=LESSONS)
 
 
@@ -241,6 +242,13 @@ def test_the_lab_asks_for_the_cell_that_the_tour_speaks_of():
     assert stepper.place.question == ("dy_pred", 0, 1)
 
 
+def test_the_tour_says_at_which_iteration_the_diverging_start_overflows():
+    answer = "*Exercise 3.* At iteration 182."
+    assert answer in "\n".join(prose(TOUR))
+    diverging = Stepper(start="diverging", iteration=200)
+    assert "overflowed at iteration 182:" in diverging.place.note
+
+
 def test_planting_a_mistake_keeps_the_learning_rate_as_the_tour_sets_it():
     stepper = Stepper(lr=0.05, step="H1")
     stepper.set_lr(0.01)
@@ -258,3 +266,4 @@ def test_the_map_of_the_course_gives_the_minutes_that_each_lesson_gives_itself()
         for name, notebook in LESSONS.items()
     }
     assert dict(rows) == own
+    assert dict(re.findall(r"^\| \[(\w+)\]\(\1\.ipynb\) \| (\d+) \|", NOTES.read_text(), re.M)).items() >= own.items()
