@@ -1,0 +1,142 @@
+"""Random hands on two labs at once: nothing they do breaks one, and what a lab shows is what its own call opens.
+
+Fifteen seconds of it in `make test`; ABUSE_MINUTES=30 makes it last, and ABUSE_SEED plays another round.
+"""
+
+import os
+import random
+import time
+
+from conftest import ONE_CELL
+from lab_page import READY, LabPage
+from playwright.sync_api import Error, expect
+
+MINUTES = float(os.environ.get("ABUSE_MINUTES", "0.25"))
+SEED = int(os.environ.get("ABUSE_SEED", "0"))
+TYPED = [
+    "",
+    " ",
+    "rubbish",
+    "<img src=x onerror=alert(1)>",
+    "nan",
+    "1e999",
+    "-1",
+    "0",
+    "0.5",
+    "1",
+    "3",
+    "7",
+    "12",
+    "1e-3",
+    "½",
+]
+KEYS = ["ArrowRight", "ArrowLeft", "ArrowUp", "ArrowDown", "Enter", "Escape", "Home", "End", "PageUp", "Tab", "d", "x"]
+RESTART = "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+QUICK = {"timeout": 2_000}  # milliseconds: what has just gone from the page is not waited for
+
+
+class Hands:
+    """One gesture after another, each drawn from what the lab offers at that moment; they do not wait for answers."""
+
+    def __init__(self, rng, page):
+        self.rng, self.page = rng, page
+        self.gestures = 0
+
+    def work(self, lab, times):
+        for _ in range(times):
+            gesture = self.rng.choice(
+                [self.press, self.press, self.choose, self.type, self.type_keys, self.point, self.drag]
+            )
+            try:
+                gesture(lab)
+                self.gestures += 1
+            except Error as error:  # a control that has gone between the choice and the click
+                if "Timeout" not in str(error):
+                    raise
+
+    def any_of(self, lab, selector):
+        found = lab.root.locator(f"{selector}:visible")
+        return found.nth(self.rng.randrange(max(1, found.count())))
+
+    def press(self, lab):
+        self.any_of(lab, "button").click(**QUICK)
+
+    def choose(self, lab):
+        menu = self.any_of(lab, "select")
+        menu.select_option(index=self.rng.randrange(menu.locator("option").count()), **QUICK)
+
+    def type(self, lab):
+        field = self.any_of(lab, "input")
+        if field.get_attribute("type", **QUICK) == "number":
+            field.fill(self.rng.choice(["", "-3", "0", "1", "2", "5", "8", "99"]), **QUICK)
+        else:
+            field.fill(self.rng.choice(TYPED), **QUICK)
+        field.press("Enter", **QUICK)
+
+    def type_keys(self, lab):
+        self.rng.choice([lab.board, lab.seed_slider, lab.lr_slider]).focus(**QUICK)
+        lab.key(*self.rng.choices(KEYS, k=self.rng.randint(1, 12)))
+
+    def anywhere_on(self, target):
+        box = target.bounding_box(**QUICK)
+        return box["x"] + self.rng.random() * box["width"], box["y"] + self.rng.random() * box["height"]
+
+    def point(self, lab):
+        lab.image.scroll_into_view_if_needed(**QUICK)
+        self.page.mouse.click(*self.anywhere_on(lab.image))
+
+    def drag(self, lab):
+        handle = self.rng.choice([lab.seed_slider, lab.lr_slider])
+        handle.scroll_into_view_if_needed(**QUICK)
+        box = handle.bounding_box(**QUICK)
+        self.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        self.page.mouse.down()
+        for _ in range(self.rng.randint(1, 15)):
+            self.page.mouse.move(box["x"] + self.rng.randint(-300, 600), box["y"])
+        self.page.mouse.up()
+
+
+def assert_it_is_what_its_call_opens(lab):
+    """The text of its picture, which has all values of the step, is that of a fresh lab opened by the call it shows."""
+    play = lab.button("Play")
+    if "mod-active" in play.get_attribute("class"):
+        play.click()
+    lab.leave()
+    lab.settle()
+    shown = lab.root.inner_text()
+    assert "Traceback" not in shown
+    assert "Error" not in shown, shown
+    call, aside = lab.call.inner_text(), lab.call.locator("xpath=..").inner_text()
+    if aside.strip() == call.strip():  # else it says itself in what it differs
+        assert lab.in_kernel(f"__import__('backprop_lab.ui', fromlist=['ui']).{call}._view.alt") == lab.alt()
+        return True
+    return False
+
+
+def test_random_hands_break_nothing_and_each_lab_shows_what_its_call_opens(notebook, witness):
+    lab = notebook(ONE_CELL, ONE_CELL)
+    labs = [lab, LabPage(lab.page, 1)]
+    hands = Hands(random.Random(SEED), lab.page)
+    compared, restarts, memory = 0, 0, []
+    start = time.monotonic()
+    rounds = 0
+    while time.monotonic() - start < 60 * MINUTES or not compared:
+        rounds += 1
+        for each in labs:
+            hands.work(each, hands.rng.randint(3, 12))
+        compared += sum(assert_it_is_what_its_call_opens(each) for each in labs)
+        if rounds % 10 == 0:
+            expect(lab.page.locator(".bpl-lab")).to_have_count(2)
+            lab.page.evaluate(RESTART)
+            lab.page.evaluate(READY)
+            lab.run_all()
+            labs[1].wait_for_picture()
+            restarts += 1
+            memory.append(lab.page.evaluate("performance.memory.usedJSHeapSize") / 1e6)
+    minutes = (time.monotonic() - start) / 60
+    print(  # noqa: T201
+        f"\n  {minutes:.1f} minutes, {hands.gestures} gestures, {compared} states compared with what their calls open, "
+        f"{restarts} kernels restarted; MB in the page at each restart: {' '.join(f'{each:.0f}' for each in memory)}"
+    )
+    half = len(memory) // 2
+    assert not half or min(memory[half:]) < min(memory[:half]) + 50
