@@ -86,6 +86,14 @@ def test_a_script_is_executable_and_stops_at_the_first_error(script):
     assert re.search(r"^set -e", (ROOT / script).read_text(), re.MULTILINE)
 
 
+def test_the_oldest_and_the_newest_python_we_name_are_tested_on_every_system():
+    named = [line.rpartition(" ")[2] for line in PROJECT["classifiers"] if "Python :: 3." in line]
+    assert PROJECT["requires-python"] == f">={named[0]}"
+    workflow = (ROOT / ".github" / "workflows" / "tests.yml").read_text()
+    assert f'python: ["{named[0]}", "{named[-1]}"]' in workflow
+    assert "os: [ubuntu-latest, macos-latest, windows-latest]" in workflow
+
+
 def test_every_file_that_states_the_version_states_the_same():
     assert version("backprop-lab") == backprop_lab.__version__
     assert f"\nversion: {backprop_lab.__version__}\n" in (ROOT / "CITATION.cff").read_text()
