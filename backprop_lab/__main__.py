@@ -17,7 +17,7 @@ from backprop_lab import __version__
 
 FOLDER = "backprop_lab_notebooks"
 FIRST = "00_start_here.ipynb"
-FOR_STUDENTS = ("*.ipynb", "*.png")
+FOR_STUDENTS = ("*.ipynb", "*.png", "*.csv")
 FOR_TEACHERS = ("teaching_notes.md", "solutions/*.ipynb")
 
 # Lies in the learner's folder and says what each file was when it was copied: only so can it be told later whether

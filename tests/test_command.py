@@ -59,7 +59,7 @@ def names(folder):
 
 def test_the_notebooks_of_the_course_are_copied_as_they_are(tmp_path, capsys):
     assert main([str(tmp_path / "new" / "folder"), "--copy-only"]) == 0
-    assert names(tmp_path / "new" / "folder") == [*STUDENT, "lab.png"]
+    assert names(tmp_path / "new" / "folder") == [*STUDENT, "lab.png", "penguins.csv"]
     for name in STUDENT:
         assert (tmp_path / "new" / "folder" / name).read_bytes() == (ROOT / "notebooks" / name).read_bytes()
     assert f"Your notebooks are in {tmp_path / 'new' / 'folder'}\n" in capsys.readouterr().out
@@ -246,7 +246,7 @@ def test_a_full_disk_leaves_no_half_of_a_notebook(tmp_path, capsys):
 def test_without_jupyterlab_the_notebooks_are_there_and_pips_line_is_told(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "jupyterlab", None)
     assert main([str(tmp_path)]) == 1
-    assert names(tmp_path) == [*STUDENT, "lab.png"]
+    assert names(tmp_path) == [*STUDENT, "lab.png", "penguins.csv"]
     assert 'pip install "backprop-lab[lab]"' in capsys.readouterr().err
 
 

@@ -40,8 +40,8 @@ def on_map(runs: Runs) -> str:
     return (
         f"After {runs.step} steps the loss has come down in {np.mean(came_down[below]):.0%} of the runs below the limit "
         f"that theory sets at their start, and in {np.mean(came_down[~below]):.0%} of those above it: there theory and "
-        f"experiment part. In {np.mean(lost):.0%} of all runs it is beyond all numbers. For most seeds the best learning "
-        f"rate is about {best:.2g}."
+        f"experiment part. In {np.mean(lost):.0%} of all runs it is beyond all numbers. The median seed does best at a "
+        f"learning rate of {best:.2g}."
     )
 
 
