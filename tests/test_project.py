@@ -6,6 +6,7 @@ import subprocess
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import parse_qs, quote, unquote, urlparse
 
 import nbformat
 import pytest
@@ -98,6 +99,76 @@ def test_every_file_that_states_the_version_states_the_same():
     assert version("backprop-lab") == backprop_lab.__version__
     assert f"\nversion: {backprop_lab.__version__}\n" in (ROOT / "CITATION.cff").read_text()
     assert backprop_lab.__version__ in (ROOT / "CHANGELOG.md").read_text()
+
+
+# Where our own files are named from outside: (in which file, at which address).
+OUTSIDE = re.compile(r"https://(?:mybinder\.org/v2/|colab\.research\.google\.com/github/|github\.com/)[^\s)\"'`\\\\>]+")
+ADDRESS = PROJECT["urls"]["Homepage"]
+NAME = ADDRESS.removeprefix("https://github.com/")
+
+
+def binder(path):
+    return f"https://mybinder.org/v2/gh/{NAME}/HEAD?labpath={quote(path, safe='')}"
+
+
+def colab(path):
+    return f"https://colab.research.google.com/github/{NAME}/blob/main/{quote(path)}"
+
+
+def named_from_outside(link):
+    """The path of a file of ours that an address names, or None if it names no file of ours."""
+    if link.startswith("https://mybinder.org/v2/"):
+        path = parse_qs(urlparse(link).query).get("labpath", [None])[0]
+        if path is None:  # a notebook of somebody else in our environment
+            return None if link.startswith(f"https://mybinder.org/v2/gh/{NAME}/") else f"another repository than {NAME}"
+        return path if link == binder(path) else f"another address than {binder(path)}"
+    if link.startswith("https://colab."):
+        path = unquote(link.partition("/blob/main/")[2])
+        return path if link == colab(path) else f"another address than {colab(path)}"
+    found = re.fullmatch(rf"{re.escape(ADDRESS)}/(?:blob|raw|tree)/main/([^#?]+)(?:#.*)?", link)
+    return found and unquote(found[1])
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_the_readme_opens_each_notebook_on_binder_and_in_colab(path):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"]({binder(f'notebooks/{path.name}')})" in readme
+    assert f"]({colab(f'notebooks/{path.name}')})" in readme
+
+
+def test_every_link_to_a_file_of_ours_has_our_address_and_names_a_file_that_exists():
+    found = [
+        (name, link) for name, text in text_files() for link in OUTSIDE.findall(text) if name != "tests/test_project.py"
+    ]
+    assert {link for _, link in found} >= {binder("notebooks/00_start_here.ipynb"), ADDRESS}
+    paths = {(name, link): named_from_outside(link) for name, link in found}
+    wrong = {key: path for key, path in paths.items() if path is not None and not (ROOT / path).is_file()}
+    assert not wrong
+
+
+def test_the_teaching_notes_make_a_link_that_asks_nbgitpuller_for_the_teachers_notebook(capsys):
+    notes = (ROOT / "notebooks" / "teaching_notes.md").read_text(encoding="utf-8")
+    (lines,) = (block for block in re.findall(r"```python\n(.*?)```", notes, re.DOTALL) if "mybinder" in block)
+    exec(lines, {})
+    link = urlparse(capsys.readouterr().out.strip())
+    assert f"https://{link.netloc}{link.path}" == f"https://mybinder.org/v2/gh/{NAME}/HEAD"
+    (inside,) = parse_qs(link.query)["urlpath"]
+    command, _, query = inside.partition("?")
+    assert command == "git-pull"
+    asked = {"repo": "https://github.com/ada/lessons", "branch": "main", "urlpath": "lab/tree/lessons/lesson_1.ipynb"}
+    assert {name: value for name, (value,) in parse_qs(query).items()} == asked
+    assert "nbgitpuller" in {canonicalize_name(Requirement(pin).name) for pin in PINS}
+
+
+def test_such_a_link_with_a_slip_in_it_is_found():
+    for slip in (
+        binder("notebooks/00_start_her.ipynb"),
+        binder("notebooks/00_start_here.ipynb").replace("HEAD", "main"),
+        colab("notebooks/00_start_here.ipynb").replace(NAME, "somebody/else"),
+        f"{ADDRESS}/blob/main/NOTES.md",
+    ):
+        assert OUTSIDE.fullmatch(slip)
+        assert not (ROOT / named_from_outside(slip)).is_file()
 
 
 def test_there_are_notebooks():
