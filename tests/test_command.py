@@ -21,6 +21,7 @@ from backprop_lab.__main__ import FIRST, RECORD, copy_course, course, main
 ROOT = Path(__file__).parent.parent
 COMMAND = [sys.executable, "-m", "backprop_lab"]
 STUDENT = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+BESIDE = sorted(path.name for kind in ("*.csv", "*.png") for path in (ROOT / "notebooks").glob(kind))
 
 
 def notebook(*sources):
@@ -71,6 +72,13 @@ def test_solutions_come_only_when_asked_for(tmp_path):
     main([str(tmp_path), "--copy-only", "--with-solutions"])
     assert names(tmp_path / "solutions") == names(ROOT / "notebooks" / "solutions")
     assert (tmp_path / "teaching_notes.md").exists()
+
+
+def test_every_file_beside_the_notebooks_is_copied_but_the_tools_of_the_workshop():
+    listed = subprocess.run(["git", "ls-files", "-z", "notebooks"], cwd=ROOT, check=True, capture_output=True)
+    ours = {name.removeprefix("notebooks/") for name in listed.stdout.decode().split("\0") if name}
+    assert course(True).keys() >= {name for name in ours if not name.endswith(".py")}
+    assert not [name for name in course(True) if name.endswith(".py")]
 
 
 @pytest.mark.parametrize("with_solutions", [False, True], ids=["student", "teacher"])

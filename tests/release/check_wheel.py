@@ -97,7 +97,7 @@ def first_lines(room: CleanRoom, wheel: Path) -> None:
         for name in NOTEBOOKS:
             content = json.loads(server.get(f"/api/contents/{name}"))["content"]
             require(content["cells"][0]["source"].startswith("# "), f"{name} is served, with its title")
-    for name in ("00_start_here", "02_step_through"):
+    for name in ("00_start_here", "02_step_through", "07_learning_rate"):
         given = room.folder / "course" / f"{name}.ipynb"
         room.run(commands / "jupyter", "nbconvert", "--to", "notebook", "--execute", "--output-dir", "run", given)
 
