@@ -1,7 +1,6 @@
 """The learning-rate lab under a learner's hand: many runs are trained while the page and other cells are still heard."""
 
 import re
-import time
 
 import numpy as np
 import pytest
@@ -68,32 +67,38 @@ def test_while_a_sweep_runs_the_page_and_other_cells_answer_and_it_can_be_cancel
     lab = open_map("seeds=64, hidden=8", OTHER_CELL)
     expect(lab.progress).to_have_text("step 300 of 300")
     other = lab.page.locator(".jp-Cell").nth(1)
-    waits = {}
+    went_by = {}
 
-    def timed(what, gesture):
-        start = time.monotonic()
+    def step():
+        return int(re.match(r"step (\d+) of 1000", lab.progress.inner_text())[1])
+
+    def answered(what, gesture):
+        """How far the sweep gets before a gesture is answered: a measure that a busy machine does not change."""
+        before = step()
         gesture()
-        waits[what] = time.monotonic() - start
+        went_by[what] = step() - before
         assert lab.button("Cancel").is_visible(), f"the sweep was over before {what}"
 
+    handle = other.locator(".noUi-handle")
     lab.field("steps").fill("1000")
     lab.field("steps").press("Enter")
     expect(lab.progress).to_have_text(re.compile(r"^step (50|100|150) of 1000$"))
-    timed("another cell", lambda: lab.in_kernel("6 * 7"))
-    handle = other.locator(".noUi-handle")
+    answered("another cell", lambda: lab.in_kernel("6 * 7"))
     handle.focus()
-    timed("another slider", lambda: (handle.press("ArrowRight"), expect(other.get_by_text("heard 1")).to_be_visible()))
-    timed("the map", lambda: (lab.page.mouse.click(*lab.point(10, 20)), expect(lab.runs).to_contain_text("A: seed")))
-    assert max(waits.values()) < 1.0, waits  # some 0.1 s on an idle machine; the whole sweep takes seconds
+    answered(
+        "another slider", lambda: (handle.press("ArrowRight"), expect(other.get_by_text("heard 1")).to_be_visible())
+    )
+    place = lab.point(10, 20)
+    answered("the map", lambda: (lab.page.mouse.click(*place), expect(lab.runs).to_contain_text("A: seed")))
+    assert max(went_by.values()) <= 200, went_by  # mostly no more than one or two rounds of 50
 
     lab.button("Cancel").click()
     expect(lab.button("Run")).to_be_visible()
     lab.settle()
     stopped = lab.picture(), lab.alt(), lab.progress.inner_text(), lab.told.inner_text()
-    step = int(re.match(r"step (\d+) of 1000", stopped[2])[1])
-    assert 50 <= step < 1000
-    assert f"After {step} steps" in stopped[1]
-    assert f"After {step} steps" in stopped[3]
+    assert 50 <= step() < 1000
+    assert f"After {step()} steps" in stopped[1]
+    assert f"After {step()} steps" in stopped[3]
     lab.page.wait_for_timeout(400)
     assert (lab.picture(), lab.alt(), lab.progress.inner_text(), lab.told.inner_text()) == stopped
 
