@@ -145,7 +145,9 @@ class RunMap:
         for stroke in self.limit:
             stroke.set_data(*np.array(line).reshape(-1, 2).T)
         self.limit_label.set_x(line[0][0])
+        self.image.set_visible(False)  # matplotlib before 3.11 draws an image here although it is animated
         self.canvas.draw()
+        self.image.set_visible(True)
         self._background = self.canvas.copy_from_bbox(self.figure.bbox)
         self._laid_out_for = runs.sweep
 
