@@ -94,7 +94,8 @@ class Board:
         self.height = round(self.layout.height * self.cell_width * ASPECT)
         self.boxes = list(self.layout.boxes.values())
         size = (max(1, round(self.width * ratio)), max(1, round(self.height * ratio)))
-        across, down = ((pixels + 1e-6) / 100 for pixels in size)  # or 464 comes out as 463.99, which older matplotlib cuts
+        # A hair more than so many pixels, or 464 of them come out as 463.99, and matplotlib before 3.11 cuts that to 463.
+        across, down = ((pixels + 1e-6) / 100 for pixels in size)
         self.figure = Figure(figsize=(across, down), dpi=100, facecolor=self.theme.paper)
         self.canvas = FigureCanvasAgg(self.figure)
         self.axes = self.figure.add_axes((0, 0, 1, 1), frameon=False)
