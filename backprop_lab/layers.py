@@ -118,7 +118,7 @@ class Linear:
             "{X}.mT @ {dY}",
             r"{dW} = {X}^{{\top}}\,{dY}",
             "Gradient for {W}",
-            "A weight matters as much as what came in times what is asked of its output: {X} times {dY}, summed over the samples.",
+            "A weight matters as much as what came in through it times what is asked of its output, added up over the samples.",
         ),
         "db": Formula(
             "{dY}.sum(axis=0, keepdims=True)",

@@ -111,7 +111,7 @@ def plant(trace: Trace, mistake: Mistake, name: str) -> Trace:
         latex=trace.step(name).latex.replace("=", r"\neq", 1),
         operands=tuple(word for word in dict.fromkeys(_compiled(line).co_names) if word in trace),
         title=mistake.title,
-        sentence=mistake.why,
+        sentence=mistake.why.replace("`", ""),
         value=_frozen(wrong),
     )
     return _carried_through(trace, planted)
@@ -615,7 +615,7 @@ MISTAKES = (
         name="not-updated",
         title="Update forgotten",
         resembles="{p} as it was: it has not been updated",
-        why="The weights get their update, and the bias, which starts at 0 and seems to do nothing, is forgotten.",
+        why="The gradients are all there, and the line that uses them is left out, most often for a bias, which seems to do nothing.",
         look="The same numbers as before the step.",
         lines={(Linear, "new"): "{p}"},
         seen=("mattm/simple-neural-network #5",),

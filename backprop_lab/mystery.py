@@ -63,7 +63,9 @@ def solve(number: int, mistake: Any) -> Feedback:
     if line is None:
         return Feedback(False, ("place",), "Not this one: nobody makes it in the line that is wrong here.")
     if np.shape(wrong) != np.shape(right[name]):
-        return Feedback(False, ("shape",), "Not this one: with sizes such as these it would not have run.")
+        return Feedback(
+            False, ("shape",), "Not this one: with sizes such as these it would not run, or give another shape."
+        )
     if not np.allclose(wrong, hidden.wrong(right, name), rtol=1e-9, atol=1e-12):
         return Feedback(False, ("value",), "Not this one. You have the right line, but it would give other numbers.")
     return Feedback(True, (), f"What was run is {name} = {line}. {BY_NAME[mistake].why}")

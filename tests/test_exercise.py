@@ -478,7 +478,7 @@ def test_the_notebook_stays_short_because_an_answer_is_one_line():
 
 
 def test_an_argument_with_a_default_of_its_own_is_the_learners_business(ask):
-    def dW2(H1, dy_pred, scale=1.0):
+    def dW2(H1, dy_pred, scale=1.0):  # noqa: N802
         return scale * H1.mT @ dy_pred
 
     assert ask("dW2", dW2).feedback

@@ -306,7 +306,7 @@ def test_the_change_and_its_ratio_to_the_size_of_the_parameter_are_right(problem
     for name, old in problem.network.parameters.items():
         new = t[f"{name}_new"]
         told = re.fullmatch(
-            r"The largest change is (\S+); the step is (\S+) of its size\.", said_of_update(t, f"{name}_new")
+            r"The largest change is (\S+); the step is (\S+) of the size of \w+\.", said_of_update(t, f"{name}_new")
         )
         assert told, said_of_update(t, f"{name}_new")
         change, ratio = map(float, told.groups())
@@ -337,7 +337,7 @@ def test_numbers_near_overflow_are_taken_in_silence_and_no_ratio_is_made_up(numb
     with np.errstate(all="ignore"):
         t = trace(Problem(network, SumSquaredError(), [[1.0]], [[0.0]], 0.25))
     told = said_of_update(t, "W1_new")
-    assert told == f"The largest change is {number / 2:.2g}; the step is 5.0e-01 of its size."
+    assert told == f"The largest change is {number / 2:.2g}; the step is 5.0e-01 of the size of W1."
 
 
 # The loss

@@ -139,7 +139,7 @@ def test_the_card_of_an_update_has_the_change_and_its_ratio():
     stepper = Stepper(start="random", lr=0.1, step="W2_new")
     said, _ = Page(card(stepper.place, [1.0])).within("bpl-remarks")
     assert said == remarks.update(stepper.place.trace, stepper.place.step)
-    assert "of its size" in said
+    assert "of the size of W" in said
 
 
 def test_the_card_of_the_loss_says_where_it_went():

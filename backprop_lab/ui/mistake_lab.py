@@ -79,8 +79,8 @@ class MistakeLab(Lab):
                 f"<code>{html.escape(f'{name} = {line}')}</code>" for name, line in lines.items() if line
             )
             told = (
-                f"<p>{html.escape(mistake.why)}</p><p><b>On the board:</b> {html.escape(mistake.look)}</p>"
-                f"<p><b>The wrong line:</b>{harmless}<br>{code}</p>"
+                f"<p>{html.escape(mistake.why.replace('`', ''))}</p><p><b>On the board:</b> {html.escape(mistake.look)}</p>"
+                f"<p><b>What is written instead:</b>{harmless}<br>{code}</p>"
             )
         self._told.value = f'<div class="bpl-told">{told}</div>'
 

@@ -88,7 +88,7 @@ def update(trace: Trace, step: Step) -> str:
         size, step_size = _norm(old), _norm(new - old)
     if not math.isfinite(change):
         return "The numbers have overflowed."
-    of_size = f"; the step is {step_size / size:.1e} of its size" if size > 0 else ""
+    of_size = f"; the step is {step_size / size:.1e} of the size of {step.operands[0]}" if size > 0 else ""
     return f"The largest change is {change:.2g}{of_size}."
 
 
