@@ -2,9 +2,11 @@
 #
 #   make lab PYTHON=python3.12              another Python; it must be 3.11 or newer
 #   make lab LABFLAGS="--no-browser --port 9000"   anything else for JupyterLab
+#   make mutants MODULES="layers losses"    these modules alone
 
 PYTHON ?= python3
 LABFLAGS ?=
+MODULES ?=
 
 BIN = .venv/bin
 LAB = notebooks/02_step_through.ipynb
@@ -12,7 +14,7 @@ LAB = notebooks/02_step_through.ipynb
 # Another environment may be active in this shell. IPython would put its packages in front of ours.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
-.PHONY: help lab test bench notebooks format wheel release-check pins clean
+.PHONY: help lab test mutants compat bench notebooks format wheel release-check pins clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +35,12 @@ test: .venv/.project ## check everything: style, types, layering, tests, noteboo
 	$(call step,$(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=60 notebooks)
 	$(call step,$(BIN)/pytest tests/browser)
 	@printf '\n%s\n' 'make test: style, types, layering, tests, notebooks and browser are all as they should be.'
+
+mutants: .venv/.mutants ## change the code in every small way, and see that a test notices each; takes the better part of an hour
+	$(call step,$(BIN)/python tests/mutation $(MODULES))
+
+compat: .venv/.project ## the same numbers on every Python, with the oldest and newest packages, and on other processors
+	$(call step,$(BIN)/python tests/release/check_versions.py)
 
 bench: .venv/.bench ## measure speed against other ways to do the same
 	$(call step,$(BIN)/python tests/benchmarks)
@@ -86,6 +94,11 @@ endef
 .venv/.project: .venv/.pins pyproject.toml backprop_lab/__init__.py
 	@echo "Installing backprop_lab itself into .venv, so that edits count at once. It takes a few seconds."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+.venv/.mutants: .venv/.project
+	@echo "Adding mutmut to .venv, which knows how to change code."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint binder/requirements.txt --editable ".[mutants]"
 	@touch $@
 
 .venv/.bench: .venv/.project

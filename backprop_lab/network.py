@@ -24,8 +24,7 @@ class Network:
         _check_chain(self.layers)
 
     def __repr__(self) -> str:
-        sizes = (f"Linear{layer.W.shape}" if isinstance(layer, Linear) else repr(layer) for layer in self.layers)
-        return f"Network({', '.join(sizes)})"
+        return f"Network({', '.join(map(repr, self.layers))})"
 
     @property
     def parameters(self) -> dict[str, Array]:

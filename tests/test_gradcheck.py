@@ -29,6 +29,7 @@ from backprop_lab.gradcheck import (
     check_step,
     complex_step,
     complex_step_derivative,
+    corners,
     loss_with,
     relative_error,
 )
@@ -347,3 +348,97 @@ def test_a_right_gradient_is_not_called_wrong_because_a_corner_is_near(distance,
     assert max(check_gradients(p).values()) < 1e-7
     wrong = p.network.gradients(p.loss, p.X, p.y)
     assert check_gradients(p, wrong | {"b1": wrong["b1"] + 1e-3})["b1"] > 1e-5
+
+
+# Where a loss has a corner
+
+
+def total(function):
+    """A loss of one array, or of a stack of them: the sum of a function of each number."""
+    return lambda stack: function(stack).sum(axis=-1)
+
+
+def below(edge):
+    return total(lambda p: np.maximum(edge - p, 0))
+
+
+def above(edge):
+    return total(lambda p: np.maximum(p - edge, 0))
+
+
+@pytest.mark.parametrize("side", [above, below])
+@pytest.mark.parametrize("distance", [0, 0.1e-6, 0.2e-6, 0.25e-6, 0.3e-6, 0.5e-6, 0.9e-6, -0.1e-6, -0.3e-6, -0.9e-6])
+def test_a_corner_that_a_central_difference_would_step_over_is_found(side, distance):
+    assert corners(side(0.3 + distance), np.array([0.3])) == [True]
+
+
+@pytest.mark.parametrize("side", [above, below])
+@pytest.mark.parametrize("distance", [1.1e-6, 1.9e-6, -1.1e-6, -1.9e-6])
+def test_a_corner_that_a_central_difference_does_not_reach_is_not_found(side, distance):
+    assert corners(side(0.3 + distance), np.array([0.3])) == [False]
+
+
+def test_a_large_number_is_looked_around_as_far_as_a_central_difference_moves_it():
+    assert corners(above(100.00005), np.array([100.0])) == [True]
+    assert corners(above(100.00015), np.array([100.0])) == [False]
+
+
+def test_each_entry_has_corners_of_its_own():
+    at = np.array([0.3, -2.0, 0.3])
+    assert corners(above(0.3), at).tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda p: 0 * p,
+        lambda p: 5 * p + 2,
+        lambda p: p**2,
+        lambda p: p**3 - 4 * p,
+        lambda p: 1000 + p / 7,
+        lambda p: 1e8 * (p - 1 / 3) ** 2,
+        np.exp,
+        np.tanh,
+    ],
+    ids=["zero", "line", "parabola", "cubic", "large", "steep", "exp", "tanh"],
+)
+@pytest.mark.parametrize("p", [0.0, 0.1, -0.7, 1 / 3, 2.5])
+def test_a_smooth_loss_has_no_corner(function, p):
+    assert corners(total(function), np.array([p, 1.3])).tolist() == [False, False]
+
+
+def test_a_corner_of_a_large_loss_is_found_above_its_rounding():
+    assert corners(total(lambda p: 1000 + np.abs(p)), np.array([0.0])) == [True]
+
+
+# What is asked for
+
+
+def test_the_complex_step_is_as_long_as_it_is_told():
+    """Im (w + ih)^3 / h is 3 w^2 - h^2: at h = 2, no longer the slope."""
+    assert complex_step_derivative(lambda stack: (stack**3).sum(axis=-1), np.array([1.0]), 2.0) == [-1]
+    p = random_problem(0, activation=Tanh())
+    for name, slopes in complex_step(p, 0.5).items():
+        at = p.network.parameters[name]
+        np.testing.assert_array_equal(slopes, complex_step_derivative(partial(loss_with, p, name), at, 0.5))
+    assert relative_error(complex_step(p)["W1"], complex_step(p, 0.5)["W1"]) > 1e-3
+
+
+def test_a_missing_gradient_is_named_with_those_there_are():
+    p = worked_example()
+    with pytest.raises(KeyError, match=r"no gradient for b1; got W1, W2\b"):
+        check_gradients(p, {"W1": p.network.parameters["W1"], "W2": p.network.parameters["W2"]})
+    with pytest.raises(KeyError, match="no gradient for W1; got none"):
+        check_gradients(p, {})
+
+
+def test_a_gradient_of_another_shape_is_refused_with_both_shapes():
+    p = worked_example()
+    with pytest.raises(ValueError, match=r"the gradient for b1 has shape \(4,\), but b1 has \(1, 4\)"):
+        check_gradients(p, gradients(p) | {"b1": np.zeros(4)})
+
+
+def test_what_is_no_gradient_is_refused_with_those_there_are():
+    t = trace(worked_example())
+    with pytest.raises(KeyError, match="'H1' is not a gradient of this trace; those are dy_pred, dH1, dW2, db2, dY1"):
+        check_step(t, "H1")

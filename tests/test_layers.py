@@ -181,6 +181,9 @@ def test_linear_takes_plain_lists():
         ([["1", "2"]], b, "W must hold numbers"),
         (W > 2, b, "W must hold numbers, got bool"),
         (W, [["a", "b", "c"]], "b must hold numbers"),
+        ([[1.0, None]], b, "W must hold numbers, got object"),
+        (np.stack([W] * 5), np.zeros((1, 2)), r"of shape \(1, 3\); got b \(1, 2\) for W \(5, 2, 3\)"),
+        (np.stack([W] * 5), np.stack([b] * 4), r"a stack has as many b as W; got b \(4, 1, 3\) for W \(5, 2, 3\)"),
     ],
 )
 def test_linear_refuses_parameters_that_do_not_fit_and_says_what_would(wrong_W, wrong_b, message):

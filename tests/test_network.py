@@ -96,6 +96,19 @@ def test_update_takes_gradients_as_lists_and_ignores_those_it_does_not_know():
     assert all(identical(new, expected[name]) for name, new in p.network.update(lists, 0.1).parameters.items())
 
 
+class Named(Linear):
+    """A layer of somebody's own, which knows something more."""
+
+    name = "nobody"
+
+
+def test_update_keeps_what_else_a_layer_knows():
+    layer = Named(np.ones((2, 3)), np.zeros((1, 3)))
+    layer.name = "first"
+    (after,) = Network((layer,)).update({"W1": np.ones((2, 3)), "b1": np.ones((1, 3))}, 0.1).layers
+    assert (type(after), after.name) == (Named, "first")
+
+
 def test_with_parameters_puts_other_numbers_into_the_same_layers():
     p, other = random_problem(1), random_problem(2)
     network = p.network.with_parameters(other.network.parameters)

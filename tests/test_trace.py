@@ -192,6 +192,11 @@ def test_what_was_given_has_no_step_and_those_that_are_there_are_listed():
         EXAMPLE.step("W1")
 
 
+def test_what_was_given_is_kept_apart():
+    assert tuple(EXAMPLE.given) == GIVEN
+    assert all(EXAMPLE.given[name] is EXAMPLE[name] for name in GIVEN)
+
+
 def test_a_name_can_be_asked_for():
     assert "dW1" in EXAMPLE
     assert "dX" not in EXAMPLE

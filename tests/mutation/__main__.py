@@ -1,0 +1,247 @@
+"""Change the code in every small way, one change at a time, and see that some test notices: what `make mutants` calls.
+
+    python tests/mutation                  every module of the table below
+    python tests/mutation layers losses    these alone
+
+A mutant that no test notices is either a hole in the tests or another way to write the same function. The second kind
+stands in `equivalent.txt`, each with the reason. The run fails on any other, on one that is listed but did not survive,
+and where a module had fewer mutants than the table says: a run that tried nothing proves nothing.
+
+mutmut says what to change. Its own runner keeps all mutants of a file in memory and picks tests by the functions that
+each of them calls, so it overlooks what a test file computes when it is loaded, and what a cache remembers. Here each
+mutant is a file that is really different, in a copy under `build/mutation`, and the module's tests, the quickest first, run
+on it in a process of their own. In the copy Hypothesis tries at most ten examples a test.
+"""
+
+import importlib.util
+import os
+import re
+import resource
+import shutil
+import sys
+import time
+import traceback
+from collections import Counter
+from difflib import unified_diff
+from pathlib import Path
+from typing import NamedTuple
+
+import hypothesis  # noqa: F401  loaded once, before the processes part
+import libcst as cst
+import numpy as np  # noqa: F401
+import pytest
+from mutmut.mutation.file_mutation import create_mutations
+
+ROOT = Path(__file__).parents[2]
+COPY = ROOT / "build" / "mutation"
+EQUIVALENT = Path(__file__).parent / "equivalent.txt"
+OUTPUT = COPY / "last_run.txt"
+EXAMPLES = 10
+OPTIONS = "-x -q --tb=short -p no:cacheprovider -W ignore::pytest.PytestAssertRewriteWarning".split()
+KILLED, SURVIVED, TIMED_OUT = "killed", "survived", "timed out"
+
+# The fewest mutants that a run must try for it to count, and the tests that should notice them.
+MODULES = {
+    "layers": (50, "layers network gradcheck trace"),
+    "losses": (50, "losses network gradcheck trace"),
+    "network": (100, "network layers problem trace gradcheck"),
+    "problem": (150, "problem network worked_example"),
+    "trace": (150, "trace gradcheck worked_example"),
+    "gradcheck": (150, "gradcheck sharpness"),
+    "mistakes": (150, "mistakes mystery"),
+    "sweep": (150, "sweep"),
+    "feedback": (300, "feedback"),
+    "ui/stepper": (400, "stepper judge"),
+}
+
+# Tests that take seconds and repeat, on many more problems, what others claim.
+SLOW = (
+    "test_mistakes.py::test_a_gradient_check_rejects_every_planted_mistake_that_changes_a_gradient",
+    "test_mistakes.py::test_in_a_planted_trace_the_code_shown_is_still_the_code_run",
+    "test_feedback.py::test_every_mistake_is_named_on_two_hundred_problems",
+    "test_feedback.py::test_ten_thousand_right_answers_within_rounding_are_right",
+    "test_feedback.py::test_a_thousand_random_wrong_answers_are_not_called_by_a_name_that_does_not_give_them",
+    "test_sweep.py::test_after_500_steps_most_runs_still_agree_but_for_the_last_bits",
+    "test_stepper.py::test_ten_thousand_iterations_leave_memory_flat",
+)
+
+
+class Mutant(NamedTuple):
+    """A change: the function it is made in, such as `layers.forward`, and the lines before and after."""
+
+    function: str
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        return f"{self.function}\n- {self.before}\n+ {self.after}"
+
+
+def main() -> None:
+    modules = sys.argv[1:] or list(MODULES)
+    if unknown := set(modules) - MODULES.keys():
+        sys.exit(f"no module {', '.join(sorted(unknown))} in the table; it has {', '.join(MODULES)}")
+    make_copy()
+    os.chdir(COPY)
+    known, wrong = listed(), []
+    print(f"{'module':12}{'mutants':>9}{'killed':>9}{'timed out':>11}{'equivalent':>12}{'survived':>10}{'minutes':>9}")
+    for module in modules:
+        started = time.monotonic()
+        found = try_all(module)
+        survivors = [mutant for mutant, outcome in found if outcome == SURVIVED]
+        counts = Counter(outcome for _, outcome in found)
+        equivalent = sum(mutant in known for mutant in survivors)
+        numbers = (
+            f"{len(found):9}{counts[KILLED]:9}{counts[TIMED_OUT]:11}{equivalent:12}{len(survivors) - equivalent:10}"
+        )
+        print(f"{module:12}{numbers}{(time.monotonic() - started) / 60:9.1f}", flush=True)
+
+        least = MODULES[module][0]
+        if len(found) < least:
+            wrong.append(f"{module}: {len(found)} mutants were tried, and a run counts from {least} on")
+        wrong += [f"survived:\n{mutant}" for mutant in survivors if mutant not in known]
+        gone = {mutant for mutant in known if mutant.function.startswith(f"{module}.")} - set(survivors)
+        wrong += [f"listed in {EQUIVALENT.name}, but none such survived:\n{mutant}" for mutant in sorted(gone)]
+    sys.exit("\n" + "\n\n".join(wrong) if wrong else None)
+
+
+def make_copy() -> None:
+    shutil.rmtree(COPY, ignore_errors=True)
+    shutil.copytree(ROOT / "backprop_lab", COPY / "backprop_lab", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "tests" / "data", COPY / "tests" / "data")
+    for source in (ROOT / "tests").glob("*.py"):
+        text = source.read_text(encoding="utf-8")
+        text = re.sub(r"max_examples=(\d+)", lambda found: f"max_examples={min(int(found[1]), EXAMPLES)}", text)
+        if source.name == "conftest.py":
+            text = text.replace("deadline=None", f"deadline=None, max_examples={EXAMPLES}")
+        (COPY / "tests" / source.name).write_text(text, encoding="utf-8")
+    shutil.copy(ROOT / "pyproject.toml", COPY)
+    (COPY / "setup.cfg").write_text("[mutmut]\nsource_paths=backprop_lab\n")
+
+
+def try_all(module: str) -> list[tuple[Mutant, str]]:
+    """Every mutant of a module, and what became of it."""
+    path = COPY / "backprop_lab" / f"{module}.py"
+    original = path.read_text(encoding="utf-8")
+    tests = [f"tests/test_{name}.py" for name in MODULES[module][1].split()]
+    clock = Clock()
+    outcome = run_apart(tests, clock, processor_seconds=3600)
+    if outcome != SURVIVED:
+        sys.exit(
+            f"the tests of {module} must pass before anything is changed, but here they fail:\n{OUTPUT.read_text()}"
+        )
+    durations = Clock.read()
+    limit = 20 + 10 * round(sum(durations.values()))
+    found = []
+    try:
+        for mutant, text in mutants(module, original):
+            path.write_text(text, encoding="utf-8")
+            # Two mutants may be written in one second and be equally long, and Python takes such files to be the same.
+            Path(importlib.util.cache_from_source(path)).unlink(missing_ok=True)
+            outcome = run_apart(tests, QuickestFirst(durations), limit)
+            found.append((mutant, outcome))
+            if outcome == SURVIVED:
+                print(f"\n{mutant}", file=sys.stderr, flush=True)
+    finally:
+        path.write_text(original, encoding="utf-8")
+    return found
+
+
+def mutants(module: str, original: str):
+    """Each mutant with the text of the whole file."""
+    plain = cst.parse_module(original).visit(Undecorated())
+    tree, mutations, *_ = create_mutations(f"{module}.py", plain.code)
+    lines = tree.code.splitlines()
+    for mutation in mutations:
+        function = mutation.contained_by_top_level_function
+        if isinstance(function, cst.FunctionDef):
+            text = tree.deep_replace(mutation.original_node, mutation.mutated_node).code
+            changed = list(unified_diff(lines, text.splitlines(), n=0, lineterm=""))[2:]
+            before, after = (" ".join(line[1:].strip() for line in changed if line[0] == sign) for sign in "-+")
+            yield Mutant(f"{module}.{function.name.value}", before, after), text
+
+
+class Undecorated(cst.CSTTransformer):
+    """mutmut leaves decorated functions alone, so `@property def f` is told as `def f`, then `f = property(f)`."""
+
+    def leave_FunctionDef(self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef):  # noqa: N802
+        if len(updated_node.decorators) != 1:
+            return updated_node
+        decorator = cst.Module([]).code_for_node(updated_node.decorators[0].decorator)
+        name = updated_node.name.value
+        below = cst.parse_statement(f"{name} = {decorator}({name})")
+        return cst.FlattenSentinel([updated_node.with_changes(decorators=[]), below])
+
+
+def run_apart(tests: list[str], plugin: object, processor_seconds: int) -> str:
+    """Run tests in a process of their own, up to the first failure. A mutant that cannot be loaded is killed too."""
+    child = os.fork()
+    if child == 0:
+        resource.setrlimit(resource.RLIMIT_CPU, (processor_seconds, processor_seconds + 5))
+        resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+        output = os.open(OUTPUT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        sys.path.insert(0, str(COPY))
+        slow = [f"--deselect=tests/{name}" for name in SLOW]
+        status = 1
+        try:
+            status = pytest.main([*OPTIONS, *slow, *tests], plugins=[plugin])
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            os._exit(status)
+    _, how = os.waitpid(child, 0)
+    if os.WIFSIGNALED(how):
+        return TIMED_OUT
+    return SURVIVED if os.WEXITSTATUS(how) == 0 else KILLED
+
+
+class Clock:
+    """Writes down how long each test takes."""
+
+    FILE = Path("durations.txt")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        with self.FILE.open("a") as file:
+            file.write(f"{report.duration}\t{report.nodeid}\n")
+
+    @classmethod
+    def read(cls) -> dict[str, float]:
+        """The seconds of each test; the file is gone afterwards."""
+        seconds = Counter()
+        for line in cls.FILE.read_text().splitlines():
+            duration, test = line.split("\t", 1)
+            seconds[test] += float(duration)
+        cls.FILE.unlink()
+        return seconds
+
+
+class QuickestFirst:
+    """Lets the tests that take least time run first, since one that fails is enough."""
+
+    def __init__(self, durations: dict[str, float]) -> None:
+        self.durations = durations
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items.sort(key=lambda item: self.durations.get(item.nodeid, 0.0))
+
+
+def listed() -> set[Mutant]:
+    """The mutants of equivalent.txt. A block has a function, its line `- before` and `+ after`, and the reason."""
+    found = set()
+    for block in EQUIVALENT.read_text(encoding="utf-8").split("\n\n"):
+        lines = [line for line in block.strip().splitlines() if not line.startswith("#")]
+        if lines:
+            function, before, after, *reason = lines
+            if before[:1] != "-" or after[:1] != "+" or not reason:
+                sys.exit(
+                    f"{EQUIVALENT.name}: a function, `- before`, `+ after` and a reason make a block, but not\n{block}"
+                )
+            found.add(Mutant(function, before[1:].strip(), after[1:].strip()))
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""The same numbers everywhere: the oldest and the newest packages on every Python we name, and every way a processor multiplies.
+
+What `make compat` calls. It makes its environments in a temporary folder with uv, which finds for each Python the oldest
+versions that pyproject.toml allows and that exist as wheels. In each, unit tests run, and every notebook with nbval, which
+compares each printed number with the saved one. Then NumPy is made to use other kernels for its products than this
+processor's own, and in the end none of its vector instructions.
+
+    python tests/release/check_versions.py                every Python that pyproject.toml names
+    python tests/release/check_versions.py 3.11 3.13      these alone
+"""
+
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+from clean_room import ROOT, SCRIPTS, CleanRoom, clean_room, require
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PYTHONS = [
+    line.rpartition(" ")[2]
+    for line in PROJECT["classifiers"]
+    if line.startswith("Programming Language :: Python :: 3.")
+]
+SHOWN = ("numpy", "matplotlib", "ipywidgets", "anywidget")
+TOOLS = ("pytest", "hypothesis", "nbval", "ipykernel", "threadpoolctl")
+
+# Those that touch NumPy, matplotlib or ipywidgets most; mistakes and feedback are in the notebooks.
+UNIT = (
+    "layers losses network problem trace gradcheck sweep stepper board step_through worked_example published_examples"
+)
+NUMBERS = "worked_example trace"
+KERNELS = ("Prescott", "Nehalem", "Sandybridge", "Haswell", "Zen", "SkylakeX")
+
+VERSIONS = f"from importlib.metadata import version; print(*map(version, {SHOWN}))"
+ARCHITECTURE = """
+import numpy, threadpoolctl
+print(*(pool["architecture"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"))
+"""
+VECTOR_INSTRUCTIONS = """
+from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+print(*(name for name in __cpu_dispatch__ if __cpu_features__[name]))
+"""
+
+
+def main() -> None:
+    pythons = sys.argv[1:] or PYTHONS
+    packages, kernels, failures = [], [], []
+
+    def tell(rows: list[list[str]], row: list[str], *commands: list[str]) -> None:
+        """Run the tests of one row; what fails is told at the end, after all the others."""
+        results = []
+        for command in commands:
+            try:
+                results.append(room.run(*command, cwd=ROOT).strip().splitlines()[-1].strip("= "))
+            except SystemExit as failure:
+                results.append("FAILED")
+                failures.append(f"{' '.join(row)}: {failure}")
+        rows.append([*row, *results])
+
+    found = {python: find_python(python) for python in pythons}
+    with clean_room() as room:
+        uv = room.new_environment("uv", "uv") / "uv"
+        for python in pythons:
+            for age in ("lowest-direct", "highest"):
+                commands = environment(room, uv, python, found[python], age)
+                versions = room.run(commands / "python", "-c", VERSIONS).split()
+                tell(packages, [python, *versions], pytest(commands, UNIT), nbval(commands, "*"))
+
+        numbers = pytest(commands, NUMBERS), nbval(commands, "01_*"), nbval(commands, "06_*")
+        for kernel in KERNELS:
+            room.environment["OPENBLAS_CORETYPE"] = kernel
+            tell(kernels, [kernel, room.run(commands / "python", "-c", ARCHITECTURE).strip()], *numbers)
+        del room.environment["OPENBLAS_CORETYPE"]
+        features = room.run(commands / "python", "-c", VECTOR_INSTRUCTIONS).strip()
+        require(bool(features), "NumPy has vector instructions here that can be switched off")
+        room.environment["NPY_DISABLE_CPU_FEATURES"] = features
+        require(not room.run(commands / "python", "-c", VECTOR_INSTRUCTIONS).strip(), "they are switched off")
+        tell(kernels, ["no vector instructions", features], *numbers)
+
+    table(["Python", *SHOWN, "unit tests", "notebooks"], packages)
+    table(["kernel asked for", "used", NUMBERS, "notebook 01", "notebook 06"], kernels)
+    sys.exit("\n".join(failures) or None)
+
+
+def find_python(version: str) -> Path:
+    """A Python of this version: on the PATH, or where pyenv keeps its own."""
+    on_path = shutil.which(f"python{version}")
+    for candidate in (on_path, *Path.home().glob(f".pyenv/versions/{version}.*/bin/python")):
+        if candidate and not subprocess.run([candidate, "-c", ""], stderr=subprocess.DEVNULL).returncode:
+            return Path(candidate)
+    return sys.exit(f"there is no python{version} on the PATH, nor in ~/.pyenv")
+
+
+def environment(room: CleanRoom, uv: Path, version: str, python: Path, age: str) -> Path:
+    """An environment with this package, what it needs in the oldest or newest versions, and the newest tools to test it."""
+    name = f"{version}-{age}"
+    pins = room.folder / f"{name}.txt"
+    wheels = ("--only-binary", ":all:")
+    where = ("--python", room.folder / name / SCRIPTS / "python")
+    room.run(uv, "venv", "--quiet", "--python", python, room.folder / name)
+    room.run(uv, "pip", "compile", "--quiet", *where, *wheels, "--resolution", age, ROOT / "pyproject.toml", "-o", pins)
+    room.run(uv, "pip", "install", "--quiet", *where, *wheels, "--requirements", pins, *TOOLS)
+    room.run(uv, "pip", "install", "--quiet", *where, "--no-deps", ROOT)
+    return room.folder / name / SCRIPTS
+
+
+def pytest(commands: Path, tests: str) -> list[str]:
+    """Our warnings are errors, as in `make test`, but an old package may be told that it does things the old way."""
+    quiet = "-q -p no:cacheprovider -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning"
+    return [
+        commands / "python",
+        "-m",
+        "pytest",
+        *shlex.split(quiet),
+        *(f"tests/test_{name}.py" for name in tests.split()),
+    ]
+
+
+def nbval(commands: Path, pattern: str) -> list[str]:
+    notebooks = sorted((ROOT / "notebooks").glob(f"{pattern}.ipynb"))
+    options = "-q -p no:cacheprovider --nbval --nbval-current-env --nbval-cell-timeout=120"
+    return [commands / "python", "-m", "pytest", *shlex.split(options), *notebooks]
+
+
+def table(head: list[str], rows: list[list[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    print()
+    for row in (head, ["-" * width for width in widths], *rows):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+if __name__ == "__main__":
+    main()
