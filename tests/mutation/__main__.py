@@ -37,7 +37,7 @@ COPY = ROOT / "build" / "mutation"
 EQUIVALENT = Path(__file__).parent / "equivalent.txt"
 OUTPUT = COPY / "last_run.txt"
 EXAMPLES = 10
-OPTIONS = "-x -q --tb=short -p no:cacheprovider -W ignore::pytest.PytestAssertRewriteWarning".split()
+OPTIONS = ["-x", "-q", "--tb=short", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
 KILLED, SURVIVED, TIMED_OUT = "killed", "survived", "timed out"
 
 # The fewest mutants that a run must try for it to count, and the tests that should notice them.
