@@ -14,6 +14,10 @@ def linear(D, H):
     return Linear(np.ones((D, H)), np.zeros((1, H)))
 
 
+def stack(D, H):
+    return Linear(np.ones((6, D, H)), np.zeros((1, H)))
+
+
 def gradients(problem):
     return problem.network.gradients(problem.loss, problem.X, problem.y)
 
@@ -227,6 +231,10 @@ def test_a_stack_may_have_several_axes():
             (linear(3, 4), ReLU(), linear(5, 2)),
             r"layer 3 has W \(5, 2\), which takes 5 numbers.*the Linear layer before it has W \(3, 4\), which gives 4",
         ),
+        (
+            (stack(3, 4), ReLU(), stack(5, 2)),
+            r"layer 3 has W \(6, 5, 2\), which takes 5.*before it has W \(6, 3, 4\), which gives 4",
+        ),
         ((linear(3, 4), linear(3, 4)), r"layer 2 has W \(3, 4\), which takes 3.* has W \(3, 4\), which gives 4"),
     ],
 )
@@ -256,6 +264,15 @@ def test_update_refuses_when_a_gradient_is_missing_and_lists_those_it_got(name):
     del grads[name]
     with pytest.raises(KeyError, match=f"no gradient for {name}; got {', '.join(grads)}"):
         p.network.update(grads, 0.1)
+
+
+def test_with_parameters_refuses_when_some_are_missing_and_lists_those_it_got():
+    network = worked_example().network
+    some = {name: network.parameters[name] for name in ("W1", "b2")}
+    with pytest.raises(KeyError, match="no numbers for b1, W2; got W1, b2'"):
+        network.with_parameters(some)
+    with pytest.raises(KeyError, match="no numbers for W1, b1, W2, b2; got none'"):
+        network.with_parameters({})
 
 
 def test_update_refuses_no_gradients_at_all():

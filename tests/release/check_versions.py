@@ -27,7 +27,7 @@ PYTHONS = [
 SHOWN = ("numpy", "matplotlib", "ipywidgets", "anywidget")
 TOOLS = ("pytest", "hypothesis", "nbval", "ipykernel", "threadpoolctl")
 
-# Those that touch NumPy, matplotlib or ipywidgets most; mistakes and feedback are in the notebooks.
+# Those that touch NumPy, matplotlib or ipywidgets most; the gradient check, mistakes, feedback and sweeps are in the notebooks.
 UNIT = (
     "layers losses network problem trace gradcheck sweep stepper board step_through worked_example published_examples"
 )
