@@ -62,7 +62,12 @@ def build(folder, **environment):
     hidden = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYODIDE_DIST")
     inherited = {name: value for name, value in os.environ.items() if name not in hidden}
     made = subprocess.run(
-        ["make", "lite"], cwd=ROOT, env=inherited | environment, capture_output=True, text=True, check=False
+        ["make", "lite"],
+        cwd=ROOT,
+        env=inherited | {"PYTHON": sys.executable} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert made.returncode == 0, made.stdout + made.stderr
     shutil.copytree(ROOT / "build" / "lite", folder)
