@@ -101,8 +101,13 @@ def downloaded() -> Path:
         print(f"Fetching {len(missing)} files of Pyodide, some 25 MB. It happens once.", flush=True)
     for name in missing:
         partly = folder / f"{name}.part"
-        with urllib.request.urlopen(usual_address() + name) as response, partly.open("wb") as file:
-            shutil.copyfileobj(response, file)
+        try:
+            with urllib.request.urlopen(usual_address() + name, timeout=60) as response, partly.open("wb") as file:
+                shutil.copyfileobj(response, file)
+        except OSError as error:
+            sys.exit(
+                f"{usual_address()}{name} cannot be had: {error}. A folder with Pyodide's files does as well: PYODIDE_DIST=FOLDER."
+            )
         partly.rename(folder / name)
     return verified(folder)
 
