@@ -76,9 +76,9 @@ def test_pale_is_a_loss_as_it_was_and_a_decade_is_a_step_to_either_side():
     assert found.tolist() == [0, 1, -3, DECADES, -DECADES, None]
 
 
-@pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize(
-    ("width", "height", "ratio"), [(900, 420, 1), (640, 300, 2), (1501, 533, 1.25), (420, 300, 1.5)]
+    ("width", "height", "ratio", "dark"),
+    [(900, 420, 1, False), (640, 300, 2, True), (1501, 533, 1.25, False), (420, 300, 1.5, True)],
 )
 def test_every_run_has_its_colour_just_where_a_click_finds_it(few, width, height, ratio, dark):
     drawn = drawn_map(few, width=width, height=height, ratio=ratio, dark=dark)
@@ -223,10 +223,10 @@ def test_a_picture_takes_no_longer_than_a_frame_should(runs):
     drawn = drawn_map(runs, width=1200, height=500)
     times = []
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         drawn.draw(runs, ((1, 2), (3, 4)))
         drawn.png()
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     assert min(times) < 0.2  # about 0.03 on an idle machine; drawn from scratch it would be 0.15 and more
 
 
@@ -249,9 +249,9 @@ def texts(drawn):
             if text in ticks or not name.replace(".", "").isdigit()]  # fmt: skip
 
 
-@pytest.mark.parametrize("seeds", [1, 32, 64])
 @pytest.mark.parametrize(
-    ("width", "height", "ratio"), [(420, 300, 1), (588, 300, 1), (844, 330, 1), (1190, 600, 1), (1500, 600, 2)]
+    ("width", "height", "ratio", "seeds"),
+    [(420, 300, 1, 64), (588, 300, 1, 1), (844, 330, 1, 32), (844, 330, 1, 64), (1190, 600, 1, 32), (1500, 600, 2, 64)],
 )
 def test_all_texts_are_inside_the_picture_and_none_lies_on_another(width, height, ratio, seeds):
     drawn = drawn_map(trained(seeds=seeds, steps=10), width=width, height=height, ratio=ratio)
