@@ -98,7 +98,7 @@ def downloaded() -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     missing = [name for name in checksums() if not (folder / name).is_file()]
     if missing:
-        print(f"Fetching {len(missing)} files of Pyodide, some 25 MB. It happens once.", flush=True)
+        print(f"Fetching Pyodide: {len(missing)} files, which are kept in build/pyodide.", flush=True)
     for name in missing:
         partly = folder / f"{name}.part"
         try:
