@@ -1,5 +1,6 @@
 """Problems: the same seed gives the same one, the caller's arrays stay the caller's, and bad input is refused."""
 
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -105,6 +106,12 @@ def test_where_all_are_active_each_unit_is_on_by_a_half_at_least_for_the_sample_
         np.testing.assert_allclose(Y.min(axis=0), 0.5, atol=1e-12)
 
 
+def test_units_without_an_activation_are_raised_too():
+    plain = Network(tuple(layer for layer in DEEP.network.layers if isinstance(layer, Linear)))
+    for Y in outputs(all_active(Problem(plain, DEEP.loss, DEEP.X, DEEP.y, 0.1))):
+        np.testing.assert_allclose(Y.min(axis=0), 0.5, atol=1e-12)
+
+
 def test_a_diverging_problem_differs_in_its_learning_rate_alone_and_overflows_within_some_hundred_steps():
     p = diverging(DEEP)
     assert p.lr == 2
@@ -175,6 +182,11 @@ def test_a_size_that_is_not_a_whole_number_from_1_up_is_refused_by_name(name, si
         random_problem(3, **{name: size})
 
 
+def test_the_smallest_sizes_and_the_largest_learning_rate_are_taken():
+    p = random_problem(3, samples=1, inputs=1, hidden=1, outputs=1, lr=sys.float_info.max)
+    assert [array.shape for array in numbers(p)] == [(1, 1)] * 6
+
+
 def test_one_bad_width_among_several_is_refused():
     with pytest.raises(ValueError, match="hidden must be a whole number, 1 or more; got 0"):
         random_problem(3, hidden=(4, 0))
@@ -199,7 +211,7 @@ def test_one_bad_width_among_several_is_refused():
     ],
 )
 def test_data_that_does_not_fit_the_network_is_refused_with_the_shape_that_would(part, wrong, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=f"^{message}"):
         changed(**{part: wrong})
 
 

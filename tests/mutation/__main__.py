@@ -11,6 +11,8 @@ mutmut says what to change. Its own runner keeps all mutants of a file in memory
 each of them calls, so it overlooks what a test file computes when it is loaded, and what a cache remembers. Here each
 mutant is a file that is really different, in a copy under `build/mutation`, and the module's tests, the quickest first, run
 on it in a process of their own. In the copy Hypothesis tries at most ten examples a test.
+
+Left alone are sentences, whose words no test needs to know by heart, and what stands outside of functions.
 """
 
 import importlib.util
@@ -154,11 +156,15 @@ def mutants(module: str, original: str):
     lines = tree.code.splitlines()
     for mutation in mutations:
         function = mutation.contained_by_top_level_function
-        if isinstance(function, cst.FunctionDef):
+        if isinstance(function, cst.FunctionDef) and not is_sentence(mutation.original_node):
             text = tree.deep_replace(mutation.original_node, mutation.mutated_node).code
             changed = list(unified_diff(lines, text.splitlines(), n=0, lineterm=""))[2:]
             before, after = (" ".join(line[1:].strip() for line in changed if line[0] == sign) for sign in "-+")
             yield Mutant(f"{module}.{function.name.value}", before, after), text
+
+
+def is_sentence(node: cst.CSTNode) -> bool:
+    return isinstance(node, cst.SimpleString) and bool(re.search(r"[a-z,.:] [a-zA-Z]", node.value))
 
 
 class Undecorated(cst.CSTTransformer):

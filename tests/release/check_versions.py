@@ -59,6 +59,7 @@ def main() -> None:
                 results.append("FAILED")
                 failures.append(f"{' '.join(row)}: {failure}")
         rows.append([*row, *results])
+        print(f"{' '.join(row)}: {', '.join(results)}", flush=True)
 
     found = {python: find_python(python) for python in pythons}
     with clean_room() as room:
