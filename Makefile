@@ -57,7 +57,7 @@ wheel: ## build what is published into dist/, and try it where nothing else is i
 	@$(need_python)
 	@$(PYTHON) tests/release/check_wheel.py
 
-release-check: .venv/.project wheel ## what is too slow for make test: every other way to open the course, rehearsed
+release-check: .venv/.project wheel lite ## what is too slow for make test: every other way to open the course, rehearsed
 	$(call step,$(BIN)/python tests/release/check_front_ends.py)
 	$(call step,$(BIN)/python tests/release/check_binder.py)
 
