@@ -3,11 +3,14 @@
 #   make lab PYTHON=python3.12              another Python; it must be 3.11 or newer
 #   make lab LABFLAGS="--no-browser --port 9000"   anything else for JupyterLab
 #   make mutants MODULES="layers losses"    these modules alone
+#   make classroom STUDENTS="1 5 10 20"     classes of other sizes; PROOF=--course also runs every notebook
 #   make lite PYODIDE_DIST=FOLDER           a site that has Pyodide in it, from a folder with its files
 
 PYTHON ?= python3
 LABFLAGS ?=
 MODULES ?=
+STUDENTS ?= 1 5
+PROOF ?=
 
 BIN = .venv/bin
 LAB = notebooks/02_step_through.ipynb
@@ -15,7 +18,7 @@ LAB = notebooks/02_step_through.ipynb
 # Another environment may be active in this shell. IPython would put its packages in front of ours.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
-.PHONY: help lab test mutants compat bench notebooks format wheel release-check lite pins clean
+.PHONY: help lab test mutants compat bench notebooks format wheel release-check classroom lite pins clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -34,7 +37,7 @@ test: .venv/.project ## check everything: style, types, layering, tests, noteboo
 	$(call step,$(BIN)/lint-imports --no-logo)
 	$(call step,$(BIN)/pytest tests --ignore tests/browser --ignore tests/benchmarks)
 	$(call step,$(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=60 notebooks)
-	$(call step,$(BIN)/pytest tests/browser)
+	$(call step,$(BIN)/pytest tests/browser -m "not release")
 	@printf '\n%s\n' 'make test: style, types, layering, tests, notebooks and browser are all as they should be.'
 
 mutants: .venv/.mutants ## change the code in every small way, and see that a test notices each; takes the better part of an hour
@@ -57,14 +60,25 @@ wheel: ## build what is published into dist/, and try it where nothing else is i
 	@$(need_python)
 	@$(PYTHON) tests/release/check_wheel.py
 
-release-check: .venv/.project wheel lite ## what is too slow for make test: every other way to open the course, rehearsed
+release-check: .venv/.project wheel lite classroom ## what is too slow for make test: every other way to open the course, rehearsed
+	$(call step,$(BIN)/pytest tests/browser -m release)
 	$(call step,$(BIN)/python tests/release/check_front_ends.py)
 	$(call step,$(BIN)/python tests/release/check_binder.py)
+
+classroom: ## a real JupyterHub with students in it: what each waits for and costs, who is kept out, what faults do
+	@$(need_python)
+	@command -v npm >/dev/null || { echo "make classroom needs npm, which brings JupyterHub's proxy. It comes with Node.js." >&2; exit 1; }
+	@room=$$(mktemp -d) && trap 'rm -rf "$$room"' EXIT && chmod 755 "$$room" && \
+	echo "Making an environment for the hub, its proxy and the students. It takes a minute or two." && \
+	$(PYTHON) -m venv "$$room/env" && pip="$$room/env/bin/python -m pip install --quiet --disable-pip-version-check" && \
+	$$pip --requirement classroom/requirements.txt && $$pip --no-deps . && \
+	npm install --silent --no-fund --no-audit --no-save --prefix "$$room" configurable-http-proxy@5.3.0 && \
+	PATH="$$room/node_modules/.bin:$$PATH" "$$room/env/bin/python" classroom/proof --students $(STUDENTS) $(PROOF)
 
 lite: build/lite-env/.pins ## build the course as a web site that runs Python in the browser, into build/lite
 	@build/lite-env/bin/python lite/build.py $(if $(PYODIDE_DIST),--pyodide "$(PYODIDE_DIST)")
 
-pins: ## find the newest versions that fit together, for binder/ and lite/requirements.txt
+pins: ## find the newest versions that fit together, for the requirements.txt of binder, lite and classroom
 	@$(need_python)
 	@echo "Looking up the newest version of every package; it takes some ten seconds."
 	@uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT && $(PYTHON) -m venv "$$uv" && \
@@ -74,8 +88,12 @@ pins: ## find the newest versions that fit together, for binder/ and lite/requir
 		--upgrade --no-annotate --quiet --custom-compile-command "make pins" && \
 	"$$uv/bin/uv" pip compile --group lite --output-file lite/requirements.txt \
 		--universal --python-version 3.11 --fork-strategy fewest --python "$$uv/bin/python" \
+		--upgrade --no-annotate --quiet --custom-compile-command "make pins" && \
+	"$$uv/bin/uv" pip compile pyproject.toml --extra lab --group classroom --constraint binder/requirements.txt \
+		--output-file classroom/requirements.txt \
+		--universal --python-version 3.11 --fork-strategy fewest --python "$$uv/bin/python" \
 		--upgrade --no-annotate --quiet --custom-compile-command "make pins"
-	@echo "Wrote binder/requirements.txt, which make test installs, and lite/requirements.txt, which make lite does."
+	@echo "Wrote binder/requirements.txt, which make test installs, and those of lite and classroom, for make lite and make classroom."
 
 clean: ## remove .venv and everything else that can be made again
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

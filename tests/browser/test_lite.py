@@ -210,6 +210,7 @@ def test_a_first_and_a_second_visit_end_with_a_board_that_follows_its_slider(vis
         )
 
 
+@pytest.mark.release
 def test_play_goes_on_by_itself(visit):
     lab = visit("02_step_through.ipynb")
     lab.page.evaluate(READY)
@@ -220,6 +221,7 @@ def test_play_goes_on_by_itself(visit):
     expect(lab.iteration).to_have_text("iteration 1", timeout=60_000)
 
 
+@pytest.mark.release
 def test_names_are_completed(visit):
     lab = visit("00_start_here.ipynb")
     lab.page.evaluate(READY)
@@ -227,6 +229,7 @@ def test_names_are_completed(visit):
     assert "removeprefix" in lab.page.evaluate(COMPLETE, '"".removepre')
 
 
+@pytest.mark.release
 def test_a_link_to_another_notebook_opens_it(visit):
     lab = visit("00_start_here.ipynb")
     lab.page.get_by_role("link", name="01_worked_example").first.click()
@@ -245,6 +248,7 @@ def test_a_page_whose_python_cannot_start_says_so(visit, reader):
     reader.unroute("**/packages.tar.gz")
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_notebook_runs_to_its_end_and_prints_what_was_saved(name, visit, site):
     lab = visit(name)
@@ -256,6 +260,7 @@ def test_a_notebook_runs_to_its_end_and_prints_what_was_saved(name, visit, site)
         assert printed(cell) == printed(before), cell["source"]
 
 
+@pytest.mark.release
 def test_the_published_form_takes_only_the_interpreter_from_elsewhere(visit, reader, served, tmp_path):
     kept = ROOT / "build" / "pyodide"  # where a build leaves what it has fetched
     if not kept.exists() or not kept.samefile(PYODIDE):
