@@ -33,7 +33,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 # Where packages come from is everyone's own business, and so is where a clone lies.
 REGISTRY = re.compile(r"pypi\.org|pythonhosted\.org|registry\.npmjs|deb\.debian|security\.debian|conda\.anaconda")
-MACHINE_PATH = re.compile(r"(?<![\w.~}/-])/(root|home|work|tmp|Users|opt)/[\w.]")
+MACHINE_PATH = re.compile(r"(?<![\w.~}/-])/(root|home|work|tmp|Users|opt(?!/tljh/))/[\w.]")  # all of TLJH have that one
 
 
 def text_files():
