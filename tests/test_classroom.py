@@ -236,8 +236,10 @@ def test_the_tables_in_the_readme_are_what_was_measured():
 
 
 def test_the_front_page_says_what_a_large_class_needs():
-    (row,) = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| JupyterHub")]
-    assert f"{report.needs(MEASURED, 300)['memory GB']:.0f} GB" in row
+    (row,) = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| [JupyterHub]")]
+    need, first, last = report.needs(MEASURED, 300), MEASURED["lessons"][0], MEASURED["lessons"][-1]
+    assert f"{need['memory GB']:.0f} GB and {need['cores']} cores" in row
+    assert f"{first['start']['p50']:.0f} alone, {last['start']['p50']:.0f} when {last['students']} start" in row
 
 
 # The files
