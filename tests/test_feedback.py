@@ -307,7 +307,7 @@ SAID = [
 )
 def test_a_wrong_answer_is_told_what_is_wrong_with_it(name, answer, cause, said):
     feedback = check(name, answer, EXAMPLE)
-    assert not feedback.ok
+    assert feedback.ok is False
     assert set(feedback.cause) == set(cause)
     assert said in str(feedback)
     assert ("Every number" in str(feedback)) == ("Every number" in said)
@@ -404,7 +404,7 @@ NO_ANSWER = [
 @pytest.mark.parametrize(("answer", "cause", "said"), NO_ANSWER, ids=[said[:50] for *_, said in NO_ANSWER])
 def test_whatever_is_handed_in_gets_a_sentence(answer, cause, said):
     feedback = check("dW1", answer, EXAMPLE)
-    assert not feedback.ok
+    assert feedback.ok is False
     assert feedback.cause == (cause,)
     assert said in str(feedback)
     assert str(feedback).endswith(".")
@@ -427,7 +427,7 @@ def test_a_list_that_holds_itself_gets_a_sentence():
 )
 def test_a_wrong_name_or_order_gets_a_sentence(arguments, said):
     feedback = check(*arguments)
-    assert not feedback.ok
+    assert feedback.ok is False
     assert feedback.cause == ("name",)
     assert said in str(feedback)
 
@@ -516,6 +516,7 @@ def test_in_a_notebook_it_is_a_box_in_the_colours_of_the_theme():
         html = feedback._repr_html_()
         assert f"<b>{heading}</b>" in html
         assert str(feedback) in unescape(html)
+        assert "border-left: 0.3em solid var(--jp-" in html
         variables = re.findall(r"var\(([^()]*(?:\([^()]*\))?[^()]*)\)", html)
         assert len(variables) == 3
         assert all(variable.startswith("--jp-") and ", " in variable for variable in variables), "each has a fallback"

@@ -260,6 +260,15 @@ def test_a_mistake_that_does_not_apply_gives_none():
     assert BY_NAME["operands-swapped"].wrong(t, "dW2") is None, "NumPy refuses (2, 2) @ (4, 2)"
 
 
+def test_what_a_mistake_looks_like_is_told_with_the_names_of_the_place_and_by_its_title_where_it_has_none():
+    t = trace(worked_example())
+    assert BY_NAME["mask-forgotten"].resemblance(t, "dY1") == "dH1: the ReLU's mask is missing"
+    assert BY_NAME["mask-forgotten"].resemblance(t, "X") == "ReLU mask forgotten"
+    assert BY_NAME["mask-from-another-layer"].resemblance(t, "L") == "ReLU mask from another layer's matrix"
+    with pytest.raises(KeyError, match="no 'dW9'"):
+        BY_NAME["mask-forgotten"].resemblance(t, "dW9")
+
+
 def test_a_name_that_is_not_there_raises_a_key_error_that_lists_those_that_are():
     t = trace(worked_example())
     for ask in (BY_NAME["mask-forgotten"].wrong, BY_NAME["mask-forgotten"].line):
