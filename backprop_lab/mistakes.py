@@ -159,13 +159,13 @@ def _places_in(trace: Trace) -> dict[str, Place]:
 @lru_cache(maxsize=64)
 def _places(stages: tuple[tuple[type, str, str, int], ...], loss: type) -> dict[str, Place]:
     """The place of every name, which depends only on the kinds of layers and the loss."""
-    ends = {"y_pred": "y_pred", "y": "y", "X": "X"}
+    ends = {"y_pred": "y_pred", "y": "y"}
     places = {
         "L": Place(loss, "L", ends | {"name": "L"}),
         "dy_pred": Place(loss, "dy_pred", ends | {"name": "dy_pred"}),
     }
     for i, (kind, X, Y, n) in enumerate(stages):
-        names = {"X": X, "Y": Y, "dX": f"d{X}", "dY": f"d{Y}", "W": f"W{n}", "b": f"b{n}", "dW": f"dW{n}", "lr": "lr"}
+        names = {"X": X, "Y": Y, "dY": f"d{Y}", "W": f"W{n}", "b": f"b{n}", "dW": f"dW{n}", "lr": "lr"}
         linear_before = [stage[1] for stage in stages[:i] if stage[0] is Linear]
         linear_after = [stage[1] for stage in stages[i + 1 :] if stage[0] is Linear]
         if linear_before or linear_after:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
@@ -25,7 +26,7 @@ from backprop_lab import (
     worked_example,
 )
 from backprop_lab.gradcheck import central_differences, relative_error
-from backprop_lab.mistakes import UNSEEN
+from backprop_lab.mistakes import UNSEEN, evaluate
 
 BY_NAME = {mistake.name: mistake for mistake in MISTAKES}
 
@@ -288,7 +289,92 @@ def test_places_are_where_it_can_be_planted_and_changes_something():
     assert BY_NAME["mask-forgotten"].places(deep) == ("dY3", "dY2", "dY1")
 
 
+def test_who_makes_a_mistake_makes_it_everywhere_but_for_one_that_is_made_once_at_the_first_gradient():
+    t = equal_sizes(ReLU(), SumSquaredError())
+    flipped, forgotten, mean = (BY_NAME[name] for name in ("sign-flipped", "mask-forgotten", "mean-for-sum"))
+    assert flipped.places(t)[0] == mean.places(t)[1] == "dy_pred"
+    assert mean.places(t)[0] == "L"
+    assert flipped.made_at(t) == mean.made_at(t) == ("dy_pred",)
+    assert forgotten.made_at(t) == forgotten.places(t) == ("dY2", "dY1")
+
+
+def bare(*kinds):
+    """A trace of a network 2 wide throughout, of linear layers (None) and activations in any order."""
+    rng = np.random.default_rng(0)
+    layers = tuple(kind or Linear(rng.standard_normal((2, 2)), rng.standard_normal((1, 2))) for kind in kinds)
+    X, y = rng.standard_normal((2, 2, 2))
+    return trace(Problem(Network(layers), SumSquaredError(), X, y, 0.1))
+
+
+def test_another_layer_is_the_nearest_before_or_else_the_nearest_after():
+    other, mask = BY_NAME["input-of-another-layer"], BY_NAME["mask-from-another-layer"]
+    deep, linear = bare(None, ReLU(), None, ReLU(), None), bare(None, None, None)
+    assert [other.line(deep, name) for name in ("dW1", "dW2", "dW3")] == [
+        "H1.mT @ dY1",
+        "X.mT @ dY2",
+        "H1.mT @ dy_pred",
+    ]
+    assert [other.line(linear, name) for name in ("dW1", "dW2", "dW3")] == [
+        "Y1.mT @ dY1",
+        "X.mT @ dY2",
+        "Y1.mT @ dy_pred",
+    ]
+    assert mask.line(deep, "dY2") == "dH2 * (H1 > 0)"
+    assert other.line(bare(None), "dW1") is None
+
+
+def test_an_activation_is_left_out_where_there_is_one():
+    raw, skipped = BY_NAME["raw-input"], BY_NAME["activation-skipped-backward"]
+    ending = bare(None, Tanh(), None, Tanh())
+    assert [raw.line(ending, name) for name in ("dW1", "dW2")] == [None, "Y1.mT @ dY2"]
+    assert [skipped.line(ending, name) for name in ("dW1", "dW2")] == ["X.mT @ dH1", "H1.mT @ dy_pred"]
+    assert skipped.line(bare(None, None), "dW1") is None
+
+
+def test_a_sign_is_flipped_by_the_name_of_its_place():
+    t = trace(worked_example())
+    for name in ("L", "dy_pred", "dH1", "dW2", "db1", "W1_new"):
+        assert BY_NAME["sign-flipped"].resemblance(t, name) == f"{name} with its sign flipped"
+
+
+def test_a_change_is_measured_against_the_size_of_the_numbers():
+    """At numbers of 10^-8 half of one is a change; where all are 0, another 0 is none."""
+    tiny = trace(Problem(Network((Linear([[1.0]], [[0.0]]),)), SumSquaredError(), [[1e-8]], [[3e-8]], 0.1))
+    assert "dy_pred" in BY_NAME["factor-two-dropped"].places(tiny)
+    perfect = trace(Problem(Network((Linear([[1.0]], [[0.0]]),)), SumSquaredError(), [[2.0]], [[2.0]], 0.1))
+    assert BY_NAME["factor-two-dropped"].places(perfect) == ()
+
+
 # Planting
+
+
+def test_a_line_sees_numpy_and_the_values_and_nothing_of_ours():
+    assert evaluate("np.add(a, 1)", {"a": 2}) == 3
+    with pytest.raises(NameError):
+        evaluate("MISTAKES", {"a": 2})
+
+
+def test_what_does_not_depend_on_a_planted_step_is_not_computed_again():
+    t = trace(worked_example())
+    wrong = plant(t, BY_NAME["mask-forgotten"], "dY1")
+    assert all(wrong[name] is t[name] for name in ("Y1", "H1", "L", "dH1", "dW2", "W2_new"))
+
+
+def test_a_mistake_can_be_planted_among_fractions():
+    p = worked_example()
+    exact = {name: np.vectorize(Fraction, otypes=[object])(a) for name, a in {"X": p.X, "y": p.y}.items()}
+    parameters = {name: np.vectorize(Fraction, otypes=[object])(a + 1) for name, a in p.network.parameters.items()}
+    t = trace(replace(p, network=p.network.with_parameters(parameters), lr=Fraction(1, 3), **exact))
+    wrong = plant(t, BY_NAME["bias-forgotten"], "Y1")
+    assert isinstance(wrong["L"], Fraction)
+    assert wrong["L"] != t["L"]
+
+
+def test_nobody_can_write_to_a_planted_value_not_even_through_what_it_is_a_view_of():
+    t = equal_sizes(ReLU(), SumSquaredError())
+    turned = plant(t, BY_NAME["result-transposed"], "dW1")["dW1"]
+    assert not turned.flags.writeable
+    assert turned.base is None or not turned.base.flags.writeable
 
 
 def test_a_planted_step_shows_the_wrong_line_and_what_follows_follows_from_it():
@@ -303,7 +389,10 @@ def test_a_planted_step_shows_the_wrong_line_and_what_follows_follows_from_it():
     step = wrong.step("dY1")
     assert (step.code, step.operands) == ("dH1", ("dH1",))
     assert step.title == "ReLU mask forgotten"
-    assert r"\neq" in step.latex
+    assert step.latex == t.step("dY1").latex.replace("=", r"\neq")
+    assert step.sentence == BY_NAME["mask-forgotten"].why
+    assert "`" in BY_NAME["mask-always-true"].why
+    assert "`" not in plant(t, BY_NAME["mask-always-true"], "dY1").step("dY1").sentence
     assert t.step("dY1").code == "dH1 * (H1 > 0)", "the right trace is untouched"
 
 
