@@ -920,3 +920,61 @@ def test_every_start_can_be_made_of_every_seed_and_says_so():
         assert isinstance(problem.network, Network)
     assert identical(Setup(start="dead ReLU", seed=11).problem().network.parameters["b1"],
                      dead_relu(random_problem(11)).network.parameters["b1"])  # fmt: skip
+
+
+# What training keeps
+
+
+def test_going_on_from_any_iteration_to_any_other_gives_the_same_bits():
+    training = Training(random_problem(2, lr=0.01))
+    first = [training.trace(k) for k in range(250)]
+    for k in (0, 4, 3, 120, 121, 123, 0, 100, 249, 99, 199):
+        assert same_values(training.trace(k), first[k])
+
+
+def test_the_first_iteration_is_computed_once_and_its_learning_rate_is_a_float():
+    computed = []
+
+    def counted(problem):
+        computed.append(problem)
+        return trace(problem)
+
+    training = Training(random_problem(2, lr=1), counted)
+    assert type(training.trace(0).problem.lr) is float
+    assert len(computed) == 1
+
+
+def test_what_came_after_another_learning_rate_is_dropped_with_its_losses():
+    training = Training(random_problem(2))
+    for k in range(6):
+        training.trace(k)
+    training.trace(2, lr=0.5)
+    assert (len(training.lrs), len(training.losses), training.lrs[2]) == (3, 3, 0.5)
+
+
+def test_a_learning_rate_has_changed_from_where_it_differs_until_it_is_set_back():
+    s = Stepper(lr=0.1)
+    s.set_lr(0.2)
+    assert not s.lr_changed, "nothing came before"
+    s.next_iteration()
+    assert not s.lr_changed
+    s.set_lr(0.3)
+    assert s.lr_changed
+    s.next_iteration()
+    assert s.lr_changed
+    s.set_lr(0.4)
+    s.back_iteration()
+    s.set_lr(0.2)
+    assert not s.lr_changed, "it is as it was at the start"
+
+
+def test_it_opens_with_a_mistake_and_computes_no_further_than_it_is_asked():
+    s = Stepper(iteration=3, mistake="mask-forgotten", seed=2, **SQUARE)
+    assert (s.place.mistake, s.place.iteration) == ("mask-forgotten", 3)
+    assert same_values(Stepper(iteration=3, seed=2, **SQUARE).place.trace, s.place.trace) is False
+    assert len(s._training.losses) == 4
+
+
+def test_a_size_that_makes_no_sense_is_named():
+    with pytest.raises(ValueError, match=r"^samples must be a whole number from 1 to 8; got 9"):
+        Setup(start="random", samples=9).problem()

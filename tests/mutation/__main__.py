@@ -53,7 +53,7 @@ MODULES = {
     "mistakes": (150, "mistakes mystery"),
     "sweep": (150, "sweep"),
     "feedback": (300, "feedback"),
-    "ui/stepper": (400, "stepper judge"),
+    "ui/stepper": (400, "stepper slopes"),
 }
 
 # Tests that take seconds and repeat, on many more problems, what others claim.
