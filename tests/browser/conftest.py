@@ -49,6 +49,8 @@ LOG_NOISE = (
     r"^Task exception was never retrieved\nfuture: .*WebSocketClosedError\(\)>\n(.*\n)*?tornado\.websocket\.WebSocketClosedError\n",
     # A page that is closed before it has its answer, in tornado.
     r"^\[E .* Uncaught exception GET .*\n(    .*\n)*?    tornado\.iostream\.StreamClosedError: Stream is closed\n",
+    # The same, of a page that a kernel was just talking to, in jupyter_server and pyzmq.
+    r"^\[E .*(Uncaught e|E)xception in (?i:zmqstream )?callback.*\n(    .*\n|\n)*?    (tornado\.websocket\.)?WebSocketClosedError\n",
     r"^\[C .* received signal 15, stopping\n",  # how we end it ourselves
 )
 BAD_LOG_LINE = re.compile(r"Traceback \(most recent call last\)|\b\w*(Error|Exception)\b: |^\[[EC] ", re.MULTILINE)
