@@ -533,7 +533,7 @@ def test_a_step_that_there_is_none_of_is_refused_with_those_there_are(bad):
     ("cell", "number", "helps"),
     [
         (None, 1.0, "choose a cell first"),
-        (("Y1", 0, 0), 1.0, "only X, y, W1, b1, W2, b2 can be typed over"),
+        (("Y1", 0, 0), 1.0, "^Y1 is computed; only X, y, W1, b1, W2, b2 can be typed over"),
         (("dW1", 0, 0), 1.0, "only X, y, W1, b1, W2, b2 can be typed over"),
         (("X", 0, 0), math.nan, "a finite number"),
         (("X", 0, 0), -math.inf, "a finite number"),
@@ -559,7 +559,7 @@ def test_what_is_said_of_the_learning_rate_is_true_when_it_cannot_be_typed_over(
     stepper.choose(("lr", 0, 0), pinned=True)
     with pytest.raises(ValueError, match="lr") as refused:
         stepper.edit(0.1)
-    assert "lr is computed" not in said(refused)
+    assert "lr has a control of its own; only X" in said(refused)
 
 
 def test_an_unknown_mistake_is_refused_with_those_there_are_and_nothing_changes():
@@ -750,6 +750,17 @@ def test_a_cell_of_every_gradient_is_asked_for_before_it_is_shown_and_of_nothing
     assert (stepper.place.right, stepper.place.asked) == (0, 0), "going on without an answer does not count"
 
 
+def test_a_question_lets_go_of_the_chosen_cell_and_of_what_was_said_before():
+    stepper = first_question()
+    stepper.answer("0")
+    stepper.choose(("X", 0, 0), pinned=True)
+    assert stepper.place.note
+    stepper.next()
+    place = stepper.place
+    assert place.question
+    assert (place.cell, place.pinned, place.note) == (None, False, "")
+
+
 def test_the_same_cell_is_asked_for_at_the_same_place():
     assert first_question().place.question == first_question().place.question
     stepper = first_question()
@@ -802,6 +813,14 @@ def test_an_answer_that_is_none_is_refused_and_the_question_stays(text):
 
 def test_predicting_begins_and_ends_with_a_clean_score():
     stepper = first_question()
+    name, i, j = stepper.place.question
+    stepper.answer(repr(float(stepper.place.trace[name][i, j])))
+    assert stepper.place.right == 1
+    assert stepper.place.note
+    stepper.predict(True)
+    assert (stepper.place.predicting, stepper.place.right, stepper.place.asked, stepper.place.note) == (True, 0, 0, "")
+    stepper.back()
+    stepper.next()
     stepper.answer("0")
     stepper.next()
     assert stepper.place.question
@@ -890,6 +909,26 @@ def test_walking_goes_cell_by_cell_and_stops_at_the_edges():
         stepper.choose((single, 0, 0), pinned=True)
         stepper.walk(1, 1)
         assert stepper.place.cell == (single, 0, 0)
+
+
+def test_the_first_matrix_to_be_chosen_is_beside_the_one_just_computed_or_else_the_first():
+    for step, way, name in [("Y1", -1, "b2"), ("Y1", 1, "X"), ("H1", -1, "Y1"), (None, 1, "X"), (None, -1, "X")]:
+        stepper = Stepper(step=step)
+        stepper.choose_matrix(way)
+        assert stepper.place.cell == (name, 0, 0)
+
+
+def test_a_chosen_cell_is_not_pinned_unless_it_is_asked_for():
+    stepper = Stepper()
+    stepper.choose(("X", 0, 0))
+    assert stepper.place.pinned is False
+
+
+def test_the_largest_number_there_is_can_be_typed():
+    stepper = Stepper()
+    stepper.choose(("X", 0, 0), pinned=True)
+    stepper.edit(-sys.float_info.max)
+    assert stepper.place.trace["X"][0, 0] == -sys.float_info.max
 
 
 def test_matrices_are_chosen_in_the_order_of_the_computation_both_ways_round():

@@ -132,7 +132,7 @@ def try_all(module: str) -> list[tuple[Mutant, str]]:
             f"the tests of {module} must pass before anything is changed, but here they fail:\n{OUTPUT.read_text()}"
         )
     durations = Clock.read()
-    limit = 20 + 10 * round(sum(durations.values()))
+    limit = 10 + 3 * round(sum(durations.values()))
     found = []
     try:
         for mutant, text in mutants(module, original):
