@@ -1,13 +1,13 @@
 """Gradients found without any calculus, to hold the calculus against."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from backprop_lab.layers import Array, ReLU
+from backprop_lab.layers import Activation, Array, Formula, Layer
 from backprop_lab.network import Network
 from backprop_lab.problem import Problem
 from backprop_lab.trace import Trace
@@ -146,19 +146,26 @@ def _beside_corners(problem: Problem, name: str, at: Array, numeric: Array) -> A
     return np.where(corner, slopes, numeric)
 
 
-class OffAtZero(ReLU):
-    """A ReLU whose input is a hair lower: at 0 it is off, whichever way the complex step goes, and elsewhere it is the same."""
+@dataclass(frozen=True)
+class JustBelow(Activation):
+    """An activation whose input is a hair lower: at 0, where a ReLU has its corner, it is below it, and elsewhere it is the same.
+
+    So it is whichever way the complex step goes.
+    """
+
+    activation: Layer
+    formulas: ClassVar[dict[str, Formula]] = {}
 
     def forward(self, X: Array) -> Array:
-        return super().forward(X - np.finfo(float).tiny)
+        return self.activation.forward(X - np.finfo(float).tiny)
 
     def backward(self, X: Array, dY: Array) -> tuple[Array, dict[str, Array]]:
-        return super().backward(X - np.finfo(float).tiny, dY)
+        return self.activation.backward(X - np.finfo(float).tiny, dY)
 
 
 def off_at_zero(problem: Problem) -> Problem:
     """The same problem beside its corners, on the side that the backward pass takes: every ReLU at 0 is off."""
-    layers = (OffAtZero() if isinstance(layer, ReLU) else layer for layer in problem.network.layers)
+    layers = (JustBelow(layer) if isinstance(layer, Activation) else layer for layer in problem.network.layers)
     return replace(problem, network=Network(tuple(layers)))
 
 

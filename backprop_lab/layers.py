@@ -18,7 +18,10 @@ Array = np.ndarray[Any, Any]
 
 
 class Formula(NamedTuple):
-    """How one operation is told to a learner; `{X}`, `{W}`, `{dY}` ... stand for names such as `H1`, `W2`, `dY2`."""
+    """How one operation is told to a learner; `{X}`, `{W}`, `{dY}` ... stand for names such as `H1`, `W2`, `dY2`.
+
+    A number that an activation has as a field, such as a `slope`, is put in for `{slope}`.
+    """
 
     code: str
     latex: str
@@ -130,7 +133,10 @@ class Linear:
 
 
 class Activation:
-    """A function applied cell by cell: `Y` has the shape of `X`, and there is nothing to learn in it."""
+    """A function applied cell by cell: `Y` has the shape of `X`, and there is nothing to learn in it.
+
+    Each kind is a frozen dataclass; its fields are numbers that somebody chose, such as a slope.
+    """
 
     parameters: ClassVar[dict[str, Array]] = {}
 

@@ -5,7 +5,7 @@ mistake says `{dY}`. So the same table names a learner's mistake, plants it in a
 our own checks can fail. `{X}`, `{W}`, `{dY}` ... stand for names as they do in a `Formula`, and three more are only for
 getting lost: `{X_raw}` entered the activation that gave X, `{X_other}` enters another layer, and `{dY_out}` is the
 gradient on the far side of the activation that Y enters. A line that lacks one of its names in some place does not
-apply there.
+apply there. A number that an activation has as a field, such as a `slope`, is put in for `{slope}`, as in a `Formula`.
 
 A gradient check sees gradients and nothing else: a mistake in the loss that is only reported, or in the update, goes
 past it. `UNSEEN` lists those that it can never see. Nor does it see one that changes nothing where it is made (a
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backprop_lab.layers import Activation, Array, Linear, ReLU, Sigmoid, Tanh
+from backprop_lab.layers import Array, Linear, ReLU, Sigmoid, Tanh
 from backprop_lab.losses import MeanSquaredError, SumSquaredError
 from backprop_lab.trace import Step, Trace
 
@@ -31,7 +31,7 @@ class Place(NamedTuple):
 
     kind: type
     result: str
-    names: dict[str, str]
+    names: dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,38 +152,40 @@ def _place(trace: Trace, name: str) -> Place | None:
 
 
 def _places_in(trace: Trace) -> dict[str, Place]:
-    kinds = tuple((type(layer), X, Y, number) for layer, X, Y, number in trace.problem.network.stages)
+    stages = trace.problem.network.stages
+    kinds = tuple((Linear if isinstance(layer, Linear) else layer, *names) for layer, *names in stages)
     return _places(kinds, type(trace.problem.loss))
 
 
 @lru_cache(maxsize=64)
-def _places(stages: tuple[tuple[type, str, str, int], ...], loss: type) -> dict[str, Place]:
-    """The place of every name, which depends only on the kinds of layers and the loss."""
+def _places(stages: tuple[tuple[Any, ...], ...], loss: type) -> dict[str, Place]:
+    """The place of every name, which depends only on the loss and on the layers, of which all that are Linear are alike."""
     ends = {"y_pred": "y_pred", "y": "y"}
     places = {
         "L": Place(loss, "L", ends | {"name": "L"}),
         "dy_pred": Place(loss, "dy_pred", ends | {"name": "dy_pred"}),
     }
-    for i, (kind, X, Y, n) in enumerate(stages):
-        names = {"X": X, "Y": Y, "dY": f"d{Y}", "W": f"W{n}", "b": f"b{n}", "dW": f"dW{n}", "lr": "lr"}
+    for i, (layer, X, Y, n) in enumerate(stages):
+        names = {} if layer is Linear else dict(vars(layer))
+        names |= {"X": X, "Y": Y, "dY": f"d{Y}", "W": f"W{n}", "b": f"b{n}", "dW": f"dW{n}", "lr": "lr"}
         linear_before = [stage[1] for stage in stages[:i] if stage[0] is Linear]
         linear_after = [stage[1] for stage in stages[i + 1 :] if stage[0] is Linear]
         if linear_before or linear_after:
             names["X_other"] = (linear_before[::-1] + linear_after)[0]
-        if i > 0 and issubclass(stages[i - 1][0], Activation):
+        if i > 0 and stages[i - 1][0] is not Linear:
             names["X_raw"] = stages[i - 1][1]
-        if i + 1 < len(stages) and issubclass(stages[i + 1][0], Activation):
+        if i + 1 < len(stages) and stages[i + 1][0] is not Linear:
             names["dY_out"] = f"d{stages[i + 1][2]}"
         results = [(Y, "Y", "W"), (f"d{X}", "dX", "W")]
-        if kind is Linear:
+        if layer is Linear:
             results += [(f"d{p}{n}", f"d{p}", p) for p in "Wb"] + [(f"{p}{n}_new", "new", p) for p in "Wb"]
         for name, result, p in results:
             of_parameter = {"name": name, "p": f"{p}{n}", "dp": f"d{p}{n}", "new": f"{p}{n}_new"}
-            places[name] = Place(kind, result, names | of_parameter)
+            places[name] = Place(Linear if layer is Linear else type(layer), result, names | of_parameter)
     return places
 
 
-def _filled(template: str, names: dict[str, str]) -> str | None:
+def _filled(template: str, names: dict[str, Any]) -> str | None:
     """The template with its names put in, or None if one of them is not there."""
     try:
         return template.format_map(names)

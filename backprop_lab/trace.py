@@ -130,7 +130,8 @@ def _lines(stages: tuple[tuple[Any, ...], ...], loss: Any) -> tuple[tuple[Any, .
     backward: list[tuple[Any, ...]] = []
     update: list[tuple[Any, ...]] = []
     for layer, X, Y, n in stages:
-        names = {
+        names = {} if layer is Linear else dict(vars(layer))
+        names |= {
             "X": X,
             "Y": Y,
             "dX": f"d{X}",
@@ -150,14 +151,15 @@ def _lines(stages: tuple[tuple[Any, ...], ...], loss: Any) -> tuple[tuple[Any, .
     return (*forward, loss_line, _line("backward", "dy_pred", loss.formulas["dy_pred"], ends), *backward, *update)
 
 
-def _line(phase: str, result: str, formula: Formula, names: dict[str, str]) -> tuple[Any, ...]:
-    """The fields of a Step up to its value: `formula` with the names of this place in the network put in."""
-    operands = dict.fromkeys(names[field] for _, field, _, _ in Formatter().parse(formula.code) if field)
+def _line(phase: str, result: str, formula: Formula, names: dict[str, Any]) -> tuple[Any, ...]:
+    """The fields of a Step up to its value: `formula` with the names, and numbers, of this place in the network put in."""
+    fields = [names[field] for _, field, _, _ in Formatter().parse(formula.code) if field]
+    operands = dict.fromkeys(field for field in fields if isinstance(field, str))
     return (
         names[result],
         phase,
         formula.code.format(**names),
-        formula.latex.format(**{symbol: _latex(name) for symbol, name in names.items()}),
+        formula.latex.format(**{field: _latex(it) if isinstance(it, str) else it for field, it in names.items()}),
         tuple(operands),
         formula.title.format(**names),
         formula.sentence.format(**names),

@@ -28,7 +28,10 @@ def slope_of(trace: Trace, name: str) -> Slope:
     """The slope of this name. Raises KeyError if there is none."""
     for layer, X, Y, number in trace.problem.network.stages:
         if name == f"slope{number}" and not layer.parameters:
-            code = layer.formulas["dX"].code.removeprefix("{dY} * ").format(X=X, Y=Y, dY=f"d{Y}")
+            formula = layer.formulas["dX"].code.removeprefix(
+                "{dY} * "
+            )  # or, however it is written, what comes of a dY of 1
+            code = formula.format(**vars(layer) | {"X": X, "Y": Y, "dY": "1"})
             if code.startswith("(") and code.find(")") == len(code) - 1:
                 code = code[1:-1]
             return Slope(code, np.asarray(evaluate(code, trace), dtype=float), f"d{X}")
