@@ -26,6 +26,10 @@ for path in map(Path, sys.argv[1:]):
         extra_arguments=["--log-level=ERROR"],  # or each kernel warns that it talks over TCP
     )
     client.execute()
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.get("name") == "stderr":
+                sys.exit(f"{path} is left as it was, because its cell {cell.id} complains:\n\n{output.text}")
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from PIL import Image
 from problems import ACTIVATIONS, problems
 
-from backprop_lab import MISTAKES, plant, random_problem, trace, worked_example
+from backprop_lab import MISTAKES, Sigmoid, Tanh, plant, random_problem, trace, worked_example
 from backprop_lab.ui.board import (
     CELL_WIDTH,
     COLOURS,
@@ -424,7 +424,7 @@ def test_the_head_fits_on_the_board_at_every_step(t):
 
 
 @pytest.mark.parametrize(
-    "t", [EXAMPLE, trace(random_problem(1, 3, 3, [3, 3], 3, 0.1, ACTIVATIONS[2]))], ids=["example", "sigmoid"]
+    "t", [EXAMPLE, trace(random_problem(1, 3, 3, [3, 3], 3, 0.1, Sigmoid()))], ids=["example", "sigmoid"]
 )
 def test_the_head_fits_on_the_board_with_the_line_of_any_mistake(t):
     board = Board(t)
@@ -602,7 +602,7 @@ def test_a_board_fits_a_trace_of_the_same_shapes_and_lines_and_no_other():
     assert board.fits(with_numbers(X=3.0))
     assert not board.fits(trace(random_problem(9, hidden=5)))
     assert not board.fits(trace(random_problem(9, samples=3)))
-    assert not board.fits(trace(random_problem(9, activation=ACTIVATIONS[1])))
+    assert not board.fits(trace(random_problem(9, activation=Tanh())))
     mistake = next(m for m in MISTAKES if m.name == "mask-forgotten")
     assert not board.fits(plant(EXAMPLE, mistake, "dY1")), "the line it shows is another"
 

@@ -231,7 +231,7 @@ def test_it_opens_as_it_is_told_to(page):
         ({"seeds": 0}, "seeds must be a whole number from 1 to 64; got 0"),
         ({"steps": 5000}, "steps must be a whole number from 10 to 1000; got 5000"),
         ({"hidden": 2.5}, r"hidden must be a whole number from 1 to 8; got 2\.5"),
-        ({"activation": "relu"}, "activation must be one of ReLU, Tanh, Sigmoid; got 'relu'"),
+        ({"activation": "relu"}, f"activation must be one of {', '.join(ACTIVATIONS)}; got 'relu'"),
     ],
 )
 def test_a_setting_that_there_is_not_is_refused_by_name(options, sentence):

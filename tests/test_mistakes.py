@@ -45,7 +45,7 @@ def varied_problem(seed):
     for D, H in pairwise(widths):
         layers.append(Linear(rng.standard_normal((D, H)), rng.standard_normal((1, H))))
         if len(layers) < 2 * depth - 1 or rng.random() < 0.2:
-            layers.append(ACTIVATIONS[rng.integers(3)])
+            layers.append(ACTIVATIONS[rng.integers(len(ACTIVATIONS))])
     lr = float(10 ** rng.uniform(-6, 1))
     X, y = rng.standard_normal((samples, widths[0])), rng.standard_normal((samples, widths[-1]))
     return Problem(Network(tuple(layers)), LOSSES[rng.integers(2)], X, y, lr)
@@ -108,6 +108,16 @@ def test_no_line_of_the_table_is_idle():
             alone = replace(mistake, lines={key: line})
             wrong = [(alone.wrong(t, step.name), step.value) for t in ALL_KINDS for step in t.steps]
             assert any(a is not None and not np.array_equal(a, b) for a, b in wrong), (mistake.name, key)
+
+
+def test_what_can_go_wrong_with_any_activation_has_a_line_for_each():
+    forgotten = {"mask-forgotten", "slope-forgotten"}
+    for activation in ACTIVATIONS:
+        kind = type(activation)
+        of_it = {mistake.name for mistake in MISTAKES for key in mistake.lines if key[0] is kind}
+        general = {"incoming-gradient-dropped", "matmul-for-star", "sign-flipped", "activation-forgotten"}
+        assert general <= of_it, f"{kind.__name__} has no line in {general - of_it}"
+        assert forgotten & of_it, f"{kind.__name__} has no line in one of {forgotten}"
 
 
 # Each mistake, made by hand
@@ -245,7 +255,9 @@ def test_a_mistake_gives_what_someone_who_makes_it_by_hand_gets(t, made):
 
 def test_every_mistake_was_made_by_hand():
     made = {mistake for t, by in HAND_MADE for mistake, _ in by(**{name: t[name] for name in t})}
-    assert made == BY_NAME.keys()
+    missing = BY_NAME.keys() - made
+    assert not missing, f"put {', '.join(missing)} into one of the by_hand functions above"
+    assert made <= BY_NAME.keys()
 
 
 # Where a mistake applies

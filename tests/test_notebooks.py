@@ -9,7 +9,9 @@ from statistics import median
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
+from backprop_lab import MISTAKES
 from backprop_lab.ui.stepper import Stepper
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
@@ -92,6 +94,17 @@ def test_every_cell_has_an_id_that_says_what_it_is(notebook):
     assert not [name for name in ids if re.fullmatch(r"[0-9a-f-]{8,}", name)], "these were made up by a machine"
 
 
+def test_make_notebooks_leaves_a_notebook_that_complains_as_it_was_and_says_where(tmp_path):
+    path = tmp_path / "complains.ipynb"
+    cell = new_code_cell("import sys\n\nprint('no such font', file=sys.stderr)", id="the-fonts")
+    nbformat.write(new_notebook(cells=[cell]), path)
+    before = path.read_bytes()
+    run = subprocess.run([sys.executable, FOLDER / "run_and_save.py", path], capture_output=True, text=True)
+    assert run.returncode == 1
+    assert "its cell the-fonts complains:\n\nno such font" in run.stderr
+    assert path.read_bytes() == before
+
+
 # Written to be read
 
 
@@ -143,6 +156,14 @@ def test_it_closes_with_a_few_exercises_and_where_to_go_next(notebook):
 def test_a_link_to_another_notebook_leads_somewhere(notebook):
     for target in re.findall(r"\]\(([^)]+\.ipynb)\)", "\n".join(prose(notebook))):
         assert target.startswith("https://") or (FOLDER / target).is_file()
+
+
+def test_what_is_counted_in_words_is_so_many():
+    readme = (FOLDER.parent / "README.md").read_text(encoding="utf-8")
+    assert "forty classic mistakes" in readme
+    assert round(len(MISTAKES), -1) == 40, "say another number in README, 05 and 06 (and solutions/06)"
+    assert "all eight\n  notebooks" in readme
+    assert len(NOTEBOOKS) == 8, "say another number in README, classroom/README and CHANGELOG"
 
 
 def numbers(text):

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from problems import ACTIVATIONS, identical, problems
+from problems import identical, problems
 
-from backprop_lab import MISTAKES, MeanSquaredError, random_problem, trace, worked_example
+from backprop_lab import MISTAKES, MeanSquaredError, Sigmoid, Tanh, random_problem, trace, worked_example
 from backprop_lab.ui.numpy_script import numpy_script
 from backprop_lab.ui.stepper import Stepper
 
@@ -60,8 +60,8 @@ def with_numbers(**numbers):
 
 STATES = {
     "worked example": trace(worked_example()),
-    "three hidden layers of tanh": trace(random_problem(1, 3, 2, [4, 3, 2], 1, 0.05, ACTIVATIONS[1])),
-    "sigmoid and mean squared error": trace(replace(random_problem(2, 5, activation=ACTIVATIONS[2]), loss=MeanSquaredError())),
+    "three hidden layers of tanh": trace(random_problem(1, 3, 2, [4, 3, 2], 1, 0.05, Tanh())),
+    "sigmoid and mean squared error": trace(replace(random_problem(2, 5, activation=Sigmoid()), loss=MeanSquaredError())),
     "one of everything": trace(random_problem(4, 1, 1, 1, 1)),
     "eight of everything": trace(random_problem(5, 8, 8, [8, 8, 8], 8)),
     "overflowed": diverged(random_problem(0, lr=2.0), 190),

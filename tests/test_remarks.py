@@ -252,7 +252,7 @@ def test_nothing_is_said_of_the_gate_elsewhere_or_where_every_unit_is_on():
     assert not any(remarks.gate(t, step) for step in t.steps)
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS[1:])
+@pytest.mark.parametrize("activation", [a for a in ACTIVATIONS if a != ReLU()])
 def test_only_a_relu_can_die(activation):
     t = trace(dead_relu(random_problem(1, activation=activation)))
     assert not any(remarks.gate(t, step) for step in t.steps)

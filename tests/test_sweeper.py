@@ -296,5 +296,5 @@ def test_a_setting_out_of_its_range_is_refused_and_changes_nothing(name):
 
 
 def test_an_activation_that_there_is_not_is_refused():
-    with pytest.raises(ValueError, match="activation must be one of ReLU, Tanh, Sigmoid; got 'relu'"):
+    with pytest.raises(ValueError, match=f"activation must be one of {', '.join(ACTIVATIONS)}; got 'relu'"):
         Sweeper(activation="relu")
