@@ -1,7 +1,9 @@
 """A layer that is not in the package, made as CONTRIBUTING.md says: it goes the whole way, from its gradient to the lab."""
 
+import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -275,7 +277,18 @@ def test_a_stepper_steps_through_it_and_proves_every_gradient(monkeypatch):
     assert proved == 11
 
 
-# The lists that CONTRIBUTING.md names
+# What CONTRIBUTING.md says
+
+
+def test_contributing_says_it_in_ten_lines_and_every_file_that_it_names_is_there():
+    root = Path(__file__).parent.parent
+    text = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    told = text.partition("### A new layer, mistake, lab or notebook\n\n")[2].partition("\n\n")[0].splitlines()
+    assert [line.split(" ")[0] for line in told] == [f"{number}." for number in range(1, 11)]
+    named = set(re.findall(r"[\w/.]+\.(?:py|md|ipynb|toml)\b", "\n".join(told))) - {"notebooks/08_yours.ipynb"}
+    assert len(named) > 15
+    places = (root, root / "backprop_lab", root / "tests")
+    assert [name for name in named if not any((place / name).is_file() for place in places)] == []
 
 
 def test_every_activation_of_the_package_stands_in_every_list_that_contributing_names():
