@@ -26,7 +26,7 @@ from backprop_lab import (
     trace,
     worked_example,
 )
-from backprop_lab.feedback import Feedback
+from backprop_lab.feedback import Feedback, check_function
 
 EXAMPLE = trace(worked_example())
 
@@ -491,6 +491,115 @@ def test_checking_against_a_planted_trace_takes_its_values_for_right():
     wrong = plant(EXAMPLE, BY_NAME["mask-forgotten"], "dY1")
     assert check("dW1", wrong["dW1"], wrong).ok
     assert not check("dW1", EXAMPLE["dW1"], wrong).ok
+
+
+# A function in place of an array
+
+OTHER = trace(random_problem(1, samples=3))
+
+
+def told(feedback):
+    return feedback.ok, feedback.cause, str(feedback)
+
+
+def raises(error):
+    def answer(H1):
+        raise error
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((7, np.sum, [EXAMPLE]), "Name the exercise first, as text, then your function; the name is a int."),
+        (("H1", np.abs, []), "There is nothing to try H1 on: give at least one trace."),
+        (("h1", lambda Y1: Y1, [EXAMPLE]), str(check("h1", 0, EXAMPLE))),
+        (
+            ("Y1", lambda X, b: X, [EXAMPLE]),
+            "Your Y1 asks for 'b', which is not known yet. Before Y1 there is X, y, W1, b1, W2, b2, lr.",
+        ),
+    ],
+)
+def test_a_function_that_cannot_be_tried_gets_a_sentence(arguments, said):
+    assert told(check_function(*arguments)) == (False, ("name",), said)
+
+
+def test_what_is_no_function_is_an_answer_like_any_other():
+    assert told(check_function("H1", None, [EXAMPLE])) == told(check("H1", None, EXAMPLE))
+    assert check_function("H1", EXAMPLE["H1"], [EXAMPLE]).ok
+
+
+def test_a_function_that_returns_nothing_is_blank():
+    said = "Your H1 returns nothing yet: write `return` in front of your answer."
+    assert told(check_function("H1", lambda Y1: None, [EXAMPLE, OTHER])) == (False, ("blank",), said)
+    assert check_function("H1", lambda Y1: ... if len(Y1) == 3 else np.maximum(Y1, 0), [EXAMPLE, OTHER]).message == (
+        "Put your H1 in place of the blank."
+    )
+
+
+def test_an_argument_with_a_default_is_given_only_what_is_known():
+    assert check_function("H1", lambda Y1=None, least=0: np.maximum(Y1, least), [EXAMPLE, OTHER]).ok
+
+
+class HidesItsArguments:
+    __signature__ = "none"
+
+    def __call__(self, **names):
+        return names
+
+
+@pytest.mark.parametrize("function", [type, HidesItsArguments()], ids=["no signature", "no readable signature"])
+def test_a_function_whose_arguments_cannot_be_read_is_not_called(function):
+    assert told(check_function("H1", function, [EXAMPLE])) == (
+        False, ("unreadable",), "Write your own function for H1, with def.",
+    )  # fmt: skip
+
+
+def test_wrong_at_the_first_problem_is_told_as_if_there_were_no_other():
+    assert told(check_function("H1", lambda Y1: -Y1, [EXAMPLE, OTHER])) == told(check("H1", -EXAMPLE["Y1"], EXAMPLE))
+
+
+def test_wrong_at_another_problem_alone_is_told_with_its_shapes_and_cell():
+    def first_two(dY1):
+        return dY1[:1] + dY1[1:2]
+
+    feedback, there = check_function("db1", first_two, [EXAMPLE, OTHER]), check("db1", first_two(OTHER["dY1"]), OTHER)
+    said = f"Right for the first problem, but not for another one, with X (3, 3), y (3, 2). {there}"
+    assert told(feedback) == (False, there.cause, said)
+    assert feedback.where == there.where is not None
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (lambda: 1 / 0, "ZeroDivisionError: division by zero. It was given nothing."),
+        (raises(SystemExit("enough")), "SystemExit: enough. It was given H1 (2, 4)."),
+        (raises(ValueError("\n one..\ntwo")), "ValueError: one. It was given H1 (2, 4)."),
+        (
+            lambda H1, dy_pred: H1 @ dy_pred,
+            (
+                "ValueError: in a product @ the first matrix needs as many columns as the second has rows, and here the "
+                "first has 4 and the second 2. It was given H1 (2, 4), dy_pred (2, 2)."
+            ),
+        ),
+        (
+            lambda L: L @ H1 + y_pred,  # noqa: F821
+            "NameError: name 'H1' is not defined. It was given L (). It uses H1 and y_pred, which it was not given.",
+        ),
+        (lambda X: X.X, "AttributeError: 'numpy.ndarray' object has no attribute 'X'. It was given X (2, 3)."),
+    ],
+)
+def test_what_a_function_raises_is_told_with_what_it_was_given(function, said):
+    assert told(check_function("dW2", function, [EXAMPLE])) == (False, ("raised",), f"Your dW2 stopped with {said}")
+
+
+def test_a_callable_object_that_raises_is_told_like_a_function():
+    class Raises:
+        def __call__(self, H1):
+            raise ValueError("no")
+
+    assert check_function("dW2", Raises(), [EXAMPLE]).cause == ("raised",)
 
 
 # How it is shown

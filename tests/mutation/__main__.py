@@ -9,12 +9,14 @@ and where a module had fewer mutants than the table says: a run that tried nothi
 
 mutmut says what to change. Its own runner keeps all mutants of a file in memory and picks tests by the functions that
 each of them calls, so it overlooks what a test file computes when it is loaded, and what a cache remembers. Here each
-mutant is a file that is really different, in a copy under `build/mutation`, and the module's tests, the quickest first, run
-on it in a process of their own. In the copy Hypothesis tries at most ten examples a test.
+mutant is a file that is really different, in a copy under `build/mutation`, and the module's tests run on it in a
+process of their own: those first that noticed the latest mutants, then the quickest. In the copy Hypothesis tries at
+most ten examples a test.
 
 Left alone are sentences, whose words no test needs to know by heart, and what stands outside of functions.
 """
 
+import gc
 import importlib.util
 import os
 import re
@@ -26,10 +28,13 @@ import traceback
 from collections import Counter
 from difflib import unified_diff
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
-import hypothesis  # noqa: F401  loaded once, before the processes part
+# Loaded once, before the processes part, although not used here: hypothesis, ipywidgets, matplotlib and numpy.
+import hypothesis  # noqa: F401
+import ipywidgets  # noqa: F401
 import libcst as cst
+import matplotlib.pyplot  # noqa: F401
 import numpy as np  # noqa: F401
 import pytest
 from mutmut.mutation.file_mutation import create_mutations
@@ -39,7 +44,9 @@ COPY = ROOT / "build" / "mutation"
 EQUIVALENT = Path(__file__).parent / "equivalent.txt"
 OUTPUT = COPY / "last_run.txt"
 EXAMPLES = 10
-OPTIONS = ["-x", "-q", "--tb=short", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+# Most of a mutant's time is what pytest takes to start, so it starts without what these tests do not need.
+LEFT_OUT = [f"-pno:{plugin}" for plugin in ("cacheprovider", "nbval", "anyio")]
+OPTIONS = ["-x", "-q", "--tb=short", "-W", "ignore::pytest.PytestAssertRewriteWarning", *LEFT_OUT]
 KILLED, SURVIVED, TIMED_OUT = "killed", "survived", "timed out"
 
 # The fewest mutants that a run must try for it to count, and the tests that should notice them.
@@ -52,7 +59,7 @@ MODULES = {
     "gradcheck": (150, "gradcheck sharpness"),
     "mistakes": (150, "mistakes mystery"),
     "sweep": (150, "sweep"),
-    "feedback": (300, "feedback"),
+    "feedback": (300, "feedback exercise"),
     "ui/stepper": (400, "stepper slopes"),
 }
 
@@ -84,6 +91,7 @@ def main() -> None:
         sys.exit(f"no module {', '.join(sorted(unknown))} in the table; it has {', '.join(MODULES)}")
     make_copy()
     os.chdir(COPY)
+    sys.dont_write_bytecode = False  # what does not change is compiled once
     known, wrong = listed(), []
     print(f"{'module':12}{'mutants':>9}{'killed':>9}{'timed out':>11}{'equivalent':>12}{'survived':>10}{'minutes':>9}")
     for module in modules:
@@ -139,7 +147,8 @@ def try_all(module: str) -> list[tuple[Mutant, str]]:
             path.write_text(text, encoding="utf-8")
             # Two mutants may be written in one second and be equally long, and Python takes such files to be the same.
             Path(importlib.util.cache_from_source(path)).unlink(missing_ok=True)
-            outcome = run_apart(tests, QuickestFirst(durations), limit)
+            outcome = run_apart(tests, LikelyFirst(durations), limit)
+            LikelyFirst.learn()
             found.append((mutant, outcome))
             if outcome == SURVIVED:
                 print(f"\n{mutant}", file=sys.stderr, flush=True)
@@ -190,6 +199,7 @@ def run_apart(tests: list[str], plugin: object, processor_seconds: int) -> str:
         sys.path.insert(0, str(COPY))
         slow = [f"--deselect=tests/{name}" for name in SLOW]
         status = 1
+        gc.freeze()  # what is there already is no garbage, and need not be looked through again and again
         try:
             status = pytest.main([*OPTIONS, *slow, *tests], plugins=[plugin])
         except BaseException:
@@ -223,14 +233,30 @@ class Clock:
         return seconds
 
 
-class QuickestFirst:
-    """Lets the tests that take least time run first, since one that fails is enough."""
+class LikelyFirst:
+    """Runs the tests that noticed the latest mutants first, then those that take least time: one that fails is enough."""
+
+    FILE = Path("noticed_by.txt")
+    latest: ClassVar[list[str]] = []
 
     def __init__(self, durations: dict[str, float]) -> None:
         self.durations = durations
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         items.sort(key=lambda item: self.durations.get(item.nodeid, 0.0))
+        items.sort(key=lambda item: -self.latest.index(item.nodeid) if item.nodeid in self.latest else 1)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.FILE.write_text(report.nodeid, encoding="utf-8")
+
+    @classmethod
+    def learn(cls) -> None:
+        """Which test it was this time; of the latest, twenty are remembered."""
+        if cls.FILE.exists():
+            test = cls.FILE.read_text(encoding="utf-8")
+            cls.latest[:] = [*(each for each in cls.latest[-20:] if each != test), test]
+            cls.FILE.unlink()
 
 
 def listed() -> set[Mutant]:
