@@ -385,7 +385,7 @@ def _value_message(name: str, answer: Array, right: Array, agrees: Array, where:
 def _told_apart(mine: Any, yours: Any) -> tuple[str, str]:
     """Both numbers, rounded, with no more digits than it takes to see that they differ."""
     pairs = [(f"{mine + 0.0:.{digits}g}", f"{yours + 0.0:.{digits}g}") for digits in range(4, 18)]
-    return next((pair for pair in pairs if pair[0] != pair[1]), pairs[-1])
+    return next(pair for pair in pairs if pair[0] != pair[1])
 
 
 def _cell(name: str, where: tuple[int, ...]) -> str:

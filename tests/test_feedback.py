@@ -47,6 +47,10 @@ def printed(value):
     return np.array([float(number) for number in numbers]).reshape(np.shape(value))
 
 
+def told(feedback):
+    return feedback.ok, feedback.cause, str(feedback)
+
+
 # The three promises, with their figures
 
 
@@ -321,6 +325,79 @@ def test_an_old_weight_is_not_called_a_new_one_right_to_some_digits():
     assert "digits" not in str(check("W1_new", wrong, E))
 
 
+def linear(W, X, y):
+    """The trace of one matrix and no bias to speak of."""
+    W = np.asarray(W)
+    layers = (Linear(W, np.zeros((1, W.shape[1]), W.dtype)),)
+    return trace(Problem(Network(layers), SumSquaredError(), np.asarray(X), np.asarray(y), 0.1))
+
+
+ONE = linear([[2.0]], [[1.0]], [[5.0]])  # dW is -6
+ONE_INPUT_IS_0 = linear(np.ones((2, 2)), [[1.0, 0.0], [2.0, 0.0]], np.zeros((2, 2)))  # dW is 10, 10 and 0, 0
+NOTHING_TO_LEARN = linear(np.ones((2, 2)), [[1.0, 1.0], [2.0, 0.0]], [[2.0, 2.0], [2.0, 2.0]])  # dW is 0
+NUMBERS = [
+    (ONE, [[7.0]], "dW1[0, 0] should be -6, and yours is 7."),
+    (ONE, [[-0.0]], "dW1[0, 0] should be -6, and yours is 0."),
+    (ONE_INPUT_IS_0, [[10, 7], [0, 0]], "dW1[0, 1] should be 10, and yours is 7. 1 of the 4 numbers differs."),
+    (
+        ONE_INPUT_IS_0,
+        [[0, 0], [0, 0]],
+        "dW1[0, 0] should be 10, and yours is 0. 2 of the 4 numbers differ. All of yours are 0.",
+    ),
+    (
+        ONE_INPUT_IS_0,
+        [[10 / 3, 10 / 3], [0, 0]],
+        (
+            "dW1[0, 0] should be 10, and yours is 3.333. 2 of the 4 numbers differ. "
+            "Every number of yours is 0.3333 times what it should be."
+        ),
+    ),
+    (
+        ONE_INPUT_IS_0,
+        [[10 / 3, 10 / 3], [0, 1e-3]],
+        "dW1[0, 0] should be 10, and yours is 3.333. 3 of the 4 numbers differ.",
+    ),
+    (
+        NOTHING_TO_LEARN,
+        [[-0.5, 0], [-0.5, -0.5]],
+        "dW1[0, 0] should be 0, and yours is -0.5. 3 of the 4 numbers differ.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("t", "answer", "said"), NUMBERS)
+def test_the_first_number_that_differs_is_told_and_how_many_do(t, answer, said):
+    assert str(check("dW1", answer, t)) == said
+
+
+def test_right_numbers_in_another_order_are_not_called_right():
+    assert "The numbers themselves" not in str(check("dW1", E["dW1"].T, EXAMPLE))
+
+
+@pytest.mark.parametrize("decimals", range(1, 8))
+def test_an_answer_that_was_rounded_is_told_to_how_many_decimals(decimals):
+    said = f"These are the right numbers rounded to {decimals} decimals. Hand in dW1 itself, with all its digits."
+    assert str(check("dW1", np.round(E["dW1"], decimals), EXAMPLE)) == said
+
+
+def test_so_few_digits_that_they_may_be_chance_are_not_called_rounded():
+    assert np.abs(E["dW1"]).max() < 100
+    assert check("dW1", np.round(E["dW1"]), EXAMPLE).cause == ("value",)
+    hundred = linear([[1.0]], [[1.0]], [[-49.3]])
+    assert check("dW1", [[101.0]], hundred).cause == ("rounded",), "of 100.6"
+
+
+def test_a_trace_of_complex_numbers_takes_complex_answers():
+    t = linear([[1 + 1j, 2], [0.5, 1j]], [[1, 2j]], [[0.0, 1]])
+    dW1 = t["dW1"]
+    assert np.iscomplexobj(dW1)
+    for right in (dW1, dW1.tolist(), dW1.astype(object)):
+        assert check("dW1", right, t).ok
+    assert check("dW1", -dW1, t).cause == ("sign-flipped",)
+    said = "dW1[0, 0] should be 2+4j, and yours is 2+5j. 4 of the 4 numbers differ."
+    assert told(check("dW1", dW1 + 1j, t)) == (False, ("value",), said)
+
+
 def test_where_is_the_first_cell_that_differs():
     assert check("dW1", typo("dW1", (1, 3), 0), EXAMPLE).where == (1, 3)
     assert check("L", 5, EXAMPLE).where == ()
@@ -360,6 +437,11 @@ class OnTheGraphicsCard:
         raise TypeError("can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() first.\nmore")
 
 
+class Broken:
+    def __array__(self, dtype=None, copy=None):
+        raise ValueError
+
+
 def with_hole(item):
     rows = EXAMPLE["dW1"].tolist()
     rows[1][2] = item
@@ -393,6 +475,7 @@ NO_ANSWER = [
     (with_hole(10**400), "unreadable", "Your dW1 cannot be read as numbers: "),
     (RecordsGradients(), "unreadable", "Your dW1 is a tensor that still records gradients: hand in dW1.detach()."),
     (OnTheGraphicsCard(), "unreadable", "Your dW1 cannot be read as numbers: can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() first."),
+    (Broken(), "unreadable", "Your dW1 cannot be read as numbers: ValueError."),
     (Table([["a"]]), "unreadable", "Your dW1 has text in it"),
     (Table(np.array(with_hole("7"), dtype=object)), "unreadable", "dW1[1, 2] is text in yours, and not a number."),
     (5, "shape", "Your dW1 is one number; it should have shape (3, 4), like W1."),
@@ -496,10 +579,6 @@ def test_checking_against_a_planted_trace_takes_its_values_for_right():
 # A function in place of an array
 
 OTHER = trace(random_problem(1, samples=3))
-
-
-def told(feedback):
-    return feedback.ok, feedback.cause, str(feedback)
 
 
 def raises(error):
