@@ -13,6 +13,7 @@ STUDENTS ?= 1 5
 PROOF ?=
 
 BIN = .venv/bin
+SHARED_OUT = -n logical --dist
 LAB = notebooks/02_step_through.ipynb
 
 # Another environment may be active in this shell. IPython would put its packages in front of ours.
@@ -35,9 +36,9 @@ test: .venv/.project ## check everything: style, types, layering, tests, noteboo
 	$(call step,$(BIN)/ruff check)
 	$(call step,$(BIN)/mypy)
 	$(call step,$(BIN)/lint-imports --no-logo)
-	$(call step,$(BIN)/pytest tests --ignore tests/browser --ignore tests/benchmarks)
-	$(call step,$(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=60 notebooks)
-	$(call step,$(BIN)/pytest tests/browser -m "not release")
+	$(call step,$(BIN)/pytest tests $(SHARED_OUT) worksteal --ignore tests/browser --ignore tests/benchmarks)
+	$(call step,$(BIN)/pytest notebooks $(SHARED_OUT) loadfile --nbval --nbval-current-env --nbval-cell-timeout=60)
+	$(call step,$(BIN)/pytest tests/browser $(SHARED_OUT) worksteal -m "not release")
 	@printf '\n%s\n' 'make test: style, types, layering, tests, notebooks and browser are all as they should be.'
 
 mutants: .venv/.mutants ## change the code in every small way, and see that a test notices each; takes the better part of an hour
@@ -85,14 +86,14 @@ pins: ## find the newest versions that fit together, for the requirements.txt of
 	"$$uv/bin/python" -m pip install --quiet --disable-pip-version-check uv && \
 	"$$uv/bin/uv" pip compile pyproject.toml --extra lab --extra binder --extra test --output-file binder/requirements.txt \
 		--universal --python-version 3.11 --fork-strategy fewest --python "$$uv/bin/python" \
-		--upgrade --no-annotate --quiet --custom-compile-command "make pins" && \
+		--upgrade --generate-hashes --no-annotate --quiet --custom-compile-command "make pins" && \
 	"$$uv/bin/uv" pip compile --group lite --output-file lite/requirements.txt \
 		--universal --python-version 3.11 --fork-strategy fewest --python "$$uv/bin/python" \
-		--upgrade --no-annotate --quiet --custom-compile-command "make pins" && \
+		--upgrade --generate-hashes --no-annotate --quiet --custom-compile-command "make pins" && \
 	"$$uv/bin/uv" pip compile pyproject.toml --extra lab --group classroom --constraint binder/requirements.txt \
 		--output-file classroom/requirements.txt \
 		--universal --python-version 3.11 --fork-strategy fewest --python "$$uv/bin/python" \
-		--upgrade --no-annotate --quiet --custom-compile-command "make pins"
+		--upgrade --generate-hashes --no-annotate --quiet --custom-compile-command "make pins"
 	@echo "Wrote binder/requirements.txt, which make test installs, and those of lite and classroom, for make lite and make classroom."
 
 clean: ## remove .venv and everything else that can be made again
@@ -123,12 +124,12 @@ endef
 
 .venv/.mutants: .venv/.project
 	@echo "Adding mutmut to .venv, which knows how to change code."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint binder/requirements.txt --editable ".[mutants]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[mutants]"
 	@touch $@
 
 .venv/.bench: .venv/.project
 	@echo "Adding PyTorch and ipympl to .venv, to compare with. PyTorch is large: it takes minutes on a slow line."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint binder/requirements.txt --editable ".[bench]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
 	@touch $@
 
 build/lite-env/.pins: lite/requirements.txt

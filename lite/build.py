@@ -36,7 +36,7 @@ SITE = BUILD / "lite"
 
 LABEXTENSIONS = Path(sys.prefix) / "share" / "jupyter" / "labextensions"
 KERNEL = LABEXTENSIONS / PYODIDE_KERNEL_NPM_NAME
-PINS = (ROOT / "binder" / "requirements.txt").read_text().splitlines()
+PINS = (ROOT / "binder" / "requirements.txt").read_text().replace("\\\n", "").splitlines()  # each with its hashes
 INTERPRETER = ("pyodide.js", "pyodide.asm.js", "pyodide.asm.wasm")
 FIRST_NOTEBOOK = "02_step_through.ipynb"
 
@@ -139,7 +139,8 @@ def third_party(pyodide: Path) -> Path:
         unzip(*(KERNEL / "static" / "pypi").glob(f"{name}-*.whl"), packages)
     for_any = ("--platform=any", "--implementation=py", "--abi=none", "--python-version=3.12", "--only-binary=:all:")
     quietly = ("--quiet", "--disable-pip-version-check", "--no-deps")
-    run(sys.executable, "-m", "pip", "install", *quietly, *for_any, "--target", packages, *pins)
+    (partly / "pins.txt").write_text("\n".join(pins))
+    run(sys.executable, "-m", "pip", "install", *quietly, *for_any, "--target", packages, "-r", partly / "pins.txt")
     shutil.copytree(packages / "share" / "jupyter" / "labextensions" / "anywidget", partly / "anywidget")
     compile_(packages, "/lib/python3.12/site-packages", pyodide)
     pack(packages, partly / "packages.tar.gz")

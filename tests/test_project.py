@@ -18,14 +18,16 @@ import backprop_lab
 ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
-PINS = {
-    folder: [
-        line
-        for line in (ROOT / folder / "requirements.txt").read_text().splitlines()
-        if line and not line.startswith("#")
-    ]
-    for folder in ("binder", "lite")
-}
+
+
+def pins(folder):
+    """The packages of a requirements.txt, each with the hashes of its files."""
+    text = re.sub(r"^#.*\n", "", (ROOT / folder / "requirements.txt").read_text(), flags=re.MULTILINE)
+    lines = text.replace(" \\\n    ", " ").splitlines()
+    return {pin: hashes for pin, *hashes in (line.split(" --hash=") for line in lines)}
+
+
+PINS = {folder: pins(folder) for folder in ("binder", "lite", "classroom")}
 WANTED = [("binder", line) for line in PROJECT["dependencies"]]
 WANTED += [("binder", line) for extra in ("lab", "binder", "test") for line in PROJECT["optional-dependencies"][extra]]
 WANTED += [("lite", line) for line in PYPROJECT["dependency-groups"]["lite"]]
@@ -80,11 +82,14 @@ def test_a_version_that_suits_is_pinned_for(folder, line):
     assert wanted.specifier.contains(exactly.version), "run `make pins`"
 
 
-@pytest.mark.parametrize("line", [*PINS["binder"], *PINS["lite"]])
-def test_a_pin_is_one_exact_version_from_no_particular_place(line):
-    pin = Requirement(line)
-    assert pin.url is None
-    assert re.fullmatch(r"==[\w.]+", str(pin.specifier))
+@pytest.mark.parametrize("folder", PINS)
+def test_a_pin_is_one_exact_version_of_files_that_are_known_from_no_particular_place(folder):
+    for line, hashes in PINS[folder].items():
+        pin = Requirement(line)
+        assert pin.url is None
+        assert re.fullmatch(r"==[\w.]+", str(pin.specifier)), line
+        assert hashes, line
+        assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", each) for each in hashes), line
 
 
 @pytest.mark.parametrize("script", ["binder/postBuild", ".ci/run"])

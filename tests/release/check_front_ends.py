@@ -15,8 +15,7 @@ def main() -> None:
     wheels = sorted((ROOT / "dist").glob("*.whl"))
     require(len(wheels) == 1, "dist/ holds one wheel; `make wheel` puts it there")
     with clean_room() as room:
-        constraints = ("--constraint", ROOT / "binder" / "requirements.txt")
-        commands = room.new_environment("learner", f"{wheels[0]}[lab]", "notebook>=7.2", *constraints)
+        commands = room.new_environment("learner", f"{wheels[0]}[lab]", "notebook>=7.2", *room.pins())
         course = room.folder / "course"
         room.run(commands / "backprop-lab", course, "--copy-only")
         notebook_7 = (commands / "jupyter-notebook", f"--ServerApp.root_dir={course}", "--allow-root")

@@ -75,16 +75,16 @@ def links_work_on_any_page(wheel: Path) -> None:
 
 def first_lines(room: CleanRoom, wheel: Path) -> None:
     """Install the wheel where nothing else is, first without JupyterLab, and use it."""
-    constraints = ("--constraint", ROOT / "binder" / "requirements.txt")
+    pins = room.pins()
     print("Installing the wheel without JupyterLab.")
-    commands = room.new_environment("learner", wheel, *constraints)
+    commands = room.new_environment("learner", wheel, *pins)
     room.run(commands / "python", "-c", LOADS_NUMPY_ALONE)
     require("--with-solutions" in room.run(commands / "backprop-lab", "--help"), "--help names the options")
     said = room.run(commands / "backprop-lab", "course", status=1)
     require('pip install "backprop-lab[lab]"' in said, "without JupyterLab the command says how to get it")
 
     print("Installing the wheel with JupyterLab.")
-    room.run(commands / "python", "-m", "pip", "install", "--quiet", f"{wheel}[lab]", *constraints)
+    room.run(commands / "python", "-m", "pip", "install", "--quiet", f"{wheel}[lab]", *pins)
     room.run(commands / "backprop-lab", "teacher", "--with-solutions", "--copy-only")
     for path in sorted((room.folder / "teacher").rglob("*.*")):
         name = path.relative_to(room.folder / "teacher")

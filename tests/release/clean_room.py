@@ -1,6 +1,7 @@
 """A clean room: a temporary folder from which nothing of the checkout, its environment or this user's Jupyter is seen."""
 
 import os
+import re
 import secrets
 import socket
 import subprocess
@@ -52,6 +53,13 @@ class CleanRoom:
         if done.returncode != status:
             sys.exit(f"ended with {done.returncode} in place of {status}:\n{done.stdout}")
         return done.stdout
+
+    def pins(self) -> tuple[str | Path, ...]:
+        """What tells pip to install the pinned versions; without their hashes, since what is tried here has none."""
+        pinned = (ROOT / "binder" / "requirements.txt").read_text(encoding="utf-8")
+        file = self.folder / "pins.txt"
+        file.write_text(re.sub(r" \\\n +--hash=\S+", "", pinned), encoding="utf-8")
+        return "--constraint", file
 
     def new_environment(self, name: str, *packages: str | Path, python: str = sys.executable) -> Path:
         """A virtual environment with these packages: the folder of its commands."""
