@@ -25,9 +25,11 @@ from backprop_lab.ui.board import (
     NOT_FINITE,
     OPERAND,
     PHASES,
+    READABLE,
     RESULT,
     VALUE_LIMIT,
     Board,
+    _text,
     blocks,
 )
 from backprop_lab.ui.numbers import format_number
@@ -510,6 +512,22 @@ def test_there_is_a_colour_bar_for_values_and_one_for_gradients_with_their_ends(
     for end in (VALUE_LIMIT, GRADIENT_LIMIT):
         assert format_number(end) in labels
         assert format_number(-end) in labels
+
+
+def test_the_shapes_beside_a_line_can_be_read_or_are_left_out():
+    left_out = set()
+    for large in (False, True):
+        for sizes in ({}, {"samples": 3, "hidden": 3, "outputs": 3}):
+            t = trace(random_problem(1, **sizes))
+            board = Board(t, width=860, large=large)
+            for index, step in enumerate(t.steps, start=1):
+                board.draw(t, index, LOSSES)
+                x = np.asarray(board.head[2].get_path().vertices)[:, 0]
+                if x.size:
+                    assert (x.max() - x.min()) / _text(t.shapes(step)).width > 0.98 * READABLE
+                else:
+                    left_out.add(step.name)
+    assert left_out == {"db1", "db2"}, "their lines are long"
 
 
 def curve(board):

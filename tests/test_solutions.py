@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
@@ -21,6 +22,7 @@ ASSERTED = re.compile(r"feedback = .*\nassert feedback, feedback\n")  # what may
 NOTES = (FOLDER / "teaching_notes.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", NOTES, re.DOTALL)
 CALLS = [line for block in BLOCKS for line in block.splitlines() if re.match(r"(StepThrough|MistakeLab)\(", line)]
+README = (FOLDER.parent / "README.md").read_text(encoding="utf-8")
 
 every_solution = pytest.mark.parametrize("name", [name for name in SOLUTION if not name.startswith("07")])
 
@@ -204,12 +206,16 @@ def test_a_blank_is_told_from_dots_that_ask_nothing():
 def test_the_notes_show_labs_for_the_projector():
     assert len(CALLS) >= 5
     assert all("large=True" in call for call in CALLS)
+    assert re.search(r"^(StepThrough\(.*large=True\))", README, re.MULTILINE)[1] in CALLS, "the one of the front page"
 
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_lab_opens_as_the_notes_write_it(call):
     lab = eval(call, {"StepThrough": StepThrough, "MistakeLab": MistakeLab})
-    assert isinstance(lab, StepThrough | MistakeLab)
+    stepper = (lab if isinstance(lab, StepThrough) else lab.lab).stepper
+    assert stepper.place.note == ""
+    if "dW1" in call:
+        assert np.any(stepper.place.trace["dW1"]), "a class would look at zeros"
 
 
 @pytest.mark.parametrize(

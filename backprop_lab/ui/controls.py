@@ -13,7 +13,9 @@ def row(*children: widgets.Widget) -> widgets.HBox:
 
 
 def sized(width: str) -> dict[str, Any]:
-    """What makes a control this wide, its label included."""
+    """What makes a control this wide, its label included; in a large lab, where letters are larger, wider by as much."""
+    if width != "auto":
+        width = f"calc({width} * var(--bpl-larger, 1))"
     return {"layout": {"width": width}, "style": {"description_width": "initial"}}
 
 

@@ -528,6 +528,25 @@ def test_the_constructor_opens_exactly_there_and_the_call_shown_reopens_it(noteb
     assert again.remarks.all_inner_texts() == lab.remarks.all_inner_texts()
 
 
+# What a field holds against the room it has, in CSS pixels: a menu's arrow takes some 14 of it.
+CUT_OFF = """(lab) => [...lab.querySelectorAll("input[type=text], select")].filter((field) => field.offsetWidth).flatMap((field) => {
+  const style = getComputedStyle(field), pen = document.createElement("canvas").getContext("2d");
+  pen.font = style.font;
+  const text = field.tagName === "SELECT" ? field.selectedOptions[0].text : field.value;
+  const room = field.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+  return pen.measureText(text).width > room - (field.tagName === "SELECT" ? 14 : 0) ? [text] : [];
+})"""
+
+
+@pytest.mark.parametrize("call", ["StepThrough()", "StepThrough(large=True)"])
+def test_no_field_of_the_lab_cuts_off_what_it_holds(notebook, call):
+    lab = notebook("from backprop_lab.ui import StepThrough", call)
+    lab.expect_at(None)
+    assert lab.root.evaluate(CUT_OFF) == []
+    lab.press("More")
+    assert lab.root.evaluate(CUT_OFF) == []
+
+
 def test_an_exception_in_a_handler_is_told_in_the_lab_and_leaves_it_usable(notebook):
     lab = notebook(
         "from backprop_lab.ui import StepThrough\n"
