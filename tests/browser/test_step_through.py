@@ -528,13 +528,13 @@ def test_the_constructor_opens_exactly_there_and_the_call_shown_reopens_it(noteb
     assert again.remarks.all_inner_texts() == lab.remarks.all_inner_texts()
 
 
-# What a field holds against the room it has, in CSS pixels: a menu's arrow takes some 14 of it.
+# What a field holds against the room it has, in CSS pixels: a menu's arrow stands in its padding.
 CUT_OFF = """(lab) => [...lab.querySelectorAll("input[type=text], select")].filter((field) => field.offsetWidth).flatMap((field) => {
   const style = getComputedStyle(field), pen = document.createElement("canvas").getContext("2d");
   pen.font = style.font;
   const text = field.tagName === "SELECT" ? field.selectedOptions[0].text : field.value;
   const room = field.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
-  return pen.measureText(text).width > room - (field.tagName === "SELECT" ? 14 : 0) ? [text] : [];
+  return pen.measureText(text).width > room + 1 ? [`${text}: ${pen.measureText(text).width} in ${room}`] : [];
 })"""
 
 
