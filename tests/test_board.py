@@ -682,6 +682,13 @@ def test_the_picture_is_small_enough_for_a_slow_wire():
     assert len(drawn(EXAMPLE, 15, LOSSES, width=860).png()) < 60_000
 
 
+def test_a_large_board_of_the_worked_example_is_one_row_in_a_notebook_that_fills_a_projector_of_1280_pixels():
+    """What JupyterLab leaves of it to a lab, with its list of files closed, is 1095 pixels."""
+    board = Board(EXAMPLE, width=1095, height=800, large=True)
+    tops = {name: box.y for name, box in board.layout.boxes.items()}
+    assert tops["y_pred"] == tops["X"]
+
+
 def test_a_large_board_has_larger_cells_for_the_back_row():
     usual, large = Board(EXAMPLE, width=4000), Board(EXAMPLE, width=4000, large=True)
     assert large.cell_width > usual.cell_width

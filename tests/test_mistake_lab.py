@@ -119,6 +119,11 @@ def test_a_mistake_that_there_is_not_or_has_no_room_is_refused_by_name(mistake):
         MistakeLab(mistake)
 
 
+def test_for_the_back_row_its_words_are_as_large_as_the_board():
+    assert "bpl-large" in MistakeLab(large=True)._dom_classes
+    assert "bpl-large" not in MistakeLab()._dom_classes
+
+
 # Every mistake
 
 

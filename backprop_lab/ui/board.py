@@ -35,7 +35,7 @@ COLOURS = mpl.colormaps["coolwarm"]
 NOT_FINITE = "#ffe04d"
 CELL_WIDTH = (26, 58)  # CSS pixels: below, a board is broken into bands; above, it does not grow
 READABLE = 0.3  # cells' widths an em: the smallest letters of the head
-LARGE_CELL_WIDTH = (40, 90)  # the same for the back row of a lecture hall
+LARGE_CELL_WIDTH = (37, 90)  # the same for the back row of a lecture hall
 
 
 class Theme(NamedTuple):

@@ -16,7 +16,7 @@ def sized(width: str) -> dict[str, Any]:
     """What makes a control this wide, its label included; in a large lab, where letters are larger, wider by as much."""
     if width != "auto":
         width = f"calc({width} * var(--bpl-larger, 1))"
-    return {"layout": {"width": width}, "style": {"description_width": "initial"}}
+    return {"layout": {"width": width, "max_width": "100%"}, "style": {"description_width": "initial"}}
 
 
 def pair(field: widgets.Text, slider: widgets.Widget) -> widgets.HBox:

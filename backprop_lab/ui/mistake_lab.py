@@ -41,6 +41,8 @@ class MistakeLab(Lab):
         self._told, self._checked, self._curves = widgets.HTML(), widgets.HTML(), widgets.HTML()
         beside = widgets.HBox([self._checked, self._curves], layout={"flex_flow": "row wrap"})
         super().__init__()
+        if opening.get("large"):
+            self.add_class("bpl-large")
         self.children = [self._mistake, self._note, self._told, beside, self.lab]
         self._trained: tuple[Problem, float, str] | None = None
         self.lab.stepper.observe(lambda _: self._show(self.lab.stepper.place), "place")
