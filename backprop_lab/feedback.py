@@ -78,9 +78,10 @@ class Feedback:
         style = (
             f"max-width: 50em; padding: 0.5em 0.8em; border-left: 0.3em solid {colour}; "
             "background: var(--jp-layout-color2, rgba(127, 127, 127, 0.12)); "
-            "color: var(--jp-content-font-color1, inherit)"
+            "color: var(--jp-content-font-color1, inherit); line-height: 1.5"
         )
-        return f'<div role="note" style="{style}"><b>{heading}</b> {escape(self.message)}</div>'
+        message = re.sub("`([^`]+)`", r"<code>\1</code>", escape(self.message))
+        return f'<div role="note" style="{style}"><b>{heading}</b> {message}</div>'
 
 
 def check(name: str, answer: Any, trace: Trace) -> Feedback:
@@ -243,8 +244,7 @@ def _agrees(answer: Array, value: Array, terms: Array, eps: float) -> Array:
 
 def _as_printed(answer: Array, value: Array) -> Array:
     """Which cells are what NumPy prints of the value: eight decimals, or eight and a power of ten where all are small."""
-    far: Array = np.abs(answer - value) > 1e-8 * np.maximum(1, np.abs(value))
-    if far.any() or np.iscomplexobj(value) or not np.isfinite(value).all():
+    if np.iscomplexobj(value) or not np.isfinite(value).all():
         return np.zeros(np.shape(value), dtype=bool)
     formats = (".8f", ".8e") if np.max(np.abs(value)) >= 1e-4 else (".8e",)
     printed = [np.reshape([float(f"{number:{f}}") for number in value.flat], value.shape) for f in formats]
@@ -299,8 +299,7 @@ def _mistakes(name: str, answer: Array, trace: Trace, positive: Trace, eps: floa
     right, right_terms = trace[name], _terms(name, trace, positive)
     found = []
     for mistake in MISTAKES:
-        line = mistake.line(trace, name)
-        wrong = mistake.wrong(trace, name) if line else None
+        line, wrong = mistake.line(trace, name), mistake.wrong(trace, name)
         if line and wrong is not None and np.shape(wrong) == answer.shape:
             terms = np.abs(evaluate(line, positive)) + (right_terms if answer.shape == np.shape(right) else 0)
             if _gives(wrong, terms, answer, eps) and not _gives(wrong, right_terms, right, FLOAT64):
