@@ -363,7 +363,7 @@ def _value_message(name: str, answer: Array, right: Array, agrees: Array, where:
     if right.size > 1:
         wrong = int(np.count_nonzero(~agrees))
         message += f" {wrong} of the {right.size} numbers {'differs' if wrong == 1 else 'differ'}."
-    off = float(np.max(np.abs(answer - right)) / np.max(np.abs(right), initial=1e-300))
+    off = float(np.max(np.abs(answer - right)) / np.max(np.abs(right)))
     if off < NEAR and not name.endswith("_new"):  # after a small step every old parameter is near the new one
         return (
             f"{message} It is right to about {-round(np.log10(off))} digits, and off by more than rounding: "

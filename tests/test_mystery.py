@@ -119,3 +119,9 @@ def test_no_answer_can_be_read_in_the_source_by_accident():
     with open(mystery.__globals__["__file__"]) as source:
         table = source.read().partition("CASES")[2].partition("def ")[0]
     assert not [mistake.name for mistake in MISTAKES if mistake.name in table]
+
+
+def test_what_is_code_in_the_words_of_an_answer_looks_like_code_in_its_box():
+    box = solve(1, "mask-always-true")._repr_html_()
+    assert "<code>&gt;= 0</code> is harmless" in box
+    assert "`" not in box
