@@ -89,6 +89,12 @@ class Server:
             "POST", "sessions", {"path": notebook, "type": "notebook", "name": "", "kernel": {"name": "python3"}}
         )
 
+    def share_kernel(self, notebook, other):
+        """Let another notebook work on the kernel of the first; its own is stopped."""
+        sessions = {session["path"]: session for session in self.request("GET", "sessions")}
+        kernel = {"id": sessions[notebook]["kernel"]["id"]}
+        self.request("PATCH", f"sessions/{sessions[other]['id']}", {"kernel": kernel})
+
     def stop_kernel(self, notebook):
         for session in self.request("GET", "sessions"):
             if session["path"] == notebook:
@@ -317,10 +323,10 @@ def new_page(browser, pages, witness):
 
 @pytest.fixture
 def open_notebook(server, next_start, witness, kernels, pages):
-    """A function that opens a notebook in a fresh JupyterLab page of the given size."""
+    """A function that opens a notebook in a fresh JupyterLab page of the given size, perhaps on the kernel of the first."""
     opened = []
 
-    def open_notebook(notebook, window=WINDOW, trusted=False, has_kernel=True):
+    def open_notebook(notebook, window=WINDOW, trusted=False, has_kernel=True, same_kernel=False):
         start = next_start()
         witness.heard += start.witness.heard
         start.witness.heard = witness.heard
@@ -332,6 +338,8 @@ def open_notebook(server, next_start, witness, kernels, pages):
             server.trust(path)
         if not has_kernel:
             server.stop_kernel(start.notebook)
+        if same_kernel:
+            server.share_kernel(kernels[0], start.notebook)
         start.page.set_viewport_size(window)
         lab = LabPage(start.page)
         opened.append(lab)

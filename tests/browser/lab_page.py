@@ -51,15 +51,12 @@ READY = """async () => {
   });
 }"""
 
-# A kernel answers in order, but a newer one answers widgets in two threads, the main one and a subshell: so ask both. And
+# A kernel answers in order, but a newer one answers widgets in more threads than one, the main one and subshells: so ask all. And
 # ask more than once, since a widget holds back what changes while it waits for an answer.
 SETTLED = """async () => {
   const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
-  let shells = [null, window.subshell];
-  if (!window.subshell && kernel.supportsSubshells) {
-    shells = [null, ...(await kernel.requestListSubshell({}).done).content.subshell_id];
-    window.subshell = shells[1];
-  }
+  const shells = [null];
+  if (kernel.supportsSubshells) shells.push(...(await kernel.requestListSubshell({}).done).content.subshell_id);
   for (let time = 0; time < 3; time++) {
     await Promise.all(shells.map((shell) => {
       kernel.subshellId = shell;
