@@ -369,7 +369,7 @@ def _value_message(name: str, answer: Array, right: Array, agrees: Array, where:
             f"{message} It is right to about {-round(np.log10(off))} digits, and off by more than rounding: "
             "a gradient by finite differences is like that, or one of numbers copied by hand."
         )
-    factor = np.vdot(right, answer) / (np.vdot(right, right) or 1)
+    factor = np.vdot(right, answer) / np.vdot(right, right)
     if (
         np.count_nonzero(right) > 1
         and not np.any(agrees & (right != 0))

@@ -437,6 +437,29 @@ def test_the_first_number_that_differs_is_told_and_how_many_do(t, answer, said):
     assert str(check("dW1", answer, t)) == said
 
 
+@pytest.mark.parametrize(
+    ("value", "answer", "near"),
+    [(1e4, 1e4 + 0.9, True), (1e4, 1e4 + 1, False), (1e-6, 2e-6, False), (0.0, 1e-9, False)],
+)
+def test_an_answer_is_right_to_some_digits_only_if_it_is_so_by_its_own_size(value, answer, near):
+    t = linear([[value, value]], [[1.0]], [[0.0, 0.0]])
+    said = str(check("y_pred", [[value, answer]], t))
+    assert "1 of the 2 numbers differs." in said
+    assert ("right to about 4 digits" in said) == ("digits" in said) == near
+
+
+def test_one_number_that_is_off_by_little_does_not_make_all_of_them_a_multiple():
+    answer = E["W1_new"].copy()
+    answer[0, 0] *= 1 + 1e-8
+    assert str(check("W1_new", answer, EXAMPLE)).endswith("1 of the 12 numbers differs.")
+
+
+def test_several_slips_further_up_are_told_one_after_the_other():
+    said = str(check("W1_new", E["W1"] - 1e-6 * E["X"].T @ E["dH1"], EXAMPLE))
+    assert said.startswith("The slip is further up, and this follows from it: dY1 looks like dH1")
+    assert "; or dY1 looks like " in said
+
+
 def test_right_numbers_in_another_order_are_not_called_right():
     assert "The numbers themselves" not in str(check("dW1", E["dW1"].T, EXAMPLE))
 
