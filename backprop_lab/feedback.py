@@ -433,7 +433,7 @@ def _read(name: str, answer: Any) -> Array | Feedback:
 
 
 def _read_objects(name: str, array: Array, kind: str) -> Array | Feedback:
-    """Numbers that NumPy has no type for, such as fractions, as floats; or what to say of anything else."""
+    """Numbers that NumPy has no type for, such as fractions, as complex ones; or what to say of anything else."""
     for where in np.ndindex(array.shape):
         item: object = array[where]
         if item is None or item is Ellipsis:
@@ -445,7 +445,7 @@ def _read_objects(name: str, array: Array, kind: str) -> Array | Feedback:
         what = "text" if isinstance(item, str) else f"a {type(item).__name__}"
         return Feedback(False, ("unreadable",), f"{_cell(name, where)} is {what} in yours, and not a number.", where)
     try:
-        return array.astype(complex if any(isinstance(item, complex) for item in array.flat) else float)
+        return array.astype(complex)  # an imaginary part that is nothing is taken away where numbers are compared
     except (OverflowError, TypeError, ValueError) as error:
         return Feedback(False, ("unreadable",), _why_not(name, error))
 

@@ -321,6 +321,8 @@ def test_a_typo_among_numbers_read_off_the_screen_is_the_only_one_that_differs()
         ([[5.12345678e-5]], [[5.123e-5]], ("value",)),
         ([[100.0, 3.7]], [[100.0, 4.0]], ("rounded",)),
         ([[100.0, 3.7]], [[100.0, 5.0]], ("value",)),
+        ([[200.0, 1 - 0.5000001]], [[200.0, 1.0]], ("rounded",)),
+        ([[200.0, 0.0]], [[200.0, 1e-9]], ("rounded",)),
     ],
 )
 def test_eight_decimals_are_as_printed_and_fewer_are_rounded_unless_hardly_a_digit_is_left(value, answer, cause):
@@ -448,6 +450,20 @@ def test_an_answer_is_right_to_some_digits_only_if_it_is_so_by_its_own_size(valu
     assert ("right to about 4 digits" in said) == ("digits" in said) == near
 
 
+def test_a_multiple_is_told_of_large_numbers_up_to_six_digits_and_not_of_small_ones_that_are_none():
+    uneven = 1 + 1e-7 * np.sin(np.arange(12).reshape(3, 4))
+    assert "Every number of yours is 3 times" in str(check("dW1", 3 * E["dW1"] * uneven, EXAMPLE))
+    small = linear([[1e-10, 2e-10]], [[1.0]], [[0.0, 0.0]])
+    assert "Every number" not in str(check("y_pred", [[5e-10, -3e-10]], small))
+
+
+def test_nothing_is_told_as_0_whatever_its_sign():
+    layers = (Linear([[-1.0, 1.0]], [[0.0, 0.0]]), ReLU(), Linear([[1.0], [1.0]], [[0.0]]))
+    t = trace(Problem(Network(layers), SumSquaredError(), [[1.0]], [[2.0]], 0.1))
+    assert np.signbit(t["dY1"][0, 0]), "-2 through a closed ReLU is -0"
+    assert str(check("dY1", [[1.0, -2.0]], t)).startswith("dY1[0, 0] should be 0, and yours is 1.")
+
+
 def test_one_number_that_is_off_by_little_does_not_make_all_of_them_a_multiple():
     answer = E["W1_new"].copy()
     answer[0, 0] *= 1 + 1e-8
@@ -491,6 +507,8 @@ def test_a_trace_of_complex_numbers_takes_complex_answers():
 def test_where_is_the_first_cell_that_differs():
     assert check("dW1", typo("dW1", (1, 3), 0), EXAMPLE).where == (1, 3)
     assert check("dW1", typo("dW1", (1, 3), np.nan), EXAMPLE).where == (1, 3)
+    assert check("dW1", with_hole(...), EXAMPLE).where == check("dW1", with_hole({}), EXAMPLE).where == (1, 2)
+    assert str(check("L", np.nan, EXAMPLE)).startswith("L is nan in yours")
     assert check("L", 5, EXAMPLE).where == ()
     assert check("dW1", E["dW1"].T, EXAMPLE).where is None
 
@@ -529,8 +547,11 @@ class OnTheGraphicsCard:
 
 
 class Broken:
+    def __init__(self, reason=""):
+        self.reason = reason
+
     def __array__(self, dtype=None, copy=None):
-        raise ValueError
+        raise ValueError(self.reason)
 
 
 def with_hole(item):
@@ -563,10 +584,11 @@ NO_ANSWER = [
     (np.sum, "unreadable", "Your dW1 is a function, and not what it returns: call it, with parentheses."),
     (lambda X, dY: X.T @ dY, "unreadable", "Your dW1 is a function"),
     (np.array(["2026-01-01"], dtype="datetime64[D]"), "unreadable", "Your dW1 holds datetime64[D], and not numbers."),
-    (with_hole(10**400), "unreadable", "Your dW1 cannot be read as numbers: "),
+    (with_hole(10**400), "unreadable", "Your dW1 cannot be read as numbers: int too large to convert to float."),
     (RecordsGradients(), "unreadable", "Your dW1 is a tensor that still records gradients: hand in dW1.detach()."),
     (OnTheGraphicsCard(), "unreadable", "Your dW1 cannot be read as numbers: can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() first."),
     (Broken(), "unreadable", "Your dW1 cannot be read as numbers: ValueError."),
+    (Broken("\n ..no X..\nmore"), "unreadable", "Your dW1 cannot be read as numbers: ..no X."),
     (Table([["a"]]), "unreadable", "Your dW1 has text in it"),
     (Table(np.array(with_hole("7"), dtype=object)), "unreadable", "dW1[1, 2] is text in yours, and not a number."),
     (5, "shape", "Your dW1 is one number; it should have shape (3, 4), like W1."),

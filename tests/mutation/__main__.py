@@ -8,10 +8,11 @@ stands in `equivalent.txt`, each with the reason. The run fails on any other, on
 and where a module had fewer mutants than the table says: a run that tried nothing proves nothing.
 
 mutmut says what to change. Its own runner keeps all mutants of a file in memory and picks tests by the functions that
-each of them calls, so it overlooks what a test file computes when it is loaded, and what a cache remembers. Here each
-mutant is a file that is really different, in a copy under `build/mutation`, and the module's tests run on it in a
-process of their own: those first that noticed the latest mutants, then the quickest. In the copy Hypothesis tries at
-most ten examples a test.
+each of them calls, so it overlooks what a test file computes when it is loaded, and what a cache remembers. Here the
+module's tests are loaded once, and run for each mutant in a process of its own, in which the functions have its code:
+those first that noticed the latest mutants, then the quickest. Most mutants are killed so in no time. Each that is not is
+a file that is really different, in a copy under `build/mutation`, on which all tests are loaded and run again. In the
+copy Hypothesis tries at most ten examples a test.
 
 Left alone are sentences, whose words no test needs to know by heart, and what stands outside of functions.
 """
@@ -26,9 +27,13 @@ import sys
 import time
 import traceback
 from collections import Counter
+from collections.abc import Callable, Iterator
 from difflib import unified_diff
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from types import CodeType, FunctionType, ModuleType
+from typing import NamedTuple
 
 # Loaded once, before the processes part, although not used here: hypothesis, ipywidgets, matplotlib and numpy.
 import hypothesis  # noqa: F401
@@ -133,25 +138,27 @@ def try_all(module: str) -> list[tuple[Mutant, str]]:
     path = COPY / "backprop_lab" / f"{module}.py"
     original = path.read_text(encoding="utf-8")
     tests = [f"tests/test_{name}.py" for name in MODULES[module][1].split()]
-    clock = Clock()
-    outcome = run_apart(tests, clock, processor_seconds=3600)
-    if outcome != SURVIVED:
+    if run_apart(partial(run_tests, tests, Clock()), processor_seconds=3600) != SURVIVED:
         sys.exit(
             f"the tests of {module} must pass before anything is changed, but here they fail:\n{OUTPUT.read_text()}"
         )
     durations = Clock.read()
     limit = 10 + 3 * round(sum(durations.values()))
+    tried = list(mutants(module, original))
+    patched = Patched(module, [original, *(text for _, text in tried)], durations, limit)
+    run_apart(partial(run_tests, tests, patched), processor_seconds=3600)
+    unchanged, *outcomes = patched.FILE.read_text().splitlines()
+    if unchanged != SURVIVED:
+        sys.exit(f"the tests of {module} must pass in any order, and when they run in a process that was forked")
     found = []
     try:
-        for mutant, text in mutants(module, original):
-            path.write_text(text, encoding="utf-8")
-            # Two mutants may be written in one second and be equally long, and Python takes such files to be the same.
-            Path(importlib.util.cache_from_source(path)).unlink(missing_ok=True)
-            outcome = run_apart(tests, LikelyFirst(durations), limit)
-            LikelyFirst.learn()
-            found.append((mutant, outcome))
+        for (mutant, text), outcome in zip(tried, outcomes, strict=True):
             if outcome == SURVIVED:
-                print(f"\n{mutant}", file=sys.stderr, flush=True)
+                path.write_text(text, encoding="utf-8")
+                # Two may be written in one second and be equally long, and Python takes such files to be the same.
+                Path(importlib.util.cache_from_source(path)).unlink(missing_ok=True)
+                outcome = run_apart(partial(run_tests, tests, LikelyFirst(durations)), limit)
+            found.append((mutant, outcome))
     finally:
         path.write_text(original, encoding="utf-8")
     return found
@@ -187,8 +194,14 @@ class Undecorated(cst.CSTTransformer):
         return cst.FlattenSentinel([updated_node.with_changes(decorators=[]), below])
 
 
-def run_apart(tests: list[str], plugin: object, processor_seconds: int) -> str:
-    """Run tests in a process of their own, up to the first failure. A mutant that cannot be loaded is killed too."""
+def run_tests(tests: list[str], plugin: object) -> int:
+    """Run tests up to the first failure. A mutant that cannot be loaded is killed too."""
+    sys.path.insert(0, str(COPY))
+    return pytest.main([*OPTIONS, *(f"--deselect=tests/{name}" for name in SLOW), *tests], plugins=[plugin])
+
+
+def run_apart(work: Callable[[], int], processor_seconds: int) -> str:
+    """Do something in a process of its own: what became of the mutant in there, by the status that `work` returns."""
     child = os.fork()
     if child == 0:
         resource.setrlimit(resource.RLIMIT_CPU, (processor_seconds, processor_seconds + 5))
@@ -196,12 +209,10 @@ def run_apart(tests: list[str], plugin: object, processor_seconds: int) -> str:
         output = os.open(OUTPUT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(output, 1)
         os.dup2(output, 2)
-        sys.path.insert(0, str(COPY))
-        slow = [f"--deselect=tests/{name}" for name in SLOW]
-        status = 1
         gc.freeze()  # what is there already is no garbage, and need not be looked through again and again
+        status = 1
         try:
-            status = pytest.main([*OPTIONS, *slow, *tests], plugins=[plugin])
+            status = work()
         except BaseException:
             traceback.print_exc()
         finally:
@@ -236,11 +247,11 @@ class Clock:
 class LikelyFirst:
     """Runs the tests that noticed the latest mutants first, then those that take least time: one that fails is enough."""
 
-    FILE = Path("noticed_by.txt")
-    latest: ClassVar[list[str]] = []
+    NOTICED = Path("noticed_by.txt")
 
     def __init__(self, durations: dict[str, float]) -> None:
         self.durations = durations
+        self.latest: list[str] = []
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         items.sort(key=lambda item: self.durations.get(item.nodeid, 0.0))
@@ -248,15 +259,64 @@ class LikelyFirst:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
-            self.FILE.write_text(report.nodeid, encoding="utf-8")
+            self.NOTICED.write_text(report.nodeid, encoding="utf-8")
 
-    @classmethod
-    def learn(cls) -> None:
+    def learn(self) -> None:
         """Which test it was this time; of the latest, twenty are remembered."""
-        if cls.FILE.exists():
-            test = cls.FILE.read_text(encoding="utf-8")
-            cls.latest[:] = [*(each for each in cls.latest[-20:] if each != test), test]
-            cls.FILE.unlink()
+        if self.NOTICED.exists():
+            test = self.NOTICED.read_text(encoding="utf-8")
+            self.latest = [*(each for each in self.latest[-20:] if each != test), test]
+            self.NOTICED.unlink()
+
+
+class Patched(LikelyFirst):
+    """In place of running the tests that were loaded, runs them for each mutant, and writes down what became of it."""
+
+    FILE = Path("outcomes.txt")
+
+    def __init__(self, module: str, texts: list[str], durations: dict[str, float], limit: int) -> None:
+        super().__init__(durations)
+        self.module, self.texts, self.limit = module.replace("/", "."), texts, limit
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        with self.FILE.open("w") as file:
+            for text in self.texts:
+                self.pytest_collection_modifyitems(session.items)
+                print(run_apart(partial(self.run, session, text), self.limit), file=file, flush=True)
+                self.learn()
+        return True
+
+    def run(self, session: pytest.Session, text: str) -> int:
+        new = dict(codes(compile(text, self.module, "exec")))
+        for function in functions(sys.modules[f"backprop_lab.{self.module}"]):
+            code = new.get(function.__code__.co_qualname, function.__code__)
+            if code.co_freevars != function.__code__.co_freevars:
+                return 0  # Python cannot change this one in place, so the file will tell
+            function.__code__ = code
+        for item, following in pairwise([*session.items, None]):
+            session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if session.testsfailed:
+                return 1
+        return 0
+
+
+def codes(code: CodeType) -> Iterator[tuple[str, CodeType]]:
+    """The code of every function in a compiled module, by its name."""
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            if inner.co_name != "<lambda>":  # of which there may be several
+                yield inner.co_qualname, inner
+            yield from codes(inner)
+
+
+def functions(owner: ModuleType | type) -> Iterator[FunctionType]:
+    """The functions of a module and of its classes, decorated or not."""
+    for value in vars(owner).values():
+        inner = getattr(value, "fget", None) or getattr(value, "__func__", None) or getattr(value, "__wrapped__", value)
+        if isinstance(inner, FunctionType):
+            yield inner
+        elif isinstance(inner, type) and isinstance(owner, ModuleType) and inner.__module__ == owner.__name__:
+            yield from functions(inner)
 
 
 def listed() -> set[Mutant]:
