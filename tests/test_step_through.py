@@ -970,6 +970,38 @@ def test_play_goes_on_where_the_page_does_not_answer():
     asyncio.run(asyncio.wait_for(script(), 20))
 
 
+def test_play_waits_for_no_page_where_the_picture_stays_the_same(monkeypatch):
+    monkeypatch.setattr("backprop_lab.ui.step_through.UNSEEN", 1)
+    lab = opened(start="random")
+    lab._speed.value = "as fast as it goes"
+    monkeypatch.setattr(lab._board, "png", lambda: b"always this")
+    lab._view.show(b"always this")
+    lab._heard("shown", {"frame": lab._view.frame})
+
+    async def script():
+        lab._play.value = True
+        await until(lambda: lab.stepper.place.iteration >= 5)
+        assert lab._play.value
+        lab._play.value = False
+
+    asyncio.run(asyncio.wait_for(script(), 20))
+
+
+def test_play_stops_when_the_page_has_gone_for_long(monkeypatch):
+    monkeypatch.setattr("backprop_lab.ui.step_through.UNSEEN", 2)
+    lab = opened(start="random")
+    lab._speed.value = "as fast as it goes"
+
+    async def script():
+        lab._play.value = True
+        await until(lambda: not lab._play.value)
+        assert lab.stepper.place.iteration == 2
+        await asyncio.sleep(0.1)
+        assert lab.stepper.place.iteration == 2
+
+    asyncio.run(asyncio.wait_for(script(), 20))
+
+
 def test_play_ends_with_the_kernel_and_shows_it():
     lab = opened(start="random")
 

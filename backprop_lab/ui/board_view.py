@@ -39,6 +39,11 @@ class BoardView(anywidget.AnyWidget):
         self._on_page = self._comes = False
         self.heard(self._when_shown)
 
+    def show(self, picture: bytes) -> None:
+        """Put a PNG on the page. The same as before is no new frame: the page would not say that it shows it."""
+        if picture != self.picture:
+            self.picture, self.frame = picture, self.frame + 1
+
     def come(self) -> None:
         """Scroll the page to the lab around this, and give the board the keys: now, or as soon as it is shown."""
         self._comes = not self._on_page

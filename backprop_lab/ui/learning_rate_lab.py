@@ -177,8 +177,7 @@ class LearningRateLab(Lab):
         with self._view.hold_sync():
             self._view.boxes = [("runs", *self._map.box, *state.runs.shape)]
             self._view.alt = verdicts.of_picture(state.runs)
-            self._view.picture = self._map.png()
-            self._view.frame += 1
+            self._view.show(self._map.png())
 
     def _still(self) -> bytes:
         if self.sweeper.state.runs is None:

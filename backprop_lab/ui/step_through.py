@@ -28,6 +28,7 @@ SPEEDS = {
     "10 iterations a second": ("next_iteration", 0.1),
     "as fast as it goes": ("next_iteration", 0.0),
 }
+UNSEEN = 60  # pictures in a row that no page says it shows, at a second for each: then nobody is there, and play stops
 BESIDE_BOARD = 330  # CSS pixels of a window's height that controls, card and JupyterLab itself take
 PARTS = ("start", "seed", "lr", "play", "predict", "more", "call")  # what `hide` can name
 
@@ -248,9 +249,10 @@ class StepThrough(Lab):
             self._playing = self._go_on(self._keep_playing())
 
     async def _keep_playing(self) -> None:
-        """Move on and wait for the page to show it, so that a slow wire never falls behind."""
+        """Move on and wait for the page to show it, so that a slow wire never falls behind. A page that has gone ends it."""
+        unseen = 0
         try:
-            while True:
+            while unseen < UNSEEN:
                 move, pause = SPEEDS[self._speed.value]
                 self._do(getattr(self.stepper, move))
                 await asyncio.sleep(max(pause, 0.02))
@@ -258,6 +260,7 @@ class StepThrough(Lab):
                 while self._frame_on_page != self._view.frame and patience:
                     await asyncio.sleep(0.01)
                     patience -= 1
+                unseen = 0 if patience else unseen + 1
         finally:
             if self._playing is asyncio.current_task():
                 self._playing = None
@@ -285,8 +288,7 @@ class StepThrough(Lab):
                 self._board = Board(place.trace, large=self._large, **self._page)
                 self._view.boxes = self._board.boxes_on_page()
             self._draw(self._board)
-            self._view.picture = self._board.png()
-            self._view.frame += 1
+            self._view.show(self._board.png())
 
     def _draw(self, board: Board) -> None:
         place = self.stepper.place
