@@ -869,6 +869,16 @@ def test_a_cell_that_its_matrix_has_not_is_refused_or_none_and_the_lab_goes_on(c
     assert stepper.place.cell is None
 
 
+def test_a_slope_can_be_chosen_once_the_step_that_needs_it_is_shown():
+    stepper = Stepper(step="db2")
+    stepper.choose(("slope1", 1, 3))
+    assert stepper.place.cell is None
+    stepper.next()
+    assert stepper.place.step.name == "dY1"
+    stepper.choose(("slope1", 1, 3))
+    assert stepper.place.cell == ("slope1", 1, 3)
+
+
 def test_choosing_the_same_cell_again_changes_nothing():
     stepper = Stepper()
     stepper.choose(("X", 0, 1))
