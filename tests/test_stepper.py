@@ -903,6 +903,15 @@ def test_a_pinned_cell_is_let_go_once_its_matrix_is_no_longer_on_the_board():
     assert (stepper.place.cell, stepper.place.pinned) == (None, False)
 
 
+@pytest.mark.parametrize("over", [Stepper.restart, lambda s: s.set_up(seed=4), lambda s: s.set_up(hidden=2)])
+def test_starting_over_lets_go_of_a_pinned_cell(over):
+    stepper = Stepper(step="H1")
+    stepper.choose(("X", 0, 1), pinned=True)
+    over(stepper)
+    assert stepper.place.cell is None
+    assert stepper.place.pinned is False
+
+
 def test_walking_goes_cell_by_cell_and_stops_at_the_edges():
     stepper = Stepper()
     stepper.walk(1, 1)
