@@ -709,6 +709,16 @@ def test_planting_keeps_the_learning_rate_and_what_was_typed_over():
     assert (stepper.place.lr, stepper.place.custom, stepper.place.trace["X"][0, 0]) == (0.3, True, 0.25)
 
 
+def test_a_planted_mistake_is_still_made_once_a_number_was_typed_over():
+    stepper = Stepper()
+    stepper.plant("mask-forgotten")
+    stepper.choose(("X", 0, 0), pinned=True)
+    stepper.edit(0.25)
+    assert stepper.place.mistake == "mask-forgotten"
+    assert identical(stepper.place.trace["dY1"], stepper.place.trace["dH1"])
+    assert not identical(trace(stepper.first_problem)["dY1"], stepper.place.trace["dH1"])
+
+
 def test_a_planted_mistake_stays_with_another_seed_and_goes_where_it_finds_no_room():
     stepper = Stepper(start="random", **SQUARE)
     stepper.plant("transpose-forgotten")
