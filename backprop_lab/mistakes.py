@@ -541,6 +541,17 @@ MISTAKES = (
         seen=("the original notebook",),
     ),
     Mistake(
+        name="loss-halved",
+        title="1/2 in front of the loss",
+        resembles="half the loss: this one has no 1/2 in front",
+        why="Many books put 1/2 in front of the loss, to be rid of the 2 in its gradient.",
+        look="The loss falls as it should, and is half as large.",
+        lines={
+            (SumSquaredError, "L"): "np.sum(({y_pred} - {y}) ** 2) / 2",
+            (MeanSquaredError, "L"): "np.mean(({y_pred} - {y}) ** 2) / 2",
+        },
+    ),
+    Mistake(
         name="factor-two-dropped",
         title="Factor 2 dropped",
         resembles="the gradient of half the loss: the 2 from the square is missing",
@@ -653,6 +664,7 @@ MISTAKES = (
 
 UNSEEN = (
     "loss-not-squared",
+    "loss-halved",
     "plus-for-minus",
     "lr-twice",
     "lr-forgotten",

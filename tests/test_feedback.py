@@ -358,6 +358,7 @@ SAID = [
     ("dW1", -E["dW1"], ("sign-flipped",), "This looks like dW1 with its sign flipped."),
     ("dH1", E["dy_pred"] @ E["dW2"].T, ("gradient-for-weights",), "This looks like dW2 used where W2 was meant."),
     ("L", 2 * np.mean(E["y_pred"] - E["y"]), ("loss-not-squared",), "This looks like twice the mean of the differences"),
+    ("L", E["L"] / 2, ("mean-for-sum", "loss-halved"), "This looks like a mean over the batch where the sum was meant; or like half the loss: this one has no 1/2 in front."),
     ("db1", E["dY1"].sum(axis=0), ("shape", "dimension-dropped"), "Your db1 has shape (4,); it should have shape (1, 4), like b1. This looks like db1 with its dimension dropped: sum with keepdims=True, and it stays one row. The numbers themselves are right."),
     ("db1", E["dY1"], ("shape", "sum-forgotten"), "This looks like dY1, one row for each sample: the sum over the samples is missing."),
     ("db1", E["dY1"].sum(), ("shape", "axis-forgotten"), "Your db1 is one number; it should have shape (1, 4), like b1."),

@@ -159,6 +159,7 @@ def by_hand(X, y, W1, b1, W2, b2, lr, Y1, H1, y_pred, dy_pred, dH1, dY1, dW2, dW
         ("another-loss", "L"): np.sum((y - y_pred) ** 2) / y.size,
         ("another-loss", "dy_pred"): 2 * (y_pred - y) / y.size,
         ("loss-not-squared", "L"): 2 * (y_pred - y).mean(),
+        ("loss-halved", "L"): 0.5 * np.sum((y - y_pred) ** 2),
         ("factor-two-dropped", "dy_pred"): y_pred - y,
         ("sign-flipped", "dy_pred"): 2 * (y - y_pred),
         ("sign-flipped", "dY1"): -dY1,
