@@ -709,6 +709,23 @@ def test_planting_keeps_the_learning_rate_and_what_was_typed_over():
     assert (stepper.place.lr, stepper.place.custom, stepper.place.trace["X"][0, 0]) == (0.3, True, 0.25)
 
 
+@pytest.mark.parametrize(("start", "note"), [
+    ("all active", "ReLU mask forgotten: with these numbers it changes nothing."), ("random", ""),
+])  # fmt: skip
+def test_a_mistake_that_changes_nothing_says_so_and_no_other_does(start, note):
+    stepper = Stepper(start=start)
+    stepper.plant("mask-forgotten")
+    assert stepper.place.note == note
+
+
+def test_that_everything_overflows_is_told_before_that_a_mistake_changes_nothing():
+    stepper = Stepper(start="all active")
+    stepper.plant("mask-forgotten")
+    stepper.choose(("y", 0, 0), pinned=True)
+    stepper.edit(1e200)
+    assert stepper.place.note.startswith("The loss overflows at the very start")
+
+
 def test_a_planted_mistake_is_still_made_once_a_number_was_typed_over():
     stepper = Stepper()
     stepper.plant("mask-forgotten")
