@@ -56,13 +56,13 @@ KILLED, SURVIVED, TIMED_OUT = "killed", "survived", "timed out"
 
 # The fewest mutants that a run must try for it to count, and the tests that should notice them.
 MODULES = {
-    "layers": (50, "layers network gradcheck trace"),
+    "layers": (50, "layers network gradcheck trace new_layer"),
     "losses": (50, "losses network gradcheck trace"),
     "network": (100, "network layers problem trace gradcheck"),
     "problem": (150, "problem network worked_example"),
-    "trace": (150, "trace gradcheck worked_example"),
-    "gradcheck": (150, "gradcheck sharpness"),
-    "mistakes": (150, "mistakes mystery"),
+    "trace": (150, "trace gradcheck worked_example new_layer"),
+    "gradcheck": (150, "gradcheck sharpness new_layer"),
+    "mistakes": (150, "mistakes mystery new_layer"),
     "sweep": (150, "sweep"),
     "feedback": (300, "feedback exercise"),
     "ui/stepper": (400, "stepper slopes"),
