@@ -842,3 +842,7 @@ def test_nothing_in_the_box_is_taken_for_html():
     assert "&lt;script&gt;" in html
     assert "&gt;= 0" in check("dY1", E["dH1"], EXAMPLE)._repr_html_()
     assert Feedback(False, ("value",), '"&<>')._repr_html_().count("<") == 4
+
+
+def test_what_stands_between_backticks_is_shown_as_code():
+    assert "write <code>a &lt; b</code> now" in Feedback(False, ("value",), "write `a < b` now")._repr_html_()
