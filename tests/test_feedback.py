@@ -589,7 +589,6 @@ NO_ANSWER = [
     (RecordsGradients(), "unreadable", "Your dW1 is a tensor that still records gradients: hand in dW1.detach()."),
     (OnTheGraphicsCard(), "unreadable", "Your dW1 cannot be read as numbers: can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() first."),
     (Broken(), "unreadable", "Your dW1 cannot be read as numbers: ValueError."),
-    (Broken("\n ..no X..\nmore"), "unreadable", "Your dW1 cannot be read as numbers: ..no X."),
     (Table([["a"]]), "unreadable", "Your dW1 has text in it"),
     (Table(np.array(with_hole("7"), dtype=object)), "unreadable", "dW1[1, 2] is text in yours, and not a number."),
     (5, "shape", "Your dW1 is one number; it should have shape (3, 4), like W1."),
@@ -846,3 +845,8 @@ def test_nothing_in_the_box_is_taken_for_html():
 
 def test_what_stands_between_backticks_is_shown_as_code():
     assert "write <code>a &lt; b</code> now" in Feedback(False, ("value",), "write `a < b` now")._repr_html_()
+
+
+def test_why_something_cannot_be_read_is_told_by_the_first_line_of_the_error():
+    said = "Your dW1 cannot be read as numbers: ..no X."
+    assert str(check("dW1", Broken("\n ..no X..\nmore"), EXAMPLE)) == said
