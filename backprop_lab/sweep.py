@@ -50,7 +50,7 @@ class Sweep:
         """The row and the column of a run; a learning rate may be off in its last digits, as from a printed number."""
         near_seed = min(self.seeds, key=lambda each: abs(each - seed))
         near_lr = min(self.lrs, key=lambda each: abs(each - lr))
-        if near_seed != seed or not math.isclose(near_lr, lr, rel_tol=1e-9):
+        if near_seed != seed or not math.isclose(near_lr, lr):
             raise ValueError(
                 f"no run has seed {seed!r} and learning rate {lr!r}; the nearest has {near_seed} and {near_lr}"
             )

@@ -187,6 +187,25 @@ def test_a_loss_that_is_no_number_counts_as_infinite():
     assert (result.diverged[:, 0] == 1)[np.isnan(losses)].all()
 
 
+@dataclass(frozen=True)
+class Explodes(Activation):
+    """An activation with which the loss is infinite before anything was learned."""
+
+    def forward(self, X):
+        return 1e200 * X
+
+    def backward(self, X, dY):
+        return 1e200 * dY, {}
+
+
+def test_a_run_can_diverge_before_its_first_update():
+    result = sweep([0, 1], [0.1], steps=2 * ROUND_STEPS, activation=Explodes())
+    assert (result.diverged == 0).all()
+    assert (result.loss == np.inf).all()
+    with pytest.raises(ValueError, match=r"the run with seed 1 and learning rate 0\.1 diverged at step 0"):
+        result.network(1, 0.1)
+
+
 def test_diverged_runs_stop_costing_time(blocks):
     result = sweep(range(20), [1e-3, 1e3], steps=3 * ROUND_STEPS, activation=Tanh())
     assert (result.diverged[:, 0] < 0).all()
@@ -211,6 +230,16 @@ def test_blocks_change_nothing(monkeypatch):
     np.testing.assert_allclose(blocks[-1].loss, whole.loss, rtol=1e-12)
 
 
+def test_a_block_has_as_many_runs_as_its_bytes_hold_and_one_at_least(monkeypatch, blocks):
+    """With 7 samples, 5 inputs, 9 hidden units and 3 outputs, W1 and Y1 have 45 + 63 numbers, W2 and y_pred 27 + 21."""
+    bytes_a_run = 8 * 4 * (45 + 63 + 27 + 21)
+    for held, runs in [(10 * bytes_a_run, [10, 10, 9]), (10 * bytes_a_run - 1, [8, 7, 7, 7]), (1, [1] * 29)]:
+        monkeypatch.setattr(module, "BLOCK_BYTES", held)
+        sweep(range(29), [0.01], steps=1, samples=7, inputs=5, hidden=9, outputs=3)
+        assert [len(block["W1"]) for block in blocks] == runs
+        blocks.clear()
+
+
 def test_whoever_stops_keeps_a_whole_map_of_fewer_steps(monkeypatch):
     monkeypatch.setattr(module, "BLOCK_BYTES", 2**14)
     whole = sweep(**MANY, steps=3 * ROUND_STEPS)
@@ -231,8 +260,8 @@ def test_progress_never_goes_back_and_reaches_the_last_step():
 
 
 def test_the_runs_of_a_large_block_lie_side_by_side_in_memory(blocks):
-    sweep(**MANY, steps=1)
-    sweep(**FEW, steps=1)
+    sweep(range(FEW_RUNS), [0.01], steps=1)
+    sweep(range(FEW_RUNS - 1), [0.01], steps=1)
     large, small = blocks
     assert all(p.strides[0] == p.itemsize for p in large.values())  # without this, a sweep takes four times as long
     assert all(p.flags.c_contiguous for p in small.values())
@@ -257,6 +286,16 @@ def test_rows_are_seeds_and_columns_are_learning_rates():
     assert (result.seeds, result.lrs) == ((7, 2), (0.1, 0.01, 0.001))
     assert result.loss.shape == (2, 3, 2)
     assert result.loss[0, 1, 0] == result.loss[0, 2, 0] != result.loss[1, 1, 0]
+
+
+def test_seeds_and_learning_rates_come_out_as_plain_numbers():
+    result = sweep(np.arange(2), np.logspace(-3, -2, 2), steps=1)
+    assert {type(seed) for seed in result.seeds} == {int}
+    assert {type(lr) for lr in result.lrs} == {float}
+
+
+def test_a_sweep_takes_five_hundred_steps_unless_told_otherwise():
+    assert sweep([0], [0.01]).loss.shape == next(sweep_blocks([0], [0.01])).loss.shape == (1, 1, 501)
 
 
 def test_a_run_can_be_opened_elsewhere():
