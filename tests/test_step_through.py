@@ -9,8 +9,10 @@ import json
 import math
 import re
 import sys
+import time
 from dataclasses import replace
 from itertools import count
+from threading import Event, Thread
 
 import ipywidgets as widgets
 import numpy as np
@@ -860,6 +862,31 @@ def test_the_picture_for_where_no_kernel_is_is_of_the_state_at_that_time():
     first = lab._repr_mimebundle_()
     press(lab, "Next")
     assert lab._repr_mimebundle_() != first
+
+
+def says(control, value):
+    """What the page says when a learner moves a control."""
+    control.comm.handle_msg({"content": {"data": {"method": "update", "state": {"value": value}}}})
+
+
+def test_a_control_that_is_moved_while_another_is_answered_in_another_thread_stays_where_it_was_put(monkeypatch):
+    lab = opened(start="random")
+    answering, answer = Event(), lab._show_board
+
+    def answer_slowly(place):
+        answering.set()
+        time.sleep(0.2)
+        answer(place)
+
+    monkeypatch.setattr(lab, "_show_board", answer_slowly)
+    seed = Thread(target=says, args=(lab._seed, 3))
+    seed.start()
+    assert answering.wait(10)
+    says(lab._lr, 0.1)
+    seed.join()
+    assert lab.stepper.place.setup.seed == lab._seed.value == 3
+    assert lab.stepper.place.lr == lab._lr.value == 0.1
+    assert (lab._seed_field.value, lab._lr_field.value) == ("3", "0.1")
 
 
 # Play

@@ -3,11 +3,14 @@
 import asyncio
 import base64
 import html
+import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import ipywidgets as widgets
+
+_TURN = threading.RLock()  # one for all labs, since one may stand in another
 
 
 class Lab(widgets.VBox):
@@ -22,11 +25,28 @@ class Lab(widgets.VBox):
     def _button(self, label: str, action: Callable[[], None], tooltip: str, style: str = "") -> widgets.Button:
         button = widgets.Button(description=label, tooltip=tooltip, button_style=style, layout={"width": "auto"})
         button.on_click(lambda _: self._do(action))
+        self._hears_in_turn(button)
         return button
 
     def _steers(self, control: Any, action: Callable[[Any], None]) -> None:
         """Call `action` with what a control is set to, whenever the learner sets it."""
         control.observe(lambda change: self._do(action, change.new), "value")
+        self._hears_in_turn(control)
+
+    @staticmethod
+    def _hears_in_turn(widget: Any) -> None:
+        """Let what the page says of a widget wait until what it said before is answered.
+
+        JupyterLab and ipykernel 7 let widgets be heard in a thread of their own, but the first word about each in the
+        main one. A slider that is moved while another is being answered would be set back where it was.
+        """
+        hear = widget._handle_msg  # what ipywidgets itself registers
+
+        def hear_in_turn(message: Any) -> None:
+            with _TURN:
+                hear(message)
+
+        widget.comm.on_msg(hear_in_turn)
 
     @contextmanager
     def _controls_follow(self) -> Iterator[None]:
@@ -39,14 +59,15 @@ class Lab(widgets.VBox):
 
     def _do(self, action: Callable[..., None], *arguments: Any) -> None:
         """Run what a control asks for; what goes wrong is said in the lab, and the state stays as it was."""
-        if self._following:
-            return
-        try:
-            action(*arguments)
-        except (ValueError, KeyError) as refused:
-            self._refuse(str(refused.args[0]))
-        except Exception as broken:  # whatever it is, the learner should see it and be able to go on
-            self._refuse(f"Something broke inside the lab ({type(broken).__name__}: {broken}). Please report it.")
+        with _TURN:
+            if self._following:
+                return
+            try:
+                action(*arguments)
+            except (ValueError, KeyError) as refused:
+                self._refuse(str(refused.args[0]))
+            except Exception as broken:  # whatever it is, the learner should see it and be able to go on
+                self._refuse(f"Something broke inside the lab ({type(broken).__name__}: {broken}). Please report it.")
 
     def _go_on(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Start something that takes time, while the page is still listened to; it, too, says what goes wrong."""

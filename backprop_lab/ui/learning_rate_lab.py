@@ -48,6 +48,7 @@ class LearningRateLab(Lab):
         self.children = [*controls, self._view, chosen, self._said, self._opened]
         self.sweeper.observe(lambda change: self._do(self._follow, change.old, change.new), "state")
         self._view.heard(lambda kind, message: self._do(self._heard, kind, message))
+        self._hears_in_turn(self._view)
         self._show(self.sweeper.state)
 
     def _make_controls(self) -> list[widgets.Widget]:

@@ -52,7 +52,7 @@ class StepThrough(Lab):
         self._page: dict[str, Any] | None = None
         self._board: Board | None = None
         self._frame_on_page = 0
-        self._playing: asyncio.Task[None] | None = None
+        self._playing: object = None  # whose turn it is to play; who was stopped finds that it is not theirs
         self._view = BoardView()
         self._card, self._remarks, self._worked = widgets.HTMLMath(), widgets.HTML(layout=_JOINED), widgets.HTML()
         self._view.aspect = aspect_ratio(self.stepper.place.trace, 850, large)
@@ -66,6 +66,7 @@ class StepThrough(Lab):
         labelled += [*self._sizes.values(), self._activation, self._mistake]
         self._view.tooltips = {control.description: control.tooltip for control in labelled}
         self._view.heard(self._heard)
+        self._hears_in_turn(self._view)
         self._show()
 
     # The controls
@@ -97,7 +98,7 @@ class StepThrough(Lab):
         self._speed = widgets.Dropdown(
             options=list(SPEEDS), description="speed", tooltip="How fast to play", **sized("220px")
         )
-        self._play.observe(lambda change: self._do(self._play_or_pause, change.new), "value")
+        self._steers(self._play, self._play_or_pause)
         self._predict = toggle("Predict first", "Be asked for a cell of each gradient before it is shown")
         self._steers(self._predict, stepper.predict)
         self._more = toggle("More", "Sizes, a planted mistake, the values as a table, the step as NumPy")
@@ -242,19 +243,17 @@ class StepThrough(Lab):
             moves[key]()
 
     def _play_or_pause(self, on: bool) -> None:
-        if self._playing is not None:
-            self._playing.cancel()
-            self._playing = None
+        self._playing = turn = object() if on else None
         if on:
-            self._playing = self._go_on(self._keep_playing())
+            self._go_on(self._keep_playing(turn))
 
-    async def _keep_playing(self) -> None:
+    async def _keep_playing(self, turn: object) -> None:
         """Move on and wait for the page to show it, so that a slow wire never falls behind. A page that has gone ends it."""
         unseen = 0
         try:
-            while unseen < UNSEEN:
+            while self._playing is turn and unseen < UNSEEN:
                 move, pause = SPEEDS[self._speed.value]
-                self._do(getattr(self.stepper, move))
+                self._do(self._play_on, turn, move)
                 await asyncio.sleep(max(pause, 0.02))
                 patience = 100
                 while self._frame_on_page != self._view.frame and patience:
@@ -262,9 +261,13 @@ class StepThrough(Lab):
                     patience -= 1
                 unseen = 0 if patience else unseen + 1
         finally:
-            if self._playing is asyncio.current_task():
+            if self._playing is turn:
                 self._playing = None
                 self._play.value = False
+
+    def _play_on(self, turn: object, move: str) -> None:
+        if self._playing is turn:  # it may have been stopped since it was asked for, in another thread
+            getattr(self.stepper, move)()
 
     # From the stepper to the page
 

@@ -51,6 +51,8 @@ LOG_NOISE = (
     r"^\[E .* Uncaught exception GET .*\n(    .*\n)*?    tornado\.iostream\.StreamClosedError: Stream is closed\n",
     # The same, of a page that a kernel was just talking to, in jupyter_server and pyzmq.
     r"^\[E .*(Uncaught e|E)xception in (?i:zmqstream )?callback.*\n(    .*\n|\n)*?    (tornado\.websocket\.)?WebSocketClosedError\n",
+    # A kernel that is stopped while a page still talks to it, in ipykernel.
+    r"^Exception ignored in: <coroutine object _async_in_context\..*\n(.*\n)*?RuntimeError: Event loop is closed\n",
     r"^\[C .* received signal 15, stopping\n",  # how we end it ourselves
 )
 BAD_LOG_LINE = re.compile(r"Traceback \(most recent call last\)|\b\w*(Error|Exception)\b: |^\[[EC] ", re.MULTILINE)

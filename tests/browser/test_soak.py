@@ -87,6 +87,8 @@ def test_a_thousand_slider_moves_leave_the_last_state_on_screen_and_no_memory_gr
     lab.key(*["ArrowRight"] * 102, *["ArrowLeft"] * 100)
     lab.settle()
 
+    expect(lab.lr_slider).to_be_focused()
+    expect(lab.lr_slider).to_have_attribute("aria-valuetext", "-5.9")
     # The last state is in the fields, the words and the picture: 98 to the right of seed 0, and two of the learning rate.
     expect(lab.field("seed")).to_have_value("98")
     expect(lab.field("learning rate")).to_have_value("1.259e-06")
