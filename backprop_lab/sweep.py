@@ -149,7 +149,7 @@ def _advance(result: Sweep) -> Iterator[Sweep]:
 def _blocks(problem: Problem, runs: Array) -> list[Array]:
     """The runs in blocks of BLOCK_BYTES: a number is 8 bytes, and a step makes about four of each weight and unit."""
     linear = [layer for layer in problem.network.layers if isinstance(layer, Linear)]
-    numbers = sum(layer.W.size + len(problem.X) * layer.W.shape[-1] for layer in linear)
+    numbers = sum(layer.W.size + len(problem.X) * layer.b.size for layer in linear)
     size = max(1, BLOCK_BYTES // (8 * 4 * numbers))
     return np.array_split(runs, math.ceil(len(runs) / size)) if len(runs) else []
 
