@@ -159,7 +159,7 @@ class Board:
             label = _label(trace, box.name)
             fitting = min(1, (box.cols + GAP - 0.25) / (0.36 * _text(label, bold=True).width))
             style: dict[str, Any] = {"color": theme.ink, "size": size * fitting, "weight": "bold", "parse_math": False}
-            ax.text(box.x, box.y - 0.24, label, **style)
+            ax.text(box.x, box.y - 0.31, label, **style)
         for name, top, bottom in layout.rows:
             side: dict[str, Any] = {"rotation": 90, "ha": "center", "va": "center", "color": theme.faint}
             ax.text(0.42, (top + bottom) / 2, name, size=size * 0.9, **side)

@@ -51,6 +51,11 @@ READY = """async () => {
   });
 }"""
 
+HAS_PICTURE = """(number) => {
+  const image = document.querySelectorAll(".bpl-lab")[number]?.querySelector(".bpl-board img");
+  return image?.complete && image.naturalWidth > 0;
+}"""
+
 # A kernel answers in order, but a newer one answers widgets in more threads than one, the main one and subshells: so ask all. And
 # ask more than once, since a widget holds back what changes while it waits for an answer.
 SETTLED = """async () => {
@@ -143,8 +148,7 @@ class LabPage:
         return lab
 
     def wait_for_picture(self):
-        expect(self.image).to_have_js_property("complete", True)
-        self.page.wait_for_function("image => image.naturalWidth > 0", arg=self.image.element_handle())
+        self.page.wait_for_function(HAS_PICTURE, arg=self.number)  # which looks again: a cell run anew has another lab
         self.settle()
 
     def settle(self):
