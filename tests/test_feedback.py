@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from html import unescape
@@ -492,6 +493,12 @@ def test_so_few_digits_that_they_may_be_chance_are_not_called_rounded():
     assert check("dW1", np.round(E["dW1"]), EXAMPLE).cause == ("value",)
     hundred = linear([[1.0]], [[1.0]], [[-49.3]])
     assert check("dW1", [[101.0]], hundred).cause == ("rounded",), "of 100.6"
+
+
+def test_a_complex_gradient_that_is_zero_to_the_last_bit_is_right():
+    problem = worked_example()
+    nothing = trace(replace(problem, X=np.zeros_like(problem.X, dtype=complex)))
+    assert check("dW1", np.array(nothing["dW1"]), nothing)
 
 
 def test_a_trace_of_complex_numbers_takes_complex_answers():
