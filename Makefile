@@ -41,7 +41,7 @@ test: .venv/.project ## check everything: style, types, layering, tests, noteboo
 	$(call step,$(BIN)/pytest tests/browser $(SHARED_OUT) worksteal -m "not release")
 	@printf '\n%s\n' 'make test: style, types, layering, tests, notebooks and browser are all as they should be.'
 
-mutants: .venv/.mutants ## change the code in every small way, and see that a test notices each; takes the better part of an hour
+mutants: .venv/.mutants ## change the code in every small way, and see that a test notices each; takes half an hour
 	$(call step,$(BIN)/python tests/mutation $(MODULES))
 
 compat: .venv/.project ## the same numbers on every Python, with the oldest and newest packages, and on other processors
