@@ -247,8 +247,9 @@ def _as_printed(answer: Array, value: Array) -> Array:
     if np.iscomplexobj(value) or not np.isfinite(value).all():
         return np.zeros(np.shape(value), dtype=bool)
     formats = (".8f", ".8e") if np.max(np.abs(value)) >= 1e-4 else (".8e",)
-    printed = [np.reshape([float(f"{number:{f}}") for number in value.flat], value.shape) for f in formats]
-    same: Array = np.any([answer == numbers for numbers in printed], axis=0)
+    same: Array = np.asarray(np.abs(answer - value) <= 1e-8 * np.maximum(1, np.abs(value)))  # no other need be printed
+    printed = [[float(f"{number:{f}}") for number in np.asarray(value)[same]] for f in formats]
+    same[same] = np.any([np.asarray(answer)[same] == numbers for numbers in printed], axis=0)
     return same
 
 
