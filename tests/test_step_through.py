@@ -892,9 +892,20 @@ def test_a_control_that_is_moved_while_another_is_answered_in_another_thread_sta
 # Play
 
 
+def opened_at_full_speed():
+    lab = opened(start="random")
+    lab._speed.value = "as fast as it goes"
+    return lab
+
+
 def playing(lab, script):
     """Run an async test with the lab on a page that tells, as a browser does, which picture it shows."""
     lab._view.observe(lambda change: lab._heard("shown", {"frame": change.new}), "frame")
+    playing_unseen(script)
+
+
+def playing_unseen(script):
+    """Run an async test on a page that tells nothing of the kind."""
     asyncio.run(asyncio.wait_for(script(), 20))
 
 
@@ -904,8 +915,7 @@ async def until(true):
 
 
 def test_play_goes_on_by_itself_and_stops_when_it_is_pressed_again():
-    lab = opened(start="random")
-    lab._speed.value = "as fast as it goes"
+    lab = opened_at_full_speed()
 
     async def script():
         lab._play.value = True
@@ -924,8 +934,7 @@ def test_play_goes_on_by_itself_and_stops_when_it_is_pressed_again():
 
 
 def test_play_pressed_again_at_once_goes_on():
-    lab = opened(start="random")
-    lab._speed.value = "as fast as it goes"
+    lab = opened_at_full_speed()
 
     async def script():
         lab._play.value = True
@@ -971,8 +980,7 @@ def test_each_speed_moves_at_once_and_then_waits(speed, monkeypatch):
 
 
 def test_play_waits_for_the_page_and_so_never_falls_behind():
-    lab = opened(start="random")
-    lab._speed.value = "as fast as it goes"
+    lab = opened_at_full_speed()
 
     async def script():
         lab._play.value = True
@@ -982,25 +990,23 @@ def test_play_waits_for_the_page_and_so_never_falls_behind():
         await until(lambda: lab.stepper.place.iteration == 2)
         lab._play.value = False
 
-    asyncio.run(asyncio.wait_for(script(), 20))
+    playing_unseen(script)
 
 
 def test_play_goes_on_where_the_page_does_not_answer():
-    lab = opened(start="random")
-    lab._speed.value = "as fast as it goes"
+    lab = opened_at_full_speed()
 
     async def script():
         lab._play.value = True
         await until(lambda: lab.stepper.place.iteration >= 2)
         lab._play.value = False
 
-    asyncio.run(asyncio.wait_for(script(), 20))
+    playing_unseen(script)
 
 
 def test_play_waits_for_no_page_where_the_picture_stays_the_same(monkeypatch):
     monkeypatch.setattr("backprop_lab.ui.step_through.UNSEEN", 1)
-    lab = opened(start="random")
-    lab._speed.value = "as fast as it goes"
+    lab = opened_at_full_speed()
     monkeypatch.setattr(lab._board, "png", lambda: b"always this")
     lab._view.show(b"always this")
     lab._heard("shown", {"frame": lab._view.frame})
@@ -1011,13 +1017,12 @@ def test_play_waits_for_no_page_where_the_picture_stays_the_same(monkeypatch):
         assert lab._play.value
         lab._play.value = False
 
-    asyncio.run(asyncio.wait_for(script(), 20))
+    playing_unseen(script)
 
 
 def test_play_stops_when_the_page_has_gone_for_long(monkeypatch):
     monkeypatch.setattr("backprop_lab.ui.step_through.UNSEEN", 2)
-    lab = opened(start="random")
-    lab._speed.value = "as fast as it goes"
+    lab = opened_at_full_speed()
 
     async def script():
         lab._play.value = True
@@ -1026,7 +1031,7 @@ def test_play_stops_when_the_page_has_gone_for_long(monkeypatch):
         await asyncio.sleep(0.1)
         assert lab.stepper.place.iteration == 2
 
-    asyncio.run(asyncio.wait_for(script(), 20))
+    playing_unseen(script)
 
 
 def test_play_ends_with_the_kernel_and_shows_it():
@@ -1042,8 +1047,7 @@ def test_play_ends_with_the_kernel_and_shows_it():
 
 
 def test_what_breaks_while_playing_is_said_and_can_be_stopped(monkeypatch):
-    lab = opened(start="random")
-    lab._speed.value = "as fast as it goes"
+    lab = opened_at_full_speed()
 
     async def script():
         lab._play.value = True
@@ -1059,8 +1063,7 @@ def test_what_breaks_while_playing_is_said_and_can_be_stopped(monkeypatch):
 
 
 def test_the_controls_work_while_it_plays():
-    lab = opened(start="random")
-    lab._speed.value = "as fast as it goes"
+    lab = opened_at_full_speed()
 
     async def script():
         lab._play.value = True

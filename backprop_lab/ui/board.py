@@ -280,7 +280,9 @@ class Board:
         return next((each for each in sums if _text(each).width <= room), sums[-1])
 
     def _write_head(self, trace: Trace, index: int, worked: str, iteration: int) -> None:
-        """The phase, and beside it the step, with its shapes if there is room; or the sum of the chosen cell, smaller if it is long."""
+        """The phase, and beside it the step, with its shapes if there is room; or the sum of the chosen cell, smaller if it
+        is long.
+        """
         if index:
             step = trace.steps[index - 1]
             phase, colour = step.phase.upper(), PHASES[step.phase]

@@ -28,9 +28,8 @@ def slope_of(trace: Trace, name: str) -> Slope:
     """The slope of this name. Raises KeyError if there is none."""
     for layer, X, Y, number in trace.problem.network.stages:
         if name == f"slope{number}" and not layer.parameters:
-            formula = layer.formulas["dX"].code.removeprefix(
-                "{dY} * "
-            )  # or, however it is written, what comes of a dY of 1
+            # However the formula is written, the slope is what comes of a dY of 1.
+            formula = layer.formulas["dX"].code.removeprefix("{dY} * ")
             code = formula.format(**vars(layer) | {"X": X, "Y": Y, "dY": "1"})
             if code.startswith("(") and code.find(")") == len(code) - 1:
                 code = code[1:-1]
