@@ -56,8 +56,8 @@ HAS_PICTURE = """(number) => {
   return image?.complete && image.naturalWidth > 0;
 }"""
 
-# A kernel answers in order, but a newer one answers widgets in more threads than one, the main one and subshells: so ask all. And
-# ask more than once, since a widget holds back what changes while it waits for an answer.
+# A kernel answers in order, but a newer one answers widgets in more threads than one, the main one and subshells: so ask
+# all. And ask more than once, since a widget holds back what changes while it waits for an answer.
 SETTLED = """async () => {
   const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
   const shells = [null];
@@ -67,7 +67,7 @@ SETTLED = """async () => {
       kernel.subshellId = shell;
       const asked = kernel.requestKernelInfo();
       kernel.subshellId = null;
-      return Promise.race([asked, new Promise((done) => setTimeout(done, 5000))]);  // one that has just ended is silent
+      return asked;
     }));
   }
   await Promise.all([...document.querySelectorAll(".bpl-board img")].map((image) => image.decode().catch(() => {})));
