@@ -37,12 +37,14 @@ class BoardView(anywidget.AnyWidget):
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
         self._on_page = self._comes = False
+        self.pictured = 0  # the latest frame with a picture of its own
         self.heard(self._when_shown)
 
     def show(self, picture: bytes) -> None:
-        """Put a PNG on the page. The same as before is no new frame: the page would not say that it shows it."""
+        """Put a PNG on the page. If it is the same as before, the page does not say that it shows it."""
+        self.frame += 1
         if picture != self.picture:
-            self.picture, self.frame = picture, self.frame + 1
+            self.picture, self.pictured = picture, self.frame
 
     def come(self) -> None:
         """Scroll the page to the lab around this, and give the board the keys: now, or as soon as it is shown."""

@@ -256,7 +256,7 @@ class StepThrough(Lab):
                 self._do(self._play_on, turn, move)
                 await asyncio.sleep(max(pause, 0.02))
                 patience = 100
-                while self._frame_on_page != self._view.frame and patience:
+                while self._frame_on_page < self._view.pictured and patience:
                     await asyncio.sleep(0.01)
                     patience -= 1
                 unseen = 0 if patience else unseen + 1
