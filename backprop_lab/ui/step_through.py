@@ -74,7 +74,7 @@ class StepThrough(Lab):
     def _make_controls(self) -> list[widgets.Widget]:
         stepper = self.stepper
         self._start = widgets.Dropdown(
-            options=list(STARTS), description="start", tooltip="Choose the numbers to start from", **sized("170px")
+            options=list(STARTS), description="start", tooltip="Choose the numbers to start from", **sized("180px")
         )
         self._seed = widgets.IntSlider(min=0, max=100, readout=False, tooltip="Draw other numbers", layout=GROW)
         self._seed_field = text_field("seed", "100px", "Type a seed: a whole number, 0 or more")

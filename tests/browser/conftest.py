@@ -1,4 +1,4 @@
-"""A real JupyterLab and a real Chromium: one of each for all browser tests, and for each test a page and a kernel.
+"""A real JupyterLab and a real Chromium: one of each for all browser tests, and for each test a notebook and a kernel.
 
 Whatever goes wrong out of sight fails the test it happened in: an error in the page's console, an exception in the kernel
 or in the server's log, a request to any other machine.
@@ -22,7 +22,7 @@ from urllib.parse import urlparse
 import nbformat
 import pytest
 from lab_page import LabPage
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import sync_playwright
 
 import backprop_lab
 
@@ -43,16 +43,22 @@ KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language":
 ONE_CELL = "from backprop_lab.ui import StepThrough\n\nStepThrough()"
 
 # JupyterLab's own noise, which says nothing about us. Each entry says where it comes from.
-CONSOLE_NOISE: tuple[str, ...] = ()
+CONSOLE_NOISE = (
+    # A notebook that is closed before its kernel has said what breakpoints it has, in JupyterLab's debugger.
+    "^console: Could not restore the debugger state: Canceled future",
+)
+TRACEBACK = (
+    r"((Traceback|During handling|handle:|future:|tornado\.\S*ClosedError|[ ]).*\n|\n)*"  # all but its last line
+)
 LOG_NOISE = (
-    # A page that is closed while the server still has something to tell it, in tornado.
-    r"^Task exception was never retrieved\nfuture: .*WebSocketClosedError\(\)>\n(.*\n)*?tornado\.websocket\.WebSocketClosedError\n",
-    # A page that is closed before it has its answer, in tornado.
-    r"^\[E .* Uncaught exception GET .*\n(    .*\n)*?    tornado\.iostream\.StreamClosedError: Stream is closed\n",
-    # The same, of a page that a kernel was just talking to, in jupyter_server and pyzmq.
-    r"^\[E .*(Uncaught e|E)xception in (?i:zmqstream )?callback.*\n(    .*\n|\n)*?    (tornado\.websocket\.)?WebSocketClosedError\n",
+    # A page that is closed while the server is telling it something, or a kernel is, in tornado, jupyter_server and pyzmq.
+    r"^(\[E .*exception.*|Exception in callback .*|Task exception was never retrieved)\n"
+    + TRACEBACK
+    + r"[ ]*(tornado\.\w+\.)?(WebSocket|Stream)ClosedError.*\n",
     # A kernel that is stopped while a page still talks to it, in ipykernel.
-    r"^Exception ignored in: <coroutine object _async_in_context\..*\n(.*\n)*?RuntimeError: Event loop is closed\n",
+    r"^Exception ignored in: <coroutine object _async_in_context\..*\n"
+    + TRACEBACK
+    + r"RuntimeError: Event loop is closed\n",
     r"^\[C .* received signal 15, stopping\n",  # how we end it ourselves
 )
 BAD_LOG_LINE = re.compile(r"Traceback \(most recent call last\)|\b\w*(Error|Exception)\b: |^\[[EC] ", re.MULTILINE)
@@ -111,14 +117,19 @@ class Server:
         """What the log says of errors since this was last asked."""
         for patience in (0.5, 0.0):
             text = self.log.read_text(errors="replace")
-            new = text[self.checked :]
-            for noise in LOG_NOISE:
-                new = re.sub(noise, "", new, flags=re.MULTILINE)
-            if not BAD_LOG_LINE.search(new):
+            found = errors_in(text[self.checked :])
+            if not found:
                 break
             time.sleep(patience)  # the server may be in the middle of its sentence
         self.checked = len(text)
-        return new if BAD_LOG_LINE.search(new) else ""
+        return found
+
+
+def errors_in(log):
+    """A part of a server's log without its noise, if an error is left in it."""
+    for noise in LOG_NOISE:
+        log = re.sub(noise, "", log, flags=re.MULTILINE | re.IGNORECASE)
+    return log if BAD_LOG_LINE.search(log) else ""
 
 
 def find_chromium(playwright):
@@ -238,51 +249,52 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
-@dataclass
-class Start:
-    """JupyterLab in a page of its own, and a kernel for the notebook that will be opened there: it takes seconds."""
-
-    page: Page
-    witness: Witness
-    notebook: str
-    kernel: Thread
+@pytest.fixture(scope="session")
+def idle(browser):
+    """Pages with JupyterLab that no test uses now. It takes seconds to load, so a page serves one test after another."""
+    idle = []
+    yield idle
+    for page in idle:
+        page.context.close()
 
 
 @pytest.fixture(scope="session")
-def next_start(browser, server):
-    """A function that gives a fresh start. The one of the next test is under way while a test runs."""
+def next_kernel(server):
+    """A function that names a notebook to be made and gives it a kernel. That of the next test starts while a test runs."""
     under_way = []
 
     def begin():
         name = f"{secrets.token_hex(4)}.ipynb"
-        page, witness = browser.new_context(viewport=WINDOW).new_page(), Witness()
-        witness.listen(page)
-        kernel = Thread(target=server.start_kernel, args=[name])
-        kernel.start()
-        page.goto(f"{server.url}/lab/workspaces/{name[:8]}?token={server.token}", wait_until="commit")
-        under_way.append(Start(page, witness, name, kernel))
+        start = Thread(target=server.start_kernel, args=[name])
+        start.start()
+        under_way.append((name, start))
 
-    def next_start():
+    def next_kernel():
         begin()
-        start = under_way.pop(0)
-        start.kernel.join()
-        return start
+        name, start = under_way.pop(0)
+        start.join()
+        return name
 
     begin()
-    yield next_start
-    for start in under_way:
-        start.page.context.close()
-        start.kernel.join()
-        server.stop_kernel(start.notebook)
+    yield next_kernel
+    for name, start in under_way:
+        start.join()
+        server.stop_kernel(name)
+
+
+@pytest.fixture(scope="session")
+def hidden():
+    """Hears every page, also between tests: the next one answers for it."""
+    return Witness()
 
 
 @pytest.fixture
-def witness(server):
+def witness(server, hidden):
     """What went wrong out of sight; nothing may be left of it at the end."""
-    witness = Witness()
-    yield witness
+    yield hidden
+    heard, hidden.heard = hidden.heard, []
     complaints = server.complaints()
-    assert not witness.heard
+    assert not heard
     if complaints:
         pytest.fail(f"JupyterLab logged an error:\n{complaints}")
 
@@ -324,33 +336,41 @@ def new_page(browser, pages, witness):
 
 
 @pytest.fixture
-def open_notebook(server, next_start, witness, kernels, pages):
-    """A function that opens a notebook in a fresh JupyterLab page of the given size, perhaps on the kernel of the first."""
+def open_notebook(server, idle, next_kernel, kernels, pages, new_page, witness, request):
+    """A function that opens a notebook in a JupyterLab of the given size, perhaps on the kernel of the first."""
     opened = []
 
+    def page_with_jupyterlab():
+        if idle:
+            pages.append(idle.pop())
+            return pages[-1]
+        page = new_page()
+        page.goto(f"{server.url}/lab/workspaces/{secrets.token_hex(4)}?token={server.token}", wait_until="commit")
+        return page
+
     def open_notebook(notebook, window=WINDOW, trusted=False, has_kernel=True, same_kernel=False):
-        start = next_start()
-        witness.heard += start.witness.heard
-        start.witness.heard = witness.heard
-        pages.append(start.page)
-        kernels.append(start.notebook)
-        path = server.folder / start.notebook
+        name = next_kernel()
+        kernels.append(name)
+        path = server.folder / name
         nbformat.write(notebook, path)
         if trusted:
             server.trust(path)
         if not has_kernel:
-            server.stop_kernel(start.notebook)
+            server.stop_kernel(name)
         if same_kernel:
-            server.share_kernel(kernels[0], start.notebook)
-        start.page.set_viewport_size(window)
-        lab = LabPage(start.page)
+            server.share_kernel(kernels[0], name)
+        lab = LabPage(page_with_jupyterlab())
+        lab.page.set_viewport_size(window)
         opened.append(lab)
-        lab.open(start.notebook, has_kernel)
+        lab.open(name, has_kernel)
         return lab
 
     yield open_notebook
     for lab in opened:
         witness.heard += lab.kernel_errors()
+        if not getattr(request.node, "failed", False) and lab.close_all():
+            pages.remove(lab.page)
+            idle.append(lab.page)
 
 
 @pytest.fixture

@@ -51,6 +51,11 @@ READY = """async () => {
   });
 }"""
 
+CLOSE_ALL = """() => {
+  for (const widget of [...window.jupyterapp.shell.widgets("main")]) widget.dispose();
+  return document.querySelector(".jp-Dialog") === null;
+}"""
+
 HAS_PICTURE = """(number) => {
   const image = document.querySelectorAll(".bpl-lab")[number]?.querySelector(".bpl-board img");
   return image?.complete && image.naturalWidth > 0;
@@ -106,6 +111,7 @@ class LabPage:
 
     def __init__(self, page, number=0):
         self.page, self.number = page, number
+        self.altered = False  # the page itself, which then serves no other test
         self.root = page.locator(".bpl-lab").nth(number)
         self.image = self.root.locator(".bpl-board img")
         self.board = self.root.locator(".bpl-picture")  # what takes the keys
@@ -128,6 +134,11 @@ class LabPage:
         self.page.evaluate(OPEN, path)
         if has_kernel:
             self.page.evaluate(READY)
+
+    def close_all(self):
+        """Close every notebook in the page, and ask nothing. Whether the page is as good as new then."""
+        self.page.mouse.move(0, 0)
+        return self.page.evaluate(CLOSE_ALL) and not self.altered
 
     def reload(self):
         self.page.reload()
@@ -162,7 +173,8 @@ class LabPage:
         return ast.literal_eval(answer["data"]["text/plain"])
 
     def kernel_errors(self):
-        return self.page.evaluate("() => window.kernelErrors ?? []")
+        """What the kernel has said of errors since this was last asked."""
+        return self.page.evaluate("() => (window.kernelErrors ?? []).splice(0)")
 
     def notebook(self):
         """Which cell is active, how many cells there are, and in which mode the notebook is."""
@@ -209,8 +221,18 @@ class LabPage:
         screen = {"width": across, "height": down, "deviceScaleFactor": factor, "mobile": False}
         self.devtools.send("Emulation.setDeviceMetricsOverride", screen)
 
+    def theme(self, theme):
+        """Let the browser say that it is "light" or "dark", which JupyterLab follows."""
+        self.altered = True
+        self.page.emulate_media(color_scheme=theme)
+
+    def style(self, rules):
+        self.altered = True
+        self.page.add_style_tag(content=rules)
+
     @cached_property
     def devtools(self):
+        self.altered = True
         return self.page.context.new_cdp_session(self.page)
 
     def screenshot(self, x, y, width, height):

@@ -26,7 +26,7 @@ def test_axe_finds_no_violation_in_either_theme(lab):
 
     def look():
         for theme in ("light", "dark"):
-            lab.page.emulate_media(color_scheme=theme)
+            lab.theme(theme)
             expect(
                 lab.page.locator(f"body[data-jp-theme-light={'true' if theme == 'light' else 'false'}]")
             ).to_be_attached()

@@ -199,7 +199,7 @@ def test_axe_finds_no_violation_and_every_control_has_a_name_and_a_tooltip(open_
 
     def look():
         for theme, is_light in (("light", "true"), ("dark", "false")):
-            lab.page.emulate_media(color_scheme=theme)
+            lab.theme(theme)
             expect(lab.page.locator(f"body[data-jp-theme-light={is_light}]")).to_be_attached()
             found.update(f"in the {theme} theme, {violation}" for violation in violations(lab))
 

@@ -220,7 +220,7 @@ def test_the_board_is_walked_by_keyboard_and_jupyterlab_keeps_its_own_keys(noteb
 
 
 def test_tab_goes_through_the_lab_in_the_order_in_which_it_is_seen_and_the_focus_is_visible(lab):
-    lab.page.add_style_tag(content="* { caret-color: transparent !important; transition: none !important; }")
+    lab.style("* { caret-color: transparent !important; transition: none !important; }")
     lab.jump("L")
     lab.press("Predict first", "Next", "More", "As NumPy")
     lab.settle()
@@ -451,7 +451,7 @@ def test_the_picture_follows_the_theme_and_the_width_of_the_page(lab):
     light = drawn()
     assert np.abs(np.subtract(light.getpixel((0, 0)), paper())).max() <= 1  # no seam around the board
     old = lab.image.get_attribute("src")
-    lab.page.emulate_media(color_scheme="dark")
+    lab.theme("dark")
     expect(lab.image).not_to_have_attribute("src", old)
     dark = drawn()
     assert np.abs(np.subtract(dark.getpixel((0, 0)), paper())).max() <= 1
