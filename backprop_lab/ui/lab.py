@@ -13,6 +13,17 @@ import ipywidgets as widgets
 _TURN = threading.RLock()  # one for all labs, since one may stand in another
 
 
+def _tell_the_page_it_is_done(comm: Any, message: Any) -> None:
+    """Say that a message to a widget is answered, which a control waits for before it sends what comes next.
+
+    A kernel says so itself, but ipykernel 7.4 does not when the message came while a cell was running (`shell_main` in its
+    kernelbase.py), and the control would be dead from then on. To be told twice does no harm.
+    """
+    kernel = getattr(comm, "kernel", None)
+    if kernel is not None and kernel.session is not None:
+        kernel.session.send(kernel.iopub_socket, "status", {"execution_state": "idle"}, parent=message)
+
+
 class Lab(widgets.VBox):
     """Controls, pictures and words, one below the other. A lab says what to do with `_note`, where sentences appear."""
 
@@ -45,6 +56,7 @@ class Lab(widgets.VBox):
         def hear_in_turn(message: Any) -> None:
             with _TURN:
                 hear(message)
+            _tell_the_page_it_is_done(widget.comm, message)
 
         widget.comm.on_msg(hear_in_turn)
 

@@ -6,6 +6,7 @@ import hashlib
 import io
 import re
 from functools import cached_property
+from weakref import WeakSet
 
 import numpy as np
 from PIL import Image
@@ -15,6 +16,7 @@ from backprop_lab import trace, worked_example
 from backprop_lab.ui.board import Board
 
 WORKED_EXAMPLE = trace(worked_example())
+ALTERED: WeakSet = WeakSet()  # the pages with another theme, zoom or style than at first
 RESULT = (0x00, 0x9E, 0x73)  # the frame around what came out of a step
 
 OPEN = """async (path) => {
@@ -111,7 +113,6 @@ class LabPage:
 
     def __init__(self, page, number=0):
         self.page, self.number = page, number
-        self.altered = False  # the page itself, which then serves no other test
         self.root = page.locator(".bpl-lab").nth(number)
         self.image = self.root.locator(".bpl-board img")
         self.board = self.root.locator(".bpl-picture")  # what takes the keys
@@ -138,7 +139,7 @@ class LabPage:
     def close_all(self):
         """Close every notebook in the page, and ask nothing. Whether the page is as good as new then."""
         self.page.mouse.move(0, 0)
-        return self.page.evaluate(CLOSE_ALL) and not self.altered
+        return self.page.evaluate(CLOSE_ALL) and self.page not in ALTERED
 
     def reload(self):
         self.page.reload()
@@ -146,6 +147,10 @@ class LabPage:
 
     def command(self, name, **arguments):
         self.page.evaluate("([name, given]) => window.jupyterapp.commands.execute(name, given)", [name, arguments])
+
+    def start_all(self):
+        """Run all cells, and do not wait until they have run."""
+        self.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
 
     def run_all(self):
         self.command("notebook:run-all-cells")
@@ -160,6 +165,9 @@ class LabPage:
 
     def wait_for_picture(self):
         self.page.wait_for_function(HAS_PICTURE, arg=self.number)  # which looks again: a cell run anew has another lab
+        self.page.wait_for_timeout(
+            200
+        )  # while a page is laid out its width changes, and the lab tells it once it stays
         self.settle()
 
     def settle(self):
@@ -223,17 +231,25 @@ class LabPage:
 
     def theme(self, theme):
         """Let the browser say that it is "light" or "dark", which JupyterLab follows."""
-        self.altered = True
+        ALTERED.add(self.page)
         self.page.emulate_media(color_scheme=theme)
 
     def style(self, rules):
-        self.altered = True
+        ALTERED.add(self.page)
         self.page.add_style_tag(content=rules)
 
     @cached_property
     def devtools(self):
-        self.altered = True
-        return self.page.context.new_cdp_session(self.page)
+        ALTERED.add(self.page)
+        session = self.page.context.new_cdp_session(self.page)
+        session.send("Performance.enable")
+        return session
+
+    def memory(self):
+        """What the page holds when its garbage is gone, as Chromium counts it: JSHeapUsedSize in bytes, Nodes, ..."""
+        for _ in range(3):
+            self.devtools.send("HeapProfiler.collectGarbage")
+        return {entry["name"]: entry["value"] for entry in self.devtools.send("Performance.getMetrics")["metrics"]}
 
     def screenshot(self, x, y, width, height):
         """A part of the page, in CSS pixels, as the screen shows it. (Playwright's own would undo the zoom.)"""

@@ -138,7 +138,7 @@ def test_random_hands_break_nothing_and_each_lab_shows_what_its_call_opens(noteb
                 each.run_all()
             labs[1].wait_for_picture()
             expect(lab.page.locator(".bpl-lab")).to_have_count(1 if two_notebooks else 2)
-            memory.append(lab.page.evaluate("performance.memory.usedJSHeapSize") / 1e6)
+            memory.append(lab.memory()["JSHeapUsedSize"] / 1e6)
     minutes = (time.monotonic() - start) / 60
     print(  # noqa: T201
         f"\n  {minutes:.1f} minutes, {hands.gestures} gestures, {compared} states compared with what their calls open, "

@@ -36,7 +36,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 RUN_ALL = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"  # the promise is kept when all have run
-START_ALL = f"() => {{ ({RUN_ALL})() }}"
 CELLS = "() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells"
 COMPLETE = """async (code) => {
   const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
@@ -170,7 +169,7 @@ def first_move(lab):
     lab.page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=120_000)
     note("notebook shown")
     lab.page.evaluate(READY)
-    lab.page.evaluate(START_ALL)
+    lab.start_all()
     expect(notice).to_be_visible()
     expect(notice).to_have_attribute("data-state", "ready", timeout=120_000)
     note("Python ready")

@@ -495,6 +495,30 @@ def test_two_labs_do_not_influence_each_other_nor_does_running_a_cell_twice(note
     assert first.state() == here
 
 
+def test_a_control_that_is_moved_while_a_cell_runs_is_heard_and_goes_on_working(notebook):
+    lab = notebook(
+        "import asyncio\n\nfrom backprop_lab.ui import StepThrough\n\nlab = StepThrough()\nlab",
+        "while lab.stepper.place.step is None or lab.stepper.place.step.name != 'y_pred':\n"
+        "    await asyncio.sleep(0.1)\n"
+        "print('seen')",
+        run=False,
+    )
+    lab.start_all()
+    seen = lab.page.locator(".jp-OutputArea-output").filter(has_text="seen")
+    for value in "123":
+        lab.seed_slider.press("ArrowRight")
+        expect(lab.field("seed")).to_have_value(value)
+    for step in ("Y1", "H1", "y_pred"):
+        expect(seen).to_have_count(0)
+        lab.button("Next").click()
+        lab.expect_at(step)
+    expect(seen).to_have_count(1)
+    lab.seed_slider.press("ArrowRight")
+    expect(lab.field("seed")).to_have_value("4")
+    lab.press("Next")
+    lab.expect_at("L")
+
+
 def test_after_a_reload_of_the_page_the_lab_goes_on_where_it_was(lab):
     lab.jump("dW1")
     lab.expect_at("dW1")
