@@ -169,4 +169,4 @@ def _line(phase: str, result: str, formula: Formula, names: dict[str, Any]) -> t
 def _latex(name: str) -> str:
     """dW1 -> dW_{1}, y_pred -> y_{pred}, W1_new -> W_{1}^{new}."""
     name = re.sub(r"(\d+)", r"_{\1}", name)
-    return name.replace("_pred", r"_{\text{pred}}").replace("_new", r"^{\text{new}}").replace("lr", r"\text{lr}")
+    return name.replace("_pred", r"_{\mathrm{pred}}").replace("_new", r"^{\mathrm{new}}").replace("lr", r"\mathrm{lr}")

@@ -118,9 +118,9 @@ def test_no_placeholder_is_left_in_the_words_of_a_step(problem):
 @pytest.mark.parametrize(
     ("name", "latex"),
     [
-        ("y_pred", r"y_{\text{pred}} = H_{1}\,W_{2} + b_{2}"),
+        ("y_pred", r"y_{\mathrm{pred}} = H_{1}\,W_{2} + b_{2}"),
         ("dW1", r"dW_{1} = X^{\top}\,dY_{1}"),
-        ("W1_new", r"W_{1}^{\text{new}} = W_{1} - \text{lr}\,dW_{1}"),
+        ("W1_new", r"W_{1}^{\mathrm{new}} = W_{1} - \mathrm{lr}\,dW_{1}"),
     ],
 )
 def test_a_formula_is_written_as_in_a_book(name, latex):

@@ -34,6 +34,7 @@ TYPED = [
 ]
 KEYS = ["ArrowRight", "ArrowLeft", "ArrowUp", "ArrowDown", "Enter", "Escape", "Home", "End", "PageUp", "Tab", "d", "x"]
 RESTART = "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+MB_OF_OLD_LABS = 6  # two labs with what their learner has opened; fresh ones take 2.4
 QUICK = {"timeout": 2_000}  # milliseconds: what has just gone from the page is not waited for
 
 
@@ -100,7 +101,10 @@ class Hands:
 
 
 def assert_it_is_what_its_call_opens(lab):
-    """The text of its picture, which has all values of the step, is that of a fresh lab opened by the call it shows."""
+    """The text of its picture, which has all values of the step, is that of where the call it shows opens.
+
+    No lab is opened for it, since the page would keep the widgets.
+    """
     play = lab.button("Play")
     if "mod-active" in play.get_attribute("class"):
         play.click()
@@ -111,7 +115,10 @@ def assert_it_is_what_its_call_opens(lab):
     assert "Error" not in shown, shown
     call, aside = lab.call.inner_text(), lab.call.locator("xpath=..").inner_text()
     if aside.strip() == call.strip():  # else it says itself in what it differs
-        assert lab.in_kernel(f"__import__('backprop_lab.ui', fromlist=['ui']).{call}._view.alt") == lab.alt()
+        stepper = call.replace("StepThrough", "__import__('backprop_lab.ui.stepper', fromlist=['']).Stepper")
+        assert (
+            lab.in_kernel(f"__import__('backprop_lab.ui.words', fromlist=['']).alt_text({stepper}.place)") == lab.alt()
+        )
         return True
     return False
 
@@ -144,9 +151,7 @@ def test_random_hands_break_nothing_and_each_lab_shows_what_its_call_opens(noteb
         f"\n  {minutes:.1f} minutes, {hands.gestures} gestures, {compared} states compared with what their calls open, "
         f"kernel restarted {restarts} times; MB in the page at each second run of all cells: {' '.join(f'{each:.0f}' for each in memory)}"
     )
-    if (
-        two_notebooks
-    ):  # a page on another's kernel hears of widgets that were made before it came, and JupyterLab says so
+    if two_notebooks:  # a page hears of widgets that were made before it came to the kernel, and JupyterLab says so
         witness.forget("console: Comm not found for comm id")
-    half = len(memory) // 2
-    assert not half or min(memory[half:]) < min(memory[:half]) + 50
+    # A cell that is run again leaves its old widgets in the page: ipywidgets forgets none. Nothing else may grow.
+    assert len(memory) < 2 or memory[-1] - memory[0] < MB_OF_OLD_LABS * (len(memory) - 1)

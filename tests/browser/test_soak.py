@@ -1,11 +1,18 @@
-"""A thousand moves of a slider leave the last state on the screen, and nothing else behind."""
+"""A thousand moves of a slider leave the last state on the screen, and nothing else behind; and so does play.
 
+Play goes on for a minute; PLAY_MINUTES=30 makes it last.
+"""
+
+import os
 from itertools import pairwise
 
+import pytest
 from playwright.sync_api import expect
 
 from backprop_lab import random_problem, trace
 from backprop_lab.ui.board import format_number
+
+MINUTES = float(os.environ.get("PLAY_MINUTES", "1"))
 
 # Every picture is a blob of its own. One that is never let go stays in the browser, outside the heap of the page.
 COUNT_BLOBS = """() => {
@@ -52,6 +59,31 @@ def memory(lab):
         "blobs": lab.page.evaluate("blobs.size"),
         "pictures": lab.page.evaluate("pictures"),
     }
+
+
+@pytest.mark.release
+def test_play_leaves_nothing_behind(notebook):
+    lab = notebook(run=False)
+    lab.page.evaluate(COUNT_BLOBS)
+    lab.run_all()
+    lab.choose("start", "random")
+    found = []
+    for speed in ("3 steps a second", "as fast as it goes"):
+        lab.choose("speed", speed)
+        for _ in range(4):
+            lab.press("Play")
+            lab.page.wait_for_timeout(MINUTES * 60_000 / 8)
+            lab.press("Play")
+            found.append(memory(lab))
+            print(*(f"{what} {number:.6g}" for what, number in found[-1].items()), sep=", ")  # noqa: T201
+    pictures = found[-1]["pictures"] - found[1]["pictures"]
+    assert pictures > 100
+    # Bytes for each picture shown, which itself has 30,000; and three megabytes for what comes once, such as a cache.
+    for what in ("kernel", "page"):
+        assert found[-1][what] - found[1][what] < 3e6 + 2000 * pictures
+    for what in ("nodes", "listeners"):
+        assert found[-1][what] - found[1][what] < 100 + 0.1 * pictures
+    assert found[-1]["blobs"] == 1
 
 
 def test_a_thousand_slider_moves_leave_the_last_state_on_screen_and_no_memory_growing(notebook):
