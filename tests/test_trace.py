@@ -108,6 +108,12 @@ def test_the_formula_of_every_step_has_balanced_braces(problem):
 
 
 @given(problems())
+def test_no_formula_stays_in_the_page_when_the_next_one_comes(problem):
+    """MathJax keeps whatever it has set with a text in it, and a lab sets a formula at every step."""
+    assert not [step.latex for step in trace(problem).steps if r"\text" in step.latex]
+
+
+@given(problems())
 def test_no_placeholder_is_left_in_the_words_of_a_step(problem):
     for step in trace(problem).steps:
         assert step.title
