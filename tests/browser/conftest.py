@@ -47,17 +47,15 @@ CONSOLE_NOISE = (
     # A notebook that is closed before its kernel has said what breakpoints it has, in JupyterLab's debugger.
     "^console: Could not restore the debugger state: Canceled future",
 )
-TRACEBACK = (
-    r"((Traceback|During handling|handle:|future:|tornado\.\S*ClosedError|[ ]).*\n|\n)*"  # all but its last line
-)
+UP_TO_THE_ERROR = r"((Traceback|During handling|handle:|future:|tornado\.\S*ClosedError|[ ]).*\n|\n)*"
 LOG_NOISE = (
     # A page that is closed while the server is telling it something, or a kernel is, in tornado, jupyter_server and pyzmq.
     r"^(\[E .*exception.*|Exception in callback .*|Task exception was never retrieved)\n"
-    + TRACEBACK
+    + UP_TO_THE_ERROR
     + r"[ ]*(tornado\.\w+\.)?(WebSocket|Stream)ClosedError.*\n",
     # A kernel that is stopped while a page still talks to it, in ipykernel.
     r"^Exception ignored in: <coroutine object _async_in_context\..*\n"
-    + TRACEBACK
+    + UP_TO_THE_ERROR
     + r"RuntimeError: Event loop is closed\n",
     r"^\[C .* received signal 15, stopping\n",  # how we end it ourselves
 )

@@ -165,9 +165,7 @@ class LabPage:
 
     def wait_for_picture(self):
         self.page.wait_for_function(HAS_PICTURE, arg=self.number)  # which looks again: a cell run anew has another lab
-        self.page.wait_for_timeout(
-            200
-        )  # while a page is laid out its width changes, and the lab tells it once it stays
+        self.page.wait_for_timeout(200)  # a page that is laid out changes its width, and the lab waits until it stays
         self.settle()
 
     def settle(self):
