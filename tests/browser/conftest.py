@@ -44,8 +44,8 @@ ONE_CELL = "from backprop_lab.ui import StepThrough\n\nStepThrough()"
 
 # JupyterLab's own noise, which says nothing about us. Each entry says where it comes from.
 CONSOLE_NOISE = (
-    # A notebook that is closed before its kernel has said what breakpoints it has, in JupyterLab's debugger.
-    "^console: Could not restore the debugger state: Canceled future",
+    # A notebook that is closed before its kernel has answered what JupyterLab asked it for itself.
+    r"^(page|console): .*Canceled future for (debug|create_subshell)_request message before replies were done",
 )
 UP_TO_THE_ERROR = r"((Traceback|During handling|handle:|future:|tornado\.\S*ClosedError|[ ]).*\n|\n)*"
 LOG_NOISE = (
