@@ -62,7 +62,7 @@ wheel: ## build what is published into dist/, and try it where nothing else is i
 	@$(PYTHON) tests/release/check_wheel.py
 
 release-check: .venv/.project wheel lite classroom ## what is too slow for make test: every other way to open the course, rehearsed
-	$(call step,$(BIN)/pytest tests/browser -m release)
+	$(call step,PYODIDE_DIST=$(or $(PYODIDE_DIST),build/pyodide) $(BIN)/pytest -s tests/browser -k "release or second_visit")
 	$(call step,$(BIN)/python tests/release/check_front_ends.py)
 	$(call step,$(BIN)/python tests/release/check_binder.py)
 
