@@ -140,11 +140,51 @@ def named_from_outside(link):
     return found and unquote(found[1])
 
 
+# What somebody who has only this folder reads first.
+NEEDS_PUBLISHING = re.compile(
+    r'mybinder\.org|colab\.|backprop-lab\.github\.io|git clone|pip install (-\S+ )*"?backprop-lab'
+)
+PUBLISHED = "## Once it is published"
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SECTIONS = {text.partition("\n")[0]: text for text in re.split(r"^(?=## )", README, flags=re.MULTILINE)}
+
+
+def commands(text):
+    """The blocks of commands in Markdown, each as its lines without comments."""
+    blocks = re.findall(r"(?:^    .*\n)+", f"{text}\n", re.MULTILINE)
+    return [[line.partition("  #")[0].strip() for line in block.splitlines()] for block in blocks]
+
+
+def test_the_readme_begins_with_what_works_in_a_checkout():
+    with_make, unix, windows = commands(list(SECTIONS.values())[1])
+    assert with_make == ["make lab", "make test"]
+    assert unix == ["python3 -m venv .venv", '.venv/bin/pip install ".[lab]"', ".venv/bin/backprop-lab"]
+    assert windows == [line.replace("python3", "py").replace(".venv/bin/", ".venv\\Scripts\\") for line in unix]
+
+
+def test_the_readme_says_in_one_place_what_works_only_once_it_is_published():
+    assert [heading for heading, text in SECTIONS.items() if NEEDS_PUBLISHING.search(text)] == [PUBLISHED]
+    assert "None of this works yet" in SECTIONS[PUBLISHED]
+
+
+def test_there_the_readme_opens_the_course_on_binder():
+    assert f"]({binder('notebooks/00_start_here.ipynb')})" in SECTIONS[PUBLISHED]
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
-def test_the_readme_opens_each_notebook_on_binder_and_in_colab(path):
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert f"]({binder(f'notebooks/{path.name}')})" in readme
-    assert f"]({colab(f'notebooks/{path.name}')})" in readme
+def test_the_readme_links_each_notebook_here_and_once_it_is_published_in_colab(path):
+    assert f"| [{path.stem}](notebooks/{path.name}) |" in SECTIONS["## The notebooks"]
+    assert f"]({colab(f'notebooks/{path.name}')})" in SECTIONS[PUBLISHED]
+
+
+def test_start_here_gives_the_commands_of_the_readme_and_says_what_needs_publishing():
+    notebook = nbformat.read(ROOT / "notebooks" / "00_start_here.ipynb", as_version=4)
+    (cell,) = (cell for cell in notebook.cells if cell.id == "how-to-get-it-running")
+    today, _, later = cell.source.partition("**Once it is published,**")
+    with_make, unix, _ = commands(list(SECTIONS.values())[1])
+    assert commands(today) == [with_make[:1], unix]
+    assert not NEEDS_PUBLISHING.search(today)
+    assert NEEDS_PUBLISHING.search(later)
 
 
 def test_every_link_to_a_file_of_ours_has_our_address_and_names_a_file_that_exists():

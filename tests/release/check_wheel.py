@@ -1,4 +1,4 @@
-"""Build what is published, and do with it what the README's first lines say: what `make wheel` calls.
+"""Build what is published, and do with it what the README says to do then: what `make wheel` calls.
 
 Any Python that backprop_lab supports runs this file, on any system, with nothing installed. What was built lies in
 `dist/` afterwards, if and only if all went well.
