@@ -1,10 +1,10 @@
-# Every command sets up what it needs: .venv is made once, and anew when the pins change.
+# Every command sets up what it needs: .venv is made once, and again when the pins change.
 #
-#   make lab PYTHON=python3.12              another Python; it must be 3.11 or newer
-#   make lab LABFLAGS="--no-browser --port 9000"   anything else for JupyterLab
-#   make mutants MODULES="layers losses"    these modules alone
-#   make classroom STUDENTS="1 5 10 20"     classes of other sizes; PROOF=--course also runs every notebook
-#   make lite PYODIDE_DIST=FOLDER           a site that has Pyodide in it, from a folder with its files
+#   make lab PYTHON=python3.12              use another Python; it must be 3.11 or newer
+#   make lab LABFLAGS="--no-browser --port 9000"   pass options to JupyterLab
+#   make mutants MODULES="layers losses"    only these modules
+#   make classroom STUDENTS="1 5 10 20"     other class sizes; PROOF=--course also runs every notebook
+#   make lite PYODIDE_DIST=FOLDER           a site that includes Pyodide, from a folder with its files
 
 PYTHON ?= python3
 LABFLAGS ?=
@@ -16,7 +16,7 @@ BIN = .venv/bin
 SHARED_OUT = -n logical --dist
 LAB = notebooks/02_step_through.ipynb
 
-# Another environment may be active in this shell. IPython would put its packages in front of ours.
+# If another environment is active in this shell, IPython would put its packages ahead of ours.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
 .PHONY: help lab test mutants compat bench notebooks format wheel release-check classroom lite pins clean
@@ -28,7 +28,7 @@ lab: .venv/.project ## open the step-through lab in JupyterLab
 	@echo "Starting JupyterLab with $(LAB). Ctrl-C twice stops it."
 	@if [ "$$(id -u)" = 0 ]; then set -- --allow-root; fi; exec $(BIN)/jupyter-lab "$$@" --LabApp.default_url=/lab/tree/$(LAB) $(LABFLAGS)
 
-# One line that says what runs next, and can be typed to run it alone.
+# Print each command before running it, so that it can be copied and run on its own.
 step = @printf '\n%s\n' '== $(1)' && $(1)
 
 test: .venv/.project ## check everything: style, types, layering, tests, notebooks, browser
@@ -39,49 +39,49 @@ test: .venv/.project ## check everything: style, types, layering, tests, noteboo
 	$(call step,$(BIN)/pytest tests $(SHARED_OUT) worksteal --ignore tests/browser --ignore tests/benchmarks)
 	$(call step,$(BIN)/pytest notebooks $(SHARED_OUT) loadfile --nbval --nbval-current-env --nbval-cell-timeout=60)
 	$(call step,$(BIN)/pytest tests/browser $(SHARED_OUT) worksteal -m "not release")
-	@printf '\n%s\n' 'make test: style, types, layering, tests, notebooks and browser are all as they should be.'
+	@printf '\n%s\n' 'make test: style, types, layering, tests, notebooks and browser are all fine.'
 
-mutants: .venv/.mutants ## change the code in every small way, and see that a test notices each; takes half an hour
+mutants: .venv/.mutants ## change the code in every small way and check that some test fails each time; takes half an hour
 	$(call step,$(BIN)/python tests/mutation $(MODULES))
 
-compat: .venv/.project ## the same numbers on every Python, with the oldest and newest packages, and on other processors
+compat: .venv/.project ## check the numbers on every Python, with the oldest and newest packages, and on other processors
 	$(call step,$(BIN)/python tests/release/check_versions.py)
 
-bench: .venv/.bench ## measure speed against other ways to do the same
+bench: .venv/.bench ## compare speed with other ways to do the same
 	$(call step,$(BIN)/python tests/benchmarks)
 
 notebooks: .venv/.project ## run every notebook and save it with its outputs
 	@$(BIN)/python notebooks/run_and_save.py notebooks/*.ipynb notebooks/solutions/*.ipynb
 
-format: .venv/.project ## put code and imports in order
+format: .venv/.project ## format code and sort imports
 	$(call step,$(BIN)/ruff check --fix-only)
 	$(call step,$(BIN)/ruff format)
 
-wheel: ## build what is published into dist/, and try it where nothing else is installed
+wheel: ## build the package into dist/ and try it in an empty environment
 	@$(need_python)
 	@$(PYTHON) tests/release/check_wheel.py
 
-release-check: .venv/.project wheel lite classroom ## what is too slow for make test: every other way to open the course, rehearsed
-	$(call step,PYODIDE_DIST=$(or $(PYODIDE_DIST),build/pyodide) $(BIN)/pytest -s tests/browser -k "release or second_visit")
+release-check: .venv/.project wheel lite classroom ## try every other way to open the course; too slow for make test
+	$(call step,PYODIDE_DIST="$(or $(PYODIDE_DIST),build/pyodide)" $(BIN)/pytest -s tests/browser -k "release or second_visit")
 	$(call step,$(BIN)/python tests/release/check_front_ends.py)
 	$(call step,$(BIN)/python tests/release/check_binder.py)
 
-classroom: ## a real JupyterHub with students in it: what each waits for and costs, who is kept out, what faults do
+classroom: ## run a real JupyterHub with students: waiting times, memory, isolation, recovery from faults
 	@$(need_python)
-	@command -v npm >/dev/null || { echo "make classroom needs npm, which brings JupyterHub's proxy. It comes with Node.js." >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "make classroom needs npm, to install JupyterHub's proxy. npm comes with Node.js." >&2; exit 1; }
 	@room=$$(mktemp -d) && trap 'rm -rf "$$room"' EXIT && chmod 755 "$$room" && \
-	echo "Making an environment for the hub, its proxy and the students. It takes a minute or two." && \
-	$(PYTHON) -m venv "$$room/env" && pip="$$room/env/bin/python -m pip install --quiet --disable-pip-version-check" && \
-	$$pip --requirement classroom/requirements.txt && $$pip --no-deps . && \
+	echo "Making an environment for the hub, its proxy and the students. This takes a minute or two." && \
+	$(PYTHON) -m venv "$$room/env" && install() { "$$room/env/bin/python" -m pip install --quiet --disable-pip-version-check "$$@"; } && \
+	install --requirement classroom/requirements.txt && install --no-deps . && \
 	npm install --silent --no-fund --no-audit --no-save --prefix "$$room" configurable-http-proxy@5.3.0 && \
 	PATH="$$room/node_modules/.bin:$$PATH" "$$room/env/bin/python" classroom/proof --students $(STUDENTS) $(PROOF)
 
-lite: build/lite-env/.pins ## build the course as a web site that runs Python in the browser, into build/lite
+lite: build/lite-env/.pins ## build the course as a web site that runs Python in the browser, in build/lite
 	@build/lite-env/bin/python lite/build.py $(if $(PYODIDE_DIST),--pyodide "$(PYODIDE_DIST)")
 
-pins: ## find the newest versions that fit together, for the requirements.txt of binder, lite and classroom
+pins: ## update the requirements.txt of binder, lite and classroom to the newest versions that fit together
 	@$(need_python)
-	@echo "Looking up the newest version of every package; it takes some ten seconds."
+	@echo "Looking up the newest version of every package. This takes about ten seconds."
 	@uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT && $(PYTHON) -m venv "$$uv" && \
 	"$$uv/bin/python" -m pip install --quiet --disable-pip-version-check uv && \
 	"$$uv/bin/uv" pip compile pyproject.toml --extra lab --extra binder --extra test --output-file binder/requirements.txt \
@@ -94,47 +94,47 @@ pins: ## find the newest versions that fit together, for the requirements.txt of
 		--output-file classroom/requirements.txt \
 		--universal --python-version 3.11 --fork-strategy fewest --python "$$uv/bin/python" \
 		--upgrade --generate-hashes --no-annotate --quiet --custom-compile-command "make pins"
-	@echo "Wrote binder/requirements.txt, which make test installs, and those of lite and classroom, for make lite and make classroom."
+	@echo "Wrote binder/requirements.txt, which make test installs, and the ones in lite and classroom, for make lite and make classroom."
 
-clean: ## remove .venv and everything else that can be made again
+clean: ## remove .venv and everything else that can be rebuilt
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The environment, in three layers: the pinned packages, this package on top of them, and what only benchmarks need.
+# The environment, in layers: the pinned packages, this package on top of them, and what only mutants and benchmarks need.
 
 define need_python
 $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	echo "backprop_lab needs Python 3.11 or newer, but '$(PYTHON) --version' says: $$($(PYTHON) --version 2>&1)" >&2; \
-	echo "Name a newer one, for example: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; \
+	echo "Choose a newer one, for example: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; \
 	exit 1; }
 endef
 
 .venv/.pins: binder/requirements.txt
 	@$(need_python)
-	@echo "Making .venv with the packages of binder/requirements.txt. It takes a minute or two, and only when they change."
+	@echo "Making .venv with the packages in binder/requirements.txt. This takes a minute or two, and happens only when they change."
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement binder/requirements.txt
 	@$(BIN)/jupyter-labextension disable --log-level=ERROR "@jupyterlab/apputils-extension:announcements"
 	@touch $@
 
 .venv/.project: .venv/.pins pyproject.toml backprop_lab/__init__.py
-	@echo "Installing backprop_lab itself into .venv, so that edits count at once. It takes a few seconds."
+	@echo "Installing backprop_lab itself into .venv in editable mode. This takes a few seconds."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
 .venv/.mutants: .venv/.project
-	@echo "Adding mutmut to .venv, which knows how to change code."
+	@echo "Adding mutmut to .venv, which makes the changes to the code."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[mutants]"
 	@touch $@
 
 .venv/.bench: .venv/.project
-	@echo "Adding PyTorch and ipympl to .venv, to compare with. PyTorch is large: it takes minutes on a slow line."
+	@echo "Adding PyTorch and ipympl to .venv, to compare against. PyTorch is large: on a slow connection this takes minutes."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
 	@touch $@
 
 build/lite-env/.pins: lite/requirements.txt
 	@$(need_python)
-	@echo "Making build/lite-env with what builds the site. It takes half a minute, and only when lite/requirements.txt changes."
+	@echo "Making build/lite-env with the tools that build the site. This takes half a minute, and happens only when lite/requirements.txt changes."
 	@$(PYTHON) -m venv --clear build/lite-env
 	@build/lite-env/bin/python -m pip install --quiet --disable-pip-version-check --requirement lite/requirements.txt
 	@touch $@
