@@ -59,7 +59,7 @@ format: .venv/.project ## format code and sort imports
 
 wheel: ## build the package into dist/ and try it in an empty environment
 	@$(need_python)
-	@$(PYTHON) tests/release/check_wheel.py
+	@"$(PYTHON)" tests/release/check_wheel.py
 
 release-check: .venv/.project wheel lite classroom ## try every other way to open the course; too slow for make test
 	$(call step,PYODIDE_DIST="$(or $(PYODIDE_DIST),build/pyodide)" $(BIN)/pytest -s tests/browser -k "release or second_visit")
@@ -71,7 +71,7 @@ classroom: ## run a real JupyterHub with students: waiting times, memory, isolat
 	@command -v npm >/dev/null || { echo "make classroom needs npm, to install JupyterHub's proxy. npm comes with Node.js." >&2; exit 1; }
 	@room=$$(mktemp -d) && trap 'rm -rf "$$room"' EXIT && chmod 755 "$$room" && \
 	echo "Making an environment for the hub, its proxy and the students. This takes a minute or two." && \
-	$(PYTHON) -m venv "$$room/env" && install() { "$$room/env/bin/python" -m pip install --quiet --disable-pip-version-check "$$@"; } && \
+	"$(PYTHON)" -m venv "$$room/env" && install() { "$$room/env/bin/python" -m pip install --quiet --disable-pip-version-check "$$@"; } && \
 	install --requirement classroom/requirements.txt && install --no-deps . && \
 	npm install --silent --no-fund --no-audit --no-save --prefix "$$room" configurable-http-proxy@5.3.0 && \
 	PATH="$$room/node_modules/.bin:$$PATH" "$$room/env/bin/python" classroom/proof --students $(STUDENTS) $(PROOF)
@@ -82,7 +82,7 @@ lite: build/lite-env/.pins ## build the course as a web site that runs Python in
 pins: ## update the requirements.txt of binder, lite and classroom to the newest versions that fit together
 	@$(need_python)
 	@echo "Looking up the newest version of every package. This takes about ten seconds."
-	@uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT && $(PYTHON) -m venv "$$uv" && \
+	@uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT && "$(PYTHON)" -m venv "$$uv" && \
 	"$$uv/bin/python" -m pip install --quiet --disable-pip-version-check uv && \
 	"$$uv/bin/uv" pip compile pyproject.toml --extra lab --extra binder --extra test --output-file binder/requirements.txt \
 		--universal --python-version 3.11 --fork-strategy fewest --python "$$uv/bin/python" \
@@ -103,8 +103,8 @@ clean: ## remove .venv and everything else that can be rebuilt
 # The environment, in layers: the pinned packages, this package on top of them, and what only mutants and benchmarks need.
 
 define need_python
-$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	echo "backprop_lab needs Python 3.11 or newer, but '$(PYTHON) --version' says: $$($(PYTHON) --version 2>&1)" >&2; \
+"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	echo "backprop_lab needs Python 3.11 or newer, but '$(PYTHON) --version' says: $$("$(PYTHON)" --version 2>&1)" >&2; \
 	echo "Choose a newer one, for example: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; \
 	exit 1; }
 endef
@@ -112,7 +112,7 @@ endef
 .venv/.pins: binder/requirements.txt
 	@$(need_python)
 	@echo "Making .venv with the packages in binder/requirements.txt. This takes a minute or two, and happens only when they change."
-	@$(PYTHON) -m venv --clear .venv
+	@"$(PYTHON)" -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement binder/requirements.txt
 	@$(BIN)/jupyter-labextension disable --log-level=ERROR "@jupyterlab/apputils-extension:announcements"
 	@touch $@
@@ -135,6 +135,6 @@ endef
 build/lite-env/.pins: lite/requirements.txt
 	@$(need_python)
 	@echo "Making build/lite-env with the tools that build the site. This takes half a minute, and happens only when lite/requirements.txt changes."
-	@$(PYTHON) -m venv --clear build/lite-env
+	@"$(PYTHON)" -m venv --clear build/lite-env
 	@build/lite-env/bin/python -m pip install --quiet --disable-pip-version-check --requirement lite/requirements.txt
 	@touch $@
