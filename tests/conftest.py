@@ -1,6 +1,29 @@
 """What holds for every test: Hypothesis tries the same examples in every run, and however long they take."""
 
+import subprocess
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 
 settings.register_profile("backprop_lab", derandomize=True, deadline=None)
 settings.load_profile("backprop_lab")
+
+
+@pytest.fixture(scope="session")
+def project_files(tmp_path_factory):
+    """The name of every file of the project, with `/` between folders, but those that .gitignore names.
+
+    An empty repository looks at the folder, which may be a clone, or an unpacked archive that git knows nothing of.
+    """
+    empty = tmp_path_factory.mktemp("empty") / "repository"
+    subprocess.run(["git", "init", "--quiet", "--bare", empty], check=True)
+    root = Path(__file__).parent.parent
+    git = ["git", f"--git-dir={empty}", f"--work-tree={root}"]
+    listed = subprocess.run(
+        [*git, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=root,
+        check=True,
+        capture_output=True,
+    )
+    return [name for name in listed.stdout.decode().split("\0") if name]

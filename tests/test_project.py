@@ -2,7 +2,6 @@
 
 import os
 import re
-import subprocess
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
@@ -38,28 +37,24 @@ REGISTRY = re.compile(r"pypi\.org|pythonhosted\.org|registry\.npmjs|deb\.debian|
 MACHINE_PATH = re.compile(r"(?<![\w.~}/-])/(root|home|work|tmp|Users|opt(?!/tljh/))/[\w.]")  # all of TLJH have that one
 
 
-def text_files():
-    """Every file of the project that holds text, tracked or about to be."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    )
-    for name in listed.stdout.decode().split("\0"):
+@pytest.fixture(scope="session")
+def text_files(project_files):
+    """Every file of the project that holds text: its name and what it says."""
+    texts = {}
+    for name in project_files:
         path = ROOT / name
         if path.is_file():
             try:
-                yield name, path.read_text(encoding="utf-8")
+                texts[name] = path.read_text(encoding="utf-8")
             except UnicodeDecodeError:
                 continue
+    return texts
 
 
 @pytest.mark.parametrize("pattern", [REGISTRY, MACHINE_PATH], ids=["registry", "path"])
-def test_no_file_names_a_package_registry_or_a_folder_of_one_machine(pattern):
-    files = dict(text_files())
-    assert "pyproject.toml" in files
-    found = [f"{name}: {match.group()}" for name, text in files.items() for match in pattern.finditer(text)]
+def test_no_file_names_a_package_registry_or_a_folder_of_one_machine(pattern, text_files):
+    assert "pyproject.toml" in text_files
+    found = [f"{name}: {match.group()}" for name, text in text_files.items() for match in pattern.finditer(text)]
     assert not found
 
 
@@ -187,9 +182,12 @@ def test_start_here_gives_the_commands_of_the_readme_and_says_what_needs_publish
     assert NEEDS_PUBLISHING.search(later)
 
 
-def test_every_link_to_a_file_of_ours_has_our_address_and_names_a_file_that_exists():
+def test_every_link_to_a_file_of_ours_has_our_address_and_names_a_file_that_exists(text_files):
     found = [
-        (name, link) for name, text in text_files() for link in OUTSIDE.findall(text) if name != "tests/test_project.py"
+        (name, link)
+        for name, text in text_files.items()
+        for link in OUTSIDE.findall(text)
+        if name != "tests/test_project.py"
     ]
     assert {link for _, link in found} >= {binder("notebooks/00_start_here.ipynb"), ADDRESS}
     paths = {(name, link): named_from_outside(link) for name, link in found}
