@@ -15,7 +15,7 @@ from PIL import Image
 from problems import ACTIVATIONS, problems
 
 from backprop_lab import MISTAKES, Sigmoid, Tanh, plant, random_problem, trace, worked_example
-from backprop_lab.ui.board import (
+from backprop_lab.ui.board.board import (
     CELL_WIDTH,
     COLOURS,
     DARK,
@@ -33,8 +33,8 @@ from backprop_lab.ui.board import (
     blocks,
 )
 from backprop_lab.ui.numbers import format_number
-from backprop_lab.ui.one_cell import work_out
-from backprop_lab.ui.slopes import is_slope, slope_of, value_of
+from backprop_lab.ui.values.one_cell import work_out
+from backprop_lab.ui.values.slopes import is_slope, slope_of, value_of
 
 EXAMPLE = trace(worked_example())
 NAMES = [step.name for step in EXAMPLE.steps]

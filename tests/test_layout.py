@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from backprop_lab import ReLU, Sigmoid, Tanh, random_problem, trace, worked_example
-from backprop_lab.ui.layout import GAP, HEAD, LABEL, LEFT, RIGHT, layout
-from backprop_lab.ui.slopes import value_of
+from backprop_lab.ui.board.layout import GAP, HEAD, LABEL, LEFT, RIGHT, layout
+from backprop_lab.ui.values.slopes import value_of
 
 ALL_SIZES = [
     *product(range(1, 9), [1, 4, 8], [1, 4, 8], [1], [1, 4, 8]),

@@ -23,12 +23,14 @@ from hypothesis.stateful import (
 from PIL import Image
 
 from backprop_lab import random_problem, sweep
-from backprop_lab.ui import LearningRateLab, StepThrough, learning_rate_lab, verdicts
-from backprop_lab.ui import sweeper as sweeper_module
+from backprop_lab.ui import LearningRateLab, StepThrough
 from backprop_lab.ui.curves import COLOURS, curves
-from backprop_lab.ui.run_map import RunMap, levels
-from backprop_lab.ui.stepper import ACTIVATIONS
-from backprop_lab.ui.sweeper import LEARNING_RATES, Settings
+from backprop_lab.ui.rates import lab as learning_rate_lab
+from backprop_lab.ui.rates import sweeper as sweeper_module
+from backprop_lab.ui.rates import verdicts
+from backprop_lab.ui.rates.run_map import RunMap, levels
+from backprop_lab.ui.rates.sweeper import LEARNING_RATES, Settings
+from backprop_lab.ui.steps.stepper import ACTIVATIONS
 
 PAGES = [
     {"width": 500, "height": 800, "ratio": 1.0, "dark": False},

@@ -10,8 +10,8 @@ import pytest
 from backprop_lab import MISTAKES, plant, random_problem, trace
 from backprop_lab.mistakes import UNSEEN
 from backprop_lab.ui import MistakeLab, mistake_lab
-from backprop_lab.ui.remarks import proof
-from backprop_lab.ui.stepper import Setup, can_be_planted
+from backprop_lab.ui.steps.remarks import proof
+from backprop_lab.ui.steps.stepper import Setup, can_be_planted
 
 SQUARE = {"samples": 3, "inputs": 3, "hidden": 3, "outputs": 3}
 NETWORKS = {

@@ -25,7 +25,7 @@ from backprop_lab import (
 from backprop_lab.gradcheck import complex_step
 from backprop_lab.mistakes import UNSEEN
 from backprop_lab.problem import all_active, dead_relu, diverging
-from backprop_lab.ui import remarks
+from backprop_lab.ui.steps import remarks
 
 EXAMPLE = trace(worked_example())
 

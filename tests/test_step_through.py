@@ -32,13 +32,14 @@ from test_stepper import plainly_planted
 
 from backprop_lab import MISTAKES, Linear, ReLU, plant, random_problem, trace, worked_example
 from backprop_lab.problem import all_active, dead_relu, diverging
-from backprop_lab.ui import StepThrough, step_through
-from backprop_lab.ui.board import Board
-from backprop_lab.ui.copy_button import CopyButton
+from backprop_lab.ui import StepThrough
+from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.numbers import format_number
-from backprop_lab.ui.numpy_script import numpy_script
-from backprop_lab.ui.step_through import BESIDE_BOARD, PARTS, SPEEDS
-from backprop_lab.ui.stepper import ACTIVATIONS, SIZES, STARTS
+from backprop_lab.ui.page.copy_button import CopyButton
+from backprop_lab.ui.steps import lab as step_through
+from backprop_lab.ui.steps.lab import BESIDE_BOARD, PARTS, SPEEDS
+from backprop_lab.ui.steps.script import numpy_script
+from backprop_lab.ui.steps.stepper import ACTIVATIONS, SIZES, STARTS
 
 PAGE = {"width": 860, "height": 1000, "ratio": 1.0, "dark": False}
 STEPS = [step.name for step in trace(worked_example()).steps]
@@ -544,7 +545,7 @@ def test_no_gesture_swallows_an_exception(gesture, monkeypatch):
 @pytest.mark.parametrize(("toggle", "breaks"), [("Values as a table", "words.table"), ("As NumPy", "numpy_script")])
 def test_a_switch_that_breaks_says_so_in_the_lab_too(toggle, breaks, monkeypatch):
     lab = opened()
-    monkeypatch.setattr(f"backprop_lab.ui.step_through.{breaks}", broken)
+    monkeypatch.setattr(f"backprop_lab.ui.steps.lab.{breaks}", broken)
     button(lab, toggle).value = True
     assert said(lab).startswith("Something broke inside the lab (RuntimeError: ")
 
@@ -1005,7 +1006,7 @@ def test_play_goes_on_where_the_page_does_not_answer():
 
 
 def test_play_waits_for_no_page_where_the_picture_stays_the_same(monkeypatch):
-    monkeypatch.setattr("backprop_lab.ui.step_through.UNSEEN", 1)
+    monkeypatch.setattr("backprop_lab.ui.steps.lab.UNSEEN", 1)
     lab = opened_at_full_speed()
     monkeypatch.setattr(lab._board, "png", lambda: b"always this")
     lab._view.show(b"always this")
@@ -1021,7 +1022,7 @@ def test_play_waits_for_no_page_where_the_picture_stays_the_same(monkeypatch):
 
 
 def test_play_stops_when_the_page_has_gone_for_long(monkeypatch):
-    monkeypatch.setattr("backprop_lab.ui.step_through.UNSEEN", 2)
+    monkeypatch.setattr("backprop_lab.ui.steps.lab.UNSEEN", 2)
     lab = opened_at_full_speed()
 
     async def script():

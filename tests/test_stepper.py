@@ -15,7 +15,7 @@ from problems import identical
 
 from backprop_lab import MISTAKES, Network, Problem, plant, random_problem, trace, worked_example
 from backprop_lab.problem import dead_relu
-from backprop_lab.ui.stepper import ACTIVATIONS, SIZES, STARTS, Setup, Stepper, Training
+from backprop_lab.ui.steps.stepper import ACTIVATIONS, SIZES, STARTS, Setup, Stepper, Training
 
 SQUARE = {"samples": 3, "inputs": 3, "hidden": 3, "outputs": 3, "layers": 2}  # most mistakes fit here
 

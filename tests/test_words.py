@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from problems import problems
 
 from backprop_lab import MISTAKES, Problem, trace
-from backprop_lab.ui import remarks, words
 from backprop_lab.ui.numbers import format_number
-from backprop_lab.ui.stepper import ACTIVATIONS, Place, Setup, Stepper
+from backprop_lab.ui.steps import remarks, words
+from backprop_lab.ui.steps.stepper import ACTIVATIONS, Place, Setup, Stepper
 
 
 class Page(HTMLParser):

@@ -10,7 +10,7 @@ import numpy as np
 from backprop_lab.feedback import Feedback, check_function
 from backprop_lab.problem import random_problem, worked_example
 from backprop_lab.trace import trace
-from backprop_lab.ui.one_cell import work_out
+from backprop_lab.ui.values.one_cell import work_out
 
 EVERY_STEP = tuple(step.name for step in trace(worked_example()).steps)
 

@@ -14,9 +14,9 @@ from backprop_lab.trace import Trace
 from backprop_lab.ui.controls import sized
 from backprop_lab.ui.curves import curves
 from backprop_lab.ui.lab import Lab
-from backprop_lab.ui.remarks import proof
-from backprop_lab.ui.step_through import StepThrough
-from backprop_lab.ui.stepper import BY_NAME, Place, Training, can_be_planted, run, with_mistake
+from backprop_lab.ui.steps.lab import StepThrough
+from backprop_lab.ui.steps.remarks import proof
+from backprop_lab.ui.steps.stepper import BY_NAME, Place, Training, can_be_planted, run, with_mistake
 
 ITERATIONS = 100
 HIDDEN = ("play", "predict", "more", "call")  # what the step-through lab can do without here

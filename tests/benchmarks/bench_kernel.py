@@ -165,8 +165,8 @@ def move(slider: Any, value: float) -> None:
 
 def frame() -> dict[str, Times]:
     """Milliseconds of each part of a frame at step dW1, and bytes of its picture. Runs inside a kernel."""
-    from backprop_lab.ui import remarks, stepper, words
-    from backprop_lab.ui.board import Board
+    from backprop_lab.ui.board.board import Board
+    from backprop_lab.ui.steps import remarks, stepper, words
 
     watch = Stopwatch()
     for owner, parts in (

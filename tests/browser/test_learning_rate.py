@@ -9,12 +9,12 @@ from playwright.sync_api import expect
 from test_accessibility import violations
 
 from backprop_lab.ui.curves import COLOURS
-from backprop_lab.ui.sweeper import LEARNING_RATES
+from backprop_lab.ui.rates.sweeper import LEARNING_RATES
 
 LAB = "from backprop_lab.ui import LearningRateLab\n\nlab = LearningRateLab({})\nlab"
 MORE_RUNS = """import numpy as np
 
-from backprop_lab.ui import sweeper
+from backprop_lab.ui.rates import sweeper
 
 sweeper.LEARNING_RATES = tuple(np.logspace(-4, 1, 160))  # so that a sweep takes long, even on a fast machine"""
 OTHER_CELL = """import ipywidgets as widgets

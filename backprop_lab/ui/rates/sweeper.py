@@ -13,7 +13,7 @@ from backprop_lab.network import Network
 from backprop_lab.problem import Problem, random_problem
 from backprop_lab.sharpness import critical_lr
 from backprop_lab.sweep import Sweep, sweep_blocks
-from backprop_lab.ui.stepper import ACTIVATIONS, check_whole
+from backprop_lab.ui.steps.stepper import ACTIVATIONS, check_whole
 
 LEARNING_RATES = tuple(float(lr) for lr in np.logspace(-4, 1, 76))
 RANGES = {"seeds": (1, 64), "steps": (10, 1000), "hidden": (1, 8)}

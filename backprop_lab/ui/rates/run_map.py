@@ -13,9 +13,9 @@ from matplotlib.text import Annotation
 from PIL import Image
 
 from backprop_lab.layers import Array
-from backprop_lab.ui.board import COLOURS, DARK, LIGHT
+from backprop_lab.ui.board.board import COLOURS, DARK, LIGHT
 from backprop_lab.ui.curves import COLOURS as CURVES
-from backprop_lab.ui.sweeper import Run, Runs
+from backprop_lab.ui.rates.sweeper import Run, Runs
 
 DECADES = 4  # from the middle of the colours to each end: a loss that came down, or grew, by a factor of 10,000
 LOST = "#c62828"  # of the stripes where the loss is no longer a number: there the map ends

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backprop_lab.ui import remarks
 from backprop_lab.ui.numbers import format_number
-from backprop_lab.ui.stepper import Place
+from backprop_lab.ui.steps import remarks
+from backprop_lab.ui.steps.stepper import Place
 
 START = "Everything that is given is on the board: samples X, targets y, weights, biases and the learning rate."
 

@@ -11,15 +11,15 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
-from backprop_lab.ui import remarks, words
-from backprop_lab.ui.board import Board, aspect_ratio
-from backprop_lab.ui.board_view import BoardView
+from backprop_lab.ui.board.board import Board, aspect_ratio
 from backprop_lab.ui.controls import GROW, pair, row, sized, text_field, toggle, typed_number
-from backprop_lab.ui.copy_button import CopyButton
 from backprop_lab.ui.lab import Lab
-from backprop_lab.ui.numpy_script import numpy_script
-from backprop_lab.ui.one_cell import work_out
-from backprop_lab.ui.stepper import ACTIVATIONS, BY_NAME, CUSTOM, SIZES, STARTS, Place, Setup, Stepper
+from backprop_lab.ui.page.copy_button import CopyButton
+from backprop_lab.ui.page.step_view import StepView
+from backprop_lab.ui.steps import remarks, words
+from backprop_lab.ui.steps.script import numpy_script
+from backprop_lab.ui.steps.stepper import ACTIVATIONS, BY_NAME, CUSTOM, SIZES, STARTS, Place, Setup, Stepper
+from backprop_lab.ui.values.one_cell import work_out
 
 SPEEDS = {
     "1 step a second": ("next", 1.0),
@@ -53,7 +53,7 @@ class StepThrough(Lab):
         self._board: Board | None = None
         self._frame_on_page = 0
         self._playing: object = None  # whose turn it is to play; who was stopped finds that it is not theirs
-        self._view = BoardView()
+        self._view = StepView()
         self._card, self._remarks, self._worked = widgets.HTMLMath(), widgets.HTML(layout=_JOINED), widgets.HTML()
         self._view.aspect = aspect_ratio(self.stepper.place.trace, 850, large)
         super().__init__()

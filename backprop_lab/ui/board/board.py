@@ -23,10 +23,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from backprop_lab.layers import Array
 from backprop_lab.trace import Trace
-from backprop_lab.ui.layout import ASPECT, GAP, LEFT, Layout, layout
+from backprop_lab.ui.board.layout import ASPECT, GAP, LEFT, Layout, layout
 from backprop_lab.ui.numbers import format_number
-from backprop_lab.ui.one_cell import Cell, work_out
-from backprop_lab.ui.slopes import is_slope, slope_of, value_of
+from backprop_lab.ui.values.one_cell import Cell, work_out
+from backprop_lab.ui.values.slopes import is_slope, slope_of, value_of
 
 PHASES = {"forward": "#0072b2", "loss": "#aa3377", "backward": "#d55e00", "update": "#7b62b5"}
 OPERAND, RESULT = "#e69f00", "#009e73"

@@ -7,7 +7,7 @@ import anywidget
 import traitlets
 
 
-class BoardView(anywidget.AnyWidget):
+class StepView(anywidget.AnyWidget):
     """Shows a picture and reports back, as messages `{"kind": ...}`, what happens to it.
 
     kind "page": `width` of the board and `height` of the window in CSS pixels, `ratio` of device pixels to
@@ -19,7 +19,7 @@ class BoardView(anywidget.AnyWidget):
     """
 
     _esm = Path(__file__).with_suffix(".js")
-    _css = Path(__file__).with_suffix(".css")
+    _css = Path(__file__).with_name("labs.css")
 
     picture = traitlets.Bytes(help="the board as PNG").tag(sync=True)
     alt = traitlets.Unicode(help="the picture in words").tag(sync=True)

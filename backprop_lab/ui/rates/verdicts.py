@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from backprop_lab.sharpness import critical_lr
-from backprop_lab.ui.sweeper import Run, Runs
+from backprop_lab.ui.rates.sweeper import Run, Runs
 
 
 def name_of(runs: Runs, run: Run) -> str:

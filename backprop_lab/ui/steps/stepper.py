@@ -24,9 +24,9 @@ from backprop_lab.problem import (
     worked_example,
 )
 from backprop_lab.trace import Step, Trace, trace
-from backprop_lab.ui.judge import judge
-from backprop_lab.ui.one_cell import Cell
-from backprop_lab.ui.slopes import is_slope, slope_of, value_of
+from backprop_lab.ui.steps.judging import judge
+from backprop_lab.ui.values.one_cell import Cell
+from backprop_lab.ui.values.slopes import is_slope, slope_of, value_of
 
 WORKED_EXAMPLE, CUSTOM = "worked example", "custom"
 STARTS: dict[str, Callable[[Problem], Problem]] = {

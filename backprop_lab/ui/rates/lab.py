@@ -9,15 +9,15 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from backprop_lab.ui import verdicts
-from backprop_lab.ui.board_view import BoardView
 from backprop_lab.ui.controls import GROW, pair, row, sized, text_field, toggle, typed_number
 from backprop_lab.ui.curves import COLOURS, curves
 from backprop_lab.ui.lab import Lab
-from backprop_lab.ui.run_map import NAMES, RunMap
-from backprop_lab.ui.step_through import StepThrough
-from backprop_lab.ui.stepper import ACTIVATIONS, Setup
-from backprop_lab.ui.sweeper import RANGES, State, Sweeper
+from backprop_lab.ui.page.step_view import StepView
+from backprop_lab.ui.rates import verdicts
+from backprop_lab.ui.rates.run_map import NAMES, RunMap
+from backprop_lab.ui.rates.sweeper import RANGES, State, Sweeper
+from backprop_lab.ui.steps.lab import StepThrough
+from backprop_lab.ui.steps.stepper import ACTIVATIONS, Setup
 
 BESIDE_MAP = 470  # CSS pixels of a window's height that controls, curves, words and JupyterLab itself take
 NARROWEST = 420  # CSS pixels; on a page that is narrower, the picture is shrunk
@@ -40,7 +40,7 @@ class LearningRateLab(Lab):
         self._lab: StepThrough | None = None
         super().__init__()
         controls = self._make_controls()
-        self._view = BoardView(label=LABEL, aspect=900 / 420)
+        self._view = StepView(label=LABEL, aspect=900 / 420)
         self._view.tooltips = {control.description: control.tooltip for control in self._labelled}
         self._said, self._curves, self._chosen = widgets.HTML(), widgets.HTML(), widgets.HTML(layout=_BESIDE_CURVES)
         self._opened = widgets.VBox()
