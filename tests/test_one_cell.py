@@ -19,7 +19,8 @@ from backprop_lab import (
     trace,
     worked_example,
 )
-from backprop_lab.ui.steps.stepper import Setup, Stepper
+from backprop_lab.ui.steps.setup import Setup
+from backprop_lab.ui.steps.stepper import Stepper
 from backprop_lab.ui.values.one_cell import TERMS, work_out
 from backprop_lab.ui.values.slopes import slope_of, value_of
 

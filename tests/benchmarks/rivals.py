@@ -15,7 +15,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from backprop_lab import random_problem, trace
-from backprop_lab.ui.board.board import GRADIENT_LIMIT, VALUE_LIMIT
+from backprop_lab.ui.board.cells import GRADIENT_LIMIT, VALUE_LIMIT
 from backprop_lab.ui.steps.stepper import Stepper
 from backprop_lab.ui.values.slopes import value_of
 
