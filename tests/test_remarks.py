@@ -320,6 +320,14 @@ def test_of_a_parameter_that_is_0_no_ratio_is_told():
     assert said_of_update(EXAMPLE, "b1_new") == (f"The largest change is {np.abs(EXAMPLE['b1_new']).max():.2g}.")
 
 
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
+def test_something_is_said_of_every_update_whatever_mistake_is_in_it(mistake):
+    for place in mistake.places(EXAMPLE):
+        planted = plant(EXAMPLE, mistake, place)
+        for step in planted.steps:
+            assert bool(remarks.on_update(planted, step)) == (step.phase == "update")
+
+
 def test_nothing_is_said_of_an_update_at_other_steps():
     assert {s.name for s in EXAMPLE.steps if remarks.on_update(EXAMPLE, s)} == {"W1_new", "b1_new", "W2_new", "b2_new"}
 

@@ -85,7 +85,7 @@ def on_update(trace: Trace, step: Step) -> str:
     old, new = trace[step.operands[0]], step.value
     with np.errstate(all="ignore"):
         change = float(np.max(np.abs(new - old)))
-        size, step_size = math.hypot(*old.flat), math.hypot(*(new - old).flat)
+        size, step_size = math.hypot(*np.ravel(old)), math.hypot(*np.ravel(new - old))
     if not math.isfinite(change):
         return "The numbers have overflowed."
     of_size = f"; the step is {step_size / size:.1e} of the size of {step.operands[0]}" if size > 0 else ""
