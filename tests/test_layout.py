@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from backprop_lab import ReLU, Sigmoid, Tanh, random_problem, trace, worked_example
-from backprop_lab.ui.layout import GAP, HEAD, LABEL, LEFT, RIGHT, layout
-from backprop_lab.ui.slopes import value_of
+from backprop_lab.ui.board.layout import GAP, HEAD, LABEL, LEFT, RIGHT, place_matrices
+from backprop_lab.ui.values.slopes import value_of
 
 ALL_SIZES = [
     *product(range(1, 9), [1, 4, 8], [1, 4, 8], [1], [1, 4, 8]),
@@ -27,11 +27,11 @@ def layouts():
     """Every layout that a board can have: for all sizes, in every number of bands."""
     for sizes in dict.fromkeys(ALL_SIZES):
         for bands in range(1, sizes[3] + 2):
-            yield (*sizes, bands), layout(problem(*sizes), bands)
+            yield (*sizes, bands), place_matrices(problem(*sizes), bands)
 
 
 EVERY = dict(layouts())
-EXAMPLE = layout(worked_example())
+EXAMPLE = place_matrices(worked_example())
 
 
 def edges(found):
@@ -85,7 +85,7 @@ def test_the_loss_curve_has_a_place_of_its_own_large_enough_to_read():
 @pytest.mark.parametrize("bands", [1, 2, 4])
 def test_every_value_of_the_trace_and_every_slope_has_a_box_of_its_shape(activation, layers, bands):
     t = trace(random_problem(0, 3, 2, [4] * layers, 5, activation=activation))
-    found = layout(t.problem, bands)
+    found = place_matrices(t.problem, bands)
     assert set(found.boxes) == {*t.names, *(f"slope{n}" for n in range(1, layers + 1))}
     for name, box in found.boxes.items():
         assert box.name == name
@@ -159,7 +159,7 @@ def test_there_is_an_arrow_between_each_two_columns_of_the_worked_example():
 
 def test_more_bands_make_a_board_narrower_and_lose_nothing():
     for sizes in [(2, 3, 4, 3, 2), (8, 8, 8, 3, 8), (1, 1, 1, 2, 1)]:
-        one, *more = [layout(problem(*sizes), bands) for bands in range(1, sizes[3] + 2)]
+        one, *more = [place_matrices(problem(*sizes), bands) for bands in range(1, sizes[3] + 2)]
         for banded in more:
             assert banded.width < one.width
             assert banded.height > one.height
@@ -167,7 +167,7 @@ def test_more_bands_make_a_board_narrower_and_lose_nothing():
 
 
 def test_there_are_never_more_bands_than_linear_layers():
-    assert layout(worked_example(), 9) == layout(worked_example(), 2)
+    assert place_matrices(worked_example(), 9) == place_matrices(worked_example(), 2)
 
 
 def test_a_layer_is_not_torn_apart():

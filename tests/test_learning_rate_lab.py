@@ -23,12 +23,15 @@ from hypothesis.stateful import (
 from PIL import Image
 
 from backprop_lab import random_problem, sweep
-from backprop_lab.ui import LearningRateLab, StepThrough, learning_rate_lab, verdicts
-from backprop_lab.ui import sweeper as sweeper_module
-from backprop_lab.ui.curves import COLOURS, curves
-from backprop_lab.ui.run_map import RunMap, levels
-from backprop_lab.ui.stepper import ACTIVATIONS
-from backprop_lab.ui.sweeper import LEARNING_RATES, Settings
+from backprop_lab.ui import LearningRateLab, StepThrough
+from backprop_lab.ui.curves import draw_curves
+from backprop_lab.ui.rates import lab as learning_rate_lab
+from backprop_lab.ui.rates import sweeper as sweeper_module
+from backprop_lab.ui.rates import verdicts
+from backprop_lab.ui.rates.run_map import RunMap, levels
+from backprop_lab.ui.rates.sweeper import LEARNING_RATES, Settings
+from backprop_lab.ui.steps.setup import ACTIVATIONS
+from backprop_lab.ui.theme import CURVES
 
 PAGES = [
     {"width": 500, "height": 800, "ratio": 1.0, "dark": False},
@@ -42,7 +45,7 @@ SMALL = {"seeds": 3, "steps": 130}  # three rounds of training
 def without_pauses(monkeypatch):
     """Each whole map is a state, and the curves, which take long to draw, are told only in words."""
     monkeypatch.setattr(sweeper_module, "PAUSE", 0.0)
-    monkeypatch.setattr(learning_rate_lab, "curves", told_curves)
+    monkeypatch.setattr(learning_rate_lab, "draw_curves", told_curves)
 
 
 def told_curves(losses, **size):
@@ -367,7 +370,7 @@ def test_two_runs_stand_side_by_side_in_words_and_curves(page):
 def test_the_curves_are_those_of_the_chosen_runs_in_the_colours_of_their_rings(page, monkeypatch):
     drawn = []
     monkeypatch.setattr(
-        learning_rate_lab, "curves", lambda losses, **size: drawn.append(losses) or curves(losses, **size)
+        learning_rate_lab, "draw_curves", lambda losses, **size: drawn.append(losses) or draw_curves(losses, **size)
     )
     page = page()
     page.click(0, 20)
@@ -376,9 +379,9 @@ def test_the_curves_are_those_of_the_chosen_runs_in_the_colours_of_their_rings(p
     assert list(drawn[-1].values()) == [page.state.runs.losses(run).tolist() for run in page.state.chosen]
     picture = Image.open(io.BytesIO(base64.b64decode(re.search('base64,([^"]*)', page.lab._curves.value)[1])))
     seen = {f"#{r:02x}{g:02x}{b:02x}" for _, (r, g, b, alpha) in picture.getcolors(2**20) if alpha == 255}
-    assert set(COLOURS[:2]) <= seen
-    assert not seen & set(COLOURS[2:])
-    assert [colour in page.lab._chosen.value for colour in COLOURS] == [True, True, False, False]
+    assert set(CURVES[:2]) <= seen
+    assert not seen & set(CURVES[2:])
+    assert [colour in page.lab._chosen.value for colour in CURVES] == [True, True, False, False]
     assert_agrees(page)
 
 

@@ -10,8 +10,9 @@ import pytest
 from backprop_lab import MISTAKES, plant, random_problem, trace
 from backprop_lab.mistakes import UNSEEN
 from backprop_lab.ui import MistakeLab, mistake_lab
-from backprop_lab.ui.remarks import proof
-from backprop_lab.ui.stepper import Setup, can_be_planted
+from backprop_lab.ui.steps.remarks import proof
+from backprop_lab.ui.steps.setup import Setup
+from backprop_lab.ui.steps.training import can_be_planted
 
 SQUARE = {"samples": 3, "inputs": 3, "hidden": 3, "outputs": 3}
 NETWORKS = {
@@ -72,7 +73,7 @@ def drawn(monkeypatch):
         return ""
 
     monkeypatch.setattr(mistake_lab, "ITERATIONS", 3)
-    monkeypatch.setattr(mistake_lab, "curves", remember)
+    monkeypatch.setattr(mistake_lab, "draw_curves", remember)
     return shown
 
 
@@ -228,9 +229,9 @@ def test_the_check_belongs_to_the_numbers_on_the_board(drawn):
 
 def test_stepping_does_not_train_again(monkeypatch):
     lab = MistakeLab()
-    monkeypatch.setattr(mistake_lab, "_train", lambda *_: pytest.fail("it trained"))
+    monkeypatch.setattr(mistake_lab, "hundred_losses", lambda *_: pytest.fail("it trained"))
     stepper = lab.lab.stepper
-    for move in (stepper.back, stepper.next, stepper.next_phase, stepper.next_iteration, stepper.back_iteration):
+    for move in (stepper.back, stepper.next, stepper.next_phase, stepper.next_iteration, lambda: stepper._go(0, 3)):
         move()
     stepper.choose(("dW1", 0, 0), pinned=True)
     stepper.choose(None)

@@ -29,11 +29,12 @@ from backprop_lab.mistakes import Mistake, evaluate
 from backprop_lab.sharpness import sharpness
 from backprop_lab.sweep import sweep
 from backprop_lab.ui import MistakeLab, StepThrough
-from backprop_lab.ui.numpy_script import numpy_script
-from backprop_lab.ui.one_cell import work_out
-from backprop_lab.ui.remarks import proof
-from backprop_lab.ui.slopes import slope_of
-from backprop_lab.ui.stepper import ACTIVATIONS, Stepper
+from backprop_lab.ui.steps.remarks import proof
+from backprop_lab.ui.steps.script import numpy_script
+from backprop_lab.ui.steps.setup import ACTIVATIONS
+from backprop_lab.ui.steps.stepper import Stepper
+from backprop_lab.ui.values.one_cell import work_out
+from backprop_lab.ui.values.slopes import slope_of
 
 
 @dataclass(frozen=True)
@@ -301,7 +302,7 @@ def test_every_activation_of_the_package_stands_in_every_list_that_contributing_
     lists = {
         "__all__ of backprop_lab/__init__.py": [getattr(backprop_lab, name) for name in backprop_lab.__all__],
         "ACTIVATIONS of backprop_lab/mistakes.py": mistakes.ACTIVATIONS,
-        "ACTIVATIONS of backprop_lab/ui/stepper.py": [type(layer) for layer in ACTIVATIONS.values()],
+        "ACTIVATIONS of backprop_lab/ui/steps/setup.py": [type(layer) for layer in ACTIVATIONS.values()],
         "ACTIVATIONS of tests/problems.py": [type(layer) for layer in problems.ACTIVATIONS],
     }
     missing = [f"{kind.__name__} is not in {where}" for where, listed in lists.items() for kind in kinds - set(listed)]

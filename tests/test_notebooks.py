@@ -12,7 +12,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from backprop_lab import MISTAKES
-from backprop_lab.ui.stepper import Stepper
+from backprop_lab.ui.steps.stepper import Stepper
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 PATHS = sorted(FOLDER.glob("*.ipynb"))

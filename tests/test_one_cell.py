@@ -19,9 +19,10 @@ from backprop_lab import (
     trace,
     worked_example,
 )
-from backprop_lab.ui.one_cell import TERMS, work_out
-from backprop_lab.ui.slopes import slope_of, value_of
-from backprop_lab.ui.stepper import Setup, Stepper
+from backprop_lab.ui.steps.setup import Setup
+from backprop_lab.ui.steps.stepper import Stepper
+from backprop_lab.ui.values.one_cell import TERMS, work_out
+from backprop_lab.ui.values.slopes import slope_of, value_of
 
 EXAMPLE = trace(worked_example())
 NUMBER = r"\d+(?:\.\d+)?(?:e[-+]?\d+)?"

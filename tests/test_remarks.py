@@ -24,8 +24,8 @@ from backprop_lab import (
 )
 from backprop_lab.gradcheck import complex_step
 from backprop_lab.mistakes import UNSEEN
-from backprop_lab.problem import all_active, dead_relu, diverging
-from backprop_lab.ui import remarks
+from backprop_lab.ui.steps import remarks
+from backprop_lab.ui.steps.setup import all_active, dead_relu, diverging
 
 EXAMPLE = trace(worked_example())
 
@@ -220,12 +220,14 @@ def test_a_right_gradient_is_not_called_wrong_when_only_the_loss_has_overflowed(
 def test_a_unit_that_is_off_for_every_sample_is_called_dead_by_its_number():
     t = with_first_bias([1.0, -9.0, -1.5])
     for name in ("H1", "dY1"):
-        assert remarks.gate(t, at(t, name)) == "Unit 1 is off for every sample: dead, and it cannot learn."
+        assert remarks.on_dead_units(t, at(t, name)) == "Unit 1 is off for every sample: dead, and it cannot learn."
 
 
 def test_several_dead_units_are_all_named():
     t = with_first_bias([-9.0, 1.0, -8.0, -3.0])
-    assert remarks.gate(t, at(t, "H1")) == ("Units 0, 2, 3 are off for every sample: dead, and they cannot learn.")
+    assert remarks.on_dead_units(t, at(t, "H1")) == (
+        "Units 0, 2, 3 are off for every sample: dead, and they cannot learn."
+    )
 
 
 def test_a_unit_at_exactly_0_is_dead():
@@ -241,21 +243,21 @@ def test_dead_units_are_the_columns_without_a_positive_number_and_ask_for_no_cha
             dead = remarks.dead_units(t, Y)
             assert dead == [j for j in range(t[Y].shape[1]) if max(t[Y][:, j]) <= 0]
             assert not t[f"dW{number}"][:, dead].any()
-            told = re.findall(r"\d+", remarks.gate(t, at(t, f"d{X}")))
+            told = re.findall(r"\d+", remarks.on_dead_units(t, at(t, f"d{X}")))
             assert list(map(int, told)) == (dead if len(dead) < t[Y].shape[1] else [])
 
 
 def test_nothing_is_said_of_the_gate_elsewhere_or_where_every_unit_is_on():
     t = trace(dead_relu(random_problem(1)))
-    assert {step.name for step in t.steps if remarks.gate(t, step)} == {"H1", "dY1"}
+    assert {step.name for step in t.steps if remarks.on_dead_units(t, step)} == {"H1", "dY1"}
     t = trace(all_active(random_problem(1)))
-    assert not any(remarks.gate(t, step) for step in t.steps)
+    assert not any(remarks.on_dead_units(t, step) for step in t.steps)
 
 
 @pytest.mark.parametrize("activation", [a for a in ACTIVATIONS if a != ReLU()])
 def test_only_a_relu_can_die(activation):
     t = trace(dead_relu(random_problem(1, activation=activation)))
-    assert not any(remarks.gate(t, step) for step in t.steps)
+    assert not any(remarks.on_dead_units(t, step) for step in t.steps)
     assert remarks.all_dead(t, len(t.steps)) == ""
 
 
@@ -270,7 +272,7 @@ def test_a_whole_layer_of_dead_units_is_warned_of_once_it_is_on_the_board():
     assert remarks.all_dead(t, 1) == "", "Y1 is shown, and H1 is not"
     for index in range(2, len(t.steps) + 1):
         assert remarks.all_dead(t, index).startswith("Every unit of H1 is off for every sample")
-    assert remarks.gate(t, at(t, "H1")) == "", "it is said once"
+    assert remarks.on_dead_units(t, at(t, "H1")) == "", "it is said once"
 
 
 def test_a_dead_layer_further_on_is_warned_of_by_its_name():
@@ -289,14 +291,14 @@ def test_numbers_that_have_overflowed_are_not_called_dead():
     assert np.isnan(t["H1"]).all()
     assert remarks.dead_units(t, "H1") == []
     assert remarks.all_dead(t, len(t.steps)) == ""
-    assert remarks.gate(t, at(t, "H1")) == ""
+    assert remarks.on_dead_units(t, at(t, "H1")) == ""
 
 
 # The update
 
 
 def said_of_update(t, name):
-    return remarks.update(t, at(t, name))
+    return remarks.on_update(t, at(t, name))
 
 
 @settings(max_examples=60)
@@ -318,8 +320,16 @@ def test_of_a_parameter_that_is_0_no_ratio_is_told():
     assert said_of_update(EXAMPLE, "b1_new") == (f"The largest change is {np.abs(EXAMPLE['b1_new']).max():.2g}.")
 
 
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
+def test_something_is_said_of_every_update_whatever_mistake_is_in_it(mistake):
+    for place in mistake.places(EXAMPLE):
+        planted = plant(EXAMPLE, mistake, place)
+        for step in planted.steps:
+            assert bool(remarks.on_update(planted, step)) == (step.phase == "update")
+
+
 def test_nothing_is_said_of_an_update_at_other_steps():
-    assert {s.name for s in EXAMPLE.steps if remarks.update(EXAMPLE, s)} == {"W1_new", "b1_new", "W2_new", "b2_new"}
+    assert {s.name for s in EXAMPLE.steps if remarks.on_update(EXAMPLE, s)} == {"W1_new", "b1_new", "W2_new", "b2_new"}
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
@@ -344,7 +354,7 @@ def test_numbers_near_overflow_are_taken_in_silence_and_no_ratio_is_made_up(numb
 
 
 def said_of_loss(*losses):
-    return remarks.loss(at(EXAMPLE, "L"), losses)
+    return remarks.on_loss(at(EXAMPLE, "L"), losses)
 
 
 def test_the_loss_is_told_to_go_up_or_down_or_to_stay():
@@ -357,7 +367,7 @@ def test_the_loss_is_told_to_go_up_or_down_or_to_stay():
 
 def test_nothing_is_said_of_the_first_loss_or_at_other_steps():
     assert said_of_loss(3.0) == said_of_loss() == ""
-    assert [step.name for step in EXAMPLE.steps if remarks.loss(step, (3.0, 2.0))] == ["L"]
+    assert [step.name for step in EXAMPLE.steps if remarks.on_loss(step, (3.0, 2.0))] == ["L"]
 
 
 def test_a_loss_that_moved_too_little_for_its_digits_is_not_told_as_from_a_number_to_the_same():

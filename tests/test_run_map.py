@@ -12,10 +12,10 @@ import pytest
 from matplotlib.text import Text
 from PIL import Image
 
-from backprop_lab.ui.board import COLOURS
-from backprop_lab.ui.curves import COLOURS as CURVES
-from backprop_lab.ui.run_map import DECADES, LOST, NAMES, RunMap, levels
-from backprop_lab.ui.sweeper import LEARNING_RATES, Sweeper
+from backprop_lab.ui.board.cells import COLOURS
+from backprop_lab.ui.rates.run_map import DECADES, NAMES, RunMap, levels
+from backprop_lab.ui.rates.sweeper import LEARNING_RATES, Sweeper
+from backprop_lab.ui.theme import CURVES, LOST
 
 BACKGROUNDS = {False: (255, 255, 255), True: (17, 17, 17)}
 

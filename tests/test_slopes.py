@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from problems import identical, problems
 
 from backprop_lab import Linear, Network, Problem, ReLU, Sigmoid, SumSquaredError, Tanh, random_problem, trace
-from backprop_lab.ui.slopes import is_slope, slope_of, value_of
+from backprop_lab.ui.values.slopes import is_slope, slope_of, value_of
 
 
 def slopes(t):

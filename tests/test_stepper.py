@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from problems import identical
 
-from backprop_lab import MISTAKES, Network, Problem, plant, random_problem, trace, worked_example
-from backprop_lab.problem import dead_relu
-from backprop_lab.ui.stepper import ACTIVATIONS, SIZES, STARTS, Setup, Stepper, Training
+from backprop_lab import MISTAKES, Problem, plant, random_problem, trace, worked_example
+from backprop_lab.ui.steps.setup import ACTIVATIONS, SIZES, STARTS
+from backprop_lab.ui.steps.stepper import Stepper
 
 SQUARE = {"samples": 3, "inputs": 3, "hidden": 3, "outputs": 3, "layers": 2}  # most mistakes fit here
 
@@ -57,6 +57,12 @@ def assert_at(stepper, problem):
 
 def number_of_steps(stepper):
     return len(stepper.place.trace.steps)
+
+
+def back_iteration(stepper):
+    """The same step, one iteration back, if there is one."""
+    if stepper.place.iteration:
+        stepper._go(stepper.place.iteration - 1, stepper.place.index)
 
 
 def where(stepper):
@@ -115,7 +121,7 @@ def test_back_at_the_very_start_changes_nothing():
     stepper = Stepper()
     place = stepper.place
     stepper.back()
-    stepper.back_iteration()
+    back_iteration(stepper)
     assert stepper.place is place
 
 
@@ -140,7 +146,7 @@ def test_next_iteration_and_back_iteration_keep_the_step():
     stepper.next_iteration()
     stepper.next_iteration()
     assert (stepper.place.iteration, stepper.place.step.name) == (2, "dY1")
-    stepper.back_iteration()
+    back_iteration(stepper)
     assert (stepper.place.iteration, stepper.place.step.name) == (1, "dY1")
 
 
@@ -193,7 +199,7 @@ def test_iterations_are_those_of_a_plain_loop_bit_for_bit_forth_and_back_with_le
     for k in range(259, -1, -1):
         assert_at(stepper, expected[k])
         assert list(stepper.losses) == losses[: k + 1]
-        stepper.back_iteration()
+        back_iteration(stepper)
     for k in range(1, 230):
         stepper.next_iteration()
         assert_at(stepper, expected[k])
@@ -227,7 +233,7 @@ def test_however_one_walks_each_iteration_is_that_of_a_plain_loop(walk):
                 lrs += [lrs[-1]] * (at == len(lrs))
             elif at:
                 at -= 1
-                stepper.back_iteration()
+                back_iteration(stepper)
         assert stepper.place.iteration == at
         expected = plain_loop(problem, lrs[: at + 1])
         assert_at(stepper, expected[-1])
@@ -237,7 +243,7 @@ def test_however_one_walks_each_iteration_is_that_of_a_plain_loop(walk):
 def test_another_learning_rate_keeps_place_and_past_and_drops_what_came_after():
     stepper = Stepper(start="random", seed=1, lr=0.01, iteration=150, step="dH1")
     for _ in range(30):
-        stepper.back_iteration()
+        back_iteration(stepper)
     stepper.set_lr(0.002)
     assert (stepper.place.iteration, stepper.place.step.name, stepper.place.lr) == (120, "dH1", 0.002)
     expected = plain_loop(random_problem(1), [0.01] * 120 + [0.002] * 40)
@@ -246,7 +252,7 @@ def test_another_learning_rate_keeps_place_and_past_and_drops_what_came_after():
         stepper.next_iteration()
         assert_at(stepper, expected[k])
     for k in range(158, 90, -1):
-        stepper.back_iteration()
+        back_iteration(stepper)
         assert_at(stepper, expected[k])
 
 
@@ -254,7 +260,7 @@ def test_the_learning_rate_it_has_already_keeps_what_came_after():
     stepper = Stepper(start="random", lr=0.01)
     stepper.next_iteration()
     stepper.set_lr(0.5)
-    stepper.back_iteration()
+    back_iteration(stepper)
     stepper.set_lr(0.01)
     stepper.next_iteration()
     assert stepper.place.lr == 0.5
@@ -267,27 +273,6 @@ def test_another_learning_rate_changes_the_update_and_nothing_before_it():
     after = stepper.place.trace
     for step in before.steps:
         assert identical(after[step.name], step.value) == (step.phase != "update")
-
-
-def test_a_step_takes_the_same_work_however_many_iterations_there_were():
-    runs = []
-
-    def run(problem):
-        runs.append(problem)
-        return trace(problem)
-
-    training = Training(random_problem(0, samples=1, inputs=1, hidden=1, outputs=1), run)
-    work = []
-    for k in range(2001):
-        runs.clear()
-        training.trace(k)
-        work.append(len(runs))
-    assert max(work) <= 2
-    assert len(training._kept) == 21
-    for back in (1999, 1500, 3):
-        runs.clear()
-        training.trace(back)
-        assert len(runs) <= Training.STRIDE + 1
 
 
 def test_ten_thousand_iterations_leave_memory_flat():
@@ -339,7 +324,7 @@ def test_after_divergence_one_can_go_back_to_see_how_it_began_and_take_a_smaller
     stepper = Stepper(start="random", seed=3, lr=2.0, iteration=300, step="L")
     assert stepper.place.note
     while stepper.place.note:
-        stepper.back_iteration()
+        back_iteration(stepper)
     assert math.isfinite(stepper.place.trace["L"])
     stepper.next_iteration()
     assert f"at iteration {stepper.place.iteration}:" in stepper.place.note
@@ -692,7 +677,7 @@ def test_a_planted_mistake_is_the_same_forth_and_back():
         stepper.next_iteration()
         seen.append(stepper.place.trace)
     for expected in reversed(seen[:-1]):
-        stepper.back_iteration()
+        back_iteration(stepper)
         assert same_values(stepper.place.trace, expected)
 
 
@@ -991,53 +976,6 @@ def test_matrices_are_chosen_in_the_order_of_the_computation_both_ways_round():
         assert stepper.place.cell == (name, 0, 0)
 
 
-# The setup
-
-
-def test_the_default_setup_is_the_worked_example():
-    problem = Setup().problem()
-    for name in ("X", "y"):
-        assert identical(getattr(problem, name), getattr(worked_example(), name))
-
-
-def test_every_start_can_be_made_of_every_seed_and_says_so():
-    for start in STARTS:
-        problem = Setup(start=start, seed=11).problem()
-        assert isinstance(problem.network, Network)
-    assert identical(Setup(start="dead ReLU", seed=11).problem().network.parameters["b1"],
-                     dead_relu(random_problem(11)).network.parameters["b1"])  # fmt: skip
-
-
-# What training keeps
-
-
-def test_going_on_from_any_iteration_to_any_other_gives_the_same_bits():
-    training = Training(random_problem(2, lr=0.01))
-    first = [training.trace(k) for k in range(250)]
-    for k in (0, 4, 3, 120, 121, 123, 0, 100, 249, 99, 199):
-        assert same_values(training.trace(k), first[k])
-
-
-def test_the_first_iteration_is_computed_once_and_its_learning_rate_is_a_float():
-    computed = []
-
-    def counted(problem):
-        computed.append(problem)
-        return trace(problem)
-
-    training = Training(random_problem(2, lr=1), counted)
-    assert type(training.trace(0).problem.lr) is float
-    assert len(computed) == 1
-
-
-def test_what_came_after_another_learning_rate_is_dropped_with_its_losses():
-    training = Training(random_problem(2))
-    for k in range(6):
-        training.trace(k)
-    training.trace(2, lr=0.5)
-    assert (len(training.lrs), len(training.losses), training.lrs[2]) == (3, 3, 0.5)
-
-
 def test_a_learning_rate_has_changed_from_where_it_differs_until_it_is_set_back():
     s = Stepper(lr=0.1)
     s.set_lr(0.2)
@@ -1049,7 +987,7 @@ def test_a_learning_rate_has_changed_from_where_it_differs_until_it_is_set_back(
     s.next_iteration()
     assert s.lr_changed
     s.set_lr(0.4)
-    s.back_iteration()
+    back_iteration(s)
     s.set_lr(0.2)
     assert not s.lr_changed, "it is as it was at the start"
 
@@ -1059,8 +997,3 @@ def test_it_opens_with_a_mistake_and_computes_no_further_than_it_is_asked():
     assert (s.place.mistake, s.place.iteration) == ("mask-forgotten", 3)
     assert same_values(Stepper(iteration=3, seed=2, **SQUARE).place.trace, s.place.trace) is False
     assert len(s._training.losses) == 4
-
-
-def test_a_size_that_makes_no_sense_is_named():
-    with pytest.raises(ValueError, match=r"^samples must be a whole number from 1 to 8; got 9"):
-        Setup(start="random", samples=9).problem()

@@ -8,9 +8,9 @@ import pytest
 
 from backprop_lab import random_problem, sweep
 from backprop_lab.sharpness import critical_lr
-from backprop_lab.ui import sweeper as module
-from backprop_lab.ui.stepper import ACTIVATIONS
-from backprop_lab.ui.sweeper import LEARNING_RATES, RANGES, Settings, Sweeper
+from backprop_lab.ui.rates import sweeper as module
+from backprop_lab.ui.rates.sweeper import LEARNING_RATES, RANGES, Settings, Sweeper
+from backprop_lab.ui.steps.setup import ACTIVATIONS
 
 SMALL = {"seeds": 4, "steps": 130}  # three rounds of training
 

@@ -8,8 +8,8 @@ import pytest
 
 from backprop_lab import random_problem
 from backprop_lab.sharpness import critical_lr
-from backprop_lab.ui import verdicts
-from backprop_lab.ui.sweeper import LEARNING_RATES, Sweeper
+from backprop_lab.ui.rates import verdicts
+from backprop_lab.ui.rates.sweeper import LEARNING_RATES, Sweeper
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from problems import problems
 
 from backprop_lab import MISTAKES, Problem, trace
-from backprop_lab.ui import remarks, words
 from backprop_lab.ui.numbers import format_number
-from backprop_lab.ui.stepper import ACTIVATIONS, Place, Setup, Stepper
+from backprop_lab.ui.steps import remarks, words
+from backprop_lab.ui.steps.setup import ACTIVATIONS, Setup
+from backprop_lab.ui.steps.stepper import LabState, Stepper
 
 
 class Page(HTMLParser):
@@ -47,7 +48,7 @@ class Page(HTMLParser):
 def places(problem):
     """Every place of one iteration."""
     t = trace(problem)
-    return [Place(Setup(), t, index=index) for index in range(len(t.steps) + 1)]
+    return [LabState(Setup(), t, index=index) for index in range(len(t.steps) + 1)]
 
 
 def tables(place):
@@ -138,7 +139,7 @@ def test_the_card_names_dead_units_at_the_relu():
 def test_the_card_of_an_update_has_the_change_and_its_ratio():
     stepper = Stepper(start="random", lr=0.1, step="W2_new")
     said, _ = Page(card(stepper.place, [1.0])).within("bpl-remarks")
-    assert said == remarks.update(stepper.place.trace, stepper.place.step)
+    assert said == remarks.on_update(stepper.place.trace, stepper.place.step)
     assert "of the size of W" in said
 
 
@@ -154,7 +155,7 @@ def test_no_title_sentence_or_line_can_bring_markup_into_the_card():
     step = stepper.place.step._replace(title=bad, sentence=bad, code=bad, operands=())
     steps = tuple(step if s.name == "dY1" else s for s in stepper.place.trace.steps)
     t = type(stepper.place.trace)(stepper.place.trace.problem, stepper.place.trace.given, steps)
-    place = Place(Setup(), t, index=stepper.place.index)
+    place = LabState(Setup(), t, index=stepper.place.index)
     page = Page(card(place, [1.0]))
     assert "<img" not in words.card(place)
     assert page.within("p") == [bad]

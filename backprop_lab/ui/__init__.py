@@ -1,8 +1,8 @@
 """The labs: widgets for a notebook. Only here does the package know matplotlib, ipywidgets and anywidget."""
 
 from backprop_lab.ui.exercise import Exercises
-from backprop_lab.ui.learning_rate_lab import LearningRateLab
 from backprop_lab.ui.mistake_lab import MistakeLab
-from backprop_lab.ui.step_through import StepThrough
+from backprop_lab.ui.rates.lab import LearningRateLab
+from backprop_lab.ui.steps.lab import StepThrough
 
 __all__ = ["Exercises", "LearningRateLab", "MistakeLab", "StepThrough"]

@@ -9,12 +9,12 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-GREY = "#7a7a7a"  # stands out from white as well as from black
+from backprop_lab.ui.theme import CURVES, GREY
+
 EXPLODED = 1e6  # times the loss at the start
-COLOURS = ("#009e73", "#d55e00", "#0072b2", "#aa3377")
 
 
-def curves(losses: Mapping[str, Sequence[float]], width: float = 560, height: float = 230) -> str:
+def draw_curves(losses: Mapping[str, Sequence[float]], width: float = 560, height: float = 230) -> str:
     """An HTML image of losses by iteration, on a logarithmic scale, `width` by `height` CSS pixels.
 
     One that explodes leaves through the top, so that the others keep their shape.
@@ -22,7 +22,7 @@ def curves(losses: Mapping[str, Sequence[float]], width: float = 560, height: fl
     figure = Figure(figsize=(width / 100, height / 100), dpi=100, layout="constrained")
     figure.patch.set_alpha(0)
     axes = figure.add_subplot(facecolor="none")
-    for (name, values), colour in zip(losses.items(), COLOURS, strict=False):
+    for (name, values), colour in zip(losses.items(), CURVES, strict=False):
         known = np.array(values, dtype=float)
         known[~((known > 0) & (known < 1e200))] = np.nan  # beyond, an axis has no room for its own ends
         axes.plot(known, color=colour, lw=2.2, label=name)

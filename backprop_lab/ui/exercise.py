@@ -10,7 +10,7 @@ import numpy as np
 from backprop_lab.feedback import Feedback, check_function
 from backprop_lab.problem import random_problem, worked_example
 from backprop_lab.trace import trace
-from backprop_lab.ui.one_cell import work_out
+from backprop_lab.ui.values.one_cell import work_out
 
 EVERY_STEP = tuple(step.name for step in trace(worked_example()).steps)
 
@@ -74,7 +74,6 @@ class Exercise(widgets.VBox):
             f'<label>Solved {solved} of {exercises} <progress value="{solved}" max="{exercises}"></progress></label>'
         )
         super().__init__([widgets.HTML(feedback._repr_html_()), self._said, widgets.HBox([self._button, progress])])
-        self.add_class("bpl-exercise")
         self._show()
 
     def hint(self) -> None:
@@ -84,7 +83,7 @@ class Exercise(widgets.VBox):
 
     def _show(self) -> None:
         hints = "".join(f"<li>{html.escape(hint)}</li>" for hint in self._hints[: self._given])
-        self._said.value = f'<ol class="bpl-hints" role="status">{hints}</ol>' if hints else ""
+        self._said.value = f'<ol role="status">{hints}</ol>' if hints else ""
         self._button.description = f"Hint {self._given + 1} of {len(self._hints)}"
         more = not self.feedback and self._given < len(self._hints)
         self._button.layout.display = None if more else "none"

@@ -3,25 +3,13 @@
 import asyncio
 import base64
 import html
-import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import ipywidgets as widgets
 
-_TURN = threading.RLock()  # one for all labs, since one may stand in another
-
-
-def _tell_the_page_it_is_done(comm: Any, message: Any) -> None:
-    """Say that a message to a widget is answered, which a control waits for before it sends what comes next.
-
-    A kernel says so itself, but ipykernel 7.4 does not when the message came while a cell was running (`shell_main` in its
-    kernelbase.py), and the control would be dead from then on. To be told twice does no harm.
-    """
-    kernel = getattr(comm, "kernel", None)
-    if kernel is not None and kernel.session is not None:
-        kernel.session.send(kernel.iopub_socket, "status", {"execution_state": "idle"}, parent=message)
+from backprop_lab.ui.hearing import TURN, serialize_messages
 
 
 class Lab(widgets.VBox):
@@ -35,30 +23,14 @@ class Lab(widgets.VBox):
 
     def _button(self, label: str, action: Callable[[], None], tooltip: str, style: str = "") -> widgets.Button:
         button = widgets.Button(description=label, tooltip=tooltip, button_style=style, layout={"width": "auto"})
-        button.on_click(lambda _: self._do(action))
-        self._hears_in_turn(button)
+        button.on_click(lambda _: self._guarded(action))
+        serialize_messages(button)
         return button
 
-    def _steers(self, control: Any, action: Callable[[Any], None]) -> None:
+    def _on_change(self, control: Any, action: Callable[[Any], None]) -> None:
         """Call `action` with what a control is set to, whenever the learner sets it."""
-        control.observe(lambda change: self._do(action, change.new), "value")
-        self._hears_in_turn(control)
-
-    @staticmethod
-    def _hears_in_turn(widget: Any) -> None:
-        """Let what the page says of a widget wait until what it said before is answered.
-
-        JupyterLab and ipykernel 7 let widgets be heard in a thread of their own, but the first word about each in the
-        main one. A slider that is moved while another is being answered would be set back where it was.
-        """
-        hear = widget._handle_msg  # what ipywidgets itself registers
-
-        def hear_in_turn(message: Any) -> None:
-            with _TURN:
-                hear(message)
-            _tell_the_page_it_is_done(widget.comm, message)
-
-        widget.comm.on_msg(hear_in_turn)
+        control.observe(lambda change: self._guarded(action, change.new), "value")
+        serialize_messages(control)
 
     @contextmanager
     def _controls_follow(self) -> Iterator[None]:
@@ -69,9 +41,9 @@ class Lab(widgets.VBox):
         finally:
             self._following = False
 
-    def _do(self, action: Callable[..., None], *arguments: Any) -> None:
+    def _guarded(self, action: Callable[..., None], *arguments: Any) -> None:
         """Run what a control asks for; what goes wrong is said in the lab, and the state stays as it was."""
-        with _TURN:
+        with TURN:
             if self._following:
                 return
             try:
@@ -81,13 +53,13 @@ class Lab(widgets.VBox):
             except Exception as broken:  # whatever it is, the learner should see it and be able to go on
                 self._refuse(f"Something broke inside the lab ({type(broken).__name__}: {broken}). Please report it.")
 
-    def _go_on(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _start_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Start something that takes time, while the page is still listened to; it, too, says what goes wrong."""
         task = asyncio.get_running_loop().create_task(work)
 
         def ended(done: asyncio.Task[None]) -> None:
             if not done.cancelled():
-                self._do(done.result)
+                self._guarded(done.result)
 
         task.add_done_callback(ended)
         return task

@@ -12,11 +12,12 @@ from backprop_lab.mistakes import MISTAKES
 from backprop_lab.problem import Problem
 from backprop_lab.trace import Trace
 from backprop_lab.ui.controls import sized
-from backprop_lab.ui.curves import curves
+from backprop_lab.ui.curves import draw_curves
 from backprop_lab.ui.lab import Lab
-from backprop_lab.ui.remarks import proof
-from backprop_lab.ui.step_through import StepThrough
-from backprop_lab.ui.stepper import BY_NAME, Place, Training, can_be_planted, run, with_mistake
+from backprop_lab.ui.steps.lab import StepThrough
+from backprop_lab.ui.steps.remarks import proof
+from backprop_lab.ui.steps.stepper import LabState
+from backprop_lab.ui.steps.training import BY_NAME, Training, can_be_planted, quiet_trace, with_mistake
 
 ITERATIONS = 100
 HIDDEN = ("play", "predict", "more", "call")  # what the step-through lab can do without here
@@ -46,10 +47,10 @@ class MistakeLab(Lab):
         self.children = [self._mistake, self._note, self._told, beside, self.lab]
         self._trained: tuple[Problem, float, str] | None = None
         self.lab.stepper.observe(lambda _: self._show(self.lab.stepper.place), "place")
-        self._steers(self._mistake, self.lab.stepper.plant)
+        self._on_change(self._mistake, self.lab.stepper.plant)
         self._show(self.lab.stepper.place)
 
-    def _show(self, place: Place) -> None:
+    def _show(self, place: LabState) -> None:
         """Follow the stepper: the check belongs to the numbers on the board, the curves to the training as a whole."""
         self._checked.value = _check(place.trace)
         first = self.lab.stepper.first_problem
@@ -58,14 +59,14 @@ class MistakeLab(Lab):
         self._trained = (first, place.lr, place.mistake)
         self._show_choice(first, place.mistake)
         problem = replace(first, lr=place.lr)
-        losses = {"right": _train(problem, "")}
+        losses = {"right": hundred_losses(problem, "")}
         if place.mistake:
-            losses["with the mistake"] = _train(problem, place.mistake)
-        self._curves.value = curves(losses)
+            losses["with the mistake"] = hundred_losses(problem, place.mistake)
+        self._curves.value = draw_curves(losses)
 
     def _show_choice(self, problem: Problem, chosen: str) -> None:
         """Offer the mistakes that this network has room for, and tell of the chosen one."""
-        right = run(problem)
+        right = quiet_trace(problem)
         choices = [(m.title, m.name) for m in MISTAKES if can_be_planted(m, problem)]
         with self._controls_follow():
             self._mistake.options = [("none: the right backward pass", ""), *choices]
@@ -90,9 +91,9 @@ class MistakeLab(Lab):
         return self.lab._still()
 
 
-def _train(problem: Problem, mistake: str) -> Sequence[float]:
+def hundred_losses(problem: Problem, mistake: str) -> Sequence[float]:
     """The losses of a hundred iterations."""
-    training = Training(problem, partial(with_mistake, BY_NAME[mistake]) if mistake else run)
+    training = Training(problem, partial(with_mistake, BY_NAME[mistake]) if mistake else quiet_trace)
     for iteration in range(ITERATIONS + 1):
         training.trace(iteration)
     return training.losses

@@ -129,12 +129,12 @@ class Stopwatch:
         finally:
             self._turn_to(before)
 
-    def watch(self, owner: Any, name: str, part: str | Callable[[Any], str]) -> None:
-        """Time every call of a function of `owner` as a part, or as the one that its first argument belongs to."""
+    def watch(self, owner: Any, name: str, part: str) -> None:
+        """Time every call of a function of `owner` as a part."""
         inner = getattr(owner, name)
 
         def timed(*arguments: Any, **named: Any) -> Any:
-            with self.part(part if isinstance(part, str) else part(arguments[0])):
+            with self.part(part):
                 return inner(*arguments, **named)
 
         setattr(owner, name, timed)
@@ -165,14 +165,20 @@ def move(slider: Any, value: float) -> None:
 
 def frame() -> dict[str, Times]:
     """Milliseconds of each part of a frame at step dW1, and bytes of its picture. Runs inside a kernel."""
-    from backprop_lab.ui import remarks, stepper, words
-    from backprop_lab.ui.board import Board
+    from backprop_lab.ui.board import board as board_module
+    from backprop_lab.ui.board.board import Board
+    from backprop_lab.ui.board.cells import CellPainter
+    from backprop_lab.ui.steps import remarks, words
+    from backprop_lab.ui.steps.setup import Setup
+    from backprop_lab.ui.steps.training import Training
 
     watch = Stopwatch()
     for owner, parts in (
-        (stepper.Training, {"trace": ARITHMETIC}),
-        (stepper.Setup, {"problem": ARITHMETIC}),
-        (Board, {"draw": DRAWING, "_draw_cells": CELLS, "_paint_cells": CELLS, "_numbers": NUMBERS, "png": PNG}),
+        (Training, {"trace": ARITHMETIC}),
+        (Setup, {"problem": ARITHMETIC}),
+        (Board, {"draw": DRAWING, "png": PNG}),
+        (CellPainter, {"fill": CELLS, "paint": CELLS}),
+        (board_module, {"numbers_at": NUMBERS}),
         (words, {"card": CARD, "remarks_on": CARD, "alt_text": CARD}),
         (remarks, {"proof": PROOF}),
     ):
@@ -183,9 +189,7 @@ def frame() -> dict[str, Times]:
                 watch.watch(owner, name, part)
 
     lab = opened_lab(step="dW1", lr=0.1)
-    board = lab._board
-    artists = {board.cells: CELLS} | dict.fromkeys(getattr(board, "digits", ()), NUMBERS)
-    watch.watch(board.axes, "draw_artist", lambda artist: artists.get(artist, DRAWING))
+    watch.watch(lab._board.axes, "draw_artist", DRAWING)
     sliders = {
         "learning rate": (lab._lr, [10 ** (k / 20 - 1) for k in range(40)]),
         "seed": (lab._seed, list(range(1, 41))),

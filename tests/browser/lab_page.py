@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from backprop_lab import trace, worked_example
-from backprop_lab.ui.board import Board
+from backprop_lab.ui.board.board import Board
 
 WORKED_EXAMPLE = trace(worked_example())
 ALTERED: WeakSet = WeakSet()  # the pages with another theme, zoom or style than at first

@@ -115,9 +115,10 @@ def assert_it_is_what_its_call_opens(lab):
     assert "Error" not in shown, shown
     call, aside = lab.call.inner_text(), lab.call.locator("xpath=..").inner_text()
     if aside.strip() == call.strip():  # else it says itself in what it differs
-        stepper = call.replace("StepThrough", "__import__('backprop_lab.ui.stepper', fromlist=['']).Stepper")
+        stepper = call.replace("StepThrough", "__import__('backprop_lab.ui.steps.stepper', fromlist=['']).Stepper")
         assert (
-            lab.in_kernel(f"__import__('backprop_lab.ui.words', fromlist=['']).alt_text({stepper}.place)") == lab.alt()
+            lab.in_kernel(f"__import__('backprop_lab.ui.steps.words', fromlist=['']).alt_text({stepper}.place)")
+            == lab.alt()
         )
         return True
     return False

@@ -8,13 +8,13 @@ from lab_page import LabPage
 from playwright.sync_api import expect
 from test_accessibility import violations
 
-from backprop_lab.ui.curves import COLOURS
-from backprop_lab.ui.sweeper import LEARNING_RATES
+from backprop_lab.ui.rates.sweeper import LEARNING_RATES
+from backprop_lab.ui.theme import CURVES
 
 LAB = "from backprop_lab.ui import LearningRateLab\n\nlab = LearningRateLab({})\nlab"
 MORE_RUNS = """import numpy as np
 
-from backprop_lab.ui import sweeper
+from backprop_lab.ui.rates import sweeper
 
 sweeper.LEARNING_RATES = tuple(np.logspace(-4, 1, 160))  # so that a sweep takes long, even on a fast machine"""
 OTHER_CELL = """import ipywidgets as widgets
@@ -24,7 +24,7 @@ slider.observe(lambda change: setattr(answer, "value", f"heard {change.new}"), "
 widgets.VBox([slider, answer])"""
 RUNS = "list(lab.sweeper.state.runs.sweep.seeds)"
 BOX = "list(lab._map.box)"
-RING = tuple(int(COLOURS[0][k : k + 2], 16) for k in (1, 3, 5))
+RING = tuple(int(CURVES[0][k : k + 2], 16) for k in (1, 3, 5))
 
 
 class MapPage(LabPage):

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from backprop_lab import random_problem, trace
-from backprop_lab.ui.board import format_number
+from backprop_lab.ui.numbers import format_number
 
 MINUTES = float(os.environ.get("PLAY_MINUTES", "1"))
 

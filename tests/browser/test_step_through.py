@@ -574,7 +574,7 @@ def test_no_field_of_the_lab_cuts_off_what_it_holds(notebook, call):
 def test_an_exception_in_a_handler_is_told_in_the_lab_and_leaves_it_usable(notebook):
     lab = notebook(
         "from backprop_lab.ui import StepThrough\n"
-        "from backprop_lab.ui.stepper import Stepper\n\n"
+        "from backprop_lab.ui.steps.stepper import Stepper\n\n"
         "def next_phase(stepper):\n    1 / 0\n\n"
         "Stepper.next_phase = next_phase\n"
         "StepThrough()"

@@ -65,7 +65,9 @@ MODULES = {
     "mistakes": (150, "mistakes mystery new_layer"),
     "sweep": (150, "sweep"),
     "feedback": (300, "feedback exercise"),
-    "ui/stepper": (400, "stepper slopes"),
+    "ui/steps/setup": (50, "setup stepper"),
+    "ui/steps/training": (50, "training stepper"),
+    "ui/steps/stepper": (250, "stepper slopes"),
 }
 
 # Tests that take seconds and repeat, on many more problems, what others claim, and one of files that the copy lacks.

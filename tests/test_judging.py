@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from backprop_lab import MISTAKES, Problem, plant, random_problem, trace, worked_example
-from backprop_lab.ui.judge import judge
 from backprop_lab.ui.numbers import format_number
-from backprop_lab.ui.one_cell import work_out
+from backprop_lab.ui.steps.judging import judge
+from backprop_lab.ui.values.one_cell import work_out
 
 EXAMPLE = trace(worked_example())
 GRADIENTS = [step.name for step in EXAMPLE.steps if step.phase == "backward"]

@@ -13,45 +13,25 @@ from typing import Any, NamedTuple
 import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
-from matplotlib.textpath import TextPath
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
-from backprop_lab.layers import Array
 from backprop_lab.trace import Trace
-from backprop_lab.ui.layout import ASPECT, GAP, LEFT, Layout, layout
+from backprop_lab.ui.board.cells import COLOURS, GRADIENT_LIMIT, VALUE_LIMIT, CellPainter, scaled
+from backprop_lab.ui.board.layout import ASPECT, CELL_WIDTH, GAP, LARGE_CELL_WIDTH, LEFT, readable_layout
+from backprop_lab.ui.board.text import EMPTY, numbers_at, outline_of
 from backprop_lab.ui.numbers import format_number
-from backprop_lab.ui.one_cell import Cell, work_out
-from backprop_lab.ui.slopes import is_slope, slope_of, value_of
+from backprop_lab.ui.theme import DARK, LIGHT, NOT_FINITE, OPERAND, RESULT, Theme
+from backprop_lab.ui.values.one_cell import Cell, work_out
+from backprop_lab.ui.values.slopes import is_slope, slope_of, value_of
 
-PHASES = {"forward": "#0072b2", "loss": "#aa3377", "backward": "#d55e00", "update": "#7b62b5"}
-OPERAND, RESULT = "#e69f00", "#009e73"
-VALUE_LIMIT, GRADIENT_LIMIT = 10.0, 100.0  # where the colour scales end; fixed, so that any two pictures compare
-COLOURS = mpl.colormaps["coolwarm"]
-NOT_FINITE = "#ffe04d"
-CELL_WIDTH = (26, 58)  # CSS pixels: below, a board is broken into bands; above, it does not grow
 READABLE = 0.3  # cells' widths an em: the smallest letters of the head
-LARGE_CELL_WIDTH = (37, 90)  # the same for the back row of a lecture hall
 
 
-class Theme(NamedTuple):
-    """Colours of everything but the cells."""
-
-    paper: str
-    ink: str
-    faint: str
-    grid: str
-
-
-LIGHT = Theme(paper="#ffffff", ink="#1a1a1a", faint="#5f5f5f", grid="#c4c4c4")
-DARK = Theme(paper="#111111", ink="#f2f2f2", faint="#b0b0b0", grid="#555555")
-
-
-class Cells(NamedTuple):
+class Block(NamedTuple):
     """A block of a matrix, from the first to the last of its `rows` and `cols`; all of them where they are None."""
 
     name: str
@@ -59,13 +39,13 @@ class Cells(NamedTuple):
     cols: tuple[int, int] | None = None
 
 
-def blocks(cells: Sequence[Cell]) -> list[Cells]:
+def blocks(cells: Sequence[Cell]) -> list[Block]:
     """The cells as blocks, one for each matrix: the cells of a sum are a row, a column, or all of it."""
     found: dict[str, tuple[int, int, int, int]] = {}
     for name, i, j in cells:
         top, bottom, left, right = found.get(name, (i, i, j, j))
         found[name] = (min(top, i), max(bottom, i), min(left, j), max(right, j))
-    return [Cells(name, (top, bottom), (left, right)) for name, (top, bottom, left, right) in found.items()]
+    return [Block(name, (top, bottom), (left, right)) for name, (top, bottom, left, right) in found.items()]
 
 
 class Board:
@@ -85,9 +65,9 @@ class Board:
         large: bool = False,
     ) -> None:
         self.theme = DARK if dark else LIGHT
-        self._kind = _kind(trace)
+        self._layout_key = _layout_key(trace)
         narrowest, widest = LARGE_CELL_WIDTH if large else CELL_WIDTH
-        self.layout = _readable(trace, width, narrowest)
+        self.layout = readable_layout(trace.problem, width, narrowest)
         fitting = max(narrowest, min(widest, height / (self.layout.height * ASPECT)))
         self.width = min(width, round(self.layout.width * fitting))
         self.cell_width = self.width / self.layout.width
@@ -114,18 +94,18 @@ class Board:
         values = [np.ravel(value_of(trace, box.name)) for box in self.boxes]
         shown |= {name for name in self.layout.boxes if is_slope(name) and slope_of(trace, name).shown_with in shown}
         visible = np.repeat([box.name in shown for box in self.boxes], [len(v) for v in values])
-        self._draw_cells(values, visible)
+        self.cells.fill(np.concatenate(values), visible)
         operands, results, worked = [], [], ""
         if cell is not None:
             operands, results = blocks(work_out(trace, cell).sources), blocks([cell])
             worked = self._sum_in_head(trace, cell) if visible[self._at(cell)] else ""
         elif step is not None:
-            operands, results = [Cells(name) for name in step.operands], [Cells(step.name)]
+            operands, results = [Block(name) for name in step.operands], [Block(step.name)]
         self._outline(operands, results)
         self._write_head(trace, index, worked, len(losses) - 1)
         self._plot_losses(losses)
         self.canvas.restore_region(self._background)
-        self._paint_cells()
+        self.cells.paint(self.canvas.buffer_rgba(), 0.315 * self.axes.bbox.width / self.layout.width)
         for artist in (self.outlines, *self.head, self.curve, self.curve_end, self.curve_labels):
             self.axes.draw_artist(artist)
 
@@ -137,7 +117,7 @@ class Board:
 
     def fits(self, trace: Trace) -> bool:
         """Whether a trace has the shapes and the layers that this board was made for."""
-        return bool(self._kind == _kind(trace))
+        return bool(self._layout_key == _layout_key(trace))
 
     def png(self) -> bytes:
         """The picture as it was last drawn."""
@@ -157,7 +137,7 @@ class Board:
         size = self.cell_width * 0.36 * self.pixel
         for box in self.boxes:
             label = _label(trace, box.name)
-            fitting = min(1, (box.cols + GAP - 0.25) / (0.36 * _text(label, bold=True).width))
+            fitting = min(1, (box.cols + GAP - 0.25) / (0.36 * outline_of(label, bold=True).width))
             style: dict[str, Any] = {"color": theme.ink, "size": size * fitting, "weight": "bold", "parse_math": False}
             ax.text(box.x, box.y - 0.31, label, **style)
         for name, top, bottom in layout.rows:
@@ -181,94 +161,35 @@ class Board:
         self.axes.imshow(bar, COLOURS, vmin=-1, vmax=1, extent=(x, x + 0.35, bottom, top), aspect="auto", zorder=0)
         taken: list[float] = []
         for tick in [0.0, limit, -limit, limit / 10, -limit / 10, 1.0, -1.0]:
-            y = (top + bottom) / 2 - float(_scaled(np.array(tick), limit)) * (bottom - top) / 2
+            y = (top + bottom) / 2 - float(scaled(np.array(tick), limit)) * (bottom - top) / 2
             if all(abs(y - other) > 0.7 for other in taken):
                 taken.append(y)
                 self.axes.text(x + 0.48, y, format_number(tick), va="center", color=self.theme.faint, size=size)
 
     def _make_artists(self) -> None:
         theme = self.theme
-        corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
-        origins = np.array(
-            [(box.x + j, box.y + i) for box in self.boxes for i in range(box.rows) for j in range(box.cols)]
-        )
-        palette = COLOURS.with_extremes(bad=theme.paper, over=NOT_FINITE)
-        width = 0.6 * self.pixel
-        self.cells = PolyCollection(
-            origins[:, None] + corners, cmap=palette, clim=(-1, 1), edgecolors=theme.grid, linewidths=width
-        )
-        self.cells.set_array(np.ma.array(np.zeros(len(origins)), mask=True))
-        self._insides = self._inside(origins, width * 100 / 72)
+        self.cells = CellPainter(self.axes, self.boxes, theme, self.pixel)
         self.outlines = LineCollection([], colors=[], capstyle="projecting", joinstyle="miter")
-        self.numbers = [""] * len(origins)
-        self.head = [PathPatch(_EMPTY, facecolor=theme.ink, lw=0) for _ in range(3)]
-        self.curve = PathPatch(_EMPTY, fill=False, edgecolor=theme.ink, lw=1.6 * self.pixel, joinstyle="round")
-        self.curve_end = PathPatch(_EMPTY, facecolor=PHASES["loss"], lw=0)
-        self.curve_labels = PathPatch(_EMPTY, facecolor=theme.ink, lw=0)
-        for artist in (self.cells, self.outlines):
-            self.axes.add_collection(artist, autolim=False)
+        self.head = [PathPatch(EMPTY, facecolor=theme.ink, lw=0) for _ in range(3)]
+        self.curve = PathPatch(EMPTY, fill=False, edgecolor=theme.ink, lw=1.6 * self.pixel, joinstyle="round")
+        self.curve_end = PathPatch(EMPTY, facecolor=theme.loss, lw=0)
+        self.curve_labels = PathPatch(EMPTY, facecolor=theme.ink, lw=0)
+        self.axes.add_collection(self.outlines, autolim=False)
         for patch in (*self.head, self.curve, self.curve_end, self.curve_labels):
             self.axes.add_patch(patch)
 
-    def _draw_cells(self, values: list[Array], visible: Array) -> None:
-        limits = np.repeat([_limit(box.name) for box in self.boxes], [len(array) for array in values])
-        self.cells.set_array(np.ma.array(_scaled(np.concatenate(values), limits), mask=~visible))
-        numbers = [v for array in values for v in array.tolist()]
-        self.numbers = [format_number(v) if shown else "" for v, shown in zip(numbers, visible.tolist(), strict=True)]
-
-    def _inside(self, origins: Array, line: float) -> list[list[int]]:
-        """The pixels of each cell inside of the grid, whose `line` is so wide: left, top, right, bottom."""
-        height = self.canvas.get_width_height()[1]
-        corners = np.hstack([self.axes.transData.transform(points) for points in (origins, origins + 1)])
-        corners[:, 1::2] = height - corners[:, 1::2]
-        lines = np.floor(corners + 0.5) + round(line) % 2 / 2  # where Agg snaps them to
-        inside: list[list[int]] = np.rint(lines + np.array([1, 1, -1, -1]) * line / 2).astype(int).tolist()
-        return inside
-
-    def _paint_cells(self) -> None:
-        pixels = np.asarray(self.canvas.buffer_rgba()).view(np.uint32)[..., 0]
-        levels = np.asarray(self.cells.get_array())
-        colours = np.where(levels > 1, 256, np.clip((levels + 1) * 128, 0, 255)).astype(int).tolist()
-        ramps = _ramps()
-        em = 0.315 * self.axes.bbox.width / self.layout.width
-        for (x, y, right, bottom), number, colour in zip(self._insides, self.numbers, colours, strict=True):
-            if not number:
-                continue
-            cell, ramp = pixels[y:bottom, x:right], ramps[colour]
-            cell[:] = ramp[0]
-            digits = _digits(number, em, int(0.96 * (right - x)))
-            top, left = ((outer - inner) // 2 for outer, inner in zip(cell.shape, digits.shape, strict=True))
-            if top >= 0 and left >= 0:
-                cell[top : top + digits.shape[0], left : left + digits.shape[1]] = ramp.take(digits)
-
-    def _numbers(self, strings: list[str], centres: Array) -> Path:
-        """All of `strings`, each centred in its cell and squeezed if it is too long, as one path."""
-        if not strings:
-            return _EMPTY
-        glyphs = [_text(s) for s in strings]
-        widths = np.array([g.width for g in glyphs])
-        em = 0.33  # of a cell's width
-        squeeze = np.minimum(1, 0.94 / (em * widths))
-        scale = em * np.column_stack([squeeze, np.full(len(glyphs), -1 / ASPECT)])
-        start = centres + np.column_stack([-widths / 2, np.full(len(glyphs), -_DIGIT_HEIGHT / 2)]) * scale
-        counts = [len(g.vertices) for g in glyphs]
-        vertices = np.concatenate([g.vertices for g in glyphs]) * np.repeat(scale, counts, axis=0) + np.repeat(
-            start, counts, axis=0
-        )
-        return Path(vertices, np.concatenate([g.codes for g in glyphs]))
-
-    def _outline(self, operands: Sequence[Cells], results: Sequence[Cells]) -> None:
+    def _outline(self, operands: Sequence[Block], results: Sequence[Block]) -> None:
         """Frame what went into the step, or into the chosen cell, and what came out."""
-        chosen = [(cells, OPERAND, 2.4) for cells in operands] + [(cells, RESULT, 3.4) for cells in results]
-        self.outlines.set_segments([self._frame(cells) for cells, _, _ in chosen])
+        chosen = [(block, OPERAND, 2.4) for block in operands] + [(block, RESULT, 3.4) for block in results]
+        self.outlines.set_segments([self._frame(block) for block, _, _ in chosen])
         self.outlines.set_color([colour for _, colour, _ in chosen])
         self.outlines.set_linewidth([width * self.pixel for _, _, width in chosen] or [0])
 
-    def _frame(self, cells: Cells) -> list[tuple[float, float]]:
-        """The outline of some cells of a matrix, all of them unless told which, as a closed line a little outside."""
-        box = self.layout.boxes[cells.name]
-        top, bottom = cells.rows or (0, box.rows - 1)
-        left, right = cells.cols or (0, box.cols - 1)
+    def _frame(self, block: Block) -> list[tuple[float, float]]:
+        """The outline of a block, as a closed line a little outside."""
+        box = self.layout.boxes[block.name]
+        top, bottom = block.rows or (0, box.rows - 1)
+        left, right = block.cols or (0, box.cols - 1)
         x0, x1 = box.x + left - 0.05, box.x + right + 1.05
         y0, y1 = box.y + top - 0.05 / ASPECT, box.y + bottom + 1 + 0.05 / ASPECT
         return [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]
@@ -277,7 +198,7 @@ class Board:
         """The cell as a sum of as many terms as can be read in one line."""
         room = (self.layout.width - LEFT - 5) / READABLE
         sums = [str(work_out(trace, cell, terms)) for terms in (8, 6, 5, 4, 3)]
-        return next((each for each in sums if _text(each).width <= room), sums[-1])
+        return next((each for each in sums if outline_of(each).width <= room), sums[-1])
 
     def _write_head(self, trace: Trace, index: int, worked: str, iteration: int) -> None:
         """The phase, and beside it the step, with its shapes if there is room; or the sum of the chosen cell, smaller if it
@@ -285,7 +206,7 @@ class Board:
         """
         if index:
             step = trace.steps[index - 1]
-            phase, colour = step.phase.upper(), PHASES[step.phase]
+            phase, colour = step.phase.upper(), self.theme.phase(step.phase)
             said, aside = f"{step.name} = {step.code}", trace.shapes(step)
         else:
             phase, colour, aside = "START", self.theme.faint, ""
@@ -297,10 +218,10 @@ class Board:
         for patch, word, bold, em in zip(
             self.head, (phase, said, aside), (True, False, False), (0.48, 0.42, 0.36), strict=True
         ):
-            text = _text(word, bold)
+            text = outline_of(word, bold)
             room = self.layout.width - x - 0.3
             if not word or room < 1 or (word is aside and room / text.width < READABLE):
-                patch.set_path(_EMPTY)
+                patch.set_path(EMPTY)
                 continue
             em = min(em, room / text.width)
             patch.set_path(Path(text.vertices * (em, -em / ASPECT) + (x, 1.05), text.codes))
@@ -316,7 +237,7 @@ class Board:
         finite = np.isfinite(known) & (known > 0)
         if not finite.any():
             for patch in (self.curve, self.curve_end, self.curve_labels):
-                patch.set_path(_EMPTY)
+                patch.set_path(EMPTY)
             return
         x0, y0, width, height = self.layout.loss
         logs = np.log10(known[finite])
@@ -327,25 +248,12 @@ class Board:
         ends = [0, len(x) - 1][: len(x)]
         labels = [format_number(known[finite][k]) for k in ends]
         places = np.array([(x[k] + (0.3 if k == 0 else -0.3), y[k] + (0.9 if y[k] < y0 + 1.6 else -0.8)) for k in ends])
-        self.curve_labels.set_path(self._numbers(labels, places))
+        self.curve_labels.set_path(numbers_at(labels, places))
         dot = Path.unit_circle()
         self.curve_end.set_path(Path(np.asarray(dot.vertices) * (0.13, 0.13 / ASPECT) + (x[-1], y[-1]), dot.codes))
 
 
-def aspect_ratio(trace: Trace, width: float, large: bool = False) -> float:
-    """The width of a board over its height, before it is drawn."""
-    found = _readable(trace, width, (LARGE_CELL_WIDTH if large else CELL_WIDTH)[0])
-    return found.width / (found.height * ASPECT)
-
-
-def _readable(trace: Trace, width: float, narrowest: float) -> Layout:
-    """The layout in as few bands as keep the cells wide enough to read; failing that, the one with the widest cells."""
-    layers = len(trace.problem.network.parameters) // 2
-    tries = [layout(trace.problem, bands) for bands in range(1, layers + 1)]
-    return next((one for one in tries if width / one.width >= narrowest), min(tries, key=lambda one: one.width))
-
-
-def _kind(trace: Trace) -> Any:
+def _layout_key(trace: Trace) -> Any:
     """What the layout of a trace depends on."""
     return [step[:3] for step in trace.steps], [np.shape(trace[name]) for name in trace.given]
 
@@ -355,90 +263,11 @@ def _label(trace: Trace, name: str) -> str:
     return slope_of(trace, name).code if is_slope(name) else name
 
 
-def _limit(name: str) -> float:
-    """Where a box's colour scale ends; the loss, the learning rate and slopes are not on the scale of values."""
-    if name in ("L", "lr"):
-        return np.inf
-    if name.startswith("d"):
-        return GRADIENT_LIMIT
-    return VALUE_LIMIT
-
-
-def _scaled(values: Array, limit: Any) -> Array:
-    """Values on a fixed scale from -1 to 1, almost linear up to 1 and logarithmic beyond; 2 stands for not finite."""
-    with np.errstate(invalid="ignore"):
-        levels = np.clip(np.arcsinh(values) / np.arcsinh(limit), -1, 1)
-    return np.where(np.isfinite(values), levels, 2.0)
-
-
-class _Text(NamedTuple):
-    """A string as outlines, in ems from its left end on the base line, y upwards."""
-
-    vertices: Array
-    codes: Array
-    width: float
-
-
-@lru_cache(maxsize=8192)
-def _text(string: str, bold: bool = False) -> _Text:
-    glyphs = [_glyph(character, bold) for character in string]
-    widths = [glyph.width for glyph in glyphs]
-    starts = np.concatenate([[0.0], np.cumsum(widths)])
-    vertices = [glyph.vertices + (start, 0) for glyph, start in zip(glyphs, starts[:-1], strict=True)]
-    return _Text(
-        np.concatenate([np.empty((0, 2)), *vertices]),
-        np.concatenate([np.empty(0, Path.code_type), *(glyph.codes for glyph in glyphs)]),
-        starts[-1],
-    )
-
-
-@lru_cache(maxsize=512)
-def _glyph(character: str, bold: bool) -> _Text:
-    prop = FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal")
-
-    def right_end(string: str) -> float:
-        return float(TextPath((0, 0), string, size=1, prop=prop).get_extents().x1)
-
-    advance = right_end(f"|{character}|") - right_end("||")
-    if character == " ":
-        return _Text(np.empty((0, 2)), np.empty(0, Path.code_type), advance)
-    path = TextPath((0, 0), character, size=1, prop=prop)
-    return _Text(np.asarray(path.vertices), np.asarray(path.codes), advance)
-
-
-@lru_cache(maxsize=4096)
-def _digits(number: str, em: float, room: int) -> Array:
-    """How much a number covers of each pixel, 0 to 255, at so many pixels for an em, or fewer if there is no room."""
-    digits = np.hstack([_digit(character, em) for character in number])
-    return digits if digits.shape[1] <= room or em < 2 else _digits(number, 0.9 * em, room)
-
-
-@lru_cache(maxsize=512)
-def _digit(character: str, em: float) -> Array:
-    font = ImageFont.truetype(_DIGITS, max(1.0, em), layout_engine=ImageFont.Layout.BASIC)
-    height = round(em * 1.1)
-    image = Image.new("L", (round(font.getlength(character)), height))
-    baseline = height / 2 + _DIGIT_HEIGHT / 2 * em
-    ImageDraw.Draw(image).text((0, round(baseline)), character, 255, font, anchor="ls")
-    return np.asarray(image)
-
-
-@lru_cache(maxsize=1)
-def _ramps() -> Array:
-    """For each colour of the scale, and at the end for what is not finite: the pixels between it and its digits' colour."""
-    below = 255 * np.concatenate([COLOURS(np.arange(256))[:, :3], [mpl.colors.to_rgb(NOT_FINITE)]])
-    is_dark = (below / 255) ** 2.2 @ [0.2126, 0.7152, 0.0722] < 0.18
-    ink = np.where(is_dark[:, None], 255.0, 0.0)
-    pixels = np.full((len(below), 256, 4), 255, np.uint8)
-    pixels[..., :3] = np.rint(below[:, None] + (ink - below)[:, None] * np.linspace(0, 1, 256)[:, None])
-    return pixels.view(np.uint32)[..., 0]
-
-
 @lru_cache(maxsize=2)
 def _palette(theme: Theme) -> Image.Image:
     """At most 256 colours in which the board loses nothing that an eye can see."""
     rows = [COLOURS(np.linspace(0, 1, 64))[:, :3]]
-    fixed = [mpl.colors.to_rgb(c) for c in (*theme, *PHASES.values(), OPERAND, RESULT, NOT_FINITE)]
+    fixed = [mpl.colors.to_rgb(c) for c in (*theme, OPERAND, RESULT, NOT_FINITE)]
     paper = np.array(mpl.colors.to_rgb(theme.paper))
     for colour in fixed:
         rows.append(paper + np.linspace(0, 1, 8)[1:, None] * (np.array(colour) - paper))
@@ -447,8 +276,3 @@ def _palette(theme: Theme) -> Image.Image:
     image = Image.new("P", (1, 1))
     image.putpalette((colours * 255).round().astype(np.uint8).tobytes())
     return image
-
-
-_EMPTY = Path(np.empty((0, 2)))
-_DIGIT_HEIGHT = 0.73
-_DIGITS = findfont(FontProperties(family="DejaVu Sans"))

@@ -1,9 +1,7 @@
 """Where the learner is: which problem, which iteration, which step. No drawing and no widgets here."""
 
-import math
 import sys
-from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -11,99 +9,17 @@ from typing import Any
 import numpy as np
 from traitlets import HasTraits, Instance
 
-from backprop_lab.layers import Layer, ReLU, Sigmoid, Tanh
-from backprop_lab.mistakes import MISTAKES, Mistake, plant
-from backprop_lab.problem import (
-    Problem,
-    all_active,
-    check_learning_rate,
-    check_seed,
-    dead_relu,
-    diverging,
-    random_problem,
-    worked_example,
-)
-from backprop_lab.trace import Step, Trace, trace
-from backprop_lab.ui.judge import judge
-from backprop_lab.ui.one_cell import Cell
-from backprop_lab.ui.slopes import is_slope, slope_of, value_of
-
-WORKED_EXAMPLE, CUSTOM = "worked example", "custom"
-STARTS: dict[str, Callable[[Problem], Problem]] = {
-    WORKED_EXAMPLE: lambda _: worked_example(),
-    "random": lambda problem: problem,
-    "dead ReLU": dead_relu,
-    "diverging": diverging,
-    "all active": all_active,
-}
-ACTIVATIONS: dict[str, Layer] = {"ReLU": ReLU(), "Tanh": Tanh(), "Sigmoid": Sigmoid()}
-SIZES = {"samples": 8, "inputs": 8, "hidden": 8, "layers": 3, "outputs": 8}  # and the largest that the board shows
-
-
-BY_NAME = {mistake.name: mistake for mistake in MISTAKES}
-
-
-def run(problem: Problem) -> Trace:
-    """The trace of a problem; what overflows in it does so in silence."""
-    with np.errstate(all="ignore"):
-        return trace(problem)
-
-
-def can_be_planted(mistake: Mistake, problem: Problem) -> bool:
-    """Whether a mistake gives, somewhere in this step, a value that the network has room for."""
-    traced = run(problem)
-    wrong = ((mistake.wrong(traced, step.name), step.value) for step in traced.steps)
-    return any(value is not None and np.shape(value) == np.shape(right) for value, right in wrong)
-
-
-def with_mistake(mistake: Mistake, problem: Problem) -> Trace:
-    """The trace of someone who makes a mistake wherever it can be made."""
-    traced = run(problem)
-    for name in mistake.made_at(traced):
-        traced = plant(traced, mistake, name)
-    return traced
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What a problem is made from: a starting point, a seed, and the sizes of the network."""
-
-    start: str = WORKED_EXAMPLE
-    seed: int = 0
-    samples: int = 2
-    inputs: int = 3
-    hidden: int = 4
-    layers: int = 1
-    outputs: int = 2
-    activation: str = "ReLU"
-
-    def problem(self) -> Problem:
-        """Raises ValueError if a part of the setup is not one of those there are."""
-        check_seed(self.seed)
-        for name, choices in [("start", tuple(STARTS)), ("activation", tuple(ACTIVATIONS))]:
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name} must be one of {', '.join(choices)}; got {getattr(self, name)!r}")
-        for name, most in SIZES.items():
-            check_whole(name, getattr(self, name), 1, most)
-        hidden = (self.hidden,) * self.layers
-        activation = ACTIVATIONS[self.activation]
-        return STARTS[self.start](
-            random_problem(self.seed, self.samples, self.inputs, hidden, self.outputs, activation=activation)
-        )
-
-    def settled(self) -> "Setup":
-        """The same, but for the worked example, whose seed and sizes are its own."""
-        return Setup() if self.start == WORKED_EXAMPLE else self
-
-
-def check_whole(name: str, number: Any, least: int, most: int) -> None:
-    """Raise ValueError unless it is a whole number in this range."""
-    if not isinstance(number, int | np.integer) or isinstance(number, bool) or not least <= number <= most:
-        raise ValueError(f"{name} must be a whole number from {least} to {most}; got {number!r}")
+from backprop_lab.problem import Problem, check_learning_rate
+from backprop_lab.trace import Step, Trace
+from backprop_lab.ui.steps.judging import judge
+from backprop_lab.ui.steps.setup import CUSTOM, WORKED_EXAMPLE, Setup, check_whole
+from backprop_lab.ui.steps.training import BY_NAME, Training, can_be_planted, quiet_trace, with_mistake
+from backprop_lab.ui.values.one_cell import Cell
+from backprop_lab.ui.values.slopes import is_slope, slope_of, value_of
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
+class LabState:
     """One state of the lab: never changed, only followed by another.
 
     `index` steps of iteration `iteration` are shown, out of all those in `trace`. `custom` says that a number was
@@ -154,70 +70,13 @@ class Place:
         return name in self.trace.given or any(step.name == name for step in self.trace.steps[: self.index])
 
 
-class Training:
-    """Every iteration so far, in little memory: each loss and learning rate is kept, but only every
-    hundredth network; those between are trained again, to the same bits, when someone goes back to them."""
-
-    STRIDE = 100
-
-    def __init__(self, problem: Problem, run: Callable[[Problem], Trace] = run) -> None:
-        """Train `problem`, with `run` for the steps: a trace as it should be, or one with a mistake in it."""
-        self._run = run
-        self.first = problem
-        self._kept = {0: problem}
-        self._last = (0, run(replace(problem, lr=float(problem.lr))))  # the trace made last, and its iteration
-        self.lrs = array("d")
-        self.losses = array("d")
-        self.lr_changes: list[int] = []  # the iterations whose learning rate is not that of the one before
-
-    def trace(self, iteration: int, lr: float | None = None) -> Trace:
-        """The trace of an iteration, any up to one beyond the last; another `lr` than before drops what came after it."""
-        problem = self._problem(iteration)
-        if iteration == len(self.lrs):
-            self.lrs.append(float(problem.lr))
-            self.losses.append(math.nan)
-        if lr is not None and lr != self.lrs[iteration]:
-            self.lrs[iteration] = lr
-            del self.lrs[iteration + 1 :], self.losses[iteration + 1 :]
-            self.lr_changes = [k for k in self.lr_changes if k < iteration]
-            if iteration and lr != self.lrs[iteration - 1]:
-                self.lr_changes.append(iteration)
-        last, traced = self._last
-        if last != iteration or traced.problem.lr != self.lrs[iteration]:
-            traced = self._run(replace(problem, lr=self.lrs[iteration]))
-            self._last = (iteration, traced)
-        self.losses[iteration] = float(traced["L"])
-        if iteration % self.STRIDE == 0:
-            self._kept[iteration] = problem
-        return traced
-
-    def diverged(self, iteration: int) -> int | None:
-        """The first iteration, up to the given one, whose loss is not a finite number."""
-        if math.isfinite(self.losses[iteration]):
-            return None
-        return next(k for k, loss in enumerate(self.losses) if not math.isfinite(loss))
-
-    def _problem(self, iteration: int) -> Problem:
-        last, traced = self._last
-        if last == iteration:
-            return traced.problem
-        if last < iteration <= last + self.STRIDE:
-            at, problem = last + 1, traced.next_problem()
-        else:
-            at = iteration - iteration % self.STRIDE
-            problem = self._kept[at]
-        for k in range(at, iteration):
-            problem = self._run(replace(problem, lr=self.lrs[k])).next_problem()
-        return problem
-
-
 class Stepper(HasTraits):
     """Moves through the steps and iterations of a problem. Observe `place`: every move replaces it as a whole.
 
     Methods raise ValueError, and change nothing, where what they are given makes no sense.
     """
 
-    place = Instance(Place)
+    place = Instance(LabState)
 
     def __init__(
         self, lr: float | None = None, iteration: int = 0, step: str | None = None, mistake: str = "", **setup: Any
@@ -228,7 +87,7 @@ class Stepper(HasTraits):
         chosen = Setup(**setup).settled()
         problem = chosen.problem()
         self._training = Training(problem if lr is None else replace(problem, lr=lr))
-        super().__init__(place=Place(chosen, self._training.trace(0)))
+        super().__init__(place=LabState(chosen, self._training.trace(0)))
         check_whole("iteration", iteration, 0, 100_000)
         if mistake:
             self.plant(mistake)
@@ -289,7 +148,7 @@ class Stepper(HasTraits):
             problem = replace(problem, network=problem.network.with_parameters(parameters | {name: array}))
         else:
             problem = replace(problem, **{name: array})
-        self._train(problem, custom=True)
+        self._restart_training(problem, custom=True)
 
     def set_lr(self, lr: Any) -> None:
         """Another learning rate from this iteration on; the place and past iterations stay."""
@@ -303,7 +162,7 @@ class Stepper(HasTraits):
         problem = replace(self.first_problem, lr=self.place.lr)
         if mistake and not can_be_planted(BY_NAME[mistake], problem):
             raise ValueError(f"{BY_NAME[mistake].title}: it cannot be planted here, since the shapes would not fit")
-        self._train(problem, mistake=mistake)
+        self._restart_training(problem, mistake=mistake)
 
     def choose(self, cell: Cell | None, pinned: bool = False) -> None:
         """Choose the cell to be worked out, or none; one that is not on the board yet counts as none."""
@@ -380,11 +239,6 @@ class Stepper(HasTraits):
         """The same step, one iteration on."""
         self._go(self.place.iteration + 1, self.place.index)
 
-    def back_iteration(self) -> None:
-        """The same step, one iteration back."""
-        if self.place.iteration:
-            self._go(self.place.iteration - 1, self.place.index)
-
     def _question(self) -> Cell | None:
         """A cell of the next step, if that is a gradient: always the same one at the same place."""
         place = self.place
@@ -403,18 +257,20 @@ class Stepper(HasTraits):
         mistake = self.place.mistake
         if mistake and not can_be_planted(BY_NAME[mistake], problem):
             mistake = ""
-        self._train(problem, setup=setup, custom=False, index=index, mistake=mistake, cell=None, pinned=False)
+        self._restart_training(
+            problem, setup=setup, custom=False, index=index, mistake=mistake, cell=None, pinned=False
+        )
 
-    def _train(self, problem: Problem, **changes: Any) -> None:
+    def _restart_training(self, problem: Problem, **changes: Any) -> None:
         """Start training over from `problem`, at the same step."""
         mistake = changes.get("mistake", self.place.mistake)
-        training = Training(problem, partial(with_mistake, BY_NAME[mistake]) if mistake else run)
+        training = Training(problem, partial(with_mistake, BY_NAME[mistake]) if mistake else quiet_trace)
         traced = training.trace(0)
         if [step.name for step in traced.steps] != [step.name for step in self.place.trace.steps]:
             changes["index"] = 0
         self._training = training
         note = self._note(0)
-        if mistake and not BY_NAME[mistake].made_at(run(problem)):
+        if mistake and not BY_NAME[mistake].made_at(quiet_trace(problem)):
             note = note or f"{BY_NAME[mistake].title}: with these numbers it changes nothing."
         self.place = replace(self.place, trace=traced, iteration=0, note=note, question=None, **changes)
 

@@ -9,15 +9,17 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from backprop_lab.ui import verdicts
-from backprop_lab.ui.board_view import BoardView
 from backprop_lab.ui.controls import GROW, pair, row, sized, text_field, toggle, typed_number
-from backprop_lab.ui.curves import COLOURS, curves
+from backprop_lab.ui.curves import draw_curves
+from backprop_lab.ui.hearing import serialize_messages
 from backprop_lab.ui.lab import Lab
-from backprop_lab.ui.run_map import NAMES, RunMap
-from backprop_lab.ui.step_through import StepThrough
-from backprop_lab.ui.stepper import ACTIVATIONS, Setup
-from backprop_lab.ui.sweeper import RANGES, State, Sweeper
+from backprop_lab.ui.page.step_view import StepView
+from backprop_lab.ui.rates import verdicts
+from backprop_lab.ui.rates.run_map import NAMES, RunMap
+from backprop_lab.ui.rates.sweeper import RANGES, State, Sweeper
+from backprop_lab.ui.steps.lab import StepThrough
+from backprop_lab.ui.steps.setup import ACTIVATIONS, Setup
+from backprop_lab.ui.theme import CURVES
 
 BESIDE_MAP = 470  # CSS pixels of a window's height that controls, curves, words and JupyterLab itself take
 NARROWEST = 420  # CSS pixels; on a page that is narrower, the picture is shrunk
@@ -40,15 +42,15 @@ class LearningRateLab(Lab):
         self._lab: StepThrough | None = None
         super().__init__()
         controls = self._make_controls()
-        self._view = BoardView(label=LABEL, aspect=900 / 420)
+        self._view = StepView(label=LABEL, aspect=900 / 420)
         self._view.tooltips = {control.description: control.tooltip for control in self._labelled}
         self._said, self._curves, self._chosen = widgets.HTML(), widgets.HTML(), widgets.HTML(layout=_BESIDE_CURVES)
         self._opened = widgets.VBox()
         chosen = widgets.HBox([self._curves, self._chosen], layout={"flex_flow": "row wrap", "align_items": "center"})
         self.children = [*controls, self._view, chosen, self._said, self._opened]
-        self.sweeper.observe(lambda change: self._do(self._follow, change.old, change.new), "state")
-        self._view.heard(lambda kind, message: self._do(self._heard, kind, message))
-        self._hears_in_turn(self._view)
+        self.sweeper.observe(lambda change: self._guarded(self._follow, change.old, change.new), "state")
+        self._view.on_message(lambda kind, message: self._guarded(self._heard, kind, message))
+        serialize_messages(self._view)
         self._show(self.sweeper.state)
 
     def _make_controls(self) -> list[widgets.Widget]:
@@ -59,17 +61,17 @@ class LearningRateLab(Lab):
             self._sliders[name] = widgets.IntSlider(
                 least, least, most, readout=False, continuous_update=False, tooltip=tooltip, layout=GROW
             )
-            self._steers(self._fields[name], partial(self._type, name))
-            self._steers(self._sliders[name], partial(self._slide, name))
+            self._on_change(self._fields[name], partial(self._type, name))
+            self._on_change(self._sliders[name], partial(self._slide, name))
         self._activation = widgets.Dropdown(
             options=list(ACTIVATIONS), description="activation", tooltip="Of each hidden unit", **sized("180px")
         )
-        self._steers(self._activation, lambda activation: self._train(activation=activation))
+        self._on_change(self._activation, lambda activation: self._start_sweep(activation=activation))
         self._run = self._button("Run", self._run_or_cancel, "Train all networks anew, or stop training them")
         self._run.layout.width = "90px"
         self._progress = widgets.IntProgress(**sized("220px"))
         self._compare = toggle("Compare", "The next run that you choose goes beside the first")
-        self._steers(self._compare, self.sweeper.compare)
+        self._on_change(self._compare, self.sweeper.compare)
         self._open = self._button("Open", self._open_chosen, "Walk through the run chosen last, step by step, below")
         self._labelled = [*self._fields.values(), self._activation]
         pairs = [pair(field, self._sliders[name]) for name, field in self._fields.items()]
@@ -82,7 +84,7 @@ class LearningRateLab(Lab):
             height = min(max(message["height"] - BESIDE_MAP, HEIGHTS[0]), HEIGHTS[1])
             self._map = RunMap(max(message["width"], NARROWEST), height, message["ratio"], message["dark"])
             if self.sweeper.state.runs is None and not self.sweeper.state.running:
-                self._train()
+                self._start_sweep()
             self._show_map(self.sweeper.state)
         elif kind == "cell" and message["clicked"] and message["cell"] is not None:
             self.sweeper.choose(*message["cell"][1:])
@@ -92,30 +94,29 @@ class LearningRateLab(Lab):
             self.sweeper.walk(*KEYS[message["key"]])
 
     def _type(self, name: str, text: str) -> None:
-        self._train(**{name: typed_number(text)})
+        self._start_sweep(**{name: typed_number(text)})
 
     def _slide(self, name: str, number: int) -> None:
-        self._train(**{name: number})
+        self._start_sweep(**{name: number})
 
     def _run_or_cancel(self) -> None:
         if self.sweeper.state.running:
             self.sweeper.cancel()
         else:
-            self._train()
+            self._start_sweep()
 
-    def _train(self, **changes: Any) -> None:
-        self._go_on(self._work_off(self.sweeper.train(**changes)))
+    def _start_sweep(self, **changes: Any) -> None:
+        self._start_task(self._drain(self.sweeper.train(**changes)))
 
     @staticmethod
-    async def _work_off(pieces: Iterator[None]) -> None:
+    async def _drain(pieces: Iterator[None]) -> None:
         for _ in pieces:
             await asyncio.sleep(0)  # so that the page, and other cells, are heard in between
 
     def _open_chosen(self) -> None:
         """Open the run chosen last, as it was at the start, below the map."""
         runs, chosen = self.sweeper.state.runs, self.sweeper.state.chosen
-        if runs is None or not chosen:
-            raise ValueError("choose a run first: click it on the map")
+        assert runs is not None  # the button is off until a run is chosen
         run, settings = chosen[-1], runs.settings
         setup = Setup("random", runs.seed(run), hidden=settings.hidden, activation=settings.activation)
         if self._lab is None:
@@ -164,12 +165,12 @@ class LearningRateLab(Lab):
             return
         self._said.value = f'<div class="bpl-told">{html.escape(verdicts.on_map(state.runs))}</div>'
         told, losses = "", {}
-        for run, name, colour in zip(state.chosen, NAMES, COLOURS, strict=False):
+        for run, name, colour in zip(state.chosen, NAMES, CURVES, strict=False):
             title = f"{name}: {verdicts.name_of(state.runs, run)}"
             losses[title] = state.runs.losses(run).tolist()
             told += _told(title, verdicts.on_run(state.runs, run), colour)
         self._chosen.value = f'<div class="bpl-runs" role="status">{told or _HOW_TO_CHOOSE}</div>'
-        self._curves.value = curves(losses, width=480, height=220) if losses else ""
+        self._curves.value = draw_curves(losses, width=480, height=220) if losses else ""
 
     def _show_map(self, state: State) -> None:
         if state.runs is None or self._map is None:

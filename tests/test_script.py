@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from problems import identical, problems
 
 from backprop_lab import MISTAKES, MeanSquaredError, Sigmoid, Tanh, random_problem, trace, worked_example
-from backprop_lab.ui.numpy_script import numpy_script
-from backprop_lab.ui.stepper import Stepper
+from backprop_lab.ui.steps.script import numpy_script
+from backprop_lab.ui.steps.stepper import Stepper
 
 
 def expected(t):

@@ -13,12 +13,10 @@ from matplotlib.text import Annotation
 from PIL import Image
 
 from backprop_lab.layers import Array
-from backprop_lab.ui.board import COLOURS, DARK, LIGHT
-from backprop_lab.ui.curves import COLOURS as CURVES
-from backprop_lab.ui.sweeper import Run, Runs
+from backprop_lab.ui.rates.sweeper import RunIndex, Runs
+from backprop_lab.ui.theme import CURVES, DARK, HEATMAP, LIGHT, LOST
 
 DECADES = 4  # from the middle of the colours to each end: a loss that came down, or grew, by a factor of 10,000
-LOST = "#c62828"  # of the stripes where the loss is no longer a number: there the map ends
 NAMES = "AB"  # of the chosen runs
 STANDARD = 1000  # CSS pixels: a map that is wider has everything larger
 MARGINS = (52, 124, 28, 44)  # left, right, top and bottom of the map, in CSS pixels
@@ -59,7 +57,7 @@ class RunMap:
         """What the colours mean, at the right of the map."""
         striped, gap = (pixels * height / self.size[1] for pixels in (30, 14))
         scale = self._make_axes(x, y, width, height - striped - gap)
-        scale.imshow(np.linspace(-DECADES, DECADES, 256)[:, None], COLOURS, aspect="auto", origin="lower")
+        scale.imshow(np.linspace(-DECADES, DECADES, 256)[:, None], HEATMAP, aspect="auto", origin="lower")
         names = ["÷ 10,000", "÷ 100", "loss as\nat the start", "× 100", "× 10,000"]
         scale.set_yticks(np.linspace(0, 255, len(names)), names)
         lost = self._make_axes(x, y + height - striped, width, striped)
@@ -73,7 +71,7 @@ class RunMap:
         """What changes from one picture to the next, and the stripes behind it."""
         axes = self.axes
         axes.add_patch(_stripes(axes))
-        self.image = axes.imshow(np.zeros((1, 1)), COLOURS, aspect="auto", interpolation="nearest", animated=True)
+        self.image = axes.imshow(np.zeros((1, 1)), HEATMAP, aspect="auto", interpolation="nearest", animated=True)
         self.image.set_clim(-DECADES, DECADES)
         self.limit = [
             axes.plot([], [], color=colour, lw=width, solid_joinstyle="miter", animated=True)[0]
@@ -112,7 +110,7 @@ class RunMap:
         )
         return halo, ring, label
 
-    def draw(self, runs: Runs, chosen: tuple[Run, ...] = ()) -> None:
+    def draw(self, runs: Runs, chosen: tuple[RunIndex, ...] = ()) -> None:
         """Show what has become of each run, the limit that theory sets it, and which are chosen."""
         if self._laid_out_for is not runs.sweep:
             self._lay_out(runs)

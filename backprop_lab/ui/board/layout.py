@@ -13,6 +13,8 @@ HEAD = 1.7  # the line on top that names the phase and the step
 LEFT = 1.0  # room for the names of the rows
 RIGHT = 2.3  # room for the colour bars
 ASPECT = 0.62  # a cell's height, of its width
+CELL_WIDTH = (26, 58)  # CSS pixels: below, a board is broken into bands; above, it does not grow
+LARGE_CELL_WIDTH = (37, 90)  # the same for the back row of a lecture hall
 
 
 class Box(NamedTuple):
@@ -52,7 +54,7 @@ class _Column(NamedTuple):
 ROWS = ("values", "gradients", "new weights")
 
 
-def layout(problem: Problem, bands: int = 1) -> Layout:
+def place_matrices(problem: Problem, bands: int = 1) -> Layout:
     """Place every matrix of `problem`; a wide network may be broken into `bands`, one below the other."""
     groups = _groups(problem)
     bands = min(bands, len(groups))
@@ -83,6 +85,18 @@ def layout(problem: Problem, bands: int = 1) -> Layout:
     _, top, bottom = rows[-1]
     loss = (left + 0.6, top, width + RIGHT - 0.3 - left - 0.6, bottom - top)
     return Layout(width + RIGHT, y, boxes, rows, arrows, loss)
+
+
+def readable_layout(problem: Problem, width: float, narrowest: float) -> Layout:
+    """The layout in as few bands as keep the cells wide enough to read; failing that, the one with the widest cells."""
+    tries = [place_matrices(problem, bands) for bands in range(1, _depth(problem) + 1)]
+    return next((one for one in tries if width / one.width >= narrowest), min(tries, key=lambda one: one.width))
+
+
+def aspect_ratio(problem: Problem, width: float, large: bool = False) -> float:
+    """The width of a board over its height, before it is drawn."""
+    found = readable_layout(problem, width, (LARGE_CELL_WIDTH if large else CELL_WIDTH)[0])
+    return found.width / (found.height * ASPECT)
 
 
 def _depth(problem: Problem) -> int:

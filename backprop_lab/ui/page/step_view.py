@@ -6,8 +6,10 @@ from typing import Any
 import anywidget
 import traitlets
 
+from backprop_lab.ui.theme import custom_properties
 
-class BoardView(anywidget.AnyWidget):
+
+class StepView(anywidget.AnyWidget):
     """Shows a picture and reports back, as messages `{"kind": ...}`, what happens to it.
 
     kind "page": `width` of the board and `height` of the window in CSS pixels, `ratio` of device pixels to
@@ -19,7 +21,7 @@ class BoardView(anywidget.AnyWidget):
     """
 
     _esm = Path(__file__).with_suffix(".js")
-    _css = Path(__file__).with_suffix(".css")
+    _css = custom_properties() + Path(__file__).with_name("labs.css").read_text(encoding="utf-8")
 
     picture = traitlets.Bytes(help="the board as PNG").tag(sync=True)
     alt = traitlets.Unicode(help="the picture in words").tag(sync=True)
@@ -37,16 +39,16 @@ class BoardView(anywidget.AnyWidget):
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
         self._on_page = self._comes = False
-        self.pictured = 0  # the latest frame with a picture of its own
-        self.heard(self._when_shown)
+        self.last_new_frame = 0  # the latest frame with a picture of its own
+        self.on_message(self._when_shown)
 
     def show(self, picture: bytes) -> None:
         """Put a PNG on the page. If it is the same as before, the page does not say that it shows it."""
         self.frame += 1
         if picture != self.picture:
-            self.picture, self.pictured = picture, self.frame
+            self.picture, self.last_new_frame = picture, self.frame
 
-    def come(self) -> None:
+    def scroll_into_view(self) -> None:
         """Scroll the page to the lab around this, and give the board the keys: now, or as soon as it is shown."""
         self._comes = not self._on_page
         if self._on_page:
@@ -55,8 +57,8 @@ class BoardView(anywidget.AnyWidget):
     def _when_shown(self, kind: str, _: dict[str, Any]) -> None:
         self._on_page = True
         if self._comes and kind == "shown":  # not before the picture is there: its room may be another
-            self.come()
+            self.scroll_into_view()
 
-    def heard(self, handler: Any) -> None:
+    def on_message(self, handler: Any) -> None:
         """Call `handler(kind, message)` for every message from the page."""
         self.on_msg(lambda _, message, __: handler(message.get("kind"), message))

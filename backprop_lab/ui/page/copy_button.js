@@ -33,9 +33,7 @@ function render({ model, el }) {
     setTimeout(name, 1500);
   };
   name();
-  model.on("change:label", name);
   el.append(button);
-  return () => model.off("change:label", name);
 }
 
 export default { render };

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backprop_lab.ui import remarks
 from backprop_lab.ui.numbers import format_number
-from backprop_lab.ui.stepper import Place
+from backprop_lab.ui.steps import remarks
+from backprop_lab.ui.steps.stepper import LabState
 
 START = "Everything that is given is on the board: samples X, targets y, weights, biases and the learning rate."
 
 
-def card(place: Place) -> str:
+def card(place: LabState) -> str:
     """The current step: phase, title, sentence, formula, line of NumPy and shapes; none of it depends on the numbers."""
     step, trace = place.step, place.trace
     if step is None:
@@ -28,14 +28,14 @@ def card(place: Place) -> str:
     )
 
 
-def _heading(phase: str, title: str, place: Place) -> str:
+def _heading(phase: str, title: str, place: LabState) -> str:
     return (
         f'<div><span class="bpl-chip">{phase}</span> <b>{html.escape(title)}</b> '
         f'<span class="bpl-iteration">iteration {place.iteration}</span></div>'
     )
 
 
-def remarks_on(place: Place, losses: Sequence[float]) -> str:
+def remarks_on(place: LabState, losses: Sequence[float]) -> str:
     """What there is to remark on the numbers of the current step, to stand below its card."""
     step, trace = place.step, place.trace
     if step is None:
@@ -44,17 +44,17 @@ def remarks_on(place: Place, losses: Sequence[float]) -> str:
     kind, mark = {True: ("right", "✓ "), False: ("wrong", "✗ "), None: ("untold", "")}[proved]
     parts = [f'<span class="bpl-{kind}">{mark}{html.escape(sentence)}</span>'] if sentence else []
     for remark in (
-        remarks.gate(trace, step),
-        remarks.update(trace, step),
-        remarks.outlook(trace, step),
-        remarks.loss(step, losses),
+        remarks.on_dead_units(trace, step),
+        remarks.on_update(trace, step),
+        remarks.on_next_loss(trace, step),
+        remarks.on_loss(step, losses),
     ):
         if remark:
             parts.append(f"<span>{html.escape(remark)}</span>")
     return f'<div class="bpl-remarks bpl-{step.phase}">{"".join(parts)}</div>' if parts else ""
 
 
-def alt_text(place: Place) -> str:
+def alt_text(place: LabState) -> str:
     """The picture in words: which step it shows, and the values that the step gave."""
     step = place.step
     if step is None:
@@ -67,7 +67,7 @@ def alt_text(place: Place) -> str:
     )
 
 
-def table(place: Place) -> str:
+def table(place: LabState) -> str:
     """Every value that is on the board, as tables that a screen reader can walk through."""
     names = [name for name in place.trace if place.shows(name)]
     return f'<div class="bpl-tables">{"".join(_matrix(name, place.trace[name]) for name in names)}</div>'

@@ -13,13 +13,13 @@ from backprop_lab.network import Network
 from backprop_lab.problem import Problem, random_problem
 from backprop_lab.sharpness import critical_lr
 from backprop_lab.sweep import Sweep, sweep_blocks
-from backprop_lab.ui.stepper import ACTIVATIONS, check_whole
+from backprop_lab.ui.steps.setup import ACTIVATIONS, check_whole
 
 LEARNING_RATES = tuple(float(lr) for lr in np.logspace(-4, 1, 76))
 RANGES = {"seeds": (1, 64), "steps": (10, 1000), "hidden": (1, 8)}
 PAUSE = 0.1  # seconds between two states while a sweep runs, so that drawing them does not hold it up
 
-Run = tuple[int, int]  # the row and the column of a run on the map
+RunIndex = tuple[int, int]  # the row and the column of a run on the map
 
 
 @dataclass(frozen=True)
@@ -66,21 +66,21 @@ class Runs:
         # The sweep may be ahead of `step` in some of its runs, so `sweep.diverged` is not what to go by here.
         return self.sweep.loss[..., self.step] / self.sweep.loss[..., 0]
 
-    def losses(self, run: Run) -> Array:
+    def losses(self, run: RunIndex) -> Array:
         """The loss of a run after each of its updates so far, and before the first."""
         return self.sweep.loss[*run, : self.step + 1]
 
-    def seed(self, run: Run) -> int:
+    def seed(self, run: RunIndex) -> int:
         return self.sweep.seeds[run[0]]
 
-    def lr(self, run: Run) -> float:
+    def lr(self, run: RunIndex) -> float:
         return self.sweep.lrs[run[1]]
 
-    def problem(self, run: Run) -> Problem:
+    def problem(self, run: RunIndex) -> Problem:
         """Where a run started from."""
         return self.sweep.problem(self.seed(run), self.lr(run))
 
-    def network(self, run: Run) -> Network:
+    def network(self, run: RunIndex) -> Network:
         """What a run has trained, once all are done. Raises ValueError if it diverged."""
         return self.sweep.network(self.seed(run), self.lr(run))
 
@@ -99,7 +99,7 @@ class State:
 
     wanted: Settings
     runs: Runs | None = None
-    chosen: tuple[Run, ...] = ()
+    chosen: tuple[RunIndex, ...] = ()
     comparing: bool = False
     running: bool = False
 
@@ -126,9 +126,9 @@ class Sweeper(HasTraits):
         wanted = replace(self.state.wanted, **changes)
         self._turn = turn = object()
         self.state = replace(self.state, wanted=wanted, running=True)
-        return self._train(wanted, turn)
+        return self._run_sweep(wanted, turn)
 
-    def _train(self, wanted: Settings, turn: object) -> Iterator[None]:
+    def _run_sweep(self, wanted: Settings, turn: object) -> Iterator[None]:
         runs, due = None, 0.0
         try:
             for runs in _sweep(wanted):
@@ -136,9 +136,9 @@ class Sweeper(HasTraits):
                 if self._turn is not turn:
                     return
                 if runs is not None and time.monotonic() >= due:
-                    self._put_on_the_map(runs)
+                    self._publish(runs)
                     due = time.monotonic() + PAUSE
-            self._put_on_the_map(runs, running=False)
+            self._publish(runs, running=False)
         finally:
             if self._turn is turn:
                 self.cancel()
@@ -150,7 +150,7 @@ class Sweeper(HasTraits):
             runs = self.state.runs
             self.state = replace(self.state, running=False, wanted=runs.settings if runs else self.state.wanted)
 
-    def _put_on_the_map(self, runs: Runs | None, **changes: Any) -> None:
+    def _publish(self, runs: Runs | None, **changes: Any) -> None:
         assert runs is not None
         old, chosen = self.state.runs, self.state.chosen
         if old is not None and old.sweep is not runs.sweep:

@@ -6,15 +6,15 @@ from dataclasses import replace
 import numpy as np
 
 from backprop_lab.sharpness import critical_lr
-from backprop_lab.ui.sweeper import Run, Runs
+from backprop_lab.ui.rates.sweeper import RunIndex, Runs
 
 
-def name_of(runs: Runs, run: Run) -> str:
+def name_of(runs: Runs, run: RunIndex) -> str:
     """As in `seed 3, learning rate 0.01`."""
     return f"seed {runs.seed(run)}, learning rate {runs.lr(run):.3g}"
 
 
-def on_run(runs: Runs, run: Run) -> str:
+def on_run(runs: Runs, run: RunIndex) -> str:
     """Where the loss of a run began, where it has come to, and what theory would have said."""
     losses = runs.losses(run)
     if math.isfinite(losses[-1]):

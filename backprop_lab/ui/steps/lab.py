@@ -1,6 +1,5 @@
 """The step-through lab: one training step, forward, backward and update, under the learner's hand."""
 
-import asyncio
 import html
 import math
 from collections.abc import Callable, Sequence
@@ -11,24 +10,21 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
-from backprop_lab.ui import remarks, words
-from backprop_lab.ui.board import Board, aspect_ratio
-from backprop_lab.ui.board_view import BoardView
+from backprop_lab.ui.board.board import Board
+from backprop_lab.ui.board.layout import aspect_ratio
 from backprop_lab.ui.controls import GROW, pair, row, sized, text_field, toggle, typed_number
-from backprop_lab.ui.copy_button import CopyButton
+from backprop_lab.ui.hearing import serialize_messages
 from backprop_lab.ui.lab import Lab
-from backprop_lab.ui.numpy_script import numpy_script
-from backprop_lab.ui.one_cell import work_out
-from backprop_lab.ui.stepper import ACTIVATIONS, BY_NAME, CUSTOM, SIZES, STARTS, Place, Setup, Stepper
+from backprop_lab.ui.page.copy_button import CopyButton
+from backprop_lab.ui.page.step_view import StepView
+from backprop_lab.ui.steps import remarks, words
+from backprop_lab.ui.steps.player import SPEEDS, Player
+from backprop_lab.ui.steps.script import numpy_script
+from backprop_lab.ui.steps.setup import ACTIVATIONS, CUSTOM, SIZES, STARTS, Setup
+from backprop_lab.ui.steps.stepper import LabState, Stepper
+from backprop_lab.ui.steps.training import BY_NAME
+from backprop_lab.ui.values.one_cell import work_out
 
-SPEEDS = {
-    "1 step a second": ("next", 1.0),
-    "3 steps a second": ("next", 1 / 3),
-    "1 iteration a second": ("next_iteration", 1.0),
-    "10 iterations a second": ("next_iteration", 0.1),
-    "as fast as it goes": ("next_iteration", 0.0),
-}
-UNSEEN = 60  # pictures in a row that no page says it shows, at a second for each: then nobody is there, and play stops
 BESIDE_BOARD = 330  # CSS pixels of a window's height that controls, card and JupyterLab itself take
 PARTS = ("start", "seed", "lr", "play", "predict", "more", "call")  # what `hide` can name
 
@@ -51,11 +47,10 @@ class StepThrough(Lab):
         self._large = large
         self._page: dict[str, Any] | None = None
         self._board: Board | None = None
-        self._frame_on_page = 0
-        self._playing: object = None  # whose turn it is to play; who was stopped finds that it is not theirs
-        self._view = BoardView()
+        self._view = StepView()
+        self._player = Player(self.stepper, self._view, self._guarded)
         self._card, self._remarks, self._worked = widgets.HTMLMath(), widgets.HTML(layout=_JOINED), widgets.HTML()
-        self._view.aspect = aspect_ratio(self.stepper.place.trace, 850, large)
+        self._view.aspect = aspect_ratio(self.stepper.place.trace.problem, 850, large)
         super().__init__()
         controls = self._make_controls()
         self.children = [*controls, self._note, self._view, self._card, self._remarks, self._cell_row, *self._footer]
@@ -65,8 +60,8 @@ class StepThrough(Lab):
         labelled = [self._start, self._seed_field, self._lr_field, self._speed, self._guess, self._cell_field]
         labelled += [*self._sizes.values(), self._activation, self._mistake]
         self._view.tooltips = {control.description: control.tooltip for control in labelled}
-        self._view.heard(self._heard)
-        self._hears_in_turn(self._view)
+        self._view.on_message(self._heard)
+        serialize_messages(self._view)
         self._show()
 
     # The controls
@@ -82,11 +77,11 @@ class StepThrough(Lab):
             min=-6, max=1, step=0.05, readout=False, tooltip="How far each update goes", layout=GROW
         )
         self._lr_field = text_field("learning rate", "170px", "Type a learning rate: a positive number")
-        self._steers(self._start, lambda start: stepper.set_up(start=start))
-        self._steers(self._seed, lambda seed: stepper.set_up(seed=seed))
-        self._steers(self._seed_field, lambda text: stepper.set_up(seed=typed_number(text)))
-        self._steers(self._lr, self._slide_lr)
-        self._steers(self._lr_field, lambda text: stepper.set_lr(typed_number(text)))
+        self._on_change(self._start, lambda start: stepper.set_up(start=start))
+        self._on_change(self._seed, lambda seed: stepper.set_up(seed=seed))
+        self._on_change(self._seed_field, lambda text: stepper.set_up(seed=typed_number(text)))
+        self._on_change(self._lr, self._slide_lr)
+        self._on_change(self._lr_field, lambda text: stepper.set_lr(typed_number(text)))
         settings = {
             "start": self._start,
             "seed": pair(self._seed_field, self._seed),
@@ -98,9 +93,10 @@ class StepThrough(Lab):
         self._speed = widgets.Dropdown(
             options=list(SPEEDS), description="speed", tooltip="How fast to play", **sized("220px")
         )
-        self._steers(self._play, self._play_or_pause)
+        self._speed.observe(lambda change: setattr(self._player, "speed", change.new), "value")
+        self._on_change(self._play, self._play_or_pause)
         self._predict = toggle("Predict first", "Be asked for a cell of each gradient before it is shown")
-        self._steers(self._predict, stepper.predict)
+        self._on_change(self._predict, stepper.predict)
         self._more = toggle("More", "Sizes, a planted mistake, the values as a table, the step as NumPy")
         buttons = [
             self._button("Restart", stepper.restart, "Back to the start, with the numbers as they were"),
@@ -121,13 +117,9 @@ class StepThrough(Lab):
         self._question = widgets.HTML()
         signs = [self._button(sign, partial(self.stepper.answer, sign), f"The sign is {sign}") for sign in "−0+"]
         self._guess = text_field("or its value", "170px", "Type a number, and Enter")
-        self._steers(self._guess, self._answer)
+        self._on_change(self._guess, self.stepper.answer)
         self._question_row = row(self._question, *signs, self._guess)
         return self._question_row
-
-    def _answer(self, text: str) -> None:
-        if text.strip():
-            self.stepper.answer(text)
 
     def _make_drawer(self) -> widgets.Widget:
         """What is needed less often, behind the button More."""
@@ -139,30 +131,29 @@ class StepThrough(Lab):
             for name, most in SIZES.items()
         }
         for name, field in self._sizes.items():
-            self._steers(field, partial(self._resize, name))
+            self._on_change(field, partial(self._resize, name))
         self._activation = widgets.Dropdown(
             options=list(ACTIVATIONS),
             description="activation",
             tooltip="What follows each hidden layer",
             **sized("170px"),
         )
-        self._steers(self._activation, lambda activation: stepper.set_up(activation=activation))
+        self._on_change(self._activation, lambda activation: stepper.set_up(activation=activation))
         mistakes = [("none", ""), *((mistake.title, name) for name, mistake in BY_NAME.items())]
         self._mistake = widgets.Dropdown(
             options=mistakes, description="planted mistake", tooltip="Plant a classic mistake", **sized("340px")
         )
-        self._steers(self._mistake, stepper.plant)
+        self._on_change(self._mistake, stepper.plant)
         self._table = toggle("Values as a table", "Every number on the board, for reading or for a screen reader")
         self._script = toggle("As NumPy", "A plain script that prints the same numbers")
         for extra in (self._table, self._script):
-            self._steers(extra, lambda _: self._show_footer(stepper.place))
+            self._on_change(extra, lambda _: self._show_footer(stepper.place))
         drawer = widgets.VBox(
             [
                 row(*self._sizes.values(), self._activation),
                 row(self._mistake, self._table, self._script),
             ]
         )
-        drawer.add_class("bpl-drawer")
         drawer.layout.display = "none"
         self._more.observe(lambda change: setattr(drawer.layout, "display", None if change.new else "none"), "value")
         return drawer
@@ -182,7 +173,7 @@ class StepThrough(Lab):
 
     def _make_cell_row(self) -> None:
         self._cell_field = text_field("type over it:", "190px", "Type another number, and Enter")
-        self._steers(self._cell_field, lambda text: self.stepper.edit(typed_number(text)))
+        self._on_change(self._cell_field, lambda text: self.stepper.edit(typed_number(text)))
         self._cell_row = row(self._worked, self._cell_field)
 
     def _make_footer(self) -> None:
@@ -195,7 +186,7 @@ class StepThrough(Lab):
 
     def come_into_view(self) -> None:
         """Scroll the page to this lab, and give its board the keys."""
-        self._view.come()
+        self._view.scroll_into_view()
 
     # From the page to the stepper
 
@@ -210,16 +201,16 @@ class StepThrough(Lab):
             height = max(message["height"] - BESIDE_BOARD, 0)
             self._page = {name: message[name] for name in ("width", "ratio", "dark")} | {"height": height}
             self._board = None
-            self._do(self._show_board, stepper.place)
+            self._guarded(self._show_board, stepper.place)
         elif kind == "jump":
-            self._do(stepper.go_to, message["index"])
+            self._guarded(stepper.go_to, message["index"])
         elif kind == "shown":
-            self._frame_on_page = message["frame"]
+            self._player.frame_on_page = message["frame"]
         elif kind == "cell":
             cell = message["cell"]
-            self._do(stepper.choose, tuple(cell) if cell else None, message["pinned"])
+            self._guarded(stepper.choose, tuple(cell) if cell else None, message["pinned"])
         elif kind == "key":
-            self._do(self._press, message["key"])
+            self._guarded(self._press, message["key"])
 
     def _press(self, key: str) -> None:
         """A key on the board: arrows step and choose a matrix; Enter opens a cell, where arrows walk from cell to cell."""
@@ -243,31 +234,10 @@ class StepThrough(Lab):
             moves[key]()
 
     def _play_or_pause(self, on: bool) -> None:
-        self._playing = turn = object() if on else None
         if on:
-            self._go_on(self._keep_playing(turn))
-
-    async def _keep_playing(self, turn: object) -> None:
-        """Move on and wait for the page to show it, so that a slow wire never falls behind. A page that has gone ends it."""
-        unseen = 0
-        try:
-            while self._playing is turn and unseen < UNSEEN:
-                move, pause = SPEEDS[self._speed.value]
-                self._do(self._play_on, turn, move)
-                await asyncio.sleep(max(pause, 0.02))
-                patience = 100
-                while self._frame_on_page < self._view.pictured and patience:
-                    await asyncio.sleep(0.01)
-                    patience -= 1
-                unseen = 0 if patience else unseen + 1
-        finally:
-            if self._playing is turn:
-                self._playing = None
-                self._play.value = False
-
-    def _play_on(self, turn: object, move: str) -> None:
-        if self._playing is turn:  # it may have been stopped since it was asked for, in another thread
-            getattr(self.stepper, move)()
+            self._start_task(self._player.play(ended=lambda: setattr(self._play, "value", False)))
+        else:
+            self._player.stop()
 
     # From the stepper to the page
 
@@ -279,7 +249,7 @@ class StepThrough(Lab):
         self._show_footer(place)
         self._say([place.note or remarks.all_dead(place.trace, place.index)])
 
-    def _show_board(self, place: Place) -> None:
+    def _show_board(self, place: LabState) -> None:
         with self._view.hold_sync():
             self._view.steps = [[step.name, step.phase] for step in place.trace.steps]
             self._view.index = place.index
@@ -297,7 +267,7 @@ class StepThrough(Lab):
         place = self.stepper.place
         board.draw(place.trace, place.index, self.stepper.losses, place.question or place.cell)
 
-    def _show_card(self, place: Place) -> None:
+    def _show_card(self, place: LabState) -> None:
         self._card.value = words.card(place)  # typesetting its formula takes the page longer than the whole frame
         self._remarks.value = words.remarks_on(place, self.stepper.losses)
         worked, editable = "", False
@@ -307,7 +277,7 @@ class StepThrough(Lab):
         self._worked.value = worked
         self._cell_field.layout.display = None if editable else "none"
 
-    def _show_controls(self, place: Place) -> None:
+    def _show_controls(self, place: LabState) -> None:
         with self._controls_follow():
             starts = (*STARTS, CUSTOM) if place.custom else tuple(STARTS)
             if self._start.options != starts:
@@ -330,7 +300,7 @@ class StepThrough(Lab):
                 name, i, j = place.question
                 self._question.value = f"<b>Predict {name}[{i},{j}]</b>, framed on the board. Its sign, or its value?"
 
-    def _show_footer(self, place: Place) -> None:
+    def _show_footer(self, place: LabState) -> None:
         call = self.call()
         but = ""
         if place.custom:

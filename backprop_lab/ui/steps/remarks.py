@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from backprop_lab.gradcheck import central_difference, check_step, complex_step_derivative
-from backprop_lab.layers import Array, Layer, ReLU
+from backprop_lab.layers import Layer, ReLU
 from backprop_lab.trace import Step, Trace
 
 AGREES = 1e-5  # far above the error of a right gradient, about 1e-9, and far below that of a wrong one
@@ -53,7 +53,7 @@ def dead_units(trace: Trace, name: str) -> list[int]:
     return dead
 
 
-def gate(trace: Trace, step: Step) -> str:
+def on_dead_units(trace: Trace, step: Step) -> str:
     """At a ReLU, forward or backward: which units are off for every sample, if not all of them are."""
     for _, X, Y, _ in _relus(trace):
         if step.name in (Y, f"d{X}"):
@@ -78,21 +78,21 @@ def _relus(trace: Trace) -> list[tuple[Layer, str, str, int]]:
     return [stage for stage in trace.problem.network.stages if isinstance(stage[0], ReLU)]
 
 
-def update(trace: Trace, step: Step) -> str:
+def on_update(trace: Trace, step: Step) -> str:
     """At an update: how far the largest entry moved, and how that compares with the size of the parameter."""
     if step.phase != "update":
         return ""
     old, new = trace[step.operands[0]], step.value
     with np.errstate(all="ignore"):
         change = float(np.max(np.abs(new - old)))
-        size, step_size = _norm(old), _norm(new - old)
+        size, step_size = math.hypot(*np.ravel(old)), math.hypot(*np.ravel(new - old))
     if not math.isfinite(change):
         return "The numbers have overflowed."
     of_size = f"; the step is {step_size / size:.1e} of the size of {step.operands[0]}" if size > 0 else ""
     return f"The largest change is {change:.2g}{of_size}."
 
 
-def outlook(trace: Trace, step: Step) -> str:
+def on_next_loss(trace: Trace, step: Step) -> str:
     """At an update: what the loss will be with all the new weights, so that a learning rate can be searched for by eye."""
     if step.phase != "update":
         return ""
@@ -104,7 +104,7 @@ def outlook(trace: Trace, step: Step) -> str:
     return f"With all the new weights the loss will be {_apart(then, now)[0]}; now it is {_apart(then, now)[1]}."
 
 
-def loss(step: Step, losses: Sequence[float]) -> str:
+def on_loss(step: Step, losses: Sequence[float]) -> str:
     """At the loss: how it moved since the iteration before."""
     if step.phase != "loss" or len(losses) < 2:
         return ""
@@ -121,9 +121,3 @@ def _apart(one: float, other: float) -> tuple[str, str]:
     """Two numbers to six digits, or to as many as it takes to tell them apart."""
     pairs = [(f"{one:.{digits}g}", f"{other:.{digits}g}") for digits in range(6, 18)]
     return next((pair for pair in pairs if pair[0] != pair[1]), pairs[0])
-
-
-def _norm(array: Array) -> float:
-    """The root of the sum of squares, of numbers however large."""
-    largest = np.max(np.abs(array))
-    return float(largest * np.sqrt(np.sum(np.square(array / largest)))) if 0 < largest < np.inf else float(largest)

@@ -7,7 +7,7 @@ import numpy as np
 from backprop_lab.mistakes import MISTAKES
 from backprop_lab.trace import Trace
 from backprop_lab.ui.numbers import as_printed
-from backprop_lab.ui.one_cell import Cell, work_out
+from backprop_lab.ui.values.one_cell import Cell, work_out
 
 SIGNS = {"+": 1, "-": -1, "−": -1, "–": -1, "0": 0}
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backprop_lab.trace import Trace
-from backprop_lab.ui.slopes import is_slope, slope_of
+from backprop_lab.ui.values.slopes import is_slope, slope_of
 
 Cell = tuple[str, int, int]
 TERMS = 8  # of a sum that are written out; a longer one is cut in the middle

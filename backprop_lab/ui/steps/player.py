@@ -1,0 +1,60 @@
+"""Play and pause: going on by itself, and never faster than the page shows it."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from backprop_lab.ui.page.step_view import StepView
+from backprop_lab.ui.steps.stepper import Stepper
+
+SPEEDS = {
+    "1 step a second": ("next", 1.0),
+    "3 steps a second": ("next", 1 / 3),
+    "1 iteration a second": ("next_iteration", 1.0),
+    "10 iterations a second": ("next_iteration", 0.1),
+    "as fast as it goes": ("next_iteration", 0.0),
+}
+PATIENCE = (
+    60  # pictures in a row that no page says it shows, at a second for each: then nobody is there, and play stops
+)
+
+
+class Player:
+    """Moves a stepper on, at a `speed` of SPEEDS, and waits for the page to show it, so that a slow wire never falls behind."""
+
+    def __init__(self, stepper: Stepper, view: StepView, guarded: Callable[..., None]) -> None:
+        """`guarded` calls what it is given, and says what goes wrong."""
+        self._stepper, self._view, self._guarded = stepper, view, guarded
+        self.speed = next(iter(SPEEDS))
+        self.frame_on_page = 0
+        self._turn: object = None  # whose turn it is to play; who was stopped finds that it is not theirs
+
+    def play(self, ended: Callable[[], None]) -> Coroutine[Any, Any, None]:
+        """From now on it is for this task to play; `ended` is called if that ends by itself."""
+        self._turn = turn = object()
+        return self._keep_playing(turn, ended)
+
+    def stop(self) -> None:
+        self._turn = None
+
+    async def _keep_playing(self, turn: object, ended: Callable[[], None]) -> None:
+        """Move on and wait for the page to show it. A page that has gone ends it."""
+        unseen = 0
+        try:
+            while self._turn is turn and unseen < PATIENCE:
+                move, pause = SPEEDS[self.speed]
+                self._guarded(self._move_on, turn, move)
+                await asyncio.sleep(max(pause, 0.02))
+                patience = 100
+                while self.frame_on_page < self._view.last_new_frame and patience:
+                    await asyncio.sleep(0.01)
+                    patience -= 1
+                unseen = 0 if patience else unseen + 1
+        finally:
+            if self._turn is turn:
+                self._turn = None
+                ended()
+
+    def _move_on(self, turn: object, move: str) -> None:
+        if self._turn is turn:  # it may have been stopped since it was asked for, in another thread
+            getattr(self._stepper, move)()

@@ -1,0 +1,92 @@
+"""Training, iteration by iteration, as it should be or with a mistake planted in every step; any iteration can be gone back to."""
+
+import math
+from array import array
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from backprop_lab.mistakes import MISTAKES, Mistake, plant
+from backprop_lab.problem import Problem
+from backprop_lab.trace import Trace, trace
+
+BY_NAME = {mistake.name: mistake for mistake in MISTAKES}
+
+
+def quiet_trace(problem: Problem) -> Trace:
+    """The trace of a problem; what overflows in it does so in silence."""
+    with np.errstate(all="ignore"):
+        return trace(problem)
+
+
+def can_be_planted(mistake: Mistake, problem: Problem) -> bool:
+    """Whether a mistake gives, somewhere in this step, a value that the network has room for."""
+    traced = quiet_trace(problem)
+    wrong = ((mistake.wrong(traced, step.name), step.value) for step in traced.steps)
+    return any(value is not None and np.shape(value) == np.shape(right) for value, right in wrong)
+
+
+def with_mistake(mistake: Mistake, problem: Problem) -> Trace:
+    """The trace of someone who makes a mistake wherever it can be made."""
+    traced = quiet_trace(problem)
+    for name in mistake.made_at(traced):
+        traced = plant(traced, mistake, name)
+    return traced
+
+
+class Training:
+    """Every iteration so far, in little memory: each loss and learning rate is kept, but only every
+    hundredth network; those between are trained again, to the same bits, when someone goes back to them."""
+
+    STRIDE = 100
+
+    def __init__(self, problem: Problem, run: Callable[[Problem], Trace] = quiet_trace) -> None:
+        """Train `problem`, with `run` for the steps: a trace as it should be, or one with a mistake in it."""
+        self._run = run
+        self.first = problem
+        self._kept = {0: problem}
+        self._last = (0, run(replace(problem, lr=float(problem.lr))))  # the trace made last, and its iteration
+        self.lrs = array("d")
+        self.losses = array("d")
+        self.lr_changes: list[int] = []  # the iterations whose learning rate is not that of the one before
+
+    def trace(self, iteration: int, lr: float | None = None) -> Trace:
+        """The trace of an iteration, any up to one beyond the last; another `lr` than before drops what came after it."""
+        problem = self._problem(iteration)
+        if iteration == len(self.lrs):
+            self.lrs.append(float(problem.lr))
+            self.losses.append(math.nan)
+        if lr is not None and lr != self.lrs[iteration]:
+            self.lrs[iteration] = lr
+            del self.lrs[iteration + 1 :], self.losses[iteration + 1 :]
+            self.lr_changes = [k for k in self.lr_changes if k < iteration]
+            if iteration and lr != self.lrs[iteration - 1]:
+                self.lr_changes.append(iteration)
+        last, traced = self._last
+        if last != iteration or traced.problem.lr != self.lrs[iteration]:
+            traced = self._run(replace(problem, lr=self.lrs[iteration]))
+            self._last = (iteration, traced)
+        self.losses[iteration] = float(traced["L"])
+        if iteration % self.STRIDE == 0:
+            self._kept[iteration] = problem
+        return traced
+
+    def diverged(self, iteration: int) -> int | None:
+        """The first iteration, up to the given one, whose loss is not a finite number."""
+        if math.isfinite(self.losses[iteration]):
+            return None
+        return next(k for k, loss in enumerate(self.losses) if not math.isfinite(loss))
+
+    def _problem(self, iteration: int) -> Problem:
+        last, traced = self._last
+        if last == iteration:
+            return traced.problem
+        if last < iteration <= last + self.STRIDE:
+            at, problem = last + 1, traced.next_problem()
+        else:
+            at = iteration - iteration % self.STRIDE
+            problem = self._kept[at]
+        for k in range(at, iteration):
+            problem = self._run(replace(problem, lr=self.lrs[k])).next_problem()
+        return problem

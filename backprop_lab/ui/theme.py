@@ -1,0 +1,64 @@
+"""Every colour that the pictures and the page have in common, written once: the pictures take them from here, and so does the CSS."""
+
+from typing import NamedTuple
+
+PHASES = ("forward", "loss", "backward", "update")
+
+
+class Theme(NamedTuple):
+    """Colours of everything but the cells; each phase has the colour of its letters, readable on this paper."""
+
+    paper: str
+    ink: str
+    faint: str
+    grid: str
+    forward: str
+    loss: str
+    backward: str
+    update: str
+
+    def phase(self, name: str) -> str:
+        """The colour of one of PHASES."""
+        return str(getattr(self, name))
+
+
+LIGHT = Theme(
+    paper="#ffffff",
+    ink="#1a1a1a",
+    faint="#5f5f5f",
+    grid="#c4c4c4",
+    forward="#0072b2",
+    loss="#aa3377",
+    backward="#b84a00",
+    update="#7b62b5",
+)
+DARK = Theme(
+    paper="#111111",
+    ink="#f2f2f2",
+    faint="#b0b0b0",
+    grid="#555555",
+    forward="#5cb8ee",
+    loss="#ee88bb",
+    backward="#ff9c55",
+    update="#b5a3e6",
+)
+OPERAND, RESULT = "#e69f00", "#009e73"  # around what went into a step, and what came out
+HEATMAP = "coolwarm"  # of cells and of runs, by the name that matplotlib has for it
+NOT_FINITE = "#ffe04d"
+LOST = "#c62828"  # of the stripes where the loss of a run is no longer a number
+CURVES = ("#009e73", "#d55e00", "#0072b2", "#aa3377")  # of losses, on light and on dark paper alike
+GREY = "#7a7a7a"  # stands out from white as well as from black
+
+
+def custom_properties() -> str:
+    """The colours as CSS: `--bpl-backward` lies behind white letters, and `--bpl-backward-ink` is for letters themselves."""
+
+    def declared(properties: dict[str, str]) -> str:
+        return " ".join(f"--bpl-{name}: {colour};" for name, colour in properties.items())
+
+    fills = {phase: LIGHT.phase(phase) for phase in PHASES}
+    inks, dark_inks = ({f"{phase}-ink": theme.phase(phase) for phase in PHASES} for theme in (LIGHT, DARK))
+    return (
+        f":root {{ {declared({'result': RESULT} | fills | inks)} }}\n"
+        f'[data-jp-theme-light="false"] {{ {declared(dark_inks)} }}\n'
+    )
