@@ -25,7 +25,7 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 lab: .venv/.project ## open the step-through lab in JupyterLab
-	@echo "Starting JupyterLab with $(LAB). Ctrl-C twice stops it."
+	@echo "Starting JupyterLab with $(LAB). Press Ctrl-C twice to stop it."
 	@if [ "$$(id -u)" = 0 ]; then set -- --allow-root; fi; exec $(BIN)/jupyter-lab "$$@" --LabApp.default_url=/lab/tree/$(LAB) $(LABFLAGS)
 
 # Print each command before running it, so that it can be copied and run on its own.
@@ -84,16 +84,13 @@ pins: ## update the requirements.txt of binder, lite and classroom to the newest
 	@echo "Looking up the newest version of every package. This takes about ten seconds."
 	@uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT && "$(PYTHON)" -m venv "$$uv" && \
 	"$$uv/bin/python" -m pip install --quiet --disable-pip-version-check uv && \
-	"$$uv/bin/uv" pip compile pyproject.toml --extra lab --extra binder --extra test --output-file binder/requirements.txt \
-		--universal --python-version 3.11 --fork-strategy fewest --python "$$uv/bin/python" \
-		--upgrade --generate-hashes --no-annotate --quiet --custom-compile-command "make pins" && \
-	"$$uv/bin/uv" pip compile --group lite --output-file lite/requirements.txt \
-		--universal --python-version 3.11 --fork-strategy fewest --python "$$uv/bin/python" \
-		--upgrade --generate-hashes --no-annotate --quiet --custom-compile-command "make pins" && \
-	"$$uv/bin/uv" pip compile pyproject.toml --extra lab --group classroom --constraint binder/requirements.txt \
-		--output-file classroom/requirements.txt \
-		--universal --python-version 3.11 --fork-strategy fewest --python "$$uv/bin/python" \
-		--upgrade --generate-hashes --no-annotate --quiet --custom-compile-command "make pins"
+	pin() { "$$uv/bin/uv" pip compile "$$@" --universal --python-version 3.11 --fork-strategy fewest \
+		--python "$$uv/bin/python" --upgrade --generate-hashes --no-annotate --quiet \
+		--custom-compile-command "make pins"; } && \
+	pin pyproject.toml --extra lab --extra binder --extra test --output-file binder/requirements.txt && \
+	pin --group lite --output-file lite/requirements.txt && \
+	pin pyproject.toml --extra lab --group classroom --constraint binder/requirements.txt \
+		--output-file classroom/requirements.txt
 	@echo "Wrote binder/requirements.txt, which make test installs, and the ones in lite and classroom, for make lite and make classroom."
 
 clean: ## remove .venv and everything else that can be rebuilt

@@ -1,21 +1,26 @@
 """backprop_lab: one training step of a neural network, taken apart so that you can see every number move."""
 
-from backprop_lab.feedback import check
+from backprop_lab.feedback import check, check_function
 from backprop_lab.gradcheck import check_gradients
-from backprop_lab.layers import Linear, ReLU, Sigmoid, Tanh
-from backprop_lab.losses import MeanSquaredError, SumSquaredError
-from backprop_lab.mistakes import MISTAKES, plant
+from backprop_lab.layers import ACTIVATIONS, Activation, Linear, ReLU, Sigmoid, Tanh
+from backprop_lab.losses import LOSSES, MeanSquaredError, SumSquaredError
+from backprop_lab.mistakes import MISTAKES, Mistake, plant
+from backprop_lab.mysteries import mystery, solve
 from backprop_lab.network import Network
 from backprop_lab.problem import Problem, random_problem, worked_example
-from backprop_lab.sweep import sweep
-from backprop_lab.trace import trace
+from backprop_lab.sweeping import sweep
+from backprop_lab.tracing import trace
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ACTIVATIONS",
+    "LOSSES",
     "MISTAKES",
+    "Activation",
     "Linear",
     "MeanSquaredError",
+    "Mistake",
     "Network",
     "Problem",
     "ReLU",
@@ -23,9 +28,12 @@ __all__ = [
     "SumSquaredError",
     "Tanh",
     "check",
+    "check_function",
     "check_gradients",
+    "mystery",
     "plant",
     "random_problem",
+    "solve",
     "sweep",
     "trace",
     "worked_example",

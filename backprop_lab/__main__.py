@@ -1,6 +1,6 @@
-"""The command `backprop-lab`: the course's notebooks in a folder of the learner's own, and JupyterLab open on the first.
+"""The command `backprop-lab`: copies the course notebooks to a folder and opens JupyterLab on the first one.
 
-`python -m backprop_lab` does the same, where the folder of installed commands is not on the path.
+`python -m backprop_lab` does the same if the folder of installed commands is not on the PATH.
 """
 
 import argparse
@@ -20,25 +20,26 @@ FIRST = "00_start_here.ipynb"
 FOR_STUDENTS = ("*.ipynb", "*.png", "*.csv")
 FOR_TEACHERS = ("teaching_notes.md", "solutions/*.ipynb")
 
-# Lies in the learner's folder and says what each file was when it was copied: only so can it be told later whether
-# somebody has changed it.
+# A file in the learner's folder that records what each notebook was when it was copied. Only this shows later whether
+# the learner has changed it.
 RECORD = ".backprop_lab.json"
 
 HELP = f"""\
-Copies the notebooks of the course to a folder of your own, and opens JupyterLab on the first, {FIRST[:2]}_start_here.
-Ctrl-C twice stops JupyterLab. The same command goes on where you left off.
+Copies the course notebooks to a folder of your own and opens JupyterLab on the first one, {FIRST[:2]}_start_here.
+Press Ctrl-C twice to stop JupyterLab. Run the same command again to pick up where you left off.
 """
 MORE_HELP = """\
-What you have changed is never overwritten. Where a newer backprop-lab brings a newer notebook, it is put beside yours;
-one that you have only read and run is replaced. Delete a notebook, and the command brings it back as it was.
+Your changes are never overwritten. If a newer backprop-lab has a newer version of a notebook you changed, it is saved
+beside yours; a notebook that you have only read and run is replaced. If you delete a notebook, the command restores the
+original.
 
-What stands after -- goes to JupyterLab:
+Everything after -- is passed on to JupyterLab:
   backprop-lab my_course -- --no-browser --port 9000
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; 0 if all went well."""
+    """Run the command; returns 0 if all went well."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     end = given.index("--") if "--" in given else len(given)
     options = parser().parse_args(given[:end])
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(sentence, flush=True)
     except OSError as error:
         place = error.filename or folder
-        return complain(f"{place}: {error.strerror}.\nTo use another folder, name it: backprop-lab FOLDER")
+        return complain(f"{place}: {error.strerror}.\nTo use a different folder, run: backprop-lab FOLDER")
     return 0 if options.copy_only else open_jupyterlab(folder, given[end + 1 :])
 
 
@@ -60,29 +61,27 @@ def parser() -> argparse.ArgumentParser:
         epilog=MORE_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("folder", nargs="?", type=Path, help=f"the folder for your notebooks (default: {FOLDER})")
     parser.add_argument(
-        "folder", nargs="?", type=Path, help=f"where your notebooks are, or are to be; {FOLDER} if you name none"
+        "--with-solutions", action="store_true", help="for teachers: also copy the solutions and the teaching notes"
     )
     parser.add_argument(
-        "--with-solutions", action="store_true", help="for teachers: the solutions and teaching notes too"
-    )
-    parser.add_argument(
-        "--copy-only", action="store_true", help="do not open JupyterLab, for those who use another editor"
+        "--copy-only", action="store_true", help="do not open JupyterLab, for example because you use another editor"
     )
     parser.add_argument("--version", action="version", version=f"backprop-lab {__version__}")
     return parser
 
 
 def default_folder() -> Path:
-    """The folder in which the command was typed, if it holds the course already, or else one inside it."""
+    """The current folder if it already holds the course, or else a new one inside it."""
     here = Path.cwd()
     return here if (here / RECORD).is_file() else here / FOLDER
 
 
 def course(with_solutions: bool) -> dict[str, bytes]:
-    """The files of the course by name, with `/` before a name in a folder.
+    """The files of the course by path, with `/` between the parts.
 
-    A wheel holds them inside the package. In a checkout they lie beside it.
+    In a wheel they are inside the package, in a checkout beside it.
     """
     package = Path(__file__).parent
     source = next(folder / "notebooks" for folder in (package, package.parent) if (folder / "notebooks").is_dir())
@@ -92,10 +91,10 @@ def course(with_solutions: bool) -> dict[str, bytes]:
 
 
 def copy_course(folder: Path, files: dict[str, bytes], version: str = __version__) -> list[str]:
-    """Bring `folder` up to date and return what to tell the learner, a sentence each.
+    """Bring `folder` up to date and return messages for the learner.
 
-    What the learner changed stays as it is; if the course has something newer, that is put beside it, once, with
-    `version` in its name. What nobody has changed since it was copied is replaced.
+    A file that the learner changed stays as it is; if the course has a newer one, that is put beside it, once, with
+    `version` in its name. A file that has not been changed since it was copied is replaced.
     """
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, "this is a file, and the notebooks need a folder", str(folder))
@@ -107,7 +106,7 @@ def copy_course(folder: Path, files: dict[str, bytes], version: str = __version_
             there, before = fingerprint_of(folder / place), record.get(place)
             if there in (None, before, new) or before == new:
                 break
-            stem, suffix = os.path.splitext(place)  # somebody worked on an older one: go beside it
+            stem, suffix = os.path.splitext(place)  # the learner changed an older one: put it beside that
             place = f"{stem}_{version}{suffix}"
         if there is None and (place == name or before != new):
             write(folder / place, content)
@@ -125,12 +124,12 @@ def copy_course(folder: Path, files: dict[str, bytes], version: str = __version_
     if copied:
         sentences.append(f"Copied: {', '.join(copied)}")
     if replaced:
-        sentences.append(f"Replaced by newer ones, since you had not changed them: {', '.join(replaced)}")
-    return sentences + [f"{name} is as you left it. A newer one is beside it: {place}" for name, place in beside]
+        sentences.append(f"Replaced with newer versions, since you had not changed them: {', '.join(replaced)}")
+    return sentences + [f"{name} is as you left it. A newer version is beside it: {place}" for name, place in beside]
 
 
 def read_record(folder: Path) -> dict[str, str]:
-    """What was copied to `folder` before: a fingerprint for each file. Empty if nobody knows."""
+    """The fingerprint of each file that was copied to `folder` before. Empty if there is no readable record."""
     try:
         record = json.loads((folder / RECORD).read_bytes())
     except (FileNotFoundError, ValueError):
@@ -147,18 +146,18 @@ def fingerprint_of(path: Path) -> str | None:
 
 
 def fingerprint(content: bytes) -> str:
-    """The same for two files that read the same. In a notebook only what the cells say counts: it may have been run."""
+    """The same for two files with the same content; of a notebook, only the sources of the cells count."""
     try:
         cells = [(cell["cell_type"], "".join(cell["source"])) for cell in json.loads(content)["cells"]]
     except (ValueError, KeyError, TypeError):
-        pass  # no notebook
+        pass  # not a notebook
     else:
         content = json.dumps(cells).encode()
     return hashlib.sha256(content).hexdigest()
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file as a whole or not at all: a full disk must not leave half a notebook that passes for an edited one."""
+    """Write a file completely or not at all: half a notebook, on a full disk, would later look like an edited one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:
@@ -169,12 +168,12 @@ def write(path: Path, content: bytes) -> None:
 
 
 def open_jupyterlab(folder: Path, flags: Sequence[str]) -> int:
-    """Run JupyterLab on `folder` until it is stopped. `flags` come last, so that they win."""
+    """Run JupyterLab on `folder` until it is stopped. `flags` come last, so that they take precedence."""
     if importlib.util.find_spec("jupyterlab") is None:
         return complain('JupyterLab is not installed. To install it: pip install "backprop-lab[lab]"')
-    from jupyterlab.labapp import main as run  # takes a second, and --help should not wait for it
+    from jupyterlab.labapp import main as run  # takes a second to import, which --help should not wait for
 
-    print("Starting JupyterLab. Ctrl-C twice stops it.", flush=True)
+    print("Starting JupyterLab. Press Ctrl-C twice to stop it.", flush=True)
     as_root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     run(
         [
@@ -188,7 +187,7 @@ def open_jupyterlab(folder: Path, flags: Sequence[str]) -> int:
 
 
 def complain(sentence: str) -> int:
-    """Say what is wrong, and return the exit status of a command that failed."""
+    """Print what is wrong, and return the exit status of a failed command."""
     print(f"backprop-lab: {sentence}", file=sys.stderr)
     return 1
 

@@ -1,17 +1,18 @@
 """Check an answer against a trace: is it right, and if it is not, which mistake gave it, and where?
 
-`check("dW1", dW1, t)` looks at the shape first, then at the values, then for the mistake in `mistakes.py` that
-gives just these values, and otherwise finds the first cell that differs. It tells of that one cell and never more
-of the answer. It raises nothing: whatever is handed in, even under a name that is not there, gets a sentence.
+`check("dW1", dW1, t)` looks at the shape first, then at the values, then for a mistake in `mistakes.py` that gives
+exactly these values, and otherwise finds the first cell that differs. It shows that one cell and no more of the
+answer. It raises nothing: whatever is handed in, even under an unknown name, gets a sentence.
 
-What is *within rounding*: two people who add the same terms in another order, or in float32, get numbers that
-differ by a few roundings of the terms, not of the sum: where large terms cancel, the sum is small and the
+What is *within rounding* (see `rounding.py`): two people who add the same terms in another order, or in float32, get
+numbers that differ by a few roundings of the terms, not of the sum: where large terms cancel, the sum is small and the
 difference stays. So an answer may differ from the trace by
     1e-11 of the value itself         twelve digits were written down
     8 eps of all the terms            eps is 2.2e-16, or 1.2e-7 if the answer is float32
-where "all the terms" of a cell is what it would be if every number on the way to it were positive and every
-difference a sum, so that nothing cancels. A cell is also right if it is what NumPy prints of the value, to eight
-decimals, as for numbers copied from the screen; and a float32 or float16 is right if it is the nearest to the value.
+    1e-290, or 1e-30 if float32       smaller numbers underflow on the way
+where "all the terms" of a cell is what it would be if nothing had cancelled on the way to it. A cell is also right if
+it is what NumPy prints of the value, to eight decimals, as for numbers copied from the screen; and a float32 or float16
+is right if it is the nearest to the value.
 """
 
 import re
@@ -25,19 +26,20 @@ from typing import Any
 
 import numpy as np
 
-from backprop_lab.layers import Array, Linear, ReLU
-from backprop_lab.mistakes import MISTAKES, Mistake, evaluate, plant
-from backprop_lab.network import Network
-from backprop_lab.problem import Problem
-from backprop_lab.trace import Trace
-from backprop_lab.trace import trace as run
+from backprop_lab.layers import Array
+from backprop_lab.mistakes import MISTAKES, Mistake, plant
+from backprop_lab.number_format import plain, told_apart
+from backprop_lab.rounding import Terms, all_terms, terms_of
+from backprop_lab.tracing import Trace
 
 DIGITS = 1e-11
 ROUNDINGS = 8
+VANISHING = 1e-290, 1e-30  # what comes of smaller numbers than a float64 and a float32 can hold
 NEAR = 1e-4  # so near to the right value is no coincidence
 MATMUL_MISFIT = re.compile(r"matmul: .*\(size (\d+) is different from (\d+)\)")
 PLAIN_WORDS = {
-    "does not have enough dimensions": "a product @ takes two matrices, and one of these is a single number or a function",
+    "does not have enough dimensions": "a product @ takes two matrices, "
+    "and one of these is a single number or a function",
     "truth value of an array": "`max`, `if`, `and` and `or` take one number, and this is a whole array; "
     "np.maximum, np.where and a `*` with what is compared go cell by cell",
 }
@@ -47,7 +49,7 @@ FLOAT64 = float(np.finfo(np.float64).eps)
 
 @dataclass(frozen=True, repr=False)
 class Feedback:
-    """What `check` found. It is true where the answer is right, reads as a sentence, and is a coloured box in a notebook.
+    """What `check` found. It is true if the answer is right, reads as a sentence, and is a coloured box in a notebook.
 
     `cause` is empty for a right answer. Otherwise it names what is wrong: "shape", and the mistakes (by their `name`
     in `MISTAKES`) whose value the answer has; or one of "value", "rounded", "not-finite", "diverged", "blank",
@@ -84,8 +86,11 @@ class Feedback:
         return f'<div role="note" style="{style}"><b>{heading}</b> {message}</div>'
 
 
-def check(name: str, answer: Any, trace: Trace) -> Feedback:
+def check(name: str, answer: Any, trace: Trace, mistakes: Mapping[str, Mistake] = MISTAKES) -> Feedback:
     """Compare `answer` with `trace[name]`. See the top of this module for what counts as right.
+
+    A wrong answer is compared with what each of `mistakes` gives; to look for your own too, pass
+    `MISTAKES | {"mine": Mistake(...)}`.
 
     The answer may be anything that NumPy reads as an array of numbers: an array of any precision, nested lists or
     tuples, a tensor, a table. Its shape must be that of the value; but one number is one number, however wrapped.
@@ -96,12 +101,14 @@ def check(name: str, answer: Any, trace: Trace) -> Feedback:
         return Feedback(False, ("name",), "check takes a name, your answer and a trace: check('dW1', dW1, t).")
     if name not in trace:
         return Feedback(False, ("name",), _no_such_name(name, trace))
-    with np.errstate(all="ignore"):  # huge numbers may overflow on the way, in silence
+    with np.errstate(all="ignore"):  # huge numbers may overflow on the way
         numbers = _read(name, answer)
-        return numbers if isinstance(numbers, Feedback) else _compare(name, numbers, trace)
+        return numbers if isinstance(numbers, Feedback) else _compare(name, numbers, trace, mistakes)
 
 
-def check_function(name: str, function: Any, traces: Sequence[Trace]) -> Feedback:
+def check_function(
+    name: str, function: Any, traces: Sequence[Trace], mistakes: Mapping[str, Mistake] = MISTAKES
+) -> Feedback:
     """Whether a function gives `name` in every one of `traces`, such as `lambda X, dY1: X.mT @ dY1` for dW1.
 
     Its arguments are names of values that are known before `name`; it gets copies, so it can spoil nothing. What it
@@ -120,7 +127,7 @@ def check_function(name: str, function: Any, traces: Sequence[Trace]) -> Feedbac
             return Feedback(
                 False, ("blank",), f"Your {name} returns nothing yet: write `return` in front of your answer."
             )
-        feedback = answer if isinstance(answer, Feedback) else check(name, answer, trace)
+        feedback = answer if isinstance(answer, Feedback) else check(name, answer, trace, mistakes)
         if not feedback:
             if trace is not traces[0] and feedback.cause != ("blank",):
                 shapes = ", ".join(f"{known} {np.shape(trace[known])}" for known in ("X", "y"))
@@ -144,14 +151,17 @@ def _call(name: str, function: Any, trace: Trace) -> Any:
     for argument in wanted:
         if argument not in known:
             message = (
-                f"Your {name} asks for {argument!r}, which is not known yet. Before {name} there is {', '.join(known)}."
+                f"Your {name} asks for {argument!r}, which is not known yet. Before {name} you have {', '.join(known)}."
             )
             return Feedback(False, ("name",), message)
     given = {argument: trace[argument] for argument in wanted}
     copies = {argument: value.copy() if isinstance(value, np.ndarray) else value for argument, value in given.items()}
     try:
         return function(**copies)
-    except (Exception, SystemExit) as error:  # whatever it is, it is the learner's own, and told to the learner
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # whatever it is, it is the learner's to see
         shapes = ", ".join(f"{argument} {np.shape(value)}" for argument, value in given.items()) or "nothing"
         message = f"Your {name} stopped with {type(error).__name__}: {_reason(error)}. It was given {shapes}."
         words = getattr(getattr(function, "__code__", None), "co_names", ())
@@ -172,24 +182,24 @@ def _reason(error: BaseException) -> str:
     return next((plain for said, plain in PLAIN_WORDS.items() if said in reason), reason)
 
 
-def _compare(name: str, answer: Array, trace: Trace) -> Feedback:
+def _compare(name: str, answer: Array, trace: Trace, mistakes: Mapping[str, Mistake]) -> Feedback:
     """Shape, then values, then named mistakes, then the first cell that differs."""
     right = np.asarray(trace[name])
     eps = max(_eps(answer), _eps(right))
     right = _as_floats(right)
     if np.iscomplexobj(answer) and not np.iscomplexobj(right):
         if np.any(answer.imag):
-            return Feedback(False, ("complex",), f"Your {name} has complex numbers in it, and {name} is real.")
+            return Feedback(False, ("complex",), f"Your {name} has complex numbers in it, but {name} is real.")
         answer = answer.real
     answer = _as_floats(answer)
     if right.ndim == 0 and answer.size == 1:
         answer = answer.reshape(())
 
-    positive = _positive(trace)
-    terms = _terms(name, trace, positive)
+    known = all_terms(trace.steps, trace.given)
+    terms = _as_floats(known[name].terms)
     if answer.shape != right.shape:
         shapes = (answer, answer[None], answer[:, None]) if answer.ndim == 1 else (answer,)  # without keepdims
-        found = next(filter(None, (_mistakes(name, shaped, trace, positive, eps) for shaped in shapes)), [])
+        found = next(filter(None, (_mistakes(name, shaped, trace, mistakes, known, eps) for shaped in shapes)), [])
         message = _shape_message(name, answer.shape, right.shape)
         if found:
             message += f" {_looks_like(name, trace, found)}"
@@ -200,21 +210,24 @@ def _compare(name: str, answer: Array, trace: Trace) -> Feedback:
         return _compare_diverged(name, answer, right)
     if not np.isfinite(answer).all():
         where = _first(~np.isfinite(answer))
-        message = f"{_cell(name, where)} is {answer[where]} in yours: look for a division by 0 or a number that grew too large."
+        message = (
+            f"{_cell(name, where)} is {plain(answer[where])} in yours: "
+            "look for a division by 0 or a number that grew too large."
+        )
         return Feedback(False, ("not-finite",), message, where)
 
     agrees = _agrees(answer, right, terms, eps)
     if agrees.all():
         return Feedback(True, (), f"{name} is right.")
     where = _first(~agrees)
-    if found := _mistakes(name, answer, trace, positive, eps):
+    if found := _mistakes(name, answer, trace, mistakes, known, eps):
         return Feedback(False, tuple(mistake.name for mistake in found), _looks_like(name, trace, found), where)
     if (decimals := _decimals(answer, right)) is not None:
         message = (
             f"These are the right numbers rounded to {decimals} decimals. Hand in {name} itself, with all its digits."
         )
         return Feedback(False, ("rounded",), message, where)
-    if earlier := _earlier_mistakes(name, answer, trace, positive, eps):
+    if earlier := _earlier_mistakes(name, answer, trace, mistakes, terms, eps):
         causes = dict.fromkeys(mistake.name for _, mistake in earlier)
         return Feedback(False, tuple(causes), _earlier_message(trace, earlier), where)
     return Feedback(False, ("value",), _value_message(name, answer, right, agrees, where), where)
@@ -227,7 +240,10 @@ def _compare_diverged(name: str, answer: Array, right: Array) -> Feedback:
             f"{name} is the same here, but no longer finite: the training has diverged, at too large a learning rate."
         )
         return Feedback(True, (), message)
-    message = f"{name} is no longer finite here: the training has diverged, and there is nothing to compare with. Start again with a smaller learning rate."
+    message = (
+        f"{name} is no longer finite here: the training has diverged, and there is nothing to compare with. "
+        "Start again with a smaller learning rate."
+    )
     return Feedback(False, ("diverged",), message)
 
 
@@ -238,12 +254,13 @@ def _agrees(answer: Array, value: Array, terms: Array, eps: float) -> Array:
     """Which cells of `answer` are those of `value` within rounding, where `terms` is the sum of all terms of a cell."""
     terms = np.where(np.isfinite(terms), terms, np.abs(value))
     allowed = max(DIGITS, eps) * np.abs(value) + ROUNDINGS * min(eps, FLOAT32) * terms
+    allowed += VANISHING[eps >= FLOAT32]
     near: Array = np.abs(answer - value) <= allowed
     return near | _as_printed(answer, value)
 
 
 def _as_printed(answer: Array, value: Array) -> Array:
-    """Which cells are what NumPy prints of the value: eight decimals, or eight and a power of ten where all are small."""
+    """Which cells are what NumPy prints of the value: eight decimals, or eight and a power of ten if all are small."""
     if np.iscomplexobj(value) or not np.isfinite(value).all():
         return np.zeros(np.shape(value), dtype=bool)
     formats = (".8f", ".8e") if np.max(np.abs(value)) >= 1e-4 else (".8e",)
@@ -254,7 +271,7 @@ def _as_printed(answer: Array, value: Array) -> Array:
 
 
 def _decimals(answer: Array, value: Array) -> int | None:
-    """How many decimals `value` was rounded to, if `answer` is that, and enough of them to be more than a coincidence."""
+    """To how many decimals `answer` is `value` rounded, if it is, and if that can be no coincidence."""
     for decimals in range(8):
         unit = 10.0**-decimals
         rounded = np.abs(answer - np.round(answer, decimals)) <= 1e-9 * unit
@@ -264,63 +281,41 @@ def _decimals(answer: Array, value: Array) -> int | None:
     return None
 
 
-def _positive(trace: Trace) -> Trace:
-    """The same training step with every number positive and every difference a sum, so that nothing cancels.
-
-    y is made negative, since the loss subtracts it. A ReLU then lets everything through, so it stands in for any
-    activation, none of which is steeper; the 1 added to their biases is what a sigmoid puts out at 0, and keeps the
-    ReLU open. Only the update still subtracts.
-    """
-    problem = trace.problem
-    layers: list[Any] = []
-    for layer in problem.network.layers:
-        if isinstance(layer, Linear):
-            layers.append(Linear(np.abs(layer.W), np.abs(layer.b)))
-        else:
-            if not isinstance(layer, ReLU):
-                layers[-1] = Linear(layers[-1].W, layers[-1].b + 1)
-            layers.append(ReLU())
-    return run(Problem(Network(tuple(layers)), problem.loss, np.abs(problem.X), -np.abs(problem.y), problem.lr))
-
-
-def _terms(name: str, trace: Trace, positive: Trace) -> Array:
-    """For every cell of `name`, the sum of the absolute values of all terms that were added on the way to it."""
-    if name in trace.given:
-        terms = np.abs(trace[name])
-    elif name.endswith("_new"):
-        parameter = name.removesuffix("_new")
-        terms = np.abs(trace[parameter]) + trace["lr"] * positive[f"d{parameter}"]
-    else:
-        terms = positive[name]
-    return _as_floats(np.asarray(terms))
-
-
-def _mistakes(name: str, answer: Array, trace: Trace, positive: Trace, eps: float) -> list[Mistake]:
+def _mistakes(
+    name: str, answer: Array, trace: Trace, mistakes: Mapping[str, Mistake], known: Mapping[str, Terms], eps: float
+) -> list[Mistake]:
     """Every mistake whose value for `name` is this answer, within the rounding of the terms of its own line."""
-    right, right_terms = trace[name], _terms(name, trace, positive)
+    right, right_terms = trace[name], known[name].terms
     found = []
-    for mistake in MISTAKES:
-        line, wrong = mistake.line(trace, name), mistake.wrong(trace, name)
-        if line and wrong is not None and np.shape(wrong) == answer.shape:
-            terms = np.abs(evaluate(line, positive)) + (right_terms if answer.shape == np.shape(right) else 0)
+    for mistake in mistakes.values():
+        line, wrong = mistake.wrong_line(trace, name), mistake.wrong_value(trace, name)
+        if line and wrong is not None and np.shape(wrong) == answer.shape and _is_near(wrong, answer):
+            terms = terms_of(line, known) + (right_terms if answer.shape == np.shape(right) else 0)
             if _gives(wrong, terms, answer, eps) and not _gives(wrong, right_terms, right, FLOAT64):
                 found.append(mistake)
     return found
 
 
-def _earlier_mistakes(name: str, answer: Array, trace: Trace, positive: Trace, eps: float) -> list[tuple[str, Mistake]]:
+def _earlier_mistakes(
+    name: str, answer: Array, trace: Trace, mistakes: Mapping[str, Mistake], terms: Array, eps: float
+) -> list[tuple[str, Mistake]]:
     """Every mistake in a step before `name` from which this answer follows, if all steps between are right."""
-    right, terms = trace[name], _terms(name, trace, positive)
     names = [step.name for step in trace.steps]
     before = names[: names.index(name)] if name in names else []
     found = []
-    for mistake in MISTAKES:
-        for place in mistake.places(trace):
+    for mistake in mistakes.values():
+        for place in mistake.possible_at(trace):
             if place in before:
                 wrong = plant(trace, mistake, place)[name]
-                if _gives(wrong, terms, answer, eps) and not _gives(wrong, terms, right, FLOAT64):
+                if _gives(wrong, terms, answer, eps) and not _gives(wrong, terms, trace[name], FLOAT64):
                     found.append((place, mistake))
     return found
+
+
+def _is_near(wrong: Any, answer: Array) -> bool:
+    """Whether it is worth a closer look: at most a thousandth off, or not finite."""
+    off, size = np.max(np.abs(wrong - answer), initial=0.0), np.max(np.abs(answer), initial=0.0)
+    return not off > 1e-3 * size
 
 
 def _gives(wrong: Any, terms: Any, answer: Any, eps: float) -> bool:
@@ -357,7 +352,7 @@ def _shape_message(name: str, yours: tuple[int, ...], right: tuple[int, ...]) ->
 
 def _value_message(name: str, answer: Array, right: Array, agrees: Array, where: tuple[int, ...]) -> str:
     """The first cell that differs, how many there are, and how they are off if it is the same for all."""
-    mine, yours = _told_apart(right[where], answer[where])
+    mine, yours = told_apart(right[where], answer[where])
     if right.ndim == 0:  # its one number would be the whole answer
         return f"Your {name} is {yours}: too {'large' if answer > right else 'small'}."
     message = f"{_cell(name, where)} should be {mine}, and yours is {yours}."
@@ -377,15 +372,11 @@ def _value_message(name: str, answer: Array, right: Array, agrees: Array, where:
         and np.allclose(answer, factor * right, 1e-6, 0)
     ):
         message += (
-            f" Every number of yours is {factor:.4g} times what it should be." if factor else " All of yours are 0."
+            f" Each of your numbers is {plain(factor)} times what it should be."
+            if factor
+            else " All your numbers are 0."
         )
     return message
-
-
-def _told_apart(mine: Any, yours: Any) -> tuple[str, str]:
-    """Both numbers, rounded, with no more digits than it takes to see that they differ."""
-    pairs = [(f"{mine + 0.0:.{digits}g}", f"{yours + 0.0:.{digits}g}") for digits in range(4, 18)]
-    return next(pair for pair in pairs if pair[0] != pair[1])
 
 
 def _cell(name: str, where: tuple[int, ...]) -> str:
@@ -417,9 +408,10 @@ def _read(name: str, answer: Any) -> Array | Feedback:
     if isinstance(answer, str | bytes):
         return unreadable(f"Your {name} is text: write numbers, and names of arrays, without quotes.")
     if isinstance(answer, Mapping):
-        return unreadable(f"Your {name} is a dictionary: take {name} out of it, by its key in square brackets.")
+        kind = "trace" if isinstance(answer, Trace) else "dictionary"
+        return unreadable(f"Your {name} is a {kind}: take {name} out of it, by its key in square brackets.")
     if callable(answer):
-        return unreadable(f"Your {name} is a function, and not what it returns: call it, with parentheses.")
+        return unreadable(f"Your {name} is a function, not what it returns: call it, with parentheses.")
     try:
         array = np.asarray(answer)
     except Exception as error:  # whatever a foreign object raises, a learner gets a sentence
@@ -429,7 +421,7 @@ def _read(name: str, answer: Any) -> Array | Feedback:
     if array.dtype.kind in "USV":
         return unreadable(f"Your {name} has text in it: write numbers without quotes.")
     if array.dtype.kind != "O":
-        return unreadable(f"Your {name} holds {array.dtype}, and not numbers.")
+        return unreadable(f"Your {name} holds {array.dtype}, not numbers.")
     return _read_objects(name, array, type(answer).__name__)
 
 
@@ -442,9 +434,9 @@ def _read_objects(name: str, array: Array, kind: str) -> Array | Feedback:
         if isinstance(item, Number):
             continue
         if where == ():
-            return Feedback(False, ("unreadable",), f"Your {name} is a {kind}, and not an array of numbers.")
+            return Feedback(False, ("unreadable",), f"Your {name} is a {kind}, not an array of numbers.")
         what = "text" if isinstance(item, str) else f"a {type(item).__name__}"
-        return Feedback(False, ("unreadable",), f"{_cell(name, where)} is {what} in yours, and not a number.", where)
+        return Feedback(False, ("unreadable",), f"{_cell(name, where)} is {what} in yours, not a number.", where)
     try:
         return array.astype(complex)  # an imaginary part that is nothing is taken away where numbers are compared
     except (OverflowError, TypeError, ValueError) as error:
@@ -454,7 +446,7 @@ def _read_objects(name: str, array: Array, kind: str) -> Array | Feedback:
 def _why_not(name: str, error: Exception) -> str:
     reason = str(error).strip().split("\n")[0]
     if "inhomogeneous" in reason:
-        return f"The rows of your {name} are not equally long: a matrix needs as many numbers in every row."
+        return f"The rows of your {name} differ in length: a matrix has equally many numbers in every row."
     if "requires grad" in reason:
         return f"Your {name} is a tensor that still records gradients: hand in {name}.detach()."
     return f"Your {name} cannot be read as numbers: {reason.rstrip('.') or type(error).__name__}."

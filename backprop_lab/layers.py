@@ -4,44 +4,38 @@ Everything here is a pure function of arrays: no layer remembers what passed thr
 `dX` always means d(loss)/dX and has the shape of `X`. Samples are rows: `X` is (N, D), one
 sample a row. Axes in front of those two, as in (S, N, D), are a stack: S problems side by side.
 
+Beside its methods a layer writes each of its results as a line of NumPy, in `formulas`. There `{X}`, `{W}`,
+`{dY}` ... stand for names such as `H1`, `W2`, `dY2`, and `{slope}` for a number that the layer has as an attribute.
+
 Each backward pass is the chain rule written out for one entry, as in Rumelhart, Hinton and
 Williams, "Learning representations by back-propagating errors", Nature 323 (1986) 533-536.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Number
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
 Array = np.ndarray[Any, Any]
 
 
-class Formula(NamedTuple):
-    """How one operation is told to a learner; `{X}`, `{W}`, `{dY}` ... stand for names such as `H1`, `W2`, `dY2`.
-
-    A number that an activation has as a field, such as a `slope`, is put in for `{slope}`.
-    """
-
-    code: str
-    latex: str
-    title: str
-    sentence: str
-
-
 class Layer(Protocol):
-    """What a network asks of a layer."""
+    """What a network asks of a layer; the last two only of one that has parameters."""
 
     @property
-    def parameters(self) -> dict[str, Array]: ...
+    def parameters(self) -> Mapping[str, Array]: ...
     @property
-    def formulas(self) -> dict[str, Formula]: ...
+    def formulas(self) -> Mapping[str, str]: ...
     def forward(self, X: Array) -> Array: ...
-    def backward(self, X: Array, dY: Array) -> tuple[Array, dict[str, Array]]: ...
+    def backward(self, X: Array, dY: Array) -> Array: ...
+    def gradients(self, X: Array, dY: Array) -> Mapping[str, Array]: ...
+    def with_parameters(self, parameters: Mapping[str, Any]) -> Self: ...
 
 
-def frozen(name: str, value: Any) -> Array:
-    """A read-only copy of `value` as an array. Raises ValueError, with `name` in it, if it is not a table of numbers."""
+def as_readonly_array(name: str, value: Any) -> Array:
+    """A read-only copy of `value` as an array. Raises ValueError, naming `name`, if it is not a table of numbers."""
     try:
         array = np.asarray(value)
     except ValueError:
@@ -50,7 +44,7 @@ def frozen(name: str, value: Any) -> Array:
         array.dtype.kind == "O" and not all(isinstance(v, Number) for v in array.flat)
     ):
         raise ValueError(f"{name} must hold numbers, got {array.dtype}: {value!r}")
-    array = array.copy(order="K")  # as it lies: a sweep lays its stacks out for speed
+    array = array.copy(order="K")  # keeps the memory layout: a sweep chooses one for speed
     array.setflags(write=False)
     return array
 
@@ -63,23 +57,46 @@ class Linear:
     """
 
     def __init__(self, W: Any, b: Any) -> None:
-        self.W = frozen("W", W)
-        self.b = frozen("b", b)
-        if self.W.ndim < 2 or 0 in self.W.shape:
-            raise ValueError(f"W must have shape (inputs, outputs), such as (3, 4); got {self.W.shape}")
-        if self.b.shape[-2:] != (1, self.W.shape[-1]):
-            raise ValueError(
-                f"b must be one row as wide as W, of shape (1, {self.W.shape[-1]}); got b {self.b.shape} for W {self.W.shape}"
-            )
-        if self.W.ndim > 2 and self.b.ndim > 2 and self.W.shape[:-2] != self.b.shape[:-2]:
-            raise ValueError(f"a stack has as many b as W; got b {self.b.shape} for W {self.W.shape}")
+        self.W = as_readonly_array("W", W)
+        self.b = as_readonly_array("b", b)
+        self._check_shapes()
+
+    def _check_shapes(self) -> None:
+        W, b = self.W.shape, self.b.shape
+        if len(W) < 2 or 0 in W:
+            raise ValueError(f"W must have shape (inputs, outputs), such as (3, 4); got {W}")
+        if b[-2:] != (1, W[-1]):
+            raise ValueError(f"b must be one row as wide as W, of shape (1, {W[-1]}); got b {b} for W {W}")
+        if len(W) > 2 and len(b) > 2 and W[:-2] != b[:-2]:
+            raise ValueError(f"a stack has as many b as W; got b {b} for W {W}")
 
     def __repr__(self) -> str:
-        return f"Linear{self.W.shape}"
+        return f"{type(self).__name__}{self.W.shape}"
 
     @property
     def parameters(self) -> dict[str, Array]:
         return {"W": self.W, "b": self.b}
+
+    @property
+    def inputs(self) -> int:
+        """D, how many numbers a sample it takes. A network whose layers say so can tell that they do not chain."""
+        return int(self.W.shape[-2])
+
+    @property
+    def outputs(self) -> int:
+        """H, how many numbers a sample it gives."""
+        return int(self.W.shape[-1])
+
+    def with_parameters(self, parameters: Mapping[str, Any]) -> Self:
+        """The same layer with another `W` and `b`; whatever a subclass added stays."""
+        W, b = parameters["W"], parameters["b"]
+        layer = object.__new__(type(self))
+        if _can_be_kept(W, self.W) and _can_be_kept(b, self.b):  # as in every update
+            layer.__dict__.update(self.__dict__, W=W, b=b)
+        else:
+            layer.__dict__.update(self.__dict__, W=as_readonly_array("W", W), b=as_readonly_array("b", b))
+            layer._check_shapes()
+        return layer
 
     def forward(self, X: Array) -> Array:
         """Y = X W + b, from (N, D) to (N, H)."""
@@ -87,49 +104,40 @@ class Linear:
             raise ValueError(f"X {X.shape} does not fit W {self.W.shape}: X needs shape (samples, {self.W.shape[-2]})")
         return X @ self.W + self.b
 
-    def backward(self, X: Array, dY: Array) -> tuple[Array, dict[str, Array]]:
-        """Take dY (N, H) back to dX (N, D), and to dW (D, H) and db (1, H).
+    def backward(self, X: Array, dY: Array) -> Array:
+        """Take dY (N, H) back to dX (N, D).
 
         One output is Y[n, h] = sum over d of X[n, d] W[d, h] + b[0, h], so
-            dX[n, d] = sum over h of dY[n, h] W[d, h]    every output that X[n, d] fed
-            dW[d, h] = sum over n of X[n, d] dY[n, h]    every sample that W[d, h] weighed
-            db[0, h] = sum over n of dY[n, h]            every sample that b[0, h] shifted
+            dX[n, d] = sum over h of dY[n, h] W[d, h]    every output that X[n, d] feeds
         """
-        dX = dY @ self.W.mT
-        return dX, self.gradients(X, dY)
+        return dY @ self.W.mT
 
     def gradients(self, X: Array, dY: Array) -> dict[str, Array]:
-        """Only dW and db: all that the first layer of a network needs."""
-        dW = X.mT @ dY
-        db = dY.sum(axis=-2, keepdims=True)
-        return {"W": dW, "b": db}
+        """dW (D, H) and db (1, H).
+
+        From the same sum,
+            dW[d, h] = sum over n of X[n, d] dY[n, h]    every sample that W[d, h] weighs
+            db[0, h] = sum over n of dY[n, h]            every sample that b[0, h] shifts
+        """
+        return {"W": X.mT @ dY, "b": dY.sum(axis=-2, keepdims=True)}
 
     formulas: ClassVar = {
-        "Y": Formula(
-            "{X} @ {W} + {b}",
-            r"{Y} = {X}\,{W} + {b}",
-            "Weighted sums",
-            "Every unit takes each sample's row of {X}, weighs it with its own column of {W}, and adds its bias.",
-        ),
-        "dX": Formula(
-            "{dY} @ {W}.mT",
-            r"{dX} = {dY}\,{W}^{{\top}}",
-            "Gradient for {X}",
-            "{X} moved the loss through every output it fed, so {dY} goes back through the same weights {W}, transposed.",
-        ),
-        "dW": Formula(
-            "{X}.mT @ {dY}",
-            r"{dW} = {X}^{{\top}}\,{dY}",
-            "Gradient for {W}",
-            "A weight matters as much as what came in through it times what is asked of its output, added up over the samples.",
-        ),
-        "db": Formula(
-            "{dY}.sum(axis=0, keepdims=True)",
-            r"{db} = \sum_n {dY}[n]",
-            "Gradient for {b}",
-            "A bias shifts its output by the same amount for every sample, so its gradient is the column sum of {dY}.",
-        ),
+        "Y": "{X} @ {W} + {b}",
+        "dX": "{dY} @ {W}.mT",
+        "dW": "{X}.mT @ {dY}",
+        "db": "{dY}.sum(axis=0, keepdims=True)",
     }
+
+
+def _can_be_kept(array: Any, before: Array) -> bool:
+    """Whether an array that takes the place of another is of the same kind, and nobody can write to it."""
+    return (
+        isinstance(array, np.ndarray)
+        and array.dtype is before.dtype
+        and array.shape == before.shape
+        and array.base is None
+        and not array.flags.writeable
+    )
 
 
 class Activation:
@@ -140,34 +148,28 @@ class Activation:
 
     parameters: ClassVar[dict[str, Array]] = {}
 
+    def gradients(self, X: Array, dY: Array) -> dict[str, Array]:
+        return {}
+
+    def with_parameters(self, parameters: Mapping[str, Any]) -> Self:
+        return self
+
 
 @dataclass(frozen=True)
 class ReLU(Activation):
-    """Rectified linear unit: keeps what is positive, silences the rest. Its slope at 0 is taken as 0."""
+    """Rectified linear unit: keeps what is positive and sets the rest to 0. Its slope at 0 is taken as 0."""
 
     def forward(self, X: Array) -> Array:
         """Y = max(X, 0)."""
         return np.maximum(X, 0)
 
-    def backward(self, X: Array, dY: Array) -> tuple[Array, dict[str, Array]]:
+    def backward(self, X: Array, dY: Array) -> Array:
         """dX = dY where the unit was on, 0 where it was off: the slope of max(x, 0) is 1 for x > 0, else 0."""
-        return dY * (X > 0), {}
+        dX: Array = dY * (X > 0)
+        return dX
 
-    formulas: ClassVar = {
-        "Y": Formula(
-            "np.maximum({X}, 0)",
-            r"{Y} = \max({X},\,0)",
-            "ReLU",
-            "A positive number passes unchanged; a negative one becomes 0, and that unit is off for that sample.",
-        ),
-        # The gate is told through the output, as (Y > 0): it is the same gate, since max(x, 0) > 0 exactly where x > 0.
-        "dX": Formula(
-            "{dY} * ({Y} > 0)",
-            r"{dX} = {dY} \odot [{Y} > 0]",
-            "Back through the ReLU",
-            "Where the unit was on, the gradient passes unchanged; where it was off, {X} had no effect, so its gradient is 0.",
-        ),
-    }
+    # The mask is written in terms of Y: max(x, 0) > 0 exactly where x > 0.
+    formulas: ClassVar = {"Y": "np.maximum({X}, 0)", "dX": "{dY} * ({Y} > 0)"}
 
 
 @dataclass(frozen=True)
@@ -178,25 +180,13 @@ class Tanh(Activation):
         """Y = tanh(X)."""
         return np.tanh(X)
 
-    def backward(self, X: Array, dY: Array) -> tuple[Array, dict[str, Array]]:
+    def backward(self, X: Array, dY: Array) -> Array:
         """dX = dY (1 - Y^2): the slope of tanh is 1 - tanh^2."""
         Y = self.forward(X)
-        return dY * (1 - Y**2), {}
+        dX: Array = dY * (1 - Y**2)
+        return dX
 
-    formulas: ClassVar = {
-        "Y": Formula(
-            "np.tanh({X})",
-            r"{Y} = \tanh({X})",
-            "Tanh",
-            "Every number is squeezed into the range from -1 to 1; large ones end up close to the edge.",
-        ),
-        "dX": Formula(
-            "{dY} * (1 - {Y}**2)",
-            r"{dX} = {dY} \odot (1 - {Y}^2)",
-            "Back through the tanh",
-            "The gradient is scaled by the slope of tanh, which is 1 in the middle and fades to 0 where {Y} is near -1 or 1.",
-        ),
-    }
+    formulas: ClassVar = {"Y": "np.tanh({X})", "dX": "{dY} * (1 - {Y}**2)"}
 
 
 @dataclass(frozen=True)
@@ -208,22 +198,13 @@ class Sigmoid(Activation):
         with np.errstate(over="ignore"):
             return 1 / (1 + np.exp(-X))
 
-    def backward(self, X: Array, dY: Array) -> tuple[Array, dict[str, Array]]:
+    def backward(self, X: Array, dY: Array) -> Array:
         """dX = dY Y (1 - Y): the slope of the logistic function is Y (1 - Y)."""
         Y = self.forward(X)
-        return dY * Y * (1 - Y), {}
+        dX: Array = dY * Y * (1 - Y)
+        return dX
 
-    formulas: ClassVar = {
-        "Y": Formula(
-            "1 / (1 + np.exp(-{X}))",
-            r"{Y} = \frac{{1}}{{1 + e^{{-{X}}}}}",
-            "Sigmoid",
-            "Every number is squeezed into the range from 0 to 1; large ones end up close to the edge.",
-        ),
-        "dX": Formula(
-            "{dY} * {Y} * (1 - {Y})",
-            r"{dX} = {dY} \odot {Y} \odot (1 - {Y})",
-            "Back through the sigmoid",
-            "The gradient is scaled by the slope of the sigmoid, at most 1/4, which fades to 0 where {Y} is near 0 or 1.",
-        ),
-    }
+    formulas: ClassVar = {"Y": "1 / (1 + np.exp(-{X}))", "dX": "{dY} * {Y} * (1 - {Y})"}
+
+
+ACTIVATIONS: dict[str, Layer] = {"ReLU": ReLU(), "Tanh": Tanh(), "Sigmoid": Sigmoid()}  # by name, as in a menu

@@ -2,21 +2,25 @@
 
 Shapes: `y_pred` and `y` are both (N, K), N samples of K outputs, and must be equal: (N,) against (N, 1)
 would silently broadcast to (N, N). Axes in front are a stack; `value` then gives one loss for each.
+
+`formulas` has the lines for `L` and `dy_pred`, as a layer's do; before `L` there may be others, such as one for
+probabilities `P`, that those after them use.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from backprop_lab.layers import Array, Formula
+from backprop_lab.layers import Array
 
 
 class Loss(Protocol):
     """What a network asks of a loss."""
 
     @property
-    def formulas(self) -> dict[str, Formula]: ...
+    def formulas(self) -> Mapping[str, str]: ...
     def value(self, y_pred: Array, y: Array) -> Any: ...
     def gradient(self, y_pred: Array, y: Array) -> Array: ...
 
@@ -40,20 +44,7 @@ class SumSquaredError:
         """dy_pred = 2 (y_pred - y), of shape (N, K): each square depends on its own entry alone."""
         return 2 * _difference(y_pred, y)
 
-    formulas: ClassVar = {
-        "L": Formula(
-            "np.sum(({y_pred} - {y}) ** 2)",
-            r"{L} = \sum_{{n,k}} ({y_pred} - {y})^2",
-            "Loss",
-            "How wrong is the prediction? Square every difference and add them all up.",
-        ),
-        "dy_pred": Formula(
-            "2 * ({y_pred} - {y})",
-            r"{dy_pred} = 2\,({y_pred} - {y})",
-            "Gradient of the loss",
-            "If an entry of {y_pred} grows a little, the loss grows by twice its difference from the target.",
-        ),
-    }
+    formulas: ClassVar = {"L": "np.sum(({y_pred} - {y}) ** 2)", "dy_pred": "2 * ({y_pred} - {y})"}
 
 
 @dataclass(frozen=True)
@@ -71,17 +62,7 @@ class MeanSquaredError:
         gradient: Array = 2 * difference / (N * K)
         return gradient
 
-    formulas: ClassVar = {
-        "L": Formula(
-            "np.mean(({y_pred} - {y}) ** 2)",
-            r"{L} = \frac{{1}}{{NK}} \sum_{{n,k}} ({y_pred} - {y})^2",
-            "Loss",
-            "How wrong is the prediction? Square every difference and take the mean.",
-        ),
-        "dy_pred": Formula(
-            "2 * ({y_pred} - {y}) / {y}.size",
-            r"{dy_pred} = \frac{{2}}{{NK}}\,({y_pred} - {y})",
-            "Gradient of the loss",
-            "If an entry of {y_pred} grows a little, the loss grows by twice its difference, divided by how many there are.",
-        ),
-    }
+    formulas: ClassVar = {"L": "np.mean(({y_pred} - {y}) ** 2)", "dy_pred": "2 * ({y_pred} - {y}) / {y}.size"}
+
+
+LOSSES: dict[str, Loss] = {"sum of squares": SumSquaredError(), "mean of squares": MeanSquaredError()}

@@ -1,27 +1,38 @@
 """A network: an ordered tuple of layers, run forward, run backward, and moved one step downhill."""
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from backprop_lab.layers import Activation, Array, Layer, Linear
+from backprop_lab.layers import Array, Layer
 from backprop_lab.losses import Loss
 
-T = TypeVar("T")
+
+class Stage(NamedTuple):
+    """A layer in its place: the names of what enters and leaves it, and the number of its parameters."""
+
+    layer: Layer
+    X: str
+    Y: str
+    number: int
 
 
 class Network:
     """Layers in order, such as `Network((Linear(W1, b1), ReLU(), Linear(W2, b2)))`.
 
-    The first layer is Linear, and no two activations follow each other. Names count the linear layers:
-    `W1 b1 Y1`, then `H1` after its activation, `W2 b2 Y2` and so on; what comes out last is `y_pred`.
-    Raises ValueError if the layers do not chain, naming both layers and both shapes.
+    The first layer has parameters, and no two without parameters follow each other. Names count the layers that have
+    parameters: `W1 b1 Y1`, then `H1` after its activation, `W2 b2 Y2` and so on; what comes out last is `y_pred`.
+    Raises ValueError if a layer lacks something that a network needs, or if the layers do not chain, naming both layers
+    and both shapes.
     """
 
-    def __init__(self, layers: tuple[Layer, ...]) -> None:
+    def __init__(self, layers: Iterable[Layer]) -> None:
         self.layers = tuple(layers)
-        _check_chain(self.layers)
+        _check_layers(self.layers)
+        self._names = tuple(  # of each layer's parameters, such as (("W", "W1"), ("b", "b1"))
+            tuple((p, f"{p}{stage.number}") for p in stage.layer.parameters) for stage in self.stages
+        )
 
     def __repr__(self) -> str:
         return f"Network({', '.join(map(repr, self.layers))})"
@@ -29,18 +40,20 @@ class Network:
     @property
     def parameters(self) -> dict[str, Array]:
         """Every weight and bias by name, in order: `{"W1": (D, H), "b1": (1, H), "W2": ...}`."""
-        return _numbered(layer.parameters for layer in self.layers)
+        named = zip(self.layers, self._names, strict=True)
+        return {name: layer.parameters[p] for layer, names in named for p, name in names}
 
     @property
-    def stages(self) -> list[tuple[Layer, str, str, int]]:
-        """Each layer with the names of what enters and leaves it, and its number: `(relu, "Y1", "H1", 1)`."""
-        stages, number, entering = [], 0, "X"
-        for position, layer in enumerate(self.layers, start=1):
-            number += isinstance(layer, Linear)
-            leaving = f"{'Y' if isinstance(layer, Linear) else 'H'}{number}"
-            if position == len(self.layers):
+    def stages(self) -> list[Stage]:
+        """Each layer with its names and its number, such as `Stage(relu, "Y1", "H1", 1)`."""
+        stages: list[Stage] = []
+        number, entering = 0, "X"
+        for layer in self.layers:
+            number += bool(layer.parameters)
+            leaving = f"{'Y' if layer.parameters else 'H'}{number}"
+            if len(stages) == len(self.layers) - 1:
                 leaving = "y_pred"
-            stages.append((layer, entering, leaving, number))
+            stages.append(Stage(layer, entering, leaving, number))
             entering = leaving
         return stages
 
@@ -56,88 +69,102 @@ class Network:
         The gradient with respect to X itself is left out: nothing needs it, and in a wide network
         it is a third of the work. Raises ValueError if X or y has the wrong shape.
         """
-        first, *rest = self.layers
-        assert isinstance(first, Linear)
         inputs = [X]
         for layer in self.layers:
             inputs.append(layer.forward(inputs[-1]))
         dY = loss.gradient(inputs.pop(), y)
-        grads = []
-        for layer in reversed(rest):
-            dY, found = layer.backward(inputs.pop(), dY)
-            grads.append(found)
-        grads.append(first.gradients(X, dY))
-        return _numbered(reversed(grads))
+        found = []
+        for layer, names in zip(reversed(self.layers), reversed(self._names), strict=True):
+            X = inputs.pop()
+            if names:
+                found.append((names, layer.gradients(X, dY)))
+            if inputs:
+                dY = layer.backward(X, dY)
+        return {name: gradients[p] for names, gradients in reversed(found) for p, name in names}
 
-    def update(self, grads: Mapping[str, Array], lr: Any) -> "Network":
+    def update(self, grads: Mapping[str, Array], lr: Any) -> Self:
         """A new network one step downhill, p - lr * dp for every parameter p; this one is untouched.
 
         `lr` has the unit of parameter squared per loss. Raises KeyError if a gradient is missing, and
         ValueError if one has another shape than its parameter.
         """
-        layers, number = [], 0
-        for layer in self.layers:
-            if isinstance(layer, Linear):
-                number += 1
-                W = _moved(f"W{number}", layer.W, grads, lr)
-                b = _moved(f"b{number}", layer.b, grads, lr)
-                layer = _like(layer, W=W, b=b)
+        layers = []
+        for layer, names in zip(self.layers, self._names, strict=True):
+            if names:
+                moved, parameters = {}, layer.parameters
+                for p, name in names:
+                    parameter, gradient = parameters[p], grads.get(name)
+                    if getattr(gradient, "shape", None) != parameter.shape:
+                        gradient = check_gradient(name, grads, parameter)
+                    new = moved[p] = parameter - lr * gradient
+                    new.setflags(write=False)
+                layer = layer.with_parameters(moved)
             layers.append(layer)
-        return _like(self, layers=tuple(layers))
+        return self._having(layers)
 
-    def with_parameters(self, parameters: Mapping[str, Array]) -> "Network":
+    def with_parameters(self, parameters: Mapping[str, Any]) -> Self:
         """The same layers with other numbers in them: `{"W1": ..., "b1": ..., ...}`, all of them."""
         if missing := [name for name in self.parameters if name not in parameters]:
             raise KeyError(f"no numbers for {', '.join(missing)}; got {', '.join(parameters) or 'none'}")
-        return Network(
-            tuple(
-                type(layer)(parameters[f"W{number}"], parameters[f"b{number}"]) if isinstance(layer, Linear) else layer
-                for layer, _, _, number in self.stages
-            )
+        network = self._having(
+            layer.with_parameters({p: parameters[name] for p, name in names}) if names else layer
+            for layer, names in zip(self.layers, self._names, strict=True)
         )
+        _check_chain(network.layers)
+        return network
+
+    def _having(self, layers: Iterable[Layer]) -> Self:
+        """A copy with other layers of the same kinds, not checked again."""
+        network = object.__new__(type(self))
+        network.__dict__.update(self.__dict__, layers=tuple(layers))
+        return network
 
 
-def _moved(name: str, parameter: Array, grads: Mapping[str, Array], lr: Any) -> Array:
-    """One parameter after the update, read-only as a Linear's are."""
-    if name not in grads:
-        raise KeyError(f"no gradient for {name}; got {', '.join(grads) or 'none'}")
-    gradient = np.asarray(grads[name])
+def check_gradient(name: str, grads: Mapping[str, Any], parameter: Array) -> Array:
+    """The gradient of a parameter. Raises KeyError if it is missing, and ValueError if it has another shape."""
+    try:
+        gradient = np.asarray(grads[name])
+    except KeyError:
+        raise KeyError(f"no gradient for {name}; got {', '.join(grads) or 'none'}") from None
     if gradient.shape != parameter.shape:
         raise ValueError(f"the gradient for {name} has shape {gradient.shape}, but {name} has {parameter.shape}")
-    moved: Array = parameter - lr * gradient
-    moved.setflags(write=False)
-    return moved
+    return gradient
 
 
-def _like(original: T, **changes: Any) -> T:
-    """A copy of `original` with some attributes changed, none checked again: the shapes are as they were."""
-    copy = object.__new__(type(original))
-    copy.__dict__.update(original.__dict__, **changes)
-    return copy
-
-
-def _numbered(dicts: Any) -> dict[str, Array]:
-    """[{"W": a, "b": b}, {}, {"W": c, "b": d}] -> {"W1": a, "b1": b, "W2": c, "b2": d}: activations, empty, do not count."""
-    return {
-        f"{letter}{number}": array
-        for number, arrays in enumerate(filter(None, dicts), start=1)
-        for letter, array in arrays.items()
-    }
+def _check_layers(layers: tuple[Layer, ...]) -> None:
+    for number, layer in enumerate(layers, start=1):
+        if isinstance(layer, type):
+            raise ValueError(f"layer {number} is {layer.__name__} itself, and a network needs one that was made of it")
+        needed = ["parameters", "formulas", "forward", "backward"]
+        needed += ["gradients", "with_parameters"] if getattr(layer, "parameters", None) else []
+        if missing := [each for each in needed if not hasattr(layer, each)]:
+            raise ValueError(
+                f"layer {number}, {layer!r}, lacks {', '.join(missing)}; a layer needs {', '.join(needed)}"
+            )
+        for name, parameter in layer.parameters.items():
+            if not isinstance(parameter, np.ndarray | np.generic):
+                kind = type(parameter).__name__
+                raise ValueError(
+                    f"layer {number}, {layer!r}, must keep its parameter {name} as an array, not as a {kind}"
+                )
+    _check_chain(layers)
 
 
 def _check_chain(layers: tuple[Layer, ...]) -> None:
-    if not layers or not isinstance(layers[0], Linear):
-        raise ValueError(f"a network starts with a Linear layer, got {layers!r}")
-    before = layers[0]
+    if not layers or not layers[0].parameters:
+        raise ValueError(f"a network starts with a layer that has parameters, such as Linear; got {layers!r}")
+    before = layers[0]  # the last layer with parameters
     for number, layer in enumerate(layers[1:], start=2):
-        if isinstance(layer, Linear):
-            if before.W.shape[-1] != layer.W.shape[-2]:
+        if not layer.parameters:
+            if not layers[number - 2].parameters:
                 raise ValueError(
-                    f"layer {number} has W {layer.W.shape}, which takes {layer.W.shape[-2]} numbers a sample, but the "
-                    f"Linear layer before it has W {before.W.shape}, which gives {before.W.shape[-1]}"
+                    f"layer {number}, {layer!r}, follows another layer without parameters: put one that has some, such "
+                    "as Linear, between them"
                 )
-            before = layer
-        elif not isinstance(layer, Activation):
-            raise ValueError(f"layer {number} must be Linear or an activation such as ReLU(), got {layer!r}")
-        elif isinstance(layers[number - 2], Activation):
-            raise ValueError(f"layer {number}, {layer!r}, follows another activation: put a Linear layer between them")
+            continue
+        given, taken = getattr(before, "outputs", None), getattr(layer, "inputs", None)
+        if given != taken and None not in (given, taken):
+            raise ValueError(
+                f"layer {number}, {layer!r}, takes {taken} numbers a sample, but {before!r} before it gives {given}"
+            )
+        before = layer

@@ -1,17 +1,22 @@
 """A problem: everything one training step needs, and good problems to start from."""
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from itertools import pairwise
-from numbers import Real
-from typing import Any, cast
+from numbers import Number, Rational, Real
+from typing import Any, Self, cast
 
 import numpy as np
 
-from backprop_lab.layers import Array, Layer, Linear, ReLU, frozen
+from backprop_lab.layers import Array, Layer, Linear, ReLU, as_readonly_array
+from backprop_lab.lines import Step, lines_of, run
 from backprop_lab.losses import Loss, SumSquaredError
 from backprop_lab.network import Network
+from backprop_lab.number_format import told_apart
+from backprop_lab.rounding import Terms, terms_of
+
+ROUNDINGS = 1000  # by so many, of all terms, may a method and its line differ: they may go quite different ways
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +24,8 @@ class Problem:
     """A network, a loss, N samples X (N, D) with their targets y (N, K), and a learning rate lr.
 
     X and y are kept read-only. Raises ValueError if X is empty or does not fit the network, if y has not
-    the shape of the network's output, or if lr is not a positive, finite number.
+    the shape of the network's output, or if lr is not a positive, finite number; and if a layer or the loss
+    computes something other than its lines of NumPy say, on these numbers.
     """
 
     network: Network
@@ -29,17 +35,155 @@ class Problem:
     lr: Any
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "X", frozen("X", self.X))
-        object.__setattr__(self, "y", frozen("y", self.y))
-        parameters = list(self.network.parameters.values())
-        if any(p.ndim != 2 for p in parameters):
+        self._settle()
+        check_lines(self)
+
+    @classmethod
+    def trusted(cls, **parts: Any) -> Self:
+        """A problem whose layers and loss have been checked against their lines before, on other numbers."""
+        problem = object.__new__(cls)
+        problem.__dict__.update(parts)
+        problem._settle()
+        return problem
+
+    def evolve(self, **changes: Any) -> Self:
+        """The same problem with some parts changed; its layers and loss are not checked against their lines again."""
+        return self.trusted(**{field.name: getattr(self, field.name) for field in fields(self)} | changes)
+
+    def _settle(self) -> None:
+        """Make X and y read-only, and check what needs no computation."""
+        object.__setattr__(self, "X", as_readonly_array("X", self.X))
+        object.__setattr__(self, "y", as_readonly_array("y", self.y))
+        for part in ("formulas", "value", "gradient"):
+            if isinstance(self.loss, type) or not hasattr(self.loss, part):
+                raise ValueError(
+                    f"a loss needs formulas, value and gradient, as SumSquaredError() has; got {self.loss!r}"
+                )
+        if any(p.ndim > 2 for p in self.network.parameters.values()):
             raise ValueError(f"a problem has one network, not a stack of them; got {self.network}")
-        D, K = parameters[0].shape[0], parameters[-1].shape[1]
-        if self.X.ndim != 2 or self.X.shape[0] == 0 or self.X.shape[1] != D:
-            raise ValueError(f"X must have shape (samples, {D}) with at least one sample; got {self.X.shape}")
-        if self.y.shape != (len(self.X), K):
-            raise ValueError(f"y must have shape {(len(self.X), K)}, one row of targets a sample; got {self.y.shape}")
+        inputs = getattr(self.network.layers[0], "inputs", None)
+        if self.X.ndim != 2 or len(self.X) == 0 or inputs not in (None, self.X.shape[1]):
+            raise ValueError(
+                f"X must have shape (samples, {inputs or 'inputs'}) with at least one sample; got {self.X.shape}"
+            )
+        outputs = getattr(self.network.layers[-1], "outputs", None)
+        if outputs is not None and self.y.shape != (len(self.X), outputs):
+            raise _misshapen(self.y, (len(self.X), outputs))
         check_learning_rate(self.lr)
+
+
+def _misshapen(y: Array, shape: tuple[int, ...]) -> ValueError:
+    return ValueError(f"y must have shape {shape}, one row of targets a sample; got {y.shape}")
+
+
+def check_lines(problem: Problem) -> None:
+    """Run every line of a training step of `problem`, and compare it with what the methods give, on the same numbers.
+
+    Raises ValueError, with a sentence, if a method gives another shape than its line, or numbers that differ by more
+    than rounding; if y does not have the shape of the network's output; and if a method fails.
+    """
+    network, loss, X, y = problem.network, problem.loss, problem.X, problem.y
+    given = {"X": X, "y": y, **network.parameters, "lr": problem.lr}
+    with np.errstate(all="ignore"):
+        known = dict(given)  # the values whose shapes are those of all others
+        for layer, entering, leaving, _ in network.stages:
+            known[leaving] = _called(layer, "forward", known[entering])
+            if not isinstance(known[leaving], np.ndarray):
+                raise ValueError(f"{layer!r}.forward must give an array; got a {type(known[leaving]).__name__}")
+        if known["y_pred"].shape != y.shape:
+            raise _misshapen(y, known["y_pred"].shape)
+        steps = {step.name: step for step in _run_checked(lines_of(network, loss), given, known)}
+        values = given | {name: step.value for name, step in steps.items()}
+        for layer, entering, leaving, number in network.stages:
+            x, dY = values[entering], values[f"d{leaving}"]
+            found = {leaving: ("forward", _called(layer, "forward", x))}
+            if entering != "X":
+                found[f"d{entering}"] = "backward", _called(layer, "backward", x, dY)
+            if layer.parameters:
+                gradients = _called(layer, "gradients", x, dY)
+                if not isinstance(gradients, Mapping) or {*gradients} != {*layer.parameters}:
+                    names = ", ".join(map(repr, layer.parameters))
+                    raise ValueError(f"{layer!r}.gradients must return a dictionary of {names}; got {gradients!r}")
+                found |= {f"d{p}{number}": (f"gradients[{p!r}]", gradient) for p, gradient in gradients.items()}
+            for name, (method, value) in found.items():
+                _check_shape(f"{layer!r}.{method}", value, steps[name], known)
+                _check_same(f"{layer!r}.{method}", value, steps[name], values)
+        for name, method in (("L", "value"), ("dy_pred", "gradient")):
+            value = _called(loss, method, values["y_pred"], y)
+            _check_shape(f"{loss!r}.{method}", value, steps[name], known)
+            _check_same(f"{loss!r}.{method}", value, steps[name], values)
+
+
+def _run_checked(lines: tuple[Step, ...], given: Mapping[str, Any], known: Mapping[str, Any]) -> tuple[Step, ...]:
+    """The lines with their values, each of the right shape. The first that is not is named, not one that follows."""
+    try:
+        steps = run(lines, given)
+    except ValueError:
+        for number in range(1, len(lines)):
+            try:
+                *_, step = run(lines[:number], given)
+            except ValueError:
+                break
+            _check_shape(_shown(step), step.value, step, known)
+        raise
+    for step in steps:
+        _check_shape(_shown(step), step.value, step, known)
+    return steps
+
+
+def _shown(step: Step) -> str:
+    return f"the line {step.name} = {step.code} of {step.kind.__name__}"
+
+
+def _check_shape(what: str, value: Any, step: Step, known: Mapping[str, Any]) -> None:
+    """Raise ValueError unless a value has the shape of what it belongs to: a gradient that of its value, L none."""
+    like = {"backward": step.name.removeprefix("d"), "update": step.name.removesuffix("_new")}.get(
+        step.phase, step.name
+    )
+    if step.phase == "loss" and step.name != "L":  # a line of the loss before L may give anything
+        return
+    shape = np.shape(known.get(like, 0.0))
+    is_number = isinstance(value, np.ndarray | Number)
+    if not is_number or np.shape(value) != shape:
+        got = f"shape {np.shape(value)}" if is_number else f"a {type(value).__name__}"
+        wanted = f"an array of shape {shape}{f', like {like}' if like != step.name else ''}" if shape else "one number"
+        raise ValueError(f"{what} must give {wanted}; got {got}")
+
+
+def _called(owner: Any, method: str, *arguments: Any) -> Any:
+    """What a method returns. Raises ValueError, saying what happened, whatever the method raises."""
+    try:
+        return getattr(owner, method)(*arguments)
+    except ValueError:
+        raise
+    except Exception as error:
+        raise ValueError(f"{owner!r}.{method} stopped with {type(error).__name__}: {error}") from error
+
+
+def _check_same(method: str, found: Any, step: Step, values: Mapping[str, Any]) -> None:
+    """Raise ValueError unless what a method gives is what its line gives, but for rounding."""
+    found, expected = np.asarray(found), np.asarray(step.value)
+    if found.tolist() == expected.tolist():
+        return
+    eps = max(_eps(found), _eps(expected))
+    kind = complex if "c" in (found.dtype.kind, expected.dtype.kind) else float
+    found, expected = found.astype(kind), expected.astype(kind)
+    terms = terms_of(step.code, {name: Terms(value) for name, value in values.items()}).astype(float)
+    allowed = ROUNDINGS * eps * np.where(np.isfinite(terms), terms, np.abs(expected)) + (1e-290 if eps else 0)
+    same = (np.abs(found - expected) <= allowed) | (found == expected) | (np.isnan(found) & np.isnan(expected))
+    if not same.all():
+        where = tuple(int(i) for i in np.argwhere(~same)[0])
+        cell = f"{step.name}{list(where)}" if where else step.name
+        line = f"its line {step.name} = {step.code}"
+        yours, mine = told_apart(found[where], expected[where], 6)
+        raise ValueError(f"{method} gives {yours} for {cell}, but {line} gives {mine}")
+
+
+def _eps(array: Array) -> float:
+    """The relative size of one rounding in the numbers of this array: none in whole numbers and fractions."""
+    if array.dtype.kind in "fc":
+        return float(np.finfo(array.dtype).eps)
+    return 0.0 if all(isinstance(number, Rational) for number in array.flat) else float(np.finfo(float).eps)
 
 
 def check_learning_rate(lr: Any) -> None:
@@ -48,10 +192,21 @@ def check_learning_rate(lr: Any) -> None:
         raise ValueError(f"the learning rate must be a positive, finite number such as 0.01; got {lr!r}")
 
 
+def check_whole(name: str, number: Any, least: int, most: int | None = None, such_as: str = "") -> None:
+    """Raise ValueError unless `number` is a whole number from `least` to `most`."""
+    if (
+        not isinstance(number, int | np.integer)
+        or isinstance(number, bool)
+        or number < least
+        or (most and number > most)
+    ):
+        wanted = f"from {least} to {most}" if most else f", {least} or more"
+        raise ValueError(f"{name} must be a whole number{'' if not most else ' '}{wanted}{such_as}; got {number!r}")
+
+
 def check_seed(seed: Any) -> None:
     """Raise ValueError unless seed is a whole number, 0 or more."""
-    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
-        raise ValueError(f"the seed must be a whole number, 0 or more, such as 3; got {seed!r}")
+    check_whole("the seed", seed, 0, such_as=", such as 3")
 
 
 def random_problem(
@@ -62,56 +217,28 @@ def random_problem(
     outputs: int = 2,
     lr: float = 1e-3,
     activation: Layer = ReLU(),  # noqa: B008  a ReLU has no state to share
+    loss: Loss = SumSquaredError(),  # noqa: B008
+    make: Callable[..., Problem] = Problem,
 ) -> Problem:
     """A problem of standard normal numbers, always the same for the same seed; biases start at zero.
 
     `hidden` is the width of the hidden layer, or a sequence of widths for a deeper network. Numbers are drawn
-    from `np.random.default_rng(seed)` in the order W1, W2, ..., X, y. Raises ValueError if the seed is not
-    a whole number from 0 up, if a size is not a whole number from 1 up, or if lr is not positive and finite.
+    from `np.random.default_rng(seed)` in the order W1, W2, ..., X, y. `make` is `Problem`, or `Problem.trusted`
+    where a problem of the same layers has been checked before. Raises ValueError if the seed is not a whole number
+    from 0 up, if a size is not a whole number from 1 up, or if lr is not positive and finite; and as Problem does.
     """
     check_seed(seed)
     hidden = tuple(hidden) if isinstance(hidden, Sequence) else (hidden,)
-    for name, size in [
-        ("samples", samples),
-        ("inputs", inputs),
-        *(("hidden", h) for h in hidden),
-        ("outputs", outputs),
-    ]:
-        if not isinstance(size, int | np.integer) or isinstance(size, bool) or size < 1:
-            raise ValueError(f"{name} must be a whole number, 1 or more; got {size!r}")
+    sizes = [("samples", samples), ("inputs", inputs), *(("hidden", h) for h in hidden), ("outputs", outputs)]
+    for name, size in sizes:
+        check_whole(name, size, 1)
     rng = np.random.default_rng(seed)
-    widths = (inputs, *hidden, outputs)
     layers: list[Layer] = []
-    for D, H in pairwise(widths):
+    for D, H in pairwise((inputs, *hidden, outputs)):
         layers += [Linear(rng.standard_normal((D, H)), np.zeros((1, H))), activation]
     X = rng.standard_normal((samples, inputs))
     y = rng.standard_normal((samples, outputs))
-    return Problem(Network(tuple(layers[:-1])), SumSquaredError(), X, y, lr)
-
-
-def dead_relu(problem: Problem) -> Problem:
-    """The same problem with the first hidden unit pushed below zero for every sample: it is off and cannot learn."""
-    parameters = problem.network.parameters
-    b1 = parameters["b1"].copy()
-    b1[0, 0] = -1 - np.max(problem.X @ parameters["W1"][:, :1])
-    return replace(problem, network=problem.network.with_parameters(parameters | {"b1": b1}))
-
-
-def all_active(problem: Problem) -> Problem:
-    """The same problem with every hidden bias raised until every unit is on for every sample: no ReLU hides anything."""
-    parameters, X = problem.network.parameters, problem.X
-    for layer, _, _, number in problem.network.stages[:-1]:
-        if isinstance(layer, Linear):
-            b = 0.5 - np.min(X @ layer.W, axis=0, keepdims=True)
-            parameters[f"b{number}"] = b
-            layer = Linear(layer.W, b)
-        X = layer.forward(X)
-    return replace(problem, network=problem.network.with_parameters(parameters))
-
-
-def diverging(problem: Problem) -> Problem:
-    """The same problem with a learning rate so large that the loss overflows within some hundred steps."""
-    return replace(problem, lr=2.0)
+    return make(network=Network(layers[:-1]), loss=loss, X=X, y=y, lr=lr)
 
 
 def worked_example() -> Problem:

@@ -14,8 +14,8 @@ from jupyter_server.services.kernels.kernelmanager import MappingKernelManager
 
 c = get_config()  # noqa: F821
 
-# The notebooks, in a folder of the student's own; what they changed there is never overwritten. This is done by a process
-# whose memory goes when it ends, and whose failure (a full disk) does not keep the server from starting.
+# The notebooks, in a folder of the student's own; what they changed there is never overwritten. A separate process does
+# this: its memory is freed when it ends, and if it fails (a full disk), the server still starts.
 subprocess.run(
     [sys.executable, "-m", "backprop_lab", "--copy-only", "backprop_lab_notebooks"], cwd=Path.home(), check=False
 )

@@ -2,8 +2,8 @@
 
 c = get_config()  # noqa: F821
 
-# Who comes in: whose name is on the list (`tljh-config add-item users.allowed NAME`). At first they choose a password, on
-# the page Sign up; nobody is asked to approve it, so let the teacher sign up before the address is on the blackboard.
+# Only those whose name is on the list can log in (`tljh-config add-item users.allowed NAME`). They first choose a
+# password, on the page Sign up; nobody has to approve it, so the teacher should sign up before giving out the address.
 c.JupyterHub.authenticator_class = "nativeauthenticator.NativeAuthenticator"
 c.NativeAuthenticator.open_signup = False
 c.NativeAuthenticator.minimum_password_length = 8
@@ -11,13 +11,13 @@ c.NativeAuthenticator.check_common_password = True
 c.NativeAuthenticator.allowed_failed_logins = 10
 c.Authenticator.allow_all = False
 
-# The student's server, without a checker of international addresses that nobody calls here: to load it takes longer than
-# all the rest together.
+# The student's server, without a checker of international addresses that is never used here: loading it takes longer
+# than everything else together.
 SERVER = "import sys; sys.modules['rfc3987_syntax'] = None; from jupyterhub.singleuser import main; main()"
 c.Spawner.cmd = ["python3", "-c", SERVER]
 c.Spawner.default_url = "/lab/tree/backprop_lab_notebooks/00_start_here.ipynb"
 
-# What a student may take at most; measured.json says how much that is. All notebooks of the course, left open at once, fit.
+# The most a student may use; measured.json says how much is needed. All notebooks of the course, open at once, fit.
 c.Spawner.mem_limit = "1G"
 c.Spawner.cpu_limit = 1.0
 

@@ -44,7 +44,7 @@ FIRST_NOTEBOOK = "02_step_through.ipynb"
 FROM_PINS = ("anywidget", "comm", "ipywidgets", "psygnal", "typing-extensions")
 KERNEL_WHEELS = ("ipykernel", "piplite", "pyodide_kernel")
 
-# What a notebook has no use for: tests, and what is for compilers and editors; windows and paper; other languages' colours.
+# What a notebook does not need: tests; files for compilers and editors; windows and paper; colours of other languages.
 LEFT_OUT = re.compile(
     r"""
     (^|/)(tests|share|bin)/
@@ -52,7 +52,8 @@ LEFT_OUT = re.compile(
     | ^(?!jedi/).*\.pyi$
     | ^jedi/third_party/django-stubs/
     | ^matplotlib/mpl-data/(sample_data|images|plot_directive|fonts/afm|fonts/pdfcorefonts)/
-    | ^matplotlib/backends/(qt_editor|web_backend|(_?backend_(cairo|gtk|macosx|nbagg|pdf|pgf|ps|qt|tk|web|wx)|_tkagg|qt_compat)[^/]*$)
+    | ^matplotlib/backends/(qt_editor|web_backend
+                           |(_?backend_(cairo|gtk|macosx|nbagg|pdf|pgf|ps|qt|tk|web|wx)|_tkagg|qt_compat)[^/]*$)
     | ^mpl_toolkits/
     | ^numpy/(distutils|f2py)/
     | ^pygments/lexers/(?!(__init__|_mapping|python|special)\.)
@@ -106,7 +107,8 @@ def downloaded() -> Path:
                 shutil.copyfileobj(response, file)
         except OSError as error:
             sys.exit(
-                f"{usual_address()}{name} cannot be had: {error}. A folder with Pyodide's files does as well: PYODIDE_DIST=FOLDER."
+                f"{usual_address()}{name} cannot be downloaded: {error}. "
+                "A folder with Pyodide's files will do as well: PYODIDE_DIST=FOLDER."
             )
         partly.rename(folder / name)
     return verified(folder)
@@ -123,7 +125,7 @@ def usual_address() -> str:
 
 
 def third_party(pyodide: Path) -> Path:
-    """A folder with all packages but ours in one archive, compiled, and the standard library; made only if they changed."""
+    """A folder with all packages but ours in one compiled archive, and the standard library; made only on changes."""
     pins = [line for line in PINS if line.split("==")[0] in FROM_PINS]
     made_of = [*pins, *(path.read_text() for path in (Path(__file__), LITE / "compile.mjs", LITE / "pyodide.sha256"))]
     folder = BUILD / "lite-parts" / hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Run notebooks from top to bottom, each in a fresh kernel, and save them with their outputs: what `make notebooks` calls.
+"""Run notebooks from top to bottom, each in a fresh kernel, and save them with their outputs (`make notebooks`).
 
 A saved notebook holds nothing that differs from one run or machine to the next. A widget's model is gone with its
 kernel, so what stays of a widget is its picture.

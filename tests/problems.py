@@ -1,4 +1,4 @@
-"""The random problems that the tests try, in floats and in fractions, and what it means for two results to be identical."""
+"""The random problems that the tests try, in floats and in fractions, and when two results count as identical."""
 
 from fractions import Fraction
 from itertools import pairwise
@@ -6,10 +6,11 @@ from itertools import pairwise
 import numpy as np
 from hypothesis import strategies as st
 
-from backprop_lab import Linear, MeanSquaredError, Network, Problem, ReLU, Sigmoid, SumSquaredError, Tanh
+import backprop_lab
+from backprop_lab import Linear, Network, Problem, ReLU
 
-ACTIVATIONS = (ReLU(), Tanh(), Sigmoid())
-LOSSES = (SumSquaredError(), MeanSquaredError())
+ACTIVATIONS = tuple(backprop_lab.ACTIVATIONS.values())
+LOSSES = tuple(backprop_lab.LOSSES.values())
 PRIMES = (101, 103, 107, 109)
 
 

@@ -16,11 +16,11 @@ from PIL import Image
 from problems import ACTIVATIONS, problems
 
 from backprop_lab import MISTAKES, Sigmoid, Tanh, plant, random_problem, trace, worked_example
+from backprop_lab.number_format import format_number
 from backprop_lab.ui.board.board import READABLE, Board, blocks
 from backprop_lab.ui.board.cells import COLOURS, GRADIENT_LIMIT, VALUE_LIMIT
 from backprop_lab.ui.board.layout import CELL_WIDTH, LARGE_CELL_WIDTH
 from backprop_lab.ui.board.text import outline_of
-from backprop_lab.ui.numbers import format_number
 from backprop_lab.ui.theme import DARK, LIGHT, NOT_FINITE, OPERAND, RESULT
 from backprop_lab.ui.values.one_cell import work_out
 from backprop_lab.ui.values.slopes import is_slope, slope_of, value_of
@@ -111,16 +111,16 @@ def with_numbers(**numbers):
         (0.0, "0"),
         (-0.0, "0"),
         (1.0, "1"),
-        (-1.0, "–1"),
+        (-1.0, "−1"),
         (2, "2"),
-        (-7, "–7"),
+        (-7, "−7"),
         (999.0, "999"),
         (1000.0, "1000"),
-        (-13.83, "–13.8"),
+        (-13.83, "−13.8"),
         (13.85, "13.8"),
         (17.449, "17.4"),
         (0.02, "0.02"),
-        (-0.5, "–0.50"),
+        (-0.5, "−0.50"),
         (3.14159, "3.14"),
         (9.994, "9.99"),
         (9.996, "10.0"),
@@ -132,18 +132,18 @@ def with_numbers(**numbers):
         (9999.6, "1e4"),
         (123456.0, "1e5"),
         (9.6e9, "1e10"),
-        (-4.2e12, "–4e12"),
+        (-4.2e12, "−4e12"),
         (1e300, "1e300"),
         (0.005, "0.01"),
-        (0.00499, "5e–3"),
-        (1e-5, "1e–5"),
-        (-1e-5, "–1e–5"),
-        (1e-6, "1e–6"),
-        (9.7e-4, "1e–3"),
-        (5e-324, "5e–324"),
+        (0.00499, "5e−3"),
+        (1e-5, "1e−5"),
+        (-1e-5, "−1e−5"),
+        (1e-6, "1e−6"),
+        (9.7e-4, "1e−3"),
+        (5e-324, "5e−324"),
         (float("nan"), "nan"),
         (float("inf"), "inf"),
-        (float("-inf"), "–inf"),
+        (float("-inf"), "−inf"),
         (np.float64(-0.0), "0"),
     ],
 )  # fmt: skip
@@ -156,9 +156,9 @@ def test_a_number_fits_its_cell_and_reads_back_near_its_value():
     for value in np.concatenate([rng.standard_normal(500), 10 ** rng.uniform(-9, 9, 500) * rng.choice([-1, 1], 500)]):
         text = format_number(value)
         assert len(text) <= 5
-        assert not re.fullmatch(r"–?0\.0*", text)
+        assert not re.fullmatch(r"−?0\.0*", text)
         half = 0.5 * abs(value) if "e" in text else 0.0051 if abs(value) < 9.995 else 0.01 * abs(value)
-        assert abs(float(text.replace("–", "-")) - value) <= half, text
+        assert abs(float(text.replace("−", "-")) - value) <= half, text
 
 
 # Cells
@@ -178,7 +178,7 @@ def test_every_cell_of_every_matrix_has_its_place():
 def test_what_is_not_computed_yet_is_an_empty_grid(index):
     board = drawn(EXAMPLE, index)
     computed = {*EXAMPLE.given, *NAMES[:index]}
-    assert shown(board) == computed | ({"slope1"} if "dY1" in computed else set())
+    assert shown(board) == computed | ({"slope of H1"} if "dY1" in computed else set())
     for box in board.boxes:
         empty = np.isnan(levels(board, box.name))
         assert empty.all() == (box.name not in shown(board))
@@ -199,8 +199,8 @@ def test_the_gate_comes_to_light_with_its_step_and_is_0_or_1():
         board.draw(t, index)
         for number in (1, 2):
             revealed = t.steps.index(t.step(f"dY{number}")) < index
-            assert (f"slope{number}" in shown(board)) == revealed, step.name
-    assert set(levels(board, "slope1")) <= {0.0, float(levels(board, "slope1").max())}
+            assert (f"slope of H{number}" in shown(board)) == revealed, step.name
+    assert set(levels(board, "slope of H1")) <= {0.0, float(levels(board, "slope of H1").max())}
 
 
 @settings(max_examples=8)
@@ -243,7 +243,7 @@ def test_zero_is_in_the_middle_and_signs_are_opposite():
     board = drawn(with_numbers(X=0.0, W1=1.0, b1=-1.0), 15)
     assert levels(board, "X")[0] == 0
     assert levels(board, "W1")[0] == -levels(board, "b1")[0] > 0
-    assert levels(board, "slope1").min() == 0
+    assert levels(board, "slope of H1").min() == 0
 
 
 def test_the_loss_and_the_learning_rate_are_on_no_scale():
@@ -397,10 +397,10 @@ def test_the_head_fits_on_the_board_at_every_step(t):
 )
 def test_the_head_fits_on_the_board_with_the_line_of_any_mistake(t):
     board = Board(t)
-    for mistake in MISTAKES:
-        for place in mistake.places(t):
+    for mistake in MISTAKES.values():
+        for place in mistake.possible_at(t):
             board.draw(plant(t, mistake, place), t.steps.index(t.step(place)) + 1)
-            assert end_of_head(board) <= board.layout.width, mistake.line(t, place)
+            assert end_of_head(board) <= board.layout.width, mistake.wrong_line(t, place)
 
 
 def test_the_head_has_the_sum_of_a_chosen_cell_and_it_fits_however_long_it_is():
@@ -438,7 +438,8 @@ def text_extents(board):
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize(("samples", "inputs", "hidden", "outputs"), [
-    (2, 3, [4], 2), (1, 1, [1], 1), (2, 1, [1], 1), (2, 2, [2], 2), (8, 8, [8], 8), (1, 3, [1, 1, 1], 1), (3, 1, [3, 3, 3], 2),
+    (2, 3, [4], 2), (1, 1, [1], 1), (2, 1, [1], 1), (2, 2, [2], 2), (8, 8, [8], 8),
+    (1, 3, [1, 1, 1], 1), (3, 1, [3, 3, 3], 2),
 ])  # fmt: skip
 def test_every_text_stands_free_of_matrices_of_other_texts_and_of_the_edge(
     activation, samples, inputs, hidden, outputs
@@ -469,7 +470,7 @@ def test_every_matrix_is_labelled_and_a_gate_by_its_formula():
     for box in board.boxes:
         assert (slope_of(EXAMPLE, box.name).code if is_slope(box.name) else box.name) in labels
     assert "H1 > 0" in labels
-    assert {"values", "gradients", "new weights", "loss, by iteration"} <= set(labels)
+    assert {"values", "gradients", "new weights", "loss by iteration"} <= set(labels)
 
 
 def test_there_is_a_colour_bar_for_values_and_one_for_gradients_with_their_ends():
@@ -588,7 +589,7 @@ def test_a_board_fits_a_trace_of_the_same_shapes_and_lines_and_no_other():
     assert not board.fits(trace(random_problem(9, hidden=5)))
     assert not board.fits(trace(random_problem(9, samples=3)))
     assert not board.fits(trace(random_problem(9, activation=Tanh())))
-    mistake = next(m for m in MISTAKES if m.name == "mask-forgotten")
+    mistake = next(m for m in MISTAKES.values() if m.name == "mask-forgotten")
     assert not board.fits(plant(EXAMPLE, mistake, "dY1")), "the line it shows is another"
 
 

@@ -55,13 +55,13 @@ def server(monkeypatch, tmp_path):
 
 @pytest.fixture
 def knock():
-    """A function: someone was admitted by the authenticator and comes to door.py, read as Kubernetes reads it."""
+    """A function: someone the authenticator admitted meets require_closed_signup.py, read as Kubernetes reads it."""
     config = Config()
 
     def get_config(key, default=None):
         raise AssertionError("on Kubernetes this gives values of the chart")
 
-    exec((CLASSROOM / "door.py").read_text(), {"c": config, "get_config": get_config})
+    exec((CLASSROOM / "require_closed_signup.py").read_text(), {"c": config, "get_config": get_config})
     said = []
     log = SimpleNamespace(error=said.append)
 

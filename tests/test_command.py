@@ -1,4 +1,4 @@
-"""The command `backprop-lab`: what a learner wrote is never lost, and each fault is told in a sentence."""
+"""The command `backprop-lab`: what a learner wrote is never lost, and each error is reported in a sentence."""
 
 import json
 import os
@@ -115,7 +115,7 @@ def test_what_the_learner_wrote_stays_and_the_newer_notebook_is_put_beside_it(tm
     told = copy_course(tmp_path, NEW, "2.0")
     assert (tmp_path / "a.ipynb").read_bytes() == mine
     assert (tmp_path / "a_2.0.ipynb").read_bytes() == NEW["a.ipynb"]
-    assert told[1:] == ["a.ipynb is as you left it. A newer one is beside it: a_2.0.ipynb"]
+    assert told[1:] == ["a.ipynb is as you left it. A newer version is beside it: a_2.0.ipynb"]
 
 
 def test_what_the_learner_wrote_stays_alone_while_the_course_has_nothing_newer(tmp_path):
@@ -133,7 +133,7 @@ def test_an_older_notebook_that_nobody_changed_is_replaced(use, tmp_path):
     told = copy_course(tmp_path, NEW, "2.0")
     assert names(tmp_path) == ["a.ipynb"]
     assert (tmp_path / "a.ipynb").read_bytes() == NEW["a.ipynb"]
-    assert told[1:] == ["Replaced by newer ones, since you had not changed them: a.ipynb"]
+    assert told[1:] == ["Replaced with newer versions, since you had not changed them: a.ipynb"]
 
 
 def test_a_newer_notebook_is_offered_once_and_may_be_edited_or_deleted_too(tmp_path):

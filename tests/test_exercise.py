@@ -1,4 +1,4 @@
-"""Exercises: what counts as right, what a learner is told of everything else, the hints, and the progress."""
+"""Exercises: what counts as right, the feedback on everything else, the hints, and the progress."""
 
 import re
 import sys
@@ -12,7 +12,7 @@ import pytest
 
 from backprop_lab import MISTAKES, random_problem, trace, worked_example
 from backprop_lab.feedback import check_function
-from backprop_lab.mistakes import evaluate
+from backprop_lab.lines import evaluate
 from backprop_lab.ui import Exercises
 from backprop_lab.ui.exercise import Exercise
 
@@ -125,14 +125,14 @@ def test_a_function_can_spoil_nothing(ask):
     assert ask("dW2", lambda H1, dy_pred: H1.mT @ dy_pred).feedback.ok
 
 
-# Wrong, and told what it looks like
+# Wrong, and what it looks like
 
 
 def places_with_known_names():
     """Every wrong line that a learner could write, as (mistake, name)."""
-    for mistake in MISTAKES:
+    for mistake in MISTAKES.values():
         for name in STEPS:
-            line = mistake.line(EXAMPLE, name)
+            line = mistake.wrong_line(EXAMPLE, name)
             known = list(EXAMPLE)[: list(EXAMPLE).index(name)]
             if line and all(word in known for word in re.findall(r"\b\w+\b", line) if word in EXAMPLE):
                 yield pytest.param(mistake, name, id=f"{mistake.name} at {name}")
@@ -140,9 +140,12 @@ def places_with_known_names():
 
 @pytest.mark.parametrize(("mistake", "name"), list(places_with_known_names()))
 def test_a_classic_mistake_is_not_taken_for_right_and_is_named_where_it_runs(ask, mistake, name):
-    feedback = ask(name, function(mistake.line(EXAMPLE, name))).feedback
+    feedback = ask(name, function(mistake.wrong_line(EXAMPLE, name))).feedback
     assert not feedback.ok
-    assert feedback.cause == ("raised",) if mistake.wrong(EXAMPLE, name) is None else mistake.name in feedback.cause
+    if mistake.wrong_value(EXAMPLE, name) is None:
+        assert feedback.cause == ("raised",)
+    else:
+        assert mistake.name in feedback.cause
 
 
 # Blanks
@@ -189,7 +192,7 @@ RIGHT = EXAMPLE["dW2"]
 BAD = {
     "not a number": (RIGHT * np.nan, "not-finite", "is nan in yours"),
     "infinity": (RIGHT + np.inf, "not-finite", "is inf in yours"),
-    "ragged": ([[1, 2], [3], [4, 5], [6, 7]], "unreadable", "rows of your dW2 are not equally long"),
+    "ragged": ([[1, 2], [3], [4, 5], [6, 7]], "unreadable", "rows of your dW2 differ in length"),
     "text": ("H1.mT @ dy_pred", "unreadable", "is text"),
     "numbers as text": ([["1", "2"]] * 4, "unreadable", "has text in it"),
     "dictionary": ({"dW2": RIGHT}, "unreadable", "take dW2 out of it"),
@@ -203,7 +206,7 @@ BAD = {
     "one dimension more": (RIGHT[None], "shape", "has shape (1, 4, 2)"),
     "empty": ([], "shape", "is empty"),
     "a column less": (RIGHT[:, :1], "shape", "has shape (4, 1)"),
-    "dates": (np.full((4, 2), np.datetime64("2024-01-01")), "unreadable", "and not numbers"),
+    "dates": (np.full((4, 2), np.datetime64("2024-01-01")), "unreadable", ", not numbers"),
     "a generator": ((row for row in RIGHT), "unreadable", "is a generator"),
 }
 
@@ -318,7 +321,7 @@ def test_a_product_of_shapes_that_do_not_fit_is_explained_in_plain_words(ask, an
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (lambda dW1: dW1, "Your dW2 asks for 'dW1', which is not known yet. Before dW2 there is X, y, W1, b1, W2"),
+        (lambda dW1: dW1, "Your dW2 asks for 'dW1', which is not known yet. Before dW2 you have X, y, W1, b1, W2"),
         (lambda H2: H2, "Your dW2 asks for 'H2', which is not known yet."),
         (lambda dW2: dW2, "Your dW2 asks for 'dW2', which is not known yet."),
         (lambda *everything: 0, "Your dW2 asks for 'everything', which is not known yet."),
@@ -386,20 +389,20 @@ def test_the_number_in_a_hint_is_the_shape_of_the_answer(ask, name):
     exercise = ask(name, ...)
     exercise.hint()
     shape = np.shape(EXAMPLE[name])
-    assert (str(shape) if shape else "one number") in text(exercise)
+    assert (str(shape) if shape else "a single number") in text(exercise)
 
 
 def test_a_hint_comes_when_it_is_asked_for_and_not_before(ask):
     exercise = ask("dW2", ...)
     assert "shape" not in text(exercise)
     button(exercise).click()
-    assert "Its shape, that of W2, is (4, 2) in the worked example." in text(exercise)
-    assert "One cell of it" not in text(exercise)
+    assert "Its shape, like that of W2, is (4, 2) in the worked example." in text(exercise)
+    assert "One of its cells" not in text(exercise)
     button(exercise).click()
     button(exercise).click()
-    assert "One cell of it: dW2[0,0] = H1[0,0]·dy_pred[0,0] + H1[1,0]·dy_pred[1,0]." in text(exercise)
+    assert "One of its cells: dW2[0,0] = H1[0,0]·dy_pred[0,0] + H1[1,0]·dy_pred[1,0]." in text(exercise)
     exercise.hint()
-    assert text(exercise).count("One cell of it") == 1
+    assert text(exercise).count("One of its cells") == 1
 
 
 def test_the_hint_for_the_loss_does_not_speak_of_its_cells(ask):

@@ -1,4 +1,4 @@
-"""Feedback on an answer: never a complaint about a right one, the mistake's name for a wrong one, a sentence for the rest."""
+"""Feedback: never a complaint about a right answer, the mistake's name for a wrong one, a sentence for the rest."""
 
 import re
 from collections import Counter
@@ -9,7 +9,7 @@ from html import unescape
 
 import numpy as np
 import pytest
-from test_mistakes import BY_NAME, varied_problem
+from test_mistakes import varied_problem
 
 from backprop_lab import (
     MISTAKES,
@@ -48,7 +48,7 @@ def printed(value):
     return np.array([float(number) for number in numbers]).reshape(np.shape(value))
 
 
-def told(feedback):
+def as_tuple(feedback):
     return feedback.ok, feedback.cause, str(feedback)
 
 
@@ -96,14 +96,14 @@ def test_every_mistake_is_named_on_two_hundred_problems(capsys):
     """One answer for each problem: the mistake made at a place drawn by lot, where it does not happen to be right."""
     rng = np.random.default_rng(0)
     problems, alone, harmless, seed = Counter(), Counter(), 0, 0
-    while min(problems[mistake.name] for mistake in MISTAKES) < 200:
+    while min(problems[mistake.name] for mistake in MISTAKES.values()) < 200:
         t = trace(varied_problem(seed))
-        for mistake in MISTAKES:
+        for mistake in MISTAKES.values():
             if problems[mistake.name] == 200:
                 continue
             for index in rng.permutation(len(t.steps)):
                 name = t.steps[index].name
-                wrong = mistake.wrong(t, name)
+                wrong = mistake.wrong_value(t, name)
                 if wrong is None:
                     continue
                 feedback = check(name, wrong, t)
@@ -117,7 +117,7 @@ def test_every_mistake_is_named_on_two_hundred_problems(capsys):
                 alone[mistake.name] += set(feedback.cause) <= {"shape", mistake.name}
                 break
         seed += 1
-    twins = {mistake: 200 - alone[mistake] for mistake in BY_NAME if alone[mistake] < 200}
+    twins = {mistake: 200 - alone[mistake] for mistake in MISTAKES if alone[mistake] < 200}
     figures = f"""
   {len(MISTAKES)} mistakes, each on 200 problems of {seed}: all {problems.total()} named, {alone.total()} of them alone;
   {harmless} more were harmless, being right by coincidence
@@ -146,8 +146,8 @@ def test_a_thousand_random_wrong_answers_are_not_called_by_a_name_that_does_not_
             assert feedback.ok == right, (seed, name, str(feedback))
             wrong += not right
             causes.update(feedback.cause)
-            for cause in BY_NAME.keys() & set(feedback.cause):
-                assert reproduced(BY_NAME[cause], answer, name, t), (seed, name, cause)
+            for cause in MISTAKES.keys() & set(feedback.cause):
+                assert reproduced(MISTAKES[cause], answer, name, t), (seed, name, cause)
         seed += 1
     with capsys.disabled():
         print(f"\n  {wrong} random wrong answers, no name that does not give them: {dict(causes)}")  # noqa: T201
@@ -155,7 +155,7 @@ def test_a_thousand_random_wrong_answers_are_not_called_by_a_name_that_does_not_
 
 def reproduced(mistake, answer, name, t):
     """Whether the mistake gives this answer at this name, or does when it is made at an earlier one."""
-    values = [mistake.wrong(t, name)] + [plant(t, mistake, place)[name] for place in mistake.places(t)]
+    values = [mistake.wrong_value(t, name)] + [plant(t, mistake, place)[name] for place in mistake.possible_at(t)]
     return any(
         value is not None and np.shape(value) == np.shape(answer) and np.allclose(answer, value, rtol=1e-6, atol=1e-9)
         for value in values
@@ -269,7 +269,7 @@ def cancelling(bias, y):
 @pytest.mark.parametrize("bias", [0.0, 1e-16])
 def test_a_mistake_that_happens_to_be_right_is_not_named_for_an_answer_just_beyond_rounding(bias):
     t = cancelling(bias, 1.0)
-    assert abs(BY_NAME["bias-forgotten"].wrong(t, "y_pred") - t["y_pred"]) == pytest.approx(bias)
+    assert abs(MISTAKES["bias-forgotten"].wrong_value(t, "y_pred") - t["y_pred"]) == pytest.approx(bias)
     assert check("y_pred", t["y_pred"] + 20 * 2.0**-52, t).cause == ("value",)
 
 
@@ -282,7 +282,7 @@ def test_nor_is_one_further_up_that_happens_to_be_right():
 
 def test_a_mistake_further_up_is_named_within_the_rounding_of_all_terms():
     t = cancelling(1.0, 0.0)
-    follows = plant(t, BY_NAME["bias-forgotten"], "y_pred")["dy_pred"]
+    follows = plant(t, MISTAKES["bias-forgotten"], "y_pred")["dy_pred"]
     assert check("dy_pred", follows + 4e-15, t).cause == ("bias-forgotten",)
 
 
@@ -293,11 +293,24 @@ def test_large_numbers_that_nearly_cancel_in_the_loss_leave_the_rounding_of_larg
     assert not check("dy_pred", [[-2 + 3e-6]], t).ok
 
 
-def test_before_a_sigmoid_eight_roundings_of_1_are_allowed_and_no_more():
-    layers = (Linear([[1.0]], [[0.0]]), Sigmoid(), Linear([[1.0]], [[0.0]]))
+def test_where_two_sigmoids_cancel_eight_roundings_of_1_are_allowed_and_no_more():
+    """Each is 1/2. Before them stands 0 x 1 + 0, which is 0 however it is computed."""
+    layers = (Linear([[1.0, 1.0]], [[0.0, 0.0]]), Sigmoid(), Linear([[1.0], [-1.0]], [[0.0]]))
     t = trace(Problem(Network(layers), SumSquaredError(), [[0.0]], [[1.0]], 0.1))
-    assert check("Y1", [[7 * 2.0**-52]], t).ok
-    assert not check("Y1", [[9 * 2.0**-52]], t).ok
+    assert check("y_pred", [[7 * 2.0**-52]], t).ok
+    assert not check("y_pred", [[9 * 2.0**-52]], t).ok
+    assert not check("Y1", [[2.0**-52, 0.0]], t).ok
+
+
+@pytest.mark.parametrize("activation", [Tanh(), Sigmoid()])
+def test_what_vanishes_in_float32_and_not_in_float64_is_right_all_the_same(activation):
+    """A sigmoid of -110 is 10^-48, which a float32 cannot hold."""
+    layers = (Linear([[-110.0, 0.5]], [[0.0, 0.0]]), activation, Linear([[3.0], [1e3]], [[0.0]]))
+    problem = Problem(Network(layers), SumSquaredError(), [[1.0], [0.9]], [[1.0], [2.0]], 0.1)
+    t, coarse = trace(problem), trace(in_other_numbers(problem, np.float32))
+    assert activation == Tanh() or 0 < t["H1"][0, 0] < 1e-47
+    for step in t.steps:
+        assert check(step.name, coarse[step.name], t).ok, step.name
 
 
 def test_numbers_too_small_to_tell_apart_from_rounding_elsewhere_are_not_called_transposed():
@@ -355,32 +368,68 @@ def typo(name, where, value):
 
 E = EXAMPLE
 SAID = [
-    ("dY1", E["dH1"], ("mask-forgotten", "mask-always-true"), "This looks like dH1: the ReLU's mask is missing; or like a mask that asks whether H1 >= 0"),
+    ("dY1", E["dH1"], ("mask-forgotten", "mask-always-true"),
+     "This looks like dH1: the ReLU's mask is missing; or like a mask that asks whether H1 >= 0"),
     ("dW1", -E["dW1"], ("sign-flipped",), "This looks like dW1 with its sign flipped."),
     ("dH1", E["dy_pred"] @ E["dW2"].T, ("gradient-for-weights",), "This looks like dW2 used where W2 was meant."),
-    ("L", 2 * np.mean(E["y_pred"] - E["y"]), ("loss-not-squared",), "This looks like twice the mean of the differences"),
-    ("L", E["L"] / 2, ("mean-for-sum", "loss-halved"), "This looks like a mean over the batch where the sum was meant; or like half the loss: this one has no 1/2 in front."),
-    ("db1", E["dY1"].sum(axis=0), ("shape", "dimension-dropped"), "Your db1 has shape (4,); it should have shape (1, 4), like b1. This looks like db1 with its dimension dropped: sum with keepdims=True, and it stays one row. The numbers themselves are right."),
-    ("db1", E["dY1"], ("shape", "sum-forgotten"), "This looks like dY1, one row for each sample: the sum over the samples is missing."),
-    ("db1", E["dY1"].sum(), ("shape", "axis-forgotten"), "Your db1 is one number; it should have shape (1, 4), like b1."),
-    ("dW1", E["dW1"].T, ("shape", "result-transposed"), "Your dW1 has shape (4, 3); it should have shape (3, 4), like W1. This looks like dW1 transposed."),
+    ("L", 2 * np.mean(E["y_pred"] - E["y"]), ("loss-not-squared",),
+     "This looks like twice the mean of the differences"),
+    ("L", E["L"] / 2, ("mean-for-sum", "loss-halved"),
+     (
+         "This looks like a mean over the batch where the sum was meant; or like half the loss: this one has "
+         "no 1/2 in front."
+     )),
+    ("db1", E["dY1"].sum(axis=0), ("shape", "dimension-dropped"),
+     (
+         "Your db1 has shape (4,); it should have shape (1, 4), like b1. This looks like db1 with its "
+         "dimension dropped: sum with keepdims=True, and it stays one row. The numbers themselves are right."
+     )),
+    ("db1", E["dY1"], ("shape", "sum-forgotten"),
+     "This looks like dY1, one row for each sample: the sum over the samples is missing."),
+    ("db1", E["dY1"].sum(), ("shape", "axis-forgotten"),
+     "Your db1 is one number; it should have shape (1, 4), like b1."),
+    ("dW1", E["dW1"].T, ("shape", "result-transposed"),
+     "Your dW1 has shape (4, 3); it should have shape (3, 4), like W1. This looks like dW1 transposed."),
     ("W1_new", E["W1"][:2], ("shape",), "Your W1_new has shape (2, 4); it should have shape (3, 4), like W1."),
     ("Y1", np.zeros((1, 2, 4)), ("shape",), "Your Y1 has shape (1, 2, 4); it should have shape (2, 4)."),
     ("dW1", E["dW1"].ravel(), ("shape",), "The numbers themselves are right."),
     ("L", [1.0, 2.0], ("shape",), "Your L has shape (2,); it should be one number."),
     ("dW1", [], ("shape",), "Your dW1 is empty."),
-    ("dW1", typo("dW1", (0, 2), 1.5), ("value",), "dW1[0, 2] should be -31.98, and yours is 1.5. 1 of the 12 numbers differs."),
-    ("dW1", typo("dW1", (2, 3), E["dW1"][2, 3] * (1 + 1e-9)), ("value",), "dW1[2, 3] should be -37.99418556, and yours is -37.99418559. 1 of the 12 numbers differs. It is right to about 9 digits, and off by more than rounding: a gradient by finite differences is like that, or one of numbers copied by hand."),
-    ("dW1", 3 * E["dW1"], ("value",), "dW1[0, 0] should be 21.76, and yours is 65.29. 12 of the 12 numbers differ. Every number of yours is 3 times what it should be."),
-    ("dW1", E["dW1"] * (1 + 2e-7), ("value",), "dW1[0, 0] should be 21.7635, and yours is 21.763504. 12 of the 12 numbers differ. It is right to about 7 digits, and off by more than rounding: a gradient by finite differences is like that, or one of numbers copied by hand."),
-    ("dW1", 0 * E["dW1"], ("value",), "12 of the 12 numbers differ. All of yours are 0."),
-    ("db1", E["dY1"].sum(axis=1), ("shape", "sum-over-units"), "Your db1 has shape (2,); it should have shape (1, 4), like b1. This looks like a sum along the rows"),
-    ("db1", E["dY1"].mean(axis=0), ("shape", "mean-for-sum"), "Your db1 has shape (4,); it should have shape (1, 4), like b1. This looks like a mean over the batch"),
+    ("dW1", typo("dW1", (0, 2), 1.5), ("value",),
+     "dW1[0, 2] should be −31.98, and yours is 1.5. 1 of the 12 numbers differs."),
+    ("dW1", typo("dW1", (2, 3), E["dW1"][2, 3] * (1 + 1e-9)), ("value",),
+     (
+         "dW1[2, 3] should be −37.99418556, and yours is −37.99418559. 1 of the 12 numbers differs. It is "
+         "right to about 9 digits, and off by more than rounding: a gradient by finite differences is like "
+         "that, or one of numbers copied by hand."
+     )),
+    ("dW1", 3 * E["dW1"], ("value",),
+     (
+         "dW1[0, 0] should be 21.76, and yours is 65.29. 12 of the 12 numbers differ. Each of your numbers is "
+         "3 times what it should be."
+     )),
+    ("dW1", E["dW1"] * (1 + 2e-7), ("value",),
+     (
+         "dW1[0, 0] should be 21.7635, and yours is 21.763504. 12 of the 12 numbers differ. It is right to "
+         "about 7 digits, and off by more than rounding: a gradient by finite differences is like that, or "
+         "one of numbers copied by hand."
+     )),
+    ("dW1", 0 * E["dW1"], ("value",), "12 of the 12 numbers differ. All your numbers are 0."),
+    ("db1", E["dY1"].sum(axis=1), ("shape", "sum-over-units"),
+     "Your db1 has shape (2,); it should have shape (1, 4), like b1. This looks like a sum along the rows"),
+    ("db1", E["dY1"].mean(axis=0), ("shape", "mean-for-sum"),
+     "Your db1 has shape (4,); it should have shape (1, 4), like b1. This looks like a mean over the batch"),
     ("L", 5, ("value",), "Your L is 5: too small."),
     ("L", 500, ("value",), "Your L is 500: too large."),
     ("dW1", np.round(E["dW1"], 2), ("rounded",), "These are the right numbers rounded to 2 decimals."),
-    ("dW1", E["X"].T @ np.maximum(E["dH1"], 0), ("mask-from-gradient",), "The slip is further up, and this follows from it: dY1 looks like dH1 with its negative numbers silenced"),
-    ("W1_new", E["W1"] - 1e-6 * E["X"].T @ E["dH1"], ("activation-skipped-backward", "mask-forgotten", "mask-always-true"), "The slip is further up, and this follows from it: "),
+    ("dW1", E["X"].T @ np.maximum(E["dH1"], 0), ("mask-from-gradient",),
+     (
+         "The slip is further up, and this follows from it: dY1 looks like dH1 with its negative numbers set "
+         "to 0"
+     )),
+    ("W1_new", E["W1"] - 1e-6 * E["X"].T @ E["dH1"],
+     ("activation-skipped-backward", "mask-forgotten", "mask-always-true"),
+     "The slip is further up, and this follows from it: "),
 ]  # fmt: skip
 
 
@@ -407,20 +456,20 @@ ONE = linear([[2.0]], [[1.0]], [[5.0]])  # dW is -6
 ONE_INPUT_IS_0 = linear(np.ones((2, 2)), [[1.0, 0.0], [2.0, 0.0]], np.zeros((2, 2)))  # dW is 10, 10 and 0, 0
 NOTHING_TO_LEARN = linear(np.ones((2, 2)), [[1.0, 1.0], [2.0, 0.0]], [[2.0, 2.0], [2.0, 2.0]])  # dW is 0
 NUMBERS = [
-    (ONE, [[7.0]], "dW1[0, 0] should be -6, and yours is 7."),
-    (ONE, [[-0.0]], "dW1[0, 0] should be -6, and yours is 0."),
+    (ONE, [[7.0]], "dW1[0, 0] should be −6, and yours is 7."),
+    (ONE, [[-0.0]], "dW1[0, 0] should be −6, and yours is 0."),
     (ONE_INPUT_IS_0, [[10, 7], [0, 0]], "dW1[0, 1] should be 10, and yours is 7. 1 of the 4 numbers differs."),
     (
         ONE_INPUT_IS_0,
         [[0, 0], [0, 0]],
-        "dW1[0, 0] should be 10, and yours is 0. 2 of the 4 numbers differ. All of yours are 0.",
+        "dW1[0, 0] should be 10, and yours is 0. 2 of the 4 numbers differ. All your numbers are 0.",
     ),
     (
         ONE_INPUT_IS_0,
         [[10 / 3, 10 / 3], [0, 0]],
         (
             "dW1[0, 0] should be 10, and yours is 3.333. 2 of the 4 numbers differ. "
-            "Every number of yours is 0.3333 times what it should be."
+            "Each of your numbers is 0.3333 times what it should be."
         ),
     ),
     (
@@ -431,7 +480,7 @@ NUMBERS = [
     (
         NOTHING_TO_LEARN,
         [[-0.5, 0], [-0.5, -0.5]],
-        "dW1[0, 0] should be 0, and yours is -0.5. 3 of the 4 numbers differ.",
+        "dW1[0, 0] should be 0, and yours is −0.5. 3 of the 4 numbers differ.",
     ),
 ]
 
@@ -454,7 +503,7 @@ def test_an_answer_is_right_to_some_digits_only_if_it_is_so_by_its_own_size(valu
 
 def test_a_multiple_is_told_of_large_numbers_up_to_six_digits_and_not_of_small_ones_that_are_none():
     uneven = 1 + 1e-7 * np.sin(np.arange(12).reshape(3, 4))
-    assert "Every number of yours is 3 times" in str(check("dW1", 3 * E["dW1"] * uneven, EXAMPLE))
+    assert "Each of your numbers is 3 times" in str(check("dW1", 3 * E["dW1"] * uneven, EXAMPLE))
     small = linear([[1e-10, 2e-10]], [[1.0]], [[0.0, 0.0]])
     assert "Every number" not in str(check("y_pred", [[5e-10, -3e-10]], small))
 
@@ -509,7 +558,7 @@ def test_a_trace_of_complex_numbers_takes_complex_answers():
         assert check("dW1", right, t).ok
     assert check("dW1", -dW1, t).cause == ("sign-flipped",)
     said = "dW1[0, 0] should be 2+4j, and yours is 2+5j. 4 of the 4 numbers differ."
-    assert told(check("dW1", dW1 + 1j, t)) == (False, ("value",), said)
+    assert as_tuple(check("dW1", dW1 + 1j, t)) == (False, ("value",), said)
 
 
 def test_where_is_the_first_cell_that_differs():
@@ -535,9 +584,9 @@ def test_a_mistake_in_float32_is_named_too():
     for seed in range(24):
         problem = varied_problem(seed)
         t, coarse = trace(problem), trace(in_other_numbers(problem, np.float32))
-        for mistake in MISTAKES:
-            for name in mistake.places(coarse):
-                feedback = check(name, mistake.wrong(coarse, name), t)
+        for mistake in MISTAKES.values():
+            for name in mistake.possible_at(coarse):
+                feedback = check(name, mistake.wrong_value(coarse, name), t)
                 assert feedback.ok or mistake.name in feedback.cause, str(feedback)
 
 
@@ -576,28 +625,34 @@ NO_ANSWER = [
     (..., "blank", "Put your dW1 in place of the blank."),
     (with_hole(None), "blank", "There is still a blank at dW1[1, 2]."),
     (with_hole(...), "blank", "There is still a blank at dW1[1, 2]."),
-    (with_hole(np.nan), "not-finite", "dW1[1, 2] is nan in yours: look for a division by 0 or a number that grew too large."),
-    (with_hole(-np.inf), "not-finite", "dW1[1, 2] is -inf in yours"),
-    ([[1, 2, 3], [4, 5]], "unreadable", "The rows of your dW1 are not equally long: a matrix needs as many numbers in every row."),
+    (with_hole(np.nan), "not-finite",
+     "dW1[1, 2] is nan in yours: look for a division by 0 or a number that grew too large."),
+    (with_hole(-np.inf), "not-finite", "dW1[1, 2] is −inf in yours"),
+    ([[1, 2, 3], [4, 5]], "unreadable",
+     "The rows of your dW1 differ in length: a matrix has equally many numbers in every row."),
     ("X.T @ dY1", "unreadable", "Your dW1 is text: write numbers, and names of arrays, without quotes."),
     (b"1", "unreadable", "Your dW1 is text"),
     ([["1", "2"]], "unreadable", "Your dW1 has text in it: write numbers without quotes."),
     (with_hole("7"), "unreadable", "Your dW1 has text in it"),
-    (with_hole(1j), "complex", "Your dW1 has complex numbers in it, and dW1 is real."),
+    (with_hole(1j), "complex", "Your dW1 has complex numbers in it, but dW1 is real."),
     ({"W1": 1}, "unreadable", "Your dW1 is a dictionary: take dW1 out of it, by its key in square brackets."),
-    ({1.0, 2.0}, "unreadable", "Your dW1 is a set, and not an array of numbers."),
-    ((x for x in [1, 2]), "unreadable", "Your dW1 is a generator, and not an array of numbers."),
-    (EXAMPLE, "unreadable", "Your dW1 is a Trace, and not an array of numbers."),
-    (with_hole({}), "unreadable", "dW1[1, 2] is a dict in yours, and not a number."),
-    (np.sum, "unreadable", "Your dW1 is a function, and not what it returns: call it, with parentheses."),
+    ({1.0, 2.0}, "unreadable", "Your dW1 is a set, not an array of numbers."),
+    ((x for x in [1, 2]), "unreadable", "Your dW1 is a generator, not an array of numbers."),
+    (EXAMPLE, "unreadable", "Your dW1 is a trace: take dW1 out of it, by its key in square brackets."),
+    (with_hole({}), "unreadable", "dW1[1, 2] is a dict in yours, not a number."),
+    (np.sum, "unreadable", "Your dW1 is a function, not what it returns: call it, with parentheses."),
     (lambda X, dY: X.T @ dY, "unreadable", "Your dW1 is a function"),
-    (np.array(["2026-01-01"], dtype="datetime64[D]"), "unreadable", "Your dW1 holds datetime64[D], and not numbers."),
+    (np.array(["2026-01-01"], dtype="datetime64[D]"), "unreadable", "Your dW1 holds datetime64[D], not numbers."),
     (with_hole(10**400), "unreadable", "Your dW1 cannot be read as numbers: int too large to convert to float."),
     (RecordsGradients(), "unreadable", "Your dW1 is a tensor that still records gradients: hand in dW1.detach()."),
-    (OnTheGraphicsCard(), "unreadable", "Your dW1 cannot be read as numbers: can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() first."),
+    (OnTheGraphicsCard(), "unreadable",
+     (
+         "Your dW1 cannot be read as numbers: can't convert cuda:0 device type tensor to numpy. Use "
+         "Tensor.cpu() first."
+     )),
     (Broken(), "unreadable", "Your dW1 cannot be read as numbers: ValueError."),
     (Table([["a"]]), "unreadable", "Your dW1 has text in it"),
-    (Table(np.array(with_hole("7"), dtype=object)), "unreadable", "dW1[1, 2] is text in yours, and not a number."),
+    (Table(np.array(with_hole("7"), dtype=object)), "unreadable", "dW1[1, 2] is text in yours, not a number."),
     (5, "shape", "Your dW1 is one number; it should have shape (3, 4), like W1."),
     (True, "shape", "Your dW1 is one number"),
     (np.zeros((0, 4)), "shape", "Your dW1 is empty."),
@@ -657,7 +712,8 @@ def test_after_the_training_has_diverged_nothing_is_called_wrong_or_right_that_c
 
 
 def test_numbers_whose_terms_overflow_though_they_do_not_are_still_compared():
-    problem = Problem(Network((Linear([[2.0**600, -(2.0**600)]], [[0, 0]]), Linear([[2.0**-80], [2.0**-80]], [[1]]))), MeanSquaredError(), [[1.0]], [[0.0]], 1.0)  # fmt: skip
+    layers = Linear([[2.0**600, -(2.0**600)]], [[0, 0]]), Linear([[2.0**-80], [2.0**-80]], [[1]])
+    problem = Problem(Network(layers), MeanSquaredError(), [[1.0]], [[0.0]], 1.0)
     t = trace(problem)
     assert t["L"] == 1
     assert check("L", 1, t).ok
@@ -693,7 +749,7 @@ def test_an_answer_is_never_written_to():
 
 
 def test_checking_against_a_planted_trace_takes_its_values_for_right():
-    wrong = plant(EXAMPLE, BY_NAME["mask-forgotten"], "dY1")
+    wrong = plant(EXAMPLE, MISTAKES["mask-forgotten"], "dY1")
     assert check("dW1", wrong["dW1"], wrong).ok
     assert not check("dW1", EXAMPLE["dW1"], wrong).ok
 
@@ -718,22 +774,22 @@ def raises(error):
         (("h1", lambda Y1: Y1, [EXAMPLE]), str(check("h1", 0, EXAMPLE))),
         (
             ("Y1", lambda X, b: X, [EXAMPLE]),
-            "Your Y1 asks for 'b', which is not known yet. Before Y1 there is X, y, W1, b1, W2, b2, lr.",
+            "Your Y1 asks for 'b', which is not known yet. Before Y1 you have X, y, W1, b1, W2, b2, lr.",
         ),
     ],
 )
 def test_a_function_that_cannot_be_tried_gets_a_sentence(arguments, said):
-    assert told(check_function(*arguments)) == (False, ("name",), said)
+    assert as_tuple(check_function(*arguments)) == (False, ("name",), said)
 
 
 def test_what_is_no_function_is_an_answer_like_any_other():
-    assert told(check_function("H1", None, [EXAMPLE])) == told(check("H1", None, EXAMPLE))
+    assert as_tuple(check_function("H1", None, [EXAMPLE])) == as_tuple(check("H1", None, EXAMPLE))
     assert check_function("H1", EXAMPLE["H1"], [EXAMPLE]).ok
 
 
 def test_a_function_that_returns_nothing_is_blank():
     said = "Your H1 returns nothing yet: write `return` in front of your answer."
-    assert told(check_function("H1", lambda Y1: None, [EXAMPLE, OTHER])) == (False, ("blank",), said)
+    assert as_tuple(check_function("H1", lambda Y1: None, [EXAMPLE, OTHER])) == (False, ("blank",), said)
     assert check_function("H1", lambda Y1: ... if len(Y1) == 3 else np.maximum(Y1, 0), [EXAMPLE, OTHER]).message == (
         "Put your H1 in place of the blank."
     )
@@ -752,13 +808,15 @@ class HidesItsArguments:
 
 @pytest.mark.parametrize("function", [type, HidesItsArguments()], ids=["no signature", "no readable signature"])
 def test_a_function_whose_arguments_cannot_be_read_is_not_called(function):
-    assert told(check_function("H1", function, [EXAMPLE])) == (
+    assert as_tuple(check_function("H1", function, [EXAMPLE])) == (
         False, ("unreadable",), "Write your own function for H1, with def.",
     )  # fmt: skip
 
 
 def test_wrong_at_the_first_problem_is_told_as_if_there_were_no_other():
-    assert told(check_function("H1", lambda Y1: -Y1, [EXAMPLE, OTHER])) == told(check("H1", -EXAMPLE["Y1"], EXAMPLE))
+    assert as_tuple(check_function("H1", lambda Y1: -Y1, [EXAMPLE, OTHER])) == as_tuple(
+        check("H1", -EXAMPLE["Y1"], EXAMPLE)
+    )
 
 
 def test_wrong_at_another_problem_alone_is_told_with_its_shapes_and_cell():
@@ -767,7 +825,7 @@ def test_wrong_at_another_problem_alone_is_told_with_its_shapes_and_cell():
 
     feedback, there = check_function("db1", first_two, [EXAMPLE, OTHER]), check("db1", first_two(OTHER["dY1"]), OTHER)
     said = f"Right for the first problem, but not for another one, with X (3, 3), y (3, 2). {there}"
-    assert told(feedback) == (False, there.cause, said)
+    assert as_tuple(feedback) == (False, there.cause, said)
     assert feedback.where == there.where is not None
 
 
@@ -780,7 +838,8 @@ def test_wrong_at_another_problem_alone_is_told_with_its_shapes_and_cell():
         (
             lambda H1, dy_pred: H1 @ dy_pred,
             (
-                "ValueError: in a product @ the first matrix needs as many columns as the second has rows, and here the "
+                "ValueError: in a product @ the first matrix needs as many columns as the second has "
+                "rows, and here the "
                 "first has 4 and the second 2. It was given H1 (2, 4), dy_pred (2, 2)."
             ),
         ),
@@ -792,7 +851,7 @@ def test_wrong_at_another_problem_alone_is_told_with_its_shapes_and_cell():
     ],
 )
 def test_what_a_function_raises_is_told_with_what_it_was_given(function, said):
-    assert told(check_function("dW2", function, [EXAMPLE])) == (False, ("raised",), f"Your dW2 stopped with {said}")
+    assert as_tuple(check_function("dW2", function, [EXAMPLE])) == (False, ("raised",), f"Your dW2 stopped with {said}")
 
 
 def test_a_function_may_write_into_what_it_is_given():

@@ -1,4 +1,4 @@
-"""The judge of predictions: what counts as right, which mistakes are named, and what is no answer at all."""
+"""The judge of predictions: what counts as right, which mistakes are named, and what is not an answer at all."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from backprop_lab import MISTAKES, Problem, plant, random_problem, trace, worked_example
-from backprop_lab.ui.numbers import format_number
+from backprop_lab.number_format import format_number
 from backprop_lab.ui.steps.judging import judge
 from backprop_lab.ui.values.one_cell import work_out
 
@@ -34,7 +34,7 @@ def test_the_sign_is_right_and_the_other_two_are_not(cell):
     for text, means in [("+", 1), ("-", -1), ("−", -1), ("–", -1), ("0", 0), (" + ", 1)]:
         right, verdict = judge(EXAMPLE, cell, text)
         assert right == (means == sign)
-        assert verdict.startswith("Right: " if right else "Not that sign: ")
+        assert verdict.startswith("Right: " if right else "Not the right sign: ")
 
 
 def test_there_are_gradients_of_every_sign_to_try():
@@ -83,16 +83,16 @@ def test_the_verdict_works_the_cell_out():
 
 
 def test_a_wrong_value_is_told_back():
-    assert judge(EXAMPLE, ("dW1", 1, 2), "5.25")[1].startswith("Not 5.25: dW1[1,2] = ")
+    assert judge(EXAMPLE, ("dW1", 1, 2), "5.25")[1].startswith("5.25 is not right: dW1[1,2] = ")
 
 
 def test_a_mistake_is_named_where_the_number_is_what_it_gives():
     named = set()
     for seed in range(3):
         t = trace(random_problem(seed, samples=3, inputs=3, hidden=3, outputs=3, lr=0.1))
-        for mistake in MISTAKES:
-            for name in set(mistake.places(t)) & set(GRADIENTS):
-                wrong = mistake.wrong(t, name)
+        for mistake in MISTAKES.values():
+            for name in set(mistake.possible_at(t)) & set(GRADIENTS):
+                wrong = mistake.wrong_value(t, name)
                 for i, j in np.ndindex(t[name].shape):
                     right, verdict = judge(t, (name, i, j), repr(float(wrong[i, j])))
                     near = np.isclose(wrong[i, j], t[name][i, j], rtol=0.01, atol=0.006)
@@ -105,7 +105,7 @@ def test_a_mistake_is_named_where_the_number_is_what_it_gives():
 
 
 def test_in_a_step_with_a_mistake_what_the_board_shows_is_right():
-    t = plant(EXAMPLE, next(m for m in MISTAKES if m.name == "mask-forgotten"), "dY1")
+    t = plant(EXAMPLE, next(m for m in MISTAKES.values() if m.name == "mask-forgotten"), "dY1")
     for i, j in np.ndindex(2, 4):
         assert judge(t, ("dY1", i, j), repr(float(t["dY1"][i, j])))[0]
 

@@ -22,8 +22,8 @@ def kind(layer):
 def run(layer, X):
     """Everything a layer gives for X, with a gradient of ones coming back."""
     Y = layer.forward(X)
-    dX, grads = layer.backward(X, np.ones_like(Y))
-    return [Y, dX, *grads.values()]
+    dY = np.ones_like(Y)
+    return [Y, layer.backward(X, dY), *layer.gradients(X, dY).values()]
 
 
 # By hand
@@ -34,8 +34,9 @@ def test_linear_weighs_sums_and_shifts():
 
 
 def test_linear_takes_a_gradient_back_to_its_input_weights_and_bias():
-    dX, grads = Linear(W, b).backward(X, dY=np.array([[1.0, 0.0, 2.0], [-1.0, 1.0, 0.0]]))
-    assert identical(dX, np.array([[7.0, 16.0], [1.0, 1.0]]))
+    dY = np.array([[1.0, 0.0, 2.0], [-1.0, 1.0, 0.0]])
+    assert identical(Linear(W, b).backward(X, dY), np.array([[7.0, 16.0], [1.0, 1.0]]))
+    grads = Linear(W, b).gradients(X, dY)
     assert list(grads) == ["W", "b"]
     assert identical(grads["W"], np.array([[0.5, 0.5, 2.0], [-3.0, 2.0, -2.0]]))
     assert identical(grads["b"], np.array([[0.0, 1.0, 2.0]]))
@@ -56,10 +57,14 @@ def test_linear_takes_a_gradient_back_to_its_input_weights_and_bias():
     ],
 )
 def test_an_activation_has_the_value_and_the_slope_worked_out_by_hand(layer, x, y, slope):
-    dX, grads = layer.backward(np.array([[x]]), dY=np.array([[10.0]]))
     assert layer.forward(np.array([[x]])) == pytest.approx(y, rel=1e-14)
-    assert dX == pytest.approx(10 * slope, rel=1e-14)
-    assert grads == {}
+    assert layer.backward(np.array([[x]]), dY=np.array([[10.0]])) == pytest.approx(10 * slope, rel=1e-14)
+
+
+@pytest.mark.parametrize("layer", ACTIVATIONS, ids=kind)
+def test_an_activation_has_nothing_to_learn(layer):
+    assert (layer.parameters, layer.gradients(X, X)) == ({}, {})
+    assert layer.with_parameters({}) is layer
 
 
 @pytest.mark.parametrize(("x", "y"), [(-1e4, 0.0), (1e4, 1.0)])
@@ -76,6 +81,7 @@ def test_a_layer_leaves_its_inputs_as_they_were(layer):
     dy = np.ones_like(layer.forward(x))
     x_before, dy_before = x.copy(), dy.copy()
     layer.backward(x, dy)
+    layer.gradients(x, dy)
     assert identical(x, x_before)
     assert identical(dy, dy_before)
     assert x.flags.writeable
@@ -111,6 +117,18 @@ def test_linear_keeps_its_own_copy_of_a_read_only_view():
     assert identical(layer.W, W)
 
 
+@pytest.mark.parametrize("kind", ["mine to write to", "a read-only view of mine"])
+def test_other_numbers_are_copied_too_unless_nobody_can_write_to_them(kind):
+    mine = 2 * W
+    new = mine if "write" in kind else mine[:]
+    new.setflags(write=new is mine)
+    layer = Linear(W, b).with_parameters({"W": new, "b": b})
+    mine[0, 0] = 99
+    assert identical(layer.W, 2 * W)
+    again = Linear(W, b).with_parameters(layer.parameters)
+    assert again.W is layer.W
+
+
 @pytest.mark.parametrize("name", ["W", "b"])
 def test_the_parameters_of_a_layer_are_read_only(name):
     with pytest.raises(ValueError, match="read-only"):
@@ -130,7 +148,7 @@ def test_complex_numbers_pass_through_with_both_their_parts(layer):
     """With a tiny imaginary part, the real part is what it was and the imaginary part is the slope's."""
     h = 1e-20
     moved = layer.forward(X + 1j * h)
-    slope = layer.forward(np.ones_like(X)) - b if isinstance(layer, Linear) else layer.backward(X, np.ones_like(X))[0]
+    slope = layer.forward(np.ones_like(X)) - b if isinstance(layer, Linear) else layer.backward(X, np.ones_like(X))
     np.testing.assert_allclose(moved.real, layer.forward(X), rtol=1e-14)
     np.testing.assert_allclose(moved.imag / h, slope, rtol=1e-14)
 
@@ -189,6 +207,15 @@ def test_linear_takes_plain_lists():
 def test_linear_refuses_parameters_that_do_not_fit_and_says_what_would(wrong_W, wrong_b, message):
     with pytest.raises(ValueError, match=message):
         Linear(wrong_W, wrong_b)
+
+
+def test_linear_refuses_other_parameters_that_do_not_fit_in_the_same_words():
+    letters = np.array([["a", "b", "c"]])
+    letters.setflags(write=False)
+    bad = [({"W": W, "b": b[0]}, r"got b \(3,\) for W \(2, 3\)"), ({"W": W, "b": letters}, "b must hold")]
+    for wrong, message in bad:
+        with pytest.raises(ValueError, match=message):
+            Linear(W, b).with_parameters(wrong)
 
 
 @pytest.mark.parametrize("wrong", [np.ones((2, 3)), np.ones(2), np.ones((5, 2, 1))], ids=np.shape)

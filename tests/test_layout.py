@@ -19,19 +19,19 @@ ALL_SIZES = [
 
 
 @cache
-def problem(samples, inputs, hidden, layers, outputs):
-    return random_problem(0, samples, inputs, [hidden] * layers, outputs)
+def traced(samples, inputs, hidden, layers, outputs):
+    return trace(random_problem(0, samples, inputs, [hidden] * layers, outputs))
 
 
 def layouts():
     """Every layout that a board can have: for all sizes, in every number of bands."""
     for sizes in dict.fromkeys(ALL_SIZES):
         for bands in range(1, sizes[3] + 2):
-            yield (*sizes, bands), place_matrices(problem(*sizes), bands)
+            yield (*sizes, bands), place_matrices(traced(*sizes), bands)
 
 
 EVERY = dict(layouts())
-EXAMPLE = place_matrices(worked_example())
+EXAMPLE = place_matrices(trace(worked_example()))
 
 
 def edges(found):
@@ -85,8 +85,8 @@ def test_the_loss_curve_has_a_place_of_its_own_large_enough_to_read():
 @pytest.mark.parametrize("bands", [1, 2, 4])
 def test_every_value_of_the_trace_and_every_slope_has_a_box_of_its_shape(activation, layers, bands):
     t = trace(random_problem(0, 3, 2, [4] * layers, 5, activation=activation))
-    found = place_matrices(t.problem, bands)
-    assert set(found.boxes) == {*t.names, *(f"slope{n}" for n in range(1, layers + 1))}
+    found = place_matrices(t, bands)
+    assert set(found.boxes) == {*t.names, *(f"slope of H{n}" for n in range(1, layers + 1))}
     for name, box in found.boxes.items():
         assert box.name == name
         assert (box.rows, box.cols) == np.shape(np.atleast_2d(value_of(t, name)))
@@ -112,7 +112,7 @@ def test_the_data_flow_from_left_to_right_and_the_rest_goes_with_them():
     for before, after in pairwise(path):
         assert boxes[before].x + boxes[before].cols + GAP == pytest.approx(boxes[after].x)
         assert boxes[before].y == boxes[after].y
-    for above, below in [("W1", "b1"), ("W2", "b2"), ("y", "L"), ("dH1", "slope1")]:
+    for above, below in [("W1", "b1"), ("W2", "b2"), ("y", "L"), ("dH1", "slope of H1")]:
         assert boxes[above].x == boxes[below].x
         assert boxes[above].y + boxes[above].rows + LABEL == boxes[below].y
 
@@ -159,7 +159,7 @@ def test_there_is_an_arrow_between_each_two_columns_of_the_worked_example():
 
 def test_more_bands_make_a_board_narrower_and_lose_nothing():
     for sizes in [(2, 3, 4, 3, 2), (8, 8, 8, 3, 8), (1, 1, 1, 2, 1)]:
-        one, *more = [place_matrices(problem(*sizes), bands) for bands in range(1, sizes[3] + 2)]
+        one, *more = [place_matrices(traced(*sizes), bands) for bands in range(1, sizes[3] + 2)]
         for banded in more:
             assert banded.width < one.width
             assert banded.height > one.height
@@ -167,7 +167,7 @@ def test_more_bands_make_a_board_narrower_and_lose_nothing():
 
 
 def test_there_are_never_more_bands_than_linear_layers():
-    assert place_matrices(worked_example(), 9) == place_matrices(worked_example(), 2)
+    assert place_matrices(trace(worked_example()), 9) == place_matrices(trace(worked_example()), 2)
 
 
 def test_a_layer_is_not_torn_apart():

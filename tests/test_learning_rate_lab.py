@@ -1,4 +1,4 @@
-"""The learning-rate lab without a browser: at any moment its picture, words, buttons and choice tell of one state."""
+"""The learning-rate lab without a browser: at any moment its picture, text, buttons and choice show the same state."""
 
 import asyncio
 import base64
@@ -23,6 +23,8 @@ from hypothesis.stateful import (
 from PIL import Image
 
 from backprop_lab import random_problem, sweep
+from backprop_lab.layers import ACTIVATIONS
+from backprop_lab.number_format import plain, typed_number
 from backprop_lab.ui import LearningRateLab, StepThrough
 from backprop_lab.ui.curves import draw_curves
 from backprop_lab.ui.rates import lab as learning_rate_lab
@@ -30,7 +32,6 @@ from backprop_lab.ui.rates import sweeper as sweeper_module
 from backprop_lab.ui.rates import verdicts
 from backprop_lab.ui.rates.run_map import RunMap, levels
 from backprop_lab.ui.rates.sweeper import LEARNING_RATES, Settings
-from backprop_lab.ui.steps.setup import ACTIVATIONS
 from backprop_lab.ui.theme import CURVES
 
 PAGES = [
@@ -43,13 +44,13 @@ SMALL = {"seeds": 3, "steps": 130}  # three rounds of training
 
 @pytest.fixture(autouse=True)
 def without_pauses(monkeypatch):
-    """Each whole map is a state, and the curves, which take long to draw, are told only in words."""
+    """Each whole map is a state, and the curves, which take long to draw, are replaced by text."""
     monkeypatch.setattr(sweeper_module, "PAUSE", 0.0)
     monkeypatch.setattr(learning_rate_lab, "draw_curves", told_curves)
 
 
 def told_curves(losses, **size):
-    ends = "; ".join(f"{name} goes from {values[0]:.4g} to {values[-1]:.4g}" for name, values in losses.items())
+    ends = "; ".join(f"{name} goes from {plain(values[0])} to {plain(values[-1])}" for name, values in losses.items())
     return f'<img alt="Loss by iteration, on a logarithmic scale: {ends}.">'
 
 
@@ -129,11 +130,11 @@ class Page:
 
     @property
     def refused(self):
-        return plain(self.lab._note.value) if "bpl-refused" in self.lab._note.value else ""
+        return text_of(self.lab._note.value) if "bpl-refused" in self.lab._note.value else ""
 
     def chosen(self):
         """What the words say is chosen, as (seed, learning rate)."""
-        return [(int(seed), float(lr)) for seed, lr in
+        return [(int(seed), typed_number(lr)) for seed, lr in
                 re.findall(r"<b>[AB]: seed (\d+), learning rate (\S+)\.</b>", self.lab._chosen.value)]  # fmt: skip
 
     def curves(self):
@@ -143,7 +144,7 @@ class Page:
                 re.findall(r"(?:: |; )([AB]: .*?) goes from (\S+) to ([^\s;]+?)(?=;|\.$)", alt)}  # fmt: skip
 
 
-def plain(text):
+def text_of(text):
     return html.unescape(re.sub(r"<[^>]+>", "", text))
 
 
@@ -183,12 +184,11 @@ def assert_agrees(page):
     assert state.running or state.wanted == runs.settings
     assert (lab._progress.value, lab._progress.max) == (runs.step, runs.settings.steps)
     assert lab._progress.description == f"step {runs.step} of {runs.settings.steps}"
-    assert plain(lab._said.value) == verdicts.on_map(runs)
+    assert text_of(lab._summary.value) == verdicts.on_map(runs)
     names = [f"{name}: {verdicts.name_of(runs, run)}" for name, run in zip("AB", state.chosen, strict=False)]
     assert page.chosen() == [(runs.seed(run), float(f"{runs.lr(run):.3g}")) for run in state.chosen]
     assert page.curves() == {
-        name: tuple(f"{runs.losses(run)[k]:.4g}" for k in (0, -1))
-        for name, run in zip(names, state.chosen, strict=True)
+        name: tuple(plain(runs.losses(run)[k]) for k in (0, -1)) for name, run in zip(names, state.chosen, strict=True)
     }
     if page.page is not None:
         assert lab._view.alt == verdicts.of_picture(runs)
@@ -199,7 +199,7 @@ def assert_agrees(page):
 
 
 def fresh_picture(page):
-    """The map as it would be drawn by someone who comes only now."""
+    """The map as it would be drawn from scratch now."""
     sizes = page.page
     height = min(
         max(sizes["height"] - learning_rate_lab.BESIDE_MAP, learning_rate_lab.HEIGHTS[0]), learning_rate_lab.HEIGHTS[1]
@@ -287,9 +287,9 @@ def test_a_cancelled_sweep_never_overwrites_what_came_after_it(page):
     page.press("Cancel")
     page.activate("Tanh")
     page.finish()
-    picture, words = page.lab._view.picture, page.lab._said.value
+    picture, words = page.lab._view.picture, page.lab._summary.value
     page.tick(300)
-    assert (page.lab._view.picture, page.lab._said.value) == (picture, words)
+    assert (page.lab._view.picture, page.lab._summary.value) == (picture, words)
     assert page.state.runs.settings.activation == "Tanh"
     assert not asyncio.all_tasks(page.loop)
     assert_agrees(page)
@@ -375,7 +375,7 @@ def test_the_curves_are_those_of_the_chosen_runs_in_the_colours_of_their_rings(p
     page = page()
     page.click(0, 20)
     page.press("Compare")
-    page.click(2, 75)  # its loss is beyond all numbers at the end
+    page.click(2, 75)  # its loss has overflowed at the end
     assert list(drawn[-1].values()) == [page.state.runs.losses(run).tolist() for run in page.state.chosen]
     picture = Image.open(io.BytesIO(base64.b64decode(re.search('base64,([^"]*)', page.lab._curves.value)[1])))
     seen = {f"#{r:02x}{g:02x}{b:02x}" for _, (r, g, b, alpha) in picture.getcolors(2**20) if alpha == 255}
@@ -418,7 +418,7 @@ def opened(page):
 
 
 def assert_is_run(lab, runs, run):
-    """Whether a step-through lab stands at the start of a run of the map."""
+    """Whether a step-through lab is at the start of a run of the map."""
     place, problem = lab.stepper.place, runs.problem(run)
     assert (place.iteration, place.index, place.mistake, place.custom) == (0, 0, "", False)
     assert place.setup.seed == runs.seed(run)
@@ -530,11 +530,11 @@ def test_an_error_while_training_is_said_in_words_and_the_lab_goes_on(page, monk
     def broken(*_, **__):
         raise ZeroDivisionError("as an example")
 
-    monkeypatch.setattr(sweeper_module, "sweep_blocks", broken)
+    monkeypatch.setattr(sweeper_module, "iter_sweep", broken)
     page.slide("hidden", 3)
     page.finish()
     page.tick(2)
-    assert page.refused == "Something broke inside the lab (ZeroDivisionError: as an example). Please report it."
+    assert page.refused == "Something went wrong inside the lab (ZeroDivisionError: as an example). Please report it."
     assert page.lab._view.picture == before
     assert_agrees(page)
     monkeypatch.undo()
@@ -598,7 +598,7 @@ def test_a_control_that_follows_the_state_trains_nothing(page):
 
 
 class Gestures(RuleBasedStateMachine):
-    """A lab under random gestures, and beside it a plain model: what is asked for, what is on the map, what is chosen."""
+    """A lab under random gestures, and beside it a plain model: the settings, the runs on the map and those chosen."""
 
     @initialize()
     def open(self):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from backprop_lab import MISTAKES, plant, random_problem, trace
-from backprop_lab.mistakes import UNSEEN
+from backprop_lab.mistakes import INVISIBLE_TO_GRADIENT_CHECK
+from backprop_lab.number_format import typed_number
 from backprop_lab.ui import MistakeLab, mistake_lab
 from backprop_lab.ui.steps.remarks import proof
 from backprop_lab.ui.steps.setup import Setup
@@ -24,7 +25,7 @@ NETWORKS = {
     "one output": {"outputs": 1},
 }
 
-NONE = "none: the right backward pass"
+NONE = "none: the correct backward pass"
 
 
 def plain(html):
@@ -38,26 +39,26 @@ def choices(lab):
 
 def verdicts(lab):
     """The rows of the gradient check, as {"dW1": "agrees"}."""
-    rows = re.findall(r'<th scope="row">(\w+)</th>.*?(agrees|wrong|told)</td>', lab._checked.value)
+    rows = re.findall(r'<th scope="row">(\w+)</th>.*?(agrees|wrong|cannot be checked)</td>', lab._checked.value)
     return dict(rows)
 
 
 def ends(lab):
-    """Where the curves begin and end, as the picture tells those who do not see it: {"right": (0.95, 0.02)}."""
+    """Where the curves begin and end according to the alt text: {"correct": (0.95, 0.02)}."""
     alt = unescape(re.search('alt="([^"]*)"', lab._curves.value)[1])
-    found = re.findall(r"(right|with the mistake) goes from (\S+) to ([^\s;]+?)[.;]?(?= |$)", alt)
-    return {curve: (float(first), float(last)) for curve, first, last in found}
+    found = re.findall(r"(correct|with the mistake) goes from (\S+) to ([^\s;]+?)[.;]?(?= |$)", alt)
+    return {curve: (typed_number(first), typed_number(last)) for curve, first, last in found}
 
 
 def trained(problem, iterations, mistake=None):
     """The loss after some iterations, with a mistake in each wherever it changes something."""
     for _ in range(iterations):
         t = trace(problem)
-        for name in mistake.places(t) if mistake else ():
+        for name in mistake.possible_at(t) if mistake else ():
             t = plant(t, mistake, name)
         problem = t.next_problem()
     t = trace(problem)
-    for name in mistake.places(t) if mistake else ():
+    for name in mistake.possible_at(t) if mistake else ():
         t = plant(t, mistake, name)
     return float(t["L"])
 
@@ -80,7 +81,7 @@ def drawn(monkeypatch):
 def offered(sizes):
     """Every mistake that the lab of a network has in its menu."""
     problem = Setup(start="random", seed=1, **sizes).problem()
-    return [mistake for mistake in MISTAKES if can_be_planted(mistake, problem)]
+    return [mistake for mistake in MISTAKES.values() if can_be_planted(mistake, problem)]
 
 
 EVERY_MISTAKE = [
@@ -98,7 +99,7 @@ def test_it_opens_with_the_forgotten_mask_on_seed_one():
     place = lab.lab.stepper.place
     assert (place.mistake, place.setup.seed, place.lr, place.step.name) == ("mask-forgotten", 1, 0.01, "db1")
     assert verdicts(lab) == {"dW1": "wrong", "db1": "wrong", "dW2": "agrees", "db2": "agrees"}
-    assert "dY1 = dH1" in plain(lab._told.value)
+    assert "dY1 = dH1" in plain(lab._text.value)
 
 
 def test_the_forgotten_mask_trains_faster_there_as_the_course_says_it_does():
@@ -134,7 +135,8 @@ def test_the_menu_offers_every_mistake_that_the_network_has_room_for(drawn, size
 
 
 def test_together_the_networks_offer_nearly_every_mistake():
-    missing = {mistake.name for mistake in MISTAKES} - {m.name for sizes in NETWORKS.values() for m in offered(sizes)}
+    names = {mistake.name for sizes in NETWORKS.values() for mistake in offered(sizes)}
+    missing = {mistake.name for mistake in MISTAKES.values()} - names
     no_room = {"sum-for-mean", "axis-forgotten", "dimension-dropped", "sum-over-units"}  # in any lab
     assert missing == no_room, f"NETWORKS needs one with room for {missing - no_room}"
 
@@ -147,17 +149,17 @@ def test_a_chosen_mistake_is_told_and_shows_in_the_check_or_in_the_curves(drawn,
     assert lab._note.value == ""
     assert lab.lab.stepper.place.mistake == lab._mistake.value == mistake.name
 
-    told, t = plain(lab._told.value), trace(lab.lab.stepper.first_problem)
-    assert lab._told.value.count("<code>") >= 1
-    assert mistake.why.replace("`", "") in told
-    assert mistake.look in told
-    places = mistake.made_at(t)
-    assert f"{places[0]} = {mistake.line(t, places[0])}" in told if places else "It changes nothing" in told
+    told, t = plain(lab._text.value), trace(lab.lab.stepper.first_problem)
+    assert lab._text.value.count("<code>") >= 1
+    assert mistake.cause.replace("`", "") in told
+    assert mistake.symptom in told
+    places = mistake.planted_at(t)
+    assert f"{places[0]} = {mistake.wrong_line(t, places[0])}" in told if places else "It changes nothing" in told
 
-    trained_alike = np.array_equal(drawn["right"], drawn["with the mistake"])
+    trained_alike = np.array_equal(drawn["correct"], drawn["with the mistake"])
     if places or mistake.name == "bias-forgotten":
         assert "wrong" in verdicts(lab).values() or not trained_alike
-    if mistake.name in (*UNSEEN, "bias-forgotten"):
+    if mistake.name in (*INVISIBLE_TO_GRADIENT_CHECK, "bias-forgotten"):
         assert set(verdicts(lab).values()) == {"agrees"}
 
 
@@ -167,7 +169,7 @@ def test_the_wrong_lines_that_are_told_are_those_on_the_board(drawn, name):
     right = trace(lab.lab.stepper.first_problem)
     board = [f"{step.name} = {step.code}" for step in lab.lab.stepper.place.trace.steps]
     made = [line for line, step in zip(board, right.steps, strict=True) if line != f"{step.name} = {step.code}"]
-    assert [unescape(line) for line in re.findall("<code>(.*?)</code>", lab._told.value)] == made
+    assert [unescape(line) for line in re.findall("<code>(.*?)</code>", lab._text.value)] == made
 
 
 def test_the_mean_for_the_sum_divides_by_the_number_of_samples_once(drawn):
@@ -187,10 +189,10 @@ def test_a_row_is_red_just_where_the_gradient_on_the_board_is_not_the_right_one(
 
 @pytest.mark.parametrize("name", ["mask-forgotten", "raw-input", "bias-from-weights", "not-updated", "lr-twice"])
 def test_the_orange_curve_is_the_loss_of_someone_who_makes_the_mistake_in_every_iteration(name):
-    (mistake,) = [each for each in MISTAKES if each.name == name]
+    (mistake,) = [each for each in MISTAKES.values() if each.name == name]
     problem = random_problem(1, lr=0.01)
     curves = ends(MistakeLab(name))
-    assert curves["right"] == pytest.approx((trained(problem, 0), trained(problem, 100)), rel=1e-3)
+    assert curves["correct"] == pytest.approx((trained(problem, 0), trained(problem, 100)), rel=1e-3)
     wrong = (trained(problem, 0, mistake), trained(problem, 100, mistake))
     assert curves["with the mistake"] == pytest.approx(wrong, rel=1e-3)
 
@@ -199,8 +201,8 @@ def test_with_no_mistake_everything_agrees_and_one_curve_is_left():
     lab = MistakeLab()
     lab._mistake.value = ""
     assert set(verdicts(lab).values()) == {"agrees"}
-    assert list(ends(lab)) == ["right"]
-    assert plain(lab._told.value).strip() == ""
+    assert list(ends(lab)) == ["correct"]
+    assert plain(lab._text.value).strip() == ""
     assert lab.lab.stepper.place.mistake == ""
 
 
@@ -251,7 +253,7 @@ def test_the_curves_begin_at_iteration_0_whatever_iteration_is_on_the_board():
     for _ in range(5):
         lab.lab.stepper.next_iteration()
     lab.lab.stepper.set_lr(0.02)
-    assert ends(lab)["right"][0] == pytest.approx(trained(random_problem(1), 0), rel=1e-3)
+    assert ends(lab)["correct"][0] == pytest.approx(trained(random_problem(1), 0), rel=1e-3)
 
 
 def test_another_seed_keeps_the_mistake_and_changes_all_the_rest():
@@ -260,7 +262,7 @@ def test_another_seed_keeps_the_mistake_and_changes_all_the_rest():
     lab.lab.stepper.set_up(seed=2)
     assert lab._mistake.value == lab.lab.stepper.place.mistake == "mask-forgotten"
     assert lab._checked.value != before[0]
-    assert ends(lab)["right"][1] == pytest.approx(trained(random_problem(2, lr=0.01), 100), rel=1e-3)
+    assert ends(lab)["correct"][1] == pytest.approx(trained(random_problem(2, lr=0.01), 100), rel=1e-3)
 
 
 def test_a_number_typed_over_counts_for_the_curves_too():
@@ -270,13 +272,13 @@ def test_a_number_typed_over_counts_for_the_curves_too():
     y = random_problem(1).y.copy()
     y[0, 0] = 3.0
     problem = replace(random_problem(1, lr=0.01), y=y)
-    assert ends(lab)["right"] == pytest.approx((trained(problem, 0), trained(problem, 100)), rel=1e-3)
+    assert ends(lab)["correct"] == pytest.approx((trained(problem, 0), trained(problem, 100)), rel=1e-3)
 
 
 def test_the_menu_offers_what_the_network_has_room_for_and_drops_what_it_has_not():
     lab = MistakeLab("transpose-forgotten", **SQUARE)
     lab.lab.stepper.set_up(hidden=4)
-    assert "transpose-forgotten" not in choices(lab) or "dW2" not in plain(lab._told.value)
+    assert "transpose-forgotten" not in choices(lab) or "dW2" not in plain(lab._text.value)
     assert lab._mistake.value == lab.lab.stepper.place.mistake
     assert "operands-swapped" in choices(MistakeLab(**SQUARE))
     assert "operands-swapped" not in choices(MistakeLab())
@@ -291,7 +293,7 @@ def test_a_training_that_explodes_leaves_the_lab_usable_and_its_check_honest(nam
     assert not np.isfinite(lab.lab.stepper.losses[-1])
     lab.lab.stepper.set_lr(0.01)
     lab.lab.stepper.restart()
-    assert np.isfinite(ends(lab)["right"][1])
+    assert np.isfinite(ends(lab)["correct"][1])
 
 
 @pytest.mark.parametrize(
@@ -319,7 +321,7 @@ def test_what_the_step_through_lab_can_do_without_here_is_not_shown():
 
 
 def test_the_curves_say_in_words_where_they_begin_and_end():
-    assert set(ends(MistakeLab())) == {"right", "with the mistake"}
+    assert set(ends(MistakeLab())) == {"correct", "with the mistake"}
     assert 'alt="Loss by iteration' in MistakeLab()._curves.value
 
 

@@ -25,7 +25,7 @@ def gradients(problem):
 # Names
 
 
-def test_names_count_the_linear_layers_and_what_comes_out_last_is_y_pred():
+def test_names_count_the_layers_with_parameters_and_what_comes_out_last_is_y_pred():
     network = Network((linear(2, 3), ReLU(), linear(3, 3), linear(3, 4), Tanh(), linear(4, 1)))
     names = [(type(layer).__name__, *names) for layer, *names in network.stages]
     assert names == [
@@ -222,20 +222,27 @@ def test_a_stack_may_have_several_axes():
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
-        ((), "a network starts with a Linear layer"),
-        ((ReLU(), linear(2, 3)), "a network starts with a Linear layer"),
-        ((linear(2, 3), ReLU(), Tanh()), r"layer 3, Tanh\(\), follows another activation: put a Linear layer between"),
-        ((linear(2, 3), ReLU), r"layer 2 must be Linear or an activation such as ReLU\(\)"),
-        ((linear(2, 3), np.maximum), r"layer 2 must be Linear or an activation such as ReLU\(\)"),
+        ((), r"a network starts with a layer that has parameters, such as Linear; got \(\)"),
+        (
+            (ReLU(), linear(2, 3)),
+            r"a network starts with a layer that has parameters, .* got \(ReLU\(\), Linear\(2, 3\)\)",
+        ),
+        (
+            (linear(2, 3), ReLU(), Tanh()),
+            r"layer 3, Tanh\(\), follows another layer without parameters: put one that has some.*between them",
+        ),
+        ((linear(2, 3), ReLU), "layer 2 is ReLU itself, and a network needs one that was made of it"),
+        ((Linear,), "layer 1 is Linear itself"),
+        (
+            (linear(2, 3), np.maximum),
+            "layer 2, <ufunc 'maximum'>, lacks parameters, formulas, forward, backward; a layer",
+        ),
         (
             (linear(3, 4), ReLU(), linear(5, 2)),
-            r"layer 3 has W \(5, 2\), which takes 5 numbers.*the Linear layer before it has W \(3, 4\), which gives 4",
+            r"layer 3, Linear\(5, 2\), takes 5 numbers a sample, but Linear\(3, 4\) before it gives 4",
         ),
-        (
-            (stack(3, 4), ReLU(), stack(5, 2)),
-            r"layer 3 has W \(6, 5, 2\), which takes 5.*before it has W \(6, 3, 4\), which gives 4",
-        ),
-        ((linear(3, 4), linear(3, 4)), r"layer 2 has W \(3, 4\), which takes 3.* has W \(3, 4\), which gives 4"),
+        ((stack(3, 4), ReLU(), stack(5, 2)), r"Linear\(6, 5, 2\), takes 5 .* but Linear\(6, 3, 4\) before it gives 4"),
+        ((linear(3, 4), linear(3, 4)), r"layer 2, Linear\(3, 4\), takes 3 .* but Linear\(3, 4\) before it gives 4"),
     ],
 )
 def test_layers_that_do_not_chain_are_refused_and_both_are_named(layers, message):

@@ -39,7 +39,7 @@ def prose(notebook):
     return [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
 
 
-def told(output):
+def text_of(output):
     """What an output says in plain text: printed, or the value of a cell that is not a picture."""
     if output.output_type == "stream":
         return output.text
@@ -173,7 +173,7 @@ def numbers(text):
 
 
 def rounds_to(known, written):
-    """Whether one of the `known` numbers, rounded, is the one that is `written`; the sentence may say its sign in words."""
+    """Whether one of the `known` numbers, rounded, is the `written` one; the sentence may give its sign in words."""
     mantissa = written.partition("e")[0]
     decimals = len(mantissa.partition(".")[2])
     return any(f"{abs(value):.{decimals}f}" == mantissa.lstrip("-") for value in known) or float(written) in known
@@ -201,7 +201,7 @@ def test_nbval_rejects_every_cell_whose_saved_number_is_wrong(tmp_path):
     wrong = 0
     for cell in code(notebook):
         for output in reversed(cell.outputs):
-            if digits := list(re.finditer(r"\d", told(output))):
+            if digits := list(re.finditer(r"\d", text_of(output))):
                 last = digits[-1]
                 text = f"{last.string[: last.start()]}{(int(last[0]) + 1) % 10}{last.string[last.end() :]}"
                 output.update({"text": text} if output.output_type == "stream" else {"data": {"text/plain": text}})

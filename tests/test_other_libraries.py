@@ -1,4 +1,4 @@
-"""The loss and every gradient against two libraries that differentiate by themselves: autograd, and PyTorch where it is."""
+"""The loss and every gradient compared with automatic differentiation: autograd, and PyTorch where it is installed."""
 
 import importlib.util
 
@@ -65,6 +65,7 @@ def test_loss_and_gradients_are_those_of_another_library(other):
 
     compare()
     print(  # noqa: T201
-        f"\n  {other.__name__}: largest disagreement {worst['loss']:.0e} in a loss, {worst['gradients']:.0e} in a gradient"
+        f"\n  {other.__name__}: largest disagreement "
+        f"{worst['loss']:.0e} in a loss, {worst['gradients']:.0e} in a gradient"
     )
     assert max(worst.values()) < 1e-13

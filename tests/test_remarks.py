@@ -1,4 +1,4 @@
-"""What is remarked on a step: that a gradient is proved or refused, who is dead, how far the weights moved."""
+"""Remarks on a step: whether its gradient is correct, which units are dead, how far the weights moved."""
 
 import math
 import re
@@ -22,8 +22,9 @@ from backprop_lab import (
     trace,
     worked_example,
 )
-from backprop_lab.gradcheck import complex_step
-from backprop_lab.mistakes import UNSEEN
+from backprop_lab.gradcheck import complex_step_derivative
+from backprop_lab.mistakes import INVISIBLE_TO_GRADIENT_CHECK
+from backprop_lab.number_format import plain, typed_number
 from backprop_lab.ui.steps import remarks
 from backprop_lab.ui.steps.setup import all_active, dead_relu, diverging
 
@@ -62,7 +63,7 @@ def test_a_right_gradient_agrees_at_every_step_of_any_network(problem):
     for step in backward(t):
         proved, sentence = remarks.proof(t, step)
         assert proved is True, (step.name, sentence)
-        assert re.fullmatch(r"agrees with finite differences (to [1-9]e[-+]\d\d|exactly)", sentence)
+        assert re.fullmatch(r"agrees with finite differences (to [1-9]e[−+]\d\d|exactly)", sentence)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -91,11 +92,11 @@ def seen_by_check_gradients():
             p = random_problem(5, lr=0.1, activation=activation, **sizes)
             biases = {name: b + 0.3 for name, b in p.network.parameters.items() if name.startswith("b")}
             right = trace(replace(p, network=p.network.with_parameters(p.network.parameters | biases)))
-            for mistake in MISTAKES:
-                for place in mistake.places(right):
+            for mistake in MISTAKES.values():
+                for place in mistake.possible_at(right):
                     planted = plant(right, mistake, place)
                     grads = {name: planted[f"d{name}"] for name in p.network.parameters}
-                    errors = check_gradients(right.problem, grads, numeric=complex_step)
+                    errors = check_gradients(right.problem, grads, derivative=complex_step_derivative)
                     wrong = [f"d{name}" for name, error in errors.items() if error > 1e-4]
                     if wrong:
                         found.setdefault(mistake.name, []).append((planted, place, wrong))
@@ -119,18 +120,18 @@ def test_a_gradient_that_the_gradient_check_refuses_is_refused_here_too(mistake)
 
 
 def test_the_gradient_check_sees_most_mistakes_and_those_it_cannot_see_are_known():
-    there = {mistake.name for mistake in MISTAKES}
+    there = {*MISTAKES}
     no_room = {"sum-forgotten", "sum-over-units", "axis-forgotten", "dimension-dropped"}
     only_in_the_loss = {"broadcast-to-square"}
     of_another_loss = {"sum-for-mean"}
-    assert set(SEEN) == there - set(UNSEEN) - no_room - only_in_the_loss - of_another_loss
+    assert set(SEEN) == there - set(INVISIBLE_TO_GRADIENT_CHECK) - no_room - only_in_the_loss - of_another_loss
 
 
-@pytest.mark.parametrize("name", UNSEEN)
+@pytest.mark.parametrize("name", INVISIBLE_TO_GRADIENT_CHECK)
 def test_a_mistake_that_no_gradient_check_can_see_leaves_every_gradient_proved(name):
-    mistake = next(m for m in MISTAKES if m.name == name)
+    mistake = MISTAKES[name]
     right = trace(random_problem(2, samples=3, inputs=3, hidden=3, outputs=3, lr=0.01))
-    for place in mistake.places(right):
+    for place in mistake.possible_at(right):
         planted = plant(right, mistake, place)
         assert all(remarks.proof(planted, step)[0] for step in backward(planted))
 
@@ -147,7 +148,7 @@ def test_a_right_gradient_at_a_kink_is_not_called_wrong(biases):
 
 def test_a_wrong_gradient_is_refused_although_one_of_its_entries_stands_at_a_kink():
     t = with_first_bias([-2.0, -1.5])
-    planted = plant(t, next(m for m in MISTAKES if m.name == "mask-forgotten"), "dY1")
+    planted = plant(t, MISTAKES["mask-forgotten"], "dY1")
     for name in ("dY1", "dW1", "db1"):
         assert remarks.proof(planted, planted.step(name))[0] is False
 
@@ -160,8 +161,8 @@ def test_a_wrong_gradient_is_refused_near_the_end_of_training_where_all_gradient
     assert np.abs(t["dY1"]).max() < 1e-5
     assert all(remarks.proof(t, step)[0] for step in backward(t))
     for name in ("mask-upside-down", "sign-flipped", "factor-two-dropped", "mask-from-gradient"):
-        mistake = next(m for m in MISTAKES if m.name == name)
-        for place in set(mistake.places(t)) & {"dy_pred", "dY1"}:
+        mistake = MISTAKES[name]
+        for place in set(mistake.possible_at(t)) & {"dy_pred", "dY1"}:
             planted = plant(t, mistake, place)
             assert remarks.proof(planted, planted.step(place))[0] is False, (name, place)
 
@@ -220,13 +221,13 @@ def test_a_right_gradient_is_not_called_wrong_when_only_the_loss_has_overflowed(
 def test_a_unit_that_is_off_for_every_sample_is_called_dead_by_its_number():
     t = with_first_bias([1.0, -9.0, -1.5])
     for name in ("H1", "dY1"):
-        assert remarks.on_dead_units(t, at(t, name)) == "Unit 1 is off for every sample: dead, and it cannot learn."
+        assert remarks.on_dead_units(t, at(t, name)) == "Unit 1 is off for every sample: it is dead and cannot learn."
 
 
 def test_several_dead_units_are_all_named():
     t = with_first_bias([-9.0, 1.0, -8.0, -3.0])
     assert remarks.on_dead_units(t, at(t, "H1")) == (
-        "Units 0, 2, 3 are off for every sample: dead, and they cannot learn."
+        "Units 0, 2, 3 are off for every sample: they are dead and cannot learn."
     )
 
 
@@ -308,21 +309,22 @@ def test_the_change_and_its_ratio_to_the_size_of_the_parameter_are_right(problem
     for name, old in problem.network.parameters.items():
         new = t[f"{name}_new"]
         told = re.fullmatch(
-            r"The largest change is (\S+); the step is (\S+) of the size of \w+\.", said_of_update(t, f"{name}_new")
+            r"The largest change is (\S+); the update is (\S+) times the size of \w+\.",
+            said_of_update(t, f"{name}_new"),
         )
         assert told, said_of_update(t, f"{name}_new")
-        change, ratio = map(float, told.groups())
+        change, ratio = map(typed_number, told.groups())
         assert change == pytest.approx(np.abs(new - old).max(), rel=0.05)
         assert ratio == pytest.approx(np.linalg.norm(new - old) / np.linalg.norm(old), rel=0.05)
 
 
 def test_of_a_parameter_that_is_0_no_ratio_is_told():
-    assert said_of_update(EXAMPLE, "b1_new") == (f"The largest change is {np.abs(EXAMPLE['b1_new']).max():.2g}.")
+    assert said_of_update(EXAMPLE, "b1_new") == (f"The largest change is {plain(np.abs(EXAMPLE['b1_new']).max(), 2)}.")
 
 
-@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
+@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=lambda mistake: mistake.name)
 def test_something_is_said_of_every_update_whatever_mistake_is_in_it(mistake):
-    for place in mistake.places(EXAMPLE):
+    for place in mistake.possible_at(EXAMPLE):
         planted = plant(EXAMPLE, mistake, place)
         for step in planted.steps:
             assert bool(remarks.on_update(planted, step)) == (step.phase == "update")
@@ -347,7 +349,7 @@ def test_numbers_near_overflow_are_taken_in_silence_and_no_ratio_is_made_up(numb
     with np.errstate(all="ignore"):
         t = trace(Problem(network, SumSquaredError(), [[1.0]], [[0.0]], 0.25))
     told = said_of_update(t, "W1_new")
-    assert told == f"The largest change is {number / 2:.2g}; the step is 5.0e-01 of the size of W1."
+    assert told == f"The largest change is {plain(number / 2, 2)}; the update is 5.0e−01 times the size of W1."
 
 
 # The loss

@@ -21,7 +21,7 @@ def expected(t):
 
 
 def run(script, folder):
-    """By a plain Python that sees no file but the script; warnings of NumPy are nobody's error here."""
+    """By a plain Python that sees no file but the script; warnings of NumPy are not errors here."""
     path = folder / "step.py"
     path.write_text(script, encoding="utf-8")
     ran = subprocess.run([sys.executable, "-I", path], cwd=folder, capture_output=True, text=True, encoding="utf-8")
@@ -61,7 +61,9 @@ def with_numbers(**numbers):
 STATES = {
     "worked example": trace(worked_example()),
     "three hidden layers of tanh": trace(random_problem(1, 3, 2, [4, 3, 2], 1, 0.05, Tanh())),
-    "sigmoid and mean squared error": trace(replace(random_problem(2, 5, activation=Sigmoid()), loss=MeanSquaredError())),
+    "sigmoid and mean squared error": trace(
+        replace(random_problem(2, 5, activation=Sigmoid()), loss=MeanSquaredError())
+    ),
     "one of everything": trace(random_problem(4, 1, 1, 1, 1)),
     "eight of everything": trace(random_problem(5, 8, 8, [8, 8, 8], 8)),
     "overflowed": diverged(random_problem(0, lr=2.0), 190),
@@ -97,7 +99,7 @@ def test_every_number_of_any_network_is_the_same_to_the_last_bit(problem):
 SQUARE = {"samples": 3, "inputs": 3, "hidden": 3, "outputs": 3, "layers": 2}
 
 
-@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
+@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=lambda mistake: mistake.name)
 def test_with_a_planted_mistake_the_script_makes_it_too(mistake, capsys):
     for sizes in (
         SQUARE,

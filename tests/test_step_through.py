@@ -1,4 +1,4 @@
-"""The step-through lab without a browser: what its controls, keys and messages do, and that all it shows agrees."""
+"""The step-through lab without a browser: what its controls, keys and messages do, and that everything shown agrees."""
 
 import ast
 import asyncio
@@ -30,22 +30,22 @@ from PIL import Image
 from problems import identical
 from test_stepper import plainly_planted
 
-from backprop_lab import MISTAKES, Linear, ReLU, plant, random_problem, trace, worked_example
+from backprop_lab import MISTAKES, ReLU, plant, random_problem, trace, worked_example
+from backprop_lab.layers import ACTIVATIONS
+from backprop_lab.number_format import format_number
 from backprop_lab.ui import StepThrough
 from backprop_lab.ui.board.board import Board
-from backprop_lab.ui.numbers import format_number
 from backprop_lab.ui.page.copy_button import CopyButton
 from backprop_lab.ui.steps import lab as step_through
 from backprop_lab.ui.steps import player
 from backprop_lab.ui.steps.lab import BESIDE_BOARD, PARTS
 from backprop_lab.ui.steps.player import SPEEDS
 from backprop_lab.ui.steps.script import numpy_script
-from backprop_lab.ui.steps.setup import ACTIVATIONS, SIZES, STARTS, all_active, dead_relu, diverging
+from backprop_lab.ui.steps.setup import SIZES, STARTS, all_active, dead_relu, diverging
 
 PAGE = {"width": 860, "height": 1000, "ratio": 1.0, "dark": False}
 STEPS = [step.name for step in trace(worked_example()).steps]
 MARKUP = "<img src=x onerror=alert(1)>"
-BY_NAME = {mistake.name: mistake for mistake in MISTAKES}
 
 
 def opened(page=PAGE, **options):
@@ -137,7 +137,11 @@ def test_it_opens_on_the_worked_example_and_says_press_next():
         ({"start": "dead ReLU", "seed": 4}, 0, dead_relu(random_problem(4))),
         ({"start": "all active", "seed": 4, "iteration": 101}, 101, all_active(random_problem(4))),
         ({"start": "diverging", "step": "y_pred"}, 0, diverging(random_problem(0))),
-        ({"samples": 5, "inputs": 1, "hidden": 2, "layers": 3, "outputs": 4, "step": "dW4"}, 0, random_problem(0, 5, 1, [2] * 3, 4)),
+        (
+            {"samples": 5, "inputs": 1, "hidden": 2, "layers": 3, "outputs": 4, "step": "dW4"},
+            0,
+            random_problem(0, 5, 1, [2] * 3, 4),
+        ),
         ({"activation": "Tanh", "seed": 1}, 0, random_problem(1, activation=ACTIVATIONS["Tanh"])),
     ],
 )  # fmt: skip
@@ -157,7 +161,7 @@ def test_it_opens_with_a_mistake_in_every_iteration_up_to_the_one_it_is_told():
     assert at(lab) == (3, "dY1")
     problem = random_problem(1, lr=0.01)
     for _ in range(3):
-        problem = plant(trace(problem), BY_NAME["mask-forgotten"], "dY1").next_problem()
+        problem = plant(trace(problem), MISTAKES["mask-forgotten"], "dY1").next_problem()
     assert identical(lab.stepper.place.trace["W1"], problem.network.parameters["W1"])
     assert lab._mistake.value == "mask-forgotten"
     assert "dY1 = dH1</code>" in lab._card.value
@@ -168,7 +172,7 @@ def test_it_opens_with_a_mistake_in_every_iteration_up_to_the_one_it_is_told():
     [
         ({"hide": ["sed"]}, "hide takes any of start, seed, lr, play, predict, more, call; got 'sed'"),
         ({"hide": "seed"}, "hide takes any of"),
-        ({"mistake": "typo"}, "there is no mistake 'typo'; there are mask-forgotten"),
+        ({"mistake": "typo"}, "there is no mistake 'typo'; choose one of mask-forgotten"),
         ({"mistake": "transpose-forgotten"}, "cannot be planted here"),
         ({"seed": -1}, "seed must be a whole number"),
         ({"start": "nowhere"}, "start must be one of"),
@@ -295,7 +299,7 @@ def test_each_control_has_a_tooltip():
 
 
 def test_each_control_has_a_name_that_a_screen_reader_can_say():
-    """But for the handle of a slider, which ipywidgets cannot label: beside it stands a field with a label."""
+    """Except the handle of a slider, which ipywidgets cannot label: the field beside it has a label."""
     lab = StepThrough()
     nameless = [part for part in controls(lab) if not part.description]
     assert nameless == [lab._seed, lab._lr]
@@ -398,20 +402,22 @@ def test_the_more_button_opens_the_drawer():
 
 
 @pytest.mark.parametrize(
-    "mistake", [m for m in MISTAKES if m.places(trace(random_problem(1, 3, 3, [3, 3], 3)))], ids=lambda m: m.name
+    "mistake",
+    [m for m in MISTAKES.values() if m.possible_at(trace(random_problem(1, 3, 3, [3, 3], 3)))],
+    ids=lambda m: m.name,
 )
 def test_every_mistake_of_the_menu_can_be_planted_by_hand(mistake):
     lab = StepThrough(seed=1, samples=3, inputs=3, hidden=3, layers=2, outputs=3)
     lab._mistake.value = mistake.name
     assert not is_refusal(lab), said(lab)
-    for place in mistake.made_at(trace(lab.stepper.first_problem)):
+    for place in mistake.planted_at(trace(lab.stepper.first_problem)):
         lab._heard("jump", {"index": [name for name, _ in lab._view.steps].index(place) + 1})
-        assert html.escape(f"{place} = {mistake.line(lab.stepper.place.trace, place)}") in lab._card.value
+        assert html.escape(f"{place} = {mistake.wrong_line(lab.stepper.place.trace, place)}") in lab._card.value
         assert html.escape(mistake.title) in lab._card.value
 
 
 def test_the_menu_of_mistakes_has_each_of_them_and_none():
-    assert [value for _, value in StepThrough()._mistake.options] == ["", *BY_NAME]
+    assert [value for _, value in StepThrough()._mistake.options] == ["", *MISTAKES]
 
 
 def test_a_mistake_that_finds_no_room_is_refused_and_the_menu_goes_back():
@@ -461,14 +467,14 @@ def test_a_large_lab_is_drawn_for_the_back_row():
 RUBBISH = {
     "seed": ["abc", "", "-1", "1.5", "1e3", "nan", "9" * 5000, MARKUP],
     "learning rate": ["abc", "", "-1", "0", "nan", "inf", "1,5", "9" * 400, "9" * 5000, MARKUP],
-    "type over it:": ["abc", "nan", "inf", "1,5", "9" * 400, "9" * 5000, MARKUP],
+    "new value:": ["abc", "nan", "inf", "1,5", "9" * 400, "9" * 5000, MARKUP],
     "or its value": ["abc", "nan", "1,5", "++", "9" * 400, MARKUP],
 }
 
 
 def field_of(lab, description):
     """A text field, at a place where it can be seen."""
-    if description == "type over it:":
+    if description == "new value:":
         click_on(lab, "X", 0, 0)
     if description == "or its value":
         lab._predict.value = True
@@ -488,7 +494,7 @@ def test_rubbish_typed_into_a_field_is_refused_with_a_sentence_and_nothing_chang
         control.value = " "
     assert is_refusal(lab)
     assert re.search(r"such as|or with a number", said(lab)), "it says what would be right"
-    assert "Something broke" not in said(lab)
+    assert "Something went wrong" not in said(lab)
     assert lab.stepper.place is place
     assert control.value == before, "the field shows what is, not what was refused"
     press(lab, "Next")
@@ -509,7 +515,7 @@ def test_a_handler_that_breaks_says_so_in_the_lab_and_the_lab_goes_on(monkeypatc
         patched.setattr(step_through.words, "card", lambda *_: {}["<b>no card</b>" * (1 // 0)])
         press(lab, "Next")
     assert is_refusal(lab)
-    assert said(lab).startswith("Something broke inside the lab (ZeroDivisionError: ")
+    assert said(lab).startswith("Something went wrong inside the lab (ZeroDivisionError: ")
     press(lab, "Next")
     assert not is_refusal(lab)
     assert at(lab) == (0, "dH1")
@@ -539,7 +545,8 @@ def test_no_gesture_swallows_an_exception(gesture, monkeypatch):
     lab = opened(start="random", step="L")
     monkeypatch.setattr(step_through.StepThrough, "_show_footer", broken)
     GESTURES[gesture](lab)
-    assert said(lab) == "Something broke inside the lab (RuntimeError: broken <i>on purpose</i>). Please report it."
+    reason = "RuntimeError: broken <i>on purpose</i>"
+    assert said(lab) == f"Something went wrong inside the lab ({reason}). Please report it."
     assert "<i>" not in lab._note.value
 
 
@@ -548,14 +555,14 @@ def test_a_switch_that_breaks_says_so_in_the_lab_too(toggle, breaks, monkeypatch
     lab = opened()
     monkeypatch.setattr(f"backprop_lab.ui.steps.lab.{breaks}", broken)
     button(lab, toggle).value = True
-    assert said(lab).startswith("Something broke inside the lab (RuntimeError: ")
+    assert said(lab).startswith("Something went wrong inside the lab (RuntimeError: ")
 
 
 def test_a_page_that_breaks_the_board_says_so_in_the_lab(monkeypatch):
     lab = StepThrough()
     monkeypatch.setattr(step_through, "Board", broken)
     lab._heard("page", PAGE)
-    assert said(lab).startswith("Something broke inside the lab (RuntimeError: ")
+    assert said(lab).startswith("Something went wrong inside the lab (RuntimeError: ")
 
 
 def test_a_step_takes_the_same_work_however_many_iterations_there_were():
@@ -657,12 +664,13 @@ def test_a_cell_under_the_pointer_is_worked_out_and_framed():
 
 def test_a_click_pins_a_cell_and_only_what_is_given_can_be_typed_over():
     lab = opened(step="b1_new")
-    for name, editable in [("X", True), ("y", True), ("W2", True), ("b1", True), ("Y1", False), ("dW1", False), ("lr", False), ("slope1", False)]:  # fmt: skip
+    given = {"X": True, "y": True, "W2": True, "b1": True}
+    for name, editable in {**given, "Y1": False, "dW1": False, "lr": False, "slope of H1": False}.items():
         click_on(lab, name, 0, 0)
         assert lab._view.pinned
-        assert (shown(lab, "type over it:") is not None) == editable, name
+        assert (shown(lab, "new value:") is not None) == editable, name
     lab._heard("cell", {"cell": ["X", 0, 0], "pinned": False})
-    assert shown(lab, "type over it:") is None
+    assert shown(lab, "new value:") is None
 
 
 def test_a_pointer_on_a_matrix_that_has_shrunk_meanwhile_does_no_harm():
@@ -678,11 +686,11 @@ def test_a_number_typed_over_makes_the_state_custom_and_restart_brings_it_back()
     lab = opened(step="L")
     picture, card = lab._view.picture, lab._card.value
     click_on(lab, "X", 1, 2)
-    shown(lab, "type over it:").value = "-0.5"
+    shown(lab, "new value:").value = "-0.5"
     assert lab.stepper.place.trace["X"][1, 2] == -0.5
     assert (lab._start.value, at(lab)) == ("custom", (0, "L"))
-    assert "X[1,2] = −0.5 is given" in lab._worked.value
-    assert shown(lab, "type over it:").value == ""
+    assert "X[1,2] = −0.5 (given)" in lab._worked.value
+    assert shown(lab, "new value:").value == ""
     press(lab, "Restart")
     assert lab._start.value == "worked example"
     assert "custom" not in lab._start.options
@@ -750,7 +758,7 @@ def test_a_gradient_is_asked_for_before_it_is_shown_and_the_answer_is_judged_and
     press(lab, "Next")
     shown(lab, "or its value").value = "12345"
     assert at(lab) == (0, "dH1")
-    assert said(lab).startswith("Not ")
+    assert said(lab).startswith("1.234e+04 is not right: dH1[")
     assert said(lab).endswith("1 of 2 right so far.")
 
 
@@ -1070,7 +1078,7 @@ def test_what_breaks_while_playing_is_said_and_can_be_stopped(monkeypatch):
         with monkeypatch.context() as patched:
             patched.setattr(step_through.words, "card", broken)
             await until(lambda: is_refusal(lab))
-            assert said(lab).startswith("Something broke inside the lab (RuntimeError: ")
+            assert said(lab).startswith("Something went wrong inside the lab (RuntimeError: ")
         lab._play.value = False
 
     playing(lab, script)
@@ -1119,8 +1127,8 @@ STARTS_OVER = st.one_of(
     st.tuples(st.just("choose_a_start"), st.sampled_from([*STARTS, "diverging"])),
     st.tuples(st.just("reach_into_the_drawer"), st.sampled_from([*SIZES, "layers"]), st.sampled_from(SMALL)),
     st.tuples(st.just("reach_into_the_drawer"), st.just("activation"), st.sampled_from(list(ACTIVATIONS))),
-    st.tuples(st.just("reach_into_the_drawer"), st.just("mistake"), st.sampled_from(["", *BY_NAME])),
-    st.tuples(st.just("reach_into_the_drawer"), st.just("mistake"), st.sampled_from(list(BY_NAME))),
+    st.tuples(st.just("reach_into_the_drawer"), st.just("mistake"), st.sampled_from(["", *MISTAKES])),
+    st.tuples(st.just("reach_into_the_drawer"), st.just("mistake"), st.sampled_from(list(MISTAKES))),
     st.tuples(st.just("resize_the_page"), st.sampled_from(PAGES)),
 )
 
@@ -1145,7 +1153,7 @@ GESTURE = st.sampled_from(KINDS).flatmap(lambda kind: kind)
 
 
 class Gestures(RuleBasedStateMachine):
-    """A lab and beside it a plain model of where it should be: a list of traces, one an iteration, and what is chosen."""
+    """A lab, and beside it a plain model of where it should be: one trace for each iteration, and the chosen cell."""
 
     @initialize()
     def open(self):
@@ -1165,12 +1173,12 @@ class Gestures(RuleBasedStateMachine):
 
     def step(self, problem):
         with np.errstate(all="ignore"):
-            return plainly_planted(BY_NAME[self.mistake], problem) if self.mistake else trace(problem)
+            return plainly_planted(MISTAKES[self.mistake], problem) if self.mistake else trace(problem)
 
     def finds_room(self, mistake, problem):
         with np.errstate(all="ignore"):
             right = trace(problem)
-        wrong = [(BY_NAME[mistake].wrong(right, step.name), step.value) for step in right.steps]
+        wrong = [(MISTAKES[mistake].wrong_value(right, step.name), step.value) for step in right.steps]
         return any(value is not None and np.shape(value) == np.shape(true) for value, true in wrong)
 
     def train(self, problem):
@@ -1178,8 +1186,8 @@ class Gestures(RuleBasedStateMachine):
         self.question, self.refused = None, False
         self.note = "" if np.isfinite(self.trace["L"]) else "overflowed"
         with np.errstate(all="ignore"):
-            if self.mistake and not self.note and not BY_NAME[self.mistake].places(trace(problem)):
-                self.note = "with these numbers it changes nothing."
+            if self.mistake and not self.note and not MISTAKES[self.mistake].possible_at(trace(problem)):
+                self.note = "with these numbers, it changes nothing."
 
     @property
     def trace(self):
@@ -1197,8 +1205,8 @@ class Gestures(RuleBasedStateMachine):
         """The problem of the setup."""
         sizes = {name: self.setup[name] for name in SIZES}
         problem = random_problem(
-            self.setup["seed"], sizes["samples"], sizes["inputs"], [sizes["hidden"]] * sizes["layers"], sizes["outputs"],
-            activation=ACTIVATIONS[self.setup["activation"]],
+            self.setup["seed"], sizes["samples"], sizes["inputs"], [sizes["hidden"]] * sizes["layers"],
+            sizes["outputs"], activation=ACTIVATIONS[self.setup["activation"]],
         )  # fmt: skip
         makes = {"random": lambda p: p, "dead ReLU": dead_relu, "diverging": diverging, "all active": all_active}
         problem = worked_example() if self.setup["start"] == "worked example" else makes[self.setup["start"]](problem)
@@ -1271,10 +1279,10 @@ class Gestures(RuleBasedStateMachine):
         return [*self.trace.given, *self.names[: self.index]]
 
     def size_of(self, name):
-        """Rows and columns of what stands on the board under this name, or None if it is not there yet."""
+        """Rows and columns of the matrix with this name on the board, or None if it is not there yet."""
         shown = self.computed()
-        for layer, X, Y, number in self.trace.problem.network.stages:
-            if name == f"slope{number}" and not isinstance(layer, Linear):
+        for _, X, Y, _ in self.trace.problem.network.stages:
+            if name == f"slope of {Y}":
                 return np.shape(self.trace[Y]) if f"d{X}" in shown else None
         return np.shape(np.atleast_2d(self.trace[name])) if name in shown else None
 
@@ -1286,7 +1294,7 @@ class Gestures(RuleBasedStateMachine):
             self.cell, self.pinned, self.refused = cell, pinned, False
 
     def refuse(self):
-        """The state stays, and a sentence stands in the place of the note until the state moves on."""
+        """The state stays, and a sentence replaces the note until the state changes."""
         self.refused = True
 
     # The gestures
@@ -1504,7 +1512,6 @@ class Gestures(RuleBasedStateMachine):
         worked = html.unescape(self.lab._worked.value)
         if self.cell:
             name, i, j = self.cell
-            name = re.sub(r"slope(\d)", r"slope of layer \1", name)
             assert f">{name if name in ('L', 'lr') else f'{name}[{i},{j}]'} = " in worked
         else:
             assert worked == ""

@@ -1,4 +1,4 @@
-"""The stepper: where the learner is, whichever way they came there, and what each move may and may not change."""
+"""The stepper: where the learner is, whichever way they got there, and what each move may and may not change."""
 
 import contextlib
 import gc
@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from problems import identical
 
 from backprop_lab import MISTAKES, Problem, plant, random_problem, trace, worked_example
-from backprop_lab.ui.steps.setup import ACTIVATIONS, SIZES, STARTS
+from backprop_lab.layers import ACTIVATIONS
+from backprop_lab.number_format import plain
+from backprop_lab.ui.steps.setup import SIZES, STARTS
 from backprop_lab.ui.steps.stepper import Stepper
 
 SQUARE = {"samples": 3, "inputs": 3, "hidden": 3, "outputs": 3, "layers": 2}  # most mistakes fit here
@@ -33,7 +35,7 @@ def plain_loop(problem, lrs):
 def plainly_planted(mistake, problem):
     """One step of someone who makes the mistake wherever it can be made, or at the first gradient alone."""
     right = planted = trace(problem)
-    places = mistake.places(right)
+    places = mistake.possible_at(right)
     if mistake.once:
         places = [next((name for name in places if name.startswith("d")), places[0])] if places else []
     for name in places:
@@ -518,8 +520,8 @@ def test_a_step_that_there_is_none_of_is_refused_with_those_there_are(bad):
     ("cell", "number", "helps"),
     [
         (None, 1.0, "choose a cell first"),
-        (("Y1", 0, 0), 1.0, "^Y1 is computed; only X, y, W1, b1, W2, b2 can be typed over"),
-        (("dW1", 0, 0), 1.0, "only X, y, W1, b1, W2, b2 can be typed over"),
+        (("Y1", 0, 0), 1.0, "^Y1 is computed; only X, y, W1, b1, W2, b2 can be changed here"),
+        (("dW1", 0, 0), 1.0, "only X, y, W1, b1, W2, b2 can be changed here"),
         (("X", 0, 0), math.nan, "a finite number"),
         (("X", 0, 0), -math.inf, "a finite number"),
         (("X", 0, 0), "1,5", "a finite number"),
@@ -544,13 +546,13 @@ def test_what_is_said_of_the_learning_rate_is_true_when_it_cannot_be_typed_over(
     stepper.choose(("lr", 0, 0), pinned=True)
     with pytest.raises(ValueError, match="lr") as refused:
         stepper.edit(0.1)
-    assert "lr has a control of its own; only X" in said(refused)
+    assert "lr has its own control; only X" in said(refused)
 
 
 def test_an_unknown_mistake_is_refused_with_those_there_are_and_nothing_changes():
     stepper = Stepper()
     place = stepper.place
-    with pytest.raises(ValueError, match="there is no mistake 'typo'; there are mask-forgotten, "):
+    with pytest.raises(ValueError, match="there is no mistake 'typo'; choose one of mask-forgotten, "):
         stepper.plant("typo")
     assert stepper.place is place
 
@@ -558,7 +560,7 @@ def test_an_unknown_mistake_is_refused_with_those_there_are_and_nothing_changes(
 def test_a_mistake_that_finds_no_room_is_refused_and_nothing_changes():
     stepper = Stepper(iteration=2, step="dW1")
     place = stepper.place
-    with pytest.raises(ValueError, match="it cannot be planted here, since the shapes would not fit"):
+    with pytest.raises(ValueError, match="this mistake cannot be planted here, because the shapes would not fit"):
         stepper.plant("sum-forgotten")
     assert stepper.place is place
 
@@ -566,7 +568,7 @@ def test_a_mistake_that_finds_no_room_is_refused_and_nothing_changes():
 def test_an_answer_when_nothing_is_asked_is_refused_and_nothing_changes():
     stepper = Stepper(step="L")
     place = stepper.place
-    with pytest.raises(ValueError, match="nothing is asked: switch on 'predict first'"):
+    with pytest.raises(ValueError, match="there is no question to answer: switch on 'Predict first'"):
         stepper.answer("+")
     assert stepper.place is place
 
@@ -642,7 +644,7 @@ CANNOT_SHOW = {
 
 
 @pytest.mark.parametrize(
-    "mistake", [m for m in MISTAKES if m.name not in CANNOT_SHOW], ids=lambda mistake: mistake.name
+    "mistake", [m for m in MISTAKES.values() if m.name not in CANNOT_SHOW], ids=lambda mistake: mistake.name
 )
 def test_every_mistake_can_be_planted_somewhere_and_is_then_made_in_every_iteration(mistake):
     squares = [SQUARE | {"activation": activation} for activation in ACTIVATIONS]
@@ -658,7 +660,7 @@ def test_every_mistake_can_be_planted_somewhere_and_is_then_made_in_every_iterat
             expected = plainly_planted(mistake, problem)
             assert same_values(stepper.place.trace, expected)
             assert [step.code for step in stepper.place.trace.steps] == [step.code for step in expected.steps]
-            made |= set(mistake.places(trace(problem)))
+            made |= set(mistake.possible_at(trace(problem)))
             problem = expected.next_problem()
             stepper.next_iteration()
         assert made
@@ -695,7 +697,7 @@ def test_planting_keeps_the_learning_rate_and_what_was_typed_over():
 
 
 @pytest.mark.parametrize(("start", "note"), [
-    ("all active", "ReLU mask forgotten: with these numbers it changes nothing."), ("random", ""),
+    ("all active", "ReLU mask forgotten: with these numbers, it changes nothing."), ("random", ""),
 ])  # fmt: skip
 def test_a_mistake_that_changes_nothing_says_so_and_no_other_does(start, note):
     stepper = Stepper(start=start)
@@ -798,10 +800,11 @@ def test_a_right_answer_counts_and_shows_the_step():
 def test_a_wrong_answer_counts_as_asked_and_shows_the_step():
     stepper = first_question()
     name, i, j = stepper.place.question
-    stepper.answer(str(stepper.place.trace[name][i, j] + 100))
+    wrong = float(stepper.place.trace[name][i, j]) + 100
+    stepper.answer(str(wrong))
     assert stepper.place.step.name == name
     assert (stepper.place.right, stepper.place.asked) == (0, 1)
-    assert stepper.place.note.startswith("Not ")
+    assert stepper.place.note.startswith(f"{plain(wrong)} is not right: {name}[{i},{j}] = ")
     assert stepper.place.note.endswith("0 of 1 right so far.")
 
 
@@ -866,12 +869,12 @@ def test_a_cell_that_is_not_on_the_board_yet_counts_as_none():
     assert (stepper.place.cell, stepper.place.pinned) == (("Y1", 0, 1), True)
     stepper.choose(("dW1", 0, 0), pinned=True)
     assert (stepper.place.cell, stepper.place.pinned) == (None, False)
-    stepper.choose(("slope1", 0, 0))
+    stepper.choose(("slope of H1", 0, 0))
     assert stepper.place.cell is None
 
 
 @pytest.mark.parametrize(
-    "cell", [("X", 9, 0), ("X", 0, 3), ("X", -1, 0), ("L", 0, 1), ("slope1", 2, 0), ("slope9", 0, 0)]
+    "cell", [("X", 9, 0), ("X", 0, 3), ("X", -1, 0), ("L", 0, 1), ("slope of H1", 2, 0), ("slope of H9", 0, 0)]
 )
 def test_a_cell_that_its_matrix_has_not_is_refused_or_none_and_the_lab_goes_on(cell):
     """As when the pointer rests where, before the sizes changed, there was a larger matrix."""
@@ -883,12 +886,12 @@ def test_a_cell_that_its_matrix_has_not_is_refused_or_none_and_the_lab_goes_on(c
 
 def test_a_slope_can_be_chosen_once_the_step_that_needs_it_is_shown():
     stepper = Stepper(step="db2")
-    stepper.choose(("slope1", 1, 3))
+    stepper.choose(("slope of H1", 1, 3))
     assert stepper.place.cell is None
     stepper.next()
     assert stepper.place.step.name == "dY1"
-    stepper.choose(("slope1", 1, 3))
-    assert stepper.place.cell == ("slope1", 1, 3)
+    stepper.choose(("slope of H1", 1, 3))
+    assert stepper.place.cell == ("slope of H1", 1, 3)
 
 
 def test_choosing_the_same_cell_again_changes_nothing():

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from backprop_lab import random_problem, sweep
-from backprop_lab.sharpness import critical_lr
+from backprop_lab.curvature import critical_lr
+from backprop_lab.layers import ACTIVATIONS
 from backprop_lab.ui.rates import sweeper as module
 from backprop_lab.ui.rates.sweeper import LEARNING_RATES, RANGES, Settings, Sweeper
-from backprop_lab.ui.steps.setup import ACTIVATIONS
 
 SMALL = {"seeds": 4, "steps": 130}  # three rounds of training
 
@@ -150,7 +150,7 @@ def test_a_sweep_that_gave_way_to_another_never_shows_again():
     assert {state.runs.settings.hidden for state in seen if state.running} <= {2, 4}
     first_new = next(k for k, state in enumerate(seen) if state.runs.settings.hidden == 2)
     assert all(state.runs.settings.hidden == 2 for state in seen[first_new:])
-    assert all(state.runs.step == 50 for state in seen[:first_new])  # the old map stands still
+    assert all(state.runs.step == 50 for state in seen[:first_new])  # the old map does not change
     assert seen[-1].runs.done
     assert not seen[-1].running
 
@@ -170,7 +170,7 @@ def test_an_error_on_the_way_ends_the_sweep_and_leaves_the_map(monkeypatch):
     def broken(*_, **__):
         raise ZeroDivisionError("as an example")
 
-    monkeypatch.setattr(module, "sweep_blocks", broken)
+    monkeypatch.setattr(module, "iter_sweep", broken)
     with pytest.raises(ZeroDivisionError, match="as an example"):
         work_off(sweeper.train(hidden=2))
     after = sweeper.state

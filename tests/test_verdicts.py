@@ -1,4 +1,4 @@
-"""The verdicts: what is said of a run, and of a map, is what its numbers are, and theory is given its due."""
+"""The verdicts: the sentences about a run and about a map agree with its numbers, and with the theory."""
 
 import re
 from dataclasses import replace
@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from backprop_lab import random_problem
-from backprop_lab.sharpness import critical_lr
+from backprop_lab.curvature import critical_lr
+from backprop_lab.number_format import plain
 from backprop_lab.ui.rates import verdicts
 from backprop_lab.ui.rates.sweeper import LEARNING_RATES, Sweeper
 
@@ -41,22 +42,23 @@ def test_of_each_run_the_numbers_are_its_own(runs):
         said = verdicts.on_run(runs, (row, col))
         losses = runs.losses((row, col))
         if np.isinf(losses[-1]):
-            end = int(re.search(r"beyond all numbers after step (\d+)\.", said)[1])
+            end = int(re.search(r"had overflowed after step (\d+)\.", said)[1])
             assert np.isfinite(losses[:end]).all()
             assert np.isinf(losses[end:]).all()
         else:
-            assert said.startswith(f"The loss went from {losses[0]:.4g} to {losses[-1]:.4g} in 300 steps.")
+            assert said.startswith(f"The loss went from {plain(losses[0], 4)} to {plain(losses[-1], 4)} in 300 steps.")
         limit = critical_lr(random_problem(runs.sweep.seeds[row]))
-        assert f"{LEARNING_RATES[col] / limit:.2g} times the limit that theory sets at its start, {limit:.3g}" in said
+        ratio = plain(LEARNING_RATES[col] / limit, 2)
+        assert f"{ratio} times the theoretical limit at the start, {plain(limit, 3)}" in said
 
 
-def test_theory_and_experiment_part_just_where_one_says_down_and_the_other_up(runs):
+def test_theory_and_experiment_disagree_just_where_one_says_down_and_the_other_up(runs):
     for run in list(all_runs(runs))[::5]:
         said = verdicts.on_run(runs, run)
         above, outcome = kind(runs, run)
-        parted = above == (outcome == "down")
-        assert ("here theory and experiment part" in said) == parted
-        assert ("so this was to be expected" in said) == (not parted)
+        disagree = above == (outcome == "down")
+        assert ("here theory and experiment disagree" in said) == disagree
+        assert ("so this was to be expected" in said) == (not disagree)
 
 
 def test_where_a_run_above_its_limit_came_down_the_limit_where_it_ended_is_told(runs):
@@ -65,7 +67,7 @@ def test_where_a_run_above_its_limit_came_down_the_limit_where_it_ended_is_told(
         end = replace(runs.problem(run), network=runs.network(run))
         less_or_more = "less" if critical_lr(end) > runs.limits[run[0]] else "more"
         assert verdicts.on_run(runs, run).endswith(
-            f"Where it has ended the loss bends {less_or_more}, and the limit is {critical_lr(end):.3g}."
+            f"Where the run ended, the loss bends {less_or_more}, and the limit is {plain(critical_lr(end), 3)}."
         )
         told += 1
     assert told > 5
@@ -80,7 +82,7 @@ def test_while_a_sweep_runs_nothing_is_said_of_where_its_runs_end():
     for run in list(all_runs(early))[::11]:
         said = verdicts.on_run(early, run)
         assert "ended" not in said
-        assert " in 50 steps" in said or "beyond all numbers" in said
+        assert " in 50 steps" in said or "had overflowed after step" in said
 
 
 def test_of_the_map_the_shares_are_counted(runs):
@@ -88,7 +90,7 @@ def test_of_the_map_the_shares_are_counted(runs):
     below, above = ([outcome == "down" for high, outcome in kinds if high is side] for side in (False, True))
     lost = [outcome == "lost" for _, outcome in kinds]
     said = verdicts.on_map(runs)
-    assert said.startswith("After 300 steps the loss has come down in ")
+    assert said.startswith("After 300 steps, the loss has come down in ")
     assert re.findall(r"(\d+)%", said) == [f"{100 * np.mean(share):.0f}" for share in (below, above, lost)]
     best = float(re.search(r"The median seed does best at a learning rate of (\S+)\.$", said)[1])
     at = int(np.argmin(np.abs(np.array(LEARNING_RATES) - best)))

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from problems import problems
 
 from backprop_lab import MISTAKES, Problem, trace
-from backprop_lab.ui.numbers import format_number
+from backprop_lab.layers import ACTIVATIONS
+from backprop_lab.number_format import MINUS, format_number
 from backprop_lab.ui.steps import remarks, words
-from backprop_lab.ui.steps.setup import ACTIVATIONS, Setup
+from backprop_lab.ui.steps.setup import Setup
 from backprop_lab.ui.steps.stepper import LabState, Stepper
+from backprop_lab.ui.values.explanations import explain
 
 
 class Page(HTMLParser):
@@ -55,7 +57,10 @@ def tables(place):
     """What the tables say: {name: rows of texts}."""
     found = re.findall(r"<table><caption>(\w+), (\d+) by (\d+)</caption>(.*?)</table>", words.table(place))
     return {
-        name: [re.findall(r"<td>(.*?)</td>", row) for row in re.findall(r"<tr>(.*?)</tr>", body)]
+        name: [
+            [text.replace(MINUS, "-") for text in re.findall(r"<td>(.*?)</td>", row)]
+            for row in re.findall(r"<tr>(.*?)</tr>", body)
+        ]
         for name, _, _, body in found
     }
 
@@ -64,7 +69,7 @@ def tables(place):
 
 
 def card(place, losses):
-    """All that stands under the board."""
+    """Everything below the board."""
     return words.card(place) + words.remarks_on(place, losses)
 
 
@@ -88,12 +93,13 @@ def test_the_card_says_phase_title_sentence_formula_line_and_shapes_of_the_step(
     for place in places(problem)[1:]:
         step, page = place.step, Page(card(place, [1.0]))
         assert page.within("bpl-chip") == [step.phase]
-        assert step.title in page.within("b")
-        assert page.within("p") == [step.sentence]
+        explanation = explain(step)
+        assert explanation.title in page.within("b")
+        assert page.within("p") == [explanation.sentence]
         assert page.within("code") == [f"{step.name} = {step.code}"]
         assert page.within("bpl-shapes") == [place.trace.shapes(step).replace("->", "→")]
         (formula,) = page.within("bpl-formula")
-        assert formula == f"${step.latex}$"
+        assert formula == f"${explanation.latex}$"
         assert page.within("bpl-iteration") == ["iteration 0"]
 
 
@@ -116,14 +122,14 @@ def test_the_card_of_a_gradient_has_its_proof(problem):
 def test_the_card_of_a_planted_mistake_has_its_line_its_reason_and_a_clear_refusal(mistake):
     stepper = Stepper(start="random", seed=1)
     stepper.plant(mistake)
-    told = next(m for m in MISTAKES if m.name == mistake)
-    place = told.places(trace(stepper.first_problem))[0]
+    told = MISTAKES[mistake]
+    place = told.possible_at(trace(stepper.first_problem))[0]
     while stepper.place.step is None or stepper.place.step.name != place:
         stepper.next()
     page = Page(card(stepper.place, stepper.losses))
-    assert page.within("code") == [f"{place} = {told.line(stepper.place.trace, place)}"]
+    assert page.within("code") == [f"{place} = {told.wrong_line(stepper.place.trace, place)}"]
     assert told.title in page.within("b")
-    assert page.within("p") == [told.why.replace("`", "")]
+    assert page.within("p") == [told.cause.replace("`", "")]
     (refusal,) = page.within("bpl-wrong")
     assert refusal.startswith("✗ does not agree with ")
     assert page.within("bpl-right") == []
@@ -140,7 +146,7 @@ def test_the_card_of_an_update_has_the_change_and_its_ratio():
     stepper = Stepper(start="random", lr=0.1, step="W2_new")
     said, _ = Page(card(stepper.place, [1.0])).within("bpl-remarks")
     assert said == remarks.on_update(stepper.place.trace, stepper.place.step)
-    assert "of the size of W" in said
+    assert "times the size of W" in said
 
 
 def test_the_card_of_the_loss_says_where_it_went():

@@ -1,4 +1,4 @@
-"""The labs: widgets for a notebook. Only here does the package know matplotlib, ipywidgets and anywidget."""
+"""The labs: widgets for a notebook. Only this part of the package uses matplotlib, ipywidgets and anywidget."""
 
 from backprop_lab.ui.exercise import Exercises
 from backprop_lab.ui.mistake_lab import MistakeLab

@@ -1,4 +1,4 @@
-"""Loss curves as a picture that reads on light and on dark paper."""
+"""Loss curves as a picture that is readable on light and dark backgrounds."""
 
 import base64
 import html
@@ -9,22 +9,23 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from backprop_lab.number_format import plain
 from backprop_lab.ui.theme import CURVES, GREY
 
-EXPLODED = 1e6  # times the loss at the start
+EXPLODED = 1e6  # times the loss at the start: where the axis ends
 
 
 def draw_curves(losses: Mapping[str, Sequence[float]], width: float = 560, height: float = 230) -> str:
     """An HTML image of losses by iteration, on a logarithmic scale, `width` by `height` CSS pixels.
 
-    One that explodes leaves through the top, so that the others keep their shape.
+    A loss that explodes leaves the picture at the top, so that the other curves keep their shape.
     """
     figure = Figure(figsize=(width / 100, height / 100), dpi=100, layout="constrained")
     figure.patch.set_alpha(0)
     axes = figure.add_subplot(facecolor="none")
     for (name, values), colour in zip(losses.items(), CURVES, strict=False):
         known = np.array(values, dtype=float)
-        known[~((known > 0) & (known < 1e200))] = np.nan  # beyond, an axis has no room for its own ends
+        known[~((known > 0) & (known < 1e200))] = np.nan  # beyond that, the ends of the axis itself would overflow
         axes.plot(known, color=colour, lw=2.2, label=name)
     axes.set(yscale="log", xlabel="iteration", ylabel="loss")
     highest = EXPLODED * max((values[0] for values in losses.values() if 0 < values[0] < 1e200), default=1.0)
@@ -38,7 +39,9 @@ def draw_curves(losses: Mapping[str, Sequence[float]], width: float = 560, heigh
     data = io.BytesIO()
     figure.set_dpi(200)  # crisp on a high-density screen too
     FigureCanvasAgg(figure).print_png(data)
-    ends = "; ".join(f"{name} goes from {values[0]:.4g} to {values[-1]:.4g}" for name, values in losses.items())
+    ends = "; ".join(
+        f"{name} goes from {plain(values[0], 4)} to {plain(values[-1], 4)}" for name, values in losses.items()
+    )
     source = base64.b64encode(data.getvalue()).decode()
     alt = html.escape(f"Loss by iteration, on a logarithmic scale: {ends}.")
     return f'<img alt="{alt}" style="width: {width}px; max-width: 100%" src="data:image/png;base64,{source}">'

@@ -1,4 +1,4 @@
-"""Exercises: a learner's own line of the backward pass, checked, with hints, and how far they have come."""
+"""Exercises: checks a learner's own lines of the training step, with hints and a progress bar."""
 
 import html
 from collections.abc import Sequence
@@ -9,7 +9,8 @@ import numpy as np
 
 from backprop_lab.feedback import Feedback, check_function
 from backprop_lab.problem import random_problem, worked_example
-from backprop_lab.trace import trace
+from backprop_lab.tracing import trace
+from backprop_lab.ui.values.explanations import explain
 from backprop_lab.ui.values.one_cell import work_out
 
 EVERY_STEP = tuple(step.name for step in trace(worked_example()).steps)
@@ -19,19 +20,19 @@ class Exercises:
     """The exercises of a notebook: `ask = Exercises()`, then `ask("dW2", dW2)` below each answer.
 
     An answer is a function whose arguments are names that are known by then, `def dW2(H1, dy_pred): ...`, tried on the
-    worked example and on random problems of other sizes; or an array, held against the worked example.
-    `names` are those that count for the progress, by default every step of the worked example.
+    worked example and on random problems of other sizes; or an array, compared with the worked example.
+    `names` are the steps that count towards the progress, by default every step of the worked example.
     """
 
     def __init__(self, names: Sequence[str] = EVERY_STEP) -> None:
         self.names = tuple(names)
         self.solved: set[str] = set()
         others = (random_problem(1, samples=3, inputs=2, hidden=5, lr=0.02), random_problem(2, samples=4, lr=0.02))
-        # One update on, their biases are no longer 0, and who forgets one is found out.
+        # After one update, their biases are no longer 0, so a forgotten bias is noticed.
         self._traces = [trace(worked_example()), *(trace(trace(other).next_problem()) for other in others)]
 
     def __call__(self, name: str, answer: Any) -> "Exercise":
-        """Check an answer for `name`; its feedback, hints and the progress so far come back as a widget."""
+        """Check an answer for `name`; returns a widget with feedback, hints and the progress so far."""
         traces = self._traces if callable(answer) else self._traces[:1]
         feedback = check_function(name, answer, traces)
         if not isinstance(name, str):
@@ -49,41 +50,47 @@ class Exercises:
             return ()
         step = traced.step(name)
         owner = name.removesuffix("_new").removeprefix("d")
-        like = f", that of {owner}," if owner != name else ""
+        like = f", like that of {owner}," if owner != name else ""
         cell = work_out(traced, (name, 0, 0))
-        written = f"Written out, {name}" if np.ndim(step.value) == 0 else f"One cell of it: {name}[0,0]"
+        written = f"Written out: {name}" if np.ndim(step.value) == 0 else f"One of its cells: {name}[0,0]"
         shape = np.shape(step.value)
+        *others, last = step.operands
+        operands = f"{', '.join(others)} and {last}" if others else last
         return (
-            f"Its shape{like} is {shape} in the worked example." if shape else "It is one number.",
-            step.sentence,
-            f"It is made of {' and '.join(step.operands)}. {written} = {cell.symbols}.",
+            f"Its shape{like} is {shape} in the worked example." if shape else "It is a single number.",
+            explain(step).sentence,
+            f"It is computed from {operands}. {written} = {cell.symbols}.",
         )
 
 
 class Exercise(widgets.VBox):
-    """One answer's feedback, with a button for hints and the progress through the notebook."""
+    """The feedback on one answer, with a button for hints and the progress through the notebook."""
 
     def __init__(self, feedback: Feedback, hints: Sequence[str], solved: int, exercises: int) -> None:
         self.feedback = feedback
         self._hints = tuple(hints)
         self._given = 0
-        self._said = widgets.HTML()
-        self._button = widgets.Button(tooltip="A hint; there are three, each closer", layout={"width": "auto"})
+        self._shown_hints = widgets.HTML()
+        self._button = widgets.Button(
+            tooltip="A hint; each of the three is closer to the answer", layout={"width": "auto"}
+        )
         self._button.on_click(lambda _: self.hint())
         progress = widgets.HTML(
             f'<label>Solved {solved} of {exercises} <progress value="{solved}" max="{exercises}"></progress></label>'
         )
-        super().__init__([widgets.HTML(feedback._repr_html_()), self._said, widgets.HBox([self._button, progress])])
+        super().__init__(
+            [widgets.HTML(feedback._repr_html_()), self._shown_hints, widgets.HBox([self._button, progress])]
+        )
         self._show()
 
     def hint(self) -> None:
-        """Give the next hint."""
+        """Show the next hint."""
         self._given = min(self._given + 1, len(self._hints))
         self._show()
 
     def _show(self) -> None:
         hints = "".join(f"<li>{html.escape(hint)}</li>" for hint in self._hints[: self._given])
-        self._said.value = f'<ol role="status">{hints}</ol>' if hints else ""
+        self._shown_hints.value = f'<ol role="status">{hints}</ol>' if hints else ""
         self._button.description = f"Hint {self._given + 1} of {len(self._hints)}"
         more = not self.feedback and self._given < len(self._hints)
         self._button.layout.display = None if more else "none"

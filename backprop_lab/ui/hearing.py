@@ -1,33 +1,33 @@
-"""Work-arounds for how ipykernel and ipywidgets hear what the page says; each names the version that needs it, and can go with it."""
+"""Workarounds for how ipykernel and ipywidgets handle messages; each names the versions that need it."""
 
 import threading
 from typing import Any
 
-TURN = threading.RLock()  # one for all labs, since one may stand in another
+TURN = threading.RLock()  # one lock for all labs, since one lab may contain another
 
 
 def serialize_messages(widget: Any) -> None:
-    """Let what the page says of a widget wait until what it said before is answered.
+    """Handle the page's messages to widgets one at a time.
 
-    JupyterLab and ipykernel 7 let widgets be heard in a thread of their own, but the first word about each in the
-    main one. A slider that is moved while another is being answered would be set back where it was. Needed since
-    ipykernel 7.0, the first with subshells.
+    JupyterLab and ipykernel 7 handle messages to a widget in a separate thread, except for the first message to each
+    widget, which the main thread handles. A slider moved while the message of another control is being handled would
+    jump back. Needed since ipykernel 7.0, the first version with subshells.
     """
-    hear = widget._handle_msg  # what ipywidgets 8 itself registers
+    handle = widget._handle_msg  # the handler that ipywidgets 8 registers
 
-    def hear_in_turn(message: Any) -> None:
+    def handle_in_turn(message: Any) -> None:
         with TURN:
-            hear(message)
+            handle(message)
         tell_page_it_is_done(widget.comm, message)
 
-    widget.comm.on_msg(hear_in_turn)
+    widget.comm.on_msg(handle_in_turn)
 
 
 def tell_page_it_is_done(comm: Any, message: Any) -> None:
-    """Say that a message to a widget is answered, which a control waits for before it sends what comes next.
+    """Tell the page that a message to a widget has been handled; a control waits for that before it sends another.
 
-    A kernel says so itself, but ipykernel 7.4 does not when the message came while a cell was running (`shell_main` in its
-    kernelbase.py), and the control would be dead from then on. To be told twice does no harm.
+    The kernel does so itself, except that ipykernel 7.4 does not if the message came while a cell was running
+    (`shell_main` in its kernelbase.py), and the control would be dead from then on. Saying it twice does no harm.
     """
     kernel = getattr(comm, "kernel", None)
     if kernel is not None and kernel.session is not None:

@@ -1,4 +1,4 @@
-"""What every lab has: what goes wrong is said in words, and where no kernel is, a picture stands in for it."""
+"""What all labs share: errors become sentences in the lab, and without a kernel a picture takes its place."""
 
 import asyncio
 import base64
@@ -13,11 +13,11 @@ from backprop_lab.ui.hearing import TURN, serialize_messages
 
 
 class Lab(widgets.VBox):
-    """Controls, pictures and words, one below the other. A lab says what to do with `_note`, where sentences appear."""
+    """Controls, pictures and text, one below the other. A subclass places `_note`, where messages appear."""
 
     def __init__(self) -> None:
         self._note = widgets.HTML()
-        self._following = False  # while the controls follow the state, they do not steer it
+        self._following = False  # while the controls are set to the state, they must not change it
         super().__init__()
         self.add_class("bpl-lab")
 
@@ -28,13 +28,13 @@ class Lab(widgets.VBox):
         return button
 
     def _on_change(self, control: Any, action: Callable[[Any], None]) -> None:
-        """Call `action` with what a control is set to, whenever the learner sets it."""
+        """Call `action` with the new value of a control whenever the learner changes it."""
         control.observe(lambda change: self._guarded(action, change.new), "value")
         serialize_messages(control)
 
     @contextmanager
     def _controls_follow(self) -> Iterator[None]:
-        """While this lasts, setting a control steers nothing."""
+        """Within this, setting a control has no effect on the state."""
         self._following = True
         try:
             yield
@@ -42,7 +42,7 @@ class Lab(widgets.VBox):
             self._following = False
 
     def _guarded(self, action: Callable[..., None], *arguments: Any) -> None:
-        """Run what a control asks for; what goes wrong is said in the lab, and the state stays as it was."""
+        """Run an action; if it fails, say so in the lab."""
         with TURN:
             if self._following:
                 return
@@ -50,11 +50,13 @@ class Lab(widgets.VBox):
                 action(*arguments)
             except (ValueError, KeyError) as refused:
                 self._refuse(str(refused.args[0]))
-            except Exception as broken:  # whatever it is, the learner should see it and be able to go on
-                self._refuse(f"Something broke inside the lab ({type(broken).__name__}: {broken}). Please report it.")
+            except Exception as broken:  # whatever it is, the learner should see it and be able to continue
+                self._refuse(
+                    f"Something went wrong inside the lab ({type(broken).__name__}: {broken}). Please report it."
+                )
 
     def _start_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Start something that takes time, while the page is still listened to; it, too, says what goes wrong."""
+        """Start something that takes time while the page stays responsive; if it fails, the lab says so."""
         task = asyncio.get_running_loop().create_task(work)
 
         def ended(done: asyncio.Task[None]) -> None:
@@ -65,15 +67,15 @@ class Lab(widgets.VBox):
         return task
 
     def _refuse(self, sentence: str) -> None:
-        """Say why something was not done. A lab whose controls show its state sets them back first."""
+        """Say why something was not done. A lab whose controls show its state resets them first."""
         self._say([sentence], "refused")
 
     def _say(self, sentences: Sequence[str], kind: str = "note") -> None:
-        said = "<br>".join(html.escape(sentence) for sentence in sentences if sentence)
-        self._note.value = f'<div class="bpl-{kind}" role="status">{said}</div>' if said else ""
+        text = "<br>".join(html.escape(sentence) for sentence in sentences if sentence)
+        self._note.value = f'<div class="bpl-{kind}" role="status">{text}</div>' if text else ""
 
     def _still(self) -> bytes:
-        """The lab as a PNG picture, for where no kernel is."""
+        """The lab as a PNG picture, for pages without a kernel."""
         raise NotImplementedError
 
     def __repr__(self) -> str:

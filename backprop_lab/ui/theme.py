@@ -1,4 +1,4 @@
-"""Every colour that the pictures and the page have in common, written once: the pictures take them from here, and so does the CSS."""
+"""Every colour shared by the pictures and the page, written once: both the pictures and the CSS take them from here."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ PHASES = ("forward", "loss", "backward", "update")
 
 
 class Theme(NamedTuple):
-    """Colours of everything but the cells; each phase has the colour of its letters, readable on this paper."""
+    """Colours of everything but the cells; the colour of each phase is for text, readable on this paper."""
 
     paper: str
     ink: str
@@ -42,16 +42,16 @@ DARK = Theme(
     backward="#ff9c55",
     update="#b5a3e6",
 )
-OPERAND, RESULT = "#e69f00", "#009e73"  # around what went into a step, and what came out
-HEATMAP = "coolwarm"  # of cells and of runs, by the name that matplotlib has for it
+OPERAND, RESULT = "#e69f00", "#009e73"  # of the frames around the operands and the result of a step
+HEATMAP = "coolwarm"  # of cells and runs; a colour map of matplotlib
 NOT_FINITE = "#ffe04d"
-LOST = "#c62828"  # of the stripes where the loss of a run is no longer a number
-CURVES = ("#009e73", "#d55e00", "#0072b2", "#aa3377")  # of losses, on light and on dark paper alike
-GREY = "#7a7a7a"  # stands out from white as well as from black
+LOST = "#c62828"  # of the stripes where the loss of a run has overflowed
+CURVES = ("#009e73", "#d55e00", "#0072b2", "#aa3377")  # of losses, on light and dark paper alike
+GREY = "#7a7a7a"  # readable on white and on black
 
 
 def custom_properties() -> str:
-    """The colours as CSS: `--bpl-backward` lies behind white letters, and `--bpl-backward-ink` is for letters themselves."""
+    """The colours as CSS: `--bpl-backward` goes behind white text, and `--bpl-backward-ink` is for text itself."""
 
     def declared(properties: dict[str, str]) -> str:
         return " ".join(f"--bpl-{name}: {colour};" for name, colour in properties.items())

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import course
-import doors
 import faults
 import lesson
+import login_checks
 import neighbours
 import processes
 from jupyter_client.manager import start_new_kernel
 from report import Found, limits, show_found, show_lessons, show_needs
-from room import CLASSROOM, Room
+from room import CLASSROOM, TestHub
 from student import Student
 
 MEASURED = CLASSROOM / "measured.json"
@@ -49,34 +49,36 @@ async def main(arguments: argparse.Namespace) -> int:
         folder.chmod(0o755)  # the students' homes are in it
         classes = [[f"s{size}x{number:02}" for number in range(1, size + 1)] for size in sizes]
         names = ["ana", "ben", "cleo", *chain.from_iterable(classes)]
-        room = Room(folder, arguments.proxy, names, untrimmed=arguments.untrimmed)
+        room = TestHub(folder, arguments.proxy, names, untrimmed=arguments.untrimmed)
         if room.separate:
             say("Every student has an account of the system, as with The Littlest JupyterHub; only this hub sees them.")
         else:
             say(
-                "NO SEPARATE ACCOUNTS, SO THAT FILES ARE KEPT FROM NEIGHBOURS IS NOT TESTED: that takes root and unshare."
+                "NO SEPARATE ACCOUNTS, SO THAT FILES ARE KEPT FROM NEIGHBOURS IS NOT TESTED: "
+                "that takes root and unshare."
             )
         async with room:
             for names in classes:
                 say(
-                    f"{len(names)} at once: start, {lesson.LESSON:.0f} s of moving a slider a second, {lesson.DRAG:.0f} s of dragging."
+                    f"{len(names)} at once: start, {lesson.LESSON:.0f} s of moving a slider a second, "
+                    f"{lesson.DRAG:.0f} s of dragging."
                 )
                 async with AsyncExitStack() as class_:
                     students = [await class_.enter_async_context(_student(room, name)) for name in names]
-                    found["lessons"].append(await lesson.hold(room, students))
+                    found["lessons"].append(await lesson.run_class(room, students))
                     await asyncio.gather(*(student.stop_server() for student in students))
             if arguments.untrimmed:
                 show_lessons(found)
                 return 0
             say("Ben tries what he can to get at Ana, the hub restarts, her laptop closes, her kernel is killed.")
             checks += await _with_ana_and_ben(room)
-            checks += await doors.of_the_class(room)
+            checks += await login_checks.of_the_class(room)
             if arguments.course:
                 say("Cleo runs every notebook of the course and leaves all of them open.")
                 found["course"] = await _with_cleo(room)
         say("Hubs that stand open to everybody.")
-        checks += await doors.left_open(folder, arguments.proxy)
-    checks += [*doors.every_option_is_known(), *limits(found)]
+        checks += await login_checks.left_open(folder, arguments.proxy)
+    checks += [*login_checks.every_option_is_known(), *limits(found)]
     show_found(checks)
     show_lessons(found)
     show_needs(found)
@@ -88,7 +90,7 @@ async def main(arguments: argparse.Namespace) -> int:
     return len(wrong) > 0
 
 
-async def _with_ana_and_ben(room: Room) -> list[Found]:
+async def _with_ana_and_ben(room: TestHub) -> list[Found]:
     async with _student(room, "ana") as ana, _student(room, "ben") as ben, _student(room, "cleo") as cleo:
         for student in (ana, ben, cleo):
             await student.sign_up()
@@ -106,11 +108,11 @@ async def _with_ana_and_ben(room: Room) -> list[Found]:
     return checks
 
 
-async def _with_cleo(room: Room) -> dict[str, Any]:
+async def _with_cleo(room: TestHub) -> dict[str, Any]:
     async with _student(room, "cleo") as cleo:
         await cleo.log_in()
         await cleo.start_server()
-        found = await course.take(cleo)
+        found = await course.run_course(cleo)
         await cleo.stop_server()
     return found
 
@@ -130,7 +132,7 @@ def say(sentence: str) -> None:
     print(f"\n== {sentence}", flush=True)
 
 
-def _student(room: Room, name: str) -> Student:
+def _student(room: TestHub, name: str) -> Student:
     return Student(room.url, name, f"the password of {name}")
 
 

@@ -7,7 +7,7 @@ import processes
 from student import PAGE, KernelPage, Student
 
 
-async def take(student: Student) -> dict[str, Any]:
+async def run_course(student: Student) -> dict[str, Any]:
     """Memory in MB: what each notebook's kernel needed at most, and what the student holds with all of them open."""
     folder = await student.ask("GET", "api/contents/backprop_lab_notebooks")
     peaks = {}

@@ -9,13 +9,13 @@ import aiohttp
 import processes
 from lesson import RATES, open_lab
 from report import Found
-from room import Room
+from room import TestHub
 from student import RefusedError, Student
 
 AWAY = 20.0  # seconds for which the laptop is closed
 
 
-async def hub_restarts(room: Room, ana: Student, newcomer: Student) -> list[Found]:
+async def hub_restarts(room: TestHub, ana: Student, newcomer: Student) -> list[Found]:
     """The hub is stopped in the middle of a lesson, then killed; students go on meanwhile and afterwards."""
     await ana.page.run("kept = 'still here'")
     found = []
@@ -62,8 +62,10 @@ async def kernel_dies(ana: Student) -> list[Found]:
     ana.page.forget()
     await open_lab(ana)
     back = time.perf_counter() - before
-    return [Found(f"kernel killed while playing: the page is told after {told:.1f} s", told < 10, "kernel restarts"),
-            Found("kernel killed while playing: the cell, run again, has a lab", back < 30, f"after {back:.1f} s")]  # fmt: skip
+    return [
+        Found(f"kernel killed while playing: the page is told after {told:.1f} s", told < 10, "kernel restarts"),
+        Found("kernel killed while playing: the cell, run again, has a lab", back < 30, f"after {back:.1f} s"),
+    ]
 
 
 async def laptop_closes(ana: Student) -> list[Found]:
@@ -83,9 +85,12 @@ async def laptop_closes(ana: Student) -> list[Found]:
     await asyncio.sleep(0.5)
     waited = await page.move(page.lr, RATES[5])
     kept = (await page.run("print('there')")).strip() == "there"
-    return [Found(f"connection lost for {AWAY:.0f} s while playing: the page catches up", replayed > 0, f"{replayed} pictures later"),
-            Found("connection lost: sliders move again", kept, f"{1000 * waited:.0f} ms"),
-            Found("connection lost: what the server keeps for the page meanwhile", grown < 20, f"{grown:.1f} MB")]  # fmt: skip
+    caught_up = f"connection lost for {AWAY:.0f} s while playing: the page catches up"
+    return [
+        Found(caught_up, replayed > 0, f"{replayed} pictures later"),
+        Found("connection lost: sliders move again", kept, f"{1000 * waited:.0f} ms"),
+        Found("connection lost: what the server keeps for the page meanwhile", grown < 20, f"{grown:.1f} MB"),
+    ]
 
 
 async def _play(student: Student) -> None:

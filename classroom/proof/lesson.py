@@ -1,4 +1,4 @@
-"""A lesson: the whole class opens the lab at once, moves sliders as one does in class, then all drag at the same time."""
+"""A lesson: the whole class opens the lab at once, moves sliders as in class, then all drag at the same time."""
 
 import asyncio
 import random
@@ -8,7 +8,7 @@ from itertools import count, cycle
 from typing import Any
 
 import processes
-from room import Room
+from room import TestHub
 from student import CELL, Student
 
 LESSON = 20.0  # seconds, in which everybody moves a slider once a second
@@ -16,7 +16,7 @@ RATES = [10 ** (exponent / 20) for exponent in range(-60, -19)]  # where the sli
 DRAG = 5.0  # seconds, in which everybody drags as fast as pictures come
 
 
-async def hold(room: Room, students: Sequence[Student]) -> dict[str, Any]:
+async def run_class(room: TestHub, students: Sequence[Student]) -> dict[str, Any]:
     """What it took, in figures; seconds and MB unless a name says something else."""
     for student in students:
         await student.sign_up()
@@ -115,7 +115,7 @@ async def _seconds(done: Any) -> float:
     return time.perf_counter() - before
 
 
-def _machine(room: Room, students: Sequence[Student]) -> dict[str, float]:
+def _machine(room: TestHub, students: Sequence[Student]) -> dict[str, float]:
     """When it is, and how long all cores have worked: for this class, and for anybody else but the one who measures."""
     names = {student.name for student in students}
     pids = [process.pid for process in processes.of_students() if process.student in names]

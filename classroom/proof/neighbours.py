@@ -6,14 +6,14 @@ from collections.abc import Awaitable
 
 import processes
 from report import Found
-from room import Room
+from room import TestHub
 from student import NOTEBOOK, RefusedError, Student
 
 SECRET = "what ana alone should see"
 
 
-async def try_it(room: Room, ana: Student, ben: Student) -> list[Found]:
-    """Ben tries; both have a kernel running. Each attempt is made by Ana too, with success, or it would prove nothing."""
+async def try_it(room: TestHub, ana: Student, ben: Student) -> list[Found]:
+    """Ben tries; both have a kernel running. Ana succeeds at each attempt, or else it would prove nothing."""
     found = []
     token = (await _new_token(ben))["token"]
     ana_token = (await _new_token(ana))["token"]
@@ -44,7 +44,7 @@ async def try_it(room: Room, ana: Student, ben: Student) -> list[Found]:
     return found
 
 
-async def _from_the_kernel(room: Room, ana: Student, ben: Student) -> list[Found]:
+async def _from_the_kernel(room: TestHub, ana: Student, ben: Student) -> list[Found]:
     """What Ben's kernel reaches on the machine that it shares with Ana's."""
     home = room.homes / ana.name
     server, kernel = (next(p.pid for p in processes.of(ana.name) if p.is_kernel is k) for k in (False, True))
@@ -70,7 +70,8 @@ async def _from_the_kernel(room: Room, ana: Student, ben: Student) -> list[Found
         found.append(Found(f"from ben's kernel: {what}", refused == "PermissionError", refused or "DONE"))
     ask = (
         "import os, urllib.request, urllib.error\n"
-        f"request = urllib.request.Request({port!r} + 'api/contents', headers={{'Authorization': 'token ' + os.environ['JUPYTERHUB_API_TOKEN']}})\n"
+        "token = {'Authorization': 'token ' + os.environ['JUPYTERHUB_API_TOKEN']}\n"
+        f"request = urllib.request.Request({port!r} + 'api/contents', headers=token)\n"
         "try: print(urllib.request.urlopen(request).status)\n"
         "except urllib.error.HTTPError as error: print(error.code)"
     )

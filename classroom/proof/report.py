@@ -32,14 +32,15 @@ def lesson_rows(measured: dict[str, Any]) -> list[list[str]]:
             for name, value in lesson.items()
             if isinstance(value, dict)
         }
-        rows.append([str(lesson["students"]), p["start"], p["move ms"], p["drag ms"], f"{lesson['memory a student']['p50']:.0f}",
+        rows.append([str(lesson["students"]), p["start"], p["move ms"], p["drag ms"],
+                     f"{lesson['memory a student']['p50']:.0f}",
                      f"{lesson['hub memory'] + lesson['proxy memory']:.0f}", _text(lesson["core seconds a start"]),
                      f"{lesson['core ms a move']:.0f}", _text(lesson["cores that others kept busy"])])  # fmt: skip
     return rows
 
 
-LESSON_HEAD = ["students at once", "start to picture, s", "slider, ms", "all drag, ms", "MB a student", "MB hub and proxy",
-               "core s a start", "core ms a move", "cores taken by others"]  # fmt: skip
+LESSON_HEAD = ["students at once", "start to picture, s", "slider, ms", "all drag, ms", "MB a student",
+               "MB hub and proxy", "core s a start", "core ms a move", "cores taken by others"]  # fmt: skip
 
 
 def needs(measured: dict[str, Any], students: int) -> dict[str, float]:
@@ -54,13 +55,14 @@ def needs(measured: dict[str, Any], students: int) -> dict[str, float]:
     ) / 1024
     to_move = students * largest["core ms a move"] / 1000 / BUSY
     to_start = students * largest["core seconds a start"] / OPENS_WITHIN
-    return {"memory GB": gigabytes, "cores to move": to_move, "cores to start": to_start, "cores": math.ceil(max(to_move, to_start))}  # fmt: skip
+    cores = math.ceil(max(to_move, to_start))
+    return {"memory GB": gigabytes, "cores to move": to_move, "cores to start": to_start, "cores": cores}
 
 
 def needs_rows(measured: dict[str, Any]) -> list[list[str]]:
     found = [(students, needs(measured, students)) for students in CLASSES]
-    return [[f"{students:,}", f"{need['memory GB']:,.0f}", f"{need['cores to move']:,.1f}", f"{need['cores to start']:,.1f}",
-             f"{need['cores']:,}"] for students, need in found]  # fmt: skip
+    return [[f"{students:,}", f"{need['memory GB']:,.0f}", f"{need['cores to move']:,.1f}",
+             f"{need['cores to start']:,.1f}", f"{need['cores']:,}"] for students, need in found]  # fmt: skip
 
 
 NEEDS_HEAD = ["students", "GB of memory", f"cores, at a slider a second, {BUSY:.0%} busy",
@@ -76,8 +78,11 @@ def limits(measured: dict[str, Any]) -> list[Found]:
         max(lesson["memory a student"]["p99"] for lesson in lessons),
         max(lesson["peak of a student"] for lesson in lessons),
     )
-    found = [Found(f"a student's {needed:.0f} MB are within the {guarantee:.0f} guaranteed on Kubernetes", needed <= guarantee, ""),
-             Found(f"a student's peak of {peak:.0f} MB is within half the limit of {limit:.0f}", peak <= limit / 2, "")]  # fmt: skip
+    within = f"a student's {needed:.0f} MB are within the {guarantee:.0f} guaranteed on Kubernetes"
+    found = [
+        Found(within, needed <= guarantee, ""),
+        Found(f"a student's peak of {peak:.0f} MB is within half the limit of {limit:.0f}", peak <= limit / 2, ""),
+    ]
     if "course" in measured:
         everything = measured["course"]["all notebooks open"]
         found.append(
@@ -102,9 +107,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def show_found(checks: Sequence[Found]) -> None:
     print()
     for check in checks:
-        print(
-            f"{'as it should be' if check.good else 'NOT AS IT SHOULD':16}  {check.what}{f': {check.how}' if check.how else ''}"
-        )
+        how = f": {check.how}" if check.how else ""
+        print(f"{'as it should be' if check.good else 'NOT AS IT SHOULD':16}  {check.what}{how}")
 
 
 def show_lessons(measured: dict[str, Any]) -> None:

@@ -27,7 +27,7 @@ import subprocess, sys, pathlib
 subprocess.run([sys.executable, "-m", "backprop_lab", "--copy-only", "backprop_lab_notebooks"], cwd=pathlib.Path.home())
 """
 
-# What a machine without systemd, and a hub that is here for minutes, need different. Everything else is the class's own.
+# Settings for a machine without systemd and a hub that runs for minutes only. Everything else is that of the class.
 AROUND = """
 c = get_config()
 for part in {parts}:
@@ -55,7 +55,7 @@ def separate_accounts() -> bool:
     return os.geteuid() == 0 and subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0
 
 
-class Room:
+class TestHub:
     """A proxy and a hub, and an account and a home for every student.
 
     The accounts are seen by the hub and what it starts, and by nothing else on this machine.
@@ -78,7 +78,7 @@ class Room:
         self._config = folder / "around.py"
         self._config.write_text(
             AROUND.format(
-                parts=[str(CLASSROOM / name) for name in ("door.py", "jupyterhub_config.py")],
+                parts=[str(CLASSROOM / name) for name in ("require_closed_signup.py", "jupyterhub_config.py")],
                 spawner="localprocess" if self.separate else "simple",
                 **{name: getattr(self, name) for name in ("homes", "url", "hub_port", "api_port", "folder")},
                 students=[*self.students, "teacher"],
@@ -92,8 +92,14 @@ class Room:
 
     async def __aenter__(self) -> Self:
         with self.log.open("a") as log:
-            proxy = [self._proxy_command, "--ip=127.0.0.1", f"--port={self.port}", "--api-ip=127.0.0.1",
-                     f"--api-port={self.api_port}", f"--error-target=http://127.0.0.1:{self.hub_port}/hub/error"]  # fmt: skip
+            proxy = [
+                self._proxy_command,
+                "--ip=127.0.0.1",
+                f"--port={self.port}",
+                "--api-ip=127.0.0.1",
+                f"--api-port={self.api_port}",
+                f"--error-target=http://127.0.0.1:{self.hub_port}/hub/error",
+            ]
             self.proxy = subprocess.Popen(proxy, env=self._environment, stdout=log, stderr=log)
         await self.open_hub()
         return self

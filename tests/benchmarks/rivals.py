@@ -20,7 +20,7 @@ from backprop_lab.ui.steps.stepper import Stepper
 from backprop_lab.ui.values.slopes import value_of
 
 PLACE = Stepper(step="dW1").place
-NAMES = [name for name in (*PLACE.trace, "slope1") if PLACE.shows(name)]  # 18 matrices
+NAMES = [name for name in (*PLACE.trace, "slope of H1") if PLACE.shows(name)]  # 18 matrices
 SIZE = (8.8, 4.41)  # inches of 100 pixels: the board, where the page is 1280 pixels wide
 SEEDS = {"min": 0, "max": 100, "description": "seed"}
 

@@ -21,8 +21,10 @@ def show_table(title: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) -
     """Print a table in Markdown, its first column to the left and numbers to the right."""
     cells = [list(head), *([_text(value) for value in row] for row in rows)]
     widths = [max(len(row[k]) for row in cells) for k in range(len(head))]
-    lines = [[*(text.ljust(w) if k == 0 else text.rjust(w) for k, (text, w) in enumerate(zip(row, widths, strict=True)))]
-             for row in cells]  # fmt: skip
+    lines = [
+        [text.ljust(w) if k == 0 else text.rjust(w) for k, (text, w) in enumerate(zip(row, widths, strict=True))]
+        for row in cells
+    ]
     lines.insert(1, ["-" * w if k == 0 else "-" * (w - 1) + ":" for k, w in enumerate(widths)])
     print(f"\n{title}\n")
     print("\n".join(f"| {' | '.join(line)} |" for line in lines), flush=True)

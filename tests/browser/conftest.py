@@ -1,7 +1,7 @@
 """A real JupyterLab and a real Chromium: one of each for all browser tests, and for each test a notebook and a kernel.
 
-Whatever goes wrong out of sight fails the test it happened in: an error in the page's console, an exception in the kernel
-or in the server's log, a request to any other machine.
+Whatever goes wrong out of sight fails the test it happened in: an error in the page's console, an exception in the
+kernel or in the server's log, a request to any other machine.
 """
 
 import json
@@ -49,7 +49,7 @@ CONSOLE_NOISE = (
 )
 UP_TO_THE_ERROR = r"((Traceback|During handling|handle:|future:|tornado\.\S*ClosedError|[ ]).*\n|\n)*"
 LOG_NOISE = (
-    # A page that is closed while the server is telling it something, or a kernel is, in tornado, jupyter_server and pyzmq.
+    # A page that is closed while the server or a kernel is sending it something: in tornado, jupyter_server and pyzmq.
     r"^(\[E .*exception.*|Exception in callback .*|Task exception was never retrieved)\n"
     + UP_TO_THE_ERROR
     + r"[ ]*(tornado\.\w+\.)?(WebSocket|Stream)ClosedError.*\n",
@@ -77,7 +77,7 @@ class Server:
     folder: Path
     log: Path
     environment: dict[str, str]
-    checked: int = 0  # how much of the log earlier tests have been held to
+    checked: int = 0  # how much of the log earlier tests have checked
 
     def request(self, method, path, body=None):
         request = urllib.request.Request(
@@ -156,7 +156,7 @@ def browser():
 
 @pytest.fixture(scope="session")
 def server(browser, tmp_path_factory):
-    """JupyterLab with nothing of this user's in it; it asks for a browser first, so that without one it never starts."""
+    """JupyterLab without any settings of this user; it asks for a browser first, and without one never starts."""
     home = tmp_path_factory.mktemp("jupyter")
     folder = home / "notebooks"
     folder.mkdir()
@@ -179,7 +179,7 @@ def server(browser, tmp_path_factory):
         "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
         "IPYTHONDIR": str(home / "ipython"),
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # or a kernel that is started anew warns of its own debugger
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # otherwise a restarted kernel warns about its own debugger
         "PYTHONPATH": os.pathsep.join(filter(None, [str(PACKAGE_HOME), os.environ.get("PYTHONPATH")])),
     }
     command = [
@@ -248,17 +248,17 @@ def pytest_runtest_makereport(item, call):
 
 
 @pytest.fixture(scope="session")
-def idle(browser):
-    """Pages with JupyterLab that no test uses now. It takes seconds to load, so a page serves one test after another."""
-    idle = []
-    yield idle
-    for page in idle:
+def spare_pages(browser):
+    """Pages with JupyterLab that no test uses now. Loading takes seconds, so a page serves one test after another."""
+    spare_pages = []
+    yield spare_pages
+    for page in spare_pages:
         page.context.close()
 
 
 @pytest.fixture(scope="session")
 def next_kernel(server):
-    """A function that names a notebook to be made and gives it a kernel. That of the next test starts while a test runs."""
+    """A function that names a new notebook and gives it a kernel. That of the next test starts while a test runs."""
     under_way = []
 
     def begin():
@@ -281,16 +281,16 @@ def next_kernel(server):
 
 
 @pytest.fixture(scope="session")
-def hidden():
+def error_log():
     """Hears every page, also between tests: the next one answers for it."""
     return Witness()
 
 
 @pytest.fixture
-def witness(server, hidden):
+def no_hidden_errors(server, error_log):
     """What went wrong out of sight; nothing may be left of it at the end."""
-    yield hidden
-    heard, hidden.heard = hidden.heard, []
+    yield error_log
+    heard, error_log.heard = error_log.heard, []
     complaints = server.complaints()
     assert not heard
     if complaints:
@@ -298,7 +298,7 @@ def witness(server, hidden):
 
 
 @pytest.fixture
-def kernels(server, witness):
+def kernels(server, no_hidden_errors):
     """The notebooks whose kernels are stopped at the end of a test, when its pages are closed."""
     notebooks = []
     yield notebooks
@@ -321,26 +321,26 @@ def pages(kernels, request, tmp_path, capsys):
 
 
 @pytest.fixture
-def new_page(browser, pages, witness):
+def new_page(browser, pages, no_hidden_errors):
     """A function that opens an empty page; it takes the options of a Playwright context."""
 
     def new_page(**options):
         page = browser.new_context(viewport=WINDOW, **options).new_page()
         pages.append(page)
-        witness.listen(page)
+        no_hidden_errors.listen(page)
         return page
 
     return new_page
 
 
 @pytest.fixture
-def open_notebook(server, idle, next_kernel, kernels, pages, new_page, witness, request):
+def open_notebook(server, spare_pages, next_kernel, kernels, pages, new_page, no_hidden_errors, request):
     """A function that opens a notebook in a JupyterLab of the given size, perhaps on the kernel of the first."""
     opened = []
 
     def page_with_jupyterlab():
-        if idle:
-            pages.append(idle.pop())
+        if spare_pages:
+            pages.append(spare_pages.pop())
             return pages[-1]
         page = new_page()
         page.goto(f"{server.url}/lab/workspaces/{secrets.token_hex(4)}?token={server.token}", wait_until="commit")
@@ -365,10 +365,10 @@ def open_notebook(server, idle, next_kernel, kernels, pages, new_page, witness, 
 
     yield open_notebook
     for lab in opened:
-        witness.heard += lab.kernel_errors()
+        no_hidden_errors.heard += lab.kernel_errors()
         if not getattr(request.node, "failed", False) and lab.close_all():
             pages.remove(lab.page)
-            idle.append(lab.page)
+            spare_pages.append(lab.page)
 
 
 @pytest.fixture

@@ -63,8 +63,8 @@ HAS_PICTURE = """(number) => {
   return image?.complete && image.naturalWidth > 0;
 }"""
 
-# A kernel answers in order, but a newer one answers widgets in more threads than one, the main one and subshells: so ask
-# all. And ask more than once, since a widget holds back what changes while it waits for an answer.
+# A kernel answers in order, but a newer one answers widgets in several threads, the main one and subshells: so ask them
+# all. And ask more than once, since a widget holds back changes while it waits for an answer.
 SETTLED = """async () => {
   const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
   const shells = [null];
@@ -82,7 +82,8 @@ SETTLED = """async () => {
 
 EVALUATE = """async (expression) => {
   const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
-  const { content } = await kernel.requestExecute({ code: "", silent: true, user_expressions: { it: expression } }).done;
+  const request = { code: "", silent: true, user_expressions: { it: expression } };
+  const { content } = await kernel.requestExecute(request).done;
   return content.user_expressions.it;
 }"""
 
@@ -164,7 +165,7 @@ class LabPage:
         return lab
 
     def wait_for_picture(self):
-        self.page.wait_for_function(HAS_PICTURE, arg=self.number)  # which looks again: a cell run anew has another lab
+        self.page.wait_for_function(HAS_PICTURE, arg=self.number)  # looked up again: a re-run cell has a new lab
         self.page.wait_for_timeout(200)  # a page that is laid out changes its width, and the lab waits until it stays
         self.settle()
 

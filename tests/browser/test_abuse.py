@@ -38,7 +38,7 @@ MB_OF_OLD_LABS = 6  # two labs with what their learner has opened; fresh ones ta
 QUICK = {"timeout": 2_000}  # milliseconds: what has just gone from the page is not waited for
 
 
-class Hands:
+class RandomUser:
     """One gesture after another, each drawn from what the lab offers at that moment; they do not wait for answers."""
 
     def __init__(self, rng):
@@ -125,17 +125,17 @@ def assert_it_is_what_its_call_opens(lab):
 
 
 @pytest.mark.parametrize("two_notebooks", [False, True])
-def test_random_hands_break_nothing_and_each_lab_shows_what_its_call_opens(notebook, witness, two_notebooks):
+def test_random_hands_break_nothing_and_each_lab_shows_what_its_call_opens(notebook, no_hidden_errors, two_notebooks):
     lab = notebook(ONE_CELL) if two_notebooks else notebook(ONE_CELL, ONE_CELL)
     labs = [lab, notebook(ONE_CELL, same_kernel=True) if two_notebooks else LabPage(lab.page, 1)]
-    hands = Hands(random.Random(SEED))
+    user = RandomUser(random.Random(SEED))
     compared, restarts, memory = 0, 0, []
     start = time.monotonic()
     rounds = 0
     while time.monotonic() - start < 30 * MINUTES or not compared:
         rounds += 1
         for each in labs:
-            hands.work(each, hands.rng.randint(3, 12))
+            user.work(each, user.rng.randint(3, 12))
         compared += sum(assert_it_is_what_its_call_opens(each) for each in labs)
         if rounds % 5 == 0:
             if rounds % 10 == 0 and not two_notebooks:  # JupyterLab does not tell another page of a restart
@@ -148,11 +148,12 @@ def test_random_hands_break_nothing_and_each_lab_shows_what_its_call_opens(noteb
             expect(lab.page.locator(".bpl-lab")).to_have_count(1 if two_notebooks else 2)
             memory.append(lab.memory()["JSHeapUsedSize"] / 1e6)
     minutes = (time.monotonic() - start) / 60
+    each_second = " ".join(f"{each:.0f}" for each in memory)
     print(  # noqa: T201
-        f"\n  {minutes:.1f} minutes, {hands.gestures} gestures, {compared} states compared with what their calls open, "
-        f"kernel restarted {restarts} times; MB in the page at each second run of all cells: {' '.join(f'{each:.0f}' for each in memory)}"
+        f"\n  {minutes:.1f} minutes, {user.gestures} gestures, {compared} states compared with what their calls open, "
+        f"kernel restarted {restarts} times; MB in the page at each second run of all cells: {each_second}"
     )
     if two_notebooks:  # a page hears of widgets that were made before it came to the kernel, and JupyterLab says so
-        witness.forget("console: Comm not found for comm id")
+        no_hidden_errors.forget("console: Comm not found for comm id")
     # A cell that is run again leaves its old widgets in the page: ipywidgets forgets none. Nothing else may grow.
     assert len(memory) < 2 or memory[-1] - memory[0] < MB_OF_OLD_LABS * (len(memory) - 1)

@@ -36,7 +36,7 @@ def test_axe_finds_no_violation_in_either_theme(lab):
     lab.jump("dW1")
     lab.press("More", "Values as a table", "As NumPy", "Next iteration")
     lab.click("W1", 0, 0)
-    expect(lab.field("type over it:")).to_be_visible()
+    expect(lab.field("new value:")).to_be_visible()
     look()
     lab.choose("planted mistake", "ReLU mask forgotten")
     expect(lab.remarks.locator(".bpl-wrong")).to_be_visible()

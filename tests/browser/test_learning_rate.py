@@ -1,4 +1,4 @@
-"""The learning-rate lab under a learner's hand: many runs are trained while the page and other cells are still heard."""
+"""The learning-rate lab in use: many runs are trained while the page and other cells still get their turn."""
 
 import re
 
@@ -34,7 +34,7 @@ class MapPage(LabPage):
         super().__init__(page)
         self.image, self.board = self.image.first, self.board.first
         self.runs = self.root.locator(".bpl-runs")
-        self.told = self.root.locator(".bpl-told")
+        self.summary = self.root.locator(".bpl-text")
         self.progress = self.root.get_by_text(re.compile(r"^step \d+ of \d+$"))
 
     @property
@@ -96,12 +96,12 @@ def test_while_a_sweep_runs_the_page_and_other_cells_answer_and_it_can_be_cancel
     lab.button("Cancel").click()
     expect(lab.button("Run")).to_be_visible()
     lab.settle()
-    stopped = lab.picture(), lab.alt(), lab.progress.inner_text(), lab.told.inner_text()
+    stopped = lab.picture(), lab.alt(), lab.progress.inner_text(), lab.summary.inner_text()
     assert 50 <= step() < 1000
     assert f"After {step()} steps" in stopped[1]
     assert f"After {step()} steps" in stopped[3]
     lab.page.wait_for_timeout(400)
-    assert (lab.picture(), lab.alt(), lab.progress.inner_text(), lab.told.inner_text()) == stopped
+    assert (lab.picture(), lab.alt(), lab.progress.inner_text(), lab.summary.inner_text()) == stopped
 
     lab.type_into("seeds", "8")
     lab.type_into("steps", "100")

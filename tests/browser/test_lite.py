@@ -134,7 +134,7 @@ def reader(browser, tmp_path_factory):
 @pytest.fixture
 def visit(reader, site):
     """A function that opens a notebook of the site in a new page. Nothing may go wrong out of sight."""
-    witness, pages, expected = (
+    no_hidden_errors, pages, expected = (
         Witness(),
         [],
         ["console: Failed to load resource: the server responded with a status of 404"],
@@ -144,17 +144,17 @@ def visit(reader, site):
         page = reader.new_page()
         pages.append(page)
         expected.extend(expect_also)
-        witness.listen(page)
+        no_hidden_errors.listen(page)
         page.goto(f"{where.url}/lab/index.html?path={notebook}", wait_until="commit")
         return LabPage(page)
 
     yield visit
     for page in pages:
-        witness.heard += LabPage(page).kernel_errors()
+        no_hidden_errors.heard += LabPage(page).kernel_errors()
         page.close()
     assert set(site.missing) <= MISSED
-    witness.forget(*expected)  # of what was missing, the site says more than the page
-    assert not witness.heard
+    no_hidden_errors.forget(*expected)  # of what was missing, the site says more than the page
+    assert not no_hidden_errors.heard
 
 
 def first_move(lab):

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from backprop_lab import random_problem, trace
-from backprop_lab.ui.numbers import format_number
+from backprop_lab.number_format import format_number
 
 MINUTES = float(os.environ.get("PLAY_MINUTES", "1"))
 
@@ -119,7 +119,7 @@ def test_a_thousand_slider_moves_leave_the_last_state_on_screen_and_no_memory_gr
 
     expect(lab.lr_slider).to_be_focused()
     expect(lab.lr_slider).to_have_attribute("aria-valuetext", "-5.9")
-    # The last state is in the fields, the words and the picture: 98 to the right of seed 0, and two of the learning rate.
+    # The last state is in the fields, the text and the picture: 98 to the right of seed 0, two of the learning rate.
     expect(lab.field("seed")).to_have_value("98")
     expect(lab.field("learning rate")).to_have_value("1.259e-06")
     lab.expect_at("L")

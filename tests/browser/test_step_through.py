@@ -1,4 +1,4 @@
-"""The step-through lab under a learner's hand: every control and gesture, in a real JupyterLab."""
+"""The step-through lab in use: every control and gesture, in a real JupyterLab."""
 
 import io
 import re
@@ -12,6 +12,8 @@ import pytest
 from lab_page import WORKED_EXAMPLE
 from PIL import Image
 from playwright.sync_api import expect
+
+from backprop_lab.number_format import typed_number
 
 SECOND_NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "02_step_through.ipynb"
 STEPS = [step.name for step in WORKED_EXAMPLE.steps]
@@ -125,7 +127,7 @@ def test_a_click_lands_on_the_cell_under_the_pointer_at_every_zoom(notebook):
         expect(lab.image).not_to_have_attribute("src", old)
         lab.settle()
         assert lab.page.evaluate("devicePixelRatio") == pytest.approx(zoom)
-        # It is drawn anew, and each pixel of the picture falls on one of the screen: this is what crisp means.
+        # It is redrawn, and each pixel of the picture falls on one of the screen: this is what crisp means.
         assert lab.image.evaluate("image => image.naturalWidth") == pytest.approx(
             lab.image.bounding_box()["width"] * zoom, abs=1
         )
@@ -180,7 +182,7 @@ def test_the_board_is_walked_by_keyboard_and_jupyterlab_keeps_its_own_keys(noteb
         lab.key(key)
         expect(lab.worked).to_contain_text(f"{cell}[0,0] = ")
     lab.key("Enter")  # opens it: from here arrows go from cell to cell
-    expect(lab.field("type over it:")).to_be_visible()
+    expect(lab.field("new value:")).to_be_visible()
     for key, cell in [
         ("ArrowRight", "y[0,1]"),
         ("ArrowDown", "y[1,1]"),
@@ -273,18 +275,18 @@ def test_a_number_typed_over_makes_the_state_custom_until_restart(lab):
     lab.leave()
     before = lab.state()
     lab.click("W1", 2, 0)
-    lab.type_into("type over it:", "-0.25")
-    expect(lab.worked).to_have_text("W1[2,0] = −0.25 is given")
+    lab.type_into("new value:", "-0.25")
+    expect(lab.worked).to_have_text("W1[2,0] = −0.25 (given)")
     expect(lab.field("start")).to_have_value("custom")
     after = lab.state()
     assert changed(before, after) >= {"picture", "alt", "start"}
     for rubbish in ("much", "nan", "1e999"):
-        lab.type_into("type over it:", rubbish)
-        expect(lab.refused).to_contain_text("a cell takes a finite number")
+        lab.type_into("new value:", rubbish)
+        expect(lab.refused).to_contain_text("a cell needs a finite number")
         assert lab.state() == after
     lab.click("Y1", 0, 0)
     expect(lab.worked).to_contain_text("Y1[0,0] = ")
-    expect(lab.field("type over it:")).to_be_hidden()  # what is computed cannot be typed over
+    expect(lab.field("new value:")).to_be_hidden()  # a computed value cannot be changed
     lab.press("Restart")
     expect(lab.field("start")).to_have_value("worked example")
     lab.jump("y_pred")
@@ -323,7 +325,7 @@ def test_a_prediction_is_asked_for_before_a_gradient_shows_and_its_verdict_count
     name, value = asked()
     lab.press("−" if value > 0 else "+")
     lab.expect_at(name)
-    expect(lab.note).to_contain_text("Not that sign: ")
+    expect(lab.note).to_contain_text("Not the right sign: ")
     expect(lab.note).to_contain_text("2 of 3 right so far.")
     lab.press("Next", "Next")  # pressed again, it shows without an answer
     expect(question).to_be_hidden()
@@ -400,7 +402,7 @@ def test_other_sizes_lay_the_board_out_anew(lab):
 def test_a_planted_mistake_turns_the_proof_into_a_refusal(lab):
     proof, refusal = lab.remarks.locator(".bpl-right"), lab.remarks.locator(".bpl-wrong")
     lab.jump("dY1")
-    expect(proof).to_have_text(re.compile(r"^✓ agrees with finite differences to \de-\d+"))
+    expect(proof).to_have_text(re.compile(r"^✓ agrees with finite differences to \de−\d+"))
     right = lab.state()
     lab.press("More")
     lab.choose("planted mistake", "ReLU mask forgotten")
@@ -431,7 +433,7 @@ def test_the_script_and_the_call_are_really_copied_and_the_script_prints_what_th
     for step in WORKED_EXAMPLE.steps:
         part = re.search(rf"^{step.name} =\n(.*?)(?=^\w+ =$|\Z)", printed, re.DOTALL | re.MULTILINE).group(1)
         table = lab.table.locator("table").filter(has=lab.page.get_by_text(re.compile(rf"^{step.name}, \d by \d$")))
-        cells = [float(cell) for cell in table.locator("td").all_inner_texts()]
+        cells = [typed_number(cell) for cell in table.locator("td").all_inner_texts()]
         assert [float(number) for number in numbers.findall(part)] == pytest.approx(cells, rel=1e-5)
         assert cells == pytest.approx(np.ravel(step.value).tolist(), rel=1e-5)
 
@@ -442,9 +444,8 @@ def test_the_picture_follows_the_theme_and_the_width_of_the_page(lab):
         return Image.open(io.BytesIO(lab.picture())).convert("RGB")
 
     def paper():
-        return lab.root.evaluate(
-            "lab => getComputedStyle(lab.closest('.jp-Notebook')).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
-        )
+        colour = "getComputedStyle(lab.closest('.jp-Notebook')).backgroundColor"
+        return lab.root.evaluate(f"lab => {colour}.match(/\\d+/g).slice(0, 3).map(Number)")
 
     lab.jump("dW1")
     lab.expect_at("dW1")
@@ -482,7 +483,7 @@ def test_two_labs_do_not_influence_each_other_nor_does_running_a_cell_twice(note
     assert second.state() == untouched
     here = first.state()
     second.press("Next phase")
-    second.key("ArrowRight")  # the focus is on a button, so this is for nobody
+    second.key("ArrowRight")  # the focus is on a button, so no board gets this
     second.expect_at("y_pred")
     assert first.state() == here
     first.page.locator(".jp-Cell").nth(1).locator(".jp-InputPrompt").click()
@@ -552,8 +553,9 @@ def test_the_constructor_opens_exactly_there_and_the_call_shown_reopens_it(noteb
     assert again.remarks.all_inner_texts() == lab.remarks.all_inner_texts()
 
 
-# What a field holds against the room it has, in CSS pixels: a menu's arrow stands in its padding.
-CUT_OFF = """(lab) => [...lab.querySelectorAll("input[type=text], select")].filter((field) => field.offsetWidth).flatMap((field) => {
+# The text of each field that is too wide for it, in CSS pixels; the arrow of a menu is in its padding.
+CUT_OFF = """(lab) => [...lab.querySelectorAll("input[type=text], select")].flatMap((field) => {
+  if (!field.offsetWidth) return [];
   const style = getComputedStyle(field), pen = document.createElement("canvas").getContext("2d");
   pen.font = style.font;
   const text = field.tagName === "SELECT" ? field.selectedOptions[0].text : field.value;
@@ -581,7 +583,7 @@ def test_an_exception_in_a_handler_is_told_in_the_lab_and_leaves_it_usable(noteb
     )
     before = lab.state()
     lab.press("Next phase")
-    expect(lab.refused).to_contain_text("Something broke inside the lab (ZeroDivisionError: division by zero)")
+    expect(lab.refused).to_contain_text("Something went wrong inside the lab (ZeroDivisionError: division by zero)")
     assert lab.state() == before
     lab.press("Next")
     lab.expect_at("Y1")

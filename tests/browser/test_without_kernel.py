@@ -1,4 +1,4 @@
-"""Where no kernel is, the picture of the board stands in for the lab."""
+"""Without a kernel, the picture of the board takes the place of the lab."""
 
 import base64
 import io
@@ -28,7 +28,7 @@ def executed():
 
 @pytest.fixture
 def reopen(open_notebook, executed):
-    """A function that opens the executed notebook in JupyterLab, and runs nothing; it returns the output of the cell."""
+    """A function that opens the executed notebook in JupyterLab and runs nothing; it returns the output of the cell."""
 
     def reopen(kernel=KERNEL, **options):
         notebook = nbformat.from_dict(executed)
@@ -54,7 +54,7 @@ def test_an_executed_notebook_holds_the_board_as_a_picture_beside_the_widget(exe
     assert len(output.data["image/png"]) < 100_000
 
 
-def test_the_html_of_nbconvert_shows_the_picture(executed, new_page, witness, tmp_path):
+def test_the_html_of_nbconvert_shows_the_picture(executed, new_page, no_hidden_errors, tmp_path):
     page_file = tmp_path / "notebook.html"
     page_file.write_text(HTMLExporter().from_notebook_node(executed)[0])
     page = new_page(offline=True)
@@ -62,7 +62,9 @@ def test_the_html_of_nbconvert_shows_the_picture(executed, new_page, witness, tm
     image = page.locator(".jp-OutputArea-output img")
     assert is_whole(image)
     expect(page.locator("body")).not_to_contain_text("Error")
-    witness.forget("console: Failed to load resource", "asks another machine")  # nbconvert's own MathJax and RequireJS
+    no_hidden_errors.forget(
+        "console: Failed to load resource", "asks another machine"
+    )  # nbconvert's own MathJax and RequireJS
 
 
 def test_an_untrusted_notebook_shows_the_picture(reopen):
@@ -78,14 +80,16 @@ def test_a_notebook_whose_kernel_is_not_there_shows_the_picture(reopen):
     expect(output).to_have_count(1)
 
 
-def test_in_a_trusted_notebook_opened_again_the_lab_is_back_once_its_cell_is_run(open_notebook, executed, witness):
-    """Until then ipywidgets, which takes the output before the picture's renderer does, says that it has no model of it.
+def test_in_a_trusted_notebook_opened_again_the_lab_is_back_once_its_cell_is_run(
+    open_notebook, executed, no_hidden_errors
+):
+    """Until then ipywidgets, which takes the output before the picture's renderer does, says that it has no model.
 
     JupyterLab saves models only where its setting 'Save Widget State Automatically' is on.
     """
     lab = open_notebook(nbformat.from_dict(executed | {"metadata": {"kernelspec": KERNEL}}), trusted=True)
     expect(lab.page.locator(".jp-OutputArea-output")).to_have_text(re.compile("model not found"))
-    witness.forget("console: Error: widget model not found")
+    no_hidden_errors.forget("console: Error: widget model not found")
     lab.run_all()
     assert lab.picture()
     expect(lab.page.locator("body")).not_to_contain_text("model not found")

@@ -81,7 +81,7 @@ def dockerfile(room: CleanRoom, checkout: Path, version: str) -> list[str]:
 
 
 def new_python(room: CleanRoom, version: str) -> Path:
-    """A Python of this version with nothing installed: pyenv's, copied to where every user may read it, or the PATH's."""
+    """A Python of this version with nothing installed: pyenv's, copied to where all can read it, or the PATH's."""
     python: str | Path = f"python{version}"
     if found := sorted(Path.home().glob(f".pyenv/versions/{version}.*")):
         home = room.folder / "python"

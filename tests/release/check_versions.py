@@ -1,9 +1,9 @@
-"""The same numbers everywhere: the oldest and the newest packages on every Python we name, and every way a processor multiplies.
+"""The same numbers everywhere: with the oldest and newest packages, on every supported Python and on other processors.
 
-What `make compat` calls. It makes its environments in a temporary folder with uv, which finds for each Python the oldest
-versions that pyproject.toml allows and that exist as wheels. In each, unit tests run, and every notebook with nbval, which
-compares each printed number with the saved one. Then NumPy is made to use other kernels for its products than this
-processor's own, and in the end none of its vector instructions.
+What `make compat` calls. It makes its environments in a temporary folder with uv, which finds for each Python the
+oldest versions that pyproject.toml allows and that exist as wheels. In each, it runs unit tests and every notebook, the
+latter with nbval, which compares each printed number with the saved one. Then NumPy is made to use kernels for its
+products other than this processor's own, and in the end none of its vector instructions.
 
     python tests/release/check_versions.py                every Python that pyproject.toml names
     python tests/release/check_versions.py 3.11 3.13      these alone
@@ -27,7 +27,7 @@ PYTHONS = [
 SHOWN = ("numpy", "matplotlib", "ipywidgets", "anywidget")
 TOOLS = ("pytest", "hypothesis", "nbval", "ipykernel", "threadpoolctl")
 
-# Those that touch NumPy, matplotlib or ipywidgets most; the gradient check, mistakes, feedback and sweeps are in the notebooks.
+# The tests that depend most on NumPy, matplotlib or ipywidgets; the notebooks cover mistakes, feedback and sweeps.
 UNIT = (
     "layers losses network problem trace gradcheck sweep stepper board step_through worked_example published_examples"
 )
@@ -96,7 +96,7 @@ def find_python(version: str) -> Path:
 
 
 def environment(room: CleanRoom, uv: Path, version: str, python: Path, age: str) -> Path:
-    """An environment with this package, what it needs in the oldest or newest versions, and the newest tools to test it."""
+    """An environment with this package, the oldest or newest versions of what it needs, and the newest test tools."""
     name = f"{version}-{age}"
     pins = room.folder / f"{name}.txt"
     wheels = ("--only-binary", ":all:")

@@ -1,4 +1,4 @@
-"""A clean room: a temporary folder from which nothing of the checkout, its environment or this user's Jupyter is seen."""
+"""A clean room: a temporary folder that sees nothing of the checkout, its environment or this user's Jupyter."""
 
 import os
 import re

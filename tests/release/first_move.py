@@ -1,4 +1,4 @@
-"""A learner's first minute with the lab, in a real Chromium: a notebook opens, its first cell is run, a slider moves."""
+"""A learner's first minute with the lab, in a real Chromium: open a notebook, run its first cell, move a slider."""
 
 import os
 import shutil

@@ -1,7 +1,8 @@
 """The board: one picture of a whole training step, every matrix a heatmap with its numbers in it.
 
 It knows arrays and layout, and nothing of widgets or pages. What never changes is drawn once and kept. A new state
-fills the cells and lays ready-made digits into them, pixel by pixel: a general path costs matplotlib five times as much.
+fills the cells and copies ready-made digits into them, pixel by pixel: drawn as paths, they would take matplotlib five
+times as long.
 """
 
 import io
@@ -19,20 +20,20 @@ from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 from PIL import Image
 
-from backprop_lab.trace import Trace
+from backprop_lab.number_format import format_number
+from backprop_lab.tracing import Trace
 from backprop_lab.ui.board.cells import COLOURS, GRADIENT_LIMIT, VALUE_LIMIT, CellPainter, scaled
 from backprop_lab.ui.board.layout import ASPECT, CELL_WIDTH, GAP, LARGE_CELL_WIDTH, LEFT, readable_layout
 from backprop_lab.ui.board.text import EMPTY, numbers_at, outline_of
-from backprop_lab.ui.numbers import format_number
 from backprop_lab.ui.theme import DARK, LIGHT, NOT_FINITE, OPERAND, RESULT, Theme
 from backprop_lab.ui.values.one_cell import Cell, work_out
-from backprop_lab.ui.values.slopes import is_slope, slope_of, value_of
+from backprop_lab.ui.values.slopes import is_slope, slope_of, slopes_of, value_of
 
-READABLE = 0.3  # cells' widths an em: the smallest letters of the head
+READABLE = 0.3  # of a cell's width for an em: the smallest readable text in the head
 
 
 class Block(NamedTuple):
-    """A block of a matrix, from the first to the last of its `rows` and `cols`; all of them where they are None."""
+    """A block of a matrix, from the first to the last of its `rows` and `cols`; None means all of them."""
 
     name: str
     rows: tuple[int, int] | None = None
@@ -40,7 +41,7 @@ class Block(NamedTuple):
 
 
 def blocks(cells: Sequence[Cell]) -> list[Block]:
-    """The cells as blocks, one for each matrix: the cells of a sum are a row, a column, or all of it."""
+    """The cells as blocks, one for each matrix: the cells of a sum are a row, a column or the whole of it."""
     found: dict[str, tuple[int, int, int, int]] = {}
     for name, i, j in cells:
         top, bottom, left, right = found.get(name, (i, i, j, j))
@@ -51,7 +52,7 @@ def blocks(cells: Sequence[Cell]) -> list[Block]:
 class Board:
     """The picture of one trace, at most `width` CSS pixels wide, drawn at `ratio` device pixels for each of them.
 
-    It is kept below `height` CSS pixels where the cells stay wide enough to read; `large` cells are for the back row.
+    It is kept below `height` CSS pixels if the cells stay wide enough to read; `large` cells are for the back row.
     A board is made for the shapes of its first trace; `draw` takes any other trace of the same shapes.
     """
 
@@ -67,27 +68,27 @@ class Board:
         self.theme = DARK if dark else LIGHT
         self._layout_key = _layout_key(trace)
         narrowest, widest = LARGE_CELL_WIDTH if large else CELL_WIDTH
-        self.layout = readable_layout(trace.problem, width, narrowest)
+        self.layout = readable_layout(trace, width, narrowest)
         fitting = max(narrowest, min(widest, height / (self.layout.height * ASPECT)))
         self.width = min(width, round(self.layout.width * fitting))
         self.cell_width = self.width / self.layout.width
         self.height = round(self.layout.height * self.cell_width * ASPECT)
         self.boxes = list(self.layout.boxes.values())
         size = (max(1, round(self.width * ratio)), max(1, round(self.height * ratio)))
-        # A hair more than so many pixels, or 464 of them come out as 463.99, and matplotlib before 3.11 cuts that to 463.
+        # Slightly more than this many pixels: 464 can come out as 463.99, which matplotlib before 3.11 cuts to 463.
         across, down = ((pixels + 1e-6) / 100 for pixels in size)
         self.figure = Figure(figsize=(across, down), dpi=100, facecolor=self.theme.paper)
         self.canvas = FigureCanvasAgg(self.figure)
         self.axes = self.figure.add_axes((0, 0, 1, 1), frameon=False)
         self.axes.set(xlim=(0, self.layout.width), ylim=(self.layout.height, 0), xticks=[], yticks=[])
-        self.pixel = ratio * 72 / 100  # a CSS pixel, in the points that line widths are given in
+        self.pixel = ratio * 72 / 100  # a CSS pixel in points, the unit of line widths
         self._make_artists()
         self._draw_background(trace)
 
     def draw(self, trace: Trace, index: int, losses: Sequence[float] = (), cell: Cell | None = None) -> None:
-        """Show the first `index` steps of `trace`, the last of them as the current one, and the losses so far.
+        """Show the first `index` steps of `trace`, with the last of them as the current one, and the losses so far.
 
-        What went into the current step is framed, and what came out; or the same for one `cell`.
+        The operands of the current step and its result are framed; or, if a `cell` is given, that cell and its sources.
         """
         shown = {*trace.given, *(step.name for step in trace.steps[:index])}
         step = trace.steps[index - 1] if index else None
@@ -110,17 +111,17 @@ class Board:
             self.axes.draw_artist(artist)
 
     def _at(self, cell: Cell) -> int:
-        """The place of a cell among all cells of the board."""
+        """The index of a cell among all cells of the board."""
         name, i, j = cell
         before = sum(box.rows * box.cols for box in self.boxes[: list(self.layout.boxes).index(name)])
         return before + i * self.layout.boxes[name].cols + j
 
     def fits(self, trace: Trace) -> bool:
-        """Whether a trace has the shapes and the layers that this board was made for."""
+        """Whether a trace has the shapes and layers this board was made for."""
         return bool(self._layout_key == _layout_key(trace))
 
     def png(self) -> bytes:
-        """The picture as it was last drawn."""
+        """The picture as last drawn."""
         size, pixels = self.canvas.get_width_height(), self.canvas.buffer_rgba()
         picture = Image.frombuffer("RGBA", size, pixels, "raw", "RGBA", 0, 1).convert("RGB")
         data = io.BytesIO()
@@ -128,7 +129,7 @@ class Board:
         return data.getvalue()
 
     def boxes_on_page(self) -> list[tuple[str, float, float, float, float, int, int]]:
-        """Where each matrix is: name, left, top, width, height in fractions of the picture, rows and columns."""
+        """Where each matrix is: its name; left, top, width and height in fractions of the picture; rows and columns."""
         W, H = self.layout.width, self.layout.height
         return [(b.name, b.x / W, b.y / H, b.cols / W, b.rows / H, b.rows, b.cols) for b in self.boxes]
 
@@ -151,8 +152,8 @@ class Board:
             self._draw_colour_bar(top, bottom, limit, size * 0.85)
         x, y, width, height = layout.loss
         ax.add_patch(Rectangle((x, y), width, height, fill=False, edgecolor=theme.grid, lw=self.pixel))
-        ax.text(x, y - 0.24, "loss, by iteration", color=theme.ink, size=size, weight="bold")
-        self.canvas.draw()  # the cells, still empty, give the grid
+        ax.text(x, y - 0.24, "loss by iteration", color=theme.ink, size=size, weight="bold")
+        self.canvas.draw()  # the cells are still empty, so only their grid is drawn
         self._background = self.canvas.copy_from_bbox(self.figure.bbox)
 
     def _draw_colour_bar(self, top: float, bottom: float, limit: float, size: float) -> None:
@@ -179,14 +180,14 @@ class Board:
             self.axes.add_patch(patch)
 
     def _outline(self, operands: Sequence[Block], results: Sequence[Block]) -> None:
-        """Frame what went into the step, or into the chosen cell, and what came out."""
+        """Frame the operands and the result of the step, or of the chosen cell."""
         chosen = [(block, OPERAND, 2.4) for block in operands] + [(block, RESULT, 3.4) for block in results]
         self.outlines.set_segments([self._frame(block) for block, _, _ in chosen])
         self.outlines.set_color([colour for _, colour, _ in chosen])
         self.outlines.set_linewidth([width * self.pixel for _, _, width in chosen] or [0])
 
     def _frame(self, block: Block) -> list[tuple[float, float]]:
-        """The outline of a block, as a closed line a little outside."""
+        """The outline of a block, as a closed line slightly outside it."""
         box = self.layout.boxes[block.name]
         top, bottom = block.rows or (0, box.rows - 1)
         left, right = block.cols or (0, box.cols - 1)
@@ -195,42 +196,40 @@ class Board:
         return [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]
 
     def _sum_in_head(self, trace: Trace, cell: Cell) -> str:
-        """The cell as a sum of as many terms as can be read in one line."""
+        """The cell as a sum, with as many terms as are readable in one line."""
         room = (self.layout.width - LEFT - 5) / READABLE
         sums = [str(work_out(trace, cell, terms)) for terms in (8, 6, 5, 4, 3)]
         return next((each for each in sums if outline_of(each).width <= room), sums[-1])
 
     def _write_head(self, trace: Trace, index: int, worked: str, iteration: int) -> None:
-        """The phase, and beside it the step, with its shapes if there is room; or the sum of the chosen cell, smaller if it
-        is long.
-        """
+        """The phase, and beside it the step, with its shapes if there is room, or the sum of the chosen cell."""
         if index:
             step = trace.steps[index - 1]
             phase, colour = step.phase.upper(), self.theme.phase(step.phase)
-            said, aside = f"{step.name} = {step.code}", trace.shapes(step)
+            text, aside = f"{step.name} = {step.code}", trace.shapes(step)
         else:
             phase, colour, aside = "START", self.theme.faint, ""
-            given = "the new weights have moved up" if iteration else "everything that is given"
-            said = f"{given}; press Next"
+            given = "the new weights have moved up" if iteration else "the given values"
+            text = f"{given}; press Next"
         if worked:
-            said, aside = worked, ""
+            text, aside = worked, ""
         x = LEFT
         for patch, word, bold, em in zip(
-            self.head, (phase, said, aside), (True, False, False), (0.48, 0.42, 0.36), strict=True
+            self.head, (phase, text, aside), (True, False, False), (0.48, 0.42, 0.36), strict=True
         ):
-            text = outline_of(word, bold)
+            outline = outline_of(word, bold)
             room = self.layout.width - x - 0.3
-            if not word or room < 1 or (word is aside and room / text.width < READABLE):
+            if not word or room < 1 or (word is aside and room / outline.width < READABLE):
                 patch.set_path(EMPTY)
                 continue
-            em = min(em, room / text.width)
-            patch.set_path(Path(text.vertices * (em, -em / ASPECT) + (x, 1.05), text.codes))
-            x += text.width * em + 0.7
+            em = min(em, room / outline.width)
+            patch.set_path(Path(outline.vertices * (em, -em / ASPECT) + (x, 1.05), outline.codes))
+            x += outline.width * em + 0.7
         self.head[0].set_facecolor(colour)
         self.head[2].set_facecolor(self.theme.faint)
 
     def _plot_losses(self, losses: Sequence[float]) -> None:
-        """The losses on a logarithmic scale, with a dot on the present one; one that overflowed is left out."""
+        """The losses on a logarithmic scale, with a dot on the current one; losses that overflowed are left out."""
         last = len(losses) - 1
         at = np.unique(np.linspace(0, last, 200).astype(int)) if losses else np.empty(0, int)
         known = np.array([losses[k] for k in at])
@@ -255,17 +254,17 @@ class Board:
 
 def _layout_key(trace: Trace) -> Any:
     """What the layout of a trace depends on."""
-    return [step[:3] for step in trace.steps], [np.shape(trace[name]) for name in trace.given]
+    return [step[:3] for step in trace.steps], [np.shape(trace[name]) for name in trace.given], [*slopes_of(trace)]
 
 
 def _label(trace: Trace, name: str) -> str:
-    """A matrix is labelled by its name; a slope by its formula, as in `H1 > 0`."""
+    """The label of a matrix: its name, or for a slope its formula, such as `H1 > 0`."""
     return slope_of(trace, name).code if is_slope(name) else name
 
 
 @lru_cache(maxsize=2)
 def _palette(theme: Theme) -> Image.Image:
-    """At most 256 colours in which the board loses nothing that an eye can see."""
+    """At most 256 colours, in which the board loses nothing that the eye can see."""
     rows = [COLOURS(np.linspace(0, 1, 64))[:, :3]]
     fixed = [mpl.colors.to_rgb(c) for c in (*theme, OPERAND, RESULT, NOT_FINITE)]
     paper = np.array(mpl.colors.to_rgb(theme.paper))

@@ -1,4 +1,4 @@
-"""Words and numbers as outlines, ready to be laid into the picture; made once for each glyph, and kept."""
+"""Words and numbers as outlines, ready to be drawn into the picture; each glyph is made once and kept."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -17,7 +17,7 @@ EMPTY = Path(np.empty((0, 2)))
 
 
 class Outline(NamedTuple):
-    """A string as outlines, in ems from its left end on the base line, y upwards."""
+    """A string as outlines, in ems from its left end on the baseline, with y upwards."""
 
     vertices: Array
     codes: Array

@@ -1,1 +1,1 @@
-"""What runs in the browser, and reports what happens there. It knows no kernel and no core: of ours, only the colours."""
+"""What runs in the browser and reports what happens there. From the rest of the package, it uses only the colours."""

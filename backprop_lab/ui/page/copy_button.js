@@ -1,4 +1,4 @@
-// A button that copies its text, also on pages that the browser does not trust with the clipboard.
+// A button that copies its text, also on pages to which the browser denies the clipboard.
 
 async function copy(text, near) {
   try {
@@ -21,7 +21,7 @@ function render({ model, el }) {
   button.type = "button";
   button.className = "jupyter-button widget-button lm-Widget";
   button.style.width = "auto";
-  button.title = "Copies the text beside it to the clipboard";
+  button.title = "Copy the text beside this button to the clipboard";
   const name = () => (button.textContent = model.get("label"));
   button.onclick = async () => {
     try {

@@ -1,4 +1,4 @@
-"""A button that copies a text to the clipboard."""
+"""A button that copies text to the clipboard."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ import traitlets
 
 
 class CopyButton(anywidget.AnyWidget):
-    """Copies `text` when pressed, and says so."""
+    """Copies `text` when pressed, and confirms it."""
 
     _esm = Path(__file__).with_suffix(".js")
 
-    text = traitlets.Unicode(help="what is copied").tag(sync=True)
-    label = traitlets.Unicode("Copy", help="what stands on the button").tag(sync=True)
+    text = traitlets.Unicode(help="the text to copy").tag(sync=True)
+    label = traitlets.Unicode("Copy", help="the text on the button").tag(sync=True)

@@ -1,4 +1,4 @@
-// Shows the board and its timeline, and tells the kernel how large the page is and what the learner does there.
+// Shows the board and its timeline, and reports the size of the page and what the learner does there to the kernel.
 
 const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "Enter", "Escape"];
 
@@ -7,7 +7,7 @@ function isDark(element) {
   return 0.299 * r + 0.587 * g + 0.114 * b < 128;
 }
 
-// The first background that is not transparent, going up from the element: the theme's own, wherever we are shown.
+// The first background that is not transparent, going up from the element: the theme's, wherever the lab is shown.
 function paperOf(element) {
   for (let at = element; at; at = at.parentElement) {
     const [r, g, b, alpha = 1] = (getComputedStyle(at).backgroundColor.match(/[\d.]+/g) ?? []).map(Number);
@@ -78,11 +78,12 @@ function render({ model, el }) {
   function reportPage() {
     const width = Math.floor(board.clientWidth);
     if (width > 0) {
-      model.send({ kind: "page", width, height: window.innerHeight, ratio: window.devicePixelRatio, dark: isDark(board) });
+      const ratio = window.devicePixelRatio;
+      model.send({ kind: "page", width, height: window.innerHeight, ratio, dark: isDark(board) });
     }
   }
 
-  // The cell under the pointer, found in fractions of the picture, so that it is right at every zoom.
+  // The cell under the pointer, found in fractions of the picture, so that it is correct at every zoom level.
   function cellAt(event) {
     const { left, top, width, height } = image.getBoundingClientRect();
     const x = (event.clientX - left) / width;
@@ -95,7 +96,7 @@ function render({ model, el }) {
     return null;
   }
 
-  // Whether a click keeps the cell is known here at once; the kernel's answer comes later, and may differ.
+  // Whether a click pins the cell is decided here at once; the kernel's answer comes later and may differ.
   let reported = "null";
   let pinned = model.get("pinned");
   const pinnedByKernel = () => (pinned = model.get("pinned"));
@@ -118,7 +119,7 @@ function render({ model, el }) {
     figure.focus({ preventScroll: true });
   });
 
-  // ipywidgets shows no tooltip on a control that has a label, so the label gets it here.
+  // ipywidgets shows no tooltip on a control with a label, so the label gets it here.
   function showTooltips() {
     const tooltips = model.get("tooltips");
     for (const label of el.closest(".bpl-lab")?.querySelectorAll("label.widget-label") ?? []) {
@@ -133,7 +134,7 @@ function render({ model, el }) {
   }
 
   // A picture drawn for n device pixels is shown on exactly n of them.
-  // Until there is one, room is kept for it, so that the page does not jump.
+  // Until it is there, space is reserved for it, so that the page does not jump.
   figure.style.width = "100%";
   figure.style.aspectRatio = model.get("aspect");
   image.onload = () => {
@@ -156,8 +157,8 @@ function render({ model, el }) {
     figure.focus({ preventScroll: true });
   }
 
-  // Notebook 7 looks for its shortcuts before we hear of a key, and JupyterLab among the keys that we leave: A on a slider
-  // would insert a cell. A plain key on a control of the lab is the lab's, and is marked so before either looks.
+  // Notebook 7 looks for its shortcuts before the lab sees a key, and JupyterLab among the keys that the lab ignores: A
+  // on a slider would insert a cell. A plain key on a control of the lab is marked as the lab's before either looks.
   function keepPlainKeys(event) {
     if (!el.closest(".bpl-lab")?.contains(event.target)) return;
     const plain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey;
@@ -168,7 +169,12 @@ function render({ model, el }) {
   drawTimeline();
   showAlt();
   showPicture();
-  const listeners = { "change:steps": drawTimeline, "change:index": markTimeline, "change:picture": showPicture, "change:alt": showAlt };
+  const listeners = {
+    "change:steps": drawTimeline,
+    "change:index": markTimeline,
+    "change:picture": showPicture,
+    "change:alt": showAlt,
+  };
   for (const [event, listener] of Object.entries(listeners)) model.on(event, listener);
 
   const resized = new ResizeObserver(pageChanged);

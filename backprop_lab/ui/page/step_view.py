@@ -1,4 +1,4 @@
-"""The page's side of the board: the picture, the timeline above it, and what the pointer and the keys do there."""
+"""The board on the page: the picture, the timeline above it, and what the pointer and the keys do there."""
 
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,14 @@ from backprop_lab.ui.theme import custom_properties
 
 
 class StepView(anywidget.AnyWidget):
-    """Shows a picture and reports back, as messages `{"kind": ...}`, what happens to it.
+    """Shows a picture and reports what happens to it, as messages `{"kind": ...}`.
 
     kind "page": `width` of the board and `height` of the window in CSS pixels, `ratio` of device pixels to
         them, `dark` theme or not; sent first of all, and again when one of them changes
     kind "jump": `index` of the step chosen on the timeline; kind "key": `key` pressed on the board
     kind "shown": `frame` of the picture that is now on the page
-    kind "cell": `cell` under the pointer as [name, row, column], or None; whether it was `clicked`, and so is `pinned`
-        or, clicked once more, no longer
+    kind "cell": `cell` under the pointer as [name, row, column], or None; whether it was `clicked`, and whether it is
+        `pinned`, which a second click ends
     """
 
     _esm = Path(__file__).with_suffix(".js")
@@ -26,14 +26,14 @@ class StepView(anywidget.AnyWidget):
     picture = traitlets.Bytes(help="the board as PNG").tag(sync=True)
     alt = traitlets.Unicode(help="the picture in words").tag(sync=True)
     label = traitlets.Unicode(
-        "Board. Left and right arrows step, up and down choose a matrix, Enter opens a cell", help="what the keys do"
+        "Board. Left and right arrows step, up and down choose a matrix, Enter pins a cell", help="what the keys do"
     ).tag(sync=True)
     steps: Any = traitlets.List(help="[name, phase] of every step, in order").tag(sync=True)
     index = traitlets.Int(help="how many steps are shown").tag(sync=True)
-    boxes: Any = traitlets.List(help="of every matrix: name, left, top, width, height, rows, columns").tag(sync=True)
-    pinned = traitlets.Bool(help="whether the chosen cell stays, wherever the pointer goes").tag(sync=True)
-    aspect = traitlets.Float(2.0, help="width over height of the picture, to keep room for it").tag(sync=True)
-    tooltips: Any = traitlets.Dict(help="by label, of the labelled controls around the board").tag(sync=True)
+    boxes: Any = traitlets.List(help="for every matrix: name, left, top, width, height, rows, columns").tag(sync=True)
+    pinned = traitlets.Bool(help="whether the chosen cell stays, wherever the pointer moves").tag(sync=True)
+    aspect = traitlets.Float(2.0, help="width divided by height of the picture, to keep room for it").tag(sync=True)
+    tooltips: Any = traitlets.Dict(help="for the labelled controls around the board, by label").tag(sync=True)
     frame = traitlets.Int(help="the number of the picture").tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:
@@ -43,20 +43,20 @@ class StepView(anywidget.AnyWidget):
         self.on_message(self._when_shown)
 
     def show(self, picture: bytes) -> None:
-        """Put a PNG on the page. If it is the same as before, the page does not say that it shows it."""
+        """Put a PNG on the page. If it is the same as before, the page sends no message "shown" for it."""
         self.frame += 1
         if picture != self.picture:
             self.picture, self.last_new_frame = picture, self.frame
 
     def scroll_into_view(self) -> None:
-        """Scroll the page to the lab around this, and give the board the keys: now, or as soon as it is shown."""
+        """Scroll the page to the lab around this and focus the board: now, or as soon as it is shown."""
         self._comes = not self._on_page
         if self._on_page:
             self.send({"do": "come"})
 
     def _when_shown(self, kind: str, _: dict[str, Any]) -> None:
         self._on_page = True
-        if self._comes and kind == "shown":  # not before the picture is there: its room may be another
+        if self._comes and kind == "shown":  # only once the picture is there, since its size may change
             self.scroll_into_view()
 
     def on_message(self, handler: Any) -> None:

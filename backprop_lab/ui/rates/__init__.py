@@ -1,1 +1,1 @@
-"""Many runs at many learning rates: which there are, their map, what is said of them, and the lab that joins these."""
+"""Many training runs at many learning rates: their state, their map, what is said about them, and the lab."""

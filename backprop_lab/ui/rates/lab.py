@@ -1,4 +1,4 @@
-"""The learning-rate lab: many networks at many learning rates, trained at once, on one map; any run can be opened."""
+"""The learning-rate lab: many networks at many learning rates, trained together, on one map; any run can be opened."""
 
 import asyncio
 import html
@@ -9,7 +9,9 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from backprop_lab.ui.controls import GROW, pair, row, sized, text_field, toggle, typed_number
+from backprop_lab.layers import ACTIVATIONS
+from backprop_lab.number_format import typed_number
+from backprop_lab.ui.controls import GROW, pair, row, sized, text_field, toggle
 from backprop_lab.ui.curves import draw_curves
 from backprop_lab.ui.hearing import serialize_messages
 from backprop_lab.ui.lab import Lab
@@ -18,22 +20,23 @@ from backprop_lab.ui.rates import verdicts
 from backprop_lab.ui.rates.run_map import NAMES, RunMap
 from backprop_lab.ui.rates.sweeper import RANGES, State, Sweeper
 from backprop_lab.ui.steps.lab import StepThrough
-from backprop_lab.ui.steps.setup import ACTIVATIONS, Setup
+from backprop_lab.ui.steps.setup import Setup
 from backprop_lab.ui.theme import CURVES
 
-BESIDE_MAP = 470  # CSS pixels of a window's height that controls, curves, words and JupyterLab itself take
-NARROWEST = 420  # CSS pixels; on a page that is narrower, the picture is shrunk
+BESIDE_MAP = 470  # CSS pixels of a window's height taken by controls, curves, text and JupyterLab itself
+NARROWEST = 420  # CSS pixels; on a narrower page, the picture is scaled down
 HEIGHTS = (300, 600)  # of the map, in CSS pixels, whatever the window's
-LABEL = "Map of all runs. Arrow keys choose a run, Enter puts the next one beside it"
+LABEL = "Map of all runs. Arrow keys choose a run; Enter turns comparing with another run on or off"
 KEYS = {"ArrowUp": (-1, 0), "ArrowDown": (1, 0), "ArrowLeft": (0, -1), "ArrowRight": (0, 1)}
 
 
 class LearningRateLab(Lab):
     """`LearningRateLab()` is the whole cell: `seeds` networks, each trained for `steps` updates at many learning rates.
 
-    Each has `hidden` units with an `activation`. They are trained anew whenever a control is moved; that can be cancelled, and
-    the map keeps what it has come to. Up to two runs are chosen with a click: their loss curves stand below the map,
-    and the last one opens in the step-through lab. Raises ValueError if a setting is not one of those there are.
+    Each has `hidden` units with an `activation`. Moving a control trains them all again; this can be cancelled, and the
+    map then keeps what it shows. A click chooses a run, and up to two can be compared: their loss curves appear below
+    the map, and the last one chosen opens in the step-through lab. Raises ValueError for a setting that is not
+    available.
     """
 
     def __init__(self, seeds: int = 32, steps: int = 300, hidden: int = 4, activation: str = "ReLU") -> None:
@@ -44,10 +47,10 @@ class LearningRateLab(Lab):
         controls = self._make_controls()
         self._view = StepView(label=LABEL, aspect=900 / 420)
         self._view.tooltips = {control.description: control.tooltip for control in self._labelled}
-        self._said, self._curves, self._chosen = widgets.HTML(), widgets.HTML(), widgets.HTML(layout=_BESIDE_CURVES)
+        self._summary, self._curves, self._chosen = widgets.HTML(), widgets.HTML(), widgets.HTML(layout=_BESIDE_CURVES)
         self._opened = widgets.VBox()
         chosen = widgets.HBox([self._curves, self._chosen], layout={"flex_flow": "row wrap", "align_items": "center"})
-        self.children = [*controls, self._view, chosen, self._said, self._opened]
+        self.children = [*controls, self._view, chosen, self._summary, self._opened]
         self.sweeper.observe(lambda change: self._guarded(self._follow, change.old, change.new), "state")
         self._view.on_message(lambda kind, message: self._guarded(self._heard, kind, message))
         serialize_messages(self._view)
@@ -64,15 +67,18 @@ class LearningRateLab(Lab):
             self._on_change(self._fields[name], partial(self._type, name))
             self._on_change(self._sliders[name], partial(self._slide, name))
         self._activation = widgets.Dropdown(
-            options=list(ACTIVATIONS), description="activation", tooltip="Of each hidden unit", **sized("180px")
+            options=list(ACTIVATIONS),
+            description="activation",
+            tooltip="The activation of the hidden units",
+            **sized("180px"),
         )
         self._on_change(self._activation, lambda activation: self._start_sweep(activation=activation))
-        self._run = self._button("Run", self._run_or_cancel, "Train all networks anew, or stop training them")
+        self._run = self._button("Run", self._run_or_cancel, "Train all networks again, or cancel training")
         self._run.layout.width = "90px"
         self._progress = widgets.IntProgress(**sized("220px"))
-        self._compare = toggle("Compare", "The next run that you choose goes beside the first")
+        self._compare = toggle("Compare", "Show the next run you choose beside the first")
         self._on_change(self._compare, self.sweeper.compare)
-        self._open = self._button("Open", self._open_chosen, "Walk through the run chosen last, step by step, below")
+        self._open = self._button("Open", self._open_chosen, "Go through the run chosen last, step by step, below")
         self._labelled = [*self._fields.values(), self._activation]
         pairs = [pair(field, self._sliders[name]) for name, field in self._fields.items()]
         return [row(*pairs, self._activation), row(self._run, self._progress, self._compare, self._open, self._note)]
@@ -111,10 +117,10 @@ class LearningRateLab(Lab):
     @staticmethod
     async def _drain(pieces: Iterator[None]) -> None:
         for _ in pieces:
-            await asyncio.sleep(0)  # so that the page, and other cells, are heard in between
+            await asyncio.sleep(0)  # so that the page and other cells get their turn in between
 
     def _open_chosen(self) -> None:
-        """Open the run chosen last, as it was at the start, below the map."""
+        """Open the run chosen last, at its start, below the map."""
         runs, chosen = self.sweeper.state.runs, self.sweeper.state.chosen
         assert runs is not None  # the button is off until a run is chosen
         run, settings = chosen[-1], runs.settings
@@ -137,7 +143,7 @@ class LearningRateLab(Lab):
 
     def _follow(self, old: State, new: State) -> None:
         if new.running > old.running or any(getattr(old, part) != getattr(new, part) for part in _ASKED_FOR):
-            self._say([])  # what was refused before that is no longer of interest
+            self._say([])  # an earlier refusal is no longer of interest
         self._show(new)
 
     def _show(self, state: State) -> None:
@@ -160,16 +166,16 @@ class LearningRateLab(Lab):
             self._open.description = f"Open {NAMES[max(len(state.chosen), 1) - 1]} step by step"
 
     def _show_runs(self, state: State) -> None:
-        """The words, and the curves of the chosen runs."""
+        """The text about all runs, and about the chosen ones with their curves."""
         if state.runs is None:
             return
-        self._said.value = f'<div class="bpl-told">{html.escape(verdicts.on_map(state.runs))}</div>'
-        told, losses = "", {}
+        self._summary.value = f'<div class="bpl-text">{html.escape(verdicts.on_map(state.runs))}</div>'
+        texts, losses = "", {}
         for run, name, colour in zip(state.chosen, NAMES, CURVES, strict=False):
             title = f"{name}: {verdicts.name_of(state.runs, run)}"
             losses[title] = state.runs.losses(run).tolist()
-            told += _told(title, verdicts.on_run(state.runs, run), colour)
-        self._chosen.value = f'<div class="bpl-runs" role="status">{told or _HOW_TO_CHOOSE}</div>'
+            texts += _text_about(title, verdicts.on_run(state.runs, run), colour)
+        self._chosen.value = f'<div class="bpl-runs" role="status">{texts or _HOW_TO_CHOOSE}</div>'
         self._curves.value = draw_curves(losses, width=480, height=220) if losses else ""
 
     def _show_map(self, state: State) -> None:
@@ -191,16 +197,16 @@ class LearningRateLab(Lab):
         return still.png()
 
 
-def _told(title: str, verdict: str, colour: str) -> str:
-    """What became of a chosen run, beside a line of its colour."""
+def _text_about(title: str, verdict: str, colour: str) -> str:
+    """The verdict on a chosen run, beside a line in its colour."""
     return f'<p style="border-color: {colour}"><b>{html.escape(title)}.</b> {html.escape(verdict)}</p>'
 
 
-_HOW_TO_CHOOSE = "<p>Click a run, or go to one with the arrow keys, to see how its loss came down.</p>"
+_HOW_TO_CHOOSE = "<p>Click a run, or move to one with the arrow keys, to see its loss curve.</p>"
 _BESIDE_CURVES = {"flex": "1 1 260px"}
 _NUMBERS = (
     ("seeds", "seeds", "How many networks"),
-    ("steps", "steps", "How many updates each of them makes"),
-    ("hidden", "hidden units", "How wide their hidden layer is"),
+    ("steps", "steps", "How many updates each network makes"),
+    ("hidden", "hidden units", "How many hidden units each network has"),
 )
-_ASKED_FOR = ("wanted", "chosen", "comparing")  # what of a state the learner decides
+_ASKED_FOR = ("wanted", "chosen", "comparing")  # the parts of a state that the learner decides

@@ -1,4 +1,4 @@
-"""The map of many runs: a network in every row, a learning rate in every column, coloured by what became of the loss."""
+"""The map of many runs: a network in every row, a learning rate in every column, coloured by the change of the loss."""
 
 import io
 import math
@@ -16,24 +16,24 @@ from backprop_lab.layers import Array
 from backprop_lab.ui.rates.sweeper import RunIndex, Runs
 from backprop_lab.ui.theme import CURVES, DARK, HEATMAP, LIGHT, LOST
 
-DECADES = 4  # from the middle of the colours to each end: a loss that came down, or grew, by a factor of 10,000
+DECADES = 4  # from the middle of the colours to each end: a loss that fell or grew by a factor of 10,000
 NAMES = "AB"  # of the chosen runs
-STANDARD = 1000  # CSS pixels: a map that is wider has everything larger
+STANDARD = 1000  # CSS pixels; on a wider map everything is larger
 MARGINS = (52, 124, 28, 44)  # left, right, top and bottom of the map, in CSS pixels
 TEXT = 9.5  # points, of 1.4 CSS pixels each
-ROOM = 15  # CSS pixels that the number of a row takes
+ROOM = 15  # CSS pixels for the number of a row
 
 
 class RunMap:
     """The picture of many runs, `width` by `height` CSS pixels, drawn at `ratio` device pixels for each of them.
 
-    Pale is a loss that is as it was at the start, blue one that came down, red one that grew; there are stripes where it is
-    no longer a finite number. A white line goes through the limit that theory sets each row.
+    A loss that is as it was at the start is pale, one that fell is blue, one that grew is red, and one that overflowed
+    is striped. A white line marks the theoretical limit of each row.
     """
 
     def __init__(self, width: float, height: float = 420, ratio: float = 1.0, dark: bool = False) -> None:
         self.theme = DARK if dark else LIGHT
-        larger = min(max(width / STANDARD, 1.0), 1.5)  # a large screen is looked at from further away
+        larger = min(max(width / STANDARD, 1.0), 1.5)  # a large screen is viewed from further away
         width, height, ratio = width / larger, height / larger, ratio * larger
         self.figure = Figure(figsize=(width / 100, height / 100), dpi=100 * ratio, facecolor=self.theme.paper)
         self.canvas = FigureCanvasAgg(self.figure)
@@ -54,21 +54,21 @@ class RunMap:
         return axes
 
     def _make_scale(self, x: float, y: float, width: float, height: float) -> None:
-        """What the colours mean, at the right of the map."""
+        """The colour scale, to the right of the map."""
         striped, gap = (pixels * height / self.size[1] for pixels in (30, 14))
         scale = self._make_axes(x, y, width, height - striped - gap)
         scale.imshow(np.linspace(-DECADES, DECADES, 256)[:, None], HEATMAP, aspect="auto", origin="lower")
-        names = ["÷ 10,000", "÷ 100", "loss as\nat the start", "× 100", "× 10,000"]
+        names = ["÷ 10,000", "÷ 100", "initial loss", "× 100", "× 10,000"]
         scale.set_yticks(np.linspace(0, 255, len(names)), names)
         lost = self._make_axes(x, y + height - striped, width, striped)
-        lost.set_yticks([0.5], ["beyond\nall numbers"])
+        lost.set_yticks([0.5], ["overflowed"])
         lost.add_patch(_stripes(lost))
         for axes in (scale, lost):
             axes.set_xticks([])
             axes.yaxis.tick_right()
 
     def _make_artists(self) -> None:
-        """What changes from one picture to the next, and the stripes behind it."""
+        """The artists that change from one picture to the next, and the stripes behind them."""
         axes = self.axes
         axes.add_patch(_stripes(axes))
         self.image = axes.imshow(np.zeros((1, 1)), HEATMAP, aspect="auto", interpolation="nearest", animated=True)
@@ -80,7 +80,7 @@ class RunMap:
         self.limit_label = axes.text(
             0,
             1 + 3 / self.size[1],
-            r"limit by theory, $2/\lambda_\mathrm{max}$",
+            r"limit from theory, $2/\lambda_\mathrm{max}$",
             color=self.theme.ink,
             fontsize=TEXT,
             ha="center",
@@ -90,7 +90,7 @@ class RunMap:
         self.marks = [self._make_mark(name, colour) for name, colour in zip(NAMES, CURVES, strict=False)]
 
     def _make_mark(self, name: str, colour: str) -> tuple[Line2D, Line2D, Annotation]:
-        """A ring around a chosen run, which stands out from every colour of the map, and its name beside it."""
+        """A ring around a chosen run, visible on every colour of the map, with its name beside it."""
         halo, ring = (
             self.axes.plot([], [], "o", ms=15, mfc="none", mec=edge, mew=width, animated=True, clip_on=False)[0]
             for edge, width in (("#ffffff", 6), (colour, 3))
@@ -111,7 +111,7 @@ class RunMap:
         return halo, ring, label
 
     def draw(self, runs: Runs, chosen: tuple[RunIndex, ...] = ()) -> None:
-        """Show what has become of each run, the limit that theory sets it, and which are chosen."""
+        """Show how the loss of each run has changed, the theoretical limits, and which runs are chosen."""
         if self._laid_out_for is not runs.sweep:
             self._lay_out(runs)
         self.image.set_data(levels(runs.change))
@@ -126,7 +126,7 @@ class RunMap:
                 self.axes.draw_artist(artist)
 
     def _lay_out(self, runs: Runs) -> None:
-        """Draw what stays the same while these runs are trained."""
+        """Draw everything that stays the same while these runs are trained."""
         rows, cols = runs.shape
         first, last = (math.log10(lr) for lr in (runs.sweep.lrs[0], runs.sweep.lrs[-1]))
 
@@ -150,21 +150,21 @@ class RunMap:
         self._laid_out_for = runs.sweep
 
     def png(self) -> bytes:
-        """The picture as it was last drawn."""
+        """The picture as last drawn."""
         data = io.BytesIO()
         Image.fromarray(np.asarray(self.canvas.buffer_rgba())[..., :3]).save(data, "PNG", compress_level=1)
         return data.getvalue()
 
 
 def levels(change: Array) -> Array:
-    """By how many decades each loss has come down (below 0) or grown; masked where it is no longer a finite number."""
+    """By how many decades each loss has fallen (below 0) or grown; masked where it has overflowed."""
     with np.errstate(divide="ignore"):
         decades = np.log10(change)
     return np.ma.masked_where(~np.isfinite(change), np.clip(decades, -DECADES, DECADES))
 
 
 def _stripes(axes: Axes) -> Rectangle:
-    """Stripes over all of the axes, for what is beyond all numbers."""
+    """Stripes over the whole of the axes, for losses that have overflowed."""
     return Rectangle(
         (0, 0), 1, 1, transform=axes.transAxes, hatch="////", facecolor="none", edgecolor=LOST, linewidth=0
     )

@@ -1,4 +1,4 @@
-"""Which runs are on the map: what they were made from, how far they have come, and which are chosen. No drawing here."""
+"""The runs on the map: their settings, how far they are trained, and which are chosen. No drawing here."""
 
 import time
 from collections.abc import Iterator
@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from traitlets import HasTraits, Instance
 
-from backprop_lab.layers import Array
+from backprop_lab.curvature import critical_lr
+from backprop_lab.layers import ACTIVATIONS, Array
 from backprop_lab.network import Network
-from backprop_lab.problem import Problem, random_problem
-from backprop_lab.sharpness import critical_lr
-from backprop_lab.sweep import Sweep, sweep_blocks
-from backprop_lab.ui.steps.setup import ACTIVATIONS, check_whole
+from backprop_lab.problem import Problem, check_whole, random_problem
+from backprop_lab.sweeping import Sweep, iter_sweep
 
 LEARNING_RATES = tuple(float(lr) for lr in np.logspace(-4, 1, 76))
 RANGES = {"seeds": (1, 64), "steps": (10, 1000), "hidden": (1, 8)}
@@ -24,7 +23,7 @@ RunIndex = tuple[int, int]  # the row and the column of a run on the map
 
 @dataclass(frozen=True)
 class Settings:
-    """What a sweep is made from. Raises ValueError if a part of it is not one of those there are."""
+    """The settings of a sweep. Raises ValueError for a setting that is not available."""
 
     seeds: int = 32
     steps: int = 300
@@ -39,7 +38,7 @@ class Settings:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What `random_problem` and `sweep` want to know of it."""
+        """The keyword arguments for `random_problem` and `iter_sweep`."""
         return {"hidden": self.hidden, "activation": ACTIVATIONS[self.activation]}
 
 
@@ -47,8 +46,8 @@ class Settings:
 class Runs:
     """The runs of a map after `step` updates: a row for every seed, a column for every learning rate.
 
-    `limits` is the critical learning rate of each row at the start. The rows go from the lowest limit to the highest, so
-    that the limits are one line down the map.
+    `limits` holds the critical learning rate of each row at the start. The rows are sorted by it, lowest first, so that
+    the limits form one line down the map.
     """
 
     settings: Settings
@@ -62,12 +61,12 @@ class Runs:
 
     @property
     def change(self) -> Array:
-        """By how much each loss has been multiplied, (rows, columns): infinite where it is no longer a finite number."""
-        # The sweep may be ahead of `step` in some of its runs, so `sweep.diverged` is not what to go by here.
+        """The factor by which each loss has changed, (rows, columns); infinite where it has overflowed."""
+        # Some runs of the sweep may be ahead of `step`, so `sweep.diverged` cannot be used here.
         return self.sweep.loss[..., self.step] / self.sweep.loss[..., 0]
 
     def losses(self, run: RunIndex) -> Array:
-        """The loss of a run after each of its updates so far, and before the first."""
+        """The loss of a run before its first update and after each one so far."""
         return self.sweep.loss[*run, : self.step + 1]
 
     def seed(self, run: RunIndex) -> int:
@@ -77,11 +76,11 @@ class Runs:
         return self.sweep.lrs[run[1]]
 
     def problem(self, run: RunIndex) -> Problem:
-        """Where a run started from."""
+        """The problem that a run started from."""
         return self.sweep.problem(self.seed(run), self.lr(run))
 
     def network(self, run: RunIndex) -> Network:
-        """What a run has trained, once all are done. Raises ValueError if it diverged."""
+        """The trained network of a run, once all runs are done. Raises ValueError if it diverged."""
         return self.sweep.network(self.seed(run), self.lr(run))
 
     @property
@@ -91,10 +90,11 @@ class Runs:
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """All that the lab shows: never changed, only followed by another.
+    """Everything the lab shows: never changed, only replaced by the next.
 
-    `wanted` is what is trained, or was last; `runs` are on the map, None before the first are trained. Up to two runs are
-    `chosen`, and while `comparing`, another one goes beside the first. `running` says that training is under way.
+    `wanted` are the settings now being trained, or trained last; `runs` are on the map, None before there are any.
+    Up to two runs are `chosen`; while `comparing`, the next one goes beside the first. `running` says that training is
+    under way.
     """
 
     wanted: Settings
@@ -105,23 +105,23 @@ class State:
 
 
 class Sweeper(HasTraits):
-    """Trains all runs of a map, and knows which of them are chosen. Observe `state`: it is replaced as a whole.
+    """Trains all runs of a map, and knows which of them are chosen. Observe `state`: the whole of it is replaced.
 
-    Methods raise ValueError, and change nothing, where what they are given makes no sense.
+    Methods raise ValueError, and change nothing, if their arguments make no sense.
     """
 
     state = Instance(State)
 
     def __init__(self, **settings: Any) -> None:
-        self._turn: object = None  # whose turn it is to train: a cancelled sweep finds that it is no longer its own
+        self._turn: object = None  # of the sweep that may train: one that was cancelled finds another one here, or None
         super().__init__(state=State(Settings(**settings)))
 
     def train(self, **changes: Any) -> Iterator[None]:
-        """Train all runs anew, with some fields of Settings changed. It works a few milliseconds each time the next is
-        asked for, and ends early once it is cancelled or another has begun.
+        """Train all runs again, with some fields of Settings changed. Each `next` of the iterator works for a few
+        milliseconds; it ends early once it is cancelled or another one has begun.
 
-        The runs on the map stay there until there is a whole map of the new ones. Whatever is chosen stays chosen, if
-        its seed is still there.
+        The old runs stay on the map until there is a complete map of the new ones. A chosen run stays chosen if its
+        seed is still there.
         """
         wanted = replace(self.state.wanted, **changes)
         self._turn = turn = object()
@@ -144,7 +144,7 @@ class Sweeper(HasTraits):
                 self.cancel()
 
     def cancel(self) -> None:
-        """Stop where it is. The map keeps what it shows, and that is what is wanted from now on."""
+        """Stop training. The map keeps what it shows, and its settings are the `wanted` ones from now on."""
         self._turn = None
         if self.state.running:
             runs = self.state.runs
@@ -159,7 +159,7 @@ class Sweeper(HasTraits):
         self.state = replace(self.state, runs=runs, chosen=chosen, **changes)
 
     def choose(self, row: int, col: int) -> None:
-        """Choose a run: beside the one chosen first while comparing, and else in place of all."""
+        """Choose a run: beside the one chosen first while comparing, otherwise in place of all."""
         if self.state.runs is None:
             raise ValueError("there are no runs to choose from yet: press Run")
         rows, cols = self.state.runs.shape
@@ -169,7 +169,7 @@ class Sweeper(HasTraits):
         self.state = replace(self.state, chosen=tuple(dict.fromkeys((*first, (row, col)))))
 
     def walk(self, down: int, right: int) -> None:
-        """Choose the neighbour of the run chosen last, if there is one; at first, the run in the middle."""
+        """Choose a neighbour of the run chosen last, if there is one; at first, the run in the middle."""
         if self.state.runs is None:
             return
         rows, cols = self.state.runs.shape
@@ -180,16 +180,16 @@ class Sweeper(HasTraits):
             self.choose(min(max(row + down, 0), rows - 1), min(max(col + right, 0), cols - 1))
 
     def compare(self, on: bool) -> None:
-        """Whether the next run goes beside the one that is chosen."""
+        """Turn comparing on or off: whether the next run goes beside the one chosen first."""
         self.state = replace(self.state, comparing=on)
 
 
 def _sweep(settings: Settings) -> Iterator[Runs | None]:
-    """The runs, further trained each time; None while there is no whole map of them."""
+    """The runs, trained further each time; None until there is a complete map of them."""
     limits = []
     for seed in range(settings.seeds):
         limits.append((critical_lr(random_problem(seed, **settings.options)), seed))
         yield None
     limits.sort()
-    for result in sweep_blocks([seed for _, seed in limits], LEARNING_RATES, settings.steps, **settings.options):
+    for result in iter_sweep([seed for _, seed in limits], LEARNING_RATES, settings.steps, **settings.options):
         yield Runs(settings, result, tuple(limit for limit, _ in limits), result.step) if result.step else None

@@ -1,1 +1,1 @@
-"""One training step under the learner's hand: where they are, what is said of it, and the lab that joins it with the board."""
+"""One training step under the learner's control: its state, what is said about it, and the lab that shows it."""

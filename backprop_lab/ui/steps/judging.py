@@ -1,46 +1,52 @@
-"""What a predicted cell is worth: right by its sign or its value, or the mistake it looks like."""
+"""Judges the prediction of a cell: right in its sign or value, or else the mistake it looks like."""
 
 import math
+import sys
+from collections.abc import Mapping
 
 import numpy as np
 
-from backprop_lab.mistakes import MISTAKES
-from backprop_lab.trace import Trace
-from backprop_lab.ui.numbers import as_printed
+from backprop_lab.mistakes import MISTAKES, Mistake
+from backprop_lab.number_format import MINUS, as_printed, plain, typed_number
+from backprop_lab.tracing import Trace
 from backprop_lab.ui.values.one_cell import Cell, work_out
+from backprop_lab.ui.values.slopes import value_of
 
-SIGNS = {"+": 1, "-": -1, "−": -1, "–": -1, "0": 0}
+SIGNS = {"+": 1, "-": -1, MINUS: -1, "\N{EN DASH}": -1, "0": 0}
 
 
-def judge(trace: Trace, cell: Cell, text: str) -> tuple[bool, str]:
-    """Whether `text`, a sign or a number, is right for a cell of `trace`, and a sentence that says so or what went wrong.
+def judge(trace: Trace, cell: Cell, text: str, mistakes: Mapping[str, Mistake] = MISTAKES) -> tuple[bool, str]:
+    """Whether `text`, a sign or a number, is right for a cell of `trace`, and a sentence with the verdict.
 
-    A number is right within one percent, or as near as the board prints it. Raises ValueError if it is neither.
+    A number is right if it is within one percent, or equal to what the board prints. Raises ValueError if `text` is
+    neither a sign nor a number.
     """
     name, i, j = cell
-    value = float(trace[name][i, j])
+    value = float(value_of(trace, name)[i, j])
     worked = str(work_out(trace, cell))
     text = text.strip()
     if text in SIGNS:
         if SIGNS[text] == np.sign(value):
             return True, f"Right: {worked}."
-        return False, f"Not that sign: {worked}."
-    try:
-        number = float(text.replace("−", "-").replace("–", "-"))
-    except ValueError:
-        number = math.nan
+        return False, f"Not the right sign: {worked}."
+    typed = typed_number(text)
+    number = math.nan if isinstance(typed, str) or abs(typed) > sys.float_info.max else float(typed)
     if not math.isfinite(number):
         raise ValueError(f"answer with +, - or 0 for the sign, or with a number such as -1.5; got {text!r}")
     if _close(number, value):
         return True, f"Right: {worked}."
     found = []
-    for mistake in MISTAKES:
-        wrong = mistake.wrong(trace, name)
-        if wrong is not None and np.shape(wrong) == trace[name].shape and _close(number, float(wrong[i, j])):
+    for mistake in mistakes.values():
+        wrong = mistake.wrong_value(trace, name)
+        if (
+            wrong is not None
+            and np.shape(wrong) == np.shape(trace[name])
+            and _close(number, float(np.atleast_2d(wrong)[i, j]))
+        ):
             found.append(mistake.resemblance(trace, name))
     if found:
-        return False, f"{number:.4g} looks like {'; or like '.join(found)}. {worked}."
-    return False, f"Not {number:.4g}: {worked}."
+        return False, f"{plain(number)} looks like {'; or like '.join(found)}. {worked}."
+    return False, f"{plain(number)} is not right: {worked}."
 
 
 def _close(number: float, value: float) -> bool:

@@ -1,4 +1,4 @@
-"""The step-through lab: one training step, forward, backward and update, under the learner's hand."""
+"""The step-through lab: one training step, forward, backward and update, one step at a time."""
 
 import html
 import math
@@ -10,9 +10,11 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
+from backprop_lab.layers import ACTIVATIONS
+from backprop_lab.number_format import typed_number
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.board.layout import aspect_ratio
-from backprop_lab.ui.controls import GROW, pair, row, sized, text_field, toggle, typed_number
+from backprop_lab.ui.controls import GROW, pair, row, sized, text_field, toggle
 from backprop_lab.ui.hearing import serialize_messages
 from backprop_lab.ui.lab import Lab
 from backprop_lab.ui.page.copy_button import CopyButton
@@ -20,22 +22,21 @@ from backprop_lab.ui.page.step_view import StepView
 from backprop_lab.ui.steps import remarks, words
 from backprop_lab.ui.steps.player import SPEEDS, Player
 from backprop_lab.ui.steps.script import numpy_script
-from backprop_lab.ui.steps.setup import ACTIVATIONS, CUSTOM, SIZES, STARTS, Setup
+from backprop_lab.ui.steps.setup import CUSTOM, SIZES, STARTS, Setup
 from backprop_lab.ui.steps.stepper import LabState, Stepper
-from backprop_lab.ui.steps.training import BY_NAME
 from backprop_lab.ui.values.one_cell import work_out
 
-BESIDE_BOARD = 330  # CSS pixels of a window's height that controls, card and JupyterLab itself take
+BESIDE_BOARD = 330  # CSS pixels of a window's height taken by the controls, the card and JupyterLab itself
 PARTS = ("start", "seed", "lr", "play", "predict", "more", "call")  # what `hide` can name
 
 
 class StepThrough(Lab):
     """The lab, ready to be shown: `StepThrough()` is the whole cell.
 
-    It opens exactly where it is told to: at a `start`, a `seed`, a learning rate `lr`, an `iteration` and a `step` such
-    as "dW1", with the sizes `samples`, `inputs`, `hidden`, `layers`, `outputs` and the `activation` of the network.
-    `hide` takes away controls, any of "start", "seed", "lr", "play", "predict", "more" and "call"; `large` draws
-    for the back row; `mistake` plants one. Raises ValueError if one of these is not what there is.
+    It opens exactly where you say: at a `start`, a `seed`, a learning rate `lr`, an `iteration` and a `step` such as
+    "dW1", with the sizes `samples`, `inputs`, `hidden`, `layers`, `outputs` and the `activation` of the network.
+    `hide` removes controls, any of "start", "seed", "lr", "play", "predict", "more" and "call"; `large` is for the
+    back row of a lecture hall; `mistake` names one to plant. Raises ValueError for a value that is not available.
     """
 
     def __init__(self, *, hide: Sequence[str] = (), large: bool = False, mistake: str = "", **place: Any) -> None:
@@ -50,7 +51,7 @@ class StepThrough(Lab):
         self._view = StepView()
         self._player = Player(self.stepper, self._view, self._guarded)
         self._card, self._remarks, self._worked = widgets.HTMLMath(), widgets.HTML(layout=_JOINED), widgets.HTML()
-        self._view.aspect = aspect_ratio(self.stepper.place.trace.problem, 850, large)
+        self._view.aspect = aspect_ratio(self.stepper.place.trace, 850, large)
         super().__init__()
         controls = self._make_controls()
         self.children = [*controls, self._note, self._view, self._card, self._remarks, self._cell_row, *self._footer]
@@ -69,12 +70,14 @@ class StepThrough(Lab):
     def _make_controls(self) -> list[widgets.Widget]:
         stepper = self.stepper
         self._start = widgets.Dropdown(
-            options=list(STARTS), description="start", tooltip="Choose the numbers to start from", **sized("180px")
+            options=list(STARTS), description="start", tooltip="The numbers to start from", **sized("180px")
         )
-        self._seed = widgets.IntSlider(min=0, max=100, readout=False, tooltip="Draw other numbers", layout=GROW)
+        self._seed = widgets.IntSlider(
+            min=0, max=100, readout=False, tooltip="Draw different random numbers", layout=GROW
+        )
         self._seed_field = text_field("seed", "100px", "Type a seed: a whole number, 0 or more")
         self._lr = widgets.FloatLogSlider(
-            min=-6, max=1, step=0.05, readout=False, tooltip="How far each update goes", layout=GROW
+            min=-6, max=1, step=0.05, readout=False, tooltip="How large a step each update takes", layout=GROW
         )
         self._lr_field = text_field("learning rate", "170px", "Type a learning rate: a positive number")
         self._on_change(self._start, lambda start: stepper.set_up(start=start))
@@ -88,22 +91,24 @@ class StepThrough(Lab):
             "lr": pair(self._lr_field, self._lr),
         }
         self._play = widgets.ToggleButton(
-            description="Play", tooltip="Go on by itself, until pressed again", layout={"width": "auto"}
+            description="Play", tooltip="Step automatically until pressed again", layout={"width": "auto"}
         )
         self._speed = widgets.Dropdown(
-            options=list(SPEEDS), description="speed", tooltip="How fast to play", **sized("220px")
+            options=list(SPEEDS), description="speed", tooltip="Playback speed", **sized("220px")
         )
         self._speed.observe(lambda change: setattr(self._player, "speed", change.new), "value")
         self._on_change(self._play, self._play_or_pause)
-        self._predict = toggle("Predict first", "Be asked for a cell of each gradient before it is shown")
+        self._predict = toggle("Predict first", "Predict a cell of each gradient before it is shown")
         self._on_change(self._predict, stepper.predict)
-        self._more = toggle("More", "Sizes, a planted mistake, the values as a table, the step as NumPy")
+        self._more = toggle(
+            "More", "Network sizes, a planted mistake, all values as a table, the step as a NumPy script"
+        )
         buttons = [
-            self._button("Restart", stepper.restart, "Back to the start, with the numbers as they were"),
+            self._button("Restart", stepper.restart, "Back to the start, with the original numbers"),
             self._button("Back", stepper.back, "One step back (left arrow on the board)"),
-            self._button("Next", stepper.next, "One step on (right arrow on the board)", "primary"),
-            self._button("Next phase", stepper.next_phase, "On to the end of this phase"),
-            self._button("Next iteration", stepper.next_iteration, "The same step, one iteration on"),
+            self._button("Next", stepper.next, "One step forward (right arrow on the board)", "primary"),
+            self._button("Next phase", stepper.next_phase, "Forward to the end of this phase"),
+            self._button("Next iteration", stepper.next_iteration, "The same step in the next iteration"),
         ]
         optional = {"play": [self._play, self._speed], "predict": [self._predict], "more": [self._more]}
         buttons += [widget for part, found in optional.items() if part not in self._hidden for widget in found]
@@ -113,16 +118,16 @@ class StepThrough(Lab):
         return [row(*shown), row(*buttons), self._make_question(), self._make_drawer()]
 
     def _make_question(self) -> widgets.Widget:
-        """What is asked while predicting."""
+        """The question asked while predicting."""
         self._question = widgets.HTML()
         signs = [self._button(sign, partial(self.stepper.answer, sign), f"The sign is {sign}") for sign in "−0+"]
-        self._guess = text_field("or its value", "170px", "Type a number, and Enter")
+        self._guess = text_field("or its value", "170px", "Type a number and press Enter")
         self._on_change(self._guess, self.stepper.answer)
         self._question_row = row(self._question, *signs, self._guess)
         return self._question_row
 
     def _make_drawer(self) -> widgets.Widget:
-        """What is needed less often, behind the button More."""
+        """Controls that are needed less often, behind the button More."""
         stepper = self.stepper
         self._sizes = {
             name: widgets.BoundedIntText(
@@ -135,16 +140,16 @@ class StepThrough(Lab):
         self._activation = widgets.Dropdown(
             options=list(ACTIVATIONS),
             description="activation",
-            tooltip="What follows each hidden layer",
+            tooltip="The activation after each hidden layer",
             **sized("170px"),
         )
         self._on_change(self._activation, lambda activation: stepper.set_up(activation=activation))
-        mistakes = [("none", ""), *((mistake.title, name) for name, mistake in BY_NAME.items())]
+        mistakes = [("none", ""), *((mistake.title, name) for name, mistake in stepper.mistakes.items())]
         self._mistake = widgets.Dropdown(
             options=mistakes, description="planted mistake", tooltip="Plant a classic mistake", **sized("340px")
         )
         self._on_change(self._mistake, stepper.plant)
-        self._table = toggle("Values as a table", "Every number on the board, for reading or for a screen reader")
+        self._table = toggle("Values as a table", "Every number on the board as text, also for screen readers")
         self._script = toggle("As NumPy", "A plain script that prints the same numbers")
         for extra in (self._table, self._script):
             self._on_change(extra, lambda _: self._show_footer(stepper.place))
@@ -159,12 +164,12 @@ class StepThrough(Lab):
         return drawer
 
     def _slide_lr(self, lr: float) -> None:
-        """The slider only has its own steps, and rounds to them whatever it is set to: that is not the learner's doing."""
+        """Follow the slider, unless it only rounded the learning rate to one of its own steps: no learner did that."""
         if not self._slider_shows(self.stepper.place.lr):
             self.stepper.set_lr(lr)
 
     def _slider_shows(self, lr: float) -> bool:
-        """Whether the slider stands where it comes nearest to this learning rate."""
+        """Whether the slider is at the position nearest to this learning rate."""
         low, high = self._lr.base**self._lr.min, self._lr.base**self._lr.max
         return bool(abs(math.log10(self._lr.value) - math.log10(min(max(lr, low), high))) < self._lr.step / 2 + 1e-9)
 
@@ -172,7 +177,7 @@ class StepThrough(Lab):
         self.stepper.set_up(**{name: size})
 
     def _make_cell_row(self) -> None:
-        self._cell_field = text_field("type over it:", "190px", "Type another number, and Enter")
+        self._cell_field = text_field("new value:", "190px", "Type a new number and press Enter")
         self._on_change(self._cell_field, lambda text: self.stepper.edit(typed_number(text)))
         self._cell_row = row(self._worked, self._cell_field)
 
@@ -185,7 +190,7 @@ class StepThrough(Lab):
         self._footer = [call, self._shown_table, widgets.VBox([self._copy_script, self._shown_script])]
 
     def come_into_view(self) -> None:
-        """Scroll the page to this lab, and give its board the keys."""
+        """Scroll the page to this lab, and give its board the keyboard focus."""
         self._view.scroll_into_view()
 
     # From the page to the stepper
@@ -213,7 +218,7 @@ class StepThrough(Lab):
             self._guarded(self._press, message["key"])
 
     def _press(self, key: str) -> None:
-        """A key on the board: arrows step and choose a matrix; Enter opens a cell, where arrows walk from cell to cell."""
+        """A key on the board: arrows step and choose a matrix; Enter pins a cell, then arrows move between cells."""
         stepper, place = self.stepper, self.stepper.place
         if key == "Escape":
             stepper.choose(None)
@@ -255,7 +260,7 @@ class StepThrough(Lab):
             self._view.index = place.index
             self._view.alt = words.alt_text(place)
             self._view.pinned = place.pinned
-            if self._page is None:  # nobody is looking yet
+            if self._page is None:  # no page shows the lab yet
                 return
             if self._board is None or not self._board.fits(place.trace):
                 self._board = Board(place.trace, large=self._large, **self._page)
@@ -268,7 +273,7 @@ class StepThrough(Lab):
         board.draw(place.trace, place.index, self.stepper.losses, place.question or place.cell)
 
     def _show_card(self, place: LabState) -> None:
-        self._card.value = words.card(place)  # typesetting its formula takes the page longer than the whole frame
+        self._card.value = words.card(place)  # its formula takes the page longer to typeset than the rest of the frame
         self._remarks.value = words.remarks_on(place, self.stepper.losses)
         worked, editable = "", False
         if place.cell is not None:
@@ -298,21 +303,24 @@ class StepThrough(Lab):
             self._question_row.layout.display = None if place.question else "none"
             if place.question:
                 name, i, j = place.question
-                self._question.value = f"<b>Predict {name}[{i},{j}]</b>, framed on the board. Its sign, or its value?"
+                self._question.value = (
+                    f"<b>Predict {name}[{i},{j}]</b>, framed on the board: what is its sign, or its value?"
+                )
 
     def _show_footer(self, place: LabState) -> None:
         call = self.call()
         but = ""
         if place.custom:
-            but = " (without the numbers that were typed over: As NumPy has them)"
+            but = " (without the numbers you changed; <b>As NumPy</b> keeps them)"
         elif self.stepper.lr_changed:
-            but = " (with this learning rate from the start; here it was changed on the way)"
+            but = " (uses this learning rate from the start; here it was changed along the way)"
         self._call.value = f'<code class="bpl-call">{html.escape(call)}</code>{but}'
         self._copy_call.text = call
         self._shown_table.value = words.table(place) if self._table.value else ""
         script = numpy_script(place.trace) if self._script.value else ""
         self._shown_script.value = (
-            f'<pre class="bpl-script" tabindex="0" role="region" aria-label="The step as NumPy">{html.escape(script)}</pre>'
+            f'<pre class="bpl-script" tabindex="0" role="region" aria-label="The step as a NumPy script">'
+            f"{html.escape(script)}</pre>"
             if script
             else ""
         )
@@ -320,12 +328,12 @@ class StepThrough(Lab):
         self._copy_script.layout.display = None if script else "none"
 
     def call(self) -> str:
-        """The call that opens the lab as it stands; numbers that were typed over are not in it."""
+        """The call that opens the lab in its present state, except that it leaves out numbers the learner changed."""
         place, given = self.stepper.place, {}
         for field in fields(Setup):
             if (value := getattr(place.setup, field.name)) != field.default:
                 given[field.name] = value.item() if isinstance(value, np.generic) else value
-        if place.lr != float(place.setup.problem().lr):
+        if place.lr != self.stepper.setup_lr:
             given["lr"] = place.lr
         if place.iteration:
             given["iteration"] = int(place.iteration)
@@ -348,6 +356,6 @@ class StepThrough(Lab):
         return self.call()
 
 
-_JOINED = {"margin": "-4px 2px 2px"}  # to the card above
+_JOINED = {"margin": "-4px 2px 2px"}  # joins it to the card above
 _SIZE_NAMES = {"hidden": "hidden units", "layers": "hidden layers"}
 _ARROWS = {"ArrowUp": (-1, 0), "ArrowDown": (1, 0), "ArrowLeft": (0, -1), "ArrowRight": (0, 1)}

@@ -1,4 +1,4 @@
-"""Play and pause: going on by itself, and never faster than the page shows it."""
+"""Play and pause: stepping automatically, never faster than the page can show it."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -14,23 +14,24 @@ SPEEDS = {
     "10 iterations a second": ("next_iteration", 0.1),
     "as fast as it goes": ("next_iteration", 0.0),
 }
-PATIENCE = (
-    60  # pictures in a row that no page says it shows, at a second for each: then nobody is there, and play stops
-)
+PATIENCE = 60  # pictures in a row, a second each, that no page confirms; then the page must be gone, and play stops
 
 
 class Player:
-    """Moves a stepper on, at a `speed` of SPEEDS, and waits for the page to show it, so that a slow wire never falls behind."""
+    """Moves a stepper on, at a `speed` of SPEEDS, and waits for the page to show each move.
+
+    So the page never falls behind, however slow the connection.
+    """
 
     def __init__(self, stepper: Stepper, view: StepView, guarded: Callable[..., None]) -> None:
-        """`guarded` calls what it is given, and says what goes wrong."""
+        """`guarded` calls the function it is given, and reports what goes wrong in the lab."""
         self._stepper, self._view, self._guarded = stepper, view, guarded
         self.speed = next(iter(SPEEDS))
         self.frame_on_page = 0
-        self._turn: object = None  # whose turn it is to play; who was stopped finds that it is not theirs
+        self._turn: object = None  # of the task that may play: a task that was stopped finds another one here, or None
 
     def play(self, ended: Callable[[], None]) -> Coroutine[Any, Any, None]:
-        """From now on it is for this task to play; `ended` is called if that ends by itself."""
+        """Start playing, in place of any earlier task; `ended` is called if it ends without `stop`."""
         self._turn = turn = object()
         return self._keep_playing(turn, ended)
 
@@ -38,7 +39,7 @@ class Player:
         self._turn = None
 
     async def _keep_playing(self, turn: object, ended: Callable[[], None]) -> None:
-        """Move on and wait for the page to show it. A page that has gone ends it."""
+        """Move on and wait for the page to show it, until stopped or until the page is gone."""
         unseen = 0
         try:
             while self._turn is turn and unseen < PATIENCE:
@@ -56,5 +57,5 @@ class Player:
                 ended()
 
     def _move_on(self, turn: object, move: str) -> None:
-        if self._turn is turn:  # it may have been stopped since it was asked for, in another thread
+        if self._turn is turn:  # another thread may have stopped it in the meantime
             getattr(self._stepper, move)()

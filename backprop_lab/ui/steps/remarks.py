@@ -1,4 +1,4 @@
-"""What there is to say about a step beyond its formula: the proof, the gate, and the size of an update."""
+"""Remarks on a step beyond its formula: its gradient check, dead units, the size of an update, the loss."""
 
 import math
 from collections.abc import Sequence
@@ -7,17 +7,19 @@ import numpy as np
 
 from backprop_lab.gradcheck import central_difference, check_step, complex_step_derivative
 from backprop_lab.layers import Layer, ReLU
-from backprop_lab.trace import Step, Trace
+from backprop_lab.lines import Step
+from backprop_lab.number_format import plain, told_apart
+from backprop_lab.tracing import Trace
 
-AGREES = 1e-5  # far above the error of a right gradient, about 1e-9, and far below that of a wrong one
+AGREES = 1e-5  # far above the error of a correct gradient, about 1e-9, and far below that of a wrong one
 
 
 def proof(trace: Trace, step: Step) -> tuple[bool | None, str]:
     """Whether a gradient agrees with numeric ones, and a sentence that says so.
 
-    Finite differences come first; where they fail, the complex step has the last word, since it knows no rounding
-    however large the numbers are. None where it cannot be told: for steps that are no gradients, and once numbers
-    have overflowed.
+    Finite differences come first; where they fail, the complex step decides, since it loses no digits to subtraction,
+    however large the numbers are. None where there is nothing to check: for steps that are not gradients, and once
+    numbers have overflowed.
     """
     if step.phase != "backward":
         return None, ""
@@ -28,16 +30,17 @@ def proof(trace: Trace, step: Step) -> tuple[bool | None, str]:
         with np.errstate(all="ignore"):
             error = check_step(trace, step.name, derivative)
         if error * max(1, size) <= allowed:
-            return True, f"agrees with {how} {f'to {error:.0e}' if error else 'exactly'}"
+            how_well = f"to {plain(error, 0, 'e')}" if error else "exactly"
+            return True, f"agrees with {how} {how_well}"
         if math.isfinite(error):
             wrong = wrong or f"does not agree with {how}: it is off by {error / (min(1, size) or 1):.0%}"
     if math.isfinite(error):
         return False, wrong
-    return None, "The numbers have overflowed, so there is nothing to compare with."
+    return None, "The numbers have overflowed, so this gradient cannot be checked."
 
 
 def _terms(trace: Trace, step: Step) -> float:
-    """How large the terms can be that a gradient is added up from: what it is right to, it is right to against them."""
+    """How large the terms of a gradient's sum can be: its rounding error is relative to these, not to the gradient."""
     upstream = [each.value for each in trace.steps[: trace.steps.index(step)] if each.phase == "backward"]
     forward = [trace["X"], *(trace[Y] for _, _, Y, _ in trace.problem.network.stages)]
     with np.errstate(all="ignore"):
@@ -60,8 +63,8 @@ def on_dead_units(trace: Trace, step: Step) -> str:
             dead = dead_units(trace, Y)
             if dead and len(dead) < trace[Y].shape[1]:
                 units = ", ".join(str(unit) for unit in dead)
-                which, they = (f"Unit {units} is", "it") if len(dead) == 1 else (f"Units {units} are", "they")
-                return f"{which} off for every sample: dead, and {they} cannot learn."
+                which, they = (f"Unit {units} is", "it is") if len(dead) == 1 else (f"Units {units} are", "they are")
+                return f"{which} off for every sample: {they} dead and cannot learn."
     return ""
 
 
@@ -70,7 +73,9 @@ def all_dead(trace: Trace, index: int) -> str:
     for _, _, Y, _ in _relus(trace):
         shown = any(step.name == Y for step in trace.steps[:index])
         if shown and len(dead_units(trace, Y)) == trace[Y].shape[1]:
-            return f"Every unit of {Y} is off for every sample: no gradient passes, and nothing before it can learn."
+            return (
+                f"Every unit of {Y} is off for every sample: no gradient gets through, and nothing before it can learn."
+            )
     return ""
 
 
@@ -79,33 +84,35 @@ def _relus(trace: Trace) -> list[tuple[Layer, str, str, int]]:
 
 
 def on_update(trace: Trace, step: Step) -> str:
-    """At an update: how far the largest entry moved, and how that compares with the size of the parameter."""
+    """At an update: the largest change of an entry, and the size of the update relative to the parameter."""
     if step.phase != "update":
         return ""
-    old, new = trace[step.operands[0]], step.value
+    parameter = step.names["p"]
+    old, new = trace[parameter], step.value
     with np.errstate(all="ignore"):
         change = float(np.max(np.abs(new - old)))
         size, step_size = math.hypot(*np.ravel(old)), math.hypot(*np.ravel(new - old))
     if not math.isfinite(change):
         return "The numbers have overflowed."
-    of_size = f"; the step is {step_size / size:.1e} of the size of {step.operands[0]}" if size > 0 else ""
-    return f"The largest change is {change:.2g}{of_size}."
+    of_size = f"; the update is {plain(step_size / size, 1, 'e')} times the size of {parameter}" if size > 0 else ""
+    return f"The largest change is {plain(change, 2)}{of_size}."
 
 
 def on_next_loss(trace: Trace, step: Step) -> str:
-    """At an update: what the loss will be with all the new weights, so that a learning rate can be searched for by eye."""
+    """At an update: the loss with all the new weights, so that one can search for a good learning rate by eye."""
     if step.phase != "update":
         return ""
     after = trace.next_problem()
     with np.errstate(all="ignore"):
         now, then = float(trace["L"]), float(after.loss.value(after.network.forward(after.X), after.y))
     if not math.isfinite(then):
-        return "With all the new weights the loss will overflow."
-    return f"With all the new weights the loss will be {_apart(then, now)[0]}; now it is {_apart(then, now)[1]}."
+        return "With all the new weights, the loss will overflow."
+    will_be, is_now = told_apart(then, now, 6)
+    return f"With all the new weights, the loss will be {will_be}; now it is {is_now}."
 
 
 def on_loss(step: Step, losses: Sequence[float]) -> str:
-    """At the loss: how it moved since the iteration before."""
+    """At the loss: how it has changed since the iteration before."""
     if step.phase != "loss" or len(losses) < 2:
         return ""
     before, now = losses[-2], losses[-1]
@@ -113,11 +120,5 @@ def on_loss(step: Step, losses: Sequence[float]) -> str:
         return "The loss has overflowed."
     if now == before:
         return "The loss did not change."
-    was, is_now = _apart(before, now)
+    was, is_now = told_apart(before, now, 6)
     return f"The loss went {'down' if now < before else 'up'}, from {was} to {is_now}."
-
-
-def _apart(one: float, other: float) -> tuple[str, str]:
-    """Two numbers to six digits, or to as many as it takes to tell them apart."""
-    pairs = [(f"{one:.{digits}g}", f"{other:.{digits}g}") for digits in range(6, 18)]
-    return next((pair for pair in pairs if pair[0] != pair[1]), pairs[0])

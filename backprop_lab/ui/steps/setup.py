@@ -1,38 +1,38 @@
-"""What the lab can be set to: where to start from, the sizes of the network, its activation; and the problem that makes."""
+"""The settings of the lab: the starting point, the sizes of the network, its activation; and the problem they make."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
-import numpy as np
-
-from backprop_lab.layers import Layer, Linear, ReLU, Sigmoid, Tanh
-from backprop_lab.problem import Problem, check_seed, random_problem, worked_example
+from backprop_lab.layers import ACTIVATIONS, Layer
+from backprop_lab.network import Network
+from backprop_lab.problem import Problem, check_seed, check_whole, random_problem, worked_example
 
 
 def dead_relu(problem: Problem) -> Problem:
     """The same problem with the first hidden unit pushed below zero for every sample: it is off and cannot learn."""
-    parameters = problem.network.parameters
-    b1 = parameters["b1"].copy()
-    b1[0, 0] = -1 - np.max(problem.X @ parameters["W1"][:, :1])
-    return replace(problem, network=problem.network.with_parameters(parameters | {"b1": b1}))
+    first, *rest = problem.network.layers
+    b = first.parameters["b"].copy()
+    b[0, 0] -= 1 + first.forward(problem.X)[:, 0].max()
+    return problem.evolve(network=Network((first.with_parameters({**first.parameters, "b": b}), *rest)))
 
 
 def all_active(problem: Problem) -> Problem:
-    """The same problem with every hidden bias raised until every unit is on for every sample: no ReLU hides anything."""
-    parameters, X = problem.network.parameters, problem.X
-    for layer, _, _, number in problem.network.stages[:-1]:
-        if isinstance(layer, Linear):
-            b = 0.5 - np.min(X @ layer.W, axis=0, keepdims=True)
-            parameters[f"b{number}"] = b
-            layer = Linear(layer.W, b)
+    """The same problem with hidden biases shifted until every unit is on for every sample: no ReLU hides anything."""
+    *hidden, last = problem.network.layers
+    layers: list[Layer] = []
+    X = problem.X
+    for layer in hidden:
+        if layer.parameters:
+            b = layer.parameters["b"] + (0.5 - layer.forward(X).min(axis=0, keepdims=True))
+            layer = layer.with_parameters({**layer.parameters, "b": b})
+        layers.append(layer)
         X = layer.forward(X)
-    return replace(problem, network=problem.network.with_parameters(parameters))
+    return problem.evolve(network=Network((*layers, last)))
 
 
 def diverging(problem: Problem) -> Problem:
-    """The same problem with a learning rate so large that the loss overflows within some hundred steps."""
-    return replace(problem, lr=2.0)
+    """The same problem with a learning rate so large that the loss overflows within a few hundred steps."""
+    return problem.evolve(lr=2.0)
 
 
 WORKED_EXAMPLE, CUSTOM = "worked example", "custom"
@@ -43,13 +43,12 @@ STARTS: dict[str, Callable[[Problem], Problem]] = {
     "diverging": diverging,
     "all active": all_active,
 }
-ACTIVATIONS: dict[str, Layer] = {"ReLU": ReLU(), "Tanh": Tanh(), "Sigmoid": Sigmoid()}
-SIZES = {"samples": 8, "inputs": 8, "hidden": 8, "layers": 3, "outputs": 8}  # and the largest that the board shows
+SIZES = {"samples": 8, "inputs": 8, "hidden": 8, "layers": 3, "outputs": 8}  # the largest that the board shows
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What a problem is made from: a starting point, a seed, and the sizes of the network."""
+    """What a problem is made from: a starting point, a seed, the sizes of the network and its activation."""
 
     start: str = WORKED_EXAMPLE
     seed: int = 0
@@ -60,8 +59,8 @@ class Setup:
     outputs: int = 2
     activation: str = "ReLU"
 
-    def problem(self) -> Problem:
-        """Raises ValueError if a part of the setup is not one of those there are."""
+    def problem(self, make: Callable[..., Problem] = Problem) -> Problem:
+        """The problem, drawn by `random_problem`. Raises ValueError if a field has a value that is not available."""
         check_seed(self.seed)
         for name, choices in [("start", tuple(STARTS)), ("activation", tuple(ACTIVATIONS))]:
             if getattr(self, name) not in choices:
@@ -71,15 +70,9 @@ class Setup:
         hidden = (self.hidden,) * self.layers
         activation = ACTIVATIONS[self.activation]
         return STARTS[self.start](
-            random_problem(self.seed, self.samples, self.inputs, hidden, self.outputs, activation=activation)
+            random_problem(self.seed, self.samples, self.inputs, hidden, self.outputs, activation=activation, make=make)
         )
 
     def settled(self) -> "Setup":
-        """The same, but for the worked example, whose seed and sizes are its own."""
+        """The same setup, except for the worked example, which has a seed and sizes of its own."""
         return Setup() if self.start == WORKED_EXAMPLE else self
-
-
-def check_whole(name: str, number: Any, least: int, most: int) -> None:
-    """Raise ValueError unless it is a whole number in this range."""
-    if not isinstance(number, int | np.integer) or isinstance(number, bool) or not least <= number <= most:
-        raise ValueError(f"{name} must be a whole number from {least} to {most}; got {number!r}")

@@ -1,7 +1,7 @@
-"""Where the learner is: which problem, which iteration, which step. No drawing and no widgets here."""
+"""Where the learner is: the problem, the iteration and the step. No drawing and no widgets here."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -9,23 +9,25 @@ from typing import Any
 import numpy as np
 from traitlets import HasTraits, Instance
 
-from backprop_lab.problem import Problem, check_learning_rate
-from backprop_lab.trace import Step, Trace
+from backprop_lab.lines import Step
+from backprop_lab.mistakes import MISTAKES, Mistake
+from backprop_lab.problem import Problem, check_learning_rate, check_whole
+from backprop_lab.tracing import Trace, trace
 from backprop_lab.ui.steps.judging import judge
-from backprop_lab.ui.steps.setup import CUSTOM, WORKED_EXAMPLE, Setup, check_whole
-from backprop_lab.ui.steps.training import BY_NAME, Training, can_be_planted, quiet_trace, with_mistake
+from backprop_lab.ui.steps.setup import CUSTOM, WORKED_EXAMPLE, Setup
+from backprop_lab.ui.steps.training import Training, can_be_planted, with_mistake
 from backprop_lab.ui.values.one_cell import Cell
 from backprop_lab.ui.values.slopes import is_slope, slope_of, value_of
 
 
 @dataclass(frozen=True, eq=False)
 class LabState:
-    """One state of the lab: never changed, only followed by another.
+    """One state of the lab: never changed, only replaced by the next.
 
-    `index` steps of iteration `iteration` are shown, out of all those in `trace`. `custom` says that a number was
-    typed over, `mistake` names one that is planted in the step. `cell` is the one that is worked out, and stays so
-    while it is `pinned`. `predicting` asks for a cell of each gradient before it is shown; `question` is the one asked for,
-    `right` of `asked` were answered well. `note` is what the learner should be told.
+    The first `index` steps in `trace`, that of iteration `iteration`, are shown. `custom` says that the learner changed
+    a number, `mistake` names a planted mistake. `cell` is the cell that is worked out; while `pinned`, it stays so.
+    `predicting` asks for a cell of each gradient before it is shown; `question` is the cell now asked for, and `right`
+    of `asked` answers were right. `note` is a sentence for the learner.
     """
 
     setup: Setup
@@ -56,37 +58,45 @@ class LabState:
         return float(self.trace.problem.lr)
 
     def has(self, cell: Cell) -> bool:
-        """Whether there is such a cell, and it is on the board already."""
+        """Whether there is such a cell and it is already on the board."""
         name, i, j = cell
         if not self.shows(name):
             return False
-        rows, cols = np.shape(np.atleast_2d(value_of(self.trace, name)))
+        rows, cols = value_of(self.trace, name).shape
         return bool(0 <= i < rows and 0 <= j < cols)
 
     def shows(self, name: str) -> bool:
-        """Whether a value is on the board already."""
+        """Whether a value is already on the board."""
         if is_slope(name):
             name = slope_of(self.trace, name).shown_with
         return name in self.trace.given or any(step.name == name for step in self.trace.steps[: self.index])
 
 
 class Stepper(HasTraits):
-    """Moves through the steps and iterations of a problem. Observe `place`: every move replaces it as a whole.
+    """Moves through the steps and iterations of a problem. Observe `place`: every move replaces the whole of it.
 
-    Methods raise ValueError, and change nothing, where what they are given makes no sense.
+    Methods raise ValueError, and change nothing, if their arguments make no sense.
     """
 
     place = Instance(LabState)
 
     def __init__(
-        self, lr: float | None = None, iteration: int = 0, step: str | None = None, mistake: str = "", **setup: Any
+        self,
+        lr: float | None = None,
+        iteration: int = 0,
+        step: str | None = None,
+        mistake: str = "",
+        mistakes: Mapping[str, Mistake] = MISTAKES,
+        **setup: Any,
     ) -> None:
-        """Open at a step of an iteration, with a mistake planted or none; `setup` takes the fields of Setup."""
+        """Open at a step of an iteration, with one of `mistakes` planted or none; `setup` takes the fields of Setup."""
+        self.mistakes = mistakes
         if setup and "start" not in setup:
-            setup["start"] = "random"  # the worked example has numbers of its own
+            setup["start"] = "random"  # the worked example has numbers and sizes of its own
         chosen = Setup(**setup).settled()
         problem = chosen.problem()
-        self._training = Training(problem if lr is None else replace(problem, lr=lr))
+        self.setup_lr = float(problem.lr)  # the learning rate that goes with the setup, unless another is chosen
+        self._training = Training(problem if lr is None else problem.evolve(lr=lr))
         super().__init__(place=LabState(chosen, self._training.trace(0)))
         check_whole("iteration", iteration, 0, 100_000)
         if mistake:
@@ -103,12 +113,12 @@ class Stepper(HasTraits):
 
     @property
     def losses(self) -> Sequence[float]:
-        """The loss of every iteration up to the present one."""
+        """The loss of every iteration up to the current one."""
         return self._training.losses[: self.place.iteration + 1]
 
     @property
     def lr_changed(self) -> bool:
-        """Whether an earlier iteration had another learning rate than the present one."""
+        """Whether the learning rate has changed from one iteration to the next, up to the current one."""
         changes = self._training.lr_changes
         return bool(changes) and changes[0] <= self.place.iteration
 
@@ -118,7 +128,7 @@ class Stepper(HasTraits):
         return self._training.first
 
     def set_up(self, **changes: Any) -> None:
-        """Start over with some fields of Setup changed. Other sizes than the worked example's make it a random problem."""
+        """Start over with some fields of Setup changed. The worked example, if changed, becomes a random problem."""
         keeps_lr = "start" not in changes
         if keeps_lr and self.place.setup.start == WORKED_EXAMPLE:
             changes["start"] = "random"
@@ -127,45 +137,47 @@ class Stepper(HasTraits):
         self._begin(setup, self.place.lr if keeps_lr else None, self.place.index if same_steps else 0)
 
     def restart(self) -> None:
-        """Back to the start of the same problem, with the learning rate as it is and no number typed over."""
+        """Back to the start of the same problem, with the present learning rate and the original numbers."""
         self._begin(self.place.setup, self.place.lr)
 
     def edit(self, number: Any) -> None:
-        """Type over the chosen cell, of X, y, a weight or a bias; training starts over from there."""
+        """Set the chosen cell, of X, y, a weight or a bias, to another number; training starts over from there."""
         if self.place.cell is None:
             raise ValueError("choose a cell first: click it on the board")
         name, i, j = self.place.cell
         problem = self.place.trace.problem
         parameters = problem.network.parameters
         if name not in ("X", "y", *parameters):
-            own = "has a control of its own" if name == "lr" else "is computed"
-            raise ValueError(f"{name} {own}; only X, y, {', '.join(parameters)} can be typed over")
+            own = "has its own control" if name == "lr" else "is computed"
+            raise ValueError(f"{name} {own}; only X, y, {', '.join(parameters)} can be changed here")
         if not isinstance(number, int | float) or not abs(number) <= sys.float_info.max:
-            raise ValueError(f"a cell takes a finite number, such as -0.5; got {number!r}")
+            raise ValueError(f"a cell needs a finite number, such as -0.5; got {number!r}")
         array = self.place.trace[name].copy()
-        array[i, j] = number
+        np.atleast_2d(array)[i, j] = number
         if name in parameters:
-            problem = replace(problem, network=problem.network.with_parameters(parameters | {name: array}))
+            problem = problem.evolve(network=problem.network.with_parameters(parameters | {name: array}))
         else:
-            problem = replace(problem, **{name: array})
+            problem = problem.evolve(**{name: array})
         self._restart_training(problem, custom=True)
 
     def set_lr(self, lr: Any) -> None:
-        """Another learning rate from this iteration on; the place and past iterations stay."""
+        """Change the learning rate from this iteration on; the step on the board and past iterations stay."""
         check_learning_rate(lr)
         self._go(self.place.iteration, self.place.index, float(lr))
 
     def plant(self, mistake: str) -> None:
-        """Make a mistake of `MISTAKES`, by name, in every iteration; none where it is empty. Training starts over."""
-        if mistake and mistake not in BY_NAME:
-            raise ValueError(f"there is no mistake {mistake!r}; there are {', '.join(BY_NAME)}")
-        problem = replace(self.first_problem, lr=self.place.lr)
-        if mistake and not can_be_planted(BY_NAME[mistake], problem):
-            raise ValueError(f"{BY_NAME[mistake].title}: it cannot be planted here, since the shapes would not fit")
+        """Make the mistake with this name in every iteration, or none if it is empty. Training starts over."""
+        if mistake and mistake not in self.mistakes:
+            raise ValueError(f"there is no mistake {mistake!r}; choose one of {', '.join(self.mistakes)}")
+        problem = self.first_problem.evolve(lr=self.place.lr)
+        if mistake and not can_be_planted(self.mistakes[mistake], problem):
+            raise ValueError(
+                f"{self.mistakes[mistake].title}: this mistake cannot be planted here, because the shapes would not fit"
+            )
         self._restart_training(problem, mistake=mistake)
 
     def choose(self, cell: Cell | None, pinned: bool = False) -> None:
-        """Choose the cell to be worked out, or none; one that is not on the board yet counts as none."""
+        """Choose the cell to work out, or none; a cell that is not on the board yet counts as none."""
         if cell is not None and not self.place.has(cell):
             cell = None
         pinned = pinned and cell is not None
@@ -173,7 +185,7 @@ class Stepper(HasTraits):
             self.place = replace(self.place, cell=cell, pinned=pinned)
 
     def choose_matrix(self, way: int) -> None:
-        """Choose the next matrix on the board, in the order of the computation, or with -1 the one before."""
+        """Choose the next matrix on the board in the order of computation, or with a `way` of -1 the previous one."""
         place = self.place
         shown = [name for name in place.trace if place.shows(name) and name != "lr"]
         now = place.cell[0] if place.cell else place.step.name if place.step else "lr"
@@ -181,24 +193,26 @@ class Stepper(HasTraits):
         self.choose((shown[at], 0, 0))
 
     def walk(self, down: int, right: int) -> None:
-        """Choose the neighbour of the chosen cell, if there is one."""
+        """Choose a neighbour of the chosen cell, if there is one."""
         place = self.place
         if place.cell is None:
             return
         name, i, j = place.cell
-        rows, cols = np.shape(np.atleast_2d(value_of(place.trace, name)))
+        rows, cols = value_of(place.trace, name).shape
         self.choose((name, min(max(i + down, 0), rows - 1), min(max(j + right, 0), cols - 1)), place.pinned)
 
     def predict(self, on: bool) -> None:
-        """Ask for a cell of every gradient before it is shown, and count the answers; or stop asking."""
+        """Start, or stop, asking for a cell of every gradient before it is shown; the score starts at 0."""
         self.place = replace(self.place, predicting=on, question=None, right=0, asked=0, note="")
 
     def answer(self, text: str) -> None:
         """Answer the question with a sign, `+`, `-` or `0`, or with a number; then show the step."""
         place = self.place
         if place.question is None:
-            raise ValueError("nothing is asked: switch on 'predict first' and press Next before a gradient")
-        is_right, verdict = judge(place.trace, place.question, text)
+            raise ValueError(
+                "there is no question to answer: switch on 'Predict first' and press Next before a gradient"
+            )
+        is_right, verdict = judge(place.trace, place.question, text, self.mistakes)
         self._go(place.iteration, place.index + 1)
         right, asked = place.right + is_right, place.asked + 1
         self.place = replace(self.place, right=right, asked=asked, note=f"{verdict} {right} of {asked} right so far.")
@@ -208,9 +222,9 @@ class Stepper(HasTraits):
         self._go(self.place.iteration, min(max(index, 0), len(self.place.trace.steps)))
 
     def next(self) -> None:
-        """One step on; after the last, the forward pass begins again with the new weights.
+        """One step forward; after the last, the forward pass begins again with the new weights.
 
-        While predicting, a gradient is asked for first; another `next` shows it without an answer.
+        While predicting, a gradient is first asked for; a second `next` shows it without an answer.
         """
         if self.place.predicting and self.place.question is None and (question := self._question()):
             self.place = replace(self.place, question=question, cell=None, pinned=False, note="")
@@ -220,14 +234,14 @@ class Stepper(HasTraits):
             self._go(self.place.iteration + 1, 0)
 
     def back(self) -> None:
-        """One step back; from the start of an iteration, to the end of the one before."""
+        """One step back; from the start of an iteration, to the end of the previous one."""
         if self.place.index:
             self.go_to(self.place.index - 1)
         elif self.place.iteration:
             self._go(self.place.iteration - 1, len(self.place.trace.steps))
 
     def next_phase(self) -> None:
-        """To the end of this phase, or of the next one if this one is done."""
+        """Go to the end of this phase, or of the next one if this one is done."""
         steps = self.place.trace.steps
         if self.place.index == len(steps):
             self.next()
@@ -236,26 +250,28 @@ class Stepper(HasTraits):
             self.go_to(max(k for k, step in enumerate(steps, start=1) if step.phase == phase))
 
     def next_iteration(self) -> None:
-        """The same step, one iteration on."""
+        """Go to the same step in the next iteration."""
         self._go(self.place.iteration + 1, self.place.index)
 
     def _question(self) -> Cell | None:
-        """A cell of the next step, if that is a gradient: always the same one at the same place."""
+        """A random cell of the next step if that is a gradient; always the same one at the same step and iteration."""
         place = self.place
         if place.index == len(place.trace.steps) or place.trace.steps[place.index].phase != "backward":
             return None
         step = place.trace.steps[place.index]
         rng = np.random.default_rng([place.setup.seed, place.iteration, place.index])
-        rows, cols = step.value.shape
+        rows, cols = value_of(place.trace, step.name).shape
         return step.name, int(rng.integers(rows)), int(rng.integers(cols))
 
     def _begin(self, setup: Setup, lr: float | None, index: int = 0) -> None:
-        """Start over from a setup, with the same mistake if there is room for it."""
-        problem = setup.problem()
+        """Start over from a setup, with the same mistake if it can be planted there."""
+        same_layers = setup.activation == self.place.setup.activation  # which were checked then
+        problem = setup.problem(Problem.trusted if same_layers else Problem)
+        self.setup_lr = float(problem.lr)
         if lr is not None:
-            problem = replace(problem, lr=lr)
+            problem = problem.evolve(lr=lr)
         mistake = self.place.mistake
-        if mistake and not can_be_planted(BY_NAME[mistake], problem):
+        if mistake and not can_be_planted(self.mistakes[mistake], problem):
             mistake = ""
         self._restart_training(
             problem, setup=setup, custom=False, index=index, mistake=mistake, cell=None, pinned=False
@@ -264,18 +280,18 @@ class Stepper(HasTraits):
     def _restart_training(self, problem: Problem, **changes: Any) -> None:
         """Start training over from `problem`, at the same step."""
         mistake = changes.get("mistake", self.place.mistake)
-        training = Training(problem, partial(with_mistake, BY_NAME[mistake]) if mistake else quiet_trace)
+        training = Training(problem, partial(with_mistake, self.mistakes[mistake]) if mistake else trace)
         traced = training.trace(0)
         if [step.name for step in traced.steps] != [step.name for step in self.place.trace.steps]:
             changes["index"] = 0
         self._training = training
         note = self._note(0)
-        if mistake and not BY_NAME[mistake].made_at(quiet_trace(problem)):
-            note = note or f"{BY_NAME[mistake].title}: with these numbers it changes nothing."
+        if mistake and not self.mistakes[mistake].planted_at(trace(problem)):
+            note = note or f"{self.mistakes[mistake].title}: with these numbers, it changes nothing."
         self.place = replace(self.place, trace=traced, iteration=0, note=note, question=None, **changes)
 
     def _go(self, iteration: int, index: int, lr: float | None = None) -> None:
-        """To a step of an iteration. A pinned cell stays for as long as the step does, so that it can be compared."""
+        """Go to a step of an iteration. A pinned cell stays while the step does, so that iterations can be compared."""
         traced = self._training.trace(iteration, lr)
         note = self._note(iteration)
         place = replace(self.place, trace=traced, iteration=iteration, index=index, question=None, note=note)
@@ -289,8 +305,8 @@ class Stepper(HasTraits):
         if diverged is None:
             return ""
         if diverged == 0:
-            return "The loss overflows at the very start: some of these numbers are too large to be squared."
+            return "The loss overflows at the very start: some of these numbers are too large to square."
         return (
-            f"The loss overflowed at iteration {diverged}: the learning rate is too large, and every step leaps further "
-            "past the minimum. Restart with a smaller one, or go back to see how it began."
+            f"The loss overflowed at iteration {diverged}: the learning rate is too large, and every step overshoots "
+            "the minimum by more than the last. Restart with a smaller learning rate, or go back to see how it began."
         )

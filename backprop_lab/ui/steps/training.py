@@ -1,58 +1,49 @@
-"""Training, iteration by iteration, as it should be or with a mistake planted in every step; any iteration can be gone back to."""
+"""Training, iteration by iteration, correct or with a planted mistake; one can go back to any iteration."""
 
 import math
 from array import array
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
-from backprop_lab.mistakes import MISTAKES, Mistake, plant
+from backprop_lab.mistakes import Mistake, plant
 from backprop_lab.problem import Problem
-from backprop_lab.trace import Trace, trace
-
-BY_NAME = {mistake.name: mistake for mistake in MISTAKES}
-
-
-def quiet_trace(problem: Problem) -> Trace:
-    """The trace of a problem; what overflows in it does so in silence."""
-    with np.errstate(all="ignore"):
-        return trace(problem)
+from backprop_lab.tracing import Trace, trace
 
 
 def can_be_planted(mistake: Mistake, problem: Problem) -> bool:
-    """Whether a mistake gives, somewhere in this step, a value that the network has room for."""
-    traced = quiet_trace(problem)
-    wrong = ((mistake.wrong(traced, step.name), step.value) for step in traced.steps)
+    """Whether a mistake gives, somewhere in the training step, a value of the right shape."""
+    traced = trace(problem)
+    wrong = ((mistake.wrong_value(traced, step.name), step.value) for step in traced.steps)
     return any(value is not None and np.shape(value) == np.shape(right) for value, right in wrong)
 
 
 def with_mistake(mistake: Mistake, problem: Problem) -> Trace:
-    """The trace of someone who makes a mistake wherever it can be made."""
-    traced = quiet_trace(problem)
-    for name in mistake.made_at(traced):
-        traced = plant(traced, mistake, name)
-    return traced
+    """The trace of `problem` with a mistake made wherever it can be made."""
+    return plant(trace(problem), mistake)
 
 
 class Training:
-    """Every iteration so far, in little memory: each loss and learning rate is kept, but only every
-    hundredth network; those between are trained again, to the same bits, when someone goes back to them."""
+    """Every iteration so far, in little memory.
+
+    Each loss and learning rate is kept, but only every hundredth network; those in between are trained again, to the
+    same bits, when someone goes back to them.
+    """
 
     STRIDE = 100
 
-    def __init__(self, problem: Problem, run: Callable[[Problem], Trace] = quiet_trace) -> None:
-        """Train `problem`, with `run` for the steps: a trace as it should be, or one with a mistake in it."""
+    def __init__(self, problem: Problem, run: Callable[[Problem], Trace] = trace) -> None:
+        """Train `problem`; `run` gives the trace of a training step, correct or with a mistake in it."""
         self._run = run
         self.first = problem
         self._kept = {0: problem}
-        self._last = (0, run(replace(problem, lr=float(problem.lr))))  # the trace made last, and its iteration
+        self._last = (0, run(problem.evolve(lr=float(problem.lr))))  # the latest trace and its iteration
         self.lrs = array("d")
         self.losses = array("d")
-        self.lr_changes: list[int] = []  # the iterations whose learning rate is not that of the one before
+        self.lr_changes: list[int] = []  # the iterations whose learning rate differs from the previous one
 
     def trace(self, iteration: int, lr: float | None = None) -> Trace:
-        """The trace of an iteration, any up to one beyond the last; another `lr` than before drops what came after it."""
+        """The trace of an iteration, up to one beyond the last; a new `lr` for it drops all later iterations."""
         problem = self._problem(iteration)
         if iteration == len(self.lrs):
             self.lrs.append(float(problem.lr))
@@ -65,7 +56,7 @@ class Training:
                 self.lr_changes.append(iteration)
         last, traced = self._last
         if last != iteration or traced.problem.lr != self.lrs[iteration]:
-            traced = self._run(replace(problem, lr=self.lrs[iteration]))
+            traced = self._run(problem.evolve(lr=self.lrs[iteration]))
             self._last = (iteration, traced)
         self.losses[iteration] = float(traced["L"])
         if iteration % self.STRIDE == 0:
@@ -88,5 +79,5 @@ class Training:
             at = iteration - iteration % self.STRIDE
             problem = self._kept[at]
         for k in range(at, iteration):
-            problem = self._run(replace(problem, lr=self.lrs[k])).next_problem()
+            problem = self._run(problem.evolve(lr=self.lrs[k])).next_problem()
         return problem

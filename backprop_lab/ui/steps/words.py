@@ -1,30 +1,33 @@
-"""What the lab says in words: the card beside the board, the picture for those who do not see it, the values as a table."""
+"""What the lab says in words: the card below the board, the picture's alt text, the values as a table."""
 
 import html
 from collections.abc import Sequence
 
 import numpy as np
 
-from backprop_lab.ui.numbers import format_number
+from backprop_lab.number_format import format_number, plain
 from backprop_lab.ui.steps import remarks
 from backprop_lab.ui.steps.stepper import LabState
+from backprop_lab.ui.values.explanations import explain
 
-START = "Everything that is given is on the board: samples X, targets y, weights, biases and the learning rate."
+START = "The board shows everything that is given: samples X, targets y, weights, biases and the learning rate."
 
 
 def card(place: LabState) -> str:
-    """The current step: phase, title, sentence, formula, line of NumPy and shapes; none of it depends on the numbers."""
+    """The current step: phase, title, sentence, formula, line of NumPy and shapes; the numbers do not affect it."""
     step, trace = place.step, place.trace
     if step is None:
         again = "The new weights have moved up." if place.iteration else START
-        said = f"<p>{again} Press <b>Next</b> to compute the first value.</p>"
-        return f'<div class="bpl-card"><div>{_heading("start", "What is given", place)}{said}</div></div>'
+        text = f"<p>{again} Press <b>Next</b> to compute the first value.</p>"
+        return f'<div class="bpl-card"><div>{_heading("start", "What is given", place)}{text}</div></div>'
+    explanation = explain(step)
+    formula = f'<div class="bpl-formula">${explanation.latex}$</div>' if explanation.latex else ""
     code = html.escape(f"{step.name} = {step.code}")
     shapes = html.escape(trace.shapes(step).replace("->", "→"))
     return (
         f'<div class="bpl-card bpl-{step.phase}">'
-        f"<div>{_heading(step.phase, step.title, place)}<p>{html.escape(step.sentence)}</p></div>"
-        f'<div><div class="bpl-formula">${step.latex}$</div><code>{code}</code><div class="bpl-shapes">{shapes}</div></div></div>'
+        f"<div>{_heading(step.phase, explanation.title, place)}<p>{html.escape(explanation.sentence)}</p></div>"
+        f'<div>{formula}<code>{code}</code><div class="bpl-shapes">{shapes}</div></div></div>'
     )
 
 
@@ -36,12 +39,12 @@ def _heading(phase: str, title: str, place: LabState) -> str:
 
 
 def remarks_on(place: LabState, losses: Sequence[float]) -> str:
-    """What there is to remark on the numbers of the current step, to stand below its card."""
+    """Remarks on the numbers of the current step, shown below its card."""
     step, trace = place.step, place.trace
     if step is None:
         return ""
     proved, sentence = remarks.proof(trace, step)
-    kind, mark = {True: ("right", "✓ "), False: ("wrong", "✗ "), None: ("untold", "")}[proved]
+    kind, mark = {True: ("right", "✓ "), False: ("wrong", "✗ "), None: ("unknown", "")}[proved]
     parts = [f'<span class="bpl-{kind}">{mark}{html.escape(sentence)}</span>'] if sentence else []
     for remark in (
         remarks.on_dead_units(trace, step),
@@ -55,7 +58,7 @@ def remarks_on(place: LabState, losses: Sequence[float]) -> str:
 
 
 def alt_text(place: LabState) -> str:
-    """The picture in words: which step it shows, and the values that the step gave."""
+    """The picture in words: the step it shows and the values it computed."""
     step = place.step
     if step is None:
         return (
@@ -68,14 +71,14 @@ def alt_text(place: LabState) -> str:
 
 
 def table(place: LabState) -> str:
-    """Every value that is on the board, as tables that a screen reader can walk through."""
+    """Every value on the board, as tables that a screen reader can navigate."""
     names = [name for name in place.trace if place.shows(name)]
     return f'<div class="bpl-tables">{"".join(_matrix(name, place.trace[name]) for name in names)}</div>'
 
 
 def _matrix(name: str, value: object) -> str:
     rows = np.atleast_2d(np.asarray(value, dtype=float)).tolist()
-    body = "".join(f"<tr>{''.join(f'<td>{v + 0.0:.6g}</td>' for v in row)}</tr>" for row in rows)
+    body = "".join(f"<tr>{''.join(f'<td>{plain(v, 6)}</td>' for v in row)}</tr>" for row in rows)
     return f"<table><caption>{name}, {len(rows)} by {len(rows[0])}</caption>{body}</table>"
 
 

@@ -1,1 +1,1 @@
-"""What stands in a cell and what it was made from, as numbers and text: no widgets and no drawing."""
+"""The value of a cell and how it was computed, as numbers and text: no widgets and no drawing."""

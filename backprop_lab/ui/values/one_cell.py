@@ -1,19 +1,20 @@
-"""One cell of any matrix, worked out: which cells made it, and the sum with its numbers."""
+"""One cell of any matrix, worked out: the cells it is computed from, and the sum with the numbers filled in."""
 
 import re
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from backprop_lab.trace import Trace
-from backprop_lab.ui.values.slopes import is_slope, slope_of
+from backprop_lab.number_format import MINUS, plain
+from backprop_lab.tracing import Trace
+from backprop_lab.ui.values.slopes import is_slope, slope_of, value_of
 
 Cell = tuple[str, int, int]
-TERMS = 8  # of a sum that are written out; a longer one is cut in the middle
+TERMS = 8  # written out of a sum; a longer one is shortened in the middle
 
 
 class Worked(NamedTuple):
-    """A cell as a sum: `symbols` and `numbers` side by side, its `value` in words, and the cells they come from."""
+    """A cell as a sum: in `symbols` and in `numbers`, its `value` as text, and the `sources` it is computed from."""
 
     cell: Cell
     symbols: str
@@ -22,14 +23,15 @@ class Worked(NamedTuple):
     sources: tuple[Cell, ...]
 
     def __str__(self) -> str:
-        name = _indexed(*self.cell).replace("slope", "slope of layer ")
+        name = _indexed(*self.cell)
         if not self.symbols:
-            return f"{name} = {self.value} is given"
+            return f"{name} = {self.value} (given)"
         return " = ".join(part for part in (name, self.symbols, self.numbers, self.value) if part)
 
 
 def work_out(trace: Trace, cell: Cell, terms: int = TERMS) -> Worked:
-    """The sum behind a cell of `trace`, with at most so many terms (3 or more), such as `X[0,1]·dY1[0,2] + X[1,1]·dY1[1,2] = (-2.06)(0) + (1.06)(16.4) = 17.45`.
+    """The sum behind a cell of `trace`, with at most `terms` terms (3 or more), such as
+    `X[0,1]·dY1[0,2] + X[1,1]·dY1[1,2] = (−2.06)(0) + (1.06)(16.4) = 17.45`.
 
     Raises KeyError if the trace has no such matrix, and IndexError if the matrix has no such cell.
     """
@@ -37,9 +39,9 @@ def work_out(trace: Trace, cell: Cell, terms: int = TERMS) -> Worked:
     if is_slope(name):
         slope = slope_of(trace, name)
         symbols, numbers, sources = _cell_by_cell(trace, slope.code, i, j)
-        return Worked(cell, symbols, numbers, _plain(slope.value[i, j]), sources)
-    digits = 8 if name.endswith("_new") else 4  # an update may be too small to show in four
-    value = _plain(np.atleast_2d(trace[name])[i, j], digits)
+        return Worked(cell, symbols, numbers, plain(slope.value[i, j]), sources)
+    digits = 8 if name.endswith("_new") else 4  # an update may be too small to show in four digits
+    value = plain(value_of(trace, name)[i, j], digits)
     if name in trace.given:
         return Worked(cell, "", "", value, ())
     code = trace.step(name).code
@@ -61,13 +63,13 @@ def work_out(trace: Trace, cell: Cell, terms: int = TERMS) -> Worked:
     shapes = {np.shape(trace[operand]) for operand in step.operands} - {()}
     if shapes != {np.shape(step.value)} or re.search(r"@|\.mT|\.sum|np\.(sum|mean)|\[", code):
         line = f"({code})[{i},{j}]" if np.ndim(step.value) else code
-        return Worked(cell, line, "", value, ())  # a mistake's line may be anything
+        return Worked(cell, line, "", value, ())  # a mistake's line may be any expression
     symbols, numbers, sources = _cell_by_cell(trace, code, i, j, digits)
     return Worked(cell, symbols, numbers, value, sources)
 
 
 def _sum(trace: Trace, cell: Cell, value: str, products: list[tuple[Cell, ...]], terms: int) -> Worked:
-    """A sum of products; each is the cells that are multiplied."""
+    """A sum of products, each given as the cells that are multiplied."""
     symbols = ["·".join(_indexed(*factor) for factor in product) for product in products]
     numbers = [_product([_at(trace, factor) for factor in product]) for product in products]
     sources = tuple(factor for product in products for factor in product)
@@ -75,7 +77,7 @@ def _sum(trace: Trace, cell: Cell, value: str, products: list[tuple[Cell, ...]],
 
 
 def _sum_of_all(trace: Trace, cell: Cell, value: str, kind: str, code: str, terms: int) -> Worked:
-    """The loss: the same expression for every entry, added up."""
+    """The loss: the same expression for every entry, summed."""
     rows, cols = trace["y"].shape
     parts = [_cell_by_cell(trace, code, i, j) for i in range(rows) for j in range(cols)]
     symbols, numbers = _join([part[0] for part in parts], terms), _join([part[1] for part in parts], terms)
@@ -111,7 +113,7 @@ def _cell_by_cell(trace: Trace, code: str, i: int, j: int, digits: int = 4) -> t
 def _at(trace: Trace, cell: Cell) -> Any:
     name, i, j = cell
     value = trace[name]
-    return value if np.ndim(value) == 0 else value[i, j]
+    return value if np.ndim(value) == 0 else np.atleast_2d(value)[i, j]
 
 
 def _indexed(name: str, i: int, j: int) -> str:
@@ -125,20 +127,15 @@ def _typeset(code: str) -> str:
         .replace(" ** 2", "²")
         .replace("**2", "²")
         .replace(" * ", "·")
-        .replace(" - ", " − ")
+        .replace(" - ", f" {MINUS} ")
     )
 
 
-def _plain(value: Any, digits: int = 4) -> str:
-    """A number with a proper minus sign, and never -0."""
-    return f"{float(value) + 0.0:.{digits}g}".replace("-", "−")
-
-
 def _product(factors: list[Any], digits: int = 4) -> str:
-    """Factors in brackets; a number alone only where it is negative."""
+    """Factors in parentheses; a single number only if it is negative."""
     if len(factors) == 1 and not factors[0] < 0:
-        return _plain(factors[0], digits)
-    return "".join(f"({_plain(factor, digits)})" for factor in factors)
+        return plain(factors[0], digits)
+    return "".join(f"({plain(factor, digits)})" for factor in factors)
 
 
 def _join(parts: list[str], terms: int) -> str:

@@ -1,18 +1,20 @@
-"""The gate of each activation as a matrix of its own: what a gradient is multiplied by on its way back through it."""
+"""The slope of each activation as a matrix of its own: what a gradient is multiplied by on its way back."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from backprop_lab.layers import Array
-from backprop_lab.mistakes import evaluate
-from backprop_lab.trace import Trace
+from backprop_lab.tracing import Trace
+
+SLOPE = "slope of "  # and the output, as in "slope of H1"; no step's value has a space in its name
 
 
 class Slope(NamedTuple):
-    """The slope of an activation, named `slope1` after its layer: for a ReLU, 1 where it is on and 0 where it is off.
+    """The slope of an activation, cell by cell: for a ReLU, 1 where it is on and 0 where it is off.
 
-    `code` is how it stands in the backward line, such as `H1 > 0`; it comes to light with the step `shown_with`.
+    `code` is its expression in the backward line, such as `H1 > 0`; it is shown with the step `shown_with`.
     """
 
     code: str
@@ -21,22 +23,46 @@ class Slope(NamedTuple):
 
 
 def is_slope(name: str) -> bool:
-    return name.startswith("slope")
+    return name.startswith(SLOPE)
+
+
+def slopes_of(trace: Trace) -> dict[str, Slope]:
+    """Every slope by name. An activation that does not act cell by cell, such as a softmax, has none."""
+    if trace not in _FOUND:
+        slopes = {}
+        for layer, X, Y, _ in trace.problem.network.stages:
+            if not layer.parameters and (slope := _slope(trace, f"d{X}", f"d{Y}")):
+                slopes[SLOPE + Y] = slope
+        _FOUND[trace] = slopes
+    return _FOUND[trace]
+
+
+_FOUND: WeakKeyDictionary[Trace, dict[str, Slope]] = WeakKeyDictionary()
+
+
+def _slope(trace: Trace, dX: str, dY: str) -> Slope | None:
+    """The value of the line for dX with a dY of 1, or None if another dY would not simply be multiplied by it."""
+    step = trace.step(dX)
+    code = step.template.removeprefix("{dY} * ").format_map({**step.names, "dY": "1"})
+    if code.startswith("(") and code.find(")") == len(code) - 1:
+        code = code[1:-1]
+    probe = np.sqrt(np.arange(1.0, step.value.size + 1)).reshape(step.value.shape)
+    right = trace.evaluate(step.template.format_map(step.names), **{dY: probe})
+    value = np.broadcast_to(np.asarray(trace.evaluate(code), dtype=float), step.value.shape)
+    off, size = np.abs(np.asarray(right - probe * value, dtype=float)), np.abs(probe * value)
+    if (off > 1e-9 * size.max()).any():
+        return None
+    return Slope(code, value, dX)
 
 
 def slope_of(trace: Trace, name: str) -> Slope:
-    """The slope of this name. Raises KeyError if there is none."""
-    for layer, X, Y, number in trace.problem.network.stages:
-        if name == f"slope{number}" and not layer.parameters:
-            # However the formula is written, the slope is what comes of a dY of 1.
-            formula = layer.formulas["dX"].code.removeprefix("{dY} * ")
-            code = formula.format(**vars(layer) | {"X": X, "Y": Y, "dY": "1"})
-            if code.startswith("(") and code.find(")") == len(code) - 1:
-                code = code[1:-1]
-            return Slope(code, np.asarray(evaluate(code, trace), dtype=float), f"d{X}")
-    raise KeyError(f"there is no {name!r} in this trace")
+    """The slope with this name. Raises KeyError if there is none."""
+    slopes = slopes_of(trace)
+    if name not in slopes:
+        raise KeyError(f"there is no {name!r} in this trace")
+    return slopes[name]
 
 
-def value_of(trace: Trace, name: str) -> Any:
-    """What stands in a matrix of the board, be it a value of the trace or a slope."""
-    return slope_of(trace, name).value if is_slope(name) else trace[name]
+def value_of(trace: Trace, name: str) -> Array:
+    """A matrix of the board, whether a value of the trace or a slope; a single number becomes one row and column."""
+    return slope_of(trace, name).value if is_slope(name) else np.atleast_2d(trace[name])

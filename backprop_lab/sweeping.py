@@ -2,15 +2,15 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from backprop_lab.layers import Array, Formula, Linear
+from backprop_lab.layers import Array
 from backprop_lab.losses import Loss
 from backprop_lab.network import Network
-from backprop_lab.problem import Problem, check_learning_rate, check_seed, random_problem
+from backprop_lab.problem import Problem, check_learning_rate, check_seed, check_whole, random_problem
 
 BLOCK_BYTES = 2**20  # what one block works on: about the second-level cache of a processor
 ROUND_STEPS = 50  # after so many steps the diverged runs are dropped
@@ -37,7 +37,7 @@ class Sweep:
     def problem(self, seed: int, lr: float) -> Problem:
         """The problem that a run started from. Raises ValueError if the sweep has no such run."""
         i, j = self._find(seed, lr)
-        return replace(self.problems[i], lr=self.lrs[j])
+        return self.problems[i].evolve(lr=self.lrs[j])
 
     def network(self, seed: int, lr: float) -> Network:
         """The network that a run has trained. Raises ValueError if it diverged, or if the sweep has no such run."""
@@ -60,38 +60,52 @@ class Sweep:
 def sweep(seeds: Iterable[int], lrs: Iterable[float], steps: int = 500, **options: Any) -> Sweep:
     """Train every seed at every learning rate for `steps` updates, as in `sweep(range(64), np.logspace(-4, 1, 64))`.
 
-    A run starts from `random_problem(seed, **options)`; the options are samples, inputs, hidden, outputs and
-    activation. Time grows with runs x steps. The result keeps 8 bytes x (steps + 2 + number of parameters) a run,
-    and the problem of each seed; beside it a sweep needs a few MB, however many runs there are. Raises ValueError
-    if there is no seed or no learning rate, if one is not as `random_problem` needs it, or if steps is not a whole
-    number from 1 up.
+    A run starts from `random_problem(seed, **options)`; the options are samples, inputs, hidden, outputs, activation
+    and loss. Layers and losses that cannot take a stack of problems are trained one run at a time, which is slower.
+    Time grows with runs x steps. The result keeps 8 bytes x (steps + 2 + number of parameters) a run, and the problem
+    of each seed; otherwise a sweep needs a few MB, however many runs there are. Raises ValueError if there is no seed
+    or no learning rate, if one is not as `random_problem` needs it, or if steps is not a whole number from 1 up.
 
-    A run takes the very steps that it would take alone, through the same layers. In a block of fewer than FEW_RUNS its
+    A run takes the same steps that it would take alone, through the same layers. In a block of fewer than FEW_RUNS its
     numbers are the same to the bit. In a larger one `@` adds the same products, but rounds each before it is added,
-    which BLAS spares itself on most processors: an entry of D products is off by at most 2 D u / (1 - D u) of the sum
+    which BLAS avoids on most processors: an entry of D products is off by at most 2 D u / (1 - D u) of the sum
     of their sizes, where u = 1.1e-16 (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition, 2002,
     section 3.1). What training makes of that is up to the run. After 500 steps most losses still agree to 1e-14 of
     themselves, or of a thousandth of the loss at the start. One or two runs in a hundred train chaotically, deep
     networks at large learning rates above all: their last bits grow, and they come out as another run of the same
     problem, as good as the one alone.
     """
-    *_, result = sweep_blocks(seeds, lrs, steps, **options)
+    *_, result = iter_sweep(seeds, lrs, steps, **options)
     return result
 
 
-def sweep_blocks(seeds: Iterable[int], lrs: Iterable[float], steps: int = 500, **options: Any) -> Iterator[Sweep]:
+def iter_sweep(seeds: Iterable[int], lrs: Iterable[float], steps: int = 500, **options: Any) -> Iterator[Sweep]:
     """The same sweep, a few milliseconds at a time: yields its one result whenever a block of runs has come further.
 
-    All runs advance together, so whoever stops asking keeps a whole map of fewer steps. In a terminal:
+    All runs advance together, so if you stop early you keep a whole map of fewer steps. In a terminal:
 
         with tqdm(total=500) as bar:
-            for result in sweep_blocks(seeds, lrs, steps=500):
+            for result in iter_sweep(seeds, lrs, steps=500):
                 bar.update(result.step - bar.n)
     """
-    seeds, lrs = _each("seeds", seeds, check_seed), _each("lrs", lrs, check_learning_rate)
-    if not isinstance(steps, int | np.integer) or isinstance(steps, bool) or steps < 1:
-        raise ValueError(f"steps must be a whole number, 1 or more, such as 500; got {steps!r}")
-    problems = tuple(random_problem(seed, lr=lrs[0], **options) for seed in seeds)
+    seeds = _each("seeds", seeds, check_seed)
+    lrs = _each("lrs", lrs, check_learning_rate)
+    first = random_problem(seeds[0], lr=lrs[0], **options)
+    others = (random_problem(seed, lr=lrs[0], **options, make=Problem.trusted) for seed in seeds[1:])
+    return sweep_problems((first, *others), lrs, steps, seeds)
+
+
+def sweep_problems(
+    problems: Iterable[Problem], lrs: Iterable[float], steps: int = 500, seeds: Iterable[int] | None = None
+) -> Iterator[Sweep]:
+    """The same for problems of your own, which have the same layers, loss and shapes: each at every learning rate.
+
+    Their `seeds` in the result are 0, 1, 2 ... unless given.
+    """
+    problems = tuple(problems)
+    seeds = tuple(range(len(problems))) if seeds is None else tuple(seeds)
+    lrs = _each("lrs", lrs, check_learning_rate)
+    check_whole("steps", steps, 1, such_as=", such as 500")
     starts = [problem.network.parameters for problem in problems]
     return _advance(
         Sweep(
@@ -120,6 +134,7 @@ def _each(name: str, values: Any, check: Callable[[Any], None]) -> tuple[Any, ..
 def _advance(result: Sweep) -> Iterator[Sweep]:
     """Take all runs on together: a round is some steps of every run that is left, block by block."""
     problems, steps = result.problems, result.loss.shape[-1] - 1
+    train = _train_block if _can_be_stacked(problems[0]) else _train_alone
     X, y = np.stack([p.X for p in problems]), np.stack([p.y for p in problems])
     lr = np.array(result.lrs).reshape(-1, 1, 1)
     # The same arrays with one axis of runs, in which run = number of its seed * number of lrs + number of its lr.
@@ -131,7 +146,7 @@ def _advance(result: Sweep) -> Iterator[Sweep]:
         for runs in _blocks(problems[0], np.flatnonzero(diverged < 0)):
             seed, rate = np.divmod(runs, len(lr))
             stack = {name: p[runs] for name, p in parameters.items()}
-            stack, losses = _train(problems[0], stack, X[seed], y[seed], lr[rate], stop - start)
+            stack, losses = train(problems[0], stack, X[seed], y[seed], lr[rate], stop - start)
             for name, p in stack.items():
                 parameters[name][runs] = p
             loss[runs, start : stop + 1] = losses
@@ -148,51 +163,92 @@ def _advance(result: Sweep) -> Iterator[Sweep]:
 
 def _blocks(problem: Problem, runs: Array) -> list[Array]:
     """The runs in blocks of BLOCK_BYTES: a number is 8 bytes, and a step makes about four of each weight and unit."""
-    linear = [layer for layer in problem.network.layers if isinstance(layer, Linear)]
-    numbers = sum(layer.W.size + len(problem.X) * layer.b.size for layer in linear)
+    numbers, outputs = 0, problem.X
+    for layer in problem.network.layers:
+        outputs = layer.forward(outputs)
+        if layer.parameters:
+            numbers += sum(p.size for p in layer.parameters.values()) + outputs.size
     size = max(1, BLOCK_BYTES // (8 * 4 * numbers))
     return np.array_split(runs, math.ceil(len(runs) / size)) if len(runs) else []
 
 
-def _train(
+def _can_be_stacked(problem: Problem) -> bool:
+    """Whether the layers and the loss take a stack of two problems to the numbers that each of them gives alone."""
+    stack = {name: np.stack([p, 0.9 * p]) for name, p in problem.network.parameters.items()}
+    X, y, lr = (
+        np.stack([problem.X, 0.9 * problem.X]),
+        np.stack([problem.y] * 2),
+        np.array([1e-3, 2e-3]).reshape(2, 1, 1),
+    )
+    try:
+        together = _train_block(problem, stack, X, y, lr, 1)
+    except Exception:  # written for one problem at a time, they may fail in any way
+        return False
+    alone = _train_alone(problem, stack, X, y, lr, 1)
+    pairs = [(together[1], alone[1]), *((together[0][name], alone[0][name]) for name in stack)]
+    return all(a.shape == b.shape and np.allclose(a, b, rtol=1e-9, equal_nan=True) for a, b in pairs)
+
+
+def _train_alone(
+    problem: Problem, parameters: dict[str, Array], X: Array, y: Array, lr: Array, steps: int
+) -> tuple[dict[str, Array], Array]:
+    """What `_train_block` does, one run after the other."""
+    runs = [
+        _train(problem, {name: p[run] for name, p in parameters.items()}, X[run], y[run], float(lr[run, 0, 0]), steps)
+        for run in range(len(lr))
+    ]
+    return {name: np.stack([trained[name] for trained, _ in runs]) for name in parameters}, np.stack(
+        [v for _, v in runs]
+    )
+
+
+def _train_block(
     problem: Problem, parameters: dict[str, Array], X: Array, y: Array, lr: Array, steps: int
 ) -> tuple[dict[str, Array], Array]:
     """A stack of S runs after `steps` updates, and their losses before the first update and after each: (S, steps + 1).
 
-    Everything given is a stack too, (S, ...). What overflows does so in silence: the losses tell.
+    Everything given is a stack too, (S, ...), and lr is (S, 1, 1).
     """
     order: Literal["C", "F"] = "C" if len(lr) < FEW_RUNS else "F"
     X, y = np.array(X, order=order), np.array(y, order=order)
     parameters = {name: np.array(p, order=order) for name, p in parameters.items()}
+    return _train(problem, parameters, X if order == "C" else X.view(RunsContiguous), y, lr, steps)
+
+
+def _train(
+    problem: Problem, parameters: dict[str, Array], X: Array, y: Array, lr: Any, steps: int
+) -> tuple[dict[str, Array], Array]:
+    """One run, or a stack of them, and its losses. There is no overflow warning; losses become infinite."""
     network = problem.network.with_parameters(parameters)
-    inputs = X if order == "C" else X.view(SideBySide)
-    loss = Watched(problem.loss)
+    loss = RecordingLoss(problem.loss)
     with np.errstate(all="ignore"):
         for _ in range(steps):
-            network = network.update(network.gradients(loss, inputs, y), lr)
-        loss.gradient(network.forward(inputs), y)
-    return network.parameters, np.stack(loss.values, axis=1)
+            network = network.update(network.gradients(loss, X, y), lr)
+        loss.gradient(network.forward(X), y)
+    return network.parameters, np.stack(loss.values, axis=-1)
 
 
-class SideBySide(np.ndarray[Any, Any]):
+class RunsContiguous(np.ndarray[Any, Any]):
     """A stack (S, N, D) whose runs lie side by side in memory (order "F"), and whose `@` goes along them.
 
     NumPy multiplies a stack matrix by matrix, which for tiny ones is mostly overhead. This takes one entry
     [n, d] of all runs times one entry [d, h] of all runs in one go through memory, and so on for all n, d and h.
-    Whatever is computed from such an X is SideBySide again, and with it every left operand of the layers.
+    Whatever is computed from such an X is RunsContiguous again, and with it every left operand of the layers.
     """
 
     def __matmul__(self, other: Any) -> Any:
-        return np.einsum("snd,sdh->snh", self, other).view(SideBySide)
+        if self.ndim != 3 or np.ndim(other) != 3:  # as where a layer multiplies by a matrix that all runs share
+            return super().__matmul__(other)
+        return np.einsum("snd,sdh->snh", self, other).view(RunsContiguous)
 
 
 @dataclass
-class Watched:
-    """A loss that notes its value whenever its gradient is asked for, which spares a second forward pass."""
+class RecordingLoss:
+    """A loss that records its value whenever its gradient is computed, which saves a second forward pass."""
 
     loss: Loss
     values: list[Array] = field(default_factory=list)
-    formulas: ClassVar[dict[str, Formula]] = {}
+    formulas: ClassVar[dict[str, str]] = {}
 
     def value(self, y_pred: Array, y: Array) -> Any:
         return self.loss.value(y_pred, y)

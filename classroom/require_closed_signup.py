@@ -1,7 +1,7 @@
 """For the hub of a class: nobody gets in through a door that stands open to everybody.
 
-Configuration of its own, for The Littlest JupyterHub and for Kubernetes alike; README.md says where it goes. It looks at
-whatever was configured in the end, by this or any other file, each time somebody logs in.
+A separate piece of configuration, for The Littlest JupyterHub and for Kubernetes alike; README.md says where it goes.
+Each time somebody logs in, it looks at the final configuration, whether set by this or any other file.
 """
 
 

@@ -8,7 +8,7 @@ from jupyterhub.auth import Authenticator
 from jupyterhub.spawner import Spawner
 from nativeauthenticator import NativeAuthenticator
 from report import Found
-from room import CLASSROOM, Room
+from room import CLASSROOM, TestHub
 from student import RefusedError, Student
 from systemdspawner import SystemdSpawner
 from traitlets.config import PyFileConfigLoader
@@ -25,7 +25,7 @@ ROOMS = {
 }
 
 
-async def of_the_class(room: Room) -> list[Found]:
+async def of_the_class(room: TestHub) -> list[Found]:
     """At the hub of a class: a name that is on its list, and what must not suffice."""
     listed = room.students[0]
     found = [
@@ -59,7 +59,7 @@ async def left_open(folder: Path, proxy_command: str) -> list[Found]:
         home = folder / f"open_{number}"
         home.mkdir()
         home.chmod(0o755)
-        async with Room(home, proxy_command, ["ana"], more=more) as room:
+        async with TestHub(home, proxy_command, ["ana"], more=more) as room:
             found.append(await _enter(room, "ana", PASSWORD, sign_up="dummy" not in more, expected=expected, what=what,
                                       because="" if expected else "stands open"))  # fmt: skip
     return found
@@ -79,7 +79,7 @@ def every_option_is_known() -> list[Found]:
 
 
 async def _enter(
-    room: Room, name: str, password: str, *, sign_up: bool, expected: bool, what: str, because: str = ""
+    room: TestHub, name: str, password: str, *, sign_up: bool, expected: bool, what: str, because: str = ""
 ) -> Found:
     async with Student(room.url, name, password) as student:
         if sign_up:

@@ -14,9 +14,7 @@ import numpy as np
 from backprop_lab.feedback import Feedback
 from backprop_lab.mistakes import MISTAKES, Mistake, plant
 from backprop_lab.problem import random_problem
-from backprop_lab.trace import Trace, trace
-
-BY_NAME = {mistake.name: mistake for mistake in MISTAKES}
+from backprop_lab.tracing import Trace, trace
 
 
 class Case(NamedTuple):
@@ -55,20 +53,20 @@ def solve(number: int, mistake: Any) -> Feedback:
     right, name, hidden = _open(number)
     if mistake is None or mistake is ...:
         return Feedback(False, ("blank",), "Put the name of the mistake in place of the blank, in quotes.")
-    if not isinstance(mistake, str) or mistake not in BY_NAME:
-        near = get_close_matches(str(mistake), BY_NAME, n=1)
+    if not isinstance(mistake, str) or mistake not in MISTAKES:
+        near = get_close_matches(str(mistake), MISTAKES, n=1)
         guess = f" Did you mean {near[0]!r}?" if near else ""
         return Feedback(False, ("name",), f"There is no mistake of the name {mistake!r}.{guess}")
-    line, wrong = BY_NAME[mistake].line(right, name), BY_NAME[mistake].wrong(right, name)
+    line, wrong = MISTAKES[mistake].wrong_line(right, name), MISTAKES[mistake].wrong_value(right, name)
     if line is None:
-        return Feedback(False, ("place",), "Not this one: nobody makes it in the line that is wrong here.")
+        return Feedback(False, ("place",), "Not this one: it cannot occur in the line that is wrong here.")
     if np.shape(wrong) != np.shape(right[name]):
         return Feedback(
             False, ("shape",), "Not this one: with sizes such as these it would not run, or give another shape."
         )
-    if not np.allclose(wrong, hidden.wrong(right, name), rtol=1e-9, atol=1e-12):
+    if not np.allclose(wrong, hidden.wrong_value(right, name), rtol=1e-9, atol=1e-12):
         return Feedback(False, ("value",), "Not this one. You have the right line, but it would give other numbers.")
-    return Feedback(True, (), f"What was run is {name} = {line}. {BY_NAME[mistake].why}")
+    return Feedback(True, (), f"What was run is {name} = {line}. {MISTAKES[mistake].cause}")
 
 
 def _open(number: int) -> tuple[Trace, str, Mistake]:
@@ -77,4 +75,4 @@ def _open(number: int) -> tuple[Trace, str, Mistake]:
         raise ValueError(f"there are mysteries 1 to {len(CASES)}; got {number!r}")
     given, hidden = CASES[number]
     name, mistake = codecs.decode(hidden, "rot13").split()
-    return trace(random_problem(**given)), name, BY_NAME[mistake]
+    return trace(random_problem(**given)), name, MISTAKES[mistake]

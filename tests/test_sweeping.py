@@ -1,18 +1,15 @@
 """The sweep: each run is the run done alone, diverged runs end, stopping keeps what is done, and memory stays flat."""
 
-import sys
 import tracemalloc
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
 from problems import ACTIVATIONS, identical
 
-from backprop_lab import Linear, ReLU, Tanh, random_problem, sweep
-from backprop_lab.layers import Activation
-from backprop_lab.sweep import FEW_RUNS, ROUND_STEPS, SideBySide, sweep_blocks
-
-module = sys.modules["backprop_lab.sweep"]
+from backprop_lab import Activation, Linear, ReLU, Tanh, random_problem, sweep, sweeping
+from backprop_lab.sweeping import FEW_RUNS, ROUND_STEPS, RunsContiguous, iter_sweep
 
 DEPTHS = (4, (4, 4), (5, 4, 3))
 MANY = {"seeds": range(12), "lrs": np.logspace(-5, -2, 12)}  # side by side
@@ -42,14 +39,15 @@ def test_these_tests_try_small_blocks_and_large_ones():
 @pytest.fixture
 def blocks(monkeypatch):
     """The trained parameters of every block of a sweep, as they come."""
-    train, seen = module._train, []
+    train, seen = sweeping._train, []
 
     def watched(*given):
         parameters, losses = train(*given)
         seen.append(parameters)
         return parameters, losses
 
-    monkeypatch.setattr(module, "_train", watched)
+    monkeypatch.setattr(sweeping, "_train", watched)
+    monkeypatch.setattr(sweeping, "_can_be_stacked", lambda problem: True)  # which trains two runs to find out
     return seen
 
 
@@ -87,13 +85,13 @@ def test_a_product_in_a_large_block_is_off_by_no_more_than_its_rounding(D):
     A, B = rng.standard_normal((FEW_RUNS, 5, D)), rng.standard_normal((FEW_RUNS, D, 4))
     unit = np.finfo(float).eps / 2
     bound = 2 * D * unit / (1 - D * unit) * (abs(A) @ abs(B))  # of each of the two sums, by Higham 2002, section 3.1
-    assert (abs(A.view(SideBySide) @ B - A @ B) <= bound).all()
+    assert (abs(A.view(RunsContiguous) @ B - A @ B) <= bound).all()
 
 
 def test_where_no_product_is_rounded_a_large_block_is_the_runs_alone_to_the_bit():
     rng = np.random.default_rng(0)
     A, B = (rng.integers(-(2**20), 2**20, (FEW_RUNS, n, n)).astype(float) for n in (6, 6))
-    assert identical(np.asarray(A.view(SideBySide) @ B), A @ B)
+    assert identical(np.asarray(A.view(RunsContiguous) @ B), A @ B)
 
 
 @pytest.mark.parametrize("hidden", DEPTHS)
@@ -145,12 +143,35 @@ class Halves(Activation):
         return X / 2
 
     def backward(self, X, dY):
-        return dY / 2, {}
+        return dY / 2
+
+    formulas = {"Y": "{X} / 2", "dX": "{dY} / 2"}  # noqa: RUF012
 
 
 def test_the_layers_are_asked_and_no_copy_of_them():
     result = sweep(**MANY, steps=3, activation=Halves())
     losses, _ = alone(random_problem(5, lr=result.lrs[7], activation=Halves()), 3)
+    np.testing.assert_allclose(result.loss[5, 7], losses, rtol=1e-13)
+
+
+@dataclass(frozen=True)
+class Mixes(Activation):
+    """Each sample's row turned by one fixed matrix, which is no stack."""
+
+    M: Any = ((0.8, -0.6), (0.6, 0.8))
+
+    def forward(self, X):
+        return X @ np.array(self.M)
+
+    def backward(self, X, dY):
+        return dY @ np.array(self.M).T
+
+    formulas = {"Y": "{X} @ np.array({M})", "dX": "{dY} @ np.array({M}).T"}  # noqa: RUF012
+
+
+def test_a_layer_may_multiply_by_a_matrix_that_is_no_stack():
+    result = sweep(**MANY, steps=3, hidden=2, activation=Mixes())
+    losses, _ = alone(random_problem(5, lr=result.lrs[7], hidden=2, activation=Mixes()), 3)
     np.testing.assert_allclose(result.loss[5, 7], losses, rtol=1e-13)
 
 
@@ -195,7 +216,9 @@ class Explodes(Activation):
         return 1e200 * X
 
     def backward(self, X, dY):
-        return 1e200 * dY, {}
+        return 1e200 * dY
+
+    formulas = {"Y": "1e200 * {X}", "dX": "1e200 * {dY}"}  # noqa: RUF012
 
 
 def test_a_run_can_diverge_before_its_first_update():
@@ -214,7 +237,7 @@ def test_diverged_runs_stop_costing_time(blocks):
 
 
 def test_a_sweep_of_which_nothing_is_left_is_done():
-    *_, result = sweep_blocks(range(4), [1e3], steps=4 * ROUND_STEPS, activation=Tanh())
+    *_, result = iter_sweep(range(4), [1e3], steps=4 * ROUND_STEPS, activation=Tanh())
     assert result.step == 4 * ROUND_STEPS
     assert np.isinf(result.loss[..., -1]).all()
 
@@ -224,26 +247,26 @@ def test_a_sweep_of_which_nothing_is_left_is_done():
 
 def test_blocks_change_nothing(monkeypatch):
     whole = sweep(**MANY, steps=60)
-    monkeypatch.setattr(module, "BLOCK_BYTES", 2**12)
-    blocks = list(sweep_blocks(**MANY, steps=60))
+    monkeypatch.setattr(sweeping, "BLOCK_BYTES", 2**12)
+    blocks = list(iter_sweep(**MANY, steps=60))
     assert len(blocks) > 20
     np.testing.assert_allclose(blocks[-1].loss, whole.loss, rtol=1e-12)
 
 
 def test_a_block_has_as_many_runs_as_its_bytes_hold_and_one_at_least(monkeypatch, blocks):
-    """With 7 samples, 5 inputs, 9 hidden units and 3 outputs, W1 and Y1 have 45 + 63 numbers, W2 and y_pred 27 + 21."""
-    bytes_a_run = 8 * 4 * (45 + 63 + 27 + 21)
+    """With 7 samples, 5 inputs, 9 hidden units and 3 outputs, W1, b1 and Y1 have 45, 9 and 63 numbers, and so on."""
+    bytes_a_run = 8 * 4 * (45 + 9 + 63 + 27 + 3 + 21)
     for held, runs in [(10 * bytes_a_run, [10, 10, 9]), (10 * bytes_a_run - 1, [8, 7, 7, 7]), (1, [1] * 29)]:
-        monkeypatch.setattr(module, "BLOCK_BYTES", held)
+        monkeypatch.setattr(sweeping, "BLOCK_BYTES", held)
         sweep(range(29), [0.01], steps=1, samples=7, inputs=5, hidden=9, outputs=3)
         assert [len(block["W1"]) for block in blocks] == runs
         blocks.clear()
 
 
 def test_whoever_stops_keeps_a_whole_map_of_fewer_steps(monkeypatch):
-    monkeypatch.setattr(module, "BLOCK_BYTES", 2**14)
+    monkeypatch.setattr(sweeping, "BLOCK_BYTES", 2**14)
     whole = sweep(**MANY, steps=3 * ROUND_STEPS)
-    for result in sweep_blocks(**MANY, steps=3 * ROUND_STEPS):
+    for result in iter_sweep(**MANY, steps=3 * ROUND_STEPS):
         known = ~np.isnan(result.loss)
         assert known[..., : result.step + 1].all() or result.step == 0
         if result.step == ROUND_STEPS and known[0, 0, -1 - ROUND_STEPS]:
@@ -254,7 +277,7 @@ def test_whoever_stops_keeps_a_whole_map_of_fewer_steps(monkeypatch):
 
 
 def test_progress_never_goes_back_and_reaches_the_last_step():
-    steps = [result.step for result in sweep_blocks(range(3), [0.1], steps=2 * ROUND_STEPS + 1)]
+    steps = [result.step for result in iter_sweep(range(3), [0.1], steps=2 * ROUND_STEPS + 1)]
     assert steps == sorted(steps)
     assert steps[-1] == 2 * ROUND_STEPS + 1
 
@@ -295,7 +318,7 @@ def test_seeds_and_learning_rates_come_out_as_plain_numbers():
 
 
 def test_a_sweep_takes_five_hundred_steps_unless_told_otherwise():
-    assert sweep([0], [0.01]).loss.shape == next(sweep_blocks([0], [0.01])).loss.shape == (1, 1, 501)
+    assert sweep([0], [0.01]).loss.shape == next(iter_sweep([0], [0.01])).loss.shape == (1, 1, 501)
 
 
 def test_a_run_can_be_opened_elsewhere():
@@ -343,7 +366,7 @@ def test_a_run_that_was_not_swept_is_refused_and_the_nearest_named(seed, lr):
 )
 def test_bad_input_is_refused_and_named(arguments, message):
     with pytest.raises(ValueError, match=message):
-        sweep_blocks(*arguments)  # at once, not when the first block is asked for
+        iter_sweep(*arguments)  # at once, not when the first block is asked for
 
 
 def test_a_size_that_cannot_be_is_refused():

@@ -1,0 +1,49 @@
+"""Numbers as people read and type them: with a proper minus sign, and never telling more than they know."""
+
+from typing import Any
+
+MINUS = "\N{MINUS SIGN}"  # in prose, on the board and in sums; a line of code keeps its "-", so that it can be pasted
+
+
+def plain(value: Any, digits: int = 4, form: str = "g") -> str:
+    """A number in the format ".4g", or another, with a proper minus sign, and never as −0."""
+    return f"{value + 0.0:.{digits}{form}}".replace("-", MINUS)
+
+
+def told_apart(one: Any, other: Any, digits: int = 4) -> tuple[str, str]:
+    """Two numbers to so many digits, or to as many more as it takes to tell them apart."""
+    pairs = [(plain(one, more), plain(other, more)) for more in range(digits, 18)]
+    return next((pair for pair in pairs if pair[0] != pair[1]), pairs[0])
+
+
+def format_number(value: float) -> str:
+    """At most five characters where that is honest: `−13.8`, `0.02`, `1e−5`; zero is `0` and never `−0.00`."""
+    if value != value:
+        return "nan"
+    size = abs(value)
+    if size == float("inf"):
+        text = "inf"
+    elif size < 1000 and size == int(size):
+        text = f"{size:.0f}"
+    elif size < 0.005 or size >= 9999.5:
+        mantissa, power = f"{size:.0e}".split("e")
+        text = f"{mantissa}e{int(power)}"
+    else:
+        text = f"{size:.{2 if size < 9.995 else 1 if size < 99.95 else 0}f}"
+    return f"-{text}".replace("-", MINUS) if value < 0 else text.replace("-", MINUS)
+
+
+def typed_number(text: str) -> int | float | str:
+    """What was typed, as a number if it is one; any dash counts as a minus sign."""
+    plain_text = text.strip().replace(MINUS, "-").replace("\N{EN DASH}", "-")
+    for kind in (int, float):
+        try:
+            return kind(plain_text)
+        except ValueError:
+            pass
+    return text
+
+
+def as_printed(value: float) -> float:
+    """The number that a reader takes from the board for this value."""
+    return float(format_number(value).replace(MINUS, "-"))

@@ -1,0 +1,242 @@
+"""How much rounding there can be in a value: the sum of the sizes of all terms that were added on the way to it.
+
+Two people who add the same terms in another order get numbers that differ by a few roundings of the terms, not of the
+sum: where large terms cancel, the sum is small and the difference stays. So each number is carried along with its
+*terms*: what it would be if nothing cancelled. A sum adds the terms of what it adds, a difference adds them too, a
+product multiplies them, and any other function scales them by its slope there, found by moving its input a little.
+The lines of a trace are run as they are, over pairs of a value and its terms, so this holds for any layer and loss.
+Source: Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition, 2002, sections 1.5 and 3.1.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from functools import partial
+from numbers import Number
+from typing import Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from backprop_lab.layers import Array
+from backprop_lab.lines import NAMESPACE, Step, compiled, evaluate
+
+NUDGE = 1e-6  # how far an input is moved to find a slope, in units of max(1, |input|)
+
+_ADDITIVE = {np.add, np.subtract, np.negative, np.positive, np.absolute, np.conjugate}
+_LINEAR = {  # functions that only move, choose and add what they are given
+    np.sum, np.mean, np.where, np.einsum, np.dot, np.outer, np.inner, np.tensordot, np.trace, np.diagonal, np.cumsum,
+    np.concatenate, np.stack, np.vstack, np.hstack, np.column_stack, np.reshape, np.ravel, np.transpose, np.squeeze,
+    np.expand_dims, np.swapaxes, np.moveaxis, np.broadcast_to, np.tile, np.repeat, np.atleast_2d, np.copy,
+}  # fmt: skip
+_LIKE_A_SUM = {np.max: np.max, np.min: np.max, np.prod: np.prod}  # and what they do to terms
+
+
+class Terms(NDArrayOperatorsMixin):
+    """An array with the terms of each of its entries; arithmetic and NumPy's functions carry both along.
+
+    What cannot carry them, such as a matrix inverted, gets the plain numbers, and `escapes` notes it.
+    """
+
+    def __init__(self, value: Any, terms: Any = None, escapes: list[str] | None = None) -> None:
+        self.value = np.asarray(value)
+        self.terms = np.abs(self.value) if terms is None else np.asarray(terms)
+        self.escapes = [] if escapes is None else escapes
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        self.escapes.append("array")
+        return np.asarray(self.value, dtype)
+
+    def __float__(self) -> float:
+        self.escapes.append("float")
+        return float(self.value)
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __getitem__(self, index: Any) -> "Terms":
+        return Terms(self.value[index], self.terms[index], self.escapes)
+
+    def __getattr__(self, name: str) -> Any:
+        plain = getattr(self.value, name)
+        if name in ("T", "mT", "real"):
+            return Terms(plain, getattr(self.terms, name), self.escapes)
+        if name == "reshape":
+            return lambda *shape: Terms(plain(*shape), self.terms.reshape(*shape), self.escapes)
+        if not callable(plain):
+            return plain
+        function = np.ravel if name == "flatten" else getattr(np, name, None)
+        if function is None:
+            self.escapes.append(name)
+            return plain
+        return partial(function, self)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
+        values = [_value(each) for each in inputs]
+        result = getattr(ufunc, method)(*values, **options)
+        if not isinstance(result, np.ndarray | np.generic) or result.dtype.kind not in "fcO":
+            return result
+        terms = [_size(each) for each in inputs]
+        if method == "reduce":
+            added = ufunc.reduce(terms[0], **options) if ufunc in (np.add, np.maximum, np.multiply) else None
+            return self._carried(result, added, f"{ufunc.__name__}.reduce")
+        if method != "__call__":
+            return self._carried(result, None, method)
+        return Terms(result, self._after(ufunc, values, terms, result, options), self.escapes)
+
+    def _carried(self, result: Any, terms: Any, how: str) -> "Terms":
+        """A result with its terms, or with a note that they are not known."""
+        if terms is None:
+            self.escapes.append(how)
+        return Terms(result, terms, self.escapes)
+
+    @staticmethod
+    def _after(ufunc: Any, values: list[Any], terms: list[Any], result: Any, options: dict[str, Any]) -> Any:
+        """The terms of what a ufunc gives."""
+        if ufunc in _ADDITIVE:
+            return sum(terms[1:], terms[0])
+        if ufunc in (np.multiply, np.matmul, np.square):
+            return ufunc(*terms, **options)
+        if ufunc is np.true_divide:
+            return terms[0] * terms[1] / np.abs(values[1]) ** 2
+        if ufunc is np.power and np.ndim(values[1]) == 0 and values[1] in (1, 2, 3, 4):
+            return terms[0] ** values[1]
+        found = np.abs(result)
+        for at, (value, size) in enumerate(zip(values, terms, strict=True)):
+            if np.asarray(value).dtype.kind in "fc":
+                slope: Any = 0.0
+                for unit in (np.maximum(1, np.abs(value)), np.where(value == 0, 1, np.abs(value))):  # log bends near 0
+                    for nudge in (NUDGE * unit, -NUDGE * unit):
+                        moved = ufunc(*values[:at], value + nudge, *values[at + 1 :], **options)
+                        slope = np.fmax(slope, np.abs((moved - result) / nudge))
+                found = found + slope * size
+        return found
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        result = function(*_each(_value, args), **_each(_value, options))
+        if not isinstance(result, np.ndarray | np.generic) or result.dtype.kind not in "fcO":
+            return result
+        carry: Any = function if function in _LINEAR else _LIKE_A_SUM.get(function)
+        if carry is None:
+            self.escapes.append(function.__name__)
+            return result
+        terms = _size if function is np.where else _terms
+        return Terms(result, carry(*_each(terms, args), **_each(terms, options)), self.escapes)
+
+
+def _value(each: Any) -> Any:
+    return each.value if isinstance(each, Terms) else each
+
+
+def _size(each: Any) -> Any:
+    """The terms of something, or its size."""
+    if isinstance(each, Terms):
+        return each.terms
+    size: Any = np.asarray(each) if isinstance(each, np.ndarray | Number) else np.asarray(False)
+    return np.abs(size) if size.dtype != bool else each
+
+
+def _terms(each: Any) -> Any:
+    """The same, but for whole numbers, which may say along which axis."""
+    return each if isinstance(each, int) else _size(each)
+
+
+def _each(part: Any, given: Any) -> Any:
+    """`part` of everything that is given, in lists and tuples too."""
+    if isinstance(given, dict):
+        return {name: _each(part, value) for name, value in given.items()}
+    if isinstance(given, list | tuple):
+        return type(given)(_each(part, value) for value in given)
+    return part(given)
+
+
+class _ThatCarries:
+    """`np` or `math` for a line that is run over Terms: the same, except where it would lose the terms."""
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._module, name)
+        if self._module is math and callable(found):
+            return _cell_by_cell(found)
+        return {"vectorize": _cell_by_cell, "array": _array, "asarray": _array}.get(name, found)
+
+
+def _cell_by_cell(function: Any, *options: Any, **more: Any) -> Any:
+    """A function of numbers as one of Terms, too."""
+
+    def safe(*numbers: Any) -> Any:
+        try:
+            return function(*numbers)
+        except (ArithmeticError, ValueError):
+            return np.nan
+
+    def carried(*given: Any) -> Any:
+        plain = [_value(each) for each in given]
+        if not any(isinstance(each, Terms) for each in given):
+            return np.vectorize(function, *options, **more)(*given) if any(map(np.ndim, given)) else function(*given)
+        each_cell = np.vectorize(safe, otypes=[float])
+        result = each_cell(*plain)
+        return Terms(result, Terms._after(each_cell, plain, [_size(each) for each in given], result, {}))
+
+    return carried
+
+
+def _array(given: Any, *options: Any, **more: Any) -> Any:
+    """An array of Terms, if that is what is given: nested lists of them, as a comprehension makes."""
+    plain = np.array(_each(_value, given), *options, **more)
+    return Terms(plain, np.array(_each(_size, given))) if _holds_terms(given) else plain
+
+
+def _holds_terms(given: Any) -> bool:
+    return any(map(_holds_terms, given)) if isinstance(given, list | tuple) else isinstance(given, Terms)
+
+
+_CARRYING = {**NAMESPACE, "np": _ThatCarries(np), "math": _ThatCarries(math)}
+
+
+def terms_of(code: str, values: Mapping[str, Any]) -> Array:
+    """The terms of what a line of NumPy gives over values, which may be Terms. Raises what NumPy raises."""
+    escapes: list[str] = []
+    carried = {
+        name: Terms(value.value, value.terms, escapes) if isinstance(value, Terms) else value
+        for name, value in values.items()
+    }
+    with np.errstate(all="ignore"):
+        try:
+            result = eval(compiled(code), {**_CARRYING, **carried})
+        except Exception:  # something takes an array and nothing else
+            result = None
+        if not isinstance(result, Terms):
+            return _terms_by_moving(code, values)
+        return np.fmax(result.terms, _terms_by_moving(code, values)) if escapes else result.terms
+
+
+def _terms_by_moving(code: str, values: Mapping[str, Any]) -> Array:
+    """The same for a line that goes its own way: all inputs are moved at once, up and down at random."""
+    right = np.asarray(evaluate(code, {name: _value(value) for name, value in values.items()}))
+    found: Array = np.abs(right)
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        moved = {}
+        for name, value in values.items():
+            signs = rng.choice((-1, 1), np.shape(value))
+            moved[name] = _value(value) + NUDGE * signs * _terms(value) if isinstance(value, Terms) else value
+        off = np.abs(np.asarray(evaluate(code, moved)) - right) / NUDGE
+        found = np.fmax(found, np.abs(right) + off)
+    return found
+
+
+def all_terms(steps: Iterable[Step], given: Mapping[str, Any]) -> dict[str, Terms]:
+    """Every value of a step with its terms, by name: the given ones, and those of each line, which has been run."""
+    known = {name: Terms(value) for name, value in given.items()}
+    waiting = list(steps)
+    while waiting:
+        later = []
+        for step in waiting:
+            if all(operand in known for operand in step.operands):
+                known[step.name] = Terms(step.value, terms_of(step.code, known))
+            else:  # a planted line may ask for a later value
+                later.append(step)
+        waiting = later
+    return known

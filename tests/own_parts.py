@@ -1,0 +1,306 @@
+"""Layers and losses of a reader's own, and a problem with each: the package must treat them like its own."""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import ClassVar
+
+import numpy as np
+
+from backprop_lab import (
+    Activation,
+    Linear,
+    MeanSquaredError,
+    Network,
+    Problem,
+    ReLU,
+    SumSquaredError,
+    Tanh,
+)
+
+# Layers
+
+
+class Doubled(Linear):
+    """A Linear with a formula of its own; its bias gets its gradient as before. It knows what it is for."""
+
+    purpose = "none"
+
+    def forward(self, X):
+        return 2 * (X @ self.W) + self.b
+
+    def backward(self, X, dY):
+        return 2 * (dY @ self.W.mT)
+
+    def gradients(self, X, dY):
+        return super().gradients(X, dY) | {"W": 2 * (X.mT @ dY)}
+
+    formulas: ClassVar = Linear.formulas | {
+        "Y": "2 * ({X} @ {W}) + {b}",
+        "dX": "2 * ({dY} @ {W}.mT)",
+        "dW": "2 * ({X}.mT @ {dY})",
+    }
+
+
+class WithoutBias:
+    """Made of nothing of ours."""
+
+    def __init__(self, W):
+        self.W = np.asarray(W)
+
+    @property
+    def parameters(self):
+        return {"W": self.W}
+
+    def with_parameters(self, parameters):
+        return WithoutBias(parameters["W"])
+
+    def forward(self, X):
+        return X @ self.W
+
+    def backward(self, X, dY):
+        return dY @ self.W.mT
+
+    def gradients(self, X, dY):
+        return {"W": X.mT @ dY}
+
+    formulas: ClassVar = {"Y": "{X} @ {W}", "dX": "{dY} @ {W}.mT", "dW": "{X}.mT @ {dY}"}
+
+
+class Scale:
+    """Every unit times a number `a` of its own, (1, H), that is learned."""
+
+    def __init__(self, a):
+        self.a = np.asarray(a)
+
+    @property
+    def parameters(self):
+        return {"a": self.a}
+
+    def with_parameters(self, parameters):
+        return Scale(parameters["a"])
+
+    def forward(self, X):
+        return self.a * X
+
+    def backward(self, X, dY):
+        return self.a * dY
+
+    def gradients(self, X, dY):
+        return {"a": (dY * X).sum(axis=-2, keepdims=True)}
+
+    formulas: ClassVar = {
+        "Y": "{a} * {X}",
+        "dX": "{a} * {dY}",
+        "da": "np.sum({dY} * {X}, axis=0, keepdims=True)",
+    }
+
+
+class PReLU:
+    """A leaky ReLU whose slope, (1, 1), is learned."""
+
+    def __init__(self, slope):
+        self.slope = np.asarray(slope)
+
+    @property
+    def parameters(self):
+        return {"slope": self.slope}
+
+    def with_parameters(self, parameters):
+        return PReLU(parameters["slope"])
+
+    def forward(self, X):
+        return np.where(X > 0, X, self.slope * X)
+
+    def backward(self, X, dY):
+        return dY * np.where(X > 0, 1, self.slope)
+
+    def gradients(self, X, dY):
+        return {"slope": np.where(X > 0, 0, dY * X).sum(axis=(-2, -1), keepdims=True)}
+
+    formulas: ClassVar = {
+        "Y": "np.where({X} > 0, {X}, {slope} * {X})",
+        "dX": "{dY} * np.where({X} > 0, 1, {slope})",
+        "dslope": "np.sum({dY} * np.where({X} > 0, 0, {X}), keepdims=True)",
+    }
+
+
+@dataclass(frozen=True)
+class LeakyReLU(Activation):
+    """A ReLU that leaks: what is negative passes too, made smaller by `slope`, a number from 0 to 1."""
+
+    slope: float | Fraction = 0.01
+
+    def forward(self, X):
+        """Y = max(X, slope X): X itself where it is positive, and slope X where it is not."""
+        return np.maximum(X, self.slope * X)
+
+    def backward(self, X, dY):
+        """dX = dY where X > 0, and slope dY elsewhere."""
+        return np.where(X > 0, dY, self.slope * dY)
+
+    formulas: ClassVar = {
+        "Y": "np.maximum({X}, {slope} * {X})",
+        "dX": "{dY} * np.where({Y} > 0, 1, {slope})",
+    }
+
+
+@dataclass
+class ELU:
+    """Made of nothing of ours, not frozen and so not hashable: `alpha` can be changed at any time."""
+
+    alpha: float = 1.0
+    parameters: ClassVar = {}
+
+    def forward(self, X):
+        return np.where(X > 0, X, self.alpha * (np.exp(X) - 1))
+
+    def backward(self, X, dY):
+        return np.where(X > 0, dY, dY * self.alpha * np.exp(X))
+
+    formulas: ClassVar = {
+        "Y": "np.where({X} > 0, {X}, {alpha} * (np.exp({X}) - 1))",
+        "dX": "{dY} * np.where({X} > 0, 1, {alpha} * np.exp({X}))",
+    }
+
+
+class GELU(Activation):
+    """x times the share of a normal distribution below x, by the `math` of Python."""
+
+    def forward(self, X):
+        return X * 0.5 * (1 + np.vectorize(math.erf)(X / math.sqrt(2)))
+
+    def backward(self, X, dY):
+        below = 0.5 * (1 + np.vectorize(math.erf)(X / math.sqrt(2)))
+        return dY * (below + X * np.exp(-(X**2) / 2) / math.sqrt(2 * math.pi))
+
+    formulas: ClassVar = {
+        "Y": "{X} * 0.5 * (1 + np.vectorize(math.erf)({X} / math.sqrt(2)))",
+        "dX": "{dY} * (0.5 * (1 + np.vectorize(math.erf)({X} / math.sqrt(2)))"
+        " + {X} * np.exp(-{X}**2 / 2) / math.sqrt(2 * math.pi))",
+    }
+
+
+class GELUCellByCell(GELU):
+    """The same in a comprehension, which takes one matrix at a time and no stack."""
+
+    def forward(self, X):
+        return np.array([[x * 0.5 * (1 + math.erf(x / math.sqrt(2))) for x in row] for row in X])
+
+    formulas: ClassVar = GELU.formulas | {
+        "Y": "np.array([[x * 0.5 * (1 + math.erf(x / math.sqrt(2))) for x in row] for row in {X}])"
+    }
+
+
+class Softmax(Activation):
+    """Not cell by cell: each unit's output depends on all units of its sample."""
+
+    def forward(self, X):
+        e = np.exp(X - X.max(axis=-1, keepdims=True))
+        return e / e.sum(axis=-1, keepdims=True)
+
+    def backward(self, X, dY):
+        Y = self.forward(X)
+        return Y * (dY - (dY * Y).sum(axis=-1, keepdims=True))
+
+    formulas: ClassVar = {
+        "Y": "np.exp({X} - {X}.max(axis=1, keepdims=True)) / "
+        "np.exp({X} - {X}.max(axis=1, keepdims=True)).sum(axis=1, keepdims=True)",
+        "dX": "{Y} * ({dY} - ({dY} * {Y}).sum(axis=1, keepdims=True))",
+    }
+
+
+# Losses
+
+
+class AbsoluteError:
+    def value(self, y_pred, y):
+        return np.abs(y_pred - y).sum(axis=(-2, -1))
+
+    def gradient(self, y_pred, y):
+        return np.sign(y_pred - y)
+
+    formulas: ClassVar = {"L": "np.abs({y_pred} - {y}).sum()", "dy_pred": "np.sign({y_pred} - {y})"}
+
+
+@dataclass
+class Huber:
+    """A square up to `delta`, and a straight line beyond it."""
+
+    delta: float = 1.0
+
+    def value(self, y_pred, y):
+        d = np.abs(y_pred - y)
+        each = np.where(d <= self.delta, d**2 / 2, self.delta * (d - self.delta / 2))
+        return each.sum(axis=(-2, -1))
+
+    def gradient(self, y_pred, y):
+        return np.clip(y_pred - y, -self.delta, self.delta)
+
+    formulas: ClassVar = {
+        "L": "np.sum(np.where(np.abs({y_pred} - {y}) <= {delta}, ({y_pred} - {y}) ** 2 / 2, "
+        "{delta} * (np.abs({y_pred} - {y}) - {delta} / 2)))",
+        "dy_pred": "np.clip({y_pred} - {y}, -{delta}, {delta})",
+    }
+
+
+class PlainMean:
+    """A mean without an axis, as one would write it: right for one problem, and not for a stack."""
+
+    def value(self, y_pred, y):
+        return np.mean((y_pred - y) ** 2)
+
+    def gradient(self, y_pred, y):
+        return 2 * (y_pred - y) / y.size
+
+    formulas: ClassVar = MeanSquaredError.formulas
+
+
+class CrossEntropy:
+    """A softmax and the logarithm of what it gives the right class, with a line for the probabilities P before L."""
+
+    def value(self, y_pred, y):
+        z = y_pred - y_pred.max(axis=-1, keepdims=True)
+        return np.mean(np.log(np.exp(z).sum(axis=-1)) - (y * z).sum(axis=-1), axis=-1)
+
+    def gradient(self, y_pred, y):
+        return (Softmax().forward(y_pred) - y) / y.shape[-2]
+
+    formulas: ClassVar = {
+        "P": Softmax.formulas["Y"].replace("{X}", "{y_pred}"),
+        "L": "-np.sum({y} * np.log({P})) / len({y})",
+        "dy_pred": "({P} - {y}) / len({y})",
+    }
+
+
+# A problem of each: 3 samples of 4 numbers, 3 hidden units, 2 outputs
+
+
+def linear(D, H, kind=Linear, seed=0):
+    rng = np.random.default_rng(seed)
+    return kind(rng.standard_normal((D, H)), rng.standard_normal((1, H)))
+
+
+def own_problem(*hidden, loss=None, first=None, y=None):
+    """What an ordinary network becomes with some parts of one's own in it: the same numbers at every call."""
+    layers = (first or linear(4, 3), *hidden, linear(3, 2, seed=1))
+    rng = np.random.default_rng(2)
+    X, targets = rng.standard_normal((3, 4)), rng.standard_normal((3, 2))
+    return Problem(Network(layers), loss or SumSquaredError(), X, targets if y is None else y, 0.01)
+
+
+OWN_PROBLEMS = {
+    "Linear with its own formula": own_problem(ReLU(), first=linear(4, 3, Doubled)),
+    "Linear without bias": own_problem(Tanh(), first=WithoutBias(linear(4, 3).W)),
+    "parameter called a": own_problem(Scale([[0.5, -2.0, 1.5]]), loss=MeanSquaredError()),
+    "parameter called slope": own_problem(PReLU([[0.3]])),
+    "leaky ReLU": own_problem(LeakyReLU(0.2)),
+    "ELU that is not frozen": own_problem(ELU(1.5)),
+    "GELU by math.erf": own_problem(GELU()),
+    "GELU in a comprehension": own_problem(GELUCellByCell()),
+    "softmax as an activation": own_problem(Softmax()),
+    "L1": own_problem(ReLU(), loss=AbsoluteError()),
+    "Huber": own_problem(ReLU(), loss=Huber(0.75)),
+    "mean without an axis": own_problem(ReLU(), loss=PlainMean()),
+    "cross-entropy with a line for P": own_problem(ReLU(), loss=CrossEntropy(), y=np.eye(2)[[0, 1, 1]]),
+}

@@ -1,0 +1,639 @@
+"""Layers and losses made by a reader's ordinary means work, and the code shown is the code run, bit for bit."""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
+
+import numpy as np
+import pytest
+from own_parts import (
+    ELU,
+    OWN_PROBLEMS,
+    Doubled,
+    LeakyReLU,
+    PReLU,
+    Scale,
+    WithoutBias,
+    linear,
+    own_problem,
+)
+from problems import identical, is_exact
+
+from backprop_lab import (
+    MISTAKES,
+    Activation,
+    Mistake,
+    Network,
+    Problem,
+    ReLU,
+    SumSquaredError,
+    Tanh,
+    check,
+    check_function,
+    check_gradients,
+    plant,
+    random_problem,
+    sweep,
+    trace,
+)
+from backprop_lab.curvature import sharpness
+from backprop_lab.gradcheck import (
+    central_difference,
+    check_step,
+    complex_step_derivative,
+    numeric_gradient,
+    off_at_zero,
+)
+from backprop_lab.lines import evaluate
+from backprop_lab.sweeping import FEW_RUNS, sweep_problems
+
+each_own = pytest.mark.parametrize("p", OWN_PROBLEMS.values(), ids=OWN_PROBLEMS)
+
+
+def assert_every_line_gives_its_value(t):
+    """Each line sees only what was given and what the lines before it gave."""
+    values = dict(t.given)
+    for step in t.steps:
+        assert identical(evaluate(step.code, values), step.value), f"{step.name} = {step.code}"
+        assert set(step.operands) <= values.keys()
+        values[step.name] = step.value
+
+
+def in_other_numbers(problem, kind):
+    """The same problem, its numbers of another type."""
+    network = problem.network.with_parameters({n: p.astype(kind) for n, p in problem.network.parameters.items()})
+    return Problem(network, problem.loss, problem.X.astype(kind), problem.y.astype(kind), problem.lr)
+
+
+# The code shown is the code run
+
+
+@each_own
+def test_the_code_shown_is_the_code_run_bit_for_bit(p):
+    for _ in range(3):
+        assert_every_line_gives_its_value(trace(p))
+        p = trace(p).next_problem()
+
+
+@each_own
+def test_the_methods_give_what_the_lines_give(p):
+    t = trace(p)
+    y_pred, gradients = p.network.forward(p.X), p.network.gradients(p.loss, p.X, p.y)
+    np.testing.assert_allclose(y_pred, t["y_pred"], rtol=1e-13)
+    np.testing.assert_allclose(p.loss.value(y_pred, p.y), t["L"], rtol=1e-13)
+    for name, gradient in gradients.items():
+        np.testing.assert_allclose(gradient, t[f"d{name}"], rtol=1e-12, atol=1e-14)
+    for name, new in p.network.update(gradients, p.lr).parameters.items():
+        np.testing.assert_allclose(new, t[f"{name}_new"], rtol=1e-13, atol=1e-15)
+
+
+@each_own
+def test_nobody_can_write_to_what_is_in_a_trace(p):
+    t = trace(p)
+    for name in t:
+        assert not (isinstance(t[name], np.ndarray) and t[name].flags.writeable), name
+
+
+def test_a_trace_stays_as_it_was_whatever_becomes_of_a_layers_own_array():
+    layer = Scale([[1.0, 2.0, 3.0]])
+    p = own_problem(layer)
+    t = trace(p)
+    layer.a[:] = 0
+    assert t["a2"].tolist() == [[1, 2, 3]]
+    assert trace(p)["a2"].tolist() == [[0, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("alpha", "shown"),
+    [
+        (0.1 + 0.2, "0.30000000000000004"),
+        (-0.5, "(-0.5)"),
+        (1e-5, "1e-05"),
+        (np.float64(0.1), "0.1"),
+        (np.float32(0.1), "np.float32(0.1)"),
+        (Fraction(-1, 3), "Fraction(-1, 3)"),
+        (2, "2"),
+        (np.array([[0.5, -1.0, 2.0]]), "np.array([[0.5, -1.0, 2.0]])"),
+    ],
+)
+def test_a_layers_own_number_stands_in_its_line_exactly_with_brackets_if_it_is_negative(alpha, shown):
+    t = trace(own_problem(ELU(alpha)))
+    step = t.step("H1")
+    assert (step.code, step.operands) == (f"np.where(Y1 > 0, Y1, {shown} * (np.exp(Y1) - 1))", ("Y1",))
+    assert_every_line_gives_its_value(t)
+
+
+def test_a_negative_number_is_raised_to_a_power_with_its_sign():
+    @dataclass
+    class Power(ELU):
+        def forward(self, X):
+            return self.alpha**2 * X
+
+        def backward(self, X, dY):
+            return self.alpha**2 * dY
+
+        formulas = {"Y": "{alpha}**2 * {X}", "dX": "{alpha}**2 * {dY}"}  # noqa: RUF012
+
+    t = trace(own_problem(Power(-0.5)))
+    assert t.step("H1").code == "(-0.5)**2 * Y1"
+    assert identical(t["H1"], 0.25 * t["Y1"])
+
+
+def test_a_number_that_is_changed_after_a_trace_shows_in_the_next():
+    layer = ELU(1.5)
+    p = own_problem(layer)
+    before = trace(p)
+    layer.alpha = -0.5
+    after = trace(p)
+    assert before.step("H1").code == "np.where(Y1 > 0, Y1, 1.5 * (np.exp(Y1) - 1))"
+    assert after.step("H1").code == "np.where(Y1 > 0, Y1, (-0.5) * (np.exp(Y1) - 1))"
+    assert not identical(before["H1"], after["H1"])
+    assert_every_line_gives_its_value(after)
+    assert max(check_gradients(p).values()) < 1e-6
+
+
+def test_a_formula_that_is_changed_after_a_trace_shows_in_the_next():
+    layer = ELU()
+    p = own_problem(layer)
+    trace(p)
+    layer.formulas = {"Y": "np.tanh({X})", "dX": "{dY} * (1 - {Y}**2)"}
+    assert trace(p).step("H1").code == "np.tanh(Y1)"
+
+
+def test_two_layers_of_a_kind_are_told_apart_by_their_numbers():
+    p = random_problem(0, hidden=(4, 5))
+    first, _, *rest = p.network.layers
+    last = rest.pop(1)
+    assert isinstance(last, ReLU)
+    network = Network((first, LeakyReLU(0.3), rest[0], LeakyReLU(0.2), *rest[1:]))
+    t = trace(Problem(network, p.loss, p.X, p.y, p.lr))
+    assert [t.step(name).code for name in ("H1", "H2")] == ["np.maximum(Y1, 0.3 * Y1)", "np.maximum(Y2, 0.2 * Y2)"]
+
+
+def test_a_parameter_may_be_a_single_number():
+    class OneSlope(PReLU):
+        def with_parameters(self, parameters):
+            return OneSlope(parameters["slope"])
+
+        def gradients(self, X, dY):
+            return {"slope": np.where(X > 0, 0, dY * X).sum()}
+
+        formulas = PReLU.formulas | {"dslope": "np.sum({dY} * np.where({X} > 0, 0, {X}))"}
+
+    p = own_problem(OneSlope(0.3))
+    for _ in range(3):
+        assert_every_line_gives_its_value(trace(p))
+        assert check_gradients(p)["slope2"] < 1e-6
+        p = trace(p).next_problem()
+
+
+def test_a_loss_may_show_lines_before_its_value():
+    t = trace(OWN_PROBLEMS["cross-entropy with a line for P"])
+    phases = {step.name: step.phase for step in t.steps}
+    assert list(phases)[:6] == ["Y1", "H1", "y_pred", "P", "L", "dy_pred"]
+    assert phases["P"] == phases["L"] == "loss"
+    np.testing.assert_allclose(t["P"].sum(axis=1), 1)
+    assert t.step("dy_pred").operands == ("P", "y")
+
+
+# Training
+
+
+@each_own
+def test_a_step_lowers_the_loss_and_keeps_the_kind_of_every_layer(p):
+    p = p.evolve(lr=1e-3)
+    after = trace(p).next_problem()
+    assert [type(layer) for layer in after.network.layers] == [type(layer) for layer in p.network.layers]
+    assert trace(after)["L"] < trace(p)["L"]
+
+
+def test_what_a_subclass_knows_beside_its_numbers_survives_an_update_and_other_parameters():
+    layer = linear(4, 3, Doubled)
+    layer.purpose = "weighing"
+    p = own_problem(ReLU(), first=layer)
+    grads = p.network.gradients(p.loss, p.X, p.y)
+    for network in (
+        p.network.update(grads, 0.1),
+        p.network.with_parameters(p.network.parameters),
+        p.network.with_parameters({name: 2 * v for name, v in p.network.parameters.items()}),
+        trace(p).next_problem().network,
+    ):
+        assert (type(network.layers[0]), network.layers[0].purpose) == (Doubled, "weighing")
+
+
+@pytest.mark.parametrize("runs", [2, FEW_RUNS])
+@each_own
+def test_a_sweep_trains_them_as_single_runs_do(p, runs):
+    rates = np.logspace(-3, -1.5, runs)
+    *_, result = sweep_problems([p], rates, steps=5)
+    for j in (0, -1):
+        alone, losses = p.evolve(lr=float(rates[j])), []
+        for _ in range(6):
+            t = trace(alone)
+            losses.append(t["L"])
+            alone = t.next_problem()
+        np.testing.assert_allclose(result.loss[0, j], losses, rtol=1e-11)
+        for name, value in result.network(0, rates[j]).parameters.items():
+            np.testing.assert_allclose(value, result.parameters[name][0, j], rtol=1e-12)
+
+
+# Gradients
+
+
+@each_own
+def test_every_gradient_is_that_of_a_numeric_derivative(p):
+    t = trace(p)
+    assert list(check_gradients(p)) == list(p.network.parameters)
+    assert max(check_gradients(p).values()) < 1e-6
+    assert max(check_step(t, step.name) for step in t.steps if step.phase == "backward") < 1e-6
+
+
+SMOOTH = [
+    name for name, p in OWN_PROBLEMS.items() if not any(word in name for word in ("math", "compre", "L1", "Huber"))
+]
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_what_passes_complex_numbers_through_is_right_to_the_last_digits(name):
+    assert max(check_gradients(OWN_PROBLEMS[name], derivative=complex_step_derivative).values()) < 1e-13
+
+
+def eighths(rng, *shape):
+    return rng.integers(-20, 21, shape).astype(object) * Fraction(1, 8) + Fraction(1, 101)
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [LeakyReLU(Fraction(1, 100)), PReLU([[Fraction(1, 3)]]), Scale([[Fraction(1, 3), 2, -1]]), ReLU()],
+    ids=["leaky ReLU", "PReLU", "scale", "doubled"],
+)
+def test_fractions_stay_exact_and_so_are_the_gradients(hidden):
+    """With + - * / and a comparison alone nothing is rounded, and the central difference of a parabola is its slope."""
+    rng = np.random.default_rng(0)
+    layers = (Doubled(eighths(rng, 2, 3), eighths(rng, 1, 3)), hidden, WithoutBias(eighths(rng, 3, 2)))
+    p = Problem(Network(layers), SumSquaredError(), eighths(rng, 3, 2), eighths(rng, 3, 2), Fraction(1, 10))
+    t = trace(p)
+    assert (t["Y1"] < 0).any()
+    assert (t["Y1"] > 0).any()
+    assert_every_line_gives_its_value(t)
+    assert all(is_exact(t[name]) for name in t)
+    for name in p.network.parameters:
+        expected = numeric_gradient(p, name, partial(central_difference, h=Fraction(1, 10**30)))
+        assert identical(t[f"d{name}"], expected)
+
+
+DOUBLE = ("GELU by math.erf", "GELU in a comprehension", "leaky ReLU")  # math is, and so is np.where(..., 1, 0.2)
+
+
+@pytest.mark.parametrize("name", [name for name in OWN_PROBLEMS if name not in DOUBLE])
+def test_float32_stays_float32(name):
+    t = trace(in_other_numbers(OWN_PROBLEMS[name], np.float32))
+    assert {np.asarray(t[name]).dtype for name in t if name != "lr"} == {np.dtype("f4")}
+    assert_every_line_gives_its_value(t)
+
+
+def test_the_bend_of_the_loss_is_that_of_the_gradients():
+    """The Hessian by differences of gradients, whose largest eigenvalue is the sharpness."""
+    p = OWN_PROBLEMS["parameter called slope"]
+    start, h = p.network.parameters, 1e-6
+
+    def gradient(name, where, h):
+        moved = start[name].copy()
+        moved[where] += h
+        found = p.network.with_parameters(start | {name: moved}).gradients(p.loss, p.X, p.y)
+        return np.concatenate([found[name].ravel() for name in start])
+
+    entries = [(name, where) for name, value in start.items() for where in np.ndindex(value.shape)]
+    hessian = np.array([(gradient(*entry, h) - gradient(*entry, -h)) / (2 * h) for entry in entries])
+    assert sharpness(p) == pytest.approx(np.linalg.eigvalsh(hessian).max(), rel=1e-6)
+
+
+# Feedback and mistakes
+
+
+@each_own
+def test_every_right_value_is_right_as_it_is_in_float32_and_as_a_list(p):
+    t = trace(p)
+    for step in t.steps:
+        for answer in (np.copy(step.value), np.asarray(step.value, np.float32), np.asarray(step.value).tolist()):
+            feedback = check(step.name, answer, t)
+            assert feedback, (step.name, str(feedback))
+
+
+@each_own
+def test_a_wrong_value_is_wrong_and_no_value_is_called_a_mistake_that_it_is_not(p):
+    t = trace(p)
+    for step in t.steps:
+        feedback = check(step.name, np.asarray(step.value) + 1, t)
+        assert not feedback
+        assert MISTAKES.keys().isdisjoint(feedback.cause), (step.name, str(feedback))
+
+
+@each_own
+def test_our_mistakes_are_planted_where_they_apply_and_named(p):
+    t = trace(p)
+    planted = 0
+    for mistake in MISTAKES.values():
+        for name in mistake.possible_at(t):
+            wrong = plant(t, mistake, name)
+            assert_every_line_gives_its_value_somewhere(wrong)
+            assert mistake.name in check(name, wrong[name], t).cause
+            planted += 1
+    assert planted > 10
+
+
+def assert_every_line_gives_its_value_somewhere(t):
+    """A planted line may ask for a value that is computed later."""
+    for step in t.steps:
+        assert identical(evaluate(step.code, t), step.value), f"{step.name} = {step.code}"
+
+
+def test_a_subclass_with_a_line_of_its_own_has_mistakes_of_its_own_there_and_ours_elsewhere():
+    t = trace(OWN_PROBLEMS["Linear with its own formula"])
+    assert MISTAKES["bias-forgotten"].wrong_line(t, "Y1") is None
+    assert MISTAKES["bias-forgotten"].wrong_line(t, "y_pred") == "H1 @ W2"
+    assert MISTAKES["sign-flipped"].wrong_line(t, "dW1") is None
+    assert MISTAKES["sign-flipped"].wrong_line(t, "db1") == "-dY1.sum(axis=0, keepdims=True)"
+
+
+LEAK_FORGOTTEN = Mistake(
+    name="leak-forgotten",
+    title="Leak forgotten",
+    resembles="the mask of a plain ReLU: below 0 this one still passes {slope} of {dY}",
+    cause="The mask of a plain ReLU comes to mind first.",
+    symptom="The gradient is 0 where the unit is below 0.",
+    lines={(LeakyReLU, "dX"): "{dY} * ({Y} > 0)"},
+)
+LEAK_ON_THE_WRONG_SIDE = replace(
+    LEAK_FORGOTTEN,
+    name="leak-upside-down",
+    title="Leak on the wrong side",
+    resembles="a slope that is upside down",
+    lines={(LeakyReLU, "dX"): "{dY} * np.where({Y} > 0, {slope}, 1)"},
+)
+OURS_AND_MINE = MISTAKES | {"leak-forgotten": LEAK_FORGOTTEN, "leak-upside-down": LEAK_ON_THE_WRONG_SIDE}
+
+
+@pytest.mark.parametrize("mistake", [LEAK_FORGOTTEN, LEAK_ON_THE_WRONG_SIDE], ids=lambda mistake: mistake.name)
+def test_a_mistake_of_ones_own_is_planted_and_a_gradient_check_sees_it(mistake):
+    p = random_problem(0, samples=3, hidden=(4, 5), activation=LeakyReLU(0.3))
+    t = trace(p)
+    assert mistake.possible_at(t) == ("dY2", "dY1")
+    planted = plant(t, mistake, "dY1")
+    errors = check_gradients(p, {name: planted[f"d{name}"] for name in p.network.parameters})
+    assert errors["W1"] > 1e-3
+    assert errors["W2"] < 1e-7
+    assert planted.step("dY1").title == mistake.title
+
+
+@pytest.mark.parametrize("slope", [0.01, 0.3, 1e-5])
+def test_feedback_names_a_mistake_of_ones_own_if_it_is_told_of_it(slope):
+    t = trace(random_problem(0, samples=3, hidden=(4, 5), activation=LeakyReLU(slope)))
+    answer = t["dH1"] * (t["H1"] > 0)
+    assert check("dY1", answer, t).cause == ("value",)
+    told = check("dY1", answer, t, mistakes=OURS_AND_MINE)
+    assert told.cause == ("leak-forgotten",)
+    assert f"below 0 this one still passes {slope} of dH1" in str(told)
+    assert told == check_function("dY1", lambda dH1, H1: dH1 * (H1 > 0), [t], mistakes=OURS_AND_MINE)
+    wrong_side = np.where(t["H1"] > 0, slope, 1) * t["dH1"]
+    assert check("dY1", wrong_side, t, OURS_AND_MINE).cause == ("leak-upside-down",)
+    follows = plant(t, LEAK_FORGOTTEN, "dY1")["dW1"]
+    assert check("dW1", follows, t, OURS_AND_MINE).cause == ("leak-forgotten",)
+
+
+# Refused when a problem is made, with a sentence
+
+
+class NoLines(Activation):
+    def forward(self, X):
+        return X
+
+    def backward(self, X, dY):
+        return dY
+
+
+def relu(**parts):
+    """A ReLU with some of its methods or its formulas replaced."""
+    return type("Mine", (ReLU,), parts)()
+
+
+def layer_with(name):
+    """A layer whose one parameter has this name; it hands on what it is given."""
+
+    class Named:
+        parameters = {name: np.ones((1, 3))}  # noqa: RUF012
+        formulas = {"Y": "1 * {X}", "dX": "1 * {dY}", f"d{name}": f"0 * {{{name}}}"}  # noqa: RUF012
+
+        def __repr__(self):
+            return "Named()"
+
+        def with_parameters(self, parameters):
+            return self
+
+        def forward(self, X):
+            return X.copy()
+
+        def backward(self, X, dY):
+            return dY.copy()
+
+        def gradients(self, X, dY):
+            return {name: np.zeros((1, 3))}
+
+    return Named()
+
+
+def loss_of(**lines):
+    """The sum of squares with these lines in place of its own."""
+    return type("Mine", (SumSquaredError,), {"formulas": lines})()
+
+
+SUM = SumSquaredError.formulas
+REFUSED = {
+    "a layer without formulas": (
+        {"hidden": NoLines()},
+        r"layer 2, <.*NoLines object.*>, lacks formulas; a layer needs parameters, formulas, forward, backward",
+    ),
+    "a parameter that is a list": (
+        {
+            "first": type("Mine", (Doubled,), {"parameters": {"W": [[1.0]], "b": [[0.0]]}})(
+                np.ones((4, 3)), np.ones((1, 3))
+            )
+        },
+        r"layer 1, Mine\(4, 3\), must keep its parameter W as an array, not as a list",
+    ),
+    "backward that returns a tuple": (
+        {"hidden": relu(backward=lambda self, X, dY: (dY * (X > 0), {}))},
+        r"Mine\(\)\.backward must give an array of shape \(3, 3\), like Y1; got a tuple",
+    ),
+    "backward of a wrong shape": (
+        {"hidden": relu(backward=lambda self, X, dY: (dY * (X > 0))[:2])},
+        r"Mine\(\)\.backward must give an array of shape \(3, 3\), like Y1; got shape \(2, 3\)",
+    ),
+    "backward that fails": (
+        {"hidden": relu(backward=lambda self, X, dY: 1 / 0)},
+        r"Mine\(\)\.backward stopped with ZeroDivisionError: division by zero",
+    ),
+    "forward that returns nothing": (
+        {"hidden": relu(forward=lambda self, X: None)},
+        r"Mine\(\)\.forward must give an array; got a NoneType",
+    ),
+    "a gradient that is missing": (
+        {
+            "first": type("Mine", (Doubled,), {"gradients": lambda self, X, dY: {"W": 2 * (X.mT @ dY)}})(
+                np.ones((4, 3)), np.ones((1, 3))
+            )
+        },
+        r"Mine\(4, 3\)\.gradients must return a dictionary of 'W', 'b'; got \{'W': array",
+    ),
+    "a method that gives other numbers than its line": (
+        {"hidden": relu(backward=lambda self, X, dY: dY)},
+        r"Mine\(\)\.backward gives .* for dY1\[\d, \d\], but its line dY1 = dH1 \* \(H1 > 0\) gives 0",
+    ),
+    "a line that gives other numbers than its method": (
+        {"hidden": relu(formulas=ReLU.formulas | {"Y": "np.abs({X})"})},
+        r"Mine\(\)\.forward gives 0 for H1\[\d, \d\], but its line H1 = np.abs\(Y1\) gives ",
+    ),
+    "a loss that gives another number than its line": (
+        {"loss": loss_of(**SUM | {"L": "np.mean(({y_pred} - {y}) ** 2)"})},
+        r"Mine\(\)\.value gives .* for L, but its line L = np.mean\(\(y_pred - y\) \*\* 2\) gives ",
+    ),
+    "a line that is missing": (
+        {"hidden": relu(formulas={"Y": "np.maximum({X}, 0)"})},
+        r"Mine\(\) has no line for dX: its formulas need one for each of Y, dX",
+    ),
+    "a line that nothing needs": (
+        {"hidden": relu(formulas=ReLU.formulas | {"dW": "{X}"})},
+        r"Mine\(\) has a line for dW, where nothing needs it",
+    ),
+    "a line of a loss after L that is not dy_pred": (
+        {"loss": loss_of(**SUM, P="{y_pred}")},
+        r"Mine\(\) has a line for P, where nothing needs it",
+    ),
+    "a line with an unknown name": (
+        {"hidden": relu(formulas=ReLU.formulas | {"Y": "np.maximum({X}, {least})"})},
+        r"the line for Y of Mine\(\), 'np.maximum\({X}, {least}\)', uses 'least', which is neither a value there nor",
+    ),
+    "a line with a name that is in no braces": (
+        {"hidden": relu(formulas=ReLU.formulas | {"Y": "np.maximum({X}, least)"})},
+        r"H1 = np.maximum\(Y1, least\) uses least, which no line gives; before H1 there are X, .*, Y1, as well as np",
+    ),
+    "a line that is not Python": (
+        {"hidden": relu(formulas=ReLU.formulas | {"Y": "np.maximum({X}, 0"})},
+        r"the line `np.maximum\(Y1, 0` is not a Python expression: ",
+    ),
+    "a line that NumPy refuses": (
+        {"hidden": relu(formulas=ReLU.formulas | {"Y": "{X} @ {X}[:1]"})},
+        r"^H1 = Y1 @ Y1\[:1\] stopped with ValueError: matmul",
+    ),
+    "a line of another shape": (
+        {"hidden": relu(formulas=ReLU.formulas | {"dX": "({dY} * ({Y} > 0)).sum()"})},
+        r"the line dY1 = .*\.sum\(\) of Mine must give an array of shape \(3, 3\), like Y1; got shape \(\)",
+    ),
+    "a line of another shape than its method": (
+        {"hidden": relu(formulas=ReLU.formulas | {"Y": "np.maximum({X}, 0)[:, :2]"})},
+        r"the line H1 = np.maximum\(Y1, 0\)\[:, :2\] of Mine must give an array of shape \(3, 3\); got shape \(3, 2\)",
+    ),
+    "a loss that is no number": (
+        {"loss": loss_of(**SUM | {"L": "({y_pred} - {y}) ** 2"})},
+        r"the line L = \(y_pred - y\) \*\* 2 of Mine must give one number; got shape \(3, 2\)",
+    ),
+    "lines that wait for each other": (
+        {"loss": loss_of(P="{L} * {y_pred}", L="np.sum({P})", dy_pred="2 * ({y_pred} - {y})")},
+        "the lines for P and L wait for each other",
+    ),
+    "a parameter called H next to an activation's H1": (
+        {"hidden": layer_with("H"), "second": ReLU()},
+        "two values would be called H2: call a parameter or a line of the loss something else",
+    ),
+    "a loss line called X": (
+        {"loss": loss_of(X="{y_pred}", **SUM)},
+        "two values would be called X: call a parameter or a line of the loss something else",
+    ),
+    "a parameter called X": (
+        {"hidden": layer_with("X")},
+        r"Named\(\) calls a parameter X, which is what lines call something else",
+    ),
+    "a loss line called sum": (
+        {"loss": loss_of(sum="{y_pred}", **SUM)},
+        "'sum' cannot be the name of a value in a line of Python",
+    ),
+}
+
+
+@pytest.mark.parametrize(("parts", "sentence"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_shown_truly_is_refused_with_a_sentence(parts, sentence):
+    hidden = [parts[part] for part in ("hidden", "second") if part in parts] or [ReLU()]
+    with pytest.raises(ValueError, match=sentence):
+        own_problem(*hidden, loss=parts.get("loss"), first=parts.get("first"))
+
+
+def test_a_gradient_that_is_wrong_in_line_and_method_alike_is_not_refused_and_a_gradient_check_shows_it():
+    wrong = relu(backward=lambda self, X, dY: dY, formulas=ReLU.formulas | {"dX": "{dY}"})
+    p = own_problem(wrong)
+    assert_every_line_gives_its_value(trace(p))
+    errors = check_gradients(p)
+    assert errors["W1"] > 1e-2
+    assert errors["W2"] < 1e-6
+    assert check_step(trace(p), "dY1") > 1e-2
+
+
+# What is made from a checked problem is not checked again
+
+
+class TurnsWrong(ReLU):
+    """A ReLU that can be told to go wrong, in its method and not in its line."""
+
+    wrong = False
+
+    def backward(self, X, dY):
+        return dY if self.wrong else super().backward(X, dY)
+
+
+class RightOnOneSide(ReLU):
+    """Wrong where the first unit of the first sample is off."""
+
+    def backward(self, X, dY):
+        return dY if X[..., 0, 0].max() < 0 else super().backward(X, dY)
+
+
+def test_what_is_made_from_a_checked_problem_is_not_checked_again(monkeypatch):
+    p = own_problem(TurnsWrong())
+    t = trace(p)
+    monkeypatch.setattr(TurnsWrong, "wrong", True)
+    for made in (p.evolve(lr=0.5), t.next_problem(), off_at_zero(p), random_with(TurnsWrong(), Problem.trusted)):
+        assert isinstance(made, Problem)
+    with pytest.raises(ValueError, match="but its line dY1"):
+        random_with(TurnsWrong(), Problem)
+    with pytest.raises(ValueError, match="but its line dY1"):
+        replace(p, lr=0.5)
+
+
+def random_with(activation, make):
+    return random_problem(0, samples=3, activation=activation, make=make)
+
+
+def test_a_sweep_checks_its_first_seed_alone():
+    seeds = {bool(trace(random_problem(seed))["Y1"][0, 0] > 0): seed for seed in range(10)}
+    with pytest.raises(ValueError, match="but its line dY1"):
+        random_problem(seeds[False], activation=RightOnOneSide())
+    with pytest.raises(ValueError, match="but its line dY1"):
+        sweep([seeds[False], seeds[True]], [0.01], steps=1, activation=RightOnOneSide())
+    assert sweep([seeds[True], seeds[False]], [0.01], steps=1, activation=RightOnOneSide()).step == 1
+
+
+def test_a_right_answer_may_go_quite_another_way_than_its_line():
+    """Up to the rounding of all terms: tanh by exponentials, and a sum in pieces."""
+
+    class ByExponentials(Tanh):
+        def forward(self, X):
+            return (np.exp(X) - np.exp(-X)) / (np.exp(X) + np.exp(-X))
+
+    class ExpandedError(SumSquaredError):
+        def value(self, y_pred, y):
+            return (
+                np.sum(y_pred**2, axis=(-2, -1)) - 2 * np.sum(y_pred * y, axis=(-2, -1)) + np.sum(y**2, axis=(-2, -1))
+            )
+
+    p = own_problem(ByExponentials(), loss=ExpandedError())
+    near = trace(p)["y_pred"] + 1e-3
+    assert Problem(p.network, ExpandedError(), p.X, near, 0.01)

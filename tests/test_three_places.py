@@ -1,0 +1,103 @@
+"""An activation and a loss are added in three places: the class with its name in one table, its export, its words."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+import backprop_lab
+from backprop_lab import ACTIVATIONS, LOSSES, Activation, check, check_gradients, random_problem, sweep, trace
+from backprop_lab.ui import LearningRateLab, StepThrough
+from backprop_lab.ui.steps import words
+from backprop_lab.ui.steps.remarks import proof
+from backprop_lab.ui.values.explanations import EXPLANATIONS, Explanation, explain
+
+
+@dataclass(frozen=True)
+class Softplus(Activation):
+    def forward(self, X):
+        return np.log(1 + np.exp(X))
+
+    def backward(self, X, dY):
+        return dY / (1 + np.exp(-X))
+
+    formulas = {"Y": "np.log(1 + np.exp({X}))", "dX": "{dY} / (1 + np.exp(-{X}))"}  # noqa: RUF012
+
+
+@dataclass(frozen=True)
+class LogCosh:
+    def value(self, y_pred, y):
+        return np.sum(np.log(np.cosh(y_pred - y)), axis=(-2, -1))
+
+    def gradient(self, y_pred, y):
+        return np.tanh(y_pred - y)
+
+    formulas = {"L": "np.sum(np.log(np.cosh({y_pred} - {y})))", "dy_pred": "np.tanh({y_pred} - {y})"}  # noqa: RUF012
+
+
+@pytest.fixture
+def softplus(monkeypatch):
+    monkeypatch.setitem(ACTIVATIONS, "Softplus", Softplus())
+    monkeypatch.setattr(backprop_lab, "Softplus", Softplus, raising=False)
+    words = {
+        "Y": Explanation(r"{Y} = \log(1 + e^{{{X}}})", "Softplus", "A ReLU with a round corner."),
+        "dX": Explanation(
+            r"{dX} = {dY} \odot \sigma({X})", "Back through the softplus", "Its slope is a sigmoid of {X}."
+        ),
+    }
+    for result, explanation in words.items():
+        monkeypatch.setitem(EXPLANATIONS, Softplus.formulas[result], explanation)
+
+
+@pytest.fixture
+def log_cosh(monkeypatch):
+    monkeypatch.setitem(LOSSES, "log cosh", LogCosh())
+    monkeypatch.setattr(backprop_lab, "LogCosh", LogCosh, raising=False)
+    sentence = "Square small differences, and count large ones as they are."
+    monkeypatch.setitem(
+        EXPLANATIONS, LogCosh.formulas["L"], Explanation(r"{L} = \sum \log\cosh({y_pred} - {y})", "Loss", sentence)
+    )
+
+
+@pytest.mark.usefixtures("softplus")
+def test_a_new_activation_is_in_the_menus_and_every_step_of_it_is_proved():
+    lab = StepThrough(start="random", seed=3, layers=2, activation="Softplus")
+    assert "Softplus" in lab._activation.options
+    assert "Softplus" in LearningRateLab(seeds=1, steps=10)._activation.options
+    for step in lab.stepper.place.trace.steps:
+        if step.phase == "backward":
+            assert proof(lab.stepper.place.trace, step)[0], step.name
+
+
+@pytest.mark.usefixtures("softplus")
+def test_a_new_activation_has_its_words_on_the_card_and_its_slope_on_the_board():
+    lab = StepThrough(start="random", seed=3, activation="Softplus", step="dY1")
+    assert "Back through the softplus" in words.card(lab.stepper.place)
+    assert "Its slope is a sigmoid of Y1." in words.card(lab.stepper.place)
+    lab.stepper.choose(("slope of H1", 0, 0))
+    assert lab.stepper.place.cell == ("slope of H1", 0, 0)
+
+
+@pytest.mark.usefixtures("softplus")
+def test_a_new_activation_is_checked_and_swept():
+    problem = random_problem(1, activation=ACTIVATIONS["Softplus"])
+    assert max(check_gradients(problem).values()) < 1e-7
+    t = trace(problem)
+    assert all(check(step.name, step.value, t) for step in t.steps)
+    assert "activation" in str(check("H1", t["Y1"], t)), "the mistakes of every activation are its mistakes too"
+    assert (
+        sweep([1], [0.01], steps=3, activation=ACTIVATIONS["Softplus"]).loss[0, 0, 1]
+        == trace(t.problem.evolve(lr=0.01).evolve(network=trace(problem.evolve(lr=0.01)).next_problem().network))["L"]
+    )
+
+
+@pytest.mark.usefixtures("log_cosh")
+def test_a_new_loss_is_traced_explained_checked_and_swept():
+    problem = random_problem(1, loss=LOSSES["log cosh"])
+    t = trace(problem)
+    assert explain(t.step("L")).sentence.startswith("Square small differences")
+    assert explain(t.step("dy_pred")).title == "Gradient of the loss", "a line without words has a plain title"
+    assert max(check_gradients(problem).values()) < 1e-7
+    assert all(check(step.name, step.value, t) for step in t.steps)
+    losses = sweep([1], [0.01], steps=2, loss=LOSSES["log cosh"]).loss[0, 0]
+    assert losses[1] < losses[0] == t["L"]
