@@ -29,7 +29,7 @@ import numpy as np
 from backprop_lab.layers import Array
 from backprop_lab.mistakes import MISTAKES, Mistake, plant
 from backprop_lab.number_format import plain, told_apart
-from backprop_lab.rounding import Terms, all_terms, terms_of
+from backprop_lab.rounding import Terms, all_terms, eps_of, terms_of
 from backprop_lab.tracing import Trace
 
 DIGITS = 1e-11
@@ -185,7 +185,7 @@ def _reason(error: BaseException) -> str:
 def _compare(name: str, answer: Array, trace: Trace, mistakes: Mapping[str, Mistake]) -> Feedback:
     """Shape, then values, then named mistakes, then the first cell that differs."""
     right = np.asarray(trace[name])
-    eps = max(_eps(answer), _eps(right))
+    eps = max(FLOAT64, eps_of(answer), eps_of(right))
     right = _as_floats(right)
     if np.iscomplexobj(answer) and not np.iscomplexobj(right):
         if np.any(answer.imag):
@@ -455,8 +455,3 @@ def _why_not(name: str, error: Exception) -> str:
 def _as_floats(array: Array) -> Array:
     """The same numbers as float64, or complex128 if they are complex."""
     return array.astype(np.complex128 if np.iscomplexobj(array) else np.float64)
-
-
-def _eps(array: Array) -> float:
-    """The relative size of one rounding in the numbers of this array; float64 unless they are coarser."""
-    return max(FLOAT64, float(np.finfo(array.dtype).eps)) if array.dtype.kind in "fc" else FLOAT64

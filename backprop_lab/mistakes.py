@@ -54,13 +54,17 @@ class Mistake:
                     return None
         return None
 
+    def _in_place_of(self, trace: Trace, name: str) -> Step | None:
+        """The step that takes the place of the one for `name`; None where the mistake does not apply."""
+        trace[name]
+        return None if name in trace.given else self.rewritten(trace.step(name))
+
     def wrong_line(self, trace: Trace, name: str) -> str | None:
         """The wrong line of NumPy for `name`, or None where this mistake does not apply.
 
         Raises KeyError if the trace has no such name.
         """
-        trace[name]
-        step = self.rewritten(trace.step(name)) if name not in trace.given else None
+        step = self._in_place_of(trace, name)
         return step and step.code
 
     def wrong_value(self, trace: Trace, name: str) -> Any:
@@ -105,8 +109,7 @@ def plant(trace: Trace, mistake: Mistake, *names: str) -> Trace:
     """
     planted: dict[str, Step] = {}
     for name in names or mistake.planted_at(trace):
-        trace[name]
-        step = mistake.rewritten(trace.step(name)) if name not in trace.given else None
+        step = mistake._in_place_of(trace, name)
         if step is None:
             raise ValueError(f"{mistake.title!r} does not apply to {name} in {trace.problem.network}")
         try:

@@ -30,7 +30,7 @@ def format_number(value: float) -> str:
         text = f"{mantissa}e{int(power)}"
     else:
         text = f"{size:.{2 if size < 9.995 else 1 if size < 99.95 else 0}f}"
-    return f"-{text}".replace("-", MINUS) if value < 0 else text.replace("-", MINUS)
+    return f"{'-' if value < 0 else ''}{text}".replace("-", MINUS)
 
 
 def typed_number(text: str) -> int | float | str:

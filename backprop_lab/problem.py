@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
-from numbers import Number, Rational, Real
+from numbers import Number, Real
 from typing import Any, Self, cast
 
 import numpy as np
@@ -14,7 +14,7 @@ from backprop_lab.lines import Step, lines_of, run
 from backprop_lab.losses import Loss, SumSquaredError
 from backprop_lab.network import Network
 from backprop_lab.number_format import told_apart
-from backprop_lab.rounding import Terms, terms_of
+from backprop_lab.rounding import Terms, eps_of, terms_of
 
 ROUNDINGS = 1000  # by so many, of all terms, may a method and its line differ: they may go quite different ways
 
@@ -165,7 +165,7 @@ def _check_same(method: str, found: Any, step: Step, values: Mapping[str, Any]) 
     found, expected = np.asarray(found), np.asarray(step.value)
     if found.tolist() == expected.tolist():
         return
-    eps = max(_eps(found), _eps(expected))
+    eps = max(eps_of(found), eps_of(expected))
     kind = complex if "c" in (found.dtype.kind, expected.dtype.kind) else float
     found, expected = found.astype(kind), expected.astype(kind)
     terms = terms_of(step.code, {name: Terms(value) for name, value in values.items()}).astype(float)
@@ -177,13 +177,6 @@ def _check_same(method: str, found: Any, step: Step, values: Mapping[str, Any]) 
         line = f"its line {step.name} = {step.code}"
         yours, mine = told_apart(found[where], expected[where], 6)
         raise ValueError(f"{method} gives {yours} for {cell}, but {line} gives {mine}")
-
-
-def _eps(array: Array) -> float:
-    """The relative size of one rounding in the numbers of this array: none in whole numbers and fractions."""
-    if array.dtype.kind in "fc":
-        return float(np.finfo(array.dtype).eps)
-    return 0.0 if all(isinstance(number, Rational) for number in array.flat) else float(np.finfo(float).eps)
 
 
 def check_learning_rate(lr: Any) -> None:

@@ -11,7 +11,7 @@ Source: Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition, 2
 import math
 from collections.abc import Iterable, Mapping
 from functools import partial
-from numbers import Number
+from numbers import Number, Rational
 from typing import Any
 
 import numpy as np
@@ -225,6 +225,14 @@ def _terms_by_moving(code: str, values: Mapping[str, Any]) -> Array:
         off = np.abs(np.asarray(evaluate(code, moved)) - right) / NUDGE
         found = np.fmax(found, np.abs(right) + off)
     return found
+
+
+def eps_of(array: Array) -> float:
+    """The relative size of one rounding in the numbers of this array: none in whole numbers and fractions."""
+    if array.dtype.kind in "fc":
+        return float(np.finfo(array.dtype).eps)
+    exact = array.dtype.kind in "iu" or all(isinstance(number, Rational) for number in array.flat)
+    return 0.0 if exact else float(np.finfo(float).eps)
 
 
 def all_terms(steps: Iterable[Step], given: Mapping[str, Any]) -> dict[str, Terms]:

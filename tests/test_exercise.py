@@ -10,7 +10,7 @@ import ipywidgets as widgets
 import numpy as np
 import pytest
 
-from backprop_lab import MISTAKES, random_problem, trace, worked_example
+from backprop_lab import MISTAKES, Linear, Mistake, random_problem, trace, worked_example
 from backprop_lab.feedback import check_function
 from backprop_lab.lines import evaluate
 from backprop_lab.ui import Exercises
@@ -495,3 +495,10 @@ def test_an_exit_in_an_answer_does_not_end_the_kernel(ask):
 
 def test_a_function_with_nothing_to_try_it_on_is_no_error():
     assert "at least one trace" in str(check_function("dW2", lambda H1: H1, []))
+
+
+def test_a_mistake_of_ones_own_is_named_too():
+    mine = Mistake("dw2-doubled", "dW2 doubled", "twice {name}", "", "", {(Linear, "dW"): "2 * ({X}.mT @ {dY})"})
+    wrong = 2 * trace(worked_example())["dW2"]
+    assert "twice dW2" not in str(Exercises()("dW2", wrong).feedback)
+    assert "twice dW2" in str(Exercises(mistakes=MISTAKES | {mine.name: mine})("dW2", wrong).feedback)

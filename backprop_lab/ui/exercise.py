@@ -1,13 +1,14 @@
 """Exercises: checks a learner's own lines of the training step, with hints and a progress bar."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
 
 from backprop_lab.feedback import Feedback, check_function
+from backprop_lab.mistakes import MISTAKES, Mistake
 from backprop_lab.problem import random_problem, worked_example
 from backprop_lab.tracing import trace
 from backprop_lab.ui.values.explanations import explain
@@ -21,10 +22,12 @@ class Exercises:
 
     An answer is a function whose arguments are names that are known by then, `def dW2(H1, dy_pred): ...`, tried on the
     worked example and on random problems of other sizes; or an array, compared with the worked example.
-    `names` are the steps that count towards the progress, by default every step of the worked example.
+    `names` are the steps that count towards the progress, by default every step of the worked example; a wrong answer
+    is compared with what each of `mistakes` gives.
     """
 
-    def __init__(self, names: Sequence[str] = EVERY_STEP) -> None:
+    def __init__(self, names: Sequence[str] = EVERY_STEP, mistakes: Mapping[str, Mistake] = MISTAKES) -> None:
+        self._mistakes = mistakes
         self.names = tuple(names)
         self.solved: set[str] = set()
         others = (random_problem(1, samples=3, inputs=2, hidden=5, lr=0.02), random_problem(2, samples=4, lr=0.02))
@@ -34,7 +37,7 @@ class Exercises:
     def __call__(self, name: str, answer: Any) -> "Exercise":
         """Check an answer for `name`; returns a widget with feedback, hints and the progress so far."""
         traces = self._traces if callable(answer) else self._traces[:1]
-        feedback = check_function(name, answer, traces)
+        feedback = check_function(name, answer, traces, self._mistakes)
         if not isinstance(name, str):
             return Exercise(feedback, (), len(self.solved), len(self.names))
         if feedback and name in self.names:

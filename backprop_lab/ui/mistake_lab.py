@@ -14,7 +14,7 @@ from backprop_lab.ui.controls import sized
 from backprop_lab.ui.curves import draw_curves
 from backprop_lab.ui.lab import Lab
 from backprop_lab.ui.steps.lab import StepThrough
-from backprop_lab.ui.steps.remarks import proof
+from backprop_lab.ui.steps.remarks import VERDICTS, proof
 from backprop_lab.ui.steps.stepper import LabState
 from backprop_lab.ui.steps.training import Training, can_be_planted, with_mistake
 
@@ -104,10 +104,7 @@ def _check(traced: Trace) -> str:
     rows = ""
     for name in traced.problem.network.parameters:
         proved, sentence = proof(traced, traced.step(f"d{name}"))
-        kind, verdict = _VERDICTS[proved]
+        kind, mark, verdict = VERDICTS[proved]
         error = sentence.rsplit(" ", 1)[-1] if proved is not None else ""
-        rows += f'<tr><th scope="row">d{name}</th><td class="bpl-{kind}">{verdict}</td><td>{error}</td></tr>'
+        rows += f'<tr><th scope="row">d{name}</th><td class="bpl-{kind}">{mark}{verdict}</td><td>{error}</td></tr>'
     return f'<table class="bpl-check"><caption>Gradient check, by finite differences</caption>{rows}</table>'
-
-
-_VERDICTS = {True: ("right", "✓ agrees"), False: ("wrong", "✗ wrong"), None: ("unknown", "cannot be checked")}

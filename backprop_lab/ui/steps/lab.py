@@ -36,7 +36,8 @@ class StepThrough(Lab):
     It opens exactly where you say: at a `start`, a `seed`, a learning rate `lr`, an `iteration` and a `step` such as
     "dW1", with the sizes `samples`, `inputs`, `hidden`, `layers`, `outputs` and the `activation` of the network.
     `hide` removes controls, any of "start", "seed", "lr", "play", "predict", "more" and "call"; `large` is for the
-    back row of a lecture hall; `mistake` names one to plant. Raises ValueError for a value that is not available.
+    back row of a lecture hall; `mistake` names one to plant, out of the table `mistakes`. Raises ValueError for a value
+    that is not available.
     """
 
     def __init__(self, *, hide: Sequence[str] = (), large: bool = False, mistake: str = "", **place: Any) -> None:

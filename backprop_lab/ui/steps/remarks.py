@@ -11,6 +11,12 @@ from backprop_lab.lines import Step
 from backprop_lab.number_format import plain, told_apart
 from backprop_lab.tracing import Trace
 
+# What the proof of a gradient comes to: its class on the page, its mark, and a word.
+VERDICTS = {
+    True: ("right", "✓ ", "agrees"),
+    False: ("wrong", "✗ ", "wrong"),
+    None: ("unknown", "", "cannot be checked"),
+}
 AGREES = 1e-5  # far above the error of a correct gradient, about 1e-9, and far below that of a wrong one
 
 

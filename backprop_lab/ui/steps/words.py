@@ -44,7 +44,7 @@ def remarks_on(place: LabState, losses: Sequence[float]) -> str:
     if step is None:
         return ""
     proved, sentence = remarks.proof(trace, step)
-    kind, mark = {True: ("right", "✓ "), False: ("wrong", "✗ "), None: ("unknown", "")}[proved]
+    kind, mark, _ = remarks.VERDICTS[proved]
     parts = [f'<span class="bpl-{kind}">{mark}{html.escape(sentence)}</span>'] if sentence else []
     for remark in (
         remarks.on_dead_units(trace, step),
