@@ -53,7 +53,10 @@ LOG_NOISE = (
     r"^(\[E .*exception.*|Exception in callback .*|Task exception was never retrieved)\n"
     + UP_TO_THE_ERROR
     + r"[ ]*(tornado\.\w+\.)?(WebSocket|Stream)ClosedError.*\n",
-    # A kernel that is stopped while a page still talks to it, in ipykernel.
+    # A kernel that is stopped while a page still talks to it, in ipykernel: its loop or its sockets are gone.
+    r"^ERROR:tornado\.general:Uncaught exception in ZMQStream callback\n"
+    + UP_TO_THE_ERROR
+    + r"zmq\.error\.ZMQError: Socket operation on non-socket\n",
     r"^Exception ignored in: <coroutine object _async_in_context\..*\n"
     + UP_TO_THE_ERROR
     + r"RuntimeError: Event loop is closed\n",

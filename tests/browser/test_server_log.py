@@ -52,6 +52,15 @@ Traceback (most recent call last):
     return await coro
 RuntimeError: Event loop is closed
 """,
+    """\
+ERROR:tornado.general:Uncaught exception in ZMQStream callback
+Traceback (most recent call last):
+  File "ipykernel/kernelbase.py", line 708, in _publish_status
+    self.session.send(
+  File "zmq/backend/cython/_zmq.py", line 1473, in zmq.backend.cython._zmq._send_copy
+  File "zmq/backend/cython/_zmq.py", line 190, in zmq.backend.cython._zmq._check_rc
+zmq.error.ZMQError: Socket operation on non-socket
+""",
     "[C 2026-11-24 10:00:00.000 ServerApp] received signal 15, stopping\n",
 ]
 FINE = "[I 2026-11-24 10:00:00.000 ServerApp] Kernel started: 45992d9a\n"
@@ -80,6 +89,12 @@ Exception ignored in: <coroutine object _async_in_context.<locals>.run_in_contex
 Traceback (most recent call last):
   File "a.py", line 1, in f
 ValueError: no such step
+""",
+    """\
+ERROR:tornado.general:Uncaught exception in ZMQStream callback
+Traceback (most recent call last):
+  File "a.py", line 1, in f
+zmq.error.ZMQError: Address already in use
 """,
     "[C 2026-11-24 10:00:00.000 ServerApp] no room on this port\n",
 ]
