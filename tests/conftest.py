@@ -6,8 +6,16 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from backprop_lab import trace, worked_example
+
 settings.register_profile("backprop_lab", derandomize=True, deadline=None)
 settings.load_profile("backprop_lab")
+
+
+@pytest.fixture(scope="session")
+def example():
+    """The trace of the worked example. It is made in a fixture, so that code that `make mutants` changed makes it."""
+    return trace(worked_example())
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,73 @@
+"""What many tests share: training by hand, problems with other numbers, and what a learner sees of a widget."""
+
+import html
+import re
+from dataclasses import replace
+
+import ipywidgets as widgets
+import numpy as np
+from problems import identical
+
+from backprop_lab import plant, trace
+
+SQUARE = {"samples": 3, "inputs": 3, "hidden": 3, "outputs": 3, "layers": 2}  # sizes in which most mistakes fit
+
+
+def trained(problem, iterations, mistake=None):
+    """The trace after some iterations of training, with a mistake made in each wherever it is possible."""
+    with np.errstate(all="ignore"):
+        for _ in range(iterations):
+            problem = with_mistake(trace(problem), mistake).next_problem()
+        return with_mistake(trace(problem), mistake)
+
+
+def with_mistake(right, mistake):
+    """The trace of someone who makes the mistake wherever it is possible, or at one gradient if it is made once."""
+    places = mistake.possible_at(right) if mistake else []
+    if places and mistake.once:
+        places = [next((name for name in places if name.startswith("d")), places[0])]
+    for name in places:
+        right = plant(right, mistake, name)
+    return right
+
+
+def with_numbers(problem, **changed):
+    """The problem with other parameters or data: `with_numbers(p, b1=[[1.0, 2.0]], X=X)`."""
+    data = {name: array for name, array in changed.items() if name in ("X", "y")}
+    parameters = {name: array for name, array in changed.items() if name not in data}
+    network = problem.network.with_parameters(problem.network.parameters | parameters)
+    return replace(problem, network=network, **data)
+
+
+def same_values(one, other):
+    """Whether two traces hold the same names and numbers, to the last bit."""
+    return one.names == other.names and all(identical(one[name], other[name]) for name in one.names)
+
+
+def raises(error):
+    """A function that raises this, whatever it is given."""
+
+    def function(*_, **__):
+        raise error
+
+    return function
+
+
+def plain(text):
+    """HTML as a reader sees it."""
+    return html.unescape(re.sub(r"<[^>]+>", "", text))
+
+
+def parts_of(widget, hidden=False):
+    """Every widget inside, with whether it is hidden by itself or by what is around it."""
+    hidden = hidden or widget.layout.display == "none"
+    yield widget, hidden
+    for child in getattr(widget, "children", ()):
+        yield from parts_of(child, hidden)
+
+
+def button(widget, label):
+    """The one button in a widget that has this label."""
+    kinds = widgets.Button | widgets.ToggleButton
+    (found,) = [part for part, _ in parts_of(widget) if isinstance(part, kinds) and part.description == label]
+    return found

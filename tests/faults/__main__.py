@@ -1,0 +1,53 @@
+"""Put each small fault of this folder into a copy of the project, and see that the test it names turns red.
+
+    python tests/faults              every fault
+    python tests/faults stepper      those whose names contain a word
+
+A fault is a patch. Above it stand a sentence that says what it breaks, and a line `Caught by:` with the test to run.
+Where the code has moved and a patch no longer applies, make the same fault again.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+COPIED = ("backprop_lab", "tests", "notebooks", "README.md", "CONTRIBUTING.md", "pyproject.toml")
+RED = 1  # what pytest returns when tests failed; another number says that they could not be run
+
+
+def main() -> None:
+    found = [path for path in sorted(HERE.glob("*.patch")) if all(word in path.stem for word in sys.argv[1:])]
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)
+        for name in COPIED:
+            source = ROOT / name
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, copy / name)
+        missed = [path.stem for path in found if not is_caught(path, copy)]
+    print(f"{len(found)} faults, {len(found) - len(missed)} caught")
+    sys.exit(f"not caught: {', '.join(missed)}" if missed or not found else None)
+
+
+def is_caught(path: Path, copy: Path) -> bool:
+    test = re.search(r"^Caught by: (\S+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    if test is None or subprocess.run(["git", "apply", path], cwd=copy).returncode:
+        print(f"{path.stem}: names no test, or does not apply")
+        return False
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", test[1]]
+    environment = os.environ | {"PYTHONPATH": str(copy)}
+    run = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, encoding="utf-8")
+    subprocess.run(["git", "apply", "--reverse", path], cwd=copy, check=True)
+    caught = run.returncode == RED
+    print(f"{path.stem}: {'caught by' if caught else 'NOT CAUGHT by'} {test[1]}", flush=True)
+    if not caught:
+        print(run.stdout)
+    return caught
+
+
+if __name__ == "__main__":
+    main()
