@@ -91,8 +91,8 @@ def check_gradients(
     The error is max|analytic - numeric| / max(max|analytic|, max|numeric|): far below 1e-6 when all is well, and 1e-2
     for a gradient that is wrong by 1 %, however small or large it is. It is nan where it cannot be told, because
     rounding is more than a thousandth of the gradient. `gradients` are the ones to check, by default those of
-    `problem`; `derivative` is `central_difference` or `complex_step_derivative`, by default the one that tells most. Raises
-    KeyError if a gradient is missing, and ValueError if one has another shape than its parameter.
+    `problem`; `derivative` is `central_difference` or `complex_step_derivative`, by default the one that tells most.
+    Raises KeyError if a gradient is missing, and ValueError if one has another shape than its parameter.
     """
     network = problem.network
     given = network.gradients(problem.loss, problem.X, problem.y) if gradients is None else gradients
