@@ -31,7 +31,6 @@ X = np.array([[4.0, -1.0], [0.25, 2.0]])
     "code",
     [
         "np.array([[math.sqrt(abs(x)) for x in row] for row in X])",
-        "np.array([[math.sqrt(abs(X[i, j])) for j in range(len(X))] for i in range(len(X))])",
         "np.array(list(map(lambda row: [math.sqrt(abs(x)) for x in row], X)))",
     ],
 )

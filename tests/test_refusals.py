@@ -10,7 +10,8 @@ from backprop_lab import Linear, Network, random_problem, worked_example
 
 W, b = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), np.array([[10.0, 20.0, 30.0]])
 LETTERS = np.array([["a", "b", "c"]])
-LETTERS.setflags(write=False)
+for array in (W, b, LETTERS):  # so that they would be kept as they are
+    array.setflags(write=False)
 
 
 def zeros(*shape):
@@ -45,6 +46,8 @@ def update(**wrong):
 
 ROW = "b must be one row as wide as W, of shape (1, 3); got b"
 NO_LOSS = "a loss needs formulas, value and gradient, as SumSquaredError() has; got"
+UNEQUAL = "y_pred {0[0]} and y {0[1]} must have the same shape (samples, outputs)"
+BROADCAST = [((3,), (3,)), ((3, 1), (3,)), ((3,), (3, 1)), ((3, 2), (3, 1)), ((3, 2), (1, 2))]
 NO_RATES = ("np.nan", "np.inf", 0, -0.1, True, "'0.1'", None, "1j", "np.ones(2)", "np.bool_(True)")
 NO_SEEDS = (-1, 2.5, 3.0, "'3'", True, None, [3])
 
@@ -68,24 +71,12 @@ REFUSED = [
     ("Linear(W, b).with_parameters({'W': W, 'b': b[0]})", f"{ROW} (3,) for W (2, 3)"),
     ("Linear(W, b).with_parameters({'W': W, 'b': LETTERS})", "b must hold numbers"),
     ("Linear(W, b).with_parameters({'W': LETTERS, 'b': b})", "W must hold numbers"),
-    *each(
-        "Linear(W, b).forward(zeros{})",
-        "X {} does not fit W (2, 3): X needs shape (samples, 2)",
-        (2, 3),
-        (2,),
-        (5, 2, 1),
-    ),
-    # Losses
-    *(
-        row
-        for loss in ("SumSquaredError()", "MeanSquaredError()")
-        for method in ("value", "gradient")
-        for row in each(
-            f"{loss}.{method}(zeros{{0[0]}}, zeros{{0[1]}})",
-            "y_pred {0[0]} and y {0[1]} must have the same shape (samples, outputs)",
-            *[((3,), (3,)), ((3, 1), (3,)), ((3,), (3, 1)), ((3, 2), (3, 1)), ((3, 2), (1, 2))],
-        )
-    ),
+    *each("Linear(W, b).forward(zeros{})", "X {} does not fit W (2, 3): X needs", (2, 3), (2,), (5, 2, 1)),
+    # Losses, of shapes that would broadcast
+    *each("SumSquaredError().value(zeros{0[0]}, zeros{0[1]})", UNEQUAL, *BROADCAST),
+    *each("SumSquaredError().gradient(zeros{0[0]}, zeros{0[1]})", UNEQUAL, *BROADCAST),
+    *each("MeanSquaredError().value(zeros{0[0]}, zeros{0[1]})", UNEQUAL, *BROADCAST),
+    *each("MeanSquaredError().gradient(zeros{0[0]}, zeros{0[1]})", UNEQUAL, *BROADCAST),
     # Networks
     ("network()", "a network starts with a layer that has parameters, such as Linear; got ()"),
     ("network(ReLU(), linear(2, 3))", "has parameters, such as Linear; got (ReLU(), Linear(2, 3))"),
@@ -112,17 +103,13 @@ REFUSED = [
     *each("example(loss={})", NO_LOSS, "SumSquaredError", "'mean'", None, "np.mean"),
     ("random(loss=SumSquaredError)", NO_LOSS),
     *each(
-        "example(X=zeros{})",
-        "X must have shape (samples, 3) with at least one sample; got {}",
-        *[(2, 4), (3,), (5, 2, 3), (0, 3)],
+        "example(X=zeros{})", "X must have shape (samples, 3) with at least one sample; got {}", (2, 4), (3,), (0, 3)
     ),
+    ("example(X=zeros(5, 2, 3))", "X must have shape (samples, 3) with at least one sample; got (5, 2, 3)"),
     *each("example(X={})", "X must be a full table of numbers, but its rows differ in length", [[1, 2, 3], [4, 5]]),
     *each("example(y=zeros{})", "y must have shape (2, 2), one row of targets a sample; got {}", (2,), (2, 1), (3, 2)),
     ("example(y=[['a', 'b'], ['c', 'd']])", "y must hold numbers"),
-    (
-        "example(network=network(linear(5, 3, 2)))",
-        "a problem has one network, not a stack of them; got Network(Linear(",
-    ),
+    ("example(network=network(linear(5, 3, 2)))", "a problem has one network, not a stack of them; got Network(Li"),
 ]
 
 

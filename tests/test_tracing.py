@@ -84,8 +84,8 @@ def test_the_trace_holds_what_the_network_computes_and_goes_on_from_its_update(p
 
 
 def test_the_steps_of_the_worked_example_come_in_the_order_of_the_original(example):
-    phases = {phase: [step.name for step in example.steps if step.phase == phase] for phase in PHASES}
-    assert {phase: " ".join(names) for phase, names in phases.items()} == PHASES
+    expected = [(name, phase) for phase, names in PHASES.items() for name in names.split()]
+    assert [(step.name, step.phase) for step in example.steps] == expected
     assert example.names == tuple(example) == (*GIVEN, *(step.name for step in example.steps))
     assert tuple(example.given) == GIVEN
     assert all(example.given[name] is example[name] for name in GIVEN)
