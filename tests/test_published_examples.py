@@ -150,12 +150,9 @@ def test_cs231n_one_neuron_without_any_loss():
 
 def test_goodfellow_bengio_and_courville_xor_in_whole_numbers():
     """ "Deep Learning", MIT Press 2016, section 6.1: a ReLU network that computes the exclusive or."""
-    layers = (
-        Linear(np.array([[1.0, 1], [1, 1]]), np.array([[0.0, -1]])),
-        ReLU(),
-        Linear(np.array([[1.0], [-2]]), np.zeros((1, 1))),
-    )
-    t = trace(problem(layers, [[0, 0], [0, 1], [1, 0], [1, 1]], [[0], [1], [1], [0]], 0.1))
+    first = Linear(np.array([[1.0, 1], [1, 1]]), np.array([[0.0, -1]]))
+    second = Linear(np.array([[1.0], [-2]]), np.zeros((1, 1)))
+    t = trace(problem((first, ReLU(), second), [[0, 0], [0, 1], [1, 0], [1, 1]], [[0], [1], [1], [0]], 0.1))
     assert t["Y1"].tolist() == [[0, -1], [1, 0], [1, 0], [2, 1]]
     assert t["H1"].tolist() == [[0, 0], [1, 0], [1, 0], [2, 1]]
     assert t["y_pred"].tolist() == t["y"].tolist()

@@ -87,6 +87,7 @@ def test_the_steps_of_the_worked_example_come_in_the_order_of_the_original(examp
     expected = [(name, phase) for phase, names in PHASES.items() for name in names.split()]
     assert [(step.name, step.phase) for step in example.steps] == expected
     assert example.names == tuple(example) == (*GIVEN, *(step.name for step in example.steps))
+    assert len(example) == len(example.names)
     assert tuple(example.given) == GIVEN
     assert all(example.given[name] is example[name] for name in GIVEN)
 
@@ -160,5 +161,7 @@ def test_the_step_that_was_taken_stays_as_it_was_and_comes_again_to_the_bit():
     p = random_problem(3)
     t = trace(p)
     trace(t.next_problem())
-    assert same_values(t, trace(random_problem(3)))
+    again = trace(random_problem(3))
+    assert same_values(t, again)
+    assert t != again, "each is a record of its own"
     assert t.problem is p
