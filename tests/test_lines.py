@@ -88,8 +88,8 @@ def test_plain_numbers_are_shown_plainly():
 
 
 def test_a_line_that_asks_for_a_later_value_waits_for_it_and_all_come_back_in_the_order_given():
-    found = values_of({"a": 1}, p="q + r", q="a + 1", r="q * 10")
-    assert list(found.items()) == [("p", 22), ("q", 2), ("r", 20)]
+    found = values_of({"a": 1}, p="q", q="a + 1", r="s + 1", s="p * 10")
+    assert list(found.items()) == [("p", 2), ("q", 2), ("r", 21), ("s", 20)]
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,10 @@ REFUSED = [
     ("worked_example().network.update({}, 0.1)", "no gradient for W1; got none"),
     *each("update(b1=zeros{})", "the gradient for b1 has shape {}, but b1 has (1, 4)", (4,), (2, 4), (), (5, 1, 4)),
     ("worked_example().network.with_parameters({'W1': W, 'b2': b})", "no numbers for b1, W2; got W1, b2"),
+    (
+        "example().network.with_parameters(example().network.parameters | {'W2': zeros(3, 2)})",
+        "takes 3 numbers a sample",
+    ),
     ("worked_example().network.with_parameters({})", "no numbers for W1, b1, W2, b2; got none"),
     # Problems
     *each("example(lr={})", "the learning rate must be a positive, finite number such as 0.01; got", *NO_RATES),
