@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import backprop_lab
-from backprop_lab import Linear, Network, random_problem, worked_example
+from backprop_lab import Linear, worked_example
 
 W, b = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), np.array([[10.0, 20.0, 30.0]])
 LETTERS = np.array([["a", "b", "c"]])
@@ -20,14 +20,6 @@ def zeros(*shape):
 
 def linear(*shape):
     return Linear(np.ones(shape), np.zeros((1, shape[-1])))
-
-
-def network(*layers):
-    return Network(layers)
-
-
-def random(seed=3, **options):
-    return random_problem(seed, **options)
 
 
 def example(**parts):
@@ -78,13 +70,13 @@ REFUSED = [
     *each("MeanSquaredError().value(zeros{0[0]}, zeros{0[1]})", UNEQUAL, *BROADCAST),
     *each("MeanSquaredError().gradient(zeros{0[0]}, zeros{0[1]})", UNEQUAL, *BROADCAST),
     # Networks
-    ("network()", "a network starts with a layer that has parameters, such as Linear; got ()"),
-    ("network(ReLU(), linear(2, 3))", "has parameters, such as Linear; got (ReLU(), Linear(2, 3))"),
-    ("network(linear(2, 3), ReLU(), Tanh())", "layer 3, Tanh(), follows another layer without parameters: put one"),
-    ("network(Linear)", "layer 1 is Linear itself, and a network needs one that was made of it"),
-    ("network(linear(2, 3), np.tanh)", "layer 2, <ufunc 'tanh'>, lacks parameters, formulas, forward, backward; a"),
-    ("network(linear(3, 4), linear(3, 4))", "layer 2, Linear(3, 4), takes 3 numbers a sample, but Linear(3, 4) before"),
-    ("network(linear(6, 3, 4), ReLU(), linear(6, 5, 2))", "Linear(6, 5, 2), takes 5 numbers a sample, but Linear(6, 3"),
+    ("Network(())", "a network starts with a layer that has parameters, such as Linear; got ()"),
+    ("Network((ReLU(), linear(2, 3)))", "has parameters, such as Linear; got (ReLU(), Linear(2, 3))"),
+    ("Network((linear(2, 3), ReLU(), Tanh()))", "layer 3, Tanh(), follows another layer without parameters: put one"),
+    ("Network((Linear,))", "layer 1 is Linear itself, and a network needs one that was made of it"),
+    ("Network((linear(2, 3), np.tanh))", "layer 2, <ufunc 'tanh'>, lacks parameters, formulas, forward, backward; a"),
+    ("Network((linear(3, 4), linear(3, 4)))", "layer 2, Linear(3, 4), takes 3 numbers a sample, but Linear(3, 4) be"),
+    ("Network((linear(6, 3, 4), ReLU(), linear(6, 5, 2)))", "takes 5 numbers a sample, but Linear(6, 3, 4) before it"),
     ("gradients(X=zeros(2, 4))", "X (2, 4) does not fit W (3, 4): X needs shape (samples, 3)"),
     *each("gradients(y=zeros{})", "y_pred (2, 2) and y {} must have the same shape", (2, 1), (1, 2), (3, 2)),
     ("update(b2=None)", "no gradient for b2; got W1, b1, W2"),
@@ -98,14 +90,14 @@ REFUSED = [
     ("worked_example().network.with_parameters({})", "no numbers for W1, b1, W2, b2; got none"),
     # Problems
     *each("example(lr={})", "the learning rate must be a positive, finite number such as 0.01; got", *NO_RATES),
-    ("random(lr=-0.1)", "the learning rate must be a positive, finite number such as 0.01; got -0.1"),
-    *each("random({})", "the seed must be a whole number, 0 or more, such as 3; got {}", *NO_SEEDS),
-    *each("random(samples={})", "samples must be a whole number, 1 or more; got {}", *NO_SEEDS, 0),
-    *each("random({}=0)", "{} must be a whole number, 1 or more; got 0", "inputs", "hidden", "outputs"),
-    ("random(hidden=(4, 0))", "hidden must be a whole number, 1 or more; got 0"),
-    ("random(activation=ReLU)", "layer 2 is ReLU itself, and a network needs one that was made of it"),
+    ("random_problem(3, lr=-0.1)", "the learning rate must be a positive, finite number such as 0.01; got -0.1"),
+    *each("random_problem({})", "the seed must be a whole number, 0 or more, such as 3; got {}", *NO_SEEDS),
+    *each("random_problem(3, samples={})", "samples must be a whole number, 1 or more; got {}", *NO_SEEDS, 0),
+    *each("random_problem(3, {}=0)", "{} must be a whole number, 1 or more; got 0", "inputs", "hidden", "outputs"),
+    ("random_problem(3, hidden=(4, 0))", "hidden must be a whole number, 1 or more; got 0"),
+    ("random_problem(3, activation=ReLU)", "layer 2 is ReLU itself, and a network needs one that was made of it"),
     *each("example(loss={})", NO_LOSS, "SumSquaredError", "'mean'", None, "np.mean"),
-    ("random(loss=SumSquaredError)", NO_LOSS),
+    ("random_problem(3, loss=SumSquaredError)", NO_LOSS),
     *each(
         "example(X=zeros{})", "X must have shape (samples, 3) with at least one sample; got {}", (2, 4), (3,), (0, 3)
     ),
@@ -113,7 +105,7 @@ REFUSED = [
     *each("example(X={})", "X must be a full table of numbers, but its rows differ in length", [[1, 2, 3], [4, 5]]),
     *each("example(y=zeros{})", "y must have shape (2, 2), one row of targets a sample; got {}", (2,), (2, 1), (3, 2)),
     ("example(y=[['a', 'b'], ['c', 'd']])", "y must hold numbers"),
-    ("example(network=network(linear(5, 3, 2)))", "a problem has one network, not a stack of them; got Network(Li"),
+    ("example(network=Network((linear(5, 3, 2),)))", "a problem has one network, not a stack of them; got Network(Li"),
 ]
 
 
