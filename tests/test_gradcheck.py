@@ -9,7 +9,18 @@ from common import count, with_numbers
 from hypothesis import given, settings
 from problems import ACTIVATIONS, exact_problems, identical, problems
 
-from backprop_lab import Linear, Network, Problem, SumSquaredError, Tanh, check_gradients, random_problem, trace
+from backprop_lab import (
+    MISTAKES,
+    Linear,
+    Network,
+    Problem,
+    SumSquaredError,
+    Tanh,
+    check_gradients,
+    plant,
+    random_problem,
+    trace,
+)
 from backprop_lab.gradcheck import (
     central_difference,
     check_step,
@@ -113,6 +124,12 @@ def test_float32_numbers_can_be_checked_too():
     p = random_problem(0, activation=Tanh())
     narrow = {name: array.astype("f4") for name, array in {"X": p.X, "y": p.y, **p.network.parameters}.items()}
     assert max(check_gradients(with_numbers(p, **narrow)).values()) < 1e-5
+
+
+def test_a_gradient_of_a_trace_is_checked_at_the_values_of_that_trace(example):
+    """Which are not those of its problem where a mistake was made on the way forward."""
+    t = plant(example, MISTAKES["activation-forgotten"], "H1")
+    assert check_step(t, "dy_pred") < 1e-9
 
 
 # A wrong gradient is noticed
