@@ -60,7 +60,7 @@ REFUSED = [
     ("Linear(W > 2, b)", "W must hold numbers, got bool"),
     ("Linear([[1.0, None]], b)", "W must hold numbers, got object"),
     ("Linear(W, LETTERS)", "b must hold numbers"),
-    ("Linear(W, b).with_parameters({'W': W, 'b': b[0]})", f"{ROW} (3,) for W (2, 3)"),
+    ("Linear(W, b).with_parameters({'W': W, 'b': linear(2, 4).b})", f"{ROW} (1, 4) for W (2, 3)"),
     ("Linear(W, b).with_parameters({'W': W, 'b': LETTERS})", "b must hold numbers"),
     ("Linear(W, b).with_parameters({'W': LETTERS, 'b': b})", "W must hold numbers"),
     *each("Linear(W, b).forward(zeros{})", "X {} does not fit W (2, 3): X needs", (2, 3), (2,), (5, 2, 1)),
