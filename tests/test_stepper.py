@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from common import SQUARE, count, same_values, trained, with_numbers
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from backprop_lab import MISTAKES, random_problem, trace, worked_example
@@ -122,6 +122,8 @@ def test_next_goes_through_every_step_in_order_and_back_through_the_same_ones():
     | st.tuples(st.just("set_lr"), st.sampled_from([0.0002, 0.01, 0.02])),
     max_size=12,
 ))  # fmt: skip
+@example([("next_iteration", 99), ("set_lr", 0.02), ("next_iteration", 2), ("set_lr", 0.0002), ("next_iteration", 101),
+          ("back_iteration", 99), ("back_iteration", 2), ("back_iteration", 2), ("next_iteration", 101)])  # fmt: skip
 def test_however_one_walks_each_iteration_is_that_of_plain_training(walk):
     """Forth, back and by jumps, past the networks kept at each hundredth, with learning rates changed on the way."""
     stepper = Stepper(seed=7, lr=0.01, samples=1, inputs=1, hidden=2, outputs=1)
