@@ -136,7 +136,7 @@ def asked(monkeypatch):
 
 @pytest.mark.parametrize("gesture", ASKS, ids=str)
 def test_each_gesture_asks_the_stepper_for_what_it_says(gesture, asked):
-    lab = opened(start="random", step="H1")
+    lab = StepThrough(start="random", step="H1")
     do(lab, *gesture)
     assert asked == [ASKS[gesture]]
 
@@ -146,7 +146,7 @@ def test_no_gesture_swallows_an_exception(gesture, monkeypatch):
     broken = raises(RuntimeError("broken <i>on purpose</i>"))
     for method in METHODS:
         monkeypatch.setattr(Stepper, method, broken)
-    lab = opened(start="random", step="H1")
+    lab = StepThrough(start="random", step="H1")
     monkeypatch.setattr(step_through.words, "table", broken)
     monkeypatch.setattr(step_through, "Board", broken)
     do(lab, *gesture)
