@@ -20,8 +20,7 @@ def problems(draw):
 
     The biases are drawn too: at zero bias, a layer that hears nothing from a silent one sits at its kink.
     """
-    rng = _rng(draw)
-    widths = _widths(draw, up_to=6)
+    rng, widths = _drawn(draw, up_to=6)
     layers = []
     for shape in pairwise(widths):
         layers.append(Linear(rng.standard_normal(shape), rng.standard_normal((1, shape[1]))))
@@ -38,8 +37,7 @@ def exact_problems(draw):
     Each bias has a prime in its denominator that no number before it has. So no unit is ever at 0, its
     kink, and none is so near that a step of 10^-30 could reach it.
     """
-    rng = _rng(draw)
-    widths = _widths(draw, up_to=3)
+    rng, widths = _drawn(draw, up_to=3)
 
     def eighths(*shape):
         return rng.integers(-20, 21, shape).astype(object) * Fraction(1, 8)
@@ -53,14 +51,10 @@ def exact_problems(draw):
     return Problem(Network(tuple(layers[:-1])), draw(st.sampled_from(LOSSES)), X, y, lr=Fraction(1, 100))
 
 
-def _rng(draw):
-    return np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-
-
-def _widths(draw, up_to):
-    """The sizes between and around 1 to 4 linear layers."""
-    depth = draw(st.integers(1, 4))
-    return draw(st.lists(st.integers(1, up_to), min_size=depth + 1, max_size=depth + 1))
+def _drawn(draw, up_to):
+    """A generator of numbers, and the sizes between and around 1 to 4 linear layers."""
+    rng, depth = np.random.default_rng(draw(st.integers(0, 2**32 - 1))), draw(st.integers(1, 4))
+    return rng, draw(st.lists(st.integers(1, up_to), min_size=depth + 1, max_size=depth + 1))
 
 
 def identical(a, b):

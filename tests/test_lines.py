@@ -1,14 +1,15 @@
 """The lines of a training step: what they see, the numbers in them, their order, and when they are written."""
 
 import math
+import re
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from problems import identical
 
-from backprop_lab import Linear, Network, ReLU, SumSquaredError, lines, plant, random_problem, trace, worked_example
-from backprop_lab.lines import GradientDescent, Step, compiled, evaluate, lines_of, literal, run
+from backprop_lab import Linear, Network, SumSquaredError, lines, plant, random_problem, trace, worked_example
+from backprop_lab.lines import Step, compiled, evaluate, lines_of, literal, run
 from backprop_lab.mistakes import MISTAKES
 
 
@@ -30,10 +31,7 @@ X = np.array([[4.0, -1.0], [0.25, 2.0]])
     "code",
     [
         "np.array([[math.sqrt(abs(x)) for x in row] for row in X])",
-        "np.array([[math.sqrt(abs(X[i, j])) for j in range(len(X))] for i in range(len(X))])",
         "np.array(list(map(lambda row: [math.sqrt(abs(x)) for x in row], X)))",
-        "(lambda: np.sqrt(np.abs(X)))()",
-        "np.sqrt(np.abs(X))",
     ],
 )
 def test_a_line_sees_the_values_before_it_and_numpy_and_math_in_comprehensions_and_lambdas_too(code):
@@ -51,12 +49,13 @@ def test_a_line_sees_fractions_and_nothing_of_ours():
 def test_a_line_that_overflows_does_so_in_silence():
     with np.errstate(all="raise"):
         assert values_of({"X": X}, Y="np.exp(1e3 * X).max()") == {"Y": np.inf}
+        assert evaluate("np.exp(1e3 * X).max()", {"X": X}) == np.inf
 
 
 def test_a_value_is_a_read_only_array_that_is_nobodys_view():
-    made = values_of({"X": X}, A="X.T", B="X[:1]", C="X + 1", D="X")
-    assert not any(value.flags.writeable for name, value in made.items() if name != "D")
-    assert not np.shares_memory(made["A"], X)
+    made = values_of({"X": X}, A="X.T", B="X[:1]", C="X + 1")
+    assert not any(value.flags.writeable for value in made.values())
+    assert not any(np.shares_memory(value, X) for value in made.values())
 
 
 # Numbers in a line
@@ -65,29 +64,20 @@ def test_a_value_is_a_read_only_array_that_is_nobodys_view():
 NUMBERS = [
     *(0.1, 0.1 + 0.2, -0.5, -0.0, 1e-300, 5e-324, 1e22, math.pi, math.inf, -math.inf, math.nan),
     *(3, -3, 10**30, True, Fraction(1, 3), Fraction(-7, 2), 1 + 2j, -1j, complex(math.inf, -0.0)),
-    *(
-        np.float64(-0.1),
-        np.float32(0.1),
-        np.float32(np.inf),
-        np.float16(-0.1),
-        np.int64(-4),
-        np.longdouble(0.1),
-        np.complex64(1 - 1j),
-    ),
-    *(np.array([[0.1, -0.2], [math.nan, math.inf]]), np.array([[1, -2]]), np.array([0.1], np.float32)),
-    *(np.array([[Fraction(1, 3), -2]], dtype=object), np.array([True, False]), np.array(-1.5)),
+    *(np.float64(-0.1), np.float32(0.1), np.float32(-np.inf), np.float16(-0.1), np.int64(-4), np.longdouble(0.1)),
+    *(np.complex64(1 - 1j), np.array([[0.1, -0.2], [math.nan, math.inf]]), np.array([[1, -2]]), np.array(-1.5)),
+    *(np.array([0.1], np.float32), np.array([[Fraction(1, 3), -2]], dtype=object), np.array([True, False])),
 ]
 
 
 @pytest.mark.parametrize("number", NUMBERS, ids=repr)
-def test_a_number_stands_in_a_line_to_the_last_bit(number):
-    back = evaluate(literal(number), {})
-    assert identical(back, number) or (np.isnan(number).any() and np.array_equal(back, number, equal_nan=True))
+def test_a_number_stands_in_a_line_to_the_last_bit_and_to_a_power_with_its_sign(number):
+    def same(one, other):
+        return identical(one, other) or (np.isnan(other).any() and np.array_equal(one, other, equal_nan=True))
 
-
-@pytest.mark.parametrize("number", [-0.5, -3, Fraction(-1, 2), -1j, np.float64(-0.5), np.float32(-0.5), np.array(-0.5)])
-def test_a_negative_number_raised_to_a_power_keeps_its_sign(number):
-    assert evaluate(f"{literal(number)}**2", {}) == number**2
+    assert same(evaluate(literal(number), {}), number)
+    with np.errstate(all="ignore"):
+        assert same(evaluate(f"{literal(number)}**2", {}), number**2)
 
 
 def test_plain_numbers_are_shown_plainly():
@@ -97,32 +87,29 @@ def test_plain_numbers_are_shown_plainly():
 # In which order
 
 
-def test_a_line_that_asks_for_a_later_value_waits_for_it():
-    assert values_of({"a": 1}, p="q + r", q="a + 1", r="q * 10") == {"p": 22, "q": 2, "r": 20}
-
-
-def test_the_lines_come_back_in_the_order_in_which_they_were_given():
-    assert [step.name for step in run([line("p", "q"), line("q", "a")], {"a": 1})] == ["p", "q"]
+def test_a_line_that_asks_for_a_later_value_waits_for_it_and_all_come_back_in_the_order_given():
+    found = values_of({"a": 1}, p="q", q="a + 1", r="s + 1", s="p * 10")
+    assert list(found.items()) == [("p", 2), ("q", 2), ("r", 21), ("s", 20)]
 
 
 @pytest.mark.parametrize(
     ("codes", "said"),
     [
         ({"p": "q", "q": "p"}, "the lines for p and q wait for each other"),
-        ({"p": "p + 1"}, "p = p . 1 uses p, which no line gives"),
+        ({"p": "p + 1"}, "p = p + 1 uses p, which no line gives"),
         (
             {"p": "q + s", "q": "a"},
-            "p = q . s uses s, which no line gives; before p there are a, q, as well as np, math",
+            "p = q + s uses s, which no line gives; before p there are a, q, as well as np, math",
         ),
         ({"p": "a @ a"}, "p = a @ a stopped with ValueError: matmul"),
         ({"p": "1 / 0"}, "p = 1 / 0 stopped with ZeroDivisionError: division by zero"),
         ({"p": "[x for x in undefined]"}, "uses undefined, which no line gives"),
-        ({"p": "a +"}, "the line `a .` is not a Python expression: "),
+        ({"p": "a +"}, "the line `a +` is not a Python expression: "),
         ({"p": "b = a"}, "the line `b = a` is not a Python expression: "),
     ],
 )
 def test_lines_that_cannot_be_run_are_refused_with_the_line_that_cannot(codes, said):
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=re.escape(said)):
         values_of({"a": np.array(2.0)}, **codes)
 
 
@@ -151,9 +138,7 @@ def test_another_loss_has_other_lines_though_the_network_is_the_same():
 
 
 def test_a_line_that_is_not_run_yet_has_no_value():
-    steps = lines_of(worked_example().network, SumSquaredError())
-    assert {step.value for step in steps} == {None}
-    assert [step.name for step in steps if step.kind is GradientDescent] == ["W1_new", "b1_new", "W2_new", "b2_new"]
+    assert {step.value for step in lines_of(worked_example().network, SumSquaredError())} == {None}
 
 
 def test_the_same_line_is_compiled_once():
@@ -162,36 +147,22 @@ def test_the_same_line_is_compiled_once():
 
 def test_names_around_a_place_are_those_that_are_mistaken_for_the_right_ones():
     t = trace(random_problem(0, hidden=(4, 5)))
-    names = t.step("dW2").names
-    around = {
-        "X": "H1",
-        "X_raw": "Y1",
-        "X_other": "X",
-        "dY": "dY2",
-        "dY_out": "dH2",
-        "p": "W2",
-        "dp": "dW2",
-        "new": "W2_new",
-    }
-    assert {name: names[name] for name in around} == around
+    around = {"X": "H1", "X_raw": "Y1", "X_other": "X", "dY": "dY2", "dY_out": "dH2"}
+    around |= {"p": "W2", "dp": "dW2", "new": "W2_new"}
+    assert around.items() <= t.step("dW2").names.items()
     assert t.step("db2").names["p"] == "b2"
     assert "X_raw" not in t.step("dW1").names
     assert "dY_out" not in t.step("dW3").names
 
 
-def test_a_name_that_is_not_at_this_place_is_a_key_error():
-    step = trace(worked_example()).step("dW1")
-    with pytest.raises(KeyError, match="X_raw"):
-        step.rewritten("{X_raw}.mT @ {dY}", "", "")
-
-
-def test_a_rewritten_line_has_operands_of_its_own_and_no_words_of_the_right_one():
-    t = trace(worked_example())
-    step = plant(t, MISTAKES["updated-weights"], "dH1").step("dH1")
+def test_a_rewritten_line_has_operands_of_its_own_and_a_name_that_is_not_there_is_a_key_error(example):
+    step = plant(example, MISTAKES["updated-weights"], "dH1").step("dH1")
     assert (step.code, step.operands) == ("dy_pred @ W2_new.mT", ("dy_pred", "W2_new"))
+    with pytest.raises(KeyError, match="X_raw"):
+        example.step("dW1").rewritten("{X_raw}.mT @ {dY}", "", "")
 
 
 def test_a_network_of_linear_layers_alone_has_lines_too():
     network = Network([Linear([[1.0]], [[0.0]]), Linear([[2.0]], [[0.0]])])
-    assert [step.code for step in lines_of(network, SumSquaredError())][:2] == ["X @ W1 + b1", "Y1 @ W2 + b2"]
-    assert ReLU not in {step.kind for step in lines_of(network, SumSquaredError())}
+    lines = [step.code for step in lines_of(network, SumSquaredError()) if step.phase == "forward"]
+    assert lines == ["X @ W1 + b1", "Y1 @ W2 + b2"]

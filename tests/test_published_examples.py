@@ -17,6 +17,7 @@ from backprop_lab import (
     plant,
     trace,
 )
+from backprop_lab.lines import run
 
 
 def agrees(value, *printed):
@@ -32,17 +33,10 @@ def problem(layers, X, y, lr):
     return Problem(Network(layers), SumSquaredError(), np.array(X, float), np.array(y, float), lr)
 
 
-MAZUR = problem(
-    (
-        Linear(np.array([[0.15, 0.25], [0.2, 0.3]]), np.array([[0.35, 0.35]])),
-        Sigmoid(),
-        Linear(np.array([[0.4, 0.5], [0.45, 0.55]]), np.array([[0.6, 0.6]])),
-        Sigmoid(),
-    ),
-    [[0.05, 0.1]],
-    [[0.01, 0.99]],
-    0.25,
-)
+def mazur():
+    first = Linear(np.array([[0.15, 0.25], [0.2, 0.3]]), np.array([[0.35, 0.35]]))
+    second = Linear(np.array([[0.4, 0.5], [0.45, 0.55]]), np.array([[0.6, 0.6]]))
+    return problem((first, Sigmoid(), second, Sigmoid()), [[0.05, 0.1]], [[0.01, 0.99]], 0.25)
 
 
 def test_that_a_wrong_digit_would_be_seen():
@@ -56,7 +50,7 @@ def test_mazur_two_layers_of_sigmoids():
 
     https://mattmazur.com/2015/03/17/a-step-by-step-backpropagation-example/
     """
-    p = MAZUR
+    p = mazur()
     t = trace(p)
     assert agrees(t["Y1"][0, 0], "0.3775")
     assert agrees(t["H1"], "0.593269992", "0.596884378")
@@ -80,20 +74,22 @@ def test_mazur_after_the_first_round_goes_on_with_weights_that_are_updated_alrea
 
     They are those of our mistake "updated-weights". Without it the loss after one round is 0.291027774.
     """
-    p = MAZUR
-    given = {name: p.network.parameters[name] for name in ("b1", "b2")}
-    for rounds in range(10_000):
-        t = plant(trace(p), MISTAKES["updated-weights"], "dH1")
+    p = mazur()
+    t = plant(trace(p), MISTAKES["updated-weights"], "dH1")
+    given = dict(t.given)
+    for rounds in range(10_001):
+        values = {step.name: step.value for step in run(t.steps, given)}
         if rounds == 1:
-            assert agrees(t["L"] / 2, "0.291027924")
-        p = p.evolve(network=p.network.with_parameters({"W1": t["W1_new"], "W2": t["W2_new"], **given}))
-    t = trace(p)
-    assert agrees(t["y_pred"], "0.015912196", "0.984065734")
-    assert agrees(t["L"] / 2, "0.0000351")  # of the printed 0.0000351085 the rest does not follow from these outputs
+            assert agrees(values["L"] / 2, "0.291027924")
+        given |= {"W1": values["W1_new"], "W2": values["W2_new"]}
+    assert agrees(values["y_pred"], "0.015912196", "0.984065734")
+    assert agrees(
+        values["L"] / 2, "0.0000351"
+    )  # of the printed 0.0000351085 the rest does not follow from these outputs
 
-    once = trace(MAZUR)
-    network = MAZUR.network.with_parameters({"W1": once["W1_new"], "W2": once["W2_new"], **given})
-    assert agrees(trace(MAZUR.evolve(network=network))["L"] / 2, "0.291027774")
+    once = trace(p)
+    updated = p.network.with_parameters(p.network.parameters | {"W1": once["W1_new"], "W2": once["W2_new"]})
+    assert agrees(trace(p.evolve(network=updated))["L"] / 2, "0.291027774")
 
 
 def test_han_and_kamber_errors_that_are_added():
@@ -154,12 +150,9 @@ def test_cs231n_one_neuron_without_any_loss():
 
 def test_goodfellow_bengio_and_courville_xor_in_whole_numbers():
     """ "Deep Learning", MIT Press 2016, section 6.1: a ReLU network that computes the exclusive or."""
-    layers = (
-        Linear(np.array([[1.0, 1], [1, 1]]), np.array([[0.0, -1]])),
-        ReLU(),
-        Linear(np.array([[1.0], [-2]]), np.zeros((1, 1))),
-    )
-    t = trace(problem(layers, [[0, 0], [0, 1], [1, 0], [1, 1]], [[0], [1], [1], [0]], 0.1))
+    first = Linear(np.array([[1.0, 1], [1, 1]]), np.array([[0.0, -1]]))
+    second = Linear(np.array([[1.0], [-2]]), np.zeros((1, 1)))
+    t = trace(problem((first, ReLU(), second), [[0, 0], [0, 1], [1, 0], [1, 1]], [[0], [1], [1], [0]], 0.1))
     assert t["Y1"].tolist() == [[0, -1], [1, 0], [1, 0], [2, 1]]
     assert t["H1"].tolist() == [[0, 0], [1, 0], [1, 0], [2, 1]]
     assert t["y_pred"].tolist() == t["y"].tolist()

@@ -1,58 +1,48 @@
 """Training: whichever way one goes through its iterations, each is the same to the last bit."""
 
-from problems import identical
+from functools import partial
 
-from backprop_lab import random_problem, trace
-from backprop_lab.ui.steps.training import Training
+import pytest
+from common import same_values
+
+from backprop_lab import MISTAKES, random_problem, trace
+from backprop_lab.ui.steps.training import Training, with_mistake
 
 
-def same_values(a, b):
-    return a.names == b.names and all(identical(a[name], b[name]) for name in a.names)
+@pytest.fixture
+def runs():
+    """Every problem of which `counted` was asked for the trace."""
+    return []
 
 
-def test_going_on_from_any_iteration_to_any_other_gives_the_same_bits():
-    training = Training(random_problem(2, lr=0.01))
+@pytest.fixture
+def counted(runs):
+    return lambda problem: runs.append(problem) or trace(problem)
+
+
+@pytest.mark.parametrize("mistake", ["", "mask-forgotten"])
+def test_going_on_from_any_iteration_to_any_other_gives_the_same_bits(mistake):
+    run = partial(with_mistake, MISTAKES[mistake]) if mistake else trace
+    training = Training(random_problem(2, lr=0.01), run)
     first = [training.trace(k) for k in range(250)]
     for k in (0, 4, 3, 120, 121, 123, 0, 100, 249, 99, 199):
         assert same_values(training.trace(k), first[k])
 
 
-def test_the_first_iteration_is_computed_once_and_its_learning_rate_is_a_float():
-    computed = []
-
-    def counted(problem):
-        computed.append(problem)
-        return trace(problem)
-
+def test_the_first_iteration_is_computed_once_and_its_learning_rate_is_a_float(counted, runs):
     training = Training(random_problem(2, lr=1), counted)
     assert type(training.trace(0).problem.lr) is float
-    assert len(computed) == 1
+    assert len(runs) == 1
 
 
-def test_what_came_after_another_learning_rate_is_dropped_with_its_losses():
-    training = Training(random_problem(2))
-    for k in range(6):
+def test_a_step_takes_the_same_work_however_many_iterations_there_were(counted, runs):
+    training = Training(random_problem(0, samples=1, inputs=1, hidden=1, outputs=1), counted)
+    for k in range(1001):
         training.trace(k)
-    training.trace(2, lr=0.5)
-    assert (len(training.lrs), len(training.losses), training.lrs[2]) == (3, 3, 0.5)
-
-
-def test_a_step_takes_the_same_work_however_many_iterations_there_were():
-    runs = []
-
-    def run(problem):
-        runs.append(problem)
-        return trace(problem)
-
-    training = Training(random_problem(0, samples=1, inputs=1, hidden=1, outputs=1), run)
-    work = []
-    for k in range(2001):
+        assert len(runs) <= 2
         runs.clear()
-        training.trace(k)
-        work.append(len(runs))
-    assert max(work) <= 2
-    assert len(training._kept) == 21
-    for back in (1999, 1500, 3):
-        runs.clear()
+    assert len(training._kept) == 11
+    for back in (999, 500, 3):
         training.trace(back)
         assert len(runs) <= Training.STRIDE + 1
+        runs.clear()

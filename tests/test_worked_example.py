@@ -6,11 +6,8 @@ import numpy as np
 import pytest
 from problems import identical
 
-from backprop_lab import trace, worked_example
-
 OUTPUT = Path(__file__).parent / "data" / "original_output.txt"
 PRINTED = dict(block.split("\n", 1) for block in OUTPUT.read_text().strip().split("\n\n"))
-ARRAYS = [name for name in PRINTED if name != "L"]
 
 
 def as_printed(value):
@@ -19,33 +16,23 @@ def as_printed(value):
         return str(value)
 
 
-def test_the_original_printed_twenty_arrays_and_one_number():
-    assert len(ARRAYS) == 20
-    assert len(PRINTED) == 21
-
-
-@pytest.mark.parametrize("name", ARRAYS)
-def test_every_array_comes_out_character_for_character(name):
-    value = trace(worked_example())[name]
+@pytest.mark.parametrize("name", [name for name in PRINTED if name != "L"])
+def test_every_array_comes_out_character_for_character(name, example):
+    value = example[name]
     if name in ("db1", "db2"):  # the original dropped the first dimension here; we keep (1, H)
         value = value[0]
     assert as_printed(value) == PRINTED[name]
+    assert len(PRINTED) == 21, "the original printed twenty arrays and one number"
 
 
-def test_the_printed_loss_comes_out_to_its_last_digit():
-    t = trace(worked_example())
-    assert as_printed(2 * np.mean(t["y_pred"] - t["y"])) == PRINTED["L"]
+def test_the_printed_loss_comes_out_to_its_last_digit_and_is_not_the_loss_that_is_trained(example):
+    assert as_printed(2 * np.mean(example["y_pred"] - example["y"])) == PRINTED["L"]
+    assert as_printed(example["L"]) != PRINTED["L"]
+    assert example["L"] == np.sum((example["dy_pred"] / 2) ** 2)
 
 
-def test_the_printed_loss_is_not_the_loss_that_is_trained():
-    t = trace(worked_example())
-    assert t["L"] == np.sum((t["dy_pred"] / 2) ** 2)
-    assert as_printed(t["L"]) != PRINTED["L"]
-
-
-def test_the_lines_of_the_original_give_the_same_bits():
-    t = trace(worked_example())
-    W1, b1, W2, b2, X, y, lr = (t[name] for name in ("W1", "b1", "W2", "b2", "X", "y", "lr"))
+def test_the_lines_of_the_original_give_the_same_bits(example):
+    W1, b1, W2, b2, X, y, lr = (example[name] for name in ("W1", "b1", "W2", "b2", "X", "y", "lr"))
 
     Y1 = X.dot(W1) + b1
     H1 = np.maximum(Y1, 0)
@@ -64,4 +51,4 @@ def test_the_lines_of_the_original_give_the_same_bits():
         "dy_pred": dy_pred, "dH1": dH1, "dW2": dW2, "db2": db2[None], "dY1": dY1, "dW1": dW1, "db1": db1[None],
         "W1_new": W1 - lr * dW1, "b1_new": b1 - lr * db1, "W2_new": W2 - lr * dW2, "b2_new": b2 - lr * db2,
     }  # fmt: skip
-    assert [name for name, value in original.items() if not identical(t[name], value)] == []
+    assert [name for name, value in original.items() if not identical(example[name], value)] == []
