@@ -99,7 +99,9 @@ def test_make_notebooks_leaves_a_notebook_that_complains_as_it_was_and_says_wher
     cell = new_code_cell("import sys\n\nprint('no such font', file=sys.stderr)", id="the-fonts")
     nbformat.write(new_notebook(cells=[cell]), path)
     before = path.read_bytes()
-    run = subprocess.run([sys.executable, FOLDER / "run_and_save.py", path], capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, FOLDER.parent / "tools" / "run_and_save.py", path], capture_output=True, text=True
+    )
     assert run.returncode == 1
     assert "its cell the-fonts complains:\n\nno such font" in run.stderr
     assert path.read_bytes() == before
