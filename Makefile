@@ -24,7 +24,7 @@ LAB = notebooks/02_step_through.ipynb
 # If another environment is active in this shell, IPython would put its packages ahead of ours.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
-.PHONY: help lab test notebooks format clean mutants faults compat bench wheel release-check classroom lite pins
+.PHONY: help lab test notebooks format clean mutants faults compat bench wheel release-check figures classroom lite pins
 
 help: ## show this list
 	@awk -F ':.*## ' '/^##@/ { print substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +63,7 @@ clean: ## remove .venv and everything else that can be rebuilt
 
 mutants: .venv/.mutants ## change the code in every small way and check that some test fails each time
 	$(call step,$(BIN)/mutmut run $(MODULES:%="backprop_lab.%.*"))
+	$(call step,$(BIN)/mutmut export-cicd-stats)
 
 faults: .venv/.tests ## put each fault of tests/faults into a copy and check that the test it names fails
 	$(call step,$(BIN)/python tests/faults)
@@ -82,6 +83,10 @@ release-check: .venv/.tests wheel lite classroom ## test with whole counts, and 
 	$(call step,PYODIDE_DIST="$(or $(PYODIDE_DIST),build/pyodide)" $(BIN)/pytest -s tests/browser -k "release or second_visit")
 	$(call step,$(BIN)/python tests/release/check_front_ends.py)
 	$(call step,$(BIN)/python tests/release/check_binder.py)
+
+figures: ## put what these commands have measured into tests/figures.json and tests/README.md
+	@$(need_python)
+	@"$(PYTHON)" tools/figures.py
 
 classroom: ## run a real JupyterHub with students: waiting times, memory, isolation, recovery from faults
 	@$(need_python)
@@ -117,7 +122,7 @@ install = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .venv/.learner: binder/requirements.txt
 	@$(need_python)
-	@echo "Making .venv with the packages in binder/requirements.txt. This takes a minute or two, and happens only when they change."
+	@echo "Making .venv with the packages in binder/requirements.txt. This takes half a minute to two minutes, and happens only when they change."
 	@"$(PYTHON)" -m venv --clear .venv
 	@$(install) --requirement binder/requirements.txt
 	@$(BIN)/jupyter-labextension disable --log-level=ERROR "@jupyterlab/apputils-extension:announcements"
