@@ -115,12 +115,6 @@ def test_it_opens_with_what_you_will_do_and_closes_with_exercises_and_where_to_g
         assert 3 <= len(re.findall(r"^(?:\*\*)?\d+\. ", closing, re.MULTILINE)) <= 6
 
 
-def test_a_link_to_another_notebook_leads_somewhere():
-    for name, notebook in ALL.items():
-        for target in re.findall(r"\]\((?!https:)([^)]+\.ipynb)\)", prose(notebook)):
-            assert (ROOT / "notebooks" / name).parent.joinpath(target).is_file(), f"{name}: {target}"
-
-
 def test_the_map_of_the_course_and_the_teaching_notes_give_the_minutes_that_each_lesson_gives_itself():
     own = {name[:-6]: re.search(r"\*\*Time\.\*\* About (\d+) minutes", prose(LESSONS[name]))[1] for name in LESSONS}
     start, notes = prose(NOTEBOOKS["00_start_here.ipynb"]), (ROOT / "notebooks" / "teaching_notes.md").read_text()
