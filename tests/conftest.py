@@ -41,10 +41,13 @@ def project_files(tmp_path_factory):
 
 def pytest_terminal_summary(terminalreporter):
     """Show what passed tests printed, such as how many cases they tried; `make figures` keeps that of whole counts."""
-    reports = [report for report in terminalreporter.getreports("passed") if report.capstdout.strip()]
-    said = {report.nodeid.partition("::test_")[2].replace("_", " "): report.capstdout.strip() for report in reports}
-    for test, text in said.items():
-        terminalreporter.write_line(f"{test}: {text}")
+    said = {}
+    for report in terminalreporter.getreports("passed"):
+        text = report.capstdout.strip()
+        if text and not text.startswith("Your notebooks are in"):  # which is what the command says
+            test = report.nodeid.partition("::test_")[2].replace("_", " ")
+            said[test] = text
+            terminalreporter.write_line(f"{test}: {text}")
     if said and os.environ.get("FULL_COUNTS"):
         kept = Path(__file__).parents[1] / "build" / "printed.json"
         kept.parent.mkdir(exist_ok=True)

@@ -21,13 +21,6 @@ COMMAND = [sys.executable, "-m", "backprop_lab"]
 STUDENT = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
 
 
-@pytest.fixture(autouse=True)
-def unheard(capsys):
-    """What the command says is nothing that the tests have to tell at their end."""
-    yield
-    capsys.readouterr()
-
-
 def notebook(*sources):
     """The bytes of a notebook with a cell for each source."""
     cells = [nbformat.v4.new_code_cell(source, id=f"cell-{place}") for place, source in enumerate(sources)]
