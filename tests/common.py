@@ -4,8 +4,10 @@ import html
 import os
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import ipywidgets as widgets
+import nbformat
 import numpy as np
 from problems import identical
 
@@ -77,3 +79,13 @@ def button(widget, label):
 def count(full):
     """A large number of cases: a tenth of it in `make test`, all of it in `make release-check`."""
     return full if os.environ.get("FULL_COUNTS") else max(1, full // 10)
+
+
+def notebooks(folder="."):
+    """The notebooks in `notebooks/`, or in a folder of it, by name."""
+    paths = sorted((Path(__file__).parents[1] / "notebooks" / folder).glob("*.ipynb"))
+    return {path.name: nbformat.read(path, as_version=4) for path in paths}
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
