@@ -47,6 +47,14 @@ def same_values(one, other):
     return one.names == other.names and all(identical(one[name], other[name]) for name in one.names)
 
 
+def covers(some, others, by=1e-9):
+    """Which of some rectangles (left, top, right, bottom) have an area in common with which of the others."""
+    (left, top, right, bottom), (l2, t2, r2, b2) = some.T[:, :, None], others.T
+    across = np.minimum(right, r2) - np.maximum(left, l2) > by
+    down = np.minimum(bottom, b2) - np.maximum(top, t2) > by
+    return across & down
+
+
 def raises(error):
     """A function that raises this, whatever it is given."""
 
