@@ -146,38 +146,6 @@ def assert_agrees(page):
     assert np.array_equal(np.ma.getmaskarray(drawn), np.isinf(runs.change))
 
 
-NUMBERS = st.sampled_from(["seeds", "steps", "hidden"])
-TYPED = st.sampled_from(["", "-1", "2.5", "abc", "1e6", "1", "4", "60"])
-GESTURES = st.one_of(
-    st.tuples(st.just("slide"), st.sampled_from(["seeds", "hidden"]), st.integers(1, 5)),
-    st.tuples(st.just("type_into"), NUMBERS, TYPED),
-    st.tuples(st.just("activate"), st.sampled_from(list(ACTIVATIONS))),
-    st.tuples(st.just("press"), st.sampled_from(["_run", "_compare", "_open"])),
-    st.tuples(st.just("click"), st.integers(0, 5), st.integers(0, 75)),
-    st.tuples(st.just("key"), st.sampled_from(["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Enter", "Escape"])),
-    st.tuples(st.just("resize"), st.sampled_from(list(PAGES))),
-    st.tuples(st.just("tick"), st.integers(2, 12)),
-    st.tuples(st.just("finish")),
-)
-
-
-@settings(max_examples=count(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(gestures=st.lists(GESTURES, min_size=15, max_size=25))
-def test_under_any_gestures_picture_words_buttons_and_choice_agree(open_lab, gestures):
-    page = open_lab(trained=False)
-    for name, *arguments in gestures:
-        getattr(page, name)(*arguments)
-        assert_agrees(page)
-        assert "went wrong" not in page.note
-    page.finish()
-    assert_agrees(page)
-    assert not asyncio.all_tasks(page.loop)
-    if page.state.runs:
-        fresh = RunMap(*PAGES[page.kind][1])
-        fresh.draw(page.state.runs, page.state.chosen)
-        assert page.lab._view.picture == fresh.png()
-
-
 # Opening
 
 
@@ -343,3 +311,38 @@ def test_what_breaks_on_a_message_from_the_page_is_said_too(open_lab):
     page.send("page")
     assert page.note == "height"
     assert_agrees(page)
+
+
+# Any gestures, in any order
+
+
+NUMBERS = st.sampled_from(["seeds", "steps", "hidden"])
+TYPED = st.sampled_from(["", "-1", "2.5", "abc", "1e6", "1", "4", "60"])
+GESTURES = st.one_of(
+    st.tuples(st.just("slide"), st.sampled_from(["seeds", "hidden"]), st.integers(1, 5)),
+    st.tuples(st.just("type_into"), NUMBERS, TYPED),
+    st.tuples(st.just("activate"), st.sampled_from(list(ACTIVATIONS))),
+    st.tuples(st.just("press"), st.sampled_from(["_run", "_compare", "_open"])),
+    st.tuples(st.just("click"), st.integers(0, 5), st.integers(0, 75)),
+    st.tuples(st.just("key"), st.sampled_from(["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Enter", "Escape"])),
+    st.tuples(st.just("resize"), st.sampled_from(list(PAGES))),
+    st.tuples(st.just("tick"), st.integers(2, 12)),
+    st.tuples(st.just("finish")),
+)
+
+
+@settings(max_examples=count(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(gestures=st.lists(GESTURES, min_size=15, max_size=25))
+def test_under_any_gestures_picture_words_buttons_and_choice_agree(open_lab, gestures):
+    page = open_lab(trained=False)
+    for name, *arguments in gestures:
+        getattr(page, name)(*arguments)
+        assert_agrees(page)
+        assert "went wrong" not in page.note
+    page.finish()
+    assert_agrees(page)
+    assert not asyncio.all_tasks(page.loop)
+    if page.state.runs:
+        fresh = RunMap(*PAGES[page.kind][1])
+        fresh.draw(page.state.runs, page.state.chosen)
+        assert page.lab._view.picture == fresh.png()
