@@ -122,7 +122,7 @@ def test_a_ring_in_the_colour_of_its_curve_is_around_each_chosen_run_even_at_the
 # One picture after another
 
 
-def test_a_picture_is_the_same_whatever_was_drawn_before(three_runs, runs):
+def test_a_picture_is_the_same_whatever_was_drawn_before(runs):
     drawn, (sweeper, pieces) = RunMap(700), at_first_map(seeds=3, steps=100)
     early = sweeper.state.runs
     list(pieces)
