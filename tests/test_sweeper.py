@@ -37,7 +37,7 @@ def test_the_runs_are_those_of_a_sweep_and_each_can_be_opened_elsewhere(activati
     assert np.array_equal(runs.losses((1, 30)), expected.loss[1, 30])
     problem = runs.problem((1, 30))
     assert problem.lr == runs.lr((1, 30)) == LEARNING_RATES[30]
-    assert np.array_equal(problem.X, random_problem(runs.seed((1, 30))).X)
+    assert np.array_equal(problem.X, random_problem(runs.seed((1, 30)), **options).X)
     end = problem.loss.value(runs.network((1, 30)).forward(problem.X), problem.y)
     assert end == pytest.approx(runs.losses((1, 30))[-1])
 
