@@ -108,10 +108,10 @@ def test_whatever_changes_the_training_draws_its_curves_from_iteration_0_and_kee
     stepper, y[0, 0] = lab.lab.stepper, 3.0
     stepper.choose(("y", 0, 0), pinned=True)
     stepper.edit(3.0)
-    typed_over = random_problem(1, lr=0.02).evolve(y=y)
+    typed_over = random_problem(1, lr=0.01).evolve(y=y)
     for change, problem in [
-        (lambda: stepper.set_lr(0.02), typed_over),
         (stepper.next_iteration, typed_over),
+        (lambda: stepper.set_lr(0.02), typed_over.evolve(lr=0.02)),
         (lambda: stepper.set_up(seed=2), random_problem(2, lr=0.02)),
     ]:
         change()
