@@ -12,6 +12,7 @@ import numpy as np
 from problems import identical
 
 from backprop_lab import plant, trace
+from backprop_lab.ui.rates.sweeper import Sweeper
 
 SQUARE = {"samples": 3, "inputs": 3, "hidden": 3, "outputs": 3, "layers": 2}  # sizes in which most mistakes fit
 
@@ -40,6 +41,23 @@ def with_numbers(problem, **changed):
     parameters = {name: array for name, array in changed.items() if name not in data}
     network = problem.network.with_parameters(problem.network.parameters | parameters)
     return replace(problem, network=network, **data)
+
+
+def swept(**settings):
+    """A sweeper that has trained all its runs."""
+    sweeper = Sweeper(**settings)
+    for _ in sweeper.train():
+        pass
+    return sweeper
+
+
+def at_first_map(**settings):
+    """A sweeper that has just put its first map on show, after 50 steps, and the work that is left."""
+    sweeper = Sweeper(**settings)
+    pieces = sweeper.train()
+    while sweeper.state.runs is None:
+        next(pieces)
+    return sweeper, pieces
 
 
 def same_values(one, other):
