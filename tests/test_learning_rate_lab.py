@@ -198,6 +198,7 @@ def test_each_control_trains_anew_and_cancel_brings_back_what_the_map_shows(open
         page.tick(2)
         page.click(1, 20)  # the page is heard between two pieces of work
         assert (page.state.chosen, page.state.running) == (((1, 20),), True)
+        assert_agrees(page)
         page.key("ArrowRight")
         page.press("_run")
         page.tick(20)
