@@ -32,7 +32,6 @@ LITE = Path(__file__).parent
 ROOT = LITE.parent
 PYODIDE = "0.27.7"
 BUILD = ROOT / "build"
-SITE = BUILD / "lite"
 
 LABEXTENSIONS = Path(sys.prefix) / "share" / "jupyter" / "labextensions"
 KERNEL = LABEXTENSIONS / PYODIDE_KERNEL_NPM_NAME
@@ -67,12 +66,16 @@ def main() -> None:
     parser.add_argument(
         "--pyodide", type=Path, metavar="DIR", help="a folder with Pyodide's files, to be part of the site"
     )
-    given = parser.parse_args().pyodide
-    pyodide = verified(given) if given else downloaded()
+    parser.add_argument(
+        "site", type=Path, nargs="?", default=BUILD / "lite", help="the folder to build, build/lite unless given"
+    )
+    given = parser.parse_args()
+    pyodide = verified(given.pyodide) if given.pyodide else downloaded()
     packages = third_party(pyodide)
-    make_site(pyodide, packages, self_contained=given is not None)
-    change_pages()
-    report()
+    site = given.site.resolve()
+    make_site(site, pyodide, packages, self_contained=given.pyodide is not None)
+    change_pages(site)
+    report(site)
 
 
 # Pyodide
@@ -201,12 +204,16 @@ def run(*command: str | Path, cwd: Path = ROOT) -> None:
 # The site
 
 
-def make_site(pyodide: Path, packages: Path, self_contained: bool) -> None:
+def make_site(site: Path, pyodide: Path, packages: Path, self_contained: bool) -> None:
+    if site.is_dir() and any(site.iterdir()) and not (site / "jupyter-lite.json").is_file():
+        sys.exit(
+            f"{site} holds something else than a site, and building one there would delete it. Name another folder."
+        )
     print("Building the site.", flush=True)
     source = BUILD / "source-of-lite"  # JupyterLite overlooks a source whose path begins with that of the site
-    for folder in (SITE, source):
+    for folder in (site, source):
         shutil.rmtree(folder, ignore_errors=True)
-    source.mkdir()
+    source.mkdir(parents=True)
     settings = json.loads((LITE / "jupyter-lite.json").read_text())
     options = settings["jupyter-config-data"]["litePluginSettings"][PYODIDE_KERNEL_PLUGIN_ID]["loadPyodideOptions"]
     options["indexURL"] = "./python/" if self_contained else usual_address()
@@ -215,7 +222,6 @@ def make_site(pyodide: Path, packages: Path, self_contained: bool) -> None:
     build = {
         "apps": ["lab"],
         "contents": [str(ROOT / "notebooks")],
-        "extra_ignore_contents": [r"\.py$"],
         "federated_extensions": [
             str(KERNEL),
             str(LABEXTENSIONS / "@jupyter-widgets" / "jupyterlab-manager"),
@@ -224,13 +230,13 @@ def make_site(pyodide: Path, packages: Path, self_contained: bool) -> None:
         "ignore_sys_prefix": ["federated_extensions"],  # those three are all
         "no_sourcemaps": True,
         "no_unused_shared_packages": True,
-        "output_dir": str(SITE),
+        "output_dir": str(site),
     }
     (source / "jupyter_lite_config.json").write_text(json.dumps({"LiteBuildConfig": build}))
     run(sys.executable, "-m", "jupyterlite_core", "build", cwd=source)
     shutil.rmtree(source)
 
-    python = SITE / "python"
+    python = site / "python"
     python.mkdir()
     for path in (
         packages / "packages.tar.gz",
@@ -252,15 +258,15 @@ def make_site(pyodide: Path, packages: Path, self_contained: bool) -> None:
         (python / "pyodide-lock.json").write_text(json.dumps(lock | {"packages": {}}))  # the archive has them all
 
 
-def change_pages() -> None:
+def change_pages(site: Path) -> None:
     """Send who comes to the site to the first notebook, and let JupyterLab's page tell what a learner waits for."""
     replace(
-        SITE / "index.html",
+        site / "index.html",
         "await import('./config-utils.js')",
         f'location.replace("lab/index.html?path={FIRST_NOTEBOOK}")',
     )
-    replace(SITE / "lab" / "index.html", "</head>", '<link rel="icon" href="favicon.ico"></head>')
-    replace(SITE / "lab" / "index.html", "</body>", '<script src="../python/loading_notice.js"></script></body>')
+    replace(site / "lab" / "index.html", "</head>", '<link rel="icon" href="favicon.ico"></head>')
+    replace(site / "lab" / "index.html", "</body>", '<script src="../python/loading_notice.js"></script></body>')
 
 
 def replace(page: Path, old: str, new: str) -> None:
@@ -268,11 +274,11 @@ def replace(page: Path, old: str, new: str) -> None:
     page.write_text(before + new + after)
 
 
-def report() -> None:
-    all_files = files(SITE)
+def report(site: Path) -> None:
+    all_files = files(site)
     size = sum(path.stat().st_size for path in all_files)
-    print(f"build/lite holds {len(all_files)} files, {size / 1e6:.1f} MB. To see it, serve it:")
-    print("  python3 -m http.server --directory build/lite")
+    print(f"{site} holds {len(all_files)} files, {size / 1e6:.1f} MB. To see it, serve it:")
+    print(f"  python3 -m http.server --directory {site}")
 
 
 if __name__ == "__main__":

@@ -4,12 +4,15 @@ import html
 import os
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import ipywidgets as widgets
+import nbformat
 import numpy as np
 from problems import identical
 
 from backprop_lab import plant, trace
+from backprop_lab.ui.rates.sweeper import Sweeper
 
 SQUARE = {"samples": 3, "inputs": 3, "hidden": 3, "outputs": 3, "layers": 2}  # sizes in which most mistakes fit
 
@@ -40,9 +43,34 @@ def with_numbers(problem, **changed):
     return replace(problem, network=network, **data)
 
 
+def swept(**settings):
+    """A sweeper that has trained all its runs."""
+    sweeper = Sweeper(**settings)
+    for _ in sweeper.train():
+        pass
+    return sweeper
+
+
+def at_first_map(**settings):
+    """A sweeper that has just put its first map on show, after 50 steps, and the work that is left."""
+    sweeper = Sweeper(**settings)
+    pieces = sweeper.train()
+    while sweeper.state.runs is None:
+        next(pieces)
+    return sweeper, pieces
+
+
 def same_values(one, other):
     """Whether two traces hold the same names and numbers, to the last bit."""
     return one.names == other.names and all(identical(one[name], other[name]) for name in one.names)
+
+
+def covers(some, others, by=1e-9):
+    """Which of some rectangles (left, top, right, bottom) have an area in common with which of the others."""
+    (left, top, right, bottom), (l2, t2, r2, b2) = some.T[:, :, None], others.T
+    across = np.minimum(right, r2) - np.maximum(left, l2) > by
+    down = np.minimum(bottom, b2) - np.maximum(top, t2) > by
+    return across & down
 
 
 def raises(error):
@@ -77,3 +105,13 @@ def button(widget, label):
 def count(full):
     """A large number of cases: a tenth of it in `make test`, all of it in `make release-check`."""
     return full if os.environ.get("FULL_COUNTS") else max(1, full // 10)
+
+
+def notebooks(folder="."):
+    """The notebooks in `notebooks/`, or in a folder of it, by name."""
+    paths = sorted((Path(__file__).parents[1] / "notebooks" / folder).glob("*.ipynb"))
+    return {path.name: nbformat.read(path, as_version=4) for path in paths}
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]

@@ -1,5 +1,7 @@
 """What holds for every test: Hypothesis tries the same examples in every run, and however long they take."""
 
+import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -35,3 +37,18 @@ def project_files(tmp_path_factory):
         capture_output=True,
     )
     return [name for name in listed.stdout.decode().split("\0") if name]
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Show what passed tests printed, such as how many cases they tried; `make figures` keeps that of whole counts."""
+    said = {}
+    for report in terminalreporter.getreports("passed"):
+        text = report.capstdout.strip()
+        if text and not text.startswith("Your notebooks are in"):  # which is what the command says
+            test = report.nodeid.partition("::test_")[2].replace("_", " ")
+            said[test] = text
+            terminalreporter.write_line(f"{test}: {text}")
+    if said and os.environ.get("FULL_COUNTS"):
+        kept = Path(__file__).parents[1] / "build" / "printed.json"
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_text(json.dumps(dict(sorted(said.items())), indent=1), encoding="utf-8")

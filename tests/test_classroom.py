@@ -15,8 +15,6 @@ import yaml
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.services.kernels.kernelmanager import MappingKernelManager
 from jupyterlab.labapp import LabApp
-from packaging.requirements import Requirement
-from test_project import PINS
 from tornado.web import Finish
 from traitlets.config import Config, PyFileConfigLoader
 
@@ -252,11 +250,3 @@ def test_every_file_that_the_readme_names_is_here():
     }
     assert len(named) >= 5
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
-
-
-def test_a_class_has_the_versions_that_were_tested():
-    ours, binder = (
-        {pin.name: pin.specifier for pin in map(Requirement, PINS[name])} for name in ("classroom", "binder")
-    )
-    assert {"jupyterhub", "jupyterhub-nativeauthenticator", "jupyterlab", "numpy"} <= ours.keys()
-    assert [name for name in ours.keys() & binder.keys() if ours[name] != binder[name]] == []

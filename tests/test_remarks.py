@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from common import trained, with_numbers
 from hypothesis import given, settings
 from problems import ACTIVATIONS, problems
 
@@ -28,129 +29,114 @@ from backprop_lab.number_format import plain, typed_number
 from backprop_lab.ui.steps import remarks
 from backprop_lab.ui.steps.setup import all_active, dead_relu, diverging
 
-EXAMPLE = trace(worked_example())
+
+def verdicts(t):
+    """{gradient: whether it is proved}"""
+    return {step.name: remarks.proof(t, step)[0] for step in t.steps if step.phase == "backward"}
 
 
-def backward(t):
-    return [step for step in t.steps if step.phase == "backward"]
+def with_inputs(number):
+    """A problem in which every input is this number."""
+    return trained(with_numbers(random_problem(0), X=np.full((2, 3), number)), 0)
 
 
-def at(t, name):
-    return t.step(name)
-
-
-def with_first_bias(b1):
+def with_first_bias(*b1):
     """Three samples at X = 1, 2, 3, a unit for each bias, with all weights 1."""
     H = len(b1)
     network = Network((Linear(np.ones((1, H)), [b1]), ReLU(), Linear(np.ones((H, 1)), [[0.0]])))
     return trace(Problem(network, SumSquaredError(), [[1.0], [2.0], [3.0]], [[1.0], [-5.0], [2.0]], 0.1))
 
 
-def training_at(problem, iterations):
-    with np.errstate(all="ignore"):
-        for _ in range(iterations):
-            problem = trace(problem).next_problem()
-        return trace(problem)
-
-
-# The proof
+# The proof of a gradient
 
 
 @settings(max_examples=80)
 @given(problems())
-def test_a_right_gradient_agrees_at_every_step_of_any_network(problem):
+def test_a_right_gradient_agrees_at_every_step_of_any_network_and_only_a_gradient_is_proved(problem):
     t = trace(problem)
-    for step in backward(t):
+    for step in t.steps:
         proved, sentence = remarks.proof(t, step)
-        assert proved is True, (step.name, sentence)
-        assert re.fullmatch(r"agrees with finite differences (to [1-9]e[−+]\d\d|exactly)", sentence)
+        if step.phase == "backward":
+            assert proved is True, (step.name, sentence)
+            assert re.fullmatch(r"agrees with finite differences (to [1-9]e[−+]\d\d|exactly)", sentence)
+        else:
+            assert (proved, sentence) == (None, "")
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("hidden", [[4], [3, 5], [2, 4, 3], [8, 8, 8]])
-def test_a_right_gradient_agrees_at_every_step_as_training_goes_on(activation, hidden):
-    problem = random_problem(1, hidden=hidden, lr=0.002, activation=activation)
-    for _ in range(10):
-        t = trace(problem)
-        for step in backward(t):
-            proved, sentence = remarks.proof(t, step)
-            assert proved, (step.name, sentence)
-        problem = t.next_problem()
+@pytest.mark.parametrize("hidden", [[4], [8, 8, 8]])
+def test_a_right_gradient_agrees_as_training_goes_on(activation, hidden):
+    for iterations in range(0, 10, 3):
+        t = trained(random_problem(1, hidden=hidden, lr=0.002, activation=activation), iterations)
+        assert all(verdicts(t).values()), iterations
 
 
-def test_only_a_gradient_is_proved():
-    for step in EXAMPLE.steps:
-        if step.phase != "backward":
-            assert remarks.proof(EXAMPLE, step) == (None, "")
-
-
-def seen_by_check_gradients():
-    """Every (mistake, place) that `check_gradients` is sure to see in some network with room for it."""
-    found = {}
-    for sizes in ({"samples": 3, "inputs": 3, "hidden": [3, 3], "outputs": 3}, {"samples": 3, "outputs": 1}):
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_gradient_that_the_gradient_check_refuses_is_refused_here_too(name):
+    seen = False
+    for sizes in ((3, 3, [3, 3], 3), (3, 3, 4, 1)):
         for activation in ACTIVATIONS:
-            p = random_problem(5, lr=0.1, activation=activation, **sizes)
-            biases = {name: b + 0.3 for name, b in p.network.parameters.items() if name.startswith("b")}
-            right = trace(replace(p, network=p.network.with_parameters(p.network.parameters | biases)))
-            for mistake in MISTAKES.values():
-                for place in mistake.possible_at(right):
-                    planted = plant(right, mistake, place)
-                    grads = {name: planted[f"d{name}"] for name in p.network.parameters}
-                    errors = check_gradients(right.problem, grads, derivative=complex_step_derivative)
-                    wrong = [f"d{name}" for name, error in errors.items() if error > 1e-4]
-                    if wrong:
-                        found.setdefault(mistake.name, []).append((planted, place, wrong))
-    return found
-
-
-SEEN = seen_by_check_gradients()
-
-
-@pytest.mark.parametrize("mistake", SEEN)
-def test_a_gradient_that_the_gradient_check_refuses_is_refused_here_too(mistake):
-    for planted, place, wrong in SEEN[mistake]:
-        for name in wrong:
-            proved, sentence = remarks.proof(planted, planted.step(name))
-            assert proved is False, (place, name)
-            assert re.fullmatch(
-                r"does not agree with finite differences: it is off by \d+(\.\d+)?(e[+-]\d+)?%", sentence
+            p = random_problem(5, *sizes, lr=0.1, activation=activation)
+            right = trace(
+                with_numbers(p, **{b: value + 0.3 for b, value in p.network.parameters.items() if b[0] == "b"})
             )
-        if planted.step(place).phase == "backward":
-            assert remarks.proof(planted, planted.step(place))[0] is False, place
-
-
-def test_the_gradient_check_sees_most_mistakes_and_those_it_cannot_see_are_known():
-    there = {*MISTAKES}
+            for place in MISTAKES[name].possible_at(right):
+                planted = plant(right, MISTAKES[name], place)
+                grads = {parameter: planted[f"d{parameter}"] for parameter in p.network.parameters}
+                errors = check_gradients(right.problem, grads, derivative=complex_step_derivative)
+                wrong = {f"d{parameter}" for parameter, error in errors.items() if error > 1e-4}
+                seen = seen or bool(wrong)
+                if wrong and planted.step(place).phase == "backward":
+                    wrong.add(place)
+                for gradient in wrong:
+                    proved, sentence = remarks.proof(planted, planted.step(gradient))
+                    assert proved is False, (place, gradient)
+                    off = r"\d+(\.\d+)?(e[+-]\d+)?%"
+                    assert re.fullmatch(f"does not agree with finite differences: it is off by {off}", sentence)
     no_room = {"sum-forgotten", "sum-over-units", "axis-forgotten", "dimension-dropped"}
-    only_in_the_loss = {"broadcast-to-square"}
-    of_another_loss = {"sum-for-mean"}
-    assert set(SEEN) == there - set(INVISIBLE_TO_GRADIENT_CHECK) - no_room - only_in_the_loss - of_another_loss
+    elsewhere = {"broadcast-to-square", "sum-for-mean"}  # in the loss alone, and in another loss
+    assert seen == (name not in {*INVISIBLE_TO_GRADIENT_CHECK, *no_room, *elsewhere})
 
 
 @pytest.mark.parametrize("name", INVISIBLE_TO_GRADIENT_CHECK)
 def test_a_mistake_that_no_gradient_check_can_see_leaves_every_gradient_proved(name):
-    mistake = MISTAKES[name]
-    right = trace(random_problem(2, samples=3, inputs=3, hidden=3, outputs=3, lr=0.01))
-    for place in mistake.possible_at(right):
-        planted = plant(right, mistake, place)
-        assert all(remarks.proof(planted, step)[0] for step in backward(planted))
+    right = trace(random_problem(2, 3, 3, 3, 3, lr=0.01))
+    for place in MISTAKES[name].possible_at(right):
+        assert all(verdicts(plant(right, MISTAKES[name], place)).values())
 
 
-@pytest.mark.parametrize("biases", [[-2.0, 1.0], [-2.0], [-1.0, -2.0, -3.0]])
-def test_a_right_gradient_at_a_kink_is_not_called_wrong(biases):
-    """There the loss has a corner and no slope, and the gradient is what the ReLU says it is."""
-    t = with_first_bias(biases)
-    assert (t["Y1"] == 0).any()
-    for step in backward(t):
-        assert remarks.proof(t, step)[0] is not False, step.name
-    assert remarks.proof(t, at(t, "dW2"))[0] is True, "the last layer comes after the corner"
+HARD = {
+    "at a corner of the loss, where it has no slope": lambda: [with_first_bias(*b) for b in ([-2.0, 1.0], [-2.0])],
+    "with every unit at a corner": lambda: [with_first_bias(-1.0, -2.0, -3.0)],
+    "so near to a corner that differences step over it": lambda: [
+        with_first_bias(-2.0 + distance, 1.0) for size in (1e-7, 1e-9, 1e-12) for distance in (-size, size)
+    ],
+    "with a target far away": lambda: [
+        trained(replace(random_problem(3), y=random_problem(3).y + far), 0) for far in (1e3, 1e5, 1e7, 1e12)
+    ],
+    "where only the loss has overflowed": lambda: [with_inputs(number) for number in (1e100, 1e160, 1e200, 1e308)],
+}
 
 
-def test_a_wrong_gradient_is_refused_although_one_of_its_entries_stands_at_a_kink():
-    t = with_first_bias([-2.0, -1.5])
-    planted = plant(t, MISTAKES["mask-forgotten"], "dY1")
-    for name in ("dY1", "dW1", "db1"):
-        assert remarks.proof(planted, planted.step(name))[0] is False
+@pytest.mark.parametrize("where", HARD)
+def test_a_right_gradient_is_never_called_wrong(where):
+    for t in HARD[where]():
+        assert False not in verdicts(t).values()
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_right_gradient_is_never_called_wrong_on_the_way_to_overflow(activation):
+    """Where the loss is large, finite differences lose their digits; that says nothing about the gradient."""
+    t = trained(diverging(random_problem(0, activation=activation)), 0)
+    for _ in range(60):
+        assert False not in verdicts(t).values()
+        t = trained(t.problem, 5)
+
+
+def test_a_wrong_gradient_is_refused_although_one_of_its_entries_is_at_a_corner_of_the_loss():
+    found = verdicts(plant(with_first_bias(-2.0, -1.5), MISTAKES["mask-forgotten"], "dY1"))
+    assert found | {"dY1": False, "dW1": False, "db1": False} == found
+    assert found["dW2"] is True, "the last layer comes after the corner"
 
 
 def test_a_wrong_gradient_is_refused_near_the_end_of_training_where_all_gradients_are_small():
@@ -159,80 +145,38 @@ def test_a_wrong_gradient_is_refused_near_the_end_of_training_where_all_gradient
         p = trace(p).next_problem()
     t = trace(p)
     assert np.abs(t["dY1"]).max() < 1e-5
-    assert all(remarks.proof(t, step)[0] for step in backward(t))
+    assert all(verdicts(t).values())
     for name in ("mask-upside-down", "sign-flipped", "factor-two-dropped", "mask-from-gradient"):
-        mistake = MISTAKES[name]
-        for place in set(mistake.possible_at(t)) & {"dy_pred", "dY1"}:
-            planted = plant(t, mistake, place)
-            assert remarks.proof(planted, planted.step(place))[0] is False, (name, place)
+        for place in {*MISTAKES[name].possible_at(t)} & {"dy_pred", "dY1"}:
+            assert verdicts(plant(t, MISTAKES[name], place))[place] is False, (name, place)
 
 
-@pytest.mark.parametrize("distance", [1e-7, 1e-9, 1e-12])
-def test_a_right_gradient_so_near_to_a_kink_that_differences_step_over_it_is_not_called_wrong(distance):
-    for side in (-1, 1):
-        t = with_first_bias([-2.0 + side * distance, 1.0])
-        for step in backward(t):
-            assert remarks.proof(t, step)[0] is not False, step.name
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_once_numbers_have_overflowed_no_gradient_is_judged_no_unit_called_dead_and_no_change_told(number):
+    t = with_inputs(number)
+    assert {*verdicts(t).values()} == {None}
+    assert remarks.proof(t, t.step("dW1"))[1].startswith("The numbers have overflowed")
+    assert remarks.on_update(t, t.step("W1_new")) == "The numbers have overflowed."
+    if math.isnan(number):
+        assert remarks.dead_units(t, "H1") == []
+        assert remarks.all_dead(t, len(t.steps)) == remarks.on_dead_units(t, t.step("H1")) == ""
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_a_right_gradient_is_never_called_wrong_on_the_way_to_overflow(activation):
-    """Where the loss is large, finite differences lose their digits; that says nothing about the gradient."""
-    problem = diverging(random_problem(0, activation=activation))
-    claimed = []
-    for _ in range(60):
-        t = training_at(problem, 0)
-        claimed += [(step.name, f"{t['L']:.0e}") for step in backward(t) if remarks.proof(t, step)[0] is False]
-        problem = training_at(problem, 5).problem
-    assert claimed == []
+# Dead units
 
 
-@pytest.mark.parametrize("target", [1e3, 1e5, 1e7, 1e12])
-def test_a_right_gradient_is_never_called_wrong_however_far_the_target_is(target):
-    p = random_problem(3)
-    t = trace(replace(p, y=p.y + target))
-    for step in backward(t):
-        assert remarks.proof(t, step)[0] is not False, (step.name, remarks.proof(t, step))
-
-
-@pytest.mark.parametrize("number", [np.nan, np.inf])
-def test_once_numbers_have_overflowed_nothing_is_claimed(number):
-    p = random_problem(0)
-    with np.errstate(all="ignore"):
-        t = trace(replace(p, X=np.full((2, 3), number)))
-    for step in backward(t):
-        proved, sentence = remarks.proof(t, step)
-        assert proved is None
-        assert sentence.startswith("The numbers have overflowed")
-
-
-@pytest.mark.parametrize("number", [1e100, 1e160, 1e200, 1e308])
-def test_a_right_gradient_is_not_called_wrong_when_only_the_loss_has_overflowed(number):
-    p = random_problem(0)
-    with np.errstate(all="ignore"):
-        t = trace(replace(p, X=np.full((2, 3), number)))
-    for step in backward(t):
-        assert remarks.proof(t, step)[0] is not False, step.name
-
-
-# The gate
-
-
-def test_a_unit_that_is_off_for_every_sample_is_called_dead_by_its_number():
-    t = with_first_bias([1.0, -9.0, -1.5])
-    for name in ("H1", "dY1"):
-        assert remarks.on_dead_units(t, at(t, name)) == "Unit 1 is off for every sample: it is dead and cannot learn."
-
-
-def test_several_dead_units_are_all_named():
-    t = with_first_bias([-9.0, 1.0, -8.0, -3.0])
-    assert remarks.on_dead_units(t, at(t, "H1")) == (
-        "Units 0, 2, 3 are off for every sample: they are dead and cannot learn."
+@pytest.mark.parametrize(("biases", "told"), [
+    ((1.0, -9.0, -1.5), "Unit 1 is off for every sample: it is dead and cannot learn."),
+    ((-9.0, 1.0, -8.0, -3.0), "Units 0, 2, 3 are off for every sample: they are dead and cannot learn."),
+    ((-3.0, 0.0), "Unit 0 is off for every sample: it is dead and cannot learn."),  # its largest number is exactly 0
+    ((1.0, 2.0), ""), ((-9.0, -8.0), ""),  # of a whole layer, all_dead warns
+])  # fmt: skip
+def test_units_that_are_off_for_every_sample_are_called_dead_at_their_relu_and_nowhere_else(biases, told):
+    t = with_first_bias(*biases)
+    said = {step.name: remarks.on_dead_units(t, step) for step in t.steps}
+    assert {name: sentence for name, sentence in said.items() if sentence} == (
+        {"H1": told, "dY1": told} if told else {}
     )
-
-
-def test_a_unit_at_exactly_0_is_dead():
-    assert remarks.dead_units(with_first_bias([-3.0, 0.0]), "H1") == [0]
 
 
 @settings(max_examples=60)
@@ -244,62 +188,26 @@ def test_dead_units_are_the_columns_without_a_positive_number_and_ask_for_no_cha
             dead = remarks.dead_units(t, Y)
             assert dead == [j for j in range(t[Y].shape[1]) if max(t[Y][:, j]) <= 0]
             assert not t[f"dW{number}"][:, dead].any()
-            told = re.findall(r"\d+", remarks.on_dead_units(t, at(t, f"d{X}")))
+            told = re.findall(r"\d+", remarks.on_dead_units(t, t.step(f"d{X}")))
             assert list(map(int, told)) == (dead if len(dead) < t[Y].shape[1] else [])
 
 
-def test_nothing_is_said_of_the_gate_elsewhere_or_where_every_unit_is_on():
-    t = trace(dead_relu(random_problem(1)))
-    assert {step.name for step in t.steps if remarks.on_dead_units(t, step)} == {"H1", "dY1"}
-    t = trace(all_active(random_problem(1)))
-    assert not any(remarks.on_dead_units(t, step) for step in t.steps)
-
-
-@pytest.mark.parametrize("activation", [a for a in ACTIVATIONS if a != ReLU()])
-def test_only_a_relu_can_die(activation):
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_the_dead_relu_start_is_told_which_unit_is_dead_and_only_a_relu_can_die(activation):
     t = trace(dead_relu(random_problem(1, activation=activation)))
-    assert not any(remarks.on_dead_units(t, step) for step in t.steps)
+    said = {step.name for step in t.steps if remarks.on_dead_units(t, step).startswith("Unit 0 ")}
+    assert said == ({"H1", "dY1"} if activation == ReLU() else set())
     assert remarks.all_dead(t, len(t.steps)) == ""
 
 
-def test_the_dead_relu_start_is_told_which_unit_is_dead():
-    t = trace(dead_relu(random_problem(3)))
-    assert 0 in remarks.dead_units(t, "H1")
-
-
-def test_a_whole_layer_of_dead_units_is_warned_of_once_it_is_on_the_board():
-    t = with_first_bias([-9.0, -8.0])
-    assert remarks.all_dead(t, 0) == ""
-    assert remarks.all_dead(t, 1) == "", "Y1 is shown, and H1 is not"
-    for index in range(2, len(t.steps) + 1):
-        assert remarks.all_dead(t, index).startswith("Every unit of H1 is off for every sample")
-    assert remarks.on_dead_units(t, at(t, "H1")) == "", "it is said once"
-
-
-def test_a_dead_layer_further_on_is_warned_of_by_its_name():
-    p = random_problem(0, hidden=[3, 3])
-    b2 = np.full((1, 3), -100.0)
-    t = trace(replace(p, network=p.network.with_parameters(p.network.parameters | {"b2": b2})))
-    assert remarks.all_dead(t, 3) == ""
-    assert remarks.all_dead(t, 4).startswith("Every unit of H2 ")
-
-
-def test_numbers_that_have_overflowed_are_not_called_dead():
-    """NaN is not 0: nothing is known of such a unit."""
-    p = random_problem(0)
-    with np.errstate(all="ignore"):
-        t = trace(replace(p, X=np.full((2, 3), np.nan)))
-    assert np.isnan(t["H1"]).all()
-    assert remarks.dead_units(t, "H1") == []
-    assert remarks.all_dead(t, len(t.steps)) == ""
-    assert remarks.on_dead_units(t, at(t, "H1")) == ""
+def test_a_whole_layer_of_dead_units_is_warned_of_by_its_name_once_it_is_on_the_board():
+    t = trace(with_numbers(random_problem(0, hidden=[3, 3]), b2=np.full((1, 3), -100.0)))
+    warned = [remarks.all_dead(t, index) for index in range(len(t.steps) + 1)]
+    assert warned[:4] == [""] * 4, "Y2 is shown, and H2 is not"
+    assert {warning.partition(":")[0] for warning in warned[4:]} == {"Every unit of H2 is off for every sample"}
 
 
 # The update
-
-
-def said_of_update(t, name):
-    return remarks.on_update(t, at(t, name))
 
 
 @settings(max_examples=60)
@@ -307,71 +215,54 @@ def said_of_update(t, name):
 def test_the_change_and_its_ratio_to_the_size_of_the_parameter_are_right(problem):
     t = trace(problem)
     for name, old in problem.network.parameters.items():
-        new = t[f"{name}_new"]
-        told = re.fullmatch(
-            r"The largest change is (\S+); the update is (\S+) times the size of \w+\.",
-            said_of_update(t, f"{name}_new"),
-        )
-        assert told, said_of_update(t, f"{name}_new")
+        step = np.asarray(t[f"{name}_new"]) - old
+        said = remarks.on_update(t, t.step(f"{name}_new"))
+        told = re.fullmatch(rf"The largest change is (\S+); the update is (\S+) times the size of {name}\.", said)
         change, ratio = map(typed_number, told.groups())
-        assert change == pytest.approx(np.abs(new - old).max(), rel=0.05)
-        assert ratio == pytest.approx(np.linalg.norm(new - old) / np.linalg.norm(old), rel=0.05)
+        assert change == pytest.approx(np.abs(step).max(), rel=0.05)
+        assert ratio == pytest.approx(np.linalg.norm(step) / np.linalg.norm(old), rel=0.05)
 
 
-def test_of_a_parameter_that_is_0_no_ratio_is_told():
-    assert said_of_update(EXAMPLE, "b1_new") == (f"The largest change is {plain(np.abs(EXAMPLE['b1_new']).max(), 2)}.")
-
-
-@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=lambda mistake: mistake.name)
-def test_something_is_said_of_every_update_whatever_mistake_is_in_it(mistake):
-    for place in mistake.possible_at(EXAMPLE):
-        planted = plant(EXAMPLE, mistake, place)
-        for step in planted.steps:
-            assert bool(remarks.on_update(planted, step)) == (step.phase == "update")
-
-
-def test_nothing_is_said_of_an_update_at_other_steps():
-    assert {s.name for s in EXAMPLE.steps if remarks.on_update(EXAMPLE, s)} == {"W1_new", "b1_new", "W2_new", "b2_new"}
-
-
-@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
-def test_an_update_that_overflowed_is_told_without_a_number(number):
-    p = random_problem(0)
-    with np.errstate(all="ignore"):
-        t = trace(replace(p, X=np.full((2, 3), number)))
-    assert said_of_update(t, "W1_new") == "The numbers have overflowed."
+def test_of_a_parameter_that_is_0_no_ratio_is_told(example):
+    largest = plain(np.abs(example["b1_new"]).max(), 2)
+    assert remarks.on_update(example, example.step("b1_new")) == f"The largest change is {largest}."
 
 
 @pytest.mark.parametrize("number", [1e120, 1e160, 1e200, 1e300])
 def test_numbers_near_overflow_are_taken_in_silence_and_no_ratio_is_made_up(number):
     """Their squares overflow though they do not; a warning would land under the cell."""
-    network = Network((Linear([[number]], [[0.0]]),))
-    with np.errstate(all="ignore"):
-        t = trace(Problem(network, SumSquaredError(), [[1.0]], [[0.0]], 0.25))
-    told = said_of_update(t, "W1_new")
-    assert told == f"The largest change is {plain(number / 2, 2)}; the update is 5.0e−01 times the size of W1."
+    t = trained(Problem(Network((Linear([[number]], [[0.0]]),)), SumSquaredError(), [[1.0]], [[0.0]], 0.25), 0)
+    told = f"The largest change is {plain(number / 2, 2)}; the update is 5.0e−01 times the size of W1."
+    assert remarks.on_update(t, t.step("W1_new")) == told
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_of_every_update_the_change_and_the_next_loss_are_told_whatever_mistake_is_in_it_and_at_no_other_step(mistake):
+    right = trace(worked_example())
+    for t in (right, *(plant(right, MISTAKES[mistake], place) for place in MISTAKES[mistake].possible_at(right))):
+        for step in t.steps:
+            told = remarks.on_update(t, step), remarks.on_next_loss(t, step)
+            assert [bool(sentence) for sentence in told] == [step.phase == "update"] * 2
+
+
+def test_the_next_loss_is_the_one_that_the_next_iteration_has():
+    t = trace(random_problem(0, lr=0.01))
+    then = plain(trace(t.next_problem())["L"], 6)
+    told = f"With all the new weights, the loss will be {then}; now it is {plain(t['L'], 6)}."
+    assert {remarks.on_next_loss(t, step) for step in t.steps} == {"", told}
+    broken = with_inputs(1e100)
+    assert remarks.on_next_loss(broken, broken.step("b1_new")) == "With all the new weights, the loss will overflow."
 
 
 # The loss
 
 
-def said_of_loss(*losses):
-    return remarks.on_loss(at(EXAMPLE, "L"), losses)
-
-
-def test_the_loss_is_told_to_go_up_or_down_or_to_stay():
-    assert said_of_loss(3.0, 2.5, 1.25) == "The loss went down, from 2.5 to 1.25."
-    assert said_of_loss(1.0, 2.0) == "The loss went up, from 1 to 2."
-    assert said_of_loss(2.0, 2.0) == "The loss did not change."
-    assert said_of_loss(1e300, math.inf) == "The loss has overflowed."
-    assert said_of_loss(math.inf, math.nan) == "The loss has overflowed."
-
-
-def test_nothing_is_said_of_the_first_loss_or_at_other_steps():
-    assert said_of_loss(3.0) == said_of_loss() == ""
-    assert [step.name for step in EXAMPLE.steps if remarks.on_loss(step, (3.0, 2.0))] == ["L"]
-
-
-def test_a_loss_that_moved_too_little_for_its_digits_is_not_told_as_from_a_number_to_the_same():
-    told = said_of_loss(252.4, 252.4 * (1 - 1e-9))
-    assert not re.search(r"from (\S+) to \1\.", told), told
+@pytest.mark.parametrize(("losses", "told"), [
+    ((3.0, 2.5, 1.25), "The loss went down, from 2.5 to 1.25."), ((1.0, 2.0), "The loss went up, from 1 to 2."),
+    ((2.0, 2.0), "The loss did not change."), ((1e300, math.inf), "The loss has overflowed."),
+    ((math.inf, math.nan), "The loss has overflowed."), ((3.0,), ""), ((), ""),
+    ((252.4, 252.4 * (1 - 1e-9)), "The loss went down, from 252.4 to 252.3999997."),
+])  # fmt: skip
+def test_the_loss_is_told_to_go_up_or_down_or_to_stay_with_digits_enough_to_see_it(example, losses, told):
+    for step in example.steps:
+        assert remarks.on_loss(step, losses) == (told if step.name == "L" else "")

@@ -6,15 +6,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from problems import ACTIVATIONS, identical
+from common import count
+from problems import identical
 
-from backprop_lab import Activation, Linear, ReLU, Tanh, random_problem, sweep, sweeping
+from backprop_lab import ACTIVATIONS, Activation, Linear, Tanh, random_problem, sweep, sweeping
 from backprop_lab.sweeping import FEW_RUNS, ROUND_STEPS, RunsContiguous, iter_sweep
 
 DEPTHS = (4, (4, 4), (5, 4, 3))
 MANY = {"seeds": range(12), "lrs": np.logspace(-5, -2, 12)}  # side by side
 FEW = {"seeds": range(3), "lrs": (1e-4, 1e-2)}  # run by run
 WILD = np.logspace(-1, 3, 12)
+
+every_network = pytest.mark.parametrize(
+    ("activation", "hidden"), [(activation, hidden) for activation in ACTIVATIONS for hidden in DEPTHS]
+)
 
 
 def alone(problem, steps):
@@ -29,11 +34,7 @@ def alone(problem, steps):
 
 
 def runs_of(result):
-    return [(i, j, seed, lr) for i, seed in enumerate(result.seeds) for j, lr in enumerate(result.lrs)]
-
-
-def test_these_tests_try_small_blocks_and_large_ones():
-    assert len(FEW["seeds"]) * len(FEW["lrs"]) < FEW_RUNS <= len(MANY["seeds"]) * len(MANY["lrs"])
+    return [(i, j, result.problem(seed, lr)) for i, seed in enumerate(result.seeds) for j, lr in enumerate(result.lrs)]
 
 
 @pytest.fixture
@@ -54,28 +55,26 @@ def blocks(monkeypatch):
 # Each run is the run done alone
 
 
-@pytest.mark.parametrize("hidden", DEPTHS)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@every_network
 def test_in_a_small_block_each_run_is_the_run_done_alone_to_the_bit(activation, hidden):
-    options = {"hidden": hidden, "activation": activation}
-    result = sweep(**FEW, steps=ROUND_STEPS + 7, **options)
-    for i, j, seed, lr in runs_of(result):
-        losses, network = alone(random_problem(seed, lr=lr, **options), ROUND_STEPS + 7)
+    result = sweep(**FEW, steps=ROUND_STEPS + 7, hidden=hidden, activation=ACTIVATIONS[activation])
+    assert len(runs_of(result)) < FEW_RUNS
+    for i, j, problem in runs_of(result):
+        losses, network = alone(problem, ROUND_STEPS + 7)
+        found = result.network(result.seeds[i], result.lrs[j])
         assert identical(result.loss[i, j], losses)
-        assert all(map(identical, result.network(seed, lr).parameters.values(), network.parameters.values()))
+        assert all(map(identical, found.parameters.values(), network.parameters.values()))
 
 
-@pytest.mark.parametrize("hidden", DEPTHS)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@every_network
 def test_in_a_large_block_each_run_is_the_run_done_alone_but_for_the_last_bits(activation, hidden):
-    options = {"hidden": hidden, "activation": activation}
-    result = sweep(**MANY, steps=ROUND_STEPS + 7, **options)
-    assert result.loss.shape == (12, 12, ROUND_STEPS + 8)
+    result = sweep(**MANY, steps=ROUND_STEPS + 7, hidden=hidden, activation=ACTIVATIONS[activation])
+    assert len(runs_of(result)) >= FEW_RUNS
     assert (result.diverged == -1).all()
-    for i, j, seed, lr in runs_of(result)[::3]:
-        losses, network = alone(random_problem(seed, lr=lr, **options), ROUND_STEPS + 7)
+    for i, j, problem in runs_of(result)[:: 144 // count(50)]:
+        losses, network = alone(problem, ROUND_STEPS + 7)
         np.testing.assert_allclose(result.loss[i, j], losses, rtol=1e-12, atol=1e-13 * losses[0])
-        for name, parameter in result.network(seed, lr).parameters.items():
+        for name, parameter in result.network(result.seeds[i], result.lrs[j]).parameters.items():
             np.testing.assert_allclose(parameter, network.parameters[name], rtol=1e-11, atol=1e-12)
 
 
@@ -86,77 +85,35 @@ def test_a_product_in_a_large_block_is_off_by_no_more_than_its_rounding(D):
     unit = np.finfo(float).eps / 2
     bound = 2 * D * unit / (1 - D * unit) * (abs(A) @ abs(B))  # of each of the two sums, by Higham 2002, section 3.1
     assert (abs(A.view(RunsContiguous) @ B - A @ B) <= bound).all()
+    whole_A, whole_B = np.rint(2**20 * A), np.rint(2**20 * B)  # of which no product is rounded
+    assert identical(np.asarray(whole_A.view(RunsContiguous) @ whole_B), whole_A @ whole_B)
 
 
-def test_where_no_product_is_rounded_a_large_block_is_the_runs_alone_to_the_bit():
-    rng = np.random.default_rng(0)
-    A, B = (rng.integers(-(2**20), 2**20, (FEW_RUNS, n, n)).astype(float) for n in (6, 6))
-    assert identical(np.asarray(A.view(RunsContiguous) @ B), A @ B)
-
-
-@pytest.mark.parametrize("hidden", DEPTHS)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@every_network
 def test_after_500_steps_most_runs_still_agree_but_for_the_last_bits(activation, hidden):
-    options = {"hidden": hidden, "activation": activation}
-    result = sweep(range(12), np.logspace(-3.5, -0.5, 12), steps=500, **options)
-    apart = []
-    for i, j, seed, lr in runs_of(result)[::11]:
-        losses, _ = alone(result.problem(seed, lr), 500)
+    options = {"hidden": hidden, "activation": ACTIVATIONS[activation]}
+    result, apart = sweep(range(12), np.logspace(-3.5, -0.5, 12), steps=count(500), **options), []
+    for i, j, problem in runs_of(result)[::11]:
+        losses, _ = alone(problem, count(500))
         known = np.isfinite(losses)
         assert np.array_equal(known, np.isfinite(result.loss[i, j]))
         losses, stacked = losses[known], result.loss[i, j, known]
         apart.append(np.max(abs(stacked - losses) / np.maximum(losses, 1e-3 * losses[0])))
-    assert len(apart) == 14
     assert np.median(apart) < 5e-14
-    assert np.sort(apart)[-3] < 1e-9  # of so few, one or two may be chaotic
+    assert np.sort(apart)[-3] < 1e-9  # of these 14, one or two may be chaotic
 
 
-@pytest.mark.parametrize("hidden", DEPTHS)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@every_network
 def test_two_steps_are_right_at_any_learning_rate(activation, hidden):
-    result = sweep(range(12), WILD, steps=2, hidden=hidden, activation=activation)
-    for i, j, seed, lr in runs_of(result):
-        losses, _ = alone(result.problem(seed, lr), 2)
+    result = sweep(range(12), WILD, steps=2, hidden=hidden, activation=ACTIVATIONS[activation])
+    for i, j, problem in runs_of(result)[:: 144 // count(140)]:
+        losses, _ = alone(problem, 2)
         np.testing.assert_allclose(result.loss[i, j], losses, rtol=1e-9, atol=1e-12 * losses.max())
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"samples": 1, "inputs": 1, "hidden": 1, "outputs": 1},
-        {"samples": 7, "inputs": 5, "hidden": (), "outputs": 3},
-        {"samples": 30, "inputs": 20, "hidden": 40, "outputs": 10},
-    ],
-)
-def test_networks_of_any_size_can_be_swept(options):
-    result = sweep(**MANY, steps=3, **options)
-    for i, j, seed, lr in runs_of(result):
-        losses, _ = alone(random_problem(seed, lr=lr, **options), 3)
-        np.testing.assert_allclose(result.loss[i, j], losses, rtol=1e-11)
-
-
-@dataclass(frozen=True)
-class Halves(Activation):
-    """An activation that the package does not have."""
-
-    def forward(self, X):
-        return X / 2
-
-    def backward(self, X, dY):
-        return dY / 2
-
-    formulas = {"Y": "{X} / 2", "dX": "{dY} / 2"}  # noqa: RUF012
-
-
-def test_the_layers_are_asked_and_no_copy_of_them():
-    result = sweep(**MANY, steps=3, activation=Halves())
-    losses, _ = alone(random_problem(5, lr=result.lrs[7], activation=Halves()), 3)
-    np.testing.assert_allclose(result.loss[5, 7], losses, rtol=1e-13)
 
 
 @dataclass(frozen=True)
 class Mixes(Activation):
-    """Each sample's row turned by one fixed matrix, which is no stack."""
+    """An activation that the package does not have, which multiplies each sample's row by a matrix that is no stack."""
 
     M: Any = ((0.8, -0.6), (0.6, 0.8))
 
@@ -169,15 +126,20 @@ class Mixes(Activation):
     formulas = {"Y": "{X} @ np.array({M})", "dX": "{dY} @ np.array({M}).T"}  # noqa: RUF012
 
 
-def test_a_layer_may_multiply_by_a_matrix_that_is_no_stack():
-    result = sweep(**MANY, steps=3, hidden=2, activation=Mixes())
-    losses, _ = alone(random_problem(5, lr=result.lrs[7], hidden=2, activation=Mixes()), 3)
-    np.testing.assert_allclose(result.loss[5, 7], losses, rtol=1e-13)
-
-
-def test_one_run_is_a_sweep_too():
-    losses, _ = alone(random_problem(3, lr=0.01), 20)
-    np.testing.assert_allclose(sweep([3], [0.01], steps=20).loss, losses[None, None], rtol=1e-13)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"samples": 1, "inputs": 1, "hidden": 1, "outputs": 1},
+        {"samples": 7, "inputs": 5, "hidden": (), "outputs": 3},
+        {"samples": 30, "inputs": 20, "hidden": 40, "outputs": 10},
+        {"hidden": 2, "activation": Mixes()},
+    ],
+)
+def test_networks_of_any_size_and_layer_can_be_swept(options):
+    for sizes in (MANY, {"seeds": [3], "lrs": [0.01]}):
+        result = sweep(**sizes, steps=3, **options)
+        for i, j, problem in runs_of(result)[::20]:
+            np.testing.assert_allclose(result.loss[i, j], alone(problem, 3)[0], rtol=1e-11)
 
 
 # Divergence
@@ -186,71 +148,64 @@ def test_one_run_is_a_sweep_too():
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_a_run_has_diverged_at_the_first_loss_that_is_not_finite(activation):
     with np.errstate(all="raise"):  # nothing warns, however the reader has set NumPy
-        result = sweep(range(12), WILD, steps=60, activation=activation)
+        result = sweep(range(12), WILD, steps=60, activation=ACTIVATIONS[activation])
     assert (result.diverged >= 0).any()
     assert not np.isnan(result.loss).any()
-    for i, j, seed, lr in runs_of(result):
-        end = result.diverged[i, j]
-        finite = np.isfinite(result.loss[i, j])
+    for i, j, problem in runs_of(result):
+        end, finite = result.diverged[i, j], np.isfinite(result.loss[i, j])
         assert finite.all() if end < 0 else finite[:end].all() and not finite[end:].any()
-        if lr >= 100 and end >= 0:  # far beyond the edge there is no chaos
-            assert end == np.isfinite(alone(result.problem(seed, lr), 60)[0]).argmin()
-            with pytest.raises(ValueError, match=f"seed {seed} and learning rate {lr} diverged at step {end}"):
-                result.network(seed, lr)
+        if problem.lr >= 100 and end >= 0:  # far beyond the edge there is no chaos
+            assert end == np.isfinite(alone(problem, 60)[0]).argmin()
+            said = f"seed {result.seeds[i]} and learning rate {problem.lr} diverged at step {end}"
+            with pytest.raises(ValueError, match=said):
+                result.network(result.seeds[i], problem.lr)
 
 
 def test_a_loss_that_is_no_number_counts_as_infinite():
     lr = 1e308  # one step, and infinite weights of both signs meet: inf - inf, before any loss was infinite
     result = sweep(range(12), [lr], steps=2)
-    losses = np.array([alone(result.problem(seed, lr), 2)[0][1] for seed in range(12)])
-    assert np.isnan(losses).any()
-    assert (result.loss[:, 0, 1] == np.inf)[np.isnan(losses)].all()
-    assert (result.diverged[:, 0] == 1)[np.isnan(losses)].all()
-
-
-@dataclass(frozen=True)
-class Explodes(Activation):
-    """An activation with which the loss is infinite before anything was learned."""
-
-    def forward(self, X):
-        return 1e200 * X
-
-    def backward(self, X, dY):
-        return 1e200 * dY
-
-    formulas = {"Y": "1e200 * {X}", "dX": "1e200 * {dY}"}  # noqa: RUF012
+    lost = np.isnan([alone(problem, 2)[0][1] for _, _, problem in runs_of(result)])
+    assert lost.any()
+    assert (result.loss[lost, 0, 1] == np.inf).all()
+    assert (result.diverged[lost, 0] == 1).all()
 
 
 def test_a_run_can_diverge_before_its_first_update():
-    result = sweep([0, 1], [0.1], steps=2 * ROUND_STEPS, activation=Explodes())
+    huge = Mixes(((1e200, 0.0), (0.0, 1e200)))
+    result = sweep([0, 1], [0.1], steps=2 * ROUND_STEPS, hidden=2, activation=huge)
     assert (result.diverged == 0).all()
     assert (result.loss == np.inf).all()
-    with pytest.raises(ValueError, match=r"the run with seed 1 and learning rate 0\.1 diverged at step 0"):
-        result.network(1, 0.1)
 
 
-def test_diverged_runs_stop_costing_time(blocks):
+def test_diverged_runs_stop_costing_time_and_once_none_is_left_the_sweep_is_done(blocks):
     result = sweep(range(20), [1e-3, 1e3], steps=3 * ROUND_STEPS, activation=Tanh())
     assert (result.diverged[:, 0] < 0).all()
     assert (result.diverged[:, 1] >= 0).all()
     assert [len(block["W1"]) for block in blocks] == [40, 20, 20]
-
-
-def test_a_sweep_of_which_nothing_is_left_is_done():
-    *_, result = iter_sweep(range(4), [1e3], steps=4 * ROUND_STEPS, activation=Tanh())
-    assert result.step == 4 * ROUND_STEPS
-    assert np.isinf(result.loss[..., -1]).all()
+    nothing_left = sweep(range(4), [1e3], steps=4 * ROUND_STEPS, activation=Tanh())
+    assert nothing_left.step == 4 * ROUND_STEPS
+    assert np.isinf(nothing_left.loss[..., -1]).all()
 
 
 # Blocks, and stopping between them
 
 
-def test_blocks_change_nothing(monkeypatch):
-    whole = sweep(**MANY, steps=60)
-    monkeypatch.setattr(sweeping, "BLOCK_BYTES", 2**12)
-    blocks = list(iter_sweep(**MANY, steps=60))
-    assert len(blocks) > 20
-    np.testing.assert_allclose(blocks[-1].loss, whole.loss, rtol=1e-12)
+def test_whoever_stops_between_blocks_keeps_a_whole_map_of_fewer_steps(monkeypatch):
+    whole = sweep(**MANY, steps=3 * ROUND_STEPS)
+    monkeypatch.setattr(sweeping, "BLOCK_BYTES", 2**14)
+    steps = []
+    for result in iter_sweep(**MANY, steps=3 * ROUND_STEPS):
+        known = ~np.isnan(result.loss)
+        assert known[..., : result.step + 1].all() or result.step == 0
+        steps.append(result.step)
+        if result.step == ROUND_STEPS and known[0, 0, -1 - ROUND_STEPS]:
+            break
+    assert steps == sorted(steps)
+    assert len(steps) > 10
+    assert not known[..., -1].any()
+    np.testing.assert_allclose(result.loss[known], whole.loss[known], rtol=1e-12)
+    for _, _, problem in runs_of(result)[::50]:
+        assert result.network(result.seeds[0], problem.lr).forward(problem.X).shape == (2, 2)
 
 
 def test_a_block_has_as_many_runs_as_its_bytes_hold_and_one_at_least(monkeypatch, blocks):
@@ -261,25 +216,6 @@ def test_a_block_has_as_many_runs_as_its_bytes_hold_and_one_at_least(monkeypatch
         sweep(range(29), [0.01], steps=1, samples=7, inputs=5, hidden=9, outputs=3)
         assert [len(block["W1"]) for block in blocks] == runs
         blocks.clear()
-
-
-def test_whoever_stops_keeps_a_whole_map_of_fewer_steps(monkeypatch):
-    monkeypatch.setattr(sweeping, "BLOCK_BYTES", 2**14)
-    whole = sweep(**MANY, steps=3 * ROUND_STEPS)
-    for result in iter_sweep(**MANY, steps=3 * ROUND_STEPS):
-        known = ~np.isnan(result.loss)
-        assert known[..., : result.step + 1].all() or result.step == 0
-        if result.step == ROUND_STEPS and known[0, 0, -1 - ROUND_STEPS]:
-            break
-    assert not known[..., -1].any()
-    assert identical(result.loss[known], whole.loss[known])
-    assert result.network(3, result.lrs[2]).forward(result.problem(3, result.lrs[2]).X).shape == (2, 2)
-
-
-def test_progress_never_goes_back_and_reaches_the_last_step():
-    steps = [result.step for result in iter_sweep(range(3), [0.1], steps=2 * ROUND_STEPS + 1)]
-    assert steps == sorted(steps)
-    assert steps[-1] == 2 * ROUND_STEPS + 1
 
 
 def test_the_runs_of_a_large_block_lie_side_by_side_in_memory(blocks):
@@ -304,24 +240,17 @@ def test_memory_beside_the_result_stays_flat():
 # What comes out, and what is refused
 
 
-def test_rows_are_seeds_and_columns_are_learning_rates():
-    result = sweep([7, 2], [0.1, 0.01, 0.001], steps=1)
+def test_rows_are_seeds_and_columns_are_learning_rates_as_plain_numbers():
+    result = sweep(np.array([7, 2]), np.array([0.1, 0.01, 0.001]), steps=1)
     assert (result.seeds, result.lrs) == ((7, 2), (0.1, 0.01, 0.001))
+    assert {type(number) for number in (*result.seeds, *result.lrs)} == {int, float}
     assert result.loss.shape == (2, 3, 2)
     assert result.loss[0, 1, 0] == result.loss[0, 2, 0] != result.loss[1, 1, 0]
-
-
-def test_seeds_and_learning_rates_come_out_as_plain_numbers():
-    result = sweep(np.arange(2), np.logspace(-3, -2, 2), steps=1)
-    assert {type(seed) for seed in result.seeds} == {int}
-    assert {type(lr) for lr in result.lrs} == {float}
-
-
-def test_a_sweep_takes_five_hundred_steps_unless_told_otherwise():
     assert sweep([0], [0.01]).loss.shape == next(iter_sweep([0], [0.01])).loss.shape == (1, 1, 501)
 
 
 def test_a_run_can_be_opened_elsewhere():
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
     result = sweep(np.arange(4), np.logspace(-3, -1, 3), steps=2, hidden=(3, 2), activation=Tanh())
     opened, expected = result.problem(2, 0.01), random_problem(2, hidden=(3, 2), activation=Tanh(), lr=0.01)
     assert identical(opened.X, expected.X)
@@ -332,21 +261,15 @@ def test_a_run_can_be_opened_elsewhere():
     assert [type(layer) for layer in network.layers] == [Linear, Tanh, Linear, Tanh, Linear]
     value = opened.loss.value(network.forward(opened.X), opened.y)
     assert value == pytest.approx(result.loss[2, 1, -1], rel=1e-12)
-
-
-def test_the_global_random_state_is_left_alone():
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
-    sweep([1], [0.1], steps=2)
-    assert identical(before, np.random.get_state()[1])  # noqa: NPY002
+    assert identical(before, np.random.get_state()[1]), "the global random state is left alone"  # noqa: NPY002
 
 
 @pytest.mark.parametrize(("seed", "lr"), [(5, 0.1), (1, 0.11), (1, 0.1001)])
 def test_a_run_that_was_not_swept_is_refused_and_the_nearest_named(seed, lr):
     result = sweep([0, 1], [0.01, 0.1], steps=1)
-    with pytest.raises(ValueError, match=rf"no run has seed {seed} and learning rate {lr}; .* has 1 and 0\.1$"):
-        result.problem(seed, lr)
-    with pytest.raises(ValueError, match="no run"):
-        result.network(seed, lr)
+    for find in (result.problem, result.network):
+        with pytest.raises(ValueError, match=rf"no run has seed {seed} and learning rate {lr}; .* has 1 and 0\.1$"):
+            find(seed, lr)
 
 
 @pytest.mark.parametrize(
@@ -354,12 +277,9 @@ def test_a_run_that_was_not_swept_is_refused_and_the_nearest_named(seed, lr):
     [
         (([], [0.1]), r"seeds must be one or more of them, such as .*; got \[\]"),
         ((3, [0.1]), r"seeds must be one or more .*; got 3"),
-        (([1], 0.1), r"lrs must be one or more .*; got 0\.1"),
         (([1], ()), r"lrs must be one or more .*; got \(\)"),
         (([1, -2], [0.1]), "seed must be a whole number.*; got -2"),
-        (([1.5], [0.1]), r"seed must be a whole number.*; got 1\.5"),
         (([1], [0.1, 0]), "learning rate must be a positive, finite number.*; got 0"),
-        (([1], [float("nan")]), "learning rate must be a positive, finite number.*; got nan"),
         (([1], [0.1], 0), "steps must be a whole number, 1 or more, such as 500; got 0"),
         (([1], [0.1], 2.0), r"steps must be a whole number, 1 or more, such as 500; got 2\.0"),
     ],
@@ -367,18 +287,7 @@ def test_a_run_that_was_not_swept_is_refused_and_the_nearest_named(seed, lr):
 def test_bad_input_is_refused_and_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         iter_sweep(*arguments)  # at once, not when the first block is asked for
-
-
-def test_a_size_that_cannot_be_is_refused():
     with pytest.raises(ValueError, match="hidden must be a whole number, 1 or more; got 0"):
-        sweep([1], [0.1], hidden=0)
+        iter_sweep([1], [0.1], hidden=0)
     with pytest.raises(TypeError, match="lr"):
-        sweep([1], [0.1], lr=0.2)
-
-
-def test_a_sweep_shows_what_the_learning_rate_does():
-    result = sweep(range(32), [1e-6, 0.02, 100], activation=ReLU())
-    small, right, large = np.median(result.loss[..., -1] / result.loss[..., 0], axis=0)
-    assert small > 0.9
-    assert right < 0.1
-    assert large > 1
+        iter_sweep([1], [0.1], lr=0.2)

@@ -1,107 +1,82 @@
 """The verdicts: the sentences about a run and about a map agree with its numbers, and with the theory."""
 
 import re
-from dataclasses import replace
+from itertools import compress
 
 import numpy as np
 import pytest
+from common import at_first_map, swept
 
 from backprop_lab import random_problem
 from backprop_lab.curvature import critical_lr
 from backprop_lab.number_format import plain
 from backprop_lab.ui.rates import verdicts
-from backprop_lab.ui.rates.sweeper import LEARNING_RATES, Sweeper
+from backprop_lab.ui.rates.sweeper import LEARNING_RATES
 
 
 @pytest.fixture(scope="module")
 def runs():
-    sweeper = Sweeper(seeds=8)
-    for _ in sweeper.train():
-        pass
-    return sweeper.state.runs
+    return swept(seeds=8).state.runs
 
 
-def all_runs(runs):
-    return np.ndindex(runs.shape)
+def kinds(runs):
+    """Every run with whether it is above its limit, and what became of its loss."""
+    for run in np.ndindex(runs.shape):
+        change = runs.change[run]
+        outcome = "lost" if np.isinf(change) else "down" if change < 1 else "up"
+        yield run, runs.lr(run) > runs.limits[run[0]], outcome
 
 
-def kind(runs, run):
-    """Above the limit or not, and what became of the loss: the cases that there are something to say of."""
-    change = runs.change[run]
-    outcome = "lost" if np.isinf(change) else "down" if change < 1 else "up"
-    return runs.lr(run) > runs.limits[run[0]], outcome
-
-
-def test_these_runs_are_of_every_kind(runs):
-    found = {kind(runs, run) for run in all_runs(runs)}
-    assert found == {(False, "down"), (True, "down"), (True, "up"), (True, "lost")}
-
-
-def test_of_each_run_the_numbers_are_its_own(runs):
-    for row, col in list(all_runs(runs))[::7]:
-        said = verdicts.on_run(runs, (row, col))
-        losses = runs.losses((row, col))
-        if np.isinf(losses[-1]):
-            end = int(re.search(r"had overflowed after step (\d+)\.", said)[1])
+def test_of_each_run_its_own_numbers_are_told_and_whether_theory_foresaw_them(runs):
+    every_kind = {(False, "down"), (True, "down"), (True, "up"), (True, "lost")}
+    assert {(above, outcome) for _, above, outcome in kinds(runs)} == every_kind
+    for run, above, outcome in list(kinds(runs))[::5]:
+        said, losses = verdicts.on_run(runs, run), runs.losses(run)
+        if outcome == "lost":
+            end = int(re.search(rf"^The loss began at {plain(losses[0], 4)} and had .* after step (\d+)\.", said)[1])
             assert np.isfinite(losses[:end]).all()
             assert np.isinf(losses[end:]).all()
         else:
             assert said.startswith(f"The loss went from {plain(losses[0], 4)} to {plain(losses[-1], 4)} in 300 steps.")
-        limit = critical_lr(random_problem(runs.sweep.seeds[row]))
-        ratio = plain(LEARNING_RATES[col] / limit, 2)
+        limit = critical_lr(random_problem(runs.sweep.seeds[run[0]]))
+        ratio = plain(LEARNING_RATES[run[1]] / limit, 2)
         assert f"{ratio} times the theoretical limit at the start, {plain(limit, 3)}" in said
-
-
-def test_theory_and_experiment_disagree_just_where_one_says_down_and_the_other_up(runs):
-    for run in list(all_runs(runs))[::5]:
-        said = verdicts.on_run(runs, run)
-        above, outcome = kind(runs, run)
         disagree = above == (outcome == "down")
         assert ("here theory and experiment disagree" in said) == disagree
         assert ("so this was to be expected" in said) == (not disagree)
 
 
 def test_where_a_run_above_its_limit_came_down_the_limit_where_it_ended_is_told(runs):
-    told = 0
-    for run in [run for run in all_runs(runs) if kind(runs, run) == (True, "down")][::9]:
-        end = replace(runs.problem(run), network=runs.network(run))
-        less_or_more = "less" if critical_lr(end) > runs.limits[run[0]] else "more"
-        assert verdicts.on_run(runs, run).endswith(
-            f"Where the run ended, the loss bends {less_or_more}, and the limit is {plain(critical_lr(end), 3)}."
-        )
-        told += 1
-    assert told > 5
+    for run, *_ in [each for each in kinds(runs) if each[1:] == (True, "down")][::9]:
+        now = critical_lr(runs.problem(run).evolve(network=runs.network(run)))
+        bends = "less" if now > runs.limits[run[0]] else "more"
+        end = f"Where the run ended, the loss bends {bends}, and the limit is {plain(now, 3)}."
+        assert verdicts.on_run(runs, run).endswith(end)
 
 
 def test_while_a_sweep_runs_nothing_is_said_of_where_its_runs_end():
-    sweeper = Sweeper(seeds=8, steps=200)
-    pieces = sweeper.train()
-    while sweeper.state.runs is None:
-        next(pieces)
-    early = sweeper.state.runs
-    for run in list(all_runs(early))[::11]:
-        said = verdicts.on_run(early, run)
-        assert "ended" not in said
-        assert " in 50 steps" in said or "had overflowed after step" in said
+    early = at_first_map(seeds=8, steps=200)[0].state.runs
+    for run in list(np.ndindex(early.shape))[::11]:
+        assert re.search(r" in 50 steps\.|had overflowed after step", verdicts.on_run(early, run))
+        assert "ended" not in verdicts.on_run(early, run)
 
 
-def test_of_the_map_the_shares_are_counted(runs):
-    kinds = [kind(runs, run) for run in all_runs(runs)]
-    below, above = ([outcome == "down" for high, outcome in kinds if high is side] for side in (False, True))
-    lost = [outcome == "lost" for _, outcome in kinds]
+def test_of_the_map_the_shares_are_counted_and_the_best_learning_rate_is_named(runs):
+    above, came_down, lost = zip(
+        *((a, outcome == "down", outcome == "lost") for _, a, outcome in kinds(runs)), strict=True
+    )
+    shares = [list(compress(came_down, np.equal(above, side))) for side in (False, True)]
     said = verdicts.on_map(runs)
     assert said.startswith("After 300 steps, the loss has come down in ")
-    assert re.findall(r"(\d+)%", said) == [f"{100 * np.mean(share):.0f}" for share in (below, above, lost)]
+    assert re.findall(r"(\d+)%", said) == [f"{100 * np.mean(share):.0f}" for share in (*shares, lost)]
     best = float(re.search(r"The median seed does best at a learning rate of (\S+)\.$", said)[1])
-    at = int(np.argmin(np.abs(np.array(LEARNING_RATES) - best)))
     medians = np.median(runs.change, axis=0)
-    assert medians[at] == medians.min()
+    assert medians[np.argmin(np.abs(np.array(LEARNING_RATES) - best))] == medians.min()
 
 
 def test_who_does_not_see_the_map_is_told_what_it_is_and_what_it_shows(runs):
-    said = verdicts.of_picture(runs)
-    assert said.startswith("Map of 8 seeds, in rows, at 76 learning rates from 0.0001 to 10. ")
-    assert said.endswith(verdicts.on_map(runs))
+    start = "Map of 8 seeds, in rows, at 76 learning rates from 0.0001 to 10. "
+    assert verdicts.of_picture(runs) == start + verdicts.on_map(runs)
 
 
 def test_a_run_is_called_by_its_seed_and_its_learning_rate(runs):

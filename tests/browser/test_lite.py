@@ -57,19 +57,18 @@ class Site:
 
 
 def build(folder, **environment):
-    """Make the site and keep it in a folder of its own."""
+    """Make the site in a folder of its own."""
     hidden = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYODIDE_DIST")
     inherited = {name: value for name, value in os.environ.items() if name not in hidden}
     made = subprocess.run(
         ["make", "lite"],
         cwd=ROOT,
-        env=inherited | {"PYTHON": sys.executable} | environment,
+        env=inherited | {"PYTHON": sys.executable, "SITE": str(folder)} | environment,
         capture_output=True,
         text=True,
         check=False,
     )
     assert made.returncode == 0, made.stdout + made.stderr
-    shutil.copytree(ROOT / "build" / "lite", folder)
     return Site(folder)
 
 

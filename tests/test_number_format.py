@@ -1,0 +1,54 @@
+"""How numbers are written on the screen and read from a field: short, honest, and with a proper minus sign."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+
+from backprop_lab.number_format import as_printed, format_number, plain, told_apart, typed_number
+
+IN_A_CELL = [
+    (0.0, "0"), (-0.0, "0"), (np.float64(-0.0), "0"),  # zero has no sign
+    (2, "2"), (-7.0, "−7"), (999.0, "999"), (1000.0, "1000"),  # whole numbers as they are
+    (0.02, "0.02"), (-0.5, "−0.50"), (9.994, "9.99"), (0.005, "0.01"),  # two decimals
+    (9.996, "10.0"), (-13.83, "−13.8"), (99.94, "99.9"),  # one decimal
+    (99.96, "100"), (252.358, "252"), (999.7, "1000"), (9999.4, "9999"),  # none
+    (9999.6, "1e4"), (9.6e9, "1e10"), (-4.2e12, "−4e12"), (1e300, "1e300"),  # the size alone
+    (0.00499, "5e−3"), (9.7e-4, "1e−3"), (-1e-5, "−1e−5"), (5e-324, "5e−324"),
+    (math.nan, "nan"), (math.inf, "inf"), (-math.inf, "−inf"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "text"), IN_A_CELL)
+def test_a_number_in_a_cell_is_short_and_honest(value, text):
+    assert format_number(value) == text
+
+
+def test_a_number_fits_its_cell_and_reads_back_near_its_value():
+    rng = np.random.default_rng(0)
+    for value in np.concatenate([rng.standard_normal(500), 10 ** rng.uniform(-9, 9, 500) * rng.choice([-1, 1], 500)]):
+        text = format_number(value)
+        assert len(text) <= 5
+        assert not re.fullmatch(r"−?0\.0*", text), "a number that is not 0 does not look like it"
+        half = 0.5 * abs(value) if "e" in text else 0.0051 if abs(value) < 9.995 else 0.01 * abs(value)
+        assert abs(as_printed(value) - value) <= half, text
+
+
+def test_in_a_sentence_a_number_has_the_digits_that_are_asked_for_and_zero_no_sign():
+    assert [plain(-1234.56), plain(2 / 3, 2), plain(-3e-9, 0, "e")] == ["−1235", "0.67", "−3e−09"]
+    assert plain(-0.0) == plain(0) == "0"
+
+
+def test_two_numbers_are_told_with_the_digits_that_tell_them_apart():
+    assert told_apart(1.0, -2.0) == ("1", "−2")
+    assert told_apart(1.23456, 1.23457) == ("1.23456", "1.23457")
+    assert told_apart(0.5, 0.5) == ("0.5", "0.5")
+
+
+@pytest.mark.parametrize(
+    ("typed", "number"), [(" 3 ", 3), ("-2.5", -2.5), ("−2.5", -2.5), ("–1e3", -1000.0), ("two", "two"), ("", "")]
+)
+def test_any_dash_in_a_field_is_a_minus_sign_and_what_is_no_number_stays_text(typed, number):
+    found = typed_number(typed)
+    assert (found, type(found)) == (number, type(number))
