@@ -10,7 +10,7 @@ from backprop_lab.number_format import as_printed, format_number, plain, told_ap
 
 IN_A_CELL = [
     (0.0, "0"), (-0.0, "0"), (np.float64(-0.0), "0"),  # zero has no sign
-    (2, "2"), (-7.0, "−7"), (999.0, "999"), (1000.0, "1000"),  # whole numbers as they are
+    (2, "2"), (-7.0, "−7"), (12.0, "12"), (999.0, "999"), (1000.0, "1000"),  # whole numbers as they are
     (0.02, "0.02"), (-0.5, "−0.50"), (9.994, "9.99"), (0.005, "0.01"),  # two decimals
     (9.996, "10.0"), (-13.83, "−13.8"), (99.94, "99.9"),  # one decimal
     (99.96, "100"), (252.358, "252"), (999.7, "1000"), (9999.4, "9999"),  # none
