@@ -229,7 +229,7 @@ def test_numbers_that_come_out_small_because_large_ones_cancel_are_right():
 @pytest.mark.parametrize("activation", [Tanh(), Sigmoid(), ReLU()])
 def test_float32_is_near_enough_behind_an_activation_that_heard_nothing_or_too_much(activation):
     """Where X is 0, so are all terms of Y1, but the slope is not; and a sigmoid of -110 is too small for a float32."""
-    loud = Linear([[-110.0, 0.5]], [[0.0, 0.0]]), activation, Linear([[3.0], [1e3]], [[0.0]])
+    loud = Linear([[-110.0]], [[0.0]]), activation, Linear([[3.0]], [[0.0]])
     traces = [through(*loud, X=[[1.0], [0.9]], y=[[1.0], [2.0]])]
     for W2 in np.random.default_rng(0).standard_normal((count(50), 40, 1)):
         deaf = Linear(np.ones((1, 40)), np.zeros((1, 40))), activation, Linear(W2 - W2.mean(), [[0.0]])
@@ -251,6 +251,7 @@ in through(Linear([[1, 2]], [[0, 0]]), ReLU(), Linear([[3], [4]], [[5]]), X=[[2]
 in through(Linear([[1.0, 1]], [[0.0, 0]]), Sigmoid(), Linear([[1.0], [-1]], [[0.0]]), X=[[0.0]], y=[[1.0]])
   y_pred = [[7 * EPS]]
   y_pred = [[9 * EPS]] | value
+  y_pred = np.float16([[1e-3]]) | value
   Y1 = [[EPS, 0.0]] | value
   dy_pred of one_matrix([[1e8]], [[1.0]], [[1e8 + 1]]) = [[-2 + 3e-7]]
   dy_pred of one_matrix([[1e8]], [[1.0]], [[1e8 + 1]]) = [[-2 + 3e-6]] | value
@@ -264,7 +265,8 @@ in trained(random_problem(0, lr=1e200), 2)
   dW1 = np.ones((3, 4)) | diverged | dW1 is no longer finite here: the training has diverged, and there is nothing to
     compare with. Start again with a smaller learning rate.
   dW1 = np.ones((4, 3)) | shape
-# Fractions and complex numbers
+# Float32, fractions and complex numbers
+  dW1 of trace(in_other_numbers(example.problem, np.float32)) = X.T.astype(float) @ dY1
 in through(Linear([[HALF, -HALF], [3, 1]], [[HALF, 1]]), ReLU(), Linear([[1], [HALF]], [[2]]), lr=HALF,
     X=[[HALF, 2], [1, -3]], y=[[1], [HALF]])
   W1_new = W1_new.copy()
@@ -291,6 +293,8 @@ in one_matrix([[1 + 1j, 2], [0.5, 1j]], [[1, 2j]], [[0.0, 1]])
   y_pred of predicting(0.123456789123, 0.00123456789123) = [[0.12345679, 0.00123457]]
   y_pred of predicting(1e-4, 1.23456789123e-6) = [[1e-4, 1.23e-6]]
   y_pred of predicting(5.12345678e-5) = [[5.123e-5]] | value
+  y_pred of predicting(1e-40) = [[0.0]] | value
+  y_pred of predicting(99.6) = [[100.0]] | value
   y_pred of predicting(100.0, 3.7) = [[100.0, 4.0]] | rounded
   y_pred of predicting(100.0, 3.7) = [[100.0, 5.0]] | value
   y_pred of predicting(200.0, 1 - 0.5000001) = [[200.0, 1.0]] | rounded
