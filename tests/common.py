@@ -60,6 +60,12 @@ def at_first_map(**settings):
     return sweeper, pieces
 
 
+def in_other_numbers(problem, kind):
+    """The same problem, its numbers of another type, such as float32."""
+    parameters = {name: value.astype(kind) for name, value in problem.network.parameters.items()}
+    return with_numbers(problem, X=problem.X.astype(kind), y=problem.y.astype(kind), **parameters)
+
+
 def same_values(one, other):
     """Whether two traces hold the same names and numbers, to the last bit."""
     return one.names == other.names and all(identical(one[name], other[name]) for name in one.names)

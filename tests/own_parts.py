@@ -7,16 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from backprop_lab import (
-    Activation,
-    Linear,
-    MeanSquaredError,
-    Network,
-    Problem,
-    ReLU,
-    SumSquaredError,
-    Tanh,
-)
+from backprop_lab import Activation, Linear, MeanSquaredError, Network, Problem, ReLU, SumSquaredError, Tanh
 
 # Layers
 
@@ -42,18 +33,24 @@ class Doubled(Linear):
     }
 
 
-class WithoutBias:
-    """Made of nothing of ours."""
+class OneParameter:
+    """Made of nothing of ours; its parameter has a name of its own."""
 
-    def __init__(self, W):
-        self.W = np.asarray(W)
+    called = "none"
+
+    def __init__(self, value):
+        setattr(self, self.called, np.asarray(value))
 
     @property
     def parameters(self):
-        return {"W": self.W}
+        return {self.called: getattr(self, self.called)}
 
     def with_parameters(self, parameters):
-        return WithoutBias(parameters["W"])
+        return type(self)(parameters[self.called])
+
+
+class WithoutBias(OneParameter):
+    called = "W"
 
     def forward(self, X):
         return X @ self.W
@@ -67,18 +64,10 @@ class WithoutBias:
     formulas: ClassVar = {"Y": "{X} @ {W}", "dX": "{dY} @ {W}.mT", "dW": "{X}.mT @ {dY}"}
 
 
-class Scale:
+class Scale(OneParameter):
     """Every unit times a number `a` of its own, (1, H), that is learned."""
 
-    def __init__(self, a):
-        self.a = np.asarray(a)
-
-    @property
-    def parameters(self):
-        return {"a": self.a}
-
-    def with_parameters(self, parameters):
-        return Scale(parameters["a"])
+    called = "a"
 
     def forward(self, X):
         return self.a * X
@@ -89,25 +78,13 @@ class Scale:
     def gradients(self, X, dY):
         return {"a": (dY * X).sum(axis=-2, keepdims=True)}
 
-    formulas: ClassVar = {
-        "Y": "{a} * {X}",
-        "dX": "{a} * {dY}",
-        "da": "np.sum({dY} * {X}, axis=0, keepdims=True)",
-    }
+    formulas: ClassVar = {"Y": "{a} * {X}", "dX": "{a} * {dY}", "da": "np.sum({dY} * {X}, axis=0, keepdims=True)"}
 
 
-class PReLU:
+class PReLU(OneParameter):
     """A leaky ReLU whose slope, (1, 1), is learned."""
 
-    def __init__(self, slope):
-        self.slope = np.asarray(slope)
-
-    @property
-    def parameters(self):
-        return {"slope": self.slope}
-
-    def with_parameters(self, parameters):
-        return PReLU(parameters["slope"])
+    called = "slope"
 
     def forward(self, X):
         return np.where(X > 0, X, self.slope * X)

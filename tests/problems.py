@@ -57,6 +57,26 @@ def _drawn(draw, up_to):
     return rng, draw(st.lists(st.integers(1, up_to), min_size=depth + 1, max_size=depth + 1))
 
 
+def varied_problem(seed):
+    """Up to four linear layers, any activation and loss, biases that are not 0; every second one has equal sizes."""
+    rng = np.random.default_rng(seed)
+    depth = int(rng.integers(1, 4))
+    samples, *widths = rng.integers(1, 6, depth + 2).tolist()
+    if seed % 2 == 0:
+        samples = widths[0] = max(2, widths[0])
+        widths = [samples] * len(widths)
+    elif seed % 4 == 1:
+        samples, widths[-1] = samples + 1, 1
+    layers = []
+    for D, H in pairwise(widths):
+        layers.append(Linear(rng.standard_normal((D, H)), rng.standard_normal((1, H))))
+        if len(layers) < 2 * depth - 1 or rng.random() < 0.2:
+            layers.append(ACTIVATIONS[rng.integers(len(ACTIVATIONS))])
+    lr = float(10 ** rng.uniform(-6, 1))
+    X, y = rng.standard_normal((samples, widths[0])), rng.standard_normal((samples, widths[-1]))
+    return Problem(Network(tuple(layers)), LOSSES[rng.integers(2)], X, y, lr)
+
+
 def identical(a, b):
     """The same type, shape and bits (so that -0.0 is not 0.0); for fractions, which have no bits, the same numbers."""
     a, b = np.asarray(a), np.asarray(b)
