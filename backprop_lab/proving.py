@@ -61,11 +61,14 @@ def prove(trace: Trace, name: str) -> Proof:
     with np.errstate(all="ignore"):
         moves = _Moves(trace.problem, value, trace[value])
         own = moves.along(_rounding_of(trace[name], trace.terms[name]), np.abs)
-        for found in moves.slopes():  # the last has the last word
-            agrees, error = moves.verdict(analytic, own, found)
+        agrees, error, how = None, math.nan, ""
+        for found in moves.slopes():  # the last has the last word, and the first that said the same is named
+            verdict, off = moves.verdict(analytic, own, found)
+            if not how or verdict is not agrees:
+                agrees, error, how = verdict, off, found.how
             if agrees:
                 break
-    return Proof(agrees, error, _sentence(agrees, error, found.how))
+    return Proof(agrees, error, _sentence(agrees, error, how))
 
 
 def _sentence(agrees: bool | None, error: float, how: str) -> str:

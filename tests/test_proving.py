@@ -1,11 +1,12 @@
 """A proof is never wrong: green only for a gradient that is as right as it says, red only for a wrong one."""
 
-import sys
+import re
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from common import count, with_numbers
+from common import count, trained, with_numbers
 from own_parts import OWN_PROBLEMS
 
 from backprop_lab import (
@@ -24,8 +25,11 @@ from backprop_lab import (
     trace,
 )
 from backprop_lab.lines import lines_of, run
+from backprop_lab.mistakes import INVISIBLE_TO_GRADIENT_CHECK
 from backprop_lab.proving import ROUNDINGS
 from backprop_lab.rounding import all_terms
+from backprop_lab.tracing import Trace
+from backprop_lab.ui.steps.setup import all_active
 
 EPS = float(np.finfo(float).eps)
 KINDS = ("plain", "small weights", "large weights", "scaled data", "trained", "diverging")
@@ -34,6 +38,18 @@ HAS_LONGER_FLOATS = np.finfo(np.longdouble).eps < EPS / 100
 
 def gradients_of(t):
     return [step.name for step in t.steps if step.phase == "backward"]
+
+
+def verdicts(t):
+    """{gradient: whether it is proved}"""
+    return {name: prove(t, name).agrees for name in gradients_of(t)}
+
+
+def with_first_bias(*b1):
+    """Three samples at X = 1, 2, 3, a unit for each bias, with all weights 1."""
+    H = len(b1)
+    network = Network((Linear(np.ones((1, H)), [b1]), ReLU(), Linear(np.ones((H, 1)), [[0.0]])))
+    return trace(Problem(network, SumSquaredError(), [[1.0], [2.0], [3.0]], [[1.0], [-5.0], [2.0]], 0.1))
 
 
 def right_steps(t, name, kind):
@@ -96,8 +112,55 @@ def test_no_proof_is_green_for_a_wrong_gradient_or_red_for_a_right_one():
             clear[kind] += told
             untold[kind] += told and proof.agrees is None
     shares = ", ".join(f"{kind} {untold[kind] / clear[kind]:.1%}" for kind in KINDS)
-    sys.stdout.write(f"{proofs} proofs, none false; not told although rounding is under a thousandth: {shares}\n")
+    print(f"{proofs} proofs, none false; not told although rounding is under a thousandth: {shares}")  # noqa: T201
     assert sum(untold.values()) < 0.01 * sum(clear.values())
+
+
+@pytest.mark.parametrize("name", INVISIBLE_TO_GRADIENT_CHECK)
+def test_a_mistake_that_no_gradient_check_can_see_leaves_every_gradient_proved(name):
+    right = trace(random_problem(2, 3, 3, 3, 3, lr=0.01))
+    for place in MISTAKES[name].possible_at(right):
+        assert all(verdicts(plant(right, MISTAKES[name], place)).values())
+
+
+HARD = {
+    "at a corner of the loss, where it has no slope": lambda: [with_first_bias(*b) for b in ([-2.0, 1.0], [-2.0])],
+    "with every unit at a corner": lambda: [with_first_bias(-1.0, -2.0, -3.0)],
+    "so near to a corner that differences step over it": lambda: [
+        with_first_bias(-2.0 + distance, 1.0) for size in (1e-7, 1e-9, 1e-12) for distance in (-size, size)
+    ],
+    "with a target far away": lambda: [
+        trained(replace(random_problem(3), y=random_problem(3).y + far), 0) for far in (1e3, 1e5, 1e7, 1e12)
+    ],
+    "where only the loss has overflowed": lambda: [
+        trained(with_numbers(random_problem(0), X=np.full((2, 3), number)), 0)
+        for number in (1e100, 1e160, 1e200, 1e308)
+    ],
+}
+
+
+@pytest.mark.parametrize("where", HARD)
+def test_a_right_gradient_is_never_called_wrong(where):
+    for t in HARD[where]():
+        assert False not in verdicts(t).values()
+
+
+def test_a_wrong_gradient_is_refused_although_one_of_its_entries_is_at_a_corner_of_the_loss():
+    found = verdicts(plant(with_first_bias(-2.0, -1.5), MISTAKES["mask-forgotten"], "dY1"))
+    assert found | {"dY1": False, "dW1": False, "db1": False} == found
+    assert found["dW2"] is True, "the last layer comes after the corner"
+
+
+def test_a_wrong_gradient_is_refused_near_the_end_of_training_where_all_gradients_are_small():
+    p = all_active(random_problem(2, lr=0.01))
+    while trace(p)["L"] > 1e-12:
+        p = trace(p).next_problem()
+    t = trace(p)
+    assert np.abs(t["dY1"]).max() < 1e-5
+    assert all(verdicts(t).values())
+    for name in ("mask-upside-down", "sign-flipped", "factor-two-dropped", "mask-from-gradient"):
+        for place in {*MISTAKES[name].possible_at(t)} & {"dy_pred", "dY1"}:
+            assert verdicts(plant(t, MISTAKES[name], place))[place] is False, (name, place)
 
 
 @pytest.mark.parametrize("name", OWN_PROBLEMS)
@@ -149,17 +212,25 @@ def test_where_only_rounding_is_left_it_says_that_it_cannot_tell():
 def test_a_large_matrix_is_proved_along_directions_that_miss_no_wrong_number():
     t = trace(random_problem(0, 64, 64, [64], 64))
     assert prove(t, "dW1").agrees
-    gradient = np.array(t["dW1"])
-    gradient[13, 7] *= -1
-    wrong = trace(t.problem)
-    wrong._values["dW1"] = gradient
-    assert prove(wrong, "dW1").agrees is False
+    assert prove(plant(t, MISTAKES["sign-flipped"], "dW1"), "dW1").agrees is False
 
 
 def test_what_is_no_gradient_cannot_be_proved():
     t = trace(random_problem(3))
     with pytest.raises(KeyError, match="'H1' is not a gradient of this trace; those are dy_pred, dH1"):
         prove(t, "H1")
+
+
+@pytest.mark.parametrize(("factor", "sentence"), [
+    (1.0, r"agrees with finite differences to [1-9]e−\d\d"),
+    (1.001, r"does not agree with finite differences: it is off by 0\.1%"),
+    (-1.0, r"does not agree with finite differences: it is off by 200%"),
+])  # fmt: skip
+def test_the_sentence_says_how_far_a_gradient_is_off(factor, sentence, example):
+    line = example.step("dW1")
+    line = line._replace(code=f"{factor} * ({line.code})", value=factor * line.value)
+    t = Trace(example.problem, example.given, tuple(line if step.name == "dW1" else step for step in example.steps))
+    assert re.fullmatch(sentence, prove(t, "dW1").sentence)
 
 
 def test_overflowed_numbers_are_neither_right_nor_wrong():

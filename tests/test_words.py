@@ -11,11 +11,11 @@ from common import trained, with_numbers
 from hypothesis import given, settings
 from problems import problems
 
-from backprop_lab import MISTAKES, trace
+from backprop_lab import MISTAKES, prove, trace
 from backprop_lab.layers import ACTIVATIONS
 from backprop_lab.number_format import format_number, typed_number
 from backprop_lab.tracing import Trace
-from backprop_lab.ui.steps import remarks, words
+from backprop_lab.ui.steps import words
 from backprop_lab.ui.steps.setup import Setup
 from backprop_lab.ui.steps.stepper import LabState, Stepper
 from backprop_lab.ui.values.explanations import explain
@@ -88,8 +88,8 @@ def test_the_card_says_phase_title_sentence_formula_line_shapes_and_proof_of_the
         assert page.within("code") == [f"{step.name} = {step.code}"]
         assert page.within("bpl-shapes") == [place.trace.shapes(step).replace("->", "→")]
         assert page.within("bpl-iteration") == ["iteration 0"]
-        proved, sentence = remarks.proof(place.trace, step)
-        assert page.within("bpl-right") == ([f"✓ {sentence}"] if proved else [])
+        proof = prove(place.trace, step.name) if step.phase == "backward" else None
+        assert page.within("bpl-right") == ([f"✓ {proof.sentence}"] if proof and proof.agrees else [])
         assert page.within("bpl-wrong") == []
 
 
