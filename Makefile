@@ -96,7 +96,7 @@ classroom: ## run a real JupyterHub with students: waiting times, memory, isolat
 	"$(PYTHON)" -m venv "$$room/env" && install() { "$$room/env/bin/python" -m pip install --quiet --disable-pip-version-check "$$@"; } && \
 	install --requirement classroom/requirements.txt && install --no-deps . && \
 	npm install --silent --no-fund --no-audit --no-save --prefix "$$room" configurable-http-proxy@5.3.0 && \
-	PATH="$$room/node_modules/.bin:$$PATH" "$$room/env/bin/python" classroom/proof --students $(STUDENTS) $(PROOF)
+	PATH="$$room/node_modules/.bin:$$PATH" "$$room/env/bin/python" tests/classroom --students $(STUDENTS) $(PROOF)
 
 lite: build/lite-env/.pins ## build the course as a web site that runs Python in the browser, in build/lite
 	@build/lite-env/bin/python lite/build.py "$(SITE)" $(if $(PYODIDE_DIST),--pyodide "$(PYODIDE_DIST)")

@@ -1,0 +1,119 @@
+"""A class rehearsed: a real hub, students by the real protocol, and what they cost. `make classroom` runs it."""
+
+import argparse
+import asyncio
+import os
+import platform
+import re
+import sys
+import tempfile
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+
+import isolation
+import lesson
+import login
+import recovery
+import report
+from checks import Checks
+from hub import TestHub
+from student import Student
+
+
+async def main(arguments):
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    say(f"{os.cpu_count()} cores, {memory:.0f} GB of memory, load {os.getloadavg()[0]:.1f}; {platform.platform()}")
+    found = {
+        "date": datetime.now(UTC).isoformat(timespec="minutes"),
+        "machine": {"cores": os.cpu_count(), "memory GB": round(memory), "processor": processor()},
+        "lessons": [],
+    }
+    checks = Checks()
+    with tempfile.TemporaryDirectory(prefix="backprop_lab_class_") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # the students' homes are in it
+        classes = [[f"s{size}x{number:02}" for number in range(1, size + 1)] for size in arguments.students]
+        names = [*chain.from_iterable(classes), "ana", "ben", "cleo"]
+        async with TestHub(folder, arguments.proxy, names, untrimmed=arguments.untrimmed) as hub:
+            if not hub.separate:
+                say("NOT TESTED, THAT FILES ARE KEPT FROM NEIGHBOURS: separate accounts take root and unshare.")
+            for names in classes:
+                say(f"{len(names)} at once: start, then a slider a second, then all drag.")
+                async with at_their_computers(hub, *names) as students:
+                    found["lessons"].append(await lesson.run_class(hub, students))
+                    await asyncio.gather(*(student.stop_server() for student in students))
+            if not arguments.untrimmed:
+                await what_must_hold(checks, hub)
+            if arguments.course:
+                say("Cleo runs every notebook of the course and leaves all of them open.")
+                async with at_their_computers(hub, "cleo") as (cleo,):
+                    await cleo.log_in()
+                    await cleo.start_server()
+                    found["course"] = await lesson.run_course(cleo)
+        if not arguments.untrimmed:
+            await login.to_hubs_left_open(checks, folder, arguments.proxy)
+            login.every_option_is_known(checks)
+            for what, good in report.limits(found):
+                checks.note(what, good)
+    say("What a student waits for (half of all wait less / all but one in a hundred), and costs:")
+    print(report.lessons(found))
+    say("What larger classes need, worked out from the last line:")
+    print(report.larger_classes(found))
+    if arguments.record:
+        report.record(found)
+    right, wrong = checks.number - len(checks.wrong), "; ".join(checks.wrong)
+    say(f"{right} of {checks.number} as it should be. Not so: {wrong or 'none'}.")
+    return len(checks.wrong) > 0
+
+
+async def what_must_hold(checks, hub):
+    """That Ben does not get at Ana, that she goes on when something breaks, and that strangers stay out."""
+    say("Ben tries what he can to get at Ana.")
+    async with at_their_computers(hub, "ana", "ben", "cleo") as (ana, ben, cleo):
+        for student in (ana, ben, cleo):
+            await student.sign_up()
+        for student in (ana, ben):
+            await student.log_in()
+            await student.start_server()
+            await student.open_notebook()
+        await isolation.keep_apart(checks, hub, ana, ben)
+        await ben.stop_server()
+        say("The hub restarts, her laptop closes, her kernel is killed.")
+        await ana.page.open_lab()
+        await recovery.hub_restarts(checks, hub, ana, cleo)
+        await recovery.laptop_is_closed(checks, ana)
+        await recovery.kernel_dies(checks, ana)
+        await ana.stop_server()
+    say("Who gets in, and where the hub stands open to everybody.")
+    await login.to_the_class(checks, hub)
+
+
+@asynccontextmanager
+async def at_their_computers(hub, *names):
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(Student(hub.url, name)) for name in names]
+
+
+def processor():
+    names = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    return names[0] if names else platform.processor()
+
+
+def say(sentence):
+    print(f"\n== {sentence}", flush=True)
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(prog="tests/classroom", description=__doc__)
+    parser.add_argument("--students", type=int, nargs="+", default=[1, 5], help="sizes of classes")
+    parser.add_argument("--proxy", default="configurable-http-proxy", help="the proxy's command")
+    parser.add_argument("--course", action="store_true", help="also run every notebook of the course")
+    parser.add_argument("--untrimmed", action="store_true", help="only the figures, and of JupyterHub as it comes")
+    parser.add_argument("--record", action="store_true", help="keep the figures in measured.json and the README")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main(parse(sys.argv[1:]))))

@@ -1,0 +1,152 @@
+"""A class's JupyterHub on this machine, with the configuration of classroom/, on ports that nobody else has."""
+
+import asyncio
+import os
+import secrets
+import shlex
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import aiohttp
+import processes
+import psutil
+
+CLASSROOM = Path(__file__).parents[2] / "classroom"
+SERVER_CONFIG = Path(sys.prefix, "etc", "jupyter", "jupyter_server_config.py")  # where README.md has it put
+FIRST_UID = 52000
+
+# To compare with: JupyterHub as it comes, but for the notebooks, which have to come from somewhere.
+UNTRIMMED_HUB = 'c.Spawner.cmd = ["jupyterhub-singleuser"]'
+UNTRIMMED_SERVER = """
+import subprocess, sys, pathlib
+subprocess.run([sys.executable, "-m", "backprop_lab", "--copy-only", "backprop_lab_notebooks"], cwd=pathlib.Path.home())
+"""
+
+# Settings for a machine without systemd and a hub that runs for minutes only. Everything else is that of the class.
+AROUND = """
+c = get_config()
+for part in ("require_closed_signup.py", "jupyterhub_config.py"):
+    load_subconfig("{classroom}/" + part)
+
+c.JupyterHub.spawner_class = "{spawner}"
+c.SimpleLocalProcessSpawner.home_dir_template = "{homes}/{{username}}"
+c.JupyterHub.bind_url = "{url}"
+c.JupyterHub.hub_bind_url = "http://127.0.0.1:{hub_port}"
+c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{api_port}"
+c.JupyterHub.db_url = "sqlite:///{folder}/hub.sqlite"
+c.JupyterHub.cookie_secret_file = "{folder}/cookie_secret"
+
+# The Littlest JupyterHub says the same: the proxy is a service of its own, and servers outlive the hub.
+c.ConfigurableHTTPProxy.should_start = False
+c.JupyterHub.cleanup_servers = False
+c.Authenticator.allowed_users = set({names!r})
+c.Authenticator.admin_users = {{"teacher"}}
+{more}
+"""
+
+
+class TestHub:
+    """A proxy and a hub, and an account and a home for the teacher and every student.
+
+    The accounts are seen by the hub and what it starts, and by nothing else on this machine; each is `separate` only
+    where that can be done, which takes root and `unshare`.
+    """
+
+    def __init__(self, folder, proxy_command, students, *, more="", untrimmed=False):
+        self.folder, self.homes, self.log = folder, folder / "homes", folder / "hub.log"
+        self.students = students
+        self.names = [*students, "teacher"]
+        with ExitStack() as stack:
+            free = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
+            self.port, self.hub_port, self.api_port = (one.getsockname()[1] for one in free)
+        self.url = f"http://127.0.0.1:{self.port}"
+        can_mount = subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0
+        self.separate = os.geteuid() == 0 and can_mount
+        self._proxy_command = proxy_command
+        path = f"{sys.prefix}/bin:{os.environ['PATH']}"
+        self._environment = os.environ | {"CONFIGPROXY_AUTH_TOKEN": secrets.token_hex(32), "PATH": path}
+        spawner, more = "localprocess" if self.separate else "simple", UNTRIMMED_HUB if untrimmed else more
+        around = AROUND.format(**vars(self), classroom=CLASSROOM, spawner=spawner, more=more)
+        (folder / "around.py").write_text(around)
+        SERVER_CONFIG.parent.mkdir(parents=True, exist_ok=True)
+        SERVER_CONFIG.write_text(UNTRIMMED_SERVER if untrimmed else (CLASSROOM / SERVER_CONFIG.name).read_text())
+        self._make_homes()
+
+    async def __aenter__(self):
+        ports = [f"--port={self.port}", "--api-ip=127.0.0.1", f"--api-port={self.api_port}"]
+        error = f"--error-target=http://127.0.0.1:{self.hub_port}/hub/error"
+        self.proxy = self._popen([self._proxy_command, "--ip=127.0.0.1", *ports, error])
+        await self.open_hub()
+        return self
+
+    async def __aexit__(self, *_):
+        """Stop everything that was started, the students' servers too."""
+        for process in (self.hub, self.proxy):
+            if process.poll() is None:
+                process.terminate()
+                process.wait(30)
+        for process in processes.of(*self.names):
+            if process.info["environ"].get("HOME", "").startswith(str(self.homes)) and not processes.is_kernel(process):
+                process.terminate()
+
+    async def open_hub(self):
+        """Start the hub and wait until it answers, first by itself and then through the proxy."""
+        command = [sys.executable, "-m", "jupyterhub", "-f", str(self.folder / "around.py")]
+        if self.separate:
+            mounts = [(self.folder / name, Path("/etc", name)) for name in ("passwd", "group")] + self._way_to_python()
+            script = "".join(f"mount --rbind {shlex.quote(str(a))} {shlex.quote(str(b))}\n" for a, b in mounts)
+            command = ["unshare", "--mount", "sh", "-ec", f'{script}exec "$@"', "sh", *command]
+        self.hub = self._popen(command)
+        until = time.monotonic() + 60
+        async with aiohttp.ClientSession() as http:
+            for port in (self.hub_port, self.port):
+                while not await _answers(http, f"http://127.0.0.1:{port}/hub/api/"):
+                    if self.hub.poll() is not None or time.monotonic() > until:
+                        raise RuntimeError(f"the hub did not start:\n{self.log.read_text()[-3000:]}")
+                    await asyncio.sleep(0.2)
+
+    def _popen(self, command):
+        with self.log.open("a") as log:
+            return psutil.Popen(command, cwd=self.folder, env=self._environment, stdout=log, stderr=log)
+
+    def _make_homes(self):
+        """Homes as The Littlest JupyterHub makes them: closed to everybody but the student."""
+        self.homes.mkdir()
+        self.homes.chmod(0o755)
+        if not self.separate:
+            return
+        accounts, groups = Path("/etc/passwd").read_text(), Path("/etc/group").read_text()
+        for uid, name in enumerate(self.names, FIRST_UID):
+            home = self.homes / name
+            accounts += f"{name}:x:{uid}:{uid}::{home}:/bin/sh\n"
+            groups += f"{name}:x:{uid}:\n"
+            home.mkdir(0o750)
+            os.chown(home, uid, uid)
+        (self.folder / "passwd").write_text(accounts)
+        (self.folder / "group").write_text(groups)
+
+    def _way_to_python(self):
+        """What to mount where so that students reach this Python, if it lies in a folder that is closed to them.
+
+        In place of that folder they see one that is empty but for the way to Python.
+        """
+        python = Path(sys.base_prefix)
+        closed = next((folder for folder in reversed(python.parents) if not folder.stat().st_mode & 1), None)
+        if closed is None:
+            return []
+        view = self.folder / "way_to_python"
+        way = view / python.relative_to(closed)
+        way.mkdir(parents=True, exist_ok=True)
+        return [(python, way), (view, closed)]
+
+
+async def _answers(http, url):
+    try:
+        async with http.get(url) as answer:
+            return answer.status == 200
+    except aiohttp.ClientError:
+        return False

@@ -1,0 +1,90 @@
+"""Whether one student gets at another: through the hub, and from a kernel on the same machine."""
+
+import asyncio
+import json
+
+import aiohttp
+import processes
+from student import NOTEBOOK, RefusedError
+
+HER_SERVER = """
+import os, requests
+token = {{"Authorization": "token " + os.environ["JUPYTERHUB_API_TOKEN"]}}
+print(requests.get({url!r} + "api/contents", headers=token).status_code)
+"""
+LISTEN = """
+import zmq
+with zmq.Context() as context, context.socket(zmq.SUB) as ear:
+    ear.subscribe(b"")
+    ear.connect("tcp://127.0.0.1:{port}")
+    print(ear.poll(3000) > 0)
+    ear.close(0)
+"""
+
+
+async def keep_apart(checks, hub, ana, ben):
+    """Ben tries; both have a kernel running. Ana succeeds at each attempt, or else it would prove nothing."""
+    her_hub = f"api/users/{ana.name}"
+    his, hers = [await _new_token(student) for student in (ben, ana)]
+    new = {"kernel": {"name": "python3"}, "path": "x.ipynb", "type": "notebook", "name": ""}
+    paths = {"files": "api/contents", "notebook": f"api/contents/{NOTEBOOK}", "kernels": "api/kernels"}
+    attempts = {
+        **{f"ben's cookie at her {what}": lambda who, p=p: who.ask("GET", p, base=ana.base)
+           for what, p in paths.items()},
+        "ben's cookie starting a kernel there": lambda who: who.ask("POST", "api/sessions", new, base=ana.base),
+        **{f"ben's token at her {what}": lambda who, p=p: _by_token(his if who is ben else hers, ana.base + p)
+           for what, p in paths.items()},
+        "ben's websocket to her kernel": lambda who: who.connect(ana),
+        "ben's page of her lab": lambda who: who.open_lab(ana),
+        "ben asking the hub about her": lambda who: who.ask("GET", her_hub, base=ana.hub),
+    }  # fmt: skip
+    for what, attempt in attempts.items():
+        await attempt(ana)
+        await checks.refused(what, attempt(ben))
+    await checks.refused("ben stopping her server", ben.ask("DELETE", f"{her_hub}/server", base=ben.hub))
+    if hub.separate:  # as one and the same account they can do everything to each other
+        await _keep_apart_on_the_machine(checks, hub.homes / ana.name, ana, ben)
+
+
+async def _keep_apart_on_the_machine(checks, home, ana, ben):
+    """What Ben's kernel reaches on the machine that it shares with Ana's."""
+    server, kernel = processes.server_and_kernel(ana)
+    connection = await ana.page.run("import ipykernel; print(ipykernel.get_connection_file())")
+    attempts = {
+        "her notebook as a file": f"open({str(home / NOTEBOOK)!r}).read()",
+        "a list of her files": f"__import__('os').listdir({str(home)!r})",
+        "writing a file into her home": f"open({str(home / 'ben_was_here')!r}, 'w').close()",
+        "the key of her kernel": f"open({connection!r}).read()",
+        "the token of her server": f"open('/proc/{server.pid}/environ').read().index('JUPYTERHUB_API_TOKEN')",
+        "killing her kernel": f"__import__('os').kill({kernel.pid}, 0)",
+    }
+    for what, code in attempts.items():
+        await ana.page.run(code)
+        try:
+            await ben.page.run(code)
+            refused = "DONE"
+        except RuntimeError as error:
+            refused = str(error).partition(":")[0]
+        checks.note(f"from ben's kernel: {what}", refused == "PermissionError", refused)
+
+    ask = HER_SERVER.format(url=await ana.page.run("import os; print(os.environ['JUPYTERHUB_SERVICE_URL'])"))
+    hers, his = await ana.page.run(ask), await ben.page.run(ask)
+    checks.note("from ben's kernel: her server, past the proxy", (hers, his) == ("200", "403"), his)
+
+    port = json.loads(await ana.page.run(f"print(open({connection!r}).read())"))["iopub_port"]
+    listening = asyncio.create_task(ben.page.run(LISTEN.format(port=port)))
+    while not listening.done():
+        await asyncio.sleep(0.1)
+        await ana.page.run("print('what ana alone should see')")
+    checks.note("from ben's kernel: what hers prints", await listening == "False", f"heard: {await listening}")
+
+
+async def _new_token(student):
+    return (await student.ask("POST", f"api/users/{student.name}/tokens", {}, base=student.hub))["token"]
+
+
+async def _by_token(token, url):
+    """Ask as a script does, with a token and no cookie."""
+    async with aiohttp.ClientSession(headers={"Authorization": f"token {token}"}) as http, http.get(url) as answer:
+        if answer.status != 200:
+            raise RefusedError(answer.status)

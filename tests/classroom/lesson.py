@@ -1,0 +1,133 @@
+"""A lesson: the whole class opens the lab at once, moves sliders as in class, then all drag at the same time."""
+
+import asyncio
+import random
+import time
+from itertools import chain, cycle
+
+import processes
+from student import BOARD, LEARNING_RATE, PAGE, SEED
+
+LESSON = 20.0  # seconds, in which everybody moves a slider once a second
+RATES = [10 ** (exponent / 20) for exponent in range(-60, -19)]  # where the slider can stand
+DRAG = 5.0  # seconds, in which everybody drags as fast as pictures come
+
+
+async def run_class(hub, students):
+    """What it took, in figures; seconds and MB unless a name says something else."""
+
+    async def of_all(task):
+        return await asyncio.gather(*(task(student) for student in students))
+
+    for student in students:
+        await student.sign_up()
+    log_in = await of_all(lambda student: _seconds(student.log_in()))
+    idle = _machine(hub, students)
+    starts = await of_all(lambda student: _seconds(_start(student)))
+    started = _machine(hub, students)
+    await asyncio.sleep(1)
+    quiet = _machine(hub, students)
+    moves = list(chain.from_iterable(await of_all(_move_now_and_then)))
+    paced = _machine(hub, students)
+    drags = list(chain.from_iterable(await of_all(_drag)))
+    dragged = _machine(hub, students)
+
+    theirs = [processes.of(student.name) for student in students]
+    kernels = [process for found in theirs for process in found if processes.is_kernel(process)]
+    return {
+        "students": len(students),
+        "log in": _percentiles(log_in),
+        "start": _percentiles(starts),
+        "core seconds a start": (started["ours"] - idle["ours"]) / len(students),
+        "move ms": _percentiles([1000 * seconds for seconds in moves]),
+        "core ms a move": 1000 * (paced["ours"] - quiet["ours"]) / len(moves),
+        "drag ms": _percentiles([1000 * seconds for seconds in drags]),
+        "memory a student": _percentiles(map(processes.memory, theirs)),
+        "memory of a kernel": _percentiles(processes.memory([kernel]) for kernel in kernels),
+        "peak of a student": max(map(processes.peak, theirs)),
+        "hub memory": processes.memory([hub.hub]),
+        "proxy memory": processes.memory([hub.proxy]),
+        "cores that others kept busy": (dragged["others"] - idle["others"]) / (dragged["at"] - idle["at"]),
+    }
+
+
+async def run_course(student):
+    """Every notebook of the course run to its end and left open: the peak of each kernel, and the memory of all, in MB.
+
+    Each board that appears is shown. An exercise that is not solved yet may fail, and nothing else.
+    """
+    peaks = {}
+    folder = await student.ask("GET", "api/contents/backprop_lab_notebooks")
+    for entry in sorted(folder["content"], key=lambda entry: entry["name"]):
+        if entry["type"] != "notebook":
+            continue
+        before = processes.of(student.name)
+        notebook, shown = await student.open_notebook(entry["path"]), set()
+        for cell in notebook["cells"]:
+            if cell["cell_type"] != "code":
+                continue
+            try:
+                await student.page.run(cell["source"])
+            except RuntimeError as error:
+                if "NotImplementedError" not in str(error):
+                    raise RuntimeError(f"{entry['name']}: {cell['source'][:100]!r}: {error}") from None
+            for board in set(student.page.having(**BOARD)) - shown:
+                shown.add(board)
+                await student.page.tell(board, PAGE)
+        kernel = set(processes.of(student.name)) - set(before)
+        peaks[entry["name"]] = processes.peak(kernel)
+    return {"peak of each kernel": peaks, "all notebooks open": processes.memory(processes.of(student.name))}
+
+
+async def _start(student):
+    await student.start_server()
+    await student.open_notebook()
+    await student.page.open_lab()
+
+
+async def _move_now_and_then(student):
+    """Move a slider once a second, at no particular beat: the learning rate, and now and then the seed."""
+    page, found, end = student.page, [], time.perf_counter() + LESSON
+    chance, rates, seeds = random.Random(student.name), _wander(RATES), _wander(range(1, 101))
+    while time.perf_counter() < end:
+        await asyncio.sleep(chance.uniform(0.5, 1.5))
+        if len(found) % 8 != 7:
+            found.append(await page.move(LEARNING_RATE, next(rates)))
+        else:
+            found.append(await page.move(SEED, next(seeds)))
+            await page.go_to_end()
+    return found
+
+
+async def _drag(student):
+    """Drag the learning rate to and fro; a page sends the next value as soon as the last one is on the screen."""
+    page, found, end = student.page, [], time.perf_counter() + DRAG
+    rates = _wander(RATES[::-1])
+    while time.perf_counter() < end:
+        found.append(await page.move(LEARNING_RATE, next(rates)))
+    return found
+
+
+def _wander(places):
+    """To and fro, so that the slider really moves each time."""
+    return cycle([*places, *places[-2:0:-1]])
+
+
+async def _seconds(done):
+    before = time.perf_counter()
+    await done
+    return time.perf_counter() - before
+
+
+def _machine(hub, students):
+    """When it is, and how long all cores have worked: for this class, and for anybody else but the one who measures."""
+    theirs = processes.of(*(student.name for student in students))
+    ours = processes.processor_time([*theirs, hub.hub, hub.proxy])
+    others = processes.machine_time() - ours - time.process_time()
+    return {"at": time.perf_counter(), "ours": ours, "others": others}
+
+
+def _percentiles(values):
+    """The 50th and the 99th: the value that at least so many of a hundred do not exceed."""
+    ordered = sorted(values)
+    return {f"p{part}": ordered[max(0, -(-len(ordered) * part // 100) - 1)] for part in (50, 99)}

@@ -1,0 +1,240 @@
+"""What a student's browser says to the hub and to a kernel, without the browser.
+
+A browser would cost more than what is measured: with five at once, Chromium takes 6 core seconds to show a student the
+notebook, while the hub, the server and the kernel together take 3 until the first picture of the lab.
+"""
+
+import asyncio
+import json
+import time
+from collections import defaultdict
+
+import aiohttp
+from jupyter_client.session import Session
+from jupyter_server.services.kernels.connection.base import deserialize_msg_from_ws_v1, serialize_msg_to_ws_v1
+
+NOTEBOOK = "backprop_lab_notebooks/02_step_through.ipynb"
+CELL = "from backprop_lab.ui import StepThrough; StepThrough()"
+PROTOCOL = "v1.kernel.websocket.jupyter.org"  # the one that JupyterLab asks for
+BOARD = {"_anywidget_id": "backprop_lab.ui.page.step_view.StepView"}
+LEARNING_RATE, SEED = "FloatLogSliderModel", "IntSliderModel"  # the lab has one of each
+PAGE = {"kind": "page", "width": 1100, "height": 900, "ratio": 1, "dark": False}
+PATIENCE = 120.0  # seconds; longer than the slowest start of the largest class on a small machine
+
+
+class RefusedError(Exception):
+    """The hub or a server says no."""
+
+    def __init__(self, status, sentence=""):
+        super().__init__(f"{status} {sentence}")
+        self.status = status
+
+
+class Student:
+    """A browser with the student's cookies in it, and the notebooks that are open."""
+
+    def __init__(self, hub, name, password=None):
+        self.hub, self.name, self.password = f"{hub}/hub/", name, password or f"the password of {name}"
+        self.base = f"{hub}/user/{name}/"
+        self.pages, self.kernel = [], ""
+        self._session = Session(key=b"")  # its name tells one page of a kernel from another
+
+    async def __aenter__(self):
+        jar = aiohttp.CookieJar(unsafe=True)  # that is, for an address in numbers
+        self.http = aiohttp.ClientSession(cookie_jar=jar, timeout=aiohttp.ClientTimeout(total=PATIENCE))
+        return self
+
+    async def __aexit__(self, *_):
+        for page in self.pages:
+            await page.close()
+        await self.http.close()
+
+    @property
+    def page(self):
+        """The notebook that was opened last."""
+        return self.pages[-1]
+
+    # The hub
+
+    async def sign_up(self):
+        """Choose a password; whether the hub accepts it shows when they log in."""
+        await self._fill_in("signup", signup_password=self.password, signup_password_confirmation=self.password)
+
+    async def log_in(self):
+        """Raises RefusedError if the hub does not let this student in."""
+        await self._fill_in("login", password=self.password)
+        async with self.http.get(f"{self.hub}home", allow_redirects=False) as home:
+            if home.status != 200:
+                raise RefusedError(home.status, "the hub asks who this is")
+
+    async def _fill_in(self, form, **fields):
+        async with self.http.get(self.hub + form):
+            pass  # sets the cookie that proves that the form is ours
+        fields |= {"username": self.name, "_xsrf": self._xsrf(self.hub + form)}
+        async with self.http.post(self.hub + form, data=fields, params={"next": "/hub/home"}) as answer:
+            if answer.status >= 400:
+                raise RefusedError(answer.status, await answer.text())
+
+    async def start_server(self):
+        """Start the student's own server, and wait until its page can be opened."""
+        async with self.http.get(f"{self.hub}spawn/{self.name}"):
+            pass
+        progress, xsrf = f"{self.hub}api/users/{self.name}/server/progress", self._xsrf(self.hub)
+        async with self.http.get(progress, params={"_xsrf": xsrf}) as told:
+            await told.read()  # ends when the server is ready, or has failed
+        await self.open_lab(self)
+
+    async def open_lab(self, owner):
+        """Load the page of JupyterLab from their own server, or try to from another student's."""
+        async with self.http.get(f"{owner.base}lab") as answer:
+            if answer.status != 200 or str(answer.url) != f"{owner.base}lab":
+                raise RefusedError(answer.status, str(answer.url))
+
+    async def stop_server(self):
+        await self.ask("DELETE", f"api/users/{self.name}/server", base=self.hub)
+        while (await self.ask("GET", f"api/users/{self.name}", base=self.hub))["servers"]:
+            await asyncio.sleep(0.2)
+
+    # The student's server
+
+    async def ask(self, method, path, body=None, base=None):
+        """Talk to the API of their server as its page does; of the hub or another student's, if `base` is given."""
+        url, headers = (base or self.base) + path, {"X-XSRFToken": self._xsrf(base or self.base)}
+        async with self.http.request(method, url, json=body, headers=headers, allow_redirects=False) as answer:
+            text = await answer.text()
+            if answer.status >= 300:
+                raise RefusedError(answer.status, text)
+            return json.loads(text or "null")
+
+    async def open_notebook(self, path=NOTEBOOK):
+        """Start a kernel for a notebook, and connect to it."""
+        body = {"path": path, "type": "notebook", "name": "", "kernel": {"name": "python3"}}
+        self.kernel = (await self.ask("POST", "api/sessions", body))["kernel"]["id"]
+        self.pages.append(Page(await self.connect(self, self._session.session), self._session, {}))
+        await self.page.run("")  # answered once the kernel is there
+        return (await self.ask("GET", f"api/contents/{path}"))["content"]
+
+    async def connect_again(self):
+        """As the same page, which remembers its widgets."""
+        socket = await self.connect(self, self._session.session)
+        self.pages.append(Page(socket, self._session, self.page.widgets))
+
+    async def connect(self, owner, session="another page"):
+        """A websocket to their own kernel, or an attempt at one to another student's."""
+        url = f"{owner.base}api/kernels/{owner.kernel}/channels?session_id={session}"
+        try:
+            return await self.http.ws_connect(url, protocols=[PROTOCOL], max_msg_size=0, origin=self.hub[:-5])
+        except aiohttp.WSServerHandshakeError as error:
+            raise RefusedError(error.status) from None
+
+    def _xsrf(self, url):
+        cookie = self.http.cookie_jar.filter_cookies(aiohttp.client.URL(url)).get("_xsrf")
+        return cookie.value if cookie else ""
+
+
+class Page:
+    """An open notebook: the end of a kernel's websocket that the page holds, and the widgets that it knows."""
+
+    def __init__(self, socket, session, widgets):
+        self.widgets = widgets  # the state of each, by its id
+        self.frame = 0
+        self.restarted = False
+        self._socket, self._session = socket, session
+        self._replies, self._idle, self._printed = {}, set(), defaultdict(str)
+        self._news = asyncio.Event()
+        self._listener = asyncio.create_task(self._listen())
+        self._listener.add_done_callback(lambda _: self._news.set())
+
+    async def close(self):
+        self._listener.cancel()
+        await self._socket.close()
+
+    # What the page says
+
+    async def run(self, code):
+        """Run a cell to its end and return what it printed; raises RuntimeError with the kernel's own words."""
+        message = await self._send("execute_request", {"code": code, "silent": False})
+        await self.until(lambda: message in self._replies and message in self._idle)
+        reply = self._replies.pop(message)
+        if reply["status"] != "ok":
+            raise RuntimeError(f"{reply.get('ename')}: {reply.get('evalue')}")
+        return self._printed.pop(message, "").strip()
+
+    async def open_lab(self):
+        """Run the cell, wait for the picture, and go to the last step, where every slider changes it."""
+        self.widgets.clear()
+        self.frame = 0
+        await self.run(CELL)
+        await self.picture_after(self.tell(self.find(**BOARD), PAGE))
+        await self.go_to_end()
+
+    async def go_to_end(self):
+        board = self.find(**BOARD)
+        await self.picture_after(self.tell(board, {"kind": "jump", "index": len(self.widgets[board]["steps"])}))
+
+    async def move(self, slider, value):
+        """Move the slider of this kind, and return after how many seconds the new picture was there."""
+        before = time.perf_counter()
+        await self.picture_after(self.set(self.find(_model_name=slider), value=value))
+        return time.perf_counter() - before
+
+    async def set(self, widget, **state):
+        data = {"method": "update", "state": state, "buffer_paths": []}
+        await self._send("comm_msg", {"comm_id": widget, "data": data})
+
+    async def tell(self, widget, content):
+        await self._send("comm_msg", {"comm_id": widget, "data": {"method": "custom", "content": content}})
+
+    async def _send(self, kind, content):
+        message = self._session.msg(kind, content)
+        await self._socket.send_bytes(serialize_msg_to_ws_v1(message, "shell", self._session.pack))
+        return message["header"]["msg_id"]
+
+    # What the page shows
+
+    def having(self, **state):
+        """The widgets that have all this in their state."""
+        return [widget for widget, known in self.widgets.items() if state.items() <= known.items()]
+
+    def find(self, **state):
+        (found,) = self.having(**state)
+        return found
+
+    async def picture_after(self, sent):
+        frame = self.frame
+        await sent
+        await self.until(lambda: self.frame > frame)
+
+    async def until(self, happened):
+        """Wait for something that the kernel says; raises ConnectionError if the connection ends before."""
+        async with asyncio.timeout(PATIENCE):
+            while not happened():
+                if self._listener.done():
+                    raise ConnectionError("the connection to the kernel is closed") from self._listener.exception()
+                self._news.clear()
+                await self._news.wait()
+
+    async def _listen(self):
+        async for frame in self._socket:
+            _, parts = deserialize_msg_from_ws_v1(frame.data)
+            header, parent, _, content = map(json.loads, parts[:4])
+            await self._hear(header["msg_type"], parent.get("msg_id"), content)
+            self._news.set()
+
+    async def _hear(self, kind, about, content):
+        if kind == "execute_reply":
+            self._replies[about] = content
+        elif kind == "status" and content["execution_state"] == "idle":
+            self._idle.add(about)
+        elif kind == "status":
+            self.restarted |= "restarting" in content["execution_state"]
+        elif kind == "stream":
+            self._printed[about] += content["text"]
+        elif kind == "comm_open":
+            self.widgets[content["comm_id"]] = content["data"].get("state", {})
+        elif kind == "comm_msg" and content["data"].get("method") == "update":
+            state = content["data"]["state"]
+            self.widgets.get(content["comm_id"], {}).update(state)
+            if ["picture"] in content["data"]["buffer_paths"]:  # it stays away where it is the same as before
+                await self.tell(content["comm_id"], {"kind": "shown", "frame": state["frame"]})
+            self.frame = state.get("frame", self.frame)
