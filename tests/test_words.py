@@ -129,8 +129,8 @@ def test_below_the_card_are_the_remarks_on_its_step(options, said):
 def test_no_title_sentence_or_line_can_bring_markup_into_the_card():
     place = Stepper(step="dY1").place
     assert html.escape("dY1 = dH1 * (H1 > 0)") in words.card(place), "escaped once"
-    bad = "'<img src=x onerror=alert(1)> & <b>'"  # a line of Python, too
-    step = place.step._replace(title=bad, sentence=bad, code=bad, operands=())
+    bad = "len('<img src=x onerror=alert(1)> & <b>') + 0 * dH1"  # which can be run
+    step = place.step._replace(title=bad, sentence=bad, code=bad, operands=("dH1",))
     steps = tuple(step if s.name == "dY1" else s for s in place.trace.steps)
     place = LabState(Setup(), Trace(place.trace.problem, place.trace.given, steps), index=place.index)
     page = card(place)
