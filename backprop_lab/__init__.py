@@ -1,13 +1,13 @@
 """backprop_lab: one training step of a neural network, taken apart so that you can see every number move."""
 
 from backprop_lab.feedback import check, check_function
-from backprop_lab.gradcheck import check_gradients
 from backprop_lab.layers import ACTIVATIONS, Activation, Linear, ReLU, Sigmoid, Tanh
 from backprop_lab.losses import LOSSES, MeanSquaredError, SumSquaredError
 from backprop_lab.mistakes import MISTAKES, Mistake, plant
 from backprop_lab.mysteries import mystery, solve
 from backprop_lab.network import Network
 from backprop_lab.problem import Problem, random_problem, worked_example
+from backprop_lab.proving import check_gradients, prove
 from backprop_lab.sweeping import sweep
 from backprop_lab.tracing import trace
 
@@ -32,6 +32,7 @@ __all__ = [
     "check_gradients",
     "mystery",
     "plant",
+    "prove",
     "random_problem",
     "solve",
     "sweep",

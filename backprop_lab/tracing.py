@@ -10,6 +10,7 @@ import numpy as np
 from backprop_lab.layers import Array, as_readonly_array
 from backprop_lab.lines import Step, evaluate, lines_of, run
 from backprop_lab.problem import Problem
+from backprop_lab.rounding import Terms, all_terms
 
 
 class Trace(Mapping[str, Any]):
@@ -46,6 +47,11 @@ class Trace(Mapping[str, Any]):
     @cached_property
     def _by_name(self) -> dict[str, Step]:
         return {step.name: step for step in self.steps}
+
+    @cached_property
+    def terms(self) -> dict[str, Terms]:
+        """Every value with the sum of the sizes of all its terms, to which its rounding is relative: see `rounding`."""
+        return all_terms(self.steps, self.given)
 
     __hash__ = object.__hash__
 

@@ -20,20 +20,19 @@ from backprop_lab import (
     random_problem,
     trace,
 )
-from backprop_lab.gradcheck import (
-    central_difference,
-    check_step,
-    complex_step_derivative,
-    corners,
-    loss_with,
-    numeric_gradient,
-)
+from backprop_lab.gradcheck import central_difference, complex_step_derivative, loss_of, loss_with
+from backprop_lab.proving import check_step
 
 numeric_methods = pytest.mark.parametrize("numeric", [central_difference, complex_step_derivative])
 
 
 def one_weight(W, b, X, y):
     return Problem(Network((Linear([[W]], [[b]]),)), SumSquaredError(), [[X]], [[y]], 0.1)
+
+
+def slopes(problem, name, derivative=central_difference):
+    """d(loss)/d(name) of a problem, without calculus."""
+    return derivative(loss_of(problem, name), trace(problem)[name])
 
 
 def gradients(problem):
@@ -47,13 +46,13 @@ def gradients(problem):
 def test_the_slope_of_a_parabola_is_found(numeric):
     """L = (3w + b - 4)^2 at w = 2, b = 1 is 9; dL/dw = 2 * 3 * 3 and dL/db = 2 * 3."""
     p = one_weight(2.0, 1.0, X=3.0, y=4.0)
-    found = {name: numeric_gradient(p, name, numeric) for name in ("W1", "b1", "X", "y_pred")}
+    found = {name: slopes(p, name, numeric) for name in ("W1", "b1", "X", "y_pred")}
     assert found == {name: pytest.approx(slope, rel=1e-8) for name, slope in zip(found, (18, 6, 12, 6), strict=True)}
 
 
 def test_a_large_parameter_is_moved_by_more():
     """L = (w - 99 999 997)^2 at w = 10^8, where a move of 10^-6 would drown in the rounding."""
-    assert numeric_gradient(one_weight(1e8, 0.0, X=1.0, y=1e8 - 3), "W1") == pytest.approx(6, rel=1e-12)
+    assert slopes(one_weight(1e8, 0.0, X=1.0, y=1e8 - 3), "W1") == pytest.approx(6, rel=1e-12)
 
 
 def test_the_complex_step_is_as_long_as_it_is_told():
@@ -103,7 +102,7 @@ def test_every_gradient_on_the_way_back_through_a_relu_network_of_fractions_is_e
         t = trace(problem)
         for name in (step.name.removeprefix("d") for step in t.steps if step.phase == "backward"):
             compared.append(name)
-            assert identical(t[f"d{name}"], numeric_gradient(problem, name, derivative))
+            assert identical(t[f"d{name}"], slopes(problem, name, derivative))
         assert all(identical(t[f"d{name}"], gradient) for name, gradient in gradients(problem).items())
 
     compare()
@@ -143,10 +142,10 @@ def test_one_wrong_entry_is_noticed_in_its_own_tensor_and_no_other(name, numeric
     assert [n for n, error in errors.items() if error > 1e-5] == [name]
 
 
-def test_the_error_is_relative_to_the_largest_entry_but_never_to_less_than_one():
+def test_the_error_is_relative_to_the_larger_of_both_gradients():
     p = one_weight(2.0, 1.0, X=3.0, y=4.0)
     errors = check_gradients(p, {"W1": np.array([[20.0]]), "b1": np.array([[0.5]])}, complex_step_derivative)
-    assert errors == {"W1": pytest.approx((20 - 18) / 20), "b1": pytest.approx(6 - 0.5)}
+    assert errors == {"W1": pytest.approx((20 - 18) / 20), "b1": pytest.approx((6 - 0.5) / 6)}
 
 
 class PrintedError(SumSquaredError):
@@ -191,41 +190,4 @@ def test_a_right_gradient_is_not_called_wrong_because_a_corner_is_near(distance,
     p = with_numbers(example.problem, b1=b1)
     assert max(check_gradients(p).values()) < 1e-7
     wrong = gradients(p)
-    assert check_gradients(p, wrong | {"b1": wrong["b1"] + 1e-3})["b1"] > 1e-5
-
-
-def total(function):
-    """A loss of one array, or of a stack of them: the sum of a function of each number."""
-    return lambda stack: function(stack).sum(axis=-1)
-
-
-def above(edge):
-    return total(lambda p: np.maximum(p - edge, 0))
-
-
-def below(edge):
-    return total(lambda p: np.maximum(edge - p, 0))
-
-
-@pytest.mark.parametrize("side", [above, below])
-@pytest.mark.parametrize("size", [0.3, 100.0])
-def test_a_corner_is_found_just_where_a_central_difference_would_step_over_it(side, size):
-    """A large number is moved by more, so it is looked around farther."""
-    for distance in (0, 0.1, 0.2, 0.25, 0.3, 0.5, 0.9, 1.1, 1.9):
-        for edge in (size + distance * 1e-6 * max(1, size), size - distance * 1e-6 * max(1, size)):
-            assert corners(side(edge), np.array([size])) == [distance < 1], distance
-
-
-def test_each_entry_has_corners_of_its_own():
-    assert corners(above(0.3), np.array([0.3, -2.0, 0.3])).tolist() == [True, False, True]
-
-
-@pytest.mark.parametrize("p", [0.0, 0.1, -0.7, 1 / 3, 2.5])
-def test_a_smooth_loss_has_no_corner_and_a_large_one_only_above_its_rounding(p):
-    smooth = [
-        *(lambda p: 0 * p, lambda p: 5 * p + 2, lambda p: p**2, lambda p: p**3 - 4 * p, np.exp, np.tanh),
-        *(lambda p: 1000 + p / 7, lambda p: 1e8 * (p - 1 / 3) ** 2),
-    ]
-    for function in smooth:
-        assert corners(total(function), np.array([p, 1.3])).tolist() == [False, False]
-    assert corners(total(lambda each: 1000 + np.abs(each - p)), np.array([p])) == [True]
+    assert check_gradients(p, wrong | {"b1": wrong["b1"] * 1.01})["b1"] > 5e-3

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from common import SQUARE, plain, trained
 
-from backprop_lab import MISTAKES, random_problem, trace
+from backprop_lab import MISTAKES, prove, random_problem, trace
 from backprop_lab.ui import MistakeLab, mistake_lab
-from backprop_lab.ui.steps.remarks import proof
 
-ROWS = r'<th scope="row">(\w+)</th>.*?(agrees|wrong|cannot be checked)</td><td>(.*?)</td>'
+ROWS = r'<th scope="row">(\w+)</th>.*?(agrees|wrong|cannot be told here)</td><td>(.*?)</td>'
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +99,7 @@ def test_the_check_belongs_to_the_numbers_on_the_board():
         lab.lab.stepper.next_iteration()
         board = lab.lab.stepper.place.trace
         for name, _, error in re.findall(ROWS, lab._checked.value):
-            assert proof(board, board.step(name))[1].endswith(f" {error}")
+            assert prove(board, name).sentence.endswith(f" {error}")
 
 
 def test_whatever_changes_the_training_draws_its_curves_from_iteration_0_and_keeps_the_mistake(curves):

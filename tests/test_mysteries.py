@@ -7,9 +7,9 @@ import pytest
 from problems import identical
 
 from backprop_lab import MISTAKES, check, mysteries, trace
-from backprop_lab.gradcheck import check_step
 from backprop_lab.lines import evaluate
 from backprop_lab.mysteries import CASES, mystery, solve
+from backprop_lab.proving import check_step
 
 every_case = pytest.mark.parametrize("number", CASES)
 

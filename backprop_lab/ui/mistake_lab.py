@@ -9,12 +9,13 @@ import ipywidgets as widgets
 
 from backprop_lab.mistakes import Mistake
 from backprop_lab.problem import Problem
+from backprop_lab.proving import prove
 from backprop_lab.tracing import Trace, trace
 from backprop_lab.ui.controls import sized
 from backprop_lab.ui.curves import draw_curves
 from backprop_lab.ui.lab import Lab
 from backprop_lab.ui.steps.lab import StepThrough
-from backprop_lab.ui.steps.remarks import VERDICTS, proof
+from backprop_lab.ui.steps.remarks import VERDICTS
 from backprop_lab.ui.steps.stepper import LabState
 from backprop_lab.ui.steps.training import Training, can_be_planted, with_mistake
 
@@ -103,8 +104,8 @@ def _check(traced: Trace) -> str:
     """The gradient check of every parameter, as a table."""
     rows = ""
     for name in traced.problem.network.parameters:
-        proved, sentence = proof(traced, traced.step(f"d{name}"))
-        kind, mark, verdict = VERDICTS[proved]
-        error = sentence.rsplit(" ", 1)[-1] if proved is not None else ""
+        proof = prove(traced, f"d{name}")
+        kind, mark, verdict = VERDICTS[proof.agrees]
+        error = proof.sentence.rsplit(" ", 1)[-1] if proof.agrees is not None else ""
         rows += f'<tr><th scope="row">d{name}</th><td class="bpl-{kind}">{mark}{verdict}</td><td>{error}</td></tr>'
-    return f'<table class="bpl-check"><caption>Gradient check, by finite differences</caption>{rows}</table>'
+    return f'<table class="bpl-check"><caption>Gradient check</caption>{rows}</table>'

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backprop_lab.gradcheck import central_difference, check_step, complex_step_derivative
 from backprop_lab.layers import Layer, ReLU
 from backprop_lab.lines import Step
 from backprop_lab.number_format import plain, told_apart
@@ -15,45 +14,8 @@ from backprop_lab.tracing import Trace
 VERDICTS = {
     True: ("right", "✓ ", "agrees"),
     False: ("wrong", "✗ ", "wrong"),
-    None: ("unknown", "", "cannot be checked"),
+    None: ("unknown", "", "cannot be told here"),
 }
-AGREES = 1e-5  # far above the error of a correct gradient, about 1e-9, and far below that of a wrong one
-
-
-def proof(trace: Trace, step: Step) -> tuple[bool | None, str]:
-    """Whether a gradient agrees with numeric ones, and a sentence that says so.
-
-    Finite differences come first; where they fail, the complex step decides, since it loses no digits to subtraction,
-    however large the numbers are. None where there is nothing to check: for steps that are not gradients, and once
-    numbers have overflowed.
-    """
-    if step.phase != "backward":
-        return None, ""
-    size = float(np.max(np.abs(step.value)))
-    allowed = AGREES * size + 1e-12 * _terms(trace, step)
-    wrong = ""
-    for derivative, how in ((central_difference, "finite differences"), (complex_step_derivative, "the complex step")):
-        with np.errstate(all="ignore"):
-            error = check_step(trace, step.name, derivative)
-        if error * max(1, size) <= allowed:
-            how_well = f"to {plain(error, 0, 'e')}" if error else "exactly"
-            return True, f"agrees with {how} {how_well}"
-        if math.isfinite(error):
-            wrong = wrong or f"does not agree with {how}: it is off by {error / (min(1, size) or 1):.0%}"
-    if math.isfinite(error):
-        return False, wrong
-    return None, "The numbers have overflowed, so this gradient cannot be checked."
-
-
-def _terms(trace: Trace, step: Step) -> float:
-    """How large the terms of a gradient's sum can be: its rounding error is relative to these, not to the gradient."""
-    upstream = [each.value for each in trace.steps[: trace.steps.index(step)] if each.phase == "backward"]
-    forward = [trace["X"], *(trace[Y] for _, _, Y, _ in trace.problem.network.stages)]
-    with np.errstate(all="ignore"):
-        terms = max((float(np.max(np.abs(v))) for v in upstream), default=0.0) * max(
-            float(np.max(np.abs(v))) for v in forward
-        )
-    return terms if math.isfinite(terms) else 0.0
 
 
 def dead_units(trace: Trace, name: str) -> list[int]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from backprop_lab.number_format import format_number, plain
+from backprop_lab.proving import prove
 from backprop_lab.ui.steps import remarks
 from backprop_lab.ui.steps.stepper import LabState
 from backprop_lab.ui.values.explanations import explain
@@ -43,9 +44,11 @@ def remarks_on(place: LabState, losses: Sequence[float]) -> str:
     step, trace = place.step, place.trace
     if step is None:
         return ""
-    proved, sentence = remarks.proof(trace, step)
-    kind, mark, _ = remarks.VERDICTS[proved]
-    parts = [f'<span class="bpl-{kind}">{mark}{html.escape(sentence)}</span>'] if sentence else []
+    parts = []
+    if step.phase == "backward":
+        proof = prove(trace, step.name)
+        kind, mark, _ = remarks.VERDICTS[proof.agrees]
+        parts.append(f'<span class="bpl-{kind}">{mark}{html.escape(proof.sentence)}</span>')
     for remark in (
         remarks.on_dead_units(trace, step),
         remarks.on_update(trace, step),

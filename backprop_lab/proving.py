@@ -1,0 +1,291 @@
+"""Whether a gradient agrees with numeric ones: yes, no, or it cannot be told here.
+
+A numeric derivative can itself be off: by the bend of the loss, by a corner in it, by rounding. So each comes with its
+*doubt*, the most that it can be off by. A gradient agrees if it is right to 1e-5 of its size, all doubt included. It is
+wrong if it is further off than the doubt and its own rounding together. In between, it cannot be told.
+"""
+
+import math
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backprop_lab.gradcheck import Derivative, loss_of, off_at_zero, one_entry_each, relative_error
+from backprop_lab.layers import Array
+from backprop_lab.lines import lines_of, run
+from backprop_lab.network import check_gradient
+from backprop_lab.number_format import plain
+from backprop_lab.problem import Problem
+from backprop_lab.rounding import Terms, eps_of
+from backprop_lab.tracing import Trace, trace
+
+AGREES = 1e-5  # far above the error of a right gradient, about 1e-9, and far below that of a wrong one
+TELLS = 1e-3  # with more doubt than this, of the slopes, they say nothing
+ROUNDINGS = 32  # so many roundings of all terms are allowed for
+EPS = float(np.finfo(float).eps)
+STEPS = (1e-5, 1e-3, 1e-7, 1e-2, 1e-4, 1e-6)  # of a central difference, in units of the largest number moved
+COMPLEX_STEP = 1e-20
+ENTRIES = 256  # a larger array is moved along random directions, not one entry after the other
+DIRECTIONS = 8
+CERTAIN = 10  # no error is more than so many times the largest of its 8 projections, but for one case in 1e9
+BLOCK = 2**18  # how many numbers are moved at a time
+
+OVERFLOWED = "The numbers have overflowed, so this gradient cannot be checked."
+CANNOT_BE_TOLD = "Cannot be told here: rounding, or a corner of the loss, hides the last digits of this gradient."
+
+
+class Proof(NamedTuple):
+    """What `prove` found: `agrees` is True, False, or None where it cannot be told.
+
+    `error` is how far the gradient is off, relative to its largest number: where it agrees, at most so far.
+    """
+
+    agrees: bool | None
+    error: float
+    sentence: str
+
+
+def prove(trace: Trace, name: str) -> Proof:
+    """Whether a gradient of a trace, such as dH1 or dW1, agrees with numeric derivatives of the loss.
+
+    Finite differences come first. Where they cannot tell, the complex step decides, if the layers and the loss are code
+    that it holds for. An array of more than 256 numbers is tried along 8 random directions. Raises KeyError if `name`
+    is not a gradient of the trace.
+    """
+    value = _of_gradient(trace, name)
+    analytic = np.asarray(trace[name], dtype=float)
+    if not np.all(np.isfinite(analytic)):
+        return Proof(None, math.nan, OVERFLOWED)
+    with np.errstate(all="ignore"):
+        moves = _Moves(trace.problem, value, trace[value])
+        own = moves.along(_rounding_of(trace[name], trace.terms[name]), np.abs)
+        agrees, error, how = None, math.nan, ""
+        for found in moves.slopes():  # the last has the last word, and the first that said the same is named
+            verdict, off = moves.verdict(analytic, own, found)
+            if not how or verdict is not agrees:
+                agrees, error, how = verdict, off, found.how
+            if agrees:
+                break
+    return Proof(agrees, error, _sentence(agrees, error, how))
+
+
+def _sentence(agrees: bool | None, error: float, how: str) -> str:
+    if agrees:
+        return f"agrees with {how} {f'to {_at_most(error)}' if error else 'exactly'}"
+    if agrees is False:
+        off_by = f"{error:.0%}" if error >= 0.01 else f"{plain(100 * error, 1)}%"
+        return f"does not agree with {how}: it is off by {off_by}"
+    return CANNOT_BE_TOLD if math.isfinite(error) else OVERFLOWED
+
+
+def _at_most(error: float) -> str:
+    """An error to one digit, which is rounded up: `3e−10`."""
+    power = math.floor(math.log10(error))
+    return plain(math.ceil(error / 10.0**power) * 10.0**power, 0, "e")
+
+
+def check_gradients(
+    problem: Problem, gradients: Mapping[str, Array] | None = None, derivative: Derivative | None = None
+) -> dict[str, float]:
+    """How far the backward pass is from numeric gradients, one error per parameter: `{"W1": 3e-11, ...}`.
+
+    The error is max|analytic - numeric| / max(max|analytic|, max|numeric|): far below 1e-6 when all is well, and 1e-2
+    for a gradient that is wrong by 1 %, however small or large it is. It is nan where it cannot be told, because
+    rounding is more than a thousandth of the gradient. `gradients` are the ones to check, by default those of
+    `problem`; `derivative` is `central_difference` or `complex_step_derivative`, by default the one that tells most.
+    Raises KeyError if a gradient is missing, and ValueError if one has another shape than its parameter.
+    """
+    network = problem.network
+    given = network.gradients(problem.loss, problem.X, problem.y) if gradients is None else gradients
+    for name, parameter in network.parameters.items():
+        check_gradient(name, given, parameter)
+    right = trace(problem)
+    return {
+        name: _error(right, f"d{name}", np.asarray(given[name]), parameter, derivative)
+        for name, parameter in network.parameters.items()
+    }
+
+
+def check_step(trace: Trace, name: str, derivative: Derivative | None = None) -> float:
+    """How far one gradient of a trace, such as dH1 or dW1, is from a numeric derivative; the error as above.
+
+    Raises KeyError if `name` is not a gradient in the trace.
+    """
+    value = _of_gradient(trace, name)
+    return _error(trace, name, trace[name], trace[value], derivative)
+
+
+def _of_gradient(trace: Trace, name: str) -> str:
+    """What a gradient is of: `W1` for `dW1`."""
+    gradients = [step.name for step in trace.steps if step.phase == "backward"]
+    if name not in gradients:
+        raise KeyError(f"{name!r} is not a gradient of this trace; those are {', '.join(gradients)}")
+    return name.removeprefix("d")
+
+
+def _error(trace: Trace, name: str, analytic: Array, at: Array, derivative: Derivative | None) -> float:
+    value = name.removeprefix("d")
+    if derivative is not None:
+        return relative_error(analytic, derivative(loss_of(trace.problem, value), at))
+    with np.errstate(all="ignore"):
+        moves = _Moves(trace.problem, value, at)
+        for found in moves.slopes():
+            if np.max(found.doubt) <= 1e-7 * np.max(np.abs(found.slopes)):
+                break
+        along = moves.along(analytic)
+        size = max(float(np.max(np.abs(along))), float(np.max(np.abs(found.slopes))))
+        doubt = float(np.max(found.doubt + moves.along(_rounding_of(analytic, trace.terms[name]), np.abs)))
+        if doubt > TELLS * size or math.isnan(doubt):
+            return math.nan
+        return relative_error(along, found.slopes)
+
+
+def _rounding_of(gradient: Array, terms: Terms) -> Array:
+    """How much of each number of a gradient may be rounding."""
+    rounding: Array = ROUNDINGS * eps_of(np.asarray(gradient)) * np.asarray(terms.terms, dtype=float)
+    return rounding
+
+
+class _Slopes(NamedTuple):
+    """The slopes of the loss along some moves, the most that each can be off by, and how they were found.
+
+    `at_corner` says that the loss has a corner there along some move: its slopes to both sides differ.
+    """
+
+    slopes: Array
+    doubt: Array
+    how: str
+    at_corner: bool = False
+
+
+class _Moves:
+    """One value of a problem, and the moves along which it is tried: every entry, or random directions."""
+
+    def __init__(self, problem: Problem, name: str, at: Array) -> None:
+        self.problem, self.name, self.at = _in_floats(problem), name, np.asarray(at, dtype=float)
+        self.each_entry = self.at.size <= ENTRIES
+        if self.each_entry:
+            self.moves = one_entry_each(self.at)
+        else:
+            self.moves = np.random.default_rng(0).standard_normal((DIRECTIONS, *self.at.shape))
+        self.right = _right_trace(self.problem, name, self.at)
+
+    def along(self, array: Array, part: Any = np.asarray) -> Array:
+        """What an array of derivatives comes to along each move; with `part=np.abs`, what all their sizes come to."""
+        flat: Array = np.asarray(array, dtype=float).ravel()
+        return flat if self.each_entry else part(self.moves).reshape(len(self.moves), -1) @ flat
+
+    def verdict(self, analytic: Array, own: Array, found: _Slopes) -> tuple[bool | None, float]:
+        """Whether a gradient agrees with these slopes, and the error to be shown; `own` is its own rounding."""
+        off = np.abs(self.along(analytic) - found.slopes)
+        size = float(np.max(np.abs(analytic)))
+        most = float(np.max(off + found.doubt)) * (1 if self.each_entry else CERTAIN)
+        if most <= AGREES * size:
+            return True, most / size if size else 0.0
+        if not self.each_entry:
+            size = math.hypot(*analytic.ravel())
+        size = max(size, float(np.max(np.abs(found.slopes))))
+        error = float(np.max(off)) / size if size else 0.0
+        is_wrong = np.any(off - found.doubt - own > AGREES * size) and not found.at_corner
+        return (False if is_wrong else None), error
+
+    def slopes(self) -> Iterator[_Slopes]:
+        """Better and better ones: by one finite difference, by the best of several, by the complex step if it holds."""
+        yield self.differences(STEPS[:1])
+        best = self.differences(STEPS if self.each_entry else STEPS[:3])
+        yield best
+        exact = self.complex_step()
+        if exact is not None and self.holds(exact, best):
+            yield exact
+
+    def differences(self, steps: tuple[float, ...]) -> _Slopes:
+        """Central differences, for each move with the step that leaves the least doubt.
+
+        Halving a step tells how far the bend of the loss, or a corner nearby, spoils it: (f(h) - f(-h)) / 2h then
+        changes, or (f(h) - 2 f(0) + f(-h)) / h does not become half of what it was.
+        """
+        loss = loss_of(self.problem, self.name)
+        here = loss(self.at)
+        rounding = ROUNDINGS * EPS * np.abs(np.asarray(self.right.terms["L"].terms, dtype=float))
+        unit = float(np.max(np.abs(self.at))) or 1.0
+        of_moved = EPS * float(np.max(np.abs(self.at)))  # a number that is moved is rounded too
+        slopes, doubt = np.zeros(len(self.moves)), np.full(len(self.moves), np.inf)
+        at_corner = False
+        for step in steps:
+            h = step * unit
+            up, down, half_up, half_down = (self._moved(loss, k * h) for k in (1, -1, 0.5, -0.5))
+            slope, half_slope = (up - down) / (2 * h), (half_up - half_down) / h
+            bend, half_bend = (up - 2 * here + down) / h, (half_up - 2 * here + half_down) / (h / 2)
+            corner, rounded = np.abs(half_bend - bend / 2), (4 * rounding + 2 * of_moved * np.abs(half_slope)) / h
+            if step == steps[0]:
+                at_corner = bool(np.any((corner > rounded) & (corner > 0.1 * np.abs(bend))))
+            off = np.abs(slope - half_slope) + corner + rounded
+            better = off < doubt
+            slopes, doubt = np.where(better, half_slope, slopes), np.where(better, off, doubt)
+        return _Slopes(slopes, doubt, "finite differences", at_corner)
+
+    def complex_step(self) -> _Slopes | None:
+        """By the complex step, with every ReLU at 0 taken as off, as the backward pass takes it."""
+        loss = loss_of(off_at_zero(self.problem), self.name)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # NumPy warns where an imaginary part is dropped
+                slopes = np.imag(self._moved(loss, 1j * COMPLEX_STEP)) / COMPLEX_STEP
+        except Exception:  # code of a reader's own may refuse complex numbers in any way
+            return None
+        terms = self.right.terms[f"d{self.name}"].terms
+        doubt = ROUNDINGS * EPS * self.along(terms, np.abs)
+        return _Slopes(slopes, np.where(np.isfinite(slopes), doubt, np.inf), "the complex step")
+
+    def holds(self, exact: _Slopes, best: _Slopes) -> bool:
+        """Whether the code is such that the complex step holds: it agrees with finite differences where both can tell.
+
+        Code with abs, sign or math.erf takes no complex numbers, or drops their imaginary part.
+        """
+        agrees = _agree(exact, best)
+        if agrees is None:  # too near to the bottom, or at a corner: try the same code on other numbers
+            for problem in _elsewhere(self.problem):
+                moves = _Moves(problem, self.name, trace(problem)[self.name])
+                there = moves.complex_step()
+                agrees = there and _agree(there, moves.differences(STEPS))
+                if agrees is not None:
+                    break
+        return bool(agrees)
+
+    def _moved(self, loss: Any, step: complex) -> Array:
+        """The loss after each move, in blocks of moves that take little memory."""
+        largest = max(self.at.size, *(np.size(step.value) for step in self.right.steps))
+        block = max(1, BLOCK // largest)
+        starts = range(0, len(self.moves), block)
+        return np.concatenate([loss(self.at + step * self.moves[start : start + block]) for start in starts])
+
+
+def _agree(exact: _Slopes, best: _Slopes) -> bool | None:
+    """Whether two ways to find slopes agree wherever both can tell; None if they can nowhere."""
+    doubt = exact.doubt + best.doubt
+    tell = (doubt <= TELLS * np.abs(best.slopes)) & (not best.at_corner)
+    return bool(np.all(np.abs(exact.slopes - best.slopes)[tell] <= doubt[tell])) if tell.any() else None
+
+
+def _elsewhere(problem: Problem) -> Iterator[Problem]:
+    """The same code on numbers of about 1, a few times."""
+    X, y = (array / (float(np.max(np.abs(array))) or 1.0) for array in (problem.X, problem.y))
+    for seed in range(5):
+        draw = np.random.default_rng(seed).standard_normal
+        parameters = {name: draw(p.shape) / math.sqrt(len(p)) for name, p in problem.network.parameters.items()}
+        yield problem.evolve(network=problem.network.with_parameters(parameters), X=X, y=y)
+
+
+def _in_floats(problem: Problem) -> Problem:
+    parameters = {name: np.asarray(p, dtype=float) for name, p in problem.network.parameters.items()}
+    network = problem.network.with_parameters(parameters)
+    return problem.evolve(network=network, X=np.asarray(problem.X, dtype=float), y=np.asarray(problem.y, dtype=float))
+
+
+def _right_trace(problem: Problem, name: str, at: Array) -> Trace:
+    """One training step of `problem` in which a value, such as W1 or H1, is what it is here."""
+    given = {"X": problem.X, "y": problem.y, **problem.network.parameters, "lr": problem.lr, name: at}
+    lines = [line for line in lines_of(problem.network, problem.loss) if line.name != name]
+    return Trace(problem, given, run(lines, given))
