@@ -9,6 +9,7 @@ Source: Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition, 2
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from functools import partial
 from numbers import Number, Rational
@@ -198,10 +199,10 @@ _CARRYING = {**NAMESPACE, "np": _ThatCarries(np), "math": _ThatCarries(math)}
 def terms_of(code: str, values: Mapping[str, Any]) -> Array:
     """The terms of what a line of NumPy gives over values, which may be Terms. Raises what NumPy raises."""
     escapes: list[str] = []
-    carried = {
-        name: Terms(value.value, value.terms, escapes) if isinstance(value, Terms) else value
-        for name, value in values.items()
-    }
+    carried = {name: values[name] for name in set(re.findall(r"\w+", code)) & values.keys()}
+    for name, value in carried.items():
+        if isinstance(value, Terms):
+            carried[name] = Terms(value.value, value.terms, escapes)
     with np.errstate(all="ignore"):
         try:
             result = eval(compiled(code), {**_CARRYING, **carried})

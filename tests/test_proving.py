@@ -84,7 +84,7 @@ def random_trace(rng, kind):
     with np.errstate(all="ignore"):
         for _ in range(iterations):
             t = trace(problem)
-            problem = (plant(t, mistake) if mistake else t).next_problem()
+            problem = (plant(t, mistake) if mistake and kind != "trained" else t).next_problem()
         t = trace(problem)
         return plant(t, mistake) if mistake else t
 

@@ -7,10 +7,9 @@ import pytest
 from common import trained
 
 import backprop_lab
-from backprop_lab import ACTIVATIONS, LOSSES, Activation, check, check_gradients, random_problem, sweep, trace
+from backprop_lab import ACTIVATIONS, LOSSES, Activation, check, check_gradients, prove, random_problem, sweep, trace
 from backprop_lab.ui import LearningRateLab, StepThrough
 from backprop_lab.ui.steps import words
-from backprop_lab.ui.steps.remarks import proof
 from backprop_lab.ui.values.explanations import EXPLANATIONS, Explanation, explain
 
 
@@ -70,7 +69,7 @@ def test_a_new_activation_is_in_the_menus_has_its_words_and_slope_and_every_step
     lab.stepper.choose(("slope of H1", 0, 0))
     assert lab.stepper.place.cell == ("slope of H1", 0, 0)
     for step in lab.stepper.place.trace.steps:
-        assert step.phase != "backward" or proof(lab.stepper.place.trace, step)[0], step.name
+        assert step.phase != "backward" or prove(lab.stepper.place.trace, step.name).agrees, step.name
 
 
 @pytest.mark.usefixtures("softplus")

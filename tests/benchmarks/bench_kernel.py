@@ -168,7 +168,7 @@ def frame() -> dict[str, Times]:
     from backprop_lab.ui.board import board as board_module
     from backprop_lab.ui.board.board import Board
     from backprop_lab.ui.board.cells import CellPainter
-    from backprop_lab.ui.steps import remarks, words
+    from backprop_lab.ui.steps import words
     from backprop_lab.ui.steps.setup import Setup
     from backprop_lab.ui.steps.training import Training
 
@@ -179,8 +179,7 @@ def frame() -> dict[str, Times]:
         (Board, {"draw": DRAWING, "png": PNG}),
         (CellPainter, {"fill": CELLS, "paint": CELLS}),
         (board_module, {"numbers_at": NUMBERS}),
-        (words, {"card": CARD, "remarks_on": CARD, "alt_text": CARD}),
-        (remarks, {"proof": PROOF}),
+        (words, {"card": CARD, "remarks_on": CARD, "alt_text": CARD, "prove": PROOF}),
     ):
         for name, part in parts.items():
             if hasattr(
