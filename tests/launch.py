@@ -1,0 +1,111 @@
+"""Starts a JupyterLab or another Jupyter server, and finds Chromium: for tests, benchmarks and rehearsals of a release.
+
+Nothing of this user's own Jupyter is read or written. The standard library is enough, but for a page.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+SETTINGS = {
+    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},  # or cells off screen are not on the page
+    "@jupyterlab/apputils-extension:themes": {"adaptive-theme": True},  # light or dark as the browser says
+    "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
+}
+PAGE = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+OPTIONS = ("no-browser", "allow-root", "LabApp.expose_app_in_browser=True", "LabApp.extension_manager=readonly")
+JUPYTERLAB = (sys.executable, "-m", "jupyterlab", *(f"--{option}" for option in OPTIONS))
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+OFF = ("gpu", "quic", "background-networking", "component-update", "sync")
+FLAGS = ("--no-sandbox", "--no-first-run", *(f"--disable-{what}" for what in OFF))
+WINDOW = {"width": 1280, "height": 1000}
+
+
+@dataclass
+class Server:
+    """A Jupyter server that answers: its address and token, and the seconds until its first answer."""
+
+    url: str
+    token: str
+    seconds: float
+
+    def request(self, path, method="GET", body=None):
+        """The bytes that it answers. `body` is sent as JSON."""
+        request = urllib.request.Request(self.url + path, body and json.dumps(body).encode(), method=method)
+        request.add_header("Authorization", f"token {self.token}")
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return response.read()
+
+
+def own_environment(home, **more):
+    """This process's environment, with Jupyter's folders in `home`, and a token and a free port for a new server."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "JPY_", "IPYTHON"))}
+    folders = {f"JUPYTER_{kind}_DIR": str(home / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")}
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        address = {"JUPYTER_TOKEN": secrets.token_hex(16), "JUPYTER_PORT": str(probe.getsockname()[1])}
+    own = {"IPYTHONDIR": str(home / "ipython"), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}  # or the debugger warns
+    return kept | folders | address | own | more
+
+
+@contextmanager
+def running(command, log, **options):
+    """A process that is ended with the block. What it prints goes to the file `log`; other options are Popen's."""
+    with log.open("w") as file:
+        process = subprocess.Popen([*map(str, command)], stdin=subprocess.DEVNULL, stdout=file, stderr=file, **options)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+@contextmanager
+def serving(command, home, environment, **options):
+    """A Jupyter server from when it answers, wherever it found a port; RuntimeError, with its log, if it does not."""
+    runtime, log, started = Path(environment["JUPYTER_RUNTIME_DIR"]), home / "server.log", time.monotonic()
+    shutil.rmtree(runtime, ignore_errors=True)  # what an earlier one left there
+    with running(command, log, env=environment, **options) as process:
+        while True:
+            if process.poll() is not None or time.monotonic() > started + 120:
+                raise RuntimeError(f"the server did not start:\n{log.read_text(errors='replace')}")
+            time.sleep(0.05)
+            with suppress(OSError, ValueError):  # not there yet, or half written, or not listening yet
+                (info,) = (json.loads(path.read_text()) for path in runtime.glob("jpserver-*.json"))
+                server = Server(f"http://127.0.0.1:{info['port']}", info["token"], time.monotonic() - started)
+                server.request("/api/status")
+                break
+        yield server
+
+
+def jupyterlab(home, folder, environment):
+    """A JupyterLab of this Python that serves `folder`, with SETTINGS, and `window.jupyterapp` in its pages."""
+    (labconfig := Path(environment["JUPYTER_CONFIG_DIR"], "labconfig")).mkdir(parents=True)
+    for name, content in (("default_setting_overrides", SETTINGS), ("page_config", PAGE)):
+        (labconfig / f"{name}.json").write_text(json.dumps(content))
+    return serving((*JUPYTERLAB, f"--ServerApp.root_dir={folder}"), home, environment)
+
+
+def find_chromium(playwright):
+    """The browser that CHROMIUM_PATH names, else one on the PATH, else Playwright's own; None if it is not there."""
+    named = os.environ.get("CHROMIUM_PATH")
+    found = [named] if named else [*map(shutil.which, BROWSERS), playwright.chromium.executable_path]
+    return next((path for path in found if path and os.access(path, os.X_OK)), None)
+
+
+@contextmanager
+def chromium_page(**options):
+    """A page in a Chromium that nobody has used. The options are Playwright's for a new page."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(playwright), args=FLAGS)
+        yield browser.new_page(**{"viewport": WINDOW} | options)
