@@ -5,18 +5,21 @@ import base64
 import hashlib
 import io
 import re
-from functools import cached_property
+from functools import cache, cached_property
 from weakref import WeakSet
 
+import nbformat
 import numpy as np
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import expect
 
 from backprop_lab import trace, worked_example
 from backprop_lab.ui.board.board import Board
 
-WORKED_EXAMPLE = trace(worked_example())
-ALTERED: WeakSet = WeakSet()  # the pages with another theme, zoom or style than at first
+KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+ONE_CELL = "from backprop_lab.ui import StepThrough\n\nStepThrough()"
+ZOOMED: WeakSet = WeakSet()  # pages that cannot be as they were at first
 RESULT = (0x00, 0x9E, 0x73)  # the frame around what came out of a step
 
 OPEN = """async (path) => {
@@ -62,6 +65,10 @@ HAS_PICTURE = """(number) => {
   const image = document.querySelectorAll(".bpl-lab")[number]?.querySelector(".bpl-board img");
   return image?.complete && image.naturalWidth > 0;
 }"""
+
+# A page that is laid out changes its width, and the lab waits until the width stays.
+LAID_OUT = """() => new Promise((done) =>
+  requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 150))))"""
 
 # A kernel answers in order, but a newer one answers widgets in several threads, the main one and subshells: so ask them
 # all. And ask more than once, since a widget holds back changes while it waits for an answer.
@@ -109,6 +116,30 @@ SCROLL_TO = """(image, part) => {
 }"""
 
 
+# The controls of a lab, each with the name that a screen reader says and its tooltip. ipywidgets gives the handle of a
+# slider no name; the number field beside it has its label.
+CONTROLS = """(lab) => [...lab.querySelectorAll("button, input, select, [tabindex]")]
+  .filter((control) => control.checkVisibility() && !control.matches(".noUi-handle"))
+  .map((control) => {
+    const label = control.labels?.[0], said = control.getAttribute("aria-label");
+    const titled = [control, label, control.closest(".bpl-lab [title]")].find((element) => element?.title);
+    return [(label?.textContent || said || control.textContent).trim(), titled?.title ?? said];
+  })"""
+
+
+def new_notebook(*cells):
+    """A notebook of code cells with these sources."""
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    made.metadata.kernelspec = KERNEL
+    return made
+
+
+@cache
+def board_layout(width):
+    """Where everything is on the board of the worked example."""
+    return Board(trace(worked_example()), width=width).layout
+
+
 class LabPage:
     """One of the labs in the notebook in front; `page` is the whole page, `root` only this lab."""
 
@@ -140,7 +171,8 @@ class LabPage:
     def close_all(self):
         """Close every notebook in the page, and ask nothing. Whether the page is as good as new then."""
         self.page.mouse.move(0, 0)
-        return self.page.evaluate(CLOSE_ALL) and self.page not in ALTERED
+        self.theme("light")
+        return self.page.evaluate(CLOSE_ALL) and self.page not in ZOOMED
 
     def reload(self):
         self.page.reload()
@@ -166,7 +198,7 @@ class LabPage:
 
     def wait_for_picture(self):
         self.page.wait_for_function(HAS_PICTURE, arg=self.number)  # looked up again: a re-run cell has a new lab
-        self.page.wait_for_timeout(200)  # a page that is laid out changes its width, and the lab waits until it stays
+        self.page.evaluate(LAID_OUT)
         self.settle()
 
     def settle(self):
@@ -222,24 +254,27 @@ class LabPage:
             self.page.keyboard.press(key)
 
     def zoom(self, factor):
-        """Zoom in as a browser does: fewer and larger CSS pixels on the same screen."""
+        """Zoom in as a browser does, to fewer, larger CSS pixels on the same screen, and wait for a picture of it."""
+        ZOOMED.add(self.page)
         size = self.page.viewport_size
         across, down = round(size["width"] / factor), round(size["height"] / factor)
         screen = {"width": across, "height": down, "deviceScaleFactor": factor, "mobile": False}
-        self.devtools.send("Emulation.setDeviceMetricsOverride", screen)
+        self.after_a_new_picture(lambda: self.devtools.send("Emulation.setDeviceMetricsOverride", screen))
+
+    def after_a_new_picture(self, gesture):
+        old = self.image.get_attribute("src")
+        gesture()
+        expect(self.image).not_to_have_attribute("src", old)
+        self.page.evaluate(LAID_OUT)
+        self.settle()
 
     def theme(self, theme):
         """Let the browser say that it is "light" or "dark", which JupyterLab follows."""
-        ALTERED.add(self.page)
         self.page.emulate_media(color_scheme=theme)
-
-    def style(self, rules):
-        ALTERED.add(self.page)
-        self.page.add_style_tag(content=rules)
+        self.page.locator(f"body[data-jp-theme-light={str(theme == 'light').lower()}]").wait_for(state="attached")
 
     @cached_property
     def devtools(self):
-        ALTERED.add(self.page)
         session = self.page.context.new_cdp_session(self.page)
         session.send("Performance.enable")
         return session
@@ -249,6 +284,21 @@ class LabPage:
         for _ in range(3):
             self.devtools.send("HeapProfiler.collectGarbage")
         return {entry["name"]: entry["value"] for entry in self.devtools.send("Performance.getMetrics")["metrics"]}
+
+    def violations(self):
+        """Every violation that axe-core finds in the lab, in either theme: its rule, the element, and what it says."""
+        found = set()
+        for theme in ("light", "dark"):
+            self.theme(theme)
+            for rule in Axe().run(self.page, context=".bpl-lab").response["violations"]:
+                for node in rule["nodes"]:
+                    if (rule["id"], "noUi-handle" in node["html"]) != ("aria-input-field-name", True):
+                        found.add(f"in the {theme} theme: {rule['id']}: {node['html'][:200]} {node['failureSummary']}")
+        return sorted(found)
+
+    def controls(self):
+        """The name and the tooltip of each control that is seen."""
+        return self.root.evaluate(CONTROLS)
 
     def screenshot(self, x, y, width, height):
         """A part of the page, in CSS pixels, as the screen shows it. (Playwright's own would undo the zoom.)"""
@@ -261,7 +311,7 @@ class LabPage:
     def place_of(self, name, i, j):
         """The middle of a cell on the page and the cell's size, in CSS pixels; on the board of the worked example."""
         around = self.image.evaluate("image => image.closest('.bpl-board').clientWidth")
-        layout = Board(WORKED_EXAMPLE, width=around).layout
+        layout = board_layout(around)
         box = layout.boxes[name]
         x, y = (box.x + j + 0.5) / layout.width, (box.y + i + 0.5) / layout.height
         self.image.evaluate(SCROLL_TO, y)
@@ -293,10 +343,16 @@ class LabPage:
 
     def picture(self):
         """The picture as the browser has it."""
-        data = self.image.evaluate(
-            "async (image) => Array.from(new Uint8Array(await (await fetch(image.src)).arrayBuffer()))"
-        )
-        return bytes(data)
+        source = "async (image) => Array.from(new Uint8Array(await (await fetch(image.src)).arrayBuffer()))"
+        return bytes(self.image.evaluate(source))
+
+    def drawn(self):
+        return Image.open(io.BytesIO(self.picture())).convert("RGB")
+
+    def is_crisp(self, zoom=1):
+        """Whether each pixel of the picture falls on one of the screen."""
+        wide = self.image.evaluate("image => image.naturalWidth")
+        return abs(wide - self.image.bounding_box()["width"] * zoom) <= 1
 
     def alt(self):
         return self.image.get_attribute("alt")
