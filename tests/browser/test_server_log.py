@@ -23,7 +23,7 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(("head", "error"), GONE)
+@pytest.mark.parametrize(("head", "error"), GONE, ids=["a request", "a task", "a kernel", "a loop"])
 def test_a_page_or_a_kernel_that_went_away_is_overlooked_and_hides_no_error_beside_it(head, error):
     gone = REPORT.format(head=head, error=error)
     assert not errors_in(FINE + gone + FINE + gone + gone + "[C 2026-11-24 ServerApp] received signal 15, stopping\n")

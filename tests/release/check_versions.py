@@ -28,7 +28,8 @@ SHOWN = ("numpy", "matplotlib", "ipywidgets", "anywidget")
 TOOLS = ("pytest", "hypothesis", "nbval", "ipykernel", "threadpoolctl")
 
 # The tests that depend most on NumPy, matplotlib or ipywidgets; the notebooks cover mistakes, feedback and sweeps.
-UNIT = "layers losses network problem tracing gradcheck sweeping stepper board step_through worked_example published_examples"
+UNIT = """layers losses network problem tracing gradcheck sweeping stepper board step_through worked_example
+published_examples"""
 NUMBERS = "worked_example tracing"
 KERNELS = ("Prescott", "Nehalem", "Sandybridge", "Haswell", "Zen", "SkylakeX")
 
