@@ -21,6 +21,11 @@ KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language":
 ONE_CELL = "from backprop_lab.ui import StepThrough\n\nStepThrough()"
 ZOOMED: WeakSet = WeakSet()  # pages that cannot be as they were at first
 RESULT = (0x00, 0x9E, 0x73)  # the frame around what came out of a step
+PARTS = {
+    name: f".bpl-{name}" for name in ("card", "remarks", "iteration", "refused", "note", "worked", "call", "script")
+}
+PARTS |= {"image": ".bpl-board img", "board": ".bpl-picture", "table": ".bpl-tables"}  # the board takes the keys
+PARTS |= {"current": ".bpl-timeline [aria-current=step]", "done": ".bpl-timeline .bpl-shown"}
 
 OPEN = """async (path) => {
   while (!window.jupyterapp) await new Promise((done) => setTimeout(done, 20));
@@ -44,15 +49,13 @@ READY = """async () => {
     const comm = line.match(/^No such comm: (.*)/)?.[1];
     return line === "No such comm target registered: jupyter.widget.control" || (comm && !opened.has(comm));
   };
-  context.session.kernel.iopubMessage.connect((_, { header, content }) => {
-    if (header.msg_type === "comm_open") opened.add(content.comm_id);
-    if (header.msg_type === "error") {
-      window.kernelErrors.push([`kernel: ${content.ename}: ${content.evalue}`, ...content.traceback].join("\\n"));
-    }
-    if (header.msg_type === "stream" && content.name === "stderr") {
-      const lines = content.text.split("\\n").filter((line) => line && !greets(line));
-      if (lines.length) window.kernelErrors.push(`kernel says: ${lines.join("\\n")}`);
-    }
+  context.session.kernel.iopubMessage.connect((_, { header: { msg_type }, content }) => {
+    if (msg_type === "comm_open") opened.add(content.comm_id);
+    const { ename, evalue, traceback } = content;
+    if (msg_type === "error") window.kernelErrors.push([`kernel: ${ename}: ${evalue}`, ...traceback].join("\\n"));
+    if (msg_type !== "stream" || content.name !== "stderr") return;
+    const lines = content.text.split("\\n").filter((line) => line && !greets(line));
+    if (lines.length) window.kernelErrors.push(`kernel says: ${lines.join("\\n")}`);
   });
 }"""
 
@@ -76,22 +79,20 @@ SETTLED = """async () => {
   const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
   const shells = [null];
   if (kernel.supportsSubshells) shells.push(...(await kernel.requestListSubshell({}).done).content.subshell_id);
-  for (let time = 0; time < 3; time++) {
-    await Promise.all(shells.map((shell) => {
-      kernel.subshellId = shell;
-      const asked = kernel.requestKernelInfo();
-      kernel.subshellId = null;
-      return asked;
-    }));
-  }
+  const ask = (shell) => {
+    kernel.subshellId = shell;
+    const asked = kernel.requestKernelInfo();
+    kernel.subshellId = null;
+    return asked;
+  };
+  for (let time = 0; time < 3; time++) await Promise.all(shells.map(ask));
   await Promise.all([...document.querySelectorAll(".bpl-board img")].map((image) => image.decode().catch(() => {})));
 }"""
 
 EVALUATE = """async (expression) => {
-  const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
   const request = { code: "", silent: true, user_expressions: { it: expression } };
-  const { content } = await kernel.requestExecute(request).done;
-  return content.user_expressions.it;
+  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  return (await kernel.requestExecute(request).done).content.user_expressions.it;
 }"""
 
 NEW_CELL = """async (source) => {
@@ -102,19 +103,16 @@ NEW_CELL = """async (source) => {
 }"""
 
 NOTEBOOK = """() => {
-  const { content } = window.jupyterapp.shell.currentWidget;
-  return { active: content.activeCellIndex, cells: content.widgets.length, mode: content.mode };
+  const { activeCellIndex: active, widgets, mode } = window.jupyterapp.shell.currentWidget.content;
+  return { active, cells: widgets.length, mode };
 }"""
 
 # A board may be taller than the window. Scrolls only if it must, since what moves under the pointer is hovered.
 SCROLL_TO = """(image, part) => {
-  const panel = image.closest(".jp-WindowedPanel-outer");
-  const { top, bottom } = panel.getBoundingClientRect();
-  const { y, height } = image.getBoundingClientRect();
-  const at = y + part * height;
+  const panel = image.closest(".jp-WindowedPanel-outer"), { top, bottom } = panel.getBoundingClientRect();
+  const { y, height } = image.getBoundingClientRect(), at = y + part * height;
   if (at < top + 50 || at > bottom - 50) panel.scrollBy(0, at - (top + bottom) / 2);
 }"""
-
 
 # The controls of a lab, each with the name that a screen reader says and its tooltip. ipywidgets gives the handle of a
 # slider no name; the number field beside it has its label.
@@ -146,19 +144,8 @@ class LabPage:
     def __init__(self, page, number=0):
         self.page, self.number = page, number
         self.root = page.locator(".bpl-lab").nth(number)
-        self.image = self.root.locator(".bpl-board img")
-        self.board = self.root.locator(".bpl-picture")  # what takes the keys
-        self.card = self.root.locator(".bpl-card")
-        self.remarks = self.root.locator(".bpl-remarks")
-        self.iteration = self.card.locator(".bpl-iteration")
-        self.current = self.root.locator(".bpl-timeline [aria-current=step]")
-        self.done = self.root.locator(".bpl-timeline .bpl-shown")
-        self.refused = self.root.locator(".bpl-refused")
-        self.note = self.root.locator(".bpl-note")
-        self.worked = self.root.locator(".bpl-worked")
-        self.call = self.root.locator(".bpl-call")
-        self.table = self.root.locator(".bpl-tables")
-        self.script = self.root.locator(".bpl-script")
+        for name, selector in PARTS.items():
+            setattr(self, name, self.root.locator(selector))
         self.seed_slider, self.lr_slider = (self.root.locator(".noUi-handle").nth(k) for k in (0, 1))
 
     # The notebook around it
@@ -360,26 +347,24 @@ class LabPage:
     def expect_at(self, step, iteration=0):
         """Wait until text, picture and timeline are all at this step; None is the start of an iteration."""
         expect(self.iteration).to_have_text(f"iteration {iteration}")
+        where = f"at iteration {iteration}, .*: {step} = " if step else f"at the start of iteration {iteration}:"
+        expect(self.image).to_have_attribute("alt", re.compile(f"^Board {where}"))
         if step is None:
-            expect(self.current).to_have_count(0)
             expect(self.done).to_have_count(0)
-            expect(self.image).to_have_attribute("alt", re.compile(f"^Board at the start of iteration {iteration}:"))
+            expect(self.current).to_have_count(0)
         else:
             expect(self.current).to_have_text(step)
             expect(self.done.last).to_have_text(step)
             expect(self.card.locator("code")).to_have_text(re.compile(f"^{step} = "))
-            expect(self.image).to_have_attribute("alt", re.compile(f"^Board at iteration {iteration}, .*: {step} = "))
 
     def state(self):
         """Everything the lab shows, once it has come to rest."""
         self.settle()
-        return {
+        fields = {label: self.field(label).input_value() for label in ("start", "seed", "learning rate")}
+        return fields | {
             "picture": hashlib.sha256(self.picture()).hexdigest()[:16],
             "alt": self.alt(),
             "card": [self.card.inner_text(), *self.remarks.all_inner_texts()],
             "timeline": self.done.all_inner_texts(),
             "call": self.call.inner_text(),
-            "start": self.field("start").input_value(),
-            "seed": self.field("seed").input_value(),
-            "learning rate": self.field("learning rate").input_value(),
         }

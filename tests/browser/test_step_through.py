@@ -21,46 +21,31 @@ def changed(before, after):
 def test_in_the_second_notebook_every_slider_and_button_moves_text_picture_and_timeline_together(notebook):
     lab = notebook(path=SECOND_NOTEBOOK)
     lab.expect_at(None)
-    states = [lab.state()]
 
-    def moved(*parts):
-        states.append(lab.state())
-        assert {"picture", "alt", "call", *parts} <= changed(*states[-2:])
+    def moves(*parts, to, gesture, iteration=0):
+        before = lab.state()
+        gesture()
+        lab.expect_at(to, iteration)
+        assert {"picture", "alt", "call", *parts} <= changed(before, lab.state())
 
-    lab.press("Next")
-    lab.expect_at("Y1")
-    moved("card", "timeline")
-    lab.seed_slider.press("ArrowRight")
-    expect(lab.field("seed")).to_have_value("1")
-    expect(lab.field("start")).to_have_value("random")
-    moved("seed", "start")
-    lab.press("Next phase", "Back")
-    lab.expect_at("H1")
-    lab.jump("b2_new")
-    lab.expect_at("b2_new")
-    moved("card", "timeline")
-    lab.lr_slider.press("ArrowRight")
-    expect(lab.field("learning rate")).to_have_value("1.122e-06")
-    moved("card", "learning rate")  # the update, so what it says of the new biases changes
-    lab.press("Next iteration")
-    lab.expect_at("b2_new", iteration=1)
-    moved("card")
+    moves("card", "timeline", to="Y1", gesture=lambda: lab.press("Next"))
+    moves("seed", "start", to="Y1", gesture=lambda: lab.seed_slider.press("ArrowRight"))
+    moves("card", "timeline", to="H1", gesture=lambda: lab.press("Next phase", "Back"))
+    moves("card", "timeline", to="b2_new", gesture=lambda: lab.jump("b2_new"))
+    moves("card", "learning rate", to="b2_new", gesture=lambda: lab.lr_slider.press("ArrowRight"))  # it is the update
+    moves("card", to="b2_new", gesture=lambda: lab.press("Next iteration"), iteration=1)
     lab.choose("speed", "as fast as it goes")
     lab.press("Play")
     expect(lab.iteration).to_have_text(re.compile(r"iteration \d\d"))
     lab.press("Play")
-    moved("card")
-    lab.press("Restart")
-    lab.expect_at(None)
+    moves("card", "timeline", to=None, gesture=lambda: lab.press("Restart"))
     lab.jump("L")
     lab.press("Predict first", "Next")
     before = lab.state()
     lab.type_into("or its value", "<b>much</b>")
     expect(lab.refused).to_contain_text("<b>much</b>")  # as text
     assert lab.state() == before
-    lab.press("+")
-    lab.expect_at("dy_pred")
-    assert changed(before, lab.state()) >= {"picture", "alt", "call", "card", "timeline"}
+    moves("card", "timeline", to="dy_pred", gesture=lambda: lab.press("+"))
     lab.press("More", "Values as a table", "As NumPy")
     expect(lab.table).to_contain_text("dy_pred, 2 by 2")
     expect(lab.script).to_contain_text("import numpy as np")
