@@ -24,6 +24,10 @@ import backprop_lab
 
 WAIT = 60_000  # milliseconds: how long a page may take on a busy machine
 expect.set_options(timeout=WAIT / 2)
+NO_CHROMIUM = (
+    "NO CHROMIUM, SO NOTHING WAS TESTED IN A BROWSER. "
+    "Set CHROMIUM_PATH, install chromium, or run `playwright install chromium`."
+)
 
 
 def pytest_configure(config):
@@ -35,11 +39,7 @@ def pytest_configure(config):
 def browser_type_launch_args(playwright, browser_type_launch_args):
     path = find_chromium(playwright)
     if path is None:
-        missing = (
-            "NO CHROMIUM, SO NOTHING WAS TESTED IN A BROWSER. "
-            "Set CHROMIUM_PATH, install chromium, or run `playwright install chromium`."
-        )
-        pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(NO_CHROMIUM)
     return browser_type_launch_args | {"executable_path": path, "args": FLAGS}
 
 
@@ -119,15 +119,9 @@ def background():
 
 
 @pytest.fixture(scope="session")
-def next_kernel(notebooks, background):
-    """A function that names a new notebook and gives it a kernel. That of the next test starts while a test runs."""
-    under_way = [background.submit(notebooks.start_kernel)]
-
-    def next_kernel():
-        under_way.append(background.submit(notebooks.start_kernel))
-        return under_way.pop(0).result()
-
-    return next_kernel
+def kernels_to_come(notebooks, background):
+    """The names of notebooks that have a kernel, or soon will: that of the next test starts while a test runs."""
+    return [background.submit(notebooks.start_kernel)]
 
 
 @pytest.fixture(scope="session")
@@ -152,7 +146,7 @@ def open_notebook(
     browser,
     browser_context_args,
     spare_pages,
-    next_kernel,
+    kernels_to_come,
     background,
     no_hidden_errors,
     _artifacts_recorder,
@@ -170,7 +164,8 @@ def open_notebook(
         return page
 
     def open_notebook(notebook, window=WINDOW, has_kernel=True, same_kernel=False):
-        name = next_kernel()
+        kernels_to_come.append(background.submit(notebooks.start_kernel))
+        name = kernels_to_come.pop(0).result()
         nbformat.write(notebook, notebooks.folder / name)
         if not has_kernel:
             notebooks.stop_kernel(name)
@@ -201,7 +196,7 @@ def open_notebook(
 def notebook(open_notebook):
     """A function that opens a notebook and runs it, and returns its first lab.
 
-    It takes the source of code cells, or the path of a notebook; and the size of the window.
+    It takes the source of code cells, or the path of a notebook; and the options of `open_notebook`.
     """
 
     def notebook(*cells, path=None, run=True, **options):
