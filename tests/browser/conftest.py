@@ -48,6 +48,10 @@ def browser_context_args():
     return {"viewport": WINDOW}
 
 
+def new_name():
+    return f"{secrets.token_hex(4)}.ipynb"
+
+
 @dataclass
 class Notebooks:
     """The notebooks that a JupyterLab serves, and their kernels."""
@@ -64,21 +68,16 @@ class Notebooks:
     def sessions(self):
         return {session["path"]: session for session in self.ask("sessions")}
 
-    def start_kernel(self):
-        """The name of a notebook that will be written and opened soon, and has a kernel."""
-        name = f"{secrets.token_hex(4)}.ipynb"
-        self.ask("sessions", "POST", {"path": name, "type": "notebook", "name": "", "kernel": {"name": "python3"}})
+    def start_kernel(self, kernel=None):
+        """The name of a notebook that will be written and opened soon, on a new kernel or on one with a known id."""
+        name = new_name()
+        session = {"path": name, "type": "notebook", "name": "", "kernel": kernel or {"name": "python3"}}
+        self.ask("sessions", "POST", session)
         return name
 
     def stop_kernel(self, name):
         if session := self.sessions().get(name):
             self.ask(f"sessions/{session['id']}", "DELETE")
-
-    def share_kernel(self, name, other):
-        """Let another notebook work on the kernel of the first; its own is stopped."""
-        sessions = self.sessions()
-        kernel = {"id": sessions[name]["kernel"]["id"]}
-        self.ask(f"sessions/{sessions[other]['id']}", "PATCH", {"kernel": kernel})
 
     def complaints(self):
         """What the log says of errors since this was last asked."""
@@ -164,13 +163,14 @@ def open_notebook(
         return page
 
     def open_notebook(notebook, window=WINDOW, has_kernel=True, same_kernel=False):
-        kernels_to_come.append(background.submit(notebooks.start_kernel))
-        name = kernels_to_come.pop(0).result()
-        nbformat.write(notebook, notebooks.folder / name)
         if not has_kernel:
-            notebooks.stop_kernel(name)
-        if same_kernel:
-            notebooks.share_kernel(next(iter(opened)), name)
+            name = new_name()
+        elif same_kernel:
+            name = notebooks.start_kernel({"id": notebooks.sessions()[next(iter(opened))]["kernel"]["id"]})
+        else:
+            kernels_to_come.append(background.submit(notebooks.start_kernel))
+            name = kernels_to_come.pop(0).result()
+        nbformat.write(notebook, notebooks.folder / name)
         lab = opened[name] = LabPage(spare_pages.pop() if spare_pages else page_with_jupyterlab())
         _artifacts_recorder.on_did_create_browser_context(lab.page.context)  # it hears of no page that is used again
         lab.page.set_viewport_size(window)

@@ -15,11 +15,11 @@ GONE = (
     # A kernel that is stopped or restarted while a page still talks to it, in ipykernel: its sockets or loop are gone.
     r"zmq\.error\.(ContextTerminated: .*|ZMQError: (Socket operation on non-socket|Context was terminated))",
     r"RuntimeError: (Event loop is closed|cannot schedule new futures after (interpreter )?shutdown)",
-    r"KeyboardInterrupt",  # what jupyter_client sends before it stops one
+    r"KeyboardInterrupt",  # what jupyter_client sends before it stops one, also one that is only starting
 )
 BETWEEN = r"((Traceback|During handling|The above|handle:|future:|tornado\.\S*ClosedError|zmq\.error\.|[ ]).*\n|\n)*"
 LOG_NOISE = re.compile(
-    rf"^.*\bexception\b.*\n{BETWEEN}[ ]*({'|'.join(GONE)})\n"
+    rf"^(.*\bexception\b.*|Traceback .*)\n{BETWEEN}[ ]*({'|'.join(GONE)})\n"
     r"|^\[C .* received signal 15, stopping\n",  # how we end it ourselves
     re.MULTILINE | re.IGNORECASE,
 )
