@@ -5,19 +5,27 @@ import base64
 import hashlib
 import io
 import re
-from functools import cached_property
+from functools import cache, cached_property
 from weakref import WeakSet
 
+import nbformat
 import numpy as np
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import expect
 
 from backprop_lab import trace, worked_example
 from backprop_lab.ui.board.board import Board
 
-WORKED_EXAMPLE = trace(worked_example())
-ALTERED: WeakSet = WeakSet()  # the pages with another theme, zoom or style than at first
+KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+ONE_CELL = "from backprop_lab.ui import StepThrough\n\nStepThrough()"
+ZOOMED: WeakSet = WeakSet()  # pages that cannot be as they were at first
 RESULT = (0x00, 0x9E, 0x73)  # the frame around what came out of a step
+PARTS = {
+    name: f".bpl-{name}" for name in ("card", "remarks", "iteration", "refused", "note", "worked", "call", "script")
+}
+PARTS |= {"image": ".bpl-board img", "board": ".bpl-picture", "table": ".bpl-tables"}  # the board takes the keys
+PARTS |= {"current": ".bpl-timeline [aria-current=step]", "done": ".bpl-timeline .bpl-shown"}
 
 OPEN = """async (path) => {
   while (!window.jupyterapp) await new Promise((done) => setTimeout(done, 20));
@@ -41,15 +49,13 @@ READY = """async () => {
     const comm = line.match(/^No such comm: (.*)/)?.[1];
     return line === "No such comm target registered: jupyter.widget.control" || (comm && !opened.has(comm));
   };
-  context.session.kernel.iopubMessage.connect((_, { header, content }) => {
-    if (header.msg_type === "comm_open") opened.add(content.comm_id);
-    if (header.msg_type === "error") {
-      window.kernelErrors.push([`kernel: ${content.ename}: ${content.evalue}`, ...content.traceback].join("\\n"));
-    }
-    if (header.msg_type === "stream" && content.name === "stderr") {
-      const lines = content.text.split("\\n").filter((line) => line && !greets(line));
-      if (lines.length) window.kernelErrors.push(`kernel says: ${lines.join("\\n")}`);
-    }
+  context.session.kernel.iopubMessage.connect((_, { header: { msg_type }, content }) => {
+    if (msg_type === "comm_open") opened.add(content.comm_id);
+    const { ename, evalue, traceback } = content;
+    if (msg_type === "error") window.kernelErrors.push([`kernel: ${ename}: ${evalue}`, ...traceback].join("\\n"));
+    if (msg_type !== "stream" || content.name !== "stderr") return;
+    const lines = content.text.split("\\n").filter((line) => line && !greets(line));
+    if (lines.length) window.kernelErrors.push(`kernel says: ${lines.join("\\n")}`);
   });
 }"""
 
@@ -63,28 +69,30 @@ HAS_PICTURE = """(number) => {
   return image?.complete && image.naturalWidth > 0;
 }"""
 
+# A page that is laid out changes its width, and the lab waits until the width stays.
+LAID_OUT = """() => new Promise((done) =>
+  requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 150))))"""
+
 # A kernel answers in order, but a newer one answers widgets in several threads, the main one and subshells: so ask them
 # all. And ask more than once, since a widget holds back changes while it waits for an answer.
 SETTLED = """async () => {
   const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
   const shells = [null];
   if (kernel.supportsSubshells) shells.push(...(await kernel.requestListSubshell({}).done).content.subshell_id);
-  for (let time = 0; time < 3; time++) {
-    await Promise.all(shells.map((shell) => {
-      kernel.subshellId = shell;
-      const asked = kernel.requestKernelInfo();
-      kernel.subshellId = null;
-      return asked;
-    }));
-  }
+  const ask = (shell) => {
+    kernel.subshellId = shell;
+    const asked = kernel.requestKernelInfo();
+    kernel.subshellId = null;
+    return asked;
+  };
+  for (let time = 0; time < 3; time++) await Promise.all(shells.map(ask));
   await Promise.all([...document.querySelectorAll(".bpl-board img")].map((image) => image.decode().catch(() => {})));
 }"""
 
 EVALUATE = """async (expression) => {
-  const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
   const request = { code: "", silent: true, user_expressions: { it: expression } };
-  const { content } = await kernel.requestExecute(request).done;
-  return content.user_expressions.it;
+  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  return (await kernel.requestExecute(request).done).content.user_expressions.it;
 }"""
 
 NEW_CELL = """async (source) => {
@@ -95,18 +103,39 @@ NEW_CELL = """async (source) => {
 }"""
 
 NOTEBOOK = """() => {
-  const { content } = window.jupyterapp.shell.currentWidget;
-  return { active: content.activeCellIndex, cells: content.widgets.length, mode: content.mode };
+  const { activeCellIndex: active, widgets, mode } = window.jupyterapp.shell.currentWidget.content;
+  return { active, cells: widgets.length, mode };
 }"""
 
 # A board may be taller than the window. Scrolls only if it must, since what moves under the pointer is hovered.
 SCROLL_TO = """(image, part) => {
-  const panel = image.closest(".jp-WindowedPanel-outer");
-  const { top, bottom } = panel.getBoundingClientRect();
-  const { y, height } = image.getBoundingClientRect();
-  const at = y + part * height;
+  const panel = image.closest(".jp-WindowedPanel-outer"), { top, bottom } = panel.getBoundingClientRect();
+  const { y, height } = image.getBoundingClientRect(), at = y + part * height;
   if (at < top + 50 || at > bottom - 50) panel.scrollBy(0, at - (top + bottom) / 2);
 }"""
+
+# The controls of a lab, each with the name that a screen reader says and its tooltip. ipywidgets gives the handle of a
+# slider no name; the number field beside it has its label.
+CONTROLS = """(lab) => [...lab.querySelectorAll("button, input, select, [tabindex]")]
+  .filter((control) => control.checkVisibility() && !control.matches(".noUi-handle"))
+  .map((control) => {
+    const label = control.labels?.[0], said = control.getAttribute("aria-label");
+    const titled = [control, label, control.closest(".bpl-lab [title]")].find((element) => element?.title);
+    return [(label?.textContent || said || control.textContent).trim(), titled?.title ?? said];
+  })"""
+
+
+def new_notebook(*cells):
+    """A notebook of code cells with these sources."""
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    made.metadata.kernelspec = KERNEL
+    return made
+
+
+@cache
+def board_layout(width):
+    """Where everything is on the board of the worked example."""
+    return Board(trace(worked_example()), width=width).layout
 
 
 class LabPage:
@@ -115,19 +144,8 @@ class LabPage:
     def __init__(self, page, number=0):
         self.page, self.number = page, number
         self.root = page.locator(".bpl-lab").nth(number)
-        self.image = self.root.locator(".bpl-board img")
-        self.board = self.root.locator(".bpl-picture")  # what takes the keys
-        self.card = self.root.locator(".bpl-card")
-        self.remarks = self.root.locator(".bpl-remarks")
-        self.iteration = self.card.locator(".bpl-iteration")
-        self.current = self.root.locator(".bpl-timeline [aria-current=step]")
-        self.done = self.root.locator(".bpl-timeline .bpl-shown")
-        self.refused = self.root.locator(".bpl-refused")
-        self.note = self.root.locator(".bpl-note")
-        self.worked = self.root.locator(".bpl-worked")
-        self.call = self.root.locator(".bpl-call")
-        self.table = self.root.locator(".bpl-tables")
-        self.script = self.root.locator(".bpl-script")
+        for name, selector in PARTS.items():
+            setattr(self, name, self.root.locator(selector))
         self.seed_slider, self.lr_slider = (self.root.locator(".noUi-handle").nth(k) for k in (0, 1))
 
     # The notebook around it
@@ -140,7 +158,8 @@ class LabPage:
     def close_all(self):
         """Close every notebook in the page, and ask nothing. Whether the page is as good as new then."""
         self.page.mouse.move(0, 0)
-        return self.page.evaluate(CLOSE_ALL) and self.page not in ALTERED
+        self.theme("light")
+        return self.page.evaluate(CLOSE_ALL) and self.page not in ZOOMED
 
     def reload(self):
         self.page.reload()
@@ -166,7 +185,7 @@ class LabPage:
 
     def wait_for_picture(self):
         self.page.wait_for_function(HAS_PICTURE, arg=self.number)  # looked up again: a re-run cell has a new lab
-        self.page.wait_for_timeout(200)  # a page that is laid out changes its width, and the lab waits until it stays
+        self.page.evaluate(LAID_OUT)
         self.settle()
 
     def settle(self):
@@ -222,24 +241,27 @@ class LabPage:
             self.page.keyboard.press(key)
 
     def zoom(self, factor):
-        """Zoom in as a browser does: fewer and larger CSS pixels on the same screen."""
+        """Zoom in as a browser does, to fewer, larger CSS pixels on the same screen, and wait for a picture of it."""
+        ZOOMED.add(self.page)
         size = self.page.viewport_size
         across, down = round(size["width"] / factor), round(size["height"] / factor)
         screen = {"width": across, "height": down, "deviceScaleFactor": factor, "mobile": False}
-        self.devtools.send("Emulation.setDeviceMetricsOverride", screen)
+        self.after_a_new_picture(lambda: self.devtools.send("Emulation.setDeviceMetricsOverride", screen))
+
+    def after_a_new_picture(self, gesture):
+        old = self.image.get_attribute("src")
+        gesture()
+        expect(self.image).not_to_have_attribute("src", old)
+        self.page.evaluate(LAID_OUT)
+        self.settle()
 
     def theme(self, theme):
         """Let the browser say that it is "light" or "dark", which JupyterLab follows."""
-        ALTERED.add(self.page)
         self.page.emulate_media(color_scheme=theme)
-
-    def style(self, rules):
-        ALTERED.add(self.page)
-        self.page.add_style_tag(content=rules)
+        self.page.locator(f"body[data-jp-theme-light={str(theme == 'light').lower()}]").wait_for(state="attached")
 
     @cached_property
     def devtools(self):
-        ALTERED.add(self.page)
         session = self.page.context.new_cdp_session(self.page)
         session.send("Performance.enable")
         return session
@@ -249,6 +271,21 @@ class LabPage:
         for _ in range(3):
             self.devtools.send("HeapProfiler.collectGarbage")
         return {entry["name"]: entry["value"] for entry in self.devtools.send("Performance.getMetrics")["metrics"]}
+
+    def violations(self):
+        """Every violation that axe-core finds in the lab, in either theme: its rule, the element, and what it says."""
+        found = set()
+        for theme in ("light", "dark"):
+            self.theme(theme)
+            for rule in Axe().run(self.page, context=".bpl-lab").response["violations"]:
+                for node in rule["nodes"]:
+                    if (rule["id"], "noUi-handle" in node["html"]) != ("aria-input-field-name", True):
+                        found.add(f"in the {theme} theme: {rule['id']}: {node['html'][:200]} {node['failureSummary']}")
+        return sorted(found)
+
+    def controls(self):
+        """The name and the tooltip of each control that is seen."""
+        return self.root.evaluate(CONTROLS)
 
     def screenshot(self, x, y, width, height):
         """A part of the page, in CSS pixels, as the screen shows it. (Playwright's own would undo the zoom.)"""
@@ -261,7 +298,7 @@ class LabPage:
     def place_of(self, name, i, j):
         """The middle of a cell on the page and the cell's size, in CSS pixels; on the board of the worked example."""
         around = self.image.evaluate("image => image.closest('.bpl-board').clientWidth")
-        layout = Board(WORKED_EXAMPLE, width=around).layout
+        layout = board_layout(around)
         box = layout.boxes[name]
         x, y = (box.x + j + 0.5) / layout.width, (box.y + i + 0.5) / layout.height
         self.image.evaluate(SCROLL_TO, y)
@@ -293,10 +330,16 @@ class LabPage:
 
     def picture(self):
         """The picture as the browser has it."""
-        data = self.image.evaluate(
-            "async (image) => Array.from(new Uint8Array(await (await fetch(image.src)).arrayBuffer()))"
-        )
-        return bytes(data)
+        source = "async (image) => Array.from(new Uint8Array(await (await fetch(image.src)).arrayBuffer()))"
+        return bytes(self.image.evaluate(source))
+
+    def drawn(self):
+        return Image.open(io.BytesIO(self.picture())).convert("RGB")
+
+    def is_crisp(self, zoom=1):
+        """Whether each pixel of the picture falls on one of the screen."""
+        wide = self.image.evaluate("image => image.naturalWidth")
+        return abs(wide - self.image.bounding_box()["width"] * zoom) <= 1
 
     def alt(self):
         return self.image.get_attribute("alt")
@@ -304,26 +347,24 @@ class LabPage:
     def expect_at(self, step, iteration=0):
         """Wait until text, picture and timeline are all at this step; None is the start of an iteration."""
         expect(self.iteration).to_have_text(f"iteration {iteration}")
+        where = f"at iteration {iteration}, .*: {step} = " if step else f"at the start of iteration {iteration}:"
+        expect(self.image).to_have_attribute("alt", re.compile(f"^Board {where}"))
         if step is None:
-            expect(self.current).to_have_count(0)
             expect(self.done).to_have_count(0)
-            expect(self.image).to_have_attribute("alt", re.compile(f"^Board at the start of iteration {iteration}:"))
+            expect(self.current).to_have_count(0)
         else:
             expect(self.current).to_have_text(step)
             expect(self.done.last).to_have_text(step)
             expect(self.card.locator("code")).to_have_text(re.compile(f"^{step} = "))
-            expect(self.image).to_have_attribute("alt", re.compile(f"^Board at iteration {iteration}, .*: {step} = "))
 
     def state(self):
         """Everything the lab shows, once it has come to rest."""
         self.settle()
-        return {
+        fields = {label: self.field(label).input_value() for label in ("start", "seed", "learning rate")}
+        return fields | {
             "picture": hashlib.sha256(self.picture()).hexdigest()[:16],
             "alt": self.alt(),
             "card": [self.card.inner_text(), *self.remarks.all_inner_texts()],
             "timeline": self.done.all_inner_texts(),
             "call": self.call.inner_text(),
-            "start": self.field("start").input_value(),
-            "seed": self.field("seed").input_value(),
-            "learning rate": self.field("learning rate").input_value(),
         }

@@ -9,101 +9,19 @@ import random
 import time
 
 import pytest
-from conftest import ONE_CELL
-from lab_page import READY, LabPage
-from playwright.sync_api import Error, expect
+from gestures import RandomUser
+from lab_page import ONE_CELL, READY, LabPage
+from playwright.sync_api import expect
 
 MINUTES = float(os.environ.get("ABUSE_MINUTES", "0.25"))
 SEED = int(os.environ.get("ABUSE_SEED", "0"))
-TYPED = [
-    "",
-    " ",
-    "rubbish",
-    "<img src=x onerror=alert(1)>",
-    "nan",
-    "1e999",
-    "-1",
-    "0",
-    "0.5",
-    "1",
-    "3",
-    "7",
-    "12",
-    "1e-3",
-    "½",
-]
-KEYS = ["ArrowRight", "ArrowLeft", "ArrowUp", "ArrowDown", "Enter", "Escape", "Home", "End", "PageUp", "Tab", "d", "x"]
 RESTART = "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
 MB_OF_OLD_LABS = 6  # two labs with what their learner has opened; fresh ones take 2.4
-QUICK = {"timeout": 2_000}  # milliseconds: what has just gone from the page is not waited for
 
 
-class RandomUser:
-    """One gesture after another, each drawn from what the lab offers at that moment; they do not wait for answers."""
-
-    def __init__(self, rng):
-        self.rng = rng
-        self.gestures = 0
-
-    def work(self, lab, times):
-        for _ in range(times):
-            gesture = self.rng.choice(
-                [self.press, self.press, self.choose, self.type, self.type_keys, self.point, self.drag]
-            )
-            try:
-                gesture(lab)
-                self.gestures += 1
-            except Error as error:  # a control that has gone between the choice and the click
-                if "Timeout" not in str(error):
-                    raise
-
-    def any_of(self, lab, selector):
-        found = lab.root.locator(f"{selector}:visible")
-        return found.nth(self.rng.randrange(max(1, found.count())))
-
-    def press(self, lab):
-        self.any_of(lab, "button").click(**QUICK)
-
-    def choose(self, lab):
-        menu = self.any_of(lab, "select")
-        menu.select_option(index=self.rng.randrange(menu.locator("option").count()), **QUICK)
-
-    def type(self, lab):
-        field = self.any_of(lab, "input")
-        if field.get_attribute("type", **QUICK) == "number":
-            field.fill(self.rng.choice(["", "-3", "0", "1", "2", "5", "8", "99"]), **QUICK)
-        else:
-            field.fill(self.rng.choice(TYPED), **QUICK)
-        field.press("Enter", **QUICK)
-
-    def type_keys(self, lab):
-        self.rng.choice([lab.board, lab.seed_slider, lab.lr_slider]).focus(**QUICK)
-        lab.key(*self.rng.choices(KEYS, k=self.rng.randint(1, 12)))
-
-    def anywhere_on(self, target):
-        box = target.bounding_box(**QUICK)
-        return box["x"] + self.rng.random() * box["width"], box["y"] + self.rng.random() * box["height"]
-
-    def point(self, lab):
-        lab.image.scroll_into_view_if_needed(**QUICK)
-        lab.page.mouse.click(*self.anywhere_on(lab.image))
-
-    def drag(self, lab):
-        handle = self.rng.choice([lab.seed_slider, lab.lr_slider])
-        handle.scroll_into_view_if_needed(**QUICK)
-        box = handle.bounding_box(**QUICK)
-        mouse = lab.page.mouse
-        mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        mouse.down()
-        for _ in range(self.rng.randint(1, 15)):
-            mouse.move(box["x"] + self.rng.randint(-300, 600), box["y"])
-        mouse.up()
-
-
-def assert_it_is_what_its_call_opens(lab):
-    """The text of its picture, which has all values of the step, is that of where the call it shows opens.
-
-    No lab is opened for it, since the page would keep the widgets.
+def is_what_its_call_opens(lab):
+    """Whether it tells its state in its call: then the text of its picture, which has all values of the step, is that
+    of where the call opens. No lab is opened for it, since the page would keep the widgets.
     """
     play = lab.button("Play")
     if "mod-active" in play.get_attribute("class"):
@@ -114,14 +32,12 @@ def assert_it_is_what_its_call_opens(lab):
     assert "Traceback" not in shown
     assert "Error" not in shown, shown
     call, aside = lab.call.inner_text(), lab.call.locator("xpath=..").inner_text()
-    if aside.strip() == call.strip():  # else it says itself in what it differs
-        stepper = call.replace("StepThrough", "__import__('backprop_lab.ui.steps.stepper', fromlist=['']).Stepper")
-        assert (
-            lab.in_kernel(f"__import__('backprop_lab.ui.steps.words', fromlist=['']).alt_text({stepper}.place)")
-            == lab.alt()
-        )
-        return True
-    return False
+    if aside.strip() != call.strip():  # it says itself in what it differs
+        return False
+    stepper = call.replace("StepThrough", "__import__('backprop_lab.ui.steps.stepper', fromlist=['']).Stepper")
+    words = "__import__('backprop_lab.ui.steps.words', fromlist=[''])"
+    assert lab.in_kernel(f"{words}.alt_text({stepper}.place)") == lab.alt()
+    return True
 
 
 @pytest.mark.parametrize("two_notebooks", [False, True])
@@ -129,14 +45,13 @@ def test_random_hands_break_nothing_and_each_lab_shows_what_its_call_opens(noteb
     lab = notebook(ONE_CELL) if two_notebooks else notebook(ONE_CELL, ONE_CELL)
     labs = [lab, notebook(ONE_CELL, same_kernel=True) if two_notebooks else LabPage(lab.page, 1)]
     user = RandomUser(random.Random(SEED))
-    compared, restarts, memory = 0, 0, []
-    start = time.monotonic()
-    rounds = 0
+    compared = restarts = rounds = 0
+    memory, start = [], time.monotonic()
     while time.monotonic() - start < 30 * MINUTES or not compared:
         rounds += 1
         for each in labs:
             user.work(each, user.rng.randint(3, 12))
-        compared += sum(assert_it_is_what_its_call_opens(each) for each in labs)
+        compared += sum(is_what_its_call_opens(each) for each in labs)
         if rounds % 5 == 0:
             if rounds % 10 == 0 and not two_notebooks:  # JupyterLab does not tell another page of a restart
                 lab.page.evaluate(RESTART)
@@ -147,11 +62,10 @@ def test_random_hands_break_nothing_and_each_lab_shows_what_its_call_opens(noteb
             labs[1].wait_for_picture()
             expect(lab.page.locator(".bpl-lab")).to_have_count(1 if two_notebooks else 2)
             memory.append(lab.memory()["JSHeapUsedSize"] / 1e6)
-    minutes = (time.monotonic() - start) / 60
-    each_second = " ".join(f"{each:.0f}" for each in memory)
+    minutes, megabytes = (time.monotonic() - start) / 60, " ".join(f"{each:.0f}" for each in memory)
     print(  # noqa: T201
         f"\n  {minutes:.1f} minutes, {user.gestures} gestures, {compared} states compared with what their calls open, "
-        f"kernel restarted {restarts} times; MB in the page at each second run of all cells: {each_second}"
+        f"kernel restarted {restarts} times; MB in the page at each second run of all cells: {megabytes}"
     )
     if two_notebooks:  # a page hears of widgets that were made before it came to the kernel, and JupyterLab says so
         no_hidden_errors.forget("console: Comm not found for comm id")

@@ -12,24 +12,26 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from types import SimpleNamespace
 
 import nbformat
 import pytest
-from conftest import FLAGS, ROOT, WINDOW, Witness, find_chromium
 from lab_page import READY, LabPage
+from launch import FLAGS, WINDOW
 from playwright.sync_api import expect
+from witness import Witness
 
+ROOT = Path(__file__).parents[2]
 PYODIDE = os.environ.get("PYODIDE_DIST")
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
 OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
+WAIT = 120_000  # milliseconds
 MOST_MB = 44  # that a first visit may fetch; on a host that compresses what can be compressed, it is two thirds of that
-MISSED = {"/lab/lab.png"}  # JupyterLab asks for a picture first where the page is, then where the notebook is
+MISSED = {"lab/lab.png"}  # JupyterLab asks for a picture first where the page is, then where the notebook is
 
 pytestmark = pytest.mark.skipif(
     not PYODIDE, reason="NO PYODIDE, SO THE SITE OF `make lite` IS NOT TESTED. Name a folder with it in PYODIDE_DIST."
@@ -43,144 +45,151 @@ COMPLETE = """async (code) => {
 }"""
 
 
-@dataclass
-class Site:
-    """A folder served as any web host would: what was fetched from it, in the order of the requests."""
-
-    folder: Path
-    url: str = ""
-    fetched: list[Path] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-
-    def megabytes(self, shrink=lambda content: content):
-        return sum(len(shrink(path.read_bytes())) for path in self.fetched) / 1e6
-
-
 def build(folder, **environment):
     """Make the site in a folder of its own."""
     hidden = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYODIDE_DIST")
     inherited = {name: value for name, value in os.environ.items() if name not in hidden}
-    made = subprocess.run(
-        ["make", "lite"],
-        cwd=ROOT,
-        env=inherited | {"PYTHON": sys.executable, "SITE": str(folder)} | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = inherited | {"PYTHON": sys.executable, "SITE": str(folder)} | environment
+    made = subprocess.run(["make", "lite"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stdout + made.stderr
-    return Site(folder)
+    return folder
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Serves as any web host would, and notes what was fetched and what was missing."""
+
+    protocol_version = "HTTP/1.1"
+
+    def send_head(self):
+        path = Path(self.translate_path(self.path))
+        path = path / "index.html" if path.is_dir() else path
+        (self.server.fetched if path.is_file() else self.server.missing).append(path)
+        return super().send_head()
+
+    def end_headers(self):
+        self.send_header("Cache-Control", "max-age=600")  # as GitHub Pages does
+        super().end_headers()
+
+    def log_message(self, *arguments):
+        pass
+
+
+@contextmanager
+def served(folder):
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder)) as site:
+        site.daemon_threads, site.fetched, site.missing = True, [], []
+        site.folder, site.url = folder, f"http://127.0.0.1:{site.server_port}"
+        Thread(target=site.serve_forever, daemon=True).start()
+        yield site
+        site.shutdown()
 
 
 @pytest.fixture(scope="module")
-def served():
-    """A function that serves a site until the last test is over."""
-    servers = []
-
-    def serve(site):
-        class Handler(SimpleHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def send_head(self):
-                path = Path(self.translate_path(self.path))
-                path = path / "index.html" if path.is_dir() else path
-                if path.is_file():
-                    site.fetched.append(path)
-                else:
-                    site.missing.append(self.path)
-                return super().send_head()
-
-            def end_headers(self):
-                self.send_header("Cache-Control", "max-age=600")  # as GitHub Pages does
-                super().end_headers()
-
-            def log_message(self, *arguments):
-                pass
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=site.folder))
-        server.daemon_threads = True
-        Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        site.url = f"http://127.0.0.1:{server.server_port}"
-        return site
-
-    yield serve
-    for server in servers:
-        server.shutdown()
-        server.server_close()
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory, served):
+def site(tmp_path_factory):
     """The site with Pyodide in it."""
-    return served(build(tmp_path_factory.mktemp("lite") / "site", PYODIDE_DIST=str(Path(PYODIDE).resolve())))
+    built = build(tmp_path_factory.mktemp("lite") / "site", PYODIDE_DIST=str(Path(PYODIDE).resolve()))
+    with served(built) as site:
+        yield site
 
 
 @pytest.fixture(scope="module")
-def reader(browser, tmp_path_factory):
+def reader(browser_type, browser_type_launch_args, tmp_path_factory):
     """A browser as one reader has it, who comes back: what it has fetched, it keeps."""
-    chromium = browser.browser_type
-    context = chromium.launch_persistent_context(
-        tmp_path_factory.mktemp("profile"),
-        executable_path=find_chromium(SimpleNamespace(chromium=chromium)),
-        args=[*FLAGS, OFFLINE],
-        viewport=WINDOW,
-    )
-    yield context
-    context.close()
+    options = browser_type_launch_args | {"args": [*FLAGS, OFFLINE], "viewport": WINDOW}
+    with browser_type.launch_persistent_context(tmp_path_factory.mktemp("profile"), **options) as context:
+        context.set_default_timeout(WAIT)
+        yield context
 
 
 @pytest.fixture
 def visit(reader, site):
     """A function that opens a notebook of the site in a new page. Nothing may go wrong out of sight."""
-    no_hidden_errors, pages, expected = (
-        Witness(),
-        [],
-        ["console: Failed to load resource: the server responded with a status of 404"],
-    )
+    witness, labs = Witness(), []
+    expected = ["console: Failed to load resource: the server responded with a status of 404"]
 
-    def visit(notebook, where=site, expect_also=()):
-        page = reader.new_page()
-        pages.append(page)
+    def visit(notebook, where=site, expect_also=(), start=True):
+        lab = LabPage(reader.new_page())
+        labs.append(lab)
         expected.extend(expect_also)
-        no_hidden_errors.listen(page)
-        page.goto(f"{where.url}/lab/index.html?path={notebook}", wait_until="commit")
-        return LabPage(page)
+        witness.listen(lab.page)
+        lab.page.goto(f"{where.url}/lab/index.html?path={notebook}", wait_until="commit")
+        if start:
+            lab.page.evaluate(READY)
+        return lab
 
     yield visit
-    for page in pages:
-        no_hidden_errors.heard += LabPage(page).kernel_errors()
-        page.close()
-    assert set(site.missing) <= MISSED
-    no_hidden_errors.forget(*expected)  # of what was missing, the site says more than the page
-    assert not no_hidden_errors.heard
+    for lab in labs:
+        witness.heard += lab.kernel_errors()
+        lab.page.close()
+    assert {path.relative_to(site.folder).as_posix() for path in site.missing} <= MISSED
+    witness.forget(*expected)  # of what was missing, the site says more than the page
+    assert not witness.heard
 
 
 def first_move(lab):
     """Seconds from the address typed to what a reader sees who runs the notebook and moves a slider."""
-    start, seen = time.monotonic(), {}
+    start, seen = time.monotonic(), []
 
     def note(what):
-        seen[what] = time.monotonic() - start
+        seen.append(f"{what} {time.monotonic() - start:.1f} s")
 
     notice = lab.page.locator("#loading-notice")
     expect(notice).to_have_attribute("data-state", "loading")
-    lab.page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=120_000)
+    lab.page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
     note("notebook shown")
     lab.page.evaluate(READY)
     lab.start_all()
     expect(notice).to_be_visible()
-    expect(notice).to_have_attribute("data-state", "ready", timeout=120_000)
+    expect(notice).to_have_attribute("data-state", "ready", timeout=WAIT)
     note("Python ready")
-    lab.image.wait_for(timeout=120_000)
+    lab.image.wait_for()
     lab.page.wait_for_function("image => image.naturalWidth > 0", arg=lab.image.element_handle())
     note("board shown")
-    before = lab.image.get_attribute("src")
-    lab.seed_slider.press("ArrowRight")
+    lab.after_a_new_picture(lambda: lab.seed_slider.press("ArrowRight"))
     expect(lab.field("seed")).to_have_value("1")
-    expect(lab.image).not_to_have_attribute("src", before, timeout=60_000)
     note("slider moved it")
-    return seen
+    return ", ".join(seen)
+
+
+def test_a_first_and_a_second_visit_end_with_a_board_that_follows_its_slider(visit, site, capsys):
+    for which in ("first", "second"):
+        site.fetched.clear()
+        seen = first_move(visit("02_step_through.ipynb", start=False))
+        contents = [path.read_bytes() for path in site.fetched]
+        size, zipped = (sum(map(len, each)) / 1e6 for each in (contents, map(gzip.compress, contents)))
+        with capsys.disabled():
+            sys.stdout.write(
+                f"\n{which} visit: {seen}; {len(contents)} files, {size:.1f} MB, compressed {zipped:.1f}\n"
+            )
+        assert size < MOST_MB
+
+
+def test_a_page_whose_python_cannot_start_says_so(visit, reader):
+    reader.route("**/packages.tar.gz", lambda route: route.abort())
+    errors = ["console: Failed to load resource: net::ERR_FAILED", "page: TypeError: Failed to fetch"]
+    lab = visit("00_start_here.ipynb", expect_also=errors, start=False)
+    notice = lab.page.locator("#loading-notice")
+    expect(notice).to_have_attribute("data-state", "failed", timeout=WAIT)
+    expect(notice).to_contain_text("Python did not start")
+    reader.unroute("**/packages.tar.gz")
+
+
+@pytest.mark.release
+def test_play_goes_on_by_itself(visit):
+    lab = visit("02_step_through.ipynb")
+    lab.run_all()
+    lab.button("Play").click()
+    expect(lab.current).to_have_text("L", timeout=WAIT)
+    expect(lab.iteration).to_have_text("iteration 1", timeout=WAIT)
+
+
+@pytest.mark.release
+def test_names_are_completed_and_a_link_to_another_notebook_opens_it(visit):
+    lab = visit("00_start_here.ipynb")
+    assert "worked_example" in lab.page.evaluate(COMPLETE, "from backprop_lab import worked_ex")
+    assert "removeprefix" in lab.page.evaluate(COMPLETE, '"".removepre')
+    lab.page.get_by_role("link", name="01_worked_example").first.click()
+    lab.page.locator(".lm-TabBar-tab.lm-mod-current", has_text="01_worked_example.ipynb").wait_for()
 
 
 def printed(cell):
@@ -191,66 +200,10 @@ def printed(cell):
     return "".join(text), [text for text in shown if not re.match(r"<?Figure|<IPython|\w+\(.*children=", text)]
 
 
-def test_a_first_and_a_second_visit_end_with_a_board_that_follows_its_slider(visit, site, capsys):
-    figures = []
-    for which in ("first", "second"):
-        site.fetched.clear()
-        seen = first_move(visit("02_step_through.ipynb"))
-        fetched, zipped = site.megabytes(), site.megabytes(partial(gzip.compress, compresslevel=6))
-        timed = ", ".join(f"{what} {seconds:.1f} s" for what, seconds in seen.items())
-        figures.append(
-            f"{which} visit: {timed}; {len(site.fetched)} files, {fetched:.1f} MB, compressed {zipped:.1f} MB"
-        )
-        assert fetched < MOST_MB
-    with capsys.disabled():
-        sys.stdout.write(
-            "\n{}\n{}\nprocesses that wanted to run in the last minute: {:.1f}\n".format(*figures, os.getloadavg()[0])
-        )
-
-
-@pytest.mark.release
-def test_play_goes_on_by_itself(visit):
-    lab = visit("02_step_through.ipynb")
-    lab.page.evaluate(READY)
-    lab.page.evaluate(RUN_ALL)
-    lab.wait_for_picture()
-    lab.button("Play").click()
-    expect(lab.current).to_have_text("L", timeout=60_000)
-    expect(lab.iteration).to_have_text("iteration 1", timeout=60_000)
-
-
-@pytest.mark.release
-def test_names_are_completed(visit):
-    lab = visit("00_start_here.ipynb")
-    lab.page.evaluate(READY)
-    assert "worked_example" in lab.page.evaluate(COMPLETE, "from backprop_lab import worked_ex")
-    assert "removeprefix" in lab.page.evaluate(COMPLETE, '"".removepre')
-
-
-@pytest.mark.release
-def test_a_link_to_another_notebook_opens_it(visit):
-    lab = visit("00_start_here.ipynb")
-    lab.page.get_by_role("link", name="01_worked_example").first.click()
-    lab.page.locator(".lm-TabBar-tab.lm-mod-current", has_text="01_worked_example.ipynb").wait_for()
-
-
-def test_a_page_whose_python_cannot_start_says_so(visit, reader):
-    reader.route("**/packages.tar.gz", lambda route: route.abort())
-    lab = visit(
-        "00_start_here.ipynb",
-        expect_also=["console: Failed to load resource: net::ERR_FAILED", "page: TypeError: Failed to fetch"],
-    )
-    notice = lab.page.locator("#loading-notice")
-    expect(notice).to_have_attribute("data-state", "failed", timeout=60_000)
-    expect(notice).to_contain_text("Python did not start")
-    reader.unroute("**/packages.tar.gz")
-
-
 @pytest.mark.release
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_notebook_runs_to_its_end_and_prints_what_was_saved(name, visit, site):
     lab = visit(name)
-    lab.page.evaluate(READY)
     lab.page.evaluate(RUN_ALL)
     saved = nbformat.read(site.folder / "files" / name, as_version=4).cells
     for cell, before in zip(lab.page.evaluate(CELLS), saved, strict=True):
@@ -259,20 +212,20 @@ def test_a_notebook_runs_to_its_end_and_prints_what_was_saved(name, visit, site)
 
 
 @pytest.mark.release
-def test_the_published_form_takes_only_the_interpreter_from_elsewhere(visit, reader, served, tmp_path):
+def test_the_published_form_takes_only_the_interpreter_from_elsewhere(visit, reader, tmp_path):
     kept = ROOT / "build" / "pyodide"  # where a build leaves what it has fetched
     if not kept.exists() or not kept.samefile(PYODIDE):
         shutil.copytree(PYODIDE, kept, dirs_exist_ok=True)
-    published = served(build(tmp_path / "site"))
-    settings = json.loads((published.folder / "jupyter-lite.json").read_text())["jupyter-config-data"]
-    (kernel,) = settings["litePluginSettings"].values()
-    elsewhere, asked = kernel["loadPyodideOptions"]["indexURL"], []
+    with served(build(tmp_path / "site")) as published:
+        settings = json.loads(Path(published.folder, "jupyter-lite.json").read_text())["jupyter-config-data"]
+        (kernel,) = settings["litePluginSettings"].values()
+        elsewhere, asked = kernel["loadPyodideOptions"]["indexURL"], []
 
-    def answer(route):
-        asked.append(route.request.url.removeprefix(elsewhere))
-        route.fulfill(path=kept / asked[-1], headers={"Access-Control-Allow-Origin": "*"})
+        def answer(route):
+            asked.append(route.request.url.removeprefix(elsewhere))
+            route.fulfill(path=kept / asked[-1], headers={"Access-Control-Allow-Origin": "*"})
 
-    reader.route(f"{elsewhere}**", answer)
-    first_move(visit("02_step_through.ipynb", published, [f"asks another machine: {elsewhere}"]))
-    reader.unroute(f"{elsewhere}**")
+        reader.route(f"{elsewhere}**", answer)
+        first_move(visit("02_step_through.ipynb", published, [f"asks another machine: {elsewhere}"], start=False))
+        reader.unroute(f"{elsewhere}**")
     assert sorted(asked) == ["pyodide-lock.json", "pyodide.asm.js", "pyodide.asm.wasm", "pyodide.js"]

@@ -6,36 +6,22 @@ import re
 
 import nbformat
 import pytest
-from conftest import KERNEL, ONE_CELL, PACKAGE_HOME
+from lab_page import KERNEL, ONE_CELL, new_notebook
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
+from nbformat.sign import NotebookNotary
 from PIL import Image
 from playwright.sync_api import expect
 
-VIEW = "application/vnd.jupyter.widget-view+json"
+SHOWN = ".jp-OutputArea-output"
 
 
 @pytest.fixture(scope="module")
-def executed():
+def executed(notebooks):
     """A notebook that was run from top to bottom and saved, as JupyterLab saves it: without the state of widgets."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(ONE_CELL)])
-    notebook.metadata.kernelspec = KERNEL
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(PACKAGE_HOME))
-        NotebookClient(notebook, kernel_name="python3", store_widget_state=False).execute()
+    notebook = new_notebook(ONE_CELL)
+    NotebookClient(notebook, kernel_name="python3", store_widget_state=False).execute(env=notebooks.environment)
     return notebook
-
-
-@pytest.fixture
-def reopen(open_notebook, executed):
-    """A function that opens the executed notebook in JupyterLab and runs nothing; it returns the output of the cell."""
-
-    def reopen(kernel=KERNEL, **options):
-        notebook = nbformat.from_dict(executed)
-        notebook.metadata = {"kernelspec": kernel}
-        return open_notebook(notebook, **options).page.locator(".jp-OutputArea-output")
-
-    return reopen
 
 
 def is_whole(image):
@@ -47,48 +33,45 @@ def is_whole(image):
 
 def test_an_executed_notebook_holds_the_board_as_a_picture_beside_the_widget(executed):
     (output,) = executed.cells[0].outputs
-    assert VIEW in output.data
+    assert "application/vnd.jupyter.widget-view+json" in output.data
     with Image.open(io.BytesIO(base64.b64decode(output.data["image/png"]))) as picture:
         assert picture.width == 1000
         assert len(picture.convert("RGB").getcolors(10_000)) > 20  # numbers, arrows and heatmaps, not an empty sheet
     assert len(output.data["image/png"]) < 100_000
 
 
-def test_the_html_of_nbconvert_shows_the_picture(executed, new_page, no_hidden_errors, tmp_path):
-    page_file = tmp_path / "notebook.html"
-    page_file.write_text(HTMLExporter().from_notebook_node(executed)[0])
-    page = new_page(offline=True)
-    page.goto(page_file.as_uri())
-    image = page.locator(".jp-OutputArea-output img")
-    assert is_whole(image)
+def test_the_html_of_nbconvert_shows_the_picture(executed, new_context, no_hidden_errors, tmp_path):
+    (tmp_path / "notebook.html").write_text(HTMLExporter().from_notebook_node(executed)[0])
+    page = new_context(offline=True).new_page()
+    no_hidden_errors.listen(page)
+    page.goto((tmp_path / "notebook.html").as_uri())
+    assert is_whole(page.locator(f"{SHOWN} img"))
     expect(page.locator("body")).not_to_contain_text("Error")
-    no_hidden_errors.forget(
-        "console: Failed to load resource", "asks another machine"
-    )  # nbconvert's own MathJax and RequireJS
+    no_hidden_errors.forget("console: Failed to load resource", "asks another machine")  # nbconvert's own libraries
 
 
-def test_an_untrusted_notebook_shows_the_picture(reopen):
-    output = reopen()
-    assert is_whole(output.locator("img"))
-    expect(output).to_have_count(1)
-
-
-def test_a_notebook_whose_kernel_is_not_there_shows_the_picture(reopen):
-    output = reopen({"name": "gone", "display_name": "Gone", "language": "none"}, has_kernel=False)
-    expect(output.page.get_by_role("dialog")).to_contain_text("Select Kernel")
-    assert is_whole(output.locator("img"))
-    expect(output).to_have_count(1)
+@pytest.mark.parametrize("kernel", [KERNEL, {"name": "gone", "display_name": "Gone", "language": "none"}])
+def test_an_untrusted_notebook_and_one_whose_kernel_is_not_there_show_the_picture(open_notebook, executed, kernel):
+    there = kernel is KERNEL
+    page = open_notebook(nbformat.from_dict(executed | {"metadata": {"kernelspec": kernel}}), has_kernel=there).page
+    if not there:
+        expect(page.get_by_role("dialog")).to_contain_text("Select Kernel")
+    assert is_whole(page.locator(f"{SHOWN} img"))
+    expect(page.locator(SHOWN)).to_have_count(1)
 
 
 def test_in_a_trusted_notebook_opened_again_the_lab_is_back_once_its_cell_is_run(
-    open_notebook, executed, no_hidden_errors
+    open_notebook, executed, notebooks, no_hidden_errors
 ):
     """Until then ipywidgets, which takes the output before the picture's renderer does, says that it has no model.
 
     JupyterLab saves models only where its setting 'Save Widget State Automatically' is on.
     """
-    lab = open_notebook(nbformat.from_dict(executed | {"metadata": {"kernelspec": KERNEL}}), trusted=True)
-    expect(lab.page.locator(".jp-OutputArea-output")).to_have_text(re.compile("model not found"))
+    notary = NotebookNotary(data_dir=notebooks.environment["JUPYTER_DATA_DIR"])
+    notary.sign(executed)  # as JupyterLab does when it saves what was run in it
+    notary.store.close()
+    lab = open_notebook(executed)
+    expect(lab.page.locator(SHOWN)).to_have_text(re.compile("model not found"))
     no_hidden_errors.forget("console: Error: widget model not found")
     lab.run_all()
     assert lab.picture()

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from clean_room import ROOT, CleanRoom, clean_room, require
-from first_move import first_move, new_page, try_the_lab
+from first_move import see_the_lab
 
 NOTEBOOK = "notebooks/02_step_through.ipynb"
 USER = 1000
@@ -109,11 +109,7 @@ def see_the_board(room: CleanRoom, python: Path) -> None:
     ):
         shutil.rmtree(room.folder / ".jupyter", ignore_errors=True)  # each session is new: no tab is open from another
         command = (python.parent / "jupyter", "notebook", "--ip", "127.0.0.1")
-        with room.serve(*command, cwd=room.folder / "checkout") as server, new_page() as page:
-            move = first_move(page, f"{server.url}/{path}token={server.token}")
-            require(page.get_by_text("official Jupyter news").count() == 0, "no question about news is in the way")
-            try_the_lab(page)
-        print(f"{name}: server after {server.seconds:.1f} s, then {move}", flush=True)
+        see_the_lab(name, room, command, path, cwd=room.folder / "checkout", quiet=True)
 
 
 def teachers_repository(room: CleanRoom) -> Path:

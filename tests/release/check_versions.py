@@ -9,7 +9,6 @@ products other than this processor's own, and in the end none of its vector inst
     python tests/release/check_versions.py 3.11 3.13      these alone
 """
 
-import shlex
 import shutil
 import subprocess
 import sys
@@ -27,11 +26,12 @@ PYTHONS = [
 SHOWN = ("numpy", "matplotlib", "ipywidgets", "anywidget")
 TOOLS = ("pytest", "hypothesis", "nbval", "ipykernel", "threadpoolctl")
 
+PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
+
 # The tests that depend most on NumPy, matplotlib or ipywidgets; the notebooks cover mistakes, feedback and sweeps.
-UNIT = (
-    "layers losses network problem trace gradcheck sweep stepper board step_through worked_example published_examples"
-)
-NUMBERS = "worked_example trace"
+UNIT = """layers losses network problem tracing gradcheck sweeping stepper board step_through worked_example
+published_examples"""
+NUMBERS = "worked_example tracing"
 KERNELS = ("Prescott", "Nehalem", "Sandybridge", "Haswell", "Zen", "SkylakeX")
 
 VERSIONS = f"from importlib.metadata import version; print(*map(version, {SHOWN}))"
@@ -47,9 +47,9 @@ print(*(name for name in __cpu_dispatch__ if __cpu_features__[name]))
 
 def main() -> None:
     pythons = sys.argv[1:] or PYTHONS
-    packages, kernels, failures = [], [], []
+    failures = []
 
-    def tell(rows: list[list[str]], row: list[str], *commands: list[str]) -> None:
+    def tell(row: str, *commands: list[str]) -> None:
         """Run the tests of one row; what fails is told at the end, after all the others."""
         results = []
         for command in commands:
@@ -57,9 +57,8 @@ def main() -> None:
                 results.append(room.run(*command, cwd=ROOT).strip().splitlines()[-1].strip("= "))
             except SystemExit as failure:
                 results.append("FAILED")
-                failures.append(f"{' '.join(row)}: {failure}")
-        rows.append([*row, *results])
-        print(f"{' '.join(row)}: {', '.join(results)}", flush=True)
+                failures.append(f"{row}: {failure}")
+        print(f"{row}: {'; '.join(results)}", flush=True)
 
     found = {python: find_python(python) for python in pythons}
     with clean_room() as room:
@@ -67,22 +66,20 @@ def main() -> None:
         for python in pythons:
             for age in ("lowest-direct", "highest"):
                 commands = environment(room, uv, python, found[python], age)
-                versions = room.run(commands / "python", "-c", VERSIONS).split()
-                tell(packages, [python, *versions], pytest(commands, UNIT), nbval(commands, "*"))
+                versions = room.run(commands / "python", "-c", VERSIONS).strip()
+                tell(f"Python {python}, {', '.join(SHOWN)} {versions}", pytest(commands, UNIT), nbval(commands, "*"))
 
         numbers = pytest(commands, NUMBERS), nbval(commands, "01_*"), nbval(commands, "06_*")
         for kernel in KERNELS:
             room.environment["OPENBLAS_CORETYPE"] = kernel
-            tell(kernels, [kernel, room.run(commands / "python", "-c", ARCHITECTURE).strip()], *numbers)
+            used = room.run(commands / "python", "-c", ARCHITECTURE).strip()
+            tell(f"kernel {kernel} asked for, {used} used", *numbers)
         del room.environment["OPENBLAS_CORETYPE"]
         features = room.run(commands / "python", "-c", VECTOR_INSTRUCTIONS).strip()
         require(bool(features), "NumPy has vector instructions here that can be switched off")
         room.environment["NPY_DISABLE_CPU_FEATURES"] = features
         require(not room.run(commands / "python", "-c", VECTOR_INSTRUCTIONS).strip(), "they are switched off")
-        tell(kernels, ["no vector instructions", features], *numbers)
-
-    table(["Python", *SHOWN, "unit tests", "notebooks"], packages)
-    table(["kernel asked for", "used", NUMBERS, "notebook 01", "notebook 06"], kernels)
+        tell(f"none of NumPy's vector instructions {features}", *numbers)
     sys.exit("\n".join(failures) or None)
 
 
@@ -108,29 +105,15 @@ def environment(room: CleanRoom, uv: Path, version: str, python: Path, age: str)
     return room.folder / name / SCRIPTS
 
 
-def pytest(commands: Path, tests: str) -> list[str]:
+def pytest(commands: Path, tests: str) -> list[str | Path]:
     """Our warnings are errors, as in `make test`, but an old package may be told that it does things the old way."""
-    quiet = "-q -p no:cacheprovider -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning"
-    return [
-        commands / "python",
-        "-m",
-        "pytest",
-        *shlex.split(quiet),
-        *(f"tests/test_{name}.py" for name in tests.split()),
-    ]
+    quiet = ("-W", "ignore::DeprecationWarning", "-W", "ignore::PendingDeprecationWarning")
+    return [commands / "python", *PYTEST, *quiet, *(f"tests/test_{name}.py" for name in tests.split())]
 
 
-def nbval(commands: Path, pattern: str) -> list[str]:
+def nbval(commands: Path, pattern: str) -> list[str | Path]:
     notebooks = sorted((ROOT / "notebooks").glob(f"{pattern}.ipynb"))
-    options = "-q -p no:cacheprovider --nbval --nbval-current-env --nbval-cell-timeout=120"
-    return [commands / "python", "-m", "pytest", *shlex.split(options), *notebooks]
-
-
-def table(head: list[str], rows: list[list[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    print()
-    for row in (head, ["-" * width for width in widths], *rows):
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    return [commands / "python", *PYTEST, "--nbval", "--nbval-current-env", "--nbval-cell-timeout=120", *notebooks]
 
 
 if __name__ == "__main__":

@@ -93,9 +93,11 @@ def first_lines(room: CleanRoom, wheel: Path) -> None:
     require((room.folder / "teacher" / "solutions").is_dir(), "the solutions are in the wheel")
 
     with room.serve(commands / "backprop-lab", "course", "--") as server:
-        require(b"jupyter-config-data" in server.get("/lab/tree/00_start_here.ipynb"), "JupyterLab's page is served")
+        require(
+            b"jupyter-config-data" in server.request("/lab/tree/00_start_here.ipynb"), "JupyterLab's page is served"
+        )
         for name in NOTEBOOKS:
-            content = json.loads(server.get(f"/api/contents/{name}"))["content"]
+            content = json.loads(server.request(f"/api/contents/{name}"))["content"]
             require(content["cells"][0]["source"].startswith("# "), f"{name} is served, with its title")
     for name in ("00_start_here", "02_step_through", "07_learning_rate"):
         given = room.folder / "course" / f"{name}.ipynb"

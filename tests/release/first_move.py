@@ -1,80 +1,68 @@
 """A learner's first minute with the lab, in a real Chromium: open a notebook, run its first cell, move a slider."""
 
-import os
-import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from pathlib import Path
 
-from playwright.sync_api import Page, expect, sync_playwright
+from clean_room import CleanRoom, require
+from launch import chromium_page
+from playwright.sync_api import Page, expect
 
-FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WAIT = 120_000  # milliseconds
 NOISE = "TypeError: Cannot read properties of undefined (reading 'schema')"  # Notebook 7.6's own, with any notebook
-
-
-@dataclass
-class FirstMove:
-    """Seconds from the address typed, to each thing that a learner sees."""
-
-    saved_picture: float
-    living_board: float
-    slider_moved: float
-
-    def __str__(self) -> str:
-        return (
-            f"saved picture after {self.saved_picture:.1f} s, living board after {self.living_board:.1f} s, "
-            f"slider moved after {self.slider_moved:.1f} s"
-        )
-
-
-@contextmanager
-def new_page() -> Iterator[Page]:
-    """A page of a browser that nobody has used. An error that the page reports fails the rehearsal."""
-    with sync_playwright() as playwright:
-        named = os.environ.get("CHROMIUM_PATH") or next(filter(None, map(shutil.which, BROWSERS)), None)
-        browser = playwright.chromium.launch(executable_path=named, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 1000})
-        page.set_default_timeout(WAIT)
-        errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(error.stack or str(error)))
-        yield page
-        browser.close()
-        if heard := [error for error in errors if NOISE not in error]:
-            raise RuntimeError(f"the page reports: {heard}")
-
 
 # Before the kernel is there the indicator says idle too, and forgets a cell that is run.
 READY = """() => document.querySelector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
     && !["", "No Kernel"].includes(document.querySelector(".jp-Toolbar-kernelName")?.innerText ?? "")"""
 
 
-def first_move(page: Page, url: str) -> FirstMove:
-    """Open 02_step_through at `url`, run its first cell, and move a slider by the keyboard."""
-    started = time.monotonic()
+def see_the_lab(
+    name: str, room: CleanRoom, command: Sequence[str | Path], path: str, cwd: Path | None = None, quiet: bool = False
+) -> None:
+    """Serve with `command`, and open 02_step_through at `path` as a learner does. The page may report no error.
 
-    def now() -> float:
-        return time.monotonic() - started
+    If it is to be `quiet`, it does not ask whether one wants to hear Jupyter's news either.
+    """
+    expect.set_options(timeout=WAIT)
+    with room.serve(*command, cwd=cwd) as server, chromium_page() as page:
+        page.set_default_timeout(WAIT)
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(error.stack or str(error)))
+        move = first_move(page, f"{server.url}/{path}token={server.token}")
+        asked = page.get_by_text("official Jupyter news").count() > 0
+        require(not (quiet and asked), "no question about news is in the way")
+        try_the_lab(page)
+        heard = [error for error in errors if NOISE not in error]
+        require(not heard, f"the page reports no error, but {heard}")
+        print(f"{name}: server after {server.seconds:.1f} s, then {move}", flush=True)
+
+
+def first_move(page: Page, url: str) -> str:
+    """Open 02_step_through at `url`, run its first cell, and move a slider by the keyboard: seconds to each sight."""
+    started, seen = time.monotonic(), []
+
+    def note(what: str) -> None:
+        seen.append(f"{what} after {time.monotonic() - started:.1f} s")
 
     page.goto(url, wait_until="commit")
     page.locator(".jp-OutputArea-output img").first.wait_for()
-    saved_picture = now()
+    note("saved picture")
     page.wait_for_function(READY)
     page.locator(".jp-CodeCell .cm-content").first.press("Shift+Enter")
     lab = page.locator(".bpl-lab").first
     lab.get_by_label("seed", exact=True).wait_for()
     image = lab.locator(".bpl-board img")
     page.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=image.element_handle())
-    living_board, before = now(), image.get_attribute("src")
+    note("living board")
+    before = image.get_attribute("src")
     # When the run is over, Jupyter takes the focus to the next cell.
     page.locator(".jp-CodeCell").first.get_by_text("[1]:").first.wait_for()
     page.locator(".jp-MarkdownCell:focus").wait_for()
     lab.locator(".noUi-handle").first.press("ArrowRight")
-    expect(lab.get_by_label("seed", exact=True)).to_have_value("1", timeout=WAIT)
-    expect(image).not_to_have_attribute("src", before or "", timeout=WAIT)
-    return FirstMove(saved_picture, living_board, now())
+    expect(lab.get_by_label("seed", exact=True)).to_have_value("1")
+    expect(image).not_to_have_attribute("src", before or "")
+    note("slider moved")
+    return ", ".join(seen)
 
 
 def try_the_lab(page: Page) -> None:

@@ -2,9 +2,22 @@
 
 const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "Enter", "Escape"];
 
-function isDark(element) {
-  const [r, g, b] = paperOf(element);
+export function isDark([r, g, b]) {
   return 0.299 * r + 0.587 * g + 0.114 * b < 128;
+}
+
+// The cell at a place in fractions of the picture, so that it is correct at every zoom level.
+export function cellIn(boxes, x, y) {
+  for (const [name, x0, y0, w, h, rows, cols] of boxes) {
+    if (x >= x0 && x < x0 + w && y >= y0 && y < y0 + h) {
+      return [name, Math.floor(((y - y0) / h) * rows), Math.floor(((x - x0) / w) * cols)];
+    }
+  }
+  return null;
+}
+
+export function isPlain(event) {
+  return !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey;
 }
 
 // The first background that is not transparent, going up from the element: the theme's, wherever the lab is shown.
@@ -79,21 +92,13 @@ function render({ model, el }) {
     const width = Math.floor(board.clientWidth);
     if (width > 0) {
       const ratio = window.devicePixelRatio;
-      model.send({ kind: "page", width, height: window.innerHeight, ratio, dark: isDark(board) });
+      model.send({ kind: "page", width, height: window.innerHeight, ratio, dark: isDark(paperOf(board)) });
     }
   }
 
-  // The cell under the pointer, found in fractions of the picture, so that it is correct at every zoom level.
   function cellAt(event) {
     const { left, top, width, height } = image.getBoundingClientRect();
-    const x = (event.clientX - left) / width;
-    const y = (event.clientY - top) / height;
-    for (const [name, x0, y0, w, h, rows, cols] of model.get("boxes")) {
-      if (x >= x0 && x < x0 + w && y >= y0 && y < y0 + h) {
-        return [name, Math.floor(((y - y0) / h) * rows), Math.floor(((x - x0) / w) * cols)];
-      }
-    }
-    return null;
+    return cellIn(model.get("boxes"), (event.clientX - left) / width, (event.clientY - top) / height);
   }
 
   // Whether a click pins the cell is decided here at once; the kernel's answer comes later and may differ.
@@ -145,7 +150,7 @@ function render({ model, el }) {
   };
 
   figure.addEventListener("keydown", (event) => {
-    if (!KEYS.includes(event.key) || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    if (!KEYS.includes(event.key) || !isPlain(event)) return;
     event.preventDefault();
     event.stopPropagation();
     model.send({ kind: "key", key: event.key });
@@ -161,8 +166,7 @@ function render({ model, el }) {
   // on a slider would insert a cell. A plain key on a control of the lab is marked as the lab's before either looks.
   function keepPlainKeys(event) {
     if (!el.closest(".bpl-lab")?.contains(event.target)) return;
-    const plain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey;
-    event.target.toggleAttribute("data-lm-suppress-shortcuts", plain);
+    event.target.toggleAttribute("data-lm-suppress-shortcuts", isPlain(event));
   }
   window.addEventListener("keydown", keepPlainKeys, true);
 
