@@ -31,18 +31,19 @@ SUMS = {
     "(a - b) * (a - b)": (A + B) ** 2,
     "(a - b) ** 2": (A + B) ** 2,
     "np.square(a - b)": (A + B) ** 2,
-    "a.mT @ b - b": A.T @ B + B,
+    "(a - b).mT @ b - b": (A + B).T @ B + B,
     "(a - b) / a.size": (A + B) / 4,
     "(a - b) / len(b)": (A + B) / 2,
     "a / b": A / B,
     "1 / (large + 1)": 9 / (large + 1) ** 2,
     "np.sum(a - b)": (A + B).sum(),
     "(a - b).sum(axis=0, keepdims=True)": (A + B).sum(axis=0, keepdims=True),
-    "np.sum(a - b, -1)": (A + B).sum(axis=-1),
+    "np.sum(a - b, -2)": (A + B).sum(axis=0),
     "np.mean((a - b) ** 2)": ((A + B) ** 2).mean(),
     "(a - b).mean(axis=0)": (A + B).mean(axis=0),
     "np.abs(a - b).sum()": (A + B).sum(),
     "np.add.reduce(a - b)": (A + B).sum(axis=0),
+    "np.maximum.reduce(a - b)": (A + B).max(axis=0),
     "np.einsum('nd,nh->dh', a, b)": A.T @ B,
     "a[:1] - b[1:]": A[:1] + B[1:],
     "np.vstack([a, -b])": np.vstack([A, B]),
@@ -73,6 +74,8 @@ SLOPES = {  # and the terms of what the function is given
     "np.maximum(large, -1)": (1.0, 8),
     "np.maximum(large, 9)": (0.0, 8),
     "np.maximum(large, 0)": (large >= 0, 8),  # at its corner, the steeper side
+    "np.minimum(large, 0)": (large <= 0, 8),
+    "np.log(np.exp(large) * 1e-9)": (1.0, 9),  # which bends near 0
     "np.clip(large, -0.15, 0.15)": (np.abs(large) < 0.15, 8),
 }
 
@@ -99,7 +102,16 @@ def test_a_line_that_goes_through_math_has_the_same_terms(code):
     )
 
 
-@pytest.mark.parametrize("code", ["np.linalg.inv(inv) @ a", "np.cumprod(a - b, axis=0)", "np.std(a - b, axis=0)"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "np.linalg.inv(inv) @ a",
+        "np.cumprod(a - b, axis=0)",
+        "np.std(a - b, axis=0)",
+        "np.multiply.outer(a[1] - b[1], a[1])",
+        "float(a[1, 1] - b[1, 1]) * a",
+    ],
+)
 def test_what_a_function_does_not_carry_is_found_by_moving_its_input(code):
     """Four times at random: within a factor of what moving each number by itself would add up to."""
     plain = {"np": np, "a": a, "b": b, "inv": np.array([[2.0, 1.0], [1.0, 3.0]])}
