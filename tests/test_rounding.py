@@ -1,5 +1,7 @@
 """How much rounding there can be: the terms of each kind of line, and that right answers are within it."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from common import count, in_other_numbers
@@ -8,7 +10,7 @@ from problems import varied_problem
 
 from backprop_lab import trace
 from backprop_lab.feedback import ROUNDINGS, VANISHING
-from backprop_lab.rounding import Terms, all_terms, terms_of
+from backprop_lab.rounding import Terms, all_terms, eps_of, terms_of
 
 a, b = np.array([[3.0, -1.0], [0.5, 2.0]]), np.array([[1.0, 4.0], [-0.25, 2.0]])
 large = np.array([[0.1, -0.2], [0.0, 0.4]])  # what is left of numbers of size 8
@@ -123,6 +125,12 @@ def test_what_a_function_does_not_carry_is_found_by_moving_its_input(code):
         one_by_one += np.abs(eval(code, plain | {name: moved}) - right) / 1e-6
     assert (found >= np.abs(right) + one_by_one / 4).all()
     assert (found <= 4 * (np.abs(right) + one_by_one)).all()
+
+
+def test_whole_numbers_and_fractions_are_not_rounded_and_other_numbers_as_their_type_is():
+    assert eps_of(np.array([1, 2])) == eps_of(np.array([Fraction(1, 3), 2])) == 0.0
+    assert eps_of(np.array([1], np.float32)) == 2.0**-23
+    assert eps_of(np.array([1j])) == eps_of(np.array([Fraction(1, 3), 0.5])) == 2.0**-52
 
 
 # Right answers found in other ways
