@@ -125,8 +125,10 @@ def test_every_mistake_is_named(capsys):
                 if (wrong := mistake.wrong_value(t, name)) is None:
                     continue
                 feedback = check(name, wrong, t)
-                in_float32 = check(name, mistake.wrong_value(coarse, name), t)
-                assert in_float32.ok or mistake.name in in_float32.cause, (seed, name, str(in_float32))
+                single = mistake.wrong_value(coarse, name)
+                if np.max(np.abs(single - wrong)) <= 1e-3 * np.max(np.abs(single)):  # three digits have not cancelled
+                    in_float32 = check(name, single, t)
+                    assert in_float32.ok or mistake.name in in_float32.cause, (seed, name, str(in_float32))
                 if not feedback.ok:
                     assert mistake.name in feedback.cause, (seed, mistake.name, name, str(feedback))
                     assert mistake.resemblance(t, name) in str(feedback)
