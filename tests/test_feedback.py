@@ -125,8 +125,10 @@ def test_every_mistake_is_named(capsys):
                 if (wrong := mistake.wrong_value(t, name)) is None:
                     continue
                 feedback = check(name, wrong, t)
-                in_float32 = check(name, mistake.wrong_value(coarse, name), t)
-                assert in_float32.ok or mistake.name in in_float32.cause, (seed, name, str(in_float32))
+                single = mistake.wrong_value(coarse, name)
+                if np.max(np.abs(single - wrong)) <= 1e-3 * np.max(np.abs(single)):  # three digits have not cancelled
+                    in_float32 = check(name, single, t)
+                    assert in_float32.ok or mistake.name in in_float32.cause, (seed, name, str(in_float32))
                 if not feedback.ok:
                     assert mistake.name in feedback.cause, (seed, mistake.name, name, str(feedback))
                     assert mistake.resemblance(t, name) in str(feedback)
@@ -278,6 +280,7 @@ in one_matrix([[1 + 1j, 2], [0.5, 1j]], [[1, 2j]], [[0.0, 1]])
   dW1 = dW1.tolist()
   dW1 = dW1.astype(object)
   dW1 = -dW1 | sign-flipped
+  dW1 = 1j * dW1 | value | ... Each of your numbers is 0+1j times what it should be.
   dW1 = dW1 + 1j | value | dW1[0, 0] should be 2+4j, and yours is 2+5j. 4 of the 4 numbers differ.
   dW1 of one_matrix([[1j]], [[0j]], [[1.0]]) = np.array(dW1)
 # A mistake that happens to be right is not named for what is beyond rounding, nor is one further up
@@ -387,7 +390,7 @@ in example
   dW1 = Foreign(TypeError('\n ..no cuda:0.\nmore')) | unreadable | Your dW1 cannot be read as numbers: ..no cuda:0.
   dW1 = Foreign(ValueError()) | unreadable | Your dW1 cannot be read as numbers: ValueError.
 # No such name
-  dw1 = 1 | name | There is no 'dw1' here. Did you mean dW1? There is X, y, W1, ..., b2_new.
+  DW1 = 1 | name | There is no 'DW1' here. Did you mean dW1? There is X, y, W1, ..., b2_new.
   y_perd = 1 | name | There is no 'y_perd' here. Did you mean y_pred? ...
   gradient = 1 | name | There is no 'gradient' here. There is X, ...
 """

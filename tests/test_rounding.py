@@ -1,5 +1,7 @@
 """How much rounding there can be: the terms of each kind of line, and that right answers are within it."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from common import count, in_other_numbers
@@ -8,7 +10,7 @@ from problems import varied_problem
 
 from backprop_lab import trace
 from backprop_lab.feedback import ROUNDINGS, VANISHING
-from backprop_lab.rounding import Terms, all_terms, terms_of
+from backprop_lab.rounding import Terms, all_terms, eps_of, terms_of
 
 a, b = np.array([[3.0, -1.0], [0.5, 2.0]]), np.array([[1.0, 4.0], [-0.25, 2.0]])
 large = np.array([[0.1, -0.2], [0.0, 0.4]])  # what is left of numbers of size 8
@@ -31,18 +33,19 @@ SUMS = {
     "(a - b) * (a - b)": (A + B) ** 2,
     "(a - b) ** 2": (A + B) ** 2,
     "np.square(a - b)": (A + B) ** 2,
-    "a.mT @ b - b": A.T @ B + B,
+    "(a - b).mT @ b - b": (A + B).T @ B + B,
     "(a - b) / a.size": (A + B) / 4,
     "(a - b) / len(b)": (A + B) / 2,
     "a / b": A / B,
     "1 / (large + 1)": 9 / (large + 1) ** 2,
     "np.sum(a - b)": (A + B).sum(),
     "(a - b).sum(axis=0, keepdims=True)": (A + B).sum(axis=0, keepdims=True),
-    "np.sum(a - b, -1)": (A + B).sum(axis=-1),
+    "np.sum(a - b, -2)": (A + B).sum(axis=0),
     "np.mean((a - b) ** 2)": ((A + B) ** 2).mean(),
     "(a - b).mean(axis=0)": (A + B).mean(axis=0),
     "np.abs(a - b).sum()": (A + B).sum(),
     "np.add.reduce(a - b)": (A + B).sum(axis=0),
+    "np.maximum.reduce(a - b)": (A + B).max(axis=0),
     "np.einsum('nd,nh->dh', a, b)": A.T @ B,
     "a[:1] - b[1:]": A[:1] + B[1:],
     "np.vstack([a, -b])": np.vstack([A, B]),
@@ -73,6 +76,8 @@ SLOPES = {  # and the terms of what the function is given
     "np.maximum(large, -1)": (1.0, 8),
     "np.maximum(large, 9)": (0.0, 8),
     "np.maximum(large, 0)": (large >= 0, 8),  # at its corner, the steeper side
+    "np.minimum(large, 0)": (large <= 0, 8),
+    "np.log(np.exp(large) * 1e-9)": (1.0, 9),  # which bends near 0
     "np.clip(large, -0.15, 0.15)": (np.abs(large) < 0.15, 8),
 }
 
@@ -99,7 +104,16 @@ def test_a_line_that_goes_through_math_has_the_same_terms(code):
     )
 
 
-@pytest.mark.parametrize("code", ["np.linalg.inv(inv) @ a", "np.cumprod(a - b, axis=0)", "np.std(a - b, axis=0)"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "np.linalg.inv(inv) @ a",
+        "np.cumprod(a - b, axis=0)",
+        "np.std(a - b, axis=0)",
+        "np.multiply.outer(a[1] - b[1], a[1])",
+        "float(a[1, 1] - b[1, 1]) * a",
+    ],
+)
 def test_what_a_function_does_not_carry_is_found_by_moving_its_input(code):
     """Four times at random: within a factor of what moving each number by itself would add up to."""
     plain = {"np": np, "a": a, "b": b, "inv": np.array([[2.0, 1.0], [1.0, 3.0]])}
@@ -111,6 +125,12 @@ def test_what_a_function_does_not_carry_is_found_by_moving_its_input(code):
         one_by_one += np.abs(eval(code, plain | {name: moved}) - right) / 1e-6
     assert (found >= np.abs(right) + one_by_one / 4).all()
     assert (found <= 4 * (np.abs(right) + one_by_one)).all()
+
+
+def test_whole_numbers_and_fractions_are_not_rounded_and_other_numbers_as_their_type_is():
+    assert eps_of(np.array([1, 2])) == eps_of(np.array([Fraction(1, 3), 2])) == 0.0
+    assert eps_of(np.array([1], np.float32)) == 2.0**-23
+    assert eps_of(np.array([1j])) == eps_of(np.array([Fraction(1, 3), 0.5])) == 2.0**-52
 
 
 # Right answers found in other ways
