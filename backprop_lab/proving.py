@@ -212,10 +212,13 @@ class _Moves:
         unit = float(np.max(np.abs(self.at))) or 1.0
         of_moved = EPS * float(np.max(np.abs(self.at)))  # a number that is moved is rounded too
         slopes, doubt = np.zeros(len(self.moves)), np.full(len(self.moves), np.inf)
-        at_corner = False
+        at_corner = False  # as the first moves tell
         for step in steps:
             h = step * unit
-            up, down, half_up, half_down = (self._moved(loss, k * h) for k in (1, -1, 0.5, -0.5))
+            try:
+                up, down, half_up, half_down = (self._moved(loss, k * h) for k in (1, -1, 0.5, -0.5))
+            except Exception:  # code of a reader's own may stop where a number moves to, as math.log does below 0
+                continue
             slope, half_slope = (up - down) / (2 * h), (half_up - half_down) / h
             bend, half_bend = (up - 2 * here + down) / h, (half_up - 2 * here + half_down) / (h / 2)
             corner, rounded = np.abs(half_bend - bend / 2), (4 * rounding + 2 * of_moved * np.abs(half_slope)) / h
@@ -246,10 +249,10 @@ class _Moves:
         """
         agrees = _agree(exact, best)
         if agrees is None:  # too near to the bottom, or at a corner: try the same code on other numbers
-            for problem in _elsewhere(self.problem):
-                moves = _Moves(problem, self.name, trace(problem)[self.name])
-                there = moves.complex_step()
-                agrees = there and _agree(there, moves.differences(STEPS))
+            for seed in range(5):
+                moves = _elsewhere(self.problem, self.name, seed)
+                there = moves and moves.complex_step()
+                agrees = _agree(there, moves.differences(STEPS)) if moves and there else None
                 if agrees is not None:
                     break
         return bool(agrees)
@@ -269,13 +272,18 @@ def _agree(exact: _Slopes, best: _Slopes) -> bool | None:
     return bool(np.all(np.abs(exact.slopes - best.slopes)[tell] <= doubt[tell])) if tell.any() else None
 
 
-def _elsewhere(problem: Problem) -> Iterator[Problem]:
-    """The same code on numbers of about 1, a few times."""
+def _elsewhere(problem: Problem, name: str, seed: int) -> _Moves | None:
+    """The same code on numbers of about 1; None if it does not take them."""
+    draw = np.random.default_rng(seed).standard_normal
     X, y = (array / (float(np.max(np.abs(array))) or 1.0) for array in (problem.X, problem.y))
-    for seed in range(5):
-        draw = np.random.default_rng(seed).standard_normal
-        parameters = {name: draw(p.shape) / math.sqrt(len(p)) for name, p in problem.network.parameters.items()}
-        yield problem.evolve(network=problem.network.with_parameters(parameters), X=X, y=y)
+    try:
+        numbers = {
+            p: np.asarray(draw(a.shape)) / math.sqrt(max(1, a.size)) for p, a in problem.network.parameters.items()
+        }
+        there = trace(problem.evolve(network=problem.network.with_parameters(numbers), X=X, y=y))
+        return _Moves(there.problem, name, there[name])
+    except Exception:  # code of a reader's own may refuse them in any way
+        return None
 
 
 def _in_floats(problem: Problem) -> Problem:

@@ -1,8 +1,10 @@
 """A proof is never wrong: green only for a gradient that is as right as it says, red only for a wrong one."""
 
+import math
 import re
 from collections import Counter
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from backprop_lab import (
     ACTIVATIONS,
     LOSSES,
     MISTAKES,
+    Activation,
     Linear,
     Network,
     Problem,
@@ -213,6 +216,25 @@ def test_a_large_matrix_is_proved_along_directions_that_miss_no_wrong_number():
     t = trace(random_problem(0, 64, 64, [64], 64))
     assert prove(t, "dW1").agrees
     assert prove(plant(t, MISTAKES["sign-flipped"], "dW1"), "dW1").agrees is False
+
+
+class LogOfMath(Activation):
+    """It stops below 0, takes no complex numbers, and takes one number at a time."""
+
+    def forward(self, X):
+        return np.vectorize(math.log, otypes=[float])(X)
+
+    def backward(self, X, dY):
+        return dY / X
+
+    formulas: ClassVar = {"Y": "np.vectorize(math.log, otypes=[float])({X})", "dX": "{dY} / {X}"}
+
+
+def test_code_that_stops_where_a_number_is_moved_to_is_proved_with_smaller_moves_or_not_told():
+    for smallest, agrees in ((0.5, True), (1e-4, True), (1e-12, None)):
+        network = Network((Linear([[1.0, smallest]], [[0.0, 0.0]]), LogOfMath(), Linear([[1.0], [2.0]], [[0.0]])))
+        t = trace(Problem(network, SumSquaredError(), [[1.0]], [[0.0]], 0.01))
+        assert prove(t, "dW1").agrees is agrees, smallest
 
 
 def test_what_is_no_gradient_cannot_be_proved():
