@@ -128,6 +128,7 @@ def _typeset(code: str) -> str:
         .replace("**2", "²")
         .replace(" * ", "·")
         .replace(" - ", f" {MINUS} ")
+        .replace("(-", f"({MINUS}")
     )
 
 
