@@ -14,9 +14,9 @@ settings.register_profile("backprop_lab", derandomize=True, deadline=None)
 settings.load_profile("backprop_lab")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def example():
-    """The trace of the worked example. It is made in a fixture, so that code that `make mutants` changed makes it."""
+    """The trace of the worked example, made anew for each test: so `make mutants` knows which tests depend on it."""
     return trace(worked_example())
 
 
