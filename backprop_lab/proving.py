@@ -59,7 +59,7 @@ def prove(trace: Trace, name: str) -> Proof:
     if not np.all(np.isfinite(analytic)):
         return Proof(None, math.nan, OVERFLOWED)
     with np.errstate(all="ignore"):
-        moves = _Moves(trace.problem, value, trace[value])
+        moves = _Moves(trace, value)
         own = moves.along(_rounding_of(trace[name], trace.terms[name]), np.abs)
         agrees, error, how = None, math.nan, ""
         for found in moves.slopes():  # the last has the last word, and the first that said the same is named
@@ -130,7 +130,7 @@ def _error(trace: Trace, name: str, analytic: Array, at: Array, derivative: Deri
     if derivative is not None:
         return relative_error(analytic, derivative(loss_of(trace.problem, value), at))
     with np.errstate(all="ignore"):
-        moves = _Moves(trace.problem, value, at)
+        moves = _Moves(trace, value)
         for found in moves.slopes():
             if np.max(found.doubt) <= 1e-7 * np.max(np.abs(found.slopes)):
                 break
@@ -163,14 +163,14 @@ class _Slopes(NamedTuple):
 class _Moves:
     """One value of a problem, and the moves along which it is tried: every entry, or random directions."""
 
-    def __init__(self, problem: Problem, name: str, at: Array) -> None:
-        self.problem, self.name, self.at = _in_floats(problem), name, np.asarray(at, dtype=float)
+    def __init__(self, trace: Trace, name: str) -> None:
+        self.right = _right_trace(trace, name)
+        self.problem, self.name, self.at = self.right.problem, name, self.right[name]
         self.each_entry = self.at.size <= ENTRIES
         if self.each_entry:
             self.moves = one_entry_each(self.at)
         else:
             self.moves = np.random.default_rng(0).standard_normal((DIRECTIONS, *self.at.shape))
-        self.right = _right_trace(self.problem, name, self.at)
 
     def along(self, array: Array, part: Any = np.asarray) -> Array:
         """What an array of derivatives comes to along each move; with `part=np.abs`, what all their sizes come to."""
@@ -281,19 +281,19 @@ def _elsewhere(problem: Problem, name: str, seed: int) -> _Moves | None:
             p: np.asarray(draw(a.shape)) / math.sqrt(max(1, a.size)) for p, a in problem.network.parameters.items()
         }
         there = trace(problem.evolve(network=problem.network.with_parameters(numbers), X=X, y=y))
-        return _Moves(there.problem, name, there[name])
+        return _Moves(there, name)
     except Exception:  # code of a reader's own may refuse them in any way
         return None
 
 
-def _in_floats(problem: Problem) -> Problem:
-    parameters = {name: np.asarray(p, dtype=float) for name, p in problem.network.parameters.items()}
-    network = problem.network.with_parameters(parameters)
-    return problem.evolve(network=network, X=np.asarray(problem.X, dtype=float), y=np.asarray(problem.y, dtype=float))
-
-
-def _right_trace(problem: Problem, name: str, at: Array) -> Trace:
-    """One training step of `problem` in which a value, such as W1 or H1, is what it is here."""
-    given = {"X": problem.X, "y": problem.y, **problem.network.parameters, "lr": problem.lr, name: at}
-    lines = [line for line in lines_of(problem.network, problem.loss) if line.name != name]
-    return Trace(problem, given, run(lines, given))
+def _right_trace(trace: Trace, name: str) -> Trace:
+    """One training step in floats, by the right lines, in which a value, such as W1 or H1, is what it is in `trace`."""
+    problem = trace.problem
+    lines = lines_of(problem.network, problem.loss)
+    if all(step.code == line.code and step.value.dtype == float for step, line in zip(trace.steps, lines, strict=True)):
+        return trace
+    parameters = {p: np.asarray(array, dtype=float) for p, array in problem.network.parameters.items()}
+    X, y = np.asarray(problem.X, dtype=float), np.asarray(problem.y, dtype=float)
+    problem = problem.evolve(network=problem.network.with_parameters(parameters), X=X, y=y)
+    given = {"X": X, "y": y, **parameters, "lr": problem.lr, name: np.asarray(trace[name], dtype=float)}
+    return Trace(problem, given, run([line for line in lines if line.name != name], given))
