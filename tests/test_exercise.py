@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from common import parts_of, plain
+from common import kept, parts_of, plain
 
 from backprop_lab import MISTAKES, Linear, Mistake
 from backprop_lab.ui import Exercises
@@ -107,9 +107,7 @@ def test_the_feedback_can_be_asserted_and_its_sentence_is_what_is_saved(ask, exa
     exercise = ask("dW2", -example["dW2"])
     with pytest.raises(AssertionError, match="sign flipped"):
         assert exercise.feedback, exercise.feedback
-    bundle = exercise._repr_mimebundle_()
-    data = bundle[0] if isinstance(bundle, tuple) else bundle
-    assert data["text/plain"] == str(exercise.feedback)
+    assert kept(exercise)["text/plain"] == str(exercise.feedback)
     assert exercise.children[0].value == exercise.feedback._repr_html_()
 
 

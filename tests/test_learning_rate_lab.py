@@ -5,7 +5,7 @@ import asyncio
 import ipywidgets as widgets
 import numpy as np
 import pytest
-from common import count, plain, raises
+from common import count, kept, plain, raises
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -161,8 +161,7 @@ def test_once_it_is_on_a_page_it_trains_by_itself_what_it_is_told_to(open_lab):
 
 def test_where_no_kernel_is_the_whole_map_stands_in_and_a_page_that_comes_later_trains_nothing_again(open_lab):
     page = open_lab(None)
-    bundle = page.lab._repr_mimebundle_()
-    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    data = kept(page.lab)
     assert (data["text/plain"], page.state.runs.done) == ("LearningRateLab()", True)
     assert len(data["image/png"]) > 1000
     runs = page.state.runs
