@@ -20,10 +20,6 @@ def without_pauses(monkeypatch):
     monkeypatch.setattr(module, "PAUSE", 0.0)
 
 
-def chosen_seeds(sweeper):
-    return [(sweeper.state.runs.seed(run), run[1]) for run in sweeper.state.chosen]
-
-
 # Training
 
 
@@ -148,10 +144,10 @@ def test_walking_begins_in_the_middle_and_stops_at_the_edges():
     for down, right, run in [(1, 0, (2, 38)), (1, 0, (3, 38)), (1, 0, (3, 38)), (0, 1, (3, 39)), (-1, 0, (2, 39))]:
         sweeper.walk(down, right)
         assert sweeper.state.chosen == (run,)
-    for (start, step), stopped in {((0, 75), (-1, 1)): (0, 75), ((3, 0), (1, -1)): (3, 0)}.items():
-        sweeper.choose(*start)
-        sweeper.walk(*step)
-        assert sweeper.state.chosen == (stopped,)
+    for edge, beyond in {(0, 75): (-1, 1), (3, 0): (1, -1)}.items():
+        sweeper.choose(*edge)
+        sweeper.walk(*beyond)
+        assert sweeper.state.chosen == (edge,)
 
 
 def test_what_is_chosen_follows_its_seed_to_another_row_and_goes_with_it():
@@ -160,13 +156,14 @@ def test_what_is_chosen_follows_its_seed_to_another_row_and_goes_with_it():
     for seed, col in [(3, 20), (11, 30)]:
         sweeper.choose(sweeper.state.runs.sweep.seeds.index(seed), col)
     before = sweeper.state.chosen
-    list(sweeper.train(activation="Tanh"))
-    assert chosen_seeds(sweeper) == [(3, 20), (11, 30)]
-    assert sweeper.state.chosen != before
-    list(sweeper.train(seeds=6))
-    assert chosen_seeds(sweeper) == [(3, 20)]
-    list(sweeper.train(seeds=2))
-    assert sweeper.state.chosen == ()
+    for change, chosen in [
+        ({"activation": "Tanh"}, [(3, 20), (11, 30)]),
+        ({"seeds": 6}, [(3, 20)]),
+        ({"seeds": 2}, []),
+    ]:
+        list(sweeper.train(**change))
+        assert [(sweeper.state.runs.seed(run), run[1]) for run in sweeper.state.chosen] == chosen
+        assert sweeper.state.chosen != before
 
 
 # What is refused
