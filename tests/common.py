@@ -108,6 +108,12 @@ def button(widget, label):
     return found
 
 
+def kept(widget):
+    """What a saved notebook keeps of a widget, by the kind of text or picture."""
+    bundle = widget._repr_mimebundle_()
+    return bundle[0] if isinstance(bundle, tuple) else bundle
+
+
 def count(full):
     """A large number of cases: a tenth of it in `make test`, all of it in `make release-check`."""
     return full if os.environ.get("FULL_COUNTS") else max(1, full // 10)

@@ -1,7 +1,5 @@
 """The judge of predictions: what counts as right, which mistakes are named, and what is not an answer at all."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from common import trained, with_mistake, with_numbers
@@ -70,8 +68,8 @@ def test_a_mistake_is_named_where_the_number_is_what_it_gives():
 
 
 def test_a_wrong_value_is_told_back_with_the_cell_worked_out(example):
-    cell = ("dW1", 1, 2)
-    assert judge(example, cell, "5.25") == (False, f"5.25 is not right: {work_out(example, cell)}.")
+    worked = work_out(example, ("dW1", 1, 2))
+    assert judge(example, ("dW1", 1, 2), "5.25") == (False, f"5.25 is not right: {worked}.")
 
 
 def test_in_a_step_with_a_mistake_what_the_board_shows_is_right(example):
@@ -86,15 +84,6 @@ def test_what_is_neither_sign_nor_number_is_refused(text, example):
         judge(example, ("dW1", 0, 0), text)
     sentence = "answer with +, - or 0 for the sign, or with a number such as -1.5; got"
     assert refused.value.args[0] == f"{sentence} {text.strip()!r}"
-
-
-@pytest.mark.parametrize("text", ["−1.5", "–1.5", "-1.5", "-15e-1"])
-def test_any_kind_of_minus_is_one(text):
-    t = trace(random_problem(0))
-    (name, i, j), value = next((cell, value) for cell, value in cells(t) if cell[0] == "dW1" and value < 0)
-    scaled = trace(replace(t.problem, y=t["y_pred"] + 1.5 / value * (t["y_pred"] - t["y"])))
-    assert scaled[name][i, j] == pytest.approx(-1.5)
-    assert judge(scaled, (name, i, j), text)[0]
 
 
 @pytest.mark.parametrize("text", ["+", "-", "0", "1"])

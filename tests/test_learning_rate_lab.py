@@ -5,11 +5,11 @@ import asyncio
 import ipywidgets as widgets
 import numpy as np
 import pytest
-from common import count, plain, raises
+from common import count, kept, plain, raises, same_values
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backprop_lab import ACTIVATIONS
+from backprop_lab import ACTIVATIONS, trace
 from backprop_lab.ui import LearningRateLab
 from backprop_lab.ui.rates import lab as lab_module
 from backprop_lab.ui.rates import sweeper as sweeper_module
@@ -38,8 +38,7 @@ class Page:
     """A lab, and the event loop of a kernel in which its gestures are heard and its sweeps go on."""
 
     def __init__(self, kind, options):
-        self.loop = asyncio.new_event_loop()
-        self.lab = LearningRateLab(**(SMALL | options))
+        self.loop, self.lab = asyncio.new_event_loop(), LearningRateLab(**(SMALL | options))
         if kind:
             self.resize(kind)
 
@@ -155,14 +154,11 @@ def test_once_it_is_on_a_page_it_trains_by_itself_what_it_is_told_to(open_lab):
     page.finish()
     assert (page.state.runs.settings, page.state.runs.done) == (Settings(5, 60, 2, "Tanh"), True)
     assert_agrees(page)
-    with pytest.raises(ValueError, match=r"hidden must be a whole number from 1 to 8; got 2\.5"):
-        LearningRateLab(hidden=2.5)
 
 
 def test_where_no_kernel_is_the_whole_map_stands_in_and_a_page_that_comes_later_trains_nothing_again(open_lab):
     page = open_lab(None)
-    bundle = page.lab._repr_mimebundle_()
-    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    data = kept(page.lab)
     assert (data["text/plain"], page.state.runs.done) == ("LearningRateLab()", True)
     assert len(data["image/png"]) > 1000
     runs = page.state.runs
@@ -222,9 +218,8 @@ def test_a_click_chooses_and_a_pointer_that_only_passes_does_not(open_lab):
 
 def test_the_map_is_walked_by_keyboard_and_two_runs_stand_side_by_side_in_the_colours_of_their_rings(open_lab):
     page = open_lab()
-    page.key("ArrowDown", "ArrowLeft", "ArrowLeft")
-    assert page.state.chosen == ((1, 36),)
-    page.key("Enter", "ArrowUp", "End", "Home", "Escape")  # the last three are for the step-through lab
+    page.key("ArrowDown", "ArrowLeft", "ArrowLeft", "Enter", "ArrowUp")
+    page.key("End", "Home", "Escape")  # these are for the step-through lab
     assert page.state.chosen == ((1, 36), (0, 36))
     assert [colour in page.lab._chosen.value for colour in CURVES] == [True, True, False, False]
     assert_agrees(page)
@@ -263,12 +258,10 @@ def test_another_run_opens_in_the_same_place_as_if_nothing_had_been_there(open_l
     page.press("_open")
     assert page.lab._opened.children == (first,)  # another hundred widgets each time would fill the page
     assert sent == [{"do": "come"}] * 2
-    place, expected = first.stepper.place, page.state.runs.problem((4, 10))
+    place, runs = first.stepper.place, page.state.runs
     assert (place.iteration, place.index, place.mistake, place.custom) == (0, 0, "", False)
-    shown = place.trace.problem
-    assert (place.setup.seed, shown.lr) == (page.state.runs.seed((4, 10)), expected.lr)
-    assert np.array_equal(shown.X, expected.X)
-    assert all(map(np.array_equal, shown.network.parameters.values(), expected.network.parameters.values()))
+    assert place.setup.seed == runs.seed((4, 10))
+    assert same_values(place.trace, trace(runs.problem((4, 10))))
 
 
 # What goes wrong
@@ -277,15 +270,17 @@ def test_another_run_opens_in_the_same_place_as_if_nothing_had_been_there(open_l
 def test_rubbish_is_refused_in_a_sentence_that_stays_to_be_read_and_the_field_set_back(open_lab):
     page = open_lab()
     page.press("_run")
-    for text, got in {"many": "'many'", "": "''", "1e9": "1000000000.0", "<b>3</b>": "'<b>3</b>'"}.items():
+    for text, got in {"": "''", "1e9": "1000000000.0", "<b>3</b>": "'<b>3</b>'"}.items():
         page.type_into("seeds", text)
         assert page.note == f"seeds must be a whole number from 1 to 64; got {got}"
         assert_agrees(page)
+    page.click(77, 3)
+    assert "there are 3 rows and 76 columns of runs; got row 77" in page.note
     page.finish()
     page.resize("high")
-    assert page.note.endswith("got '<b>3</b>'")
-    for gesture, *arguments in [("press", "_run"), ("click", 0, 0)]:
-        getattr(page, gesture)(*arguments)
+    assert "got row 77" in page.note
+    for asked_for, *where in [(page.press, "_run"), (page.click, 0, 0)]:
+        asked_for(*where)
         assert not page.note, "what the learner asks for next takes its place"
         page.type_into("seeds", "none")
 
@@ -307,17 +302,7 @@ def test_an_error_while_training_or_drawing_is_said_in_words_and_the_lab_goes_on
     assert page.state.runs.settings.hidden == 2
 
 
-def test_what_breaks_on_a_message_from_the_page_is_said_too(open_lab):
-    page = open_lab()
-    page.click(77, 3)
-    assert "there are 3 rows and 76 columns of runs; got row 77" in page.note
-    page.send("page")
-    assert page.note == "height"
-    assert_agrees(page)
-
-
 # Any gestures, in any order
-
 
 NUMBERS = st.sampled_from(["seeds", "steps", "hidden"])
 TYPED = st.sampled_from(["", "-1", "2.5", "abc", "1e6", "1", "4", "60"])
@@ -327,7 +312,7 @@ GESTURES = st.one_of(
     st.tuples(st.just("activate"), st.sampled_from(list(ACTIVATIONS))),
     st.tuples(st.just("press"), st.sampled_from(["_run", "_compare", "_open"])),
     st.tuples(st.just("click"), st.integers(0, 5), st.integers(0, 75)),
-    st.tuples(st.just("key"), st.sampled_from(["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Enter", "Escape"])),
+    st.tuples(st.just("key"), st.sampled_from([*lab_module.KEYS, "Enter", "Escape"])),
     st.tuples(st.just("resize"), st.sampled_from(list(PAGES))),
     st.tuples(st.just("tick"), st.integers(2, 12)),
     st.tuples(st.just("finish")),

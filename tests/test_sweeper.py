@@ -1,5 +1,7 @@
 """The sweeper: what is on the map, how far it has come and what is chosen agree, whenever training is stopped."""
 
+from itertools import groupby
+
 import numpy as np
 import pytest
 from common import at_first_map, count, raises, swept
@@ -16,10 +18,6 @@ SMALL = {"seeds": 4, "steps": 130}  # three rounds of training
 def without_pauses(monkeypatch):
     """Every whole map counts as a state of its own, however fast this machine is."""
     monkeypatch.setattr(module, "PAUSE", 0.0)
-
-
-def chosen_seeds(sweeper):
-    return [(sweeper.state.runs.seed(run), run[1]) for run in sweeper.state.chosen]
 
 
 # Training
@@ -65,9 +63,7 @@ def test_a_state_is_a_whole_map_that_knows_nothing_of_what_comes_later_and_never
         if seen[-1].runs:
             early.setdefault(seen[-1].runs, seen[-1].runs.change)
     maps = list(dict.fromkeys(state.runs for state in seen if state.runs))
-    assert (
-        sorted({runs.step for runs in maps}) == list(dict.fromkeys(runs.step for runs in maps)) == [50, 100, 150, 200]
-    )
+    assert [step for step, _ in groupby(runs.step for runs in maps)] == [50, 100, 150, 200]
     assert not any(np.isnan(runs.change).any() for runs in maps)
     assert all(np.array_equal(runs.change, change) for runs, change in early.items())
     late_only = np.isfinite(maps[0].change) & np.isinf(maps[-1].change)
@@ -148,10 +144,10 @@ def test_walking_begins_in_the_middle_and_stops_at_the_edges():
     for down, right, run in [(1, 0, (2, 38)), (1, 0, (3, 38)), (1, 0, (3, 38)), (0, 1, (3, 39)), (-1, 0, (2, 39))]:
         sweeper.walk(down, right)
         assert sweeper.state.chosen == (run,)
-    for (start, step), stopped in {((0, 75), (-1, 1)): (0, 75), ((3, 0), (1, -1)): (3, 0)}.items():
-        sweeper.choose(*start)
-        sweeper.walk(*step)
-        assert sweeper.state.chosen == (stopped,)
+    for edge, beyond in {(0, 75): (-1, 1), (3, 0): (1, -1)}.items():
+        sweeper.choose(*edge)
+        sweeper.walk(*beyond)
+        assert sweeper.state.chosen == (edge,)
 
 
 def test_what_is_chosen_follows_its_seed_to_another_row_and_goes_with_it():
@@ -160,13 +156,14 @@ def test_what_is_chosen_follows_its_seed_to_another_row_and_goes_with_it():
     for seed, col in [(3, 20), (11, 30)]:
         sweeper.choose(sweeper.state.runs.sweep.seeds.index(seed), col)
     before = sweeper.state.chosen
-    list(sweeper.train(activation="Tanh"))
-    assert chosen_seeds(sweeper) == [(3, 20), (11, 30)]
-    assert sweeper.state.chosen != before
-    list(sweeper.train(seeds=6))
-    assert chosen_seeds(sweeper) == [(3, 20)]
-    list(sweeper.train(seeds=2))
-    assert sweeper.state.chosen == ()
+    for change, chosen in [
+        ({"activation": "Tanh"}, [(3, 20), (11, 30)]),
+        ({"seeds": 6}, [(3, 20)]),
+        ({"seeds": 2}, []),
+    ]:
+        list(sweeper.train(**change))
+        assert [(sweeper.state.runs.seed(run), run[1]) for run in sweeper.state.chosen] == chosen
+        assert sweeper.state.chosen != before
 
 
 # What is refused

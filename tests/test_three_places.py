@@ -35,44 +35,34 @@ class LogCosh:
     formulas = {"L": "np.sum(np.log(np.cosh({y_pred} - {y})))", "dy_pred": "np.tanh({y_pred} - {y})"}  # noqa: RUF012
 
 
-@pytest.fixture
-def softplus(monkeypatch):
-    monkeypatch.setitem(ACTIVATIONS, "Softplus", Softplus())
-    monkeypatch.setattr(backprop_lab, "Softplus", Softplus, raising=False)
-    words = {
-        "Y": Explanation(r"{Y} = \log(1 + e^{{{X}}})", "Softplus", "A ReLU with a round corner."),
-        "dX": Explanation(
-            r"{dX} = {dY} \odot \sigma({X})", "Back through the softplus", "Its slope is a sigmoid of {X}."
-        ),
-    }
-    for result, explanation in words.items():
-        monkeypatch.setitem(EXPLANATIONS, Softplus.formulas[result], explanation)
+WORDS = {
+    Softplus.formulas["Y"]: (r"{Y} = \log(1 + e^{{{X}}})", "Softplus", "A ReLU with a round corner."),
+    Softplus.formulas["dX"]: (r"{dX} = {dY} \odot \sigma({X})", "Back through it", "Its slope is a sigmoid of {X}."),
+    LogCosh.formulas["L"]: (r"{L} = \sum \log\cosh({y_pred} - {y})", "Loss", "Square small differences only."),
+}
 
 
-@pytest.fixture
-def log_cosh(monkeypatch):
-    monkeypatch.setitem(LOSSES, "log cosh", LogCosh())
-    monkeypatch.setattr(backprop_lab, "LogCosh", LogCosh, raising=False)
-    sentence = "Square small differences, and count large ones as they are."
-    monkeypatch.setitem(
-        EXPLANATIONS, LogCosh.formulas["L"], Explanation(r"{L} = \sum \log\cosh({y_pred} - {y})", "Loss", sentence)
-    )
+@pytest.fixture(autouse=True)
+def added(monkeypatch):
+    for table, name, kind in [(ACTIVATIONS, "Softplus", Softplus), (LOSSES, "log cosh", LogCosh)]:
+        monkeypatch.setitem(table, name, kind())
+        monkeypatch.setattr(backprop_lab, kind.__name__, kind, raising=False)
+    for line, told in WORDS.items():
+        monkeypatch.setitem(EXPLANATIONS, line, Explanation(*told))
 
 
-@pytest.mark.usefixtures("softplus")
 def test_a_new_activation_is_in_the_menus_has_its_words_and_slope_and_every_step_of_it_is_proved():
     lab = StepThrough(start="random", seed=3, layers=2, activation="Softplus", step="dY1")
     assert "Softplus" in lab._activation.options
     assert "Softplus" in LearningRateLab(seeds=1, steps=10)._activation.options
-    assert "Back through the softplus" in words.card(lab.stepper.place)
+    assert "Back through it" in words.card(lab.stepper.place)
     assert "Its slope is a sigmoid of Y1." in words.card(lab.stepper.place)
     lab.stepper.choose(("slope of H1", 0, 0))
     assert lab.stepper.place.cell == ("slope of H1", 0, 0)
-    for step in lab.stepper.place.trace.steps:
-        assert step.phase != "backward" or prove(lab.stepper.place.trace, step.name).agrees, step.name
+    t = lab.stepper.place.trace
+    assert all(prove(t, step.name).agrees for step in t.steps if step.phase == "backward")
 
 
-@pytest.mark.usefixtures("softplus")
 def test_a_new_activation_is_checked_and_swept():
     problem = random_problem(1, lr=0.01, activation=ACTIVATIONS["Softplus"])
     t = trace(problem)
@@ -83,11 +73,10 @@ def test_a_new_activation_is_checked_and_swept():
     assert losses[1] == trained(problem, 1)["L"]
 
 
-@pytest.mark.usefixtures("log_cosh")
 def test_a_new_loss_is_traced_explained_checked_and_swept():
     problem = random_problem(1, loss=LOSSES["log cosh"])
     t = trace(problem)
-    assert explain(t.step("L")).sentence.startswith("Square small differences")
+    assert explain(t.step("L")).sentence == "Square small differences only."
     assert explain(t.step("dy_pred")).title == "Gradient of the loss", "a line without words has a plain title"
     assert max(check_gradients(problem).values()) < 1e-7
     assert all(check(step.name, step.value, t) for step in t.steps)

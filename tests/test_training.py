@@ -9,17 +9,6 @@ from backprop_lab import MISTAKES, random_problem, trace
 from backprop_lab.ui.steps.training import Training, with_mistake
 
 
-@pytest.fixture
-def runs():
-    """Every problem of which `counted` was asked for the trace."""
-    return []
-
-
-@pytest.fixture
-def counted(runs):
-    return lambda problem: runs.append(problem) or trace(problem)
-
-
 @pytest.mark.parametrize("mistake", ["", "mask-forgotten"])
 def test_going_on_from_any_iteration_to_any_other_gives_the_same_bits(mistake):
     run = partial(with_mistake, MISTAKES[mistake]) if mistake else trace
@@ -29,14 +18,16 @@ def test_going_on_from_any_iteration_to_any_other_gives_the_same_bits(mistake):
         assert same_values(training.trace(k), first[k])
 
 
-def test_the_first_iteration_is_computed_once_and_its_learning_rate_is_a_float(counted, runs):
-    training = Training(random_problem(2, lr=1), counted)
+def test_the_first_iteration_is_computed_once_and_its_learning_rate_is_a_float():
+    runs = []
+    training = Training(random_problem(2, lr=1), lambda problem: runs.append(problem) or trace(problem))
     assert type(training.trace(0).problem.lr) is float
     assert len(runs) == 1
 
 
-def test_a_step_takes_the_same_work_however_many_iterations_there_were(counted, runs):
-    training = Training(random_problem(0, samples=1, inputs=1, hidden=1, outputs=1), counted)
+def test_a_step_takes_the_same_work_however_many_iterations_there_were():
+    runs = []
+    training = Training(random_problem(0, 1, 1, 1, 1), lambda problem: runs.append(problem) or trace(problem))
     for k in range(1001):
         training.trace(k)
         assert len(runs) <= 2

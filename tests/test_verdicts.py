@@ -1,7 +1,6 @@
 """The verdicts: the sentences about a run and about a map agree with its numbers, and with the theory."""
 
 import re
-from itertools import compress
 
 import numpy as np
 import pytest
@@ -62,13 +61,11 @@ def test_while_a_sweep_runs_nothing_is_said_of_where_its_runs_end():
 
 
 def test_of_the_map_the_shares_are_counted_and_the_best_learning_rate_is_named(runs):
-    above, came_down, lost = zip(
-        *((a, outcome == "down", outcome == "lost") for _, a, outcome in kinds(runs)), strict=True
-    )
-    shares = [list(compress(came_down, np.equal(above, side))) for side in (False, True)]
-    said = verdicts.on_map(runs)
+    said, every = verdicts.on_map(runs), list(kinds(runs))
+    shares = [[outcome == "down" for _, above, outcome in every if above == side] for side in (False, True)]
+    shares += [[outcome == "lost" for *_, outcome in every]]
     assert said.startswith("After 300 steps, the loss has come down in ")
-    assert re.findall(r"(\d+)%", said) == [f"{100 * np.mean(share):.0f}" for share in (*shares, lost)]
+    assert re.findall(r"(\d+)%", said) == [f"{100 * np.mean(share):.0f}" for share in shares]
     best = float(re.search(r"The median seed does best at a learning rate of (\S+)\.$", said)[1])
     medians = np.median(runs.change, axis=0)
     assert medians[np.argmin(np.abs(np.array(LEARNING_RATES) - best))] == medians.min()
