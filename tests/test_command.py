@@ -135,6 +135,8 @@ def test_what_the_learner_wrote_stays_alone_while_nothing_is_newer_and_what_was_
     (tmp_path / "a.ipynb").unlink()
     copy_course(tmp_path, OLD, "2.0")
     assert (tmp_path / "a.ipynb").read_bytes() == OLD["a.ipynb"]
+    (tmp_path / RECORD).unlink()
+    assert len(copy_course(tmp_path, OLD, "2.0")) == 1  # nobody knows what was copied, but it is what the course has
 
 
 def test_each_newer_notebook_is_offered_once_and_may_be_edited_or_deleted_too(tmp_path):
