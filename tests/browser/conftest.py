@@ -10,7 +10,7 @@ import os
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
@@ -60,7 +60,11 @@ class Notebooks:
     folder: Path
     environment: dict[str, str]
     log: Path
+    background: ThreadPoolExecutor  # for what no test need wait for: the start of the next kernel, the end of the last
     checked: int = 0  # how much of the log earlier tests have checked
+    spare_pages: list = field(default_factory=list)  # with JupyterLab, used by no test now: loading takes seconds
+    started: list = field(default_factory=list)  # what will be the names of notebooks that have a kernel
+    witness: Witness = field(default_factory=Witness)  # hears every page, also between tests: the next answers for it
 
     def ask(self, path, *request):
         return json.loads(self.server.request(f"/api/{path}", *request) or "null")
@@ -74,6 +78,10 @@ class Notebooks:
         session = {"path": name, "type": "notebook", "name": "", "kernel": kernel or {"name": "python3"}}
         self.ask("sessions", "POST", session)
         return name
+
+    def start_next(self):
+        """Begin to start the kernel of the next test, while this one runs."""
+        self.started.append(self.background.submit(self.start_kernel))
 
     def stop_kernel(self, name):
         if session := self.sessions().get(name):
@@ -98,59 +106,25 @@ def notebooks(browser, tmp_path_factory):
     (folder := home / "notebooks").mkdir()
     package = filter(None, [str(Path(backprop_lab.__file__).parents[1]), os.environ.get("PYTHONPATH")])
     environment = own_environment(home, PYTHONPATH=os.pathsep.join(package))
-    with jupyterlab(home, folder, environment) as server:
-        notebooks = Notebooks(server, folder, environment, home / "server.log")
+    with jupyterlab(home, folder, environment) as server, ThreadPoolExecutor(1) as background:
+        notebooks = Notebooks(server, folder, environment, home / "server.log", background)
+        notebooks.start_next()
         yield notebooks
     assert not notebooks.complaints()
 
 
-@pytest.fixture(scope="session")
-def spare_pages():
-    """Pages with JupyterLab that no test uses now. Loading takes seconds, so a page serves one test after another."""
-    return []
-
-
-@pytest.fixture(scope="session")
-def background():
-    """For what no test need wait for: the start of the next kernel and the end of the last."""
-    with ThreadPoolExecutor(1) as background:
-        yield background
-
-
-@pytest.fixture(scope="session")
-def kernels_to_come(notebooks, background):
-    """The names of notebooks that have a kernel, or soon will: that of the next test starts while a test runs."""
-    return [background.submit(notebooks.start_kernel)]
-
-
-@pytest.fixture(scope="session")
-def error_log():
-    """Hears every page, also between tests: the next one answers for it."""
-    return Witness()
-
-
 @pytest.fixture
-def no_hidden_errors(notebooks, error_log):
+def no_hidden_errors(notebooks):
     """What went wrong out of sight; nothing may be left of it at the end."""
-    yield error_log
-    heard, error_log.heard = error_log.heard, []
+    yield notebooks.witness
+    heard, notebooks.witness.heard = notebooks.witness.heard, []
     assert not heard
     if complaints := notebooks.complaints():
         pytest.fail(f"JupyterLab logged an error:\n{complaints}")
 
 
 @pytest.fixture
-def open_notebook(
-    notebooks,
-    browser,
-    browser_context_args,
-    spare_pages,
-    kernels_to_come,
-    background,
-    no_hidden_errors,
-    _artifacts_recorder,
-    request,
-):
+def open_notebook(notebooks, browser, browser_context_args, no_hidden_errors, _artifacts_recorder, request):
     """A function that opens a notebook in a JupyterLab of the given size, perhaps on the kernel of the first."""
     opened = {}
 
@@ -168,10 +142,10 @@ def open_notebook(
         elif same_kernel:
             name = notebooks.start_kernel({"id": notebooks.sessions()[next(iter(opened))]["kernel"]["id"]})
         else:
-            kernels_to_come.append(background.submit(notebooks.start_kernel))
-            name = kernels_to_come.pop(0).result()
+            notebooks.start_next()
+            name = notebooks.started.pop(0).result()
         nbformat.write(notebook, notebooks.folder / name)
-        lab = opened[name] = LabPage(spare_pages.pop() if spare_pages else page_with_jupyterlab())
+        lab = opened[name] = LabPage(notebooks.spare_pages.pop() if notebooks.spare_pages else page_with_jupyterlab())
         _artifacts_recorder.on_did_create_browser_context(lab.page.context)  # it hears of no page that is used again
         lab.page.set_viewport_size(window)
         lab.open(name, has_kernel)
@@ -186,10 +160,10 @@ def open_notebook(
         else:
             lab.page.context.tracing.stop()
         if not failed and lab.close_all():
-            spare_pages.append(lab.page)
+            notebooks.spare_pages.append(lab.page)
         else:
             lab.page.context.close()
-        background.submit(notebooks.stop_kernel, name)
+        notebooks.background.submit(notebooks.stop_kernel, name)
 
 
 @pytest.fixture

@@ -114,16 +114,6 @@ SCROLL_TO = """(image, part) => {
   if (at < top + 50 || at > bottom - 50) panel.scrollBy(0, at - (top + bottom) / 2);
 }"""
 
-# The controls of a lab, each with the name that a screen reader says and its tooltip. ipywidgets gives the handle of a
-# slider no name; the number field beside it has its label.
-CONTROLS = """(lab) => [...lab.querySelectorAll("button, input, select, [tabindex]")]
-  .filter((control) => control.checkVisibility() && !control.matches(".noUi-handle"))
-  .map((control) => {
-    const label = control.labels?.[0], said = control.getAttribute("aria-label");
-    const titled = [control, label, control.closest(".bpl-lab [title]")].find((element) => element?.title);
-    return [(label?.textContent || said || control.textContent).trim(), titled?.title ?? said];
-  })"""
-
 
 def new_notebook(*cells):
     """A notebook of code cells with these sources."""
@@ -282,10 +272,6 @@ class LabPage:
                     if (rule["id"], "noUi-handle" in node["html"]) != ("aria-input-field-name", True):
                         found.add(f"in the {theme} theme: {rule['id']}: {node['html'][:200]} {node['failureSummary']}")
         return sorted(found)
-
-    def controls(self):
-        """The name and the tooltip of each control that is seen."""
-        return self.root.evaluate(CONTROLS)
 
     def screenshot(self, x, y, width, height):
         """A part of the page, in CSS pixels, as the screen shows it. (Playwright's own would undo the zoom.)"""

@@ -3,7 +3,7 @@
 from playwright.sync_api import expect
 
 
-def test_axe_finds_no_violation_in_either_theme_and_every_control_has_a_name_and_a_tooltip(lab):
+def test_axe_finds_no_violation_in_either_theme(lab):
     assert lab.violations() == []
     lab.jump("dW1")
     lab.press("More", "Values as a table", "As NumPy", "Next iteration")
@@ -19,6 +19,3 @@ def test_axe_finds_no_violation_in_either_theme_and_every_control_has_a_name_and
     lab.type_into("or its value", "rubbish")
     expect(lab.refused).to_be_visible()
     assert lab.violations() == []
-    controls = lab.controls()
-    assert len(controls) > 30
-    assert [control for control in controls if not all(control)] == []

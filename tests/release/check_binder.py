@@ -40,13 +40,10 @@ def main() -> None:
         python = new_python(room, version)
         print("Replaying the steps. What the base image holds:")
         room.run(python, "-m", "pip", "install", "--quiet", "--no-cache-dir", *base)
-        sizes = {"base": size(room.folder)}
         export(room.folder / "checkout")
         print("What this repository adds:")
         replay(room, python)
-        sizes["with this repository"] = size(room.folder)
         see_the_board(room, python)
-    print(", ".join(f"{name}: {megabytes:.0f} MB" for name, megabytes in sizes.items()))
 
 
 def export(folder: Path) -> None:
@@ -121,11 +118,6 @@ def teachers_repository(room: CleanRoom) -> Path:
     author = ("-c", "user.name=Teacher", "-c", "user.email=teacher@example.com")
     room.run("git", *author, "commit", "--quiet", "--message", "The first lesson", cwd=folder)
     return folder
-
-
-def size(folder: Path) -> float:
-    """Megabytes on the disk."""
-    return int(subprocess.run(["du", "-sk", folder], capture_output=True, check=True).stdout.split()[0]) / 1000
 
 
 if __name__ == "__main__":

@@ -18,11 +18,7 @@ from pathlib import Path
 from clean_room import ROOT, SCRIPTS, CleanRoom, clean_room, require
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-PYTHONS = [
-    line.rpartition(" ")[2]
-    for line in PROJECT["classifiers"]
-    if line.startswith("Programming Language :: Python :: 3.")
-]
+PYTHONS = [line.rpartition(" ")[2] for line in PROJECT["classifiers"] if ":: Python :: 3." in line]
 SHOWN = ("numpy", "matplotlib", "ipywidgets", "anywidget")
 TOOLS = ("pytest", "hypothesis", "nbval", "ipykernel", "threadpoolctl")
 
