@@ -33,9 +33,13 @@ WAIT = 120_000  # milliseconds
 MOST_MB = 44  # that a first visit may fetch; on a host that compresses what can be compressed, it is two thirds of that
 MISSED = {"lab/lab.png"}  # JupyterLab asks for a picture first where the page is, then where the notebook is
 
-pytestmark = pytest.mark.skipif(
-    not PYODIDE, reason="NO PYODIDE, SO THE SITE OF `make lite` IS NOT TESTED. Name a folder with it in PYODIDE_DIST."
-)
+pytestmark = [
+    pytest.mark.xdist_group("lite"),  # one after the other: each build may compile the packages
+    pytest.mark.skipif(
+        not PYODIDE,
+        reason="NO PYODIDE, SO THE SITE OF `make lite` IS NOT TESTED. Name a folder with it in PYODIDE_DIST.",
+    ),
+]
 
 RUN_ALL = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"  # the promise is kept when all have run
 CELLS = "() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells"
