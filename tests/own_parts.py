@@ -34,9 +34,7 @@ class Doubled(Linear):
 
 
 class OneParameter:
-    """Made of nothing of ours; its parameter has a name of its own."""
-
-    called = "none"
+    """Made of nothing of ours; its parameter has a name of its own, `called`."""
 
     def __init__(self, value):
         setattr(self, self.called, np.asarray(value))

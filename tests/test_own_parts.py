@@ -120,12 +120,8 @@ def test_what_a_subclass_knows_beside_its_numbers_survives_an_update_and_other_p
     layer = linear(4, 3, Doubled)
     layer.purpose = "weighing"
     p = own_problem(ReLU(), first=layer)
-    changed = (
-        p.network.update(p.network.gradients(p.loss, p.X, p.y), 0.1),
-        p.network.with_parameters({name: 2 * v for name, v in p.network.parameters.items()}),
-        trace(p).next_problem().network,
-    )
-    for network in changed:
+    updated = p.network.update(p.network.gradients(p.loss, p.X, p.y), 0.1)
+    for network in (updated, with_numbers(p, b1=np.ones((1, 3))).network, trace(p).next_problem().network):
         assert (type(network.layers[0]), network.layers[0].purpose) == (Doubled, "weighing")
 
 
@@ -234,7 +230,7 @@ LEAK_FORGOTTEN = Mistake(
 )
 
 
-@pytest.mark.parametrize("slope", [0.01, 0.3, 1e-5])
+@pytest.mark.parametrize("slope", [0.3, 1e-5])
 def test_a_mistake_of_ones_own_is_planted_seen_by_a_gradient_check_and_named_if_feedback_is_told_of_it(slope):
     p = random_problem(0, samples=3, hidden=(4, 5), activation=LeakyReLU(slope))
     t = trace(p)
