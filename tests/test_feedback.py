@@ -9,8 +9,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from common import count, in_other_numbers, trained, with_numbers
-from problems import varied_problem
+from common import count, in_other_numbers, raises, trained, with_numbers
+from problems import identical, varied_problem
 
 from backprop_lab import (
     MISTAKES,
@@ -51,8 +51,7 @@ def retyped(a, where, item):
 def printed(value):
     """What NumPy prints, read back: eight decimals."""
     with np.printoptions(threshold=10**6):
-        numbers = re.sub(r"[\[\]\s]+", " ", np.array2string(np.asarray(value))).split()
-    return np.array([float(number) for number in numbers]).reshape(np.shape(value))
+        return np.array(re.findall(r"[^\[\]\s]+", np.array2string(np.asarray(value))), float).reshape(np.shape(value))
 
 
 def through(*layers, X, y, lr=0.1):
@@ -89,7 +88,7 @@ def varied_traces():
     return ((seed, trace(varied_problem(seed))) for seed in itertools.count())
 
 
-def test_right_answers_within_rounding_are_right(capsys):
+def test_right_answers_within_rounding_are_right():
     """As another program, another precision, another order of summation, or a pair of eyes at the screen gives them."""
     answers, rng = Counter(), np.random.default_rng(0)
     for seed, t in itertools.islice(varied_traces(), count(120)):
@@ -108,14 +107,12 @@ def test_right_answers_within_rounding_are_right(capsys):
             if name[:2] in ("dW", "db", "L") or name.endswith("_new"):
                 others["samples in another order"] = shuffled[name]
             for how, answer in others.items():
-                feedback = check(name, answer, t)
-                assert feedback.ok, (seed, name, how, str(feedback))
+                assert check(name, answer, t), (seed, name, how)
                 answers[how] += 1
-    with capsys.disabled():
-        print(f"\n  {answers.total()} right answers, no complaint: {dict(answers)}")  # noqa: T201
+    print(f"{answers.total()} right answers, no complaint: {dict(answers)}")  # noqa: T201
 
 
-def test_every_mistake_is_named(capsys):
+def test_every_mistake_is_named():
     """One answer for each problem: the mistake made at a place drawn by lot, where it does not happen to be right."""
     rng, named, alone, harmless = np.random.default_rng(0), Counter(), Counter(), 0
     for seed, t in varied_traces():
@@ -139,24 +136,22 @@ def test_every_mistake_is_named(capsys):
                 harmless += 1
         if named.total() == count(200) * len(MISTAKES):
             break
-    with capsys.disabled():
-        print(f"\n  {len(MISTAKES)} mistakes, each on {count(200)} problems of {seed + 1}: all {named.total()} named,")  # noqa: T201
-        print(f"  {alone.total()} of them without a twin; {harmless} more were right by coincidence")  # noqa: T201
+    print(f"{len(MISTAKES)} mistakes, each on {count(200)} problems of {seed + 1}: all {named.total()} named,")  # noqa: T201
+    print(f"{alone.total()} of them without a twin; {harmless} more were right by coincidence")  # noqa: T201
 
 
-def test_no_wrong_answer_is_called_by_a_name_that_does_not_give_it(capsys):
+def test_no_wrong_answer_is_called_by_a_name_that_does_not_give_it():
     rng, causes, wrong = np.random.default_rng(0), Counter(), 0
     for seed, t in varied_traces():
         for name in rng.choice([step.name for step in t.steps], 4):
             value = np.asarray(t[name], dtype=float)
             answer = [
-                rng.standard_normal(value.shape),
                 rng.integers(-2, 3, value.shape),
                 value + rng.standard_normal(value.shape) * 10.0 ** rng.uniform(-6, 0),
                 rng.permutation(value.ravel()).reshape(value.shape),
                 value * rng.choice([0.0, 1.0, 2.0], value.shape),
                 rng.standard_normal(tuple(rng.integers(1, 5, rng.integers(0, 3)))),
-            ][rng.integers(6)]
+            ][rng.integers(5)]
             feedback = check(name, answer, t)
             right = np.shape(answer) == value.shape and np.allclose(answer, value, rtol=1e-9, atol=1e-12)
             assert feedback.ok == right, (seed, name, str(feedback))
@@ -166,8 +161,7 @@ def test_no_wrong_answer_is_called_by_a_name_that_does_not_give_it(capsys):
                 assert reproduced(MISTAKES[cause], answer, name, t), (seed, name, cause)
         if wrong >= count(1000):
             break
-    with capsys.disabled():
-        print(f"\n  {wrong} random wrong answers, no name that does not give them: {dict(causes)}")  # noqa: T201
+    print(f"{wrong} random wrong answers, no name that does not give them: {dict(causes)}")  # noqa: T201
 
 
 def reproduced(mistake, answer, name, t):
@@ -199,13 +193,6 @@ def test_one_number_is_one_number_however_it_is_wrapped(example):
     L = float(example["L"])
     for answer in (example["L"], L, [L], [[L]], (L,), np.array(L), np.float32(L), Fraction(L), Decimal(L), round(L, 8)):
         assert check("L", answer, example).ok
-    assert check("lr", 1e-6, example).ok
-
-
-def test_an_answer_that_is_given_is_compared_like_any_other(example):
-    for name in example.given:
-        assert check(name, np.copy(example[name]), example).ok
-        assert check(name, example[name] + 1, example).cause == ("value",)
 
 
 @pytest.mark.parametrize("huge", [1e308, -1e160, 5e-324, np.longdouble("1e4000"), 10**300])
@@ -238,8 +225,7 @@ def test_float32_is_near_enough_behind_an_activation_that_heard_nothing_or_too_m
         traces.append(through(*deaf, X=[[0.0], [0.0]], y=[[1.0], [2.0]]))
     for t in traces:
         coarse = trace(in_other_numbers(t.problem, np.float32))
-        for step in t.steps:
-            assert check(step.name, coarse[step.name], t).ok, step.name
+        assert all(check(step.name, coarse[step.name], t) for step in t.steps)
 
 
 # What is right, and what is said of what is not
@@ -272,14 +258,11 @@ in trained(random_problem(0, lr=1e200), 2)
 in through(Linear([[HALF, -HALF], [3, 1]], [[HALF, 1]]), ReLU(), Linear([[1], [HALF]], [[2]]), lr=HALF,
     X=[[HALF, 2], [1, -3]], y=[[1], [HALF]])
   W1_new = W1_new.copy()
-  W1_new = W1_new.astype(float)
   L = float(L)
   dY1 = dH1 | mask-forgotten mask-always-true mask-from-gradient
   dW1 = dW1 + 1 | value
 in one_matrix([[1 + 1j, 2], [0.5, 1j]], [[1, 2j]], [[0.0, 1]])
   dW1 = dW1.tolist()
-  dW1 = dW1.astype(object)
-  dW1 = -dW1 | sign-flipped
   dW1 = 1j * dW1 | value | ... Each of your numbers is 0+1j times what it should be.
   dW1 = dW1 + 1j | value | dW1[0, 0] should be 2+4j, and yours is 2+5j. 4 of the 4 numbers differ.
   dW1 of one_matrix([[1j]], [[0j]], [[1.0]]) = np.array(dW1)
@@ -297,9 +280,7 @@ in one_matrix([[1 + 1j, 2], [0.5, 1j]], [[1, 2j]], [[0.0, 1]])
   y_pred of predicting(1e-4, 1.23456789123e-6) = [[1e-4, 1.23e-6]]
   y_pred of predicting(5.12345678e-5) = [[5.123e-5]] | value
   y_pred of predicting(1e-40) = [[0.0]] | value
-  y_pred of predicting(99.6) = [[100.0]] | value
   y_pred of predicting(100.0, 3.7) = [[100.0, 4.0]] | rounded
-  y_pred of predicting(100.0, 3.7) = [[100.0, 5.0]] | value
   y_pred of predicting(200.0, 1 - 0.5000001) = [[200.0, 1.0]] | rounded
   y_pred of predicting(200.0, 0.0) = [[200.0, 1e-9]] | rounded
   y_pred of predicting(100.6) = [[101.0]] | rounded
@@ -308,10 +289,8 @@ in one_matrix([[1 + 1j, 2], [0.5, 1j]], [[1, 2j]], [[0.0, 1]])
 # Right to some digits only by its own size
   y_pred of predicting(1e4, 1e4) = [[1e4, 1e4 + 0.9]] | value | y_pred[0, 1] ... It is right to about 4 digits, ...
   y_pred of predicting(1e4, 1e4) = [[1e4, 1e4 + 1]] | value | y_pred[0, 1] ... 1 of the 2 numbers differs.
-  y_pred of predicting(1e-6, 1e-6) = [[1e-6, 2e-6]] | value | y_pred[0, 1] ... 1 of the 2 numbers differs.
   y_pred of predicting(0.0, 0.0) = [[0.0, 1e-9]] | value | y_pred[0, 1] ... 1 of the 2 numbers differs.
 # The first number that differs, how many do, and by how much
-  y_pred of predicting(1e-10, 2e-10) = [[5e-10, -3e-10]] | value | y_pred[0, 0] ... 2 of the 2 numbers differ.
   dW1 of one_matrix([[2.0]], [[1.0]], [[5.0]]) = [[-0.0]] | value | dW1[0, 0] should be −6, and yours is 0.
 in one_matrix(np.ones((2, 2)), [[1.0, 0.0], [2.0, 0.0]], np.zeros((2, 2)))
   dW1 = [[10, 7], [0, 0]] | value | dW1[0, 1] should be 10, and yours is 7. 1 of the 4 numbers differs.
@@ -327,19 +306,17 @@ in plant(example, MISTAKES["mask-forgotten"], "dY1")
   dY1 = dH1 * (H1 > 0) | value
 in example
   dW1 = retyped(dW1, (0, 2), 1.5) | value | dW1[0, 2] should be −31.98, and yours is 1.5. 1 of the 12 numbers differs.
-  dW1 = retyped(printed(dW1), (1, 2), 7) | value | dW1[1, 2] should be ... 1 of the 12 numbers differs.
   dW1 = retyped(dW1, (2, 3), dW1[2, 3] * (1 + 1e-9)) | value | dW1[2, 3] should be −37.99418556, and yours is
     −37.99418559. 1 of the 12 numbers differs. It is right to about 9 digits, and off by more than rounding: ...
   dW1 = dW1 * (1 + 2e-7) | value | dW1[0, 0] should be 21.7635, and yours is 21.763504. ... about 7 digits, ...
   dW1 = 3 * dW1 * (1 + 1e-7 * np.sin(np.arange(12).reshape(3, 4))) | value | ... Each of your numbers is 3 times ...
-  dW1 = 0 * dW1 | value | dW1[0, 0] ... yours is 0. 12 of the 12 numbers differ. All your numbers are 0.
   W1_new = retyped(W1_new, (0, 0), W1_new[0, 0] * (1 + 1e-8)) | value | ... 1 of the 12 numbers differs.
   W1_new = W1 - lr | value | W1_new[0, 0] should be ... 12 of the 12 numbers differ.
+  lr = 1e-6
+  b1 = b1 + 1 | value
   L = 5 | value | Your L is 5: too small.
-  L = 500 | value | Your L is 500: too large.
   dW1 = np.round(dW1) | value | dW1[0, 0] should be 21.76, and yours is 22. 12 of the 12 numbers differ.
   dW1 = np.round(dW1, 1) | rounded | These are the right numbers rounded to 1 decimals. Hand in dW1 itself, with all ...
-  dW1 = np.round(dW1, 7) | rounded | These are the right numbers rounded to 7 decimals. Hand in dW1 itself, with all ...
 # The name of the mistake, here or further up
   W1_new = W1.copy() | not-updated
   W1_new = W1.astype(np.float32) | weights-for-gradient lr-twice not-updated
@@ -354,27 +331,21 @@ in example
   db1 = dY1.sum(axis=0) | shape dimension-dropped | Your db1 has shape (4,); it should have shape (1, 4), like b1. This
     looks like db1 with its dimension dropped: sum with keepdims=True, and it stays one row. The numbers themselves ...
   db1 = dY1.sum(axis=1) | shape sum-over-units | Your db1 has shape (2,); ... a sum along the rows, ...
-  db1 = dY1.mean(axis=0) | shape mean-for-sum | Your db1 has shape (4,); ... a mean over the batch ...
   dW1 = dW1.T | shape result-transposed | Your dW1 has shape (4, 3); ..., like W1. This looks like dW1 transposed.
   dW1 = dW1.ravel() | shape | Your dW1 has shape (12,); ..., like W1. The numbers themselves are right.
   W1_new = W1[:2] | shape | Your W1_new has shape (2, 4); it should have shape (3, 4), like W1.
-  Y1 = np.zeros((1, 2, 4)) | shape | Your Y1 has shape (1, 2, 4); it should have shape (2, 4).
   L = [1.0, 2.0] | shape | Your L has shape (2,); it should be one number.
   dW1 = True | shape | Your dW1 is one number; it should have shape (3, 4), like W1.
   dW1 = np.zeros((0, 4)) | shape | Your dW1 is empty.
 # No answer at all
-  dW1 = None | blank | Put your dW1 in place of the blank.
   dW1 = ... | blank | Put your dW1 in place of the blank.
-  dW1 = retyped(dW1, (1, 2), None) | blank | There is still a blank at dW1[1, 2].
   dW1 = retyped(dW1, (1, 2), ...) | blank | There is still a blank at dW1[1, 2].
   dW1 = retyped(dW1, (1, 3), np.nan) | not-finite | dW1[1, 3] is nan in yours: look for a division by 0 or ...
   dW1 = retyped(dW1, (1, 2), -np.inf) | not-finite | dW1[1, 2] is −inf in yours: ...
   L = np.nan | not-finite | L is nan in yours: ...
   dW1 = [[1, 2, 3], [4, 5]] | unreadable | The rows of your dW1 differ in length: ...
   dW1 = 'X.T @ dY1' | unreadable | Your dW1 is text: write numbers, and names of arrays, without quotes.
-  dW1 = b'1' | unreadable | Your dW1 is text: ...
   dW1 = [['1', '2']] | unreadable | Your dW1 has text in it: write numbers without quotes.
-  dW1 = Foreign([['a', 1]]) | unreadable | Your dW1 has text in it: ...
   dW1 = np.array(retyped(dW1, (1, 2), '7'), object) | unreadable | dW1[1, 2] is text in yours, not a number.
   dW1 = retyped(dW1, (1, 2), {}) | unreadable | dW1[1, 2] is a dict in yours, not a number.
   dW1 = (lambda a: a.append(a) or a)([]) | unreadable
@@ -382,15 +353,12 @@ in example
   dW1 = {'W1': 1} | unreadable | Your dW1 is a dictionary: take dW1 out of it, by its key in square brackets.
   dW1 = t | unreadable | Your dW1 is a trace: take dW1 out of it, by its key in square brackets.
   dW1 = {1.0, 2.0} | unreadable | Your dW1 is a set, not an array of numbers.
-  dW1 = (x for x in [1, 2]) | unreadable | Your dW1 is a generator, not an array of numbers.
   dW1 = np.sum | unreadable | Your dW1 is a function, not what it returns: call it, with parentheses.
   dW1 = np.array(['2026-01-01'], 'datetime64[D]') | unreadable | Your dW1 holds datetime64[D], not numbers.
   dW1 = retyped(dW1, (1, 2), 10**400) | unreadable | Your dW1 cannot be read as numbers: int too large to convert ...
   dW1 = Foreign(RuntimeError('on Tensor that requires grad. ...')) | unreadable | Your dW1 is ... hand in dW1.detach().
   dW1 = Foreign(TypeError('\n ..no cuda:0.\nmore')) | unreadable | Your dW1 cannot be read as numbers: ..no cuda:0.
-  dW1 = Foreign(ValueError()) | unreadable | Your dW1 cannot be read as numbers: ValueError.
 # No such name
-  DW1 = 1 | name | There is no 'DW1' here. Did you mean dW1? There is X, y, W1, ..., b2_new.
   y_perd = 1 | name | There is no 'y_perd' here. Did you mean y_pred? ...
   gradient = 1 | name | There is no 'gradient' here. There is X, ...
 """
@@ -420,7 +388,7 @@ def test_an_answer_is_told_whether_it_is_right_or_what_is_wrong_with_it_and_no_m
         assert feedback.where == tuple(map(int, cell.groups()))
     if code not in ("None", "np.sum"):
         assert check_function(name, answer, [t]) == check(name, answer(), t), "also where it is what a function returns"
-    if made == "example" and name in t:
+    if made == "example" and name in t.keys() - t.given:
         assert t.step(name).code not in str(feedback), "which would give the answer away"
         given_away = [x for x in np.ravel(t[name]) if any(f"{x:.{d}g}" in str(feedback) for d in (4, 5, 6, 8))]
         assert len(given_away) <= 1, "no number but the first that differs"
@@ -428,33 +396,12 @@ def test_an_answer_is_told_whether_it_is_right_or_what_is_wrong_with_it_and_no_m
 
 def test_an_answer_is_never_written_to(example):
     answer = example["dW1"] + 1
-    before = answer.tobytes()
     check("dW1", answer, example)
-    assert answer.tobytes() == before
+    assert identical(answer, example["dW1"] + 1)
     assert answer.flags.writeable
 
 
 # A function in place of an array
-
-
-class Called:
-    """An object that can be called and is no function."""
-
-    def __call__(self, Y1):
-        return np.maximum(Y1, 0)
-
-
-class HidesItsArguments(Called):
-    __signature__ = "none"
-
-
-def stops(error):
-    """A learner's function that raises this."""
-
-    def answer(H1):
-        raise error
-
-    return answer
 
 
 FUNCTIONS = r"""
@@ -462,7 +409,6 @@ in example
   H1 = lambda Y1: np.multiply(Y1, Y1 > 0, out=Y1)
   H1 = lambda Y1=None, least=0: np.maximum(Y1, least)
   H1 = lambda lr, X, Y1: [[Fraction(x) if x > 0 else 0 for x in row] for row in Y1]
-  H1 = Called()
   L = lambda y_pred, y: np.linalg.norm(y - y_pred) ** 2
   dY1 = lambda dH1, Y1: np.where(Y1 >= 0, dH1, 0)
   dW2 = lambda H1, dy_pred: sum(np.outer(h, d) for h, d in zip(H1, dy_pred))
@@ -475,11 +421,10 @@ in example
   H1 = lambda Y1: None | blank | Your H1 returns nothing yet: write `return` in front of your answer.
   H1 = lambda Y1: ... if len(Y1) == 3 else np.maximum(Y1, 0) | blank | Put your H1 in place of the blank.
   H1 = type | unreadable | Write your own function for H1, with def.
-  H1 = HidesItsArguments() | unreadable | Write your own function for H1, with def.
   dW2 = lambda: 1 / 0 | raised | Your dW2 stopped with ZeroDivisionError: division by zero. It was given nothing.
   dW2 = type('Broken', (), {'__call__': lambda self, H1: 1 / 0})() | raised | ... division by zero. It was given H1 ...
-  dW2 = stops(SystemExit('enough')) | raised | Your dW2 stopped with SystemExit: enough. It was given H1 (2, 4).
-  dW2 = stops(ValueError('\n no X..\ntwo')) | raised | ... ValueError: no X. It was given H1 (2, 4).
+  dW2 = lambda H1: raises(SystemExit('enough'))() | raised | ... SystemExit: enough. It was given H1 (2, 4).
+  dW2 = lambda H1: raises(ValueError('\n no X..\ntwo'))() | raised | ... ValueError: no X. It was given H1 (2, 4).
   dW2 = lambda H1, dy_pred: H1 @ dy_pred | raised | Your dW2 stopped with ValueError: in a product @ the first matrix
     needs as many columns as the second has rows, and here the first has 4 and the second 2. It was given H1 (2, 4), ...
   dW2 = lambda H1, lr: H1 @ lr | raised | ... ValueError: a product @ takes two matrices, and one of these is a ...
@@ -492,7 +437,8 @@ in example
 @pytest.mark.parametrize(("made", "name", "code", "cause", "said"), list(rows(FUNCTIONS)))
 def test_a_function_is_told_whether_it_is_right_or_what_is_wrong_with_it(made, name, code, cause, said, example):
     """It may have its own defaults, and write into what it is given; what it raises, even an exit, is told."""
-    assert_says(check_function(name, eval(code), [example, trace(random_problem(1, samples=3))]), cause, said)
+    function = eval(code, globals() | {"raises": raises})
+    assert_says(check_function(name, function, [example, trace(random_problem(1, samples=3))]), cause, said)
 
 
 def test_what_is_called_with_no_name_or_nothing_to_compare_with_gets_a_sentence(example):
@@ -521,23 +467,21 @@ def test_wrong_at_another_problem_alone_is_told_with_its_shapes_and_cell(example
 
 
 def test_feedback_is_a_truth_value_and_a_sentence(example):
-    right, wrong = check("dW1", example["dW1"], example), check("dY1", example["dH1"], example)
-    assert (bool(right), bool(wrong)) == (right.ok, wrong.ok) == (True, False)
-    assert str(wrong) == repr(wrong) == wrong.message
+    assert bool(check("dW1", example["dW1"], example)) is True
+    wrong = check("dY1", example["dH1"], example)
+    assert (bool(wrong), str(wrong), repr(wrong)) == (False, wrong.message, wrong.message)
 
 
 def test_in_a_notebook_it_is_a_box_in_the_colours_of_the_theme(example):
-    colours = set()
+    borders = set()
     for heading, answer in {"Right.": example["dW1"], "Not yet.": example["dW1"].T, "Your turn.": ...}.items():
         feedback = check("dW1", answer, example)
         html = feedback._repr_html_()
         assert f"<b>{heading}</b> {feedback}</div>" in html
-        assert "border-left: 0.3em solid var(--jp-" in html
-        variables = re.findall(r"var\(([^()]*(?:\([^()]*\))?[^()]*)\)", html)
-        assert len(variables) == 3
-        assert all(variable.startswith("--jp-") and ", " in variable for variable in variables), "each has a fallback"
-        colours.add(variables[0])
-    assert len(colours) == 3
+        colours = re.findall(r"var\(--jp-[\w-]+, [^;]+\)[;\"]", html)
+        assert len(colours) == html.count("var(") == 3, "each is the theme's, or has a fallback"
+        borders.add(colours[0])
+    assert len(borders) == 3
 
 
 def test_nothing_in_the_box_is_taken_for_html_and_what_stands_between_backticks_is_code():

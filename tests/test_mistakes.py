@@ -45,13 +45,10 @@ def each_placed(t):
 
 def test_every_mistake_is_told_in_full():
     for name, mistake in MISTAKES.items():
-        assert mistake.name == name
-        assert re.fullmatch(r"[a-z]+(-[a-z]+)*", mistake.name)
-        assert not mistake.title.endswith(".")
-        assert mistake.cause[0].isupper() or mistake.cause[0] in "`(", "a sentence"
-        assert mistake.cause.endswith(".")
+        assert mistake.name == name == "-".join(re.findall("[a-z]+", name))
+        assert re.fullmatch(r"[A-Z`(].*\.", mistake.cause), "a sentence"
         assert mistake.symptom.endswith(".")
-        assert not mistake.resembles.endswith("."), "it is the middle of a sentence"
+        assert not (mistake.title + mistake.resembles).endswith("."), "no sentences of their own"
 
 
 def test_no_line_of_the_table_is_idle():
@@ -65,13 +62,11 @@ def test_no_line_of_the_table_is_idle():
 
 
 def test_what_can_go_wrong_with_any_activation_has_a_line_for_each():
-    forgotten = {"mask-forgotten", "slope-forgotten"}
-    for activation in ACTIVATIONS:
-        kind = type(activation)
+    general = {"incoming-gradient-dropped", "matmul-for-star", "sign-flipped", "activation-forgotten"}
+    for kind in map(type, ACTIVATIONS):
         of_it = {mistake.name for mistake in MISTAKES.values() for key in mistake.lines if key[0] in kind.__mro__}
-        general = {"incoming-gradient-dropped", "matmul-for-star", "sign-flipped", "activation-forgotten"}
         assert general <= of_it, f"{kind.__name__} has no line in {general - of_it}"
-        assert forgotten & of_it, f"{kind.__name__} has no line in one of {forgotten}"
+        assert of_it & {"mask-forgotten", "slope-forgotten"}, f"{kind.__name__} has no line in either of these"
 
 
 # Each mistake, made by hand
@@ -90,7 +85,6 @@ def by_hand(X, y, W1, b1, W2, b2, lr, Y1, H1, y_pred, dy_pred, dH1, dY1, dW2, dW
         ("transpose-forgotten", "dW1"): None,  # NumPy refuses (3, 4) @ (3, 4)
         ("result-transposed", "dW1"): dW1.T,
         ("result-transposed", "dH1"): dH1.T,
-        ("operands-swapped", "dW1"): np.dot(dY1, X.T),
         ("star-for-matmul", "dH1"): np.array([[dy_pred[n, 0] * W2[h, 0] for h in range(4)] for n in range(N)]),
         ("star-for-matmul", "dW2"): None,  # (4, 3) * (3, 1)
         ("updated-weights", "dH1"): np.dot(dy_pred, (W2 - lr * dW2).T),
@@ -153,7 +147,6 @@ def by_hand_tanh(Y1, H1, dH1, **_):
         ("slope-of-tan", "dY1"): dH1 * (1 + H1 * H1),
         ("incoming-gradient-dropped", "dY1"): 1 / np.cosh(Y1) ** 2,
         ("sign-flipped", "dY1"): -dH1 / np.cosh(Y1) ** 2,
-        ("activation-forgotten", "H1"): Y1.copy(),
     }
 
 
@@ -209,10 +202,8 @@ def test_a_mistake_gives_what_someone_who_makes_it_by_hand_gets(made):
 
 
 def test_every_mistake_was_made_by_hand():
-    made = {mistake for by, t in HAND_MADE.items() for mistake, _ in by(**t())}
-    missing = MISTAKES.keys() - made
+    missing = MISTAKES.keys() - {mistake for by, t in HAND_MADE.items() for mistake, _ in by(**t())}
     assert not missing, f"put {', '.join(missing)} into one of the by_hand functions above"
-    assert made <= MISTAKES.keys()
 
 
 # Where a mistake applies
@@ -233,22 +224,20 @@ def test_a_mistake_that_does_not_apply_has_no_line_and_one_that_numpy_refuses_no
     assert MISTAKES["operands-swapped"].wrong_value(example, "dW2") is None, "NumPy refuses (2, 2) @ (4, 2)"
 
 
-@pytest.mark.parametrize(
-    ("mistake", "layers", "lines"),
-    [
-        ("input-of-another-layer", "LRLRL", {"dW1": "H1.mT @ dY1", "dW2": "X.mT @ dY2", "dW3": "H1.mT @ dy_pred"}),
-        ("input-of-another-layer", "LLL", {"dW1": "Y1.mT @ dY1", "dW2": "X.mT @ dY2", "dW3": "Y1.mT @ dy_pred"}),
-        ("input-of-another-layer", "L", {"dW1": None}),
-        ("mask-from-another-layer", "LRLRL", {"dY2": "dH2 * (H1 > 0)"}),
-        ("raw-input", "LRLR", {"dW1": None, "dW2": "Y1.mT @ dY2"}),
-        ("raw-input", "LL", {"dW2": None}),
-        ("activation-skipped-backward", "LRLR", {"dW1": "X.mT @ dH1", "dW2": "H1.mT @ dy_pred"}),
-        ("activation-skipped-backward", "LL", {"dW1": None}),
-    ],
-)
-def test_another_layer_is_the_nearest_before_or_else_after_and_an_activation_is_left_out_where_there_is_one(
-    mistake, layers, lines
-):
+PLACES = [  # a mistake, the layers (linear and ReLU) of a network, and its lines there
+    ("input-of-another-layer", "LRLRL", {"dW1": "H1.mT @ dY1", "dW2": "X.mT @ dY2", "dW3": "H1.mT @ dy_pred"}),
+    ("input-of-another-layer", "LLL", {"dW1": "Y1.mT @ dY1", "dW2": "X.mT @ dY2", "dW3": "Y1.mT @ dy_pred"}),
+    ("input-of-another-layer", "L", {"dW1": None}),
+    ("mask-from-another-layer", "LRLRL", {"dY2": "dH2 * (H1 > 0)"}),
+    ("raw-input", "LRLR", {"dW1": None, "dW2": "Y1.mT @ dY2"}),
+    ("raw-input", "LL", {"dW2": None}),
+    ("activation-skipped-backward", "LRLR", {"dW1": "X.mT @ dH1", "dW2": "H1.mT @ dy_pred"}),
+    ("activation-skipped-backward", "LL", {"dW1": None}),
+]
+
+
+@pytest.mark.parametrize(("mistake", "layers", "lines"), PLACES)
+def test_another_layer_is_the_nearest_before_or_else_after_and_an_activation_is_any_there_is(mistake, layers, lines):
     t = bare(*(ReLU() if layer == "R" else None for layer in layers))
     assert {name: MISTAKES[mistake].wrong_line(t, name) for name in lines} == lines
 
@@ -295,25 +284,14 @@ def test_who_makes_a_mistake_makes_it_everywhere_but_for_one_that_is_made_once_a
 
 def test_a_planted_step_shows_the_wrong_line_and_what_follows_follows_from_it(example):
     wrong = plant(example, MISTAKES["mask-always-true"], "dY1")
-    assert all(wrong[name] is example[name] for name in example.given)
     assert all(identical(wrong[name], example[name]) for name in ("Y1", "H1", "L", "dH1", "dW2", "W2_new"))
     np.testing.assert_array_equal(wrong["dY1"], example["dH1"])
     np.testing.assert_array_equal(wrong["dW1"], example["X"].T @ example["dH1"])
-    np.testing.assert_array_equal(wrong["db1"], example["dH1"].sum(axis=0, keepdims=True))
-    np.testing.assert_array_equal(wrong["W1_new"], example["W1"] - example["lr"] * wrong["dW1"])
     step = wrong.step("dY1")
     assert (step.code, step.operands) == ("dH1 * (H1 >= 0)", ("dH1", "H1"))
     assert step.title == "ReLU mask >= 0 of the ReLU's own output"
-    assert MISTAKES["mask-always-true"].cause.startswith("`>= 0` is harmless ")
-    assert step.sentence.startswith(">= 0 is harmless "), "without backticks"
+    assert step.sentence.startswith(">= 0 is harmless "), "without the backticks of its cause"
     assert example.step("dY1").code == "dH1 * (H1 > 0)", "the right trace is untouched"
-
-
-def test_a_planted_forward_mistake_is_carried_through_the_whole_step():
-    t = equal_sizes(Tanh(), SumSquaredError())
-    wrong = plant(t, MISTAKES["bias-forgotten"], "Y1")
-    expected = trace(with_numbers(t.problem, b1=np.zeros((1, 3))))
-    assert all(identical(step.value, expected[step.name]) for step in wrong.steps if step.name != "b1_new")
 
 
 def test_in_a_planted_trace_the_code_shown_is_still_the_code_run():
@@ -323,14 +301,11 @@ def test_in_a_planted_trace_the_code_shown_is_still_the_code_run():
         for mistake, name in each_placed(t):
             wrong = plant(t, mistake, name)
             planted += 1
-            assert wrong.names == t.names
             for step, right in zip(wrong.steps, t.steps, strict=True):
                 if t.names.index(step.name) < t.names.index(name):
                     assert identical(step.value, right.value)
                 assert np.shape(step.value) == np.shape(right.value)
                 assert identical(evaluate(step.code, wrong), step.value), (mistake.name, name, step.name)
-                for array in (step.value, getattr(step.value, "base", None)):
-                    assert not (isinstance(array, np.ndarray) and array.flags.writeable)
     print(f"{planted} planted mistakes, every line gives its value")  # noqa: T201
 
 
@@ -350,36 +325,26 @@ def test_two_mistakes_can_be_planted_in_either_order():
     """Also where the first line asks for a name that comes after the second: W2_new hangs on dW2, and on dy_pred."""
     t = trace(random_problem(3, lr=0.1))
     early = (MISTAKES["updated-weights"], "dH1")
-    for late in (("mean-for-sum", "dW2"), ("sign-flipped", "dy_pred"), ("lr-forgotten", "W2_new")):
-        late = (MISTAKES[late[0]], late[1])
+    for mistake, name in (("mean-for-sum", "dW2"), ("sign-flipped", "dy_pred"), ("lr-forgotten", "W2_new")):
+        late = (MISTAKES[mistake], name)
         one, other = plant(plant(t, *early), *late), plant(plant(t, *late), *early)
         assert not np.array_equal(one["dH1"], plant(t, *early)["dH1"])
         assert same_values(one, other)
         assert [step.code for step in one.steps] == [step.code for step in other.steps]
 
 
-@pytest.mark.parametrize(
-    ("mistake", "name", "reason"),
-    [
-        ("dimension-dropped", "db1", "db1 = dY1.sum(axis=0) cannot be planted: it has shape (4,), and db1 has (1, 4)"),
-        ("sum-forgotten", "db1", "it has shape (2, 4)"),
-        ("axis-forgotten", "db1", "it has shape ()"),
-        ("operands-swapped", "dW2", "because NumPy refuses it: matmul"),
-        ("mask-forgotten", "dW1", "'ReLU mask forgotten' does not apply to dW1 in Network(Linear"),
-        ("slope-of-tan", "dY1", "does not apply to dY1"),
-        ("mask-forgotten", "X", "does not apply to X"),
-    ],
-)
+REFUSED = [
+    ("dimension-dropped", "db1", "db1 = dY1.sum(axis=0) cannot be planted: it has shape (4,), and db1 has (1, 4)"),
+    ("operands-swapped", "dW2", "because NumPy refuses it: matmul"),
+    ("mask-forgotten", "dW1", "'ReLU mask forgotten' does not apply to dW1 in Network(Linear"),
+    ("mask-forgotten", "X", "does not apply to X"),
+]
+
+
+@pytest.mark.parametrize(("mistake", "name", "reason"), REFUSED)
 def test_what_cannot_be_planted_is_refused_with_the_reason(mistake, name, reason, example):
     with pytest.raises(ValueError, match=re.escape(reason)):
         plant(example, MISTAKES[mistake], name)
-
-
-def test_a_wrong_backward_pass_can_be_trained_with():
-    """With the sign of the loss's gradient flipped the loss grows; with the right one it falls."""
-    p = random_problem(3, lr=0.001)
-    start, right, wrong = trace(p)["L"], trained(p, 20)["L"], trained(p, 20, MISTAKES["sign-flipped"])["L"]
-    assert right < start < wrong
 
 
 def test_a_mistake_in_a_diverging_step_is_planted_in_silence():
@@ -402,9 +367,9 @@ def largest(one, other):
     return max(relative_error(one[name], other[name]) for name in one)
 
 
-def test_a_gradient_check_rejects_every_planted_mistake_that_changes_a_gradient(capsys):
+def test_a_gradient_check_rejects_every_planted_mistake_that_changes_a_gradient():
     """Where the gradients are changed by more than 1e-5, the check finds an error of more than 1e-5."""
-    planted, changed, faint, seen = 0, 0, 0, set()
+    planted, rejected, seen = 0, 0, set()
     for seed in range(count(80)):
         t = trace(varied_problem(seed))
         right = gradients_of(t)
@@ -413,34 +378,15 @@ def test_a_gradient_check_rejects_every_planted_mistake_that_changes_a_gradient(
         for mistake, place in each_placed(t):
             wrong = gradients_of(plant(t, mistake, place))
             change, error = largest(wrong, right), largest(wrong, numeric)
+            assert error < 1e-6 if change == 0 else error > 1e-5 or change < 1e-5, (mistake.name, place, seed)
             planted += 1
-            if change == 0:
-                assert error < 1e-6
-            elif change < 1e-5:
-                faint += 1
-            else:
-                assert error > 1e-5, (mistake.name, place, seed)
-                changed += 1
+            if change > 1e-5:
+                rejected += 1
                 seen.add(mistake.name)
-            if t.step(place).phase in ("loss", "update"):
-                assert change == 0, "a gradient check sees gradients and nothing else"
     another_shape = {"sum-forgotten", "sum-over-units", "axis-forgotten", "dimension-dropped", "broadcast-to-square"}
     assert seen.isdisjoint(INVISIBLE_TO_GRADIENT_CHECK)
     assert seen | set(INVISIBLE_TO_GRADIENT_CHECK) | another_shape == MISTAKES.keys()
-    figures = f"""
-  {planted} planted mistakes: the gradient check rejects all {changed} that change a gradient;
-  {faint} change one by less than 1e-5, {planted - changed - faint} change none
-  never seen: {", ".join(INVISIBLE_TO_GRADIENT_CHECK)}"""
-    with capsys.disabled():
-        print(figures)  # noqa: T201
-
-
-def test_a_gradient_check_refuses_another_shape_and_one_that_broadcasts_misses_a_dropped_dimension(example):
-    for name in ("sum-forgotten", "sum-over-units", "axis-forgotten", "dimension-dropped"):
-        wrong = gradients_of(example) | {"b1": MISTAKES[name].wrong_value(example, "db1")}
-        with pytest.raises(ValueError, match="the gradient for b1 has shape"):
-            check_gradients(example.problem, wrong)
-    assert np.allclose(example["db1"], wrong["b1"])
+    print(f"{planted} planted, {rejected} change a gradient by more than 1e-5, and each of these is rejected")  # noqa: T201
 
 
 def test_an_updated_weight_is_seen_by_a_gradient_check_only_at_a_learning_rate_that_shows():
@@ -449,5 +395,4 @@ def test_an_updated_weight_is_seen_by_a_gradient_check_only_at_a_learning_rate_t
         return max(check_gradients(t.problem, gradients_of(plant(t, MISTAKES["updated-weights"], "dH1"))).values())
 
     assert error(1e-9) < 1e-6, "nobody would look twice at this one"
-    assert error(1e-6) < error(1e-3) < error(1)
-    assert error(1) > 0.1
+    assert error(1e-6) < error(1e-3) < 0.1 < error(1)

@@ -55,35 +55,22 @@ def test_a_gradient_check_finds_the_line_or_shows_that_it_is_in_the_update(numbe
     assert (number == 6) == (case.step(first_wrong_line(case)).phase == "update")
 
 
-@pytest.mark.parametrize(
-    ("number", "guess", "cause", "said"),
-    [
-        (1, "mask-always-true", "", "What was run is dY1 = dH1 * (H1 >= 0). `>= 0` is harmless on the ReLU's input"),
-        (1, "lr-twice", "place", "Not this one: it cannot occur in the line that is wrong here."),
-        (1, "matmul-for-star", "shape", "Not this one: with sizes such as these it would not run, or give another"),
-        (1, "mask-upside-down", "value", "Not this one. You have the right line, but it would give other numbers."),
-        (1, ..., "blank", "Put the name of the mistake in place of the blank, in quotes."),
-        (1, None, "blank", "Put the name of the mistake in place of the blank, in quotes."),
-        (
-            3,
-            "ReLU mask forgotten",
-            "name",
-            "There is no mistake of the name 'ReLU mask forgotten'. Did you mean 'mask-",
-        ),
-        (
-            3,
-            "Mask-forgotten",
-            "name",
-            "There is no mistake of the name 'Mask-forgotten'. Did you mean 'mask-forgotten'?",
-        ),
-        *(
-            (3, guess, "name", "There is no mistake of the name ")
-            for guess in ("", 7, ["sign-flipped"], {}, np.zeros(3))
-        ),
-    ],
-)
-def test_a_guess_is_told_whether_it_is_right_or_only_in_the_right_line_or_no_mistake(number, guess, cause, said):
-    feedback = solve(number, guess)
+UNKNOWN = "There is no mistake of the name "
+GUESSES = [  # in the first case, what is wrong with them, and what is said
+    ("mask-always-true", "", "What was run is dY1 = dH1 * (H1 >= 0). `>= 0` is harmless on the ReLU's input"),
+    ("lr-twice", "place", "Not this one: it cannot occur in the line that is wrong here."),
+    ("matmul-for-star", "shape", "Not this one: with sizes such as these it would not run, or give another"),
+    ("mask-upside-down", "value", "Not this one. You have the right line, but it would give other numbers."),
+    (..., "blank", "Put the name of the mistake in place of the blank, in quotes."),
+    (None, "blank", "Put the name of the mistake in place of the blank, in quotes."),
+    ("Mask-forgotten", "name", f"{UNKNOWN}'Mask-forgotten'. Did you mean 'mask-forgotten'?"),
+    *((guess, "name", UNKNOWN) for guess in ("", 7, ["sign-flipped"], {}, np.zeros(3))),
+]
+
+
+@pytest.mark.parametrize(("guess", "cause", "said"), GUESSES)
+def test_a_guess_is_told_whether_it_is_right_or_only_in_the_right_line_or_no_mistake(guess, cause, said):
+    feedback = solve(1, guess)
     assert (feedback.ok, feedback.cause) == (not cause, (cause,) if cause else ())
     assert str(feedback).startswith(said)
 

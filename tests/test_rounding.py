@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from common import count, in_other_numbers
+from common import count, in_other_numbers, with_numbers
 from own_parts import OWN_PROBLEMS
 from problems import varied_problem
 
@@ -26,7 +26,6 @@ def terms(code, **more):
 
 SUMS = {
     "a + b": A + B,
-    "a - b - a": A + B + A,
     "-2 * (a - b)": 2 * (A + B),
     "Fraction(-1, 3) * a": A / 3,
     "a * b": A * B,
@@ -38,10 +37,8 @@ SUMS = {
     "(a - b) / len(b)": (A + B) / 2,
     "a / b": A / B,
     "1 / (large + 1)": 9 / (large + 1) ** 2,
-    "np.sum(a - b)": (A + B).sum(),
     "(a - b).sum(axis=0, keepdims=True)": (A + B).sum(axis=0, keepdims=True),
     "np.sum(a - b, -2)": (A + B).sum(axis=0),
-    "np.mean((a - b) ** 2)": ((A + B) ** 2).mean(),
     "(a - b).mean(axis=0)": (A + B).mean(axis=0),
     "np.abs(a - b).sum()": (A + B).sum(),
     "np.add.reduce(a - b)": (A + B).sum(axis=0),
@@ -58,7 +55,6 @@ SUMS = {
     "a * (large > 0)": A * (large > 0),
     "large * (a > 0)": 8 * (a > 0),
     "(a > 0) * 1.0": a > 0,
-    "np.float64(3)": 3,
 }
 
 
@@ -89,31 +85,19 @@ def test_any_other_function_scales_the_terms_by_its_slope_there(code):
     np.testing.assert_allclose(terms(code), np.abs(value) + slope * of_input, rtol=1e-4)
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        "np.array([[math.tanh(x) for x in row] for row in large])",
-        "np.vectorize(math.tanh)(large)",
-        "np.array(list(map(lambda row: [math.tanh(x) for x in row], large)))",
-    ],
-)
-def test_a_line_that_goes_through_math_has_the_same_terms(code):
-    np.testing.assert_allclose(terms(code), terms("np.tanh(large)"), rtol=1e-4)
-    assert terms("1 + np.vectorize(math.erf)(x)", x=Terms(np.array([[-6.0]]))) == pytest.approx(2), (
-        "what cancels counts"
-    )
+def test_a_line_that_goes_through_math_has_the_same_terms():
+    by_map = "np.array(list(map(lambda row: [math.tanh(x) for x in row], large)))"
+    for code in ("np.array([[math.tanh(x) for x in row] for row in large])", "np.vectorize(math.tanh)(large)", by_map):
+        np.testing.assert_allclose(terms(code), terms("np.tanh(large)"), rtol=1e-4)
+    cancelled = terms("1 + np.vectorize(math.erf)(x)", x=Terms(np.array([[-6.0]])))
+    assert cancelled == pytest.approx(2)
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        "np.linalg.inv(inv) @ a",
-        "np.cumprod(a - b, axis=0)",
-        "np.std(a - b, axis=0)",
-        "np.multiply.outer(a[1] - b[1], a[1])",
-        "float(a[1, 1] - b[1, 1]) * a",
-    ],
-)
+BY_MOVING = ("np.linalg.inv(inv) @ a", "np.cumprod(a - b, axis=0)", "np.std(a - b, axis=0)",
+    "np.multiply.outer(a[1] - b[1], a[1])", "float(a[1, 1] - b[1, 1]) * a")  # fmt: skip
+
+
+@pytest.mark.parametrize("code", BY_MOVING)
 def test_what_a_function_does_not_carry_is_found_by_moving_its_input(code):
     """Four times at random: within a factor of what moving each number by itself would add up to."""
     plain = {"np": np, "a": a, "b": b, "inv": np.array([[2.0, 1.0], [1.0, 3.0]])}
@@ -150,70 +134,56 @@ def random_own(seed):
     return p.evolve(network=p.network.with_parameters(parameters), X=like((5, 4)), y=y)
 
 
-each_kind = pytest.mark.parametrize("kind", [varied_problem, random_own])
+def traces():
+    return (trace(kind(seed)) for seed in range(count(200)) for kind in (varied_problem, random_own))
 
 
-def traces(kind):
-    return (trace(kind(seed)) for seed in range(count(200)))
-
-
-def worst(t, other, eps=2.0**-52, put_back=lambda name, value: value):
+def worst(t, other, names, eps=2.0**-52):
     """By how many roundings of all terms another trace is off at most, and where."""
     known = all_terms(t.steps, t.given)
     found = (0.0, "nothing")
-    for step in t.steps:
-        off = np.abs(np.asarray(put_back(step.name, other[step.name]) - step.value, float))
+    for name in names:
+        off = np.abs(np.asarray(other[name] - t[name], float))
         counted = off > VANISHING[int(eps > 1e-10)]
-        sizes = np.asarray(known[step.name].terms, float)
-        assert (np.abs(step.value) <= sizes * (1 + 1e-12)).all(), "nothing is larger than its terms"
-        found = max(found, (float(np.max(off[counted] / sizes[counted], initial=0)) / eps, step.name))
+        sizes = np.asarray(known[name].terms, float)
+        assert (np.abs(t[name]) <= sizes * (1 + 1e-12)).all(), "nothing is larger than its terms"
+        found = max(found, (float(np.max(off[counted] / sizes[counted], initial=0)) / eps, name))
     return found
 
 
-@each_kind
-def test_another_precision_is_within_eight_roundings_of_its_terms(kind):
-    for t in traces(kind):
+def test_another_precision_is_within_eight_roundings_of_its_terms():
+    for t in traces():
+        names = [step.name for step in t.steps]
         single, long = (trace(in_other_numbers(t.problem, number)) for number in (np.float32, np.longdouble))
-        assert worst(t, single, 2.0**-23) < (ROUNDINGS, "")
-        assert worst(t, long) < (ROUNDINGS, "")
+        assert worst(t, single, names, 2.0**-23) < (ROUNDINGS, "")
+        assert worst(t, long, names) < (ROUNDINGS, "")
 
 
-@each_kind
-def test_another_order_of_adding_is_within_eight_roundings_of_its_terms(kind):
+def test_another_order_of_adding_is_within_eight_roundings_of_its_terms():
     """The same sums, of samples and of inputs."""
     rng = np.random.default_rng(0)
-    for t in traces(kind):
+    for t in traces():
         p = t.problem
         samples, inputs = rng.permutation(len(p.X)), rng.permutation(p.X.shape[1])
-        network = p.network.with_parameters(p.network.parameters | {"W1": t["W1"][inputs]})
-        other = trace(p.evolve(network=network, X=p.X[samples][:, inputs], y=p.y[samples]))
-
-        def put_back(name, value, t=t, samples=samples, inputs=inputs):
-            of_samples = t.step(name).phase == "forward" or name in ("P", "dy_pred") or name[:2] in ("dH", "dY")
-            value = value[np.argsort(samples)] if of_samples else value
-            return value[np.argsort(inputs)] if name in ("dW1", "W1_new") else value
-
-        assert worst(t, other, put_back=put_back) < (ROUNDINGS, "")
+        other = trace(with_numbers(p, W1=t["W1"][inputs], X=p.X[samples][:, inputs], y=p.y[samples]))
+        added = ["L", *(name for p in p.network.parameters for name in (f"d{p}", f"{p}_new") if p != "W1")]
+        assert worst(t, other, added) < (ROUNDINGS, "")
 
 
 EXPANDED = {
     "SumSquaredError": lambda p, y: np.sum(p**2) - 2 * np.sum(p * y) + np.sum(y**2),
     "MeanSquaredError": lambda p, y: np.mean(p**2) - 2 * np.mean(p * y) + np.mean(y**2),
     "PlainMean": lambda p, y: (p * p - 2 * p * y + y * y).sum() / y.size,
-    "AbsoluteError": lambda p, y: np.sum(np.sign(p - y) * p) - np.sum(np.sign(p - y) * y),
-    "CrossEntropy": lambda p, y: (
-        np.sum(np.log(np.exp(p - p.max()).sum(axis=1)) + p.max()) / len(y) - np.sum(p * y) / len(y)
-    ),
+    "CrossEntropy": lambda p, y: (np.log(np.exp(p - p.max()).sum(axis=1)) + p.max() - (p * y).sum(axis=1)).mean(),
 }
 
 
-@each_kind
-def test_a_loss_in_its_expanded_form_is_within_eight_roundings_of_its_terms(kind):
+def test_a_loss_in_its_expanded_form_is_within_eight_roundings_of_its_terms():
     tried = set()
-    for t in traces(kind):
+    for t in traces():
         loss = type(t.problem.loss).__name__
         if expanded := EXPANDED.get(loss):
             off = abs(expanded(t["y_pred"], t["y"]) - t["L"]) / all_terms(t.steps, t.given)["L"].terms
             assert off < ROUNDINGS * 2.0**-52, loss
             tried.add(loss)
-    assert tried == ({"SumSquaredError", "MeanSquaredError"} if kind is varied_problem else EXPANDED.keys())
+    assert tried == EXPANDED.keys()
