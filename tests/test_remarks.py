@@ -116,3 +116,17 @@ def test_the_next_loss_is_the_one_that_the_next_iteration_has():
     assert remarks.on_next_loss(t, t.step("b1_new")) == told
     broken = with_inputs(1e100)
     assert remarks.on_next_loss(broken, broken.step("b1_new")) == "With all the new weights, the loss will overflow."
+
+
+# The loss
+
+
+@pytest.mark.parametrize(("losses", "told"), [
+    ((3.0, 2.5, 1.25), "The loss went down, from 2.5 to 1.25."), ((1.0, 2.0), "The loss went up, from 1 to 2."),
+    ((2.0, 2.0), "The loss did not change."), ((1e300, math.inf), "The loss has overflowed."),
+    ((math.inf, math.nan), "The loss has overflowed."), ((3.0,), ""), ((), ""),
+    ((252.4, 252.4 * (1 - 1e-9)), "The loss went down, from 252.4 to 252.3999997."),
+])  # fmt: skip
+def test_the_loss_is_told_to_go_up_or_down_or_to_stay_with_digits_enough_to_see_it(example, losses, told):
+    for step in example.steps:
+        assert remarks.on_loss(step, losses) == (told if step.name == "L" else "")
