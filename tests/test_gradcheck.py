@@ -122,22 +122,6 @@ def test_the_error_is_relative_to_the_larger_of_both_gradients():
     assert errors == {"W1": pytest.approx((20 - 18) / 20), "b1": pytest.approx((6 - 0.5) / 6)}
 
 
-class PrintedError(SumSquaredError):
-    """What the original printed as its loss, with the gradient that it then used."""
-
-    def value(self, y_pred, y):
-        return 2 * np.mean(y_pred - y, axis=(-2, -1))
-
-    formulas = SumSquaredError.formulas | {"L": "2 * np.mean({y_pred} - {y})"}
-
-
-@numeric_methods
-def test_the_loss_that_the_original_printed_does_not_have_the_gradient_that_it_used(numeric, example):
-    printed = example.problem.evolve(loss=PrintedError())
-    assert trace(printed)["L"] == pytest.approx(5.63115493033, abs=5e-12)
-    assert min(check_gradients(printed, derivative=numeric).values()) > 0.5
-
-
 @pytest.mark.parametrize("name", ["dX", "W1", "H1", "W1_new"])
 def test_what_is_no_gradient_is_refused_with_those_there_are(name, example):
     there = "dy_pred, dH1, dW2, db2, dY1, dW1, db1"
