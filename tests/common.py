@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import ipywidgets as widgets
+import matplotlib as mpl
 import nbformat
 import numpy as np
 from problems import identical
 
-from backprop_lab import plant, trace
+from backprop_lab import Linear, Network, Problem, ReLU, SumSquaredError, plant, trace
 from backprop_lab.ui.rates.sweeper import Sweeper
 
 SQUARE = {"samples": 3, "inputs": 3, "hidden": 3, "outputs": 3, "layers": 2}  # sizes in which most mistakes fit
@@ -33,6 +34,11 @@ def with_mistake(right, mistake):
     for name in places:
         right = plant(right, mistake, name)
     return right
+
+
+def gradients_of(t):
+    """The names of the gradients of a trace, in the order in which they come."""
+    return [step.name for step in t.steps if step.phase == "backward"]
 
 
 def with_numbers(problem, **changed):
@@ -60,6 +66,13 @@ def at_first_map(**settings):
     return sweeper, pieces
 
 
+def with_first_bias(*b1):
+    """Three samples at X = 1, 2, 3, a unit for each bias, with all weights 1."""
+    H = len(b1)
+    network = Network((Linear(np.ones((1, H)), [b1]), ReLU(), Linear(np.ones((H, 1)), [[0.0]])))
+    return trace(Problem(network, SumSquaredError(), [[1.0], [2.0], [3.0]], [[1.0], [-5.0], [2.0]], 0.1))
+
+
 def in_other_numbers(problem, kind):
     """The same problem, its numbers of another type, such as float32."""
     parameters = {name: value.astype(kind) for name, value in problem.network.parameters.items()}
@@ -77,6 +90,14 @@ def covers(some, others, by=1e-9):
     across = np.minimum(right, r2) - np.maximum(left, l2) > by
     down = np.minimum(bottom, b2) - np.maximum(top, t2) > by
     return across & down
+
+
+def contrast(*colours):
+    """How well two colours can be told apart, as WCAG 2 defines it."""
+    rgb = np.array([mpl.colors.to_rgb(colour) for colour in colours])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    low, high = sorted(linear @ [0.2126, 0.7152, 0.0722])
+    return (high + 0.05) / (low + 0.05)
 
 
 def raises(error):

@@ -23,14 +23,11 @@ def test_every_step_has_a_title_a_sentence_and_a_formula_that_mathjax_can_set(pr
         assert not set("{}") & set(step.code + title + sentence), "no placeholder is left"
 
 
-@pytest.mark.parametrize(
-    ("name", "latex"),
-    [
-        ("y_pred", r"y_{\mathrm{pred}} = H_{1}\,W_{2} + b_{2}"),
-        ("dW1", r"dW_{1} = X^{\top}\,dY_{1}"),
-        ("W1_new", r"W_{1}^{\mathrm{new}} = W_{1} - \mathrm{lr}\,dW_{1}"),
-    ],
-)
+@pytest.mark.parametrize(("name", "latex"), [
+    ("y_pred", r"y_{\mathrm{pred}} = H_{1}\,W_{2} + b_{2}"),
+    ("dW1", r"dW_{1} = X^{\top}\,dY_{1}"),
+    ("W1_new", r"W_{1}^{\mathrm{new}} = W_{1} - \mathrm{lr}\,dW_{1}"),
+])  # fmt: skip
 def test_a_formula_is_written_as_in_a_book(example, name, latex):
     assert explain(example.step(name)).latex == latex
 

@@ -28,15 +28,12 @@ def test_linear_takes_a_gradient_back_to_its_input_weights_and_bias():
     assert identical(grads["b"], np.array([[0.0, 1.0, 2.0]]))
 
 
-@pytest.mark.parametrize(
-    ("layer", "x", "y", "slope"),
-    [
-        *[(ReLU(), -2.0, 0.0, 0.0), (ReLU(), 0.0, 0.0, 0.0), (ReLU(), 3.0, 3.0, 1.0)],
-        *[(Tanh(), 0.0, 0.0, 1.0), (Tanh(), math.log(2), 0.6, 0.64), (Tanh(), -math.log(2), -0.6, 0.64)],
-        *[(Sigmoid(), 0.0, 0.5, 0.25), (Sigmoid(), math.log(3), 0.75, 0.1875), (Sigmoid(), -math.log(3), 0.25, 0.1875)],
-        *[(Sigmoid(), -1e4, 0.0, 0.0), (Sigmoid(), 1e4, 1.0, 0.0)],  # its ends, where a power overflows in silence
-    ],
-)
+@pytest.mark.parametrize(("layer", "x", "y", "slope"), [
+    (ReLU(), -2.0, 0.0, 0.0), (ReLU(), 0.0, 0.0, 0.0), (ReLU(), 3.0, 3.0, 1.0),
+    (Tanh(), 0.0, 0.0, 1.0), (Tanh(), math.log(2), 0.6, 0.64), (Tanh(), -math.log(2), -0.6, 0.64),
+    (Sigmoid(), 0.0, 0.5, 0.25), (Sigmoid(), math.log(3), 0.75, 0.1875), (Sigmoid(), -math.log(3), 0.25, 0.1875),
+    (Sigmoid(), -1e4, 0.0, 0.0), (Sigmoid(), 1e4, 1.0, 0.0),  # its ends, where a power overflows in silence
+])  # fmt: skip
 def test_an_activation_has_the_value_and_the_slope_worked_out_by_hand(layer, x, y, slope):
     assert layer.forward(np.array([[x]])) == pytest.approx(y, rel=1e-14, abs=0)
     assert layer.backward(np.array([[x]]), dY=np.array([[10.0]])) == pytest.approx(10 * slope, rel=1e-14, abs=0)

@@ -14,17 +14,14 @@ from backprop_lab.ui.values.slopes import value_of
 FEW = [1, 2, 4, 8]
 
 
-def traced(samples, inputs, hidden, layers, outputs, **options):
-    return trace(random_problem(0, samples, inputs, [hidden] * layers, outputs, **options))
-
-
 @pytest.fixture(scope="module")
 def every():
     """(sizes, layout) of boards of all kinds of sizes, in every number of bands that there can be."""
     layouts = []
-    for sizes in product(FEW, FEW, FEW, [1, 2, 3], FEW):
-        t = traced(*sizes)
-        layouts += [((*sizes, bands), place_matrices(t, bands)) for bands in range(1, sizes[3] + 2)]
+    for samples, inputs, hidden, layers, outputs in product(FEW, FEW, FEW, [1, 2, 3], FEW):
+        t = trace(random_problem(0, samples, inputs, [hidden] * layers, outputs))
+        for bands in range(1, layers + 2):
+            layouts.append(((samples, inputs, hidden, layers, outputs, bands), place_matrices(t, bands)))
     return layouts
 
 
@@ -41,28 +38,23 @@ def test_no_two_matrices_overlap_nor_does_a_name_run_into_the_matrix_above_it(ev
 
 def test_nothing_lies_outside_the_board_or_under_the_head_or_the_colour_bars(every):
     for sizes, found in every:
-        left, top, right, bottom = edges(found).T
-        assert left.min() >= LEFT - 1e-9, sizes
-        assert top.min() >= HEAD - 1e-9, sizes
-        assert right.max() <= found.width - RIGHT + 1e-9, sizes
-        assert bottom.max() <= found.height, sizes
+        (left, top), (right, bottom) = edges(found).min(axis=0)[:2] + 1e-9, edges(found).max(axis=0)[2:] - 1e-9
+        assert LEFT <= left < right <= found.width - RIGHT, sizes
+        assert HEAD <= top < bottom <= found.height, sizes
 
 
 def test_the_loss_curve_has_a_place_of_its_own_large_enough_to_read(every):
     for sizes, found in every:
         x, y, width, height = found.loss
-        assert width >= 3, sizes
-        assert height >= 1.5, sizes
-        assert x + width <= found.width
-        assert y + height <= found.height
-        curve = np.array([(x, y - LABEL, x + width, y + height)])
-        assert not covers(curve, edges(found)).any(), sizes
+        assert 3 <= width <= found.width - x, sizes
+        assert 1.5 <= height <= found.height - y, sizes
+        assert not covers(np.array([(x, y - LABEL, x + width, y + height)]), edges(found)).any(), sizes
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("bands", [1, 2, 4])
 def test_every_value_of_the_trace_and_every_slope_has_a_box_of_its_shape(activation, bands):
-    t = traced(3, 2, 4, 3, 5, activation=activation)
+    t = trace(random_problem(0, 3, 2, [4, 4, 4], 5, activation=activation))
     found = place_matrices(t, bands)
     assert set(found.boxes) == {*t.names, *(f"slope of H{n}" for n in (1, 2, 3))}
     for name, box in found.boxes.items():
@@ -72,14 +64,10 @@ def test_every_value_of_the_trace_and_every_slope_has_a_box_of_its_shape(activat
 def test_a_gradient_lies_straight_beneath_its_value_and_a_new_weight_beneath_both(every):
     for sizes, found in every:
         for name, box in found.boxes.items():
-            if name.startswith("d"):
-                value = found.boxes[name[1:]]
-                assert (value.x, value.rows, value.cols) == (box.x, box.rows, box.cols), sizes
-                assert value.y + value.rows < box.y, sizes
-            if name.endswith("_new"):
-                gradient = found.boxes[f"d{name.removesuffix('_new')}"]
-                assert gradient.x == box.x, sizes
-                assert gradient.y < box.y, sizes
+            above = name[1:] if name.startswith("d") else f"d{name.removesuffix('_new')}" if "_new" in name else name
+            value = found.boxes[above]
+            assert (value.x, value.rows, value.cols) == (box.x, box.rows, box.cols), sizes
+            assert above == name or value.y + value.rows < box.y, sizes
 
 
 def test_the_data_flow_from_left_to_right_and_the_rest_goes_with_them(example):
@@ -120,13 +108,11 @@ def test_arrows_stand_in_the_gaps_forward_above_and_backward_below(every, exampl
 
 
 def test_more_bands_make_a_board_narrower_lose_nothing_and_tear_no_layer_apart(every, example):
+    one = {sizes[:-1]: found for sizes, found in every if sizes[-1] == 1}
     for sizes, found in every:
-        if sizes[5] == 1:
-            one = found
-        else:
-            assert found.width < one.width, sizes
-            assert found.height > one.height, sizes
-            assert found.boxes.keys() == one.boxes.keys()
+        whole = one[sizes[:-1]]
+        assert found is whole or (found.width < whole.width and found.height > whole.height), sizes
+        assert found.boxes.keys() == whole.boxes.keys()
         for n in range(1, sizes[3] + 2):
             assert len({found.boxes[name].y for name in (f"W{n}", f"Y{n}", f"H{n}") if name in found.boxes}) == 1, sizes
     assert place_matrices(example, 9) == place_matrices(example, 2), "no more bands than linear layers"

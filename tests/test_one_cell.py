@@ -1,13 +1,12 @@
 """One cell, worked out: that the sum written out is the sum that was run, number by number and source by source."""
 
 import re
-from dataclasses import replace
 from itertools import count as numbered
 from math import floor, log10
 
 import numpy as np
 import pytest
-from common import SQUARE, trained, with_numbers
+from common import trained, with_numbers
 from hypothesis import given, settings
 from problems import ACTIVATIONS, problems
 
@@ -98,13 +97,12 @@ def test_the_sum_written_out_for_any_cell_gives_its_value(problem):
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=lambda mistake: mistake.name)
+@pytest.mark.parametrize("mistake", MISTAKES)
 def test_the_sum_shown_for_a_planted_mistake_is_the_sum_that_was_run(mistake, activation):
     """Its line may be anything: then it is shown as it is, with the cell's place behind it."""
-    for sizes in SQUARE, {"samples": 1, "inputs": 1, "hidden": 1}, {"samples": 3, "outputs": 1}, {}:
-        hidden = [sizes.get("hidden", 4)] * sizes.get("layers", 1)
-        sizes = {name: size for name, size in sizes.items() if name != "layers"} | {"hidden": hidden}
-        t = trained(random_problem(1, lr=0.05, activation=activation, **sizes), 1, mistake)  # so that no bias is 0
+    for sizes in (3, 3, [3, 3], 3), (1, 1, 1), (3, 3, 4, 1), ():
+        problem = random_problem(1, *sizes, lr=0.05, activation=activation)
+        t = trained(problem, 1, MISTAKES[mistake])  # one iteration, so that no bias is 0
         planted = {step.name for step in t.steps if step.title}
         for cell, value in cells(t):
             if cell[0] in planted or cell[0] in slopes_of(t):
@@ -161,16 +159,14 @@ def test_the_loss_of_many_entries_is_cut_too():
 
 
 def test_numbers_that_have_overflowed_are_written_as_they_are():
-    with np.errstate(all="ignore"):
-        t = trace(replace(random_problem(0), X=np.array([[np.nan, np.inf, 1.0], [1.0, 1.0, -np.inf]])))
+    t = trained(with_numbers(random_problem(0), X=[[np.nan, np.inf, 1.0], [1.0, 1.0, -np.inf]]), 0)
     assert "(nan)(" in work_out(t, ("Y1", 0, 0)).numbers
     assert [str(work_out(t, cell)) for cell, _ in cells(t)]
     assert work_out(t, ("X", 1, 2)).value == "−inf"
 
 
 @pytest.mark.parametrize(("cell", "error"), [
-    (("dX", 0, 0), KeyError), (("slope of H2", 0, 0), KeyError), (("", 0, 0), KeyError), (("X", 2, 0), IndexError),
-    (("dW1", 0, 4), IndexError), (("L", 0, 1), IndexError), (("slope of H1", 2, 0), IndexError),
+    (("dX", 0, 0), KeyError), (("slope of H2", 0, 0), KeyError), (("dW1", 0, 4), IndexError), (("L", 0, 1), IndexError),
 ])  # fmt: skip
 def test_a_matrix_or_a_cell_that_there_is_none_of_is_refused(example, cell, error):
     with pytest.raises(error, match="there is no" if error is KeyError else "out of bounds"):

@@ -1,4 +1,4 @@
-"""Layers and losses of one's own are shown as ours are: board, sums, script, proof, card and training."""
+"""Layers and losses of one's own are shown as ours are: board, sums, script, card and training."""
 
 import io
 from contextlib import redirect_stdout
@@ -8,7 +8,7 @@ import pytest
 from own_parts import OWN_PROBLEMS
 from problems import identical
 
-from backprop_lab import prove, trace
+from backprop_lab import trace
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.steps import words
 from backprop_lab.ui.steps.script import numpy_script
@@ -28,7 +28,7 @@ def test_the_script_computes_every_value_to_the_last_bit(own):
     assert [name for name in t if not identical(np.asarray(values[name]), np.asarray(t[name]))] == []
 
 
-def test_every_step_is_drawn_has_a_card_and_an_alt_text_and_every_gradient_is_proved(own):
+def test_every_step_is_drawn_and_has_a_card_and_an_alt_text(own):
     t = trace(OWN_PROBLEMS[own])
     board = Board(t, width=900)
     assert {*board.layout.boxes} == {*t, *slopes_of(t)}
@@ -37,7 +37,6 @@ def test_every_step_is_drawn_has_a_card_and_an_alt_text_and_every_gradient_is_pr
         state = LabState(Setup(), t, index=index)
         assert f"{step.name} = " in words.card(state)
         assert step.name in words.alt_text(state)
-        assert step.phase != "backward" or prove(t, step.name).agrees, step.name
 
 
 def test_every_cell_of_every_value_is_worked_out_from_cells_that_there_are(own):

@@ -1,27 +1,15 @@
-"""Remarks on a step: whether its gradient is correct, which units are dead, how far the weights moved."""
+"""Remarks on a step: which units are dead, how far the weights moved."""
 
 import math
 import re
 
 import numpy as np
 import pytest
-from common import trained, with_numbers
+from common import trained, with_first_bias, with_numbers
 from hypothesis import given, settings
 from problems import ACTIVATIONS, problems
 
-from backprop_lab import (
-    MISTAKES,
-    Linear,
-    Network,
-    Problem,
-    ReLU,
-    SumSquaredError,
-    plant,
-    prove,
-    random_problem,
-    trace,
-    worked_example,
-)
+from backprop_lab import MISTAKES, Linear, Network, Problem, ReLU, SumSquaredError, plant, random_problem, trace
 from backprop_lab.number_format import plain, typed_number
 from backprop_lab.ui.steps import remarks
 from backprop_lab.ui.steps.setup import dead_relu
@@ -32,18 +20,9 @@ def with_inputs(number):
     return trained(with_numbers(random_problem(0), X=np.full((2, 3), number)), 0)
 
 
-def with_first_bias(*b1):
-    """Three samples at X = 1, 2, 3, a unit for each bias, with all weights 1."""
-    H = len(b1)
-    network = Network((Linear(np.ones((1, H)), [b1]), ReLU(), Linear(np.ones((H, 1)), [[0.0]])))
-    return trace(Problem(network, SumSquaredError(), [[1.0], [2.0], [3.0]], [[1.0], [-5.0], [2.0]], 0.1))
-
-
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
-def test_once_numbers_have_overflowed_no_gradient_is_judged_no_unit_called_dead_and_no_change_told(number):
+def test_once_numbers_have_overflowed_no_unit_is_called_dead_and_no_change_told(number):
     t = with_inputs(number)
-    assert prove(t, "dW1").agrees is None
-    assert prove(t, "dW1").sentence.startswith("The numbers have overflowed")
     assert remarks.on_update(t, t.step("W1_new")) == "The numbers have overflowed."
     if math.isnan(number):
         assert remarks.dead_units(t, "H1") == []
@@ -61,10 +40,8 @@ def test_once_numbers_have_overflowed_no_gradient_is_judged_no_unit_called_dead_
 ])  # fmt: skip
 def test_units_that_are_off_for_every_sample_are_called_dead_at_their_relu_and_nowhere_else(biases, told):
     t = with_first_bias(*biases)
-    said = {step.name: remarks.on_dead_units(t, step) for step in t.steps}
-    assert {name: sentence for name, sentence in said.items() if sentence} == (
-        {"H1": told, "dY1": told} if told else {}
-    )
+    said = {(step.name, remarks.on_dead_units(t, step)) for step in t.steps}
+    assert {each for each in said if each[1]} == ({("H1", told), ("dY1", told)} if told else set())
 
 
 @settings(max_examples=60)
@@ -125,9 +102,8 @@ def test_numbers_near_overflow_are_taken_in_silence_and_no_ratio_is_made_up(numb
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_of_every_update_the_change_and_the_next_loss_are_told_whatever_mistake_is_in_it_and_at_no_other_step(mistake):
-    right = trace(worked_example())
-    for t in (right, *(plant(right, MISTAKES[mistake], place) for place in MISTAKES[mistake].possible_at(right))):
+def test_of_each_update_the_change_and_next_loss_are_told_whatever_the_mistake_and_at_no_other_step(mistake, example):
+    for t in (example, *(plant(example, MISTAKES[mistake], place) for place in MISTAKES[mistake].possible_at(example))):
         for step in t.steps:
             told = remarks.on_update(t, step), remarks.on_next_loss(t, step)
             assert [bool(sentence) for sentence in told] == [step.phase == "update"] * 2
@@ -137,7 +113,7 @@ def test_the_next_loss_is_the_one_that_the_next_iteration_has():
     t = trace(random_problem(0, lr=0.01))
     then = plain(trace(t.next_problem())["L"], 6)
     told = f"With all the new weights, the loss will be {then}; now it is {plain(t['L'], 6)}."
-    assert {remarks.on_next_loss(t, step) for step in t.steps} == {"", told}
+    assert remarks.on_next_loss(t, t.step("b1_new")) == told
     broken = with_inputs(1e100)
     assert remarks.on_next_loss(broken, broken.step("b1_new")) == "With all the new weights, the loss will overflow."
 

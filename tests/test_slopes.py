@@ -6,7 +6,7 @@ from common import with_numbers
 from hypothesis import given, settings
 from problems import ACTIVATIONS, identical, problems
 
-from backprop_lab import Linear, Network, Problem, ReLU, Sigmoid, SumSquaredError, Tanh, random_problem, trace
+from backprop_lab import Linear, Network, Problem, ReLU, SumSquaredError, Tanh, random_problem, trace
 from backprop_lab.ui.values.slopes import is_slope, slope_of, slopes_of, value_of
 
 
@@ -16,9 +16,7 @@ def test_the_slope_of_a_relu_is_1_where_it_is_on_and_0_where_it_is_off_or_exactl
     assert slope_of(t, "slope of H1").value.tolist() == [[0, 0, 1]]
 
 
-@pytest.mark.parametrize(
-    ("activation", "code"), [(ReLU(), "H1 > 0"), (Tanh(), "1 - H1**2"), (Sigmoid(), "H1 * (1 - H1)")]
-)
+@pytest.mark.parametrize(("activation", "code"), [(ReLU(), "H1 > 0"), (Tanh(), "1 - H1**2")], ids=repr)
 def test_the_code_of_a_slope_is_how_it_stands_in_the_backward_line(activation, code):
     t = trace(random_problem(0, activation=activation))
     assert slope_of(t, "slope of H1").code == code
@@ -39,7 +37,7 @@ def test_each_activation_has_a_slope_that_its_code_gives_and_that_the_gradient_i
         assert np.allclose(t[f"d{Y}"] * slope.value, t[f"d{X}"], rtol=1e-14, atol=0)
 
 
-@pytest.mark.parametrize("name", ["slope of H2", "slope of H0", "slope of Y1", "slope of ", "slope1", "W1", ""])
+@pytest.mark.parametrize("name", ["slope of H2", "slope of Y1", "slope of ", "W1", ""])
 def test_a_slope_that_there_is_none_of_is_refused(name):
     with pytest.raises(KeyError, match="there is no"):
         slope_of(trace(random_problem(0)), name)

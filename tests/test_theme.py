@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from colours import contrast
+from common import contrast
 
 from backprop_lab.ui.page import step_view
 from backprop_lab.ui.theme import DARK, LIGHT, PHASES, RESULT, custom_properties

@@ -1,6 +1,5 @@
 """The words of the lab: that the card, the picture's text and the tables say what is on the board, and nothing else."""
 
-import html
 import math
 import re
 from html.parser import HTMLParser
@@ -25,24 +24,24 @@ class Page(HTMLParser):
     """What a browser reads: every text with the tags and classes around it, and whether tags close as they should."""
 
     def __init__(self, source):
-        super().__init__(convert_charrefs=True)
+        super().__init__()
         self.open, self.texts = [], []
         self.feed(source)
         self.close()
         assert self.open == [], f"{self.open} left open in {source}"
 
     def handle_starttag(self, tag, attrs):
-        self.open.append((tag, dict(attrs).get("class", "")))
+        self.open.append((tag, *dict(attrs).get("class", "").split()))
 
     def handle_endtag(self, tag):
         assert self.open.pop()[0] == tag
 
     def handle_data(self, data):
-        self.texts.append((data, *self.open))
+        self.texts.append((data, {name for each in self.open for name in each}))
 
     def within(self, name):
         """All text inside tags with this name or class."""
-        return [text for text, *around in self.texts if any(name == tag or name in of.split() for tag, of in around)]
+        return [text for text, around in self.texts if name in around]
 
 
 def card(place, losses=(1.0,)):
@@ -58,21 +57,19 @@ def places(t):
 def tables(place):
     """What the tables say: {(name, rows, columns): rows of texts}"""
     found = re.findall(r"<table><caption>(\w+), (\d+) by (\d+)</caption>(.*?)</table>", words.table(place))
-    return {
-        (name, int(rows), int(cols)): [re.findall("<td>(.*?)</td>", row) for row in re.findall("<tr>(.*?)</tr>", body)]
-        for name, rows, cols, body in found
-    }
+    rows_of = {tuple(caption): re.findall("<tr>(.*?)</tr>", body) for *caption, body in found}
+    return {caption: [re.findall("<td>(.*?)</td>", row) for row in rows] for caption, rows in rows_of.items()}
 
 
 # The card
 
 
-def test_the_first_card_says_press_next_and_that_of_a_later_start_that_the_new_weights_moved_up():
-    for iteration, sentence in (0, words.START), (2, "The new weights have moved up."):
-        page = card(Stepper(iteration=iteration).place)
-        assert "".join(page.within("p")) == f"{sentence} Press Next to compute the first value."
-        assert page.within("bpl-chip") == ["start"]
-        assert page.within("bpl-iteration") == [f"iteration {iteration}"]
+@pytest.mark.parametrize(("iteration", "sentence"), [(0, words.START), (2, "The new weights have moved up.")])
+def test_the_card_of_a_start_says_where_it_is_and_press_next(iteration, sentence):
+    page = card(Stepper(iteration=iteration).place)
+    assert "".join(page.within("p")) == f"{sentence} Press Next to compute the first value."
+    assert page.within("bpl-chip") == ["start"]
+    assert page.within("bpl-iteration") == [f"iteration {iteration}"]
 
 
 @settings(max_examples=25)
@@ -93,47 +90,34 @@ def test_the_card_says_phase_title_sentence_formula_line_shapes_and_proof_of_the
         assert page.within("bpl-wrong") == []
 
 
-def test_the_card_gives_the_shapes_as_the_rows_and_columns_that_meet():
-    assert card(Stepper(step="dW1").place).within("bpl-shapes") == ["(3, 2) @ (2, 4) → (3, 4)"]
-
-
-@pytest.mark.parametrize(
-    ("mistake", "name"), [("mask-forgotten", "dY1"), ("factor-two-dropped", "dy_pred"), ("gradient-for-weights", "dH1")]
-)
+@pytest.mark.parametrize(("mistake", "name"), [("mask-forgotten", "dY1"), ("gradient-for-weights", "dH1")])
 def test_the_card_of_a_planted_mistake_has_its_line_its_reason_and_a_clear_refusal(mistake, name):
     place = Stepper(start="random", seed=1, mistake=mistake, step=name).place
-    page = card(place)
-    assert page.within("code") == [f"{name} = {MISTAKES[mistake].wrong_line(place.trace, name)}"]
-    assert page.within("b") == [MISTAKES[mistake].title]
-    assert page.within("p") == [MISTAKES[mistake].cause.replace("`", "")]
-    (refusal,) = page.within("bpl-wrong")
-    assert refusal.startswith("✗ does not agree with ")
+    page, mistake = card(place), MISTAKES[mistake]
+    assert page.within("code") == [f"{name} = {mistake.wrong_line(place.trace, name)}"]
+    assert page.within("b") == [mistake.title]
+    assert page.within("p") == [mistake.cause.replace("`", "")]
+    assert [text[:16] for text in page.within("bpl-wrong")] == ["✗ does not agree"]
     assert page.within("bpl-right") == []
 
 
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        ({"start": "dead ReLU", "seed": 1, "step": "H1"}, [r"Unit 0 is off .*"]),
-        ({"start": "dead ReLU", "seed": 1, "step": "dY1"}, ["✓ agrees .*", "Unit 0 is off .*"]),
-        ({"lr": 0.01, "iteration": 1, "step": "L"}, [r"The loss went down, from \S+ to \S+\."]),
-        ({"lr": 0.1, "step": "W2_new"}, ["The largest change is .* the size of W2.", "With all the new weights.*"]),
-    ],
-)
+@pytest.mark.parametrize(("options", "said"), [
+    ({"start": "dead ReLU", "seed": 1, "step": "dY1"}, ["✓ agrees .*", "Unit 0 is off .*"]),
+    ({"lr": 0.01, "iteration": 1, "step": "L"}, [r"The loss went down, from \S+ to \S+\."]),
+    ({"lr": 0.1, "step": "W2_new"}, ["The largest change is .* the size of W2.", "With all the new weights.*"]),
+])  # fmt: skip
 def test_below_the_card_are_the_remarks_on_its_step(options, said):
     stepper = Stepper(**{"start": "random"} | options)
     found = card(stepper.place, stepper.losses).within("bpl-remarks")
     assert [bool(re.fullmatch(*both)) for both in zip(said, found, strict=True)] == [True] * len(said)
 
 
-def test_no_title_sentence_or_line_can_bring_markup_into_the_card():
-    place = Stepper(step="dY1").place
-    assert html.escape("dY1 = dH1 * (H1 > 0)") in words.card(place), "escaped once"
+def test_no_title_sentence_or_line_can_bring_markup_into_the_card(example):
     bad = "len('<img src=x onerror=alert(1)> & <b>') + 0 * dH1"  # which can be run
-    step = place.step._replace(title=bad, sentence=bad, code=bad, operands=("dH1",))
-    steps = tuple(step if s.name == "dY1" else s for s in place.trace.steps)
-    place = LabState(Setup(), Trace(place.trace.problem, place.trace.given, steps), index=place.index)
-    page = card(place)
+    planted = example.step("dY1")._replace(title=bad, sentence=bad, code=bad, operands=("dH1",))
+    steps = tuple(planted if step.name == "dY1" else step for step in example.steps)
+    t = Trace(example.problem, example.given, steps)
+    page = card(LabState(Setup(), t, index=1 + steps.index(planted)))
     assert page.within("b") == page.within("p") == [bad]
     assert page.within("code") == [f"dY1 = {bad}"]
 
@@ -150,7 +134,7 @@ def test_the_tables_have_every_value_on_the_board_and_none_that_is_still_to_come
         assert [name for name, _, _ in found] == shown
         for (name, *shape), rows in found.items():
             value = np.atleast_2d(place.trace[name])
-            assert shape == [*value.shape]
+            assert shape == [*map(str, value.shape)]
             assert np.allclose([[*map(typed_number, row)] for row in rows], value, rtol=1e-5, atol=0)
     Page(words.table(place))
 
@@ -162,12 +146,10 @@ def test_the_picture_is_told_as_its_step_with_every_value_of_it(problem):
     given_values = "Board at the start of iteration 0: X, y, the weights, the biases and the learning rate."
     assert words.alt_text(start) == given_values
     for place in others:
-        step, steps = place.step, len(place.trace.steps)
-        rows = [", ".join(map(format_number, row)) for row in np.atleast_2d(step.value).tolist()]
-        assert words.alt_text(place) == (
-            f"Board at iteration 0, step {place.index} of {steps}, {step.phase}: "
-            f"{step.name} = {step.code}, which gives {'; '.join(rows)}."
-        )
+        step = place.step
+        rows = "; ".join(", ".join(map(format_number, row)) for row in np.atleast_2d(step.value).tolist())
+        at = f"Board at iteration 0, step {place.index} of {len(place.trace.steps)}, {step.phase}"
+        assert words.alt_text(place) == f"{at}: {step.name} = {step.code}, which gives {rows}."
 
 
 def test_zero_is_0_and_never_minus_0_in_words_and_tables():
@@ -195,5 +177,5 @@ def test_nothing_said_on_the_way_through_an_overflow_breaks_or_warns(activation)
 
 def test_overflowed_numbers_are_said_as_they_are():
     place = places(trained(with_numbers(Setup().problem(), X=[[np.nan] * 3, [-np.inf, 1, 2]]), 0))[1]
-    assert tables(place)["X", 2, 3] == [["nan", "nan", "nan"], ["−inf", "1", "2"]]
+    assert tables(place)["X", "2", "3"] == [["nan", "nan", "nan"], ["−inf", "1", "2"]]
     assert "nan" in words.alt_text(place)
