@@ -147,7 +147,7 @@ def test_every_gradient_is_that_of_a_numeric_derivative_and_to_the_last_digits_w
 
 
 @pytest.mark.parametrize(
-    "hidden", [LeakyReLU(Fraction(1, 100)), PReLU([[Fraction(1, 3)]]), Scale([[Fraction(1, 3), 2, -1]])], ids=repr
+    "hidden", [LeakyReLU(Fraction(1, 100)), PReLU([[Fraction(1, 3)]]), Scale([[Fraction(1, 3), 2, -1]])], ids=type
 )
 def test_fractions_stay_exact_and_so_are_the_gradients(hidden):
     """With + - * / and a comparison alone nothing is rounded, and the central difference of a parabola is its slope."""
