@@ -45,7 +45,7 @@ test: .venv/.tests ## check everything: style, types, layering, tests, notebooks
 	$(call step,$(BIN)/lint-imports --no-logo)
 	$(call step,$(UNIT_TESTS))
 	$(call step,$(BIN)/pytest notebooks $(SHARED_OUT) loadfile --nbval --nbval-current-env --nbval-cell-timeout=60)
-	$(call step,$(BIN)/pytest tests/browser $(SHARED_OUT) loadgroup -m "not release")
+	$(call step,$(BIN)/pytest tests/browser $(SHARED_OUT) worksteal -m "not release")
 	@printf '\n%s\n' 'make test: style, types, layering, tests, notebooks and browser are all fine.'
 
 notebooks: .venv/.project ## run every notebook and save it with its outputs

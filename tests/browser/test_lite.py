@@ -4,6 +4,7 @@ It takes a folder with Pyodide's files, named in the environment variable PYODID
 build/pyodide.
 """
 
+import fcntl
 import gzip
 import json
 import os
@@ -33,13 +34,9 @@ WAIT = 120_000  # milliseconds
 MOST_MB = 44  # that a first visit may fetch; on a host that compresses what can be compressed, it is two thirds of that
 MISSED = {"lab/lab.png"}  # JupyterLab asks for a picture first where the page is, then where the notebook is
 
-pytestmark = [
-    pytest.mark.xdist_group("lite"),  # one after the other: each build may compile the packages
-    pytest.mark.skipif(
-        not PYODIDE,
-        reason="NO PYODIDE, SO THE SITE OF `make lite` IS NOT TESTED. Name a folder with it in PYODIDE_DIST.",
-    ),
-]
+pytestmark = pytest.mark.skipif(
+    not PYODIDE, reason="NO PYODIDE, SO THE SITE OF `make lite` IS NOT TESTED. Name a folder with it in PYODIDE_DIST."
+)
 
 RUN_ALL = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"  # the promise is kept when all have run
 CELLS = "() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells"
@@ -54,7 +51,10 @@ def build(folder, **environment):
     hidden = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYODIDE_DIST")
     inherited = {name: value for name, value in os.environ.items() if name not in hidden}
     environment = inherited | {"PYTHON": sys.executable, "SITE": str(folder)} | environment
-    made = subprocess.run(["make", "lite"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    (ROOT / "build").mkdir(exist_ok=True)
+    with (ROOT / "build" / "lite.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # builds share what they compile, and tests in two processes may both build
+        made = subprocess.run(["make", "lite"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stdout + made.stderr
     return folder
 
