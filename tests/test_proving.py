@@ -203,6 +203,26 @@ def test_a_large_matrix_is_proved_along_directions_that_miss_no_wrong_number():
     assert prove(plant(t, MISTAKES["sign-flipped"], "dW1"), "dW1").agrees is False
 
 
+class SumOfAbsolutes:
+    """It takes no complex step, and one problem at a time."""
+
+    def value(self, y_pred, y):
+        return np.sum(np.abs(y_pred - y))
+
+    def gradient(self, y_pred, y):
+        return np.sign(y_pred - y)
+
+    formulas: ClassVar = {"L": "np.sum(np.abs({y_pred} - {y}))", "dy_pred": "np.sign({y_pred} - {y})"}
+
+
+def test_a_loss_of_absolute_values_is_proved_by_differences_alone_and_is_never_red_however_far_the_targets():
+    p = random_problem(3, samples=4)
+    for far, expected in ((1, {True}), (1e3, {True}), (1e6, {True, None}), (1e9, {None})):
+        t = trace(Problem(p.network, SumOfAbsolutes(), p.X, p.y * far, 0.01))
+        assert {*verdicts(t).values()} == expected, far
+        assert prove(plant(t, MISTAKES["mask-forgotten"], "dY1"), "dW1").agrees is False, far
+
+
 class LogOfMath(Activation):
     """It stops below 0, takes no complex numbers, and takes one number at a time."""
 
