@@ -29,7 +29,7 @@ import numpy as np
 from backprop_lab.layers import Array
 from backprop_lab.mistakes import MISTAKES, Mistake, plant
 from backprop_lab.number_format import plain, told_apart
-from backprop_lab.rounding import Terms, all_terms, eps_of, terms_of
+from backprop_lab.rounding import FLOAT64, Terms, eps_of, terms_of
 from backprop_lab.tracing import Trace
 
 DIGITS = 1e-11
@@ -44,7 +44,6 @@ PLAIN_WORDS = {
     "np.maximum, np.where and a `*` with what is compared go cell by cell",
 }
 FLOAT32 = float(np.finfo(np.float32).eps)
-FLOAT64 = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, repr=False)
@@ -195,7 +194,7 @@ def _compare(name: str, answer: Array, trace: Trace, mistakes: Mapping[str, Mist
     if right.ndim == 0 and answer.size == 1:
         answer = answer.reshape(())
 
-    known = all_terms(trace.steps, trace.given)
+    known = trace.terms
     terms = _as_floats(known[name].terms)
     if answer.shape != right.shape:
         shapes = (answer, answer[None], answer[:, None]) if answer.ndim == 1 else (answer,)  # without keepdims

@@ -18,13 +18,12 @@ from backprop_lab.lines import lines_of, run
 from backprop_lab.network import check_gradient
 from backprop_lab.number_format import plain
 from backprop_lab.problem import Problem
-from backprop_lab.rounding import Terms, eps_of
+from backprop_lab.rounding import FLOAT64, Terms, eps_of
 from backprop_lab.tracing import Trace, trace
 
 AGREES = 1e-5  # far above the error of a right gradient, about 1e-9, and far below that of a wrong one
 TELLS = 1e-3  # with more doubt than this, of the slopes, they say nothing
 ROUNDINGS = 32  # so many roundings of all terms are allowed for
-EPS = float(np.finfo(float).eps)
 STEPS = (1e-5, 1e-3, 1e-7, 1e-2, 1e-4, 1e-6)  # of a central difference, in units of the largest number moved
 COMPLEX_STEP = 1e-20
 ENTRIES = 256  # a larger array is moved along random directions, not one entry after the other
@@ -208,9 +207,9 @@ class _Moves:
         """
         loss = loss_of(self.problem, self.name)
         here = loss(self.at)
-        rounding = ROUNDINGS * EPS * np.abs(np.asarray(self.right.terms["L"].terms, dtype=float))
+        rounding = ROUNDINGS * FLOAT64 * np.abs(np.asarray(self.right.terms["L"].terms, dtype=float))
         unit = float(np.max(np.abs(self.at))) or 1.0
-        of_moved = EPS * float(np.max(np.abs(self.at)))  # a number that is moved is rounded too
+        of_moved = FLOAT64 * float(np.max(np.abs(self.at)))  # a number that is moved is rounded too
         slopes, doubt = np.zeros(len(self.moves)), np.full(len(self.moves), np.inf)
         at_corner = False  # as the first moves tell
         for step in steps:
@@ -239,7 +238,7 @@ class _Moves:
         except Exception:  # code of a reader's own may refuse complex numbers in any way
             return None
         terms = self.right.terms[f"d{self.name}"].terms
-        doubt = ROUNDINGS * EPS * self.along(terms, np.abs)
+        doubt = ROUNDINGS * FLOAT64 * self.along(terms, np.abs)
         return _Slopes(slopes, np.where(np.isfinite(slopes), doubt, np.inf), "the complex step")
 
     def holds(self, exact: _Slopes, best: _Slopes) -> bool:

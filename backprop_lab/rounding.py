@@ -21,6 +21,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from backprop_lab.layers import Array
 from backprop_lab.lines import NAMESPACE, Step, compiled, evaluate
 
+FLOAT64 = float(np.finfo(float).eps)
 NUDGE = 1e-6  # how far an input is moved to find a slope, in units of max(1, |input|)
 
 _ADDITIVE = {np.add, np.subtract, np.negative, np.positive, np.absolute, np.conjugate}
@@ -233,7 +234,7 @@ def eps_of(array: Array) -> float:
     if array.dtype.kind in "fc":
         return float(np.finfo(array.dtype).eps)
     exact = array.dtype.kind in "iu" or all(isinstance(number, Rational) for number in array.flat)
-    return 0.0 if exact else float(np.finfo(float).eps)
+    return 0.0 if exact else FLOAT64
 
 
 def all_terms(steps: Iterable[Step], given: Mapping[str, Any]) -> dict[str, Terms]:
