@@ -210,7 +210,10 @@ def test_numbers_that_come_out_small_because_large_ones_cancel_are_right():
     t = trained(random_problem(0, samples=2, hidden=8, lr=0.01), 400)
     assert t["L"] < 1e-16
     again = trace(in_other_numbers(t.problem, np.longdouble))
-    assert all(check(step.name, again[step.name], t).ok for step in t.steps)
+    said = [check(step.name, again[step.name], t) for step in t.steps]
+    assert [feedback.cause for feedback in said if not feedback] == [("only-rounding",)], "the loss, of squares of 1e-9"
+    assert check("L", 2 * t["L"], t) == check("L", t["L"], t), "neither right nor wrong"
+    assert "<b>Too small to tell.</b>" in check("L", t["L"], t)._repr_html_()
     assert not check("dW1", np.zeros((3, 8)), t).ok, "small is not nothing"
     assert not check("dW1", 1.1 * t["dW1"], t).ok
 
@@ -225,7 +228,9 @@ def test_float32_is_near_enough_behind_an_activation_that_heard_nothing_or_too_m
         traces.append(through(*deaf, X=[[0.0], [0.0]], y=[[1.0], [2.0]]))
     for t in traces:
         coarse = trace(in_other_numbers(t.problem, np.float32))
-        assert all(check(step.name, coarse[step.name], t) for step in t.steps)
+        for step in t.steps:
+            feedback = check(step.name, coarse[step.name], t)
+            assert feedback or feedback.cause == ("only-rounding",), str(feedback)
 
 
 # What is right, and what is said of what is not
@@ -237,7 +242,7 @@ in through(Linear([[1, 2]], [[0, 0]]), ReLU(), Linear([[3], [4]], [[5]]), X=[[2]
   dY1 = [[120, 160]]
   dY1 = [[120, 161]] | value
 in through(Linear([[1.0, 1]], [[0.0, 0]]), Sigmoid(), Linear([[1.0], [-1]], [[0.0]]), X=[[0.0]], y=[[1.0]])
-  y_pred = [[7 * EPS]]
+  y_pred = [[7 * EPS]] | only-rounding | y_pred is rounding alone here: ... Start from an earlier iteration.
   y_pred = [[9 * EPS]] | value
   y_pred = np.float16([[1e-3]]) | value
   Y1 = [[EPS, 0.0]] | value
