@@ -132,7 +132,7 @@ class Explaining:
         every = max(1, answer.size // 1000)
         wrong, answer = np.asarray(wrong).ravel()[::every], answer.ravel()[::every]
         off, size = np.max(np.abs(wrong - answer), initial=0.0), np.max(np.abs(answer), initial=0.0)
-        return not off > max(1e-3, self.compared.eps, 10.0 ** -(self.compared.digits or 9)) * size
+        return not off > max(1e-3, self.compared.eps, 10.0 ** (1 - (self.compared.digits or 10))) * size
 
     @property
     def _base(self) -> Any:

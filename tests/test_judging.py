@@ -20,7 +20,7 @@ def cells(t):
 
 def test_the_sign_is_right_and_the_other_two_are_not(example):
     for cell, value in cells(example):
-        for text, means in [("+", 1), ("-", -1), ("−", -1), ("–", -1), ("0", 0), (" + ", 1)]:
+        for text, means in [("+", 1), ("-", -1), ("−", -1), ("–", -1), ("0", 0), (" + ", 1), ("Plus", 1), ("minus", -1)]:
             right, verdict = judge(example, cell, text)
             assert right == (means == np.sign(value))
             assert verdict == f"{'Right' if right else 'Not the right sign'}: {work_out(example, cell)}."
@@ -30,7 +30,7 @@ def test_the_sign_is_right_and_the_other_two_are_not(example):
 
 def test_the_value_is_right_to_all_digits_within_a_percent_and_as_the_board_prints_it_and_nothing_else_is(example):
     for cell, value in cells(example):
-        for text in (repr(value), f"{value:.3g}", repr(value * 1.009), repr(value * 0.991), f"  {value:.6f} "):
+        for text in (repr(value), f"{value:.3g}", repr(value * 1.009), repr(value * 0.991), f"  {value:.6f} ", f"{value:.2f}".replace(".", ",")):
             assert judge(example, cell, text)[0], text
         assert judge(example, cell, format_number(value))[0]
         for wrong in (value * 1.02, value * 0.98, -value, value + 1):
@@ -78,7 +78,7 @@ def test_in_a_step_with_a_mistake_what_the_board_shows_is_right(example):
         assert judge(t, cell, repr(value))[0]
 
 
-@pytest.mark.parametrize("text", ["", " ", "x", "nan", "inf", "-inf", "1,5", "1e999", "++", "+-", "--", "0x1", "<b>"])
+@pytest.mark.parametrize("text", ["", " ", "x", "nan", "inf", "-inf", "1,500", "1e999", "++", "+-", "--", "0x1", "<b>"])
 def test_what_is_neither_sign_nor_number_is_refused(text, example):
     with pytest.raises(ValueError, match="answer with") as refused:
         judge(example, ("dW1", 0, 0), text)
