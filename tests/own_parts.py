@@ -9,8 +9,6 @@ import numpy as np
 
 from backprop_lab import Activation, Linear, MeanSquaredError, Network, Problem, ReLU, SumSquaredError, Tanh
 
-# Layers
-
 
 class Doubled(Linear):
     """A Linear with a formula of its own; its bias gets its gradient as before. It knows what it is for."""
@@ -33,28 +31,22 @@ class Doubled(Linear):
     }
 
 
-class OneParameter:
-    """Made of nothing of ours; its parameter has a name of its own, `called`."""
+class Own:
+    """Made of nothing of ours: the parameters are those that it is given by name."""
 
-    def __init__(self, value):
-        setattr(self, self.called, np.asarray(value))
-
-    @property
-    def parameters(self):
-        return {self.called: getattr(self, self.called)}
+    def __init__(self, **parameters):
+        self.parameters = {name: np.asarray(value) for name, value in parameters.items()}
 
     def with_parameters(self, parameters):
-        return type(self)(parameters[self.called])
+        return type(self)(**parameters)
 
 
-class WithoutBias(OneParameter):
-    called = "W"
-
+class WithoutBias(Own):
     def forward(self, X):
-        return X @ self.W
+        return X @ self.parameters["W"]
 
     def backward(self, X, dY):
-        return dY @ self.W.mT
+        return dY @ self.parameters["W"].mT
 
     def gradients(self, X, dY):
         return {"W": X.mT @ dY}
@@ -62,42 +54,19 @@ class WithoutBias(OneParameter):
     formulas: ClassVar = {"Y": "{X} @ {W}", "dX": "{dY} @ {W}.mT", "dW": "{X}.mT @ {dY}"}
 
 
-class Scale(OneParameter):
+class Scale(Own):
     """Every unit times a number `a` of its own, (1, H), that is learned."""
 
-    called = "a"
-
     def forward(self, X):
-        return self.a * X
+        return self.parameters["a"] * X
 
     def backward(self, X, dY):
-        return self.a * dY
+        return self.parameters["a"] * dY
 
     def gradients(self, X, dY):
         return {"a": (dY * X).sum(axis=-2, keepdims=True)}
 
     formulas: ClassVar = {"Y": "{a} * {X}", "dX": "{a} * {dY}", "da": "np.sum({dY} * {X}, axis=0, keepdims=True)"}
-
-
-class PReLU(OneParameter):
-    """A leaky ReLU whose slope, (1, 1), is learned."""
-
-    called = "slope"
-
-    def forward(self, X):
-        return np.where(X > 0, X, self.slope * X)
-
-    def backward(self, X, dY):
-        return dY * np.where(X > 0, 1, self.slope)
-
-    def gradients(self, X, dY):
-        return {"slope": np.where(X > 0, 0, dY * X).sum(axis=(-2, -1), keepdims=True)}
-
-    formulas: ClassVar = {
-        "Y": "np.where({X} > 0, {X}, {slope} * {X})",
-        "dX": "{dY} * np.where({X} > 0, 1, {slope})",
-        "dslope": "np.sum({dY} * np.where({X} > 0, 0, {X}), keepdims=True)",
-    }
 
 
 @dataclass(frozen=True)
@@ -107,11 +76,9 @@ class LeakyReLU(Activation):
     slope: float | Fraction = 0.01
 
     def forward(self, X):
-        """Y = max(X, slope X): X itself where it is positive, and slope X where it is not."""
         return np.maximum(X, self.slope * X)
 
     def backward(self, X, dY):
-        """dX = dY where X > 0, and slope dY elsewhere."""
         return np.where(X > 0, dY, self.slope * dY)
 
     formulas: ClassVar = {"Y": "np.maximum({X}, {slope} * {X})", "dX": "{dY} * np.where({Y} > 0, 1, {slope})"}
@@ -137,10 +104,7 @@ class ELU:
 
 
 class GELU(Activation):
-    """x times the share of a normal distribution below x, by the `math` of Python.
-
-    Forward it is a comprehension, which takes one matrix at a time and no stack.
-    """
+    """By the `math` of Python; forward it is a comprehension, which takes one matrix at a time and no stack."""
 
     def forward(self, X):
         return np.array([[x * 0.5 * (1 + math.erf(x / math.sqrt(2))) for x in row] for row in X])
@@ -172,9 +136,6 @@ class Softmax(Activation):
         "np.exp({X} - {X}.max(axis=1, keepdims=True)).sum(axis=1, keepdims=True)",
         "dX": "{Y} * ({dY} - ({dY} * {Y}).sum(axis=1, keepdims=True))",
     }
-
-
-# Losses
 
 
 @dataclass
@@ -244,9 +205,8 @@ def own_problem(*hidden, loss=None, first=None, y=None):
 
 OWN_PROBLEMS = {
     "Linear with its own formula": own_problem(ReLU(), first=linear(4, 3, Doubled)),
-    "Linear without bias": own_problem(Tanh(), first=WithoutBias(linear(4, 3).W)),
-    "parameter called a": own_problem(Scale([[0.5, -2.0, 1.5]]), loss=MeanSquaredError()),
-    "parameter called slope": own_problem(PReLU([[0.3]])),
+    "Linear without bias": own_problem(Tanh(), first=WithoutBias(W=linear(4, 3).W)),
+    "parameter called a": own_problem(Scale(a=[[0.5, -2.0, 1.5]]), loss=MeanSquaredError()),
     "leaky ReLU": own_problem(LeakyReLU(0.2)),
     "ELU that is not frozen": own_problem(ELU(1.5)),
     "GELU by math.erf": own_problem(GELU()),
