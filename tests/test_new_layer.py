@@ -1,6 +1,6 @@
-"""An activation and a loss are added in three places, the class, its name in one list and its words, and work everywhere.
+"""A new activation or loss, added to the one list of its kind and to the words, goes all the way to the labs.
 
-Their mathematics is in test_own_parts.py.
+The mathematics of such parts is in test_own_parts.py.
 """
 
 import re
