@@ -50,7 +50,7 @@ def test_so_it_is_at_sizes_where_the_order_of_a_sum_matters_and_when_the_numbers
             assert_every_line_gives_its_value(t)
 
 
-@given(problems())
+@given(problems() | exact_problems())
 def test_the_trace_holds_what_the_network_computes_comes_again_to_the_bit_and_goes_on_from_its_update(problem):
     t, network = trace(problem), problem.network
     grads, after = network.gradients(problem.loss, problem.X, problem.y), t.next_problem()
