@@ -52,10 +52,9 @@ def test_loss_and_gradients_are_those_of_another_library(other):
         t = trace(problem)
         loss, gradients = other(problem)
         in_loss.append(abs(loss - t["L"]) / max(1, abs(t["L"])))
-        assert in_loss[-1] < 1e-13
         for name, gradient in zip(problem.network.parameters, gradients, strict=True):
             in_gradients.append(relative_error(gradient, t[f"d{name}"]))
-            assert in_gradients[-1] < 1e-13
+        assert max(in_loss + in_gradients) < 1e-13
 
     compare()
     worst = f"{max(in_loss):.0e} in a loss, {max(in_gradients):.0e} in a gradient"
