@@ -71,8 +71,6 @@ class Scale(Own):
 
 @dataclass(frozen=True)
 class LeakyReLU(Activation):
-    """A ReLU that leaks: what is negative passes too, made smaller by `slope`, a number from 0 to 1."""
-
     slope: float | Fraction = 0.01
 
     def forward(self, X):
@@ -82,25 +80,6 @@ class LeakyReLU(Activation):
         return np.where(X > 0, dY, self.slope * dY)
 
     formulas: ClassVar = {"Y": "np.maximum({X}, {slope} * {X})", "dX": "{dY} * np.where({Y} > 0, 1, {slope})"}
-
-
-@dataclass
-class ELU:
-    """Made of nothing of ours, not frozen and so not hashable: `alpha` can be changed at any time."""
-
-    alpha: float = 1.0
-    parameters: ClassVar = {}
-
-    def forward(self, X):
-        return np.where(X > 0, X, self.alpha * (np.exp(X) - 1))
-
-    def backward(self, X, dY):
-        return np.where(X > 0, dY, dY * self.alpha * np.exp(X))
-
-    formulas: ClassVar = {
-        "Y": "np.where({X} > 0, {X}, {alpha} * (np.exp({X}) - 1))",
-        "dX": "{dY} * np.where({X} > 0, 1, {alpha} * np.exp({X}))",
-    }
 
 
 class GELU(Activation):
@@ -140,7 +119,7 @@ class Softmax(Activation):
 
 @dataclass
 class Huber:
-    """A square up to `delta`, and a straight line beyond it."""
+    """A square up to `delta`, and a straight line beyond it. Not frozen and so not hashable: `delta` can be changed."""
 
     delta: float = 1.0
 
@@ -187,16 +166,13 @@ class CrossEntropy:
     }
 
 
-# A problem of each: 3 samples of 4 numbers, 3 hidden units, 2 outputs
-
-
 def linear(D, H, kind=Linear, seed=0):
     rng = np.random.default_rng(seed)
     return kind(rng.standard_normal((D, H)), rng.standard_normal((1, H)))
 
 
 def own_problem(*hidden, loss=None, first=None, y=None):
-    """What an ordinary network becomes with some parts of one's own in it: the same numbers at every call."""
+    """3 samples of 4 numbers, 3 hidden units and 2 outputs, with some parts of one's own; the same at every call."""
     layers = (first or linear(4, 3), *hidden, linear(3, 2, seed=1))
     rng = np.random.default_rng(2)
     X, targets = rng.standard_normal((3, 4)), rng.standard_normal((3, 2))
@@ -208,7 +184,6 @@ OWN_PROBLEMS = {
     "Linear without bias": own_problem(Tanh(), first=WithoutBias(W=linear(4, 3).W)),
     "parameter called a": own_problem(Scale(a=[[0.5, -2.0, 1.5]]), loss=MeanSquaredError()),
     "leaky ReLU": own_problem(LeakyReLU(0.2)),
-    "ELU that is not frozen": own_problem(ELU(1.5)),
     "GELU by math.erf": own_problem(GELU()),
     "softmax as an activation": own_problem(Softmax()),
     "Huber": own_problem(ReLU(), loss=Huber(0.75)),
