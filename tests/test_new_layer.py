@@ -84,9 +84,6 @@ def test_the_board_has_its_slope_as_a_matrix_however_the_line_is_written_and_any
     assert f"dH1[{n},{h}]·where(H1[{n},{h}] > 0, 1, 0.01)" in str(work_out(t, ("dY1", n, h)))
 
 
-# What CONTRIBUTING.md says
-
-
 def test_every_file_that_contributing_names_for_adding_things_is_there():
     root = Path(__file__).parent.parent
     text = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")

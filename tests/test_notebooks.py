@@ -87,9 +87,6 @@ def test_the_map_of_the_course_and_the_teaching_notes_give_the_minutes_that_each
     assert dict(re.findall(r"^\| \[(\w+)\]\(\1\.ipynb\) \| (\d+) \|", notes, re.MULTILINE)).items() >= own.items()
 
 
-# The worked example and the tour
-
-
 def test_the_worked_example_prints_all_that_the_original_printed_in_its_order():
     text, at = "".join(map(printed, code_cells(WORKED_EXAMPLE))), 0
     for block in (ROOT / "tests" / "data" / "original_output.txt").read_text().strip().split("\n\n"):

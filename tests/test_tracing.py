@@ -29,9 +29,6 @@ def assert_every_line_gives_its_value(t):
         assert step.name == "L" or not step.value.flags.writeable
 
 
-# The code shown is the code run
-
-
 @settings(max_examples=count(1000))
 @given(problems() | exact_problems())
 def test_the_code_shown_is_the_code_run_bit_for_bit_and_fractions_stay_exact(problem):
@@ -65,9 +62,6 @@ def test_the_trace_holds_what_the_network_computes_comes_again_to_the_bit_and_go
     assert identical(after.y, problem.y)
     assert same_values(t, trace(problem))
     assert t != trace(problem), "each is a record of its own"
-
-
-# Steps and names
 
 
 def test_the_steps_go_forward_through_the_layers_and_back_as_in_a_mirror_and_stand_after_what_is_given():
