@@ -1,12 +1,12 @@
-"""The network: its names, its update, stacks of networks, and that it changes nothing it is given."""
+"""The network: its names and its update; stacks of networks are tested in test_sweeping.py."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from own_parts import OWN_PROBLEMS
-from problems import ACTIVATIONS, LOSSES, identical, problems
+from problems import identical, problems
 
-from backprop_lab import Linear, Network, ReLU, SumSquaredError, Tanh, random_problem, trace
+from backprop_lab import Linear, Network, ReLU, SumSquaredError, Tanh
 
 
 def linear(D, H):
@@ -61,32 +61,3 @@ def test_an_update_keeps_float32_and_turns_whole_numbers_into_floats(kind, moved
     grads = network.gradients(SumSquaredError(), X, y)
     assert {array.dtype for array in grads.values()} == {np.dtype(kind)}
     assert identical(network.update(grads, 0.5).parameters["b1"], np.array([[0 - 6, 1 - 16]], moved))
-
-
-@pytest.mark.parametrize("loss", LOSSES, ids=repr)
-@pytest.mark.parametrize("activation", ACTIVATIONS, ids=repr)
-@pytest.mark.parametrize("stacked", ["networks", "data", "networks and data"])
-def test_a_stack_gives_slice_by_slice_what_each_gives_alone(stacked, activation, loss):
-    """Up to the last bits: BLAS and NumPy's sums may add up a stack in another order than a single matrix."""
-    given = {"samples": 5, "hidden": (4, 6), "activation": activation, "loss": loss}
-    alone = [random_problem(seed, lr=0.1**seed, **given) for seed in range(6)]
-    first, rates = alone[0], np.reshape([p.lr for p in alone], (2, 3, 1, 1))
-    network, X, y = first.network, first.X, first.y
-
-    def stack(arrays):
-        return np.reshape(arrays, (2, 3, *arrays[0].shape))
-
-    if "networks" in stacked:
-        numbers = {name: stack([p.network.parameters[name] for p in alone]) for name in network.parameters}
-        network = network.with_parameters(numbers)
-    if "data" in stacked:
-        X, y = stack([p.X for p in alone]), stack([p.y for p in alone])
-    grads, losses = network.gradients(loss, X, y), loss.value(network.forward(X), y)
-    moved = network.update(grads, rates).parameters if "networks" in stacked else {}
-    for i, p in zip(np.ndindex(2, 3), alone, strict=True):
-        one = p.network if "networks" in stacked else network
-        t = trace(p.evolve(network=one) if "data" in stacked else p.evolve(network=one, X=X, y=y))
-        found = {"L": losses} | {f"d{name}": g for name, g in grads.items()}
-        found |= {f"{name}_new": new for name, new in moved.items()}
-        for name, value in found.items():
-            np.testing.assert_allclose(value[i], t[name], rtol=1e-12, atol=1e-12)
