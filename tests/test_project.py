@@ -20,10 +20,6 @@ ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-# The lists of packages
-
 EXTRAS, GROUPS = PROJECT["optional-dependencies"], PYPROJECT["dependency-groups"]
 WANTED = {
     "binder": PROJECT["dependencies"] + EXTRAS["lab"] + EXTRAS["binder"],
@@ -61,15 +57,6 @@ def test_make_lab_installs_what_a_learner_needs_and_make_test_the_tools_of_the_t
         assert re.findall(r"--requirement (\w+)/requirements\.txt", plan) == lists
 
 
-# Where things run
-
-
-def test_a_script_is_executable_and_stops_at_the_first_error():
-    for script in ("binder/postBuild", ".ci/run", ".ci/find-pyodide"):
-        assert os.access(ROOT / script, os.X_OK)
-        assert re.search(r"^set -e", (ROOT / script).read_text(), re.MULTILINE)
-
-
 def test_the_oldest_and_the_newest_python_are_tested_on_every_system_and_all_else_runs_on_the_one_of_binder():
     named = [line.rpartition(" ")[2] for line in PROJECT["classifiers"] if "Python :: 3." in line]
     assert PROJECT["requires-python"] == f">={named[0]}"
@@ -81,12 +68,11 @@ def test_the_oldest_and_the_newest_python_are_tested_on_every_system_and_all_els
     assert f"--python-version={binders}" in (ROOT / "lite" / "build.py").read_text()
 
 
-def test_the_version_has_its_heading_or_its_promise_in_the_changelog():
+def test_the_version_stands_in_the_changelog_and_the_script_of_binder_can_be_run():
     assert version("backprop-lab") == backprop_lab.__version__
     assert backprop_lab.__version__ in (ROOT / "CHANGELOG.md").read_text()
+    assert os.access(ROOT / "binder" / "postBuild", os.X_OK)
 
-
-# What no file may name
 
 # Where packages come from is everyone's own business, and so is where a clone lies.
 NAMED_NOWHERE = re.compile(
@@ -110,8 +96,6 @@ def test_no_file_names_a_package_registry_or_a_folder_of_one_machine(text_files)
     assert not found
 
 
-# Where our own files are named from outside
-
 ADDRESS = PROJECT["urls"]["Homepage"]
 NAME = ADDRESS.removeprefix("https://github.com/")
 BINDER = f"https://mybinder.org/v2/gh/{NAME}/HEAD"
@@ -121,20 +105,17 @@ TO_A_FILE = re.compile(
 )
 
 
-def binder(path):
-    return f"{BINDER}?labpath={quote(path, safe='')}"
-
-
-def colab(path):
-    return f"https://colab.research.google.com/github/{NAME}/blob/main/{quote(path)}"
+def addresses(path):
+    """Of a file of ours: in Binder, in Colab, and on its own page."""
+    colab = f"https://colab.research.google.com/github/{NAME}/blob/main/{quote(path)}"
+    return f"{BINDER}?labpath={quote(path, safe='')}", colab, f"{ADDRESS}/blob/main/{path}"
 
 
 def test_every_link_to_a_file_of_ours_has_our_address_and_names_a_file_that_exists(text_files, project_files):
-    ours = {address for path in project_files for address in (binder(path), colab(path), f"{ADDRESS}/blob/main/{path}")}
     texts = [text for name, text in text_files.items() if name != "tests/test_project.py"]
     found = {link for text in texts for link in TO_A_FILE.findall(text)}
-    assert {binder("notebooks/00_start_here.ipynb"), colab("notebooks/00_start_here.ipynb")} <= found
-    assert found <= ours
+    assert {*addresses("notebooks/00_start_here.ipynb")[:2]} <= found
+    assert found <= {address for path in project_files for address in addresses(path)}
 
 
 def test_the_teaching_notes_make_a_link_that_asks_nbgitpuller_for_the_teachers_notebook(capsys):
@@ -147,8 +128,6 @@ def test_the_teaching_notes_make_a_link_that_asks_nbgitpuller_for_the_teachers_n
     assert dict(parse_qsl(asked)) == lesson
     assert "nbgitpuller" in pins("binder")
 
-
-# What somebody who has only this folder reads first
 
 NEEDS_PUBLISHING = re.compile(
     r'mybinder\.org|colab\.|backprop-lab\.github\.io|git clone|pip install (-\S+ )*"?backprop-lab'
@@ -180,4 +159,4 @@ def test_the_readme_says_in_one_place_what_works_only_once_it_is_published_and_l
     assert "None of this works yet" in SECTIONS[PUBLISHED]
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         assert f"| [{path.stem}](notebooks/{path.name}) |" in SECTIONS["## The notebooks"]
-        assert f"]({colab(f'notebooks/{path.name}')})" in SECTIONS[PUBLISHED]
+        assert f"]({addresses(f'notebooks/{path.name}')[1]})" in SECTIONS[PUBLISHED]
