@@ -55,10 +55,12 @@ def test_it_is_the_largest_eigenvalue_of_the_hessian_found_by_differences(activa
     assert sharpness(problem) == pytest.approx(np.linalg.eigvalsh(expected)[-1], rel=1e-7)
 
 
-def test_a_unit_whose_input_is_zero_is_off():
+def test_a_unit_whose_input_is_zero_is_off_and_a_loss_that_is_flat_has_no_limit():
     """The first is off for the only sample, so the second hears 0, its bias; the loss (b3 - 1)^2 bends along b3."""
     H = hessian(problem_of(Linear(-ONE, 0 * ONE), ReLU(), Linear(ONE, 0 * ONE), ReLU(), Linear(ONE, 0 * ONE)))
     assert np.array_equal(H, np.diag([0, 0, 0, 0, 0, 2]))
+    silent = problem_of(Linear(-ONE, 0 * ONE), ReLU())
+    assert (sharpness(silent), critical_lr(silent)) == (0, math.inf)
 
 
 @pytest.mark.parametrize("scale", [1, 1e150])
@@ -92,11 +94,6 @@ def test_least_squares_diverges_exactly_beyond_the_critical_learning_rate():
     start, limit = trained(problem, 0)["L"], critical_lr(problem)
     assert trained(replace(problem, lr=0.98 * limit), 1000)["L"] < start
     assert trained(replace(problem, lr=1.02 * limit), 1000)["L"] > 1e6 * start
-
-
-def test_a_loss_that_is_flat_has_no_limit():
-    silent = problem_of(Linear(-ONE, 0 * ONE), ReLU())
-    assert (sharpness(silent), critical_lr(silent)) == (0, math.inf)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=repr)

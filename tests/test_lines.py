@@ -20,7 +20,7 @@ def values_of(given, **codes):
     return {step.name: step.value for step in run(steps, given)}
 
 
-def test_a_line_sees_the_values_before_it_numpy_math_and_fractions_in_lambdas_too_and_nothing_of_ours():
+def test_a_line_sees_the_values_before_it_numpy_math_and_fractions_and_overflows_in_silence():
     code = "np.array(list(map(lambda row: [math.sqrt(abs(x)) for x in row], X)))"
     assert identical(evaluate(code, {"X": X}), np.sqrt(np.abs(X)))
     assert identical(values_of({"X": X}, Y=code)["Y"], np.sqrt(np.abs(X)))
@@ -28,11 +28,12 @@ def test_a_line_sees_the_values_before_it_numpy_math_and_fractions_in_lambdas_to
     with pytest.raises(NameError):
         evaluate("Linear", {})
 
-
-def test_a_line_overflows_in_silence_and_gives_a_read_only_array_that_is_nobodys_view():
     with np.errstate(all="raise"):
         assert values_of({"X": X}, Y="np.exp(1e3 * X).max()") == {"Y": np.inf}
         assert evaluate("np.exp(1e3 * X).max()", {"X": X}) == np.inf
+
+
+def test_a_value_is_a_read_only_array_that_is_nobodys_view():
     for value in values_of({"X": X}, A="X.T", B="X[:1]", C="X + 1").values():
         assert not value.flags.writeable
         assert not np.shares_memory(value, X)

@@ -54,10 +54,8 @@ def test_nobody_can_write_to_a_parameter_that_an_update_gave_to_any_kind_of_laye
     assert not any(array.flags.writeable for array in moved.values())
 
 
-@pytest.mark.parametrize(("kind", "moved"), [("f4", "f4"), ("i8", "f8")])
-def test_an_update_keeps_float32_and_turns_whole_numbers_into_floats(kind, moved):
-    network = Network((Linear(np.array([[1, -2], [3, 4]], kind), np.array([[0, 1]], kind)),))
-    X, y = np.array([[1, 2], [-3, 1]], kind), np.array([[1, 0], [0, 2]], kind)
-    grads = network.gradients(SumSquaredError(), X, y)
-    assert {array.dtype for array in grads.values()} == {np.dtype(kind)}
-    assert identical(network.update(grads, 0.5).parameters["b1"], np.array([[0 - 6, 1 - 16]], moved))
+def test_an_update_turns_whole_numbers_into_floats():
+    network = Network((Linear([[1, -2], [3, 4]], [[0, 1]]),))
+    grads = network.gradients(SumSquaredError(), np.array([[1, 2], [-3, 1]]), np.array([[1, 0], [0, 2]]))
+    assert {array.dtype for array in grads.values()} == {np.dtype(int)}
+    assert identical(network.update(grads, 0.5).parameters["b1"], np.array([[0.0 - 6, 1 - 16]]))

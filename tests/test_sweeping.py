@@ -48,9 +48,6 @@ def blocks(monkeypatch):
     return seen
 
 
-# Each run is the run done alone
-
-
 @every_activation
 @every_depth
 def test_in_a_small_block_each_run_is_the_run_done_alone_to_the_bit(activation, hidden):
@@ -81,9 +78,6 @@ def test_networks_of_any_size_can_be_swept(sizes):
         result = sweep(**runs, steps=3, **options)
         for i, j, problem in runs_of(result)[::20]:
             np.testing.assert_allclose(result.loss[i, j], alone(problem, 3)[0], rtol=1e-11)
-
-
-# Divergence
 
 
 @every_activation
@@ -123,9 +117,6 @@ def test_diverged_runs_stop_costing_time_and_once_none_is_left_the_sweep_is_done
     assert np.isinf(nothing_left.loss[..., -1]).all()
 
 
-# Blocks, and stopping between them
-
-
 def test_whoever_stops_between_blocks_keeps_a_whole_map_of_fewer_steps(monkeypatch):
     whole = sweep(**MANY, steps=3 * ROUND_STEPS)
     monkeypatch.setattr(sweeping, "BLOCK_BYTES", 2**14)
@@ -143,21 +134,18 @@ def test_whoever_stops_between_blocks_keeps_a_whole_map_of_fewer_steps(monkeypat
     assert result.network(0, 1e-5).parameters.keys() == {"W1", "b1", "W2", "b2"}, "a run can be opened"
 
 
-def test_a_block_has_as_many_runs_as_its_bytes_hold_and_one_at_least(monkeypatch, blocks):
+def test_a_block_has_as_many_runs_as_its_bytes_hold_and_if_they_are_many_they_lie_side_by_side(monkeypatch, blocks):
     """With 7 samples, 5 inputs, 9 hidden units and 3 outputs, W1, b1 and Y1 have 45, 9 and 63 numbers, and so on."""
-    bytes_a_run = 8 * 4 * (45 + 9 + 63 + 27 + 3 + 21)
-    for held, runs in [(10 * bytes_a_run, [10, 10, 9]), (10 * bytes_a_run - 1, [8, 7, 7, 7]), (1, [1] * 29)]:
-        monkeypatch.setattr(sweeping, "BLOCK_BYTES", held)
-        sweep(range(29), [0.01], steps=1, samples=7, inputs=5, hidden=9, outputs=3)
-        assert [len(block["W1"]) for block in blocks] == runs
-        blocks.clear()
-
-
-def test_the_runs_of_a_large_block_lie_side_by_side_in_memory(blocks):
     for runs in (FEW_RUNS, FEW_RUNS - 1):
         sweep(range(runs), [0.01], steps=1)
     assert all(p.strides[0] == p.itemsize for p in blocks[0].values()), "a sweep would take four times as long"
     assert all(p.flags.c_contiguous for p in blocks[1].values())
+    bytes_a_run = 8 * 4 * (45 + 9 + 63 + 27 + 3 + 21)
+    for held, runs in [(10 * bytes_a_run, [10, 10, 9]), (10 * bytes_a_run - 1, [8, 7, 7, 7]), (1, [1] * 29)]:
+        blocks.clear()
+        monkeypatch.setattr(sweeping, "BLOCK_BYTES", held)
+        sweep(range(29), [0.01], steps=1, samples=7, inputs=5, hidden=9, outputs=3)
+        assert [len(block["W1"]) for block in blocks] == runs
 
 
 def test_memory_beside_the_result_stays_flat():
@@ -169,9 +157,6 @@ def test_memory_beside_the_result_stays_flat():
         return peak - result.loss.nbytes - sum(p.nbytes for p in result.parameters.values())
 
     assert beside(range(100)) < beside(range(20)) + 2**20 < 2**23
-
-
-# What comes out, and what is refused
 
 
 def test_rows_are_seeds_and_columns_are_learning_rates_as_plain_numbers_and_a_run_can_be_opened_elsewhere():
