@@ -1,4 +1,4 @@
-"""The layers one by one: their numbers by hand, and that what a layer holds is its own and read-only."""
+"""The layers and losses: their numbers by hand, and that what a layer holds is its own and read-only."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from problems import identical
 
-from backprop_lab import Linear, ReLU, Sigmoid, Tanh
+from backprop_lab import Linear, MeanSquaredError, ReLU, Sigmoid, SumSquaredError, Tanh
 
 W = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 b = np.array([[10.0, 20.0, 30.0]])
@@ -30,6 +30,14 @@ def test_linear_weighs_sums_and_shifts_and_takes_a_gradient_back_to_its_input_we
 def test_an_activation_has_the_value_and_the_slope_worked_out_by_hand(layer, x, y, slope):
     assert layer.forward(np.array([[x]])) == pytest.approx(y, rel=1e-14, abs=0)
     assert layer.backward(np.array([[x]]), dY=np.array([[10.0]])) == pytest.approx(10 * slope, rel=1e-14, abs=0)
+
+
+def test_the_sum_of_squares_and_their_mean_over_samples_and_outputs_with_their_gradients():
+    y_pred, y = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), np.array([[1.0, 1.0], [1.0, 1.0], [7.0, 3.0]])
+    assert SumSquaredError().value(y_pred, y) == 0 + 1 + 4 + 9 + 4 + 9
+    assert SumSquaredError().gradient(y_pred, y).tolist() == [[0, 2], [4, 6], [-4, 6]]
+    assert MeanSquaredError().value(y_pred, y) == 27 / 6
+    assert MeanSquaredError().gradient(y_pred, y).tolist() == [[0, 2 / 6], [4 / 6, 1], [-4 / 6, 1]]
 
 
 @pytest.mark.parametrize("make", [Linear, lambda W, b: Linear(0 * W, b).with_parameters({"W": W, "b": b})])

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from problems import identical
 
-from backprop_lab import SumSquaredError, lines, plant, random_problem, trace, worked_example
+from backprop_lab import SumSquaredError, lines, random_problem, trace, worked_example
 from backprop_lab.lines import Step, evaluate, lines_of, literal, run
-from backprop_lab.mistakes import MISTAKES
 
 X = np.array([[4.0, -1.0], [0.25, 2.0]])
 
@@ -94,20 +93,3 @@ def test_the_lines_of_a_network_are_written_once_for_a_loss_and_kept_through_eve
     losses = [lines_of(network, loss)[3] for loss in (SumSquaredError(), half, SumSquaredError())]
     assert [(line.code, line.value) for line in losses[:2]] == [("np.sum((y_pred - y) ** 2)", None), ("y / 2", None)]
     assert losses[2] == losses[0]
-
-
-def test_names_around_a_place_are_those_that_are_mistaken_for_the_right_ones():
-    t = trace(random_problem(0, hidden=(4, 5)))
-    around = {"X": "H1", "X_raw": "Y1", "X_other": "X", "dY": "dY2", "dY_out": "dH2"}
-    around |= {"p": "W2", "dp": "dW2", "new": "W2_new"}
-    assert around.items() <= t.step("dW2").names.items()
-    assert t.step("db2").names["p"] == "b2"
-    assert "X_raw" not in t.step("dW1").names
-    assert "dY_out" not in t.step("dW3").names
-
-
-def test_a_rewritten_line_has_operands_of_its_own_and_a_name_that_is_not_there_is_a_key_error(example):
-    step = plant(example, MISTAKES["updated-weights"], "dH1").step("dH1")
-    assert (step.code, step.operands) == ("dy_pred @ W2_new.mT", ("dy_pred", "W2_new"))
-    with pytest.raises(KeyError, match="X_raw"):
-        example.step("dW1").rewritten("{X_raw}.mT @ {dY}", "", "")

@@ -2,8 +2,8 @@
 
 import os
 import re
-import shutil
 import subprocess
+import sys
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
@@ -50,13 +50,6 @@ def test_what_is_needed_in_a_place_is_pinned_there_to_one_version_that_suits_of_
         assert wanted.specifier.contains(pin.partition("==")[2]), f"{wanted}: run `make pins`"
 
 
-@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
-def test_make_lab_installs_what_a_learner_needs_and_make_test_the_tools_of_the_tests_too():
-    for goal, lists in (("lab", ["binder"]), ("test", ["binder", "tests"])):
-        plan = subprocess.check_output(["make", "--always-make", "--dry-run", goal], cwd=ROOT, text=True)
-        assert re.findall(r"--requirement (\w+)/requirements\.txt", plan) == lists
-
-
 def test_the_oldest_and_the_newest_python_are_tested_on_every_system_and_all_else_runs_on_the_one_of_binder():
     named = [line.rpartition(" ")[2] for line in PROJECT["classifiers"] if "Python :: 3." in line]
     assert PROJECT["requires-python"] == f">={named[0]}"
@@ -66,6 +59,16 @@ def test_the_oldest_and_the_newest_python_are_tested_on_every_system_and_all_els
     binders = (ROOT / "binder" / "runtime.txt").read_text().strip().removeprefix("python-")
     assert set(re.findall(r'python-version: "(.+)"', workflows)) == {binders}
     assert f"--python-version={binders}" in (ROOT / "lite" / "build.py").read_text()
+
+
+def test_the_import_loads_nothing_heavy_and_every_public_name_is_there():
+    code = "import sys, backprop_lab; print(*sys.modules)"
+    loaded = {
+        name.partition(".")[0] for name in subprocess.check_output([sys.executable, "-c", code], text=True).split()
+    }
+    assert "numpy" in loaded
+    assert loaded.isdisjoint({"matplotlib", "ipywidgets", "traitlets", "anywidget", "IPython", "PIL"})
+    assert all(getattr(backprop_lab, name).__doc__ for name in backprop_lab.__all__)
 
 
 def test_the_version_stands_in_the_changelog_and_the_script_of_binder_can_be_run():

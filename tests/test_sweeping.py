@@ -71,15 +71,6 @@ def test_in_a_large_block_each_run_is_the_run_done_alone_but_for_the_last_bits(a
             np.testing.assert_allclose(parameter, network.parameters[name], rtol=1e-11, atol=1e-12)
 
 
-@pytest.mark.parametrize("sizes", [(1, 1, 1, 1), (7, 5, (), 3), (30, 20, 40, 10)])
-def test_networks_of_any_size_can_be_swept(sizes):
-    options = dict(zip(("samples", "inputs", "hidden", "outputs"), sizes, strict=True))
-    for runs in (MANY, {"seeds": [3], "lrs": [0.01]}):
-        result = sweep(**runs, steps=3, **options)
-        for i, j, problem in runs_of(result)[::20]:
-            np.testing.assert_allclose(result.loss[i, j], alone(problem, 3)[0], rtol=1e-11)
-
-
 @every_activation
 def test_a_run_has_diverged_at_the_first_loss_that_is_not_finite(activation):
     with np.errstate(all="raise"):  # nothing warns, however the reader has set NumPy
@@ -184,6 +175,7 @@ def test_a_run_that_was_not_swept_is_refused_and_the_nearest_named(seed, lr):
     (([], [0.1]), {}, r"seeds must be one or more of them, such as .*; got \[\]"),
     ((3, [0.1]), {}, "seeds must be one or more .*; got 3"),
     (([1, -2], [0.1]), {}, "seed must be a whole number.*; got -2"),
+    (([1], 3), {}, "lrs must be one or more .*; got 3"),
     (([1], [0.1, 0]), {}, "learning rate must be a positive, finite number.*; got 0"),
     (([1], [0.1], 0), {}, "steps must be a whole number, 1 or more, such as 500; got 0"),
     (([1], [0.1]), {"hidden": 0}, "hidden must be a whole number, 1 or more; got 0"),

@@ -5,11 +5,11 @@ from itertools import groupby
 
 import numpy as np
 import pytest
-from common import count, raises, same_values, trained
+from common import count, in_other_numbers, same_values, trained
 from hypothesis import given, settings
-from problems import LOSSES, exact_problems, identical, is_exact, problems
+from problems import ACTIVATIONS, LOSSES, exact_problems, identical, is_exact, problems
 
-from backprop_lab import Linear, Network, Sigmoid, random_problem, trace
+from backprop_lab import Sigmoid, random_problem, trace
 from backprop_lab.lines import GradientDescent
 
 
@@ -45,6 +45,13 @@ def test_so_it_is_at_sizes_where_the_order_of_a_sum_matters_and_when_the_numbers
     with np.errstate(all="ignore"):
         for t in (*large, lost):
             assert_every_line_gives_its_value(t)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=repr)
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+def test_float32_stays_float32_to_the_last_step(activation, loss):
+    t = trace(in_other_numbers(random_problem(0, activation=activation, loss=loss), np.float32))
+    assert {t[name].dtype for name in t if name != "lr"} == {np.dtype("f4")}
 
 
 @given(problems() | exact_problems())
@@ -91,16 +98,6 @@ def test_a_step_is_found_by_its_name_and_says_where_its_line_comes_from(problem)
         assert (step.kind is GradientDescent) == (step.phase == "update")
         assert (step.title, step.sentence) == ("", ""), "only a planted mistake has any"
         assert step.phase != "backward" or step.value.shape == t[step.name.removeprefix("d")].shape
-
-
-def test_no_time_is_spent_on_the_gradient_for_the_input(example):
-    class First(Linear):
-        backward = raises(AssertionError("nobody asked for dX"))
-
-    p = example.problem
-    network = Network((First(example["W1"], example["b1"]), *p.network.layers[1:]))
-    network.gradients(p.loss, p.X, p.y)
-    assert "dX" not in trace(p.evolve(network=network))
 
 
 @pytest.mark.parametrize("unknown", ["dX", "w1", 3, ["W1"]], ids=repr)
