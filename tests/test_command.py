@@ -43,9 +43,6 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
 
 
-# What is copied
-
-
 def test_a_student_gets_the_notebooks_as_they_are_and_a_teacher_all_that_lies_beside_them(
     tmp_path, capsys, project_files
 ):
@@ -178,9 +175,6 @@ def test_without_jupyterlab_the_notebooks_are_there_and_pips_line_is_told(tmp_pa
     assert main([str(tmp_path)]) == 1
     assert FIRST in names(tmp_path)
     assert 'pip install "backprop-lab[lab]"' in capsys.readouterr().err
-
-
-# JupyterLab
 
 
 # Elsewhere there always is a browser, and a test must not open it.

@@ -5,11 +5,9 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 from common import covers
-from problems import ACTIVATIONS
 
 from backprop_lab import random_problem, trace
 from backprop_lab.ui.board.layout import GAP, HEAD, LABEL, LEFT, RIGHT, place_matrices
-from backprop_lab.ui.values.slopes import value_of
 
 FEW = [1, 2, 4, 8]
 
@@ -45,15 +43,6 @@ def test_nothing_lies_outside_the_board_or_under_head_or_bars_and_the_loss_curve
         assert 3 <= width <= found.width - x, sizes
         assert 1.5 <= height <= found.height - y, sizes
         assert not covers(np.array([(x, y - LABEL, x + width, y + height)]), edges(found)).any(), sizes
-
-
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("bands", [1, 2, 4])
-def test_every_value_of_the_trace_and_every_slope_has_a_box_of_its_shape(activation, bands):
-    t = trace(random_problem(0, 3, 2, [4, 4, 4], 5, activation=activation))
-    boxes = place_matrices(t, bands).boxes
-    assert set(boxes) == {*t.names, *(f"slope of H{n}" for n in (1, 2, 3))}
-    assert [(box.name, box.rows, box.cols) for box in boxes.values()] == [(b, *value_of(t, b).shape) for b in boxes]
 
 
 def test_the_three_rows_hold_what_they_say_each_gradient_straight_beneath_its_value_and_new_weights_beneath_both(every):
