@@ -20,13 +20,14 @@ def problems(draw):
 
     The biases are drawn too: at zero bias, a layer that hears nothing from a silent one sits at its kink.
     """
-    rng, samples, widths = _drawn(draw, up_to=6)
+    rng, widths = _drawn(draw, up_to=6)
     layers = []
-    for D, H in pairwise(widths):
-        layers.append(Linear(rng.standard_normal((D, H)), rng.standard_normal((1, H))))
+    for shape in pairwise(widths):
+        layers.append(Linear(rng.standard_normal(shape), rng.standard_normal((1, shape[1]))))
         layers += draw(st.sampled_from([(), *((activation,) for activation in ACTIVATIONS)]))
+    samples = draw(st.integers(1, 6))
     X, y = rng.standard_normal((samples, widths[0])), rng.standard_normal((samples, widths[-1]))
-    return Problem(Network(layers), draw(st.sampled_from(LOSSES)), X, y, lr=0.01)
+    return Problem(Network(tuple(layers)), draw(st.sampled_from(LOSSES)), X, y, lr=0.01)
 
 
 @st.composite
@@ -36,7 +37,7 @@ def exact_problems(draw):
     Each bias has a prime in its denominator that no number before it has. So no unit is ever at 0, its
     kink, and none is so near that a step of 10^-30 could reach it.
     """
-    rng, samples, widths = _drawn(draw, up_to=3)
+    rng, widths = _drawn(draw, up_to=3)
 
     def eighths(*shape):
         return rng.integers(-20, 21, shape).astype(object) * Fraction(1, 8)
@@ -45,15 +46,15 @@ def exact_problems(draw):
     for (D, H), prime in zip(pairwise(widths), PRIMES, strict=False):
         bias = rng.integers(1, prime, (1, H)).astype(object) * Fraction(1, prime) - Fraction(1, 2)
         layers += [Linear(eighths(D, H), bias), ReLU()]
+    samples = draw(st.integers(1, 3))
     X, y = eighths(samples, widths[0]), eighths(samples, widths[-1])
-    return Problem(Network(layers[:-1]), draw(st.sampled_from(LOSSES)), X, y, lr=Fraction(1, 100))
+    return Problem(Network(tuple(layers[:-1])), draw(st.sampled_from(LOSSES)), X, y, lr=Fraction(1, 100))
 
 
 def _drawn(draw, up_to):
-    """A generator of numbers, and the sizes: samples, and those between and around 1 to 4 linear layers."""
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    samples, *widths = draw(st.lists(st.integers(1, up_to), min_size=3, max_size=6))
-    return rng, samples, widths
+    """A generator of numbers, and the sizes between and around 1 to 4 linear layers."""
+    rng, depth = np.random.default_rng(draw(st.integers(0, 2**32 - 1))), draw(st.integers(1, 4))
+    return rng, draw(st.lists(st.integers(1, up_to), min_size=depth + 1, max_size=depth + 1))
 
 
 def varied_problem(seed):
