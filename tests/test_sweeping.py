@@ -1,13 +1,14 @@
 """The sweep: each run is the run done alone, diverged runs end, stopping keeps what is done, and memory stays flat."""
 
 import tracemalloc
+from itertools import product
 
 import numpy as np
 import pytest
 from common import count, same_values, with_numbers
 from problems import identical
 
-from backprop_lab import ACTIVATIONS, Linear, Tanh, random_problem, sweep, sweeping, trace
+from backprop_lab import ACTIVATIONS, Activation, Linear, Tanh, random_problem, sweep, sweeping, trace
 from backprop_lab.sweeping import FEW_RUNS, ROUND_STEPS, iter_sweep, sweep_problems
 
 MANY = {"seeds": range(12), "lrs": np.logspace(-5, -2, 12)}  # side by side
@@ -15,7 +16,6 @@ FEW = {"seeds": range(3), "lrs": (1e-4, 1e-2)}  # run by run
 STEPS = ROUND_STEPS + 7
 
 every_activation = pytest.mark.parametrize("activation", ACTIVATIONS.values(), ids=ACTIVATIONS)
-every_depth = pytest.mark.parametrize("hidden", [4, (4, 4), (5, 4, 3)])
 
 
 def alone(problem, steps):
@@ -49,7 +49,7 @@ def blocks(monkeypatch):
 
 
 @every_activation
-@every_depth
+@pytest.mark.parametrize("hidden", [4, (5, 4, 3)])
 def test_in_a_small_block_each_run_is_the_run_done_alone_to_the_bit(activation, hidden):
     result = sweep(**FEW, steps=STEPS, hidden=hidden, activation=activation)
     for i, j, problem in runs_of(result):
@@ -59,11 +59,23 @@ def test_in_a_small_block_each_run_is_the_run_done_alone_to_the_bit(activation, 
         assert all(map(identical, found.parameters.values(), network.parameters.values()))
 
 
-@every_activation
-@every_depth
+class Swaps(Activation):
+    """An activation that the package does not have: it multiplies each sample's row by a matrix that is no stack."""
+
+    def forward(self, X):
+        return X @ np.eye(2)[::-1]
+
+    def backward(self, X, dY):
+        return dY @ np.eye(2)[::-1]
+
+    formulas = {"Y": "{X} @ np.eye(2)[::-1]", "dX": "{dY} @ np.eye(2)[::-1]"}  # noqa: RUF012
+
+
+@pytest.mark.parametrize(("activation", "hidden"), [*product(ACTIVATIONS.values(), (4, (5, 4, 3))), (Swaps(), 2)])
 def test_in_a_large_block_each_run_is_the_run_done_alone_but_for_the_last_bits(activation, hidden):
     result = sweep(**MANY, steps=STEPS, hidden=hidden, activation=activation)
     assert (result.diverged == -1).all()
+    assert sweeping._can_be_stacked(result.problems[0])
     for i, j, problem in runs_of(result)[:: 144 // count(50)]:
         losses, network = alone(problem, STEPS)
         np.testing.assert_allclose(result.loss[i, j], losses, rtol=1e-12, atol=1e-13 * losses[0])
