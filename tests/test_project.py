@@ -63,9 +63,8 @@ def test_the_oldest_and_the_newest_python_are_tested_on_every_system_and_all_els
 
 def test_the_import_loads_nothing_heavy_and_every_public_name_is_there():
     code = "import sys, backprop_lab; print(*sys.modules)"
-    loaded = {
-        name.partition(".")[0] for name in subprocess.check_output([sys.executable, "-c", code], text=True).split()
-    }
+    run = subprocess.check_output([sys.executable, "-c", code], text=True)
+    loaded = {name.partition(".")[0] for name in run.split()}
     assert "numpy" in loaded
     assert loaded.isdisjoint({"matplotlib", "ipywidgets", "traitlets", "anywidget", "IPython", "PIL"})
     assert all(getattr(backprop_lab, name).__doc__ for name in backprop_lab.__all__)
