@@ -6,7 +6,7 @@ from hypothesis import given
 from own_parts import OWN_PROBLEMS
 from problems import identical, problems
 
-from backprop_lab import Linear, Network, ReLU, SumSquaredError, Tanh
+from backprop_lab import Linear, Network, Problem, ReLU, SumSquaredError, Tanh, check, trace
 
 
 def linear(D, H):
@@ -54,8 +54,11 @@ def test_nobody_can_write_to_a_parameter_that_an_update_gave_to_any_kind_of_laye
     assert not any(array.flags.writeable for array in moved.values())
 
 
-def test_an_update_turns_whole_numbers_into_floats():
-    network = Network((Linear([[1, -2], [3, 4]], [[0, 1]]),))
-    grads = network.gradients(SumSquaredError(), np.array([[1, 2], [-3, 1]]), np.array([[1, 0], [0, 2]]))
-    assert {array.dtype for array in grads.values()} == {np.dtype(int)}
-    assert identical(network.update(grads, 0.5).parameters["b1"], np.array([[0.0 - 6, 1 - 16]]))
+@pytest.mark.parametrize(("kind", "moved"), [("f4", "f4"), ("u1", "f4"), ("i8", "f8")])
+def test_an_update_keeps_float32_and_whole_numbers_are_floats_from_the_start_and_do_not_wrap_round(kind, moved):
+    network = Network((Linear(np.array([[100, 2], [3, 4]], kind), np.array([[0, 100]], kind)),))
+    X, y = np.array([[100, 2], [3, 1]], kind), np.array([[1, 0], [0, 2]], kind)
+    t = trace(Problem(network, SumSquaredError(), X, y, 0.5))
+    assert {t[name].dtype for name in t if name not in ("L", "lr")} == {np.dtype(moved)}
+    assert identical(t["b1_new"], np.array([[0 - 10_005 - 303, 100 - 308 - 108]], moved))
+    assert all(check(step.name, step.value, t) for step in t.steps)

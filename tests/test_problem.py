@@ -43,6 +43,7 @@ def test_a_problem_has_its_own_read_only_copy_of_what_it_is_given_lists_and_any_
     p = replace(worked_example(), X=X, y=y, lr=Fraction(1, 3))
     X[0, 0] = y[0][0] = 99
     assert (p.X.dtype, p.X[0, 0], p.y[0, 0], p.lr) == (np.float32, 1, Fraction(1, 2), Fraction(1, 3))
+    assert replace(p, X=[[1, 2, 3], [4, 5, 6]]).X.dtype == float, "as whole numbers would wrap round"
     for array in (*numbers(p), *numbers(random_problem(0))):
         with pytest.raises(ValueError, match="read-only"):
             array[0, 0] = 99
