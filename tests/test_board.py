@@ -259,8 +259,8 @@ def test_the_png_has_the_size_of_the_board_at_any_density_of_screen(example, wid
     board, plain = (drawn(example, 4, LOSSES, width=width, ratio=each) for each in (ratio, 1.0))
     assert board.width <= width
     assert board.boxes_on_page() == plain.boxes_on_page()
-    thin, thick = (each.axes.collections[0].get_linewidth()[0] for each in (plain, board))
-    assert thick == pytest.approx(ratio * thin), "a line looks as wide"
+    thin, thick = ([lines.get_linewidth()[0] for lines in each.axes.collections] for each in (plain, board))
+    assert thick == pytest.approx([ratio * width for width in thin]), "a line looks as wide"
     assert picture(board).size == (max(1, round(board.width * ratio)), max(1, round(board.height * ratio)))
     assert len(board.png()) < 60_000 * ratio**2, "small enough for a slow wire"
 

@@ -30,6 +30,7 @@ def test_linear_weighs_sums_and_shifts_and_takes_a_gradient_back_to_its_input_we
 def test_an_activation_has_the_value_and_the_slope_worked_out_by_hand(layer, x, y, slope):
     assert layer.forward(np.array([[x]])) == pytest.approx(y, rel=1e-14, abs=0)
     assert layer.backward(np.array([[x]]), dY=np.array([[10.0]])) == pytest.approx(10 * slope, rel=1e-14, abs=0)
+    assert (layer.gradients(X, X), layer.with_parameters({})) == ({}, layer), "there is nothing to learn in it"
 
 
 def test_the_sum_of_squares_and_their_mean_over_samples_and_outputs_with_their_gradients():

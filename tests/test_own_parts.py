@@ -189,6 +189,7 @@ REFUSED = [
     # Lines that cannot be run
     ("altered(ReLU, Y='np.maximum({X}, {least})')",
         "the line for Y of Mine(), 'np.maximum({X}, {least})', uses 'least', which is neither a value there nor"),
+    ("altered(ReLU, Y='{X} @ {X}[:1]')", "H1 = Y1 @ Y1[:1] stopped with ValueError: matmul"),
     ("altered(ReLU, dX='({dY} * ({Y} > 0)).sum()')",
         "the line dY1 = ....sum() of Mine must give an array of shape (3, 3), like Y1; got shape ()"),
     ("altered(ReLU, Y='np.maximum({X}, 0)[:, :2]')",

@@ -93,6 +93,7 @@ REFUSED = [
     *each("example(loss={})", NO_LOSS, "SumSquaredError", "'mean'", None, "np.mean"),
     *each("example(X=zeros{})", "X must have shape (samples, 3) with at least one sample; got {}", *NO_SAMPLES),
     *each("example(y=zeros{})", "y must have shape (2, 2), one row of targets a sample; got {}", (2,), (2, 1), (3, 2)),
+    ("example(network=Network((linear(3, 2), ReLU())), y=zeros(2, 3))", "y must have shape (2, 2), one row of targets"),
     ("example(y=[['a', 'b'], ['c', 'd']])", "y must hold numbers"),
     ("example(network=Network((linear(5, 3, 2),)))", "a problem has one network, not a stack of them; got Network(Li"),
 ]
