@@ -88,49 +88,37 @@ def no_hidden_errors(notebooks):
 
 
 @pytest.fixture
-def open_notebook(notebooks, new_context, no_hidden_errors):
-    """A function that opens a notebook in a JupyterLab of the given size, perhaps on the kernel of the first."""
+def notebook(notebooks, new_context, no_hidden_errors):
+    """A function that opens a notebook in a page of its own, runs it if it is told to, and returns its first lab.
+
+    It takes the source of code cells, or a whole notebook; its kernel may be there, or that of an earlier one, or not.
+    """
     labs = []
 
-    def open_notebook(notebook, window=WINDOW, has_kernel=True, same_kernel=False):
+    def notebook(*cells, made=None, window=WINDOW, run=True, has_kernel=True, same_kernel=False):
         name = (workspace := secrets.token_hex(4)) + ".ipynb"
-        nbformat.write(notebook, notebooks.folder / name)
+        nbformat.write(made or new_notebook(*cells or (ONE_CELL,)), notebooks.folder / name)
         if same_kernel:
-            kernel = notebooks.ask("sessions")[0]["kernel"]
+            kernel = notebooks.ask("kernels")[0]
             notebooks.ask("sessions", "POST", {"path": name, "type": "notebook", "name": "", "kernel": kernel})
         page = new_context().new_page()
         page.set_viewport_size(window)
         page.set_default_timeout(WAIT)
         no_hidden_errors.listen(page)
         page.goto(f"{notebooks.server.url}/lab/workspaces/{workspace}/tree/{name}?token={notebooks.server.token}")
-        labs.append(LabPage(page))
+        labs.append(lab := LabPage(page))
         if has_kernel:
             page.evaluate(READY)
-        return labs[-1]
+        if run:
+            lab.run_all()
+        return lab
 
-    yield open_notebook
+    yield notebook
     for lab in labs:
         no_hidden_errors.heard += lab.kernel_errors()
         lab.page.context.close()
     for kernel in notebooks.ask("kernels"):
         notebooks.ask(f"kernels/{kernel['id']}", "DELETE")
-
-
-@pytest.fixture
-def notebook(open_notebook):
-    """A function that opens a notebook and runs it, and returns its first lab.
-
-    It takes the source of code cells, or the path of a notebook; and the options of `open_notebook`.
-    """
-
-    def notebook(*cells, path=None, run=True, **options):
-        made = nbformat.read(path, as_version=4) if path else new_notebook(*cells or (ONE_CELL,))
-        lab = open_notebook(made, **options)
-        if run:
-            lab.run_all()
-        return lab
-
-    return notebook
 
 
 @pytest.fixture

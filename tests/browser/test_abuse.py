@@ -59,22 +59,18 @@ class RandomUser:
         self.rng.choice([lab.board, lab.seed_slider, lab.lr_slider]).focus(**QUICK)
         lab.key(*self.rng.choices(KEYS, k=self.rng.randint(1, 12)))
 
-    def move_to_any_place_on(self, target, mouse):
+    def point(self, lab):
+        self.drag(lab, lab.image, moves=0)
+
+    def drag(self, lab, target=None, moves=None):
+        target = target or self.rng.choice([lab.seed_slider, lab.lr_slider])
         target.scroll_into_view_if_needed(**QUICK)
-        box = target.bounding_box(**QUICK)
+        box, mouse = target.bounding_box(**QUICK), lab.page.mouse
         mouse.move(box["x"] + self.rng.random() * box["width"], box["y"] + self.rng.random() * box["height"])
         mouse.down()
-        return box
-
-    def point(self, lab):
-        self.move_to_any_place_on(lab.image, lab.page.mouse)
-        lab.page.mouse.up()
-
-    def drag(self, lab):
-        box = self.move_to_any_place_on(self.rng.choice([lab.seed_slider, lab.lr_slider]), lab.page.mouse)
-        for _ in range(self.rng.randint(1, 15)):
-            lab.page.mouse.move(box["x"] + self.rng.randint(-300, 600), box["y"])
-        lab.page.mouse.up()
+        for _ in range(self.rng.randint(1, 15) if moves is None else moves):
+            mouse.move(box["x"] + self.rng.randint(-300, 600), box["y"])
+        mouse.up()
 
 
 def is_what_its_call_opens(lab):

@@ -2,13 +2,11 @@
 
 import re
 
-import pytest
 from lab_page import LabPage
 from playwright.sync_api import expect
 
 from backprop_lab.ui.rates.sweeper import LEARNING_RATES
 
-LAB = "from backprop_lab.ui import LearningRateLab\n\nlab = LearningRateLab({})\nlab"
 MORE_RUNS = """import numpy as np
 
 from backprop_lab.ui.rates import sweeper
@@ -33,32 +31,22 @@ class MapPage(LabPage):
     def seeds(self):
         return self.in_kernel("list(lab.sweeper.state.runs.sweep.seeds)")
 
-    def choose_run(self, row, col):
-        """Click the middle of a run, from where the map lies in its picture."""
-        x, y, width, height = self.in_kernel("list(lab._map.box)")
-        across, down = x + width * (col + 0.5) / len(LEARNING_RATES), y + height * (row + 0.5) / len(self.seeds())
-        self.image.scroll_into_view_if_needed()
-        at = self.image.bounding_box()
-        self.page.mouse.click(at["x"] + across * at["width"], at["y"] + down * at["height"])
-        self.settle()
-
     def expect_run(self, letter, row, col):
         run = f"{letter}: seed {self.seeds()[row]}, learning rate {LEARNING_RATES[col]:.3g}"
         expect(self.runs).to_contain_text(run)
 
 
-@pytest.fixture
-def open_map(notebook):
-    def open_map(settings, *cells):
-        lab = MapPage(notebook(LAB.format(settings), *cells).page)
-        lab.wait_for_picture()
-        return lab
-
-    return open_map
+def open_map(notebook, settings, *cells):
+    cells = (f"from backprop_lab.ui import LearningRateLab\n\nlab = LearningRateLab({settings})\nlab", *cells)
+    lab = MapPage(notebook(*cells, run=False).page)
+    lab.run_all()
+    return lab
 
 
-def test_while_a_sweep_runs_the_page_and_other_cells_answer_and_it_can_be_canceled(open_map):
-    lab = open_map("seeds=8, steps=60, hidden=8", OTHER_CELL, MORE_RUNS)
+def test_while_a_sweep_runs_the_page_and_other_cells_answer_and_it_can_be_canceled(
+    notebook,
+):
+    lab = open_map(notebook, "seeds=8, steps=60, hidden=8", OTHER_CELL, MORE_RUNS)
     expect(lab.progress).to_have_text("step 60 of 60")
     other = lab.page.locator(".jp-Cell").nth(1)
 
@@ -90,21 +78,8 @@ def test_while_a_sweep_runs_the_page_and_other_cells_answer_and_it_can_be_cancel
     assert shown() == stopped
 
 
-def test_a_click_chooses_the_run_under_the_pointer_and_axe_finds_no_violation(open_map):
-    lab = open_map("seeds=12, steps=60")
-    for run in [(0, 3), (11, 75)]:
-        lab.choose_run(*run)
-        lab.expect_run("A", *run)
-    assert lab.is_crisp()
-    lab.press("Compare")
-    lab.choose_run(6, 40)
-    lab.type_into("seeds", "rubbish")
-    expect(lab.refused).to_contain_text("seeds must be a whole number from 1 to 64; got 'rubbish'")
-    assert lab.violations() == []
-
-
-def test_two_runs_are_compared_and_one_opens_step_by_step_all_by_keyboard(open_map):
-    lab = open_map("seeds=8, steps=60", "1 + 1")
+def test_two_runs_are_compared_and_one_opens_step_by_step_by_keyboard_and_axe_finds_no_violation(notebook):
+    lab = open_map(notebook, "seeds=8, steps=60", "1 + 1")
     lab.select_cell(0)
     lab.board.focus()
     around = lab.notebook()
@@ -112,6 +87,7 @@ def test_two_runs_are_compared_and_one_opens_step_by_step_all_by_keyboard(open_m
     lab.expect_run("A", 4, 39)
     lab.key("Enter", "ArrowUp", "ArrowLeft")
     lab.expect_run("B", 3, 38)
+    assert lab.is_crisp()
     lab.key("Shift+Tab")  # the button before the map
     expect(lab.button("Open B step by step")).to_be_focused()
     lab.key("Enter")
@@ -124,3 +100,7 @@ def test_two_runs_are_compared_and_one_opens_step_by_step_all_by_keyboard(open_m
     lab.key("ArrowRight")
     opened.expect_at("Y1")
     assert lab.notebook() == around
+    lab.field("seeds").first.fill("rubbish")
+    lab.field("seeds").first.press("Enter")
+    expect(lab.refused.first).to_be_visible()
+    assert lab.violations() == []

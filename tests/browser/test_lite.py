@@ -144,15 +144,18 @@ def first_move(lab):
     expect(lab.field("seed")).to_have_value("1")
 
 
-def test_a_first_and_a_second_visit_end_with_a_board_that_follows_its_slider(visit, site):
+def test_a_first_and_a_second_visit_end_with_a_board_that_follows_its_slider_and_plays(visit, site):
     for which in ("first", "second"):
         before, start = len(site.asked), time.monotonic()
-        first_move(visit("02_step_through.ipynb", start=False))
+        lab = visit("02_step_through.ipynb", start=False)
+        first_move(lab)
         seconds = time.monotonic() - start
         contents = [path.read_bytes() for path in site.asked[before:] if path.is_file()]
         size, zipped = (sum(map(len, each)) / 1e6 for each in (contents, map(gzip.compress, contents)))
         print(f"{which}: slider moved after {seconds:.1f} s; {size:.1f} MB, compressed {zipped:.1f}")  # noqa: T201
         assert size < MOST_MB
+    lab.button("Play").click()
+    expect(lab.iteration).to_have_text("iteration 1", timeout=WAIT)
 
 
 def test_a_page_whose_python_cannot_start_says_so(visit, reader):
@@ -162,15 +165,6 @@ def test_a_page_whose_python_cannot_start_says_so(visit, reader):
     expect(notice).to_have_attribute("data-state", "failed", timeout=WAIT)
     expect(notice).to_contain_text("Python did not start")
     reader.unroute("**/packages.tar.gz")
-
-
-@pytest.mark.release
-def test_play_goes_on_by_itself(visit):
-    lab = visit("02_step_through.ipynb")
-    lab.run_all()
-    lab.button("Play").click()
-    expect(lab.current).to_have_text("L", timeout=WAIT)
-    expect(lab.iteration).to_have_text("iteration 1", timeout=WAIT)
 
 
 @pytest.mark.release

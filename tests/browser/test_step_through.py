@@ -8,6 +8,7 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
+import nbformat
 import numpy as np
 from lab_page import ONE_CELL, READY, LabPage
 from playwright.sync_api import expect
@@ -16,7 +17,7 @@ SECOND_NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "02_step_through.ipy
 
 
 def test_in_the_second_notebook_every_slider_and_button_moves_text_picture_and_timeline_together(notebook):
-    lab = notebook(path=SECOND_NOTEBOOK)
+    lab = notebook(made=nbformat.read(SECOND_NOTEBOOK, as_version=4))
     lab.expect_at(None)
     lab.choose("speed", "as fast as it goes")
     lab.press("Play")

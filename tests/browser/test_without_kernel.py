@@ -36,9 +36,10 @@ def test_the_html_of_nbconvert_shows_the_picture(executed, new_context, no_hidde
 
 
 @pytest.mark.parametrize("kernel", [KERNEL, {"name": "gone", "display_name": "Gone", "language": "none"}])
-def test_an_untrusted_notebook_and_one_whose_kernel_is_not_there_show_the_picture(open_notebook, executed, kernel):
+def test_an_untrusted_notebook_and_one_whose_kernel_is_not_there_show_the_picture(notebook, executed, kernel):
     there = kernel is KERNEL
-    page = open_notebook(nbformat.from_dict(executed | {"metadata": {"kernelspec": kernel}}), has_kernel=there).page
+    made = nbformat.from_dict(executed | {"metadata": {"kernelspec": kernel}})
+    page = notebook(made=made, run=False, has_kernel=there).page
     if not there:
         expect(page.get_by_role("dialog")).to_contain_text("Select Kernel")
     assert shows_the_whole_board(page)

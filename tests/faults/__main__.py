@@ -16,7 +16,6 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-RED = 1  # what pytest returns when tests failed; another number says that they could not be run
 
 
 def is_caught(path: Path, copy: Path) -> bool:
@@ -28,12 +27,8 @@ def is_caught(path: Path, copy: Path) -> bool:
     environment = os.environ | {"PYTHONPATH": str(copy)}
     run = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, encoding="utf-8")
     subprocess.run(["git", "apply", "--reverse", path], cwd=copy, check=True)
-    caught = run.returncode == RED
-    print(
-        f"{path.stem}: {'caught by' if caught else 'NOT CAUGHT by'} {test[1]}\n{'' if caught else run.stdout}",
-        end="",
-        flush=True,
-    )
+    caught = run.returncode == 1  # tests failed; another number says that they could not be run
+    print(f"{path.stem}: {'caught' if caught else run.stdout + 'NOT CAUGHT'} by {test[1]}", flush=True)
     return caught
 
 
