@@ -46,11 +46,8 @@ async def to_hubs_left_open(checks, folder, proxy_command):
 def every_option_is_known(checks):
     """Whether the classes that the hub's configuration names have the options that it sets."""
     config = PyFileConfigLoader("jupyterhub_config.py", path=str(CLASSROOM)).load_config()
-    known = {
-        f"{kind.__name__}.{option}"
-        for kind in (JupyterHub, Spawner, Authenticator, NativeAuthenticator, SystemdSpawner)
-        for option in kind.class_trait_names(config=True)
-    }
+    kinds = (JupyterHub, Spawner, Authenticator, NativeAuthenticator, SystemdSpawner)
+    known = {f"{kind.__name__}.{option}" for kind in kinds for option in kind.class_trait_names(config=True)}
     set_here = {f"{name}.{option}" for name, section in config.items() for option in section}
     checks.note(f"the {len(set_here)} options of jupyterhub_config.py exist", set_here <= known)
 
