@@ -45,7 +45,7 @@ print(*(name for name in __cpu_dispatch__ if __cpu_features__[name]))
 
 def main() -> None:
     pythons = {version: find_python(version) for version in sys.argv[1:] or PYTHONS}
-    failures = []
+    failures: list[str] = []
 
     def tell(row: str, commands: Path, tests: str, *notebooks: str) -> None:
         """Run the tests of one row; what fails is told at the end, after all the others."""

@@ -75,8 +75,8 @@ def first_lines(room: CleanRoom, wheel: Path) -> None:
         page = server.request("/lab/tree/00_start_here.ipynb")
         require(b"jupyter-config-data" in page, "JupyterLab's page is served")
         server.request("/api/contents/00_start_here.ipynb")  # and so is the notebook
-    for name in ("00_start_here", "02_step_through", "07_learning_rate"):
-        given = room.folder / "course" / f"{name}.ipynb"
+    for notebook in ("00_start_here", "02_step_through", "07_learning_rate"):
+        given = room.folder / "course" / f"{notebook}.ipynb"
         room.run(commands / "jupyter", "nbconvert", "--to", "notebook", "--execute", "--output-dir", "run", given)
 
 
