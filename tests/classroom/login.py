@@ -29,8 +29,8 @@ async def to_the_class(checks, hub):
         ("signing up under a name that is taken", listed, PASSWORD, True),
         ("signing up with a password of 5 letters", "teacher", "short", True),
     ):
-        await checks.refused(what, _enter(hub, name, password, signs_up), 302, 403)  # 302: to the login again
-    await checks.allowed("a name on the list, and its password", _enter(hub, "teacher", PASSWORD, signs_up=True))
+        await checks.answered(what, _enter(hub, name, password, signs_up), 302, 403)  # 302: to the login again
+    await checks.answered("a name on the list, and its password", _enter(hub, "teacher", PASSWORD, signs_up=True), 200)
 
 
 async def to_hubs_left_open(checks, folder, proxy_command):
@@ -39,8 +39,8 @@ async def to_hubs_left_open(checks, folder, proxy_command):
         home.mkdir(0o755)
         async with TestHub(home, proxy_command, ["ana"], more=more) as hub:
             coming = _enter(hub, "ana", PASSWORD, signs_up="dummy" not in more)
-            what = f"everybody is let in by {by}"
-            await (checks.allowed(what, coming) if let_in else checks.refused(what, coming, 403, because="stands open"))
+            answer, because = (200, "") if let_in else (403, "stands open")
+            await checks.answered(f"everybody is let in by {by}", coming, answer, because=because)
 
 
 def every_option_is_known(checks):
