@@ -33,12 +33,16 @@ def losses(problem, name):
 
 
 def checked(lab):
-    """The rows of the gradient check, as {"dW1": "agrees"}."""
-    return {name: verdict for name, verdict, _ in re.findall(ROWS, lab._checked.value)}
+    """The rows of the gradient check, as {"dW1": ("agrees", its error)}."""
+    return {name: (verdict, error) for name, verdict, error in re.findall(ROWS, lab._checked.value)}
+
+
+def verdicts(lab):
+    return {name: verdict for name, (verdict, _) in checked(lab).items()}
 
 
 def choices(lab):
-    return {name for _, name in lab._mistake.options}
+    return {name: title for title, name in lab._mistake.options}
 
 
 def test_it_opens_with_the_forgotten_mask_on_seed_one_or_where_it_is_told_to():
@@ -47,7 +51,7 @@ def test_it_opens_with_the_forgotten_mask_on_seed_one_or_where_it_is_told_to():
         place = each.lab.stepper.place
         shown = (place.mistake, place.setup.seed, place.lr, place.step.name, len(place.trace["X"]))
         assert shown[: len(expected)] == expected
-    assert checked(lab) == {"dW1": "wrong", "db1": "wrong", "dW2": "agrees", "db2": "agrees"}
+    assert verdicts(lab) == {"dW1": "wrong", "db1": "wrong", "dW2": "agrees", "db2": "agrees"}
     assert {*lab.lab._hidden} == {"play", "predict", "more", "call"} == {*told.lab._hidden} - {"seed"}
     assert lab._still() == lab.lab._still(), "where no kernel is, the board stands in"
     assert ["bpl-large" in each._dom_classes for each in (lab, told)] == [False, True]
@@ -62,35 +66,24 @@ def test_a_chosen_mistake_is_explained_planted_checked_and_trained_with(name, cu
     assert mistake.cause.replace("`", "") in said
     assert mistake.symptom in said
     planted = trained(right.problem, 1, mistake) if name == "bias-forgotten" else board  # the biases begin at 0
-    made = [step for step in planted.steps if step.code != right.step(step.name).code]
-    lines = [plain(line) for line in re.findall("<code>.*?</code>", lab._text.value)]
-    assert lines == [f"{step.name} = {step.code}" for step in made]
+    made = [f"{step.name} = {step.code}" for step in planted.steps if step.code != right.step(step.name).code]
+    assert [plain(line) for line in re.findall("<code>.*?</code>", lab._text.value)] == made
     assert ("It changes nothing" in said) == (name == "bias-forgotten")
-    for gradient, verdict in checked(lab).items():
+    for gradient, verdict in verdicts(lab).items():
         assert verdict == ("agrees" if np.allclose(board[gradient], right[gradient], rtol=1e-7) else "wrong")
     assert curves[-1] == losses(right.problem, name)
     lab._mistake.value = ""
-    assert set(checked(lab).values()) == {"agrees"}
-    assert (list(curves[-1]), plain(lab._text.value)) == (["correct"], "")
+    assert {*verdicts(lab).values()} == {"agrees"}
+    assert ([*curves[-1]], plain(lab._text.value)) == (["correct"], "")
 
 
 def test_the_menu_offers_what_the_network_has_room_for_and_drops_what_it_has_not():
-    lab, default = MistakeLab("", **SQUARE), choices(MistakeLab())
-    assert choices(lab) - default >= {"operands-swapped", "transpose-forgotten"}
+    lab = MistakeLab("", **SQUARE)
+    assert choices(lab).keys() - choices(MistakeLab()).keys() >= {"operands-swapped", "transpose-forgotten"}
     lab.lab.stepper.set_up(hidden=4)
-    assert "operands-swapped" not in choices(lab)
-    titles = {name: title for title, name in lab._mistake.options}
-    assert titles[""] == "none: the correct backward pass"
-    assert all(titles[name] == MISTAKES[name].title for name in titles if name)
-
-
-def test_the_check_belongs_to_the_numbers_on_the_board():
-    lab = MistakeLab("updated-weights")
-    for _ in range(3):
-        lab.lab.stepper.next_iteration()
-        board = lab.lab.stepper.place.trace
-        for name, _, error in re.findall(ROWS, lab._checked.value):
-            assert prove(board, name).sentence.endswith(f" {error}")
+    found = choices(lab)
+    assert "operands-swapped" not in found
+    assert found == {name: MISTAKES[name].title if name else "none: the correct backward pass" for name in found}
 
 
 def test_whatever_changes_the_training_draws_its_curves_from_iteration_0_and_keeps_the_mistake(curves):
@@ -109,9 +102,12 @@ def test_whatever_changes_the_training_draws_its_curves_from_iteration_0_and_kee
         assert lab._mistake.value == stepper.place.mistake == "mask-forgotten"
 
 
-def test_stepping_does_not_train_again(curves):
-    stepper = MistakeLab().lab.stepper
-    for move in (stepper.back, stepper.next, stepper.next_phase, stepper.next_iteration):
+def test_while_stepping_the_check_is_of_the_numbers_on_the_board_and_nothing_is_trained_again(curves):
+    lab = MistakeLab("updated-weights")
+    stepper = lab.lab.stepper
+    for move in (stepper.back, stepper.next, stepper.next_phase, stepper.next_iteration, stepper.next_iteration):
         move()
+        for name, (_, error) in checked(lab).items():
+            assert prove(stepper.place.trace, name).sentence.endswith(f" {error}")
     stepper.choose(("dW1", 0, 0), pinned=True)
     assert len(curves) == 1

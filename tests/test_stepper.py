@@ -250,6 +250,7 @@ def test_numbers_typed_over_one_after_the_other_all_stay_with_a_mistake_and_the_
     stepper, numbers = Stepper(mistake="mask-forgotten"), [1, 2.5, -sys.float_info.max]
     for j, number in enumerate(numbers):
         type_over(stepper, ("X", 0, j), number)
+        assert stepper.place.trace.step("dY1").title == MISTAKES["mask-forgotten"].title
         stepper.set_lr(0.1 + j)
     for mistake in ("mask-forgotten", "sign-flipped", ""):
         stepper.plant(mistake)
