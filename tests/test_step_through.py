@@ -91,11 +91,12 @@ def gestures(rng, lab):
         "Home": ("go_to", 0), "End": ("go_to", steps), "Enter": ("choose", now, not place.pinned),
         "Escape": ("choose", None),
     }  # fmt: skip
-    index, typed, on = rng.randint(1, steps), some(TYPED), some([True, False])
+    index, typed, on = rng.randint(1, steps), some(TYPED), some([True, True, False])
     answers = [*[(sign, ("answer", sign)) for sign in "−0+"], (("or its value", typed), ("answer", typed))]
     settings = {"start": some([*STARTS]), "activation": some([*ACTIVATIONS]), **dict.fromkeys(SIZES, index % 3 + 1)}
     return [
         *[(label, (method,)) for label, method in BUTTONS.items()] * 3,
+        *[("Next", ("next",))] * (40 if place.predicting else 1),
         *[(("key", {"key": name}), asks) for name, asks in keys.items()] * 2,
         *[(("cell", {"cell": [*cell], "pinned": pinned}), ("choose", cell, pinned))] * 8,
         (("cell", {"cell": None, "pinned": False}), ("choose", None, False)),
@@ -106,8 +107,8 @@ def gestures(rng, lab):
         (("learning rate", typed), ("set_lr", typed_number(typed))),
         (("seed", typed), ("set_up", {"seed": typed_number(typed)})),
         (("seed slider", index), ("set_up", {"seed": index})),
-        *[((SIZE_LABELS.get(name, name), value), ("set_up", {name: value})) for name, value in settings.items()],
-        *[(("planted mistake", name), ("plant", name)) for name in ("", some([*MISTAKES]))],
+        *[((SIZE_LABELS.get(name, name), value), ("set_up", {name: value})) for name, value in settings.items()] * 2,
+        *[(("planted mistake", name), ("plant", name)) for name in ("", *rng.sample([*MISTAKES], 9))],
         *[((label, on), None) for label in ("More", "Values as a table", "As NumPy")],
         (("page", some([PAGE, OTHER_PAGE])), None),
     ]
