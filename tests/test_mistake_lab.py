@@ -18,7 +18,7 @@ def curves(monkeypatch):
     shown = []
 
     def remember(losses):
-        shown.append({name: list(values) for name, values in losses.items()})
+        shown.append({name: [*values] for name, values in losses.items()})
         return ""
 
     monkeypatch.setattr(mistake_lab, "ITERATIONS", 3)
@@ -33,12 +33,9 @@ def losses(problem, name):
 
 
 def checked(lab):
-    """The rows of the gradient check, as {"dW1": ("agrees", its error)}."""
-    return {name: (verdict, error) for name, verdict, error in re.findall(ROWS, lab._checked.value)}
-
-
-def verdicts(lab):
-    return {name: verdict for name, (verdict, _) in checked(lab).items()}
+    """The rows of the gradient check: {"dW1": "agrees"}, and {"dW1": its error}."""
+    rows = re.findall(ROWS, lab._checked.value)
+    return {name: verdict for name, verdict, _ in rows}, {name: error for name, _, error in rows}
 
 
 def choices(lab):
@@ -51,7 +48,7 @@ def test_it_opens_with_the_forgotten_mask_on_seed_one_or_where_it_is_told_to():
         place = each.lab.stepper.place
         shown = (place.mistake, place.setup.seed, place.lr, place.step.name, len(place.trace["X"]))
         assert shown[: len(expected)] == expected
-    assert verdicts(lab) == {"dW1": "wrong", "db1": "wrong", "dW2": "agrees", "db2": "agrees"}
+    assert checked(lab)[0] == {"dW1": "wrong", "db1": "wrong", "dW2": "agrees", "db2": "agrees"}
     assert {*lab.lab._hidden} == {"play", "predict", "more", "call"} == {*told.lab._hidden} - {"seed"}
     assert lab._still() == lab.lab._still(), "where no kernel is, the board stands in"
     assert ["bpl-large" in each._dom_classes for each in (lab, told)] == [False, True]
@@ -69,11 +66,11 @@ def test_a_chosen_mistake_is_explained_planted_checked_and_trained_with(name, cu
     made = [f"{step.name} = {step.code}" for step in planted.steps if step.code != right.step(step.name).code]
     assert [plain(line) for line in re.findall("<code>.*?</code>", lab._text.value)] == made
     assert ("It changes nothing" in said) == (name == "bias-forgotten")
-    for gradient, verdict in verdicts(lab).items():
+    for gradient, verdict in checked(lab)[0].items():
         assert verdict == ("agrees" if np.allclose(board[gradient], right[gradient], rtol=1e-7) else "wrong")
     assert curves[-1] == losses(right.problem, name)
     lab._mistake.value = ""
-    assert {*verdicts(lab).values()} == {"agrees"}
+    assert {*checked(lab)[0].values()} == {"agrees"}
     assert ([*curves[-1]], plain(lab._text.value)) == (["correct"], "")
 
 
@@ -107,7 +104,7 @@ def test_while_stepping_the_check_is_of_the_numbers_on_the_board_and_nothing_is_
     stepper = lab.lab.stepper
     for move in (stepper.back, stepper.next, stepper.next_phase, stepper.next_iteration, stepper.next_iteration):
         move()
-        for name, (_, error) in checked(lab).items():
+        for name, error in checked(lab)[1].items():
             assert prove(stepper.place.trace, name).sentence.endswith(f" {error}")
     stepper.choose(("dW1", 0, 0), pinned=True)
     assert len(curves) == 1

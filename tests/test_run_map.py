@@ -70,15 +70,9 @@ def test_every_run_has_its_colour_just_where_a_click_finds_it(three_runs, width,
             assert is_near(picture[y - 2 : y + 3, x - 1 : x + 2], colour).all(), (row, col)
 
 
-def test_a_decade_is_a_step_of_colour_and_the_map_shows_too_small_right_too_large_and_where_it_breaks(runs):
+def test_pale_is_a_loss_as_it_was_and_a_decade_is_a_step_to_either_side():
     found = levels(np.array([1.0, 10.0, 0.001, 1e9, 0.0, np.inf]))
     assert found.tolist() == [0, 1, -3, DECADES, -DECADES, None]
-    columns = [np.argmin(abs(np.array(LEARNING_RATES) - lr)) for lr in (1e-4, 0.02, 0.8, 3)]
-    too_small, right, too_large, broken = levels(runs.change)[:, columns].T
-    assert np.ma.median(too_small) > -0.5
-    assert np.ma.median(right) < -3
-    assert np.ma.median(too_large) == DECADES
-    assert broken.mask.all()
 
 
 def test_a_white_line_goes_through_the_limit_of_every_row_from_top_to_bottom(three_runs, runs):

@@ -15,21 +15,16 @@ from backprop_lab.ui.steps.script import numpy_script
 from backprop_lab.ui.steps.setup import Setup
 
 
-def with_first_cells(**numbers):
-    """A random problem with other numbers in the first cells of some arrays."""
-    p = random_problem(3)
-    changed = {name: np.array({"X": p.X, "y": p.y, **p.network.parameters}[name]) for name in numbers}
-    for name, number in numbers.items():
-        changed[name][0, 0] = number
-    return trained(with_numbers(p, **changed), 0)
+def typed_in(X):
+    return trained(with_numbers(random_problem(3), X=np.array(X)), 0)
 
 
 STATES = {
     "worked example": lambda: trace(worked_example()),
     "overflowed": lambda: trained(random_problem(0, lr=2.0), 190),
     "nothing but nan": lambda: trained(random_problem(0, lr=2.0), 400),
-    "inf, -inf and nan typed in": lambda: with_first_cells(X=np.inf, W1=-np.inf, y=np.nan),
-    "huge and tiny": lambda: with_first_cells(X=1e300, W2=5e-324, b1=-0.0),
+    "inf, -inf and nan typed in": lambda: typed_in([[np.inf, -np.inf, np.nan], [1.0, 2.0, 3.0]]),
+    "huge and tiny": lambda: typed_in([[1e300, 5e-324, -0.0], [1.0, 2.0, 3.0]]),
 }
 
 
