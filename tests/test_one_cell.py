@@ -105,8 +105,10 @@ def test_a_long_sum_is_cut_in_the_middle_and_keeps_all_its_sources(inner):
     assert (loss.symbols.count("²"), len(loss.sources)) == (TERMS - 1, 16 * inner)
 
 
-def test_numbers_that_have_overflowed_are_written_as_they_are():
-    t = trained(with_numbers(random_problem(0), X=[[np.nan, np.inf, 1.0], [1.0, 1.0, -np.inf]]), 0)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_numbers_that_have_overflowed_are_written_as_they_are(activation):
+    problem = random_problem(0, activation=activation)
+    t = trained(with_numbers(problem, X=[[np.nan, np.inf, 1.0], [1.0, 1.0, -np.inf]]), 0)
     assert "(nan)(" in work_out(t, ("Y1", 0, 0)).numbers
     assert all(str(work_out(t, cell)) for cell, _ in cells(t))
     assert work_out(t, ("X", 1, 2)).value == "−inf"

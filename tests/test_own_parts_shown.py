@@ -35,8 +35,9 @@ def test_every_step_is_drawn_and_has_a_card_and_an_alt_text_and_the_script_compu
         assert step.name in words.alt_text(state)
 
 
-def test_every_cell_is_worked_out_and_a_slope_is_shown_only_where_the_gradient_is_multiplied_by_it(own):
-    t = trace(OWN_PROBLEMS[own])
+def test_every_cell_is_worked_out_a_slope_is_what_the_gradient_is_multiplied_by_and_training_goes_on_and_back(own):
+    training = Training(OWN_PROBLEMS[own])
+    t = training.trace(0)
     for name in t:
         for i, j in np.ndindex(value_of(t, name).shape):
             worked = work_out(t, (name, i, j))
@@ -45,10 +46,6 @@ def test_every_cell_is_worked_out_and_a_slope_is_shown_only_where_the_gradient_i
     for name, slope in slopes_of(t).items():
         gradient = t[f"d{name.removeprefix('slope of ')}"]
         np.testing.assert_allclose(gradient * slope.value, t[slope.shown_with], rtol=1e-9)
-
-
-def test_training_goes_on_and_back_to_the_same_bits(own):
-    training = Training(OWN_PROBLEMS[own])
     losses = [training.trace(k)["L"] for k in range(6)]
     assert [training.trace(k)["L"] for k in reversed(range(6))] == losses[::-1]
     assert losses[-1] < losses[0]

@@ -6,7 +6,7 @@ from common import trained
 from problems import identical
 
 from backprop_lab import ACTIVATIONS, Linear, Network, Problem, random_problem, trace, worked_example
-from backprop_lab.ui.steps.setup import Setup, all_active, dead_relu, diverging
+from backprop_lab.ui.steps.setup import Setup, all_active, dead_relu
 
 SHALLOW_AND_DEEP = [{}, {"samples": 5, "hidden": (4, 3)}]
 
@@ -20,7 +20,6 @@ def outputs(problem):
 def differing(problem, other):
     """The names of what differs in two problems."""
     one, two = ({"X": p.X, "y": p.y, "lr": p.lr, **p.network.parameters} for p in (problem, other))
-    assert problem.loss == other.loss
     return [name for name in one if not identical(one[name], two[name])]
 
 
@@ -48,21 +47,13 @@ def test_where_all_are_active_each_unit_is_on_by_a_half_at_least_for_the_sample_
             np.testing.assert_allclose(Y.min(axis=0), 0.5, atol=1e-12)
 
 
-@pytest.mark.parametrize("sizes", SHALLOW_AND_DEEP)
-@pytest.mark.parametrize("activation", ACTIVATIONS.values(), ids=repr)
-def test_a_diverging_problem_has_another_learning_rate_and_overflows_within_some_hundred_steps(sizes, activation):
-    p = random_problem(3, activation=activation, **sizes)
-    assert (differing(p, diverging(p)), diverging(p).lr) == (["lr"], 2)
-    assert not np.isfinite(trained(diverging(p), 400)["L"])
-
-
 def test_every_start_is_made_of_its_seed_and_sizes():
     for setup, made in {
         Setup(): worked_example(),
         Setup("random", 11, samples=3, inputs=5, hidden=2, outputs=4): random_problem(11, 3, 5, 2, 4),
         Setup("dead ReLU", seed=11): dead_relu(random_problem(11)),
         Setup("all active", seed=11): all_active(random_problem(11)),
-        Setup("diverging", seed=11, layers=2): diverging(random_problem(11, hidden=(4, 4))),
+        Setup("diverging", seed=11, layers=2): random_problem(11, hidden=(4, 4), lr=2.0),
         Setup("random", activation="Tanh"): random_problem(0, activation=ACTIVATIONS["Tanh"]),
     }.items():
         assert differing(setup.problem(), made) == [], setup

@@ -128,7 +128,8 @@ def test_divergence_is_named_with_its_iteration_and_one_can_go_back_to_see_how_i
 # Starting points, seeds and sizes
 
 
-OVER = {  # how it opened, what was changed (or else it is restarted), and then: its setup, learning rate and step
+MISTAKEN = {"mistake": "transpose-forgotten", **SQUARE}
+OVER = {  # how it opened, what was changed (or else it is restarted); then its setup, learning rate, step and mistake
     "another seed keeps step and learning rate":
         ({"seed": 1, "lr": 0.02, "step": "dW1"}, {"seed": 9}, Setup("random", 9), 0.02, "dW1"),
     "another seed makes the worked example random": ({"step": "L"}, {"seed": 3}, Setup("random", 3), 1e-6, "L"),
@@ -143,28 +144,39 @@ OVER = {  # how it opened, what was changed (or else it is restarted), and then:
         ({"samples": 5, "layers": 3, "seed": 1, "step": "b4_new"}, {"start": "worked example"}, Setup(), 1e-6, None),
     "restart keeps the learning rate":
         ({"seed": 6, "layers": 2, "lr": 0.07, "step": "L"}, {}, Setup("random", 6, layers=2), 0.07, None),
+    "restart keeps a planted mistake": (MISTAKEN, {}, Setup("random", **SQUARE), 0.001, None, "transpose-forgotten"),
+    "another seed keeps it":
+        (MISTAKEN, {"seed": 8}, Setup("random", 8, **SQUARE), 0.001, None, "transpose-forgotten"),
+    "where it finds no room, it goes":
+        (MISTAKEN, {"hidden": 4, "layers": 1, "inputs": 1}, Setup("random", 0, 3, 1, 4, 1, 3), 0.001, None),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("how", OVER)
 def test_another_setup_starts_over_and_tells_the_sizes_that_are_on_the_board(how):
-    options, changes, setup, lr, step = OVER[how]
+    options, changes, setup, lr, step, *mistake = OVER[how]
     stepper = Stepper(**options)
     stepper.next_iteration()
     stepper.set_up(**changes) if changes else stepper.restart()
     assert (where(stepper), len(stepper.losses), stepper.place.setup) == ((0, step), 1, setup)
-    assert_shows(stepper, setup.problem().evolve(lr=lr))
+    assert [stepper.place.mistake] == (mistake or [""])
+    made = MISTAKES.get(stepper.place.mistake)
+    assert same_values(stepper.place.trace, trained(setup.problem().evolve(lr=lr), 0, made))
 
 
 # Refusals
 
-NO_RATES = (0, -0.1, math.nan, math.inf, -math.inf, "0.1", "", True, 10**400)
 REFUSED = [
     *[(name, "set_up", (0, 9, 2.0, "2", True), f"{name} must be a whole number from 1 to") for name in SIZES],
     ("seed", "set_up", (-1, 1.5, 3.0, "3", "", None, True), "seed must be a whole number"),
     ("start", "set_up", ("x", "", 3, None), "start must be one of worked example, random, dead ReLU, diverging, all"),
     ("activation", "set_up", ("relu", "", None, 1), "activation must be one of ReLU, Tanh, Sigmoid"),
-    ("lr", "set_lr", NO_RATES, "learning rate must be a positive, finite number such as"),
+    (
+        "lr",
+        "set_lr",
+        (0, -0.1, math.nan, math.inf, "0.1", "", True, 10**400),
+        "learning rate must be a positive, finite",
+    ),
     ("mistake", "plant", ("typo",), "there is no mistake 'typo'; choose one of mask-forgotten, "),
     ("mistake", "plant", ("sum-forgotten",), "this mistake cannot be planted here, because the shapes would not fit"),
     ("number", "edit", (math.nan, -math.inf, "1,5", "", None, 1j, 10**400), "a cell needs a finite number, such as"),
@@ -285,16 +297,6 @@ def test_every_mistake_can_be_planted_somewhere_and_is_then_made_in_every_iterat
     assert_shows(stepper, stepper.first_problem)
 
 
-def test_a_planted_mistake_stays_with_another_seed_and_goes_where_it_finds_no_room():
-    stepper = Stepper(start="random", mistake="transpose-forgotten", **SQUARE)
-    stepper.set_up(seed=8)
-    stepper.restart()
-    assert stepper.place.mistake == "transpose-forgotten"
-    stepper.set_up(hidden=4, layers=1, outputs=2, inputs=1)
-    assert stepper.place.mistake == ""
-    assert_shows(stepper, stepper.place.trace.problem)
-
-
 # Predict first
 
 
@@ -378,8 +380,8 @@ def test_going_elsewhere_drops_the_question_and_keeps_the_score_and_predicting_b
 def test_a_cell_that_is_not_on_the_board_counts_as_none(step, cell, there):
     """As when the pointer rests where, before the sizes changed, there was a larger matrix."""
     stepper = Stepper(step=step)
-    stepper.choose(("X", 0, 0), pinned=True)
-    stepper.choose(cell, pinned=True)
+    for wanted in (("X", 0, 0), cell):
+        stepper.choose(wanted, pinned=True)
     place = stepper.place
     assert cell_of(stepper) == ((cell, True) if there else (None, False))
     stepper.choose(cell, pinned=True)
