@@ -20,7 +20,6 @@ from backprop_lab.ui import StepThrough
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.steps import lab as step_through
 from backprop_lab.ui.steps import player, remarks, words
-from backprop_lab.ui.steps.lab import BESIDE_BOARD, PARTS
 from backprop_lab.ui.steps.player import SPEEDS
 from backprop_lab.ui.steps.script import numpy_script
 from backprop_lab.ui.steps.setup import SIZES, STARTS
@@ -34,7 +33,6 @@ SIZE_LABELS = {name: name for name in SIZES} | {"hidden": "hidden units", "layer
 
 
 def opened(**options):
-    """A lab that is on a page."""
     lab = StepThrough(**options)
     lab._heard("page", PAGE)
     return lab
@@ -230,7 +228,7 @@ def test_nothing_is_drawn_before_a_page_is_there_and_then_one_board_serves(monke
     do(lab, "Next", "Back", "Next phase", "Next iteration", "Restart")
     assert (made, lab._view.picture) == ([], b"")
     do(lab, ("page", PAGE), *["Next"] * 20, ("seed slider", 9), ("page", OTHER_PAGE))
-    heights = {"height": PAGE["height"] - BESIDE_BOARD}, {"height": 0}
+    heights = {"height": PAGE["height"] - step_through.BESIDE_BOARD}, {"height": 0}
     assert made == [page | height | {"large": True} for page, height in zip((PAGE, OTHER_PAGE), heights, strict=True)]
 
 
@@ -243,11 +241,11 @@ def test_the_call_shown_has_what_is_hidden_and_large_and_is_plain_python_whateve
         json.dumps({name: value for name, value in part.get_state().items() if not isinstance(value, bytes)})
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", step_through.PARTS)
 def test_what_is_hidden_is_not_there_and_everything_else_is_and_what_there_is_not_cannot_be_hidden(part):
     lab = StepThrough(hide=[part])
     labels = ["start", "seed", "learning rate", "speed", "Predict first", "More", "Copy this call"]
-    assert [name for name, label in zip(PARTS, labels, strict=True) if not is_seen(lab, label)] == [part]
+    assert [name for name, label in zip(step_through.PARTS, labels, strict=True) if not is_seen(lab, label)] == [part]
     do(lab, "Next", "Back", "Restart")
     assert not is_refusal(lab)
     with pytest.raises(ValueError, match="hide takes any of start, seed, lr, play, predict, more, call; got 'sed'"):
@@ -255,13 +253,12 @@ def test_what_is_hidden_is_not_there_and_everything_else_is_and_what_there_is_no
 
 
 def test_where_no_kernel_is_the_lab_is_a_picture_of_the_board_and_where_one_is_it_is_alive():
-    lab = StepThrough(seed=3, step="dH1")
-    do(lab, "Next")
-    data, place = kept(lab), lab.stepper.place
+    lab = StepThrough(seed=3, step="dY1")
+    data, t = kept(lab), lab.stepper.place.trace
     assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == lab.model_id
-    assert data["text/plain"].startswith("StepThrough(")
-    board = Board(place.trace, width=1000)
-    board.draw(place.trace, place.index, lab.stepper.losses)
+    assert data["text/plain"] == "StepThrough(start='random', seed=3, step='dY1')"
+    board = Board(t, width=1000)
+    board.draw(t, lab.stepper.place.index, lab.stepper.losses)
     assert base64.b64decode(data["image/png"]) == board.png()
 
 
@@ -384,13 +381,11 @@ def test_play_waits_for_the_page_to_show_each_picture(waits):
     lab = opened(start="random")
 
     def script():
-        yield from until(lambda: lab.stepper.place.iteration)
-        for _ in range(3):
-            before = lab._view.frame
+        for k in range(1, 5):
+            yield from until(lambda: lab.stepper.place.iteration == k)  # noqa: B023
             yield from range(50)
-            assert lab._view.frame == before, "the page has not shown it yet"
-            do(lab, ("shown", {"frame": before}))
-            yield from until(lambda: lab._view.frame > before)  # noqa: B023
+            assert lab.stepper.place.iteration == k, "the page has not shown it yet"
+            do(lab, ("shown", {"frame": lab._view.frame}))
 
     playing(lab, script())
 
