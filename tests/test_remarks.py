@@ -14,8 +14,6 @@ from backprop_lab.number_format import plain, typed_number
 from backprop_lab.ui.steps import remarks
 from backprop_lab.ui.steps.setup import dead_relu
 
-# Dead units
-
 
 @pytest.mark.parametrize(("biases", "told"), [
     ((1.0, -9.0, -1.5), "Unit 1 is off for every sample: it is dead and cannot learn."),
@@ -54,9 +52,6 @@ def test_only_a_relu_can_die_and_a_whole_layer_of_dead_units_is_warned_of_once_i
     assert warned == [""] * 4 + [warning] * (len(warned) - 4), "with index 3, Y2 is shown, and H2 is not"
 
 
-# The update
-
-
 @settings(max_examples=60)
 @given(problems())
 def test_of_each_update_and_no_other_step_the_change_and_its_ratio_to_the_size_of_the_parameter_are_told(problem):
@@ -91,9 +86,6 @@ def test_once_numbers_have_overflowed_no_unit_is_called_dead_and_no_change_and_n
     if math.isnan(number):
         assert remarks.dead_units(t, "H1") == []
         assert remarks.all_dead(t, len(t.steps)) == remarks.on_dead_units(t, t.step("H1")) == ""
-
-
-# The loss
 
 
 def test_the_next_loss_is_the_one_that_the_next_iteration_has():

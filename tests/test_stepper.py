@@ -3,6 +3,7 @@
 import math
 import sys
 from dataclasses import asdict, replace
+from operator import methodcaller as call
 
 import numpy as np
 import pytest
@@ -335,38 +336,37 @@ def test_a_cell_of_every_gradient_is_asked_for_the_same_at_the_same_place_and_el
     assert questions(seed=3) not in (questions(seed=4), questions(seed=3, iteration=1))
 
 
-def test_an_answer_shows_the_step_and_counts_and_the_score_runs_through_an_iteration():
+def test_an_answer_shows_the_step_and_counts_and_the_score_runs_until_predicting_begins_or_ends():
     stepper = first_question(lr=0.01)
     for k, name in enumerate(gradients_of(stepper.place.trace), start=1):
         assert stepper.place.note == "", "what was said before is gone once there is a question"
         stepper.answer(right_answer(stepper) if k % 2 else "99")
-        score = (k + 1) // 2
-        assert (where(stepper), stepper.place.question) == ((0, name), None)
-        assert (stepper.place.right, stepper.place.asked) == (score, k)
-        assert stepper.place.note.startswith("Right: " if k % 2 else "99 is not right: ")
-        assert stepper.place.note.endswith(f" {score} of {k} right so far.")
+        place, score = stepper.place, (k + 1) // 2
+        assert (where(stepper), place.question, place.right, place.asked) == ((0, name), None, score, k)
+        assert place.note.startswith("Right: " if k % 2 else "99 is not right: ")
+        assert place.note.endswith(f" {score} of {k} right so far.")
         stepper.choose(("X", 0, 0), pinned=True)
+        if k < 7:
+            stepper.next()
+            assert cell_of(stepper) == (None, False)
+    for on in (True, False):
+        stepper.predict(on)
+        place = stepper.place
+        assert (place.predicting, place.question, place.right, place.asked, place.note) == (on, None, 0, 0, "")
+        stepper.go_to(4)
         stepper.next()
-        assert cell_of(stepper) == (None, False)
+        assert bool(stepper.place.question) == on
 
 
-@pytest.mark.parametrize(("move", "argument", "score"), [
-    ("back", {}, 1), ("next_phase", {}, 1), ("next_iteration", {}, 1), ("restart", {}, 1), ("go_to", {"index": 3}, 1),
-    ("set_lr", {"lr": 0.5}, 1), ("predict", {"on": True}, 0), ("predict", {"on": False}, 0),
-])  # fmt: skip
-def test_going_elsewhere_drops_the_question_and_keeps_the_score_and_predicting_begins_and_ends_at_0(
-    move, argument, score
-):
+@pytest.mark.parametrize("move", [
+    call("back"), call("next_phase"), call("next_iteration"), call("restart"), call("go_to", 3), call("set_lr", 0.5)
+], ids=repr)  # fmt: skip
+def test_going_elsewhere_drops_the_question_and_keeps_the_score(move):
     stepper = first_question()
     stepper.answer(right_answer(stepper))
     stepper.next()
-    stepper.place = replace(stepper.place, note="what was said before")
-    getattr(stepper, move)(**argument)
-    place = stepper.place
-    assert (place.question, place.right, place.asked, place.note) == (None, score, score, "")
-    stepper.go_to(4)
-    stepper.next()
-    assert bool(stepper.place.question) == argument.get("on", True)
+    move(stepper)
+    assert (stepper.place.question, stepper.place.right, stepper.place.asked) == (None, 1, 1)
 
 
 # Choosing a cell
@@ -388,15 +388,15 @@ def test_a_cell_that_is_not_on_the_board_counts_as_none(step, cell, there):
     assert stepper.place is place, "the same cell again changes nothing"
 
 
-@pytest.mark.parametrize(("step", "move", "argument", "stays"), [
-    ("dW1", "next_iteration", {}, True), ("dW1", "set_lr", {"lr": 0.1}, True),
-    ("dW1", "next", {}, False), ("H1", "back", {}, False), ("dW1", "go_to", {"index": 14}, False),
-    ("H1", "restart", {}, False), ("H1", "set_up", {"seed": 4}, False), ("H1", "set_up", {"hidden": 2}, False),
-])  # fmt: skip
-def test_a_pinned_cell_stays_from_iteration_to_iteration_and_is_let_go_at_another_step(step, move, argument, stays):
+@pytest.mark.parametrize(("step", "move", "stays"), [
+    ("dW1", call("next_iteration"), True), ("dW1", call("set_lr", 0.1), True), ("dW1", call("next"), False),
+    ("H1", call("back"), False), ("dW1", call("go_to", 14), False), ("H1", call("restart"), False),
+    ("H1", call("set_up", seed=4), False), ("H1", call("set_up", hidden=2), False),
+], ids=repr)  # fmt: skip
+def test_a_pinned_cell_stays_from_iteration_to_iteration_and_is_let_go_at_another_step(step, move, stays):
     stepper = Stepper(step=step)
     stepper.choose((step, 1, 1), pinned=True)
-    getattr(stepper, move)(**argument)
+    move(stepper)
     assert cell_of(stepper) == (((step, 1, 1), True) if stays else (None, False))
 
 

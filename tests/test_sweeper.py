@@ -20,9 +20,6 @@ def without_pauses(monkeypatch):
     monkeypatch.setattr(module, "PAUSE", 0.0)
 
 
-# Training
-
-
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_the_runs_are_those_of_a_sweep_the_lowest_limit_first_and_each_can_be_opened_elsewhere(activation):
     runs, run = swept(**SMALL, hidden=3, activation=activation).state.runs, (1, 30)
@@ -60,9 +57,6 @@ def test_a_state_is_a_whole_map_that_knows_nothing_of_what_comes_later_and_never
     assert late_only.any()
     assert (maps[0].sweep.diverged[late_only] > 50).all()
     assert (seen[0].running, seen[-1].running) == (True, False)
-
-
-# Stopping, and starting again
 
 
 @pytest.mark.parametrize("end", ["canceled", "dropped", "broken"])
@@ -109,9 +103,6 @@ def test_a_sweep_that_gave_way_to_another_never_shows_again():
         next(new, None)
     assert all(state.runs is first_map or state.runs.settings.hidden == 2 for state in seen)
     assert (seen[-1].runs.settings.hidden, seen[-1].runs.done, seen[-1].running) == (2, True, False)
-
-
-# Choosing
 
 
 def test_a_choice_takes_the_place_of_the_last_one_or_goes_beside_the_first_and_walking_stops_at_the_edges():
