@@ -56,6 +56,8 @@ def is_near(picture, colour, within=3):
 def test_every_run_has_its_colour_just_where_a_click_finds_it(three_runs, width, height, ratio, dark):
     drawn = drawn_map(three_runs, width=width, height=height, ratio=ratio, dark=dark)
     picture, found = pixels(drawn), levels(three_runs.change)
+    steps = levels(np.array([1.0, 10.0, 0.001, 1e9, 0.0, np.inf])).tolist()
+    assert steps == [0, 1, -3, DECADES, -DECADES, None], "pale is a loss as it was, and a decade is a step"
     assert picture.shape[:2] == pytest.approx((height * ratio, width * ratio), abs=1)
     for row, col in product(range(3), range(76)):
         x, y = map(round, place(drawn, three_runs, row, col))
@@ -68,11 +70,6 @@ def test_every_run_has_its_colour_just_where_a_click_finds_it(three_runs, width,
         else:
             colour = COLOURS((found[row, col] + DECADES) / (2 * DECADES))[:3]
             assert is_near(picture[y - 2 : y + 3, x - 1 : x + 2], colour).all(), (row, col)
-
-
-def test_pale_is_a_loss_as_it_was_and_a_decade_is_a_step_to_either_side():
-    found = levels(np.array([1.0, 10.0, 0.001, 1e9, 0.0, np.inf]))
-    assert found.tolist() == [0, 1, -3, DECADES, -DECADES, None]
 
 
 def test_a_white_line_goes_through_the_limit_of_every_row_from_top_to_bottom(three_runs, runs):

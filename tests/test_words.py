@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import defaultdict
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -25,16 +26,13 @@ def parsed(source):
     return ElementTree.fromstring(f"<page>{source}</page>")
 
 
-class Card:
-    """Everything below the board: the card, and the remarks joined to it."""
-
-    def __init__(self, place, losses=(1.0,)):
-        self.page = parsed(words.card(place) + words.remarks_on(place, losses))
-
-    def __getitem__(self, name):
-        """The text of each element with this tag or class."""
-        found = [each for each in self.page.iter() if name in (each.tag, *each.get("class", "").split())]
-        return ["".join(each.itertext()) for each in found]
+def card_of(place, losses=(1.0,)):
+    """Everything below the board, the card and the remarks joined to it: its texts, by their tags and classes."""
+    texts = defaultdict(list)
+    for each in parsed(words.card(place) + words.remarks_on(place, losses)).iter():
+        for name in (each.tag, *each.get("class", "").split()):
+            texts[name].append("".join(each.itertext()))
+    return texts
 
 
 def places(t):
@@ -53,13 +51,13 @@ def tables(place):
 def test_card_and_alt_text_say_all_there_is_of_the_step_and_the_tables_every_value_so_far_and_none_to_come(problem):
     start, *others = places(trace(problem))
     for iteration, sentence in [(0, words.START), (2, "The new weights have moved up.")]:
-        card = Card(replace(start, iteration=iteration))
+        card = card_of(replace(start, iteration=iteration))
         assert card["p"] == [f"{sentence} Press Next to compute the first value."]
         assert (card["bpl-chip"], card["bpl-iteration"]) == (["start"], [f"iteration {iteration}"])
     given_values = "Board at the start of iteration 0: X, y, the weights, the biases and the learning rate."
     assert words.alt_text(start) == given_values
     for place in others:
-        step, t, card = place.step, place.trace, Card(place)
+        step, t, card = place.step, place.trace, card_of(place)
         latex, title, sentence = explain(step)
         assert (card["b"], card["p"], card["bpl-formula"]) == ([title], [sentence], [f"${latex}$"])
         assert card["code"] == [f"{step.name} = {step.code}"]
@@ -82,7 +80,7 @@ def test_card_and_alt_text_say_all_there_is_of_the_step_and_the_tables_every_val
 @pytest.mark.parametrize(("mistake", "name"), [("mask-forgotten", "dY1"), ("gradient-for-weights", "dH1")])
 def test_the_card_of_a_planted_mistake_has_its_line_its_reason_and_a_clear_refusal(mistake, name):
     place = Stepper(start="random", seed=1, mistake=mistake, step=name).place
-    card, mistake = Card(place), MISTAKES[mistake]
+    card, mistake = card_of(place), MISTAKES[mistake]
     assert card["code"] == [f"{name} = {mistake.wrong_line(place.trace, name)}"]
     assert (card["b"], card["p"]) == ([mistake.title], [mistake.cause.replace("`", "")])
     assert ([text[:16] for text in card["bpl-wrong"]], card["bpl-right"]) == (["✗ does not agree"], [])
@@ -95,7 +93,7 @@ def test_the_card_of_a_planted_mistake_has_its_line_its_reason_and_a_clear_refus
 ])  # fmt: skip
 def test_below_the_card_are_the_remarks_on_its_step(options, said):
     stepper = Stepper(**{"start": "random"} | options)
-    (found,) = Card(stepper.place, stepper.losses)["bpl-remarks"]
+    (found,) = card_of(stepper.place, stepper.losses)["bpl-remarks"]
     assert re.fullmatch(said, found)
 
 
@@ -103,7 +101,7 @@ def test_no_title_sentence_or_line_can_bring_markup_into_the_card(example):
     bad = "len('<img src=x onerror=alert(1)> & <b>') + 0 * dH1"  # which can be run
     planted = example.step("dY1")._replace(title=bad, sentence=bad, code=bad, operands=("dH1",))
     steps = tuple(planted if step.name == "dY1" else step for step in example.steps)
-    card = Card(LabState(Setup(), Trace(example.problem, example.given, steps), index=1 + steps.index(planted)))
+    card = card_of(LabState(Setup(), Trace(example.problem, example.given, steps), index=1 + steps.index(planted)))
     assert (card["b"], card["p"], card["code"]) == ([bad], [bad], [f"dY1 = {bad}"])
 
 
@@ -116,7 +114,7 @@ def test_nothing_said_on_the_way_through_an_overflow_breaks_or_warns(activation)
     beyond = trained(with_numbers(Setup().problem(), X=[[np.nan] * 3, [-np.inf, 1, 2]]), 0)
     for t in [*way[-31:-1:3], way[-1], trained(way[-1].problem, 1), trained(way[-1].problem, 2), beyond]:
         for place in places(t):
-            assert Card(place, [t["L"], t["L"]])["bpl-chip"]
+            assert card_of(place, [t["L"], t["L"]])["bpl-chip"]
             assert words.alt_text(place)
             assert tables(place)
     assert tables(place)["X, 2 by 3"] == [["nan", "nan", "nan"], ["−inf", "1", "2"]]
