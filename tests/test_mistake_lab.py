@@ -60,17 +60,16 @@ def assert_all_is_of_the_mistake(lab, curves):
         mistake = MISTAKES[place.mistake]
         assert mistake.cause.replace("`", "") in said
         assert mistake.symptom in said
-        planted = trained(problem, int(place.mistake == "bias-forgotten"), mistake)  # the biases begin at 0
+        harmless = not mistake.planted_at(right)  # as a forgotten bias is where the biases are 0
+        planted = trained(problem, int(harmless), mistake)
         lines = [f"{step.name} = {step.code}" for step in planted.steps if step.code != right.step(step.name).code]
         assert [plain(line) for line in re.findall("<code>.*?</code>", lab._text.value)] == lines
-        assert ("It changes nothing" in said) == (place.mistake == "bias-forgotten")
+        assert ("It changes nothing" in said) == harmless
     else:
         assert said == ""
 
 
-@pytest.mark.parametrize(
-    "name", ["mask-forgotten", "mean-for-sum", "plus-for-minus", "bias-forgotten", "operands-swapped"]
-)
+@pytest.mark.parametrize("name", ["mask-forgotten", "mean-for-sum", "plus-for-minus", "bias-forgotten"])
 def test_whatever_is_done_text_check_menu_and_curves_are_of_the_mistake_and_stepping_trains_nothing_again(name, curves):
     lab = MistakeLab("", **SQUARE)
     stepper = lab.lab.stepper
@@ -85,5 +84,4 @@ def test_whatever_is_done_text_check_menu_and_curves_are_of_the_mistake_and_step
         before = len(curves)
         move()
         assert_all_is_of_the_mistake(lab, curves)
-        assert len(curves) > before or not trains
-        assert len(curves) == before or trains
+        assert (len(curves) > before) == trains
