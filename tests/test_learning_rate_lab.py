@@ -27,18 +27,16 @@ HOW_TO_CHOOSE = "Click a run, or move to one with the arrow keys, to see its los
 
 
 @pytest.fixture(autouse=True)
-def without_pauses(monkeypatch):
-    """Each whole map is a state, and the curves, which take long to draw, are replaced by their numbers."""
+def kernel(monkeypatch):
+    """The event loop of a kernel, in which gestures are answered; a sweep goes on only where a test lets it.
+
+    Each whole map is a state, and the curves, which take long to draw, are replaced by their numbers.
+    """
     monkeypatch.setattr(sweeper_module, "PAUSE", 0.0)
     monkeypatch.setattr(lab_module, "draw_curves", lambda losses, **size: str(losses))
-
-
-@pytest.fixture(autouse=True)
-def loop():
-    """The event loop of a kernel, in which gestures are answered; a sweep goes on only where a test lets it."""
     loop = asyncio.new_event_loop()
     asyncio._set_running_loop(loop)
-    yield loop
+    yield
     for task in asyncio.all_tasks():
         task.cancel()
     tick(2)

@@ -126,9 +126,6 @@ def test_divergence_is_named_with_its_iteration_and_one_can_go_back_to_see_how_i
     assert stepper.place.note == ""
 
 
-# Starting points, seeds and sizes
-
-
 MISTAKEN = {"mistake": "transpose-forgotten", **SQUARE}
 OVER = {  # how it opened, what was changed (or else it is restarted); then its setup, learning rate, step and mistake
     "another seed keeps step and learning rate":
@@ -164,8 +161,6 @@ def test_another_setup_starts_over_and_tells_the_sizes_that_are_on_the_board(how
     made = MISTAKES.get(stepper.place.mistake)
     assert same_values(stepper.place.trace, trained(setup.problem().evolve(lr=lr), 0, made))
 
-
-# Refusals
 
 REFUSED = [
     *[(name, "set_up", (0, 9, 2.0, "2", True), f"{name} must be a whole number from 1 to") for name in SIZES],
@@ -266,9 +261,6 @@ def test_a_typed_number_so_large_that_everything_overflows_is_told_before_all_el
         assert stepper.place.note.startswith("The loss overflows at the very start")
         move()
     assert math.isfinite(stepper.place.trace["L"])
-
-
-# Planted mistakes
 
 
 CANNOT_SHOW = {
