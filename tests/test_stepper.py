@@ -81,8 +81,9 @@ def after(move, at):
 ))  # fmt: skip
 @example([("next", 33), ("back", 40), ("next_phase", 6), ("go_to", 7), ("go_to", 99), ("next_iteration", 1),
           ("go_to", -5)])  # fmt: skip
-@example([("next_iteration", 99), ("set_lr", 0.02), ("next_iteration", 2), ("set_lr", 0.0002), ("next_iteration", 101),
-          ("back_iteration", 99), ("back_iteration", 2), ("back_iteration", 2), ("next_iteration", 101)])  # fmt: skip
+@example([("next_iteration", 99), ("set_lr", 0.02), ("set_lr", 0.01), ("set_lr", 0.02), ("next_iteration", 2),
+          ("set_lr", 0.0002), ("next_iteration", 101), ("back_iteration", 99), ("back_iteration", 2),
+          ("back_iteration", 2), ("next_iteration", 101)])  # fmt: skip
 def test_however_one_walks_each_iteration_is_that_of_plain_training(walk):
     """Forth, back and by jumps, past the networks kept at each hundredth, with learning rates changed on the way."""
     stepper = Stepper(seed=7, lr=0.01, samples=1, inputs=1, hidden=2, outputs=1)

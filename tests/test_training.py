@@ -1,7 +1,16 @@
-"""Training costs the same for each iteration; that each has the right bits, `test_stepper.py` shows by going there."""
+"""Training: whichever way one goes through its iterations, each is the same to the last bit and costs the same."""
+
+from common import same_values
 
 from backprop_lab import random_problem, trace
 from backprop_lab.ui.steps.training import Training
+
+
+def test_going_on_from_any_iteration_to_any_other_gives_the_same_bits():
+    training = Training(random_problem(2, lr=0.01))
+    first = [training.trace(k) for k in range(250)]
+    for k in (0, 4, 3, 120, 121, 123, 0, 100, 249, 99, 199):
+        assert same_values(training.trace(k), first[k])
 
 
 def test_a_step_takes_the_same_work_however_many_iterations_there_were():
