@@ -158,7 +158,7 @@ def test_another_setup_starts_over_and_tells_the_sizes_that_are_on_the_board(how
     stepper.next_iteration()
     stepper.set_up(**changes) if changes else stepper.restart()
     assert (where(stepper), len(stepper.losses), stepper.place.setup) == ((0, step), 1, setup)
-    assert [stepper.place.mistake] == (mistake or [""])
+    assert (stepper.place.index == 0, [stepper.place.mistake]) == (step is None, mistake or [""])
     made = MISTAKES.get(stepper.place.mistake)
     assert same_values(stepper.place.trace, trained(setup.problem().evolve(lr=lr), 0, made))
 
