@@ -52,6 +52,9 @@ def test_hints_lead_from_the_shape_to_what_it_is_made_of_and_none_is_the_answer(
     assert ask.solved == set(ask.names)
     assert "Solved 15 of 15" in text(right)
     assert "Its shape, like that of W2, is (4, 2) in the worked example." in said["dW2"]
+    seeded = Exercises(seed=34)("dW2", ...)
+    seeded.hint()
+    assert "is (4, 2) in the first problem." in text(seeded)
     assert "It is computed from H1 and dy_pred. One of its cells: dW2[0,0] = H1[0,0]·dy_pred[0,0]" in said["dW2"]
     assert "Written out: L = (y_pred[0,0] − y[0,0])²" in said["L"]
 

@@ -39,6 +39,7 @@ class Exercises:
         self.names = tuple(names)
         self.solved: set[str] = set()
         self.traces = _traces(seed)
+        self._first = "the worked example" if seed is None else "the first problem"
 
     def __call__(self, name: str, answer: Any) -> "Exercise":
         """Check an answer for `name`; returns a widget with feedback, hints and the progress so far."""
@@ -66,7 +67,7 @@ class Exercises:
         *others, last = step.operands
         operands = f"{', '.join(others)} and {last}" if others else last
         return (
-            f"Its shape{like} is {shape} in the worked example." if shape else "It is a single number.",
+            f"Its shape{like} is {shape} in {self._first}." if shape else "It is a single number.",
             explain(step).sentence,
             f"It is computed from {operands}. {written} = {cell.symbols}.",
         )
