@@ -25,6 +25,7 @@ from backprop_lab.tracing import Trace
 from backprop_lab.ui.board.cells import COLOURS, GRADIENT_LIMIT, VALUE_LIMIT, CellPainter, scaled
 from backprop_lab.ui.board.layout import ASPECT, CELL_WIDTH, GAP, LARGE_CELL_WIDTH, LEFT, readable_layout
 from backprop_lab.ui.board.text import EMPTY, numbers_at, outline_of
+from backprop_lab.ui.drawing import own_settings
 from backprop_lab.ui.theme import DARK, LIGHT, NOT_FINITE, OPERAND, RESULT, Theme
 from backprop_lab.ui.values.one_cell import Cell, work_out
 from backprop_lab.ui.values.slopes import is_slope, slope_of, slopes_of, value_of
@@ -56,6 +57,7 @@ class Board:
     A board is made for the shapes of its first trace; `draw` takes any other trace of the same shapes.
     """
 
+    @own_settings()
     def __init__(
         self,
         trace: Trace,
@@ -85,6 +87,7 @@ class Board:
         self._make_artists()
         self._draw_background(trace)
 
+    @own_settings()
     def draw(self, trace: Trace, index: int, losses: Sequence[float] = (), cell: Cell | None = None) -> None:
         """Show the first `index` steps of `trace`, with the last of them as the current one, and the losses so far.
 

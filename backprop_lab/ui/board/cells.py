@@ -16,13 +16,15 @@ from backprop_lab.layers import Array
 from backprop_lab.number_format import format_number
 from backprop_lab.ui.board.layout import Box
 from backprop_lab.ui.board.text import DIGIT_HEIGHT, FAMILY
+from backprop_lab.ui.drawing import own_settings
 from backprop_lab.ui.theme import HEATMAP, NOT_FINITE, Theme
 from backprop_lab.ui.values.slopes import is_slope
 
 # Where the colour scales end; fixed, so that any two pictures can be compared.
 VALUE_LIMIT, GRADIENT_LIMIT = 10.0, 100.0
-COLOURS = mpl.colormaps[HEATMAP]
-DIGITS = findfont(FontProperties(family=FAMILY))
+COLOURS = mpl.colormaps[HEATMAP].resampled(256)
+with own_settings():
+    DIGITS = findfont(FontProperties(family=FAMILY))
 
 
 class CellPainter:
