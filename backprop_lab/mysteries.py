@@ -71,7 +71,7 @@ def solve(number: int, mistake: Any) -> Feedback:
 
 def _open(number: int) -> tuple[Trace, str, Mistake]:
     """The step of a case as it should be, where a mistake is made in it, and which."""
-    if number not in CASES:
+    if not isinstance(number, int | np.integer) or isinstance(number, bool) or number not in CASES:
         raise ValueError(f"there are mysteries 1 to {len(CASES)}; got {number!r}")
     given, hidden = CASES[number]
     name, mistake = codecs.decode(hidden, "rot13").split()

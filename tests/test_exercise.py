@@ -96,6 +96,15 @@ def test_only_the_names_that_were_chosen_count(example):
         assert f"Solved {counted}" in text(ask(name, example[name]))
 
 
+@pytest.mark.parametrize("names", ["dW1", None, 3, [], ["dW1", 3], ["dW1", "dW1"], ["dW1", ["db1"]], ["dW9"]])
+def test_what_cannot_be_counted_is_refused(names):
+    with pytest.raises(
+        ValueError, match=r'names must be different names of steps, such as \["dW1", "db1"\]; got '
+    ) as told:
+        Exercises(names)
+    assert str(told.value).endswith(repr(names))
+
+
 def test_the_feedback_can_be_asserted_and_its_sentence_is_what_is_saved(ask, example):
     exercise = ask("dW2", -example["dW2"])
     with pytest.raises(AssertionError, match="sign flipped"):

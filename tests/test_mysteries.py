@@ -75,7 +75,7 @@ def test_a_guess_is_told_whether_it_is_right_or_only_in_the_right_line_or_no_mis
     assert str(feedback).startswith(said)
 
 
-@pytest.mark.parametrize("number", [0, 7, "1", None])
+@pytest.mark.parametrize("number", [0, 7, "1", None, [1], {}, True, 1.5])
 def test_a_case_that_there_is_not_is_refused_with_those_that_there_are(number):
     for ask in (mystery, lambda number: solve(number, "mask-forgotten")):
         with pytest.raises(ValueError, match="there are mysteries 1 to 6; got"):

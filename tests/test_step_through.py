@@ -5,9 +5,11 @@ import base64
 import gc
 import json
 import math
+import re
 import time
 import tracemalloc
 from dataclasses import replace
+from itertools import product
 from threading import Event, Thread
 
 import ipywidgets as widgets
@@ -17,7 +19,7 @@ from common import button, count, kept, parts_of, plain, raises, same_values
 
 from backprop_lab import MISTAKES
 from backprop_lab.layers import ACTIVATIONS
-from backprop_lab.ui import StepThrough
+from backprop_lab.ui import MistakeLab, StepThrough
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.steps import lab as step_through
 from backprop_lab.ui.steps import player, remarks, words
@@ -273,6 +275,20 @@ def test_whatever_is_done_all_that_is_shown_is_of_one_place():
 def test_to_hide_what_there_is_not_is_refused_with_what_there_is():
     with pytest.raises(ValueError, match="hide takes any of start, seed, lr, play, predict, more, call; got 'sed'"):
         StepThrough(hide=["sed"])
+    for lab, wrong in product((StepThrough, MistakeLab), (None, "play", 3, ["play", 3], [["play"]])):
+        got = repr(wrong[-1] if isinstance(wrong, list) else wrong)
+        with pytest.raises(ValueError, match=rf"^hide takes any of start, seed, lr, .*; got {re.escape(got)}$"):
+            lab(hide=wrong)
+    assert StepThrough(hide=(part for part in PARTS))._hidden == PARTS
+
+
+def test_a_message_from_the_page_that_makes_no_sense_is_refused_and_breaks_nothing():
+    lab = opened(step="dW1")
+    for kind, message in [("jump", {"index": 1.5}), ("cell", {"cell": ["X", 0.5, 0], "pinned": True})]:
+        lab._heard(kind, message)
+        assert lab.stepper.place.step.name == "dW1"
+    press(lab, "Next")
+    assert lab.stepper.place.step.name == "db1"
 
 
 def test_neither_the_constructor_nor_a_step_draws_before_a_page_is_there_and_then_one_board_serves(monkeypatch):

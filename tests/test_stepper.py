@@ -222,8 +222,14 @@ REFUSED = [
     ("start", "set_up", ("x", "", 3, None), "start must be one of worked example, random, dead ReLU, diverging, all"),
     ("activation", "set_up", ("relu", "", None, 1), "activation must be one of ReLU, Tanh, Sigmoid"),
     ("lr", "set_lr", NO_RATES, "learning rate must be a positive, finite number such as"),
-    ("mistake", "plant", ("typo",), "there is no mistake 'typo'; choose one of mask-forgotten, "),
+    (
+        "mistake",
+        "plant",
+        ("typo", ["typo"], {"typo"}, 3),
+        "there is no mistake .*typo|3.*; choose one of mask-forgotten, ",
+    ),
     ("mistake", "plant", ("sum-forgotten",), "this mistake cannot be planted here, because the shapes would not fit"),
+    ("index", "go_to", (1.5, 2.0, "3", None, [1]), "the steps to show are a whole number, such as 3; got "),
     ("number", "edit", (math.nan, -math.inf, "1,5", "", None, 1j, 10**400), "a cell needs a finite number, such as"),
     ("text", "answer", ("", "maybe", "nan", "1,5", "++"), "answer with"),
     ("iteration", "", (-1, 100_001, 1.5, 2.0, "3", None, True), "iteration must be a whole number from 0 to 100000"),
@@ -240,12 +246,28 @@ def test_what_makes_no_sense_is_refused_with_what_would_and_nothing_changes(opti
         if move:
             with pytest.raises(ValueError, match=helps):
                 getattr(stepper, move)(**{option: bad})
-        if option not in ("number", "text"):
+        if option not in ("index", "number", "text"):
             with pytest.raises(ValueError, match=helps):
                 Stepper(**{"start": "random", option: bad})
     assert stepper.place is place
     stepper.next_iteration()
     assert_shows(stepper, plain_training(random_problem(3), [0.1] * 4)[0][-1])
+
+
+def test_a_mistake_that_has_no_line_here_is_refused_with_the_reason():
+    told = (
+        "cannot be planted here, because it is one in a line of ReLU, and this network has none that it could replace$"
+    )
+    for activation in ("Tanh", "Sigmoid"):
+        with pytest.raises(ValueError, match=f"^ReLU mask forgotten: this mistake {told}"):
+            Stepper(activation=activation, mistake="mask-forgotten")
+
+
+@pytest.mark.parametrize("cell", [("X", 0.5, 0), ("X", 0, 1.0), ("X", "0", 0), ("X", None, None)])
+def test_a_cell_between_two_cells_is_none(cell):
+    stepper = Stepper()
+    stepper.choose(cell, pinned=True)
+    assert (stepper.place.cell, stepper.place.pinned) == (None, False)
 
 
 @pytest.mark.parametrize(("cell", "helps"), [

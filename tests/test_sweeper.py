@@ -176,7 +176,7 @@ def test_a_run_that_is_not_on_the_map_is_refused():
         sweeper.choose(0, 0)
     list(sweeper.train())
     before = sweeper.state
-    for row, col in [(4, 0), (-1, 0), (0, 76), (0, -1)]:
+    for row, col in [(4, 0), (-1, 0), (0, 76), (0, -1), (1.5, 0), (0, 2.0), (0, None)]:
         with pytest.raises(ValueError, match=f"4 rows and 76 columns of runs; got row {row} and column {col}"):
             sweeper.choose(row, col)
     assert sweeper.state is before
@@ -192,6 +192,8 @@ def test_a_setting_that_there_is_not_is_refused_and_changes_nothing(name):
             sweeper.train(**{name: wrong})
     with pytest.raises(ValueError, match=f"activation must be one of {', '.join(ACTIVATIONS)}; got 'relu'"):
         sweeper.train(activation="relu")
+    with pytest.raises(ValueError, match=r"activation must be one of .*; got \['ReLU'\]"):
+        sweeper.train(activation=["ReLU"])
     assert sweeper.state is before
     for right in (least, most):
         assert getattr(Sweeper(**{name: right}).state.wanted, name) == right

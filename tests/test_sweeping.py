@@ -2,6 +2,7 @@
 
 import tracemalloc
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import ClassVar
 
 import numpy as np
@@ -244,6 +245,12 @@ def test_a_run_can_be_opened_elsewhere():
     assert list(map(type, network.layers)) == [Linear, Tanh, Linear, Tanh, Linear]
     value = opened.loss.value(network.forward(opened.X), opened.y)
     assert value == pytest.approx(result.loss[2, 1, -1], rel=1e-12)
+
+
+def test_a_learning_rate_may_be_any_number_that_a_problem_takes():
+    result = sweep([3], [Fraction(1, 3), 10**20, np.float32(0.01)], steps=5)
+    assert result.lrs == (Fraction(1, 3), 10**20, float(np.float32(0.01)))
+    assert np.array_equal(result.loss, sweep([3], [1 / 3, 1e20, float(np.float32(0.01))], steps=5).loss)
 
 
 @pytest.mark.parametrize(("seed", "lr"), [(5, 0.1), (1, 0.11), (1, 0.1001)])

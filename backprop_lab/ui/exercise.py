@@ -1,7 +1,7 @@
 """Exercises: checks a learner's own lines of the training step, with hints and a progress bar."""
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import ipywidgets as widgets
@@ -23,12 +23,14 @@ class Exercises:
     An answer is a function whose arguments are names that are known by then, `def dW2(H1, dy_pred): ...`, tried on the
     worked example and on random problems of other sizes; or an array, compared with the worked example.
     `names` are the steps that count towards the progress, by default every step of the worked example; a wrong answer
-    is compared with what each of `mistakes` gives.
+    is compared with what each of `mistakes` gives. Raises ValueError if a name is not one of a step.
     """
 
     def __init__(self, names: Sequence[str] = EVERY_STEP, mistakes: Mapping[str, Mistake] = MISTAKES) -> None:
         self._mistakes = mistakes
-        self.names = tuple(names)
+        self.names = () if isinstance(names, str) or not isinstance(names, Iterable) else tuple(names)
+        if not self.names or any(name not in EVERY_STEP or self.names.count(name) > 1 for name in self.names):
+            raise ValueError(f'names must be different names of steps, such as ["dW1", "db1"]; got {names!r}')
         self.solved: set[str] = set()
         others = (random_problem(1, samples=3, inputs=2, hidden=5, lr=0.02), random_problem(2, samples=4, lr=0.02))
         # After one update, their biases are no longer 0, so a forgotten bias is noticed.

@@ -14,7 +14,7 @@ from backprop_lab.tracing import Trace, trace
 from backprop_lab.ui.controls import sized
 from backprop_lab.ui.curves import draw_curves
 from backprop_lab.ui.lab import Lab
-from backprop_lab.ui.steps.lab import StepThrough
+from backprop_lab.ui.steps.lab import StepThrough, checked_parts
 from backprop_lab.ui.steps.remarks import VERDICTS
 from backprop_lab.ui.steps.stepper import LabState
 from backprop_lab.ui.steps.training import Training, can_be_planted, with_mistake
@@ -32,7 +32,7 @@ class MistakeLab(Lab):
 
     def __init__(self, mistake: str = "mask-forgotten", **place: Any) -> None:
         opening: dict[str, Any] = {"start": "random", "seed": 1, "lr": 0.01, "step": "db1"} | place
-        hide = (*HIDDEN, *opening.pop("hide", ()))
+        hide = (*HIDDEN, *checked_parts(opening.pop("hide", ())))
         self.lab = StepThrough(mistake=mistake, hide=hide, **opening)
         self._mistake = widgets.Dropdown(
             description="mistake",

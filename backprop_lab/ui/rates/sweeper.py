@@ -33,7 +33,7 @@ class Settings:
     def __post_init__(self) -> None:
         for name, (least, most) in RANGES.items():
             check_whole(name, getattr(self, name), least, most)
-        if self.activation not in ACTIVATIONS:
+        if not isinstance(self.activation, str) or self.activation not in ACTIVATIONS:
             raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}; got {self.activation!r}")
 
     @property
@@ -163,7 +163,8 @@ class Sweeper(HasTraits):
         if self.state.runs is None:
             raise ValueError("there are no runs to choose from yet: press Run")
         rows, cols = self.state.runs.shape
-        if not (0 <= row < rows and 0 <= col < cols):
+        whole = isinstance(row, int) and isinstance(col, int)
+        if not (whole and 0 <= row < rows and 0 <= col < cols):
             raise ValueError(f"there are {rows} rows and {cols} columns of runs; got row {row} and column {col}")
         first = self.state.chosen[:1] if self.state.comparing else ()
         self.state = replace(self.state, chosen=tuple(dict.fromkeys((*first, (row, col)))))

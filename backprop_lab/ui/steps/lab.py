@@ -2,7 +2,7 @@
 
 import html
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from functools import partial
 from typing import Any
@@ -41,11 +41,8 @@ class StepThrough(Lab):
     """
 
     def __init__(self, *, hide: Sequence[str] = (), large: bool = False, mistake: str = "", **place: Any) -> None:
-        unknown = [part for part in hide if part not in PARTS]
-        if unknown:
-            raise ValueError(f"hide takes any of {', '.join(PARTS)}; got {', '.join(map(repr, unknown))}")
+        self._hidden = checked_parts(hide)
         self.stepper = Stepper(mistake=mistake, **place)
-        self._hidden = tuple(hide)
         self._large = large
         self._page: dict[str, Any] | None = None
         self._board: Board | None = None
@@ -355,6 +352,16 @@ class StepThrough(Lab):
 
     def __repr__(self) -> str:
         return self.call()
+
+
+def checked_parts(hide: Any) -> tuple[str, ...]:
+    """What `hide` names. Raises ValueError unless it is a list of any of PARTS."""
+    if isinstance(hide, str) or not isinstance(hide, Iterable):
+        raise ValueError(f"hide takes any of {', '.join(PARTS)}, as a list of them; got {hide!r}")
+    parts = tuple(hide)
+    if unknown := [part for part in parts if part not in PARTS]:
+        raise ValueError(f"hide takes any of {', '.join(PARTS)}; got {', '.join(map(repr, unknown))}")
+    return parts
 
 
 _JOINED = {"margin": "-4px 2px 2px"}  # joins it to the card above

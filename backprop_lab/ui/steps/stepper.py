@@ -15,7 +15,7 @@ from backprop_lab.problem import Problem, check_learning_rate, check_whole
 from backprop_lab.tracing import Trace, trace
 from backprop_lab.ui.steps.judging import judge
 from backprop_lab.ui.steps.setup import CUSTOM, WORKED_EXAMPLE, Setup
-from backprop_lab.ui.steps.training import Training, can_be_planted, with_mistake
+from backprop_lab.ui.steps.training import Training, can_be_planted, why_not_planted, with_mistake
 from backprop_lab.ui.values.one_cell import Cell
 from backprop_lab.ui.values.slopes import is_slope, slope_of, value_of
 
@@ -63,7 +63,7 @@ class LabState:
         if not self.shows(name):
             return False
         rows, cols = value_of(self.trace, name).shape
-        return bool(0 <= i < rows and 0 <= j < cols)
+        return isinstance(i, int) and isinstance(j, int) and bool(0 <= i < rows and 0 <= j < cols)
 
     def shows(self, name: str) -> bool:
         """Whether a value is already on the board."""
@@ -167,13 +167,11 @@ class Stepper(HasTraits):
 
     def plant(self, mistake: str) -> None:
         """Make the mistake with this name in every iteration, or none if it is empty. Training starts over."""
-        if mistake and mistake not in self.mistakes:
+        if mistake and not (isinstance(mistake, str) and mistake in self.mistakes):
             raise ValueError(f"there is no mistake {mistake!r}; choose one of {', '.join(self.mistakes)}")
         problem = self.first_problem.evolve(lr=self.place.lr)
-        if mistake and not can_be_planted(self.mistakes[mistake], problem):
-            raise ValueError(
-                f"{self.mistakes[mistake].title}: this mistake cannot be planted here, because the shapes would not fit"
-            )
+        if mistake and (why_not := why_not_planted(self.mistakes[mistake], trace(problem))):
+            raise ValueError(f"{self.mistakes[mistake].title}: this mistake cannot be planted here, because {why_not}")
         self._restart_training(problem, mistake=mistake)
 
     def choose(self, cell: Cell | None, pinned: bool = False) -> None:
@@ -219,6 +217,8 @@ class Stepper(HasTraits):
 
     def go_to(self, index: int) -> None:
         """Show the first `index` steps of this iteration."""
+        if not isinstance(index, int):
+            raise ValueError(f"the steps to show are a whole number, such as 3; got {index!r}")
         self._go(self.place.iteration, min(max(index, 0), len(self.place.trace.steps)))
 
     def next(self) -> None:

@@ -13,9 +13,18 @@ from backprop_lab.tracing import Trace, trace
 
 def can_be_planted(mistake: Mistake, problem: Problem) -> bool:
     """Whether a mistake gives, somewhere in the training step, a value of the right shape."""
-    traced = trace(problem)
+    return not why_not_planted(mistake, trace(problem))
+
+
+def why_not_planted(mistake: Mistake, traced: Trace) -> str:
+    """Why a mistake gives nowhere in a training step a value of the right shape, or "" if it does somewhere."""
     wrong = ((mistake.wrong_value(traced, step.name), step.value) for step in traced.steps)
-    return any(value is not None and np.shape(value) == np.shape(right) for value, right in wrong)
+    if any(value is not None and np.shape(value) == np.shape(right) for value, right in wrong):
+        return ""
+    if any(mistake.wrong_line(traced, step.name) for step in traced.steps):
+        return "the shapes would not fit"
+    kinds = " or ".join(dict.fromkeys(kind.__name__ for kind, _ in mistake.lines))
+    return f"it is one in a line of {kinds}, and this network has none that it could replace"
 
 
 def with_mistake(mistake: Mistake, problem: Problem) -> Trace:
