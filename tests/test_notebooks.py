@@ -1,11 +1,13 @@
 """The notebooks as literature: short cells, saved as they were run, and no number in them that nothing compares."""
 
 import ast
+import dis
 import re
 import subprocess
 import sys
 from pathlib import Path
 from statistics import median
+from types import CodeType
 
 import nbformat
 import pytest
@@ -75,6 +77,31 @@ def test_its_code_is_short_plain_python_in_cells_whose_ids_are_words(notebook):
     assert not [line for cell in lines for line in cell if line.startswith(("%", "!")) or line.rstrip().endswith(";")]
     assert not [cell.id for cell in notebook.cells if re.fullmatch(r"[0-9a-f-]{8,}", cell.id)], "made up by a machine"
     assert not [cell.id for cell in notebook.cells if "nbval" in f"{cell.source} {cell.metadata}".lower()], "skipped"
+
+
+def bound_and_taken(source):
+    """The names that a cell binds, and those that it takes from other cells."""
+    code = compile(source, "cell", "exec")
+    bound, taken = set(), set()
+    for line in dis.get_instructions(code):
+        if line.opname == "STORE_NAME":
+            bound.add(line.argval)
+        elif line.opname == "LOAD_NAME" and line.argval not in bound:
+            taken.add(line.argval)
+    inner = [const for const in code.co_consts if isinstance(const, CodeType)]
+    for each in inner:
+        inner += [const for const in each.co_consts if isinstance(const, CodeType)]
+        loaded = {line.argval for line in dis.get_instructions(each) if line.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+        taken |= loaded - bound
+    return bound, taken
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if re.search("03_|04_|07_", name)])
+def test_its_cells_can_be_run_again_in_any_order(name):
+    """Once all have run: what a cell takes from another is bound in no third one, which may run in between."""
+    cells = [bound_and_taken(cell.source) for cell in code_cells(ALL[name])]
+    taken = set().union(*(taken for _, taken in cells))
+    assert [name for name in sorted(taken) if sum(name in bound for bound, _ in cells) > 1] == []
 
 
 @every_notebook
