@@ -8,7 +8,9 @@ import math
 import re
 import time
 import tracemalloc
+from collections import Counter
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from threading import Event, Thread
 
@@ -16,11 +18,15 @@ import ipywidgets as widgets
 import numpy as np
 import pytest
 from common import button, count, kept, parts_of, plain, raises, same_values
+from matplotlib.figure import Figure
 
 from backprop_lab import MISTAKES
 from backprop_lab.layers import ACTIVATIONS
-from backprop_lab.ui import MistakeLab, StepThrough
+from backprop_lab.sweeping import Sweep
+from backprop_lab.tracing import Trace
+from backprop_lab.ui import LearningRateLab, MistakeLab, StepThrough
 from backprop_lab.ui.board.board import Board
+from backprop_lab.ui.rates.run_map import RunMap
 from backprop_lab.ui.steps import lab as step_through
 from backprop_lab.ui.steps import player, remarks, words
 from backprop_lab.ui.steps.lab import BESIDE_BOARD, PARTS
@@ -575,3 +581,95 @@ def test_however_long_it_runs_with_a_pinned_cell_the_kernel_keeps_nothing_of_the
         tracemalloc.stop()
     assert lab.stepper.place.pinned
     assert kept[1] - kept[0] < 500 * frames
+
+
+def tell(lab, kind, **message):
+    """A message as it comes from one of the views of a lab's board."""
+    lab._view._handle_custom_msg({"kind": kind, **message}, [])
+
+
+def kept_alive():
+    """How many boards, maps, figures, traces and sweeps there are."""
+    gc.collect()
+    kinds = Board, RunMap, Figure, Trace, Sweep
+    return Counter(type(each).__name__ for each in gc.get_objects() if isinstance(each, kinds))
+
+
+def closed(lab):
+    """A lab that was on a page, went some steps, and is gone from there."""
+    inner = lab.lab if isinstance(lab, MistakeLab) else lab
+    tell(inner, "page", view="a", **PAGE)
+    if isinstance(lab, LearningRateLab):
+        list(lab.sweeper.train())
+        lab.sweeper.choose(1, 5)
+        assert lab._curves.value
+    else:
+        inner.stepper.next_iteration()
+    assert inner._view.picture
+    tell(inner, "gone", view="a")
+    assert inner._view.picture == b""
+    return lab
+
+
+@pytest.mark.parametrize("make", [StepThrough, MistakeLab, partial(LearningRateLab, seeds=2, steps=10)])
+def test_of_a_lab_that_is_no_longer_shown_no_board_picture_trace_or_sweep_is_kept(make, monkeypatch):
+    """Its widgets are: ipywidgets keeps them, and a page that is loaded anew asks for them."""
+    monkeypatch.setattr(LearningRateLab, "_start_sweep", lambda self: None)
+    labs = [closed(make())]
+    before = kept_alive()
+    labs += [closed(make()) for _ in range(3)]
+    assert kept_alive() == before
+    assert not [part for lab in labs for part, _ in parts_of(lab) if "base64" in str(getattr(part, "value", ""))]
+
+
+def test_a_lab_that_is_shown_again_shows_what_it_did(monkeypatch):
+    lab = opened(seed=2, lr=0.01)
+    lab.stepper.go_to(9)
+    for _ in range(130):
+        lab.stepper.next_iteration()
+    lab.stepper.set_lr(0.02)
+    lab.stepper.choose(("X", 0, 1), pinned=True)
+    picture, values, call = lab._view.picture, lab.stepper.place.trace, lab.call()
+    tell(lab, "gone", view="a")
+    tell(lab, "page", view="b", **PAGE)
+    assert lab._view.picture == picture
+    assert lab.call() == call
+    assert lab.stepper.place.trace is not values
+    assert same_values(lab.stepper.place.trace, values)
+    lab.stepper.next_iteration()
+    assert lab.stepper.place.iteration == 131
+
+
+def test_a_mistake_lab_that_is_shown_again_has_its_curves_again():
+    lab = MistakeLab()
+    tell(lab.lab, "page", view="a", **PAGE)
+    curves = lab._curves.value
+    tell(lab.lab, "gone", view="a")
+    assert not lab._curves.value
+    tell(lab.lab, "page", view="b", **PAGE)
+    assert lab._curves.value == curves
+
+
+def test_a_lab_keeps_its_picture_until_the_last_of_its_views_is_gone_in_whichever_order_they_tell():
+    """The first message to a widget is handled by another thread than the next, perhaps after it."""
+    lab = opened()
+    for kind, view, is_shown in [
+        ("page", "a", True), ("page", "b", True), ("gone", "a", True), ("page", "b", True), ("gone", "b", False),
+        ("gone", "c", False), ("page", "c", False), ("page", "d", True), ("gone", "e", True),
+    ]:  # fmt: skip
+        tell(lab, kind, view=view, **PAGE)
+        assert bool(lab._view.picture) == (lab._board is not None) == is_shown, (kind, view)
+    assert lab._view.picture.startswith(b"\x89PNG")
+
+
+def test_play_stops_when_the_lab_is_gone_from_the_page(waits):
+    lab = StepThrough(start="random")
+    tell(lab, "page", view="a", **PAGE)
+
+    async def script():
+        await turns(5)
+        tell(lab, "gone", view="a")
+        await turns(5)
+        assert not lab._play.value
+
+    playing(lab, script)

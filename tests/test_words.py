@@ -17,6 +17,7 @@ from backprop_lab.tracing import Trace
 from backprop_lab.ui.steps import words
 from backprop_lab.ui.steps.setup import Setup
 from backprop_lab.ui.steps.stepper import LabState, Stepper
+from backprop_lab.ui.steps.training import Remembered
 from backprop_lab.ui.values.explanations import explain
 
 
@@ -51,7 +52,7 @@ def card(place, losses=(1.0,)):
 
 def places(t):
     """Every place of one iteration."""
-    return [LabState(Setup(), t, index=index) for index in range(len(t.steps) + 1)]
+    return [LabState(Setup(), Remembered(t), index=index) for index in range(len(t.steps) + 1)]
 
 
 def tables(place):
@@ -117,7 +118,7 @@ def test_no_title_sentence_or_line_can_bring_markup_into_the_card(example):
     planted = example.step("dY1")._replace(title=bad, sentence=bad, code=bad, operands=("dH1",))
     steps = tuple(planted if step.name == "dY1" else step for step in example.steps)
     t = Trace(example.problem, example.given, steps)
-    page = card(LabState(Setup(), t, index=1 + steps.index(planted)))
+    page = card(LabState(Setup(), Remembered(t), index=1 + steps.index(planted)))
     assert page.within("b") == page.within("p") == [bad]
     assert page.within("code") == [f"dY1 = {bad}"]
 

@@ -47,6 +47,7 @@ class MistakeLab(Lab):
         self.children = [self._mistake, self._note, self._text, beside, self.lab]
         self._trained: tuple[Problem, float, str] | None = None
         self.lab.stepper.observe(lambda _: self._show(self.lab.stepper.place), "place")
+        self.lab.on_message(self._heard)
         self._on_change(self._mistake, self.lab.stepper.plant)
         self._show(self.lab.stepper.place)
 
@@ -63,6 +64,13 @@ class MistakeLab(Lab):
         if place.mistake:
             losses["with the mistake"] = hundred_losses(problem, self.lab.stepper.mistakes[place.mistake])
         self._curves.value = draw_curves(losses)
+
+    def _heard(self, kind: str, _: dict[str, Any]) -> None:
+        """A message from the page: while nobody looks, no picture is kept."""
+        if kind == "gone":
+            self._curves.value, self._trained = "", None
+        elif kind == "page" and self._trained is None:
+            self._guarded(self._show, self.lab.stepper.place)
 
     def _show_choice(self, problem: Problem, chosen: str) -> None:
         """Offer the mistakes that can be planted in this network, and explain the chosen one."""

@@ -92,6 +92,9 @@ class LearningRateLab(Lab):
             if self.sweeper.state.runs is None and not self.sweeper.state.running:
                 self._start_sweep()
             self._show_map(self.sweeper.state)
+        elif kind == "gone":
+            self._map = None
+            self.sweeper.forget()
         elif kind == "cell" and message["clicked"] and message["cell"] is not None:
             self.sweeper.choose(*message["cell"][1:])
         elif kind == "key" and message["key"] == "Enter":
@@ -168,6 +171,7 @@ class LearningRateLab(Lab):
     def _show_runs(self, state: State) -> None:
         """The text about all runs, and about the chosen ones with their curves."""
         if state.runs is None:
+            self._curves.value = ""
             return
         self._summary.value = f'<div class="bpl-text">{html.escape(verdicts.on_map(state.runs))}</div>'
         texts, losses = "", {}

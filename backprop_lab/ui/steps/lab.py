@@ -191,6 +191,10 @@ class StepThrough(Lab):
         """Scroll the page to this lab, and give its board the keyboard focus."""
         self._view.scroll_into_view()
 
+    def on_message(self, handler: Callable[[str, dict[str, Any]], None]) -> None:
+        """Call `handler(kind, message)` for every message of `StepView`, after this lab has heard it."""
+        self._view.on_message(handler)
+
     # From the page to the stepper
 
     def _refuse(self, sentence: str) -> None:
@@ -205,6 +209,10 @@ class StepThrough(Lab):
             self._page = {name: message[name] for name in ("width", "ratio", "dark")} | {"height": height}
             self._board = None
             self._guarded(self._show_board, stepper.place)
+        elif kind == "gone":
+            self._page = self._board = None
+            self._play.value = False
+            stepper.forget()
         elif kind == "jump":
             self._guarded(stepper.go_to, message["index"])
         elif kind == "shown":

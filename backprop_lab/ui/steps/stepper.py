@@ -15,7 +15,7 @@ from backprop_lab.problem import Problem, check_learning_rate, check_whole
 from backprop_lab.tracing import Trace, trace
 from backprop_lab.ui.steps.judging import judge
 from backprop_lab.ui.steps.setup import CUSTOM, WORKED_EXAMPLE, Setup
-from backprop_lab.ui.steps.training import Training, can_be_planted, why_not_planted, with_mistake
+from backprop_lab.ui.steps.training import Remembered, Training, can_be_planted, why_not_planted, with_mistake
 from backprop_lab.ui.values.one_cell import Cell
 from backprop_lab.ui.values.slopes import is_slope, slope_of, value_of
 
@@ -24,14 +24,15 @@ from backprop_lab.ui.values.slopes import is_slope, slope_of, value_of
 class LabState:
     """One state of the lab: never changed, only replaced by the next.
 
-    The first `index` steps in `trace`, that of iteration `iteration`, are shown. `custom` says that the learner changed
-    a number, `mistake` names a planted mistake. `cell` is the cell that is worked out; while `pinned`, it stays so.
-    `predicting` asks for a cell of each gradient before it is shown; `question` is the cell now asked for, and `right`
-    of `asked` answers were right. `note` is a sentence for the learner.
+    The first `index` steps in `trace`, that of iteration `iteration`, are shown; it is `remembered`, and may be made
+    again. `custom` says that the learner changed a number, `mistake` names a planted mistake. `cell` is the cell that
+    is worked out; while `pinned`, it stays so. `predicting` asks for a cell of each gradient before it is shown;
+    `question` is the cell now asked for, and `right` of `asked` answers were right. `note` is a sentence for the
+    learner.
     """
 
     setup: Setup
-    trace: Trace
+    remembered: Remembered
     iteration: int = 0
     index: int = 0
     custom: bool = False
@@ -45,6 +46,10 @@ class LabState:
     note: str = ""
 
     @property
+    def trace(self) -> Trace:
+        return self.remembered.trace
+
+    @property
     def step(self) -> Step | None:
         """The current step, or None before the first."""
         return self.trace.steps[self.index - 1] if self.index else None
@@ -55,7 +60,7 @@ class LabState:
 
     @property
     def lr(self) -> float:
-        return float(self.trace.problem.lr)
+        return float(self.remembered.problem.lr)
 
     def has(self, cell: Cell) -> bool:
         """Whether there is such a cell and it is already on the board."""
@@ -97,7 +102,7 @@ class Stepper(HasTraits):
         problem = chosen.problem()
         self.setup_lr = float(problem.lr)  # the learning rate that goes with the setup, unless another is chosen
         self._training = Training(problem if lr is None else problem.evolve(lr=lr))
-        super().__init__(place=LabState(chosen, self._training.trace(0)))
+        super().__init__(place=LabState(chosen, self._training.remembered(0)))
         check_whole("iteration", iteration, 0, 100_000)
         if mistake:
             self.plant(mistake)
@@ -126,6 +131,13 @@ class Stepper(HasTraits):
     def first_problem(self) -> Problem:
         """Where training began: the problem of iteration 0."""
         return self._training.first
+
+    def forget(self) -> None:
+        """Keep no trace while nobody looks: where the learner is stays known, and the trace is made again when needed.
+
+        It is that of the last iteration that was gone to, which the training has too.
+        """
+        self.place.remembered.forget()
 
     def set_up(self, **changes: Any) -> None:
         """Start over with some fields of Setup changed. The worked example, if changed, becomes a random problem."""
@@ -281,20 +293,20 @@ class Stepper(HasTraits):
         """Start training over from `problem`, at the same step."""
         mistake = changes.get("mistake", self.place.mistake)
         training = Training(problem, partial(with_mistake, self.mistakes[mistake]) if mistake else trace)
-        traced = training.trace(0)
-        if [step.name for step in traced.steps] != [step.name for step in self.place.trace.steps]:
+        first = training.remembered(0)
+        if [step.name for step in first.trace.steps] != [step.name for step in self.place.trace.steps]:
             changes["index"] = 0
         self._training = training
         note = self._note(0)
         if mistake and not self.mistakes[mistake].planted_at(trace(problem)):
             note = note or f"{self.mistakes[mistake].title}: with these numbers, it changes nothing."
-        self.place = replace(self.place, trace=traced, iteration=0, note=note, question=None, **changes)
+        self.place = replace(self.place, remembered=first, iteration=0, note=note, question=None, **changes)
 
     def _go(self, iteration: int, index: int, lr: float | None = None) -> None:
         """Go to a step of an iteration. A pinned cell stays while the step does, so that iterations can be compared."""
-        traced = self._training.trace(iteration, lr)
+        found = self._training.remembered(iteration, lr)
         note = self._note(iteration)
-        place = replace(self.place, trace=traced, iteration=iteration, index=index, question=None, note=note)
+        place = replace(self.place, remembered=found, iteration=iteration, index=index, question=None, note=note)
         stays = place.pinned and index == self.place.index
         if place.cell is not None and not stays:
             place = replace(place, cell=None, pinned=False)
