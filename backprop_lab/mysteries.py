@@ -54,6 +54,11 @@ def solve(number: int, mistake: Any) -> Feedback:
     if mistake is None or mistake is ...:
         return Feedback(False, ("blank",), "Put the name of the mistake in place of the blank, in quotes.")
     if not isinstance(mistake, str) or mistake not in MISTAKES:
+        if isinstance(mistake, str) and mistake in right:
+            kind = "a value that is given" if mistake in right.given else "a line"
+            return Feedback(
+                False, ("name",), f"{mistake} is {kind}, not a mistake: name what is done wrong, as in 'sign-flipped'."
+            )
         near = get_close_matches(str(mistake), MISTAKES, n=1)
         guess = f" Did you mean {near[0]!r}?" if near else ""
         return Feedback(False, ("name",), f"There is no mistake of the name {mistake!r}.{guess}")

@@ -89,8 +89,10 @@ def test_the_check_belongs_to_the_numbers_on_the_board():
     for _ in range(3):
         lab.lab.stepper.next_iteration()
         board = lab.lab.stepper.place.trace
-        for name, _, error in re.findall(ROWS, lab._checked.value):
-            assert prove(board, name).sentence.endswith(f" {error}")
+        for name, verdict, error in re.findall(ROWS, lab._checked.value):
+            told = float(error.replace("−", "-").removesuffix("%")) / (100 if verdict == "wrong" else 1)
+            assert told == pytest.approx(prove(board, name).error, rel=0.05)
+            assert error.endswith("%") == (verdict == "wrong")
 
 
 def test_whatever_changes_the_training_draws_its_curves_from_iteration_0_and_keeps_the_mistake(curves):

@@ -64,6 +64,9 @@ GUESSES = [  # in the first case, what is wrong with them, and what is said
     (..., "blank", "Put the name of the mistake in place of the blank, in quotes."),
     (None, "blank", "Put the name of the mistake in place of the blank, in quotes."),
     ("Mask-forgotten", "name", f"{UNKNOWN}'Mask-forgotten'. Did you mean 'mask-forgotten'?"),
+    ("dY1", "name", "dY1 is a line, not a mistake: name what is done wrong, as in 'sign-flipped'."),
+    ("W1_new", "name", "W1_new is a line, not a mistake: "),
+    ("X", "name", "X is a value that is given, not a mistake: "),
     *((guess, "name", UNKNOWN) for guess in ("", 7, ["sign-flipped"], {}, np.zeros(3))),
 ]
 

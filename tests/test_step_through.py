@@ -516,6 +516,41 @@ def test_each_speed_moves_at_once_and_then_waits(speed, waits, asked):
     assert {*waits} - {0} == {max(pause, 0.02)}
 
 
+@pytest.mark.parametrize("gesture", [
+    ("press", "Restart"), ("set", "start", "dead ReLU"), ("set", "samples", 5), ("set", "hidden layers", 2),
+    ("set", "activation", "Tanh"),
+])  # fmt: skip
+def test_play_ends_with_a_restart_a_new_start_or_another_network(gesture, waits):
+    lab = StepThrough(start="random")
+
+    async def script():
+        await until(lambda: lab.stepper.place.iteration >= 3)
+        do(lab, *gesture)
+        assert not lab._play.value
+        await turns(50)
+        assert lab.stepper.place.iteration == 0
+
+    playing(lab, script)
+
+
+def test_play_ends_where_the_loss_overflows(waits):
+    lab = StepThrough(start="random", lr=10.0, iteration=1)
+    playing(lab, lambda: until(lambda: not lab._play.value))
+    first = lab.stepper.place.iteration
+    assert f"overflowed at iteration {first}:" in said(lab)
+    playing(lab, lambda: until(lambda: not lab._play.value))
+    assert lab.stepper.place.iteration == first
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 9, 99])
+def test_a_size_that_there_is_not_is_refused_in_a_sentence_and_the_field_set_back(wrong):
+    lab = StepThrough(start="random")
+    do(lab, "set", "samples", wrong)
+    assert is_refusal(lab)
+    assert said(lab) == f"samples must be a whole number from 1 to 8; got {wrong}"
+    assert control(lab, "samples").value == len(lab.stepper.place.trace["X"]) == 2
+
+
 def test_play_waits_for_the_page_to_show_each_picture(waits):
     lab = opened(start="random")
 

@@ -1,6 +1,7 @@
 """The stepper: where the learner is, whichever way they got there, and what each move may and may not change."""
 
 import math
+import re
 import sys
 from dataclasses import replace
 
@@ -261,6 +262,34 @@ def test_a_mistake_that_has_no_line_here_is_refused_with_the_reason():
     for activation in ("Tanh", "Sigmoid"):
         with pytest.raises(ValueError, match=f"^ReLU mask forgotten: this mistake {told}"):
             Stepper(activation=activation, mistake="mask-forgotten")
+
+
+def test_of_an_overflow_no_more_of_the_cause_is_said_than_is_known():
+    right, mistaken, typed = (
+        Stepper(start="diverging"),
+        Stepper(start="random", lr=0.001),
+        Stepper(start="random", lr=0.001),
+    )
+    mistaken.plant("plus-for-minus")
+    mistaken.set_lr(0.1)
+    typed.choose(("X", 0, 0), pinned=True)
+    typed.edit(1e60)
+    for stepper, said in [
+        (right, "the learning rate is too large, and every step overshoots"),
+        (mistaken, "the planted mistake may be the cause, or the learning rate"),
+        (typed, "the learning rate is too large for these numbers, or they are too large themselves"),
+    ]:
+        assert not stepper.has_diverged
+        while not stepper.has_diverged:
+            stepper.next_iteration()
+        assert re.fullmatch(
+            rf"The loss overflowed at iteration {stepper.place.iteration}: {said}.*", stepper.place.note
+        )
+    typed.edit(1e200)
+    assert typed.has_diverged
+    assert typed.place.note == "The loss overflows at the very start: some of these numbers are too large to square."
+    typed.restart()
+    assert (typed.has_diverged, typed.place.note) == (False, "")
 
 
 @pytest.mark.parametrize("cell", [("X", 0.5, 0), ("X", 0, 1.0), ("X", "0", 0), ("X", None, None)])

@@ -78,7 +78,7 @@ class StepThrough(Lab):
             min=-6, max=1, step=0.05, readout=False, tooltip="How large a step each update takes", layout=GROW
         )
         self._lr_field = text_field("learning rate", "170px", "Type a learning rate: a positive number")
-        self._on_change(self._start, lambda start: stepper.set_up(start=start))
+        self._on_change(self._start, lambda start: self._start_over(start=start))
         self._on_change(self._seed, lambda seed: stepper.set_up(seed=seed))
         self._on_change(self._seed_field, lambda text: stepper.set_up(seed=typed_number(text)))
         self._on_change(self._lr, self._slide_lr)
@@ -102,7 +102,7 @@ class StepThrough(Lab):
             "More", "Network sizes, a planted mistake, all values as a table, the step as a NumPy script"
         )
         buttons = [
-            self._button("Restart", stepper.restart, "Back to the start, with the original numbers"),
+            self._button("Restart", self._restart, "Back to the start, with the original numbers"),
             self._button("Back", stepper.back, "One step back (left arrow on the board)"),
             self._button("Next", stepper.next, "One step forward (right arrow on the board)", "primary"),
             self._button("Next phase", stepper.next_phase, "Forward to the end of this phase"),
@@ -128,9 +128,7 @@ class StepThrough(Lab):
         """Controls that are needed less often, behind the button More."""
         stepper = self.stepper
         self._sizes = {
-            name: widgets.BoundedIntText(
-                min=1, max=most, description=_SIZE_NAMES.get(name, name), tooltip=f"From 1 to {most}", **sized("auto")
-            )
+            name: widgets.IntText(description=_SIZE_NAMES.get(name, name), tooltip=f"From 1 to {most}", **sized("auto"))
             for name, most in SIZES.items()
         }
         for name, field in self._sizes.items():
@@ -141,7 +139,7 @@ class StepThrough(Lab):
             tooltip="The activation after each hidden layer",
             **sized("170px"),
         )
-        self._on_change(self._activation, lambda activation: stepper.set_up(activation=activation))
+        self._on_change(self._activation, lambda activation: self._start_over(activation=activation))
         mistakes = [("none", ""), *((mistake.title, name) for name, mistake in stepper.mistakes.items())]
         self._mistake = widgets.Dropdown(
             options=mistakes, description="planted mistake", tooltip="Plant a classic mistake", **sized("340px")
@@ -172,7 +170,16 @@ class StepThrough(Lab):
         return bool(abs(math.log10(self._lr.value) - math.log10(min(max(lr, low), high))) < self._lr.step / 2 + 1e-9)
 
     def _resize(self, name: str, size: int) -> None:
-        self.stepper.set_up(**{name: size})
+        self._start_over(**{name: size})
+
+    def _restart(self) -> None:
+        self._play.value = False
+        self.stepper.restart()
+
+    def _start_over(self, **changes: Any) -> None:
+        """Set up something else; playing ends, since it was of what was there before."""
+        self.stepper.set_up(**changes)
+        self._play.value = False
 
     def _make_cell_row(self) -> None:
         self._cell_field = text_field("new value:", "190px", "Type a new number and press Enter")

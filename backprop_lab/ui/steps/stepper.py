@@ -128,6 +128,11 @@ class Stepper(HasTraits):
         return bool(changes) and changes[0] <= self.place.iteration
 
     @property
+    def has_diverged(self) -> bool:
+        """Whether the loss has overflowed, at the current iteration or before."""
+        return self._training.diverged(self.place.iteration) is not None
+
+    @property
     def first_problem(self) -> Problem:
         """Where training began: the problem of iteration 0."""
         return self._training.first
@@ -297,7 +302,7 @@ class Stepper(HasTraits):
         if [step.name for step in first.trace.steps] != [step.name for step in self.place.trace.steps]:
             changes["index"] = 0
         self._training = training
-        note = self._note(0)
+        note = self._note(0, mistake, changes.get("custom", self.place.custom))
         if mistake and not self.mistakes[mistake].planted_at(trace(problem)):
             note = note or f"{self.mistakes[mistake].title}: with these numbers, it changes nothing."
         self.place = replace(self.place, remembered=first, iteration=0, note=note, question=None, **changes)
@@ -305,20 +310,32 @@ class Stepper(HasTraits):
     def _go(self, iteration: int, index: int, lr: float | None = None) -> None:
         """Go to a step of an iteration. A pinned cell stays while the step does, so that iterations can be compared."""
         found = self._training.remembered(iteration, lr)
-        note = self._note(iteration)
+        note = self._note(iteration, self.place.mistake, self.place.custom)
         place = replace(self.place, remembered=found, iteration=iteration, index=index, question=None, note=note)
         stays = place.pinned and index == self.place.index
         if place.cell is not None and not stays:
             place = replace(place, cell=None, pinned=False)
         self.place = place
 
-    def _note(self, iteration: int) -> str:
+    def _note(self, iteration: int, mistake: str, custom: bool) -> str:
+        """What to say if the loss has overflowed by then: no more of the cause than is known."""
         diverged = self._training.diverged(iteration)
         if diverged is None:
             return ""
         if diverged == 0:
             return "The loss overflows at the very start: some of these numbers are too large to square."
+        then = f"The loss overflowed at iteration {diverged}"
+        if mistake:
+            return (
+                f"{then}: the planted mistake may be the cause, or the learning rate. Go back to see how it began, or "
+                "plant no mistake and compare."
+            )
+        if custom:
+            return (
+                f"{then}: the learning rate is too large for these numbers, or they are too large themselves. Restart "
+                "brings the original numbers back; or go back to see how it began."
+            )
         return (
-            f"The loss overflowed at iteration {diverged}: the learning rate is too large, and every step overshoots "
-            "the minimum by more than the last. Restart with a smaller learning rate, or go back to see how it began."
+            f"{then}: the learning rate is too large, and every step overshoots the minimum by more than the last. "
+            "Restart with a smaller learning rate, or go back to see how it began."
         )
