@@ -241,7 +241,7 @@ def curve(board):
 
 
 def test_the_losses_are_a_curve_in_its_frame_that_falls_as_they_do_to_a_dot_on_the_last(example):
-    board = drawn(example, 0, [100.0, 10.0, 1.0, 0.1])
+    board = drawn(example, 15, [100.0, 10.0, 1.0, 0.1])
     points, (left, top, width, height) = curve(board), board.layout.loss
     frame = np.array([[left, top], [left + width, top + height]])
     assert len(points) == 4
@@ -258,18 +258,35 @@ def test_the_losses_are_a_curve_in_its_frame_that_falls_as_they_do_to_a_dot_on_t
     ([2.0], 1), ([2.0, 2.0], 2), ([1e-300, 1e300], 2), ([5e-324], 1),
 ])  # fmt: skip
 def test_the_curve_has_each_loss_that_has_a_logarithm(example, losses, points):
-    board = drawn(example, 0, LOSSES)
-    board.draw(example, 0, losses)
+    board = drawn(example, 15, LOSSES)
+    board.draw(example, 15, losses)
     assert len(curve(board)) == points
     assert np.isfinite(curve(board)).all()
     assert all(bool(len(patch.get_path().vertices)) == (points > 0) for patch in (board.curve_end, board.curve_labels))
 
 
+def test_the_loss_of_an_iteration_is_on_the_curve_once_it_is_on_the_board(example):
+    board, L = Board(example), example.names.index("L") - len(example.given) + 1
+    for index in range(len(example.steps) + 1):
+        board.draw(example, index, LOSSES)
+        assert len(curve(board)) == (3 if index >= L else 2)
+        board.draw(example, index, [52.2])
+        assert len(curve(board)) == (1 if index >= L else 0)
+
+
+@pytest.mark.parametrize("loss", [1e-300, 1.0, 52.2, 99.9, 1e300])
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_loss_that_is_the_only_one_is_in_the_middle_of_its_frame(example, loss, times):
+    board = drawn(example, 15, [loss] * times)
+    _, top, _, height = board.layout.loss
+    assert np.allclose((curve(board)[:, 1] - top) / height, 0.5)
+
+
 def test_a_curve_of_ten_thousand_iterations_has_no_more_points_than_fit(example):
     losses = np.geomspace(1000, 0.001, 10_001).tolist()
-    points = curve(drawn(example, 0, losses))
+    points = curve(drawn(example, 15, losses))
     assert 100 <= len(points) <= 200
-    assert np.allclose(points[[0, -1]], curve(drawn(example, 0, [losses[0], losses[-1]])))
+    assert np.allclose(points[[0, -1]], curve(drawn(example, 15, [losses[0], losses[-1]])))
 
 
 # Drawing again

@@ -89,7 +89,8 @@ class Board:
 
     @own_settings()
     def draw(self, trace: Trace, index: int, losses: Sequence[float] = (), cell: Cell | None = None) -> None:
-        """Show the first `index` steps of `trace`, with the last of them as the current one, and the losses so far.
+        """Show the first `index` steps of `trace`, with the last of them as the current one, and the losses so far; that
+        of this iteration once its step is shown.
 
         The operands of the current step and its result are framed; or, if a `cell` is given, that cell and its sources.
         """
@@ -107,7 +108,7 @@ class Board:
             operands, results = [Block(name) for name in step.operands], [Block(step.name)]
         self._outline(operands, results)
         self._write_head(trace, index, worked, len(losses) - 1)
-        self._plot_losses(losses)
+        self._plot_losses(losses if "L" in shown else losses[:-1])
         self.canvas.restore_region(self._background)
         self.cells.paint(self.canvas.buffer_rgba(), 0.315 * self.axes.bbox.width / self.layout.width)
         for artist in (self.outlines, *self.head, self.curve, self.curve_end, self.curve_labels):
@@ -244,6 +245,8 @@ class Board:
         x0, y0, width, height = self.layout.loss
         logs = np.log10(known[finite])
         low, high = np.floor(logs.min()), np.ceil(logs.max() + 1e-9)
+        if logs.min() == logs.max():  # in the middle: there is nothing yet that it could be high or low against
+            low, high = logs[0] - 0.5, logs[0] + 0.5
         x = x0 + 0.3 + (width - 0.6) * at[finite] / max(1, last)
         y = y0 + height * (0.94 - 0.88 * (logs - low) / max(1.0, high - low))
         self.curve.set_path(Path(np.column_stack([x, y])))
