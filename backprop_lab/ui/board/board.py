@@ -89,9 +89,9 @@ class Board:
 
     @own_settings()
     def draw(self, trace: Trace, index: int, losses: Sequence[float] = (), cell: Cell | None = None) -> None:
-        """Show the first `index` steps of `trace`, with the last of them as the current one, and the losses so far; that
-        of this iteration once its step is shown.
+        """Show the first `index` steps of `trace`, with the last of them as the current one, and the losses so far.
 
+        The loss of this iteration, the last of `losses`, is shown once its step is.
         The operands of the current step and its result are framed; or, if a `cell` is given, that cell and its sources.
         """
         shown = {*trace.given, *(step.name for step in trace.steps[:index])}
