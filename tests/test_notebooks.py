@@ -58,7 +58,9 @@ def test_nbval_as_make_test_calls_it_refuses_a_number_that_is_not_the_saved_one(
     saved = {"outputs": [new_output("stream", text="1.5\n")], "execution_count": 1}
     cells = [new_code_cell(f"print({number})", **saved) for number in (1.5, 1.6)]
     nbformat.write(new_notebook(cells=cells, metadata=TOUR.metadata), tmp_path / "wrong.ipynb")
-    (options,) = re.findall(r"pytest notebooks .*loadfile (--nbval .*)\)", (ROOT / "Makefile").read_text())
+    (options,) = re.findall(
+        r"pytest notebooks .*loadfile (--nbval .*)\)", (ROOT / "Makefile").read_text(encoding="utf-8")
+    )
     command = [sys.executable, "-m", "pytest", *options.split(), "-p", "no:cacheprovider", "--color=no", "wrong.ipynb"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert "1 failed, 1 passed" in run.stdout, run.stdout + run.stderr
@@ -127,7 +129,10 @@ def test_it_opens_with_what_you_will_do_and_closes_with_exercises_and_where_to_g
 
 def test_the_map_of_the_course_and_the_teaching_notes_give_the_minutes_that_each_lesson_gives_itself():
     own = {name[:-6]: re.search(r"\*\*Time\.\*\* About (\d+) minutes", prose(LESSONS[name]))[1] for name in LESSONS}
-    start, notes = prose(NOTEBOOKS["00_start_here.ipynb"]), (ROOT / "notebooks" / "teaching_notes.md").read_text()
+    start, notes = (
+        prose(NOTEBOOKS["00_start_here.ipynb"]),
+        (ROOT / "notebooks" / "teaching_notes.md").read_text(encoding="utf-8"),
+    )
     assert dict(re.findall(r"^\| \[(\w+)\]\(\1\.ipynb\) \|.*\| (\d+) \|$", start, re.MULTILINE)) == own
     assert dict(re.findall(r"^\| \[(\w+)\]\(\1\.ipynb\) \| (\d+) \|", notes, re.MULTILINE)).items() >= own.items()
 
@@ -137,7 +142,7 @@ def test_the_map_of_the_course_and_the_teaching_notes_give_the_minutes_that_each
 
 def test_the_worked_example_prints_all_that_the_original_printed_in_its_order():
     text, at = "".join(map(printed, code_cells(WORKED_EXAMPLE))), 0
-    for block in (ROOT / "tests" / "data" / "original_output.txt").read_text().strip().split("\n\n"):
+    for block in (ROOT / "tests" / "data" / "original_output.txt").read_text(encoding="utf-8").strip().split("\n\n"):
         name, _, value = block.partition("\n")
         assert f"{value}\n" in text[at:], f"{name} is not there, or not in its place"
         at = text.index(f"{value}\n", at) + len(value)

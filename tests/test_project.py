@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 import backprop_lab
 
 ROOT = Path(__file__).parent.parent
-PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = PYPROJECT["project"]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -35,7 +35,9 @@ WANTED = {
 
 def pins(folder):
     """The packages that a list adds, by name: what is pinned, and the hashes of its files."""
-    text = re.sub(r"^(?:#|-r ).*\n", "", (ROOT / folder / "requirements.txt").read_text(), flags=re.MULTILINE)
+    text = re.sub(
+        r"^(?:#|-r ).*\n", "", (ROOT / folder / "requirements.txt").read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
     lines = text.replace(" \\\n    ", " ").splitlines()
     split = [line.split(" --hash=") for line in lines]
     return {canonicalize_name(Requirement(pin).name): (Requirement(pin), hashes) for pin, *hashes in split}
@@ -62,7 +64,7 @@ def test_a_pin_is_one_exact_version_of_files_that_are_known_from_no_particular_p
 
 @pytest.mark.parametrize("folder", ["tests", "classroom"])
 def test_a_list_on_top_of_the_learners_begins_with_it_and_repeats_nothing(folder):
-    assert "\n-r ../binder/requirements.txt\n" in (ROOT / folder / "requirements.txt").read_text()
+    assert "\n-r ../binder/requirements.txt\n" in (ROOT / folder / "requirements.txt").read_text(encoding="utf-8")
     assert not pins(folder).keys() & pins("binder").keys()
 
 
@@ -79,23 +81,23 @@ def test_make_lab_installs_what_a_learner_needs_and_make_test_the_tools_of_the_t
 def test_a_script_is_executable_and_stops_at_the_first_error():
     for script in ("binder/postBuild", ".ci/run", ".ci/find-pyodide"):
         assert os.access(ROOT / script, os.X_OK)
-        assert re.search(r"^set -e", (ROOT / script).read_text(), re.MULTILINE)
+        assert re.search(r"^set -e", (ROOT / script).read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def test_the_oldest_and_the_newest_python_are_tested_on_every_system_and_all_else_runs_on_the_one_of_binder():
     named = [line.rpartition(" ")[2] for line in PROJECT["classifiers"] if "Python :: 3." in line]
     assert PROJECT["requires-python"] == f">={named[0]}"
-    workflows = "".join(path.read_text() for path in (ROOT / ".github" / "workflows").glob("*.yml"))
+    workflows = "".join(path.read_text(encoding="utf-8") for path in (ROOT / ".github" / "workflows").glob("*.yml"))
     assert f'python: ["{named[0]}", "{named[-1]}"]' in workflows
     assert workflows.count("os: [ubuntu-latest, macos-latest, windows-latest]") == 2, "for the tests and the wheel"
-    binders = (ROOT / "binder" / "runtime.txt").read_text().strip().removeprefix("python-")
+    binders = (ROOT / "binder" / "runtime.txt").read_text(encoding="utf-8").strip().removeprefix("python-")
     assert set(re.findall(r'python-version: "(.+)"', workflows)) == {binders}
-    assert f"--python-version={binders}" in (ROOT / "lite" / "build.py").read_text()
+    assert f"--python-version={binders}" in (ROOT / "lite" / "build.py").read_text(encoding="utf-8")
 
 
 def test_the_version_has_its_heading_or_its_promise_in_the_changelog():
     assert version("backprop-lab") == backprop_lab.__version__
-    assert backprop_lab.__version__ in (ROOT / "CHANGELOG.md").read_text()
+    assert backprop_lab.__version__ in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 # What no file may name
