@@ -269,6 +269,13 @@ def test_after_a_reload_of_the_page_the_lab_goes_on_where_it_was(lab):
     lab.expect_at("db1")
 
 
+def test_what_the_page_has_to_tell_while_there_is_no_kernel_raises_nothing(lab):
+    lab.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    lab.image.evaluate("image => image.onload()")
+    lab.step_button("dW1").evaluate("button => button.onclick()")
+    lab.page.evaluate("() => window.dispatchEvent(new Event('pagehide'))")
+
+
 # How many boards, maps and traces the kernel keeps, and the bytes of the pictures of all labs.
 KEPT = """(lambda gc, kinds: [
     gc.collect() and 0,
