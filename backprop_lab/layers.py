@@ -35,7 +35,12 @@ class Layer(Protocol):
 
 
 def as_readonly_array(name: str, value: Any) -> Array:
-    """A read-only copy of `value` as an array. Raises ValueError, naming `name`, if it is not a table of numbers."""
+    """A read-only copy of `value` as an array, whole numbers as floats, which don't wrap round where they grow large.
+
+    Raises ValueError, naming `name`, if it is not a full table of numbers.
+    """
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name} must hold a number in every cell, but some are masked: fill them first")
     try:
         array = np.asarray(value)
     except ValueError:
@@ -44,7 +49,8 @@ def as_readonly_array(name: str, value: Any) -> Array:
         array.dtype.kind == "O" and not all(isinstance(v, Number) for v in array.flat)
     ):
         raise ValueError(f"{name} must hold numbers, got {array.dtype}: {value!r}")
-    array = array.copy(order="K")  # keeps the memory layout: a sweep chooses one for speed
+    kind = np.result_type(array, np.float32) if array.dtype.kind in "iu" else array.dtype  # int64 becomes float64
+    array = array.astype(kind, order="K")  # a copy, in the same memory layout: a sweep chooses one for speed
     array.setflags(write=False)
     return array
 

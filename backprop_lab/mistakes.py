@@ -12,7 +12,8 @@ learning rate). A dropped dimension has the right numbers: `check_gradients` ref
 NumPy broadcast, as np.allclose does, accepts it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,8 +30,9 @@ class Mistake:
     """One mistake: what it is called, what causes it, its symptom on the board, and the lines that make it.
 
     `title` is for a menu, `resembles` completes "This looks like ...". `lines` has, for each kind of layer or loss and
-    each of its results, the wrong line that takes the right one's place; for `GradientDescent` and "new" it is the line
-    of a parameter after the update. Planted, it is applied everywhere unless `once`: then at the first gradient.
+    each of its results, the wrong line that takes the right one's place, or several ways to write it, of which the
+    first is planted; for `GradientDescent` and "new" it is the line of a parameter after the update. In `resembles`,
+    `{line}` is that line. Planted, it is applied everywhere unless `once`: then at the first gradient.
     """
 
     name: str
@@ -38,21 +40,32 @@ class Mistake:
     resembles: str
     cause: str
     symptom: str
-    lines: dict[tuple[type, str], str]
+    lines: Mapping[tuple[type, str], str | tuple[str, ...]]
     once: bool = False
 
     def rewritten(self, step: Step) -> Step | None:
         """The step with this mistake's line in place of its own, not run yet; None where the mistake does not apply."""
+        return next(self._rewritten(step), None)
+
+    def _rewritten(self, step: Step) -> Iterator[Step]:
+        """The same for each way to write it."""
         for kind in step.kind.__mro__:
             formulas = getattr(kind, "formulas", None)
             right = formulas.get(step.result) if isinstance(formulas, Mapping) else None
-            template = self.lines.get((kind, step.result))
-            if template and right in (None, step.template):  # a subclass with a line of its own has mistakes of its own
-                try:
-                    return step.rewritten(template, self.title, self.cause.replace("`", ""))
-                except KeyError:
-                    return None
-        return None
+            templates = self.lines.get((kind, step.result), ())
+            if templates and right in (None, step.template):  # a subclass with its own line has mistakes of its own
+                for template in (templates,) if isinstance(templates, str) else templates:
+                    with suppress(KeyError):
+                        yield step.rewritten(template, self.title, self.cause.replace("`", ""))
+                return
+
+    def wrong_lines(self, trace: Trace, name: str) -> tuple[str, ...]:
+        """Each way to write this mistake in the line for `name`; none where it does not apply.
+
+        Raises KeyError if the trace has no such name.
+        """
+        trace[name]
+        return () if name in trace.given else tuple(step.code for step in self._rewritten(trace.step(name)))
 
     def _in_place_of(self, trace: Trace, name: str) -> Step | None:
         """The step that takes the place of the one for `name`; None where the mistake does not apply."""
@@ -60,7 +73,7 @@ class Mistake:
         return None if name in trace.given else self.rewritten(trace.step(name))
 
     def wrong_line(self, trace: Trace, name: str) -> str | None:
-        """The wrong line of NumPy for `name`, or None where this mistake does not apply.
+        """The wrong line of NumPy for `name` that is planted, or None where this mistake does not apply.
 
         Raises KeyError if the trace has no such name.
         """
@@ -78,14 +91,15 @@ class Mistake:
         except (TypeError, ValueError):
             return None
 
-    def resemblance(self, trace: Trace, name: str) -> str:
-        """What completes "This looks like ..." where the answer for `name` is what this mistake gives.
+    def resemblance(self, trace: Trace, name: str, line: str | None = None) -> str:
+        """What completes "This looks like ..." where the answer for `name` is what this mistake gives, with `line`.
 
         Raises KeyError if the trace has no such name.
         """
         trace[name]
+        line = self.wrong_line(trace, name) if line is None else line
         try:
-            return self.resembles.format_map(trace.step(name).names)
+            return self.resembles.format_map({**trace.step(name).names, "line": f"`{line}`"})
         except KeyError:
             return self.title
 
@@ -134,6 +148,9 @@ def _changes(wrong: Any, right: Array) -> bool:
     with np.errstate(all="ignore"):
         return not np.max(np.abs(wrong - right)) <= 1e-12 * np.max(np.abs(right))
 
+
+_SMOOTH = ("1 / (1 + np.exp(-{X}))", "np.tanh({X})", "np.log(1 + np.exp({X}))", "np.log(1 + np.exp(-{X}))",
+    "{X} / (1 + np.exp(-{X}))", "np.exp({X}) / np.sum(np.exp({X}), axis=1, keepdims=True)")  # fmt: skip
 
 _ALL = (
     # Back through the activation
@@ -213,10 +230,10 @@ _ALL = (
     Mistake(
         name="slope-half-written",
         title="Half of the slope",
-        resembles="a slope of 1 - {Y}, which is only part of it",
+        resembles="{line}, which has only part of the slope",
         cause="The square in 1 - Y^2 is lost, or the first factor of Y (1 - Y).",
         symptom="The gradient is largest where the activation's output is lowest; it should be largest in the middle.",
-        lines={(Tanh, "dX"): "{dY} * (1 - {Y})", (Sigmoid, "dX"): "{dY} * (1 - {Y})"},
+        lines={(Tanh, "dX"): "{dY} * (1 - {Y})", (Sigmoid, "dX"): ("{dY} * (1 - {Y})", "{dY} * {Y}")},
     ),
     Mistake(
         name="slope-of-tan",
@@ -243,9 +260,46 @@ _ALL = (
             "Cells of units that were off have numbers, and rows mix: a sample's gradient depends on other samples."
         ),
         lines={
-            (ReLU, "dX"): "{dY} @ ({Y} > 0)",
+            (ReLU, "dX"): ("{dY} @ ({Y} > 0)", "{dY} @ ({Y} > 0).mT"),
             (Tanh, "dX"): "{dY} @ (1 - {Y}**2)",
             (Sigmoid, "dX"): "{dY} @ ({Y} * (1 - {Y}))",
+        },
+    ),
+    Mistake(
+        name="parentheses-forgotten",
+        title="Parentheses around the mask forgotten",
+        resembles="`{dY} * {Y} > 0`, in which `*` comes first: the parentheses around the comparison are missing",
+        cause="On paper the mask is one thing, but Python multiplies before it compares.",
+        symptom="The gradient has only the numbers 0 and 1.",
+        lines={(ReLU, "dX"): "1.0 * ({dY} * {Y} > 0)"},
+    ),
+    Mistake(
+        name="value-for-mask",
+        title="Output of the ReLU used as its mask",
+        resembles="a product with {Y} itself: the mask is `{Y} > 0`, which lets a gradient through as it is",
+        cause="Both are 0 where the unit is off, and the comparison is forgotten.",
+        symptom="Cells are empty where they should be, and all others too large or too small by the unit's output.",
+        lines={(ReLU, "dX"): "{dY} * {Y}"},
+    ),
+    Mistake(
+        name="slope-of-another-activation",
+        title="Slope of another activation",
+        resembles="{line}, which has the slope of another activation",
+        cause="Each activation has its own slope, and the one that was learned first comes to mind.",
+        symptom="The gradient is too large or too small by another factor in each cell.",
+        lines={
+            (ReLU, "dX"): (
+                "{dY} * (1 - {Y}**2)",
+                "{dY} * {Y} * (1 - {Y})",
+                "{dY} * {X} * (1 - {X})",
+                "{dY} * np.where({Y} > 0, 1, 0.01)",
+                "{dY} * np.sign({X})",
+                "{dY} * (1 - {X}**2)",
+                "1 - {Y}**2",
+                "{Y} * (1 - {Y})",
+            ),
+            (Tanh, "dX"): ("{dY} * {Y} * (1 - {Y})", "{dY} * ({Y} > 0)", "{dY} / (1 + {X}**2)", "{dY} * (1 + {X}**2)"),
+            (Sigmoid, "dX"): "{dY} * (1 - {Y}**2)",
         },
     ),
     # Back through the weights
@@ -285,7 +339,11 @@ _ALL = (
         resembles="a cell-by-cell `*` where rows and columns should meet in an `@`",
         cause="`*` is multiplication everywhere else, and where a shape has a 1 in it NumPy silently broadcasts it.",
         symptom="Each cell is one product and not a sum: work out one cell and compare.",
-        lines={(Linear, "Y"): "{X} * {W} + {b}", (Linear, "dX"): "{dY} * {W}.mT", (Linear, "dW"): "{X}.mT * {dY}"},
+        lines={
+            (Linear, "Y"): ("{X} * {W} + {b}", "{W} * {X} + {b}"),
+            (Linear, "dX"): ("{dY} * {W}.mT", "{dY} * {W}", "{W} * {dY}"),
+            (Linear, "dW"): ("{X}.mT * {dY}", "{X} * {dY}", "{dY} * {X}"),
+        },
     ),
     Mistake(
         name="updated-weights",
@@ -373,10 +431,12 @@ _ALL = (
     Mistake(
         name="axis-forgotten",
         title="Sum over everything",
-        resembles="the sum of all of {dY}: without an axis, `sum` adds up the units too",
+        resembles="{line}: without an axis, all of {dY} is added up, the units too",
         cause="`sum()` without an axis gives one number, and NumPy broadcasts it to every bias.",
         symptom="Every bias gets the same change.",
-        lines={(Linear, "db"): "{dY}.sum()"},
+        lines={
+            (Linear, "db"): ("{dY}.sum()", "{dY}.sum(keepdims=True)", "{dY}.mean()", "{dY}.mean(keepdims=True)"),
+        },
     ),
     Mistake(
         name="bias-from-weights",
@@ -433,11 +493,17 @@ _ALL = (
     Mistake(
         name="loss-not-squared",
         title="Square forgotten in the loss",
-        resembles="twice the mean of the differences: the square is missing, so errors above and below cancel",
+        resembles="{line}: the square is missing, so errors above and below cancel",
         cause="The gradient 2 (y_pred - y) comes to mind first, and gets written down as the loss.",
         symptom="The loss can be negative, or 0 for a bad prediction.",
         lines=dict.fromkeys(
-            [(kind, "L") for kind in (SumSquaredError, MeanSquaredError)], "2 * np.mean({y_pred} - {y})"
+            [(kind, "L") for kind in (SumSquaredError, MeanSquaredError)],
+            (
+                "2 * np.mean({y_pred} - {y})",
+                "np.sum({y_pred} - {y})",
+                "np.mean({y_pred} - {y})",
+                "np.sum({y} - {y_pred})",
+            ),
         ),
     ),
     Mistake(
@@ -496,6 +562,73 @@ _ALL = (
             (MeanSquaredError, "L"): "np.mean(({y_pred} - {y}.ravel()) ** 2)",
         },
     ),
+    Mistake(
+        name="loss-for-gradient",
+        title="Square left in the loss's gradient",
+        resembles="{line}: a square is still there, and the slope of d**2 is 2 * d",
+        cause="The power rule takes the exponent down and lowers it by one, and the second half is forgotten.",
+        symptom="No number of the gradient is negative.",
+        lines=dict.fromkeys(
+            [(kind, "dy_pred") for kind in (SumSquaredError, MeanSquaredError)],
+            ("2 * ({y_pred} - {y}) ** 2", "({y_pred} - {y}) ** 2", "np.sum(({y_pred} - {y}) ** 2)"),
+        ),
+    ),
+    Mistake(
+        name="absolute-error",
+        title="Absolute values in place of squares",
+        resembles="{line}, as for a loss of absolute values; this one squares the differences",
+        cause="The mean absolute error is as common as the squared one, and its formula is shorter.",
+        symptom="Large errors count no more than small ones.",
+        lines={
+            (kind, result): lines
+            for kind in (SumSquaredError, MeanSquaredError)
+            for result, lines in {
+                "L": ("np.sum(np.abs({y_pred} - {y}))", "np.mean(np.abs({y_pred} - {y}))"),
+                "dy_pred": ("np.sign({y_pred} - {y})", "np.abs({y_pred} - {y})", "2 * np.abs({y_pred} - {y})"),
+            }.items()
+        },
+    ),
+    Mistake(
+        name="root-of-the-loss",
+        title="Root of the loss",
+        resembles="{line}: this loss has no root",
+        cause="The root mean squared error has the units of the targets, and is often reported.",
+        symptom="The loss is much smaller where it is large, and falls more slowly.",
+        lines=dict.fromkeys(
+            [(kind, "L") for kind in (SumSquaredError, MeanSquaredError)],
+            (
+                "np.sqrt(np.mean(({y_pred} - {y}) ** 2))",
+                "np.sqrt(np.sum(({y_pred} - {y}) ** 2))",
+                "np.sqrt(np.sum(({y_pred} - {y}) ** 2)) / len({y})",
+            ),
+        ),
+    ),
+    Mistake(
+        name="slope-at-the-output",
+        title="Slope of a sigmoid at the output",
+        resembles="{line}: the slope of a sigmoid is in it, and the last layer here has no activation",
+        cause="In many derivations the output goes through a sigmoid, whose slope y_pred (1 - y_pred) is part of it.",
+        symptom="The gradient is 0 where a prediction is 0 or 1, however wrong it is.",
+        lines=dict.fromkeys(
+            [(kind, "dy_pred") for kind in (SumSquaredError, MeanSquaredError)],
+            (
+                "2 * ({y_pred} - {y}) * {y_pred} * (1 - {y_pred})",
+                "({y_pred} - {y}) * {y_pred} * (1 - {y_pred})",
+                "{y_pred} * (1 - {y_pred})",
+            ),
+        ),
+    ),
+    Mistake(
+        name="cross-entropy",
+        title="Cross-entropy in place of squares",
+        resembles="{line}, which belongs to cross-entropy, for probabilities; this loss squares differences",
+        cause="Classification and regression are taught side by side, and the formulas get mixed up.",
+        symptom="The gradient explodes where a prediction is near 0.",
+        lines=dict.fromkeys(
+            [(kind, "dy_pred") for kind in (SumSquaredError, MeanSquaredError)],
+            ("-{y} / {y_pred}", "-({y} / {y_pred} - (1 - {y}) / (1 - {y_pred}))"),
+        ),
+    ),
     # The update
     Mistake(
         name="plus-for-minus",
@@ -538,9 +671,77 @@ _ALL = (
         resembles="the step alone: it has not been added to the old {p}",
         cause="`=` is typed for `-=`, so the change replaces the value that it should have changed.",
         symptom="All the weights are suddenly tiny.",
-        lines={(GradientDescent, "new"): "-{lr} * {dp}"},
+        lines={(GradientDescent, "new"): ("-{lr} * {dp}", "{lr} * {dp}")},
+    ),
+    Mistake(
+        name="lr-on-the-weights",
+        title="Learning rate on the weights too",
+        resembles="{line}: the rate scales {p} as well, and should scale only {dp}",
+        cause="Parentheses in the wrong place, or none.",
+        symptom="The weights shrink to almost nothing in one step.",
+        lines={(GradientDescent, "new"): ("({p} - {dp}) * {lr}", "{lr} * {p} - {dp}")},
     ),
     # The forward pass
+    Mistake(
+        name="bias-inside",
+        title="Bias added to the weights",
+        resembles="{line}: {b} is added to the weights, and should be added to the weighted sums",
+        cause="Parentheses in the wrong place; NumPy broadcasts the bias over the rows of the weights.",
+        symptom="The bias counts more where the inputs are large.",
+        lines={(Linear, "Y"): "{X} @ ({W} + {b})"},
+    ),
+    Mistake(
+        name="activation-added",
+        title="Activation where there is none",
+        resembles="weighted sums that have been through an activation already, which is not part of this line",
+        cause="A layer is often drawn as its weighted sums and its activation in one box.",
+        symptom="No number is negative, or none is larger than 1.",
+        lines={
+            (Linear, "Y"): (
+                "np.maximum({X} @ {W} + {b}, 0)",
+                "1 / (1 + np.exp(-({X} @ {W} + {b})))",
+                "np.tanh({X} @ {W} + {b})",
+                "np.exp({X} @ {W} + {b}) / np.sum(np.exp({X} @ {W} + {b}), axis=1, keepdims=True)",
+            ),
+        },
+    ),
+    Mistake(
+        name="slope-for-value",
+        title="Slope of the activation in place of its value",
+        resembles="{line}: that is the activation's slope, which is for the way back",
+        cause="Slopes are what is hard to remember, so they come to mind on the way forward too.",
+        symptom="No number is below 0 or above 1, and the largest ones belong to units in the middle of their range.",
+        lines={
+            (ReLU, "Y"): "1.0 * ({X} > 0)",
+            (Tanh, "Y"): "1 - np.tanh({X})**2",
+            (Sigmoid, "Y"): "np.exp(-{X}) / (1 + np.exp(-{X}))**2",
+        },
+    ),
+    Mistake(
+        name="another-activation",
+        title="Another activation",
+        resembles="{line}: that is another activation",
+        cause="Courses and libraries differ in the one they take for granted.",
+        symptom="The output has another range than it should: a ReLU is never below 0, a sigmoid never above 1.",
+        lines={
+            (ReLU, "Y"): (
+                "np.abs({X})",
+                *_SMOOTH,
+                "np.maximum(0.01 * {X}, {X})",
+                "np.maximum(0.1 * {X}, {X})",
+                "np.sign({X})",
+                "np.clip({X}, 0, 1)",
+                "np.minimum({X}, 0)",
+            ),
+            (Tanh, "Y"): (
+                "np.maximum({X}, 0)",
+                *(line for line in _SMOOTH if line != "np.tanh({X})"),
+                "np.sinh({X})",
+                "np.arctan({X})",
+            ),
+            (Sigmoid, "Y"): ("np.maximum({X}, 0)", *_SMOOTH[1:]),
+        },
+    ),
     Mistake(
         name="bias-forgotten",
         title="Bias forgotten",
@@ -569,4 +770,6 @@ INVISIBLE_TO_GRADIENT_CHECK = (
     "lr-forgotten",
     "not-updated",
     "old-value-dropped",
+    "root-of-the-loss",
+    "lr-on-the-weights",
 )

@@ -93,8 +93,11 @@ class Network:
             if names:
                 moved, parameters = {}, layer.parameters
                 for p, name in names:
-                    parameter, gradient = parameters[p], grads.get(name)
-                    if getattr(gradient, "shape", None) != parameter.shape:
+                    parameter = parameters[p]
+                    # The quick way, for arrays. What it does not know, such as a list, check_gradient looks up again.
+                    gradient = grads.get(name)  # pragma: no mutate  the slow way gives the same
+                    shape = getattr(gradient, "shape", None)  # pragma: no mutate  the slow way gives the same
+                    if shape != parameter.shape:
                         gradient = check_gradient(name, grads, parameter)
                     new = moved[p] = parameter - lr * gradient
                     new.setflags(write=False)

@@ -3,8 +3,9 @@
 Two people who add the same terms in another order get numbers that differ by a few roundings of the terms, not of the
 sum: where large terms cancel, the sum is small and the difference stays. So each number is carried along with its
 *terms*: what it would be if nothing cancelled. A sum adds the terms of what it adds, a difference adds them too, a
-product multiplies them, and any other function scales them by its slope there, found by moving its input a little.
-The lines of a trace are run as they are, over pairs of a value and its terms, so this holds for any layer and loss.
+square squares them, a product multiplies those of each factor by the size of the other, and any other function scales
+them by its slope there, found by moving its input a little. The lines of a trace are run as they are, over pairs of a
+value and its terms, so this holds for any layer and loss.
 Source: Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition, 2002, sections 1.5 and 3.1.
 """
 
@@ -22,6 +23,7 @@ from backprop_lab.layers import Array
 from backprop_lab.lines import NAMESPACE, Step, compiled, evaluate
 
 FLOAT64 = float(np.finfo(float).eps)
+FLOAT32 = float(np.finfo(np.float32).eps)
 NUDGE = 1e-6  # how far an input is moved to find a slope, in units of max(1, |input|)
 
 _ADDITIVE = {np.add, np.subtract, np.negative, np.positive, np.absolute, np.conjugate}
@@ -96,10 +98,15 @@ class Terms(NDArrayOperatorsMixin):
         """The terms of what a ufunc gives."""
         if ufunc in _ADDITIVE:
             return sum(terms[1:], terms[0])
-        if ufunc in (np.multiply, np.matmul, np.square):
-            return ufunc(*terms, **options)
+        if ufunc is np.square:
+            return terms[0] ** 2
+        if ufunc in (np.multiply, np.matmul):
+            return _of_a_product(
+                ufunc, *(1 * np.abs(each) for each in values), *(1 * each for each in terms), **options
+            )
         if ufunc is np.true_divide:
-            return terms[0] * terms[1] / np.abs(values[1]) ** 2
+            x, y = map(np.abs, values)
+            return _of_a_product(np.multiply, x, 1 / y, terms[0], terms[1] / y**2)
         if ufunc is np.power and np.ndim(values[1]) == 0 and values[1] in (1, 2, 3, 4):
             return terms[0] ** values[1]
         found = np.abs(result)
@@ -123,6 +130,13 @@ class Terms(NDArrayOperatorsMixin):
             return result
         terms = _size if function is np.where else _terms
         return Terms(result, carry(*_each(terms, args), **_each(terms, options)), self.escapes)
+
+
+def _of_a_product(product: Any, x: Any, y: Any, terms_x: Any, terms_y: Any, **options: Any) -> Any:
+    """The terms of x * y or x @ y, of sizes: an error in one factor is multiplied by the other, and seldom both."""
+    if np.array_equal(terms_x, x) or np.array_equal(terms_y, y):  # nothing has cancelled in one of them
+        return product(terms_x, terms_y, **options)
+    return product(terms_x, y, **options) + product(x + FLOAT32 * (terms_x - x), terms_y - y, **options)
 
 
 def _value(each: Any) -> Any:

@@ -84,6 +84,11 @@ def same_values(one, other):
     return one.names == other.names and all(identical(one[name], other[name]) for name in one.names)
 
 
+def off_by(t, name, other):
+    """How far another value is from the one of a trace, relative to the largest sum of the sizes of its terms."""
+    return float(np.max(np.abs(other - t[name])) / (np.max(t.terms[name].terms) or 1))
+
+
 def covers(some, others, by=1e-9):
     """Which of some rectangles (left, top, right, bottom) have an area in common with which of the others."""
     (left, top, right, bottom), (l2, t2, r2, b2) = some.T[:, :, None], others.T

@@ -33,17 +33,10 @@ def project_files(tmp_path_factory):
 
     An empty repository looks at the folder, which may be a clone, or an unpacked archive that git knows nothing of.
     """
-    empty = tmp_path_factory.mktemp("empty") / "repository"
+    empty, root = tmp_path_factory.mktemp("empty") / "repository", Path(__file__).parent.parent
     subprocess.run(["git", "init", "--quiet", "--bare", empty], check=True)
-    root = Path(__file__).parent.parent
-    git = ["git", f"--git-dir={empty}", f"--work-tree={root}"]
-    listed = subprocess.run(
-        [*git, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=root,
-        check=True,
-        capture_output=True,
-    )
-    return [name for name in listed.stdout.decode().split("\0") if name]
+    git = ["git", f"--git-dir={empty}", f"--work-tree={root}", "ls-files", "-z", "--others", "--exclude-standard"]
+    return [name for name in subprocess.check_output(git, cwd=root, text=True, encoding="utf-8").split("\0") if name]
 
 
 def pytest_terminal_summary(terminalreporter):

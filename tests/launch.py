@@ -13,8 +13,8 @@ import sys
 import time
 import urllib.request
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 SETTINGS = {
     "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},  # or cells off screen are not on the page
@@ -30,8 +30,7 @@ FLAGS = ("--no-sandbox", "--no-first-run", *(f"--disable-{what}" for what in OFF
 WINDOW = {"width": 1280, "height": 1000}
 
 
-@dataclass
-class Server:
+class Server(NamedTuple):
     """A Jupyter server that answers: its address and token, and the seconds until its first answer."""
 
     url: str
@@ -57,40 +56,37 @@ def own_environment(home, **more):
 
 
 @contextmanager
-def running(command, log, **options):
-    """A process that is ended with the block. What it prints goes to the file `log`; other options are Popen's."""
-    with log.open("w") as file:
-        process = subprocess.Popen([*map(str, command)], stdin=subprocess.DEVNULL, stdout=file, stderr=file, **options)
-        try:
-            yield process
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-@contextmanager
 def serving(command, home, environment, **options):
-    """A Jupyter server from when it answers, wherever it found a port; RuntimeError, with its log, if it does not."""
+    """A Jupyter server from when it answers until the block ends, wherever it found a port; what it prints goes to the
+    file server.log in `home`. RuntimeError, with this log, if it does not start. Other options are Popen's.
+    """
     runtime, log, started = Path(environment["JUPYTER_RUNTIME_DIR"]), home / "server.log", time.monotonic()
     shutil.rmtree(runtime, ignore_errors=True)  # what an earlier one left there
-    with running(command, log, env=environment, **options) as process:
-        while True:
+    with log.open("w") as file:
+        options |= {"env": environment, "stdin": subprocess.DEVNULL, "stdout": file, "stderr": file}
+        process = subprocess.Popen([*map(str, command)], **options)
+    try:
+        server = None
+        while server is None:
             if process.poll() is not None or time.monotonic() > started + 120:
                 raise RuntimeError(f"the server did not start:\n{log.read_text(errors='replace')}")
             time.sleep(0.05)
             with suppress(OSError, ValueError):  # not there yet, or half written, or not listening yet
                 (info,) = (json.loads(path.read_text(encoding="utf-8")) for path in runtime.glob("jpserver-*.json"))
-                server = Server(f"http://127.0.0.1:{info['port']}", info["token"], time.monotonic() - started)
-                server.request("/api/status")
-                break
+                there = Server(f"http://127.0.0.1:{info['port']}", info["token"], time.monotonic() - started)
+                there.request("/api/status")
+                server = there
         yield server
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 def jupyterlab(home, folder, environment):
     """A JupyterLab of this Python that serves `folder`, with SETTINGS, and `window.jupyterapp` in its pages."""
     (labconfig := Path(environment["JUPYTER_CONFIG_DIR"], "labconfig")).mkdir(parents=True)
-    for name, content in (("default_setting_overrides", SETTINGS), ("page_config", PAGE)):
-        (labconfig / f"{name}.json").write_text(json.dumps(content))
+    (labconfig / "default_setting_overrides.json").write_text(json.dumps(SETTINGS))
+    (labconfig / "page_config.json").write_text(json.dumps(PAGE))
     return serving((*JUPYTERLAB, f"--ServerApp.root_dir={folder}"), home, environment)
 
 

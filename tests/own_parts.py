@@ -9,52 +9,30 @@ import numpy as np
 
 from backprop_lab import Activation, Linear, MeanSquaredError, Network, Problem, ReLU, SumSquaredError, Tanh
 
-# Layers
 
-
-class Doubled(Linear):
-    """A Linear with a formula of its own; its bias gets its gradient as before. It knows what it is for."""
+class Dotted(Linear):
+    """A Linear with lines of its own for two results; the others are as before. It knows what it is for."""
 
     purpose = "none"
-
-    def forward(self, X):
-        return 2 * (X @ self.W) + self.b
-
-    def backward(self, X, dY):
-        return 2 * (dY @ self.W.mT)
-
-    def gradients(self, X, dY):
-        return super().gradients(X, dY) | {"W": 2 * (X.mT @ dY)}
-
-    formulas: ClassVar = Linear.formulas | {
-        "Y": "2 * ({X} @ {W}) + {b}",
-        "dX": "2 * ({dY} @ {W}.mT)",
-        "dW": "2 * ({X}.mT @ {dY})",
-    }
+    formulas: ClassVar = Linear.formulas | {"Y": "np.dot({X}, {W}) + {b}", "dW": "np.dot({X}.mT, {dY})"}
 
 
-class OneParameter:
-    """Made of nothing of ours; its parameter has a name of its own, `called`."""
+class Own:
+    """Made of nothing of ours: the parameters are those that it is given by name."""
 
-    def __init__(self, value):
-        setattr(self, self.called, np.asarray(value))
-
-    @property
-    def parameters(self):
-        return {self.called: getattr(self, self.called)}
+    def __init__(self, **parameters):
+        self.parameters = {name: np.asarray(value) for name, value in parameters.items()}
 
     def with_parameters(self, parameters):
-        return type(self)(parameters[self.called])
+        return type(self)(**parameters)
 
 
-class WithoutBias(OneParameter):
-    called = "W"
-
+class WithoutBias(Own):
     def forward(self, X):
-        return X @ self.W
+        return X @ self.parameters["W"]
 
     def backward(self, X, dY):
-        return dY @ self.W.mT
+        return dY @ self.parameters["W"].mT
 
     def gradients(self, X, dY):
         return {"W": X.mT @ dY}
@@ -62,16 +40,14 @@ class WithoutBias(OneParameter):
     formulas: ClassVar = {"Y": "{X} @ {W}", "dX": "{dY} @ {W}.mT", "dW": "{X}.mT @ {dY}"}
 
 
-class Scale(OneParameter):
+class Scale(Own):
     """Every unit times a number `a` of its own, (1, H), that is learned."""
 
-    called = "a"
-
     def forward(self, X):
-        return self.a * X
+        return self.parameters["a"] * X
 
     def backward(self, X, dY):
-        return self.a * dY
+        return self.parameters["a"] * dY
 
     def gradients(self, X, dY):
         return {"a": (dY * X).sum(axis=-2, keepdims=True)}
@@ -79,68 +55,21 @@ class Scale(OneParameter):
     formulas: ClassVar = {"Y": "{a} * {X}", "dX": "{a} * {dY}", "da": "np.sum({dY} * {X}, axis=0, keepdims=True)"}
 
 
-class PReLU(OneParameter):
-    """A leaky ReLU whose slope, (1, 1), is learned."""
-
-    called = "slope"
-
-    def forward(self, X):
-        return np.where(X > 0, X, self.slope * X)
-
-    def backward(self, X, dY):
-        return dY * np.where(X > 0, 1, self.slope)
-
-    def gradients(self, X, dY):
-        return {"slope": np.where(X > 0, 0, dY * X).sum(axis=(-2, -1), keepdims=True)}
-
-    formulas: ClassVar = {
-        "Y": "np.where({X} > 0, {X}, {slope} * {X})",
-        "dX": "{dY} * np.where({X} > 0, 1, {slope})",
-        "dslope": "np.sum({dY} * np.where({X} > 0, 0, {X}), keepdims=True)",
-    }
-
-
 @dataclass(frozen=True)
 class LeakyReLU(Activation):
-    """A ReLU that leaks: what is negative passes too, made smaller by `slope`, a number from 0 to 1."""
-
     slope: float | Fraction = 0.01
 
     def forward(self, X):
-        """Y = max(X, slope X): X itself where it is positive, and slope X where it is not."""
         return np.maximum(X, self.slope * X)
 
     def backward(self, X, dY):
-        """dX = dY where X > 0, and slope dY elsewhere."""
         return np.where(X > 0, dY, self.slope * dY)
 
     formulas: ClassVar = {"Y": "np.maximum({X}, {slope} * {X})", "dX": "{dY} * np.where({Y} > 0, 1, {slope})"}
 
 
-@dataclass
-class ELU:
-    """Made of nothing of ours, not frozen and so not hashable: `alpha` can be changed at any time."""
-
-    alpha: float = 1.0
-    parameters: ClassVar = {}
-
-    def forward(self, X):
-        return np.where(X > 0, X, self.alpha * (np.exp(X) - 1))
-
-    def backward(self, X, dY):
-        return np.where(X > 0, dY, dY * self.alpha * np.exp(X))
-
-    formulas: ClassVar = {
-        "Y": "np.where({X} > 0, {X}, {alpha} * (np.exp({X}) - 1))",
-        "dX": "{dY} * np.where({X} > 0, 1, {alpha} * np.exp({X}))",
-    }
-
-
 class GELU(Activation):
-    """x times the share of a normal distribution below x, by the `math` of Python.
-
-    Forward it is a comprehension, which takes one matrix at a time and no stack.
-    """
+    """By the `math` of Python; forward it is a comprehension, which takes one matrix at a time and no stack."""
 
     def forward(self, X):
         return np.array([[x * 0.5 * (1 + math.erf(x / math.sqrt(2))) for x in row] for row in X])
@@ -174,12 +103,9 @@ class Softmax(Activation):
     }
 
 
-# Losses
-
-
 @dataclass
 class Huber:
-    """A square up to `delta`, and a straight line beyond it."""
+    """A square up to `delta`, and a straight line beyond it. Not frozen and so not hashable: `delta` can be changed."""
 
     delta: float = 1.0
 
@@ -226,16 +152,13 @@ class CrossEntropy:
     }
 
 
-# A problem of each: 3 samples of 4 numbers, 3 hidden units, 2 outputs
-
-
 def linear(D, H, kind=Linear, seed=0):
     rng = np.random.default_rng(seed)
     return kind(rng.standard_normal((D, H)), rng.standard_normal((1, H)))
 
 
 def own_problem(*hidden, loss=None, first=None, y=None):
-    """What an ordinary network becomes with some parts of one's own in it: the same numbers at every call."""
+    """3 samples of 4 numbers, 3 hidden units and 2 outputs, with some parts of one's own; the same at every call."""
     layers = (first or linear(4, 3), *hidden, linear(3, 2, seed=1))
     rng = np.random.default_rng(2)
     X, targets = rng.standard_normal((3, 4)), rng.standard_normal((3, 2))
@@ -243,12 +166,10 @@ def own_problem(*hidden, loss=None, first=None, y=None):
 
 
 OWN_PROBLEMS = {
-    "Linear with its own formula": own_problem(ReLU(), first=linear(4, 3, Doubled)),
-    "Linear without bias": own_problem(Tanh(), first=WithoutBias(linear(4, 3).W)),
-    "parameter called a": own_problem(Scale([[0.5, -2.0, 1.5]]), loss=MeanSquaredError()),
-    "parameter called slope": own_problem(PReLU([[0.3]])),
+    "Linear with its own formula": own_problem(ReLU(), first=linear(4, 3, Dotted)),
+    "Linear without bias": own_problem(Tanh(), first=WithoutBias(W=linear(4, 3).W)),
+    "parameter called a": own_problem(Scale(a=[[0.5, -2.0, 1.5]]), loss=MeanSquaredError()),
     "leaky ReLU": own_problem(LeakyReLU(0.2)),
-    "ELU that is not frozen": own_problem(ELU(1.5)),
     "GELU by math.erf": own_problem(GELU()),
     "softmax as an activation": own_problem(Softmax()),
     "Huber": own_problem(ReLU(), loss=Huber(0.75)),

@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import nbformat
@@ -29,27 +28,22 @@ def notebook(*sources):
 OLD, NEW = {"a.ipynb": notebook("1 + 1")}, {"a.ipynb": notebook("1 + 1", "2 + 2")}
 
 
-def edit(path, source="my own work"):
-    """Change the first cell, as a learner does."""
+def edit(path, **cell):
+    """Change the first cell: its source, as a learner does, if nothing else is said."""
     changed = nbformat.read(path, as_version=4)
-    changed.cells[0].source = source
+    changed.cells[0] |= cell or {"source": "my own work"}
     nbformat.write(changed, path)
+    return path.read_bytes()
 
 
 def run_and_save(path):
     """What JupyterLab leaves of a notebook that was run and saved: the same cells, with other outputs and metadata."""
-    saved = nbformat.read(path, as_version=4)
-    saved.cells[0] |= {"outputs": [nbformat.v4.new_output("stream", text="2\n")], "execution_count": 7}
-    saved.cells[0].metadata = {"execution": {"iopub.execute_input": "2026-11-25T10:00:00Z"}, "scrolled": True}
-    saved.metadata["language_info"] = {"name": "python", "version": "3.13.0"}
-    nbformat.write(saved, path)
+    metadata = {"execution": {"iopub.execute_input": "2026-11-25T10:00:00Z"}, "scrolled": True}
+    edit(path, outputs=[nbformat.v4.new_output("stream", text="2\n")], execution_count=7, metadata=metadata)
 
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-
-
-# What is copied
 
 
 def test_a_student_gets_the_notebooks_as_they_are_and_a_teacher_all_that_lies_beside_them(
@@ -75,29 +69,22 @@ def test_no_notebook_links_to_a_file_that_was_not_copied(with_solutions):
             assert target in files or any(other.startswith(f"{target}/") for other in files), f"{name}: {link}"
 
 
-def test_without_a_name_the_folder_lies_where_the_command_was_typed(tmp_path, monkeypatch):
+def test_without_a_name_the_folder_lies_where_the_command_was_typed_unless_it_was_typed_inside_it(
+    tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     main(["--copy-only"])
     assert names(tmp_path) == ["backprop_lab_notebooks"]
     monkeypatch.chdir("backprop_lab_notebooks")
-    main(["--copy-only"])  # typed inside it, the command means this folder, and makes none in it
+    main(["--copy-only"])
     assert "backprop_lab_notebooks" not in names(Path.cwd())
 
 
 # The second time
 
 
-def test_the_second_time_nothing_is_written_into_a_folder_that_may_be_read_only(unprivileged):
-    folder = unprivileged / "course"
-    copy_course(folder, OLD)
-    folder.chmod(0o555)
-    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-    assert copy_course(folder, OLD) == [f"Your notebooks are in {folder}"]
-    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
-
-
 def with_cell(**parts):
-    """A change of a notebook: its first cell gets these parts."""
+    """A change of a notebook: its first cell gets these parts, also such as a notebook may not have."""
 
     def change(path):
         changed = json.loads(path.read_bytes())
@@ -126,13 +113,13 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_what_the_learner_wrote_or_may_have_written_stays_and_the_newer_notebook_is_put_beside_it(change, tmp_path):
+    path = tmp_path / "a.ipynb"
     copy_course(tmp_path, OLD, "1.0")
-    change(tmp_path / "a.ipynb")
-    mine = (tmp_path / "a.ipynb").read_bytes()
+    change(path)
+    mine = path.read_bytes()
     told = copy_course(tmp_path, NEW, "2.0")
     assert told[1:] == ["a.ipynb is as you left it. A newer version is beside it: a_2.0.ipynb"]
-    assert (tmp_path / "a.ipynb").read_bytes() == mine
-    assert (tmp_path / "a_2.0.ipynb").read_bytes() == NEW["a.ipynb"]
+    assert (path.read_bytes(), (tmp_path / "a_2.0.ipynb").read_bytes()) == (mine, NEW["a.ipynb"])
 
 
 @pytest.mark.parametrize("use", [lambda path: None, run_and_save], ids=["untouched", "read and run"])
@@ -146,15 +133,16 @@ def test_an_older_notebook_that_nobody_changed_is_replaced(use, tmp_path):
 
 
 def test_what_the_learner_wrote_stays_alone_while_nothing_is_newer_and_what_was_deleted_comes_back(tmp_path):
+    path = tmp_path / "a.ipynb"
     copy_course(tmp_path, OLD, "1.0")
-    edit(tmp_path / "a.ipynb")
-    mine = (tmp_path / "a.ipynb").read_bytes()
-    assert len(copy_course(tmp_path, OLD, "2.0")) == 1
-    assert names(tmp_path) == ["a.ipynb"]
-    assert (tmp_path / "a.ipynb").read_bytes() == mine
-    (tmp_path / "a.ipynb").unlink()
+    mine = edit(path)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert copy_course(tmp_path, OLD, "2.0") == [f"Your notebooks are in {tmp_path}"]
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before, "which may be read-only"
+    assert path.read_bytes() == mine
+    path.unlink()
     copy_course(tmp_path, OLD, "2.0")
-    assert (tmp_path / "a.ipynb").read_bytes() == OLD["a.ipynb"]
+    assert path.read_bytes() == OLD["a.ipynb"]
     (tmp_path / RECORD).unlink()
     assert len(copy_course(tmp_path, OLD, "2.0")) == 1  # nobody knows what was copied, but it is what the course has
 
@@ -163,13 +151,13 @@ def test_each_newer_notebook_is_offered_once_and_may_be_edited_or_deleted_too(tm
     copy_course(tmp_path, OLD, "1.0")
     edit(tmp_path / "a.ipynb")
     copy_course(tmp_path, NEW, "2.0")
-    edit(tmp_path / "a_2.0.ipynb", "also mine")
+    edit(tmp_path / "a_2.0.ipynb", source="also mine")
     assert len(copy_course(tmp_path, NEW, "2.0")) == 1
     copy_course(tmp_path, {"a.ipynb": notebook("3 + 3")}, "2.0")  # of the same number: a development version
     copy_course(tmp_path, {"a.ipynb": notebook("4 + 4")}, "3.0")
-    assert names(tmp_path) == ["a.ipynb", "a_2.0.ipynb", "a_2.0_2.0.ipynb", "a_3.0.ipynb"]
-    first = [nbformat.read(tmp_path / name, as_version=4).cells[0].source for name in names(tmp_path)]
-    assert first == ["my own work", "also mine", "3 + 3", "4 + 4"]
+    first = {name: nbformat.read(tmp_path / name, as_version=4).cells[0].source for name in names(tmp_path)}
+    mine, offered = {"a.ipynb": "my own work", "a_2.0.ipynb": "also mine"}, {"a_2.0_2.0.ipynb": "3 + 3"}
+    assert first == mine | offered | {"a_3.0.ipynb": "4 + 4"}
     (tmp_path / "a_3.0.ipynb").unlink()
     assert len(copy_course(tmp_path, {"a.ipynb": notebook("4 + 4")}, "3.0")) == 1
     assert "a_3.0.ipynb" not in names(tmp_path)
@@ -255,37 +243,14 @@ def test_two_commands_at_once_both_end_well_and_leave_one_whole_course(tmp_path)
 # What cannot be done
 
 
-@pytest.fixture
-def unprivileged():
-    """A folder of our own, with no more rights than anybody has: root may write everywhere."""
-    if os.name == "nt":
-        pytest.skip("Windows keeps nobody from writing into a folder that is marked read-only")
-    own = os.geteuid()
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o777)
-        os.seteuid(own or 65534)
-        yield Path(folder).resolve()
-        os.seteuid(own)
-
-
-def test_a_folder_that_cannot_be_written_to_is_named(unprivileged, capsys, monkeypatch):
-    # The checkout may be where only root can read.
-    monkeypatch.setattr("backprop_lab.__main__.course", lambda with_solutions: OLD)
-    locked = unprivileged / "locked"
-    locked.mkdir(mode=0o555)
-    assert main([str(locked), "--copy-only"]) == 1
-    error = capsys.readouterr().err
-    assert all(said in error for said in (str(locked), "Permission denied", "backprop-lab FOLDER"))
-    assert main([str(locked / "inside"), "--copy-only"]) == 1
-    assert names(locked) == []
-
-
-def test_a_file_in_place_of_the_folder_is_named_and_kept(tmp_path, capsys):
-    (tmp_path / "thesis").write_text("years of work", encoding="utf-8")
-    assert main([str(tmp_path / "thesis"), "--copy-only"]) == 1
-    assert f"{tmp_path / 'thesis'}: this is a file" in capsys.readouterr().err
-    assert main([str(tmp_path / "thesis" / "inside"), "--copy-only"]) == 1
-    assert (tmp_path / "thesis").read_text(encoding="utf-8") == "years of work"
+def test_a_file_in_place_of_the_folder_is_named_and_kept_and_another_folder_suggested(tmp_path, capsys):
+    thesis = tmp_path / "thesis"
+    thesis.write_text("years of work", encoding="utf-8")
+    assert main([str(thesis), "--copy-only"]) == 1
+    assert f"{thesis}: this is a file" in capsys.readouterr().err
+    assert main([str(thesis / "inside"), "--copy-only"]) == 1
+    assert "To use a different folder, run: backprop-lab FOLDER" in capsys.readouterr().err
+    assert thesis.read_text(encoding="utf-8") == "years of work"
 
 
 def test_a_full_disk_leaves_no_half_of_a_notebook(tmp_path, capsys):
@@ -307,9 +272,6 @@ def test_without_jupyterlab_the_notebooks_are_there_and_pips_line_is_told(tmp_pa
     assert main([str(tmp_path)]) == 1
     assert FIRST in names(tmp_path)
     assert 'pip install "backprop-lab[lab]"' in capsys.readouterr().err
-
-
-# JupyterLab
 
 
 # Elsewhere there always is a browser, and a test must not open it.

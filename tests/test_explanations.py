@@ -23,16 +23,13 @@ def test_every_step_has_a_title_a_sentence_and_a_formula_that_mathjax_can_set(pr
         assert not set("{}") & set(step.code + title + sentence), "no placeholder is left"
 
 
-@pytest.mark.parametrize(("name", "latex"), [
-    ("y_pred", r"y_{\mathrm{pred}} = H_{1}\,W_{2} + b_{2}"),
-    ("dW1", r"dW_{1} = X^{\top}\,dY_{1}"),
-    ("W1_new", r"W_{1}^{\mathrm{new}} = W_{1} - \mathrm{lr}\,dW_{1}"),
-])  # fmt: skip
-def test_a_formula_is_written_as_in_a_book(example, name, latex):
-    assert explain(example.step(name)).latex == latex
-
-
-def test_a_planted_mistake_has_its_own_words_and_the_right_formula_crossed_out(example):
+def test_a_formula_is_written_as_in_a_book_and_for_a_planted_mistake_it_is_crossed_out(example):
+    formulas = {
+        "y_pred": r"y_{\mathrm{pred}} = H_{1}\,W_{2} + b_{2}",
+        "dW1": r"dW_{1} = X^{\top}\,dY_{1}",
+        "W1_new": r"W_{1}^{\mathrm{new}} = W_{1} - \mathrm{lr}\,dW_{1}",
+    }
+    assert {name: explain(example.step(name)).latex for name in formulas} == formulas
     mistake = MISTAKES["mask-forgotten"]
     explanation = explain(plant(example, mistake, "dY1").step("dY1"))
     assert explanation == (r"dY_{1} \neq dH_{1} \odot [H_{1} > 0]", mistake.title, mistake.cause)

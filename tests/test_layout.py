@@ -5,11 +5,9 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 from common import covers
-from problems import ACTIVATIONS
 
 from backprop_lab import random_problem, trace
 from backprop_lab.ui.board.layout import GAP, HEAD, LABEL, LEFT, RIGHT, place_matrices
-from backprop_lab.ui.values.slopes import value_of
 
 FEW = [1, 2, 4, 8]
 
@@ -36,34 +34,29 @@ def test_no_two_matrices_overlap_nor_does_a_name_run_into_the_matrix_above_it(ev
         assert np.array_equal(covers(each, each), np.eye(len(each))), sizes
 
 
-def test_nothing_lies_outside_the_board_or_under_the_head_or_the_colour_bars(every):
+def test_nothing_lies_outside_the_board_or_under_head_or_bars_and_the_loss_curve_has_room_to_be_read(every):
     for sizes, found in every:
         (left, top), (right, bottom) = edges(found).min(axis=0)[:2] + 1e-9, edges(found).max(axis=0)[2:] - 1e-9
         assert LEFT <= left < right <= found.width - RIGHT, sizes
         assert HEAD <= top < bottom <= found.height, sizes
-
-
-def test_the_loss_curve_has_a_place_of_its_own_large_enough_to_read(every):
-    for sizes, found in every:
         x, y, width, height = found.loss
         assert 3 <= width <= found.width - x, sizes
         assert 1.5 <= height <= found.height - y, sizes
         assert not covers(np.array([(x, y - LABEL, x + width, y + height)]), edges(found)).any(), sizes
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("bands", [1, 2, 4])
-def test_every_value_of_the_trace_and_every_slope_has_a_box_of_its_shape(activation, bands):
-    t = trace(random_problem(0, 3, 2, [4, 4, 4], 5, activation=activation))
-    found = place_matrices(t, bands)
-    assert set(found.boxes) == {*t.names, *(f"slope of H{n}" for n in (1, 2, 3))}
-    for name, box in found.boxes.items():
-        assert (box.name, box.rows, box.cols) == (name, *value_of(t, name).shape)
-
-
-def test_a_gradient_lies_straight_beneath_its_value_and_a_new_weight_beneath_both(every):
+def test_the_three_rows_hold_what_they_say_each_gradient_straight_beneath_its_value_and_new_weights_beneath_both(every):
+    kinds = {"X": "values", "y": "values", "L": "values", "lr": "new weights"}
     for sizes, found in every:
+        bands, rest = divmod(len(found.rows), 3)
+        assert (bands <= sizes[5], rest) == (True, 0)
+        assert [name for name, _, _ in found.rows] == ["values", "gradients", "new weights"] * bands
+        ends = [end for _, top, bottom in found.rows for end in (top, bottom)]
+        assert ends == sorted(ends), sizes
         for name, box in found.boxes.items():
+            kind = "new weights" if name.endswith("_new") else "gradients" if name[0] in "ds" else "values"
+            rows = [row for row, top, bottom in found.rows if top - 1e-9 <= box.y <= box.y + box.rows <= bottom + 1e-9]
+            assert rows == [kinds.get(name, kind)], (sizes, name)
             above = name[1:] if name.startswith("d") else f"d{name.removesuffix('_new')}" if "_new" in name else name
             value = found.boxes[above]
             assert (value.x, value.rows, value.cols) == (box.x, box.rows, box.cols), sizes
@@ -78,21 +71,6 @@ def test_the_data_flow_from_left_to_right_and_the_rest_goes_with_them(example):
     for above, below in [("W1", "b1"), ("W2", "b2"), ("y", "L"), ("dH1", "slope of H1")]:
         assert boxes[above].x == boxes[below].x
         assert boxes[above].y + boxes[above].rows + LABEL == boxes[below].y
-
-
-def test_the_three_rows_are_named_hold_what_they_say_and_lie_one_below_the_other(every):
-    kinds = {"X": "values", "y": "values", "L": "values", "lr": "new weights"}
-    for sizes, found in every:
-        bands, rest = divmod(len(found.rows), 3)
-        assert rest == 0
-        assert bands <= sizes[5]
-        assert [name for name, _, _ in found.rows] == ["values", "gradients", "new weights"] * bands
-        ends = [end for _, top, bottom in found.rows for end in (top, bottom)]
-        assert ends == sorted(ends), sizes
-        for name, box in found.boxes.items():
-            kind = "new weights" if name.endswith("_new") else "gradients" if name[0] in "ds" else "values"
-            rows = [row for row, top, bottom in found.rows if top - 1e-9 <= box.y <= box.y + box.rows <= bottom + 1e-9]
-            assert rows == [kinds.get(name, kind)], (sizes, name)
 
 
 def test_arrows_stand_in_the_gaps_forward_above_and_backward_below(every, example):

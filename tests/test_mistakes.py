@@ -55,10 +55,11 @@ def test_no_line_of_the_table_is_idle():
     """Each runs in some network, and gives something else than the right line."""
     traces = [equal_sizes(*kinds) for kinds in product(ACTIVATIONS, LOSSES, (1, 3))]
     for mistake in MISTAKES.values():
-        for key, line in mistake.lines.items():
-            alone = replace(mistake, lines={key: line})
-            wrong = ((alone.wrong_value(t, step.name), step.value) for t in traces for step in t.steps)
-            assert any(a is not None and not np.array_equal(a, b) for a, b in wrong), (mistake.name, key)
+        for key, lines in mistake.lines.items():
+            for line in (lines,) if isinstance(lines, str) else lines:
+                alone = replace(mistake, lines={key: line})
+                wrong = ((alone.wrong_value(t, step.name), step.value) for t in traces for step in t.steps)
+                assert any(a is not None and not np.array_equal(a, b) for a, b in wrong), (mistake.name, line)
 
 
 def test_what_can_go_wrong_with_any_activation_has_a_line_for_each():
@@ -124,6 +125,20 @@ def by_hand(X, y, W1, b1, W2, b2, lr, Y1, H1, y_pred, dy_pred, dH1, dY1, dW2, dW
         ("bias-forgotten", "Y1"): np.dot(X, W1),
         ("activation-forgotten", "H1"): Y1.copy(),
         ("activation-forgotten", "y_pred"): np.dot(Y1, W2) + b2,
+        ("parentheses-forgotten", "dY1"): np.where(dH1 * H1 > 0, 1.0, 0.0),
+        ("value-for-mask", "dY1"): np.where(mask, dH1 * H1, 0),
+        ("slope-of-another-activation", "dY1"): dH1 - dH1 * H1 * H1,
+        ("loss-for-gradient", "dy_pred"): 2 * np.square(y - y_pred),
+        ("absolute-error", "L"): np.abs(y - y_pred).sum(),
+        ("absolute-error", "dy_pred"): np.where(y_pred > y, 1.0, -1.0),
+        ("root-of-the-loss", "L"): np.linalg.norm(y - y_pred) / np.sqrt(N),
+        ("slope-at-the-output", "dy_pred"): 2 * (y - y_pred) * (y_pred**2 - y_pred),
+        ("cross-entropy", "dy_pred"): -(y / y_pred),
+        ("lr-on-the-weights", "W1_new"): lr * W1 - lr * dW1,
+        ("bias-inside", "Y1"): np.dot(X, W1) + X.sum(axis=1, keepdims=True) * b1,
+        ("activation-added", "Y1"): np.maximum(0, Y1),
+        ("slope-for-value", "H1"): mask.astype(float),
+        ("another-activation", "H1"): np.abs(Y1),
     }
 
 

@@ -1,60 +1,71 @@
-"""A layer that is not in the package goes all the way to the lab; its mathematics is in test_own_parts.py."""
+"""A new activation or loss, added to the one list of its kind and to the words, goes all the way to the labs.
+
+The mathematics of such parts is in test_own_parts.py.
+"""
 
 import re
-from dataclasses import dataclass, is_dataclass
+from dataclasses import is_dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-from common import gradients_of, with_numbers
-from own_parts import LeakyReLU
+from common import gradients_of, trained
+from own_parts import Huber, LeakyReLU
 from problems import identical
 
 import backprop_lab
-from backprop_lab import ACTIVATIONS, LOSSES, check_gradients, layers, losses, prove, random_problem, trace
-from backprop_lab.ui import MistakeLab, StepThrough
-from backprop_lab.ui.values.one_cell import work_out
+from backprop_lab import ACTIVATIONS, LOSSES, layers, losses, prove, random_problem, sweep, trace
+from backprop_lab.ui import LearningRateLab, MistakeLab, StepThrough
+from backprop_lab.ui.steps import words
+from backprop_lab.ui.values.explanations import EXPLANATIONS, Explanation, explain
 from backprop_lab.ui.values.slopes import slope_of
 
-
-@pytest.mark.parametrize("slope", [0.01, 0.3, 1e-5])
-def test_at_its_corner_a_gradient_check_takes_the_side_that_the_backward_pass_takes(slope):
-    """A sample of zeros and biases of 0: every unit of the first layer stands at exactly 0 for it."""
-    p = random_problem(1, samples=3, activation=LeakyReLU(slope))
-    p = with_numbers(p, X=np.vstack([p.X[:2], np.zeros((1, 3))]))
-    t = trace(p)
-    assert (t["Y1"][2] == 0).all()
-    assert max(check_gradients(p).values()) < 1e-7
-    assert all(prove(t, name).agrees for name in gradients_of(t))
+WORDS = {
+    LeakyReLU.formulas["dX"]: (r"{dX} = {dY} \odot s", "Back through it", "Where {X} is below 0, a little passes."),
+    Huber.formulas["L"]: (r"{L} = \sum h", "Loss", "Square small differences only."),
+}
 
 
-@dataclass(frozen=True)
-class Otherwise(LeakyReLU):
-    formulas = LeakyReLU.formulas | {"dX": "np.where({Y} > 0, {dY}, {slope} * {dY})"}
-
-
-@pytest.mark.parametrize("kind", [LeakyReLU, Otherwise])
-def test_the_board_has_its_slope_as_a_matrix_of_1_and_the_leak_however_the_line_is_written(kind):
-    t = trace(random_problem(0, activation=kind(0.3)))
-    assert identical(slope_of(t, "slope of H1").value, np.where(t["Y1"] > 0, 1, 0.3))
-
-
-def test_any_of_its_cells_can_be_worked_out():
-    t = trace(random_problem(0, activation=LeakyReLU()))
-    n, h = (int(i) for i in np.argwhere(t["Y1"] < 0)[0])
-    assert f"H1[{n},{h}] = max(Y1[{n},{h}], 0.01·Y1[{n},{h}]) = max((−" in str(work_out(t, ("H1", n, h)))
-    assert f"dH1[{n},{h}]·where(H1[{n},{h}] > 0, 1, 0.01)" in str(work_out(t, ("dY1", n, h)))
-
-
-def test_a_lab_says_its_call_and_another_lab_takes_it_once_it_stands_in_the_list_of_activations(monkeypatch):
+@pytest.fixture
+def added(monkeypatch):
     monkeypatch.setitem(ACTIVATIONS, "Leaky ReLU", LeakyReLU())
+    monkeypatch.setitem(LOSSES, "Huber", Huber())
+    for line, told in WORDS.items():
+        monkeypatch.setitem(EXPLANATIONS, line, Explanation(*told))
+
+
+@pytest.mark.usefixtures("added")
+def test_a_new_activation_is_in_the_menus_and_in_the_call_of_a_lab_and_has_its_words_and_its_slope():
     lab = StepThrough(start="random", seed=3, activation="Leaky ReLU", step="dY1")
-    assert lab.stepper.place.step.code == "dH1 * np.where(H1 > 0, 1, 0.01)"
     assert lab.call() == "StepThrough(start='random', seed=3, activation='Leaky ReLU', step='dY1')"
+    assert "Leaky ReLU" in lab._activation.options
+    assert "Leaky ReLU" in LearningRateLab(seeds=1, steps=10)._activation.options
     assert MistakeLab("sign-flipped", start="random", activation="Leaky ReLU")
+    assert lab.stepper.place.step.code == "dH1 * np.where(H1 > 0, 1, 0.01)"
+    assert "Back through it" in words.card(lab.stepper.place)
+    assert "Where Y1 is below 0, a little passes." in words.card(lab.stepper.place)
+    lab.stepper.choose(("slope of H1", 0, 0))
+    assert lab.stepper.place.cell == ("slope of H1", 0, 0)
 
 
-# What CONTRIBUTING.md says
+@pytest.mark.usefixtures("added")
+def test_a_new_loss_is_traced_explained_proved_and_swept():
+    problem = random_problem(1, lr=0.01, loss=LOSSES["Huber"])
+    t = trace(problem)
+    assert explain(t.step("L")).sentence == "Square small differences only."
+    assert explain(t.step("dy_pred")).title == "Gradient of the loss", "a line without words has a plain title"
+    assert all(prove(t, name).agrees for name in gradients_of(t))
+    losses = sweep([1], [0.01], steps=2, loss=LOSSES["Huber"]).loss[0, 0]
+    assert losses[:2].tolist() == [t["L"], trained(problem, 1)["L"]]
+
+
+def test_the_board_has_its_slope_as_a_matrix_however_the_line_is_written():
+    class Otherwise(LeakyReLU):
+        formulas = LeakyReLU.formulas | {"dX": "np.where({Y} > 0, {dY}, {slope} * {dY})"}
+
+    for kind in (LeakyReLU, Otherwise):
+        t = trace(random_problem(0, activation=kind(0.3)))
+        assert identical(slope_of(t, "slope of H1").value, np.where(t["Y1"] > 0, 1, 0.3))
 
 
 def test_every_file_that_contributing_names_for_adding_things_is_there():

@@ -15,16 +15,14 @@ def numbers(problem):
     return [problem.X, problem.y, *problem.network.parameters.values()]
 
 
-# Random problems
-
-
-def test_the_same_seed_gives_the_same_problem_and_another_seed_another():
+def test_the_same_seed_gives_the_same_problem_with_the_sizes_of_the_worked_example_and_leaves_numpys_own_alone():
     before = np.random.get_state()[1].copy()  # noqa: NPY002
-    p = random_problem(3)
-    again = random_problem(np.int64(3), samples=np.int32(2), hidden=np.uint8(4))  # whole numbers of any type
+    p, again = random_problem(3), random_problem(np.int64(3), samples=np.int32(2), hidden=np.uint8(4))
     assert all(map(identical, numbers(p), numbers(again)))
     assert not identical(p.X, random_problem(4).X)
-    assert identical(np.random.get_state()[1], before), "the global random state is left alone"  # noqa: NPY002
+    assert [a.shape for a in numbers(p)] == [a.shape for a in numbers(worked_example())]
+    assert (worked_example().lr, p.lr) == (1e-6, 1e-3)
+    assert identical(np.random.get_state()[1], before)  # noqa: NPY002
 
 
 @pytest.mark.parametrize("hidden", [4, (4,), [5, 3], ()])
@@ -40,28 +38,14 @@ def test_numbers_are_drawn_in_the_documented_order_and_activations_stand_between
     assert identical(p.y, rng.standard_normal((6, 3)))
 
 
-def test_the_default_sizes_are_those_of_the_worked_example_and_its_steps_are_larger():
-    assert [a.shape for a in numbers(random_problem(0))] == [a.shape for a in numbers(worked_example())]
-    assert (worked_example().lr, random_problem(0).lr) == (1e-6, 1e-3)
-
-
-# The caller's arrays
-
-
-def test_a_problem_has_its_own_read_only_copy_of_the_callers_arrays():
-    X, y = np.ones((2, 3)), np.ones((2, 2))
-    p = replace(worked_example(), X=X, y=y)
-    X[0, 0] = y[0, 0] = 99
-    assert p.X[0, 0] == p.y[0, 0] == 1
+def test_a_problem_has_its_own_read_only_copy_of_what_it_is_given_lists_and_any_kind_of_number():
+    X, y = np.ones((2, 3), "f4"), [[Fraction(1, 2), 1], [0, 1]]
+    p = replace(worked_example(), X=X, y=y, lr=Fraction(1, 3))
+    X[0, 0] = y[0][0] = 99
+    assert (p.X.dtype, p.X[0, 0], p.y[0, 0], p.lr) == (np.float32, 1, Fraction(1, 2), Fraction(1, 3))
+    assert replace(p, X=[[1, 2, 3], [4, 5, 6]]).X.dtype == float, "as whole numbers would wrap round"
     for array in (*numbers(p), *numbers(random_problem(0))):
         with pytest.raises(ValueError, match="read-only"):
             array[0, 0] = 99
     with pytest.raises(AttributeError):
         p.X = X
-
-
-def test_lists_and_any_kind_of_number_are_kept_as_they_are_given():
-    p = replace(worked_example(), X=[[1, 2, 3], [4, 5, 6]], y=[[Fraction(1, 2), 1], [0, 1]], lr=Fraction(1, 3))
-    assert (p.X.dtype, p.y[0, 0], p.lr) == (int, Fraction(1, 2), Fraction(1, 3))
-    for kind in ("f4", "c16"):
-        assert replace(p, X=np.ones((2, 3), kind)).X.dtype == kind

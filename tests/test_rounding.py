@@ -9,7 +9,7 @@ from own_parts import OWN_PROBLEMS
 from problems import varied_problem
 
 from backprop_lab import trace
-from backprop_lab.feedback import ROUNDINGS, VANISHING
+from backprop_lab.comparing import ROUNDINGS, VANISHING
 from backprop_lab.rounding import Terms, all_terms, eps_of, terms_of
 
 a, b = np.array([[3.0, -1.0], [0.5, 2.0]]), np.array([[1.0, 4.0], [-0.25, 2.0]])
@@ -29,7 +29,7 @@ SUMS = {
     "-2 * (a - b)": 2 * (A + B),
     "Fraction(-1, 3) * a": A / 3,
     "a * b": A * B,
-    "(a - b) * (a - b)": (A + B) ** 2,
+    "(a - b) * (a - b)": 2 * np.abs(a - b) * (A + B) - (a - b) ** 2 + 2.0**-23 * (A + B - np.abs(a - b)) ** 2,
     "(a - b) ** 2": (A + B) ** 2,
     "np.square(a - b)": (A + B) ** 2,
     "(a - b).mT @ b - b": (A + B).T @ B + B,

@@ -30,20 +30,6 @@ def pairs(student, solution):
     return list(zip(student.cells, theirs, strict=True))
 
 
-def found_by_students(student, solution):
-    """The lines that a student has to find: those of a filled cell that are not in the blank one."""
-    lines = []
-    for blank, filled in pairs(student, solution):
-        if blank.cell_type == "code" and has_blank(blank.source):
-            lines += [line for line in filled.source.splitlines() if line not in blank.source.splitlines()]
-    return lines
-
-
-def verdicts(notebook):
-    """What was said of each answer."""
-    return [cell.outputs[-1].data["text/plain"] for cell in code_cells(notebook) if ASKS.search(cell.source)]
-
-
 def test_the_notebooks_with_blanks_are_those_that_have_solutions():
     blanks = {name for name in STUDENT if any(has_blank(cell.source) for cell in code_cells(STUDENT[name]))}
     assert {"05_plant_a_bug.ipynb", "06_your_turn.ipynb"} <= blanks == SOLUTION.keys()
@@ -64,35 +50,31 @@ def test_a_solution_is_the_students_notebook_but_for_the_blanks_links_and_that_a
 
 
 @every_solution
-def test_every_answer_of_a_solution_is_there_and_was_found_right_and_of_a_student_blank(name):
+def test_every_answer_of_a_solution_is_right_and_asserted_so_that_nbval_fails_if_not_and_of_a_student_blank(name):
+    def verdicts(notebook):
+        return [cell.outputs[-1].data["text/plain"] for cell in code_cells(notebook) if ASKS.search(cell.source)]
+
     assert not [cell.id for cell in code_cells(SOLUTION[name]) if has_blank(cell.source)]
     right, blank = verdicts(SOLUTION[name]), verdicts(STUDENT[name])
     assert len(right) == len(blank) >= 3
     assert not [said for said in right if not said.endswith(" is right.") and not said.startswith("What was run is ")]
     assert not [said for said in blank if "blank" not in said]
-
-
-@every_solution
-def test_a_solution_asserts_every_answer_so_that_nbval_fails_when_one_goes_wrong(name):
-    """Each by itself, or all at once at the end."""
     asserted = "\n".join(cell.source for cell in code_cells(SOLUTION[name]) if "assert " in cell.source)
     asked = [asked for cell in code_cells(STUDENT[name]) for asked in ASKS.findall(cell.source)]
     one_by_one = all(f"({each.partition(',')[0]}, " in asserted for each in asked)
     assert one_by_one or "assert ask.solved == set(ask.names)" in asserted
 
 
-# Out of sight
-
-
 @every_solution
 def test_no_answer_can_be_read_in_the_notebook_that_asks_for_it_and_no_line_of_it_in_any(name):
-    lines = [line.strip() for line in found_by_students(STUDENT[name], SOLUTION[name])]
+    filled = [(a, b) for a, b in pairs(STUDENT[name], SOLUTION[name]) if a.cell_type == "code" and has_blank(a.source)]
+    lines = {line.strip() for a, b in filled for line in {*b.source.splitlines()} - {*a.source.splitlines()}}
     assert len(lines) >= 3
     shown = "".join(cell.source + str(cell.get("outputs", "")) for cell in STUDENT[name].cells).replace(" ", "")
     answers = [re.sub(r"^return |^\w+ = |  #.*", "", line).replace(" ", "") for line in lines]
     assert not [answer for answer in answers if answer in shown]
     theirs = {line.strip() for other in STUDENT.values() for cell in other.cells for line in cell.source.splitlines()}
-    assert not theirs & {*lines}
+    assert not theirs & lines
 
 
 # The teaching notes
@@ -111,19 +93,16 @@ def test_a_lab_opens_as_the_notes_write_it_for_the_projector(call):
     assert "dW1" not in call or np.any(place.trace["dW1"]), "a class would look at zeros"
 
 
-MADE = {
-    "make_otter.py": "graded/06_your_turn.ipynb",
-    "make_nbgrader.py": "course/source/your_turn/06_your_turn.ipynb",
-}
-
-
-@pytest.mark.parametrize("tool", MADE)
-def test_the_script_for_a_grading_tool_gives_every_exercise_a_test(tool, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("tool", "made"), [
+    ("make_otter.py", "graded/06_your_turn.ipynb"),
+    ("make_nbgrader.py", "course/source/your_turn/06_your_turn.ipynb"),
+])  # fmt: skip
+def test_the_script_for_a_grading_tool_gives_every_exercise_a_test(tool, made, tmp_path, monkeypatch):
     (script,) = re.findall(rf"`{tool}`[^\n]*\n\n```python\n(.*?)```", NOTES, re.DOTALL)
     (tmp_path / "notebooks").symlink_to(ROOT / "notebooks", target_is_directory=True)
     monkeypatch.chdir(tmp_path)
     exec(script, {})
-    graded = nbformat.read(tmp_path / MADE[tool], as_version=4)
+    graded = nbformat.read(made, as_version=4)
     nbformat.validate(graded)
     text = "\n".join(cell.source for cell in graded.cells)
     for name in Exercises().names:

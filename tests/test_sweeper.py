@@ -4,7 +4,7 @@ from itertools import groupby
 
 import numpy as np
 import pytest
-from common import at_first_map, count, raises, swept
+from common import at_first_map, raises, swept
 
 from backprop_lab import ACTIVATIONS, random_problem, sweep
 from backprop_lab.curvature import critical_lr
@@ -20,39 +20,26 @@ def without_pauses(monkeypatch):
     monkeypatch.setattr(module, "PAUSE", 0.0)
 
 
-# Training
-
-
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_the_runs_are_those_of_a_sweep_and_each_can_be_opened_elsewhere(activation):
-    runs = swept(**SMALL, hidden=3, activation=activation).state.runs
+def test_the_runs_are_those_of_a_sweep_the_lowest_limit_first_and_each_can_be_opened_elsewhere(activation):
+    runs, run = swept(**SMALL, hidden=3, activation=activation).state.runs, (1, 30)
     options = {"hidden": 3, "activation": ACTIVATIONS[activation]}
-    expected = sweep(runs.sweep.seeds, LEARNING_RATES, SMALL["steps"], **options)
+    limits = sorted((critical_lr(random_problem(seed, **options)), seed) for seed in range(4))
+    assert [*zip(runs.limits, runs.sweep.seeds, strict=True)] == limits
+    assert LEARNING_RATES[0] < min(runs.limits)
+    assert (
+        max(runs.limits) <= 0.5 + 1e-9 < LEARNING_RATES[-1]
+    )  # the output's bias alone bends by 2 for each of 2 samples
+    loss = sweep(runs.sweep.seeds, LEARNING_RATES, 130, **options).loss
     assert runs.done
-    assert sorted(runs.sweep.seeds) == [0, 1, 2, 3]
-    assert np.array_equal(runs.change, expected.loss[..., -1] / expected.loss[..., 0])
+    assert np.array_equal(runs.change, loss[..., -1] / loss[..., 0])
     assert np.isinf(runs.change[0, 75])
-    assert np.array_equal(runs.losses((1, 30)), expected.loss[1, 30])
-    problem = runs.problem((1, 30))
-    assert problem.lr == runs.lr((1, 30)) == LEARNING_RATES[30]
-    assert np.array_equal(problem.X, random_problem(runs.seed((1, 30)), **options).X)
-    end = problem.loss.value(runs.network((1, 30)).forward(problem.X), problem.y)
-    assert end == pytest.approx(runs.losses((1, 30))[-1])
-
-
-def test_rows_go_from_the_lowest_limit_to_the_highest():
-    runs = swept(seeds=12, steps=10).state.runs
-    assert list(runs.limits) == sorted(runs.limits)
-    assert runs.limits == tuple(critical_lr(random_problem(seed)) for seed in runs.sweep.seeds)
-
-
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("hidden", [1, 2, 8])
-def test_every_network_has_a_limit_within_the_map(activation, hidden):
-    options = {"hidden": hidden, "activation": ACTIVATIONS[activation]}
-    limits = [critical_lr(random_problem(seed, **options)) for seed in range(count(64))]
-    assert LEARNING_RATES[0] < min(limits)
-    assert max(limits) <= 0.5 + 1e-9 < LEARNING_RATES[-1]  # the output's bias alone bends by 2 for each of 2 samples
+    assert np.array_equal(runs.losses(run), loss[run])
+    problem = runs.problem(run)
+    assert problem.lr == runs.lr(run) == LEARNING_RATES[30]
+    assert np.array_equal(problem.X, random_problem(runs.seed(run), **options).X)
+    end = problem.loss.value(runs.network(run).forward(problem.X), problem.y)
+    assert end == pytest.approx(runs.losses(run)[-1])
 
 
 def test_a_state_is_a_whole_map_that_knows_nothing_of_what_comes_later_and_never_goes_back():
@@ -70,9 +57,6 @@ def test_a_state_is_a_whole_map_that_knows_nothing_of_what_comes_later_and_never
     assert late_only.any()
     assert (maps[0].sweep.diverged[late_only] > 50).all()
     assert (seen[0].running, seen[-1].running) == (True, False)
-
-
-# Stopping, and starting again
 
 
 @pytest.mark.parametrize("end", ["canceled", "dropped", "broken"])
@@ -121,33 +105,20 @@ def test_a_sweep_that_gave_way_to_another_never_shows_again():
     assert (seen[-1].runs.settings.hidden, seen[-1].runs.done, seen[-1].running) == (2, True, False)
 
 
-# Choosing
-
-
-def test_a_choice_takes_the_place_of_the_last_one_and_goes_beside_the_first_while_comparing():
+def test_a_choice_takes_the_place_of_the_last_one_or_goes_beside_the_first_and_walking_stops_at_the_edges():
     sweeper = swept(**SMALL)
+    for by, run in [((1, 0), (2, 38)), ((1, 0), (3, 38)), ((1, 0), (3, 38)), ((0, 1), (3, 39)), ((-1, 0), (2, 39)),
+                    ((0, 99), (2, 75)), ((-9, 0), (0, 75)), ((0, -99), (0, 0))]:  # fmt: skip
+        sweeper.walk(*by)
+        assert sweeper.state.chosen == (run,), "it begins in the middle"
     for run, comparing, chosen in [
-        ((1, 10), False, ((1, 10),)),
-        ((2, 20), False, ((2, 20),)),
-        ((3, 30), True, ((2, 20), (3, 30))),
-        ((0, 40), True, ((2, 20), (0, 40))),
+        ((2, 20), False, ((2, 20),)), ((3, 30), True, ((2, 20), (3, 30))), ((0, 40), True, ((2, 20), (0, 40))),
         ((2, 20), True, ((2, 20),)),  # no run stands beside itself
         ((1, 1), False, ((1, 1),)),
-    ]:
+    ]:  # fmt: skip
         sweeper.compare(comparing)
         sweeper.choose(*run)
         assert sweeper.state.chosen == chosen
-
-
-def test_walking_begins_in_the_middle_and_stops_at_the_edges():
-    sweeper = swept(**SMALL)
-    for down, right, run in [(1, 0, (2, 38)), (1, 0, (3, 38)), (1, 0, (3, 38)), (0, 1, (3, 39)), (-1, 0, (2, 39))]:
-        sweeper.walk(down, right)
-        assert sweeper.state.chosen == (run,)
-    for edge, beyond in {(0, 75): (-1, 1), (3, 0): (1, -1)}.items():
-        sweeper.choose(*edge)
-        sweeper.walk(*beyond)
-        assert sweeper.state.chosen == (edge,)
 
 
 def test_what_is_chosen_follows_its_seed_to_another_row_and_goes_with_it():
@@ -157,10 +128,8 @@ def test_what_is_chosen_follows_its_seed_to_another_row_and_goes_with_it():
         sweeper.choose(sweeper.state.runs.sweep.seeds.index(seed), col)
     before = sweeper.state.chosen
     for change, chosen in [
-        ({"activation": "Tanh"}, [(3, 20), (11, 30)]),
-        ({"seeds": 6}, [(3, 20)]),
-        ({"seeds": 2}, []),
-    ]:
+        ({"activation": "Tanh"}, [(3, 20), (11, 30)]), ({"seeds": 6}, [(3, 20)]), ({"seeds": 2}, []),
+    ]:  # fmt: skip
         list(sweeper.train(**change))
         assert [(sweeper.state.runs.seed(run), run[1]) for run in sweeper.state.chosen] == chosen
         assert sweeper.state.chosen != before
@@ -194,34 +163,24 @@ def test_to_forget_ends_a_sweep_that_is_still_trained():
     assert (sweeper.state.runs, sweeper.state.running) == (None, False)
 
 
-# What is refused
-
-
-def test_a_run_that_is_not_on_the_map_is_refused():
-    sweeper = Sweeper(**SMALL)
+def test_what_there_is_not_is_refused_and_changes_nothing():
+    sweeper = Sweeper()
     sweeper.walk(0, 1)
     with pytest.raises(ValueError, match="there are no runs to choose from yet: press Run"):
         sweeper.choose(0, 0)
-    list(sweeper.train())
+    sweeper = swept(**SMALL)
     before = sweeper.state
     for row, col in [(4, 0), (-1, 0), (0, 76), (0, -1), (1.5, 0), (0, 2.0), (0, None)]:
         with pytest.raises(ValueError, match=f"4 rows and 76 columns of runs; got row {row} and column {col}"):
             sweeper.choose(row, col)
-    assert sweeper.state is before
-
-
-@pytest.mark.parametrize("name", RANGES)
-def test_a_setting_that_there_is_not_is_refused_and_changes_nothing(name):
-    least, most = RANGES[name]
-    sweeper = Sweeper()
-    before = sweeper.state
-    for wrong in (least - 1, most + 1, least + 0.5, "many", True):
-        with pytest.raises(ValueError, match=f"{name} must be a whole number from {least} to {most}; got {wrong!r}"):
-            sweeper.train(**{name: wrong})
     with pytest.raises(ValueError, match=f"activation must be one of {', '.join(ACTIVATIONS)}; got 'relu'"):
         sweeper.train(activation="relu")
     with pytest.raises(ValueError, match=r"activation must be one of .*; got \['ReLU'\]"):
         sweeper.train(activation=["ReLU"])
+    for name, (least, most) in RANGES.items():
+        for wrong in (least - 1, most + 1, least + 0.5, "many", True):
+            said = f"{name} must be a whole number from {least} to {most}; got {wrong!r}"
+            with pytest.raises(ValueError, match=said):
+                sweeper.train(**{name: wrong})
+        assert [getattr(Settings(**{name: right}), name) for right in (least, most)] == [least, most]
     assert sweeper.state is before
-    for right in (least, most):
-        assert getattr(Sweeper(**{name: right}).state.wanted, name) == right

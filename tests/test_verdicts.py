@@ -10,7 +10,6 @@ from backprop_lab import random_problem
 from backprop_lab.curvature import critical_lr
 from backprop_lab.number_format import plain
 from backprop_lab.ui.rates import verdicts
-from backprop_lab.ui.rates.sweeper import LEARNING_RATES
 
 
 @pytest.fixture(scope="module")
@@ -33,24 +32,20 @@ def test_of_each_run_its_own_numbers_are_told_and_whether_theory_foresaw_them(ru
         said, losses = verdicts.on_run(runs, run), runs.losses(run)
         if outcome == "lost":
             end = int(re.search(rf"^The loss began at {plain(losses[0], 4)} and had .* after step (\d+)\.", said)[1])
-            assert np.isfinite(losses[:end]).all()
-            assert np.isinf(losses[end:]).all()
+            assert np.isinf(losses).tolist() == [step >= end for step in range(301)]
         else:
             assert said.startswith(f"The loss went from {plain(losses[0], 4)} to {plain(losses[-1], 4)} in 300 steps.")
-        limit = critical_lr(random_problem(runs.sweep.seeds[run[0]]))
-        ratio = plain(LEARNING_RATES[run[1]] / limit, 2)
-        assert f"{ratio} times the theoretical limit at the start, {plain(limit, 3)}" in said
+        limit = critical_lr(random_problem(runs.seed(run)))
+        assert f"{plain(runs.lr(run) / limit, 2)} times the theoretical limit at the start, {plain(limit, 3)}" in said
         disagree = above == (outcome == "down")
         assert ("here theory and experiment disagree" in said) == disagree
         assert ("so this was to be expected" in said) == (not disagree)
-
-
-def test_where_a_run_above_its_limit_came_down_the_limit_where_it_ended_is_told(runs):
-    for run, *_ in [each for each in kinds(runs) if each[1:] == (True, "down")][::9]:
-        now = critical_lr(runs.problem(run).evolve(network=runs.network(run)))
-        bends = "less" if now > runs.limits[run[0]] else "more"
-        end = f"Where the run ended, the loss bends {bends}, and the limit is {plain(now, 3)}."
-        assert verdicts.on_run(runs, run).endswith(end)
+        if above and outcome == "down":
+            now = critical_lr(runs.problem(run).evolve(network=runs.network(run)))
+            bends = "less" if now > limit else "more"
+            assert said.endswith(f" Where the run ended, the loss bends {bends}, and the limit is {plain(now, 3)}.")
+        else:
+            assert "Where the run ended" not in said
 
 
 def test_while_a_sweep_runs_nothing_is_said_of_where_its_runs_end():
@@ -60,7 +55,7 @@ def test_while_a_sweep_runs_nothing_is_said_of_where_its_runs_end():
         assert "ended" not in verdicts.on_run(early, run)
 
 
-def test_of_the_map_the_shares_are_counted_and_the_best_learning_rate_is_named(runs):
+def test_of_the_map_the_shares_are_counted_and_the_best_learning_rate_is_named_and_a_run_by_its_seed(runs):
     said, every = verdicts.on_map(runs), list(kinds(runs))
     shares = [[outcome == "down" for _, above, outcome in every if above == side] for side in (False, True)]
     shares += [[outcome == "lost" for *_, outcome in every]]
@@ -68,13 +63,7 @@ def test_of_the_map_the_shares_are_counted_and_the_best_learning_rate_is_named(r
     assert re.findall(r"(\d+)%", said) == [f"{100 * np.mean(share):.0f}" for share in shares]
     best = float(re.search(r"The median seed does best at a learning rate of (\S+)\.$", said)[1])
     medians = np.median(runs.change, axis=0)
-    assert medians[np.argmin(np.abs(np.array(LEARNING_RATES) - best))] == medians.min()
-
-
-def test_who_does_not_see_the_map_is_told_what_it_is_and_what_it_shows(runs):
+    assert medians[np.argmin(np.abs(np.array(runs.sweep.lrs) - best))] == medians.min()
     start = "Map of 8 seeds, in rows, at 76 learning rates from 0.0001 to 10. "
-    assert verdicts.of_picture(runs) == start + verdicts.on_map(runs)
-
-
-def test_a_run_is_called_by_its_seed_and_its_learning_rate(runs):
+    assert verdicts.of_picture(runs) == start + said
     assert verdicts.name_of(runs, (2, 30)) == f"seed {runs.sweep.seeds[2]}, learning rate 0.01"

@@ -10,7 +10,7 @@ import numpy as np
 from backprop_lab.feedback import Feedback, check_function
 from backprop_lab.mistakes import MISTAKES, Mistake
 from backprop_lab.problem import random_problem, worked_example
-from backprop_lab.tracing import trace
+from backprop_lab.tracing import Trace, trace
 from backprop_lab.ui.values.explanations import explain
 from backprop_lab.ui.values.one_cell import work_out
 
@@ -23,22 +23,26 @@ class Exercises:
     An answer is a function whose arguments are names that are known by then, `def dW2(H1, dy_pred): ...`, tried on the
     worked example and on random problems of other sizes; or an array, compared with the worked example.
     `names` are the steps that count towards the progress, by default every step of the worked example; a wrong answer
-    is compared with what each of `mistakes` gives. Raises ValueError if a name is not one of a step.
+    is compared with what each of `mistakes` gives. With a `seed`, a whole number, the problems are others, drawn by it:
+    `traces[0]` has the numbers that an array is compared with. Raises ValueError if a name is not one of a step.
     """
 
-    def __init__(self, names: Sequence[str] = EVERY_STEP, mistakes: Mapping[str, Mistake] = MISTAKES) -> None:
+    def __init__(
+        self,
+        names: Sequence[str] = EVERY_STEP,
+        mistakes: Mapping[str, Mistake] = MISTAKES,
+        seed: int | None = None,
+    ) -> None:
         self._mistakes = mistakes
         self.names = () if isinstance(names, str) or not isinstance(names, Iterable) else tuple(names)
         if not self.names or any(name not in EVERY_STEP or self.names.count(name) > 1 for name in self.names):
             raise ValueError(f'names must be different names of steps, such as ["dW1", "db1"]; got {names!r}')
         self.solved: set[str] = set()
-        others = (random_problem(1, samples=3, inputs=2, hidden=5, lr=0.02), random_problem(2, samples=4, lr=0.02))
-        # After one update, their biases are no longer 0, so a forgotten bias is noticed.
-        self._traces = [trace(worked_example()), *(trace(trace(other).next_problem()) for other in others)]
+        self.traces = _traces(seed)
 
     def __call__(self, name: str, answer: Any) -> "Exercise":
         """Check an answer for `name`; returns a widget with feedback, hints and the progress so far."""
-        traces = self._traces if callable(answer) else self._traces[:1]
+        traces = self.traces if callable(answer) else self.traces[:1]
         feedback = check_function(name, answer, traces, self._mistakes)
         if not isinstance(name, str):
             return Exercise(feedback, (), len(self.solved), len(self.names))
@@ -50,7 +54,7 @@ class Exercises:
 
     def _hints(self, name: str) -> tuple[str, ...]:
         """Three hints, each closer to the answer, none of them the answer."""
-        traced = self._traces[0]
+        traced = self.traces[0]
         if name not in EVERY_STEP:
             return ()
         step = traced.step(name)
@@ -66,6 +70,25 @@ class Exercises:
             explain(step).sentence,
             f"It is computed from {operands}. {written} = {cell.symbols}.",
         )
+
+
+def _traces(seed: int | None) -> list[Trace]:
+    """What answers are tried on, problems of different sizes: the worked example and two more, or others by a seed.
+
+    All but the worked example have had one update, so that no bias is 0, and a forgotten one is noticed.
+    """
+    if seed is None:
+        first = random_problem(1, samples=3, inputs=2, hidden=5, lr=0.02)
+        second = random_problem(2, samples=4, outputs=3, lr=0.02)
+        return [trace(worked_example()), *(trace(trace(problem).next_problem()) for problem in (first, second))]
+    rng, problems = np.random.default_rng(seed), []
+    for _ in range(3):
+        samples, inputs, hidden, outputs = map(int, rng.permutation([2, 3, 4, 5]))
+        drawn = random_problem(
+            int(rng.integers(2**31)), samples=samples, inputs=inputs, hidden=hidden, outputs=outputs, lr=0.02
+        )
+        problems.append(trace(trace(drawn).next_problem()))
+    return problems
 
 
 class Exercise(widgets.VBox):

@@ -1,4 +1,4 @@
-"""A real JupyterLab and a real Chromium: one of each for all browser tests, and for each test a notebook and a kernel.
+"""A real JupyterLab and a real Chromium for all browser tests, and for each test a page, a notebook and a kernel.
 
 Whatever goes wrong out of sight fails the test it happened in: an error in the page's console, an exception in the
 kernel or in the server's log, a request to any other machine. A test that fails leaves a picture in build/browser;
@@ -9,13 +9,12 @@ import json
 import os
 import secrets
 import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 import pytest
-from lab_page import ONE_CELL, LabPage, new_notebook
+from lab_page import ONE_CELL, READY, LabPage, new_notebook
 from launch import FLAGS, WINDOW, Server, find_chromium, jupyterlab, own_environment
 from playwright.sync_api import expect
 from witness import Witness, errors_in
@@ -48,10 +47,6 @@ def browser_context_args():
     return {"viewport": WINDOW}
 
 
-def new_name():
-    return f"{secrets.token_hex(4)}.ipynb"
-
-
 @dataclass
 class Notebooks:
     """The notebooks that a JupyterLab serves, and their kernels."""
@@ -60,43 +55,9 @@ class Notebooks:
     folder: Path
     environment: dict[str, str]
     log: Path
-    background: ThreadPoolExecutor  # for what no test need wait for: the start of the next kernel, the end of the last
-    checked: int = 0  # how much of the log earlier tests have checked
-    spare_pages: list = field(default_factory=list)  # with JupyterLab, used by no test now: loading takes seconds
-    started: list = field(default_factory=list)  # what will be the names of notebooks that have a kernel
-    witness: Witness = field(default_factory=Witness)  # hears every page, also between tests: the next answers for it
 
     def ask(self, path, *request):
         return json.loads(self.server.request(f"/api/{path}", *request) or "null")
-
-    def sessions(self):
-        return {session["path"]: session for session in self.ask("sessions")}
-
-    def start_kernel(self, kernel=None):
-        """The name of a notebook that will be written and opened soon, on a new kernel or on one with a known id."""
-        name = new_name()
-        session = {"path": name, "type": "notebook", "name": "", "kernel": kernel or {"name": "python3"}}
-        self.ask("sessions", "POST", session)
-        return name
-
-    def start_next(self):
-        """Begin to start the kernel of the next test, while this one runs."""
-        self.started.append(self.background.submit(self.start_kernel))
-
-    def stop_kernel(self, name):
-        if session := self.sessions().get(name):
-            self.ask(f"sessions/{session['id']}", "DELETE")
-
-    def complaints(self):
-        """What the log says of errors since this was last asked."""
-        for patience in (0.5, 0.5, 0.0):
-            text = self.log.read_text(errors="replace")
-            found = errors_in(text[self.checked :])
-            if not found:
-                break
-            time.sleep(patience)  # the server may be in the middle of its sentence
-        self.checked = len(text)
-        return found
 
 
 @pytest.fixture(scope="session")
@@ -106,81 +67,58 @@ def notebooks(browser, tmp_path_factory):
     (folder := home / "notebooks").mkdir()
     package = filter(None, [str(Path(backprop_lab.__file__).parents[1]), os.environ.get("PYTHONPATH")])
     environment = own_environment(home, PYTHONPATH=os.pathsep.join(package))
-    with jupyterlab(home, folder, environment) as server, ThreadPoolExecutor(1) as background:
-        notebooks = Notebooks(server, folder, environment, home / "server.log", background)
-        notebooks.start_next()
-        yield notebooks
-    assert not notebooks.complaints()
+    with jupyterlab(home, folder, environment) as server:
+        yield Notebooks(server, folder, environment, home / "server.log")
+    assert not errors_in((home / "server.log").read_text(errors="replace"))
 
 
 @pytest.fixture
 def no_hidden_errors(notebooks):
     """What went wrong out of sight; nothing may be left of it at the end."""
-    yield notebooks.witness
-    heard, notebooks.witness.heard = notebooks.witness.heard, []
-    assert not heard
-    if complaints := notebooks.complaints():
-        pytest.fail(f"JupyterLab logged an error:\n{complaints}")
+
+    def log():
+        return notebooks.log.read_text(errors="replace")
+
+    witness, before = Witness(), len(log())
+    yield witness
+    assert not witness.heard
+    if errors_in(log()[before:]):
+        time.sleep(1)  # the server may be in the middle of its sentence
+    assert not errors_in(log()[before:])
 
 
 @pytest.fixture
-def open_notebook(notebooks, browser, browser_context_args, no_hidden_errors, _artifacts_recorder, request):
-    """A function that opens a notebook in a JupyterLab of the given size, perhaps on the kernel of the first."""
-    opened = {}
+def notebook(notebooks, new_context, no_hidden_errors):
+    """A function that opens a notebook in a page of its own, runs it if it is told to, and returns its first lab.
 
-    def page_with_jupyterlab():
-        page = browser.new_context(**browser_context_args).new_page()
+    It takes the source of code cells, or a whole notebook; its kernel may be there, or that of an earlier one, or not.
+    """
+    labs = []
+
+    def notebook(*cells, made=None, window=WINDOW, run=True, has_kernel=True, same_kernel=False):
+        name = (workspace := secrets.token_hex(4)) + ".ipynb"
+        nbformat.write(made or new_notebook(*cells or (ONE_CELL,)), notebooks.folder / name)
+        if same_kernel:
+            kernel = notebooks.ask("kernels")[0]
+            notebooks.ask("sessions", "POST", {"path": name, "type": "notebook", "name": "", "kernel": kernel})
+        page = new_context().new_page()
+        page.set_viewport_size(window)
         page.set_default_timeout(WAIT)
         no_hidden_errors.listen(page)
-        workspace = f"{notebooks.server.url}/lab/workspaces/{secrets.token_hex(4)}"
-        page.goto(f"{workspace}?token={notebooks.server.token}", wait_until="commit")
-        return page
-
-    def open_notebook(notebook, window=WINDOW, has_kernel=True, same_kernel=False):
-        if not has_kernel:
-            name = new_name()
-        elif same_kernel:
-            name = notebooks.start_kernel({"id": notebooks.sessions()[next(iter(opened))]["kernel"]["id"]})
-        else:
-            notebooks.start_next()
-            name = notebooks.started.pop(0).result()
-        nbformat.write(notebook, notebooks.folder / name)
-        lab = opened[name] = LabPage(notebooks.spare_pages.pop() if notebooks.spare_pages else page_with_jupyterlab())
-        _artifacts_recorder.on_did_create_browser_context(lab.page.context)  # it hears of no page that is used again
-        lab.page.set_viewport_size(window)
-        lab.open(name, has_kernel)
-        return lab
-
-    yield open_notebook
-    failed = not hasattr(request.node, "rep_call") or request.node.rep_call.failed
-    for name, lab in opened.items():
-        no_hidden_errors.heard += lab.kernel_errors()
-        if failed:
-            _artifacts_recorder.on_will_close_browser_context(lab.page.context)
-        else:
-            lab.page.context.tracing.stop()
-        if not failed and lab.close_all():
-            notebooks.spare_pages.append(lab.page)
-        else:
-            lab.page.context.close()
-        notebooks.background.submit(notebooks.stop_kernel, name)
-
-
-@pytest.fixture
-def notebook(open_notebook):
-    """A function that opens a notebook and runs it, and returns its first lab.
-
-    It takes the source of code cells, or the path of a notebook; and the options of `open_notebook`.
-    """
-
-    def notebook(*cells, path=None, run=True, **options):
-        made = nbformat.read(path, as_version=4) if path else new_notebook(*cells or (ONE_CELL,))
-        lab = open_notebook(made, **options)
+        page.goto(f"{notebooks.server.url}/lab/workspaces/{workspace}/tree/{name}?token={notebooks.server.token}")
+        labs.append(lab := LabPage(page))
+        if has_kernel:
+            page.evaluate(READY)
         if run:
             lab.run_all()
         return lab
 
-    return notebook
+    yield notebook
+    for lab in labs:
+        no_hidden_errors.heard += lab.kernel_errors()
+        lab.page.context.close()
+    for kernel in notebooks.ask("kernels"):
+        notebooks.ask(f"kernels/{kernel['id']}", "DELETE")
 
 
 @pytest.fixture

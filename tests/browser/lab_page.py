@@ -6,7 +6,6 @@ import hashlib
 import io
 import re
 from functools import cache, cached_property
-from weakref import WeakSet
 
 import nbformat
 import numpy as np
@@ -18,55 +17,26 @@ from backprop_lab.ui.board.board import Board
 
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 ONE_CELL = "from backprop_lab.ui import StepThrough\n\nStepThrough()"
-ZOOMED: WeakSet = WeakSet()  # pages that cannot be as they were at first
 RESULT = (0x00, 0x9E, 0x73)  # the frame around what came out of a step
-PARTS = {
-    name: f".bpl-{name}" for name in ("card", "remarks", "iteration", "refused", "note", "worked", "call", "script")
-}
-PARTS |= {"image": ".bpl-board img", "board": ".bpl-picture", "table": ".bpl-tables"}  # the board takes the keys
-PARTS |= {"current": ".bpl-timeline [aria-current=step]", "done": ".bpl-timeline .bpl-shown"}
-
-OPEN = """async (path) => {
-  while (!window.jupyterapp) await new Promise((done) => setTimeout(done, 20));
-  await window.jupyterapp.restored;
-  window.jupyterapp.commands.execute("docmanager:open", { path });
-}"""
 
 # Waits until the notebook in front has a kernel that answers, and notes every error that this kernel reports from now
-# on: what fails in a callback of a widget has no cell to appear under. ipywidgets greets each new kernel on a comm that
-# a kernel without ipywidgets does not know yet, and says so: that alone is not an error.
+# on: what fails in a callback of a widget has no cell to appear under.
 READY = """async () => {
   const wait = () => new Promise((done) => setTimeout(done, 20));
   while (!window.jupyterapp?.shell.currentWidget?.sessionContext) await wait();
-  const context = window.jupyterapp.shell.currentWidget.sessionContext;
-  await context.ready;
-  while (!context.session?.kernel || !window.jupyterapp.shell.currentWidget.content.model) await wait();
-  await context.session.kernel.info;
+  const { content: notebook, sessionContext } = window.jupyterapp.shell.currentWidget;
+  await sessionContext.ready;
+  while (!sessionContext.session?.kernel || !notebook.model) await wait();
+  await sessionContext.session.kernel.info;
   window.kernelErrors ??= [];
-  const opened = new Set();
-  const greets = (line) => {
-    const comm = line.match(/^No such comm: (.*)/)?.[1];
-    return line === "No such comm target registered: jupyter.widget.control" || (comm && !opened.has(comm));
-  };
-  context.session.kernel.iopubMessage.connect((_, { header: { msg_type }, content }) => {
-    if (msg_type === "comm_open") opened.add(content.comm_id);
-    const { ename, evalue, traceback } = content;
-    if (msg_type === "error") window.kernelErrors.push([`kernel: ${ename}: ${evalue}`, ...traceback].join("\\n"));
-    if (msg_type !== "stream" || content.name !== "stderr") return;
-    const lines = content.text.split("\\n").filter((line) => line && !greets(line));
-    if (lines.length) window.kernelErrors.push(`kernel says: ${lines.join("\\n")}`);
+  sessionContext.session.kernel.iopubMessage.connect((_, { header, content }) => {
+    const { ename, evalue, traceback, name, text } = content;
+    if (header.msg_type === "error") window.kernelErrors.push([ename, evalue, ...traceback].join("\\n"));
+    if (header.msg_type === "stream" && name === "stderr") window.kernelErrors.push(text);
   });
 }"""
-
-CLOSE_ALL = """() => {
-  for (const widget of [...window.jupyterapp.shell.widgets("main")]) widget.dispose();
-  return document.querySelector(".jp-Dialog") === null;
-}"""
-
-HAS_PICTURE = """(number) => {
-  const image = document.querySelectorAll(".bpl-lab")[number]?.querySelector(".bpl-board img");
-  return image?.complete && image.naturalWidth > 0;
-}"""
+# ipywidgets greets each new kernel on a comm that a kernel without ipywidgets does not know yet: that is not an error.
+GREETED = re.compile(r"(No such comm.*\n*)*")
 
 # A page that is laid out changes its width, and the lab waits until the width stays.
 LAID_OUT = """() => new Promise((done) =>
@@ -93,14 +63,6 @@ EVALUATE = """async (expression) => {
   const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
   return (await kernel.requestExecute(request).done).content.user_expressions.it;
 }"""
-
-NEW_CELL = """async (source) => {
-  const { content } = window.jupyterapp.shell.currentWidget;
-  content.model.sharedModel.addCell({ cell_type: "code", source });
-  content.activeCellIndex = content.widgets.length - 1;
-  await window.jupyterapp.commands.execute("notebook:run-cell");
-}"""
-
 NOTEBOOK = """() => {
   const { activeCellIndex: active, widgets, mode } = window.jupyterapp.shell.currentWidget.content;
   return { active, cells: widgets.length, mode };
@@ -131,31 +93,18 @@ class LabPage:
     """One of the labs in the notebook in front; `page` is the whole page, `root` only this lab."""
 
     def __init__(self, page, number=0):
-        self.page, self.number = page, number
+        self.page = page
         self.root = page.locator(".bpl-lab").nth(number)
-        for name, selector in PARTS.items():
-            setattr(self, name, self.root.locator(selector))
+        for name in ("card", "remarks", "iteration", "refused", "worked", "call", "script", "timeline"):
+            setattr(self, name, self.root.locator(f".bpl-{name}"))
+        self.image, self.board = self.root.locator(".bpl-board img[src]"), self.root.locator(".bpl-picture")
+        self.current, self.done = self.timeline.locator("[aria-current=step]"), self.timeline.locator(".bpl-shown")
         self.seed_slider, self.lr_slider = (self.root.locator(".noUi-handle").nth(k) for k in (0, 1))
 
     # The notebook around it
 
-    def open(self, path, has_kernel=True):
-        self.page.evaluate(OPEN, path)
-        if has_kernel:
-            self.page.evaluate(READY)
-
-    def close_all(self):
-        """Close every notebook in the page, and ask nothing. Whether the page is as good as new then."""
-        self.page.mouse.move(0, 0)
-        self.theme("light")
-        return self.page.evaluate(CLOSE_ALL) and self.page not in ZOOMED
-
-    def reload(self):
-        self.page.reload()
-        self.page.evaluate(READY)
-
-    def command(self, name, **arguments):
-        self.page.evaluate("([name, given]) => window.jupyterapp.commands.execute(name, given)", [name, arguments])
+    def command(self, name):
+        self.page.evaluate("(name) => window.jupyterapp.commands.execute(name)", name)
 
     def start_all(self):
         """Run all cells, and do not wait until they have run."""
@@ -165,15 +114,15 @@ class LabPage:
         self.command("notebook:run-all-cells")
         self.wait_for_picture()
 
-    def run_in_new_cell(self, source):
-        """Run `source` in a new last cell; returns the lab that it shows."""
-        self.page.evaluate(NEW_CELL, source)
-        lab = LabPage(self.page, self.page.locator(".bpl-lab").count() - 1)
-        lab.wait_for_picture()
-        return lab
+    def select_cell(self, number):
+        self.page.locator(".jp-Cell").nth(number).locator(".jp-InputPrompt").click()
+
+    def notebook(self):
+        """Which cell is active, how many cells there are, and in which mode the notebook is."""
+        return self.page.evaluate(NOTEBOOK)
 
     def wait_for_picture(self):
-        self.page.wait_for_function(HAS_PICTURE, arg=self.number)  # looked up again: a re-run cell has a new lab
+        self.image.wait_for()
         self.page.evaluate(LAID_OUT)
         self.settle()
 
@@ -188,12 +137,8 @@ class LabPage:
         return ast.literal_eval(answer["data"]["text/plain"])
 
     def kernel_errors(self):
-        """What the kernel has said of errors since this was last asked."""
-        return self.page.evaluate("() => (window.kernelErrors ?? []).splice(0)")
-
-    def notebook(self):
-        """Which cell is active, how many cells there are, and in which mode the notebook is."""
-        return self.page.evaluate(NOTEBOOK)
+        """What the kernel has said of errors."""
+        return [said for said in self.page.evaluate("() => window.kernelErrors ?? []") if not GREETED.fullmatch(said)]
 
     # Controls. Each gesture waits for its answer, as a person would; for haste, there are the locators.
 
@@ -202,7 +147,7 @@ class LabPage:
         return self.root.locator("button.jupyter-button").get_by_text(name, exact=True)
 
     def step_button(self, name):
-        return self.root.locator(".bpl-timeline").get_by_role("button", name=name, exact=True)
+        return self.timeline.get_by_role("button", name=name, exact=True)
 
     def field(self, label):
         return self.root.get_by_label(label, exact=True)
@@ -229,9 +174,10 @@ class LabPage:
         for key in keys:
             self.page.keyboard.press(key)
 
+    # The page
+
     def zoom(self, factor):
         """Zoom in as a browser does, to fewer, larger CSS pixels on the same screen, and wait for a picture of it."""
-        ZOOMED.add(self.page)
         size = self.page.viewport_size
         across, down = round(size["width"] / factor), round(size["height"] / factor)
         screen = {"width": across, "height": down, "deviceScaleFactor": factor, "mobile": False}
@@ -251,15 +197,7 @@ class LabPage:
 
     @cached_property
     def devtools(self):
-        session = self.page.context.new_cdp_session(self.page)
-        session.send("Performance.enable")
-        return session
-
-    def memory(self):
-        """What the page holds when its garbage is gone, as Chromium counts it: JSHeapUsedSize in bytes, Nodes, ..."""
-        for _ in range(3):
-            self.devtools.send("HeapProfiler.collectGarbage")
-        return {entry["name"]: entry["value"] for entry in self.devtools.send("Performance.getMetrics")["metrics"]}
+        return self.page.context.new_cdp_session(self.page)
 
     def violations(self):
         """Every violation that axe-core finds in the lab, in either theme: its rule, the element, and what it says."""
@@ -284,14 +222,13 @@ class LabPage:
 
     def place_of(self, name, i, j):
         """The middle of a cell on the page and the cell's size, in CSS pixels; on the board of the worked example."""
-        around = self.image.evaluate("image => image.closest('.bpl-board').clientWidth")
-        layout = board_layout(around)
+        layout = board_layout(self.image.evaluate("image => image.closest('.bpl-board').clientWidth"))
         box = layout.boxes[name]
         x, y = (box.x + j + 0.5) / layout.width, (box.y + i + 0.5) / layout.height
         self.image.evaluate(SCROLL_TO, y)
-        on_page = self.image.bounding_box()
-        width, height = on_page["width"], on_page["height"]
-        return on_page["x"] + x * width, on_page["y"] + y * height, width / layout.width, height / layout.height
+        at = self.image.bounding_box()
+        left, top, width, height = (at[name] for name in ("x", "y", "width", "height"))
+        return left + x * width, top + y * height, width / layout.width, height / layout.height
 
     def hover(self, name, i, j):
         self.page.mouse.move(*self.place_of(name, i, j)[:2])
@@ -320,28 +257,18 @@ class LabPage:
         source = "async (image) => Array.from(new Uint8Array(await (await fetch(image.src)).arrayBuffer()))"
         return bytes(self.image.evaluate(source))
 
-    def drawn(self):
-        return Image.open(io.BytesIO(self.picture())).convert("RGB")
-
     def is_crisp(self, zoom=1):
         """Whether each pixel of the picture falls on one of the screen."""
         wide = self.image.evaluate("image => image.naturalWidth")
         return abs(wide - self.image.bounding_box()["width"] * zoom) <= 1
-
-    def alt(self):
-        return self.image.get_attribute("alt")
 
     def expect_at(self, step, iteration=0):
         """Wait until text, picture and timeline are all at this step; None is the start of an iteration."""
         expect(self.iteration).to_have_text(f"iteration {iteration}")
         where = f"at iteration {iteration}, .*: {step} = " if step else f"at the start of iteration {iteration}:"
         expect(self.image).to_have_attribute("alt", re.compile(f"^Board {where}"))
-        if step is None:
-            expect(self.done).to_have_count(0)
-            expect(self.current).to_have_count(0)
-        else:
-            expect(self.current).to_have_text(step)
-            expect(self.done.last).to_have_text(step)
+        expect(self.current).to_have_text([step] if step else [])
+        if step:
             expect(self.card.locator("code")).to_have_text(re.compile(f"^{step} = "))
 
     def state(self):
@@ -350,7 +277,7 @@ class LabPage:
         fields = {label: self.field(label).input_value() for label in ("start", "seed", "learning rate")}
         return fields | {
             "picture": hashlib.sha256(self.picture()).hexdigest()[:16],
-            "alt": self.alt(),
+            "alt": self.image.get_attribute("alt"),
             "card": [self.card.inner_text(), *self.remarks.all_inner_texts()],
             "timeline": self.done.all_inner_texts(),
             "call": self.call.inner_text(),

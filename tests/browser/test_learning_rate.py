@@ -2,13 +2,11 @@
 
 import re
 
-import pytest
 from lab_page import LabPage
 from playwright.sync_api import expect
 
 from backprop_lab.ui.rates.sweeper import LEARNING_RATES
 
-LAB = "from backprop_lab.ui import LearningRateLab\n\nlab = LearningRateLab({})\nlab"
 MORE_RUNS = """import numpy as np
 
 from backprop_lab.ui.rates import sweeper
@@ -27,105 +25,82 @@ class MapPage(LabPage):
     def __init__(self, page):
         super().__init__(page)
         self.image, self.board = self.image.first, self.board.first
-        self.runs = self.root.locator(".bpl-runs")
-        self.summary = self.root.locator(".bpl-text")
+        self.runs, self.summary = self.root.locator(".bpl-runs"), self.root.locator(".bpl-text")
         self.progress = self.root.get_by_text(re.compile(r"^step \d+ of \d+$"))
-        self.opened = LabPage(page, 1)
 
     def seeds(self):
         return self.in_kernel("list(lab.sweeper.state.runs.sweep.seeds)")
 
-    def point(self, row, col):
-        """The middle of a run on the page, in CSS pixels: from where the map lies in its picture."""
-        x, y, width, height = self.in_kernel("list(lab._map.box)")
-        across, down = x + width * (col + 0.5) / len(LEARNING_RATES), y + height * (row + 0.5) / len(self.seeds())
-        self.image.scroll_into_view_if_needed()
-        at = self.image.bounding_box()
-        return at["x"] + across * at["width"], at["y"] + down * at["height"]
-
-    def choose_run(self, row, col):
-        self.page.mouse.click(*self.point(row, col))
-        self.settle()
-
-    def name_of(self, row, col):
-        return f"seed {self.seeds()[row]}, learning rate {LEARNING_RATES[col]:.3g}"
-
-    def shown(self):
-        self.settle()
-        return self.picture(), self.alt(), self.progress.inner_text(), self.summary.inner_text()
+    def expect_run(self, letter, row, col):
+        run = f"{letter}: seed {self.seeds()[row]}, learning rate {LEARNING_RATES[col]:.3g}"
+        expect(self.runs).to_contain_text(run)
 
 
-@pytest.fixture
-def open_map(notebook):
-    def open_map(settings, *cells, **options):
-        lab = MapPage(notebook(LAB.format(settings), *cells, **options).page)
-        lab.wait_for_picture()
-        return lab
-
-    return open_map
+def open_map(notebook, settings, *cells):
+    cells = (f"from backprop_lab.ui import LearningRateLab\n\nlab = LearningRateLab({settings})\nlab", *cells)
+    lab = MapPage(notebook(*cells, run=False).page)
+    lab.run_all()
+    return lab
 
 
-def test_while_a_sweep_runs_the_page_and_other_cells_answer_and_it_can_be_canceled(open_map):
-    lab = open_map("seeds=8, steps=60, hidden=8", OTHER_CELL, MORE_RUNS)
+def test_while_a_sweep_runs_the_page_and_other_cells_answer_and_it_can_be_canceled(
+    notebook,
+):
+    lab = open_map(notebook, "seeds=8, steps=60, hidden=8", OTHER_CELL, MORE_RUNS)
     expect(lab.progress).to_have_text("step 60 of 60")
     other = lab.page.locator(".jp-Cell").nth(1)
 
-    def step():
-        return int(re.match(r"step (\d+) of 1000", lab.progress.inner_text())[1])
+    def still_runs():
+        return int(re.match(r"step (\d+) of 1000", lab.progress.inner_text())[1]) < 1000
 
     lab.type_into("seeds", "64")
     lab.field("steps").fill("1000")
     lab.field("steps").press("Enter")
     expect(lab.progress).to_have_text(re.compile(r"^step [1-9]\d* of 1000$"))
     lab.in_kernel("6 * 7")
-    assert step() < 1000, "the sweep was over before another cell was answered"
+    assert still_runs(), "it was over before another cell was answered"
     other.locator(".noUi-handle").press("ArrowRight")
     expect(other.get_by_text("heard 1")).to_be_visible()
-    assert step() < 1000, "the sweep was over before another slider was answered"
+    assert still_runs(), "it was over before another slider was answered"
     lab.image.click()
     expect(lab.runs).to_contain_text("A: seed")
-    assert step() < 1000, "the sweep was over before the map was answered"
+    assert still_runs(), "it was over before the map was answered"
+
+    def shown():
+        lab.settle()
+        return lab.picture(), lab.image.get_attribute("alt"), lab.progress.inner_text(), lab.summary.inner_text()
 
     lab.button("Cancel").click()
     expect(lab.button("Run")).to_be_visible()
-    stopped = lab.shown()
-    assert f"After {step()} steps" in stopped[1]
+    stopped = shown()
+    assert f"After {stopped[2].split()[1]} steps" in stopped[1]
     lab.page.wait_for_timeout(400)  # nothing is to come, so there is nothing to wait for
-    assert lab.shown() == stopped
+    assert shown() == stopped
 
 
-def test_a_click_chooses_the_run_under_the_pointer_and_axe_finds_no_violation(open_map):
-    lab = open_map("seeds=12, steps=60")
-    for run in [(0, 3), (11, 75)]:
-        lab.choose_run(*run)
-        expect(lab.runs).to_contain_text(f"A: {lab.name_of(*run)}")
-    assert lab.is_crisp()
-    lab.press("Compare")
-    lab.choose_run(6, 40)
-    lab.type_into("seeds", "rubbish")
-    expect(lab.refused).to_contain_text("seeds must be a whole number from 1 to 64; got 'rubbish'")
-    assert lab.violations() == []
-
-
-def test_two_runs_are_compared_and_one_opens_step_by_step_all_by_keyboard(open_map):
-    lab = open_map("seeds=8, steps=60", "1 + 1")
-    lab.page.locator(".jp-Cell").first.locator(".jp-InputPrompt").click()
+def test_two_runs_are_compared_and_one_opens_step_by_step_by_keyboard_and_axe_finds_no_violation(notebook):
+    lab = open_map(notebook, "seeds=8, steps=60", "1 + 1")
+    lab.select_cell(0)
     lab.board.focus()
     around = lab.notebook()
     lab.key("ArrowDown", "ArrowRight")
-    expect(lab.runs).to_contain_text(f"A: {lab.name_of(4, 39)}")
+    lab.expect_run("A", 4, 39)
     lab.key("Enter", "ArrowUp", "ArrowLeft")
-    expect(lab.runs).to_contain_text(f"B: {lab.name_of(3, 38)}")
-    expect(lab.button("Compare")).to_have_class(re.compile("mod-active"))
-    lab.page.keyboard.press("Shift+Tab")  # the button before the map
+    lab.expect_run("B", 3, 38)
+    assert lab.is_crisp()
+    lab.key("Shift+Tab")  # the button before the map
     expect(lab.button("Open B step by step")).to_be_focused()
     lab.key("Enter")
-    expect(lab.opened.field("seed")).to_have_value(str(lab.seeds()[3]))
-    expect(lab.opened.field("learning rate")).to_have_value(f"{LEARNING_RATES[38]:.4g}")
-    expect(lab.opened.board).to_be_focused()
-    expect(lab.opened.field("seed")).to_be_in_viewport()
-    lab.opened.wait_for_picture()
+    opened = LabPage(lab.page, 1)
+    expect(opened.field("seed")).to_have_value(str(lab.seeds()[3]))
+    expect(opened.field("learning rate")).to_have_value(f"{LEARNING_RATES[38]:.4g}")
+    expect(opened.board).to_be_focused()
+    expect(opened.field("seed")).to_be_in_viewport()
+    opened.wait_for_picture()
     lab.key("ArrowRight")
-    lab.opened.expect_at("Y1")
-    assert lab.page.locator(".bpl-lab").count() == 2
+    opened.expect_at("Y1")
     assert lab.notebook() == around
+    lab.field("seeds").first.fill("rubbish")
+    lab.field("seeds").first.press("Enter")
+    expect(lab.refused.first).to_be_visible()
+    assert lab.violations() == []

@@ -1,14 +1,10 @@
 """Hears what goes wrong out of sight, in a page or in the server's log, and overlooks what says nothing about us."""
 
 import re
-from dataclasses import dataclass, field
-from urllib.parse import urlparse
 
-# Each entry says where it comes from.
-CONSOLE_NOISE = (
-    # A notebook that is closed before its kernel has answered what JupyterLab asked it for itself.
-    r"^(page|console): .*Canceled future for (debug|create_subshell)_request message before replies were done",
-)
+OTHER_MACHINE = re.compile(r"(http|ws)s?://(?!127\.0\.0\.1[:/])")
+# A notebook that is closed before its kernel has answered what JupyterLab asked it for itself.
+CONSOLE_NOISE = re.compile(r"Canceled future for (debug|create_subshell)_request message before replies were done")
 GONE = (
     # A page that is closed while the server or a kernel is sending it something: in tornado, jupyter_server and pyzmq.
     r"(tornado\.\w+\.)?(WebSocket|Stream)ClosedError.*",
@@ -32,26 +28,21 @@ def errors_in(log):
     return left if BAD_LOG_LINE.search(left) else ""
 
 
-@dataclass
 class Witness:
     """Listens to pages: errors in the console, exceptions, requests to any other machine."""
 
-    heard: list[str] = field(default_factory=list)
+    def __init__(self):
+        self.heard = []
 
     def listen(self, page):
-        page.on("console", lambda message: message.type == "error" and self._note(f"console: {message.text}"))
-        page.on("pageerror", lambda error: self._note(f"page: {error.stack or error}"))
-        page.on("request", self._mind_the_machine)
+        page.on("console", lambda message: message.type == "error" and self.note(f"console: {message.text}"))
+        page.on("pageerror", lambda error: self.note(f"page: {error.stack or error}"))
+        page.on("request", lambda request: OTHER_MACHINE.match(request.url) and self.note(f"asks {request.url}"))
+
+    def note(self, text):
+        if not CONSOLE_NOISE.search(text):
+            self.heard.append(text)
 
     def forget(self, *starts):
         """Take what begins so off the list: an error that a test provokes."""
         self.heard[:] = [text for text in self.heard if not text.startswith(starts)]
-
-    def _note(self, text):
-        if not any(re.search(noise, text) for noise in CONSOLE_NOISE):
-            self.heard.append(text)
-
-    def _mind_the_machine(self, request):
-        url = urlparse(request.url)
-        if url.scheme in ("http", "https", "ws", "wss") and url.hostname != "127.0.0.1":
-            self.heard.append(f"asks another machine: {request.url}")

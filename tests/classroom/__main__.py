@@ -17,26 +17,24 @@ import lesson
 import login
 import recovery
 import report
-from checks import Checks
 from hub import TestHub
-from student import Student
+from student import RefusedError, Student
 
 
-async def main(arguments):
+async def main(given):
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     say(f"{os.cpu_count()} cores, {memory:.0f} GB of memory, load {os.getloadavg()[0]:.1f}; {platform.platform()}")
-    found = {
-        "date": datetime.now(UTC).isoformat(timespec="minutes"),
-        "machine": {"cores": os.cpu_count(), "memory GB": round(memory), "processor": processor()},
-        "lessons": [],
-    }
+    processor = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    processor = processor[1] if processor else platform.processor()
+    machine = {"cores": os.cpu_count(), "memory GB": round(memory), "processor": processor}
+    found = {"date": datetime.now(UTC).isoformat(timespec="minutes"), "machine": machine, "lessons": []}
     checks = Checks()
     with tempfile.TemporaryDirectory(prefix="backprop_lab_class_") as name:
         folder = Path(name)
         folder.chmod(0o755)  # the students' homes are in it
-        classes = [[f"s{size}x{number:02}" for number in range(1, size + 1)] for size in arguments.students]
+        classes = [[f"s{size}x{number:02}" for number in range(1, size + 1)] for size in given.students]
         names = [*chain.from_iterable(classes), "ana", "ben", "cleo"]
-        async with TestHub(folder, arguments.proxy, names, untrimmed=arguments.untrimmed) as hub:
+        async with TestHub(folder, given.proxy, names, untrimmed=given.untrimmed) as hub:
             if not hub.separate:
                 say("NOT TESTED, THAT FILES ARE KEPT FROM NEIGHBOURS: separate accounts take root and unshare.")
             for names in classes:
@@ -44,16 +42,16 @@ async def main(arguments):
                 async with at_their_computers(hub, *names) as students:
                     found["lessons"].append(await lesson.run_class(hub, students))
                     await asyncio.gather(*(student.stop_server() for student in students))
-            if not arguments.untrimmed:
+            if not given.untrimmed:
                 await what_must_hold(checks, hub)
-            if arguments.course:
+            if given.course:
                 say("Cleo runs every notebook of the course and leaves all of them open.")
                 async with at_their_computers(hub, "cleo") as (cleo,):
                     await cleo.log_in()
                     await cleo.start_server()
                     found["course"] = await lesson.run_course(cleo)
-        if not arguments.untrimmed:
-            await login.to_hubs_left_open(checks, folder, arguments.proxy)
+        if not given.untrimmed:
+            await login.to_hubs_left_open(checks, folder, given.proxy)
             login.every_option_is_known(checks)
             for what, good in report.limits(found):
                 checks.note(what, good)
@@ -61,7 +59,7 @@ async def main(arguments):
     print(report.lessons(found))
     say("What larger classes need, worked out from the last line:")
     print(report.larger_classes(found))
-    if arguments.record:
+    if given.record:
         report.record(found)
     right, wrong = checks.number - len(checks.wrong), "; ".join(checks.wrong)
     say(f"{right} of {checks.number} as it should be. Not so: {wrong or 'none'}.")
@@ -72,9 +70,9 @@ async def what_must_hold(checks, hub):
     """That Ben does not get at Ana, that she goes on when something breaks, and that strangers stay out."""
     say("Ben tries what he can to get at Ana.")
     async with at_their_computers(hub, "ana", "ben", "cleo") as (ana, ben, cleo):
-        for student in (ana, ben, cleo):
-            await student.sign_up()
+        await cleo.sign_up()
         for student in (ana, ben):
+            await student.sign_up()
             await student.log_in()
             await student.start_server()
             await student.open_notebook()
@@ -96,24 +94,36 @@ async def at_their_computers(hub, *names):
         yield [await stack.enter_async_context(Student(hub.url, name)) for name in names]
 
 
-def processor():
-    names = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    return names[0] if names else platform.processor()
+class Checks:
+    """What was tried and how it went, told as it happens."""
+
+    def __init__(self):
+        self.number, self.wrong = 0, []
+
+    def note(self, what, good, how=""):
+        print(f"{'as it should be' if good else 'NOT AS IT SHOULD':16}  {what}{how and ': '}{how}", flush=True)
+        self.number += 1
+        self.wrong += [] if good else [what]
+
+    async def answered(self, what, attempt, *statuses, because=""):
+        """Note whether it ends with one of these, and for this reason; 200 if nobody refuses it."""
+        try:
+            await attempt
+            error = RefusedError(200, "done")
+        except RefusedError as refused:
+            error = refused
+        self.note(what, error.status in statuses and because in str(error), str(error)[:80])
 
 
 def say(sentence):
     print(f"\n== {sentence}", flush=True)
 
 
-def parse(arguments):
+if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="tests/classroom", description=__doc__)
     parser.add_argument("--students", type=int, nargs="+", default=[1, 5], help="sizes of classes")
     parser.add_argument("--proxy", default="configurable-http-proxy", help="the proxy's command")
     parser.add_argument("--course", action="store_true", help="also run every notebook of the course")
     parser.add_argument("--untrimmed", action="store_true", help="only the figures, and of JupyterHub as it comes")
     parser.add_argument("--record", action="store_true", help="keep the figures in measured.json and the README")
-    return parser.parse_args(arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(asyncio.run(main(parse(sys.argv[1:]))))
+    sys.exit(asyncio.run(main(parser.parse_args())))

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import aiohttp
@@ -31,7 +31,6 @@ AROUND = """
 c = get_config()
 for part in ("require_closed_signup.py", "jupyterhub_config.py"):
     load_subconfig("{classroom}/" + part)
-
 c.JupyterHub.spawner_class = "{spawner}"
 c.SimpleLocalProcessSpawner.home_dir_template = "{homes}/{{username}}"
 c.JupyterHub.bind_url = "{url}"
@@ -39,7 +38,6 @@ c.JupyterHub.hub_bind_url = "http://127.0.0.1:{hub_port}"
 c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{api_port}"
 c.JupyterHub.db_url = "sqlite:///{folder}/hub.sqlite"
 c.JupyterHub.cookie_secret_file = "{folder}/cookie_secret"
-
 # The Littlest JupyterHub says the same: the proxy is a service of its own, and servers outlive the hub.
 c.ConfigurableHTTPProxy.should_start = False
 c.JupyterHub.cleanup_servers = False
@@ -58,8 +56,7 @@ class TestHub:
 
     def __init__(self, folder, proxy_command, students, *, more="", untrimmed=False):
         self.folder, self.homes, self.log = folder, folder / "homes", folder / "hub.log"
-        self.students = students
-        self.names = [*students, "teacher"]
+        self.students, self.names = students, [*students, "teacher"]
         with ExitStack() as stack:
             free = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
             self.port, self.hub_port, self.api_port = (one.getsockname()[1] for one in free)
@@ -77,9 +74,9 @@ class TestHub:
         self._make_homes()
 
     async def __aenter__(self):
-        ports = [f"--port={self.port}", "--api-ip=127.0.0.1", f"--api-port={self.api_port}"]
+        addresses = ["--ip=127.0.0.1", f"--port={self.port}", "--api-ip=127.0.0.1", f"--api-port={self.api_port}"]
         error = f"--error-target=http://127.0.0.1:{self.hub_port}/hub/error"
-        self.proxy = self._popen([self._proxy_command, "--ip=127.0.0.1", *ports, error])
+        self.proxy = self._popen([self._proxy_command, *addresses, error])
         await self.open_hub()
         return self
 
@@ -101,13 +98,16 @@ class TestHub:
             script = "".join(f"mount --rbind {shlex.quote(str(a))} {shlex.quote(str(b))}\n" for a, b in mounts)
             command = ["unshare", "--mount", "sh", "-ec", f'{script}exec "$@"', "sh", *command]
         self.hub = self._popen(command)
-        until = time.monotonic() + 60
+        until, waiting = time.monotonic() + 60, [self.hub_port, self.port]
         async with aiohttp.ClientSession() as http:
-            for port in (self.hub_port, self.port):
-                while not await _answers(http, f"http://127.0.0.1:{port}/hub/api/"):
-                    if self.hub.poll() is not None or time.monotonic() > until:
-                        raise RuntimeError(f"the hub did not start:\n{self.log.read_text()[-3000:]}")
-                    await asyncio.sleep(0.2)
+            while waiting:
+                if self.hub.poll() is not None or time.monotonic() > until:
+                    raise RuntimeError(f"the hub did not start:\n{self.log.read_text()[-3000:]}")
+                await asyncio.sleep(0.2)
+                with suppress(aiohttp.ClientError):
+                    async with http.get(f"http://127.0.0.1:{waiting[0]}/hub/api/") as answer:
+                        if answer.status == 200:
+                            del waiting[0]
 
     def _popen(self, command):
         with self.log.open("a") as log:
@@ -142,11 +142,3 @@ class TestHub:
         way = view / python.relative_to(closed)
         way.mkdir(parents=True, exist_ok=True)
         return [(python, way), (view, closed)]
-
-
-async def _answers(http, url):
-    try:
-        async with http.get(url) as answer:
-            return answer.status == 200
-    except aiohttp.ClientError:
-        return False

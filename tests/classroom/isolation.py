@@ -24,24 +24,26 @@ with zmq.Context() as context, context.socket(zmq.SUB) as ear:
 
 async def keep_apart(checks, hub, ana, ben):
     """Ben tries; both have a kernel running. Ana succeeds at each attempt, or else it would prove nothing."""
-    her_hub = f"api/users/{ana.name}"
-    his, hers = [await _new_token(student) for student in (ben, ana)]
+    her_hub, tokens = f"api/users/{ana.name}", {}
+    for who in (ana, ben):
+        tokens[who] = (await who.ask("POST", f"api/users/{who.name}/tokens", {}, base=who.hub))["token"]
     new = {"kernel": {"name": "python3"}, "path": "x.ipynb", "type": "notebook", "name": ""}
-    paths = {"files": "api/contents", "notebook": f"api/contents/{NOTEBOOK}", "kernels": "api/kernels"}
     attempts = {
-        **{f"ben's cookie at her {what}": lambda who, p=p: who.ask("GET", p, base=ana.base)
-           for what, p in paths.items()},
         "ben's cookie starting a kernel there": lambda who: who.ask("POST", "api/sessions", new, base=ana.base),
-        **{f"ben's token at her {what}": lambda who, p=p: _by_token(his if who is ben else hers, ana.base + p)
-           for what, p in paths.items()},
         "ben's websocket to her kernel": lambda who: who.connect(ana),
         "ben's page of her lab": lambda who: who.open_lab(ana),
         "ben asking the hub about her": lambda who: who.ask("GET", her_hub, base=ana.hub),
-    }  # fmt: skip
+    }
+    for what, path in {"files": "contents", "notebook": f"contents/{NOTEBOOK}", "kernels": "kernels"}.items():
+        attempts |= {
+            f"ben's cookie at her {what}": lambda who, p=path: who.ask("GET", f"api/{p}", base=ana.base),
+            f"ben's token at her {what}": lambda who, p=path: _by_token(tokens[who], f"{ana.base}api/{p}"),
+        }
     for what, attempt in attempts.items():
         await attempt(ana)
-        await checks.refused(what, attempt(ben))
-    await checks.refused("ben stopping her server", ben.ask("DELETE", f"{her_hub}/server", base=ben.hub))
+        await checks.answered(what, attempt(ben), 403, 404)
+    stopping = ben.ask("DELETE", f"{her_hub}/server", base=ben.hub)
+    await checks.answered("ben stopping her server", stopping, 403, 404)
     if hub.separate:  # as one and the same account they can do everything to each other
         await _keep_apart_on_the_machine(checks, hub.homes / ana.name, ana, ben)
 
@@ -77,10 +79,6 @@ async def _keep_apart_on_the_machine(checks, home, ana, ben):
         await asyncio.sleep(0.1)
         await ana.page.run("print('what ana alone should see')")
     checks.note("from ben's kernel: what hers prints", await listening == "False", f"heard: {await listening}")
-
-
-async def _new_token(student):
-    return (await student.ask("POST", f"api/users/{student.name}/tokens", {}, base=student.hub))["token"]
 
 
 async def _by_token(token, url):

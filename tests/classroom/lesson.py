@@ -21,9 +21,9 @@ async def run_class(hub, students):
 
     for student in students:
         await student.sign_up()
-    log_in = await of_all(lambda student: _seconds(student.log_in()))
+    log_in = await of_all(lambda student: seconds(student.log_in()))
     idle = _machine(hub, students)
-    starts = await of_all(lambda student: _seconds(_start(student)))
+    starts = await of_all(lambda student: seconds(_start(student)))
     started = _machine(hub, students)
     await asyncio.sleep(1)
     quiet = _machine(hub, students)
@@ -39,9 +39,9 @@ async def run_class(hub, students):
         "log in": _percentiles(log_in),
         "start": _percentiles(starts),
         "core seconds a start": (started["ours"] - idle["ours"]) / len(students),
-        "move ms": _percentiles([1000 * seconds for seconds in moves]),
+        "move ms": _percentiles(1000 * each for each in moves),
         "core ms a move": 1000 * (paced["ours"] - quiet["ours"]) / len(moves),
-        "drag ms": _percentiles([1000 * seconds for seconds in drags]),
+        "drag ms": _percentiles(1000 * each for each in drags),
         "memory a student": _percentiles(map(processes.memory, theirs)),
         "memory of a kernel": _percentiles(processes.memory([kernel]) for kernel in kernels),
         "peak of a student": max(map(processes.peak, theirs)),
@@ -57,25 +57,20 @@ async def run_course(student):
     Each board that appears is shown. An exercise that is not solved yet may fail, and nothing else.
     """
     peaks = {}
-    folder = await student.ask("GET", "api/contents/backprop_lab_notebooks")
-    for entry in sorted(folder["content"], key=lambda entry: entry["name"]):
-        if entry["type"] != "notebook":
-            continue
-        before = processes.of(student.name)
-        notebook, shown = await student.open_notebook(entry["path"]), set()
-        for cell in notebook["cells"]:
-            if cell["cell_type"] != "code":
-                continue
+    folder = (await student.ask("GET", "api/contents/backprop_lab_notebooks"))["content"]
+    for name, path in sorted((entry["name"], entry["path"]) for entry in folder if entry["type"] == "notebook"):
+        before, shown = processes.of(student.name), set()
+        notebook = await student.open_notebook(path)
+        for source in (cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"):
             try:
-                await student.page.run(cell["source"])
+                await student.page.run(source)
             except RuntimeError as error:
                 if "NotImplementedError" not in str(error):
-                    raise RuntimeError(f"{entry['name']}: {cell['source'][:100]!r}: {error}") from None
+                    raise RuntimeError(f"{name}: {source[:100]!r}: {error}") from None
             for board in set(student.page.having(**BOARD)) - shown:
                 shown.add(board)
                 await student.page.tell(board, PAGE)
-        kernel = set(processes.of(student.name)) - set(before)
-        peaks[entry["name"]] = processes.peak(kernel)
+        peaks[name] = processes.peak(set(processes.of(student.name)) - set(before))
     return {"peak of each kernel": peaks, "all notebooks open": processes.memory(processes.of(student.name))}
 
 
@@ -101,10 +96,9 @@ async def _move_now_and_then(student):
 
 async def _drag(student):
     """Drag the learning rate to and fro; a page sends the next value as soon as the last one is on the screen."""
-    page, found, end = student.page, [], time.perf_counter() + DRAG
-    rates = _wander(RATES[::-1])
+    found, rates, end = [], _wander(RATES[::-1]), time.perf_counter() + DRAG
     while time.perf_counter() < end:
-        found.append(await page.move(LEARNING_RATE, next(rates)))
+        found.append(await student.page.move(LEARNING_RATE, next(rates)))
     return found
 
 
@@ -113,7 +107,7 @@ def _wander(places):
     return cycle([*places, *places[-2:0:-1]])
 
 
-async def _seconds(done):
+async def seconds(done):
     before = time.perf_counter()
     await done
     return time.perf_counter() - before

@@ -29,8 +29,8 @@ async def to_the_class(checks, hub):
         ("signing up under a name that is taken", listed, PASSWORD, True),
         ("signing up with a password of 5 letters", "teacher", "short", True),
     ):
-        await checks.refused(what, _enter(hub, name, password, signs_up), 302, 403)  # 302: to the login again
-    await checks.allowed("a name on the list, and its password", _enter(hub, "teacher", PASSWORD, signs_up=True))
+        await checks.answered(what, _enter(hub, name, password, signs_up), 302, 403)  # 302: to the login again
+    await checks.answered("a name on the list, and its password", _enter(hub, "teacher", PASSWORD, signs_up=True), 200)
 
 
 async def to_hubs_left_open(checks, folder, proxy_command):
@@ -39,18 +39,15 @@ async def to_hubs_left_open(checks, folder, proxy_command):
         home.mkdir(0o755)
         async with TestHub(home, proxy_command, ["ana"], more=more) as hub:
             coming = _enter(hub, "ana", PASSWORD, signs_up="dummy" not in more)
-            what = f"everybody is let in by {by}"
-            await (checks.allowed(what, coming) if let_in else checks.refused(what, coming, 403, because="stands open"))
+            answer, because = (200, "") if let_in else (403, "stands open")
+            await checks.answered(f"everybody is let in by {by}", coming, answer, because=because)
 
 
 def every_option_is_known(checks):
     """Whether the classes that the hub's configuration names have the options that it sets."""
     config = PyFileConfigLoader("jupyterhub_config.py", path=str(CLASSROOM)).load_config()
-    known = {
-        f"{kind.__name__}.{option}"
-        for kind in (JupyterHub, Spawner, Authenticator, NativeAuthenticator, SystemdSpawner)
-        for option in kind.class_trait_names(config=True)
-    }
+    kinds = (JupyterHub, Spawner, Authenticator, NativeAuthenticator, SystemdSpawner)
+    known = {f"{kind.__name__}.{option}" for kind in kinds for option in kind.class_trait_names(config=True)}
     set_here = {f"{name}.{option}" for name, section in config.items() for option in section}
     checks.note(f"the {len(set_here)} options of jupyterhub_config.py exist", set_here <= known)
 

@@ -25,13 +25,13 @@ def lessons(measured):
     head += ["MB hub and proxy", "core s a start", "core ms a move", "cores taken by others"]
     rows = []
     for lesson in measured["lessons"]:
-        waits = [
-            f"{_text(lesson[name]['p50'])} / {_text(lesson[name]['p99'])}" for name in ("start", "move ms", "drag ms")
-        ]
-        memory = [lesson["memory a student"]["p50"], lesson["hub memory"] + lesson["proxy memory"]]
-        rows.append([str(lesson["students"]), *waits, *(f"{megabytes:.0f}" for megabytes in memory),
-                     _text(lesson["core seconds a start"]), f"{lesson['core ms a move']:.0f}",
-                     _text(lesson["cores that others kept busy"])])  # fmt: skip
+        waits = (lesson[name] for name in ("start", "move ms", "drag ms"))
+        memory = (lesson["memory a student"]["p50"], lesson["hub memory"] + lesson["proxy memory"])
+        rows.append([
+            str(lesson["students"]), *(f"{_text(wait['p50'])} / {_text(wait['p99'])}" for wait in waits),
+            *(f"{megabytes:.0f}" for megabytes in memory), _text(lesson["core seconds a start"]),
+            f"{lesson['core ms a move']:.0f}", _text(lesson["cores that others kept busy"]),
+        ])  # fmt: skip
     return _table(head, rows)
 
 
@@ -62,9 +62,7 @@ def filled_in(readme, measured):
     """The page with both tables as they were measured; a table is known by the first words of its head."""
     for table in (lessons(measured), larger_classes(measured)):
         first = re.escape(table.partition("|")[2].partition("|")[0].strip())
-        readme, number = re.subn(
-            rf"^\| +{first} \|.*\n(\|.*\n)+", lambda _, t=table: f"{t}\n", readme, flags=re.MULTILINE
-        )
+        readme, number = re.subn(rf"(?m)^\| +{first} \|.*\n(\|.*\n)+", lambda _, t=table: f"{t}\n", readme)
         assert number == 1
     return readme
 

@@ -35,8 +35,7 @@ class Student:
 
     def __init__(self, hub, name, password=None):
         self.hub, self.name, self.password = f"{hub}/hub/", name, password or f"the password of {name}"
-        self.base = f"{hub}/user/{name}/"
-        self.pages, self.kernel = [], ""
+        self.base, self.kernel, self.pages = f"{hub}/user/{name}/", "", []
         self._session = Session(key=b"")  # its name tells one page of a kernel from another
 
     async def __aenter__(self):
@@ -51,10 +50,8 @@ class Student:
 
     @property
     def page(self):
-        """The notebook that was opened last."""
+        """The one that was opened last."""
         return self.pages[-1]
-
-    # The hub
 
     async def sign_up(self):
         """Choose a password; whether the hub accepts it shows when they log in."""
@@ -68,34 +65,34 @@ class Student:
                 raise RefusedError(home.status, "the hub asks who this is")
 
     async def _fill_in(self, form, **fields):
-        async with self.http.get(self.hub + form):
-            pass  # sets the cookie that proves that the form is ours
+        await self._look_at(self.hub + form)  # sets the cookie that proves that the form is ours
         fields |= {"username": self.name, "_xsrf": self._xsrf(self.hub + form)}
         async with self.http.post(self.hub + form, data=fields, params={"next": "/hub/home"}) as answer:
             if answer.status >= 400:
                 raise RefusedError(answer.status, await answer.text())
 
     async def start_server(self):
-        """Start the student's own server, and wait until its page can be opened."""
-        async with self.http.get(f"{self.hub}spawn/{self.name}"):
-            pass
-        progress, xsrf = f"{self.hub}api/users/{self.name}/server/progress", self._xsrf(self.hub)
-        async with self.http.get(progress, params={"_xsrf": xsrf}) as told:
-            await told.read()  # ends when the server is ready, or has failed
+        """Start the student's own server, and wait until it is ready or has failed."""
+        await self._look_at(f"{self.hub}spawn/{self.name}")
+        await self._look_at(f"{self.hub}api/users/{self.name}/server/progress?_xsrf={self._xsrf(self.hub)}")
         await self.open_lab(self)
 
     async def open_lab(self, owner):
         """Load the page of JupyterLab from their own server, or try to from another student's."""
-        async with self.http.get(f"{owner.base}lab") as answer:
-            if answer.status != 200 or str(answer.url) != f"{owner.base}lab":
-                raise RefusedError(answer.status, str(answer.url))
+        status, url = await self._look_at(f"{owner.base}lab")
+        if (status, url) != (200, f"{owner.base}lab"):
+            raise RefusedError(status, url)
 
     async def stop_server(self):
         await self.ask("DELETE", f"api/users/{self.name}/server", base=self.hub)
         while (await self.ask("GET", f"api/users/{self.name}", base=self.hub))["servers"]:
             await asyncio.sleep(0.2)
 
-    # The student's server
+    async def _look_at(self, url):
+        """The status of a page, and its address, which may be another."""
+        async with self.http.get(url) as answer:
+            await answer.read()
+            return answer.status, str(answer.url)
 
     async def ask(self, method, path, body=None, base=None):
         """Talk to the API of their server as its page does; of the hub or another student's, if `base` is given."""
@@ -110,14 +107,13 @@ class Student:
         """Start a kernel for a notebook, and connect to it."""
         body = {"path": path, "type": "notebook", "name": "", "kernel": {"name": "python3"}}
         self.kernel = (await self.ask("POST", "api/sessions", body))["kernel"]["id"]
-        self.pages.append(Page(await self.connect(self, self._session.session), self._session, {}))
+        await self.open_page({})
         await self.page.run("")  # answered once the kernel is there
         return (await self.ask("GET", f"api/contents/{path}"))["content"]
 
-    async def connect_again(self):
-        """As the same page, which remembers its widgets."""
-        socket = await self.connect(self, self._session.session)
-        self.pages.append(Page(socket, self._session, self.page.widgets))
+    async def open_page(self, widgets):
+        """A page of the kernel that remembers these widgets."""
+        self.pages.append(Page(await self.connect(self, self._session.session), self._session, widgets))
 
     async def connect(self, owner, session="another page"):
         """A websocket to their own kernel, or an attempt at one to another student's."""
@@ -137,8 +133,7 @@ class Page:
 
     def __init__(self, socket, session, widgets):
         self.widgets = widgets  # the state of each, by its id
-        self.frame = 0
-        self.restarted = False
+        self.frame, self.restarted = 0, False
         self._socket, self._session = socket, session
         self._replies, self._idle, self._printed = {}, set(), defaultdict(str)
         self._news = asyncio.Event()
@@ -148,8 +143,6 @@ class Page:
     async def close(self):
         self._listener.cancel()
         await self._socket.close()
-
-    # What the page says
 
     async def run(self, code):
         """Run a cell to its end and return what it printed; raises RuntimeError with the kernel's own words."""
@@ -190,8 +183,6 @@ class Page:
         await self._socket.send_bytes(serialize_msg_to_ws_v1(message, "shell", self._session.pack))
         return message["header"]["msg_id"]
 
-    # What the page shows
-
     def having(self, **state):
         """The widgets that have all this in their state."""
         return [widget for widget, known in self.widgets.items() if state.items() <= known.items()]
@@ -218,23 +209,20 @@ class Page:
         async for frame in self._socket:
             _, parts = deserialize_msg_from_ws_v1(frame.data)
             header, parent, _, content = map(json.loads, parts[:4])
-            await self._hear(header["msg_type"], parent.get("msg_id"), content)
+            kind, about, data = header["msg_type"], parent.get("msg_id"), content.get("data", {})
+            if kind == "execute_reply":
+                self._replies[about] = content
+            elif kind == "status" and content["execution_state"] == "idle":
+                self._idle.add(about)
+            elif kind == "status":
+                self.restarted |= "restarting" in content["execution_state"]
+            elif kind == "stream":
+                self._printed[about] += content["text"]
+            elif kind == "comm_open":
+                self.widgets[content["comm_id"]] = data.get("state", {})
+            elif kind == "comm_msg" and data.get("method") == "update":
+                self.widgets.get(content["comm_id"], {}).update(data["state"])
+                if ["picture"] in data["buffer_paths"]:  # it stays away where it is the same as before
+                    await self.tell(content["comm_id"], {"kind": "shown", "frame": data["state"]["frame"]})
+                self.frame = data["state"].get("frame", self.frame)
             self._news.set()
-
-    async def _hear(self, kind, about, content):
-        if kind == "execute_reply":
-            self._replies[about] = content
-        elif kind == "status" and content["execution_state"] == "idle":
-            self._idle.add(about)
-        elif kind == "status":
-            self.restarted |= "restarting" in content["execution_state"]
-        elif kind == "stream":
-            self._printed[about] += content["text"]
-        elif kind == "comm_open":
-            self.widgets[content["comm_id"]] = content["data"].get("state", {})
-        elif kind == "comm_msg" and content["data"].get("method") == "update":
-            state = content["data"]["state"]
-            self.widgets.get(content["comm_id"], {}).update(state)
-            if ["picture"] in content["data"]["buffer_paths"]:  # it stays away where it is the same as before
-                await self.tell(content["comm_id"], {"kind": "shown", "frame": state["frame"]})
-            self.frame = state.get("frame", self.frame)

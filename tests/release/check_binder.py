@@ -33,28 +33,38 @@ STEPS = (
 def main() -> None:
     version = (ROOT / "binder" / "runtime.txt").read_text(encoding="utf-8").strip().removeprefix("python-")
     with clean_room() as room:
-        checkout = room.folder / "checkout"
-        export(checkout)
-        base = dockerfile(room, checkout, version)
+        base = dockerfile(room, export(room), version)
     with clean_room(USER) as room:
         python = new_python(room, version)
         print("Replaying the steps. What the base image holds:")
         room.run(python, "-m", "pip", "install", "--quiet", "--no-cache-dir", *base)
-        export(room.folder / "checkout")
         print("What this repository adds:")
-        replay(room, python)
-        see_the_board(room, python)
+        checkout = export(room)
+        room.environment["PATH"] = f"{python.parent}{os.pathsep}{room.environment['PATH']}"
+        room.environment["JUPYTER_PREFER_ENV_PATH"] = "1"
+        room.run(python, "-m", "pip", "install", "--no-cache-dir", "-r", "binder/requirements.txt", cwd=checkout)
+        room.run("./binder/postBuild", cwd=checkout)
+
+        # As a Binder link opens the lab: ours, and a teacher's.
+        lessons = teachers_repository(room).as_uri()
+        pull = urlencode({"repo": lessons, "branch": "main", "urlpath": "lab/tree/lessons/lesson_1.ipynb"})
+        paths = {"": f"lab/tree/{NOTEBOOK}?", ", with a teacher's own notebook": f"git-pull?{pull}&"}
+        for name, path in paths.items():
+            shutil.rmtree(room.folder / ".jupyter", ignore_errors=True)  # a session has no tab open from another
+            command = (python.parent / "jupyter", "notebook", "--ip", "127.0.0.1")
+            see_the_lab(f"Binder{name}", room, command, path, cwd=checkout, quiet=True)
 
 
-def export(folder: Path) -> None:
-    """What git holds, and nothing that lies about."""
-    folder.mkdir()
+def export(room: CleanRoom) -> Path:
+    """A folder with what git holds, and nothing that lies about."""
+    folder = room.folder / "checkout"
     archive = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, check=True, capture_output=True).stdout
     with tarfile.open(fileobj=io.BytesIO(archive)) as files:
         files.extractall(folder, filter="data")
     if os.geteuid() == 0:
         for path in (folder, *folder.rglob("*")):
             os.chown(path, USER, USER)
+    return folder
 
 
 def dockerfile(room: CleanRoom, checkout: Path, version: str) -> list[str]:
@@ -88,27 +98,7 @@ def new_python(room: CleanRoom, version: str) -> Path:
         room.environment["LD_LIBRARY_PATH"] = str(home / "lib")
         python = home / "bin" / "python3"
     require(shutil.which(python) is not None, f"Python {version}, which Binder takes, is here too")
-    return room.new_environment("environment", python=str(python)) / "python"
-
-
-def replay(room: CleanRoom, python: Path) -> None:
-    checkout = room.folder / "checkout"
-    room.environment["PATH"] = f"{python.parent}{os.pathsep}{room.environment['PATH']}"
-    room.environment["JUPYTER_PREFER_ENV_PATH"] = "1"
-    room.run(python, "-m", "pip", "install", "--no-cache-dir", "-r", "binder/requirements.txt", cwd=checkout)
-    room.run("./binder/postBuild", cwd=checkout)
-
-
-def see_the_board(room: CleanRoom, python: Path) -> None:
-    """Serve the checkout as the image does, and open the lab as a Binder link does: ours, and a teacher's."""
-    pull = {"repo": teachers_repository(room).as_uri(), "branch": "main", "urlpath": "lab/tree/lessons/lesson_1.ipynb"}
-    for name, path in (
-        ("Binder", f"lab/tree/{NOTEBOOK}?"),
-        ("Binder, with a teacher's own notebook", f"git-pull?{urlencode(pull)}&"),
-    ):
-        shutil.rmtree(room.folder / ".jupyter", ignore_errors=True)  # each session is new: no tab is open from another
-        command = (python.parent / "jupyter", "notebook", "--ip", "127.0.0.1")
-        see_the_lab(name, room, command, path, cwd=room.folder / "checkout", quiet=True)
+    return room.new_environment("environment", python=python) / "python"
 
 
 def teachers_repository(room: CleanRoom) -> Path:

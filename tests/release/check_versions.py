@@ -22,7 +22,9 @@ PYTHONS = [line.rpartition(" ")[2] for line in PROJECT["classifiers"] if ":: Pyt
 SHOWN = ("numpy", "matplotlib", "ipywidgets", "anywidget")
 TOOLS = ("pytest", "hypothesis", "nbval", "ipykernel", "threadpoolctl")
 
-PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
+# Our warnings are errors, as in `make test`, but an old package may be told that it does things the old way.
+QUIET = ("-W", "ignore::DeprecationWarning", "-W", "ignore::PendingDeprecationWarning")
+NBVAL = ("--nbval", "--nbval-current-env", "--nbval-cell-timeout=120")
 
 # The tests that depend most on NumPy, matplotlib or ipywidgets; the notebooks cover mistakes, feedback and sweeps.
 UNIT = """layers losses network problem tracing gradcheck sweeping stepper board step_through worked_example
@@ -42,30 +44,32 @@ print(*(name for name in __cpu_dispatch__ if __cpu_features__[name]))
 
 
 def main() -> None:
-    pythons = sys.argv[1:] or PYTHONS
-    failures = []
+    pythons = {version: find_python(version) for version in sys.argv[1:] or PYTHONS}
+    failures: list[str] = []
 
-    def tell(row: str, *commands: list[str]) -> None:
+    def tell(row: str, commands: Path, tests: str, *notebooks: str) -> None:
         """Run the tests of one row; what fails is told at the end, after all the others."""
         results = []
-        for command in commands:
+        files = [[*QUIET, *(f"tests/test_{name}.py" for name in tests.split())]]
+        files += [[*NBVAL, *sorted((ROOT / "notebooks").glob(f"{pattern}.ipynb"))] for pattern in notebooks]
+        for command in files:
             try:
-                results.append(room.run(*command, cwd=ROOT).strip().splitlines()[-1].strip("= "))
+                said = room.run(commands / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *command, cwd=ROOT)
+                results.append(said.strip().splitlines()[-1].strip("= "))
             except SystemExit as failure:
                 results.append("FAILED")
                 failures.append(f"{row}: {failure}")
         print(f"{row}: {'; '.join(results)}", flush=True)
 
-    found = {python: find_python(python) for python in pythons}
     with clean_room() as room:
         uv = room.new_environment("uv", "uv") / "uv"
-        for python in pythons:
+        for version, python in pythons.items():
             for age in ("lowest-direct", "highest"):
-                commands = environment(room, uv, python, found[python], age)
+                commands = environment(room, uv, f"{version}-{age}", python, age)
                 versions = room.run(commands / "python", "-c", VERSIONS).strip()
-                tell(f"Python {python}, {', '.join(SHOWN)} {versions}", pytest(commands, UNIT), nbval(commands, "*"))
+                tell(f"Python {version}, {', '.join(SHOWN)} {versions}", commands, UNIT, "*")
 
-        numbers = pytest(commands, NUMBERS), nbval(commands, "01_*"), nbval(commands, "06_*")
+        numbers = (commands, NUMBERS, "01_*", "06_*")
         for kernel in KERNELS:
             room.environment["OPENBLAS_CORETYPE"] = kernel
             used = room.run(commands / "python", "-c", ARCHITECTURE).strip()
@@ -88,28 +92,15 @@ def find_python(version: str) -> Path:
     return sys.exit(f"there is no python{version} on the PATH, nor in ~/.pyenv")
 
 
-def environment(room: CleanRoom, uv: Path, version: str, python: Path, age: str) -> Path:
+def environment(room: CleanRoom, uv: Path, name: str, python: Path, age: str) -> Path:
     """An environment with this package, the oldest or newest versions of what it needs, and the newest test tools."""
-    name = f"{version}-{age}"
-    pins = room.folder / f"{name}.txt"
-    wheels = ("--only-binary", ":all:")
-    where = ("--python", room.folder / name / SCRIPTS / "python")
+    commands, pins = room.folder / name / SCRIPTS, room.folder / f"{name}.txt"
+    options = ("--quiet", "--python", commands / "python", "--only-binary", ":all:")
     room.run(uv, "venv", "--quiet", "--python", python, room.folder / name)
-    room.run(uv, "pip", "compile", "--quiet", *where, *wheels, "--resolution", age, ROOT / "pyproject.toml", "-o", pins)
-    room.run(uv, "pip", "install", "--quiet", *where, *wheels, "--requirements", pins, *TOOLS)
-    room.run(uv, "pip", "install", "--quiet", *where, "--no-deps", ROOT)
-    return room.folder / name / SCRIPTS
-
-
-def pytest(commands: Path, tests: str) -> list[str | Path]:
-    """Our warnings are errors, as in `make test`, but an old package may be told that it does things the old way."""
-    quiet = ("-W", "ignore::DeprecationWarning", "-W", "ignore::PendingDeprecationWarning")
-    return [commands / "python", *PYTEST, *quiet, *(f"tests/test_{name}.py" for name in tests.split())]
-
-
-def nbval(commands: Path, pattern: str) -> list[str | Path]:
-    notebooks = sorted((ROOT / "notebooks").glob(f"{pattern}.ipynb"))
-    return [commands / "python", *PYTEST, "--nbval", "--nbval-current-env", "--nbval-cell-timeout=120", *notebooks]
+    room.run(uv, "pip", "compile", *options, "--resolution", age, ROOT / "pyproject.toml", "-o", pins)
+    room.run(uv, "pip", "install", *options, "--requirements", pins, *TOOLS)
+    room.run(uv, "pip", "install", *options[:3], "--no-deps", ROOT)
+    return commands
 
 
 if __name__ == "__main__":

@@ -23,12 +23,11 @@ class CleanRoom:
     """Runs commands in `folder`, each timed. Given a `user` and the right to, they run as that user."""
 
     def __init__(self, folder: Path, user: int | None = None):
-        self.folder = folder
-        as_root = hasattr(os, "geteuid") and os.geteuid() == 0
-        self.identity = {"user": user, "group": user, "extra_groups": []} if user is not None and as_root else {}
+        self.folder, self.identity = folder, {}
         own = own_environment(folder / ".jupyter", PIP_DISABLE_PIP_VERSION_CHECK="1")
         self.environment = {name: value for name, value in own.items() if not name.startswith(HIDDEN)}
-        if self.identity:
+        if user is not None and os.geteuid() == 0:
+            self.identity = {"user": user, "group": user, "extra_groups": []}
             os.chown(folder, user, user)
             self.environment |= {"HOME": str(folder), "USER": "jovyan"}
 
@@ -41,8 +40,7 @@ class CleanRoom:
         done = subprocess.run(words, **pipes, **where, **self.identity, encoding="utf-8", errors="replace")
         shown = " ".join([Path(words[0]).name, *words[1:]]).replace(f"{self.folder}{os.sep}", "").split("\n")[0]
         print(f"  {time.monotonic() - started:5.1f} s  {shown:.110}", flush=True)
-        if done.returncode != status:
-            sys.exit(f"ended with {done.returncode} in place of {status}:\n{done.stdout}")
+        require(done.returncode == status, f"it ends with {status}, but with {done.returncode}:\n{done.stdout}")
         return done.stdout
 
     def pins(self) -> tuple[str | Path, ...]:
@@ -52,7 +50,7 @@ class CleanRoom:
         file.write_text(re.sub(r" \\\n +--hash=\S+", "", pinned), encoding="utf-8")
         return "--constraint", file
 
-    def new_environment(self, name: str, *packages: str | Path, python: str = sys.executable) -> Path:
+    def new_environment(self, name: str, *packages: str | Path, python: str | Path = sys.executable) -> Path:
         """A virtual environment with these packages: the folder of its commands."""
         self.run(python, "-m", "venv", self.folder / name)
         commands = self.folder / name / SCRIPTS

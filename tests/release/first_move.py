@@ -6,7 +6,7 @@ from pathlib import Path
 
 from clean_room import CleanRoom, require
 from launch import chromium_page
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 WAIT = 120_000  # milliseconds
 NOISE = "TypeError: Cannot read properties of undefined (reading 'schema')"  # Notebook 7.6's own, with any notebook
@@ -19,43 +19,35 @@ READY = """() => document.querySelector(".jp-Notebook-ExecutionIndicator[data-st
 def see_the_lab(
     name: str, room: CleanRoom, command: Sequence[str | Path], path: str, cwd: Path | None = None, quiet: bool = False
 ) -> None:
-    """Serve with `command`, and open 02_step_through at `path` as a learner does. The page may report no error.
-
-    If it is to be `quiet`, it does not ask whether one wants to hear Jupyter's news either.
+    """Serve with `command`, open 02_step_through at `path`, run its first cell, move a slider by the keyboard, and go a
+    step. The page may report no error. If it is to be `quiet`, it does not ask whether one wants Jupyter's news either.
     """
     expect.set_options(timeout=WAIT)
     with room.serve(*command, cwd=cwd) as server, chromium_page() as page:
         page.set_default_timeout(WAIT)
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(error.stack or str(error)))
-        seconds = first_move(page, f"{server.url}/{path}token={server.token}")
+        started = time.monotonic()
+        page.goto(f"{server.url}/{path}token={server.token}", wait_until="commit")
+        page.locator(".jp-OutputArea-output img").first.wait_for()
+        page.wait_for_function(READY)
+        page.locator(".jp-CodeCell .cm-content").first.press("Shift+Enter")
+        lab = page.locator(".bpl-lab").first
+        image = lab.locator(".bpl-board img[src]")
+        image.wait_for()
+        before = image.get_attribute("src") or ""
+        # When the run is over, Jupyter takes the focus to the next cell.
+        page.locator(".jp-CodeCell").first.get_by_text("[1]:").first.wait_for()
+        page.locator(".jp-MarkdownCell:focus").wait_for()
+        lab.locator(".noUi-handle").first.press("ArrowRight")
+        expect(lab.get_by_label("seed", exact=True)).to_have_value("1")
+        expect(image).not_to_have_attribute("src", before)
+        seconds = time.monotonic() - started
+        lab.locator("button.jupyter-button").get_by_text("Next", exact=True).click()
+        expect(lab.locator(".bpl-card code")).to_contain_text("Y1 = ")
+        expect(lab.locator(".bpl-card .katex, .bpl-card mjx-container, .bpl-card .MathJax").first).to_be_visible()
         asked = page.get_by_text("official Jupyter news").count() > 0
         require(not (quiet and asked), "no question about news is in the way")
         heard = [error for error in errors if NOISE not in error]
         require(not heard, f"the page reports no error, but {heard}")
         print(f"{name}: server after {server.seconds:.1f} s, slider moved {seconds:.1f} s later", flush=True)
-
-
-def first_move(page: Page, url: str) -> float:
-    """Open 02_step_through at `url`, run its first cell, move a slider by the keyboard and go a step: the seconds."""
-    started = time.monotonic()
-    page.goto(url, wait_until="commit")
-    page.locator(".jp-OutputArea-output img").first.wait_for()
-    page.wait_for_function(READY)
-    page.locator(".jp-CodeCell .cm-content").first.press("Shift+Enter")
-    lab = page.locator(".bpl-lab").first
-    lab.get_by_label("seed", exact=True).wait_for()
-    image = lab.locator(".bpl-board img")
-    page.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=image.element_handle())
-    before = image.get_attribute("src")
-    # When the run is over, Jupyter takes the focus to the next cell.
-    page.locator(".jp-CodeCell").first.get_by_text("[1]:").first.wait_for()
-    page.locator(".jp-MarkdownCell:focus").wait_for()
-    lab.locator(".noUi-handle").first.press("ArrowRight")
-    expect(lab.get_by_label("seed", exact=True)).to_have_value("1")
-    expect(image).not_to_have_attribute("src", before or "")
-    seconds = time.monotonic() - started
-    lab.locator("button.jupyter-button").get_by_text("Next", exact=True).click()
-    expect(lab.locator(".bpl-card code")).to_contain_text("Y1 = ")
-    expect(lab.locator(".bpl-card .katex, .bpl-card mjx-container, .bpl-card .MathJax").first).to_be_visible()
-    return seconds

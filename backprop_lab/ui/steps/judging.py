@@ -1,6 +1,7 @@
 """Judges the prediction of a cell: right in its sign or value, or else the mistake it looks like."""
 
 import math
+import re
 import sys
 from collections.abc import Mapping
 
@@ -12,24 +13,25 @@ from backprop_lab.tracing import Trace
 from backprop_lab.ui.values.one_cell import Cell, work_out
 from backprop_lab.ui.values.slopes import value_of
 
-SIGNS = {"+": 1, "-": -1, MINUS: -1, "\N{EN DASH}": -1, "0": 0}
+SIGNS = {"+": 1, "-": -1, MINUS: -1, "\N{EN DASH}": -1, "0": 0, "plus": 1, "minus": -1, "positive": 1, "negative": -1}
+DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d{1,2}$)")  # before three digits it may as well be one of a thousand
 
 
 def judge(trace: Trace, cell: Cell, text: str, mistakes: Mapping[str, Mistake] = MISTAKES) -> tuple[bool, str]:
     """Whether `text`, a sign or a number, is right for a cell of `trace`, and a sentence with the verdict.
 
-    A number is right if it is within one percent, or equal to what the board prints. Raises ValueError if `text` is
-    neither a sign nor a number.
+    A number is right if it is within one percent, or equal to what the board prints; -5,4 is -5.4. Raises ValueError if
+    `text` is neither a sign nor a number.
     """
     name, i, j = cell
     value = float(value_of(trace, name)[i, j])
     worked = str(work_out(trace, cell))
     text = text.strip()
-    if text in SIGNS:
-        if SIGNS[text] == np.sign(value):
+    if text.lower() in SIGNS:
+        if SIGNS[text.lower()] == np.sign(value):
             return True, f"Right: {worked}."
         return False, f"Not the right sign: {worked}."
-    typed = typed_number(text)
+    typed = typed_number(DECIMAL_COMMA.sub(".", text))
     number = math.nan if isinstance(typed, str) or abs(typed) > sys.float_info.max else float(typed)
     if not math.isfinite(number):
         raise ValueError(f"answer with +, - or 0 for the sign, or with a number such as -1.5; got {text!r}")

@@ -1,0 +1,152 @@
+"""An answer beside the right value: which of its numbers are near enough.
+
+What is *within rounding* (see `rounding.py`): two people who add the same terms in another order, or in float32, get
+numbers that differ by a few roundings of the terms, not of the sum: where large terms cancel, the sum is small and the
+difference stays. So an answer may differ from the trace by
+    1e-11 of the value itself         twelve digits were written down
+    8 eps of all the terms            eps is 2.2e-16, or 1.2e-7 if the answer is float32
+    1e-290, or 1e-30 if float32       smaller numbers underflow on the way
+where "all the terms" of a cell is what it would be if nothing had cancelled on the way to it. A cell is also right if
+it is what NumPy prints of the value, to eight decimals, as for numbers copied from the screen; and a float32 or float16
+is right if it is the nearest to the value.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from backprop_lab.answers import as_floats, read
+from backprop_lab.layers import Array
+from backprop_lab.rounding import FLOAT64, eps_of
+from backprop_lab.tracing import Trace
+
+DIGITS = 1e-11
+ROUNDINGS = 8
+VANISHING = 1e-290, 1e-30  # what comes of smaller numbers than a float64 and a float32 can hold
+FLOAT32 = float(np.finfo(np.float32).eps)
+
+
+def compare(name: str, answer: Any, trace: Trace, digits: int | None = None) -> "Comparison":
+    """An answer for `name` beside the trace's value. Raises NoAnswerError if it holds no numbers."""
+    right = np.asarray(trace[name])
+    with np.errstate(all="ignore"):  # huge numbers may overflow on the way
+        array = read(name, answer)
+        eps = max(FLOAT64, eps_of(array) if array.dtype.kind != "O" else 0.0, eps_of(right))
+        if array.size > 100 * (right.size + 1):  # too many to look at each, and the shape is wrong
+            array = np.broadcast_to(0.0, array.shape)
+            return Comparison(name, trace, array, as_floats(name, right), array, eps, digits)
+        numbers, floats = as_floats(name, array, type(answer).__name__), as_floats(name, right)
+        if np.iscomplexobj(numbers) and not np.iscomplexobj(floats) and not np.any(numbers.imag):
+            numbers = numbers.real
+        if right.ndim == 0 and numbers.size == 1:
+            numbers = numbers.reshape(())
+        nearest = floats.astype(array.dtype).astype(float) if array.dtype.kind == "f" else floats
+        return Comparison(name, trace, numbers, floats, nearest, eps, digits)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """An answer and the right value, both as float64 or complex128; `nearest` is that value in the answer's precision.
+
+    `eps` is the coarsest rounding of the two, and `digits` how many digits were copied, if that is what was done.
+    """
+
+    name: str
+    trace: Trace
+    answer: Array
+    right: Array
+    nearest: Array
+    eps: float
+    digits: int | None = None
+
+    @cached_property
+    def terms(self) -> Array:
+        terms = as_floats(self.name, self.trace.terms[self.name].terms).real
+        return np.where(np.isfinite(terms), terms, np.abs(self.right))
+
+    @property
+    def fits(self) -> bool:
+        """Whether the answer has the right shape."""
+        same: bool = self.answer.shape == self.right.shape
+        return same
+
+    @cached_property
+    def right_cells(self) -> Array:
+        """Which numbers of an answer of the right shape are right."""
+        right: Array = self.agrees(self.answer, self.right, self.terms) | (self.answer == self.nearest)
+        return right
+
+    @property
+    def is_right(self) -> bool:
+        return bool(self.fits and self.right_cells.all())
+
+    @property
+    def has_right_numbers(self) -> bool:
+        """Whether the numbers are right, in order, whatever the shape."""
+        if self.answer.size != self.right.size:
+            return False
+        return bool(self.agrees(self.answer.ravel(), self.right.ravel(), self.terms.ravel()).all())
+
+    @property
+    def is_rounding_alone(self) -> bool:
+        """Whether rounding is as large as every number of the right value: an answer within it tells nothing."""
+        floor = ROUNDINGS * self.eps * self.terms + VANISHING[self.eps >= FLOAT32] * (self.right != 0)
+        is_exact = eps_of(np.asarray(self.trace[self.name])) == 0
+        return not is_exact and bool(floor.any()) and not bool((np.abs(self.right) > floor).any())
+
+    def agrees(self, answer: Array, value: Array, terms: Array) -> Array:
+        """Which cells of `answer` are those of `value` within the rounding of all terms of a cell."""
+        near: Array = np.abs(answer - value) <= self.allowed(value, terms)
+        return near if near.all() else near | _as_printed(answer, value, ~near)
+
+    def allowed(self, value: Array, terms: Array) -> Array:
+        """By how much each cell may be off."""
+        size, terms = np.abs(value), np.where(np.isfinite(terms), terms, np.abs(value))
+        allowed: Array = max(DIGITS, self.eps) * size + ROUNDINGS * min(self.eps, self._computed_in) * terms
+        if self.digits:
+            unit = 10.0 ** (np.floor(np.log10(np.where(size > 0, size, 1))) - self.digits + 1)
+            allowed = allowed + (0.5 + 1e-9) * unit * (size > 0)
+        return allowed + VANISHING[self.eps >= FLOAT32]
+
+    @property
+    def _computed_in(self) -> float:
+        """The coarsest numbers that an answer is taken to be computed in; in a float16 it is only kept."""
+        return max(FLOAT32, eps_of(np.asarray(self.trace[self.name])))
+
+    def gives(self, value: Any, terms: Any, answer: Array) -> bool:
+        """Whether another value, with the terms of its own line, is this answer."""
+        value = as_floats(self.name, np.asarray(value))
+        if value.shape != answer.shape:
+            return False
+        return bool(self.agrees(answer, value, np.abs(value) + as_floats(self.name, np.asarray(terms)).real).all())
+
+    def does_no_harm(self, value: Any) -> bool:
+        """Whether another value happens to be the right one."""
+        exact = replace(self, eps=FLOAT64)
+        return exact.gives(value, self.trace.terms[self.name].terms, self.right)
+
+    @property
+    def decimals(self) -> int | None:
+        """To how many decimals the answer is the right value rounded, if it is, and if that can be no coincidence."""
+        answer, value = self.answer, self.right
+        for decimals in range(8):
+            unit = 10.0**-decimals
+            rounded = np.abs(answer - np.round(answer, decimals)) <= 1e-7 * np.minimum(unit, np.abs(answer))
+            near = np.abs(answer - value) <= 0.5000001 * unit
+            if rounded.all() and near.all() and np.max(np.abs(value)) >= 100 * unit:
+                return decimals
+        return None
+
+
+def _as_printed(answer: Array, value: Array, at: Array) -> Array:
+    """Which cells `at` are what NumPy prints: eight decimals, or eight and a power of ten if all are small."""
+    if np.iscomplexobj(value) or not np.isfinite(value).all():
+        return np.zeros(np.shape(value), dtype=bool)
+    formats = (".8f", ".8e") if np.max(np.abs(value)) >= 1e-4 else (".8e",)
+    near = np.abs(answer - value) <= 1e-8 * np.maximum(1, np.abs(value))  # no other need be printed
+    same: Array = np.asarray(at & near)
+    printed = [[float(f"{number:{f}}") for number in np.asarray(value)[same]] for f in formats]
+    same[same] = np.any([np.asarray(answer)[same] == numbers for numbers in printed], axis=0)
+    return same

@@ -1,0 +1,274 @@
+"""Why an answer is wrong: the mistakes, slips of the pen and patterns that give it, here and on other problems too."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backprop_lab.comparing import Comparison
+from backprop_lab.layers import Array
+from backprop_lab.lines import NAMESPACE
+from backprop_lab.mistakes import Mistake, plant
+from backprop_lab.patterns import Pattern, common_factors, seen_in
+from backprop_lab.rounding import terms_of
+from backprop_lab.slips import Slip, one_slip_away
+from backprop_lab.tracing import Trace
+
+LARGE_VALUE = 10_000  # numbers in a value, beyond which nobody waits for some hundred lines
+LARGE = 200_000  # numbers in a step, beyond which nobody waits for slips further up
+
+
+class Explanation(NamedTuple):
+    """One way to explain a wrong answer. `key` is the same for every problem; `line` gives the answer, if any does."""
+
+    kind: str
+    key: tuple[str, ...]
+    sentence: str
+    line: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Explaining:
+    """An answer beside the right value, with the mistakes that may have been made.
+
+    `own_way` says that it was not computed from what the right line is computed from, so an earlier step may be wrong;
+    `warned` is what NumPy warned of on the way.
+    """
+
+    compared: Comparison
+    mistakes: Mapping[str, Mistake]
+    own_way: bool = True
+    warned: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.compared.name
+
+    @property
+    def trace(self) -> Trace:
+        return self.compared.trace
+
+    def explained(self, others: Sequence["Explaining"] = ()) -> list[Explanation]:
+        """The explanations of the first kind that has some; those that the same answer to all others bears out."""
+        with np.errstate(all="ignore"):
+            for explanations in (
+                self._mistakes,
+                self._factors,
+                self._further_up,
+                self._slips,
+                self._two,
+                self._patterns,
+            ):
+                borne_out = [each for each in explanations() if all(other.bears_out(each) for other in others)]
+                if borne_out:
+                    return borne_out
+            return [each for each in self._patterns() if each.key[0] in ("zeros", "constant", "mask")]
+
+    @cached_property
+    def _seen(self) -> list[Pattern]:
+        compared = self.compared
+        allowed = compared.allowed(compared.right, compared.terms)
+        return list(seen_in(self.name, compared.answer, compared.right, allowed, self.trace))
+
+    def _patterns(self) -> list[Explanation]:
+        return [Explanation("pattern", (key,), sentence) for key, sentence in self._seen]
+
+    def _factors(self) -> list[Explanation]:
+        """The right value times a common factor."""
+        common = common_factors(self.trace)
+        return [each for each in self._patterns() if each.key[0] in common]
+
+    @property
+    def _is_small(self) -> bool:
+        """Whether there is time for some hundred lines."""
+        return self.compared.right.size <= LARGE_VALUE
+
+    @property
+    def _is_telling(self) -> bool:
+        """Whether no other line gives such numbers by chance, as may happen with whole ones."""
+        return all(np.any(numbers != np.round(numbers.real)) for numbers in (self.compared.right, self.compared.answer))
+
+    def _mistakes(self) -> list[Explanation]:
+        shapes = [self.compared.answer]
+        if not self.compared.fits and self.compared.answer.ndim == 1:
+            shapes += [self.compared.answer[None], self.compared.answer[:, None]]
+        for shaped in shapes:
+            found = [(m, line) for m in self.mistakes.values() if (line := self._line_that_gives(m, shaped))]
+            if found:
+                return [
+                    Explanation("mistake", (m.name,), m.resemblance(self.trace, self.name, line), line)
+                    for m, line in found
+                ]
+        return []
+
+    def _line_that_gives(self, mistake: Mistake, answer: Array) -> str | None:
+        """The line of a mistake whose value this answer is."""
+        return next((line for line, wrong in self._wrong(mistake) if self._is_it(line, wrong, answer)), None)
+
+    def _wrong(self, mistake: Mistake) -> Iterator[tuple[str, Any]]:
+        """Each line of a mistake that runs here, with its value."""
+        for line in mistake.wrong_lines(self.trace, self.name):
+            try:
+                yield line, np.asarray(self.trace.evaluate(line))
+            except (TypeError, ValueError):
+                continue
+
+    def _is_it(self, line: str, wrong: Any, answer: Array, factor: float = 1.0) -> bool:
+        """Whether a wrong line, times a factor, gives an answer, within the rounding of its own terms."""
+        scaled = wrong if factor == 1 else self._base + factor * (wrong - self._base)
+        if np.shape(scaled) != answer.shape or not self._is_near(scaled, answer):
+            return False
+        terms = terms_of(line, self.trace.terms)
+        if answer.shape == self.compared.right.shape:
+            terms = terms + self.trace.terms[self.name].terms
+        no_harm = self.compared.does_no_harm(wrong) or (factor != 1 and self.compared.does_no_harm(scaled))
+        return self.compared.gives(scaled, (1 + abs(factor)) / 2 * terms, answer) and not no_harm
+
+    def _is_near(self, wrong: Any, answer: Array) -> bool:
+        """Whether it is worth a closer look: in some thousand cells at most a thousandth off, or not finite."""
+        every = max(1, answer.size // 1000)
+        wrong, answer = np.asarray(wrong).ravel()[::every], answer.ravel()[::every]
+        off, size = np.max(np.abs(wrong - answer), initial=0.0), np.max(np.abs(answer), initial=0.0)
+        return not off > max(1e-3, self.compared.eps, 10.0 ** (1 - (self.compared.digits or 10))) * size
+
+    @property
+    def _base(self) -> Any:
+        """What a factor leaves alone: the old value of a parameter, since it is the step that is too long or short."""
+        old = self.name.removesuffix("_new")
+        return self.trace[old] if old != self.name and old in self.trace.given else 0.0
+
+    @cached_property
+    def _near_lines(self) -> list[tuple[Slip, Any]]:
+        """Every line that is one slip away from the right one and runs here, with its value."""
+        if not self._is_small or self.name in self.trace.given:
+            return []
+        found, scope = [], {**NAMESPACE, **self.trace}
+        for slip in one_slip_away(self.trace, self.name):
+            with suppress(Exception):  # most of them do not run
+                value = np.asarray(eval(slip.code, scope))
+                if np.shape(value) == self.compared.answer.shape:
+                    found.append((slip, value))
+        return found
+
+    def _slips(self, **factors: float) -> list[Explanation]:
+        """Those of them that give this answer, or do so times one of the factors."""
+        found = []
+        for slip, wrong in self._near_lines if self._is_telling else ():
+            for times, factor in (factors or {"": 1.0}).items():
+                if self._is_it(slip.line, wrong, self.compared.answer, factor):
+                    also = f"; and {self._all} {times}" if times else ""
+                    key = ("slip", slip.line, times) if times else ("slip", slip.line)
+                    kind = "two" if times else "slip"
+                    found.append(Explanation(kind, key, f"`{slip.line}`: {slip.words}{also}", slip.line))
+        return found
+
+    @property
+    def _all(self) -> str:
+        return "the step" if self.name.endswith("_new") else "all of it"
+
+    def _two(self) -> list[Explanation]:
+        """Every mistake that times a factor gives this answer, or else the slips that do."""
+        found = []
+        factors = {times: factor for times, factor in common_factors(self.trace).items() if factor != 1}
+        for mistake in self.mistakes.values() if self._is_telling and self._is_small else ():
+            for line, wrong in self._wrong(mistake):
+                for times, factor in factors.items():
+                    if self._is_it(line, wrong, self.compared.answer, factor):
+                        sentence = f"{mistake.resemblance(self.trace, self.name, line)}; and {self._all} {times}"
+                        found.append(Explanation("two", (mistake.name, times), sentence, line))
+        return found or self._slips(**factors)
+
+    def bears_out(self, explanation: Explanation) -> bool:
+        """Whether the same function's answer to this problem, right or wrong, agrees with an explanation of another."""
+        kind, key = explanation.kind, explanation.key
+        with np.errstate(all="ignore"):
+            if kind == "pattern":
+                return self.compared.is_right or any(pattern.key == key[0] for pattern in self._seen)
+            if kind == "further-up":
+                return any(each.key == key for each in self._further_up())
+            lines: tuple[str, ...] = (explanation.line,)
+            if key[0] in self.mistakes:
+                lines = self.mistakes[key[0]].wrong_lines(self.trace, self.name)
+            factor = common_factors(self.trace)[key[-1]] if kind == "two" else 1.0
+            return any(self._could_be(line, factor) for line in lines)
+
+    def _could_be(self, line: str, factor: float) -> bool:
+        try:
+            wrong = self.trace.evaluate(line)
+        except Exception:  # it does not run here, and this answer did
+            return False
+        scaled = wrong if factor == 1 else self._base + factor * (wrong - self._base)
+        answer = self.compared.answer
+        if answer.ndim == 1 and np.size(scaled) == answer.size:
+            answer = answer.reshape(np.shape(scaled))
+        terms = terms_of(line, self.trace.terms) * (1 + abs(factor))
+        if answer.shape == self.compared.right.shape:
+            terms = terms + self.trace.terms[self.name].terms
+        return self.compared.gives(scaled, terms, answer)
+
+    def _further_up(self) -> list[Explanation]:
+        """Every mistake in a step before this one from which this answer follows, if all steps between are right."""
+        steps = self.trace.steps
+        names = [step.name for step in steps]
+        in_vain = not (self.own_way and self.compared.fits and self._is_telling)
+        if in_vain or self.name not in names or sum(np.size(step.value) for step in steps) > LARGE:
+            return []
+        before, terms = names[: names.index(self.name)], self.trace.terms[self.name].terms
+        found = []
+        for mistake in self.mistakes.values():
+            for place in mistake.possible_at(self.trace):
+                if place in before:
+                    wrong = plant(self.trace, mistake, place)[self.name]
+                    if self.compared.gives(wrong, terms, self.compared.answer) and not self.compared.does_no_harm(
+                        wrong
+                    ):
+                        sentence = f"{place} looks like {mistake.resemblance(self.trace, place)}"
+                        found.append(Explanation("further-up", (mistake.name,), sentence))
+        return found
+
+
+def made_of(trace: Trace, name: str, where: tuple[int, ...]) -> str:
+    """The rows, columns or cells of its operands that a cell is computed from, found by changing all the others."""
+    step, rng = trace.step(name), np.random.default_rng(0)
+    values = {name: trace[name] for name in step.operands}
+    if len(where) != 2 or sum(map(np.size, values.values())) > 10_000:
+        return ""
+    any_numbers = {
+        each: rng.uniform(0.5, 1.5, np.shape(value)) if np.ndim(value) else value for each, value in values.items()
+    }
+    i, j = where
+    parts = []
+    for operand, value in values.items():
+        part = operand
+        for place, said in _parts_of(operand, np.shape(value), i, j):
+            changed = rng.uniform(-1.5, 1.5, np.shape(value))
+            changed[place] = any_numbers[operand][place]
+            try:
+                one, other = (
+                    trace.evaluate(step.code, **any_numbers | {operand: x}) for x in (any_numbers[operand], changed)
+                )
+            except Exception:  # a line of one's own may refuse such numbers
+                return ""
+            if one[where] == other[where] or np.isclose(one[where], other[where], 1e-12):
+                part = said
+                break
+        parts.append(part)
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]])) if parts else ""
+
+
+def _parts_of(operand: str, shape: tuple[int, ...], i: int, j: int) -> Iterator[tuple[Any, str]]:
+    """The cells, rows and columns of an operand that a cell (i, j) may come from, the smallest first."""
+    if len(shape) != 2:
+        return
+    rows, columns = shape
+    for row, column in dict.fromkeys([(i, j), (0, j), (i, 0), (j, i)]):
+        if row < rows and column < columns:
+            yield (row, column), f"{operand}[{row}, {column}]"
+    for at in dict.fromkeys([i, j]):
+        if at < rows:
+            yield at, f"row {at} of {operand}"
+        if at < columns:
+            yield (slice(None), at), f"column {at} of {operand}"
