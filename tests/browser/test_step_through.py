@@ -301,7 +301,8 @@ def test_of_a_lab_whose_cell_was_run_again_the_kernel_keeps_no_picture_and_a_rel
     expect_kept(lab, 1, 1, labs=6)
     picture = lab.picture()
     lab.command("docmanager:save")
-    lab.reload()
+    lab.page.reload()
+    lab.page.evaluate(READY)
     for number in range(3):
         other = LabPage(lab.page, number)
         other.wait_for_picture()
