@@ -188,6 +188,8 @@ def _feedback(looked: Explaining, others: Sequence[Explaining] = ()) -> Feedback
         return _diverged(name, answer, right)
     if not np.isfinite(answer).all():
         where = _first(~np.isfinite(answer))
+        if explained := looked.explained():
+            return Feedback(False, tuple(each.key[0] for each in explained), _in_one(explained), where)
         why = looked.warned or WHY[bool(np.isnan(answer[where]))]
         message = f"{cell(name, where)} is {plain(answer[where])} in yours: {why}."
         return Feedback(False, ("not-finite", *(("pattern", why) if looked.warned else ())), message, where)

@@ -78,6 +78,13 @@ def test_progress_counts_what_is_right_now_of_the_names_that_were_chosen(ask, ex
         assert f"Solved {solved} of 2" in text(another(name, example[name]))
 
 
+@pytest.mark.parametrize("names", ["dW1", None, 3, [], ["dW1", 3], ["dW1", "dW1"], ["dW1", ["db1"]], ["dW9"]])
+def test_what_cannot_be_counted_is_refused(names):
+    said = r'names must be different names of steps, such as \["dW1", "db1"\]; got '
+    with pytest.raises(ValueError, match=rf"^{said}{re.escape(repr(names))}$"):
+        Exercises(names)
+
+
 def test_the_feedback_is_saved_as_its_sentence_can_be_asserted_and_names_a_mistake_of_ones_own(ask, example):
     exercise = ask("dW2", -example["dW2"])
     with pytest.raises(AssertionError, match="sign flipped"):

@@ -9,7 +9,6 @@ from functools import cache, cached_property
 
 import nbformat
 import numpy as np
-from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -202,6 +201,8 @@ class LabPage:
 
     def violations(self):
         """Every violation that axe-core finds in the lab, in either theme: its rule, the element, and what it says."""
+        from axe_playwright_python.sync_playwright import Axe  # it reads its files as the locale has it, which may fail
+
         found = set()
         for theme in ("light", "dark"):
             self.theme(theme)
