@@ -1,6 +1,7 @@
 """The trace of one training step: its names in order, and that every line of code shown is the code that was run."""
 
 import ast
+import re
 from itertools import groupby, product
 
 import numpy as np
@@ -13,19 +14,15 @@ from backprop_lab import Sigmoid, random_problem, trace
 from backprop_lab.lines import GradientDescent
 
 
-def names_in(code):
-    """The names that an expression uses, in the order they are read, but for np."""
-    found = (node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name))
-    return tuple(dict.fromkeys(node.id for node in sorted(found, key=lambda node: node.col_offset) if node.id != "np"))
-
-
 def assert_every_line_gives_its_value(t):
     """Each line sees only what was given and what the lines before it gave, and uses what it says it does."""
     values = {"X": t["X"], "y": t["y"], "lr": t["lr"], **t.problem.network.parameters}
     for step in t.steps:
         values[step.name] = eval(step.code, {"np": np}, values)
         assert identical(values[step.name], step.value), f"{step.name} = {step.code}"
-        assert step.operands == names_in(step.code)
+        names = [node for node in ast.walk(ast.parse(step.code)) if isinstance(node, ast.Name) and node.id != "np"]
+        in_order = sorted(names, key=lambda node: node.col_offset)
+        assert step.operands == tuple(dict.fromkeys(node.id for node in in_order))
         assert step.name == "L" or not step.value.flags.writeable
 
 
@@ -60,12 +57,10 @@ def test_the_trace_holds_what_the_network_computes_comes_again_to_the_bit_and_go
     assert identical(t["y_pred"], network.forward(problem.X))
     assert identical(t["L"], problem.loss.value(t["y_pred"], problem.y))
     assert all(identical(t[f"d{name}"], g) for name, g in grads.items())
-    for name, parameter in network.update(grads, problem.lr).parameters.items():
-        assert identical(after.network.parameters[name], parameter)
+    updated = problem.evolve(network=network.update(grads, problem.lr))
+    assert same_values(trace(after), trace(updated))
     assert list(map(type, after.network.layers)) == list(map(type, network.layers))
-    assert (after.loss, after.lr, t.problem) == (problem.loss, problem.lr, problem)
-    assert identical(after.X, problem.X)
-    assert identical(after.y, problem.y)
+    assert (after.loss, t.problem) == (problem.loss, problem)
     assert same_values(t, trace(problem))
     assert t != trace(problem), "each is a record of its own"
 
@@ -99,21 +94,15 @@ def test_a_step_is_found_by_its_name_and_says_where_its_line_comes_from(problem)
         assert step.phase != "backward" or step.value.shape == t[step.name.removeprefix("d")].shape
 
 
-@pytest.mark.parametrize("unknown", ["dX", "w1", 3, ["W1"]], ids=repr)
-def test_an_unknown_name_is_refused_and_the_known_ones_are_listed(unknown, example):
+def test_an_unknown_name_is_refused_and_the_known_ones_are_listed(example):
     for look_up, known in ((example.__getitem__, example.names), (example.step, [s.name for s in example.steps])):
-        with pytest.raises(KeyError) as refusal:
-            look_up(unknown)
-        assert repr(unknown) in refusal.value.args[0]
-        assert refusal.value.args[0].endswith(f" {', '.join(known)}")
+        for unknown in ("dX", ["W1"]):
+            with pytest.raises(KeyError, match=f"{re.escape(repr(unknown))}.* {', '.join(known)}'?\"?$"):
+                look_up(unknown)
     assert ("dW1" in example, "dX" in example) == (True, False)
 
 
-@pytest.mark.parametrize(("name", "shapes"), [
-    ("Y1", "(2, 3) @ (3, 4) + (1, 4) -> (2, 4)"),
-    ("L", "np.sum(((2, 2) - (2, 2)) ** 2) -> one number"),
-    ("dW1", "(3, 2) @ (2, 4) -> (3, 4)"),
-    ("W2_new", "(4, 2) - lr * (4, 2) -> (4, 2)"),
-])  # fmt: skip
-def test_the_shapes_that_meet_in_a_step_stand_where_its_names_do(name, shapes, example):
-    assert example.shapes(example.step(name)) == shapes
+def test_the_shapes_that_meet_in_a_step_stand_where_its_names_do(example):
+    shapes = [example.shapes(example.step(name)) for name in ("Y1", "L", "W2_new")]
+    assert shapes[0] == "(2, 3) @ (3, 4) + (1, 4) -> (2, 4)"
+    assert shapes[1:] == ["np.sum(((2, 2) - (2, 2)) ** 2) -> one number", "(4, 2) - lr * (4, 2) -> (4, 2)"]
