@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -18,13 +19,6 @@ import psutil
 CLASSROOM = Path(__file__).parents[2] / "classroom"
 SERVER_CONFIG = Path(sys.prefix, "etc", "jupyter", "jupyter_server_config.py")  # where README.md has it put
 FIRST_UID = 52000
-
-# To compare with: JupyterHub as it comes, but for the notebooks, which have to come from somewhere.
-UNTRIMMED_HUB = 'c.Spawner.cmd = ["jupyterhub-singleuser"]'
-UNTRIMMED_SERVER = """
-import subprocess, sys, pathlib
-subprocess.run([sys.executable, "-m", "backprop_lab", "--copy-only", "backprop_lab_notebooks"], cwd=pathlib.Path.home())
-"""
 
 # Settings for a machine without systemd and a hub that runs for minutes only. Everything else is that of the class.
 AROUND = """
@@ -48,13 +42,11 @@ c.Authenticator.admin_users = {{"teacher"}}
 
 
 class TestHub:
-    """A proxy and a hub, and an account and a home for the teacher and every student.
-
-    The accounts are seen by the hub and what it starts, and by nothing else on this machine; each is `separate` only
-    where that can be done, which takes root and `unshare`.
+    """A proxy and a hub, and an account and a home for the teacher and every student. Only the hub and what it starts
+    see these accounts; they are `separate` where that can be done, which takes root and `unshare`.
     """
 
-    def __init__(self, folder, proxy_command, students, *, more="", untrimmed=False):
+    def __init__(self, folder, proxy_command, students, more=""):
         self.folder, self.homes, self.log = folder, folder / "homes", folder / "hub.log"
         self.students, self.names = students, [*students, "teacher"]
         with ExitStack() as stack:
@@ -63,20 +55,19 @@ class TestHub:
         self.url = f"http://127.0.0.1:{self.port}"
         can_mount = subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0
         self.separate = os.geteuid() == 0 and can_mount
-        self._proxy_command = proxy_command
+        addresses = [f"--port={self.port}", f"--api-port={self.api_port}", "--ip=127.0.0.1", "--api-ip=127.0.0.1"]
+        self._proxy_command = [proxy_command, *addresses, f"--error-target=http://127.0.0.1:{self.hub_port}/hub/error"]
         path = f"{sys.prefix}/bin:{os.environ['PATH']}"
         self._environment = os.environ | {"CONFIGPROXY_AUTH_TOKEN": secrets.token_hex(32), "PATH": path}
-        spawner, more = "localprocess" if self.separate else "simple", UNTRIMMED_HUB if untrimmed else more
+        spawner = "localprocess" if self.separate else "simple"
         around = AROUND.format(**vars(self), classroom=CLASSROOM, spawner=spawner, more=more)
         (folder / "around.py").write_text(around)
         SERVER_CONFIG.parent.mkdir(parents=True, exist_ok=True)
-        SERVER_CONFIG.write_text(UNTRIMMED_SERVER if untrimmed else (CLASSROOM / SERVER_CONFIG.name).read_text())
+        shutil.copy(CLASSROOM / SERVER_CONFIG.name, SERVER_CONFIG)
         self._make_homes()
 
     async def __aenter__(self):
-        addresses = ["--ip=127.0.0.1", f"--port={self.port}", "--api-ip=127.0.0.1", f"--api-port={self.api_port}"]
-        error = f"--error-target=http://127.0.0.1:{self.hub_port}/hub/error"
-        self.proxy = self._popen([self._proxy_command, *addresses, error])
+        self.proxy = self._popen(self._proxy_command)
         await self.open_hub()
         return self
 
@@ -117,10 +108,8 @@ class TestHub:
         """Homes as The Littlest JupyterHub makes them: closed to everybody but the student."""
         self.homes.mkdir()
         self.homes.chmod(0o755)
-        if not self.separate:
-            return
         accounts, groups = Path("/etc/passwd").read_text(), Path("/etc/group").read_text()
-        for uid, name in enumerate(self.names, FIRST_UID):
+        for uid, name in enumerate(self.names if self.separate else (), FIRST_UID):
             home = self.homes / name
             accounts += f"{name}:x:{uid}:{uid}::{home}:/bin/sh\n"
             groups += f"{name}:x:{uid}:\n"
@@ -130,15 +119,10 @@ class TestHub:
         (self.folder / "group").write_text(groups)
 
     def _way_to_python(self):
-        """What to mount where so that students reach this Python, if it lies in a folder that is closed to them.
-
-        In place of that folder they see one that is empty but for the way to Python.
-        """
-        python = Path(sys.base_prefix)
-        closed = next((folder for folder in reversed(python.parents) if not folder.stat().st_mode & 1), None)
-        if closed is None:
-            return []
-        view = self.folder / "way_to_python"
-        way = view / python.relative_to(closed)
-        way.mkdir(parents=True, exist_ok=True)
-        return [(python, way), (view, closed)]
+        """What to mount where, if Python lies in a closed folder: students see one with nothing but the way to it."""
+        python, view = Path(sys.base_prefix), self.folder / "way_to_python"
+        for closed in reversed(python.parents):
+            if not closed.stat().st_mode & 1:
+                (way := view / python.relative_to(closed)).mkdir(parents=True, exist_ok=True)
+                return [(python, way), (view, closed)]
+        return []

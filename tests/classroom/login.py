@@ -21,8 +21,7 @@ OPEN_HUBS = (  # who everybody is let in by, the setting, and whether they come 
 
 
 async def to_the_class(checks, hub):
-    """At the hub of a class, where the first student has signed up already: what must not suffice, and what does."""
-    listed = hub.students[0]
+    listed = hub.students[0]  # who has signed up already
     for what, name, password, signs_up in (
         ("a name that is not on the list", "nobody_we_know", PASSWORD, True),
         ("a password that is not the one", listed, PASSWORD, False),

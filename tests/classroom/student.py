@@ -1,8 +1,4 @@
-"""What a student's browser says to the hub and to a kernel, without the browser.
-
-A browser would cost more than what is measured: with five at once, Chromium takes 6 core seconds to show a student the
-notebook, while the hub, the server and the kernel together take 3 until the first picture of the lab.
-"""
+"""What a student's browser says to the hub and to a kernel, without the browser, which would cost more than both."""
 
 import asyncio
 import json
@@ -31,7 +27,7 @@ class RefusedError(Exception):
 
 
 class Student:
-    """A browser with the student's cookies in it, and the notebooks that are open."""
+    """A browser with the student's cookies in it, and the notebooks that are open; `page` is the last of them."""
 
     def __init__(self, hub, name, password=None):
         self.hub, self.name, self.password = f"{hub}/hub/", name, password or f"the password of {name}"
@@ -48,17 +44,10 @@ class Student:
             await page.close()
         await self.http.close()
 
-    @property
-    def page(self):
-        """The one that was opened last."""
-        return self.pages[-1]
-
     async def sign_up(self):
-        """Choose a password; whether the hub accepts it shows when they log in."""
         await self._fill_in("signup", signup_password=self.password, signup_password_confirmation=self.password)
 
     async def log_in(self):
-        """Raises RefusedError if the hub does not let this student in."""
         await self._fill_in("login", password=self.password)
         async with self.http.get(f"{self.hub}home", allow_redirects=False) as home:
             if home.status != 200:
@@ -72,7 +61,6 @@ class Student:
                 raise RefusedError(answer.status, await answer.text())
 
     async def start_server(self):
-        """Start the student's own server, and wait until it is ready or has failed."""
         await self._look_at(f"{self.hub}spawn/{self.name}")
         await self._look_at(f"{self.hub}api/users/{self.name}/server/progress?_xsrf={self._xsrf(self.hub)}")
         await self.open_lab(self)
@@ -104,7 +92,6 @@ class Student:
             return json.loads(text or "null")
 
     async def open_notebook(self, path=NOTEBOOK):
-        """Start a kernel for a notebook, and connect to it."""
         body = {"path": path, "type": "notebook", "name": "", "kernel": {"name": "python3"}}
         self.kernel = (await self.ask("POST", "api/sessions", body))["kernel"]["id"]
         await self.open_page({})
@@ -113,10 +100,11 @@ class Student:
 
     async def open_page(self, widgets):
         """A page of the kernel that remembers these widgets."""
-        self.pages.append(Page(await self.connect(self, self._session.session), self._session, widgets))
+        self.page = Page(await self.connect(self, self._session.session), self._session, widgets)
+        self.pages.append(self.page)
+        return self.page
 
     async def connect(self, owner, session="another page"):
-        """A websocket to their own kernel, or an attempt at one to another student's."""
         url = f"{owner.base}api/kernels/{owner.kernel}/channels?session_id={session}"
         try:
             return await self.http.ws_connect(url, protocols=[PROTOCOL], max_msg_size=0, origin=self.hub[:-5])
@@ -129,14 +117,12 @@ class Student:
 
 
 class Page:
-    """An open notebook: the end of a kernel's websocket that the page holds, and the widgets that it knows."""
+    """An open notebook: its end of a kernel's websocket, and the state of each widget by its id."""
 
     def __init__(self, socket, session, widgets):
-        self.widgets = widgets  # the state of each, by its id
-        self.frame, self.restarted = 0, False
+        self.widgets, self.frame, self.restarted = widgets, 0, False
         self._socket, self._session = socket, session
-        self._replies, self._idle, self._printed = {}, set(), defaultdict(str)
-        self._news = asyncio.Event()
+        self._replies, self._idle, self._printed, self._news = {}, set(), defaultdict(str), asyncio.Event()
         self._listener = asyncio.create_task(self._listen())
         self._listener.add_done_callback(lambda _: self._news.set())
 
@@ -167,9 +153,7 @@ class Page:
 
     async def move(self, slider, value):
         """Move the slider of this kind, and return after how many seconds the new picture was there."""
-        before = time.perf_counter()
-        await self.picture_after(self.set(self.find(_model_name=slider), value=value))
-        return time.perf_counter() - before
+        return await self.picture_after(self.set(self.find(_model_name=slider), value=value))
 
     async def set(self, widget, **state):
         data = {"method": "update", "state": state, "buffer_paths": []}
@@ -184,7 +168,6 @@ class Page:
         return message["header"]["msg_id"]
 
     def having(self, **state):
-        """The widgets that have all this in their state."""
         return [widget for widget, known in self.widgets.items() if state.items() <= known.items()]
 
     def find(self, **state):
@@ -192,9 +175,11 @@ class Page:
         return found
 
     async def picture_after(self, sent):
-        frame = self.frame
+        """Send it, and return after how many seconds a new picture was there."""
+        frame, before = self.frame, time.perf_counter()
         await sent
         await self.until(lambda: self.frame > frame)
+        return time.perf_counter() - before
 
     async def until(self, happened):
         """Wait for something that the kernel says; raises ConnectionError if the connection ends before."""
