@@ -54,17 +54,6 @@ def test_its_code_is_short_plain_python_in_cells_whose_ids_are_words_and_imports
     assert {"backprop_lab"} <= modules <= {"backprop_lab", "numpy", "matplotlib", *sys.stdlib_module_names}
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_it_opens_with_what_you_will_do_and_closes_with_exercises_and_where_to_go_next(name):
-    notebook = NOTEBOOKS[name]
-    for promise in ("# ", "**What you will do", "**What you need.**", "**Time.**"):
-        assert promise in notebook.cells[0].source
-    if name in LESSONS:
-        assert re.findall(r"^#+ .*", prose(notebook), re.MULTILINE)[-2:] == ["## Exercises", "## Where to go next"]
-        _, _, closing = prose(notebook).partition("## Exercises\n")
-        assert 3 <= len(re.findall(r"^(?:\*\*)?\d+\. ", closing, re.MULTILINE)) <= 6
-
-
 def test_the_map_of_the_course_and_the_teaching_notes_give_the_minutes_that_each_lesson_gives_itself():
     own = {name[:-6]: re.search(r"\*\*Time\.\*\* About (\d+) minutes", prose(LESSONS[name]))[1] for name in LESSONS}
     start, notes = prose(NOTEBOOKS["00_start_here.ipynb"]), (ROOT / "notebooks" / "teaching_notes.md").read_text()

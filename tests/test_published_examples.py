@@ -28,10 +28,7 @@ def mazur():
 
 
 def test_mazur_two_layers_of_sigmoids():
-    """Matt Mazur, "A step by step backpropagation example", 2015: weights from unit to unit, biases that stay fixed.
-
-    https://mattmazur.com/2015/03/17/a-step-by-step-backpropagation-example/
-    """
+    """https://mattmazur.com/2015/03/17/a-step-by-step-backpropagation-example/, in which biases stay fixed."""
     assert_printed(mazur(), {
         "Y1[0, 0]": "0.3775", "H1": "0.593269992 0.596884378", "Y2[0, 0]": "1.105905967",
         "y_pred": "0.75136507 0.772928465", "(y_pred - y)**2 / 2": "0.274811083 0.023560026", "L / 2": "0.298371109",
@@ -44,9 +41,8 @@ def test_mazur_two_layers_of_sigmoids():
 
 
 def test_mazur_after_the_first_round_goes_on_with_weights_that_are_updated_already():
-    """The same page says that the old weights are used on the way back; the numbers it goes on to print say otherwise.
-
-    They are those of our mistake "updated-weights". Without it the loss after one round is 0.291027774.
+    """The same page says that the old weights are used on the way back; the numbers it goes on to print say otherwise:
+    they are those of our mistake "updated-weights". Without it the loss after one round is 0.291027774.
     """
     right, theirs = mazur(), plant(mazur(), MISTAKES["updated-weights"], "dH1")
 
@@ -64,10 +60,8 @@ def test_mazur_after_the_first_round_goes_on_with_weights_that_are_updated_alrea
 
 
 def test_han_and_kamber_errors_that_are_added():
-    """Han, Kamber and Pei, "Data Mining: Concepts and Techniques", 3rd edition 2011, example 9.1.
-
-    Err is the negative of a gradient with respect to what enters the sigmoid, and it is added to weights and biases.
-    Of the output, the book goes on with the three digits that it prints.
+    """Han, Kamber and Pei, "Data Mining: Concepts and Techniques", 3rd edition 2011, example 9.1. Err is the negative
+    of a gradient with respect to what enters the sigmoid. Of the output, the book goes on with the digits it prints.
     """
     first = Linear([[0.2, -0.3], [0.4, 0.1], [-0.5, 0.2]], [[-0.4, 0.2]])
     layers = (first, Sigmoid(), Linear([[-0.3], [-0.2]], [[0.1]]), Sigmoid())
@@ -80,10 +74,7 @@ def test_han_and_kamber_errors_that_are_added():
 
 
 def test_kircerta_samples_in_columns_through_a_relu():
-    """ "One lifecycle of a neural network": W times x.
-
-    https://www.kircerta.com/posts/science/neural-network-lifecycle
-    """
+    """https://www.kircerta.com/posts/science/neural-network-lifecycle, with W times x."""
     layers = (Linear([[0.3, 0.2], [-0.1, 0.4]], [[0.0, 0.0]]), ReLU(), Linear([[0.5], [-0.3]], [[0.0]]))
     assert_printed(step(layers, [[1, 2]], [[1]], 0.05), {
         "Y1": "0.1 1.0", "H1": "0.1 1.0", "y_pred": "-0.25", "L / 2": "0.78125",
@@ -92,10 +83,7 @@ def test_kircerta_samples_in_columns_through_a_relu():
 
 
 def test_cs231n_one_neuron_without_any_loss():
-    """Karpathy, CS231n, "Backpropagation, intuitions": the gradient of a sigmoid neuron's output, by our two layers.
-
-    https://cs231n.github.io/optimization-2/
-    """
+    """Karpathy, https://cs231n.github.io/optimization-2/: the gradient of a sigmoid neuron's output."""
     neuron, sigmoid, x = Linear([[2.0], [-3.0]], [[-3.0]]), Sigmoid(), np.array([[-1.0, -2.0]])
     dot = neuron.forward(x)
     ddot = sigmoid.backward(dot, np.ones((1, 1)))
