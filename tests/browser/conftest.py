@@ -23,9 +23,7 @@ import backprop_lab
 
 WAIT = 60_000  # milliseconds: how long a page may take on a busy machine
 expect.set_options(timeout=WAIT / 2)
-NO_CHROMIUM = (
-    "NO CHROMIUM, SO NOTHING WAS TESTED IN A BROWSER. Set CHROMIUM_PATH, or run `playwright install chromium`."
-)
+NO_CHROMIUM = "NO CHROMIUM, SO NOTHING WAS TESTED IN A BROWSER. Set CHROMIUM_PATH, or `playwright install chromium`."
 
 
 def pytest_configure(config):

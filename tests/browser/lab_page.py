@@ -2,12 +2,10 @@
 
 import ast
 import base64
-import hashlib
 import io
 import re
 
 import nbformat
-import numpy as np
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import expect
@@ -15,9 +13,7 @@ from playwright.sync_api import expect
 from backprop_lab import trace, worked_example
 from backprop_lab.ui.board.board import Board
 
-KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 ONE_CELL = "from backprop_lab.ui import StepThrough\n\nStepThrough()"
-RESULT = (0x00, 0x9E, 0x73)  # the frame around what came out of a step
 
 # Waits until the notebook in front has a kernel that answers, and notes every error that this kernel reports from now
 # on: what fails in a callback of a widget has no cell to appear under.
@@ -39,8 +35,7 @@ RUN_ALL = "window.jupyterapp.commands.execute('notebook:run-all-cells')"  # the 
 GREETED = re.compile(r"(No such comm.*\n*)*")
 
 # A page that is laid out changes its width, and the lab waits until the width stays.
-LAID_OUT = """() => new Promise((done) =>
-  requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 150))))"""
+LAID_OUT = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 150))))"
 
 # A kernel answers in order, but a newer one answers widgets in several threads, the main one and subshells: so ask them
 # all. And ask more than once, since a widget holds back changes while it waits for an answer.
@@ -63,10 +58,8 @@ EVALUATE = """async (expression) => {
   const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
   return (await kernel.requestExecute(request).done).content.user_expressions.it;
 }"""
-NOTEBOOK = """() => {
-  const { activeCellIndex: active, widgets, mode } = window.jupyterapp.shell.currentWidget.content;
-  return { active, cells: widgets.length, mode };
-}"""
+NOTEBOOK = """(({ activeCellIndex: active, widgets, mode }) => ({ active, cells: widgets.length, mode }))(
+  window.jupyterapp.shell.currentWidget.content)"""
 
 # A board may be taller than the window. Scrolls only if it must, since what moves under the pointer is hovered.
 SCROLL_TO = """(image, part) => {
@@ -77,9 +70,8 @@ SCROLL_TO = """(image, part) => {
 
 
 def new_notebook(*cells):
-    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    made.metadata.kernelspec = KERNEL
-    return made
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
+    return nbformat.v4.new_notebook(cells=[*map(nbformat.v4.new_code_cell, cells)], metadata=metadata)
 
 
 class LabPage:
@@ -125,8 +117,6 @@ class LabPage:
 
     def kernel_errors(self):
         return [said for said in self.page.evaluate("() => window.kernelErrors ?? []") if not GREETED.fullmatch(said)]
-
-    # Controls. Each gesture waits for its answer, as a person would; for haste, there are the locators.
 
     def button(self, name):
         return self.root.locator("button.jupyter-button").get_by_text(name, exact=True)
@@ -174,14 +164,12 @@ class LabPage:
         self.page.locator(f"body[data-jp-theme-light={str(theme == 'light').lower()}]").wait_for(state="attached")
 
     def violations(self):
-        """Every violation that axe-core finds in the lab, in either theme: its rule, the element, and what it says."""
+        """Every violation that axe-core finds in the lab, in either theme: its rule and the element."""
         found = []
         for theme in ("light", "dark"):
             self.theme(theme)
             rules = Axe().run(self.page, context=".bpl-lab").response["violations"]
-            found += [
-                (theme, rule["id"], node["html"], node["failureSummary"]) for rule in rules for node in rule["nodes"]
-            ]
+            found += [(theme, rule["id"], node["html"]) for rule in rules for node in rule["nodes"]]
         return [each for each in found if each[1] != "aria-input-field-name" or "noUi-handle" not in each[2]]
 
     def screenshot(self, x, y, width, height):
@@ -194,11 +182,9 @@ class LabPage:
         """The middle of a cell on the page and the cell's size, in CSS pixels; on the board of the worked example."""
         board_width = self.image.evaluate("image => image.closest('.bpl-board').clientWidth")
         layout = Board(trace(worked_example()), width=board_width).layout
-        box = layout.boxes[name]
-        x, y = (box.x + j + 0.5) / layout.width, (box.y + i + 0.5) / layout.height
+        x, y = (layout.boxes[name].x + j + 0.5) / layout.width, (layout.boxes[name].y + i + 0.5) / layout.height
         self.image.evaluate(SCROLL_TO, y)
-        at = self.image.bounding_box()
-        left, top, width, height = (at[name] for name in ("x", "y", "width", "height"))
+        left, top, width, height = map(self.image.bounding_box().get, ("x", "y", "width", "height"))
         return left + x * width, top + y * height, width / layout.width, height / layout.height
 
     def hover(self, name, i, j):
@@ -208,14 +194,6 @@ class LabPage:
         """Click a cell, in its middle or so much of its width and height away from there."""
         x, y, width, height = self.place_of(name, i, j)
         self.page.mouse.click(x + across * width, y + down * height)
-
-    def frames(self, name, i, j):
-        """Whether, on the screen, the frame of a result goes around this cell: closely, and on all four sides."""
-        x, y, width, height = self.place_of(name, i, j)
-        seen = self.screenshot(x - width, y - height, 2 * width, 2 * height).resize((80, 80))
-        green = np.abs(np.asarray(seen, int) - RESULT).max(axis=2) < 40
-        across, down = green[30:50].mean(axis=0) > 0.9, green[:, 30:50].mean(axis=1) > 0.9
-        return all(line[10:26].any() and line[54:70].any() and not line[28:52].any() for line in (across, down))
 
     def picture(self):
         source = "async (image) => Array.from(new Uint8Array(await (await fetch(image.src)).arrayBuffer()))"
@@ -240,7 +218,7 @@ class LabPage:
         self.settle()
         fields = {label: self.field(label).input_value() for label in ("start", "seed", "learning rate")}
         return fields | {
-            "picture": hashlib.sha256(self.picture()).hexdigest()[:16],
+            "picture": hash(self.picture()),
             "alt": self.image.get_attribute("alt"),
             "card": [self.card.inner_text(), *self.remarks.all_inner_texts()],
             "timeline": self.done.all_inner_texts(),

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 
+import aiohttp
 import isolation
 import lesson
 import login
@@ -29,8 +30,7 @@ async def main(given):
     found = {"date": datetime.now(UTC).isoformat(timespec="minutes"), "machine": machine, "lessons": []}
     checks = Checks()
     with tempfile.TemporaryDirectory(prefix="backprop_lab_class_") as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # the students' homes are in it
+        (folder := Path(name)).chmod(0o755)  # the students' homes are in it
         classes = [[f"s{size}x{number:02}" for number in range(1, size + 1)] for size in given.students]
         async with TestHub(folder, given.proxy, [*chain.from_iterable(classes), "ana", "ben", "cleo"]) as hub:
             if not hub.separate:
@@ -57,13 +57,12 @@ async def main(given):
     print(report.larger_classes(found))
     if given.record:
         report.record(found)
-    right, wrong = checks.number - len(checks.wrong), "; ".join(checks.wrong)
-    say(f"{right} of {checks.number} as it should be. Not so: {wrong or 'none'}.")
+    right = checks.number - len(checks.wrong)
+    say(f"{right} of {checks.number} as it should be. Not so: {'; '.join(checks.wrong) or 'none'}.")
     return len(checks.wrong) > 0
 
 
 async def what_must_hold(checks, hub):
-    """That Ben does not get at Ana, that she goes on when something breaks, and that strangers stay out."""
     say("Ben tries what he can to get at Ana.")
     async with at_their_computers(hub, "ana", "ben", "cleo") as (ana, ben, cleo):
         await cleo.sign_up()
@@ -103,12 +102,12 @@ class Checks:
 
     async def answered(self, what, attempt, *statuses, because=""):
         """Note whether it ends with one of these, and for this reason; 200 if nobody refuses it."""
+        status, said = 200, "done"
         try:
             await attempt
-            error = RefusedError(200, "done")
-        except RefusedError as refused:
-            error = refused
-        self.note(what, error.status in statuses and because in str(error), str(error)[:80])
+        except (RefusedError, aiohttp.ClientResponseError) as error:
+            status, said = error.status, str(error)
+        self.note(what, status in statuses and because in said, said[:80])
 
 
 def say(sentence):

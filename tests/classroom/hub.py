@@ -48,7 +48,7 @@ class TestHub:
 
     def __init__(self, folder, proxy_command, students, more=""):
         self.folder, self.homes, self.log = folder, folder / "homes", folder / "hub.log"
-        self.students, self.names = students, [*students, "teacher"]
+        self.names = [*students, "teacher"]
         with ExitStack() as stack:
             free = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
             self.port, self.hub_port, self.api_port = (one.getsockname()[1] for one in free)
@@ -72,7 +72,6 @@ class TestHub:
         return self
 
     async def __aexit__(self, *_):
-        """Stop everything that was started, the students' servers too."""
         for process in (self.hub, self.proxy):
             if process.poll() is None:
                 process.terminate()
@@ -90,22 +89,20 @@ class TestHub:
             command = ["unshare", "--mount", "sh", "-ec", f'{script}exec "$@"', "sh", *command]
         self.hub = self._popen(command)
         until, waiting = time.monotonic() + 60, [self.hub_port, self.port]
-        async with aiohttp.ClientSession() as http:
+        async with aiohttp.ClientSession(raise_for_status=True) as http:
             while waiting:
                 if self.hub.poll() is not None or time.monotonic() > until:
                     raise RuntimeError(f"the hub did not start:\n{self.log.read_text()[-3000:]}")
                 await asyncio.sleep(0.2)
                 with suppress(aiohttp.ClientError):
-                    async with http.get(f"http://127.0.0.1:{waiting[0]}/hub/api/") as answer:
-                        if answer.status == 200:
-                            del waiting[0]
+                    async with http.get(f"http://127.0.0.1:{waiting[0]}/hub/api/"):
+                        del waiting[0]
 
     def _popen(self, command):
         with self.log.open("a") as log:
             return psutil.Popen(command, cwd=self.folder, env=self._environment, stdout=log, stderr=log)
 
     def _make_homes(self):
-        """Homes as The Littlest JupyterHub makes them: closed to everybody but the student."""
         self.homes.mkdir()
         self.homes.chmod(0o755)
         accounts, groups = Path("/etc/passwd").read_text(), Path("/etc/group").read_text()

@@ -5,7 +5,7 @@ import json
 
 import aiohttp
 import processes
-from student import NOTEBOOK, RefusedError
+from student import NOTEBOOK
 
 HER_SERVER = """
 import os, requests
@@ -75,6 +75,5 @@ async def _keep_apart_on_the_machine(checks, home, ana, ben):
 
 
 async def _by_token(token, url):
-    async with aiohttp.ClientSession(headers={"Authorization": f"token {token}"}) as http, http.get(url) as answer:
-        if answer.status != 200:
-            raise RefusedError(answer.status)
+    async with aiohttp.ClientSession(headers={"Authorization": f"token {token}"}, raise_for_status=True) as http:
+        await http.get(url)

@@ -21,7 +21,7 @@ OPEN_HUBS = (  # who everybody is let in by, the setting, and whether they come 
 
 
 async def to_the_class(checks, hub):
-    listed = hub.students[0]  # who has signed up already
+    listed = hub.names[0]  # who has signed up already
     for what, name, password, signs_up in (
         ("a name that is not on the list", "nobody_we_know", PASSWORD, True),
         ("a password that is not the one", listed, PASSWORD, False),

@@ -60,7 +60,6 @@ async def kernel_dies(checks, ana):
 
 
 async def _play(page):
-    """Press Play at its fastest, and see it play."""
     speed = page.find(description="speed")
     await page.set(speed, index=len(page.widgets[speed]["_options_labels"]) - 1)
     await page.set(page.find(description="Play"), value=True)

@@ -1,7 +1,4 @@
-"""What was measured: in tables, for larger classes, and against the limits in the configuration.
-
-python tests/classroom/report.py        writes the tables of classroom/README.md from measured.json
-"""
+"""What was measured, in tables and against the limits; run, it writes those of classroom/README.md once more."""
 
 import json
 import math
@@ -20,7 +17,6 @@ UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 
 
 def lessons(measured):
-    """The table with a line for each size of class."""
     head = ["students at once", "start to picture, s", "slider, ms", "all drag, ms", "MB a student"]
     head += ["MB hub and proxy", "core s a start", "core ms a move", "cores taken by others"]
     rows = []
@@ -36,10 +32,8 @@ def lessons(measured):
 
 
 def needs(measured, students):
-    """What a class of this size needs, from the largest that was measured.
-
-    Memory: of the class, the hub and the system. Cores: so that a slider a second for each student keeps them at most
-    so busy as `BUSY` says, or so that all have a picture in time after they came at once; the larger of the two.
+    """What a class of this size needs, from the largest that was measured: the memory of students, hub and system, and
+    the cores for a slider a second each, or for all to have a picture in time after they came at once.
     """
     largest = max(measured["lessons"], key=lambda lesson: lesson["students"])
     hub = SYSTEM + largest["hub memory"] + largest["proxy memory"]
@@ -50,7 +44,6 @@ def needs(measured, students):
 
 
 def larger_classes(measured):
-    """The table of what they need."""
     head = ["students", "GB of memory", f"cores, at a slider a second, {BUSY:.0%} busy"]
     head += [f"cores, for all to start within {OPENS_WITHIN} s", "cores"]
     found = [(students, needs(measured, students)) for students in CLASSES]

@@ -99,17 +99,13 @@ class Student:
         return (await self.ask("GET", f"api/contents/{path}"))["content"]
 
     async def open_page(self, widgets):
-        """A page of the kernel that remembers these widgets."""
         self.page = Page(await self.connect(self, self._session.session), self._session, widgets)
         self.pages.append(self.page)
         return self.page
 
     async def connect(self, owner, session="another page"):
         url = f"{owner.base}api/kernels/{owner.kernel}/channels?session_id={session}"
-        try:
-            return await self.http.ws_connect(url, protocols=[PROTOCOL], max_msg_size=0, origin=self.hub[:-5])
-        except aiohttp.WSServerHandshakeError as error:
-            raise RefusedError(error.status) from None
+        return await self.http.ws_connect(url, protocols=[PROTOCOL], max_msg_size=0, origin=self.hub[:-5])
 
     def _xsrf(self, url):
         cookie = self.http.cookie_jar.filter_cookies(aiohttp.client.URL(url)).get("_xsrf")
@@ -131,7 +127,7 @@ class Page:
         await self._socket.close()
 
     async def run(self, code):
-        """Run a cell to its end and return what it printed; raises RuntimeError with the kernel's own words."""
+        """What a cell printed; raises RuntimeError with the kernel's own words."""
         message = await self._send("execute_request", {"code": code, "silent": False})
         await self.until(lambda: message in self._replies and message in self._idle)
         reply = self._replies.pop(message)
@@ -182,7 +178,6 @@ class Page:
         return time.perf_counter() - before
 
     async def until(self, happened):
-        """Wait for something that the kernel says; raises ConnectionError if the connection ends before."""
         async with asyncio.timeout(PATIENCE):
             while not happened():
                 if self._listener.done():

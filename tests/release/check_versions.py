@@ -29,7 +29,8 @@ NUMBERS = "worked_example tracing"
 KERNELS = ("Prescott", "Nehalem", "Sandybridge", "Haswell", "Zen", "SkylakeX")
 
 VERSIONS = f"from importlib.metadata import version; print(*map(version, {SHOWN}))"
-ARCHITECTURE = "import numpy, threadpoolctl; print(*(pool['architecture'] for pool in threadpoolctl.threadpool_info()))"
+ARCHITECTURE = """import numpy, threadpoolctl
+print(*(pool["architecture"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"))"""
 VECTOR_INSTRUCTIONS = """from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 print(*(name for name in __cpu_dispatch__ if __cpu_features__[name]))"""
 
