@@ -28,11 +28,11 @@ async def main(given):
     (processor, *_) = *re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text()), platform.processor()
     machine = {"cores": os.cpu_count(), "memory GB": round(memory), "processor": processor}
     found = {"date": datetime.now(UTC).isoformat(timespec="minutes"), "machine": machine, "lessons": []}
-    checks = Checks()
     with tempfile.TemporaryDirectory(prefix="backprop_lab_class_") as name:
-        (folder := Path(name)).chmod(0o755)  # the students' homes are in it
+        folder, checks = Path(name), Checks()
+        folder.chmod(0o755)  # the students' homes are in it
         classes = [[f"s{size}x{number:02}" for number in range(1, size + 1)] for size in given.students]
-        async with TestHub(folder, given.proxy, [*chain.from_iterable(classes), "ana", "ben", "cleo"]) as hub:
+        async with TestHub(folder, [*chain.from_iterable(classes), "ana", "ben", "cleo"]) as hub:
             if not hub.separate:
                 say("NOT TESTED, THAT FILES ARE KEPT FROM NEIGHBOURS: separate accounts take root and unshare.")
             for names in classes:
@@ -47,7 +47,7 @@ async def main(given):
                     await cleo.log_in()
                     await cleo.start_server()
                     found["course"] = await lesson.run_course(cleo)
-        await login.to_hubs_left_open(checks, folder, given.proxy)
+        await login.to_hubs_left_open(checks, folder)
         login.every_option_is_known(checks)
         for what, good in report.limits(found):
             checks.note(what, good)
@@ -117,7 +117,6 @@ def say(sentence):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="tests/classroom", description=__doc__)
     parser.add_argument("--students", type=int, nargs="+", default=[1, 5], help="sizes of classes")
-    parser.add_argument("--proxy", default="configurable-http-proxy", help="the proxy's command")
     parser.add_argument("--course", action="store_true", help="also run every notebook of the course")
     parser.add_argument("--record", action="store_true", help="keep the figures in measured.json and the README")
     sys.exit(asyncio.run(main(parser.parse_args())))

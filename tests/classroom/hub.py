@@ -42,29 +42,36 @@ c.Authenticator.admin_users = {{"teacher"}}
 
 
 class TestHub:
-    """A proxy and a hub, and an account and a home for the teacher and every student. Only the hub and what it starts
-    see these accounts; they are `separate` where that can be done, which takes root and `unshare`.
-    """
+    """A proxy and a hub, with accounts that only it and what it starts see; `separate` takes root and `unshare`."""
 
-    def __init__(self, folder, proxy_command, students, more=""):
+    def __init__(self, folder, students, more=""):
         self.folder, self.homes, self.log = folder, folder / "homes", folder / "hub.log"
         self.names = [*students, "teacher"]
         with ExitStack() as stack:
             free = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
             self.port, self.hub_port, self.api_port = (one.getsockname()[1] for one in free)
         self.url = f"http://127.0.0.1:{self.port}"
-        can_mount = subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0
-        self.separate = os.geteuid() == 0 and can_mount
+        self.separate = os.geteuid() == 0 and not subprocess.call(["unshare", "--mount", "true"])
+        error = f"--error-target=http://127.0.0.1:{self.hub_port}/hub/error"
         addresses = [f"--port={self.port}", f"--api-port={self.api_port}", "--ip=127.0.0.1", "--api-ip=127.0.0.1"]
-        self._proxy_command = [proxy_command, *addresses, f"--error-target=http://127.0.0.1:{self.hub_port}/hub/error"]
+        self._proxy_command = ["configurable-http-proxy", *addresses, error]
         path = f"{sys.prefix}/bin:{os.environ['PATH']}"
         self._environment = os.environ | {"CONFIGPROXY_AUTH_TOKEN": secrets.token_hex(32), "PATH": path}
         spawner = "localprocess" if self.separate else "simple"
-        around = AROUND.format(**vars(self), classroom=CLASSROOM, spawner=spawner, more=more)
-        (folder / "around.py").write_text(around)
+        (folder / "around.py").write_text(AROUND.format(**vars(self), classroom=CLASSROOM, spawner=spawner, more=more))
         SERVER_CONFIG.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(CLASSROOM / SERVER_CONFIG.name, SERVER_CONFIG)
-        self._make_homes()
+        self.homes.mkdir()
+        self.homes.chmod(0o755)
+        accounts, groups = Path("/etc/passwd").read_text(), Path("/etc/group").read_text()
+        for uid, name in enumerate(self.names if self.separate else (), FIRST_UID):
+            home = self.homes / name
+            accounts += f"{name}:x:{uid}:{uid}::{home}:/bin/sh\n"
+            groups += f"{name}:x:{uid}:\n"
+            home.mkdir(0o750)
+            os.chown(home, uid, uid)
+        (self.folder / "passwd").write_text(accounts)
+        (self.folder / "group").write_text(groups)
 
     async def __aenter__(self):
         self.proxy = self._popen(self._proxy_command)
@@ -101,19 +108,6 @@ class TestHub:
     def _popen(self, command):
         with self.log.open("a") as log:
             return psutil.Popen(command, cwd=self.folder, env=self._environment, stdout=log, stderr=log)
-
-    def _make_homes(self):
-        self.homes.mkdir()
-        self.homes.chmod(0o755)
-        accounts, groups = Path("/etc/passwd").read_text(), Path("/etc/group").read_text()
-        for uid, name in enumerate(self.names if self.separate else (), FIRST_UID):
-            home = self.homes / name
-            accounts += f"{name}:x:{uid}:{uid}::{home}:/bin/sh\n"
-            groups += f"{name}:x:{uid}:\n"
-            home.mkdir(0o750)
-            os.chown(home, uid, uid)
-        (self.folder / "passwd").write_text(accounts)
-        (self.folder / "group").write_text(groups)
 
     def _way_to_python(self):
         """What to mount where, if Python lies in a closed folder: students see one with nothing but the way to it."""

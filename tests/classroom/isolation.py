@@ -76,4 +76,4 @@ async def _keep_apart_on_the_machine(checks, home, ana, ben):
 
 async def _by_token(token, url):
     async with aiohttp.ClientSession(headers={"Authorization": f"token {token}"}, raise_for_status=True) as http:
-        await http.get(url)
+        (await http.get(url)).close()

@@ -13,7 +13,6 @@ BUSY = 0.6  # the share of the cores that a lesson may take, so that nobody wait
 SYSTEM = 1000  # MB for the operating system and its cache of files
 OPENS_WITHIN = 120  # seconds after which all of a class have a picture
 CLASSES = (30, 300, 3000)
-UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 
 
 def lessons(measured):
@@ -61,14 +60,14 @@ def filled_in(readme, measured):
 
 
 def record(measured):
-    """Keep the figures with three digits, since more would say nothing, and write the tables into the README."""
+    """Keep the figures with three digits, and write the tables into the README."""
     rounded = json.loads(json.dumps(measured), parse_float=lambda text: float(f"{float(text):.3g}"))
     MEASURED.write_text(json.dumps(rounded, indent=1) + "\n")
     README.write_text(filled_in(README.read_text(), rounded))
 
 
 def limits(measured):
-    """Whether the limits for Kubernetes hold what was measured: (what, whether)."""
+    """Whether the limits for Kubernetes hold what was measured."""
     memory = yaml.safe_load(KUBERNETES.read_text())["singleuser"]["memory"]
     guarantee, limit = megabytes(memory["guarantee"]), megabytes(memory["limit"])
     needed = max(lesson["memory a student"]["p99"] for lesson in measured["lessons"])
@@ -82,7 +81,7 @@ def limits(measured):
 
 def megabytes(text):
     """Of an amount as the hub writes it: "512M"."""
-    return float(text[:-1]) * UNITS[text[-1]] / 2**20
+    return float(text[:-1]) * {"K": 2**-10, "M": 1, "G": 2**10}[text[-1]]
 
 
 def _table(head, rows):

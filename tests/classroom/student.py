@@ -10,7 +10,6 @@ from jupyter_client.session import Session
 from jupyter_server.services.kernels.connection.base import deserialize_msg_from_ws_v1, serialize_msg_to_ws_v1
 
 NOTEBOOK = "backprop_lab_notebooks/02_step_through.ipynb"
-CELL = "from backprop_lab.ui import StepThrough; StepThrough()"
 PROTOCOL = "v1.kernel.websocket.jupyter.org"  # the one that JupyterLab asks for
 BOARD = {"_anywidget_id": "backprop_lab.ui.page.step_view.StepView"}
 LEARNING_RATE, SEED = "FloatLogSliderModel", "IntSliderModel"  # the lab has one of each
@@ -139,7 +138,7 @@ class Page:
         """Run the cell, wait for the picture, and go to the last step, where every slider changes it."""
         self.widgets.clear()
         self.frame = 0
-        await self.run(CELL)
+        await self.run("from backprop_lab.ui import StepThrough; StepThrough()")
         await self.picture_after(self.tell(self.find(**BOARD), PAGE))
         await self.go_to_end()
 
