@@ -21,7 +21,6 @@ def flat(arrays):
 
 
 def hessian(problem):
-    """Column by column from H v."""
     return np.array([curvature_along(problem, v) for v in np.eye(flat(problem.network.parameters).size)])
 
 

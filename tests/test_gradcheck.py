@@ -66,8 +66,7 @@ def test_every_gradient_on_the_way_back_through_a_relu_network_of_fractions_is_e
         assert identical(t[name], slopes(t, name, derivative))
 
 
-def test_a_gradient_of_a_trace_is_checked_at_the_values_of_that_trace(example):
-    """Which are not those of its problem where a mistake was made on the way forward."""
+def test_a_gradient_of_a_trace_is_checked_at_the_values_of_that_trace_also_after_a_mistake_on_the_way_forward(example):
     assert check_step(plant(example, MISTAKES["activation-forgotten"], "H1"), "dy_pred") < 1e-9
 
 

@@ -42,7 +42,6 @@ def test_it_was_run_from_top_to_bottom_and_saved_with_no_complaint_and_nothing_o
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS.values(), ids=NOTEBOOKS)
 def test_its_code_is_short_plain_python_in_cells_whose_ids_are_words_and_imports_little(notebook):
-    """No magic, no shell, and nothing at the end of a line that hides what the line gives."""
     code = [cell.source for cell in code_cells(notebook)]
     lengths, lines = [len(source.splitlines()) for source in code], "\n".join(code).splitlines()
     assert max(lengths) <= LONGEST_CELL
@@ -70,7 +69,6 @@ def test_the_worked_example_prints_all_that_the_original_printed_in_its_order():
 
 
 def numbers(text):
-    """Every number with a decimal point or an exponent, as it is written."""
     return re.findall(r"(?<![\w.])-?\d+(?:\.\d+(?:e[+-]?\d+)?|e[+-]?\d+)(?![\w.]*\d)", text.replace("−", "-"))
 
 
