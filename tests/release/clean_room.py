@@ -16,6 +16,7 @@ sys.path.append(str(ROOT / "tests"))
 from launch import own_environment, serving  # noqa: E402
 
 SCRIPTS = "Scripts" if os.name == "nt" else "bin"
+HIDDEN = ("PYTHON", "VIRTUAL_ENV", "CONDA")
 
 
 class CleanRoom:
@@ -24,9 +25,7 @@ class CleanRoom:
     def __init__(self, folder: Path, user: int | None = None):
         self.folder, self.identity = folder, {}
         own = own_environment(folder / ".jupyter", PIP_DISABLE_PIP_VERSION_CHECK="1")
-        self.environment = {
-            name: value for name, value in own.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV", "CONDA"))
-        }
+        self.environment = {name: value for name, value in own.items() if not name.startswith(HIDDEN)}
         if user is not None and os.geteuid() == 0:
             self.identity = {"user": user, "group": user, "extra_groups": []}
             os.chown(folder, user, user)
