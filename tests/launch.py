@@ -1,7 +1,4 @@
-"""Starts a JupyterLab or another Jupyter server, and finds Chromium: for tests, benchmarks and rehearsals of a release.
-
-Nothing of this user's own Jupyter is read or written. The standard library is enough, but for a page.
-"""
+"""Starts a Jupyter server that reads and writes nothing of this user's own Jupyter, and finds Chromium."""
 
 import json
 import os
@@ -37,10 +34,10 @@ class Server(NamedTuple):
     token: str
     seconds: float
 
-    def request(self, path, method="GET", body=None):
-        """The bytes that it answers. `body` is sent as JSON."""
-        request = urllib.request.Request(self.url + path, body and json.dumps(body).encode(), method=method)
-        request.add_header("Authorization", f"token {self.token}")
+    def request(self, path, method="GET"):
+        """The bytes that it answers."""
+        headers = {"Authorization": f"token {self.token}"}
+        request = urllib.request.Request(self.url + path, headers=headers, method=method)
         with urllib.request.urlopen(request, timeout=30) as response:
             return response.read()
 
@@ -57,25 +54,22 @@ def own_environment(home, **more):
 
 @contextmanager
 def serving(command, home, environment, **options):
-    """A Jupyter server from when it answers until the block ends, wherever it found a port; what it prints goes to the
-    file server.log in `home`. RuntimeError, with this log, if it does not start. Other options are Popen's.
-    """
+    """A Jupyter server from when it answers until the block ends; what it prints goes to server.log in `home`."""
     runtime, log, started = Path(environment["JUPYTER_RUNTIME_DIR"]), home / "server.log", time.monotonic()
     shutil.rmtree(runtime, ignore_errors=True)  # what an earlier one left there
     with log.open("w") as file:
         options |= {"env": environment, "stdin": subprocess.DEVNULL, "stdout": file, "stderr": file}
         process = subprocess.Popen([*map(str, command)], **options)
     try:
-        server = None
-        while server is None:
+        answers = False
+        while not answers:
             if process.poll() is not None or time.monotonic() > started + 120:
                 raise RuntimeError(f"the server did not start:\n{log.read_text(errors='replace')}")
             time.sleep(0.05)
             with suppress(OSError, ValueError):  # not there yet, or half written, or not listening yet
                 (info,) = (json.loads(path.read_text(encoding="utf-8")) for path in runtime.glob("jpserver-*.json"))
-                there = Server(f"http://127.0.0.1:{info['port']}", info["token"], time.monotonic() - started)
-                there.request("/api/status")
-                server = there
+                server = Server(f"http://127.0.0.1:{info['port']}", info["token"], time.monotonic() - started)
+                answers = server.request("/api/status")
         yield server
     finally:
         process.terminate()
@@ -99,7 +93,6 @@ def find_chromium(playwright):
 
 @contextmanager
 def chromium_page(**options):
-    """A page in a Chromium that nobody has used. The options are Playwright's for a new page."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -17,22 +17,19 @@ def assert_printed(values, texts):
             assert rounded in (text, f"-{text}" if float(text) == 0 else text), code
 
 
-def problem(layers, X, y, lr):
-    return Problem(Network(layers), SumSquaredError(), np.array(X, float), np.array(y, float), lr)
+def step(layers, X, y, lr):
+    return trace(Problem(Network(layers), SumSquaredError(), np.array(X, float), np.array(y, float), lr))
 
 
 def mazur():
-    first = Linear(np.array([[0.15, 0.25], [0.2, 0.3]]), np.array([[0.35, 0.35]]))
-    second = Linear(np.array([[0.4, 0.5], [0.45, 0.55]]), np.array([[0.6, 0.6]]))
-    return problem((first, Sigmoid(), second, Sigmoid()), [[0.05, 0.1]], [[0.01, 0.99]], 0.25)
+    first = Linear([[0.15, 0.25], [0.2, 0.3]], [[0.35, 0.35]])
+    second = Linear([[0.4, 0.5], [0.45, 0.55]], [[0.6, 0.6]])
+    return step((first, Sigmoid(), second, Sigmoid()), [[0.05, 0.1]], [[0.01, 0.99]], 0.25)
 
 
 def test_mazur_two_layers_of_sigmoids():
-    """Matt Mazur, "A step by step backpropagation example", 2015: weights from unit to unit, biases that stay fixed.
-
-    https://mattmazur.com/2015/03/17/a-step-by-step-backpropagation-example/
-    """
-    assert_printed(trace(mazur()), {
+    """https://mattmazur.com/2015/03/17/a-step-by-step-backpropagation-example/, in which biases stay fixed."""
+    assert_printed(mazur(), {
         "Y1[0, 0]": "0.3775", "H1": "0.593269992 0.596884378", "Y2[0, 0]": "1.105905967",
         "y_pred": "0.75136507 0.772928465", "(y_pred - y)**2 / 2": "0.274811083 0.023560026", "L / 2": "0.298371109",
         "dy_pred[0, 0] / 2": "0.74136507", "dY2[0, 0] / 2": "0.138498562",
@@ -44,11 +41,10 @@ def test_mazur_two_layers_of_sigmoids():
 
 
 def test_mazur_after_the_first_round_goes_on_with_weights_that_are_updated_already():
-    """The same page says that the old weights are used on the way back; the numbers it goes on to print say otherwise.
-
-    They are those of our mistake "updated-weights". Without it the loss after one round is 0.291027774.
+    """The same page says that the old weights are used on the way back; the numbers it goes on to print say otherwise:
+    they are those of our mistake "updated-weights". Without it the loss after one round is 0.291027774.
     """
-    right, theirs = trace(mazur()), plant(trace(mazur()), MISTAKES["updated-weights"], "dH1")
+    right, theirs = mazur(), plant(mazur(), MISTAKES["updated-weights"], "dH1")
 
     def after(t, rounds):
         given = dict(t.given)
@@ -64,14 +60,12 @@ def test_mazur_after_the_first_round_goes_on_with_weights_that_are_updated_alrea
 
 
 def test_han_and_kamber_errors_that_are_added():
-    """Han, Kamber and Pei, "Data Mining: Concepts and Techniques", 3rd edition 2011, example 9.1.
-
-    Err is the negative of a gradient with respect to what enters the sigmoid, and it is added to weights and biases.
-    Of the output, the book goes on with the three digits that it prints.
+    """Han, Kamber and Pei, "Data Mining: Concepts and Techniques", 3rd edition 2011, example 9.1. Err is the negative
+    of a gradient with respect to what enters the sigmoid. Of the output, the book goes on with the digits it prints.
     """
-    W1, b1 = np.array([[0.2, -0.3], [0.4, 0.1], [-0.5, 0.2]]), np.array([[-0.4, 0.2]])
-    W2, b2 = np.array([[-0.3], [-0.2]]), np.array([[0.1]])
-    assert_printed(trace(problem((Linear(W1, b1), Sigmoid(), Linear(W2, b2), Sigmoid()), [[1, 0, 1]], [[1]], 0.45)), {
+    first = Linear([[0.2, -0.3], [0.4, 0.1], [-0.5, 0.2]], [[-0.4, 0.2]])
+    layers = (first, Sigmoid(), Linear([[-0.3], [-0.2]], [[0.1]]), Sigmoid())
+    assert_printed(step(layers, [[1, 0, 1]], [[1]], 0.45), {
         "Y1": "-0.7 0.1", "H1": "0.332 0.525", "Y2": "-0.105", "y_pred": "0.474",
         "-dY2 / 2": "0.1312", "y_pred.round(3) * (1 - y_pred.round(3))**2": "0.1311", "-dY1 / 2": "-0.0087 -0.0065",
         "W2_new": "-0.261 -0.138", "W1_new": "0.192 -0.306 0.4 0.1 -0.508 0.194",
@@ -80,24 +74,17 @@ def test_han_and_kamber_errors_that_are_added():
 
 
 def test_kircerta_samples_in_columns_through_a_relu():
-    """ "One lifecycle of a neural network": W times x.
-
-    https://www.kircerta.com/posts/science/neural-network-lifecycle
-    """
-    W1, W2 = np.array([[0.3, -0.1], [0.2, 0.4]]).T, np.array([[0.5, -0.3]]).T
-    layers = (Linear(W1, np.zeros((1, 2))), ReLU(), Linear(W2, np.zeros((1, 1))))
-    assert_printed(trace(problem(layers, [[1, 2]], [[1]], 0.05)), {
+    """https://www.kircerta.com/posts/science/neural-network-lifecycle, with W times x."""
+    layers = (Linear([[0.3, 0.2], [-0.1, 0.4]], [[0.0, 0.0]]), ReLU(), Linear([[0.5], [-0.3]], [[0.0]]))
+    assert_printed(step(layers, [[1, 2]], [[1]], 0.05), {
         "Y1": "0.1 1.0", "H1": "0.1 1.0", "y_pred": "-0.25", "L / 2": "0.78125",
         "dy_pred / 2": "-1.25", "dW2.T / 2": "-0.125 -1.25",
     })  # fmt: skip
 
 
 def test_cs231n_one_neuron_without_any_loss():
-    """Karpathy, CS231n, "Backpropagation, intuitions": the gradient of a sigmoid neuron's output, by our two layers.
-
-    https://cs231n.github.io/optimization-2/
-    """
-    neuron, sigmoid, x = Linear(np.array([[2.0], [-3.0]]), np.array([[-3.0]])), Sigmoid(), np.array([[-1.0, -2.0]])
+    """Karpathy, https://cs231n.github.io/optimization-2/: the gradient of a sigmoid neuron's output."""
+    neuron, sigmoid, x = Linear([[2.0], [-3.0]], [[-3.0]]), Sigmoid(), np.array([[-1.0, -2.0]])
     dot = neuron.forward(x)
     ddot = sigmoid.backward(dot, np.ones((1, 1)))
     found = {"f": sigmoid.forward(dot), "dx": neuron.backward(x, ddot), **neuron.gradients(x, ddot)}
@@ -108,11 +95,8 @@ def test_cs231n_one_neuron_without_any_loss():
 
 def test_goodfellow_bengio_and_courville_xor_in_whole_numbers():
     """ "Deep Learning", MIT Press 2016, section 6.1: a ReLU network that computes the exclusive or."""
-    first = Linear(np.array([[1.0, 1], [1, 1]]), np.array([[0.0, -1]]))
-    second = Linear(np.array([[1.0], [-2]]), np.zeros((1, 1)))
-    t = trace(problem((first, ReLU(), second), [[0, 0], [0, 1], [1, 0], [1, 1]], [[0], [1], [1], [0]], 0.1))
+    layers = (Linear([[1.0, 1], [1, 1]], [[0.0, -1]]), ReLU(), Linear([[1.0], [-2]], [[0.0]]))
+    t = step(layers, [[0, 0], [0, 1], [1, 0], [1, 1]], [[0], [1], [1], [0]], 0.1)
     assert t["Y1"].tolist() == [[0, -1], [1, 0], [1, 0], [2, 1]]
     assert t["H1"].tolist() == [[0, 0], [1, 0], [1, 0], [2, 1]]
     assert t["y_pred"].tolist() == t["y"].tolist()
-    assert t["L"] == 0
-    assert all(not t[f"d{name}"].any() for name in t.problem.network.parameters)

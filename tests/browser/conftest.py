@@ -23,10 +23,7 @@ import backprop_lab
 
 WAIT = 60_000  # milliseconds: how long a page may take on a busy machine
 expect.set_options(timeout=WAIT / 2)
-NO_CHROMIUM = (
-    "NO CHROMIUM, SO NOTHING WAS TESTED IN A BROWSER. "
-    "Set CHROMIUM_PATH, install chromium, or run `playwright install chromium`."
-)
+NO_CHROMIUM = "NO CHROMIUM, SO NOTHING WAS TESTED IN A BROWSER. Set CHROMIUM_PATH, or `playwright install chromium`."
 
 
 def pytest_configure(config):
@@ -54,10 +51,12 @@ class Notebooks:
     server: Server
     folder: Path
     environment: dict[str, str]
-    log: Path
 
     def ask(self, path, *request):
         return json.loads(self.server.request(f"/api/{path}", *request) or "null")
+
+    def log(self):
+        return (self.folder.parent / "server.log").read_text(errors="replace")
 
 
 @pytest.fixture(scope="session")
@@ -68,47 +67,35 @@ def notebooks(browser, tmp_path_factory):
     package = filter(None, [str(Path(backprop_lab.__file__).parents[1]), os.environ.get("PYTHONPATH")])
     environment = own_environment(home, PYTHONPATH=os.pathsep.join(package))
     with jupyterlab(home, folder, environment) as server:
-        yield Notebooks(server, folder, environment, home / "server.log")
-    assert not errors_in((home / "server.log").read_text(errors="replace"))
+        yield (notebooks := Notebooks(server, folder, environment))
+    assert not errors_in(notebooks.log())
 
 
 @pytest.fixture
 def no_hidden_errors(notebooks):
     """What went wrong out of sight; nothing may be left of it at the end."""
-
-    def log():
-        return notebooks.log.read_text(errors="replace")
-
-    witness, before = Witness(), len(log())
+    witness, before = Witness(), len(notebooks.log())
     yield witness
     assert not witness.heard
-    if errors_in(log()[before:]):
+    if errors_in(notebooks.log()[before:]):
         time.sleep(1)  # the server may be in the middle of its sentence
-    assert not errors_in(log()[before:])
+    assert not errors_in(notebooks.log()[before:])
 
 
 @pytest.fixture
 def notebook(notebooks, new_context, no_hidden_errors):
-    """A function that opens a notebook in a page of its own, runs it if it is told to, and returns its first lab.
-
-    It takes the source of code cells, or a whole notebook; its kernel may be there, or that of an earlier one, or not.
-    """
+    """A function that opens code cells or a whole notebook in a page of its own, and returns its first lab."""
     labs = []
 
-    def notebook(*cells, made=None, window=WINDOW, run=True, has_kernel=True, same_kernel=False):
+    def notebook(*cells, made=None, run=True):
         name = (workspace := secrets.token_hex(4)) + ".ipynb"
         nbformat.write(made or new_notebook(*cells or (ONE_CELL,)), notebooks.folder / name)
-        if same_kernel:
-            kernel = notebooks.ask("kernels")[0]
-            notebooks.ask("sessions", "POST", {"path": name, "type": "notebook", "name": "", "kernel": kernel})
         page = new_context().new_page()
-        page.set_viewport_size(window)
         page.set_default_timeout(WAIT)
         no_hidden_errors.listen(page)
         page.goto(f"{notebooks.server.url}/lab/workspaces/{workspace}/tree/{name}?token={notebooks.server.token}")
         labs.append(lab := LabPage(page))
-        if has_kernel:
-            page.evaluate(READY)
+        page.evaluate(READY)
         if run:
             lab.run_all()
         return lab

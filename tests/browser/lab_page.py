@@ -2,10 +2,8 @@
 
 import ast
 import base64
-import hashlib
 import io
 import re
-from functools import cache, cached_property
 
 import nbformat
 import numpy as np
@@ -15,9 +13,7 @@ from playwright.sync_api import expect
 from backprop_lab import trace, worked_example
 from backprop_lab.ui.board.board import Board
 
-KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 ONE_CELL = "from backprop_lab.ui import StepThrough\n\nStepThrough()"
-RESULT = (0x00, 0x9E, 0x73)  # the frame around what came out of a step
 
 # Waits until the notebook in front has a kernel that answers, and notes every error that this kernel reports from now
 # on: what fails in a callback of a widget has no cell to appear under.
@@ -29,18 +25,17 @@ READY = """async () => {
   while (!sessionContext.session?.kernel || !notebook.model) await wait();
   await sessionContext.session.kernel.info;
   window.kernelErrors ??= [];
-  sessionContext.session.kernel.iopubMessage.connect((_, { header, content }) => {
-    const { ename, evalue, traceback, name, text } = content;
-    if (header.msg_type === "error") window.kernelErrors.push([ename, evalue, ...traceback].join("\\n"));
+  sessionContext.session.kernel.iopubMessage.connect((_, { header, content: { name, text, evalue, traceback } }) => {
+    if (header.msg_type === "error") window.kernelErrors.push([evalue, ...traceback].join("\\n"));
     if (header.msg_type === "stream" && name === "stderr") window.kernelErrors.push(text);
   });
 }"""
+RUN_ALL = "window.jupyterapp.commands.execute('notebook:run-all-cells')"  # the promise is kept when all have run
 # ipywidgets greets each new kernel on a comm that a kernel without ipywidgets does not know yet: that is not an error.
 GREETED = re.compile(r"(No such comm.*\n*)*")
 
 # A page that is laid out changes its width, and the lab waits until the width stays.
-LAID_OUT = """() => new Promise((done) =>
-  requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 150))))"""
+LAID_OUT = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 150))))"
 
 # A kernel answers in order, but a newer one answers widgets in several threads, the main one and subshells: so ask them
 # all. And ask more than once, since a widget holds back changes while it waits for an answer.
@@ -63,10 +58,8 @@ EVALUATE = """async (expression) => {
   const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
   return (await kernel.requestExecute(request).done).content.user_expressions.it;
 }"""
-NOTEBOOK = """() => {
-  const { activeCellIndex: active, widgets, mode } = window.jupyterapp.shell.currentWidget.content;
-  return { active, cells: widgets.length, mode };
-}"""
+NOTEBOOK = """(({ activeCellIndex: active, widgets, mode }) => ({ active, cells: widgets.length, mode }))(
+  window.jupyterapp.shell.currentWidget.content)"""
 
 # A board may be taller than the window. Scrolls only if it must, since what moves under the pointer is hovered.
 SCROLL_TO = """(image, part) => {
@@ -77,16 +70,8 @@ SCROLL_TO = """(image, part) => {
 
 
 def new_notebook(*cells):
-    """A notebook of code cells with these sources."""
-    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    made.metadata.kernelspec = KERNEL
-    return made
-
-
-@cache
-def board_layout(width):
-    """Where everything is on the board of the worked example."""
-    return Board(trace(worked_example()), width=width).layout
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
+    return nbformat.v4.new_notebook(cells=[*map(nbformat.v4.new_code_cell, cells)], metadata=metadata)
 
 
 class LabPage:
@@ -100,25 +85,19 @@ class LabPage:
         self.image, self.board = self.root.locator(".bpl-board img[src]"), self.root.locator(".bpl-picture")
         self.current, self.done = self.timeline.locator("[aria-current=step]"), self.timeline.locator(".bpl-shown")
         self.seed_slider, self.lr_slider = (self.root.locator(".noUi-handle").nth(k) for k in (0, 1))
-
-    # The notebook around it
+        self.devtools = page.context.new_cdp_session(page)
 
     def command(self, name):
         self.page.evaluate("(name) => window.jupyterapp.commands.execute(name)", name)
 
-    def start_all(self):
-        """Run all cells, and do not wait until they have run."""
-        self.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
-
     def run_all(self):
-        self.command("notebook:run-all-cells")
+        self.page.evaluate(RUN_ALL)
         self.wait_for_picture()
 
     def select_cell(self, number):
         self.page.locator(".jp-Cell").nth(number).locator(".jp-InputPrompt").click()
 
     def notebook(self):
-        """Which cell is active, how many cells there are, and in which mode the notebook is."""
         return self.page.evaluate(NOTEBOOK)
 
     def wait_for_picture(self):
@@ -137,13 +116,9 @@ class LabPage:
         return ast.literal_eval(answer["data"]["text/plain"])
 
     def kernel_errors(self):
-        """What the kernel has said of errors."""
         return [said for said in self.page.evaluate("() => window.kernelErrors ?? []") if not GREETED.fullmatch(said)]
 
-    # Controls. Each gesture waits for its answer, as a person would; for haste, there are the locators.
-
     def button(self, name):
-        """A button of the lab, not of its timeline."""
         return self.root.locator("button.jupyter-button").get_by_text(name, exact=True)
 
     def step_button(self, name):
@@ -161,11 +136,6 @@ class LabPage:
         self.step_button(step).click()
         self.settle()
 
-    def type_into(self, label, text):
-        self.field(label).fill(text)
-        self.field(label).press("Enter")
-        self.settle()
-
     def choose(self, label, option):
         self.field(label).select_option(option)
         self.settle()
@@ -173,8 +143,6 @@ class LabPage:
     def key(self, *keys):
         for key in keys:
             self.page.keyboard.press(key)
-
-    # The page
 
     def zoom(self, factor):
         """Zoom in as a browser does, to fewer, larger CSS pixels on the same screen, and wait for a picture of it."""
@@ -195,22 +163,16 @@ class LabPage:
         self.page.emulate_media(color_scheme=theme)
         self.page.locator(f"body[data-jp-theme-light={str(theme == 'light').lower()}]").wait_for(state="attached")
 
-    @cached_property
-    def devtools(self):
-        return self.page.context.new_cdp_session(self.page)
-
     def violations(self):
-        """Every violation that axe-core finds in the lab, in either theme: its rule, the element, and what it says."""
+        """Every violation that axe-core finds in the lab, in either theme: its rule and the element."""
         from axe_playwright_python.sync_playwright import Axe  # it reads its files as the locale has it, which may fail
 
-        found = set()
+        found = []
         for theme in ("light", "dark"):
             self.theme(theme)
-            for rule in Axe().run(self.page, context=".bpl-lab").response["violations"]:
-                for node in rule["nodes"]:
-                    if (rule["id"], "noUi-handle" in node["html"]) != ("aria-input-field-name", True):
-                        found.add(f"in the {theme} theme: {rule['id']}: {node['html'][:200]} {node['failureSummary']}")
-        return sorted(found)
+            rules = Axe().run(self.page, context=".bpl-lab").response["violations"]
+            found += [(theme, rule["id"], node["html"]) for rule in rules for node in rule["nodes"]]
+        return [each for each in found if each[1] != "aria-input-field-name" or "noUi-handle" not in each[2]]
 
     def screenshot(self, x, y, width, height):
         """A part of the page, in CSS pixels, as the screen shows it. (Playwright's own would undo the zoom.)"""
@@ -218,16 +180,13 @@ class LabPage:
         png = self.devtools.send("Page.captureScreenshot", {"format": "png", "clip": clip})["data"]
         return Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
 
-    # Cells on the board
-
     def place_of(self, name, i, j):
         """The middle of a cell on the page and the cell's size, in CSS pixels; on the board of the worked example."""
-        layout = board_layout(self.image.evaluate("image => image.closest('.bpl-board').clientWidth"))
-        box = layout.boxes[name]
-        x, y = (box.x + j + 0.5) / layout.width, (box.y + i + 0.5) / layout.height
+        board_width = self.image.evaluate("image => image.closest('.bpl-board').clientWidth")
+        layout = Board(trace(worked_example()), width=board_width).layout
+        x, y = (layout.boxes[name].x + j + 0.5) / layout.width, (layout.boxes[name].y + i + 0.5) / layout.height
         self.image.evaluate(SCROLL_TO, y)
-        at = self.image.bounding_box()
-        left, top, width, height = (at[name] for name in ("x", "y", "width", "height"))
+        left, top, width, height = map(self.image.bounding_box().get, ("x", "y", "width", "height"))
         return left + x * width, top + y * height, width / layout.width, height / layout.height
 
     def hover(self, name, i, j):
@@ -238,22 +197,7 @@ class LabPage:
         x, y, width, height = self.place_of(name, i, j)
         self.page.mouse.click(x + across * width, y + down * height)
 
-    def leave(self):
-        """Take the pointer out of the lab."""
-        self.page.mouse.move(0, 0)
-
-    def frames(self, name, i, j):
-        """Whether, on the screen, the frame of a result goes around this cell: closely, and on all four sides."""
-        x, y, width, height = self.place_of(name, i, j)
-        seen = self.screenshot(x - width, y - height, 2 * width, 2 * height).resize((80, 80))
-        green = np.abs(np.asarray(seen, int) - RESULT).max(axis=2) < 40
-        across, down = green[30:50].mean(axis=0) > 0.9, green[:, 30:50].mean(axis=1) > 0.9
-        return all(line[10:26].any() and line[54:70].any() and not line[28:52].any() for line in (across, down))
-
-    # What it shows
-
     def picture(self):
-        """The picture as the browser has it."""
         source = "async (image) => Array.from(new Uint8Array(await (await fetch(image.src)).arrayBuffer()))"
         return bytes(self.image.evaluate(source))
 
@@ -276,7 +220,7 @@ class LabPage:
         self.settle()
         fields = {label: self.field(label).input_value() for label in ("start", "seed", "learning rate")}
         return fields | {
-            "picture": hashlib.sha256(self.picture()).hexdigest()[:16],
+            "picture": hash(self.picture()),
             "alt": self.image.get_attribute("alt"),
             "card": [self.card.inner_text(), *self.remarks.all_inner_texts()],
             "timeline": self.done.all_inner_texts(),

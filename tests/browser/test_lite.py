@@ -1,7 +1,6 @@
 """The course as a web site without a server: `make lite`, opened in a Chromium that can reach no other machine.
 
-It takes a folder with Pyodide's files, named in the environment variable PYODIDE_DIST; `make lite` leaves one in
-build/pyodide.
+The variable PYODIDE_DIST names a folder with Pyodide's files; `make lite` leaves one in build/pyodide.
 """
 
 import fcntl
@@ -21,7 +20,7 @@ from threading import Thread
 
 import nbformat
 import pytest
-from lab_page import READY, LabPage
+from lab_page import READY, RUN_ALL, LabPage
 from launch import FLAGS, WINDOW
 from playwright.sync_api import expect
 from witness import Witness
@@ -31,14 +30,13 @@ PYODIDE = os.environ.get("PYODIDE_DIST")
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
 OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
 WAIT = 120_000  # milliseconds
-MOST_MB = 44  # that a first visit may fetch; on a host that compresses what can be compressed, it is two thirds of that
+MOST_MB = 29  # that a visit may fetch, compressed
 MISSED = {"lab/lab.png"}  # JupyterLab asks for a picture first where the page is, then where the notebook is
 
 pytestmark = pytest.mark.skipif(
     not PYODIDE, reason="NO PYODIDE, SO THE SITE OF `make lite` IS NOT TESTED. Name a folder with it in PYODIDE_DIST."
 )
 
-RUN_ALL = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"  # the promise is kept when all have run
 CELLS = "() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells"
 COMPLETE = """async (code) => {
   const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
@@ -47,7 +45,6 @@ COMPLETE = """async (code) => {
 
 
 def build(folder, *options):
-    """Make the site in a folder of its own."""
     hidden = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYODIDE_DIST")
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
     command = ["make", "lite", f"PYTHON={sys.executable}", f"SITE={folder}", *options]
@@ -73,7 +70,7 @@ class Handler(SimpleHTTPRequestHandler):
         self.send_header("Cache-Control", "max-age=600")  # as GitHub Pages does
         super().end_headers()
 
-    def log_message(self, *arguments):
+    def log_message(self, *_):
         pass
 
 
@@ -89,11 +86,9 @@ def served(folder):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The site with Pyodide in it."""
     with served(build(tmp_path_factory.mktemp("lite") / "site", f"PYODIDE_DIST={Path(PYODIDE).resolve()}")) as site:
         yield site
-        missing = {path.relative_to(site.folder).as_posix() for path in site.asked if not path.is_file()}
-        assert missing <= MISSED
+        assert {path.relative_to(site.folder).as_posix() for path in site.asked if not path.is_file()} <= MISSED
 
 
 @pytest.fixture(scope="module")
@@ -120,9 +115,7 @@ def visit(reader, site):
         return lab
 
     yield visit
-    witness.forget(
-        "console: Failed to load resource: the server responded with a status of 404"
-    )  # `site` looks at these
+    witness.forget("console: Failed to load resource: the server responded with a status of 404")  # see `site`
     for lab, expected in labs:
         witness.heard += lab.kernel_errors()
         lab.page.close()
@@ -136,8 +129,7 @@ def first_move(lab):
     expect(notice).to_have_attribute("data-state", "loading")
     lab.page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
     lab.page.evaluate(READY)
-    lab.start_all()
-    expect(notice).to_be_visible()
+    lab.page.evaluate(f"() => void {RUN_ALL}")
     expect(notice).to_have_attribute("data-state", "ready", timeout=WAIT)
     lab.image.wait_for()
     lab.after_a_new_picture(lambda: lab.seed_slider.press("ArrowRight"))
@@ -150,9 +142,8 @@ def test_a_first_and_a_second_visit_end_with_a_board_that_follows_its_slider_and
         lab = visit("02_step_through.ipynb", start=False)
         first_move(lab)
         seconds = time.monotonic() - start
-        contents = [path.read_bytes() for path in site.asked[before:] if path.is_file()]
-        size, zipped = (sum(map(len, each)) / 1e6 for each in (contents, map(gzip.compress, contents)))
-        print(f"{which}: slider moved after {seconds:.1f} s; {size:.1f} MB, compressed {zipped:.1f}")  # noqa: T201
+        size = sum(len(gzip.compress(path.read_bytes())) for path in site.asked[before:] if path.is_file()) / 1e6
+        print(f"{which}: slider moved after {seconds:.1f} s; {size:.1f} MB, compressed")  # noqa: T201
         assert size < MOST_MB
     lab.button("Play").click()
     expect(lab.iteration).to_have_text("iteration 1", timeout=WAIT)
@@ -179,9 +170,8 @@ def test_names_are_completed_and_a_link_to_another_notebook_opens_it(visit):
 def printed(cell):
     """What a code cell has printed or shown as text."""
     outputs = cell.get("outputs", [])
-    text = ["".join(output.get("text", "")) for output in outputs if output["output_type"] == "stream"]
-    shown = ["".join(output.get("data", {}).get("text/plain", "")) for output in outputs if "data" in output]
-    return "".join(text), [text for text in shown if not re.match(r"<?Figure|<IPython|\w+\(.*children=", text)]
+    said = ["".join(output.get("text", output.get("data", {}).get("text/plain", ""))) for output in outputs]
+    return "".join(text for text in said if not re.match(r"<?Figure|<IPython|\w+\(.*children=", text))
 
 
 @pytest.mark.release

@@ -1,7 +1,4 @@
-"""A thousand moves of a slider leave the last state on the screen, and nothing else behind; and so does play.
-
-Play goes on for a minute; PLAY_MINUTES=30 makes it last.
-"""
+"""A thousand moves of a slider leave the last state on the screen, and nothing else behind; and so does play."""
 
 import os
 from itertools import pairwise
@@ -12,7 +9,7 @@ from playwright.sync_api import expect
 from backprop_lab import random_problem, trace
 from backprop_lab.number_format import format_number
 
-MINUTES = float(os.environ.get("PLAY_MINUTES", "1"))
+MINUTES = float(os.environ.get("PLAY_MINUTES", "1"))  # which play goes on for
 RSS = "(__import__('gc').collect(), __import__('psutil').Process().memory_info().rss)[1]"
 
 # Every picture is a blob of its own. One that is never let go stays in the browser, outside the heap of the page.
@@ -27,10 +24,7 @@ COUNT_BLOBS = """() => {
 ONE_BY_ONE = """async (keys) => {
   const image = document.querySelector(".bpl-board img");
   for (const key of keys) {
-    const shown = new Promise((done, lost) => {
-      image.addEventListener("load", done, { once: true });
-      setTimeout(() => lost(Error(`no picture within a minute of ${key}`)), 60000);
-    });
+    const shown = new Promise((done) => image.addEventListener("load", done, { once: true }));
     document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
     await shown;
   }
@@ -39,7 +33,6 @@ ONE_BY_ONE = """async (keys) => {
 
 @pytest.fixture
 def lab(notebook):
-    """A lab in a page that counts its pictures."""
     lab = notebook(run=False)
     lab.page.evaluate(COUNT_BLOBS)
     lab.devtools.send("Performance.enable")
@@ -53,25 +46,24 @@ def memory(lab):
     for _ in range(3):
         lab.devtools.send("HeapProfiler.collectGarbage")
     page = {entry["name"]: entry["value"] for entry in lab.devtools.send("Performance.getMetrics")["metrics"]}
-    found = {"kernel": lab.in_kernel(RSS), "page": page["JSHeapUsedSize"], "nodes": page["Nodes"]}
     blobs, pictures = lab.page.evaluate("[blobs, pictures]")
     assert blobs == 1, "old pictures stay in the browser"
-    return found | {"listeners": page["JSEventListeners"], "pictures": pictures}
+    found = {"nodes": page["Nodes"], "listeners": page["JSEventListeners"], "pictures": pictures}
+    return found | {"kernel": lab.in_kernel(RSS), "page": page["JSHeapUsedSize"]}
 
 
 @pytest.mark.release
 def test_play_leaves_nothing_behind(lab):
     lab.choose("start", "random")
+    lab.choose("speed", "as fast as it goes")
     found = []
-    for speed in ("3 steps a second", "as fast as it goes"):
-        lab.choose("speed", speed)
-        for _ in range(4):
-            lab.press("Play")
-            lab.page.wait_for_timeout(MINUTES * 60_000 / 8)
-            lab.press("Play")
-            found.append(memory(lab))
-            print(*(f"{what} {number:.6g}" for what, number in found[-1].items()), sep=", ")  # noqa: T201
+    for _ in range(8):
+        lab.press("Play")
+        lab.page.wait_for_timeout(MINUTES * 60_000 / 8)
+        lab.press("Play")
+        found.append(memory(lab))
     grown = {what: found[-1][what] - found[1][what] for what in found[1]}
+    print(*(f"{what} {number:.6g}" for what, number in grown.items()), sep=", ")  # noqa: T201
     assert grown["pictures"] > 100
     # Bytes for each picture shown, which itself has 30,000; and three megabytes for what comes once, such as a cache.
     assert max(grown["kernel"], grown["page"]) < 3e6 + 2000 * grown["pictures"]
@@ -80,7 +72,7 @@ def test_play_leaves_nothing_behind(lab):
 
 def test_a_thousand_slider_moves_leave_the_last_state_on_screen_and_no_memory_growing(lab, notebook):
     lab.jump("L")
-    lab.leave()
+    lab.page.mouse.move(0, 0)
     lab.seed_slider.focus()
     found = []
     for _ in range(3):
@@ -94,15 +86,11 @@ def test_a_thousand_slider_moves_leave_the_last_state_on_screen_and_no_memory_gr
     lab.key(*["ArrowRight"] * 102, *["ArrowLeft"] * 100)
     lab.settle()
 
-    expect(lab.lr_slider).to_be_focused()
-    expect(lab.lr_slider).to_have_attribute("aria-valuetext", "-5.9")
     # The last state is in the fields, the text and the picture: 98 to the right of seed 0, two of the learning rate.
     expect(lab.field("seed")).to_have_value("98")
     expect(lab.field("learning rate")).to_have_value("1.259e-06")
-    lab.expect_at("L")
-    loss = format_number(float(trace(random_problem(seed=98))["L"]))
+    loss, last = format_number(float(trace(random_problem(seed=98))["L"])), lab.picture()
     assert lab.image.get_attribute("alt").endswith(f"which gives {loss}.")
-    last = lab.picture()
     assert notebook(f"from backprop_lab.ui import StepThrough\n\n{lab.call.inner_text()}").picture() == last
 
     # What leaks grows with the pictures shown, and again the second time; what comes once, such as a menu, does not.

@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -18,13 +19,6 @@ import psutil
 CLASSROOM = Path(__file__).parents[2] / "classroom"
 SERVER_CONFIG = Path(sys.prefix, "etc", "jupyter", "jupyter_server_config.py")  # where README.md has it put
 FIRST_UID = 52000
-
-# To compare with: JupyterHub as it comes, but for the notebooks, which have to come from somewhere.
-UNTRIMMED_HUB = 'c.Spawner.cmd = ["jupyterhub-singleuser"]'
-UNTRIMMED_SERVER = """
-import subprocess, sys, pathlib
-subprocess.run([sys.executable, "-m", "backprop_lab", "--copy-only", "backprop_lab_notebooks"], cwd=pathlib.Path.home())
-"""
 
 # Settings for a machine without systemd and a hub that runs for minutes only. Everything else is that of the class.
 AROUND = """
@@ -48,40 +42,43 @@ c.Authenticator.admin_users = {{"teacher"}}
 
 
 class TestHub:
-    """A proxy and a hub, and an account and a home for the teacher and every student.
+    """A proxy and a hub, with accounts that only it and what it starts see; `separate` takes root and `unshare`."""
 
-    The accounts are seen by the hub and what it starts, and by nothing else on this machine; each is `separate` only
-    where that can be done, which takes root and `unshare`.
-    """
-
-    def __init__(self, folder, proxy_command, students, *, more="", untrimmed=False):
+    def __init__(self, folder, students, more=""):
         self.folder, self.homes, self.log = folder, folder / "homes", folder / "hub.log"
-        self.students, self.names = students, [*students, "teacher"]
+        self.names = [*students, "teacher"]
         with ExitStack() as stack:
             free = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
             self.port, self.hub_port, self.api_port = (one.getsockname()[1] for one in free)
         self.url = f"http://127.0.0.1:{self.port}"
-        can_mount = subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0
-        self.separate = os.geteuid() == 0 and can_mount
-        self._proxy_command = proxy_command
+        self.separate = os.geteuid() == 0 and not subprocess.call(["unshare", "--mount", "true"])
+        error = f"--error-target=http://127.0.0.1:{self.hub_port}/hub/error"
+        addresses = [f"--port={self.port}", f"--api-port={self.api_port}", "--ip=127.0.0.1", "--api-ip=127.0.0.1"]
+        self._proxy_command = ["configurable-http-proxy", *addresses, error]
         path = f"{sys.prefix}/bin:{os.environ['PATH']}"
         self._environment = os.environ | {"CONFIGPROXY_AUTH_TOKEN": secrets.token_hex(32), "PATH": path}
-        spawner, more = "localprocess" if self.separate else "simple", UNTRIMMED_HUB if untrimmed else more
-        around = AROUND.format(**vars(self), classroom=CLASSROOM, spawner=spawner, more=more)
-        (folder / "around.py").write_text(around)
+        spawner = "localprocess" if self.separate else "simple"
+        (folder / "around.py").write_text(AROUND.format(**vars(self), classroom=CLASSROOM, spawner=spawner, more=more))
         SERVER_CONFIG.parent.mkdir(parents=True, exist_ok=True)
-        SERVER_CONFIG.write_text(UNTRIMMED_SERVER if untrimmed else (CLASSROOM / SERVER_CONFIG.name).read_text())
-        self._make_homes()
+        shutil.copy(CLASSROOM / SERVER_CONFIG.name, SERVER_CONFIG)
+        self.homes.mkdir()
+        self.homes.chmod(0o755)
+        accounts, groups = Path("/etc/passwd").read_text(), Path("/etc/group").read_text()
+        for uid, name in enumerate(self.names if self.separate else (), FIRST_UID):
+            home = self.homes / name
+            accounts += f"{name}:x:{uid}:{uid}::{home}:/bin/sh\n"
+            groups += f"{name}:x:{uid}:\n"
+            home.mkdir(0o750)
+            os.chown(home, uid, uid)
+        (self.folder / "passwd").write_text(accounts)
+        (self.folder / "group").write_text(groups)
 
     async def __aenter__(self):
-        addresses = ["--ip=127.0.0.1", f"--port={self.port}", "--api-ip=127.0.0.1", f"--api-port={self.api_port}"]
-        error = f"--error-target=http://127.0.0.1:{self.hub_port}/hub/error"
-        self.proxy = self._popen([self._proxy_command, *addresses, error])
+        self.proxy = self._popen(self._proxy_command)
         await self.open_hub()
         return self
 
     async def __aexit__(self, *_):
-        """Stop everything that was started, the students' servers too."""
         for process in (self.hub, self.proxy):
             if process.poll() is None:
                 process.terminate()
@@ -99,46 +96,24 @@ class TestHub:
             command = ["unshare", "--mount", "sh", "-ec", f'{script}exec "$@"', "sh", *command]
         self.hub = self._popen(command)
         until, waiting = time.monotonic() + 60, [self.hub_port, self.port]
-        async with aiohttp.ClientSession() as http:
+        async with aiohttp.ClientSession(raise_for_status=True) as http:
             while waiting:
                 if self.hub.poll() is not None or time.monotonic() > until:
                     raise RuntimeError(f"the hub did not start:\n{self.log.read_text()[-3000:]}")
                 await asyncio.sleep(0.2)
                 with suppress(aiohttp.ClientError):
-                    async with http.get(f"http://127.0.0.1:{waiting[0]}/hub/api/") as answer:
-                        if answer.status == 200:
-                            del waiting[0]
+                    async with http.get(f"http://127.0.0.1:{waiting[0]}/hub/api/"):
+                        del waiting[0]
 
     def _popen(self, command):
         with self.log.open("a") as log:
             return psutil.Popen(command, cwd=self.folder, env=self._environment, stdout=log, stderr=log)
 
-    def _make_homes(self):
-        """Homes as The Littlest JupyterHub makes them: closed to everybody but the student."""
-        self.homes.mkdir()
-        self.homes.chmod(0o755)
-        if not self.separate:
-            return
-        accounts, groups = Path("/etc/passwd").read_text(), Path("/etc/group").read_text()
-        for uid, name in enumerate(self.names, FIRST_UID):
-            home = self.homes / name
-            accounts += f"{name}:x:{uid}:{uid}::{home}:/bin/sh\n"
-            groups += f"{name}:x:{uid}:\n"
-            home.mkdir(0o750)
-            os.chown(home, uid, uid)
-        (self.folder / "passwd").write_text(accounts)
-        (self.folder / "group").write_text(groups)
-
     def _way_to_python(self):
-        """What to mount where so that students reach this Python, if it lies in a folder that is closed to them.
-
-        In place of that folder they see one that is empty but for the way to Python.
-        """
-        python = Path(sys.base_prefix)
-        closed = next((folder for folder in reversed(python.parents) if not folder.stat().st_mode & 1), None)
-        if closed is None:
-            return []
-        view = self.folder / "way_to_python"
-        way = view / python.relative_to(closed)
-        way.mkdir(parents=True, exist_ok=True)
-        return [(python, way), (view, closed)]
+        """What to mount where, if Python lies in a closed folder: students see one with nothing but the way to it."""
+        python, view = Path(sys.base_prefix), self.folder / "way_to_python"
+        for closed in reversed(python.parents):
+            if not closed.stat().st_mode & 1:
+                (way := view / python.relative_to(closed)).mkdir(parents=True, exist_ok=True)
+                return [(python, way), (view, closed)]
+        return []

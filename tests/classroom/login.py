@@ -21,8 +21,7 @@ OPEN_HUBS = (  # who everybody is let in by, the setting, and whether they come 
 
 
 async def to_the_class(checks, hub):
-    """At the hub of a class, where the first student has signed up already: what must not suffice, and what does."""
-    listed = hub.students[0]
+    listed = hub.names[0]  # who has signed up already
     for what, name, password, signs_up in (
         ("a name that is not on the list", "nobody_we_know", PASSWORD, True),
         ("a password that is not the one", listed, PASSWORD, False),
@@ -33,11 +32,11 @@ async def to_the_class(checks, hub):
     await checks.answered("a name on the list, and its password", _enter(hub, "teacher", PASSWORD, signs_up=True), 200)
 
 
-async def to_hubs_left_open(checks, folder, proxy_command):
+async def to_hubs_left_open(checks, folder):
     for number, (by, more, let_in) in enumerate(OPEN_HUBS):
         home = folder / f"open_{number}"
         home.mkdir(0o755)
-        async with TestHub(home, proxy_command, ["ana"], more=more) as hub:
+        async with TestHub(home, ["ana"], more=more) as hub:
             coming = _enter(hub, "ana", PASSWORD, signs_up="dummy" not in more)
             answer, because = (200, "") if let_in else (403, "stands open")
             await checks.answered(f"everybody is let in by {by}", coming, answer, because=because)

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import psutil
 
-MB = 2**20
-
 
 def of(*names):
     """The processes on this machine that carry one of these students' names; a kernel inherits its server's."""
@@ -28,21 +26,10 @@ def is_kernel(process):
 
 def memory(processes):
     """Their memory in MB: what is theirs alone, and their share of what they have in common with others (PSS)."""
-    return sum(process.memory_full_info().pss for process in processes) / MB
+    return sum(process.memory_full_info().pss for process in processes) / 2**20
 
 
 def peak(processes):
     """The most memory in MB that each ever had, added up, everything counted that it shares with others."""
     statuses = [Path(f"/proc/{process.pid}/status").read_text() for process in processes]
-    return sum(int(re.search(r"VmHWM:\s*(\d+) kB", status)[1]) for status in statuses) * 1024 / MB
-
-
-def processor_time(processes):
-    """How many seconds they, and their children that ended, have kept one core busy."""
-    return sum(sum(process.cpu_times()[:4]) for process in processes)
-
-
-def machine_time():
-    """How many seconds all cores of the machine together have been busy, for anybody."""
-    times = psutil.cpu_times()
-    return times.user + times.nice + times.system + times.irq + times.softirq + times.steal
+    return sum(int(re.search(r"VmHWM:\s*(\d+) kB", status)[1]) for status in statuses) / 1024

@@ -11,17 +11,16 @@ AWAY = 20.0  # seconds for which the laptop is closed
 
 
 async def hub_restarts(checks, hub, ana, newcomer):
-    """The hub is stopped in the middle of a lesson, then killed; students go on meanwhile and afterwards."""
     await ana.page.run("kept = 'still here'")
     for how, number in (("stopped", signal.SIGTERM), ("killed", signal.SIGKILL)):
         hub.hub.send_signal(number)
         hub.hub.wait(30)
         moved = sorted([await ana.page.move(LEARNING_RATE, rate) for rate in RATES[:20]])
         checks.note(f"hub {how}: sliders move", True, f"{1000 * moved[10]:.0f} ms")
-        text = f"written while the hub was {how}"
-        await ana.ask("PUT", "api/contents/work.txt", {"type": "file", "format": "text", "content": text})
-        saved = (await ana.ask("GET", "api/contents/work.txt"))["content"]
-        checks.note(f"hub {how}: work is saved", saved == text)
+        work = {"type": "file", "format": "text", "content": f"written while the hub was {how}"}
+        await ana.ask("PUT", "api/contents/work.txt", work)
+        saved = await ana.ask("GET", "api/contents/work.txt")
+        checks.note(f"hub {how}: work is saved", saved["content"] == work["content"])
         await checks.answered(f"hub {how}: somebody new logging in", newcomer.log_in(), 503)
         back = await seconds(hub.open_hub())
         kept = await ana.page.run("print(kept)")
@@ -33,15 +32,13 @@ async def hub_restarts(checks, hub, ana, newcomer):
 
 
 async def laptop_is_closed(checks, ana):
-    """The page's connection is lost while the lab plays, and comes back after a while."""
     await _play(ana.page)
     server, _ = processes.server_and_kernel(ana)
     frame, memory = ana.page.frame, processes.memory([server])
     await ana.page.close()
     await asyncio.sleep(AWAY)
     grown = processes.memory([server]) - memory
-    await ana.open_page(ana.page.widgets)
-    page = ana.page
+    page = await ana.open_page(ana.page.widgets)
     waited = await seconds(page.until(lambda: page.frame > frame + AWAY / 2))
     caught_up = f"connection lost for {AWAY:.0f} s while playing: the page is {page.frame - frame} pictures later"
     checks.note(caught_up, waited < AWAY / 4, f"after {waited:.1f} s")
@@ -54,7 +51,6 @@ async def laptop_is_closed(checks, ana):
 
 
 async def kernel_dies(checks, ana):
-    """The kernel is killed while the lab plays."""
     await _play(ana.page)
     processes.server_and_kernel(ana)[1].kill()
     told = await seconds(ana.page.until(lambda: ana.page.restarted))
@@ -64,7 +60,6 @@ async def kernel_dies(checks, ana):
 
 
 async def _play(page):
-    """Press Play at its fastest, and see it play."""
     speed = page.find(description="speed")
     await page.set(speed, index=len(page.widgets[speed]["_options_labels"]) - 1)
     await page.set(page.find(description="Play"), value=True)

@@ -1,7 +1,4 @@
-"""What was measured: in tables, for larger classes, and against the limits in the configuration.
-
-python tests/classroom/report.py        writes the tables of classroom/README.md from measured.json
-"""
+"""What was measured, in tables and against the limits; run, it writes those of classroom/README.md once more."""
 
 import json
 import math
@@ -16,11 +13,9 @@ BUSY = 0.6  # the share of the cores that a lesson may take, so that nobody wait
 SYSTEM = 1000  # MB for the operating system and its cache of files
 OPENS_WITHIN = 120  # seconds after which all of a class have a picture
 CLASSES = (30, 300, 3000)
-UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 
 
 def lessons(measured):
-    """The table with a line for each size of class."""
     head = ["students at once", "start to picture, s", "slider, ms", "all drag, ms", "MB a student"]
     head += ["MB hub and proxy", "core s a start", "core ms a move", "cores taken by others"]
     rows = []
@@ -36,10 +31,8 @@ def lessons(measured):
 
 
 def needs(measured, students):
-    """What a class of this size needs, from the largest that was measured.
-
-    Memory: of the class, the hub and the system. Cores: so that a slider a second for each student keeps them at most
-    so busy as `BUSY` says, or so that all have a picture in time after they came at once; the larger of the two.
+    """What a class of this size needs, from the largest that was measured: the memory of students, hub and system, and
+    the cores for a slider a second each, or for all to have a picture in time after they came at once.
     """
     largest = max(measured["lessons"], key=lambda lesson: lesson["students"])
     hub = SYSTEM + largest["hub memory"] + largest["proxy memory"]
@@ -50,7 +43,6 @@ def needs(measured, students):
 
 
 def larger_classes(measured):
-    """The table of what they need."""
     head = ["students", "GB of memory", f"cores, at a slider a second, {BUSY:.0%} busy"]
     head += [f"cores, for all to start within {OPENS_WITHIN} s", "cores"]
     found = [(students, needs(measured, students)) for students in CLASSES]
@@ -68,14 +60,14 @@ def filled_in(readme, measured):
 
 
 def record(measured):
-    """Keep the figures with three digits, since more would say nothing, and write the tables into the README."""
+    """Keep the figures with three digits, and write the tables into the README."""
     rounded = json.loads(json.dumps(measured), parse_float=lambda text: float(f"{float(text):.3g}"))
     MEASURED.write_text(json.dumps(rounded, indent=1) + "\n")
     README.write_text(filled_in(README.read_text(), rounded))
 
 
 def limits(measured):
-    """Whether the limits for Kubernetes hold what was measured: (what, whether)."""
+    """Whether the limits for Kubernetes hold what was measured."""
     memory = yaml.safe_load(KUBERNETES.read_text())["singleuser"]["memory"]
     guarantee, limit = megabytes(memory["guarantee"]), megabytes(memory["limit"])
     needed = max(lesson["memory a student"]["p99"] for lesson in measured["lessons"])
@@ -89,7 +81,7 @@ def limits(measured):
 
 def megabytes(text):
     """Of an amount as the hub writes it: "512M"."""
-    return float(text[:-1]) * UNITS[text[-1]] / 2**20
+    return float(text[:-1]) * {"K": 2**-10, "M": 1, "G": 2**10}[text[-1]]
 
 
 def _table(head, rows):

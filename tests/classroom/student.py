@@ -1,8 +1,4 @@
-"""What a student's browser says to the hub and to a kernel, without the browser.
-
-A browser would cost more than what is measured: with five at once, Chromium takes 6 core seconds to show a student the
-notebook, while the hub, the server and the kernel together take 3 until the first picture of the lab.
-"""
+"""What a student's browser says to the hub and to a kernel, without the browser, which would cost more than both."""
 
 import asyncio
 import json
@@ -14,7 +10,6 @@ from jupyter_client.session import Session
 from jupyter_server.services.kernels.connection.base import deserialize_msg_from_ws_v1, serialize_msg_to_ws_v1
 
 NOTEBOOK = "backprop_lab_notebooks/02_step_through.ipynb"
-CELL = "from backprop_lab.ui import StepThrough; StepThrough()"
 PROTOCOL = "v1.kernel.websocket.jupyter.org"  # the one that JupyterLab asks for
 BOARD = {"_anywidget_id": "backprop_lab.ui.page.step_view.StepView"}
 LEARNING_RATE, SEED = "FloatLogSliderModel", "IntSliderModel"  # the lab has one of each
@@ -31,7 +26,7 @@ class RefusedError(Exception):
 
 
 class Student:
-    """A browser with the student's cookies in it, and the notebooks that are open."""
+    """A browser with the student's cookies in it, and the notebooks that are open; `page` is the last of them."""
 
     def __init__(self, hub, name, password=None):
         self.hub, self.name, self.password = f"{hub}/hub/", name, password or f"the password of {name}"
@@ -48,17 +43,10 @@ class Student:
             await page.close()
         await self.http.close()
 
-    @property
-    def page(self):
-        """The one that was opened last."""
-        return self.pages[-1]
-
     async def sign_up(self):
-        """Choose a password; whether the hub accepts it shows when they log in."""
         await self._fill_in("signup", signup_password=self.password, signup_password_confirmation=self.password)
 
     async def log_in(self):
-        """Raises RefusedError if the hub does not let this student in."""
         await self._fill_in("login", password=self.password)
         async with self.http.get(f"{self.hub}home", allow_redirects=False) as home:
             if home.status != 200:
@@ -72,7 +60,6 @@ class Student:
                 raise RefusedError(answer.status, await answer.text())
 
     async def start_server(self):
-        """Start the student's own server, and wait until it is ready or has failed."""
         await self._look_at(f"{self.hub}spawn/{self.name}")
         await self._look_at(f"{self.hub}api/users/{self.name}/server/progress?_xsrf={self._xsrf(self.hub)}")
         await self.open_lab(self)
@@ -104,7 +91,6 @@ class Student:
             return json.loads(text or "null")
 
     async def open_notebook(self, path=NOTEBOOK):
-        """Start a kernel for a notebook, and connect to it."""
         body = {"path": path, "type": "notebook", "name": "", "kernel": {"name": "python3"}}
         self.kernel = (await self.ask("POST", "api/sessions", body))["kernel"]["id"]
         await self.open_page({})
@@ -112,16 +98,13 @@ class Student:
         return (await self.ask("GET", f"api/contents/{path}"))["content"]
 
     async def open_page(self, widgets):
-        """A page of the kernel that remembers these widgets."""
-        self.pages.append(Page(await self.connect(self, self._session.session), self._session, widgets))
+        self.page = Page(await self.connect(self, self._session.session), self._session, widgets)
+        self.pages.append(self.page)
+        return self.page
 
     async def connect(self, owner, session="another page"):
-        """A websocket to their own kernel, or an attempt at one to another student's."""
         url = f"{owner.base}api/kernels/{owner.kernel}/channels?session_id={session}"
-        try:
-            return await self.http.ws_connect(url, protocols=[PROTOCOL], max_msg_size=0, origin=self.hub[:-5])
-        except aiohttp.WSServerHandshakeError as error:
-            raise RefusedError(error.status) from None
+        return await self.http.ws_connect(url, protocols=[PROTOCOL], max_msg_size=0, origin=self.hub[:-5])
 
     def _xsrf(self, url):
         cookie = self.http.cookie_jar.filter_cookies(aiohttp.client.URL(url)).get("_xsrf")
@@ -129,14 +112,12 @@ class Student:
 
 
 class Page:
-    """An open notebook: the end of a kernel's websocket that the page holds, and the widgets that it knows."""
+    """An open notebook: its end of a kernel's websocket, and the state of each widget by its id."""
 
     def __init__(self, socket, session, widgets):
-        self.widgets = widgets  # the state of each, by its id
-        self.frame, self.restarted = 0, False
+        self.widgets, self.frame, self.restarted = widgets, 0, False
         self._socket, self._session = socket, session
-        self._replies, self._idle, self._printed = {}, set(), defaultdict(str)
-        self._news = asyncio.Event()
+        self._replies, self._idle, self._printed, self._news = {}, set(), defaultdict(str), asyncio.Event()
         self._listener = asyncio.create_task(self._listen())
         self._listener.add_done_callback(lambda _: self._news.set())
 
@@ -145,7 +126,7 @@ class Page:
         await self._socket.close()
 
     async def run(self, code):
-        """Run a cell to its end and return what it printed; raises RuntimeError with the kernel's own words."""
+        """What a cell printed; raises RuntimeError with the kernel's own words."""
         message = await self._send("execute_request", {"code": code, "silent": False})
         await self.until(lambda: message in self._replies and message in self._idle)
         reply = self._replies.pop(message)
@@ -157,7 +138,7 @@ class Page:
         """Run the cell, wait for the picture, and go to the last step, where every slider changes it."""
         self.widgets.clear()
         self.frame = 0
-        await self.run(CELL)
+        await self.run("from backprop_lab.ui import StepThrough; StepThrough()")
         await self.picture_after(self.tell(self.find(**BOARD), PAGE))
         await self.go_to_end()
 
@@ -167,9 +148,7 @@ class Page:
 
     async def move(self, slider, value):
         """Move the slider of this kind, and return after how many seconds the new picture was there."""
-        before = time.perf_counter()
-        await self.picture_after(self.set(self.find(_model_name=slider), value=value))
-        return time.perf_counter() - before
+        return await self.picture_after(self.set(self.find(_model_name=slider), value=value))
 
     async def set(self, widget, **state):
         data = {"method": "update", "state": state, "buffer_paths": []}
@@ -184,7 +163,6 @@ class Page:
         return message["header"]["msg_id"]
 
     def having(self, **state):
-        """The widgets that have all this in their state."""
         return [widget for widget, known in self.widgets.items() if state.items() <= known.items()]
 
     def find(self, **state):
@@ -192,12 +170,13 @@ class Page:
         return found
 
     async def picture_after(self, sent):
-        frame = self.frame
+        """Send it, and return after how many seconds a new picture was there."""
+        frame, before = self.frame, time.perf_counter()
         await sent
         await self.until(lambda: self.frame > frame)
+        return time.perf_counter() - before
 
     async def until(self, happened):
-        """Wait for something that the kernel says; raises ConnectionError if the connection ends before."""
         async with asyncio.timeout(PATIENCE):
             while not happened():
                 if self._listener.done():

@@ -1,7 +1,6 @@
 """Put each small fault of this folder into a copy of the project, and see that the test it names turns red.
 
-    python tests/faults              every fault
-    python tests/faults stepper      those whose names contain a word
+    python tests/faults stepper      those whose names contain a word; without one, every fault
 
 A fault is a patch. Above it stand a sentence that says what it breaks, and a line `Caught by:` with the test to run.
 Where the code has moved and a patch no longer applies, make the same fault again.
@@ -19,16 +18,13 @@ HERE = Path(__file__).parent
 
 
 def is_caught(path: Path, copy: Path) -> bool:
-    test = re.search(r"^Caught by: (\S+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-    if test is None or subprocess.run(["git", "apply", path], cwd=copy).returncode:
-        print(f"{path.stem}: names no test, or does not apply")
-        return False
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", test[1]]
-    environment = os.environ | {"PYTHONPATH": str(copy)}
-    run = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, encoding="utf-8")
+    (test,) = re.findall(r"^Caught by: (\S+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    subprocess.run(["git", "apply", path], cwd=copy, check=True)
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", test]
+    run = subprocess.run(command, cwd=copy, env=os.environ | {"PYTHONPATH": str(copy)}, capture_output=True, text=True)
     subprocess.run(["git", "apply", "--reverse", path], cwd=copy, check=True)
     caught = run.returncode == 1  # tests failed; another number says that they could not be run
-    print(f"{path.stem}: {'caught' if caught else run.stdout + 'NOT CAUGHT'} by {test[1]}", flush=True)
+    print(f"{path.stem}: {'caught' if caught else run.stdout + 'NOT CAUGHT'} by {test}", flush=True)
     return caught
 
 

@@ -1,16 +1,13 @@
-"""What Binder does with this repository, rehearsed without Docker: part of `make release-check`.
+"""What Binder does with this repository, rehearsed without Docker.
 
-repo2docker writes its Dockerfile and builds nothing; the steps that it names are then replayed on what git holds, by an
-unprivileged user, into a Python of binder/runtime.txt. In its base image repo2docker puts conda's packages; here pip
-installs the same versions. It needs a Python that has playwright, such as that of .venv.
+The steps of repo2docker's Dockerfile are replayed on what git holds, by an unprivileged user, into a Python of
+binder/runtime.txt; for conda's packages of its base image, pip installs the same versions.
 """
 
-import io
 import os
 import re
 import shutil
 import subprocess
-import tarfile
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -23,9 +20,9 @@ USER = 1000
 # In this order, so that what is pinned stays in Docker's cache while only our code changes.
 STEPS = (
     r"^FROM \S*buildpack-deps:",
-    r"^COPY .* src/binder/requirements\.txt \$\{REPO_DIR\}/binder/requirements\.txt$",
+    r"^COPY [^\n]* src/binder/requirements\.txt \$\{REPO_DIR\}/binder/requirements\.txt$",
     r'^RUN \$\{KERNEL_PYTHON_PREFIX\}/bin/pip install --no-cache-dir -r "binder/requirements\.txt"$',
-    r"^COPY .* src/ \$\{REPO_DIR\}/$",
+    r"^COPY [^\n]* src/ \$\{REPO_DIR\}/$",
     r"^RUN \./binder/postBuild$",
 )
 
@@ -35,32 +32,28 @@ def main() -> None:
     with clean_room() as room:
         base = dockerfile(room, export(room), version)
     with clean_room(USER) as room:
-        python = new_python(room, version)
-        print("Replaying the steps. What the base image holds:")
+        python, checkout = new_python(room, version), export(room)
+        print("Replaying the steps: what the base image holds, and what this repository adds.")
         room.run(python, "-m", "pip", "install", "--quiet", "--no-cache-dir", *base)
-        print("What this repository adds:")
-        checkout = export(room)
-        room.environment["PATH"] = f"{python.parent}{os.pathsep}{room.environment['PATH']}"
-        room.environment["JUPYTER_PREFER_ENV_PATH"] = "1"
+        path = f"{python.parent}{os.pathsep}{room.environment['PATH']}"
+        room.environment |= {"PATH": path, "JUPYTER_PREFER_ENV_PATH": "1"}
         room.run(python, "-m", "pip", "install", "--no-cache-dir", "-r", "binder/requirements.txt", cwd=checkout)
         room.run("./binder/postBuild", cwd=checkout)
 
         # As a Binder link opens the lab: ours, and a teacher's.
         lessons = teachers_repository(room).as_uri()
         pull = urlencode({"repo": lessons, "branch": "main", "urlpath": "lab/tree/lessons/lesson_1.ipynb"})
-        paths = {"": f"lab/tree/{NOTEBOOK}?", ", with a teacher's own notebook": f"git-pull?{pull}&"}
-        for name, path in paths.items():
+        command = (python.parent / "jupyter", "notebook", "--ip", "127.0.0.1")
+        for whose, path in {"ours": f"lab/tree/{NOTEBOOK}?", "a teacher's own": f"git-pull?{pull}&"}.items():
             shutil.rmtree(room.folder / ".jupyter", ignore_errors=True)  # a session has no tab open from another
-            command = (python.parent / "jupyter", "notebook", "--ip", "127.0.0.1")
-            see_the_lab(f"Binder{name}", room, command, path, cwd=checkout, quiet=True)
+            see_the_lab(f"Binder, with {whose}", room, command, path, cwd=checkout, quiet=True)
 
 
 def export(room: CleanRoom) -> Path:
     """A folder with what git holds, and nothing that lies about."""
-    folder = room.folder / "checkout"
-    archive = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, check=True, capture_output=True).stdout
-    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-        files.extractall(folder, filter="data")
+    folder, archive = room.folder / "checkout", room.folder / "head.tar"
+    subprocess.run(["git", "archive", "HEAD", "-o", archive], cwd=ROOT, check=True)
+    shutil.unpack_archive(archive, folder, filter="data")
     if os.geteuid() == 0:
         for path in (folder, *folder.rglob("*")):
             os.chown(path, USER, USER)
@@ -69,16 +62,12 @@ def export(room: CleanRoom) -> Path:
 
 def dockerfile(room: CleanRoom, checkout: Path, version: str) -> list[str]:
     """Hold the Dockerfile against what we rely on; returns the packages of the base image, each with its version."""
-    print("Asking repo2docker.")
     tools = room.new_environment("tools", "jupyter-repo2docker")
     identity = ("--user-id", str(USER), "--user-name", "jovyan")
     text = room.run(tools / "jupyter-repo2docker", "--no-build", "--debug", *identity, ".", cwd=checkout)
     require(f"python={version}" in text, f"Binder takes Python {version}")
-    at = 0
-    for step in STEPS:
-        found = re.compile(step, re.MULTILINE).search(text, at)
-        require(found is not None, f"the Dockerfile has, at its place, {step}")
-        at = found.end()
+    found = re.search(".*".join(STEPS), text, re.MULTILINE | re.DOTALL)
+    require(found is not None, f"the Dockerfile has, in this order, {STEPS}")
     (conda,) = (tools.parent / "lib").glob("python*/site-packages/repo2docker/buildpacks/conda")
     wanted = re.findall(
         r"^- ([\w-]+)=", (conda / f"environment.py-{version}.yml").read_text(encoding="utf-8"), re.MULTILINE
@@ -91,12 +80,11 @@ def dockerfile(room: CleanRoom, checkout: Path, version: str) -> list[str]:
 
 def new_python(room: CleanRoom, version: str) -> Path:
     """A Python of this version with nothing installed: pyenv's, copied to where all can read it, or the PATH's."""
-    python: str | Path = f"python{version}"
-    if found := sorted(Path.home().glob(f".pyenv/versions/{version}.*")):
-        home = room.folder / "python"
-        shutil.copytree(found[-1], home, symlinks=True, ignore=shutil.ignore_patterns("test", "site-packages"))
+    python, home = f"python{version}", room.folder / "python"
+    for found in sorted(Path.home().glob(f".pyenv/versions/{version}.*"))[-1:]:
+        shutil.copytree(found, home, symlinks=True, ignore=shutil.ignore_patterns("test", "site-packages"))
         room.environment["LD_LIBRARY_PATH"] = str(home / "lib")
-        python = home / "bin" / "python3"
+        python = str(home / "bin" / "python3")
     require(shutil.which(python) is not None, f"Python {version}, which Binder takes, is here too")
     return room.new_environment("environment", python=python) / "python"
 

@@ -1,7 +1,4 @@
-"""The lab in JupyterLab and in Notebook 7, as a learner has them who installed the wheel: part of `make release-check`.
-
-It takes the wheel of `dist/`, so `make wheel` goes first, and a Python that has playwright, such as that of .venv.
-"""
+"""The lab in JupyterLab and in Notebook 7, as a learner has them who installed the wheel of `make wheel`."""
 
 from clean_room import ROOT, clean_room, require
 from first_move import see_the_lab

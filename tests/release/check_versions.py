@@ -1,12 +1,8 @@
 """The same numbers everywhere: with the oldest and newest packages, on every supported Python and on other processors.
 
-What `make compat` calls. It makes its environments in a temporary folder with uv, which finds for each Python the
-oldest versions that pyproject.toml allows and that exist as wheels. In each, it runs unit tests and every notebook, the
-latter with nbval, which compares each printed number with the saved one. Then NumPy is made to use kernels for its
-products other than this processor's own, and in the end none of its vector instructions.
-
-    python tests/release/check_versions.py                every Python that pyproject.toml names
-    python tests/release/check_versions.py 3.11 3.13      these alone
+What `make compat` calls. In environments made with uv it runs unit tests and every notebook, these with nbval, which
+compares each printed number with the saved one. Then NumPy is made to use kernels for its products other than this
+processor's own, and in the end none of its vector instructions. Named Pythons are tried alone.
 """
 
 import shutil
@@ -33,14 +29,10 @@ NUMBERS = "worked_example tracing"
 KERNELS = ("Prescott", "Nehalem", "Sandybridge", "Haswell", "Zen", "SkylakeX")
 
 VERSIONS = f"from importlib.metadata import version; print(*map(version, {SHOWN}))"
-ARCHITECTURE = """
-import numpy, threadpoolctl
-print(*(pool["architecture"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"))
-"""
-VECTOR_INSTRUCTIONS = """
-from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
-print(*(name for name in __cpu_dispatch__ if __cpu_features__[name]))
-"""
+ARCHITECTURE = """import numpy, threadpoolctl
+print(*(pool["architecture"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"))"""
+VECTOR_INSTRUCTIONS = """from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+print(*(name for name in __cpu_dispatch__ if __cpu_features__[name]))"""
 
 
 def main() -> None:

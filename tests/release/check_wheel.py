@@ -1,7 +1,6 @@
-"""Build what is published, and do with it what the README says to do then: what `make wheel` calls.
+"""Build what is published, and do with it what the README says to do then; any Python can, with nothing installed.
 
-Any Python that backprop_lab supports runs this file, on any system, with nothing installed. What was built lies in
-`dist/` afterwards, if and only if all went well.
+What was built lies in `dist/` afterwards, if and only if all went well.
 """
 
 import re
@@ -23,8 +22,7 @@ assert "numpy" in sys.modules and not {"matplotlib", "ipywidgets", "anywidget"} 
 def main() -> None:
     dist = ROOT / "dist"
     shutil.rmtree(dist, ignore_errors=True)
-    with clean_room() as room:
-        print("Building, and checking the metadata.")  # the wheel is built from the sdist: so this one lacks nothing
+    with clean_room() as room:  # the wheel is built from the sdist: so this one lacks nothing
         tools, built = room.new_environment("tools", "build", "twine"), room.folder / "built"
         room.run(tools / "python", "-m", "build", "--outdir", built, ROOT)
         (wheel,), (sdist,) = built.glob("*.whl"), built.glob("*.tar.gz")
@@ -45,26 +43,22 @@ def what_is_published(wheel: Path, sdist: Path) -> None:
         names = {name.replace("backprop_lab/notebooks/", "notebooks/") for name in archive.namelist()}
         names = {name for name in names if ".dist-info/" not in name}
         names |= {name.partition("/")[2] for name in source.getnames()} - {"PKG-INFO"}
-    links = re.findall(r"\]\(([^)]+)\)", page)
-    relative = [link for link in links if not re.match(r"\w+:|#", link)]
-    require(bool(links) and not relative, f"every link in the metadata is a whole address, but {relative}")
+    relative = re.findall(r"\]\((?!\w+:|#)[^)]+\)", page)
+    require(not relative, f"every link in the metadata is a whole address, but {relative}")
     if (ROOT / ".git").exists():
-        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True).stdout
-        lost = sorted(names - {*listed.decode().split("\0")})
+        listed = subprocess.check_output(["git", "ls-files", "-z"], cwd=ROOT).decode()
+        lost = sorted(names - {*listed.split("\0")})
         require(not lost, f"all that would be published is in git; add or remove {lost}")
 
 
 def first_lines(room: CleanRoom, wheel: Path) -> None:
     """Install the wheel where nothing else is, first without JupyterLab, and use it."""
-    pins = room.pins()
-    print("Installing the wheel without JupyterLab.")
-    commands = room.new_environment("learner", wheel, *pins)
+    commands = room.new_environment("learner", wheel, *room.pins())
     room.run(commands / "python", "-c", LOADS_NUMPY_ALONE)
     require("--with-solutions" in room.run(commands / "backprop-lab", "--help"), "--help names the options")
     room.run(commands / "backprop-lab", "course", status=1)  # without JupyterLab
 
-    print("Installing the wheel with JupyterLab.")
-    room.run(commands / "python", "-m", "pip", "install", "--quiet", f"{wheel}[lab]", *pins)
+    room.run(commands / "python", "-m", "pip", "install", "--quiet", f"{wheel}[lab]", *room.pins())
     room.run(commands / "backprop-lab", "teacher", "--with-solutions", "--copy-only")
     copied = room.folder / "teacher"
     for name in (path.relative_to(copied) for path in sorted(copied.rglob("[!.]*.*"))):

@@ -33,20 +33,18 @@ class CleanRoom:
 
     def run(self, *command: str | Path, cwd: Path | None = None, status: int = 0) -> str:
         """What a command prints. It must end with `status`, or the whole rehearsal fails with what it printed."""
-        started = time.monotonic()
-        words = [str(word) for word in command]
+        started, words = time.monotonic(), [str(word) for word in command]
+        options = {"cwd": cwd or self.folder, "env": self.environment, "encoding": "utf-8", "errors": "replace"}
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        where = {"cwd": cwd or self.folder, "env": self.environment}
-        done = subprocess.run(words, **pipes, **where, **self.identity, encoding="utf-8", errors="replace")
-        shown = " ".join([Path(words[0]).name, *words[1:]]).replace(f"{self.folder}{os.sep}", "").split("\n")[0]
+        done = subprocess.run(words, **pipes, **options, **self.identity)
+        shown = " ".join(words).replace(f"{self.folder}{os.sep}", "").splitlines()[0]
         print(f"  {time.monotonic() - started:5.1f} s  {shown:.110}", flush=True)
         require(done.returncode == status, f"it ends with {status}, but with {done.returncode}:\n{done.stdout}")
         return done.stdout
 
     def pins(self) -> tuple[str | Path, ...]:
         """What tells pip to install the pinned versions; without their hashes, since what is tried here has none."""
-        pinned = (ROOT / "binder" / "requirements.txt").read_text(encoding="utf-8")
-        file = self.folder / "pins.txt"
+        pinned, file = (ROOT / "binder" / "requirements.txt").read_text(encoding="utf-8"), self.folder / "pins.txt"
         file.write_text(re.sub(r" \\\n +--hash=\S+", "", pinned), encoding="utf-8")
         return "--constraint", file
 
@@ -60,7 +58,6 @@ class CleanRoom:
 
     @contextmanager
     def serve(self, *command: str | Path, cwd: Path | None = None) -> Iterator[Any]:
-        """A Jupyter server, from when it answers until the block ends."""
         options = {"cwd": cwd or self.folder, **self.identity}
         with serving((*command, "--no-browser"), self.folder, self.environment, **options) as server:
             print(f"  {server.seconds:5.1f} s  until the server answers", flush=True)
@@ -69,7 +66,6 @@ class CleanRoom:
 
 @contextmanager
 def clean_room(user: int | None = None) -> Iterator[CleanRoom]:
-    """A clean room that is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="backprop_lab_", ignore_cleanup_errors=os.name == "nt") as folder:
         os.chmod(folder, 0o755)  # for a user other than the one who made it
         yield CleanRoom(Path(folder).resolve(), user)

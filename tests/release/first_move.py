@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from clean_room import CleanRoom, require
 from launch import chromium_page
@@ -16,9 +15,7 @@ READY = """() => document.querySelector(".jp-Notebook-ExecutionIndicator[data-st
     && !["", "No Kernel"].includes(document.querySelector(".jp-Toolbar-kernelName")?.innerText ?? "")"""
 
 
-def see_the_lab(
-    name: str, room: CleanRoom, command: Sequence[str | Path], path: str, cwd: Path | None = None, quiet: bool = False
-) -> None:
+def see_the_lab(name: str, room: CleanRoom, command: Sequence, path: str, cwd=None, quiet=False) -> None:
     """Serve with `command`, open 02_step_through at `path`, run its first cell, move a slider by the keyboard, and go a
     step. The page may report no error. If it is to be `quiet`, it does not ask whether one wants Jupyter's news either.
     """
