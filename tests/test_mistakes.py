@@ -9,24 +9,12 @@ import pytest
 from common import count, same_values, trained, with_numbers
 from problems import ACTIVATIONS, LOSSES, identical, varied_problem
 
-from backprop_lab import (
-    MISTAKES,
-    Linear,
-    MeanSquaredError,
-    Network,
-    Problem,
-    ReLU,
-    Sigmoid,
-    SumSquaredError,
-    Tanh,
-    check_gradients,
-    plant,
-    random_problem,
-    trace,
-)
+from backprop_lab import MISTAKES, Linear, Network, Problem, ReLU, Sigmoid, Tanh, plant, random_problem, trace
 from backprop_lab.gradcheck import complex_step_derivative, loss_of, off_at_zero, relative_error
 from backprop_lab.lines import evaluate
+from backprop_lab.losses import MeanSquaredError, SumSquaredError
 from backprop_lab.mistakes import INVISIBLE_TO_GRADIENT_CHECK
+from backprop_lab.proving import check_gradients
 
 
 def equal_sizes(activation, loss, outputs=3):
@@ -38,17 +26,6 @@ def equal_sizes(activation, loss, outputs=3):
 def each_placed(t):
     """Every mistake at every place where it changes something."""
     return [(mistake, name) for mistake in MISTAKES.values() for name in mistake.possible_at(t)]
-
-
-# The table
-
-
-def test_every_mistake_is_told_in_full():
-    for name, mistake in MISTAKES.items():
-        assert mistake.name == name == "-".join(re.findall("[a-z]+", name))
-        assert re.fullmatch(r"[A-Z`(].*\.", mistake.cause), "a sentence"
-        assert mistake.symptom.endswith(".")
-        assert not (mistake.title + mistake.resembles).endswith("."), "no sentences of their own"
 
 
 def test_no_line_of_the_table_is_idle():
@@ -70,11 +47,8 @@ def test_what_can_go_wrong_with_any_activation_has_a_line_for_each():
         assert of_it & {"mask-forgotten", "slope-forgotten"}, f"{kind.__name__} has no line in either of these"
 
 
-# Each mistake, made by hand
-
-
 def by_hand(X, y, W1, b1, W2, b2, lr, Y1, H1, y_pred, dy_pred, dH1, dY1, dW2, dW1, db1, W2_new, **_):
-    """Every mistake as someone would type it, as {(mistake, name): value}; W1 is (4, 4), W2 (4, 1), N is 3."""
+    """Every mistake as someone would type it; W1 is (4, 4), W2 (4, 1), N is 3."""
     N, mask = len(X), H1 > 0
     return {
         ("mask-forgotten", "dY1"): dH1.copy(),
@@ -177,8 +151,7 @@ def by_hand_sigmoid(Y1, H1, dH1, **_):
     }
 
 
-def by_hand_square(X, W1, b1, H1, W2, dy_pred, dY1, dH2, H2, **_):
-    """Those that only run where sizes are equal: every matrix here is (3, 3)."""
+def by_hand_square(X, W1, b1, H1, dY1, dH2, H2, **_):  # every matrix is (3, 3)
     return {
         ("mask-from-another-layer", "dY2"): np.where(H1 > 0, dH2, 0),
         ("matmul-for-star", "dY2"): np.dot(dH2, np.where(H2 > 0, 1.0, 0.0)),
@@ -195,33 +168,24 @@ def oblong(activation, loss):
     return trace(with_numbers(p, b1=np.array([[0.1, -0.2, 0.3, 0.4]]), b2=np.array([[0.7]])))
 
 
-HAND_MADE = {
-    by_hand: lambda: oblong(ReLU(), SumSquaredError()),
-    by_hand_mean: lambda: oblong(ReLU(), MeanSquaredError()),
-    by_hand_tanh: lambda: oblong(Tanh(), SumSquaredError()),
-    by_hand_sigmoid: lambda: oblong(Sigmoid(), SumSquaredError()),
-    by_hand_square: lambda: equal_sizes(ReLU(), SumSquaredError()),
-}
-
-
-@pytest.mark.parametrize("made", HAND_MADE, ids=lambda made: made.__name__)
-def test_a_mistake_gives_what_someone_who_makes_it_by_hand_gets(made):
-    t = HAND_MADE[made]()
-    for (mistake, name), value in made(**t).items():
-        wrong = MISTAKES[mistake].wrong_value(t, name)
-        if value is None:
-            assert wrong is None, f"{mistake} at {name}: NumPy refuses that line"
-        else:
+def test_each_mistake_gives_what_someone_who_makes_it_by_hand_gets():
+    missing = {*MISTAKES}
+    for made, t in {
+        by_hand: oblong(ReLU(), SumSquaredError()),
+        by_hand_mean: oblong(ReLU(), MeanSquaredError()),
+        by_hand_tanh: oblong(Tanh(), SumSquaredError()),
+        by_hand_sigmoid: oblong(Sigmoid(), SumSquaredError()),
+        by_hand_square: equal_sizes(ReLU(), SumSquaredError()),
+    }.items():
+        for (mistake, name), value in made(**t).items():
+            missing.discard(mistake)
+            wrong = MISTAKES[mistake].wrong_value(t, name)
             assert np.shape(wrong) == np.shape(value), (mistake, name)
-            np.testing.assert_allclose(wrong, value, rtol=1e-12, atol=1e-14, err_msg=f"{mistake} at {name}")
-
-
-def test_every_mistake_was_made_by_hand():
-    missing = MISTAKES.keys() - {mistake for by, t in HAND_MADE.items() for mistake, _ in by(**t())}
+            if value is None:
+                assert wrong is None, f"{mistake} at {name}: NumPy refuses that line"
+            else:
+                np.testing.assert_allclose(wrong, value, rtol=1e-12, atol=1e-14, err_msg=f"{mistake} at {name}")
     assert not missing, f"put {', '.join(missing)} into one of the by_hand functions above"
-
-
-# Where a mistake applies
 
 
 def bare(*kinds):
@@ -239,30 +203,26 @@ def test_a_mistake_that_does_not_apply_has_no_line_and_one_that_numpy_refuses_no
     assert MISTAKES["operands-swapped"].wrong_value(example, "dW2") is None, "NumPy refuses (2, 2) @ (4, 2)"
 
 
-PLACES = [  # a mistake, the layers (linear and ReLU) of a network, and its lines there
-    ("input-of-another-layer", "LRLRL", {"dW1": "H1.mT @ dY1", "dW2": "X.mT @ dY2", "dW3": "H1.mT @ dy_pred"}),
-    ("input-of-another-layer", "LLL", {"dW1": "Y1.mT @ dY1", "dW2": "X.mT @ dY2", "dW3": "Y1.mT @ dy_pred"}),
-    ("input-of-another-layer", "L", {"dW1": None}),
-    ("mask-from-another-layer", "LRLRL", {"dY2": "dH2 * (H1 > 0)"}),
-    ("raw-input", "LRLR", {"dW1": None, "dW2": "Y1.mT @ dY2"}),
-    ("raw-input", "LL", {"dW2": None}),
-    ("activation-skipped-backward", "LRLR", {"dW1": "X.mT @ dH1", "dW2": "H1.mT @ dy_pred"}),
-    ("activation-skipped-backward", "LL", {"dW1": None}),
-]
-
-
-@pytest.mark.parametrize(("mistake", "layers", "lines"), PLACES)
-def test_another_layer_is_the_nearest_before_or_else_after_and_an_activation_is_any_there_is(mistake, layers, lines):
-    t = bare(*(ReLU() if layer == "R" else None for layer in layers))
-    assert {name: MISTAKES[mistake].wrong_line(t, name) for name in lines} == lines
+def test_another_layer_is_the_nearest_before_or_else_after_and_an_activation_is_any_there_is():
+    for mistake, layers, lines in [  # R is a ReLU, and L is linear
+        ("input-of-another-layer", "LRLRL", {"dW1": "H1.mT @ dY1", "dW2": "X.mT @ dY2", "dW3": "H1.mT @ dy_pred"}),
+        ("input-of-another-layer", "LLL", {"dW1": "Y1.mT @ dY1", "dW2": "X.mT @ dY2", "dW3": "Y1.mT @ dy_pred"}),
+        ("input-of-another-layer", "L", {"dW1": None}),
+        ("mask-from-another-layer", "LRLRL", {"dY2": "dH2 * (H1 > 0)"}),
+        ("raw-input", "LRLR", {"dW1": None, "dW2": "Y1.mT @ dY2"}),
+        ("raw-input", "LL", {"dW2": None}),
+        ("activation-skipped-backward", "LRLR", {"dW1": "X.mT @ dH1", "dW2": "H1.mT @ dy_pred"}),
+        ("activation-skipped-backward", "LL", {"dW1": None}),
+    ]:
+        t = bare(*(ReLU() if layer == "R" else None for layer in layers))
+        assert {name: MISTAKES[mistake].wrong_line(t, name) for name in lines} == lines
 
 
 def test_what_a_mistake_looks_like_is_told_with_the_names_of_the_place_and_by_its_title_where_it_has_none(example):
     assert MISTAKES["mask-forgotten"].resemblance(example, "dY1") == "dH1: the ReLU's mask is missing"
     assert MISTAKES["mask-forgotten"].resemblance(example, "X") == "ReLU mask forgotten"
     assert MISTAKES["mask-from-another-layer"].resemblance(example, "L") == "ReLU mask from another layer's matrix"
-    for name in ("L", "dy_pred", "dH1", "dW2", "db1", "W1_new"):
-        assert MISTAKES["sign-flipped"].resemblance(example, name) == f"{name} with its sign flipped"
+    assert MISTAKES["sign-flipped"].resemblance(example, "dH1") == "dH1 with its sign flipped"
 
 
 def test_a_name_that_is_not_there_raises_a_key_error_that_lists_those_that_are(example):
@@ -276,7 +236,6 @@ def test_places_are_where_it_can_be_planted_and_changes_something(example):
     assert MISTAKES["mask-forgotten"].possible_at(example) == ("dY1",)
     assert MISTAKES["plus-for-minus"].possible_at(example) == ("W1_new", "b1_new", "W2_new", "b2_new")
     assert MISTAKES["bias-forgotten"].possible_at(example) == (), "the biases are 0"
-    assert MISTAKES["dimension-dropped"].possible_at(example) == ()
     tiny = bare(None).problem.evolve(X=np.full((2, 2), 1e-9), y=np.full((2, 2), 1e-9))
     tiny = trace(with_numbers(tiny, b1=np.zeros((1, 2))))
     assert "dy_pred" in MISTAKES["factor-two-dropped"].possible_at(tiny), "half of 1e-9 is a change"
@@ -294,9 +253,6 @@ def test_who_makes_a_mistake_makes_it_everywhere_but_for_one_that_is_made_once_a
     assert replace(MISTAKES["loss-halved"], once=True).planted_at(t) == ("L",), "the first value if it is no gradient"
 
 
-# Planting
-
-
 def test_a_planted_step_shows_the_wrong_line_and_what_follows_follows_from_it(example):
     wrong = plant(example, MISTAKES["mask-always-true"], "dY1")
     assert all(identical(wrong[name], example[name]) for name in ("Y1", "H1", "L", "dH1", "dW2", "W2_new"))
@@ -310,18 +266,15 @@ def test_a_planted_step_shows_the_wrong_line_and_what_follows_follows_from_it(ex
 
 
 def test_in_a_planted_trace_the_code_shown_is_still_the_code_run():
-    planted = 0
     for seed in range(count(30)):
         t = trace(varied_problem(seed))
         for mistake, name in each_placed(t):
             wrong = plant(t, mistake, name)
-            planted += 1
             for step, right in zip(wrong.steps, t.steps, strict=True):
                 if t.names.index(step.name) < t.names.index(name):
                     assert identical(step.value, right.value)
                 assert np.shape(step.value) == np.shape(right.value)
                 assert identical(evaluate(step.code, wrong), step.value), (mistake.name, name, step.name)
-    print(f"{planted} planted mistakes, every line gives its value")  # noqa: T201
 
 
 def test_without_a_place_a_mistake_is_made_wherever_it_is_made_at_once():
@@ -337,7 +290,6 @@ def test_without_a_place_a_mistake_is_made_wherever_it_is_made_at_once():
 
 
 def test_two_mistakes_can_be_planted_in_either_order():
-    """Also where the first line asks for a name that comes after the second: W2_new hangs on dW2, and on dy_pred."""
     t = trace(random_problem(3, lr=0.1))
     early = (MISTAKES["updated-weights"], "dH1")
     for mistake, name in (("mean-for-sum", "dW2"), ("sign-flipped", "dy_pred"), ("lr-forgotten", "W2_new")):
@@ -348,18 +300,15 @@ def test_two_mistakes_can_be_planted_in_either_order():
         assert [step.code for step in one.steps] == [step.code for step in other.steps]
 
 
-REFUSED = [
-    ("dimension-dropped", "db1", "db1 = dY1.sum(axis=0) cannot be planted: it has shape (4,), and db1 has (1, 4)"),
-    ("operands-swapped", "dW2", "because NumPy refuses it: matmul"),
-    ("mask-forgotten", "dW1", "'ReLU mask forgotten' does not apply to dW1 in Network(Linear"),
-    ("mask-forgotten", "X", "does not apply to X"),
-]
-
-
-@pytest.mark.parametrize(("mistake", "name", "reason"), REFUSED)
-def test_what_cannot_be_planted_is_refused_with_the_reason(mistake, name, reason, example):
-    with pytest.raises(ValueError, match=re.escape(reason)):
-        plant(example, MISTAKES[mistake], name)
+def test_what_cannot_be_planted_is_refused_with_the_reason(example):
+    for mistake, name, reason in [
+        ("dimension-dropped", "db1", "db1 = dY1.sum(axis=0) cannot be planted: it has shape (4,), and db1 has (1, 4)"),
+        ("operands-swapped", "dW2", "because NumPy refuses it: matmul"),
+        ("mask-forgotten", "dW1", "'ReLU mask forgotten' does not apply to dW1 in Network(Linear"),
+        ("mask-forgotten", "X", "does not apply to X"),
+    ]:
+        with pytest.raises(ValueError, match=re.escape(reason)):
+            plant(example, MISTAKES[mistake], name)
 
 
 def test_a_mistake_in_a_diverging_step_is_planted_in_silence():
@@ -371,9 +320,6 @@ def test_a_mistake_in_a_diverging_step_is_planted_in_silence():
             plant(t, mistake, name)
 
 
-# What a gradient check sees
-
-
 def gradients_of(t):
     return {name: t[f"d{name}"] for name in t.problem.network.parameters}
 
@@ -383,8 +329,7 @@ def largest(one, other):
 
 
 def test_a_gradient_check_rejects_every_planted_mistake_that_changes_a_gradient():
-    """Where the gradients are changed by more than 1e-5, the check finds an error of more than 1e-5."""
-    planted, rejected, seen = 0, 0, set()
+    seen = set()
     for seed in range(count(80)):
         t = trace(varied_problem(seed))
         right = gradients_of(t)
@@ -394,14 +339,11 @@ def test_a_gradient_check_rejects_every_planted_mistake_that_changes_a_gradient(
             wrong = gradients_of(plant(t, mistake, place))
             change, error = largest(wrong, right), largest(wrong, numeric)
             assert error < 1e-6 if change == 0 else error > 1e-5 or change < 1e-5, (mistake.name, place, seed)
-            planted += 1
             if change > 1e-5:
-                rejected += 1
                 seen.add(mistake.name)
     another_shape = {"sum-forgotten", "sum-over-units", "axis-forgotten", "dimension-dropped", "broadcast-to-square"}
     assert seen.isdisjoint(INVISIBLE_TO_GRADIENT_CHECK)
     assert seen | set(INVISIBLE_TO_GRADIENT_CHECK) | another_shape == MISTAKES.keys()
-    print(f"{planted} planted, {rejected} change a gradient by more than 1e-5, and each of these is rejected")  # noqa: T201
 
 
 def test_an_updated_weight_is_seen_by_a_gradient_check_only_at_a_learning_rate_that_shows():

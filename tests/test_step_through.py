@@ -209,6 +209,13 @@ def test_whatever_is_done_all_that_is_shown_is_of_one_place():
             raise
 
 
+def test_the_table_and_the_script_follow_each_step_while_they_are_shown():
+    lab = opened()
+    for gesture in [("As NumPy", True), ("Values as a table", True), "Next", ("seed", "3"), ("As NumPy", False)]:
+        do(lab, gesture)
+        assert_all_is_of_one_place(lab)
+
+
 def test_nothing_is_drawn_before_a_page_is_there_and_then_one_board_serves(monkeypatch):
     made = []
     monkeypatch.setattr(step_through, "Board", lambda *given, **named: made.append(named) or Board(*given, **named))
