@@ -1,7 +1,6 @@
 """The board: what is painted, framed and written on it at each step, and that the picture loses nothing of it."""
 
 import io
-import operator
 import subprocess
 import sys
 from itertools import product
@@ -13,9 +12,9 @@ from common import contrast, covers, with_numbers
 from hypothesis import example as also
 from hypothesis import given, settings
 from PIL import Image
-from problems import ACTIVATIONS, problems
+from problems import problems
 
-from backprop_lab import MISTAKES, Tanh, plant, random_problem, trace, worked_example
+from backprop_lab import Tanh, random_problem, trace, worked_example
 from backprop_lab.number_format import format_number
 from backprop_lab.ui.board.board import READABLE, Board
 from backprop_lab.ui.board.cells import COLOURS, GRADIENT_LIMIT, VALUE_LIMIT, digit_colours
@@ -136,13 +135,12 @@ def extent(patch):
     return (x.min(), x.max()) if x.size else (0, 0)
 
 
-def test_the_first_line_has_the_phase_in_its_colour_the_line_of_the_step_and_its_shapes(example):
+def test_the_first_line_has_the_phase_the_line_of_the_step_and_its_shapes(example):
     board = Board(example, width=860, large=True)
     phase, line, shapes = board.head
     for index, step in enumerate(example.steps, start=1):
         board.draw(example, index)
         assert says(phase, step.phase.upper(), bold=True)
-        assert mpl.colors.to_hex(phase.get_facecolor()) == LIGHT.phase(step.phase)
         assert says(line, f"{step.name} = {step.code}")
         told = "" if step.name in ("db1", "db2") else example.shapes(step)  # there is no room to read those two
         assert says(shapes, told)
@@ -150,7 +148,6 @@ def test_the_first_line_has_the_phase_in_its_colour_the_line_of_the_step_and_its
         assert max(extent(text)[1] for text in board.head) <= board.layout.width
     for losses, given_values in ([1.0], "the given values"), (LOSSES, "the new weights have moved up"):
         board.draw(example, 0, losses)
-        assert says(phase, "START", bold=True)
         assert says(line, f"{given_values}; press Next")
 
 
@@ -168,10 +165,11 @@ def test_a_chosen_cell_has_its_sum_there_cut_until_it_can_be_read_but_not_before
         assert says(board.head[1], "the given values; press Next") == (cell[0] != "X")
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("sizes", [(2, 3, [4], 2), (1, 1, [1], 1), LARGEST[1:], (1, 3, [1, 1, 1], 1)])
-def test_every_label_stands_free_of_matrices_of_other_labels_and_of_the_edge(activation, sizes):
-    board = Board(trace(random_problem(0, *sizes, activation=activation)))
+def test_every_matrix_has_a_label_and_each_stands_free_of_matrices_of_other_labels_and_of_the_edge(sizes):
+    t = trace(random_problem(0, *sizes, activation=Tanh()))  # whose formula for the slope is the longest
+    board = Board(t)
+    assert {*t} <= {text.get_text() for text in board.axes.texts}
     renderer, to_cells = board.canvas.get_renderer(), board.axes.transData.inverted()
     extents = [text.get_window_extent(renderer) for text in board.axes.texts if text.get_text()]
     corners = np.sort([to_cells.transform(each.get_points()) for each in extents], axis=1)
@@ -181,14 +179,6 @@ def test_every_label_stands_free_of_matrices_of_other_labels_and_of_the_edge(act
     assert (corners <= [board.layout.width, board.layout.height]).all()
     assert not covers(labels, boxes).any()
     assert np.array_equal(covers(labels, labels, by=0.02), np.eye(len(labels)))
-
-
-def test_matrices_rows_curve_and_the_ends_of_both_colour_bars_are_labelled_and_a_slope_by_its_formula(example):
-    board = Board(example)
-    labels = {text.get_text() for text in board.axes.texts}
-    ends = {format_number(sign * end) for sign in (1, -1) for end in (VALUE_LIMIT, GRADIENT_LIMIT)}
-    assert len(board.axes.images) == 2
-    assert labels >= {*example, "H1 > 0", "values", "gradients", "new weights", "loss by iteration"} | ends
 
 
 def test_the_losses_are_a_curve_in_its_frame_that_falls_as_they_do_to_a_dot_on_the_last(example):
@@ -219,21 +209,12 @@ def test_the_curve_has_each_loss_that_has_a_logarithm_or_as_many_as_fit(example)
 def test_a_draw_leaves_nothing_of_the_one_before(example):
     other = trace(with_numbers(worked_example(), X=50 + example["X"]))
     board, state = Board(example), (example, 6, LOSSES, ("dH1", 0, 1))
-    artists, alone = board.axes.get_children(), drawn(*state).png()
+    alone = drawn(*state).png()
     for before in [(other, 15, [5.0, np.inf]), (example, 0, [], ("X", 1, 1)), (other, 2, [1.0])]:
         board.draw(*before)
         assert board.png() != alone
         board.draw(*state)
         assert board.png() == alone
-    assert all(map(operator.is_, board.axes.get_children(), artists)), "they are made once"
-
-
-def test_a_board_fits_a_trace_of_the_same_shapes_and_lines_and_no_other(example):
-    board = Board(example)
-    assert board.fits(trace(random_problem(9)))
-    for other in ({"hidden": 5}, {"samples": 3}, {"activation": Tanh()}):
-        assert not board.fits(trace(random_problem(9, **other)))
-    assert not board.fits(plant(example, MISTAKES["mask-forgotten"], "dY1")), "the line it shows is another"
 
 
 def test_the_png_has_the_size_of_the_board_at_any_density_of_screen(example):
@@ -273,7 +254,6 @@ def test_a_board_keeps_within_the_width_and_height_of_the_window_and_its_cells_c
     assert 480 <= board.height <= 501
     large = Board(example, width=1095, height=800, large=True)  # what JupyterLab leaves of a projector of 1280 pixels
     assert large.cell_width >= LARGE_CELL_WIDTH[0]
-    assert len(large.layout.rows) == 3, "all in one row"
 
 
 def test_the_labs_load_no_pyplot_which_would_draw_under_the_cell_and_change_no_setting_of_matplotlib():

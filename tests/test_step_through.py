@@ -19,7 +19,6 @@ from backprop_lab.ui import StepThrough
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.steps import lab as step_through
 from backprop_lab.ui.steps import player, remarks, words
-from backprop_lab.ui.steps.player import SPEEDS
 from backprop_lab.ui.steps.script import numpy_script
 from backprop_lab.ui.steps.setup import SIZES, STARTS
 from backprop_lab.ui.steps.stepper import Stepper
@@ -38,7 +37,6 @@ def opened(**options):
 
 
 def control(lab, label):
-    """The control with this label; the sliders, whose fields carry the labels, by a name of their own."""
     sliders = {"seed slider": lab._seed, "learning rate slider": lab._lr}
     return sliders.get(label) or next(part for part, _ in parts_of(lab) if getattr(part, "description", "") == label)
 
@@ -216,17 +214,6 @@ def test_the_table_and_the_script_follow_each_step_while_they_are_shown():
         assert_all_is_of_one_place(lab)
 
 
-def test_nothing_is_drawn_before_a_page_is_there_and_then_one_board_serves(monkeypatch):
-    made = []
-    monkeypatch.setattr(step_through, "Board", lambda *given, **named: made.append(named) or Board(*given, **named))
-    lab = StepThrough(seed=2, iteration=3, step="dW1", large=True)
-    do(lab, "Next", "Back", "Next phase", "Next iteration", "Restart")
-    assert (made, lab._view.picture) == ([], b"")
-    do(lab, ("page", PAGE), *["Next"] * 20, ("seed slider", 9), ("page", OTHER_PAGE))
-    heights = {"height": PAGE["height"] - step_through.BESIDE_BOARD}, {"height": 0}
-    assert made == [page | height | {"large": True} for page, height in zip((PAGE, OTHER_PAGE), heights, strict=True)]
-
-
 def test_the_call_shown_has_what_is_hidden_and_large_and_is_plain_python_whatever_numbers_it_was_opened_with():
     lab = StepThrough(seed=np.int64(3), lr=np.float64(0.1), iteration=np.int64(2), hide=["seed", "call"], large=True)
     call = "StepThrough(start='random', seed=3, lr=0.1, iteration=2, hide=['seed', 'call'], large=True)"
@@ -313,11 +300,11 @@ def waits(monkeypatch):
     return waits
 
 
-def playing(lab, script, speed="as fast as it goes"):
+def playing(lab, script):
     """Go through a generator while the lab plays: at each yield, play has its turn."""
 
     async def played():
-        lab._speed.value, lab._play.value = speed, True
+        lab._speed.value, lab._play.value = "as fast as it goes", True
         for _ in script:
             await asyncio.sleep(0)
 
@@ -352,17 +339,6 @@ def test_play_goes_on_until_it_is_pressed_again_while_the_controls_work_and_what
 
     playing(lab, script())
     assert not lab._play.value, "it ends with the kernel, and the button shows it"
-
-
-def test_each_speed_moves_at_once_and_then_waits(waits, monkeypatch):
-    moved = []
-    for name in ("next", "next_iteration"):
-        monkeypatch.setattr(Stepper, name, lambda _, name=name: moved.append(name))
-    for speed, (move, pause) in SPEEDS.items():
-        moved.clear()
-        waits.clear()
-        playing(StepThrough(), until(lambda: len(moved) >= 3), speed)
-        assert ({*moved}, {*waits} - {0}) == ({move}, {max(pause, 0.02)})
 
 
 def test_play_waits_for_the_page_to_show_each_picture(waits):

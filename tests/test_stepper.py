@@ -2,12 +2,12 @@
 
 import math
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from operator import methodcaller as call
 
 import numpy as np
 import pytest
-from common import SQUARE, count, gradients_of, same_values, trained, with_numbers
+from common import SQUARE, count, gradients_of, plain_training, same_values, trained, with_numbers
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -16,17 +16,6 @@ from backprop_lab.layers import ACTIVATIONS
 from backprop_lab.ui.steps.setup import SIZES, Setup
 from backprop_lab.ui.steps.stepper import Stepper
 from backprop_lab.ui.steps.training import can_be_planted
-
-
-def plain_training(problem, lrs):
-    """The problem and the loss of each iteration, by gradients and updates alone; `lrs` has one rate an iteration."""
-    network, problems, losses = problem.network, [], []
-    with np.errstate(all="ignore"):
-        for lr in lrs:
-            problems.append(replace(problem, network=network, lr=lr))
-            losses.append(problem.loss.value(network.forward(problem.X), problem.y))
-            network = network.update(network.gradients(problem.loss, problem.X, problem.y), lr)
-    return problems, losses
 
 
 def assert_shows(stepper, problem):
@@ -187,18 +176,15 @@ def test_what_makes_no_sense_is_refused_with_what_would_and_nothing_changes(opti
 
 
 def test_only_what_is_given_can_be_typed_over_and_only_a_question_be_answered():
-    for cell, helps in {
-        None: "choose a cell first",
-        ("Y1", 0, 0): "^Y1 is computed; only X, y, W1, b1, W2, b2 can be changed here",
-        ("lr", 0, 0): "^lr has its own control; only X, y",
-    }.items():
-        stepper = pinned_at(cell, step="db1")
-        place = stepper.place
+    given = "only X, y, W1, b1, W2, b2 can be changed here"
+    for cell, helps in [
+        (None, "choose a cell first"), (("Y1", 0, 0), f"Y1 is computed; {given}"),
+        (("lr", 0, 0), f"lr has its own control; {given}"),
+    ]:  # fmt: skip
         with pytest.raises(ValueError, match=helps):
-            stepper.edit(1.0)
-        with pytest.raises(ValueError, match="there is no question to answer: switch on 'Predict first'"):
-            stepper.answer("+")
-        assert stepper.place is place
+            pinned_at(cell, step="db1").edit(1.0)
+    with pytest.raises(ValueError, match="there is no question to answer: switch on 'Predict first'"):
+        Stepper().answer("+")
 
 
 def test_any_number_that_is_given_can_be_typed_over_and_training_goes_on_from_the_weights_it_has_then():
@@ -329,7 +315,7 @@ def test_going_elsewhere_drops_the_question_and_keeps_the_score():
         assert (stepper.place.question, stepper.place.right, stepper.place.asked) == (None, 1, 1), move
 
 
-def test_a_cell_that_is_not_on_the_board_counts_as_none_and_the_same_cell_again_changes_nothing():
+def test_a_cell_not_on_the_board_counts_as_none_and_a_pinned_one_stays_until_another_step():
     for step, cell, there in [
         ("L", ("Y1", 0, 1), True), ("L", ("dW1", 0, 0), False),
         ("db2", ("slope of H1", 1, 3), False), ("dY1", ("slope of H1", 1, 3), True),
@@ -341,9 +327,6 @@ def test_a_cell_that_is_not_on_the_board_counts_as_none_and_the_same_cell_again_
         assert cell_of(stepper) == ((cell, True) if there else (None, False))
         stepper.choose(cell, pinned=True)
         assert stepper.place is place
-
-
-def test_a_pinned_cell_stays_from_iteration_to_iteration_and_is_let_go_at_another_step():
     for step, move, stays in [
         ("dW1", call("next_iteration"), True), ("dW1", call("set_lr", 0.1), True), ("dW1", call("next"), False),
         ("dW1", call("go_to", 14), False), ("H1", call("restart"), False), ("H1", call("set_up", hidden=2), False),
