@@ -115,12 +115,8 @@ def test_a_chosen_cell_is_framed_with_the_row_and_the_column_that_made_it(exampl
         sizes = {name: value_of(example, name).shape for name in (*step.operands, step.name)}
         *operands, result = [(name, (0, rows - 1), (0, cols - 1)) for name, (rows, cols) in sizes.items()]
         assert framed(drawn(example, index)) == [*((OPERAND, *whole) for whole in operands), (RESULT, *result)]
-    assert framed(drawn(example, 15, cell=("Y1", 1, 2))) == [
-        (OPERAND, "X", (1, 1), (0, 2)),
-        (OPERAND, "W1", (0, 2), (2, 2)),
-        (OPERAND, "b1", (0, 0), (2, 2)),
-        (RESULT, "Y1", (1, 1), (2, 2)),
-    ]
+    operands = [(OPERAND, "X", (1, 1), (0, 2)), (OPERAND, "W1", (0, 2), (2, 2)), (OPERAND, "b1", (0, 0), (2, 2))]
+    assert framed(drawn(example, 15, cell=("Y1", 1, 2))) == [*operands, (RESULT, "Y1", (1, 1), (2, 2))]
 
 
 def says(patch, text, bold=False):

@@ -158,20 +158,6 @@ def test_each_control_trains_anew_and_cancel_brings_back_what_the_map_shows():
         assert_agrees(page)
 
 
-def test_runs_are_chosen_by_clicks_and_walked_to_by_keyboard():
-    page = Page().finish()
-    page.click(1, 20)
-    page.send("cell", cell=["runs", 2, 30], pinned=False, clicked=False)  # a pointer that only passes
-    page.send("cell", cell=None, pinned=False, clicked=True)  # beside the map
-    assert page.state.chosen == ((1, 20),)
-    page.key("ArrowRight")
-    page.click(1, 20, pinned=False)  # the page thinks that it lets go of it
-    assert page.state.chosen == ((1, 20),)
-    page.key("ArrowDown", "ArrowLeft", "ArrowLeft", "Enter", "ArrowUp")
-    page.key("End", "Home", "Escape")  # these are for the step-through lab
-    assert page.state.chosen == ((2, 18), (1, 18))
-
-
 def test_the_run_on_the_map_opens_whatever_the_controls_are_at_and_another_one_in_its_place(monkeypatch):
     page, sent = Page(seeds=5, hidden=3, activation="Tanh").finish(), []
     runs = page.state.runs

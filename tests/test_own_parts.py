@@ -115,19 +115,18 @@ def altered(kind, **parts):
     return made(np.ones((4, 3)), np.ones((1, 3))) if issubclass(kind, Dotted) else made()
 
 
-def layer_with(name):
-    """A layer whose one parameter has this name."""
-    lines = {"Y": "1 * {X}", "dX": "1 * {dY}", f"d{name}": f"0 * {{{name}}}"}
-    methods = {"forward": lambda self, X: X, "backward": None, "gradients": None}
-    return type("Named", (Own,), methods | {"formulas": lines})(**{name: 1})
-
-
 NO_LINES = type("NoLines", (Activation,), {"forward": lambda self, X: X, "backward": lambda self, X, dY: dY})()
+NAMED_X = type("Named", (Own,), {"forward": lambda self, X: X, "backward": None, "gradients": None,
+    "formulas": {"Y": "1 * {X}", "dX": "0 * {X}"}})(X=1)  # fmt: skip
 LOSS, SUM = SumSquaredError, SumSquaredError.formulas
 REFUSED = [
     ("NO_LINES", "layer 2, <...NoLines object...>, lacks formulas; a layer needs parameters, formulas, for"),
     ("altered(Dotted, parameters={'W': [[1.0]]})", "layer 1, Mine(4, 3), must keep its parameter W as an array, not"),
+    ("altered(Dotted, gradients=lambda self, X, dY: {'W': X.mT @ dY})",
+        "Mine(4, 3).gradients must return a dictionary of 'W', 'b'; got {'W': array"),
     ("altered(ReLU, forward=lambda self, X: (X, 1))", "Mine().forward must give an array; got a tuple"),
+    ("altered(ReLU, backward=lambda self, X, dY: (dY * (X > 0))[:2])",
+        "Mine().backward must give an array of shape (3, 3), like Y1; got shape (2, 3)"),
     ("altered(ReLU, backward=lambda self, X, dY: 1 / 0)", "Mine().backward stopped with ZeroDivisionError: division"),
     ("altered(ReLU, backward=lambda self, X, dY: dY)",
         "Mine().backward gives ... for dY1[...], but its line dY1 = dH1 * (H1 > 0) gives 0"),
@@ -136,23 +135,26 @@ REFUSED = [
         "Mine().value gives ... for L, but its line L = np.mean((y_pred - y) ** 2) gives "),
     ("altered(ReLU, formulas={'Y': 'np.maximum({X}, 0)'})",
         "Mine() has no line for dX: its formulas need one for each of Y, dX"),
+    ("altered(ReLU, dW='{X}')", "Mine() has a line for dW, where nothing needs it"),
+    ("altered(LOSS, P='{y_pred}')", "Mine() has a line for P, where nothing needs it"),  # it comes after L
     ("altered(ReLU, Y='np.maximum({X}, {least})')",
         "the line for Y of Mine(), 'np.maximum({X}, {least})', uses 'least', which is neither a value there nor"),
     ("altered(ReLU, Y='np.maximum({X}, 0)[:, :2]')",
         "the line H1 = np.maximum(Y1, 0)[:, :2] of Mine must give an array of shape (3, 3); got shape (3, 2)"),
     ("altered(LOSS, L='({y_pred} - {y}) ** 2')",
         "the line L = (y_pred - y) ** 2 of Mine must give one number; got shape (3, 2)"),
-    ("layer_with('H'), ReLU()", "two values would be called H2: call a parameter or a line of the loss something else"),
+    ("NAMED_X", "<...Named object...> calls a parameter X, which is what lines call something else"),
+    ("altered(LOSS, formulas={'X': '{y_pred}', **SUM})", "two values would be called X: call a parameter or a line of"),
     ("altered(LOSS, formulas={'sum': '{y_pred}', **SUM})", "'sum' cannot be the name of a value in a line of Python"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("code", "said"), REFUSED, ids=[code for code, _ in REFUSED])
+@pytest.mark.parametrize(("code", "said"), REFUSED)
 def test_what_cannot_be_shown_truly_is_refused_with_a_sentence(code, said):
-    parts = eval(f"[{code}]")
-    place = "loss" if isinstance(parts[0], LOSS) else "first" if isinstance(parts[0], Dotted) else None
+    part = eval(code)
+    place = "loss" if isinstance(part, LOSS) else "first" if isinstance(part, Dotted) else None
     with pytest.raises(ValueError, match="^" + re.escape(said).replace(re.escape("..."), ".*")):
-        own_problem(ReLU(), **{place: parts[0]}) if place else own_problem(*parts)
+        own_problem(ReLU(), **{place: part}) if place else own_problem(part)
 
 
 def test_a_gradient_that_is_wrong_in_line_and_method_alike_is_not_refused_and_a_gradient_check_shows_it():
