@@ -33,7 +33,7 @@ def bare(text):  # without the parentheses that the numbers have and the symbols
 
 
 def check_sum(worked, value, t):
-    """The symbols give the value, unless they are cut; in the numbers, each number stands where its symbol does."""
+    """The symbols give the value; in the numbers, each number stands where its symbol does."""
     digits = 8 if worked.cell[0].endswith("_new") else 4  # enough to see that a weight moved
 
     def number(written):

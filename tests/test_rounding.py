@@ -82,7 +82,6 @@ BY_MOVING = ("np.linalg.inv(inv) @ a", "np.cumprod(a - b, axis=0)", "np.std(a - 
 
 @pytest.mark.parametrize("code", BY_MOVING)
 def test_what_a_function_does_not_carry_is_found_by_moving_its_input(code):
-    """Four times at random: within a factor of what moving each number by itself would add up to."""
     plain = {"np": np, "a": a, "b": b, "inv": np.array([[2.0, 1.0], [1.0, 3.0]])}
     right, found = eval(code, plain), terms(code, inv=Terms(plain["inv"]))
     one_by_one = np.zeros(np.shape(found))
