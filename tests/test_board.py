@@ -182,6 +182,7 @@ def test_the_losses_are_a_curve_in_its_frame_that_falls_as_they_do_to_a_dot_on_t
     points, dot, labels = (each.get_path().vertices for each in (board.curve, board.curve_end, board.curve_labels))
     left, top, width, height = board.layout.loss
     frame = np.array([[left, top], [left + width, top + height]])
+    assert len(points) == 4
     assert (np.diff(points, axis=0) > 0).all(), "to the right, and down the page"
     assert np.allclose(np.diff(points, 2, axis=0), 0), "powers of ten are a straight line"
     assert ((frame[0] <= points) & (points <= frame[1])).all()

@@ -224,16 +224,10 @@ def test_the_call_shown_has_what_is_hidden_and_large_and_is_plain_python_whateve
 
 
 def test_what_is_hidden_is_not_there_and_everything_else_is_and_what_there_is_not_cannot_be_hidden():
-    labels = {
-        "lr": "learning rate",
-        "play": "speed",
-        "predict": "Predict first",
-        "more": "More",
-        "call": "Copy this call",
-    }
-    for part in step_through.PARTS:
+    labels = ["start", "seed", "learning rate", "speed", "Predict first", "More", "Copy this call"]
+    for part, label in zip(step_through.PARTS, labels, strict=True):
         lab = StepThrough(hide=[part])
-        assert [name for name in step_through.PARTS if not is_seen(lab, labels.get(name, name))] == [part]
+        assert [label for label in labels if not is_seen(lab, label)] == [label]
         do(lab, "Next", "Back", "Restart")
         assert note(lab) == ("", False)
     with pytest.raises(ValueError, match="hide takes any of start, seed, lr, play, predict, more, call; got 'sed'"):
@@ -264,9 +258,8 @@ def test_a_learning_rate_between_or_beyond_the_steps_of_the_slider_stays_as_it_w
     for lr in (1e-9, 0.123456, 55.0, 10.0):
         lab = StepThrough()
         lab._lr_field.value = repr(lr)
-        lab._lr.value = min(
-            max(10 ** (round(math.log10(lr) / 0.05) * 0.05), 1e-6), 10
-        )  # as the page's slider rounds it
+        position = min(max(round(math.log10(lr) / 0.05) * 0.05, -6), 1)
+        lab._lr.value = 10**position  # as the page's slider rounds it
         assert (lab.stepper.place.lr, lab._lr_field.value) == (lr, f"{lr:.4g}")
 
 
