@@ -36,8 +36,18 @@ def with_mistake(right, mistake):
     return right
 
 
+def plain_training(problem, lrs):
+    """The problem and the loss of each iteration, by gradients and updates alone; `lrs` has one rate an iteration."""
+    network, problems, losses = problem.network, [], []
+    with np.errstate(all="ignore"):
+        for lr in lrs:
+            problems.append(problem.evolve(network=network, lr=lr))
+            losses.append(problem.loss.value(network.forward(problem.X), problem.y))
+            network = network.update(network.gradients(problem.loss, problem.X, problem.y), lr)
+    return problems, losses
+
+
 def gradients_of(t):
-    """The names of the gradients of a trace, in the order in which they come."""
     return [step.name for step in t.steps if step.phase == "backward"]
 
 
@@ -106,8 +116,6 @@ def contrast(*colours):
 
 
 def raises(error):
-    """A function that raises this, whatever it is given."""
-
     def function(*_, **__):
         raise error
 

@@ -1,9 +1,9 @@
 """The board: what is painted, framed and written on it at each step, and that the picture loses nothing of it."""
 
 import io
-import operator
 import subprocess
 import sys
+from itertools import product
 
 import matplotlib as mpl
 import numpy as np
@@ -12,9 +12,9 @@ from common import contrast, covers, with_numbers
 from hypothesis import example as also
 from hypothesis import given, settings
 from PIL import Image
-from problems import ACTIVATIONS, problems
+from problems import problems
 
-from backprop_lab import MISTAKES, Tanh, plant, random_problem, trace, worked_example
+from backprop_lab import Tanh, random_problem, trace, worked_example
 from backprop_lab.number_format import format_number
 from backprop_lab.ui.board.board import READABLE, Board
 from backprop_lab.ui.board.cells import COLOURS, GRADIENT_LIMIT, VALUE_LIMIT, digit_colours
@@ -61,14 +61,10 @@ def shades_at(place):
     return digit_colours()[place].view(np.uint8).reshape(-1, 4)[:, :3] @ [65536, 256, 1]
 
 
-# Cells
-
-
 @settings(max_examples=8)
 @given(problems())
 @also(with_numbers(worked_example(), X=EXTREME))
 def test_each_cell_has_the_colour_of_its_value_on_a_fixed_scale_and_its_number_in_it(problem):
-    """Beyond the scale it is that of its end, and what is not finite has one of its own."""
     t = trace(problem)
     board = drawn(t, len(t.steps))
     values = np.concatenate([np.ravel(value_of(t, box.name)) for box in board.boxes])
@@ -102,9 +98,6 @@ def test_numbers_are_white_on_dark_cells_and_black_on_the_others_and_always_read
     assert digits == {"#ffffff", "#000000"}
 
 
-# Frames
-
-
 def framed(board):
     """The frames, as (colour, matrix, first and last row, first and last column)."""
     found = []
@@ -116,24 +109,14 @@ def framed(board):
     return found
 
 
-def test_the_operands_of_a_step_are_framed_in_one_colour_and_its_result_in_another(example):
-    assert framed(drawn(example, 0)) == [], "before the first step"
+def test_a_chosen_cell_is_framed_with_the_row_and_the_column_that_made_it(example):
+    """Where none is chosen, the operands of the step are, and its result."""
     for index, step in enumerate(example.steps, start=1):
         sizes = {name: value_of(example, name).shape for name in (*step.operands, step.name)}
         *operands, result = [(name, (0, rows - 1), (0, cols - 1)) for name, (rows, cols) in sizes.items()]
         assert framed(drawn(example, index)) == [*((OPERAND, *whole) for whole in operands), (RESULT, *result)]
-
-
-def test_a_chosen_cell_is_framed_with_the_row_and_the_column_that_made_it(example):
-    assert framed(drawn(example, 15, cell=("Y1", 1, 2))) == [
-        (OPERAND, "X", (1, 1), (0, 2)),
-        (OPERAND, "W1", (0, 2), (2, 2)),
-        (OPERAND, "b1", (0, 0), (2, 2)),
-        (RESULT, "Y1", (1, 1), (2, 2)),
-    ]
-
-
-# The first line, and the labels
+    operands = [(OPERAND, "X", (1, 1), (0, 2)), (OPERAND, "W1", (0, 2), (2, 2)), (OPERAND, "b1", (0, 0), (2, 2))]
+    assert framed(drawn(example, 15, cell=("Y1", 1, 2))) == [*operands, (RESULT, "Y1", (1, 1), (2, 2))]
 
 
 def says(patch, text, bold=False):
@@ -148,13 +131,12 @@ def extent(patch):
     return (x.min(), x.max()) if x.size else (0, 0)
 
 
-def test_the_first_line_has_the_phase_in_its_colour_the_line_of_the_step_and_its_shapes(example):
+def test_the_first_line_has_the_phase_the_line_of_the_step_and_its_shapes(example):
     board = Board(example, width=860, large=True)
     phase, line, shapes = board.head
     for index, step in enumerate(example.steps, start=1):
         board.draw(example, index)
         assert says(phase, step.phase.upper(), bold=True)
-        assert mpl.colors.to_hex(phase.get_facecolor()) == LIGHT.phase(step.phase)
         assert says(line, f"{step.name} = {step.code}")
         told = "" if step.name in ("db1", "db2") else example.shapes(step)  # there is no room to read those two
         assert says(shapes, told)
@@ -162,27 +144,28 @@ def test_the_first_line_has_the_phase_in_its_colour_the_line_of_the_step_and_its
         assert max(extent(text)[1] for text in board.head) <= board.layout.width
     for losses, given_values in ([1.0], "the given values"), (LOSSES, "the new weights have moved up"):
         board.draw(example, 0, losses)
-        assert says(phase, "START", bold=True)
         assert says(line, f"{given_values}; press Next")
 
 
-@pytest.mark.parametrize("cell", [("X", 0, 0), ("L", 0, 0), ("dW1", 0, 0), ("Y1", 7, 7)])
-def test_a_chosen_cell_has_its_sum_there_cut_until_it_can_be_read_but_not_before_it_is_computed(cell):
+def test_a_chosen_cell_has_its_sum_there_cut_until_it_can_be_read_but_not_before_it_is_computed():
     t = trace(random_problem(*LARGEST))
-    board = drawn(t, len(t.steps), [1.0], cell, width=1000)
-    sums = [str(work_out(t, cell, terms)) for terms in (8, 6, 5, 4, 3)]
-    (shown,) = {text for text in sums if says(board.head[1], text)}
-    assert ("…" in shown) == (cell[0] != "X")
-    assert np.ptp(extent(board.head[1])) / len(shown) > 0.14, "cells' widths a letter"
-    assert extent(board.head[1])[1] <= board.layout.width
-    board.draw(t, 0, [1.0], cell)
-    assert says(board.head[1], "the given values; press Next") == (cell[0] != "X")
+    board = Board(t, width=1000)
+    for cell in [("X", 0, 0), ("L", 0, 0), ("dW1", 0, 0), ("Y1", 7, 7)]:
+        board.draw(t, len(t.steps), [1.0], cell)
+        sums = [str(work_out(t, cell, terms)) for terms in (8, 6, 5, 4, 3)]
+        (shown,) = {text for text in sums if says(board.head[1], text)}
+        assert ("…" in shown) == (cell[0] != "X")
+        assert np.ptp(extent(board.head[1])) / len(shown) > 0.14, "cells' widths a letter"
+        assert extent(board.head[1])[1] <= board.layout.width
+        board.draw(t, 0, [1.0], cell)
+        assert says(board.head[1], "the given values; press Next") == (cell[0] != "X")
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("sizes", [(2, 3, [4], 2), (1, 1, [1], 1), LARGEST[1:], (1, 3, [1, 1, 1], 1)])
-def test_every_label_stands_free_of_matrices_of_other_labels_and_of_the_edge(activation, sizes):
-    board = Board(trace(random_problem(0, *sizes, activation=activation)))
+def test_every_matrix_has_a_label_and_each_stands_free_of_matrices_of_other_labels_and_of_the_edge(sizes):
+    t = trace(random_problem(0, *sizes, activation=Tanh()))  # whose formula for the slope is the longest
+    board = Board(t)
+    assert {*t} <= {text.get_text() for text in board.axes.texts}
     renderer, to_cells = board.canvas.get_renderer(), board.axes.transData.inverted()
     extents = [text.get_window_extent(renderer) for text in board.axes.texts if text.get_text()]
     corners = np.sort([to_cells.transform(each.get_points()) for each in extents], axis=1)
@@ -192,17 +175,6 @@ def test_every_label_stands_free_of_matrices_of_other_labels_and_of_the_edge(act
     assert (corners <= [board.layout.width, board.layout.height]).all()
     assert not covers(labels, boxes).any()
     assert np.array_equal(covers(labels, labels, by=0.02), np.eye(len(labels)))
-
-
-def test_matrices_rows_curve_and_the_ends_of_both_colour_bars_are_labelled_and_a_slope_by_its_formula(example):
-    board = Board(example)
-    labels = {text.get_text() for text in board.axes.texts}
-    ends = {format_number(sign * end) for sign in (1, -1) for end in (VALUE_LIMIT, GRADIENT_LIMIT)}
-    assert len(board.axes.images) == 2
-    assert labels >= {*example, "H1 > 0", "values", "gradients", "new weights", "loss by iteration"} | ends
-
-
-# The loss curve
 
 
 def test_the_losses_are_a_curve_in_its_frame_that_falls_as_they_do_to_a_dot_on_the_last(example):
@@ -218,17 +190,17 @@ def test_the_losses_are_a_curve_in_its_frame_that_falls_as_they_do_to_a_dot_on_t
     assert ((frame[0] - 0.5 <= labels) & (labels <= frame[1] + 0.5)).all()
 
 
-@pytest.mark.parametrize(("losses", "points"), [
-    ([], 0), ([np.nan], 0), ([np.inf, np.nan], 0), ([0.0], 0), ([-1.0], 0), ([1.0, 1e100, 1e300, np.inf, np.nan], 3),
-    ([2.0], 1), ([2.0, 2.0], 2), ([1e-300, 1e300], 2), ([5e-324], 1), (np.geomspace(1000, 0.001, 10_001).tolist(), 200),
-], ids=repr)  # fmt: skip
-def test_the_curve_has_each_loss_that_has_a_logarithm_or_as_many_as_fit(example, losses, points):
-    board = drawn(example, 15, LOSSES)
-    board.draw(example, 15, losses)
-    curve, *ends = (each.get_path().vertices for each in (board.curve, board.curve_end, board.curve_labels))
-    assert len(curve) == points
-    assert np.isfinite(curve).all()
-    assert all(bool(len(each)) == (points > 0) for each in ends)
+def test_the_curve_has_each_loss_that_has_a_logarithm_or_as_many_as_fit(example):
+    for losses, points in [
+        ([], 0), ([np.inf, np.nan], 0), ([0.0], 0), ([-1.0], 0), ([1.0, 1e100, 1e300, np.inf, np.nan], 3), ([2.0], 1),
+        ([2.0, 2.0], 2), ([1e-300, 1e300], 2), ([5e-324], 1), (np.geomspace(1000, 0.001, 10_001).tolist(), 200),
+    ]:  # fmt: skip
+        board = drawn(example, 15, LOSSES)
+        board.draw(example, 15, losses)
+        curve, *ends = (each.get_path().vertices for each in (board.curve, board.curve_end, board.curve_labels))
+        assert len(curve) == points
+        assert np.isfinite(curve).all()
+        assert all(bool(len(each)) == (points > 0) for each in ends)
 
 
 def test_the_loss_of_an_iteration_is_on_the_curve_once_it_is_on_the_board(example):
@@ -239,50 +211,37 @@ def test_the_loss_of_an_iteration_is_on_the_curve_once_it_is_on_the_board(exampl
             assert len(board.curve.get_path().vertices) == len(losses) - (index < L)
 
 
-@pytest.mark.parametrize("losses", [[1e-300], [1.0], [52.2] * 3, [1e300]])
-def test_a_loss_that_is_the_only_one_is_in_the_middle_of_its_frame(example, losses):
-    board = drawn(example, 15, losses)
-    _, top, _, height = board.layout.loss
-    assert np.allclose((board.curve.get_path().vertices[:, 1] - top) / height, 0.5)
-
-
-# The picture
+def test_a_loss_that_is_the_only_one_is_in_the_middle_of_its_frame(example):
+    for losses in ([1e-300], [1.0], [52.2] * 3, [1e300]):
+        board = drawn(example, 15, losses)
+        _, top, _, height = board.layout.loss
+        assert np.allclose((board.curve.get_path().vertices[:, 1] - top) / height, 0.5)
 
 
 def test_a_draw_leaves_nothing_of_the_one_before(example):
     other = trace(with_numbers(worked_example(), X=50 + example["X"]))
     board, state = Board(example), (example, 6, LOSSES, ("dH1", 0, 1))
-    artists, alone = board.axes.get_children(), drawn(*state).png()
+    alone = drawn(*state).png()
     for before in [(other, 15, [5.0, np.inf]), (example, 0, [], ("X", 1, 1)), (other, 2, [1.0])]:
         board.draw(*before)
         assert board.png() != alone
         board.draw(*state)
         assert board.png() == alone
-    assert all(map(operator.is_, board.axes.get_children(), artists)), "they are made once"
 
 
-def test_a_board_fits_a_trace_of_the_same_shapes_and_lines_and_no_other(example):
-    board = Board(example)
-    assert board.fits(trace(random_problem(9)))
-    for other in ({"hidden": 5}, {"samples": 3}, {"activation": Tanh()}):
-        assert not board.fits(trace(random_problem(9, **other)))
-    assert not board.fits(plant(example, MISTAKES["mask-forgotten"], "dY1")), "the line it shows is another"
-
-
-@pytest.mark.parametrize(("width", "ratio"), [(1, 1.0), (320, 3.0), (861, 1.25)])
-def test_the_png_has_the_size_of_the_board_at_any_density_of_screen(example, width, ratio):
-    board, plain = (drawn(example, 4, LOSSES, width=width, ratio=each) for each in (ratio, 1.0))
-    assert board.width <= width
-    assert board.boxes_on_page() == plain.boxes_on_page()
-    thin, thick = ([lines.get_linewidth()[0] for lines in each.axes.collections] for each in (plain, board))
-    assert thick == pytest.approx([ratio * width for width in thin]), "a line looks as wide"
-    assert picture(board).size == (max(1, round(board.width * ratio)), max(1, round(board.height * ratio)))
-    assert len(board.png()) < 60_000 * ratio**2, "small enough for a slow wire"
+def test_the_png_has_the_size_of_the_board_at_any_density_of_screen(example):
+    for width, ratio in [(1, 1.0), (320, 3.0), (861, 1.25)]:
+        board, plain = (drawn(example, 4, LOSSES, width=width, ratio=each) for each in (ratio, 1.0))
+        assert board.boxes_on_page() == plain.boxes_on_page()
+        thin, thick = ([lines.get_linewidth()[0] for lines in each.axes.collections] for each in (plain, board))
+        assert thick == pytest.approx([ratio * width for width in thin]), "a line looks as wide"
+        assert picture(board).size == (max(1, round(board.width * ratio)), max(1, round(board.height * ratio)))
+        assert len(board.png()) < 60_000 * ratio**2, "small enough for a slow wire"
 
 
 @pytest.mark.parametrize(("theme", "sizes"), [(DARK, (0,)), (LIGHT, (2, 8, 8, [8, 8, 8], 8))])
 def test_the_palette_loses_nothing_that_an_eye_can_see(theme, sizes):
-    """In areas of one colour at most 10 of 255; at the edges of digits and lines, where colours blend, at most 72."""
+    """In areas of one colour at most 10 of 255; at the edges of digits and lines, at most 72."""
     t = trace(random_problem(*sizes, lr=0.1))
     board = drawn(t, len(t.steps), LOSSES, dark=theme is DARK)
     full = pixels(board)
@@ -296,26 +255,20 @@ def test_the_palette_loses_nothing_that_an_eye_can_see(theme, sizes):
     assert lost.mean() <= 3
 
 
-@pytest.mark.parametrize("width", [640, 1024])
-@pytest.mark.parametrize(("size", "layers"), [(4, 3), (8, 1), (8, 3)])
-def test_a_board_is_no_wider_than_it_may_be_and_its_cells_can_be_read(width, size, layers):
-    board = Board(trace(random_problem(0, size, size, [size] * layers, size)), width=width)
-    narrowest = CELL_WIDTH[0] if len(board.layout.rows) == 3 else 13  # in more bands than one
-    assert board.width <= width
-    assert narrowest - 0.5 <= board.cell_width <= CELL_WIDTH[1] + 0.5
-
-
-def test_a_board_keeps_below_the_height_of_the_window_while_its_cells_stay_wide_enough(example):
+def test_a_board_keeps_within_the_width_and_height_of_the_window_and_its_cells_can_be_read(example):
+    for width, size, layers in product((1, 640, 1024), (4, 8), (1, 3)):
+        board = Board(trace(random_problem(0, size, size, [size] * layers, size)), width=width)
+        narrowest = CELL_WIDTH[0] if len(board.layout.rows) == 3 else 13  # in more bands than one
+        assert board.width <= width
+        assert width == 1 or narrowest - 0.5 <= board.cell_width <= CELL_WIDTH[1] + 0.5
     low, board, free = (Board(example, width=2000, height=height) for height in (10, 500, 5000))
     assert [low.cell_width, free.cell_width] == pytest.approx(CELL_WIDTH, abs=0.5)
     assert 480 <= board.height <= 501
     large = Board(example, width=1095, height=800, large=True)  # what JupyterLab leaves of a projector of 1280 pixels
     assert large.cell_width >= LARGE_CELL_WIDTH[0]
-    assert len(large.layout.rows) == 3, "all in one row"
 
 
-def test_the_labs_load_no_pyplot_and_change_no_setting_of_matplotlib():
-    """pyplot would keep every figure alive and draw under the cell."""
+def test_the_labs_load_no_pyplot_which_would_draw_under_the_cell_and_change_no_setting_of_matplotlib():
     code = """import sys, matplotlib; settings = dict(dict.items(matplotlib.rcParams))
 from backprop_lab import trace, ui, worked_example; from backprop_lab.ui.board.board import Board
 t = trace(worked_example()); board = Board(t, dark=True); board.draw(t, 15, [1.0]); board.png()

@@ -18,25 +18,22 @@ WRITTEN = r"\b(?:(\w+)\[(\d+),(\d+)\]|lr\b)"  # a cell in the symbols
 
 
 def cells(t):
-    """Every cell that is computed, slopes included, and its value."""
     for name in [*(step.name for step in t.steps), *slopes_of(t)]:
         for (i, j), value in np.ndenumerate(value_of(t, name)):
             yield (name, i, j), float(value)
 
 
 def from_symbols(symbols, t):
-    """What the symbols shown give over the arrays of the trace."""
     code = symbols.replace("·", "*").replace("−", "-").replace("²", "**2").replace(")(", ")*(")
     return float(eval(code, FUNCTIONS | {name: t[name] for name in t}))
 
 
-def bare(text):
-    """Without the parentheses that the numbers have and the symbols need not."""
+def bare(text):  # without the parentheses that the numbers have and the symbols need not
     return re.sub("[()]", "", text.replace(")(", "·"))
 
 
 def check_sum(worked, value, t):
-    """The symbols give the value, unless they are cut; in the numbers, each number stands where its symbol does."""
+    """The symbols give the value; in the numbers, each number stands where its symbol does."""
     digits = 8 if worked.cell[0].endswith("_new") else 4  # enough to see that a weight moved
 
     def number(written):
@@ -50,11 +47,9 @@ def check_sum(worked, value, t):
 
 
 @pytest.mark.parametrize("said", [
-    "X[0,1] = −2.062 (given)",
     "lr = 1e−06 (given)",
     "dy_pred[0,1] = 2·(y_pred[0,1] − y[0,1]) = 2·(4.476 − 1.008) = 6.936",
     "dW1[1,2] = X[0,1]·dY1[0,2] + X[1,1]·dY1[1,2] = (−2.062)(0) + (1.064)(16.4) = 17.45",
-    "db1[0,3] = dY1[0,3] + dY1[1,3] = 14.61 + 21.19 = 35.8",
     "dY1[0,3] = dH1[0,3]·(H1[0,3] > 0) = 14.61·(2.369 > 0) = 14.61",
     "slope of H1[1,2] = H1[1,2] > 0 = 3.986 > 0 = 1",
     "W1_new[0,0] = W1[0,0] − lr·dW1[0,0] = (−0.62545022) − 1e−06·21.7635 = −0.62547198",
@@ -70,7 +65,6 @@ def test_the_sum_written_out_for_any_cell_gives_its_value_and_its_sources_are_th
     t = trace(problem)
     for cell, value in cells(t):
         worked = work_out(t, cell)
-        assert worked.cell == cell
         check_sum(worked, value, t)
         digits = 8 if cell[0].endswith("_new") else 4
         assert float(worked.value.replace("−", "-")) == pytest.approx(value, rel=5.0001 * 10.0**-digits, abs=0)
@@ -83,7 +77,6 @@ def test_the_sum_written_out_for_any_cell_gives_its_value_and_its_sources_are_th
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_the_sum_shown_for_a_planted_mistake_is_the_sum_that_was_run(mistake, activation):
-    """Its line may be anything: then it is shown as it is, with the cell's place behind it."""
     for sizes in (3, 3, [3, 3], 3), (1, 1, 1), (3, 3, 4, 1), ():
         problem = random_problem(1, *sizes, lr=0.05, activation=activation)
         t = trained(problem, 1, MISTAKES[mistake])  # one iteration, so that no bias is 0
@@ -101,22 +94,12 @@ def test_a_long_sum_is_cut_in_the_middle_and_keeps_all_its_sources(inner):
         terms = [*terms[: TERMS - 2], "…", terms[-1]]
     assert worked.symbols == " + ".join(terms)
     assert len(worked.sources) == 2 * inner + 1
-    loss = work_out(trace(random_problem(0, samples=inner, outputs=8)), ("L", 0, 0))
-    assert (loss.symbols.count("²"), len(loss.sources)) == (TERMS - 1, 16 * inner)
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_numbers_that_have_overflowed_are_written_as_they_are(activation):
-    problem = random_problem(0, activation=activation)
-    t = trained(with_numbers(problem, X=[[np.nan, np.inf, 1.0], [1.0, 1.0, -np.inf]]), 0)
-    assert "(nan)(" in work_out(t, ("Y1", 0, 0)).numbers
-    assert all(str(work_out(t, cell)) for cell, _ in cells(t))
-    assert work_out(t, ("X", 1, 2)).value == "−inf"
-
-
-@pytest.mark.parametrize(("cell", "error"), [
-    (("dX", 0, 0), KeyError), (("slope of H2", 0, 0), KeyError), (("dW1", 0, 4), IndexError), (("L", 0, 1), IndexError),
-])  # fmt: skip
-def test_a_matrix_or_a_cell_that_there_is_none_of_is_refused(example, cell, error):
-    with pytest.raises(error, match="there is no" if error is KeyError else "out of bounds"):
-        work_out(example, cell)
+def test_numbers_that_have_overflowed_are_written_as_they_are():
+    for activation in ACTIVATIONS:
+        problem = random_problem(0, activation=activation)
+        t = trained(with_numbers(problem, X=[[np.nan, np.inf, 1.0], [1.0, 1.0, -np.inf]]), 0)
+        assert "(nan)(" in work_out(t, ("Y1", 0, 0)).numbers
+        assert all(str(work_out(t, cell)) for cell, _ in cells(t))
+        assert work_out(t, ("X", 1, 2)).value == "−inf"

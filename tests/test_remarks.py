@@ -15,16 +15,16 @@ from backprop_lab.ui.steps import remarks
 from backprop_lab.ui.steps.setup import dead_relu
 
 
-@pytest.mark.parametrize(("biases", "told"), [
-    ((1.0, -9.0, -1.5), "Unit 1 is off for every sample: it is dead and cannot learn."),
-    ((-9.0, 1.0, -8.0, -3.0), "Units 0, 2, 3 are off for every sample: they are dead and cannot learn."),
-    ((-3.0, 0.0), "Unit 0 is off for every sample: it is dead and cannot learn."),  # its largest number is exactly 0
-    ((1.0, 2.0), ""), ((-9.0, -8.0), ""),  # of a whole layer, all_dead warns
-])  # fmt: skip
-def test_units_that_are_off_for_every_sample_are_called_dead_at_their_relu_and_nowhere_else(biases, told):
-    t = with_first_bias(*biases)
-    said = {(step.name, remarks.on_dead_units(t, step)) for step in t.steps}
-    assert {each for each in said if each[1]} == ({("H1", told), ("dY1", told)} if told else set())
+def test_units_that_are_off_for_every_sample_are_called_dead_at_their_relu_and_nowhere_else():
+    for biases, told in [
+        ((1.0, -9.0, -1.5), "Unit 1 is off for every sample: it is dead and cannot learn."),
+        ((-9.0, 1.0, -8.0, -3.0), "Units 0, 2, 3 are off for every sample: they are dead and cannot learn."),
+        ((-3.0, 0.0), "Unit 0 is off for every sample: it is dead and cannot learn."),  # its largest number is 0
+        ((1.0, 2.0), ""), ((-9.0, -8.0), ""),  # of a whole layer, all_dead warns
+    ]:  # fmt: skip
+        t = with_first_bias(*biases)
+        said = {(step.name, remarks.on_dead_units(t, step)) for step in t.steps}
+        assert {each for each in said if each[1]} == ({("H1", told), ("dY1", told)} if told else set())
 
 
 def test_a_dead_unit_further_on_is_not_given_up_since_the_layers_before_it_may_change():
@@ -33,8 +33,6 @@ def test_a_dead_unit_further_on_is_not_given_up_since_the_layers_before_it_may_c
         "Units 0, 2 are off for every sample: their own weights get no gradient now; they may come back when the layers"
     )
     assert remarks.on_dead_units(t, t.step("dY2")) == f"{now} before change."
-    one = trace(with_numbers(random_problem(0, hidden=[3, 3]), b2=[[-100.0, 100.0, 100.0]]))
-    assert "its own weights get no gradient now; it may come back" in remarks.on_dead_units(one, one.step("H2"))
 
 
 def test_of_a_dead_unit_that_a_mistake_gives_a_gradient_it_is_not_said_that_it_cannot_learn():
@@ -48,19 +46,6 @@ def test_of_a_dead_unit_that_a_mistake_gives_a_gradient_it_is_not_said_that_it_c
         assert "no gradient" in said
         assert "should" in said
     assert remarks.all_dead(whole, 4).endswith("no gradient gets through, and nothing before it can learn.")
-
-
-@settings(max_examples=60)
-@given(problems())
-def test_dead_units_are_the_columns_without_a_positive_number_and_ask_for_no_change(problem):
-    t = trace(problem)
-    for layer, X, Y, number in problem.network.stages:
-        if isinstance(layer, ReLU):
-            dead = remarks.dead_units(t, Y)
-            assert dead == [j for j in range(t[Y].shape[1]) if max(t[Y][:, j]) <= 0]
-            assert not t[f"dW{number}"][:, dead].any()
-            told = re.findall(r"\d+", remarks.on_dead_units(t, t.step(f"d{X}")))
-            assert list(map(int, told)) == (dead if len(dead) < t[Y].shape[1] else [])
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -91,39 +76,31 @@ def test_of_each_update_and_no_other_step_the_change_and_its_ratio_to_the_size_o
         assert ratio == pytest.approx(np.linalg.norm(step) / np.linalg.norm(old), rel=0.05)
 
 
-@pytest.mark.parametrize("number", [1e120, 1e160, 1e200, 1e300])
-def test_numbers_near_overflow_are_taken_in_silence_and_no_ratio_is_made_up(number):
-    """Their squares overflow though they do not; a warning would land under the cell."""
-    t = trained(Problem(Network((Linear([[number]], [[0.0]]),)), SumSquaredError(), [[1.0]], [[0.0]], 0.25), 0)
-    change = f"The largest change is {plain(number / 2, 2)}"
-    assert remarks.on_update(t, t.step("W1_new")) == f"{change}; the update is 5.0e−01 times the size of W1."
-    assert remarks.on_update(t, t.step("b1_new")) == f"{change}.", "of a parameter that is 0 no ratio is told"
+def test_near_overflow_no_ratio_is_made_up_and_beyond_it_no_unit_is_called_dead_and_no_change_and_no_loss_told():
+    for number in (1e120, 1e200, 1e300):
+        t = trained(Problem(Network((Linear([[number]], [[0.0]]),)), SumSquaredError(), [[1.0]], [[0.0]], 0.25), 0)
+        change = f"The largest change is {plain(number / 2, 2)}"
+        assert remarks.on_update(t, t.step("W1_new")) == f"{change}; the update is 5.0e−01 times the size of W1."
+        assert remarks.on_update(t, t.step("b1_new")) == f"{change}.", "of a parameter that is 0 no ratio is told"
+    for number in (1e100, np.inf, -np.inf, np.nan):
+        t = trained(with_numbers(random_problem(0), X=np.full((2, 3), number)), 0)
+        assert remarks.on_next_loss(t, t.step("b1_new")) == "With all the new weights, the loss will overflow."
+        if not math.isfinite(number):
+            assert remarks.on_update(t, t.step("W1_new")) == "The numbers have overflowed."
+    assert remarks.dead_units(t, "H1") == []
+    assert remarks.all_dead(t, len(t.steps)) == remarks.on_dead_units(t, t.step("H1")) == ""
 
 
-@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf, 1e100])
-def test_once_numbers_have_overflowed_no_unit_is_called_dead_and_no_change_and_no_loss_told(number):
-    t = trained(with_numbers(random_problem(0), X=np.full((2, 3), number)), 0)
-    assert remarks.on_next_loss(t, t.step("b1_new")) == "With all the new weights, the loss will overflow."
-    if not math.isfinite(number):
-        assert remarks.on_update(t, t.step("W1_new")) == "The numbers have overflowed."
-    if math.isnan(number):
-        assert remarks.dead_units(t, "H1") == []
-        assert remarks.all_dead(t, len(t.steps)) == remarks.on_dead_units(t, t.step("H1")) == ""
-
-
-def test_the_next_loss_is_the_one_that_the_next_iteration_has():
+def test_the_loss_is_told_to_go_up_or_down_or_to_stay_with_digits_enough_to_see_it_and_what_the_next_one_is():
     t = trace(random_problem(0, lr=0.01))
     then, now = plain(trace(t.next_problem())["L"], 6), plain(t["L"], 6)
     told = f"With all the new weights, the loss will be {then}; now it is {now}."
     assert remarks.on_next_loss(t, t.step("b1_new")) == told
-
-
-@pytest.mark.parametrize(("losses", "told"), [
-    ((3.0, 2.5, 1.25), "The loss went down, from 2.5 to 1.25."), ((1.0, 2.0), "The loss went up, from 1 to 2."),
-    ((2.0, 2.0), "The loss did not change."), ((1e300, math.inf), "The loss has overflowed."),
-    ((math.inf, math.nan), "The loss has overflowed."), ((3.0,), ""), ((), ""),
-    ((252.4, 252.4 * (1 - 1e-9)), "The loss went down, from 252.4 to 252.3999997."),
-])  # fmt: skip
-def test_the_loss_is_told_to_go_up_or_down_or_to_stay_with_digits_enough_to_see_it(example, losses, told):
-    for step in example.steps:
-        assert remarks.on_loss(step, losses) == (told if step.name == "L" else "")
+    for losses, told in [
+        ((3.0, 2.5, 1.25), "The loss went down, from 2.5 to 1.25."), ((1.0, 2.0), "The loss went up, from 1 to 2."),
+        ((2.0, 2.0), "The loss did not change."), ((1e300, math.inf), "The loss has overflowed."),
+        ((math.inf, math.nan), "The loss has overflowed."), ((3.0,), ""), ((), ""),
+        ((252.4, 252.4 * (1 - 1e-9)), "The loss went down, from 252.4 to 252.3999997."),
+    ]:  # fmt: skip
+        for step in t.steps:
+            assert remarks.on_loss(step, losses) == (told if step.name == "L" else "")

@@ -21,12 +21,8 @@ def terms(code, **more):
     return terms_of(code, {"a": Terms(a), "b": Terms(b), "large": Terms(large, np.full((2, 2), 8.0)), **more})
 
 
-# The terms of a line
-
-
 SUMS = {
     "a + b": A + B,
-    "-2 * (a - b)": 2 * (A + B),
     "Fraction(-1, 3) * a": A / 3,
     "a * b": A * B,
     "(a - b) * (a - b)": 2 * np.abs(a - b) * (A + B) - (a - b) ** 2 + 2.0**-23 * (A + B - np.abs(a - b)) ** 2,
@@ -34,42 +30,33 @@ SUMS = {
     "np.square(a - b)": (A + B) ** 2,
     "(a - b).mT @ b - b": (A + B).T @ B + B,
     "(a - b) / a.size": (A + B) / 4,
-    "(a - b) / len(b)": (A + B) / 2,
     "a / b": A / B,
     "1 / (large + 1)": 9 / (large + 1) ** 2,
     "(a - b).sum(axis=0, keepdims=True)": (A + B).sum(axis=0, keepdims=True),
-    "np.sum(a - b, -2)": (A + B).sum(axis=0),
-    "(a - b).mean(axis=0)": (A + B).mean(axis=0),
     "np.abs(a - b).sum()": (A + B).sum(),
-    "np.add.reduce(a - b)": (A + B).sum(axis=0),
     "np.maximum.reduce(a - b)": (A + B).max(axis=0),
     "np.einsum('nd,nh->dh', a, b)": A.T @ B,
     "a[:1] - b[1:]": A[:1] + B[1:],
     "np.vstack([a, -b])": np.vstack([A, B]),
     "(a - b).reshape(1, 4)": (A + B).reshape(1, 4),
-    "(a - b).flatten()": (A + B).ravel(),
-    "(a - b).max(axis=0)": (A + B).max(axis=0),
     "np.min(a - b)": (A + B).max(),
     "np.prod(a - b)": (A + B).prod(),
     "np.where(a > 0, a - b, -7)": np.where(a > 0, A + B, 7),
-    "a * (large > 0)": A * (large > 0),
     "large * (a > 0)": 8 * (a > 0),
     "(a > 0) * 1.0": a > 0,
 }
 
 
-@pytest.mark.parametrize("code", SUMS)
-def test_a_sum_adds_terms_a_difference_adds_them_too_and_a_product_multiplies_them(code):
-    np.testing.assert_allclose(np.asarray(terms(code), float), SUMS[code], rtol=1e-14)
+def test_a_sum_adds_terms_a_difference_adds_them_too_and_a_product_multiplies_them():
+    for code, sizes in SUMS.items():
+        np.testing.assert_allclose(np.asarray(terms(code), float), sizes, rtol=1e-14, err_msg=code)
 
 
 SLOPES = {  # and the terms of what the function is given
     "np.tanh(large)": (1 - np.tanh(large) ** 2, 8),
     "np.exp(large)": (np.exp(large), 8),
     "np.log(2 + large)": (1 / (2 + large), 10),
-    "np.sqrt(1 + large)": (0.5 / np.sqrt(1 + large), 9),
     "(1 + large) ** 5": (5 * (1 + large) ** 4, 9),
-    "np.maximum(large, -1)": (1.0, 8),
     "np.maximum(large, 9)": (0.0, 8),
     "np.maximum(large, 0)": (large >= 0, 8),  # at its corner, the steeper side
     "np.minimum(large, 0)": (large <= 0, 8),
@@ -78,14 +65,10 @@ SLOPES = {  # and the terms of what the function is given
 }
 
 
-@pytest.mark.parametrize("code", SLOPES)
-def test_any_other_function_scales_the_terms_by_its_slope_there(code):
-    slope, of_input = SLOPES[code]
-    value = np.asarray(eval(code, {"np": np, "large": large}))
-    np.testing.assert_allclose(terms(code), np.abs(value) + slope * of_input, rtol=1e-4)
-
-
-def test_a_line_that_goes_through_math_has_the_same_terms():
+def test_any_other_function_scales_the_terms_by_its_slope_there_and_one_that_goes_through_math_too():
+    for code, (slope, of_input) in SLOPES.items():
+        value = np.asarray(eval(code, {"np": np, "large": large}))
+        np.testing.assert_allclose(terms(code), np.abs(value) + slope * of_input, rtol=1e-4, err_msg=code)
     by_map = "np.array(list(map(lambda row: [math.tanh(x) for x in row], large)))"
     for code in ("np.array([[math.tanh(x) for x in row] for row in large])", "np.vectorize(math.tanh)(large)", by_map):
         np.testing.assert_allclose(terms(code), terms("np.tanh(large)"), rtol=1e-4)
@@ -99,7 +82,6 @@ BY_MOVING = ("np.linalg.inv(inv) @ a", "np.cumprod(a - b, axis=0)", "np.std(a - 
 
 @pytest.mark.parametrize("code", BY_MOVING)
 def test_what_a_function_does_not_carry_is_found_by_moving_its_input(code):
-    """Four times at random: within a factor of what moving each number by itself would add up to."""
     plain = {"np": np, "a": a, "b": b, "inv": np.array([[2.0, 1.0], [1.0, 3.0]])}
     right, found = eval(code, plain), terms(code, inv=Terms(plain["inv"]))
     one_by_one = np.zeros(np.shape(found))
@@ -121,11 +103,8 @@ def test_whole_numbers_and_fractions_are_not_rounded_and_other_numbers_as_their_
     assert eps_of(np.array([1j])) == eps_of(np.array([Fraction(1, 3), 0.5])) == 2.0**-52
 
 
-# Right answers found in other ways
-
-
 def random_own(seed):
-    """A problem of one's own parts, one after the other, with other numbers, large and small, and 5 samples."""
+    """A problem of one's own parts, with other numbers, large and small, and 5 samples."""
     rng = np.random.default_rng(seed)
     p = list(OWN_PROBLEMS.values())[seed % len(OWN_PROBLEMS)]
 
@@ -155,23 +134,20 @@ def worst(t, other, names, eps=2.0**-52):
     return found
 
 
-def test_another_precision_is_within_eight_roundings_of_its_terms():
-    for t in traces():
-        names = [step.name for step in t.steps]
-        single, long = (trace(in_other_numbers(t.problem, number)) for number in (np.float32, np.longdouble))
-        assert worst(t, single, names, 2.0**-23) < (ROUNDINGS, "")
-        assert worst(t, long, names) < (ROUNDINGS, "")
-
-
-def test_another_order_of_adding_is_within_eight_roundings_of_its_terms():
-    """The same sums, of samples and of inputs."""
+def test_another_precision_or_order_of_adding_is_within_eight_roundings_of_its_terms_and_so_is_an_expanded_loss():
     rng = np.random.default_rng(0)
     for t in traces():
-        p = t.problem
+        p, names = t.problem, [step.name for step in t.steps]
+        single, long = (trace(in_other_numbers(p, number)) for number in (np.float32, np.longdouble))
+        assert worst(t, single, names, 2.0**-23) < (ROUNDINGS, "")
+        assert worst(t, long, names) < (ROUNDINGS, "")
         samples, inputs = rng.permutation(len(p.X)), rng.permutation(p.X.shape[1])
         other = trace(with_numbers(p, W1=t["W1"][inputs], X=p.X[samples][:, inputs], y=p.y[samples]))
         added = ["L", *(name for p in p.network.parameters for name in (f"d{p}", f"{p}_new") if p != "W1")]
         assert worst(t, other, added) < (ROUNDINGS, "")
+        if expanded := EXPANDED.get(type(p.loss).__name__):
+            off = abs(expanded(t["y_pred"], t["y"]) - t["L"]) / all_terms(t.steps, t.given)["L"].terms
+            assert off < ROUNDINGS * 2.0**-52
 
 
 EXPANDED = {
@@ -180,14 +156,3 @@ EXPANDED = {
     "PlainMean": lambda p, y: (p * p - 2 * p * y + y * y).sum() / y.size,
     "CrossEntropy": lambda p, y: (np.log(np.exp(p - p.max()).sum(axis=1)) + p.max() - (p * y).sum(axis=1)).mean(),
 }
-
-
-def test_a_loss_in_its_expanded_form_is_within_eight_roundings_of_its_terms():
-    tried = set()
-    for t in traces():
-        loss = type(t.problem.loss).__name__
-        if expanded := EXPANDED.get(loss):
-            off = abs(expanded(t["y_pred"], t["y"]) - t["L"]) / all_terms(t.steps, t.given)["L"].terms
-            assert off < ROUNDINGS * 2.0**-52, loss
-            tried.add(loss)
-    assert tried == EXPANDED.keys()

@@ -6,7 +6,6 @@ import io
 import re
 
 import nbformat
-import numpy as np
 from PIL import Image
 from playwright.sync_api import expect
 
