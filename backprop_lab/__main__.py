@@ -9,9 +9,12 @@ import hashlib
 import importlib.util
 import json
 import os
+import secrets
+import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from backprop_lab import __version__
 
@@ -23,6 +26,18 @@ FOR_TEACHERS = ("teaching_notes.md", "solutions/*.ipynb")
 # A file in the learner's folder that records what each notebook was when it was copied. Only this shows later whether
 # the learner has changed it.
 RECORD = ".backprop_lab.json"
+
+# What JupyterLab and other editors write into the metadata of a cell that was only run or folded.
+BY_ITSELF = (
+    "collapsed",
+    "execution",
+    "ExecuteTime",
+    "jp-MarkdownHeadingCollapsed",
+    "jupyter",
+    "scrolled",
+    "trusted",
+    "vscode",
+)
 
 HELP = f"""\
 Copies the course notebooks to a folder of your own and opens JupyterLab on the first one, {FIRST[:2]}_start_here.
@@ -94,10 +109,14 @@ def copy_course(folder: Path, files: dict[str, bytes], version: str = __version_
     """Bring `folder` up to date and return messages for the learner.
 
     A file that the learner changed stays as it is; if the course has a newer one, that is put beside it, once, with
-    `version` in its name. A file that has not been changed since it was copied is replaced.
+    `version` in its name. A file that has not been changed since it was copied is replaced. Raises OSError if a file
+    cannot be written, or would be written outside of `folder`.
     """
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, "this is a file, and the notebooks need a folder", str(folder))
+    for inside in {(folder / name).parent for name in files} - {folder}:
+        if inside.is_symlink():
+            raise OSError(errno.ELOOP, "this is a link, and nothing is written through it", str(inside))
     record = read_record(folder)
     copied, replaced, beside = [], [], []
     for name, content in files.items():
@@ -130,38 +149,64 @@ def copy_course(folder: Path, files: dict[str, bytes], version: str = __version_
 
 def read_record(folder: Path) -> dict[str, str]:
     """The fingerprint of each file that was copied to `folder` before. Empty if there is no readable record."""
+    kind = kind_of(folder / RECORD)
+    if kind is None:
+        return {}
+    if not stat.S_ISREG(kind):
+        raise OSError(
+            errno.EINVAL, "this is not an ordinary file, as the record of what was copied is", folder / RECORD
+        )
     try:
         record = json.loads((folder / RECORD).read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return {}
     return record if isinstance(record, dict) else {}
 
 
-def fingerprint_of(path: Path) -> str | None:
-    """The fingerprint of the file at `path`, or None if there is no file."""
+def kind_of(path: Path) -> int | None:
+    """The mode of what is at `path`, of a link itself and not of where it leads, or None if there is nothing."""
     try:
-        return fingerprint(path.read_bytes())
+        return path.lstat().st_mode
     except FileNotFoundError:
         return None
 
 
+def fingerprint_of(path: Path) -> str | None:
+    """The fingerprint of the file at `path`; one that no file has for a link, a FIFO or a folder; None for nothing."""
+    kind = kind_of(path)
+    if kind is None:
+        return None
+    return fingerprint(path.read_bytes()) if stat.S_ISREG(kind) else "not a file"
+
+
 def fingerprint(content: bytes) -> str:
-    """The same for two files with the same content; of a notebook, only the sources of the cells count."""
+    """The same for two files with the same content; of a notebook, only what someone has made of its cells counts."""
     try:
-        cells = [(cell["cell_type"], "".join(cell["source"])) for cell in json.loads(content)["cells"]]
-    except (ValueError, KeyError, TypeError):
+        cells = [_made(cell) for cell in json.loads(content)["cells"]]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass  # not a notebook
     else:
-        content = json.dumps(cells).encode()
+        content = json.dumps(cells, sort_keys=True).encode()
     return hashlib.sha256(content).hexdigest()
 
 
+def _made(cell: dict[str, Any]) -> tuple[Any, ...]:
+    """What people put into a cell: not its outputs, and nothing that an editor writes by itself."""
+    settings = {name: value for name, value in cell.get("metadata", {}).items() if name not in BY_ITSELF}
+    return cell["cell_type"], "".join(cell["source"]), cell.get("attachments", {}), settings
+
+
 def write(path: Path, content: bytes) -> None:
-    """Write a file completely or not at all: half a notebook, on a full disk, would later look like an edited one."""
+    """Write a file completely or not at all: half a notebook, on a full disk, would later look like an edited one.
+
+    It is written under a name that nobody can foresee and that must be new, so that two commands at once do not meet,
+    and no link leads elsewhere.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
-        part.write_bytes(content)
+        with part.open("xb") as file:
+            file.write(content)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

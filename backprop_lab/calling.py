@@ -22,7 +22,7 @@ WARNED = re.compile(r"(invalid value|divide by zero|overflow) encountered in (\w
 PLAIN_WORDS = {
     "does not have enough dimensions": "a product @ takes two matrices, "
     "and one of these is a single number or a function",
-    "truth value of an array": "`max`, `if`, `and` and `or` take one number, and this is a whole array; "
+    "truth value of an array": "`max`, `if`, `and` and `or` compare single numbers, and this is a whole array; "
     "np.maximum, np.where and a `*` with what is compared go cell by cell",
     "bitwise_xor": "`^` is not a power in Python: a square is `** 2`",
     "object is not callable": "a number or an array in front of parentheses is called like a function: write `*` there",
@@ -109,6 +109,10 @@ def _stopped(
     if elsewhere := [word for word in typed if word in trace and word not in given]:
         message += f" It uses {' and '.join(elsewhere)}, which it was not given."
         return NoAnswerError(("raised",), message, otherwise=_with(function, given, {w: trace[w] for w in elsewhere}))
+    if isinstance(error, AttributeError) and error.obj is np:
+        near = get_close_matches(str(error.name), dir(np), n=1)
+        message += f" Did you mean np.{near[0]}?" if near else ""
+        key = "another name" if near else key
     if isinstance(error, NameError) and (meant := _meant(str(error.name), name, trace)):
         message += f" {meant}"
         key = key or "another name"

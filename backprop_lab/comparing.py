@@ -5,7 +5,7 @@ numbers that differ by a few roundings of the terms, not of the sum: where large
 difference stays. So an answer may differ from the trace by
     1e-11 of the value itself         twelve digits were written down
     8 eps of all the terms            eps is 2.2e-16, or 1.2e-7 if the answer is float32
-    1e-290, or 1e-30 if float32       smaller numbers underflow on the way
+    1e-290, or 1e-30 if float32       smaller numbers underflow on the way (1e-4 if the trace is in float16)
 where "all the terms" of a cell is what it would be if nothing had cancelled on the way to it. A cell is also right if
 it is what NumPy prints of the value, to eight decimals, as for numbers copied from the screen; and a float32 or float16
 is right if it is the nearest to the value.
@@ -24,7 +24,7 @@ from backprop_lab.tracing import Trace
 
 DIGITS = 1e-11
 ROUNDINGS = 8
-VANISHING = 1e-290, 1e-30  # what comes of smaller numbers than a float64 and a float32 can hold
+VANISHING = 1e-290, 1e-30, 1e-4  # what comes of smaller numbers than a float64, float32 and float16 can hold
 FLOAT32 = float(np.finfo(np.float32).eps)
 
 
@@ -92,7 +92,7 @@ class Comparison:
     @property
     def is_rounding_alone(self) -> bool:
         """Whether rounding is as large as every number of the right value: an answer within it tells nothing."""
-        floor = ROUNDINGS * self.eps * self.terms + VANISHING[self.eps >= FLOAT32] * (self.right != 0)
+        floor = ROUNDINGS * self.eps * self.terms + self._vanishing * (self.right != 0)
         is_exact = eps_of(np.asarray(self.trace[self.name])) == 0
         return not is_exact and bool(floor.any()) and not bool((np.abs(self.right) > floor).any())
 
@@ -108,7 +108,13 @@ class Comparison:
         if self.digits:
             unit = 10.0 ** (np.floor(np.log10(np.where(size > 0, size, 1))) - self.digits + 1)
             allowed = allowed + (0.5 + 1e-9) * unit * (size > 0)
-        return allowed + VANISHING[self.eps >= FLOAT32]
+        return allowed + self._vanishing
+
+    @property
+    def _vanishing(self) -> float:
+        if self._computed_in > FLOAT32:
+            return VANISHING[2]
+        return VANISHING[self.eps >= FLOAT32]
 
     @property
     def _computed_in(self) -> float:

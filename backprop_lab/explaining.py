@@ -54,9 +54,12 @@ class Explaining:
     def explained(self, others: Sequence["Explaining"] = ()) -> list[Explanation]:
         """The explanations of the first kind that has some; those that the same answer to all others bears out."""
         with np.errstate(all="ignore"):
+            if not np.isfinite(self.compared.answer).all():
+                return self._mistakes()
             for explanations in (
                 self._mistakes,
                 self._factors,
+                self._values,
                 self._further_up,
                 self._slips,
                 self._two,
@@ -65,7 +68,8 @@ class Explaining:
                 borne_out = [each for each in explanations() if all(other.bears_out(each) for other in others)]
                 if borne_out:
                     return borne_out
-            return [each for each in self._patterns() if each.key[0] in ("zeros", "constant", "mask")]
+            here = ("zeros", "constant", "mask", "equal rows", "equal columns")
+            return [each for each in self._patterns() if each.key[0] in here]
 
     @cached_property
     def _seen(self) -> list[Pattern]:
@@ -75,6 +79,10 @@ class Explaining:
 
     def _patterns(self) -> list[Explanation]:
         return [Explanation("pattern", (key,), sentence) for key, sentence in self._seen]
+
+    def _values(self) -> list[Explanation]:
+        """Another value of the step in place of this one."""
+        return [each for each in self._patterns() if each.key[0] in self.trace]
 
     def _factors(self) -> list[Explanation]:
         """The right value times a common factor."""
@@ -121,6 +129,8 @@ class Explaining:
         scaled = wrong if factor == 1 else self._base + factor * (wrong - self._base)
         if np.shape(scaled) != answer.shape or not self._is_near(scaled, answer):
             return False
+        if not (finite := np.isfinite(answer)).all():
+            return bool(finite.any() and np.allclose(scaled, answer, 1e-5, 0, equal_nan=True))
         terms = terms_of(line, self.trace.terms)
         if answer.shape == self.compared.right.shape:
             terms = terms + self.trace.terms[self.name].terms

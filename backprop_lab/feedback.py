@@ -41,9 +41,9 @@ class Feedback:
     """What `check` found. It is true if the answer is right, reads as a sentence, and is a coloured box in a notebook.
 
     `cause` is empty for a right answer. Otherwise it names what is wrong: "shape", "raised", and the mistakes (by their
-    `name` in `MISTAKES`) whose value the answer has, with the factor if there is one; "pattern" and which one; or one
-    of "value", "rounded", "only-rounding", "not-finite", "diverged", "blank", "complex", "unreadable", "name",
-    "in-place". `where` is the cell, as in (0, 2), if there is one to point at.
+    `name` in `MISTAKES`) whose value the answer has, with the factor if there is one; "slip" and the line that gives
+    it; "pattern" and which one; or one of "value", "rounded", "only-rounding", "not-finite", "diverged", "blank",
+    "complex", "unreadable", "name", "in-place". `where` is the cell, as in (0, 2), if there is one to point at.
     """
 
     ok: bool
@@ -188,6 +188,8 @@ def _feedback(looked: Explaining, others: Sequence[Explaining] = ()) -> Feedback
         return _diverged(name, answer, right)
     if not np.isfinite(answer).all():
         where = _first(~np.isfinite(answer))
+        if explained := looked.explained():
+            return Feedback(False, tuple(each.key[0] for each in explained), _in_one(explained), where)
         why = looked.warned or WHY[bool(np.isnan(answer[where]))]
         message = f"{cell(name, where)} is {plain(answer[where])} in yours: {why}."
         return Feedback(False, ("not-finite", *(("pattern", why) if looked.warned else ())), message, where)

@@ -246,7 +246,7 @@ def _own_names(formulas: tuple[tuple[str, str], ...], parameters: tuple[str, ...
 def _around(stages: list[Stage], stage: Stage) -> dict[str, str]:
     """The names that a mistake may use by confusion: `X_raw` entered the activation that gave X, `X_other` enters
     another layer with parameters, and `dY_out` is the gradient on the far side of the activation that Y enters."""
-    at, names = stages.index(stage), {}
+    at, names = next(at for at, other in enumerate(stages) if other is stage), {}
     before = [other.X for other in stages[:at] if other.layer.parameters]
     after = [other.X for other in stages[at + 1 :] if other.layer.parameters]
     if before or after:

@@ -54,6 +54,11 @@ def solve(number: int, mistake: Any) -> Feedback:
     if mistake is None or mistake is ...:
         return Feedback(False, ("blank",), "Put the name of the mistake in place of the blank, in quotes.")
     if not isinstance(mistake, str) or mistake not in MISTAKES:
+        if isinstance(mistake, str) and mistake in right:
+            kind = "a value that is given" if mistake in right.given else "a line"
+            return Feedback(
+                False, ("name",), f"{mistake} is {kind}, not a mistake: name what is done wrong, as in 'sign-flipped'."
+            )
         near = get_close_matches(str(mistake), MISTAKES, n=1)
         guess = f" Did you mean {near[0]!r}?" if near else ""
         return Feedback(False, ("name",), f"There is no mistake of the name {mistake!r}.{guess}")
@@ -71,7 +76,7 @@ def solve(number: int, mistake: Any) -> Feedback:
 
 def _open(number: int) -> tuple[Trace, str, Mistake]:
     """The step of a case as it should be, where a mistake is made in it, and which."""
-    if number not in CASES:
+    if not isinstance(number, int | np.integer) or isinstance(number, bool) or number not in CASES:
         raise ValueError(f"there are mysteries 1 to {len(CASES)}; got {number!r}")
     given, hidden = CASES[number]
     name, mistake = codecs.decode(hidden, "rot13").split()

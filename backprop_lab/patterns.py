@@ -287,7 +287,9 @@ def _of_another_shape(seen: Compared) -> Iterator[Pattern]:
     """The right numbers added up or not added up, transposed or picked; or every number times every other."""
     answer, right = seen.answer, seen.right
     if answer.ndim == 1 < answer.size < right.size and np.array_equal(answer, right[right != 0]):
-        yield Pattern("picked", "These are the numbers that are not 0, in a list: whoever picks cells loses the shape.")
+        yield Pattern(
+            "picked", "These are some of its numbers, all that are not 0: whoever picks cells loses the shape."
+        )
     operands = [np.asarray(seen.trace[each]) for each in seen.trace.step(seen.name).operands]
     for one, other in permutations([each for each in operands if each.ndim == 2], 2):
         if answer.shape == (one.size, other.size) and np.allclose(answer, np.outer(one, other), EXACT, 0):

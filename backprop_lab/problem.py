@@ -181,7 +181,8 @@ def _check_same(method: str, found: Any, step: Step, values: Mapping[str, Any]) 
 
 def check_learning_rate(lr: Any) -> None:
     """Raise ValueError unless lr is a positive, finite number."""
-    if not isinstance(lr, Real) or isinstance(lr, bool) or not 0 < cast(float, lr) <= sys.float_info.max:
+    number = lr.item() if isinstance(lr, np.generic) else lr  # a float32 would overflow in the comparison
+    if not isinstance(number, Real) or isinstance(number, bool) or not 0 < cast(float, number) <= sys.float_info.max:
         raise ValueError(f"the learning rate must be a positive, finite number such as 0.01; got {lr!r}")
 
 

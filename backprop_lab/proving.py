@@ -207,7 +207,7 @@ class _Moves:
         """
         loss = loss_of(self.problem, self.name)
         here = loss(self.at)
-        rounding = ROUNDINGS * FLOAT64 * np.abs(np.asarray(self.right.terms["L"].terms, dtype=float))
+        terms = np.abs(np.asarray(self.right.terms["L"].terms, dtype=float))
         unit = float(np.max(np.abs(self.at))) or 1.0
         of_moved = FLOAT64 * float(np.max(np.abs(self.at)))  # a number that is moved is rounded too
         slopes, doubt = np.zeros(len(self.moves)), np.full(len(self.moves), np.inf)
@@ -220,6 +220,7 @@ class _Moves:
                 continue
             slope, half_slope = (up - down) / (2 * h), (half_up - half_down) / h
             bend, half_bend = (up - 2 * here + down) / h, (half_up - 2 * here + half_down) / (h / 2)
+            rounding = ROUNDINGS * FLOAT64 * np.maximum(terms, np.maximum(np.abs(up), np.abs(down)))
             corner, rounded = np.abs(half_bend - bend / 2), (4 * rounding + 2 * of_moved * np.abs(half_slope)) / h
             if step == steps[0]:
                 at_corner = bool(np.any((corner > rounded) & (corner > 0.1 * np.abs(bend))))
@@ -289,7 +290,10 @@ def _right_trace(trace: Trace, name: str) -> Trace:
     """One training step in floats, by the right lines, in which a value, such as W1 or H1, is what it is in `trace`."""
     problem = trace.problem
     lines = lines_of(problem.network, problem.loss)
-    if all(step.code == line.code and step.value.dtype == float for step, line in zip(trace.steps, lines, strict=True)):
+    if all(
+        step.code == line.code and np.asarray(step.value).dtype == float
+        for step, line in zip(trace.steps, lines, strict=True)
+    ):
         return trace
     parameters = {p: np.asarray(array, dtype=float) for p, array in problem.network.parameters.items()}
     X, y = np.asarray(problem.X, dtype=float), np.asarray(problem.y, dtype=float)

@@ -43,6 +43,8 @@ class Terms(NDArrayOperatorsMixin):
 
     def __init__(self, value: Any, terms: Any = None, escapes: list[str] | None = None) -> None:
         self.value = np.asarray(value)
+        if self.value.dtype in (np.float16, np.float32):  # too coarse for the slope of a function
+            self.value = self.value.astype(np.float64)
         self.terms = np.abs(self.value) if terms is None else np.asarray(terms)
         self.escapes = [] if escapes is None else escapes
 
@@ -106,7 +108,7 @@ class Terms(NDArrayOperatorsMixin):
             )
         if ufunc is np.true_divide:
             x, y = map(np.abs, values)
-            return _of_a_product(np.multiply, x, 1 / y, terms[0], terms[1] / y**2)
+            return _of_a_product(np.multiply, x, 1 / y, terms[0], terms[1] / y / y)
         if ufunc is np.power and np.ndim(values[1]) == 0 and values[1] in (1, 2, 3, 4):
             return terms[0] ** values[1]
         found = np.abs(result)

@@ -98,7 +98,12 @@ def _changed(part: ast.expr, names: Sequence[str], whole: bool) -> Iterator[Chan
         case ast.UnaryOp(ast.USub(), positive):
             yield positive, f"the minus before {ast.unparse(positive)} is missing"
         case ast.Attribute(matrix, "mT" | "T"):
-            yield matrix, f"{ast.unparse(matrix)} should be transposed"
+            name = ast.unparse(matrix)
+            yield matrix, f"{name} should be transposed"
+            yield (
+                _parsed(f"{name}.reshape({name}.T.shape)"),
+                "reshape keeps the order of the numbers, which a transpose changes",
+            )
         case ast.Call():
             yield from _of_a_call(part)
         case ast.Constant(int() as number):
@@ -142,7 +147,7 @@ def _untransposed(part: ast.expr) -> ast.expr:
 
 def _regrouped(part: ast.BinOp, sign: str) -> Iterator[Change]:
     """The same names and signs with other parentheses, such as X @ (W + b)."""
-    slip = "the parentheses are not where they should be, and `{}` goes before `{}`"
+    slip = "parentheses are missing or in another place, so that `{}` goes before `{}`"
     sides = [(part.left, part.right)] + [(part.right, part.left)] * isinstance(part.op, ast.Mult)  # a * b is b * a
     for left, right in sides:
         for a, inner, b in _either_way(left):
@@ -189,7 +194,10 @@ def _of_a_call(call: ast.Call) -> Iterator[Change]:
     if short in ("sum", "mean") and "axis" not in [keyword.arg for keyword in call.keywords]:
         for axis in (0, 1):
             along = ast.keyword("axis", ast.Constant(axis))
-            yield ast.Call(call.func, call.args, [*call.keywords, along]), f"{called} along one axis only"
+            yield (
+                ast.Call(call.func, call.args, [*call.keywords, along]),
+                f"{called} along one axis only, as Python's own sum goes",
+            )
     yield call.args[0] if call.args else module, f"{short} is missing"
     match call.args:
         case [ast.BinOp(base, ast.Pow() as power, exponent), *others]:

@@ -136,7 +136,7 @@ def _advance(result: Sweep) -> Iterator[Sweep]:
     problems, steps = result.problems, result.loss.shape[-1] - 1
     train = _train_block if _can_be_stacked(problems[0]) else _train_alone
     X, y = np.stack([p.X for p in problems]), np.stack([p.y for p in problems])
-    lr = np.array(result.lrs).reshape(-1, 1, 1)
+    lr = np.array(result.lrs, dtype=float).reshape(-1, 1, 1)
     # The same arrays with one axis of runs, in which run = number of its seed * number of lrs + number of its lr.
     parameters = {name: p.reshape(-1, *p.shape[2:]) for name, p in result.parameters.items()}
     loss, diverged = result.loss.reshape(-1, steps + 1), result.diverged.reshape(-1)

@@ -1,10 +1,11 @@
-"""What holds for every test: Hypothesis tries the same examples in every run, and however long they take."""
+"""What holds for every test: Hypothesis tries the same examples in every run, and NumPy prints as it does by itself."""
 
 import json
 import os
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -12,6 +13,12 @@ from backprop_lab import trace, worked_example
 
 settings.register_profile("backprop_lab", derandomize=True, deadline=None)
 settings.load_profile("backprop_lab")
+
+# NumPy's own, whatever a sitecustomize.py of this machine has set.
+np.set_printoptions(
+    precision=8, threshold=1000, edgeitems=3, linewidth=75, suppress=False, nanstr="nan", infstr="inf", sign="-",
+    floatmode="maxprec", formatter=None, legacy=False,
+)  # fmt: skip
 
 
 @pytest.fixture

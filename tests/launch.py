@@ -67,7 +67,7 @@ def serving(command, home, environment, **options):
                 raise RuntimeError(f"the server did not start:\n{log.read_text(errors='replace')}")
             time.sleep(0.05)
             with suppress(OSError, ValueError):  # not there yet, or half written, or not listening yet
-                (info,) = (json.loads(path.read_text()) for path in runtime.glob("jpserver-*.json"))
+                (info,) = (json.loads(path.read_text(encoding="utf-8")) for path in runtime.glob("jpserver-*.json"))
                 server = Server(f"http://127.0.0.1:{info['port']}", info["token"], time.monotonic() - started)
                 answers = server.request("/api/status")
         yield server

@@ -206,7 +206,7 @@ def test_matrices_rows_curve_and_the_ends_of_both_colour_bars_are_labelled_and_a
 
 
 def test_the_losses_are_a_curve_in_its_frame_that_falls_as_they_do_to_a_dot_on_the_last(example):
-    board = drawn(example, 0, [100.0, 10.0, 1.0, 0.1])
+    board = drawn(example, 15, [100.0, 10.0, 1.0, 0.1])
     points, dot, labels = (each.get_path().vertices for each in (board.curve, board.curve_end, board.curve_labels))
     left, top, width, height = board.layout.loss
     frame = np.array([[left, top], [left + width, top + height]])
@@ -223,12 +223,27 @@ def test_the_losses_are_a_curve_in_its_frame_that_falls_as_they_do_to_a_dot_on_t
     ([2.0], 1), ([2.0, 2.0], 2), ([1e-300, 1e300], 2), ([5e-324], 1), (np.geomspace(1000, 0.001, 10_001).tolist(), 200),
 ], ids=repr)  # fmt: skip
 def test_the_curve_has_each_loss_that_has_a_logarithm_or_as_many_as_fit(example, losses, points):
-    board = drawn(example, 0, LOSSES)
-    board.draw(example, 0, losses)
+    board = drawn(example, 15, LOSSES)
+    board.draw(example, 15, losses)
     curve, *ends = (each.get_path().vertices for each in (board.curve, board.curve_end, board.curve_labels))
     assert len(curve) == points
     assert np.isfinite(curve).all()
     assert all(bool(len(each)) == (points > 0) for each in ends)
+
+
+def test_the_loss_of_an_iteration_is_on_the_curve_once_it_is_on_the_board(example):
+    board, L = Board(example), example.names.index("L") - len(example.given) + 1
+    for index in range(len(example.steps) + 1):
+        for losses in (LOSSES, [52.2]):
+            board.draw(example, index, losses)
+            assert len(board.curve.get_path().vertices) == len(losses) - (index < L)
+
+
+@pytest.mark.parametrize("losses", [[1e-300], [1.0], [52.2] * 3, [1e300]])
+def test_a_loss_that_is_the_only_one_is_in_the_middle_of_its_frame(example, losses):
+    board = drawn(example, 15, losses)
+    _, top, _, height = board.layout.loss
+    assert np.allclose((board.curve.get_path().vertices[:, 1] - top) / height, 0.5)
 
 
 # The picture

@@ -21,9 +21,9 @@ from classroom import report
 
 ROOT = Path(__file__).parents[1]
 CLASSROOM = ROOT / "classroom"
-MEASURED = json.loads((CLASSROOM / "measured.json").read_text())
-KUBERNETES = yaml.safe_load((CLASSROOM / "kubernetes.yaml").read_text())
-README = (CLASSROOM / "README.md").read_text()
+MEASURED = json.loads((CLASSROOM / "measured.json").read_text(encoding="utf-8"))
+KUBERNETES = yaml.safe_load((CLASSROOM / "kubernetes.yaml").read_text(encoding="utf-8"))
+README = (CLASSROOM / "README.md").read_text(encoding="utf-8")
 
 
 def load(name):
@@ -65,7 +65,9 @@ DOORS = {
 @pytest.mark.parametrize(("authenticator", "choice", "refusal"), DOORS.values(), ids=DOORS)
 def test_who_comes_in_through_the_door(authenticator, choice, refusal):
     config, said = Config(), []
-    exec((CLASSROOM / "require_closed_signup.py").read_text(), {"c": config})  # as Kubernetes does: no get_config
+    exec(
+        (CLASSROOM / "require_closed_signup.py").read_text(encoding="utf-8"), {"c": config}
+    )  # as Kubernetes does: no get_config
     authenticator.config, authenticator.log = Config({"Classroom": choice}), SimpleNamespace(error=said.append)
     handler = SimpleNamespace(set_status=said.append, set_header=lambda *_: None)
     with pytest.raises(Finish, match=refusal) if refusal else nullcontext():
@@ -103,7 +105,7 @@ def test_a_students_server_brings_the_notebooks_and_no_solutions_and_starts_on_a
     assert {path.name for path in (ROOT / "notebooks").glob("*.ipynb")} <= brought
     assert "solutions" not in brought
     notebooks.rename(tmp_path / "elsewhere")
-    notebooks.write_text("a file where the folder should be")
+    notebooks.write_text("a file where the folder should be", encoding="utf-8")
     assert load("jupyter_server_config.py").keys() == server.keys()
 
 
@@ -154,4 +156,4 @@ def test_every_sentence_with_a_figure_says_what_was_measured():
         ("classroom/README.md", f"a student takes {MEASURED['course']['all notebooks open']:.0f} MB"),
         ("classroom/README.md", f"the last one was in after {class_of_20['log in']['p99']:.0f} s"),
     ):
-        assert sentence in " ".join((ROOT / file).read_text().split())
+        assert sentence in " ".join((ROOT / file).read_text(encoding="utf-8").split())

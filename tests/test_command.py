@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import shutil
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -35,8 +37,9 @@ def edit(path, **cell):
 
 
 def run_and_save(path):
-    """What JupyterLab leaves of a notebook that was run and saved: the same cells, with other outputs."""
-    edit(path, outputs=[nbformat.v4.new_output("stream", text="2\n")], execution_count=7)
+    """What JupyterLab leaves of a notebook that was run and saved: the same cells, with other outputs and metadata."""
+    metadata = {"execution": {"iopub.execute_input": "2026-11-25T10:00:00Z"}, "scrolled": True}
+    edit(path, outputs=[nbformat.v4.new_output("stream", text="2\n")], execution_count=7, metadata=metadata)
 
 
 def names(folder):
@@ -80,12 +83,29 @@ def test_without_a_name_the_folder_lies_where_the_command_was_typed_unless_it_wa
 # The second time
 
 
+def with_cell(**parts):
+    """A change of a notebook: its first cell gets these parts, also such as a notebook may not have."""
+
+    def change(path):
+        changed = json.loads(path.read_bytes())
+        changed["cells"][0] |= parts
+        path.write_text(json.dumps(changed), encoding="utf-8")
+
+    return change
+
+
 CHANGES = {
     "a cell edited": edit,
+    "a picture put into a cell": with_cell(attachments={"graph.png": {"image/png": "iVBORw0KGgo="}}),
+    "a tag on a cell": with_cell(metadata={"tags": ["for the exam"]}),
+    "a slide made of a cell": with_cell(metadata={"slideshow": {"slide_type": "slide"}}),
+    "nested as deep as it goes": lambda path: path.write_bytes(b'{"cells": ' + b"[" * 200_000 + b"]" * 200_000 + b"}"),
+    "a cell's settings are none": with_cell(metadata=[1]),
     "no notebook any more": lambda path: path.write_bytes(b"\xff\xfe"),
     "its cells are none": lambda path: path.write_bytes(b'{"cells": 3}'),
     "its cells have no type": lambda path: path.write_bytes(b'{"cells": [{"source": 3}]}'),
     "no record of what was copied": lambda path: path.with_name(RECORD).unlink(),
+    "a record nested as deep as it goes": lambda path: path.with_name(RECORD).write_bytes(b"[" * 200_000),
     "half a record": lambda path: path.with_name(RECORD).write_bytes(b"{"),
     "another record": lambda path: path.with_name(RECORD).write_bytes(b"[]"),
 }
@@ -141,6 +161,83 @@ def test_each_newer_notebook_is_offered_once_and_may_be_edited_or_deleted_too(tm
     (tmp_path / "a_3.0.ipynb").unlink()
     assert len(copy_course(tmp_path, {"a.ipynb": notebook("4 + 4")}, "3.0")) == 1
     assert "a_3.0.ipynb" not in names(tmp_path)
+
+
+# What is in the way
+
+
+needs_posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no FIFO, and links only for administrators")
+
+IN_THE_WAY = {
+    "a link to a file": lambda path, outside: path.symlink_to(outside),
+    "a link to nothing": lambda path, outside: path.symlink_to(outside.with_name("nothing")),
+    "a FIFO": lambda path, outside: os.mkfifo(path),
+    "a folder": lambda path, outside: path.mkdir(),
+}
+
+
+@needs_posix
+@pytest.mark.parametrize("put", IN_THE_WAY.values(), ids=IN_THE_WAY)
+def test_what_is_in_place_of_a_notebook_is_left_alone_and_nothing_outside_is_written(put, tmp_path):
+    folder, outside = tmp_path / "course", tmp_path / "outside"
+    folder.mkdir()
+    outside.write_bytes(OLD["a.ipynb"])
+    put(folder / "a.ipynb", outside)
+    kind = (folder / "a.ipynb").lstat().st_mode
+    for files, version, beside in [(OLD, "1.0", "a_1.0.ipynb"), (NEW, "2.0", "a_2.0.ipynb")]:
+        copy_course(folder, files, version)
+        assert (folder / beside).read_bytes() == files["a.ipynb"]
+    assert (folder / "a.ipynb").lstat().st_mode == kind
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["course", "outside"]
+    assert outside.read_bytes() == OLD["a.ipynb"]
+
+
+@needs_posix
+@pytest.mark.parametrize("put", IN_THE_WAY.values(), ids=IN_THE_WAY)
+def test_what_is_in_place_of_the_record_is_named_and_left_alone(put, tmp_path, capsys):
+    folder, outside = tmp_path / "course", tmp_path / "outside"
+    folder.mkdir()
+    outside.write_bytes(b"{}")
+    put(folder / RECORD, outside)
+    assert main([str(folder), "--copy-only"]) == 1
+    assert f"{folder / RECORD}: this is not an ordinary file" in capsys.readouterr().err
+    assert [path.name for path in folder.iterdir()] == [RECORD]
+    assert outside.read_bytes() == b"{}"
+
+
+@needs_posix
+def test_the_name_of_a_file_that_is_being_written_cannot_be_made_a_link_beforehand(tmp_path):
+    (tmp_path / "outside").write_text("years of work", encoding="utf-8")
+    folder = tmp_path / "course"
+    folder.mkdir()
+    (folder / ".a.ipynb.part").symlink_to(tmp_path / "outside")
+    copy_course(folder, OLD)
+    assert (folder / "a.ipynb").read_bytes() == OLD["a.ipynb"]
+    assert (tmp_path / "outside").read_text(encoding="utf-8") == "years of work"
+
+
+@needs_posix
+def test_a_folder_of_the_course_that_is_a_link_is_named_and_nothing_is_written_through_it(tmp_path, capsys):
+    folder, outside = tmp_path / "course", tmp_path / "outside"
+    folder.mkdir()
+    outside.mkdir()
+    (folder / "solutions").symlink_to(outside)
+    assert main([str(folder), "--copy-only", "--with-solutions"]) == 1
+    assert f"{folder / 'solutions'}: this is a link" in capsys.readouterr().err
+    assert names(outside) == []
+
+
+def test_two_commands_at_once_both_end_well_and_leave_one_whole_course(tmp_path):
+    command = [sys.executable, "-m", "backprop_lab", tmp_path / "course", "--copy-only"]
+    environment = own_environment(tmp_path, PYTHONPATH=str(ROOT))
+    for _ in range(4):
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        running = [subprocess.Popen(command, env=environment, **pipes) for _ in range(3)]
+        assert [(one.communicate()[1], one.returncode) for one in running] == [("", 0)] * 3
+        copied = {path.name: path.read_bytes() for path in (tmp_path / "course").iterdir()}
+        assert {*json.loads(copied.pop(RECORD))} == {*copied}
+        assert copied == course(False)
+        shutil.rmtree(tmp_path / "course")
 
 
 # What cannot be done

@@ -52,6 +52,9 @@ def test_hints_lead_from_the_shape_to_what_it_is_made_of_and_none_is_the_answer(
     assert ask.solved == set(ask.names)
     assert "Solved 15 of 15" in text(right)
     assert "Its shape, like that of W2, is (4, 2) in the worked example." in said["dW2"]
+    seeded = Exercises(seed=34)("dW2", ...)
+    seeded.hint()
+    assert "is (4, 2) in the first problem." in text(seeded)
     assert "It is computed from H1 and dy_pred. One of its cells: dW2[0,0] = H1[0,0]·dy_pred[0,0]" in said["dW2"]
     assert "Written out: L = (y_pred[0,0] − y[0,0])²" in said["L"]
 
@@ -73,6 +76,13 @@ def test_progress_counts_what_is_right_now_of_the_names_that_were_chosen(ask, ex
     another = Exercises(["dW1", "db1"])  # another notebook has a progress of its own
     for name, solved in {"dW2": 0, "db1": 1, "X": 1}.items():
         assert f"Solved {solved} of 2" in text(another(name, example[name]))
+
+
+@pytest.mark.parametrize("names", ["dW1", None, 3, [], ["dW1", 3], ["dW1", "dW1"], ["dW1", ["db1"]], ["dW9"]])
+def test_what_cannot_be_counted_is_refused(names):
+    said = r'names must be different names of steps, such as \["dW1", "db1"\]; got '
+    with pytest.raises(ValueError, match=rf"^{said}{re.escape(repr(names))}$"):
+        Exercises(names)
 
 
 def test_the_feedback_is_saved_as_its_sentence_can_be_asserted_and_names_a_mistake_of_ones_own(ask, example):

@@ -281,3 +281,15 @@ def test_under_any_gestures_picture_words_buttons_and_choice_agree(gestures):
         fresh = RunMap(*PAGES[page.kind][1])
         fresh.draw(page.state.runs, page.state.chosen)
         assert page.lab._view.picture == fresh.png()
+
+
+def test_of_labs_that_no_page_has_shown_yet_only_the_last_keeps_its_runs():
+    """A notebook that is run without a page makes pictures alone, and one lab after the other is done with."""
+    on_page = Page().finish().lab
+    labs = [LearningRateLab(seeds=3, steps=50) for _ in range(3)]
+    stills = [kept(lab)["image/png"] for lab in labs]
+    kept(labs[-1])
+    assert [lab.sweeper.state.runs is not None for lab in labs] == [False, False, True]
+    assert kept(labs[0])["image/png"] == stills[0] == stills[1]
+    assert [lab.sweeper.state.runs is not None for lab in labs] == [True, False, False]
+    assert on_page.sweeper.state.runs is not None

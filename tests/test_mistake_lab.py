@@ -51,7 +51,9 @@ def assert_all_is_of_the_mistake(lab, curves):
     assert [*checked(lab)] == [f"d{name}" for name in problem.network.parameters]
     for name, (verdict, error) in checked(lab).items():
         proof = prove(place.trace, name)
-        assert proof.sentence.endswith(f" {error}")
+        told = float(error.replace("−", "-").removesuffix("%")) / (100 if verdict == "wrong" else 1)
+        assert told == pytest.approx(proof.error, rel=0.05)
+        assert error.endswith("%") == (verdict == "wrong")
         assert verdict == {True: "agrees", False: "wrong"}[proof.agrees]
     made = {"correct": None} | ({"with the mistake": MISTAKES[place.mistake]} if place.mistake else {})
     assert curves[-1] == {curve: [trained(problem, k, made[curve])["L"] for k in range(4)] for curve in made}

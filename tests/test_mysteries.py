@@ -58,6 +58,9 @@ GUESSES = [  # in the first case, what is wrong with them, and what is said
     (..., "blank", "Put the name of the mistake in place of the blank, in quotes."),
     (None, "blank", "Put the name of the mistake in place of the blank, in quotes."),
     ("Mask-forgotten", "name", f"{UNKNOWN}'Mask-forgotten'. Did you mean 'mask-forgotten'?"),
+    ("dY1", "name", "dY1 is a line, not a mistake: name what is done wrong, as in 'sign-flipped'."),
+    ("W1_new", "name", "W1_new is a line, not a mistake: "),
+    ("X", "name", "X is a value that is given, not a mistake: "),
     *((guess, "name", UNKNOWN) for guess in ("", 7, ["sign-flipped"], {}, np.zeros(3))),
 ]
 
@@ -69,7 +72,7 @@ def test_a_guess_is_told_whether_it_is_right_or_only_in_the_right_line_or_no_mis
     assert str(feedback).startswith(said)
 
 
-@pytest.mark.parametrize("number", [0, 7, "1", None])
+@pytest.mark.parametrize("number", [0, 7, "1", None, [1], {}, True, 1.5])
 def test_a_case_that_there_is_not_is_refused_with_those_that_there_are(number):
     for ask in (mystery, lambda number: solve(number, "mask-forgotten")):
         with pytest.raises(ValueError, match="there are mysteries 1 to 6; got"):

@@ -1,9 +1,11 @@
 """The notebooks as literature: short cells, saved as they were run, and no number in them that nothing compares."""
 
+import dis
 import re
 import sys
 from pathlib import Path
 from statistics import median
+from types import CodeType
 
 import pytest
 from common import code_cells, notebooks
@@ -40,6 +42,31 @@ def test_it_was_run_from_top_to_bottom_and_saved_with_no_complaint_and_nothing_o
     assert (ROOT / "notebooks" / name).stat().st_size < LARGEST_FILE
 
 
+def bound_and_taken(source):
+    """The names that a cell binds, and those that it takes from other cells."""
+    code = compile(source, "cell", "exec")
+    bound, taken = set(), set()
+    for line in dis.get_instructions(code):
+        if line.opname == "STORE_NAME":
+            bound.add(line.argval)
+        elif line.opname == "LOAD_NAME" and line.argval not in bound:
+            taken.add(line.argval)
+    inner = [const for const in code.co_consts if isinstance(const, CodeType)]
+    for each in inner:
+        inner += [const for const in each.co_consts if isinstance(const, CodeType)]
+        loaded = {line.argval for line in dis.get_instructions(each) if line.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+        taken |= loaded - bound
+    return bound, taken
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if re.search("03_|04_|07_", name)])
+def test_its_cells_can_be_run_again_in_any_order(name):
+    """Once all have run: what a cell takes from another is bound in no third one, which may run in between."""
+    cells = [bound_and_taken(cell.source) for cell in code_cells(ALL[name])]
+    taken = set().union(*(taken for _, taken in cells))
+    assert [name for name in sorted(taken) if sum(name in bound for bound, _ in cells) > 1] == []
+
+
 @pytest.mark.parametrize("notebook", NOTEBOOKS.values(), ids=NOTEBOOKS)
 def test_its_code_is_short_plain_python_in_cells_whose_ids_are_words_and_imports_little(notebook):
     code = [cell.source for cell in code_cells(notebook)]
@@ -55,14 +82,17 @@ def test_its_code_is_short_plain_python_in_cells_whose_ids_are_words_and_imports
 
 def test_the_map_of_the_course_and_the_teaching_notes_give_the_minutes_that_each_lesson_gives_itself():
     own = {name[:-6]: re.search(r"\*\*Time\.\*\* About (\d+) minutes", prose(LESSONS[name]))[1] for name in LESSONS}
-    start, notes = prose(NOTEBOOKS["00_start_here.ipynb"]), (ROOT / "notebooks" / "teaching_notes.md").read_text()
+    start, notes = (
+        prose(NOTEBOOKS["00_start_here.ipynb"]),
+        (ROOT / "notebooks" / "teaching_notes.md").read_text(encoding="utf-8"),
+    )
     assert dict(re.findall(r"^\| \[(\w+)\]\(\1\.ipynb\) \|.*\| (\d+) \|$", start, re.MULTILINE)) == own
     assert dict(re.findall(r"^\| \[(\w+)\]\(\1\.ipynb\) \| (\d+) \|", notes, re.MULTILINE)).items() >= own.items()
 
 
 def test_the_worked_example_prints_all_that_the_original_printed_in_its_order():
     text, at = printed(WORKED_EXAMPLE), 0
-    for block in (ROOT / "tests" / "data" / "original_output.txt").read_text().strip().split("\n\n"):
+    for block in (ROOT / "tests" / "data" / "original_output.txt").read_text(encoding="utf-8").strip().split("\n\n"):
         name, _, value = block.partition("\n")
         assert f"{value}\n" in text[at:], f"{name} is not there, or not in its place"
         at = text.index(f"{value}\n", at) + len(value)

@@ -14,7 +14,7 @@ from backprop_lab.ui.steps import words
 from backprop_lab.ui.steps.script import numpy_script
 from backprop_lab.ui.steps.setup import Setup
 from backprop_lab.ui.steps.stepper import LabState
-from backprop_lab.ui.steps.training import Training
+from backprop_lab.ui.steps.training import Remembered, Training
 from backprop_lab.ui.values.one_cell import work_out
 from backprop_lab.ui.values.slopes import slopes_of, value_of
 
@@ -30,7 +30,7 @@ def test_every_step_is_drawn_and_has_a_card_and_an_alt_text_and_the_script_compu
     assert {*board.layout.boxes} == {*t, *slopes_of(t)}
     for index, step in enumerate(t.steps, start=1):
         board.draw(t, index, [1.0])
-        state = LabState(Setup(), t, index=index)
+        state = LabState(Setup(), Remembered(t), index=index)
         assert f"{step.name} = " in words.card(state)
         assert step.name in words.alt_text(state)
 

@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 import backprop_lab
 
 ROOT = Path(__file__).parent.parent
-PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = PYPROJECT["project"]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXTRAS, GROUPS = PROJECT["optional-dependencies"], PYPROJECT["dependency-groups"]
@@ -31,7 +31,9 @@ WANTED = {
 
 def pins(folder):
     """What a list adds, by the package's name: each as it is pinned, with the hashes of its files."""
-    text = re.sub(r"^(?:#|-r ).*\n", "", (ROOT / folder / "requirements.txt").read_text(), flags=re.MULTILINE)
+    text = re.sub(
+        r"^(?:#|-r ).*\n", "", (ROOT / folder / "requirements.txt").read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
     lines = text.replace(" \\\n    ", " ").splitlines()
     return {canonicalize_name(Requirement(line.partition(" ")[0]).name): line for line in lines}
 
@@ -42,7 +44,7 @@ def test_what_is_needed_in_a_place_is_pinned_there_to_one_version_that_suits_of_
     for line in pinned.values():
         assert re.fullmatch(r"[\w.-]+==[\w.]+( ; .+?)?( --hash=sha256:[0-9a-f]{64})+", line)
     if folder in ("tests", "classroom"):  # these go on top of a learner's
-        assert "\n-r ../binder/requirements.txt\n" in (ROOT / folder / "requirements.txt").read_text()
+        assert "\n-r ../binder/requirements.txt\n" in (ROOT / folder / "requirements.txt").read_text(encoding="utf-8")
         assert not pinned.keys() & pins("binder").keys()
         pinned |= pins("binder")
     for wanted in map(Requirement, WANTED[folder]):
@@ -53,12 +55,12 @@ def test_what_is_needed_in_a_place_is_pinned_there_to_one_version_that_suits_of_
 def test_the_oldest_and_the_newest_python_are_tested_on_every_system_and_all_else_runs_on_the_one_of_binder():
     named = [line.rpartition(" ")[2] for line in PROJECT["classifiers"] if "Python :: 3." in line]
     assert PROJECT["requires-python"] == f">={named[0]}"
-    workflows = "".join(path.read_text() for path in (ROOT / ".github" / "workflows").glob("*.yml"))
+    workflows = "".join(path.read_text(encoding="utf-8") for path in (ROOT / ".github" / "workflows").glob("*.yml"))
     assert f'python: ["{named[0]}", "{named[-1]}"]' in workflows
     assert workflows.count("os: [ubuntu-latest, macos-latest, windows-latest]") == 2, "for the tests and the wheel"
-    binders = (ROOT / "binder" / "runtime.txt").read_text().strip().removeprefix("python-")
+    binders = (ROOT / "binder" / "runtime.txt").read_text(encoding="utf-8").strip().removeprefix("python-")
     assert set(re.findall(r'python-version: "(.+)"', workflows)) == {binders}
-    assert f"--python-version={binders}" in (ROOT / "lite" / "build.py").read_text()
+    assert f"--python-version={binders}" in (ROOT / "lite" / "build.py").read_text(encoding="utf-8")
 
 
 def test_the_import_loads_nothing_heavy_and_every_public_name_is_there():
@@ -72,7 +74,7 @@ def test_the_import_loads_nothing_heavy_and_every_public_name_is_there():
 
 def test_the_version_stands_in_the_changelog_and_the_script_of_binder_can_be_run():
     assert version("backprop-lab") == backprop_lab.__version__
-    assert backprop_lab.__version__ in (ROOT / "CHANGELOG.md").read_text()
+    assert backprop_lab.__version__ in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert os.access(ROOT / "binder" / "postBuild", os.X_OK)
 
 

@@ -19,6 +19,7 @@ from backprop_lab import (
     Linear,
     Network,
     Problem,
+    ReLU,
     SumSquaredError,
     check_gradients,
     plant,
@@ -252,3 +253,11 @@ def test_the_sentence_says_how_far_a_gradient_is_off(factor, sentence, example):
     line = line._replace(code=f"{factor} * ({line.code})", value=factor * line.value)
     t = Trace(example.problem, example.given, tuple(line if step.name == "dW1" else step for step in example.steps))
     assert re.fullmatch(sentence, prove(t, "dW1").sentence)
+
+
+def test_a_dead_layer_under_enormous_weights_is_not_called_wrong():
+    """The loss is 1e38 here and 1e65 a step away, where its rounding hides the slope."""
+    layers = Linear([[1.0]], [[-9.0]]), ReLU(), Linear([[3e37]], [[1e19]])
+    t = trace(Problem(Network(layers), SumSquaredError(), [[1.0]], [[100.0]], 0.1))
+    assert t["H1"] == 0
+    assert prove(t, "dH1").agrees is not False

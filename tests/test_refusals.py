@@ -1,6 +1,7 @@
 """What layers, losses, networks and problems refuse, with a sentence that says what was given and what would fit."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -87,6 +88,7 @@ REFUSED = [
     ("worked_example().network.with_parameters({})", "no numbers for W1, b1, W2, b2; got none"),
     # Problems
     *each("example(lr={})", "the learning rate must be a positive, finite number such as 0.01; got", *NO_RATES),
+    ("example(lr=np.longdouble('1e400'))", "the learning rate must be a positive, finite number such as 0.01; got"),
     *each("random_problem({})", "the seed must be a whole number, 0 or more, such as 3; got {}", *NO_SEEDS),
     *each("random_problem(3, samples={})", "samples must be a whole number, 1 or more; got {}", *NO_SEEDS, 0),
     *each("random_problem(3, {}=0)", "{} must be a whole number, 1 or more; got 0", "inputs", "hidden", "outputs"),
@@ -105,3 +107,10 @@ def test_what_does_not_fit_is_refused_with_a_sentence(code, sentence):
     with pytest.raises(KeyError if missing else ValueError) as refusal:
         eval(code, vars(backprop_lab) | globals())
     assert sentence in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "lr", [1, 10**20, Fraction(1, 3), np.float16(0.1), np.float32(0.1), np.longdouble(0.1), np.int8(1)]
+)
+def test_a_learning_rate_is_a_number_of_any_kind(lr):
+    assert example(lr=lr).lr is lr

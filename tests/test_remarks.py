@@ -9,7 +9,7 @@ from common import trained, with_first_bias, with_numbers
 from hypothesis import given, settings
 from problems import ACTIVATIONS, problems
 
-from backprop_lab import Linear, Network, Problem, ReLU, SumSquaredError, random_problem, trace
+from backprop_lab import MISTAKES, Linear, Network, Problem, ReLU, SumSquaredError, plant, random_problem, trace
 from backprop_lab.number_format import plain, typed_number
 from backprop_lab.ui.steps import remarks
 from backprop_lab.ui.steps.setup import dead_relu
@@ -25,6 +25,29 @@ def test_units_that_are_off_for_every_sample_are_called_dead_at_their_relu_and_n
     t = with_first_bias(*biases)
     said = {(step.name, remarks.on_dead_units(t, step)) for step in t.steps}
     assert {each for each in said if each[1]} == ({("H1", told), ("dY1", told)} if told else set())
+
+
+def test_a_dead_unit_further_on_is_not_given_up_since_the_layers_before_it_may_change():
+    t = trace(with_numbers(random_problem(0, hidden=[3, 3]), b2=[[-100.0, 100.0, -100.0]]))
+    now = (
+        "Units 0, 2 are off for every sample: their own weights get no gradient now; they may come back when the layers"
+    )
+    assert remarks.on_dead_units(t, t.step("dY2")) == f"{now} before change."
+    one = trace(with_numbers(random_problem(0, hidden=[3, 3]), b2=[[-100.0, 100.0, 100.0]]))
+    assert "its own weights get no gradient now; it may come back" in remarks.on_dead_units(one, one.step("H2"))
+
+
+def test_of_a_dead_unit_that_a_mistake_gives_a_gradient_it_is_not_said_that_it_cannot_learn():
+    some, whole = with_first_bias(1.0, -9.0), with_first_bias(-9.0, -9.0)
+    for t in (some, whole):
+        planted = plant(t, MISTAKES["mask-forgotten"], "dY1")
+        learns = trained(planted.problem, 0), planted.next_problem()
+        assert np.any(learns[1].network.parameters["W1"][:, -1] != learns[0]["W1"][:, -1])
+        said = remarks.on_dead_units(planted, planted.step("H1")) or remarks.all_dead(planted, 4)
+        assert "cannot learn" not in said
+        assert "no gradient" in said
+        assert "should" in said
+    assert remarks.all_dead(whole, 4).endswith("no gradient gets through, and nothing before it can learn.")
 
 
 @settings(max_examples=60)

@@ -111,6 +111,10 @@ def test_what_a_function_does_not_carry_is_found_by_moving_its_input(code):
     assert (found <= 4 * (np.abs(right) + one_by_one)).all()
 
 
+def test_a_quotient_has_terms_however_large_its_divisor():
+    assert terms_of("1 / (1 + np.exp(-x))", {"x": Terms(np.array([-523.0]))}) > 1e-228
+
+
 def test_whole_numbers_and_fractions_are_not_rounded_and_other_numbers_as_their_type_is():
     assert eps_of(np.array([1, 2])) == eps_of(np.array([Fraction(1, 3), 2])) == 0.0
     assert eps_of(np.array([1], np.float32)) == 2.0**-23

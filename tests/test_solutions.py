@@ -2,13 +2,16 @@
 
 import ast
 import re
+from contextlib import nullcontext
 from pathlib import Path
+from unittest.mock import Mock
 
 import nbformat
 import numpy as np
 import pytest
 from common import code_cells, notebooks
 
+from backprop_lab.__main__ import copy_course, course
 from backprop_lab.ui import Exercises, MistakeLab, StepThrough
 
 ROOT = Path(__file__).parents[1]
@@ -93,22 +96,66 @@ def test_a_lab_opens_as_the_notes_write_it_for_the_projector(call):
     assert "dW1" not in call or np.any(place.trace["dW1"]), "a class would look at zeros"
 
 
-@pytest.mark.parametrize(("tool", "made"), [
-    ("make_otter.py", "graded/06_your_turn.ipynb"),
-    ("make_nbgrader.py", "course/source/your_turn/06_your_turn.ipynb"),
-])  # fmt: skip
-def test_the_script_for_a_grading_tool_gives_every_exercise_a_test(tool, made, tmp_path, monkeypatch):
-    (script,) = re.findall(rf"`{tool}`[^\n]*\n\n```python\n(.*?)```", NOTES, re.DOTALL)
-    (tmp_path / "notebooks").symlink_to(ROOT / "notebooks", target_is_directory=True)
-    monkeypatch.chdir(tmp_path)
-    exec(script, {})
-    graded = nbformat.read(made, as_version=4)
-    nbformat.validate(graded)
-    text = "\n".join(cell.source for cell in graded.cells)
+GRADED = {
+    "make_otter.py": "graded/06_your_turn.ipynb",
+    "make_nbgrader.py": "course/source/your_turn/06_your_turn.ipynb",
+}
+every_tool = pytest.mark.parametrize("tool", GRADED)
+
+
+@pytest.fixture
+def graded(tool, tmp_path, monkeypatch):
+    """What the script for a grading tool makes of a seed, in the folder that teachers get, or below a `notebooks`."""
+
+    def graded(seed=12, place="."):
+        copy_course(tmp_path / place, course(with_solutions=True))
+        (script,) = re.findall(rf"`{tool}`[^\n]*\n\n```python\n(.*?)```", NOTES, re.DOTALL)
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr("sys.argv", [tool, str(seed)])
+        exec(script, {})
+        return nbformat.read(GRADED[tool], as_version=4)
+
+    return graded
+
+
+def run_test(graded, name, answer):
+    """Runs the test of an exercise in a notebook whose answer cells put something else in place of what checks them."""
+    (test,) = [cell.source for cell in graded.cells if f'("{name}", {name}).feedback' in cell.source]
+    names = {name: answer} | dict.fromkeys(["ask", "Exercises"], lambda *_, **__: Mock(feedback=True))
+    exec(test, names)
+    names.get(f"test_{name}", lambda _: None)(answer)
+
+
+@every_tool
+@pytest.mark.parametrize("place", [".", "notebooks"])
+def test_the_script_for_a_grading_tool_gives_every_exercise_a_test(graded, place):
+    made = graded(place=place)
+    nbformat.validate(made)
+    text = "\n".join(cell.source for cell in made.cells)
     for name in Exercises().names:
-        assert text.count(f'Exercises()("{name}", {name}).feedback') == text.count(f"def {name}(") == 1
+        assert text.count(f'Exercises(seed=12)("{name}", {name}).feedback') == text.count(f"def {name}(") == 1
     assert "assert ask.solved" not in text, "that cell is for teachers"
     assert "](../" not in text
+
+
+@every_tool
+def test_an_answer_cell_that_overwrites_the_checks_scores_nothing_and_is_told_why(graded, tool):
+    made = graded()
+    run_test(made, "dY1", lambda dH1, H1: dH1 * (H1 > 0))
+    with pytest.raises(AssertionError, match="mask is missing") as told:
+        run_test(made, "dY1", lambda dH1: dH1)
+    if tool == "make_nbgrader.py":  # its page shows no more of a line
+        assert max(map(len, str(told.value).splitlines())) <= 80
+
+
+@every_tool
+def test_another_seed_asks_for_other_numbers(graded, example):
+    numbers = {12: Exercises(seed=12).traces[0]["db2"], 34: Exercises(seed=34).traces[0]["db2"], None: example["db2"]}
+    for seed in (12, 34):
+        made = graded(seed)
+        for other, db2 in numbers.items():
+            with nullcontext() if other == seed else pytest.raises(AssertionError, match="db2"):
+                run_test(made, "db2", db2)
 
 
 def test_the_line_for_any_other_way_to_grade_counts_the_points():

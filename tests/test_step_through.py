@@ -2,10 +2,14 @@
 
 import asyncio
 import base64
+import gc
 import json
 import math
 import random
 import time
+import tracemalloc
+from collections import Counter
+from functools import partial
 from operator import methodcaller as call
 from threading import Event, Thread
 
@@ -13,11 +17,15 @@ import ipywidgets as widgets
 import numpy as np
 import pytest
 from common import button, count, kept, parts_of, plain, raises, same_values
+from matplotlib.figure import Figure
 
 from backprop_lab import ACTIVATIONS, MISTAKES
 from backprop_lab.number_format import typed_number
-from backprop_lab.ui import StepThrough
+from backprop_lab.sweeping import Sweep
+from backprop_lab.tracing import Trace
+from backprop_lab.ui import LearningRateLab, MistakeLab, StepThrough
 from backprop_lab.ui.board.board import Board
+from backprop_lab.ui.rates.run_map import RunMap
 from backprop_lab.ui.steps import lab as step_through
 from backprop_lab.ui.steps import player, remarks, words
 from backprop_lab.ui.steps.player import SPEEDS
@@ -201,7 +209,7 @@ def test_whatever_is_done_all_that_is_shown_is_of_one_place():
         do(lab, gesture)
         try:
             place = lab.stepper.place
-            assert {**vars(place), "trace": 0} == {**vars(twin.place), "trace": 0}
+            assert {**vars(place), "remembered": 0} == {**vars(twin.place), "remembered": 0}
             assert same_values(place.trace, twin.place.trace)
             if place is not before or refused:
                 assert said(lab) == (refused or place.note or remarks.all_dead(place.trace, place.index))
@@ -255,8 +263,20 @@ def test_what_is_hidden_is_not_there_and_everything_else_is_and_what_there_is_no
     assert [name for name, label in zip(step_through.PARTS, labels, strict=True) if not is_seen(lab, label)] == [part]
     do(lab, "Next", "Back", "Restart")
     assert not is_refusal(lab)
-    with pytest.raises(ValueError, match="hide takes any of start, seed, lr, play, predict, more, call; got 'sed'"):
-        StepThrough(hide=[part, "sed"])
+    for wrong, got in [([part, "sed"], "'sed'"), (None, "None"), (part, repr(part)), (3, "3"), ([part, 3], "3")]:
+        for kind in (StepThrough, MistakeLab):
+            with pytest.raises(ValueError, match=rf"^hide takes any of start, seed, lr, .*call.*; got {got}$"):
+                kind(hide=wrong)
+    assert StepThrough(hide=iter([part]))._hidden == (part,)
+
+
+def test_a_message_from_the_page_that_makes_no_sense_is_refused_and_breaks_nothing():
+    lab = opened(step="dW1")
+    for message in [("jump", {"index": 1.5}), ("cell", {"cell": ["X", 0.5, 0], "pinned": True})]:
+        do(lab, message)
+        assert lab.stepper.place.step.name == "dW1"
+    do(lab, "Next")
+    assert lab.stepper.place.step.name == "db1"
 
 
 def test_where_no_kernel_is_the_lab_is_a_picture_of_the_board_and_where_one_is_it_is_alive():
@@ -275,7 +295,7 @@ def test_where_no_kernel_is_the_lab_is_a_picture_of_the_board_and_where_one_is_i
 def test_each_control_has_a_tooltip_and_a_name_that_a_screen_reader_can_say():
     """Except the handle of a slider, which ipywidgets cannot label: the field beside it has a label."""
     lab = StepThrough()
-    kinds = widgets.Button | widgets.ToggleButton | widgets.Dropdown | widgets.Text | widgets.BoundedIntText
+    kinds = widgets.Button | widgets.ToggleButton | widgets.Dropdown | widgets.Text | widgets.IntText
     kinds |= widgets.IntSlider | widgets.FloatLogSlider
     controls = [part for part, _ in parts_of(lab) if isinstance(part, kinds)]
     assert [part.description for part in controls if not part.tooltip] == []
@@ -384,6 +404,40 @@ def test_each_speed_moves_at_once_and_then_waits(speed, waits, monkeypatch):
     assert ({*moved}, {*waits} - {0}) == ({move}, {max(pause, 0.02)})
 
 
+@pytest.mark.parametrize(
+    "gesture", ["Restart", ("start", "dead ReLU"), ("samples", 5), ("hidden layers", 2), ("activation", "Tanh")]
+)
+def test_play_ends_with_a_restart_a_new_start_or_another_network(gesture, waits):
+    lab = StepThrough(start="random")
+
+    def script():
+        yield from until(lambda: lab.stepper.place.iteration >= 3)
+        do(lab, gesture)
+        assert not lab._play.value
+        yield from range(50)
+        assert lab.stepper.place.iteration == 0
+
+    playing(lab, script())
+
+
+def test_play_ends_where_the_loss_overflows(waits):
+    lab = StepThrough(start="random", lr=10.0, iteration=1)
+    playing(lab, until(lambda: not lab._play.value))
+    first = lab.stepper.place.iteration
+    assert f"overflowed at iteration {first}:" in said(lab)
+    playing(lab, until(lambda: not lab._play.value))
+    assert lab.stepper.place.iteration == first
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 9, 99])
+def test_a_size_that_there_is_not_is_refused_in_a_sentence_and_the_field_set_back(wrong):
+    lab = StepThrough(start="random")
+    do(lab, ("samples", wrong))
+    assert is_refusal(lab)
+    assert said(lab) == f"samples must be a whole number from 1 to 8; got {wrong}"
+    assert control(lab, "samples").value == len(lab.stepper.place.trace["X"]) == 2
+
+
 def test_play_waits_for_the_page_to_show_each_picture(waits):
     lab = opened(start="random")
 
@@ -407,3 +461,115 @@ def test_play_stops_when_the_page_is_gone_for_long_and_does_not_wait_for_a_pictu
     monkeypatch.setattr(lab._board, "png", lambda: lab._view.picture)
     do(lab, ("shown", {"frame": lab._view.frame}))
     playing(lab, until(lambda: lab.stepper.place.iteration >= 10))
+
+
+# Memory
+
+
+def test_however_long_it_runs_with_a_pinned_cell_the_kernel_keeps_nothing_of_the_pictures_that_were():
+    """Less than 5 MB in 10,000 pictures: a kernel in a classroom has 1 GB."""
+    lab, frames, kept = opened(seed=1, lr=1e-3, step="dW1"), count(2000), []
+    lab.stepper.choose(("dW1", 0, 0), pinned=True)
+    tracemalloc.start()
+    try:
+        for more in (100, frames):
+            for _ in range(more):
+                lab.stepper.next_iteration()
+            gc.collect()
+            kept.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert lab.stepper.place.pinned
+    assert kept[1] - kept[0] < 500 * frames
+
+
+def tell(lab, kind, **message):
+    """A message as it comes from one of the views of a lab's board."""
+    lab._view._handle_custom_msg({"kind": kind, **message}, [])
+
+
+def kept_alive():
+    """How many boards, maps, figures, traces and sweeps there are."""
+    gc.collect()
+    kinds = Board, RunMap, Figure, Trace, Sweep
+    return Counter(type(each).__name__ for each in gc.get_objects() if isinstance(each, kinds))
+
+
+def closed(lab):
+    """A lab that was on a page, went some steps, and is gone from there."""
+    inner = lab.lab if isinstance(lab, MistakeLab) else lab
+    tell(inner, "page", view="a", **PAGE)
+    if isinstance(lab, LearningRateLab):
+        list(lab.sweeper.train())
+        lab.sweeper.choose(1, 5)
+        assert lab._curves.value
+    else:
+        inner.stepper.next_iteration()
+    assert inner._view.picture
+    tell(inner, "gone", view="a")
+    assert inner._view.picture == b""
+    return lab
+
+
+@pytest.mark.parametrize("make", [StepThrough, MistakeLab, partial(LearningRateLab, seeds=2, steps=10)])
+def test_of_a_lab_that_is_no_longer_shown_no_board_picture_trace_or_sweep_is_kept(make, monkeypatch):
+    """Its widgets are: ipywidgets keeps them, and a page that is loaded anew asks for them."""
+    monkeypatch.setattr(LearningRateLab, "_start_sweep", lambda self: None)
+    labs = [closed(make())]
+    before = kept_alive()
+    labs += [closed(make()) for _ in range(3)]
+    assert kept_alive() == before
+    assert not [part for lab in labs for part, _ in parts_of(lab) if "base64" in str(getattr(part, "value", ""))]
+
+
+def test_a_lab_that_is_shown_again_shows_what_it_did(monkeypatch):
+    lab = opened(seed=2, lr=0.01)
+    lab.stepper.go_to(9)
+    for _ in range(130):
+        lab.stepper.next_iteration()
+    lab.stepper.set_lr(0.02)
+    lab.stepper.choose(("X", 0, 1), pinned=True)
+    picture, values, call = lab._view.picture, lab.stepper.place.trace, lab.call()
+    tell(lab, "gone", view="a")
+    tell(lab, "page", view="b", **PAGE)
+    assert lab._view.picture == picture
+    assert lab.call() == call
+    assert lab.stepper.place.trace is not values
+    assert same_values(lab.stepper.place.trace, values)
+    lab.stepper.next_iteration()
+    assert lab.stepper.place.iteration == 131
+
+
+def test_a_mistake_lab_that_is_shown_again_has_its_curves_again():
+    lab = MistakeLab()
+    tell(lab.lab, "page", view="a", **PAGE)
+    curves = lab._curves.value
+    tell(lab.lab, "gone", view="a")
+    assert not lab._curves.value
+    tell(lab.lab, "page", view="b", **PAGE)
+    assert lab._curves.value == curves
+
+
+def test_a_lab_keeps_its_picture_until_the_last_of_its_views_is_gone_in_whichever_order_they_tell():
+    """The first message to a widget is handled by another thread than the next, perhaps after it."""
+    lab = opened()
+    for kind, view, is_shown in [
+        ("page", "a", True), ("page", "b", True), ("gone", "a", True), ("page", "b", True), ("gone", "b", False),
+        ("gone", "c", False), ("page", "c", False), ("page", "d", True), ("gone", "e", True),
+    ]:  # fmt: skip
+        tell(lab, kind, view=view, **PAGE)
+        assert bool(lab._view.picture) == (lab._board is not None) == is_shown, (kind, view)
+    assert lab._view.picture.startswith(b"\x89PNG")
+
+
+def test_play_stops_when_the_lab_is_gone_from_the_page(waits):
+    lab = StepThrough(start="random")
+    tell(lab, "page", view="a", **PAGE)
+
+    def script():
+        yield from range(5)
+        tell(lab, "gone", view="a")
+        yield from range(5)
+        assert not lab._play.value
+
+    playing(lab, script())

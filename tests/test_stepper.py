@@ -1,6 +1,7 @@
 """The stepper: where the learner is, whichever way they got there, and what each move may and may not change."""
 
 import math
+import re
 import sys
 from dataclasses import asdict, replace
 from operator import methodcaller as call
@@ -174,8 +175,14 @@ REFUSED = [
         (0, -0.1, math.nan, math.inf, "0.1", "", True, 10**400),
         "learning rate must be a positive, finite",
     ),
-    ("mistake", "plant", ("typo",), "there is no mistake 'typo'; choose one of mask-forgotten, "),
+    (
+        "mistake",
+        "plant",
+        ("typo", ["typo"], {"typo"}, 3),
+        "there is no mistake .*typo|3.*; choose one of mask-forgotten, ",
+    ),
     ("mistake", "plant", ("sum-forgotten",), "this mistake cannot be planted here, because the shapes would not fit"),
+    ("index", "go_to", (1.5, 2.0, "3", None, [1]), "the steps to show are a whole number, such as 3; got "),
     ("number", "edit", (math.nan, -math.inf, "1,5", "", None, 1j, 10**400), "a cell needs a finite number, such as"),
     ("text", "answer", ("", "maybe", "nan", "1,500", "++"), "answer with"),
     ("iteration", "", (-1, 100_001, 1.5, 2.0, "3", None, True), "iteration must be a whole number from 0 to 100000"),
@@ -192,12 +199,56 @@ def test_what_makes_no_sense_is_refused_with_what_would_and_nothing_changes(opti
         if move:
             with pytest.raises(ValueError, match=helps):
                 getattr(stepper, move)(**{option: bad})
-        if option not in ("number", "text"):
+        if option not in ("index", "number", "text"):
             with pytest.raises(ValueError, match=helps):
                 Stepper(**{"start": "random", option: bad})
     assert stepper.place is place
     stepper.next_iteration()
     assert_shows(stepper, plain_training(random_problem(3), [0.1] * 4)[0][-1])
+
+
+def test_a_mistake_that_has_no_line_here_is_refused_with_the_reason():
+    told = (
+        "cannot be planted here, because it is one in a line of ReLU, and this network has none that it could replace$"
+    )
+    for activation in ("Tanh", "Sigmoid"):
+        with pytest.raises(ValueError, match=f"^ReLU mask forgotten: this mistake {told}"):
+            Stepper(activation=activation, mistake="mask-forgotten")
+
+
+def test_of_an_overflow_no_more_of_the_cause_is_said_than_is_known():
+    right, mistaken, typed = (
+        Stepper(start="diverging"),
+        Stepper(start="random", lr=0.001),
+        Stepper(start="random", lr=0.001),
+    )
+    mistaken.plant("plus-for-minus")
+    mistaken.set_lr(0.1)
+    typed.choose(("X", 0, 0), pinned=True)
+    typed.edit(1e60)
+    for stepper, said in [
+        (right, "the learning rate is too large, and every step overshoots"),
+        (mistaken, "the planted mistake may be the cause, or the learning rate"),
+        (typed, "the learning rate is too large for these numbers, or they are too large themselves"),
+    ]:
+        assert not stepper.has_diverged
+        while not stepper.has_diverged:
+            stepper.next_iteration()
+        assert re.fullmatch(
+            rf"The loss overflowed at iteration {stepper.place.iteration}: {said}.*", stepper.place.note
+        )
+    typed.edit(1e200)
+    assert typed.has_diverged
+    assert typed.place.note == "The loss overflows at the very start: some of these numbers are too large to square."
+    typed.restart()
+    assert (typed.has_diverged, typed.place.note) == (False, "")
+
+
+@pytest.mark.parametrize("cell", [("X", 0.5, 0), ("X", 0, 1.0), ("X", "0", 0), ("X", None, None)])
+def test_a_cell_between_two_cells_is_none(cell):
+    stepper = Stepper()
+    stepper.choose(cell, pinned=True)
+    assert (stepper.place.cell, stepper.place.pinned) == (None, False)
 
 
 def test_only_what_is_given_can_be_typed_over_and_only_a_question_be_answered():

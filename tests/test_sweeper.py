@@ -135,6 +135,34 @@ def test_what_is_chosen_follows_its_seed_to_another_row_and_goes_with_it():
         assert sweeper.state.chosen != before
 
 
+# What nobody looks at
+
+
+@pytest.mark.parametrize("seeds", [4, 1])
+def test_runs_that_were_forgotten_come_back_with_those_that_were_chosen_if_their_seed_is_still_there(seeds):
+    sweeper = swept(**SMALL)
+    sweeper.compare(True)
+    sweeper.choose(1, 30)
+    sweeper.choose(3, 70)
+    runs, chosen = sweeper.state.runs, sweeper.state.chosen
+    before = [(runs.seed(run), run[1]) for run in chosen]
+    for _ in range(2):
+        sweeper.forget()
+    assert (sweeper.state.runs, sweeper.state.chosen, sweeper.state.running) == (None, (), False)
+    list(sweeper.train(seeds=seeds))
+    again = sweeper.state.runs
+    assert [(again.seed(run), run[1]) for run in sweeper.state.chosen] == [run for run in before if run[0] < seeds]
+    if seeds == 4:
+        assert np.array_equal(again.sweep.loss, runs.sweep.loss)
+
+
+def test_to_forget_ends_a_sweep_that_is_still_trained():
+    sweeper, pieces = at_first_map(**SMALL)
+    sweeper.forget()
+    list(pieces)
+    assert (sweeper.state.runs, sweeper.state.running) == (None, False)
+
+
 def test_what_there_is_not_is_refused_and_changes_nothing():
     sweeper = Sweeper()
     sweeper.walk(0, 1)
@@ -142,11 +170,13 @@ def test_what_there_is_not_is_refused_and_changes_nothing():
         sweeper.choose(0, 0)
     sweeper = swept(**SMALL)
     before = sweeper.state
-    for row, col in [(4, 0), (-1, 0), (0, 76), (0, -1)]:
+    for row, col in [(4, 0), (-1, 0), (0, 76), (0, -1), (1.5, 0), (0, 2.0), (0, None)]:
         with pytest.raises(ValueError, match=f"4 rows and 76 columns of runs; got row {row} and column {col}"):
             sweeper.choose(row, col)
     with pytest.raises(ValueError, match=f"activation must be one of {', '.join(ACTIVATIONS)}; got 'relu'"):
         sweeper.train(activation="relu")
+    with pytest.raises(ValueError, match=r"activation must be one of .*; got \['ReLU'\]"):
+        sweeper.train(activation=["ReLU"])
     for name, (least, most) in RANGES.items():
         for wrong in (least - 1, most + 1, least + 0.5, "many", True):
             said = f"{name} must be a whole number from {least} to {most}; got {wrong!r}"

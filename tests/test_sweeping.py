@@ -1,6 +1,7 @@
 """The sweep: each run is the run done alone, diverged runs end, stopping keeps what is done, and memory stays flat."""
 
 import tracemalloc
+from fractions import Fraction
 from itertools import product
 
 import numpy as np
@@ -173,6 +174,12 @@ def test_rows_are_seeds_and_columns_are_learning_rates_as_plain_numbers_and_a_ru
     value = opened.loss.value(network.forward(opened.X), opened.y)
     assert value == pytest.approx(result.loss[1, 1, -1], rel=1e-12)
     assert sweep([0], [0.01]).loss.shape == next(iter_sweep([0], [0.01])).loss.shape == (1, 1, 501)
+
+
+def test_a_learning_rate_may_be_any_number_that_a_problem_takes():
+    result = sweep([3], [Fraction(1, 3), 10**20, np.float32(0.01)], steps=5)
+    assert result.lrs == (Fraction(1, 3), 10**20, float(np.float32(0.01)))
+    assert np.array_equal(result.loss, sweep([3], [1 / 3, 1e20, float(np.float32(0.01))], steps=5).loss)
 
 
 @pytest.mark.parametrize(("seed", "lr"), [(5, 0.1), (1, 0.11), (1, 0.1001)])

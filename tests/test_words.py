@@ -18,6 +18,7 @@ from backprop_lab.tracing import Trace
 from backprop_lab.ui.steps import words
 from backprop_lab.ui.steps.setup import Setup
 from backprop_lab.ui.steps.stepper import LabState, Stepper
+from backprop_lab.ui.steps.training import Remembered
 from backprop_lab.ui.values.explanations import explain
 
 
@@ -37,7 +38,7 @@ def card_of(place, losses=(1.0,)):
 
 def places(t):
     """Every place of one iteration."""
-    return [LabState(Setup(), t, index=index) for index in range(len(t.steps) + 1)]
+    return [LabState(Setup(), Remembered(t), index=index) for index in range(len(t.steps) + 1)]
 
 
 def tables(place):
@@ -101,7 +102,9 @@ def test_no_title_sentence_or_line_can_bring_markup_into_the_card(example):
     bad = "len('<img src=x onerror=alert(1)> & <b>') + 0 * dH1"  # which can be run
     planted = example.step("dY1")._replace(title=bad, sentence=bad, code=bad, operands=("dH1",))
     steps = tuple(planted if step.name == "dY1" else step for step in example.steps)
-    card = card_of(LabState(Setup(), Trace(example.problem, example.given, steps), index=1 + steps.index(planted)))
+    card = card_of(
+        LabState(Setup(), Remembered(Trace(example.problem, example.given, steps)), index=1 + steps.index(planted))
+    )
     assert (card["b"], card["p"], card["code"]) == ([bad], [bad], [f"dY1 = {bad}"])
 
 

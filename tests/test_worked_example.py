@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 OUTPUT = Path(__file__).parent / "data" / "original_output.txt"
-PRINTED = dict(block.split("\n", 1) for block in OUTPUT.read_text().strip().split("\n\n"))
+PRINTED = dict(block.split("\n", 1) for block in OUTPUT.read_text(encoding="utf-8").strip().split("\n\n"))
 
 
 @pytest.mark.parametrize("name", PRINTED)

@@ -10,11 +10,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from backprop_lab.number_format import plain
+from backprop_lab.ui.drawing import own_settings
 from backprop_lab.ui.theme import CURVES, GREY
 
 EXPLODED = 1e6  # times the loss at the start: where the axis ends
 
 
+@own_settings()
 def draw_curves(losses: Mapping[str, Sequence[float]], width: float = 560, height: float = 230) -> str:
     """An HTML image of losses by iteration, on a logarithmic scale, `width` by `height` CSS pixels.
 

@@ -1,7 +1,7 @@
 """Exercises: checks a learner's own lines of the training step, with hints and a progress bar."""
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import ipywidgets as widgets
@@ -24,7 +24,7 @@ class Exercises:
     worked example and on random problems of other sizes; or an array, compared with the worked example.
     `names` are the steps that count towards the progress, by default every step of the worked example; a wrong answer
     is compared with what each of `mistakes` gives. With a `seed`, a whole number, the problems are others, drawn by it:
-    `traces[0]` has the numbers that an array is compared with. Raises ValueError if `names` is one name.
+    `traces[0]` has the numbers that an array is compared with. Raises ValueError if a name is not one of a step.
     """
 
     def __init__(
@@ -33,12 +33,13 @@ class Exercises:
         mistakes: Mapping[str, Mistake] = MISTAKES,
         seed: int | None = None,
     ) -> None:
-        if isinstance(names, str):
-            raise ValueError(f"names must be a list of names, such as ['dW1', 'db1']; got {names!r}")
         self._mistakes = mistakes
-        self.names = tuple(names)
+        self.names = () if isinstance(names, str) or not isinstance(names, Iterable) else tuple(names)
+        if not self.names or any(name not in EVERY_STEP or self.names.count(name) > 1 for name in self.names):
+            raise ValueError(f'names must be different names of steps, such as ["dW1", "db1"]; got {names!r}')
         self.solved: set[str] = set()
         self.traces = _traces(seed)
+        self._first = "the worked example" if seed is None else "the first problem"
 
     def __call__(self, name: str, answer: Any) -> "Exercise":
         """Check an answer for `name`; returns a widget with feedback, hints and the progress so far."""
@@ -66,7 +67,7 @@ class Exercises:
         *others, last = step.operands
         operands = f"{', '.join(others)} and {last}" if others else last
         return (
-            f"Its shape{like} is {shape} in the worked example." if shape else "It is a single number.",
+            f"Its shape{like} is {shape} in {self._first}." if shape else "It is a single number.",
             explain(step).sentence,
             f"It is computed from {operands}. {written} = {cell.symbols}.",
         )

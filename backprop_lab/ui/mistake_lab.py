@@ -8,13 +8,14 @@ from typing import Any
 import ipywidgets as widgets
 
 from backprop_lab.mistakes import Mistake
+from backprop_lab.number_format import plain
 from backprop_lab.problem import Problem
 from backprop_lab.proving import prove
 from backprop_lab.tracing import Trace, trace
 from backprop_lab.ui.controls import sized
 from backprop_lab.ui.curves import draw_curves
 from backprop_lab.ui.lab import Lab
-from backprop_lab.ui.steps.lab import StepThrough
+from backprop_lab.ui.steps.lab import StepThrough, checked_parts
 from backprop_lab.ui.steps.remarks import VERDICTS
 from backprop_lab.ui.steps.stepper import LabState
 from backprop_lab.ui.steps.training import Training, can_be_planted, with_mistake
@@ -32,7 +33,7 @@ class MistakeLab(Lab):
 
     def __init__(self, mistake: str = "mask-forgotten", **place: Any) -> None:
         opening: dict[str, Any] = {"start": "random", "seed": 1, "lr": 0.01, "step": "db1"} | place
-        hide = (*HIDDEN, *opening.pop("hide", ()))
+        hide = (*HIDDEN, *checked_parts(opening.pop("hide", ())))
         self.lab = StepThrough(mistake=mistake, hide=hide, **opening)
         self._mistake = widgets.Dropdown(
             description="mistake",
@@ -47,6 +48,7 @@ class MistakeLab(Lab):
         self.children = [self._mistake, self._note, self._text, beside, self.lab]
         self._trained: tuple[Problem, float, str] | None = None
         self.lab.stepper.observe(lambda _: self._show(self.lab.stepper.place), "place")
+        self.lab.on_message(self._heard)
         self._on_change(self._mistake, self.lab.stepper.plant)
         self._show(self.lab.stepper.place)
 
@@ -63,6 +65,13 @@ class MistakeLab(Lab):
         if place.mistake:
             losses["with the mistake"] = hundred_losses(problem, self.lab.stepper.mistakes[place.mistake])
         self._curves.value = draw_curves(losses)
+
+    def _heard(self, kind: str, _: dict[str, Any]) -> None:
+        """A message from the page: while nobody looks, no picture is kept."""
+        if kind == "gone":
+            self._curves.value, self._trained = "", None
+        elif kind == "page" and self._trained is None:
+            self._guarded(self._show, self.lab.stepper.place)
 
     def _show_choice(self, problem: Problem, chosen: str) -> None:
         """Offer the mistakes that can be planted in this network, and explain the chosen one."""
@@ -106,6 +115,8 @@ def _check(traced: Trace) -> str:
     for name in traced.problem.network.parameters:
         proof = prove(traced, f"d{name}")
         kind, mark, verdict = VERDICTS[proof.agrees]
-        error = proof.sentence.rsplit(" ", 1)[-1] if proof.agrees is not None else ""
+        error = plain(proof.error, 1, "e") if proof.agrees else f"{plain(100 * proof.error, 2)}%"
+        if proof.agrees is None:
+            error = ""
         rows += f'<tr><th scope="row">d{name}</th><td class="bpl-{kind}">{mark}{verdict}</td><td>{error}</td></tr>'
     return f'<table class="bpl-check"><caption>Gradient check</caption>{rows}</table>'

@@ -6,7 +6,6 @@ import io
 import re
 
 import nbformat
-from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -165,6 +164,8 @@ class LabPage:
 
     def violations(self):
         """Every violation that axe-core finds in the lab, in either theme: its rule and the element."""
+        from axe_playwright_python.sync_playwright import Axe  # it reads its files as the locale has it, which may fail
+
         found = []
         for theme in ("light", "dark"):
             self.theme(theme)

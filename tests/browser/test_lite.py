@@ -191,7 +191,9 @@ def test_the_published_form_takes_only_the_interpreter_from_elsewhere(visit, rea
     if not kept.exists() or not kept.samefile(PYODIDE):
         shutil.copytree(PYODIDE, kept, dirs_exist_ok=True)
     with served(build(tmp_path / "site")) as published:
-        settings = json.loads(Path(published.folder, "jupyter-lite.json").read_text())["jupyter-config-data"]
+        settings = json.loads(Path(published.folder, "jupyter-lite.json").read_text(encoding="utf-8"))[
+            "jupyter-config-data"
+        ]
         (kernel,) = settings["litePluginSettings"].values()
         elsewhere, asked = kernel["loadPyodideOptions"]["indexURL"], []
 

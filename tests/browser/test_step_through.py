@@ -236,3 +236,61 @@ def test_after_a_reload_of_the_page_the_lab_goes_on_where_it_was(lab):
     assert lab.state() == before
     lab.press("Next")
     lab.expect_at("db1")
+
+
+def test_what_the_page_has_to_tell_while_there_is_no_kernel_raises_nothing(lab):
+    lab.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    lab.image.evaluate("image => image.onload()")
+    lab.step_button("dW1").evaluate("button => button.onclick()")
+    lab.page.evaluate("() => window.dispatchEvent(new Event('pagehide'))")
+
+
+# How many boards, maps and traces the kernel keeps, and the bytes of the pictures of all labs.
+KEPT = """(lambda gc, kinds: [
+    gc.collect() and 0,
+    [sum(type(each).__name__ == kind for each in gc.get_objects()) for kind in kinds],
+    sorted(len(each.picture) > 0 for each in gc.get_objects() if type(each).__name__ == "StepView")
+])(__import__("gc"), ("Board", "RunMap", "Sweep"))[1:]"""
+
+
+def expect_kept(lab, boards, maps, labs):
+    """Whether the kernel comes to keep this many boards and maps, and pictures of them alone among so many labs."""
+    shown = boards + maps
+    wanted = [[boards, maps, maps], [False] * (labs - shown) + [True] * shown]
+    for _ in range(50):
+        if (kept := lab.in_kernel(KEPT)) == wanted:
+            return
+        lab.page.wait_for_timeout(100)
+    assert kept == wanted
+
+
+def test_of_a_lab_whose_cell_was_run_again_the_kernel_keeps_no_picture_and_a_reload_and_a_second_view_show_it(notebook):
+    sources = (
+        "from backprop_lab.ui import LearningRateLab, StepThrough\n\nlab = StepThrough(step='dW1')\nlab",
+        "LearningRateLab(seeds=4, steps=20)",
+        "lab",
+    )
+    lab, other = notebook(*sources), None
+    for _ in range(2):
+        lab.run_all()
+    expect_kept(lab, 1, 1, labs=6)
+    picture = lab.picture()
+    lab.command("docmanager:save")
+    lab.page.reload()
+    lab.page.evaluate(READY)
+    for number in range(3):
+        other = LabPage(lab.page, number)
+        other.wait_for_picture()
+    assert lab.picture() == other.picture() == picture
+    expect_kept(lab, 1, 1, labs=6)
+
+    lab.press("Next")
+    other.expect_at("db1")
+    lab.page.locator(".jp-Cell").nth(2).locator(".jp-InputPrompt").click()
+    lab.command("notebook:clear-cell-output")
+    expect(other.root).to_have_count(0)
+    lab.press("Next")
+    lab.expect_at("W1_new")
+    expect_kept(lab, 1, 1, labs=6)
+    lab.command("notebook:clear-all-cell-outputs")
+    expect_kept(lab, 0, 0, labs=6)

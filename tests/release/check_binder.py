@@ -69,8 +69,10 @@ def dockerfile(room: CleanRoom, checkout: Path, version: str) -> list[str]:
     found = re.search(".*".join(STEPS), text, re.MULTILINE | re.DOTALL)
     require(found is not None, f"the Dockerfile has, in this order, {STEPS}")
     (conda,) = (tools.parent / "lib").glob("python*/site-packages/repo2docker/buildpacks/conda")
-    wanted = re.findall(r"^- ([\w-]+)=", (conda / f"environment.py-{version}.yml").read_text(), re.MULTILINE)
-    locked = (conda / f"environment.py-{version}-linux-64.lock").read_text()
+    wanted = re.findall(
+        r"^- ([\w-]+)=", (conda / f"environment.py-{version}.yml").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    locked = (conda / f"environment.py-{version}-linux-64.lock").read_text(encoding="utf-8")
     versions = dict(re.findall(r"/([\w-]+)-(\d[\w.]*)-[^/]*\.conda", locked))
     packages = [name for name in wanted if name not in ("python", "nodejs")]
     return [f"{name.removesuffix('-singleuser')}=={versions[name]}" for name in packages]

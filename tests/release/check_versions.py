@@ -13,7 +13,7 @@ from pathlib import Path
 
 from clean_room import ROOT, SCRIPTS, CleanRoom, clean_room, require
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PYTHONS = [line.rpartition(" ")[2] for line in PROJECT["classifiers"] if ":: Python :: 3." in line]
 SHOWN = ("numpy", "matplotlib", "ipywidgets", "anywidget")
 TOOLS = ("pytest", "hypothesis", "nbval", "ipykernel", "threadpoolctl")

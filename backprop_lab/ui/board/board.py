@@ -25,6 +25,7 @@ from backprop_lab.tracing import Trace
 from backprop_lab.ui.board.cells import COLOURS, GRADIENT_LIMIT, VALUE_LIMIT, CellPainter, scaled
 from backprop_lab.ui.board.layout import ASPECT, CELL_WIDTH, GAP, LARGE_CELL_WIDTH, LEFT, readable_layout
 from backprop_lab.ui.board.text import EMPTY, numbers_at, outline_of
+from backprop_lab.ui.drawing import own_settings
 from backprop_lab.ui.theme import DARK, LIGHT, NOT_FINITE, OPERAND, RESULT, Theme
 from backprop_lab.ui.values.one_cell import Cell, work_out
 from backprop_lab.ui.values.slopes import is_slope, slope_of, slopes_of, value_of
@@ -56,6 +57,7 @@ class Board:
     A board is made for the shapes of its first trace; `draw` takes any other trace of the same shapes.
     """
 
+    @own_settings()
     def __init__(
         self,
         trace: Trace,
@@ -85,9 +87,11 @@ class Board:
         self._make_artists()
         self._draw_background(trace)
 
+    @own_settings()
     def draw(self, trace: Trace, index: int, losses: Sequence[float] = (), cell: Cell | None = None) -> None:
         """Show the first `index` steps of `trace`, with the last of them as the current one, and the losses so far.
 
+        The loss of this iteration, the last of `losses`, is shown once its step is.
         The operands of the current step and its result are framed; or, if a `cell` is given, that cell and its sources.
         """
         shown = {*trace.given, *(step.name for step in trace.steps[:index])}
@@ -104,7 +108,7 @@ class Board:
             operands, results = [Block(name) for name in step.operands], [Block(step.name)]
         self._outline(operands, results)
         self._write_head(trace, index, worked, len(losses) - 1)
-        self._plot_losses(losses)
+        self._plot_losses(losses if "L" in shown else losses[:-1])
         self.canvas.restore_region(self._background)
         self.cells.paint(self.canvas.buffer_rgba(), 0.315 * self.axes.bbox.width / self.layout.width)
         for artist in (self.outlines, *self.head, self.curve, self.curve_end, self.curve_labels):
@@ -241,6 +245,8 @@ class Board:
         x0, y0, width, height = self.layout.loss
         logs = np.log10(known[finite])
         low, high = np.floor(logs.min()), np.ceil(logs.max() + 1e-9)
+        if logs.min() == logs.max():  # in the middle: there is nothing yet that it could be high or low against
+            low, high = logs[0] - 0.5, logs[0] + 0.5
         x = x0 + 0.3 + (width - 0.6) * at[finite] / max(1, last)
         y = y0 + height * (0.94 - 0.88 * (logs - low) / max(1.0, high - low))
         self.curve.set_path(Path(np.column_stack([x, y])))

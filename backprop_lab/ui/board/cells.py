@@ -16,13 +16,15 @@ from backprop_lab.layers import Array
 from backprop_lab.number_format import format_number
 from backprop_lab.ui.board.layout import Box
 from backprop_lab.ui.board.text import DIGIT_HEIGHT, FAMILY
+from backprop_lab.ui.drawing import own_settings
 from backprop_lab.ui.theme import HEATMAP, NOT_FINITE, Theme
 from backprop_lab.ui.values.slopes import is_slope
 
 # Where the colour scales end; fixed, so that any two pictures can be compared.
 VALUE_LIMIT, GRADIENT_LIMIT = 10.0, 100.0
-COLOURS = mpl.colormaps[HEATMAP]
-DIGITS = findfont(FontProperties(family=FAMILY))
+COLOURS = mpl.colormaps[HEATMAP].resampled(256)
+with own_settings():
+    DIGITS = findfont(FontProperties(family=FAMILY))
 
 
 class CellPainter:
@@ -46,6 +48,7 @@ class CellPainter:
         self._pixels = self._cell_pixels(origins, width * 100 / 72)
         self.levels = np.full(len(origins), np.nan)
         self.numbers = [""] * len(origins)
+        self._digits: dict[tuple[str, int], Array] = {}  # those now in the picture, by number and room
 
     def fill(self, values: Array, visible: Array) -> None:
         """Give every cell its value; cells that are not `visible` stay empty."""
@@ -68,12 +71,17 @@ class CellPainter:
         levels = np.nan_to_num(self.levels)
         colours = np.where(levels > 1, 256, np.clip((levels + 1) * 128, 0, 255)).astype(int).tolist()
         ramps = digit_colours()
+        before, self._digits = self._digits, {}
         for (x, y, right, bottom), number, colour in zip(self._pixels, self.numbers, colours, strict=True):
             if not number:
                 continue
             cell, ramp = pixels[y:bottom, x:right], ramps[colour]
             cell[:] = ramp[0]
-            digits = _digits(number, em, int(0.96 * (right - x)))
+            room = int(0.96 * (right - x))
+            digits = before.get((number, room))
+            if digits is None:
+                digits = _digits(number, em, room)
+            self._digits[number, room] = digits
             top, left = ((outer - inner) // 2 for outer, inner in zip(cell.shape, digits.shape, strict=True))
             if top >= 0 and left >= 0:
                 cell[top : top + digits.shape[0], left : left + digits.shape[1]] = ramp.take(digits)
@@ -93,7 +101,6 @@ def scaled(values: Array, limit: Any) -> Array:
     return np.where(np.isfinite(values), levels, 2.0)
 
 
-@lru_cache(maxsize=4096)
 def _digits(number: str, em: float, room: int) -> Array:
     """How much of each pixel a number covers, 0 to 255, with an em of `em` pixels, or fewer if there is no room."""
     digits = np.hstack([_digit(character, em) for character in number])

@@ -24,7 +24,7 @@ class Outline(NamedTuple):
     width: float
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=8)  # those of one picture, since many change from one to the next; a long sum takes 50 KB
 def outline_of(string: str, bold: bool = False) -> Outline:
     glyphs = [_glyph(character, bold) for character in string]
     widths = [glyph.width for glyph in glyphs]

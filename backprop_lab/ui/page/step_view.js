@@ -29,6 +29,10 @@ function paperOf(element) {
   return [255, 255, 255];
 }
 
+function newName() {
+  return Math.random().toString(36).slice(2); // crypto.randomUUID is there only on pages that count as secure
+}
+
 function make(tag, className, parent) {
   const element = document.createElement(tag);
   element.className = className;
@@ -37,6 +41,15 @@ function make(tag, className, parent) {
 }
 
 function render({ model, el }) {
+  // While the kernel restarts, or once it is gone, nobody can hear anything.
+  function tell(message) {
+    try {
+      model.send(message);
+    } catch (error) {
+      console.debug("The kernel did not hear the lab:", error);
+    }
+  }
+
   const board = make("div", "bpl-board", el);
   const timeline = make("div", "bpl-timeline", board);
   timeline.setAttribute("role", "group");
@@ -61,7 +74,7 @@ function render({ model, el }) {
       button.type = "button";
       button.textContent = name;
       button.title = `Go to ${name}`;
-      button.onclick = () => model.send({ kind: "jump", index: position + 1 });
+      button.onclick = () => tell({ kind: "jump", index: position + 1 });
       return button;
     });
     markTimeline();
@@ -88,12 +101,21 @@ function render({ model, el }) {
     image.alt = model.get("alt");
   }
 
+  // A lab may be shown more than once, and on several pages. The kernel counts its views, and keeps pictures only for
+  // those there are; so one that leaves says so. One that comes back, with a page that had been put away, is a new one.
+  let view = newName();
+
   function reportPage() {
     const width = Math.floor(board.clientWidth);
     if (width > 0) {
       const ratio = window.devicePixelRatio;
-      model.send({ kind: "page", width, height: window.innerHeight, ratio, dark: isDark(paperOf(board)) });
+      tell({ kind: "page", view, width, height: window.innerHeight, ratio, dark: isDark(paperOf(board)) });
     }
+  }
+
+  function leave() {
+    tell({ kind: "gone", view });
+    view = newName();
   }
 
   function cellAt(event) {
@@ -111,7 +133,7 @@ function render({ model, el }) {
   function reportHover(cell) {
     if (pinned || JSON.stringify(cell) === reported) return;
     reported = JSON.stringify(cell);
-    model.send({ kind: "cell", cell, pinned: false, clicked: false });
+    tell({ kind: "cell", cell, pinned: false, clicked: false });
   }
 
   image.addEventListener("pointermove", (event) => reportHover(cellAt(event)));
@@ -120,7 +142,7 @@ function render({ model, el }) {
     const cell = cellAt(event);
     pinned = cell !== null && !(pinned && JSON.stringify(cell) === reported);
     reported = JSON.stringify(cell);
-    model.send({ kind: "cell", cell, pinned, clicked: true });
+    tell({ kind: "cell", cell, pinned, clicked: true });
     figure.focus({ preventScroll: true });
   });
 
@@ -146,14 +168,14 @@ function render({ model, el }) {
     figure.style.width = figure.style.aspectRatio = "";
     image.style.width = `${image.naturalWidth / window.devicePixelRatio}px`;
     showTooltips();
-    model.send({ kind: "shown", frame: model.get("frame") });
+    tell({ kind: "shown", frame: model.get("frame") });
   };
 
   figure.addEventListener("keydown", (event) => {
     if (!KEYS.includes(event.key) || !isPlain(event)) return;
     event.preventDefault();
     event.stopPropagation();
-    model.send({ kind: "key", key: event.key });
+    tell({ kind: "key", key: event.key });
   });
 
   function come(message) {
@@ -187,6 +209,8 @@ function render({ model, el }) {
   themed.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "class"] });
   const zoomed = () => pageChanged();
   window.addEventListener("resize", zoomed);
+  window.addEventListener("pagehide", leave);
+  window.addEventListener("pageshow", reportPage);
   reportPage();
 
   return () => {
@@ -196,9 +220,12 @@ function render({ model, el }) {
     resized.disconnect();
     themed.disconnect();
     window.removeEventListener("resize", zoomed);
+    window.removeEventListener("pagehide", leave);
+    window.removeEventListener("pageshow", reportPage);
     window.removeEventListener("keydown", keepPlainKeys, true);
     clearTimeout(pending);
     URL.revokeObjectURL(image.src);
+    leave();
   };
 }
 

@@ -1,5 +1,6 @@
 """The board on the page: the picture, the timeline above it, and what the pointer and the keys do there."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from backprop_lab.ui.theme import custom_properties
 class StepView(anywidget.AnyWidget):
     """Shows a picture and reports what happens to it, as messages `{"kind": ...}`.
 
-    kind "page": `width` of the board and `height` of the window in CSS pixels, `ratio` of device pixels to
-        them, `dark` theme or not; sent first of all, and again when one of them changes
+    kind "page": `view` is the name of the view that tells it, since there may be several; `width` of the board and
+        `height` of the window in CSS pixels, `ratio` of device pixels to them, `dark` theme or not; sent first of all,
+        and again when one of them changes
+    kind "gone": the last view has left, with its cell, its notebook or its page; another may come
     kind "jump": `index` of the step chosen on the timeline; kind "key": `key` pressed on the board
     kind "shown": `frame` of the picture that is now on the page
     kind "cell": `cell` under the pointer as [name, row, column], or None; whether it was `clicked`, and whether it is
@@ -38,9 +41,12 @@ class StepView(anywidget.AnyWidget):
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
-        self._on_page = self._comes = False
+        self._comes = False
+        self._views: set[str] = set()  # now on a page
+        self._left: set[str] = set()
+        self._handlers: list[Callable[[str, dict[str, Any]], None]] = []
         self.last_new_frame = 0  # the latest frame with a picture of its own
-        self.on_message(self._when_shown)
+        self.on_msg(lambda _, message, __: self._receive(message.get("kind"), message))
 
     def show(self, picture: bytes) -> None:
         """Put a PNG on the page. If it is the same as before, the page sends no message "shown" for it."""
@@ -50,15 +56,27 @@ class StepView(anywidget.AnyWidget):
 
     def scroll_into_view(self) -> None:
         """Scroll the page to the lab around this and focus the board: now, or as soon as it is shown."""
-        self._comes = not self._on_page
-        if self._on_page:
+        self._comes = not self._views
+        if self._views:
             self.send({"do": "come"})
 
-    def _when_shown(self, kind: str, _: dict[str, Any]) -> None:
-        self._on_page = True
+    def _receive(self, kind: str, message: dict[str, Any]) -> None:
+        view = message.get("view", "")
+        if kind == "page":
+            if view in self._left:  # the first message of all may be handled after a later one: see `hearing`
+                return
+            self._views.add(view)
+        elif kind == "gone":
+            self._left.add(view)
+            self._views.discard(view)
+            if self._views:
+                return
+            self.picture = b""
+        for handler in self._handlers:
+            handler(kind, message)
         if self._comes and kind == "shown":  # only once the picture is there, since its size may change
             self.scroll_into_view()
 
-    def on_message(self, handler: Any) -> None:
+    def on_message(self, handler: Callable[[str, dict[str, Any]], None]) -> None:
         """Call `handler(kind, message)` for every message from the page."""
-        self.on_msg(lambda _, message, __: handler(message.get("kind"), message))
+        self._handlers.append(handler)

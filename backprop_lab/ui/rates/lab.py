@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 import ipywidgets as widgets
 
@@ -92,6 +93,9 @@ class LearningRateLab(Lab):
             if self.sweeper.state.runs is None and not self.sweeper.state.running:
                 self._start_sweep()
             self._show_map(self.sweeper.state)
+        elif kind == "gone":
+            self._map = None
+            self.sweeper.forget()
         elif kind == "cell" and message["clicked"] and message["cell"] is not None:
             self.sweeper.choose(*message["cell"][1:])
         elif kind == "key" and message["key"] == "Enter":
@@ -168,6 +172,7 @@ class LearningRateLab(Lab):
     def _show_runs(self, state: State) -> None:
         """The text about all runs, and about the chosen ones with their curves."""
         if state.runs is None:
+            self._curves.value = ""
             return
         self._summary.value = f'<div class="bpl-text">{html.escape(verdicts.on_map(state.runs))}</div>'
         texts, losses = "", {}
@@ -191,6 +196,12 @@ class LearningRateLab(Lab):
         if self.sweeper.state.runs is None:
             for _ in self.sweeper.train():
                 pass
+        if self._map is None:  # no page shows it yet, and perhaps none ever will: only the last such lab keeps its runs
+            for before in {*_not_shown_yet} - {self}:
+                _not_shown_yet.discard(before)
+                if before._map is None:
+                    before.sweeper.forget()
+            _not_shown_yet.add(self)
         assert self.sweeper.state.runs is not None
         still = RunMap(900)
         still.draw(self.sweeper.state.runs, self.sweeper.state.chosen)
@@ -202,6 +213,7 @@ def _text_about(title: str, verdict: str, colour: str) -> str:
     return f'<p style="border-color: {colour}"><b>{html.escape(title)}.</b> {html.escape(verdict)}</p>'
 
 
+_not_shown_yet: WeakSet[LearningRateLab] = WeakSet()  # one lab at most
 _HOW_TO_CHOOSE = "<p>Click a run, or move to one with the arrow keys, to see its loss curve.</p>"
 _BESIDE_CURVES = {"flex": "1 1 260px"}
 _NUMBERS = (

@@ -13,8 +13,10 @@ from matplotlib.text import Annotation
 from PIL import Image
 
 from backprop_lab.layers import Array
+from backprop_lab.ui.board.cells import COLOURS
+from backprop_lab.ui.drawing import own_settings
 from backprop_lab.ui.rates.sweeper import RunIndex, Runs
-from backprop_lab.ui.theme import CURVES, DARK, HEATMAP, LIGHT, LOST
+from backprop_lab.ui.theme import CURVES, DARK, LIGHT, LOST
 
 DECADES = 4  # from the middle of the colours to each end: a loss that fell or grew by a factor of 10,000
 NAMES = "AB"  # of the chosen runs
@@ -31,6 +33,7 @@ class RunMap:
     is striped. A white line marks the theoretical limit of each row.
     """
 
+    @own_settings()
     def __init__(self, width: float, height: float = 420, ratio: float = 1.0, dark: bool = False) -> None:
         self.theme = DARK if dark else LIGHT
         larger = min(max(width / STANDARD, 1.0), 1.5)  # a large screen is viewed from further away
@@ -57,7 +60,7 @@ class RunMap:
         """The colour scale, to the right of the map."""
         striped, gap = (pixels * height / self.size[1] for pixels in (30, 14))
         scale = self._make_axes(x, y, width, height - striped - gap)
-        scale.imshow(np.linspace(-DECADES, DECADES, 256)[:, None], HEATMAP, aspect="auto", origin="lower")
+        scale.imshow(np.linspace(-DECADES, DECADES, 256)[:, None], COLOURS, aspect="auto", origin="lower")
         names = ["÷ 10,000", "÷ 100", "initial loss", "× 100", "× 10,000"]
         scale.set_yticks(np.linspace(0, 255, len(names)), names)
         lost = self._make_axes(x, y + height - striped, width, striped)
@@ -71,7 +74,7 @@ class RunMap:
         """The artists that change from one picture to the next, and the stripes behind them."""
         axes = self.axes
         axes.add_patch(_stripes(axes))
-        self.image = axes.imshow(np.zeros((1, 1)), HEATMAP, aspect="auto", interpolation="nearest", animated=True)
+        self.image = axes.imshow(np.zeros((1, 1)), COLOURS, aspect="auto", interpolation="nearest", animated=True)
         self.image.set_clim(-DECADES, DECADES)
         self.limit = [
             axes.plot([], [], color=colour, lw=width, solid_joinstyle="miter", animated=True)[0]
@@ -110,6 +113,7 @@ class RunMap:
         )
         return halo, ring, label
 
+    @own_settings()
     def draw(self, runs: Runs, chosen: tuple[RunIndex, ...] = ()) -> None:
         """Show how the loss of each run has changed, the theoretical limits, and which runs are chosen."""
         if self._laid_out_for is not runs.sweep:

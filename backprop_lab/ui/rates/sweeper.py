@@ -33,7 +33,7 @@ class Settings:
     def __post_init__(self) -> None:
         for name, (least, most) in RANGES.items():
             check_whole(name, getattr(self, name), least, most)
-        if self.activation not in ACTIVATIONS:
+        if not isinstance(self.activation, str) or self.activation not in ACTIVATIONS:
             raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}; got {self.activation!r}")
 
     @property
@@ -113,6 +113,7 @@ class Sweeper(HasTraits):
     state = Instance(State)
 
     def __init__(self, **settings: Any) -> None:
+        self._forgotten: list[tuple[int, int]] = []  # the runs that were chosen, by seed and column
         self._turn: object = None  # of the sweep that may train: one that was cancelled finds another one here, or None
         super().__init__(state=State(Settings(**settings)))
 
@@ -150,12 +151,22 @@ class Sweeper(HasTraits):
             runs = self.state.runs
             self.state = replace(self.state, running=False, wanted=runs.settings if runs else self.state.wanted)
 
+    def forget(self) -> None:
+        """Keep no runs while nobody looks, and train no more. `train` brings the same ones back, and those chosen."""
+        self.cancel()
+        runs = self.state.runs
+        if runs is not None:
+            self._forgotten = [(runs.seed(run), run[1]) for run in self.state.chosen]
+            self.state = replace(self.state, runs=None, chosen=())
+
     def _publish(self, runs: Runs | None, **changes: Any) -> None:
         assert runs is not None
         old, chosen = self.state.runs, self.state.chosen
-        if old is not None and old.sweep is not runs.sweep:
+        if old is None or old.sweep is not runs.sweep:
+            seeds = [(old.seed(run), run[1]) for run in chosen] if old is not None else self._forgotten
             rows = {seed: row for row, seed in enumerate(runs.sweep.seeds)}
-            chosen = tuple((rows[old.seed(run)], run[1]) for run in chosen if old.seed(run) in rows)
+            chosen = tuple((rows[seed], column) for seed, column in seeds if seed in rows)
+            self._forgotten = []
         self.state = replace(self.state, runs=runs, chosen=chosen, **changes)
 
     def choose(self, row: int, col: int) -> None:
@@ -163,7 +174,8 @@ class Sweeper(HasTraits):
         if self.state.runs is None:
             raise ValueError("there are no runs to choose from yet: press Run")
         rows, cols = self.state.runs.shape
-        if not (0 <= row < rows and 0 <= col < cols):
+        whole = isinstance(row, int) and isinstance(col, int)
+        if not (whole and 0 <= row < rows and 0 <= col < cols):
             raise ValueError(f"there are {rows} rows and {cols} columns of runs; got row {row} and column {col}")
         first = self.state.chosen[:1] if self.state.comparing else ()
         self.state = replace(self.state, chosen=tuple(dict.fromkeys((*first, (row, col)))))

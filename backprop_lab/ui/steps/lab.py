@@ -2,7 +2,7 @@
 
 import html
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from functools import partial
 from typing import Any
@@ -41,11 +41,8 @@ class StepThrough(Lab):
     """
 
     def __init__(self, *, hide: Sequence[str] = (), large: bool = False, mistake: str = "", **place: Any) -> None:
-        unknown = [part for part in hide if part not in PARTS]
-        if unknown:
-            raise ValueError(f"hide takes any of {', '.join(PARTS)}; got {', '.join(map(repr, unknown))}")
+        self._hidden = checked_parts(hide)
         self.stepper = Stepper(mistake=mistake, **place)
-        self._hidden = tuple(hide)
         self._large = large
         self._page: dict[str, Any] | None = None
         self._board: Board | None = None
@@ -81,7 +78,7 @@ class StepThrough(Lab):
             min=-6, max=1, step=0.05, readout=False, tooltip="How large a step each update takes", layout=GROW
         )
         self._lr_field = text_field("learning rate", "170px", "Type a learning rate: a positive number")
-        self._on_change(self._start, lambda start: stepper.set_up(start=start))
+        self._on_change(self._start, lambda start: self._start_over(start=start))
         self._on_change(self._seed, lambda seed: stepper.set_up(seed=seed))
         self._on_change(self._seed_field, lambda text: stepper.set_up(seed=typed_number(text)))
         self._on_change(self._lr, self._slide_lr)
@@ -105,7 +102,7 @@ class StepThrough(Lab):
             "More", "Network sizes, a planted mistake, all values as a table, the step as a NumPy script"
         )
         buttons = [
-            self._button("Restart", stepper.restart, "Back to the start, with the original numbers"),
+            self._button("Restart", self._restart, "Back to the start, with the original numbers"),
             self._button("Back", stepper.back, "One step back (left arrow on the board)"),
             self._button("Next", stepper.next, "One step forward (right arrow on the board)", "primary"),
             self._button("Next phase", stepper.next_phase, "Forward to the end of this phase"),
@@ -131,9 +128,7 @@ class StepThrough(Lab):
         """Controls that are needed less often, behind the button More."""
         stepper = self.stepper
         self._sizes = {
-            name: widgets.BoundedIntText(
-                min=1, max=most, description=_SIZE_NAMES.get(name, name), tooltip=f"From 1 to {most}", **sized("auto")
-            )
+            name: widgets.IntText(description=_SIZE_NAMES.get(name, name), tooltip=f"From 1 to {most}", **sized("auto"))
             for name, most in SIZES.items()
         }
         for name, field in self._sizes.items():
@@ -144,7 +139,7 @@ class StepThrough(Lab):
             tooltip="The activation after each hidden layer",
             **sized("170px"),
         )
-        self._on_change(self._activation, lambda activation: stepper.set_up(activation=activation))
+        self._on_change(self._activation, lambda activation: self._start_over(activation=activation))
         mistakes = [("none", ""), *((mistake.title, name) for name, mistake in stepper.mistakes.items())]
         self._mistake = widgets.Dropdown(
             options=mistakes, description="planted mistake", tooltip="Plant a classic mistake", **sized("340px")
@@ -175,7 +170,16 @@ class StepThrough(Lab):
         return bool(abs(math.log10(self._lr.value) - math.log10(min(max(lr, low), high))) < self._lr.step / 2 + 1e-9)
 
     def _resize(self, name: str, size: int) -> None:
-        self.stepper.set_up(**{name: size})
+        self._start_over(**{name: size})
+
+    def _restart(self) -> None:
+        self._play.value = False
+        self.stepper.restart()
+
+    def _start_over(self, **changes: Any) -> None:
+        """Set up something else; playing ends, since it was of what was there before."""
+        self.stepper.set_up(**changes)
+        self._play.value = False
 
     def _make_cell_row(self) -> None:
         self._cell_field = text_field("new value:", "190px", "Type a new number and press Enter")
@@ -194,6 +198,10 @@ class StepThrough(Lab):
         """Scroll the page to this lab, and give its board the keyboard focus."""
         self._view.scroll_into_view()
 
+    def on_message(self, handler: Callable[[str, dict[str, Any]], None]) -> None:
+        """Call `handler(kind, message)` for every message of `StepView`, after this lab has heard it."""
+        self._view.on_message(handler)
+
     # From the page to the stepper
 
     def _refuse(self, sentence: str) -> None:
@@ -208,6 +216,10 @@ class StepThrough(Lab):
             self._page = {name: message[name] for name in ("width", "ratio", "dark")} | {"height": height}
             self._board = None
             self._guarded(self._show_board, stepper.place)
+        elif kind == "gone":
+            self._page = self._board = None
+            self._play.value = False
+            stepper.forget()
         elif kind == "jump":
             self._guarded(stepper.go_to, message["index"])
         elif kind == "shown":
@@ -355,6 +367,16 @@ class StepThrough(Lab):
 
     def __repr__(self) -> str:
         return self.call()
+
+
+def checked_parts(hide: Any) -> tuple[str, ...]:
+    """What `hide` names. Raises ValueError unless it is a list of any of PARTS."""
+    if isinstance(hide, str) or not isinstance(hide, Iterable):
+        raise ValueError(f"hide takes any of {', '.join(PARTS)}, as a list of them; got {hide!r}")
+    parts = tuple(hide)
+    if unknown := [part for part in parts if part not in PARTS]:
+        raise ValueError(f"hide takes any of {', '.join(PARTS)}; got {', '.join(map(repr, unknown))}")
+    return parts
 
 
 _JOINED = {"margin": "-4px 2px 2px"}  # joins it to the card above

@@ -39,10 +39,10 @@ class Player:
         self._turn = None
 
     async def _keep_playing(self, turn: object, ended: Callable[[], None]) -> None:
-        """Move on and wait for the page to show it, until stopped or until the page is gone."""
+        """Move on and wait for the page to show it, until stopped, or the loss overflows, or the page is gone."""
         unseen = 0
         try:
-            while self._turn is turn and unseen < PATIENCE:
+            while self._turn is turn and unseen < PATIENCE and not self._stepper.has_diverged:
                 move, pause = SPEEDS[self.speed]
                 self._guarded(self._move_on, turn, move)
                 await asyncio.sleep(max(pause, 0.02))

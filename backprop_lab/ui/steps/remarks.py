@@ -25,25 +25,47 @@ def dead_units(trace: Trace, name: str) -> list[int]:
 
 
 def on_dead_units(trace: Trace, step: Step) -> str:
-    """At a ReLU, forward or backward: which units are off for every sample, if not all of them are."""
-    for _, X, Y, _ in _relus(trace):
+    """At a ReLU, forward or backward: which units are off for every sample, if not all of them are, and what follows.
+
+    Such a unit of the first layer is off for good; another one may be on again when the layers before it change. With a
+    planted mistake it may get a gradient, though it should not.
+    """
+    for _, X, Y, number in _relus(trace):
         if step.name in (Y, f"d{X}"):
             dead = dead_units(trace, Y)
             if dead and len(dead) < trace[Y].shape[1]:
                 units = ", ".join(str(unit) for unit in dead)
-                which, they = (f"Unit {units} is", "it is") if len(dead) == 1 else (f"Units {units} are", "they are")
-                return f"{which} off for every sample: {they} dead and cannot learn."
+                one = len(dead) == 1
+                which, they = (f"Unit {units} is", "it") if one else (f"Units {units} are", "they")
+                if _gets_gradient(trace, X, number, dead):
+                    follows = f"{they} should get no gradient"
+                elif number == 1:
+                    follows = f"{they} {'is' if one else 'are'} dead and cannot learn"
+                else:
+                    follows = (
+                        f"{'its' if one else 'their'} own weights get no gradient now; {they} may come back when the "
+                        "layers before change"
+                    )
+                return f"{which} off for every sample: {follows}."
     return ""
+
+
+def _gets_gradient(trace: Trace, X: str, number: int, units: Sequence[int]) -> bool:
+    """Whether any of these units of a ReLU has a gradient at its input X or in its weights."""
+    names = [name for name in (f"d{X}", f"dW{number}", f"db{number}") if name in trace]
+    return any(np.any(trace[name][:, list(units)] != 0) for name in names)
 
 
 def all_dead(trace: Trace, index: int) -> str:
     """A warning, once it is on the board, that a whole layer of ReLUs is off for every sample."""
-    for _, _, Y, _ in _relus(trace):
+    for _, X, Y, number in _relus(trace):
         shown = any(step.name == Y for step in trace.steps[:index])
-        if shown and len(dead_units(trace, Y)) == trace[Y].shape[1]:
-            return (
-                f"Every unit of {Y} is off for every sample: no gradient gets through, and nothing before it can learn."
-            )
+        dead = dead_units(trace, Y)
+        if shown and len(dead) == trace[Y].shape[1]:
+            follows = "no gradient gets through, and nothing before it can learn"
+            if _gets_gradient(trace, X, number, dead):
+                follows = "no gradient should get through"
+            return f"Every unit of {Y} is off for every sample: {follows}."
     return ""
 
 

@@ -15,7 +15,7 @@ from backprop_lab.problem import Problem, check_learning_rate, check_whole
 from backprop_lab.tracing import Trace, trace
 from backprop_lab.ui.steps.judging import judge
 from backprop_lab.ui.steps.setup import CUSTOM, WORKED_EXAMPLE, Setup
-from backprop_lab.ui.steps.training import Training, can_be_planted, with_mistake
+from backprop_lab.ui.steps.training import Remembered, Training, can_be_planted, why_not_planted, with_mistake
 from backprop_lab.ui.values.one_cell import Cell
 from backprop_lab.ui.values.slopes import is_slope, slope_of, value_of
 
@@ -24,14 +24,15 @@ from backprop_lab.ui.values.slopes import is_slope, slope_of, value_of
 class LabState:
     """One state of the lab: never changed, only replaced by the next.
 
-    The first `index` steps in `trace`, that of iteration `iteration`, are shown. `custom` says that the learner changed
-    a number, `mistake` names a planted mistake. `cell` is the cell that is worked out; while `pinned`, it stays so.
-    `predicting` asks for a cell of each gradient before it is shown; `question` is the cell now asked for, and `right`
-    of `asked` answers were right. `note` is a sentence for the learner.
+    The first `index` steps in `trace`, that of iteration `iteration`, are shown; it is `remembered`, and may be made
+    again. `custom` says that the learner changed a number, `mistake` names a planted mistake. `cell` is the cell that
+    is worked out; while `pinned`, it stays so. `predicting` asks for a cell of each gradient before it is shown;
+    `question` is the cell now asked for, and `right` of `asked` answers were right. `note` is a sentence for the
+    learner.
     """
 
     setup: Setup
-    trace: Trace
+    remembered: Remembered
     iteration: int = 0
     index: int = 0
     custom: bool = False
@@ -45,6 +46,10 @@ class LabState:
     note: str = ""
 
     @property
+    def trace(self) -> Trace:
+        return self.remembered.trace
+
+    @property
     def step(self) -> Step | None:
         """The current step, or None before the first."""
         return self.trace.steps[self.index - 1] if self.index else None
@@ -55,7 +60,7 @@ class LabState:
 
     @property
     def lr(self) -> float:
-        return float(self.trace.problem.lr)
+        return float(self.remembered.problem.lr)
 
     def has(self, cell: Cell) -> bool:
         """Whether there is such a cell and it is already on the board."""
@@ -63,7 +68,7 @@ class LabState:
         if not self.shows(name):
             return False
         rows, cols = value_of(self.trace, name).shape
-        return bool(0 <= i < rows and 0 <= j < cols)
+        return isinstance(i, int) and isinstance(j, int) and bool(0 <= i < rows and 0 <= j < cols)
 
     def shows(self, name: str) -> bool:
         """Whether a value is already on the board."""
@@ -97,7 +102,7 @@ class Stepper(HasTraits):
         problem = chosen.problem()
         self.setup_lr = float(problem.lr)  # the learning rate that goes with the setup, unless another is chosen
         self._training = Training(problem if lr is None else problem.evolve(lr=lr))
-        super().__init__(place=LabState(chosen, self._training.trace(0)))
+        super().__init__(place=LabState(chosen, self._training.remembered(0)))
         check_whole("iteration", iteration, 0, 100_000)
         if mistake:
             self.plant(mistake)
@@ -123,9 +128,21 @@ class Stepper(HasTraits):
         return bool(changes) and changes[0] <= self.place.iteration
 
     @property
+    def has_diverged(self) -> bool:
+        """Whether the loss has overflowed, at the current iteration or before."""
+        return self._training.diverged(self.place.iteration) is not None
+
+    @property
     def first_problem(self) -> Problem:
         """Where training began: the problem of iteration 0."""
         return self._training.first
+
+    def forget(self) -> None:
+        """Keep no trace while nobody looks: where the learner is stays known, and the trace is made again when needed.
+
+        It is that of the last iteration that was gone to, which the training has too.
+        """
+        self.place.remembered.forget()
 
     def set_up(self, **changes: Any) -> None:
         """Start over with some fields of Setup changed. The worked example, if changed, becomes a random problem."""
@@ -167,13 +184,11 @@ class Stepper(HasTraits):
 
     def plant(self, mistake: str) -> None:
         """Make the mistake with this name in every iteration, or none if it is empty. Training starts over."""
-        if mistake and mistake not in self.mistakes:
+        if mistake and not (isinstance(mistake, str) and mistake in self.mistakes):
             raise ValueError(f"there is no mistake {mistake!r}; choose one of {', '.join(self.mistakes)}")
         problem = self.first_problem.evolve(lr=self.place.lr)
-        if mistake and not can_be_planted(self.mistakes[mistake], problem):
-            raise ValueError(
-                f"{self.mistakes[mistake].title}: this mistake cannot be planted here, because the shapes would not fit"
-            )
+        if mistake and (why_not := why_not_planted(self.mistakes[mistake], trace(problem))):
+            raise ValueError(f"{self.mistakes[mistake].title}: this mistake cannot be planted here, because {why_not}")
         self._restart_training(problem, mistake=mistake)
 
     def choose(self, cell: Cell | None, pinned: bool = False) -> None:
@@ -219,6 +234,8 @@ class Stepper(HasTraits):
 
     def go_to(self, index: int) -> None:
         """Show the first `index` steps of this iteration."""
+        if not isinstance(index, int):
+            raise ValueError(f"the steps to show are a whole number, such as 3; got {index!r}")
         self._go(self.place.iteration, min(max(index, 0), len(self.place.trace.steps)))
 
     def next(self) -> None:
@@ -281,32 +298,44 @@ class Stepper(HasTraits):
         """Start training over from `problem`, at the same step."""
         mistake = changes.get("mistake", self.place.mistake)
         training = Training(problem, partial(with_mistake, self.mistakes[mistake]) if mistake else trace)
-        traced = training.trace(0)
-        if [step.name for step in traced.steps] != [step.name for step in self.place.trace.steps]:
+        first = training.remembered(0)
+        if [step.name for step in first.trace.steps] != [step.name for step in self.place.trace.steps]:
             changes["index"] = 0
         self._training = training
-        note = self._note(0)
+        note = self._note(0, mistake, changes.get("custom", self.place.custom))
         if mistake and not self.mistakes[mistake].planted_at(trace(problem)):
             note = note or f"{self.mistakes[mistake].title}: with these numbers, it changes nothing."
-        self.place = replace(self.place, trace=traced, iteration=0, note=note, question=None, **changes)
+        self.place = replace(self.place, remembered=first, iteration=0, note=note, question=None, **changes)
 
     def _go(self, iteration: int, index: int, lr: float | None = None) -> None:
         """Go to a step of an iteration. A pinned cell stays while the step does, so that iterations can be compared."""
-        traced = self._training.trace(iteration, lr)
-        note = self._note(iteration)
-        place = replace(self.place, trace=traced, iteration=iteration, index=index, question=None, note=note)
+        found = self._training.remembered(iteration, lr)
+        note = self._note(iteration, self.place.mistake, self.place.custom)
+        place = replace(self.place, remembered=found, iteration=iteration, index=index, question=None, note=note)
         stays = place.pinned and index == self.place.index
         if place.cell is not None and not stays:
             place = replace(place, cell=None, pinned=False)
         self.place = place
 
-    def _note(self, iteration: int) -> str:
+    def _note(self, iteration: int, mistake: str, custom: bool) -> str:
+        """What to say if the loss has overflowed by then: no more of the cause than is known."""
         diverged = self._training.diverged(iteration)
         if diverged is None:
             return ""
         if diverged == 0:
             return "The loss overflows at the very start: some of these numbers are too large to square."
+        then = f"The loss overflowed at iteration {diverged}"
+        if mistake:
+            return (
+                f"{then}: the planted mistake may be the cause, or the learning rate. Go back to see how it began, or "
+                "plant no mistake and compare."
+            )
+        if custom:
+            return (
+                f"{then}: the learning rate is too large for these numbers, or they are too large themselves. Restart "
+                "brings the original numbers back; or go back to see how it began."
+            )
         return (
-            f"The loss overflowed at iteration {diverged}: the learning rate is too large, and every step overshoots "
-            "the minimum by more than the last. Restart with a smaller learning rate, or go back to see how it began."
+            f"{then}: the learning rate is too large, and every step overshoots the minimum by more than the last. "
+            "Restart with a smaller learning rate, or go back to see how it began."
         )

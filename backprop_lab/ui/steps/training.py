@@ -13,14 +13,41 @@ from backprop_lab.tracing import Trace, trace
 
 def can_be_planted(mistake: Mistake, problem: Problem) -> bool:
     """Whether a mistake gives, somewhere in the training step, a value of the right shape."""
-    traced = trace(problem)
+    return not why_not_planted(mistake, trace(problem))
+
+
+def why_not_planted(mistake: Mistake, traced: Trace) -> str:
+    """Why a mistake gives nowhere in a training step a value of the right shape, or "" if it does somewhere."""
     wrong = ((mistake.wrong_value(traced, step.name), step.value) for step in traced.steps)
-    return any(value is not None and np.shape(value) == np.shape(right) for value, right in wrong)
+    if any(value is not None and np.shape(value) == np.shape(right) for value, right in wrong):
+        return ""
+    if any(mistake.wrong_line(traced, step.name) for step in traced.steps):
+        return "the shapes would not fit"
+    kinds = " or ".join(dict.fromkeys(kind.__name__ for kind, _ in mistake.lines))
+    return f"it is one in a line of {kinds}, and this network has none that it could replace"
 
 
 def with_mistake(mistake: Mistake, problem: Problem) -> Trace:
     """The trace of `problem` with a mistake made wherever it can be made."""
     return plant(trace(problem), mistake)
+
+
+class Remembered:
+    """The trace of a training step. Forgotten while nobody looks at it, it is made again when it is asked for."""
+
+    def __init__(self, made: Trace, again: Callable[[Problem], Trace] = trace) -> None:
+        self.problem, self._again = made.problem, again
+        self._made: Trace | None = made
+
+    @property
+    def trace(self) -> Trace:
+        made = self._made
+        if made is None:
+            made = self._made = self._again(self.problem)
+        return made
+
+    def forget(self) -> None:
+        self._made = None
 
 
 class Training:
@@ -37,13 +64,17 @@ class Training:
         self._run = run
         self.first = problem
         self._kept = {0: problem}
-        self._last = (0, run(problem.evolve(lr=float(problem.lr))))  # the latest trace and its iteration
+        self._last = (0, Remembered(run(problem.evolve(lr=float(problem.lr))), run))  # the latest and its iteration
         self.lrs = array("d")
         self.losses = array("d")
         self.lr_changes: list[int] = []  # the iterations whose learning rate differs from the previous one
 
     def trace(self, iteration: int, lr: float | None = None) -> Trace:
         """The trace of an iteration, up to one beyond the last; a new `lr` for it drops all later iterations."""
+        return self.remembered(iteration, lr).trace
+
+    def remembered(self, iteration: int, lr: float | None = None) -> Remembered:
+        """The same, as what can be forgotten."""
         problem = self._problem(iteration)
         if iteration == len(self.lrs):
             self.lrs.append(float(problem.lr))
@@ -54,14 +85,14 @@ class Training:
             self.lr_changes = [k for k in self.lr_changes if k < iteration]
             if iteration and lr != self.lrs[iteration - 1]:
                 self.lr_changes.append(iteration)
-        last, traced = self._last
-        if last != iteration or traced.problem.lr != self.lrs[iteration]:
-            traced = self._run(problem.evolve(lr=self.lrs[iteration]))
-            self._last = (iteration, traced)
-        self.losses[iteration] = float(traced["L"])
+        last, found = self._last
+        if last != iteration or found.problem.lr != self.lrs[iteration]:
+            found = Remembered(self._run(problem.evolve(lr=self.lrs[iteration])), self._run)
+            self._last = (iteration, found)
+        self.losses[iteration] = float(found.trace["L"])
         if iteration % self.STRIDE == 0:
             self._kept[iteration] = problem
-        return traced
+        return found
 
     def diverged(self, iteration: int) -> int | None:
         """The first iteration, up to the given one, whose loss is not a finite number."""
@@ -70,11 +101,11 @@ class Training:
         return next(k for k, loss in enumerate(self.losses) if not math.isfinite(loss))
 
     def _problem(self, iteration: int) -> Problem:
-        last, traced = self._last
+        last, found = self._last
         if last == iteration:
-            return traced.problem
+            return found.problem
         if last < iteration <= last + self.STRIDE:
-            at, problem = last + 1, traced.next_problem()
+            at, problem = last + 1, found.trace.next_problem()
         else:
             at = iteration - iteration % self.STRIDE
             problem = self._kept[at]

@@ -100,7 +100,7 @@ EXPLANATIONS = {
     GradientDescent.formulas["new"]: Explanation(
         r"{new} = {p} - {lr}\,{dp}",
         "New {p}",
-        "Take a small step downhill: against the gradient, scaled by the learning rate.",
+        "Take a step against the gradient, scaled by the learning rate.",
     ),
 }
 
