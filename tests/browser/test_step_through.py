@@ -294,22 +294,3 @@ def test_of_a_lab_whose_cell_was_run_again_the_kernel_keeps_no_picture_and_a_rel
     expect_kept(lab, 1, 1, labs=6)
     lab.command("notebook:clear-all-cell-outputs")
     expect_kept(lab, 0, 0, labs=6)
-
-
-# The text of each field that is too wide for it, in CSS pixels; the arrow of a menu is in its padding.
-CUT_OFF = """(lab) => [...lab.querySelectorAll("input[type=text], select")].flatMap((field) => {
-  if (!field.offsetWidth) return [];
-  const style = getComputedStyle(field), pen = document.createElement("canvas").getContext("2d");
-  pen.font = style.font;
-  const text = field.tagName === "SELECT" ? field.selectedOptions[0].text : field.value;
-  const room = field.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
-  return pen.measureText(text).width > room + 1 ? [`${text}: ${pen.measureText(text).width} in ${room}`] : [];
-})"""
-
-
-def test_no_field_of_the_lab_cuts_off_what_it_holds_also_where_all_is_large(notebook):
-    page = notebook(ONE_CELL, "StepThrough(large=True)").page
-    for shown in (LabPage(page, 0), LabPage(page, 1)):
-        shown.wait_for_picture()
-        shown.press("More")
-        assert shown.root.evaluate(CUT_OFF) == []
