@@ -148,9 +148,9 @@ def kept(widget):
     return bundle[0] if isinstance(bundle, tuple) else bundle
 
 
-def count(full):
-    """A large number of cases: a tenth of it in `make test`, all of it in `make release-check`."""
-    return full if os.environ.get("FULL_COUNTS") else max(1, full // 10)
+def count(full, part=10):
+    """A large number of cases: a tenth of it in `make test`, or another part, and all of it in `make release-check`."""
+    return full if os.environ.get("FULL_COUNTS") else max(1, full // part)
 
 
 def notebooks(folder="."):
