@@ -39,10 +39,15 @@ def test_the_sum_of_squares_and_their_mean_over_samples_and_outputs_with_their_g
     assert SumSquaredError().gradient(y_pred, y).tolist() == [[0, 2], [4, 6], [-4, 6]]
     assert MeanSquaredError().value(y_pred, y) == 27 / 6
     assert MeanSquaredError().gradient(y_pred, y).tolist() == [[0, 2 / 6], [4 / 6, 1], [-4 / 6, 1]]
+    stack = np.array([y_pred, 2 * y_pred])
+    for loss in (SumSquaredError(), MeanSquaredError()):
+        assert loss.value(stack, y).tolist() == [loss.value(each, y) for each in stack], "of many networks at once"
+        assert loss.gradient(stack, y).tolist() == [loss.gradient(each, y).tolist() for each in stack]
 
 
 @pytest.mark.parametrize("make", [Linear, lambda W, b: Linear(0 * W, b).with_parameters({"W": W, "b": b})])
 def test_linear_keeps_its_own_read_only_copy_and_another_layer_may_share_it(make):
+    assert [make(W.astype(kind), b).W.dtype for kind in ("f2", "f4", "c16")] == ["f2", "f4", "c16"]
     mine = W.copy(), b.copy()
     views = mine[0][:], mine[1][:]
     for view in views:

@@ -57,6 +57,7 @@ REFUSED = [
     ("Linear(zeros(5, 2, 3), zeros(4, 1, 3))", "a stack has as many b as W; got b (4, 1, 3) for W (5, 2, 3)"),
     *each("Linear(zeros{}, b)", "W must have shape (inputs, outputs), such as (3, 4); got {}", (3,), (0, 3), (3, 0)),
     *each("Linear({}, b)", "W must be a full table of numbers, but its rows differ in length", [[1, 2], [3]]),
+    ("Linear(np.ma.masked_less(W, 9), b)", "W must hold a number in every cell, but some are masked: fill them first"),
     ("Linear('W', b)", "W must hold numbers, got <U1: 'W'"),
     ("Linear(W > 2, b)", "W must hold numbers, got bool"),
     ("Linear([[1.0, None]], b)", "W must hold numbers, got object"),
