@@ -24,8 +24,8 @@ class Problem:
     """A network, a loss, N samples X (N, D) with their targets y (N, K), and a learning rate lr.
 
     X and y are kept read-only. Raises ValueError if X is empty or does not fit the network, if y has not
-    the shape of the network's output, or if lr is not a positive, finite number; and if a layer or the loss
-    computes something other than its lines of NumPy say, on these numbers.
+    the shape of the network's output or the loss refuses it, or if lr is not a positive, finite number; and if
+    a layer or the loss computes something other than its lines of NumPy say, on these numbers.
     """
 
     network: Network
@@ -69,11 +69,18 @@ class Problem:
         outputs = getattr(self.network.layers[-1], "outputs", None)
         if outputs is not None and self.y.shape != (len(self.X), outputs):
             raise _misshapen(self.y, (len(self.X), outputs))
+        _check_targets(self.loss, self.y)
         check_learning_rate(self.lr)
 
 
 def _misshapen(y: Array, shape: tuple[int, ...]) -> ValueError:
     return ValueError(f"y must have shape {shape}, one row of targets a sample; got {y.shape}")
+
+
+def _check_targets(loss: Loss, y: Array) -> None:
+    """Raise ValueError, with its sentence, if the loss refuses y."""
+    if hasattr(loss, "check_targets"):
+        _called(loss, "check_targets", y)
 
 
 def check_lines(problem: Problem) -> None:
@@ -217,7 +224,8 @@ def random_problem(
     """A problem of standard normal numbers, always the same for the same seed; biases start at zero.
 
     `hidden` is the width of the hidden layer, or a sequence of widths for a deeper network. Numbers are drawn
-    from `np.random.default_rng(seed)` in the order W1, W2, ..., X, y. `make` is `Problem`, or `Problem.trusted`
+    from `np.random.default_rng(seed)` in the order W1, W2, ..., X, y. Where the loss refuses such a y, the largest
+    number of each row becomes 1 and the others 0. `make` is `Problem`, or `Problem.trusted`
     where a problem of the same layers has been checked before. Raises ValueError if the seed is not a whole number
     from 0 up, if a size is not a whole number from 1 up, or if lr is not positive and finite; and as Problem does.
     """
@@ -231,8 +239,17 @@ def random_problem(
     for D, H in pairwise((inputs, *hidden, outputs)):
         layers += [Linear(rng.standard_normal((D, H)), np.zeros((1, H))), activation]
     X = rng.standard_normal((samples, inputs))
-    y = rng.standard_normal((samples, outputs))
+    y = _drawn_targets(loss, rng.standard_normal((samples, outputs)))
     return make(network=Network(layers[:-1]), loss=loss, X=X, y=y, lr=lr)
+
+
+def _drawn_targets(loss: Loss, drawn: Array) -> Array:
+    """Drawn numbers as targets; where the loss refuses them, the largest of each row becomes 1 and the others 0."""
+    try:
+        _check_targets(loss, drawn)
+    except ValueError:
+        drawn = np.asarray(np.eye(drawn.shape[1])[drawn.argmax(axis=1)])
+    return drawn
 
 
 def worked_example() -> Problem:

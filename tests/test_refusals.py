@@ -36,6 +36,21 @@ def update(**wrong):
     return worked_example().network.update(gradients() | wrong, 0.1)
 
 
+def classes(y):
+    return example(loss=backprop_lab.SoftmaxCrossEntropy(), y=y)
+
+
+class Picky(backprop_lab.SumSquaredError):
+    """A loss of a reader's own that takes no targets, and says so by accident."""
+
+    def __repr__(self):
+        return "Picky"
+
+    def check_targets(self, y):
+        raise TypeError("none today")
+
+
+PROBABILITIES = "the targets of SoftmaxCrossEntropy are probabilities, one row a sample"
 ROW = "b must be one row as wide as W, of shape (1, 3); got b"
 NO_LOSS = "a loss needs formulas, value and gradient, as SumSquaredError() has; got"
 UNEQUAL = "y_pred {0[0]} and y {0[1]} must have the same shape (samples, outputs)"
@@ -70,6 +85,22 @@ REFUSED = [
     *each("SumSquaredError().gradient(zeros{0[0]}, zeros{0[1]})", UNEQUAL, *BROADCAST),
     *each("MeanSquaredError().value(zeros{0[0]}, zeros{0[1]})", UNEQUAL, *BROADCAST),
     *each("MeanSquaredError().gradient(zeros{0[0]}, zeros{0[1]})", UNEQUAL, *BROADCAST),
+    *each("SoftmaxCrossEntropy().value(zeros{0[0]}, zeros{0[1]})", UNEQUAL, *BROADCAST),
+    *each("SoftmaxCrossEntropy().gradient(zeros{0[0]}, zeros{0[1]})", UNEQUAL, *BROADCAST),
+    # Targets that are no probabilities
+    *each(
+        "classes({})",
+        f"{PROBABILITIES}: none is negative, and a row adds up to 1, as one_hot(labels) gives them; "
+        "row 1 of y is {0[1]}",
+        [[0, 1.0], [-0.5, 1.5]],
+        [[0.5, 0.5], [0.5, 0.50001]],
+        [[0, 1.0], [0.0, 0.0]],
+    ),
+    ("classes([[0, 1], [1, np.nan]])", "row 1 of y is [1.0, nan]"),
+    ("classes([0, 1])", "y must have shape (2, 2), one row of targets a sample; got (2,)"),
+    ("SoftmaxCrossEntropy().check_targets(zeros(2))", f"{PROBABILITIES}; got y of shape (2,): of labels, one_hot("),
+    ("random_problem(3, outputs=1, loss=SoftmaxCrossEntropy())", "y of shape (2, 1), and one score alone always has"),
+    ("example(loss=Picky())", "Picky.check_targets stopped with TypeError: none today"),
     # Networks
     ("Network(())", "a network starts with a layer that has parameters, such as Linear; got ()"),
     ("Network((ReLU(), linear(2, 3)))", "has parameters, such as Linear; got (ReLU(), Linear(2, 3))"),
