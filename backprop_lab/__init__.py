@@ -2,7 +2,7 @@
 
 from backprop_lab.feedback import check, check_function
 from backprop_lab.layers import ACTIVATIONS, Activation, Linear, ReLU, Sigmoid, Tanh
-from backprop_lab.losses import LOSSES, MeanSquaredError, SoftmaxCrossEntropy, SumSquaredError
+from backprop_lab.losses import LOSSES, HalfSquaredError, MeanSquaredError, SoftmaxCrossEntropy, SumSquaredError
 from backprop_lab.mistakes import MISTAKES, Mistake, plant
 from backprop_lab.mysteries import mystery, solve
 from backprop_lab.network import Network
@@ -18,6 +18,7 @@ __all__ = [
     "LOSSES",
     "MISTAKES",
     "Activation",
+    "HalfSquaredError",
     "Linear",
     "MeanSquaredError",
     "Mistake",

@@ -57,6 +57,25 @@ class SumSquaredError:
 
 
 @dataclass(frozen=True)
+class HalfSquaredError:
+    """L = 1/2 sum of (y_pred - y)^2 over all samples and outputs, so that no 2 is left in the gradient.
+
+    Raises ValueError where the shapes differ. Source: Rumelhart, Hinton and Williams (1986), equation 3; many courses
+    have it too, such as Mazur, https://mattmazur.com/2015/03/17/a-step-by-step-backpropagation-example/
+    """
+
+    def value(self, y_pred: Array, y: Array) -> Any:
+        """The loss: one number, or one for each problem of a stack."""
+        return np.sum(_difference(y_pred, y) ** 2, axis=(-2, -1)) / 2
+
+    def gradient(self, y_pred: Array, y: Array) -> Array:
+        """dy_pred = y_pred - y, of shape (N, K): the 1/2 and the 2 from the square cancel."""
+        return _difference(y_pred, y)
+
+    formulas: ClassVar = {"L": "np.sum(({y_pred} - {y}) ** 2) / 2", "dy_pred": "{y_pred} - {y}"}
+
+
+@dataclass(frozen=True)
 class MeanSquaredError:
     """L = mean of (y_pred - y)^2 over all samples and outputs. Raises ValueError where the shapes differ."""
 
@@ -138,5 +157,6 @@ def _less_their_largest(scores: Array) -> Array:
 LOSSES: dict[str, Loss] = {
     "sum of squares": SumSquaredError(),
     "mean of squares": MeanSquaredError(),
+    "half the sum of squares": HalfSquaredError(),
     "cross-entropy after a softmax": SoftmaxCrossEntropy(),
 }

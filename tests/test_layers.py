@@ -8,6 +8,7 @@ from common import with_numbers
 from problems import identical
 
 from backprop_lab import (
+    HalfSquaredError,
     Linear,
     MeanSquaredError,
     ReLU,
@@ -46,10 +47,12 @@ def test_an_activation_has_the_value_and_the_slope_worked_out_by_hand(layer, x, 
     assert (layer.gradients(X, X), layer.with_parameters({})) == ({}, layer), "there is nothing to learn in it"
 
 
-def test_the_sum_of_squares_and_their_mean_over_samples_and_outputs_with_their_gradients():
+def test_the_sum_of_squares_half_of_it_and_their_mean_over_samples_and_outputs_with_their_gradients():
     y_pred, y = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), np.array([[1.0, 1.0], [1.0, 1.0], [7.0, 3.0]])
     assert SumSquaredError().value(y_pred, y) == 0 + 1 + 4 + 9 + 4 + 9
     assert SumSquaredError().gradient(y_pred, y).tolist() == [[0, 2], [4, 6], [-4, 6]]
+    assert HalfSquaredError().value(y_pred, y) == 27 / 2
+    assert HalfSquaredError().gradient(y_pred, y).tolist() == [[0, 1], [2, 3], [-2, 3]]
     assert MeanSquaredError().value(y_pred, y) == 27 / 6
     assert MeanSquaredError().gradient(y_pred, y).tolist() == [[0, 2 / 6], [4 / 6, 1], [-4 / 6, 1]]
 

@@ -83,6 +83,8 @@ REFUSED = [
     # Losses, of shapes that would broadcast
     *each("SumSquaredError().value(zeros{0[0]}, zeros{0[1]})", UNEQUAL, *BROADCAST),
     *each("SumSquaredError().gradient(zeros{0[0]}, zeros{0[1]})", UNEQUAL, *BROADCAST),
+    *each("HalfSquaredError().value(zeros{0[0]}, zeros{0[1]})", UNEQUAL, *BROADCAST),
+    *each("HalfSquaredError().gradient(zeros{0[0]}, zeros{0[1]})", UNEQUAL, *BROADCAST),
     *each("MeanSquaredError().value(zeros{0[0]}, zeros{0[1]})", UNEQUAL, *BROADCAST),
     *each("MeanSquaredError().gradient(zeros{0[0]}, zeros{0[1]})", UNEQUAL, *BROADCAST),
     *each("SoftmaxCrossEntropy().value(zeros{0[0]}, zeros{0[1]})", UNEQUAL, *BROADCAST),

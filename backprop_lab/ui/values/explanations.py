@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from backprop_lab.layers import Linear, ReLU, Sigmoid, Tanh
 from backprop_lab.lines import GradientDescent, Step
-from backprop_lab.losses import MeanSquaredError, SoftmaxCrossEntropy, SumSquaredError
+from backprop_lab.losses import HalfSquaredError, MeanSquaredError, SoftmaxCrossEntropy, SumSquaredError
 
 
 class Explanation(NamedTuple):
@@ -85,6 +85,17 @@ EXPLANATIONS = {
         r"{dy_pred} = 2\,({y_pred} - {y})",
         "Gradient of the loss",
         "As an entry of {y_pred} grows, the loss grows at a rate of twice its difference from the target.",
+    ),
+    HalfSquaredError.formulas["L"]: Explanation(
+        r"{L} = \frac{{1}}{{2}} \sum_{{n,k}} ({y_pred} - {y})^2",
+        "Loss",
+        "How wrong is the prediction? Square every difference from the target, add up all the squares and take half.",
+    ),
+    HalfSquaredError.formulas["dy_pred"]: Explanation(
+        r"{dy_pred} = {y_pred} - {y}",
+        "Gradient of the loss",
+        "As an entry of {y_pred} grows, the loss grows at a rate of its difference from the target: the 1/2 and the 2 "
+        "from the square cancel.",
     ),
     MeanSquaredError.formulas["L"]: Explanation(
         r"{L} = \frac{{1}}{{NK}} \sum_{{n,k}} ({y_pred} - {y})^2",
