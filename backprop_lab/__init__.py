@@ -6,7 +6,7 @@ from backprop_lab.losses import LOSSES, HalfSquaredError, MeanSquaredError, Soft
 from backprop_lab.mistakes import MISTAKES, Mistake, plant
 from backprop_lab.mysteries import mystery, solve
 from backprop_lab.network import Network
-from backprop_lab.problem import Problem, random_problem, worked_example
+from backprop_lab.problem import Problem, one_hot, random_problem, worked_example
 from backprop_lab.proving import check_gradients, prove
 from backprop_lab.sweeping import sweep
 from backprop_lab.tracing import trace
@@ -33,6 +33,7 @@ __all__ = [
     "check_function",
     "check_gradients",
     "mystery",
+    "one_hot",
     "plant",
     "prove",
     "random_problem",

@@ -210,6 +210,49 @@ def check_seed(seed: Any) -> None:
     check_whole("the seed", seed, 0, such_as=", such as 3")
 
 
+def one_hot(labels: Any, classes: Any = None) -> Array:
+    """A row for each label, with 1 in the column of its class and 0 elsewhere: (N,) labels become (N, K) floats.
+
+    `labels` are whole numbers or strings. `classes` is the number of classes, whose labels are then 0 to K - 1, or
+    their names in the order of the columns; by default the labels that occur, sorted. Raises ValueError, naming the
+    label, if one is no class or neither a whole number nor a string, and if a name stands twice in `classes`.
+    """
+    found = _names("labels", labels)
+    if classes is None:
+        kinds = {isinstance(label, str) for label in found}
+        if len(kinds) > 1:
+            raise ValueError(f"labels must be all whole numbers or all strings, and some are strings; got {labels!r}")
+        classes, known = sorted(set(found)), "the classes"
+    elif np.ndim(classes) == 0 and not isinstance(classes, str):
+        check_whole("classes", classes, 1, such_as=", or the names of the classes, such as ['cat', 'dog']")
+        classes, known = list(range(classes)), f"the whole numbers below classes={classes}"
+    else:
+        classes = _names("classes", classes)
+        known = f"the classes {', '.join(map(repr, classes))}"
+        if len(set(classes)) < len(classes):
+            raise ValueError(f"classes must have each name once, in the order of the columns; got {classes}")
+    columns = {name: column for column, name in enumerate(classes)}
+    if lost := [n for n, label in enumerate(found) if label not in columns]:
+        raise ValueError(f"labels[{lost[0]}] is {found[lost[0]]!r}, which is none of {known}")
+    rows = np.zeros((len(found), len(columns)))
+    rows[range(len(found)), [columns[label] for label in found]] = 1
+    return rows
+
+
+def _names(what: str, given: Any) -> list[Any]:
+    """Labels, or names of classes, as a list. Raises ValueError if they are not (N,) whole numbers or strings."""
+    found = np.asarray(given, dtype=object)
+    if found.ndim != 1 or found.size == 0:
+        raise ValueError(
+            f"{what} must be a row of whole numbers or strings, such as [0, 2, 1] or ['cat', 'dog'], of shape (N,); "
+            f"got {given!r}, of shape {found.shape}"
+        )
+    for n, label in enumerate(found):
+        if not isinstance(label, str | int | np.integer | np.bool):
+            raise ValueError(f"{what} must be whole numbers or strings, such as 2 or 'cat'; {what}[{n}] is {label!r}")
+    return list(found)
+
+
 def random_problem(
     seed: int,
     samples: int = 2,

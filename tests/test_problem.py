@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from problems import identical
 
-from backprop_lab import Tanh, random_problem, worked_example
+from backprop_lab import Tanh, one_hot, random_problem, worked_example
 
 
 def numbers(problem):
@@ -49,3 +49,16 @@ def test_a_problem_has_its_own_read_only_copy_of_what_it_is_given_lists_and_any_
             array[0, 0] = 99
     with pytest.raises(AttributeError):
         p.X = X
+
+
+@pytest.mark.parametrize(("labels", "classes", "columns", "K"), [
+    ([2, 0, 2, 7], None, [1, 0, 1, 2], 3),
+    (np.array([2, 0], np.uint8), 4, [2, 0], 4),
+    (("Gentoo", "Adelie"), None, [1, 0], 2),
+    (np.array(["b", "a"]), ["b", "c", "a"], [0, 2], 3),
+    (np.array(["b", "a"], dtype=object), np.array(["b", "c", "a"]), [0, 2], 3),
+    ([5, 3], (5, 4, 3), [0, 2], 3),
+    ([np.bool(True), False], None, [1, 0], 2),
+])  # fmt: skip
+def test_one_hot_has_a_column_for_each_class_sorted_or_in_the_order_given(labels, classes, columns, K):
+    assert identical(one_hot(labels, classes), np.eye(K)[columns])

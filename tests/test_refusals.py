@@ -119,6 +119,32 @@ REFUSED = [
     ("worked_example().network.with_parameters({'W1': W, 'b2': b})", "no numbers for b1, W2; got W1, b2"),
     ("example().network.with_parameters({**example().network.parameters, 'W2': zeros(3, 2)})", "takes 3 numbers a s"),
     ("worked_example().network.with_parameters({})", "no numbers for W1, b1, W2, b2; got none"),
+    # Labels
+    ("one_hot(['a', 'b'], classes=['a', 'c'])", "labels[1] is 'b', which is none of the classes 'a', 'c'"),
+    *each(
+        "one_hot([0, {0}], classes=3)", "labels[1] is {0!r}, which is none of the whole numbers below classes=3", 3, -1
+    ),
+    ("one_hot(['cat'], 2)", "labels[0] is 'cat', which is none of the whole numbers below classes=2"),
+    ("one_hot(['a'], ['a', 'b', 'a'])", "classes must have each name once, in the order of the columns; got ['a', 'b'"),
+    *each(
+        "one_hot([0], classes={})", "classes must be a whole number, 1 or more, or the names of the cl", 0, 2.5, True
+    ),
+    *each("one_hot(['a'], classes={})", "classes must be a row of whole numbers or strings, such as", "'abc'", []),
+    *each(
+        "one_hot({})",
+        "labels must be a row of whole numbers or strings, such as [0, 2",
+        "3",
+        "[]",
+        "[[1], [2]]",
+        "'ab'",
+    ),
+    *each(
+        "one_hot([1, {0}])",
+        "labels must be whole numbers or strings, such as 2 or 'cat'; labels[1] is {0}",
+        0.5,
+        "None",
+    ),
+    ("one_hot([1, 'a'])", "labels must be all whole numbers or all strings, and some are strings; got [1, 'a']"),
     # Problems
     *each("example(lr={})", "the learning rate must be a positive, finite number such as 0.01; got", *NO_RATES),
     ("example(lr=np.longdouble('1e400'))", "the learning rate must be a positive, finite number such as 0.01; got"),
