@@ -57,6 +57,7 @@ UNEQUAL = "y_pred {0[0]} and y {0[1]} must have the same shape (samples, outputs
 BROADCAST = [((3,), (3,)), ((3, 1), (3,)), ((3,), (3, 1)), ((3, 2), (3, 1)), ((3, 2), (1, 2))]
 NO_RATES = ("np.nan", "np.inf", 0, -0.1, True, "'0.1'", None, "1j", "np.ones(2)", "np.bool_(True)")
 NO_SAMPLES = ((2, 4), (3,), (0, 3), (5, 2, 3))
+NO_SIZES = (-1, 2.5, 3.0, "'3'", True, [3], 0)
 NO_SEEDS = (-1, 2.5, 3.0, "'3'", True, None, [3])
 
 
@@ -149,8 +150,35 @@ REFUSED = [
     *each("example(lr={})", "the learning rate must be a positive, finite number such as 0.01; got", *NO_RATES),
     ("example(lr=np.longdouble('1e400'))", "the learning rate must be a positive, finite number such as 0.01; got"),
     *each("random_problem({})", "the seed must be a whole number, 0 or more, such as 3; got {}", *NO_SEEDS),
-    *each("random_problem(3, samples={})", "samples must be a whole number, 1 or more; got {}", *NO_SEEDS, 0),
+    *each("random_problem(3, samples={})", "samples must be a whole number, 1 or more; got {}", *NO_SIZES),
     *each("random_problem(3, {}=0)", "{} must be a whole number, 1 or more; got 0", "inputs", "hidden", "outputs"),
+    *each("random_problem(3, X={0})", "X and y belong together, a row of each for a sample; got X alone", [[1]]),
+    ("random_problem(3, y=[[1]])", "X and y belong together, a row of each for a sample; got y alone"),
+    *each(
+        "random_problem(3, X=zeros{}, y=zeros(2, 1))",
+        "X must have shape (samples, inputs), with at least",
+        (2,),
+        (0, 3),
+    ),
+    (
+        "random_problem(3, X=zeros(2, 3), y=zeros(2))",
+        "got (2,): np.reshape(y, (-1, 1)) makes one output of it, and one_",
+    ),
+    *each(
+        "random_problem(3, X=zeros(2, 3), y=zeros{})",
+        "y must have shape (2, outputs), a row for each of X (2, 3); got {}",
+        (3, 2),
+        (2, 0),
+        (2, 1, 1),
+    ),
+    ("random_problem(3, X=[[1], ['a']], y=[[1], [2]])", "X must hold numbers"),
+    *each(
+        "random_problem(3, {0[0]}, X=zeros(5, 3), y=zeros(5, 4))",
+        "{0[1]}, but X (5, 3) and y (5, 4) have {0[2]}: l",
+        ("samples=2", "samples is 2", 5),
+        ("inputs=2", "inputs is 2", 3),
+        ("outputs=2", "outputs is 2", 4),
+    ),
     *each("example(loss={})", NO_LOSS, "SumSquaredError", "'mean'", None, "np.mean"),
     *each("example(X=zeros{})", "X must have shape (samples, 3) with at least one sample; got {}", *NO_SAMPLES),
     *each("example(y=zeros{})", "y must have shape (2, 2), one row of targets a sample; got {}", (2,), (2, 1), (3, 2)),
