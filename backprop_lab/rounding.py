@@ -45,6 +45,7 @@ class Terms(NDArrayOperatorsMixin):
         self.value = np.asarray(value)
         if self.value.dtype in (np.float16, np.float32):  # too coarse for the slope of a function
             self.value = self.value.astype(np.float64)
+        self.is_given = terms is None  # nothing has cancelled on the way to it
         self.terms = np.abs(self.value) if terms is None else np.asarray(terms)
         self.escapes = [] if escapes is None else escapes
 
@@ -65,7 +66,7 @@ class Terms(NDArrayOperatorsMixin):
     def __getattr__(self, name: str) -> Any:
         plain = getattr(self.value, name)
         if name in ("T", "mT", "real"):
-            return Terms(plain, getattr(self.terms, name), self.escapes)
+            return Terms(plain, None if self.is_given else getattr(self.terms, name), self.escapes)
         if name == "reshape":
             return lambda *shape: Terms(plain(*shape), self.terms.reshape(*shape), self.escapes)
         if not callable(plain):
@@ -87,6 +88,8 @@ class Terms(NDArrayOperatorsMixin):
             return self._carried(result, added, f"{ufunc.__name__}.reduce")
         if method != "__call__":
             return self._carried(result, None, method)
+        if ufunc in (np.multiply, np.matmul) and not all(isinstance(e, Terms) and not e.is_given for e in inputs):
+            return Terms(result, ufunc(*terms, **options), self.escapes)
         return Terms(result, self._after(ufunc, values, terms, result, options), self.escapes)
 
     def _carried(self, result: Any, terms: Any, how: str) -> "Terms":
@@ -103,9 +106,7 @@ class Terms(NDArrayOperatorsMixin):
         if ufunc is np.square:
             return terms[0] ** 2
         if ufunc in (np.multiply, np.matmul):
-            return _of_a_product(
-                ufunc, *(1 * np.abs(each) for each in values), *(1 * each for each in terms), **options
-            )
+            return _of_a_product(ufunc, *map(np.abs, values), *terms, **options)
         if ufunc is np.true_divide:
             x, y = map(np.abs, values)
             return _of_a_product(np.multiply, x, 1 / y, terms[0], terms[1] / y / y)
@@ -136,8 +137,6 @@ class Terms(NDArrayOperatorsMixin):
 
 def _of_a_product(product: Any, x: Any, y: Any, terms_x: Any, terms_y: Any, **options: Any) -> Any:
     """The terms of x * y or x @ y, of sizes: an error in one factor is multiplied by the other, and seldom both."""
-    if np.array_equal(terms_x, x) or np.array_equal(terms_y, y):  # nothing has cancelled in one of them
-        return product(terms_x, terms_y, **options)
     return product(terms_x, y, **options) + product(x + FLOAT32 * (terms_x - x), terms_y - y, **options)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from problems import exact_problems, identical, problems
 
 from backprop_lab import MISTAKES, Linear, Network, Problem, SumSquaredError, check_gradients, plant, prove, trace
-from backprop_lab.gradcheck import central_difference, complex_step_derivative, loss_of, loss_with
+from backprop_lab.gradcheck import central_difference, complex_step_derivative, loss_of, loss_with, relative_error
 from backprop_lab.proving import check_step
 
 
@@ -88,3 +88,11 @@ def test_what_is_no_gradient_is_refused_with_those_there_are_and_one_that_is_mis
         check_gradients(example.problem, {"W1": grads["W1"]})
     with pytest.raises(ValueError, match=r"the gradient for b1 has shape \(4,\), but b1 has \(1, 4\)"):
         check_gradients(example.problem, grads | {"b1": np.zeros(4)})
+
+
+def test_a_relative_error_is_a_share_of_the_largest_number_and_0_where_all_are_0():
+    for one, other, error in [
+        ([0.0, 0.0], [0.0, 0.0], 0.0), ([1.0, 50.0], [1.5, 49.0], 0.02), ([1.0], [-4.0], 1.25),
+        ([Fraction(1, 2)], [Fraction(1, 4)], 0.5), ([np.inf], [1.0], np.nan),
+    ]:  # fmt: skip
+        np.testing.assert_equal(relative_error(np.array(one), np.array(other)), error)

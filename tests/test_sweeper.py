@@ -34,6 +34,8 @@ def test_the_runs_are_those_of_a_sweep_the_lowest_limit_first_and_each_can_be_op
     assert np.array_equal(problem.X, random_problem(runs.seed(run), **options).X)
     end = problem.loss.value(runs.network(run).forward(problem.X), problem.y)
     assert end == pytest.approx(runs.losses(run)[-1])
+    runs.sweep.loss[run] = [1e-3] + [1e308] * 130
+    assert runs.change[run] == np.inf, "without a warning"
 
 
 def test_a_state_is_a_whole_map_that_knows_nothing_of_what_comes_later_and_never_goes_back():

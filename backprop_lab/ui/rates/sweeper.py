@@ -63,7 +63,8 @@ class Runs:
     def change(self) -> Array:
         """The factor by which each loss has changed, (rows, columns); infinite where it has overflowed."""
         # Some runs of the sweep may be ahead of `step`, so `sweep.diverged` cannot be used here.
-        return self.sweep.loss[..., self.step] / self.sweep.loss[..., 0]
+        with np.errstate(over="ignore"):
+            return self.sweep.loss[..., self.step] / self.sweep.loss[..., 0]
 
     def losses(self, run: RunIndex) -> Array:
         """The loss of a run before its first update and after each one so far."""
