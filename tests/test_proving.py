@@ -19,6 +19,7 @@ from backprop_lab import (
     Network,
     Problem,
     ReLU,
+    SoftmaxCrossEntropy,
     plant,
     random_problem,
     trace,
@@ -205,6 +206,13 @@ def test_code_that_stops_where_a_number_is_moved_to_is_proved_with_smaller_moves
         network = Network((Linear([[1.0, smallest]], [[0.0, 0.0]]), LogOfMath(), Linear([[1.0], [2.0]], [[0.0]])))
         t = trace(Problem(network, SumSquaredError(), [[1.0]], [[0.0]], 0.01))
         assert prove(t, "dW1").agrees is agrees, smallest
+
+
+def test_near_the_least_loss_of_soft_targets_it_is_proved_by_the_complex_step():
+    """Differences see nothing there. The step is first tried on other weights, with targets that the loss takes."""
+    p = random_problem(4, samples=3, outputs=4, loss=SoftmaxCrossEntropy())
+    proof = prove(trace(with_numbers(p, y=trace(p)["P"] + 1e-6 * np.array([1, -1, 0, 0]))), "dW2")
+    assert (proof.agrees, "the complex step" in proof.sentence) == (True, True)
 
 
 def test_the_sentence_says_how_far_a_gradient_is_off(example):
