@@ -2,11 +2,11 @@
 
 from backprop_lab.feedback import check, check_function
 from backprop_lab.layers import ACTIVATIONS, Activation, Linear, ReLU, Sigmoid, Tanh
-from backprop_lab.losses import LOSSES, MeanSquaredError, SumSquaredError
+from backprop_lab.losses import LOSSES, HalfSquaredError, MeanSquaredError, SoftmaxCrossEntropy, SumSquaredError
 from backprop_lab.mistakes import MISTAKES, Mistake, plant
 from backprop_lab.mysteries import mystery, solve
 from backprop_lab.network import Network
-from backprop_lab.problem import Problem, random_problem, worked_example
+from backprop_lab.problem import Problem, one_hot, random_problem, worked_example
 from backprop_lab.proving import check_gradients, prove
 from backprop_lab.sweeping import sweep
 from backprop_lab.tracing import trace
@@ -18,6 +18,7 @@ __all__ = [
     "LOSSES",
     "MISTAKES",
     "Activation",
+    "HalfSquaredError",
     "Linear",
     "MeanSquaredError",
     "Mistake",
@@ -25,12 +26,14 @@ __all__ = [
     "Problem",
     "ReLU",
     "Sigmoid",
+    "SoftmaxCrossEntropy",
     "SumSquaredError",
     "Tanh",
     "check",
     "check_function",
     "check_gradients",
     "mystery",
+    "one_hot",
     "plant",
     "prove",
     "random_problem",

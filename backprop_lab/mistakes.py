@@ -21,7 +21,7 @@ import numpy as np
 
 from backprop_lab.layers import Activation, Array, Linear, ReLU, Sigmoid, Tanh
 from backprop_lab.lines import GradientDescent, Step, run
-from backprop_lab.losses import MeanSquaredError, SumSquaredError
+from backprop_lab.losses import HalfSquaredError, MeanSquaredError, SoftmaxCrossEntropy, SumSquaredError
 from backprop_lab.tracing import Trace
 
 
@@ -151,6 +151,8 @@ def _changes(wrong: Any, right: Array) -> bool:
 
 _SMOOTH = ("1 / (1 + np.exp(-{X}))", "np.tanh({X})", "np.log(1 + np.exp({X}))", "np.log(1 + np.exp(-{X}))",
     "{X} / (1 + np.exp(-{X}))", "np.exp({X}) / np.sum(np.exp({X}), axis=1, keepdims=True)")  # fmt: skip
+
+_SQUARES = (SumSquaredError, MeanSquaredError, HalfSquaredError)
 
 _ALL = (
     # Back through the activation
@@ -463,6 +465,8 @@ _ALL = (
             (Linear, "db"): "{dY}.mean(axis=0, keepdims=True)",
             (SumSquaredError, "dy_pred"): "2 * ({y_pred} - {y}) / len({y})",
             (SumSquaredError, "L"): "np.sum(({y_pred} - {y}) ** 2) / len({y})",
+            (HalfSquaredError, "dy_pred"): "({y_pred} - {y}) / len({y})",
+            (HalfSquaredError, "L"): "np.sum(({y_pred} - {y}) ** 2) / 2 / len({y})",
         },
     ),
     # The loss
@@ -470,11 +474,13 @@ _ALL = (
         name="sum-for-mean",
         title="Sum instead of mean over the batch",
         resembles="a sum over the batch where the mean was meant",
-        cause="The gradient is copied from a derivation for the sum of squares, but the loss is their mean.",
-        symptom="The pattern is right, but every number is too large, by a factor of the number of targets.",
+        cause="The gradient is copied from a derivation for a sum, but this loss is a mean.",
+        symptom="The pattern is right, but every number is too large, by the factor that the mean divides by.",
         lines={
             (MeanSquaredError, "dy_pred"): "2 * ({y_pred} - {y})",
             (MeanSquaredError, "L"): "np.sum(({y_pred} - {y}) ** 2)",
+            (SoftmaxCrossEntropy, "dy_pred"): "{P} - {y}",
+            (SoftmaxCrossEntropy, "L"): "-({y} * {logP}).sum()",
         },
     ),
     Mistake(
@@ -488,6 +494,8 @@ _ALL = (
             (SumSquaredError, "L"): "np.mean(({y_pred} - {y}) ** 2)",
             (MeanSquaredError, "dy_pred"): "2 * ({y_pred} - {y}) / len({y})",
             (MeanSquaredError, "L"): "np.sum(({y_pred} - {y}) ** 2) / len({y})",
+            (HalfSquaredError, "dy_pred"): "({y_pred} - {y}) / {y}.size",
+            (HalfSquaredError, "L"): "np.mean(({y_pred} - {y}) ** 2)",
         },
     ),
     Mistake(
@@ -497,7 +505,7 @@ _ALL = (
         cause="The gradient 2 (y_pred - y) comes to mind first, and gets written down as the loss.",
         symptom="The loss can be negative, or 0 for a bad prediction.",
         lines=dict.fromkeys(
-            [(kind, "L") for kind in (SumSquaredError, MeanSquaredError)],
+            [(kind, "L") for kind in _SQUARES],
             (
                 "2 * np.mean({y_pred} - {y})",
                 "np.sum({y_pred} - {y})",
@@ -518,6 +526,17 @@ _ALL = (
         },
     ),
     Mistake(
+        name="half-forgotten",
+        title="No 1/2 in front of the loss",
+        resembles="the whole sum of squares: this loss has 1/2 in front, which cancels the 2 in its gradient",
+        cause="Squared errors come with a 1/2 in front and without one, and the two get mixed up.",
+        symptom="The pattern is right, but every number is twice as large.",
+        lines={
+            (HalfSquaredError, "dy_pred"): "2 * ({y_pred} - {y})",
+            (HalfSquaredError, "L"): "np.sum(({y_pred} - {y}) ** 2)",
+        },
+    ),
+    Mistake(
         name="factor-two-dropped",
         title="Factor 2 dropped",
         resembles="the gradient of half the loss: the 2 from the square is missing",
@@ -533,14 +552,14 @@ _ALL = (
         once=True,  # two flips are none
         title="Sign flipped",
         resembles="{name} with its sign flipped",
-        cause=(
-            "`y - y_pred` reads as the error to be corrected, but the derivative of (y_pred - y)^2 needs the "
-            "other order."
-        ),
+        cause=("`y - y_pred` reads as the error to be corrected, but the gradient of a loss needs the other order."),
         symptom="Red is blue and blue is red.",
         lines={
             (SumSquaredError, "dy_pred"): "2 * ({y} - {y_pred})",
             (MeanSquaredError, "dy_pred"): "2 * ({y} - {y_pred}) / {y}.size",
+            (HalfSquaredError, "dy_pred"): "{y} - {y_pred}",
+            (SoftmaxCrossEntropy, "dy_pred"): "({y} - {P}) / len({y})",
+            (SoftmaxCrossEntropy, "L"): "({y} * {logP}).sum() / len({y})",
             (Linear, "dX"): "-{dY} @ {W}.mT",
             (Linear, "dW"): "-{X}.mT @ {dY}",
             (Linear, "db"): "-{dY}.sum(axis=0, keepdims=True)",
@@ -560,6 +579,8 @@ _ALL = (
             (SumSquaredError, "L"): "np.sum(({y_pred} - {y}.ravel()) ** 2)",
             (MeanSquaredError, "dy_pred"): "2 * ({y_pred} - {y}.ravel()) / {y}.size",
             (MeanSquaredError, "L"): "np.mean(({y_pred} - {y}.ravel()) ** 2)",
+            (HalfSquaredError, "dy_pred"): "{y_pred} - {y}.ravel()",
+            (HalfSquaredError, "L"): "np.sum(({y_pred} - {y}.ravel()) ** 2) / 2",
         },
     ),
     Mistake(
@@ -569,7 +590,7 @@ _ALL = (
         cause="The power rule takes the exponent down and lowers it by one, and the second half is forgotten.",
         symptom="No number of the gradient is negative.",
         lines=dict.fromkeys(
-            [(kind, "dy_pred") for kind in (SumSquaredError, MeanSquaredError)],
+            [(kind, "dy_pred") for kind in _SQUARES],
             ("2 * ({y_pred} - {y}) ** 2", "({y_pred} - {y}) ** 2", "np.sum(({y_pred} - {y}) ** 2)"),
         ),
     ),
@@ -581,7 +602,7 @@ _ALL = (
         symptom="Large errors count no more than small ones.",
         lines={
             (kind, result): lines
-            for kind in (SumSquaredError, MeanSquaredError)
+            for kind in _SQUARES
             for result, lines in {
                 "L": ("np.sum(np.abs({y_pred} - {y}))", "np.mean(np.abs({y_pred} - {y}))"),
                 "dy_pred": ("np.sign({y_pred} - {y})", "np.abs({y_pred} - {y})", "2 * np.abs({y_pred} - {y})"),
@@ -595,7 +616,7 @@ _ALL = (
         cause="The root mean squared error has the units of the targets, and is often reported.",
         symptom="The loss is much smaller where it is large, and falls more slowly.",
         lines=dict.fromkeys(
-            [(kind, "L") for kind in (SumSquaredError, MeanSquaredError)],
+            [(kind, "L") for kind in _SQUARES],
             (
                 "np.sqrt(np.mean(({y_pred} - {y}) ** 2))",
                 "np.sqrt(np.sum(({y_pred} - {y}) ** 2))",
@@ -610,7 +631,7 @@ _ALL = (
         cause="In many derivations the output goes through a sigmoid, whose slope y_pred (1 - y_pred) is part of it.",
         symptom="The gradient is 0 where a prediction is 0 or 1, however wrong it is.",
         lines=dict.fromkeys(
-            [(kind, "dy_pred") for kind in (SumSquaredError, MeanSquaredError)],
+            [(kind, "dy_pred") for kind in _SQUARES],
             (
                 "2 * ({y_pred} - {y}) * {y_pred} * (1 - {y_pred})",
                 "({y_pred} - {y}) * {y_pred} * (1 - {y_pred})",
@@ -625,9 +646,78 @@ _ALL = (
         cause="Classification and regression are taught side by side, and the formulas get mixed up.",
         symptom="The gradient explodes where a prediction is near 0.",
         lines=dict.fromkeys(
-            [(kind, "dy_pred") for kind in (SumSquaredError, MeanSquaredError)],
+            [(kind, "dy_pred") for kind in _SQUARES],
             ("-{y} / {y_pred}", "-({y} / {y_pred} - (1 - {y}) / (1 - {y_pred}))"),
         ),
+    ),
+    # The softmax and cross-entropy
+    Mistake(
+        name="softmax-forgotten",
+        title="Softmax left out",
+        resembles="{line}: the softmax is left out",
+        cause="This loss takes scores and has the softmax in it; others take probabilities, and have none.",
+        symptom="The gradient of a sample does not add up to 0 over its classes.",
+        lines={
+            (SoftmaxCrossEntropy, "L"): "-({y} * {y_pred}).sum() / len({y})",
+            (SoftmaxCrossEntropy, "dy_pred"): ("({y_pred} - {y}) / len({y})", "-{y} / {P} / len({y})"),
+        },
+    ),
+    Mistake(
+        name="softmax-twice",
+        title="Softmax twice",
+        resembles="{line}: the softmax, or its slope, is in it once more",
+        cause=("Many networks end in a softmax, and this loss has one already; its slope too is in `P - y` already."),
+        symptom="The loss hardly falls, however sure the network gets.",
+        lines={
+            (SoftmaxCrossEntropy, "logP"): "{P} - np.log(np.exp({P}).sum(axis=1, keepdims=True))",
+            (SoftmaxCrossEntropy, "dy_pred"): (
+                "({P} - {y}) * {P} * (1 - {P}) / len({y})",
+                "(np.exp({P}) / np.exp({P}).sum(axis=1, keepdims=True) - {y}) / len({y})",
+            ),
+        },
+    ),
+    Mistake(
+        name="softmax-axis",
+        title="Softmax over the wrong axis",
+        resembles="{line}: the sum should be over the classes of one sample, which is axis=1 with keepdims=True",
+        cause="Samples are rows, so a sum over the classes is along axis 1; without an axis it is over everything.",
+        symptom="The probabilities of a sample do not add up to 1.",
+        lines={
+            (SoftmaxCrossEntropy, "P"): (
+                "np.exp({Z}) / np.exp({Z}).sum(axis=0, keepdims=True)",
+                "np.exp({Z}) / np.exp({Z}).sum()",
+            ),
+            (SoftmaxCrossEntropy, "logP"): (
+                "{Z} - np.log(np.exp({Z}).sum(axis=0, keepdims=True))",
+                "{Z} - np.log(np.exp({Z}).sum())",
+            ),
+        },
+    ),
+    Mistake(
+        name="mean-over-classes",
+        title="Mean over the classes too",
+        resembles="a mean over all numbers, where it should be over the samples alone",
+        cause="`np.mean` divides by every number there is, but a sample with many classes is still one sample.",
+        symptom="The pattern is right, but every number is too small, by a factor of the number of classes.",
+        lines={
+            (SoftmaxCrossEntropy, "L"): "-({y} * {logP}).mean()",
+            (SoftmaxCrossEntropy, "dy_pred"): "({P} - {y}) / {y}.size",
+        },
+    ),
+    Mistake(
+        name="squares-for-cross-entropy",
+        title="Squares in place of cross-entropy",
+        resembles="{line}, which belongs to squared errors; this loss takes logarithms",
+        cause="Classification and regression are taught side by side, and the formulas get mixed up.",
+        symptom="The loss is never large, even where the network is sure and wrong.",
+        lines={
+            (SoftmaxCrossEntropy, "L"): (
+                "(({P} - {y}) ** 2).sum() / len({y})",
+                "(({P} - {y}) ** 2).sum()",
+                "(({P} - {y}) ** 2).mean()",
+            ),
+            (SoftmaxCrossEntropy, "dy_pred"): ("2 * ({P} - {y}) / len({y})", "2 * ({P} - {y})"),
+        },
     ),
     # The update
     Mistake(

@@ -1,5 +1,6 @@
 """A problem: everything one training step needs, and good problems to start from."""
 
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -24,8 +25,8 @@ class Problem:
     """A network, a loss, N samples X (N, D) with their targets y (N, K), and a learning rate lr.
 
     X and y are kept read-only. Raises ValueError if X is empty or does not fit the network, if y has not
-    the shape of the network's output, or if lr is not a positive, finite number; and if a layer or the loss
-    computes something other than its lines of NumPy say, on these numbers.
+    the shape of the network's output or the loss refuses it, or if lr is not a positive, finite number; and if
+    a layer or the loss computes something other than its lines of NumPy say, on these numbers.
     """
 
     network: Network
@@ -69,11 +70,18 @@ class Problem:
         outputs = getattr(self.network.layers[-1], "outputs", None)
         if outputs is not None and self.y.shape != (len(self.X), outputs):
             raise _misshapen(self.y, (len(self.X), outputs))
+        _check_targets(self.loss, self.y)
         check_learning_rate(self.lr)
 
 
 def _misshapen(y: Array, shape: tuple[int, ...]) -> ValueError:
     return ValueError(f"y must have shape {shape}, one row of targets a sample; got {y.shape}")
+
+
+def _check_targets(loss: Loss, y: Array) -> None:
+    """Raise ValueError, with its sentence, if the loss refuses y."""
+    if hasattr(loss, "check_targets"):
+        _called(loss, "check_targets", y)
 
 
 def check_lines(problem: Problem) -> None:
@@ -203,36 +211,133 @@ def check_seed(seed: Any) -> None:
     check_whole("the seed", seed, 0, such_as=", such as 3")
 
 
+def one_hot(labels: Any, classes: Any = None) -> Array:
+    """A row for each label, with 1 in the column of its class and 0 elsewhere: (N,) labels become (N, K) floats.
+
+    `labels` are whole numbers or strings. `classes` is the number of classes, whose labels are then 0 to K - 1, or
+    their names in the order of the columns; by default the labels that occur, sorted. Raises ValueError, naming the
+    label, if one is no class or neither a whole number nor a string, and if a name stands twice in `classes`.
+    """
+    found = _names("labels", labels)
+    if classes is None:
+        kinds = {isinstance(label, str) for label in found}
+        if len(kinds) > 1:
+            raise ValueError(f"labels must be all whole numbers or all strings, and some are strings; got {labels!r}")
+        classes, known = sorted(set(found)), "the classes"
+    elif np.ndim(classes) == 0 and not isinstance(classes, str):
+        check_whole("classes", classes, 1, such_as=", or the names of the classes, such as ['cat', 'dog']")
+        classes, known = list(range(classes)), f"the whole numbers below classes={classes}"
+    else:
+        classes = _names("classes", classes)
+        known = f"the classes {', '.join(map(repr, classes))}"
+        if len(set(classes)) < len(classes):
+            raise ValueError(f"classes must have each name once, in the order of the columns; got {classes}")
+    columns = {name: column for column, name in enumerate(classes)}
+    if lost := [n for n, label in enumerate(found) if label not in columns]:
+        raise ValueError(f"labels[{lost[0]}] is {found[lost[0]]!r}, which is none of {known}")
+    rows = np.zeros((len(found), len(columns)))
+    rows[range(len(found)), [columns[label] for label in found]] = 1
+    return rows
+
+
+def _names(what: str, given: Any) -> list[Any]:
+    """Labels, or names of classes, as a list. Raises ValueError if they are not (N,) whole numbers or strings."""
+    found = np.asarray(given, dtype=object)
+    if found.ndim != 1 or found.size == 0:
+        raise ValueError(
+            f"{what} must be a row of whole numbers or strings, such as [0, 2, 1] or ['cat', 'dog'], of shape (N,); "
+            f"got {given!r}, of shape {found.shape}"
+        )
+    for n, label in enumerate(found):
+        if not isinstance(label, str | int | np.integer | np.bool):
+            raise ValueError(f"{what} must be whole numbers or strings, such as 2 or 'cat'; {what}[{n}] is {label!r}")
+    return list(found)
+
+
 def random_problem(
     seed: int,
-    samples: int = 2,
-    inputs: int = 3,
+    samples: int | None = None,
+    inputs: int | None = None,
     hidden: int | Sequence[int] = 4,
-    outputs: int = 2,
+    outputs: int | None = None,
     lr: float = 1e-3,
     activation: Layer = ReLU(),  # noqa: B008  a ReLU has no state to share
     loss: Loss = SumSquaredError(),  # noqa: B008
     make: Callable[..., Problem] = Problem,
+    *,
+    X: Any = None,
+    y: Any = None,
 ) -> Problem:
     """A problem of standard normal numbers, always the same for the same seed; biases start at zero.
 
-    `hidden` is the width of the hidden layer, or a sequence of widths for a deeper network. Numbers are drawn
-    from `np.random.default_rng(seed)` in the order W1, W2, ..., X, y. `make` is `Problem`, or `Problem.trusted`
-    where a problem of the same layers has been checked before. Raises ValueError if the seed is not a whole number
-    from 0 up, if a size is not a whole number from 1 up, or if lr is not positive and finite; and as Problem does.
+    There are 2 samples, 3 inputs and 2 outputs unless given. `hidden` is the width of the hidden layer, or a sequence
+    of widths for a deeper network. Numbers are drawn from `np.random.default_rng(seed)` in the order W1, W2, ..., X, y.
+    Where the loss refuses such a y, the largest number of each row becomes 1 and the others 0.
+
+    With data of your own, X (N, D) and y (N, K), as lists, arrays or DataFrames, only the weights are drawn, and the
+    sizes are those of the data. Each weight is then divided by the square root of the number of inputs of its layer, so
+    that a weighted sum is about as large as the inputs are, and a wide or deep network starts with moderate numbers.
+    Source: LeCun, Bottou, Orr and Müller, "Efficient BackProp", in: Neural Networks: Tricks of the Trade, Springer
+    (1998), section 4.6.
+
+    `make` is `Problem`, or `Problem.trusted` where a problem of the same layers has been checked before. Raises
+    ValueError if the seed is not a whole number from 0 up, if a size is not a whole number from 1 up or not that of X
+    and y, if one of X and y is missing or no table of numbers, if they differ in samples, or if lr is not positive and
+    finite; and as Problem does.
     """
     check_seed(seed)
+    data = None if X is None and y is None else _tables(X, y)
     hidden = tuple(hidden) if isinstance(hidden, Sequence) else (hidden,)
-    sizes = [("samples", samples), ("inputs", inputs), *(("hidden", h) for h in hidden), ("outputs", outputs)]
-    for name, size in sizes:
-        check_whole(name, size, 1)
+    for width in hidden:
+        check_whole("hidden", width, 1)
+    sizes = {"samples": 2, "inputs": 3, "outputs": 2}
+    if data is not None:
+        sizes = {"samples": len(data[0]), "inputs": data[0].shape[1], "outputs": data[1].shape[1]}
+    for name, size in (("samples", samples), ("inputs", inputs), ("outputs", outputs)):
+        if size is not None:
+            check_whole(name, size, 1)
+            if data is not None and size != sizes[name]:
+                raise ValueError(
+                    f"{name} is {size}, but X {data[0].shape} and y {data[1].shape} have {sizes[name]}: leave it out"
+                )
+            sizes[name] = size
     rng = np.random.default_rng(seed)
     layers: list[Layer] = []
-    for D, H in pairwise((inputs, *hidden, outputs)):
-        layers += [Linear(rng.standard_normal((D, H)), np.zeros((1, H))), activation]
-    X = rng.standard_normal((samples, inputs))
-    y = rng.standard_normal((samples, outputs))
+    for D, H in pairwise((sizes["inputs"], *hidden, sizes["outputs"])):
+        W = rng.standard_normal((D, H))
+        layers += [Linear(W if data is None else W / math.sqrt(D), np.zeros((1, H))), activation]
+    if data is None:
+        X = rng.standard_normal((sizes["samples"], sizes["inputs"]))
+        y = _drawn_targets(loss, rng.standard_normal((sizes["samples"], sizes["outputs"])))
+    else:
+        X, y = data
     return make(network=Network(layers[:-1]), loss=loss, X=X, y=y, lr=lr)
+
+
+def _tables(X: Any, y: Any) -> tuple[Array, Array]:
+    """X and y as arrays. Raises ValueError unless they are tables of numbers with as many rows."""
+    if X is None or y is None:
+        raise ValueError(f"X and y belong together, a row of each for a sample; got {'X' if y is None else 'y'} alone")
+    X, y = as_readonly_array("X", X), as_readonly_array("y", y)
+    if X.ndim != 2 or 0 in X.shape:
+        raise ValueError(f"X must have shape (samples, inputs), with at least one of each; got {X.shape}")
+    if y.ndim == 1:
+        raise ValueError(
+            f"y must have shape (samples, outputs); got {y.shape}: np.reshape(y, (-1, 1)) makes one output of it, and "
+            f"one_hot(y) a column for each class"
+        )
+    if y.ndim != 2 or 0 in y.shape or len(y) != len(X):
+        raise ValueError(f"y must have shape ({len(X)}, outputs), a row for each of X {X.shape}; got {y.shape}")
+    return X, y
+
+
+def _drawn_targets(loss: Loss, drawn: Array) -> Array:
+    """Drawn numbers as targets; where the loss refuses them, the largest of each row becomes 1 and the others 0."""
+    try:
+        _check_targets(loss, drawn)
+    except ValueError:
+        drawn = np.asarray(np.eye(drawn.shape[1])[drawn.argmax(axis=1)])
+    return drawn
 
 
 def worked_example() -> Problem:

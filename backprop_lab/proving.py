@@ -276,6 +276,7 @@ def _elsewhere(problem: Problem, name: str, seed: int) -> _Moves | None:
     """The same code on numbers of about 1; None if it does not take them."""
     draw = np.random.default_rng(seed).standard_normal
     X, y = (array / (float(np.max(np.abs(array))) or 1.0) for array in (problem.X, problem.y))
+    y = problem.y if hasattr(problem.loss, "check_targets") else y  # which may refuse others
     try:
         numbers = {
             p: np.asarray(draw(a.shape)) / math.sqrt(max(1, a.size)) for p, a in problem.network.parameters.items()

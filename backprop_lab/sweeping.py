@@ -60,11 +60,12 @@ class Sweep:
 def sweep(seeds: Iterable[int], lrs: Iterable[float], steps: int = 500, **options: Any) -> Sweep:
     """Train every seed at every learning rate for `steps` updates, as in `sweep(range(64), np.logspace(-4, 1, 64))`.
 
-    A run starts from `random_problem(seed, **options)`; the options are samples, inputs, hidden, outputs, activation
-    and loss. Layers and losses that cannot take a stack of problems are trained one run at a time, which is slower.
-    Time grows with runs x steps. The result keeps 8 bytes x (steps + 2 + number of parameters) a run, and the problem
-    of each seed; otherwise a sweep needs a few MB, however many runs there are. Raises ValueError if there is no seed
-    or no learning rate, if one is not as `random_problem` needs it, or if steps is not a whole number from 1 up.
+    A run starts from `random_problem(seed, **options)`; the options are samples, inputs, hidden, outputs, activation,
+    loss, and X and y for data of your own. Layers and losses that cannot take a stack of problems are trained one run
+    at a time, which is slower. Time grows with runs x steps. The result keeps 8 bytes x (steps + 2 + number of
+    parameters) a run, and the problem of each seed; otherwise a sweep needs a few MB, however many runs there are.
+    Raises ValueError if there is no seed or no learning rate, if one is not as `random_problem` needs it, or if steps
+    is not a whole number from 1 up.
 
     A run takes the same steps that it would take alone, through the same layers. In a block of fewer than FEW_RUNS its
     numbers are the same to the bit. In a larger one `@` adds the same products, but rounds each before it is added,

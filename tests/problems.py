@@ -7,10 +7,11 @@ import numpy as np
 from hypothesis import strategies as st
 
 import backprop_lab
-from backprop_lab import Linear, Network, Problem, ReLU
+from backprop_lab import Linear, Network, Problem, ReLU, SoftmaxCrossEntropy
 
 ACTIVATIONS = tuple(backprop_lab.ACTIVATIONS.values())
 LOSSES = tuple(backprop_lab.LOSSES.values())
+SQUARED = tuple(loss for loss in LOSSES if not isinstance(loss, SoftmaxCrossEntropy))  # which take any target
 PRIMES = (101, 103, 107, 109)
 
 
@@ -27,7 +28,18 @@ def problems(draw):
         layers += draw(st.sampled_from([(), *((activation,) for activation in ACTIVATIONS)]))
     samples = draw(st.integers(1, 6))
     X, y = rng.standard_normal((samples, widths[0])), rng.standard_normal((samples, widths[-1]))
-    return Problem(Network(tuple(layers)), draw(st.sampled_from(LOSSES)), X, y, lr=0.01)
+    loss = draw(st.sampled_from(losses_of(widths[-1])))
+    return Problem(Network(tuple(layers)), loss, X, fitting(loss, y), lr=0.01)
+
+
+def losses_of(outputs):
+    """Those that take so many outputs: probabilities take two or more."""
+    return LOSSES if outputs > 1 else SQUARED
+
+
+def fitting(loss, y):
+    """Numbers as targets: as they are for squared errors, else the largest of each row says which class it is."""
+    return y if loss in SQUARED else np.eye(y.shape[1])[y.argmax(axis=1)]
 
 
 @st.composite
@@ -48,7 +60,7 @@ def exact_problems(draw):
         layers += [Linear(eighths(D, H), bias), ReLU()]
     samples = draw(st.integers(1, 3))
     X, y = eighths(samples, widths[0]), eighths(samples, widths[-1])
-    return Problem(Network(tuple(layers[:-1])), draw(st.sampled_from(LOSSES)), X, y, lr=Fraction(1, 100))
+    return Problem(Network(tuple(layers[:-1])), draw(st.sampled_from(SQUARED)), X, y, lr=Fraction(1, 100))
 
 
 def _drawn(draw, up_to):
@@ -74,7 +86,9 @@ def varied_problem(seed):
             layers.append(ACTIVATIONS[rng.integers(len(ACTIVATIONS))])
     lr = float(10 ** rng.uniform(-6, 1))
     X, y = rng.standard_normal((samples, widths[0])), rng.standard_normal((samples, widths[-1]))
-    return Problem(Network(tuple(layers)), LOSSES[rng.integers(2)], X, y, lr)
+    losses = losses_of(widths[-1])
+    loss = losses[rng.integers(len(losses))]
+    return Problem(Network(tuple(layers)), loss, X, fitting(loss, y), lr)
 
 
 def identical(a, b):

@@ -4,9 +4,23 @@ import math
 
 import numpy as np
 import pytest
+from common import with_numbers
 from problems import identical
 
-from backprop_lab import Linear, MeanSquaredError, ReLU, Sigmoid, SumSquaredError, Tanh
+from backprop_lab import (
+    HalfSquaredError,
+    Linear,
+    MeanSquaredError,
+    ReLU,
+    Sigmoid,
+    SoftmaxCrossEntropy,
+    SumSquaredError,
+    Tanh,
+    prove,
+    random_problem,
+    trace,
+)
+from backprop_lab.gradcheck import complex_step_derivative, loss_of
 
 W = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 b = np.array([[10.0, 20.0, 30.0]])
@@ -33,16 +47,48 @@ def test_an_activation_has_the_value_and_the_slope_worked_out_by_hand(layer, x, 
     assert (layer.gradients(X, X), layer.with_parameters({})) == ({}, layer), "there is nothing to learn in it"
 
 
-def test_the_sum_of_squares_and_their_mean_over_samples_and_outputs_with_their_gradients():
+def test_the_sum_of_squares_half_of_it_and_their_mean_over_samples_and_outputs_with_their_gradients():
     y_pred, y = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), np.array([[1.0, 1.0], [1.0, 1.0], [7.0, 3.0]])
     assert SumSquaredError().value(y_pred, y) == 0 + 1 + 4 + 9 + 4 + 9
     assert SumSquaredError().gradient(y_pred, y).tolist() == [[0, 2], [4, 6], [-4, 6]]
+    assert HalfSquaredError().value(y_pred, y) == 27 / 2
+    assert HalfSquaredError().gradient(y_pred, y).tolist() == [[0, 1], [2, 3], [-2, 3]]
     assert MeanSquaredError().value(y_pred, y) == 27 / 6
     assert MeanSquaredError().gradient(y_pred, y).tolist() == [[0, 2 / 6], [4 / 6, 1], [-4 / 6, 1]]
     stack = np.array([y_pred, 2 * y_pred])
     for loss in (SumSquaredError(), MeanSquaredError()):
         assert loss.value(stack, y).tolist() == [loss.value(each, y) for each in stack], "of many networks at once"
         assert loss.gradient(stack, y).tolist() == [loss.gradient(each, y).tolist() for each in stack]
+
+
+def test_cross_entropy_is_the_mean_surprise_and_its_gradient_how_far_the_probabilities_are_from_the_targets():
+    """Scores of log 1, log 2 and log 5 are probabilities of 1/8, 1/4 and 5/8, and equal scores are equal ones."""
+    scores, y = np.array([[0.0, math.log(2), math.log(5)], [7.0, 7.0, 7.0]]), np.array([[0.0, 1, 0], [0.5, 0.5, 0]])
+    loss, gradient = SoftmaxCrossEntropy(), [[1 / 16, -3 / 8, 5 / 16], [-1 / 12, -1 / 12, 1 / 6]]
+    assert loss.value(scores, y) == pytest.approx((math.log(4) + math.log(3)) / 2, rel=1e-15)
+    np.testing.assert_allclose(loss.gradient(scores, y), gradient, rtol=1e-15)
+    for shift in (800, -800):
+        assert loss.value(scores + shift, y) == pytest.approx((math.log(4) + math.log(3)) / 2, rel=1e-13)
+    stack = np.stack([scores, 2 * scores])
+    assert identical(loss.value(stack, y), np.array([loss.value(each, y) for each in stack]))
+    assert identical(loss.gradient(stack, y), np.array([loss.gradient(each, y) for each in stack]))
+
+
+@pytest.mark.parametrize("size", [800.0, 1e300])
+def test_cross_entropy_is_finite_for_large_scores(size):
+    scores, y = np.array([[size, 0.0, -size]]), np.eye(3)
+    assert [SoftmaxCrossEntropy().value(scores, row[None]) for row in y] == [0, size, 2 * size]
+    assert [SoftmaxCrossEntropy().gradient(scores, row[None]).tolist() for row in y[:2]] == [[[0, 0, 0]], [[1, -1, 0]]]
+
+
+@pytest.mark.parametrize("spread", [0.0, 1.0, 30.0])
+def test_the_gradient_of_cross_entropy_is_what_the_complex_step_gives_with_ties_too(spread):
+    p = random_problem(4, samples=3, outputs=4, loss=SoftmaxCrossEntropy())
+    W, b = np.zeros((4, 4)), spread * np.array([[1.0, 1.0, -1.0, 0.5]])  # the largest score is there twice
+    p = with_numbers(p, W2=W, b2=b)
+    moved = complex_step_derivative(loss_of(p, "y_pred"), trace(p)["y_pred"])
+    np.testing.assert_allclose(moved, trace(p)["dy_pred"], rtol=1e-14, atol=1e-17)
+    assert prove(trace(p), "dW2").agrees
 
 
 @pytest.mark.parametrize("make", [Linear, lambda W, b: Linear(0 * W, b).with_parameters({"W": W, "b": b})])

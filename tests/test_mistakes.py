@@ -7,12 +7,12 @@ from itertools import product
 import numpy as np
 import pytest
 from common import count, trained, with_numbers
-from problems import ACTIVATIONS, LOSSES, identical, varied_problem
+from problems import ACTIVATIONS, identical, losses_of, varied_problem
 
 from backprop_lab import MISTAKES, Linear, Network, Problem, ReLU, Sigmoid, Tanh, plant, random_problem, trace
 from backprop_lab.gradcheck import complex_step_derivative, loss_of, off_at_zero, relative_error
 from backprop_lab.lines import evaluate
-from backprop_lab.losses import MeanSquaredError, SumSquaredError
+from backprop_lab.losses import HalfSquaredError, MeanSquaredError, SoftmaxCrossEntropy, SumSquaredError
 from backprop_lab.mistakes import INVISIBLE_TO_GRADIENT_CHECK
 
 
@@ -29,7 +29,7 @@ def each_placed(t):
 
 def test_no_line_of_the_table_is_idle():
     """Each runs in some network, and gives something else than the right line."""
-    traces = [equal_sizes(*kinds) for kinds in product(ACTIVATIONS, LOSSES, (1, 3))]
+    traces = [equal_sizes(each, loss, K) for each, K in product(ACTIVATIONS, (1, 3)) for loss in losses_of(K)]
     for mistake in MISTAKES.values():
         for key, lines in mistake.lines.items():
             for line in (lines,) if isinstance(lines, str) else lines:
@@ -135,6 +135,33 @@ def by_hand_sigmoid(Y1, H1, dH1, **_):
     }  # fmt: skip
 
 
+def by_hand_half(y, y_pred, **_):
+    column = (y_pred - y)[:, 0]
+    return {
+        "half-forgotten": {"L": column @ column, "dy_pred": 2 * y_pred - 2 * y},
+        "mean-for-sum": {"L": np.mean(column**2) / 2, "dy_pred": (y_pred - y) / 3},
+        "another-loss": {"L": np.mean(column**2), "dy_pred": (y_pred - y) / 3},
+        "sign-flipped": {"dy_pred": y - y_pred},
+        "broadcast-to-square": {"dy_pred": np.array([[p - q for q in y[:, 0]] for p in y_pred[:, 0]]),
+            "L": 0.5 * sum((p - q) ** 2 for q in y[:, 0] for p in y_pred[:, 0])},
+    }  # fmt: skip
+
+
+def by_hand_classes(y, y_pred, **_):  # N and K are 3
+    e = np.exp(y_pred - y_pred.max(axis=1)[:, None])
+    P = np.array([row / sum(row) for row in e])
+    right, e_P = y.argmax(axis=1), np.exp(P)
+    return {
+        "softmax-forgotten": {"L": -sum(y_pred[n, k] for n, k in enumerate(right)) / 3, "dy_pred": (y_pred - y) / 3},
+        "softmax-twice": {"logP": np.log([row / sum(row) for row in e_P]), "dy_pred": (P - y) * (P - P**2) / 3},
+        "softmax-axis": {"P": np.array([column / sum(column) for column in e.T]).T, "logP": np.log(e / e.sum(0))},
+        "mean-over-classes": {"L": -np.log(P[y == 1]).sum() / 9, "dy_pred": (P - y) / 9},
+        "squares-for-cross-entropy": {"L": np.square(P - y).sum(axis=1).mean(), "dy_pred": (P - y) / 1.5},
+        "sum-for-mean": {"L": -np.log(P[y == 1]).sum(), "dy_pred": P - y},
+        "sign-flipped": {"L": np.log(P[y == 1]).mean(), "dy_pred": (y - P) / 3},
+    }
+
+
 def by_hand_square(X, W1, b1, H1, dY1, dH2, H2, **_):  # every matrix is (3, 3)
     return {
         "mask-from-another-layer": {"dY2": np.where(H1 > 0, dH2, 0)},
@@ -157,6 +184,8 @@ def test_each_mistake_gives_what_someone_who_makes_it_by_hand_gets():
         by_hand_mean: oblong(ReLU(), MeanSquaredError()),
         by_hand_tanh: oblong(Tanh(), SumSquaredError()),
         by_hand_sigmoid: oblong(Sigmoid(), SumSquaredError()),
+        by_hand_half: oblong(ReLU(), HalfSquaredError()),
+        by_hand_classes: equal_sizes(ReLU(), SoftmaxCrossEntropy()),
         by_hand_square: equal_sizes(ReLU(), SumSquaredError()),
     }.items():
         found = made(**t)

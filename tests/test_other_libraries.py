@@ -7,7 +7,7 @@ from common import count, off_by
 from hypothesis import given, settings
 from problems import problems
 
-from backprop_lab import Linear, MeanSquaredError, ReLU, Sigmoid, Tanh, trace
+from backprop_lab import HalfSquaredError, Linear, MeanSquaredError, ReLU, Sigmoid, SoftmaxCrossEntropy, Tanh, trace
 
 
 def by_autograd(problem):
@@ -19,7 +19,10 @@ def by_autograd(problem):
         for layer in problem.network.layers:
             linear = isinstance(layer, Linear)
             value = anp.dot(value, next(found)) + next(found) if linear else squash[type(layer)](value)
-        return (anp.mean if isinstance(problem.loss, MeanSquaredError) else anp.sum)((value - problem.y) ** 2)
+        if isinstance(problem.loss, SoftmaxCrossEntropy):
+            return -anp.sum(problem.y * (value - anp.log(anp.sum(anp.exp(value), axis=1, keepdims=True)))) / len(value)
+        mean, half = (isinstance(problem.loss, kind) for kind in (MeanSquaredError, HalfSquaredError))
+        return (anp.mean if mean else anp.sum)((value - problem.y) ** 2) / (2 if half else 1)
 
     parameters = list(problem.network.parameters.values())
     return loss(parameters), autograd.grad(loss)(parameters)
@@ -34,7 +37,11 @@ def by_pytorch(problem):
     for layer in problem.network.layers:
         value = value @ next(found) + next(found) if isinstance(layer, Linear) else squash[type(layer)](value)
     reduction = "mean" if isinstance(problem.loss, MeanSquaredError) else "sum"
-    loss = torch.nn.functional.mse_loss(value, torch.tensor(problem.y), reduction=reduction)
+    if isinstance(problem.loss, SoftmaxCrossEntropy):
+        loss = torch.nn.functional.cross_entropy(value, torch.tensor(problem.y))
+    else:
+        loss = torch.nn.functional.mse_loss(value, torch.tensor(problem.y), reduction=reduction)
+        loss = loss / 2 if isinstance(problem.loss, HalfSquaredError) else loss
     loss.backward()
     return loss.item(), [p.grad.numpy() for p in parameters]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from problems import identical
 
-from backprop_lab import Tanh, random_problem, worked_example
+from backprop_lab import SoftmaxCrossEntropy, Tanh, one_hot, random_problem, sweep, trace, worked_example
 
 
 def numbers(problem):
@@ -49,3 +49,53 @@ def test_a_problem_has_its_own_read_only_copy_of_what_it_is_given_lists_and_any_
             array[0, 0] = 99
     with pytest.raises(AttributeError):
         p.X = X
+
+
+@pytest.mark.parametrize(("labels", "classes", "columns", "K"), [
+    ([2, 0, 2, 7], None, [1, 0, 1, 2], 3),
+    (np.array([2, 0], np.uint8), 4, [2, 0], 4),
+    (("Gentoo", "Adelie"), None, [1, 0], 2),
+    (np.array(["b", "a"]), ["b", "c", "a"], [0, 2], 3),
+    (np.array(["b", "a"], dtype=object), np.array(["b", "c", "a"]), [0, 2], 3),
+    ([5, 3], (5, 4, 3), [0, 2], 3),
+    ([np.bool(True), False], None, [1, 0], 2),
+])  # fmt: skip
+def test_one_hot_has_a_column_for_each_class_sorted_or_in_the_order_given(labels, classes, columns, K):
+    assert identical(one_hot(labels, classes), np.eye(K)[columns])
+
+
+class Frame:
+    """What a DataFrame is to NumPy."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.rows, dtype)
+
+
+def test_a_problem_of_ones_own_data_has_its_sizes_and_weights_divided_by_the_root_of_the_inputs():
+    X, y, rng = [[1, 2, 3], [4, 5, 6]], one_hot(["b", "a"]), np.random.default_rng(7)
+    for data in ({"X": X, "y": y}, {"X": Frame(X), "y": Frame(y), "samples": 2, "inputs": 3, "outputs": 2}):
+        p = random_problem(7, hidden=[10, 5], **data, loss=SoftmaxCrossEntropy(), lr=0.5)
+        assert identical(p.X, np.array(X, float))
+        assert identical(p.y, y)
+    for layer, (D, H) in zip(p.network.layers[::2], [(3, 10), (10, 5), (5, 2)], strict=True):
+        assert identical(layer.W, rng.standard_normal((D, H)) / np.sqrt(D))
+        assert identical(layer.b, np.zeros((1, H)))
+    losses = sweep([6, 7], [0.05], 500, X=X, y=y, hidden=[10, 5], loss=SoftmaxCrossEntropy()).loss
+    assert losses[1, 0, 0] == trace(p)["L"]
+    assert losses[1, 0, -1] < 0.1 * losses[1, 0, 0], "it learns"
+
+
+@pytest.mark.parametrize("hidden", [[1000], [50] * 6])
+def test_a_wide_or_deep_network_for_ones_own_data_starts_with_moderate_numbers(hidden):
+    X = np.random.default_rng(0).standard_normal((40, 20))
+    spreads = [random_problem(seed, X=X, y=X, hidden=hidden).network.forward(X).std() for seed in range(5)]
+    assert 0.05 < min(spreads) <= max(spreads) < 2
+
+
+def test_where_a_loss_takes_probabilities_the_largest_of_the_numbers_drawn_marks_the_class():
+    plain, classes = random_problem(3, 5, outputs=4), random_problem(3, 5, outputs=4, loss=SoftmaxCrossEntropy())
+    assert identical(classes.y, np.eye(4)[plain.y.argmax(axis=1)])
+    assert all(map(identical, numbers(plain)[2:], numbers(classes)[2:]))

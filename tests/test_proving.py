@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 from common import count, gradients_of, in_other_numbers, trained, with_first_bias, with_numbers
 from own_parts import OWN_PROBLEMS
+from problems import losses_of
 
 from backprop_lab import (
     ACTIVATIONS,
-    LOSSES,
     MISTAKES,
     Activation,
     Linear,
     Network,
     Problem,
     ReLU,
+    SoftmaxCrossEntropy,
     plant,
     random_problem,
     trace,
@@ -52,13 +53,14 @@ def random_trace(rng, kind):
     """One step of some training, perhaps with a mistake in each."""
     hidden = rng.integers(1, 6, rng.integers(0, 4)).tolist()
     seed, samples, inputs, outputs = rng.integers([0, 1, 1, 1], [10**6, 7, 5, 4]).tolist()
-    activation, loss = rng.choice(list(ACTIVATIONS.values())), rng.choice(list(LOSSES.values()))
+    activation, loss = rng.choice(list(ACTIVATIONS.values())), rng.choice(losses_of(outputs))
     problem = random_problem(seed, samples, inputs, hidden or 3, outputs, activation=activation, loss=loss)
     problem = problem.evolve(lr=float(10 ** rng.uniform(-4, -1.7 if kind == "trained" else 0.5)))
     if kind == "own parts":
         problem = list(OWN_PROBLEMS.values())[rng.integers(len(OWN_PROBLEMS))]
     elif kind == "scaled data":
-        problem = with_numbers(problem, X=problem.X * 10 ** rng.uniform(-4, 4), y=problem.y * 10 ** rng.uniform(-4, 4))
+        scale = 1.0 if hasattr(loss, "check_targets") else 10 ** rng.uniform(-4, 4)
+        problem = with_numbers(problem, X=problem.X * 10 ** rng.uniform(-4, 4), y=problem.y * scale)
     elif kind.endswith("weights"):
         low, high = (-5, 0) if kind == "small weights" else (0, 2)
         scaled = {name: p * 10 ** rng.uniform(low, high) for name, p in problem.network.parameters.items()}
@@ -204,6 +206,13 @@ def test_code_that_stops_where_a_number_is_moved_to_is_proved_with_smaller_moves
         network = Network((Linear([[1.0, smallest]], [[0.0, 0.0]]), LogOfMath(), Linear([[1.0], [2.0]], [[0.0]])))
         t = trace(Problem(network, SumSquaredError(), [[1.0]], [[0.0]], 0.01))
         assert prove(t, "dW1").agrees is agrees, smallest
+
+
+def test_near_the_least_loss_of_soft_targets_it_is_proved_by_the_complex_step():
+    """Differences see nothing there. The step is first tried on other weights, with targets that the loss takes."""
+    p = random_problem(4, samples=3, outputs=4, loss=SoftmaxCrossEntropy())
+    proof = prove(trace(with_numbers(p, y=trace(p)["P"] + 1e-6 * np.array([1, -1, 0, 0]))), "dW2")
+    assert (proof.agrees, "the complex step" in proof.sentence) == (True, True)
 
 
 def test_the_sentence_says_how_far_a_gradient_is_off(example):

@@ -152,7 +152,9 @@ def test_another_precision_or_order_of_adding_is_within_eight_roundings_of_its_t
 
 EXPANDED = {
     "SumSquaredError": lambda p, y: np.sum(p**2) - 2 * np.sum(p * y) + np.sum(y**2),
+    "HalfSquaredError": lambda p, y: np.sum(p**2 / 2 - p * y) + np.sum(y**2) / 2,
     "MeanSquaredError": lambda p, y: np.mean(p**2) - 2 * np.mean(p * y) + np.mean(y**2),
     "PlainMean": lambda p, y: (p * p - 2 * p * y + y * y).sum() / y.size,
+    "SoftmaxCrossEntropy": lambda p, y: EXPANDED["CrossEntropy"](p, y),
     "CrossEntropy": lambda p, y: (np.log(np.exp(p - p.max()).sum(axis=1)) + p.max() - (p * y).sum(axis=1)).mean(),
 }

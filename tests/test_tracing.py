@@ -20,7 +20,11 @@ def assert_every_line_gives_its_value(t):
     for step in t.steps:
         values[step.name] = eval(step.code, {"np": np}, values)
         assert identical(values[step.name], step.value), f"{step.name} = {step.code}"
-        names = [node for node in ast.walk(ast.parse(step.code)) if isinstance(node, ast.Name) and node.id != "np"]
+        names = [
+            node
+            for node in ast.walk(ast.parse(step.code))
+            if isinstance(node, ast.Name) and node.id not in ("np", "len")
+        ]
         in_order = sorted(names, key=lambda node: node.col_offset)
         assert step.operands == tuple(dict.fromkeys(node.id for node in in_order))
         assert step.name == "L" or not step.value.flags.writeable

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from backprop_lab.layers import Linear, ReLU, Sigmoid, Tanh
 from backprop_lab.lines import GradientDescent, Step
-from backprop_lab.losses import MeanSquaredError, SumSquaredError
+from backprop_lab.losses import HalfSquaredError, MeanSquaredError, SoftmaxCrossEntropy, SumSquaredError
 
 
 class Explanation(NamedTuple):
@@ -86,6 +86,17 @@ EXPLANATIONS = {
         "Gradient of the loss",
         "As an entry of {y_pred} grows, the loss grows at a rate of twice its difference from the target.",
     ),
+    HalfSquaredError.formulas["L"]: Explanation(
+        r"{L} = \frac{{1}}{{2}} \sum_{{n,k}} ({y_pred} - {y})^2",
+        "Loss",
+        "How wrong is the prediction? Square every difference from the target, add up all the squares and take half.",
+    ),
+    HalfSquaredError.formulas["dy_pred"]: Explanation(
+        r"{dy_pred} = {y_pred} - {y}",
+        "Gradient of the loss",
+        "As an entry of {y_pred} grows, the loss grows at a rate of its difference from the target: the 1/2 and the 2 "
+        "from the square cancel.",
+    ),
     MeanSquaredError.formulas["L"]: Explanation(
         r"{L} = \frac{{1}}{{NK}} \sum_{{n,k}} ({y_pred} - {y})^2",
         "Loss",
@@ -96,6 +107,32 @@ EXPLANATIONS = {
         "Gradient of the loss",
         "As an entry of {y_pred} grows, the loss grows at a rate of twice its difference from the target, divided by "
         "the number of entries.",
+    ),
+    SoftmaxCrossEntropy.formulas["Z"]: Explanation(
+        r"{Z}[n] = {y_pred}[n] - \max_k {y_pred}[n, k]",
+        "Scores less the largest",
+        "Only differences between the scores of a sample count, so its largest becomes 0, and no power of e overflows.",
+    ),
+    SoftmaxCrossEntropy.formulas["P"]: Explanation(
+        r"{P} = \frac{{e^{{{Z}}}}}{{\sum_k e^{{{Z}[n, k]}}}}",
+        "Probabilities, by the softmax",
+        "Every score becomes a positive number, and each sample's row is divided by its sum, so that it adds up to 1.",
+    ),
+    SoftmaxCrossEntropy.formulas["logP"]: Explanation(
+        r"{logP} = {Z} - \log \sum_k e^{{{Z}[n, k]}}",
+        "Logarithms of the probabilities",
+        "They are made from {Z}, not from {P}: a tiny probability may have been rounded to 0, which has no logarithm.",
+    ),
+    SoftmaxCrossEntropy.formulas["L"]: Explanation(
+        r"{L} = -\frac{{1}}{{N}} \sum_{{n,k}} {y}\,{logP}",
+        "Loss",
+        "How surprising is the right class? Take minus the logarithm of its probability, and the mean over samples.",
+    ),
+    SoftmaxCrossEntropy.formulas["dy_pred"]: Explanation(
+        r"{dy_pred} = \frac{{1}}{{N}}\,({P} - {y})",
+        "Gradient of the loss",
+        "As a score grows, the loss grows at a rate of its probability less its target, divided by the number of "
+        "samples.",
     ),
     GradientDescent.formulas["new"]: Explanation(
         r"{new} = {p} - {lr}\,{dp}",

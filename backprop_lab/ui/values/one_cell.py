@@ -61,9 +61,9 @@ def work_out(trace: Trace, cell: Cell, terms: int = TERMS) -> Worked:
         return _sum(trace, cell, value, [((column, n, j),) for n in range(len(trace[column]))], terms)
     step = trace.step(name)
     shapes = {np.shape(trace[operand]) for operand in step.operands} - {()}
-    if shapes != {np.shape(step.value)} or re.search(r"@|\.mT|\.sum|np\.(sum|mean)|\[", code):
+    if shapes != {np.shape(step.value)} or re.search(r"@|\.mT|\.(sum|mean|max|min)\b|\[", code):
         line = f"({code})[{i},{j}]" if np.ndim(step.value) else code
-        return Worked(cell, line, "", value, ())  # a mistake's line may be any expression
+        return Worked(cell, line, "", value, ())  # a mistake's line, or a loss's, may be any expression
     symbols, numbers, sources = _cell_by_cell(trace, code, i, j, digits)
     return Worked(cell, symbols, numbers, value, sources)
 
