@@ -309,6 +309,8 @@ def test_a_gradient_check_rejects_every_planted_mistake_that_changes_a_gradient(
         for mistake, place in each_placed(t):
             wrong = gradients_of(plant(t, mistake, place))
             change, error = largest(wrong, right), largest(wrong, numeric)
+            if not np.isfinite(change):  # a division by a prediction of 0
+                continue
             assert error < 1e-6 if change == 0 else error > 1e-5 or change < 1e-5, (mistake.name, place, seed)
             if change > 1e-5:
                 seen.add(mistake.name)

@@ -139,7 +139,9 @@ def test_another_precision_or_order_of_adding_is_within_eight_roundings_of_its_t
     for t in traces():
         p, names = t.problem, [step.name for step in t.steps]
         single, long = (trace(in_other_numbers(p, number)) for number in (np.float32, np.longdouble))
-        assert worst(t, single, names, 2.0**-23) < (ROUNDINGS, "")
+        smallest = min(np.min(np.abs(t[name]), where=t[name] != 0, initial=1.0) for name in names)
+        if smallest > np.finfo(np.float32).tiny:  # smaller numbers have fewer digits in float32
+            assert worst(t, single, names, 2.0**-23) < (ROUNDINGS, "")
         assert worst(t, long, names) < (ROUNDINGS, "")
         samples, inputs = rng.permutation(len(p.X)), rng.permutation(p.X.shape[1])
         other = trace(with_numbers(p, W1=t["W1"][inputs], X=p.X[samples][:, inputs], y=p.y[samples]))
