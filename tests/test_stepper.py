@@ -265,6 +265,7 @@ def test_a_typed_number_so_large_that_everything_overflows_is_told_before_all_el
     stepper = pinned_at(("y", 0, 0), start="all active", step="L")
     stepper.plant("mask-forgotten")
     assert stepper.place.note == "ReLU mask forgotten: with these numbers, it changes nothing."
+    assert Stepper(start="all active", mistake="mask-forgotten").place.note == stepper.place.note
     stepper.edit(1e200)
     for move in (stepper.next_iteration, stepper.restart):
         assert stepper.place.note.startswith("The loss overflows at the very start")

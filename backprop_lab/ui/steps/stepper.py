@@ -108,7 +108,10 @@ class Stepper(HasTraits):
             self.plant(mistake)
         for k in range(1, iteration + 1):
             self._training.trace(k)
+        told = self.place.note
         self._go(iteration, self._index_of(step) if step is not None else 0)
+        if iteration == 0:
+            self.place = replace(self.place, note=self.place.note or told)
 
     def _index_of(self, step: str) -> int:
         names = [each.name for each in self.place.trace.steps]
