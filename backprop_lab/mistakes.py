@@ -758,7 +758,7 @@ _ALL = (
     Mistake(
         name="old-value-dropped",
         title="The step instead of the new value",
-        resembles="the step alone: it has not been added to the old {p}",
+        resembles="the step alone, without the old {p}",
         cause="`=` is typed for `-=`, so the change replaces the value that it should have changed.",
         symptom="All the weights are suddenly tiny.",
         lines={(GradientDescent, "new"): ("-{lr} * {dp}", "{lr} * {dp}")},

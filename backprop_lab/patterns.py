@@ -77,6 +77,7 @@ def common_factors(trace: Trace) -> dict[str, float]:
         **{f"divided by twice the number of {what}": 0.5 / count for what, count in counts.items()},
         "multiplied by the learning rate": lr,
         "divided by the learning rate": 1 / lr,
+        "divided by the learning rate twice": 1 / lr / lr,  # p - dp / lr
     }
 
 
