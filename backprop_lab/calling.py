@@ -126,10 +126,10 @@ def _with(function: Any, given: Mapping[str, Any], more: Mapping[str, Any]) -> A
     if not isinstance(function, FunctionType):
         return None
     scope = {**function.__globals__, **more}
-    again = FunctionType(function.__code__, scope, closure=function.__closure__)
+    again = FunctionType(function.__code__, scope, argdefs=function.__defaults__, closure=function.__closure__)
     try:
         return again(**{argument: np.copy(value) for argument, value in given.items()})
-    except Exception:  # it has been told what stopped it
+    except (Exception, SystemExit):  # it has been told what stopped it
         return None
 
 
@@ -183,13 +183,15 @@ def _refused_alike(
     used = set(given)
     for mistake in mistakes.values():
         for line in mistake.wrong_lines(trace, name):
-            names = set(re.findall(r"\w+", line)) & set(trace.names)
-            if used <= names and _refusal(line, trace) == _told(error):
+            if used <= _names_in(line, trace) and _refusal(line, trace) == _told(error):
                 yield (mistake.name,), f"`{line}` ({mistake.title[0].lower()}{mistake.title[1:]})"
     for slip in one_slip_away(trace, name):
-        names = set(re.findall(r"\w+", slip.line)) & set(trace.names)
-        if used == names and _refusal(slip.line, trace) == _told(error):
+        if used == _names_in(slip.line, trace) and _refusal(slip.line, trace) == _told(error):
             yield ("slip", slip.line), f"`{slip.line}` ({slip.words})"
+
+
+def _names_in(line: str, trace: Trace) -> set[str]:
+    return set(re.findall(r"\w+", line)) & set(trace.names)
 
 
 def _refusal(line: str, trace: Trace) -> tuple[str, ...] | None:

@@ -19,13 +19,13 @@ import numpy as np
 
 from backprop_lab.answers import as_floats, read
 from backprop_lab.layers import Array
-from backprop_lab.rounding import FLOAT64, eps_of
+from backprop_lab.rounding import FLOAT32, FLOAT64, eps_of
 from backprop_lab.tracing import Trace
 
 DIGITS = 1e-11
 ROUNDINGS = 8
+TOO_MANY = 100  # so many times the numbers asked for: the shape is wrong, and nobody looks at each
 VANISHING = 1e-290, 1e-30, 1e-4  # what comes of smaller numbers than a float64, float32 and float16 can hold
-FLOAT32 = float(np.finfo(np.float32).eps)
 
 
 def compare(name: str, answer: Any, trace: Trace, digits: int | None = None) -> "Comparison":
@@ -33,11 +33,12 @@ def compare(name: str, answer: Any, trace: Trace, digits: int | None = None) -> 
     right = np.asarray(trace[name])
     with np.errstate(all="ignore"):  # huge numbers may overflow on the way
         array = read(name, answer)
-        eps = max(FLOAT64, eps_of(array) if array.dtype.kind != "O" else 0.0, eps_of(right))
-        if array.size > 100 * (right.size + 1):  # too many to look at each, and the shape is wrong
-            array = np.broadcast_to(0.0, array.shape)
-            return Comparison(name, trace, array, as_floats(name, right), array, eps, digits)
-        numbers, floats = as_floats(name, array, type(answer).__name__), as_floats(name, right)
+        floats = as_floats(name, right)
+        if array.size > TOO_MANY * (right.size + 1):
+            array = np.broadcast_to(0.0, array.shape)  # only its shape is told
+            return Comparison(name, trace, array, floats, array, FLOAT64, digits)
+        eps = max(FLOAT64, eps_of(array), eps_of(right))
+        numbers = as_floats(name, array, type(answer).__name__)
         if np.iscomplexobj(numbers) and not np.iscomplexobj(floats) and not np.any(numbers.imag):
             numbers = numbers.real
         if right.ndim == 0 and numbers.size == 1:
@@ -71,6 +72,11 @@ class Comparison:
         """Whether the answer has the right shape."""
         same: bool = self.answer.shape == self.right.shape
         return same
+
+    @property
+    def can_be_explained(self) -> bool:
+        """Whether the answer has numbers, and not too many to look at each."""
+        return bool(0 < self.answer.size <= TOO_MANY * (self.right.size + 1))
 
     @cached_property
     def right_cells(self) -> Array:

@@ -12,13 +12,12 @@ from backprop_lab.comparing import Comparison
 from backprop_lab.layers import Array
 from backprop_lab.lines import NAMESPACE
 from backprop_lab.mistakes import Mistake, plant
-from backprop_lab.patterns import Pattern, common_factors, seen_in
+from backprop_lab.patterns import LARGE, Pattern, common_factors, seen_in
 from backprop_lab.rounding import terms_of
 from backprop_lab.slips import Slip, one_slip_away
 from backprop_lab.tracing import Trace
 
-LARGE_VALUE = 10_000  # numbers in a value, beyond which nobody waits for some hundred lines
-LARGE = 200_000  # numbers in a step, beyond which nobody waits for slips further up
+LARGE_STEP = 200_000  # numbers in all of a step, beyond which nobody waits for slips further up
 
 
 class Explanation(NamedTuple):
@@ -92,7 +91,7 @@ class Explaining:
     @property
     def _is_small(self) -> bool:
         """Whether there is time for some hundred lines."""
-        return self.compared.right.size <= LARGE_VALUE
+        return self.compared.right.size <= LARGE
 
     @property
     def _is_telling(self) -> bool:
@@ -126,7 +125,7 @@ class Explaining:
 
     def _is_it(self, line: str, wrong: Any, answer: Array, factor: float = 1.0) -> bool:
         """Whether a wrong line, times a factor, gives an answer, within the rounding of its own terms."""
-        scaled = wrong if factor == 1 else self._base + factor * (wrong - self._base)
+        scaled = self._times(wrong, factor)
         if np.shape(scaled) != answer.shape or not self._is_near(scaled, answer):
             return False
         if not (finite := np.isfinite(answer)).all():
@@ -144,11 +143,13 @@ class Explaining:
         off, size = np.max(np.abs(wrong - answer), initial=0.0), np.max(np.abs(answer), initial=0.0)
         return not off > max(1e-3, self.compared.eps, 10.0 ** (1 - (self.compared.digits or 10))) * size
 
-    @property
-    def _base(self) -> Any:
-        """What a factor leaves alone: the old value of a parameter, since it is the step that is too long or short."""
+    def _times(self, wrong: Any, factor: float) -> Any:
+        """A wrong value times a factor; of a new parameter only the step, which may be too long or too short."""
+        if factor == 1:
+            return wrong
         old = self.name.removesuffix("_new")
-        return self.trace[old] if old != self.name and old in self.trace.given else 0.0
+        base = self.trace[old] if old != self.name and old in self.trace.given else 0.0
+        return base + factor * (wrong - base)
 
     @cached_property
     def _near_lines(self) -> list[tuple[Slip, Any]]:
@@ -212,8 +213,7 @@ class Explaining:
             wrong = self.trace.evaluate(line)
         except Exception:  # it does not run here, and this answer did
             return False
-        scaled = wrong if factor == 1 else self._base + factor * (wrong - self._base)
-        answer = self.compared.answer
+        scaled, answer = self._times(wrong, factor), self.compared.answer
         if answer.ndim == 1 and np.size(scaled) == answer.size:
             answer = answer.reshape(np.shape(scaled))
         terms = terms_of(line, self.trace.terms) * (1 + abs(factor))
@@ -226,7 +226,7 @@ class Explaining:
         steps = self.trace.steps
         names = [step.name for step in steps]
         in_vain = not (self.own_way and self.compared.fits and self._is_telling)
-        if in_vain or self.name not in names or sum(np.size(step.value) for step in steps) > LARGE:
+        if in_vain or self.name not in names or sum(np.size(step.value) for step in steps) > LARGE_STEP:
             return []
         before, terms = names[: names.index(self.name)], self.trace.terms[self.name].terms
         found = []
@@ -234,9 +234,8 @@ class Explaining:
             for place in mistake.possible_at(self.trace):
                 if place in before:
                     wrong = plant(self.trace, mistake, place)[self.name]
-                    if self.compared.gives(wrong, terms, self.compared.answer) and not self.compared.does_no_harm(
-                        wrong
-                    ):
+                    gives = self.compared.gives(wrong, terms, self.compared.answer)
+                    if gives and not self.compared.does_no_harm(wrong):
                         sentence = f"{place} looks like {mistake.resemblance(self.trace, place)}"
                         found.append(Explanation("further-up", (mistake.name,), sentence))
         return found
@@ -246,7 +245,7 @@ def made_of(trace: Trace, name: str, where: tuple[int, ...]) -> str:
     """The rows, columns or cells of its operands that a cell is computed from, found by changing all the others."""
     step, rng = trace.step(name), np.random.default_rng(0)
     values = {name: trace[name] for name in step.operands}
-    if len(where) != 2 or sum(map(np.size, values.values())) > 10_000:
+    if len(where) != 2 or sum(map(np.size, values.values())) > LARGE:
         return ""
     any_numbers = {
         each: rng.uniform(0.5, 1.5, np.shape(value)) if np.ndim(value) else value for each, value in values.items()

@@ -119,8 +119,8 @@ def check_function(
     if not isinstance(traces, Sequence) or not traces or not all(isinstance(trace, Trace) for trace in traces):
         return _misused(f"There is nothing to try {name} on: give at least one trace, in a list.")
     looked = [_try(name, function, trace, mistakes, digits) for trace in traces]
-    alone = [look if isinstance(look, Feedback) else _feedback(look) for look in looked]
-    at = next((at for at, feedback in enumerate(alone) if not feedback), 0)
+    decided = [look if isinstance(look, Feedback) else _decided(look.compared) for look in looked]
+    at = next((at for at, feedback in enumerate(decided) if not feedback), 0)
     first = looked[at]
     others = [look for look in looked if look is not first and isinstance(look, Explaining)]
     feedback = first if isinstance(first, Feedback) else _feedback(first, others)
@@ -184,8 +184,8 @@ def _feedback(looked: Explaining, others: Sequence[Explaining] = ()) -> Feedback
     name, answer, right = compared.name, compared.answer, compared.right
     if not compared.fits:
         return _misshapen(looked, others)
-    if not np.isfinite(right).all():
-        return _diverged(name, answer, right)
+    if (decided := _decided(compared)) is not None:
+        return decided
     if not np.isfinite(answer).all():
         where = _first(~np.isfinite(answer))
         if explained := looked.explained():
@@ -193,8 +193,6 @@ def _feedback(looked: Explaining, others: Sequence[Explaining] = ()) -> Feedback
         why = looked.warned or WHY[bool(np.isnan(answer[where]))]
         message = f"{cell(name, where)} is {plain(answer[where])} in yours: {why}."
         return Feedback(False, ("not-finite", *(("pattern", why) if looked.warned else ())), message, where)
-    if compared.is_right:
-        return _too_small(name) if compared.is_rounding_alone else Feedback(True, (), f"{name} is right.")
     where = _first(~compared.right_cells)
     explained = looked.explained(others)
     if explained and explained[0].kind != "pattern":
@@ -210,11 +208,25 @@ def _feedback(looked: Explaining, others: Sequence[Explaining] = ()) -> Feedback
     return Feedback(False, ("value",), _value_message(compared, where), where)
 
 
+@np.errstate(all="ignore")
+def _decided(compared: Comparison) -> Feedback | None:
+    """What needs no cause: that an answer is right, or that nobody can tell. None if it is wrong."""
+    if not compared.fits:
+        return None
+    if not np.isfinite(compared.right).all():
+        return _diverged(compared.name, compared.answer, compared.right)
+    if not compared.is_right:
+        return None
+    if compared.is_rounding_alone:
+        return _too_small(compared.name)
+    return Feedback(True, (), f"{compared.name} is right.")
+
+
 def _misshapen(looked: Explaining, others: Sequence[Explaining]) -> Feedback:
     """Both shapes, and what gives such a shape."""
     compared = looked.compared
     message = _shape_message(compared.name, compared.answer.shape, compared.right.shape)
-    explained = looked.explained(others) if 0 < compared.answer.size <= 100 * (compared.right.size + 1) else []
+    explained = looked.explained(others) if compared.can_be_explained else []
     if explained:
         message += f" {_in_one(explained)}"
     if compared.has_right_numbers:

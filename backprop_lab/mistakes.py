@@ -152,7 +152,11 @@ def _changes(wrong: Any, right: Array) -> bool:
 _SMOOTH = ("1 / (1 + np.exp(-{X}))", "np.tanh({X})", "np.log(1 + np.exp({X}))", "np.log(1 + np.exp(-{X}))",
     "{X} / (1 + np.exp(-{X}))", "np.exp({X}) / np.sum(np.exp({X}), axis=1, keepdims=True)")  # fmt: skip
 
-_SQUARES = (SumSquaredError, MeanSquaredError, HalfSquaredError)
+
+def _of_squares(result: str, *lines: str) -> dict[tuple[type, str], tuple[str, ...]]:
+    """The same wrong lines for each loss that squares differences."""
+    return {(kind, result): lines for kind in (SumSquaredError, MeanSquaredError, HalfSquaredError)}
+
 
 _ALL = (
     # Back through the activation
@@ -504,14 +508,12 @@ _ALL = (
         resembles="{line}: the square is missing, so errors above and below cancel",
         cause="The gradient 2 (y_pred - y) comes to mind first, and gets written down as the loss.",
         symptom="The loss can be negative, or 0 for a bad prediction.",
-        lines=dict.fromkeys(
-            [(kind, "L") for kind in _SQUARES],
-            (
-                "2 * np.mean({y_pred} - {y})",
-                "np.sum({y_pred} - {y})",
-                "np.mean({y_pred} - {y})",
-                "np.sum({y} - {y_pred})",
-            ),
+        lines=_of_squares(
+            "L",
+            "2 * np.mean({y_pred} - {y})",
+            "np.sum({y_pred} - {y})",
+            "np.mean({y_pred} - {y})",
+            "np.sum({y} - {y_pred})",
         ),
     ),
     Mistake(
@@ -589,9 +591,8 @@ _ALL = (
         resembles="{line}: a square is still there, and the slope of d**2 is 2 * d",
         cause="The power rule takes the exponent down and lowers it by one, and the second half is forgotten.",
         symptom="No number of the gradient is negative.",
-        lines=dict.fromkeys(
-            [(kind, "dy_pred") for kind in _SQUARES],
-            ("2 * ({y_pred} - {y}) ** 2", "({y_pred} - {y}) ** 2", "np.sum(({y_pred} - {y}) ** 2)"),
+        lines=_of_squares(
+            "dy_pred", "2 * ({y_pred} - {y}) ** 2", "({y_pred} - {y}) ** 2", "np.sum(({y_pred} - {y}) ** 2)"
         ),
     ),
     Mistake(
@@ -601,12 +602,8 @@ _ALL = (
         cause="The mean absolute error is as common as the squared one, and its formula is shorter.",
         symptom="Large errors count no more than small ones.",
         lines={
-            (kind, result): lines
-            for kind in _SQUARES
-            for result, lines in {
-                "L": ("np.sum(np.abs({y_pred} - {y}))", "np.mean(np.abs({y_pred} - {y}))"),
-                "dy_pred": ("np.sign({y_pred} - {y})", "np.abs({y_pred} - {y})", "2 * np.abs({y_pred} - {y})"),
-            }.items()
+            **_of_squares("L", "np.sum(np.abs({y_pred} - {y}))", "np.mean(np.abs({y_pred} - {y}))"),
+            **_of_squares("dy_pred", "np.sign({y_pred} - {y})", "np.abs({y_pred} - {y})", "2 * np.abs({y_pred} - {y})"),
         },
     ),
     Mistake(
@@ -615,13 +612,11 @@ _ALL = (
         resembles="{line}: this loss has no root",
         cause="The root mean squared error has the units of the targets, and is often reported.",
         symptom="The loss is much smaller where it is large, and falls more slowly.",
-        lines=dict.fromkeys(
-            [(kind, "L") for kind in _SQUARES],
-            (
-                "np.sqrt(np.mean(({y_pred} - {y}) ** 2))",
-                "np.sqrt(np.sum(({y_pred} - {y}) ** 2))",
-                "np.sqrt(np.sum(({y_pred} - {y}) ** 2)) / len({y})",
-            ),
+        lines=_of_squares(
+            "L",
+            "np.sqrt(np.mean(({y_pred} - {y}) ** 2))",
+            "np.sqrt(np.sum(({y_pred} - {y}) ** 2))",
+            "np.sqrt(np.sum(({y_pred} - {y}) ** 2)) / len({y})",
         ),
     ),
     Mistake(
@@ -630,13 +625,11 @@ _ALL = (
         resembles="{line}: the slope of a sigmoid is in it, and the last layer here has no activation",
         cause="In many derivations the output goes through a sigmoid, whose slope y_pred (1 - y_pred) is part of it.",
         symptom="The gradient is 0 where a prediction is 0 or 1, however wrong it is.",
-        lines=dict.fromkeys(
-            [(kind, "dy_pred") for kind in _SQUARES],
-            (
-                "2 * ({y_pred} - {y}) * {y_pred} * (1 - {y_pred})",
-                "({y_pred} - {y}) * {y_pred} * (1 - {y_pred})",
-                "{y_pred} * (1 - {y_pred})",
-            ),
+        lines=_of_squares(
+            "dy_pred",
+            "2 * ({y_pred} - {y}) * {y_pred} * (1 - {y_pred})",
+            "({y_pred} - {y}) * {y_pred} * (1 - {y_pred})",
+            "{y_pred} * (1 - {y_pred})",
         ),
     ),
     Mistake(
@@ -645,10 +638,7 @@ _ALL = (
         resembles="{line}, which belongs to cross-entropy, for probabilities; this loss squares differences",
         cause="Classification and regression are taught side by side, and the formulas get mixed up.",
         symptom="The gradient explodes where a prediction is near 0.",
-        lines=dict.fromkeys(
-            [(kind, "dy_pred") for kind in _SQUARES],
-            ("-{y} / {y_pred}", "-({y} / {y_pred} - (1 - {y}) / (1 - {y_pred}))"),
-        ),
+        lines=_of_squares("dy_pred", "-{y} / {y_pred}", "-({y} / {y_pred} - (1 - {y}) / (1 - {y_pred}))"),
     ),
     # The softmax and cross-entropy
     Mistake(

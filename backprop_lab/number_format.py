@@ -1,5 +1,6 @@
 """Numbers as people read and type them: with a proper minus sign, and never telling more than they know."""
 
+import math
 from typing import Any
 
 MINUS = "\N{MINUS SIGN}"  # in prose, on the board and in sums; a line of code keeps its "-", so that it can be pasted
@@ -8,6 +9,14 @@ MINUS = "\N{MINUS SIGN}"  # in prose, on the board and in sums; a line of code k
 def plain(value: Any, digits: int = 4, form: str = "g") -> str:
     """A number in the format ".4g", or another, with a proper minus sign, and never as −0."""
     return f"{value + 0.0:.{digits}{form}}".replace("-", MINUS)
+
+
+def at_most(error: float, digits: int = 0) -> str:
+    """An error with so many digits after its first, rounded up, so that it is never larger than it says: `4e−10`."""
+    if not error:
+        return "0"
+    unit = 10.0 ** (math.floor(math.log10(error)) - digits)
+    return plain(math.ceil(error / unit) * unit, digits, "e")
 
 
 def told_apart(one: Any, other: Any, digits: int = 4) -> tuple[str, str]:

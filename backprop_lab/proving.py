@@ -16,7 +16,7 @@ from backprop_lab.gradcheck import Derivative, loss_of, off_at_zero, one_entry_e
 from backprop_lab.layers import Array
 from backprop_lab.lines import lines_of, run
 from backprop_lab.network import check_gradient
-from backprop_lab.number_format import plain
+from backprop_lab.number_format import at_most, plain
 from backprop_lab.problem import Problem
 from backprop_lab.rounding import FLOAT64, Terms, eps_of
 from backprop_lab.tracing import Trace, trace
@@ -72,17 +72,11 @@ def prove(trace: Trace, name: str) -> Proof:
 
 def _sentence(agrees: bool | None, error: float, how: str) -> str:
     if agrees:
-        return f"agrees with {how} {f'to {_at_most(error)}' if error else 'exactly'}"
+        return f"agrees with {how} {f'to {at_most(error)}' if error else 'exactly'}"
     if agrees is False:
         off_by = f"{error:.0%}" if error >= 0.01 else f"{plain(100 * error, 1)}%"
         return f"does not agree with {how}: it is off by {off_by}"
     return CANNOT_BE_TOLD if math.isfinite(error) else OVERFLOWED
-
-
-def _at_most(error: float) -> str:
-    """An error to one digit, which is rounded up: `3e−10`."""
-    power = math.floor(math.log10(error))
-    return plain(math.ceil(error / 10.0**power) * 10.0**power, 0, "e")
 
 
 def check_gradients(

@@ -451,6 +451,7 @@ in example
   dW2 = lambda H1: h1.T | raised pattern another name | ... Did you mean H1?
   dH1 = lambda dy_pred: dy_pred @ dW2.T | raised gradient-for-weights | ... It uses dW2, which it was not given. This
     looks like dW2 used where W2 was meant.
+  dW2 = lambda H1: (dY1, raises(SystemExit('enough'))()) | raised | ... It uses dY1, which it was not given.
   dW2 = lambda H1: exp(H1) | raised pattern another name | ... It is one of NumPy's: write np.exp.
   dy_pred = lambda y_pred, y: np.where(y > 0, -y / y_pred, np.inf) | not-finite | dy_pred[...] is inf in yours: ...
   L = lambda y_pred, y: np.sum(np.log(y_pred - y)) | not-finite pattern log was given a number for which it has no

@@ -53,6 +53,7 @@ def assert_all_is_of_the_mistake(lab, curves):
         proof = prove(place.trace, name)
         told = float(error.replace("−", "-").removesuffix("%")) / (100 if verdict == "wrong" else 1)
         assert told == pytest.approx(proof.error, rel=0.05)
+        assert verdict == "wrong" or told >= proof.error, "no gradient is off by more than it says"
         assert error.endswith("%") == (verdict == "wrong")
         assert verdict == {True: "agrees", False: "wrong"}[proof.agrees]
     made = {"correct": None} | ({"with the mistake": MISTAKES[place.mistake]} if place.mistake else {})

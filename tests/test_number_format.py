@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from backprop_lab.number_format import as_printed, format_number, plain, told_apart, typed_number
+from backprop_lab.number_format import as_printed, at_most, format_number, plain, told_apart, typed_number
 
 IN_A_CELL = [
     (0.0, "0"), (-0.0, "0"), (np.float64(-0.0), "0"),  # zero has no sign
@@ -40,6 +40,17 @@ def test_in_a_sentence_a_number_has_the_digits_asked_for_or_those_that_tell_it_f
     assert told_apart(1.0, -2.0) == ("1", "−2")
     assert told_apart(1.23456, 1.23457) == ("1.23456", "1.23457")
     assert told_apart(1 / 3, 1 / 3) == ("0.3333", "0.3333"), "equal ones have four digits"
+
+
+def test_an_error_is_never_larger_than_it_says():
+    assert [at_most(3.2e-10), at_most(3.2e-10, 2), at_most(9.99e-7, 1), at_most(0.0)] == [
+        "4e−10",
+        "3.20e−10",
+        "1.0e−06",
+        "0",
+    ]
+    for error in 10 ** np.random.default_rng(0).uniform(-300, 0, 500):
+        assert all(float(at_most(error, digits).replace("−", "-")) >= error * (1 - 1e-14) for digits in (0, 2))
 
 
 def test_any_dash_in_a_field_is_a_minus_sign_and_what_is_no_number_stays_text():

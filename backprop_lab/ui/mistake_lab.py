@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from backprop_lab.mistakes import Mistake
-from backprop_lab.number_format import plain
+from backprop_lab.number_format import at_most, plain
 from backprop_lab.problem import Problem
 from backprop_lab.proving import prove
 from backprop_lab.tracing import Trace, trace
@@ -115,8 +115,8 @@ def _check(traced: Trace) -> str:
     for name in traced.problem.network.parameters:
         proof = prove(traced, f"d{name}")
         kind, mark, verdict = VERDICTS[proof.agrees]
-        error = plain(proof.error, 1, "e") if proof.agrees else f"{plain(100 * proof.error, 2)}%"
-        if proof.agrees is None:
-            error = ""
+        error = ""
+        if proof.agrees is not None:
+            error = at_most(proof.error, 2) if proof.agrees else f"{plain(100 * proof.error, 2)}%"
         rows += f'<tr><th scope="row">d{name}</th><td class="bpl-{kind}">{mark}{verdict}</td><td>{error}</td></tr>'
     return f'<table class="bpl-check"><caption>Gradient check</caption>{rows}</table>'
