@@ -1,6 +1,6 @@
 """Numbers as people read and type them: with a proper minus sign, and never telling more than they know."""
 
-import math
+from decimal import ROUND_CEILING, Context
 from typing import Any
 
 MINUS = "\N{MINUS SIGN}"  # in prose, on the board and in sums; a line of code keeps its "-", so that it can be pasted
@@ -15,8 +15,8 @@ def at_most(error: float, digits: int = 0) -> str:
     """An error with so many digits after its first, rounded up, so that it is never larger than it says: `4e−10`."""
     if not error:
         return "0"
-    unit = 10.0 ** (math.floor(math.log10(error)) - digits)
-    return plain(math.ceil(error / unit) * unit, digits, "e")
+    up = Context(prec=digits + 1, rounding=ROUND_CEILING)
+    return plain(float(up.create_decimal(repr(float(error)))), digits, "e")
 
 
 def told_apart(one: Any, other: Any, digits: int = 4) -> tuple[str, str]:

@@ -49,6 +49,7 @@ def test_an_error_is_never_larger_than_it_says():
         "1.0e−06",
         "0",
     ]
+    assert [at_most(9.99e-5, 2), at_most(5e-324), at_most(1e-322, 2)] == ["9.99e−05", "5e−324", "9.88e−323"]
     for error in 10 ** np.random.default_rng(0).uniform(-300, 0, 500):
         assert all(float(at_most(error, digits).replace("−", "-")) >= error * (1 - 1e-14) for digits in (0, 2))
 
