@@ -314,6 +314,42 @@ def random_problem(
     return make(network=Network(layers[:-1]), loss=loss, X=X, y=y, lr=lr)
 
 
+def redrawn(problem: Problem, seed: int | None) -> Problem:
+    """The same problem with the weights of another seed, those of `random_problem(seed, X=X, y=y)`; None: as they are.
+
+    Each layer, from first to last, draws its own with its method `redrawn`; one without keeps its numbers, as
+    `kept_by_seeds` says. Raises ValueError if the seed is not a whole number from 0 up, or if a layer cannot draw.
+    """
+    if seed is None:
+        return problem
+    check_seed(seed)
+    rng = np.random.default_rng(seed)
+    layers = [
+        _called(layer, "redrawn", rng) if hasattr(layer, "redrawn") else layer for layer in problem.network.layers
+    ]
+    network = Network(layers)
+    for name, parameter in problem.network.parameters.items():
+        if (drawn := network.parameters.get(name)) is None or drawn.shape != parameter.shape:
+            raise ValueError(
+                f"redrawn must give {name} the shape {parameter.shape}; got {getattr(drawn, 'shape', drawn)}"
+            )
+    return problem.evolve(network=network)
+
+
+def kept_by_seeds(network: Network) -> str:
+    """Which numbers `redrawn` leaves as they are, in a sentence; "" if each layer with parameters can draw its own."""
+    kept = {
+        f"{p}{number}": type(layer).__name__
+        for layer, _, _, number in network.stages
+        for p in layer.parameters
+        if not hasattr(layer, "redrawn")
+    }
+    if not kept:
+        return ""
+    kinds = " or ".join(dict.fromkeys(kept.values()))
+    return f"{', '.join(kept)} as given, whatever the seed: nobody knows how to draw the numbers of a {kinds}."
+
+
 def _tables(X: Any, y: Any) -> tuple[Array, Array]:
     """X and y as arrays. Raises ValueError unless they are tables of numbers with as many rows."""
     if X is None or y is None:
