@@ -5,11 +5,11 @@ mistake, plants it in a whole training step, and proves that our own checks can 
 names as they do in a layer's `formulas`, and more are only for wrong lines: see `Step.names`. A line that lacks one of
 its names in some place does not apply there.
 
-A gradient check sees only gradients: it misses a mistake in the reported loss, in the update, or in what is right until
-it overflows. `INVISIBLE_TO_GRADIENT_CHECK` lists those that it can never see. Nor does it see one that changes nothing
-where it is made (a forgotten bias that is still 0, a transpose of one number), or next to nothing (`updated-weights` at
-a tiny learning rate). A dropped dimension has the right numbers: `check_gradients` refuses its shape, but a check that
-lets NumPy broadcast, as np.allclose does, accepts it.
+A gradient check sees only gradients: it misses a mistake in the reported loss, or in the update.
+`INVISIBLE_TO_GRADIENT_CHECK` lists those that it can never see. Nor does it see one that changes nothing where it is
+made (a forgotten bias that is still 0, a transpose of one number, a forgotten shift until it overflows), or next to
+nothing (`updated-weights` at a tiny learning rate). A dropped dimension has the right numbers: `check_gradients`
+refuses its shape, but a check that lets NumPy broadcast, as np.allclose does, accepts it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -961,6 +961,4 @@ INVISIBLE_TO_GRADIENT_CHECK = (
     "old-value-dropped",
     "root-of-the-loss",
     "lr-on-the-weights",
-    "shift-forgotten",
-    "log-of-zero",
 )
