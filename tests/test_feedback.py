@@ -144,13 +144,10 @@ def test_every_mistake_is_named():
                     continue
                 feedback = check(name, wrong, t)
                 single = mistake.wrong_value(coarse, name)
-                close = np.max(np.abs(single - wrong)) <= 1e-3 * np.max(
-                    np.abs(single)
-                )  # three digits have not cancelled
-                close = (
-                    close and np.asarray(single).dtype == np.float32
-                )  # whole numbers, such as labels, make it float64
-                if close and np.array_equal(single == 0, wrong == 0):  # nor has a mask fallen to the other side
+                off, size = np.max(np.abs(single - wrong)), np.max(np.abs(single))
+                close = np.isfinite(size) and off <= 1e-3 * size  # three digits have not cancelled
+                # Whole numbers, such as labels, make it float64; and a mask may have fallen to the other side.
+                if close and np.asarray(single).dtype == np.float32 and np.array_equal(single == 0, wrong == 0):
                     in_float32 = check(name, single, t)
                     assert in_float32.ok or mistake.name in in_float32.cause, (seed, name, str(in_float32))
                 if not feedback.ok:
