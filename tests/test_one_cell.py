@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from common import trained, with_numbers
+from common import trained
 from hypothesis import given, settings
 from own_parts import OWN_PROBLEMS
 from problems import ACTIVATIONS, losses_of, problems
@@ -135,7 +135,7 @@ def test_a_long_sum_is_cut_in_the_middle_and_keeps_all_its_sources(inner):
 def test_numbers_that_have_overflowed_are_written_as_they_are():
     for activation in ACTIVATIONS:
         problem = random_problem(0, activation=activation)
-        t = trained(with_numbers(problem, X=[[np.nan, np.inf, 1.0], [1.0, 1.0, -np.inf]]), 0)
+        t = trained(problem.evolve(X=[[np.nan, np.inf, 1.0], [1.0, 1.0, -np.inf]]), 0)
         assert "(nan)(" in work_out(t, ("Y1", 0, 0)).numbers
         assert all(str(work_out(t, cell)) for cell, _ in cells(t))
         assert work_out(t, ("X", 1, 2)).value == "−inf"
