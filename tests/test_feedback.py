@@ -308,10 +308,12 @@ in through(Linear([[2.0**600, -(2.0**600)]], [[0, 0]]), Linear([[2.0**-80]] * 2,
   L = 1
   L = 3 | value
 in trained(random_problem(0, lr=1e200), 2)
-  L = np.array(L) |  | L is the same here, but no longer finite: the training has diverged.
-  dW1 = np.ones((3, 4)) | diverged | dW1 is no longer finite here: the training has diverged, and there is nothing to
-    compare with. Start again with a smaller learning rate.
+  L = np.array(L) |  | L is the same here, but no longer finite: W1 is the first value with nan in it.
+  dW1 = np.ones((3, 4)) | diverged | dW1 is no longer finite here, and there is nothing to compare with: W1 is the first
+    value with nan in it. Start again with a smaller learning rate, or smaller numbers.
   dW1 = np.ones((4, 3)) | shape
+in surer(trace(random_problem(9, loss=SoftmaxCrossEntropy())), 5e307)
+  L = 1.0 | diverged | L is no longer finite here, ...: y_pred is the first value with inf in it. Start again ...
 # Float32, fractions and complex numbers
   dW1 of trace(in_other_numbers(example.problem, np.float32)) = X.T.astype(float) @ dY1
 in through(Linear([[HALF, -HALF], [3, 1]], [[HALF, 1]]), ReLU(), Linear([[1], [HALF]], [[2]]), lr=HALF,
