@@ -144,10 +144,21 @@ class _Writing:
     def _shape(self, node: ast.expr) -> tuple[int, ...]:
         if node not in self._shapes:
             try:
-                self._shapes[node] = np.shape(self.trace.evaluate(ast.unparse(node)))
+                self._shapes[node] = self._found_shape(node)
             except Exception:  # such as a name that a comprehension gives
                 raise _NotWrittenError from None
         return self._shapes[node]
+
+    def _found_shape(self, node: ast.expr) -> tuple[int, ...]:
+        """Without computing large products and sums once more."""
+        match node:
+            case ast.Name(name) if name in self.trace:
+                return np.shape(self.trace[name])
+            case ast.BinOp(left, ast.MatMult(), right):
+                return (*self._shape(left)[:-1], *self._shape(right)[1:])
+            case ast.BinOp(left, _, right):
+                return np.broadcast_shapes(self._shape(left), self._shape(right))
+        return np.shape(self.trace.evaluate(ast.unparse(node)))
 
     def _has_cells(self, node: ast.expr) -> bool:
         return any(isinstance(part, ast.Name) and part.id in self.trace for part in ast.walk(node))
