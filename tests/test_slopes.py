@@ -59,6 +59,18 @@ def test_a_layer_that_is_not_cell_by_cell_has_no_slope_even_where_its_numbers_lo
             assert slopes_of(trace(with_numbers(p, **at))) == {}, (samples, hidden, scale)
 
 
+def test_a_layer_that_takes_one_width_alone_has_its_slope():
+    class Weighing(Activation):
+        def forward(self, X):
+            return X * [[1.0, 0.0, 2.0]]
+
+        backward = staticmethod(lambda X, dY: dY * [[1.0, 0.0, 2.0]])
+        formulas = {"Y": "{X} * np.array([[1.0, 0.0, 2.0]])", "dX": "{dY} * np.array([[1.0, 0.0, 2.0]])"}  # noqa: RUF012
+
+    slope = slope_of(trace(random_problem(0, hidden=3, activation=Weighing())), "slope of H1")
+    assert slope.value.tolist() == [[1, 0, 2]] * 2
+
+
 def test_what_stands_in_a_box_is_a_slope_or_a_value_of_the_trace_and_what_there_is_not_is_refused(example):
     assert value_of(example, "dW1") is example["dW1"]
     assert value_of(example, "lr") == example["lr"]
