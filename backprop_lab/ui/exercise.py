@@ -69,13 +69,13 @@ class Exercises:
         name, shape = step.name, np.shape(step.value)
         owner = {"backward": name.removeprefix("d"), "update": name.removesuffix("_new")}.get(step.phase)
         like = f", like that of {owner}," if owner else ""
-        *others, last = step.operands
+        *others, last = step.operands or ("nothing",)
         made = f"It is computed from {', '.join(others)}{' and ' if others else ''}{last}."
         cell = work_out(self.traces[0], (name, 0, 0))
         if step.code not in cell.symbols:
             made += f" One of its cells: {name}[0,0]" if shape else f" Written out: {name}"
             made += f" = {cell.symbols}."
-        elif shape:
+        elif len(shape) == 2:
             made += f" One of its cells, {name}[0,0], is {cell.value} in {self._first}."
         size = f"Its shape{like} is {shape} in {self._first}." if shape else "It is a single number."
         return tuple(hint for hint in (size, explain(step).sentence, made) if hint)
