@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from backprop_lab.layers import Array
 from backprop_lab.losses import Loss
 from backprop_lab.network import Network
-from backprop_lab.problem import Problem, check_learning_rate, check_seed, check_whole, random_problem
+from backprop_lab.problem import Problem, check_learning_rate, check_seed, check_whole, random_problem, redrawn
 
 BLOCK_BYTES = 2**20  # what one block works on: about the second-level cache of a processor
 ROUND_STEPS = 50  # after so many steps the diverged runs are dropped
@@ -21,12 +22,13 @@ FEW_RUNS = 128  # in a block of fewer runs than this, `@` run by run is faster t
 class Sweep:
     """Every run of a sweep, as far as it has come: the same problem for a seed, at every learning rate.
 
+    A seed of None stands for the weights as given, where there was a problem of one's own.
     `loss` is (seeds, lrs, steps + 1): entry t is the loss after t updates, NaN where no run has come yet. A run has
     diverged at the first step whose loss is not a finite number; it ends there, and its loss is infinite from then on.
     `diverged` is (seeds, lrs): that step, or -1. Every run is known up to `step`, so `loss[..., step]` is a whole map.
     """
 
-    seeds: tuple[int, ...]
+    seeds: tuple[int | None, ...]
     lrs: tuple[float, ...]
     problems: tuple[Problem, ...]
     parameters: dict[str, Array]
@@ -34,21 +36,21 @@ class Sweep:
     diverged: Array
     step: int = 0
 
-    def problem(self, seed: int, lr: float) -> Problem:
+    def problem(self, seed: int | None, lr: float) -> Problem:
         """The problem that a run started from. Raises ValueError if the sweep has no such run."""
         i, j = self._find(seed, lr)
         return self.problems[i].evolve(lr=self.lrs[j])
 
-    def network(self, seed: int, lr: float) -> Network:
+    def network(self, seed: int | None, lr: float) -> Network:
         """The network that a run has trained. Raises ValueError if it diverged, or if the sweep has no such run."""
         i, j = self._find(seed, lr)
         if self.diverged[i, j] >= 0:
             raise ValueError(f"the run with seed {seed} and learning rate {lr} diverged at step {self.diverged[i, j]}")
         return self.problems[i].network.with_parameters({name: p[i, j] for name, p in self.parameters.items()})
 
-    def _find(self, seed: int, lr: float) -> tuple[int, int]:
+    def _find(self, seed: int | None, lr: float) -> tuple[int, int]:
         """The row and the column of a run; a learning rate may be off in its last digits, as from a printed number."""
-        near_seed = min(self.seeds, key=lambda each: abs(each - seed))
+        near_seed = seed if seed in self.seeds else min(self.seeds, key=lambda each: abs((each or 0) - (seed or 0)))
         near_lr = min(self.lrs, key=lambda each: abs(each - lr))
         if near_seed != seed or not math.isclose(near_lr, lr):
             raise ValueError(
@@ -57,15 +59,24 @@ class Sweep:
         return self.seeds.index(near_seed), self.lrs.index(near_lr)
 
 
-def sweep(seeds: Iterable[int], lrs: Iterable[float], steps: int = 500, **options: Any) -> Sweep:
+def sweep(
+    seeds: Iterable[int | None],
+    lrs: Iterable[float],
+    steps: int = 500,
+    problem: Problem | None = None,
+    **options: Any,
+) -> Sweep:
     """Train every seed at every learning rate for `steps` updates, as in `sweep(range(64), np.logspace(-4, 1, 64))`.
 
     A run starts from `random_problem(seed, **options)`; the options are samples, inputs, hidden, outputs, activation,
-    loss, and X and y for data of your own. Layers and losses that cannot take a stack of problems are trained one run
-    at a time, which is slower. Time grows with runs x steps. The result keeps 8 bytes x (steps + 2 + number of
-    parameters) a run, and the problem of each seed; otherwise a sweep needs a few MB, however many runs there are.
-    Raises ValueError if there is no seed or no learning rate, if one is not as `random_problem` needs it, or if steps
-    is not a whole number from 1 up.
+    loss, and X and y for data of your own. With a `problem` of your own, it starts from `redrawn(problem, seed)`: the
+    same data, layers and loss with other weights, or, for the seed None, with the weights as given.
+
+    Layers and losses that cannot take a stack of problems are trained one run at a time, which is slower. Numbers that
+    are no floats, such as fractions, become floats. Time grows with runs x steps. The result keeps 8 bytes x (steps + 2
+    + number of parameters) a run, and the problem of each seed; otherwise a sweep needs a few MB, however many runs
+    there are. Raises ValueError if there is no seed or no learning rate, if one is not as `random_problem` needs it, if
+    steps is not a whole number from 1 up, if a number is complex, or if there are options beside a problem.
 
     A run takes the same steps that it would take alone, through the same layers. In a block of fewer than FEW_RUNS its
     numbers are the same to the bit. In a larger one `@` adds the same products, but rounds each before it is added,
@@ -76,11 +87,17 @@ def sweep(seeds: Iterable[int], lrs: Iterable[float], steps: int = 500, **option
     networks at large learning rates above all: their last bits grow, and they come out as another run of the same
     problem, as good as the one alone.
     """
-    *_, result = iter_sweep(seeds, lrs, steps, **options)
+    *_, result = iter_sweep(seeds, lrs, steps, problem, **options)
     return result
 
 
-def iter_sweep(seeds: Iterable[int], lrs: Iterable[float], steps: int = 500, **options: Any) -> Iterator[Sweep]:
+def iter_sweep(
+    seeds: Iterable[int | None],
+    lrs: Iterable[float],
+    steps: int = 500,
+    problem: Problem | None = None,
+    **options: Any,
+) -> Iterator[Sweep]:
     """The same sweep, a few milliseconds at a time: yields its one result whenever a block of runs has come further.
 
     All runs advance together, so if you stop early you keep a whole map of fewer steps. In a terminal:
@@ -89,21 +106,28 @@ def iter_sweep(seeds: Iterable[int], lrs: Iterable[float], steps: int = 500, **o
             for result in iter_sweep(seeds, lrs, steps=500):
                 bar.update(result.step - bar.n)
     """
-    seeds = _each("seeds", seeds, check_seed)
     lrs = _each("lrs", lrs, check_learning_rate)
+    if problem is not None:
+        if not isinstance(problem, Problem):
+            raise ValueError(f"problem must be a Problem, such as worked_example(); got {problem!r}")
+        if options:
+            raise ValueError(f"a problem of your own has its {', '.join(options)} already: leave that out")
+        seeds = _each("seeds", seeds, lambda seed: None if seed is None else check_seed(seed))
+        return sweep_problems([redrawn(problem, seed) for seed in seeds], lrs, steps, seeds)
+    seeds = _each("seeds", seeds, check_seed)
     first = random_problem(seeds[0], lr=lrs[0], **options)
     others = (random_problem(seed, lr=lrs[0], **options, make=Problem.trusted) for seed in seeds[1:])
     return sweep_problems((first, *others), lrs, steps, seeds)
 
 
 def sweep_problems(
-    problems: Iterable[Problem], lrs: Iterable[float], steps: int = 500, seeds: Iterable[int] | None = None
+    problems: Iterable[Problem], lrs: Iterable[float], steps: int = 500, seeds: Iterable[int | None] | None = None
 ) -> Iterator[Sweep]:
     """The same for problems of your own, which have the same layers, loss and shapes: each at every learning rate.
 
     Their `seeds` in the result are 0, 1, 2 ... unless given.
     """
-    problems = tuple(problems)
+    problems = tuple(map(in_floats, problems))
     seeds = tuple(range(len(problems))) if seeds is None else tuple(seeds)
     lrs = _each("lrs", lrs, check_learning_rate)
     check_whole("steps", steps, 1, such_as=", such as 500")
@@ -122,6 +146,23 @@ def sweep_problems(
     )
 
 
+def in_floats(problem: Problem) -> Problem:
+    """The same problem with floats of one kind, the widest that it has; others, such as fractions, become float64.
+
+    Raises ValueError if a number is complex.
+    """
+    numbers = {"X": problem.X, "y": problem.y, **problem.network.parameters}
+    for name, array in numbers.items():
+        if np.iscomplexobj(array) or any(isinstance(each, complex) for each in array.flat if array.dtype == object):
+            raise ValueError(f"training many runs needs real numbers, and {name} has complex ones")
+    kind = np.result_type(*(array.dtype if array.dtype.kind == "f" else float for array in numbers.values()))
+    if all(array.dtype == kind for array in numbers.values()):
+        return problem
+    X, y, *parameters = (array.astype(kind) for array in numbers.values())
+    names = problem.network.parameters
+    return problem.evolve(network=problem.network.with_parameters(dict(zip(names, parameters, strict=True))), X=X, y=y)
+
+
 def _each(name: str, values: Any, check: Callable[[Any], None]) -> tuple[Any, ...]:
     """The seeds, or the learning rates, as plain numbers, each of them checked."""
     found = tuple(values) if isinstance(values, Iterable) else ()
@@ -137,7 +178,7 @@ def _advance(result: Sweep) -> Iterator[Sweep]:
     problems, steps = result.problems, result.loss.shape[-1] - 1
     train = _train_block if _can_be_stacked(problems[0]) else _train_alone
     X, y = np.stack([p.X for p in problems]), np.stack([p.y for p in problems])
-    lr = np.array(result.lrs, dtype=float).reshape(-1, 1, 1)
+    lr = np.array(result.lrs, dtype=float).astype(X.dtype).reshape(-1, 1, 1)
     # The same arrays with one axis of runs, in which run = number of its seed * number of lrs + number of its lr.
     parameters = {name: p.reshape(-1, *p.shape[2:]) for name, p in result.parameters.items()}
     loss, diverged = result.loss.reshape(-1, steps + 1), result.diverged.reshape(-1)
@@ -174,20 +215,39 @@ def _blocks(problem: Problem, runs: Array) -> list[Array]:
 
 
 def _can_be_stacked(problem: Problem) -> bool:
-    """Whether the layers and the loss take a stack of two problems to the numbers that each of them gives alone."""
-    stack = {name: np.stack([p, 0.9 * p]) for name, p in problem.network.parameters.items()}
-    X, y, lr = (
-        np.stack([problem.X, 0.9 * problem.X]),
-        np.stack([problem.y] * 2),
-        np.array([1e-3, 2e-3]).reshape(2, 1, 1),
-    )
-    try:
-        together = _train_block(problem, stack, X, y, lr, 1)
-    except Exception:  # written for one problem at a time, they may fail in any way
+    """Whether the layers and the loss take a stack of a few problems to what each of them gives alone.
+
+    As many as there are of nothing else, so that a length, such as `len(y)`, is not by chance the right one.
+    """
+    numbers = {"X": problem.X, "y": problem.y, **problem.network.parameters}
+    S = next(size for size in count(2) if not any(size in array.shape for array in numbers.values()))
+    stack = {name: np.stack([array * 0.9**run for run in range(S)]) for name, array in numbers.items()}
+    stack["y"] = np.stack([problem.y] * S)  # which a loss may not take at another size
+    lr = np.linspace(1e-3, 2e-3, S).astype(problem.X.dtype).reshape(S, 1, 1)
+
+    def results(X: Array, y: Array, lr: Any, **parameters: Array) -> list[Array]:
+        network = problem.network.with_parameters(parameters)
+        gradients = network.gradients(problem.loss, X, y)
+        moved = network.update(gradients, lr).parameters
+        return [problem.loss.value(network.forward(X), y), *gradients.values(), *moved.values()]
+
+    with np.errstate(all="ignore"):
+        try:
+            together = results(lr=lr, **stack)
+        except Exception:  # written for one problem at a time, they may fail in any way
+            return False
+        each = (results(lr=lr[run, 0, 0], **{name: array[run] for name, array in stack.items()}) for run in range(S))
+        alone = map(np.array, zip(*each, strict=True))
+        return all(map(_same, together, alone))
+
+
+def _same(found: Any, expected: Array) -> bool:
+    """Whether arrays have the same shape and numbers that agree in the first half of their digits."""
+    if np.shape(found) != expected.shape:
         return False
-    alone = _train_alone(problem, stack, X, y, lr, 1)
-    pairs = [(together[1], alone[1]), *((together[0][name], alone[0][name]) for name in stack)]
-    return all(a.shape == b.shape and np.allclose(a, b, rtol=1e-9, equal_nan=True) for a, b in pairs)
+    largest = np.max(np.abs(expected), initial=0, where=np.isfinite(expected))
+    allowed = math.sqrt(np.finfo(expected.dtype).eps) * largest
+    return np.allclose(found, expected, rtol=0, atol=allowed, equal_nan=True)
 
 
 def _train_alone(

@@ -128,7 +128,7 @@ class LearningRateLab(Lab):
         runs, chosen = self.sweeper.state.runs, self.sweeper.state.chosen
         assert runs is not None  # the button is off until a run is chosen
         run, settings = chosen[-1], runs.settings
-        setup = Setup("random", runs.seed(run), hidden=settings.hidden, activation=settings.activation)
+        setup = Setup("random", runs.seed(run) or 0, hidden=settings.hidden, activation=settings.activation)
         if self._lab is None:
             self._lab = StepThrough(lr=runs.lr(run), **asdict(setup))
             self._opened.children = [self._lab]

@@ -70,7 +70,7 @@ class Runs:
         """The loss of a run before its first update and after each one so far."""
         return self.sweep.loss[*run, : self.step + 1]
 
-    def seed(self, run: RunIndex) -> int:
+    def seed(self, run: RunIndex) -> int | None:
         return self.sweep.seeds[run[0]]
 
     def lr(self, run: RunIndex) -> float:
@@ -114,7 +114,7 @@ class Sweeper(HasTraits):
     state = Instance(State)
 
     def __init__(self, **settings: Any) -> None:
-        self._forgotten: list[tuple[int, int]] = []  # the runs that were chosen, by seed and column
+        self._forgotten: list[tuple[int | None, int]] = []  # the runs that were chosen, by seed and column
         self._turn: object = None  # of the sweep that may train: one that was cancelled finds another one here, or None
         super().__init__(state=State(Settings(**settings)))
 
