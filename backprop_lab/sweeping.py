@@ -1,6 +1,7 @@
 """Many runs at once: the loss of every seed at every learning rate, trained as one stack of networks."""
 
 import math
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -14,8 +15,13 @@ from backprop_lab.network import Network
 from backprop_lab.problem import Problem, check_learning_rate, check_seed, check_whole, random_problem, redrawn
 
 BLOCK_BYTES = 2**20  # what one block works on: about the second-level cache of a processor
-ROUND_STEPS = 50  # after so many steps the diverged runs are dropped
+ROUND_STEPS = 50  # after so many steps, at most, the diverged runs are dropped and there is a whole map
+ROUND_NUMBERS = 2**27  # so many numbers are made in a round, more or less
+PIECE = 0.02  # seconds after which a sweep lets others have their turn
 FEW_RUNS = 128  # in a block of fewer runs than this, `@` run by run is faster than `@` along the runs
+
+# How many steps are made, of each run on average, and at the end what has come of them: parameters and losses.
+Progress = Iterator[tuple[float, tuple[dict[str, Array], Array] | None]]
 
 
 @dataclass(eq=False)
@@ -26,6 +32,7 @@ class Sweep:
     `loss` is (seeds, lrs, steps + 1): entry t is the loss after t updates, NaN where no run has come yet. A run has
     diverged at the first step whose loss is not a finite number; it ends there, and its loss is infinite from then on.
     `diverged` is (seeds, lrs): that step, or -1. Every run is known up to `step`, so `loss[..., step]` is a whole map.
+    `left` is how many updates of single runs are still to be made; it falls faster where runs diverge.
     """
 
     seeds: tuple[int | None, ...]
@@ -34,6 +41,7 @@ class Sweep:
     parameters: dict[str, Array]
     loss: Array
     diverged: Array
+    left: int
     step: int = 0
 
     def problem(self, seed: int | None, lr: float) -> Problem:
@@ -98,7 +106,7 @@ def iter_sweep(
     problem: Problem | None = None,
     **options: Any,
 ) -> Iterator[Sweep]:
-    """The same sweep, a few milliseconds at a time: yields its one result whenever a block of runs has come further.
+    """The same sweep, a few milliseconds or a step at a time: yields its one result again and again as it fills.
 
     All runs advance together, so if you stop early you keep a whole map of fewer steps. In a terminal:
 
@@ -142,6 +150,7 @@ def sweep_problems(
             },
             loss=np.full((len(seeds), len(lrs), steps + 1), np.nan),
             diverged=np.full((len(seeds), len(lrs)), -1),
+            left=len(seeds) * len(lrs) * steps,
         )
     )
 
@@ -183,12 +192,21 @@ def _advance(result: Sweep) -> Iterator[Sweep]:
     parameters = {name: p.reshape(-1, *p.shape[2:]) for name, p in result.parameters.items()}
     loss, diverged = result.loss.reshape(-1, steps + 1), result.diverged.reshape(-1)
 
-    for start in range(0, steps, ROUND_STEPS):
-        stop = min(start + ROUND_STEPS, steps)
-        for runs in _blocks(problems[0], np.flatnonzero(diverged < 0)):
+    numbers = _numbers(problems[0])
+    while result.step < steps:
+        start, active = result.step, np.flatnonzero(diverged < 0)
+        stop = min(steps, start + ROUND_STEPS, start + max(5, ROUND_NUMBERS // (numbers * len(loss))))
+        left = len(active) * (steps - start)
+        for runs in _blocks(numbers, active):
             seed, rate = np.divmod(runs, len(lr))
             stack = {name: p[runs] for name, p in parameters.items()}
-            stack, losses = train(problems[0], stack, X[seed], y[seed], lr[rate], stop - start)
+            for done, trained in train(problems[0], stack, X[seed], y[seed], lr[rate], stop - start):
+                result.left = left - round(done * len(runs))
+                if trained is None:
+                    yield result
+                else:
+                    stack, losses = trained
+            left = result.left
             for name, p in stack.items():
                 parameters[name][runs] = p
             loss[runs, start : stop + 1] = losses
@@ -199,18 +217,23 @@ def _advance(result: Sweep) -> Iterator[Sweep]:
             over = np.arange(steps + 1) >= diverged[runs[ended], None]
             loss[runs[ended]] = np.where(over, np.inf, loss[runs[ended]])
             yield result
-        result.step = stop
+        result.step, result.left = stop, int((diverged < 0).sum()) * (steps - stop)
         yield result
 
 
-def _blocks(problem: Problem, runs: Array) -> list[Array]:
-    """The runs in blocks of BLOCK_BYTES: a number is 8 bytes, and a step makes about four of each weight and unit."""
+def _numbers(problem: Problem) -> int:
+    """How many numbers a step makes, more or less: about four of each weight and unit."""
     numbers, outputs = 0, problem.X
     for layer in problem.network.layers:
         outputs = layer.forward(outputs)
         if layer.parameters:
             numbers += sum(p.size for p in layer.parameters.values()) + outputs.size
-    size = max(1, BLOCK_BYTES // (8 * 4 * numbers))
+    return 4 * numbers
+
+
+def _blocks(numbers: int, runs: Array) -> list[Array]:
+    """The runs in blocks of BLOCK_BYTES, each of which makes so many numbers of 8 bytes a step."""
+    size = max(1, BLOCK_BYTES // (8 * numbers))
     return np.array_split(runs, math.ceil(len(runs) / size)) if len(runs) else []
 
 
@@ -250,22 +273,20 @@ def _same(found: Any, expected: Array) -> bool:
     return np.allclose(found, expected, rtol=0, atol=allowed, equal_nan=True)
 
 
-def _train_alone(
-    problem: Problem, parameters: dict[str, Array], X: Array, y: Array, lr: Array, steps: int
-) -> tuple[dict[str, Array], Array]:
+def _train_alone(problem: Problem, parameters: dict[str, Array], X: Array, y: Array, lr: Array, steps: int) -> Progress:
     """What `_train_block` does, one run after the other."""
-    runs = [
-        _train(problem, {name: p[run] for name, p in parameters.items()}, X[run], y[run], float(lr[run, 0, 0]), steps)
-        for run in range(len(lr))
-    ]
-    return {name: np.stack([trained[name] for trained, _ in runs]) for name in parameters}, np.stack(
-        [v for _, v in runs]
-    )
+    runs = []
+    for run in range(len(lr)):
+        one = {name: p[run] for name, p in parameters.items()}
+        for done, trained in _train(problem, one, X[run], y[run], lr[run, 0, 0], steps):
+            yield (run * steps + done) / len(lr), None
+            if trained is not None:
+                runs.append(trained)
+    stack = {name: np.stack([trained[name] for trained, _ in runs]) for name in parameters}
+    yield steps, (stack, np.stack([losses for _, losses in runs]))
 
 
-def _train_block(
-    problem: Problem, parameters: dict[str, Array], X: Array, y: Array, lr: Array, steps: int
-) -> tuple[dict[str, Array], Array]:
+def _train_block(problem: Problem, parameters: dict[str, Array], X: Array, y: Array, lr: Array, steps: int) -> Progress:
     """A stack of S runs after `steps` updates, and their losses before the first update and after each: (S, steps + 1).
 
     Everything given is a stack too, (S, ...), and lr is (S, 1, 1).
@@ -276,17 +297,23 @@ def _train_block(
     return _train(problem, parameters, X if order == "C" else X.view(RunsContiguous), y, lr, steps)
 
 
-def _train(
-    problem: Problem, parameters: dict[str, Array], X: Array, y: Array, lr: Any, steps: int
-) -> tuple[dict[str, Array], Array]:
+def _train(problem: Problem, parameters: dict[str, Array], X: Array, y: Array, lr: Any, steps: int) -> Progress:
     """One run, or a stack of them, and its losses. There is no overflow warning; losses become infinite."""
     network = problem.network.with_parameters(parameters)
-    loss = RecordingLoss(problem.loss)
+    loss, done = RecordingLoss(problem.loss), 0
+    while done < steps:
+        until = time.monotonic() + PIECE
+        with np.errstate(all="ignore"):
+            while True:
+                network = network.update(network.gradients(loss, X, y), lr)
+                done += 1
+                if done == steps or time.monotonic() >= until:
+                    break
+        if done < steps:
+            yield done, None
     with np.errstate(all="ignore"):
-        for _ in range(steps):
-            network = network.update(network.gradients(loss, X, y), lr)
         loss.gradient(network.forward(X), y)
-    return network.parameters, np.stack(loss.values, axis=-1)
+    yield steps, (network.parameters, np.stack(loss.values, axis=-1))
 
 
 class RunsContiguous(np.ndarray[Any, Any]):

@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 from common import count, in_other_numbers, plain_training, same_values, with_numbers
-from own_parts import Scale
+from own_parts import Arctan, Scale
 from problems import LOSSES, identical
 
 from backprop_lab import ACTIVATIONS, Linear, ReLU, SumSquaredError, Tanh, random_problem, sweep, sweeping, trace
@@ -34,9 +34,9 @@ def blocks(monkeypatch):
     train, seen = sweeping._train, []
 
     def watched(*given):
-        parameters, losses = train(*given)
-        seen.append(parameters)
-        return parameters, losses
+        for done, trained in train(*given):
+            seen.extend([trained[0]] if trained else [])
+            yield done, trained
 
     monkeypatch.setattr(sweeping, "_train", watched)
     monkeypatch.setattr(sweeping, "_can_be_stacked", lambda problem: True)  # which trains two runs to find out
@@ -95,7 +95,8 @@ def test_a_loss_that_is_no_number_counts_as_infinite_and_a_run_can_diverge_befor
 
 
 def test_diverged_runs_stop_costing_time_and_once_none_is_left_the_sweep_is_done(blocks):
-    result = sweep(range(20), [1e-3, 1e3], steps=3 * ROUND_STEPS, activation=Tanh())
+    for result in iter_sweep(range(20), [1e-3, 1e3], steps=3 * ROUND_STEPS, activation=Tanh()):
+        assert result.left <= 20 * (3 * ROUND_STEPS - result.step) * (1 if result.step else 2)
     assert (result.diverged < 0).tolist() == [[True, False]] * 20
     assert [len(block["W1"]) for block in blocks] == [40, 20, 20]
     assert sweep(range(4), [1e3], steps=4 * ROUND_STEPS, activation=Tanh()).step == 4 * ROUND_STEPS
@@ -116,6 +117,21 @@ def test_whoever_stops_between_blocks_keeps_a_whole_map_of_fewer_steps(monkeypat
     assert not known[..., -1].any()
     np.testing.assert_allclose(result.loss[known], whole.loss[known], rtol=1e-12)
     assert result.network(0, 1e-5).parameters.keys() == {"W1", "b1", "W2", "b2"}, "a run can be opened"
+
+
+@pytest.mark.parametrize("part", [Tanh(), Arctan()])  # trained as stacks, and one by one
+def test_a_large_sweep_lets_others_have_their_turn_after_each_step_and_says_how_much_is_left(part, monkeypatch):
+    whole = sweep(**FEW, steps=12, activation=part)
+    monkeypatch.setattr(sweeping, "PIECE", 0.0)
+    monkeypatch.setattr(sweeping, "ROUND_NUMBERS", 1)
+    seen = []
+    for result in iter_sweep(**FEW, steps=12, activation=part):
+        seen.append((result.step, result.left))
+    steps, lefts = zip(*seen, strict=True)
+    assert list(dict.fromkeys(steps)) == [0, 5, 10, 12], "a map every 5 steps"
+    assert list(lefts) == sorted(lefts, reverse=True)
+    assert {*lefts} >= {66, 60, 54, 6, 0}
+    assert np.array_equal(result.loss, whole.loss)
 
 
 def test_a_block_has_as_many_runs_as_its_bytes_hold_and_if_they_are_many_they_lie_side_by_side(monkeypatch, blocks):
