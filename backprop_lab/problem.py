@@ -374,32 +374,3 @@ def _drawn_targets(loss: Loss, drawn: Array) -> Array:
     except ValueError:
         drawn = np.asarray(np.eye(drawn.shape[1])[drawn.argmax(axis=1)])
     return drawn
-
-
-def worked_example() -> Problem:
-    """The two-layer ReLU network that this package grew out of: 2 samples, 3 inputs, 4 hidden units, 2 outputs.
-
-    It was an unseeded notebook; these inputs, recovered from its printed output to full precision,
-    bring back every digit that it printed.
-    """
-    W1 = [
-        [-0.6254502210453391, -0.6707308601593341, -2.560507322207642, -0.53648352258681],
-        [0.09981771805424977, 0.703687083024079, 0.13340160454545452, -0.74292811836949],
-        [0.9667024108682931, -0.9824324631878844, 0.998489066271419, -0.8078810502071881],
-    ]
-    W2 = [
-        [-1.1430685356191024, -1.1015255940665214],
-        [-0.6062985314468713, -1.28553044053064],
-        [0.3433115626390285, 1.476039162999638],
-        [0.2781172399545555, 1.8896296639932464],
-    ]
-    X = [
-        [-0.1581099223548433, -2.062160996361601, -0.9307661265207111],
-        [-1.9501523691578138, 1.0642929769231209, -1.1513507645454544],
-    ]
-    y = [
-        [-2.046718558285749, 1.0079300279403915],
-        [0.1286508954545455, -1.9047346306630903],
-    ]
-    network = Network((Linear(W1, np.zeros((1, 4))), ReLU(), Linear(W2, np.zeros((1, 2)))))
-    return Problem(network, SumSquaredError(), np.array(X), np.array(y), lr=1e-6)
