@@ -116,8 +116,7 @@ def iter_sweep(
     """
     lrs = _each("lrs", lrs, check_learning_rate)
     if problem is not None:
-        if not isinstance(problem, Problem):
-            raise ValueError(f"problem must be a Problem, such as worked_example(); got {problem!r}")
+        check_problem(problem)
         if options:
             raise ValueError(f"a problem of your own has its {', '.join(options)} already: leave that out")
         seeds = _each("seeds", seeds, lambda seed: None if seed is None else check_seed(seed))
@@ -153,6 +152,12 @@ def sweep_problems(
             left=len(seeds) * len(lrs) * steps,
         )
     )
+
+
+def check_problem(problem: Any) -> None:
+    """Raise ValueError unless it is a Problem."""
+    if not isinstance(problem, Problem):
+        raise ValueError(f"problem must be a Problem, such as worked_example(); got {problem!r}")
 
 
 def in_floats(problem: Problem) -> Problem:
@@ -209,6 +214,8 @@ def _advance(result: Sweep) -> Iterator[Sweep]:
             left = result.left
             for name, p in stack.items():
                 parameters[name][runs] = p
+            if start:
+                losses[:, 0] = loss[runs, start]  # as it was told; among other runs, its last bits may be others
             loss[runs, start : stop + 1] = losses
 
             finite = np.isfinite(losses)
