@@ -97,8 +97,13 @@ def test_where_a_gradient_is_none_or_numbers_are_complex_there_is_no_sharpness_a
         def backward(self, X, dY):
             return dY * (1 - np.tanh(X))
 
-    with pytest.raises(ValueError, match="has a gradient that is none"):
-        sharpness(random_problem(0, activation=Wrong()))
+    class RealError(SumSquaredError):
+        def gradient(self, y_pred, y):
+            return np.real(super().gradient(y_pred, y))  # of which nothing is told by a complex step
+
+    for parts in ({"activation": Wrong()}, {"loss": RealError()}):
+        with pytest.raises(ValueError, match="or has a gradient that is none"):
+            sharpness(random_problem(0, **parts))
     with pytest.raises(ValueError, match="needs real numbers, and X has complex ones"):
         sharpness(in_other_numbers(random_problem(0), complex))
     assert sharpness(in_other_numbers(random_problem(0), object)) == sharpness(random_problem(0))

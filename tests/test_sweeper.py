@@ -202,6 +202,16 @@ def test_what_a_problem_has_of_its_own_is_refused_and_so_is_what_is_no_problem()
             Sweeper(**settings)
 
 
+def test_what_is_chosen_follows_its_learning_rate_to_another_column(monkeypatch):
+    sweeper, lrs = swept(**SMALL), LEARNING_RATES
+    sweeper.compare(True)
+    for run in [(1, 20), (2, 3)]:
+        sweeper.choose(*run)
+    monkeypatch.setattr(module, "_learning_rates", lambda *_: (*lrs[15:], *(10 * lr for lr in lrs[-15:])))
+    list(sweeper.train())
+    assert sweeper.state.chosen == ((1, 5),)
+
+
 # What nobody looks at
 
 
