@@ -13,8 +13,9 @@ from backprop_lab.layers import Array
 from backprop_lab.losses import Loss
 from backprop_lab.network import Network
 from backprop_lab.problem import Problem, check_learning_rate, check_seed, check_whole, random_problem, redrawn
+from backprop_lab.replaying import Replay
 
-BLOCK_BYTES = 2**20  # what one block works on: about the second-level cache of a processor
+BLOCK_BYTES = 2**21  # what one block makes in a step; what it works on at a time is a quarter of that
 ROUND_STEPS = 50  # after so many steps, at most, the diverged runs are dropped and there is a whole map
 ROUND_NUMBERS = 2**27  # so many numbers are made in a round, more or less
 PIECE = 0.02  # seconds after which a sweep lets others have their turn
@@ -306,21 +307,34 @@ def _train_block(problem: Problem, parameters: dict[str, Array], X: Array, y: Ar
 
 def _train(problem: Problem, parameters: dict[str, Array], X: Array, y: Array, lr: Any, steps: int) -> Progress:
     """One run, or a stack of them, and its losses. There is no overflow warning; losses become infinite."""
-    network = problem.network.with_parameters(parameters)
-    loss, done = RecordingLoss(problem.loss), 0
+    network, done, values = problem.network.with_parameters(parameters), 0, list[Array]()
+    loss = RecordingLoss(problem.loss, values)
+    with np.errstate(all="ignore"):
+        replay = _replay(network, problem.loss, X, y, lr) if isinstance(X, RunsContiguous) and steps > 2 else None
     while done < steps:
         until = time.monotonic() + PIECE
         with np.errstate(all="ignore"):
             while True:
-                network = network.update(network.gradients(loss, X, y), lr)
+                if replay:
+                    values.append(replay.step())
+                else:
+                    network = network.update(network.gradients(loss, X, y), lr)
                 done += 1
                 if done == steps or time.monotonic() >= until:
                     break
         if done < steps:
             yield done, None
     with np.errstate(all="ignore"):
-        loss.gradient(network.forward(X), y)
-    yield steps, (network.parameters, np.stack(loss.values, axis=-1))
+        values.append(replay.step(last=True) if replay else loss.value(network.forward(X), y))
+    yield steps, (network.parameters, np.stack(values, axis=-1))
+
+
+def _replay(network: Network, loss: Loss, X: Array, y: Array, lr: Array) -> Replay | None:
+    """What trains the runs by replaying a step; None where it looks at values, or does what cannot be recorded."""
+    try:
+        return Replay(network, loss, X, y, lr)
+    except Exception:
+        return None
 
 
 class RunsContiguous(np.ndarray[Any, Any]):

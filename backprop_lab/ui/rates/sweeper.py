@@ -291,8 +291,9 @@ def _sweep(settings: Settings) -> Iterator[tuple[Runs | None, str]]:
         [seed for _, seed in limits], _learning_rates(settings, limits), settings.steps, **settings.options
     ):
         whole = result.left if whole is None else whole
-        if whole > result.left:
-            seconds = (time.monotonic() - started) * result.left / (whole - result.left)
+        took = time.monotonic() - started
+        if whole > result.left and took > 1:  # until then, nobody can tell
+            seconds = took * result.left / (whole - result.left)
             told = "" if seconds < 1 else f"{seconds:.0f} s left" if seconds < 100 else f"{seconds / 60:.0f} min left"
         runs = Runs(settings, result, tuple(limit for limit, _ in limits), result.step, untold) if result.step else None
         yield runs, told
