@@ -256,7 +256,7 @@ def _fitting(texts: list[str], box: Box, layout: Layout, size: float, bold: bool
     """The first of some texts that can be read in the room above a box, as large as it can be up to a size."""
     right = min(x for x in [layout.width, *(b.x for b in layout.boxes.values() if b.x > box.x + box.width)])
     for text in texts:
-        word = Word(text, box.x, box.y - 0.27 * layout.font, size, bold=bold)
+        word = Word(text, box.x, box.y - 0.34 * layout.font, size, bold=bold)
         fitting = min(1.0, (right - 4 - box.x) / word.width)
         if fitting * size >= (SMALLEST_LABEL if text is texts[-1] else READABLE):
             return word._replace(size=fitting * size)
