@@ -254,6 +254,15 @@ def test_a_draw_leaves_nothing_of_the_one_before(example):
         assert board.png() == alone
 
 
+def test_wherever_squares_are_means_the_picture_says_so():
+    for sizes in ((64, 64, [64, 64], 64), (64, 4, [128], 3), (64, 128, [128] * 6, 128)):
+        t = trace(random_problem(0, *sizes))
+        for screen in ((930, 345), (390, 250), (1180, 600)):
+            board = Board(t, *screen)
+            marked = {name for name, word in board.labels.items() if "≈" in word.text}
+            assert marked | {*board.notes} == {box.name for box in board.boxes if box.means != (1, 1)}
+
+
 @pytest.mark.parametrize("sizes", [(64, 64, [64, 64], 64), (64, 4, [128], 3)])
 def test_a_frame_of_a_large_network_takes_the_kernel_less_than_50_ms_the_operation_included(sizes):
     problem, times = random_problem(0, *sizes), []
