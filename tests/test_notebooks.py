@@ -128,4 +128,5 @@ def test_the_labs_of_the_tour_are_saved_as_pictures_and_give_the_answers_of_its_
     assert Stepper(start="diverging", lr=0.05, iteration=100).place.trace["L"] < 0.01
     assert "the first row and third column, about a tenth" in prose(TOUR)
     H1 = trace(random_problem(0, activation=Sigmoid()))["H1"]
-    assert (H1 * (1 - H1)).argmin() == 2 and round((H1 * (1 - H1)).min(), 1) == 0.1
+    assert (H1 * (1 - H1)).argmin() == 2
+    assert round((H1 * (1 - H1)).min(), 1) == 0.1
