@@ -74,7 +74,7 @@ class Drill(NamedTuple):
         for number, (question, answer) in enumerate(zip(self.questions, answers, strict=True), start=1):
             if not (told := question.judge(answer)):
                 return Feedback(False, told.cause, f"Question {number}: {told}", told.where)
-        return Feedback(True, (), f"All {len(answers)} answers are right.")
+        return Feedback(True, (), f"Each of the {len(answers)} answers is right.")
 
     def _written(self, answers: list[str]) -> str:
         parts = [self.title]

@@ -77,7 +77,7 @@ def test_from_the_numbers_on_a_sheet_follows_what_its_key_says_and_the_package_a
 def test_the_first_answer_that_is_wrong_or_missing_is_told_and_a_matrix_by_the_name_of_its_mistake():
     made = drill("mixed", 3)
     right = [question.answer for question in made.questions]
-    assert str(made.check(*right)) == "All 5 answers are right."
+    assert str(made.check(*right)) == "Each of the 5 answers is right."
     cell, mask, shape = made.questions[:3]
     for at, wrong, said in [
         (0, right[0] + 1, f"Question 1: {cell.asked} is not {right[0] + 1}. It is made from column"),
