@@ -126,7 +126,7 @@ def _cell(traced: Trace, rng: np.random.Generator) -> Question | None:
     entered, returned = traced.step(name).operands
     i, j = _place(traced[name], rng)
     products = traced[entered][:, i] * traced[returned][:, j]
-    if not _is_small(traced, entered, returned) or np.count_nonzero(products) < 2:
+    if not _is_small(traced, entered, returned) or np.count_nonzero(products) < 2 or abs(products.sum()) > 99:
         return None
     hint = f"It is made from {made_of(traced, name, (i, j))}."
     return Question(_matrices(traced, entered, returned), f"{name}[{i}, {j}]", int(products.sum()), hint, traced, name)
@@ -134,7 +134,8 @@ def _cell(traced: Trace, rng: np.random.Generator) -> Question | None:
 
 def _mask(traced: Trace, rng: np.random.Generator) -> Question | None:
     """The gradient below a ReLU, from the one above it and what left it."""
-    if not _is_small(traced, "H1", "dH1") or not 0.25 <= np.mean(traced["H1"] > 0) <= 0.75:
+    some_are_on = 0.25 <= np.mean(traced["H1"] > 0) <= 0.75
+    if not _is_small(traced, "H1", "dH1") or not some_are_on or not traced["dY1"].any():
         return None
     return Question(_matrices(traced, "H1", "dH1"), "dY1", traced["dY1"], "", traced, "dY1")
 
