@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 from common import button, count, kept, plain
-from own_parts import Huber
-from problems import varied_problem
+from own_parts import OWN_PROBLEMS, Huber
+from problems import ACTIVATIONS, LOSSES, varied_problem
 
 from backprop_lab import MISTAKES, random_problem, trace, worked_example
 from backprop_lab.lines import NAMESPACE, evaluate
@@ -35,11 +35,19 @@ def computable(lines, known, rng):
     return order
 
 
+def some_problem(seed):
+    """Networks of up to four linear layers, with every activation and loss."""
+    if seed % 2:
+        return varied_problem(seed)
+    at = seed // 2
+    activation, loss = ACTIVATIONS[at % len(ACTIVATIONS)], LOSSES[at % len(LOSSES)]
+    return random_problem(seed, hidden=(3, 2, 4)[: 1 + at % 3], activation=activation, loss=loss)
+
+
 def test_every_order_that_python_can_run_is_right_and_of_every_other_the_first_unknown_value_or_wrong_line_is_named():
-    puzzles, refused, wrong_lines = count(200), 0, 0
-    for seed in range(puzzles):
+    problems, refused, wrong_lines = [*map(some_problem, range(count(200))), *OWN_PROBLEMS.values()], 0, 0
+    for seed, problem in enumerate(problems):
         rng, part = np.random.default_rng(seed), [*PARTS][seed % 3]
-        problem = varied_problem(seed)
         t, puzzle = trace(problem), Puzzle(problem, part, seed)
         known, right = {name: t[name] for name in puzzle.known}, [line for line in puzzle.lines if not line.mistake]
         names = [line.name for line in right]
@@ -65,7 +73,7 @@ def test_every_order_that_python_can_run_is_right_and_of_every_other_the_first_u
             feedback = judge([*order[:at], line, *order[at:]], puzzle.known, names)
             assert (feedback.cause, feedback.where) == ((line.mistake.name,), (at,))
             assert f"is a mistake: {line.mistake.title}. {line.mistake.cause}" in str(feedback)
-    print(f"{puzzles} puzzles; {refused} wrong orders refused, {wrong_lines} wrong lines named")  # noqa: T201
+    print(f"{len(problems)} puzzles; {refused} wrong orders refused, {wrong_lines} wrong lines named")  # noqa: T201
     assert refused
     assert wrong_lines
 
