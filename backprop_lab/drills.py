@@ -42,7 +42,7 @@ class Question(NamedTuple):
             return Feedback(False, ("blank",), f"Put {self.asked} in place of the blank.")
         if isinstance(self.answer, np.ndarray):
             return check(self.name, answer, self.trace)
-        given = answer.strip().replace("−", "-") if isinstance(answer, str) else answer
+        given = str(answer).strip().replace("\N{MINUS SIGN}", "-") if isinstance(self.answer, str) else answer
         if np.array_equal(given, self.answer):
             return Feedback(True, (), f"{self.asked} is right.")
         return Feedback(False, ("value",), f"{self.asked} is not {answer!r}. {self.hint}")
@@ -65,13 +65,14 @@ class Drill(NamedTuple):
         return self._written([_answer(question.answer) for question in self.questions])
 
     def check(self, *answers: Any) -> Feedback:
-        """What there is to say of the first answer that is wrong or missing. Raises nothing."""
+        """What there is to say of the first answer that is wrong, or else missing. Raises nothing."""
         if len(answers) != len(self.questions):
             said = (
                 f"There are {len(self.questions)} questions, and {len(answers)} answers: put ... where you have none."
             )
             return Feedback(False, ("name",), said)
-        for number, (question, answer) in enumerate(zip(self.questions, answers, strict=True), start=1):
+        asked = enumerate(zip(self.questions, answers, strict=True), start=1)
+        for number, (question, answer) in sorted(asked, key=lambda each: each[1][1] is ...):  # blanks come last
             if not (told := question.judge(answer)):
                 return Feedback(False, told.cause, f"Question {number}: {told}", told.where)
         return Feedback(True, (), f"Each of the {len(answers)} answers is right.")

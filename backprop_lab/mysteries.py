@@ -74,8 +74,9 @@ def mystery(number: int | None = None, *, seed: int | None = None, difficulty: i
     return _shown(right, name, mistake)
 
 
-def solve(number: int | None = None, mistake: Any = None, line: Any = None, *, seed: int | None = None,
-          difficulty: int = 1) -> Feedback:  # fmt: skip
+def solve(
+    number: int | None = None, mistake: Any = None, line: Any = None, *, seed: int | None = None, difficulty: int = 1
+) -> Feedback:
     """Whether `mistake`, the `name` of one in `MISTAKES`, is the one that is hidden in a case.
 
     Where several mistakes give the same numbers, each is right. Of a wrong guess it tells only whether that mistake is
@@ -84,8 +85,12 @@ def solve(number: int | None = None, mistake: Any = None, line: Any = None, *, s
     """
     right, name, hidden = _open(number, seed, difficulty)
     if mistake is None or mistake is ... or line is ...:
-        what = "name of the mistake" if line is not ... else "line that is wrong, such as 'dW1', and of the mistake"
-        return Feedback(False, ("blank",), f"Put the {what} in place of the blank, in quotes.")
+        said = "Put the name of the mistake in place of the blank, in quotes."
+        if line is ...:
+            said = (
+                "Put the names of the wrong line, such as 'dW1', and of the mistake in place of the blanks, in quotes."
+            )
+        return Feedback(False, ("blank",), said)
     if not isinstance(mistake, str) or mistake not in MISTAKES:
         if isinstance(mistake, str) and mistake in right:
             kind = "a value that is given" if mistake in right.given else "a line"
@@ -94,7 +99,7 @@ def solve(number: int | None = None, mistake: Any = None, line: Any = None, *, s
             )
         return _unknown("mistake", mistake, tuple(MISTAKES))
     lines = tuple(step.name for step in right.steps)
-    if line is not None and line not in lines:
+    if line is not None and not (isinstance(line, str) and line in lines):
         return _unknown("line", line, lines)
     if line not in (None, name):
         said = f"{line} is not where it is: it follows from the numbers that stand there, by the line that you see."

@@ -90,8 +90,13 @@ def test_the_first_answer_that_is_wrong_or_missing_is_told_and_a_matrix_by_the_n
         feedback = made.check(*right[:at], wrong, *right[at + 1 :])
         assert not feedback
         assert str(feedback).startswith(said)
-    minus = {"-": "\N{MINUS SIGN}"}.get(right[3], f" {right[3]} ")
-    assert made.check(right[0], right[1].tolist(), [*right[2]], minus, float(right[4])), "however it is typed"
+    assert str(made.check(..., *right[1:4], -right[4])).startswith("Question 5: dW2"), "blanks come last"
+    sign = right[3].replace("-", "\N{MINUS SIGN}")
+    assert made.check(right[0], right[1].tolist(), [*right[2]], f" {sign} ", float(right[4])), "however it is typed"
+    zero = drill("sign", 7)
+    answers = [0 if question.answer == "0" else question.answer for question in zero.questions]
+    assert 0 in answers
+    assert zero.check(*answers)
     assert "There are 5 questions, and 1 answers" in str(made.check(3))
 
 

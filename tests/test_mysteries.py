@@ -111,11 +111,16 @@ def test_who_is_asked_for_the_line_too_is_told_what_is_missing_and_whether_the_l
     line = first_wrong_line(case)
     assert solve(1, "mask-forgotten", line)
     for answer, told, cause in [
-        ((..., ...), "line that is wrong, such as 'dW1', and of the mistake in place of the blank", "blank"),
-        (("mask-forgotten", ...), "line that is wrong", "blank"),
+        (
+            (..., ...),
+            "Put the names of the wrong line, such as 'dW1', and of the mistake in place of the blanks",
+            "blank",
+        ),
+        (("mask-forgotten", ...), "the wrong line", "blank"),
         ((..., line), "Put the name of the mistake in place of the blank", "blank"),
         (("mask-forgotten", "dY01"), "There is no line of the name 'dY01'. Did you mean 'dY1'?", "name"),
         (("mask-forgotten", "X"), "There is no line of the name 'X'.", "name"),
+        (("mask-forgotten", case["dY1"]), "There is no line of the name array(", "name"),
         (("mask-forgotten", "dW1"), "dW1 is not where it is: it follows from the numbers that stand there", "line"),
     ]:
         feedback = solve(1, *answer)

@@ -147,15 +147,20 @@ function render({ model, el }) {
     drag.item.classList.add("bpl-dragged");
     drag.item.style.translate = `${x - drag.x}px ${y - drag.y}px`;
     drag.target = targetAt(x, y);
-    for (const [name, section] of Object.entries(lists)) section.classList.toggle("bpl-over", drag.target?.[0] === name);
+    root.querySelector(".bpl-landing")?.classList.remove("bpl-landing");
+    const [name, at] = drag.target ?? [];
+    for (const each of Object.keys(lists)) lists[each].classList.toggle("bpl-over", each === name);
+    if (name) othersIn(lists[name])[at]?.classList.add("bpl-landing");
   }
+
+  const othersIn = (section) =>
+    [...section.querySelectorAll("button")].filter((each) => numberOf(each) !== drag.line);
 
   function targetAt(x, y) {
     for (const [name, section] of Object.entries(lists)) {
       const { left, right, top, bottom } = section.getBoundingClientRect();
       if (x < left || x > right || y < top || y > bottom) continue;
-      const others = [...section.querySelectorAll("button")].filter((each) => numberOf(each) !== drag.line);
-      const middles = others.map((each) => each.getBoundingClientRect()).map((box) => (box.top + box.bottom) / 2);
+      const middles = othersIn(section).map((each) => each.getBoundingClientRect()).map((box) => (box.top + box.bottom) / 2);
       return [name, placeAt(middles, y)];
     }
     return null;
@@ -165,6 +170,7 @@ function render({ model, el }) {
     const { line, moving, target } = drag ?? {};
     drag = null;
     if (!moving) return;
+    for (const section of Object.values(lists)) section.classList.remove("bpl-over");
     root.addEventListener("click", (click) => click.stopPropagation(), { capture: true, once: true });
     setTimeout(draw); // back to where it was, until the answer is there
     if (target && event.type === "pointerup") move(line, ...target);
