@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from problems import ACTIVATIONS, problems
 
 from backprop_lab import MISTAKES, random_problem, trace
-from backprop_lab.number_format import plain
+from backprop_lab.number_format import plain, typed_number
 from backprop_lab.ui.values.one_cell import TERMS, work_out
 from backprop_lab.ui.values.slopes import slopes_of, value_of
 
@@ -94,6 +94,27 @@ def test_a_long_sum_is_cut_in_the_middle_and_keeps_all_its_sources(inner):
         terms = [*terms[: TERMS - 2], "…", terms[-1]]
     assert worked.symbols == " + ".join(terms)
     assert len(worked.sources) == 2 * inner + 1
+
+
+@settings(max_examples=25)
+@given(problems())
+def test_the_terms_of_a_sum_add_up_to_the_cell_and_the_text_of_each_gives_its_value(problem):
+    t = trace(problem)
+    sums = [(value, work_out(t, cell).every_term, cell[0]) for cell, value in cells(t)]
+    for value, terms, name in sums:
+        if terms:
+            of = len(terms) if "mean" in t.step(name).code else 1
+            assert value == pytest.approx(sum(term.value for term in terms) / of, rel=1e-9, abs=1e-12)
+        for text, number in terms:
+            if " × " in text:
+                assert np.prod([*map(typed_number, text.split(" × "))]) == pytest.approx(number, rel=2e-3)
+    assert any(terms for _, terms, name in sums if name.startswith("dW"))
+
+
+def test_a_single_cell_in_a_sum_has_its_name_and_a_square_its_numbers(example):
+    assert work_out(example, ("Y1", 0, 3)).every_term[-1].text == "b1[0,3]"
+    assert [text for text, _ in work_out(example, ("dW1", 1, 0)).every_term] == ["−2.062 × 0", "1.064 × −11.16"]
+    assert work_out(example, ("L", 0, 0)).every_term[0].text == "(0.6588 − (−2.047))²"
 
 
 def test_numbers_that_have_overflowed_are_written_as_they_are():

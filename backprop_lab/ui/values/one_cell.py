@@ -13,14 +13,25 @@ Cell = tuple[str, int, int]
 TERMS = 8  # written out of a sum; a longer one is shortened in the middle
 
 
+class Term(NamedTuple):
+    """One term of a sum, in numbers, such as `−2.062 × 16.4`, and what it comes to."""
+
+    text: str
+    value: float
+
+
 class Worked(NamedTuple):
-    """A cell as a sum: in `symbols` and in `numbers`, its `value` as text, and the `sources` it is computed from."""
+    """A cell as a sum: in `symbols` and in `numbers`, its `value` as text, and the `sources` it is computed from.
+
+    `every_term` has them all, however long the sum; it is empty where the cell is no sum.
+    """
 
     cell: Cell
     symbols: str
     numbers: str
     value: str
     sources: tuple[Cell, ...]
+    every_term: tuple[Term, ...] = ()
 
     def __str__(self) -> str:
         name = _indexed(*self.cell)
@@ -73,7 +84,18 @@ def _sum(trace: Trace, cell: Cell, value: str, products: list[tuple[Cell, ...]],
     symbols = ["·".join(_indexed(*factor) for factor in product) for product in products]
     numbers = [_product([_at(trace, factor) for factor in product]) for product in products]
     sources = tuple(factor for product in products for factor in product)
-    return Worked(cell, _join(symbols, terms), _join(numbers, terms), value, sources)
+    return Worked(cell, _join(symbols, terms), _join(numbers, terms), value, sources, _evaluated(trace, products))
+
+
+def _evaluated(trace: Trace, products: list[tuple[Cell, ...]]) -> tuple[Term, ...]:
+    """Each product with its value; a term that is one cell has its name, since the number is its value."""
+    found = []
+    for product in products:
+        factors = [_at(trace, factor) for factor in product]
+        text = " × ".join(plain(factor, 4) for factor in factors) if len(product) > 1 else _indexed(*product[0])
+        with np.errstate(all="ignore"):
+            found.append(Term(text, float(np.prod(factors))))
+    return tuple(found)
 
 
 def _sum_of_all(trace: Trace, cell: Cell, value: str, kind: str, code: str, terms: int) -> Worked:
@@ -83,7 +105,9 @@ def _sum_of_all(trace: Trace, cell: Cell, value: str, kind: str, code: str, term
     symbols, numbers = _join([part[0] for part in parts], terms), _join([part[1] for part in parts], terms)
     if kind == "mean":
         symbols, numbers = (f"({text}) / {len(parts)}" for text in (symbols, numbers))
-    return Worked(cell, symbols, numbers, value, tuple(source for part in parts for source in part[2]))
+    values = np.broadcast_to(np.asarray(trace.evaluate(code), dtype=float), (rows, cols)).ravel().tolist()
+    found = tuple(Term(part[1], value) for part, value in zip(parts, values, strict=True))
+    return Worked(cell, symbols, numbers, value, tuple(source for part in parts for source in part[2]), found)
 
 
 def _cell_by_cell(trace: Trace, code: str, i: int, j: int, digits: int = 4) -> tuple[str, str, tuple[Cell, ...]]:
