@@ -34,7 +34,7 @@ class Worked(NamedTuple):
     every_term: tuple[Term, ...] = ()
 
     def __str__(self) -> str:
-        name = _indexed(*self.cell)
+        name = indexed(*self.cell)
         if not self.symbols:
             return f"{name} = {self.value} (given)"
         return " = ".join(part for part in (name, self.symbols, self.numbers, self.value) if part)
@@ -64,7 +64,8 @@ def work_out(trace: Trace, cell: Cell, terms: int = TERMS) -> Worked:
             for k in range(inner)
         ]
         return _sum(trace, cell, value, pairs + ([((bias, 0, j),)] if bias else []), terms)
-    if total := re.fullmatch(r"np\.(sum|mean)\(((?:[^()]|\([^()]*\))*)\)", code):
+    total = re.fullmatch(r"np\.(sum|mean)\(((?:[^()]|\([^()]*\))*)\)", code)
+    if total and np.ndim(trace[name]) == 0:
         kind, expression = total.groups()
         return _sum_of_all(trace, cell, value, kind, expression, terms)
     if total := re.fullmatch(r"(\w+)\.sum\(axis=0, keepdims=True\)", code):
@@ -81,7 +82,7 @@ def work_out(trace: Trace, cell: Cell, terms: int = TERMS) -> Worked:
 
 def _sum(trace: Trace, cell: Cell, value: str, products: list[tuple[Cell, ...]], terms: int) -> Worked:
     """A sum of products, each given as the cells that are multiplied."""
-    symbols = ["·".join(_indexed(*factor) for factor in product) for product in products]
+    symbols = ["·".join(indexed(*factor) for factor in product) for product in products]
     numbers = [_product([_at(trace, factor) for factor in product]) for product in products]
     sources = tuple(factor for product in products for factor in product)
     return Worked(cell, _join(symbols, terms), _join(numbers, terms), value, sources, _evaluated(trace, products))
@@ -92,7 +93,7 @@ def _evaluated(trace: Trace, products: list[tuple[Cell, ...]]) -> tuple[Term, ..
     found = []
     for product in products:
         factors = [_at(trace, factor) for factor in product]
-        text = " × ".join(plain(factor, 4) for factor in factors) if len(product) > 1 else _indexed(*product[0])
+        text = " × ".join(plain(factor, 4) for factor in factors) if len(product) > 1 else indexed(*product[0])
         with np.errstate(all="ignore"):
             found.append(Term(text, float(np.prod(factors))))
     return tuple(found)
@@ -106,7 +107,8 @@ def _sum_of_all(trace: Trace, cell: Cell, value: str, kind: str, code: str, term
     if kind == "mean":
         symbols, numbers = (f"({text}) / {len(parts)}" for text in (symbols, numbers))
     values = np.broadcast_to(np.asarray(trace.evaluate(code), dtype=float), (rows, cols)).ravel().tolist()
-    found = tuple(Term(part[1], value) for part, value in zip(parts, values, strict=True))
+    texts = (re.sub(r"\((\(−[^()]*)\) ", r"\1 ", part[1]) for part in parts)  # ((−2) − 1)² is (−2 − 1)²
+    found = tuple(Term(text, value) for text, value in zip(texts, values, strict=True))
     return Worked(cell, symbols, numbers, value, tuple(source for part in parts for source in part[2]), found)
 
 
@@ -121,7 +123,7 @@ def _cell_by_cell(trace: Trace, code: str, i: int, j: int, digits: int = 4) -> t
         if np.ndim(trace[name]) == 0:
             return name
         sources.append((name, i, j))
-        return _indexed(name, i, j)
+        return indexed(name, i, j)
 
     def number(match: re.Match[str]) -> str:
         name = match.group()
@@ -140,7 +142,8 @@ def _at(trace: Trace, cell: Cell) -> Any:
     return value if np.ndim(value) == 0 else np.atleast_2d(value)[i, j]
 
 
-def _indexed(name: str, i: int, j: int) -> str:
+def indexed(name: str, i: int, j: int) -> str:
+    """A cell as it is written in a sum."""
     return name if name in ("L", "lr") else f"{name}[{i},{j}]"
 
 
