@@ -59,7 +59,7 @@ def test_a_sum_has_a_line_for_each_term_with_its_share_of_the_largest(example):
     assert frame.the_sum(example, work_out(example, ("slope of H1", 0, 0)))["label"] == "H1 > 0"
 
 
-@pytest.mark.parametrize("mistake", ["mask-forgotten", "update-sign"])
+@pytest.mark.parametrize("mistake", ["mask-forgotten", "plus-for-minus"])
 def test_with_a_mistake_planted_every_gradient_that_is_proved_wrong_is_named_at_every_step(mistake):
     for step in ("Y1", "db1"):
         stepper = Stepper(start="random", seed=1, mistake=mistake, step=step)

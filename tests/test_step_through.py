@@ -180,7 +180,7 @@ def assert_a_fresh_board_and_the_call_agree(lab):
     assert told(lab, "remarks") == (words.remarks_on(place, losses),)
     assert {**frame.state(place, losses), **lab._view.state} == lab._view.state
     board = Board(place.trace, *lab._page["map"], lab._page["ratio"], lab._page["dark"])
-    board.draw(place.trace, place.index, losses)
+    board.draw(place.trace, place.index, losses, framed=False)
     assert (lab._view.picture, lab._view.boxes) == (board.png(), board.boxes_on_page())
     call = lab._copy_call.text
     assert plain(lab._call.value).startswith(call)
@@ -299,7 +299,7 @@ def test_a_learning_rate_between_or_beyond_the_steps_of_the_slider_stays_as_it_w
 
 def test_a_control_that_is_moved_while_another_is_answered_in_another_thread_stays_where_it_was_put(monkeypatch):
     lab, answering = opened(start="random"), Event()
-    monkeypatch.setattr(lab, "_show_board", lambda _: answering.set() or time.sleep(0.2))
+    monkeypatch.setattr(lab, "_show_view", lambda _: answering.set() or time.sleep(0.2))
 
     def move(part, value):  # on the page
         part.comm.handle_msg({"content": {"data": {"method": "update", "state": {"value": value}}}})

@@ -62,7 +62,7 @@ test("by its rule, a cell is framed with the rows and columns that it is made of
 test("the layout goes with the room there is, and fills it, but no lower than it can be read", () => {
   for (const [width, height, large, kind] of [
     [930, 600, false, "desktop"], [1180, 560, true, "large"], [390, 720, false, "phone"], [390, 720, true, "phone"],
-    [640, 1000, false, "tall"], [1400, 900, false, "wide"], [1180, 560, false, "desktop"],
+    [640, 1000, false, "tall"], [520, 400, true, "tall"], [1400, 900, false, "wide"], [1180, 560, false, "desktop"],
   ]) {
     assert.equal(kindOf(width, height, large), kind);
   }

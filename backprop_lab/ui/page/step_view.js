@@ -1,7 +1,7 @@
 // Shows one state of a lab, as it is told: pictures, frames, card, timeline, sum. Reports gestures, and knows no kernel.
 
 const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "Enter", "Escape"];
-const LEAST = { desktop: 440, wide: 560, tall: 640, large: 480, phone: 600 }; // CSS pixels: lower than this, the page scrolls
+const LEAST = { desktop: 440, wide: 560, tall: 690, large: 480, phone: 720 }; // CSS pixels: lower than this, the page scrolls
 const MOST = 1100;
 
 // What can be done to the steps: what it is called, the word on its button, its drawing in a square of 16, why.
@@ -59,9 +59,9 @@ export function framesOf(rules, boxes, [name, i, j]) {
 
 // Which of the layouts of labs.css: `large` is for the back row of a lecture hall.
 export function kindOf(width, height, large) {
-  if (width < 560) return "phone";
-  if (large) return "large";
-  if (height > 0.9 * width) return "tall";
+  if (width < 500) return "phone";
+  if (large && width >= 800) return "large";
+  if (width < 700 || height > 0.9 * width) return "tall";
   return width >= 1150 && height >= 600 ? "wide" : "desktop";
 }
 
@@ -367,9 +367,8 @@ function render({ model, el }) {
       bar.style.width = `${Math.round(100 * Math.abs(share))}%`;
     }
     const total = make("tr", "bpl-total", table);
-    make("td", "", total, now.terms.length ? now.of : "");
-    make("td", "", total, `= ${now.total}`);
-    make("td", "", total);
+    if (now.lines.length) make("td", "bpl-expression", total, `= ${now.total}`).colSpan = 3;
+    else for (const text of [now.of, `= ${now.total}`, ""]) make("td", "", total, text);
     sum.scrollTop = 0;
     letScroll(sum);
   }

@@ -262,12 +262,14 @@ class StepThrough(Lab):
 
     def _show(self) -> None:
         place = self.stepper.place
-        self._show_view(place)
+        with self._view.hold_sync():  # one message to the page
+            self._show_view(place)
+            self._say([place.note or remarks.all_dead(place.trace, place.index)])
         self._show_controls(place)
         self._show_footer(place)
 
     def _show_view(self, place: LabState) -> None:
-        """One message to the page: what is said, and the pictures, if they are others."""
+        """The state and, if they are others, the pictures."""
         view, trace, losses = self._view, place.trace, self.stepper.losses
         with view.hold_sync():
             if self._lines != (lines := [step[:3] for step in trace.steps]):
@@ -279,7 +281,6 @@ class StepThrough(Lab):
                 self._drawn = now
             view.alt = words.alt_text(place)
             self._tell(**frame.state(place, losses), heard=self._heard_cell)
-            self._say([place.note or remarks.all_dead(trace, place.index)])
 
     def _show_pictures(self, place: LabState, page: dict[str, Any]) -> None:
         """The map and the operation, in the room that the page has for them."""
@@ -287,7 +288,7 @@ class StepThrough(Lab):
             width, height = page["map"]
             self._board = Board(place.trace, width, height, page["ratio"], page["dark"], self._large)
             self._view.boxes = self._board.boxes_on_page()
-        self._draw(self._board)
+        self._board.draw(place.trace, place.index, self.stepper.losses, framed=False)
         self._view.show(self._board.png())
 
     def _tell(self, **changes: Any) -> None:
@@ -297,10 +298,6 @@ class StepThrough(Lab):
     def _say(self, sentences: Sequence[str], kind: str = "note") -> None:
         text = " ".join(filter(None, sentences))
         self._view.note = {"kind": kind, "text": text} if text else {}
-
-    def _draw(self, board: Board) -> None:
-        place = self.stepper.place
-        board.draw(place.trace, place.index, self.stepper.losses)
 
     def _show_controls(self, place: LabState) -> None:
         with self._controls_follow():
@@ -372,8 +369,9 @@ class StepThrough(Lab):
         return f"StepThrough({', '.join(['problem'] * (setup.start == AS_GIVEN) + named)})"
 
     def _still(self) -> bytes:
-        board = Board(self.stepper.place.trace, width=1000, large=self._large)
-        self._draw(board)
+        place = self.stepper.place
+        board = Board(place.trace, width=1000, large=self._large)
+        board.draw(place.trace, place.index, self.stepper.losses, place.question or place.cell)
         return board.png()
 
     def __repr__(self) -> str:
