@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from backprop_lab import MISTAKES, random_problem, trace, worked_example
 from backprop_lab.layers import ACTIVATIONS
+from backprop_lab.ui import StepThrough
 from backprop_lab.ui.steps.setup import SIZES, Setup
 from backprop_lab.ui.steps.stepper import Stepper
 from backprop_lab.ui.steps.training import can_be_planted
@@ -52,6 +53,19 @@ def test_it_opens_on_the_worked_example_or_where_it_is_told_to_and_computes_no_f
     problem = random_problem(2, hidden=[4, 4], lr=0.003, activation=ACTIVATIONS["Tanh"])
     assert same_values(stepper.place.trace, trained(problem, 137, MISTAKES["sign-flipped"]))
     assert (stepper.place.mistake, where(stepper), len(stepper._training.losses)) == ("sign-flipped", (137, "L"), 138)
+
+
+def test_it_goes_to_a_step_by_its_name_of_any_iteration_there_and_back():
+    lab = StepThrough(seed=3, lr=0.01)
+    for step, iteration in (("dW1", 137), ("L", 3), (None, None), ("dW2", 4)):
+        lab.go(step, iteration=iteration)
+        assert (lab.step, lab.stepper.place.iteration) == (step, 3 if iteration is None else iteration)
+        assert same_values(lab.trace, trained(random_problem(3, lr=0.01), lab.stepper.place.iteration))
+    place = lab.stepper.place
+    for bad, told in ((("dw1",), "step must be one of Y1, "), (("dW1", -1), "iteration must be a whole number from 0")):
+        with pytest.raises(ValueError, match=told):
+            lab.go(*bad)
+    assert lab.stepper.place is place
 
 
 def after(move, at):

@@ -12,6 +12,7 @@ import numpy as np
 
 from backprop_lab.number_format import typed_number
 from backprop_lab.problem import Problem
+from backprop_lab.tracing import Trace
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.controls import GROW, pair, row, sized, text_field, toggle
 from backprop_lab.ui.hearing import serialize_messages
@@ -175,6 +176,23 @@ class StepThrough(Lab):
         call = row(self._call, self._copy_call)
         call.layout.display = "none" if "call" in self._hidden else None
         self._footer = [call, self._shown_table, widgets.VBox([self._copy_script, self._shown_script])]
+
+    @property
+    def trace(self) -> Trace:
+        """The training step on the board, of the iteration it is at."""
+        return self.stepper.place.trace
+
+    @property
+    def step(self) -> str | None:
+        """The name of the step that the lab is at, such as "dW1", or None before the first."""
+        return self.stepper.place.step.name if self.stepper.place.step else None
+
+    def go(self, step: str | None = None, iteration: int | None = None) -> None:
+        """Go to a step by its name, None for the start, of this iteration or another.
+
+        Raises ValueError if there is no step of that name, or if the iteration is not a whole number, 0 or more.
+        """
+        self.stepper.go(step, iteration)
 
     def come_into_view(self) -> None:
         """Scroll the page to this lab, and give its board the keyboard focus."""

@@ -20,6 +20,8 @@ from backprop_lab.ui.steps.training import Remembered, Training, can_be_planted,
 from backprop_lab.ui.values.one_cell import Cell
 from backprop_lab.ui.values.slopes import is_slope, slope_of, value_of
 
+LAST = 100_000  # the last iteration that one can jump to
+
 
 @dataclass(frozen=True, eq=False)
 class LabState:
@@ -114,13 +116,11 @@ class Stepper(HasTraits):
         self.setup_lr = float(made.lr)  # the learning rate that goes with the setup, unless another is chosen
         self._training = Training(made if lr is None else made.evolve(lr=lr))
         super().__init__(place=LabState(chosen, self._training.remembered(0), note=_kept(chosen, made)))
-        check_whole("iteration", iteration, 0, 100_000)
+        check_whole("iteration", iteration, 0, LAST)
         if mistake:
             self.plant(mistake)
-        for k in range(1, iteration + 1):
-            self._training.trace(k)
         told = self.place.note
-        self._go(iteration, self._index_of(step) if step is not None else 0)
+        self._open_at(step, iteration)
         if iteration == 0:
             self.place = replace(self.place, note=self.place.note or told)
 
@@ -260,6 +260,18 @@ class Stepper(HasTraits):
         self._go(place.iteration, place.index + 1)
         right, asked = place.right + is_right, place.asked + 1
         self.place = replace(self.place, right=right, asked=asked, note=f"{verdict} {right} of {asked} right so far.")
+
+    def go(self, step: str | None = None, iteration: int | None = None) -> None:
+        """Go to a step by its name, None for the start, of this iteration or another."""
+        iteration = self.place.iteration if iteration is None else iteration
+        check_whole("iteration", iteration, 0, LAST)
+        self._open_at(step, iteration)
+
+    def _open_at(self, step: str | None, iteration: int) -> None:
+        index = self._index_of(step) if step is not None else 0
+        for k in range(self._training.iterations, iteration):
+            self._training.trace(k)
+        self._go(int(iteration), index)
 
     def go_to(self, index: int) -> None:
         """Show the first `index` steps of this iteration."""
