@@ -26,8 +26,8 @@ from backprop_lab.tracing import Trace
 from backprop_lab.ui import LearningRateLab, MistakeLab, StepThrough
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.rates.run_map import RunMap
-from backprop_lab.ui.steps import lab as step_through
 from backprop_lab.ui.steps import frame, player, remarks, words
+from backprop_lab.ui.steps import lab as step_through
 from backprop_lab.ui.steps.script import numpy_script
 from backprop_lab.ui.steps.setup import SIZES
 from backprop_lab.ui.steps.stepper import Stepper

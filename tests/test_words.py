@@ -14,7 +14,6 @@ from problems import problems
 
 from backprop_lab import ACTIVATIONS, MISTAKES, prove, trace
 from backprop_lab.number_format import format_number, typed_number
-from backprop_lab.tracing import Trace
 from backprop_lab.ui.steps import words
 from backprop_lab.ui.steps.setup import Setup
 from backprop_lab.ui.steps.stepper import LabState, Stepper
