@@ -11,6 +11,7 @@ Each backward pass is the chain rule written out for one entry, as in Rumelhart,
 Williams, "Learning representations by back-propagating errors", Nature 323 (1986) 533-536.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Number
@@ -22,7 +23,10 @@ Array = np.ndarray[Any, Any]
 
 
 class Layer(Protocol):
-    """What a network asks of a layer; the last two only of one that has parameters."""
+    """What a network asks of a layer; the last two only of one that has parameters.
+
+    One whose parameters a seed can draw may also have `redrawn(rng)`, as Linear does: the same layer with others.
+    """
 
     @property
     def parameters(self) -> Mapping[str, Array]: ...
@@ -103,6 +107,12 @@ class Linear:
             layer.__dict__.update(self.__dict__, W=as_readonly_array("W", W), b=as_readonly_array("b", b))
             layer._check_shapes()
         return layer
+
+    def redrawn(self, rng: np.random.Generator) -> Self:
+        """The same layer with another `W`, standard normal numbers divided by the square root of D, and `b` 0."""
+        kind = self.W.dtype if self.W.dtype.kind == "f" else np.dtype(float)  # of what is drawn: no fractions
+        W = rng.standard_normal((self.inputs, self.outputs)) / math.sqrt(self.inputs)
+        return self.with_parameters({**self.parameters, "W": W.astype(kind), "b": np.zeros(self.b.shape, kind)})
 
     def forward(self, X: Array) -> Array:
         """Y = X W + b, from (N, D) to (N, H)."""

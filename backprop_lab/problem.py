@@ -314,6 +314,42 @@ def random_problem(
     return make(network=Network(layers[:-1]), loss=loss, X=X, y=y, lr=lr)
 
 
+def redrawn(problem: Problem, seed: int | None) -> Problem:
+    """The same problem with the weights of another seed, those of `random_problem(seed, X=X, y=y)`; None: as they are.
+
+    Each layer, from first to last, draws its own with its method `redrawn`; one without keeps its numbers, as
+    `kept_by_seeds` says. Raises ValueError if the seed is not a whole number from 0 up, or if a layer cannot draw.
+    """
+    if seed is None:
+        return problem
+    check_seed(seed)
+    rng = np.random.default_rng(seed)
+    layers = [
+        _called(layer, "redrawn", rng) if hasattr(layer, "redrawn") else layer for layer in problem.network.layers
+    ]
+    network = Network(layers)
+    for name, parameter in problem.network.parameters.items():
+        if (drawn := network.parameters.get(name)) is None or drawn.shape != parameter.shape:
+            raise ValueError(
+                f"redrawn must give {name} the shape {parameter.shape}; got {getattr(drawn, 'shape', drawn)}"
+            )
+    return problem.evolve(network=network)
+
+
+def kept_by_seeds(network: Network) -> str:
+    """Which numbers `redrawn` leaves as they are, in a sentence; "" if each layer with parameters can draw its own."""
+    kept = {
+        f"{p}{number}": type(layer).__name__
+        for layer, _, _, number in network.stages
+        for p in layer.parameters
+        if not hasattr(layer, "redrawn")
+    }
+    if not kept:
+        return ""
+    kinds = " or ".join(dict.fromkeys(kept.values()))
+    return f"{', '.join(kept)} as given, whatever the seed: nobody knows how to draw the numbers of a {kinds}."
+
+
 def _tables(X: Any, y: Any) -> tuple[Array, Array]:
     """X and y as arrays. Raises ValueError unless they are tables of numbers with as many rows."""
     if X is None or y is None:
@@ -338,32 +374,3 @@ def _drawn_targets(loss: Loss, drawn: Array) -> Array:
     except ValueError:
         drawn = np.asarray(np.eye(drawn.shape[1])[drawn.argmax(axis=1)])
     return drawn
-
-
-def worked_example() -> Problem:
-    """The two-layer ReLU network that this package grew out of: 2 samples, 3 inputs, 4 hidden units, 2 outputs.
-
-    It was an unseeded notebook; these inputs, recovered from its printed output to full precision,
-    bring back every digit that it printed.
-    """
-    W1 = [
-        [-0.6254502210453391, -0.6707308601593341, -2.560507322207642, -0.53648352258681],
-        [0.09981771805424977, 0.703687083024079, 0.13340160454545452, -0.74292811836949],
-        [0.9667024108682931, -0.9824324631878844, 0.998489066271419, -0.8078810502071881],
-    ]
-    W2 = [
-        [-1.1430685356191024, -1.1015255940665214],
-        [-0.6062985314468713, -1.28553044053064],
-        [0.3433115626390285, 1.476039162999638],
-        [0.2781172399545555, 1.8896296639932464],
-    ]
-    X = [
-        [-0.1581099223548433, -2.062160996361601, -0.9307661265207111],
-        [-1.9501523691578138, 1.0642929769231209, -1.1513507645454544],
-    ]
-    y = [
-        [-2.046718558285749, 1.0079300279403915],
-        [0.1286508954545455, -1.9047346306630903],
-    ]
-    network = Network((Linear(W1, np.zeros((1, 4))), ReLU(), Linear(W2, np.zeros((1, 2)))))
-    return Problem(network, SumSquaredError(), np.array(X), np.array(y), lr=1e-6)
