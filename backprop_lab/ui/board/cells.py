@@ -30,7 +30,8 @@ with own_settings():
 
 
 class _Grid(NamedTuple):
-    """The pixels of a box: for each of its pixels down and across, which square it is in; and where its lines are."""
+    """The pixels of a box: for each of them down and across, which square it is in; where its lines are; how large its
+    numbers are, and how wide they can be."""
 
     top: int
     left: int
@@ -39,6 +40,7 @@ class _Grid(NamedTuple):
     rows: list[int]
     cols: list[int]
     em: float
+    room: int
 
 
 class CellPainter:
@@ -83,6 +85,7 @@ class CellPainter:
         return _Grid(
             int(rows[0]), int(cols[0]), squares[0], squares[1],
             (lines[0] - rows[0]).tolist(), (lines[1] - cols[0]).tolist(), em,
+            int(0.94 * (np.diff(cols).min() - self._line)),
         )  # fmt: skip
 
     def paint(self, picture: Any) -> None:
@@ -115,7 +118,7 @@ class CellPainter:
                   for x in zip(grid.cols, grid.cols[1:], strict=False)]  # fmt: skip
         for (rows, cols), number, ramp in zip(places, numbers, ramps, strict=True):
             cell = area[rows[0] + self._line : rows[1], cols[0] + self._line : cols[1]]
-            key = number, grid.em, int(0.9 * cell.shape[1])
+            key = number, grid.em, grid.room
             digits = before.get(key)
             if digits is None:
                 digits = _digits(*key)
