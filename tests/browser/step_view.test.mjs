@@ -50,6 +50,14 @@ test("the frame of a block is as large as its cells, and a whole matrix has the 
   }
 });
 
+test("of a matrix that is not shown whole, the cells and the parts of frames that are drawn are found", () => {
+  const box = ["dW", 0, 0, 1, 1, 4, 2, false, [0, 1, null, 7], [5, 6]];
+  assert.deepEqual([0.1, 0.3, 0.6, 0.9].map((y) => cellIn([box], 0.7, y)), [["dW", 0, 6], ["dW", 1, 6], null, ["dW", 7, 6]]);
+  assert.deepEqual(placeIn(box, ["dW", 0, 9, 6, 6, "operand"]), [0.5, 0, 0.5, 1]);
+  assert.deepEqual(placeIn(box, ["dW", 7, 7, 0, 9, "operand"]), [0, 0.75, 1, 0.25]);
+  assert.equal(placeIn(box, ["dW", 4, 4, 5, 5, "result"]), null);
+});
+
 test("by its rule, a cell is framed with the rows and columns that it is made of; without one, alone", () => {
   const rules = { Y: [["W", "i", "*"], ["b", "0", "j"]], Z: [["W", "*", "j"], ["gone", "i", "j"]] };
   assert.deepEqual(framesOf(rules, BOXES, ["Y", 3, 2]), [

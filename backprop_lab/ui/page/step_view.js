@@ -25,25 +25,34 @@ export function isPlain(event) {
   return !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey;
 }
 
-// A box is [name, left, top, width, height, rows, columns, transposed], in fractions of its picture, so that it is
-// correct at every zoom; rows and columns are those that are drawn.
+// A box is [name, left, top, width, height, rows, columns], in fractions of its picture, so that it is correct at every
+// zoom. An operand of the equation may be transposed, and may show only some of its rows and columns: it has also
+// whether it is, and for each row and column that is drawn which one it is, or null for an ellipsis.
 export function cellIn(boxes, x, y) {
-  for (const [name, left, top, width, height, rows, cols, transposed] of boxes) {
+  for (const [name, left, top, width, height, rows, cols, transposed, down, across] of boxes) {
     if (x >= left && x < left + width && y >= top && y < top + height) {
-      const down = Math.floor(((y - top) / height) * rows), across = Math.floor(((x - left) / width) * cols);
-      return transposed ? [name, across, down] : [name, down, across];
+      const row = Math.floor(((y - top) / height) * rows), col = Math.floor(((x - left) / width) * cols);
+      const at = [down ? down[row] : row, across ? across[col] : col];
+      if (!name || at.includes(null)) return null;
+      return [name, ...(transposed ? at.reverse() : at)];
     }
   }
   return null;
 }
 
-// Where a frame [name, first row, last row, first column, last column, kind] is in a box: left, top, width, height.
-export function placeIn(box, frame) {
-  const [, left, top, width, height, rows, cols, transposed] = box;
-  const [, ...cells] = frame;
+// Where a frame [name, first row, last row, first column, last column, kind] is in a box, as left, top, width, height;
+// null if nothing of it is drawn.
+export function placeIn([, left, top, width, height, rows, cols, transposed, down, across], [, ...cells]) {
   const [r0, r1, c0, c1] = transposed ? [cells[2], cells[3], cells[0], cells[1]] : cells;
-  return [left + (c0 / cols) * width, top + (r0 / rows) * height, ((c1 - c0 + 1) / cols) * width,
-    ((r1 - r0 + 1) / rows) * height];
+  const drawn = (shown, first, last) => {
+    if (!shown) return [first, last];
+    const those = shown.map((n, k) => (n !== null && n >= first && n <= last ? k : null)).filter((k) => k !== null);
+    return [those[0], those.at(-1)];
+  };
+  const [[y0, y1], [x0, x1]] = [drawn(down, r0, r1), drawn(across, c0, c1)];
+  if (y0 === undefined || x0 === undefined) return null;
+  return [left + (x0 / cols) * width, top + (y0 / rows) * height, ((x1 - x0 + 1) / cols) * width,
+    ((y1 - y0 + 1) / rows) * height];
 }
 
 // The frames of a cell and of what it is made of, by the rule for its matrix. A rule names, for each operand, which of
@@ -147,12 +156,12 @@ function makePicture(parent, className) {
       image.style.width = `${image.naturalWidth / window.devicePixelRatio}px`;
     },
     frame(wanted, wrong) {
-      const marks = this.boxes.flatMap((box) => wanted.filter(([name]) => name === box[0]).map((frame) => {
+      const marks = this.boxes.flatMap((box) => wanted.filter(([name]) => name === box[0]).flatMap((frame) => {
+        const place = placeIn(box, frame);
+        if (!place) return [];
         const mark = make("div", `bpl-frame bpl-${frame[5]}`);
-        ["left", "top", "width", "height"].forEach((side, k) => {
-          mark.style.setProperty(`--${side}`, `${100 * placeIn(box, frame)[k]}%`);
-        });
-        return mark;
+        ["left", "top", "width", "height"].forEach((side, k) => mark.style.setProperty(`--${side}`, `${100 * place[k]}%`));
+        return [mark];
       }));
       for (const [name, left, top, width] of this.boxes) {
         if (!wrong.includes(name)) continue;

@@ -14,6 +14,7 @@ from backprop_lab.number_format import typed_number
 from backprop_lab.problem import Problem
 from backprop_lab.tracing import Trace
 from backprop_lab.ui.board.board import Board
+from backprop_lab.ui.board.operation import Operation
 from backprop_lab.ui.controls import GROW, pair, row, sized, text_field, toggle
 from backprop_lab.ui.hearing import serialize_messages
 from backprop_lab.ui.lab import Lab
@@ -24,6 +25,7 @@ from backprop_lab.ui.steps.player import SPEEDS, Player
 from backprop_lab.ui.steps.script import numpy_script
 from backprop_lab.ui.steps.setup import AS_GIVEN, CUSTOM, SIZES, WORKED_EXAMPLE, Setup
 from backprop_lab.ui.steps.stepper import LabState, Stepper
+from backprop_lab.ui.values.equation import rules
 
 PARTS = ("start", "seed", "lr", "play", "predict", "more", "call")  # what `hide` can name
 
@@ -54,10 +56,11 @@ class StepThrough(Lab):
         self._large = large
         self._page: dict[str, Any] | None = None
         self._board: Board | None = None
+        self._operation: Operation | None = None
         self._view = StepView(state={"playing": False, "speed": next(iter(SPEEDS))})
         self._player = Player(self.stepper, self._view, self._guarded)
         self._lines: list[Any] = []  # for which the view was laid out
-        self._drawn: tuple[Any, int] | None = None  # the training step and how much of it is on the board
+        self._drawn: tuple[Any, ...] = ()  # what the pictures on the page show
         self._heard_cell = ""  # the name of the last report of a cell
         super().__init__()
         self.children = [*self._make_controls(), self._view, *self._footer]
@@ -212,10 +215,11 @@ class StepThrough(Lab):
         """A message from the page."""
         stepper = self.stepper
         if kind == "page":
-            self._page, self._board, self._drawn = message, None, None
+            self._page, self._board, self._drawn = message, None, ()
             self._guarded(self._show_view, stepper.place)
         elif kind == "gone":
-            self._page = self._board = self._drawn = None
+            self._page = self._board = self._operation = None
+            self._drawn = ()
             self._stop()
             stepper.forget()
         elif kind == "do":
@@ -293,8 +297,8 @@ class StepThrough(Lab):
             if self._lines != (lines := [step[:3] for step in trace.steps]):
                 self._lines = lines
                 more = {"speeds": list(SPEEDS), "hidden": list(self._hidden), "large": self._large}
-                view.layout_of_steps = frame.layout(trace, {}) | more
-            if self._page is not None and self._drawn != (now := (place.remembered, place.index)):
+                view.layout_of_steps = frame.layout(trace, rules(trace)) | more
+            if self._page is not None and self._drawn != (now := self._what_is_drawn(place)):
                 self._show_pictures(place, self._page)
                 self._drawn = now
             view.alt = words.alt_text(place)
@@ -302,12 +306,21 @@ class StepThrough(Lab):
 
     def _show_pictures(self, place: LabState, page: dict[str, Any]) -> None:
         """The map and the operation, in the room that the page has for them."""
-        if self._board is None or not self._board.fits(place.trace):
-            width, height = page["map"]
-            self._board = Board(place.trace, width, height, page["ratio"], page["dark"], self._large)
+        if self._board is None or self._operation is None or not self._board.fits(place.trace):
+            (width, height), (across, down) = page["map"], page["operation"]
+            looks = page["ratio"], page["dark"], self._large
+            self._board = Board(place.trace, width, height, *looks)
+            self._operation = Operation(across, down, *looks, self._board.gradient_limit)
             self._view.boxes = self._board.boxes_on_page()
         self._board.draw(place.trace, place.index, self.stepper.losses, framed=False)
-        self._view.show(self._board.png())
+        self._operation.draw(place.trace, place.index, place.cell if place.pinned else None)
+        self._view.show(self._board.png(), self._operation.png())
+        self._tell(operation=[box[1:] for box in self._operation.boxes_on_page()])
+
+    @staticmethod
+    def _what_is_drawn(place: LabState) -> tuple[Any, ...]:
+        """What the pictures depend on: not on a cell that is only pointed at."""
+        return place.remembered, place.index, place.cell if place.pinned else None
 
     def _tell(self, **changes: Any) -> None:
         """Change the state on the page, and leave the rest of it as it is."""
