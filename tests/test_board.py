@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 from itertools import product
+from time import process_time
 
 import matplotlib as mpl
 import numpy as np
@@ -19,6 +20,7 @@ from backprop_lab import SoftmaxCrossEntropy, Tanh, random_problem, trace, worke
 from backprop_lab.number_format import format_number
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.board.cells import COLOURS, VALUE_LIMIT, digit_colours, means_of, scaled
+from backprop_lab.ui.board.operation import Operation
 from backprop_lab.ui.theme import DARK, LIGHT, NOT_FINITE, OPERAND, RESULT
 from backprop_lab.ui.values.slopes import value_of
 
@@ -96,9 +98,9 @@ def test_what_is_not_computed_yet_is_an_empty_grid():
 def test_the_scale_of_the_gradients_is_smaller_where_the_loss_keeps_them_small_whatever_the_numbers(example):
     bounded = [(SoftmaxCrossEntropy(), 2, 10), (SoftmaxCrossEntropy(), 64, 0.1), (Huber(0.5), 3, 10)]
     for loss, samples, limit in [*((loss, 64, 100) for loss in SQUARED), *bounded]:
-        y, X = np.eye(3)[np.arange(samples) % 3], np.ones((samples, 2))
-        boards = [Board(trace(random_problem(0, X=scale * X, y=y, hidden=2, loss=loss))) for scale in (0.01, 100)]
-        assert [board.gradient_limit for board in boards] == [limit, limit], loss
+        for scale, shift in ((0.01, 0), (100, 0), (1, 1), (1, 2)):
+            X, y = scale * np.ones((samples, 2)), np.eye(3)[(np.arange(samples) + shift) % 3]
+            assert Board(trace(random_problem(0, X=X, y=y, hidden=2, loss=loss))).gradient_limit == limit, loss
 
 
 def test_numbers_are_drawn_only_where_they_can_be_read_and_never_touch_their_neighbours():
@@ -250,6 +252,21 @@ def test_a_draw_leaves_nothing_of_the_one_before(example):
         assert board.png() != alone
         board.draw(*state)
         assert board.png() == alone
+
+
+@pytest.mark.parametrize("sizes", [(64, 64, [64, 64], 64), (64, 4, [128], 3)])
+def test_a_frame_of_a_large_network_takes_the_kernel_less_than_50_ms_the_operation_included(sizes):
+    problem, times = random_problem(0, *sizes), []
+    board, operation = Board(trace(problem), 930, 345), Operation(600, 180)
+    for index in range(1, 12):
+        t = trace(problem)  # what is kept with a trace is made again for each
+        start = process_time()
+        board.draw(t, index, LOSSES, framed=False)
+        operation.draw(t, index)
+        pictures = board.png(), operation.png()
+        times.append(process_time() - start)
+    assert all(pictures)
+    assert np.median(times) < 0.05
 
 
 def test_the_png_has_the_size_of_the_board_at_any_density_of_screen(example):

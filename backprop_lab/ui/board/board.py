@@ -218,8 +218,9 @@ class Board(Picture):
 
 
 def _layout_key(trace: Trace) -> Any:
-    """What the layout of a trace depends on."""
-    return [step[:3] for step in trace.steps], [np.shape(trace[name]) for name in trace.given], [*slopes_of(trace)]
+    """What the layout of a trace and its scales depend on."""
+    shapes = [np.shape(trace[name]) for name in trace.given]
+    return [step[:3] for step in trace.steps], shapes, [*slopes_of(trace)], gradient_limit(trace.problem)
 
 
 def _frame(box: Box, block: Block) -> list[tuple[float, float]]:

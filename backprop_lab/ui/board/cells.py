@@ -138,8 +138,9 @@ def gradient_limit(problem: Problem) -> float:
     exceeds a number below 10, as with a cross-entropy, whatever the numbers of a trace."""
     N, K = problem.y.shape
     far = 1e6 * (-1.0) ** np.add.outer(np.arange(N), np.arange(K))
+    y = np.asarray(problem.y, dtype=float)
     with np.errstate(all="ignore"):
-        largest = float(np.max(np.abs(problem.loss.gradient(far, np.asarray(problem.y, dtype=float)))))
+        largest = max(float(np.max(np.abs(problem.loss.gradient(scores, y)))) for scores in (far, -far))
     return min(GRADIENT_LIMIT, 10.0 ** round(math.log10(20 * largest))) if 0 < largest < 10 else GRADIENT_LIMIT
 
 

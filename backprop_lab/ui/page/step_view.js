@@ -130,7 +130,7 @@ function makeField(parent, text, title, report) {
   const field = make("input", "", label);
   field.title = title;
   field.autocomplete = "off";
-  field.addEventListener("change", () => field.value && report(field.value));
+  field.addEventListener("keydown", (event) => event.key === "Enter" && field.value && report(field.value));
   return field;
 }
 
