@@ -83,7 +83,7 @@ class LabPage:
         self.root = page.locator(".bpl-lab").nth(number)
         for name in ("card", "remarks", "iteration", "refused", "worked", "call", "script", "timeline"):
             setattr(self, name, self.root.locator(f".bpl-{name}"))
-        self.image, self.board = self.root.locator(".bpl-board img[src]"), self.root.locator(".bpl-picture")
+        self.image, self.board = self.root.locator(".bpl-picture img[src]"), self.root.locator(".bpl-picture")
         self.current, self.done = self.timeline.locator("[aria-current=step]"), self.timeline.locator(".bpl-shown")
         self.seed_slider, self.lr_slider = (self.root.locator(".noUi-handle").nth(k) for k in (0, 1))
         self.devtools = page.context.new_cdp_session(page)
