@@ -102,7 +102,8 @@ class CellPainter:
                 area[:] = self._paper
             else:
                 colours = np.where(levels > 1, 256, np.clip((levels + 1) * 128, 0, 255)).astype(int)
-                area[:high, :wide] = ramps[:, 0][colours][:, grid.across][grid.down]
+                inside = area[:high, :wide]  # less than the box where that does not fit a tiny picture
+                inside[:] = ramps[:, 0][colours][:, grid.across[: inside.shape[1]]][grid.down[: inside.shape[0]]]
             inner = self._lines if levels is None else self._paper
             for lines, sides in ((grid.rows, area), (grid.cols, area.T)):
                 for at in lines[1:-1]:

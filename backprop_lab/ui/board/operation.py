@@ -141,7 +141,7 @@ def arranged(
                 for stack in stacks
                 for rows in {most, max(3, _lines(height, stack))}
             ),
-            key=lambda one: one.em,
+            key=lambda one: (min(one.em, COMFORTABLE), sum(len(p.rows) * len(p.cols) for p in one.placed)),
         )
         if best.em >= COMFORTABLE:
             found, few = best, most
@@ -176,9 +176,8 @@ def _fitted(
         for p in parts
     ]  # fmt: skip
     beneath = 4 if stack else -1  # the bias stands beneath the weights
-    rows = max(len(each[0]) for each in lines if each) if not stack else max(
-        len(lines[2][0]) + 1, *(len(each[0]) for each in lines if each)
-    )  # fmt: skip
+    in_line = max(len(each[0]) for k, each in enumerate(lines) if each and k != beneath)
+    rows = max(in_line, (in_line + len(lines[2][0])) / 2 + 1) if stack else in_line  # the weights stand in the middle
 
     signs_wide = [_width_of(p, 1) if isinstance(p, str) and k != beneath - 1 else 0.0 for k, p in enumerate(parts)]
     names = [Word(p.label, 0, 0, 0.75, bold=True).width if isinstance(p, Operand) else 0.0 for p in parts]
@@ -205,7 +204,7 @@ def _fitted(
     wide = min(low, (3.2 if tall > 6 else 12.8) * tall)
     em, label = _sizes(wide, tall)
     across = widths(wide, em, label)
-    middle = MARGIN + 1.45 * label + _rows_in_line(lines, stack) * tall / 2
+    middle = MARGIN + 1.45 * label + in_line * tall / 2
     x = MARGIN
     placed: list[Placed] = []
     signs: list[Word] = []
@@ -229,11 +228,6 @@ def _sizes(wide: float, tall: float) -> tuple[float, float]:
     """The em of signs and of labels beside cells of this size."""
     em = min(ACROSS * wide, DOWN * tall)
     return min(max(10.0, min(0.5 * wide, 1.5 * tall)), 26.0), min(max(9.0, 1.15 * em + 1), 15.0)
-
-
-def _rows_in_line(lines: Sequence[Any], stack: bool) -> int:
-    """How many rows the highest matrix has that stands in the line itself."""
-    return max(len(each[0]) for k, each in enumerate(lines) if each and not (stack and k == 4))
 
 
 def _some(n: int, most: int, chosen: int | None) -> list[int | None]:

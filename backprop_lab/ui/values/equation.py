@@ -57,7 +57,8 @@ def equation(trace: Trace, name: str) -> list[str | Operand]:
         return [*parts, "=", result]
     except (_UnclearError, SyntaxError):
         matrices = [Operand(n, n, *_alone(n, trace, result.value), False, value_of(trace, n)) for n in step.operands]
-        return [*matrices[:MOST_OPERANDS], *["…"] * (len(matrices) > MOST_OPERANDS), "→", result]
+        listed = [part for matrix in matrices[:MOST_OPERANDS] for part in (",", matrix)][1:]
+        return [*listed, *[", …"] * (len(matrices) > MOST_OPERANDS), "→", result]
 
 
 def rules(trace: Trace) -> dict[str, list[Source]]:
@@ -224,7 +225,10 @@ class _Reader:
 
     def _worked_out(self, node: ast.expr, rows: str, cols: str) -> Operand:
         """What part of a line gives, such as a mask or the sum of each row, as a matrix with that part as its label."""
-        label = ast.unparse(node).replace("np.", "").replace(", keepdims=True", "")
+        label = ast.unparse(node).replace("np.", "")
+        if (called := self.called(node)) and called[0] in _REDUCTIONS and len(called[1]) == 1:
+            label = ast.unparse(called[1][0]).replace("np.", "")
+            label = f"{called[0]} {'↓' if called[2].get('axis') in (0, -2) else '→'} {label}"
         value = np.asarray(self.value(node))
         if value.ndim != 2 or value.dtype.kind not in "biuf" or len(label) > LONGEST_LABEL:
             raise _UnclearError
