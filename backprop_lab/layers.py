@@ -52,11 +52,36 @@ def as_readonly_array(name: str, value: Any) -> Array:
     if array.dtype.kind not in "iufcO" or (
         array.dtype.kind == "O" and not all(isinstance(v, Number) for v in array.flat)
     ):
-        raise ValueError(f"{name} must hold numbers, got {array.dtype}: {value!r}")
+        raise ValueError(f"{name} must hold numbers, got {array.dtype}: {_no_numbers(name, value, array)}")
+    if array.dtype.kind == "O" and any(isinstance(v, float) for v in array.flat) and all(map(_is_plain, array.flat)):
+        array = array.astype(float)  # a table of floats with a column of True and False
     kind = np.result_type(array, np.float32) if array.dtype.kind in "iu" else array.dtype  # int64 becomes float64
     array = array.astype(kind, order="K")  # a copy, in the same memory layout: a sweep chooses one for speed
     array.setflags(write=False)
     return array
+
+
+def _is_plain(number: Any) -> bool:
+    return isinstance(number, float | int | np.bool | np.integer)
+
+
+def _no_numbers(name: str, value: Any, array: Array) -> str:
+    """What there is in place of numbers, and the line that makes numbers of it or leaves it out."""
+    if array.dtype.kind == "O" and array.ndim == 2:
+        wrong = np.array([[not isinstance(v, Number) for v in row] for row in array])
+        row, column = np.argwhere(wrong)[0]
+        names = getattr(value, "columns", None)  # of a DataFrame
+        columns = list(range(array.shape[1])) if names is None else list(names)
+        kept = [each for each, column_of in zip(columns, wrong.T, strict=True) if not column_of.any()]
+        found = f"in row {row} of column {columns[column]!r} stands {array[row, column]!r}"
+        matrix = name if isinstance(value, np.ndarray) else f"np.array({name})"
+        chosen = f"{matrix}[:, {kept}].astype(float)" if names is None else f"{name}[{kept}]"
+        return f"{found}. {chosen} leaves such columns out." if kept else found
+    if array.dtype.kind == "b":
+        return f"{value!r}. np.asarray({name}, float) makes 0 and 1 of them."
+    if array.dtype.kind in "US" and array.ndim == 1 and array.size:
+        return f"{value!r}. one_hot({name}) makes a row of 0 and 1 of each name."
+    return repr(value)
 
 
 class Linear:
@@ -76,7 +101,9 @@ class Linear:
         if len(W) < 2 or 0 in W:
             raise ValueError(f"W must have shape (inputs, outputs), such as (3, 4); got {W}")
         if b[-2:] != (1, W[-1]):
-            raise ValueError(f"b must be one row as wide as W, of shape (1, {W[-1]}); got b {b} for W {W}")
+            sentence = f"b must be one row as wide as W, of shape (1, {W[-1]}); got b {b} for W {W}"
+            is_row = len(W) == 2 and self.b.size == W[-1]
+            raise ValueError(f"{sentence}: np.reshape(b, (1, -1)) makes it so" if is_row else sentence)
         if len(W) > 2 and len(b) > 2 and W[:-2] != b[:-2]:
             raise ValueError(f"a stack has as many b as W; got b {b} for W {W}")
 

@@ -98,13 +98,13 @@ def the_sum(trace: Trace, worked: Worked) -> dict[str, Any]:
         }
         for term in worked.every_term
     ]
-    name, mean = worked.cell[0], worked.numbers.endswith(f" / {len(terms)}")
+    name = worked.cell[0]
     return {
         "cell": indexed(*worked.cell),
         "label": slope_of(trace, name).code if is_slope(name) else "",
         "terms": terms,
         "lines": [] if terms else [part for part in (worked.symbols, worked.numbers) if part] or ["given"],
         "total": worked.value,
-        "of": f"mean of {len(terms)}" if terms and mean else "total",
+        "of": worked.around if worked.around != "sum" else "total",
         "words": str(worked),
     }
