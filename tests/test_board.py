@@ -19,7 +19,7 @@ from problems import SQUARED, problems
 from backprop_lab import SoftmaxCrossEntropy, Tanh, random_problem, trace, worked_example
 from backprop_lab.number_format import format_number
 from backprop_lab.ui.board.board import Board
-from backprop_lab.ui.board.cells import COLOURS, VALUE_LIMIT, digit_colours, means_of, scaled
+from backprop_lab.ui.board.cells import ACROSS, COLOURS, DOWN, READABLE, VALUE_LIMIT, digit_colours, means_of, scaled
 from backprop_lab.ui.board.operation import Operation
 from backprop_lab.ui.theme import DARK, LIGHT, NOT_FINITE, OPERAND, RESULT
 from backprop_lab.ui.values.slopes import value_of
@@ -109,7 +109,7 @@ def test_numbers_are_drawn_only_where_they_can_be_read_and_never_touch_their_nei
     for width, ratio in product((300, 460, 560, 700, 930, 1500), (1.0, 2.0)):
         board = drawn(t, 15, width=width, height=0.4 * width, ratio=ratio)
         box = board.layout.boxes["X"]
-        readable = min(0.3 * box.width / box.cols, 0.68 * box.height / box.rows) >= 7.5
+        readable = min(ACROSS * box.width / box.cols, DOWN * box.height / box.rows) >= READABLE
         assert (board.cells.numbers[0] is not None) == readable
         image = pixels(board) @ [65536, 256, 1]
         for i, j in np.ndindex(2, 3):
@@ -252,6 +252,15 @@ def test_a_draw_leaves_nothing_of_the_one_before(example):
         assert board.png() != alone
         board.draw(*state)
         assert board.png() == alone
+
+
+def test_wherever_squares_are_means_the_picture_says_so():
+    for sizes in ((64, 64, [64, 64], 64), (64, 4, [128], 3), (64, 128, [128] * 6, 128)):
+        t = trace(random_problem(0, *sizes))
+        for screen in ((930, 345), (390, 250), (1180, 600)):
+            board = Board(t, *screen)
+            marked = {name for name, word in board.labels.items() if "≈" in word.text}
+            assert marked | {*board.notes} == {box.name for box in board.boxes if box.means != (1, 1)}
 
 
 @pytest.mark.parametrize("sizes", [(64, 64, [64, 64], 64), (64, 4, [128], 3)])

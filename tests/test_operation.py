@@ -10,7 +10,7 @@ from common import covers
 from own_parts import OWN_PROBLEMS
 
 from backprop_lab import SoftmaxCrossEntropy, one_hot, random_problem, trace, worked_example
-from backprop_lab.ui.board.cells import COLOURS, limit_of, scaled
+from backprop_lab.ui.board.cells import COLOURS, READABLE, limit_of, scaled
 from backprop_lab.ui.board.operation import Operation
 from backprop_lab.ui.values.equation import Operand, equation
 
@@ -92,7 +92,7 @@ def test_numbers_can_always_be_read_and_a_matrix_not_shown_whole_has_an_ellipsis
     t = traced(name)
     for index in range(1, len(t.steps) + 1):
         operation = drawn(t, index)
-        assert operation.shown.em >= 7.5
+        assert operation.shown.em >= READABLE
         for label, placed in zip(operation.shown.labels, operation.shown.placed, strict=True):
             rows, cols = placed.operand.value.shape
             left_out = None in (*placed.rows, *placed.cols)

@@ -34,6 +34,7 @@ from backprop_lab.ui.values.one_cell import Cell, work_out
 from backprop_lab.ui.values.slopes import is_slope, slope_of, slopes_of, value_of
 
 SMALLEST_LABEL = 6.5  # CSS pixels an em
+AVERAGED_MARK = "≈"  # where there is no room to say that squares are means
 
 
 class Block(NamedTuple):
@@ -118,8 +119,10 @@ class Board(Picture):
 
     def _draw_background(self, trace: Trace) -> None:
         layout, theme, font = self.layout, self.theme, self.layout.font
-        self.labels = {box.name: word for box in self.boxes if (word := _label(trace, box, layout))}
         self.notes = {box.name: word for box in self.boxes if (word := _note(trace, box, layout))}
+        marks = {b.name: AVERAGED_MARK for b in self.boxes if b.means != (1, 1) and b.name not in self.notes}
+        words = [(box.name, _label(trace, box, layout, marks.get(box.name, ""))) for box in self.boxes]
+        self.labels = {name: word for name, word in words if word}
         self.write([*self.labels.values()], theme.ink)
         self.write([*self.notes.values()], theme.faint)
         if layout.gap >= 7:
@@ -233,11 +236,15 @@ def _frame(box: Box, block: Block) -> list[tuple[float, float]]:
     return [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]
 
 
-def _label(trace: Trace, box: Box, layout: Layout) -> Word | None:
-    """The name of a matrix, or of a slope its formula, such as `H1 > 0`; a short one where that could not be read."""
+def _label(trace: Trace, box: Box, layout: Layout, mark: str = "") -> Word | None:
+    """The name of a matrix, or of a slope its formula, such as `H1 > 0`; a short one where that could not be read.
+
+    A `mark` is put behind it, or in its place.
+    """
     texts = [slope_of(trace, box.name).code, "slope"] if is_slope(box.name) else [box.name]
     if box.row == "new weights" and box.name != "lr":
         texts.append("new")
+    texts = [f"{text} {mark}" for text in texts] + [mark] if mark else texts
     return _fitting(texts, box, layout, layout.font, bold=True)
 
 
@@ -256,7 +263,7 @@ def _fitting(texts: list[str], box: Box, layout: Layout, size: float, bold: bool
     """The first of some texts that can be read in the room above a box, as large as it can be up to a size."""
     right = min(x for x in [layout.width, *(b.x for b in layout.boxes.values() if b.x > box.x + box.width)])
     for text in texts:
-        word = Word(text, box.x, box.y - 0.27 * layout.font, size, bold=bold)
+        word = Word(text, box.x, box.y - 0.34 * layout.font, size, bold=bold)
         fitting = min(1.0, (right - 4 - box.x) / word.width)
         if fitting * size >= (SMALLEST_LABEL if text is texts[-1] else READABLE):
             return word._replace(size=fitting * size)

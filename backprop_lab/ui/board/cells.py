@@ -22,8 +22,9 @@ from backprop_lab.ui.values.slopes import is_slope
 # Where the colour scales end; fixed, so that pictures can be compared.
 VALUE_LIMIT, GRADIENT_LIMIT = 10.0, 100.0
 COLOURS = mpl.colormaps[HEATMAP].resampled(256)
-READABLE = 7.5  # CSS pixels an em: smaller numbers are left out
-ACROSS, DOWN = 0.3, 0.68  # of a cell's width and height for an em: then −13.8 leaves a margin
+READABLE = 7.3  # CSS pixels an em: smaller numbers are left out
+ACROSS, DOWN = 0.292, 0.68  # of a cell's width and height for an em: then −13.8 leaves a margin
+BESIDE = 3  # CSS pixels of a cell's width that stay free of a number, for a frame
 LINED = 8  # CSS pixels: smaller cells have no lines between them
 with own_settings():
     DIGITS = findfont(FontProperties(family=FAMILY))
@@ -85,7 +86,7 @@ class CellPainter:
         return _Grid(
             int(rows[0]), int(cols[0]), squares[0], squares[1],
             (lines[0] - rows[0]).tolist(), (lines[1] - cols[0]).tolist(), em,
-            int(0.94 * (np.diff(cols).min() - self._line)),
+            int(np.diff(cols).min() - self._line - BESIDE * self._ratio),
         )  # fmt: skip
 
     def paint(self, picture: Any) -> None:
@@ -188,7 +189,7 @@ def _packed(colour: str) -> int:
 def _digits(number: str, em: float, room: int) -> Array:
     """How much of each pixel a number covers, 0 to 255, with an em of `em` pixels, or fewer if there is no room."""
     digits = np.hstack([_digit(character, em) for character in number])
-    return digits if digits.shape[1] <= room or em < 2 else _digits(number, 0.95 * em, room)
+    return digits if digits.shape[1] <= room or em < 1 else _digits(number, 0.95 * em, room)
 
 
 @lru_cache(maxsize=1024)

@@ -105,10 +105,10 @@ def _placed(columns: list[_Column], width: float, height: float, large: bool, av
     def widths(cell: float, power: float) -> list[float]:
         return [max(name, cell * column.cols**power) for name, column in zip(names, columns, strict=True)]
 
-    def wide(power: float) -> Callable[[float], bool]:
-        return lambda cell: sum(widths(cell, power)) <= room
+    def is_narrow(cell: float, power: float) -> bool:
+        return sum(widths(cell, power)) <= room
 
-    across, cell_width = _first_with(5, wide, WIDEST_LARGE if large else WIDEST)
+    across, cell_width = _first_with(5, is_narrow, WIDEST_LARGE if large else WIDEST)
 
     def boxes(cell: float, power: float) -> list[list[tuple[str, str, float, int, int]]]:
         """For each column, its matrices as (name, row, top, rows, columns)."""
@@ -117,10 +117,10 @@ def _placed(columns: list[_Column], width: float, height: float, large: bool, av
     def bottom(cell: float, power: float) -> float:
         return MARGIN + max(top + float(cell * n**power) for found in boxes(cell, power) for _, _, top, n, _ in found)
 
-    def low(power: float) -> Callable[[float], bool]:
-        return lambda cell: bottom(cell, power) <= height
+    def is_low(cell: float, power: float) -> bool:
+        return bottom(cell, power) <= height
 
-    down, cell_height = _first_with(4, low, (NATURAL if height == math.inf else TALL) * cell_width)
+    down, cell_height = _first_with(4, is_low, (NATURAL if height == math.inf else TALL) * cell_width)
     if across == down == 1:
         cell_width = min(cell_width, FLAT * cell_height)
     used = widths(cell_width, across)
@@ -160,16 +160,14 @@ def _check_size(trace: Trace) -> None:
         raise ValueError(f"the board has room for {most}; this network has {' and '.join(too_many)}")
 
 
-def _first_with(
-    readable: float, fits_with: Callable[[float], Callable[[float], bool]], most: float
-) -> tuple[float, float]:
-    """The first of POWERS with which cells of a one-cell side of `readable` fit, or the last; and the largest such."""
+def _first_with(readable: float, fits: Callable[[float, float], bool], most: float) -> tuple[float, float]:
+    """The first of POWERS with which a side of one cell that is `readable` fits, or the last; and the largest such."""
     for power in POWERS:
-        low, high, fits = 0.0, most, fits_with(power)
+        low, high = 0.0, most
         for _ in range(40):
             middle = (low + high) / 2
-            low, high = (middle, high) if fits(middle) else (low, middle)
-        found = high if fits(high) else low
+            low, high = (middle, high) if fits(middle, power) else (low, middle)
+        found = most if fits(most, power) else low
         if found >= min(readable, most):
             break
     return power, max(found, 0.01)
@@ -203,8 +201,7 @@ def _arrows(
 ) -> list[tuple[float, float, int]]:
     """One from each column to the next, and in the gradients back again, in the middle of what samples go through."""
     samples = placed["X"].height / 2
-    y = [placed[column.values[0][0]].y + samples for column in columns]
-    there = [(float(x - gap / 2), y[0], 1) for x in lefts[1:-1]]
+    there = [(float(x - gap / 2), placed["X"].y + samples, 1) for x in lefts[1:-1]]
     top = min(box.y for box in placed.values() if box.row == "gradients")
     return there + [
         (float(x - gap / 2), top + samples, -1)

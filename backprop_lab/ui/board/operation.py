@@ -251,7 +251,7 @@ def _label(placed: Placed, size: float, others: Sequence[Placed], end: float) ->
     averaged = _means(placed)
     note = f", averaged {averaged[0]} × {averaged[1]}" if averaged != (1, 1) else ""
     shape = f" ({rows}, {cols})" if rows * cols > 1 else ""
-    texts = [f"{placed.operand.label}{shape}{note}", placed.operand.label + note, placed.operand.label]
+    texts = [f"{placed.operand.label}{shape}{note}", placed.operand.label + note]
     words = [Word(text, placed.x, placed.y - 0.35 * size, size, bold=True) for text in texts]
     fitting = next((word for word in words if word.width <= room), words[-1])
     return fitting._replace(size=size * min(1.0, room / fitting.width))
