@@ -171,6 +171,7 @@ def test_the_script_and_the_call_are_really_copied_as_they_are_now(lab):
     lab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     lab.jump("b2_new")
     lab.press("More", "As NumPy")
+    expect(lab.script).to_be_in_viewport()
     for name, shown, part in (("Copy this call", lab.call, "step='b2_new'"), ("Copy the script", lab.script, "b2_new")):
         lab.press(name)
         expect(lab.root.get_by_role("button", name="Copied")).to_have_count(1)

@@ -518,9 +518,15 @@ function render({ model, el }) {
     tell({ kind: "key", key: event.key });
   });
 
+  // To the whole lab, or to a part of it that has just been opened, once it is there.
   function come(message) {
     if (message.do !== "come") return;
-    (el.closest(".bpl-lab") ?? el).scrollIntoView({ block: "start" });
+    const lab = el.closest(".bpl-lab") ?? el;
+    if (message.to) {
+      setTimeout(() => lab.querySelector(`.${message.to}`)?.scrollIntoView({ block: "nearest" }), 150);
+      return;
+    }
+    lab.scrollIntoView({ block: "start" });
     map.figure.focus({ preventScroll: true });
   }
 

@@ -72,6 +72,10 @@ class StepView(anywidget.AnyWidget):
         if self._views:
             self.send({"do": "come"})
 
+    def scroll_to(self, part: str) -> None:
+        """Scroll the page to a part of the lab around this, by its class."""
+        self.send({"do": "come", "to": part})
+
     def _receive(self, kind: str, message: dict[str, Any]) -> None:
         view = message.get("view", "")
         if kind == "page":

@@ -112,7 +112,9 @@ class StepThrough(Lab):
         toggles = {"predict": self._predict, "more": self._more}
         shown += [control for part, control in toggles.items() if part not in self._hidden]
         self._make_footer()
-        return [row(*shown), self._make_drawer()]
+        settings_row = row(*shown)
+        settings_row.add_class("bpl-settings")
+        return [settings_row, self._make_drawer()]
 
     def _make_drawer(self) -> widgets.Widget:
         """Controls that are needed less often, behind the button More."""
@@ -138,8 +140,8 @@ class StepThrough(Lab):
         self._on_change(self._mistake, stepper.plant)
         self._table = toggle("Values as a table", "Every number on the board as text, also for screen readers")
         self._script = toggle("As NumPy", "A plain script that prints the same numbers")
-        for extra in (self._table, self._script):
-            self._on_change(extra, lambda _: self._show_footer(stepper.place))
+        self._on_change(self._table, partial(self._open_below, "bpl-tables"))
+        self._on_change(self._script, partial(self._open_below, "bpl-script"))
         drawer = widgets.VBox(
             [
                 row(*self._sizes.values(), self._activation, self._loss),
@@ -171,6 +173,12 @@ class StepThrough(Lab):
         """Set up something else; playing ends, since it was of what was there before."""
         self.stepper.set_up(**changes)
         self._stop()
+
+    def _open_below(self, part: str, on: bool) -> None:
+        """Show the values as a table, or the script, and scroll to it; or put it away."""
+        self._show_footer(self.stepper.place)
+        if on:
+            self._view.scroll_to(part)
 
     def _make_footer(self) -> None:
         self._call, self._copy_call = widgets.HTML(), CopyButton(label="Copy this call")
