@@ -217,7 +217,8 @@ function render({ model, el }) {
     const button = (buttons[what] = make("button", `bpl-button bpl-do-${what}`, transport));
     button.type = "button";
     button.append(icon(path));
-    make("span", "", button, word);
+    if (word !== name) make("span", "bpl-long", button, name);
+    make("span", word !== name ? "bpl-short" : "", button, word);
     button.setAttribute("aria-label", name);
     button.title = why;
     button.onclick = () => tell({ kind: "do", what });
