@@ -455,7 +455,7 @@ function render({ model, el }) {
 
   // A lab may be shown more than once, and on several pages. The kernel counts its views, and keeps pictures only for
   // those there are; so one that leaves says so. One that comes back, with a page that had been put away, is a new one.
-  let view = newName();
+  let view = newName(), told = "";
 
   // The layout decides how much room there is for each picture, and the kernel draws pictures that fit.
   function reportPage() {
@@ -477,6 +477,8 @@ function render({ model, el }) {
       for (const each of [card, sum]) letScroll(each);
       keepInSight();
     }
+    if (JSON.stringify(page) === told) return;
+    told = JSON.stringify(page);
     tell(page);
   }
 
