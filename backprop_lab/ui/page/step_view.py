@@ -13,7 +13,7 @@ from backprop_lab.ui.theme import custom_properties
 class StepView(anywidget.AnyWidget):
     """Shows a state, which is plain data, and reports what is done to it, as messages `{"kind": ...}`.
 
-    Without steps in its `layout`, it shows only a picture, such as the map of runs.
+    Without steps in its `layout_of_steps`, it shows only a picture, such as the map of runs.
 
     kind "page": `view` is the name of the view that tells it, since there may be several; `width` of the view and
         `height` of the panel around it in CSS pixels, `ratio` of device pixels to them, `dark` theme or not, and what
