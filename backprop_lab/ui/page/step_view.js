@@ -90,17 +90,18 @@ function paperOf(element) {
   return [255, 255, 255];
 }
 
-// The height of what is really seen of the page around the element: the outermost panel that scrolls, or the window. A
-// frame of its own may be as high as what is in it; there the screen tells more.
+// The height of what is really seen of the page around the element: of the panel that scrolls, or of the window. A frame
+// that is no panel, as some hosts have it, becomes as high as what is in it; there only the screen can tell.
 function visibleHeight(element) {
-  let seen = window.parent === window ? window.innerHeight : Math.max(window.innerHeight, 0.65 * screen.availHeight);
+  let panel = Infinity;
   for (let at = element.parentElement; at && at !== document.body; at = at.parentElement) {
     const { overflowY } = getComputedStyle(at);
     if ((overflowY === "auto" || overflowY === "scroll") && !at.closest(".jp-OutputArea-child")) {
-      seen = Math.min(seen, at.clientHeight);
+      panel = Math.min(panel, at.clientHeight);
     }
   }
-  return seen;
+  if (panel < Infinity) return Math.min(panel, window.innerHeight);
+  return window.parent === window ? window.innerHeight : 0.65 * screen.availHeight;
 }
 
 function newName() {
