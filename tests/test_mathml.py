@@ -27,11 +27,11 @@ def test_every_formula_of_ours_is_known_and_each_of_its_letters_and_numbers_is_t
     for explanation in EXPLANATIONS.values():
         names = [field for _, field, _, _ in Formatter().parse(explanation.latex) if field]
         latex = explanation.latex.format_map({name: _in_latex(name) for name in names})
+        assert "mtext" not in mathml(latex)
         text = "".join(ElementTree.fromstring(mathml(latex)).itertext())
         plain = re.sub(r"\\(?:frac|mathrm|top|odot|sum|neq|,)", "", latex)
         assert sorted(re.findall(r"\w", text)) == sorted(re.findall(r"[^\W_]", plain)), latex
 
 
-def test_a_command_that_is_not_known_is_refused_by_its_name():
-    with pytest.raises(ValueError, match=r"\\nabla is not known here"):
-        mathml(r"\nabla L")
+def test_a_command_that_is_not_known_stands_as_it_is_written():
+    assert mathml(r"\nabla L") == r"<math><mrow><mtext>\nabla</mtext><mi>L</mi></mrow></math>"

@@ -12,7 +12,7 @@ FUNCTIONS = ("max", "tanh", "log", "exp")
 
 @lru_cache(maxsize=512)
 def mathml(latex: str) -> str:
-    """A formula as a `<math>` element. Raises ValueError for a command that is not known here."""
+    """A formula as a `<math>` element, in which a command that is not known here stands as it is written."""
     return f"<math>{_row(TOKEN.findall(latex))}</math>"
 
 
@@ -52,7 +52,7 @@ def _one(tokens: list[str]) -> str:
     if token in SYMBOLS:
         return f"<mo>{SYMBOLS[token]}</mo>"
     if token.startswith("\\"):
-        raise ValueError(f"{token} is not known here; add it to SYMBOLS")
+        return f"<mtext>{escape(token)}</mtext>"
     if token[0].isdigit():
         return f"<mn>{token}</mn>"
     return f"<mi>{token}</mi>" if token.isalpha() else f"<mo>{escape(token.replace('-', '−'))}</mo>"
