@@ -13,7 +13,7 @@ from backprop_lab.proving import prove
 from backprop_lab.tracing import Trace
 from backprop_lab.ui.steps import words
 from backprop_lab.ui.steps.stepper import LabState
-from backprop_lab.ui.values.one_cell import Cell, Worked, indexed, work_out
+from backprop_lab.ui.values.one_cell import Cell, Worked, indexed, spans, work_out
 from backprop_lab.ui.values.slopes import is_slope, slope_of, slopes_of, value_of
 
 Frame = list[Any]  # [name, first row, last row, first column, last column, "operand" or "result"]
@@ -65,12 +65,7 @@ def step_frames(place: LabState) -> list[Frame]:
 
 
 def _blocks(cells: Iterable[Cell], kind: str) -> list[Frame]:
-    """The cells as blocks, one for each matrix: the cells of a sum are a row, a column or the whole of it."""
-    found: dict[str, list[int]] = {}
-    for name, i, j in cells:
-        top, bottom, left, right = found.get(name, (i, i, j, j))
-        found[name] = [min(top, i), max(bottom, i), min(left, j), max(right, j)]
-    return [[name, *block, kind] for name, block in found.items()]
+    return [[*span, kind] for span in spans(cells)]
 
 
 def wrong_gradients(trace: Trace) -> list[str]:

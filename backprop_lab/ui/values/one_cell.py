@@ -7,7 +7,7 @@ a sum become their terms, and whatever goes cell by cell stays as it is.
 import ast
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,6 +69,15 @@ def work_out(trace: Trace, cell: Cell, terms: int = TERMS) -> Worked:
     terms_of_it = tuple(Term(each.as_term(), each.value) for each in written.terms)
     around = written.around if terms_of_it else ""
     return Worked(cell, written.symbols, written.numbers, value, tuple(writing.sources), terms_of_it, around)
+
+
+def spans(cells: Iterable[Cell]) -> list[tuple[str, int, int, int, int]]:
+    """For each matrix the first and last row and column of these cells: those of a sum fill a row, a column or all."""
+    found: dict[str, tuple[int, int, int, int]] = {}
+    for name, i, j in cells:
+        top, bottom, left, right = found.get(name, (i, i, j, j))
+        found[name] = (min(top, i), max(bottom, i), min(left, j), max(right, j))
+    return [(name, *span) for name, span in found.items()]
 
 
 class _NotWrittenError(Exception):
