@@ -2,16 +2,18 @@
 
 import html
 import math
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
 
 from backprop_lab.number_format import typed_number
-from backprop_lab.problem import Problem
+from backprop_lab.problem import Problem, check_whole
 from backprop_lab.tracing import Trace
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.board.operation import Operation
@@ -22,6 +24,7 @@ from backprop_lab.ui.page.copy_button import CopyButton
 from backprop_lab.ui.page.step_view import StepView
 from backprop_lab.ui.steps import frame, remarks, words
 from backprop_lab.ui.steps.player import SPEEDS, Player
+from backprop_lab.ui.steps.recording import walk
 from backprop_lab.ui.steps.script import numpy_script
 from backprop_lab.ui.steps.setup import AS_GIVEN, CUSTOM, SIZES, WORKED_EXAMPLE, Setup
 from backprop_lab.ui.steps.stepper import LabState, Stepper
@@ -204,6 +207,19 @@ class StepThrough(Lab):
         Raises ValueError if there is no step of that name, or if the iteration is not a whole number, 0 or more.
         """
         self.stepper.go(step, iteration)
+
+    def save(self, path: str | os.PathLike[str], *, iterations: int = 1) -> None:
+        """Save what the lab shows, as what the ending of `path` says.
+
+        `.html` is a walk that needs nothing: one file, with no kernel and no network, that steps through this iteration
+        and, with `iterations`, the next ones. Raises ValueError for another ending.
+        """
+        check_whole("iterations", iterations, 1, 100)
+        ending = Path(path).suffix.lower()
+        if ending != ".html":
+            raise ValueError(f"a lab is saved as .html; got {os.fspath(path)!r}")
+        text = walk(self.stepper, self.call(), int(iterations), self._large)
+        Path(path).write_text(text, encoding="utf-8")
 
     def come_into_view(self) -> None:
         """Scroll the page to this lab, and give its board the keyboard focus."""
