@@ -23,6 +23,7 @@ from backprop_lab.ui.lab import Lab
 from backprop_lab.ui.page.copy_button import CopyButton
 from backprop_lab.ui.page.step_view import StepView
 from backprop_lab.ui.steps import frame, remarks, words
+from backprop_lab.ui.steps.pictures import KINDS, picture
 from backprop_lab.ui.steps.player import SPEEDS, Player
 from backprop_lab.ui.steps.recording import walk
 from backprop_lab.ui.steps.script import numpy_script
@@ -208,18 +209,26 @@ class StepThrough(Lab):
         """
         self.stepper.go(step, iteration)
 
-    def save(self, path: str | os.PathLike[str], *, iterations: int = 1) -> None:
-        """Save what the lab shows, as what the ending of `path` says.
+    def save(self, path: str | os.PathLike[str], *, scale: float | None = None, iterations: int = 1) -> None:
+        """Save what the lab shows now, as the ending of `path` says.
 
-        `.html` is a walk that needs nothing: one file, with no kernel and no network, that steps through this iteration
-        and, with `iterations`, the next ones. Raises ValueError for another ending.
+        `.png`, `.svg` or `.pdf`: the board, with its step and code above it. `.gif`: a walk through the steps of this
+        iteration. `.html`: one file that steps, points and explains with no kernel and no network, through this
+        iteration and, with `iterations`, the next ones. `scale` is how many pixels of a PNG or GIF a pixel of the lab
+        is: 2 or 1 if it is left out. Raises ValueError for another ending.
         """
         check_whole("iterations", iterations, 1, 100)
-        ending = Path(path).suffix.lower()
-        if ending != ".html":
-            raise ValueError(f"a lab is saved as .html; got {os.fspath(path)!r}")
-        text = walk(self.stepper, self.call(), int(iterations), self._large)
-        Path(path).write_text(text, encoding="utf-8")
+        kind = Path(path).suffix.lower().removeprefix(".")
+        if kind == "html":
+            data = walk(self.stepper, self.call(), int(iterations), self._large).encode()
+        elif kind in KINDS:
+            data = picture(self.stepper, kind, scale, self._large)
+        else:
+            endings = ", ".join(f".{each}" for each in KINDS)
+            raise ValueError(
+                f"a lab is saved as {endings} or .html, by the ending of the name; got {os.fspath(path)!r}"
+            )
+        Path(path).write_bytes(data)
 
     def come_into_view(self) -> None:
         """Scroll the page to this lab, and give its board the keyboard focus."""
