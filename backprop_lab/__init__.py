@@ -1,12 +1,13 @@
 """backprop_lab: one training step of a neural network, taken apart so that you can see every number move."""
 
+from backprop_lab.examples import EXAMPLES, worked_example
 from backprop_lab.feedback import check, check_function
 from backprop_lab.layers import ACTIVATIONS, Activation, Linear, ReLU, Sigmoid, Tanh
 from backprop_lab.losses import LOSSES, HalfSquaredError, MeanSquaredError, SoftmaxCrossEntropy, SumSquaredError
 from backprop_lab.mistakes import MISTAKES, Mistake, plant
 from backprop_lab.mysteries import mystery, solve
 from backprop_lab.network import Network
-from backprop_lab.problem import Problem, one_hot, random_problem, worked_example
+from backprop_lab.problem import Problem, one_hot, random_problem
 from backprop_lab.proving import check_gradients, prove
 from backprop_lab.sweeping import sweep
 from backprop_lab.tracing import trace
@@ -15,6 +16,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ACTIVATIONS",
+    "EXAMPLES",
     "LOSSES",
     "MISTAKES",
     "Activation",

@@ -128,8 +128,8 @@ class Explaining:
         scaled = self._times(wrong, factor)
         if np.shape(scaled) != answer.shape or not self._is_near(scaled, answer):
             return False
-        if not (finite := np.isfinite(answer)).all():
-            return bool(finite.any() and np.allclose(scaled, answer, 1e-5, 0, equal_nan=True))
+        if not np.isfinite(answer).all():
+            return bool(np.allclose(scaled, answer, 1e-5, 0, equal_nan=True))
         terms = terms_of(line, self.trace.terms)
         if answer.shape == self.compared.right.shape:
             terms = terms + self.trace.terms[self.name].terms

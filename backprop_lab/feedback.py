@@ -214,7 +214,7 @@ def _decided(compared: Comparison) -> Feedback | None:
     if not compared.fits:
         return None
     if not np.isfinite(compared.right).all():
-        return _diverged(compared.name, compared.answer, compared.right)
+        return _diverged(compared)
     if not compared.is_right:
         return None
     if compared.is_rounding_alone:
@@ -256,13 +256,18 @@ def _in_one(explained: list[Explanation]) -> str:
     return f"{start}{first.sentence}{'' if first.kind == 'pattern' else '.'}"
 
 
-def _diverged(name: str, answer: Array, right: Array) -> Feedback:
-    """What can be said where the trace itself holds inf or nan: that the answer is the same, or nothing."""
-    if np.isclose(answer, right, equal_nan=True).all():
-        return Feedback(True, (), f"{name} is the same here, but no longer finite: the training has diverged.")
+def _diverged(compared: Comparison) -> Feedback:
+    """What can be said where the trace itself holds inf or nan: that the answer is the same, or nothing; and where it
+    began, as training diverges, scores may be too large, and a planted line may have no answer."""
+    name, values = compared.name, compared.trace
+    first = next(each for each in values if not np.isfinite(values[each]).all())
+    found = "nan" if np.isnan(values[first]).any() else "inf"
+    began = f"{first} is the first value with {found} in it."
+    if np.isclose(compared.answer, compared.right, equal_nan=True).all():
+        return Feedback(True, (), f"{name} is the same here, but no longer finite: {began}")
     message = (
-        f"{name} is no longer finite here: the training has diverged, and there is nothing to compare with. "
-        "Start again with a smaller learning rate."
+        f"{name} is no longer finite here, and there is nothing to compare with: {began} Start again with a smaller "
+        "learning rate, or smaller numbers."
     )
     return Feedback(False, ("diverged",), message)
 

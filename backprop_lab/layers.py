@@ -11,6 +11,7 @@ Each backward pass is the chain rule written out for one entry, as in Rumelhart,
 Williams, "Learning representations by back-propagating errors", Nature 323 (1986) 533-536.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Number
@@ -22,7 +23,10 @@ Array = np.ndarray[Any, Any]
 
 
 class Layer(Protocol):
-    """What a network asks of a layer; the last two only of one that has parameters."""
+    """What a network asks of a layer; the last two only of one that has parameters.
+
+    One whose parameters a seed can draw may also have `redrawn(rng)`, as Linear does: the same layer with others.
+    """
 
     @property
     def parameters(self) -> Mapping[str, Array]: ...
@@ -48,11 +52,36 @@ def as_readonly_array(name: str, value: Any) -> Array:
     if array.dtype.kind not in "iufcO" or (
         array.dtype.kind == "O" and not all(isinstance(v, Number) for v in array.flat)
     ):
-        raise ValueError(f"{name} must hold numbers, got {array.dtype}: {value!r}")
+        raise ValueError(f"{name} must hold numbers, got {array.dtype}: {_no_numbers(name, value, array)}")
+    if array.dtype.kind == "O" and any(isinstance(v, float) for v in array.flat) and all(map(_is_plain, array.flat)):
+        array = array.astype(float)  # a table of floats with a column of True and False
     kind = np.result_type(array, np.float32) if array.dtype.kind in "iu" else array.dtype  # int64 becomes float64
     array = array.astype(kind, order="K")  # a copy, in the same memory layout: a sweep chooses one for speed
     array.setflags(write=False)
     return array
+
+
+def _is_plain(number: Any) -> bool:
+    return isinstance(number, float | int | np.bool | np.integer)
+
+
+def _no_numbers(name: str, value: Any, array: Array) -> str:
+    """What there is in place of numbers, and the line that makes numbers of it or leaves it out."""
+    if array.dtype.kind == "O" and array.ndim == 2:
+        wrong = np.array([[not isinstance(v, Number) for v in row] for row in array])
+        row, column = np.argwhere(wrong)[0]
+        names = getattr(value, "columns", None)  # of a DataFrame
+        columns = list(range(array.shape[1])) if names is None else list(names)
+        kept = [each for each, column_of in zip(columns, wrong.T, strict=True) if not column_of.any()]
+        found = f"in row {row} of column {columns[column]!r} stands {array[row, column]!r}"
+        matrix = name if isinstance(value, np.ndarray) else f"np.array({name})"
+        chosen = f"{matrix}[:, {kept}].astype(float)" if names is None else f"{name}[{kept}]"
+        return f"{found}. {chosen} leaves such columns out." if kept else found
+    if array.dtype.kind == "b":
+        return f"{value!r}. np.asarray({name}, float) makes 0 and 1 of them."
+    if array.dtype.kind in "US" and array.ndim == 1 and array.size:
+        return f"{value!r}. one_hot({name}) makes a row of 0 and 1 of each name."
+    return repr(value)
 
 
 class Linear:
@@ -72,7 +101,9 @@ class Linear:
         if len(W) < 2 or 0 in W:
             raise ValueError(f"W must have shape (inputs, outputs), such as (3, 4); got {W}")
         if b[-2:] != (1, W[-1]):
-            raise ValueError(f"b must be one row as wide as W, of shape (1, {W[-1]}); got b {b} for W {W}")
+            sentence = f"b must be one row as wide as W, of shape (1, {W[-1]}); got b {b} for W {W}"
+            is_row = len(W) == 2 and self.b.size == W[-1]
+            raise ValueError(f"{sentence}: np.reshape(b, (1, -1)) makes it so" if is_row else sentence)
         if len(W) > 2 and len(b) > 2 and W[:-2] != b[:-2]:
             raise ValueError(f"a stack has as many b as W; got b {b} for W {W}")
 
@@ -103,6 +134,12 @@ class Linear:
             layer.__dict__.update(self.__dict__, W=as_readonly_array("W", W), b=as_readonly_array("b", b))
             layer._check_shapes()
         return layer
+
+    def redrawn(self, rng: np.random.Generator) -> Self:
+        """The same layer with another `W`, standard normal numbers divided by the square root of D, and `b` 0."""
+        kind = self.W.dtype if self.W.dtype.kind == "f" else np.dtype(float)  # of what is drawn: no fractions
+        W = rng.standard_normal((self.inputs, self.outputs)) / math.sqrt(self.inputs)
+        return self.with_parameters({**self.parameters, "W": W.astype(kind), "b": np.zeros(self.b.shape, kind)})
 
     def forward(self, X: Array) -> Array:
         """Y = X W + b, from (N, D) to (N, H)."""

@@ -129,7 +129,11 @@ class SoftmaxCrossEntropy:
         if y.ndim != 2:
             raise ValueError(f"{wanted}; got y of shape {y.shape}: of labels, one_hot(labels) makes such rows")
         if y.shape[1] == 1:
-            raise ValueError(f"{wanted}; got y of shape {y.shape}, and one score alone always has the probability 1")
+            raise ValueError(
+                f"{wanted}; got y of shape {y.shape}, and one score alone always has the probability 1: of labels, "
+                f"one_hot(np.ravel(y)) makes rows; where only one class occurs, name the others too, as in "
+                f"one_hot(labels, classes=['cat', 'dog'])"
+            )
         numbers = np.real(y).astype(float)
         right = (numbers >= 0).all(axis=1) & (np.abs(numbers.sum(axis=1) - 1) <= 1e-6)
         if not right.all():

@@ -7,9 +7,9 @@ its names in some place does not apply there.
 
 A gradient check sees only gradients: it misses a mistake in the reported loss, or in the update.
 `INVISIBLE_TO_GRADIENT_CHECK` lists those that it can never see. Nor does it see one that changes nothing where it is
-made (a forgotten bias that is still 0, a transpose of one number), or next to nothing (`updated-weights` at a tiny
-learning rate). A dropped dimension has the right numbers: `check_gradients` refuses its shape, but a check that lets
-NumPy broadcast, as np.allclose does, accepts it.
+made (a forgotten bias that is still 0, a transpose of one number, a forgotten shift until it overflows), or next to
+nothing (`updated-weights` at a tiny learning rate). A dropped dimension has the right numbers: `check_gradients`
+refuses its shape, but a check that lets NumPy broadcast, as np.allclose does, accepts it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -640,7 +640,10 @@ _ALL = (
         symptom="The gradient explodes where a prediction is near 0.",
         lines=_of_squares("dy_pred", "-{y} / {y_pred}", "-({y} / {y_pred} - (1 - {y}) / (1 - {y_pred}))"),
     ),
-    # The softmax and cross-entropy
+    # The softmax and cross-entropy. Seen in public: softmax twice, jaehong31/CGES issue 1; a loss without its axis,
+    # hzy46/Deep-Learning-21-Examples issues 7 and 17; the logarithm of 0, GoogleCloudPlatform/tensorflow-without-a-phd
+    # issue 39; the diagonal alone, deeplearning4j/libnd4j issue 440 and eriklindernoren/ML-From-Scratch pull 125; other
+    # wrong slopes, RoboticsClubIITJ/ML-DL-implementation pull 153 and karpathy/micrograd pull 100.
     Mistake(
         name="softmax-forgotten",
         title="Softmax left out",
@@ -676,6 +679,8 @@ _ALL = (
             (SoftmaxCrossEntropy, "P"): (
                 "np.exp({Z}) / np.exp({Z}).sum(axis=0, keepdims=True)",
                 "np.exp({Z}) / np.exp({Z}).sum()",
+                "np.exp({y_pred}) / np.exp({y_pred}).sum()",
+                "np.exp({y_pred}) / np.exp({y_pred}).sum(axis=0, keepdims=True)",
             ),
             (SoftmaxCrossEntropy, "logP"): (
                 "{Z} - np.log(np.exp({Z}).sum(axis=0, keepdims=True))",
@@ -706,7 +711,111 @@ _ALL = (
                 "(({P} - {y}) ** 2).sum()",
                 "(({P} - {y}) ** 2).mean()",
             ),
-            (SoftmaxCrossEntropy, "dy_pred"): ("2 * ({P} - {y}) / len({y})", "2 * ({P} - {y})"),
+            (SoftmaxCrossEntropy, "dy_pred"): (
+                "2 * ({P} - {y}) / len({y})",
+                "2 * ({P} - {y})",
+                "2 * ({P} - {y}) / {y}.size",
+                "2 * ({y_pred} - {y}) / len({y})",
+                "2 * ({y_pred} - {y})",
+            ),
+        },
+    ),
+    Mistake(
+        name="softmax-diagonal",
+        title="Only the diagonal of the softmax's slope",
+        resembles="{line}, with P (1 - P) as the slope: each score changes the probabilities of all classes",
+        cause="A sigmoid's slope is P (1 - P), and a softmax is taken to be one sigmoid for each class.",
+        symptom="The gradient of a sample does not add up to 0 over its classes.",
+        lines={
+            (SoftmaxCrossEntropy, "dy_pred"): (
+                "-{y} * (1 - {P}) / len({y})",
+                "-{y} * (1 - {P})",
+                "2 * ({P} - {y}) * {P} * (1 - {P}) / len({y})",
+                "2 * ({P} - {y}) * {P} * (1 - {P})",
+                "{P} * (1 - {P}) / len({y})",
+                "{P} * (1 - {P})",
+            ),
+        },
+    ),
+    Mistake(
+        name="sigmoid-for-softmax",
+        title="Sigmoid in place of the softmax",
+        resembles="{line}, in which each class stands alone, as with a sigmoid; a softmax weighs it against the others",
+        cause="For two classes one sigmoid is enough, so with more of them each class is given its own.",
+        symptom="The probabilities of a sample do not add up to 1.",
+        lines={
+            (SoftmaxCrossEntropy, "P"): ("1 / (1 + np.exp(-{y_pred}))", "1 / (1 + np.exp(-{Z}))"),
+            (SoftmaxCrossEntropy, "logP"): ("-np.log(1 + np.exp(-{y_pred}))", "-np.log(1 + np.exp(-{Z}))"),
+            (SoftmaxCrossEntropy, "L"): (
+                "-({y} * {logP} + (1 - {y}) * np.log(1 - {P})).sum() / len({y})",
+                "-({y} * {logP} + (1 - {y}) * np.log(1 - {P})).mean()",
+            ),
+            (SoftmaxCrossEntropy, "dy_pred"): (
+                "(1 / (1 + np.exp(-{y_pred})) - {y}) / len({y})",
+                "1 / (1 + np.exp(-{y_pred})) - {y}",
+            ),
+        },
+    ),
+    Mistake(
+        name="labels-for-one-hot",
+        title="Labels in place of rows of 0 and 1",
+        resembles="{line}, with the numbers of the classes: class 2 is no 2, but a 1 in the column of class 2",
+        cause="Data comes with a number for each class, and NumPy takes a column of them for the whole table.",
+        symptom="The gradient depends on the order in which the classes are counted.",
+        lines={
+            (SoftmaxCrossEntropy, "L"): "-({y}.argmax(axis=1, keepdims=True) * {logP}).sum() / len({y})",
+            (SoftmaxCrossEntropy, "dy_pred"): (
+                "({P} - {y}.argmax(axis=1, keepdims=True)) / len({y})",
+                "{P} - {y}.argmax(axis=1, keepdims=True)",
+            ),
+        },
+    ),
+    Mistake(
+        name="another-logarithm",
+        once=True,  # the loss has it already where its logarithms have
+        title="Another logarithm",
+        resembles="{line}: with a logarithm of another base, and this loss takes the natural one, which is `np.log`",
+        cause="Information is counted in bits, with base 2, and on a calculator `log` has base 10.",
+        symptom="The pattern is right, but every number is off by the same factor, 1.44 or 0.43.",
+        lines={
+            (SoftmaxCrossEntropy, "logP"): tuple(
+                f"({{Z}} - np.log(np.exp({{Z}}).sum(axis=1, keepdims=True))) / np.log({base})" for base in (2, 10)
+            ),
+            (SoftmaxCrossEntropy, "L"): tuple(
+                f"-({{y}} * {{logP}}).sum() / len({{y}}) / np.log({base})" for base in (2, 10)
+            ),
+            (SoftmaxCrossEntropy, "dy_pred"): (
+                "({P} - {y}) / len({y}) / np.log(2)",
+                "({P} - {y}) / len({y}) / np.log(10)",
+            ),
+        },
+    ),
+    Mistake(
+        name="shift-forgotten",
+        title="exp of the scores as they are",
+        resembles="{line}, and e to the power of a large score overflows: take the largest score of each row off first",
+        cause="On paper the shift changes nothing, so it seems to be for show.",
+        symptom="All is right until a score passes 709, and then it is nan.",
+        lines={
+            (SoftmaxCrossEntropy, "P"): "np.exp({y_pred}) / np.exp({y_pred}).sum(axis=1, keepdims=True)",
+            (SoftmaxCrossEntropy, "logP"): (
+                "{y_pred} - np.log(np.exp({y_pred}).sum(axis=1, keepdims=True))",
+                "np.log(np.exp({y_pred}) / np.exp({y_pred}).sum(axis=1, keepdims=True))",
+            ),
+        },
+    ),
+    Mistake(
+        name="log-of-zero",
+        title="Logarithm of a probability that is 0",
+        resembles="{line}: a tiny probability is rounded to 0, which has no logarithm; take logP from the scores",
+        cause="The formula says log P, and P is at hand.",
+        symptom="All is right until the network is sure, and then the loss is inf or nan.",
+        lines={
+            (SoftmaxCrossEntropy, "logP"): "np.log({P})",
+            (SoftmaxCrossEntropy, "L"): (
+                "-({y} * np.log({P})).sum() / len({y})",
+                "-np.log({P}[{y} == 1]).sum() / len({y})",
+            ),
         },
     ),
     # The update

@@ -167,7 +167,9 @@ def _check_chain(layers: tuple[Layer, ...]) -> None:
             continue
         given, taken = getattr(before, "outputs", None), getattr(layer, "inputs", None)
         if given != taken and None not in (given, taken):
+            turned = getattr(layer, "outputs", None) in (given, getattr(before, "inputs", None))
             raise ValueError(
                 f"layer {number}, {layer!r}, takes {taken} numbers a sample, but {before!r} before it gives {given}"
+                + (". Where W has a row for each output, as in PyTorch, give W.T" if turned else "")
             )
         before = layer

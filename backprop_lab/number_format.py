@@ -1,8 +1,10 @@
 """Numbers as people read and type them: with a proper minus sign, and never telling more than they know."""
 
+import re
 from decimal import ROUND_CEILING, Context
 from typing import Any
 
+DECIMAL_COMMA = re.compile(r"(?<=\d),(?=(\d{1,2}|\d{4,})(e[-+]?\d+)?$)")
 MINUS = "\N{MINUS SIGN}"  # in prose, on the board and in sums; a line of code keeps its "-", so that it can be pasted
 
 
@@ -43,8 +45,11 @@ def format_number(value: float) -> str:
 
 
 def typed_number(text: str) -> int | float | str:
-    """What was typed, as a number if it is one; any dash counts as a minus sign."""
-    plain_text = text.strip().replace(MINUS, "-").replace("\N{EN DASH}", "-")
+    """What was typed, as a number if it is one; any dash counts as a minus sign, and 0,5 is 0.5.
+
+    A comma before three digits is not taken for a decimal sign: it may as well be one of a thousand.
+    """
+    plain_text = DECIMAL_COMMA.sub(".", text.strip().replace(MINUS, "-").replace("\N{EN DASH}", "-"))
     for kind in (int, float):
         try:
             return kind(plain_text)

@@ -12,7 +12,7 @@ import numpy as np
 
 from backprop_lab.layers import Array, Layer, Linear, ReLU, as_readonly_array
 from backprop_lab.lines import Step, lines_of, run
-from backprop_lab.losses import Loss, SumSquaredError
+from backprop_lab.losses import LOSSES, Loss, SumSquaredError
 from backprop_lab.network import Network
 from backprop_lab.number_format import told_apart
 from backprop_lab.rounding import Terms, eps_of, terms_of
@@ -25,8 +25,9 @@ class Problem:
     """A network, a loss, N samples X (N, D) with their targets y (N, K), and a learning rate lr.
 
     X and y are kept read-only. Raises ValueError if X is empty or does not fit the network, if y has not
-    the shape of the network's output or the loss refuses it, or if lr is not a positive, finite number; and if
-    a layer or the loss computes something other than its lines of NumPy say, on these numbers.
+    the shape of the network's output or the loss refuses it, if a number of X or y is not finite, or if lr is not a
+    positive, finite number; and if a layer or the loss computes something other than its lines of NumPy say, on these
+    numbers.
     """
 
     network: Network
@@ -36,7 +37,13 @@ class Problem:
     lr: Any
 
     def __post_init__(self) -> None:
+        if not isinstance(self.network, Network):
+            raise ValueError(
+                f"network must be a Network of layers, Network((Linear(W1, b1), ReLU(), Linear(W2, b2))); got "
+                f"{self.network!r}"
+            )
         self._settle()
+        _check_finite(X=self.X, y=self.y)
         check_lines(self)
 
     @classmethod
@@ -55,18 +62,14 @@ class Problem:
         """Make X and y read-only, and check what needs no computation."""
         object.__setattr__(self, "X", as_readonly_array("X", self.X))
         object.__setattr__(self, "y", as_readonly_array("y", self.y))
-        for part in ("formulas", "value", "gradient"):
-            if isinstance(self.loss, type) or not hasattr(self.loss, part):
-                raise ValueError(
-                    f"a loss needs formulas, value and gradient, as SumSquaredError() has; got {self.loss!r}"
-                )
+        _check_parts(self.loss)
         if any(p.ndim > 2 for p in self.network.parameters.values()):
             raise ValueError(f"a problem has one network, not a stack of them; got {self.network}")
         inputs = getattr(self.network.layers[0], "inputs", None)
         if self.X.ndim != 2 or len(self.X) == 0 or inputs not in (None, self.X.shape[1]):
-            raise ValueError(
-                f"X must have shape (samples, {inputs or 'inputs'}) with at least one sample; got {self.X.shape}"
-            )
+            sentence = f"X must have shape (samples, {inputs or 'inputs'}) with at least one sample; got {self.X.shape}"
+            is_turned = self.X.ndim == 2 and len(self.X) == inputs
+            raise ValueError(f"{sentence}. Samples are rows: X.T makes them so." if is_turned else sentence)
         outputs = getattr(self.network.layers[-1], "outputs", None)
         if outputs is not None and self.y.shape != (len(self.X), outputs):
             raise _misshapen(self.y, (len(self.X), outputs))
@@ -74,8 +77,57 @@ class Problem:
         check_learning_rate(self.lr)
 
 
+def check_problem(problem: Any) -> None:
+    """Raise ValueError if what should be a Problem is something else."""
+    if not isinstance(problem, Problem):
+        kind = (
+            f"the class {problem.__name__} itself"
+            if isinstance(problem, type)
+            else f"a value of type {type(problem).__name__}"
+        )
+        raise ValueError(
+            f"this takes a Problem, not {kind}: worked_example() is one, random_problem(0, X=X, y=y) makes one of your "
+            "data, and Problem(network, loss, X, y, lr) one of your network"
+        )
+
+
+def _check_parts(loss: Any) -> None:
+    """Raise ValueError, saying what is missing, if a loss lacks something that a step needs."""
+    needed = "a loss needs formulas, value and gradient, as SumSquaredError() has"
+    if isinstance(loss, type):
+        raise ValueError(f"{needed}; got {loss!r} itself: write {loss.__name__}(), with parentheses")
+    if isinstance(loss, str) and loss in LOSSES:
+        raise ValueError(f"{needed}; got {loss!r}, which is LOSSES[{loss!r}]")
+    if missing := [part for part in ("formulas", "value", "gradient") if not hasattr(loss, part)]:
+        line = (
+            ': its lines of NumPy, as in formulas = {"L": "np.sum(({y_pred} - {y}) ** 2)", "dy_pred": "2 * ({y_pred} - '
+            '{y})"}'
+        )
+        lacks = f", which lacks {', '.join(missing)}{line if missing == ['formulas'] else ''}"
+        raise ValueError(f"{needed}; got {loss!r}{lacks}")
+
+
+def _check_finite(**data: Array) -> None:
+    """Raise ValueError, naming the first cell, if data has nan or inf in it."""
+    for name, array in data.items():
+        if array.dtype.kind in "fc" and not (finite := np.isfinite(array)).all():
+            row, column = map(int, np.argwhere(~finite)[0])
+            raise ValueError(
+                f"{name}[{row}, {column}] is {array[row, column]}, and data must be finite. To leave such samples out: "
+                f"keep = np.isfinite({name}).all(axis=1); X, y = X[keep], y[keep]"
+            )
+
+
 def _misshapen(y: Array, shape: tuple[int, ...]) -> ValueError:
-    return ValueError(f"y must have shape {shape}, one row of targets a sample; got {y.shape}")
+    """An error for y, and the line that gives it the shape, if there is one."""
+    sentence = f"y must have shape {shape}, one row of targets a sample; got {y.shape}"
+    if y.shape == shape[::-1]:
+        return ValueError(f"{sentence}. Samples are rows: y.T makes them so.")
+    if y.shape in (shape[:1], (*shape[:1], 1)) and shape[1] > 1:
+        return ValueError(f"{sentence}. If these are labels, one_hot(np.ravel(y), {shape[1]}) makes such rows of them.")
+    if y.size == math.prod(shape):
+        return ValueError(f"{sentence}. np.reshape(y, {shape}) makes it so.")
+    return ValueError(sentence)
 
 
 def _check_targets(loss: Loss, y: Array) -> None:
@@ -215,8 +267,9 @@ def one_hot(labels: Any, classes: Any = None) -> Array:
     """A row for each label, with 1 in the column of its class and 0 elsewhere: (N,) labels become (N, K) floats.
 
     `labels` are whole numbers or strings. `classes` is the number of classes, whose labels are then 0 to K - 1, or
-    their names in the order of the columns; by default the labels that occur, sorted. Raises ValueError, naming the
-    label, if one is no class or neither a whole number nor a string, and if a name stands twice in `classes`.
+    their names in the order of the columns; by default the labels that occur, sorted, so that 0, 2 and 5 have three
+    columns, and with `classes=6` six. Raises ValueError, naming the label, if one is no class or neither a whole number
+    nor a string, and if a name stands twice in `classes`.
     """
     found = _names("labels", labels)
     if classes is None:
@@ -314,6 +367,42 @@ def random_problem(
     return make(network=Network(layers[:-1]), loss=loss, X=X, y=y, lr=lr)
 
 
+def redrawn(problem: Problem, seed: int | None) -> Problem:
+    """The same problem with the weights of another seed, those of `random_problem(seed, X=X, y=y)`; None: as they are.
+
+    Each layer, from first to last, draws its own with its method `redrawn`; one without keeps its numbers, as
+    `kept_by_seeds` says. Raises ValueError if the seed is not a whole number from 0 up, or if a layer cannot draw.
+    """
+    if seed is None:
+        return problem
+    check_seed(seed)
+    rng = np.random.default_rng(seed)
+    layers = [
+        _called(layer, "redrawn", rng) if hasattr(layer, "redrawn") else layer for layer in problem.network.layers
+    ]
+    network = Network(layers)
+    for name, parameter in problem.network.parameters.items():
+        if (drawn := network.parameters.get(name)) is None or drawn.shape != parameter.shape:
+            raise ValueError(
+                f"redrawn must give {name} the shape {parameter.shape}; got {getattr(drawn, 'shape', drawn)}"
+            )
+    return problem.evolve(network=network)
+
+
+def kept_by_seeds(network: Network) -> str:
+    """Which numbers `redrawn` leaves as they are, in a sentence; "" if each layer with parameters can draw its own."""
+    kept = {
+        f"{p}{number}": type(layer).__name__
+        for layer, _, _, number in network.stages
+        for p in layer.parameters
+        if not hasattr(layer, "redrawn")
+    }
+    if not kept:
+        return ""
+    kinds = " or ".join(dict.fromkeys(kept.values()))
+    return f"{', '.join(kept)} as given, whatever the seed: nobody knows how to draw the numbers of a {kinds}."
+
+
 def _tables(X: Any, y: Any) -> tuple[Array, Array]:
     """X and y as arrays. Raises ValueError unless they are tables of numbers with as many rows."""
     if X is None or y is None:
@@ -327,7 +416,12 @@ def _tables(X: Any, y: Any) -> tuple[Array, Array]:
             f"one_hot(y) a column for each class"
         )
     if y.ndim != 2 or 0 in y.shape or len(y) != len(X):
-        raise ValueError(f"y must have shape ({len(X)}, outputs), a row for each of X {X.shape}; got {y.shape}")
+        turned = ""
+        if y.ndim == 2:
+            ways = {(X.shape[1], y.shape[0]): "X.T makes", (X.shape[1], y.shape[1]): "X.T and y.T make"}
+            ways |= {(X.shape[0], y.shape[1]): "y.T makes"}
+            turned = next((f". Samples are rows: {way} them so." for (one, two), way in ways.items() if one == two), "")
+        raise ValueError(f"y must have shape ({len(X)}, outputs), a row for each of X {X.shape}; got {y.shape}{turned}")
     return X, y
 
 
@@ -338,32 +432,3 @@ def _drawn_targets(loss: Loss, drawn: Array) -> Array:
     except ValueError:
         drawn = np.asarray(np.eye(drawn.shape[1])[drawn.argmax(axis=1)])
     return drawn
-
-
-def worked_example() -> Problem:
-    """The two-layer ReLU network that this package grew out of: 2 samples, 3 inputs, 4 hidden units, 2 outputs.
-
-    It was an unseeded notebook; these inputs, recovered from its printed output to full precision,
-    bring back every digit that it printed.
-    """
-    W1 = [
-        [-0.6254502210453391, -0.6707308601593341, -2.560507322207642, -0.53648352258681],
-        [0.09981771805424977, 0.703687083024079, 0.13340160454545452, -0.74292811836949],
-        [0.9667024108682931, -0.9824324631878844, 0.998489066271419, -0.8078810502071881],
-    ]
-    W2 = [
-        [-1.1430685356191024, -1.1015255940665214],
-        [-0.6062985314468713, -1.28553044053064],
-        [0.3433115626390285, 1.476039162999638],
-        [0.2781172399545555, 1.8896296639932464],
-    ]
-    X = [
-        [-0.1581099223548433, -2.062160996361601, -0.9307661265207111],
-        [-1.9501523691578138, 1.0642929769231209, -1.1513507645454544],
-    ]
-    y = [
-        [-2.046718558285749, 1.0079300279403915],
-        [0.1286508954545455, -1.9047346306630903],
-    ]
-    network = Network((Linear(W1, np.zeros((1, 4))), ReLU(), Linear(W2, np.zeros((1, 2)))))
-    return Problem(network, SumSquaredError(), np.array(X), np.array(y), lr=1e-6)

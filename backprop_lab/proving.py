@@ -17,7 +17,7 @@ from backprop_lab.layers import Array
 from backprop_lab.lines import lines_of, run
 from backprop_lab.network import check_gradient
 from backprop_lab.number_format import at_most, plain
-from backprop_lab.problem import Problem
+from backprop_lab.problem import Problem, check_problem
 from backprop_lab.rounding import FLOAT64, Terms, eps_of
 from backprop_lab.tracing import Trace, trace
 
@@ -88,8 +88,10 @@ def check_gradients(
     for a gradient that is wrong by 1 %, however small or large it is. It is nan where it cannot be told, because
     rounding is more than a thousandth of the gradient. `gradients` are the ones to check, by default those of
     `problem`; `derivative` is `central_difference` or `complex_step_derivative`, by default the one that tells most.
-    Raises KeyError if a gradient is missing, and ValueError if one has another shape than its parameter.
+    Raises KeyError if a gradient is missing, and ValueError if one has another shape than its parameter, or if it is no
+    Problem.
     """
+    check_problem(problem)
     network = problem.network
     given = network.gradients(problem.loss, problem.X, problem.y) if gradients is None else gradients
     for name, parameter in network.parameters.items():

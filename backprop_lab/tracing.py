@@ -9,7 +9,7 @@ import numpy as np
 
 from backprop_lab.layers import Array, as_readonly_array
 from backprop_lab.lines import Step, evaluate, lines_of, run
-from backprop_lab.problem import Problem
+from backprop_lab.problem import Problem, check_problem
 from backprop_lab.rounding import Terms, all_terms
 
 
@@ -94,8 +94,10 @@ class Trace(Mapping[str, Any]):
 def trace(problem: Problem) -> Trace:
     """Run one training step of `problem` line by line and keep every value: forward, loss, backward, update.
 
-    What overflows does so without a warning: the loss then is infinite, or not a number.
+    What overflows does so without a warning: the loss then is infinite, or not a number. Raises ValueError if it is no
+    Problem.
     """
+    check_problem(problem)
     parameters = {name: _kept(name, p) for name, p in problem.network.parameters.items()}
     given = {"X": problem.X, "y": problem.y, **parameters, "lr": problem.lr}
     return Trace(problem, given, run(lines_of(problem.network, problem.loss), given))
@@ -103,4 +105,5 @@ def trace(problem: Problem) -> Trace:
 
 def _kept(name: str, parameter: Array) -> Array:
     """A parameter as it is now, whatever happens to the layer's own array."""
-    return as_readonly_array(name, parameter) if parameter.flags.writeable else parameter
+    is_fixed = not parameter.flags.writeable and parameter.base is None  # nor a view of what somebody writes to
+    return parameter if is_fixed else as_readonly_array(name, parameter)

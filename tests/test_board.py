@@ -63,7 +63,7 @@ def shades_at(place):
 
 @settings(max_examples=8)
 @given(problems())
-@also(with_numbers(worked_example(), X=EXTREME))
+@also(worked_example().evolve(X=EXTREME))
 def test_each_cell_has_the_colour_of_its_value_on_a_fixed_scale_and_its_number_in_it(problem):
     t = trace(problem)
     board = drawn(t, len(t.steps))

@@ -7,7 +7,7 @@ from hypothesis import given
 from own_parts import OWN_PROBLEMS
 from problems import problems
 
-from backprop_lab import MISTAKES, plant, trace
+from backprop_lab import MISTAKES, SoftmaxCrossEntropy, plant, random_problem, trace
 from backprop_lab.ui.values.explanations import EXPLANATIONS, explain
 
 
@@ -30,6 +30,8 @@ def test_a_formula_is_written_as_in_a_book_and_for_a_planted_mistake_it_is_cross
         "W1_new": r"W_{1}^{\mathrm{new}} = W_{1} - \mathrm{lr}\,dW_{1}",
     }
     assert {name: explain(example.step(name)).latex for name in formulas} == formulas
+    of_classes = trace(random_problem(1, loss=SoftmaxCrossEntropy())).step("L")
+    assert explain(of_classes).latex == r"L = -\frac{1}{N} \sum_{n,k} y\,\log P"
     mistake = MISTAKES["mask-forgotten"]
     explanation = explain(plant(example, mistake, "dY1").step("dY1"))
     assert explanation == (r"dY_{1} \neq dH_{1} \odot [H_{1} > 0]", mistake.title, mistake.cause)

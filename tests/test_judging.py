@@ -74,7 +74,7 @@ def test_what_is_neither_sign_nor_number_is_refused(text, example):
 
 
 def test_once_the_numbers_have_overflowed_nothing_is_right_and_nothing_breaks():
-    t = trained(with_numbers(random_problem(0), X=np.full((2, 3), np.nan)), 0)
+    t = trained(random_problem(0).evolve(X=np.full((2, 3), np.nan)), 0)
     for text in "+-01":
         right, verdict = judge(t, ("dW1", 0, 0), text)
         assert not right

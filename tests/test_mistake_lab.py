@@ -32,7 +32,10 @@ def checked(lab):
 
 
 def test_it_opens_with_the_forgotten_mask_on_seed_one_or_where_it_is_told_to():
-    lab, told = MistakeLab(), MistakeLab("raw-input", seed=3, lr=0.1, step="dW2", samples=4, large=True, hide=["seed"])
+    lab, told = (
+        MistakeLab(),
+        MistakeLab(mistake="raw-input", seed=3, lr=0.1, step="dW2", samples=4, large=True, hide=["seed"]),
+    )
     for each, expected in {lab: ("mask-forgotten", 1, 0.01, "db1", 2), told: ("raw-input", 3, 0.1, "dW2", 4)}.items():
         place = each.lab.stepper.place
         assert (place.mistake, place.setup.seed, place.lr, place.step.name, len(place.trace["X"])) == expected
@@ -74,7 +77,7 @@ def assert_all_is_of_the_mistake(lab, curves):
 
 @pytest.mark.parametrize("name", ["mask-forgotten", "mean-for-sum", "plus-for-minus", "bias-forgotten"])
 def test_whatever_is_done_text_check_menu_and_curves_are_of_the_mistake_and_stepping_trains_nothing_again(name, curves):
-    lab = MistakeLab("", **SQUARE)
+    lab = MistakeLab(mistake="", **SQUARE)
     stepper = lab.lab.stepper
     for trains, move in [
         (True, lambda: setattr(lab._mistake, "value", name)),

@@ -40,7 +40,7 @@ def test_a_new_activation_is_in_the_menus_and_in_the_call_of_a_lab_and_has_its_w
     assert lab.call() == "StepThrough(start='random', seed=3, activation='Leaky ReLU', step='dY1')"
     assert "Leaky ReLU" in lab._activation.options
     assert "Leaky ReLU" in LearningRateLab(seeds=1, steps=10)._activation.options
-    assert MistakeLab("sign-flipped", start="random", activation="Leaky ReLU")
+    assert MistakeLab(mistake="sign-flipped", start="random", activation="Leaky ReLU")
     assert lab.stepper.place.step.code == "dH1 * np.where(H1 > 0, 1, 0.01)"
     assert "Back through it" in words.card(lab.stepper.place)
     assert "Where Y1 is below 0, a little passes." in words.card(lab.stepper.place)

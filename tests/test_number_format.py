@@ -57,3 +57,5 @@ def test_an_error_is_never_larger_than_it_says():
 def test_any_dash_in_a_field_is_a_minus_sign_and_what_is_no_number_stays_text():
     typed = [" 3 ", "-2.5", "−2.5", "–1e3", "two", ""]
     assert repr([*map(typed_number, typed)]) == "[3, -2.5, -2.5, -1000.0, 'two', '']"
+    commas = ["0,5", "−5,41", "0,0001", "1,25e-3", "1,500", "1,2,3"]
+    assert repr([*map(typed_number, commas)]) == "[0.5, -5.41, 0.0001, 0.00125, '1,500', '1,2,3']"

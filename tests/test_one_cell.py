@@ -1,19 +1,21 @@
 """One cell, worked out: that the sum written out is the sum that was run, number by number and source by source."""
 
+import math
 import re
 
 import numpy as np
 import pytest
-from common import trained, with_numbers
+from common import trained
 from hypothesis import given, settings
-from problems import ACTIVATIONS, problems
+from own_parts import OWN_PROBLEMS
+from problems import ACTIVATIONS, losses_of, problems
 
-from backprop_lab import MISTAKES, random_problem, trace
+from backprop_lab import LOSSES, MISTAKES, random_problem, trace
 from backprop_lab.number_format import plain
 from backprop_lab.ui.values.one_cell import TERMS, work_out
 from backprop_lab.ui.values.slopes import slopes_of, value_of
 
-FUNCTIONS = {"max": np.maximum, "sign": np.sign, "abs": np.abs, "exp": np.exp, "tanh": np.tanh, "np": np}
+FUNCTIONS = {**vars(np), "np": np, "math": math, "max": lambda *numbers: np.max(numbers)}
 WRITTEN = r"\b(?:(\w+)\[(\d+),(\d+)\]|lr\b)"  # a cell in the symbols
 
 
@@ -59,26 +61,60 @@ def test_a_cell_of_the_worked_example_is_said_in_its_symbols_its_numbers_and_its
     assert str(work_out(example, (name, int(i), int(j)))) == said
 
 
+@pytest.mark.parametrize(("loss", "said"), [
+    ("cross-entropy after a softmax", "Z[1,0] = y_pred[1,0] − max(y_pred[1,0], y_pred[1,1])"),
+    ("cross-entropy after a softmax", "P[1,0] = exp(Z[1,0]) / (exp(Z[1,0]) + exp(Z[1,1]))"),
+    ("cross-entropy after a softmax", "logP[1,0] = Z[1,0] − log(exp(Z[1,0]) + exp(Z[1,1]))"),
+    ("cross-entropy after a softmax",
+     "L = −(y[0,0]·logP[0,0] + y[0,1]·logP[0,1] + y[1,0]·logP[1,0] + y[1,1]·logP[1,1]) / 2"),
+    ("cross-entropy after a softmax", "dy_pred[1,0] = (P[1,0] − y[1,0]) / 2"),
+    ("half the sum of squares",
+     "L = ((y_pred[0,0] − y[0,0])² + (y_pred[0,1] − y[0,1])² + (y_pred[1,0] − y[1,0])² + (y_pred[1,1] − y[1,1])²) / 2"),
+    ("half the sum of squares", "dy_pred[1,0] = y_pred[1,0] − y[1,0]"),
+])  # fmt: skip
+def test_each_line_of_a_loss_is_said_in_the_symbols_that_it_is_made_of(loss, said):
+    name, i, j = re.match(r"(\w+)(?:\[(\d),(\d)\])? = ", said).groups(default=0)
+    worked = work_out(trace(random_problem(5, loss=LOSSES[loss])), (name, int(i), int(j)))
+    assert str(worked).startswith(f"{said} = {worked.numbers} = ")
+
+
+def test_a_probability_is_said_in_its_numbers_too():
+    t = trace(random_problem(5, loss=LOSSES["cross-entropy after a softmax"]))
+    assert str(work_out(t, ("P", 1, 0))).endswith(" = exp(0) / (exp(0) + exp(−0.3912)) = 0.5966")
+
+
 @settings(max_examples=25)
 @given(problems())
 def test_the_sum_written_out_for_any_cell_gives_its_value_and_its_sources_are_the_cells_in_it(problem):
-    t = trace(problem)
+    check_all_cells(trace(problem))
+
+
+def check_all_cells(t, lines_of_ones_own=()):
     for cell, value in cells(t):
         worked = work_out(t, cell)
+        assert bool(worked.numbers) is (cell[0] not in lines_of_ones_own), "each of our lines is written out"
         check_sum(worked, value, t)
         digits = 8 if cell[0].endswith("_new") else 4
         assert float(worked.value.replace("−", "-")) == pytest.approx(value, rel=5.0001 * 10.0**-digits, abs=0)
         assert not re.search(r"-|−0(?![.\d])", worked.numbers + worked.value), "a proper minus sign, and none before 0"
-        if "…" not in worked.symbols:
+        if worked.numbers and "…" not in worked.symbols:
             written = {(name, int(i), int(j)) for name, i, j in re.findall(WRITTEN, worked.symbols) if name}
             assert {*worked.sources} == written
+
+
+@pytest.mark.parametrize("own", OWN_PROBLEMS)
+def test_so_it_is_for_layers_and_losses_of_ones_own_but_for_what_is_no_expression_of_cells(own):
+    check_all_cells(trace(OWN_PROBLEMS[own]), ["H1"] if own == "arctan by math.atan" else ())
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_the_sum_shown_for_a_planted_mistake_is_the_sum_that_was_run(mistake, activation):
-    for sizes in (3, 3, [3, 3], 3), (1, 1, 1), (3, 3, 4, 1), ():
-        problem = random_problem(1, *sizes, lr=0.05, activation=activation)
+    of_losses = [loss for loss in losses_of(3) if type(loss) in {kind for kind, _ in MISTAKES[mistake].lines}]
+    for sizes, loss in [(((3, 3, [3, 3], 3)), loss) for loss in of_losses or losses_of(3)[:1]] + [
+        (sizes, losses_of(1)[0]) for sizes in ((1, 1, 1), (3, 3, 4, 1), ())
+    ]:
+        problem = random_problem(1, *sizes, lr=0.05, activation=activation, loss=loss)
         t = trained(problem, 1, MISTAKES[mistake])  # one iteration, so that no bias is 0
         planted = {step.name for step in t.steps if step.title}
         for cell, value in cells(t):
@@ -99,7 +135,7 @@ def test_a_long_sum_is_cut_in_the_middle_and_keeps_all_its_sources(inner):
 def test_numbers_that_have_overflowed_are_written_as_they_are():
     for activation in ACTIVATIONS:
         problem = random_problem(0, activation=activation)
-        t = trained(with_numbers(problem, X=[[np.nan, np.inf, 1.0], [1.0, 1.0, -np.inf]]), 0)
+        t = trained(problem.evolve(X=[[np.nan, np.inf, 1.0], [1.0, 1.0, -np.inf]]), 0)
         assert "(nan)(" in work_out(t, ("Y1", 0, 0)).numbers
         assert all(str(work_out(t, cell)) for cell, _ in cells(t))
         assert work_out(t, ("X", 1, 2)).value == "−inf"

@@ -6,9 +6,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from common import in_other_numbers, with_numbers
+from own_parts import OWN_PROBLEMS, Scale, own_problem
 from problems import identical
 
 from backprop_lab import SoftmaxCrossEntropy, Tanh, one_hot, random_problem, sweep, trace, worked_example
+from backprop_lab.problem import kept_by_seeds, redrawn
 
 
 def numbers(problem):
@@ -86,6 +89,50 @@ def test_a_problem_of_ones_own_data_has_its_sizes_and_weights_divided_by_the_roo
     losses = sweep([6, 7], [0.05], 500, X=X, y=y, hidden=[10, 5], loss=SoftmaxCrossEntropy()).loss
     assert losses[1, 0, 0] == trace(p)["L"]
     assert losses[1, 0, -1] < 0.1 * losses[1, 0, 0], "it learns"
+
+
+@pytest.mark.parametrize("hidden", [4, (), [6, 1, 5]])
+def test_a_seed_draws_other_weights_for_the_same_data_those_of_random_problem_to_the_bit(hidden):
+    p = random_problem(2, 5, inputs=7, hidden=hidden, outputs=3, activation=Tanh(), loss=SoftmaxCrossEntropy(), lr=0.5)
+    drawn = redrawn(p, 9)
+    assert all(map(identical, numbers(drawn), numbers(random_problem(9, X=p.X, y=p.y, hidden=hidden))))
+    assert (drawn.loss, drawn.lr, drawn.network.layers[1:2]) == (p.loss, p.lr, p.network.layers[1:2])
+    assert redrawn(p, None) is p
+    assert kept_by_seeds(p.network) == ""
+    for wrong in (-1, 1.5, "3", True):
+        with pytest.raises(ValueError, match="the seed must be a whole number, 0 or more"):
+            redrawn(p, wrong)
+
+
+def test_what_nobody_can_draw_keeps_its_numbers_and_is_told_and_kinds_of_floats_stay():
+    for name, kept in [("parameter called a", ["a2"]), ("Linear without bias", ["W1"]), ("leaky ReLU", [])]:
+        p = OWN_PROBLEMS[name]
+        before, after = p.network.parameters, redrawn(p, 3).network.parameters
+        assert [each for each in before if identical(before[each], after[each])] == kept
+        assert kept_by_seeds(p.network).startswith(", ".join(kept))
+        assert bool(kept_by_seeds(p.network)) == bool(kept)
+    assert "draw the numbers of a Scale" in kept_by_seeds(OWN_PROBLEMS["parameter called a"].network)
+    small = redrawn(in_other_numbers(random_problem(0), np.float32), 3).network.parameters
+    assert {array.dtype for array in small.values()} == {np.dtype(np.float32)}
+    whole = {"W1": [[Fraction(1, 3)] * 4] * 3, "b2": [[1j, 1]]}
+    assert {a.dtype for a in numbers(redrawn(with_numbers(random_problem(0), **whole), 3))} == {np.dtype(float)}
+
+
+def test_a_layer_of_ones_own_can_draw_its_numbers_too_and_is_refused_if_it_draws_another_shape():
+    class Drawn(Scale):
+        def redrawn(self, rng):
+            return type(self)(a=rng.standard_normal(self.size))
+
+    p, rng = own_problem(Drawn(a=[[1.0, 2.0, 3.0]])), np.random.default_rng(5)
+    Drawn.size = 1, 3
+    drawn = redrawn(p, 5).network
+    for layer in drawn.layers[0].W.shape, (1, 3):
+        expected = rng.standard_normal(layer)
+    assert identical(drawn.parameters["a2"], expected)
+    assert kept_by_seeds(p.network) == ""
+    Drawn.size = 3, 3
+    with pytest.raises(ValueError, match=r"redrawn must give a2 the shape \(1, 3\); got \(3, 3\)"):
+        redrawn(p, 5)
 
 
 @pytest.mark.parametrize("hidden", [[1000], [50] * 6])

@@ -161,7 +161,7 @@ def test_where_only_rounding_is_left_or_numbers_have_overflowed_it_says_that_it_
     p = random_problem(3)
     p = with_numbers(p, y=p.network.forward(p.X) + 1e-15)
     assert all(np.isnan(error) for error in check_gradients(p).values())
-    overflowed = trained(with_numbers(p, X=np.full((2, 3), np.inf)), 0)
+    overflowed = trained(p.evolve(X=np.full((2, 3), np.inf)), 0)
     for t, said in [(trace(p), "Cannot be told here"), (overflowed, "The numbers have overflowed")]:
         proof = prove(t, "dW1")
         assert (proof.agrees, proof.sentence[: len(said)]) == (None, said)

@@ -1,11 +1,24 @@
 """Worked examples that others have published, in their own conventions, come out of our layers to every digit printed.
 
-Each has half of a squared error as its loss, so its gradients are half of ours, and its learning rate is twice ours.
+Those before the softmax have half of a squared error as their loss: their gradients are half of ours, and their
+learning rate is twice ours.
 """
 
 import numpy as np
 
-from backprop_lab import MISTAKES, Linear, Network, Problem, ReLU, Sigmoid, SumSquaredError, plant, trace
+from backprop_lab import (
+    MISTAKES,
+    Linear,
+    Network,
+    Problem,
+    ReLU,
+    Sigmoid,
+    SoftmaxCrossEntropy,
+    SumSquaredError,
+    one_hot,
+    plant,
+    trace,
+)
 from backprop_lab.lines import evaluate, run
 
 
@@ -17,8 +30,15 @@ def assert_printed(values, texts):
             assert rounded in (text, f"-{text}" if float(text) == 0 else text), code
 
 
-def step(layers, X, y, lr):
-    return trace(Problem(Network(layers), SumSquaredError(), np.array(X, float), np.array(y, float), lr))
+def step(layers, X, y, lr, loss=None):
+    return trace(Problem(Network(layers), loss or SumSquaredError(), np.array(X, float), np.array(y, float), lr))
+
+
+def softmax_of(scores, labels):
+    """The step of scores that are given: the one layer leaves them as they are."""
+    K = np.shape(scores)[1]
+    layer = Linear(np.eye(K), np.zeros((1, K)))
+    return step((layer,), scores, one_hot(labels, K), 0.1, SoftmaxCrossEntropy())
 
 
 def mazur():
@@ -100,3 +120,22 @@ def test_goodfellow_bengio_and_courville_xor_in_whole_numbers():
     assert t["Y1"].tolist() == [[0, -1], [1, 0], [1, 0], [2, 1]]
     assert t["H1"].tolist() == [[0, 0], [1, 0], [1, 0], [2, 1]]
     assert t["y_pred"].tolist() == t["y"].tolist()
+
+
+def test_cs231n_softmax_classifier_of_one_picture():
+    """Karpathy, https://cs231n.github.io/linear-classify/, "SVM vs. Softmax": the figure, and the scores below it."""
+    W = [[0.01, -0.05, 0.1, 0.05], [0.7, 0.2, 0.05, 0.16], [0.0, -0.45, -0.2, 0.03]]
+    layer = Linear(np.transpose(W), [[0.0, 0.2, -0.3]])
+    assert_printed(step((layer,), [[-15, 22, -44, 56]], one_hot([2], 3), 0.1, SoftmaxCrossEntropy()), {
+        "y_pred": "-2.85 0.86 0.28", "np.exp(y_pred)": "0.058 2.36 1.32", "P[:, 1:]": "0.631 0.353", "L": "1.04",
+        # The figure goes on with the digits it prints: 0.058 / 3.738, where P is 0.0154.
+        "np.exp(y_pred[:, :1]).round(3) / np.exp(y_pred).round(2).sum()": "0.016",
+    })  # fmt: skip
+    assert_printed(softmax_of([[1, -2, 0], [0.5, -1, 0]], [0, 0]), {"P": "0.7 0.04 0.26 0.55 0.12 0.33"})
+
+
+def test_dive_into_deep_learning_cross_entropy_of_two_samples():
+    """Zhang, Lipton, Li and Smola, https://d2l.ai/chapter_linear-classification/softmax-regression-scratch.html: the
+    probabilities are given, so the scores are their logarithms."""
+    t = softmax_of(np.log([[0.1, 0.3, 0.6], [0.3, 0.2, 0.5]]), [0, 2])
+    assert_printed(t, {"P[y == 1]": "0.1000 0.5000", "-(y * logP).sum(axis=1)": "2.3026 0.6931"})

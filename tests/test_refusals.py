@@ -1,5 +1,6 @@
 """What layers, losses, networks and problems refuse, with a sentence that says what was given and what would fit."""
 
+import re
 from dataclasses import replace
 from fractions import Fraction
 
@@ -50,9 +51,32 @@ class Picky(backprop_lab.SumSquaredError):
         raise TypeError("none today")
 
 
+class Frame:
+    """What a DataFrame with a column of text is to NumPy."""
+
+    columns = ("age", "kind", "size")
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array([[1.0, "x", 2], [3.0, "y", 4]], object)
+
+
+class NoFormulas:
+    value = gradient = print
+
+    def __repr__(self):
+        return "NoFormulas"
+
+
+def spoiled(array, number):
+    array = np.array(array)
+    array[0, 1] = number
+    return array
+
+
 PROBABILITIES = "the targets of SoftmaxCrossEntropy are probabilities, one row a sample"
 ROW = "b must be one row as wide as W, of shape (1, 3); got b"
 NO_LOSS = "a loss needs formulas, value and gradient, as SumSquaredError() has; got"
+FINITE = "data must be finite. To leave such samples out: keep = np.isfinite({0}).all(axis=1); X, y = X[keep], y[keep]"
 UNEQUAL = "y_pred {0[0]} and y {0[1]} must have the same shape (samples, outputs)"
 BROADCAST = [((3,), (3,)), ((3, 1), (3,)), ((3,), (3, 1)), ((3, 2), (3, 1)), ((3, 2), (1, 2))]
 NO_RATES = ("np.nan", "np.inf", 0, -0.1, True, "'0.1'", None, "1j", "np.ones(2)", "np.bool_(True)")
@@ -104,6 +128,11 @@ REFUSED = [
     ("classes([0, 1])", "y must have shape (2, 2), one row of targets a sample; got (2,)"),
     ("SoftmaxCrossEntropy().check_targets(zeros(2))", f"{PROBABILITIES}; got y of shape (2,): of labels, one_hot("),
     ("random_problem(3, outputs=1, loss=SoftmaxCrossEntropy())", "y of shape (2, 1), and one score alone always has"),
+    ("classes(np.ones((2, 1)))", "y must have shape (2, 2)"),
+    (
+        "random_problem(0, outputs=1, loss=SoftmaxCrossEntropy())",
+        "name the others too, as in one_hot(labels, classes=['",
+    ),
     ("example(loss=Picky())", "Picky.check_targets stopped with TypeError: none today"),
     # Networks
     ("Network(())", "a network starts with a layer that has parameters, such as Linear; got ()"),
@@ -113,6 +142,12 @@ REFUSED = [
     ("Network((linear(2, 3), np.tanh))", "layer 2, <ufunc 'tanh'>, lacks parameters, formulas, forward, backward; a"),
     ("Network((linear(2, 3), linear(3, 4), linear(3, 4)))", "layer 3, Linear(3, 4), takes 3 numbers a sample, but Li"),
     ("Network((linear(6, 3, 4), ReLU(), linear(6, 5, 2)))", "takes 5 numbers a sample, but Linear(6, 3, 4) before it"),
+    *each(
+        "Network((linear{0[0]}, linear{0[1]}))",
+        "Where W has a row for each output, as in PyTorch, give W.T",
+        ((2, 3), (4, 3)),
+        ((4, 3), (2, 4)),
+    ),
     ("gradients(X=zeros(2, 4))", "X (2, 4) does not fit W (3, 4): X needs shape (samples, 3)"),
     *each("gradients(y=zeros{})", "y_pred (2, 2) and y {} must have the same shape", (2, 1), (1, 2), (3, 2)),
     ("worked_example().network.update({}, 0.1)", "no gradient for W1; got none"),
@@ -181,6 +216,21 @@ REFUSED = [
         ("outputs=2", "outputs is 2", 4),
     ),
     *each("example(loss={})", NO_LOSS, "SumSquaredError", "'mean'", None, "np.mean"),
+    ("example(loss=SumSquaredError)", "itself: write SumSquaredError(), with parentheses"),
+    ("example(loss='mean of squares')", "got 'mean of squares', which is LOSSES['mean of squares']"),
+    ("example(loss=NoFormulas())", "got NoFormulas, which lacks formulas: its lines of NumPy, as in formulas = {"),
+    ("example(loss=np.mean)", "which lacks formulas, value, gradient"),
+    *each("example(X=spoiled(example().X, np.{}))", "X[0, 1] is {}, and " + FINITE.format("X"), "nan", "inf"),
+    ("example(y=spoiled(example().y, np.nan))", "y[0, 1] is nan, and " + FINITE.format("y")),
+    ("random_problem(0, X=spoiled(W, np.nan), y=W)", "X[0, 1] is nan, and " + FINITE.format("X")),
+    ("random_problem(0, X=Frame(), y=W)", "row 0 of column 'kind' stands 'x'. X[['age', 'size']] leaves such columns"),
+    ("random_problem(0, X=zeros(3, 5), y=zeros(5, 2))", "got (5, 2). Samples are rows: X.T makes them so."),
+    ("random_problem(0, X=zeros(3, 5), y=zeros(2, 5))", "got (2, 5). Samples are rows: X.T and y.T make them so."),
+    *each("example(network={})", "network must be a Network of layers, Network((Linear(W1, b1), ReLU()", None, "[1]"),
+    # What is no Problem
+    ("trace(trace(example()))", "this takes a Problem, not a value of type Trace: worked_example() is one, random_pro"),
+    ("trace(Problem)", "this takes a Problem, not the class Problem itself: worked_example() is one"),
+    ("check_gradients(example().network)", "this takes a Problem, not a value of type Network: worked_example()"),
     *each("example(X=zeros{})", "X must have shape (samples, 3) with at least one sample; got {}", *NO_SAMPLES),
     *each("example(y=zeros{})", "y must have shape (2, 2), one row of targets a sample; got {}", (2,), (2, 1), (3, 2)),
     ("example(network=Network((linear(3, 2), ReLU())), y=zeros(2, 3))", "y must have shape (2, 2), one row of targets"),
@@ -202,3 +252,72 @@ def test_what_does_not_fit_is_refused_with_a_sentence(code, sentence):
 )
 def test_a_learning_rate_is_a_number_of_any_kind(lr):
     assert example(lr=lr).lr is lr
+
+
+@pytest.mark.parametrize(("made", "name", "wrong", "line"), [
+    ("example(X=it)", "X", worked_example().X.T, "X.T"),
+    ("replace(random_problem(0, samples=5), y=it)", "y", zeros(2, 5), "y.T"),
+    ("replace(random_problem(0, outputs=1), y=it)", "y", zeros(2), "np.reshape(y, (2, 1))"),
+    ("random_problem(0, X=zeros(5, 3), y=it)", "y", zeros(2, 5), "y.T"),
+    ("random_problem(0, X=W, y=it)", "y", zeros(2), "np.reshape(y, (-1, 1))"),
+    ("random_problem(0, X=W, y=it, loss=SoftmaxCrossEntropy())", "y", ["cat", "dog"], "one_hot(y)"),
+    ("random_problem(0, X=W, y=it, loss=SoftmaxCrossEntropy())", "y", [[3], [1]], "one_hot(np.ravel(y))"),
+    ("random_problem(0, X=it, y=W)", "X", [[1, None], [2, 3]], "np.array(X)[:, [0]].astype(float)"),
+    ("classes(it)", "y", [0, 1], "one_hot(np.ravel(y), 2)"),
+    ("classes(it)", "y", [[0], [1]], "one_hot(np.ravel(y), 2)"),
+    ("Linear(W, it)", "b", zeros(3), "np.reshape(b, (1, -1))"),
+    ("Linear(W, it)", "b", zeros(3, 1), "np.reshape(b, (1, -1))"),
+    ("Linear(it, b)", "W", W > 2, "np.asarray(W, float)"),
+])  # fmt: skip
+def test_the_line_that_a_refusal_names_makes_it_fit(made, name, wrong, line):
+    scope = vars(backprop_lab) | globals()
+    with pytest.raises(ValueError, match=re.escape(line)):
+        eval(made, scope | {"it": wrong})
+    assert eval(made, scope | {"it": eval(line, scope | {name: wrong})})
+
+
+def test_the_lines_for_data_with_nan_leave_such_samples_out():
+    X, y = spoiled(np.ones((3, 2)), np.nan), np.arange(3.0)[:, None]
+    with pytest.raises(ValueError, match="nan") as refusal:
+        backprop_lab.random_problem(0, X=X, y=y)
+    scope = {"np": np, "X": X, "y": y}
+    exec(str(refusal.value).partition("out: ")[2], scope)
+    assert backprop_lab.random_problem(0, X=scope["X"], y=scope["y"]).y.tolist() == [[1], [2]]
+
+
+def test_a_table_of_floats_with_a_column_of_truth_values_is_one_of_floats():
+    table = np.array([[0.5, True], [1.5, False]], object)
+    assert backprop_lab.random_problem(0, X=table, y=table).X.tolist() == [[0.5, 1.0], [1.5, 0.0]]
+    assert backprop_lab.random_problem(0, X=table, y=table).X.dtype == float
+
+
+def test_what_is_only_a_view_of_something_that_changes_is_copied():
+    data = np.ones((2, 3))
+    view = data[:]
+    view.setflags(write=False)
+
+    class Kept(backprop_lab.Linear):
+        parameters = property(lambda self: {"W": self.W, "b": self.b})
+
+    layer = Kept(view.T, [[0.0, 0.0]])
+    layer.W = view.T
+    p = backprop_lab.Problem(backprop_lab.Network((layer,)), backprop_lab.SumSquaredError(), view, data[:, :2], 0.1)
+    t = backprop_lab.trace(p)
+    data[:] = 7
+    assert (p.X.max(), p.y.max(), t["W1"].max(), t["X"].max()) == (1, 1, 1, 1)
+
+
+def test_labels_with_gaps_have_a_column_each_and_only_the_classes_that_are_named_beside_them():
+    assert backprop_lab.one_hot([0, 2, 5]).shape == (3, 3)
+    assert backprop_lab.one_hot([0, 2, 5], 6).argmax(axis=1).tolist() == [0, 2, 5]
+
+
+def test_a_layer_that_is_wrong_in_its_line_and_its_method_alike_is_not_refused_and_the_proof_says_so():
+    class Wrong(type(backprop_lab.Tanh())):
+        def backward(self, X, dY):
+            return dY * (1 - np.tanh(X))
+
+        formulas = backprop_lab.Tanh.formulas | {"dX": "{dY} * (1 - {Y})"}
+
+    t = backprop_lab.trace(backprop_lab.random_problem(1, activation=Wrong()))
+    assert [backprop_lab.prove(t, name).agrees for name in ("dW2", "dY1", "dW1")] == [True, False, False]

@@ -83,7 +83,7 @@ def test_near_overflow_no_ratio_is_made_up_and_beyond_it_no_unit_is_called_dead_
         assert remarks.on_update(t, t.step("W1_new")) == f"{change}; the update is 5.0e−01 times the size of W1."
         assert remarks.on_update(t, t.step("b1_new")) == f"{change}.", "of a parameter that is 0 no ratio is told"
     for number in (1e100, np.inf, -np.inf, np.nan):
-        t = trained(with_numbers(random_problem(0), X=np.full((2, 3), number)), 0)
+        t = trained(random_problem(0).evolve(X=np.full((2, 3), number)), 0)
         assert remarks.on_next_loss(t, t.step("b1_new")) == "With all the new weights, the loss will overflow."
         if not math.isfinite(number):
             assert remarks.on_update(t, t.step("W1_new")) == "The numbers have overflowed."

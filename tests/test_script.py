@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from common import SQUARE, trained, with_numbers
+from common import SQUARE, trained
 from hypothesis import given, settings
 from problems import identical, problems
 
@@ -16,7 +16,7 @@ from backprop_lab.ui.steps.setup import Setup
 
 
 def typed_in(X):
-    return trained(with_numbers(random_problem(3), X=np.array(X)), 0)
+    return trained(random_problem(3).evolve(X=X), 0)
 
 
 STATES = {

@@ -5,9 +5,13 @@ import pytest
 from common import trained
 from problems import identical
 
-from backprop_lab import ACTIVATIONS, Linear, Network, Problem, random_problem, trace, worked_example
-from backprop_lab.ui.steps.setup import Setup, all_active, dead_relu
+from backprop_lab import ACTIVATIONS, LOSSES, Linear, Network, Problem, random_problem, trace, worked_example
+from backprop_lab.examples import iris, mazur, xor
+from backprop_lab.layers import ReLU, Tanh
+from backprop_lab.problem import redrawn
+from backprop_lab.ui.steps.setup import AS_GIVEN, Setup, all_active, dead_relu
 
+SOFTMAX = "cross-entropy after a softmax"
 SHALLOW_AND_DEEP = [{}, {"samples": 5, "hidden": (4, 3)}]
 
 
@@ -15,6 +19,13 @@ def outputs(problem):
     """What leaves each linear layer but the last, before its ReLU."""
     t = trace(problem)
     return [t[f"Y{n}"] for n in range(1, len(problem.network.parameters) // 2)]
+
+
+def replaced(problem, at, layer):
+    """The problem with another layer at a place."""
+    layers = [*problem.network.layers]
+    layers[at] = layer
+    return problem.evolve(network=Network(layers))
 
 
 def differing(problem, other):
@@ -55,6 +66,12 @@ def test_every_start_is_made_of_its_seed_and_sizes():
         Setup("all active", seed=11): all_active(random_problem(11)),
         Setup("diverging", seed=11, layers=2): random_problem(11, hidden=(4, 4), lr=2.0),
         Setup("random", activation="Tanh"): random_problem(0, activation=ACTIVATIONS["Tanh"]),
+        Setup("random", loss=SOFTMAX): random_problem(0, loss=LOSSES[SOFTMAX]),
+        Setup("mazur"): mazur(),
+        Setup("iris", 5): redrawn(iris(), 5),
+        Setup("xor", activation="ReLU"): replaced(xor(), 1, ReLU()),
+        Setup(AS_GIVEN, given=mazur(), activation="Tanh"): replaced(mazur(), 1, Tanh()),  # not what comes out
     }.items():
         assert differing(setup.problem(), made) == [], setup
-        assert setup.problem().network.layers[1] == made.network.layers[1], setup
+        assert setup.problem().network.layers[1::2] == made.network.layers[1::2], setup
+        assert setup.problem().loss == made.loss, setup

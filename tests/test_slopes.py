@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from common import with_first_bias
+from common import with_first_bias, with_numbers
 from hypothesis import given, settings
+from own_parts import Softmax
 from problems import identical, problems
 
-from backprop_lab import Tanh, random_problem, trace
+from backprop_lab import Activation, ReLU, Tanh, random_problem, trace
 from backprop_lab.ui.values.slopes import is_slope, slope_of, slopes_of, value_of
 
 
@@ -29,6 +30,45 @@ def test_each_activation_has_a_slope_that_its_code_gives_and_that_the_gradient_i
         assert slope.value.shape == t[X].shape
         assert np.array_equal(t.evaluate(slope.code), slope.value)
         assert np.allclose(t[f"d{Y}"] * slope.value, t[f"d{X}"], rtol=1e-14, atol=0)
+
+
+class LessItsMean(Activation):
+    """Not cell by cell: the mean is over the samples."""
+
+    def forward(self, X):
+        return X - X.mean(axis=-2, keepdims=True)
+
+    def backward(self, X, dY):
+        return dY - dY.mean(axis=-2, keepdims=True)
+
+    formulas = {"Y": "{X} - {X}.mean(axis=0, keepdims=True)", "dX": "{dY} - {dY}.mean(axis=0, keepdims=True)"}  # noqa: RUF012
+
+
+class Copying(ReLU):
+    """Its line for dX does with dY what cannot be done with a 1."""
+
+    formulas = ReLU.formulas | {"dX": "{dY}.copy() * ({Y} > 0)"}
+
+
+@pytest.mark.parametrize("layer", [Softmax(), LessItsMean(), Copying()])
+def test_a_layer_that_is_not_cell_by_cell_has_no_slope_even_where_its_numbers_look_as_if_it_had(layer):
+    """Where a softmax is sure, or has one unit alone, dX is 0, or 1e-17: that is not 0 times dY for another dY."""
+    for samples, hidden, scale in [(1, 1, 1), (2, 1, 1), (1, 3, 1), (3, 3, 0), (3, 3, 50), (3, 3, 1e5), (1, 2, 1e-12)]:
+        p = random_problem(0, samples, hidden=hidden, activation=layer)
+        for at in ({"W1": scale * p.network.parameters["W1"]}, {"X": scale * p.X}):
+            assert slopes_of(trace(with_numbers(p, **at))) == {}, (samples, hidden, scale)
+
+
+def test_a_layer_that_takes_one_width_alone_has_its_slope():
+    class Weighing(Activation):
+        def forward(self, X):
+            return X * [[1.0, 0.0, 2.0]]
+
+        backward = staticmethod(lambda X, dY: dY * [[1.0, 0.0, 2.0]])
+        formulas = {"Y": "{X} * np.array([[1.0, 0.0, 2.0]])", "dX": "{dY} * np.array([[1.0, 0.0, 2.0]])"}  # noqa: RUF012
+
+    slope = slope_of(trace(random_problem(0, hidden=3, activation=Weighing())), "slope of H1")
+    assert slope.value.tolist() == [[1, 0, 2]] * 2
 
 
 def test_what_stands_in_a_box_is_a_slope_or_a_value_of_the_trace_and_what_there_is_not_is_refused(example):

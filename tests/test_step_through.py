@@ -9,6 +9,7 @@ import random
 import time
 import tracemalloc
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from operator import methodcaller as call
 from threading import Event, Thread
@@ -18,7 +19,7 @@ import pytest
 from common import button, count, kept, parts_of, plain, raises, same_values
 from matplotlib.figure import Figure
 
-from backprop_lab import ACTIVATIONS, MISTAKES
+from backprop_lab import MISTAKES, SoftmaxCrossEntropy, random_problem
 from backprop_lab.number_format import typed_number
 from backprop_lab.sweeping import Sweep
 from backprop_lab.tracing import Trace
@@ -28,7 +29,7 @@ from backprop_lab.ui.rates.run_map import RunMap
 from backprop_lab.ui.steps import lab as step_through
 from backprop_lab.ui.steps import player, remarks, words
 from backprop_lab.ui.steps.script import numpy_script
-from backprop_lab.ui.steps.setup import SIZES, STARTS
+from backprop_lab.ui.steps.setup import SIZES
 from backprop_lab.ui.steps.stepper import Stepper
 from backprop_lab.ui.values.one_cell import work_out
 
@@ -38,8 +39,8 @@ MARKUP = "<img src=x onerror=alert(1)>"
 SIZE_LABELS = {name: name for name in SIZES} | {"hidden": "hidden units", "layers": "hidden layers"}
 
 
-def opened(**options):
-    lab = StepThrough(**options)
+def opened(problem=None, **options):
+    lab = StepThrough(problem, **options)
     lab._heard("page", PAGE)
     return lab
 
@@ -90,13 +91,14 @@ def gestures(rng, lab):
         "Home": call("go_to", 0), "End": call("go_to", steps), "Enter": call("choose", now, pinned=not place.pinned),
         "Escape": call("choose", None),
     }  # fmt: skip
-    setup = {"start": some([*STARTS]), "activation": some([*ACTIVATIONS]), **dict.fromkeys(SIZES, index % 3 + 1)}
+    choices = place.setup.choices()
+    setup = {name: some(choices[name]) for name in choices} | dict.fromkeys(SIZES, index % 3 + 1)
     settings = [
         *[(("Predict first", on), call("predict", on))] * 4,
         *[(("or its value", typed), call("answer", typed))] * (30 if place.question else 1),
         *[(("new value:", typed), call("edit", typed_number(typed)))] * (20 if place.pinned else 1),
         (("learning rate", typed), call("set_lr", typed_number(typed))),
-        (("seed", typed), call("set_up", seed=typed_number(typed))),
+        (("seed", typed), call("set_up", seed=typed_number(typed) if typed else None)),
         (("seed slider", index), call("set_up", seed=index)),
         *[((SIZE_LABELS.get(name, name), value), call("set_up", **{name: value})) for name, value in setup.items()] * 2,
         *[(("planted mistake", name), call("plant", name)) for name in ("", *rng.sample([*MISTAKES], 9))],
@@ -139,13 +141,14 @@ def assert_all_is_of_one_place(lab):
     assert lab._view.steps == [[step.name, step.phase] for step in place.trace.steps]
     assert plain(lab._worked.value) == (str(work_out(place.trace, place.cell)) if place.cell else "")
     expected = {
-        "start": place.start, "seed": str(setup.seed), "seed slider": setup.seed, "learning rate": f"{place.lr:.4g}",
+        "start": place.start, "seed": "" if setup.seed is None else str(setup.seed), "seed slider": setup.seed or 0,
+        "learning rate": f"{place.lr:.4g}", "loss": setup.loss,
         **{label: getattr(setup, name) for name, label in SIZE_LABELS.items()}, "activation": setup.activation,
         "planted mistake": place.mistake, "Predict first": place.predicting, "or its value": "", "new value:": "",
     }  # fmt: skip
     assert {label: control(lab, label).value for label in expected} == expected
-    assert lab._start.options == (*STARTS, *["custom"] * place.custom)
-    assert lab._seed.max == max(100, setup.seed), "the slider stretches to what was typed"
+    assert {value for _, value in lab._start.options} == {*setup.choices()["start"], *["custom"] * place.custom}
+    assert lab._seed.max == max(100, setup.seed or 0), "the slider stretches to what was typed"
     slider = min(max(math.log10(place.lr), -6), 1)
     assert math.log10(lab._lr.value) == pytest.approx(slider, abs=0.0251)
     seen = {
@@ -176,15 +179,18 @@ def assert_a_fresh_board_and_the_call_agree(lab):
     elif lab.stepper.lr_changed:
         assert "uses this learning rate from the start; here it was changed" in lab._call.value
     else:
-        assert plain(lab._call.value) == call
-        again = eval(call, {"StepThrough": StepThrough}).stepper.place
-        for part in ("setup", "iteration", "index", "mistake"):
+        own = " (where problem is the one that this lab was given)" * (place.start == "as given")
+        assert plain(lab._call.value) == call + own
+        again = eval(call, {"StepThrough": StepThrough, "problem": place.setup.given}).stepper.place
+        assert replace(again.setup, given=None) == replace(place.setup, given=None)
+        for part in ("iteration", "index", "mistake"):
             assert getattr(again, part) == getattr(place, part)
         assert same_values(again.trace, place.trace)
 
 
 def test_whatever_is_done_all_that_is_shown_is_of_one_place():
-    rng, lab, twin, done = random.Random(4), opened(), Stepper(), []
+    given = random_problem(5, X=[[1, -2], [0.5, 3]], y=[[1, 0], [0, 1]], hidden=(3, 2), loss=SoftmaxCrossEntropy())
+    rng, lab, twin, done = random.Random(4), opened(given), Stepper(given), []
     for turn in range(count(3000)):
         before, noted = lab.stepper.place, lab._note.value
         offered = gestures(rng, lab)
@@ -382,7 +388,7 @@ def test_a_size_that_there_is_not_is_refused_in_a_sentence_and_the_field_set_bac
     for wrong in (0, 99):
         lab = StepThrough(start="random")
         do(lab, ("samples", wrong))
-        assert note(lab) == (f"samples must be a whole number from 1 to 8; got {wrong}", True)
+        assert note(lab) == (f"samples must be a whole number from 1 to 64; got {wrong}", True)
         assert control(lab, "samples").value == len(lab.stepper.place.trace["X"]) == 2
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from backprop_lab import MISTAKES, random_problem, trace, worked_example
 from backprop_lab.layers import ACTIVATIONS
+from backprop_lab.ui import StepThrough
 from backprop_lab.ui.steps.setup import SIZES, Setup
 from backprop_lab.ui.steps.stepper import Stepper
 from backprop_lab.ui.steps.training import can_be_planted
@@ -52,6 +53,19 @@ def test_it_opens_on_the_worked_example_or_where_it_is_told_to_and_computes_no_f
     problem = random_problem(2, hidden=[4, 4], lr=0.003, activation=ACTIVATIONS["Tanh"])
     assert same_values(stepper.place.trace, trained(problem, 137, MISTAKES["sign-flipped"]))
     assert (stepper.place.mistake, where(stepper), len(stepper._training.losses)) == ("sign-flipped", (137, "L"), 138)
+
+
+def test_it_goes_to_a_step_by_its_name_of_any_iteration_there_and_back():
+    lab = StepThrough(seed=3, lr=0.01)
+    for step, iteration in (("dW1", 137), ("L", 3), (None, None), ("dW2", 4)):
+        lab.go(step, iteration=iteration)
+        assert (lab.step, lab.stepper.place.iteration) == (step, 3 if iteration is None else iteration)
+        assert same_values(lab.trace, trained(random_problem(3, lr=0.01), lab.stepper.place.iteration))
+    place = lab.stepper.place
+    for bad, told in ((("dw1",), "step must be one of Y1, "), (("dW1", -1), "iteration must be a whole number from 0")):
+        with pytest.raises(ValueError, match=told):
+            lab.go(*bad)
+    assert lab.stepper.place is place
 
 
 def after(move, at):
@@ -119,13 +133,19 @@ FORGOTTEN = "transpose-forgotten"
 MISTAKEN = {"mistake": FORGOTTEN, **SQUARE}
 OVER = [  # how it opened, what was changed (or else it is restarted); then its setup, learning rate, step and mistake
     ({"seed": 1, "lr": 0.02, "step": "dW1"}, {"seed": 9}, Setup("random", 9), 0.02, "dW1", ""),
-    ({"step": "L"}, {"seed": 3}, Setup("random", 3), 1e-6, "L", ""),
-    *[({"start": "random", "step": "L"}, {name: most}, Setup("random", **{name: most}), 0.001, None, "")
+    ({"step": "L"}, {"seed": 3}, Setup("random", 3), 0.001, "L", ""),
+    *[({"start": "random", "step": "L"}, {name: most}, Setup("random", **{name: most}), 0.001, "L", "")
       for name, most in SIZES.items()],
-    ({"seed": 1, "step": "L"}, {"activation": "Tanh"}, Setup("random", 1, activation="Tanh"), 0.001, None, ""),
+    ({"seed": 1, "step": "L"}, {"activation": "Tanh"}, Setup("random", 1, activation="Tanh"), 0.001, "L", ""),
     ({"step": "L", "lr": 0.3}, {"start": "diverging"}, Setup("diverging"), 2.0, "L", ""),
     ({"samples": 5, "layers": 3, "seed": 1, "step": "b4_new"}, {"start": "worked example"}, Setup(), 1e-6, None, ""),
     ({"seed": 6, "layers": 2, "lr": 0.07, "step": "L"}, {}, Setup("random", 6, layers=2), 0.07, None, ""),
+    ({"step": "dW1"}, {"activation": "Tanh"}, Setup(activation="Tanh"), 1e-6, "dW1", ""),
+    ({"step": "dW1", "start": "iris"}, {"seed": 4}, Setup("iris", 4), 0.1, "dW1", ""),
+    ({"start": "iris", "seed": 4}, {"seed": None}, Setup("iris"), 0.1, None, ""),
+    ({"start": "iris", "step": "P"}, {"loss": "mean of squares"}, Setup("iris", loss="mean of squares"), 0.1, None, ""),
+    ({"start": "xor", "step": "L"}, {"hidden": 2}, Setup("random", 0, 4, 2, 2, 1, 1), 0.001, "L", ""),
+    ({"start": "xor", "step": "L", "lr": 0.2}, {"layers": 2}, Setup("random", 0, 4, 2, 4, 2, 1), 0.2, "L", ""),
     (MISTAKEN, {}, Setup("random", **SQUARE), 0.001, None, FORGOTTEN),
     (MISTAKEN, {"seed": 8}, Setup("random", 8, **SQUARE), 0.001, None, FORGOTTEN),
     (MISTAKEN, {"hidden": 4, "layers": 1, "inputs": 1}, Setup("random", 0, 3, 1, 4, 1, 3), 0.001, None, ""),  # no room
@@ -144,10 +164,11 @@ def test_another_setup_starts_over_and_tells_the_sizes_that_are_on_the_board():
 
 
 REFUSED = [
-    *[(name, "set_up", (0, 9, 2.0, "2", True), f"{name} must be a whole number from 1 to") for name in SIZES],
-    ("seed", "set_up", (-1, 1.5, "3", "", None, True), "seed must be a whole number"),
+    *[(name, "set_up", (0, 129, 2.0, "2", True), f"{name} must be a whole number from 1 to") for name in SIZES],
+    ("seed", "set_up", (-1, 1.5, "3", "", True), "seed must be a whole number"),
     ("start", "set_up", ("x", "", 3, None), "start must be one of worked example, random, dead ReLU, diverging, all"),
     ("activation", "set_up", ("relu", "", None), "activation must be one of ReLU, Tanh, Sigmoid"),
+    ("loss", "set_up", ("L", "", None), "loss must be one of sum of squares, mean of squares"),
     ("lr", "set_lr", (0, -0.1, math.nan, math.inf, "0.1", True, 10**400), "learning rate must be a positive, finite"),
     ("mistake", "plant", ("typo", ["typo"], 3), "there is no mistake .*; choose one of mask-forgotten, "),
     ("mistake", "plant", ("sum-forgotten",), "this mistake cannot be planted here, because the shapes would not fit"),
@@ -208,7 +229,7 @@ def test_of_an_overflow_no_more_of_the_cause_is_said_than_is_known():
         )
     typed.edit(1e200)
     assert typed.has_diverged
-    assert typed.place.note == "The loss overflows at the very start: some of these numbers are too large to square."
+    assert typed.place.note == "The loss overflows at the very start: some of these numbers are too large for it."
     typed.restart()
     assert (typed.has_diverged, typed.place.note) == (False, "")
 
@@ -275,7 +296,8 @@ def test_a_typed_number_so_large_that_everything_overflows_is_told_before_all_el
 
 CANNOT_SHOW = {  # the lab's loss is the sum; the shape is never that of the bias; or, where it is, nothing is wrong
     "half-forgotten", "mean-over-classes", "softmax-axis", "softmax-forgotten", "softmax-twice",
-    "squares-for-cross-entropy", "sum-for-mean",
+    "squares-for-cross-entropy", "sum-for-mean", "softmax-diagonal", "sigmoid-for-softmax", "labels-for-one-hot",
+    "another-logarithm", "shift-forgotten", "log-of-zero",
     "dimension-dropped", "axis-forgotten", "sum-forgotten", "sum-over-units",
 }  # fmt: skip
 

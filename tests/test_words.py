@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from common import trained, with_numbers
+from common import trained
 from hypothesis import given, settings
 from problems import problems
 
@@ -110,7 +110,7 @@ def test_nothing_said_on_the_way_through_an_overflow_breaks_or_warns(activation)
     way = [trained(Setup("diverging", 1, activation=activation).problem(), 0)]
     while math.isfinite(way[-1]["L"]):
         way.append(trained(way[-1].problem, 1))
-    beyond = trained(with_numbers(Setup().problem(), X=[[np.nan] * 3, [-np.inf, 1, 2]]), 0)
+    beyond = trained(Setup().problem().evolve(X=[[np.nan] * 3, [-np.inf, 1, 2]]), 0)
     for t in [*way[-31:-1:3], way[-1], trained(way[-1].problem, 1), trained(way[-1].problem, 2), beyond]:
         for place in places(t):
             assert card_of(place, [t["L"], t["L"]])["bpl-chip"]

@@ -7,9 +7,10 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
+from backprop_lab.examples import worked_example
 from backprop_lab.feedback import Feedback, check_function
 from backprop_lab.mistakes import MISTAKES, Mistake
-from backprop_lab.problem import random_problem, worked_example
+from backprop_lab.problem import random_problem
 from backprop_lab.tracing import Trace, trace
 from backprop_lab.ui.values.explanations import explain
 from backprop_lab.ui.values.one_cell import work_out

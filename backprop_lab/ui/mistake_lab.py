@@ -1,7 +1,7 @@
 """The mistake lab: plant a classic mistake and see its effect on the board, the gradient check and the training."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -25,16 +25,25 @@ HIDDEN = ("play", "predict", "more", "call")  # controls of the step-through lab
 
 
 class MistakeLab(Lab):
-    """`MistakeLab()` is the whole cell; `mistake` names the first mistake, everything else is passed to StepThrough.
+    """`MistakeLab()` is the whole cell, with random numbers; `MistakeLab(problem)` has a problem of yours.
 
+    `mistake` names the first mistake, "" none; everything else is passed to StepThrough.
     Above the step-through lab with the mistake in it are the gradient check of every parameter and the loss over a
     hundred iterations, with the mistake and without it.
     """
 
-    def __init__(self, mistake: str = "mask-forgotten", **place: Any) -> None:
-        opening: dict[str, Any] = {"start": "random", "seed": 1, "lr": 0.01, "step": "db1"} | place
+    def __init__(self, problem: Problem | None = None, *, mistake: str | None = None, **place: Any) -> None:
+        opening = dict(place)
+        if problem is None and "start" not in place:
+            opening = {"start": "random", "seed": 1, "lr": 0.01} | place
         hide = (*HIDDEN, *checked_parts(opening.pop("hide", ())))
-        self.lab = StepThrough(mistake=mistake, hide=hide, **opening)
+        self.lab = StepThrough(problem, mistake=mistake or "", hide=hide, **opening)
+        stepper = self.lab.stepper
+        if mistake is None:
+            stepper.plant(_first_mistake(stepper.first_problem, stepper.mistakes))
+        if "step" not in opening:
+            steps = stepper.place.trace.steps
+            stepper.go_to(max(at for at, step in enumerate(steps, start=1) if step.phase == "backward"))
         self._mistake = widgets.Dropdown(
             description="mistake",
             tooltip="The mistake to make in every iteration",
@@ -99,6 +108,13 @@ class MistakeLab(Lab):
 
     def _still(self) -> bytes:
         return self.lab._still()
+
+
+def _first_mistake(problem: Problem, mistakes: Mapping[str, Mistake]) -> str:
+    """The forgotten mask, or else the first mistake that changes something in this network; "" if none does."""
+    right = trace(problem)
+    found = [name for name, mistake in mistakes.items() if mistake.planted_at(right)]
+    return "mask-forgotten" if "mask-forgotten" in found else next(iter(found), "")
 
 
 def hundred_losses(problem: Problem, mistake: Mistake | None = None) -> Sequence[float]:

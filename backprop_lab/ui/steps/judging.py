@@ -1,7 +1,6 @@
 """Judges the prediction of a cell: right in its sign or value, or else the mistake it looks like."""
 
 import math
-import re
 import sys
 from collections.abc import Mapping
 
@@ -14,7 +13,6 @@ from backprop_lab.ui.values.one_cell import Cell, work_out
 from backprop_lab.ui.values.slopes import value_of
 
 SIGNS = {"+": 1, "-": -1, MINUS: -1, "\N{EN DASH}": -1, "0": 0, "plus": 1, "minus": -1, "positive": 1, "negative": -1}
-DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d{1,2}$)")  # before three digits it may as well be one of a thousand
 
 
 def judge(trace: Trace, cell: Cell, text: str, mistakes: Mapping[str, Mistake] = MISTAKES) -> tuple[bool, str]:
@@ -31,7 +29,7 @@ def judge(trace: Trace, cell: Cell, text: str, mistakes: Mapping[str, Mistake] =
         if SIGNS[text.lower()] == np.sign(value):
             return True, f"Right: {worked}."
         return False, f"Not the right sign: {worked}."
-    typed = typed_number(DECIMAL_COMMA.sub(".", text))
+    typed = typed_number(text)
     number = math.nan if isinstance(typed, str) or abs(typed) > sys.float_info.max else float(typed)
     if not math.isfinite(number):
         raise ValueError(f"answer with +, - or 0 for the sign, or with a number such as -1.5; got {text!r}")

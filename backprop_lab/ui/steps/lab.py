@@ -10,8 +10,9 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
-from backprop_lab.layers import ACTIVATIONS
 from backprop_lab.number_format import typed_number
+from backprop_lab.problem import Problem
+from backprop_lab.tracing import Trace
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.board.layout import aspect_ratio
 from backprop_lab.ui.controls import GROW, pair, row, sized, text_field, toggle
@@ -22,7 +23,7 @@ from backprop_lab.ui.page.step_view import StepView
 from backprop_lab.ui.steps import remarks, words
 from backprop_lab.ui.steps.player import SPEEDS, Player
 from backprop_lab.ui.steps.script import numpy_script
-from backprop_lab.ui.steps.setup import CUSTOM, SIZES, STARTS, Setup
+from backprop_lab.ui.steps.setup import AS_GIVEN, CUSTOM, SIZES, WORKED_EXAMPLE, Setup
 from backprop_lab.ui.steps.stepper import LabState, Stepper
 from backprop_lab.ui.values.one_cell import work_out
 
@@ -31,18 +32,28 @@ PARTS = ("start", "seed", "lr", "play", "predict", "more", "call")  # what `hide
 
 
 class StepThrough(Lab):
-    """The lab, ready to be shown: `StepThrough()` is the whole cell.
+    """The lab, ready to be shown: `StepThrough()` is the whole cell; `StepThrough(problem)` shows a problem of yours.
 
     It opens exactly where you say: at a `start`, a `seed`, a learning rate `lr`, an `iteration` and a `step` such as
-    "dW1", with the sizes `samples`, `inputs`, `hidden`, `layers`, `outputs` and the `activation` of the network.
+    "dW1", with the sizes `samples`, `inputs`, `hidden`, `layers`, `outputs` of the network, its `activation` and its
+    `loss`. A start is "random", an example such as "mazur" or "iris", or another of the menu. Of a `problem` with up to
+    64 samples, 128 units in a layer and 6 layers, data, layers and loss are its own; a seed draws other weights for it.
     `hide` removes controls, any of "start", "seed", "lr", "play", "predict", "more" and "call"; `large` is for the
     back row of a lecture hall; `mistake` names one to plant, out of the table `mistakes`. Raises ValueError for a value
     that is not available.
     """
 
-    def __init__(self, *, hide: Sequence[str] = (), large: bool = False, mistake: str = "", **place: Any) -> None:
+    def __init__(
+        self,
+        problem: Problem | None = None,
+        *,
+        hide: Sequence[str] = (),
+        large: bool = False,
+        mistake: str = "",
+        **place: Any,
+    ) -> None:
         self._hidden = checked_parts(hide)
-        self.stepper = Stepper(mistake=mistake, **place)
+        self.stepper = Stepper(problem, mistake=mistake, **place)
         self._large = large
         self._page: dict[str, Any] | None = None
         self._board: Board | None = None
@@ -57,7 +68,7 @@ class StepThrough(Lab):
             self.add_class("bpl-large")
         self.stepper.observe(lambda _: self._show(), "place")
         labelled = [self._start, self._seed_field, self._lr_field, self._speed, self._guess, self._cell_field]
-        labelled += [*self._sizes.values(), self._activation, self._mistake]
+        labelled += [*self._sizes.values(), self._activation, self._loss, self._mistake]
         self._view.tooltips = {control.description: control.tooltip for control in labelled}
         self._view.on_message(self._heard)
         serialize_messages(self._view)
@@ -68,19 +79,23 @@ class StepThrough(Lab):
     def _make_controls(self) -> list[widgets.Widget]:
         stepper = self.stepper
         self._start = widgets.Dropdown(
-            options=list(STARTS), description="start", tooltip="The numbers to start from", **sized("180px")
+            options=_starts(stepper.place), description="start", tooltip="The numbers to start from", **sized("180px")
         )
         self._seed = widgets.IntSlider(
             min=0, max=100, readout=False, tooltip="Draw different random numbers", layout=GROW
         )
-        self._seed_field = text_field("seed", "100px", "Type a seed: a whole number, 0 or more")
+        self._seed_field = text_field(
+            "seed",
+            "100px",
+            "A whole number, 0 or more, draws other numbers; an empty field brings the given ones back",
+        )
         self._lr = widgets.FloatLogSlider(
             min=-6, max=1, step=0.05, readout=False, tooltip="How large a step each update takes", layout=GROW
         )
         self._lr_field = text_field("learning rate", "170px", "Type a learning rate: a positive number")
         self._on_change(self._start, lambda start: self._start_over(start=start))
         self._on_change(self._seed, lambda seed: stepper.set_up(seed=seed))
-        self._on_change(self._seed_field, lambda text: stepper.set_up(seed=typed_number(text)))
+        self._on_change(self._seed_field, lambda text: stepper.set_up(seed=typed_number(text) if text else None))
         self._on_change(self._lr, self._slide_lr)
         self._on_change(self._lr_field, lambda text: stepper.set_lr(typed_number(text)))
         settings = {
@@ -134,12 +149,13 @@ class StepThrough(Lab):
         for name, field in self._sizes.items():
             self._on_change(field, partial(self._resize, name))
         self._activation = widgets.Dropdown(
-            options=list(ACTIVATIONS),
-            description="activation",
-            tooltip="The activation after each hidden layer",
-            **sized("170px"),
+            description="activation", tooltip="The activation after each hidden layer", **sized("190px")
+        )
+        self._loss = widgets.Dropdown(
+            description="loss", tooltip="What the network is trained to make small", **sized("270px")
         )
         self._on_change(self._activation, lambda activation: self._start_over(activation=activation))
+        self._on_change(self._loss, lambda loss: self._start_over(loss=loss))
         mistakes = [("none", ""), *((mistake.title, name) for name, mistake in stepper.mistakes.items())]
         self._mistake = widgets.Dropdown(
             options=mistakes, description="planted mistake", tooltip="Plant a classic mistake", **sized("340px")
@@ -151,7 +167,7 @@ class StepThrough(Lab):
             self._on_change(extra, lambda _: self._show_footer(stepper.place))
         drawer = widgets.VBox(
             [
-                row(*self._sizes.values(), self._activation),
+                row(*self._sizes.values(), self._activation, self._loss),
                 row(self._mistake, self._table, self._script),
             ]
         )
@@ -193,6 +209,23 @@ class StepThrough(Lab):
         call = row(self._call, self._copy_call)
         call.layout.display = "none" if "call" in self._hidden else None
         self._footer = [call, self._shown_table, widgets.VBox([self._copy_script, self._shown_script])]
+
+    @property
+    def trace(self) -> Trace:
+        """The training step on the board, of the iteration it is at."""
+        return self.stepper.place.trace
+
+    @property
+    def step(self) -> str | None:
+        """The name of the step that the lab is at, such as "dW1", or None before the first."""
+        return self.stepper.place.step.name if self.stepper.place.step else None
+
+    def go(self, step: str | None = None, iteration: int | None = None) -> None:
+        """Go to a step by its name, None for the start, of this iteration or another.
+
+        Raises ValueError if there is no step of that name, or if the iteration is not a whole number, 0 or more.
+        """
+        self.stepper.go(step, iteration)
 
     def come_into_view(self) -> None:
         """Scroll the page to this lab, and give its board the keyboard focus."""
@@ -297,19 +330,22 @@ class StepThrough(Lab):
 
     def _show_controls(self, place: LabState) -> None:
         with self._controls_follow():
-            starts = (*STARTS, CUSTOM) if place.custom else tuple(STARTS)
-            if self._start.options != starts:
+            if self._start.options != (starts := _starts(place)):
                 self._start.options = starts
             self._start.value = place.start
-            self._seed.max = max(100, place.setup.seed)
-            self._seed.value = place.setup.seed
-            self._seed_field.value = str(place.setup.seed)
+            seed = place.setup.seed
+            self._seed.max = max(100, seed or 0)
+            self._seed.value = seed or 0
+            self._seed_field.value = "" if seed is None else str(seed)
             if not self._slider_shows(place.lr):
                 self._lr.value = place.lr
             self._lr_field.value = f"{place.lr:.4g}"
             for name, field in self._sizes.items():
                 field.value = getattr(place.setup, name)
-            self._activation.value = place.setup.activation
+            for menu, name in ((self._activation, "activation"), (self._loss, "loss")):
+                if menu.options != (choices := place.setup.choices()[name]):
+                    menu.options = choices
+                menu.value = getattr(place.setup, name)
             self._mistake.value = place.mistake
             self._predict.value = place.predicting
             self._cell_field.value = self._guess.value = ""
@@ -325,8 +361,10 @@ class StepThrough(Lab):
         but = ""
         if place.custom:
             but = " (without the numbers you changed; <b>As NumPy</b> keeps them)"
-        elif self.stepper.lr_changed:
-            but = " (uses this learning rate from the start; here it was changed along the way)"
+        elif place.setup.start == AS_GIVEN:
+            but = " (where <code>problem</code> is the one that this lab was given)"
+        if self.stepper.lr_changed:
+            but += " (uses this learning rate from the start; here it was changed along the way)"
         self._call.value = f'<code class="bpl-call">{html.escape(call)}</code>{but}'
         self._copy_call.text = call
         self._shown_table.value = words.table(place) if self._table.value else ""
@@ -343,9 +381,14 @@ class StepThrough(Lab):
     def call(self) -> str:
         """The call that opens the lab in its present state, except that it leaves out numbers the learner changed."""
         place, given = self.stepper.place, {}
+        setup = place.setup
+        plain = Setup(setup.start, given=setup.given)  # what it is if nothing but its start is said
         for field in fields(Setup):
-            if (value := getattr(place.setup, field.name)) != field.default:
+            value = getattr(setup, field.name)
+            if field.name not in ("start", "given") and value != getattr(plain, field.name):
                 given[field.name] = value.item() if isinstance(value, np.generic) else value
+        if setup.start != AS_GIVEN and (given or setup.start != WORKED_EXAMPLE):
+            given = {"start": setup.start} | given
         if place.lr != self.stepper.setup_lr:
             given["lr"] = place.lr
         if place.iteration:
@@ -358,7 +401,8 @@ class StepThrough(Lab):
             given["hide"] = list(self._hidden)
         if self._large:
             given["large"] = True
-        return f"StepThrough({', '.join(f'{name}={value!r}' for name, value in given.items())})"
+        named = [f"{name}={value!r}" for name, value in given.items()]
+        return f"StepThrough({', '.join(['problem'] * (setup.start == AS_GIVEN) + named)})"
 
     def _still(self) -> bytes:
         board = Board(self.stepper.place.trace, width=1000, large=self._large)
@@ -379,6 +423,13 @@ def checked_parts(hide: Any) -> tuple[str, ...]:
     return parts
 
 
+def _starts(place: LabState) -> tuple[tuple[str, str], ...]:
+    """The menu of starts, as (what it says, its value)."""
+    names = (*place.setup.choices()["start"], *(CUSTOM,) * place.custom)
+    return tuple((_START_NAMES.get(name, name), name) for name in names)
+
+
 _JOINED = {"margin": "-4px 2px 2px"}  # joins it to the card above
+_START_NAMES = {"mazur": "Mazur's example", "xor": "XOR", "iris": "iris, 16 flowers", AS_GIVEN: "your problem"}
 _SIZE_NAMES = {"hidden": "hidden units", "layers": "hidden layers"}
 _ARROWS = {"ArrowUp": (-1, 0), "ArrowDown": (1, 0), "ArrowLeft": (0, -1), "ArrowRight": (0, 1)}

@@ -1,11 +1,18 @@
-"""The settings of the lab: the starting point, the sizes of the network, its activation; and the problem they make."""
+"""The settings of the lab: the numbers to start from, sizes, activation, loss; and the problem that they make."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
+import numpy as np
+
+from backprop_lab.examples import EXAMPLES
 from backprop_lab.layers import ACTIVATIONS, Layer
+from backprop_lab.losses import LOSSES
 from backprop_lab.network import Network
-from backprop_lab.problem import Problem, check_seed, check_whole, random_problem, worked_example
+from backprop_lab.problem import Problem, check_seed, check_whole, random_problem, redrawn
+from backprop_lab.tracing import trace
 
 
 def dead_relu(problem: Problem) -> Problem:
@@ -35,44 +42,137 @@ def diverging(problem: Problem) -> Problem:
     return problem.evolve(lr=2.0)
 
 
-WORKED_EXAMPLE, CUSTOM = "worked example", "custom"
-STARTS: dict[str, Callable[[Problem], Problem]] = {
-    WORKED_EXAMPLE: lambda _: worked_example(),
-    "random": lambda problem: problem,
+WORKED_EXAMPLE, RANDOM, AS_GIVEN, CUSTOM = "worked example", "random", "as given", "custom"
+RECIPES: dict[str, Callable[[Problem], Problem]] = {  # what becomes of random numbers
+    RANDOM: lambda problem: problem,
     "dead ReLU": dead_relu,
     "diverging": diverging,
     "all active": all_active,
 }
-SIZES = {"samples": 8, "inputs": 8, "hidden": 8, "layers": 3, "outputs": 8}  # the largest that the board shows
+STARTS = (WORKED_EXAMPLE, *RECIPES, *(name for name in EXAMPLES if name != WORKED_EXAMPLE))
+SIZES = {"samples": 64, "inputs": 128, "hidden": 128, "layers": 5, "outputs": 128}  # the largest that the board shows
+_example = cache(lambda name: EXAMPLES[name]())
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What a problem is made from: a starting point, a seed, the sizes of the network and its activation."""
+    """What a problem is made from: a start, a seed, the sizes of the network, its activation and its loss.
+
+    A start is an example with numbers of its own, or "as given": the problem `given`; then the seed draws other weights
+    for its data, and with none they are its own. Or it is a recipe for random numbers, which the seed draws. The
+    `activation` is that of the hidden layers; "as given" leaves it, and likewise the `loss`, as the start has it.
+    """
 
     start: str = WORKED_EXAMPLE
-    seed: int = 0
+    seed: int | None = None
     samples: int = 2
     inputs: int = 3
     hidden: int = 4
     layers: int = 1
     outputs: int = 2
-    activation: str = "ReLU"
+    activation: str = AS_GIVEN
+    loss: str = AS_GIVEN
+    given: Problem | None = None
+
+    def __post_init__(self) -> None:
+        """Settle what the start decides: the sizes of what has its own, and all of what is drawn."""
+        if self.base is not None:
+            self._settle(**sizes_of(self.base))
+        else:
+            drawn = {"seed": (None, 0), "activation": (AS_GIVEN, "ReLU"), "loss": (AS_GIVEN, "sum of squares")}
+            self._settle(**{name: to for name, (at, to) in drawn.items() if getattr(self, name) == at})
+
+    def _settle(self, **fields: Any) -> None:
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def base(self) -> Problem | None:
+        """The problem that the start has, or None if it is drawn."""
+        if self.start == AS_GIVEN:
+            return self.given
+        return _example(self.start) if isinstance(self.start, str) and self.start in EXAMPLES else None
 
     def problem(self, make: Callable[..., Problem] = Problem) -> Problem:
-        """The problem, drawn by `random_problem`. Raises ValueError if a field has a value that is not available."""
-        check_seed(self.seed)
-        for name, choices in [("start", tuple(STARTS)), ("activation", tuple(ACTIVATIONS))]:
+        """The problem. Raises ValueError if a field has a value that is not available."""
+        for name, choices in self.choices().items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {', '.join(choices)}; got {getattr(self, name)!r}")
-        for name, most in SIZES.items():
-            check_whole(name, getattr(self, name), 1, most)
-        hidden = (self.hidden,) * self.layers
-        activation = ACTIVATIONS[self.activation]
-        return STARTS[self.start](
-            random_problem(self.seed, self.samples, self.inputs, hidden, self.outputs, activation=activation, make=make)
-        )
+        base = self.base
+        if base is None:
+            check_seed(self.seed)
+            for name, most in SIZES.items():
+                check_whole(name, getattr(self, name), 1, most)
+            drawn = random_problem(
+                self.seed or 0,
+                self.samples,
+                self.inputs,
+                (self.hidden,) * self.layers,
+                self.outputs,
+                activation=ACTIVATIONS[self.activation],
+                loss=LOSSES[self.loss],
+                make=make,
+            )
+            return RECIPES[self.start](drawn)
+        problem = redrawn(base, self.seed)
+        if self.activation == self.loss == AS_GIVEN:
+            return problem
+        *hidden, last = problem.network.layers
+        if self.activation != AS_GIVEN:
+            hidden = [layer if layer.parameters else ACTIVATIONS[self.activation] for layer in hidden]
+        loss = problem.loss if self.loss == AS_GIVEN else LOSSES[self.loss]
+        return make(network=Network((*hidden, last)), loss=loss, X=problem.X, y=problem.y, lr=problem.lr)
 
-    def settled(self) -> "Setup":
-        """The same setup, except for the worked example, which has a seed and sizes of its own."""
-        return Setup() if self.start == WORKED_EXAMPLE else self
+    def choices(self) -> dict[str, tuple[str, ...]]:
+        """What there is to choose from, for each field that is a choice by name."""
+        has_its_own = (AS_GIVEN,) * (self.base is not None)
+        return {
+            "start": (*(AS_GIVEN,) * (self.given is not None), *STARTS),
+            "activation": (*has_its_own, *ACTIVATIONS),
+            "loss": (*has_its_own, *LOSSES),
+        }
+
+
+def sizes_of(problem: Problem) -> dict[str, int]:
+    """The sizes of a problem by name; `hidden` is the width of its first hidden layer, or 0 if it has none."""
+    first, *others = problem.network.layers
+    layers = sum(bool(layer.parameters) for layer in others)
+    return {
+        "samples": len(problem.X),
+        "inputs": problem.X.shape[1],
+        "hidden": first.forward(problem.X).shape[1] if layers else 0,
+        "layers": layers,
+        "outputs": problem.y.shape[1],
+    }
+
+
+def checked(problem: Any) -> Problem:
+    """A problem that the lab can show. Raises ValueError, saying why not and what would do, for anything else."""
+    if not isinstance(problem, Problem):
+        raise ValueError(
+            "a lab takes a Problem, such as random_problem(1, X=X, y=y) or Problem(network, loss, X, y, lr); "
+            f"got {f'{problem!r}, ' * isinstance(problem, str)}a {type(problem).__name__}"
+        )
+    samples, layers = len(problem.X), sum(bool(layer.parameters) for layer in problem.network.layers)
+    given = {"X": problem.X, "y": problem.y, **problem.network.parameters}
+    widest = max(given, key=lambda name: given[name].shape[-1])
+    for count, most, what, instead in (
+        (
+            samples,
+            SIZES["samples"],
+            "samples",
+            f"X[:{SIZES['samples']}] and y[:{SIZES['samples']}] are the first of them",
+        ),
+        (given[widest].shape[-1], SIZES["hidden"], f"columns in {widest}", "a narrower network shows the same steps"),
+        (layers, SIZES["layers"] + 1, "layers with parameters", "a shallower network shows the same steps"),
+    ):
+        if count > most:
+            raise ValueError(
+                f"a lab shows up to {most} {what.partition(' in ')[0]}, and here are {count} {what}: {instead}"
+            )
+    for name, value in trace(problem).items():
+        if np.iscomplexobj(value):
+            raise ValueError(f"a lab shows real numbers, and {name} is complex: {name}.real is its real part")
+        if np.ndim(value) > 2:
+            raise ValueError(f"a lab shows values with rows and columns, and {name} has the shape {np.shape(value)}")
+    return problem

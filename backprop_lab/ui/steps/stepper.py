@@ -1,5 +1,6 @@
 """Where the learner is: the problem, the iteration and the step. No drawing and no widgets here."""
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,13 +12,15 @@ from traitlets import HasTraits, Instance
 
 from backprop_lab.lines import Step
 from backprop_lab.mistakes import MISTAKES, Mistake
-from backprop_lab.problem import Problem, check_learning_rate, check_whole
+from backprop_lab.problem import Problem, check_learning_rate, check_whole, kept_by_seeds
 from backprop_lab.tracing import Trace, trace
 from backprop_lab.ui.steps.judging import judge
-from backprop_lab.ui.steps.setup import CUSTOM, WORKED_EXAMPLE, Setup
+from backprop_lab.ui.steps.setup import AS_GIVEN, CUSTOM, RANDOM, SIZES, WORKED_EXAMPLE, Setup, checked
 from backprop_lab.ui.steps.training import Remembered, Training, can_be_planted, why_not_planted, with_mistake
 from backprop_lab.ui.values.one_cell import Cell
 from backprop_lab.ui.values.slopes import is_slope, slope_of, value_of
+
+LAST = 100_000  # the last iteration that one can jump to
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +90,7 @@ class Stepper(HasTraits):
 
     def __init__(
         self,
+        problem: Problem | None = None,
         lr: float | None = None,
         iteration: int = 0,
         step: str | None = None,
@@ -94,22 +98,29 @@ class Stepper(HasTraits):
         mistakes: Mapping[str, Mistake] = MISTAKES,
         **setup: Any,
     ) -> None:
-        """Open at a step of an iteration, with one of `mistakes` planted or none; `setup` takes the fields of Setup."""
+        """Open at a step of an iteration, with one of `mistakes` planted or none.
+
+        It opens on `problem`, with its own numbers, or on what the fields of Setup in `setup` say.
+        """
         self.mistakes = mistakes
-        if setup and "start" not in setup:
-            setup["start"] = "random"  # the worked example has numbers and sizes of its own
-        chosen = Setup(**setup).settled()
-        problem = chosen.problem()
-        self.setup_lr = float(problem.lr)  # the learning rate that goes with the setup, unless another is chosen
-        self._training = Training(problem if lr is None else problem.evolve(lr=lr))
-        super().__init__(place=LabState(chosen, self._training.remembered(0)))
-        check_whole("iteration", iteration, 0, 100_000)
+        if problem is not None:
+            if "start" in setup:
+                raise ValueError(f"give a problem or a start, and not both; got start={setup['start']!r} as well")
+            setup |= {"start": AS_GIVEN, "given": checked(problem)}
+        elif setup and "start" not in setup:
+            setup["start"] = RANDOM  # the worked example has numbers and sizes of its own
+        chosen = Setup(**setup)
+        if chosen.base is not None and (sizes := setup.keys() & SIZES.keys()):
+            raise ValueError(f"{', '.join(sorted(sizes))}: {chosen.start!r} has sizes of its own; leave them out")
+        made = chosen.problem()
+        self.setup_lr = float(made.lr)  # the learning rate that goes with the setup, unless another is chosen
+        self._training = Training(made if lr is None else made.evolve(lr=lr))
+        super().__init__(place=LabState(chosen, self._training.remembered(0), note=_kept(chosen, made)))
+        check_whole("iteration", iteration, 0, LAST)
         if mistake:
             self.plant(mistake)
-        for k in range(1, iteration + 1):
-            self._training.trace(k)
         told = self.place.note
-        self._go(iteration, self._index_of(step) if step is not None else 0)
+        self._open_at(step, iteration)
         if iteration == 0:
             self.place = replace(self.place, note=self.place.note or told)
 
@@ -148,17 +159,32 @@ class Stepper(HasTraits):
         self.place.remembered.forget()
 
     def set_up(self, **changes: Any) -> None:
-        """Start over with some fields of Setup changed. The worked example, if changed, becomes a random problem."""
-        keeps_lr = "start" not in changes
-        if keeps_lr and self.place.setup.start == WORKED_EXAMPLE:
-            changes["start"] = "random"
-        setup = replace(self.place.setup, **changes).settled()
-        same_steps = not changes.keys() - {"seed", "start"}
-        self._begin(setup, self.place.lr if keeps_lr else None, self.place.index if same_steps else 0)
+        """Start over with some fields of Setup changed, at the same step if there is one of that name.
+
+        What has sizes of its own becomes random numbers where one of them changes; so does the worked example with a
+        seed. A note says so.
+        """
+        before, told = self.place.setup, ""
+        lr: float | None = self.place.lr
+        if "start" not in changes:
+            gone = changes.keys() & {*SIZES, *({"seed"} if before.start == WORKED_EXAMPLE else ())}
+            if before.base is not None and gone:
+                changes["start"] = RANDOM
+                whose = "your problem" if before.start == AS_GIVEN else before.start
+                told = f"Random numbers now: choose {whose} under start to go back."
+        if "start" in changes:
+            lr = None if not told or lr == self.setup_lr else lr
+            setup = Setup(changes["start"], given=before.given)
+            if setup.base is None:
+                at_least = {name: max(getattr(before, name), 1) for name in ("hidden", "layers")}
+                setup = replace(before, **at_least | changes)
+        else:
+            setup = replace(before, **changes)
+        self._begin(setup, lr, told)
 
     def restart(self) -> None:
         """Back to the start of the same problem, with the present learning rate and the original numbers."""
-        self._begin(self.place.setup, self.place.lr)
+        self._begin(self.place.setup, self.place.lr, index=0)
 
     def edit(self, number: Any) -> None:
         """Set the chosen cell, of X, y, a weight or a bias, to another number; training starts over from there."""
@@ -235,6 +261,18 @@ class Stepper(HasTraits):
         right, asked = place.right + is_right, place.asked + 1
         self.place = replace(self.place, right=right, asked=asked, note=f"{verdict} {right} of {asked} right so far.")
 
+    def go(self, step: str | None = None, iteration: int | None = None) -> None:
+        """Go to a step by its name, None for the start, of this iteration or another."""
+        iteration = self.place.iteration if iteration is None else iteration
+        check_whole("iteration", iteration, 0, LAST)
+        self._open_at(step, iteration)
+
+    def _open_at(self, step: str | None, iteration: int) -> None:
+        index = self._index_of(step) if step is not None else 0
+        for k in range(self._training.iterations, iteration):
+            self._training.trace(k)
+        self._go(int(iteration), index)
+
     def go_to(self, index: int) -> None:
         """Show the first `index` steps of this iteration."""
         if not isinstance(index, int):
@@ -279,35 +317,41 @@ class Stepper(HasTraits):
         if place.index == len(place.trace.steps) or place.trace.steps[place.index].phase != "backward":
             return None
         step = place.trace.steps[place.index]
-        rng = np.random.default_rng([place.setup.seed, place.iteration, place.index])
+        rng = np.random.default_rng([place.setup.seed or 0, place.iteration, place.index])
         rows, cols = value_of(place.trace, step.name).shape
         return step.name, int(rng.integers(rows)), int(rng.integers(cols))
 
-    def _begin(self, setup: Setup, lr: float | None, index: int = 0) -> None:
-        """Start over from a setup, with the same mistake if it can be planted there."""
-        same_layers = setup.activation == self.place.setup.activation  # which were checked then
-        problem = setup.problem(Problem.trusted if same_layers else Problem)
+    def _begin(self, setup: Setup, lr: float | None, told: str = "", **changes: Any) -> None:
+        """Start over from a setup, with the same mistake if it can be planted there; `changes` are of the place."""
+        before = self.place.setup
+        known = (setup.base, setup.activation, setup.loss) == (before.base, before.activation, before.loss)
+        problem = setup.problem(Problem.trusted if known else Problem)  # checked when it was chosen
         self.setup_lr = float(problem.lr)
         if lr is not None:
             problem = problem.evolve(lr=lr)
         mistake = self.place.mistake
         if mistake and not can_be_planted(self.mistakes[mistake], problem):
             mistake = ""
-        self._restart_training(
-            problem, setup=setup, custom=False, index=index, mistake=mistake, cell=None, pinned=False
-        )
+        told = " ".join(sentence for sentence in (told, _kept(setup, problem)) if sentence)
+        changes |= {"setup": setup, "custom": False, "mistake": mistake, "cell": None, "pinned": False}
+        self._restart_training(problem, told, **changes)
 
-    def _restart_training(self, problem: Problem, **changes: Any) -> None:
-        """Start training over from `problem`, at the same step."""
+    def _restart_training(self, problem: Problem, told: str = "", **changes: Any) -> None:
+        """Start training over from `problem`, at the step of the same name, or at the start where there is none."""
         mistake = changes.get("mistake", self.place.mistake)
         training = Training(problem, partial(with_mistake, self.mistakes[mistake]) if mistake else trace)
         first = training.remembered(0)
-        if [step.name for step in first.trace.steps] != [step.name for step in self.place.trace.steps]:
-            changes["index"] = 0
+        if self.place.step is not None and "index" not in changes:
+            names = [step.name for step in first.trace.steps]
+            name = self.place.step.name
+            changes["index"] = names.index(name) + 1 if name in names else 0
+            if name not in names:
+                told = f"{told} This network has no {name}, so here is its start.".lstrip()
         self._training = training
         note = self._note(0, mistake, changes.get("custom", self.place.custom))
         if mistake and not self.mistakes[mistake].planted_at(trace(problem)):
             note = note or f"{self.mistakes[mistake].title}: with these numbers, it changes nothing."
+        note = " ".join(sentence for sentence in (told, note) if sentence)
         self.place = replace(self.place, remembered=first, iteration=0, note=note, question=None, **changes)
 
     def _go(self, iteration: int, index: int, lr: float | None = None) -> None:
@@ -325,8 +369,13 @@ class Stepper(HasTraits):
         diverged = self._training.diverged(iteration)
         if diverged is None:
             return ""
+        if diverged == 0 and math.isnan(self._training.losses[0]):
+            return (
+                "The loss is not a number (nan) at the very start: one of its lines has no answer for these numbers, "
+                "as inf - inf has none, or the logarithm of a negative number."
+            )
         if diverged == 0:
-            return "The loss overflows at the very start: some of these numbers are too large to square."
+            return "The loss overflows at the very start: some of these numbers are too large for it."
         then = f"The loss overflowed at iteration {diverged}"
         if mistake:
             return (
@@ -338,7 +387,17 @@ class Stepper(HasTraits):
                 f"{then}: the learning rate is too large for these numbers, or they are too large themselves. Restart "
                 "brings the original numbers back; or go back to see how it began."
             )
+        if self.place.setup.given is not None and self.place.setup.start == AS_GIVEN:
+            return (
+                f"{then}: the learning rate is too large for this problem, or a gradient is wrong, which its check "
+                "shows. Restart with a smaller learning rate, or go back to see how it began."
+            )
         return (
             f"{then}: the learning rate is too large, and every step overshoots the minimum by more than the last. "
             "Restart with a smaller learning rate, or go back to see how it began."
         )
+
+
+def _kept(setup: Setup, problem: Problem) -> str:
+    """Which numbers a seed did not draw anew, in a sentence."""
+    return kept_by_seeds(problem.network) if setup.base is not None and setup.seed is not None else ""

@@ -69,6 +69,11 @@ class Training:
         self.losses = array("d")
         self.lr_changes: list[int] = []  # the iterations whose learning rate differs from the previous one
 
+    @property
+    def iterations(self) -> int:
+        """How many there are so far."""
+        return len(self.lrs)
+
     def trace(self, iteration: int, lr: float | None = None) -> Trace:
         """The trace of an iteration, up to one beyond the last; a new `lr` for it drops all later iterations."""
         return self.remembered(iteration, lr).trace

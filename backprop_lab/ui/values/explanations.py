@@ -169,8 +169,9 @@ def _plain_title(step: Step) -> str:
 
 
 def _in_latex(name: str) -> str:
-    """dW1 -> dW_{1}, y_pred -> y_{pred}, W1_new -> W_{1}^{new}; a number stays as it is."""
+    """dW1 -> dW_{1}, y_pred -> y_{pred}, W1_new -> W_{1}^{new}, logP -> log P; a number stays as it is."""
     if not name.isidentifier():
         return name
+    name = re.sub(r"^log(?=[A-Z])", r"\\log ", name)
     name = re.sub(r"(\d+)", r"_{\1}", name)
     return name.replace("_pred", r"_{\mathrm{pred}}").replace("_new", r"^{\mathrm{new}}").replace("lr", r"\mathrm{lr}")

@@ -1,7 +1,12 @@
-"""One cell of any matrix, worked out: the cells it is computed from, and the sum with the numbers filled in."""
+"""One cell of any matrix, worked out: the cells it is computed from, and the sum with the numbers filled in.
 
-import re
-from typing import Any, NamedTuple
+The line that computes the matrix is read as Python reads it, and written once more for this one cell: a product `@` and
+a sum become their terms, and whatever goes cell by cell stays as it is.
+"""
+
+import ast
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,84 +41,206 @@ def work_out(trace: Trace, cell: Cell, terms: int = TERMS) -> Worked:
     Raises KeyError if the trace has no such matrix, and IndexError if the matrix has no such cell.
     """
     name, i, j = cell
-    if is_slope(name):
-        slope = slope_of(trace, name)
-        symbols, numbers, sources = _cell_by_cell(trace, slope.code, i, j)
-        return Worked(cell, symbols, numbers, plain(slope.value[i, j]), sources)
     digits = 8 if name.endswith("_new") else 4  # an update may be too small to show in four digits
     value = plain(value_of(trace, name)[i, j], digits)
     if name in trace.given:
         return Worked(cell, "", "", value, ())
-    code = trace.step(name).code
-    if product := re.fullmatch(r"(\w+)(\.mT)? @ (\w+)(\.mT)?(?: \+ (\w+))?", code):
-        left, left_turned, right, right_turned, bias = product.groups()
-        inner = trace[left].shape[0 if left_turned else 1]
-        pairs = [
-            ((left, k, i) if left_turned else (left, i, k), (right, j, k) if right_turned else (right, k, j))
-            for k in range(inner)
-        ]
-        return _sum(trace, cell, value, pairs + ([((bias, 0, j),)] if bias else []), terms)
-    if total := re.fullmatch(r"np\.(sum|mean)\(((?:[^()]|\([^()]*\))*)\)", code):
-        kind, expression = total.groups()
-        return _sum_of_all(trace, cell, value, kind, expression, terms)
-    if total := re.fullmatch(r"(\w+)\.sum\(axis=0, keepdims=True\)", code):
-        column = total.group(1)
-        return _sum(trace, cell, value, [((column, n, j),) for n in range(len(trace[column]))], terms)
-    step = trace.step(name)
-    shapes = {np.shape(trace[operand]) for operand in step.operands} - {()}
-    if shapes != {np.shape(step.value)} or re.search(r"@|\.mT|\.(sum|mean|max|min)\b|\[", code):
-        line = f"({code})[{i},{j}]" if np.ndim(step.value) else code
-        return Worked(cell, line, "", value, ())  # a mistake's line, or a loss's, may be any expression
-    symbols, numbers, sources = _cell_by_cell(trace, code, i, j, digits)
-    return Worked(cell, symbols, numbers, value, sources)
+    code = slope_of(trace, name).code if is_slope(name) else trace.step(name).code
+    writing = _Writing(trace, terms, digits)
+    try:
+        written = writing.part(ast.parse(code, mode="eval").body, i, j)
+    except _NotWrittenError:  # a mistake's line, or one of a reader's own, may be any expression
+        return Worked(cell, f"({code})[{i},{j}]" if np.ndim(trace[name]) else code, "", value, ())
+    return Worked(cell, written.symbols, written.numbers, value, tuple(writing.sources))
 
 
-def _sum(trace: Trace, cell: Cell, value: str, products: list[tuple[Cell, ...]], terms: int) -> Worked:
-    """A sum of products, each given as the cells that are multiplied."""
-    symbols = ["·".join(_indexed(*factor) for factor in product) for product in products]
-    numbers = [_product([_at(trace, factor) for factor in product]) for product in products]
-    sources = tuple(factor for product in products for factor in product)
-    return Worked(cell, _join(symbols, terms), _join(numbers, terms), value, sources)
+class _NotWrittenError(Exception):
+    """A line has something in it that cannot be written for one cell."""
 
 
-def _sum_of_all(trace: Trace, cell: Cell, value: str, kind: str, code: str, terms: int) -> Worked:
-    """The loss: the same expression for every entry, summed."""
-    rows, cols = trace["y"].shape
-    parts = [_cell_by_cell(trace, code, i, j) for i in range(rows) for j in range(cols)]
-    symbols, numbers = _join([part[0] for part in parts], terms), _join([part[1] for part in parts], terms)
-    if kind == "mean":
-        symbols, numbers = (f"({text}) / {len(parts)}" for text in (symbols, numbers))
-    return Worked(cell, symbols, numbers, value, tuple(source for part in parts for source in part[2]))
+COMPARED, ADDED, MULTIPLIED, NEGATIVE, POWER, WHOLE = range(6)  # from what binds least, as in Python
+SIGNS: dict[type, tuple[str, int]] = {
+    ast.Add: ("{} + {}", ADDED),
+    ast.Sub: (f"{{}} {MINUS} {{}}", ADDED),
+    ast.Mult: ("{}·{}", MULTIPLIED),
+    ast.Div: ("{} / {}", MULTIPLIED),
+    ast.Pow: ("{} ** {}", POWER),
+}
+QUESTIONS: dict[type, str] = {
+    ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.LtE: "<=", ast.Eq: "==", ast.NotEq: "!=",
+}  # fmt: skip
+SHORT = {"maximum": "max", "minimum": "min"}
 
 
-def _cell_by_cell(trace: Trace, code: str, i: int, j: int, digits: int = 4) -> tuple[str, str, tuple[Cell, ...]]:
-    """An expression in which every matrix stands for its entry [i, j]."""
-    sources: list[Cell] = []
+class _Part(NamedTuple):
+    """A part of a line for one cell, in symbols and in numbers, and how tightly it binds; of a sum, its terms too."""
 
-    def symbol(match: re.Match[str]) -> str:
-        name = match.group()
-        if name not in trace:
-            return name
-        if np.ndim(trace[name]) == 0:
-            return name
-        sources.append((name, i, j))
-        return _indexed(name, i, j)
+    symbols: str
+    numbers: str
+    binds: int = WHOLE
+    terms: tuple["_Part", ...] = ()
 
-    def number(match: re.Match[str]) -> str:
-        name = match.group()
-        return _product([_at(trace, (name, i, j))], digits) if name in trace else name
+    def within(self, binds: int) -> "_Part":
+        """The same as part of something that binds so tightly: in parentheses if it binds less."""
+        return self if self.binds >= binds else _joined("({})", [self])
 
-    code = re.sub(r"(\w+)\.size", lambda match: str(trace[match.group(1)].size), code)
-    code = re.sub(r"len\((\w+)\)", lambda match: str(len(trace[match.group(1)])), code)
-    names = re.compile(r"\b[A-Za-z_]\w*")
-    symbols, numbers = (_typeset(names.sub(replaced, code)) for replaced in (symbol, number))
-    return symbols, numbers, tuple(dict.fromkeys(sources))
+    def bare(self) -> "_Part":
+        """A negative number without its parentheses; anything else as it is."""
+        inner = self.numbers[1:-1]
+        is_number = self.numbers.startswith(f"({MINUS}") and not {*inner} & {*"()· /"}
+        return self._replace(numbers=inner) if is_number else self
 
 
-def _at(trace: Trace, cell: Cell) -> Any:
-    name, i, j = cell
-    value = trace[name]
-    return value if np.ndim(value) == 0 else np.atleast_2d(value)[i, j]
+def _joined(template: str, parts: Sequence[_Part], binds: int = WHOLE) -> _Part:
+    """The parts in the places of a template, such as `{} / {}`."""
+    symbols, numbers = (template.format(*(part[at] for part in parts)) for at in (0, 1))
+    return _Part(symbols, numbers, binds)
+
+
+class _Writing:
+    """What is written of a line, and the cells that it is made of so far."""
+
+    def __init__(self, trace: Trace, terms: int, digits: int) -> None:
+        self.trace = trace
+        self.sources: dict[Cell, None] = {}
+        self._terms, self._digits = terms, digits
+        self._shapes: dict[ast.expr, tuple[int, ...]] = {}
+
+    def part(self, node: ast.expr, i: int, j: int) -> _Part:
+        """A part of the line for cell [i, j] of what is around it. Raises _NotWrittenError if it has no such cell."""
+        shape = self._shape(node)
+        if len(shape) not in (0, 2):
+            raise _NotWrittenError
+        if shape:
+            i, j = (at if size > 1 else 0 for at, size in zip((i, j), shape, strict=True))  # as NumPy broadcasts
+        match node:
+            case ast.Name(name) if name in self.trace:
+                return self._cell(name, i, j)
+            case ast.Attribute(matrix, "mT" | "T"):
+                return self.part(matrix, j, i)
+            case _ if not shape and not self._has_cells(node):
+                text = _typeset(ast.unparse(node))
+                return _Part(text, text, ADDED if isinstance(node, ast.BinOp) else WHOLE)
+            case ast.Attribute(_, "size") | ast.Call(ast.Name("len")) | ast.Subscript(ast.Attribute(_, "shape")):
+                count = str(self.trace.evaluate(ast.unparse(node)))
+                return _Part(count, count)
+            case ast.UnaryOp(ast.USub(), operand):
+                return _joined(MINUS + "{}", [self.part(operand, i, j).within(NEGATIVE)], NEGATIVE)
+            case ast.Compare(left, [asked], [right]) if type(asked) in QUESTIONS:
+                sides = self.part(left, i, j).within(ADDED), self.part(right, i, j).within(ADDED)
+                return _joined(f"{{}} {QUESTIONS[type(asked)]} {{}}", sides, COMPARED)
+            case ast.BinOp(left, ast.MatMult(), right):
+                return self._product(left, right, i, j)
+            case ast.BinOp(left, op, right) if type(op) in SIGNS:
+                return self._between(*SIGNS[type(op)], self.part(left, i, j), self.part(right, i, j))
+            case ast.Call(ast.Attribute(ast.Name("np"), name), args, keywords):
+                return self._call(name, args, keywords, i, j)
+            case ast.Call(ast.Attribute(matrix, "sum" | "mean" | "max" | "min" as kind), args, keywords):
+                return self._of_many(kind, matrix, args, keywords, i, j)
+            case ast.Call(ast.Call(ast.Attribute(ast.Name("np"), "vectorize"), [function]), args, []):
+                return self._of_each(ast.unparse(function), args, i, j)
+        raise _NotWrittenError
+
+    def _shape(self, node: ast.expr) -> tuple[int, ...]:
+        if node not in self._shapes:
+            try:
+                self._shapes[node] = self._found_shape(node)
+            except Exception:  # such as a name that a comprehension gives
+                raise _NotWrittenError from None
+        return self._shapes[node]
+
+    def _found_shape(self, node: ast.expr) -> tuple[int, ...]:
+        """Without computing large products and sums once more."""
+        match node:
+            case ast.Name(name) if name in self.trace:
+                return np.shape(self.trace[name])
+            case ast.BinOp(left, ast.MatMult(), right):
+                return (*self._shape(left)[:-1], *self._shape(right)[1:])
+            case ast.BinOp(left, _, right):
+                return np.broadcast_shapes(self._shape(left), self._shape(right))
+        return np.shape(self.trace.evaluate(ast.unparse(node)))
+
+    def _has_cells(self, node: ast.expr) -> bool:
+        return any(isinstance(part, ast.Name) and part.id in self.trace for part in ast.walk(node))
+
+    def _cell(self, name: str, i: int, j: int) -> _Part:
+        """One number: in parentheses if it is negative."""
+        value, symbol = self.trace[name], name
+        if np.ndim(value):
+            self.sources[name, i, j] = None
+            value, symbol = value[i, j], _indexed(name, i, j)
+        number = plain(value, self._digits)
+        return _Part(symbol, f"({number})" if number.startswith(MINUS) else number)
+
+    def _between(self, sign: str, binds: int, left: _Part, right: _Part) -> _Part:
+        """Two parts with a sign between them."""
+        if sign == "{} + {}" and left.terms:
+            return self._sum([*left.terms, right])
+        if sign == "{} ** {}":
+            return _joined("{}²" if right.symbols == "2" else sign, [left.within(WHOLE), right.within(POWER)], POWER)
+        return _joined(sign, [left.within(binds), right.within(binds + 1)], binds)
+
+    def _product(self, left: ast.expr, right: ast.expr, i: int, j: int) -> _Part:
+        """The row of one matrix and the column of another, as the sum of their products."""
+        if not len(self._shape(left)) == len(self._shape(right)) == 2:
+            raise _NotWrittenError
+        terms = []
+        for k in range(self._shape(left)[1]):
+            sides = self.part(left, i, k).within(MULTIPLIED), self.part(right, k, j).within(NEGATIVE)
+            term = _joined("{}·{}", sides, MULTIPLIED)
+            if all(isinstance(side, ast.Name | ast.Attribute) for side in (left, right)):
+                term = term._replace(numbers="".join(f"({side.bare().numbers})" for side in sides))
+            terms.append(term)
+        return self._sum(terms)
+
+    def _call(self, name: str, args: list[ast.expr], keywords: list[ast.keyword], i: int, j: int) -> _Part:
+        """A function of NumPy that goes cell by cell, or takes many cells."""
+        match name, args:
+            case "dot" | "matmul", [left, right]:
+                return self._product(left, right, i, j)
+            case "sum" | "mean" | "max" | "min", [matrix, *others]:
+                return self._of_many(name, matrix, others, keywords, i, j)
+        function = getattr(np, name, None)
+        is_of_each = name in ("where", "clip") or (isinstance(function, np.ufunc) and not function.signature)
+        if keywords or not is_of_each:
+            raise _NotWrittenError
+        return self._of_each(SHORT.get(name, name), args, i, j)
+
+    def _of_each(self, function: str, args: list[ast.expr], i: int, j: int) -> _Part:
+        template = f"{_typeset(function)}({', '.join(['{}'] * len(args))})"
+        return _joined(template, [self.part(arg, i, j).bare() for arg in args])
+
+    def _of_many(
+        self, kind: str, matrix: ast.expr, args: list[ast.expr], keywords: list[ast.keyword], i: int, j: int
+    ) -> _Part:
+        """A sum, a mean or the largest of a row, a column, or all cells."""
+        axes = [ast.unparse(each) for each in (*args, *(word.value for word in keywords if word.arg == "axis"))]
+        if len(self._shape(matrix)) != 2 or axes not in ([], ["0"], ["-2"], ["1"], ["-1"]):
+            raise _NotWrittenError
+        rows, columns = map(range, self._shape(matrix))
+        if axes in (["0"], ["-2"]):
+            columns = range(j, j + 1)
+        elif axes:
+            rows = range(i, i + 1)
+        parts = [self.part(matrix, row, column) for row in rows for column in columns]
+        if kind in ("max", "min"):
+            listed = _shortened([part.bare() for part in parts], self._terms)
+            return _joined(f"{kind}({', '.join(['{}'] * len(listed))})", listed)
+        total = self._sum(parts)
+        return total if kind == "sum" else _joined(f"{{}} / {len(parts)}", [total.within(MULTIPLIED)], MULTIPLIED)
+
+    def _sum(self, parts: list[_Part]) -> _Part:
+        if len(parts) == 1:
+            return parts[0]._replace(terms=tuple(parts))
+        terms = [part.within(ADDED) for part in parts]
+        shown = _shortened(terms, self._terms)
+        total = _joined(" + ".join(["{}"] * len(shown)), shown, ADDED)
+        symbols, numbers = (text.replace(f" + {MINUS}", f" {MINUS} ") for text in total[:2])
+        return _Part(symbols, numbers, ADDED, tuple(terms))
+
+
+def _shortened(parts: list[_Part], terms: int) -> list[_Part]:
+    return parts if len(parts) <= terms else [*parts[: terms - 2], _Part("…", "…"), parts[-1]]
 
 
 def _indexed(name: str, i: int, j: int) -> str:
@@ -121,25 +248,4 @@ def _indexed(name: str, i: int, j: int) -> str:
 
 
 def _typeset(code: str) -> str:
-    return (
-        code.replace("np.maximum", "max")
-        .replace("np.", "")
-        .replace(" ** 2", "²")
-        .replace("**2", "²")
-        .replace(" * ", "·")
-        .replace(" - ", f" {MINUS} ")
-        .replace("(-", f"({MINUS}")
-    )
-
-
-def _product(factors: list[Any], digits: int = 4) -> str:
-    """Factors in parentheses; a single number only if it is negative."""
-    if len(factors) == 1 and not factors[0] < 0:
-        return plain(factors[0], digits)
-    return "".join(f"({plain(factor, digits)})" for factor in factors)
-
-
-def _join(parts: list[str], terms: int) -> str:
-    if len(parts) > terms:
-        parts = [*parts[: terms - 2], "…", parts[-1]]
-    return " + ".join(parts)
+    return code.replace("np.", "").replace("math.", "").replace("-", MINUS)

@@ -1,11 +1,13 @@
 """The slope of each activation as a matrix of its own: what a gradient is multiplied by on its way back."""
 
+from functools import lru_cache
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from backprop_lab.layers import Array
+from backprop_lab.lines import evaluate
 from backprop_lab.tracing import Trace
 
 SLOPE = "slope of "  # and the output, as in "slope of H1"; no step's value has a space in its name
@@ -43,16 +45,39 @@ _FOUND: WeakKeyDictionary[Trace, dict[str, Slope]] = WeakKeyDictionary()
 def _slope(trace: Trace, dX: str, dY: str) -> Slope | None:
     """The value of the line for dX with a dY of 1, or None if another dY would not simply be multiplied by it."""
     step = trace.step(dX)
+    line = step.template.format_map(step.names)
+    if not _is_cell_by_cell(line, step.operands, dY, step.value.shape):
+        return None
     code = step.template.removeprefix("{dY} * ").format_map({**step.names, "dY": "1"})
     if code.startswith("(") and code.find(")") == len(code) - 1:
         code = code[1:-1]
     probe = np.sqrt(np.arange(1.0, step.value.size + 1)).reshape(step.value.shape)
-    right = trace.evaluate(step.template.format_map(step.names), **{dY: probe})
-    value = np.broadcast_to(np.asarray(trace.evaluate(code), dtype=float), step.value.shape)
+    right = trace.evaluate(line, **{dY: probe})
+    try:
+        value = np.broadcast_to(np.asarray(trace.evaluate(code), dtype=float), step.value.shape)
+    except Exception:  # a line that does with dY what no 1 can do, such as `dY.clip(-1, 1) * (H1 > 0)`
+        return None
     off, size = np.abs(np.asarray(right - probe * value, dtype=float)), np.abs(probe * value)
     if (off > 1e-9 * size.max()).any():
         return None
     return Slope(code, value, dX)
+
+
+@lru_cache(maxsize=256)
+def _is_cell_by_cell(line: str, operands: tuple[str, ...], dY: str, shape: tuple[int, ...]) -> bool:
+    """Whether a line multiplies each cell of dY by a number, whatever the numbers are and however many there are.
+
+    Where a softmax is sure, or has one unit alone, all its gradients are 0, which is 0 times any dY.
+    """
+    rng = np.random.default_rng(0)
+    for rows, columns in ((shape[0] + 1, shape[1] + 1), shape):  # a layer may take no other shape than its own
+        values = {name: rng.uniform(0.1, 0.9, (rows, columns)) for name in operands}
+        try:
+            one, two = (evaluate(line, values | {dY: values[dY] * times}) for times in (1, np.eye(rows, columns)))
+        except Exception:  # a line of one's own may refuse such numbers
+            continue
+        return bool(np.allclose(two, one * np.eye(rows, columns), 1e-9, 1e-12))
+    return False
 
 
 def slope_of(trace: Trace, name: str) -> Slope:
