@@ -1,13 +1,15 @@
 """A place in the lab as a link holds it after its `#`: `start=random&seed=3&step=dW1`. It is data and never run."""
 
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from backprop_lab.ui.steps.setup import Setup
 
+SITE = "https://backprop-lab.github.io/backprop-lab"
 LONGEST = 2000  # characters
 
 
@@ -40,7 +42,7 @@ def flag(text: str) -> bool:
 
 
 READ: dict[str, Callable[[str], Any]] = {
-    **{field.name: whole if field.type is int else word for field in fields(Setup)},
+    **{field.name: word if field.type is str else whole for field in fields(Setup) if field.name != "given"},
     "lr": number,
     "iteration": whole,
     "step": word,
@@ -75,6 +77,17 @@ def place_in(address: str) -> dict[str, Any]:
         except ValueError as wanted:
             raise ValueError(f"In a link to the lab, {name} is {wanted}; this one has {shortened(text)}.") from None
     return place
+
+
+def address_of(place: Mapping[str, Any]) -> str:
+    """What `place_in` reads as this place."""
+    texts = {name: ",".join(value) if READ[name] is words else str(value) for name, value in place.items()}
+    return urlencode({name: "true" if READ[name] is flag else text for name, text in texts.items()}, safe=",")
+
+
+def link_to(place: Mapping[str, Any]) -> str:
+    """The whole address, on the web site that the environment variable BACKPROP_LAB_SITE names, or ours."""
+    return f"{os.environ.get('BACKPROP_LAB_SITE', SITE).rstrip('/')}/run/open/#{address_of(place)}"
 
 
 def shortened(text: str) -> str:
