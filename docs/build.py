@@ -66,6 +66,7 @@ def main() -> None:
 
 SOURCE = BUILD / "source-of-site"  # JupyterLite overlooks a source whose path begins with that of the site
 MADE = BUILD / "site-made"
+TOCTREE = "\n```{{toctree}}\n:glob:\n\n{}\n```\n"
 PAGES, COURSE = SOURCE / "pages", SOURCE / "pages" / "course"
 
 
@@ -73,6 +74,11 @@ def gather_sources(with_solutions: bool) -> None:
     shutil.copytree(DOCS / "pages", PAGES)
     left_out = shutil.ignore_patterns(".*", *(() if with_solutions else FOR_TEACHERS))
     shutil.copytree(ROOT / "notebooks", COURSE, ignore=left_out)
+    if with_solutions:
+        notes, teachers = COURSE / "teaching_notes.md", PAGES / "teachers.md"
+        notes.write_text(notes.read_text().replace("](solutions/)", "](solutions/index.md)"))
+        (COURSE / "solutions" / "index.md").write_text(f"# Solutions\n\n{TOCTREE.format('0*')}")
+        teachers.write_text(teachers.read_text() + TOCTREE.format("course/teaching_notes\ncourse/solutions/index"))
 
 
 def make_pages(site: Path) -> None:
@@ -112,14 +118,15 @@ def make_lite(site: Path, packages: Path) -> None:
 
 
 def change_pages(site: Path) -> None:
-    """Let the pages tell what a learner waits for, and make the lab alone of the page with a lone prompt."""
-    for name in ("loading_notice.js", "open.js", "open.css"):
+    """Let the pages tell what a learner waits for and fit a phone, and make the lab alone of the console."""
+    for name in ("loading_notice.js", "narrow.js", "open.js", "open.css"):
         shutil.copy(LITE / name, site)
     replace(site / "index.html", "await import('./config-utils.js')", 'location.replace("../index.html")')
     lab, alone = site / "lab" / "index.html", site / "open" / "index.html"
     for page in (lab, alone):
         replace(page, "</head>", '<link rel="icon" href="../lab/favicon.ico"></head>')
         replace(page, "</body>", '<script src="../loading_notice.js"></script></body>')
+    replace(lab, "</body>", '<script src="../narrow.js"></script></body>')
     first = '<link rel="stylesheet" href="../open.css"><script src="../open.js"></script>'
     replace(alone, "<title>REPLite</title>", f"<title>The lab of backprop_lab</title>{first}")
 
