@@ -73,8 +73,9 @@ faults: .venv/.tests ## put each fault of tests/faults into a copy and check tha
 compat: .venv/.project ## check the numbers on every Python, with the oldest and newest packages, and on other processors
 	$(call step,$(BIN)/python tests/release/check_versions.py)
 
-bench: .venv/.bench ## compare speed with other ways to do the same
+bench: .venv/.bench ## compare speed with other ways to do the same, and run the PyTorch cells of notebook 09
 	$(call step,$(BIN)/python tests/benchmarks)
+	$(call step,$(BIN)/pytest --nbval --nbval-current-env notebooks/09_from_here_to_autograd.ipynb)
 
 wheel: ## build the package into dist/ and try it in an empty environment
 	@$(need_python)

@@ -1,12 +1,16 @@
 """How large a learning rate may be: near the weights the loss is a bowl, and where it bends most sets the limit."""
 
 import math
+import warnings
+from collections.abc import Iterator
 
 import numpy as np
 
 from backprop_lab.gradcheck import off_at_zero
-from backprop_lab.layers import Array
+from backprop_lab.layers import ACTIVATIONS, Array, Linear
+from backprop_lab.losses import LOSSES
 from backprop_lab.problem import Problem
+from backprop_lab.sweeping import in_floats
 
 
 def curvature_along(problem: Problem, v: Array) -> Array:
@@ -17,26 +21,44 @@ def curvature_along(problem: Problem, v: Array) -> Array:
     Source: Pearlmutter, "Fast exact multiplication by the Hessian", Neural Computation 6 (1994) 147-160.
     """
     h = 1e-20
-    network = off_at_zero(problem).network
-    parameters = network.parameters
-    splits = np.cumsum([p.size for p in parameters.values()])
-    moved = {}
-    for (name, p), part in zip(parameters.items(), np.split(v, splits[:-1]), strict=True):
-        moved[name] = p + 1j * h * part.reshape(p.shape)
-    gradients = network.with_parameters(moved).gradients(problem.loss, problem.X, problem.y)
-    return np.concatenate([gradients[name].imag.ravel() for name in parameters]) / h
+    return _gradient(off_at_zero(problem), 1j * h * v).imag / h
+
+
+def _gradient(problem: Problem, away: Array) -> Array:
+    """The gradient, (P,), at the parameters of a problem moved `away` by (P,)."""
+    parameters, moved, at = problem.network.parameters, {}, 0
+    for name, p in parameters.items():
+        moved[name] = p + away[at : at + p.size].reshape(p.shape)
+        at += p.size
+    found = problem.network.with_parameters(moved).gradients(problem.loss, problem.X, problem.y)
+    return np.concatenate([found[name].ravel() for name in parameters])
 
 
 def sharpness(problem: Problem) -> float:
     """The largest eigenvalue of the Hessian of the loss with respect to all parameters, at the present weights.
 
+    Raises ValueError if the curvature is not finite, as after a divergence, if a number is complex, and if a layer or
+    the loss of a reader's own keeps it from being told, as what is computed by `math` does.
+    """
+    *_, bend = iter_sharpness(problem)
+    return bend
+
+
+def iter_sharpness(problem: Problem) -> Iterator[float]:
+    """The same, better and better: yields what is known after each product with the Hessian, at last the sharpness.
+
     By the Lanczos method: v, Hv, HHv, ... made perpendicular are the rows of Q, and Q H Q^T is a small matrix T with
     three diagonals, whose largest eigenvalue soon is that of H. It stops when it is right to 1e-9 of the largest in
-    size. Raises ValueError if the curvature is not finite, as after a divergence.
-    Source: Golub and Van Loan, "Matrix Computations", 4th edition, sections 10.1 and 10.3.
+    size. Source: Golub and Van Loan, "Matrix Computations", 4th edition, sections 10.1 and 10.3.
     """
+    problem = in_floats(problem)
     size = sum(p.size for p in problem.network.parameters.values())
     v = np.random.default_rng(0).standard_normal(size)
+    if not _is_ours(problem) and not _can_be_told(problem, v):
+        raise ValueError(
+            "how the loss bends cannot be told: a layer or the loss does not pass complex numbers through, is at a "
+            "corner, or has a gradient that is none"
+        )
     Q = v[None] / np.linalg.norm(v)
     diagonal: list[float] = []
     beside: list[float] = []
@@ -51,9 +73,31 @@ def sharpness(problem: Problem) -> float:
         diagonal.append(along)
         eigenvalues, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1))
         beside.append(length)
+        yield float(eigenvalues[-1])
         if len(Q) == size or length * abs(vectors[-1, -1]) <= 1e-9 * np.abs(eigenvalues).max():
-            return float(eigenvalues[-1])
+            return
         Q = np.vstack([Q, w / length])
+
+
+def _is_ours(problem: Problem) -> bool:
+    """Whether all parts are those of this package, which pass complex numbers through."""
+    ours = {Linear, *map(type, ACTIVATIONS.values()), *map(type, LOSSES.values())}
+    return {*map(type, problem.network.layers), type(problem.loss)} <= ours
+
+
+def _can_be_told(problem: Problem, v: Array) -> bool:
+    """Whether H v is what differences of the gradient a little to either side say, and H, as it must be, symmetric."""
+    u = np.roll(v, 1) * np.sign(v)
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+            Hv, Hu = curvature_along(problem, v), curvature_along(problem, u)
+            differences = [
+                (_gradient(problem, h * v) - _gradient(problem, -h * v)) / (2 * h) for h in (1e-4, 1e-5, 1e-6)
+            ]
+    except Exception:  # of what is not written for complex numbers
+        return False
+    off = min(np.max(np.abs(difference - Hv)) for difference in differences)
+    return bool(off <= 1e-4 * np.max(np.abs(Hv)) and abs(u @ Hv - v @ Hu) <= 1e-6 * np.sum(np.abs(u * Hv)))
 
 
 def critical_lr(problem: Problem) -> float:
@@ -66,5 +110,9 @@ def critical_lr(problem: Problem) -> float:
     a run below it can come to where the loss bends more, up to the limit (Cohen and others, "Gradient descent on
     neural networks typically occurs at the edge of stability", 2021, arXiv:2103.00065).
     """
-    bend = sharpness(problem)
+    return limit_of(sharpness(problem))
+
+
+def limit_of(bend: float) -> float:
+    """The learning rate beyond which gradient descent overshoots where the loss bends by so much."""
     return 2 / bend if bend > 0 else math.inf

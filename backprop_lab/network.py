@@ -99,7 +99,7 @@ class Network:
                     shape = getattr(gradient, "shape", None)  # pragma: no mutate  the slow way gives the same
                     if shape != parameter.shape:
                         gradient = check_gradient(name, grads, parameter)
-                    new = moved[p] = parameter - lr * gradient
+                    new = moved[p] = downhill(parameter, gradient, lr)
                     new.setflags(write=False)
                 layer = layer.with_parameters(moved)
             layers.append(layer)
@@ -121,6 +121,11 @@ class Network:
         network = object.__new__(type(self))
         network.__dict__.update(self.__dict__, layers=tuple(layers))
         return network
+
+
+def downhill(parameter: Any, gradient: Any, lr: Any) -> Any:
+    """Gradient descent: where a parameter is after one step."""
+    return parameter - lr * gradient
 
 
 def check_gradient(name: str, grads: Mapping[str, Any], parameter: Array) -> Array:

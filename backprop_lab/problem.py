@@ -400,7 +400,8 @@ def kept_by_seeds(network: Network) -> str:
     if not kept:
         return ""
     kinds = " or ".join(dict.fromkeys(kept.values()))
-    return f"{', '.join(kept)} as given, whatever the seed: nobody knows how to draw the numbers of a {kinds}."
+    stay = "stays" if len(kept) == 1 else "stay"
+    return f"{', '.join(kept)} {stay} as given, whatever the seed: a {kinds} cannot draw its numbers."
 
 
 def _tables(X: Any, y: Any) -> tuple[Array, Array]:

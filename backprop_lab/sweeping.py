@@ -1,8 +1,10 @@
 """Many runs at once: the loss of every seed at every learning rate, trained as one stack of networks."""
 
 import math
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -10,45 +12,54 @@ import numpy as np
 from backprop_lab.layers import Array
 from backprop_lab.losses import Loss
 from backprop_lab.network import Network
-from backprop_lab.problem import Problem, check_learning_rate, check_seed, check_whole, random_problem
+from backprop_lab.problem import Problem, check_learning_rate, check_seed, check_whole, random_problem, redrawn
+from backprop_lab.replaying import Replay
 
-BLOCK_BYTES = 2**20  # what one block works on: about the second-level cache of a processor
-ROUND_STEPS = 50  # after so many steps the diverged runs are dropped
+BLOCK_BYTES = 2**21  # what one block makes in a step; what it works on at a time is a quarter of that
+ROUND_STEPS = 50  # after so many steps, at most, the diverged runs are dropped and there is a whole map
+ROUND_NUMBERS = 2**27  # so many numbers are made in a round, more or less
+PIECE = 0.02  # seconds after which a sweep lets others have their turn
 FEW_RUNS = 128  # in a block of fewer runs than this, `@` run by run is faster than `@` along the runs
+
+# How many steps are made, of each run on average, and at the end what has come of them: parameters and losses.
+Progress = Iterator[tuple[float, tuple[dict[str, Array], Array] | None]]
 
 
 @dataclass(eq=False)
 class Sweep:
     """Every run of a sweep, as far as it has come: the same problem for a seed, at every learning rate.
 
+    A seed of None stands for the weights as given, where there was a problem of one's own.
     `loss` is (seeds, lrs, steps + 1): entry t is the loss after t updates, NaN where no run has come yet. A run has
     diverged at the first step whose loss is not a finite number; it ends there, and its loss is infinite from then on.
     `diverged` is (seeds, lrs): that step, or -1. Every run is known up to `step`, so `loss[..., step]` is a whole map.
+    `left` is how many updates of single runs are still to be made; it falls faster where runs diverge.
     """
 
-    seeds: tuple[int, ...]
+    seeds: tuple[int | None, ...]
     lrs: tuple[float, ...]
     problems: tuple[Problem, ...]
     parameters: dict[str, Array]
     loss: Array
     diverged: Array
+    left: int
     step: int = 0
 
-    def problem(self, seed: int, lr: float) -> Problem:
+    def problem(self, seed: int | None, lr: float) -> Problem:
         """The problem that a run started from. Raises ValueError if the sweep has no such run."""
         i, j = self._find(seed, lr)
         return self.problems[i].evolve(lr=self.lrs[j])
 
-    def network(self, seed: int, lr: float) -> Network:
+    def network(self, seed: int | None, lr: float) -> Network:
         """The network that a run has trained. Raises ValueError if it diverged, or if the sweep has no such run."""
         i, j = self._find(seed, lr)
         if self.diverged[i, j] >= 0:
             raise ValueError(f"the run with seed {seed} and learning rate {lr} diverged at step {self.diverged[i, j]}")
         return self.problems[i].network.with_parameters({name: p[i, j] for name, p in self.parameters.items()})
 
-    def _find(self, seed: int, lr: float) -> tuple[int, int]:
+    def _find(self, seed: int | None, lr: float) -> tuple[int, int]:
         """The row and the column of a run; a learning rate may be off in its last digits, as from a printed number."""
-        near_seed = min(self.seeds, key=lambda each: abs(each - seed))
+        near_seed = seed if seed in self.seeds else min(self.seeds, key=lambda each: abs((each or 0) - (seed or 0)))
         near_lr = min(self.lrs, key=lambda each: abs(each - lr))
         if near_seed != seed or not math.isclose(near_lr, lr):
             raise ValueError(
@@ -57,15 +68,24 @@ class Sweep:
         return self.seeds.index(near_seed), self.lrs.index(near_lr)
 
 
-def sweep(seeds: Iterable[int], lrs: Iterable[float], steps: int = 500, **options: Any) -> Sweep:
+def sweep(
+    seeds: Iterable[int | None],
+    lrs: Iterable[float],
+    steps: int = 500,
+    problem: Problem | None = None,
+    **options: Any,
+) -> Sweep:
     """Train every seed at every learning rate for `steps` updates, as in `sweep(range(64), np.logspace(-4, 1, 64))`.
 
     A run starts from `random_problem(seed, **options)`; the options are samples, inputs, hidden, outputs, activation,
-    loss, and X and y for data of your own. Layers and losses that cannot take a stack of problems are trained one run
-    at a time, which is slower. Time grows with runs x steps. The result keeps 8 bytes x (steps + 2 + number of
-    parameters) a run, and the problem of each seed; otherwise a sweep needs a few MB, however many runs there are.
-    Raises ValueError if there is no seed or no learning rate, if one is not as `random_problem` needs it, or if steps
-    is not a whole number from 1 up.
+    loss, and X and y for data of your own. With a `problem` of your own, it starts from `redrawn(problem, seed)`: the
+    same data, layers and loss with other weights, or, for the seed None, with the weights as given.
+
+    Layers and losses that cannot take a stack of problems are trained one run at a time, which is slower. Numbers that
+    are no floats, such as fractions, become floats. Time grows with runs x steps. The result keeps 8 bytes x (steps + 2
+    + number of parameters) a run, and the problem of each seed; otherwise a sweep needs a few MB, however many runs
+    there are. Raises ValueError if there is no seed or no learning rate, if one is not as `random_problem` needs it, if
+    steps is not a whole number from 1 up, if a number is complex, or if there are options beside a problem.
 
     A run takes the same steps that it would take alone, through the same layers. In a block of fewer than FEW_RUNS its
     numbers are the same to the bit. In a larger one `@` adds the same products, but rounds each before it is added,
@@ -76,12 +96,18 @@ def sweep(seeds: Iterable[int], lrs: Iterable[float], steps: int = 500, **option
     networks at large learning rates above all: their last bits grow, and they come out as another run of the same
     problem, as good as the one alone.
     """
-    *_, result = iter_sweep(seeds, lrs, steps, **options)
+    *_, result = iter_sweep(seeds, lrs, steps, problem, **options)
     return result
 
 
-def iter_sweep(seeds: Iterable[int], lrs: Iterable[float], steps: int = 500, **options: Any) -> Iterator[Sweep]:
-    """The same sweep, a few milliseconds at a time: yields its one result whenever a block of runs has come further.
+def iter_sweep(
+    seeds: Iterable[int | None],
+    lrs: Iterable[float],
+    steps: int = 500,
+    problem: Problem | None = None,
+    **options: Any,
+) -> Iterator[Sweep]:
+    """The same sweep, a few milliseconds or a step at a time: yields its one result again and again as it fills.
 
     All runs advance together, so if you stop early you keep a whole map of fewer steps. In a terminal:
 
@@ -89,21 +115,27 @@ def iter_sweep(seeds: Iterable[int], lrs: Iterable[float], steps: int = 500, **o
             for result in iter_sweep(seeds, lrs, steps=500):
                 bar.update(result.step - bar.n)
     """
-    seeds = _each("seeds", seeds, check_seed)
     lrs = _each("lrs", lrs, check_learning_rate)
+    if problem is not None:
+        check_problem(problem)
+        if options:
+            raise ValueError(f"a problem of your own has its {', '.join(options)} already: leave that out")
+        seeds = _each("seeds", seeds, lambda seed: None if seed is None else check_seed(seed))
+        return sweep_problems([redrawn(problem, seed) for seed in seeds], lrs, steps, seeds)
+    seeds = _each("seeds", seeds, check_seed)
     first = random_problem(seeds[0], lr=lrs[0], **options)
     others = (random_problem(seed, lr=lrs[0], **options, make=Problem.trusted) for seed in seeds[1:])
     return sweep_problems((first, *others), lrs, steps, seeds)
 
 
 def sweep_problems(
-    problems: Iterable[Problem], lrs: Iterable[float], steps: int = 500, seeds: Iterable[int] | None = None
+    problems: Iterable[Problem], lrs: Iterable[float], steps: int = 500, seeds: Iterable[int | None] | None = None
 ) -> Iterator[Sweep]:
     """The same for problems of your own, which have the same layers, loss and shapes: each at every learning rate.
 
     Their `seeds` in the result are 0, 1, 2 ... unless given.
     """
-    problems = tuple(problems)
+    problems = tuple(map(in_floats, problems))
     seeds = tuple(range(len(problems))) if seeds is None else tuple(seeds)
     lrs = _each("lrs", lrs, check_learning_rate)
     check_whole("steps", steps, 1, such_as=", such as 500")
@@ -118,8 +150,32 @@ def sweep_problems(
             },
             loss=np.full((len(seeds), len(lrs), steps + 1), np.nan),
             diverged=np.full((len(seeds), len(lrs)), -1),
+            left=len(seeds) * len(lrs) * steps,
         )
     )
+
+
+def check_problem(problem: Any) -> None:
+    """Raise ValueError unless it is a Problem."""
+    if not isinstance(problem, Problem):
+        raise ValueError(f"problem must be a Problem, such as worked_example(); got {problem!r}")
+
+
+def in_floats(problem: Problem) -> Problem:
+    """The same problem with floats of one kind, the widest that it has; others, such as fractions, become float64.
+
+    Raises ValueError if a number is complex.
+    """
+    numbers = {"X": problem.X, "y": problem.y, **problem.network.parameters}
+    for name, array in numbers.items():
+        if np.iscomplexobj(array) or any(isinstance(each, complex) for each in array.flat if array.dtype == object):
+            raise ValueError(f"training many runs needs real numbers, and {name} has complex ones")
+    kind = np.result_type(*(array.dtype if array.dtype.kind == "f" else float for array in numbers.values()))
+    if all(array.dtype == kind for array in numbers.values()):
+        return problem
+    X, y, *parameters = (array.astype(kind) for array in numbers.values())
+    names = problem.network.parameters
+    return problem.evolve(network=problem.network.with_parameters(dict(zip(names, parameters, strict=True))), X=X, y=y)
 
 
 def _each(name: str, values: Any, check: Callable[[Any], None]) -> tuple[Any, ...]:
@@ -137,19 +193,30 @@ def _advance(result: Sweep) -> Iterator[Sweep]:
     problems, steps = result.problems, result.loss.shape[-1] - 1
     train = _train_block if _can_be_stacked(problems[0]) else _train_alone
     X, y = np.stack([p.X for p in problems]), np.stack([p.y for p in problems])
-    lr = np.array(result.lrs, dtype=float).reshape(-1, 1, 1)
+    lr = np.array(result.lrs, dtype=float).astype(X.dtype).reshape(-1, 1, 1)
     # The same arrays with one axis of runs, in which run = number of its seed * number of lrs + number of its lr.
     parameters = {name: p.reshape(-1, *p.shape[2:]) for name, p in result.parameters.items()}
     loss, diverged = result.loss.reshape(-1, steps + 1), result.diverged.reshape(-1)
 
-    for start in range(0, steps, ROUND_STEPS):
-        stop = min(start + ROUND_STEPS, steps)
-        for runs in _blocks(problems[0], np.flatnonzero(diverged < 0)):
+    numbers = _numbers(problems[0])
+    while result.step < steps:
+        start, active = result.step, np.flatnonzero(diverged < 0)
+        stop = min(steps, start + ROUND_STEPS, start + max(5, ROUND_NUMBERS // (numbers * len(loss))))
+        left = len(active) * (steps - start)
+        for runs in _blocks(numbers, active):
             seed, rate = np.divmod(runs, len(lr))
             stack = {name: p[runs] for name, p in parameters.items()}
-            stack, losses = train(problems[0], stack, X[seed], y[seed], lr[rate], stop - start)
+            for done, trained in train(problems[0], stack, X[seed], y[seed], lr[rate], stop - start):
+                result.left = left - round(done * len(runs))
+                if trained is None:
+                    yield result
+                else:
+                    stack, losses = trained
+            left = result.left
             for name, p in stack.items():
                 parameters[name][runs] = p
+            if start:
+                losses[:, 0] = loss[runs, start]  # as it was told; among other runs, its last bits may be others
             loss[runs, start : stop + 1] = losses
 
             finite = np.isfinite(losses)
@@ -158,54 +225,76 @@ def _advance(result: Sweep) -> Iterator[Sweep]:
             over = np.arange(steps + 1) >= diverged[runs[ended], None]
             loss[runs[ended]] = np.where(over, np.inf, loss[runs[ended]])
             yield result
-        result.step = stop
+        result.step, result.left = stop, int((diverged < 0).sum()) * (steps - stop)
         yield result
 
 
-def _blocks(problem: Problem, runs: Array) -> list[Array]:
-    """The runs in blocks of BLOCK_BYTES: a number is 8 bytes, and a step makes about four of each weight and unit."""
+def _numbers(problem: Problem) -> int:
+    """How many numbers a step makes, more or less: about four of each weight and unit."""
     numbers, outputs = 0, problem.X
     for layer in problem.network.layers:
         outputs = layer.forward(outputs)
         if layer.parameters:
             numbers += sum(p.size for p in layer.parameters.values()) + outputs.size
-    size = max(1, BLOCK_BYTES // (8 * 4 * numbers))
+    return 4 * numbers
+
+
+def _blocks(numbers: int, runs: Array) -> list[Array]:
+    """The runs in blocks of BLOCK_BYTES, each of which makes so many numbers of 8 bytes a step."""
+    size = max(1, BLOCK_BYTES // (8 * numbers))
     return np.array_split(runs, math.ceil(len(runs) / size)) if len(runs) else []
 
 
 def _can_be_stacked(problem: Problem) -> bool:
-    """Whether the layers and the loss take a stack of two problems to the numbers that each of them gives alone."""
-    stack = {name: np.stack([p, 0.9 * p]) for name, p in problem.network.parameters.items()}
-    X, y, lr = (
-        np.stack([problem.X, 0.9 * problem.X]),
-        np.stack([problem.y] * 2),
-        np.array([1e-3, 2e-3]).reshape(2, 1, 1),
-    )
-    try:
-        together = _train_block(problem, stack, X, y, lr, 1)
-    except Exception:  # written for one problem at a time, they may fail in any way
+    """Whether the layers and the loss take a stack of a few problems to what each of them gives alone.
+
+    As many as there are of nothing else, so that a length, such as `len(y)`, is not by chance the right one.
+    """
+    numbers = {"X": problem.X, "y": problem.y, **problem.network.parameters}
+    S = next(size for size in count(2) if not any(size in array.shape for array in numbers.values()))
+    stack = {name: np.stack([array * 0.9**run for run in range(S)]) for name, array in numbers.items()}
+    stack["y"] = np.stack([problem.y] * S)  # which a loss may not take at another size
+    lr = np.linspace(1e-3, 2e-3, S).astype(problem.X.dtype).reshape(S, 1, 1)
+
+    def results(X: Array, y: Array, lr: Any, **parameters: Array) -> list[Array]:
+        network = problem.network.with_parameters(parameters)
+        gradients = network.gradients(problem.loss, X, y)
+        moved = network.update(gradients, lr).parameters
+        return [problem.loss.value(network.forward(X), y), *gradients.values(), *moved.values()]
+
+    with np.errstate(all="ignore"):
+        try:
+            together = results(lr=lr, **stack)
+        except Exception:  # written for one problem at a time, they may fail in any way
+            return False
+        each = (results(lr=lr[run, 0, 0], **{name: array[run] for name, array in stack.items()}) for run in range(S))
+        alone = map(np.array, zip(*each, strict=True))
+        return all(map(_same, together, alone))
+
+
+def _same(found: Any, expected: Array) -> bool:
+    """Whether arrays have the same shape and numbers that agree in the first half of their digits."""
+    if np.shape(found) != expected.shape:
         return False
-    alone = _train_alone(problem, stack, X, y, lr, 1)
-    pairs = [(together[1], alone[1]), *((together[0][name], alone[0][name]) for name in stack)]
-    return all(a.shape == b.shape and np.allclose(a, b, rtol=1e-9, equal_nan=True) for a, b in pairs)
+    largest = np.max(np.abs(expected), initial=0, where=np.isfinite(expected))
+    allowed = math.sqrt(np.finfo(expected.dtype).eps) * largest
+    return np.allclose(found, expected, rtol=0, atol=allowed, equal_nan=True)
 
 
-def _train_alone(
-    problem: Problem, parameters: dict[str, Array], X: Array, y: Array, lr: Array, steps: int
-) -> tuple[dict[str, Array], Array]:
+def _train_alone(problem: Problem, parameters: dict[str, Array], X: Array, y: Array, lr: Array, steps: int) -> Progress:
     """What `_train_block` does, one run after the other."""
-    runs = [
-        _train(problem, {name: p[run] for name, p in parameters.items()}, X[run], y[run], float(lr[run, 0, 0]), steps)
-        for run in range(len(lr))
-    ]
-    return {name: np.stack([trained[name] for trained, _ in runs]) for name in parameters}, np.stack(
-        [v for _, v in runs]
-    )
+    runs = []
+    for run in range(len(lr)):
+        one = {name: p[run] for name, p in parameters.items()}
+        for done, trained in _train(problem, one, X[run], y[run], lr[run, 0, 0], steps):
+            yield (run * steps + done) / len(lr), None
+            if trained is not None:
+                runs.append(trained)
+    stack = {name: np.stack([trained[name] for trained, _ in runs]) for name in parameters}
+    yield steps, (stack, np.stack([losses for _, losses in runs]))
 
 
-def _train_block(
-    problem: Problem, parameters: dict[str, Array], X: Array, y: Array, lr: Array, steps: int
-) -> tuple[dict[str, Array], Array]:
+def _train_block(problem: Problem, parameters: dict[str, Array], X: Array, y: Array, lr: Array, steps: int) -> Progress:
     """A stack of S runs after `steps` updates, and their losses before the first update and after each: (S, steps + 1).
 
     Everything given is a stack too, (S, ...), and lr is (S, 1, 1).
@@ -216,17 +305,36 @@ def _train_block(
     return _train(problem, parameters, X if order == "C" else X.view(RunsContiguous), y, lr, steps)
 
 
-def _train(
-    problem: Problem, parameters: dict[str, Array], X: Array, y: Array, lr: Any, steps: int
-) -> tuple[dict[str, Array], Array]:
+def _train(problem: Problem, parameters: dict[str, Array], X: Array, y: Array, lr: Any, steps: int) -> Progress:
     """One run, or a stack of them, and its losses. There is no overflow warning; losses become infinite."""
-    network = problem.network.with_parameters(parameters)
-    loss = RecordingLoss(problem.loss)
+    network, done, values = problem.network.with_parameters(parameters), 0, list[Array]()
+    loss = RecordingLoss(problem.loss, values)
     with np.errstate(all="ignore"):
-        for _ in range(steps):
-            network = network.update(network.gradients(loss, X, y), lr)
-        loss.gradient(network.forward(X), y)
-    return network.parameters, np.stack(loss.values, axis=-1)
+        replay = _replay(network, problem.loss, X, y, lr) if isinstance(X, RunsContiguous) and steps > 2 else None
+    while done < steps:
+        until = time.monotonic() + PIECE
+        with np.errstate(all="ignore"):
+            while True:
+                if replay:
+                    values.append(replay.step())
+                else:
+                    network = network.update(network.gradients(loss, X, y), lr)
+                done += 1
+                if done == steps or time.monotonic() >= until:
+                    break
+        if done < steps:
+            yield done, None
+    with np.errstate(all="ignore"):
+        values.append(replay.step(last=True) if replay else loss.value(network.forward(X), y))
+    yield steps, (network.parameters, np.stack(values, axis=-1))
+
+
+def _replay(network: Network, loss: Loss, X: Array, y: Array, lr: Array) -> Replay | None:
+    """What trains the runs by replaying a step; None where it looks at values, or does what cannot be recorded."""
+    try:
+        return Replay(network, loss, X, y, lr)
+    except Exception:
+        return None
 
 
 class RunsContiguous(np.ndarray[Any, Any]):

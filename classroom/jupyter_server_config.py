@@ -69,6 +69,6 @@ if "transport_encryption" not in MappingKernelManager.class_trait_names():
     raise RuntimeError("neighbours could listen to this kernel; to keep them out: pip install --upgrade jupyter-server")
 c.MappingKernelManager.transport_encryption = "required"
 
-# A kernel that is idle and has no page goes after an hour: someone who looks into eight notebooks has eight kernels.
+# A kernel that is idle and has no page goes after an hour: someone who looks into nine notebooks has nine kernels.
 c.MappingKernelManager.cull_idle_timeout = 3600
 c.MappingKernelManager.cull_interval = 300

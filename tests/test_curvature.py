@@ -6,7 +6,8 @@ from itertools import product
 
 import numpy as np
 import pytest
-from common import trained, with_numbers
+from common import in_other_numbers, trained, with_numbers
+from own_parts import OWN_PROBLEMS
 from problems import ACTIVATIONS, LOSSES
 
 from backprop_lab import Linear, Network, Problem, ReLU, SumSquaredError, Tanh, curvature, random_problem
@@ -77,6 +78,35 @@ def test_a_wide_network_needs_far_fewer_products_than_it_has_parameters(monkeypa
     problem = random_problem(0, samples=50, inputs=10, hidden=30, outputs=2, activation=Tanh())
     assert sharpness(problem) == pytest.approx(np.linalg.eigvalsh(hessian(problem))[-1], rel=1e-8)
     assert len(calls) < 80 < flat(problem.network.parameters).size == 392
+
+
+@pytest.mark.parametrize("name", OWN_PROBLEMS)
+def test_with_parts_of_ones_own_it_is_right_or_said_that_it_cannot_be_told(name):
+    problem = OWN_PROBLEMS[name]
+    if name == "arctan by math.atan":
+        with pytest.raises(ValueError, match=r"how the loss bends cannot be told: .* does not pass complex numbers"):
+            sharpness(problem)
+    else:
+        assert sharpness(problem) == pytest.approx(np.linalg.eigvalsh(hessian_by_differences(problem))[-1], rel=1e-6)
+
+
+def test_where_a_gradient_is_none_or_numbers_are_complex_there_is_no_sharpness_and_of_fractions_it_is_that_of_floats():
+    class Wrong(Tanh):
+        formulas = Tanh.formulas | {"dX": "{dY} * (1 - {Y})"}
+
+        def backward(self, X, dY):
+            return dY * (1 - np.tanh(X))
+
+    class RealError(SumSquaredError):
+        def gradient(self, y_pred, y):
+            return np.real(super().gradient(y_pred, y))  # of which nothing is told by a complex step
+
+    for parts in ({"activation": Wrong()}, {"loss": RealError()}):
+        with pytest.raises(ValueError, match="or has a gradient that is none"):
+            sharpness(random_problem(0, **parts))
+    with pytest.raises(ValueError, match="needs real numbers, and X has complex ones"):
+        sharpness(in_other_numbers(random_problem(0), complex))
+    assert sharpness(in_other_numbers(random_problem(0), object)) == sharpness(random_problem(0))
 
 
 def test_least_squares_diverges_exactly_beyond_the_critical_learning_rate():

@@ -46,6 +46,7 @@ settings = dict(dict.items(mpl.rcParams))
 from backprop_lab import trace, worked_example
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.curves import draw_curves
+from backprop_lab.ui.heatmaps import draw_heatmaps
 from backprop_lab.ui.rates.run_map import RunMap
 from backprop_lab.ui.rates.sweeper import Sweeper
 t = trace(worked_example())
@@ -59,6 +60,7 @@ for dark in False, True:
     runs.draw(sweeper.state.runs, ((0, 3), (1, 70)))
     pictures += [board.png(), runs.png()]
 pictures.append(draw_curves({"right": [3.0, 2.0, 1e-4], "wrong": [3.0, 1e9, float("inf")]}).encode())
+pictures.append(draw_heatmaps({"P": [[0.2, -1.0]]}, ["row"]).png)
 print(*[hashlib.sha256(picture).hexdigest() for picture in pictures])
 assert dict(dict.items(mpl.rcParams)) == settings
 """
@@ -76,7 +78,7 @@ def hashes(folder, settings):
 
 def test_foreign_settings_change_no_pixel_of_any_picture_raise_nothing_and_stay(tmp_path):
     plain, foreign = hashes(tmp_path / "plain", ""), hashes(tmp_path / "foreign", FOREIGN)
-    assert len(set(plain)) == 5
+    assert len(set(plain)) == 6
     assert foreign == plain
 
 

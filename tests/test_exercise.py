@@ -1,12 +1,25 @@
 """Exercises: hints that lead to the answer and do not give it away, and the progress through a notebook."""
 
+import math
 import re
 
 import numpy as np
 import pytest
 from common import button, kept, parts_of, plain
+from own_parts import OWN_PROBLEMS, Scale
 
-from backprop_lab import MISTAKES, Linear, Mistake
+from backprop_lab import (
+    MISTAKES,
+    Linear,
+    Mistake,
+    Network,
+    Problem,
+    SoftmaxCrossEntropy,
+    SumSquaredError,
+    Tanh,
+    random_problem,
+    trace,
+)
 from backprop_lab.ui import Exercises
 
 
@@ -73,16 +86,16 @@ def test_progress_counts_what_is_right_now_of_the_names_that_were_chosen(ask, ex
         assert f"Solved {solved} of 15" in text(ask(name, answer))
     assert ask.solved == {"db2"}
     assert 'value="1" max="15"' in ask("dW2", ...).children[-1].children[1].value
-    another = Exercises(["dW1", "db1"])  # another notebook has a progress of its own
+    another = Exercises(names=["dW1", "db1"])  # another notebook has a progress of its own
     for name, solved in {"dW2": 0, "db1": 1, "X": 1}.items():
         assert f"Solved {solved} of 2" in text(another(name, example[name]))
 
 
-@pytest.mark.parametrize("names", ["dW1", None, 3, [], ["dW1", 3], ["dW1", "dW1"], ["dW1", ["db1"]], ["dW9"]])
+@pytest.mark.parametrize("names", ["dW1", 3, [], ["dW1", 3], ["dW1", "dW1"], ["dW1", ["db1"]], ["dW9"]])
 def test_what_cannot_be_counted_is_refused(names):
     said = r'names must be different names of steps, such as \["dW1", "db1"\]; got '
     with pytest.raises(ValueError, match=rf"^{said}{re.escape(repr(names))}$"):
-        Exercises(names)
+        Exercises(names=names)
 
 
 def test_the_feedback_is_saved_as_its_sentence_can_be_asserted_and_names_a_mistake_of_ones_own(ask, example):
@@ -94,3 +107,65 @@ def test_the_feedback_is_saved_as_its_sentence_can_be_asserted_and_names_a_mista
     mine = Mistake("dw2-doubled", "dW2 doubled", "twice {name}", "", "", {(Linear, "dW"): "2 * ({X}.mT @ {dY})"})
     assert "twice dW2" not in text(ask("dW2", 2 * example["dW2"]))
     assert "twice dW2" in text(Exercises(mistakes=MISTAKES | {mine.name: mine})("dW2", 2 * example["dW2"]))
+
+
+# With a problem of one's own
+
+CLASSES = random_problem(
+    3, samples=6, inputs=2, hidden=(7, 5), outputs=3, activation=Tanh(), loss=SoftmaxCrossEntropy()
+)
+
+
+def as_function(step):
+    """The line of a step as a learner would write it."""
+    names = {}
+    exec(f"def line({', '.join(step.operands)}):\n    return {step.code}", {"np": np, "math": math}, names)
+    return names["line"]
+
+
+@pytest.mark.parametrize("problem", [CLASSES, *OWN_PROBLEMS.values()], ids=["classes", *OWN_PROBLEMS])
+def test_with_a_problem_every_line_of_it_can_be_asked_for_and_no_hint_is_the_line(problem):
+    ask = Exercises(problem)
+    assert ask.names == tuple(step.name for step in trace(problem).steps)
+    for step in trace(problem).steps:
+        blank = ask(step.name, ...)
+        for _ in range(3):
+            blank.hint()
+        assert "".join(step.code.split()) not in "".join(text(blank).split())
+        assert "None" not in text(blank)
+        assert ask(step.name, step.value).feedback.ok, "an array is compared with its own numbers"
+        assert ask(step.name, as_function(step)).feedback.ok
+    assert ask.solved == set(ask.names)
+
+
+def test_its_functions_are_tried_on_two_problems_of_other_sizes_with_the_same_layers_and_loss():
+    first, *others = Exercises(CLASSES).traces
+    assert np.array_equal(first["X"], CLASSES.X)
+    for other in others:
+        parts = [[type(part) for part in (*t.problem.network.layers, t.problem.loss)] for t in (first, other)]
+        assert parts[0] == parts[1]
+        assert not {other["X"].shape, other["W2"].shape, other["y"].shape} & {CLASSES.X.shape, (7, 5), CLASSES.y.shape}
+        assert other["b1"].all()
+        assert set(other["y"].sum(axis=1)) == {1}, "targets that fit the loss"
+    ask = Exercises(CLASSES, names=["P", "dy_pred"])
+    told = text(ask("dy_pred", lambda P, y: (P - y) / 6))
+    assert "Right for the first problem, but not for another one, with X (3, 2), y (3, 2)." in told
+    assert "which is axis=1 with keepdims=True" in text(ask("P", lambda Z: np.exp(Z) / np.exp(Z).sum(axis=0)))
+    drawn = Exercises(CLASSES, seed=5)
+    assert len({t["X"].shape for t in drawn.traces}) == 3
+    assert "P" in drawn.names
+
+
+def test_what_fits_no_other_size_is_tried_with_more_of_its_own_samples():
+    network = Network((Linear(CLASSES.network.parameters["W1"], np.ones((1, 7))), Scale(a=np.ones((1, 7)))))
+    own = Problem(network, SumSquaredError(), CLASSES.X, np.zeros((6, 7)), lr=0.1)
+    for ask in (Exercises(own), Exercises(own, seed=5)):
+        *_, last = ask.traces
+        assert (last["X"].shape, last["a2"].shape) == ((8, 2), (1, 7))
+        assert {*map(tuple, last["X"])} <= {*map(tuple, own.X)}
+
+
+@pytest.mark.parametrize("problem", [["dW1"], "dW1", 3, trace(CLASSES)])
+def test_what_is_no_problem_is_refused_and_told_how_names_are_given(problem):
+    with pytest.raises(ValueError, match=r'^Exercises take a Problem, and what counts as names=\["dW1", "db1"\]; got '):
+        Exercises(problem)

@@ -1,71 +1,124 @@
-"""The layout: every matrix has a place of its own, each gradient beneath its value, whatever the sizes."""
+"""The layout: on any screen every matrix has a place of its own, each gradient beneath its value."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
 from common import covers
+from own_parts import OWN_PROBLEMS
 
-from backprop_lab import random_problem, trace
-from backprop_lab.ui.board.layout import HEAD, LABEL, LEFT, RIGHT, place_matrices
+from backprop_lab import SoftmaxCrossEntropy, Tanh, one_hot, random_problem, trace
+from backprop_lab.ui.board.layout import FLAT, SMALLEST, TALL, place_matrices
 
-FEW = [1, 2, 4, 8]
+SCREENS = [(930, 345), (1180, 420), (390, 250), (1500, np.inf)]
+SIZES = [
+    *product([1, 8, 64], [1, 4], [[1], [8, 8], [128]], [1, 3]),
+    (64, 64, [64, 64], 64), (64, 128, [128], 128), (8, 8, [8] * 6, 8), (2, 1, [1] * 6, 1), (64, 128, [128] * 6, 128),
+]  # fmt: skip
+
+
+def sized(samples, inputs, hidden, outputs):
+    """A trace of these sizes; one with several outputs has lines before its loss."""
+    if outputs == 1:
+        return trace(random_problem(0, samples, inputs, hidden, 1))
+    y = one_hot(np.arange(samples) % outputs, outputs)
+    X = np.random.default_rng(0).standard_normal((samples, inputs))
+    return trace(random_problem(0, X=X, y=y, hidden=hidden, loss=SoftmaxCrossEntropy(), activation=Tanh()))
 
 
 @pytest.fixture(scope="module")
 def every():
-    """(sizes, layout) of boards of all kinds of sizes, in every number of bands that there can be."""
-    layouts = []
-    for samples, inputs, hidden, layers, outputs in product(FEW, FEW, FEW, [1, 2, 3], FEW):
-        t = trace(random_problem(0, samples, inputs, [hidden] * layers, outputs))
-        layouts += [((samples, inputs, hidden, layers, outputs, n), place_matrices(t, n)) for n in range(1, layers + 2)]
-    return layouts
+    """(what, layout, screen) of boards of all kinds of sizes, on all kinds of screens."""
+    traces = {str(sizes): sized(*sizes) for sizes in SIZES} | {n: trace(p) for n, p in OWN_PROBLEMS.items()}
+    return [
+        (f"{what} on {screen}", place_matrices(t, *screen), screen, t)
+        for what, t in traces.items()
+        for screen in SCREENS
+    ]
 
 
-def edges(found):
-    """Left, top, right and bottom of every box, its name above it included."""
-    return np.array([(b.x, b.y - LABEL, b.x + b.cols, b.y + b.rows) for b in found.boxes.values()])
+def edges(found, label=1.05):
+    """Left, top, right and bottom of every box, the name above it included."""
+    return np.array([(b.x, b.y - label * found.font, b.x + b.width, b.y + b.height) for b in found.boxes.values()])
 
 
 def test_no_two_matrices_overlap_nor_does_a_name_run_into_the_matrix_above_it(every):
-    for sizes, found in every:
+    for what, found, _, _ in every:
         each = edges(found)
-        assert np.array_equal(covers(each, each), np.eye(len(each))), sizes
+        assert np.array_equal(covers(each, each), np.eye(len(each))), what
 
 
-def test_nothing_lies_outside_the_board_or_under_head_or_bars_and_the_loss_curve_has_room_to_be_read(every):
-    for sizes, found in every:
-        (left, top), (right, bottom) = edges(found).min(axis=0)[:2] + 1e-9, edges(found).max(axis=0)[2:] - 1e-9
-        assert LEFT <= left < right <= found.width - RIGHT, sizes
-        assert HEAD <= top < bottom <= found.height, sizes
-        x, y, width, height = found.loss
-        assert 3 <= width <= found.width - x, sizes
-        assert 1.5 <= height <= found.height - y, sizes
-        assert not covers(np.array([(x, y - LABEL, x + width, y + height)]), edges(found)).any(), sizes
+def test_the_board_fits_its_screen_and_everything_lies_on_it_and_the_loss_and_the_scales_free_of_matrices(every):
+    for what, found, (width, height), _ in every:
+        assert found.width <= width + 1e-6, what
+        assert found.height <= height + 1e-6, what
+        for x, y, w, h in [place for place in (found.loss, found.scales) if place]:
+            place = np.array([(x, y, x + w, y + h)])
+            assert not covers(place, edges(found)).any(), what
+            assert (place >= 0).all(), what
+            assert (place[:, 2:] <= [found.width, found.height]).all(), what
+        each = edges(found)
+        assert (each >= 0).all(), what
+        assert (each[:, 2:] < [found.width, found.height]).all(), what
+        assert found.loss or "64" in what or "1, 1, 1, 1" in what or width < 500, what
 
 
-def test_the_three_rows_hold_what_they_say_each_gradient_straight_beneath_its_value_and_new_weights_beneath_both(every):
-    kinds = {"X": "values", "y": "values", "L": "values", "lr": "new weights"}
-    for sizes, found in every:
-        bands, rest = divmod(len(found.rows), 3)
-        assert (bands <= sizes[5], rest) == (True, 0)
-        assert [name for name, _, _ in found.rows] == ["values", "gradients", "new weights"] * bands
+def test_matrices_of_one_size_are_alike_gradients_and_new_weights_straight_beneath_their_values(every):
+    for what, found, _, _ in every:
+        sides = (
+            {(box.cols, box.width) for box in found.boxes.values()},
+            {(b.rows, b.height) for b in found.boxes.values()},
+        )
+        for pairs in sides:
+            assert len(pairs) == len(dict(pairs)), what
+            assert sorted(pairs) == sorted(pairs, key=lambda pair: pair[1]), "more cells are never less room"
         for name, box in found.boxes.items():
-            kind = "new weights" if name.endswith("_new") else "gradients" if name[0] in "ds" else "values"
-            rows = [row for row, top, bottom in found.rows if top - 1e-9 <= box.y <= box.y + box.rows <= bottom + 1e-9]
-            assert rows == [kinds.get(name, kind)], (sizes, name)
-            above = name[1:] if name.startswith("d") else f"d{name.removesuffix('_new')}" if "_new" in name else name
-            value = found.boxes[above]
-            assert (value.x, value.rows, value.cols) == (box.x, box.rows, box.cols), sizes
-            assert above == name or value.y + value.rows < box.y, sizes
+            if name.startswith("d") or name.endswith("_new"):
+                value = found.boxes[name.removeprefix("d").removesuffix("_new")]
+                assert (value.x, value.rows, value.cols) == (box.x, box.rows, box.cols), (what, name)
+                assert value.y + value.height < box.y, (what, name)
 
 
-def test_more_bands_make_a_board_narrower_lose_nothing_and_tear_no_layer_apart(every, example):
-    one = {sizes[:-1]: found for sizes, found in every if sizes[-1] == 1}
-    for sizes, found in every:
-        whole = one[sizes[:-1]]
-        assert found is whole or (found.width < whole.width and found.height > whole.height), sizes
-        assert found.boxes.keys() == whole.boxes.keys()
-        for n in range(1, sizes[3] + 2):
-            assert len({found.boxes[name].y for name in (f"W{n}", f"Y{n}", f"H{n}") if name in found.boxes}) == 1, sizes
-    assert place_matrices(example, 9) == place_matrices(example, 2), "no more bands than linear layers"
+def test_the_board_holds_every_value_once_and_each_line_of_the_loss_from_left_to_right(every):
+    for what, found, _, t in every:
+        assert {*found.boxes} >= {*t.names}, what
+        lines = [step.name for step in t.steps if step.phase == "loss" and step.name != "L"]
+        x = [found.boxes[name].x for name in ("y_pred", *lines, "y")]
+        assert all(left < right for left, right in pairwise(x)), what
+        assert found.boxes["L"].x == found.boxes["y"].x, what
+
+
+def test_a_square_is_the_mean_of_as_few_cells_as_keep_it_wide_enough_to_see(every):
+    for what, found, _, _ in every:
+        for box in found.boxes.values():
+            for side, n, each in zip((box.height, box.width), (box.rows, box.cols), box.means, strict=True):
+                assert side * each / n >= SMALLEST - 1e-6 or n == 1, (what, box)
+                assert each == 1 or side * (each - 1) / n < SMALLEST, (what, box)
+
+
+def test_cells_are_not_too_flat_nor_too_tall_where_all_are_of_one_size(example):
+    for screen in product((300, 930, 2000), (200, 345, 900)):
+        box = place_matrices(example, *screen).boxes["X"]
+        assert 1 / TALL - 1e-6 <= (box.width / box.cols) / (box.height / box.rows) <= FLAT + 1e-6, screen
+
+
+def test_the_worked_example_has_room_for_its_numbers_on_a_laptop_and_fills_its_width(example):
+    found = place_matrices(example, 930, 345)
+    assert found.boxes["X"].width / 3 >= 36
+    assert found.boxes["X"].height / 2 >= 15
+    assert found.width > 925
+    assert found.scales
+
+
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [
+        ((65, 2, [3], 1), "65 samples"),
+        ((2, 3, [129], 2), "129 units"),
+        ((2, 129, [2], 2), "129 units"),
+        ((2, 2, [2] * 7, 2), "7 hidden layers"),
+    ],
+)
+def test_a_network_that_is_larger_is_refused_in_words(sizes, told):
+    with pytest.raises(ValueError, match=rf"room for 64 samples, 128 units, 6 hidden layers; this network has {told}"):
+        place_matrices(trace(random_problem(0, *sizes)), 900)

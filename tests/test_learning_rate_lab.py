@@ -6,11 +6,12 @@ from dataclasses import replace
 import ipywidgets as widgets
 import numpy as np
 import pytest
-from common import count, kept, plain, raises, same_values
+from common import count, kept, parts_of, plain, raises, same_values
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from own_parts import OWN_PROBLEMS, WithoutBias
 
-from backprop_lab import ACTIVATIONS, trace
+from backprop_lab import ACTIVATIONS, Network, Problem, SumSquaredError, random_problem, trace
 from backprop_lab.ui import LearningRateLab
 from backprop_lab.ui.rates import lab as lab_module
 from backprop_lab.ui.rates import sweeper as sweeper_module
@@ -55,7 +56,7 @@ class Page:
     """A lab, in three rounds of training, and the gestures on its page."""
 
     def __init__(self, kind="usual", seeds=3, steps=130, **options):
-        self.lab = LearningRateLab(seeds, steps, **options)
+        self.lab = LearningRateLab(seeds=seeds, steps=steps, **options)
         if kind:
             self.resize(kind)
 
@@ -106,8 +107,8 @@ def assert_agrees(page):
     assert lab._compare.value == state.comparing
     assert lab._open.disabled == (not state.chosen)
     assert lab._open.description == f"Open {'B' if len(state.chosen) == 2 else 'A'} step by step"
-    progress = lab._progress
-    assert (progress.value, progress.max, progress.description) == (step, steps, f"step {step} of {steps}")
+    progress, told = lab._progress, f", {state.told}" * bool(state.told)
+    assert (progress.value, progress.max, progress.description) == (step, steps, f"step {step} of {steps}{told}")
     if runs is None:
         assert not lab._view.picture
         return
@@ -137,7 +138,11 @@ def test_once_it_is_on_a_page_it_trains_by_itself_what_it_is_told_to_and_each_co
 def test_where_no_kernel_is_the_whole_map_stands_in_and_a_page_that_comes_later_trains_nothing_again():
     page = Page(None)
     data, runs = kept(page.lab), page.state.runs
-    assert (data["text/plain"], runs.done, len(data["image/png"]) > 1000) == ("LearningRateLab()", True, True)
+    assert (data["text/plain"], runs.done, len(data["image/png"]) > 1000) == (
+        "LearningRateLab(seeds=3, steps=130)",
+        True,
+        True,
+    )
     page.resize("usual")
     assert (page.state.runs, page.state.running) == (runs, False)
 
@@ -182,6 +187,39 @@ def test_the_run_on_the_map_opens_whatever_the_controls_are_at_and_another_one_i
     place = first.stepper.place
     assert (place.iteration, place.index, place.mistake, place.setup.seed) == (0, 0, "", runs.seed((4, 10)))
     assert same_values(place.trace, trace(runs.problem((4, 10))))
+
+
+def test_of_ones_own_problem_a_run_opens_as_it_is_on_the_map_and_the_call_is_that_of_the_lab():
+    for name, controls in [
+        ("parameter called a", ["seeds", "steps"]),
+        ("leaky ReLU", ["seeds", "steps", "activation"]),
+    ]:
+        page = Page(seeds=3, problem=OWN_PROBLEMS[name]).finish()
+        assert repr(page.lab) == "LearningRateLab(problem, seeds=3, steps=130)"
+        labelled = [part.description for part, _ in parts_of(page.lab.children[0]) if getattr(part, "description", "")]
+        assert labelled == controls, "it has hidden units of its own"
+        for activation in ("as given", "Sigmoid")[: len(controls) - 1]:
+            page.set("activation", activation)
+            page.finish()
+            assert_agrees(page)
+            runs = page.state.runs
+            for run in [(runs.sweep.seeds.index(None), 30), (runs.sweep.seeds.index(1), 40)]:
+                page.click(*run)
+                page.press("_open")
+                (opened,) = page.lab._opened.children
+                assert same_values(opened.stepper.place.trace, trace(runs.problem(run)))
+                opened.stepper.set_up(start="random")
+    fixed = LearningRateLab(Problem(Network([WithoutBias(W=[[1.0]])]), SumSquaredError(), [[1.0]], [[2.0]], 0.1))
+    assert len(fixed.children[0].children) == 1, "steps alone: no seed draws anything, and no activation is there"
+    assert repr(LearningRateLab(seeds=5, activation="Tanh")) == "LearningRateLab(seeds=5, activation='Tanh')"
+
+
+def test_a_run_of_a_problem_that_is_too_large_to_step_through_is_refused_in_words():
+    page = Page(seeds=1, steps=10, problem=random_problem(0, samples=65)).finish()
+    page.click(0, 3)
+    page.press("_open")
+    assert "a lab shows up to 64 samples, and here are 65 samples" in page.note
+    assert page.lab._opened.children == ()
 
 
 def test_rubbish_is_refused_in_a_sentence_that_stays_to_be_read_and_the_field_set_back():

@@ -111,7 +111,9 @@ def test_what_nobody_can_draw_keeps_its_numbers_and_is_told_and_kinds_of_floats_
         assert [each for each in before if identical(before[each], after[each])] == kept
         assert kept_by_seeds(p.network).startswith(", ".join(kept))
         assert bool(kept_by_seeds(p.network)) == bool(kept)
-    assert "draw the numbers of a Scale" in kept_by_seeds(OWN_PROBLEMS["parameter called a"].network)
+    assert "a2 stays as given, whatever the seed: a Scale cannot draw" in kept_by_seeds(
+        OWN_PROBLEMS["parameter called a"].network
+    )
     small = redrawn(in_other_numbers(random_problem(0), np.float32), 3).network.parameters
     assert {array.dtype for array in small.values()} == {np.dtype(np.float32)}
     whole = {"W1": [[Fraction(1, 3)] * 4] * 3, "b2": [[1j, 1]]}

@@ -2,6 +2,7 @@
 
 import io
 import math
+from dataclasses import replace
 from itertools import combinations, product
 
 import matplotlib as mpl
@@ -11,6 +12,7 @@ from common import swept
 from matplotlib.text import Text
 from PIL import Image
 
+from backprop_lab import worked_example
 from backprop_lab.ui.board.cells import COLOURS
 from backprop_lab.ui.rates.run_map import DECADES, RunMap, levels
 from backprop_lab.ui.rates.sweeper import LEARNING_RATES
@@ -92,14 +94,29 @@ def test_a_ring_in_the_colour_of_its_curve_is_around_each_chosen_run_even_at_the
                 assert beyond.sum() > 20
 
 
+def test_a_row_of_which_no_limit_is_known_has_no_line_and_without_any_there_is_no_word_of_it(three_runs):
+    limits = three_runs.limits
+    for some in [(limits[0], math.nan, math.inf), (math.nan,) * 3]:
+        drawn = drawn_map(replace(three_runs, limits=some))
+        rows = [row for row, limit in enumerate(some) if math.isfinite(limit)]
+        for stroke in drawn.limit:
+            x, y = stroke.get_data()
+            assert y[np.isfinite(x)].tolist() == [row + edge for row in rows for edge in (-0.5, 0.5)]
+        assert drawn.limit_label.get_visible() == bool(rows) == ("limit" in drawn.axes.get_ylabel())
+
+
+@pytest.mark.parametrize("own", [False, True])
 @pytest.mark.parametrize(("width", "seeds"), [(420, 64), (588, 1), (844, 17), (1500, 64)])
-def test_all_texts_are_inside_the_picture_and_none_lies_on_another(width, seeds):
-    runs = swept(seeds=seeds, steps=10).state.runs
+def test_all_texts_are_inside_the_picture_and_none_lies_on_another(width, seeds, own):
+    problem = worked_example() if own else None
+    runs = swept(seeds=seeds, steps=10, problem=problem).state.runs
     drawn = drawn_map(runs, width=width, height=max(300, width * 2 // 5))
     texts = [t for t in drawn.figure.findobj(Text) if t.get_text() and t.get_visible() and not t.get_animated()]
     rows = drawn.axes.get_yticks()
-    assert [label.get_text() for label in drawn.axes.get_yticklabels()] == [str(runs.sweep.seeds[row]) for row in rows]
-    assert {"learning rate", "overflowed", "initial loss", "0.01"} <= {text.get_text() for text in texts}
+    names = [str(runs.sweep.seeds[row]).replace("None", "given") for row in rows]
+    assert [label.get_text() for label in drawn.axes.get_yticklabels()] == names
+    assert ("given" in names) == own
+    assert {"learning rate", "overflowed", "initial loss"} <= {text.get_text() for text in texts}
     boxes = [text.get_window_extent(drawn.canvas.get_renderer()) for text in texts]
     size = drawn.figure.bbox
     assert all(size.x0 <= box.x0 < box.x1 <= size.x1 and size.y0 <= box.y0 < box.y1 <= size.y1 for box in boxes)

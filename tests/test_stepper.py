@@ -217,7 +217,7 @@ def test_of_an_overflow_no_more_of_the_cause_is_said_than_is_known():
     typed.choose(("X", 0, 0), pinned=True)
     typed.edit(1e60)
     for stepper, said in [
-        (right, "the learning rate is too large, and every step overshoots"),
+        (right, "the learning rate is too large. Restart with"),
         (mistaken, "the planted mistake may be the cause, or the learning rate"),
         (typed, "the learning rate is too large for these numbers, or they are too large themselves"),
     ]:

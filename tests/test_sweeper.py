@@ -1,13 +1,16 @@
 """The sweeper: what is on the map, how far it has come and what is chosen agree, whenever training is stopped."""
 
-from itertools import groupby
+import re
+from itertools import count, groupby
 
 import numpy as np
 import pytest
-from common import at_first_map, raises, swept
+from common import at_first_map, in_other_numbers, raises, swept
+from own_parts import OWN_PROBLEMS, CrossEntropy, WithoutBias, own_problem
 
-from backprop_lab import ACTIVATIONS, random_problem, sweep
+from backprop_lab import ACTIVATIONS, Network, Problem, ReLU, SumSquaredError, Tanh, random_problem, sweep
 from backprop_lab.curvature import critical_lr
+from backprop_lab.problem import redrawn
 from backprop_lab.ui.rates import sweeper as module
 from backprop_lab.ui.rates.sweeper import LEARNING_RATES, RANGES, Settings, Sweeper
 
@@ -35,7 +38,7 @@ def test_the_runs_are_those_of_a_sweep_the_lowest_limit_first_and_each_can_be_op
     end = problem.loss.value(runs.network(run).forward(problem.X), problem.y)
     assert end == pytest.approx(runs.losses(run)[-1])
     runs.sweep.loss[run] = [1e-3] + [1e308] * 130
-    assert runs.change[run] == np.inf, "without a warning"
+    assert runs.change[run] == np.finfo(float).max, "without a warning, and it has not overflowed"
 
 
 def test_a_state_is_a_whole_map_that_knows_nothing_of_what_comes_later_and_never_goes_back():
@@ -127,6 +130,86 @@ def test_what_is_chosen_follows_its_seed_to_another_row_and_goes_with_it():
         list(sweeper.train(**change))
         assert [(sweeper.state.runs.seed(run), run[1]) for run in sweeper.state.chosen] == chosen
         assert sweeper.state.chosen != before
+
+
+# A problem of one's own
+
+GIVEN = own_problem(Tanh(), loss=CrossEntropy(), y=np.eye(2)[[0, 1, 1]])
+
+
+def test_the_runs_of_ones_own_problem_are_those_of_a_sweep_of_it_around_its_limits_its_own_weights_among_them():
+    first, _, last = GIVEN.network.layers
+    for options, problem in [
+        ({}, GIVEN),
+        ({"activation": "ReLU"}, GIVEN.evolve(network=Network([first, ReLU(), last]))),
+    ]:
+        runs = swept(**SMALL, problem=GIVEN, **options).state.runs
+        limits = sorted(
+            ((critical_lr(redrawn(problem, seed)), seed) for seed in (None, 0, 1, 2)), key=lambda each: each[0]
+        )
+        assert [*zip(runs.limits, runs.sweep.seeds, strict=True)] == limits
+        lrs = runs.sweep.lrs
+        assert (len(lrs), lrs[-1] / lrs[0]) == (76, pytest.approx(1e5))
+        assert 10 * lrs[0] < min(runs.limits) < max(runs.limits) < lrs[-1] / 10
+        assert np.array_equal(runs.sweep.loss, sweep(runs.sweep.seeds, lrs, 130, problem=problem).loss)
+    assert swept(**SMALL).state.wanted.choices == tuple(ACTIVATIONS)
+    assert runs.settings.choices == ("as given", *ACTIVATIONS)
+    assert Settings(problem=random_problem(0, hidden=())).choices == ("as given",), "nothing that could be another"
+
+
+def test_where_no_seed_draws_anything_there_is_one_row_and_where_no_limit_can_be_told_there_is_none_and_why():
+    fixed = Problem(Network([WithoutBias(W=[[1.0], [2.0]])]), SumSquaredError(), [[1.0, 2.0]], [[1.0]], 0.1)
+    runs = swept(steps=10, problem=fixed).state.runs
+    assert (runs.sweep.seeds, runs.settings.has_seeds) == ((None,), False)
+    runs = swept(seeds=2, steps=10, problem=OWN_PROBLEMS["arctan by math.atan"]).state.runs
+    assert np.isnan(runs.limits).all()
+    assert runs.untold.startswith("how the loss bends cannot be told")
+    assert runs.sweep.lrs == LEARNING_RATES
+
+
+def test_where_a_loss_is_0_or_below_its_direction_is_told_right_and_only_what_overflowed_has():
+    runs, big = swept(**SMALL).state.runs, np.finfo(float).max
+    for first, now, change in [
+        (2, 1, 0.5), (2, 0, 0), (2, -1, 0), (0, 0, 1), (0, 1, big), (-1, -2, 0), (-1, -1, 1), (-2, -1, big),
+        (1e-300, 1e300, big), (-1, np.inf, np.inf), (0, np.inf, np.inf),
+    ]:  # fmt: skip
+        runs.sweep.loss[0, 0, 0], runs.sweep.loss[0, 0, -1] = first, now
+        assert runs.change[0, 0] == change
+
+
+def test_how_far_a_sweep_is_is_told_limit_by_limit_and_then_in_the_seconds_that_it_still_takes(monkeypatch):
+    clock = count(0, 7)
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
+    sweeper, told = Sweeper(seeds=3, steps=500, problem=GIVEN), []
+    sweeper.observe(lambda change: told.append(change.new.told), "state")
+    list(sweeper.train())
+    kinds = [re.sub(r"\d+ (s|min) left", "left", text) for text, _ in groupby(told)]
+    assert list(dict.fromkeys(kinds)) == ["", "limit 1 of 3", "limit 2 of 3", "limit 3 of 3", "left"]
+    assert (told[-1], sweeper.state.running) == ("", False)
+    numbers = [int(text.split()[0]) for text in told if text.endswith("s left")]
+    assert numbers
+    assert numbers == sorted(numbers, reverse=True)
+
+
+def test_what_a_problem_has_of_its_own_is_refused_and_so_is_what_is_no_problem():
+    for settings, message in [
+        ({"problem": GIVEN, "hidden": 3}, "your problem has hidden units of its own: leave out hidden=3"),
+        ({"problem": GIVEN, "activation": "relu"}, "activation must be one of as given, .*; got 'relu'"),
+        ({"problem": [1, 2]}, r"problem must be a Problem, such as .*; got \[1, 2\]"),
+        ({"problem": in_other_numbers(GIVEN, complex)}, "X has complex ones"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            Sweeper(**settings)
+
+
+def test_what_is_chosen_follows_its_learning_rate_to_another_column(monkeypatch):
+    sweeper, lrs = swept(**SMALL), LEARNING_RATES
+    sweeper.compare(True)
+    for run in [(1, 20), (2, 3)]:
+        sweeper.choose(*run)
+    monkeypatch.setattr(module, "_learning_rates", lambda *_: (*lrs[15:], *(10 * lr for lr in lrs[-15:])))
+    list(sweeper.train())
+    assert sweeper.state.chosen == ((1, 5),)
 
 
 # What nobody looks at

@@ -5,10 +5,12 @@ from itertools import product
 
 import numpy as np
 import pytest
-from common import count, plain_training, same_values, with_numbers
-from problems import identical
+from common import count, in_other_numbers, plain_training, same_values, with_numbers
+from own_parts import Arctan, Scale
+from problems import LOSSES, identical
 
-from backprop_lab import ACTIVATIONS, Linear, Tanh, random_problem, sweep, sweeping, trace
+from backprop_lab import ACTIVATIONS, Linear, ReLU, SumSquaredError, Tanh, random_problem, sweep, sweeping, trace
+from backprop_lab.problem import redrawn
 from backprop_lab.sweeping import FEW_RUNS, ROUND_STEPS, iter_sweep, sweep_problems
 
 MANY = {"seeds": range(12), "lrs": np.logspace(-5, -2, 12)}  # side by side
@@ -32,9 +34,9 @@ def blocks(monkeypatch):
     train, seen = sweeping._train, []
 
     def watched(*given):
-        parameters, losses = train(*given)
-        seen.append(parameters)
-        return parameters, losses
+        for done, trained in train(*given):
+            seen.extend([trained[0]] if trained else [])
+            yield done, trained
 
     monkeypatch.setattr(sweeping, "_train", watched)
     monkeypatch.setattr(sweeping, "_can_be_stacked", lambda problem: True)  # which trains two runs to find out
@@ -93,7 +95,8 @@ def test_a_loss_that_is_no_number_counts_as_infinite_and_a_run_can_diverge_befor
 
 
 def test_diverged_runs_stop_costing_time_and_once_none_is_left_the_sweep_is_done(blocks):
-    result = sweep(range(20), [1e-3, 1e3], steps=3 * ROUND_STEPS, activation=Tanh())
+    for result in iter_sweep(range(20), [1e-3, 1e3], steps=3 * ROUND_STEPS, activation=Tanh()):
+        assert result.left <= 20 * (3 * ROUND_STEPS - result.step) * (1 if result.step else 2)
     assert (result.diverged < 0).tolist() == [[True, False]] * 20
     assert [len(block["W1"]) for block in blocks] == [40, 20, 20]
     assert sweep(range(4), [1e3], steps=4 * ROUND_STEPS, activation=Tanh()).step == 4 * ROUND_STEPS
@@ -114,6 +117,21 @@ def test_whoever_stops_between_blocks_keeps_a_whole_map_of_fewer_steps(monkeypat
     assert not known[..., -1].any()
     np.testing.assert_allclose(result.loss[known], whole.loss[known], rtol=1e-12)
     assert result.network(0, 1e-5).parameters.keys() == {"W1", "b1", "W2", "b2"}, "a run can be opened"
+
+
+@pytest.mark.parametrize("part", [Tanh(), Arctan()])  # trained as stacks, and one by one
+def test_a_large_sweep_lets_others_have_their_turn_after_each_step_and_says_how_much_is_left(part, monkeypatch):
+    whole = sweep(**FEW, steps=12, activation=part)
+    monkeypatch.setattr(sweeping, "PIECE", 0.0)
+    monkeypatch.setattr(sweeping, "ROUND_NUMBERS", 1)
+    seen = []
+    for result in iter_sweep(**FEW, steps=12, activation=part):
+        seen.append((result.step, result.left))
+    steps, lefts = zip(*seen, strict=True)
+    assert list(dict.fromkeys(steps)) == [0, 5, 10, 12], "a map every 5 steps"
+    assert list(lefts) == sorted(lefts, reverse=True)
+    assert {*lefts} >= {66, 60, 54, 6, 0}
+    assert np.array_equal(result.loss, whole.loss)
 
 
 def test_a_block_has_as_many_runs_as_its_bytes_hold_and_if_they_are_many_they_lie_side_by_side(monkeypatch, blocks):
@@ -147,6 +165,54 @@ def test_a_learning_rate_may_be_any_number_that_a_problem_takes():
     assert np.array_equal(result.loss, sweep([3], [1 / 3, 1e20, float(np.float32(0.01))], steps=5).loss)
 
 
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+@pytest.mark.parametrize(
+    ("widths", "part"), [((6,), Tanh()), ((5, 4, 5, 4), ReLU()), ((3,), Scale(a=[[0.5, -2, 1.5]]))]
+)
+def test_the_runs_of_a_problem_of_ones_own_are_those_of_other_weights_for_the_same_data(widths, part, loss):
+    p = random_problem(3, 7, 4, widths, 3, activation=part, loss=loss)
+    result = sweep([None, *range(11)], np.logspace(-4, -2, 12), STEPS, problem=p)
+    assert result.seeds == (None, *range(11))
+    assert same_values(trace(result.problem(None, 1e-4)), trace(p.evolve(lr=1e-4)))
+    for i, j, problem in runs_of(result)[:: 144 // count(50)]:
+        expected = redrawn(p, result.seeds[i]).evolve(lr=problem.lr)
+        assert same_values(trace(problem), trace(expected))
+        losses, _ = alone(expected, STEPS)
+        np.testing.assert_allclose(result.loss[i, j], losses, rtol=0, atol=1e-14 * losses[0])
+
+
+def test_a_length_that_is_by_chance_that_of_a_stack_is_not_taken_for_the_number_of_samples():
+    class PerSampleError(SumSquaredError):
+        def value(self, y_pred, y):
+            return super().value(y_pred, y) / len(y)  # of a stack, that is how many problems there are
+
+        def gradient(self, y_pred, y):
+            return super().gradient(y_pred, y) / len(y)
+
+        formulas = {"L": "np.sum(({y_pred} - {y}) ** 2) / len({y})", "dy_pred": "2 * ({y_pred} - {y}) / len({y})"}  # noqa: RUF012
+
+    for samples in (2, 3):
+        p = random_problem(0, samples, loss=PerSampleError())
+        assert not sweeping._can_be_stacked(p)
+        assert sweep([None], FEW["lrs"], 9, problem=p).loss[0, 1].tolist() == alone(p.evolve(lr=1e-2), 9)[0].tolist()
+
+
+def test_of_numbers_that_are_no_doubles_single_precision_stays_fractions_become_floats_and_complex_ones_are_refused():
+    p = random_problem(1)
+    small, exact, wide = (in_other_numbers(p, kind) for kind in (np.float32, object, complex))
+    result = sweep([None, 4], [1e-3, 1e-2], 60, problem=small)
+    for i, seed in enumerate([None, 4]):
+        start = result.problem(seed, 1e-2)
+        assert start.X.dtype == result.network(seed, 1e-2).parameters["W1"].dtype == np.float32
+        assert identical(result.loss[i, 1], alone(start, 60)[0].astype(float))
+    assert identical(sweep([None], [1e-3], 9, problem=exact).loss, sweep([None], [1e-3], 9, problem=p).loss)
+    p = random_problem(1, hidden=())
+    mixed = with_numbers(p, W1=in_other_numbers(p, object).network.parameters["W1"] + 0j)
+    for each in (wide, mixed):
+        with pytest.raises(ValueError, match=r"real numbers, and (X|W1) has complex ones"):
+            sweep([None], [1e-3], 9, problem=each)
+
+
 def test_a_run_that_was_not_swept_is_refused_and_the_nearest_named_and_so_is_bad_input_at_once():
     result = sweep([0, 1], [0.01, 0.1], steps=1)
     for find, seed, lr in product((result.problem, result.network), (5, 1), (0.11, 0.1001)):
@@ -158,6 +224,14 @@ def test_a_run_that_was_not_swept_is_refused_and_the_nearest_named_and_so_is_bad
         (([1], 3), "lrs must be one or more .*; got 3"),
         (([1], [0.1, 0]), "learning rate must be a positive, finite number.*; got 0"),
         (([1], [0.1], 0), "steps must be a whole number, 1 or more, such as 500; got 0"),
+        (([None], [0.1]), "seed must be a whole number.*; got None"),
+        (([1.5], [0.1], 9, random_problem(0)), "seed must be a whole number.*; got 1.5"),
+        (([1], [0.1], 9, "p"), r"problem must be a Problem, such as worked_example\(\); got 'p'"),
     ]:
         with pytest.raises(ValueError, match=message):
             iter_sweep(*arguments)
+    with pytest.raises(ValueError, match="a problem of your own has its hidden, loss already: leave that out"):
+        sweep([1], [0.1], problem=random_problem(0), hidden=3, loss=None)
+    own = sweep([None, 3], [0.1], 1, problem=random_problem(0))
+    with pytest.raises(ValueError, match=r"no run has seed 2 and learning rate 0\.1; .* has 3 and 0\.1$"):
+        own.problem(2, 0.1)

@@ -1,10 +1,12 @@
 """The verdicts: the sentences about a run and about a map agree with its numbers, and with the theory."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from common import at_first_map, swept
+from own_parts import OWN_PROBLEMS
 
 from backprop_lab import random_problem
 from backprop_lab.curvature import critical_lr
@@ -67,3 +69,43 @@ def test_of_the_map_the_shares_are_counted_and_the_best_learning_rate_is_named_a
     start = "Map of 8 seeds, in rows, at 76 learning rates from 0.0001 to 10. "
     assert verdicts.of_picture(runs) == start + said
     assert verdicts.name_of(runs, (2, 30)) == f"seed {runs.sweep.seeds[2]}, learning rate 0.01"
+
+
+def test_of_a_problem_of_ones_own_its_weights_as_given_are_a_row_with_that_name_and_what_no_seed_draws_is_told():
+    runs = swept(seeds=4, steps=10, problem=OWN_PROBLEMS["parameter called a"]).state.runs
+    row = runs.sweep.seeds.index(None)
+    assert verdicts.name_of(runs, (row, 0)).startswith("the weights as given, learning rate ")
+    assert verdicts.of_picture(runs).startswith(
+        "Map of the weights as given and 3 seeds, in rows, at 76 learning rates "
+    )
+    assert verdicts.on_map(runs).endswith(" a2 stays as given, whatever the seed: a Scale cannot draw its numbers.")
+
+
+def test_where_no_limit_is_known_none_is_told_and_the_reason_and_nothing_is_held_against_theory():
+    runs = swept(seeds=2, steps=10, problem=OWN_PROBLEMS["arctan by math.atan"]).state.runs
+    said = verdicts.on_map(runs)
+    assert re.search(
+        r"come down in \d+% of the runs\. .* No limit is shown for any run\. How the loss bends cannot be", said
+    )
+    assert "theor" not in said + verdicts.on_run(runs, (0, 0))
+    assert verdicts.on_run(runs, (0, 0)).endswith(" in 10 steps. No limit is known at its start.")
+    for limits, said in [
+        ((np.inf, np.inf), "bends upwards nowhere, so theory sets no limit."),
+        ((1e-9, 1e-9), "disagree."),
+    ]:
+        there = replace(runs, limits=limits)
+        assert verdicts.on_run(there, (0, 0)).endswith(said)
+        assert "of those above it" not in verdicts.on_map(there), "nothing is said of a side where no run is"
+
+
+def test_a_loss_below_0_is_said_to_have_no_factor_and_where_none_comes_down_no_learning_rate_is_called_the_best(runs):
+    noted = "Of a loss at 0 or below, the darkest colors say only whether it fell or grew."
+    assert noted not in verdicts.on_map(runs)
+    for step, value in [(0, 0.0), (-1, -1.0)]:
+        changed = replace(runs, sweep=replace(runs.sweep, loss=runs.sweep.loss.copy()))
+        changed.sweep.loss[0, 0, step] = value
+        assert noted in verdicts.on_map(changed)
+    changed.sweep.loss[..., -1] = 1e9
+    assert "best" not in verdicts.on_map(changed)
+    changed.sweep.loss[..., :] = np.inf
+    assert verdicts.on_run(changed, (0, 0)).startswith("The loss had overflowed at the start. ")

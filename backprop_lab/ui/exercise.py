@@ -1,5 +1,3 @@
-"""Exercises: checks a learner's own lines of the training step, with hints and a progress bar."""
-
 import html
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -9,38 +7,49 @@ import numpy as np
 
 from backprop_lab.examples import worked_example
 from backprop_lab.feedback import Feedback, check_function
+from backprop_lab.layers import Array, Layer
+from backprop_lab.lines import Step
 from backprop_lab.mistakes import MISTAKES, Mistake
-from backprop_lab.problem import random_problem
+from backprop_lab.network import Network
+from backprop_lab.problem import Problem, random_problem
 from backprop_lab.tracing import Trace, trace
 from backprop_lab.ui.values.explanations import explain
 from backprop_lab.ui.values.one_cell import work_out
-
-EVERY_STEP = tuple(step.name for step in trace(worked_example()).steps)
 
 
 class Exercises:
     """The exercises of a notebook: `ask = Exercises()`, then `ask("dW2", dW2)` below each answer.
 
-    An answer is a function whose arguments are names that are known by then, `def dW2(H1, dy_pred): ...`, tried on the
-    worked example and on random problems of other sizes; or an array, compared with the worked example.
-    `names` are the steps that count towards the progress, by default every step of the worked example; a wrong answer
-    is compared with what each of `mistakes` gives. With a `seed`, a whole number, the problems are others, drawn by it:
-    `traces[0]` has the numbers that an array is compared with. Raises ValueError if a name is not one of a step.
+    `problem` is what they are about, by default the worked example. An answer is a function whose arguments are names
+    that are known by then, `def dW2(H1, dy_pred): ...`, tried on the problem and on two of other sizes with the same
+    layers and loss, drawn at random; or an array, compared with the problem's own numbers. (Layers that fit no other
+    size, such as one of your own with other parameters, are tried with more samples instead.)
+    `names` are the steps that count towards the progress, by default every step of the problem; a wrong answer is
+    compared with what each of `mistakes` gives. With a `seed`, a whole number, all problems are drawn, by it:
+    `traces[0]` has the numbers that an array is compared with. Raises ValueError if `problem` is none, and if a name is
+    not one of a step.
     """
 
     def __init__(
         self,
-        names: Sequence[str] = EVERY_STEP,
+        problem: Problem | None = None,
+        *,
+        names: Sequence[str] | None = None,
         mistakes: Mapping[str, Mistake] = MISTAKES,
         seed: int | None = None,
     ) -> None:
+        if not isinstance(problem, Problem | None):
+            raise ValueError(f'Exercises take a Problem, and what counts as names=["dW1", "db1"]; got {problem!r}')
         self._mistakes = mistakes
+        self.traces = _traces(worked_example() if problem is None else problem, seed)
+        steps = [step.name for step in self.traces[0].steps]
+        names = steps if names is None else names
         self.names = () if isinstance(names, str) or not isinstance(names, Iterable) else tuple(names)
-        if not self.names or any(name not in EVERY_STEP or self.names.count(name) > 1 for name in self.names):
+        if not self.names or any(name not in steps or self.names.count(name) > 1 for name in self.names):
             raise ValueError(f'names must be different names of steps, such as ["dW1", "db1"]; got {names!r}')
         self.solved: set[str] = set()
-        self.traces = _traces(seed)
-        self._first = "the worked example" if seed is None else "the first problem"
+        known = "the worked example" if problem is None else "this problem"
+        self._first = known if seed is None else "the first problem"
 
     def __call__(self, name: str, answer: Any) -> "Exercise":
         """Check an answer for `name`; returns a widget with feedback, hints and the progress so far."""
@@ -52,45 +61,64 @@ class Exercises:
             self.solved.add(name)
         elif not feedback:
             self.solved.discard(name)
-        return Exercise(feedback, self._hints(name), len(self.solved), len(self.names))
+        step = next((step for step in self.traces[0].steps if step.name == name), None)
+        return Exercise(feedback, self._hints(step) if step else (), len(self.solved), len(self.names))
 
-    def _hints(self, name: str) -> tuple[str, ...]:
-        """Three hints, each closer to the answer, none of them the answer."""
-        traced = self.traces[0]
-        if name not in EVERY_STEP:
-            return ()
-        step = traced.step(name)
-        owner = name.removesuffix("_new").removeprefix("d")
-        like = f", like that of {owner}," if owner != name else ""
-        cell = work_out(traced, (name, 0, 0))
-        written = f"Written out: {name}" if np.ndim(step.value) == 0 else f"One of its cells: {name}[0,0]"
-        shape = np.shape(step.value)
-        *others, last = step.operands
-        operands = f"{', '.join(others)} and {last}" if others else last
-        return (
-            f"Its shape{like} is {shape} in {self._first}." if shape else "It is a single number.",
-            explain(step).sentence,
-            f"It is computed from {operands}. {written} = {cell.symbols}.",
-        )
+    def _hints(self, step: Step) -> tuple[str, ...]:
+        """Up to three hints, each closer to the answer, none of them the answer."""
+        name, shape = step.name, np.shape(step.value)
+        owner = {"backward": name.removeprefix("d"), "update": name.removesuffix("_new")}.get(step.phase)
+        like = f", like that of {owner}," if owner else ""
+        *others, last = step.operands or ("nothing",)
+        made = f"It is computed from {', '.join(others)}{' and ' if others else ''}{last}."
+        cell = work_out(self.traces[0], (name, 0, 0))
+        if step.code not in cell.symbols:
+            made += f" One of its cells: {name}[0,0]" if shape else f" Written out: {name}"
+            made += f" = {cell.symbols}."
+        elif len(shape) == 2:
+            made += f" One of its cells, {name}[0,0], is {cell.value} in {self._first}."
+        size = f"Its shape{like} is {shape} in {self._first}." if shape else "It is a single number."
+        return tuple(hint for hint in (size, explain(step).sentence, made) if hint)
 
 
-def _traces(seed: int | None) -> list[Trace]:
-    """What answers are tried on, problems of different sizes: the worked example and two more, or others by a seed.
-
-    All but the worked example have had one update, so that no bias is 0, and a forgotten one is noticed.
-    """
+def _traces(problem: Problem, seed: int | None) -> list[Trace]:
+    """What answers are tried on, problems of different sizes: this one and two more, or others by a seed."""
     if seed is None:
-        first = random_problem(1, samples=3, inputs=2, hidden=5, lr=0.02)
-        second = random_problem(2, samples=4, outputs=3, lr=0.02)
-        return [trace(worked_example()), *(trace(trace(problem).next_problem()) for problem in (first, second))]
-    rng, problems = np.random.default_rng(seed), []
+        return [trace(problem), _drawn(problem, 1, (3, 2, 5, 2)), _drawn(problem, 2, (4, 3, 4, 3))]
+    rng, traces = np.random.default_rng(seed), []
     for _ in range(3):
-        samples, inputs, hidden, outputs = map(int, rng.permutation([2, 3, 4, 5]))
-        drawn = random_problem(
-            int(rng.integers(2**31)), samples=samples, inputs=inputs, hidden=hidden, outputs=outputs, lr=0.02
-        )
-        problems.append(trace(trace(drawn).next_problem()))
-    return problems
+        sizes = rng.permutation([2, 3, 4, 5]).tolist()
+        traces.append(_drawn(problem, int(rng.integers(2**31)), sizes))
+    return traces
+
+
+def _drawn(problem: Problem, seed: int, sizes: Sequence[int]) -> Trace:
+    """A problem with the same layers and loss, of so many samples, inputs, hidden units and outputs.
+
+    It has had one update, so that no bias is 0, and a forgotten one is noticed. Where the layers or the loss take no
+    other size, or its numbers overflow, it is the problem itself, with two samples more, drawn from its own.
+    """
+    samples, inputs, hidden, outputs = sizes
+    layers, rows = problem.network.layers, len(problem.X)
+    widths = range(hidden, hidden + sum(bool(layer.parameters) for layer in layers) - 1)
+    try:
+        drawn = random_problem(seed, samples, inputs, widths, outputs, lr=0.02, loss=problem.loss, make=Problem.trusted)
+        numbers = (linear.parameters for linear in drawn.network.layers[::2])
+        network = Network(_with_numbers(layer, next(numbers)) if layer.parameters else layer for layer in layers)
+        updated = trace(trace(Problem(network, problem.loss, drawn.X, drawn.y, drawn.lr)).next_problem())
+        if all(np.isfinite(step.value).all() for step in updated.steps):
+            return updated
+    except ValueError:
+        pass
+    some = np.random.default_rng(seed).integers(rows, size=rows + 2)
+    return trace(problem.evolve(X=problem.X[some], y=problem.y[some]))
+
+
+def _with_numbers(layer: Layer, numbers: Mapping[str, Array]) -> Layer:
+    """A layer with other weights and biases. Raises ValueError if its parameters are of another kind."""
+    if not layer.parameters.keys() <= numbers.keys():
+        raise ValueError(f"{layer!r} has parameters that nobody knows how to draw")
+    return layer.with_parameters({name: numbers[name] for name in layer.parameters})
 
 
 class Exercise(widgets.VBox):

@@ -140,9 +140,9 @@ class Stopwatch:
         setattr(owner, name, timed)
 
 
-ARITHMETIC, CELLS, NUMBERS, DRAWING, PNG = "arithmetic", "cells", "numbers", "other drawing", "PNG"
+ARITHMETIC, CELLS, DRAWING, PNG = "arithmetic", "cells and numbers", "other drawing", "PNG"
 CARD, PROOF, WIDGETS = "card and alt text", "numeric proof", "widgets and messages"
-PARTS = (ARITHMETIC, CELLS, NUMBERS, DRAWING, PNG, CARD, PROOF, WIDGETS)
+PARTS = (ARITHMETIC, CELLS, DRAWING, PNG, CARD, PROOF, WIDGETS)
 
 
 def opened_lab(**place: Any) -> Any:
@@ -165,7 +165,6 @@ def move(slider: Any, value: float) -> None:
 
 def frame() -> dict[str, Times]:
     """Milliseconds of each part of a frame at step dW1, and bytes of its picture. Runs inside a kernel."""
-    from backprop_lab.ui.board import board as board_module
     from backprop_lab.ui.board.board import Board
     from backprop_lab.ui.board.cells import CellPainter
     from backprop_lab.ui.steps import words
@@ -178,7 +177,6 @@ def frame() -> dict[str, Times]:
         (Setup, {"problem": ARITHMETIC}),
         (Board, {"draw": DRAWING, "png": PNG}),
         (CellPainter, {"fill": CELLS, "paint": CELLS}),
-        (board_module, {"numbers_at": NUMBERS}),
         (words, {"card": CARD, "remarks_on": CARD, "alt_text": CARD, "prove": PROOF}),
     ):
         for name, part in parts.items():

@@ -303,7 +303,7 @@ def test_the_lab_alone_follows_its_slider_and_a_link_opens_it_at_a_place(
 @pytest.mark.parametrize("page", [(PHONE, "light")], indirect=True)
 def test_on_a_phone_a_notebook_that_runs_has_the_whole_width(page):
     page.goto("/run/lab/index.html?path=01_worked_example.ipynb", wait_until="commit")
-    page.wait_for_function("document.querySelector('.jp-MarkdownCell').clientWidth > 300")
+    page.wait_for_function("document.querySelector('.jp-MarkdownCell')?.clientWidth > 300")
 
 
 RUN_THIS = urlencode({"code": 'print("it " + "ran")', "execute": "1", "kernel": "python", "toolbar": "1"})

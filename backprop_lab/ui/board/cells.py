@@ -1,113 +1,198 @@
-"""The cells of the board: each filled with a colour, with ready-made digits copied into it, pixel by pixel."""
+"""The cells of a picture: each filled with a colour, with ready-made digits copied into it, pixel by pixel."""
 
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
 from matplotlib.font_manager import FontProperties, findfont
 from PIL import Image, ImageDraw, ImageFont
 
 from backprop_lab.layers import Array
 from backprop_lab.number_format import format_number
+from backprop_lab.problem import Problem
 from backprop_lab.ui.board.layout import Box
 from backprop_lab.ui.board.text import DIGIT_HEIGHT, FAMILY
 from backprop_lab.ui.drawing import own_settings
 from backprop_lab.ui.theme import HEATMAP, NOT_FINITE, Theme
 from backprop_lab.ui.values.slopes import is_slope
 
-# Where the colour scales end; fixed, so that any two pictures can be compared.
+# Where the colour scales end; fixed, so that pictures can be compared.
 VALUE_LIMIT, GRADIENT_LIMIT = 10.0, 100.0
 COLOURS = mpl.colormaps[HEATMAP].resampled(256)
+READABLE = 7.3  # CSS pixels an em: smaller numbers are left out
+ACROSS, DOWN = 0.292, 0.68  # of a cell's width and height for an em: then −13.8 leaves a margin
+BESIDE = 3  # CSS pixels of a cell's width that stay free of a number, for a frame
+LINED = 8  # CSS pixels: smaller cells have no lines between them
 with own_settings():
     DIGITS = findfont(FontProperties(family=FAMILY))
 
 
-class CellPainter:
-    """All cells of some boxes, one after the other: `levels` holds their places on the colour scale from -1 to 1 (2 if
-    not finite, nan if not shown yet), and `numbers` the text in them (empty if not shown yet).
+class _Grid(NamedTuple):
+    """The pixels of a box: for each of them down and across, which square it is in; where its lines are; how large its
+    numbers are, and how wide they can be."""
 
-    Their grid is drawn into the axes once, when the painter is made; painting fills it.
+    top: int
+    left: int
+    down: Array
+    across: Array
+    rows: list[int]
+    cols: list[int]
+    em: float
+    room: int
+
+
+class CellPainter:
+    """The cells of some boxes, whose colour scales end at `limits`.
+
+    `levels` has, for each box, the places of its squares on the colour scale, from -1 to 1, or 2 if not finite; and
+    `numbers` the text in its cells, row by row. Both are None for a box that is not shown yet, and an empty grid.
     """
 
-    def __init__(self, axes: Axes, boxes: Sequence[Box], theme: Theme, pixel: float) -> None:
-        """`pixel` is the size of a CSS pixel in points; line widths are relative to it."""
-        origins = np.array([(box.x + j, box.y + i) for box in boxes for i in range(box.rows) for j in range(box.cols)])
-        corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
-        width = 0.6 * pixel
-        grid = PolyCollection(
-            origins[:, None] + corners, facecolors=theme.paper, edgecolors=theme.grid, linewidths=width
-        )
-        axes.add_collection(grid, autolim=False)
-        self._axes = axes
-        self._limits = np.repeat([limit_of(box) for box in boxes], [box.rows * box.cols for box in boxes])
-        self._pixels = self._cell_pixels(origins, width * 100 / 72)
-        self.levels = np.full(len(origins), np.nan)
-        self.numbers = [""] * len(origins)
-        self._digits: dict[tuple[str, int], Array] = {}  # those now in the picture, by number and room
+    def __init__(self, boxes: Sequence[Box], limits: Sequence[float], theme: Theme, ratio: float) -> None:
+        self.boxes, self._limits, self._ratio = boxes, limits, ratio
+        self._lines, self._paper = (_packed(colour) for colour in (theme.grid, theme.paper))
+        self._line = max(1, round(0.6 * ratio))
+        self._grids = [self._grid(box) for box in boxes]
+        self.levels: list[Array | None] = [None] * len(boxes)
+        self.numbers: list[list[str] | None] = [None] * len(boxes)
+        self._digits: dict[tuple[str, float, int], Array] = {}  # those now in the picture, by number, em and room
 
-    def fill(self, values: Array, visible: Array) -> None:
-        """Give every cell its value; cells that are not `visible` stay empty."""
-        self.levels = np.where(visible, scaled(values, self._limits), np.nan)
-        numbers = zip(values.tolist(), visible.tolist(), strict=True)
-        self.numbers = [format_number(v) if shown else "" for v, shown in numbers]
+    def fill(self, values: Sequence[Array | None]) -> None:
+        """Give each box its matrix, or None if it is not shown yet; a row or column of blanks has nan."""
+        self.levels = [
+            None if matrix is None else scaled(means_of(matrix, box.means), limit)
+            for box, matrix, limit in zip(self.boxes, values, self._limits, strict=True)
+        ]
+        self.numbers = [
+            None if matrix is None or not grid.em else [format_number(v) for v in matrix.ravel().tolist()]
+            for grid, matrix in zip(self._grids, values, strict=True)
+        ]
 
-    def _cell_pixels(self, origins: Array, line: float) -> list[list[int]]:
-        """The pixels of each cell inside its grid lines, which are `line` pixels wide: left, top, right, bottom."""
-        height = self._axes.figure.canvas.get_width_height()[1]
-        corners = np.hstack([self._axes.transData.transform(points) for points in (origins, origins + 1)])
-        corners[:, 1::2] = height - corners[:, 1::2]
-        lines = np.floor(corners + 0.5) + round(line) % 2 / 2  # where Agg draws them
-        inside: list[list[int]] = np.rint(lines + np.array([1, 1, -1, -1]) * line / 2).astype(int).tolist()
-        return inside
+    def _grid(self, box: Box) -> _Grid:
+        down, across = box.means
+        rows, cols = (
+            _edges(start * self._ratio, length * self._ratio, n, each)
+            for start, length, n, each in (
+                (box.y, box.height, box.rows, down), (box.x, box.width, box.cols, across),
+            )
+        )  # fmt: skip
+        lined = min(box.width / box.cols, box.height / box.rows) >= LINED
+        lines = [edges if lined else edges[[0, -1]] for edges in (rows, cols)]
+        squares = [np.repeat(np.arange(len(edges) - 1), np.diff(edges)) for edges in (rows, cols)]
+        em = number_size(box.width / box.cols, box.height / box.rows) * self._ratio
+        return _Grid(
+            int(rows[0]), int(cols[0]), squares[0], squares[1],
+            (lines[0] - rows[0]).tolist(), (lines[1] - cols[0]).tolist(), em,
+            int(np.diff(cols).min() - self._line - BESIDE * self._ratio),
+        )  # fmt: skip
 
-    def paint(self, picture: Any, em: float) -> None:
-        """Fill the cells into a picture of RGBA bytes, with digits whose em is `em` pixels."""
+    def paint(self, picture: Any) -> None:
+        """Fill the cells into a picture of RGBA bytes."""
         pixels = np.asarray(picture).view(np.uint32)[..., 0]
-        levels = np.nan_to_num(self.levels)
-        colours = np.where(levels > 1, 256, np.clip((levels + 1) * 128, 0, 255)).astype(int).tolist()
         ramps = digit_colours()
         before, self._digits = self._digits, {}
-        for (x, y, right, bottom), number, colour in zip(self._pixels, self.numbers, colours, strict=True):
-            if not number:
-                continue
-            cell, ramp = pixels[y:bottom, x:right], ramps[colour]
-            cell[:] = ramp[0]
-            room = int(0.96 * (right - x))
-            digits = before.get((number, room))
+        for grid, levels, numbers in zip(self._grids, self.levels, self.numbers, strict=True):
+            high, wide = len(grid.down), len(grid.across)
+            line = self._line
+            area = pixels[grid.top : grid.top + high + line, grid.left : grid.left + wide + line]
+            colours = None
+            if levels is None:
+                area[:] = self._paper
+            else:
+                colours = np.where(levels > 1, 256, np.clip((levels + 1) * 128, 0, 255)).astype(int)
+                inside = area[:high, :wide]  # less than the box where that does not fit a tiny picture
+                inside[:] = ramps[:, 0][colours][:, grid.across[: inside.shape[1]]][grid.down[: inside.shape[0]]]
+            inner = self._lines if levels is None else self._paper
+            for lines, sides in ((grid.rows, area), (grid.cols, area.T)):
+                for at in lines[1:-1]:
+                    sides[at : at + line] = inner
+            for lines, sides in ((grid.rows, area), (grid.cols, area.T)):
+                for at in (lines[0], lines[-1]):
+                    sides[at : at + line] = self._lines
+            if colours is not None and numbers:
+                self._write(area, grid, numbers, ramps[colours.ravel()], before)
+
+    def _write(self, area: Array, grid: _Grid, numbers: list[str], ramps: Array, before: dict[Any, Array]) -> None:
+        places = [(y, x) for y in zip(grid.rows, grid.rows[1:], strict=False)
+                  for x in zip(grid.cols, grid.cols[1:], strict=False)]  # fmt: skip
+        for (rows, cols), number, ramp in zip(places, numbers, ramps, strict=True):
+            cell = area[rows[0] + self._line : rows[1], cols[0] + self._line : cols[1]]
+            key = number, grid.em, grid.room
+            digits = before.get(key)
             if digits is None:
-                digits = _digits(number, em, room)
-            self._digits[number, room] = digits
-            top, left = ((outer - inner) // 2 for outer, inner in zip(cell.shape, digits.shape, strict=True))
-            if top >= 0 and left >= 0:
-                cell[top : top + digits.shape[0], left : left + digits.shape[1]] = ramp.take(digits)
+                digits = _digits(*key)
+            self._digits[key] = digits
+            top, left = ((outer - inner + 1) // 2 for outer, inner in zip(cell.shape, digits.shape, strict=True))
+            cell[top : top + digits.shape[0], left : left + digits.shape[1]] = ramp.take(digits)
 
 
-def limit_of(box: Box) -> float:
-    """Where a box's colour scale ends; the loss, the learning rate and slopes do not use the scale of their row."""
-    if box.name in ("L", "lr"):
+def number_size(width: float, height: float) -> float:
+    """The em of numbers in cells of this width and height in CSS pixels, or 0 if they could not be read."""
+    em = min(ACROSS * width, DOWN * height)
+    return em if em >= READABLE else 0.0
+
+
+def gradient_limit(problem: Problem) -> float:
+    """Where the colour scale of gradients ends: at 100, or at a smaller power of ten if the gradient of the loss never
+    exceeds a number below 10, as with a cross-entropy, whatever the numbers of a trace."""
+    N, K = problem.y.shape
+    far = 1e6 * (-1.0) ** np.add.outer(np.arange(N), np.arange(K))
+    y = np.asarray(problem.y, dtype=float)
+    with np.errstate(all="ignore"):
+        largest = max(float(np.max(np.abs(problem.loss.gradient(scores, y)))) for scores in (far, -far))
+    return min(GRADIENT_LIMIT, 10.0 ** round(math.log10(20 * largest))) if 0 < largest < 10 else GRADIENT_LIMIT
+
+
+def limit_of(name: str, row: str, gradients: float = GRADIENT_LIMIT) -> float:
+    """Where a colour scale ends; the loss, the learning rate and slopes do not use the scale of their row."""
+    if name in ("L", "lr"):
         return math.inf
-    return GRADIENT_LIMIT if box.row == "gradients" and not is_slope(box.name) else VALUE_LIMIT
+    return gradients if row == "gradients" and not is_slope(name) else VALUE_LIMIT
 
 
-def scaled(values: Array, limit: Any) -> Array:
-    """Values on a fixed scale from -1 to 1, almost linear up to 1 and logarithmic beyond; 2 means not finite."""
-    with np.errstate(invalid="ignore"):
-        levels = np.clip(np.arcsinh(values) / np.arcsinh(limit), -1, 1)
+def scaled(values: Array, limit: float) -> Array:
+    """Values on a fixed scale from -1 to 1, almost linear up to 1, or to a hundredth of a small limit, and logarithmic
+    beyond; 2 means not finite."""
+    unit = 1.0 if limit >= VALUE_LIMIT else limit / 100
+    with np.errstate(all="ignore"):
+        levels = np.clip(np.arcsinh(values / unit) / np.arcsinh(limit / unit), -1, 1)
     return np.where(np.isfinite(values), levels, 2.0)
+
+
+def means_of(values: Array, each: tuple[int, int]) -> Array:
+    """The mean of every so many rows and columns; at the end there may be fewer."""
+    values = np.asarray(values, dtype=float)
+    with np.errstate(all="ignore"):
+        for axis, step in enumerate(each):
+            if step > 1:
+                starts = np.arange(0, values.shape[axis], step)
+                counts = np.diff([*starts, values.shape[axis]])
+                values = np.add.reduceat(values / step, starts, axis) * np.expand_dims(step / counts, 1 - axis)
+    return values
+
+
+def _edges(start: float, length: float, n: int, each: int) -> Array:
+    """The pixels at which squares of so many cells begin, and the last one ends."""
+    at = np.array([*range(0, n, each), n])
+    return np.floor(start + length * at / n + 0.5).astype(int)
+
+
+def _packed(colour: str) -> int:
+    """A colour as a pixel of RGBA bytes."""
+    red, green, blue, alpha = (round(255 * part) for part in mpl.colors.to_rgba(colour))
+    return int(np.array([red, green, blue, alpha], np.uint8).view(np.uint32)[0])
 
 
 def _digits(number: str, em: float, room: int) -> Array:
     """How much of each pixel a number covers, 0 to 255, with an em of `em` pixels, or fewer if there is no room."""
     digits = np.hstack([_digit(character, em) for character in number])
-    return digits if digits.shape[1] <= room or em < 2 else _digits(number, 0.9 * em, room)
+    return digits if digits.shape[1] <= room or em < 1 else _digits(number, 0.95 * em, room)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=1024)
 def _digit(character: str, em: float) -> Array:
     font = ImageFont.truetype(DIGITS, max(1.0, em), layout_engine=ImageFont.Layout.BASIC)
     height = round(em * 1.1)

@@ -1,6 +1,13 @@
-"""Where each matrix is on the board, in cells: values on top, gradients beneath them, new weights at the bottom."""
+"""Where each matrix is on the board, in CSS pixels: values on top, gradients beneath them, then the new weights.
 
+The board fits the width and height that it is given. Cells shrink until it does; where one side of them would fall
+below SMALLEST, squares of the picture stand for the mean of some cells in a row, a column or a block.
+"""
+
+import math
+from collections.abc import Callable, Container
 from dataclasses import dataclass
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -8,38 +15,50 @@ import numpy as np
 from backprop_lab.tracing import Trace
 from backprop_lab.ui.values.slopes import SLOPE, slopes_of
 
-LABEL = 0.93  # height of a name above its matrix
-GAP = 0.75  # between two columns
-ROW_GAP = 0.5  # between values, gradients and new weights
-HEAD = 1.7  # the line on top that names the phase and the step
-LEFT = 1.0  # room for the names of the rows
-RIGHT = 2.3  # room for the colour bars
-ASPECT = 0.62  # a cell's height divided by its width
-CELL_WIDTH = (26, 58)  # CSS pixels: with narrower cells, a board is broken into bands; wider ones are not used
-LARGE_CELL_WIDTH = (37, 90)  # the same for the back row of a lecture hall
+MARGIN = 4.0  # at the edges, in which frames fit
+SMALLEST = 2.0  # the side of a cell, or of a square that stands for several
+WIDEST, WIDEST_LARGE = 58.0, 90.0  # a cell; the second for the back row of a lecture hall
+FLAT, TALL, NATURAL = 3.0, 2.5, 0.52  # width by height at most, height by width at most, and height by width if free
+MOST = {"samples": 64, "units": 128, "hidden layers": 6}
+POWERS = (1.0, 0.85, 0.7, 0.55, 0.4)  # of the number of cells that a side grows with: the large ones give way first
+LOSS_ROOM = (7.5, 5.0)  # the smallest loss plot, its title included, in ems of labels
+AVERAGED = "avg"  # what a label says of squares that are means
 
 
 class Box(NamedTuple):
-    """A matrix on the board: its upper left corner and size, in cells, and which of ROWS it is in; y points down."""
+    """A matrix on the board: its upper left corner and size, how many cells it has, and in which row it is."""
 
     name: str
     x: float
     y: float
+    width: float
+    height: float
     rows: int
     cols: int
     row: str
 
+    @property
+    def means(self) -> tuple[int, int]:
+        """How many cells, down and across, a square of the picture is the mean of: (1, 1) if every cell is shown."""
+        return _cells_in_a_square(self.height, self.rows), _cells_in_a_square(self.width, self.cols)
+
 
 @dataclass(frozen=True)
 class Layout:
-    """The whole board: `rows` has the name, top and bottom of each row of matrices."""
+    """The whole board, with labels of `font` pixels.
+
+    `arrows` have x, y and a direction, 1 to the right; `loss` and `scales`, if there is room, are places (x, y, width,
+    height) for the loss plot with its axes, and for the colour scales.
+    """
 
     width: float
     height: float
+    font: float
+    gap: float
     boxes: dict[str, Box]
-    rows: list[tuple[str, float, float]]
     arrows: list[tuple[float, float, int]]
-    loss: tuple[float, float, float, float]
+    loss: tuple[float, float, float, float] | None
+    scales: tuple[float, float, float, float] | None
 
 
 class _Column(NamedTuple):
@@ -50,87 +69,187 @@ class _Column(NamedTuple):
     new: list[tuple[str, int, int]]
 
     @property
-    def width(self) -> int:
+    def cols(self) -> int:
         return max(cols for row in self for _, _, cols in row)
+
+    def longest(self, averaged: Container[str]) -> int:
+        """Letters of its longest label. That of a slope can be short; some say that their squares are averaged."""
+        more = len(AVERAGED) + 1
+        return max(len(name.split(" ")[0]) + more * (name in averaged) for row in self for name, _, _ in row)
 
 
 ROWS = ("values", "gradients", "new weights")
 
 
-def place_matrices(trace: Trace, bands: int = 1) -> Layout:
-    """Place every matrix of `trace`; a wide network may be broken into `bands`, one below the other."""
-    groups = _groups(trace)
-    bands = min(bands, len(groups))
-    boxes: dict[str, Box] = {}
-    rows: list[tuple[str, float, float]] = []
-    arrows: list[tuple[float, float, int]] = []
-    y, width = HEAD, 0.0
-    for band in _split(groups, bands):
-        columns = [column for group in band for column in group]
-        for row, name in enumerate(ROWS):
-            height = max(sum(LABEL + n for _, n, _ in column[row]) for column in columns)
-            x = LEFT
-            for position, column in enumerate(columns):
-                top = y
-                for matrix, n, cols in column[row]:
-                    boxes[matrix] = Box(matrix, x, top + LABEL, n, cols, name)
-                    top += LABEL + n
-                x += column.width + GAP
-                to_nowhere = row == 1 and not column.gradients
-                if position < len(columns) - 1 and row < 2 and not to_nowhere:
-                    arrows.append((x - GAP / 2, y + LABEL + len(trace["X"]) / 2, 1 if row == 0 else -1))
-            width = max(width, x - GAP)
-            rows.append((name, y + LABEL, y + height))
-            y += height + ROW_GAP
-        y += ROW_GAP * (bands > 1)
-    last = boxes[f"{[*trace.problem.network.parameters][-1]}_new"]
-    left = last.x + last.cols + GAP
-    _, top, bottom = rows[-1]
-    loss = (left + 0.6, top, width + RIGHT - 0.3 - left - 0.6, bottom - top)
-    return Layout(width + RIGHT, y, boxes, rows, arrows, loss)
+def place_matrices(trace: Trace, width: float, height: float = math.inf, large: bool = False) -> Layout:
+    """Place every matrix of `trace` in a picture of at most `width` by `height` CSS pixels.
+
+    Raises ValueError, in words, for a network with more samples, units or layers than MOST.
+    """
+    _check_size(trace)
+    columns = _columns(trace)
+    found = _placed(columns, width, height, large)
+    if averaged := {name for name, box in found.boxes.items() if box.means != (1, 1)}:
+        found = _placed(columns, width, height, large, averaged)
+    return found
 
 
-def readable_layout(trace: Trace, width: float, narrowest: float) -> Layout:
-    """The layout with the fewest bands whose cells are wide enough to read, or else the one with the widest cells."""
-    tries = [place_matrices(trace, bands) for bands in range(1, len(_groups(trace)) + 1)]
-    return next((one for one in tries if width / one.width >= narrowest), min(tries, key=lambda one: one.width))
+def _placed(columns: list[_Column], width: float, height: float, large: bool, averaged: Container[str] = ()) -> Layout:
+    """The layout, with room for the labels of matrices whose squares are means."""
+    font = float(np.clip(8 + 5 * (min(width / 930, height / 345) - 0.42), 8, 16 if large else 13))
+    label, row_gap = 1.3 * font, 0.45 * font
+    gap = min(1.3 * font, 0.2 * width / len(columns))
+    room = width - 2 * MARGIN - gap * (len(columns) - 1)
+    names = [min(0.7 * font * column.longest(averaged) - gap + 5, room / len(columns)) for column in columns]
+
+    def widths(cell: float, power: float) -> list[float]:
+        return [max(name, cell * column.cols**power) for name, column in zip(names, columns, strict=True)]
+
+    def is_narrow(cell: float, power: float) -> bool:
+        return sum(widths(cell, power)) <= room
+
+    across, cell_width = _first_with(5, is_narrow, WIDEST_LARGE if large else WIDEST)
+
+    def boxes(cell: float, power: float) -> list[list[tuple[str, str, float, int, int]]]:
+        """For each column, its matrices as (name, row, top, rows, columns)."""
+        return _stacked(columns, lambda n: cell * n**power, label, row_gap)
+
+    def bottom(cell: float, power: float) -> float:
+        return MARGIN + max(top + float(cell * n**power) for found in boxes(cell, power) for _, _, top, n, _ in found)
+
+    def is_low(cell: float, power: float) -> bool:
+        return bottom(cell, power) <= height
+
+    down, cell_height = _first_with(4, is_low, (NATURAL if height == math.inf else TALL) * cell_width)
+    if across == down == 1:
+        cell_width = min(cell_width, FLAT * cell_height)
+    used = widths(cell_width, across)
+    gap = min(2.2 * font, gap + max(0.0, (room - sum(used)) / max(1, len(columns) - 1)))
+    lefts = MARGIN + np.cumsum([0.0, *(w + gap for w in used)])
+    right, end = float(lefts[-1] - gap), bottom(cell_height, down)
+    placed = {
+        name: Box(name, float(x), top, cell_width * cols**across, cell_height * rows**down, rows, cols, row)
+        for x, found in zip(lefts, boxes(cell_height, down), strict=False)
+        for name, row, top, rows, cols in found
+    }
+    loss = _free(placed, lefts, right, end, font, gap)
+    return Layout(
+        right + MARGIN, end, font, gap, placed, _arrows(columns, placed, lefts, gap), loss,
+        _beneath_samples(placed, font, float(lefts[1] - gap), row_gap),
+    )  # fmt: skip
 
 
 def aspect_ratio(trace: Trace, width: float, large: bool = False) -> float:
     """The width of a board divided by its height, before it is drawn."""
-    found = readable_layout(trace, width, (LARGE_CELL_WIDTH if large else CELL_WIDTH)[0])
-    return found.width / (found.height * ASPECT)
+    found = place_matrices(trace, width, large=large)
+    return found.width / found.height
 
 
-def _groups(trace: Trace) -> list[list[_Column]]:
-    """The columns of the board, one group for each layer with parameters and the activation after it."""
+def _cells_in_a_square(side: float, n: int) -> int:
+    return max(1, math.ceil(SMALLEST * n / side - 1e-9))
+
+
+def _check_size(trace: Trace) -> None:
+    network = trace.problem.network
+    layers = sum(bool(layer.parameters) for layer in network.layers)
+    units = max(max(trace[name].shape) for name in network.parameters)
+    units = max(units, *(trace[name].shape[-1] for name in ("X", *(stage.Y for stage in network.stages))))
+    found = dict(zip(MOST, (len(trace["X"]), units, layers - 1), strict=True))
+    if too_many := [f"{n} {what}" for what, n in found.items() if n > MOST[what]]:
+        most = ", ".join(f"{n} {what}" for what, n in MOST.items())
+        raise ValueError(f"the board has room for {most}; this network has {' and '.join(too_many)}")
+
+
+def _first_with(readable: float, fits: Callable[[float, float], bool], most: float) -> tuple[float, float]:
+    """The first of POWERS with which a side of one cell that is `readable` fits, or the last; and the largest such."""
+    for power in POWERS:
+        low, high = 0.0, most
+        for _ in range(40):
+            middle = (low + high) / 2
+            low, high = (middle, high) if fits(middle, power) else (low, middle)
+        found = most if fits(most, power) else low
+        if found >= min(readable, most):
+            break
+    return power, max(found, 0.01)
+
+
+def _stacked(
+    columns: list[_Column], height: Callable[[int], float], label: float, row_gap: float
+) -> list[list[tuple[str, str, float, int, int]]]:
+    """For each column its matrices as (name, row, top, rows, columns).
+
+    Gradients begin where the highest column of values ends, and new weights where the highest of their columns does: a
+    slope stands beside them, not above.
+    """
+    found: list[list[tuple[str, str, float, int, int]]] = [[] for _ in columns]
+    ends = [MARGIN for _ in columns]
+    top = MARGIN
+    for row, name in enumerate(ROWS):
+        for k, column in enumerate(columns):
+            y = top
+            for matrix, rows, cols in column[row]:
+                found[k].append((matrix, name, y + label, rows, cols))
+                y += label + height(rows)
+                ends[k] = y
+        above = [end for end, column in zip(ends, columns, strict=True) if row == 0 or column.new]
+        top = max(above) + row_gap
+    return found
+
+
+def _arrows(
+    columns: list[_Column], placed: dict[str, Box], lefts: np.ndarray, gap: float
+) -> list[tuple[float, float, int]]:
+    """One from each column to the next, and in the gradients back again, in the middle of what samples go through."""
+    samples = placed["X"].height / 2
+    there = [(float(x - gap / 2), placed["X"].y + samples, 1) for x in lefts[1:-1]]
+    top = min(box.y for box in placed.values() if box.row == "gradients")
+    return there + [
+        (float(x - gap / 2), top + samples, -1)
+        for x, column in zip(lefts[1:-1], columns, strict=False)
+        if column.gradients
+    ]
+
+
+def _free(
+    placed: dict[str, Box], lefts: np.ndarray, right: float, end: float, font: float, gap: float
+) -> tuple[float, float, float, float] | None:
+    """Room for the loss: as much as there is at the right, or if that is too little, between two columns of weights."""
+    best, room = 0.0, None
+    for first, last in combinations(range(1, len(lefts)), 2):
+        x, x1 = float(lefts[first]), right if last == len(lefts) - 1 else float(lefts[last] - gap)
+        bottoms = [box.y + box.height for box in placed.values() if x - 1 < box.x < x1]
+        y = max(bottoms) + 0.5 * font
+        width, height = min(x1 - x, 26 * font), min(end - MARGIN - y, 0.75 * (x1 - x), 12 * font)
+        fits = width >= LOSS_ROOM[0] * font and height >= LOSS_ROOM[1] * font
+        size = min(width, 2 * height) + (1000 if last == len(lefts) - 1 else 0)
+        if fits and size > best:
+            best, room = size, (x, end - MARGIN - height, width, height)
+    return room
+
+
+def _beneath_samples(
+    placed: dict[str, Box], font: float, right: float, row_gap: float
+) -> tuple[float, float, float, float] | None:
+    """Room for the colour scales between X and the learning rate, if they can be read there."""
+    samples, lr = placed["X"], placed["lr"]
+    top, bottom = samples.y + samples.height + 2 * row_gap, lr.y - 1.3 * font - row_gap
+    place = (samples.x, max(top, bottom - 6.5 * font), right - samples.x, min(bottom - top, 6.5 * font))
+    return place if place[2] >= 5.2 * font and place[3] >= 6.2 * font else None
+
+
+def _columns(trace: Trace) -> list[_Column]:
+    """The columns of the board: samples, each layer's parameters and outputs, the loss line by line, and targets."""
 
     def sized(*names: str) -> list[tuple[str, int, int]]:
         return [(name, *np.atleast_2d(trace[name]).shape) for name in names]
 
     slopes = slopes_of(trace)
-    groups: list[list[_Column]] = []
-    for layer, X, Y, n in trace.problem.network.stages:
+    columns = [_Column(sized("X"), [], sized("lr"))]
+    for layer, _, Y, n in trace.problem.network.stages:
         if layer.parameters:
             names = [f"{p}{n}" for p in layer.parameters]
-            above, below, new = (sized(*(form.format(name) for name in names)) for form in ("{}", "d{}", "{}_new"))
-            groups.append([_Column(sized("X"), [], sized("lr"))] if X == "X" else [])
-            groups[-1] += [_Column(above, below, new), _Column(sized(Y), sized(f"d{Y}"), [])]
-        else:
-            slope = [(SLOPE + Y, *trace[Y].shape)] if SLOPE + Y in slopes else []
-            groups[-1].append(_Column(sized(Y), sized(f"d{Y}") + slope, []))
-    groups[-1].append(_Column(sized("y", *(step.name for step in trace.steps if step.phase == "loss")), [], []))
-    return groups
-
-
-def _split(groups: list[list[_Column]], bands: int) -> list[list[list[_Column]]]:
-    """Break the groups into bands of about equal width, in order."""
-    widths = [sum(column.width + GAP for column in group) for group in groups]
-    split: list[list[list[_Column]]] = [[]]
-    share, filled = sum(widths) / bands, 0.0
-    for group, width in zip(groups, widths, strict=True):
-        if split[-1] and len(split) < bands and filled + width / 2 > share * len(split):
-            split.append([])
-        split[-1].append(group)
-        filled += width
-    return split
+            columns.append(_Column(*(sized(*(form.format(p) for p in names)) for form in ("{}", "d{}", "{}_new"))))
+        slope = [(SLOPE + Y, *trace[Y].shape)] if SLOPE + Y in slopes else []
+        columns.append(_Column(sized(Y), sized(f"d{Y}") + slope, []))
+    lines = [step.name for step in trace.steps if step.phase == "loss" and step.name != "L"]
+    return columns + [_Column(sized(line), [], []) for line in lines] + [_Column(sized("y", "L"), [], [])]

@@ -1,5 +1,6 @@
 """Words and numbers as outlines, ready to be drawn into the picture; each glyph is made once and kept."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -9,7 +10,6 @@ from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 
 from backprop_lab.layers import Array
-from backprop_lab.ui.board.layout import ASPECT
 
 FAMILY = "DejaVu Sans"
 DIGIT_HEIGHT = 0.73  # of an em
@@ -24,7 +24,22 @@ class Outline(NamedTuple):
     width: float
 
 
-@lru_cache(maxsize=8)  # those of one picture, since many change from one to the next; a long sum takes 50 KB
+class Word(NamedTuple):
+    """A string with its baseline at `y`, `size` pixels an em; `align` is 0 if it begins at `x`, 1 if it ends there."""
+
+    text: str
+    x: float
+    y: float
+    size: float
+    align: float = 0.0
+    bold: bool = False
+
+    @property
+    def width(self) -> float:
+        return outline_of(self.text, self.bold).width * self.size
+
+
+@lru_cache(maxsize=16)  # those of one picture, since many change from one to the next
 def outline_of(string: str, bold: bool = False) -> Outline:
     glyphs = [_glyph(character, bold) for character in string]
     widths = [glyph.width for glyph in glyphs]
@@ -33,7 +48,7 @@ def outline_of(string: str, bold: bool = False) -> Outline:
     return Outline(
         np.concatenate([np.empty((0, 2)), *vertices]),
         np.concatenate([np.empty(0, Path.code_type), *(glyph.codes for glyph in glyphs)]),
-        starts[-1],
+        float(starts[-1]),
     )
 
 
@@ -51,16 +66,13 @@ def _glyph(character: str, bold: bool) -> Outline:
     return Outline(np.asarray(path.vertices), np.asarray(path.codes), advance)
 
 
-def numbers_at(strings: list[str], centres: Array) -> Path:
-    """All of `strings`, one or more, each centred in its cell and squeezed if it is too long, as one path."""
-    glyphs = [outline_of(s) for s in strings]
-    widths = np.array([g.width for g in glyphs])
-    em = 0.33  # of a cell's width
-    squeeze = np.minimum(1, 0.94 / (em * widths))
-    scale = em * np.column_stack([squeeze, np.full(len(glyphs), -1 / ASPECT)])
-    start = centres + np.column_stack([-widths / 2, np.full(len(glyphs), -DIGIT_HEIGHT / 2)]) * scale
-    counts = [len(g.vertices) for g in glyphs]
-    vertices = np.concatenate([g.vertices for g in glyphs]) * np.repeat(scale, counts, axis=0) + np.repeat(
-        start, counts, axis=0
-    )
-    return Path(vertices, np.concatenate([g.codes for g in glyphs]))
+def path_of(words: Sequence[Word]) -> Path:
+    """All words as one path, in pixels with y downwards."""
+    if not words:
+        return EMPTY
+    vertices = []
+    for word in words:
+        outline = outline_of(word.text, word.bold)
+        start = word.x - word.align * outline.width * word.size, word.y
+        vertices.append(outline.vertices * (word.size, -word.size) + start)
+    return Path(np.concatenate(vertices), np.concatenate([outline_of(w.text, w.bold).codes for w in words]))

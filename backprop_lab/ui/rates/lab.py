@@ -3,15 +3,15 @@
 import asyncio
 import html
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import partial
 from typing import Any
 from weakref import WeakSet
 
 import ipywidgets as widgets
 
-from backprop_lab.layers import ACTIVATIONS
 from backprop_lab.number_format import typed_number
+from backprop_lab.problem import Problem
 from backprop_lab.ui.controls import GROW, pair, row, sized, text_field, toggle
 from backprop_lab.ui.curves import draw_curves
 from backprop_lab.ui.hearing import serialize_messages
@@ -19,9 +19,9 @@ from backprop_lab.ui.lab import Lab
 from backprop_lab.ui.page.step_view import StepView
 from backprop_lab.ui.rates import verdicts
 from backprop_lab.ui.rates.run_map import NAMES, RunMap
-from backprop_lab.ui.rates.sweeper import RANGES, State, Sweeper
+from backprop_lab.ui.rates.sweeper import RANGES, Settings, State, Sweeper
 from backprop_lab.ui.steps.lab import StepThrough
-from backprop_lab.ui.steps.setup import Setup
+from backprop_lab.ui.steps.setup import AS_GIVEN, Setup
 from backprop_lab.ui.theme import CURVES
 
 BESIDE_MAP = 470  # CSS pixels of a window's height taken by controls, curves, text and JupyterLab itself
@@ -34,14 +34,23 @@ KEYS = {"ArrowUp": (-1, 0), "ArrowDown": (1, 0), "ArrowLeft": (0, -1), "ArrowRig
 class LearningRateLab(Lab):
     """`LearningRateLab()` is the whole cell: `seeds` networks, each trained for `steps` updates at many learning rates.
 
-    Each has `hidden` units with an `activation`. Moving a control trains them all again; this can be cancelled, and the
-    map then keeps what it shows. A click chooses a run, and up to two can be compared: their loss curves appear below
-    the map, and the last one chosen opens in the step-through lab. Raises ValueError for a setting that is not
-    available.
+    Each has `hidden` units with an `activation`. `LearningRateLab(problem)` trains a problem of yours: its own weights,
+    as given, and those that other seeds draw for its data. Moving a control trains them all again; this can be
+    cancelled, and the map then keeps what it shows. A click chooses a run, and up to two can be compared: their loss
+    curves appear below the map, and the last one chosen opens in the step-through lab. Raises ValueError for a setting
+    that is not available.
     """
 
-    def __init__(self, seeds: int = 32, steps: int = 300, hidden: int = 4, activation: str = "ReLU") -> None:
-        self.sweeper = Sweeper(seeds=seeds, steps=steps, hidden=hidden, activation=activation)
+    def __init__(
+        self,
+        problem: Problem | None = None,
+        *,
+        seeds: int = 32,
+        steps: int = 300,
+        hidden: int | None = None,
+        activation: str | None = None,
+    ) -> None:
+        self.sweeper = Sweeper(problem=problem, seeds=seeds, steps=steps, hidden=hidden, activation=activation)
         self._map: RunMap | None = None
         self._lab: StepThrough | None = None
         super().__init__()
@@ -58,8 +67,11 @@ class LearningRateLab(Lab):
         self._show(self.sweeper.state)
 
     def _make_controls(self) -> list[widgets.Widget]:
-        self._sliders, self._fields = {}, {}
+        self._sliders, self._fields, wanted = {}, {}, self.sweeper.state.wanted
+        applies = {"seeds": wanted.has_seeds, "steps": True, "hidden": wanted.problem is None}
         for name, label, tooltip in _NUMBERS:
+            if not applies[name]:
+                continue
             least, most = RANGES[name]
             self._fields[name] = text_field(label, "140px", f"{tooltip}: a whole number from {least} to {most}")
             self._sliders[name] = widgets.IntSlider(
@@ -68,7 +80,7 @@ class LearningRateLab(Lab):
             self._on_change(self._fields[name], partial(self._type, name))
             self._on_change(self._sliders[name], partial(self._slide, name))
         self._activation = widgets.Dropdown(
-            options=list(ACTIVATIONS),
+            options=wanted.choices,
             description="activation",
             tooltip="The activation of the hidden units",
             **sized("180px"),
@@ -76,13 +88,14 @@ class LearningRateLab(Lab):
         self._on_change(self._activation, lambda activation: self._start_sweep(activation=activation))
         self._run = self._button("Run", self._run_or_cancel, "Train all networks again, or cancel training")
         self._run.layout.width = "90px"
-        self._progress = widgets.IntProgress(**sized("220px"))
+        self._progress = widgets.IntProgress(**sized("280px"))
         self._compare = toggle("Compare", "Show the next run you choose beside the first")
         self._on_change(self._compare, self.sweeper.compare)
         self._open = self._button("Open", self._open_chosen, "Go through the run chosen last, step by step, below")
         self._labelled = [*self._fields.values(), self._activation]
         pairs = [pair(field, self._sliders[name]) for name, field in self._fields.items()]
-        return [row(*pairs, self._activation), row(self._run, self._progress, self._compare, self._open, self._note)]
+        menus = [self._activation] if len(wanted.choices) > 1 else []
+        return [row(*pairs, *menus), row(self._run, self._progress, self._compare, self._open, self._note)]
 
     # From the page to the state
 
@@ -128,14 +141,16 @@ class LearningRateLab(Lab):
         runs, chosen = self.sweeper.state.runs, self.sweeper.state.chosen
         assert runs is not None  # the button is off until a run is chosen
         run, settings = chosen[-1], runs.settings
-        setup = Setup("random", runs.seed(run), hidden=settings.hidden, activation=settings.activation)
+        start: dict[str, Any] = {"start": "random", "hidden": settings.hidden} if settings.problem is None else {}
+        setup: dict[str, Any] = {"seed": runs.seed(run), "activation": settings.activation}
         if self._lab is None:
-            self._lab = StepThrough(lr=runs.lr(run), **asdict(setup))
+            self._lab = StepThrough(settings.problem, lr=runs.lr(run), **start, **setup)
             self._opened.children = [self._lab]
         else:
             stepper = self._lab.stepper
             stepper.plant("")
-            stepper.set_up(**asdict(setup))
+            stepper.set_up(**asdict(Setup(**start)) if start else {"start": AS_GIVEN})
+            stepper.set_up(**setup)
             stepper.set_lr(runs.lr(run))
         self._lab.come_into_view()
 
@@ -165,7 +180,7 @@ class LearningRateLab(Lab):
             self._compare.value = state.comparing
             step, steps = (state.runs.step, state.runs.settings.steps) if state.runs else (0, state.wanted.steps)
             self._progress.max, self._progress.value = steps, step
-            self._progress.description = f"step {step} of {steps}"
+            self._progress.description = f"step {step} of {steps}{f', {state.told}' if state.told else ''}"
             self._open.disabled = not state.chosen
             self._open.description = f"Open {NAMES[max(len(state.chosen), 1) - 1]} step by step"
 
@@ -191,6 +206,17 @@ class LearningRateLab(Lab):
             self._view.boxes = [("runs", *self._map.box, *state.runs.shape)]
             self._view.alt = verdicts.of_picture(state.runs)
             self._view.show(self._map.png())
+
+    def __repr__(self) -> str:
+        """The call that opens the lab with its present settings."""
+        wanted = self.sweeper.state.wanted
+        plain = Settings(problem=wanted.problem)
+        named = [
+            f"{field.name}={getattr(wanted, field.name)!r}"
+            for field in fields(Settings)
+            if getattr(wanted, field.name) != getattr(plain, field.name)
+        ]
+        return f"LearningRateLab({', '.join(['problem'] * (wanted.problem is not None) + named)})"
 
     def _still(self) -> bytes:
         if self.sweeper.state.runs is None:

@@ -21,7 +21,7 @@ from backprop_lab.ui.theme import CURVES, DARK, LIGHT, LOST
 DECADES = 4  # from the middle of the colours to each end: a loss that fell or grew by a factor of 10,000
 NAMES = "AB"  # of the chosen runs
 STANDARD = 1000  # CSS pixels; on a wider map everything is larger
-MARGINS = (52, 124, 28, 44)  # left, right, top and bottom of the map, in CSS pixels
+MARGINS = (66, 124, 28, 44)  # left, right, top and bottom of the map, in CSS pixels
 TEXT = 9.5  # points, of 1.4 CSS pixels each
 ROOM = 15  # CSS pixels for the number of a row
 
@@ -45,7 +45,7 @@ class RunMap:
         x, y, w, h = self.box = (left / width, top / height, self.size[0] / width, self.size[1] / height)
         self.axes = self._make_axes(x, 1 - y - h, w, h)
         self.axes.set_xlabel("learning rate", color=self.theme.ink, fontsize=TEXT)
-        self.axes.set_ylabel("seed, lowest limit on top", color=self.theme.ink, fontsize=TEXT)
+        self.axes.set_ylabel("seed", color=self.theme.ink, fontsize=TEXT)
         self._make_scale(x + w + 16 / width, 1 - y - h, 14 / width, h)
         self._make_artists()
         self._laid_out_for: object = None
@@ -141,12 +141,18 @@ class RunMap:
         self.axes.set(xlim=(-0.5, cols - 0.5), ylim=(rows - 0.5, -0.5))
         decades = [10.0**k for k in range(math.ceil(first - 1e-9), math.floor(last + 1e-9) + 1)]
         self.axes.set_xticks([column(lr) for lr in decades], [f"{lr:g}" for lr in decades])
-        numbered = range(0, rows, math.ceil(ROOM * rows / self.size[1]))
-        self.axes.set_yticks(numbered, [str(runs.sweep.seeds[row]) for row in numbered])
-        line = [(column(lr), row + edge) for row, lr in enumerate(runs.limits) for edge in (-0.5, 0.5)]
+        apart = math.ceil(ROOM * rows / self.size[1])
+        given = [row for row, seed in enumerate(runs.sweep.seeds) if seed is None]  # one row, if any, with a name
+        numbered = [row for row in range(0, rows, apart) if all(abs(row - other) >= apart for other in given)] + given
+        self.axes.set_yticks(numbered, [_name(runs.sweep.seeds[row]) for row in numbered])
+        known = [(lr if 0 < lr < math.inf else math.nan, row) for row, lr in enumerate(runs.limits)]
+        line = [(column(lr), row + edge) for lr, row in known for edge in (-0.5, 0.5)]
         for stroke in self.limit:
             stroke.set_data(*np.array(line).reshape(-1, 2).T)
-        self.limit_label.set_x(line[0][0])
+        limits = [col for col, _ in line if not math.isnan(col)]
+        self.limit_label.set_visible(bool(limits))
+        self.axes.set_ylabel("seed, lowest limit on top" if limits else "seed")
+        self.limit_label.set_x(min(max([*limits[:1], 0]), cols - 1))
         self.image.set_visible(False)  # matplotlib before 3.11 draws an image here although it is animated
         self.canvas.draw()
         self.image.set_visible(True)
@@ -165,6 +171,10 @@ def levels(change: Array) -> Array:
     with np.errstate(divide="ignore"):
         decades = np.log10(change)
     return np.ma.masked_where(~np.isfinite(change), np.clip(decades, -DECADES, DECADES))
+
+
+def _name(seed: int | None) -> str:
+    return "given" if seed is None else str(seed)
 
 
 def _stripes(axes: Axes) -> Rectangle:

@@ -1,21 +1,26 @@
 """The runs on the map: their settings, how far they are trained, and which are chosen. No drawing here."""
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from traitlets import HasTraits, Instance
 
-from backprop_lab.curvature import critical_lr
+from backprop_lab.curvature import critical_lr, iter_sharpness, limit_of
 from backprop_lab.layers import ACTIVATIONS, Array
 from backprop_lab.network import Network
-from backprop_lab.problem import Problem, check_whole, random_problem
-from backprop_lab.sweeping import Sweep, iter_sweep
+from backprop_lab.problem import Problem, check_whole, random_problem, redrawn
+from backprop_lab.sweeping import Sweep, check_problem, in_floats, iter_sweep
+from backprop_lab.ui.steps.setup import AS_GIVEN, Setup
 
 LEARNING_RATES = tuple(float(lr) for lr in np.logspace(-4, 1, 76))
 RANGES = {"seeds": (1, 64), "steps": (10, 1000), "hidden": (1, 8)}
+QUICK = 10**6  # numbers of the data times parameters; how a loss of more bends is not told again for each run
+LARGEST = np.finfo(float).max
 PAUSE = 0.1  # seconds between two states while a sweep runs, so that drawing them does not hold it up
 
 RunIndex = tuple[int, int]  # the row and the column of a run on the map
@@ -23,37 +28,84 @@ RunIndex = tuple[int, int]  # the row and the column of a run on the map
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of a sweep. Raises ValueError for a setting that is not available."""
+    """The settings of a sweep. Raises ValueError for a setting that is not available.
+
+    A `problem` has hidden units of its own; there are its weights as given, and `seeds` - 1 seeds that draw others for
+    its data, or none where no seed can. Its activation, "as given", may be another too.
+    """
 
     seeds: int = 32
     steps: int = 300
-    hidden: int = 4
-    activation: str = "ReLU"
+    hidden: int | None = None
+    activation: str | None = None
+    problem: Problem | None = None
 
     def __post_init__(self) -> None:
+        if self.problem is not None:
+            check_problem(self.problem)
+            if self.hidden is not None:
+                raise ValueError(f"your problem has hidden units of its own: leave out hidden={self.hidden!r}")
+        for name, value in {"hidden": 4 if self.problem is None else None, "activation": self.choices[0]}.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
         for name, (least, most) in RANGES.items():
-            check_whole(name, getattr(self, name), least, most)
-        if not isinstance(self.activation, str) or self.activation not in ACTIVATIONS:
-            raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}; got {self.activation!r}")
+            if name != "hidden" or self.problem is None:
+                check_whole(name, getattr(self, name), least, most)
+        if not isinstance(self.activation, str) or self.activation not in self.choices:
+            raise ValueError(f"activation must be one of {', '.join(self.choices)}; got {self.activation!r}")
+        _ = self.options  # what cannot be trained is refused at once
 
     @property
+    def choices(self) -> tuple[str, ...]:
+        """The activations that there are to choose from."""
+        if self.problem is None:
+            return tuple(ACTIVATIONS)
+        has_one = any(not layer.parameters for layer in self.problem.network.layers[:-1])
+        return (AS_GIVEN, *(ACTIVATIONS if has_one else ()))
+
+    @cached_property
     def options(self) -> dict[str, Any]:
-        """The keyword arguments for `random_problem` and `iter_sweep`."""
-        return {"hidden": self.hidden, "activation": ACTIVATIONS[self.activation]}
+        """The keyword arguments for `random_problem` and `iter_sweep`, or for the second alone: a problem."""
+        if self.problem is None:
+            assert self.activation is not None
+            return {"hidden": self.hidden, "activation": ACTIVATIONS[self.activation]}
+        setup = Setup(AS_GIVEN, activation=self.activation or AS_GIVEN, given=self.problem)
+        return {"problem": in_floats(setup.problem())}
+
+    @property
+    def has_seeds(self) -> bool:
+        """Whether a seed draws any number."""
+        return self.problem is None or any(hasattr(layer, "redrawn") for layer in self.problem.network.layers)
+
+    @property
+    def all_seeds(self) -> tuple[int | None, ...]:
+        """The seeds; None is for the weights as given."""
+        if self.problem is None:
+            return tuple(range(self.seeds))
+        return (None, *range(self.seeds - 1)) if self.has_seeds else (None,)
+
+    def start(self, seed: int | None) -> Problem:
+        """Where the runs of a seed start."""
+        return (
+            random_problem(seed or 0, **self.options)
+            if self.problem is None
+            else redrawn(self.options["problem"], seed)
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class Runs:
     """The runs of a map after `step` updates: a row for every seed, a column for every learning rate.
 
-    `limits` holds the critical learning rate of each row at the start. The rows are sorted by it, lowest first, so that
-    the limits form one line down the map.
+    `limits` holds the critical learning rate of each row at the start: nan where it cannot be told, and `untold` says
+    why. The rows are sorted by it, lowest first, so that the limits form one line down the map.
     """
 
     settings: Settings
     sweep: Sweep
     limits: tuple[float, ...]
     step: int
+    untold: str = ""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -61,16 +113,23 @@ class Runs:
 
     @property
     def change(self) -> Array:
-        """The factor by which each loss has changed, (rows, columns); infinite where it has overflowed."""
+        """The factor by which each loss has changed, (rows, columns); infinite where it has overflowed.
+
+        A loss that comes down to 0 or below has the factor 0. Where it starts there, no factor says how it has changed:
+        then it is 0 for one that fell, 1 for one that stayed, and the largest number there is for one that grew.
+        """
         # Some runs of the sweep may be ahead of `step`, so `sweep.diverged` cannot be used here.
-        with np.errstate(over="ignore"):
-            return self.sweep.loss[..., self.step] / self.sweep.loss[..., 0]
+        first, now = self.sweep.loss[..., 0], self.sweep.loss[..., self.step]
+        with np.errstate(all="ignore"):
+            factor = np.where(first > 0, np.maximum(now, 0) / first, np.where(now < first, 0, LARGEST))
+        factor = np.where(now == first, 1, np.minimum(factor, LARGEST))
+        return np.where(np.isfinite(now), factor, np.inf)
 
     def losses(self, run: RunIndex) -> Array:
         """The loss of a run before its first update and after each one so far."""
         return self.sweep.loss[*run, : self.step + 1]
 
-    def seed(self, run: RunIndex) -> int:
+    def seed(self, run: RunIndex) -> int | None:
         return self.sweep.seeds[run[0]]
 
     def lr(self, run: RunIndex) -> float:
@@ -88,6 +147,16 @@ class Runs:
     def done(self) -> bool:
         return self.step == self.settings.steps
 
+    def limit_at_end(self, run: RunIndex) -> float | None:
+        """The critical learning rate where a run has ended; None if it cannot be told, or not in a moment."""
+        problem = self.problem(run)
+        if not self.done or problem.X.size * sum(p.size for p in problem.network.parameters.values()) > QUICK:
+            return None
+        try:
+            return critical_lr(problem.evolve(network=self.network(run)))
+        except ValueError:
+            return None
+
 
 @dataclass(frozen=True, eq=False)
 class State:
@@ -95,7 +164,7 @@ class State:
 
     `wanted` are the settings now being trained, or trained last; `runs` are on the map, None before there are any.
     Up to two runs are `chosen`; while `comparing`, the next one goes beside the first. `running` says that training is
-    under way.
+    under way, and `told` how far it is, or how many seconds it still takes.
     """
 
     wanted: Settings
@@ -103,6 +172,7 @@ class State:
     chosen: tuple[RunIndex, ...] = ()
     comparing: bool = False
     running: bool = False
+    told: str = ""
 
 
 class Sweeper(HasTraits):
@@ -114,7 +184,7 @@ class Sweeper(HasTraits):
     state = Instance(State)
 
     def __init__(self, **settings: Any) -> None:
-        self._forgotten: list[tuple[int, int]] = []  # the runs that were chosen, by seed and column
+        self._forgotten: list[tuple[int | None, float]] = []  # the runs that were chosen, by seed and learning rate
         self._turn: object = None  # of the sweep that may train: one that was cancelled finds another one here, or None
         super().__init__(state=State(Settings(**settings)))
 
@@ -133,14 +203,16 @@ class Sweeper(HasTraits):
     def _run_sweep(self, wanted: Settings, turn: object) -> Iterator[None]:
         runs, due = None, 0.0
         try:
-            for runs in _sweep(wanted):
+            for runs, told in _sweep(wanted):
                 yield
                 if self._turn is not turn:
                     return
-                if runs is not None and time.monotonic() >= due:
-                    self._publish(runs)
+                shown = self.state.runs
+                is_first = runs is not None and (shown is None or shown.sweep is not runs.sweep)
+                if is_first or time.monotonic() >= due:
+                    self._publish(runs, told=told)
                     due = time.monotonic() + PAUSE
-            self._publish(runs, running=False)
+            self._publish(runs, told="", running=False)
         finally:
             if self._turn is turn:
                 self.cancel()
@@ -150,25 +222,28 @@ class Sweeper(HasTraits):
         self._turn = None
         if self.state.running:
             runs = self.state.runs
-            self.state = replace(self.state, running=False, wanted=runs.settings if runs else self.state.wanted)
+            self.state = replace(
+                self.state, running=False, told="", wanted=runs.settings if runs else self.state.wanted
+            )
 
     def forget(self) -> None:
         """Keep no runs while nobody looks, and train no more. `train` brings the same ones back, and those chosen."""
         self.cancel()
         runs = self.state.runs
         if runs is not None:
-            self._forgotten = [(runs.seed(run), run[1]) for run in self.state.chosen]
+            self._forgotten = [(runs.seed(run), runs.lr(run)) for run in self.state.chosen]
             self.state = replace(self.state, runs=None, chosen=())
 
     def _publish(self, runs: Runs | None, **changes: Any) -> None:
-        assert runs is not None
+        """Show other runs, if there are any, and what else has changed."""
         old, chosen = self.state.runs, self.state.chosen
-        if old is None or old.sweep is not runs.sweep:
-            seeds = [(old.seed(run), run[1]) for run in chosen] if old is not None else self._forgotten
+        if runs is not None and (old is None or old.sweep is not runs.sweep):
+            wanted = [(old.seed(run), old.lr(run)) for run in chosen] if old is not None else self._forgotten
             rows = {seed: row for row, seed in enumerate(runs.sweep.seeds)}
-            chosen = tuple((rows[seed], column) for seed, column in seeds if seed in rows)
+            cols = {lr: col for col, lr in enumerate(runs.sweep.lrs)}
+            chosen = tuple((rows[seed], cols[lr]) for seed, lr in wanted if seed in rows and lr in cols)
             self._forgotten = []
-        self.state = replace(self.state, runs=runs, chosen=chosen, **changes)
+        self.state = replace(self.state, runs=runs or old, chosen=chosen, **changes)
 
     def choose(self, row: int, col: int) -> None:
         """Choose a run: beside the one chosen first while comparing, otherwise in place of all."""
@@ -197,12 +272,37 @@ class Sweeper(HasTraits):
         self.state = replace(self.state, comparing=on)
 
 
-def _sweep(settings: Settings) -> Iterator[Runs | None]:
-    """The runs, trained further each time; None until there is a complete map of them."""
-    limits = []
-    for seed in range(settings.seeds):
-        limits.append((critical_lr(random_problem(seed, **settings.options)), seed))
-        yield None
-    limits.sort()
-    for result in iter_sweep([seed for _, seed in limits], LEARNING_RATES, settings.steps, **settings.options):
-        yield Runs(settings, result, tuple(limit for limit, _ in limits), result.step) if result.step else None
+def _sweep(settings: Settings) -> Iterator[tuple[Runs | None, str]]:
+    """The runs, trained further each time, None until there is a complete map of them; and how far this is."""
+    limits: list[tuple[float, int | None]] = []
+    untold = ""
+    for seed in settings.all_seeds:
+        limit = math.nan
+        try:
+            for bend in iter_sharpness(settings.start(seed)):
+                limit = limit_of(bend)
+                yield None, f"limit {len(limits) + 1} of {len(settings.all_seeds)}"
+        except ValueError as reason:
+            limit, untold = math.nan, str(reason)
+        limits.append((limit, seed))
+    limits.sort(key=lambda found: (math.isnan(found[0]), found[0]))
+    told, started, whole = "", time.monotonic(), None
+    for result in iter_sweep(
+        [seed for _, seed in limits], _learning_rates(settings, limits), settings.steps, **settings.options
+    ):
+        whole = result.left if whole is None else whole
+        took = time.monotonic() - started
+        if whole > result.left and took > 1:  # until then, nobody can tell
+            seconds = took * result.left / (whole - result.left)
+            told = "" if seconds < 1 else f"{seconds:.0f} s left" if seconds < 100 else f"{seconds / 60:.0f} min left"
+        runs = Runs(settings, result, tuple(limit for limit, _ in limits), result.step, untold) if result.step else None
+        yield runs, told
+
+
+def _learning_rates(settings: Settings, limits: list[tuple[float, int | None]]) -> tuple[float, ...]:
+    """The learning rates of the map: five decades, which for a problem of one's own go around most of its limits."""
+    known = [limit for limit, _ in limits if 0 < limit < math.inf]
+    if settings.problem is None or not known:
+        return LEARNING_RATES
+    middle = round(math.log10(known[len(known) // 2]))
+    return tuple(10.0 ** (k / 15) for k in range(15 * (middle - 3), 15 * (middle + 2) + 1))

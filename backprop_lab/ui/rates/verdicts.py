@@ -4,14 +4,15 @@ import math
 
 import numpy as np
 
-from backprop_lab.curvature import critical_lr
 from backprop_lab.number_format import plain
+from backprop_lab.problem import kept_by_seeds
 from backprop_lab.ui.rates.sweeper import RunIndex, Runs
 
 
 def name_of(runs: Runs, run: RunIndex) -> str:
     """The name of a run, such as `seed 3, learning rate 0.01`."""
-    return f"seed {runs.seed(run)}, learning rate {plain(runs.lr(run), 3)}"
+    seed = runs.seed(run)
+    return f"{'the weights as given' if seed is None else f'seed {seed}'}, learning rate {plain(runs.lr(run), 3)}"
 
 
 def on_run(runs: Runs, run: RunIndex) -> str:
@@ -19,35 +20,63 @@ def on_run(runs: Runs, run: RunIndex) -> str:
     losses = runs.losses(run)
     if math.isfinite(losses[-1]):
         text = f"The loss went from {plain(losses[0], 4)} to {plain(losses[-1], 4)} in {runs.step} steps."
-    else:
+    elif math.isfinite(losses[0]):
         text = f"The loss began at {plain(losses[0], 4)} and had overflowed after step {np.isinf(losses).argmax()}."
+    else:
+        text = "The loss had overflowed at the start."
     limit, lr, came_down = runs.limits[run[0]], runs.lr(run), losses[-1] < losses[0]
+    if math.isnan(limit):
+        return f"{text} No limit is known at its start."
+    if math.isinf(limit):
+        return f"{text} At the start the loss bends upwards nowhere, so theory sets no limit."
     text += f" The learning rate is {plain(lr / limit, 2)} times the theoretical limit at the start, {plain(limit, 3)}"
     if came_down == (lr < limit):
         return f"{text}, so this was to be expected."
     text += ": here theory and experiment disagree."
-    if came_down and runs.done:
-        now = critical_lr(runs.problem(run).evolve(network=runs.network(run)))
+    if came_down and (now := runs.limit_at_end(run)) is not None:
         less_or_more = "less" if now > limit else "more"
-        text += f" Where the run ended, the loss bends {less_or_more}, and the limit is {plain(now, 3)}."
+        there = f"the limit is {plain(now, 3)}" if now < math.inf else "there is no limit"
+        text += f" Where the run ended, the loss bends {less_or_more}, and {there}."
     return text
 
 
 def on_map(runs: Runs) -> str:
     """All runs in a few sentences."""
     came_down, lost = runs.change < 1, np.isinf(runs.change)
-    below = np.array(runs.sweep.lrs) < np.array(runs.limits)[:, None]
-    best = runs.sweep.lrs[int(np.argmin(np.median(runs.change, axis=0)))]
-    return (
-        f"After {runs.step} steps, the loss has come down in {np.mean(came_down[below]):.0%} of the runs below the "
-        f"theoretical limit at their start, and in {np.mean(came_down[~below]):.0%} of those above it: there, theory "
-        f"and experiment disagree. In {np.mean(lost):.0%} of all runs it has overflowed. The median seed does best at "
-        f"a learning rate of {plain(best, 2)}."
-    )
+    limits, lrs = np.array(runs.limits)[:, None], np.array(runs.sweep.lrs, dtype=float)
+    below, above = lrs < limits, lrs >= limits
+    text = f"After {runs.step} steps, the loss has come down in "
+    if below.any() and above.any():
+        text += (
+            f"{np.mean(came_down[below]):.0%} of the runs below the theoretical limit at their start, and in "
+            f"{np.mean(came_down[above]):.0%} of those above it: there, theory and experiment disagree."
+        )
+    else:
+        text += f"{np.mean(came_down):.0%} of the runs."
+    medians, who = np.median(runs.change, axis=0), "median seed" if len(runs.sweep.seeds) > 1 else "network"
+    text += f" In {np.mean(lost):.0%} of all runs it has overflowed."
+    if medians.min() < 1:
+        best = runs.sweep.lrs[int(np.argmin(medians))]
+        text += f" The {who} does best at a learning rate of {plain(best, 2)}."
+    return " ".join([text, *notes_on(runs)])
+
+
+def notes_on(runs: Runs) -> list[str]:
+    """What a map cannot show, and why, in sentences."""
+    notes = []
+    if runs.untold:
+        whose = "any run" if np.isnan(runs.limits).all() else "some runs"
+        notes.append(f"No limit is shown for {whose}. {runs.untold[0].upper()}{runs.untold[1:]}.")
+    if (runs.sweep.loss[..., 0] <= 0).any() or (runs.sweep.loss[..., runs.step] < 0).any():
+        notes.append("Of a loss at 0 or below, the darkest colors say only whether it fell or grew.")
+    if runs.settings.problem is not None:
+        notes.append(kept_by_seeds(runs.settings.problem.network))
+    return [note for note in notes if note]
 
 
 def of_picture(runs: Runs) -> str:
     """The alt text of the map."""
     rows, cols = runs.shape
     lrs = f"{cols} learning rates from {plain(runs.sweep.lrs[0])} to {plain(runs.sweep.lrs[-1])}"
-    return f"Map of {rows} seeds, in rows, at {lrs}. {on_map(runs)}"
+    seeds = f"{rows} seeds" if None not in runs.sweep.seeds else f"the weights as given and {rows - 1} seeds"
+    return f"Map of {seeds}, in rows, at {lrs}. {on_map(runs)}"

@@ -375,7 +375,8 @@ class Stepper(HasTraits):
                 "as inf - inf has none, or the logarithm of a negative number."
             )
         if diverged == 0:
-            return "The loss overflows at the very start: some of these numbers are too large for it."
+            cause = "the planted mistake may be the cause, or " * bool(mistake)
+            return f"The loss overflows at the very start: {cause}some of these numbers are too large for it."
         then = f"The loss overflowed at iteration {diverged}"
         if mistake:
             return (
@@ -392,10 +393,7 @@ class Stepper(HasTraits):
                 f"{then}: the learning rate is too large for this problem, or a gradient is wrong, which its check "
                 "shows. Restart with a smaller learning rate, or go back to see how it began."
             )
-        return (
-            f"{then}: the learning rate is too large, and every step overshoots the minimum by more than the last. "
-            "Restart with a smaller learning rate, or go back to see how it began."
-        )
+        return f"{then}: the learning rate is too large. Restart with a smaller one, or go back to see how it began."
 
 
 def _kept(setup: Setup, problem: Problem) -> str:

@@ -1,0 +1,117 @@
+"""A step of many runs, recorded once and replayed: the same operations, in the same order, on the same memory."""
+
+import weakref
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backprop_lab.layers import Array
+from backprop_lab.losses import Loss
+from backprop_lab.network import Network, downhill
+
+
+class Place(NamedTuple):
+    """Where an array is: in which memory, how far in, and how it is laid out."""
+
+    slot: int
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    kind: Any
+
+    def within(self, memory: Array) -> Array:
+        return np.ndarray(self.shape, self.kind, memory, self.offset, self.strides)
+
+
+class Recorded(np.ndarray[Any, Any]):
+    """An array of which each operation is recorded. Nobody can look at its values, or change them in place."""
+
+    def __array_finalize__(self, before: Any) -> None:
+        self.replay: Replay = getattr(before, "replay", None)  # type: ignore[assignment]
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        if ufunc is np.matmul and all(x.ndim == 3 for x in inputs):  # along the runs, which lie innermost
+            return self.replay.record(np.einsum, ("snd,sdh->snh", *inputs), options)
+        return self.replay.record(ufunc if method == "__call__" else getattr(ufunc, method), inputs, options)
+
+    def _refuse(self, *_: Any, **__: Any) -> Any:
+        raise ValueError("what depends on a value, or changes it in place, cannot be recorded")
+
+    __bool__ = __float__ = __int__ = __index__ = __complex__ = __iter__ = __setitem__ = item = tolist = _refuse
+
+
+class Replay:
+    """A stack of runs that is trained on, in the memory of its network's parameters.
+
+    Each result of a step is recorded in a slot of memory of its own. In replay, it takes the place of what nobody needs
+    any more. Raises an error of some kind if the step cannot be recorded.
+    """
+
+    def __init__(self, network: Network, loss: Loss, X: Array, y: Array, lr: Array) -> None:
+        parameters, self._done = network.parameters, dict[Any, Array]()
+        self._slots = [(array.ctypes.data, array.nbytes) for array in (X, y, lr, *parameters.values())]
+        self._operations: list[tuple[Any, tuple[Any, ...], dict[str, Any], Place]] = []
+        memory = [array.ravel("K") for array in (X, y, lr, *parameters.values())]
+        for array in (X, y):
+            array.setflags(write=False)
+        X, y = self._watched(X), self._watched(y)
+        L = self._place(loss.value(network.forward(X), y))
+        self._until_loss = len(self._operations)
+        gradients, into = network.gradients(loss, X, y), {}
+        for name, p in parameters.items():
+            into[self._place(downhill(self._watched(p), gradients[name], lr)).slot] = p
+            p.setflags(write=True)
+        self._share_out(memory, L.slot, into)
+        self._loss = L.within(memory[L.slot])
+        self._done.clear()
+
+    def _watched(self, array: Array) -> Array:
+        view = array.view(Recorded)
+        view.replay = weakref.proxy(self)  # or they would keep each other
+        return view
+
+    def _place(self, x: Any) -> Any:
+        """The place of an array; numbers and words stay as they are. Raises ValueError for unknown memory."""
+        if not isinstance(x, np.ndarray):
+            return x
+        at = x.ctypes.data
+        (slot,) = (slot for slot, (start, size) in enumerate(self._slots) if start <= at < start + size)
+        return Place(slot, at - self._slots[slot][0], x.shape, x.strides, x.dtype)
+
+    def record(self, function: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> Array:
+        """Do it, unless it has been done, and note it. What is done in place, as by `np.mean`, gets its own place."""
+        if options.pop("out", inputs)[0] is not inputs[0] or any(isinstance(x, np.ndarray) for x in options.values()):
+            raise ValueError("what is written elsewhere, or for some cells only, cannot be recorded")
+        places = tuple(map(self._place, inputs))
+        known = function, repr((places, options))
+        if known not in self._done:
+            result = function(*(np.asarray(x) if isinstance(x, Recorded) else x for x in inputs), **options)
+            result.setflags(write=False)  # so that nobody changes it without its being recorded
+            self._slots.append((result.ctypes.data, result.nbytes))
+            self._operations.append((function, places, options, self._place(result)))
+            self._done[known] = self._watched(result)
+        return self._done[known]
+
+    def _share_out(self, memory: list[Array], kept: int, into: dict[int, Array]) -> None:
+        """Make the program: a result takes memory that is free, unless its slot goes `into` an array."""
+        reads = [{x.slot for x in places if isinstance(x, Place)} for _, places, _, _ in self._operations]
+        last = {slot: i for i, slots in enumerate(reads) for slot in slots}
+        last |= dict.fromkeys([*range(len(memory)), kept], len(reads))
+        free, self._program = list[Array](), list[partial[Any]]()
+        for i, (function, places, options, place) in enumerate(self._operations):
+            operands = [x.within(memory[x.slot]) if isinstance(x, Place) else x for x in places]
+            gone = [memory[slot] for slot in reads[i] if last[slot] == i]
+            fit = [*free, *gone] if isinstance(function, np.ufunc) else free  # others never write over an operand
+            size = self._slots[place.slot][1]
+            memory.append(next((each for each in fit if each.nbytes == size), np.empty(size, np.uint8)))
+            free = [each for each in (*free, *gone) if each is not memory[-1]]
+            out = into.get(place.slot, place.within(memory[-1]))
+            self._program.append(partial(function, *operands, out=out, **options))
+
+    def step(self, last: bool = False) -> Array:
+        """The losses of the runs; then a step is taken, unless this is the last."""
+        for operation in self._program[: self._until_loss if last else None]:
+            operation()
+        losses: Array = self._loss.copy()
+        return losses

@@ -1,0 +1,307 @@
+"""The current step as the equation that it is, large: heatmaps with their numbers, and the signs between them.
+
+A transposed operand is shown transposed. Where there is no room for the numbers of all cells, some rows and columns are
+shown, with an ellipsis for the others: the first ones, and that of the chosen cell.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise, product
+from typing import Any, NamedTuple
+
+from matplotlib.patches import PathPatch
+
+from backprop_lab.layers import Array
+from backprop_lab.tracing import Trace
+from backprop_lab.ui.board.cells import ACROSS, DOWN, GRADIENT_LIMIT, CellPainter, limit_of, number_size
+from backprop_lab.ui.board.layout import MARGIN, Box
+from backprop_lab.ui.board.picture import Picture
+from backprop_lab.ui.board.text import EMPTY, Word, path_of
+from backprop_lab.ui.drawing import own_settings
+from backprop_lab.ui.theme import DARK, LIGHT
+from backprop_lab.ui.values.equation import Operand, equation
+from backprop_lab.ui.values.one_cell import Cell
+from backprop_lab.ui.values.slopes import is_slope
+
+COMFORTABLE = 9.0  # CSS pixels an em, of numbers where only some rows and columns are shown
+WIDEST, WIDEST_LARGE = 64.0, 104.0  # a cell
+ACROSS_DOWN = 0.52  # a cell's height by its width
+MOST_LINES = 24  # rows or columns shown of a matrix that is not shown whole
+
+
+class Placed(NamedTuple):
+    """An operand in its place; of `rows` and `cols`, which are shown, with None for an ellipsis."""
+
+    operand: Operand
+    x: float
+    y: float
+    cell: tuple[float, float]
+    rows: list[int | None]
+    cols: list[int | None]
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """An equation in its room, with an em of `em` CSS pixels for numbers, or 0 for none."""
+
+    placed: list[Placed]
+    signs: list[Word]
+    labels: list[Word]
+    em: float
+
+
+class Operation(Picture):
+    """The picture of one step, in `width` by `height` CSS pixels, at `ratio` device pixels for each of them.
+
+    `gradients` is where their colour scale ends, as on the board; `large` cells are for the back row.
+    """
+
+    @own_settings()
+    def __init__(
+        self, width: float, height: float, ratio: float = 1.0, dark: bool = False, large: bool = False,
+        gradients: float = GRADIENT_LIMIT,
+    ) -> None:  # fmt: skip
+        super().__init__(width, height, ratio, DARK if dark else LIGHT)
+        self.width, self.height, self.ratio, self.large, self.gradients = width, height, ratio, large, gradients
+        self.canvas.draw()
+        self._background = self.canvas.copy_from_bbox(self.figure.bbox)
+        self._words = {
+            colour: PathPatch(EMPTY, facecolor=colour, lw=0) for colour in (self.theme.ink, self.theme.faint)
+        }
+        for patch in self._words.values():
+            self.axes.add_artist(patch)
+        self.shown: Arrangement | None = None
+        self._arranged: dict[Any, Arrangement] = {}  # those of this network's steps, which differ in numbers alone
+
+    @own_settings()
+    def draw(self, trace: Trace, index: int, cell: Cell | None = None) -> None:
+        """Show step `index` of `trace`, counted from 1, or nothing for 0; a chosen `cell` of its result is among those
+        that are shown."""
+        self.canvas.restore_region(self._background)
+        self.shown = None
+        if not index:
+            return
+        name = trace.steps[index - 1].name
+        chosen = (cell[1], cell[2]) if cell and cell[0] == name else None
+        self.shown = self._arrange(equation(trace, name), chosen)
+        blocks = [block for placed in self.shown.placed for block in _blocks(placed, self.gradients)]
+        painter = CellPainter([box for box, _, _ in blocks], [limit for _, limit, _ in blocks], self.theme, self.ratio)
+        painter.fill([value for _, _, value in blocks])
+        painter.paint(self.canvas.buffer_rgba())
+        dots = [word for placed in self.shown.placed for word in _ellipses(placed)]
+        texts = {self.theme.ink: self.shown.labels, self.theme.faint: [*self.shown.signs, *dots]}
+        for colour, words in texts.items():
+            self._words[colour].set_path(path_of(words))
+            self.axes.draw_artist(self._words[colour])
+
+    def _arrange(self, parts: Sequence[str | Operand], chosen: tuple[int, int] | None) -> Arrangement:
+        """The equation in this picture; where one that differs in numbers alone has been there, in the same way."""
+        key = chosen, *(part if isinstance(part, str) else (part[:5], part.value.shape) for part in parts)
+        if key not in self._arranged:
+            if len(self._arranged) > 100:
+                self._arranged.clear()
+            self._arranged[key] = arranged(parts, self.width, self.height, self.large, chosen)
+        found, operands = self._arranged[key], [part for part in parts if isinstance(part, Operand)]
+        placed = [p._replace(operand=now) for p, now in zip(found.placed, operands, strict=True)]
+        return replace(found, placed=placed)
+
+    def boxes_on_page(self) -> list[list[Any]]:
+        """Of each operand and last the result: its label, and its name or ""; left, top, width and height in fractions
+        of the picture; how many rows and columns are drawn; whether it is transposed; and which rows and columns these
+        are, as they stand here, with None for an ellipsis."""
+        W, H = self.width, self.height
+        return [
+            [p.operand.label, p.operand.name, p.x / W, p.y / H, len(p.cols) * p.cell[0] / W,
+             len(p.rows) * p.cell[1] / H, len(p.rows), len(p.cols), p.operand.transposed, p.rows, p.cols]
+            for p in (self.shown.placed if self.shown else [])
+        ]  # fmt: skip
+
+
+def arranged(
+    parts: Sequence[str | Operand], width: float, height: float, large: bool = False,
+    chosen: tuple[int, int] | None = None,
+) -> Arrangement:  # fmt: skip
+    """An equation in a room of `width` by `height` CSS pixels, with the largest numbers that it can have.
+
+    All cells are shown if their numbers can be read; else as many rows and columns as can be read; else, where that
+    are fewer than three, all cells as colours alone.
+    """
+    stacks = [False, True] if _stackable(parts) else [False]
+    whole = max((_fitted(parts, width, height, large, chosen, stack) for stack in stacks), key=lambda one: one.em)
+    if whole.em:
+        return whole
+    sizes = [n for part in parts if isinstance(part, Operand) for n in part.value.shape]
+    found, few, many = whole, 2, min(max(sizes) - 1, MOST_LINES)
+    while few < many:
+        most = (few + many + 1) // 2
+        best = max(
+            (
+                _fitted(parts, width, height, large, chosen, stack, (rows, most))
+                for stack in stacks
+                for rows in {most, max(3, _lines(height, stack))}
+            ),
+            key=lambda one: (min(one.em, COMFORTABLE), sum(len(p.rows) * len(p.cols) for p in one.placed)),
+        )
+        if best.em >= COMFORTABLE:
+            found, few = best, most
+        else:
+            many = most - 1
+    return found
+
+
+def _lines(height: float, stacked: bool) -> int:
+    """How many rows of readable numbers there is room for."""
+    return min(MOST_LINES, int((height - 2 * MARGIN - (36 if stacked else 18)) * DOWN / COMFORTABLE) - stacked)
+
+
+def _stackable(parts: Sequence[str | Operand]) -> bool:
+    """Whether a bias is added to a product, which can stand beneath the weights."""
+    if len(parts) < 5 or parts[1] != "@" or parts[3] != "+":
+        return False
+    weights, bias = parts[2], parts[4]
+    return isinstance(weights, Operand) and isinstance(bias, Operand) and weights.cols == bias.cols == "j"
+
+
+def _fitted(
+    parts: Sequence[str | Operand], width: float, height: float, large: bool, chosen: tuple[int, int] | None,
+    stack: bool, most: tuple[int, int] = (10**6, 10**6),
+) -> Arrangement:  # fmt: skip
+    """The equation with cells as large as they can be, and at most so many rows and columns of each matrix."""
+    limit = {"i": most[0], "n": most[0], "j": most[1], "m": most[1], "k": min(most), "0": 1}
+    at = dict(zip("ij", chosen, strict=True)) if chosen else {}
+    lines = [
+        tuple(_some(n, limit[axis], at.get(axis)) for n, axis in zip(p.value.shape, (p.rows, p.cols), strict=True))
+        if isinstance(p, Operand) else ()
+        for p in parts
+    ]  # fmt: skip
+    beneath = 4 if stack else -1  # the bias stands beneath the weights
+    in_line = max(len(each[0]) for k, each in enumerate(lines) if each and k != beneath)
+    rows = max(in_line, (in_line + len(lines[2][0])) / 2 + 1) if stack else in_line  # the weights stand in the middle
+
+    signs_wide = [_width_of(p, 1) if isinstance(p, str) and k != beneath - 1 else 0.0 for k, p in enumerate(parts)]
+    names = [Word(p.label, 0, 0, 0.75, bold=True).width if isinstance(p, Operand) else 0.0 for p in parts]
+    least = [(k, len(each[1])) for k, each in enumerate(lines) if each and k != beneath]
+
+    def widths(cell: float, em: float, label: float) -> list[float]:
+        """How much room each part takes across; one that stands beneath another takes none."""
+        found = [em * sign for sign in signs_wide]
+        for k, n in least:
+            found[k] = max(n * cell, label * names[k])
+        return found
+
+    def room(cell: float) -> float:
+        em, label = _sizes(cell, math.inf)
+        return sum(widths(cell, em, label)) + 2 * MARGIN + (0.9 * em if stack else 0)
+
+    low, high = 0.5, WIDEST_LARGE if large else WIDEST
+    for _ in range(24):
+        middle = (low + high) / 2
+        low, high = (middle, high) if room(middle) <= width else (low, middle)
+    _, label = _sizes(low, math.inf)
+    free = height - 2 * MARGIN - 1.45 * label * (2 if stack else 1) - (3 if stack else 0)
+    tall = max(0.2, min(ACROSS_DOWN * low if low >= 16 else 1.5 * low, free / rows))
+    wide = min(low, (3.2 if tall > 6 else 12.8) * tall)
+    em, label = _sizes(wide, tall)
+    across = widths(wide, em, label)
+    middle = MARGIN + 1.45 * label + in_line * tall / 2
+    x = MARGIN
+    placed: list[Placed] = []
+    signs: list[Word] = []
+    for k, part in enumerate(parts):
+        if k == beneath:
+            above = placed[-1]
+            y = above.y + len(above.rows) * tall + 1.45 * label + 3
+            plus = min(em, tall)
+            signs.append(Word("+", above.x - 0.45 * plus, y + tall / 2 + 0.36 * plus, plus, align=1))
+            placed.append(Placed(parts[k], above.x, y, (wide, tall), *lines[k]))  # type: ignore[arg-type]
+        elif isinstance(part, Operand):
+            placed.append(Placed(part, x, middle - len(lines[k][0]) * tall / 2, (wide, tall), *lines[k]))
+        elif k != beneath - 1:
+            signs.append(Word(part, x + across[k] / 2, middle + 0.36 * em, em, align=0.5))
+        x += across[k]
+    labels = [_label(p, label, placed, width - MARGIN) for p in placed]
+    return Arrangement(placed, signs, labels, number_size(wide, tall))
+
+
+def _sizes(wide: float, tall: float) -> tuple[float, float]:
+    """The em of signs and of labels beside cells of this size."""
+    em = min(ACROSS * wide, DOWN * tall)
+    return min(max(10.0, min(0.5 * wide, 1.5 * tall)), 26.0), min(max(9.0, 1.15 * em + 1), 15.0)
+
+
+def _some(n: int, most: int, chosen: int | None) -> list[int | None]:
+    """At most so many of n rows or columns: the first ones and the chosen one, with None for those left out."""
+    if n <= most:
+        return list(range(n))
+    if chosen is None or chosen < most - 1:
+        return [*range(most - 1), None]
+    last = [None, chosen] if chosen == n - 1 else [None, chosen, None]
+    return [*range(most - len(last)), *last]
+
+
+def _width_of(sign: str, em: float) -> float:
+    return Word(sign, 0, 0, em).width + 0.7 * em
+
+
+def _label(placed: Placed, size: float, others: Sequence[Placed], end: float) -> Word:
+    """The name of an operand and its whole shape, as they fit between its neighbours."""
+    rows, cols = placed.operand.value.shape
+    room = min([*(other.x for other in others if other.x > placed.x), end + 4]) - placed.x - 4
+    averaged = _means(placed)
+    note = f", averaged {averaged[0]} × {averaged[1]}" if averaged != (1, 1) else ""
+    shape = f" ({rows}, {cols})" if rows * cols > 1 else ""
+    texts = [f"{placed.operand.label}{shape}{note}", placed.operand.label + note]
+    words = [Word(text, placed.x, placed.y - 0.35 * size, size, bold=True) for text in texts]
+    fitting = next((word for word in words if word.width <= room), words[-1])
+    return fitting._replace(size=size * min(1.0, room / fitting.width))
+
+
+def _means(placed: Placed) -> tuple[int, int]:
+    return _box(placed, 0, len(placed.rows), 0, len(placed.cols)).means
+
+
+def _box(placed: Placed, top: int, bottom: int, left: int, right: int) -> Box:
+    wide, tall = placed.cell
+    return Box(
+        placed.operand.name, placed.x + left * wide, placed.y + top * tall, (right - left) * wide,
+        (bottom - top) * tall, bottom - top, right - left, "",
+    )  # fmt: skip
+
+
+def _runs(lines: Sequence[int | None]) -> list[tuple[int, int]]:
+    """From where to where there is no ellipsis."""
+    ends = [-1, *(k for k, line in enumerate(lines) if line is None), len(lines)]
+    return [(a + 1, b) for a, b in pairwise(ends) if b > a + 1]
+
+
+def _blocks(placed: Placed, gradients: float) -> list[tuple[Box, float, Array]]:
+    """The blocks of an operand that are shown, each with where its colour scale ends, and its values."""
+    name = placed.operand.name
+    limit = limit_of(name, "gradients" if name.startswith("d") or is_slope(name) else "values", gradients)
+    if not name and placed.operand.value.shape == (1, 1):
+        limit = math.inf
+    found = []
+    for (top, bottom), (left, right) in product(_runs(placed.rows), _runs(placed.cols)):
+        row, col = placed.rows[top], placed.cols[left]  # an ellipsis stands between lines that do not follow each other
+        value = placed.operand.value[row:, col:][: bottom - top, : right - left]
+        found.append((_box(placed, top, bottom, left, right), limit, value))
+    return found
+
+
+def _ellipses(placed: Placed) -> list[Word]:
+    """An ellipsis in each cell that stands for others."""
+    wide, tall = placed.cell
+    size = min(0.4 * wide, 0.8 * tall)
+    return [
+        Word(
+            "⋮" if row is None else "…",
+            placed.x + (c + 0.5) * wide,
+            placed.y + (r + 0.5) * tall + 0.25 * size,
+            size,
+            0.5,
+        )
+        for r, row in enumerate(placed.rows)
+        for c, col in enumerate(placed.cols)
+        if row is None or col is None
+    ]

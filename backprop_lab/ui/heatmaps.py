@@ -1,0 +1,87 @@
+"""Matrices as heatmaps side by side, with their numbers in the cells and names on their rows and columns."""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from backprop_lab.number_format import format_number
+from backprop_lab.ui.drawing import own_settings
+from backprop_lab.ui.theme import HEATMAP, LIGHT
+
+CELL = (62, 34)  # the width and the height of a cell, in CSS pixels
+GAP = 28  # between two matrices
+
+
+@dataclass(frozen=True, repr=False)
+class Picture:
+    """A picture that a notebook shows where a cell ends with it; `alt` says in words what is on it."""
+
+    png: bytes
+    size: tuple[int, int]
+    alt: str
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
+        return self.png, {"width": self.size[0], "height": self.size[1], "alt": self.alt}
+
+    def __repr__(self) -> str:
+        return self.alt
+
+
+@own_settings()
+def draw_heatmaps(matrices: Mapping[str, Any], rows: Sequence[str] = (), columns: Sequence[str] = ()) -> Picture:
+    """Matrices of one shape by their titles, such as `{"P": P, "y": y}`, with names for their rows and columns.
+
+    All have the same colours, as on the board: red above 0, blue below, and darkest where a number is largest in size.
+    Raises ValueError if there is none, if they differ in shape, and if there are not as many names as rows or columns.
+    """
+    tables = [np.atleast_2d(np.asarray(matrix, dtype=float)) for matrix in matrices.values()]
+    shapes = {table.shape for table in tables}
+    if len(shapes) != 1 or tables[0].ndim != 2:
+        raise ValueError(f"heatmaps side by side have one shape (rows, columns); got {sorted(shapes)}")
+    names = [
+        list(map(str, given if len(given) else range(n)))
+        for given, n in zip((rows, columns), tables[0].shape, strict=True)
+    ]
+    if tuple(map(len, names)) != tables[0].shape:
+        raise ValueError(
+            f"there are {len(names[0])} names of rows and {len(names[1])} of columns for {tables[0].shape}"
+        )
+    high, wide = tables[0].shape
+    width, height = wide * CELL[0], high * CELL[1]
+    figure = Figure(figsize=(width / 100, height / 100), dpi=200, facecolor=LIGHT.paper)  # 200: crisp on any screen
+    limit = max(np.abs(table[np.isfinite(table)]).max(initial=0) for table in tables) or 1
+    for k, (title, table) in enumerate(zip(matrices, tables, strict=True)):
+        axes = figure.add_axes((k * (1 + GAP / width), 0, 1, 1))
+        colours = mpl.colormaps[HEATMAP].resampled(256)(np.nan_to_num(table / limit, posinf=1, neginf=-1) / 2 + 0.5)
+        axes.imshow(colours, aspect="auto")
+        axes.set_title(title, fontsize=10, color=LIGHT.ink)
+        axes.set_xticks(range(wide), names[1], fontsize=9)
+        axes.set_yticks(range(high), [""] * high if k else names[0], fontsize=9)
+        axes.tick_params(length=0)
+        for (i, j), number in np.ndenumerate(table):
+            is_dark = (colours[i, j, :3] ** 2.2) @ [0.2126, 0.7152, 0.0722] < 0.18
+            ink = "white" if is_dark else "black"
+            axes.text(j, i, format_number(number), ha="center", va="center", fontsize=9, color=ink)
+    FigureCanvasAgg(figure)
+    drawn, data = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, bbox_inches="tight")  # with what stands around: it is as large as the names are
+    picture = Image.open(drawn).convert("RGB")
+    picture.quantize(256, dither=Image.Dither.NONE).save(data, "PNG", optimize=True)  # a third of the size
+    said = "; ".join(f"{title}: {_in_words(table, *names)}" for title, table in zip(matrices, tables, strict=True))
+    return Picture(data.getvalue(), (picture.width // 2, picture.height // 2), f"Heatmap. {said}.")
+
+
+def _in_words(table: Any, rows: Sequence[str], columns: Sequence[str]) -> str:
+    """Row by row, each number with the name of its column."""
+    return ", ".join(
+        f"{row}: "
+        + " ".join(f"{column} {format_number(number)}" for column, number in zip(columns, numbers, strict=True))
+        for row, numbers in zip(rows, table, strict=True)
+    )
