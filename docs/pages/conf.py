@@ -1,10 +1,11 @@
 """What Sphinx needs to know to make the pages to read; docs/build.py lays the notebooks beside them, in course/.
 
-Formulas become MathML, which browsers show without a script, by the converter that comes with docutils.
+Formulas become MathML, which browsers show without a script.
 """
 
 from docutils.nodes import SkipNode
-from docutils.utils.math.latex2mathml import tex2mathml
+from latex2mathml.converter import convert
+from sphinx.util.logging import getLogger
 
 import backprop_lab
 
@@ -31,14 +32,16 @@ pygments_dark_style = "github-dark"
 html_favicon = "_static/icon.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_math_renderer = "docutils"
+html_math_renderer = "mathml"
 html_copy_source = False
 html_use_index = False
 html_domain_indices = False
 
 
 def visit_math(translator, node, block=False):
-    mathml = tex2mathml(node.astext(), as_block=block)
+    mathml = convert(node.astext(), display="block" if block else "inline")
+    if "\\" in mathml:  # it leaves a command that it does not know as it is
+        getLogger(__name__).warning("a formula that cannot be made MathML: %s", node.astext(), location=node)
     translator.body.append(f'<div class="math">{mathml}</div>' if block else mathml)
     raise SkipNode
 
@@ -55,6 +58,6 @@ def name_the_notebook(app, pagename, templatename, context, doctree):
 
 
 def setup(app):
-    app.add_html_math_renderer("docutils", (visit_math, None), (visit_math_block, None))
+    app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
     app.connect("html-page-context", name_the_notebook)
     return {"parallel_read_safe": True}
