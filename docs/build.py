@@ -130,6 +130,14 @@ def change_pages(site: Path) -> None:
     first = '<link rel="stylesheet" href="../open.css"><script src="../open.js"></script>'
     replace(alone, "<title>REPLite</title>", f"<title>The lab of backprop_lab</title>{first}")
 
+    # The lab alone keeps nothing: so it is apart from what a learner keeps in the notebooks, and it works in a frame on
+    # another site, where browsers refuse to keep anything.
+    own = alone.parent / "jupyter-lite.json"
+    settings, memory = json.loads(own.read_text()), ["memoryStorageDriver"]
+    settings["jupyter-config-data"] |= {"contentsStorageDrivers": memory, "settingsStorageDrivers": memory}
+    settings["jupyter-config-data"]["enableMemoryStorage"] = True
+    own.write_text(json.dumps(settings))
+
 
 def replace(page: Path, old: str, new: str) -> None:
     before, after = page.read_text().split(old)

@@ -42,7 +42,7 @@ def visit_math(translator, node, block=False):
     mathml = convert(node.astext(), display="block" if block else "inline")
     if "\\" in mathml:  # it leaves a command that it does not know as it is
         getLogger(__name__).warning("a formula that cannot be made MathML: %s", node.astext(), location=node)
-    translator.body.append(f'<div class="math">{mathml}</div>' if block else mathml)
+    translator.body.append(f'<div class="math" tabindex="0">{mathml}</div>' if block else mathml)
     raise SkipNode
 
 

@@ -5,6 +5,7 @@ The variable PYODIDE_DIST names a folder with Pyodide's files; `make site` leave
 
 import fcntl
 import gzip
+import json
 import os
 import re
 import subprocess
@@ -224,18 +225,20 @@ def test_every_page_fits_the_screen_and_has_its_notebook_and_the_lab_one_click_a
             expect(link).to_be_in_viewport(ratio=1)
 
 
-@pytest.mark.parametrize(
-    "page", [(PHONE, "dark"), pytest.param((LAPTOP, "light"), marks=pytest.mark.release)], indirect=True
-)
-def test_axe_finds_nothing_on_any_page(page):
+SOME = ["index", "course/03_why_these_formulas", "api", "search"]
+
+
+@pytest.mark.parametrize("names", [SOME, pytest.param(PAGES, marks=pytest.mark.release)], ids=["some", "all"])
+def test_axe_finds_nothing_on_a_page_at_either_size_and_in_either_theme(names, page):
     from axe_playwright_python.sync_playwright import Axe
 
-    for name in PAGES:
-        page.goto(f"/{name}.html")
-        found = [
-            (rule["id"], node["html"]) for rule in Axe().run(page).response["violations"] for node in rule["nodes"]
-        ]
-        assert not found, name
+    for size, theme in ((PHONE, "dark"), (LAPTOP, "light")):
+        page.set_viewport_size(size)
+        page.emulate_media(color_scheme=theme)
+        for name in names:
+            page.goto(f"/{name}.html")
+            rules = Axe().run(page).response["violations"]
+            assert not [(rule["id"], node["html"]) for rule in rules for node in rule["nodes"]], (name, theme)
 
 
 def test_what_is_searched_for_is_found_and_what_is_for_teachers_is_not_there(page, site):
@@ -321,6 +324,28 @@ def test_no_page_of_the_site_runs_code_from_its_address(page, site):
     page.evaluate(READY)
     page.evaluate(A_NEW_CONSOLE)
     assert "it ran" not in page.inner_text("body")
+
+
+@pytest.mark.release
+def test_the_lab_alone_works_in_a_frame_on_another_site_in_a_browser_that_keeps_nothing_for_frames(
+    browser_type, browser_type_launch_args, site, tmp_path
+):
+    (tmp_path / "Default").mkdir()
+    kept = {"profile": {"block_third_party_cookies": True, "cookie_controls_mode": 1}}
+    (tmp_path / "Default" / "Preferences").write_text(json.dumps(kept))
+    (outer := tmp_path / "outer").mkdir()
+    (outer / "index.html").write_text(f'<iframe src="{site.url}/run/open/#step=dW1" width="900" height="700"></iframe>')
+    options = browser_type_launch_args | {"args": [*FLAGS, f"{OFFLINE} , EXCLUDE localhost"]}
+    with served(outer) as other, browser_type.launch_persistent_context(tmp_path, **options) as context:
+        page = context.new_page()
+        page.goto(other.url.replace("127.0.0.1", "localhost"))
+        frame = page.frame_locator("iframe")
+        frame.locator(".bpl-board img[src]").wait_for(timeout=WAIT)
+        assert "denied" in frame.locator("body").evaluate(
+            "() => { try { localStorage } catch (error) { return `${error}` } }"
+        )
+        frame.get_by_role("button", name="Next", exact=True).click()
+        expect(frame.locator(".bpl-call")).to_have_text("StepThrough(step='db1')")
 
 
 @pytest.mark.release
