@@ -1,5 +1,6 @@
 """backprop_lab: one training step of a neural network, taken apart so that you can see every number move."""
 
+from backprop_lab.drills import drill
 from backprop_lab.examples import EXAMPLES, worked_example
 from backprop_lab.feedback import check, check_function
 from backprop_lab.layers import ACTIVATIONS, Activation, Linear, ReLU, Sigmoid, Tanh
@@ -34,6 +35,7 @@ __all__ = [
     "check",
     "check_function",
     "check_gradients",
+    "drill",
     "mystery",
     "one_hot",
     "plant",

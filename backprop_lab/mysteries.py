@@ -1,19 +1,27 @@
-"""Six training steps, each with a mistake in one of its lines that only the numbers give away.
+"""Training steps with a mistake in one of their lines, which only the numbers give away: six, and any number more.
 
 `mystery(1)` is a trace whose steps show the right lines of NumPy, as in a program that one believes to be right; then
 `solve(1, "sign-flipped")` says whether that is the mistake. What is hidden where is written in rot13, so that nobody
-reads the end of the story by accident.
+reads the end of the story by accident. `mystery(seed=12, difficulty=2)` draws another, the same for everybody who draws
+it, and `solve(line="dW1", mistake="sign-flipped", seed=12, difficulty=2)` says whether that explains it.
 """
 
 import codecs
+from collections.abc import Iterator
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from backprop_lab.feedback import Feedback
+from backprop_lab.feedback import Feedback, check
+from backprop_lab.gradcheck import relative_error
+from backprop_lab.layers import ACTIVATIONS, Array
+from backprop_lab.lines import evaluate
+from backprop_lab.losses import LOSSES
 from backprop_lab.mistakes import MISTAKES, Mistake, plant
-from backprop_lab.problem import random_problem
+from backprop_lab.number_format import as_printed
+from backprop_lab.problem import check_seed, check_whole, random_problem
 from backprop_lab.tracing import Trace, trace
 
 
@@ -34,50 +42,177 @@ CASES = {
 }
 
 
-def mystery(number: int) -> Trace:
+class Level(NamedTuple):
+    """What a drawn mystery may be: the phases in which a mistake is made, activations, losses and hidden layers."""
+
+    phases: tuple[str, ...]
+    activations: tuple[str, ...]
+    losses: tuple[str, ...]
+    layers: int
+
+
+LEVELS = {
+    1: Level(("backward",), ("ReLU",), ("sum of squares",), 1),
+    2: Level(("loss", "backward", "update"), tuple(ACTIVATIONS), tuple(LOSSES), 1),
+    3: Level(("forward", "loss", "backward", "update"), tuple(ACTIVATIONS), tuple(LOSSES), 2),
+}
+DRAWS = 1000  # after so many there is something wrong with the levels, not with the seed
+VISIBLE = 0.05  # by so much of its largest number the wrong line is off, and every other one by less than half as much
+READABLE = 1000  # every number on the board is smaller
+
+
+def mystery(number: int | None = None, *, seed: int | None = None, difficulty: int = 1) -> Trace:
     """The training step of a case: right lines, and the numbers that come out with a mistake in one of them.
 
+    `mystery(1)` to `mystery(6)` are those of the course; with a seed, another is drawn, always the same. Of difficulty
+    1 it is like the first five: a gradient is wrong, in a network with a ReLU and a sum of squares. Of difficulty 2 any
+    activation and loss may occur, and the mistake may be in the loss or the update; of 3 it may be anywhere, and the
+    network is one layer deeper, with as many samples as inputs and units, so that any two matrices fit.
     Raises ValueError if there is no such case.
     """
-    right, name, mistake = _open(number)
-    wrong = plant(right, mistake, name)
-    return Trace(right.problem, right.given, tuple(step._replace(value=wrong[step.name]) for step in right.steps))
+    right, name, mistake = _open(number, seed, difficulty)
+    return _shown(right, name, mistake)
 
 
-def solve(number: int, mistake: Any) -> Feedback:
+def solve(
+    number: int | None = None, mistake: Any = None, line: Any = None, *, seed: int | None = None, difficulty: int = 1
+) -> Feedback:
     """Whether `mistake`, the `name` of one in `MISTAKES`, is the one that is hidden in a case.
 
-    Where two mistakes give the same numbers, either is right. Of a wrong guess it tells only whether that mistake is
-    made in the same line. Raises ValueError if there is no such case.
+    Where several mistakes give the same numbers, each is right. Of a wrong guess it tells only whether that mistake is
+    made in the same line. With `line`, such as "dW1", that has to be the line in which it is made. `seed` and
+    `difficulty` are those of the mystery. Raises ValueError if there is no such case.
     """
-    right, name, hidden = _open(number)
-    if mistake is None or mistake is ...:
-        return Feedback(False, ("blank",), "Put the name of the mistake in place of the blank, in quotes.")
+    right, name, hidden = _open(number, seed, difficulty)
+    if mistake is None or mistake is ... or line is ...:
+        said = "Put the name of the mistake in place of the blank, in quotes."
+        if line is ...:
+            said = (
+                "Put the names of the wrong line, such as 'dW1', and of the mistake in place of the blanks, in quotes."
+            )
+        return Feedback(False, ("blank",), said)
     if not isinstance(mistake, str) or mistake not in MISTAKES:
         if isinstance(mistake, str) and mistake in right:
             kind = "a value that is given" if mistake in right.given else "a line"
             return Feedback(
                 False, ("name",), f"{mistake} is {kind}, not a mistake: name what is done wrong, as in 'sign-flipped'."
             )
-        near = get_close_matches(str(mistake), MISTAKES, n=1)
-        guess = f" Did you mean {near[0]!r}?" if near else ""
-        return Feedback(False, ("name",), f"There is no mistake of the name {mistake!r}.{guess}")
-    line, wrong = MISTAKES[mistake].wrong_line(right, name), MISTAKES[mistake].wrong_value(right, name)
-    if line is None:
+        return _unknown("mistake", mistake, tuple(MISTAKES))
+    lines = tuple(step.name for step in right.steps)
+    if line is not None and not (isinstance(line, str) and line in lines):
+        return _unknown("line", line, lines)
+    if line not in (None, name):
+        said = f"{line} is not where it is: it follows from the numbers that stand there, by the line that you see."
+        return Feedback(False, ("line",), said)
+    wrong = _shown(right, name, hidden)[name]
+    guess, found = MISTAKES[mistake], check(name, wrong, right)
+    if mistake in found.cause:
+        what = next(code for code, value in _runs(guess, right, name) if _same(value, wrong))
+        return Feedback(True, (), f"What was run is {name} = {what}. {guess.cause}")
+    if guess.wrong_line(right, name) is None:
         return Feedback(False, ("place",), "Not this one: it cannot occur in the line that is wrong here.")
-    if np.shape(wrong) != np.shape(right[name]):
+    if not any(_runs(guess, right, name)):
         return Feedback(
             False, ("shape",), "Not this one: with sizes such as these it would not run, or give another shape."
         )
-    if not np.allclose(wrong, hidden.wrong_value(right, name), rtol=1e-9, atol=1e-12):
-        return Feedback(False, ("value",), "Not this one. You have the right line, but it would give other numbers.")
-    return Feedback(True, (), f"What was run is {name} = {line}. {MISTAKES[mistake].cause}")
+    return Feedback(False, ("value",), "Not this one. You have the right line, but it would give other numbers.")
 
 
-def _open(number: int) -> tuple[Trace, str, Mistake]:
+def _unknown(kind: str, name: Any, names: tuple[str, ...]) -> Feedback:
+    near = get_close_matches(str(name), names, n=1)
+    guess = f" Did you mean {near[0]!r}?" if near else ""
+    return Feedback(False, ("name",), f"There is no {kind} of the name {name!r}.{guess}")
+
+
+def _open(number: Any, seed: Any, difficulty: Any) -> tuple[Trace, str, Mistake]:
     """The step of a case as it should be, where a mistake is made in it, and which."""
+    if seed is not None:
+        if number is not None:
+            raise ValueError(f"a mystery has a number or a seed, not both; got {number!r} and seed={seed!r}")
+        check_seed(seed)
+        check_whole("difficulty", difficulty, 1, len(LEVELS))
+        return _draw(int(seed), int(difficulty))
     if not isinstance(number, int | np.integer) or isinstance(number, bool) or number not in CASES:
-        raise ValueError(f"there are mysteries 1 to {len(CASES)}; got {number!r}")
-    given, hidden = CASES[number]
+        raise ValueError(
+            f"there are mysteries 1 to {len(CASES)}; got {number!r}: mystery(seed=12, difficulty=2) draws others"
+        )
+    given, hidden = CASES[int(number)]
     name, mistake = codecs.decode(hidden, "rot13").split()
     return trace(random_problem(**given)), name, MISTAKES[mistake]
+
+
+def _shown(right: Trace, name: str, mistake: Mistake) -> Trace:
+    """Right lines over the numbers that come out with a mistake in one of them."""
+    wrong = plant(right, mistake, name)
+    return Trace(right.problem, right.given, tuple(step._replace(value=wrong[step.name]) for step in right.steps))
+
+
+# Drawing one
+
+
+@lru_cache(maxsize=64)
+def _draw(seed: int, difficulty: int) -> tuple[Trace, str, Mistake]:
+    """A step, and a mistake in it that can be told from the board. First the mistake is drawn, then the line."""
+    rng, level = np.random.default_rng((seed, difficulty)), LEVELS[difficulty]
+    for _ in range(DRAWS):
+        right = _draw_step(rng, level)
+        mistake = MISTAKES[str(rng.choice(list(MISTAKES)))]
+        places = [name for name in mistake.possible_at(right) if right.step(name).phase in level.phases]
+        if places:
+            name = str(rng.choice(places))
+            if _can_be_told(right, name, mistake):
+                return right, name, mistake
+    raise ValueError(f"no mystery was found in {DRAWS} draws")
+
+
+def _draw_step(rng: np.random.Generator, level: Level) -> Trace:
+    """A step of a network that has had one update, so that no bias is 0, and a forgotten one is noticed."""
+    samples, inputs, hidden, outputs = map(int, rng.permutation([2, 3, 4, 5]) if level.layers == 1 else [3, 3, 3, 3])
+    problem = random_problem(
+        int(rng.integers(2**31)),
+        samples,
+        inputs,
+        (hidden,) * level.layers,
+        outputs,
+        lr=0.05,
+        activation=ACTIVATIONS[str(rng.choice(level.activations))],
+        loss=LOSSES[str(rng.choice(level.losses))],
+    )
+    return trace(trace(problem).next_problem().evolve(lr=0.1))
+
+
+def _can_be_told(right: Trace, name: str, mistake: Mistake) -> bool:
+    """Whether the numbers that the board prints give away which line is wrong, and that it is no other mistake."""
+    shown = _shown(right, name, mistake)
+    if mistake.name not in check(name, shown[name], right).cause:
+        return False
+    board = {each: _printed(value) for each, value in shown.items()}
+    off = {step.name: relative_error(evaluate(step.code, board), board[step.name]) for step in shown.steps}
+    if not off.pop(name) > VISIBLE or not all(error < VISIBLE / 2 for error in off.values()):
+        return False
+    others = [value for each in MISTAKES.values() for _, value in _runs(each, right, name)]
+    told_apart = all(
+        _same(value, shown[name]) or relative_error(_printed(value), board[name]) > VISIBLE for value in others
+    )
+    return told_apart and max(np.max(np.abs(value)) for value in board.values()) < READABLE
+
+
+def _runs(mistake: Mistake, right: Trace, name: str) -> Iterator[tuple[str, Any]]:
+    """Each way to write a mistake that runs and gives the right shape, with its value."""
+    for code in mistake.wrong_lines(right, name):
+        try:
+            value = right.evaluate(code)
+        except (TypeError, ValueError):
+            continue
+        if np.shape(value) == np.shape(right[name]):
+            yield code, value
+
+
+def _same(one: Array, other: Array) -> bool:
+    return bool(np.allclose(one, other, rtol=1e-9, atol=1e-12))
+
+
+def _printed(value: Any) -> Array:
+    """A value with the digits that the board shows."""
+    printed: Array = np.vectorize(as_printed, otypes=[float])(value)
+    return printed

@@ -4,12 +4,16 @@ import inspect
 
 import numpy as np
 import pytest
+from common import count, same_values
 from problems import identical
 
-from backprop_lab import MISTAKES, check, mysteries, trace
+from backprop_lab import MISTAKES, SumSquaredError, check, mysteries, trace
+from backprop_lab.gradcheck import relative_error
 from backprop_lab.lines import evaluate
 from backprop_lab.mysteries import CASES, mystery, solve
+from backprop_lab.number_format import as_printed
 from backprop_lab.proving import check_step
+from backprop_lab.tracing import Trace
 
 every_case = pytest.mark.parametrize("number", CASES)
 
@@ -47,6 +51,97 @@ def test_it_is_solved_by_what_feedback_names_and_a_wrong_guess_is_told_nothing_o
         wrong = MISTAKES[name].wrong_value(right, line)
         if np.shape(wrong) == np.shape(case[line]):
             assert not np.array_equal(np.round(wrong, 2), np.round(case[line], 2)), "two decimals tell them apart"
+
+
+def as_it_follows(case):
+    """The case with each value as its own line gives it from the numbers that are shown."""
+    steps = tuple(step._replace(value=evaluate(step.code, case)) for step in case.steps)
+    return Trace(case.problem, case.given, steps)
+
+
+def printed(value):
+    return np.vectorize(as_printed, otypes=[float])(value)
+
+
+def test_of_what_a_drawn_mystery_shows_one_line_is_the_explanation_and_the_board_tells_which_and_which_mistake():
+    cases, twins = count(500), 0
+    for seed in range(cases):
+        drawn = {"seed": seed, "difficulty": seed % 3 + 1}
+        case, rng = mystery(**drawn), np.random.default_rng(seed)
+        judged = {step.name: check(step.name, case[step.name], as_it_follows(case)) for step in case.steps}
+        ((line, found),) = [(name, feedback) for name, feedback in judged.items() if not feedback]
+        solutions = set(found.cause)
+        twins += len(solutions) > 1
+        assert solutions <= MISTAKES.keys()
+        assert all(solve(mistake=name, line=line, **drawn) and solve(mistake=name, **drawn) for name in solutions)
+        others = [name for name in MISTAKES if name not in solutions]
+        assert not any(solve(mistake=name, line=line, **drawn) for name in rng.choice(others, 3))
+        elsewhere = rng.choice([name for name in judged if name != line])
+        assert solve(mistake=min(solutions), line=str(elsewhere), **drawn).cause == ("line",)
+
+        board = {name: printed(value) for name, value in case.items()}
+        off = {step.name: relative_error(evaluate(step.code, board), board[step.name]) for step in case.steps}
+        assert max(off, key=off.get) == line
+        right = trace(case.problem)
+        for wrong in (MISTAKES[name].wrong_value(right, line) for name in others):
+            runs = wrong is not None and np.shape(wrong) == np.shape(case[line])
+            assert not runs or relative_error(printed(wrong), board[line]) > 0.02
+    print(f"{cases} mysteries, {twins} of them with several mistakes that give the same numbers")  # noqa: T201
+
+
+def test_a_drawn_mystery_is_the_same_for_everybody_and_the_harder_the_more_may_be_wrong():
+    def of(difficulty):
+        return [mystery(seed=seed, difficulty=difficulty) for seed in range(20)]
+
+    assert all(same_values(one, other) for one, other in zip(of(2), map(trace_again, range(20)), strict=True))
+    phases = {d: {case.step(first_wrong_line(case)).phase for case in of(d)} for d in (1, 2, 3)}
+    assert phases[1] == {"backward"} < phases[2] < phases[3] == {"forward", "loss", "backward", "update"}
+    assert {type(case.problem.loss) for case in of(1)} == {SumSquaredError} < {type(c.problem.loss) for c in of(2)}
+    assert {len(case.problem.network.layers) for case in of(3)} == {5}
+
+
+def trace_again(seed):
+    """The case as another session draws it, with nothing kept."""
+    mysteries._draw.cache_clear()
+    return mystery(seed=seed, difficulty=2)
+
+
+def test_who_is_asked_for_the_line_too_is_told_what_is_missing_and_whether_the_line_follows():
+    case = mystery(1)
+    line = first_wrong_line(case)
+    assert solve(1, "mask-forgotten", line)
+    for answer, told, cause in [
+        (
+            (..., ...),
+            "Put the names of the wrong line, such as 'dW1', and of the mistake in place of the blanks",
+            "blank",
+        ),
+        (("mask-forgotten", ...), "the wrong line", "blank"),
+        ((..., line), "Put the name of the mistake in place of the blank", "blank"),
+        (("mask-forgotten", "dY01"), "There is no line of the name 'dY01'. Did you mean 'dY1'?", "name"),
+        (("mask-forgotten", "X"), "There is no line of the name 'X'.", "name"),
+        (("mask-forgotten", case["dY1"]), "There is no line of the name array(", "name"),
+        (("mask-forgotten", "dW1"), "dW1 is not where it is: it follows from the numbers that stand there", "line"),
+    ]:
+        feedback = solve(1, *answer)
+        assert not feedback
+        assert feedback.cause == (cause,)
+        assert told in str(feedback)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"seed": -1}, "the seed must be a whole number, 0 or more"),
+        ({"seed": 1, "difficulty": 4}, "difficulty must be a whole number from 1 to 3; got 4"),
+        ({"number": 1, "seed": 1}, "a mystery has a number or a seed, not both; got 1 and seed=1"),
+        ({}, r"there are mysteries 1 to 6; got None: mystery\(seed=12, difficulty=2\) draws others"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(asked, said):
+    for ask in (mystery, solve):
+        with pytest.raises(ValueError, match=said):
+            ask(**asked)
 
 
 UNKNOWN = "There is no mistake of the name "

@@ -10,6 +10,7 @@ from types import CodeType
 import pytest
 from common import code_cells, notebooks
 
+from backprop_lab import Sigmoid, random_problem, trace
 from backprop_lab.ui.steps.stepper import Stepper
 
 ROOT = Path(__file__).parents[1]
@@ -118,8 +119,14 @@ def test_every_number_in_the_prose_is_in_a_cell_that_computes_or_asserts_it(note
     assert not {written for written in numbers(before_the_exercises) if not rounds_to(known, written)}
 
 
-def test_the_labs_of_the_tour_are_saved_as_pictures_and_overflow_where_it_says_so():
+def test_the_labs_of_the_tour_are_saved_as_pictures_and_give_the_answers_of_its_exercises():
     labs = [cell for cell in code_cells(TOUR) if "StepThrough(" in cell.source]
     assert ["image/png" in cell.outputs[0].data for cell in labs] == [True, True]
     assert "*Exercise 3.* At iteration 182." in prose(TOUR)
     assert "overflowed at iteration 182:" in Stepper(start="diverging", iteration=200).place.note
+    assert "At 0.05 the loss falls below 0.01 within a hundred iterations." in prose(TOUR)
+    assert Stepper(start="diverging", lr=0.05, iteration=100).place.trace["L"] < 0.01
+    assert "the first row and third column, about a tenth" in prose(TOUR)
+    H1 = trace(random_problem(0, activation=Sigmoid()))["H1"]
+    assert (H1 * (1 - H1)).argmin() == 2
+    assert round((H1 * (1 - H1)).min(), 1) == 0.1

@@ -104,7 +104,7 @@ def test_a_layer_whose_numbers_nobody_can_draw_keeps_them_and_the_lab_says_so():
     problem = OWN_PROBLEMS["parameter called a"]
     stepper = Stepper(problem)
     stepper.set_up(seed=3)
-    kept = "a2 as given, whatever the seed: nobody knows how to draw the numbers of a Scale."
+    kept = "a2 stays as given, whatever the seed: a Scale cannot draw its numbers."
     assert stepper.place.note == Stepper(problem, seed=3).place.note == kept
     drawn = stepper.first_problem.network.parameters
     assert [name for name, value in problem.network.parameters.items() if identical(value, drawn[name])] == ["a2"]

@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import backprop_lab
+import backprop_lab.ui
 
 ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -132,6 +133,11 @@ def test_the_teaching_notes_make_a_link_that_asks_nbgitpuller_for_the_teachers_n
     lesson = {"repo": "https://github.com/ada/lessons", "branch": "main", "urlpath": "lab/tree/lessons/lesson_1.ipynb"}
     assert dict(parse_qsl(asked)) == lesson
     assert "nbgitpuller" in pins("binder")
+
+
+def test_every_public_name_has_its_line_in_the_reference():
+    listed = re.findall(r"^\.\. \S+:: (\w+)$", (ROOT / "docs" / "pages" / "api.rst").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted([*backprop_lab.__all__, *backprop_lab.ui.__all__])
 
 
 def test_the_check_of_the_site_finds_links_that_lead_nowhere_and_what_is_loaded_from_elsewhere(tmp_path):

@@ -74,8 +74,12 @@ class Lab(widgets.VBox):
         text = "<br>".join(html.escape(sentence) for sentence in sentences if sentence)
         self._note.value = f'<div class="bpl-{kind}" role="status">{text}</div>' if text else ""
 
+    def _without_kernel(self) -> dict[str, str]:
+        """What stands in for the lab on pages without a kernel, by its kind: a picture, unless a lab has none."""
+        return {"image/png": base64.b64encode(self._still()).decode()}
+
     def _still(self) -> bytes:
-        """The lab as a PNG picture, for pages without a kernel."""
+        """The lab as a PNG picture."""
         raise NotImplementedError
 
     def __repr__(self) -> str:
@@ -84,5 +88,5 @@ class Lab(widgets.VBox):
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
-        data["image/png"] = base64.b64encode(self._still()).decode()
+        data.update(self._without_kernel())
         return bundle

@@ -1,0 +1,221 @@
+"""Drills: five minutes of one kind of sum, done by hand, as a sheet with blanks, its key, and a check of the answers.
+
+`drill("mask", seed=3)` shows a sheet to fill in, the same for everybody with that seed, and its `key` is the same sheet
+with the answers. All numbers are whole and small: nobody needs a calculator.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backprop_lab.explaining import made_of
+from backprop_lab.feedback import Feedback, check
+from backprop_lab.layers import Array, Linear, ReLU
+from backprop_lab.losses import SumSquaredError
+from backprop_lab.network import Network
+from backprop_lab.problem import Problem, check_seed
+from backprop_lab.tracing import Trace, trace
+
+QUESTIONS = 5
+SAMPLES = 3  # at most, and
+LARGEST = 12  # the largest number, where something is to be computed
+SIGNS = {-1: "-", 0: "0", 1: "+"}
+
+
+class Question(NamedTuple):
+    """What is shown, what is asked for, its answer, and what to say of a wrong one.
+
+    `answer` is a number, a shape, a sign or, for the whole of the value `name` of a step `trace`, a matrix.
+    """
+
+    shown: str
+    asked: str
+    answer: Any
+    hint: str
+    trace: Trace
+    name: str
+
+    def judge(self, answer: Any) -> Feedback:
+        """Whether an answer is right; a matrix is told which mistake it looks like."""
+        if answer is ...:
+            return Feedback(False, ("blank",), f"Put {self.asked} in place of the blank.")
+        if isinstance(self.answer, np.ndarray):
+            return check(self.name, answer, self.trace)
+        given = str(answer).strip().replace("\N{MINUS SIGN}", "-") if isinstance(self.answer, str) else answer
+        if np.array_equal(given, self.answer):
+            return Feedback(True, (), f"{self.asked} is right.")
+        return Feedback(False, ("value",), f"{self.asked} is not {answer!r}. {self.hint}")
+
+
+class Drill(NamedTuple):
+    """Questions of one kind: a `sheet` with blanks, its `key`, and `check(...)` for answers typed in their order."""
+
+    title: str
+    questions: tuple[Question, ...]
+
+    @property
+    def sheet(self) -> str:
+        """The questions, with room for the answers."""
+        return self._written([_blank(question.answer) for question in self.questions])
+
+    @property
+    def key(self) -> str:
+        """The same with the answers."""
+        return self._written([_answer(question.answer) for question in self.questions])
+
+    def check(self, *answers: Any) -> Feedback:
+        """What there is to say of the first answer that is wrong, or else missing. Raises nothing."""
+        if len(answers) != len(self.questions):
+            said = (
+                f"There are {len(self.questions)} questions, and {len(answers)} answers: put ... where you have none."
+            )
+            return Feedback(False, ("name",), said)
+        asked = enumerate(zip(self.questions, answers, strict=True), start=1)
+        for number, (question, answer) in sorted(asked, key=lambda each: each[1][1] is ...):  # blanks come last
+            if not (told := question.judge(answer)):
+                return Feedback(False, told.cause, f"Question {number}: {told}", told.where)
+        return Feedback(True, (), f"Each of the {len(answers)} answers is right.")
+
+    def _written(self, answers: list[str]) -> str:
+        parts = [self.title]
+        for number, (question, answer) in enumerate(zip(self.questions, answers, strict=True), start=1):
+            asked = f"{question.asked} = "
+            lines = [*question.shown.splitlines(), "", *_hanging(asked, answer)]
+            parts.append("\n".join([f"{number}.  {lines[0]}", *(f"    {line}".rstrip() for line in lines[1:])]))
+        return "\n\n\n".join(parts) + "\n"
+
+    def __repr__(self) -> str:
+        return self.sheet
+
+
+def drill(kind: str, seed: int) -> Drill:
+    """A drill: "cell", "mask", "shape" or "sign", or "mixed" of them all.
+
+    Raises ValueError if there is no such kind, or if the seed is not a whole number from 0 up.
+    """
+    if kind not in (*KINDS, "mixed"):
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}, mixed; got {kind!r}")
+    check_seed(seed)
+    rng = np.random.default_rng((seed, *kind.encode()))
+    kinds = [*KINDS, *KINDS][:QUESTIONS] if kind == "mixed" else [kind] * QUESTIONS
+    questions: list[Question] = []
+    while len(questions) < QUESTIONS:
+        question = KINDS[kinds[len(questions)]](_whole_numbers(rng), rng)
+        if question and (question.asked == "dY1" or question.asked not in {other.asked for other in questions}):
+            questions.append(question)
+    return Drill(f"{TITLES[kind]} (sheet {seed})", tuple(questions))
+
+
+def _whole_numbers(rng: np.random.Generator) -> Trace:
+    """A step of a small network of whole numbers, of four different sizes; its learning rate is 1."""
+    samples, inputs, hidden, outputs = map(int, rng.permutation([2, 3, 4, 5]))
+
+    def drawn(most: int, *shape: int) -> Array:
+        numbers: Array = rng.integers(-most, most + 1, shape).astype(float)
+        return numbers
+
+    hidden_layer = Linear(drawn(1, inputs, hidden), drawn(1, 1, hidden))
+    network = Network((hidden_layer, ReLU(), Linear(drawn(1, hidden, outputs), drawn(1, 1, outputs))))
+    X, y = drawn(2, samples, inputs), drawn(2, samples, outputs)
+    return trace(Problem.trusted(network=network, loss=SumSquaredError(), X=X, y=y, lr=1.0))
+
+
+def _cell(traced: Trace, rng: np.random.Generator) -> Question | None:
+    """One number of the gradient of a weight, the sum of two products or more."""
+    name = str(rng.choice(["dW1", "dW2"]))
+    entered, returned = traced.step(name).operands
+    i, j = _place(traced[name], rng)
+    products = traced[entered][:, i] * traced[returned][:, j]
+    if not _is_small(traced, entered, returned) or np.count_nonzero(products) < 2 or abs(products.sum()) > 99:
+        return None
+    hint = f"It is made from {made_of(traced, name, (i, j))}."
+    return Question(_matrices(traced, entered, returned), f"{name}[{i}, {j}]", int(products.sum()), hint, traced, name)
+
+
+def _mask(traced: Trace, rng: np.random.Generator) -> Question | None:
+    """The gradient below a ReLU, from the one above it and what left it."""
+    some_are_on = 0.25 <= np.mean(traced["H1"] > 0) <= 0.75
+    if not _is_small(traced, "H1", "dH1") or not some_are_on or not traced["dY1"].any():
+        return None
+    return Question(_matrices(traced, "H1", "dH1"), "dY1", traced["dY1"], "", traced, "dY1")
+
+
+def _shape(traced: Trace, rng: np.random.Generator) -> Question:
+    """The shape of a value, from the shapes of what is given."""
+    name = str(rng.choice(["Y1", "y_pred", "dH1", "dW1", "dW2", "db1", "db2", "dY1"]))
+    shapes = "   ".join(f"{given} {np.shape(traced[given])}" for given in ("X", "W1", "b1", "W2", "b2"))
+    hint = (
+        f"A gradient has the shape of what it belongs to: {name.removeprefix('d')}."
+        if name.startswith("d")
+        else "A row for each sample, a column for each unit."
+    )
+    return Question(shapes, f"shape of {name}", np.shape(traced[name]), hint, traced, name)
+
+
+def _sign(traced: Trace, rng: np.random.Generator) -> Question | None:
+    """Which way the loss changes with a prediction, or a weight with its gradient."""
+    name = str(rng.choice(["dy_pred", "W2_new"]))
+    i, j = _place(traced[name], rng)
+    if name == "dy_pred":
+        shown, value, asked = ["y_pred", "y"], traced["dy_pred"], f"sign of dy_pred[{i}, {j}]"
+        hint = "Where a prediction is too large, the loss grows with it."
+    else:
+        shown, value, asked = ["dW2"], traced["W2_new"] - traced["W2"], f"sign of W2_new[{i}, {j}] - W2[{i}, {j}]"
+        hint = "A step goes against the gradient."
+    if not _is_small(traced, *shown):
+        return None
+    return Question(_matrices(traced, *shown), asked, SIGNS[int(np.sign(value[i, j]))], hint, traced, name)
+
+
+KINDS: dict[str, Callable[[Trace, np.random.Generator], Question | None]] = {
+    "cell": _cell,
+    "mask": _mask,
+    "shape": _shape,
+    "sign": _sign,
+}
+LOSS = "the loss is the sum of the squares"
+TITLES = {
+    "cell": "One cell of dW. Rows and columns are counted from 0",
+    "mask": "Back through a ReLU: fill in dY1",
+    "shape": "The shape of a value, in a network of two layers",
+    "sign": f"The sign: + or - or 0; {LOSS}",
+    "mixed": f"Some of everything; {LOSS}",
+}
+
+
+def _place(value: Array, rng: np.random.Generator) -> tuple[int, int]:
+    return int(rng.integers(value.shape[0])), int(rng.integers(value.shape[1]))
+
+
+def _is_small(traced: Trace, *names: str) -> bool:
+    """Whether values have few enough rows and small enough numbers for a sum by hand."""
+    return len(traced["X"]) <= SAMPLES and all(np.max(np.abs(traced[name])) <= LARGEST for name in names)
+
+
+def _matrices(traced: Trace, *names: str) -> str:
+    """Matrices side by side, each after its name."""
+    blocks = [_hanging(f"{name} = ", _answer(traced[name])) for name in names]
+    height = max(map(len, blocks))
+    padded = [[line.ljust(max(map(len, block))) for line in block + [""] * (height - len(block))] for block in blocks]
+    return "\n".join("      ".join(lines).rstrip() for lines in zip(*padded, strict=True))
+
+
+def _answer(answer: Any) -> str:
+    """An answer as it is written on paper."""
+    if not isinstance(answer, np.ndarray):
+        return str(answer)
+    rows = [[str(int(number)) for number in row] for row in answer]
+    width = max(len(number) for row in rows for number in row)
+    return "\n".join("  ".join(number.rjust(width) for number in row) for row in rows)
+
+
+def _blank(answer: Any) -> str:
+    """Room for an answer; for each number of a matrix its own."""
+    return "\n".join("  ".join(["____"] * len(row)) for row in answer) if isinstance(answer, np.ndarray) else "______"
+
+
+def _hanging(start: str, text: str) -> list[str]:
+    """The lines of a text after a start, below each other."""
+    first, *others = text.split("\n")
+    return [start + first, *(" " * len(start) + line for line in others)]

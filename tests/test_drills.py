@@ -1,0 +1,119 @@
+"""Drills: what is printed on a sheet is enough to fill it in, and gives what stands in its key."""
+
+import re
+
+import numpy as np
+import pytest
+from common import count
+
+from backprop_lab import drill
+from backprop_lab.drills import KINDS, QUESTIONS
+
+ALL = (*KINDS, "mixed")
+
+
+def read(block):
+    """The matrices of a question as a reader finds them on paper, by name; or the shapes, where only these are told."""
+    if shapes := re.findall(r"(\w+) \((\d+), (\d+)\)", block):
+        return {name: (int(rows), int(columns)) for name, rows, columns in shapes}
+    first, *others = block.split("\n")
+    rows = [[int(number) for number in re.findall(r"-?\d+", line)] for line in others]
+    found, at = {}, 0
+    for name, numbers in re.findall(r"(\w+) =((?: +-?\d+)+)", first):
+        top = [int(number) for number in numbers.split()]
+        found[name] = np.array([top, *(row[at : at + len(top)] for row in rows)])
+        at += len(top)
+    return found
+
+
+def by_hand(asked, shown):
+    """What someone answers who knows the rules, and has nothing but the sheet."""
+    if asked.startswith("shape of "):
+        N, H, K = shown["X"][0], shown["W1"][1], shown["W2"][1]
+        shapes = {"Y1": (N, H), "y_pred": (N, K), "dH1": (N, H), "dY1": (N, H)}
+        return shapes | {f"d{name}": shape for name, shape in shown.items()}, asked.removeprefix("shape of ")
+    signs = {-1: "-", 0: "0", 1: "+"}
+    if asked == "dY1":
+        return {"dY1": np.where(shown["H1"] > 0, shown["dH1"], 0)}, "dY1"
+    i, j = map(int, re.search(r"\[(\d), (\d)\]", asked).groups())
+    if asked.startswith("dW"):
+        entered, returned = shown.values()
+        return {asked: sum(entered[n, i] * returned[n, j] for n in range(len(entered)))}, asked
+    up = shown["y_pred"] - shown["y"] if "dy_pred" in asked else -shown["dW2"]
+    return {asked: signs[int(np.sign(up[i, j]))]}, asked
+
+
+def written(answer):
+    """An answer as it stands in a key, without regard to spaces."""
+    return " ".join(str(number) for number in np.ravel(answer)) if isinstance(answer, np.ndarray) else str(answer)
+
+
+def test_from_the_numbers_on_a_sheet_follows_what_its_key_says_and_the_package_agrees():
+    seeds, asked = count(200), set()
+    for seed in range(seeds):
+        for kind in ALL:
+            made = drill(kind, seed)
+            title, *questions = made.sheet.rstrip().split("\n\n\n")
+            _, *keys = made.key.rstrip().split("\n\n\n")
+            assert len(questions) == len(keys) == len(set(questions)) == QUESTIONS
+            answers = []
+            for number, (question, key) in enumerate(zip(questions, keys, strict=True), start=1):
+                shown, blank = question.removeprefix(f"{number}.  ").split("\n\n    ")
+                name, _, room = blank.partition(" = ")
+                known, wanted = by_hand(name, read(shown))
+                answers.append(known[wanted])
+                assert len(room.split()) == (answers[-1].size if isinstance(answers[-1], np.ndarray) else 1)
+                assert not room.strip("_ \n")
+                assert key.startswith(start := question.removesuffix(room))
+                assert " ".join(key[len(start) :].split()) == written(answers[-1])
+                asked.add(re.sub(r"\[.*?\]", "", name))
+            assert made.check(*answers), made.check(*answers)
+            assert max(abs(int(number)) for number in re.findall(r"-?\d+", made.key.partition("\n")[2])) < 100
+            assert str(seed) in title
+    print(f"{seeds * len(ALL)} sheets with {QUESTIONS} questions each, which ask for {len(asked)} things")  # noqa: T201
+    assert {"dW1", "dW2", "dY1", "sign of dy_pred", "sign of W2_new - W2", "shape of db1"} <= asked
+
+
+def test_the_first_answer_that_is_wrong_or_missing_is_told_and_a_matrix_by_the_name_of_its_mistake():
+    made = drill("mixed", 3)
+    right = [question.answer for question in made.questions]
+    assert str(made.check(*right)) == "Each of the 5 answers is right."
+    cell, mask, shape = made.questions[:3]
+    for at, wrong, said in [
+        (0, right[0] + 1, f"Question 1: {cell.asked} is not {right[0] + 1}. It is made from column"),
+        (0, ..., f"Question 1: Put {cell.asked} in place of the blank."),
+        (1, mask.trace["dH1"], "Question 2: This looks like dH1: the ReLU's mask is missing"),
+        (2, right[2][::-1], f"Question 3: {shape.asked} is not {right[2][::-1]}."),
+        (3, "?", "Question 4: sign of"),
+        (4, None, "Question 5: "),
+    ]:
+        feedback = made.check(*right[:at], wrong, *right[at + 1 :])
+        assert not feedback
+        assert str(feedback).startswith(said)
+    assert str(made.check(..., *right[1:4], -right[4])).startswith("Question 5: dW2"), "blanks come last"
+    sign = right[3].replace("-", "\N{MINUS SIGN}")
+    assert made.check(right[0], right[1].tolist(), [*right[2]], f" {sign} ", float(right[4])), "however it is typed"
+    zero = drill("sign", 7)
+    answers = [0 if question.answer == "0" else question.answer for question in zero.questions]
+    assert 0 in answers
+    assert zero.check(*answers)
+    assert "There are 5 questions, and 1 answers" in str(made.check(3))
+
+
+def test_a_sheet_shows_itself_is_the_same_for_everybody_and_another_with_another_seed():
+    for kind in ALL:
+        assert repr(drill(kind, 3)) == drill(kind, 3).sheet != drill(kind, 4).sheet
+        assert "__" in drill(kind, 3).sheet
+        assert "__" not in drill(kind, 3).key
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (("masks", 3), "kind must be one of cell, mask, shape, sign, mixed; got 'masks'"),
+        (("mask", -1), "the seed must be"),
+    ],
+)
+def test_a_drill_that_there_is_not_is_refused(asked, said):
+    with pytest.raises(ValueError, match=said):
+        drill(*asked)

@@ -1,0 +1,164 @@
+"""Lines to put in order: which orders are right, what is said of the others, and that no gesture loses a line."""
+
+import re
+
+import numpy as np
+import pytest
+from common import button, count, kept, plain
+from own_parts import OWN_PROBLEMS, Huber
+from problems import ACTIVATIONS, LOSSES, varied_problem
+
+from backprop_lab import MISTAKES, random_problem, trace, worked_example
+from backprop_lab.lines import NAMESPACE, evaluate
+from backprop_lab.ui import LineUp
+from backprop_lab.ui.ordering.puzzle import PARTS, Puzzle, judge
+
+
+def run_in_order(program, known):
+    """What Python makes of lines in this order: the number of the line and the name that it does not know, or None."""
+    values = {**NAMESPACE, **known}
+    for number, line in enumerate(program):
+        try:
+            values[line.name] = evaluate(line.code, values)
+        except NameError as error:
+            return number, error.name
+    return None
+
+
+def computable(lines, known, rng):
+    """The lines in a random order in which Python can run them."""
+    order, left = [], [*lines]
+    while left:
+        runs = [line for line in left if run_in_order([*order, line], known) is None]
+        order.append(runs[rng.integers(len(runs))])
+        left.remove(order[-1])
+    return order
+
+
+def some_problem(seed):
+    """Networks of up to four linear layers, with every activation and loss."""
+    if seed % 2:
+        return varied_problem(seed)
+    at = seed // 2
+    activation, loss = ACTIVATIONS[at % len(ACTIVATIONS)], LOSSES[at % len(LOSSES)]
+    return random_problem(seed, hidden=(3, 2, 4)[: 1 + at % 3], activation=activation, loss=loss)
+
+
+def test_every_order_that_python_can_run_is_right_and_of_every_other_the_first_unknown_value_or_wrong_line_is_named():
+    problems, refused, wrong_lines = [*map(some_problem, range(count(200))), *OWN_PROBLEMS.values()], 0, 0
+    for seed, problem in enumerate(problems):
+        rng, part = np.random.default_rng(seed), [*PARTS][seed % 3]
+        t, puzzle = trace(problem), Puzzle(problem, part, seed)
+        known, right = {name: t[name] for name in puzzle.known}, [line for line in puzzle.lines if not line.mistake]
+        names = [line.name for line in right]
+        assert sorted(names) == sorted(step.name for step in t.steps if step.phase in PARTS[part])
+        assert all(line.code == t.step(line.name).code for line in right)
+        order = computable(right, known, rng)
+        assert judge(order, puzzle.known, names).ok
+        assert judge(order[:-1], puzzle.known, names).cause[0] == ("missing" if len(order) > 1 else "blank")
+        for _ in range(3):
+            shuffled = [right[k] for k in rng.permutation(len(right))]
+            feedback, stopped = judge(shuffled, puzzle.known, names), run_in_order(shuffled, known)
+            refused += stopped is not None
+            assert feedback.ok == (stopped is None)
+            if stopped:
+                assert (feedback.where, feedback.cause) == ((stopped[0],), ("unknown", stopped[1]))
+                assert f"Line {stopped[0] + 1}, `{shuffled[stopped[0]].text}`, needs {stopped[1]}," in str(feedback)
+        for line in (line for line in puzzle.lines if line.mistake):
+            wrong_lines += 1
+            value = line.mistake.wrong_value(t, line.name)
+            fits = value is not None and np.shape(value) == np.shape(t[line.name])
+            assert not fits or not np.allclose(value, t[line.name], rtol=1e-12, atol=0)
+            at = int(rng.integers(len(order) + 1))
+            feedback = judge([*order[:at], line, *order[at:]], puzzle.known, names)
+            assert (feedback.cause, feedback.where) == ((line.mistake.name,), (at,))
+            assert f"is a mistake: {line.mistake.title}. {line.mistake.cause}" in str(feedback)
+    print(f"{len(problems)} puzzles; {refused} wrong orders refused, {wrong_lines} wrong lines named")  # noqa: T201
+    assert refused
+    assert wrong_lines
+
+
+def test_no_gesture_loses_or_doubles_a_line_and_the_goals_stay_in_order():
+    puzzle, rng = Puzzle(random_problem(1, hidden=(3, 3)), seed=2), np.random.default_rng(3)
+    everything = [*range(-len(puzzle.goals), len(puzzle.lines))]
+    for _ in range(count(5000)):
+        line, at = int(rng.integers(-2, len(puzzle.lines) + 2)), int(rng.integers(-3, 60))
+        before = puzzle.place
+        try:
+            puzzle.move(line, str(rng.choice(["pool", "program", "nowhere"])), at)
+        except ValueError:
+            assert puzzle.place == before
+        pool, program = puzzle.place
+        assert sorted(pool + program) == everything
+        assert [k for k in program if k < 0] == [-1 - k for k in range(len(puzzle.goals))]
+        assert program[0] == -1
+    for refused in ((None, "pool", 0), (1.0, "pool", 0), (True, "pool", 0), (0, "pool", None), (0, ["pool"], 0)):
+        with pytest.raises(ValueError, match="no line is moved by"):
+            puzzle.move(*refused)
+    puzzle.start_over()
+    assert puzzle.program == []
+
+
+def put(lab, *texts):
+    """Put lines into the program, one below the other under its last goal."""
+    numbers = {line.text: number for number, line in enumerate(lab.puzzle.lines)}
+    for text in texts:
+        lab._lines._handle_custom_msg({"kind": "move", "line": numbers[text], "to": "program", "at": 99}, [])
+
+
+def checked(lab):
+    button(lab, "Check").click()
+    return plain(lab._note.value)
+
+
+def test_a_goal_is_a_heading_and_no_rule_and_what_was_said_of_another_order_is_said_no_longer():
+    lab = LineUp(part="forward")
+    assert checked(lab).startswith("Your turn. Put lines into your program")
+    put(lab, "Y1 = X @ W1 + b1", "y_pred = H1 @ W2 + b2")
+    assert lab._lines.said == 'y_pred = H1 @ W2 + b2: line 2 of 2 of your program, under "How wrong is it?".'
+    assert "Line 2, y_pred = H1 @ W2 + b2, needs H1, which is not known yet" in checked(lab)
+    assert lab._lines.lines[lab._lines.wrong] == "y_pred = H1 @ W2 + b2"
+    put(lab, "H1 = np.maximum(Y1, 0)")
+    assert (lab._note.value, lab._lines.wrong) == ("", -1)
+    put(lab, "y_pred = H1 @ W2 + b2", "L = np.sum((y_pred - y) ** 2)")
+    assert checked(lab) == "Right. All 4 lines can be computed in this order."
+    lab._lines._handle_custom_msg({"kind": "move", "line": 99, "to": "program", "at": 1}, [])
+    assert "no line is moved by 99" in lab._note.value
+    button(lab, "Start again").click()
+    assert lab._lines.place["program"] == (-1, -2, -3)
+
+
+def test_what_is_given_is_told_and_for_the_backward_pass_the_lines_before_it_too():
+    text = {part: plain(LineUp(part=part)._task()) for part in PARTS}
+    for part in PARTS:
+        assert "Linear → ReLU → Linear. Loss: sum of squares. Given: X, y, W1, b1, W2, b2, lr" in text[part]
+        assert ("H1 = np.maximum(Y1, 0)" in text[part]) == (part == "backward")
+    own = random_problem(1, hidden=(3, 2), loss=Huber())
+    assert "Linear → ReLU → Linear → ReLU → Linear. Loss: Huber." in plain(LineUp(own)._task())
+    listed = plain(kept(LineUp(own))["text/html"])
+    assert all(line.text in listed for line in LineUp(own).puzzle.lines), "without a kernel, the lines can be read"
+
+
+def test_a_seed_draws_other_wrong_lines_each_of_them_one_that_people_write():
+    problem, seen = worked_example(), set()
+    for seed in range(20):
+        lines = Puzzle(problem, seed=seed).lines
+        assert lines == Puzzle(problem, seed=seed).lines
+        wrong = [line for line in lines if line.mistake]
+        assert len(wrong) == len({line.name for line in wrong}) == 3
+        seen |= {line.mistake.name for line in wrong}
+    assert len(seen) > 20
+    assert seen <= MISTAKES.keys()
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"part": "update"}, "part must be one of forward, backward, whole; got 'update'"),
+        ({"seed": -1}, "the seed must be a whole number"),
+        ({"problem": "xor"}, "LineUp takes a Problem, such as random_problem(1, hidden=(4, 4)); got 'xor'"),
+    ],
+)
+def test_what_cannot_be_lined_up_is_refused(asked, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        LineUp(**asked)
