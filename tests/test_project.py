@@ -136,7 +136,8 @@ def test_the_teaching_notes_make_a_link_that_asks_nbgitpuller_for_the_teachers_n
 
 
 def test_every_public_name_has_its_line_in_the_reference():
-    listed = re.findall(r"^\.\. (?:auto\w+|py:data):: (\w+)$", (ROOT / "docs" / "pages" / "api.rst").read_text(), re.MULTILINE)
+    reference = (ROOT / "docs" / "pages" / "api.rst").read_text(encoding="utf-8")
+    listed = re.findall(r"^\.\. (?:auto\w+|py:data):: (\w+)$", reference, re.MULTILINE)
     assert sorted(listed) == sorted([*backprop_lab.__all__, *backprop_lab.ui.__all__])
 
 
