@@ -17,7 +17,7 @@ extensions = ["myst_nb", "sphinx.ext.autodoc"]
 templates_path = ["_templates"]
 
 nb_execution_mode = "off"  # the notebooks are saved as they were run
-myst_enable_extensions = ["attrs_block", "dollarmath"]
+myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 suppress_warnings = ["myst.header"]  # in 02_step_through, a part of the introduction is two levels down
 
@@ -60,4 +60,3 @@ def name_the_notebook(app, pagename, templatename, context, doctree):
 def setup(app):
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
     app.connect("html-page-context", name_the_notebook)
-    return {"parallel_read_safe": True}
