@@ -172,7 +172,8 @@ def test_the_run_on_the_map_opens_whatever_the_controls_are_at_and_another_one_i
     (first,) = page.lab._opened.children
     assert same_values(first.stepper.place.trace, trace(runs.problem((1, 40))))
     monkeypatch.setattr(type(first._view), "send", lambda view, content: sent.append(content))
-    for message in ({"kind": "page", **PAGES["usual"][0]}, {"kind": "shown", "frame": 1}):
+    room = {"map": [900, 300], "operation": [300, 200]}
+    for message in ({"kind": "page", **PAGES["usual"][0], **room}, {"kind": "shown", "frame": 1}):
         assert sent == []
         first._view._handle_custom_msg(message, [])
     assert sent == [{"do": "come"}], "into view, once its picture is there"

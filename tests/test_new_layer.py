@@ -42,8 +42,8 @@ def test_a_new_activation_is_in_the_menus_and_in_the_call_of_a_lab_and_has_its_w
     assert "Leaky ReLU" in LearningRateLab(seeds=1, steps=10)._activation.options
     assert MistakeLab(mistake="sign-flipped", start="random", activation="Leaky ReLU")
     assert lab.stepper.place.step.code == "dH1 * np.where(H1 > 0, 1, 0.01)"
-    assert "Back through it" in words.card(lab.stepper.place)
-    assert "Where Y1 is below 0, a little passes." in words.card(lab.stepper.place)
+    card = words.card(lab.stepper.place)
+    assert (card["title"], card["sentence"]) == ("Back through it", "Where Y1 is below 0, a little passes.")
     lab.stepper.choose(("slope of H1", 0, 0))
     assert lab.stepper.place.cell == ("slope of H1", 0, 0)
 

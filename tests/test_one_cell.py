@@ -11,7 +11,7 @@ from own_parts import OWN_PROBLEMS
 from problems import ACTIVATIONS, losses_of, problems
 
 from backprop_lab import LOSSES, MISTAKES, random_problem, trace
-from backprop_lab.number_format import plain
+from backprop_lab.number_format import plain, typed_number
 from backprop_lab.ui.values.one_cell import TERMS, work_out
 from backprop_lab.ui.values.slopes import slopes_of, value_of
 
@@ -130,6 +130,35 @@ def test_a_long_sum_is_cut_in_the_middle_and_keeps_all_its_sources(inner):
         terms = [*terms[: TERMS - 2], "…", terms[-1]]
     assert worked.symbols == " + ".join(terms)
     assert len(worked.sources) == 2 * inner + 1
+
+
+@settings(max_examples=25)
+@given(problems())
+def test_the_terms_of_a_sum_come_to_the_cell_and_the_text_of_each_gives_its_value(problem):
+    t, found = trace(problem), set()
+    for cell, value in cells(t):
+        worked = work_out(t, cell)
+        if not worked.every_term:
+            continue
+        found.add(cell[0][:2])
+        total = sum(term.value for term in worked.every_term)
+        came_to = eval(worked.around.replace("−", "-").replace("·", "*"), {"sum": total})
+        assert value == pytest.approx(came_to, rel=1e-9, abs=1e-12), worked
+        for text, number in worked.every_term:
+            if " × " in text and not set(text) & set("()"):
+                assert np.prod([*map(typed_number, text.split(" × "))]) == pytest.approx(number, rel=2e-3)
+    assert {"dW", "db", "L"} <= found
+
+
+@pytest.mark.parametrize(("cell", "texts", "around"), [
+    (("dW1", 1, 0), ["−2.062 × 0", "1.064 × −11.16"], "sum"),
+    (("db1", 0, 1), ["dY1[0,1]", "dY1[1,1]"], "sum"),
+    (("dY1", 0, 3), [], ""),
+    (("X", 0, 0), [], ""),
+])  # fmt: skip
+def test_a_term_is_a_product_in_numbers_or_one_cell_by_its_name(example, cell, texts, around):
+    worked = work_out(example, cell)
+    assert ([term.text for term in worked.every_term], worked.around) == (texts, around)
 
 
 def test_numbers_that_have_overflowed_are_written_as_they_are():

@@ -31,7 +31,7 @@ def test_every_step_is_drawn_and_has_a_card_and_an_alt_text_and_the_script_compu
     for index, step in enumerate(t.steps, start=1):
         board.draw(t, index, [1.0])
         state = LabState(Setup(), Remembered(t), index=index)
-        assert f"{step.name} = " in words.card(state)
+        assert f"{step.name} = " in words.card(state)["code"]
         assert step.name in words.alt_text(state)
 
 

@@ -61,7 +61,7 @@ def same(one, other):
 def test_every_step_of_it_is_shown_with_the_code_that_ran_and_a_gradient_that_agrees(name):
     problems = {"deep": DEEP, "GELU": with_gelu()} | OWN_PROBLEMS
     lab = StepThrough(start=name) if name in EXAMPLES else StepThrough(problems[name])
-    lab._heard("page", {"width": 900, "height": 700, "ratio": 1.0, "dark": False})
+    lab._heard("page", {"map": [900, 400], "operation": [400, 200], "ratio": 1.0, "dark": False})
     names = []
     for _ in lab.stepper.place.trace.steps:
         lab.stepper.next()
@@ -70,7 +70,7 @@ def test_every_step_of_it_is_shown_with_the_code_that_ran_and_a_gradient_that_ag
         assert identical(np.asarray(evaluate(place.step.code, place.trace)), np.asarray(place.step.value))
         if place.step.phase == "backward":
             assert prove(place.trace, place.step.name).agrees
-        assert lab._note.value == ""
+        assert lab._view.note == {}
     assert names == [step.name for step in lab.stepper.place.trace.steps]
 
 
@@ -79,7 +79,7 @@ def test_a_layer_whose_gradient_is_wrong_steps_through_too_and_is_red():
     for step in lab.stepper.place.trace.steps:
         lab.stepper.next()
         if step.phase == "backward":
-            verdicts[step.name] = "bpl-wrong" in lab._remarks.value
+            verdicts[step.name] = "wrong" in [remark["kind"] for remark in lab._view.state["remarks"]]
     assert verdicts == {name: name in ("dY1", "dW1", "db1") for name in verdicts}
 
 

@@ -16,7 +16,7 @@ from threading import Event, Thread
 
 import numpy as np
 import pytest
-from common import button, count, kept, parts_of, plain, raises, same_values
+from common import count, kept, parts_of, plain, raises, same_values
 from matplotlib.figure import Figure
 
 from backprop_lab import MISTAKES, SoftmaxCrossEntropy, random_problem
@@ -26,15 +26,15 @@ from backprop_lab.tracing import Trace
 from backprop_lab.ui import LearningRateLab, MistakeLab, StepThrough
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.rates.run_map import RunMap
+from backprop_lab.ui.steps import frame, player, remarks, words
 from backprop_lab.ui.steps import lab as step_through
-from backprop_lab.ui.steps import player, remarks, words
 from backprop_lab.ui.steps.script import numpy_script
 from backprop_lab.ui.steps.setup import SIZES
 from backprop_lab.ui.steps.stepper import Stepper
 from backprop_lab.ui.values.one_cell import work_out
 
-PAGE = {"width": 430, "height": 900, "ratio": 1.0, "dark": False}
-OTHER_PAGE = {"width": 600, "height": 200, "ratio": 1.25, "dark": True}
+PAGE = {"width": 430, "height": 900, "map": [430, 300], "operation": [430, 120], "ratio": 1.0, "dark": False}
+OTHER_PAGE = {"width": 600, "height": 200, "map": [600, 320], "operation": [300, 180], "ratio": 1.25, "dark": True}
 MARKUP = "<img src=x onerror=alert(1)>"
 SIZE_LABELS = {name: name for name in SIZES} | {"hidden": "hidden units", "layers": "hidden layers"}
 
@@ -51,10 +51,10 @@ def control(lab, label):
 
 
 def do(lab, *gestures):
-    """Gestures one after the other: a button is pressed, a control set to a value, or the page sends a message."""
+    """Gestures one after the other: a button of the view, a control set to a value, or the page sends a message."""
     for gesture in gestures:
         if isinstance(gesture, str):
-            button(lab, gesture).click()
+            lab._heard("do", {"what": BUTTONS[gesture]})
         elif isinstance(gesture[1], dict):
             lab._heard(*gesture)
         else:
@@ -62,17 +62,24 @@ def do(lab, *gestures):
 
 
 def is_seen(lab, label):
+    if label == "Play":
+        return "play" not in lab._view.layout_of_steps["hidden"]
     seen = [part for part, hidden in parts_of(lab) if not hidden]
     return any(label in (getattr(part, "description", ""), getattr(part, "label", "")) for part in seen)
 
 
 def note(lab):
-    """What is said above the board, and whether it is a refusal."""
-    return plain(lab._note.value), "bpl-refused" in lab._note.value
+    """What is said in the view, and whether it is a refusal."""
+    return lab._view.note.get("text", ""), lab._view.note.get("kind") == "refused"
+
+
+def told(lab, *names):
+    """What the view is told."""
+    return tuple(lab._view.state[name] for name in names)
 
 
 BUTTONS = {"Restart": "restart", "Back": "back", "Next": "next", "Next phase": "next_phase",
-           "Next iteration": "next_iteration"}  # fmt: skip
+           "Next iteration": "next_iteration", "Play": "play"}  # fmt: skip
 ARROWS = {"ArrowRight": call("next"), "ArrowLeft": call("back"), "ArrowDown": call("choose_matrix", 1),
           "ArrowUp": call("choose_matrix", -1)}  # fmt: skip
 WHILE_PINNED = {"ArrowRight": call("walk", 0, 1), "ArrowLeft": call("walk", 0, -1), "ArrowDown": call("walk", 1, 0),
@@ -80,10 +87,14 @@ WHILE_PINNED = {"ArrowRight": call("walk", 0, 1), "ArrowLeft": call("walk", 0, -
 TYPED = ["0.5", "−2", "1e3", " 7 ", "12", "0", "9" * 5000, "rubbish", "nan", "1,5", "", MARKUP]
 
 
+def typing(what, text):
+    return "do", {"what": what, "text": text}
+
+
 def gestures(rng, lab):
     """All that can be done now, with sense or without, and what each asks of the stepper; some of it more than once."""
     place, steps, some = lab.stepper.place, len(lab.stepper.place.trace.steps), rng.choice
-    name, *_, rows, cols = some(lab._view.boxes)
+    name, _, _, _, _, rows, cols, *_ = some(lab._view.boxes)
     cell, pinned = (name, rng.randrange(rows), rng.randrange(cols)), some([True, False])
     now = place.cell or ((place.step.name, 0, 0) if place.step else ("X", 0, 0))
     index, typed, on = rng.randint(1, steps), some(TYPED), some([True, True, False])
@@ -95,8 +106,6 @@ def gestures(rng, lab):
     setup = {name: some(choices[name]) for name in choices} | dict.fromkeys(SIZES, index % 3 + 1)
     settings = [
         *[(("Predict first", on), call("predict", on))] * 4,
-        *[(("or its value", typed), call("answer", typed))] * (30 if place.question else 1),
-        *[(("new value:", typed), call("edit", typed_number(typed)))] * (20 if place.pinned else 1),
         (("learning rate", typed), call("set_lr", typed_number(typed))),
         (("seed", typed), call("set_up", seed=typed_number(typed) if typed else None)),
         (("seed slider", index), call("set_up", seed=index)),
@@ -105,9 +114,11 @@ def gestures(rng, lab):
         *[((label, on), None) for label in ("More", "Values as a table", "As NumPy")],
     ]
     return [
-        *[(label, call(method)) for label, method in BUTTONS.items()] * 3,
+        *[(label, call(method)) for label, method in BUTTONS.items() if label != "Play"] * 3,
         *[("Next", call("next"))] * (40 if place.predicting else 1),
-        *[(sign, call("answer", sign)) for sign in "−0+"] * (30 if place.question else 1),
+        *[(typing("answer", text), call("answer", text)) for text in ("−", "0", "+", typed)]
+        * (30 if place.question else 1),
+        *[(typing("edit", typed), call("edit", typed_number(typed)))] * (20 if place.pinned else 1),
         *[(("key", {"key": name}), asks) for name, asks in keys.items()] * 2,
         *[(("cell", {"cell": [*cell], "pinned": pinned}), call("choose", cell, pinned))] * 8,
         (("cell", {"cell": None, "pinned": False}), call("choose", None, False)),
@@ -125,26 +136,28 @@ def test_no_gesture_swallows_an_exception(monkeypatch):
     lab = StepThrough(start="random", step="H1")
     monkeypatch.setattr(step_through.words, "table", broken)
     monkeypatch.setattr(step_through, "Board", broken)
-    told = "Something went wrong inside the lab (RuntimeError: broken <i>on purpose</i>). Please report it."
+    said = "Something went wrong inside the lab (RuntimeError: broken <i>on purpose</i>). Please report it."
     for gesture in [*todo, ("learning rate slider", 0.1), ("Values as a table", True), ("page", PAGE)]:
-        lab._note.value = ""
+        lab._view.note = {}
         do(lab, gesture)
-        assert note(lab) == (told, True), gesture
-        assert "<i>" not in lab._note.value
+        assert note(lab) == (said, True), gesture
 
 
 def assert_all_is_of_one_place(lab):
     place, setup = lab.stepper.place, lab.stepper.place.setup
-    assert lab._card.value == words.card(place)
+    assert told(lab, "card", "index", "pinned") == (words.card(place), place.index, place.pinned)
     assert lab._view.alt == words.alt_text(place)
-    assert (lab._view.index, lab._view.pinned) == (place.index, place.pinned)
-    assert lab._view.steps == [[step.name, step.phase] for step in place.trace.steps]
-    assert plain(lab._worked.value) == (str(work_out(place.trace, place.cell)) if place.cell else "")
+    assert lab._view.layout_of_steps["steps"] == [[step.name, step.phase] for step in place.trace.steps]
+    worked = told(lab, "sum")[0]
+    assert (worked and worked["words"]) == (str(work_out(place.trace, place.cell)) if place.cell else None)
+    editable = bool(place.pinned and place.cell[0] in {*place.trace.given} - {"lr"})
+    asked = "{}[{},{}]".format(*place.question) if place.question else ""
+    assert told(lab, "edit", "question") == (editable, asked)
     expected = {
         "start": place.start, "seed": "" if setup.seed is None else str(setup.seed), "seed slider": setup.seed or 0,
         "learning rate": f"{place.lr:.4g}", "loss": setup.loss,
         **{label: getattr(setup, name) for name, label in SIZE_LABELS.items()}, "activation": setup.activation,
-        "planted mistake": place.mistake, "Predict first": place.predicting, "or its value": "", "new value:": "",
+        "planted mistake": place.mistake, "Predict first": place.predicting,
     }  # fmt: skip
     assert {label: control(lab, label).value for label in expected} == expected
     assert {value for _, value in lab._start.options} == {*setup.choices()["start"], *["custom"] * place.custom}
@@ -152,14 +165,9 @@ def assert_all_is_of_one_place(lab):
     slider = min(max(math.log10(place.lr), -6), 1)
     assert math.log10(lab._lr.value) == pytest.approx(slider, abs=0.0251)
     seen = {
-        "new value:": place.pinned and place.cell[0] in {*place.trace.given} - {"lr"},
-        **dict.fromkeys(["or its value", *"−0+"], bool(place.question)),
         **dict.fromkeys(["hidden units", "planted mistake", "As NumPy"], lab._more.value),
     }
     assert {label: is_seen(lab, label) for label in seen} == seen
-    if place.question:
-        asks = "Predict {}[{},{}], framed on the board: what is its sign, or its value?".format(*place.question)
-        assert plain(lab._question.value) == asks
     assert lab._shown_table.value == (words.table(place) if lab._table.value else "")
     assert lab._copy_script.text == (numpy_script(place.trace) if lab._script.value else "")
     assert plain(lab._shown_script.value) == lab._copy_script.text
@@ -168,9 +176,11 @@ def assert_all_is_of_one_place(lab):
 
 def assert_a_fresh_board_and_the_call_agree(lab):
     place = lab.stepper.place
-    assert lab._remarks.value == words.remarks_on(place, lab.stepper.losses)
-    board = Board(place.trace, **lab._page)
-    board.draw(place.trace, place.index, lab.stepper.losses, place.question or place.cell)
+    losses = lab.stepper.losses
+    assert told(lab, "remarks") == (words.remarks_on(place, losses),)
+    assert {**frame.state(place, losses), **lab._view.state} == lab._view.state
+    board = Board(place.trace, *lab._page["map"], lab._page["ratio"], lab._page["dark"])
+    board.draw(place.trace, place.index, losses, framed=False)
     assert (lab._view.picture, lab._view.boxes) == (board.png(), board.boxes_on_page())
     call = lab._copy_call.text
     assert plain(lab._call.value).startswith(call)
@@ -192,7 +202,7 @@ def test_whatever_is_done_all_that_is_shown_is_of_one_place():
     given = random_problem(5, X=[[1, -2], [0.5, 3]], y=[[1, 0], [0, 1]], hidden=(3, 2), loss=SoftmaxCrossEntropy())
     rng, lab, twin, done = random.Random(4), opened(given), Stepper(given), []
     for turn in range(count(3000)):
-        before, noted = lab.stepper.place, lab._note.value
+        before, noted = lab.stepper.place, lab._view.note
         offered = gestures(rng, lab)
         gesture, asks = rng.choice(offered) if turn % 2 else offered[turn // 2 % len(offered)]  # each has its turn
         done.append(gesture)
@@ -208,11 +218,10 @@ def test_whatever_is_done_all_that_is_shown_is_of_one_place():
             assert {**vars(place), "remembered": 0} == {**vars(twin.place), "remembered": 0}
             assert same_values(place.trace, twin.place.trace)
             if place is not before or refused:
-                told = refused or place.note or remarks.all_dead(place.trace, place.index)
-                assert note(lab) == (told, bool(refused))
-                assert 'role="status"' in lab._note.value or not told, "a screen reader says it"
+                said = refused or place.note or remarks.all_dead(place.trace, place.index)
+                assert note(lab) == (said, bool(refused))
             else:
-                assert lab._note.value == noted
+                assert lab._view.note == noted
             assert_all_is_of_one_place(lab)
             if turn % 10 == 0 or place.question not in (None, before.question):
                 assert_a_fresh_board_and_the_call_agree(lab)
@@ -238,7 +247,7 @@ def test_the_call_shown_has_what_is_hidden_and_large_and_is_plain_python_whateve
 
 
 def test_what_is_hidden_is_not_there_and_everything_else_is_and_what_there_is_not_cannot_be_hidden():
-    labels = ["start", "seed", "learning rate", "speed", "Predict first", "More", "Copy this call"]
+    labels = ["start", "seed", "learning rate", "Play", "Predict first", "More", "Copy this call"]
     for part, label in zip(step_through.PARTS, labels, strict=True):
         lab = StepThrough(hide=[part])
         assert [label for label in labels if not is_seen(lab, label)] == [label]
@@ -290,7 +299,7 @@ def test_a_learning_rate_between_or_beyond_the_steps_of_the_slider_stays_as_it_w
 
 def test_a_control_that_is_moved_while_another_is_answered_in_another_thread_stays_where_it_was_put(monkeypatch):
     lab, answering = opened(start="random"), Event()
-    monkeypatch.setattr(lab, "_show_board", lambda _: answering.set() or time.sleep(0.2))
+    monkeypatch.setattr(lab, "_show_view", lambda _: answering.set() or time.sleep(0.2))
 
     def move(part, value):  # on the page
         part.comm.handle_msg({"content": {"data": {"method": "update", "state": {"value": value}}}})
@@ -322,11 +331,17 @@ def playing(lab, script):
     """Go through a generator while the lab plays: at each yield, play has its turn."""
 
     async def played():
-        lab._speed.value, lab._play.value = "as fast as it goes", True
+        do(lab, ("speed", {"speed": "as fast as it goes"}), "Play")
         for _ in script:
             await asyncio.sleep(0)
 
     asyncio.run(asyncio.wait_for(played(), 20))
+
+
+def plays(lab):
+    (shown,) = told(lab, "playing")
+    assert shown == lab._player.is_playing
+    return shown
 
 
 def until(true):
@@ -339,12 +354,11 @@ def test_play_goes_on_until_it_is_pressed_again_while_the_controls_work_and_what
 
     def script():
         yield from until(lambda: lab.stepper.place.iteration >= 5)
-        lab._play.value = False
+        do(lab, "Play")
         stopped = lab.stepper.place
         yield from range(50)
         assert lab.stepper.place is stopped
-        for on in (True, False, True):  # pressed again at once, it goes on
-            lab._play.value = on
+        do(lab, "Play", "Play", "Play")  # pressed again at once, it goes on
         yield from until(lambda: lab.stepper.place.iteration >= stopped.iteration + 3)
         do(lab, ("seed", "77"), ("learning rate", "0.005"))
         yield from until(lambda: lab.stepper.place.iteration == 2)
@@ -353,10 +367,10 @@ def test_play_goes_on_until_it_is_pressed_again_while_the_controls_work_and_what
             patched.setattr(step_through.words, "card", raises(RuntimeError("on purpose")))
             yield from until(lambda: note(lab)[0].startswith("Something went wrong inside the lab (RuntimeError: on p"))
         yield from until(lambda: note(lab) == ("", False))
-        assert lab._play.value
+        assert plays(lab)
 
     playing(lab, script())
-    assert not lab._play.value, "it ends with the kernel, and the button shows it"
+    assert not plays(lab), "it ends with the kernel, and the button shows it"
 
 
 @pytest.mark.parametrize(
@@ -368,7 +382,7 @@ def test_play_ends_with_a_restart_a_new_start_or_another_network(gesture, waits)
     def script():
         yield from until(lambda: lab.stepper.place.iteration >= 3)
         do(lab, gesture)
-        assert not lab._play.value
+        assert not plays(lab)
         yield from range(50)
         assert lab.stepper.place.iteration == 0
 
@@ -377,10 +391,10 @@ def test_play_ends_with_a_restart_a_new_start_or_another_network(gesture, waits)
 
 def test_play_ends_where_the_loss_overflows(waits):
     lab = StepThrough(start="random", lr=10.0, iteration=1)
-    playing(lab, until(lambda: not lab._play.value))
+    playing(lab, until(lambda: not plays(lab)))
     first = lab.stepper.place.iteration
     assert f"overflowed at iteration {first}:" in note(lab)[0]
-    playing(lab, until(lambda: not lab._play.value))
+    playing(lab, until(lambda: not plays(lab)))
     assert lab.stepper.place.iteration == first
 
 
@@ -408,7 +422,7 @@ def test_play_waits_for_the_page_to_show_each_picture(waits):
 def test_play_stops_when_the_page_is_gone_for_long_and_waits_for_no_picture_that_stays_the_same(waits, monkeypatch):
     monkeypatch.setattr(player, "PATIENCE", 3)
     lab = opened(start="random")
-    playing(lab, until(lambda: not lab._play.value))
+    playing(lab, until(lambda: not plays(lab)))
     assert (lab.stepper.place.iteration, waits.count(0.01)) == (3, 300)
     monkeypatch.setattr(lab._board, "png", lambda: lab._view.picture)
     do(lab, ("shown", {"frame": lab._view.frame}))
@@ -522,6 +536,6 @@ def test_play_stops_when_the_lab_is_gone_from_the_page(waits):
         yield from range(5)
         tell(lab, "gone", view="a")
         yield from range(5)
-        assert not lab._play.value
+        assert not plays(lab)
 
     playing(lab, script())

@@ -154,7 +154,7 @@ def opened_lab(**place: Any) -> Any:
     return lab
 
 
-PAGE = {"width": 880, "ratio": 1.0, "dark": False, "height": 800}
+PAGE = {"map": [880, 345], "operation": [380, 200], "ratio": 1.0, "dark": False}
 
 
 def move(slider: Any, value: float) -> None:
@@ -167,6 +167,7 @@ def frame() -> dict[str, Times]:
     """Milliseconds of each part of a frame at step dW1, and bytes of its picture. Runs inside a kernel."""
     from backprop_lab.ui.board.board import Board
     from backprop_lab.ui.board.cells import CellPainter
+    from backprop_lab.ui.board.operation import Operation
     from backprop_lab.ui.steps import words
     from backprop_lab.ui.steps.setup import Setup
     from backprop_lab.ui.steps.training import Training
@@ -176,6 +177,7 @@ def frame() -> dict[str, Times]:
         (Training, {"trace": ARITHMETIC}),
         (Setup, {"problem": ARITHMETIC}),
         (Board, {"draw": DRAWING, "png": PNG}),
+        (Operation, {"draw": DRAWING, "png": PNG}),
         (CellPainter, {"fill": CELLS, "paint": CELLS}),
         (words, {"card": CARD, "remarks_on": CARD, "alt_text": CARD, "prove": PROOF}),
     ):

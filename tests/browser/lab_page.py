@@ -60,6 +60,8 @@ EVALUATE = """async (expression) => {
 NOTEBOOK = """(({ activeCellIndex: active, widgets, mode }) => ({ active, cells: widgets.length, mode }))(
   window.jupyterapp.shell.currentWidget.content)"""
 
+ROOM = "image => { const { clientWidth: w, clientHeight: h } = image.closest('.bpl-map'); return [w, h]; }"
+
 # A board may be taller than the window. Scrolls only if it must, since what moves under the pointer is hovered.
 SCROLL_TO = """(image, part) => {
   const panel = image.closest(".jp-WindowedPanel-outer"), { top, bottom } = panel.getBoundingClientRect();
@@ -81,7 +83,7 @@ class LabPage:
         self.root = page.locator(".bpl-lab").nth(number)
         for name in ("card", "remarks", "iteration", "refused", "worked", "call", "script", "timeline"):
             setattr(self, name, self.root.locator(f".bpl-{name}"))
-        self.image, self.board = self.root.locator(".bpl-board img[src]"), self.root.locator(".bpl-picture")
+        self.image, self.board = self.root.locator(".bpl-picture img[src]"), self.root.locator(".bpl-picture")
         self.current, self.done = self.timeline.locator("[aria-current=step]"), self.timeline.locator(".bpl-shown")
         self.seed_slider, self.lr_slider = (self.root.locator(".noUi-handle").nth(k) for k in (0, 1))
         self.devtools = page.context.new_cdp_session(page)
@@ -118,7 +120,7 @@ class LabPage:
         return [said for said in self.page.evaluate("() => window.kernelErrors ?? []") if not GREETED.fullmatch(said)]
 
     def button(self, name):
-        return self.root.locator("button.jupyter-button").get_by_text(name, exact=True)
+        return self.root.get_by_role("button", name=name, exact=True)
 
     def step_button(self, name):
         return self.timeline.get_by_role("button", name=name, exact=True)
@@ -180,13 +182,14 @@ class LabPage:
         return Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
 
     def place_of(self, name, i, j):
-        """The middle of a cell on the page and the cell's size, in CSS pixels; on the board of the worked example."""
-        board_width = self.image.evaluate("image => image.closest('.bpl-board').clientWidth")
-        layout = Board(trace(worked_example()), width=board_width).layout
-        x, y = (layout.boxes[name].x + j + 0.5) / layout.width, (layout.boxes[name].y + i + 0.5) / layout.height
+        """The middle of a cell on the page and the cell's size, in CSS pixels; on the map of the worked example."""
+        width, height = self.image.evaluate(ROOM)
+        boxes = Board(trace(worked_example()), width, height).boxes_on_page()
+        _, x, y, across, down, rows, cols, *_ = next(box for box in boxes if box[0] == name)
         self.image.evaluate(SCROLL_TO, y)
         left, top, width, height = map(self.image.bounding_box().get, ("x", "y", "width", "height"))
-        return left + x * width, top + y * height, width / layout.width, height / layout.height
+        across, down = across / cols * width, down / rows * height
+        return left + x * width + (j + 0.5) * across, top + y * height + (i + 0.5) * down, across, down
 
     def hover(self, name, i, j):
         self.page.mouse.move(*self.place_of(name, i, j)[:2])
@@ -212,7 +215,7 @@ class LabPage:
         expect(self.image).to_have_attribute("alt", re.compile(f"^Board {where}"))
         expect(self.current).to_have_text([step] if step else [])
         if step:
-            expect(self.card.locator("code")).to_have_text(re.compile(f"^{step} = "))
+            expect(self.card.locator("code").first).to_have_text(re.compile(f"^{step} = "))
 
     def state(self):
         """Everything the lab shows, once it has come to rest."""

@@ -1,26 +1,34 @@
-// The arithmetic of the picture: which cell is under the pointer, what is dark, which keys are plain.
+// The arithmetic of the view: which cell is under the pointer, what is framed and where, which layout and how high.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 
 const source = readFileSync(new URL("../../backprop_lab/ui/page/step_view.js", import.meta.url));
-const { cellIn, isDark, isPlain } = await import(`data:text/javascript;base64,${source.toString("base64")}`);
+const { cellIn, framesOf, heightIn, isDark, isPlain, kindOf, placeIn } = await import(
+  `data:text/javascript;base64,${source.toString("base64")}`
+);
 
-// Name, left, top, width and height in fractions of the picture, rows, columns.
+// Name, left, top, width and height in fractions of the picture, rows, columns, and whether it is drawn transposed.
 const BOXES = [
   ["W", 0.125, 0.25, 0.25, 0.5, 4, 2],
   ["b", 0.5, 0.25, 0.5, 0.125, 1, 4],
+  ["X", 0, 0.875, 0.25, 0.125, 2, 4, true],
 ];
 
-test("a place in each cell of each matrix is that cell, by row and then by column", () => {
-  for (const [name, left, top, width, height, rows, cols] of BOXES) {
+test("a place in each cell of each matrix is that cell, by row and then by column, also of a transposed one", () => {
+  for (const [name, left, top, width, height, rows, cols, transposed] of BOXES) {
     for (let i = 0; i < rows; i++) {
       for (let j = 0; j < cols; j++) {
+        const cell = transposed ? [name, j, i] : [name, i, j];
         for (const at of [0, 0.01, 0.5, 0.99]) {
           const x = left + ((j + at) / cols) * width, y = top + ((i + at) / rows) * height;
-          assert.deepEqual(cellIn(BOXES, x, y), [name, i, j]);
+          assert.deepEqual(cellIn(BOXES, x, y), cell);
         }
+        const [, row, col] = cell, box = BOXES.find(([other]) => other === name);
+        const frame = placeIn(box, [name, row, row, col, col, "result"]);
+        const wanted = [left + (j / cols) * width, top + (i / rows) * height, width / cols, height / rows];
+        frame.forEach((side, k) => assert(Math.abs(side - wanted[k]) < 1e-12));
       }
     }
   }
@@ -31,6 +39,44 @@ test("a place beside the matrices, or just where one ends, is no cell", () => {
     assert.equal(cellIn(BOXES, x, y), null);
   }
   assert.equal(cellIn([], 0.5, 0.5), null);
+});
+
+test("the frame of a block is as large as its cells, and a whole matrix has the frame of its box", () => {
+  assert.deepEqual(placeIn(BOXES[0], ["W", 1, 2, 0, 1, "operand"]), [0.125, 0.375, 0.25, 0.25]);
+  for (const box of BOXES) {
+    const [name, left, top, width, height, rows, cols, transposed] = box;
+    const [down, across] = transposed ? [cols, rows] : [rows, cols];
+    assert.deepEqual(placeIn(box, [name, 0, down - 1, 0, across - 1, "result"]), [left, top, width, height]);
+  }
+});
+
+test("of a matrix that is not shown whole, the cells and the parts of frames that are drawn are found", () => {
+  const box = ["dW", 0, 0, 1, 1, 4, 2, false, [0, 1, null, 7], [5, 6]];
+  assert.deepEqual([0.1, 0.3, 0.6, 0.9].map((y) => cellIn([box], 0.7, y)), [["dW", 0, 6], ["dW", 1, 6], null, ["dW", 7, 6]]);
+  assert.deepEqual(placeIn(box, ["dW", 0, 9, 6, 6, "operand"]), [0.5, 0, 0.5, 1]);
+  assert.deepEqual(placeIn(box, ["dW", 7, 7, 0, 9, "operand"]), [0, 0.75, 1, 0.25]);
+  assert.equal(placeIn(box, ["dW", 4, 4, 5, 5, "result"]), null);
+});
+
+test("by its rule, a cell is framed with the rows and columns that it is made of; without one, alone", () => {
+  const rules = { Y: [["W", "i", "*"], ["b", "0", "j"]], Z: [["W", "*", "j"], ["gone", "i", "j"]] };
+  assert.deepEqual(framesOf(rules, BOXES, ["Y", 3, 2]), [
+    ["W", 3, 3, 0, 1, "operand"], ["b", 0, 0, 2, 2, "operand"], ["Y", 3, 3, 2, 2, "result"],
+  ]);
+  assert.deepEqual(framesOf(rules, BOXES, ["Z", 0, 1]), [["W", 0, 3, 1, 1, "operand"], ["Z", 0, 0, 1, 1, "result"]]);
+  assert.deepEqual(framesOf(rules, BOXES, ["L", 0, 0]), [["L", 0, 0, 0, 0, "result"]]);
+});
+
+test("the layout goes with the room there is, and fills it, but no lower than it can be read", () => {
+  for (const [width, height, large, kind] of [
+    [930, 600, false, "desktop"], [1180, 560, true, "large"], [390, 720, false, "phone"], [390, 720, true, "phone"],
+    [640, 1000, false, "tall"], [520, 400, true, "tall"], [1400, 900, false, "wide"], [1180, 560, false, "desktop"],
+  ]) {
+    assert.equal(kindOf(width, height, large), kind);
+  }
+  assert.equal(heightIn(647, 40, "desktop"), 601);
+  assert(heightIn(300, 40, "desktop") > 300);
+  assert(heightIn(9000, 40, "wide") < 2000);
 });
 
 test("a paper is dark if it looks darker than the middle grey, where green counts most", () => {

@@ -171,6 +171,7 @@ def test_the_script_and_the_call_are_really_copied_as_they_are_now(lab):
     lab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     lab.jump("b2_new")
     lab.press("More", "As NumPy")
+    expect(lab.script).to_be_in_viewport()
     for name, shown, part in (("Copy this call", lab.call, "step='b2_new'"), ("Copy the script", lab.script, "b2_new")):
         lab.press(name)
         expect(lab.root.get_by_role("button", name="Copied")).to_have_count(1)
@@ -234,7 +235,11 @@ def test_after_a_reload_of_the_page_the_lab_goes_on_where_it_was(lab):
     lab.page.reload()
     lab.page.evaluate(READY)
     lab.wait_for_picture()
-    assert lab.state() == before
+    for _ in range(20):  # its room is measured again when the controls above it are there
+        if (after := lab.state()) == before:
+            break
+        lab.page.wait_for_timeout(100)
+    assert after == before
     lab.press("Next")
     lab.expect_at("db1")
 
@@ -295,3 +300,44 @@ def test_of_a_lab_whose_cell_was_run_again_the_kernel_keeps_no_picture_and_a_rel
     expect_kept(lab, 1, 1, labs=6)
     lab.command("notebook:clear-all-cell-outputs")
     expect_kept(lab, 0, 0, labs=6)
+
+
+# Moves the pointer to a place, and says at once, in the same task, how many frames there are and which picture.
+POINT = """(image, [clientX, clientY]) => {
+  image.dispatchEvent(new PointerEvent("pointermove", { clientX, clientY, pointerType: "mouse", bubbles: true }));
+  const frames = [...image.parentElement.querySelectorAll(".bpl-frame")].map((mark) => mark.getBoundingClientRect());
+  return { frames: frames.map(({ x, y, width, height }) => [x, y, width, height]), picture: image.src };
+}"""
+
+
+def test_what_a_cell_is_made_of_is_framed_in_the_task_of_the_pointer_and_no_picture_is_sent_for_it(lab):
+    lab.jump("dW1")
+    before = lab.picture()
+    x, y, width, height = lab.place_of("dW1", 1, 2)
+    at_once = lab.image.evaluate(POINT, [x, y])
+    lab.settle()
+    after = lab.image.evaluate("image => image.src")
+    assert (at_once["picture"], lab.picture()) == (after, before)
+    wanted = [(x, y, width, height)]
+    for name, j in (("X", 1), ("dY1", 2)):  # a column of each
+        top, bottom = lab.place_of(name, 0, j), lab.place_of(name, 1, j)
+        wanted.append((top[0], (top[1] + bottom[1]) / 2, width, 2 * height))
+    found = [(x + width / 2, y + height / 2, width - 2, height - 2) for x, y, width, height in at_once["frames"]]
+    assert len(found) == 3
+    for frame in wanted:
+        assert min(max(abs(a - b) for a, b in zip(frame, one, strict=True)) for one in found) < 1
+    expect(lab.worked).to_contain_text("dW1[1,2] = ")
+    assert lab.image.evaluate("image => image.parentElement.querySelectorAll('.bpl-frame').length") == 3
+
+
+def test_a_second_tap_lets_go(lab):
+    lab.jump("dW1")
+    for seen in (1, 0, 1):
+        lab.image.evaluate(TAP, lab.place_of("dW1", 0, 0)[:2])
+        expect(lab.worked).to_have_count(seen)
+
+
+TAP = """(image, [clientX, clientY]) => {
+  const at = { clientX, clientY, pointerType: "touch", bubbles: true };
+  for (const kind of ["pointermove", "click", "pointerleave"]) image.dispatchEvent(new PointerEvent(kind, at));
+}"""

@@ -5,7 +5,7 @@ import signal
 
 import processes
 from lesson import RATES, seconds
-from student import LEARNING_RATE
+from student import BOARD, LEARNING_RATE
 
 AWAY = 20.0  # seconds for which the laptop is closed
 
@@ -42,7 +42,7 @@ async def laptop_is_closed(checks, ana):
     waited = await seconds(page.until(lambda: page.frame > frame + AWAY / 2))
     caught_up = f"connection lost for {AWAY:.0f} s while playing: the page is {page.frame - frame} pictures later"
     checks.note(caught_up, waited < AWAY / 4, f"after {waited:.1f} s")
-    await page.set(page.find(description="Play"), value=False)
+    await page.tell(page.find(**BOARD), {"kind": "do", "what": "play"})
     await asyncio.sleep(0.5)
     waited = await page.move(LEARNING_RATE, RATES[5])
     kept = await page.run("print(kept)") == "still here"
@@ -60,8 +60,8 @@ async def kernel_dies(checks, ana):
 
 
 async def _play(page):
-    speed = page.find(description="speed")
-    await page.set(speed, index=len(page.widgets[speed]["_options_labels"]) - 1)
-    await page.set(page.find(description="Play"), value=True)
+    board = page.find(**BOARD)
+    await page.tell(board, {"kind": "speed", "speed": page.widgets[board]["layout_of_steps"]["speeds"][-1]})
+    await page.tell(board, {"kind": "do", "what": "play"})
     frame = page.frame
     await page.until(lambda: page.frame >= frame + 10)

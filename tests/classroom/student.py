@@ -13,7 +13,8 @@ NOTEBOOK = "backprop_lab_notebooks/02_step_through.ipynb"
 PROTOCOL = "v1.kernel.websocket.jupyter.org"  # the one that JupyterLab asks for
 BOARD = {"_anywidget_id": "backprop_lab.ui.page.step_view.StepView"}
 LEARNING_RATE, SEED = "FloatLogSliderModel", "IntSliderModel"  # the lab has one of each
-PAGE = {"kind": "page", "width": 1100, "height": 900, "ratio": 1, "dark": False}
+ROOM = {"map": [1100, 420], "operation": [500, 250]}
+PAGE = {"kind": "page", "width": 1100, "height": 900, **ROOM, "ratio": 1, "dark": False}
 PATIENCE = 120.0  # seconds; longer than the slowest start of the largest class on a small machine
 
 
@@ -144,7 +145,8 @@ class Page:
 
     async def go_to_end(self):
         board = self.find(**BOARD)
-        await self.picture_after(self.tell(board, {"kind": "jump", "index": len(self.widgets[board]["steps"])}))
+        steps = self.widgets[board]["layout_of_steps"]["steps"]
+        await self.picture_after(self.tell(board, {"kind": "jump", "index": len(steps)}))
 
     async def move(self, slider, value):
         """Move the slider of this kind, and return after how many seconds the new picture was there."""

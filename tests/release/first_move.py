@@ -30,7 +30,7 @@ def see_the_lab(name: str, room: CleanRoom, command: Sequence, path: str, cwd=No
         page.wait_for_function(READY)
         page.locator(".jp-CodeCell .cm-content").first.press("Shift+Enter")
         lab = page.locator(".bpl-lab").first
-        image = lab.locator(".bpl-board img[src]")
+        image = lab.locator(".bpl-picture img[src]")
         image.wait_for()
         before = image.get_attribute("src") or ""
         # When the run is over, Jupyter takes the focus to the next cell.
@@ -40,9 +40,9 @@ def see_the_lab(name: str, room: CleanRoom, command: Sequence, path: str, cwd=No
         expect(lab.get_by_label("seed", exact=True)).to_have_value("1")
         expect(image).not_to_have_attribute("src", before)
         seconds = time.monotonic() - started
-        lab.locator("button.jupyter-button").get_by_text("Next", exact=True).click()
+        lab.get_by_role("button", name="Next", exact=True).click()
         expect(lab.locator(".bpl-card code")).to_contain_text("Y1 = ")
-        expect(lab.locator(".bpl-card .katex, .bpl-card mjx-container, .bpl-card .MathJax").first).to_be_visible()
+        expect(lab.locator(".bpl-card math").first).to_be_visible()
         asked = page.get_by_text("official Jupyter news").count() > 0
         require(not (quiet and asked), "no question about news is in the way")
         heard = [error for error in errors if NOISE not in error]

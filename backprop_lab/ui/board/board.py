@@ -30,7 +30,7 @@ from backprop_lab.ui.board.picture import Picture
 from backprop_lab.ui.board.text import EMPTY, Word, path_of
 from backprop_lab.ui.drawing import own_settings
 from backprop_lab.ui.theme import DARK, LIGHT, OPERAND, RESULT
-from backprop_lab.ui.values.one_cell import Cell, work_out
+from backprop_lab.ui.values.one_cell import Cell, spans, work_out
 from backprop_lab.ui.values.slopes import is_slope, slope_of, slopes_of, value_of
 
 SMALLEST_LABEL = 6.5  # CSS pixels an em
@@ -46,12 +46,8 @@ class Block(NamedTuple):
 
 
 def blocks(cells: Sequence[Cell]) -> list[Block]:
-    """The cells as blocks, one for each matrix: the cells of a sum are a row, a column or the whole of it."""
-    found: dict[str, tuple[int, int, int, int]] = {}
-    for name, i, j in cells:
-        top, bottom, left, right = found.get(name, (i, i, j, j))
-        found[name] = (min(top, i), max(bottom, i), min(left, j), max(right, j))
-    return [Block(name, (top, bottom), (left, right)) for name, (top, bottom, left, right) in found.items()]
+    """The cells as blocks, one for each matrix."""
+    return [Block(name, (top, bottom), (left, right)) for name, top, bottom, left, right in spans(cells)]
 
 
 class Board(Picture):

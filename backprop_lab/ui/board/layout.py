@@ -139,12 +139,6 @@ def _placed(columns: list[_Column], width: float, height: float, large: bool, av
     )  # fmt: skip
 
 
-def aspect_ratio(trace: Trace, width: float, large: bool = False) -> float:
-    """The width of a board divided by its height, before it is drawn."""
-    found = place_matrices(trace, width, large=large)
-    return found.width / found.height
-
-
 def _cells_in_a_square(side: float, n: int) -> int:
     return max(1, math.ceil(SMALLEST * n / side - 1e-9))
 

@@ -1,24 +1,85 @@
-// Shows the board and its timeline, and reports the size of the page and what the learner does there to the kernel.
+// Shows one state of a lab, as it is told: pictures, frames, card, timeline, sum. Reports gestures, and knows no kernel.
 
 const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "Enter", "Escape"];
+const LEAST = { desktop: 440, wide: 560, tall: 690, large: 480, phone: 720 }; // CSS pixels: lower than this, the page scrolls
+const MOST = 1100;
+
+// What can be done to the steps: what it is called, the word on its button, its drawing in a square of 16, why.
+const ACTIONS = [
+  ["restart", "Restart", "Restart", "M3 3v4h4M3.4 7A5 5 0 1 1 3 9.5", "Back to the start, with the original numbers"],
+  ["back", "Back", "Back", "M10 3 5 8l5 5", "One step back (left arrow on the map)"],
+  ["next", "Next", "Next", "M6 3l5 5-5 5", "One step forward (right arrow on the map)"],
+  ["next_phase", "Next phase", "Phase", "M3 3l5 5-5 5M9 3l5 5-5 5", "Forward to the end of this phase"],
+  ["next_iteration", "Next iteration", "Iteration", "M3 8a5 5 0 0 1 9-3V2m0 3H9M13 8a5 5 0 0 1-9 3v3m0-3h3",
+    "The same step in the next iteration"],
+  ["play", "Play", "Play", "M5 3v10l8-5z", "Step automatically until pressed again"],
+];
+
+// Arithmetic, with no page in it
 
 export function isDark([r, g, b]) {
   return 0.299 * r + 0.587 * g + 0.114 * b < 128;
 }
 
-// The cell at a place in fractions of the picture, so that it is correct at every zoom level.
+export function isPlain(event) {
+  return !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey;
+}
+
+// A box is [name, left, top, width, height, rows, columns], in fractions of its picture, so that it is correct at every
+// zoom. An operand of the equation may be transposed, and may show only some of its rows and columns: it has also
+// whether it is, and for each row and column that is drawn which one it is, or null for an ellipsis.
 export function cellIn(boxes, x, y) {
-  for (const [name, x0, y0, w, h, rows, cols] of boxes) {
-    if (x >= x0 && x < x0 + w && y >= y0 && y < y0 + h) {
-      return [name, Math.floor(((y - y0) / h) * rows), Math.floor(((x - x0) / w) * cols)];
+  for (const [name, left, top, width, height, rows, cols, transposed, down, across] of boxes) {
+    if (x >= left && x < left + width && y >= top && y < top + height) {
+      const row = Math.floor(((y - top) / height) * rows), col = Math.floor(((x - left) / width) * cols);
+      const at = [down ? down[row] : row, across ? across[col] : col];
+      if (!name || at.includes(null)) return null;
+      return [name, ...(transposed ? at.reverse() : at)];
     }
   }
   return null;
 }
 
-export function isPlain(event) {
-  return !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey;
+// Where a frame [name, first row, last row, first column, last column, kind] is in a box, as left, top, width, height;
+// null if nothing of it is drawn.
+export function placeIn([, left, top, width, height, rows, cols, transposed, down, across], [, ...cells]) {
+  const [r0, r1, c0, c1] = transposed ? [cells[2], cells[3], cells[0], cells[1]] : cells;
+  const drawn = (shown, first, last) => {
+    if (!shown) return [first, last];
+    const those = shown.map((n, k) => (n !== null && n >= first && n <= last ? k : null)).filter((k) => k !== null);
+    return [those[0], those.at(-1)];
+  };
+  const [[y0, y1], [x0, x1]] = [drawn(down, r0, r1), drawn(across, c0, c1)];
+  if (y0 === undefined || x0 === undefined) return null;
+  return [left + (x0 / cols) * width, top + (y0 / rows) * height, ((x1 - x0 + 1) / cols) * width,
+    ((y1 - y0 + 1) / rows) * height];
 }
+
+// The frames of a cell and of what it is made of, by the rule for its matrix. A rule names, for each operand, which of
+// its rows and columns: "i" or "j", as in the cell, "*" for all, "0" for the first. Without a rule, only the cell.
+export function framesOf(rules, boxes, [name, i, j]) {
+  const range = { i: () => [i, i], j: () => [j, j], "*": (n) => [0, n - 1], 0: () => [0, 0] };
+  const found = (rules[name] ?? []).flatMap(([operand, row, col]) => {
+    const box = boxes.find(([other]) => other === operand);
+    return box ? [[operand, ...range[row](box[5]), ...range[col](box[6]), "operand"]] : [];
+  });
+  return [...found, [name, i, i, j, j, "result"]];
+}
+
+// Which of the layouts of labs.css: `large` is for the back row of a lecture hall.
+export function kindOf(width, height, large) {
+  if (width < 500) return "phone";
+  if (large && width >= 800) return "large";
+  if (width < 700 || height > 0.9 * width) return "tall";
+  return width >= 1150 && height >= 600 ? "wide" : "desktop";
+}
+
+// How high the view is in a panel, of which what stands above the view takes a part.
+export function heightIn(panel, above, kind) {
+  return Math.round(Math.min(MOST, Math.max(LEAST[kind], panel - above - 6)));
+}
+
+// The page
 
 // The first background that is not transparent, going up from the element: the theme's, wherever the lab is shown.
 function paperOf(element) {
@@ -29,15 +90,94 @@ function paperOf(element) {
   return [255, 255, 255];
 }
 
+// The height of what is really seen of the page around the element: of the panel that scrolls, or of the window. A frame
+// that is no panel, as some hosts have it, becomes as high as what is in it; there only the screen can tell.
+function visibleHeight(element) {
+  let panel = Infinity;
+  for (let at = element.parentElement; at && at !== document.body; at = at.parentElement) {
+    const { overflowY } = getComputedStyle(at);
+    if ((overflowY === "auto" || overflowY === "scroll") && !at.closest(".jp-OutputArea-child")) {
+      panel = Math.min(panel, at.clientHeight);
+    }
+  }
+  if (panel < Infinity) return Math.min(panel, window.innerHeight);
+  return window.parent === window ? window.innerHeight : 0.65 * screen.availHeight;
+}
+
 function newName() {
   return Math.random().toString(36).slice(2); // crypto.randomUUID is there only on pages that count as secure
 }
 
-function make(tag, className, parent) {
+function make(tag, className, parent, text) {
   const element = document.createElement(tag);
   element.className = className;
-  parent.append(element);
+  if (text !== undefined) element.textContent = text;
+  parent?.append(element);
   return element;
+}
+
+function icon(path) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 16 16");
+  svg.setAttribute("aria-hidden", "true");
+  svg.append(document.createElementNS("http://www.w3.org/2000/svg", "path"));
+  svg.firstChild.setAttribute("d", path);
+  return svg;
+}
+
+// A label with a field that reports what was typed when Enter is pressed.
+function makeField(parent, text, title, report) {
+  const label = make("label", "bpl-field", parent, text);
+  const field = make("input", "", label);
+  field.title = title;
+  field.autocomplete = "off";
+  field.addEventListener("keydown", (event) => event.key === "Enter" && field.value && report(field.value));
+  return field;
+}
+
+// A picture with frames over it.
+function makePicture(parent, className) {
+  const figure = make("div", className, parent);
+  const image = make("img", "", figure);
+  image.decoding = "sync";
+  const frames = make("div", "bpl-frames", figure);
+  return {
+    figure,
+    image,
+    boxes: [],
+    show(bytes) {
+      const old = image.src;
+      image.hidden = !bytes?.byteLength;
+      if (image.hidden) return;
+      image.src = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
+      if (old) URL.revokeObjectURL(old);
+    },
+    // A picture drawn for n device pixels is shown on exactly n of them.
+    fit() {
+      image.style.width = `${image.naturalWidth / window.devicePixelRatio}px`;
+    },
+    frame(wanted, wrong) {
+      const marks = this.boxes.flatMap((box) => wanted.filter(([name]) => name === box[0]).flatMap((frame) => {
+        const place = placeIn(box, frame);
+        if (!place) return [];
+        const mark = make("div", `bpl-frame bpl-${frame[5]}`);
+        ["left", "top", "width", "height"].forEach((side, k) => mark.style.setProperty(`--${side}`, `${100 * place[k]}%`));
+        return [mark];
+      }));
+      for (const [name, left, top, width] of this.boxes) {
+        if (!wrong.includes(name)) continue;
+        const cross = make("div", "bpl-cross", null, "✗");
+        cross.style.left = `${100 * (left + width)}%`;
+        cross.style.top = `${100 * top}%`;
+        marks.push(cross);
+      }
+      frames.replaceChildren(...marks);
+    },
+    cellAt(event) {
+      const { left, top, width, height } = image.getBoundingClientRect();
+      return cellIn(this.boxes, (event.clientX - left) / width, (event.clientY - top) / height);
+    },
+  };
 }
 
 function render({ model, el }) {
@@ -50,67 +190,297 @@ function render({ model, el }) {
     }
   }
 
+  const layout = () => model.get("layout_of_steps"), state = () => model.get("state");
+  const hasSteps = () => Boolean(layout().steps?.length);
+
   const board = make("div", "bpl-board", el);
+  const transport = make("div", "bpl-transport", board);
   const timeline = make("div", "bpl-timeline", board);
   timeline.setAttribute("role", "group");
   timeline.setAttribute("aria-label", "Steps of this iteration");
-  const figure = make("div", "bpl-picture", board);
-  figure.tabIndex = 0;
-  figure.setAttribute("role", "group");
-  figure.setAttribute("aria-label", model.get("label"));
-  const image = make("img", "", figure);
-  image.decoding = "sync";
+  const map = makePicture(make("div", "bpl-map", board), "bpl-picture");
+  map.figure.tabIndex = 0;
+  map.figure.setAttribute("role", "group");
+  map.figure.setAttribute("aria-label", model.get("label"));
+  const card = make("div", "bpl-card", board);
+  const operation = makePicture(make("div", "bpl-operation", board), "bpl-equation");
+  operation.image.alt = "";
+  const sum = make("div", "bpl-sum", board);
+  card.setAttribute("role", "group");
+  card.setAttribute("aria-label", "The step in words");
+  sum.setAttribute("role", "group");
+  sum.setAttribute("aria-label", "The chosen cell, worked out");
 
-  let buttons = [];
-  function drawTimeline() {
+  // Transport
+
+  const buttons = {};
+  for (const [what, name, word, path, why] of ACTIONS) {
+    const button = (buttons[what] = make("button", `bpl-button bpl-do-${what}`, transport));
+    button.type = "button";
+    button.append(icon(path));
+    if (word !== name) make("span", "bpl-long", button, name);
+    make("span", word !== name ? "bpl-short" : "", button, word);
+    button.setAttribute("aria-label", name);
+    button.title = why;
+    button.onclick = () => tell({ kind: "do", what });
+  }
+  const speed = make("select", "bpl-button", transport);
+  speed.setAttribute("aria-label", "speed");
+  speed.title = "Playback speed";
+  speed.onchange = () => tell({ kind: "speed", speed: speed.value });
+  const badge = make("span", "bpl-badge", transport);
+  const where = make("span", "bpl-where", transport);
+  const iteration = make("span", "bpl-iteration", where), loss = make("span", "bpl-loss-now", where);
+
+  function showTransport() {
+    const now = state();
+    buttons.play.setAttribute("aria-pressed", Boolean(now.playing));
+    buttons.play.lastChild.textContent = now.playing ? "Pause" : "Play";
+    buttons.play.querySelector("path").setAttribute("d", now.playing ? "M4 3h3v10H4zM9 3h3v10H9z" : ACTIONS[5][3]);
+    speed.value = now.speed ?? "";
+    badge.textContent = now.badge ? `✗ ${now.badge}` : "";
+    badge.title = now.badge ? `Planted: ${now.badge}` : "";
+    iteration.textContent = `iteration ${now.iteration}`;
+    loss.textContent = now.loss ? `loss ${now.loss}` : "";
+  }
+
+  // Timeline
+
+  let stops = [];
+  function makeTimeline() {
+    const { steps = [], speeds = [], hidden = [] } = layout();
+    board.classList.toggle("bpl-plain", !hasSteps());
+    for (const part of [buttons.play, speed]) part.hidden = hidden.includes("play");
+    speed.replaceChildren(...speeds.map((name) => make("option", "", null, name)));
     timeline.replaceChildren();
     let group = null;
-    buttons = model.get("steps").map(([name, phase], position) => {
+    stops = steps.map(([name, phase], position) => {
       if (!group?.classList.contains(`bpl-${phase}`)) {
         group = make("div", `bpl-phase bpl-${phase}`, timeline);
-        make("span", "", group).textContent = phase;
+        make("span", "", group, phase);
       }
-      const button = make("button", "", group);
-      button.type = "button";
-      button.textContent = name;
-      button.title = `Go to ${name}`;
-      button.onclick = () => tell({ kind: "jump", index: position + 1 });
-      return button;
-    });
-    markTimeline();
-  }
-
-  function markTimeline() {
-    const index = model.get("index");
-    buttons.forEach((button, position) => {
-      button.classList.toggle("bpl-shown", position < index);
-      if (position === index - 1) button.setAttribute("aria-current", "step");
-      else button.removeAttribute("aria-current");
+      const stop = make("button", "", group, name);
+      stop.type = "button";
+      stop.onclick = () => tell({ kind: "jump", index: position + 1 });
+      return stop;
     });
   }
 
-  function showPicture() {
-    const bytes = model.get("picture");
-    if (!bytes?.byteLength) return;
-    const old = image.src;
-    image.src = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
-    if (old) URL.revokeObjectURL(old);
+  function showTimeline() {
+    const { index, wrong } = state();
+    stops.forEach((stop, position) => {
+      const isWrong = wrong.includes(stop.textContent), isCurrent = position === index - 1;
+      stop.classList.toggle("bpl-shown", position < index);
+      stop.classList.toggle("bpl-failed", isWrong);
+      stop.title = isWrong ? `Go to ${stop.textContent}, which is wrong` : `Go to ${stop.textContent}`;
+      if (isCurrent) stop.setAttribute("aria-current", "step");
+      else stop.removeAttribute("aria-current");
+    });
+    keepInSight();
   }
+
+  // Where there is no room for the whole timeline, it follows the current step.
+  function keepInSight() {
+    const { left, right } = (stops[state().index - 1] ?? timeline).getBoundingClientRect();
+    const row = timeline.getBoundingClientRect();
+    if (left < row.left || right > row.right) timeline.scrollLeft += (left + right - row.left - row.right) / 2;
+  }
+
+  // Card, with a question in its place while one is asked
+
+  const head = make("div", "bpl-words", card);
+  const question = make("div", "bpl-question", card);
+  const asks = make("h4", "", question);
+  make("p", "", question, "Framed on the map: what is its sign, or its value?");
+  const signs = make("div", "bpl-signs", question);
+  for (const sign of "−0+") {
+    const button = make("button", "bpl-button", signs, sign);
+    button.type = "button";
+    button.title = `The sign is ${sign}`;
+    button.onclick = () => tell({ kind: "do", what: "answer", text: sign });
+  }
+  const guess = makeField(signs, "or its value", "Type a number and press Enter", (text) => {
+    tell({ kind: "do", what: "answer", text });
+    guess.value = "";
+  });
+  const said = make("div", "bpl-said", card);
+  said.setAttribute("role", "status");
+  const words = make("div", "bpl-words", card);
+
+  // What is said to the learner stands where the sentence and the formula were, which can be read again later.
+  let cardShown = "";
+  function showCard() {
+    const { card: now, remarks, question: asked } = state(), note = model.get("note");
+    const all = JSON.stringify([now, remarks, note, asked]);
+    if (all === cardShown) return;
+    cardShown = all;
+    card.className = `bpl-card bpl-${asked ? "predict" : now.phase}`;
+    if (asks.textContent !== `Predict ${asked}`) guess.value = "";
+    asks.textContent = `Predict ${asked}`;
+    question.hidden = !asked;
+    words.hidden = Boolean(asked);
+    said.replaceChildren();
+    if (note.text) make("div", `bpl-${note.kind}`, said, note.text);
+    head.replaceChildren();
+    const line = make("div", "bpl-head", head);
+    make("span", "bpl-chip", line, asked ? "predict" : now.phase);
+    make("span", "bpl-place", line, now.place);
+    if (!asked) make("h4", "", head, now.title);
+    words.replaceChildren();
+    if (now.sentence && !note.text) make("p", "", words, now.sentence);
+    if (now.formula && !note.text) make("div", "bpl-formula", words).innerHTML = now.formula;
+    if (now.code) make("code", now.right ? "bpl-wrong" : "", make("div", "bpl-line", words), now.code);
+    if (now.right) make("code", "bpl-right", make("div", "bpl-line", words), now.right);
+    if (now.shapes) make("div", "bpl-shapes", words, now.shapes);
+    if (remarks.length) {
+      const about = make("div", "bpl-remarks", words);
+      for (const { kind, text } of remarks) make("div", `bpl-${kind}`, about, text);
+    }
+    card.scrollTop = 0;
+    letScroll(card);
+  }
+
+  // What scrolls can be reached by keyboard.
+  function letScroll(element) {
+    if (element.scrollHeight > element.clientHeight + 1) element.tabIndex = 0;
+    else element.removeAttribute("tabindex");
+  }
+
+  // The sum
+
+  const hint = make("p", "bpl-hint", sum, "Point at a number to see what it is made of. A click keeps it.");
+  const workedAt = make("div", "", sum);
+  const change = makeField(sum, "new value:", "Type a new number and press Enter", (text) => {
+    tell({ kind: "do", what: "edit", text });
+    change.value = "";
+  });
+
+  let sumShown = "";
+  function showSum() {
+    const { sum: now, edit } = state(), all = JSON.stringify([now, edit]);
+    if (all === sumShown) return;
+    sumShown = all;
+    hint.hidden = Boolean(now);
+    change.parentElement.hidden = !edit;
+    workedAt.replaceChildren();
+    if (!now) return letScroll(sum);
+    const worked = make("div", "bpl-worked", workedAt);
+    const head = make("div", "bpl-name", worked, `${now.cell} = `);
+    head.title = now.words;
+    if (now.label) make("span", "", head, now.label);
+    const table = make("table", "", worked);
+    for (const line of now.lines) make("td", "bpl-expression", make("tr", "", table), line).colSpan = 3;
+    for (const { text, value, share, largest } of now.terms) {
+      const row = make("tr", largest ? "bpl-largest" : "", table);
+      make("td", "", row, text);
+      make("td", share < 0 ? "bpl-minus" : share > 0 ? "bpl-plus" : "", row, `= ${value}`);
+      const bar = make("i", share < 0 ? "bpl-minus" : "bpl-plus", make("td", "bpl-bar", row));
+      bar.style.width = `${Math.round(100 * Math.abs(share))}%`;
+    }
+    const total = make("tr", "bpl-total", table);
+    if (now.lines.length) make("td", "bpl-expression", total, `= ${now.total}`).colSpan = 3;
+    else for (const text of [now.of, `= ${now.total}`, ""]) make("td", "", total, text);
+    sum.scrollTop = 0;
+    letScroll(sum);
+  }
+
+  // The cell that is pointed at: known here at once, whatever the kernel says, and whenever. Each report has a name; the
+  // state in which the kernel names it is the answer to it, and from then on its word counts.
+
+  let cell = null, pinned = false, asked = "";
+
+  function frameAll() {
+    const now = state();
+    if (!hasSteps()) return;
+    const isKnown = JSON.stringify(cell) === JSON.stringify(now.cell);
+    const own = cell && (isKnown ? now.sources : framesOf(layout().rules, map.boxes, cell));
+    for (const picture of [map, operation]) picture.frame(own || now.frames, now.wrong);
+    sum.classList.toggle("bpl-late", !isKnown);
+  }
+
+  function point(found, pins, clicked) {
+    const isThere = found && (!hasSteps() || layout().since[found[0]] <= state().index);
+    const wanted = isThere ? found : null;
+    pins &&= Boolean(wanted);
+    if (!clicked && JSON.stringify(wanted) === JSON.stringify(cell)) return;
+    cell = wanted;
+    pinned = pins;
+    asked = newName();
+    frameAll();
+    tell({ kind: "cell", cell, pinned, clicked, name: asked });
+  }
+
+  for (const picture of [map, operation]) {
+    const { image } = picture;
+    const hover = (event, found) => event.pointerType !== "touch" && !pinned && point(found, false, false);
+    image.addEventListener("pointermove", (event) => hover(event, picture.cellAt(event)));
+    image.addEventListener("pointerleave", (event) => hover(event, null));
+    image.addEventListener("click", (event) => {
+      const found = picture.cellAt(event), again = pinned && JSON.stringify(found) === JSON.stringify(cell);
+      point(again && event.pointerType === "touch" ? null : found, !again, true); // a finger does not hover
+      map.figure.focus({ preventScroll: true });
+    });
+  }
+
+  function showState() {
+    if (!hasSteps()) return;
+    const now = state();
+    if (now.heard === asked) asked = "";
+    if (!asked) [cell, pinned] = [now.cell, now.pinned];
+    operation.boxes = now.operation ?? [];
+    showTransport();
+    showTimeline();
+    showCard();
+    showSum();
+    frameAll();
+  }
+
+  function showLayout() {
+    makeTimeline();
+    showState();
+  }
+
+  function showBoxes() {
+    map.boxes = model.get("boxes").map((box) => box.slice(0, 7));
+    frameAll();
+  }
+
+  const showMap = () => map.show(model.get("picture"));
+  const showOperation = () => operation.show(model.get("operation"));
 
   function showAlt() {
-    image.alt = model.get("alt");
+    map.image.alt = model.get("alt");
   }
+
+  // Sizes
 
   // A lab may be shown more than once, and on several pages. The kernel counts its views, and keeps pictures only for
   // those there are; so one that leaves says so. One that comes back, with a page that had been put away, is a new one.
-  let view = newName();
+  let view = newName(), told = "";
 
+  // The layout decides how much room there is for each picture, and the kernel draws pictures that fit.
   function reportPage() {
     const width = Math.floor(board.clientWidth);
-    if (width > 0) {
-      const ratio = window.devicePixelRatio;
-      tell({ kind: "page", view, width, height: window.innerHeight, ratio, dark: isDark(paperOf(board)) });
+    if (width <= 0) return;
+    const paper = paperOf(board), dark = isDark(paper), seen = visibleHeight(el);
+    board.classList.toggle("bpl-dark", dark);
+    const page = { kind: "page", view, width, height: seen, ratio: window.devicePixelRatio, dark };
+    if (hasSteps()) {
+      const top = (el.closest(".bpl-lab") ?? board).getBoundingClientRect().top;
+      const above = board.getBoundingClientRect().top - top, kind = kindOf(width, seen - above, layout().large);
+      for (const other of Object.keys(LEAST)) board.classList.toggle(`bpl-${other}`, other === kind);
+      board.style.height = `${heightIn(seen, above, kind)}px`;
+      for (const [name, { figure }] of [["map", map], ["operation", operation]]) {
+        const { clientWidth, clientHeight } = figure.parentElement;
+        page[name] = [clientWidth, clientHeight];
+      }
+      page.kind_of_layout = kind;
+      for (const each of [card, sum]) letScroll(each);
+      keepInSight();
     }
+    if (JSON.stringify(page) === told) return;
+    told = JSON.stringify(page);
+    tell(page);
   }
 
   function leave() {
@@ -118,33 +488,11 @@ function render({ model, el }) {
     view = newName();
   }
 
-  function cellAt(event) {
-    const { left, top, width, height } = image.getBoundingClientRect();
-    return cellIn(model.get("boxes"), (event.clientX - left) / width, (event.clientY - top) / height);
+  let pending = 0;
+  function pageChanged() {
+    clearTimeout(pending);
+    pending = setTimeout(reportPage, 120);
   }
-
-  // Whether a click pins the cell is decided here at once; the kernel's answer comes later and may differ.
-  let reported = "null";
-  let pinned = model.get("pinned");
-  const pinnedByKernel = () => (pinned = model.get("pinned"));
-  model.on("change:pinned", pinnedByKernel);
-  model.on("msg:custom", come);
-
-  function reportHover(cell) {
-    if (pinned || JSON.stringify(cell) === reported) return;
-    reported = JSON.stringify(cell);
-    tell({ kind: "cell", cell, pinned: false, clicked: false });
-  }
-
-  image.addEventListener("pointermove", (event) => reportHover(cellAt(event)));
-  image.addEventListener("pointerleave", () => reportHover(null));
-  image.addEventListener("click", (event) => {
-    const cell = cellAt(event);
-    pinned = cell !== null && !(pinned && JSON.stringify(cell) === reported);
-    reported = JSON.stringify(cell);
-    tell({ kind: "cell", cell, pinned, clicked: true });
-    figure.focus({ preventScroll: true });
-  });
 
   // ipywidgets shows no tooltip on a control with a label, so the label gets it here.
   function showTooltips() {
@@ -154,34 +502,36 @@ function render({ model, el }) {
     }
   }
 
-  let pending = 0;
-  function pageChanged() {
-    clearTimeout(pending);
-    pending = setTimeout(reportPage, 120);
+  // Where nothing else keeps room for the picture, its shape does until it is there, so that the page does not jump.
+  if (!hasSteps()) {
+    map.figure.style.width = "100%";
+    map.figure.style.aspectRatio = model.get("aspect");
   }
-
-  // A picture drawn for n device pixels is shown on exactly n of them.
-  // Until it is there, space is reserved for it, so that the page does not jump.
-  figure.style.width = "100%";
-  figure.style.aspectRatio = model.get("aspect");
-  image.onload = () => {
-    figure.style.width = figure.style.aspectRatio = "";
-    image.style.width = `${image.naturalWidth / window.devicePixelRatio}px`;
+  map.image.onload = () => {
+    map.figure.style.width = map.figure.style.aspectRatio = "";
+    map.fit();
     showTooltips();
     tell({ kind: "shown", frame: model.get("frame") });
   };
+  operation.image.onload = operation.fit;
 
-  figure.addEventListener("keydown", (event) => {
+  map.figure.addEventListener("keydown", (event) => {
     if (!KEYS.includes(event.key) || !isPlain(event)) return;
     event.preventDefault();
     event.stopPropagation();
     tell({ kind: "key", key: event.key });
   });
 
+  // To the whole lab, or to a part of it that has just been opened, once it is there.
   function come(message) {
     if (message.do !== "come") return;
-    (el.closest(".bpl-lab") ?? el).scrollIntoView({ block: "start" });
-    figure.focus({ preventScroll: true });
+    const lab = el.closest(".bpl-lab") ?? el;
+    if (message.to) {
+      setTimeout(() => lab.querySelector(`.${message.to}`)?.scrollIntoView({ block: "nearest" }), 150);
+      return;
+    }
+    lab.scrollIntoView({ block: "start" });
+    map.figure.focus({ preventScroll: true });
   }
 
   // Notebook 7 looks for its shortcuts before the lab sees a key, and JupyterLab among the keys that the lab ignores: A
@@ -192,31 +542,40 @@ function render({ model, el }) {
   }
   window.addEventListener("keydown", keepPlainKeys, true);
 
-  drawTimeline();
-  showAlt();
-  showPicture();
   const listeners = {
-    "change:steps": drawTimeline,
-    "change:index": markTimeline,
-    "change:picture": showPicture,
+    "change:layout_of_steps": () => { showLayout(); pageChanged(); },
+    "change:boxes": showBoxes,
+    "change:state": showState,
+    "change:picture": showMap,
+    "change:operation": showOperation,
     "change:alt": showAlt,
+    "change:note": () => hasSteps() && showCard(),
+    "msg:custom": come,
   };
+  showBoxes();
+  showLayout();
+  showAlt();
+  showMap();
+  showOperation();
   for (const [event, listener] of Object.entries(listeners)) model.on(event, listener);
 
   const resized = new ResizeObserver(pageChanged);
-  resized.observe(board);
   const themed = new MutationObserver(pageChanged);
   themed.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "class"] });
   const zoomed = () => pageChanged();
   window.addEventListener("resize", zoomed);
   window.addEventListener("pagehide", leave);
   window.addEventListener("pageshow", reportPage);
-  reportPage();
+  // Only once it is in the page does it know what is around it.
+  requestAnimationFrame(() => {
+    resized.observe(board);
+    const lab = el.closest(".bpl-lab");
+    if (lab) resized.observe(lab);
+    reportPage();
+  });
 
   return () => {
     for (const [event, listener] of Object.entries(listeners)) model.off(event, listener);
-    model.off("change:pinned", pinnedByKernel);
-    model.off("msg:custom", come);
     resized.disconnect();
     themed.disconnect();
     window.removeEventListener("resize", zoomed);
@@ -224,7 +583,7 @@ function render({ model, el }) {
     window.removeEventListener("pageshow", reportPage);
     window.removeEventListener("keydown", keepPlainKeys, true);
     clearTimeout(pending);
-    URL.revokeObjectURL(image.src);
+    for (const { image } of [map, operation]) URL.revokeObjectURL(image.src);
     leave();
   };
 }

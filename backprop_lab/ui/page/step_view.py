@@ -1,4 +1,4 @@
-"""The board on the page: the picture, the timeline above it, and what the pointer and the keys do there."""
+"""The step view on the page: pictures, card, timeline, buttons and sum, and what the pointer and the keys do there."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,30 +11,41 @@ from backprop_lab.ui.theme import custom_properties
 
 
 class StepView(anywidget.AnyWidget):
-    """Shows a picture and reports what happens to it, as messages `{"kind": ...}`.
+    """Shows a state, which is plain data, and reports what is done to it, as messages `{"kind": ...}`.
 
-    kind "page": `view` is the name of the view that tells it, since there may be several; `width` of the board and
-        `height` of the window in CSS pixels, `ratio` of device pixels to them, `dark` theme or not; sent first of all,
-        and again when one of them changes
+    Without steps in its `layout_of_steps`, it shows only a picture, such as the map of runs.
+
+    kind "page": `view` is the name of the view that tells it, since there may be several; `width` of the view and
+        `height` of the panel around it in CSS pixels, `ratio` of device pixels to them, `dark` theme or not, and what
+        room there is for the pictures, `map` and `operation`, as [width, height]; sent first of all, and again when one
+        of them changes
     kind "gone": the last view has left, with its cell, its notebook or its page; another may come
-    kind "jump": `index` of the step chosen on the timeline; kind "key": `key` pressed on the board
+    kind "do": `what` of "restart", "back", "next", "next_phase", "next_iteration", "play", and "answer" and "edit" with
+        a `text`; kind "speed": the `speed` that was chosen
+    kind "jump": `index` of the step chosen on the timeline; kind "key": `key` pressed on the map
     kind "shown": `frame` of the picture that is now on the page
     kind "cell": `cell` under the pointer as [name, row, column], or None; whether it was `clicked`, and whether it is
-        `pinned`, which a second click ends
+        `pinned`, which a second click ends; `name` of this report, which the state answers as `heard`
     """
 
     _esm = Path(__file__).with_suffix(".js")
     _css = custom_properties() + Path(__file__).with_name("labs.css").read_text(encoding="utf-8")
 
-    picture = traitlets.Bytes(help="the board as PNG").tag(sync=True)
+    picture = traitlets.Bytes(help="the map as PNG").tag(sync=True)
+    operation = traitlets.Bytes(help="the current step as an equation, as PNG").tag(sync=True)
     alt = traitlets.Unicode(help="the picture in words").tag(sync=True)
     label = traitlets.Unicode(
         "Board. Left and right arrows step, up and down choose a matrix, Enter pins a cell", help="what the keys do"
     ).tag(sync=True)
-    steps: Any = traitlets.List(help="[name, phase] of every step, in order").tag(sync=True)
-    index = traitlets.Int(help="how many steps are shown").tag(sync=True)
+    layout_of_steps: Any = traitlets.Dict(
+        help="`steps` as [name, phase], `since`: the step from which on each matrix is shown, `rules`: what a cell is "
+        "made of, `speeds`, what is `hidden`, and whether it is `large`"
+    ).tag(sync=True)
+    state: Any = traitlets.Dict(help="where the lab is, as `ui/steps/frame.py` makes it").tag(sync=True)
+    note: Any = traitlets.Dict(help="the `kind` and the `text` of what is said to the learner, if anything").tag(
+        sync=True
+    )
     boxes: Any = traitlets.List(help="for every matrix: name, left, top, width, height, rows, columns").tag(sync=True)
-    pinned = traitlets.Bool(help="whether the chosen cell stays, wherever the pointer moves").tag(sync=True)
     aspect = traitlets.Float(2.0, help="width divided by height of the picture, to keep room for it").tag(sync=True)
     tooltips: Any = traitlets.Dict(help="for the labelled controls around the board, by label").tag(sync=True)
     frame = traitlets.Int(help="the number of the picture").tag(sync=True)
@@ -48,8 +59,9 @@ class StepView(anywidget.AnyWidget):
         self.last_new_frame = 0  # the latest frame with a picture of its own
         self.on_msg(lambda _, message, __: self._receive(message.get("kind"), message))
 
-    def show(self, picture: bytes) -> None:
+    def show(self, picture: bytes, operation: bytes = b"") -> None:
         """Put a PNG on the page. If it is the same as before, the page sends no message "shown" for it."""
+        self.operation = operation
         self.frame += 1
         if picture != self.picture:
             self.picture, self.last_new_frame = picture, self.frame
@@ -59,6 +71,10 @@ class StepView(anywidget.AnyWidget):
         self._comes = not self._views
         if self._views:
             self.send({"do": "come"})
+
+    def scroll_to(self, part: str) -> None:
+        """Scroll the page to a part of the lab around this, by its class."""
+        self.send({"do": "come", "to": part})
 
     def _receive(self, kind: str, message: dict[str, Any]) -> None:
         view = message.get("view", "")
@@ -71,7 +87,7 @@ class StepView(anywidget.AnyWidget):
             self._views.discard(view)
             if self._views:
                 return
-            self.picture = b""
+            self.picture = self.operation = b""
         for handler in self._handlers:
             handler(kind, message)
         if self._comes and kind == "shown":  # only once the picture is there, since its size may change

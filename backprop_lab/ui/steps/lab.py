@@ -16,21 +16,20 @@ from backprop_lab.number_format import typed_number
 from backprop_lab.problem import Problem
 from backprop_lab.tracing import Trace
 from backprop_lab.ui.board.board import Board
-from backprop_lab.ui.board.layout import aspect_ratio
+from backprop_lab.ui.board.operation import Operation
 from backprop_lab.ui.controls import GROW, pair, row, sized, text_field, toggle
 from backprop_lab.ui.hearing import serialize_messages
 from backprop_lab.ui.lab import Lab
 from backprop_lab.ui.page.copy_button import CopyButton
 from backprop_lab.ui.page.step_view import StepView
-from backprop_lab.ui.steps import remarks, words
+from backprop_lab.ui.steps import frame, remarks, words
 from backprop_lab.ui.steps.address import link_to
 from backprop_lab.ui.steps.player import SPEEDS, Player
 from backprop_lab.ui.steps.script import numpy_script
 from backprop_lab.ui.steps.setup import AS_GIVEN, CUSTOM, SIZES, WORKED_EXAMPLE, Setup
 from backprop_lab.ui.steps.stepper import LabState, Stepper
-from backprop_lab.ui.values.one_cell import work_out
+from backprop_lab.ui.values.equation import rules
 
-BESIDE_BOARD = 330  # CSS pixels of a window's height taken by the controls, the card and JupyterLab itself
 PARTS = ("start", "seed", "lr", "play", "predict", "more", "call")  # what `hide` can name
 
 
@@ -60,17 +59,18 @@ class StepThrough(Lab):
         self._large = large
         self._page: dict[str, Any] | None = None
         self._board: Board | None = None
-        self._view = StepView()
+        self._operation: Operation | None = None
+        self._view = StepView(state={"playing": False, "speed": next(iter(SPEEDS))})
         self._player = Player(self.stepper, self._view, self._guarded)
-        self._card, self._remarks, self._worked = widgets.HTMLMath(), widgets.HTML(layout=_JOINED), widgets.HTML()
-        self._view.aspect = aspect_ratio(self.stepper.place.trace, 850, large)
+        self._lines: list[Any] = []  # for which the view was laid out
+        self._drawn: tuple[Any, ...] = ()  # what the pictures on the page show
+        self._heard_cell = ""  # the name of the last report of a cell
         super().__init__()
-        controls = self._make_controls()
-        self.children = [*controls, self._note, self._view, self._card, self._remarks, self._cell_row, *self._footer]
+        self.children = [*self._make_controls(), self._view, *self._footer]
         if large:
             self.add_class("bpl-large")
         self.stepper.observe(lambda _: self._show(), "place")
-        labelled = [self._start, self._seed_field, self._lr_field, self._speed, self._guess, self._cell_field]
+        labelled = [self._start, self._seed_field, self._lr_field]
         labelled += [*self._sizes.values(), self._activation, self._loss, self._mistake]
         self._view.tooltips = {control.description: control.tooltip for control in labelled}
         self._view.on_message(self._heard)
@@ -106,41 +106,18 @@ class StepThrough(Lab):
             "seed": pair(self._seed_field, self._seed),
             "lr": pair(self._lr_field, self._lr),
         }
-        self._play = widgets.ToggleButton(
-            description="Play", tooltip="Step automatically until pressed again", layout={"width": "auto"}
-        )
-        self._speed = widgets.Dropdown(
-            options=list(SPEEDS), description="speed", tooltip="Playback speed", **sized("220px")
-        )
-        self._speed.observe(lambda change: setattr(self._player, "speed", change.new), "value")
-        self._on_change(self._play, self._play_or_pause)
         self._predict = toggle("Predict first", "Predict a cell of each gradient before it is shown")
         self._on_change(self._predict, stepper.predict)
         self._more = toggle(
             "More", "Network sizes, a planted mistake, all values as a table, the step as a NumPy script"
         )
-        buttons = [
-            self._button("Restart", self._restart, "Back to the start, with the original numbers"),
-            self._button("Back", stepper.back, "One step back (left arrow on the board)"),
-            self._button("Next", stepper.next, "One step forward (right arrow on the board)", "primary"),
-            self._button("Next phase", stepper.next_phase, "Forward to the end of this phase"),
-            self._button("Next iteration", stepper.next_iteration, "The same step in the next iteration"),
-        ]
-        optional = {"play": [self._play, self._speed], "predict": [self._predict], "more": [self._more]}
-        buttons += [widget for part, found in optional.items() if part not in self._hidden for widget in found]
         shown = [group for part, group in settings.items() if part not in self._hidden]
-        self._make_cell_row()
+        toggles = {"predict": self._predict, "more": self._more}
+        shown += [control for part, control in toggles.items() if part not in self._hidden]
         self._make_footer()
-        return [row(*shown), row(*buttons), self._make_question(), self._make_drawer()]
-
-    def _make_question(self) -> widgets.Widget:
-        """The question asked while predicting."""
-        self._question = widgets.HTML()
-        signs = [self._button(sign, partial(self.stepper.answer, sign), f"The sign is {sign}") for sign in "−0+"]
-        self._guess = text_field("or its value", "170px", "Type a number and press Enter")
-        self._on_change(self._guess, self.stepper.answer)
-        self._question_row = row(self._question, *signs, self._guess)
-        return self._question_row
+        settings_row = row(*shown)
+        settings_row.add_class("bpl-settings")
+        return [settings_row, self._make_drawer()]
 
     def _make_drawer(self) -> widgets.Widget:
         """Controls that are needed less often, behind the button More."""
@@ -166,8 +143,8 @@ class StepThrough(Lab):
         self._on_change(self._mistake, stepper.plant)
         self._table = toggle("Values as a table", "Every number on the board as text, also for screen readers")
         self._script = toggle("As NumPy", "A plain script that prints the same numbers")
-        for extra in (self._table, self._script):
-            self._on_change(extra, lambda _: self._show_footer(stepper.place))
+        self._on_change(self._table, partial(self._open_below, "bpl-tables"))
+        self._on_change(self._script, partial(self._open_below, "bpl-script"))
         drawer = widgets.VBox(
             [
                 row(*self._sizes.values(), self._activation, self._loss),
@@ -192,18 +169,19 @@ class StepThrough(Lab):
         self._start_over(**{name: size})
 
     def _restart(self) -> None:
-        self._play.value = False
+        self._stop()
         self.stepper.restart()
 
     def _start_over(self, **changes: Any) -> None:
         """Set up something else; playing ends, since it was of what was there before."""
         self.stepper.set_up(**changes)
-        self._play.value = False
+        self._stop()
 
-    def _make_cell_row(self) -> None:
-        self._cell_field = text_field("new value:", "190px", "Type a new number and press Enter")
-        self._on_change(self._cell_field, lambda text: self.stepper.edit(typed_number(text)))
-        self._cell_row = row(self._worked, self._cell_field)
+    def _open_below(self, part: str, on: bool) -> None:
+        """Show the values as a table, or the script, and scroll to it; or put it away."""
+        self._show_footer(self.stepper.place)
+        if on:
+            self._view.scroll_to(part)
 
     def _make_footer(self) -> None:
         self._call, self._copy_call = widgets.HTML(), CopyButton(label="Copy this call")
@@ -249,23 +227,41 @@ class StepThrough(Lab):
         """A message from the page."""
         stepper = self.stepper
         if kind == "page":
-            height = max(message["height"] - BESIDE_BOARD, 0)
-            self._page = {name: message[name] for name in ("width", "ratio", "dark")} | {"height": height}
-            self._board = None
-            self._guarded(self._show_board, stepper.place)
+            self._page, self._board, self._drawn = message, None, ()
+            self._guarded(self._show_view, stepper.place)
         elif kind == "gone":
-            self._page = self._board = None
-            self._play.value = False
+            self._page = self._board = self._operation = None
+            self._drawn = ()
+            self._stop()
             stepper.forget()
+        elif kind == "do":
+            self._guarded(self._do, message["what"], message.get("text", ""))
+        elif kind == "speed":
+            self._player.speed = message["speed"]
+            self._tell(speed=self._player.speed)
         elif kind == "jump":
             self._guarded(stepper.go_to, message["index"])
         elif kind == "shown":
             self._player.frame_on_page = message["frame"]
         elif kind == "cell":
-            cell = message["cell"]
+            cell, self._heard_cell = message["cell"], message.get("name", "")
             self._guarded(stepper.choose, tuple(cell) if cell else None, message["pinned"])
+            self._tell(heard=self._heard_cell)
         elif kind == "key":
             self._guarded(self._press, message["key"])
+
+    def _do(self, what: str, text: str) -> None:
+        """What a button of the view asks for, or what was typed there."""
+        if what == "play":
+            self._stop() if self._player.is_playing else self._play()
+        elif what == "restart":
+            self._restart()
+        elif what == "edit":
+            self.stepper.edit(typed_number(text))
+        elif what == "answer":
+            self.stepper.answer(text)
+        elif what in ("next", "back", "next_phase", "next_iteration"):
+            getattr(self.stepper, what)()
 
     def _press(self, key: str) -> None:
         """A key on the board: arrows step and choose a matrix; Enter pins a cell, then arrows move between cells."""
@@ -288,49 +284,63 @@ class StepThrough(Lab):
             }
             moves[key]()
 
-    def _play_or_pause(self, on: bool) -> None:
-        if on:
-            self._start_task(self._player.play(ended=lambda: setattr(self._play, "value", False)))
-        else:
-            self._player.stop()
+    def _play(self) -> None:
+        self._start_task(self._player.play(ended=lambda: self._tell(playing=False)))
+        self._tell(playing=True)
+
+    def _stop(self) -> None:
+        self._player.stop()
+        self._tell(playing=False)
 
     # From the stepper to the page
 
     def _show(self) -> None:
         place = self.stepper.place
-        self._show_board(place)
-        self._show_card(place)
+        with self._view.hold_sync():  # one message to the page
+            self._show_view(place)
+            self._say([place.note or remarks.all_dead(place.trace, place.index)])
         self._show_controls(place)
         self._show_footer(place)
-        self._say([place.note or remarks.all_dead(place.trace, place.index)])
 
-    def _show_board(self, place: LabState) -> None:
-        with self._view.hold_sync():
-            self._view.steps = [[step.name, step.phase] for step in place.trace.steps]
-            self._view.index = place.index
-            self._view.alt = words.alt_text(place)
-            self._view.pinned = place.pinned
-            if self._page is None:  # no page shows the lab yet
-                return
-            if self._board is None or not self._board.fits(place.trace):
-                self._board = Board(place.trace, large=self._large, **self._page)
-                self._view.boxes = self._board.boxes_on_page()
-            self._draw(self._board)
-            self._view.show(self._board.png())
+    def _show_view(self, place: LabState) -> None:
+        """The state and, if they are others, the pictures."""
+        view, trace, losses = self._view, place.trace, self.stepper.losses
+        with view.hold_sync():
+            if self._lines != (lines := [step[:3] for step in trace.steps]):
+                self._lines = lines
+                more = {"speeds": list(SPEEDS), "hidden": list(self._hidden), "large": self._large}
+                view.layout_of_steps = frame.layout(trace, rules(trace)) | more
+            if self._page is not None and self._drawn != (now := self._what_is_drawn(place)):
+                self._show_pictures(place, self._page)
+                self._drawn = now
+            view.alt = words.alt_text(place)
+            self._tell(**frame.state(place, losses), heard=self._heard_cell)
 
-    def _draw(self, board: Board) -> None:
-        place = self.stepper.place
-        board.draw(place.trace, place.index, self.stepper.losses, place.question or place.cell)
+    def _show_pictures(self, place: LabState, page: dict[str, Any]) -> None:
+        """The map and the operation, in the room that the page has for them."""
+        if self._board is None or self._operation is None or not self._board.fits(place.trace):
+            (width, height), (across, down) = page["map"], page["operation"]
+            looks = page["ratio"], page["dark"], self._large
+            self._board = Board(place.trace, width, height, *looks)
+            self._operation = Operation(across, down, *looks, self._board.gradient_limit)
+            self._view.boxes = self._board.boxes_on_page()
+        self._board.draw(place.trace, place.index, self.stepper.losses, framed=False)
+        self._operation.draw(place.trace, place.index, place.cell if place.pinned else None)
+        self._view.show(self._board.png(), self._operation.png())
+        self._tell(operation=[box[1:] for box in self._operation.boxes_on_page()])
 
-    def _show_card(self, place: LabState) -> None:
-        self._card.value = words.card(place)  # its formula takes the page longer to typeset than the rest of the frame
-        self._remarks.value = words.remarks_on(place, self.stepper.losses)
-        worked, editable = "", False
-        if place.cell is not None:
-            worked = f'<div class="bpl-worked">{html.escape(str(work_out(place.trace, place.cell)))}</div>'
-            editable = place.pinned and place.cell[0] in ("X", "y", *place.trace.problem.network.parameters)
-        self._worked.value = worked
-        self._cell_field.layout.display = None if editable else "none"
+    @staticmethod
+    def _what_is_drawn(place: LabState) -> tuple[Any, ...]:
+        """What the pictures depend on: not on a cell that is only pointed at."""
+        return place.remembered, place.index, place.cell if place.pinned else None
+
+    def _tell(self, **changes: Any) -> None:
+        """Change the state on the page, and leave the rest of it as it is."""
+        self._view.state = {**self._view.state, **changes}
+
+    def _say(self, sentences: Sequence[str], kind: str = "note") -> None:
+        text = " ".join(filter(None, sentences))
+        self._view.note = {"kind": kind, "text": text} if text else {}
 
     def _show_controls(self, place: LabState) -> None:
         with self._controls_follow():
@@ -352,13 +362,6 @@ class StepThrough(Lab):
                 menu.value = getattr(place.setup, name)
             self._mistake.value = place.mistake
             self._predict.value = place.predicting
-            self._cell_field.value = self._guess.value = ""
-            self._question_row.layout.display = None if place.question else "none"
-            if place.question:
-                name, i, j = place.question
-                self._question.value = (
-                    f"<b>Predict {name}[{i},{j}]</b>, framed on the board: what is its sign, or its value?"
-                )
 
     def _show_footer(self, place: LabState) -> None:
         call = self.call()
@@ -430,8 +433,9 @@ class StepThrough(Lab):
         return given
 
     def _still(self) -> bytes:
-        board = Board(self.stepper.place.trace, width=1000, large=self._large)
-        self._draw(board)
+        place = self.stepper.place
+        board = Board(place.trace, width=1000, large=self._large)
+        board.draw(place.trace, place.index, self.stepper.losses, place.question or place.cell)
         return board.png()
 
     def __repr__(self) -> str:
@@ -454,7 +458,6 @@ def _starts(place: LabState) -> tuple[tuple[str, str], ...]:
     return tuple((_START_NAMES.get(name, name), name) for name in names)
 
 
-_JOINED = {"margin": "-4px 2px 2px"}  # joins it to the card above
 _START_NAMES = {"mazur": "Mazur's example", "xor": "XOR", "iris": "iris, 16 flowers", AS_GIVEN: "your problem"}
 _SIZE_NAMES = {"hidden": "hidden units", "layers": "hidden layers"}
 _ARROWS = {"ArrowUp": (-1, 0), "ArrowDown": (1, 0), "ArrowLeft": (0, -1), "ArrowRight": (0, 1)}

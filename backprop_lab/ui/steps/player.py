@@ -35,6 +35,10 @@ class Player:
         self._turn = turn = object()
         return self._keep_playing(turn, ended)
 
+    @property
+    def is_playing(self) -> bool:
+        return self._turn is not None
+
     def stop(self) -> None:
         self._turn = None
 

@@ -1,63 +1,68 @@
-"""What the lab says in words: the card below the board, the picture's alt text, the values as a table."""
+"""What the lab says in words: the card of the step, the picture's alt text, the values as a table."""
 
-import html
 from collections.abc import Sequence
 
 import numpy as np
 
+from backprop_lab.lines import Step, lines_of
 from backprop_lab.number_format import format_number, plain
 from backprop_lab.proving import prove
+from backprop_lab.tracing import Trace
 from backprop_lab.ui.steps import remarks
 from backprop_lab.ui.steps.stepper import LabState
 from backprop_lab.ui.values.explanations import explain
+from backprop_lab.ui.values.mathml import mathml
 
 START = "The board shows everything that is given: samples X, targets y, weights, biases and the learning rate."
 
 
-def card(place: LabState) -> str:
-    """The current step: phase, title, sentence, formula, line of NumPy and shapes; the numbers do not affect it."""
+def card(place: LabState) -> dict[str, str]:
+    """The current step: phase, title, sentence, formula, line of NumPy and shapes; the numbers do not affect it.
+
+    The formula is MathML, everything else plain text. `right` is the line that a planted mistake has replaced.
+    """
     step, trace = place.step, place.trace
+    said = dict.fromkeys(("formula", "code", "right", "shapes"), "")
     if step is None:
         again = "The new weights have moved up." if place.iteration else START
-        text = f"<p>{again} Press <b>Next</b> to compute the first value.</p>"
-        return f'<div class="bpl-card"><div>{_heading("start", "What is given", place)}{text}</div></div>'
+        text = f"{again} Press Next to compute the first value."
+        return said | {"phase": "start", "place": "", "title": "What is given", "sentence": text}
     explanation = explain(step)
-    formula = f'<div class="bpl-formula">${explanation.latex}$</div>' if explanation.latex else ""
-    code = html.escape(f"{step.name} = {step.code}")
-    shapes = html.escape(trace.shapes(step).replace("->", "→"))
-    return (
-        f'<div class="bpl-card bpl-{step.phase}">'
-        f"<div>{_heading(step.phase, explanation.title, place)}<p>{html.escape(explanation.sentence)}</p></div>"
-        f'<div>{formula}<code>{code}</code><div class="bpl-shapes">{shapes}</div></div></div>'
-    )
+    return said | {
+        "phase": step.phase,
+        "place": f"step {place.index} of {len(trace.steps)}",
+        "title": explanation.title,
+        "sentence": explanation.sentence,
+        "formula": mathml(explanation.latex) if explanation.latex else "",
+        "code": f"{step.name} = {step.code}",
+        "right": right_line(trace, step) if step.title else "",
+        "shapes": trace.shapes(step).replace("->", "→"),
+    }
 
 
-def _heading(phase: str, title: str, place: LabState) -> str:
-    return (
-        f'<div><span class="bpl-chip">{phase}</span> <b>{html.escape(title)}</b> '
-        f'<span class="bpl-iteration">iteration {place.iteration}</span></div>'
-    )
+def right_line(trace: Trace, step: Step) -> str:
+    """The line in whose place a planted mistake stands."""
+    lines = lines_of(trace.problem.network, trace.problem.loss)
+    return next(f"{line.name} = {line.code}" for line in lines if line.name == step.name)
 
 
-def remarks_on(place: LabState, losses: Sequence[float]) -> str:
-    """Remarks on the numbers of the current step, shown below its card."""
+def remarks_on(place: LabState, losses: Sequence[float]) -> list[dict[str, str]]:
+    """Remarks on the numbers of the current step, shown below its card: each with its kind and its text."""
     step, trace = place.step, place.trace
     if step is None:
-        return ""
-    parts = []
+        return []
+    said = []
     if step.phase == "backward":
         proof = prove(trace, step.name)
         kind, mark, _ = remarks.VERDICTS[proof.agrees]
-        parts.append(f'<span class="bpl-{kind}">{mark}{html.escape(proof.sentence)}</span>')
-    for remark in (
+        said.append({"kind": kind, "text": mark + proof.sentence})
+    found = (
         remarks.on_dead_units(trace, step),
         remarks.on_update(trace, step),
         remarks.on_next_loss(trace, step),
         remarks.on_loss(step, losses),
-    ):
-        if remark:
-            parts.append(f"<span>{html.escape(remark)}</span>")
-    return f'<div class="bpl-remarks bpl-{step.phase}">{"".join(parts)}</div>' if parts else ""
+    )
+    return said + [{"kind": "remark", "text": text} for text in found if text]
 
 
 def alt_text(place: LabState) -> str:

@@ -5,8 +5,10 @@ a sum become their terms, and whatever goes cell by cell stays as it is.
 """
 
 import ast
-from collections.abc import Sequence
-from typing import NamedTuple
+import math
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,17 +20,30 @@ Cell = tuple[str, int, int]
 TERMS = 8  # written out of a sum; a longer one is shortened in the middle
 
 
+class Term(NamedTuple):
+    """One term of a sum: in numbers, such as `−2.062 × 16.4`, or one cell by its name; and what it comes to."""
+
+    text: str
+    value: float
+
+
 class Worked(NamedTuple):
-    """A cell as a sum: in `symbols` and in `numbers`, its `value` as text, and the `sources` it is computed from."""
+    """A cell as a sum: in `symbols` and in `numbers`, its `value` as text, and the `sources` it is computed from.
+
+    `every_term` has them all, however long the sum, and is empty where the cell is no sum; `around` says what is done
+    with it, such as `sum / 4`.
+    """
 
     cell: Cell
     symbols: str
     numbers: str
     value: str
     sources: tuple[Cell, ...]
+    every_term: tuple[Term, ...] = ()
+    around: str = ""
 
     def __str__(self) -> str:
-        name = _indexed(*self.cell)
+        name = indexed(*self.cell)
         if not self.symbols:
             return f"{name} = {self.value} (given)"
         return " = ".join(part for part in (name, self.symbols, self.numbers, self.value) if part)
@@ -51,7 +66,18 @@ def work_out(trace: Trace, cell: Cell, terms: int = TERMS) -> Worked:
         written = writing.part(ast.parse(code, mode="eval").body, i, j)
     except _NotWrittenError:  # a mistake's line, or one of a reader's own, may be any expression
         return Worked(cell, f"({code})[{i},{j}]" if np.ndim(trace[name]) else code, "", value, ())
-    return Worked(cell, written.symbols, written.numbers, value, tuple(writing.sources))
+    terms_of_it = tuple(Term(each.as_term(), each.value) for each in written.terms)
+    around = written.around if terms_of_it else ""
+    return Worked(cell, written.symbols, written.numbers, value, tuple(writing.sources), terms_of_it, around)
+
+
+def spans(cells: Iterable[Cell]) -> list[tuple[str, int, int, int, int]]:
+    """For each matrix the first and last row and column of these cells: those of a sum fill a row, a column or all."""
+    found: dict[str, tuple[int, int, int, int]] = {}
+    for name, i, j in cells:
+        top, bottom, left, right = found.get(name, (i, i, j, j))
+        found[name] = (min(top, i), max(bottom, i), min(left, j), max(right, j))
+    return [(name, *span) for name, span in found.items()]
 
 
 class _NotWrittenError(Exception):
@@ -73,16 +99,32 @@ SHORT = {"maximum": "max", "minimum": "min"}
 
 
 class _Part(NamedTuple):
-    """A part of a line for one cell, in symbols and in numbers, and how tightly it binds; of a sum, its terms too."""
+    """A part of a line for one cell, in symbols and in numbers, and how tightly it binds.
+
+    Of a sum, or what is made of one, it has the terms, each with its `value`, and in words what is `around` the sum.
+    """
 
     symbols: str
     numbers: str
     binds: int = WHOLE
     terms: tuple["_Part", ...] = ()
+    value: float = math.nan
+    around: str = "sum"
 
     def within(self, binds: int) -> "_Part":
         """The same as part of something that binds so tightly: in parentheses if it binds less."""
-        return self if self.binds >= binds else _joined("({})", [self])
+        return self if self.binds >= binds else _joined("({})", [self])._replace(value=self.value)
+
+    def kept(self, of: "_Part", around: str) -> "_Part":
+        """The same with the terms of the sum that it is made of."""
+        return self._replace(terms=of.terms, around=around.format(of.around))
+
+    def as_term(self) -> str:
+        if re.fullmatch(r"\w+(\[\d+,\d+\])?", self.symbols):
+            return self.symbols
+        if re.fullmatch(r"(\([^()]*\)){2,}", self.numbers):
+            return " × ".join(re.findall(r"\(([^()]*)\)", self.numbers))
+        return self.numbers.replace("·", " × ")
 
     def bare(self) -> "_Part":
         """A negative number without its parentheses; anything else as it is."""
@@ -105,6 +147,7 @@ class _Writing:
         self.sources: dict[Cell, None] = {}
         self._terms, self._digits = terms, digits
         self._shapes: dict[ast.expr, tuple[int, ...]] = {}
+        self._values: dict[ast.expr, Any] = {}
 
     def part(self, node: ast.expr, i: int, j: int) -> _Part:
         """A part of the line for cell [i, j] of what is around it. Raises _NotWrittenError if it has no such cell."""
@@ -125,14 +168,20 @@ class _Writing:
                 count = str(self.trace.evaluate(ast.unparse(node)))
                 return _Part(count, count)
             case ast.UnaryOp(ast.USub(), operand):
-                return _joined(MINUS + "{}", [self.part(operand, i, j).within(NEGATIVE)], NEGATIVE)
+                inner = self.part(operand, i, j)
+                return _joined(MINUS + "{}", [inner.within(NEGATIVE)], NEGATIVE).kept(inner, MINUS + "{}")
             case ast.Compare(left, [asked], [right]) if type(asked) in QUESTIONS:
                 sides = self.part(left, i, j).within(ADDED), self.part(right, i, j).within(ADDED)
                 return _joined(f"{{}} {QUESTIONS[type(asked)]} {{}}", sides, COMPARED)
             case ast.BinOp(left, ast.MatMult(), right):
                 return self._product(left, right, i, j)
             case ast.BinOp(left, op, right) if type(op) in SIGNS:
-                return self._between(*SIGNS[type(op)], self.part(left, i, j), self.part(right, i, j))
+                one, other = self.part(left, i, j), self.part(right, i, j)
+                if isinstance(op, ast.Add) and one.terms and one.around == "sum":
+                    return self._sum([*one.terms, other._replace(value=float(self._at(right, i, j)))])
+                found = self._between(*SIGNS[type(op)], one, other)
+                scales = isinstance(op, ast.Mult | ast.Div) and not self._shape(right)
+                return found.kept(one, SIGNS[type(op)][0].format("{}", other.numbers)) if scales else found
             case ast.Call(ast.Attribute(ast.Name("np"), name), args, keywords):
                 return self._call(name, args, keywords, i, j)
             case ast.Call(ast.Attribute(matrix, "sum" | "mean" | "max" | "min" as kind), args, keywords):
@@ -163,19 +212,27 @@ class _Writing:
     def _has_cells(self, node: ast.expr) -> bool:
         return any(isinstance(part, ast.Name) and part.id in self.trace for part in ast.walk(node))
 
+    def _at(self, node: ast.expr, i: int, j: int) -> Any:
+        """The number that a part of the line has at [i, j], as NumPy broadcasts."""
+        value = self._value(node)
+        return value[min(i, len(value) - 1), min(j, value.shape[1] - 1)] if np.ndim(value) else value
+
+    def _value(self, node: ast.expr) -> Any:
+        if node not in self._values:
+            self._values[node] = np.asarray(self.trace.evaluate(ast.unparse(node)))
+        return self._values[node]
+
     def _cell(self, name: str, i: int, j: int) -> _Part:
         """One number: in parentheses if it is negative."""
         value, symbol = self.trace[name], name
         if np.ndim(value):
             self.sources[name, i, j] = None
-            value, symbol = value[i, j], _indexed(name, i, j)
+            value, symbol = value[i, j], indexed(name, i, j)
         number = plain(value, self._digits)
         return _Part(symbol, f"({number})" if number.startswith(MINUS) else number)
 
     def _between(self, sign: str, binds: int, left: _Part, right: _Part) -> _Part:
         """Two parts with a sign between them."""
-        if sign == "{} + {}" and left.terms:
-            return self._sum([*left.terms, right])
         if sign == "{} ** {}":
             return _joined("{}²" if right.symbols == "2" else sign, [left.within(WHOLE), right.within(POWER)], POWER)
         return _joined(sign, [left.within(binds), right.within(binds + 1)], binds)
@@ -190,7 +247,9 @@ class _Writing:
             term = _joined("{}·{}", sides, MULTIPLIED)
             if all(isinstance(side, ast.Name | ast.Attribute) for side in (left, right)):
                 term = term._replace(numbers="".join(f"({side.bare().numbers})" for side in sides))
-            terms.append(term)
+            with np.errstate(all="ignore"):
+                value = float(self._at(left, i, k) * self._at(right, k, j))
+            terms.append(term._replace(value=value))
         return self._sum(terms)
 
     def _call(self, name: str, args: list[ast.expr], keywords: list[ast.keyword], i: int, j: int) -> _Part:
@@ -222,12 +281,16 @@ class _Writing:
             columns = range(j, j + 1)
         elif axes:
             rows = range(i, i + 1)
-        parts = [self.part(matrix, row, column) for row in rows for column in columns]
+        cells = [(row, column) for row in rows for column in columns]
+        parts = [self.part(matrix, *cell)._replace(value=float(self._at(matrix, *cell))) for cell in cells]
         if kind in ("max", "min"):
             listed = _shortened([part.bare() for part in parts], self._terms)
             return _joined(f"{kind}({', '.join(['{}'] * len(listed))})", listed)
         total = self._sum(parts)
-        return total if kind == "sum" else _joined(f"{{}} / {len(parts)}", [total.within(MULTIPLIED)], MULTIPLIED)
+        if kind == "sum":
+            return total
+        mean = _joined(f"{{}} / {len(parts)}", [total.within(MULTIPLIED)], MULTIPLIED)
+        return mean.kept(total, f"{{}} / {len(parts)}")
 
     def _sum(self, parts: list[_Part]) -> _Part:
         if len(parts) == 1:
@@ -243,7 +306,8 @@ def _shortened(parts: list[_Part], terms: int) -> list[_Part]:
     return parts if len(parts) <= terms else [*parts[: terms - 2], _Part("…", "…"), parts[-1]]
 
 
-def _indexed(name: str, i: int, j: int) -> str:
+def indexed(name: str, i: int, j: int) -> str:
+    """A cell as it is written in a sum."""
     return name if name in ("L", "lr") else f"{name}[{i},{j}]"
 
 

@@ -1,0 +1,105 @@
+"""What the view of the step-through lab is told: one `state` for each frame, and a `layout` for each network.
+
+Both are plain data, as `ui/page/step_view.py` describes them, so that they can be sent to a page or kept in a file.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from backprop_lab.number_format import plain
+from backprop_lab.proving import prove
+from backprop_lab.tracing import Trace
+from backprop_lab.ui.steps import words
+from backprop_lab.ui.steps.stepper import LabState
+from backprop_lab.ui.values.one_cell import Cell, Worked, indexed, spans, work_out
+from backprop_lab.ui.values.slopes import is_slope, slope_of, slopes_of, value_of
+
+Frame = list[Any]  # [name, first row, last row, first column, last column, "operand" or "result"]
+
+
+def layout(trace: Trace, rules: Mapping[str, Any]) -> dict[str, Any]:
+    """What stays while the network does: the steps, from which of them on each value is shown, and its sources."""
+    numbers = {step.name: number for number, step in enumerate(trace.steps, start=1)}
+    since = dict.fromkeys(trace.given, 0) | numbers
+    since |= {name: numbers[slope.shown_with] for name, slope in slopes_of(trace).items()}
+    return {"steps": [[step.name, step.phase] for step in trace.steps], "since": since, "rules": dict(rules)}
+
+
+def state(place: LabState, losses: Sequence[float]) -> dict[str, Any]:
+    """Where the lab is, in words and numbers."""
+    trace, cell, question = place.trace, place.cell, place.question
+    worked = work_out(trace, cell) if cell else None
+    can_change = ("X", "y", *trace.problem.network.parameters)
+    return {
+        "index": place.index,
+        "iteration": int(place.iteration),
+        "loss": plain(losses[-1], 4) if place.shows("L") else "",
+        "cell": list(cell) if cell else None,
+        "pinned": place.pinned,
+        "frames": step_frames(place),
+        "sources": _blocks(worked.sources, "operand") + _blocks([worked.cell], "result") if worked else [],
+        "card": words.card(place),
+        "remarks": words.remarks_on(place, losses),
+        "badge": next((step.title for step in trace.steps if step.title), ""),
+        "wrong": wrong_gradients(trace),
+        "sum": the_sum(trace, worked) if worked else None,
+        "edit": bool(place.pinned and cell and cell[0] in can_change),
+        "question": indexed(*question) if question else "",
+    }
+
+
+def step_frames(place: LabState) -> list[Frame]:
+    """What to frame while no cell is chosen: the cell that is asked for, or the matrices of the step."""
+    if place.question:
+        return _blocks([place.question], "result")
+    if place.step is None:
+        return []
+    whole = []
+    for name in (*place.step.operands, place.step.name):
+        rows, cols = value_of(place.trace, name).shape
+        kind = "result" if name == place.step.name else "operand"
+        whole.append([name, 0, rows - 1, 0, cols - 1, kind])
+    return whole
+
+
+def _blocks(cells: Iterable[Cell], kind: str) -> list[Frame]:
+    return [[*span, kind] for span in spans(cells)]
+
+
+def wrong_gradients(trace: Trace) -> list[str]:
+    """The gradients that are proved wrong, by name; looked for only where a mistake is planted."""
+    if trace not in _WRONG:
+        planted = any(step.title for step in trace.steps)
+        gradients = [step.name for step in trace.steps if step.phase == "backward" and planted]
+        _WRONG[trace] = [name for name in gradients if prove(trace, name).agrees is False]
+    return _WRONG[trace]
+
+
+_WRONG: WeakKeyDictionary[Trace, list[str]] = WeakKeyDictionary()
+
+
+def the_sum(trace: Trace, worked: Worked) -> dict[str, Any]:
+    """A cell as evaluated terms, each with its share of the largest one; or, where it is no sum, as `lines`."""
+    sizes = [abs(term.value) for term in worked.every_term]
+    largest = max((size for size in sizes if math.isfinite(size)), default=0.0)
+    terms = [
+        {
+            "text": term.text,
+            "value": plain(term.value, 4),
+            "share": term.value / largest if largest and math.isfinite(term.value) else 0.0,
+            "largest": len(sizes) > 1 and abs(term.value) == largest > 0,
+        }
+        for term in worked.every_term
+    ]
+    name = worked.cell[0]
+    return {
+        "cell": indexed(*worked.cell),
+        "label": slope_of(trace, name).code if is_slope(name) else "",
+        "terms": terms,
+        "lines": [] if terms else [part for part in (worked.symbols, worked.numbers) if part] or ["given"],
+        "total": worked.value,
+        "of": worked.around if worked.around != "sum" else "total",
+        "words": str(worked),
+    }

@@ -1,0 +1,58 @@
+"""Formulas for browsers, which draw MathML themselves: made from as much LaTeX as `explanations` uses."""
+
+import re
+from functools import lru_cache
+from html import escape
+
+TOKEN = re.compile(r"\\(?:[A-Za-z]+|.)|\d+(?:\.\d+)?|\S")
+SYMBOLS = {r"\top": "⊤", r"\odot": "⊙", r"\sum": "∑", r"\neq": "≠", r"\cdot": "·", r"\sigma": "σ"}
+SPACES = {r"\,": "0.2em", r"\;": "0.3em"}
+FUNCTIONS = ("max", "tanh", "log", "exp")
+
+
+@lru_cache(maxsize=512)
+def mathml(latex: str) -> str:
+    """A formula as a `<math>` element, in which a command that is not known here stands as it is written."""
+    return f"<math>{_row(TOKEN.findall(latex))}</math>"
+
+
+def _row(tokens: list[str]) -> str:
+    """Everything up to a closing brace, or to the end; what is read is taken from `tokens`."""
+    parts: list[str] = []
+    while tokens and tokens[0] != "}":
+        part = _one(tokens)
+        scripts = {}
+        while tokens and tokens[0] in "_^":
+            kind = tokens.pop(0)
+            scripts[kind] = _one(tokens)
+        if scripts:
+            tag = {"_": "msub", "^": "msup"}.get("".join(scripts), "msubsup")
+            part = f"<{tag}>{part}{''.join(scripts[each] for each in '_^' if each in scripts)}</{tag}>"
+        parts.append(part)
+    return f"<mrow>{''.join(parts)}</mrow>"
+
+
+def _one(tokens: list[str]) -> str:
+    """The next thing alone: a symbol, a group in braces, or a command with what belongs to it."""
+    token = tokens.pop(0)
+    if token == "{":
+        inside = _row(tokens)
+        tokens.pop(0)
+        return inside
+    if token == r"\frac":
+        return f"<mfrac>{_one(tokens)}{_one(tokens)}</mfrac>"
+    if token == r"\mathrm":
+        return (
+            re.sub(r"</?mi>", "", _one(tokens)).replace("<mrow>", '<mi mathvariant="normal">').replace("mrow>", "mi>")
+        )
+    if token in SPACES:
+        return f'<mspace width="{SPACES[token]}"></mspace>'
+    if token.removeprefix("\\") in FUNCTIONS:
+        return f"<mi>{token[1:]}</mi>"
+    if token in SYMBOLS:
+        return f"<mo>{SYMBOLS[token]}</mo>"
+    if token.startswith("\\"):
+        return f"<mtext>{escape(token)}</mtext>"
+    if token[0].isdigit():
+        return f"<mn>{token}</mn>"
+    return f"<mi>{token}</mi>" if token.isalpha() else f"<mo>{escape(token.replace('-', '−'))}</mo>"
