@@ -18,4 +18,10 @@ new MutationObserver((_, observer) => {
   history.replaceState(null, "", address);
 }).observe(document, { childList: true, subtree: true });
 
+// A console goes to its end with whatever is printed; the lab is to be seen from its top until the reader moves it.
+const stay = ({ target }) => target.classList?.contains("jp-CodeConsole-content") && (target.scrollTop = 0);
+addEventListener("scroll", stay, true);
+const letGo = () => removeEventListener("scroll", stay, true);
+for (const kind of ["pointerdown", "wheel", "keydown"]) addEventListener(kind, letGo, { once: true, capture: true });
+
 addEventListener("hashchange", () => location.reload());
