@@ -261,7 +261,7 @@ def alone(page, address=""):
 def test_the_lab_alone_follows_its_slider_and_a_link_opens_it_at_a_place(
     size, browser_type, browser_type_launch_args, site, tmp_path
 ):
-    options = browser_type_launch_args | {"args": [*FLAGS, OFFLINE], "viewport": size}
+    options = browser_type_launch_args | {"args": [*FLAGS, OFFLINE], "viewport": size, "has_touch": size == PHONE}
     with browser_type.launch_persistent_context(tmp_path, base_url=site.url, **options) as context:
         context.set_default_timeout(WAIT)
         witness, page = Witness(), context.new_page()
@@ -286,6 +286,7 @@ def test_the_lab_alone_follows_its_slider_and_a_link_opens_it_at_a_place(
         expect(said).to_have_text("StepThrough(start='random', seed=3, lr=0.05, iteration=2, step='dW1')")
         address = f"{site.url}/run/open/index.html#start=random&seed=3&lr=0.05&iteration=2&step=dW1"
         expect(page).to_have_url(address)
+        page.wait_for_timeout(2000)  # in which a console would go to its end
         assert page.locator(".bpl-lab").bounding_box()["y"] >= 0
         page.evaluate("navigator.clipboard.writeText = (text) => (window.copied = text)")
         page.get_by_text("Copy link").click()
