@@ -3,6 +3,7 @@
 import io
 import xml.etree.ElementTree as ET
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +13,11 @@ from PIL import Image, ImageSequence
 from backprop_lab.number_format import format_number
 from backprop_lab.ui import StepThrough
 from backprop_lab.ui.steps.pictures import picture
+from backprop_lab.ui.steps.stepper import Stepper
 from backprop_lab.ui.theme import LIGHT
 from backprop_lab.ui.values.slopes import slopes_of, value_of
+
+ROOT = Path(__file__).parents[1]
 
 
 def texts(svg):
@@ -77,6 +81,18 @@ def test_a_gif_walks_through_all_steps_with_a_bar_that_grows_to_the_end():
     assert len({frame.tobytes() for frame in frames}) == len(frames)
     done = [int((np.ptp(frame[-2], axis=-1) > 40).sum()) for frame in frames]  # pixels that are not grey
     assert done == pytest.approx([500 * k / len(frames) for k in range(1, len(frames) + 1)], abs=3)
+
+
+def test_the_picture_of_the_readme_loads_at_once_and_is_what_make_picture_draws_now():
+    kept = (ROOT / "docs/pages/_static/walk.gif").read_bytes()
+    assert "(docs/pages/_static/walk.gif)" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(kept) < 200_000
+    old, new = (ImageSequence.all_frames(Image.open(io.BytesIO(gif))) for gif in (kept, picture(Stepper(), "gif")))
+    assert len(old) == len(new)
+    for one, other in zip(old, new, strict=True):  # another matplotlib may draw an edge otherwise
+        a, b = (np.asarray(frame.convert("RGB")).astype(int) for frame in (one, other))
+        assert a.shape == b.shape
+        assert np.abs(a - b).mean() < 0.3
 
 
 @pytest.mark.parametrize("name", OWN_PROBLEMS)
