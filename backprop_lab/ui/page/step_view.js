@@ -96,7 +96,7 @@ function visibleHeight(element) {
   let panel = Infinity;
   for (let at = element.parentElement; at && at !== document.body; at = at.parentElement) {
     const { overflowY } = getComputedStyle(at);
-    if ((overflowY === "auto" || overflowY === "scroll") && !at.closest(".jp-OutputArea-child")) {
+    if ((overflowY === "auto" || overflowY === "scroll") && !at.closest(".jp-Cell, .jp-OutputArea-child")) {
       panel = Math.min(panel, at.clientHeight);
     }
   }
