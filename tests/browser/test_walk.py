@@ -89,3 +89,23 @@ def test_all_of_it_works_with_no_network_and_no_kernel(browser, lab, walk, width
     expect(page.locator(".bpl-do-play")).to_have_text("Play")
     assert (heard, asked - {"blob", "data"}) == ([], {"file"})
     context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_no_violation(browser, walk, theme):
+    context = browser.new_context(color_scheme=theme, bypass_csp=True)  # its own policy would keep axe out
+    page = context.new_page()
+    page.goto(walk)
+    for _ in range(8):  # a gradient, with a red cross
+        page.locator(".bpl-do-next").click()
+    page.locator(".bpl-picture").press("Enter")
+    page.get_by_text("Values as a table").click()
+    expect(page.locator(".bpl-tables caption").first).to_be_visible()
+    from axe_playwright_python.sync_playwright import Axe
+
+    assert [
+        (rule["id"], node["html"])
+        for rule in Axe().run(page, context=".bpl-lab").response["violations"]
+        for node in rule["nodes"]
+    ] == []
+    context.close()
