@@ -1,10 +1,18 @@
 """The walk that needs nothing: opened from the disk, with the network off, it steps, points and explains."""
 
+import json
+import random
+import shutil
+import subprocess
+
 import pytest
 from playwright.sync_api import expect
 
 from backprop_lab.ui import StepThrough
-from backprop_lab.ui.steps import words
+from backprop_lab.ui.steps import recording, words
+from backprop_lab.ui.values.slopes import value_of
+
+KEYS = ("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "Enter", "Escape")
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +117,46 @@ def test_axe_finds_no_violation(browser, walk, theme):
         for node in rule["nodes"]
     ] == []
     context.close()
+
+
+PLAY = """
+import { moved } from "%s";
+const recording = %s;
+let place = { iteration: 0, index: 0, cell: null, pinned: false };
+const places = %s.map((message) => {
+  place = moved(recording, place, message);
+  return [place.iteration, place.index, place.cell, place.pinned];
+});
+console.log(JSON.stringify(places));
+"""
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_is_done_leads_where_it_does_in_the_live_lab(seed, tmp_path):
+    driver = pytest.importorskip("playwright._impl._driver", reason="NO PLAYWRIGHT, SO recording.js IS NOT TESTED.")
+    node, _ = driver.compute_driver_executable()
+    rng, live, messages, places = random.Random(seed), StepThrough(), [], []
+    shapes = {name: value_of(live.trace, name).shape for name in live._view.layout_of_steps["since"]}
+    cells = {name: [[1] * cols] * rows for name, (rows, cols) in shapes.items()}
+    while len(messages) < 1000:
+        message = rng.choice([
+            *[{"kind": "do", "what": what} for what in ("next", "back", "next_phase", "next_iteration")],
+            *[{"kind": "key", "key": key} for key in KEYS],
+            {"kind": "do", "what": "restart"},
+            {"kind": "jump", "index": rng.randrange(16)},
+            {"kind": "cell", "cell": [rng.choice([*cells]), rng.randrange(2), 0], "pinned": rng.random() < 0.5},
+        ])  # fmt: skip
+        live._heard(message["kind"], message)
+        place = live.stepper.place
+        if place.iteration > 2:  # the recording has no more: it stays
+            live.stepper.restart()
+            message = {"kind": "do", "what": "restart"}
+            place = live.stepper.place
+        messages.append(message)
+        places.append([place.iteration, place.index, list(place.cell) if place.cell else None, place.pinned])
+    layout = live._view.layout_of_steps
+    recorded = {"layout": layout, "names": [n for n in live.trace if n != "lr"], "iterations": [{"cells": cells}] * 3}
+    shutil.copy(recording.PAGE / "recording.js", tmp_path / "recording.mjs")
+    (tmp_path / "play.mjs").write_text(PLAY % ("./recording.mjs", json.dumps(recorded), json.dumps(messages)))
+    run = subprocess.run([node, tmp_path / "play.mjs"], capture_output=True, text=True, check=True)
+    assert json.loads(run.stdout) == places
