@@ -103,7 +103,9 @@ class StepThrough(Lab):
             "seed": pair(self._seed_field, self._seed),
             "lr": pair(self._lr_field, self._lr),
         }
-        self._predict = toggle("Predict first", "Predict a cell of each gradient before it is shown")
+        self._predict = toggle(
+            "Predict first", "Predict what comes before it is shown: zeros, gradients, updates, the loss"
+        )
         self._on_change(self._predict, stepper.predict)
         self._more = toggle(
             "More", "Network sizes, a planted mistake, all values as a table, the step as a NumPy script"
@@ -209,6 +211,9 @@ class StepThrough(Lab):
         """Scroll the page to this lab, and give its board the keyboard focus."""
         self._view.scroll_into_view()
 
+    def _come(self, wanted: Callable[[], bool]) -> None:
+        self._view.come_once_shown(wanted)
+
     def on_message(self, handler: Callable[[str, dict[str, Any]], None]) -> None:
         """Call `handler(kind, message)` for every message of `StepView`, after this lab has heard it."""
         self._view.on_message(handler)
@@ -256,6 +261,8 @@ class StepThrough(Lab):
             self.stepper.edit(typed_number(text))
         elif what == "answer":
             self.stepper.answer(text)
+        elif what == "why":
+            self.stepper.give_reason(text)
         elif what in ("next", "back", "next_phase", "next_iteration"):
             getattr(self.stepper, what)()
 
