@@ -11,7 +11,8 @@ var scrollIntoView = Element.prototype.scrollIntoView;
 Element.prototype.scrollIntoView = function (...how) {
   window.came += this.matches(".bpl-lab");
   return scrollIntoView.apply(this, how);
-}"""
+};
+window.came"""
 
 
 def run_by_hand(lab, number):

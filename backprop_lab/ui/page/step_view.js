@@ -330,21 +330,30 @@ function render({ model, el }) {
     if (all === questionShown) return;
     questionShown = all;
     because.value = "";
+    const hadFocus = question.contains(document.activeElement);
     question.replaceChildren();
     if (!now) return;
     make("h4", "", question, now.title);
     make("p", "", question, now.text);
+    if (now.told) make("div", "bpl-note", make("div", "bpl-said", question), now.told);
     const answers = make("div", "bpl-signs", question);
     for (const choice of now.choices) {
       const button = make("button", "bpl-button", answers, choice);
       button.type = "button";
       button.onclick = () => tell({ kind: "do", what: "answer", text: choice });
     }
-    if (!now.field) return;
-    const guess = makeField(answers, now.field, "Type your answer and press Enter", (text) => {
-      tell({ kind: "do", what: "answer", text });
-      guess.value = "";
-    });
+    if (now.field) {
+      const guess = makeField(answers, now.field, "Type your answer and press Enter", (text) => {
+        tell({ kind: "do", what: "answer", text });
+        guess.value = "";
+      });
+    }
+    for (const [what, word] of now.buttons ?? []) {
+      const button = make("button", "bpl-button bpl-more", answers, word);
+      button.type = "button";
+      button.onclick = () => tell({ kind: "do", what });
+    }
+    if (hadFocus) answers.querySelector("input, button")?.focus({ preventScroll: true });
   }
   const words = make("div", "bpl-words", card);
 
@@ -355,17 +364,18 @@ function render({ model, el }) {
     const all = JSON.stringify([now, remarks, note, asked, why]);
     if (all === cardShown) return;
     cardShown = all;
-    card.className = `bpl-card bpl-${asked ? "predict" : now.phase}`;
+    const predicts = asked && !asked.beside; // what stands beside the step does not hide it
+    card.className = `bpl-card bpl-${predicts ? "predict" : now.phase}`;
     showQuestion();
-    words.hidden = Boolean(asked);
+    words.hidden = Boolean(predicts);
     said.replaceChildren();
     if (note.text) make("div", `bpl-${note.kind}`, said, note.text);
     head.replaceChildren();
     const line = make("div", "bpl-head", head);
-    make("span", "bpl-chip", line, asked ? "predict" : now.phase);
+    make("span", "bpl-chip", line, predicts ? "predict" : now.phase);
     make("span", "bpl-place", line, now.place);
-    if (!asked) make("h4", "", head, now.title);
     words.replaceChildren();
+    if (!predicts) make("h4", "", asked ? words : head, now.title); // a question stands above it
     if (now.sentence && !note.text) make("p", "", words, now.sentence);
     if (now.formula && !note.text) make("div", "bpl-formula", words).innerHTML = now.formula;
     if (now.code) make("code", now.right ? "bpl-wrong" : "", make("div", "bpl-line", words), now.code);
