@@ -3,7 +3,9 @@
 import pytest
 from lab_page import ONE_CELL, READY
 
-SLOW = "import time\n\nfrom backprop_lab.ui import StepThrough\n\nlab = StepThrough()\ntime.sleep(2)\nlab"
+SLOW = (
+    "import time\n\nfrom backprop_lab.ui import StepThrough\n\nlab = StepThrough()\nprint('made')\ntime.sleep(3)\nlab"
+)
 TALL = "'''\n" + 30 * "a line\n" + "'''"
 TOP = """lab => lab.getBoundingClientRect().top - lab.closest(".jp-WindowedPanel-outer").getBoundingClientRect().top"""
 LISTEN = """window.came = 0;
@@ -58,7 +60,8 @@ def test_when_the_learner_has_scrolled_while_the_cell_ran_the_page_stays(noteboo
     lab = notebook(SLOW, TALL, run=False)
     lab.page.evaluate(LISTEN)
     run_by_hand(lab, 0)
-    lab.page.wait_for_timeout(1500)
+    lab.page.locator(".jp-OutputArea-output", has_text="made").wait_for()
+    lab.page.wait_for_timeout(1000)
     lab.page.mouse.move(600, 500)
     lab.page.mouse.wheel(0, 20)
     assert came(lab) == 0

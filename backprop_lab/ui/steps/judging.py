@@ -174,7 +174,7 @@ def _rise(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
         "",
         (cell,),
         _judge_way(then - now, f"the loss goes {told}."),
-        f"If the slopes held all the way, this step would change the loss by {plain(first, 2)}. It is {way}.",
+        f"If the slopes held all the way, this step would change the loss by {plain(first, 3)}. It is {way}.",
     )
 
 
