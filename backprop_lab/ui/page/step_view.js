@@ -95,9 +95,8 @@ function paperOf(element) {
 function visibleHeight(element) {
   let panel = Infinity;
   for (let at = element.parentElement; at && at !== document.body; at = at.parentElement) {
-    const { overflowY, maxHeight } = getComputedStyle(at);
-    const follows = at.closest(".jp-OutputArea-child") || (at.closest(".jp-Cell") && maxHeight === "none"); // the lab's
-    if ((overflowY === "auto" || overflowY === "scroll") && !follows) {
+    const { overflowY } = getComputedStyle(at);
+    if ((overflowY === "auto" || overflowY === "scroll") && !at.closest(".jp-Cell, .jp-OutputArea-child")) {
       panel = Math.min(panel, at.clientHeight);
     }
   }
