@@ -80,6 +80,7 @@ def test_a_layer_whose_gradient_is_wrong_steps_through_too_and_is_red():
         lab.stepper.next()
         if step.phase == "backward":
             verdicts[step.name] = "wrong" in [remark["kind"] for remark in lab._view.state["remarks"]]
+        assert lab._view.state["wrong"] == ["dY1", "dW1", "db1"], "red on timeline and map too, at every step"
     assert verdicts == {name: name in ("dY1", "dW1", "db1") for name in verdicts}
 
 
