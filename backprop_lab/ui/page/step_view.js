@@ -79,6 +79,12 @@ export function heightIn(panel, above, kind) {
   return Math.round(Math.min(MOST, Math.max(LEAST[kind], panel - above - 6)));
 }
 
+// The first and the last of the rows that lie between a top and a bottom, counted from 1; null if none does.
+export function termsSeen(rows, top, bottom) {
+  const seen = rows.map((row, k) => (row.top >= top && row.bottom <= bottom ? k + 1 : 0)).filter(Boolean);
+  return seen.length ? [seen[0], seen.at(-1)] : null;
+}
+
 // The page
 
 // The first background that is not transparent, going up from the element: the theme's, wherever the lab is shown.
@@ -337,7 +343,7 @@ function render({ model, el }) {
       for (const { kind, text } of remarks) make("div", `bpl-${kind}`, about, text);
     }
     card.scrollTop = 0;
-    letScroll(card);
+    for (const each of [card, ...words.querySelectorAll(".bpl-line")]) letScroll(each);
   }
 
   // What scrolls can be reached by keyboard.
@@ -368,6 +374,7 @@ function render({ model, el }) {
     const head = make("div", "bpl-name", worked, `${now.cell} = `);
     head.title = now.words;
     if (now.label) make("span", "", head, now.label);
+    make("span", "bpl-more", head);
     const table = make("table", "", worked);
     for (const line of now.lines) make("td", "bpl-expression", make("tr", "", table), line).colSpan = 3;
     for (const { text, value, share, largest } of now.terms) {
@@ -381,8 +388,21 @@ function render({ model, el }) {
     if (now.lines.length) make("td", "bpl-expression", total, `= ${now.total}`).colSpan = 3;
     else for (const text of [now.of, `= ${now.total}`, ""]) make("td", "", total, text);
     sum.scrollTop = 0;
-    letScroll(sum);
+    showMore();
   }
+
+  // Of a sum with more terms than there is room for, which ones are seen.
+  function showMore() {
+    letScroll(sum);
+    const more = sum.querySelector(".bpl-more"), rows = [...sum.querySelectorAll("tr:not(.bpl-total)")];
+    if (!more) return;
+    const top = more.parentElement.getBoundingClientRect().bottom - 3, total = sum.querySelector(".bpl-total");
+    const seen = termsSeen(rows.map((row) => row.getBoundingClientRect()), top, total.getBoundingClientRect().top + 3);
+    const all = state().sum.terms.length;
+    more.textContent = all && seen && seen[1] - seen[0] + 1 < all ? `${seen[0]}–${seen[1]} of ${all} terms` : "";
+    total.classList.toggle("bpl-on-top", Boolean(more.textContent && seen[1] < all));
+  }
+  sum.addEventListener("scroll", showMore);
 
   // The cell that is pointed at: known here at once, whatever the kernel says, and whenever. Each report has a name; the
   // state in which the kernel names it is the answer to it, and from then on its word counts.
@@ -475,7 +495,8 @@ function render({ model, el }) {
         page[name] = [clientWidth, clientHeight];
       }
       page.kind_of_layout = kind;
-      for (const each of [card, sum]) letScroll(each);
+      letScroll(card);
+      showMore();
       keepInSight();
     }
     if (JSON.stringify(page) === told) return;
