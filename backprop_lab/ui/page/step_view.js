@@ -110,6 +110,12 @@ function visibleHeight(element) {
   return window.parent === window ? window.innerHeight : 0.65 * screen.availHeight;
 }
 
+// The whole lab around an element: one may have another within.
+function labAround(element) {
+  const lab = element.closest(".bpl-lab");
+  return lab?.parentElement.closest(".bpl-lab") ?? lab;
+}
+
 function newName() {
   return Math.random().toString(36).slice(2); // crypto.randomUUID is there only on pages that count as secure
 }
@@ -476,17 +482,21 @@ function render({ model, el }) {
 
   // A lab may be shown more than once, and on several pages. The kernel counts its views, and keeps pictures only for
   // those there are; so one that leaves says so. One that comes back, with a page that had been put away, is a new one.
-  let view = newName(), told = "";
+  let view = newName(), told = "", around = null;
 
   // The layout decides how much room there is for each picture, and the kernel draws pictures that fit.
   function reportPage() {
     const width = Math.floor(board.clientWidth);
     if (width <= 0) return;
+    if (around !== labAround(el)) { // which may be put around it only now
+      around = labAround(el);
+      resized.observe(around);
+    }
     const paper = paperOf(board), dark = isDark(paper), seen = visibleHeight(el);
     board.classList.toggle("bpl-dark", dark);
     const page = { kind: "page", view, width, height: seen, ratio: window.devicePixelRatio, dark };
     if (hasSteps()) {
-      const top = (el.closest(".bpl-lab") ?? board).getBoundingClientRect().top;
+      const top = (labAround(el) ?? board).getBoundingClientRect().top;
       const above = board.getBoundingClientRect().top - top, kind = kindOf(width, seen - above, layout().large);
       for (const other of Object.keys(LEAST)) board.classList.toggle(`bpl-${other}`, other === kind);
       board.style.height = `${heightIn(seen, above, kind)}px`;
@@ -518,7 +528,7 @@ function render({ model, el }) {
   // ipywidgets shows no tooltip on a control with a label, so the label gets it here.
   function showTooltips() {
     const tooltips = model.get("tooltips");
-    for (const label of el.closest(".bpl-lab")?.querySelectorAll("label.widget-label") ?? []) {
+    for (const label of labAround(el)?.querySelectorAll("label.widget-label") ?? []) {
       label.title = tooltips[label.textContent.trim()] ?? label.title;
     }
   }
@@ -546,7 +556,7 @@ function render({ model, el }) {
   // To the whole lab, or to a part of it that has just been opened, once it is there.
   function come(message) {
     if (message.do !== "come") return;
-    const lab = el.closest(".bpl-lab") ?? el;
+    const lab = labAround(el) ?? el;
     if (message.to) {
       setTimeout(() => lab.querySelector(`.${message.to}`)?.scrollIntoView({ block: "nearest" }), 150);
       return;
@@ -558,7 +568,7 @@ function render({ model, el }) {
   // Notebook 7 looks for its shortcuts before the lab sees a key, and JupyterLab among the keys that the lab ignores: A
   // on a slider would insert a cell. A plain key on a control of the lab is marked as the lab's before either looks.
   function keepPlainKeys(event) {
-    if (!el.closest(".bpl-lab")?.contains(event.target)) return;
+    if (!labAround(el)?.contains(event.target)) return;
     event.target.toggleAttribute("data-lm-suppress-shortcuts", isPlain(event));
   }
   window.addEventListener("keydown", keepPlainKeys, true);
@@ -590,8 +600,6 @@ function render({ model, el }) {
   // Only once it is in the page does it know what is around it.
   requestAnimationFrame(() => {
     resized.observe(board);
-    const lab = el.closest(".bpl-lab");
-    if (lab) resized.observe(lab);
     reportPage();
   });
 
