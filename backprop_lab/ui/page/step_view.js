@@ -102,7 +102,8 @@ function visibleHeight(element) {
   let panel = Infinity;
   for (let at = element.parentElement; at && at !== document.body; at = at.parentElement) {
     const { overflowY } = getComputedStyle(at);
-    if ((overflowY === "auto" || overflowY === "scroll") && !at.closest(".jp-OutputArea-child")) {
+    const grows = at.closest(".jp-OutputArea") && at.scrollHeight <= at.clientHeight; // with the lab, as outputs do
+    if ((overflowY === "auto" || overflowY === "scroll") && !grows) {
       panel = Math.min(panel, at.clientHeight);
     }
   }
