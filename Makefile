@@ -4,8 +4,9 @@
 #   make lab LABFLAGS="--no-browser --port 9000"   pass options to JupyterLab
 #   make mutants MODULES="layers ui.steps"  only these modules
 #   make classroom STUDENTS="1 5 10 20"     other class sizes; PROOF=--course also runs every notebook
-#   make lite PYODIDE_DIST=FOLDER           a site that includes Pyodide, from a folder with its files
-#   make lite SITE=FOLDER                   the site in another folder than build/lite, which is emptied first
+#   make site PYODIDE_DIST=FOLDER           a site that includes Pyodide, from a folder with its files
+#   make site SITE=FOLDER                   the site in another folder than build/site, which is emptied first
+#   make site SOLUTIONS=yes                 a site for teachers, with the solutions and the teaching notes
 #   make pins UPGRADE=                      pin what is new in pyproject.toml, and leave every other version as it is
 
 PYTHON ?= python3
@@ -13,7 +14,8 @@ LABFLAGS ?=
 MODULES ?=
 STUDENTS ?= 1 5
 PROOF ?=
-SITE ?= build/lite
+SITE ?= build/site
+SOLUTIONS ?=
 UPGRADE ?= --upgrade
 
 BIN = .venv/bin
@@ -24,7 +26,7 @@ LAB = notebooks/02_step_through.ipynb
 # If another environment is active in this shell, IPython would put its packages ahead of ours.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
-.PHONY: help lab test notebooks format clean mutants faults compat bench wheel release-check figures classroom lite pins
+.PHONY: help lab test notebooks format clean mutants faults compat bench wheel release-check figures classroom site pins
 
 help: ## show this list
 	@awk -F ':.*## ' '/^##@/ { print substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -79,7 +81,7 @@ wheel: ## build the package into dist/ and try it in an empty environment
 	@$(need_python)
 	@"$(PYTHON)" tests/release/check_wheel.py
 
-release-check: .venv/.tests wheel lite classroom ## test with whole counts, and try every other way to open the course
+release-check: .venv/.tests wheel site classroom ## test with whole counts, and try every other way to open the course
 	$(call step,FULL_COUNTS=1 $(UNIT_TESTS))
 	$(call step,PYODIDE_DIST="$(or $(PYODIDE_DIST),build/pyodide)" $(BIN)/pytest -s tests/browser -k "release or second_visit")
 	$(call step,$(BIN)/python tests/release/check_front_ends.py)
@@ -99,15 +101,15 @@ classroom: ## run a real JupyterHub with students: waiting times, memory, isolat
 	npm install --silent --no-fund --no-audit --no-save --prefix "$$room" configurable-http-proxy@5.3.0 && \
 	PATH="$$room/node_modules/.bin:$$PATH" "$$room/env/bin/python" tests/classroom --students $(STUDENTS) $(PROOF)
 
-lite: build/lite-env/.pins ## build the course as a web site that runs Python in the browser, in build/lite
-	@build/lite-env/bin/python lite/build.py "$(SITE)" $(if $(PYODIDE_DIST),--pyodide "$(PYODIDE_DIST)")
+site: build/site-env/.pins ## build the web site: the course to read, and to run in the browser
+	@build/site-env/bin/python docs/build.py "$(SITE)" $(if $(PYODIDE_DIST),--pyodide "$(PYODIDE_DIST)") $(if $(SOLUTIONS),--with-solutions)
 
 pins: ## update every requirements.txt to the newest versions that fit together
 	@$(need_python)
 	@echo "Looking up the version of every package. This takes about ten seconds."
 	@uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT && "$(PYTHON)" -m venv "$$uv" && \
 	"$$uv/bin/python" -m pip install --quiet --disable-pip-version-check uv && "$$uv/bin/python" tools/pins.py $(UPGRADE)
-	@echo "Wrote the requirements.txt of binder, tests, classroom and lite."
+	@echo "Wrote the requirements.txt of binder, tests, classroom and docs."
 
 # The environment, in layers: what a learner has, this package on top of it, what the tests need, and what only mutants and
 # benchmarks need. make lab stops after the second, and make test adds the third to what is there.
@@ -149,9 +151,9 @@ install = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 	@$(install) --editable ".[bench]"
 	@touch $@
 
-build/lite-env/.pins: lite/requirements.txt
+build/site-env/.pins: docs/requirements.txt
 	@$(need_python)
-	@echo "Making build/lite-env with the tools that build the site. This takes half a minute, and happens only when lite/requirements.txt changes."
-	@"$(PYTHON)" -m venv --clear build/lite-env
-	@build/lite-env/bin/python -m pip install --quiet --disable-pip-version-check --requirement lite/requirements.txt
+	@echo "Making build/site-env with the tools that build the site. This takes half a minute, and happens only when docs/requirements.txt changes."
+	@"$(PYTHON)" -m venv --clear build/site-env
+	@build/site-env/bin/python -m pip install --quiet --disable-pip-version-check --requirement docs/requirements.txt
 	@touch $@

@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -15,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import backprop_lab
+import backprop_lab.ui
 
 ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -25,7 +27,7 @@ WANTED = {
     "binder": PROJECT["dependencies"] + EXTRAS["lab"] + EXTRAS["binder"],
     "tests": GROUPS["test"],
     "classroom": GROUPS["classroom"],
-    "lite": GROUPS["lite"],
+    "docs": PROJECT["dependencies"] + GROUPS["site"],
 }
 
 
@@ -60,7 +62,7 @@ def test_the_oldest_and_the_newest_python_are_tested_on_every_system_and_all_els
     assert workflows.count("os: [ubuntu-latest, macos-latest, windows-latest]") == 2, "for the tests and the wheel"
     binders = (ROOT / "binder" / "runtime.txt").read_text(encoding="utf-8").strip().removeprefix("python-")
     assert set(re.findall(r'python-version: "(.+)"', workflows)) == {binders}
-    assert f"--python-version={binders}" in (ROOT / "lite" / "build.py").read_text(encoding="utf-8")
+    assert f"--python-version={binders}" in (ROOT / "docs" / "browser_python.py").read_text(encoding="utf-8")
 
 
 def test_the_import_loads_nothing_heavy_and_every_public_name_is_there():
@@ -131,6 +133,26 @@ def test_the_teaching_notes_make_a_link_that_asks_nbgitpuller_for_the_teachers_n
     lesson = {"repo": "https://github.com/ada/lessons", "branch": "main", "urlpath": "lab/tree/lessons/lesson_1.ipynb"}
     assert dict(parse_qsl(asked)) == lesson
     assert "nbgitpuller" in pins("binder")
+
+
+def test_every_public_name_has_its_line_in_the_reference():
+    reference = (ROOT / "docs" / "pages" / "api.rst").read_text(encoding="utf-8")
+    listed = re.findall(r"^\.\. (?:auto\w+|py:data):: (\w+)$", reference, re.MULTILINE)
+    assert sorted(listed) == sorted([*backprop_lab.__all__, *backprop_lab.ui.__all__])
+
+
+def test_the_check_of_the_site_finds_links_that_lead_nowhere_and_what_is_loaded_from_elsewhere(tmp_path):
+    broken = runpy.run_path(str(ROOT / "docs" / "links.py"))["broken"]
+    (tmp_path / "run" / "files").mkdir(parents=True)
+    for place in ("run/index.html", "run/files/one.ipynb"):
+        (tmp_path / place).touch()
+    right = ["#here", "b.html#there", "b.html", "run/index.html?path=one.ipynb", "https://example.com/x", "."]
+    wrong = ["#away", "c.html", "b.html#here", "run/index.html?path=two.ipynb", "../x.html", "http://example.com/x"]
+    links = [f'<a href="{link}">x</a>' for link in (*right, *wrong)]
+    (tmp_path / "index.html").write_text(f'<p id="here">{"".join(links)}<img src="a.png"><script src="//e.com/x.js">')
+    (tmp_path / "b.html").write_text('<p id="there">')
+    told = [f"index.html links to {link}" for link in (*wrong, "a.png", "//e.com/x.js")]
+    assert broken(tmp_path) == ["index.html loads //e.com/x.js", *told]
 
 
 NEEDS_PUBLISHING = re.compile(

@@ -16,7 +16,7 @@ LISTS = {
     LEARNERS: ("pyproject.toml", "--extra=lab", "--extra=binder"),
     Path("tests/requirements.txt"): ("--group=test", f"--constraint={LEARNERS}"),
     Path("classroom/requirements.txt"): ("--group=classroom", f"--constraint={LEARNERS}"),
-    Path("lite/requirements.txt"): ("--group=lite",),
+    Path("docs/requirements.txt"): ("pyproject.toml", "--group=site"),
 }
 FOR_EVERY_PYTHON = ("--universal", "--python-version=3.11", "--fork-strategy=fewest")
 HOW = ("--generate-hashes", "--no-annotate", "--quiet", "--custom-compile-command=make pins")

@@ -121,11 +121,13 @@ def test_a_finger_taps_a_goal_and_its_lines_and_drags_a_line_by_its_handle_and_a
     touch = page.context.new_cdp_session(page)
     start, end = handle(ORDER[3]), handle(ORDER[0])
     touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [start]})
-    for part in (0.3, 0.7, 1):
-        at = {"x": start["x"], "y": start["y"] + part * (end["y"] - 12 - start["y"])}
+    for part in range(1, 11):
+        at = {"x": start["x"], "y": start["y"] + part / 10 * (end["y"] - 12 - start["y"])}
         touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [at]})
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     expect_program(page, ORDER[3], *ORDER[:3])
-    line(page, ORDER[3]).drag_to(line(page, ORDER[2]), target_position={"x": 30, "y": 38})
-    expect_program(page, *ORDER)
-    assert program(lab) == ORDER
+    line(page, ORDER[1]).click()  # the first after a drag counts
+    expect_program(page, ORDER[3], ORDER[0], ORDER[2])
+    line(page, ORDER[0]).drag_to(line(page, ORDER[3]), target_position={"x": 30, "y": 2})
+    expect_program(page, ORDER[0], ORDER[3], ORDER[2])
+    assert program(lab) == [ORDER[0], ORDER[3], ORDER[2]]

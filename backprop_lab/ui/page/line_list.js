@@ -171,8 +171,12 @@ function render({ model, el }) {
     drag = null;
     if (!moving) return;
     for (const section of Object.values(lists)) section.classList.remove("bpl-over");
-    root.addEventListener("click", (click) => click.stopPropagation(), { capture: true, once: true });
-    setTimeout(draw); // back to where it was, until the answer is there
+    const ignore = (click) => click.stopPropagation(); // with which a mouse ends a drag, and a finger does not
+    root.addEventListener("click", ignore, true);
+    setTimeout(() => {
+      root.removeEventListener("click", ignore, true);
+      draw(); // back to where it was, until the answer is there
+    });
     if (target && event.type === "pointerup") move(line, ...target);
   }
 

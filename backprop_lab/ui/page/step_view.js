@@ -102,8 +102,7 @@ function visibleHeight(element) {
   let panel = Infinity;
   for (let at = element.parentElement; at && at !== document.body; at = at.parentElement) {
     const { overflowY } = getComputedStyle(at);
-    const grows = at.closest(".jp-OutputArea") && at.scrollHeight <= at.clientHeight; // with the lab, as outputs do
-    if ((overflowY === "auto" || overflowY === "scroll") && !grows) {
+    if ((overflowY === "auto" || overflowY === "scroll") && !at.closest(".jp-Cell, .jp-OutputArea-child")) {
       panel = Math.min(panel, at.clientHeight);
     }
   }

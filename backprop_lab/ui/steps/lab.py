@@ -3,6 +3,7 @@
 import html
 import math
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from functools import partial
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
+from backprop_lab.mistakes import MISTAKES
 from backprop_lab.number_format import typed_number
 from backprop_lab.problem import Problem
 from backprop_lab.tracing import Trace
@@ -21,6 +23,7 @@ from backprop_lab.ui.lab import Lab
 from backprop_lab.ui.page.copy_button import CopyButton
 from backprop_lab.ui.page.step_view import StepView
 from backprop_lab.ui.steps import frame, remarks, words
+from backprop_lab.ui.steps.address import link_to
 from backprop_lab.ui.steps.player import SPEEDS, Player
 from backprop_lab.ui.steps.script import numpy_script
 from backprop_lab.ui.steps.setup import AS_GIVEN, CUSTOM, SIZES, WORKED_EXAMPLE, Setup
@@ -184,7 +187,8 @@ class StepThrough(Lab):
         self._call, self._copy_call = widgets.HTML(), CopyButton(label="Copy this call")
         self._shown_script, self._copy_script = widgets.HTML(), CopyButton(label="Copy the script")
         self._shown_table = widgets.HTML()
-        call = row(self._call, self._copy_call)
+        self._copy_link = CopyButton(label="Copy link")
+        call = row(self._call, self._copy_call, self._copy_link)
         call.layout.display = "none" if "call" in self._hidden else None
         self._footer = [call, self._shown_table, widgets.VBox([self._copy_script, self._shown_script])]
 
@@ -370,6 +374,10 @@ class StepThrough(Lab):
             but += " (uses this learning rate from the start; here it was changed along the way)"
         self._call.value = f'<code class="bpl-call">{html.escape(call)}</code>{but}'
         self._copy_call.text = call
+        link = ""
+        with suppress(ValueError):
+            link = self.link()
+        self._copy_link.text, self._copy_link.layout.display = link, None if link else "none"
         self._shown_table.value = words.table(place) if self._table.value else ""
         script = numpy_script(place.trace) if self._script.value else ""
         self._shown_script.value = (
@@ -383,6 +391,24 @@ class StepThrough(Lab):
 
     def call(self) -> str:
         """The call that opens the lab in its present state, except that it leaves out numbers the learner changed."""
+        named = [f"{name}={value!r}" for name, value in self._said().items()]
+        return f"StepThrough({', '.join(['problem'] * (self.stepper.place.setup.start == AS_GIVEN) + named)})"
+
+    def link(self) -> str:
+        """The address that opens the lab alone in its present state, in a browser and with nothing installed.
+
+        The environment variable BACKPROP_LAB_SITE names another web site than ours. Raises ValueError for what a link
+        can't hold: numbers, layers or a loss of your own, and a mistake that is not in MISTAKES.
+        """
+        place = self.stepper.place
+        if place.custom or place.setup.start == AS_GIVEN:
+            raise ValueError("A link holds no numbers of your own yet. As NumPy has them all, as a script.")
+        if place.mistake and self.stepper.mistakes[place.mistake] is not MISTAKES.get(place.mistake):
+            raise ValueError("A link holds no mistake of your own, only those of MISTAKES.")
+        return link_to(self._said())
+
+    def _said(self) -> dict[str, Any]:
+        """What the lab must be told to open in its present state, apart from a problem."""
         place, given = self.stepper.place, {}
         setup = place.setup
         plain = Setup(setup.start, given=setup.given)  # what it is if nothing but its start is said
@@ -404,8 +430,7 @@ class StepThrough(Lab):
             given["hide"] = list(self._hidden)
         if self._large:
             given["large"] = True
-        named = [f"{name}={value!r}" for name, value in given.items()]
-        return f"StepThrough({', '.join(['problem'] * (setup.start == AS_GIVEN) + named)})"
+        return given
 
     def _still(self) -> bytes:
         place = self.stepper.place

