@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
+
 from backprop_lab.number_format import plain
-from backprop_lab.proving import prove
+from backprop_lab.proving import ENTRIES, prove
 from backprop_lab.tracing import Trace
 from backprop_lab.ui.steps import words
 from backprop_lab.ui.steps.judging import question
@@ -79,10 +81,15 @@ def _blocks(cells: Iterable[Cell], kind: str) -> list[Frame]:
 
 
 def wrong_gradients(trace: Trace) -> list[str]:
-    """The gradients that are proved wrong, by name; looked for only where a mistake is planted."""
+    """The gradients that are proved wrong, by name; looked for only where some may be.
+
+    That is where a mistake is planted, or a part is a reader's own. For the latter, larger matrices would take seconds.
+    """
     if trace not in _WRONG:
         planted = any(step.title for step in trace.steps)
-        gradients = [step.name for step in trace.steps if step.phase == "backward" and planted]
+        own = any(not step.kind.__module__.startswith("backprop_lab.") for step in trace.steps)
+        small = all(np.size(step.value) <= ENTRIES for step in trace.steps)
+        gradients = [step.name for step in trace.steps if step.phase == "backward" and (planted or (own and small))]
         _WRONG[trace] = [name for name in gradients if prove(trace, name).agrees is False]
     return _WRONG[trace]
 
