@@ -210,12 +210,6 @@ function isInNotebook(element) {
   return Boolean(cell && panel && cell.bottom > panel.top && cell.top < panel.bottom);
 }
 
-// One lab may contain another.
-function outermost(element) {
-  const lab = element.closest(".bpl-lab");
-  return lab?.parentElement.closest(".bpl-lab") ?? lab ?? element;
-}
-
 function render({ model, el }) {
   // While the kernel restarts, or once it is gone, nobody can hear anything.
   function tell(message) {
@@ -607,7 +601,7 @@ function render({ model, el }) {
     if (message.do !== "come") return;
     const lab = labAround(el) ?? el;
     if (message.view) {
-      if (message.view === view && !touched && isInNotebook(el)) outermost(el).scrollIntoView({ block: "start" });
+      if (message.view === view && !touched && isInNotebook(el)) lab.scrollIntoView({ block: "start" });
       return;
     }
     if (message.to) {

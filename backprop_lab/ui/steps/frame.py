@@ -42,7 +42,7 @@ def state(place: LabState, losses: Sequence[float]) -> dict[str, Any]:
         "cell": list(cell) if cell else None,
         "pinned": place.pinned,
         "frames": step_frames(place),
-        "sources": _blocks(worked.sources, "operand") + _blocks([worked.cell], "result") if worked else [],
+        "sources": sources(worked) if worked else [],
         "card": words.card(place),
         "remarks": words.remarks_on(place, losses),
         "badge": next((step.title for step in trace.steps if step.title), ""),
@@ -74,6 +74,11 @@ def step_frames(place: LabState) -> list[Frame]:
         kind = "result" if name == place.step.name else "operand"
         whole.append([name, 0, rows - 1, 0, cols - 1, kind])
     return whole
+
+
+def sources(worked: Worked) -> list[Frame]:
+    """What to frame while a cell is chosen: the cells it is computed from, and itself."""
+    return _blocks(worked.sources, "operand") + _blocks([worked.cell], "result")
 
 
 def _blocks(cells: Iterable[Cell], kind: str) -> list[Frame]:
