@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from common import trained
+from common import raises, trained
 from hypothesis import given, settings
 from problems import problems
 
@@ -72,6 +72,11 @@ def test_with_a_mistake_planted_every_gradient_that_is_proved_wrong_is_named_at_
         assert (told["wrong"], told["badge"]) == ([], "")
 
 
+def test_where_all_is_ours_and_nothing_is_planted_no_gradient_is_proved(example, monkeypatch):
+    monkeypatch.setattr(frame, "prove", raises(AssertionError))
+    assert frame.wrong_gradients(example) == []
+
+
 def test_only_given_numbers_that_are_pinned_can_be_changed_and_a_question_takes_the_frame():
     stepper = Stepper(step="Y1")
     for cell, pinned, can in [(("W1", 0, 0), True, True), (("W1", 0, 0), False, False), (("Y1", 0, 0), True, False)]:
@@ -82,7 +87,13 @@ def test_only_given_numbers_that_are_pinned_can_be_changed_and_a_question_takes_
     stepper.next()
     told = frame.state(stepper.place, stepper.losses)
     name, i, j = stepper.place.question
-    assert (told["question"], told["frames"]) == (f"{name}[{i},{j}]", [[name, i, i, j, j, "result"]])
+    assert told["question"]["title"] == f"Predict {name}[{i},{j}]"
+    assert told["frames"] == [[name, i, i, j, j, "result"]]
+    stepper.go("Y1")
+    stepper.next()
+    assert frame.state(stepper.place, stepper.losses)["frames"] == [
+        ["Y1", (row := stepper.place.question[1]), row, 0, 3, "result"]
+    ]
 
 
 def test_numbers_that_have_overflowed_can_be_sent():

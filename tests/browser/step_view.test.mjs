@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 
 const source = readFileSync(new URL("../../backprop_lab/ui/page/step_view.js", import.meta.url));
-const { cellIn, framesOf, heightIn, isDark, isPlain, kindOf, placeIn } = await import(
+const { cellIn, framesOf, heightIn, isDark, isPlain, kindOf, placeIn, termsSeen } = await import(
   `data:text/javascript;base64,${source.toString("base64")}`
 );
 
@@ -87,4 +87,11 @@ test("a paper is dark if it looks darker than the middle grey, where green count
 test("a key is plain unless Control, Meta, Alt or Shift is held", () => {
   assert(isPlain({ key: "a" }));
   for (const held of ["ctrlKey", "metaKey", "altKey", "shiftKey"]) assert(!isPlain({ key: "a", [held]: true }));
+});
+
+test("of a sum that scrolls it is told which of its terms are seen", () => {
+  const rows = [0, 10, 20, 30].map((top) => ({ top, bottom: top + 10 }));
+  assert.deepEqual(termsSeen(rows, 0, 40), [1, 4]);
+  assert.deepEqual(termsSeen(rows, 5, 35), [2, 3]);
+  assert.equal(termsSeen(rows, 12, 18), null);
 });

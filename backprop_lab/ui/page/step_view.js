@@ -79,6 +79,12 @@ export function heightIn(panel, above, kind) {
   return Math.round(Math.min(MOST, Math.max(LEAST[kind], panel - above - 6)));
 }
 
+// The first and the last of the rows that lie between a top and a bottom, counted from 1; null if none does.
+export function termsSeen(rows, top, bottom) {
+  const seen = rows.map((row, k) => (row.top >= top && row.bottom <= bottom ? k + 1 : 0)).filter(Boolean);
+  return seen.length ? [seen[0], seen.at(-1)] : null;
+}
+
 // The page
 
 // The first background that is not transparent, going up from the element: the theme's, wherever the lab is shown.
@@ -102,6 +108,12 @@ function visibleHeight(element) {
   }
   if (panel < Infinity) return Math.min(panel, window.innerHeight);
   return window.parent === window ? window.innerHeight : 0.65 * screen.availHeight;
+}
+
+// The whole lab around an element: one may have another within.
+function labAround(element) {
+  const lab = element.closest(".bpl-lab");
+  return lab?.parentElement.closest(".bpl-lab") ?? lab;
 }
 
 function newName() {
@@ -178,6 +190,24 @@ function makePicture(parent, className) {
       return cellIn(this.boxes, (event.clientX - left) / width, (event.clientY - top) / height);
     },
   };
+}
+
+// Whether anybody has scrolled or typed since the lab was made, which is before it is shown.
+let touched = false;
+function initialize() {
+  touched = false;
+  const heard = new AbortController();
+  const touch = () => { touched = true; heard.abort(); };
+  const options = { capture: true, passive: true, signal: heard.signal };
+  for (const kind of ["wheel", "touchmove", "pointerdown", "keydown"]) window.addEventListener(kind, touch, options);
+  return () => heard.abort();
+}
+
+// Whether its cell is, in part at least, in sight in a notebook of JupyterLab or Notebook 7. Other hosts are not known.
+function isInNotebook(element) {
+  const cell = element.closest(".jp-Cell")?.getBoundingClientRect();
+  const panel = element.closest(".jp-Notebook .jp-WindowedPanel-outer, .jp-Notebook")?.getBoundingClientRect();
+  return Boolean(cell && panel && cell.bottom > panel.top && cell.top < panel.bottom);
 }
 
 function render({ model, el }) {
@@ -290,43 +320,67 @@ function render({ model, el }) {
 
   const head = make("div", "bpl-words", card);
   const question = make("div", "bpl-question", card);
-  const asks = make("h4", "", question);
-  make("p", "", question, "Framed on the map: what is its sign, or its value?");
-  const signs = make("div", "bpl-signs", question);
-  for (const sign of "−0+") {
-    const button = make("button", "bpl-button", signs, sign);
-    button.type = "button";
-    button.title = `The sign is ${sign}`;
-    button.onclick = () => tell({ kind: "do", what: "answer", text: sign });
-  }
-  const guess = makeField(signs, "or its value", "Type a number and press Enter", (text) => {
-    tell({ kind: "do", what: "answer", text });
-    guess.value = "";
-  });
   const said = make("div", "bpl-said", card);
   said.setAttribute("role", "status");
+  const because = makeField(card, "Why?", "Type your reason in one line and press Enter", (text) => {
+    tell({ kind: "do", what: "why", text });
+    because.value = "";
+  });
+
+  let questionShown = "";
+  function showQuestion() {
+    const { question: now, why } = state(), all = JSON.stringify(now);
+    because.parentElement.hidden = !why;
+    question.hidden = !now;
+    if (all === questionShown) return;
+    questionShown = all;
+    because.value = "";
+    const hadFocus = question.contains(document.activeElement);
+    question.replaceChildren();
+    if (!now) return;
+    make("h4", "", question, now.title);
+    make("p", "", question, now.text);
+    if (now.told) make("div", "bpl-note", make("div", "bpl-said", question), now.told);
+    const answers = make("div", "bpl-signs", question);
+    for (const choice of now.choices) {
+      const button = make("button", "bpl-button", answers, choice);
+      button.type = "button";
+      button.onclick = () => tell({ kind: "do", what: "answer", text: choice });
+    }
+    if (now.field) {
+      const guess = makeField(answers, now.field, "Type your answer and press Enter", (text) => {
+        tell({ kind: "do", what: "answer", text });
+        guess.value = "";
+      });
+    }
+    for (const [what, word] of now.buttons ?? []) {
+      const button = make("button", "bpl-button bpl-more", answers, word);
+      button.type = "button";
+      button.onclick = () => tell({ kind: "do", what });
+    }
+    if (hadFocus) answers.querySelector("input, button")?.focus({ preventScroll: true });
+  }
   const words = make("div", "bpl-words", card);
 
   // What is said to the learner stands where the sentence and the formula were, which can be read again later.
   let cardShown = "";
   function showCard() {
-    const { card: now, remarks, question: asked } = state(), note = model.get("note");
-    const all = JSON.stringify([now, remarks, note, asked]);
+    const { card: now, remarks, question: asked, why } = state(), note = model.get("note");
+    const all = JSON.stringify([now, remarks, note, asked, why]);
     if (all === cardShown) return;
     cardShown = all;
-    card.className = `bpl-card bpl-${asked ? "predict" : now.phase}`;
-    if (asks.textContent !== `Predict ${asked}`) guess.value = "";
-    asks.textContent = `Predict ${asked}`;
-    question.hidden = !asked;
-    words.hidden = Boolean(asked);
+    const predicts = asked && !asked.beside; // what stands beside the step does not hide it
+    card.className = `bpl-card bpl-${predicts ? "predict" : now.phase}`;
+    showQuestion();
+    words.hidden = Boolean(predicts);
     said.replaceChildren();
     if (note.text) make("div", `bpl-${note.kind}`, said, note.text);
     head.replaceChildren();
     const line = make("div", "bpl-head", head);
-    make("span", "bpl-chip", line, asked ? "predict" : now.phase);
+    make("span", "bpl-chip", line, predicts ? "predict" : now.phase);
     make("span", "bpl-place", line, now.place);
-    if (!asked) make("h4", "", head, now.title);
     words.replaceChildren();
+    if (!predicts) make("h4", "", asked ? words : head, now.title); // a question stands above it
     if (now.sentence && !note.text) make("p", "", words, now.sentence);
     if (now.formula && !note.text) make("div", "bpl-formula", words).innerHTML = now.formula;
     if (now.code) make("code", now.right ? "bpl-wrong" : "", make("div", "bpl-line", words), now.code);
@@ -337,7 +391,7 @@ function render({ model, el }) {
       for (const { kind, text } of remarks) make("div", `bpl-${kind}`, about, text);
     }
     card.scrollTop = 0;
-    letScroll(card);
+    for (const each of [card, ...words.querySelectorAll(".bpl-line")]) letScroll(each);
   }
 
   // What scrolls can be reached by keyboard.
@@ -368,6 +422,7 @@ function render({ model, el }) {
     const head = make("div", "bpl-name", worked, `${now.cell} = `);
     head.title = now.words;
     if (now.label) make("span", "", head, now.label);
+    make("span", "bpl-more", head);
     const table = make("table", "", worked);
     for (const line of now.lines) make("td", "bpl-expression", make("tr", "", table), line).colSpan = 3;
     for (const { text, value, share, largest } of now.terms) {
@@ -381,8 +436,21 @@ function render({ model, el }) {
     if (now.lines.length) make("td", "bpl-expression", total, `= ${now.total}`).colSpan = 3;
     else for (const text of [now.of, `= ${now.total}`, ""]) make("td", "", total, text);
     sum.scrollTop = 0;
-    letScroll(sum);
+    showMore();
   }
+
+  // Of a sum with more terms than there is room for, which ones are seen.
+  function showMore() {
+    letScroll(sum);
+    const more = sum.querySelector(".bpl-more"), rows = [...sum.querySelectorAll("tr:not(.bpl-total)")];
+    if (!more) return;
+    const top = more.parentElement.getBoundingClientRect().bottom - 3, total = sum.querySelector(".bpl-total");
+    const seen = termsSeen(rows.map((row) => row.getBoundingClientRect()), top, total.getBoundingClientRect().top + 3);
+    const all = state().sum.terms.length;
+    more.textContent = all && seen && seen[1] - seen[0] + 1 < all ? `${seen[0]}–${seen[1]} of ${all} terms` : "";
+    total.classList.toggle("bpl-on-top", Boolean(more.textContent && seen[1] < all));
+  }
+  sum.addEventListener("scroll", showMore);
 
   // The cell that is pointed at: known here at once, whatever the kernel says, and whenever. Each report has a name; the
   // state in which the kernel names it is the answer to it, and from then on its word counts.
@@ -456,17 +524,21 @@ function render({ model, el }) {
 
   // A lab may be shown more than once, and on several pages. The kernel counts its views, and keeps pictures only for
   // those there are; so one that leaves says so. One that comes back, with a page that had been put away, is a new one.
-  let view = newName(), told = "";
+  let view = newName(), told = "", around = null;
 
   // The layout decides how much room there is for each picture, and the kernel draws pictures that fit.
   function reportPage() {
     const width = Math.floor(board.clientWidth);
     if (width <= 0) return;
+    if (around !== labAround(el)) { // which may be put around it only now
+      around = labAround(el);
+      resized.observe(around);
+    }
     const paper = paperOf(board), dark = isDark(paper), seen = visibleHeight(el);
     board.classList.toggle("bpl-dark", dark);
     const page = { kind: "page", view, width, height: seen, ratio: window.devicePixelRatio, dark };
     if (hasSteps()) {
-      const top = (el.closest(".bpl-lab") ?? board).getBoundingClientRect().top;
+      const top = (labAround(el) ?? board).getBoundingClientRect().top;
       const above = board.getBoundingClientRect().top - top, kind = kindOf(width, seen - above, layout().large);
       for (const other of Object.keys(LEAST)) board.classList.toggle(`bpl-${other}`, other === kind);
       board.style.height = `${heightIn(seen, above, kind)}px`;
@@ -475,7 +547,8 @@ function render({ model, el }) {
         page[name] = [clientWidth, clientHeight];
       }
       page.kind_of_layout = kind;
-      for (const each of [card, sum]) letScroll(each);
+      letScroll(card);
+      showMore();
       keepInSight();
     }
     if (JSON.stringify(page) === told) return;
@@ -497,7 +570,7 @@ function render({ model, el }) {
   // ipywidgets shows no tooltip on a control with a label, so the label gets it here.
   function showTooltips() {
     const tooltips = model.get("tooltips");
-    for (const label of el.closest(".bpl-lab")?.querySelectorAll("label.widget-label") ?? []) {
+    for (const label of labAround(el)?.querySelectorAll("label.widget-label") ?? []) {
       label.title = tooltips[label.textContent.trim()] ?? label.title;
     }
   }
@@ -511,7 +584,7 @@ function render({ model, el }) {
     map.figure.style.width = map.figure.style.aspectRatio = "";
     map.fit();
     showTooltips();
-    tell({ kind: "shown", frame: model.get("frame") });
+    tell({ kind: "shown", frame: model.get("frame"), view });
   };
   operation.image.onload = operation.fit;
 
@@ -522,10 +595,15 @@ function render({ model, el }) {
     tell({ kind: "key", key: event.key });
   });
 
-  // To the whole lab, or to a part of it that has just been opened, once it is there.
+  // To the whole lab, or to a part of it that has just been opened, once it is there. If it is for a `view`, nobody has
+  // asked for it: then only that one comes, with all that is around it, and the focus stays where it is.
   function come(message) {
     if (message.do !== "come") return;
-    const lab = el.closest(".bpl-lab") ?? el;
+    const lab = labAround(el) ?? el;
+    if (message.view) {
+      if (message.view === view && !touched && isInNotebook(el)) lab.scrollIntoView({ block: "start" });
+      return;
+    }
     if (message.to) {
       setTimeout(() => lab.querySelector(`.${message.to}`)?.scrollIntoView({ block: "nearest" }), 150);
       return;
@@ -537,7 +615,7 @@ function render({ model, el }) {
   // Notebook 7 looks for its shortcuts before the lab sees a key, and JupyterLab among the keys that the lab ignores: A
   // on a slider would insert a cell. A plain key on a control of the lab is marked as the lab's before either looks.
   function keepPlainKeys(event) {
-    if (!el.closest(".bpl-lab")?.contains(event.target)) return;
+    if (!labAround(el)?.contains(event.target)) return;
     event.target.toggleAttribute("data-lm-suppress-shortcuts", isPlain(event));
   }
   window.addEventListener("keydown", keepPlainKeys, true);
@@ -569,8 +647,6 @@ function render({ model, el }) {
   // Only once it is in the page does it know what is around it.
   requestAnimationFrame(() => {
     resized.observe(board);
-    const lab = el.closest(".bpl-lab");
-    if (lab) resized.observe(lab);
     reportPage();
   });
 
@@ -588,4 +664,4 @@ function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { initialize, render };

@@ -8,10 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
+
 from backprop_lab.number_format import plain
-from backprop_lab.proving import prove
+from backprop_lab.proving import ENTRIES, prove
 from backprop_lab.tracing import Trace
 from backprop_lab.ui.steps import words
+from backprop_lab.ui.steps.judging import question
 from backprop_lab.ui.steps.stepper import LabState
 from backprop_lab.ui.values.one_cell import Cell, Worked, indexed, spans, work_out
 from backprop_lab.ui.values.slopes import is_slope, slope_of, slopes_of, value_of
@@ -29,7 +32,7 @@ def layout(trace: Trace, rules: Mapping[str, Any]) -> dict[str, Any]:
 
 def state(place: LabState, losses: Sequence[float]) -> dict[str, Any]:
     """Where the lab is, in words and numbers."""
-    trace, cell, question = place.trace, place.cell, place.question
+    trace, cell = place.trace, place.cell
     worked = work_out(trace, cell) if cell else None
     can_change = ("X", "y", *trace.problem.network.parameters)
     return {
@@ -46,14 +49,23 @@ def state(place: LabState, losses: Sequence[float]) -> dict[str, Any]:
         "wrong": wrong_gradients(trace),
         "sum": the_sum(trace, worked) if worked else None,
         "edit": bool(place.pinned and cell and cell[0] in can_change),
-        "question": indexed(*question) if question else "",
+        "question": asked(place),
+        "why": bool(place.why),
     }
 
 
+def asked(place: LabState) -> dict[str, Any] | None:
+    """What the learner should predict now, and how it can be answered."""
+    if place.question is None:
+        return None
+    now = question(place.trace, place.question)
+    return {"title": now.title, "text": now.text, "choices": list(now.choices), "field": now.field}
+
+
 def step_frames(place: LabState) -> list[Frame]:
-    """What to frame while no cell is chosen: the cell that is asked for, or the matrices of the step."""
+    """What to frame while no cell is chosen: what is asked about, or the matrices of the step."""
     if place.question:
-        return _blocks([place.question], "result")
+        return _blocks(question(place.trace, place.question).cells, "result")
     if place.step is None:
         return []
     whole = []
@@ -74,10 +86,15 @@ def _blocks(cells: Iterable[Cell], kind: str) -> list[Frame]:
 
 
 def wrong_gradients(trace: Trace) -> list[str]:
-    """The gradients that are proved wrong, by name; looked for only where a mistake is planted."""
+    """The gradients that are proved wrong, by name; looked for only where some may be.
+
+    That is where a mistake is planted, or a part is a reader's own. For the latter, larger matrices would take seconds.
+    """
     if trace not in _WRONG:
         planted = any(step.title for step in trace.steps)
-        gradients = [step.name for step in trace.steps if step.phase == "backward" and planted]
+        own = any(not step.kind.__module__.startswith("backprop_lab.") for step in trace.steps)
+        small = all(np.size(step.value) <= ENTRIES for step in trace.steps)
+        gradients = [step.name for step in trace.steps if step.phase == "backward" and (planted or (own and small))]
         _WRONG[trace] = [name for name in gradients if prove(trace, name).agrees is False]
     return _WRONG[trace]
 

@@ -59,7 +59,7 @@ def remarks_on(place: LabState, losses: Sequence[float]) -> list[dict[str, str]]
     found = (
         remarks.on_dead_units(trace, step),
         remarks.on_update(trace, step),
-        remarks.on_next_loss(trace, step),
+        "" if place.predicting and place.index < len(trace.steps) else remarks.on_next_loss(trace, step),
         remarks.on_loss(step, losses),
     )
     return said + [{"kind": "remark", "text": text} for text in found if text]
