@@ -57,7 +57,7 @@ def head(place: LabState, losses: Sequence[float]) -> Head:
     lines = [(card["code"], WRONG if card["right"] else LIGHT.ink)] if card["code"] else []
     lines += [(card["right"], RIGHT)] if card["right"] else []
     if place.question:
-        lines = [(f"{told['question']} = ?", LIGHT.ink)]
+        lines = [(told["question"]["title"], LIGHT.ink), (told["question"]["text"], LIGHT.faint)]
     elif place.cell:
         lines.append((str(work_out(place.trace, place.cell)), RIGHT))
     else:
