@@ -7,7 +7,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from backprop_lab import Activation, Linear, MeanSquaredError, Network, Problem, ReLU, SumSquaredError, Tanh
+from backprop_lab import (
+    Activation,
+    Linear,
+    MeanSquaredError,
+    Network,
+    Problem,
+    ReLU,
+    SumSquaredError,
+    Tanh,
+    random_problem,
+)
 
 
 class Dotted(Linear):
@@ -66,6 +76,26 @@ class LeakyReLU(Activation):
         return np.where(X > 0, dY, self.slope * dY)
 
     formulas: ClassVar = {"Y": "np.maximum({X}, {slope} * {X})", "dX": "{dY} * np.where({Y} > 0, 1, {slope})"}
+
+
+@dataclass(frozen=True)
+class GELU(Activation):
+    """Gaussian error linear unit, in its tanh form; its gradient is off by `wrong`, in line and method alike."""
+
+    wrong: float = 0.0
+
+    def forward(self, X):
+        return X * (1 + np.tanh(0.8 * (X + 0.045 * X**3))) / 2
+
+    def backward(self, X, dY):
+        t = np.tanh(0.8 * (X + 0.045 * X**3))
+        return dY * ((1 + t) / 2 + X * (1 - t**2) * 0.4 * (1 + 0.135 * X**2) + self.wrong)
+
+    formulas: ClassVar = {
+        "Y": "{X} * (1 + np.tanh(0.8 * ({X} + 0.045 * {X}**3))) / 2",
+        "dX": "{dY} * ((1 + np.tanh(0.8 * ({X} + 0.045 * {X}**3))) / 2 + {X} * "
+        "(1 - np.tanh(0.8 * ({X} + 0.045 * {X}**3))**2) * 0.4 * (1 + 0.135 * {X}**2) + {wrong})",
+    }
 
 
 class Arctan(Activation):
@@ -170,3 +200,7 @@ OWN_PROBLEMS = {
     "mean without an axis": own_problem(ReLU(), loss=PlainMean()),
     "cross-entropy with a line for P": own_problem(ReLU(), loss=CrossEntropy(), y=np.eye(2)[[0, 1, 1]]),
 }
+
+
+def with_gelu(wrong=0.0):
+    return random_problem(4, samples=3, hidden=5, activation=GELU(wrong), lr=0.01)

@@ -37,3 +37,8 @@ def test_a_loss_that_explodes_leaves_at_the_top_and_the_other_curve_keeps_its_sh
 def test_the_curves_say_in_words_where_they_begin_and_end():
     alt = plain(re.search('alt="([^"]*)"', draw_curves({"<b>A": [1, 0.5, 0.01], "B": [2.5, np.inf]}))[1])
     assert alt == "Loss by iteration, on a logarithmic scale: <b>A goes from 1 to 0.01; B goes from 2.5 to inf."
+
+
+def test_a_low_picture_has_its_curves_too_whatever_the_losses():
+    for losses in ([1.7, 1.3, 1.0], [2.0, 2.0], [np.inf, np.nan]):
+        assert "data:image/png" in draw_curves({"correct": losses, "with the mistake": losses}, 310, 78)

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from common import trained
+from common import raises, trained
 from hypothesis import given, settings
 from problems import problems
 
@@ -70,6 +70,11 @@ def test_with_a_mistake_planted_every_gradient_that_is_proved_wrong_is_named_at_
         assert told["badge"] == MISTAKES[mistake].title
         told = frame.state(Stepper(start="random", seed=1, step=step).place, [1.0])
         assert (told["wrong"], told["badge"]) == ([], "")
+
+
+def test_where_all_is_ours_and_nothing_is_planted_no_gradient_is_proved(example, monkeypatch):
+    monkeypatch.setattr(frame, "prove", raises(AssertionError))
+    assert frame.wrong_gradients(example) == []
 
 
 def test_only_given_numbers_that_are_pinned_can_be_changed_and_a_question_takes_the_frame():

@@ -17,7 +17,7 @@ def curves(monkeypatch):
     """The losses of each drawing of the curves: of three iterations, and not drawn, which takes long."""
     shown = []
 
-    def remember(losses):
+    def remember(losses, *_):
         shown.append({name: [*values] for name, values in losses.items()})
         return ""
 

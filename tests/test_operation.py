@@ -7,7 +7,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from common import covers
-from own_parts import OWN_PROBLEMS
+from own_parts import OWN_PROBLEMS, with_gelu
 
 from backprop_lab import SoftmaxCrossEntropy, one_hot, random_problem, trace, worked_example
 from backprop_lab.ui.board.cells import COLOURS, READABLE, limit_of, scaled
@@ -99,6 +99,16 @@ def test_numbers_can_always_be_read_and_a_matrix_not_shown_whole_has_an_ellipsis
             assert left_out == (placed.rows != [*range(rows)] or placed.cols != [*range(cols)])
             worked_out = not placed.operand.name  # such as the sum of each row, beside a matrix with as many rows
             assert not left_out or worked_out or label.text.endswith(f"({rows}, {cols})")
+
+
+@pytest.mark.parametrize("room", [(433, 190), (380, 116)])
+def test_a_line_too_long_for_its_numbers_is_shown_without_its_signs_and_no_label_takes_their_room(room):
+    t = trace(with_gelu())
+    shown = {step.name: drawn(t, index, room).shown for index, step in enumerate(t.steps, start=1)}
+    assert min(each.em for each in shown.values()) > 0
+    assert [word.text for word in shown["H1"].signs] == ["→"]
+    assert [label.text.split()[0] for label in shown["dY1"].labels] == ["dH1", "slope", "dY1"]
+    assert [label.text for label in drawn(traced("arctan by math.atan"), 9, room).shown.labels][1].startswith("slope")
 
 
 def test_from_the_back_row_the_digits_of_the_worked_example_are_2_4_percent_of_a_projector_high(example):

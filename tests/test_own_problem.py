@@ -1,16 +1,12 @@
 """A problem of one's own in the labs: its numbers stay the given ones, and every way leads back to them."""
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 import numpy as np
 import pytest
-from own_parts import OWN_PROBLEMS
+from own_parts import OWN_PROBLEMS, with_gelu
 from problems import identical
 
 from backprop_lab import (
     EXAMPLES,
-    Activation,
     Linear,
     Network,
     Problem,
@@ -26,30 +22,6 @@ from backprop_lab.ui import MistakeLab, StepThrough
 from backprop_lab.ui.steps.stepper import Stepper
 
 DEEP = random_problem(3, samples=5, hidden=(6, 5, 4, 3), activation=Tanh(), lr=0.05)
-
-
-@dataclass(frozen=True)
-class GELU(Activation):
-    """Gaussian error linear unit, in its tanh form; its gradient is off by `wrong`, in line and method alike."""
-
-    wrong: float = 0.0
-
-    def forward(self, X):
-        return X * (1 + np.tanh(0.8 * (X + 0.045 * X**3))) / 2
-
-    def backward(self, X, dY):
-        t = np.tanh(0.8 * (X + 0.045 * X**3))
-        return dY * ((1 + t) / 2 + X * (1 - t**2) * 0.4 * (1 + 0.135 * X**2) + self.wrong)
-
-    formulas: ClassVar = {
-        "Y": "{X} * (1 + np.tanh(0.8 * ({X} + 0.045 * {X}**3))) / 2",
-        "dX": "{dY} * ((1 + np.tanh(0.8 * ({X} + 0.045 * {X}**3))) / 2 + {X} * "
-        "(1 - np.tanh(0.8 * ({X} + 0.045 * {X}**3))**2) * 0.4 * (1 + 0.135 * {X}**2) + {wrong})",
-    }
-
-
-def with_gelu(wrong=0.0):
-    return random_problem(4, samples=3, hidden=5, activation=GELU(wrong), lr=0.01)
 
 
 def same(one, other):
@@ -80,6 +52,7 @@ def test_a_layer_whose_gradient_is_wrong_steps_through_too_and_is_red():
         lab.stepper.next()
         if step.phase == "backward":
             verdicts[step.name] = "wrong" in [remark["kind"] for remark in lab._view.state["remarks"]]
+        assert lab._view.state["wrong"] == ["dY1", "dW1", "db1"], "red on timeline and map too, at every step"
     assert verdicts == {name: name in ("dY1", "dW1", "db1") for name in verdicts}
 
 

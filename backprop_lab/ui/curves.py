@@ -4,6 +4,7 @@ import base64
 import html
 import io
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -14,6 +15,7 @@ from backprop_lab.ui.drawing import own_settings
 from backprop_lab.ui.theme import CURVES, GREY
 
 EXPLODED = 1e6  # times the loss at the start: where the axis ends
+LOW = 150  # a picture that is lower has room for small letters, and for the ends of its axis alone
 
 
 @own_settings()
@@ -33,17 +35,25 @@ def draw_curves(losses: Mapping[str, Sequence[float]], width: float = 560, heigh
     highest = EXPLODED * max((values[0] for values in losses.values() if 0 < values[0] < 1e200), default=1.0)
     if axes.get_ylim()[1] > highest:
         axes.set_ylim(top=highest)
-    axes.tick_params(colors=GREY, which="both")
+    size = 7.0 if height < LOW else 10.0
+    shown = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines])
+    shown = shown[shown <= axes.get_ylim()[1]]
+    if height < LOW and shown.size:
+        ends = sorted({float(shown.min()), float(shown.max())})
+        axes.set_yticks(ends, [plain(y, 2) for y in ends])
+        axes.set_yticks([], minor=True)
+    axes.tick_params(colors=GREY, which="both", labelsize=size)
     for text in (axes.xaxis.label, axes.yaxis.label):
-        text.set_color(GREY)
+        text.set(color=GREY, size=size)
     axes.spines[:].set_color(GREY)
-    axes.legend(frameon=False, labelcolor=GREY)
+    beside: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if height < LOW else {}
+    axes.legend(frameon=False, labelcolor=GREY, fontsize=size, **beside)
     data = io.BytesIO()
     figure.set_dpi(200)  # crisp on a high-density screen too
     FigureCanvasAgg(figure).print_png(data)
-    ends = "; ".join(
+    told = "; ".join(
         f"{name} goes from {plain(values[0], 4)} to {plain(values[-1], 4)}" for name, values in losses.items()
     )
     source = base64.b64encode(data.getvalue()).decode()
-    alt = html.escape(f"Loss by iteration, on a logarithmic scale: {ends}.")
+    alt = html.escape(f"Loss by iteration, on a logarithmic scale: {told}.")
     return f'<img alt="{alt}" style="width: {width}px; max-width: 100%" src="data:image/png;base64,{source}">'

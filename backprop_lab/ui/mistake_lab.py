@@ -21,6 +21,8 @@ from backprop_lab.ui.steps.stepper import LabState
 from backprop_lab.ui.steps.training import Training, can_be_planted, with_mistake
 
 ITERATIONS = 100
+CURVES = 310, 78  # CSS pixels
+SCROLLS = 'tabindex="0" role="group" aria-label="{}"'  # where there is more than fits beside the curves
 HIDDEN = ("play", "predict", "more", "call")  # controls of the step-through lab that are not needed here
 
 
@@ -28,8 +30,8 @@ class MistakeLab(Lab):
     """`MistakeLab()` is the whole cell, with random numbers; `MistakeLab(problem)` has a problem of yours.
 
     `mistake` names the first mistake, "" none; everything else is passed to StepThrough.
-    Above the step-through lab with the mistake in it are the gradient check of every parameter and the loss over a
-    hundred iterations, with the mistake and without it.
+    Above the step-through lab with the mistake in it are its symptom and its cause, the gradient check of every
+    parameter, and the loss over a hundred iterations, with the mistake and without it.
     """
 
     def __init__(self, problem: Problem | None = None, *, mistake: str | None = None, **place: Any) -> None:
@@ -50,11 +52,12 @@ class MistakeLab(Lab):
             **sized("430px"),
         )
         self._text, self._checked, self._curves = widgets.HTML(), widgets.HTML(), widgets.HTML()
-        beside = widgets.HBox([self._checked, self._curves], layout={"flex_flow": "row wrap"})
         super().__init__()
         if opening.get("large"):
             self.add_class("bpl-large")
-        self.children = [self._mistake, self._note, self._text, beside, self.lab]
+        head = widgets.HBox([widgets.VBox([self._mistake, self._note, self._text]), self._checked, self._curves])
+        head.add_class("bpl-mistake")
+        self.children = [head, self.lab]
         self._trained: tuple[Problem, float, str] | None = None
         self.lab.stepper.observe(lambda _: self._show(self.lab.stepper.place), "place")
         self.lab.on_message(self._heard)
@@ -73,7 +76,7 @@ class MistakeLab(Lab):
         losses = {"correct": hundred_losses(problem)}
         if place.mistake:
             losses["with the mistake"] = hundred_losses(problem, self.lab.stepper.mistakes[place.mistake])
-        self._curves.value = draw_curves(losses)
+        self._curves.value = draw_curves(losses, *CURVES)
 
     def _heard(self, kind: str, _: dict[str, Any]) -> None:
         """A message from the page: while nobody looks, no picture is kept."""
@@ -96,15 +99,13 @@ class MistakeLab(Lab):
             if not made:
                 made, harmless = tuple(step.name for step in right.steps), " It changes nothing with these numbers."
             lines = {name: mistake.wrong_line(right, name) for name in made}
-            code = "<br>".join(
-                f"<code>{html.escape(f'{name} = {line}')}</code>" for name, line in lines.items() if line
-            )
+            code = ", ".join(f"<code>{html.escape(f'{name} = {line}')}</code>" for name, line in lines.items() if line)
             text = (
-                f"<p>{html.escape(mistake.cause.replace('`', ''))}</p>"
                 f"<p><b>On the board:</b> {html.escape(mistake.symptom)}</p>"
-                f"<p><b>What is written instead:</b>{harmless}<br>{code}</p>"
+                f"<details><summary><b>Written instead:</b>{harmless} {code} <u>Why?</u></summary>"
+                f"{html.escape(mistake.cause.replace('`', ''))}</details>"
             )
-        self._text.value = f'<div class="bpl-text">{text}</div>'
+        self._text.value = f'<div {SCROLLS.format("The mistake")} class="bpl-text">{text}</div>'
 
     def _come(self, wanted: Callable[[], bool]) -> None:
         self.lab._come(wanted)
@@ -138,4 +139,5 @@ def _check(traced: Trace) -> str:
         if proof.agrees is not None:
             error = at_most(proof.error, 2) if proof.agrees else f"{plain(100 * proof.error, 2)}%"
         rows += f'<tr><th scope="row">d{name}</th><td class="bpl-{kind}">{mark}{verdict}</td><td>{error}</td></tr>'
-    return f'<table class="bpl-check"><caption>Gradient check</caption>{rows}</table>'
+    table = f'<table class="bpl-check"><caption>Gradient check</caption>{rows}</table>'
+    return f"<div {SCROLLS.format('Gradient check')}>{table}</div>"

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 
 const source = readFileSync(new URL("../../backprop_lab/ui/page/step_view.js", import.meta.url));
-const { cellIn, framesOf, heightIn, isDark, isInNotebook, isPlain, kindOf, placeIn } = await import(
+const { cellIn, framesOf, heightIn, isDark, isInNotebook, isPlain, kindOf, placeIn, termsSeen } = await import(
   `data:text/javascript;base64,${source.toString("base64")}`
 );
 
@@ -98,4 +98,11 @@ test("a lab comes only where it knows the notebook around it, and while its cell
   for (const [cell, comes] of cells) assert.equal(isInNotebook(within(cell, panel)), comes);
   assert.equal(isInNotebook(within(cells[0][0], null)), false);
   assert.equal(isInNotebook(within(null, panel)), false);
+});
+
+test("of a sum that scrolls it is told which of its terms are seen", () => {
+  const rows = [0, 10, 20, 30].map((top) => ({ top, bottom: top + 10 }));
+  assert.deepEqual(termsSeen(rows, 0, 40), [1, 4]);
+  assert.deepEqual(termsSeen(rows, 5, 35), [2, 3]);
+  assert.equal(termsSeen(rows, 12, 18), null);
 });

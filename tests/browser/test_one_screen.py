@@ -6,7 +6,10 @@ from playwright.sync_api import expect
 
 from backprop_lab import trace, worked_example
 
-SCREENS = [(1366, 768, ""), (1280, 720, "large=True"), (1920, 1080, ""), (820, 1180, "")]
+SCREENS = [
+    (1366, 768, "StepThrough()"), (1280, 720, "StepThrough(large=True)"), (1920, 1080, "StepThrough()"),
+    (820, 1180, "StepThrough()"), (1366, 768, "MistakeLab()"),
+]  # fmt: skip
 AREAS = ("controls", "transport", "timeline", "map", "card", "operation", "sum")
 
 # Where the areas are, and the panel that shows them; and what is in an area that is too small for it.
@@ -30,11 +33,11 @@ def overlap(one, other):
     return min(one[2], other[2]) - max(one[0], other[0]) > 0.5 and min(one[3], other[3]) - max(one[1], other[1]) > 0.5
 
 
-@pytest.mark.parametrize(("width", "height", "option"), SCREENS)
-def test_all_is_seen_at_once_at_each_step_with_a_cell_chosen_and_nothing_moves(notebook, width, height, option):
-    lab = notebook(f"from backprop_lab.ui import StepThrough\n\nStepThrough({option})", run=False)
+@pytest.mark.parametrize(("width", "height", "call"), SCREENS)
+def test_all_is_seen_at_once_at_each_step_with_a_cell_chosen_and_nothing_moves(notebook, width, height, call):
+    lab = notebook(f"from backprop_lab.ui import MistakeLab, StepThrough\n\n{call}", run=False)
     lab.page.set_viewport_size({"width": width, "height": height})
-    if option:
+    if "large" in call:
         lab.command("application:toggle-left-area")
     lab.run_all()
     lab.root.evaluate("lab => lab.scrollIntoView({ block: 'start' })")

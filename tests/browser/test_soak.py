@@ -86,7 +86,7 @@ def test_a_thousand_slider_moves_leave_the_last_state_on_screen_and_no_memory_gr
     lab.key(*["ArrowRight"] * 52, *["ArrowLeft"] * 50)
     lab.settle()
 
-    # The last state is in the fields, the text and the picture: 98 to the right of seed 0, two of random numbers' learning rate.
+    # The last state is in the fields, the text and the picture: 98 to the right of seed 0, two of the learning rate.
     expect(lab.field("seed")).to_have_value("98")
     expect(lab.field("learning rate")).to_have_value("0.001259")
     loss, last = format_number(float(trace(random_problem(seed=98))["L"])), lab.picture()

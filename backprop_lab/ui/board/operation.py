@@ -20,7 +20,7 @@ from backprop_lab.ui.board.picture import Picture
 from backprop_lab.ui.board.text import EMPTY, Word, path_of
 from backprop_lab.ui.drawing import own_settings
 from backprop_lab.ui.theme import DARK, LIGHT
-from backprop_lab.ui.values.equation import Operand, equation
+from backprop_lab.ui.values.equation import Operand, equation, listed
 from backprop_lab.ui.values.one_cell import Cell
 from backprop_lab.ui.values.slopes import is_slope
 
@@ -85,6 +85,9 @@ class Operation(Picture):
         name = trace.steps[index - 1].name
         chosen = (cell[1], cell[2]) if cell and cell[0] == name else None
         self.shown = self._arrange(equation(trace, name), chosen)
+        if not self.shown.em:  # a line so long that no number can be read: the card has it
+            alone = self._arrange(listed(trace, name), chosen)
+            self.shown = alone if alone.em else self.shown
         blocks = [block for placed in self.shown.placed for block in _blocks(placed, self.gradients)]
         painter = CellPainter([box for box, _, _ in blocks], [limit for _, limit, _ in blocks], self.theme, self.ratio)
         painter.fill([value for _, _, value in blocks])
@@ -180,7 +183,7 @@ def _fitted(
     rows = max(in_line, (in_line + len(lines[2][0])) / 2 + 1) if stack else in_line  # the weights stand in the middle
 
     signs_wide = [_width_of(p, 1) if isinstance(p, str) and k != beneath - 1 else 0.0 for k, p in enumerate(parts)]
-    names = [Word(p.label, 0, 0, 0.75, bold=True).width if isinstance(p, Operand) else 0.0 for p in parts]
+    names = [Word(_shortest(p), 0, 0, 0.75, bold=True).width if isinstance(p, Operand) else 0.0 for p in parts]
     least = [(k, len(each[1])) for k, each in enumerate(lines) if each and k != beneath]
 
     def widths(cell: float, em: float, label: float) -> list[float]:
@@ -244,6 +247,14 @@ def _width_of(sign: str, em: float) -> float:
     return Word(sign, 0, 0, em).width + 0.7 * em
 
 
+def _shortest(operand: Operand) -> str:
+    """Its label, or a word for what could not be read beside so few columns: a slope, or what part of a line gives."""
+    most = max(12, 5 * operand.value.shape[1])
+    if len(operand.label) <= most:
+        return operand.label
+    return "slope" if is_slope(operand.name) else operand.label[: most - 1] + "…"
+
+
 def _label(placed: Placed, size: float, others: Sequence[Placed], end: float) -> Word:
     """The name of an operand and its whole shape, as they fit between its neighbours."""
     rows, cols = placed.operand.value.shape
@@ -251,7 +262,8 @@ def _label(placed: Placed, size: float, others: Sequence[Placed], end: float) ->
     averaged = _means(placed)
     note = f", averaged {averaged[0]} × {averaged[1]}" if averaged != (1, 1) else ""
     shape = f" ({rows}, {cols})" if rows * cols > 1 else ""
-    texts = [f"{placed.operand.label}{shape}{note}", placed.operand.label + note]
+    label, short = placed.operand.label, _shortest(placed.operand)
+    texts = [label + shape + note, label + note, short + shape + note, short + note]
     words = [Word(text, placed.x, placed.y - 0.35 * size, size, bold=True) for text in texts]
     fitting = next((word for word in words if word.width <= room), words[-1])
     return fitting._replace(size=size * min(1.0, room / fitting.width))

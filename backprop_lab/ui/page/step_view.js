@@ -79,6 +79,12 @@ export function heightIn(panel, above, kind) {
   return Math.round(Math.min(MOST, Math.max(LEAST[kind], panel - above - 6)));
 }
 
+// The first and the last of the rows that lie between a top and a bottom, counted from 1; null if none does.
+export function termsSeen(rows, top, bottom) {
+  const seen = rows.map((row, k) => (row.top >= top && row.bottom <= bottom ? k + 1 : 0)).filter(Boolean);
+  return seen.length ? [seen[0], seen.at(-1)] : null;
+}
+
 // The page
 
 // The first background that is not transparent, going up from the element: the theme's, wherever the lab is shown.
@@ -102,6 +108,12 @@ function visibleHeight(element) {
   }
   if (panel < Infinity) return Math.min(panel, window.innerHeight);
   return window.parent === window ? window.innerHeight : 0.65 * screen.availHeight;
+}
+
+// The whole lab around an element: one may have another within.
+function labAround(element) {
+  const lab = element.closest(".bpl-lab");
+  return lab?.parentElement.closest(".bpl-lab") ?? lab;
 }
 
 function newName() {
@@ -196,12 +208,6 @@ export function isInNotebook(element) {
   const cell = element.closest(".jp-Cell")?.getBoundingClientRect();
   const panel = element.closest(".jp-WindowedPanel-outer, .jp-Notebook")?.getBoundingClientRect();
   return Boolean(cell && panel && cell.bottom > panel.top && cell.top < panel.bottom);
-}
-
-// One lab may contain another.
-function outermost(element) {
-  const lab = element.closest(".bpl-lab");
-  return lab?.parentElement.closest(".bpl-lab") ?? lab ?? element;
 }
 
 function render({ model, el }) {
@@ -385,7 +391,7 @@ function render({ model, el }) {
       for (const { kind, text } of remarks) make("div", `bpl-${kind}`, about, text);
     }
     card.scrollTop = 0;
-    letScroll(card);
+    for (const each of [card, ...words.querySelectorAll(".bpl-line")]) letScroll(each);
   }
 
   // What scrolls can be reached by keyboard.
@@ -416,6 +422,7 @@ function render({ model, el }) {
     const head = make("div", "bpl-name", worked, `${now.cell} = `);
     head.title = now.words;
     if (now.label) make("span", "", head, now.label);
+    make("span", "bpl-more", head);
     const table = make("table", "", worked);
     for (const line of now.lines) make("td", "bpl-expression", make("tr", "", table), line).colSpan = 3;
     for (const { text, value, share, largest } of now.terms) {
@@ -429,8 +436,21 @@ function render({ model, el }) {
     if (now.lines.length) make("td", "bpl-expression", total, `= ${now.total}`).colSpan = 3;
     else for (const text of [now.of, `= ${now.total}`, ""]) make("td", "", total, text);
     sum.scrollTop = 0;
-    letScroll(sum);
+    showMore();
   }
+
+  // Of a sum with more terms than there is room for, which ones are seen.
+  function showMore() {
+    letScroll(sum);
+    const more = sum.querySelector(".bpl-more"), rows = [...sum.querySelectorAll("tr:not(.bpl-total)")];
+    if (!more) return;
+    const top = more.parentElement.getBoundingClientRect().bottom - 3, total = sum.querySelector(".bpl-total");
+    const seen = termsSeen(rows.map((row) => row.getBoundingClientRect()), top, total.getBoundingClientRect().top + 3);
+    const all = state().sum.terms.length;
+    more.textContent = all && seen && seen[1] - seen[0] + 1 < all ? `${seen[0]}–${seen[1]} of ${all} terms` : "";
+    total.classList.toggle("bpl-on-top", Boolean(more.textContent && seen[1] < all));
+  }
+  sum.addEventListener("scroll", showMore);
 
   // The cell that is pointed at: known here at once, whatever the kernel says, and whenever. Each report has a name; the
   // state in which the kernel names it is the answer to it, and from then on its word counts.
@@ -504,17 +524,21 @@ function render({ model, el }) {
 
   // A lab may be shown more than once, and on several pages. The kernel counts its views, and keeps pictures only for
   // those there are; so one that leaves says so. One that comes back, with a page that had been put away, is a new one.
-  let view = newName(), told = "";
+  let view = newName(), told = "", around = null;
 
   // The layout decides how much room there is for each picture, and the kernel draws pictures that fit.
   function reportPage() {
     const width = Math.floor(board.clientWidth);
     if (width <= 0) return;
+    if (around !== labAround(el)) { // which may be put around it only now
+      around = labAround(el);
+      resized.observe(around);
+    }
     const paper = paperOf(board), dark = isDark(paper), seen = visibleHeight(el);
     board.classList.toggle("bpl-dark", dark);
     const page = { kind: "page", view, width, height: seen, ratio: window.devicePixelRatio, dark };
     if (hasSteps()) {
-      const top = (el.closest(".bpl-lab") ?? board).getBoundingClientRect().top;
+      const top = (labAround(el) ?? board).getBoundingClientRect().top;
       const above = board.getBoundingClientRect().top - top, kind = kindOf(width, seen - above, layout().large);
       for (const other of Object.keys(LEAST)) board.classList.toggle(`bpl-${other}`, other === kind);
       board.style.height = `${heightIn(seen, above, kind)}px`;
@@ -523,7 +547,8 @@ function render({ model, el }) {
         page[name] = [clientWidth, clientHeight];
       }
       page.kind_of_layout = kind;
-      for (const each of [card, sum]) letScroll(each);
+      letScroll(card);
+      showMore();
       keepInSight();
     }
     if (JSON.stringify(page) === told) return;
@@ -545,7 +570,7 @@ function render({ model, el }) {
   // ipywidgets shows no tooltip on a control with a label, so the label gets it here.
   function showTooltips() {
     const tooltips = model.get("tooltips");
-    for (const label of el.closest(".bpl-lab")?.querySelectorAll("label.widget-label") ?? []) {
+    for (const label of labAround(el)?.querySelectorAll("label.widget-label") ?? []) {
       label.title = tooltips[label.textContent.trim()] ?? label.title;
     }
   }
@@ -574,9 +599,9 @@ function render({ model, el }) {
   // asked for it: then only that one comes, with all that is around it, and the focus stays where it is.
   function come(message) {
     if (message.do !== "come") return;
-    const lab = el.closest(".bpl-lab") ?? el;
+    const lab = labAround(el) ?? el;
     if (message.view) {
-      if (message.view === view && !touched && isInNotebook(el)) outermost(el).scrollIntoView({ block: "start" });
+      if (message.view === view && !touched && isInNotebook(el)) lab.scrollIntoView({ block: "start" });
       return;
     }
     if (message.to) {
@@ -590,7 +615,7 @@ function render({ model, el }) {
   // Notebook 7 looks for its shortcuts before the lab sees a key, and JupyterLab among the keys that the lab ignores: A
   // on a slider would insert a cell. A plain key on a control of the lab is marked as the lab's before either looks.
   function keepPlainKeys(event) {
-    if (!el.closest(".bpl-lab")?.contains(event.target)) return;
+    if (!labAround(el)?.contains(event.target)) return;
     event.target.toggleAttribute("data-lm-suppress-shortcuts", isPlain(event));
   }
   window.addEventListener("keydown", keepPlainKeys, true);
@@ -622,8 +647,6 @@ function render({ model, el }) {
   // Only once it is in the page does it know what is around it.
   requestAnimationFrame(() => {
     resized.observe(board);
-    const lab = el.closest(".bpl-lab");
-    if (lab) resized.observe(lab);
     reportPage();
   });
 

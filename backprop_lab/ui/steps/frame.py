@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
+
 from backprop_lab.number_format import plain
-from backprop_lab.proving import prove
+from backprop_lab.proving import ENTRIES, prove
 from backprop_lab.tracing import Trace
 from backprop_lab.ui.steps import words
 from backprop_lab.ui.steps.judging import question
@@ -40,7 +42,7 @@ def state(place: LabState, losses: Sequence[float]) -> dict[str, Any]:
         "cell": list(cell) if cell else None,
         "pinned": place.pinned,
         "frames": step_frames(place),
-        "sources": _blocks(worked.sources, "operand") + _blocks([worked.cell], "result") if worked else [],
+        "sources": sources(worked) if worked else [],
         "card": words.card(place),
         "remarks": words.remarks_on(place, losses),
         "badge": next((step.title for step in trace.steps if step.title), ""),
@@ -74,15 +76,25 @@ def step_frames(place: LabState) -> list[Frame]:
     return whole
 
 
+def sources(worked: Worked) -> list[Frame]:
+    """What to frame while a cell is chosen: the cells it is computed from, and itself."""
+    return _blocks(worked.sources, "operand") + _blocks([worked.cell], "result")
+
+
 def _blocks(cells: Iterable[Cell], kind: str) -> list[Frame]:
     return [[*span, kind] for span in spans(cells)]
 
 
 def wrong_gradients(trace: Trace) -> list[str]:
-    """The gradients that are proved wrong, by name; looked for only where a mistake is planted."""
+    """The gradients that are proved wrong, by name; looked for only where some may be.
+
+    That is where a mistake is planted, or a part is a reader's own. For the latter, larger matrices would take seconds.
+    """
     if trace not in _WRONG:
         planted = any(step.title for step in trace.steps)
-        gradients = [step.name for step in trace.steps if step.phase == "backward" and planted]
+        own = any(not step.kind.__module__.startswith("backprop_lab.") for step in trace.steps)
+        small = all(np.size(step.value) <= ENTRIES for step in trace.steps)
+        gradients = [step.name for step in trace.steps if step.phase == "backward" and (planted or (own and small))]
         _WRONG[trace] = [name for name in gradients if prove(trace, name).agrees is False]
     return _WRONG[trace]
 

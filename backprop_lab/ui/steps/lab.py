@@ -2,10 +2,12 @@
 
 import html
 import math
+import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
@@ -13,7 +15,7 @@ import numpy as np
 
 from backprop_lab.mistakes import MISTAKES
 from backprop_lab.number_format import typed_number
-from backprop_lab.problem import Problem
+from backprop_lab.problem import Problem, check_whole
 from backprop_lab.tracing import Trace
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.board.operation import Operation
@@ -24,8 +26,10 @@ from backprop_lab.ui.page.copy_button import CopyButton
 from backprop_lab.ui.page.step_view import StepView
 from backprop_lab.ui.steps import frame, remarks, words
 from backprop_lab.ui.steps.address import link_to
+from backprop_lab.ui.steps.pictures import KINDS, picture
 from backprop_lab.ui.steps.player import SPEEDS, Player
 from backprop_lab.ui.steps.quiz import LESSONS, Quiz
+from backprop_lab.ui.steps.recording import walk
 from backprop_lab.ui.steps.script import numpy_script
 from backprop_lab.ui.steps.setup import AS_GIVEN, CUSTOM, SIZES, WORKED_EXAMPLE, Setup
 from backprop_lab.ui.steps.stepper import LabState, Stepper
@@ -217,6 +221,27 @@ class StepThrough(Lab):
         Raises ValueError if there is no step of that name, or if the iteration is not a whole number, 0 or more.
         """
         self.stepper.go(step, iteration)
+
+    def save(self, path: str | os.PathLike[str], *, scale: float | None = None, iterations: int = 1) -> None:
+        """Save what the lab shows now, as the ending of `path` says.
+
+        `.png`, `.svg` or `.pdf`: the board, with its step and code above it. `.gif`: a walk through the steps of this
+        iteration. `.html`: one file that steps, points and explains with no kernel and no network, through this
+        iteration and, with `iterations`, the next ones. `scale` is how many pixels of a PNG or GIF a pixel of the lab
+        is: 2 or 1 if it is left out. Raises ValueError for another ending.
+        """
+        check_whole("iterations", iterations, 1, 100)
+        kind = Path(path).suffix.lower().removeprefix(".")
+        if kind == "html":
+            data = walk(self.stepper, self.call(), int(iterations), self._large).encode()
+        elif kind in KINDS:
+            data = picture(self.stepper, kind, scale, self._large)
+        else:
+            endings = ", ".join(f".{each}" for each in KINDS)
+            raise ValueError(
+                f"a lab is saved as {endings} or .html, by the ending of the name; got {os.fspath(path)!r}"
+            )
+        Path(path).write_bytes(data)
 
     def come_into_view(self) -> None:
         """Scroll the page to this lab, and give its board the keyboard focus."""

@@ -8,10 +8,10 @@ from backprop_lab.ui.page.step_view import StepView
 from backprop_lab.ui.steps.stepper import Stepper
 
 SPEEDS = {
-    "1 step a second": ("next", 1.0),
-    "3 steps a second": ("next", 1 / 3),
-    "1 iteration a second": ("next_iteration", 1.0),
-    "10 iterations a second": ("next_iteration", 0.1),
+    "1 step/s": ("next", 1.0),
+    "3 steps/s": ("next", 1 / 3),
+    "1 iteration/s": ("next_iteration", 1.0),
+    "10 iterations/s": ("next_iteration", 0.1),
     "as fast as it goes": ("next_iteration", 0.0),
 }
 PATIENCE = 60  # pictures in a row, a second each, that no page confirms; then the page must be gone, and play stops

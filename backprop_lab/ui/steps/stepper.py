@@ -290,6 +290,13 @@ class Stepper(HasTraits):
             raise ValueError(f"the steps to show are a whole number, such as 3; got {index!r}")
         self._go(self.place.iteration, min(max(index, 0), len(self.place.trace.steps)))
 
+    def look(self, iteration: int, index: int) -> tuple[LabState, Sequence[float]]:
+        """What `place` and `losses` would be after `index` steps of an iteration, up to one beyond the last."""
+        found, now = self._training.remembered(iteration), self.place
+        note = self._note(iteration, now.mistake, now.custom)
+        place = LabState(now.setup, found, iteration, index, now.custom, now.mistake, note=note)
+        return place, self._training.losses[: iteration + 1]
+
     def next(self) -> None:
         """One step forward; after the last, the forward pass begins again with the new weights.
 

@@ -56,9 +56,16 @@ def equation(trace: Trace, name: str) -> list[str | Operand]:
             raise _UnclearError
         return [*parts, "=", result]
     except (_UnclearError, SyntaxError):
-        matrices = [Operand(n, n, *_alone(n, trace, result.value), False, value_of(trace, n)) for n in step.operands]
-        listed = [part for matrix in matrices[:MOST_OPERANDS] for part in (",", matrix)][1:]
-        return [*listed, *[", …"] * (len(matrices) > MOST_OPERANDS), "→", result]
+        return listed(trace, name)
+
+
+def listed(trace: Trace, name: str) -> list[str | Operand]:
+    """The matrices that a step's line names, and `→` before its result. Raises KeyError if no step computes `name`."""
+    step = trace.step(name)
+    result = Operand(name, name, "i", "j", False, value_of(trace, name))
+    matrices = [Operand(n, n, *_alone(n, trace, result.value), False, value_of(trace, n)) for n in step.operands]
+    operands = [part for matrix in matrices[:MOST_OPERANDS] for part in (",", matrix)][1:]
+    return [*operands, *[", …"] * (len(matrices) > MOST_OPERANDS), "→", result]
 
 
 def rules(trace: Trace) -> dict[str, list[Source]]:
