@@ -133,6 +133,9 @@ def test_each_kind_of_question_gives_a_verdict_and_our_reason(example):
     assert way.judge("up")[1].startswith("Right: W1_new[1,0] = W1[1,0]")
     assert way.why.startswith("A step goes against the gradient. W1_new = W1 - lr * dW1, and dW1[1,0] is −11.8")
     assert rise.judge("stays")[1].startswith("No: the loss goes from 52.15")
+    assert rise.why.endswith(" The step is too long: on its way the loss turns and rises.")
+    uphill = with_mistake(t, MISTAKES["mask-forgotten"])
+    assert "too long" not in question(uphill, ("L", 0, 0)).why, "a gradient may be the cause, and here one is wrong"
     for now, text in [(zeros, "4"), (zeros, "x"), (way, "left"), (rise, "1")]:
         with pytest.raises(ValueError, match="got"):
             now.judge(text)

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 
 const source = readFileSync(new URL("../../backprop_lab/ui/page/step_view.js", import.meta.url));
-const { cellIn, framesOf, heightIn, isDark, isPlain, kindOf, placeIn, termsSeen } = await import(
+const { cellIn, framesOf, heightIn, isDark, isInNotebook, isPlain, kindOf, placeIn, termsSeen } = await import(
   `data:text/javascript;base64,${source.toString("base64")}`
 );
 
@@ -87,6 +87,17 @@ test("a paper is dark if it looks darker than the middle grey, where green count
 test("a key is plain unless Control, Meta, Alt or Shift is held", () => {
   assert(isPlain({ key: "a" }));
   for (const held of ["ctrlKey", "metaKey", "altKey", "shiftKey"]) assert(!isPlain({ key: "a", [held]: true }));
+});
+
+test("a lab comes only where it knows the notebook around it, and while its cell is in sight there", () => {
+  const panel = { top: 100, bottom: 700 };
+  const within = (cell, around) => ({
+    closest: (what) => (what === ".jp-Cell" ? cell : around) && { getBoundingClientRect: () => (what === ".jp-Cell" ? cell : around) },
+  });
+  const cells = [[{ top: 600, bottom: 900 }, true], [{ top: -300, bottom: 120 }, true], [{ top: 710, bottom: 900 }, false]];
+  for (const [cell, comes] of cells) assert.equal(isInNotebook(within(cell, panel)), comes);
+  assert.equal(isInNotebook(within(cells[0][0], null)), false);
+  assert.equal(isInNotebook(within(null, panel)), false);
 });
 
 test("of a sum that scrolls it is told which of its terms are seen", () => {

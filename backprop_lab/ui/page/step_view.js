@@ -204,9 +204,9 @@ function initialize() {
 }
 
 // Whether its cell is, in part at least, in sight in a notebook of JupyterLab or Notebook 7. Other hosts are not known.
-function isInNotebook(element) {
+export function isInNotebook(element) {
   const cell = element.closest(".jp-Cell")?.getBoundingClientRect();
-  const panel = element.closest(".jp-Notebook .jp-WindowedPanel-outer, .jp-Notebook")?.getBoundingClientRect();
+  const panel = element.closest(".jp-WindowedPanel-outer, .jp-Notebook")?.getBoundingClientRect();
   return Boolean(cell && panel && cell.bottom > panel.top && cell.top < panel.bottom);
 }
 

@@ -12,6 +12,7 @@ from backprop_lab.layers import ReLU
 from backprop_lab.lines import Step
 from backprop_lab.mistakes import MISTAKES, Mistake
 from backprop_lab.number_format import MINUS, as_printed, plain, told_apart, typed_number
+from backprop_lab.proving import prove
 from backprop_lab.tracing import Trace
 from backprop_lab.ui.values.explanations import explain
 from backprop_lab.ui.values.one_cell import Cell, indexed, work_out
@@ -39,12 +40,13 @@ class Question(NamedTuple):
 
 def asked_before(trace: Trace, step: Step, rng: np.random.Generator) -> Cell | None:
     """What to ask before this step is shown, as the cell that it is about: a row of a ReLU's, or the loss to come."""
-    rows, cols = value_of(trace, step.name).shape
     if step.phase == "update" and step is trace.steps[-1]:
         return ("L", 0, 0) if math.isfinite(float(trace["L"])) else None
-    if step.phase in ("backward", "update"):
-        return step.name, int(rng.integers(rows)), int(rng.integers(cols))
-    return (step.name, int(rng.integers(rows)), 0) if step.name in _relus(trace) else None
+    is_relu = step.name in _relus(trace)
+    if step.phase not in ("backward", "update") and not is_relu:
+        return None
+    rows, cols = value_of(trace, step.name).shape
+    return step.name, int(rng.integers(rows)), 0 if is_relu else int(rng.integers(cols))
 
 
 def question(trace: Trace, cell: Cell, mistakes: Mapping[str, Mistake] = MISTAKES) -> Question:
@@ -114,12 +116,13 @@ def _gradient(trace: Trace, cell: Cell, mistakes: Mapping[str, Mistake]) -> Ques
         return False, f"{plain(number)} is not right: {worked}."
 
     why = "" if trace.step(name).title else explain(trace.step(name)).sentence  # of the right line
-    if len(worked.every_term) > 1:
-        largest = max(worked.every_term, key=lambda term: abs(term.value))
-        outweighs = np.sign(largest.value) == np.sign(value)
-        what = "gives it its sign" if outweighs else "is outweighed by the others together"
+    terms = worked.every_term
+    if len(terms) > 1 and np.sign(sum(term.value for term in terms)) == np.sign(value):  # what is around keeps the sign
+        largest = max(terms, key=lambda term: abs(term.value))
+        same = np.sign(largest.value) == np.sign(value)
+        what = "gives it its sign" if same else "the others together outweigh it" if value else "the others cancel it"
         if largest.value:
-            why = f"{why} Of its {len(worked.every_term)} terms, {largest.text} is the largest, and {what}.".strip()
+            why = f"{why} Of its {len(terms)} terms, {largest.text} is the largest, and {what}.".strip()
     return Question(
         f"Predict {indexed(*cell)}",
         "Framed on the map: what is its sign, or its value?",
@@ -156,17 +159,12 @@ def _rise(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
         now, then = float(trace["L"]), float(after.loss.value(after.network.forward(after.X), after.y))
         slopes = {name: trace[f"d{name}"] for name in trace.problem.network.parameters}
         first = sum(float(np.sum((trace[f"{name}_new"] - trace[name]) * slope)) for name, slope in slopes.items())
-    if not math.isfinite(then):
-        then, told = math.inf, f"from {plain(now)} until it overflows"
+    if math.isfinite(then):
+        told, really = "from {} to {}".format(*told_apart(now, then, 6)), f"it changes by {plain(then - now, 3)}"
     else:
-        told = "from {} to {}".format(*told_apart(now, then, 6))
-    way = (
-        "too long: on its way the loss turns and rises"
-        if first < 0 < then - now
-        else "short enough to follow its slope"
-    )
-    if (first < 0) != (then < now) and not first < 0 < then - now:
-        way = "not what it says"
+        then, told, really = math.inf, f"from {plain(now)} until it overflows", "it overflows"
+    rises = first < 0 < then - now and all(prove(trace, f"d{name}").agrees for name in slopes)
+    too_long = " The step is too long: on its way the loss turns and rises." if rises else ""
     return Question(
         "Predict the loss",
         f"The learning rate is {plain(trace.problem.lr)}. With all the new weights, will the loss rise?",
@@ -174,7 +172,7 @@ def _rise(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
         "",
         (cell,),
         _judge_way(then - now, f"the loss goes {told}."),
-        f"If the slopes held all the way, this step would change the loss by {plain(first, 3)}. It is {way}.",
+        f"If its slopes held all the way, the loss would change by {plain(first, 3)}; {really}.{too_long}",
     )
 
 
