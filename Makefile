@@ -26,7 +26,7 @@ LAB = notebooks/02_step_through.ipynb
 # If another environment is active in this shell, IPython would put its packages ahead of ours.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
-.PHONY: help lab test notebooks format clean mutants faults compat bench wheel release-check figures classroom site pins
+.PHONY: help lab test notebooks picture format clean mutants faults compat bench wheel release-check figures classroom site pins
 
 help: ## show this list
 	@awk -F ':.*## ' '/^##@/ { print substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,9 @@ test: .venv/.tests ## check everything: style, types, layering, tests, notebooks
 
 notebooks: .venv/.project ## run every notebook and save it with its outputs
 	@$(BIN)/python tools/run_and_save.py notebooks/*.ipynb notebooks/solutions/*.ipynb
+
+picture: .venv/.project ## draw the picture at the top of the README, a walk through all steps
+	@$(BIN)/python -c 'from backprop_lab.ui import StepThrough; StepThrough().save("docs/pages/_static/walk.gif")'
 
 format: .venv/.tests ## format code and sort imports
 	$(call step,$(BIN)/ruff check --fix-only)

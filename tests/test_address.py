@@ -18,6 +18,7 @@ PLACES = [
     {"start": "dead ReLU", "samples": 4, "inputs": 2, "hidden": 5, "layers": 2, "outputs": 1, "activation": "Tanh"},
     {"start": "iris", "seed": 5, "loss": "mean of squares"},
     {"start": "random", "seed": 10**30, "lr": 1e-06, "mistake": "sign-flipped", "hide": ["lr", "seed"], "large": True},
+    {"questions": "tour"},
 ]
 
 

@@ -87,7 +87,13 @@ def test_only_given_numbers_that_are_pinned_can_be_changed_and_a_question_takes_
     stepper.next()
     told = frame.state(stepper.place, stepper.losses)
     name, i, j = stepper.place.question
-    assert (told["question"], told["frames"]) == (f"{name}[{i},{j}]", [[name, i, i, j, j, "result"]])
+    assert told["question"]["title"] == f"Predict {name}[{i},{j}]"
+    assert told["frames"] == [[name, i, i, j, j, "result"]]
+    stepper.go("Y1")
+    stepper.next()
+    assert frame.state(stepper.place, stepper.losses)["frames"] == [
+        ["Y1", (row := stepper.place.question[1]), row, 0, 3, "result"]
+    ]
 
 
 def test_numbers_that_have_overflowed_can_be_sent():

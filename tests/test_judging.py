@@ -1,13 +1,20 @@
-"""The judge of predictions: what counts as right, which mistakes are named, and what is not an answer at all."""
+"""Predictions: what is asked, what counts as right, which mistakes are named, and what is not an answer at all."""
+
+from collections import Counter
+from itertools import combinations
 
 import numpy as np
 import pytest
-from common import gradients_of, trained, with_mistake, with_numbers
+from common import count, gradients_of, trained, with_mistake, with_numbers
 
 from backprop_lab import MISTAKES, random_problem, trace
 from backprop_lab.number_format import format_number
-from backprop_lab.ui.steps.judging import judge
+from backprop_lab.ui.steps.judging import asked_before, question
 from backprop_lab.ui.values.one_cell import work_out
+
+
+def judge(t, cell, text):
+    return question(t, cell).judge(text.strip())
 
 
 def cells(t):
@@ -79,3 +86,53 @@ def test_once_the_numbers_have_overflowed_nothing_is_right_and_nothing_breaks():
         right, verdict = judge(t, ("dW1", 0, 0), text)
         assert not right
         assert "nan" in verdict
+
+
+def answers(t, step, cell):
+    """Every answer that can be chosen, and whether it is right, worked out by other means than the judge's."""
+    name, i, j = cell
+    if name == "L":
+        with np.errstate(all="ignore"):
+            after = trace(t.problem.evolve(network=t.next_problem().network))["L"]
+        way = "falls" if after < t["L"] else "stays" if after == t["L"] else "rises"  # nan is none of the others
+        return {"falls", "stays", "rises"}, {way}
+    if step.phase == "update":
+        new, old = t[name][i, j], t[name.removesuffix("_new")][i, j]
+        return {"down", "stays", "up"}, {"up" if new > old else "down" if new < old else "stays"}
+    if step.phase == "backward":
+        value = t[name][i, j]
+        return {"−", "0", "+"}, {"+" if value > 0 else "−" if value < 0 else "0"}
+    zero, units = {unit for unit, value in enumerate(t[name][i]) if value == 0}, range(t[name].shape[1])
+    typed = {", ".join(map(str, some)): {*some} for n in units for some in combinations(units, n + 1)}
+    means = typed | {"none": set(), "all": {*units}}
+    return means.keys(), {text for text, some in means.items() if some == zero}
+
+
+def test_every_answer_to_every_kind_of_question_is_judged_as_it_is():
+    """Small and large learning rates, right and wrong backward passes: an oracle of its own says what is right."""
+    rng, asked = np.random.default_rng(5), Counter()
+    while min([asked[kind] for kind in ("forward", "loss", "backward", "update")]) < count(2000):
+        seed = int(rng.integers(10**6))
+        lr = float(10.0 ** rng.uniform(-18, 1))
+        t = trace(random_problem(seed, samples=2, inputs=2, hidden=(3, 2)[: 1 + seed % 2], lr=lr))
+        t = with_mistake(t, MISTAKES["plus-for-minus"]) if seed % 3 == 0 else t
+        for step in t.steps:
+            if cell := asked_before(t, step, rng):
+                now, (offered, right) = question(t, cell), answers(t, step, cell)
+                assert {text for text in offered if now.judge(text)[0]} == right, (now.title, seed)
+                assert {*now.choices} <= offered
+                assert now.why
+                asked[t.step(cell[0]).phase] += 1
+    print(f"questions, each answered in every way: {dict(asked)}")  # noqa: T201
+
+
+def test_each_kind_of_question_gives_a_verdict_and_our_reason(example):
+    t = trace(example.problem.evolve(lr=0.05))
+    zeros, way, rise = (question(t, cell) for cell in [("H1", 0, 0), ("W1_new", 1, 0), ("L", 0, 0)])
+    assert zeros.judge("0, 1") == (False, "Not quite: of the units 0 to 3, 0, 1, 2 are 0 in row 0 of H1.")
+    assert way.judge("up")[1].startswith("Right: W1_new[1,0] = W1[1,0]")
+    assert way.why.startswith("A step goes against the gradient. W1_new = W1 - lr * dW1, and dW1[1,0] is −11.8")
+    assert rise.judge("stays")[1].startswith("No: the loss goes from 52.15")
+    for now, text in [(zeros, "4"), (zeros, "x"), (way, "left"), (rise, "1")]:
+        with pytest.raises(ValueError, match="got"):
+            now.judge(text)

@@ -118,6 +118,7 @@ def gestures(rng, lab):
         *[("Next", call("next"))] * (40 if place.predicting else 1),
         *[(typing("answer", text), call("answer", text)) for text in ("−", "0", "+", typed)]
         * (30 if place.question else 1),
+        *[(typing("why", text), call("give_reason", text)) for text in ("since", " ")] * (30 if place.why else 1),
         *[(typing("edit", typed), call("edit", typed_number(typed)))] * (20 if place.pinned else 1),
         *[(("key", {"key": name}), asks) for name, asks in keys.items()] * 2,
         *[(("cell", {"cell": [*cell], "pinned": pinned}), call("choose", cell, pinned))] * 8,
@@ -151,8 +152,7 @@ def assert_all_is_of_one_place(lab):
     worked = told(lab, "sum")[0]
     assert (worked and worked["words"]) == (str(work_out(place.trace, place.cell)) if place.cell else None)
     editable = bool(place.pinned and place.cell[0] in {*place.trace.given} - {"lr"})
-    asked = "{}[{},{}]".format(*place.question) if place.question else ""
-    assert told(lab, "edit", "question") == (editable, asked)
+    assert told(lab, "edit", "question", "why") == (editable, frame.asked(place), bool(place.why))
     expected = {
         "start": place.start, "seed": "" if setup.seed is None else str(setup.seed), "seed slider": setup.seed or 0,
         "learning rate": f"{place.lr:.4g}", "loss": setup.loss,

@@ -18,6 +18,7 @@ from backprop_lab.ui import StepThrough
 from backprop_lab.ui.steps.setup import SIZES, Setup
 from backprop_lab.ui.steps.stepper import Stepper
 from backprop_lab.ui.steps.training import can_be_planted
+from backprop_lab.ui.values.slopes import value_of
 
 
 def assert_shows(stepper, problem):
@@ -333,7 +334,7 @@ def right_answer(stepper):
 
 
 def questions(**options):
-    """The cells asked for in an iteration, each before it is shown."""
+    """What is asked in an iteration, each before it is shown."""
     stepper, asked = Stepper(**options), []
     stepper.predict(True)
     for index, step in enumerate(stepper.place.trace.steps):
@@ -343,12 +344,13 @@ def questions(**options):
             assert stepper.place.index == index, "nothing is shown yet"
             stepper.next()
         assert (stepper.place.step, stepper.place.question, stepper.place.asked) == (step, None, 0)
-    assert [name for name, *_ in asked] == gradients_of(stepper.place.trace)
-    assert all((i, j) in np.ndindex(stepper.place.trace[name].shape) for name, i, j in asked)
+    updates = ["W1_new", "b1_new", "W2_new"]
+    assert [name for name, *_ in asked] == ["H1", *gradients_of(stepper.place.trace), *updates, "L"]
+    assert all((i, j) in np.ndindex(value_of(stepper.place.trace, name).shape) for name, i, j in asked)
     return asked
 
 
-def test_a_cell_of_every_gradient_is_asked_for_the_same_at_the_same_place_and_elsewhere_another():
+def test_zeros_gradients_updates_and_the_next_loss_are_asked_for_the_same_at_the_same_place_and_elsewhere_others():
     assert questions(seed=3) == questions(seed=3)
     assert questions(seed=3) not in (questions(seed=4), questions(seed=3, iteration=1))
 
@@ -362,6 +364,13 @@ def test_an_answer_shows_the_step_and_counts_and_the_score_runs_until_predicting
         assert (where(stepper), place.question, place.right, place.asked) == ((0, name), None, score, k)
         assert place.note.startswith("Right: " if k % 2 else "99 is not right: ")
         assert place.note.endswith(f" {score} of {k} right so far.")
+        ours = place.why
+        with pytest.raises(ValueError, match="type your reason first"):
+            stepper.give_reason(" ")
+        stepper.give_reason(" as I say ")
+        assert (stepper.place.note, stepper.place.why) == (f"You: as I say — Ours: {ours}", "")
+        with pytest.raises(ValueError, match="there is nothing to give a reason for"):
+            stepper.give_reason("again")
         stepper.choose(("X", 0, 0), pinned=True)
         if k < 7:
             stepper.next()
@@ -381,7 +390,8 @@ def test_going_elsewhere_drops_the_question_and_keeps_the_score():
         stepper.answer(right_answer(stepper))
         stepper.next()
         move(stepper)
-        assert (stepper.place.question, stepper.place.right, stepper.place.asked) == (None, 1, 1), move
+        place = stepper.place
+        assert (place.question, place.why, place.right, place.asked) == (None, "", 1, 1), move
 
 
 def test_a_cell_not_on_the_board_counts_as_none_and_a_pinned_one_stays_until_another_step():

@@ -108,3 +108,12 @@ def test_nothing_said_on_the_way_through_an_overflow_breaks_or_warns(activation)
             assert words.alt_text(place)
             assert tables(place)
     assert tables(place)["X, 2 by 3"] == [["nan", "nan", "nan"], ["−inf", "1", "2"]]
+
+
+def test_while_predicting_no_remark_tells_the_next_loss_before_it_was_asked_for():
+    stepper = Stepper(step="db1")
+    stepper.predict(True)
+    for update in ("W1_new", "b1_new", "W2_new", "b2_new"):
+        stepper.go(update)
+        said = " ".join(remark["text"] for remark in words.remarks_on(stepper.place, stepper.losses))
+        assert ("the loss will be" in said) == (update == "b2_new")

@@ -1,7 +1,7 @@
 """The mistake lab: plant a classic mistake and see its effect on the board, the gradient check and the training."""
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -106,6 +106,9 @@ class MistakeLab(Lab):
                 f"{html.escape(mistake.cause.replace('`', ''))}</details>"
             )
         self._text.value = f'<div {SCROLLS.format("The mistake")} class="bpl-text">{text}</div>'
+
+    def _come(self, wanted: Callable[[], bool]) -> None:
+        self.lab._come(wanted)
 
     def _still(self) -> bytes:
         return self.lab._still()

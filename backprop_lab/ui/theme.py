@@ -47,6 +47,7 @@ HEATMAP = "coolwarm"  # of cells and runs; a colour map of matplotlib
 NOT_FINITE = "#ffe04d"
 LOST = "#c62828"  # of the stripes where the loss of a run has overflowed
 CURVES = ("#009e73", "#d55e00", "#0072b2", "#aa3377")  # of losses, on light and dark paper alike
+RIGHT, WRONG = "#1b6e20", "#b71c1c"  # of what is said of a gradient, on light paper
 GREY = "#7a7a7a"  # readable on white and on black
 
 

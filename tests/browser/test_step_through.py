@@ -38,6 +38,34 @@ def test_in_the_second_notebook_every_slider_and_button_moves_text_picture_and_t
         assert {"picture", "alt", "call"} | moved <= {what for what in before if before[what] != after[what]}
 
 
+AREAS = """lab => ["transport", "timeline", "map", "card", "operation", "sum"].map((area) => {
+  const { left, top, width, height } = lab.querySelector(`.bpl-${area}`).getBoundingClientRect();
+  return [left, top, width, height].map(Math.round);
+})"""
+
+
+def test_questions_stand_in_the_card_and_a_reason_beside_ours_and_nothing_moves(notebook):
+    lab = notebook(ONE_CELL.replace("StepThrough()", "StepThrough(questions='tour')"))
+    areas = lab.root.evaluate(AREAS)
+    lab.press("Next", "the third")
+    expect(lab.card).to_contain_text("the third is not right. Look at the sum")
+    lab.press("the second")
+    expect(lab.card).to_contain_text("Right. The second input")
+    expect(lab.button("Next question")).to_be_focused()
+    lab.key("Enter")
+    expect(lab.field("a number")).to_be_focused()
+    lab.press("Predict first", "Next", "none")
+    expect(lab.card).to_contain_text("of 1 right so far.")
+    lab.field("Why?").fill("as they are <b>")
+    lab.field("Why?").press("Enter")
+    expect(lab.card).to_contain_text("You: as they are <b> — Ours: A ReLU lets through what is positive")
+    lab.field("a number").fill("3")
+    lab.field("a number").press("Enter")
+    expect(lab.card).to_contain_text("Right. Three, all in the first row")
+    assert lab.root.evaluate(AREAS) == areas
+    assert lab.violations() == []
+
+
 def test_a_click_lands_on_the_cell_under_the_pointer_at_every_zoom(lab):
     lab.after_a_new_picture(lambda: lab.page.set_viewport_size({"width": 1920, "height": 1200}))
     lab.jump("b2_new")

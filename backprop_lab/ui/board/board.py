@@ -27,7 +27,7 @@ from backprop_lab.ui.board.cells import (
 )
 from backprop_lab.ui.board.layout import AVERAGED, Box, Layout, place_matrices
 from backprop_lab.ui.board.picture import Picture
-from backprop_lab.ui.board.text import EMPTY, Word, path_of
+from backprop_lab.ui.board.text import EMPTY, Word
 from backprop_lab.ui.drawing import own_settings
 from backprop_lab.ui.theme import DARK, LIGHT, OPERAND, RESULT
 from backprop_lab.ui.values.one_cell import Cell, spans, work_out
@@ -131,6 +131,7 @@ class Board(Picture):
         if layout.loss:
             self._draw_axes(*layout.loss)
         self.canvas.draw()
+        self.ramps: list[tuple[float, float, float, float]] = []
         if layout.scales:
             self._draw_scales(*layout.scales)
         self.cells.paint(self.canvas.buffer_rgba())  # empty grids
@@ -158,6 +159,7 @@ class Board(Picture):
             words.append(Word(name, x, top - 0.35 * em, em))
             inner = x + 1.4 * em, width - 2.8 * em
             left, right = round(inner[0] * ratio), round((inner[0] + inner[1]) * ratio)
+            self.ramps.append((inner[0], top, inner[1], 0.7 * em))
             shades = np.linspace(0, 255, right - left).round().astype(int)
             pixels[round(top * ratio) : round((top + 0.7 * em) * ratio), left:right] = digit_colours()[shades, 0]
             for tick in (-limit, 0.0, limit) if width > 10 * em else (-limit, limit):
@@ -170,10 +172,9 @@ class Board(Picture):
         self.outlines = LineCollection([], colors=[], capstyle="projecting", joinstyle="miter")
         self.curve = PathPatch(EMPTY, fill=False, edgecolor=theme.ink, lw=1.6 * self.pixel, joinstyle="round")
         self.curve_end = PathPatch(EMPTY, facecolor=theme.loss, lw=0)
-        self.curve_ticks = PathPatch(EMPTY, facecolor=theme.faint, lw=0)
-        self.curve_label = PathPatch(EMPTY, facecolor=theme.loss, lw=0)
+        self.curve_ticks, self.curve_label = self.write([], theme.faint), self.write([], theme.loss)
         self.axes.add_collection(self.outlines, autolim=False)
-        for patch in (self.curve, self.curve_end, self.curve_ticks, self.curve_label):
+        for patch in (self.curve, self.curve_end):
             self.axes.add_artist(patch)
 
     def _outline(self, operands: Sequence[Block], results: Sequence[Block]) -> None:
@@ -190,8 +191,10 @@ class Board(Picture):
         known = np.array([losses[k] for k in at])
         finite = np.isfinite(known) & (known > 0)
         if self.plot is None or not finite.any():
-            for patch in (self.curve, self.curve_end, self.curve_ticks, self.curve_label):
+            for patch in (self.curve, self.curve_end):
                 patch.set_path(EMPTY)
+            self.rewrite(self.curve_ticks, [])
+            self.rewrite(self.curve_label, [])
             return
         x0, y0, width, height = self.plot
         logs, em = np.log10(known[finite]), 0.85 * self.layout.font
@@ -212,8 +215,8 @@ class Board(Picture):
         ticks.append(Word("0", x0 + 0.06 * width, below, em, align=0.5))
         if last:
             ticks.append(Word(str(last), x0 + 0.94 * width, below, em, align=0.5))
-        self.curve_ticks.set_path(path_of(ticks))
-        self.curve_label.set_path(path_of([now]))
+        self.rewrite(self.curve_ticks, ticks)
+        self.rewrite(self.curve_label, [now])
 
 
 def _layout_key(trace: Trace) -> Any:

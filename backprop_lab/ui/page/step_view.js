@@ -192,6 +192,24 @@ function makePicture(parent, className) {
   };
 }
 
+// Whether anybody has scrolled or typed since the lab was made, which is before it is shown.
+let touched = false;
+function initialize() {
+  touched = false;
+  const heard = new AbortController();
+  const touch = () => { touched = true; heard.abort(); };
+  const options = { capture: true, passive: true, signal: heard.signal };
+  for (const kind of ["wheel", "touchmove", "pointerdown", "keydown"]) window.addEventListener(kind, touch, options);
+  return () => heard.abort();
+}
+
+// Whether its cell is, in part at least, in sight in a notebook of JupyterLab or Notebook 7. Other hosts are not known.
+function isInNotebook(element) {
+  const cell = element.closest(".jp-Cell")?.getBoundingClientRect();
+  const panel = element.closest(".jp-Notebook .jp-WindowedPanel-outer, .jp-Notebook")?.getBoundingClientRect();
+  return Boolean(cell && panel && cell.bottom > panel.top && cell.top < panel.bottom);
+}
+
 function render({ model, el }) {
   // While the kernel restarts, or once it is gone, nobody can hear anything.
   function tell(message) {
@@ -302,43 +320,67 @@ function render({ model, el }) {
 
   const head = make("div", "bpl-words", card);
   const question = make("div", "bpl-question", card);
-  const asks = make("h4", "", question);
-  make("p", "", question, "Framed on the map: what is its sign, or its value?");
-  const signs = make("div", "bpl-signs", question);
-  for (const sign of "−0+") {
-    const button = make("button", "bpl-button", signs, sign);
-    button.type = "button";
-    button.title = `The sign is ${sign}`;
-    button.onclick = () => tell({ kind: "do", what: "answer", text: sign });
-  }
-  const guess = makeField(signs, "or its value", "Type a number and press Enter", (text) => {
-    tell({ kind: "do", what: "answer", text });
-    guess.value = "";
-  });
   const said = make("div", "bpl-said", card);
   said.setAttribute("role", "status");
+  const because = makeField(card, "Why?", "Type your reason in one line and press Enter", (text) => {
+    tell({ kind: "do", what: "why", text });
+    because.value = "";
+  });
+
+  let questionShown = "";
+  function showQuestion() {
+    const { question: now, why } = state(), all = JSON.stringify(now);
+    because.parentElement.hidden = !why;
+    question.hidden = !now;
+    if (all === questionShown) return;
+    questionShown = all;
+    because.value = "";
+    const hadFocus = question.contains(document.activeElement);
+    question.replaceChildren();
+    if (!now) return;
+    make("h4", "", question, now.title);
+    make("p", "", question, now.text);
+    if (now.told) make("div", "bpl-note", make("div", "bpl-said", question), now.told);
+    const answers = make("div", "bpl-signs", question);
+    for (const choice of now.choices) {
+      const button = make("button", "bpl-button", answers, choice);
+      button.type = "button";
+      button.onclick = () => tell({ kind: "do", what: "answer", text: choice });
+    }
+    if (now.field) {
+      const guess = makeField(answers, now.field, "Type your answer and press Enter", (text) => {
+        tell({ kind: "do", what: "answer", text });
+        guess.value = "";
+      });
+    }
+    for (const [what, word] of now.buttons ?? []) {
+      const button = make("button", "bpl-button bpl-more", answers, word);
+      button.type = "button";
+      button.onclick = () => tell({ kind: "do", what });
+    }
+    if (hadFocus) answers.querySelector("input, button")?.focus({ preventScroll: true });
+  }
   const words = make("div", "bpl-words", card);
 
   // What is said to the learner stands where the sentence and the formula were, which can be read again later.
   let cardShown = "";
   function showCard() {
-    const { card: now, remarks, question: asked } = state(), note = model.get("note");
-    const all = JSON.stringify([now, remarks, note, asked]);
+    const { card: now, remarks, question: asked, why } = state(), note = model.get("note");
+    const all = JSON.stringify([now, remarks, note, asked, why]);
     if (all === cardShown) return;
     cardShown = all;
-    card.className = `bpl-card bpl-${asked ? "predict" : now.phase}`;
-    if (asks.textContent !== `Predict ${asked}`) guess.value = "";
-    asks.textContent = `Predict ${asked}`;
-    question.hidden = !asked;
-    words.hidden = Boolean(asked);
+    const predicts = asked && !asked.beside; // what stands beside the step does not hide it
+    card.className = `bpl-card bpl-${predicts ? "predict" : now.phase}`;
+    showQuestion();
+    words.hidden = Boolean(predicts);
     said.replaceChildren();
     if (note.text) make("div", `bpl-${note.kind}`, said, note.text);
     head.replaceChildren();
     const line = make("div", "bpl-head", head);
-    make("span", "bpl-chip", line, asked ? "predict" : now.phase);
+    make("span", "bpl-chip", line, predicts ? "predict" : now.phase);
     make("span", "bpl-place", line, now.place);
-    if (!asked) make("h4", "", head, now.title);
     words.replaceChildren();
+    if (!predicts) make("h4", "", asked ? words : head, now.title); // a question stands above it
     if (now.sentence && !note.text) make("p", "", words, now.sentence);
     if (now.formula && !note.text) make("div", "bpl-formula", words).innerHTML = now.formula;
     if (now.code) make("code", now.right ? "bpl-wrong" : "", make("div", "bpl-line", words), now.code);
@@ -542,7 +584,7 @@ function render({ model, el }) {
     map.figure.style.width = map.figure.style.aspectRatio = "";
     map.fit();
     showTooltips();
-    tell({ kind: "shown", frame: model.get("frame") });
+    tell({ kind: "shown", frame: model.get("frame"), view });
   };
   operation.image.onload = operation.fit;
 
@@ -553,10 +595,15 @@ function render({ model, el }) {
     tell({ kind: "key", key: event.key });
   });
 
-  // To the whole lab, or to a part of it that has just been opened, once it is there.
+  // To the whole lab, or to a part of it that has just been opened, once it is there. If it is for a `view`, nobody has
+  // asked for it: then only that one comes, with all that is around it, and the focus stays where it is.
   function come(message) {
     if (message.do !== "come") return;
     const lab = labAround(el) ?? el;
+    if (message.view) {
+      if (message.view === view && !touched && isInNotebook(el)) lab.scrollIntoView({ block: "start" });
+      return;
+    }
     if (message.to) {
       setTimeout(() => lab.querySelector(`.${message.to}`)?.scrollIntoView({ block: "nearest" }), 150);
       return;
@@ -617,4 +664,4 @@ function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { initialize, render };

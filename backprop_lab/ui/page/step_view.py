@@ -20,10 +20,10 @@ class StepView(anywidget.AnyWidget):
         room there is for the pictures, `map` and `operation`, as [width, height]; sent first of all, and again when one
         of them changes
     kind "gone": the last view has left, with its cell, its notebook or its page; another may come
-    kind "do": `what` of "restart", "back", "next", "next_phase", "next_iteration", "play", and "answer" and "edit" with
-        a `text`; kind "speed": the `speed` that was chosen
+    kind "do": `what` of "restart", "back", "next", "next_phase", "next_iteration", "play", "show", "next_question", and
+        "answer", "why" and "edit" with a `text`; kind "speed": the `speed` that was chosen
     kind "jump": `index` of the step chosen on the timeline; kind "key": `key` pressed on the map
-    kind "shown": `frame` of the picture that is now on the page
+    kind "shown": `frame` of the picture that is now on the page, and the name of the `view`
     kind "cell": `cell` under the pointer as [name, row, column], or None; whether it was `clicked`, and whether it is
         `pinned`, which a second click ends; `name` of this report, which the state answers as `heard`
     """
@@ -53,6 +53,8 @@ class StepView(anywidget.AnyWidget):
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
         self._comes = False
+        self._wanted: Callable[[], bool] | None = None  # whether the next view should still bring the lab into view
+        self._before: set[str] = set()  # the views that were there when this was asked for
         self._views: set[str] = set()  # now on a page
         self._left: set[str] = set()
         self._handlers: list[Callable[[str, dict[str, Any]], None]] = []
@@ -72,6 +74,13 @@ class StepView(anywidget.AnyWidget):
         if self._views:
             self.send({"do": "come"})
 
+    def come_once_shown(self, wanted: Callable[[], bool]) -> None:
+        """Bring the top of the lab into view with the next new view of it, if this is `wanted` when it is shown.
+
+        The page does so only in a host that it knows, and if nobody has scrolled or typed since the lab was made.
+        """
+        self._wanted, self._before = wanted, self._views | self._left
+
     def scroll_to(self, part: str) -> None:
         """Scroll the page to a part of the lab around this, by its class."""
         self.send({"do": "come", "to": part})
@@ -90,6 +99,10 @@ class StepView(anywidget.AnyWidget):
             self.picture = self.operation = b""
         for handler in self._handlers:
             handler(kind, message)
+        if self._wanted and kind == "shown" and view not in self._before:
+            if self._wanted():
+                self.send({"do": "come", "view": view})
+            self._wanted = None
         if self._comes and kind == "shown":  # only once the picture is there, since its size may change
             self.scroll_into_view()
 

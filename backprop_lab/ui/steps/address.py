@@ -47,6 +47,7 @@ READ: dict[str, Callable[[str], Any]] = {
     "iteration": whole,
     "step": word,
     "mistake": word,
+    "questions": word,
     "hide": words,
     "large": flag,
 }

@@ -14,6 +14,7 @@ from backprop_lab.number_format import plain
 from backprop_lab.proving import ENTRIES, prove
 from backprop_lab.tracing import Trace
 from backprop_lab.ui.steps import words
+from backprop_lab.ui.steps.judging import question
 from backprop_lab.ui.steps.stepper import LabState
 from backprop_lab.ui.values.one_cell import Cell, Worked, indexed, spans, work_out
 from backprop_lab.ui.values.slopes import is_slope, slope_of, slopes_of, value_of
@@ -31,7 +32,7 @@ def layout(trace: Trace, rules: Mapping[str, Any]) -> dict[str, Any]:
 
 def state(place: LabState, losses: Sequence[float]) -> dict[str, Any]:
     """Where the lab is, in words and numbers."""
-    trace, cell, question = place.trace, place.cell, place.question
+    trace, cell = place.trace, place.cell
     worked = work_out(trace, cell) if cell else None
     can_change = ("X", "y", *trace.problem.network.parameters)
     return {
@@ -41,21 +42,30 @@ def state(place: LabState, losses: Sequence[float]) -> dict[str, Any]:
         "cell": list(cell) if cell else None,
         "pinned": place.pinned,
         "frames": step_frames(place),
-        "sources": _blocks(worked.sources, "operand") + _blocks([worked.cell], "result") if worked else [],
+        "sources": sources(worked) if worked else [],
         "card": words.card(place),
         "remarks": words.remarks_on(place, losses),
         "badge": next((step.title for step in trace.steps if step.title), ""),
         "wrong": wrong_gradients(trace),
         "sum": the_sum(trace, worked) if worked else None,
         "edit": bool(place.pinned and cell and cell[0] in can_change),
-        "question": indexed(*question) if question else "",
+        "question": asked(place),
+        "why": bool(place.why),
     }
 
 
+def asked(place: LabState) -> dict[str, Any] | None:
+    """What the learner should predict now, and how it can be answered."""
+    if place.question is None:
+        return None
+    now = question(place.trace, place.question)
+    return {"title": now.title, "text": now.text, "choices": list(now.choices), "field": now.field}
+
+
 def step_frames(place: LabState) -> list[Frame]:
-    """What to frame while no cell is chosen: the cell that is asked for, or the matrices of the step."""
+    """What to frame while no cell is chosen: what is asked about, or the matrices of the step."""
     if place.question:
-        return _blocks([place.question], "result")
+        return _blocks(question(place.trace, place.question).cells, "result")
     if place.step is None:
         return []
     whole = []
@@ -64,6 +74,11 @@ def step_frames(place: LabState) -> list[Frame]:
         kind = "result" if name == place.step.name else "operand"
         whole.append([name, 0, rows - 1, 0, cols - 1, kind])
     return whole
+
+
+def sources(worked: Worked) -> list[Frame]:
+    """What to frame while a cell is chosen: the cells it is computed from, and itself."""
+    return _blocks(worked.sources, "operand") + _blocks([worked.cell], "result")
 
 
 def _blocks(cells: Iterable[Cell], kind: str) -> list[Frame]:

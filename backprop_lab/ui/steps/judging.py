@@ -1,52 +1,206 @@
-"""Judges the prediction of a cell: right in its sign or value, or else the mistake it looks like."""
+"""What is asked before a step is shown, and what becomes of the answer: each kind of question is one function."""
 
 import math
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
+from backprop_lab.layers import ReLU
+from backprop_lab.lines import Step
 from backprop_lab.mistakes import MISTAKES, Mistake
-from backprop_lab.number_format import MINUS, as_printed, plain, typed_number
+from backprop_lab.number_format import MINUS, as_printed, plain, told_apart, typed_number
 from backprop_lab.tracing import Trace
-from backprop_lab.ui.values.one_cell import Cell, work_out
+from backprop_lab.ui.values.explanations import explain
+from backprop_lab.ui.values.one_cell import Cell, indexed, work_out
 from backprop_lab.ui.values.slopes import value_of
 
 SIGNS = {"+": 1, "-": -1, MINUS: -1, "\N{EN DASH}": -1, "0": 0, "plus": 1, "minus": -1, "positive": 1, "negative": -1}
+WAYS = SIGNS | {"up": 1, "down": -1, "stays": 0, "rises": 1, "falls": -1}
 
 
-def judge(trace: Trace, cell: Cell, text: str, mistakes: Mapping[str, Mistake] = MISTAKES) -> tuple[bool, str]:
-    """Whether `text`, a sign or a number, is right for a cell of `trace`, and a sentence with the verdict.
+class Question(NamedTuple):
+    """What is asked: with `choices` for an answer and, where one can be typed too, what its `field` is called.
 
-    A number is right if it is within one percent, or equal to what the board prints; -5,4 is -5.4. Raises ValueError if
-    `text` is neither a sign nor a number.
+    `judge` says whether an answer is right, and a sentence with the verdict; it raises ValueError for what is none.
+    `why` is our reason; `cells` are framed.
     """
+
+    title: str
+    text: str
+    choices: tuple[str, ...]
+    field: str
+    cells: tuple[Cell, ...]
+    judge: Callable[[str], tuple[bool, str]]
+    why: str
+
+
+def asked_before(trace: Trace, step: Step, rng: np.random.Generator) -> Cell | None:
+    """What to ask before this step is shown, as the cell that it is about: a row of a ReLU's, or the loss to come."""
+    rows, cols = value_of(trace, step.name).shape
+    if step.phase == "update" and step is trace.steps[-1]:
+        return ("L", 0, 0) if math.isfinite(float(trace["L"])) else None
+    if step.phase in ("backward", "update"):
+        return step.name, int(rng.integers(rows)), int(rng.integers(cols))
+    return (step.name, int(rng.integers(rows)), 0) if step.name in _relus(trace) else None
+
+
+def question(trace: Trace, cell: Cell, mistakes: Mapping[str, Mistake] = MISTAKES) -> Question:
+    """The question about a cell that `asked_before` gave."""
+    return _KINDS[trace.step(cell[0]).phase](trace, cell, mistakes)
+
+
+def _zeros(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
+    """Which units of a ReLU will be 0, for one sample."""
+    Y, i, _j = cell
+    X = _relus(trace)[Y]
+    row = trace[Y][i]
+    units = len(row)
+
+    def judge(text: str) -> tuple[bool, str]:
+        known = {"none": set[int](), "all": set(range(units))}
+        numbers = [int(number) for number in re.findall(r"\d+", text)]
+        if text.lower() not in known and (not re.fullmatch(r"\d+([\s,;]+\d+)*", text) or max(numbers) >= units):
+            raise ValueError(
+                f"type the numbers of units, from 0 to {units - 1}, such as 0, 1; or none, or all; got {text!r}"
+            )
+        zero = np.flatnonzero(row == 0).tolist()
+        are = "none is" if not zero else f"{', '.join(map(str, zero))} {'is' if len(zero) == 1 else 'are'}"
+        right = known.get(text.lower(), set(numbers)) == set(zero)
+        return right, f"{'Right' if right else 'Not quite'}: of the units 0 to {units - 1}, {are} 0 in row {i} of {Y}."
+
+    numbers = f": {', '.join(plain(x, 3) for x in trace[X][i])}" if units <= 8 else ""
+    return Question(
+        f"Predict row {i} of {Y}",
+        f"Framed is row {i} of {X}, which the ReLU takes. Which units will be 0? Their numbers begin with 0.",
+        ("none", "all"),
+        "or their numbers",
+        tuple((X, i, j) for j in range(units)),
+        judge,
+        f"A ReLU lets through what is positive and makes 0 of all else. Here is row {i} of {X}{numbers}.",
+    )
+
+
+def _gradient(trace: Trace, cell: Cell, mistakes: Mapping[str, Mistake]) -> Question:
+    """The sign or the value of a cell. A number is right within one percent, or as the board prints it."""
     name, i, j = cell
     value = float(value_of(trace, name)[i, j])
-    worked = str(work_out(trace, cell))
-    text = text.strip()
-    if text.lower() in SIGNS:
-        if SIGNS[text.lower()] == np.sign(value):
+    worked = work_out(trace, cell)
+
+    def judge(text: str) -> tuple[bool, str]:
+        if text.lower() in SIGNS:
+            if SIGNS[text.lower()] == np.sign(value):
+                return True, f"Right: {worked}."
+            return False, f"Not the right sign: {worked}."
+        typed = typed_number(text)
+        number = math.nan if isinstance(typed, str) or abs(typed) > sys.float_info.max else float(typed)
+        if not math.isfinite(number):
+            raise ValueError(f"answer with +, - or 0 for the sign, or with a number such as -1.5; got {text!r}")
+        if _close(number, value):
             return True, f"Right: {worked}."
-        return False, f"Not the right sign: {worked}."
-    typed = typed_number(text)
-    number = math.nan if isinstance(typed, str) or abs(typed) > sys.float_info.max else float(typed)
-    if not math.isfinite(number):
-        raise ValueError(f"answer with +, - or 0 for the sign, or with a number such as -1.5; got {text!r}")
-    if _close(number, value):
-        return True, f"Right: {worked}."
-    found = []
-    for mistake in mistakes.values():
-        wrong = mistake.wrong_value(trace, name)
-        if (
-            wrong is not None
-            and np.shape(wrong) == np.shape(trace[name])
-            and _close(number, float(np.atleast_2d(wrong)[i, j]))
-        ):
-            found.append(mistake.resemblance(trace, name))
-    if found:
-        return False, f"{plain(number)} looks like {'; or like '.join(found)}. {worked}."
-    return False, f"{plain(number)} is not right: {worked}."
+        found = []
+        for mistake in mistakes.values():
+            wrong = mistake.wrong_value(trace, name)
+            if (
+                wrong is not None
+                and np.shape(wrong) == np.shape(trace[name])
+                and _close(number, float(np.atleast_2d(wrong)[i, j]))
+            ):
+                found.append(mistake.resemblance(trace, name))
+        if found:
+            return False, f"{plain(number)} looks like {'; or like '.join(found)}. {worked}."
+        return False, f"{plain(number)} is not right: {worked}."
+
+    why = "" if trace.step(name).title else explain(trace.step(name)).sentence  # of the right line
+    if len(worked.every_term) > 1:
+        largest = max(worked.every_term, key=lambda term: abs(term.value))
+        outweighs = np.sign(largest.value) == np.sign(value)
+        what = "gives it its sign" if outweighs else "is outweighed by the others together"
+        if largest.value:
+            why = f"{why} Of its {len(worked.every_term)} terms, {largest.text} is the largest, and {what}.".strip()
+    return Question(
+        f"Predict {indexed(*cell)}",
+        "Framed on the map: what is its sign, or its value?",
+        (MINUS, "0", "+"),
+        "or its value",
+        (cell,),
+        judge,
+        why or f"{worked}.",
+    )
+
+
+def _way(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
+    """Which way a weight or a bias will move."""
+    name, i, j = cell
+    step = trace.step(name)
+    before, gradient = step.names["p"], f"d{step.names['p']}"
+    new, old, slope = (float(value_of(trace, each)[i, j]) for each in (name, before, gradient))
+    rule = "" if step.title else "A step goes against the gradient. "
+    return Question(
+        f"Predict {indexed(*cell)}",
+        f"Which way will {indexed(before, i, j)} move, which is framed?",
+        ("down", "stays", "up"),
+        "",
+        ((before, i, j), cell),
+        _judge_way(new - old, f"{work_out(trace, cell)}."),
+        f"{rule}{name} = {step.code}, and {indexed(gradient, i, j)} is {plain(slope)}.",
+    )
+
+
+def _rise(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
+    """Whether the loss will rise with all the new weights."""
+    after = trace.next_problem()
+    with np.errstate(all="ignore"):
+        now, then = float(trace["L"]), float(after.loss.value(after.network.forward(after.X), after.y))
+        slopes = {name: trace[f"d{name}"] for name in trace.problem.network.parameters}
+        first = sum(float(np.sum((trace[f"{name}_new"] - trace[name]) * slope)) for name, slope in slopes.items())
+    if not math.isfinite(then):
+        then, told = math.inf, f"from {plain(now)} until it overflows"
+    else:
+        told = "from {} to {}".format(*told_apart(now, then, 6))
+    way = (
+        "too long: on its way the loss turns and rises"
+        if first < 0 < then - now
+        else "short enough to follow its slope"
+    )
+    if (first < 0) != (then < now) and not first < 0 < then - now:
+        way = "not what it says"
+    return Question(
+        "Predict the loss",
+        f"The learning rate is {plain(trace.problem.lr)}. With all the new weights, will the loss rise?",
+        ("falls", "stays", "rises"),
+        "",
+        (cell,),
+        _judge_way(then - now, f"the loss goes {told}."),
+        f"If the slopes held all the way, this step would change the loss by {plain(first, 3)}. It is {way}.",
+    )
+
+
+_KINDS: dict[str, Callable[[Trace, Cell, Mapping[str, Mistake]], Question]] = {
+    "forward": _zeros,
+    "loss": _rise,
+    "backward": _gradient,
+    "update": _way,
+}
+
+
+def _judge_way(change: float, told: str) -> Callable[[str], tuple[bool, str]]:
+    """What judges a way, up, down or neither, by the change there is."""
+
+    def judge(text: str) -> tuple[bool, str]:
+        if text.lower() not in WAYS:
+            raise ValueError(f"answer with up, down or stays; got {text!r}")
+        right = bool(WAYS[text.lower()] == np.sign(change))
+        return right, f"{'Right' if right else 'No'}: {told}"
+
+    return judge
+
+
+def _relus(trace: Trace) -> dict[str, str]:
+    """The input of every ReLU by its output."""
+    return {Y: X for layer, X, Y, _ in trace.problem.network.stages if isinstance(layer, ReLU)}
 
 
 def _close(number: float, value: float) -> bool:

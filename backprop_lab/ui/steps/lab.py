@@ -2,10 +2,12 @@
 
 import html
 import math
+import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
@@ -13,7 +15,7 @@ import numpy as np
 
 from backprop_lab.mistakes import MISTAKES
 from backprop_lab.number_format import typed_number
-from backprop_lab.problem import Problem
+from backprop_lab.problem import Problem, check_whole
 from backprop_lab.tracing import Trace
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.board.operation import Operation
@@ -24,7 +26,10 @@ from backprop_lab.ui.page.copy_button import CopyButton
 from backprop_lab.ui.page.step_view import StepView
 from backprop_lab.ui.steps import frame, remarks, words
 from backprop_lab.ui.steps.address import link_to
+from backprop_lab.ui.steps.pictures import KINDS, picture
 from backprop_lab.ui.steps.player import SPEEDS, Player
+from backprop_lab.ui.steps.quiz import LESSONS, Quiz
+from backprop_lab.ui.steps.recording import walk
 from backprop_lab.ui.steps.script import numpy_script
 from backprop_lab.ui.steps.setup import AS_GIVEN, CUSTOM, SIZES, WORKED_EXAMPLE, Setup
 from backprop_lab.ui.steps.stepper import LabState, Stepper
@@ -41,7 +46,8 @@ class StepThrough(Lab):
     `loss`. A start is "random", an example such as "mazur" or "iris", or another of the menu. Of a `problem` with up to
     64 samples, 128 units in a layer and 6 layers, data, layers and loss are its own; a seed draws other weights for it.
     `hide` removes controls, any of "start", "seed", "lr", "play", "predict", "more" and "call"; `large` is for the
-    back row of a lecture hall; `mistake` names one to plant, out of the table `mistakes`. Raises ValueError for a value
+    back row of a lecture hall; `mistake` names one to plant, out of the table `mistakes`; `questions`, of "tour" or
+    "training", stand in the lab, one after another. Raises ValueError for a value
     that is not available.
     """
 
@@ -52,10 +58,14 @@ class StepThrough(Lab):
         hide: Sequence[str] = (),
         large: bool = False,
         mistake: str = "",
+        questions: str = "",
         **place: Any,
     ) -> None:
         self._hidden = checked_parts(hide)
         self.stepper = Stepper(problem, mistake=mistake, **place)
+        if questions and questions not in LESSONS:
+            raise ValueError(f"questions must be one of {', '.join(LESSONS)}; got {questions!r}")
+        self._questions, self._quiz = questions, Quiz(LESSONS.get(questions, ()))
         self._large = large
         self._page: dict[str, Any] | None = None
         self._board: Board | None = None
@@ -70,6 +80,7 @@ class StepThrough(Lab):
         if large:
             self.add_class("bpl-large")
         self.stepper.observe(lambda _: self._show(), "place")
+        self._quiz.observe(lambda _: self._show(), "place")
         labelled = [self._start, self._seed_field, self._lr_field]
         labelled += [*self._sizes.values(), self._activation, self._loss, self._mistake]
         self._view.tooltips = {control.description: control.tooltip for control in labelled}
@@ -106,7 +117,9 @@ class StepThrough(Lab):
             "seed": pair(self._seed_field, self._seed),
             "lr": pair(self._lr_field, self._lr),
         }
-        self._predict = toggle("Predict first", "Predict a cell of each gradient before it is shown")
+        self._predict = toggle(
+            "Predict first", "Predict what comes before it is shown: zeros, gradients, updates, the loss"
+        )
         self._on_change(self._predict, stepper.predict)
         self._more = toggle(
             "More", "Network sizes, a planted mistake, all values as a table, the step as a NumPy script"
@@ -209,9 +222,33 @@ class StepThrough(Lab):
         """
         self.stepper.go(step, iteration)
 
+    def save(self, path: str | os.PathLike[str], *, scale: float | None = None, iterations: int = 1) -> None:
+        """Save what the lab shows now, as the ending of `path` says.
+
+        `.png`, `.svg` or `.pdf`: the board, with its step and code above it. `.gif`: a walk through the steps of this
+        iteration. `.html`: one file that steps, points and explains with no kernel and no network, through this
+        iteration and, with `iterations`, the next ones. `scale` is how many pixels of a PNG or GIF a pixel of the lab
+        is: 2 or 1 if it is left out. Raises ValueError for another ending.
+        """
+        check_whole("iterations", iterations, 1, 100)
+        kind = Path(path).suffix.lower().removeprefix(".")
+        if kind == "html":
+            data = walk(self.stepper, self.call(), int(iterations), self._large).encode()
+        elif kind in KINDS:
+            data = picture(self.stepper, kind, scale, self._large)
+        else:
+            endings = ", ".join(f".{each}" for each in KINDS)
+            raise ValueError(
+                f"a lab is saved as {endings} or .html, by the ending of the name; got {os.fspath(path)!r}"
+            )
+        Path(path).write_bytes(data)
+
     def come_into_view(self) -> None:
         """Scroll the page to this lab, and give its board the keyboard focus."""
         self._view.scroll_into_view()
+
+    def _come(self, wanted: Callable[[], bool]) -> None:
+        self._view.come_once_shown(wanted)
 
     def on_message(self, handler: Callable[[str, dict[str, Any]], None]) -> None:
         """Call `handler(kind, message)` for every message of `StepView`, after this lab has heard it."""
@@ -259,7 +296,13 @@ class StepThrough(Lab):
         elif what == "edit":
             self.stepper.edit(typed_number(text))
         elif what == "answer":
-            self.stepper.answer(text)
+            (self._quiz if self._quiz.asked() and not self.stepper.place.question else self.stepper).answer(text)
+        elif what == "show":
+            self._quiz.show()
+        elif what == "next_question":
+            self._quiz.next()
+        elif what == "why":
+            self.stepper.give_reason(text)
         elif what in ("next", "back", "next_phase", "next_iteration"):
             getattr(self.stepper, what)()
 
@@ -314,7 +357,8 @@ class StepThrough(Lab):
                 self._show_pictures(place, self._page)
                 self._drawn = now
             view.alt = words.alt_text(place)
-            self._tell(**frame.state(place, losses), heard=self._heard_cell)
+            told = frame.state(place, losses)
+            self._tell(**told | {"question": told["question"] or self._quiz.asked()}, heard=self._heard_cell)
 
     def _show_pictures(self, place: LabState, page: dict[str, Any]) -> None:
         """The map and the operation, in the room that the page has for them."""
@@ -426,6 +470,8 @@ class StepThrough(Lab):
             given["step"] = place.step.name
         if place.mistake:
             given["mistake"] = place.mistake
+        if self._questions:
+            given["questions"] = self._questions
         if self._hidden:
             given["hide"] = list(self._hidden)
         if self._large:

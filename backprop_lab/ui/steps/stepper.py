@@ -14,7 +14,7 @@ from backprop_lab.lines import Step
 from backprop_lab.mistakes import MISTAKES, Mistake
 from backprop_lab.problem import Problem, check_learning_rate, check_whole, kept_by_seeds
 from backprop_lab.tracing import Trace, trace
-from backprop_lab.ui.steps.judging import judge
+from backprop_lab.ui.steps.judging import asked_before, question
 from backprop_lab.ui.steps.setup import AS_GIVEN, CUSTOM, RANDOM, SIZES, WORKED_EXAMPLE, Setup, checked
 from backprop_lab.ui.steps.training import Remembered, Training, can_be_planted, why_not_planted, with_mistake
 from backprop_lab.ui.values.one_cell import Cell
@@ -29,9 +29,9 @@ class LabState:
 
     The first `index` steps in `trace`, that of iteration `iteration`, are shown; it is `remembered`, and may be made
     again. `custom` says that the learner changed a number, `mistake` names a planted mistake. `cell` is the cell that
-    is worked out; while `pinned`, it stays so. `predicting` asks for a cell of each gradient before it is shown;
-    `question` is the cell now asked for, and `right` of `asked` answers were right. `note` is a sentence for the
-    learner.
+    is worked out; while `pinned`, it stays so. `predicting` asks a question before a step is shown;
+    `question` is the cell that the present one is about, and `right` of `asked` answers were right. `why` is our reason
+    for the last answer, until the learner gives one. `note` is a sentence for the learner.
     """
 
     setup: Setup
@@ -46,6 +46,7 @@ class LabState:
     question: Cell | None = None
     right: int = 0
     asked: int = 0
+    why: str = ""
     note: str = ""
 
     @property
@@ -246,20 +247,30 @@ class Stepper(HasTraits):
         self.choose((name, min(max(i + down, 0), rows - 1), min(max(j + right, 0), cols - 1)), place.pinned)
 
     def predict(self, on: bool) -> None:
-        """Start, or stop, asking for a cell of every gradient before it is shown; the score starts at 0."""
-        self.place = replace(self.place, predicting=on, question=None, right=0, asked=0, note="")
+        """Start, or stop, asking before a step is shown; the score starts at 0."""
+        self.place = replace(self.place, predicting=on, question=None, right=0, asked=0, why="", note="")
 
     def answer(self, text: str) -> None:
-        """Answer the question with a sign, `+`, `-` or `0`, or with a number; then show the step."""
+        """Answer the question, as by a sign, `+`, `-` or `0`, or a number; then show the step."""
         place = self.place
         if place.question is None:
             raise ValueError(
                 "there is no question to answer: switch on 'Predict first' and press Next before a gradient"
             )
-        is_right, verdict = judge(place.trace, place.question, text, self.mistakes)
+        asked = question(place.trace, place.question, self.mistakes)
+        is_right, verdict = asked.judge(text.strip())
         self._go(place.iteration, place.index + 1)
-        right, asked = place.right + is_right, place.asked + 1
-        self.place = replace(self.place, right=right, asked=asked, note=f"{verdict} {right} of {asked} right so far.")
+        right, so_far = place.right + is_right, place.asked + 1
+        note = f"{verdict} {right} of {so_far} right so far."
+        self.place = replace(self.place, right=right, asked=so_far, why=asked.why, note=note)
+
+    def give_reason(self, text: str) -> None:
+        """Say, in one line, why the last answer is what it is; then ours stands beside it."""
+        if not self.place.why:
+            raise ValueError("there is nothing to give a reason for: answer a question first")
+        if not text.strip():
+            raise ValueError("type your reason first, in one line")
+        self.place = replace(self.place, why="", note=f"You: {text.strip()} \N{EM DASH} Ours: {self.place.why}")
 
     def go(self, step: str | None = None, iteration: int | None = None) -> None:
         """Go to a step by its name, None for the start, of this iteration or another."""
@@ -279,13 +290,20 @@ class Stepper(HasTraits):
             raise ValueError(f"the steps to show are a whole number, such as 3; got {index!r}")
         self._go(self.place.iteration, min(max(index, 0), len(self.place.trace.steps)))
 
+    def look(self, iteration: int, index: int) -> tuple[LabState, Sequence[float]]:
+        """What `place` and `losses` would be after `index` steps of an iteration, up to one beyond the last."""
+        found, now = self._training.remembered(iteration), self.place
+        note = self._note(iteration, now.mistake, now.custom)
+        place = LabState(now.setup, found, iteration, index, now.custom, now.mistake, note=note)
+        return place, self._training.losses[: iteration + 1]
+
     def next(self) -> None:
         """One step forward; after the last, the forward pass begins again with the new weights.
 
-        While predicting, a gradient is first asked for; a second `next` shows it without an answer.
+        While predicting, a step is first asked about, if there is a question; a second `next` shows it unanswered.
         """
-        if self.place.predicting and self.place.question is None and (question := self._question()):
-            self.place = replace(self.place, question=question, cell=None, pinned=False, note="")
+        if self.place.predicting and self.place.question is None and (asked := self._question()):
+            self.place = replace(self.place, question=asked, cell=None, pinned=False, why="", note="")
         elif self.place.index < len(self.place.trace.steps):
             self.go_to(self.place.index + 1)
         else:
@@ -312,14 +330,12 @@ class Stepper(HasTraits):
         self._go(self.place.iteration + 1, self.place.index)
 
     def _question(self) -> Cell | None:
-        """A random cell of the next step if that is a gradient; always the same one at the same step and iteration."""
+        """What to ask before the next step; always the same at the same step and iteration."""
         place = self.place
-        if place.index == len(place.trace.steps) or place.trace.steps[place.index].phase != "backward":
+        if place.index == len(place.trace.steps):
             return None
-        step = place.trace.steps[place.index]
         rng = np.random.default_rng([place.setup.seed or 0, place.iteration, place.index])
-        rows, cols = value_of(place.trace, step.name).shape
-        return step.name, int(rng.integers(rows)), int(rng.integers(cols))
+        return asked_before(place.trace, place.trace.steps[place.index], rng)
 
     def _begin(self, setup: Setup, lr: float | None, told: str = "", **changes: Any) -> None:
         """Start over from a setup, with the same mistake if it can be planted there; `changes` are of the place."""
@@ -352,13 +368,15 @@ class Stepper(HasTraits):
         if mistake and not self.mistakes[mistake].planted_at(trace(problem)):
             note = note or f"{self.mistakes[mistake].title}: with these numbers, it changes nothing."
         note = " ".join(sentence for sentence in (told, note) if sentence)
-        self.place = replace(self.place, remembered=first, iteration=0, note=note, question=None, **changes)
+        self.place = replace(self.place, remembered=first, iteration=0, note=note, question=None, why="", **changes)
 
     def _go(self, iteration: int, index: int, lr: float | None = None) -> None:
         """Go to a step of an iteration. A pinned cell stays while the step does, so that iterations can be compared."""
         found = self._training.remembered(iteration, lr)
         note = self._note(iteration, self.place.mistake, self.place.custom)
-        place = replace(self.place, remembered=found, iteration=iteration, index=index, question=None, note=note)
+        place = replace(
+            self.place, remembered=found, iteration=iteration, index=index, question=None, why="", note=note
+        )
         stays = place.pinned and index == self.place.index
         if place.cell is not None and not stays:
             place = replace(place, cell=None, pinned=False)

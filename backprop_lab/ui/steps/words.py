@@ -59,7 +59,7 @@ def remarks_on(place: LabState, losses: Sequence[float]) -> list[dict[str, str]]
     found = (
         remarks.on_dead_units(trace, step),
         remarks.on_update(trace, step),
-        remarks.on_next_loss(trace, step),
+        "" if place.predicting and place.index < len(trace.steps) else remarks.on_next_loss(trace, step),
         remarks.on_loss(step, losses),
     )
     return said + [{"kind": "remark", "text": text} for text in found if text]
@@ -81,10 +81,11 @@ def alt_text(place: LabState) -> str:
 def table(place: LabState) -> str:
     """Every value on the board, as tables that a screen reader can navigate."""
     names = [name for name in place.trace if place.shows(name)]
-    return f'<div class="bpl-tables">{"".join(_matrix(name, place.trace[name]) for name in names)}</div>'
+    return f'<div class="bpl-tables">{"".join(matrix_table(name, place.trace[name]) for name in names)}</div>'
 
 
-def _matrix(name: str, value: object) -> str:
+def matrix_table(name: str, value: object) -> str:
+    """One of them."""
     rows = np.atleast_2d(np.asarray(value, dtype=float)).tolist()
     body = "".join(f"<tr>{''.join(f'<td>{plain(v, 6)}</td>' for v in row)}</tr>" for row in rows)
     return f"<table><caption>{name}, {len(rows)} by {len(rows[0])}</caption>{body}</table>"

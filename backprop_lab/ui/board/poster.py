@@ -1,0 +1,142 @@
+"""The board to keep: with lines of text above it, as a figure whose words and numbers are text and whose cells vectors.
+
+Saved as SVG or PDF it is sharp at any size, and its text can be searched; as PNG it is as fine as one likes.
+"""
+
+import io
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from PIL import Image
+
+from backprop_lab.ui.board.board import Board
+from backprop_lab.ui.board.cells import BESIDE, LINED, digit_colours, number_size
+from backprop_lab.ui.board.layout import MARGIN, Box
+from backprop_lab.ui.board.picture import in_few_colours
+from backprop_lab.ui.board.text import DIGIT_HEIGHT, FAMILY, Word
+from backprop_lab.ui.drawing import own_settings
+from backprop_lab.ui.theme import GREY, PHASES, Theme
+
+MONO = "DejaVu Sans Mono"
+MONO_WIDTH = 0.602  # of an em
+ROW, BAR = 22.0, 8.0  # the heights of a line of text and of a progress bar, in CSS pixels
+
+
+class Head(NamedTuple):
+    """What stands above the board: the phase with its colour, a title, the place, and `lines` of text in a colour, the
+    first of which is code."""
+
+    phase: str
+    title: str
+    place: str
+    lines: Sequence[tuple[str, str]]
+
+
+@own_settings()
+def poster(board: Board, head: Head, progress: float | None = None) -> Figure:
+    """The board as last drawn, below its head; with a bar beneath it that shows how far one is, from 0 to 1."""
+    figure, axes, theme = board.figure, board.axes, board.theme
+    colour = theme.phase(head.phase) if head.phase in PHASES else GREY
+    above, foot = 30.0 + ROW * len(head.lines), BAR * (progress is not None)
+    figure.set_size_inches(board.width / 100, (above + board.height + foot) / 100)
+    axes.set_ylim(board.height + foot, -above)
+    for patch, words in board.words.items():
+        patch.set_visible(False)
+        for word in words:
+            _write(board, word, patch.get_facecolor())
+    chip = Word(head.phase, 3 * MARGIN, 20 - above, 13)
+    _write(board, chip, "#ffffff", bbox={"boxstyle": "round,pad=0.25", "facecolor": colour, "edgecolor": "none"})
+    _write(board, Word(head.title, chip.x + chip.width + 4 * MARGIN, 22 - above, 19, bold=True), theme.ink)
+    _write(board, Word(head.place, board.width - 2 * MARGIN, 20 - above, 13, align=1), theme.faint)
+    for k, (text, ink) in enumerate(head.lines):
+        em = min(15.0, (board.width - 4 * MARGIN) / (MONO_WIDTH * max(1, len(text))))
+        word = Word(text, 2 * MARGIN, 30 + ROW * (k + 0.72) - above, em, bold=k == 0)
+        _write(board, word, ink, family=MONO)
+    for box, levels, numbers in zip(board.boxes, board.cells.levels, board.cells.numbers, strict=True):
+        _cells(board, box, levels, numbers)
+    for x, top, width, height in board.ramps:
+        shades = _colours()[np.linspace(0, 255, 65).astype(int), 0]
+        at = x + width * np.arange(66) / 65
+        axes.add_collection(PolyCollection([_corners(a, top, b, top + height) for a, b in pairwise(at)],
+                                           facecolors=shades, edgecolors=shades, linewidths=0.3))  # fmt: skip
+    if progress is not None:
+        axes.add_patch(Rectangle((0, board.height + 2), board.width, BAR - 2, facecolor=theme.grid, lw=0))
+        axes.add_patch(Rectangle((0, board.height + 2), board.width * progress, BAR - 2, facecolor=colour, lw=0))
+    return figure
+
+
+def _cells(board: Board, box: Box, levels: Any, numbers: Sequence[str] | None) -> None:
+    """The cells of a matrix, or an empty grid, as polygons, and their numbers."""
+    theme, (down, across) = board.theme, box.means
+    wide, tall = box.width / box.cols, box.height / box.rows
+    tops = box.y + tall * np.array([*range(0, box.rows, down), box.rows])
+    lefts = box.x + wide * np.array([*range(0, box.cols, across), box.cols])
+    squares = [_corners(x0, y0, x1, y1) for y0, y1 in pairwise(tops)
+               for x0, x1 in pairwise(lefts)]  # fmt: skip
+    outline = Rectangle((box.x, box.y), box.width, box.height, fill=False, edgecolor=theme.grid, lw=0.6 * board.pixel)
+    board.axes.add_patch(outline)
+    lined = min(wide, tall) >= LINED
+    if levels is None:
+        if lined:
+            board.axes.add_collection(
+                PolyCollection(
+                    squares, facecolors="none", edgecolors=theme.grid, linewidths=0.6 * board.pixel, zorder=0.5
+                )
+            )
+        return
+    shades = _colours()[np.where(levels > 1, 256, np.clip((levels + 1) * 128, 0, 255)).astype(int).ravel()]
+    board.axes.add_collection(
+        PolyCollection(
+            squares, facecolors=shades[:, 0], edgecolors=theme.paper if lined else shades[:, 0],
+            linewidths=0.6 * board.pixel, zorder=0.5,
+        )
+    )  # fmt: skip
+    em = number_size(wide, tall)
+    for (corners, ink), text in zip(zip(squares, shades[:, 1], strict=True), numbers or (), strict=False):
+        (x0, y0), (x1, y1) = corners[0], corners[2]
+        word = Word(text, (x0 + x1) / 2, 0, em, align=0.5)
+        word = word._replace(size=em * min(1.0, (wide - BESIDE) / word.width))
+        _write(board, word._replace(y=(y0 + y1) / 2 + DIGIT_HEIGHT / 2 * word.size), ink)
+
+
+def _corners(x0: float, y0: float, x1: float, y1: float) -> list[tuple[float, float]]:
+    return [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
+
+
+def _colours() -> Any:
+    """For each colour of the scale that colour, and that of the digits on it, as RGBA from 0 to 1."""
+    return np.ascontiguousarray(digit_colours()[:, [0, 255]]).view(np.uint8).reshape(-1, 2, 4) / 255
+
+
+def _write(board: Board, word: Word, colour: Any, **more: Any) -> None:
+    """A word as text."""
+    board.axes.text(
+        word.x, word.y, word.text, fontsize=word.size * board.pixel, color=colour, va="baseline", parse_math=False,
+        ha={0: "left", 0.5: "center", 1: "right"}[word.align], weight="bold" if word.bold else "normal",
+        **{"family": FAMILY} | more,
+    )  # fmt: skip
+
+
+@own_settings()
+def written(figure: Figure, kind: str) -> bytes:
+    """A figure as a file that is "svg" or "pdf", with its text as text."""
+    data, date = io.BytesIO(), {"svg": "Date", "pdf": "CreationDate"}[kind]  # the same picture is the same file
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "backprop_lab", "pdf.fonttype": 42}):
+        figure.savefig(data, format=kind, metadata={date: None})
+    return data.getvalue()
+
+
+@own_settings()
+def painted(figure: Figure, theme: Theme, scale: float) -> Image.Image:
+    """A figure with `scale` pixels for each CSS pixel."""
+    figure.set_dpi(100 * scale)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return in_few_colours(Image.fromarray(np.asarray(canvas.buffer_rgba())), theme)

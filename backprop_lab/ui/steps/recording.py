@@ -1,0 +1,189 @@
+"""The walk that needs nothing: all that the lab says and shows, recorded, and played by one page with no kernel."""
+
+import base64
+import html
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from backprop_lab.ui.board.board import Board
+from backprop_lab.ui.board.operation import Operation
+from backprop_lab.ui.page.step_view import StepView
+from backprop_lab.ui.steps import frame, remarks, words
+from backprop_lab.ui.steps.player import SPEEDS
+from backprop_lab.ui.steps.stepper import LabState, Stepper
+from backprop_lab.ui.values.equation import rules
+from backprop_lab.ui.values.one_cell import work_out
+from backprop_lab.ui.values.slopes import value_of
+
+# The room for the map and for the operation in CSS pixels, as on a common screen, and device pixels for each of them.
+Room = tuple[tuple[int, int], tuple[int, int], float]
+WIDE: Room = (980, 440), (980, 240), 1.5
+LARGE: Room = (740, 330), (1340, 260), 1.5
+NARROW: Room = (386, 330), (386, 116), 2.0
+MOST_CELLS = 20_000  # in all iterations: each with its sum
+
+PAGE = Path(__file__).parents[1] / "page"
+
+
+def walk(stepper: Stepper, call: str, iterations: int = 1, large: bool = False) -> str:
+    """A page that steps, from where the stepper is, through this iteration and the next ones, up to so many.
+
+    It is one file of HTML, and asks nobody for anything. `call` opens the same in a notebook. Raises ValueError for a
+    network whose sums would make it too large.
+    """
+    data = json.dumps(record(stepper, iterations, large), allow_nan=False, separators=(",", ":"))
+    scripts = [(PAGE / name).read_text(encoding="utf-8") for name in ("step_view.js", "recording.js")]
+    return _WALK.format(
+        title=f"One training step, number by number: {html.escape(call)}",
+        call=html.escape(call),
+        css=StepView._css,
+        data=data.replace("<", "\\u003c"),
+        script="\n".join(scripts),
+        alone="" if iterations > 1 else ' data-alone=""',
+        large=" bpl-large" * large,
+        without=html.escape(words.alt_text(stepper.place)),
+    )
+
+
+def record(stepper: Stepper, iterations: int = 1, large: bool = False) -> dict[str, Any]:
+    """What the page is told at each step of some iterations, and of each cell, as plain data."""
+    first, trace = stepper.place.iteration, stepper.place.trace
+    layout = frame.layout(trace, rules(trace))
+    shapes = [value_of(trace, name).shape for name in layout["since"]]
+    if (cells := iterations * sum(rows * cols for rows, cols in shapes)) > MOST_CELLS:
+        raise ValueError(
+            f"a walk keeps the sum of every cell, of {MOST_CELLS:,} at most; this one would have {cells:,}. "
+            "Save fewer iterations or a smaller network, or a picture: .png, .svg, .pdf or .gif"
+        )
+    speeds = {name: pace for name, pace in SPEEDS.items() if iterations > 1 or pace[0] == "next"}
+    looks = [
+        [stepper.look(k, index) for index in range(len(trace.steps) + 1)] for k in range(first, first + iterations)
+    ]
+    return {
+        "layout": layout | {"speeds": [*speeds], "hidden": [], "large": large},
+        "label": StepView.label.default_value,
+        "names": [name for name in trace if name != "lr"],
+        "speeds": speeds,
+        "iteration": 0,
+        "index": stepper.place.index,
+        "iterations": [_iteration(steps, layout["since"]) for steps in looks],
+        "pictures": {
+            name: _pictures(looks, room, large and name == "wide")
+            for name, room in (("wide", LARGE if large else WIDE), ("narrow", NARROW))
+        },
+    }
+
+
+Look = tuple[LabState, Any]  # and the losses up to it
+
+
+def _iteration(looks: list[Look], names: list[str]) -> dict[str, Any]:
+    """What is said at each step of an iteration, and of each cell of each matrix: its sum, and what to frame."""
+    trace = looks[0][0].trace
+
+    def cell(name: str, i: int, j: int) -> list[Any]:
+        worked = work_out(trace, (name, i, j))
+        return [frame.the_sum(trace, worked), frame.sources(worked)]
+
+    return {
+        "steps": [
+            {"state": frame.state(place, losses), "alt": words.alt_text(place), "note": _note(place)}
+            for place, losses in looks
+        ],
+        "cells": {
+            name: [[cell(name, i, j) for j in range(cols)] for i in range(rows)]
+            for name in names
+            for rows, cols in [value_of(trace, name).shape]
+        },
+        "values": {name: words.matrix_table(name, trace[name]) for name in trace},
+    }
+
+
+def _note(place: LabState) -> dict[str, str]:
+    text = place.note or remarks.all_dead(place.trace, place.index)
+    return {"kind": "note", "text": text} if text else {}
+
+
+def _pictures(looks: list[list[Look]], room: Room, large: bool) -> dict[str, Any]:
+    """The map and the operation of each step, on light and on dark paper."""
+    (width, height), (across, down), ratio = room
+    found: dict[str, Any] = {"operation": [across, down], "steps": []}
+    boards = {dark: Board(looks[0][0][0].trace, width, height, ratio, dark, large) for dark in (False, True)}
+    limit = boards[False].gradient_limit
+    operations = {dark: Operation(across, down, ratio, dark, large, limit) for dark in (False, True)}
+    for iteration in looks:
+        steps = []
+        for place, losses in iteration:
+            step = {}
+            for dark, theme in ((False, "light"), (True, "dark")):
+                boards[dark].draw(place.trace, place.index, losses, framed=False)
+                operations[dark].draw(place.trace, place.index)
+                step[theme] = [_packed(picture.png()) for picture in (boards[dark], operations[dark])]
+            steps.append(step | {"boxes": [box[1:] for box in operations[False].boxes_on_page()]})
+        found["steps"].append(steps)
+    return found | {"map": [boards[False].width, boards[False].height], "boxes": boards[False].boxes_on_page()}
+
+
+def _packed(png: bytes) -> str:
+    """A picture in less room, as text: the lab's own are packed in haste."""
+    data = io.BytesIO()
+    Image.open(io.BytesIO(png)).save(data, "PNG", optimize=True)
+    return base64.b64encode(data.getvalue()).decode()
+
+
+_WALK = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+  content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src blob: data:">
+<link rel="icon" href="data:,">
+<title>{title}</title>
+<style>
+{css}
+:root {{ color-scheme: light dark; }}
+body {{ margin: 0; background: var(--jp-layout-color1); color: var(--jp-ui-font-color1); }}
+body {{ --jp-layout-color1: #fff; --jp-ui-font-color1: #1a1a1a; }}
+body[data-jp-theme-light="false"] {{
+  --jp-layout-color1: #111; --jp-layout-color2: #2a2a2a; --jp-border-color1: #666; --jp-ui-font-color1: #f2f2f2;
+  --jp-brand-color1: #64b5f6;
+}}
+.bpl-walk {{ height: 100vh; height: 100dvh; box-sizing: border-box; padding: 4px; overflow: hidden auto; }}
+.bpl-walk .bpl-map img {{ width: var(--map) !important; }}
+.bpl-walk .bpl-operation img {{ width: var(--operation) !important; }}
+.bpl-walk[data-alone] .bpl-do-next_iteration {{ display: none; }}
+.bpl-walk details {{ padding: 8px 4px; font: 14px/1.4 system-ui, sans-serif; }}
+</style>
+</head>
+<body>
+<main class="bpl-lab bpl-walk{large}"{alone}>
+<noscript><p>{without} This page needs JavaScript to step.</p></noscript>
+<div id="view"></div>
+<details><summary>Values as a table</summary><div class="bpl-tables"></div>
+<p>Made with backprop_lab by <code class="bpl-call">{call}</code></p></details>
+</main>
+<script type="application/json" id="recording">{data}</script>
+<script type="module">
+{script}
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const theme = () => {{ document.body.dataset.jpThemeLight = String(!dark.matches); }};
+dark.addEventListener("change", theme);
+theme();
+const main = document.querySelector("main"), values = document.querySelector("details");
+const recording = JSON.parse(document.getElementById("recording").textContent);
+const model = playback(recording, (widths) => {{
+  for (const [name, width] of Object.entries(widths)) main.style.setProperty(`--${{name}}`, `${{width}}px`);
+}});
+const list = () => {{ values.querySelector("div").innerHTML = values.open ? tables(recording, model.place()) : ""; }};
+values.addEventListener("toggle", list);
+model.on("change:alt", list);
+render({{ model, el: document.getElementById("view") }});
+</script>
+</body>
+</html>
+"""

@@ -1,0 +1,67 @@
+"""A lab whose cell was run by hand comes into view, and in no other case does it move the page."""
+
+import pytest
+from lab_page import ONE_CELL, READY
+
+SLOW = (
+    "import time\n\nfrom backprop_lab.ui import StepThrough\n\nlab = StepThrough()\nprint('made')\ntime.sleep(3)\nlab"
+)
+TALL = "'''\n" + 30 * "a line\n" + "'''"
+TOP = """lab => lab.getBoundingClientRect().top - lab.closest(".jp-WindowedPanel-outer").getBoundingClientRect().top"""
+LISTEN = """window.came = 0;
+var scrollIntoView = Element.prototype.scrollIntoView;
+Element.prototype.scrollIntoView = function (...how) {
+  window.came += this.matches(".bpl-lab");
+  return scrollIntoView.apply(this, how);
+};
+window.came"""
+
+
+def run_by_hand(lab, number):
+    lab.settle()
+    lab.page.wait_for_timeout(500)
+    lab.select_cell(number)
+    lab.page.keyboard.press("Shift+Enter")
+
+
+def came(lab):
+    """How often the lab moved the page, once all is shown and nothing moves any more."""
+    lab.wait_for_picture()
+    lab.page.wait_for_timeout(700)
+    return lab.page.evaluate("window.came")
+
+
+@pytest.mark.parametrize("cells", [(ONE_CELL, TALL), ("import backprop_lab.ui", SLOW, TALL)], ids=["first", "later"])
+def test_when_its_cell_alone_was_run_by_hand_the_top_of_the_lab_is_in_view_until_the_page_is_loaded_again(
+    notebook, cells
+):
+    lab, number = notebook(*cells, run=False), len(cells) - 2
+    lab.page.evaluate(LISTEN)
+    for cell in range(number + 1):
+        run_by_hand(lab, cell)
+    assert (came(lab), abs(lab.root.evaluate(TOP)) <= 1) == (1, True)
+    lab.command("docmanager:save")
+    lab.page.add_init_script(LISTEN)
+    lab.page.reload()
+    lab.page.evaluate(READY)
+    assert came(lab) == 0
+
+
+@pytest.mark.parametrize("cells", [(ONE_CELL, TALL), ("import backprop_lab.ui", TALL, ONE_CELL)], ids=["first", "last"])
+def test_when_all_cells_were_run_the_lab_does_not_move_the_page(notebook, cells):
+    lab = notebook(*cells, run=False)
+    lab.page.evaluate(LISTEN)
+    lab.run_all()
+    lab.root.scroll_into_view_if_needed()
+    assert came(lab) == 0
+
+
+def test_when_the_learner_has_scrolled_while_the_cell_ran_the_page_stays(notebook):
+    lab = notebook(SLOW, TALL, run=False)
+    lab.page.evaluate(LISTEN)
+    run_by_hand(lab, 0)
+    lab.page.locator(".jp-OutputArea-output", has_text="made").wait_for()
+    lab.page.wait_for_timeout(1000)
+    lab.page.mouse.move(600, 500)
+    lab.page.mouse.wheel(0, 20)
+    assert came(lab) == 0

@@ -1,0 +1,111 @@
+"""The walk that needs nothing: opened from the disk, with the network off, it steps, points and explains."""
+
+import pytest
+from playwright.sync_api import expect
+
+from backprop_lab.ui import StepThrough
+from backprop_lab.ui.steps import words
+
+
+@pytest.fixture(scope="module")
+def lab():
+    return StepThrough(mistake="sign-flipped")
+
+
+@pytest.fixture(scope="module")
+def walk(lab, tmp_path_factory):
+    path = tmp_path_factory.mktemp("walk") / "walk.html"
+    lab.save(path, iterations=2)
+    return path.as_uri()
+
+
+@pytest.mark.parametrize(("width", "height", "theme"), [(1366, 768, "light"), (390, 844, "dark")])
+def test_all_of_it_works_with_no_network_and_no_kernel(browser, lab, walk, width, height, theme):
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme, offline=True)
+    page, heard, asked, seen = context.new_page(), [], set(), set()
+    page.on("console", lambda message: heard.append(message.text))
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    page.on("request", lambda request: asked.add(request.url.partition(":")[0]))
+    page.goto(walk)
+    board, worked, iteration = page.locator(".bpl-picture"), page.locator(".bpl-worked"), page.locator(".bpl-iteration")
+    names = [step.name for step in lab.trace.steps]
+
+    def press(what):
+        page.locator(f".bpl-do-{what}").click()
+
+    def is_at(name, k=0):
+        expect(page.locator(".bpl-timeline [aria-current]")).to_have_text([name] if name else [])
+        expect(iteration).to_have_text(f"iteration {k}")
+
+    for index, name in enumerate(names, start=1):
+        press("next")
+        is_at(name)
+        board.press("Enter")
+        expect(worked).to_contain_text(name)
+        for picture in (".bpl-map", ".bpl-operation"):
+            expect(page.locator(f"{picture} .bpl-result")).to_have_count(1)
+            seen.add(page.locator(f"{picture} img").get_attribute("src"))
+        expect(board.locator("img")).to_have_attribute("alt", words.alt_text(lab.stepper.look(0, index)[0]))
+        for area in page.locator(".bpl-board > *").all():
+            box = area.bounding_box()
+            assert box["y"] + box["height"] <= height
+            assert box["x"] + box["width"] <= width
+    assert len(seen) == 2 * len(names)
+    assert page.locator(".bpl-failed").count() == len(lab._view.state["wrong"]) > 0
+
+    board.press("Escape")
+    for key, name in {"End": names[-1], "ArrowLeft": names[-2], "Home": None, "ArrowRight": names[0]}.items():
+        board.press(key)
+        is_at(name)
+    press("back")
+    press("next_phase")
+    is_at("y_pred")
+    page.get_by_role("button", name="dH1", exact=True).click()
+    is_at("dH1")
+    left, top, wide, high = next(box[1:5] for box in page.evaluate(
+        "() => JSON.parse(document.getElementById('recording').textContent).pictures"
+        f".{'wide' if width > 600 else 'narrow'}.boxes") if box[0] == "dH1")  # fmt: skip
+    shown = board.locator("img").bounding_box()
+    x, y = left + 0.9 * wide, top + 0.9 * high
+    page.mouse.move(shown["x"] + x * shown["width"], shown["y"] + y * shown["height"])
+    expect(worked).to_contain_text("dH1[1,3] =")
+    page.mouse.move(0, 0)
+    expect(worked).to_have_count(0)
+    if width > 600:
+        expect(page.locator(".bpl-formula math")).to_be_visible()
+
+    page.get_by_text("Values as a table").click()
+    expect(page.locator(".bpl-tables caption").first).to_have_text("X, 2 by 3")
+    press("next_iteration")
+    is_at("dH1", 1)
+    board.press("End")
+    press("next")
+    expect(page.locator(".bpl-note")).to_contain_text("ends here")
+    press("restart")
+    is_at(None)
+    press("play")
+    is_at(names[0])
+    press("play")
+    expect(page.locator(".bpl-do-play")).to_have_text("Play")
+    assert (heard, asked - {"blob", "data"}) == ([], {"file"})
+    context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_no_violation(browser, walk, theme):
+    context = browser.new_context(color_scheme=theme, bypass_csp=True)  # its own policy would keep axe out
+    page = context.new_page()
+    page.goto(walk)
+    for _ in range(8):  # a gradient, with a red cross
+        page.locator(".bpl-do-next").click()
+    page.locator(".bpl-picture").press("Enter")
+    page.get_by_text("Values as a table").click()
+    expect(page.locator(".bpl-tables caption").first).to_be_visible()
+    from axe_playwright_python.sync_playwright import Axe
+
+    assert [
+        (rule["id"], node["html"])
+        for rule in Axe().run(page, context=".bpl-lab").response["violations"]
+        for node in rule["nodes"]
+    ] == []
+    context.close()

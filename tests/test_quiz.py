@@ -1,0 +1,88 @@
+"""The questions that stand in the lab: the right answers are those of the numbers, and an answer comes before ours."""
+
+import numpy as np
+import pytest
+from common import trained, with_mistake
+
+from backprop_lab import MISTAKES, random_problem, trace, worked_example
+from backprop_lab.ui import StepThrough
+from backprop_lab.ui.steps.frame import wrong_gradients
+from backprop_lab.ui.steps.quiz import LESSONS, TOUR, TRAINING, Quiz
+
+
+def dead(t):
+    return int(np.sum(np.all(t["H1"] == 0, axis=0)))
+
+
+def test_what_is_right_in_the_tour_is_right_on_the_board(example):
+    t = example
+    squares = (t["y_pred"] - t["y"]) ** 2
+    assert [question.right for question in TOUR] == [
+        ("the first", "the second", "the third")[np.argmax(t["X"][0] * t["W1"][:, 3])],
+        str(np.sum(t["H1"] == 0)),
+        "more than half" if squares.max() > 0.6 * t["L"] else "",
+        {1: "+", 0: "0", -1: "−"}[int(np.sign(t["dy_pred"][0, 1]))],
+        str(np.sum(t["dY1"] != t["dH1"])),
+        ("the first", "the second")[int(np.flatnonzero(t["X"][:, 1] * t["dY1"][:, 0] == 0)[0])],
+        f"{1e-3 / worked_example().lr:.0f}",
+        str(sum(dead(trace(random_problem(seed))) > 0 for seed in range(10))),
+    ]
+
+
+def test_what_is_right_about_training_is_right_on_the_board():
+    mistake = MISTAKES["mask-forgotten"]
+    right = trained(worked_example().evolve(lr=0.01), 10)
+    wrong = trained(worked_example().evolve(lr=0.01), 10, mistake)
+    assert [question.right for question in TRAINING] == [
+        str(dead(trained(worked_example().evolve(lr=0.05), 2))),
+        "with the mistake" if wrong["L"] < right["L"] else "without the mistake",
+        str(len(wrong_gradients(with_mistake(trace(worked_example()), mistake)))),
+    ]
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_a_wrong_answer_gets_a_sentence_a_right_one_ours_and_only_then_the_next_question_comes(lesson):
+    quiz = Quiz(LESSONS[lesson])
+    for number, question in enumerate(LESSONS[lesson], start=1):
+        asked = quiz.asked()
+        assert (asked["title"], asked["text"]) == (f"Question {number} of {len(quiz.questions)}", question.text)
+        assert (asked["choices"], asked["told"]) == ([*question.choices], "")
+        with pytest.raises(ValueError, match="answer with"):
+            quiz.answer("rubbish")
+        with pytest.raises(ValueError, match="answer the question first"):
+            quiz.next()
+        for wrong in [text for text in question.choices or ("99",) if text != question.right]:
+            quiz.answer(wrong)
+            assert quiz.asked()["told"] == f"{wrong} is not right. {question.hint}"
+        if number == 1:
+            quiz = Quiz(LESSONS[lesson])
+        quiz.show() if number == 2 else quiz.answer(question.right)
+        assert quiz.asked()["told"].removeprefix("Right. ") == question.answer
+        assert quiz.asked()["buttons"] == [["next_question", "Next question"]]
+        with pytest.raises(ValueError, match="there is no question"):
+            quiz.answer(question.right)
+        quiz.next()
+    assert quiz.asked()["text"] == f"1 of {len(quiz.questions)} were right at the first answer."
+    quiz.next()
+    assert quiz.asked() is None
+
+
+def test_the_question_stands_in_the_lab_wherever_the_learner_goes_and_a_prediction_comes_before_it():
+    lab = StepThrough(questions="tour", step="L")
+
+    def do(what, text=""):
+        for handler in lab._view._handlers:
+            handler("do", {"what": what, "text": text})
+        return lab._view.state["question"]
+
+    assert do("next")["title"] == "Question 1 of 8"
+    lab.stepper.predict(True)
+    assert do("next")["title"].startswith("Predict dH1")
+    assert do("answer", "99")["title"] == "Question 1 of 8"
+    lab.stepper.predict(False)
+    assert do("answer", "the second")["told"].startswith("Right. ")
+    assert do("next_question")["title"] == "Question 2 of 8"
+    assert do("show")["told"] == TOUR[1].answer
+    assert lab.call() == "StepThrough(step='dH1', questions='tour')"
+    with pytest.raises(ValueError, match="questions must be one of tour, training; got 'x'"):
+        StepThrough(questions="x")
