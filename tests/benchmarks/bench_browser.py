@@ -54,6 +54,24 @@ else:
     CELLS.pop()
 
 
+DELAY = """(milliseconds) => {
+  const { send } = WebSocket.prototype;
+  WebSocket.prototype.send = function (data) { setTimeout(() => send.call(this, data), milliseconds); };
+}"""
+
+
+def point(page: Page) -> list[Bar]:
+    """How long from a pointer that moves to frames around the cell, with no delay on the wire and with some."""
+    bars = []
+    for delay in (0, 150):
+        page.evaluate(DELAY, delay)
+        times = page.evaluate("probe.point(3, 100)")
+        for percent, limit in ((50, 16), (95, 34)):
+            what = f"pointer moved to frames painted, {delay} ms of delay: ms, {percent}%"
+            bars.append(Bar(what, float(np.percentile(times, percent)), limit))
+    return bars
+
+
 def measure(page: Page) -> tuple[dict[str, list[dict[str, float]]], dict[str, dict[str, float]]]:
     """For each way every key pressed, and how many pictures a second came while the slider was dragged."""
     pressed: dict[str, list[dict[str, float]]] = {way.name: [] for way in WAYS}
@@ -79,6 +97,7 @@ def main() -> dict[str, Any]:
             )
         page.wait_for_timeout(3000)  # until every first picture has been drawn
         pressed, dragged = measure(page)
+        bars = point(page)
 
     found: dict[str, dict[str, float]] = {}
     for name, times in pressed.items():
@@ -111,7 +130,6 @@ def main() -> dict[str, Any]:
             for name, row in found.items()
         ],
     )
-    bars = []
     for name in (LEARNING_RATE, SEED):
         ours = found[name]["shown_ms"]
         bars.append(Bar(f"{name}: time, x echo", ours / floor["shown_ms"], 1.5))

@@ -73,6 +73,26 @@ window.probe = {
     return { ...times, ...wire };
   },
 
+  // Moves the pointer to one cell of the map after another: milliseconds until the frame that shows them framed, which
+  // must be there when the event has been handled, and what came over the wire for it.
+  async point(cell, times) {
+    const root = document.querySelectorAll(".jp-Notebook .jp-Cell")[cell];
+    root.querySelector(".jp-Cell-outputWrapper").scrollIntoView({ block: "start" });
+    await pause(1000);
+    const image = root.querySelector(".bpl-picture img"), { left, top, width, height } = image.getBoundingClientRect();
+    const frames = root.querySelector(".bpl-picture .bpl-frames"), found = [];
+    for (let across = 0; found.length < times; across = (across + 0.0137) % 1) {
+      await pause(10 + Math.random() * 17);
+      const before = frames.innerHTML, at = { clientX: left + across * width, clientY: top + 0.06 * height };
+      const start = performance.now();
+      image.dispatchEvent(new PointerEvent("pointermove", { ...at, pointerType: "mouse", bubbles: true }));
+      const framed = frames.innerHTML !== before;
+      await nextFrame();
+      if (framed) found.push(performance.now() - start);
+    }
+    return found;
+  },
+
   // Drags a slider's handle back and forth for some seconds, moving at every frame: how many pictures and how many
   // frames there were in a second.
   async drag(cell, number, seconds) {

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
+import pytest
 from lab_page import ONE_CELL, READY, RUN_ALL, LabPage
 from playwright.sync_api import expect
 
@@ -330,19 +331,31 @@ def test_of_a_lab_whose_cell_was_run_again_the_kernel_keeps_no_picture_and_a_rel
     expect_kept(lab, 0, 0, labs=6)
 
 
-# Moves the pointer to a place, and says at once, in the same task, how many frames there are and which picture.
-POINT = """(image, [clientX, clientY]) => {
+# Moves the pointer to a place, and says at once, in the same task, which frames there are and which picture; and how
+# many frames there are when the page is about to be painted, and whether it still waits for the sum then.
+POINT = """async (image, [clientX, clientY]) => {
   image.dispatchEvent(new PointerEvent("pointermove", { clientX, clientY, pointerType: "mouse", bubbles: true }));
-  const frames = [...image.parentElement.querySelectorAll(".bpl-frame")].map((mark) => mark.getBoundingClientRect());
-  return { frames: frames.map(({ x, y, width, height }) => [x, y, width, height]), picture: image.src };
+  const marks = () => [...image.parentElement.querySelectorAll(".bpl-frame")];
+  const boxes = marks().map((mark) => mark.getBoundingClientRect()), picture = image.src;
+  const frames = boxes.map(({ x, y, width, height }) => [x, y, width, height]);
+  await new Promise(requestAnimationFrame);
+  const waits = Boolean(image.closest(".bpl-board").querySelector(".bpl-late"));
+  return { frames, picture, painted: marks().length, waits };
+}"""
+DELAY = """(milliseconds) => {
+  const { send } = WebSocket.prototype;
+  WebSocket.prototype.send = function (data) { setTimeout(() => send.call(this, data), milliseconds); };
 }"""
 
 
-def test_what_a_cell_is_made_of_is_framed_in_the_task_of_the_pointer_and_no_picture_is_sent_for_it(lab):
+@pytest.mark.parametrize("delay", [0, 150])
+def test_what_a_cell_is_made_of_is_framed_in_the_task_of_the_pointer_and_no_picture_is_sent_for_it(lab, delay):
     lab.jump("dW1")
+    lab.page.evaluate(DELAY, delay)
     before = lab.picture()
     x, y, width, height = lab.place_of("dW1", 1, 2)
     at_once = lab.image.evaluate(POINT, [x, y])
+    assert (at_once["painted"], at_once["waits"] or not delay) == (3, True)
     lab.settle()
     after = lab.image.evaluate("image => image.src")
     assert (at_once["picture"], lab.picture()) == (after, before)
