@@ -99,7 +99,7 @@ def test_all_of_it_works_with_no_network_and_no_kernel(browser, lab, walk, width
     context.close()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.release)])
 def test_axe_finds_no_violation(browser, walk, theme):
     context = browser.new_context(color_scheme=theme, bypass_csp=True)  # its own policy would keep axe out
     page = context.new_page()
