@@ -102,7 +102,7 @@ def solve(
     if line is not None and not (isinstance(line, str) and line in lines):
         return _unknown("line", line, lines)
     if line not in (None, name):
-        said = f"{line} is not where it is: it follows from the numbers that stand there, by the line that you see."
+        said = f"The mistake is not in {line}: its line, run on the values shown, gives just this {line}."
         return Feedback(False, ("line",), said)
     wrong = _shown(right, name, hidden)[name]
     guess, found = MISTAKES[mistake], check(name, wrong, right)

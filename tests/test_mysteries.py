@@ -121,7 +121,11 @@ def test_who_is_asked_for_the_line_too_is_told_what_is_missing_and_whether_the_l
         (("mask-forgotten", "dY01"), "There is no line of the name 'dY01'. Did you mean 'dY1'?", "name"),
         (("mask-forgotten", "X"), "There is no line of the name 'X'.", "name"),
         (("mask-forgotten", case["dY1"]), "There is no line of the name array(", "name"),
-        (("mask-forgotten", "dW1"), "dW1 is not where it is: it follows from the numbers that stand there", "line"),
+        (
+            ("mask-forgotten", "dW1"),
+            "The mistake is not in dW1: its line, run on the values shown, gives just this dW1",
+            "line",
+        ),
     ]:
         feedback = solve(1, *answer)
         assert not feedback
