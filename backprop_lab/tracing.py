@@ -90,6 +90,12 @@ class Trace(Mapping[str, Any]):
         new = {name: self[f"{name}_new"] for name in self.problem.network.parameters}
         return self.problem.evolve(network=self.problem.network.with_parameters(new))
 
+    def next_loss(self) -> Any:
+        """The loss after this step's update, on the same samples; what overflows does so without a warning."""
+        after = self.next_problem()
+        with np.errstate(all="ignore"):
+            return after.loss.value(after.network.forward(after.X), after.y)
+
 
 def trace(problem: Problem) -> Trace:
     """Run one training step of `problem` line by line and keep every value: forward, loss, backward, update.

@@ -154,9 +154,8 @@ def _way(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
 
 def _rise(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
     """Whether the loss will rise with all the new weights."""
-    after = trace.next_problem()
+    now, then = float(trace["L"]), float(trace.next_loss())
     with np.errstate(all="ignore"):
-        now, then = float(trace["L"]), float(after.loss.value(after.network.forward(after.X), after.y))
         slopes = {name: trace[f"d{name}"] for name in trace.problem.network.parameters}
         first = sum(float(np.sum((trace[f"{name}_new"] - trace[name]) * slope)) for name, slope in slopes.items())
     if math.isfinite(then):

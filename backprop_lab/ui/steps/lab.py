@@ -24,7 +24,7 @@ from backprop_lab.ui.hearing import serialize_messages
 from backprop_lab.ui.lab import Lab
 from backprop_lab.ui.page.copy_button import CopyButton
 from backprop_lab.ui.page.step_view import StepView
-from backprop_lab.ui.steps import frame, remarks, words
+from backprop_lab.ui.steps import frame, words
 from backprop_lab.ui.steps.address import link_to
 from backprop_lab.ui.steps.pictures import KINDS, picture
 from backprop_lab.ui.steps.player import SPEEDS, Player
@@ -341,7 +341,7 @@ class StepThrough(Lab):
         place = self.stepper.place
         with self._view.hold_sync():  # one message to the page
             self._show_view(place)
-            self._say([place.note or remarks.all_dead(place.trace, place.index)])
+            self._say([words.note(place)])
         self._show_controls(place)
         self._show_footer(place)
 

@@ -12,7 +12,7 @@ from PIL import Image
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.board.operation import Operation
 from backprop_lab.ui.page.step_view import StepView
-from backprop_lab.ui.steps import frame, remarks, words
+from backprop_lab.ui.steps import frame, words
 from backprop_lab.ui.steps.player import SPEEDS
 from backprop_lab.ui.steps.stepper import LabState, Stepper
 from backprop_lab.ui.values.equation import rules
@@ -104,7 +104,7 @@ def _iteration(looks: list[Look], names: list[str]) -> dict[str, Any]:
 
 
 def _note(place: LabState) -> dict[str, str]:
-    text = place.note or remarks.all_dead(place.trace, place.index)
+    text = words.note(place)
     return {"kind": "note", "text": text} if text else {}
 
 

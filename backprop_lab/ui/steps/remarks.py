@@ -92,9 +92,7 @@ def on_next_loss(trace: Trace, step: Step) -> str:
     """At an update: the loss with all the new weights, so that one can search for a good learning rate by eye."""
     if step.phase != "update":
         return ""
-    after = trace.next_problem()
-    with np.errstate(all="ignore"):
-        now, then = float(trace["L"]), float(after.loss.value(after.network.forward(after.X), after.y))
+    now, then = float(trace["L"]), float(trace.next_loss())
     if not math.isfinite(then):
         return "With all the new weights, the loss will overflow."
     will_be, is_now = told_apart(then, now, 6)

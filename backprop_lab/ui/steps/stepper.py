@@ -348,7 +348,7 @@ class Stepper(HasTraits):
         mistake = self.place.mistake
         if mistake and not can_be_planted(self.mistakes[mistake], problem):
             mistake = ""
-        told = " ".join(sentence for sentence in (told, _kept(setup, problem)) if sentence)
+        told = " ".join(filter(None, (told, _kept(setup, problem))))
         changes |= {"setup": setup, "custom": False, "mistake": mistake, "cell": None, "pinned": False}
         self._restart_training(problem, told, **changes)
 
@@ -367,7 +367,7 @@ class Stepper(HasTraits):
         note = self._note(0, mistake, changes.get("custom", self.place.custom))
         if mistake and not self.mistakes[mistake].planted_at(trace(problem)):
             note = note or f"{self.mistakes[mistake].title}: with these numbers, it changes nothing."
-        note = " ".join(sentence for sentence in (told, note) if sentence)
+        note = " ".join(filter(None, (told, note)))
         self.place = replace(self.place, remembered=first, iteration=0, note=note, question=None, why="", **changes)
 
     def _go(self, iteration: int, index: int, lr: float | None = None) -> None:
@@ -406,7 +406,7 @@ class Stepper(HasTraits):
                 f"{then}: the learning rate is too large for these numbers, or they are too large themselves. Restart "
                 "brings the original numbers back; or go back to see how it began."
             )
-        if self.place.setup.given is not None and self.place.setup.start == AS_GIVEN:
+        if self.place.setup.start == AS_GIVEN:
             return (
                 f"{then}: the learning rate is too large for this problem, or a gradient is wrong, which its check "
                 "shows. Restart with a smaller learning rate, or go back to see how it began."

@@ -65,6 +65,11 @@ def remarks_on(place: LabState, losses: Sequence[float]) -> list[dict[str, str]]
     return said + [{"kind": "remark", "text": text} for text in found if text]
 
 
+def note(place: LabState) -> str:
+    """What is said to the learner at this place, or that a whole layer is dead there; "" if there is nothing to say."""
+    return place.note or remarks.all_dead(place.trace, place.index)
+
+
 def alt_text(place: LabState) -> str:
     """The picture in words: the step it shows and the values it computed."""
     step = place.step
