@@ -5,15 +5,18 @@ with the answers. All numbers are whole and small: nobody needs a calculator.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from backprop_lab.answers import NoAnswerError, read
 from backprop_lab.explaining import made_of
 from backprop_lab.feedback import Feedback, check
 from backprop_lab.layers import Array, Linear, ReLU
 from backprop_lab.losses import SumSquaredError
 from backprop_lab.network import Network
+from backprop_lab.number_format import MINUS
 from backprop_lab.problem import Problem, check_seed
 from backprop_lab.tracing import Trace, trace
 
@@ -21,6 +24,7 @@ QUESTIONS = 5
 SAMPLES = 3  # at most, and
 LARGEST = 12  # the largest number, where something is to be computed
 SIGNS = {-1: "-", 0: "0", 1: "+"}
+FORMS = {int: "one number", tuple: "a pair of numbers, as in (3, 2)", str: "'+', '-' or '0'"}
 
 
 class Question(NamedTuple):
@@ -38,14 +42,28 @@ class Question(NamedTuple):
 
     def judge(self, answer: Any) -> Feedback:
         """Whether an answer is right; a matrix is told which mistake it looks like."""
-        if answer is ...:
-            return Feedback(False, ("blank",), f"Put {self.asked} in place of the blank.")
+        if _is_blank(answer):
+            return Feedback(False, ("blank",), f"Put {self._named('the')} in place of the blank.")
         if isinstance(self.answer, np.ndarray):
-            return check(self.name, answer, self.trace)
-        given = str(answer).strip().replace("\N{MINUS SIGN}", "-") if isinstance(self.answer, str) else answer
+            told = check(self.name, answer, self.trace)
+            return replace(told, message=told.message.replace(", like Y1.", ", like H1."))  # which is on the sheet
+        if isinstance(self.answer, str):
+            given: Any = str(answer).strip().replace(MINUS, "-")
+            fits = given in SIGNS.values()
+        else:
+            try:
+                given = read(self.asked, answer).squeeze()
+            except NoAnswerError as nothing:
+                return Feedback(False, nothing.cause, nothing.message)
+            fits = given.ndim == np.ndim(self.answer)
+        if not fits:
+            return Feedback(False, ("unreadable",), f"{self._named('The')} is {FORMS[type(self.answer)]}.")
         if np.array_equal(given, self.answer):
-            return Feedback(True, (), f"{self.asked} is right.")
-        return Feedback(False, ("value",), f"{self.asked} is not {answer!r}. {self.hint}")
+            return Feedback(True, (), f"{self._named('The')} is right.")
+        return Feedback(False, ("value",), f"{self._named('The')} is not {answer!r}. {self.hint}")
+
+    def _named(self, the: str) -> str:
+        return f"{the} {self.asked}" if " of " in self.asked else self.asked
 
 
 class Drill(NamedTuple):
@@ -65,14 +83,18 @@ class Drill(NamedTuple):
         return self._written([_answer(question.answer) for question in self.questions])
 
     def check(self, *answers: Any) -> Feedback:
-        """What there is to say of the first answer that is wrong, or else missing. Raises nothing."""
+        """What there is to say of the first answer that is wrong, or else missing; a list of all counts too.
+
+        Raises nothing.
+        """
+        if len(answers) == 1 and isinstance(answers[0], list | tuple) and len(answers[0]) == len(self.questions):
+            answers = tuple(answers[0])
         if len(answers) != len(self.questions):
-            said = (
-                f"There are {len(self.questions)} questions, and {len(answers)} answers: put ... where you have none."
-            )
+            got = "1 answer" if len(answers) == 1 else f"{len(answers)} answers"
+            said = f"There are {len(self.questions)} questions, and {got}: put ... where you have none."
             return Feedback(False, ("name",), said)
         asked = enumerate(zip(self.questions, answers, strict=True), start=1)
-        for number, (question, answer) in sorted(asked, key=lambda each: each[1][1] is ...):  # blanks come last
+        for number, (question, answer) in sorted(asked, key=lambda each: _is_blank(each[1][1])):  # blanks come last
             if not (told := question.judge(answer)):
                 return Feedback(False, told.cause, f"Question {number}: {told}", told.where)
         return Feedback(True, (), f"Each of the {len(answers)} answers is right.")
@@ -93,6 +115,10 @@ def drill(kind: str, seed: int) -> Drill:
     """A drill: "cell", "mask", "shape" or "sign", or "mixed" of them all.
 
     Raises ValueError if there is no such kind, or if the seed is not a whole number from 0 up.
+
+        sheet = drill("cell", seed=3)
+        sheet.check(12, -4, ..., ..., ...)  # dots where there is no answer yet
+        print(sheet.key)
     """
     if kind not in (*KINDS, "mixed"):
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, mixed; got {kind!r}")
@@ -182,6 +208,10 @@ TITLES = {
     "sign": f"The sign: + or - or 0; {LOSS}",
     "mixed": f"Some of everything; {LOSS}",
 }
+
+
+def _is_blank(answer: Any) -> bool:
+    return answer is None or answer is ...
 
 
 def _place(value: Array, rng: np.random.Generator) -> tuple[int, int]:
