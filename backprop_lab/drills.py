@@ -21,6 +21,7 @@ from backprop_lab.problem import Problem, check_seed
 from backprop_lab.tracing import Trace, trace
 
 QUESTIONS = 5
+SPACE = "______"
 SAMPLES = 3  # at most, and
 LARGEST = 12  # the largest number, where something is to be computed
 SIGNS = {-1: "-", 0: "0", 1: "+"}
@@ -75,12 +76,13 @@ class Drill(NamedTuple):
     @property
     def sheet(self) -> str:
         """The questions, with room for the answers."""
-        return self._written([_blank(question.answer) for question in self.questions])
+        return self._written(self.title, [_blank(question.answer) for question in self.questions])
 
     @property
     def key(self) -> str:
         """The same with the answers."""
-        return self._written([_answer(question.answer) for question in self.questions])
+        title = self.title.replace("(sheet", "(key to sheet")
+        return self._written(title, [_answer(question.answer) for question in self.questions])
 
     def check(self, *answers: Any) -> Feedback:
         """What there is to say of the first answer that is wrong, or else missing; a list of all counts too.
@@ -99,8 +101,8 @@ class Drill(NamedTuple):
                 return Feedback(False, told.cause, f"Question {number}: {told}", told.where)
         return Feedback(True, (), f"Each of the {len(answers)} answers is right.")
 
-    def _written(self, answers: list[str]) -> str:
-        parts = [self.title]
+    def _written(self, title: str, answers: list[str]) -> str:
+        parts = [title]
         for number, (question, answer) in enumerate(zip(self.questions, answers, strict=True), start=1):
             asked = f"{question.asked} = "
             lines = [*question.shown.splitlines(), "", *_hanging(asked, answer)]
@@ -241,8 +243,8 @@ def _answer(answer: Any) -> str:
 
 
 def _blank(answer: Any) -> str:
-    """Room for an answer; for each number of a matrix its own."""
-    return "\n".join("  ".join(["____"] * len(row)) for row in answer) if isinstance(answer, np.ndarray) else "______"
+    """Room for an answer; for each number of a matrix its own, and a line between its rows, for a pen."""
+    return "\n\n".join("  ".join([SPACE] * len(row)) for row in answer) if isinstance(answer, np.ndarray) else SPACE
 
 
 def _hanging(start: str, text: str) -> list[str]:

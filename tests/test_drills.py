@@ -58,7 +58,7 @@ def test_from_the_numbers_on_a_sheet_follows_what_its_key_says_and_the_package_a
             assert len(questions) == len(keys) == len(set(questions)) == QUESTIONS
             answers = []
             for number, (question, key) in enumerate(zip(questions, keys, strict=True), start=1):
-                shown, blank = question.removeprefix(f"{number}.  ").split("\n\n    ")
+                shown, blank = question.removeprefix(f"{number}.  ").split("\n\n    ", 1)
                 name, _, room = blank.partition(" = ")
                 known, wanted = by_hand(name, read(shown))
                 answers.append(known[wanted])
@@ -69,7 +69,8 @@ def test_from_the_numbers_on_a_sheet_follows_what_its_key_says_and_the_package_a
                 asked.add(re.sub(r"\[.*?\]", "", name))
             assert made.check(*answers), made.check(*answers)
             assert max(abs(int(number)) for number in re.findall(r"-?\d+", made.key.partition("\n")[2])) < 100
-            assert str(seed) in title
+            assert f"(sheet {seed})" in title
+            assert f"(key to sheet {seed})" in made.key
     print(f"{seeds * len(ALL)} sheets with {QUESTIONS} questions each, which ask for {len(asked)} things")  # noqa: T201
     assert {"dW1", "dW2", "dY1", "sign of dy_pred", "sign of W2_new - W2", "shape of db1"} <= asked
 
