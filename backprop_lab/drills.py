@@ -29,12 +29,12 @@ FORMS = {int: "one number", tuple: "a pair of numbers, as in (3, 2)", str: "'+',
 
 
 class Question(NamedTuple):
-    """What is shown, what is asked for, its answer, and what to say of a wrong one.
+    """What is shown, side by side, what is asked for, its answer, and what to say of a wrong one.
 
     `answer` is a number, a shape, a sign or, for the whole of the value `name` of a step `trace`, a matrix.
     """
 
-    shown: str
+    shown: tuple[str, ...]
     asked: str
     answer: Any
     hint: str
@@ -105,12 +105,23 @@ class Drill(NamedTuple):
         parts = [title]
         for number, (question, answer) in enumerate(zip(self.questions, answers, strict=True), start=1):
             asked = f"{question.asked} = "
-            lines = [*question.shown.splitlines(), "", *_hanging(asked, answer)]
+            lines = [*_side_by_side(question.shown), "", *_hanging(asked, answer)]
             parts.append("\n".join([f"{number}.  {lines[0]}", *(f"    {line}".rstrip() for line in lines[1:])]))
         return "\n\n\n".join(parts) + "\n"
 
     def __repr__(self) -> str:
         return self.sheet
+
+    def _repr_html_(self) -> str:
+        """The sheet for a page of any width: where it is narrow, what stands side by side goes below each other."""
+        pre = '<pre style="margin: 0; white-space: pre; overflow-x: auto">{}</pre>'
+        items = []
+        for question in self.questions:
+            shown = "".join(map(pre.format, question.shown))
+            blank = pre.format("\n".join(_hanging(f"{question.asked} = ", _blank(question.answer))))
+            row = f'<div style="display: flex; flex-wrap: wrap; gap: 0.7em 3em">{shown}</div>'
+            items.append(f'<li style="margin-top: 2em">{row}<br>{blank}</li>')
+        return f"<b>{self.title}</b><ol>{''.join(items)}</ol>"
 
 
 def drill(kind: str, seed: int) -> Drill:
@@ -172,7 +183,7 @@ def _mask(traced: Trace, rng: np.random.Generator) -> Question | None:
 def _shape(traced: Trace, rng: np.random.Generator) -> Question:
     """The shape of a value, from the shapes of what is given."""
     name = str(rng.choice(["Y1", "y_pred", "dH1", "dW1", "dW2", "db1", "db2", "dY1"]))
-    shapes = "   ".join(f"{given} {np.shape(traced[given])}" for given in ("X", "W1", "b1", "W2", "b2"))
+    shapes = tuple(f"{given} {np.shape(traced[given])}" for given in ("X", "W1", "b1", "W2", "b2"))
     hint = (
         f"A gradient has the shape of what it belongs to: {name.removeprefix('d')}."
         if name.startswith("d")
@@ -225,12 +236,17 @@ def _is_small(traced: Trace, *names: str) -> bool:
     return len(traced["X"]) <= SAMPLES and all(np.max(np.abs(traced[name])) <= LARGEST for name in names)
 
 
-def _matrices(traced: Trace, *names: str) -> str:
-    """Matrices side by side, each after its name."""
-    blocks = [_hanging(f"{name} = ", _answer(traced[name])) for name in names]
-    height = max(map(len, blocks))
-    padded = [[line.ljust(max(map(len, block))) for line in block + [""] * (height - len(block))] for block in blocks]
-    return "\n".join("      ".join(lines).rstrip() for lines in zip(*padded, strict=True))
+def _matrices(traced: Trace, *names: str) -> tuple[str, ...]:
+    """Matrices, each after its name."""
+    return tuple("\n".join(_hanging(f"{name} = ", _answer(traced[name]))) for name in names)
+
+
+def _side_by_side(texts: tuple[str, ...]) -> list[str]:
+    """The lines of texts of equal height beside each other, with more room between matrices."""
+    blocks = [text.split("\n") for text in texts]
+    padded = [[line.ljust(max(map(len, block))) for line in block] for block in blocks]
+    gap = " " * (6 if len(blocks[0]) > 1 else 3)
+    return [gap.join(lines).rstrip() for lines in zip(*padded, strict=True)]
 
 
 def _answer(answer: Any) -> str:

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from common import count
+from common import count, plain
 
 from backprop_lab import drill
 from backprop_lab.drills import KINDS, QUESTIONS
@@ -110,6 +110,8 @@ def test_a_sheet_shows_itself_is_the_same_for_everybody_and_another_with_another
     for kind in ALL:
         assert repr(drill(kind, 3)) == drill(kind, 3).sheet != drill(kind, 4).sheet
         assert "__" in drill(kind, 3).sheet
+        shown, numbered = plain(drill(kind, 3)._repr_html_()), re.sub(r"\n\d\. ", "", drill(kind, 3).sheet)
+        assert sorted("".join(shown.split())) == sorted("".join(numbered.split())), "on a page, in another arrangement"
         assert "__" not in drill(kind, 3).key
 
 
