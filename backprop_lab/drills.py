@@ -127,7 +127,7 @@ class Drill(NamedTuple):
 def drill(kind: str, seed: int) -> Drill:
     """A drill: "cell", "mask", "shape" or "sign", or "mixed" of them all.
 
-    Raises ValueError if there is no such kind, or if the seed is not a whole number from 0 up.
+    Raises ValueError if there is no such kind, or if the seed is not a whole number from 0 up. For example::
 
         sheet = drill("cell", seed=3)
         sheet.check(12, -4, ..., ..., ...)  # dots where there is no answer yet

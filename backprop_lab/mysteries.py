@@ -60,6 +60,7 @@ LEVELS = {
 DRAWN = "mystery(seed=12, difficulty=2)"
 DRAWS = 1000  # after so many there is something wrong with the levels, not with the seed
 VISIBLE = 0.05  # by so much of its largest number the wrong line is off, and every other one by less than half as much
+FILLED = 0.25  # so much of each value is not 0: a layer that is off as a whole, or nearly, hides what is done in it
 READABLE = 1000  # every number on the board is smaller
 
 
@@ -70,7 +71,7 @@ def mystery(number: int | None = None, *, seed: int | None = None, difficulty: i
     same. Of difficulty 1 it is like the first five: a gradient is wrong, in a network with a ReLU and a sum of squares.
     Of difficulty 2 any activation and loss may occur, and the mistake may be in the loss or the update; of 3 it may be
     anywhere, and the network is one layer deeper, with as many samples as inputs and units, so that any two matrices
-    fit. Raises ValueError if there is no such case.
+    fit. Raises ValueError if there is no such case. For example::
 
         case = mystery(seed=12, difficulty=2)
         case["dW1"]  # what came out
@@ -93,6 +94,7 @@ def solve(
     Where several mistakes give the same numbers, each is right. Of a wrong guess it tells only whether that mistake is
     made in the same line. With `line`, such as "dW1", that has to be the line in which it is made, and is credited by
     itself. `seed` and `difficulty` are those of the mystery. Raises ValueError if there is no such case.
+    For example::
 
         solve(1, "sign-flipped")
         solve(seed=12, difficulty=2, line="dW1", mistake="sign-flipped")
@@ -208,7 +210,7 @@ def _draw_step(rng: np.random.Generator, level: Level) -> Trace:
 def _can_be_told(right: Trace, name: str, mistake: Mistake) -> bool:
     """Whether the numbers that the board prints give away which line is wrong, and that it is no other mistake."""
     shown = _shown(right, name, mistake)
-    if not all(step.value.any() for step in (*right.steps, *shown.steps)):  # a whole layer that is off hides too much
+    if any(np.mean(step.value != 0) < FILLED for step in (*right.steps, *shown.steps)):
         return False
     if mistake.name not in check(name, shown[name], right).cause:
         return False

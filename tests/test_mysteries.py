@@ -83,7 +83,7 @@ def test_of_what_a_drawn_mystery_shows_one_line_is_the_explanation_and_the_board
         off = {step.name: relative_error(evaluate(step.code, board), board[step.name]) for step in case.steps}
         assert max(off, key=off.get) == line
         right = trace(case.problem)
-        assert all(np.any(step.value) for step in (*case.steps, *right.steps)), "no layer or gradient is off as a whole"
+        assert all(np.mean(step.value == 0) <= 3 / 4 for step in (*case.steps, *right.steps)), "no layer is off"
         for wrong in (MISTAKES[name].wrong_value(right, line) for name in others):
             runs = wrong is not None and np.shape(wrong) == np.shape(case[line])
             assert not runs or relative_error(printed(wrong), board[line]) > 0.02
@@ -92,9 +92,9 @@ def test_of_what_a_drawn_mystery_shows_one_line_is_the_explanation_and_the_board
 
 def test_a_drawn_mystery_is_the_same_for_everybody_and_the_harder_the_more_may_be_wrong():
     def of(difficulty):
-        return [mystery(seed=seed, difficulty=difficulty) for seed in range(20)]
+        return [mystery(seed=seed, difficulty=difficulty) for seed in range(25)]
 
-    assert all(same_values(one, other) for one, other in zip(of(2), map(trace_again, range(20)), strict=True))
+    assert all(same_values(one, other) for one, other in zip(of(2), map(trace_again, range(25)), strict=True))
     phases = {d: {case.step(first_wrong_line(case)).phase for case in of(d)} for d in (1, 2, 3)}
     assert phases[1] == {"backward"} < phases[2] < phases[3] == {"forward", "loss", "backward", "update"}
     assert not any(solve(mistake="cross-entropy", seed=seed, difficulty=1) for seed in range(50)), "taught later"

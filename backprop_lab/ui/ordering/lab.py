@@ -20,7 +20,7 @@ class LineUp(Lab):
 
     `part` is "forward", which ends with the loss, "backward", or "whole"; without a problem it is the worked example.
     Every order that can be computed is right. Another `seed` draws other wrong lines, in another order. Raises
-    ValueError if there is no such part or seed, or if `problem` is not a Problem.
+    ValueError if there is no such part or seed, or if `problem` is not a Problem. For example::
 
         LineUp(part="backward")
         LineUp(random_problem(1, hidden=(4, 4)), seed=2)  # one layer deeper, with other wrong lines
