@@ -153,6 +153,11 @@ def test_a_first_and_a_second_visit_end_with_a_board_that_follows_its_slider_and
         assert size < MOST_MB
     lab.button("Play").click()
     expect(lab.iteration).to_have_text("iteration 1", timeout=WAIT)
+    lab.field("seed").fill("4")
+    lab.field("seed").press("Enter")
+    expect(lab.call).to_contain_text("seed=4")
+    lab.button("More").click()
+    expect(lab.field("samples")).to_be_visible()
 
 
 def test_a_page_whose_python_cannot_start_says_so(visit, reader):
