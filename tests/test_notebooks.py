@@ -68,7 +68,7 @@ def test_its_cells_can_be_run_again_in_any_order(name):
     assert [name for name in sorted(taken) if sum(name in bound for bound, _ in cells) > 1] == []
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS.values(), ids=NOTEBOOKS)
+@pytest.mark.parametrize("notebook", ALL.values(), ids=ALL)
 def test_its_code_is_short_plain_python_in_cells_whose_ids_are_words_and_imports_little(notebook):
     code = [cell.source for cell in code_cells(notebook)]
     lengths, lines = [len(source.splitlines()) for source in code], "\n".join(code).splitlines()
@@ -90,6 +90,13 @@ def test_the_map_of_the_course_and_the_teaching_notes_give_the_minutes_that_each
     )
     assert dict(re.findall(r"^\| \[(\w+)\]\(\1\.ipynb\) \|.*\| (\d+) \|$", start, re.MULTILINE)) == own
     assert dict(re.findall(r"^\| \[(\w+)\]\(\1\.ipynb\) \| (\d+) \|", notes, re.MULTILINE)).items() >= own.items()
+
+
+def test_the_autograd_of_09_takes_fewer_than_the_forty_lines_that_it_promises():
+    cells = {cell.id: cell.source for cell in NOTEBOOKS["09_from_here_to_autograd.ipynb"].cells}
+    operations = [f"gates-{name}" for name in ("add", "multiply", "maximum")] + ["arrays-gates", "fork-wrong"]
+    library = ["record-value", "record-gate", *operations, "arrays-fit", "arrays-operators-code"]
+    assert len(re.findall(r"\S.*", "\n".join(cells[name] for name in library))) < 40
 
 
 def test_the_worked_example_prints_all_that_the_original_printed_in_its_order():

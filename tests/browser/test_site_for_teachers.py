@@ -1,13 +1,13 @@
-"""The web site for teachers, `make site SOLUTIONS=yes`: every solution runs in the browser, as `test_site` has it."""
+"""The web site for teachers, `make site SOLUTIONS=yes`: it has the notes, and every solution runs in the browser."""
 
 from pathlib import Path
 
-import nbformat
 import pytest
-from lab_page import RUN_ALL
-from test_site import CELLS, PYODIDE, ROOT, build, printed, pytestmark, reader, served, visit  # noqa: F401
+from test_site import PYODIDE, ROOT, build, reader, runs_as_saved, served, visit  # noqa: F401
 
 SOLUTIONS = sorted(f"solutions/{path.name}" for path in (ROOT / "notebooks" / "solutions").glob("*.ipynb"))
+
+pytestmark = [pytest.mark.release, pytest.mark.skipif(not PYODIDE, reason="NO PYODIDE, as test_site says")]
 
 
 @pytest.fixture(scope="module")
@@ -17,12 +17,10 @@ def site(tmp_path_factory):
         yield site
 
 
-@pytest.mark.release
 @pytest.mark.parametrize("name", SOLUTIONS)
 def test_a_solution_runs_to_its_end_and_prints_what_was_saved(name, visit, site):  # noqa: F811
-    page = visit(name).page
-    page.evaluate(RUN_ALL)
-    saved = nbformat.read(site.folder / "run" / "files" / name, as_version=4).cells
-    for cell, before in zip(page.evaluate(CELLS), saved, strict=True):
-        assert "error" not in {output["output_type"] for output in cell.get("outputs", [])}, cell["source"]
-        assert printed(cell) == printed(before), cell["source"]
+    runs_as_saved(name, visit, site)
+
+
+def test_the_notes_are_a_page_of_it(site):
+    assert (site.folder / "course" / "teaching_notes.html").is_file()
