@@ -118,12 +118,25 @@ def rounds_to(known, written):
     return any(f"{abs(value):.{decimals}f}" == mantissa for value in known) or float(written) in known
 
 
-@pytest.mark.parametrize("notebook", [WORKED_EXAMPLE, TOUR], ids=["worked example", "tour"])
-def test_every_number_in_the_prose_is_in_a_cell_that_computes_or_asserts_it(notebook):
-    code = [cell.source for cell in code_cells(notebook)]
-    known = [float(number) for text in (*code, printed(notebook)) for number in numbers(text)]
-    before_the_exercises = prose(notebook).partition("## Exercises\n")[0]
-    assert not {written for written in numbers(before_the_exercises) if not rounds_to(known, written)}
+NO_RESULT = {
+    "3.11",
+    "1e-5",
+    "0.00000002",
+    "0.08",
+    "0.000125",
+    "1.4",
+}  # of a version, an example, one machine; 0.05 / 400, √1.96
+HELD_ELSEWHERE = {"0.89", "0.086", "0.43"}  # below, by the column after 0.074, by a heatmap
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_every_number_in_the_prose_is_in_a_cell_that_computes_or_asserts_it(name):
+    """All but whole ones; where there is a solution, its cells count too."""
+    both = NOTEBOOKS[name], ALL.get(f"solutions/{name}", NOTEBOOKS[name])
+    texts = [text for each in both for text in (*(cell.source for cell in code_cells(each)), printed(each))]
+    known = [float(number) for text in texts for number in numbers(text)]
+    said = re.sub(r"\]\([^)]*\)|arXiv:\S+", "", prose(NOTEBOOKS[name]))
+    assert {written for written in numbers(said) if not rounds_to(known, written)} <= NO_RESULT | HELD_ELSEWHERE
 
 
 def test_the_labs_of_the_tour_are_saved_as_pictures_and_give_the_answers_of_its_exercises():
@@ -135,5 +148,6 @@ def test_the_labs_of_the_tour_are_saved_as_pictures_and_give_the_answers_of_its_
     assert Stepper(start="diverging", lr=0.05, iteration=100).place.trace["L"] < 0.01
     assert "the first row and third column, about a tenth" in prose(TOUR)
     H1 = trace(random_problem(0, activation=Sigmoid()))["H1"]
+    assert round(H1.ravel()[2], 2) == 0.89
     assert (H1 * (1 - H1)).argmin() == 2
     assert round((H1 * (1 - H1)).min(), 1) == 0.1
