@@ -496,6 +496,7 @@ function render({ model, el }) {
   // Below: ways to keep what is shown, and what More has opened
 
   const below = make("div", "bpl-below", el), ways = make("div", "bpl-ways", below);
+  below.hidden = true;
   const call = make("code", "bpl-call", ways), but = make("span", "", ways);
   makeCopy(ways, "Copy this call", () => state().below.call);
   const copyLink = makeCopy(ways, "Copy link", () => state().below.link);

@@ -134,34 +134,33 @@ class StepThrough(Lab):
         """Controls that are needed less often, behind the button More."""
         stepper = self.stepper
         self._sizes = {
-            name: widgets.IntText(description=_SIZE_NAMES.get(name, name), tooltip=f"From 1 to {most}", **sized("auto"))
+            name: widgets.IntText(
+                description=(label := _SIZE_NAMES.get(name, name)),
+                tooltip=f"From 1 to {most}",
+                **sized(f"{60 + 7 * len(label)}px"),
+            )
             for name, most in SIZES.items()
         }
         for name, field in self._sizes.items():
             self._on_change(field, partial(self._resize, name))
         self._activation = widgets.Dropdown(
-            description="activation", tooltip="The activation after each hidden layer", **sized("190px")
+            description="activation", tooltip="The activation after each hidden layer", **sized("180px")
         )
         self._loss = widgets.Dropdown(
-            description="loss", tooltip="What the network is trained to make small", **sized("270px")
+            description="loss", tooltip="What the network is trained to make small", **sized("230px")
         )
         self._on_change(self._activation, lambda activation: self._start_over(activation=activation))
         self._on_change(self._loss, lambda loss: self._start_over(loss=loss))
         mistakes = [("none", ""), *((mistake.title, name) for name, mistake in stepper.mistakes.items())]
         self._mistake = widgets.Dropdown(
-            options=mistakes, description="planted mistake", tooltip="Plant a classic mistake", **sized("340px")
+            options=mistakes, description="planted mistake", tooltip="Plant a classic mistake", **sized("330px")
         )
         self._on_change(self._mistake, stepper.plant)
         self._table = toggle("Values as a table", "Every number on the board as text, also for screen readers")
         self._script = toggle("As NumPy", "A plain script that prints the same numbers")
         self._on_change(self._table, partial(self._open_below, "bpl-tables"))
         self._on_change(self._script, partial(self._open_below, "bpl-script"))
-        drawer = widgets.VBox(
-            [
-                row(*self._sizes.values(), self._activation, self._loss),
-                row(self._mistake, self._table, self._script),
-            ]
-        )
+        drawer = row(*self._sizes.values(), self._activation, self._loss, self._mistake, self._table, self._script)
         drawer.layout.display = "none"
         self._more.observe(lambda change: setattr(drawer.layout, "display", "" if change.new else "none"), "value")
         return drawer
