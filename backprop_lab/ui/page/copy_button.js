@@ -24,6 +24,7 @@ function render({ model, el }) {
   button.title = "Copy the text beside this button to the clipboard";
   const name = () => (button.textContent = model.get("label"));
   button.onclick = async () => {
+    if (!model.get("text")) return model.send({});
     try {
       await copy(model.get("text"), el);
       button.textContent = "Copied";

@@ -7,7 +7,7 @@ import traitlets
 
 
 class CopyButton(anywidget.AnyWidget):
-    """Copies `text` when pressed, and confirms it."""
+    """Copies `text` when pressed, and confirms it; while there is none, sends a message, and someone may say why."""
 
     _esm = Path(__file__).with_suffix(".js")
 
