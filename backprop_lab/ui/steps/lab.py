@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from backprop_lab.ui.controls import GROW, pair, row, sized, text_field, toggle
 from backprop_lab.ui.hearing import serialize_messages
 from backprop_lab.ui.lab import Lab
 from backprop_lab.ui.page.copy_button import CopyButton
+from backprop_lab.ui.page.save_button import SaveButton
 from backprop_lab.ui.page.step_view import StepView
 from backprop_lab.ui.steps import frame, words
 from backprop_lab.ui.steps.address import link_to
@@ -35,6 +37,7 @@ from backprop_lab.ui.steps.setup import AS_GIVEN, CUSTOM, SIZES, WORKED_EXAMPLE,
 from backprop_lab.ui.steps.stepper import LabState, Stepper
 from backprop_lab.ui.values.equation import rules
 
+PDF = find_spec("matplotlib.backends.backend_pdf")  # the web site goes without it
 PARTS = ("start", "seed", "lr", "play", "predict", "more", "call")  # what `hide` can name
 
 
@@ -202,7 +205,10 @@ class StepThrough(Lab):
         self._shown_table = widgets.HTML()
         self._copy_link = CopyButton(label="Copy link")
         self._copy_link.on_msg(lambda *_: self._guarded(self.link))  # which says why there is none
-        call = row(self._call, self._copy_call, self._copy_link)
+        self._save = SaveButton(kinds=[kind for kind in (*KINDS, "html") if kind != "pdf" or PDF])
+        self._save.on_msg(lambda _, message, __: self._guarded(self._give_file, message["kind"]))
+        serialize_messages(self._save)
+        call = row(self._call, self._copy_call, self._copy_link, self._save)
         call.layout.display = "none" if "call" in self._hidden else None
         self._footer = [call, self._shown_table, widgets.VBox([self._copy_script, self._shown_script])]
 
@@ -231,18 +237,27 @@ class StepThrough(Lab):
         iteration and, with `iterations`, the next ones. `scale` is how many pixels of a PNG or GIF a pixel of the lab
         is: 2 or 1 if it is left out. Raises ValueError for another ending.
         """
-        check_whole("iterations", iterations, 1, 100)
         kind = Path(path).suffix.lower().removeprefix(".")
-        if kind == "html":
-            data = walk(self.stepper, self.call(), int(iterations), self._large).encode()
-        elif kind in KINDS:
-            data = picture(self.stepper, kind, scale, self._large)
-        else:
+        if kind not in (*KINDS, "html"):
             endings = ", ".join(f".{each}" for each in KINDS)
             raise ValueError(
                 f"a lab is saved as {endings} or .html, by the ending of the name; got {os.fspath(path)!r}"
             )
-        Path(path).write_bytes(data)
+        Path(path).write_bytes(self._file(kind, scale, iterations))
+
+    def _file(self, kind: str, scale: float | None = None, iterations: int = 1) -> bytes:
+        check_whole("iterations", iterations, 1, 100)
+        if kind == "html":
+            return walk(self.stepper, self.call(), int(iterations), self._large).encode()
+        return picture(self.stepper, kind, scale, self._large)
+
+    def _give_file(self, kind: str) -> None:
+        """Answer the button that saves, also where there is only a sentence to say why not."""
+        name, data = "", b""
+        try:
+            data, name = self._file(kind), f"{self.step or 'start'}.{kind}"
+        finally:
+            self._save.give(name, data)
 
     def come_into_view(self) -> None:
         """Scroll the page to this lab, and give its board the keyboard focus."""
