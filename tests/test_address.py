@@ -82,14 +82,14 @@ NO_LINK = {
 def test_a_lab_and_copy_link_say_what_no_link_can_hold(monkeypatch):
     monkeypatch.setenv("BACKPROP_LAB_SITE", "https://example.org/lab")
     lab = StepThrough(step="dW1")
-    assert lab.link() == lab._copy_link.text == "https://example.org/lab/run/open/#step=dW1"
+    assert lab.link() == lab._view.state["below"]["link"] == "https://example.org/lab/run/open/#step=dW1"
     assert 0.9 * MOST_NUMBERS < len(StepThrough(FITS).link()) < LONGEST
     for problem, sentence in NO_LINK.values():
         lab = StepThrough(problem)
         with pytest.raises(ValueError, match=sentence) as refused:
             lab.link()
-        assert not lab._copy_link.text
-        lab._copy_link._handle_custom_msg({}, [])  # pressed
+        assert not lab._view.state["below"]["link"]
+        lab._heard("do", {"what": "link"})
         assert lab._view.note == {"kind": "refused", "text": str(refused.value)}
 
 
