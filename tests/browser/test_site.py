@@ -222,7 +222,37 @@ def test_every_page_fits_the_screen_and_has_its_notebook_and_the_lab_one_click_a
             expect(link).to_be_in_viewport(ratio=1)
 
 
-SOME = ["index", "course/03_why_these_formulas", "api", "search"]
+def test_each_lab_on_the_pages_to_read_steps_and_points_without_python(page, site):
+    before, stepped = len(site.asked), []
+    page.emulate_media(color_scheme="null")  # or a page in a frame would not be told what is chosen around it
+    for name in PAGES:
+        page.goto(f"/{name}.html")
+        for frame in page.locator("iframe.walk").all():
+            frame.scroll_into_view_if_needed()
+            lab = frame.content_frame
+            lab.locator(".bpl-map img[src]").wait_for()
+            lab.locator(".bpl-picture").press("Home")
+            names = lab.locator(".bpl-timeline button").all_inner_texts()
+            for step in names[:3]:
+                lab.locator(".bpl-do-next").click()
+                expect(lab.locator(".bpl-timeline [aria-current]")).to_have_text(step)
+            lab.locator(".bpl-picture").press("Enter")
+            expect(lab.locator(".bpl-worked")).to_contain_text(f"{names[2]}[0,0] =")
+            page.evaluate("document.body.dataset.theme = 'dark'")
+            expect(lab.locator("body")).to_have_attribute("data-jp-theme-light", "false")
+            stepped.append(name)
+    cells = [cell for path in (ROOT / "notebooks").glob("*.ipynb") for cell in nbformat.read(path, as_version=4).cells]
+    said = [output.get("data", {}).get("text/plain", "") for cell in cells for output in cell.get("outputs", [])]
+    assert len(stepped) == sum(text.startswith(("StepThrough(", "MistakeLab(")) for text in said) > 0
+    asked = {path.relative_to(site.folder).as_posix() for path in site.asked[before:]}
+    assert not [path for path in asked if path.startswith("run/")]
+    for name in {*stepped}:
+        own = [site.folder / path for path in asked if path.startswith((f"{name}.html", f"{name}-lab"))]
+        size = sum(len(gzip.compress(path.read_bytes())) for path in own) / 1e6
+        print(f"{name}: {size:.1f} MB, compressed, with all its labs")  # noqa: T201
+
+
+SOME = ["index", "course/02_step_through", "course/03_why_these_formulas", "api", "search"]
 
 
 @pytest.mark.parametrize("names", [SOME, pytest.param(PAGES, marks=pytest.mark.release)], ids=["some", "all"])
