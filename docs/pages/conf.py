@@ -4,14 +4,13 @@ Formulas become MathML, which browsers show without a script. Where a notebook s
 made by running the notebook up to there, that steps without Python.
 """
 
+import ast
 import json
 import os
-from contextlib import chdir
+from contextlib import chdir, redirect_stdout
 from html import escape
 
 from docutils.nodes import SkipNode
-from IPython.core.interactiveshell import InteractiveShell
-from IPython.utils.capture import capture_output
 from latex2mathml.converter import convert
 from sphinx.util.logging import getLogger
 
@@ -75,20 +74,26 @@ def record_labs(app, docname, source):
     notebook, folder = json.loads(source[0]), (app.srcdir / docname).parent
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     shown = {k: output["data"] for k, cell in enumerate(cells) for output in cell["outputs"] if lab_of(output)}
-    shell = InteractiveShell()
-    os.environ["MPLBACKEND"] = "agg"
+    names = {"__name__": "__main__"}
     for k, cell in enumerate(cells[: max(shown, default=-1) + 1]):
-        with chdir(folder), capture_output():
-            done = shell.run_cell("".join(cell["source"]), store_history=True)
+        with chdir(folder), open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+            result = value_of("".join(cell["source"]), names)
         if k in shown:
-            done.raise_error()
-            lab, name = getattr(done.result, "lab", done.result), f"{docname}-lab-{k}.html"
+            lab, name = getattr(result, "lab", result), f"{docname}-lab-{k}.html"
             (app.outdir / name).parent.mkdir(parents=True, exist_ok=True)
             lab.save(app.outdir / name)
             picture = f'<img src="data:image/png;base64,{shown[k]["image/png"]}" alt="{{}}">'
-            still = "" if lab is done.result else picture.format(escape(lab_of({"data": shown[k]})))
+            still = "" if lab is result else picture.format(escape(lab_of({"data": shown[k]})))
             shown[k]["text/html"] = still + WALK.format(os.path.basename(name), escape(lab.call()))
     source[0] = json.dumps(notebook)
+
+
+def value_of(code, names):
+    """Run the code of a cell. The value of its last line, if it has one."""
+    lines = ast.parse(code)
+    last = lines.body.pop() if isinstance(lines.body[-1], ast.Expr) else None
+    exec(compile(lines, "<cell>", "exec"), names)
+    return eval(compile(ast.Expression(last.value), "<cell>", "eval"), names) if last else None
 
 
 def lab_of(output):

@@ -19,10 +19,12 @@ from threading import Thread
 from urllib.parse import urlencode
 
 import nbformat
+import numpy as np
 import pytest
 from lab_page import READY, RUN_ALL, LabPage
 from launch import FLAGS, WINDOW
 from playwright.sync_api import expect
+from test_address import random_lab
 from witness import Witness
 
 ROOT = Path(__file__).parents[2]
@@ -324,6 +326,43 @@ def test_the_lab_alone_follows_its_slider_and_a_link_opens_it_at_a_place(
         page.evaluate("location.hash = 'step=dW2'")
         expect(said).to_have_text("StepThrough(step='dW2')")
         assert not witness.heard
+
+
+PRINTED = """async (code) => {
+  const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+  const future = kernel.requestExecute({ code, store_history: false });
+  let said = "";
+  future.onIOPub = ({ content }) => { said += content.text ?? content.evalue ?? ""; };
+  await future.done;
+  return said;
+}"""
+STATES = """
+import json, numpy as np
+from backprop_lab.ui.opening import opened
+print(json.dumps([[lab.link().partition("#")[2], lab.stepper.place.index, {
+    name: [float(cell).hex() for cell in np.ravel(lab.trace[name])] for name in lab.trace}] for lab in %s]))"""
+
+
+@pytest.mark.parametrize("states", [3, pytest.param(20, marks=pytest.mark.release)])
+def test_a_link_from_python_opens_the_same_state_in_jupyterlite_and_in_the_lab_alone_number_by_number(
+    states, visit, page
+):
+    labs = [random_lab(seed) for seed in range(states)]
+    links = [lab.link().partition("#")[2] for lab in labs]
+    lab = visit("00_start_here.ipynb")
+    lite = json.loads(lab.page.evaluate(PRINTED, STATES % f"map(opened, {links})"))
+    for lab, link, (found, index, values) in zip(labs, links, lite, strict=True):
+        assert (found, index) == (link, lab.stepper.place.index)
+        for name, value in lab.trace.items():
+            cells = [float.fromhex(cell) for cell in values[name]]
+            if name in lab.trace.given and not lab.stepper.place.iteration:
+                assert cells == np.ravel(value).tolist(), name
+            else:
+                assert cells == pytest.approx(np.ravel(value).tolist(), rel=1e-9, abs=1e-300, nan_ok=True), name
+        alone(page, f"#{link}")
+        (there,) = json.loads(page.evaluate(PRINTED, STATES % "[*Out.values()][-1:]"))
+        assert there == [found, index, values]
+        page.goto("about:blank")
 
 
 @pytest.mark.parametrize("page", [(PHONE, "light")], indirect=True)
