@@ -24,7 +24,8 @@ class StepView(anywidget.AnyWidget):
         "answer", "why", "edit" and "save" with a `text`, "link" where there is none to copy
     kind "speed": the `speed` that was chosen
     kind "jump": `index` of the step chosen on the timeline; kind "key": `key` pressed on the map
-    kind "shown": `frame` of the picture that is now on the page, and the name of the `view`
+    kind "shown": `frame` of the picture that is now on the page, and the name of the `view`; said of the first picture
+        of a view, and while the state is `playing`
     kind "cell": `cell` under the pointer as [name, row, column], or None; whether it was `clicked`, and whether it is
         `pinned`, which a second click ends; `name` of this report, which the state answers as `heard`
     """
