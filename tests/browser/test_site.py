@@ -25,6 +25,7 @@ from lab_page import READY, RUN_ALL, LabPage
 from launch import FLAGS, WINDOW
 from playwright.sync_api import expect
 from test_address import random_lab
+from test_one_screen import check_that_all_is_seen
 from witness import Witness
 
 ROOT = Path(__file__).parents[2]
@@ -325,6 +326,7 @@ def test_the_lab_alone_follows_its_slider_and_a_link_opens_it_at_a_place(
         assert page.evaluate("window.copied") == address.replace("index.html", "")
         page.evaluate("location.hash = 'step=dW2'")
         expect(said).to_have_text("StepThrough(step='dW2')")
+        check_that_all_is_seen(LabPage(page))
         assert not witness.heard
 
 
