@@ -33,6 +33,7 @@ PYODIDE = os.environ.get("PYODIDE_DIST")
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
 OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
 WAIT = 120_000  # milliseconds
+MOST_SECONDS = {"first": 8, "second": 6}  # from the landing page to a slider that has moved, on two idle cores
 MOST_MB = 29  # that a visit may fetch, compressed
 MISSED = {"run/lab/lab.png"}  # JupyterLab asks for a picture first where the page is, then where the notebook is
 
@@ -288,6 +289,16 @@ def alone(page, address=""):
     page.locator(".bpl-board img[src], .bpl-refused").first.wait_for()
 
 
+def is_idle():
+    """Whether this machine, in the second in which one looks, has nothing to do; False where it does not tell."""
+    looks, stat = [], Path("/proc/stat")
+    for _ in range(2 * stat.is_file()):
+        looks.append([int(ticks) for ticks in stat.read_text().split()[1:9]])
+        time.sleep(1)
+    spent = np.ptp(looks, axis=0) if looks else np.zeros(8)
+    return bool(spent[3] > 0.9 * spent.sum())
+
+
 @pytest.mark.parametrize(
     "size", [pytest.param(PHONE, id="phone"), pytest.param(LAPTOP, id="laptop", marks=pytest.mark.release)]
 )
@@ -300,22 +311,24 @@ def test_the_lab_alone_follows_its_slider_and_a_link_opens_it_at_a_place(
         witness, page = Witness(), context.new_page()
         witness.listen(page)
         board, said = page.locator(".bpl-board img[alt^=Board]"), page.locator(".bpl-call")
-        page.goto("/index.html")
-        start = time.monotonic()
-        page.get_by_role("link", name="Open the lab").click()
-        board.wait_for()
-        print(f"first visit: the lab alone after {time.monotonic() - start:.1f} s")  # noqa: T201
-        before = board.get_attribute("src")
-        page.locator(".bpl-lab .noUi-handle").first.press("ArrowRight")
-        expect(board).not_to_have_attribute("src", before)
+        for which, most in MOST_SECONDS.items():
+            page.goto("/index.html")
+            idle, start = is_idle(), time.monotonic()
+            page.get_by_role("link", name="Open the lab").click()
+            board.wait_for()
+            before = board.get_attribute("src")
+            page.locator(".bpl-lab .noUi-handle").first.press("ArrowRight")
+            expect(board).not_to_have_attribute("src", before)
+            seconds = time.monotonic() - start
+            judged = f"of {most}" if idle else "not judged: the machine was busy before"
+            print(f"{which} visit, {size['width']} wide: slider moved after {seconds:.1f} s, {judged}")  # noqa: T201
+            assert seconds < most or not idle
         assert board.bounding_box()["y"] < size["height"]
         assert page.evaluate("document.documentElement.scrollWidth") == size["width"]
         expect(page.locator(".jp-CodeConsole-input, .jp-CodeConsole .jp-InputArea >> visible=true")).to_have_count(0)
 
         page.goto("about:blank")
-        start = time.monotonic()
         alone(page, "#start=random&seed=3&lr=0.05&iteration=2&step=dW1")
-        print(f"second visit: the lab alone after {time.monotonic() - start:.1f} s")  # noqa: T201
         expect(said).to_have_text("StepThrough(start='random', seed=3, lr=0.05, iteration=2, step='dW1')")
         address = f"{site.url}/run/open/index.html#start=random&seed=3&lr=0.05&iteration=2&step=dW1"
         expect(page).to_have_url(address)
@@ -326,6 +339,12 @@ def test_the_lab_alone_follows_its_slider_and_a_link_opens_it_at_a_place(
         assert page.evaluate("window.copied") == address.replace("index.html", "")
         page.evaluate("location.hash = 'step=dW2'")
         expect(said).to_have_text("StepThrough(step='dW2')")
+        save = page.get_by_label("Save", exact=True)
+        with page.expect_download() as saved:
+            save.select_option("svg")
+        assert saved.value.suggested_filename == "dW2.svg"
+        save.select_option("pdf")
+        expect(page.locator(".bpl-refused")).to_have_text("This Python cannot write a PDF; an SVG is as sharp.")
         check_that_all_is_seen(LabPage(page))
         assert not witness.heard
 
