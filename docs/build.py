@@ -149,6 +149,10 @@ def replace(page: Path, old: str, new: str) -> None:
 def report(site: Path) -> None:
     all_files = files(site)
     size = sum(path.stat().st_size for path in all_files)
+    walks = [path.stat().st_size / 1e6 for path in all_files if "-lab-" in path.name]
+    print(
+        f"{len(walks)} labs step on the pages to read, of {max(walks):.1f} MB at most, fetched when one gets to them."
+    )
     print(f"{site} holds {len(all_files)} files, {size / 1e6:.1f} MB. To see it, serve it:")
     print(f"  python3 -m http.server --directory {site}")
 

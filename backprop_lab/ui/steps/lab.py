@@ -294,6 +294,8 @@ class StepThrough(Lab):
             self.stepper.give_reason(text)
         elif what == "save" and text in SAVED:
             self._view.download(f"{self.step or 'start'}.{text}", self._saved(text))
+        elif what == "link":
+            self.link()  # which says why there is none
         elif what in ("next", "back", "next_phase", "next_iteration"):
             getattr(self.stepper, what)()
 
@@ -426,15 +428,21 @@ class StepThrough(Lab):
     def link(self) -> str:
         """The address that opens the lab alone in its present state, in a browser and with nothing installed.
 
-        The environment variable BACKPROP_LAB_SITE names another web site than ours. Raises ValueError for what a link
-        can't hold: numbers, layers or a loss of your own, and a mistake that is not in MISTAKES.
+        It has numbers of your own in it, X, y, weights and biases, in up to 2,000 characters. The environment variable
+        BACKPROP_LAB_SITE names another web site than ours. Raises ValueError for what a link can't hold: more numbers,
+        layers or a loss of your own, and a mistake that is not in MISTAKES.
         """
-        place = self.stepper.place
-        if place.custom or place.setup.start == AS_GIVEN:
-            raise ValueError("A link holds no numbers of your own yet. As NumPy has them all, as a script.")
-        if place.mistake and self.stepper.mistakes[place.mistake] is not MISTAKES.get(place.mistake):
+        place, stepper, said = self.stepper.place, self.stepper, self._said()
+        if place.mistake and stepper.mistakes[place.mistake] is not MISTAKES.get(place.mistake):
             raise ValueError("A link holds no mistake of your own, only those of MISTAKES.")
-        return link_to(self._said())
+        first, *later = stepper.rates.items()
+        if later:
+            said |= {"lr": first[1], "then": dict(later)}
+        if place.custom or place.setup.start == AS_GIVEN:  # with its numbers, and not with what they were made from
+            made_from = {field.name for field in fields(Setup)} - ({"seed"} if not place.custom else set())
+            said = {name: value for name, value in said.items() if name not in made_from}
+            said["problem"] = stepper.first_problem.evolve(lr=said.pop("lr", first[1]))
+        return link_to(said)
 
     def _said(self) -> dict[str, Any]:
         """What the lab must be told to open in its present state, apart from a problem."""
