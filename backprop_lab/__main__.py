@@ -224,6 +224,7 @@ def open_jupyterlab(folder: Path, flags: Sequence[str]) -> int:
         [
             f"--ServerApp.root_dir={folder}",
             f"--LabApp.default_url=/lab/tree/{FIRST}",
+            "--LabApp.news_url=None",  # or it first asks a learner whether they want news about Jupyter
             *as_root,
             *flags,
         ]
