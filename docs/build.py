@@ -157,7 +157,9 @@ def report(site: Path, seconds: float) -> None:
     page = compressed({site / "index.html", *loaded} & set(all_files))
     python, others = compressed(files(run / "python")), compressed(files(run / "build") + files(run / "extensions"))
     print(f"{site} holds {len(all_files)} files, {size / 1e6:.1f} MB, and was built in {seconds:.0f} s.")
-    print(f"A first visit, compressed: {page:.1f} MB to see the first page. To run the lab or a notebook, {python:.1f} MB")
+    print(
+        f"A first visit, compressed: {page:.1f} MB to see the first page. To run the lab or a notebook, {python:.1f} MB"
+    )
     print(f"of Python, and what is used of {others:.1f} MB of JupyterLite. To see the site, serve it:")
     print(f"  python3 -m http.server --directory {site}")
 
