@@ -223,8 +223,8 @@ def open_jupyterlab(folder: Path, flags: Sequence[str]) -> int:
     from jupyterlab.labapp import main as run  # takes a second to import, which --help should not wait for
 
     print("Starting JupyterLab. Press Ctrl-C twice to stop it.", flush=True)
-    known = os.environ.get("JUPYTER_CONFIG_PATH")
-    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join([*([known] if known else []), str(SETTINGS)])
+    folders = (os.environ.get("JUPYTER_CONFIG_PATH"), str(SETTINGS))
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, folders))
     as_root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     run(
         [

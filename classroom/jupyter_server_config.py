@@ -26,7 +26,8 @@ c.ServerApp.jpserver_extensions = {"jupyter_lsp": False, "notebook_shim": False}
 c.LabApp.extension_manager = "readonly"
 c.LabApp.news_url = None
 c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
-os.environ["JUPYTER_CONFIG_PATH"] = str(Path(find_spec("backprop_lab").origin).with_name("jupyter"))
+folders = (os.environ.get("JUPYTER_CONFIG_PATH"), str(Path(find_spec("backprop_lab").origin).with_name("jupyter")))
+os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, folders))
 
 # What a kernel inherits: more threads than the one core that every student has would only wait for each other.
 os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"

@@ -157,10 +157,8 @@ def report(site: Path, seconds: float) -> None:
     page = compressed({site / "index.html", *loaded} & set(all_files))
     python, others = compressed(files(run / "python")), compressed(files(run / "build") + files(run / "extensions"))
     print(f"{site} holds {len(all_files)} files, {size / 1e6:.1f} MB, and was built in {seconds:.0f} s.")
-    print(
-        f"A first visit, compressed: {page:.1f} MB to see the first page. To run the lab or a notebook, {python:.1f} MB"
-    )
-    print(f"of Python, and what is used of {others:.1f} MB of JupyterLite. To see the site, serve it:")
+    print(f"A first visit fetches {page:.1f} MB, compressed; to run something, {python:.1f} MB of Python too,")
+    print(f"and what it uses of {others:.1f} MB of JupyterLite. To see the site, serve it:")
     print(f"  python3 -m http.server --directory {site}")
 
 
