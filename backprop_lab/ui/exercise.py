@@ -152,7 +152,7 @@ class Exercise(widgets.VBox):
         self._shown_hints.value = f'<ol role="status">{hints}</ol>' if hints else ""
         self._button.description = f"Hint {self._given + 1} of {len(self._hints)}"
         more = not self.feedback and self._given < len(self._hints)
-        self._button.layout.display = None if more else "none"
+        self._button.layout.display = "" if more else "none"  # not None, which Pyodide's kernel does not send
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         return without_view_if_nobody_is_there(super()._repr_mimebundle_(**kwargs))
