@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from backprop_lab.ui.running import PAUSE, Cells
+from backprop_lab.ui.running import PAUSE, Cells, nobody_is_there
 
 
 class Shell:
@@ -36,3 +36,17 @@ def test_a_later_cell_came_alone_if_there_was_a_pause_before_it():
 
 def test_outside_of_a_notebook_nothing_came_alone():
     assert not Cells(None).came_alone
+
+
+@pytest.mark.parametrize(
+    ("kernel", "server", "nobody"),
+    [
+        ({"_allow_stdin": True}, "", False),  # as JupyterLab asks it to run a cell
+        ({"_allow_stdin": False}, "", True),  # as nbconvert does
+        ({"_allow_stdin": False}, "voila/0.5", False),
+        ({}, "", False),  # another kernel than ipykernel
+    ],
+)
+def test_nobody_is_there_where_what_runs_a_notebook_takes_no_input_for_it(kernel, server, nobody, monkeypatch):
+    monkeypatch.setenv("SERVER_SOFTWARE", server)
+    assert nobody_is_there(SimpleNamespace(kernel=SimpleNamespace(**kernel))) is nobody
