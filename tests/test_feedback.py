@@ -14,22 +14,10 @@ from common import count, in_other_numbers, raises, trained, with_numbers
 from own_parts import CrossEntropy, Huber
 from problems import identical, varied_problem
 
-from backprop_lab import (
-    MISTAKES,
-    Linear,
-    Network,
-    Problem,
-    ReLU,
-    Sigmoid,
-    SoftmaxCrossEntropy,
-    SumSquaredError,
-    Tanh,
-    check,
-    plant,
-    random_problem,
-    trace,
-)
+import backprop_lab
+from backprop_lab import MISTAKES, Network, Problem, SumSquaredError, check, plant, random_problem, trace
 from backprop_lab.feedback import Feedback, check_function
+from backprop_lab.layers import Linear, ReLU, Sigmoid, Tanh
 
 
 class Foreign:
@@ -92,10 +80,8 @@ def varied_traces():
     for seed in itertools.count():
         p = varied_problem(seed)
         if seed % 5 == 4:
-            own = CrossEntropy() if p.y.shape[1] > 1 and seed % 2 else Huber(0.75)
-            p = replace(
-                p, loss=own, y=np.eye(p.y.shape[1])[p.y.argmax(axis=1)] if isinstance(own, CrossEntropy) else p.y
-            )
+            K, own = p.y.shape[1], CrossEntropy() if p.y.shape[1] > 1 and seed % 2 else Huber(0.75)
+            p = replace(p, loss=own, y=np.eye(K)[p.y.argmax(axis=1)] if isinstance(own, CrossEntropy) else p.y)
         yield seed, trace(p)
 
 
@@ -168,25 +154,18 @@ def test_what_overflows_is_named_where_it_does_and_right_where_it_does_not():
     """At scores of one, where the numbers are the same, and of a thousand."""
     told = Counter()
     for _, t in varied_traces():
-        if not isinstance(t.problem.loss, SoftmaxCrossEntropy):
-            continue
         for scores, sure in (("small", t), ("large", surer(t))):
-            lines = [
-                (m, step.name, line)
-                for m in OVERFLOWING
-                for step in t.steps
-                for line in MISTAKES[m].wrong_lines(t, step.name)
-            ]
-            for mistake, name, line in lines:
-                wrong = sure.evaluate(line)
-                feedback, finite = check(name, wrong, sure), bool(np.isfinite(wrong).all())
-                if feedback.cause == ("only-rounding",):
-                    continue
-                same = finite and np.max(np.abs(wrong - sure[name])) < 1e-12 * max(1, np.max(np.abs(sure["y_pred"])))
-                assert not feedback.ok or same, (line, str(feedback))
-                assert feedback.ok or mistake in feedback.cause, (line, str(feedback))
-                assert finite or scores == "large"
-                told[mistake, feedback.ok] += 1
+            for mistake, name in itertools.product(OVERFLOWING, [step.name for step in t.steps]):
+                for line in MISTAKES[mistake].wrong_lines(t, name):
+                    wrong = sure.evaluate(line)
+                    feedback, finite = check(name, wrong, sure), bool(np.isfinite(wrong).all())
+                    if feedback.cause == ("only-rounding",):
+                        continue
+                    near = 1e-12 * max(1, np.max(np.abs(sure["y_pred"])))
+                    assert not feedback.ok or (finite and np.max(np.abs(wrong - sure[name])) < near), line
+                    assert feedback.ok or mistake in feedback.cause, (line, str(feedback))
+                    assert finite or scores == "large"
+                    told[mistake, feedback.ok] += 1
         if len(told) == 4 and min(told.values()) >= count(200):
             break
     print(f"What overflows: {dict(told)}")  # noqa: T201
@@ -244,15 +223,18 @@ def test_a_right_answer_is_right_in_any_container(contained, example):
         assert (feedback.ok, feedback.cause, str(feedback), feedback.where) == (True, (), f"{name} is right.", None)
 
 
-def test_one_number_is_one_number_however_it_is_wrapped(example):
+def test_one_number_is_one_number_however_it_is_wrapped_and_no_answer_is_written_to(example):
     L = float(example["L"])
-    for answer in (example["L"], L, [L], [[L]], (L,), np.array(L), np.float32(L), Fraction(L), Decimal(L), round(L, 8)):
+    for answer in (L, [L], [[L]], (L,), np.array(L), np.float32(L), Fraction(L), Decimal(L), round(L, 8)):
         assert check("L", answer, example).ok
+    answer = example["dW1"] + 1
+    check("dW1", answer, example)
+    assert identical(answer, example["dW1"] + 1)
+    assert answer.flags.writeable
 
 
-@pytest.mark.parametrize("huge", [1e308, -1e160, 5e-324, np.longdouble("1e4000"), 10**300])
-def test_numbers_at_the_ends_of_the_range_get_a_sentence_and_no_warning(huge, example):
-    for name in ("dW1", "L", "W1_new"):
+def test_numbers_at_the_ends_of_the_range_get_a_sentence_and_no_warning(example):
+    for name, huge in itertools.product(("dW1", "L"), [1e308, -1e160, 5e-324, np.longdouble("1e4000"), 10**300]):
         assert not check(name, np.full(np.shape(example[name]), huge), example).ok
         assert not check(name, np.sign(example[name]) * huge, example).ok
 
@@ -352,7 +334,6 @@ in one_matrix([[1 + 1j, 2], [0.5, 1j]], [[1, 2j]], [[0.0, 1]])
   y_pred of predicting(1e4, 1e4) = [[1e4, 1e4 + 1]] | value | y_pred[0, 1] ... made of X[0, 0], W1[0, 1] and b1[0, 1].
   y_pred of predicting(0.0, 0.0) = [[0.0, 1e-9]] | value | y_pred[0, 1] ... 1 of the 2 numbers differs. ... made of ...
   y_pred of predicting(1e290, 0.25, 1e-40) = y_pred * [[1, 1, -1]] | pattern signs | ... other way round at [0, 2].
-  dW1 of predicting(5e6, 0.25, 3.25) = dW1 * [[1, 1, -1]] | pattern signs
 # The first number that differs, how many do, and by how much
   dW1 of one_matrix([[2.0]], [[1.0]], [[5.0]]) = [[-0.0]] | pattern zeros | dW1[0, 0] should be −6, and yours is 0...
 in one_matrix(np.ones((2, 2)), [[1.0, 0.0], [2.0, 0.0]], np.zeros((2, 2)))
@@ -372,7 +353,6 @@ in example
   dW1 = retyped(dW1, (2, 3), dW1[2, 3] * (1 + 1e-9)) | value | dW1[2, 3] should be −37.99418556, and yours is
     −37.99418559. 1 of the 12 numbers differs. It is right to about 9 digits, and off by more than rounding: ...
   dW1 = dW1 * (1 + 2e-7) | value | dW1[0, 0] should be 21.7635, and yours is 21.763504. ... about 7 digits, ...
-  W1_new = retyped(W1_new, (0, 0), W1_new[0, 0] * (1 + 1e-8)) | value | ... 1 of the 12 numbers differs. ...
   W1_new = W1 - lr | slip W1 - lr | This looks like `W1 - lr`: dW1 is missing.
   lr = 1e-6
   b1 = b1 + 1 | value
@@ -380,10 +360,8 @@ in example
   dW1 = np.round(dW1) | value | dW1[0, 0] should be 21.76, and yours is 22. 12 of the 12 numbers differ. ...
   dW1 = np.round(dW1, 1) | rounded | These are the right numbers rounded to 1 decimals. Hand in dW1 itself, with all ...
 # The name of the mistake, here or further up
-  W1_new = W1.copy() | not-updated
   W1_new = W1.astype(np.float32) | weights-for-gradient lr-twice not-updated
   dY1 = dH1 | mask-forgotten mask-always-true | This looks like dH1: the ReLU's mask is missing; or like a mask that ...
-  dW1 = -dW1 | sign-flipped | This looks like dW1 with its sign flipped.
   L = L / 2 | mean-for-sum loss-halved | This looks like a mean over the batch ...; or like half the loss: ...
   dW1 = X.T @ np.maximum(dH1, 0) | mask-from-gradient | It would follow from a slip further up:
     dY1 looks like dH1 with its negative numbers set to 0: ...
@@ -395,7 +373,6 @@ in example
   db1 = dY1.sum(axis=1) | shape sum-over-units | Your db1 has shape (2,); ... a sum along the rows, ...
   dW1 = dW1.T | shape result-transposed | Your dW1 has shape (4, 3); ..., like W1. This looks like dW1 transposed.
   dW1 = dW1.ravel() | shape | Your dW1 has shape (12,); ..., like W1. The numbers themselves are right.
-  W1_new = W1[:2] | shape | Your W1_new has shape (2, 4); it should have shape (3, 4), like W1.
   L = [1.0, 2.0] | shape | Your L has shape (2,); it should be one number.
   dW1 = True | shape | Your dW1 is one number; it should have shape (3, 4), like W1.
   dW1 = np.zeros((0, 4)) | shape | Your dW1 is empty.
@@ -404,12 +381,10 @@ in example
   dW1 = retyped(dW1, (1, 2), ...) | blank | There is still a blank at dW1[1, 2].
   dW1 = retyped(dW1, (1, 3), np.nan) | not-finite | dW1[1, 3] is nan in yours: look for 0 divided by 0, or ...
   dW1 = retyped(dW1, (1, 2), -np.inf) | not-finite | dW1[1, 2] is −inf in yours: ...
-  L = np.nan | not-finite | L is nan in yours: ...
   dW1 = [[1, 2, 3], [4, 5]] | unreadable | The rows of your dW1 differ in length: ...
   dW1 = 'X.T @ dY1' | unreadable | Your dW1 is text: write numbers, and names of arrays, without quotes.
   dW1 = [['1', '2']] | unreadable | Your dW1 has text in it: write numbers without quotes.
   dW1 = np.array(retyped(dW1, (1, 2), '7'), object) | unreadable | dW1[1, 2] is text in yours, not a number.
-  dW1 = retyped(dW1, (1, 2), {}) | unreadable | dW1[1, 2] is a dict in yours, not a number.
   dW1 = (lambda a: a.append(a) or a)([]) | unreadable
   dW1 = retyped(dW1, (1, 2), 1j) | complex | Your dW1 has complex numbers in it, but dW1 is real.
   dW1 = {'W1': 1} | unreadable | Your dW1 is a dictionary: take dW1 out of it, by its key in square brackets.
@@ -439,46 +414,31 @@ def cancelling(bias, y):
 def test_an_answer_is_told_whether_it_is_right_or_what_is_wrong_with_it_and_no_more(
     made, name, code, cause, said, example
 ):
-    t = eval(made, globals() | {"example": example})
-
-    def answer():
-        return eval(code, {**globals(), **t, "t": t})
-
-    feedback = check(name, answer(), t)
+    names = vars(backprop_lab) | globals()
+    t = eval(made, names | {"example": example})
+    answer, again = (eval(code, {**names, **t, "t": t}) for _ in range(2))
+    feedback = check(name, answer, t)
     assert_says(feedback, cause, said)
     if cause in ("value", "not-finite") and (cell := re.search(r"\[(\d), (\d)\]", str(feedback))):
         assert feedback.where == tuple(map(int, cell.groups()))
-    if code not in ("None", "np.sum") and "further up" not in str(
-        feedback
-    ):  # since a function is given the right values
-        assert check_function(name, answer, [t]) == check(name, answer(), t), "also where it is what a function returns"
+    if code != "np.sum" and "further up" not in str(feedback):  # since a function is given the right values
+        assert check_function(name, lambda: again, [t]) == feedback, "also where it is what a function returns"
     if made == "example" and name in t.keys() - t.given:
         assert t.step(name).code not in str(feedback), "which would give the answer away"
         given_away = [x for x in np.ravel(t[name]) if any(f"{x:.{d}g}" in str(feedback) for d in (4, 5, 6, 8))]
         assert len(given_away) <= 1, "no number but the first that differs"
 
 
-def test_an_answer_is_never_written_to(example):
-    answer = example["dW1"] + 1
-    check("dW1", answer, example)
-    assert identical(answer, example["dW1"] + 1)
-    assert answer.flags.writeable
-
-
 # A function in place of an array
-
 
 FUNCTIONS = r"""
 in example
   H1 = lambda Y1: np.multiply(Y1, Y1 > 0, out=Y1) | in-place | Your H1 changes Y1, which it was given. ...
   dY1 = lambda dH1, H1, /: dH1 * (H1 > 0)
   dW1 = lambda X, dY1, **rest: X.T @ dY1
-  H1 = lambda Y1=None, least=0: np.maximum(Y1, least)
   H1 = lambda lr, X, Y1: [[Fraction(x) if x > 0 else 0 for x in row] for row in Y1]
   L = lambda y_pred, y: np.linalg.norm(y - y_pred) ** 2
-  dY1 = lambda dH1, Y1: np.where(Y1 >= 0, dH1, 0)
   dW2 = lambda H1, dy_pred: sum(np.outer(h, d) for h, d in zip(H1, dy_pred))
-  W1_new = lambda W1, lr, X, dY1: W1 + -lr * (X.T @ dY1)
   W1_new = lambda W1, dW1, lr: W1 - dW1 / lr | pattern divided by the learning rate twice | ...
   h1 = lambda Y1: Y1 | name | There is no 'h1' here. Did you mean H1? ...
   Y1 = lambda X, b: X | name | Your Y1 asks for 'b', which is not known yet. Before Y1 you have X, ..., W2, b2, lr.
@@ -491,13 +451,11 @@ in example
   dW2 = lambda: 1 / 0 | raised | Your dW2 stopped with ZeroDivisionError: division by zero. It was given nothing.
   dW2 = type('Broken', (), {'__call__': lambda self, H1: 1 / 0})() | raised | ... division by zero. It was given H1 ...
   dW2 = lambda H1: raises(SystemExit('enough'))() | raised | ... SystemExit: enough. It was given H1 (2, 4).
-  dW2 = lambda H1: raises(ValueError('\n no X..\ntwo'))() | raised | ... ValueError: no X. It was given H1 (2, 4).
   dW2 = lambda H1, dy_pred: H1 @ dy_pred | raised transpose-forgotten | Your dW2 stopped with ValueError: in a product @
     the first matrix needs as many columns as the second has rows, and here the first has 4 and the second 2. It was
     given H1 (2, 4), dy_pred (2, 2). NumPy refuses `H1 @ dy_pred` (transpose forgotten) in the same way.
   dW2 = lambda H1, dy_pred: H1 * dy_pred | raised star-for-matmul | ... `*`, `+` and `-` go cell by cell, and (2, 4) ...
   dW2 = lambda H1, y: H1.T @ y ^ 2 | raised pattern bitwise_xor | ... `^` is not a power in Python: ...
-  dW2 = lambda h1: H1 | name | Your dW2 asks for 'h1', ...
   dW2 = lambda H1: h1.T | raised pattern another name | ... Did you mean H1?
   dH1 = lambda dy_pred: dy_pred @ dW2.T | raised gradient-for-weights | ... It uses dW2, which it was not given. This
     looks like dW2 used where W2 was meant.
@@ -557,13 +515,10 @@ def test_wrong_at_another_problem_alone_is_told_with_its_shapes_and_cell(example
 # How it is shown
 
 
-def test_feedback_is_a_truth_value_and_a_sentence(example):
+def test_feedback_is_a_truth_value_a_sentence_and_in_a_notebook_a_box_in_the_colours_of_the_theme(example):
     assert bool(check("dW1", example["dW1"], example)) is True
     wrong = check("dY1", example["dH1"], example)
     assert (bool(wrong), str(wrong), repr(wrong)) == (False, wrong.message, wrong.message)
-
-
-def test_in_a_notebook_it_is_a_box_in_the_colours_of_the_theme(example):
     borders = set()
     for heading, answer in {"Right.": example["dW1"], "Not yet.": example["dW1"].T, "Your turn.": ...}.items():
         feedback = check("dW1", answer, example)
