@@ -8,18 +8,9 @@ import pytest
 from common import button, kept, parts_of, plain
 from own_parts import OWN_PROBLEMS, Scale
 
-from backprop_lab import (
-    MISTAKES,
-    Linear,
-    Mistake,
-    Network,
-    Problem,
-    SoftmaxCrossEntropy,
-    SumSquaredError,
-    Tanh,
-    random_problem,
-    trace,
-)
+from backprop_lab import MISTAKES, Mistake, Network, Problem, random_problem, trace
+from backprop_lab.layers import Linear, Tanh
+from backprop_lab.losses import SoftmaxCrossEntropy, SumSquaredError
 from backprop_lab.ui import Exercises
 
 

@@ -11,21 +11,10 @@ from common import count, gradients_of, in_other_numbers, trained, with_first_bi
 from own_parts import OWN_PROBLEMS
 from problems import losses_of
 
-from backprop_lab import (
-    ACTIVATIONS,
-    MISTAKES,
-    Activation,
-    Linear,
-    Network,
-    Problem,
-    ReLU,
-    SoftmaxCrossEntropy,
-    plant,
-    random_problem,
-    trace,
-)
+from backprop_lab import MISTAKES, Network, Problem, plant, random_problem, trace
+from backprop_lab.layers import ACTIVATIONS, Activation, Linear, ReLU
 from backprop_lab.lines import lines_of, run
-from backprop_lab.losses import SumSquaredError
+from backprop_lab.losses import SoftmaxCrossEntropy, SumSquaredError
 from backprop_lab.mistakes import INVISIBLE_TO_GRADIENT_CHECK
 from backprop_lab.proving import ROUNDINGS, check_gradients, prove
 from backprop_lab.rounding import all_terms
@@ -40,13 +29,13 @@ def verdicts(t):
     return {name: prove(t, name).agrees for name in gradients_of(t)}
 
 
-def right_steps(t, name, kind):
-    """What the right lines give in numbers of this kind, if the value of a gradient is that of the trace."""
+def in_long_floats(t, name):
+    """What the right lines give in longer floats, if the value of a gradient is that of the trace; and its terms."""
     problem, value = t.problem, name.removeprefix("d")
     given = {"X": problem.X, "y": problem.y, **problem.network.parameters, value: t[value]}
-    given = {name: np.asarray(array).astype(kind) for name, array in given.items()} | {"lr": problem.lr}
-    lines = [line for line in lines_of(problem.network, problem.loss) if line.name != value]
-    return run(lines, given), given
+    given = {name: np.asarray(array).astype(np.longdouble) for name, array in given.items()} | {"lr": problem.lr}
+    steps = run([line for line in lines_of(problem.network, problem.loss) if line.name != value], given)
+    return next(step.value for step in steps if step.name == name), all_terms(steps, given)[name].terms
 
 
 def random_trace(rng, kind):
@@ -83,11 +72,10 @@ def test_no_proof_is_green_for_a_wrong_gradient_or_red_for_a_right_one():
             proof = prove(t, name)
             proofs[kind] += 1
             gradient = np.asarray(t[name], dtype=float)
-            steps, given = right_steps(t, name, np.longdouble)
-            right = {step.name: step.value for step in steps}[name]
+            right, terms = in_long_floats(t, name)
             with np.errstate(all="ignore"):
                 off = float(np.max(np.abs(gradient - right)) / max(np.max(np.abs(gradient)), 1e-300))
-                rounding = np.maximum(all_terms(steps, given)[name].terms, t.terms[name].terms) * ROUNDINGS * EPS
+                rounding = np.maximum(terms, t.terms[name].terms) * ROUNDINGS * EPS
                 told = np.isfinite(off) and np.max(np.abs(right)) > 1000 * np.max(rounding)
             shown = (kind, name, off, proof, t.problem)
             assert not proof.agrees or off <= proof.error <= 1e-5, shown
