@@ -53,12 +53,8 @@ def test_hints_lead_from_the_shape_to_what_it_is_made_of_and_none_is_the_answer(
             assert "".join(line.split()) not in without_spaces
         right = ask(step.name, step.value)
         assert (repr(right), "Hint" in text(right)) == (f"{step.name} is right.", False)
-    assert ask.solved == set(ask.names)
-    assert "Solved 15 of 15" in text(right)
+    assert (ask.solved, "Solved 15 of 15" in text(right)) == ({*ask.names}, True)
     assert "Its shape, like that of W2, is (4, 2) in the worked example." in said["dW2"]
-    seeded = Exercises(seed=34)("dW2", ...)
-    seeded.hint()
-    assert "is (4, 2) in the first problem." in text(seeded)
     assert "It is computed from H1 and dy_pred. One of its cells: dW2[0,0] = H1[0,0]·dy_pred[0,0]" in said["dW2"]
     assert "Written out: L = (y_pred[0,0] − y[0,0])²" in said["L"]
 
@@ -66,8 +62,8 @@ def test_hints_lead_from_the_shape_to_what_it_is_made_of_and_none_is_the_answer(
 def test_where_there_is_no_such_step_there_is_no_hint(ask, example):
     assert "Did you mean dW2?" in text(ask("dw2", ...))
     for name in ("dw2", 7, example["dW2"]):
-        assert ask(name, "dW2").feedback.cause == ("name",)
-        assert "Hint" not in text(ask(name, "dW2"))
+        exercise = ask(name, "dW2")
+        assert (exercise.feedback.cause, "Hint" in text(exercise)) == (("name",), False)
 
 
 def test_progress_counts_what_is_right_now_of_the_names_that_were_chosen(ask, example):
@@ -102,16 +98,12 @@ def test_the_feedback_is_saved_as_its_sentence_can_be_asserted_and_names_a_mista
 
 # With a problem of one's own
 
-CLASSES = random_problem(
-    3, samples=6, inputs=2, hidden=(7, 5), outputs=3, activation=Tanh(), loss=SoftmaxCrossEntropy()
-)
+CLASSES = random_problem(3, 6, 2, (7, 5), 3, activation=Tanh(), loss=SoftmaxCrossEntropy())
 
 
 def as_function(step):
     """The line of a step as a learner would write it."""
-    names = {}
-    exec(f"def line({', '.join(step.operands)}):\n    return {step.code}", {"np": np, "math": math}, names)
-    return names["line"]
+    return eval(f"lambda {', '.join(step.operands)}: {step.code}", {"np": np, "math": math})
 
 
 @pytest.mark.parametrize("problem", [CLASSES, *OWN_PROBLEMS.values()], ids=["classes", *OWN_PROBLEMS])
@@ -156,7 +148,9 @@ def test_what_fits_no_other_size_is_tried_with_more_of_its_own_samples():
         assert {*map(tuple, last["X"])} <= {*map(tuple, own.X)}
 
 
-@pytest.mark.parametrize("problem", [["dW1"], "dW1", 3, trace(CLASSES)])
-def test_what_is_no_problem_is_refused_and_told_how_names_are_given(problem):
-    with pytest.raises(ValueError, match=r'^Exercises take a Problem, and what counts as names=\["dW1", "db1"\]; got '):
-        Exercises(problem)
+def test_what_is_no_problem_is_refused_and_told_how_names_are_given():
+    for wrong in (["dW1"], "dW1", 3, trace(CLASSES)):
+        with pytest.raises(
+            ValueError, match=r'^Exercises take a Problem, and what counts as names=\["dW1", "db1"\]; got '
+        ):
+            Exercises(wrong)
