@@ -137,6 +137,8 @@ def test_its_functions_are_tried_on_two_problems_of_other_sizes_with_the_same_la
     drawn = Exercises(CLASSES, seed=5)
     assert len({t["X"].shape for t in drawn.traces}) == 3
     assert "P" in drawn.names
+    (blank := drawn("dW2", ...)).hint()
+    assert "in the first problem." in text(blank)
 
 
 def test_what_fits_no_other_size_is_tried_with_more_of_its_own_samples():
