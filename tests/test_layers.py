@@ -79,13 +79,9 @@ def test_the_gradient_of_cross_entropy_is_what_the_complex_step_gives_with_ties_
 def test_linear_keeps_its_own_read_only_copy_and_another_layer_may_share_it(make):
     assert [make(W.astype(kind), b).W.dtype for kind in ("f2", "f4", "c16")] == ["f2", "f4", "c16"]
     mine = W.copy(), b.copy()
-    views = mine[0][:], mine[1][:]
-    for view in views:
-        view.setflags(write=False)
-    layers = make(*mine), make(*views)
+    parameters = make(*mine).parameters
     mine[0][0, 0] = mine[1][0, 0] = 99
-    for parameters in (layer.parameters for layer in layers):
-        assert all(map(identical, parameters.values(), (W, b)))
-        assert not any(array.flags.writeable for array in parameters.values())
-        shared = Linear(0 * W, b).with_parameters(parameters).parameters
-        assert (shared["W"] is parameters["W"], shared["b"] is parameters["b"]) == (True, True)
+    assert all(map(identical, parameters.values(), (W, b)))
+    assert not any(array.flags.writeable for array in parameters.values())
+    shared = Linear(0 * W, b).with_parameters(parameters).parameters
+    assert (shared["W"] is parameters["W"], shared["b"] is parameters["b"]) == (True, True)

@@ -113,19 +113,19 @@ def test_what_nobody_can_draw_keeps_its_numbers_and_is_told_and_kinds_of_floats_
     assert {a.dtype for a in numbers(redrawn(with_numbers(random_problem(0), **whole), 3))} == {np.dtype(float)}
 
 
-def test_a_layer_of_ones_own_can_draw_its_numbers_too_and_is_refused_if_it_draws_another_shape():
-    class Drawn(Scale):
-        def redrawn(self, rng):
-            return type(self)(a=rng.standard_normal(self.size))
+class Drawn(Scale):
+    size = 1, 3
 
+    def redrawn(self, rng):
+        return type(self)(a=rng.standard_normal(self.size))
+
+
+def test_a_layer_of_ones_own_can_draw_its_numbers_too_and_is_refused_if_it_draws_another_shape(monkeypatch):
     p, rng = own_problem(Drawn(a=[[1.0, 2.0, 3.0]])), np.random.default_rng(5)
-    Drawn.size = 1, 3
-    drawn = redrawn(p, 5).network
-    for layer in drawn.layers[0].W.shape, (1, 3):
-        expected = rng.standard_normal(layer)
-    assert identical(drawn.parameters["a2"], expected)
+    rng.standard_normal((4, 3))  # the first layer's
+    assert identical(redrawn(p, 5).network.parameters["a2"], rng.standard_normal((1, 3)))
     assert kept_by_seeds(p.network) == ""
-    Drawn.size = 3, 3
+    monkeypatch.setattr(Drawn, "size", (3, 3))
     with pytest.raises(ValueError, match=r"redrawn must give a2 the shape \(1, 3\); got \(3, 3\)"):
         redrawn(p, 5)
 

@@ -1,7 +1,5 @@
 """Replay: what can be recorded is trained as it is without, and what cannot be recorded is left to the plain way."""
 
-import weakref
-
 import numpy as np
 import pytest
 from common import in_other_numbers
@@ -115,12 +113,3 @@ def test_a_layer_that_looks_at_values_or_writes_or_copies_them_unseen_is_never_r
         network = Network([first, part, last]).with_parameters(stack)
         replay = sweeping._replay(network, p.loss, X.copy(), y.copy(), lr.copy())
         assert isinstance(replay, Replay) == recordable
-
-
-def test_what_a_replay_kept_is_gone_with_it_without_a_collection_of_garbage():
-    p = random_problem(0)
-    stack, *given = block(p)
-    replay = Replay(p.network.with_parameters(stack), p.loss, *given)
-    gone = weakref.ref(replay)
-    del replay
-    assert gone() is None

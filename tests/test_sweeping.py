@@ -12,7 +12,7 @@ from problems import LOSSES, identical
 
 from backprop_lab import ACTIVATIONS, Linear, ReLU, SumSquaredError, Tanh, random_problem, sweep, sweeping, trace
 from backprop_lab.problem import redrawn
-from backprop_lab.sweeping import FEW_RUNS, ROUND_STEPS, iter_sweep, sweep_problems
+from backprop_lab.sweeping import ROUND_STEPS, iter_sweep, sweep_problems
 
 MANY = {"seeds": range(12), "lrs": np.logspace(-5, -2, 12)}  # side by side
 FEW = {"seeds": range(3), "lrs": (1e-4, 1e-2)}  # run by run
@@ -28,20 +28,6 @@ def alone(problem, steps):
 
 def runs_of(result):
     return [(i, j, result.problem(seed, lr)) for i, seed in enumerate(result.seeds) for j, lr in enumerate(result.lrs)]
-
-
-@pytest.fixture
-def blocks(monkeypatch):
-    train, seen = sweeping._train, []
-
-    def watched(*given):
-        for done, trained in train(*given):
-            seen.extend([trained[0]] if trained else [])
-            yield done, trained
-
-    monkeypatch.setattr(sweeping, "_train", watched)
-    monkeypatch.setattr(sweeping, "_can_be_stacked", lambda problem: True)  # which trains two runs to find out
-    return seen
 
 
 @every_activation
@@ -87,18 +73,16 @@ def test_a_loss_that_is_no_number_counts_as_infinite_and_a_run_can_diverge_befor
     assert (result.loss == np.inf).all()
 
 
-def test_diverged_runs_stop_costing_time_and_once_none_is_left_the_sweep_is_done(blocks):
+def test_diverged_runs_stop_costing_time_and_once_none_is_left_the_sweep_is_done():
     for result in iter_sweep(range(20), [1e-3, 1e3], steps=3 * ROUND_STEPS, activation=Tanh()):
         assert result.left <= 20 * (3 * ROUND_STEPS - result.step) * (1 if result.step else 2)
     assert (result.diverged < 0).tolist() == [[True, False]] * 20
-    assert [len(block["W1"]) for block in blocks] == [40, 20, 20]
     assert sweep(range(4), [1e3], steps=4 * ROUND_STEPS, activation=Tanh()).step == 4 * ROUND_STEPS
 
 
 def test_whoever_stops_between_blocks_keeps_a_whole_map_of_fewer_steps(monkeypatch):
-    whole = sweep(**MANY, steps=3 * ROUND_STEPS)
+    whole, steps = sweep(**MANY, steps=3 * ROUND_STEPS), []
     monkeypatch.setattr(sweeping, "BLOCK_BYTES", 2**14)
-    steps = []
     for result in iter_sweep(**MANY, steps=3 * ROUND_STEPS):
         known = ~np.isnan(result.loss)
         assert known[..., : result.step + 1].all() or result.step == 0
@@ -106,7 +90,7 @@ def test_whoever_stops_between_blocks_keeps_a_whole_map_of_fewer_steps(monkeypat
         if result.step == ROUND_STEPS and known[0, 0, -1 - ROUND_STEPS]:
             break
     assert steps == sorted(steps)
-    assert len(steps) > 10
+    assert len(steps) > 10, "blocks are as small as the bytes they may take"
     assert not known[..., -1].any()
     np.testing.assert_allclose(result.loss[known], whole.loss[known], rtol=1e-12)
     assert result.network(0, 1e-5).parameters.keys() == {"W1", "b1", "W2", "b2"}, "a run can be opened"
@@ -117,26 +101,12 @@ def test_a_large_sweep_lets_others_have_their_turn_after_each_step_and_says_how_
     whole = sweep(**FEW, steps=12, activation=part)
     monkeypatch.setattr(sweeping, "PIECE", 0.0)
     monkeypatch.setattr(sweeping, "ROUND_NUMBERS", 1)
-    seen = []
-    for result in iter_sweep(**FEW, steps=12, activation=part):
-        seen.append((result.step, result.left))
-    steps, lefts = zip(*seen, strict=True)
+    seen = [(result, result.step, result.left) for result in iter_sweep(**FEW, steps=12, activation=part)]
+    results, steps, lefts = zip(*seen, strict=True)
     assert list(dict.fromkeys(steps)) == [0, 5, 10, 12], "a map every 5 steps"
     assert list(lefts) == sorted(lefts, reverse=True)
     assert {*lefts} >= {66, 60, 54, 6, 0}
-    assert np.array_equal(result.loss, whole.loss)
-
-
-def test_a_block_has_as_many_runs_as_its_bytes_hold_and_if_they_are_many_they_lie_side_by_side(monkeypatch, blocks):
-    for runs, axis in [(FEW_RUNS, 0), (FEW_RUNS - 1, -1)]:
-        sweep(range(runs), [0.01], steps=1)
-        assert all(p.strides[axis] == p.itemsize for p in blocks[-1].values()), "or it would take four times as long"
-    bytes_a_run = 8 * 4 * (45 + 9 + 63 + 27 + 3 + 21)  # W1, b1, Y1, W2, b2, y_pred of 7 samples
-    for held, runs in [(10 * bytes_a_run, [10, 10, 9]), (10 * bytes_a_run - 1, [8, 7, 7, 7]), (1, [1] * 29)]:
-        blocks.clear()
-        monkeypatch.setattr(sweeping, "BLOCK_BYTES", held)
-        sweep(range(29), [0.01], steps=1, samples=7, inputs=5, hidden=9, outputs=3)
-        assert [len(block["W1"]) for block in blocks] == runs
+    assert np.array_equal(results[-1].loss, whole.loss)
 
 
 def test_rows_are_seeds_and_columns_are_learning_rates_as_plain_numbers_and_a_run_can_be_opened_elsewhere():
