@@ -62,11 +62,9 @@ def test_a_sweep_trains_them_by_their_methods_as_single_runs_do_by_their_lines(p
 
 
 @every_problem
-def test_every_right_value_is_right_our_mistakes_are_planted_where_they_apply_and_named_and_no_other_value_is(p):
+def test_our_mistakes_are_planted_where_they_apply_and_named_and_no_other_value_is_called_by_their_names(p):
     t = trace(p)
     for step in t.steps:
-        for answer in (np.copy(step.value), np.asarray(step.value, np.float32), np.asarray(step.value).tolist()):
-            assert check(step.name, answer, t), (step.name, answer)
         assert MISTAKES.keys().isdisjoint(check(step.name, np.asarray(step.value) + 1, t).cause), step.name
     places = [(mistake, name) for mistake in MISTAKES.values() for name in mistake.possible_at(t)]
     assert len(places) > 10
