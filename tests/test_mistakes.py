@@ -117,28 +117,23 @@ def by_hand_mean(y, y_pred, **_):
     }  # fmt: skip
 
 
-def by_hand_tanh(Y1, H1, dH1, **_):
+def by_hand_squashed(squash, slope, Y1, H1, dH1):
     return {
         "slope-forgotten": {"dY1": dH1.copy()},
-        "slope-of-input": {"dY1": dH1 * (1 - Y1 * Y1)},
-        "slope-of-output": {"dY1": dH1 / np.cosh(H1) ** 2},
+        "slope-of-input": {"dY1": dH1 * slope(Y1)},
+        "slope-of-output": {"dY1": dH1 * slope(squash(H1))},
         "slope-half-written": {"dY1": dH1 - dH1 * H1},
-        "slope-of-tan": {"dY1": dH1 * (1 + H1 * H1)},
-        "incoming-gradient-dropped": {"dY1": 1 / np.cosh(Y1) ** 2},
-        "sign-flipped": {"dY1": -dH1 / np.cosh(Y1) ** 2},
-    }  # fmt: skip
+        "incoming-gradient-dropped": {"dY1": slope(H1)},
+        "sign-flipped": {"dY1": -dH1 * slope(H1)},
+    }
+
+
+def by_hand_tanh(Y1, H1, dH1, **_):
+    return by_hand_squashed(np.tanh, lambda h: 1 - h * h, Y1, H1, dH1) | {"slope-of-tan": {"dY1": dH1 * (1 + H1 * H1)}}
 
 
 def by_hand_sigmoid(Y1, H1, dH1, **_):
-    once_more = 1 / (1 + np.exp(-H1))
-    return {
-        "slope-forgotten": {"dY1": dH1.copy()},
-        "slope-of-input": {"dY1": dH1 * (Y1 - Y1 * Y1)},
-        "slope-of-output": {"dY1": dH1 * (once_more - once_more**2)},
-        "slope-half-written": {"dY1": dH1 - dH1 * H1},
-        "incoming-gradient-dropped": {"dY1": H1 - H1 * H1},
-        "sign-flipped": {"dY1": -dH1 * (H1 - H1 * H1)},
-    }  # fmt: skip
+    return by_hand_squashed(lambda z: 1 / (1 + np.exp(-z)), lambda h: h - h * h, Y1, H1, dH1)
 
 
 def by_hand_half(y, y_pred, **_):

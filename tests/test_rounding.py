@@ -22,23 +22,18 @@ SUMS = {
     "a * b": A * B,
     "(a - b) * (a - b)": 2 * np.abs(a - b) * (A + B) - (a - b) ** 2 + 2.0**-23 * (A + B - np.abs(a - b)) ** 2,
     "(a - b) ** 2": (A + B) ** 2,
-    "np.square(a - b)": (A + B) ** 2,
     "(a - b).mT @ b - b": (A + B).T @ B + B,
     "(a - b) / a.size": (A + B) / 4,
     "a / b": A / B,
     "1 / (large + 1)": 9 / (large + 1) ** 2,
     "(a - b).sum(axis=0, keepdims=True)": (A + B).sum(axis=0, keepdims=True),
     "np.abs(a - b).sum()": (A + B).sum(),
-    "np.maximum.reduce(a - b)": (A + B).max(axis=0),
     "np.einsum('nd,nh->dh', a, b)": A.T @ B,
-    "a[:1] - b[1:]": A[:1] + B[1:],
     "np.vstack([a, -b])": np.vstack([A, B]),
     "(a - b).reshape(1, 4)": (A + B).reshape(1, 4),
     "np.min(a - b)": (A + B).max(),
-    "np.prod(a - b)": (A + B).prod(),
     "np.where(a > 0, a - b, -7)": np.where(a > 0, A + B, 7),
     "large * (a > 0)": 8 * (a > 0),
-    "(a > 0) * 1.0": a > 0,
 }
 
 
@@ -49,14 +44,12 @@ def test_a_sum_adds_terms_a_difference_adds_them_too_and_a_product_multiplies_th
 
 SLOPES = {  # and the terms of what the function is given
     "np.tanh(large)": (1 - np.tanh(large) ** 2, 8),
-    "np.exp(large)": (np.exp(large), 8),
     "np.log(2 + large)": (1 / (2 + large), 10),
     "(1 + large) ** 5": (5 * (1 + large) ** 4, 9),
     "np.maximum(large, 9)": (0.0, 8),
     "np.maximum(large, 0)": (large >= 0, 8),  # at its corner, the steeper side
     "np.minimum(large, 0)": (large <= 0, 8),
     "np.log(np.exp(large) * 1e-9)": (1.0, 9),  # which bends near 0
-    "np.clip(large, -0.15, 0.15)": (np.abs(large) < 0.15, 8),
 }
 
 
@@ -67,8 +60,8 @@ def test_any_other_function_scales_the_terms_by_its_slope_there_and_one_that_goe
     by_map = "np.array(list(map(lambda row: [math.tanh(x) for x in row], large)))"
     for code in ("np.array([[math.tanh(x) for x in row] for row in large])", "np.vectorize(math.tanh)(large)", by_map):
         np.testing.assert_allclose(terms(code), terms("np.tanh(large)"), rtol=1e-4)
-    cancelled = terms("1 + np.vectorize(math.erf)(x)", x=Terms(np.array([[-6.0]])))
-    assert cancelled == pytest.approx(2)
+    assert terms("1 + np.vectorize(math.erf)(x)", x=Terms(np.array([[-6.0]]))) == pytest.approx(2)
+    assert terms("1 / (1 + np.exp(-x))", x=Terms(np.array([-523.0]))) > 1e-228, "however large the divisor"
 
 
 BY_MOVING = ("np.linalg.inv(inv) @ a", "np.cumprod(a - b, axis=0)", "np.std(a - b, axis=0)",
@@ -86,10 +79,6 @@ def test_what_a_function_does_not_carry_is_found_by_moving_its_input(code):
         one_by_one += np.abs(eval(code, plain | {name: moved}) - right) / 1e-6
     assert (found >= np.abs(right) + one_by_one / 4).all()
     assert (found <= 4 * (np.abs(right) + one_by_one)).all()
-
-
-def test_a_quotient_has_terms_however_large_its_divisor():
-    assert terms_of("1 / (1 + np.exp(-x))", {"x": Terms(np.array([-523.0]))}) > 1e-228
 
 
 def test_whole_numbers_and_fractions_are_not_rounded_and_other_numbers_as_their_type_is():
