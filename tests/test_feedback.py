@@ -10,7 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from common import count, in_other_numbers, raises, trained, with_numbers
+from common import count, in_other_numbers, raises, surer, trained, with_numbers
 from own_parts import OWN_PROBLEMS, CrossEntropy, Huber
 from problems import identical, varied_problem
 
@@ -86,12 +86,6 @@ def varied_traces():
 
 
 OVERFLOWING = {"shift-forgotten", "log-of-zero"}  # right until a score is large
-
-
-def surer(t, times=1e3):
-    """The step with larger scores."""
-    *_, W, b = t.problem.network.parameters
-    return trace(with_numbers(t.problem, **{name: times * t[name] for name in (W, b)}))
 
 
 def own_traces():

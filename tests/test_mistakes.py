@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from common import count, trained, with_numbers
+from common import count, surer, trained, with_numbers
 from problems import ACTIVATIONS, identical, losses_of, varied_problem
 
 from backprop_lab import MISTAKES, Linear, Network, Problem, ReLU, Sigmoid, Tanh, plant, random_problem, trace
@@ -20,12 +20,6 @@ def equal_sizes(activation, loss, outputs=3):
     """A network in which nearly every line runs, because its sizes are equal."""
     p = random_problem(5, samples=3, inputs=3, hidden=[3, 3], outputs=outputs, lr=0.1, activation=activation, loss=loss)
     return trace(with_numbers(p, **{name: b + 0.3 for name, b in p.network.parameters.items() if name[0] == "b"}))
-
-
-def sure(t):
-    """The same with scores so large that e to their power overflows, and small probabilities are 0."""
-    *_, W, b = t.problem.network.parameters
-    return trace(with_numbers(t.problem, **{name: 1e4 * t[name] for name in (W, b)}))
 
 
 def each_placed(t):
@@ -201,7 +195,7 @@ def test_each_mistake_gives_what_someone_who_makes_it_by_hand_gets():
         by_hand_sigmoid: oblong(Sigmoid()),
         by_hand_half: oblong(ReLU(), HalfSquaredError()),
         by_hand_classes: equal_sizes(ReLU(), SoftmaxCrossEntropy()),
-        by_hand_sure: sure(equal_sizes(ReLU(), SoftmaxCrossEntropy())),
+        by_hand_sure: surer(equal_sizes(ReLU(), SoftmaxCrossEntropy()), 1e4),
         by_hand_square: equal_sizes(ReLU(), SumSquaredError()),
     }.items():
         found = made(**t)

@@ -9,10 +9,6 @@ from problems import identical, problems
 from backprop_lab import Linear, Network, Problem, ReLU, SumSquaredError, Tanh, check, trace
 
 
-def gradients(problem):
-    return problem.network.gradients(problem.loss, problem.X, problem.y)
-
-
 def test_names_count_the_layers_with_parameters_and_what_comes_out_last_is_y_pred():
     network = Network([linear(2, 3), ReLU(), linear(3, 3), linear(3, 4), Tanh(), linear(4, 1)])
     assert [(type(layer), *names) for layer, *names in network.stages] == [
@@ -31,9 +27,10 @@ def test_a_network_shows_its_layers_and_keeps_them_in_a_tuple_whatever_it_is_giv
 @given(problems())
 def test_every_parameter_has_a_gradient_of_its_name_and_shape_and_an_update_moves_it_against_that(problem):
     """The gradients may be lists, with others among them, and stay as they were."""
-    parameters, grads = problem.network.parameters, gradients(problem)
+    network, parameters = problem.network, problem.network.parameters
+    grads = network.gradients(problem.loss, problem.X, problem.y)
     lists = {"dX": None} | {name: g.tolist() for name, g in grads.items()}
-    new, same = (problem.network.update(each, 0.5).parameters for each in (grads, lists))
+    new, same = (network.update(each, 0.5).parameters for each in (grads, lists))
     assert list(grads) == list(parameters) == list(new)
     for name, p in parameters.items():
         assert grads[name].shape == p.shape
@@ -44,7 +41,7 @@ def test_every_parameter_has_a_gradient_of_its_name_and_shape_and_an_update_move
 
 def test_nobody_can_write_to_a_parameter_that_an_update_gave_to_any_kind_of_layer():
     for p in OWN_PROBLEMS.values():
-        moved = p.network.update(gradients(p), p.lr).parameters
+        moved = p.network.update(p.network.gradients(p.loss, p.X, p.y), p.lr).parameters
         assert not any(array.flags.writeable for array in moved.values())
 
 

@@ -25,15 +25,6 @@ def cells(t):
             yield (name, i, j), float(value)
 
 
-def from_symbols(symbols, t):
-    code = symbols.replace("·", "*").replace("−", "-").replace("²", "**2").replace(")(", ")*(")
-    return float(eval(code, FUNCTIONS | {name: t[name] for name in t}))
-
-
-def bare(text):  # without the parentheses that the numbers have and the symbols need not
-    return re.sub("[()]", "", text.replace(")(", "·"))
-
-
 def check_sum(worked, value, t):
     """The symbols give the value; in the numbers, each number stands where its symbol does."""
     digits = 8 if worked.cell[0].endswith("_new") else 4  # enough to see that a weight moved
@@ -42,10 +33,13 @@ def check_sum(worked, value, t):
         name, i, j = written.groups()
         return plain(t[name][int(i), int(j)] if name else t["lr"], digits)
 
-    if worked.numbers:
-        assert bare(worked.numbers) == bare(re.sub(WRITTEN, number, worked.symbols))
+    if worked.numbers:  # without the parentheses that the numbers have and the symbols need not
+        texts = (worked.numbers, re.sub(WRITTEN, number, worked.symbols))
+        assert len({re.sub("[()]", "", text.replace(")(", "·")) for text in texts}) == 1
     if "…" not in worked.symbols:
-        assert from_symbols(worked.symbols, t) == pytest.approx(value, rel=1e-9, abs=1e-12, nan_ok=True), str(worked)
+        code = worked.symbols.replace("·", "*").replace("−", "-").replace("²", "**2").replace(")(", ")*(")
+        found = float(eval(code, FUNCTIONS | dict(t)))
+        assert found == pytest.approx(value, rel=1e-9, abs=1e-12, nan_ok=True), str(worked)
 
 
 SAID = {

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from common import same_values
 from own_parts import OWN_PROBLEMS, with_gelu
 from problems import identical
 
@@ -17,8 +18,7 @@ DEEP = random_problem(3, samples=5, hidden=(6, 5, 4, 3), activation=Tanh(), lr=0
 
 
 def same(one, other):
-    ones, others = ({"X": p.X, "y": p.y, "lr": p.lr, **p.network.parameters} for p in (one, other))
-    return [*ones] == [*others] and all(identical(ones[name], others[name]) for name in ones)
+    return same_values(trace(one), trace(other))
 
 
 @pytest.mark.parametrize("name", [*EXAMPLES, "deep", "GELU", *OWN_PROBLEMS])
