@@ -32,9 +32,7 @@ def test_each_activation_has_a_slope_that_its_code_gives_and_that_the_gradient_i
 class LessItsMean(Activation):
     """Not cell by cell: the mean is over the samples."""
 
-    def forward(self, X):
-        return X - X.mean(axis=-2, keepdims=True)
-
+    forward = staticmethod(lambda X: X - X.mean(axis=-2, keepdims=True))
     backward = staticmethod(lambda X, dY: dY - dY.mean(axis=-2, keepdims=True))
     formulas: ClassVar = {"Y": "{X} - {X}.mean(axis=0, keepdims=True)", "dX": "{dY} - {dY}.mean(axis=0, keepdims=True)"}
 
@@ -54,29 +52,28 @@ def test_a_layer_that_is_not_cell_by_cell_has_no_slope_even_where_its_numbers_lo
             assert slopes_of(trace(with_numbers(p, **at))) == {}, (samples, hidden, scale)
 
 
-class Weighing(ReLU):
-    """It takes one width alone."""
-
-    def forward(self, X):
-        return X * [[1.0, 0.0, 2.0]]
-
-    backward = staticmethod(lambda X, dY: dY * [[1.0, 0.0, 2.0]])
-    formulas: ClassVar = {"Y": "{X} * np.array([[1.0, 0.0, 2.0]])", "dX": "{dY} * np.array([[1.0, 0.0, 2.0]])"}
-
-
 class Otherwise(LeakyReLU):
     """Its line for dX does not begin with dY times something."""
 
     formulas: ClassVar = LeakyReLU.formulas | {"dX": "np.where({Y} > 0, {dY}, {slope} * {dY})"}
 
 
+class Weighing(ReLU):
+    """It takes one width alone."""
+
+    forward = staticmethod(lambda X: X * [[1.0, 0.0, 2.0]])
+    backward = staticmethod(lambda X, dY: dY * [[1.0, 0.0, 2.0]])
+    formulas: ClassVar = {"Y": "{X} * np.array([[1.0, 0.0, 2.0]])", "dX": "{dY} * np.array([[1.0, 0.0, 2.0]])"}
+
+
 def test_a_slope_is_found_however_the_line_is_written_and_is_that_from_the_left_at_a_corner():
     t = with_first_bias(-2.0)  # of 1, 2 and 3
     assert (slope_of(t, "slope of H1").value.tolist(), slope_of(t, "slope of H1").code) == ([[0], [0], [1]], "H1 > 0")
-    for layer in (LeakyReLU(0.3), Otherwise(0.3), Weighing()):
-        t = trace(random_problem(0, hidden=3, activation=layer))
-        expected = [[1.0, 0.0, 2.0]] * 2 if isinstance(layer, Weighing) else np.where(t["Y1"] > 0, 1, 0.3)
-        assert identical(slope_of(t, "slope of H1").value, expected)
+    for layer in (LeakyReLU(0.3), Otherwise(0.3)):
+        t = trace(random_problem(0, activation=layer))
+        assert identical(slope_of(t, "slope of H1").value, np.where(t["Y1"] > 0, 1, 0.3))
+    t = trace(random_problem(0, hidden=3, activation=Weighing()))
+    assert slope_of(t, "slope of H1").value.tolist() == [[1, 0, 2]] * 2
 
 
 def test_what_stands_in_a_box_is_a_slope_or_a_value_of_the_trace_and_what_there_is_not_is_refused(example):
