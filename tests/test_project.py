@@ -19,14 +19,9 @@ import backprop_lab
 import backprop_lab.ui
 
 ROOT = Path(__file__).parent.parent
-
-
-def read(*path):
-    return ROOT.joinpath(*path).read_text(encoding="utf-8")
-
-
-PYPROJECT, README = tomllib.loads(read("pyproject.toml")), read("README.md")
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = PYPROJECT["project"]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXTRAS, GROUPS = PROJECT["optional-dependencies"], PYPROJECT["dependency-groups"]
 WANTED = {
     "binder": PROJECT["dependencies"] + EXTRAS["lab"] + EXTRAS["binder"],
@@ -38,10 +33,11 @@ WANTED = {
 
 def pins(folder):
     """What a list adds, by the package's name: each as it is pinned, with the hashes of its files."""
-    lines = re.sub(r"^(?:#|-r ).*\n", "", read(folder, "requirements.txt"), flags=re.MULTILINE).replace(
-        " \\\n    ", " "
+    text = re.sub(
+        r"^(?:#|-r ).*\n", "", (ROOT / folder / "requirements.txt").read_text(encoding="utf-8"), flags=re.MULTILINE
     )
-    return {canonicalize_name(Requirement(line.partition(" ")[0]).name): line for line in lines.splitlines()}
+    lines = text.replace(" \\\n    ", " ").splitlines()
+    return {canonicalize_name(Requirement(line.partition(" ")[0]).name): line for line in lines}
 
 
 @pytest.mark.parametrize("folder", WANTED)
@@ -50,7 +46,7 @@ def test_what_is_needed_in_a_place_is_pinned_there_to_one_version_that_suits_of_
     for line in pinned.values():
         assert re.fullmatch(r"[\w.-]+==[\w.]+( ; .+?)?( --hash=sha256:[0-9a-f]{64})+", line)
     if folder in ("tests", "classroom"):  # these go on top of a learner's
-        assert "\n-r ../binder/requirements.txt\n" in read(folder, "requirements.txt")
+        assert "\n-r ../binder/requirements.txt\n" in (ROOT / folder / "requirements.txt").read_text(encoding="utf-8")
         assert not pinned.keys() & pins("binder").keys()
         pinned |= pins("binder")
     for wanted in map(Requirement, WANTED[folder]):
@@ -64,25 +60,23 @@ def test_the_oldest_and_the_newest_python_are_tested_on_every_system_and_all_els
     workflows = "".join(path.read_text(encoding="utf-8") for path in (ROOT / ".github" / "workflows").glob("*.yml"))
     assert f'python: ["{named[0]}", "{named[-1]}"]' in workflows
     assert workflows.count("os: [ubuntu-latest, macos-latest, windows-latest]") == 2, "for the tests and the wheel"
-    binders = read("binder", "runtime.txt").strip().removeprefix("python-")
+    binders = (ROOT / "binder" / "runtime.txt").read_text(encoding="utf-8").strip().removeprefix("python-")
     assert set(re.findall(r'python-version: "(.+)"', workflows)) == {binders}
-    assert f"--python-version={binders}" in read("docs", "browser_python.py")
+    assert f"--python-version={binders}" in (ROOT / "docs" / "browser_python.py").read_text(encoding="utf-8")
 
 
-def test_the_import_loads_nothing_heavy_and_every_public_name_is_there_and_has_its_line_in_the_reference():
+def test_the_import_loads_nothing_heavy_and_every_public_name_is_there():
     code = "import sys, backprop_lab; print(*sys.modules)"
     run = subprocess.check_output([sys.executable, "-c", code], text=True)
     loaded = {name.partition(".")[0] for name in run.split()}
     assert "numpy" in loaded
     assert loaded.isdisjoint({"matplotlib", "ipywidgets", "traitlets", "anywidget", "IPython", "PIL"})
     assert all(getattr(backprop_lab, name).__doc__ for name in backprop_lab.__all__)
-    listed = re.findall(r"^\.\. (?:auto\w+|py:data):: (\w+)$", read("docs", "pages", "api.rst"), re.MULTILINE)
-    assert sorted(listed) == sorted([*backprop_lab.__all__, *backprop_lab.ui.__all__])
 
 
 def test_the_version_stands_in_the_changelog_and_the_script_of_binder_can_be_run():
     assert version("backprop-lab") == backprop_lab.__version__
-    assert backprop_lab.__version__ in read("CHANGELOG.md")
+    assert backprop_lab.__version__ in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert os.access(ROOT / "binder" / "postBuild", os.X_OK)
 
 
@@ -131,14 +125,20 @@ def test_every_link_to_a_file_of_ours_has_our_address_and_names_a_file_that_exis
 
 
 def test_the_teaching_notes_make_a_link_that_asks_nbgitpuller_for_the_teachers_notebook(capsys):
-    blocks = re.findall(r"```python\n(.*?)```", read("notebooks", "teaching_notes.md"), re.DOTALL)
-    (lines,) = (block for block in blocks if "mybinder" in block)
+    notes = (ROOT / "notebooks" / "teaching_notes.md").read_text(encoding="utf-8")
+    (lines,) = (block for block in re.findall(r"```python\n(.*?)```", notes, re.DOTALL) if "mybinder" in block)
     exec(lines, {})
     address, _, asked = unquote(capsys.readouterr().out.strip()).partition("?urlpath=git-pull?")
     assert address == BINDER
     lesson = {"repo": "https://github.com/ada/lessons", "branch": "main", "urlpath": "lab/tree/lessons/lesson_1.ipynb"}
     assert dict(parse_qsl(asked)) == lesson
     assert "nbgitpuller" in pins("binder")
+
+
+def test_every_public_name_has_its_line_in_the_reference():
+    reference = (ROOT / "docs" / "pages" / "api.rst").read_text(encoding="utf-8")
+    listed = re.findall(r"^\.\. (?:auto\w+|py:data):: (\w+)$", reference, re.MULTILINE)
+    assert sorted(listed) == sorted([*backprop_lab.__all__, *backprop_lab.ui.__all__])
 
 
 def test_the_check_of_the_site_finds_links_that_lead_nowhere_and_what_is_loaded_from_elsewhere(tmp_path):
@@ -155,7 +155,9 @@ def test_the_check_of_the_site_finds_links_that_lead_nowhere_and_what_is_loaded_
     assert broken(tmp_path) == ["index.html loads //e.com/x.js", *told]
 
 
-NEEDS_PUBLISHING = re.compile(r'mybinder\.org|colab\.|lab\.github\.io|git clone|pip install (-\S+ )*"?backprop-lab')
+NEEDS_PUBLISHING = re.compile(
+    r'mybinder\.org|colab\.|backprop-lab\.github\.io|git clone|pip install (-\S+ )*"?backprop-lab'
+)
 PUBLISHED = "## Once it is published"
 SECTIONS = {text.partition("\n")[0]: text for text in re.split(r"^(?=## )", README, flags=re.MULTILINE)}
 
