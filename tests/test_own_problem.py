@@ -71,8 +71,7 @@ def test_a_layer_whose_numbers_nobody_can_draw_keeps_them_and_the_lab_says_so():
     stepper.set_up(seed=3)
     kept = "a2 stays as given, whatever the seed: a Scale cannot draw its numbers."
     assert stepper.place.note == Stepper(problem, seed=3).place.note == kept
-    drawn = stepper.first_problem.network.parameters
-    assert [name for name, value in problem.network.parameters.items() if identical(value, drawn[name])] == ["a2"]
+    assert same(stepper.first_problem, redrawn(problem, 3))
 
 
 def test_a_mistake_lab_opens_with_a_mistake_that_changes_something_in_it():

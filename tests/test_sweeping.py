@@ -163,8 +163,7 @@ def test_of_numbers_that_are_no_doubles_single_precision_stays_fractions_become_
         assert start.X.dtype == result.network(seed, 1e-2).parameters["W1"].dtype == np.float32
         assert identical(result.loss[i, 1], alone(start, 60)[0].astype(float))
     assert identical(sweep([None], [1e-3], 9, problem=exact).loss, sweep([None], [1e-3], 9, problem=p).loss)
-    p = random_problem(1, hidden=())
-    mixed = with_numbers(p, W1=in_other_numbers(p, object).network.parameters["W1"] + 0j)
+    mixed = with_numbers(random_problem(1, hidden=()), W1=np.full((3, 2), 1j, object))
     for each in (wide, mixed):
         with pytest.raises(ValueError, match=r"real numbers, and (X|W1) has complex ones"):
             sweep([None], [1e-3], 9, problem=each)
