@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 from common import in_other_numbers, trained, with_numbers
-from own_parts import OWN_PROBLEMS
+from own_parts import OWN_PROBLEMS, with_gelu
 from problems import ACTIVATIONS, LOSSES
 
 from backprop_lab import Linear, Network, Problem, ReLU, SumSquaredError, Tanh, random_problem
@@ -79,13 +79,6 @@ def test_it_is_the_largest_and_not_the_largest_in_size():
         assert sharpness(problem) == pytest.approx(eigenvalues[-1], rel=1e-8)
 
 
-class Wrong(Tanh):
-    formulas = Tanh.formulas | {"dX": "{dY} * (1 - {Y})"}
-
-    def backward(self, X, dY):
-        return dY * (1 - np.tanh(X))
-
-
 class RealError(SumSquaredError):
     def gradient(self, y_pred, y):
         return np.real(super().gradient(y_pred, y))  # of which nothing is told by a complex step
@@ -94,7 +87,7 @@ class RealError(SumSquaredError):
 def test_what_cannot_be_told_is_refused_and_of_fractions_it_is_that_of_floats():
     for problem, said in [
         (OWN_PROBLEMS[ARCTAN], r"how the loss bends cannot be told: .* does not pass complex numbers"),
-        (random_problem(0, activation=Wrong()), "or has a gradient that is none"),
+        (with_gelu(wrong=0.01), "or has a gradient that is none"),
         (random_problem(0, loss=RealError()), "or has a gradient that is none"),
         (in_other_numbers(random_problem(0), complex), "needs real numbers, and X has complex ones"),
     ]:
