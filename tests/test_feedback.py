@@ -347,6 +347,7 @@ in example
   W1_new = W1 - lr | slip W1 - lr | This looks like `W1 - lr`: dW1 is missing.
   lr = 1e-6
   L = 5 | value | Your L is 5: too small.
+  dW1 = dW1 * [[2.0], [3.0], [4.0]] | pattern a factor for each row | ... times a number of its own: 2, 3, 4.
   dW1 = np.round(dW1) | value | dW1[0, 0] should be 21.76, and yours is 22. 12 of the 12 numbers differ. ...
   dW1 = np.round(dW1, 1) | rounded | These are the right numbers rounded to 1 decimals. Hand in dW1 itself, with all ...
 # The name of the mistake, here or further up
@@ -375,6 +376,8 @@ in example
   dW1 = (lambda a: a.append(a) or a)([]) | unreadable
   dW1 = retyped(dW1, (1, 2), 1j) | complex | Your dW1 has complex numbers in it, but dW1 is real.
   dW1 = {'W1': 1} | unreadable | Your dW1 is a dictionary: take dW1 out of it, by its key in square brackets.
+  dW1 = {1.0, 2.0} | unreadable | Your dW1 is a set, not an array of numbers.
+  dW1 = retyped(dW1, (1, 2), {}) | unreadable | dW1[1, 2] is a dict in yours, not a number.
   dW1 = t | unreadable | Your dW1 is a trace: take dW1 out of it, by its key in square brackets.
   dW1 = np.sum | unreadable | Your dW1 is a function, not what it returns: call it, with parentheses.
   dW1 = np.array(['2026-01-01'], 'datetime64[D]') | unreadable | Your dW1 holds datetime64[D], not numbers.
@@ -421,6 +424,7 @@ in example
   H1 = lambda Y1: np.multiply(Y1, Y1 > 0, out=Y1) | in-place | Your H1 changes Y1, which it was given. ...
   dY1 = lambda dH1, H1, /: dH1 * (H1 > 0)
   dW1 = lambda X, dY1, **rest: X.T @ dY1
+  H1 = lambda Y1=None, least=0: np.maximum(Y1, least)
   L = lambda y_pred, y: np.linalg.norm(y - y_pred) ** 2
   dW2 = lambda H1, dy_pred: sum(np.outer(h, d) for h, d in zip(H1, dy_pred))
   W1_new = lambda W1, dW1, lr: W1 - dW1 / lr | pattern divided by the learning rate twice | ...

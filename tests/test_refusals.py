@@ -158,6 +158,7 @@ REFUSED = [
     ("example(network=Network((linear(5, 3, 2),)))", "a problem has one network, not a stack of them; got Network(Li"),
     *each("example(X=zeros{})", "must have shape (samples, 3) with at least one sample; got {}", (2, 4), (3,), (0, 3)),
     *each("example(y=zeros{})", "y must have shape (2, 2), one row of targets a sample; got {}", (2,), (2, 1), (3, 2)),
+    ("example(network=Network((linear(3, 2), ReLU())), y=zeros(2, 3))", "y must have shape (2, 2), one row of targets"),
     ("example(y=[['a', 'b'], ['c', 'd']])", "y must hold numbers"),
     # What is no Problem
     ("trace(trace(example()))", "this takes a Problem, not a value of type Trace: worked_example() is one, random_pro"),

@@ -28,6 +28,8 @@ SUMS = {
     "1 / (large + 1)": 9 / (large + 1) ** 2,
     "(a - b).sum(axis=0, keepdims=True)": (A + B).sum(axis=0, keepdims=True),
     "np.abs(a - b).sum()": (A + B).sum(),
+    "np.square(a - b)": (A + B) ** 2,
+    "np.maximum.reduce(a - b)": (A + B).max(axis=0),
     "np.einsum('nd,nh->dh', a, b)": A.T @ B,
     "np.vstack([a, -b])": np.vstack([A, B]),
     "(a - b).reshape(1, 4)": (A + B).reshape(1, 4),
