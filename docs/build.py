@@ -119,13 +119,15 @@ def make_lite(site: Path, packages: Path) -> None:
 
 def change_pages(site: Path) -> None:
     """Let the pages tell what a learner waits for and fit a phone, and make the lab alone of the console."""
-    for name in ("loading_notice.js", "narrow.js", "open.js", "open.css"):
+    for name in ("loading_notice.js", "fields.js", "narrow.js", "open.js", "open.css"):
         shutil.copy(LITE / name, site)
     replace(site / "index.html", "await import('./config-utils.js')", 'location.replace("../index.html")')
     lab, alone = site / "lab" / "index.html", site / "open" / "index.html"
     for page in (lab, alone):
         replace(page, "</head>", '<link rel="icon" href="../lab/favicon.ico"></head>')
-        replace(page, "</body>", '<script src="../loading_notice.js"></script></body>')
+        replace(
+            page, "</body>", '<script src="../loading_notice.js"></script><script src="../fields.js"></script></body>'
+        )
     replace(lab, "</body>", '<script src="../narrow.js"></script></body>')
     first = '<link rel="stylesheet" href="../open.css"><script src="../open.js"></script>'
     replace(alone, "<title>REPLite</title>", f"<title>The lab of backprop_lab</title>{first}")

@@ -163,7 +163,7 @@ class StepThrough(Lab):
             ]
         )
         drawer.layout.display = "none"
-        self._more.observe(lambda change: setattr(drawer.layout, "display", None if change.new else "none"), "value")
+        self._more.observe(lambda change: setattr(drawer.layout, "display", "" if change.new else "none"), "value")
         return drawer
 
     def _slide_lr(self, lr: float) -> None:
