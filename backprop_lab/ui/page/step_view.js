@@ -375,7 +375,7 @@ function render({ model, el }) {
     const hadFocus = question.contains(document.activeElement);
     question.replaceChildren();
     if (!now) return;
-    make("h4", "", question, now.title);
+    if (!now.beside) make("h4", "", question, now.title);
     make("p", "", question, now.text);
     const answers = make("div", "bpl-signs", question);
     if (now.told) make("div", `bpl-note ${now.right ? "bpl-is-right" : ""}`, make("div", "bpl-said", question), now.told);
@@ -415,7 +415,8 @@ function render({ model, el }) {
     head.replaceChildren();
     const line = make("div", "bpl-head", head);
     make("span", "bpl-chip", line, predicts ? "predict" : now.phase);
-    make("span", "bpl-place", line, now.place);
+    make("span", "bpl-place", line, asked?.beside ? "" : now.place);
+    if (asked?.beside) make("h4", "", line, asked.title);
     words.replaceChildren();
     if (!predicts) make("h4", "", asked ? words : head, now.title); // a question stands above it
     if (now.sentence && !note.text) make("p", "", words, now.sentence);
@@ -636,6 +637,7 @@ function render({ model, el }) {
       resized.observe(around);
     }
     const paper = paperOf(board), dark = isDark(paper), seen = visibleHeight(el);
+    board.style.setProperty("--page", `rgb(${paper})`);
     for (const part of [board, below]) part.classList.toggle("bpl-dark", dark);
     const page = { kind: "page", view, width, height: seen, ratio: window.devicePixelRatio, dark };
     if (hasSteps()) {
