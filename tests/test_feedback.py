@@ -322,6 +322,9 @@ in one_matrix([[1 + 1j, 2], [0.5, 1j]], [[1, 2j]], [[0.0, 1]])
   y_pred of predicting(5.12345678e-5) = [[5.123e-5]] | value
   y_pred of predicting(1e-40) = [[0.0]] | pattern zeros | y_pred[0, 0] should be 1e−40, and yours is 0. Yours is 0.
   y_pred of predicting(100.0, 3.7) = [[100.0, 4.0]] | rounded
+  y_pred of predicting(200.0, 1 - 0.5000001) = [[200.0, 1.0]] | rounded
+  y_pred of predicting(200.0, 0.0) = [[200.0, 1e-9]] | pattern no zeros
+  y_pred of predicting(100.6) = [[101.0]] | rounded
 # Right to some digits only by its own size
   y_pred of predicting(1e4, 1e4) = [[1e4, 1e4 + 0.9]] | value | y_pred[0, 1] ... It is right to about 4 digits, ...
   y_pred of predicting(1e4, 1e4) = [[1e4, 1e4 + 1]] | value | y_pred[0, 1] ... made of X[0, 0], W1[0, 1] and b1[0, 1].
