@@ -23,19 +23,13 @@ def cells(t):
     return [((name, i, j), float(value)) for name in gradients_of(t) for (i, j), value in np.ndenumerate(t[name])]
 
 
-def test_the_sign_is_right_and_the_other_two_are_not(example):
-    for cell, value in cells(example):
-        for text, means in [("+", 1), ("-", -1), ("−", -1), ("–", -1), ("0", 0), (" + ", 1), ("Plus", 1)]:
-            right = means == np.sign(value)
-            verdict = f"{'Right' if right else 'Not the right sign'}: {work_out(example, cell)}."
-            assert judge(example, cell, text) == (right, verdict)
-    assert {np.sign(value) for _, value in cells(example)} == {-1, 0, 1}
-    assert any(value == 0 and np.signbit(value) for _, value in cells(example)), "the -0.0 of a shut gate is 0 too"
-
-
-def test_the_value_on_the_board_is_right_to_all_digits_within_a_percent_and_as_printed_and_no_other(example):
+def test_the_sign_and_the_value_on_the_board_are_right_to_all_digits_within_a_percent_and_as_printed_and_no_other(
+    example,
+):
     for t in (example, with_mistake(example, MISTAKES["mask-forgotten"])):
         for cell, value in cells(t):
+            for text, means in [("+", 1), ("-", -1), ("−", -1), ("–", -1), ("0", 0), (" + ", 1), ("Plus", 1)]:
+                assert judge(t, cell, text)[0] == (means == np.sign(value))  # the -0.0 of a shut gate is 0 too
             for text in (repr(value), f"{value:.3g}", repr(value * 1.009), f"  {value * 0.991} ", format_number(value)):
                 assert judge(t, cell, text)[0], text
             for wrong in (value * 1.02, value * 0.98, -value, value + 1):
@@ -43,6 +37,7 @@ def test_the_value_on_the_board_is_right_to_all_digits_within_a_percent_and_as_p
     assert judge(t, ("dW1", 0, 0), f"{t['dW1'][0, 0]:.2f}".replace(".", ","))[0], "as it is written in other countries"
     worked = work_out(t, ("dW1", 1, 2))
     assert judge(t, ("dW1", 1, 2), "5.25") == (False, f"5.25 is not right: {worked}.")
+    assert judge(t, ("dW1", 1, 2), "+") == (False, f"Not the right sign: {worked}.")
 
 
 def test_a_small_value_is_judged_as_it_is_printed_and_not_as_0(example):

@@ -84,14 +84,12 @@ NO_RATE = "the learning rate must be a positive, finite number such as 0.01; got
 REFUSED = [
     # Layers
     *each("Linear(W, zeros{})", f"{ROW} {{}} for W (2, 3)", (3,), (3, 1), (1, 2), ()),
-    ("Linear(zeros(5, 2, 3), zeros(1, 2))", f"{ROW} (1, 2) for W (5, 2, 3)"),
     ("Linear(zeros(5, 2, 3), zeros(4, 1, 3))", "a stack has as many b as W; got b (4, 1, 3) for W (5, 2, 3)"),
     *each("Linear(zeros{}, b)", "W must have shape (inputs, outputs), such as (3, 4); got {}", (3,), (0, 3), (3, 0)),
     ("Linear([[1, 2], [3]], b)", "W must be a full table of numbers, but its rows differ in length"),
     ("Linear(np.ma.masked_less(W, 9), b)", "W must hold a number in every cell, but some are masked: fill them first"),
     ("Linear('W', b)", "W must hold numbers, got <U1: 'W'"),
     ("Linear(W > 2, b)", "W must hold numbers, got bool"),
-    ("Linear([[1.0, None]], b)", "W must hold numbers, got object"),
     ("Linear(W, b).with_parameters({'W': W, 'b': linear(2, 4).b})", f"{ROW} (1, 4) for W (2, 3)"),
     ("Linear(W, b).with_parameters({'W': W, 'b': LETTERS})", "b must hold numbers"),
     *each("Linear(W, b).forward(zeros{})", "X {} does not fit W (2, 3): X needs", (2, 3), (2,), (5, 2, 1)),
@@ -150,7 +148,6 @@ REFUSED = [
     ("example(loss=np.mean)", "which lacks formulas, value, gradient"),
     *each("example(X=spoiled(example().X, np.{}))", "X[0, 1] is {}, and " + FINITE.format("X"), "nan", "inf"),
     ("example(y=spoiled(example().y, np.nan))", "y[0, 1] is nan, and " + FINITE.format("y")),
-    ("random_problem(0, X=spoiled(W, np.nan), y=W)", "X[0, 1] is nan, and " + FINITE.format("X")),
     ("random_problem(0, X=Frame(), y=W)", "row 0 of column 'kind' stands 'x'. X[['age', 'size']] leaves such columns"),
     ("random_problem(0, X=zeros(3, 5), y=zeros(5, 2))", "got (5, 2). Samples are rows: X.T makes them so."),
     ("random_problem(0, X=zeros(3, 5), y=zeros(2, 5))", "got (2, 5). Samples are rows: X.T and y.T make them so."),
@@ -184,9 +181,7 @@ def test_what_does_not_fit_is_refused_with_a_sentence(code, sentence):
     ("random_problem(0, X=W, y=it, loss=SoftmaxCrossEntropy())", "y", [[3], [1]], "one_hot(np.ravel(y))"),
     ("random_problem(0, X=it, y=W)", "X", [[1, None], [2, 3]], "np.array(X)[:, [0]].astype(float)"),
     ("classes(it)", "y", [0, 1], "one_hot(np.ravel(y), 2)"),
-    ("classes(it)", "y", [[0], [1]], "one_hot(np.ravel(y), 2)"),
     ("Linear(W, it)", "b", zeros(3), "np.reshape(b, (1, -1))"),
-    ("Linear(W, it)", "b", zeros(3, 1), "np.reshape(b, (1, -1))"),
     ("Linear(it, b)", "W", W > 2, "np.asarray(W, float)"),
 ])  # fmt: skip
 def test_the_line_that_a_refusal_names_makes_it_fit(made, name, wrong, line):
