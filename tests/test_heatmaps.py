@@ -26,16 +26,10 @@ def places(matrices):
     return (np.array(found) - found[0]) / (2 * CELL[1], 2 * CELL[0])
 
 
-def test_every_number_has_its_colour_in_its_place_and_all_matrices_have_one_scale():
-    found = places(
-        {"A": np.array([[4.0, -4.0, 0.1], [1.0, -2.0, 3.0]]), "B": np.array([[-1.0, 2.0, 0.5], [1.5, -3.0, 2.5]])}
-    )
-    to_the_right = 3 + GAP / CELL[0]
-    expected = [(i, j + k * to_the_right) for k in range(2) for i in range(2) for j in range(3)]
-    assert np.allclose(found, expected, atol=0.05)
-
-
-def test_numbers_that_are_not_finite_are_shown_as_such_and_leave_the_others_their_colours():
+def test_every_number_has_its_colour_in_its_place_and_all_matrices_have_one_scale_whatever_is_not_finite():
+    A, B = np.array([[4.0, -4.0, 0.1], [1.0, -2.0, 3.0]]), np.array([[-1.0, 2.0, 0.5], [1.5, -3.0, 2.5]])
+    expected = [(i, j + k * (3 + GAP / CELL[0])) for k in range(2) for i in range(2) for j in range(3)]
+    assert np.allclose(places({"A": A, "B": B}), expected, atol=0.05)
     assert np.allclose(places({"A": np.array([[np.inf, -1.0, 0.5]])}), [(0, 0), (0, 1), (0, 2)], atol=0.05)
     assert repr(draw_heatmaps({"A": [[np.inf, -1.0, np.nan]]})) == "Heatmap. A: 0: 0 inf 1 −1 2 nan."
 
@@ -48,15 +42,12 @@ def test_it_says_in_words_what_it_shows_as_its_alternative_text_and_where_there_
     assert Image.open(io.BytesIO(png)).size == (2 * about["width"] + png[19] % 2, 2 * about["height"] + png[23] % 2)
 
 
-@pytest.mark.parametrize(
-    ("matrices", "names", "said"),
-    [
-        ({}, {}, r"have one shape \(rows, columns\); got \[\]"),
-        ({"A": [[1.0]], "B": [[1.0, 2.0]]}, {}, r"got \[\(1, 1\), \(1, 2\)\]"),
-        ({"A": np.zeros((2, 2, 2))}, {}, r"got \[\(2, 2, 2\)\]"),
-        ({"A": [[1.0, 2.0]]}, {"columns": ["cat"]}, r"1 names of rows and 1 of columns for \(1, 2\)"),
-    ],
-)
+@pytest.mark.parametrize(("matrices", "names", "said"), [
+    ({}, {}, r"have one shape \(rows, columns\); got \[\]"),
+    ({"A": [[1.0]], "B": [[1.0, 2.0]]}, {}, r"got \[\(1, 1\), \(1, 2\)\]"),
+    ({"A": np.zeros((2, 2, 2))}, {}, r"got \[\(2, 2, 2\)\]"),
+    ({"A": [[1.0, 2.0]]}, {"columns": ["cat"]}, r"1 names of rows and 1 of columns for \(1, 2\)"),
+])  # fmt: skip
 def test_what_cannot_stand_side_by_side_or_be_named_is_refused(matrices, names, said):
     with pytest.raises(ValueError, match=said):
         draw_heatmaps(matrices, **names)

@@ -2,37 +2,28 @@
 
 from types import SimpleNamespace
 
-import pytest
-
 from backprop_lab.ui.running import PAUSE, Cells
 
 
-class Shell:
-    """What hears of cells, and a clock that is set by hand."""
-
-    def __init__(self, cells):
-        self.user_ns = {"In": [""] * (cells + 1)}
-        self.hooks, self.now = {}, 100.0
-        self.events = SimpleNamespace(register=self.hooks.__setitem__)
-
-    def run(self, pause, seconds=5.0):
-        self.now += pause
-        self.hooks["pre_run_cell"](None)
-        self.now += seconds
-        self.hooks["post_run_cell"](None)
+def shell(cells):
+    """What hears of cells, which begin and end by calling its hooks."""
+    hooks = {}
+    return SimpleNamespace(
+        user_ns={"In": [""] * (cells + 1)}, events=SimpleNamespace(register=hooks.__setitem__)
+    ), hooks
 
 
-@pytest.mark.parametrize(("cells", "alone"), [(1, True), (2, False), (7, False)])
-def test_a_cell_in_which_the_labs_are_imported_came_alone_if_it_is_the_first(cells, alone):
-    assert Cells(Shell(cells)).came_alone is alone
+def test_a_cell_in_which_the_labs_are_imported_came_alone_if_it_is_the_first_of_a_notebook():
+    assert [Cells(shell(cells)[0]).came_alone for cells in (1, 2, 7)] == [True, False, False]
+    assert not Cells(None).came_alone
 
 
 def test_a_later_cell_came_alone_if_there_was_a_pause_before_it():
-    watch = Cells(shell := Shell(2), lambda: shell.now)
+    (notebook, hooks), now = shell(2), 100.0
+    watch = Cells(notebook, lambda: now)
     for number, (pause, alone) in enumerate([(9.0, True), (PAUSE / 9, False), (2 * PAUSE, True)], start=1):
-        shell.run(pause)
+        now += pause
+        hooks["pre_run_cell"](None)
         assert (watch.begun, watch.came_alone) == (number, alone)
-
-
-def test_outside_of_a_notebook_nothing_came_alone():
-    assert not Cells(None).came_alone
+        now += 5
+        hooks["post_run_cell"](None)

@@ -13,8 +13,8 @@ from backprop_lab.ui.theme import DARK, LIGHT, PHASES, RESULT, custom_properties
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 def test_text_stands_out_from_the_paper_and_each_phase_has_a_colour_of_its_own(example, theme):
     assert {*PHASES} == {step.phase for step in example.steps}
-    colours = [theme.phase(phase) for phase in PHASES]
-    assert len({*colours}) == 4
+    colours = {theme.phase(phase) for phase in PHASES}
+    assert len(colours) == 4
     assert contrast(theme.ink, theme.paper) >= 7
     assert min(contrast(colour, theme.paper) for colour in (theme.faint, *colours)) >= 4.5
     assert min(contrast("#ffffff", LIGHT.phase(phase)) for phase in PHASES) >= 4.5, "white letters on a phase's colour"

@@ -73,11 +73,8 @@ def test_of_the_map_the_shares_are_counted_and_the_best_learning_rate_is_named_a
 
 def test_of_a_problem_of_ones_own_its_weights_as_given_are_a_row_with_that_name_and_what_no_seed_draws_is_told():
     runs = swept(seeds=4, steps=10, problem=OWN_PROBLEMS["parameter called a"]).state.runs
-    row = runs.sweep.seeds.index(None)
-    assert verdicts.name_of(runs, (row, 0)).startswith("the weights as given, learning rate ")
-    assert verdicts.of_picture(runs).startswith(
-        "Map of the weights as given and 3 seeds, in rows, at 76 learning rates "
-    )
+    assert verdicts.name_of(runs, (runs.sweep.seeds.index(None), 0)).startswith("the weights as given, learning rate ")
+    assert verdicts.of_picture(runs).startswith("Map of the weights as given and 3 seeds, in rows, at 76 learning ra")
     assert verdicts.on_map(runs).endswith(" a2 stays as given, whatever the seed: a Scale cannot draw its numbers.")
 
 
@@ -85,15 +82,12 @@ def test_where_no_limit_is_known_none_is_told_and_the_reason_and_nothing_is_held
     runs = swept(seeds=2, steps=10, problem=OWN_PROBLEMS["arctan by math.atan"]).state.runs
     said = verdicts.on_map(runs)
     assert re.search(
-        r"come down in \d+% of the runs\. .* No limit is shown for any run\. How the loss bends cannot be", said
+        r"down in \d+% of the runs\. .* No limit is shown for any run\. How the loss bends cannot be", said
     )
     assert "theor" not in said + verdicts.on_run(runs, (0, 0))
     assert verdicts.on_run(runs, (0, 0)).endswith(" in 10 steps. No limit is known at its start.")
-    for limits, said in [
-        ((np.inf, np.inf), "bends upwards nowhere, so theory sets no limit."),
-        ((1e-9, 1e-9), "disagree."),
-    ]:
-        there = replace(runs, limits=limits)
+    for limit, said in {np.inf: "bends upwards nowhere, so theory sets no limit.", 1e-9: "disagree."}.items():
+        there = replace(runs, limits=(limit, limit))
         assert verdicts.on_run(there, (0, 0)).endswith(said)
         assert "of those above it" not in verdicts.on_map(there), "nothing is said of a side where no run is"
 
