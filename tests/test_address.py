@@ -49,13 +49,13 @@ def test_a_link_that_a_lab_gives_opens_the_same_state_number_by_number(seed):
 def test_a_lab_says_what_no_link_can_hold(monkeypatch):
     monkeypatch.setenv("BACKPROP_LAB_SITE", "https://example.org/lab")
     lab = StepThrough(step="dW1")
-    assert lab.link() == lab._copy_link.text == "https://example.org/lab/run/open/#step=dW1"
+    assert lab.link() == lab._view.state["below"]["link"] == "https://example.org/lab/run/open/#step=dW1"
     lab.stepper.choose(("W1", 0, 0), pinned=True)
     lab.stepper.edit(0.5)
     for but in (lab, StepThrough(worked_example())):
         with pytest.raises(ValueError, match=r"A link holds no numbers of your own yet\."):
             but.link()
-        assert not but._copy_link.text
+        assert not but._view.state["below"]["link"]
 
 
 HOSTILE = [

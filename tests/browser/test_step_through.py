@@ -193,7 +193,7 @@ def test_axe_finds_no_violation_in_either_theme_with_everything_closed_and_with_
     assert lab.violations() == []
 
 
-def test_the_script_and_the_call_are_really_copied_as_they_are_now(lab):
+def test_the_script_and_the_call_are_really_copied_and_the_picture_is_saved_as_they_are_now(lab):
     lab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     lab.jump("b2_new")
     lab.press("More", "As NumPy")
@@ -203,6 +203,10 @@ def test_the_script_and_the_call_are_really_copied_as_they_are_now(lab):
         expect(lab.root.get_by_role("button", name="Copied")).to_have_count(1)
         expect(lab.button(name)).to_be_visible()  # the button takes its own name again
         assert part in lab.page.evaluate("navigator.clipboard.readText()").strip() == shown.inner_text().strip()
+    with lab.page.expect_download() as saved:
+        lab.field("Save").select_option("svg")
+    assert saved.value.suggested_filename == "b2_new.svg"
+    assert ">b2_new</text>" in Path(saved.value.path()).read_text()
 
 
 def test_the_picture_follows_the_theme(lab):

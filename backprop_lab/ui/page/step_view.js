@@ -15,6 +15,10 @@ const ACTIONS = [
   ["play", "Play", "Play", "M5 3v10l8-5z", "Step automatically until pressed again"],
 ];
 
+// What the lab can be saved as: the ending, and what it is.
+const FILES = [["", "Save as…"], ["png", "PNG, a picture"], ["svg", "SVG, for slides"], ["pdf", "PDF, for print"],
+  ["gif", "GIF, all steps"], ["html", "HTML, steps on its own"]];
+
 // Arithmetic, with no page in it
 
 export function isDark([r, g, b]) {
@@ -135,6 +139,37 @@ function icon(path) {
   svg.append(document.createElementNS("http://www.w3.org/2000/svg", "path"));
   svg.firstChild.setAttribute("d", path);
   return svg;
+}
+
+// To the clipboard, also on pages to which the browser denies it.
+async function copy(text, near) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const area = make("textarea", "", near);
+    area.value = text;
+    area.style.cssText = "position: fixed; opacity: 0";
+    area.select();
+    const copied = document.execCommand("copy");
+    area.remove();
+    if (!copied) throw new Error("the browser refused");
+  }
+}
+
+// A button that copies a text, and confirms it.
+function makeCopy(parent, word, text) {
+  const button = make("button", "bpl-button", parent, word);
+  button.type = "button";
+  button.onclick = async () => {
+    try {
+      await copy(text(), parent);
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Select the text and copy it";
+    }
+    setTimeout(() => (button.textContent = word), 1500);
+  };
+  return button;
 }
 
 // A label with a field that reports what was typed when Enter is pressed.
@@ -452,6 +487,49 @@ function render({ model, el }) {
   }
   sum.addEventListener("scroll", showMore);
 
+  // Below: ways to keep what is shown, and what More has opened
+
+  const below = make("div", "bpl-below", el), ways = make("div", "bpl-ways", below);
+  const call = make("code", "bpl-call", ways), but = make("span", "", ways);
+  makeCopy(ways, "Copy this call", () => state().below.call);
+  const copyLink = makeCopy(ways, "Copy link", () => state().below.link);
+  const save = make("select", "bpl-button", ways);
+  save.setAttribute("aria-label", "Save");
+  save.title = "Save what is shown as a file";
+  for (const [value, text] of FILES) make("option", "", save, text).value = value;
+  save.onchange = () => {
+    tell({ kind: "do", what: "save", text: save.value });
+    save.value = "";
+  };
+  const tables = make("div", "", below), scripts = make("div", "", below);
+  makeCopy(scripts, "Copy the script", () => state().below.script);
+  const script = make("pre", "bpl-script", scripts);
+  script.tabIndex = 0;
+  script.setAttribute("role", "region");
+  script.setAttribute("aria-label", "The step as a NumPy script");
+
+  function showBelow() {
+    const { below: now } = state();
+    below.hidden = !now;
+    if (!now) return;
+    ways.hidden = !now.call;
+    call.textContent = now.call;
+    but.textContent = now.but;
+    copyLink.hidden = !now.link;
+    tables.innerHTML = now.tables;
+    scripts.hidden = !now.script;
+    script.textContent = now.script;
+  }
+
+  function download({ name }, [data]) {
+    const link = make("a", "", el);
+    link.download = name;
+    link.href = URL.createObjectURL(new Blob([data]));
+    link.click();
+    link.remove();
+    URL.revokeObjectURL(link.href);
+  }
+
   // The cell that is pointed at: known here at once, whatever the kernel says, and whenever. Each report has a name; the
   // state in which the kernel names it is the answer to it, and from then on its word counts.
 
@@ -500,6 +578,7 @@ function render({ model, el }) {
     showTimeline();
     showCard();
     showSum();
+    showBelow();
     frameAll();
   }
 
@@ -535,7 +614,7 @@ function render({ model, el }) {
       resized.observe(around);
     }
     const paper = paperOf(board), dark = isDark(paper), seen = visibleHeight(el);
-    board.classList.toggle("bpl-dark", dark);
+    for (const part of [board, below]) part.classList.toggle("bpl-dark", dark);
     const page = { kind: "page", view, width, height: seen, ratio: window.devicePixelRatio, dark };
     if (hasSteps()) {
       const top = (labAround(el) ?? board).getBoundingClientRect().top;
@@ -597,7 +676,8 @@ function render({ model, el }) {
 
   // To the whole lab, or to a part of it that has just been opened, once it is there. If it is for a `view`, nobody has
   // asked for it: then only that one comes, with all that is around it, and the focus stays where it is.
-  function come(message) {
+  function hear(message, buffers) {
+    if (message.do === "download") download(message, buffers);
     if (message.do !== "come") return;
     const lab = labAround(el) ?? el;
     if (message.view) {
@@ -628,7 +708,7 @@ function render({ model, el }) {
     "change:operation": showOperation,
     "change:alt": showAlt,
     "change:note": () => hasSteps() && showCard(),
-    "msg:custom": come,
+    "msg:custom": hear,
   };
   showBoxes();
   showLayout();

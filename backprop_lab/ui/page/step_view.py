@@ -21,7 +21,7 @@ class StepView(anywidget.AnyWidget):
         of them changes
     kind "gone": the last view has left, with its cell, its notebook or its page; another may come
     kind "do": `what` of "restart", "back", "next", "next_phase", "next_iteration", "play", "show", "next_question", and
-        "answer", "why" and "edit" with a `text`; kind "speed": the `speed` that was chosen
+        "answer", "why", "edit" and "save" with a `text`; kind "speed": the `speed` that was chosen
     kind "jump": `index` of the step chosen on the timeline; kind "key": `key` pressed on the map
     kind "shown": `frame` of the picture that is now on the page, and the name of the `view`
     kind "cell": `cell` under the pointer as [name, row, column], or None; whether it was `clicked`, and whether it is
@@ -84,6 +84,10 @@ class StepView(anywidget.AnyWidget):
     def scroll_to(self, part: str) -> None:
         """Scroll the page to a part of the lab around this, by its class."""
         self.send({"do": "come", "to": part})
+
+    def download(self, name: str, data: bytes) -> None:
+        """Give the learner a file: the page puts it where the browser keeps what it downloads."""
+        self.send({"do": "download", "name": name}, [data])
 
     def _receive(self, kind: str, message: dict[str, Any]) -> None:
         view = message.get("view", "")

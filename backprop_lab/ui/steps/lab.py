@@ -1,6 +1,5 @@
 """The step-through lab: one training step, forward, backward and update, one step at a time."""
 
-import html
 import math
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -22,7 +21,6 @@ from backprop_lab.ui.board.operation import Operation
 from backprop_lab.ui.controls import GROW, pair, row, sized, text_field, toggle
 from backprop_lab.ui.hearing import serialize_messages
 from backprop_lab.ui.lab import Lab
-from backprop_lab.ui.page.copy_button import CopyButton
 from backprop_lab.ui.page.step_view import StepView
 from backprop_lab.ui.steps import frame, words
 from backprop_lab.ui.steps.address import link_to
@@ -35,6 +33,7 @@ from backprop_lab.ui.steps.setup import AS_GIVEN, CUSTOM, SIZES, WORKED_EXAMPLE,
 from backprop_lab.ui.steps.stepper import LabState, Stepper
 from backprop_lab.ui.values.equation import rules
 
+SAVED = (*KINDS, "html")
 PARTS = ("start", "seed", "lr", "play", "predict", "more", "call")  # what `hide` can name
 
 
@@ -76,7 +75,7 @@ class StepThrough(Lab):
         self._drawn: tuple[Any, ...] = ()  # what the pictures on the page show
         self._heard_cell = ""  # the name of the last report of a cell
         super().__init__()
-        self.children = [*self._make_controls(), self._view, *self._footer]
+        self.children = [*self._make_controls(), self._view]
         if large:
             self.add_class("bpl-large")
         self.stepper.observe(lambda _: self._show(), "place")
@@ -127,7 +126,6 @@ class StepThrough(Lab):
         shown = [group for part, group in settings.items() if part not in self._hidden]
         toggles = {"predict": self._predict, "more": self._more}
         shown += [control for part, control in toggles.items() if part not in self._hidden]
-        self._make_footer()
         settings_row = row(*shown)
         settings_row.add_class("bpl-settings")
         return [settings_row, self._make_drawer()]
@@ -192,18 +190,9 @@ class StepThrough(Lab):
 
     def _open_below(self, part: str, on: bool) -> None:
         """Show the values as a table, or the script, and scroll to it; or put it away."""
-        self._show_footer(self.stepper.place)
+        self._tell(below=self._below(self.stepper.place))
         if on:
             self._view.scroll_to(part)
-
-    def _make_footer(self) -> None:
-        self._call, self._copy_call = widgets.HTML(), CopyButton(label="Copy this call")
-        self._shown_script, self._copy_script = widgets.HTML(), CopyButton(label="Copy the script")
-        self._shown_table = widgets.HTML()
-        self._copy_link = CopyButton(label="Copy link")
-        call = row(self._call, self._copy_call, self._copy_link)
-        call.layout.display = "none" if "call" in self._hidden else None
-        self._footer = [call, self._shown_table, widgets.VBox([self._copy_script, self._shown_script])]
 
     @property
     def trace(self) -> Trace:
@@ -232,16 +221,17 @@ class StepThrough(Lab):
         """
         check_whole("iterations", iterations, 1, 100)
         kind = Path(path).suffix.lower().removeprefix(".")
-        if kind == "html":
-            data = walk(self.stepper, self.call(), int(iterations), self._large).encode()
-        elif kind in KINDS:
-            data = picture(self.stepper, kind, scale, self._large)
-        else:
+        if kind not in SAVED:
             endings = ", ".join(f".{each}" for each in KINDS)
             raise ValueError(
                 f"a lab is saved as {endings} or .html, by the ending of the name; got {os.fspath(path)!r}"
             )
-        Path(path).write_bytes(data)
+        Path(path).write_bytes(self._saved(kind, scale, int(iterations)))
+
+    def _saved(self, kind: str, scale: float | None = None, iterations: int = 1) -> bytes:
+        if kind == "html":
+            return walk(self.stepper, self.call(), iterations, self._large).encode()
+        return picture(self.stepper, kind, scale, self._large)
 
     def come_into_view(self) -> None:
         """Scroll the page to this lab, and give its board the keyboard focus."""
@@ -303,6 +293,8 @@ class StepThrough(Lab):
             self._quiz.next()
         elif what == "why":
             self.stepper.give_reason(text)
+        elif what == "save" and text in SAVED:
+            self._view.download(f"{self.step or 'start'}.{text}", self._saved(text))
         elif what in ("next", "back", "next_phase", "next_iteration"):
             getattr(self.stepper, what)()
 
@@ -343,7 +335,6 @@ class StepThrough(Lab):
             self._show_view(place)
             self._say([words.note(place)])
         self._show_controls(place)
-        self._show_footer(place)
 
     def _show_view(self, place: LabState) -> None:
         """The state and, if they are others, the pictures."""
@@ -358,7 +349,8 @@ class StepThrough(Lab):
                 self._drawn = now
             view.alt = words.alt_text(place)
             told = frame.state(place, losses)
-            self._tell(**told | {"question": told["question"] or self._quiz.asked()}, heard=self._heard_cell)
+            told["question"] = told["question"] or self._quiz.asked()
+            self._tell(**told, heard=self._heard_cell, below=self._below(place))
 
     def _show_pictures(self, place: LabState, page: dict[str, Any]) -> None:
         """The map and the operation, in the room that the page has for them."""
@@ -407,31 +399,25 @@ class StepThrough(Lab):
             self._mistake.value = place.mistake
             self._predict.value = place.predicting
 
-    def _show_footer(self, place: LabState) -> None:
-        call = self.call()
+    def _below(self, place: LabState) -> dict[str, str]:
+        """What stands below the pictures: the ways to keep what is shown, and what *More* has opened."""
         but = ""
         if place.custom:
-            but = " (without the numbers you changed; <b>As NumPy</b> keeps them)"
+            but = " (without the numbers you changed; As NumPy keeps them)"
         elif place.setup.start == AS_GIVEN:
-            but = " (where <code>problem</code> is the one that this lab was given)"
+            but = " (where problem is the one that this lab was given)"
         if self.stepper.lr_changed:
             but += " (uses this learning rate from the start; here it was changed along the way)"
-        self._call.value = f'<code class="bpl-call">{html.escape(call)}</code>{but}'
-        self._copy_call.text = call
         link = ""
         with suppress(ValueError):
             link = self.link()
-        self._copy_link.text, self._copy_link.layout.display = link, None if link else "none"
-        self._shown_table.value = words.table(place) if self._table.value else ""
-        script = numpy_script(place.trace) if self._script.value else ""
-        self._shown_script.value = (
-            f'<pre class="bpl-script" tabindex="0" role="region" aria-label="The step as a NumPy script">'
-            f"{html.escape(script)}</pre>"
-            if script
-            else ""
-        )
-        self._copy_script.text = script
-        self._copy_script.layout.display = None if script else "none"
+        return {
+            "call": "" if "call" in self._hidden else self.call(),
+            "but": but,
+            "link": link,
+            "tables": words.table(place) if self._table.value else "",
+            "script": numpy_script(place.trace) if self._script.value else "",
+        }
 
     def call(self) -> str:
         """The call that opens the lab in its present state, except that it leaves out numbers the learner changed."""
