@@ -1,13 +1,11 @@
 """Loss curves: each in its colour, with room for a loss that explodes, and in words for who cannot see them."""
 
 import base64
-import io
 import re
 
 import matplotlib as mpl
 import numpy as np
-from common import plain
-from PIL import Image
+from common import pixels, plain
 
 from backprop_lab.ui.curves import draw_curves
 from backprop_lab.ui.theme import CURVES
@@ -15,9 +13,8 @@ from backprop_lab.ui.theme import CURVES
 
 def curves(losses):
     """The curves of a picture, one for each colour: the heights they run at, from 0, its top, to 1."""
-    source = base64.b64decode(re.search('base64,([^"]*)', draw_curves(losses))[1])
-    image = np.asarray(Image.open(io.BytesIO(source)).convert("RGBA"), int)
-    colours = [[*(255 * np.array(mpl.colors.to_rgb(colour))), 255] for colour in CURVES]
+    image = pixels(base64.b64decode(re.search('base64,([^"]*)', draw_curves(losses))[1]))
+    colours = [255 * np.array(mpl.colors.to_rgb(colour)) for colour in CURVES]
     return [np.nonzero((np.abs(image - colour) < 3).all(axis=-1))[0] / len(image) for colour in colours]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from common import pixels
 from own_parts import OWN_PROBLEMS
 from PIL import Image, ImageSequence
 
@@ -57,12 +58,11 @@ def test_a_png_is_as_fine_as_one_says_and_framed_as_the_step_is(tmp_path):
     lab = StepThrough(step="dW1")
     lab.save(tmp_path / "two.png")
     lab.save(tmp_path / "three.PNG", scale=3)
-    two, three = (Image.open(io.BytesIO((tmp_path / name).read_bytes())) for name in ("two.png", "three.PNG"))
-    assert (two.width, three.width) == (2000, 3000)
-    assert three.height / two.height == pytest.approx(1.5, abs=0.01)
-    colours = [colour for _, colour in two.convert("RGB").getcolors(10**6)]
+    two, three = (pixels((tmp_path / name).read_bytes()) for name in ("two.png", "three.PNG"))
+    assert (two.shape[1], three.shape[1]) == (2000, 3000)
+    assert len(three) / len(two) == pytest.approx(1.5, abs=0.01)
     for wanted in ("#009e73", "#e69f00", LIGHT.backward):  # result, operand, phase
-        assert tuple(bytes.fromhex(wanted[1:])) in colours
+        assert (two == [*bytes.fromhex(wanted[1:])]).all(axis=-1).any()
 
 
 def test_a_pdf_has_its_fonts_in_it_and_the_same_lab_is_the_same_file():

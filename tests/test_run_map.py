@@ -1,6 +1,5 @@
 """The map: every run's colour where a click finds that run, the theoretical limit, and nothing unreadable."""
 
-import io
 import math
 from dataclasses import replace
 from itertools import combinations, product
@@ -8,9 +7,8 @@ from itertools import combinations, product
 import matplotlib as mpl
 import numpy as np
 import pytest
-from common import swept
+from common import pixels, swept
 from matplotlib.text import Text
-from PIL import Image
 
 from backprop_lab import worked_example
 from backprop_lab.ui.board.cells import COLOURS
@@ -28,10 +26,6 @@ def drawn_map(runs, chosen=(), width=900, **options):
     drawn = RunMap(width, **options)
     drawn.draw(runs, chosen)
     return drawn
-
-
-def pixels(drawn):
-    return np.asarray(Image.open(io.BytesIO(drawn.png())), int)
 
 
 def place(drawn, runs, row, col):
@@ -52,7 +46,7 @@ def is_near(picture, colour, within=3):
 @pytest.mark.parametrize(("width", "height", "ratio", "dark"), [(640, 300, 2, True), (1501, 533, 1.25, False)])
 def test_every_run_has_its_colour_just_where_a_click_finds_it(three_runs, width, height, ratio, dark):
     drawn = drawn_map(three_runs, width=width, height=height, ratio=ratio, dark=dark)
-    picture, found = pixels(drawn), levels(three_runs.change)
+    picture, found = pixels(drawn.png()), levels(three_runs.change)
     steps = levels(np.array([1.0, 10.0, 0.001, 1e9, 0.0, np.inf])).tolist()
     assert steps == [0, 1, -3, DECADES, -DECADES, None], "pale is a loss as it was, and a decade is a step"
     assert picture.shape[:2] == pytest.approx((height * ratio, width * ratio), abs=1)
@@ -73,7 +67,7 @@ def test_a_white_line_goes_through_the_limit_of_every_row_from_top_to_bottom_whe
     drawn = drawn_map(three_runs, width=1000, height=500, ratio=2)
     for row, limit in enumerate(three_runs.limits):
         x, y = place(drawn, three_runs, row, limit_column(limit))
-        white = np.flatnonzero((pixels(drawn)[round(y)] >= 250).all(axis=1))
+        white = np.flatnonzero((pixels(drawn.png())[round(y)] >= 250).all(axis=1))
         assert np.abs(white - x).min() <= 2
     for limits in (three_runs.limits, (three_runs.limits[0], math.nan, math.inf), (math.nan,) * 3):
         drawn = drawn_map(replace(three_runs, limits=limits))
@@ -89,7 +83,7 @@ def test_a_ring_in_the_colour_of_its_curve_is_around_each_chosen_run_even_at_the
     for chosen in [((0, 10), (2, 60)), ((0, 0), (2, 75)), ((0, 75), (2, 0))]:
         drawn = drawn_map(three_runs, chosen)
         for run, colour in zip(chosen, CURVES, strict=False):
-            rows, cols = np.nonzero(is_near(pixels(drawn), colour))
+            rows, cols = np.nonzero(is_near(pixels(drawn.png()), colour))
             x, y = place(drawn, three_runs, *run)
             away = np.hypot(cols - x, rows - y)
             assert 6 < away.min() < 12, "the run itself stays in sight"

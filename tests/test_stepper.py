@@ -13,7 +13,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from backprop_lab import ACTIVATIONS, LOSSES, MISTAKES, random_problem, trace, worked_example
-from backprop_lab.ui import StepThrough
 from backprop_lab.ui.steps.setup import SIZES, Setup
 from backprop_lab.ui.steps.stepper import Stepper
 from backprop_lab.ui.steps.training import Training, can_be_planted
@@ -53,14 +52,6 @@ def test_it_opens_on_the_worked_example_or_where_it_is_told_to_and_computes_no_f
     problem = random_problem(2, hidden=[4, 4], lr=0.003, activation=ACTIVATIONS["Tanh"])
     assert same_values(stepper.place.trace, trained(problem, 137, MISTAKES["sign-flipped"]))
     assert (stepper.place.mistake, where(stepper), len(stepper._training.losses)) == ("sign-flipped", (137, "L"), 138)
-
-
-def test_it_goes_to_a_step_by_its_name_of_any_iteration_there_and_back():
-    lab = StepThrough(seed=3, lr=0.01)
-    for step, iteration, at in (("dW1", 137, 137), ("L", 3, 3), (None, None, 3), ("dW2", 4, 4)):
-        lab.go(step, iteration=iteration)
-        assert (lab.step, lab.stepper.place.iteration) == (step, at)
-        assert same_values(lab.trace, trained(random_problem(3, lr=0.01), at))
 
 
 def after(move, at):
