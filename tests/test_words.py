@@ -1,9 +1,11 @@
 """The words of the lab: that the card, the picture's text and the tables say what is on the board, and nothing else."""
 
+import json
 import math
 import re
 from collections import defaultdict
 from dataclasses import replace
+from itertools import product
 from xml.etree import ElementTree
 
 import numpy as np
@@ -14,7 +16,7 @@ from problems import problems
 
 from backprop_lab import ACTIVATIONS, MISTAKES, prove, trace
 from backprop_lab.number_format import format_number, typed_number
-from backprop_lab.ui.steps import words
+from backprop_lab.ui.steps import frame, words
 from backprop_lab.ui.steps.setup import Setup
 from backprop_lab.ui.steps.stepper import LabState, Stepper
 from backprop_lab.ui.steps.training import Remembered
@@ -109,8 +111,9 @@ def test_nothing_said_on_the_way_through_an_overflow_breaks_or_warns(activation)
         way.append(trained(way[-1].problem, 1))
     beyond = trained(Setup().problem().evolve(X=[[np.nan] * 3, [-np.inf, 1, 2]]), 0)
     for t in [*way[-31:-1:3], way[-1], trained(way[-1].problem, 1), trained(way[-1].problem, 2), beyond]:
-        for place in places(t):
-            assert card_of(place, [t["L"], t["L"]])[0]["phase"]
+        for place, cell in product(places(t), (None, ("Y1", 0, 0))):
+            told = frame.state(replace(place, cell=cell if place.index else None), [t["L"], t["L"]])
+            assert json.dumps(told, allow_nan=False), "and can be sent"
             assert words.alt_text(place)
             assert tables(place)
     assert tables(place)["X, 2 by 3"] == [["nan", "nan", "nan"], ["−inf", "1", "2"]]
