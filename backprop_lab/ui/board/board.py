@@ -100,7 +100,7 @@ class Board(Picture):
         self._plot_losses(losses if "L" in shown else losses[:-1])
         self.canvas.restore_region(self._background)
         self.cells.paint(self.canvas.buffer_rgba())
-        for artist in (self.outlines, self.curve, self.curve_end, self.curve_ticks, self.curve_label):
+        for artist in (*[self.outlines] * bool(operands or results), *self._of_the_losses):
             self.axes.draw_artist(artist)
 
     def fits(self, trace: Trace) -> bool:
@@ -176,6 +176,7 @@ class Board(Picture):
         self.axes.add_collection(self.outlines, autolim=False)
         for patch in (self.curve, self.curve_end):
             self.axes.add_artist(patch)
+        self._of_the_losses = (self.curve, self.curve_end, self.curve_ticks, self.curve_label)
 
     def _outline(self, operands: Sequence[Block], results: Sequence[Block]) -> None:
         """Frame the operands and the result of the step, or of the chosen cell."""

@@ -188,8 +188,11 @@ def _packed(colour: str) -> int:
 
 def _digits(number: str, em: float, room: int) -> Array:
     """How much of each pixel a number covers, 0 to 255, with an em of `em` pixels, or fewer if there is no room."""
-    digits = np.hstack([_digit(character, em) for character in number])
-    return digits if digits.shape[1] <= room or em < 1 else _digits(number, 0.95 * em, room)
+    digits = [_digit(character, em) for character in number]
+    while em >= 1 and sum(digit.shape[1] for digit in digits) > room:
+        em *= 0.95
+        digits = [_digit(character, em) for character in number]
+    return np.concatenate(digits, axis=1)
 
 
 @lru_cache(maxsize=1024)

@@ -72,6 +72,7 @@ class Operation(Picture):
         for patch in self._words.values():
             self.axes.add_artist(patch)
         self.shown: Arrangement | None = None
+        self._written: list[Word] | None = None  # the labels of the step whose words are kept
         self._arranged: dict[Any, Arrangement] = {}  # those of this network's steps, which differ in numbers alone
 
     @own_settings()
@@ -89,14 +90,23 @@ class Operation(Picture):
             alone = self._arrange(listed(trace, name), chosen)
             self.shown = alone if alone.em else self.shown
         blocks = [block for placed in self.shown.placed for block in _blocks(placed, self.gradients)]
-        painter = CellPainter([box for box, _, _ in blocks], [limit for _, limit, _ in blocks], self.theme, self.ratio)
-        painter.fill([value for _, _, value in blocks])
-        painter.paint(self.canvas.buffer_rgba())
-        dots = [word for placed in self.shown.placed for word in _ellipses(placed)]
-        texts = {self.theme.ink: self.shown.labels, self.theme.faint: [*self.shown.signs, *dots]}
+        if self._written is not self.shown.labels:
+            self._write(self.shown)
+            boxes, limits = [box for box, _, _ in blocks], [limit for _, limit, _ in blocks]
+            self._painter = CellPainter(boxes, limits, self.theme, self.ratio)
+        self.canvas.restore_region(self._words_alone)
+        self._painter.fill([value for _, _, value in blocks])
+        self._painter.paint(self.canvas.buffer_rgba())
+
+    def _write(self, shown: Arrangement) -> None:
+        """Draw all but the cells, and keep it for the next numbers of the same step."""
+        dots = [word for placed in shown.placed for word in _ellipses(placed)]
+        texts = {self.theme.ink: shown.labels, self.theme.faint: [*shown.signs, *dots]}
         for colour, words in texts.items():
             self._words[colour].set_path(path_of(words))
             self.axes.draw_artist(self._words[colour])
+        self._words_alone = self.canvas.copy_from_bbox(self.figure.bbox)
+        self._written = shown.labels
 
     def _arrange(self, parts: Sequence[str | Operand], chosen: tuple[int, int] | None) -> Arrangement:
         """The equation in this picture; where one that differs in numbers alone has been there, in the same way."""

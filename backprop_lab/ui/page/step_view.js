@@ -188,11 +188,14 @@ function makePicture(parent, className) {
   const image = make("img", "", figure);
   image.decoding = "sync";
   const frames = make("div", "bpl-frames", figure);
+  let shown;
   return {
     figure,
     image,
     boxes: [],
     show(bytes) {
+      if (bytes === shown) return;
+      shown = bytes;
       const old = image.src;
       image.hidden = !bytes?.byteLength;
       if (image.hidden) return;
@@ -341,7 +344,6 @@ function render({ model, el }) {
       if (isCurrent) stop.setAttribute("aria-current", "step");
       else stop.removeAttribute("aria-current");
     });
-    keepInSight();
   }
 
   // Where there is no room for the whole timeline, it follows the current step.
@@ -425,8 +427,10 @@ function render({ model, el }) {
       const about = make("div", "bpl-remarks", words);
       for (const { kind, text } of remarks) make("div", `bpl-${kind}`, about, text);
     }
-    card.scrollTop = 0;
-    for (const each of [card, ...words.querySelectorAll(".bpl-line")]) letScroll(each);
+    toMeasure.push(() => {
+      card.scrollTop = 0;
+      for (const each of [card, ...words.querySelectorAll(".bpl-line")]) letScroll(each);
+    });
   }
 
   // What scrolls can be reached by keyboard.
@@ -452,7 +456,11 @@ function render({ model, el }) {
     hint.hidden = Boolean(now);
     change.parentElement.hidden = !edit;
     workedAt.replaceChildren();
-    if (!now) return letScroll(sum);
+    toMeasure.push(() => {
+      sum.scrollTop = 0;
+      showMore();
+    });
+    if (!now) return;
     const worked = make("div", "bpl-worked", workedAt);
     const head = make("div", "bpl-name", worked, `${now.cell} = `);
     head.title = now.words;
@@ -470,8 +478,6 @@ function render({ model, el }) {
     const total = make("tr", "bpl-total", table);
     if (now.lines.length) make("td", "bpl-expression", total, `= ${now.total}`).colSpan = 3;
     else for (const text of [now.of, `= ${now.total}`, ""]) make("td", "", total, text);
-    sum.scrollTop = 0;
-    showMore();
   }
 
   // Of a sum with more terms than there is room for, which ones are seen.
@@ -568,7 +574,16 @@ function render({ model, el }) {
     });
   }
 
+  // What needs sizes is done last: each look at one lays the page out anew.
+  let toMeasure = [];
+  function measure() {
+    for (const look of toMeasure.splice(0)) look();
+    keepInSight();
+  }
+
   function showState() {
+    showMap(); // first of all: it is decoded while the rest is made
+    showOperation();
     if (!hasSteps()) return;
     const now = state();
     if (now.heard === asked) asked = "";
@@ -580,6 +595,7 @@ function render({ model, el }) {
     showSum();
     showBelow();
     frameAll();
+    measure();
   }
 
   function showLayout() {
@@ -603,7 +619,7 @@ function render({ model, el }) {
 
   // A lab may be shown more than once, and on several pages. The kernel counts its views, and keeps pictures only for
   // those there are; so one that leaves says so. One that comes back, with a page that had been put away, is a new one.
-  let view = newName(), told = "", around = null;
+  let view = newName(), told = "", around = null, awaited = true;
 
   // The layout decides how much room there is for each picture, and the kernel draws pictures that fit.
   function reportPage() {
@@ -638,6 +654,7 @@ function render({ model, el }) {
   function leave() {
     tell({ kind: "gone", view });
     view = newName();
+    awaited = true;
   }
 
   let pending = 0;
@@ -662,7 +679,9 @@ function render({ model, el }) {
   map.image.onload = () => {
     map.figure.style.width = map.figure.style.aspectRatio = "";
     map.fit();
-    showTooltips();
+    if (!awaited && !state().playing) return;
+    if (awaited) showTooltips();
+    awaited = false;
     tell({ kind: "shown", frame: model.get("frame"), view });
   };
   operation.image.onload = operation.fit;
@@ -707,7 +726,10 @@ function render({ model, el }) {
     "change:picture": showMap,
     "change:operation": showOperation,
     "change:alt": showAlt,
-    "change:note": () => hasSteps() && showCard(),
+    "change:note": () => {
+      if (hasSteps()) showCard();
+      measure();
+    },
     "msg:custom": hear,
   };
   showBoxes();

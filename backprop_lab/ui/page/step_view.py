@@ -23,7 +23,8 @@ class StepView(anywidget.AnyWidget):
     kind "do": `what` of "restart", "back", "next", "next_phase", "next_iteration", "play", "show", "next_question", and
         "answer", "why", "edit" and "save" with a `text`; kind "speed": the `speed` that was chosen
     kind "jump": `index` of the step chosen on the timeline; kind "key": `key` pressed on the map
-    kind "shown": `frame` of the picture that is now on the page, and the name of the `view`
+    kind "shown": `frame` of the picture that is now on the page, and the name of the `view`; said of the first picture
+        of a view, and while the state is `playing`
     kind "cell": `cell` under the pointer as [name, row, column], or None; whether it was `clicked`, and whether it is
         `pinned`, which a second click ends; `name` of this report, which the state answers as `heard`
     """

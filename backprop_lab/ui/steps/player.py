@@ -33,6 +33,7 @@ class Player:
     def play(self, ended: Callable[[], None]) -> Coroutine[Any, Any, None]:
         """Start playing, in place of any earlier task; `ended` is called if it ends without `stop`."""
         self._turn = turn = object()
+        self.frame_on_page = self._view.last_new_frame  # the page tells of its pictures only while it plays
         return self._keep_playing(turn, ended)
 
     @property
