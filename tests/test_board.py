@@ -17,6 +17,9 @@ from backprop_lab.number_format import format_number
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.board.cells import ACROSS, COLOURS, DOWN, READABLE, VALUE_LIMIT, digit_colours, means_of, scaled
 from backprop_lab.ui.board.operation import Operation
+from backprop_lab.ui.steps.setup import Setup
+from backprop_lab.ui.steps.stepper import LabState
+from backprop_lab.ui.steps.training import Remembered
 from backprop_lab.ui.theme import DARK, LIGHT, NOT_FINITE, OPERAND, RESULT
 from backprop_lab.ui.values.slopes import value_of
 
@@ -65,30 +68,26 @@ ROOMY = {"width": 4000, "height": 1500, "large": True}  # all cells have room fo
 @given(problems())
 @also(worked_example().evolve(X=EXTREME))
 def test_each_cell_has_the_colour_of_its_value_on_a_fixed_scale_and_its_number_in_it(problem):
+    """Once it is computed: before, it is empty."""
     t = trace(problem)
-    board = drawn(t, len(t.steps), **ROOMY)
-    values = np.concatenate([np.ravel(value_of(t, box.name)) for box in board.boxes])
-    for value, (name, level, number, colour, shades) in zip(values, cells_of(board), strict=True):
-        limit = limit_of(board, name)
-        unit = 1 if limit >= 10 else limit / 100
-        finite = np.isfinite(value)
-        expected = np.clip(np.arcsinh(value / unit) / np.arcsinh(limit / unit), -1, 1)
-        assert level == (pytest.approx(expected) if finite else 2)
-        assert colour == (mpl.colors.to_hex(COLOURS((level + 1) / 2)) if finite else NOT_FINITE)
-        assert number == format_number(value)
-        assert len(shades) > 1, "there are digits in it"
-        assert shades <= {*shades_at(min(255, int((level + 1) * 128)) if finite else 256)}
-
-
-def test_what_is_not_computed_yet_is_an_empty_grid():
-    t = trace(random_problem(1, hidden=[3, 2], samples=4))
     board = Board(t, **ROOMY)
-    for index in range(len(t.steps) + 1):
+    values = np.concatenate([np.ravel(value_of(t, box.name)) for box in board.boxes])
+    for index in (len(t.steps), len(t.steps) // 2, 0):
         board.draw(t, index)
-        computed = {*t.given, *(step.name for step in t.steps[:index])}
-        computed |= {f"slope of H{n}" for n in (1, 2) if f"dY{n}" in computed}
-        for name, level, number, _, shades in cells_of(board):
-            assert (not np.isnan(level)) == bool(number) == (len(shades) > 1) == (name in computed)
+        place = LabState(Setup(), Remembered(t), index=index)
+        for value, (name, level, number, colour, shades) in zip(values, cells_of(board), strict=True):
+            if not place.shows(name):
+                assert (np.isnan(level), number, len(shades)) == (True, "", 1)
+                continue
+            limit = limit_of(board, name)
+            unit = 1 if limit >= 10 else limit / 100
+            finite = np.isfinite(value)
+            expected = np.clip(np.arcsinh(value / unit) / np.arcsinh(limit / unit), -1, 1)
+            assert level == (pytest.approx(expected) if finite else 2)
+            assert colour == (mpl.colors.to_hex(COLOURS((level + 1) / 2)) if finite else NOT_FINITE)
+            assert number == format_number(value)
+            assert len(shades) > 1, "there are digits in it"
+            assert shades <= {*shades_at(min(255, int((level + 1) * 128)) if finite else 256)}
 
 
 def test_the_scale_of_the_gradients_is_smaller_where_the_loss_keeps_them_small_whatever_the_numbers(example):
@@ -185,19 +184,18 @@ def test_a_label_stands_free_of_other_labels_of_matrices_and_of_the_edge(sizes):
 
 def test_the_losses_are_a_curve_in_its_frame_that_falls_as_they_do_to_a_dot_on_the_last(example):
     board = drawn(example, 15, [100.0, 10.0, 1.0, 0.1])
-    points, dot, labels = (each.get_path().vertices for each in (board.curve, board.curve_end, board.curve_ticks))
-    left, top, width, height = board.plot
-    frame = np.array([[left, top], [left + width, top + height]])
-    assert len(points) == 4
-    assert (np.diff(points, axis=0) > 0).all(), "to the right, and down the page"
-    assert np.allclose(np.diff(points, 2, axis=0), 0), "powers of ten are a straight line"
-    assert ((frame[0] <= points) & (points <= frame[1])).all()
-    assert np.allclose((dot.min(axis=0) + dot.max(axis=0)) / 2, points[-1], atol=0.1)
-    left, top, width, height = board.layout.loss
-    room = np.array([[left, top], [left + width, top + height]])
-    for words in (labels, board.curve_label.get_path().vertices):
-        assert ((room[0] <= words) & (words <= room[1])).all()
-        assert not ((frame[0] < words) & (words < frame[1])).all(axis=1).any(), "beside the curve, not over it"
+    curve, dot, *words = (
+        each.get_path().vertices for each in (board.curve, board.curve_end, board.curve_ticks, board.curve_label)
+    )
+    frame, room = ((np.array([x, y]), np.array([x + w, y + h])) for x, y, w, h in (board.plot, board.layout.loss))
+    assert len(curve) == 4
+    assert (np.diff(curve, axis=0) > 0).all(), "to the right, and down the page"
+    assert np.allclose(np.diff(curve, 2, axis=0), 0), "powers of ten are a straight line"
+    assert ((frame[0] <= curve) & (curve <= frame[1])).all()
+    assert np.allclose((dot.min(axis=0) + dot.max(axis=0)) / 2, curve[-1], atol=0.1)
+    for label in words:
+        assert ((room[0] <= label) & (label <= room[1])).all()
+        assert not ((frame[0] < label) & (label < frame[1])).all(axis=1).any(), "beside the curve, not over it"
 
 
 def test_the_curve_has_each_loss_that_has_a_logarithm_once_it_is_on_the_board_or_as_many_as_fit(example):
