@@ -17,17 +17,12 @@ figure.autolayout: True
 figure.dpi: 40
 font.family: monospace
 font.size: 20
-mathtext.fontset: stix
 path.sketch: 3, 50, 10
-path.simplify_threshold: 1.0
 axes.grid: True
-axes.spines.left: False
 axes.unicode_minus: False
 axes.xmargin: 0.4
 xtick.direction: in
 hatch.linewidth: 4
-lines.dash_capstyle: round
-text.antialiased: False
 legend.loc: lower left
 agg.path.chunksize: 5
 """

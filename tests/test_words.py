@@ -5,7 +5,6 @@ import math
 import re
 from collections import defaultdict
 from dataclasses import replace
-from itertools import product
 from xml.etree import ElementTree
 
 import numpy as np
@@ -111,9 +110,11 @@ def test_nothing_said_on_the_way_through_an_overflow_breaks_or_warns(activation)
         way.append(trained(way[-1].problem, 1))
     beyond = trained(Setup().problem().evolve(X=[[np.nan] * 3, [-np.inf, 1, 2]]), 0)
     for t in [*way[-31:-1:3], way[-1], trained(way[-1].problem, 1), trained(way[-1].problem, 2), beyond]:
-        for place, cell in product(places(t), (None, ("Y1", 0, 0))):
-            told = frame.state(replace(place, cell=cell if place.index else None), [t["L"], t["L"]])
-            assert json.dumps(told, allow_nan=False), "and can be sent"
+        for place in places(t):
+            cell = (None, ("Y1", 0, 0), ("L", 0, 0))[place.index % 3]
+            assert json.dumps(frame.state(replace(place, cell=cell), [t["L"], t["L"]]), allow_nan=False), (
+                "it can be sent"
+            )
             assert words.alt_text(place)
             assert tables(place)
     assert tables(place)["X, 2 by 3"] == [["nan", "nan", "nan"], ["−inf", "1", "2"]]
