@@ -73,26 +73,21 @@ def test_a_pdf_has_its_fonts_in_it_and_the_same_lab_is_the_same_file():
     assert pdf == again
 
 
-def test_a_gif_walks_through_all_steps_with_a_bar_that_grows_to_the_end():
-    stepper = StepThrough(step="dW1").stepper
-    gif = Image.open(io.BytesIO(picture(stepper, "gif", scale=0.5)))
-    frames = [np.asarray(frame.convert("RGB")).astype(int) for frame in ImageSequence.Iterator(gif)]
-    assert len(frames) == gif.n_frames == len(stepper.place.trace.steps)
-    assert len({frame.tobytes() for frame in frames}) == len(frames)
-    done = [int((np.ptp(frame[-2], axis=-1) > 40).sum()) for frame in frames]  # pixels that are not grey
-    assert done == pytest.approx([500 * k / len(frames) for k in range(1, len(frames) + 1)], abs=3)
+def frames_of(gif):
+    return [np.asarray(frame.convert("RGB"), int) for frame in ImageSequence.all_frames(Image.open(io.BytesIO(gif)))]
 
 
-def test_the_picture_of_the_readme_loads_at_once_and_is_what_make_picture_draws_now():
-    kept = (ROOT / "docs/pages/_static/walk.gif").read_bytes()
+def test_a_gif_walks_through_all_steps_with_a_bar_that_grows_to_the_end_and_so_does_that_of_the_readme():
+    kept, stepper = (ROOT / "docs/pages/_static/walk.gif").read_bytes(), Stepper()
     assert "(docs/pages/_static/walk.gif)" in (ROOT / "README.md").read_text(encoding="utf-8")
-    assert len(kept) < 200_000
-    old, new = (ImageSequence.all_frames(Image.open(io.BytesIO(gif))) for gif in (kept, picture(Stepper(), "gif")))
-    assert len(old) == len(new)
+    assert len(kept) < 200_000, "it loads at once"
+    old, new = frames_of(kept), frames_of(picture(stepper, "gif"))
+    assert len(old) == len(new) == len({frame.tobytes() for frame in new}) == len(stepper.place.trace.steps)
+    done = [int((np.ptp(frame[-2], axis=-1) > 40).sum()) for frame in new]  # pixels that are not grey
+    assert done == pytest.approx([1000 * k / len(new) for k in range(1, len(new) + 1)], abs=3)
     for one, other in zip(old, new, strict=True):  # another matplotlib may draw an edge otherwise
-        a, b = (np.asarray(frame.convert("RGB")).astype(int) for frame in (one, other))
-        assert a.shape == b.shape
-        assert np.abs(a - b).mean() < 0.3
+        assert one.shape == other.shape
+        assert np.abs(one - other).mean() < 0.3, "`make picture` draws another one now"
 
 
 @pytest.mark.parametrize("name", OWN_PROBLEMS)
@@ -101,8 +96,8 @@ def test_a_problem_of_ones_own_can_be_saved(name):
     assert f"dW1 = {stepper.place.step.code}" in texts(picture(stepper, "svg"))
 
 
-@pytest.mark.parametrize("scale", [0, -1, 100, "2", True, float("nan")])
-def test_a_scale_that_makes_no_picture_is_refused_with_a_sentence(tmp_path, scale):
-    with pytest.raises(ValueError, match="scale must be a number from"):
-        StepThrough().save(tmp_path / "lab.png", scale=scale)
+def test_a_scale_that_makes_no_picture_is_refused_with_a_sentence(tmp_path):
+    for scale in (0, -1, 100, "2", True, float("nan")):
+        with pytest.raises(ValueError, match="scale must be a number from"):
+            StepThrough().save(tmp_path / "lab.png", scale=scale)
     assert not [*tmp_path.iterdir()]
