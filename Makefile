@@ -150,7 +150,7 @@ install = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 	@touch $@
 
 .venv/.bench: .venv/.tests
-	@echo "Adding PyTorch and ipympl to .venv, to compare against. PyTorch is large: on a slow connection this takes minutes."
+	@echo "Adding PyTorch, JAX and ipympl to .venv, to compare against. They are large: on a slow connection this takes minutes."
 	@$(install) --editable ".[bench]"
 	@touch $@
 

@@ -5,31 +5,36 @@ with the answers. All numbers are whole and small: nobody needs a calculator.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from backprop_lab.answers import NoAnswerError, read
 from backprop_lab.explaining import made_of
 from backprop_lab.feedback import Feedback, check
 from backprop_lab.layers import Array, Linear, ReLU
 from backprop_lab.losses import SumSquaredError
 from backprop_lab.network import Network
+from backprop_lab.number_format import MINUS
 from backprop_lab.problem import Problem, check_seed
 from backprop_lab.tracing import Trace, trace
 
 QUESTIONS = 5
+SPACE = "______"
 SAMPLES = 3  # at most, and
 LARGEST = 12  # the largest number, where something is to be computed
 SIGNS = {-1: "-", 0: "0", 1: "+"}
+FORMS = {int: "one number", tuple: "a pair of numbers, as in (3, 2)", str: "'+', '-' or '0'"}
 
 
 class Question(NamedTuple):
-    """What is shown, what is asked for, its answer, and what to say of a wrong one.
+    """What is shown, side by side, what is asked for, its answer, and what to say of a wrong one.
 
     `answer` is a number, a shape, a sign or, for the whole of the value `name` of a step `trace`, a matrix.
     """
 
-    shown: str
+    shown: tuple[str, ...]
     asked: str
     answer: Any
     hint: str
@@ -38,14 +43,28 @@ class Question(NamedTuple):
 
     def judge(self, answer: Any) -> Feedback:
         """Whether an answer is right; a matrix is told which mistake it looks like."""
-        if answer is ...:
-            return Feedback(False, ("blank",), f"Put {self.asked} in place of the blank.")
+        if _is_blank(answer):
+            return Feedback(False, ("blank",), f"Put {self._named('the')} in place of the blank.")
         if isinstance(self.answer, np.ndarray):
-            return check(self.name, answer, self.trace)
-        given = str(answer).strip().replace("\N{MINUS SIGN}", "-") if isinstance(self.answer, str) else answer
+            told = check(self.name, answer, self.trace)
+            return replace(told, message=told.message.replace(", like Y1.", ", like H1."))  # which is on the sheet
+        if isinstance(self.answer, str):
+            given: Any = str(answer).strip().replace(MINUS, "-")
+            fits = given in SIGNS.values()
+        else:
+            try:
+                given = read(self.asked, answer).squeeze()
+            except NoAnswerError as nothing:
+                return Feedback(False, nothing.cause, nothing.message)
+            fits = given.ndim == np.ndim(self.answer)
+        if not fits:
+            return Feedback(False, ("unreadable",), f"{self._named('The')} is {FORMS[type(self.answer)]}.")
         if np.array_equal(given, self.answer):
-            return Feedback(True, (), f"{self.asked} is right.")
-        return Feedback(False, ("value",), f"{self.asked} is not {answer!r}. {self.hint}")
+            return Feedback(True, (), f"{self._named('The')} is right.")
+        return Feedback(False, ("value",), f"{self._named('The')} is not {answer!r}. {self.hint}")
+
+    def _named(self, the: str) -> str:
+        return f"{the} {self.asked}" if " of " in self.asked else self.asked
 
 
 class Drill(NamedTuple):
@@ -57,42 +76,62 @@ class Drill(NamedTuple):
     @property
     def sheet(self) -> str:
         """The questions, with room for the answers."""
-        return self._written([_blank(question.answer) for question in self.questions])
+        return self._written(self.title, [_blank(question.answer) for question in self.questions])
 
     @property
     def key(self) -> str:
         """The same with the answers."""
-        return self._written([_answer(question.answer) for question in self.questions])
+        title = self.title.replace("(sheet", "(key to sheet")
+        return self._written(title, [_answer(question.answer) for question in self.questions])
 
     def check(self, *answers: Any) -> Feedback:
-        """What there is to say of the first answer that is wrong, or else missing. Raises nothing."""
+        """What there is to say of the first answer that is wrong, or else missing; a list of all counts too.
+
+        Raises nothing.
+        """
+        if len(answers) == 1 and isinstance(answers[0], list | tuple) and len(answers[0]) == len(self.questions):
+            answers = tuple(answers[0])
         if len(answers) != len(self.questions):
-            said = (
-                f"There are {len(self.questions)} questions, and {len(answers)} answers: put ... where you have none."
-            )
+            got = "1 answer" if len(answers) == 1 else f"{len(answers)} answers"
+            said = f"There are {len(self.questions)} questions, and {got}: put ... where you have none."
             return Feedback(False, ("name",), said)
         asked = enumerate(zip(self.questions, answers, strict=True), start=1)
-        for number, (question, answer) in sorted(asked, key=lambda each: each[1][1] is ...):  # blanks come last
+        for number, (question, answer) in sorted(asked, key=lambda each: _is_blank(each[1][1])):  # blanks come last
             if not (told := question.judge(answer)):
                 return Feedback(False, told.cause, f"Question {number}: {told}", told.where)
         return Feedback(True, (), f"Each of the {len(answers)} answers is right.")
 
-    def _written(self, answers: list[str]) -> str:
-        parts = [self.title]
+    def _written(self, title: str, answers: list[str]) -> str:
+        parts = [title]
         for number, (question, answer) in enumerate(zip(self.questions, answers, strict=True), start=1):
             asked = f"{question.asked} = "
-            lines = [*question.shown.splitlines(), "", *_hanging(asked, answer)]
+            lines = [*_side_by_side(question.shown), "", *_hanging(asked, answer)]
             parts.append("\n".join([f"{number}.  {lines[0]}", *(f"    {line}".rstrip() for line in lines[1:])]))
         return "\n\n\n".join(parts) + "\n"
 
     def __repr__(self) -> str:
         return self.sheet
 
+    def _repr_html_(self) -> str:
+        """The sheet for a page of any width: where it is narrow, what stands side by side goes below each other."""
+        pre = '<pre style="margin: 0; white-space: pre; overflow-x: auto">{}</pre>'
+        items = []
+        for question in self.questions:
+            shown = "".join(map(pre.format, question.shown))
+            blank = pre.format("\n".join(_hanging(f"{question.asked} = ", _blank(question.answer))))
+            row = f'<div style="display: flex; flex-wrap: wrap; gap: 0.7em 3em">{shown}</div>'
+            items.append(f'<li style="margin-top: 2em">{row}<br>{blank}</li>')
+        return f"<b>{self.title}</b><ol>{''.join(items)}</ol>"
+
 
 def drill(kind: str, seed: int) -> Drill:
     """A drill: "cell", "mask", "shape" or "sign", or "mixed" of them all.
 
-    Raises ValueError if there is no such kind, or if the seed is not a whole number from 0 up.
+    Raises ValueError if there is no such kind, or if the seed is not a whole number from 0 up. For example::
+
+        sheet = drill("cell", seed=3)
+        sheet.check(12, -4, ..., ..., ...)  # dots where there is no answer yet
+        print(sheet.key)
     """
     if kind not in (*KINDS, "mixed"):
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, mixed; got {kind!r}")
@@ -144,7 +183,7 @@ def _mask(traced: Trace, rng: np.random.Generator) -> Question | None:
 def _shape(traced: Trace, rng: np.random.Generator) -> Question:
     """The shape of a value, from the shapes of what is given."""
     name = str(rng.choice(["Y1", "y_pred", "dH1", "dW1", "dW2", "db1", "db2", "dY1"]))
-    shapes = "   ".join(f"{given} {np.shape(traced[given])}" for given in ("X", "W1", "b1", "W2", "b2"))
+    shapes = tuple(f"{given} {np.shape(traced[given])}" for given in ("X", "W1", "b1", "W2", "b2"))
     hint = (
         f"A gradient has the shape of what it belongs to: {name.removeprefix('d')}."
         if name.startswith("d")
@@ -184,6 +223,10 @@ TITLES = {
 }
 
 
+def _is_blank(answer: Any) -> bool:
+    return answer is None or answer is ...
+
+
 def _place(value: Array, rng: np.random.Generator) -> tuple[int, int]:
     return int(rng.integers(value.shape[0])), int(rng.integers(value.shape[1]))
 
@@ -193,12 +236,17 @@ def _is_small(traced: Trace, *names: str) -> bool:
     return len(traced["X"]) <= SAMPLES and all(np.max(np.abs(traced[name])) <= LARGEST for name in names)
 
 
-def _matrices(traced: Trace, *names: str) -> str:
-    """Matrices side by side, each after its name."""
-    blocks = [_hanging(f"{name} = ", _answer(traced[name])) for name in names]
-    height = max(map(len, blocks))
-    padded = [[line.ljust(max(map(len, block))) for line in block + [""] * (height - len(block))] for block in blocks]
-    return "\n".join("      ".join(lines).rstrip() for lines in zip(*padded, strict=True))
+def _matrices(traced: Trace, *names: str) -> tuple[str, ...]:
+    """Matrices, each after its name."""
+    return tuple("\n".join(_hanging(f"{name} = ", _answer(traced[name]))) for name in names)
+
+
+def _side_by_side(texts: tuple[str, ...]) -> list[str]:
+    """The lines of texts of equal height beside each other, with more room between matrices."""
+    blocks = [text.split("\n") for text in texts]
+    padded = [[line.ljust(max(map(len, block))) for line in block] for block in blocks]
+    gap = " " * (6 if len(blocks[0]) > 1 else 3)
+    return [gap.join(lines).rstrip() for lines in zip(*padded, strict=True)]
 
 
 def _answer(answer: Any) -> str:
@@ -211,8 +259,8 @@ def _answer(answer: Any) -> str:
 
 
 def _blank(answer: Any) -> str:
-    """Room for an answer; for each number of a matrix its own."""
-    return "\n".join("  ".join(["____"] * len(row)) for row in answer) if isinstance(answer, np.ndarray) else "______"
+    """Room for an answer; for each number of a matrix its own, and a line between its rows, for a pen."""
+    return "\n\n".join("  ".join([SPACE] * len(row)) for row in answer) if isinstance(answer, np.ndarray) else SPACE
 
 
 def _hanging(start: str, text: str) -> list[str]:

@@ -12,6 +12,7 @@ nothing (`updated-weights` at a tiny learning rate). A dropped dimension has the
 refuses its shape, but a check that lets NumPy broadcast, as np.allclose does, accepts it.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -102,6 +103,10 @@ class Mistake:
             return self.resembles.format_map({**trace.step(name).names, "line": f"`{line}`"})
         except KeyError:
             return self.title
+
+    def titled(self, step: Step) -> str:
+        """The title with the names of this line in it: dW2 in place of dW."""
+        return re.sub(r"\bd?[Wb]\b", lambda found: step.names.get(found[0], found[0]), self.title)
 
     def possible_at(self, trace: Trace) -> tuple[str, ...]:
         """Every name where this mistake can be planted and changes something."""
@@ -343,7 +348,7 @@ _ALL = (
         name="star-for-matmul",
         title="* where @ was meant",
         resembles="a cell-by-cell `*` where rows and columns should meet in an `@`",
-        cause="`*` is multiplication everywhere else, and where a shape has a 1 in it NumPy silently broadcasts it.",
+        cause="`*` is multiplication everywhere else, and where the sizes happen to fit, NumPy does not complain.",
         symptom="Each cell is one product and not a sum: work out one cell and compare.",
         lines={
             (Linear, "Y"): ("{X} * {W} + {b}", "{W} * {X} + {b}"),
@@ -375,7 +380,7 @@ _ALL = (
     ),
     Mistake(
         name="weights-for-gradient",
-        title="W used where dW was meant",
+        title="Value used where its gradient was meant",
         resembles="{p} used where {dp} was meant",
         cause="The two have the same shape, and their names differ by one letter.",
         symptom="The gradient shows the same numbers as the weights above it.",
@@ -478,7 +483,7 @@ _ALL = (
         name="sum-for-mean",
         title="Sum instead of mean over the batch",
         resembles="a sum over the batch where the mean was meant",
-        cause="The gradient is copied from a derivation for a sum, but this loss is a mean.",
+        cause="The line is copied from a derivation for a sum, but this loss is a mean.",
         symptom="The pattern is right, but every number is too large, by the factor that the mean divides by.",
         lines={
             (MeanSquaredError, "dy_pred"): "2 * ({y_pred} - {y})",
@@ -554,7 +559,7 @@ _ALL = (
         once=True,  # two flips are none
         title="Sign flipped",
         resembles="{name} with its sign flipped",
-        cause=("`y - y_pred` reads as the error to be corrected, but the gradient of a loss needs the other order."),
+        cause="A minus is easily lost or doubled: many books write `y - y_pred`, or put the minus of the update here.",
         symptom="Red is blue and blue is red.",
         lines={
             (SumSquaredError, "dy_pred"): "2 * ({y} - {y_pred})",

@@ -49,48 +49,64 @@ class Level(NamedTuple):
     activations: tuple[str, ...]
     losses: tuple[str, ...]
     layers: int
+    without: tuple[str, ...] = ()
 
 
 LEVELS = {
-    1: Level(("backward",), ("ReLU",), ("sum of squares",), 1),
+    1: Level(("backward",), ("ReLU",), ("sum of squares",), 1, without=("cross-entropy",)),  # taught after them
     2: Level(("loss", "backward", "update"), tuple(ACTIVATIONS), tuple(LOSSES), 1),
     3: Level(("forward", "loss", "backward", "update"), tuple(ACTIVATIONS), tuple(LOSSES), 2),
 }
+DRAWN = "mystery(seed=12, difficulty=2)"
 DRAWS = 1000  # after so many there is something wrong with the levels, not with the seed
 VISIBLE = 0.05  # by so much of its largest number the wrong line is off, and every other one by less than half as much
+FILLED = 0.25  # so much of each value is not 0: a layer that is off as a whole, or nearly, hides what is done in it
 READABLE = 1000  # every number on the board is smaller
 
 
-def mystery(number: int | None = None, *, seed: int | None = None, difficulty: int = 1) -> Trace:
+def mystery(number: int | None = None, *, seed: int | None = None, difficulty: int | None = None) -> Trace:
     """The training step of a case: right lines, and the numbers that come out with a mistake in one of them.
 
-    `mystery(1)` to `mystery(6)` are those of the course; with a seed, another is drawn, always the same. Of difficulty
-    1 it is like the first five: a gradient is wrong, in a network with a ReLU and a sum of squares. Of difficulty 2 any
-    activation and loss may occur, and the mistake may be in the loss or the update; of 3 it may be anywhere, and the
-    network is one layer deeper, with as many samples as inputs and units, so that any two matrices fit.
-    Raises ValueError if there is no such case.
+    `mystery(1)` to `mystery(6)` are those of the course. With a seed and a difficulty, another is drawn, always the
+    same. Of difficulty 1 it is like the first five: a gradient is wrong, in a network with a ReLU and a sum of squares.
+    Of difficulty 2 any activation and loss may occur, and the mistake may be in the loss or the update; of 3 it may be
+    anywhere, and the network is one layer deeper, with as many samples as inputs and units, so that any two matrices
+    fit. Raises ValueError if there is no such case. For example::
+
+        case = mystery(seed=12, difficulty=2)
+        case["dW1"]  # what came out
+        case.step("dW1").code  # the line that should have been run
     """
     right, name, mistake = _open(number, seed, difficulty)
     return _shown(right, name, mistake)
 
 
 def solve(
-    number: int | None = None, mistake: Any = None, line: Any = None, *, seed: int | None = None, difficulty: int = 1
+    number: int | None = None,
+    mistake: Any = None,
+    line: Any = None,
+    *,
+    seed: int | None = None,
+    difficulty: int | None = None,
 ) -> Feedback:
-    """Whether `mistake`, the `name` of one in `MISTAKES`, is the one that is hidden in a case.
+    """Whether `mistake`, one of `MISTAKES` or its name, is the one that is hidden in a case.
 
     Where several mistakes give the same numbers, each is right. Of a wrong guess it tells only whether that mistake is
-    made in the same line. With `line`, such as "dW1", that has to be the line in which it is made. `seed` and
-    `difficulty` are those of the mystery. Raises ValueError if there is no such case.
+    made in the same line. With `line`, such as "dW1", that has to be the line in which it is made, and is credited by
+    itself. `seed` and `difficulty` are those of the mystery. Raises ValueError if there is no such case.
+    For example::
+
+        solve(1, "sign-flipped")
+        solve(seed=12, difficulty=2, line="dW1", mistake="sign-flipped")
     """
     right, name, hidden = _open(number, seed, difficulty)
-    if mistake is None or mistake is ... or line is ...:
-        said = "Put the name of the mistake in place of the blank, in quotes."
-        if line is ...:
-            said = (
-                "Put the names of the wrong line, such as 'dW1', and of the mistake in place of the blanks, in quotes."
-            )
+    if missing := ["line"] * (line is ...) + ["mistake"] * (mistake is None or mistake is ...):
+        blanks = {"line": "the wrong line, such as 'dW1',", "mistake": "the mistake"}
+        names, places = ("the names", "the blanks") if len(missing) > 1 else ("the name", "the blank")
+        said = f"Put {names} of {' and of '.join(blanks[each] for each in missing)} in place of {places}, in quotes."
         return Feedback(False, ("blank",), said)
+    if isinstance(mistake, Mistake):
+        mistake = mistake.name
     if not isinstance(mistake, str) or mistake not in MISTAKES:
         if isinstance(mistake, str) and mistake in right:
             kind = "a value that is given" if mistake in right.given else "a line"
@@ -99,23 +115,31 @@ def solve(
             )
         return _unknown("mistake", mistake, tuple(MISTAKES))
     lines = tuple(step.name for step in right.steps)
-    if line is not None and not (isinstance(line, str) and line in lines):
+    place = _alike(line, lines)
+    if place is None and line is not None:
         return _unknown("line", line, lines)
-    if line not in (None, name):
-        said = f"The mistake is not in {line}: its line, run on the values shown, gives just this {line}."
+    if place not in (None, name):
+        said = f"The mistake is not in {place}: its line, run on the values shown, gives just this {place}."
         return Feedback(False, ("line",), said)
     wrong = _shown(right, name, hidden)[name]
     guess, found = MISTAKES[mistake], check(name, wrong, right)
     if mistake in found.cause:
         what = next(code for code, value in _runs(guess, right, name) if _same(value, wrong))
-        return Feedback(True, (), f"What was run is {name} = {what}. {guess.cause}")
+        return Feedback(True, (), f"That is it: what was run is {name} = {what}. {guess.cause}")
+    start = f"You have found the line, {name}. But it is not {mistake}:" if place else "Not this one:"
     if guess.wrong_line(right, name) is None:
-        return Feedback(False, ("place",), "Not this one: it cannot occur in the line that is wrong here.")
+        return Feedback(False, ("place",), f"{start} that cannot occur in the line that is wrong here.")
     if not any(_runs(guess, right, name)):
-        return Feedback(
-            False, ("shape",), "Not this one: with sizes such as these it would not run, or give another shape."
-        )
-    return Feedback(False, ("value",), "Not this one. You have the right line, but it would give other numbers.")
+        said = f"{start} with sizes such as these that would not run, or give another shape."
+        return Feedback(False, ("shape",), said)
+    found_line = "" if place else "you have the right line, but "
+    return Feedback(False, ("value",), f"{start} {found_line}that would give other numbers.")
+
+
+def _alike(name: Any, names: tuple[str, ...]) -> str | None:
+    """The one of `names` that is `name`, if need be with other capitals."""
+    alike = [each for each in names if isinstance(name, str) and each.lower() == name.lower()]
+    return name if name in alike else alike[0] if len(alike) == 1 else None
 
 
 def _unknown(kind: str, name: Any, names: tuple[str, ...]) -> Feedback:
@@ -130,12 +154,14 @@ def _open(number: Any, seed: Any, difficulty: Any) -> tuple[Trace, str, Mistake]
         if number is not None:
             raise ValueError(f"a mystery has a number or a seed, not both; got {number!r} and seed={seed!r}")
         check_seed(seed)
+        if difficulty is None:
+            raise ValueError(f"each difficulty has another mystery of seed {seed}: add difficulty=1, 2 or 3")
         check_whole("difficulty", difficulty, 1, len(LEVELS))
         return _draw(int(seed), int(difficulty))
     if not isinstance(number, int | np.integer) or isinstance(number, bool) or number not in CASES:
-        raise ValueError(
-            f"there are mysteries 1 to {len(CASES)}; got {number!r}: mystery(seed=12, difficulty=2) draws others"
-        )
+        raise ValueError(f"there are mysteries 1 to {len(CASES)}; got {number!r}: {DRAWN} draws others")
+    if difficulty is not None:
+        raise ValueError(f"mystery {number} has no difficulty; with a seed, another is drawn: {DRAWN}")
     given, hidden = CASES[int(number)]
     name, mistake = codecs.decode(hidden, "rot13").split()
     return trace(random_problem(**given)), name, MISTAKES[mistake]
@@ -158,7 +184,7 @@ def _draw(seed: int, difficulty: int) -> tuple[Trace, str, Mistake]:
         right = _draw_step(rng, level)
         mistake = MISTAKES[str(rng.choice(list(MISTAKES)))]
         places = [name for name in mistake.possible_at(right) if right.step(name).phase in level.phases]
-        if places:
+        if places and mistake.name not in level.without:
             name = str(rng.choice(places))
             if _can_be_told(right, name, mistake):
                 return right, name, mistake
@@ -184,6 +210,8 @@ def _draw_step(rng: np.random.Generator, level: Level) -> Trace:
 def _can_be_told(right: Trace, name: str, mistake: Mistake) -> bool:
     """Whether the numbers that the board prints give away which line is wrong, and that it is no other mistake."""
     shown = _shown(right, name, mistake)
+    if any(np.mean(step.value != 0) < FILLED for step in (*right.steps, *shown.steps)):
+        return False
     if mistake.name not in check(name, shown[name], right).cause:
         return False
     board = {each: _printed(value) for each, value in shown.items()}

@@ -15,8 +15,8 @@ from backprop_lab.network import Network
 from backprop_lab.problem import Problem, check_learning_rate, check_seed, check_whole, random_problem, redrawn
 from backprop_lab.replaying import Replay
 
-BLOCK_BYTES = 2**21  # what one block makes in a step; what it works on at a time is a quarter of that
-ROUND_STEPS = 50  # after so many steps, at most, the diverged runs are dropped and there is a whole map
+BLOCK_BYTES = 2**23  # what one block makes in a step; what it works on at a time is a quarter of that
+ROUND_STEPS = 100  # after so many steps, at most, the diverged runs are dropped and there is a whole map
 ROUND_NUMBERS = 2**27  # so many numbers are made in a round, more or less
 PIECE = 0.02  # seconds after which a sweep lets others have their turn
 FEW_RUNS = 128  # in a block of fewer runs than this, `@` run by run is faster than `@` along the runs
@@ -326,7 +326,7 @@ def _train(problem: Problem, parameters: dict[str, Array], X: Array, y: Array, l
             yield done, None
     with np.errstate(all="ignore"):
         values.append(replay.step(last=True) if replay else loss.value(network.forward(X), y))
-    yield steps, (network.parameters, np.stack(values, axis=-1))
+    yield steps, (network.parameters, np.array(values).T)
 
 
 def _replay(network: Network, loss: Loss, X: Array, y: Array, lr: Array) -> Replay | None:

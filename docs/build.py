@@ -119,13 +119,15 @@ def make_lite(site: Path, packages: Path) -> None:
 
 def change_pages(site: Path) -> None:
     """Let the pages tell what a learner waits for and fit a phone, and make the lab alone of the console."""
-    for name in ("loading_notice.js", "narrow.js", "open.js", "open.css"):
+    for name in ("loading_notice.js", "fields.js", "narrow.js", "open.js", "open.css"):
         shutil.copy(LITE / name, site)
     replace(site / "index.html", "await import('./config-utils.js')", 'location.replace("../index.html")')
     lab, alone = site / "lab" / "index.html", site / "open" / "index.html"
     for page in (lab, alone):
         replace(page, "</head>", '<link rel="icon" href="../lab/favicon.ico"></head>')
-        replace(page, "</body>", '<script src="../loading_notice.js"></script></body>')
+        replace(
+            page, "</body>", '<script src="../loading_notice.js"></script><script src="../fields.js"></script></body>'
+        )
     replace(lab, "</body>", '<script src="../narrow.js"></script></body>')
     first = '<link rel="stylesheet" href="../open.css"><script src="../open.js"></script>'
     replace(alone, "<title>REPLite</title>", f"<title>The lab of backprop_lab</title>{first}")
@@ -147,6 +149,10 @@ def replace(page: Path, old: str, new: str) -> None:
 def report(site: Path) -> None:
     all_files = files(site)
     size = sum(path.stat().st_size for path in all_files)
+    walks = [path.stat().st_size / 1e6 for path in all_files if "-lab-" in path.name]
+    print(
+        f"{len(walks)} labs step on the pages to read, of {max(walks):.1f} MB at most, fetched when one gets to them."
+    )
     print(f"{site} holds {len(all_files)} files, {size / 1e6:.1f} MB. To see it, serve it:")
     print(f"  python3 -m http.server --directory {site}")
 

@@ -6,6 +6,7 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import ipywidgets as widgets
 import matplotlib as mpl
@@ -15,6 +16,7 @@ from PIL import Image
 from problems import identical
 
 from backprop_lab import Linear, Network, Problem, ReLU, SumSquaredError, plant, trace
+from backprop_lab.ui.rates import sweeper as sweeper_module
 from backprop_lab.ui.rates.sweeper import Sweeper
 
 SQUARE = {"samples": 3, "inputs": 3, "hidden": 3, "outputs": 3, "layers": 2}  # sizes in which most mistakes fit
@@ -70,11 +72,12 @@ def swept(**settings):
 
 
 def at_first_map(**settings):
-    """A sweeper that has just put its first map on show, after 50 steps, and the work that is left."""
+    """A sweeper that has just put its first map on show, after ROUND_STEPS, and the work that is left."""
     sweeper = Sweeper(**settings)
     pieces = sweeper.train()
-    while sweeper.state.runs is None:
-        next(pieces)
+    with mock.patch.object(sweeper_module, "PAUSE", 0.0):
+        while sweeper.state.runs is None:
+            next(pieces)
     return sweeper, pieces
 
 

@@ -4,10 +4,12 @@ import re
 
 import numpy as np
 import pytest
+from own_parts import OWN_PROBLEMS
 
-from backprop_lab import worked_example
+from backprop_lab import ACTIVATIONS, LOSSES, random_problem
+from backprop_lab.examples import mazur
 from backprop_lab.ui.opening import opened
-from backprop_lab.ui.steps.address import LONGEST, READ, address_of, place_in
+from backprop_lab.ui.steps.address import ARRAYS, LONGEST, MOST_NUMBERS, READ, address_of, place_in
 from backprop_lab.ui.steps.lab import StepThrough
 from backprop_lab.ui.steps.setup import STARTS
 
@@ -28,34 +30,67 @@ def test_a_link_opens_the_lab_where_the_call_does_that_it_stands_for(place):
     assert opened(address_of(place)).call() == StepThrough(**place).call()
 
 
-def test_a_link_may_hold_whatever_a_call_of_the_lab_shows():
-    assert {name for place in PLACES for name in place} == READ.keys()
+def test_a_link_may_hold_whatever_a_call_of_the_lab_shows_and_numbers_of_ones_own():
+    shown = {name for place in PLACES for name in place}
+    assert shown | {"network", "then", *ARRAYS} == READ.keys()
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_a_link_that_a_lab_gives_opens_the_same_state_number_by_number(seed):
+def random_lab(seed):
+    """A lab at a random start or with one's own numbers, one of them typed over, the learning rate moved on the way."""
     rng = np.random.default_rng(seed)
-    lab = StepThrough(start=str(rng.choice([name for name in STARTS if name != "worked example"])), seed=seed)
-    lab.stepper.set_lr(float(10 ** rng.uniform(-4, -1)))
-    for _ in range(rng.integers(40)):
-        lab.stepper.next()
+    if seed % 2:
+        hidden = rng.integers(1, 4, rng.integers(1, 4)).tolist()
+        activation, loss = (list(table.values())[rng.integers(len(table))] for table in (ACTIVATIONS, LOSSES))
+        sizes = {"samples": int(rng.integers(1, 4)), "outputs": int(rng.integers(2, 4))}
+        lab = StepThrough(random_problem(seed, **sizes, hidden=hidden, activation=activation, loss=loss),
+                          seed=seed if seed % 3 else None)  # fmt: skip
+    else:
+        lab = StepThrough(start=str(rng.choice(sorted({*STARTS} - {"worked example", "iris"}))), seed=seed)
+    if seed % 4 > 1:
+        lab.stepper.choose((str(rng.choice(["X", "W1", "b1"])), 0, 0), pinned=True)
+        lab.stepper.edit(float(rng.normal() * 10 ** rng.uniform(-30, 1)))
+    for _ in range(3):
+        lab.stepper.set_lr(float(10 ** rng.uniform(-4, -1)))
+        for _ in range(rng.integers(20)):
+            lab.stepper.next()
+    return lab
+
+
+@pytest.mark.parametrize("lab", [*range(20), mazur()], ids=str)
+def test_a_link_that_a_lab_gives_opens_the_same_state_number_by_number(lab):
+    lab = random_lab(lab) if isinstance(lab, int) else StepThrough(lab, step="dW1")
     again = opened(lab.link().partition("#")[2])
     one, other = lab.stepper.place, again.stepper.place
-    assert again.call() == lab.call()
-    assert (one.iteration, one.index) == (other.iteration, other.index)
+    assert again.link() == lab.link()
+    assert (one.iteration, one.index, one.lr) == (other.iteration, other.index, other.lr)
+    assert "problem" in again.call() or again.call() == lab.call()
+    assert one.trace.keys() == other.trace.keys()
     assert all(np.array_equal(one.trace[name], other.trace[name], equal_nan=True) for name in one.trace)
 
 
-def test_a_lab_says_what_no_link_can_hold(monkeypatch):
+FITS = random_problem(1, samples=2, inputs=3, hidden=17, outputs=2)
+NO_LINK = {
+    "a layer": (OWN_PROBLEMS["leaky ReLU"], "A link holds no code, so no LeakyReLU of your own"),
+    "ours with a line of its own": (OWN_PROBLEMS["Linear with its own formula"], "so no Dotted of your own"),
+    "a loss": (OWN_PROBLEMS["Huber"], "so no Huber of your own"),
+    "too much": (random_problem(1, samples=4, inputs=30), "up to 2,000 characters of X, y, .*, and these 262 numbers"),
+    "far too much": (random_problem(1, samples=64, inputs=128), "and these 8,846 numbers take more"),
+    "float32": (FITS.evolve(X=FITS.X.astype("float32")), "of the kind float64, and X has others"),
+}
+
+
+def test_a_lab_and_copy_link_say_what_no_link_can_hold(monkeypatch):
     monkeypatch.setenv("BACKPROP_LAB_SITE", "https://example.org/lab")
     lab = StepThrough(step="dW1")
     assert lab.link() == lab._view.state["below"]["link"] == "https://example.org/lab/run/open/#step=dW1"
-    lab.stepper.choose(("W1", 0, 0), pinned=True)
-    lab.stepper.edit(0.5)
-    for but in (lab, StepThrough(worked_example())):
-        with pytest.raises(ValueError, match=r"A link holds no numbers of your own yet\."):
-            but.link()
-        assert not but._view.state["below"]["link"]
+    assert 0.9 * MOST_NUMBERS < len(StepThrough(FITS).link()) < LONGEST
+    for problem, sentence in NO_LINK.values():
+        lab = StepThrough(problem)
+        with pytest.raises(ValueError, match=sentence) as refused:
+            lab.link()
+        assert not lab._view.state["below"]["link"]
+        lab._heard("do", {"what": "link"})
+        assert lab._view.note == {"kind": "refused", "text": str(refused.value)}
 
 
 HOSTILE = [
@@ -69,7 +104,17 @@ HOSTILE = [
     "hidden=0", "hidden=129", "layers=99999999999999999999", "samples=[2]", "mistake=none of them",
     "mistake=../../etc", "hide=everything", "hide=", "hide=seed,<img src=x onerror=alert(1)>", "large=1",
     "large=false", "%", "%FF=1", "seed=%FF", "&", "&&&", "a=b=c", "javascript:alert(1)", "seed=" + "9" * LONGEST,
-    "x" * 10**6,
+    "x" * 10**6, "then=3", "then=3:0", "then=9999999:1", "then=3:0.1:7", "network=ReLU", "W1=1", "X=1&y=1",
+    *(address_of({"problem": mazur()}).replace(*change) for change in [
+        ("X=0.05", "X=nan"), ("X=0.05", "X=1e999"), ("X=0.05", "X=" + "[" * 99), ("X=0.05", "X=%7B%22a%22:1%7D"),
+        ("X=0.05", "X=__import__('os')"), ("X=0.05", "X=0x1"), ("X=0.05", "X="), ("X=0.05,0.1", "X=0.05;0.1"),
+        ("X=0.05", "X=1,2"), ("X=0.05", "X=" + "1," * 999 + "1"), ("y=0.01,", "y="), ("&y=", "&y=1&y="),
+        ("y=0.01,0.99", "y=0.01,0.99;1,1"), ("W1=0.15,", "W1="), ("b1=0.35,", "b1="),
+        ("W1=0.15,0.25;0.2,0.3", "W1=1,2"), ("W2=", "W3="), ("network=Linear", "network=eval"),
+        ("Linear,Sigmoid&", "Linear&W3=1&"), ("Linear,Sigmoid,", "Sigmoid,Sigmoid,"), ("half", "exec"),
+        ("lr=0.5", "lr=-0.5"), ("lr=0.5", "lr=0.5&start=random"), ("lr=0.5", "lr=0.5&hidden=2"),
+        ("loss=half", "loss=<script>"),
+    ]),
 ]  # fmt: skip
 
 

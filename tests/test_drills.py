@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from common import count
+from common import count, plain
 
 from backprop_lab import drill
 from backprop_lab.drills import KINDS, QUESTIONS
@@ -58,7 +58,7 @@ def test_from_the_numbers_on_a_sheet_follows_what_its_key_says_and_the_package_a
             assert len(questions) == len(keys) == len(set(questions)) == QUESTIONS
             answers = []
             for number, (question, key) in enumerate(zip(questions, keys, strict=True), start=1):
-                shown, blank = question.removeprefix(f"{number}.  ").split("\n\n    ")
+                shown, blank = question.removeprefix(f"{number}.  ").split("\n\n    ", 1)
                 name, _, room = blank.partition(" = ")
                 known, wanted = by_hand(name, read(shown))
                 answers.append(known[wanted])
@@ -69,7 +69,8 @@ def test_from_the_numbers_on_a_sheet_follows_what_its_key_says_and_the_package_a
                 asked.add(re.sub(r"\[.*?\]", "", name))
             assert made.check(*answers), made.check(*answers)
             assert max(abs(int(number)) for number in re.findall(r"-?\d+", made.key.partition("\n")[2])) < 100
-            assert str(seed) in title
+            assert f"(sheet {seed})" in title
+            assert f"(key to sheet {seed})" in made.key
     print(f"{seeds * len(ALL)} sheets with {QUESTIONS} questions each, which ask for {len(asked)} things")  # noqa: T201
     assert {"dW1", "dW2", "dY1", "sign of dy_pred", "sign of W2_new - W2", "shape of db1"} <= asked
 
@@ -78,32 +79,39 @@ def test_the_first_answer_that_is_wrong_or_missing_is_told_and_a_matrix_by_the_n
     made = drill("mixed", 3)
     right = [question.answer for question in made.questions]
     assert str(made.check(*right)) == "Each of the 5 answers is right."
-    cell, mask, shape = made.questions[:3]
+    cell, mask, shape, sign = made.questions[:4]
     for at, wrong, said in [
         (0, right[0] + 1, f"Question 1: {cell.asked} is not {right[0] + 1}. It is made from column"),
         (0, ..., f"Question 1: Put {cell.asked} in place of the blank."),
+        (0, "8", f"Question 1: Your {cell.asked} is text: write numbers"),
+        (0, [1, 2], f"Question 1: {cell.asked} is one number."),
+        (1, [[1]], f"Question 2: Your dY1 has shape (1, 1); it should have shape {mask.answer.shape}, like H1."),
         (1, mask.trace["dH1"], "Question 2: This looks like dH1: the ReLU's mask is missing"),
-        (2, right[2][::-1], f"Question 3: {shape.asked} is not {right[2][::-1]}."),
-        (3, "?", "Question 4: sign of"),
-        (4, None, "Question 5: "),
+        (2, right[2][::-1], f"Question 3: The {shape.asked} is not {right[2][::-1]}."),
+        (2, ..., f"Question 3: Put the {shape.asked} in place of the blank."),
+        (2, 12, f"Question 3: The {shape.asked} is a pair of numbers, as in (3, 2)."),
+        (3, "?", f"Question 4: The {sign.asked} is '+', '-' or '0'."),
+        (4, None, f"Question 5: Put {made.questions[4].asked} in place"),
     ]:
         feedback = made.check(*right[:at], wrong, *right[at + 1 :])
         assert not feedback
         assert str(feedback).startswith(said)
     assert str(made.check(..., *right[1:4], -right[4])).startswith("Question 5: dW2"), "blanks come last"
-    sign = right[3].replace("-", "\N{MINUS SIGN}")
-    assert made.check(right[0], right[1].tolist(), [*right[2]], f" {sign} ", float(right[4])), "however it is typed"
+    typed = right[3].replace("-", "\N{MINUS SIGN}")
+    assert made.check([right[0], right[1].tolist(), [*right[2]], f" {typed} ", float(right[4])]), "however it is typed"
     zero = drill("sign", 7)
     answers = [0 if question.answer == "0" else question.answer for question in zero.questions]
     assert 0 in answers
     assert zero.check(*answers)
-    assert "There are 5 questions, and 1 answers" in str(made.check(3))
+    assert "There are 5 questions, and 1 answer:" in str(made.check(3))
 
 
 def test_a_sheet_shows_itself_is_the_same_for_everybody_and_another_with_another_seed():
     for kind in ALL:
         assert repr(drill(kind, 3)) == drill(kind, 3).sheet != drill(kind, 4).sheet
         assert "__" in drill(kind, 3).sheet
+        shown, numbered = plain(drill(kind, 3)._repr_html_()), re.sub(r"\n\d\. ", "", drill(kind, 3).sheet)
+        assert sorted("".join(shown.split())) == sorted("".join(numbered.split())), "on a page, in another arrangement"
         assert "__" not in drill(kind, 3).key
 
 

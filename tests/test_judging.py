@@ -88,37 +88,63 @@ def test_once_the_numbers_have_overflowed_nothing_is_right_and_nothing_breaks():
         assert "nan" in verdict
 
 
-def answers(t, step, cell):
-    """Every answer that can be chosen, and whether it is right, worked out by other means than the judge's."""
-    name, i, j = cell
+def written_out(X, y, lr, numbers, uphill):
+    """All values of a step, and the loss after it, as `then`: plain lines of NumPy, with nothing of the package."""
+
+    def forward(p):
+        H = [X]
+        for k in range(1, layers):
+            H.append(np.maximum(H[-1] @ p[f"W{k}"] + p[f"b{k}"], 0))
+        return H, H[-1] @ p[f"W{layers}"] + p[f"b{layers}"]
+
+    layers = len(numbers) // 2
+    H, y_pred = forward(numbers)
+    found = numbers | {f"H{k}": H[k] for k in range(layers)} | {"L": np.sum((y_pred - y) ** 2)}
+    found["dy_pred"] = back = 2 * (y_pred - y)
+    for k in range(layers, 0, -1):
+        found |= {f"dW{k}": H[k - 1].T @ back, f"db{k}": back.sum(axis=0, keepdims=True)}
+        if k > 1:
+            found[f"dH{k - 1}"] = back @ numbers[f"W{k}"].T
+            found[f"dY{k - 1}"] = back = found[f"dH{k - 1}"] * (H[k - 1] > 0)
+    new = {p: numbers[p] + (lr if p in uphill else -lr) * found[f"d{p}"] for p in numbers}
+    with np.errstate(all="ignore"):
+        return found | {f"{p}_new": new[p] for p in new} | {"then": np.sum((forward(new)[1] - y) ** 2)}
+
+
+def answers(found, name, i, j):
+    """Every answer that can be chosen and some that can be typed, and which of them are right."""
+
+    def way(change, *ways):  # an overflow is up, and infinity less infinity is too
+        return {*ways}, {ways[1 + int(np.sign(change))] if change == change else ways[2]}
+
     if name == "L":
-        with np.errstate(all="ignore"):
-            after = trace(t.problem.evolve(network=t.next_problem().network))["L"]
-        way = "falls" if after < t["L"] else "stays" if after == t["L"] else "rises"  # nan is none of the others
-        return {"falls", "stays", "rises"}, {way}
-    if step.phase == "update":
-        new, old = t[name][i, j], t[name.removesuffix("_new")][i, j]
-        return {"down", "stays", "up"}, {"up" if new > old else "down" if new < old else "stays"}
-    if step.phase == "backward":
-        value = t[name][i, j]
-        return {"−", "0", "+"}, {"+" if value > 0 else "−" if value < 0 else "0"}
-    zero, units = {unit for unit, value in enumerate(t[name][i]) if value == 0}, range(t[name].shape[1])
+        return way(found["then"] - found["L"], "falls", "stays", "rises")
+    if name.endswith("_new"):
+        return way((found[name] - found[name.removesuffix("_new")])[i, j], "down", "stays", "up")
+    if name.startswith("d"):
+        value = float(found[name][i, j])
+        offered, right = way(value, "−", "0", "+")
+        near, far = repr(value * 1.004), {repr(value * 1.02 or 1.0), repr(-value or 1.0)}
+        return offered | {near} | far, right | {near}
+    zero, units = {unit for unit, value in enumerate(found[name][i]) if value == 0}, range(found[name].shape[1])
     typed = {", ".join(map(str, some)): {*some} for n in units for some in combinations(units, n + 1)}
     means = typed | {"none": set(), "all": {*units}}
     return means.keys(), {text for text, some in means.items() if some == zero}
 
 
 def test_every_answer_to_every_kind_of_question_is_judged_as_it_is():
-    """Small and large learning rates, right and wrong backward passes: an oracle of its own says what is right."""
+    """Small and large learning rates, steps down and, by mistake, up: lines of our own say what is right."""
     rng, asked = np.random.default_rng(5), Counter()
     while min([asked[kind] for kind in ("forward", "loss", "backward", "update")]) < count(2000):
         seed = int(rng.integers(10**6))
         lr = float(10.0 ** rng.uniform(-18, 1))
-        t = trace(random_problem(seed, samples=2, inputs=2, hidden=(3, 2)[: 1 + seed % 2], lr=lr))
-        t = with_mistake(t, MISTAKES["plus-for-minus"]) if seed % 3 == 0 else t
+        problem = random_problem(seed, samples=2, inputs=2, hidden=(3, 2)[: 1 + seed % 2], lr=lr)
+        t = with_mistake(trace(problem), MISTAKES["plus-for-minus"] if seed % 3 == 0 else None)
+        uphill = {step.name.removesuffix("_new") for step in t.steps if step.title}
+        found = written_out(problem.X, problem.y, lr, dict(problem.network.parameters), uphill)
         for step in t.steps:
             if cell := asked_before(t, step, rng):
-                now, (offered, right) = question(t, cell), answers(t, step, cell)
+                now, (offered, right) = question(t, cell), answers(found, *cell)
                 assert {text for text in offered if now.judge(text)[0]} == right, (now.title, seed)
                 assert {*now.choices} <= offered
                 assert now.why

@@ -97,8 +97,9 @@ class Page:
 def assert_agrees(page):
     lab, state, runs = page.lab, page.state, page.state.runs
     step, steps = (runs.step, runs.settings.steps) if runs else (0, state.wanted.steps)
-    assert all(field.value == str(getattr(state.wanted, name)) for name, field in lab._fields.items())
-    assert all(slider.value == getattr(state.wanted, name) for name, slider in lab._sliders.items())
+    wanted = {name: getattr(state.wanted, name) for name in lab._fields} | lab._slid
+    assert {name: field.value for name, field in lab._fields.items()} == {name: str(n) for name, n in wanted.items()}
+    assert {name: slider.value for name, slider in lab._sliders.items()} == wanted
     assert lab._activation.value == state.wanted.activation
     assert lab._run.description == ("Cancel" if state.running else "Run")
     assert lab._compare.value == state.comparing
@@ -230,6 +231,20 @@ def test_an_error_while_training_or_drawing_is_said_in_words_and_the_lab_goes_on
         page.set("hidden", 2)
         page.finish()
         assert (page.note, page.state.runs.settings.hidden) == ("", 2)
+
+
+@pytest.mark.parametrize(("patience", "trained"), [(9.0, [4, 3, 5]), (0.0, [4, 5])])
+def test_while_a_slider_moves_what_is_nearly_trained_is_shown_before_where_the_hand_is_now(
+    patience, trained, monkeypatch
+):
+    monkeypatch.setattr(lab_module, "PATIENCE", patience)
+    page, seen = Page().finish(), []
+    page.lab.sweeper.observe(lambda change: seen.append(change.new.runs.settings.hidden), "state")
+    for hidden in (3, 4, 5):
+        page.set("hidden", hidden)
+        assert page.lab._sliders["hidden"].value == hidden, "the slider stays where the hand is"
+    page.finish()
+    assert list(dict.fromkeys(seen)) == trained
 
 
 GESTURES = st.one_of(

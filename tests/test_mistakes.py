@@ -286,6 +286,18 @@ def test_a_planted_step_shows_the_wrong_line_and_what_follows_follows_from_it(ex
     assert example.step("dY1").code == "dH1 * (H1 > 0)", "the right trace is untouched"
 
 
+@pytest.mark.parametrize(
+    ("mistake", "line", "title"),
+    [
+        ("gradient-for-weights", "dH1", "dW2 used where W2 was meant"),
+        ("bias-from-weights", "db1", "db1 summed from dW1"),
+        ("weights-for-gradient", "db1", "Value used where its gradient was meant"),
+    ],
+)
+def test_a_title_has_the_names_of_its_own_line(example, mistake, line, title):
+    assert MISTAKES[mistake].titled(example.step(line)) == title
+
+
 def test_in_a_planted_trace_the_code_shown_is_still_the_code_run():
     for seed in range(count(30)):
         t = trace(varied_problem(seed))

@@ -68,7 +68,7 @@ def test_its_cells_can_be_run_again_in_any_order(name):
     assert [name for name in sorted(taken) if sum(name in bound for bound, _ in cells) > 1] == []
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS.values(), ids=NOTEBOOKS)
+@pytest.mark.parametrize("notebook", ALL.values(), ids=ALL)
 def test_its_code_is_short_plain_python_in_cells_whose_ids_are_words_and_imports_little(notebook):
     code = [cell.source for cell in code_cells(notebook)]
     lengths, lines = [len(source.splitlines()) for source in code], "\n".join(code).splitlines()
@@ -92,6 +92,13 @@ def test_the_map_of_the_course_and_the_teaching_notes_give_the_minutes_that_each
     assert dict(re.findall(r"^\| \[(\w+)\]\(\1\.ipynb\) \| (\d+) \|", notes, re.MULTILINE)).items() >= own.items()
 
 
+def test_the_autograd_of_09_takes_fewer_than_the_forty_lines_that_it_promises():
+    cells = {cell.id: cell.source for cell in NOTEBOOKS["09_from_here_to_autograd.ipynb"].cells}
+    operations = [f"gates-{name}" for name in ("add", "multiply", "maximum")] + ["arrays-gates", "fork-wrong"]
+    library = ["record-value", "record-gate", *operations, "arrays-fit", "arrays-operators-code"]
+    assert len(re.findall(r"\S.*", "\n".join(cells[name] for name in library))) < 40
+
+
 def test_the_worked_example_prints_all_that_the_original_printed_in_its_order():
     text, at = printed(WORKED_EXAMPLE), 0
     for block in (ROOT / "tests" / "data" / "original_output.txt").read_text(encoding="utf-8").strip().split("\n\n"):
@@ -111,12 +118,19 @@ def rounds_to(known, written):
     return any(f"{abs(value):.{decimals}f}" == mantissa for value in known) or float(written) in known
 
 
-@pytest.mark.parametrize("notebook", [WORKED_EXAMPLE, TOUR], ids=["worked example", "tour"])
-def test_every_number_in_the_prose_is_in_a_cell_that_computes_or_asserts_it(notebook):
-    code = [cell.source for cell in code_cells(notebook)]
-    known = [float(number) for text in (*code, printed(notebook)) for number in numbers(text)]
-    before_the_exercises = prose(notebook).partition("## Exercises\n")[0]
-    assert not {written for written in numbers(before_the_exercises) if not rounds_to(known, written)}
+# Of a version, an example, one machine; the square root of 1.96 and 0.05 / 400, as the text says.
+NO_RESULT = {"3.11", "1e-5", "0.00000002", "0.08", "1.4", "0.000125"}
+HELD_ELSEWHERE = {"0.89", "0.086", "0.43"}  # below, by the column after 0.074, by a heatmap
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_every_number_in_the_prose_is_in_a_cell_that_computes_or_asserts_it(name):
+    """All but whole ones; where there is a solution, its cells count too."""
+    both = NOTEBOOKS[name], ALL.get(f"solutions/{name}", NOTEBOOKS[name])
+    texts = [text for each in both for text in (*(cell.source for cell in code_cells(each)), printed(each))]
+    known = [float(number) for text in texts for number in numbers(text)]
+    said = re.sub(r"\]\([^)]*\)|arXiv:\S+", "", prose(NOTEBOOKS[name]))
+    assert {written for written in numbers(said) if not rounds_to(known, written)} <= NO_RESULT | HELD_ELSEWHERE
 
 
 def test_the_labs_of_the_tour_are_saved_as_pictures_and_give_the_answers_of_its_exercises():
@@ -128,5 +142,6 @@ def test_the_labs_of_the_tour_are_saved_as_pictures_and_give_the_answers_of_its_
     assert Stepper(start="diverging", lr=0.05, iteration=100).place.trace["L"] < 0.01
     assert "the first row and third column, about a tenth" in prose(TOUR)
     H1 = trace(random_problem(0, activation=Sigmoid()))["H1"]
+    assert round(H1.ravel()[2], 2) == 0.89
     assert (H1 * (1 - H1)).argmin() == 2
     assert round((H1 * (1 - H1)).min(), 1) == 0.1

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from common import trained
 from hypothesis import given, settings
-from own_parts import OWN_PROBLEMS
+from own_parts import OWN_PROBLEMS, own_problem
 from problems import ACTIVATIONS, losses_of, problems
 
-from backprop_lab import LOSSES, MISTAKES, random_problem, trace
+from backprop_lab import LOSSES, MISTAKES, Tanh, random_problem, trace
 from backprop_lab.number_format import plain, typed_number
 from backprop_lab.ui.values.one_cell import TERMS, work_out
 from backprop_lab.ui.values.slopes import slopes_of, value_of
@@ -105,6 +105,14 @@ def check_all_cells(t, lines_of_ones_own=()):
 @pytest.mark.parametrize("own", OWN_PROBLEMS)
 def test_so_it_is_for_layers_and_losses_of_ones_own_but_for_what_is_no_expression_of_cells(own):
     check_all_cells(trace(OWN_PROBLEMS[own]), ["H1"] if own == "arctan by math.atan" else ())
+
+
+def test_a_slope_that_is_no_expression_of_cells_is_said_as_its_line():
+    class Imaginary(Tanh):
+        formulas = Tanh.formulas | {"dX": "{dY} * np.imag(np.tanh({X} + 1e-20j)) / 1e-20"}
+
+    worked = work_out(trace(own_problem(Imaginary())), ("slope of H1", 0, 1))
+    assert worked.symbols == "(np.imag(np.tanh(Y1 + 1e-20j)) / 1e-20)[0,1]"
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

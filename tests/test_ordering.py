@@ -50,8 +50,9 @@ def test_every_order_that_python_can_run_is_right_and_of_every_other_the_first_u
         rng, part = np.random.default_rng(seed), [*PARTS][seed % 3]
         t, puzzle = trace(problem), Puzzle(problem, part, seed)
         known, right = {name: t[name] for name in puzzle.known}, [line for line in puzzle.lines if not line.mistake]
-        names = [line.name for line in right]
-        assert sorted(names) == sorted(step.name for step in t.steps if step.phase in PARTS[part])
+        names = [step.name for step in t.steps if step.phase in PARTS[part]]
+        assert sorted(line.name for line in right) == sorted(names)
+        assert puzzle.needed == names, "the order in which they are told to be missing"
         assert all(line.code == t.step(line.name).code for line in right)
         order = computable(right, known, rng)
         assert judge(order, puzzle.known, names).ok
@@ -72,7 +73,7 @@ def test_every_order_that_python_can_run_is_right_and_of_every_other_the_first_u
             at = int(rng.integers(len(order) + 1))
             feedback = judge([*order[:at], line, *order[at:]], puzzle.known, names)
             assert (feedback.cause, feedback.where) == ((line.mistake.name,), (at,))
-            assert f"is a mistake: {line.mistake.title}. {line.mistake.cause}" in str(feedback)
+            assert f"is a mistake: {line.mistake.titled(t.step(line.name))}. {line.mistake.cause}" in str(feedback)
     print(f"{len(problems)} puzzles; {refused} wrong orders refused, {wrong_lines} wrong lines named")  # noqa: T201
     assert refused
     assert wrong_lines
@@ -144,9 +145,9 @@ def test_a_seed_draws_other_wrong_lines_each_of_them_one_that_people_write():
     for seed in range(20):
         lines = Puzzle(problem, seed=seed).lines
         assert lines == Puzzle(problem, seed=seed).lines
-        wrong = [line for line in lines if line.mistake]
-        assert len(wrong) == len({line.name for line in wrong}) == 3
-        seen |= {line.mistake.name for line in wrong}
+        wrong = [[line for line in Puzzle(problem, part, seed).lines if line.mistake] for part in PARTS]
+        assert all(len(some) == len({line.name for line in some}) == 3 for some in wrong)
+        seen |= {line.mistake.name for some in wrong for line in some}
     assert len(seen) > 20
     assert seen <= MISTAKES.keys()
 

@@ -8,6 +8,7 @@ from backprop_lab import MISTAKES, random_problem, trace
 from backprop_lab.ui import StepThrough
 from backprop_lab.ui.steps.frame import wrong_gradients
 from backprop_lab.ui.steps.quiz import LESSONS, TOUR, TRAINING, Quiz
+from backprop_lab.ui.steps.stepper import Stepper
 
 
 def dead(t):
@@ -28,6 +29,17 @@ def test_what_is_right_in_the_tour_and_about_training_is_right_on_the_board(exam
         str(sum(dead(trace(random_problem(seed))) > 0 for seed in range(10))),
     ]
     right, wrong = (trained(t.problem.evolve(lr=0.01), 10, made) for made in (None, mistake))
+    stepper = Stepper(lr=0.05, step="H1")
+    stepper.set_lr(0.01)
+    stepper.restart()
+    stepper.go("L")
+    for made, name in ((right, ""), (wrong, mistake.name)):
+        stepper.plant(name)
+        for _ in range(10):
+            stepper.next_iteration()
+        assert stepper.place.shows("L"), "or the last loss on the board is that of the iteration before"
+        assert stepper.place.trace["L"] == made["L"]
+        assert f"{made['L']:.2f}" in TRAINING[1].answer
     assert [question.right for question in TRAINING] == [
         str(dead(trained(t.problem.evolve(lr=0.05), 2))),
         "with the mistake" if wrong["L"] < right["L"] else "without the mistake",

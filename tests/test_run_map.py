@@ -152,7 +152,7 @@ def test_of_each_run_its_own_numbers_are_told_and_whether_theory_foresaw_them(ru
 def test_while_a_sweep_runs_nothing_is_said_of_where_its_runs_end():
     early = at_first_map(seeds=8, steps=200)[0].state.runs
     for run in list(np.ndindex(early.shape))[::11]:
-        assert re.search(r" in 50 steps\.|had overflowed after step", verdicts.on_run(early, run))
+        assert re.search(r" in 100 steps\.|had overflowed after step", verdicts.on_run(early, run))
         assert "ended" not in verdicts.on_run(early, run)
 
 

@@ -11,6 +11,7 @@ from own_parts import OWN_PROBLEMS, CrossEntropy, WithoutBias, own_problem
 from backprop_lab import ACTIVATIONS, Network, Problem, ReLU, SumSquaredError, Tanh, random_problem, sweep
 from backprop_lab.curvature import critical_lr
 from backprop_lab.problem import redrawn
+from backprop_lab.sweeping import ROUND_STEPS
 from backprop_lab.ui.rates import sweeper as module
 from backprop_lab.ui.rates.sweeper import LEARNING_RATES, RANGES, Settings, Sweeper
 
@@ -42,17 +43,17 @@ def test_the_runs_are_those_of_a_sweep_the_lowest_limit_first_and_each_can_be_op
 
 
 def test_a_state_is_a_whole_map_that_knows_nothing_of_what_comes_later_and_never_goes_back():
-    sweeper, seen, early = Sweeper(seeds=4, steps=200), [], {}
+    sweeper, seen, early = Sweeper(seeds=4, steps=4 * ROUND_STEPS), [], {}
     sweeper.observe(lambda change: seen.append(change.new), "state")
     for _ in sweeper.train():
         if seen[-1].runs:
             early.setdefault(seen[-1].runs, seen[-1].runs.change)
     maps = list(dict.fromkeys(state.runs for state in seen if state.runs))
-    assert [step for step, _ in groupby(runs.step for runs in maps)] == [50, 100, 150, 200]
+    assert [step for step, _ in groupby(runs.step for runs in maps)] == [k * ROUND_STEPS for k in (1, 2, 3, 4)]
     assert all(np.array_equal(runs.change, change) for runs, change in early.items())
     late_only = np.isfinite(maps[0].change) & np.isinf(maps[-1].change)
     assert late_only.any()
-    assert (maps[0].sweep.diverged[late_only] > 50).all()
+    assert (maps[0].sweep.diverged[late_only] > ROUND_STEPS).all()
     assert (seen[0].running, seen[-1].running) == (True, False)
 
 
@@ -83,9 +84,9 @@ def test_canceled_on_the_way_the_map_keeps_what_it_has_come_to():
     stopped = sweeper.state
     list(pieces)
     assert sweeper.state is stopped
-    assert (stopped.runs.step, stopped.running) == (50, False)
+    assert (stopped.runs.step, stopped.running) == (ROUND_STEPS, False)
     whole = sweep(stopped.runs.sweep.seeds, LEARNING_RATES, 130)
-    assert np.array_equal(stopped.runs.losses((2, 20)), whole.loss[2, 20, :51])
+    assert np.array_equal(stopped.runs.losses((2, 20)), whole.loss[2, 20, : ROUND_STEPS + 1])
 
 
 def test_a_sweep_that_gave_way_to_another_never_shows_again():

@@ -151,7 +151,7 @@ class Exercise(widgets.VBox):
         self._shown_hints.value = f'<ol role="status">{hints}</ol>' if hints else ""
         self._button.description = f"Hint {self._given + 1} of {len(self._hints)}"
         more = not self.feedback and self._given < len(self._hints)
-        self._button.layout.display = None if more else "none"
+        self._button.layout.display = "" if more else "none"  # not None, which Pyodide's kernel does not send
 
     def __repr__(self) -> str:
         return self.feedback.message

@@ -42,7 +42,7 @@ class Lab(widgets.VBox):
         finally:
             self._following = False
 
-    def _guarded(self, action: Callable[..., None], *arguments: Any) -> None:
+    def _guarded(self, action: Callable[..., object], *arguments: Any) -> None:
         """Run an action; if it fails, say so in the lab."""
         with TURN:
             if self._following:

@@ -7,11 +7,21 @@ import ipywidgets as widgets
 from backprop_lab.ui.steps.address import place_in
 from backprop_lab.ui.steps.lab import StepThrough
 
+WHERE = ("step", "iteration")
+
 
 def opened(address: str) -> widgets.Widget:
     """The lab at the place that an address names after its `#`, or a sentence that says why it cannot be."""
     try:
-        return StepThrough(**place_in(address))
+        place = place_in(address)
+        rates = place.pop("then", {})
+        lab = StepThrough(**{name: value for name, value in place.items() if not rates or name not in WHERE})
+        for iteration, lr in rates.items():
+            lab.go(iteration=iteration)
+            lab.stepper.set_lr(lr)
+        if rates:
+            lab.go(**{name: place.get(name) for name in WHERE})
+        return lab
     except ValueError as refused:
         return widgets.HTML(
             f'<div class="bpl-refused" role="alert">{html.escape(str(refused))} '

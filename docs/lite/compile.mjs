@@ -18,11 +18,13 @@ warnings.simplefilter("ignore", SyntaxWarning)  # of other people's strings
 for source in sorted(pathlib.Path("/folder").rglob("*.py")):
     path = source.relative_to("/folder")
     own = path.parts[0] == "backprop_lab"
+    bare = path.parts[0] == "matplotlib"  # it writes its docstrings while it is imported, which takes a third of that time
     py_compile.compile(
         str(source),
         cfile=importlib.util.cache_from_source(str(source)) if own else f"{source}c",
         dfile=f"{installed_as}/{path}",
         doraise=True,
+        optimize=2 if bare else -1,
         invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,  # files in an archive have no time
     )
     if not own:

@@ -20,7 +20,13 @@ self.loadPyodide = async ({ packagesURL, courseURL, packages, ...options }) => {
     say("loading", "Loading NumPy, Matplotlib and the labs");
     // All this would be imported anyway. It goes faster now: once the kernel has made the learner's files its working
     // folder, each import would first be looked for there, and every look is a message to the page.
-    pyodide.runPython("import pyodide_kernel, piplite.piplite, backprop_lab.ui");
+    // Not the terminal's shell, though: IPython imports it for a function that is of no use here, and it takes a quarter of
+    // the time of all these imports.
+    pyodide.runPython(`
+import sys, types
+sys.modules["IPython.terminal.embed"] = types.SimpleNamespace(embed=None)
+import pyodide_kernel, piplite.piplite, backprop_lab.ui
+del sys.modules["IPython.terminal.embed"]`);
     say("ready", "Python is ready");
     return pyodide;
   } catch (error) {

@@ -1,7 +1,14 @@
 """What Sphinx needs to know to make the pages to read; docs/build.py lays the notebooks beside them, in course/.
 
-Formulas become MathML, which browsers show without a script.
+Formulas become MathML, which browsers show without a script. Where a notebook shows the lab, its page has a recording,
+made by running the notebook up to there, that steps without Python.
 """
+
+import ast
+import json
+import os
+from contextlib import chdir, redirect_stdout
+from html import escape
 
 from docutils.nodes import SkipNode
 from latex2mathml.converter import convert
@@ -57,6 +64,45 @@ def name_the_notebook(app, pagename, templatename, context, doctree):
     context |= {"notebook": f"{name}.ipynb", "is_notebook": is_notebook}
 
 
+WALK = '<iframe class="walk" src="{}" title="{}, to step through" loading="lazy"></iframe>'
+
+
+def record_labs(app, docname, source):
+    """Put a walk in the place of the picture of each lab, or below the mistake lab's, which shows more."""
+    if not (app.srcdir / f"{docname}.ipynb").is_file():
+        return
+    notebook, folder = json.loads(source[0]), (app.srcdir / docname).parent
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    shown = {k: output["data"] for k, cell in enumerate(cells) for output in cell["outputs"] if lab_of(output)}
+    names = {"__name__": "__main__"}
+    for k, cell in enumerate(cells[: max(shown, default=-1) + 1]):
+        with chdir(folder), open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+            result = value_of("".join(cell["source"]), names)
+        if k in shown:
+            lab, name = getattr(result, "lab", result), f"{docname}-lab-{k}.html"
+            (app.outdir / name).parent.mkdir(parents=True, exist_ok=True)
+            lab.save(app.outdir / name)
+            picture = f'<img src="data:image/png;base64,{shown[k]["image/png"]}" alt="{{}}">'
+            still = "" if lab is result else picture.format(escape(lab_of({"data": shown[k]})))
+            shown[k]["text/html"] = still + WALK.format(os.path.basename(name), escape(lab.call()))
+    source[0] = json.dumps(notebook)
+
+
+def value_of(code, names):
+    """Run the code of a cell. The value of its last line, if it has one."""
+    lines = ast.parse(code)
+    last = lines.body.pop() if isinstance(lines.body[-1], ast.Expr) else None
+    exec(compile(lines, "<cell>", "exec"), names)
+    return eval(compile(ast.Expression(last.value), "<cell>", "eval"), names) if last else None
+
+
+def lab_of(output):
+    """The call of the lab that an output shows, "" for any other."""
+    call = "".join(output.get("data", {}).get("text/plain", ""))
+    return call if call.startswith(("StepThrough(", "MistakeLab(")) else ""
+
+
 def setup(app):
+    app.connect("source-read", record_labs)
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
     app.connect("html-page-context", name_the_notebook)

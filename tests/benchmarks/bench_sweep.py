@@ -1,12 +1,15 @@
-"""How fast a sweep is: against the loop of single runs, and against torch.func.vmap of the same if torch is installed.
+"""How fast a sweep is: against the loop of single runs, and against JAX and torch.func.vmap where they are installed.
 
 All take turns in one run, each on one thread, and keep their best time, of the processor and not of the clock: what
-else the machine does stays out of it. No run diverges, so none is dropped. The sweep notes every loss, and so does
-vmap; the loop does not. `python tests/benchmarks/bench_sweep.py --json FILE` writes the numbers down.
+else the machine does stays out of it. No run diverges, so none is dropped. All note every loss, in double precision,
+but for the loop; JAX and vmap start from the same numbers as the sweep, and must end at the same losses. What these two
+take to get going, compiling among it, is not counted; for the sweep, recording is.
+`python tests/benchmarks/bench_sweep.py --json FILE` writes the numbers down.
 """
 
 import argparse
 import json
+import os
 import tracemalloc
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -20,7 +23,7 @@ from tables import Bar, as_json, show_bars, show_table
 from backprop_lab import random_problem, sweep
 
 ROUNDS = 7
-LOOP, VMAP = "loop of single runs", "torch.func.vmap"
+LOOP, VMAP, JAX = "loop of single runs", "torch.func.vmap", "JAX: vmap, scan, jit"
 SIZES = {(1, 1): 500, (10, 10): 500, (64, 64): 500, (100, 100): 100, (1000, 1000): 20}  # seeds x lrs: steps
 GROWN = [(64, 64, 500), (128, 64, 500), (64, 64, 1000)]
 
@@ -49,8 +52,30 @@ def loop_ns(runs: int = 4, steps: int = 500) -> float:
     return (process_time() - start) / (runs * steps) * 1e9
 
 
-def vmap_ns() -> Callable[[int, int], float]:
-    """The same for PyTorch: gradient and loss of every run by vmap, in double precision, and one update for all."""
+Rival = Callable[[tuple[np.ndarray, ...], int], np.ndarray]  # the numbers of all runs, the steps: the losses
+
+
+def numbers_of(seeds: int, lrs: int) -> tuple[np.ndarray, ...]:
+    """W1, b1, W2, b2, X, y and the learning rate of every run of a sweep, run by run."""
+    problems = [random_problem(seed) for seed in range(seeds)]
+    each = [(*problem.network.parameters.values(), problem.X, problem.y) for problem in problems]
+    stacks = [np.repeat(np.stack(arrays), lrs, axis=0) for arrays in zip(*each, strict=True)]
+    return *stacks, np.tile(learning_rates(lrs), seeds)[:, None, None]
+
+
+def rival_ns(rival: Rival, seeds: int, lrs: int, steps: int) -> float:
+    """Nanoseconds a run and step, all in, once it is warm. It must find the losses of the sweep."""
+    rival(numbers_of(seeds, lrs), steps)
+    start = process_time()
+    losses = rival(numbers_of(seeds, lrs), steps)
+    took = process_time() - start
+    ours = sweep(range(seeds), learning_rates(lrs), steps=steps).loss[..., :steps]
+    assert np.allclose(losses.T.reshape(ours.shape), ours, rtol=1e-9)
+    return took / (seeds * lrs * steps) * 1e9
+
+
+def vmap_rival() -> Rival:
+    """PyTorch: gradient and loss of every run by vmap, and one update for all."""
     import torch
     from torch.func import grad_and_value, vmap
 
@@ -61,19 +86,44 @@ def vmap_ns() -> Callable[[int, int], float]:
     step = vmap(grad_and_value(loss))
     torch.set_num_threads(1)
 
-    def measure(runs: int, steps: int) -> float:
-        shapes = ((3, 4), (1, 4), (4, 2), (1, 2), (2, 3), (2, 2))
-        *parameters, X, y = (torch.randn(runs, *shape, dtype=torch.float64) for shape in shapes)
-        lr = torch.full((runs, 1, 1), 1e-4, dtype=torch.float64)
+    def train(numbers: tuple[np.ndarray, ...], steps: int) -> np.ndarray:
+        *parameters, X, y, lr = map(torch.from_numpy, numbers)
         losses = []
-        start = process_time()
         for _ in range(steps):
             grads, value = step(tuple(parameters), X, y)
             losses.append(value)
             parameters = [p - lr * grad for p, grad in zip(parameters, grads, strict=True)]
-        return (process_time() - start) / (runs * steps) * 1e9
+        return torch.stack(losses).numpy()
 
-    return measure
+    return train
+
+
+def jax_rival() -> Rival:
+    """JAX: all steps of all runs as one compiled program."""
+    os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+    import jax
+    from jax import lax
+    from jax import numpy as jnp
+
+    jax.config.update("jax_enable_x64", True)
+
+    def loss(parameters: Any, X: Any, y: Any) -> Any:
+        W1, b1, W2, b2 = parameters
+        return ((jnp.maximum(X @ W1 + b1, 0) @ W2 + b2 - y) ** 2).sum()
+
+    gradients = jax.vmap(jax.value_and_grad(loss))
+
+    def train(numbers: Any, steps: int) -> Any:
+        *parameters, X, y, lr = numbers
+
+        def step(parameters: Any, _: Any) -> Any:
+            value, grads = gradients(parameters, X, y)
+            return [p - lr * grad for p, grad in zip(parameters, grads, strict=True)], value
+
+        return lax.scan(step, parameters, None, length=steps)[1]
+
+    compiled = jax.jit(train, static_argnums=1)
+    return lambda numbers, steps: np.asarray(compiled(numbers, steps))
 
 
 def beside_the_result(seeds: int, lrs: int, steps: int) -> tuple[float, float]:
@@ -87,7 +137,11 @@ def beside_the_result(seeds: int, lrs: int, steps: int) -> tuple[float, float]:
 
 
 def main() -> dict[str, Any]:
-    rivals = {VMAP: vmap_ns()} if find_spec("torch") else {}
+    rivals: dict[str, Rival] = {}
+    if find_spec("jax"):
+        rivals[JAX] = jax_rival()
+    if find_spec("torch"):
+        rivals[VMAP] = vmap_rival()
     sizes: dict[int, dict[str, float]] = {}
     for (seeds, lrs), steps in SIZES.items():
         runs = seeds * lrs
@@ -96,7 +150,8 @@ def main() -> dict[str, Any]:
             best["sweep"] = min(best["sweep"], sweep_ns(seeds, lrs, steps))
             best[LOOP] = min(best[LOOP], loop_ns())
             for name, rival in rivals.items():
-                best[name] = min(best[name], rival(runs, min(steps, 50) if runs < 10**6 else 3))
+                few = steps if name == JAX else min(steps, 50) if runs < 10**6 else 3
+                best[name] = min(best[name], rival_ns(rival, seeds, lrs, few))
         sizes[runs] = best
     show_table(
         f"Steps a second, 2 samples, 3-4-2, best of {ROUNDS}",
@@ -123,12 +178,14 @@ def main() -> dict[str, Any]:
 
     map_ = sizes[64 * 64]
     bars = [Bar("64 x 64 runs: x faster than the loop", map_[LOOP] / map_["sweep"], 30, at_least=True)]
-    if rivals:
+    if VMAP in rivals:
         bars.append(Bar("64 x 64 runs: x faster than vmap", map_[VMAP] / map_["sweep"], 1, at_least=True))
+    if JAX in rivals:
+        bars.append(Bar("64 x 64 runs: time, x JAX", map_["sweep"] / map_[JAX], 1.0))
     bars += [
         Bar("twice the runs: time, x", 2 * took[GROWN[1]] / took[GROWN[0]], 2.2),
         Bar("twice the steps: time, x", 2 * took[GROWN[2]] / took[GROWN[0]], 2.2),
-        Bar("most memory beside the result, MB", max(beside for _, beside in memory.values()), 8),
+        Bar("most memory beside the result, MB", max(beside for _, beside in memory.values()), 16),
     ]
     show_bars(bars)
     return {

@@ -57,6 +57,7 @@ def test_two_runs_are_compared_and_one_opens_step_by_step_by_keyboard_and_axe_fi
         told = f"{run}: seed {seeds[row]}, learning rate {LEARNING_RATES[col]:.3g}"
         expect(lab.root.locator(".bpl-runs")).to_contain_text(told)
     assert lab.is_crisp()
+    expect(lab.root.locator(".bpl-below")).to_be_hidden()  # it is for steps
     lab.key("Shift+Tab")  # the button before the map
     expect(lab.button("Open B step by step")).to_be_focused()
     lab.key("Enter")

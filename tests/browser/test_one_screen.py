@@ -14,7 +14,8 @@ AREAS = ("controls", "transport", "timeline", "map", "card", "operation", "sum")
 
 # Where the areas are, and the panel that shows them; and what is in an area that is too small for it.
 MEASURE = """() => {
-  const lab = document.querySelector(".bpl-lab"), panel = lab.closest(".jp-WindowedPanel-outer");
+  const lab = document.querySelector(".bpl-lab");
+  const panel = lab.closest(".jp-WindowedPanel-outer, .jp-CodeConsole-content");
   const box = (element) => {
     const { left, top, right, bottom } = element.getBoundingClientRect();
     return [left, top, right, bottom];
@@ -42,6 +43,11 @@ def test_all_is_seen_at_once_at_each_step_with_a_cell_chosen_and_nothing_moves(n
     lab.run_all()
     lab.root.evaluate("lab => lab.scrollIntoView({ block: 'start' })")
     lab.page.evaluate(LAID_OUT)
+    check_that_all_is_seen(lab)
+
+
+def check_that_all_is_seen(lab):
+    """Of the worked example, at each step, with a cell chosen; and that nothing moves."""
     first = None
     for step in trace(worked_example()).steps:
         lab.jump(step.name)

@@ -19,10 +19,13 @@ from threading import Thread
 from urllib.parse import urlencode
 
 import nbformat
+import numpy as np
 import pytest
 from lab_page import READY, RUN_ALL, LabPage
 from launch import FLAGS, WINDOW
 from playwright.sync_api import expect
+from test_address import random_lab
+from test_one_screen import check_that_all_is_seen
 from witness import Witness
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +33,7 @@ PYODIDE = os.environ.get("PYODIDE_DIST")
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
 OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
 WAIT = 120_000  # milliseconds
+MOST_SECONDS = {"first": 8, "second": 6}  # from the landing page to a slider that has moved, on two idle cores
 MOST_MB = 29  # that a visit may fetch, compressed
 MISSED = {"run/lab/lab.png"}  # JupyterLab asks for a picture first where the page is, then where the notebook is
 
@@ -153,6 +157,11 @@ def test_a_first_and_a_second_visit_end_with_a_board_that_follows_its_slider_and
         assert size < MOST_MB
     lab.button("Play").click()
     expect(lab.iteration).to_have_text("iteration 1", timeout=WAIT)
+    lab.field("seed").fill("4")
+    lab.field("seed").press("Enter")
+    expect(lab.call).to_contain_text("seed=4")
+    lab.button("More").click()
+    expect(lab.field("samples")).to_be_visible()
 
 
 def test_a_page_whose_python_cannot_start_says_so(visit, reader):
@@ -180,15 +189,19 @@ def printed(cell):
     return "".join(text for text in said if not re.match(r"<?Figure|<IPython|\w+\(.*children=", text))
 
 
-@pytest.mark.release
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_a_notebook_runs_to_its_end_and_prints_what_was_saved(name, visit, site):
+def runs_as_saved(name, visit, site):
     page = visit(name).page
     page.evaluate(RUN_ALL)
     saved = nbformat.read(site.folder / "run" / "files" / name, as_version=4).cells
     for cell, before in zip(page.evaluate(CELLS), saved, strict=True):
         assert "error" not in {output["output_type"] for output in cell.get("outputs", [])}, cell["source"]
         assert printed(cell) == printed(before), cell["source"]
+
+
+@pytest.mark.release
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_runs_to_its_end_and_prints_what_was_saved(name, visit, site):
+    runs_as_saved(name, visit, site)
 
 
 PAGES = ["index", *(f"course/{name[:-6]}" for name in NOTEBOOKS), "teachers", "api", "about", "search"]
@@ -222,7 +235,37 @@ def test_every_page_fits_the_screen_and_has_its_notebook_and_the_lab_one_click_a
             expect(link).to_be_in_viewport(ratio=1)
 
 
-SOME = ["index", "course/03_why_these_formulas", "api", "search"]
+def test_each_lab_on_the_pages_to_read_steps_and_points_without_python(page, site):
+    before, stepped = len(site.asked), []
+    page.emulate_media(color_scheme="null")  # or a page in a frame would not be told what is chosen around it
+    for name in PAGES:
+        page.goto(f"/{name}.html")
+        for frame in page.locator("iframe.walk").all():
+            frame.scroll_into_view_if_needed()
+            lab = frame.content_frame
+            lab.locator(".bpl-map img[src]").wait_for()
+            lab.locator(".bpl-picture").press("Home")
+            names = lab.locator(".bpl-timeline button").all_inner_texts()
+            for step in names[:3]:
+                lab.locator(".bpl-do-next").click()
+                expect(lab.locator(".bpl-timeline [aria-current]")).to_have_text(step)
+            lab.locator(".bpl-picture").press("Enter")
+            expect(lab.locator(".bpl-worked")).to_contain_text(f"{names[2]}[0,0] =")
+            page.evaluate("document.body.dataset.theme = 'dark'")
+            expect(lab.locator("body")).to_have_attribute("data-jp-theme-light", "false")
+            stepped.append(name)
+    cells = [cell for path in (ROOT / "notebooks").glob("*.ipynb") for cell in nbformat.read(path, as_version=4).cells]
+    said = [output.get("data", {}).get("text/plain", "") for cell in cells for output in cell.get("outputs", [])]
+    assert len(stepped) == sum(text.startswith(("StepThrough(", "MistakeLab(")) for text in said) > 0
+    asked = {path.relative_to(site.folder).as_posix() for path in site.asked[before:]}
+    assert not [path for path in asked if path.startswith("run/")]
+    for name in {*stepped}:
+        own = [site.folder / path for path in asked if path.startswith((f"{name}.html", f"{name}-lab"))]
+        size = sum(len(gzip.compress(path.read_bytes())) for path in own) / 1e6
+        print(f"{name}: {size:.1f} MB, compressed, with all its labs")  # noqa: T201
+
+
+SOME = ["index", "course/02_step_through", "course/03_why_these_formulas", "api", "search"]
 
 
 @pytest.mark.parametrize("names", [SOME, pytest.param(PAGES, marks=pytest.mark.release)], ids=["some", "all"])
@@ -255,6 +298,16 @@ def alone(page, address=""):
     page.locator(".bpl-board img[src], .bpl-refused").first.wait_for()
 
 
+def is_idle():
+    """Whether this machine, in the second in which one looks, has nothing to do; False where it does not tell."""
+    looks, stat = [], Path("/proc/stat")
+    for _ in range(2 * stat.is_file()):
+        looks.append([int(ticks) for ticks in stat.read_text().split()[1:9]])
+        time.sleep(1)
+    spent = np.ptp(looks, axis=0) if looks else np.zeros(8)
+    return bool(spent[3] > 0.9 * spent.sum())
+
+
 @pytest.mark.parametrize(
     "size", [pytest.param(PHONE, id="phone"), pytest.param(LAPTOP, id="laptop", marks=pytest.mark.release)]
 )
@@ -267,22 +320,24 @@ def test_the_lab_alone_follows_its_slider_and_a_link_opens_it_at_a_place(
         witness, page = Witness(), context.new_page()
         witness.listen(page)
         board, said = page.locator(".bpl-board img[alt^=Board]"), page.locator(".bpl-call")
-        page.goto("/index.html")
-        start = time.monotonic()
-        page.get_by_role("link", name="Open the lab").click()
-        board.wait_for()
-        print(f"first visit: the lab alone after {time.monotonic() - start:.1f} s")  # noqa: T201
-        before = board.get_attribute("src")
-        page.locator(".bpl-lab .noUi-handle").first.press("ArrowRight")
-        expect(board).not_to_have_attribute("src", before)
+        for which, most in MOST_SECONDS.items():
+            page.goto("/index.html")
+            idle, start = is_idle(), time.monotonic()
+            page.get_by_role("link", name="Open the lab").click()
+            board.wait_for()
+            before = board.get_attribute("src")
+            page.locator(".bpl-lab .noUi-handle").first.press("ArrowRight")
+            expect(board).not_to_have_attribute("src", before)
+            seconds = time.monotonic() - start
+            judged = f"of {most}" if idle else "not judged: the machine was busy before"
+            print(f"{which} visit, {size['width']} wide: slider moved after {seconds:.1f} s, {judged}")  # noqa: T201
+            assert seconds < most or not idle
         assert board.bounding_box()["y"] < size["height"]
         assert page.evaluate("document.documentElement.scrollWidth") == size["width"]
         expect(page.locator(".jp-CodeConsole-input, .jp-CodeConsole .jp-InputArea >> visible=true")).to_have_count(0)
 
         page.goto("about:blank")
-        start = time.monotonic()
         alone(page, "#start=random&seed=3&lr=0.05&iteration=2&step=dW1")
-        print(f"second visit: the lab alone after {time.monotonic() - start:.1f} s")  # noqa: T201
         expect(said).to_have_text("StepThrough(start='random', seed=3, lr=0.05, iteration=2, step='dW1')")
         address = f"{site.url}/run/open/index.html#start=random&seed=3&lr=0.05&iteration=2&step=dW1"
         expect(page).to_have_url(address)
@@ -293,7 +348,51 @@ def test_the_lab_alone_follows_its_slider_and_a_link_opens_it_at_a_place(
         assert page.evaluate("window.copied") == address.replace("index.html", "")
         page.evaluate("location.hash = 'step=dW2'")
         expect(said).to_have_text("StepThrough(step='dW2')")
+        save = page.get_by_label("Save", exact=True)
+        with page.expect_download() as saved:
+            save.select_option("svg")
+        assert saved.value.suggested_filename == "dW2.svg"
+        save.select_option("pdf")
+        expect(page.locator(".bpl-refused")).to_have_text("This Python cannot write a PDF; an SVG is as sharp.")
+        check_that_all_is_seen(LabPage(page))
         assert not witness.heard
+
+
+PRINTED = """async (code) => {
+  const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+  const future = kernel.requestExecute({ code, store_history: false });
+  let said = "";
+  future.onIOPub = ({ content }) => { said += content.text ?? content.evalue ?? ""; };
+  await future.done;
+  return said;
+}"""
+STATES = """
+import json, numpy as np
+from backprop_lab.ui.opening import opened
+print(json.dumps([[lab.link().partition("#")[2], lab.stepper.place.index, {
+    name: [float(cell).hex() for cell in np.ravel(lab.trace[name])] for name in lab.trace}] for lab in %s]))"""
+
+
+@pytest.mark.parametrize("states", [3, pytest.param(20, marks=pytest.mark.release)])
+def test_a_link_from_python_opens_the_same_state_in_jupyterlite_and_in_the_lab_alone_number_by_number(
+    states, visit, page
+):
+    labs = [random_lab(seed) for seed in range(states)]
+    links = [lab.link().partition("#")[2] for lab in labs]
+    lab = visit("00_start_here.ipynb")
+    lite = json.loads(lab.page.evaluate(PRINTED, STATES % f"map(opened, {links})"))
+    for lab, link, (found, index, values) in zip(labs, links, lite, strict=True):
+        assert (found, index) == (link, lab.stepper.place.index)
+        for name, value in lab.trace.items():
+            cells = [float.fromhex(cell) for cell in values[name]]
+            if name in lab.trace.given and not lab.stepper.place.iteration:
+                assert cells == np.ravel(value).tolist(), name
+            else:
+                assert cells == pytest.approx(np.ravel(value).tolist(), rel=1e-9, abs=1e-300, nan_ok=True), name
+        alone(page, f"#{link}")
+        (there,) = json.loads(page.evaluate(PRINTED, STATES % "[*Out.values()][-1:]"))
+        assert there == [found, index, values]
+        page.goto("about:blank")
 
 
 @pytest.mark.parametrize("page", [(PHONE, "light")], indirect=True)
@@ -339,10 +438,3 @@ def test_the_lab_alone_works_in_a_frame_on_another_site_in_a_browser_that_keeps_
         )
         frame.get_by_role("button", name="Next", exact=True).click()
         expect(frame.locator(".bpl-call")).to_have_text("StepThrough(step='db1')")
-
-
-@pytest.mark.release
-def test_a_teachers_site_has_the_solutions_and_the_notes(tmp_path):
-    made = build(tmp_path / "site", f"PYODIDE_DIST={Path(PYODIDE).resolve()}", "SOLUTIONS=yes")
-    assert (made / "course" / "teaching_notes.html").is_file()
-    assert (made / "run" / "files" / "solutions" / "06_your_turn.ipynb").is_file()

@@ -199,7 +199,7 @@ def test_the_script_and_the_call_are_really_copied_and_the_picture_is_saved_as_t
     lab.press("More", "As NumPy")
     expect(lab.script).to_be_in_viewport()
     for name, shown, part in (("Copy this call", lab.call, "step='b2_new'"), ("Copy the script", lab.script, "b2_new")):
-        lab.press(name)
+        lab.button(name).click()
         expect(lab.root.get_by_role("button", name="Copied")).to_have_count(1)
         expect(lab.button(name)).to_be_visible()  # the button takes its own name again
         assert part in lab.page.evaluate("navigator.clipboard.readText()").strip() == shown.inner_text().strip()

@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from backprop_lab.ui import StepThrough
 from backprop_lab.ui.steps import recording, words
+from backprop_lab.ui.steps.lab import SAVED
 from backprop_lab.ui.values.slopes import value_of
 
 KEYS = ("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "Enter", "Escape")
@@ -160,3 +161,13 @@ def test_whatever_is_done_leads_where_it_does_in_the_live_lab(seed, tmp_path):
     (tmp_path / "play.mjs").write_text(PLAY % ("./recording.mjs", json.dumps(recorded), json.dumps(messages)))
     run = subprocess.run([node, tmp_path / "play.mjs"], capture_output=True, text=True, check=True)
     assert json.loads(run.stdout) == places
+
+
+def test_save_as_downloads_what_python_saves(notebook, tmp_path):
+    lab, live = notebook("from backprop_lab.ui import StepThrough\nStepThrough(step='dW1')"), StepThrough(step="dW1")
+    for kind in SAVED:
+        with lab.page.expect_download() as download:
+            lab.field("Save").select_option(kind)
+        live.save(tmp_path / f"dW1.{kind}")
+        assert download.value.suggested_filename == f"dW1.{kind}"
+        assert download.value.path().read_bytes() == (tmp_path / f"dW1.{kind}").read_bytes(), kind

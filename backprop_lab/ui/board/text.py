@@ -57,7 +57,9 @@ def _glyph(character: str, bold: bool) -> Outline:
     prop = FontProperties(family=FAMILY, weight="bold" if bold else "normal")
 
     def right_end(string: str) -> float:
-        return float(TextPath((0, 0), string, size=1, prop=prop).get_extents().x1)
+        return float(
+            np.max(TextPath((0, 0), string, size=1, prop=prop).vertices[:, 0])
+        )  # of straight lines: the last bar
 
     advance = right_end(f"|{character}|") - right_end("||")
     if character == " ":

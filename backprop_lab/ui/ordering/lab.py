@@ -20,7 +20,10 @@ class LineUp(Lab):
 
     `part` is "forward", which ends with the loss, "backward", or "whole"; without a problem it is the worked example.
     Every order that can be computed is right. Another `seed` draws other wrong lines, in another order. Raises
-    ValueError if there is no such part or seed, or if `problem` is not a Problem.
+    ValueError if there is no such part or seed, or if `problem` is not a Problem. For example::
+
+        LineUp(part="backward")
+        LineUp(random_problem(1, hidden=(4, 4)), seed=2)  # one layer deeper, with other wrong lines
     """
 
     def __init__(self, problem: Problem | None = None, part: str = "whole", seed: int = 0) -> None:
@@ -43,13 +46,11 @@ class LineUp(Lab):
         layers = " → ".join(type(layer).__name__ for layer in self._problem.network.layers)
         loss = next((name for name, loss in LOSSES.items() if loss == self._problem.loss), None)
         given = ", ".join(self.puzzle.known[: len(self.puzzle.known) - len(self.puzzle.before)])
-        text = (
-            "Put lines into your program, in an order in which they can be computed. Some are wrong and stay out. "
-            f"Network: {layers}. Loss: {loss or type(self._problem.loss).__name__}. Given: {given}"
-        )
+        task = "Put lines into your program, in an order in which they can be computed. Some are wrong and stay out."
+        text = f"Network: {layers}. Loss: {loss or type(self._problem.loss).__name__}. Given: {given}"
         before = "".join(f"{step.name} = {step.code}\n" for step in self.puzzle.before)
         run = f", and what these lines gave:</p><pre>{html.escape(before)}</pre>" if before else ".</p>"
-        return f'<div class="bpl-text"><p>{html.escape(text)}{run}</div>'
+        return f'<div class="bpl-task"><p>{task}</p><p>{html.escape(text)}{run}</div>'
 
     def _heard(self, message: dict[str, Any]) -> None:
         self.puzzle.move(message.get("line"), message.get("to"), message.get("at"))

@@ -17,17 +17,19 @@ PARTS = {
     "backward": ("backward",),
     "whole": ("forward", "loss", "backward", "update"),
 }
-RIGHT_FOR_EACH_WRONG = 4  # lines
+RIGHT_FOR_EACH_WRONG = 4  # lines, but there are
+WRONG_AT_LEAST = 3
 
 
 class Line(NamedTuple):
-    """A line of NumPy to place, with the goal that it serves; one that is wrong also has its mistake."""
+    """A line of NumPy to place, with the goal that it serves; one that is wrong also has its mistake, in words too."""
 
     name: str
     code: str
     operands: tuple[str, ...]
     goal: str
     mistake: Mistake | None = None
+    why: str = ""
 
     @property
     def text(self) -> str:
@@ -62,6 +64,7 @@ class Puzzle(traitlets.HasTraits):
         right = [Line(s.name, s.code, s.operands, goals.get(s.name, GOALS.get(s.phase, ""))) for s in steps]
         lines = [*right, *_wrong_lines(traced, right, rng)]
         self.lines = tuple(lines[k] for k in rng.permutation(len(lines)))
+        self.needed = [line.name for line in right]
         self.goals = tuple(dict.fromkeys(line.goal for line in right))
         self.before = [step for step in traced.steps if part == "backward" and step.phase in PARTS["forward"]]
         self.known = (*traced.given, *(step.name for step in self.before))
@@ -90,7 +93,7 @@ class Puzzle(traitlets.HasTraits):
 
     def judge(self) -> Feedback:
         """Whether the program has every line and can be computed in its order; or the first thing that is wrong."""
-        return judge(self.program, self.known, [line.name for line in self.lines if line.mistake is None])
+        return judge(self.program, self.known, self.needed)
 
     def where(self, line: int) -> str:
         """The place of a line in words, for those who cannot see it."""
@@ -112,8 +115,7 @@ def judge(program: Sequence[Line], known: Sequence[str], needed: Sequence[str]) 
     for number, line in enumerate(program):
         said = f"Line {number + 1}, `{line.text}`,"
         if line.mistake is not None:
-            why = f"{said} is a mistake: {line.mistake.title}. {line.mistake.cause}"
-            return Feedback(False, (line.mistake.name,), why, (number,))
+            return Feedback(False, (line.mistake.name,), f"{said} is a mistake: {line.why}", (number,))
         unknown = next((operand for operand in line.operands if operand not in there), None)
         if unknown is not None:
             why = f"{said} needs {unknown}, which is not known yet."
@@ -149,8 +151,9 @@ def _wrong_lines(traced: Trace, right: Sequence[Line], rng: np.random.Generator)
             code, value = mistake.wrong_line(traced, line.name), mistake.wrong_value(traced, line.name)
             misfits = value is None or np.shape(value) != np.shape(traced[line.name])
             if code and (misfits or line.name in possible):
-                found.setdefault(line.name, []).append(line._replace(code=code, mistake=mistake))
-    several = min(len(found), max(1, len(right) // RIGHT_FOR_EACH_WRONG))
+                why = f"{mistake.titled(traced.step(line.name))}. {mistake.cause}"
+                found.setdefault(line.name, []).append(line._replace(code=code, mistake=mistake, why=why))
+    several = min(len(found), max(WRONG_AT_LEAST, len(right) // RIGHT_FOR_EACH_WRONG))
     names = [list(found)[k] for k in rng.permutation(len(found))[:several]]
     return [found[name][rng.integers(len(found[name]))] for name in names]
 

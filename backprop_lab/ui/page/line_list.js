@@ -1,9 +1,11 @@
 // Two lists of lines. It draws where each line is, and reports the gestures that move one.
 
 const HOW =
-  "Click a line, or drag it by its dots, to put it into your program, at the end of those under the blue goal; click it " +
-  "again to take it back. Click another goal to go on there. Keys: the arrows up and down go from line to line, right " +
-  "puts a line, left takes it back, and Shift with up or down moves it.";
+  "Click a line to put it into your program, under the blue goal; click it again to take it back. Click another goal to " +
+  "go on under that one, or drag a line by its dots to any place.";
+const KEYS =
+  "Keys: the arrows up and down go from line to line, right puts a line into your program, left takes it back, and Shift " +
+  "with up or down moves it.";
 const FAR = 6; // pixels: a shorter way is a click
 
 // How many of the middles, from top to bottom, lie above y.
@@ -34,7 +36,7 @@ function render({ model, el }) {
   const lists = { pool: made("section", "bpl-pool"), program: made("section", "bpl-program") };
   const said = made("div", "bpl-said");
   said.setAttribute("role", "status");
-  root.append(made("p", "bpl-how", HOW), lists.pool, lists.program, said);
+  root.append(made("p", "bpl-how", HOW), made("p", "bpl-how bpl-keys", KEYS), lists.pool, lists.program, said);
   el.append(root);
   let goal = -1; // the one under which a click puts a line
   let focus = null; // what has the focus once a move is shown

@@ -496,9 +496,11 @@ function render({ model, el }) {
   // Below: ways to keep what is shown, and what More has opened
 
   const below = make("div", "bpl-below", el), ways = make("div", "bpl-ways", below);
+  below.hidden = true;
   const call = make("code", "bpl-call", ways), but = make("span", "", ways);
   makeCopy(ways, "Copy this call", () => state().below.call);
-  const copyLink = makeCopy(ways, "Copy link", () => state().below.link);
+  const copyLink = makeCopy(ways, "Copy link", () => state().below.link), copies = copyLink.onclick;
+  copyLink.onclick = () => (state().below.link ? copies() : tell({ kind: "do", what: "link" })); // which says why not
   const save = make("select", "bpl-button", ways);
   save.setAttribute("aria-label", "Save");
   save.title = "Save what is shown as a file";
@@ -521,7 +523,6 @@ function render({ model, el }) {
     ways.hidden = !now.call;
     call.textContent = now.call;
     but.textContent = now.but;
-    copyLink.hidden = !now.link;
     tables.innerHTML = now.tables;
     scripts.hidden = !now.script;
     script.textContent = now.script;

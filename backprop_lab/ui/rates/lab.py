@@ -2,6 +2,7 @@
 
 import asyncio
 import html
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, fields
 from functools import partial
@@ -28,6 +29,7 @@ BESIDE_MAP = 470  # CSS pixels of a window's height taken by controls, curves, t
 NARROWEST = 420  # CSS pixels; on a narrower page, the picture is scaled down
 HEIGHTS = (300, 600)  # of the map, in CSS pixels, whatever the window's
 LABEL = "Map of all runs. Arrow keys choose a run; Enter turns comparing with another run on or off"
+PATIENCE = 0.3  # seconds that a training has to be shown before the slider's next move ends it
 KEYS = {"ArrowUp": (-1, 0), "ArrowDown": (1, 0), "ArrowLeft": (0, -1), "ArrowRight": (0, 1)}
 
 
@@ -53,6 +55,8 @@ class LearningRateLab(Lab):
         self.sweeper = Sweeper(problem=problem, seeds=seeds, steps=steps, hidden=hidden, activation=activation)
         self._map: RunMap | None = None
         self._lab: StepThrough | None = None
+        self._slid: dict[str, int] = {}  # where sliders have been moved to, and no training has begun yet
+        self._hand: asyncio.Task[None] | None = None
         super().__init__()
         controls = self._make_controls()
         self._view = StepView(label=LABEL, aspect=900 / 420)
@@ -74,9 +78,7 @@ class LearningRateLab(Lab):
                 continue
             least, most = RANGES[name]
             self._fields[name] = text_field(label, "140px", f"{tooltip}: a whole number from {least} to {most}")
-            self._sliders[name] = widgets.IntSlider(
-                least, least, most, readout=False, continuous_update=False, tooltip=tooltip, layout=GROW
-            )
+            self._sliders[name] = widgets.IntSlider(least, least, most, readout=False, tooltip=tooltip, layout=GROW)
             self._on_change(self._fields[name], partial(self._type, name))
             self._on_change(self._sliders[name], partial(self._slide, name))
         self._activation = widgets.Dropdown(
@@ -120,16 +122,37 @@ class LearningRateLab(Lab):
         self._start_sweep(**{name: typed_number(text)})
 
     def _slide(self, name: str, number: int) -> None:
-        self._start_sweep(**{name: number})
+        self._slid[name] = number
+        if self._hand is None or self._hand.done():
+            self._hand = self._start_task(self._follow_hand(self._train()))
+        else:
+            self._show_controls(self.sweeper.state)
+
+    async def _follow_hand(self, pieces: Iterator[None]) -> None:
+        """Train again while sliders move, but show first what is nearly trained."""
+        while True:
+            begun = time.monotonic()
+            for _ in pieces:
+                await asyncio.sleep(0)
+                if self._slid and time.monotonic() > begun + PATIENCE:
+                    break
+            if not self._slid:
+                return
+            pieces = self._train()
 
     def _run_or_cancel(self) -> None:
         if self.sweeper.state.running:
+            self._slid = {}
             self.sweeper.cancel()
         else:
             self._start_sweep()
 
     def _start_sweep(self, **changes: Any) -> None:
-        self._start_task(self._drain(self.sweeper.train(**changes)))
+        self._start_task(self._drain(self._train(**changes)))
+
+    def _train(self, **changes: Any) -> Iterator[None]:
+        slid, self._slid = self._slid, {}
+        return self.sweeper.train(**slid | changes)
 
     @staticmethod
     async def _drain(pieces: Iterator[None]) -> None:
@@ -173,7 +196,7 @@ class LearningRateLab(Lab):
     def _show_controls(self, state: State) -> None:
         with self._controls_follow():
             for name, field in self._fields.items():
-                number = getattr(state.wanted, name)
+                number = self._slid.get(name, getattr(state.wanted, name))
                 field.value, self._sliders[name].value = str(number), number
             self._activation.value = state.wanted.activation
             self._run.description = "Cancel" if state.running else "Run"

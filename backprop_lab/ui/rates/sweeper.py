@@ -201,15 +201,13 @@ class Sweeper(HasTraits):
         return self._run_sweep(wanted, turn)
 
     def _run_sweep(self, wanted: Settings, turn: object) -> Iterator[None]:
-        runs, due = None, 0.0
+        runs, due = None, time.monotonic() + PAUSE
         try:
             for runs, told in _sweep(wanted):
                 yield
                 if self._turn is not turn:
                     return
-                shown = self.state.runs
-                is_first = runs is not None and (shown is None or shown.sweep is not runs.sweep)
-                if is_first or time.monotonic() >= due:
+                if time.monotonic() >= due:
                     self._publish(runs, told=told)
                     due = time.monotonic() + PAUSE
             self._publish(runs, told="", running=False)

@@ -1,4 +1,8 @@
-"""A place in the lab as a link holds it after its `#`: `start=random&seed=3&step=dW1`. It is data and never run."""
+"""A place in the lab as a link holds it after its `#`: `start=random&seed=3&step=dW1`. It is data and never run.
+
+Numbers of one's own stand there too, row by row, with the layers that they belong to:
+`X=1,2;3,4&y=1;0&network=Linear,ReLU,Linear&W1=...&b1=...&W2=...&b2=...&loss=sum of squares&lr=0.1`.
+"""
 
 import os
 import re
@@ -7,10 +11,20 @@ from dataclasses import fields
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from backprop_lab.ui.steps.setup import Setup
+import numpy as np
+
+from backprop_lab.layers import ACTIVATIONS, Layer, Linear
+from backprop_lab.losses import LOSSES
+from backprop_lab.network import Network
+from backprop_lab.problem import Problem
+from backprop_lab.ui.steps.setup import SIZES, Setup
 
 SITE = "https://backprop-lab.github.io/backprop-lab"
-LONGEST = 2000  # characters
+MOST_NUMBERS = 2000  # characters of X, y, weights and biases
+LONGEST = 2500  # characters in all
+NUMBER = r"-?[0-9]*\.?[0-9]+(e[+-]?[0-9]{1,3})?"
+LAYERS = ("Linear", *ACTIVATIONS)
+ARRAYS = ("X", "y", *(f"{p}{number + 1}" for number in range(SIZES["layers"] + 1) for p in "Wb"))
 
 
 def whole(text: str) -> int:
@@ -20,9 +34,33 @@ def whole(text: str) -> int:
 
 
 def number(text: str) -> float:
-    if not re.fullmatch(r"[0-9]*\.?[0-9]+(e[+-]?[0-9]{1,3})?", text):
+    if not re.fullmatch(NUMBER, text):
         raise ValueError("a number such as 0.05")
     return float(text)
+
+
+def rates(text: str) -> dict[int, float]:
+    found = [re.fullmatch(f"([0-9]{{1,6}}):({NUMBER})", each) for each in text.split(",")]
+    if None in found:
+        raise ValueError("iterations and their learning rates, such as 3:0.1,7:0.02")
+    return {int(each[1]): float(each[2]) for each in found if each}
+
+
+def array(text: str) -> np.ndarray:
+    rows = [row.split(",") for row in text.split(";")]
+    if len({len(row) for row in rows}) > 1 or not all(re.fullmatch(NUMBER, each) for row in rows for each in row):
+        raise ValueError("rows of numbers, each of one length, such as 1,-0.5;0,2e-3")
+    numbers = np.array([[float(each) for each in row] for row in rows])
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"rows of numbers up to {np.finfo(float).max:.1e}")
+    return numbers
+
+
+def layers(text: str) -> list[str]:
+    names = text.split(",")
+    if not {*names} <= {*LAYERS}:
+        raise ValueError(f"any of {', '.join(LAYERS)}, in their order, such as Linear,ReLU,Linear")
+    return names
 
 
 def word(text: str) -> str:
@@ -44,6 +82,9 @@ def flag(text: str) -> bool:
 READ: dict[str, Callable[[str], Any]] = {
     **{field.name: word if field.type is str else whole for field in fields(Setup) if field.name != "given"},
     "lr": number,
+    "then": rates,  # from an iteration on, another learning rate
+    "network": layers,
+    **dict.fromkeys(ARRAYS, array),
     "iteration": whole,
     "step": word,
     "mistake": word,
@@ -77,13 +118,83 @@ def place_in(address: str) -> dict[str, Any]:
             place[name] = READ[name](text)
         except ValueError as wanted:
             raise ValueError(f"In a link to the lab, {name} is {wanted}; this one has {shortened(text)}.") from None
+    if place.keys() & {"network", *ARRAYS}:
+        place = {"problem": _problem_in(place)} | place
     return place
 
 
+def _problem_in(place: dict[str, Any]) -> Problem:
+    """Take the parts of a problem out of a place, and put them together."""
+    parts = ["X", "y", "network", "loss", "lr"]
+    linear = place.get("network", []).count("Linear")
+    parts += [f"{p}{number + 1}" for number in range(linear) for p in "Wb"]
+    if missing := [name for name in parts if name not in place]:
+        raise ValueError(
+            f"A link with numbers of your own has all of {', '.join(parts)}; here {missing[0]} is missing."
+        )
+    if unknown := [name for name in ARRAYS if name in place and name not in parts]:
+        raise ValueError(f"This link has {unknown[0]}, for which its network has no layer.")
+    given = {name: place.pop(name) for name in parts}
+    if given["loss"] not in LOSSES:
+        raise ValueError(f"With numbers of your own, loss is one of {', '.join(LOSSES)}; got {given['loss']!r}.")
+    made: list[Layer] = []
+    for name in given["network"]:
+        number = sum(isinstance(layer, Linear) for layer in made) + 1
+        made.append(ACTIVATIONS[name] if name in ACTIVATIONS else Linear(given[f"W{number}"], given[f"b{number}"]))
+    return Problem(Network(made), LOSSES[given["loss"]], given["X"], given["y"], given["lr"])
+
+
+def _parts_of(problem: Problem) -> dict[str, Any]:
+    """What `_problem_in` puts together again. Raises ValueError, with a sentence, for what a link can't hold."""
+    if alien := [each for each in (*problem.network.layers, problem.loss) if not _name_of(each)]:
+        names = f"the layers {', '.join(LAYERS)} and the losses {', '.join(LOSSES)}"
+        raise ValueError(f"A link holds no code, so no {type(alien[0]).__name__} of your own: only {names}. {_INSTEAD}")
+    arrays = {"X": problem.X, "y": problem.y, **problem.network.parameters}
+    for name, value in {**arrays, "lr": np.asarray(problem.lr)}.items():
+        if value.dtype not in (float, int) or not np.isfinite(value).all():
+            raise ValueError(f"A link holds finite numbers of the kind float64, and {name} has others. {_INSTEAD}")
+    cells = sum(value.size for value in arrays.values())
+    texts = {name: _text_of(value) for name, value in arrays.items()} if cells < MOST_NUMBERS else {}
+    if not texts or sum(map(len, texts.values())) > MOST_NUMBERS:
+        raise ValueError(
+            f"A link holds up to {MOST_NUMBERS:,} characters of X, y, weights and biases, and these {cells:,} numbers "
+            f"take more. {_INSTEAD}"
+        )
+    network = ",".join(map(_name_of, problem.network.layers))
+    return {**texts, "network": network, "loss": _name_of(problem.loss), "lr": float(problem.lr)}
+
+
+_INSTEAD = "As NumPy, behind More, has the whole step as a script."
+
+
+def _name_of(part: Any) -> str:
+    """The name of a layer or loss of ours, as it is; "" for any other."""
+    if type(part) is Linear:
+        return "Linear" if vars(part).keys() == {"W", "b"} else ""
+    known = ACTIVATIONS | LOSSES
+    return next((name for name, ours in known.items() if type(part) is type(ours) and not vars(part)), "")
+
+
+def _text_of(array: np.ndarray) -> str:
+    """Each number in the fewest digits that give it back exactly."""
+    shortest = [[repr(number).removesuffix(".0").replace("e+", "e") for number in row] for row in array.tolist()]
+    return ";".join(map(",".join, shortest))
+
+
 def address_of(place: Mapping[str, Any]) -> str:
-    """What `place_in` reads as this place."""
-    texts = {name: ",".join(value) if READ[name] is words else str(value) for name, value in place.items()}
-    return urlencode({name: "true" if READ[name] is flag else text for name, text in texts.items()}, safe=",")
+    """What `place_in` reads as this place. Raises ValueError, with a sentence, for a problem that it can't hold."""
+    place = dict(place)
+    if problem := place.pop("problem", None):
+        place = _parts_of(problem) | place
+    texts: dict[str, str] = {}
+    for name, value in place.items():
+        if isinstance(value, dict):
+            texts[name] = ",".join(f"{iteration}:{lr!r}" for iteration, lr in value.items())
+        elif isinstance(value, list):
+            texts[name] = ",".join(value)
+        else:
+            texts[name] = "true" if value is True else str(value)
+    return urlencode(texts, safe=",;:")
 
 
 def link_to(place: Mapping[str, Any]) -> str:

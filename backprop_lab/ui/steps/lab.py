@@ -134,36 +134,35 @@ class StepThrough(Lab):
         """Controls that are needed less often, behind the button More."""
         stepper = self.stepper
         self._sizes = {
-            name: widgets.IntText(description=_SIZE_NAMES.get(name, name), tooltip=f"From 1 to {most}", **sized("auto"))
+            name: widgets.IntText(
+                description=(label := _SIZE_NAMES.get(name, name)),
+                tooltip=f"From 1 to {most}",
+                **sized(f"{60 + 7 * len(label)}px"),
+            )
             for name, most in SIZES.items()
         }
         for name, field in self._sizes.items():
             self._on_change(field, partial(self._resize, name))
         self._activation = widgets.Dropdown(
-            description="activation", tooltip="The activation after each hidden layer", **sized("190px")
+            description="activation", tooltip="The activation after each hidden layer", **sized("180px")
         )
         self._loss = widgets.Dropdown(
-            description="loss", tooltip="What the network is trained to make small", **sized("270px")
+            description="loss", tooltip="What the network is trained to make small", **sized("230px")
         )
         self._on_change(self._activation, lambda activation: self._start_over(activation=activation))
         self._on_change(self._loss, lambda loss: self._start_over(loss=loss))
         mistakes = [("none", ""), *((mistake.title, name) for name, mistake in stepper.mistakes.items())]
         self._mistake = widgets.Dropdown(
-            options=mistakes, description="planted mistake", tooltip="Plant a classic mistake", **sized("340px")
+            options=mistakes, description="planted mistake", tooltip="Plant a classic mistake", **sized("330px")
         )
         self._on_change(self._mistake, stepper.plant)
         self._table = toggle("Values as a table", "Every number on the board as text, also for screen readers")
         self._script = toggle("As NumPy", "A plain script that prints the same numbers")
         self._on_change(self._table, partial(self._open_below, "bpl-tables"))
         self._on_change(self._script, partial(self._open_below, "bpl-script"))
-        drawer = widgets.VBox(
-            [
-                row(*self._sizes.values(), self._activation, self._loss),
-                row(self._mistake, self._table, self._script),
-            ]
-        )
+        drawer = row(*self._sizes.values(), self._activation, self._loss, self._mistake, self._table, self._script)
         drawer.layout.display = "none"
-        self._more.observe(lambda change: setattr(drawer.layout, "display", None if change.new else "none"), "value")
+        self._more.observe(lambda change: setattr(drawer.layout, "display", "" if change.new else "none"), "value")
         return drawer
 
     def _slide_lr(self, lr: float) -> None:
@@ -295,6 +294,8 @@ class StepThrough(Lab):
             self.stepper.give_reason(text)
         elif what == "save" and text in SAVED:
             self._view.download(f"{self.step or 'start'}.{text}", self._saved(text))
+        elif what == "link":
+            self.link()  # which says why there is none
         elif what in ("next", "back", "next_phase", "next_iteration"):
             getattr(self.stepper, what)()
 
@@ -427,15 +428,21 @@ class StepThrough(Lab):
     def link(self) -> str:
         """The address that opens the lab alone in its present state, in a browser and with nothing installed.
 
-        The environment variable BACKPROP_LAB_SITE names another web site than ours. Raises ValueError for what a link
-        can't hold: numbers, layers or a loss of your own, and a mistake that is not in MISTAKES.
+        It has numbers of your own in it, X, y, weights and biases, in up to 2,000 characters. The environment variable
+        BACKPROP_LAB_SITE names another web site than ours. Raises ValueError for what a link can't hold: more numbers,
+        layers or a loss of your own, and a mistake that is not in MISTAKES.
         """
-        place = self.stepper.place
-        if place.custom or place.setup.start == AS_GIVEN:
-            raise ValueError("A link holds no numbers of your own yet. As NumPy has them all, as a script.")
-        if place.mistake and self.stepper.mistakes[place.mistake] is not MISTAKES.get(place.mistake):
+        place, stepper, said = self.stepper.place, self.stepper, self._said()
+        if place.mistake and stepper.mistakes[place.mistake] is not MISTAKES.get(place.mistake):
             raise ValueError("A link holds no mistake of your own, only those of MISTAKES.")
-        return link_to(self._said())
+        first, *later = stepper.rates.items()
+        if later:
+            said |= {"lr": first[1], "then": dict(later)}
+        if place.custom or place.setup.start == AS_GIVEN:  # with its numbers, and not with what they were made from
+            made_from = {field.name for field in fields(Setup)} - ({"seed"} if not place.custom else set())
+            said = {name: value for name, value in said.items() if name not in made_from}
+            said["problem"] = stepper.first_problem.evolve(lr=said.pop("lr", first[1]))
+        return link_to(said)
 
     def _said(self) -> dict[str, Any]:
         """What the lab must be told to open in its present state, apart from a problem."""

@@ -28,7 +28,10 @@ def picture(stepper: Stepper, kind: str, scale: float | None = None, large: bool
     if kind != "gif":
         figure = _poster(stepper.place, stepper.losses, large)
         if kind != "png":
-            return written(figure, kind)
+            try:
+                return written(figure, kind)
+            except ImportError as error:  # as on the web site, whose Python would be larger with it
+                raise ValueError(f"This Python cannot write a {kind.upper()}; an SVG is as sharp.") from error
         painted(figure, LIGHT, scale).save(data, "PNG")
         return data.getvalue()
     looks = [stepper.look(stepper.place.iteration, k + 1) for k in range(len(stepper.place.trace.steps))]

@@ -163,9 +163,9 @@ TRAINING = (
         "All four: the steps are too long. Now press Play: only b2 still learns, and the loss ends at 6.61.",
     ),
     LabQuestion(
-        "Type 0.01 as learning rate, press Restart, then Next iteration ten times, and note the loss. Then"
-        " press More, plant "
-        "ReLU mask forgotten, and do so again. When is the loss lower?",
+        "Type 0.01 as learning rate, press Restart, jump to L, then press Next iteration ten times, and "
+        "note the loss. Then press More, plant ReLU mask forgotten, and press it ten times again. When is "
+        "the loss lower?",
         "with the mistake",
         "After ten iterations, compare the two losses at the top right.",
         "With the mistake: 0.14, and 2.47 without. A falling loss proves nothing about the gradient.",

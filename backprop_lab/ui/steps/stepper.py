@@ -137,10 +137,15 @@ class Stepper(HasTraits):
         return self._training.losses[: self.place.iteration + 1]
 
     @property
+    def rates(self) -> dict[int, float]:
+        """The learning rates up to the current iteration, each with the iteration from which on it was used."""
+        training = self._training
+        return {k: training.lrs[k] for k in (0, *training.lr_changes) if k <= self.place.iteration}
+
+    @property
     def lr_changed(self) -> bool:
         """Whether the learning rate has changed from one iteration to the next, up to the current one."""
-        changes = self._training.lr_changes
-        return bool(changes) and changes[0] <= self.place.iteration
+        return len(self.rates) > 1
 
     @property
     def has_diverged(self) -> bool:

@@ -65,7 +65,8 @@ def work_out(trace: Trace, cell: Cell, terms: int = TERMS) -> Worked:
     try:
         written = writing.part(ast.parse(code, mode="eval").body, i, j)
     except _NotWrittenError:  # a mistake's line, or one of a reader's own, may be any expression
-        return Worked(cell, f"({code})[{i},{j}]" if np.ndim(trace[name]) else code, "", value, ())
+        is_number = not is_slope(name) and not np.ndim(trace[name])
+        return Worked(cell, code if is_number else f"({code})[{i},{j}]", "", value, ())
     terms_of_it = tuple(Term(each.as_term(), each.value) for each in written.terms)
     around = written.around if terms_of_it else ""
     return Worked(cell, written.symbols, written.numbers, value, tuple(writing.sources), terms_of_it, around)
