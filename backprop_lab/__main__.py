@@ -39,6 +39,10 @@ BY_ITSELF = (
     "vscode",
 )
 
+# A folder with settings for JupyterLab: it does not ask first whether one wants news about Jupyter. (With
+# `--LabApp.news_url=None` there are none, and JupyterLab 4.6 asks all the same.)
+SETTINGS = Path(__file__).with_name("jupyter")
+
 HELP = f"""\
 Copies the course notebooks to a folder of your own and opens JupyterLab on the first one, {FIRST[:2]}_start_here.
 Press Ctrl-C twice to stop JupyterLab. Run the same command again to pick up where you left off.
@@ -219,6 +223,8 @@ def open_jupyterlab(folder: Path, flags: Sequence[str]) -> int:
     from jupyterlab.labapp import main as run  # takes a second to import, which --help should not wait for
 
     print("Starting JupyterLab. Press Ctrl-C twice to stop it.", flush=True)
+    folders = (os.environ.get("JUPYTER_CONFIG_PATH"), str(SETTINGS))
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, folders))
     as_root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     run(
         [

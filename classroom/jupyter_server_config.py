@@ -6,6 +6,7 @@ README.md says where this file goes, and what each part was measured to save.
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpecManager
@@ -20,11 +21,13 @@ subprocess.run(
     [sys.executable, "-m", "backprop_lab", "--copy-only", "backprop_lab_notebooks"], cwd=Path.home(), check=False
 )
 
-# No language server, no classic Notebook, no manager of extensions, and no question whether one wants news of Jupyter.
+# No language server, no classic Notebook, no manager of extensions, no news of Jupyter, and nobody is asked about them.
 c.ServerApp.jpserver_extensions = {"jupyter_lsp": False, "notebook_shim": False}
 c.LabApp.extension_manager = "readonly"
 c.LabApp.news_url = None
 c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
+folders = (os.environ.get("JUPYTER_CONFIG_PATH"), str(Path(find_spec("backprop_lab").origin).with_name("jupyter")))
+os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, folders))
 
 # What a kernel inherits: more threads than the one core that every student has would only wait for each other.
 os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"

@@ -8,9 +8,13 @@ from their usual address; with `--pyodide DIR`, a folder with them, building nee
 """
 
 import argparse
+import gzip
 import json
+import re
 import shutil
 import sys
+import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from browser_python import (
@@ -39,7 +43,7 @@ def main() -> None:
     parser.add_argument(
         "site", type=Path, nargs="?", default=BUILD / "site", help="the folder to build, build/site unless given"
     )
-    given = parser.parse_args()
+    given, started = parser.parse_args(), time.monotonic()
     site = given.site.resolve()
     if site.is_dir() and any(site.iterdir()) and not (site / "run" / "jupyter-lite.json").is_file():
         sys.exit(
@@ -59,7 +63,7 @@ def main() -> None:
         sys.exit("\n".join(["The site has links that lead nowhere:", *wrong]))
     shutil.rmtree(site, ignore_errors=True)  # only now: a build that fails leaves the last site as it was
     shutil.move(MADE, site)
-    report(site)
+    report(site, time.monotonic() - started)
 
 
 # What the site is made from, side by side, as pages refer to notebooks
@@ -146,15 +150,27 @@ def replace(page: Path, old: str, new: str) -> None:
     page.write_text(before + new + after)
 
 
-def report(site: Path) -> None:
-    all_files = files(site)
+def report(site: Path, seconds: float) -> None:
+    """How long it took, how large it is, and what a first visit fetches of it."""
+    all_files, run = files(site), site / "run"
     size = sum(path.stat().st_size for path in all_files)
+    front = (site / "index.html").read_text()
+    loaded = {site / name for name in re.findall(r'<(?:img|script|link)[^>]* (?:src|href)="([^"?#:]+)', front)}
+    page = compressed({site / "index.html", *loaded} & set(all_files))
+    python, others = compressed(files(run / "python")), compressed(files(run / "build") + files(run / "extensions"))
+    print(f"{site} holds {len(all_files)} files, {size / 1e6:.1f} MB, and was built in {seconds:.0f} s.")
     walks = [path.stat().st_size / 1e6 for path in all_files if "-lab-" in path.name]
     print(
         f"{len(walks)} labs step on the pages to read, of {max(walks):.1f} MB at most, fetched when one gets to them."
     )
-    print(f"{site} holds {len(all_files)} files, {size / 1e6:.1f} MB. To see it, serve it:")
+    print(f"A first visit fetches {page:.1f} MB, compressed; to run something, {python:.1f} MB of Python too,")
+    print(f"and what it uses of {others:.1f} MB of JupyterLite. To see the site, serve it:")
     print(f"  python3 -m http.server --directory {site}")
+
+
+def compressed(paths: Iterable[Path]) -> float:
+    """The megabytes that they have on their way from a web host."""
+    return sum(len(gzip.compress(path.read_bytes(), 6)) for path in paths) / 1e6
 
 
 if __name__ == "__main__":

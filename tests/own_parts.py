@@ -7,17 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from backprop_lab import (
-    Activation,
-    Linear,
-    MeanSquaredError,
-    Network,
-    Problem,
-    ReLU,
-    SumSquaredError,
-    Tanh,
-    random_problem,
-)
+from backprop_lab import Network, Problem, random_problem
+from backprop_lab.layers import Activation, Linear, ReLU, Tanh
+from backprop_lab.losses import MeanSquaredError, SumSquaredError
 
 
 class Dotted(Linear):

@@ -8,19 +8,11 @@ import pytest
 from common import button, kept, parts_of, plain
 from own_parts import OWN_PROBLEMS, Scale
 
-from backprop_lab import (
-    MISTAKES,
-    Linear,
-    Mistake,
-    Network,
-    Problem,
-    SoftmaxCrossEntropy,
-    SumSquaredError,
-    Tanh,
-    random_problem,
-    trace,
-)
+from backprop_lab import MISTAKES, Mistake, Network, Problem, random_problem, trace, worked_example
+from backprop_lab.layers import Linear, Tanh
+from backprop_lab.losses import SoftmaxCrossEntropy, SumSquaredError
 from backprop_lab.ui import Exercises
+from backprop_lab.ui.values.explanations import explain
 
 
 @pytest.fixture
@@ -42,41 +34,59 @@ def test_a_function_is_tried_on_other_problems_too_and_an_array_on_the_worked_ex
     assert ask("db2", example["db2"].tolist()).feedback.ok
 
 
-def test_hints_lead_from_the_shape_to_what_it_is_made_of_and_none_is_the_answer(ask, example):
-    said = {}
-    for step in example.steps:
+def as_function(step):
+    """The line of a step as a learner would write it."""
+    return eval(f"lambda {', '.join(step.operands)}: {step.code}", {"np": np, "math": math})
+
+
+CLASSES = random_problem(3, 6, 2, (7, 5), 3, activation=Tanh(), loss=SoftmaxCrossEntropy())
+PROBLEMS = {"worked example": worked_example(), "classes": CLASSES} | OWN_PROBLEMS
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_hints_lead_from_the_shape_to_what_it_is_made_of_and_none_is_the_answer(name):
+    ask = Exercises() if name == "worked example" else Exercises(PROBLEMS[name])
+    assert ask.names == tuple(step.name for step in ask.traces[0].steps)
+    for step in ask.traces[0].steps:
         exercise = ask(step.name, ...)
         assert "Your turn." in text(exercise)
-        for given in range(3):
+        hints = 2 + bool(explain(step).sentence)  # what it means can be said of our own lines
+        for given in range(hints):
             assert exercise.children[1].value.count("<li>") == given
-            button(exercise, f"Hint {given + 1} of 3").click()
+            button(exercise, f"Hint {given + 1} of {hints}").click()
         assert "Hint" not in text(exercise)
-        exercise.hint()  # there is no fourth one
-        first, meaning, last = map(plain, exercise.children[1].value.split("<li>")[1:])
+        exercise.hint()  # there is no other one
+        first, *meaning, last = map(plain, exercise.children[1].value.split("<li>")[1:])
         assert (str(step.value.shape) if np.ndim(step.value) else "a single number") in first
-        assert meaning
+        assert (all(meaning), len(meaning), "None" in text(exercise)) == (True, hints - 2, False)
         assert all(re.search(rf"\b{operand}\b", last) for operand in step.operands)
-        said[step.name] = text(exercise)
-        without_spaces = "".join(said[step.name].split()).replace("·", "*").replace("−", "-")
+        without_spaces = "".join(text(exercise).split()).replace("·", "*").replace("−", "-")
         for line in (step.code, step.code.replace(".mT", ".T")):
             assert "".join(line.split()) not in without_spaces
-        right = ask(step.name, step.value)
+        assert ask(step.name, as_function(step)).feedback.ok
+        right = ask(step.name, step.value)  # an array is compared with its own numbers
         assert (repr(right), "Hint" in text(right)) == (f"{step.name} is right.", False)
-    assert ask.solved == set(ask.names)
-    assert "Solved 15 of 15" in text(right)
-    assert "Its shape, like that of W2, is (4, 2) in the worked example." in said["dW2"]
-    seeded = Exercises(seed=34)("dW2", ...)
-    seeded.hint()
-    assert "is (4, 2) in the first problem." in text(seeded)
-    assert "It is computed from H1 and dy_pred. One of its cells: dW2[0,0] = H1[0,0]·dy_pred[0,0]" in said["dW2"]
-    assert "Written out: L = (y_pred[0,0] − y[0,0])²" in said["L"]
+    assert ask.solved == {*ask.names}
+    assert f"Solved {len(ask.names)} of {len(ask.names)}" in text(right)
+
+
+def test_a_hint_names_what_has_the_same_shape_and_writes_a_cell_out(ask):
+    for blank, said in [
+        (ask("dW2", ...), "Its shape, like that of W2, is (4, 2) in the worked example."),
+        (ask("dW2", ...), "It is computed from H1 and dy_pred. One of its cells: dW2[0,0] = H1[0,0]·dy_pred[0,0]"),
+        (ask("L", ...), "Written out: L = (y_pred[0,0] − y[0,0])²"),
+        (Exercises(seed=34)("dW2", ...), "is (4, 2) in the first problem."),
+    ]:
+        for _ in range(3):
+            blank.hint()
+        assert said in text(blank)
 
 
 def test_where_there_is_no_such_step_there_is_no_hint(ask, example):
     assert "Did you mean dW2?" in text(ask("dw2", ...))
     for name in ("dw2", 7, example["dW2"]):
-        assert ask(name, "dW2").feedback.cause == ("name",)
-        assert "Hint" not in text(ask(name, "dW2"))
+        exercise = ask(name, "dW2")
+        assert (exercise.feedback.cause, "Hint" in text(exercise)) == (("name",), False)
 
 
 def test_progress_counts_what_is_right_now_of_the_names_that_were_chosen(ask, example):
@@ -91,11 +101,14 @@ def test_progress_counts_what_is_right_now_of_the_names_that_were_chosen(ask, ex
         assert f"Solved {solved} of 2" in text(another(name, example[name]))
 
 
-@pytest.mark.parametrize("names", ["dW1", 3, [], ["dW1", 3], ["dW1", "dW1"], ["dW1", ["db1"]], ["dW9"]])
-def test_what_cannot_be_counted_is_refused(names):
-    said = r'names must be different names of steps, such as \["dW1", "db1"\]; got '
-    with pytest.raises(ValueError, match=rf"^{said}{re.escape(repr(names))}$"):
-        Exercises(names=names)
+def test_what_cannot_be_counted_and_what_is_no_problem_is_refused_with_what_would_do():
+    for wrong in ("dW1", 3, [], ["dW1", 3], ["dW1", "dW1"], ["dW1", ["db1"]], ["dW9"]):
+        said = f'names must be different names of steps, such as ["dW1", "db1"]; got {wrong!r}'
+        with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+            Exercises(names=wrong)
+    for wrong in (["dW1"], "dW1", 3, trace(CLASSES)):
+        with pytest.raises(ValueError, match=r'take a Problem, and what counts as names=\["dW1", "db1"\]; got '):
+            Exercises(wrong)
 
 
 def test_the_feedback_is_saved_as_its_sentence_can_be_asserted_and_names_a_mistake_of_ones_own(ask, example):
@@ -110,32 +123,6 @@ def test_the_feedback_is_saved_as_its_sentence_can_be_asserted_and_names_a_mista
 
 
 # With a problem of one's own
-
-CLASSES = random_problem(
-    3, samples=6, inputs=2, hidden=(7, 5), outputs=3, activation=Tanh(), loss=SoftmaxCrossEntropy()
-)
-
-
-def as_function(step):
-    """The line of a step as a learner would write it."""
-    names = {}
-    exec(f"def line({', '.join(step.operands)}):\n    return {step.code}", {"np": np, "math": math}, names)
-    return names["line"]
-
-
-@pytest.mark.parametrize("problem", [CLASSES, *OWN_PROBLEMS.values()], ids=["classes", *OWN_PROBLEMS])
-def test_with_a_problem_every_line_of_it_can_be_asked_for_and_no_hint_is_the_line(problem):
-    ask = Exercises(problem)
-    assert ask.names == tuple(step.name for step in trace(problem).steps)
-    for step in trace(problem).steps:
-        blank = ask(step.name, ...)
-        for _ in range(3):
-            blank.hint()
-        assert "".join(step.code.split()) not in "".join(text(blank).split())
-        assert "None" not in text(blank)
-        assert ask(step.name, step.value).feedback.ok, "an array is compared with its own numbers"
-        assert ask(step.name, as_function(step)).feedback.ok
-    assert ask.solved == set(ask.names)
 
 
 def test_its_functions_are_tried_on_two_problems_of_other_sizes_with_the_same_layers_and_loss():
@@ -163,9 +150,3 @@ def test_what_fits_no_other_size_is_tried_with_more_of_its_own_samples():
         *_, last = ask.traces
         assert (last["X"].shape, last["a2"].shape) == ((8, 2), (1, 7))
         assert {*map(tuple, last["X"])} <= {*map(tuple, own.X)}
-
-
-@pytest.mark.parametrize("problem", [["dW1"], "dW1", 3, trace(CLASSES)])
-def test_what_is_no_problem_is_refused_and_told_how_names_are_given(problem):
-    with pytest.raises(ValueError, match=r'^Exercises take a Problem, and what counts as names=\["dW1", "db1"\]; got '):
-        Exercises(problem)

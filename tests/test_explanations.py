@@ -2,7 +2,6 @@
 
 from itertools import accumulate
 
-import pytest
 from hypothesis import given
 from own_parts import OWN_PROBLEMS
 from problems import problems
@@ -37,9 +36,8 @@ def test_a_formula_is_written_as_in_a_book_and_for_a_planted_mistake_it_is_cross
     assert explanation == (r"dY_{1} \neq dH_{1} \odot [H_{1} > 0]", mistake.title, mistake.cause)
 
 
-@pytest.mark.parametrize("own", OWN_PROBLEMS)
-def test_our_words_are_there_only_where_the_line_is_ours(own):
-    for step in trace(OWN_PROBLEMS[own]).steps:
+def test_our_words_are_there_only_where_the_line_is_ours():
+    for step in (step for problem in OWN_PROBLEMS.values() for step in trace(problem).steps):
         explanation = explain(step)
         assert explanation.title
         assert bool(explanation.latex) == bool(explanation.sentence) == (step.template in EXPLANATIONS)

@@ -10,26 +10,14 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from common import count, in_other_numbers, raises, trained, with_numbers
-from own_parts import CrossEntropy, Huber
+from common import count, in_other_numbers, raises, surer, trained, with_numbers
+from own_parts import OWN_PROBLEMS, CrossEntropy, Huber
 from problems import identical, varied_problem
 
-from backprop_lab import (
-    MISTAKES,
-    Linear,
-    Network,
-    Problem,
-    ReLU,
-    Sigmoid,
-    SoftmaxCrossEntropy,
-    SumSquaredError,
-    Tanh,
-    check,
-    plant,
-    random_problem,
-    trace,
-)
+import backprop_lab
+from backprop_lab import MISTAKES, Network, Problem, SumSquaredError, check, plant, random_problem, trace
 from backprop_lab.feedback import Feedback, check_function
+from backprop_lab.layers import Linear, ReLU, Sigmoid, Tanh
 
 
 class Foreign:
@@ -92,43 +80,57 @@ def varied_traces():
     for seed in itertools.count():
         p = varied_problem(seed)
         if seed % 5 == 4:
-            own = CrossEntropy() if p.y.shape[1] > 1 and seed % 2 else Huber(0.75)
-            p = replace(
-                p, loss=own, y=np.eye(p.y.shape[1])[p.y.argmax(axis=1)] if isinstance(own, CrossEntropy) else p.y
-            )
+            K, own = p.y.shape[1], CrossEntropy() if p.y.shape[1] > 1 and seed % 2 else Huber(0.75)
+            p = replace(p, loss=own, y=np.eye(K)[p.y.argmax(axis=1)] if isinstance(own, CrossEntropy) else p.y)
         yield seed, trace(p)
 
 
 OVERFLOWING = {"shift-forgotten", "log-of-zero"}  # right until a score is large
 
 
-def surer(t, times=1e3):
-    """The step with larger scores."""
-    *_, W, b = t.problem.network.parameters
-    return trace(with_numbers(t.problem, **{name: times * t[name] for name in (W, b)}))
+def own_traces():
+    """Problems of a reader's own parts, with other numbers, large and small, and 5 samples."""
+    for seed, p in enumerate(itertools.cycle(OWN_PROBLEMS.values())):
+        rng, shapes = np.random.default_rng(seed), {name: value.shape for name, value in p.network.parameters.items()}
+        shapes |= {"X": (5, 4), "y": (5, 2)}
+        drawn = {name: rng.standard_normal(shape) * 10.0 ** rng.uniform(-2, 0.5) for name, shape in shapes.items()}
+        classes = {"y": np.eye(2)[rng.integers(0, 2, 5)]} if (p.y >= 0).all() else {}
+        yield trace(with_numbers(p, **drawn | classes))
+
+
+EXPANDED = {  # the loss as it may be written too
+    "SumSquaredError": lambda p, y: np.sum(p**2) - 2 * np.sum(p * y) + np.sum(y**2),
+    "HalfSquaredError": lambda p, y: np.sum(p**2 / 2 - p * y) + np.sum(y**2) / 2,
+    "MeanSquaredError": lambda p, y: np.mean(p**2) - 2 * np.mean(p * y) + np.mean(y**2),
+    "SoftmaxCrossEntropy": lambda p, y: np.mean(np.log(np.exp(p).sum(axis=1)) - (p * y).sum(axis=1)),
+}
 
 
 def test_right_answers_within_rounding_are_right():
     """As another program, another precision, another order of summation, or a pair of eyes at the screen gives them."""
-    answers, rng = Counter(), np.random.default_rng(0)
-    for seed, t in itertools.islice(varied_traces(), count(120)):
-        p = t.problem
-        order = rng.permutation(len(p.X))
-        shuffled = trace(with_numbers(p, X=p.X[order], y=p.y[order]))
+    answers, rng, tried = Counter(), np.random.default_rng(0), count(120)
+    varied = (t for _, t in itertools.islice(varied_traces(), tried))
+    for seed, t in enumerate(itertools.chain(varied, itertools.islice(own_traces(), tried))):
+        p, loss = t.problem, type(t.problem.loss).__name__
+        samples, inputs = rng.permutation(len(p.X)), rng.permutation(p.X.shape[1])
+        shuffled = trace(with_numbers(p, X=p.X[samples][:, inputs], y=p.y[samples], W1=t["W1"][inputs]))
         float32, longdouble = (trace(in_other_numbers(p, kind)) for kind in (np.float32, np.longdouble))
         for name, value in ((step.name, np.asarray(step.value)) for step in t.steps):
             others = {
-                "all in float32": float32[name],
+                "all in float32": np.asarray(float32[name], np.float32),
                 "all in longdouble": longdouble[name],
                 "stored as float32": value.astype(np.float32),
                 "read off the screen": printed(value),
                 "off in the twelfth digit": value * (1 + rng.uniform(-9e-12, 9e-12, value.shape)),
             }
-            if name[:2] in ("dW", "db", "L") or name.endswith("_new"):
+            if "W1" not in name and (name[:2] in ("dW", "db", "da", "L") or name.endswith("_new")):
                 others["samples in another order"] = shuffled[name]
+            if name == "L" and loss in EXPANDED:
+                others["expanded"] = EXPANDED[loss](t["y_pred"], t["y"])
             for how, answer in others.items():
-                assert check(name, answer, t), (seed, name, how)
-                answers[how] += 1
+                if np.isfinite(answer).all():  # a probability may be 0 in float32, and has no logarithm then
+                    assert check(name, answer, t), (seed, name, how)
+                    answers[how] += 1
     print(f"{answers.total()} right answers, no complaint: {dict(answers)}")  # noqa: T201
 
 
@@ -137,21 +139,15 @@ def test_every_mistake_is_named():
     rng, named, alone, harmless = np.random.default_rng(0), Counter(), Counter(), 0
     usual = [name for name in MISTAKES if name not in OVERFLOWING]
     for seed, t in varied_traces():
-        coarse = trace(in_other_numbers(t.problem, np.float32))
         for mistake in [MISTAKES[name] for name in usual if named[name] < count(200)]:
             for name in (t.steps[index].name for index in rng.permutation(len(t.steps))):
                 if (wrong := mistake.wrong_value(t, name)) is None or not np.isfinite(wrong).all():
                     continue
                 feedback = check(name, wrong, t)
-                single = mistake.wrong_value(coarse, name)
-                off, size = np.max(np.abs(single - wrong)), np.max(np.abs(single))
-                close = np.isfinite(size) and off <= 1e-3 * size  # three digits have not cancelled
-                # Whole numbers, such as labels, make it float64; and a mask may have fallen to the other side.
-                if close and np.asarray(single).dtype == np.float32 and np.array_equal(single == 0, wrong == 0):
-                    in_float32 = check(name, single, t)
-                    assert in_float32.ok or mistake.name in in_float32.cause, (seed, name, str(in_float32))
                 if not feedback.ok:
                     assert mistake.name in feedback.cause, (seed, mistake.name, name, str(feedback))
+                    single = check(name, np.asarray(wrong, np.float32), t)
+                    assert single.ok or mistake.name in single.cause, "and so it is in single precision"
                     assert mistake.resemblance(t, name) in str(feedback)
                     named[mistake.name] += 1
                     alone[mistake.name] += set(feedback.cause) <= {"shape", mistake.name}
@@ -168,25 +164,18 @@ def test_what_overflows_is_named_where_it_does_and_right_where_it_does_not():
     """At scores of one, where the numbers are the same, and of a thousand."""
     told = Counter()
     for _, t in varied_traces():
-        if not isinstance(t.problem.loss, SoftmaxCrossEntropy):
-            continue
         for scores, sure in (("small", t), ("large", surer(t))):
-            lines = [
-                (m, step.name, line)
-                for m in OVERFLOWING
-                for step in t.steps
-                for line in MISTAKES[m].wrong_lines(t, step.name)
-            ]
-            for mistake, name, line in lines:
-                wrong = sure.evaluate(line)
-                feedback, finite = check(name, wrong, sure), bool(np.isfinite(wrong).all())
-                if feedback.cause == ("only-rounding",):
-                    continue
-                same = finite and np.max(np.abs(wrong - sure[name])) < 1e-12 * max(1, np.max(np.abs(sure["y_pred"])))
-                assert not feedback.ok or same, (line, str(feedback))
-                assert feedback.ok or mistake in feedback.cause, (line, str(feedback))
-                assert finite or scores == "large"
-                told[mistake, feedback.ok] += 1
+            for mistake, name in itertools.product(OVERFLOWING, [step.name for step in t.steps]):
+                for line in MISTAKES[mistake].wrong_lines(t, name):
+                    wrong = sure.evaluate(line)
+                    feedback, finite = check(name, wrong, sure), bool(np.isfinite(wrong).all())
+                    if feedback.cause == ("only-rounding",):
+                        continue
+                    near = 1e-12 * max(1, np.max(np.abs(sure["y_pred"])))
+                    assert not feedback.ok or (finite and np.max(np.abs(wrong - sure[name])) < near), line
+                    assert feedback.ok or mistake in feedback.cause, (line, str(feedback))
+                    assert finite or scores == "large"
+                    told[mistake, feedback.ok] += 1
         if len(told) == 4 and min(told.values()) >= count(200):
             break
     print(f"What overflows: {dict(told)}")  # noqa: T201
@@ -244,15 +233,18 @@ def test_a_right_answer_is_right_in_any_container(contained, example):
         assert (feedback.ok, feedback.cause, str(feedback), feedback.where) == (True, (), f"{name} is right.", None)
 
 
-def test_one_number_is_one_number_however_it_is_wrapped(example):
+def test_one_number_is_one_number_however_it_is_wrapped_and_no_answer_is_written_to(example):
     L = float(example["L"])
-    for answer in (example["L"], L, [L], [[L]], (L,), np.array(L), np.float32(L), Fraction(L), Decimal(L), round(L, 8)):
+    for answer in (L, [L], [[L]], (L,), np.array(L), np.float32(L), Fraction(L), Decimal(L), round(L, 8)):
         assert check("L", answer, example).ok
+    answer = example["dW1"] + 1
+    check("dW1", answer, example)
+    assert identical(answer, example["dW1"] + 1)
+    assert answer.flags.writeable
 
 
-@pytest.mark.parametrize("huge", [1e308, -1e160, 5e-324, np.longdouble("1e4000"), 10**300])
-def test_numbers_at_the_ends_of_the_range_get_a_sentence_and_no_warning(huge, example):
-    for name in ("dW1", "L", "W1_new"):
+def test_numbers_at_the_ends_of_the_range_get_a_sentence_and_no_warning(example):
+    for name, huge in itertools.product(("dW1", "L"), [1e308, -1e160, 5e-324, np.longdouble("1e4000"), 10**300]):
         assert not check(name, np.full(np.shape(example[name]), huge), example).ok
         assert not check(name, np.sign(example[name]) * huge, example).ok
 
@@ -299,7 +291,6 @@ in through(Linear([[1, 2]], [[0, 0]]), ReLU(), Linear([[3], [4]], [[5]]), X=[[2]
 in through(Linear([[1.0, 1]], [[0.0, 0]]), Sigmoid(), Linear([[1.0], [-1]], [[0.0]]), X=[[0.0]], y=[[1.0]])
   y_pred = [[7 * EPS]] | only-rounding | y_pred is rounding alone here: ... Start from an earlier iteration.
   y_pred = [[9 * EPS]] | value
-  y_pred = np.float16([[1e-3]]) | value
   Y1 = [[EPS, 0.0]] | value
   dy_pred of one_matrix([[1e8]], [[1.0]], [[1e8 + 1]]) = [[-2 + 3e-7]]
   dy_pred of one_matrix([[1e8]], [[1.0]], [[1e8 + 1]]) = [[-2 + 3e-6]] | value
@@ -311,48 +302,35 @@ in trained(random_problem(0, lr=1e200), 2)
   L = np.array(L) |  | L is the same here, but no longer finite: W1 is the first value with nan in it.
   dW1 = np.ones((3, 4)) | diverged | dW1 is no longer finite here, and there is nothing to compare with: W1 is the first
     value with nan in it. Start again with a smaller learning rate, or smaller numbers.
-  dW1 = np.ones((4, 3)) | shape
 in surer(trace(random_problem(9, loss=SoftmaxCrossEntropy())), 5e307)
   L = 1.0 | diverged | L is no longer finite here, ...: y_pred is the first value with inf in it. Start again ...
 # Float32, fractions and complex numbers
   dW1 of trace(in_other_numbers(example.problem, np.float32)) = X.T.astype(float) @ dY1
 in through(Linear([[HALF, -HALF], [3, 1]], [[HALF, 1]]), ReLU(), Linear([[1], [HALF]], [[2]]), lr=HALF,
     X=[[HALF, 2], [1, -3]], y=[[1], [HALF]])
-  W1_new = W1_new.copy()
   L = float(L)
   dY1 = dH1 | mask-forgotten mask-always-true mask-from-gradient
-  dW1 = dW1 + 1 | pattern moved | dW1[0, 0] ... Every number is 1 too large.
 in one_matrix([[1 + 1j, 2], [0.5, 1j]], [[1, 2j]], [[0.0, 1]])
   dW1 = dW1.tolist()
   dW1 = 1j * dW1 | pattern proportional | ... Every number is 0+1j times what it should be.
-  dW1 = dW1 + 1j | value | dW1[0, 0] should be 2+4j, and yours is 2+5j. 4 of the 4 numbers differ. ...
-  dW1 of one_matrix([[1j]], [[0j]], [[1.0]]) = np.array(dW1)
 # A mistake that happens to be right is not named for what is beyond rounding, nor is one further up
   y_pred of cancelling(0.0, 1.0) = y_pred + 20 * EPS | value
-  y_pred of cancelling(1e-16, 1.0) = y_pred + 20 * EPS | value
   dy_pred of cancelling(1e-16, 0.0) = dy_pred - 8 * EPS * (4 - 2.0**-29)
   dy_pred of cancelling(1e-16, 0.0) = dy_pred - 8 * EPS * (4 - 2.0**-29) - 1e-16 | value
   dy_pred of cancelling(1.0, 0.0) = dy_pred - 2 + 4e-15 | bias-forgotten
 # Nor is a name given to what is smaller than the rounding elsewhere
   dW1 of one_matrix([[1.0, 2.0]], [[1e-10]], [[0.0, 0.0]]) = dW1.T | shape result-transposed
-  dW1 of one_matrix([[1.0, 2.0]], [[1e-10]], [[0.0, 0.0]]) = np.full((2, 1), 1e-18) | shape
 # Eight decimals are as printed; fewer are rounded, unless hardly a digit is left
   y_pred of predicting(0.123456789123, 0.00123456789123) = [[0.12345679, 0.00123457]]
-  y_pred of predicting(1e-4, 1.23456789123e-6) = [[1e-4, 1.23e-6]]
   y_pred of predicting(5.12345678e-5) = [[5.123e-5]] | value
   y_pred of predicting(1e-40) = [[0.0]] | pattern zeros | y_pred[0, 0] should be 1e−40, and yours is 0. Yours is 0.
   y_pred of predicting(100.0, 3.7) = [[100.0, 4.0]] | rounded
   y_pred of predicting(200.0, 1 - 0.5000001) = [[200.0, 1.0]] | rounded
   y_pred of predicting(200.0, 0.0) = [[200.0, 1e-9]] | pattern no zeros
-  y_pred of predicting(100.6) = [[101.0]] | rounded
-  y_pred of predicting(1e-10, 2e-10) = [[1e-10, 2e-10]]
-  y_pred of predicting(1e-10, 2e-10) = [[0.0, 0.0]] | pattern zeros
 # Right to some digits only by its own size
   y_pred of predicting(1e4, 1e4) = [[1e4, 1e4 + 0.9]] | value | y_pred[0, 1] ... It is right to about 4 digits, ...
   y_pred of predicting(1e4, 1e4) = [[1e4, 1e4 + 1]] | value | y_pred[0, 1] ... made of X[0, 0], W1[0, 1] and b1[0, 1].
-  y_pred of predicting(0.0, 0.0) = [[0.0, 1e-9]] | value | y_pred[0, 1] ... 1 of the 2 numbers differs. ... made of ...
   y_pred of predicting(1e290, 0.25, 1e-40) = y_pred * [[1, 1, -1]] | pattern signs | ... other way round at [0, 2].
-  dW1 of predicting(5e6, 0.25, 3.25) = dW1 * [[1, 1, -1]] | pattern signs
 # The first number that differs, how many do, and by how much
   dW1 of one_matrix([[2.0]], [[1.0]], [[5.0]]) = [[-0.0]] | pattern zeros | dW1[0, 0] should be −6, and yours is 0...
 in one_matrix(np.ones((2, 2)), [[1.0, 0.0], [2.0, 0.0]], np.zeros((2, 2)))
@@ -360,30 +338,21 @@ in one_matrix(np.ones((2, 2)), [[1.0, 0.0], [2.0, 0.0]], np.zeros((2, 2)))
     made of column 0 of X and column 1 of dy_pred.
   dW1 = np.zeros((2, 2)) | pattern zeros | dW1[0, 0] should be 10, and yours is 0. All your numbers are 0.
   dW1 = dW1 / 3 | pattern proportional | ... Every number is 0.3333 times what it should be.
-  dW1 = retyped(dW1 / 3, (1, 1), 1e-3) | value | dW1[0, 0] should be 10, and yours is 3.333. 3 of the 4 numbers diff...
-in one_matrix(np.ones((2, 2)), [[1.0, 1.0], [2.0, 0.0]], np.full((2, 2), 2.0))
-  dW1 = [[-0.5, 0], [-0.5, -0.5]] | value | dW1[0, 0] should be 0, and yours is −0.5. 3 of the 4 numbers differ. ...
-in through(Linear([[-1.0, 1]], [[0.0, 0]]), ReLU(), Linear([[1.0]] * 2, [[0.0]]), X=[[1.0]], y=[[2.0]])
-  dY1 = [[1.0, -2.0]] | pattern no zeros | dY1[0, 0] should be 0, and yours is 1. ...
 in plant(example, MISTAKES["mask-forgotten"], "dY1")
   dW1 = np.copy(dW1)
 in example
   dW1 = retyped(dW1, (0, 2), 1.5) | value | dW1[0, 2] should be −31.98, and yours is 1.5. 1 of the 12 numbers differs...
   dW1 = retyped(dW1, (2, 3), dW1[2, 3] * (1 + 1e-9)) | value | dW1[2, 3] should be −37.99418556, and yours is
     −37.99418559. 1 of the 12 numbers differs. It is right to about 9 digits, and off by more than rounding: ...
-  dW1 = dW1 * (1 + 2e-7) | value | dW1[0, 0] should be 21.7635, and yours is 21.763504. ... about 7 digits, ...
-  W1_new = retyped(W1_new, (0, 0), W1_new[0, 0] * (1 + 1e-8)) | value | ... 1 of the 12 numbers differs. ...
   W1_new = W1 - lr | slip W1 - lr | This looks like `W1 - lr`: dW1 is missing.
   lr = 1e-6
-  b1 = b1 + 1 | value
   L = 5 | value | Your L is 5: too small.
+  dW1 = dW1 * [[2.0], [3.0], [4.0]] | pattern a factor for each row | ... times a number of its own: 2, 3, 4.
   dW1 = np.round(dW1) | value | dW1[0, 0] should be 21.76, and yours is 22. 12 of the 12 numbers differ. ...
   dW1 = np.round(dW1, 1) | rounded | These are the right numbers rounded to 1 decimals. Hand in dW1 itself, with all ...
 # The name of the mistake, here or further up
-  W1_new = W1.copy() | not-updated
   W1_new = W1.astype(np.float32) | weights-for-gradient lr-twice not-updated
   dY1 = dH1 | mask-forgotten mask-always-true | This looks like dH1: the ReLU's mask is missing; or like a mask that ...
-  dW1 = -dW1 | sign-flipped | This looks like dW1 with its sign flipped.
   L = L / 2 | mean-for-sum loss-halved | This looks like a mean over the batch ...; or like half the loss: ...
   dW1 = X.T @ np.maximum(dH1, 0) | mask-from-gradient | It would follow from a slip further up:
     dY1 looks like dH1 with its negative numbers set to 0: ...
@@ -395,31 +364,25 @@ in example
   db1 = dY1.sum(axis=1) | shape sum-over-units | Your db1 has shape (2,); ... a sum along the rows, ...
   dW1 = dW1.T | shape result-transposed | Your dW1 has shape (4, 3); ..., like W1. This looks like dW1 transposed.
   dW1 = dW1.ravel() | shape | Your dW1 has shape (12,); ..., like W1. The numbers themselves are right.
-  W1_new = W1[:2] | shape | Your W1_new has shape (2, 4); it should have shape (3, 4), like W1.
   L = [1.0, 2.0] | shape | Your L has shape (2,); it should be one number.
-  dW1 = True | shape | Your dW1 is one number; it should have shape (3, 4), like W1.
   dW1 = np.zeros((0, 4)) | shape | Your dW1 is empty.
 # No answer at all
   dW1 = ... | blank | Put your dW1 in place of the blank.
   dW1 = retyped(dW1, (1, 2), ...) | blank | There is still a blank at dW1[1, 2].
   dW1 = retyped(dW1, (1, 3), np.nan) | not-finite | dW1[1, 3] is nan in yours: look for 0 divided by 0, or ...
-  dW1 = retyped(dW1, (1, 2), -np.inf) | not-finite | dW1[1, 2] is −inf in yours: ...
-  L = np.nan | not-finite | L is nan in yours: ...
   dW1 = [[1, 2, 3], [4, 5]] | unreadable | The rows of your dW1 differ in length: ...
   dW1 = 'X.T @ dY1' | unreadable | Your dW1 is text: write numbers, and names of arrays, without quotes.
   dW1 = [['1', '2']] | unreadable | Your dW1 has text in it: write numbers without quotes.
-  dW1 = np.array(retyped(dW1, (1, 2), '7'), object) | unreadable | dW1[1, 2] is text in yours, not a number.
-  dW1 = retyped(dW1, (1, 2), {}) | unreadable | dW1[1, 2] is a dict in yours, not a number.
   dW1 = (lambda a: a.append(a) or a)([]) | unreadable
   dW1 = retyped(dW1, (1, 2), 1j) | complex | Your dW1 has complex numbers in it, but dW1 is real.
   dW1 = {'W1': 1} | unreadable | Your dW1 is a dictionary: take dW1 out of it, by its key in square brackets.
-  dW1 = t | unreadable | Your dW1 is a trace: take dW1 out of it, by its key in square brackets.
   dW1 = {1.0, 2.0} | unreadable | Your dW1 is a set, not an array of numbers.
+  dW1 = retyped(dW1, (1, 2), {}) | unreadable | dW1[1, 2] is a dict in yours, not a number.
+  dW1 = t | unreadable | Your dW1 is a trace: take dW1 out of it, by its key in square brackets.
   dW1 = np.sum | unreadable | Your dW1 is a function, not what it returns: call it, with parentheses.
   dW1 = np.array(['2026-01-01'], 'datetime64[D]') | unreadable | Your dW1 holds datetime64[D], not numbers.
   dW1 = retyped(dW1, (1, 2), 10**400) | unreadable | Your dW1 cannot be read as numbers: int too large to convert ...
   dW1 = Foreign(RuntimeError('on Tensor that requires grad. ...')) | unreadable | Your dW1 is ... hand in dW1.detach().
-  dW1 = Foreign(TypeError('\n ..no cuda:0.\nmore')) | unreadable | Your dW1 cannot be read as numbers: ..no cuda:0.
 # No such name
   y_perd = 1 | name | There is no 'y_perd' here. Did you mean y_pred? ...
   gradient = 1 | name | There is no 'gradient' here. There is X, ...
@@ -439,34 +402,22 @@ def cancelling(bias, y):
 def test_an_answer_is_told_whether_it_is_right_or_what_is_wrong_with_it_and_no_more(
     made, name, code, cause, said, example
 ):
-    t = eval(made, globals() | {"example": example})
-
-    def answer():
-        return eval(code, {**globals(), **t, "t": t})
-
-    feedback = check(name, answer(), t)
+    names = vars(backprop_lab) | globals()
+    t = eval(made, names | {"example": example})
+    answer, again = (eval(code, {**names, **t, "t": t}) for _ in range(2))
+    feedback = check(name, answer, t)
     assert_says(feedback, cause, said)
     if cause in ("value", "not-finite") and (cell := re.search(r"\[(\d), (\d)\]", str(feedback))):
         assert feedback.where == tuple(map(int, cell.groups()))
-    if code not in ("None", "np.sum") and "further up" not in str(
-        feedback
-    ):  # since a function is given the right values
-        assert check_function(name, answer, [t]) == check(name, answer(), t), "also where it is what a function returns"
+    if code != "np.sum" and "further up" not in str(feedback):  # since a function is given the right values
+        assert check_function(name, lambda: again, [t]) == feedback, "also where it is what a function returns"
     if made == "example" and name in t.keys() - t.given:
         assert t.step(name).code not in str(feedback), "which would give the answer away"
         given_away = [x for x in np.ravel(t[name]) if any(f"{x:.{d}g}" in str(feedback) for d in (4, 5, 6, 8))]
         assert len(given_away) <= 1, "no number but the first that differs"
 
 
-def test_an_answer_is_never_written_to(example):
-    answer = example["dW1"] + 1
-    check("dW1", answer, example)
-    assert identical(answer, example["dW1"] + 1)
-    assert answer.flags.writeable
-
-
 # A function in place of an array
-
 
 FUNCTIONS = r"""
 in example
@@ -474,16 +425,12 @@ in example
   dY1 = lambda dH1, H1, /: dH1 * (H1 > 0)
   dW1 = lambda X, dY1, **rest: X.T @ dY1
   H1 = lambda Y1=None, least=0: np.maximum(Y1, least)
-  H1 = lambda lr, X, Y1: [[Fraction(x) if x > 0 else 0 for x in row] for row in Y1]
   L = lambda y_pred, y: np.linalg.norm(y - y_pred) ** 2
-  dY1 = lambda dH1, Y1: np.where(Y1 >= 0, dH1, 0)
   dW2 = lambda H1, dy_pred: sum(np.outer(h, d) for h, d in zip(H1, dy_pred))
-  W1_new = lambda W1, lr, X, dY1: W1 + -lr * (X.T @ dY1)
   W1_new = lambda W1, dW1, lr: W1 - dW1 / lr | pattern divided by the learning rate twice | ...
   h1 = lambda Y1: Y1 | name | There is no 'h1' here. Did you mean H1? ...
   Y1 = lambda X, b: X | name | Your Y1 asks for 'b', which is not known yet. Before Y1 you have X, ..., W2, b2, lr.
   H1 = lambda H1: H1 | name | Your H1 asks for 'H1', which is not known yet. ...
-  H1 = lambda *all: 0 | name | Your H1 asks for 'all', which is not known yet. ...
   H1 = None | blank | Put your H1 in place of the blank.
   H1 = lambda Y1: None | blank | Your H1 returns nothing yet: write `return` in front of your answer.
   H1 = lambda Y1: ... if len(Y1) == 3 else np.maximum(Y1, 0) | blank | Put your H1 in place of the blank.
@@ -491,17 +438,14 @@ in example
   dW2 = lambda: 1 / 0 | raised | Your dW2 stopped with ZeroDivisionError: division by zero. It was given nothing.
   dW2 = type('Broken', (), {'__call__': lambda self, H1: 1 / 0})() | raised | ... division by zero. It was given H1 ...
   dW2 = lambda H1: raises(SystemExit('enough'))() | raised | ... SystemExit: enough. It was given H1 (2, 4).
-  dW2 = lambda H1: raises(ValueError('\n no X..\ntwo'))() | raised | ... ValueError: no X. It was given H1 (2, 4).
   dW2 = lambda H1, dy_pred: H1 @ dy_pred | raised transpose-forgotten | Your dW2 stopped with ValueError: in a product @
     the first matrix needs as many columns as the second has rows, and here the first has 4 and the second 2. It was
     given H1 (2, 4), dy_pred (2, 2). NumPy refuses `H1 @ dy_pred` (transpose forgotten) in the same way.
   dW2 = lambda H1, dy_pred: H1 * dy_pred | raised star-for-matmul | ... `*`, `+` and `-` go cell by cell, and (2, 4) ...
   dW2 = lambda H1, y: H1.T @ y ^ 2 | raised pattern bitwise_xor | ... `^` is not a power in Python: ...
-  dW2 = lambda h1: H1 | name | Your dW2 asks for 'h1', ...
   dW2 = lambda H1: h1.T | raised pattern another name | ... Did you mean H1?
   dH1 = lambda dy_pred: dy_pred @ dW2.T | raised gradient-for-weights | ... It uses dW2, which it was not given. This
     looks like dW2 used where W2 was meant.
-  dW2 = lambda H1: (dY1, raises(SystemExit('enough'))()) | raised | ... It uses dY1, which it was not given.
   dW2 = lambda H1: exp(H1) | raised pattern another name | ... It is one of NumPy's: write np.exp.
   dy_pred = lambda y_pred, y: np.where(y > 0, -y / y_pred, np.inf) | not-finite | dy_pred[...] is inf in yours: ...
   L = lambda y_pred, y: np.sum(np.log(y_pred - y)) | not-finite pattern log was given a number for which it has no
@@ -509,7 +453,6 @@ in example
   dW2 = lambda H1, lr: H1 @ lr | raised slip H1.mT @ lr | ... a product @ takes two matrices, and one of these is a ...
   dW2 = lambda H1: max(H1, 0) | raised pattern truth value of an array | ... `max`, `if`, `and` and `or` compare ...
   dW2 = lambda L: L @ H1 + y_pred | raised | ... name 'H1' is not defined. It was given L (). It uses H1 and y_pred, ...
-  dW2 = lambda X: X.X | raised | ... 'numpy.ndarray' object has no attribute 'X'. It was given X (2, 3).
 """
 
 
@@ -557,13 +500,10 @@ def test_wrong_at_another_problem_alone_is_told_with_its_shapes_and_cell(example
 # How it is shown
 
 
-def test_feedback_is_a_truth_value_and_a_sentence(example):
+def test_feedback_is_a_truth_value_a_sentence_and_in_a_notebook_a_box_in_the_colours_of_the_theme(example):
     assert bool(check("dW1", example["dW1"], example)) is True
     wrong = check("dY1", example["dH1"], example)
     assert (bool(wrong), str(wrong), repr(wrong)) == (False, wrong.message, wrong.message)
-
-
-def test_in_a_notebook_it_is_a_box_in_the_colours_of_the_theme(example):
     borders = set()
     for heading, answer in {"Right.": example["dW1"], "Not yet.": example["dW1"].T, "Your turn.": ...}.items():
         feedback = check("dW1", answer, example)

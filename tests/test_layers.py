@@ -5,22 +5,11 @@ import math
 import numpy as np
 import pytest
 from common import with_numbers
-from problems import identical
+from problems import LOSSES, identical
 
-from backprop_lab import (
-    HalfSquaredError,
-    Linear,
-    MeanSquaredError,
-    ReLU,
-    Sigmoid,
-    SoftmaxCrossEntropy,
-    SumSquaredError,
-    Tanh,
-    prove,
-    random_problem,
-    trace,
-)
+from backprop_lab import HalfSquaredError, MeanSquaredError, SoftmaxCrossEntropy, SumSquaredError, random_problem, trace
 from backprop_lab.gradcheck import complex_step_derivative, loss_of
+from backprop_lab.layers import Linear, ReLU, Sigmoid, Tanh
 
 W = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 b = np.array([[10.0, 20.0, 30.0]])
@@ -55,10 +44,13 @@ def test_the_sum_of_squares_half_of_it_and_their_mean_over_samples_and_outputs_w
     assert HalfSquaredError().gradient(y_pred, y).tolist() == [[0, 1], [2, 3], [-2, 3]]
     assert MeanSquaredError().value(y_pred, y) == 27 / 6
     assert MeanSquaredError().gradient(y_pred, y).tolist() == [[0, 2 / 6], [4 / 6, 1], [-4 / 6, 1]]
-    stack = np.array([y_pred, 2 * y_pred])
-    for loss in (SumSquaredError(), MeanSquaredError()):
-        assert loss.value(stack, y).tolist() == [loss.value(each, y) for each in stack], "of many networks at once"
-        assert loss.gradient(stack, y).tolist() == [loss.gradient(each, y).tolist() for each in stack]
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+def test_the_loss_of_a_stack_is_one_for_each_network(loss):
+    y_pred, y = np.random.default_rng(0).standard_normal((2, 4, 3)), np.eye(3)[[0, 1, 1, 2]]
+    assert identical(loss.value(y_pred, y), np.array([loss.value(each, y) for each in y_pred]))
+    assert identical(loss.gradient(y_pred, y), np.array([loss.gradient(each, y) for each in y_pred]))
 
 
 def test_cross_entropy_is_the_mean_surprise_and_its_gradient_how_far_the_probabilities_are_from_the_targets():
@@ -69,39 +61,27 @@ def test_cross_entropy_is_the_mean_surprise_and_its_gradient_how_far_the_probabi
     np.testing.assert_allclose(loss.gradient(scores, y), gradient, rtol=1e-15)
     for shift in (800, -800):
         assert loss.value(scores + shift, y) == pytest.approx((math.log(4) + math.log(3)) / 2, rel=1e-13)
-    stack = np.stack([scores, 2 * scores])
-    assert identical(loss.value(stack, y), np.array([loss.value(each, y) for each in stack]))
-    assert identical(loss.gradient(stack, y), np.array([loss.gradient(each, y) for each in stack]))
-
-
-@pytest.mark.parametrize("size", [800.0, 1e300])
-def test_cross_entropy_is_finite_for_large_scores(size):
-    scores, y = np.array([[size, 0.0, -size]]), np.eye(3)
-    assert [SoftmaxCrossEntropy().value(scores, row[None]) for row in y] == [0, size, 2 * size]
-    assert [SoftmaxCrossEntropy().gradient(scores, row[None]).tolist() for row in y[:2]] == [[[0, 0, 0]], [[1, -1, 0]]]
+    for size in (800.0, 1e300):
+        scores, y = np.array([[size, 0.0, -size]]), np.eye(3)
+        assert [loss.value(scores, row[None]) for row in y] == [0, size, 2 * size]
+        assert [loss.gradient(scores, row[None]).tolist() for row in y[:2]] == [[[0, 0, 0]], [[1, -1, 0]]]
 
 
 @pytest.mark.parametrize("spread", [0.0, 1.0, 30.0])
 def test_the_gradient_of_cross_entropy_is_what_the_complex_step_gives_with_ties_too(spread):
     p = random_problem(4, samples=3, outputs=4, loss=SoftmaxCrossEntropy())
-    W, b = np.zeros((4, 4)), spread * np.array([[1.0, 1.0, -1.0, 0.5]])  # the largest score is there twice
-    p = with_numbers(p, W2=W, b2=b)
+    p = with_numbers(p, W2=np.zeros((4, 4)), b2=spread * np.array([[1.0, 1.0, -1.0, 0.5]]))  # the largest twice
     moved = complex_step_derivative(loss_of(p, "y_pred"), trace(p)["y_pred"])
     np.testing.assert_allclose(moved, trace(p)["dy_pred"], rtol=1e-14, atol=1e-17)
-    assert prove(trace(p), "dW2").agrees
 
 
 @pytest.mark.parametrize("make", [Linear, lambda W, b: Linear(0 * W, b).with_parameters({"W": W, "b": b})])
 def test_linear_keeps_its_own_read_only_copy_and_another_layer_may_share_it(make):
     assert [make(W.astype(kind), b).W.dtype for kind in ("f2", "f4", "c16")] == ["f2", "f4", "c16"]
     mine = W.copy(), b.copy()
-    views = mine[0][:], mine[1][:]
-    for view in views:
-        view.setflags(write=False)
-    layers = make(*mine), make(*views)
+    parameters = make(*mine).parameters
     mine[0][0, 0] = mine[1][0, 0] = 99
-    for parameters in (layer.parameters for layer in layers):
-        assert all(map(identical, parameters.values(), (W, b)))
-        assert not any(array.flags.writeable for array in parameters.values())
-        shared = Linear(0 * W, b).with_parameters(parameters).parameters
-        assert (shared["W"] is parameters["W"], shared["b"] is parameters["b"]) == (True, True)
+    assert all(map(identical, parameters.values(), (W, b)))
+    assert not any(array.flags.writeable for array in parameters.values())
+    shared = Linear(0 * W, b).with_parameters(parameters).parameters
+    assert (shared["W"] is parameters["W"], shared["b"] is parameters["b"]) == (True, True)

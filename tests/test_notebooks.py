@@ -145,3 +145,10 @@ def test_the_labs_of_the_tour_are_saved_as_pictures_and_give_the_answers_of_its_
     assert round(H1.ravel()[2], 2) == 0.89
     assert (H1 * (1 - H1)).argmin() == 2
     assert round((H1 * (1 - H1)).min(), 1) == 0.1
+
+
+@pytest.mark.parametrize("name", ["02_step_through.ipynb", "06_your_turn.ipynb"])
+def test_of_what_is_shown_as_slides_each_heading_and_each_lab_begins_one(name):
+    for cell in NOTEBOOKS[name].cells:
+        if cell.source.startswith("#") or re.search(r"^(StepThrough|LineUp)\(", cell.source, re.MULTILINE):
+            assert cell.metadata == {"slideshow": {"slide_type": "slide"}}, cell.id

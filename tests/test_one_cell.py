@@ -25,15 +25,6 @@ def cells(t):
             yield (name, i, j), float(value)
 
 
-def from_symbols(symbols, t):
-    code = symbols.replace("·", "*").replace("−", "-").replace("²", "**2").replace(")(", ")*(")
-    return float(eval(code, FUNCTIONS | {name: t[name] for name in t}))
-
-
-def bare(text):  # without the parentheses that the numbers have and the symbols need not
-    return re.sub("[()]", "", text.replace(")(", "·"))
-
-
 def check_sum(worked, value, t):
     """The symbols give the value; in the numbers, each number stands where its symbol does."""
     digits = 8 if worked.cell[0].endswith("_new") else 4  # enough to see that a weight moved
@@ -42,57 +33,50 @@ def check_sum(worked, value, t):
         name, i, j = written.groups()
         return plain(t[name][int(i), int(j)] if name else t["lr"], digits)
 
-    if worked.numbers:
-        assert bare(worked.numbers) == bare(re.sub(WRITTEN, number, worked.symbols))
+    if worked.numbers:  # without the parentheses that the numbers have and the symbols need not
+        texts = (worked.numbers, re.sub(WRITTEN, number, worked.symbols))
+        assert len({re.sub("[()]", "", text.replace(")(", "·")) for text in texts}) == 1
     if "…" not in worked.symbols:
-        assert from_symbols(worked.symbols, t) == pytest.approx(value, rel=1e-9, abs=1e-12, nan_ok=True), str(worked)
+        code = worked.symbols.replace("·", "*").replace("−", "-").replace("²", "**2").replace(")(", ")*(")
+        found = float(eval(code, FUNCTIONS | dict(t)))
+        assert found == pytest.approx(value, rel=1e-9, abs=1e-12, nan_ok=True), str(worked)
 
 
-@pytest.mark.parametrize("said", [
-    "lr = 1e−06 (given)",
-    "dy_pred[0,1] = 2·(y_pred[0,1] − y[0,1]) = 2·(4.476 − 1.008) = 6.936",
-    "dW1[1,2] = X[0,1]·dY1[0,2] + X[1,1]·dY1[1,2] = (−2.062)(0) + (1.064)(16.4) = 17.45",
-    "dY1[0,3] = dH1[0,3]·(H1[0,3] > 0) = 14.61·(2.369 > 0) = 14.61",
-    "slope of H1[1,2] = H1[1,2] > 0 = 3.986 > 0 = 1",
-    "W1_new[0,0] = W1[0,0] − lr·dW1[0,0] = (−0.62545022) − 1e−06·21.7635 = −0.62547198",
-])  # fmt: skip
-def test_a_cell_of_the_worked_example_is_said_in_its_symbols_its_numbers_and_its_value(example, said):
-    name, i, j = re.match(r"([\w ]+)(?:\[(\d),(\d)\])? = ", said).groups(default=0)
-    assert str(work_out(example, (name, int(i), int(j)))) == said
+SAID = {
+    None: [
+        "lr = 1e−06 (given)",
+        "dy_pred[0,1] = 2·(y_pred[0,1] − y[0,1]) = 2·(4.476 − 1.008) = 6.936",
+        "dW1[1,2] = X[0,1]·dY1[0,2] + X[1,1]·dY1[1,2] = (−2.062)(0) + (1.064)(16.4) = 17.45",
+        "dY1[0,3] = dH1[0,3]·(H1[0,3] > 0) = 14.61·(2.369 > 0) = 14.61",
+        "slope of H1[1,2] = H1[1,2] > 0 = 3.986 > 0 = 1",
+        "W1_new[0,0] = W1[0,0] − lr·dW1[0,0] = (−0.62545022) − 1e−06·21.7635 = −0.62547198",
+    ],
+    "cross-entropy after a softmax": [
+        "Z[1,0] = y_pred[1,0] − max(y_pred[1,0], y_pred[1,1]) = (−1.064) − max(−1.064, −1.455) = 0",
+        "P[1,0] = exp(Z[1,0]) / (exp(Z[1,0]) + exp(Z[1,1])) = exp(0) / (exp(0) + exp(−0.3912)) = 0.5966",
+        "logP[1,0] = Z[1,0] − log(exp(Z[1,0]) + exp(Z[1,1])) = 0 − log(exp(0) + exp(−0.3912)) = −0.5166",
+        "L = −(y[0,0]·logP[0,0] + y[0,1]·logP[0,1] + y[1,0]·logP[1,0] + y[1,1]·logP[1,1]) / 2 = ",
+        "dy_pred[1,0] = (P[1,0] − y[1,0]) / 2 = ",
+    ],
+    "half the sum of squares": [
+        "dy_pred[1,0] = y_pred[1,0] − y[1,0] = ",
+        "L = ((y_pred[0,0] − y[0,0])² + (y_pred[0,1] − y[0,1])² + (y_pred[1,0] − y[1,0])² + (y_pred[1,1] − y[1,1])²) /",
+    ],
+}
 
 
-@pytest.mark.parametrize(("loss", "said"), [
-    ("cross-entropy after a softmax", "Z[1,0] = y_pred[1,0] − max(y_pred[1,0], y_pred[1,1])"),
-    ("cross-entropy after a softmax", "P[1,0] = exp(Z[1,0]) / (exp(Z[1,0]) + exp(Z[1,1]))"),
-    ("cross-entropy after a softmax", "logP[1,0] = Z[1,0] − log(exp(Z[1,0]) + exp(Z[1,1]))"),
-    ("cross-entropy after a softmax",
-     "L = −(y[0,0]·logP[0,0] + y[0,1]·logP[0,1] + y[1,0]·logP[1,0] + y[1,1]·logP[1,1]) / 2"),
-    ("cross-entropy after a softmax", "dy_pred[1,0] = (P[1,0] − y[1,0]) / 2"),
-    ("half the sum of squares",
-     "L = ((y_pred[0,0] − y[0,0])² + (y_pred[0,1] − y[0,1])² + (y_pred[1,0] − y[1,0])² + (y_pred[1,1] − y[1,1])²) / 2"),
-    ("half the sum of squares", "dy_pred[1,0] = y_pred[1,0] − y[1,0]"),
-])  # fmt: skip
-def test_each_line_of_a_loss_is_said_in_the_symbols_that_it_is_made_of(loss, said):
-    name, i, j = re.match(r"(\w+)(?:\[(\d),(\d)\])? = ", said).groups(default=0)
-    worked = work_out(trace(random_problem(5, loss=LOSSES[loss])), (name, int(i), int(j)))
-    assert str(worked).startswith(f"{said} = {worked.numbers} = ")
+@pytest.mark.parametrize("loss", SAID)
+def test_a_cell_is_said_in_its_symbols_its_numbers_and_its_value(example, loss):
+    t = trace(random_problem(5, loss=LOSSES[loss])) if loss else example
+    for said in SAID[loss]:
+        name, i, j = re.match(r"([\w ]+)(?:\[(\d),(\d)\])? = ", said).groups(default=0)
+        assert str(work_out(t, (name, int(i), int(j)))).startswith(said)
 
 
-def test_a_probability_is_said_in_its_numbers_too():
-    t = trace(random_problem(5, loss=LOSSES["cross-entropy after a softmax"]))
-    assert str(work_out(t, ("P", 1, 0))).endswith(" = exp(0) / (exp(0) + exp(−0.3912)) = 0.5966")
-
-
-@settings(max_examples=25)
-@given(problems())
-def test_the_sum_written_out_for_any_cell_gives_its_value_and_its_sources_are_the_cells_in_it(problem):
-    check_all_cells(trace(problem))
-
-
-def check_all_cells(t, lines_of_ones_own=()):
+def check_all_cells(t, not_written_out=()):
     for cell, value in cells(t):
         worked = work_out(t, cell)
-        assert bool(worked.numbers) is (cell[0] not in lines_of_ones_own), "each of our lines is written out"
+        assert bool(worked.numbers) is (cell[0] not in not_written_out)
         check_sum(worked, value, t)
         digits = 8 if cell[0].endswith("_new") else 4
         assert float(worked.value.replace("−", "-")) == pytest.approx(value, rel=5.0001 * 10.0**-digits, abs=0)
@@ -100,6 +84,23 @@ def check_all_cells(t, lines_of_ones_own=()):
         if worked.numbers and "…" not in worked.symbols:
             written = {(name, int(i), int(j)) for name, i, j in re.findall(WRITTEN, worked.symbols) if name}
             assert {*worked.sources} == written
+        if worked.every_term:
+            came_to = {"sum": sum(term.value for term in worked.every_term)}
+            assert value == pytest.approx(eval(worked.around.replace("−", "-").replace("·", "*"), came_to), rel=1e-9)
+            for text, number in worked.every_term:
+                if " × " in text and not set(text) & set("()"):
+                    assert np.prod([*map(typed_number, text.split(" × "))]) == pytest.approx(number, rel=2e-3)
+
+
+@settings(max_examples=25)
+@given(problems())
+def test_the_sum_written_out_for_any_cell_gives_its_value_and_its_sources_are_the_cells_in_it(problem):
+    """And so do its terms, of which each is said with its value."""
+    check_all_cells(trace(problem))
+    summed = {
+        name[:2] for name, i, j in dict(cells(trace(problem))) if work_out(trace(problem), (name, i, j)).every_term
+    }
+    assert {"dW", "db", "L"} <= summed
 
 
 @pytest.mark.parametrize("own", OWN_PROBLEMS)
@@ -119,9 +120,8 @@ def test_a_slope_that_is_no_expression_of_cells_is_said_as_its_line():
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_the_sum_shown_for_a_planted_mistake_is_the_sum_that_was_run(mistake, activation):
     of_losses = [loss for loss in losses_of(3) if type(loss) in {kind for kind, _ in MISTAKES[mistake].lines}]
-    for sizes, loss in [(((3, 3, [3, 3], 3)), loss) for loss in of_losses or losses_of(3)[:1]] + [
-        (sizes, losses_of(1)[0]) for sizes in ((1, 1, 1), (3, 3, 4, 1), ())
-    ]:
+    square = [((3, 3, [3, 3], 3), loss) for loss in of_losses or losses_of(3)[:1]]
+    for sizes, loss in [*square, *((sizes, losses_of(1)[0]) for sizes in ((1, 1, 1), (3, 3, 4, 1), ()))]:
         problem = random_problem(1, *sizes, lr=0.05, activation=activation, loss=loss)
         t = trained(problem, 1, MISTAKES[mistake])  # one iteration, so that no bias is 0
         planted = {step.name for step in t.steps if step.title}
@@ -140,33 +140,15 @@ def test_a_long_sum_is_cut_in_the_middle_and_keeps_all_its_sources(inner):
     assert len(worked.sources) == 2 * inner + 1
 
 
-@settings(max_examples=25)
-@given(problems())
-def test_the_terms_of_a_sum_come_to_the_cell_and_the_text_of_each_gives_its_value(problem):
-    t, found = trace(problem), set()
-    for cell, value in cells(t):
-        worked = work_out(t, cell)
-        if not worked.every_term:
-            continue
-        found.add(cell[0][:2])
-        total = sum(term.value for term in worked.every_term)
-        came_to = eval(worked.around.replace("−", "-").replace("·", "*"), {"sum": total})
-        assert value == pytest.approx(came_to, rel=1e-9, abs=1e-12), worked
-        for text, number in worked.every_term:
-            if " × " in text and not set(text) & set("()"):
-                assert np.prod([*map(typed_number, text.split(" × "))]) == pytest.approx(number, rel=2e-3)
-    assert {"dW", "db", "L"} <= found
-
-
-@pytest.mark.parametrize(("cell", "texts", "around"), [
-    (("dW1", 1, 0), ["−2.062 × 0", "1.064 × −11.16"], "sum"),
-    (("db1", 0, 1), ["dY1[0,1]", "dY1[1,1]"], "sum"),
-    (("dY1", 0, 3), [], ""),
-    (("X", 0, 0), [], ""),
-])  # fmt: skip
-def test_a_term_is_a_product_in_numbers_or_one_cell_by_its_name(example, cell, texts, around):
-    worked = work_out(example, cell)
-    assert ([term.text for term in worked.every_term], worked.around) == (texts, around)
+def test_a_term_is_a_product_in_numbers_or_one_cell_by_its_name(example):
+    for cell, texts, around in [
+        (("dW1", 1, 0), ["−2.062 × 0", "1.064 × −11.16"], "sum"),
+        (("db1", 0, 1), ["dY1[0,1]", "dY1[1,1]"], "sum"),
+        (("dY1", 0, 3), [], ""),
+        (("X", 0, 0), [], ""),
+    ]:
+        worked = work_out(example, cell)
+        assert ([term.text for term in worked.every_term], worked.around) == (texts, around)
 
 
 def test_numbers_that_have_overflowed_are_written_as_they_are():

@@ -1,4 +1,4 @@
-"""Layers and losses made by a reader's ordinary means work; test_own_parts_shown.py runs the code that is shown."""
+"""Layers and losses made by a reader's ordinary means work; test_own_problem.py shows them in the labs."""
 
 import re
 from dataclasses import replace
@@ -10,19 +10,10 @@ from common import trained, with_numbers
 from own_parts import OWN_PROBLEMS, Dotted, Huber, LeakyReLU, Own, Scale, linear, own_problem
 from problems import identical
 
-from backprop_lab import (
-    MISTAKES,
-    Activation,
-    Mistake,
-    ReLU,
-    SumSquaredError,
-    plant,
-    random_problem,
-    trace,
-)
+from backprop_lab import MISTAKES, Activation, Mistake, ReLU, SumSquaredError, plant, random_problem, trace
 from backprop_lab.feedback import check, check_function
 from backprop_lab.lines import evaluate, literal
-from backprop_lab.proving import check_gradients, check_step
+from backprop_lab.proving import check_gradients
 from backprop_lab.sweeping import FEW_RUNS, sweep_problems
 
 every_problem = pytest.mark.parametrize("p", OWN_PROBLEMS.values(), ids=OWN_PROBLEMS)
@@ -50,13 +41,15 @@ def test_a_number_of_any_kind_stands_in_its_line_and_shows_in_the_next_trace_onc
     assert trace(p).step("dy_pred").code == "2 * (y_pred - y)"
 
 
-def test_what_a_subclass_knows_beside_its_numbers_survives_an_update_and_other_parameters():
+def test_a_subclass_keeps_what_it_knows_beside_its_numbers_and_our_mistakes_apply_to_the_lines_that_it_keeps():
     layer = linear(4, 3, Dotted)
     layer.purpose = "weighing"
     p = own_problem(ReLU(), first=layer)
-    updated = p.network.update(p.network.gradients(p.loss, p.X, p.y), 0.1)
-    for network in (updated, with_numbers(p, b1=np.ones((1, 3))).network, trace(p).next_problem().network):
+    t, updated = trace(p), p.network.update(p.network.gradients(p.loss, p.X, p.y), 0.1)
+    for network in (updated, with_numbers(p, b1=np.ones((1, 3))).network, t.next_problem().network):
         assert (type(network.layers[0]), network.layers[0].purpose) == (Dotted, "weighing")
+    flipped = [MISTAKES["sign-flipped"].wrong_line(t, name) for name in ("dW1", "db1")]
+    assert flipped == [None, "-dY1.sum(axis=0, keepdims=True)"]
 
 
 @every_problem
@@ -69,11 +62,9 @@ def test_a_sweep_trains_them_by_their_methods_as_single_runs_do_by_their_lines(p
 
 
 @every_problem
-def test_every_right_value_is_right_our_mistakes_are_planted_where_they_apply_and_named_and_no_other_value_is(p):
+def test_our_mistakes_are_planted_where_they_apply_and_named_and_no_other_value_is_called_by_their_names(p):
     t = trace(p)
     for step in t.steps:
-        for answer in (np.copy(step.value), np.asarray(step.value, np.float32), np.asarray(step.value).tolist()):
-            assert check(step.name, answer, t), (step.name, answer)
         assert MISTAKES.keys().isdisjoint(check(step.name, np.asarray(step.value) + 1, t).cause), step.name
     places = [(mistake, name) for mistake in MISTAKES.values() for name in mistake.possible_at(t)]
     assert len(places) > 10
@@ -81,12 +72,6 @@ def test_every_right_value_is_right_our_mistakes_are_planted_where_they_apply_an
         wrong = plant(t, mistake, name)
         assert all(identical(evaluate(step.code, wrong), step.value) for step in wrong.steps)
         assert mistake.name in check(name, wrong[name], t).cause
-
-
-def test_a_subclass_with_a_line_of_its_own_has_mistakes_of_its_own_there_and_ours_elsewhere():
-    t = trace(OWN_PROBLEMS["Linear with its own formula"])
-    assert MISTAKES["sign-flipped"].wrong_line(t, "dW1") is None
-    assert MISTAKES["sign-flipped"].wrong_line(t, "db1") == "-dY1.sum(axis=0, keepdims=True)"
 
 
 @pytest.mark.parametrize("slope", [0.3, 1e-5])
@@ -122,27 +107,22 @@ LOSS, SUM = SumSquaredError, SumSquaredError.formulas
 REFUSED = [
     ("NO_LINES", "layer 2, <...NoLines object...>, lacks formulas; a layer needs parameters, formulas, for"),
     ("altered(Dotted, parameters={'W': [[1.0]]})", "layer 1, Mine(4, 3), must keep its parameter W as an array, not"),
-    ("altered(Dotted, gradients=lambda self, X, dY: {'W': X.mT @ dY})",
-        "Mine(4, 3).gradients must return a dictionary of 'W', 'b'; got {'W': array"),
+    ("altered(Dotted, gradients=lambda *_: {})", "Mine(4, 3).gradients must return a dictionary of 'W', 'b'; "),
     ("altered(ReLU, forward=lambda self, X: (X, 1))", "Mine().forward must give an array; got a tuple"),
-    ("altered(ReLU, backward=lambda self, X, dY: (dY * (X > 0))[:2])",
+    ("altered(ReLU, backward=lambda self, X, dY: dY[:2])",
         "Mine().backward must give an array of shape (3, 3), like Y1; got shape (2, 3)"),
     ("altered(ReLU, backward=lambda self, X, dY: 1 / 0)", "Mine().backward stopped with ZeroDivisionError: division"),
     ("altered(ReLU, backward=lambda self, X, dY: dY)",
         "Mine().backward gives ... for dY1[...], but its line dY1 = dH1 * (H1 > 0) gives 0"),
     ("altered(ReLU, Y='np.abs({X})')", "Mine().forward gives 0 for H1[...], but its line H1 = np.abs(Y1) gives "),
-    ("altered(LOSS, L='np.mean(({y_pred} - {y}) ** 2)')",
-        "Mine().value gives ... for L, but its line L = np.mean((y_pred - y) ** 2) gives "),
-    ("altered(ReLU, formulas={'Y': 'np.maximum({X}, 0)'})",
-        "Mine() has no line for dX: its formulas need one for each of Y, dX"),
+    ("altered(LOSS, L='np.mean(({y_pred} - {y}) ** 2)')", "Mine().value gives ... for L, but its line L = np.mean("),
+    ("altered(ReLU, formulas={'Y': '{X}'})", "Mine() has no line for dX: its formulas need one for each of Y, dX"),
     ("altered(ReLU, dW='{X}')", "Mine() has a line for dW, where nothing needs it"),
     ("altered(LOSS, P='{y_pred}')", "Mine() has a line for P, where nothing needs it"),  # it comes after L
-    ("altered(ReLU, Y='np.maximum({X}, {least})')",
-        "the line for Y of Mine(), 'np.maximum({X}, {least})', uses 'least', which is neither a value there nor"),
-    ("altered(ReLU, Y='np.maximum({X}, 0)[:, :2]')",
-        "the line H1 = np.maximum(Y1, 0)[:, :2] of Mine must give an array of shape (3, 3); got shape (3, 2)"),
-    ("altered(LOSS, L='({y_pred} - {y}) ** 2')",
-        "the line L = (y_pred - y) ** 2 of Mine must give one number; got shape (3, 2)"),
+    ("altered(ReLU, Y='{X} + {least}')",
+        "the line for Y of Mine(), '{X} + {least}', uses 'least', which is neither a value there nor"),
+    ("altered(ReLU, Y='{X}[:, :2]')", "the line H1 = Y1[:, :2] of Mine must give an array of shape (3, 3); got"),
+    ("altered(LOSS, L='{y_pred} - {y}')", "the line L = y_pred - y of Mine must give one number; got shape (3, 2)"),
     ("NAMED_X", "<...Named object...> calls a parameter X, which is what lines call something else"),
     ("altered(LOSS, formulas={'X': '{y_pred}', **SUM})", "two values would be called X: call a parameter or a line of"),
     ("altered(LOSS, formulas={'sum': '{y_pred}', **SUM})", "'sum' cannot be the name of a value in a line of Python"),
@@ -155,12 +135,6 @@ def test_what_cannot_be_shown_truly_is_refused_with_a_sentence(code, said):
     place = "loss" if isinstance(part, LOSS) else "first" if isinstance(part, Dotted) else None
     with pytest.raises(ValueError, match="^" + re.escape(said).replace(re.escape("..."), ".*")):
         own_problem(ReLU(), **{place: part}) if place else own_problem(part)
-
-
-def test_a_gradient_that_is_wrong_in_line_and_method_alike_is_not_refused_and_a_gradient_check_shows_it():
-    p = own_problem(altered(ReLU, backward=lambda self, X, dY: dY, dX="{dY}"))
-    assert check_gradients(p)["W1"] > 1e-2 > 1e-6 > check_gradients(p)["W2"]
-    assert check_step(trace(p), "dY1") > 1e-2
 
 
 def test_a_right_answer_may_go_quite_another_way_than_its_line_up_to_the_rounding_of_all_terms():

@@ -1,6 +1,7 @@
 """Pictures to keep: they open, their text is text, and they show what the lab shows."""
 
 import io
+import re
 import xml.etree.ElementTree as ET
 from collections import Counter
 from pathlib import Path
@@ -23,7 +24,9 @@ ROOT = Path(__file__).parents[1]
 
 def texts(svg):
     assert b"<image" not in svg  # vectors alone
-    return Counter("".join(node.itertext()) for node in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text"))
+    nodes = [*ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+    assert all(re.search(r"'DejaVu Sans( Mono)?', .*(sans-serif|monospace)", node.get("style")) for node in nodes)
+    return Counter("".join(node.itertext()) for node in nodes)
 
 
 @pytest.mark.parametrize("step", [None, "dW1", "b2_new"])

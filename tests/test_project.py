@@ -24,32 +24,31 @@ PROJECT = PYPROJECT["project"]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXTRAS, GROUPS = PROJECT["optional-dependencies"], PYPROJECT["dependency-groups"]
 WANTED = {
-    "binder": PROJECT["dependencies"] + EXTRAS["lab"] + EXTRAS["binder"],
-    "tests": GROUPS["test"],
-    "classroom": GROUPS["classroom"],
-    "docs": PROJECT["dependencies"] + GROUPS["site"],
+    (LEARNERS := "binder/requirements.txt"): PROJECT["dependencies"] + EXTRAS["lab"] + EXTRAS["binder"],
+    "binder/notebook.txt": GROUPS["binder-image"],
+    "tests/requirements.txt": GROUPS["test"],
+    "classroom/requirements.txt": GROUPS["classroom"],
+    "docs/requirements.txt": PROJECT["dependencies"] + GROUPS["site"],
 }
 
 
-def pins(folder):
+def pins(path):
     """What a list adds, by the package's name: each as it is pinned, with the hashes of its files."""
-    text = re.sub(
-        r"^(?:#|-r ).*\n", "", (ROOT / folder / "requirements.txt").read_text(encoding="utf-8"), flags=re.MULTILINE
-    )
+    text = re.sub(r"^(?:#|-r ).*\n", "", (ROOT / path).read_text(encoding="utf-8"), flags=re.MULTILINE)
     lines = text.replace(" \\\n    ", " ").splitlines()
     return {canonicalize_name(Requirement(line.partition(" ")[0]).name): line for line in lines}
 
 
-@pytest.mark.parametrize("folder", WANTED)
-def test_what_is_needed_in_a_place_is_pinned_there_to_one_version_that_suits_of_files_that_are_known(folder):
-    pinned = pins(folder)
+@pytest.mark.parametrize("path", WANTED)
+def test_what_is_needed_in_a_place_is_pinned_there_to_one_version_that_suits_of_files_that_are_known(path):
+    pinned = pins(path)
     for line in pinned.values():
         assert re.fullmatch(r"[\w.-]+==[\w.]+( ; .+?)?( --hash=sha256:[0-9a-f]{64})+", line)
-    if folder in ("tests", "classroom"):  # these go on top of a learner's
-        assert "\n-r ../binder/requirements.txt\n" in (ROOT / folder / "requirements.txt").read_text(encoding="utf-8")
-        assert not pinned.keys() & pins("binder").keys()
-        pinned |= pins("binder")
-    for wanted in map(Requirement, WANTED[folder]):
+    if not path.startswith("docs") and path != LEARNERS:  # these go on top of a learner's
+        assert "\n-r ../binder/requirements.txt\n" in (ROOT / path).read_text(encoding="utf-8")
+        assert not pinned.keys() & pins(LEARNERS).keys()
+        pinned |= pins(LEARNERS)
+    for wanted in map(Requirement, WANTED[path]):
         pin, *_ = pinned[canonicalize_name(wanted.name)].split(" --hash=")
         assert wanted.specifier.contains(pin.partition("==")[2]), f"{wanted}: run `make pins`"
 
@@ -132,7 +131,7 @@ def test_the_teaching_notes_make_a_link_that_asks_nbgitpuller_for_the_teachers_n
     assert address == BINDER
     lesson = {"repo": "https://github.com/ada/lessons", "branch": "main", "urlpath": "lab/tree/lessons/lesson_1.ipynb"}
     assert dict(parse_qsl(asked)) == lesson
-    assert "nbgitpuller" in pins("binder")
+    assert "nbgitpuller" in pins(LEARNERS)
 
 
 def test_every_public_name_has_its_line_in_the_reference():

@@ -6,20 +6,10 @@ learning rate is twice ours.
 
 import numpy as np
 
-from backprop_lab import (
-    MISTAKES,
-    Linear,
-    Network,
-    Problem,
-    ReLU,
-    Sigmoid,
-    SoftmaxCrossEntropy,
-    SumSquaredError,
-    one_hot,
-    plant,
-    trace,
-)
+from backprop_lab import MISTAKES, Network, Problem, one_hot, plant, trace
+from backprop_lab.layers import Linear, ReLU, Sigmoid
 from backprop_lab.lines import evaluate, run
+from backprop_lab.losses import SoftmaxCrossEntropy, SumSquaredError
 
 
 def assert_printed(values, texts):

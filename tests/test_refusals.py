@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import replace
-from fractions import Fraction
 
 import numpy as np
 import pytest
+from problems import identical
 
 import backprop_lab
 from backprop_lab import Linear, worked_example
@@ -28,13 +28,9 @@ def example(**parts):
     return replace(worked_example(), **parts)
 
 
-def gradients(**data):
-    p = worked_example()
-    return p.network.gradients(p.loss, **{"X": p.X, "y": p.y} | data)
-
-
 def update(**wrong):
-    return worked_example().network.update(gradients() | wrong, 0.1)
+    p = worked_example()
+    return p.network.update(p.network.gradients(p.loss, p.X, p.y) | wrong, 0.1)
 
 
 def classes(y):
@@ -73,66 +69,41 @@ def spoiled(array, number):
     return array
 
 
-PROBABILITIES = "the targets of SoftmaxCrossEntropy are probabilities, one row a sample"
-ROW = "b must be one row as wide as W, of shape (1, 3); got b"
-NO_LOSS = "a loss needs formulas, value and gradient, as SumSquaredError() has; got"
-FINITE = "data must be finite. To leave such samples out: keep = np.isfinite({0}).all(axis=1); X, y = X[keep], y[keep]"
-UNEQUAL = "y_pred {0[0]} and y {0[1]} must have the same shape (samples, outputs)"
-BROADCAST = [((3,), (3,)), ((3, 1), (3,)), ((3,), (3, 1)), ((3, 2), (3, 1)), ((3, 2), (1, 2))]
-NO_RATES = ("np.nan", "np.inf", 0, -0.1, True, "'0.1'", None, "1j", "np.ones(2)", "np.bool_(True)")
-NO_SAMPLES = ((2, 4), (3,), (0, 3), (5, 2, 3))
-NO_SIZES = (-1, 2.5, 3.0, "'3'", True, [3], 0)
-NO_SEEDS = (-1, 2.5, 3.0, "'3'", True, None, [3])
-
-
 def each(code, sentence, *values):
     """A row for each value, which takes the place of every {}."""
     return [(code.format(value), sentence.format(value)) for value in values]
 
 
+OURS = ("SumSquaredError", "HalfSquaredError", "MeanSquaredError", "SoftmaxCrossEntropy")
+UNEQUAL = [((3,), (3,)), ((3, 1), (3,)), ((3,), (3, 1)), ((3, 2), (3, 1)), ((3, 2), (1, 2))]  # which would broadcast
+FINITE = "data must be finite. To leave such samples out: keep = np.isfinite({0}).all(axis=1); X, y = X[keep], y[keep]"
+LABELS = "labels must be a row of whole numbers or strings, such as [0, 2"
+NO_NUMBER = "which is none of the whole numbers below classes=3"
+ROW = "b must be one row as wide as W, of shape (1, 3); got b"
+NO_RATE = "the learning rate must be a positive, finite number such as 0.01; got"
 REFUSED = [
     # Layers
-    *each("Linear(W, zeros{})", f"{ROW} {{}} for W (2, 3)", (3,), (3, 1), (2, 3), (1, 2), ()),
-    *each("Linear(zeros(5, 2, 3), zeros{})", f"{ROW} {{}} for W (5, 2, 3)", (1, 2)),
+    *each("Linear(W, zeros{})", f"{ROW} {{}} for W (2, 3)", (3,), (3, 1), (1, 2), ()),
+    ("Linear(zeros(5, 2, 3), zeros(1, 2))", f"{ROW} (1, 2) for W (5, 2, 3)"),
     ("Linear(zeros(5, 2, 3), zeros(4, 1, 3))", "a stack has as many b as W; got b (4, 1, 3) for W (5, 2, 3)"),
     *each("Linear(zeros{}, b)", "W must have shape (inputs, outputs), such as (3, 4); got {}", (3,), (0, 3), (3, 0)),
-    *each("Linear({}, b)", "W must be a full table of numbers, but its rows differ in length", [[1, 2], [3]]),
+    ("Linear([[1, 2], [3]], b)", "W must be a full table of numbers, but its rows differ in length"),
     ("Linear(np.ma.masked_less(W, 9), b)", "W must hold a number in every cell, but some are masked: fill them first"),
     ("Linear('W', b)", "W must hold numbers, got <U1: 'W'"),
     ("Linear(W > 2, b)", "W must hold numbers, got bool"),
     ("Linear([[1.0, None]], b)", "W must hold numbers, got object"),
-    ("Linear(W, LETTERS)", "b must hold numbers"),
     ("Linear(W, b).with_parameters({'W': W, 'b': linear(2, 4).b})", f"{ROW} (1, 4) for W (2, 3)"),
     ("Linear(W, b).with_parameters({'W': W, 'b': LETTERS})", "b must hold numbers"),
-    ("Linear(W, b).with_parameters({'W': LETTERS, 'b': b})", "W must hold numbers"),
     *each("Linear(W, b).forward(zeros{})", "X {} does not fit W (2, 3): X needs", (2, 3), (2,), (5, 2, 1)),
-    # Losses, of shapes that would broadcast
-    *each("SumSquaredError().value(zeros{0[0]}, zeros{0[1]})", UNEQUAL, *BROADCAST),
-    *each("SumSquaredError().gradient(zeros{0[0]}, zeros{0[1]})", UNEQUAL, *BROADCAST),
-    *each("HalfSquaredError().value(zeros{0[0]}, zeros{0[1]})", UNEQUAL, *BROADCAST),
-    *each("HalfSquaredError().gradient(zeros{0[0]}, zeros{0[1]})", UNEQUAL, *BROADCAST),
-    *each("MeanSquaredError().value(zeros{0[0]}, zeros{0[1]})", UNEQUAL, *BROADCAST),
-    *each("MeanSquaredError().gradient(zeros{0[0]}, zeros{0[1]})", UNEQUAL, *BROADCAST),
-    *each("SoftmaxCrossEntropy().value(zeros{0[0]}, zeros{0[1]})", UNEQUAL, *BROADCAST),
-    *each("SoftmaxCrossEntropy().gradient(zeros{0[0]}, zeros{0[1]})", UNEQUAL, *BROADCAST),
-    # Targets that are no probabilities
-    *each(
-        "classes({})",
-        f"{PROBABILITIES}: none is negative, and a row adds up to 1, as one_hot(labels) gives them; "
-        "row 1 of y is {0[1]}",
-        [[0, 1.0], [-0.5, 1.5]],
-        [[0.5, 0.5], [0.5, 0.50001]],
-        [[0, 1.0], [0.0, 0.0]],
-    ),
+    # Losses
+    *[(f"{loss}().{method}(zeros{one}, zeros{other})", f"y_pred {one} and y {other} must have the same shape (samples,")
+        for loss in OURS for method in ("value", "gradient") for one, other in UNEQUAL],
+    *each("classes({})", "a row adds up to 1, as one_hot(labels) gives them; row 1 of y is {0[1]}",
+        [[0, 1.0], [-0.5, 1.5]], [[0.5, 0.5], [0.5, 0.50001]], [[0, 1.0], [0.0, 0.0]]),
     ("classes([[0, 1], [1, np.nan]])", "row 1 of y is [1.0, nan]"),
-    ("classes([0, 1])", "y must have shape (2, 2), one row of targets a sample; got (2,)"),
-    ("SoftmaxCrossEntropy().check_targets(zeros(2))", f"{PROBABILITIES}; got y of shape (2,): of labels, one_hot("),
+    ("SoftmaxCrossEntropy().check_targets(zeros(2))", "got y of shape (2,): of labels, one_hot("),
     ("random_problem(3, outputs=1, loss=SoftmaxCrossEntropy())", "y of shape (2, 1), and one score alone always has"),
-    ("classes(np.ones((2, 1)))", "y must have shape (2, 2)"),
-    (
-        "random_problem(0, outputs=1, loss=SoftmaxCrossEntropy())",
-        "name the others too, as in one_hot(labels, classes=['",
-    ),
+    ("random_problem(3, outputs=1, loss=SoftmaxCrossEntropy())", "name the others too, as in one_hot(labels, cl"),
     ("example(loss=Picky())", "Picky.check_targets stopped with TypeError: none today"),
     # Networks
     ("Network(())", "a network starts with a layer that has parameters, such as Linear; got ()"),
@@ -142,80 +113,37 @@ REFUSED = [
     ("Network((linear(2, 3), np.tanh))", "layer 2, <ufunc 'tanh'>, lacks parameters, formulas, forward, backward; a"),
     ("Network((linear(2, 3), linear(3, 4), linear(3, 4)))", "layer 3, Linear(3, 4), takes 3 numbers a sample, but Li"),
     ("Network((linear(6, 3, 4), ReLU(), linear(6, 5, 2)))", "takes 5 numbers a sample, but Linear(6, 3, 4) before it"),
-    *each(
-        "Network((linear{0[0]}, linear{0[1]}))",
-        "Where W has a row for each output, as in PyTorch, give W.T",
-        ((2, 3), (4, 3)),
-        ((4, 3), (2, 4)),
-    ),
-    ("gradients(X=zeros(2, 4))", "X (2, 4) does not fit W (3, 4): X needs shape (samples, 3)"),
-    *each("gradients(y=zeros{})", "y_pred (2, 2) and y {} must have the same shape", (2, 1), (1, 2), (3, 2)),
+    *each("Network((linear{0[0]}, linear{0[1]}))", "Where W has a row for each output, as in PyTorch, give W.T",
+        ((2, 3), (4, 3)), ((4, 3), (2, 4))),
     ("worked_example().network.update({}, 0.1)", "no gradient for W1; got none"),
-    ("worked_example().network.update({'W1': np.zeros((3, 4))}, 0.1)", "no gradient for b1; got W1"),
     *each("update(b1=zeros{})", "the gradient for b1 has shape {}, but b1 has (1, 4)", (4,), (2, 4), (), (5, 1, 4)),
     ("worked_example().network.with_parameters({'W1': W, 'b2': b})", "no numbers for b1, W2; got W1, b2"),
     ("example().network.with_parameters({**example().network.parameters, 'W2': zeros(3, 2)})", "takes 3 numbers a s"),
-    ("worked_example().network.with_parameters({})", "no numbers for W1, b1, W2, b2; got none"),
     # Labels
     ("one_hot(['a', 'b'], classes=['a', 'c'])", "labels[1] is 'b', which is none of the classes 'a', 'c'"),
-    *each(
-        "one_hot([0, {0}], classes=3)", "labels[1] is {0!r}, which is none of the whole numbers below classes=3", 3, -1
-    ),
-    ("one_hot(['cat'], 2)", "labels[0] is 'cat', which is none of the whole numbers below classes=2"),
+    *each("one_hot([0, {0}], classes=3)", f"labels[1] is {{0!r}}, {NO_NUMBER}", 3, -1),
+    ("one_hot(['cat'], 3)", f"labels[0] is 'cat', {NO_NUMBER}"),
     ("one_hot(['a'], ['a', 'b', 'a'])", "classes must have each name once, in the order of the columns; got ['a', 'b'"),
-    *each(
-        "one_hot([0], classes={})", "classes must be a whole number, 1 or more, or the names of the cl", 0, 2.5, True
-    ),
+    *each("one_hot([0], classes={})", "classes must be a whole number, 1 or more, or the names of the", 0, 2.5, True),
     *each("one_hot(['a'], classes={})", "classes must be a row of whole numbers or strings, such as", "'abc'", []),
-    *each(
-        "one_hot({})",
-        "labels must be a row of whole numbers or strings, such as [0, 2",
-        "3",
-        "[]",
-        "[[1], [2]]",
-        "'ab'",
-    ),
-    *each(
-        "one_hot([1, {0}])",
-        "labels must be whole numbers or strings, such as 2 or 'cat'; labels[1] is {0}",
-        0.5,
-        "None",
-    ),
+    *each("one_hot({})", LABELS, "3", "[]", "[[1], [2]]", "'ab'"),
+    *each("one_hot([1, {0}])", "must be whole numbers or strings, such as 2 or 'cat'; labels[1] is {0}", 0.5, None),
     ("one_hot([1, 'a'])", "labels must be all whole numbers or all strings, and some are strings; got [1, 'a']"),
     # Problems
-    *each("example(lr={})", "the learning rate must be a positive, finite number such as 0.01; got", *NO_RATES),
-    ("example(lr=np.longdouble('1e400'))", "the learning rate must be a positive, finite number such as 0.01; got"),
-    *each("random_problem({})", "the seed must be a whole number, 0 or more, such as 3; got {}", *NO_SEEDS),
-    *each("random_problem(3, samples={})", "samples must be a whole number, 1 or more; got {}", *NO_SIZES),
+    *each("example(lr={})", NO_RATE, "np.nan", "np.inf", 0, -0.1, True, "'0.1'", "1j", "np.ones(2)", "np.bool_(True)"),
+    ("example(lr=np.longdouble('1e400'))", NO_RATE),
+    *each("random_problem({})", "the seed must be a whole number, 0 or more, such as 3; got {}", -1, 3.0, "'3'", True),
+    *each("random_problem(3, samples={})", "samples must be a whole number, 1 or more; got {}", 0, 3.0, "'3'", True),
     *each("random_problem(3, {}=0)", "{} must be a whole number, 1 or more; got 0", "inputs", "hidden", "outputs"),
-    *each("random_problem(3, X={0})", "X and y belong together, a row of each for a sample; got X alone", [[1]]),
-    ("random_problem(3, y=[[1]])", "X and y belong together, a row of each for a sample; got y alone"),
-    *each(
-        "random_problem(3, X=zeros{}, y=zeros(2, 1))",
-        "X must have shape (samples, inputs), with at least",
-        (2,),
-        (0, 3),
-    ),
-    (
-        "random_problem(3, X=zeros(2, 3), y=zeros(2))",
-        "got (2,): np.reshape(y, (-1, 1)) makes one output of it, and one_",
-    ),
-    *each(
-        "random_problem(3, X=zeros(2, 3), y=zeros{})",
-        "y must have shape (2, outputs), a row for each of X (2, 3); got {}",
-        (3, 2),
-        (2, 0),
-        (2, 1, 1),
-    ),
+    *each("random_problem(3, {}=[[1]])", "X and y belong together, a row of each for a sample; got {} alone", "X", "y"),
+    *each("random_problem(3, X=zeros{}, y=W)", "X must have shape (samples, inputs), with at least", (2,), (0, 3)),
+    ("random_problem(3, X=W, y=zeros(2))", "got (2,): np.reshape(y, (-1, 1)) makes one output of it, and one_"),
+    *each("random_problem(3, X=W, y=zeros{})", "y must have shape (2, outputs), a row for each of X (2, 3); got {}",
+        (3, 2), (2, 0), (2, 1, 1)),
     ("random_problem(3, X=[[1], ['a']], y=[[1], [2]])", "X must hold numbers"),
-    *each(
-        "random_problem(3, {0[0]}, X=zeros(5, 3), y=zeros(5, 4))",
-        "{0[1]}, but X (5, 3) and y (5, 4) have {0[2]}: l",
-        ("samples=2", "samples is 2", 5),
-        ("inputs=2", "inputs is 2", 3),
-        ("outputs=2", "outputs is 2", 4),
-    ),
-    *each("example(loss={})", NO_LOSS, "SumSquaredError", "'mean'", None, "np.mean"),
+    *each("random_problem(3, {0[0]}=9, X=W, y=W)", "{0[0]} is 9, but X (2, 3) and y (2, 3) have {0[1]}: l",
+        ("samples", 2), ("inputs", 3), ("outputs", 3)),
+    *each("example(loss={})", "a loss needs formulas, value and gradient, as SumSquaredError() has", "'mean'", None),
     ("example(loss=SumSquaredError)", "itself: write SumSquaredError(), with parentheses"),
     ("example(loss='mean of squares')", "got 'mean of squares', which is LOSSES['mean of squares']"),
     ("example(loss=NoFormulas())", "got NoFormulas, which lacks formulas: its lines of NumPy, as in formulas = {"),
@@ -226,32 +154,24 @@ REFUSED = [
     ("random_problem(0, X=Frame(), y=W)", "row 0 of column 'kind' stands 'x'. X[['age', 'size']] leaves such columns"),
     ("random_problem(0, X=zeros(3, 5), y=zeros(5, 2))", "got (5, 2). Samples are rows: X.T makes them so."),
     ("random_problem(0, X=zeros(3, 5), y=zeros(2, 5))", "got (2, 5). Samples are rows: X.T and y.T make them so."),
-    *each("example(network={})", "network must be a Network of layers, Network((Linear(W1, b1), ReLU()", None, "[1]"),
+    ("example(network=None)", "network must be a Network of layers, Network((Linear(W1, b1), ReLU()"),
+    ("example(network=Network((linear(5, 3, 2),)))", "a problem has one network, not a stack of them; got Network(Li"),
+    *each("example(X=zeros{})", "must have shape (samples, 3) with at least one sample; got {}", (2, 4), (3,), (0, 3)),
+    *each("example(y=zeros{})", "y must have shape (2, 2), one row of targets a sample; got {}", (2,), (2, 1), (3, 2)),
+    ("example(network=Network((linear(3, 2), ReLU())), y=zeros(2, 3))", "y must have shape (2, 2), one row of targets"),
+    ("example(y=[['a', 'b'], ['c', 'd']])", "y must hold numbers"),
     # What is no Problem
     ("trace(trace(example()))", "this takes a Problem, not a value of type Trace: worked_example() is one, random_pro"),
     ("trace(Problem)", "this takes a Problem, not the class Problem itself: worked_example() is one"),
     ("check_gradients(example().network)", "this takes a Problem, not a value of type Network: worked_example()"),
-    *each("example(X=zeros{})", "X must have shape (samples, 3) with at least one sample; got {}", *NO_SAMPLES),
-    *each("example(y=zeros{})", "y must have shape (2, 2), one row of targets a sample; got {}", (2,), (2, 1), (3, 2)),
-    ("example(network=Network((linear(3, 2), ReLU())), y=zeros(2, 3))", "y must have shape (2, 2), one row of targets"),
-    ("example(y=[['a', 'b'], ['c', 'd']])", "y must hold numbers"),
-    ("example(network=Network((linear(5, 3, 2),)))", "a problem has one network, not a stack of them; got Network(Li"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("code", "sentence"), REFUSED, ids=[code for code, _ in REFUSED])
 def test_what_does_not_fit_is_refused_with_a_sentence(code, sentence):
     missing = sentence.startswith("no ")  # what is looked up by name, and is not there
-    with pytest.raises(KeyError if missing else ValueError) as refusal:
+    with pytest.raises(KeyError if missing else ValueError, match=re.escape(sentence)):
         eval(code, vars(backprop_lab) | globals())
-    assert sentence in str(refusal.value)
-
-
-@pytest.mark.parametrize(
-    "lr", [1, 10**20, Fraction(1, 3), np.float16(0.1), np.float32(0.1), np.longdouble(0.1), np.int8(1)]
-)
-def test_a_learning_rate_is_a_number_of_any_kind(lr):
-    assert example(lr=lr).lr is lr
 
 
 @pytest.mark.parametrize(("made", "name", "wrong", "line"), [
@@ -287,8 +207,7 @@ def test_the_lines_for_data_with_nan_leave_such_samples_out():
 
 def test_a_table_of_floats_with_a_column_of_truth_values_is_one_of_floats():
     table = np.array([[0.5, True], [1.5, False]], object)
-    assert backprop_lab.random_problem(0, X=table, y=table).X.tolist() == [[0.5, 1.0], [1.5, 0.0]]
-    assert backprop_lab.random_problem(0, X=table, y=table).X.dtype == float
+    assert identical(backprop_lab.random_problem(0, X=table, y=table).X, np.array([[0.5, 1.0], [1.5, 0.0]]))
 
 
 def test_what_is_only_a_view_of_something_that_changes_is_copied():
@@ -305,19 +224,3 @@ def test_what_is_only_a_view_of_something_that_changes_is_copied():
     t = backprop_lab.trace(p)
     data[:] = 7
     assert (p.X.max(), p.y.max(), t["W1"].max(), t["X"].max()) == (1, 1, 1, 1)
-
-
-def test_labels_with_gaps_have_a_column_each_and_only_the_classes_that_are_named_beside_them():
-    assert backprop_lab.one_hot([0, 2, 5]).shape == (3, 3)
-    assert backprop_lab.one_hot([0, 2, 5], 6).argmax(axis=1).tolist() == [0, 2, 5]
-
-
-def test_a_layer_that_is_wrong_in_its_line_and_its_method_alike_is_not_refused_and_the_proof_says_so():
-    class Wrong(type(backprop_lab.Tanh())):
-        def backward(self, X, dY):
-            return dY * (1 - np.tanh(X))
-
-        formulas = backprop_lab.Tanh.formulas | {"dX": "{dY} * (1 - {Y})"}
-
-    t = backprop_lab.trace(backprop_lab.random_problem(1, activation=Wrong()))
-    assert [backprop_lab.prove(t, name).agrees for name in ("dW2", "dY1", "dW1")] == [True, False, False]

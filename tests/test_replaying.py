@@ -1,7 +1,5 @@
 """Replay: what can be recorded is trained as it is without, and what cannot be recorded is left to the plain way."""
 
-import weakref
-
 import numpy as np
 import pytest
 from common import in_other_numbers
@@ -15,41 +13,39 @@ from backprop_lab.sweeping import FEW_RUNS
 CANNOT = ("leaky ReLU", "arctan by math.atan", "Huber", "mean without an axis")
 
 
-def block(problem, lr=(1e-3, 1e-2)):
+def block(problem):
     """A stack of runs as a sweep trains it, each at another learning rate and with other weights."""
-    rng = np.random.default_rng(0)
-    stack = {
-        name: p + 0.1 * rng.standard_normal((FEW_RUNS, *p.shape)) for name, p in problem.network.parameters.items()
-    }
-    stack = {name: p.astype(problem.X.dtype) for name, p in stack.items()}
+    rng, kind = np.random.default_rng(0), problem.X.dtype
+    start = problem.network.parameters.items()
+    stack = {name: (p + 0.1 * rng.standard_normal((FEW_RUNS, *p.shape))).astype(kind) for name, p in start}
     X, y = (np.stack([data] * FEW_RUNS) for data in (problem.X, problem.y))
-    return stack, X, y, np.geomspace(*lr, FEW_RUNS, dtype=problem.X.dtype).reshape(-1, 1, 1)
+    return stack, X, y, np.geomspace(1e-3, 1e-2, FEW_RUNS, dtype=kind).reshape(-1, 1, 1)
 
 
-def trained(problem, given, steps=9):
-    *_, (_, (parameters, losses)) = sweeping._train_block(problem, *given, steps)
+def trained(problem, given):
+    *_, (_, (parameters, losses)) = sweeping._train_block(problem, *given, 9)
     return parameters, losses
 
 
 @pytest.fixture
 def replays(monkeypatch):
-    made = []
-    replay = sweeping._replay
+    made, replay = [], sweeping._replay
     monkeypatch.setattr(sweeping, "_replay", lambda *given: made.append(replay(*given)) or made[-1])
     return made
 
 
-def assert_same_without(problem, replays, monkeypatch):
+def is_replayed_to_the_same(problem, replays, monkeypatch):
     given = block(problem)
+    before = [array.copy() for array in (*given[0].values(), *given[1:])]
     parameters, losses = trained(problem, given)
-    was_replayed = isinstance(replays[-1], Replay)
+    assert all(map(identical, [*given[0].values(), *given[1:]], before)), "what is given stays as it was"
     monkeypatch.setattr(sweeping, "_replay", lambda *_: None)
     plain, plain_losses = trained(problem, given)
     near = 1e-14 if problem.X.dtype == float else 1e-6
     np.testing.assert_allclose(losses, plain_losses, rtol=0, atol=near * np.abs(plain_losses[:, 0]).max())
     for name, p in plain.items():
         np.testing.assert_allclose(parameters[name], p, rtol=0, atol=10 * near)
-    return was_replayed
+    return isinstance(replays[-1], Replay)
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=repr)
@@ -57,7 +53,7 @@ def assert_same_without(problem, replays, monkeypatch):
 @pytest.mark.parametrize("kind", [float, np.float32])
 def test_every_activation_and_loss_is_replayed_to_the_same_runs(activation, loss, kind, replays, monkeypatch):
     problem = random_problem(1, 5, 3, (3, 3), 3, activation=activation, loss=loss)  # results fit on their operands
-    assert assert_same_without(in_other_numbers(problem, kind), replays, monkeypatch)
+    assert is_replayed_to_the_same(in_other_numbers(problem, kind), replays, monkeypatch)
     twice = [[float(replays[0].step(last)[7]) for last in (True, False, False)] for _ in range(2)]
     assert twice[0][0] == twice[0][1] > twice[0][2] > twice[1][0] == twice[1][1], "the losses now, and then a step"
 
@@ -65,7 +61,7 @@ def test_every_activation_and_loss_is_replayed_to_the_same_runs(activation, loss
 @pytest.mark.parametrize("name", OWN_PROBLEMS)
 def test_of_ones_own_parts_what_cannot_be_recorded_is_trained_without(name, replays, monkeypatch):
     if sweeping._can_be_stacked(OWN_PROBLEMS[name]):
-        assert assert_same_without(OWN_PROBLEMS[name], replays, monkeypatch) == (name not in CANNOT)
+        assert is_replayed_to_the_same(OWN_PROBLEMS[name], replays, monkeypatch) == (name not in CANNOT)
 
 
 class Slices(Tanh):
@@ -89,60 +85,31 @@ def test_what_differs_in_an_option_or_in_its_place_alone_is_not_taken_for_the_sa
     p = random_problem(0, samples=2, hidden=2, outputs=1)  # a loss has the size of other results
     first, _, last = p.network.layers
     network = Network([first, Slices(), last])
-    assert assert_same_without(p.evolve(network=network, loss=RootError()), replays, monkeypatch)
+    assert is_replayed_to_the_same(p.evolve(network=network, loss=RootError()), replays, monkeypatch)
 
 
-class Looks(Tanh):
-    def forward(self, X):
-        return super().forward(X) if X.max(keepdims=True) > -1e9 else X
+def writing(X):
+    Y = np.tanh(X)
+    np.asarray(Y)[..., 0] *= 0.5
+    return Y
 
 
-class Writes(Tanh):
-    def forward(self, X):
-        Y = super().forward(X)
-        np.asarray(Y)[..., 0] *= 0.5
-        return Y
+UNSEEN = {
+    "looks at a value": lambda X: np.tanh(X) if X.max(keepdims=True) > -1e9 else X,
+    "writes into a result": writing,
+    "writes elsewhere": lambda X: np.tanh(X, out=np.empty_like(X)),
+    "writes some cells": lambda X: np.add(np.tanh(X), 0.5, where=np.asarray(X) > 0),
+    "copies": lambda X: X + np.asarray(np.tanh(X)).copy(),
+}
 
 
-class WritesElsewhere(Tanh):
-    def forward(self, X):
-        return np.tanh(X, out=np.empty_like(X))
-
-
-class WritesSome(Tanh):
-    def forward(self, X):
-        return np.add(np.tanh(X), 0.5, where=np.asarray(X) > 0)
-
-
-class Copies(Tanh):
-    def backward(self, X, dY):
-        return dY * (1 - np.asarray(super().forward(X)).copy() ** 2)
-
-
-@pytest.mark.parametrize("kind", [Looks, Writes, WritesElsewhere, WritesSome, Copies])
-def test_a_layer_that_looks_at_values_or_writes_or_copies_them_unseen_is_never_replayed(kind):
+@pytest.mark.parametrize("does", UNSEEN)
+def test_a_layer_that_looks_at_values_or_writes_or_copies_them_unseen_is_never_replayed(does):
     p = random_problem(0)
     stack, X, y, lr = block(p)
     first, _, last = p.network.layers
+    kind = type("Unseen", (Tanh,), {"forward": lambda self, X: UNSEEN[does](X)})
     for part, recordable in [(Tanh(), True), (kind(), False)]:
         network = Network([first, part, last]).with_parameters(stack)
         replay = sweeping._replay(network, p.loss, X.copy(), y.copy(), lr.copy())
         assert isinstance(replay, Replay) == recordable
-
-
-def test_runs_that_are_replayed_do_not_touch_what_they_were_given(replays):
-    p = random_problem(0)
-    given = block(p)
-    before = [array.copy() for array in (*given[0].values(), *given[1:])]
-    trained(p, given)
-    assert isinstance(replays[0], Replay)
-    assert all(map(identical, [*given[0].values(), *given[1:]], before))
-
-
-def test_what_a_replay_kept_is_gone_with_it_without_a_collection_of_garbage():
-    p = random_problem(0)
-    stack, X, y, lr = block(p)
-    replay = Replay(p.network.with_parameters(stack), p.loss, X, y, lr)
-    gone = weakref.ref(replay)
-    del replay
-    assert gone() is None

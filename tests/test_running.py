@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from backprop_lab.ui.running import PAUSE, Cells
+from backprop_lab.ui.running import PAUSE, Cells, nobody_is_there
 
 
 def shell(cells):
@@ -27,3 +27,14 @@ def test_a_later_cell_came_alone_if_there_was_a_pause_before_it():
         assert (watch.begun, watch.came_alone) == (number, alone)
         now += 5
         hooks["post_run_cell"](None)
+
+
+def test_nobody_is_there_where_what_runs_a_notebook_takes_no_input_for_it(monkeypatch):
+    for kernel, server, nobody in [
+        ({"_allow_stdin": True}, "", False),  # as JupyterLab asks it to run a cell
+        ({"_allow_stdin": False}, "", True),  # as nbconvert does
+        ({"_allow_stdin": False}, "voila/0.5", False),
+        ({}, "", False),  # another kernel than ipykernel
+    ]:
+        monkeypatch.setenv("SERVER_SOFTWARE", server)
+        assert nobody_is_there(SimpleNamespace(kernel=SimpleNamespace(**kernel))) is nobody

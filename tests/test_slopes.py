@@ -1,30 +1,27 @@
 """Slopes: the gate of an activation as a matrix of its own, and that it is what the gradient is multiplied by."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from common import with_first_bias, with_numbers
 from hypothesis import given, settings
-from own_parts import Softmax
+from hypothesis import strategies as st
+from own_parts import OWN_PROBLEMS, LeakyReLU, Softmax
 from problems import identical, problems
 
 from backprop_lab import Activation, ReLU, Tanh, random_problem, trace
 from backprop_lab.ui.values.slopes import is_slope, slope_of, slopes_of, value_of
 
 
-def test_the_slope_of_a_relu_is_1_where_it_is_on_and_0_where_it_is_off_or_exactly_at_0():
-    t = with_first_bias(-2.0)  # of 1, 2 and 3
-    assert slope_of(t, "slope of H1").value.tolist() == [[0], [0], [1]]
-    assert slope_of(t, "slope of H1").code == "H1 > 0"
-
-
 @settings(max_examples=100)
-@given(problems())
+@given(problems() | st.sampled_from([*OWN_PROBLEMS.values()]))
 def test_each_activation_has_a_slope_that_its_code_gives_and_that_the_gradient_is_multiplied_by(problem):
     t = trace(problem)
-    activations = [(f"slope of {Y}", X, Y) for layer, X, Y, _ in problem.network.stages if not layer.parameters]
-    assert [*slopes_of(t)] == [name for name, _, _ in activations]
-    for name, X, Y in activations:
-        slope = slope_of(t, name)
+    one_by_one = [stage for stage in problem.network.stages if not (stage[0].parameters or type(stage[0]) is Softmax)]
+    assert [*slopes_of(t)] == [f"slope of {Y}" for _, _, Y, _ in one_by_one]
+    for _, X, Y, _ in one_by_one:
+        slope = slope_of(t, f"slope of {Y}")
         assert slope.shown_with == f"d{X}"
         assert slope.code in t.step(f"d{X}").code, "as it stands in the backward line"
         assert slope.value.shape == t[X].shape
@@ -35,13 +32,9 @@ def test_each_activation_has_a_slope_that_its_code_gives_and_that_the_gradient_i
 class LessItsMean(Activation):
     """Not cell by cell: the mean is over the samples."""
 
-    def forward(self, X):
-        return X - X.mean(axis=-2, keepdims=True)
-
-    def backward(self, X, dY):
-        return dY - dY.mean(axis=-2, keepdims=True)
-
-    formulas = {"Y": "{X} - {X}.mean(axis=0, keepdims=True)", "dX": "{dY} - {dY}.mean(axis=0, keepdims=True)"}  # noqa: RUF012
+    forward = staticmethod(lambda X: X - X.mean(axis=-2, keepdims=True))
+    backward = staticmethod(lambda X, dY: dY - dY.mean(axis=-2, keepdims=True))
+    formulas: ClassVar = {"Y": "{X} - {X}.mean(axis=0, keepdims=True)", "dX": "{dY} - {dY}.mean(axis=0, keepdims=True)"}
 
 
 class Copying(ReLU):
@@ -59,16 +52,28 @@ def test_a_layer_that_is_not_cell_by_cell_has_no_slope_even_where_its_numbers_lo
             assert slopes_of(trace(with_numbers(p, **at))) == {}, (samples, hidden, scale)
 
 
-def test_a_layer_that_takes_one_width_alone_has_its_slope():
-    class Weighing(Activation):
-        def forward(self, X):
-            return X * [[1.0, 0.0, 2.0]]
+class Otherwise(LeakyReLU):
+    """Its line for dX does not begin with dY times something."""
 
-        backward = staticmethod(lambda X, dY: dY * [[1.0, 0.0, 2.0]])
-        formulas = {"Y": "{X} * np.array([[1.0, 0.0, 2.0]])", "dX": "{dY} * np.array([[1.0, 0.0, 2.0]])"}  # noqa: RUF012
+    formulas: ClassVar = LeakyReLU.formulas | {"dX": "np.where({Y} > 0, {dY}, {slope} * {dY})"}
 
-    slope = slope_of(trace(random_problem(0, hidden=3, activation=Weighing())), "slope of H1")
-    assert slope.value.tolist() == [[1, 0, 2]] * 2
+
+class Weighing(ReLU):
+    """It takes one width alone."""
+
+    forward = staticmethod(lambda X: X * [[1.0, 0.0, 2.0]])
+    backward = staticmethod(lambda X, dY: dY * [[1.0, 0.0, 2.0]])
+    formulas: ClassVar = {"Y": "{X} * np.array([[1.0, 0.0, 2.0]])", "dX": "{dY} * np.array([[1.0, 0.0, 2.0]])"}
+
+
+def test_a_slope_is_found_however_the_line_is_written_and_is_that_from_the_left_at_a_corner():
+    t = with_first_bias(-2.0)  # of 1, 2 and 3
+    assert (slope_of(t, "slope of H1").value.tolist(), slope_of(t, "slope of H1").code) == ([[0], [0], [1]], "H1 > 0")
+    for layer in (LeakyReLU(0.3), Otherwise(0.3)):
+        t = trace(random_problem(0, activation=layer))
+        assert identical(slope_of(t, "slope of H1").value, np.where(t["Y1"] > 0, 1, 0.3))
+    t = trace(random_problem(0, hidden=3, activation=Weighing()))
+    assert slope_of(t, "slope of H1").value.tolist() == [[1, 0, 2]] * 2
 
 
 def test_what_stands_in_a_box_is_a_slope_or_a_value_of_the_trace_and_what_there_is_not_is_refused(example):

@@ -1,8 +1,8 @@
 """Pin every package that we install, with the hashes of its files: `make pins`.
 
-What a learner has is in binder/requirements.txt. The tests and the classroom need that and more: their lists begin with
-it, and go on with what is not in it. Options are passed on to uv: with `--upgrade` it takes the newest versions, and
-without it, what is pinned stays.
+What a learner has is in binder/requirements.txt. The tests, the classroom and Binder need that and more: their lists
+begin with it, and go on with what is not in it. Options are passed on to uv: with `--upgrade` it takes the newest
+versions, and without it, what is pinned stays.
 """
 
 import re
@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 LEARNERS = Path("binder/requirements.txt")
 LISTS = {
     LEARNERS: ("pyproject.toml", "--extra=lab", "--extra=binder"),
+    Path("binder/notebook.txt"): ("--group=binder-image", f"--constraint={LEARNERS}"),
     Path("tests/requirements.txt"): ("--group=test", f"--constraint={LEARNERS}"),
     Path("classroom/requirements.txt"): ("--group=classroom", f"--constraint={LEARNERS}"),
     Path("docs/requirements.txt"): ("pyproject.toml", "--group=site"),

@@ -1,7 +1,6 @@
 """Run notebooks from top to bottom, each in a fresh kernel, and save them with their outputs (`make notebooks`).
 
-A saved notebook holds nothing that differs from one run or machine to the next. A widget's model is gone with its
-kernel, so what stays of a widget is its picture.
+A saved notebook holds nothing that differs from one run or machine to the next.
 """
 
 import sys
@@ -20,7 +19,6 @@ for path in map(Path, sys.argv[1:]):
         timeout=60,
         kernel_name="python3",
         resources={"metadata": {"path": path.parent}},
-        store_widget_state=False,
         record_timing=False,
         coalesce_streams=True,  # or one print may be saved as two outputs, as its timing has it
         extra_arguments=["--log-level=ERROR"],  # or each kernel warns that it talks over TCP
@@ -36,7 +34,5 @@ for path in map(Path, sys.argv[1:]):
     }
     for cell in notebook.cells:
         cell.metadata = {key: value for key, value in cell.metadata.items() if key in KEPT}
-        for output in cell.get("outputs", []):
-            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
     nbformat.validate(notebook)
     nbformat.write(notebook, path)

@@ -13,6 +13,7 @@ from backprop_lab.mistakes import MISTAKES, Mistake
 from backprop_lab.network import Network
 from backprop_lab.problem import Problem, random_problem
 from backprop_lab.tracing import Trace, trace
+from backprop_lab.ui.running import without_view_if_nobody_is_there
 from backprop_lab.ui.values.explanations import explain
 from backprop_lab.ui.values.one_cell import work_out
 
@@ -152,6 +153,9 @@ class Exercise(widgets.VBox):
         self._button.description = f"Hint {self._given + 1} of {len(self._hints)}"
         more = not self.feedback and self._given < len(self._hints)
         self._button.layout.display = "" if more else "none"  # not None, which Pyodide's kernel does not send
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        return without_view_if_nobody_is_there(super()._repr_mimebundle_(**kwargs))
 
     def __repr__(self) -> str:
         return self.feedback.message

@@ -10,7 +10,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from backprop_lab.ui.hearing import TURN, serialize_messages
-from backprop_lab.ui.running import CELLS
+from backprop_lab.ui.running import CELLS, without_view_if_nobody_is_there
 
 
 class Lab(widgets.VBox):
@@ -96,4 +96,4 @@ class Lab(widgets.VBox):
         bundle = super()._repr_mimebundle_(**kwargs)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         data.update(self._without_kernel())
-        return bundle
+        return without_view_if_nobody_is_there(bundle)

@@ -1,5 +1,6 @@
-"""Whether the cell that runs was run by hand and alone, as far as a kernel can tell."""
+"""Whether the cell that runs was run by hand and alone, or with nobody there, as far as a kernel can tell."""
 
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -31,3 +32,20 @@ class Cells:
 
 
 CELLS = Cells(get_ipython())
+
+
+def nobody_is_there(shell: Any) -> bool:
+    """Whether a notebook is run only for what it leaves, as by `nbconvert --execute`.
+
+    Whatever runs it then takes no input for it. Voila takes none either, and has a reader.
+    """
+    takes_input = getattr(getattr(shell, "kernel", None), "_allow_stdin", True)
+    return not takes_input and not os.environ.get("SERVER_SOFTWARE", "").startswith("voila/")
+
+
+def without_view_if_nobody_is_there(bundle: Any) -> Any:
+    """What a cell shows. A widget that nobody can use would hide what stands in for it, and be blank offline."""
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    if nobody_is_there(get_ipython()):
+        data.pop("application/vnd.jupyter.widget-view+json", None)
+    return bundle

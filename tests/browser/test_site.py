@@ -281,6 +281,16 @@ def test_axe_finds_nothing_on_a_page_at_either_size_and_in_either_theme(names, p
             assert not [(rule["id"], node["html"]) for rule in rules for node in rule["nodes"]], (name, theme)
 
 
+def test_on_paper_nothing_covers_the_text_and_no_line_of_code_is_cut(page):
+    page.set_viewport_size({"width": 718, "height": 1047})  # A4 within its margins
+    page.emulate_media(media="print")
+    for name in PAGES:
+        page.goto(f"/{name}.html")
+        expect(page.locator(".skip-to-content, .run, footer").locator("visible=true")).to_have_count(0)
+        wide = "[...document.querySelectorAll('pre')].filter(pre => pre.scrollWidth > pre.clientWidth + 1)"
+        assert not page.evaluate(f"{wide}.map(pre => pre.textContent)"), name
+
+
 def test_what_is_searched_for_is_found_and_what_is_for_teachers_is_not_there(page, site):
     page.goto("/index.html")
     page.locator(".sidebar-search").fill("transposed")

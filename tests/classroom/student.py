@@ -128,7 +128,7 @@ class Page:
 
     async def run(self, code):
         """What a cell printed; raises RuntimeError with the kernel's own words."""
-        message = await self._send("execute_request", {"code": code, "silent": False})
+        message = await self._send("execute_request", {"code": code, "silent": False, "allow_stdin": True})
         await self.until(lambda: message in self._replies and message in self._idle)
         reply = self._replies.pop(message)
         if reply["status"] != "ok":

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from clean_room import ROOT, CleanRoom, clean_room, require
 from first_move import see_the_lab
+from launch import chromium_page
 
 NOTEBOOK = "notebooks/02_step_through.ipynb"
 USER = 1000
@@ -39,14 +40,25 @@ def main() -> None:
         room.environment |= {"PATH": path, "JUPYTER_PREFER_ENV_PATH": "1"}
         room.run(python, "-m", "pip", "install", "--no-cache-dir", "-r", "binder/requirements.txt", cwd=checkout)
         room.run("./binder/postBuild", cwd=checkout)
+        room.run(python, "-m", "pip", "check")
+        found = room.run(python.parent / "jupyter", "labextension", "list")
+        require("enabled" in found and "outdated" not in found, f"all extensions fit, but:\n{found}")
 
-        # As a Binder link opens the lab: ours, and a teacher's.
+        # As a Binder link opens the lab: ours, and a teacher's; and as the page of Jupyter Notebook shows it.
         lessons = teachers_repository(room).as_uri()
         pull = urlencode({"repo": lessons, "branch": "main", "urlpath": "lab/tree/lessons/lesson_1.ipynb"})
         command = (python.parent / "jupyter", "notebook", "--ip", "127.0.0.1")
-        for whose, path in {"ours": f"lab/tree/{NOTEBOOK}?", "a teacher's own": f"git-pull?{pull}&"}.items():
+        ways = {
+            "ours": f"lab/tree/{NOTEBOOK}?",
+            "a teacher's own": f"git-pull?{pull}&",
+            "Notebook": f"notebooks/{NOTEBOOK}?",
+        }
+        for whose, path in ways.items():
             shutil.rmtree(room.folder / ".jupyter", ignore_errors=True)  # a session has no tab open from another
             see_the_lab(f"Binder, with {whose}", room, command, path, cwd=checkout, quiet=True)
+        with room.serve(*command, cwd=checkout) as server, chromium_page() as page:
+            page.goto(f"{server.url}/tree/notebooks?token={server.token}")
+            page.get_by_text("02_step_through.ipynb").first.wait_for()
 
 
 def export(room: CleanRoom) -> Path:

@@ -10,5 +10,7 @@ with clean_room() as room:
     course = room.folder / "course"
     room.run(commands / "backprop-lab", course, "--copy-only")
     notebook_7 = (commands / "jupyter-notebook", f"--ServerApp.root_dir={course}", "--allow-root")
-    see_the_lab("JupyterLab", room, (commands / "backprop-lab", course, "--"), "lab/tree/02_step_through.ipynb?")
+    see_the_lab(
+        "JupyterLab", room, (commands / "backprop-lab", course, "--"), "lab/tree/02_step_through.ipynb?", quiet=True
+    )
     see_the_lab("Notebook 7", room, notebook_7, "notebooks/02_step_through.ipynb?")

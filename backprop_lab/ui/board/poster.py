@@ -130,7 +130,12 @@ def written(figure: Figure, kind: str) -> bytes:
     data, date = io.BytesIO(), {"svg": "Date", "pdf": "CreationDate"}[kind]  # the same picture is the same file
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "backprop_lab", "pdf.fonttype": 42}):
         figure.savefig(data, format=kind, metadata={date: None})
-    return data.getvalue()
+    if kind == "pdf":
+        return data.getvalue()
+    svg = data.getvalue()  # has no font in it, and is seen where there may be no DejaVu
+    for name, alike in ((b"'DejaVu Sans'", b"Verdana, sans-serif"), (b"'DejaVu Sans Mono'", b"Menlo, monospace")):
+        svg = svg.replace(name, name + b", " + alike)
+    return svg
 
 
 @own_settings()
