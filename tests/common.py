@@ -1,6 +1,7 @@
 """What many tests share: training by hand, problems with other numbers, and what a learner sees of a widget."""
 
 import html
+import io
 import os
 import re
 from dataclasses import replace
@@ -11,6 +12,7 @@ import ipywidgets as widgets
 import matplotlib as mpl
 import nbformat
 import numpy as np
+from PIL import Image
 from problems import identical
 
 from backprop_lab import Linear, Network, Problem, ReLU, SumSquaredError, plant, trace
@@ -117,6 +119,11 @@ def contrast(*colours):
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     low, high = sorted(linear @ [0.2126, 0.7152, 0.0722])
     return (high + 0.05) / (low + 0.05)
+
+
+def pixels(png):
+    """The red, green and blue of each pixel of a picture."""
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), int)
 
 
 def raises(error):

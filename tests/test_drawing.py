@@ -1,46 +1,44 @@
-"""Drawing: whatever matplotlib's settings are on a machine, every picture is the same, and the settings stay."""
+"""Drawing: curves and heatmaps show and say their numbers, colours can be told, and a matplotlibrc changes nothing."""
 
+import base64
+import re
 import subprocess
 import sys
 import threading
-import warnings
+from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
+import pytest
+from common import contrast, pixels, plain
 
+from backprop_lab.ui import draw_heatmaps
+from backprop_lab.ui.curves import draw_curves
 from backprop_lab.ui.drawing import own_settings
+from backprop_lab.ui.heatmaps import CELL, GAP
+from backprop_lab.ui.page import step_view
+from backprop_lab.ui.theme import CURVES, DARK, HEATMAP, LIGHT, PHASES, RESULT, custom_properties
 
 # What people write into a matplotlibrc, each of which changes or breaks a picture that is drawn under it.
 FOREIGN = """\
 image.origin: lower
 image.lut: 8
-image.cmap: gray
 text.usetex: True
 figure.autolayout: True
 figure.dpi: 40
 font.family: monospace
 font.size: 20
-font.weight: bold
-font.style: italic
-mathtext.fontset: stix
 path.sketch: 3, 50, 10
-path.simplify_threshold: 1.0
 axes.grid: True
-axes.spines.left: False
 axes.unicode_minus: False
 axes.xmargin: 0.4
 xtick.direction: in
-ytick.labelright: True
 hatch.linewidth: 4
-lines.dash_capstyle: round
-lines.antialiased: False
-patch.antialiased: False
-text.antialiased: False
 legend.loc: lower left
 agg.path.chunksize: 5
 """
-
 DRAW = """\
-import hashlib
+import hashlib, sys
 import matplotlib as mpl
 settings = dict(dict.items(mpl.rcParams))
 from backprop_lab import trace, worked_example
@@ -51,10 +49,8 @@ from backprop_lab.ui.rates.run_map import RunMap
 from backprop_lab.ui.rates.sweeper import Sweeper
 from backprop_lab.ui.steps.pictures import picture
 from backprop_lab.ui.steps.stepper import Stepper
-t = trace(worked_example())
-sweeper = Sweeper(seeds=3, steps=50)
-for _ in sweeper.train():
-    pass
+t, sweeper = trace(worked_example()), Sweeper(seeds=3, steps=50)
+list(sweeper.train())
 pictures = []
 for dark in False, True:
     board, runs = Board(t, dark=dark), RunMap(500, dark=dark)
@@ -64,13 +60,13 @@ for dark in False, True:
 pictures.append(draw_curves({"right": [3.0, 2.0, 1e-4], "wrong": [3.0, 1e9, float("inf")]}).encode())
 pictures.append(draw_heatmaps({"P": [[0.2, -1.0]]}, ["row"]).png)
 pictures += [picture(Stepper(step="dW1"), kind) for kind in ("png", "svg", "pdf")]
-print(*[hashlib.sha256(picture).hexdigest() for picture in pictures])
+print(*[hashlib.sha256(picture).hexdigest() for picture in pictures], "matplotlib.pyplot" in sys.modules)
 assert dict(dict.items(mpl.rcParams)) == settings
 """
 
 
 def hashes(folder, settings):
-    """Of the pictures that are drawn where these are the settings of matplotlib."""
+    """Of the pictures that are drawn where these are the settings of matplotlib; and whether pyplot was loaded."""
     folder.mkdir()
     (folder / "matplotlibrc").write_text(settings, encoding="utf-8")
     command = [sys.executable, "-W", "error", "-c", DRAW]
@@ -79,27 +75,17 @@ def hashes(folder, settings):
     return ran.stdout.split()
 
 
-def test_foreign_settings_change_no_pixel_of_any_picture_raise_nothing_and_stay(tmp_path):
+def test_foreign_settings_change_no_pixel_of_any_picture_raise_nothing_and_stay_and_no_pyplot_draws_twice(tmp_path):
     plain, foreign = hashes(tmp_path / "plain", ""), hashes(tmp_path / "foreign", FOREIGN)
-    assert len(set(plain)) == 9
+    assert (len({*plain}), plain[-1]) == (10, "False")
     assert foreign == plain
 
 
-def test_within_it_every_setting_that_draws_is_matplotlibs_own_and_afterwards_as_before():
-    with mpl.rc_context():
-        mpl.rcParams["image.origin"] = "lower"
-        with own_settings(), own_settings():
-            assert mpl.rcParams["image.origin"] == "upper"
-        assert mpl.rcParams["image.origin"] == "lower"
-        with warnings.catch_warnings(), own_settings():
-            warnings.simplefilter("ignore")
-            different = {k for k, own in dict.items(mpl.rcParamsDefault) if dict.get(mpl.rcParams, k) != own}
-        assert different <= {"backend"}
-
-
-def test_what_is_set_elsewhere_meanwhile_is_not_undone():
+def test_within_it_settings_are_matplotlibs_own_and_afterwards_as_before_and_what_is_set_meanwhile_is_not_undone():
     with mpl.rc_context({"lines.linewidth": 7, "axes.grid": True}):
         with own_settings():
+            with own_settings():
+                assert not mpl.rcParams["axes.grid"]
             mpl.rcParams["font.size"], mpl.rcParams["lines.linewidth"] = 30, 9
         assert [mpl.rcParams[name] for name in ("font.size", "lines.linewidth", "axes.grid")] == [30, 9, True]
 
@@ -122,3 +108,94 @@ def test_two_threads_that_draw_wait_for_each_other():
             assert seen == []
         other.join()
     assert seen == [False]
+
+
+def curves(losses):
+    """The curves of a picture, one for each colour: the heights they run at, from 0, its top, to 1."""
+    image = pixels(base64.b64decode(re.search('base64,([^"]*)', draw_curves(losses))[1]))
+    colours = [255 * np.array(mpl.colors.to_rgb(colour)) for colour in CURVES]
+    return [np.nonzero((np.abs(image - colour) < 3).all(axis=-1))[0] / len(image) for colour in colours]
+
+
+def test_each_curve_has_its_colour_the_larger_loss_is_above_and_one_that_explodes_leaves_the_other_its_shape():
+    large, small, *others = curves({"large": [1.0] * 50, "small": [0.01] * 50})
+    assert np.median(large) < 0.3 < 0.6 < np.median(small)
+    assert not any(other.size for other in others)
+    exploding = [*np.geomspace(1, 1e300, 47), np.inf, np.nan, 0.0]
+    falling, exploded, *_ = curves({"right": np.geomspace(1, 0.01, 50), "wrong": exploding})
+    heights = np.unique(falling)  # of which its line in the legend has few
+    assert len(heights) * np.diff(heights).min() > 0.08
+    assert exploded.min() < 0.1
+
+
+def test_the_curves_say_in_words_where_they_begin_and_end():
+    alt = plain(re.search('alt="([^"]*)"', draw_curves({"<b>A": [1, 0.5, 0.01], "B": [2.5, np.inf]}))[1])
+    assert alt == "Loss by iteration, on a logarithmic scale: <b>A goes from 1 to 0.01; B goes from 2.5 to inf."
+
+
+def test_a_low_picture_has_its_curves_too_whatever_the_losses():
+    for losses in ([1.7, 1.3, 1.0], [2.0, 2.0], [np.inf, np.nan]):
+        assert "data:image/png" in draw_curves({"correct": losses, "with the mistake": losses}, 310, 78)
+
+
+def places(matrices):
+    """For each number, which all differ: where the middle of its colour is, in cells from that of the first number."""
+    numbers = np.concatenate([np.ravel(matrix) for matrix in matrices.values()])
+    image = pixels(draw_heatmaps(matrices).png)
+    found = []
+    for level in numbers / np.abs(numbers[np.isfinite(numbers)]).max():
+        colour = 255 * np.array(mpl.colormaps[HEATMAP].resampled(256)(np.clip(level, -1, 1) / 2 + 0.5)[:3])
+        rows, columns = np.nonzero(np.abs(image - colour).max(axis=-1) <= 1)
+        found.append((np.mean((rows.min(), rows.max())), np.mean((columns.min(), columns.max()))))
+        cell = image[rows.min() : rows.max(), columns.min() : columns.max()]
+        assert np.abs(cell - colour).sum(axis=-1).max() > 300, "its digits stand out"
+    return (np.array(found) - found[0]) / (2 * CELL[1], 2 * CELL[0])
+
+
+def test_every_number_has_its_colour_in_its_place_and_all_matrices_have_one_scale_whatever_is_not_finite():
+    A, B = np.array([[4.0, -4.0, 0.1], [1.0, -2.0, 3.0]]), np.array([[-1.0, 2.0, 0.5], [1.5, -3.0, 2.5]])
+    expected = [(i, j + k * (3 + GAP / CELL[0])) for k in range(2) for i in range(2) for j in range(3)]
+    assert np.allclose(places({"A": A, "B": B}), expected, atol=0.05)
+    assert np.allclose(places({"A": np.array([[np.inf, -1.0, 0.5]])}), [(0, 0), (0, 1), (0, 2)], atol=0.05)
+    assert repr(draw_heatmaps({"A": [[np.inf, -1.0, np.nan]]})) == "Heatmap. A: 0: 0 inf 1 −1 2 nan."
+
+
+def test_it_says_in_words_what_it_shows_as_its_alternative_text_and_where_there_are_no_pictures():
+    picture = draw_heatmaps({"P": [[0.25, 0.75]], "y": [[0, 1]]}, rows=["first"], columns=["cat", "dog"])
+    assert repr(picture) == "Heatmap. P: first: cat 0.25 dog 0.75; y: first: cat 0 dog 1."
+    png, about = picture._repr_png_()
+    assert about["alt"] == repr(picture)
+    assert [side // 2 for side in pixels(png).shape[:2]] == [about["height"], about["width"]]
+
+
+@pytest.mark.parametrize(("matrices", "names", "said"), [
+    ({}, {}, r"have one shape \(rows, columns\); got \[\]"),
+    ({"A": [[1.0]], "B": [[1.0, 2.0]]}, {}, r"got \[\(1, 1\), \(1, 2\)\]"),
+    ({"A": np.zeros((2, 2, 2))}, {}, r"got \[\(2, 2, 2\)\]"),
+    ({"A": [[1.0, 2.0]]}, {"columns": ["cat"]}, r"1 names of rows and 1 of columns for \(1, 2\)"),
+])  # fmt: skip
+def test_what_cannot_stand_side_by_side_or_be_named_is_refused(matrices, names, said):
+    with pytest.raises(ValueError, match=said):
+        draw_heatmaps(matrices, **names)
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+def test_text_stands_out_from_the_paper_and_each_phase_has_a_colour_of_its_own(example, theme):
+    assert {*PHASES} == {step.phase for step in example.steps}
+    colours = {theme.phase(phase) for phase in PHASES}
+    assert len(colours) == 4
+    assert contrast(theme.ink, theme.paper) >= 7
+    assert min(contrast(colour, theme.paper) for colour in (theme.faint, *colours)) >= 4.5
+    assert min(contrast("#ffffff", LIGHT.phase(phase)) for phase in PHASES) >= 4.5, "white letters on a phase's colour"
+
+
+def test_the_page_has_its_phases_from_the_theme_and_from_nowhere_else():
+    light, dark = (dict(re.findall(r"--bpl-([\w-]+): (#\w+);", rule)) for rule in custom_properties().splitlines())
+    inks = {f"{phase}-ink": LIGHT.phase(phase) for phase in PHASES}
+    assert light == {phase: LIGHT.phase(phase) for phase in PHASES} | inks | {"result": RESULT}
+    assert dark == {f"{phase}-ink": DARK.phase(phase) for phase in PHASES}
+    css = Path(step_view.__file__).with_name("labs.css").read_text(encoding="utf-8")
+    used = re.findall(r"var\(--bpl-([\w-]+)\)", css)
+    assert {name for name in used if name.partition("-")[0] in (*PHASES, "result")} == light.keys()
+    assert not {*light.values(), *dark.values()} & {*re.findall(r"#\w{6}\b", css)}, "written once, in theme.py"
+    assert step_view.StepView()._css == custom_properties() + css

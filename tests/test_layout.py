@@ -30,11 +30,8 @@ def sized(samples, inputs, hidden, outputs):
 def every():
     """(what, layout, screen) of boards of all kinds of sizes, on all kinds of screens."""
     traces = {str(sizes): sized(*sizes) for sizes in SIZES} | {n: trace(p) for n, p in OWN_PROBLEMS.items()}
-    return [
-        (f"{what} on {screen}", place_matrices(t, *screen), screen, t)
-        for what, t in traces.items()
-        for screen in SCREENS
-    ]
+    rooms = product(traces.items(), SCREENS)
+    return [(f"{what} on {screen}", place_matrices(t, *screen), screen, t) for (what, t), screen in rooms]
 
 
 def edges(found, label=1.05):
@@ -48,8 +45,8 @@ def test_no_two_matrices_overlap_nor_does_a_name_run_into_the_matrix_above_it(ev
         assert np.array_equal(covers(each, each), np.eye(len(each))), what
 
 
-def test_the_board_fits_its_screen_and_everything_lies_on_it_and_the_loss_and_the_scales_free_of_matrices(every):
-    for what, found, (width, height), _ in every:
+def test_the_board_fits_its_screen_and_every_value_lies_on_it_and_the_loss_and_the_scales_free_of_matrices(every):
+    for what, found, (width, height), t in every:
         assert found.width <= width + 1e-6, what
         assert found.height <= height + 1e-6, what
         for x, y, w, h in [place for place in (found.loss, found.scales) if place]:
@@ -61,15 +58,17 @@ def test_the_board_fits_its_screen_and_everything_lies_on_it_and_the_loss_and_th
         assert (each >= 0).all(), what
         assert (each[:, 2:] < [found.width, found.height]).all(), what
         assert found.loss or "64" in what or "1, 1, 1, 1" in what or width < 500, what
+        assert {*found.boxes} >= {*t.names}, what
+        lines = [step.name for step in t.steps if step.phase == "loss" and step.name != "L"]
+        x = [found.boxes[name].x for name in ("y_pred", *lines, "y")]
+        assert all(left < right for left, right in pairwise(x)), "each line of the loss, from left to right"
+        assert found.boxes["L"].x == found.boxes["y"].x, what
 
 
 def test_matrices_of_one_size_are_alike_gradients_and_new_weights_straight_beneath_their_values(every):
     for what, found, _, _ in every:
-        sides = (
-            {(box.cols, box.width) for box in found.boxes.values()},
-            {(b.rows, b.height) for b in found.boxes.values()},
-        )
-        for pairs in sides:
+        boxes = found.boxes.values()
+        for pairs in {(box.cols, box.width) for box in boxes}, {(box.rows, box.height) for box in boxes}:
             assert len(pairs) == len(dict(pairs)), what
             assert sorted(pairs) == sorted(pairs, key=lambda pair: pair[1]), "more cells are never less room"
         for name, box in found.boxes.items():
@@ -77,15 +76,6 @@ def test_matrices_of_one_size_are_alike_gradients_and_new_weights_straight_benea
                 value = found.boxes[name.removeprefix("d").removesuffix("_new")]
                 assert (value.x, value.rows, value.cols) == (box.x, box.rows, box.cols), (what, name)
                 assert value.y + value.height < box.y, (what, name)
-
-
-def test_the_board_holds_every_value_once_and_each_line_of_the_loss_from_left_to_right(every):
-    for what, found, _, t in every:
-        assert {*found.boxes} >= {*t.names}, what
-        lines = [step.name for step in t.steps if step.phase == "loss" and step.name != "L"]
-        x = [found.boxes[name].x for name in ("y_pred", *lines, "y")]
-        assert all(left < right for left, right in pairwise(x)), what
-        assert found.boxes["L"].x == found.boxes["y"].x, what
 
 
 def test_a_square_is_the_mean_of_as_few_cells_as_keep_it_wide_enough_to_see(every):
@@ -96,29 +86,19 @@ def test_a_square_is_the_mean_of_as_few_cells_as_keep_it_wide_enough_to_see(ever
                 assert each == 1 or side * (each - 1) / n < SMALLEST, (what, box)
 
 
-def test_cells_are_not_too_flat_nor_too_tall_where_all_are_of_one_size(example):
+def test_the_worked_example_has_room_for_its_numbers_on_a_laptop_fills_its_width_and_no_cell_is_flat_or_tall(example):
+    found = place_matrices(example, 930, 345)
+    assert (found.boxes["X"].width / 3 >= 36, found.boxes["X"].height / 2 >= 15) == (True, True)
+    assert (found.width > 925, bool(found.scales)) == (True, True)
     for screen in product((300, 930, 2000), (200, 345, 900)):
         box = place_matrices(example, *screen).boxes["X"]
         assert 1 / TALL - 1e-6 <= (box.width / box.cols) / (box.height / box.rows) <= FLAT + 1e-6, screen
 
 
-def test_the_worked_example_has_room_for_its_numbers_on_a_laptop_and_fills_its_width(example):
-    found = place_matrices(example, 930, 345)
-    assert found.boxes["X"].width / 3 >= 36
-    assert found.boxes["X"].height / 2 >= 15
-    assert found.width > 925
-    assert found.scales
-
-
-@pytest.mark.parametrize(
-    ("sizes", "told"),
-    [
-        ((65, 2, [3], 1), "65 samples"),
-        ((2, 3, [129], 2), "129 units"),
-        ((2, 129, [2], 2), "129 units"),
-        ((2, 2, [2] * 7, 2), "7 hidden layers"),
-    ],
-)
+@pytest.mark.parametrize(("sizes", "told"), [
+    ((65, 2, [3], 1), "65 samples"), ((2, 3, [129], 2), "129 units"), ((2, 129, [2], 2), "129 units"),
+    ((2, 2, [2] * 7, 2), "7 hidden layers"),
+])  # fmt: skip
 def test_a_network_that_is_larger_is_refused_in_words(sizes, told):
     with pytest.raises(ValueError, match=rf"room for 64 samples, 128 units, 6 hidden layers; this network has {told}"):
         place_matrices(trace(random_problem(0, *sizes)), 900)

@@ -1,6 +1,5 @@
 """The operation as a picture: it fits its room, each cell shown is the cell it says, and its numbers can be read."""
 
-from functools import lru_cache
 from itertools import product
 
 import matplotlib as mpl
@@ -17,19 +16,12 @@ from backprop_lab.ui.values.equation import Operand, equation
 ROOMS = [(600, 150), (390, 130), (1180, 200)]
 
 
-@lru_cache
-def traced(name):
-    if name == "worked example":
-        return trace(worked_example())
-    if name == "16 samples, 4-10-3":
-        X, y = np.random.default_rng(0).standard_normal((16, 4)), one_hot(np.arange(16) % 3)
-        return trace(random_problem(0, X=X, y=y, hidden=10, loss=SoftmaxCrossEntropy()))
-    if name == "64 samples, 128 units":
-        return trace(random_problem(0, 64, 4, [128], 3))
-    return trace(OWN_PROBLEMS[name])
-
-
-NAMES = ["worked example", "16 samples, 4-10-3", "64 samples, 128 units", *OWN_PROBLEMS]
+X, y = np.random.default_rng(0).standard_normal((16, 4)), one_hot(np.arange(16) % 3)
+PROBLEMS = {
+    "worked example": worked_example(),
+    "16 samples, 4-10-3": random_problem(0, X=X, y=y, hidden=10, loss=SoftmaxCrossEntropy()),
+    "64 samples, 128 units": random_problem(0, 64, 4, [128], 3),
+} | OWN_PROBLEMS
 
 
 def drawn(t, index, room=ROOMS[0], cell=None, **options):
@@ -42,27 +34,24 @@ def pixels(operation):
     return np.asarray(operation.canvas.buffer_rgba())[..., :3].astype(int) @ [65536, 256, 1]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PROBLEMS)
 def test_everything_lies_in_the_room_and_nothing_on_anything_else(name):
-    t = traced(name)
+    t = trace(PROBLEMS[name])
     for room, index in product(ROOMS, range(1, len(t.steps) + 1)):
         shown = drawn(t, index, room).shown
-        boxes = np.array(
-            [(p.x, p.y, p.x + len(p.cols) * p.cell[0], p.y + len(p.rows) * p.cell[1]) for p in shown.placed]
-        )
-        words = np.array([
+        boxes = [(p.x, p.y, p.x + len(p.cols) * p.cell[0], p.y + len(p.rows) * p.cell[1]) for p in shown.placed]
+        words = [
             (left := w.x - w.align * w.width, w.y - 0.7 * w.size, left + w.width, w.y + 0.2 * w.size)
             for w in (*shown.labels, *shown.signs)
-        ])  # fmt: skip
-        each = np.concatenate([boxes, words])
-        assert (each >= 0).all(), (room, t.steps[index - 1].name)
-        assert (each[:, 2:] <= room).all(), (room, t.steps[index - 1].name)
+        ]
+        each = np.array([*boxes, *words])
+        assert ((each >= 0) & (each <= [*room, *room])).all(), (room, t.steps[index - 1].name)
         assert np.array_equal(covers(each, each, by=0.5), np.eye(len(each))), (room, t.steps[index - 1].name)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PROBLEMS)
 def test_each_cell_on_the_page_has_the_colour_of_the_value_that_it_says_and_the_chosen_one_is_there(name):
-    t = traced(name)
+    t = trace(PROBLEMS[name])
     for index, step in enumerate(t.steps, start=1):
         i, j = (n - 1 for n in np.atleast_2d(step.value).shape)
         operation = drawn(t, index, cell=(step.name, i, j))
@@ -75,10 +64,8 @@ def test_each_cell_on_the_page_has_the_colour_of_the_value_that_it_says_and_the_
             limit = limit_of(matrix, "gradients" if matrix.startswith("d") else "")
             limit = np.inf if not matrix and part.value.size == 1 else limit
             for r, c in product(range(rows), range(cols)):
-                x, y = (
-                    round((left + width * (c + 0.08) / cols) * wide),
-                    round((top + height * (r + 0.15) / rows) * high),
-                )
+                x = round((left + width * (c + 0.08) / cols) * wide)
+                y = round((top + height * (r + 0.15) / rows) * high)
                 if at_rows[r] is None or at_cols[c] is None:
                     assert image[y, x] == 0xFFFFFF
                     continue
@@ -87,9 +74,9 @@ def test_each_cell_on_the_page_has_the_colour_of_the_value_that_it_says_and_the_
         assert (i in at_rows, j in at_cols) == (True, True), step.name
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PROBLEMS)
 def test_numbers_can_always_be_read_and_a_matrix_not_shown_whole_has_an_ellipsis_and_its_shape(name):
-    t = traced(name)
+    t = trace(PROBLEMS[name])
     for index in range(1, len(t.steps) + 1):
         operation = drawn(t, index)
         assert operation.shown.em >= READABLE
@@ -108,7 +95,8 @@ def test_a_line_too_long_for_its_numbers_is_shown_without_its_signs_and_no_label
     assert min(each.em for each in shown.values()) > 0
     assert [word.text for word in shown["H1"].signs] == ["→"]
     assert [label.text.split()[0] for label in shown["dY1"].labels] == ["dH1", "slope", "dY1"]
-    assert [label.text for label in drawn(traced("arctan by math.atan"), 9, room).shown.labels][1].startswith("slope")
+    arctan = drawn(trace(PROBLEMS["arctan by math.atan"]), 9, room).shown
+    assert arctan.labels[1].text.startswith("slope")
 
 
 def test_from_the_back_row_the_digits_of_the_worked_example_are_2_4_percent_of_a_projector_high(example):
@@ -116,7 +104,7 @@ def test_from_the_back_row_the_digits_of_the_worked_example_are_2_4_percent_of_a
         assert 0.73 * drawn(example, index, (1180, 200), large=True).shown.em >= 0.024 * 720, step.name
 
 
-def test_a_picture_leaves_nothing_of_the_one_before_and_is_empty_at_the_start(example):
+def test_a_picture_leaves_nothing_of_the_one_before_is_empty_at_the_start_and_the_same_at_any_density(example):
     operation = drawn(example, 10)
     first = operation.png()
     operation.draw(example, 3)
@@ -124,12 +112,7 @@ def test_a_picture_leaves_nothing_of_the_one_before_and_is_empty_at_the_start(ex
     operation.draw(example, 10)
     assert operation.png() == first
     operation.draw(example, 0)
-    assert operation.boxes_on_page() == []
-    assert {*pixels(operation).flat} == {0xFFFFFF}
-
-
-def test_the_same_picture_at_twice_the_density_and_on_dark_paper(example):
+    assert (operation.boxes_on_page(), {*pixels(operation).flat}) == ([], {0xFFFFFF})
     one, two = (drawn(example, 10, ratio=ratio, dark=True) for ratio in (1, 2))
     assert one.boxes_on_page() == two.boxes_on_page()
-    assert pixels(two).shape == (300, 1200)
-    assert pixels(one)[-1, -1] == 0x111111
+    assert (pixels(two).shape, pixels(one)[-1, -1]) == ((300, 1200), 0x111111)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from common import trained, with_mistake
 
-from backprop_lab import MISTAKES, random_problem, trace, worked_example
+from backprop_lab import MISTAKES, random_problem, trace
 from backprop_lab.ui import StepThrough
 from backprop_lab.ui.steps.frame import wrong_gradients
 from backprop_lab.ui.steps.quiz import LESSONS, TOUR, TRAINING, Quiz
@@ -15,8 +15,8 @@ def dead(t):
     return int(np.sum(np.all(t["H1"] == 0, axis=0)))
 
 
-def test_what_is_right_in_the_tour_is_right_on_the_board(example):
-    t = example
+def test_what_is_right_in_the_tour_and_about_training_is_right_on_the_board(example):
+    t, mistake = example, MISTAKES["mask-forgotten"]
     squares = (t["y_pred"] - t["y"]) ** 2
     assert [question.right for question in TOUR] == [
         ("the first", "the second", "the third")[np.argmax(t["X"][0] * t["W1"][:, 3])],
@@ -25,30 +25,25 @@ def test_what_is_right_in_the_tour_is_right_on_the_board(example):
         {1: "+", 0: "0", -1: "−"}[int(np.sign(t["dy_pred"][0, 1]))],
         str(np.sum(t["dY1"] != t["dH1"])),
         ("the first", "the second")[int(np.flatnonzero(t["X"][:, 1] * t["dY1"][:, 0] == 0)[0])],
-        f"{1e-3 / worked_example().lr:.0f}",
+        f"{1e-3 / t.problem.lr:.0f}",
         str(sum(dead(trace(random_problem(seed))) > 0 for seed in range(10))),
     ]
-
-
-def test_what_is_right_about_training_is_right_on_the_board():
-    mistake = MISTAKES["mask-forgotten"]
-    right = trained(worked_example().evolve(lr=0.01), 10)
-    wrong = trained(worked_example().evolve(lr=0.01), 10, mistake)
+    right, wrong = (trained(t.problem.evolve(lr=0.01), 10, made) for made in (None, mistake))
     stepper = Stepper(lr=0.05, step="H1")
     stepper.set_lr(0.01)
     stepper.restart()
     stepper.go("L")
-    for t, name in ((right, ""), (wrong, mistake.name)):
+    for made, name in ((right, ""), (wrong, mistake.name)):
         stepper.plant(name)
         for _ in range(10):
             stepper.next_iteration()
         assert stepper.place.shows("L"), "or the last loss on the board is that of the iteration before"
-        assert stepper.place.trace["L"] == t["L"]
-        assert f"{t['L']:.2f}" in TRAINING[1].answer
+        assert stepper.place.trace["L"] == made["L"]
+        assert f"{made['L']:.2f}" in TRAINING[1].answer
     assert [question.right for question in TRAINING] == [
-        str(dead(trained(worked_example().evolve(lr=0.05), 2))),
+        str(dead(trained(t.problem.evolve(lr=0.05), 2))),
         "with the mistake" if wrong["L"] < right["L"] else "without the mistake",
-        str(len(wrong_gradients(with_mistake(trace(worked_example()), mistake)))),
+        str(len(wrong_gradients(with_mistake(t, mistake)))),
     ]
 
 
@@ -83,8 +78,7 @@ def test_the_question_stands_in_the_lab_wherever_the_learner_goes_and_a_predicti
     lab = StepThrough(questions="tour", step="L")
 
     def do(what, text=""):
-        for handler in lab._view._handlers:
-            handler("do", {"what": what, "text": text})
+        lab._heard("do", {"what": what, "text": text})
         return lab._view.state["question"]
 
     assert do("next")["title"] == "Question 1 of 8"

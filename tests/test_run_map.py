@@ -1,19 +1,22 @@
-"""The map: every run's colour where a click finds that run, the theoretical limit, and nothing unreadable."""
+"""The map: every run's colour where a click finds it, its limit, and sentences that agree with numbers and theory."""
 
-import io
 import math
+import re
 from dataclasses import replace
 from itertools import combinations, product
 
 import matplotlib as mpl
 import numpy as np
 import pytest
-from common import swept
+from common import at_first_map, pixels, swept
 from matplotlib.text import Text
-from PIL import Image
+from own_parts import OWN_PROBLEMS
 
-from backprop_lab import worked_example
+from backprop_lab import random_problem, worked_example
+from backprop_lab.curvature import critical_lr
+from backprop_lab.number_format import plain
 from backprop_lab.ui.board.cells import COLOURS
+from backprop_lab.ui.rates import verdicts
 from backprop_lab.ui.rates.run_map import DECADES, RunMap, levels
 from backprop_lab.ui.rates.sweeper import LEARNING_RATES
 from backprop_lab.ui.theme import CURVES, LOST
@@ -28,10 +31,6 @@ def drawn_map(runs, chosen=(), width=900, **options):
     drawn = RunMap(width, **options)
     drawn.draw(runs, chosen)
     return drawn
-
-
-def pixels(drawn):
-    return np.asarray(Image.open(io.BytesIO(drawn.png())), int)
 
 
 def place(drawn, runs, row, col):
@@ -52,7 +51,7 @@ def is_near(picture, colour, within=3):
 @pytest.mark.parametrize(("width", "height", "ratio", "dark"), [(640, 300, 2, True), (1501, 533, 1.25, False)])
 def test_every_run_has_its_colour_just_where_a_click_finds_it(three_runs, width, height, ratio, dark):
     drawn = drawn_map(three_runs, width=width, height=height, ratio=ratio, dark=dark)
-    picture, found = pixels(drawn), levels(three_runs.change)
+    picture, found = pixels(drawn.png()), levels(three_runs.change)
     steps = levels(np.array([1.0, 10.0, 0.001, 1e9, 0.0, np.inf])).tolist()
     assert steps == [0, 1, -3, DECADES, -DECADES, None], "pale is a loss as it was, and a decade is a step"
     assert picture.shape[:2] == pytest.approx((height * ratio, width * ratio), abs=1)
@@ -69,23 +68,27 @@ def test_every_run_has_its_colour_just_where_a_click_finds_it(three_runs, width,
             assert is_near(picture[y - 2 : y + 3, x - 1 : x + 2], colour).all(), (row, col)
 
 
-def test_a_white_line_goes_through_the_limit_of_every_row_from_top_to_bottom(three_runs):
+def test_a_white_line_goes_through_the_limit_of_every_row_from_top_to_bottom_where_one_is_known(three_runs):
     drawn = drawn_map(three_runs, width=1000, height=500, ratio=2)
     for row, limit in enumerate(three_runs.limits):
         x, y = place(drawn, three_runs, row, limit_column(limit))
-        white = np.flatnonzero((pixels(drawn)[round(y)] >= 250).all(axis=1))
+        white = np.flatnonzero((pixels(drawn.png())[round(y)] >= 250).all(axis=1))
         assert np.abs(white - x).min() <= 2
-    for stroke in drawn.limit:
-        x, y = stroke.get_data()
-        assert (y[0], y[-1]) == (-0.5, 2.5)
-        assert (np.diff([x, y]) >= 0).all()
+    for limits in (three_runs.limits, (three_runs.limits[0], math.nan, math.inf), (math.nan,) * 3):
+        drawn = drawn_map(replace(three_runs, limits=limits))
+        rows = [row for row, limit in enumerate(limits) if math.isfinite(limit)]
+        for stroke in drawn.limit:
+            x, y = stroke.get_data()
+            assert y[np.isfinite(x)].tolist() == [row + edge for row in rows for edge in (-0.5, 0.5)]
+            assert (np.diff(x[np.isfinite(x)]) >= 0).all()
+        assert drawn.limit_label.get_visible() == bool(rows) == ("limit" in drawn.axes.get_ylabel())
 
 
 def test_a_ring_in_the_colour_of_its_curve_is_around_each_chosen_run_even_at_the_edge(three_runs):
     for chosen in [((0, 10), (2, 60)), ((0, 0), (2, 75)), ((0, 75), (2, 0))]:
         drawn = drawn_map(three_runs, chosen)
         for run, colour in zip(chosen, CURVES, strict=False):
-            rows, cols = np.nonzero(is_near(pixels(drawn), colour))
+            rows, cols = np.nonzero(is_near(pixels(drawn.png()), colour))
             x, y = place(drawn, three_runs, *run)
             away = np.hypot(cols - x, rows - y)
             assert 6 < away.min() < 12, "the run itself stays in sight"
@@ -94,22 +97,9 @@ def test_a_ring_in_the_colour_of_its_curve_is_around_each_chosen_run_even_at_the
                 assert beyond.sum() > 20
 
 
-def test_a_row_of_which_no_limit_is_known_has_no_line_and_without_any_there_is_no_word_of_it(three_runs):
-    limits = three_runs.limits
-    for some in [(limits[0], math.nan, math.inf), (math.nan,) * 3]:
-        drawn = drawn_map(replace(three_runs, limits=some))
-        rows = [row for row, limit in enumerate(some) if math.isfinite(limit)]
-        for stroke in drawn.limit:
-            x, y = stroke.get_data()
-            assert y[np.isfinite(x)].tolist() == [row + edge for row in rows for edge in (-0.5, 0.5)]
-        assert drawn.limit_label.get_visible() == bool(rows) == ("limit" in drawn.axes.get_ylabel())
-
-
-@pytest.mark.parametrize("own", [False, True])
-@pytest.mark.parametrize(("width", "seeds"), [(420, 64), (588, 1), (844, 17), (1500, 64)])
+@pytest.mark.parametrize(("width", "seeds", "own"), [(420, 64, True), (588, 1, True), (1500, 64, False)])
 def test_all_texts_are_inside_the_picture_and_none_lies_on_another(width, seeds, own):
-    problem = worked_example() if own else None
-    runs = swept(seeds=seeds, steps=10, problem=problem).state.runs
+    runs = swept(seeds=seeds, steps=10, problem=worked_example() if own else None).state.runs
     drawn = drawn_map(runs, width=width, height=max(300, width * 2 // 5))
     texts = [t for t in drawn.figure.findobj(Text) if t.get_text() and t.get_visible() and not t.get_animated()]
     rows = drawn.axes.get_yticks()
@@ -121,3 +111,94 @@ def test_all_texts_are_inside_the_picture_and_none_lies_on_another(width, seeds,
     size = drawn.figure.bbox
     assert all(size.x0 <= box.x0 < box.x1 <= size.x1 and size.y0 <= box.y0 < box.y1 <= size.y1 for box in boxes)
     assert not [pair for pair in combinations(boxes, 2) if pair[0].overlaps(pair[1])]
+
+
+@pytest.fixture(scope="module")
+def runs():
+    return swept(seeds=8).state.runs
+
+
+def kinds(runs):
+    """Every run with whether it is above its limit, and what became of its loss."""
+    for run in np.ndindex(runs.shape):
+        change = runs.change[run]
+        outcome = "lost" if np.isinf(change) else "down" if change < 1 else "up"
+        yield run, runs.lr(run) > runs.limits[run[0]], outcome
+
+
+def test_of_each_run_its_own_numbers_are_told_and_whether_theory_foresaw_them(runs):
+    every_kind = {(False, "down"), (True, "down"), (True, "up"), (True, "lost")}
+    assert {(above, outcome) for _, above, outcome in kinds(runs)} == every_kind
+    for run, above, outcome in list(kinds(runs))[::5]:
+        said, losses = verdicts.on_run(runs, run), runs.losses(run)
+        if outcome == "lost":
+            end = int(re.search(rf"^The loss began at {plain(losses[0], 4)} and had .* after step (\d+)\.", said)[1])
+            assert np.isinf(losses).tolist() == [step >= end for step in range(301)]
+        else:
+            assert said.startswith(f"The loss went from {plain(losses[0], 4)} to {plain(losses[-1], 4)} in 300 steps.")
+        limit = critical_lr(random_problem(runs.seed(run)))
+        assert f"{plain(runs.lr(run) / limit, 2)} times the theoretical limit at the start, {plain(limit, 3)}" in said
+        disagree = above == (outcome == "down")
+        assert ("here theory and experiment disagree" in said) == disagree
+        assert ("so this was to be expected" in said) == (not disagree)
+        if above and outcome == "down":
+            now = critical_lr(runs.problem(run).evolve(network=runs.network(run)))
+            bends = "less" if now > limit else "more"
+            assert said.endswith(f" Where the run ended, the loss bends {bends}, and the limit is {plain(now, 3)}.")
+        else:
+            assert "Where the run ended" not in said
+
+
+def test_while_a_sweep_runs_nothing_is_said_of_where_its_runs_end():
+    early = at_first_map(seeds=8, steps=200)[0].state.runs
+    for run in list(np.ndindex(early.shape))[::11]:
+        assert re.search(r" in 100 steps\.|had overflowed after step", verdicts.on_run(early, run))
+        assert "ended" not in verdicts.on_run(early, run)
+
+
+def test_of_the_map_the_shares_are_counted_and_the_best_learning_rate_is_named_and_a_run_by_its_seed(runs):
+    said, every = verdicts.on_map(runs), list(kinds(runs))
+    shares = [[outcome == "down" for _, above, outcome in every if above == side] for side in (False, True)]
+    shares += [[outcome == "lost" for *_, outcome in every]]
+    assert said.startswith("After 300 steps, the loss has come down in ")
+    assert re.findall(r"(\d+)%", said) == [f"{100 * np.mean(share):.0f}" for share in shares]
+    best = float(re.search(r"The median seed does best at a learning rate of (\S+)\.$", said)[1])
+    medians = np.median(runs.change, axis=0)
+    assert medians[np.argmin(np.abs(np.array(runs.sweep.lrs) - best))] == medians.min()
+    start = "Map of 8 seeds, in rows, at 76 learning rates from 0.0001 to 10. "
+    assert verdicts.of_picture(runs) == start + said
+    assert verdicts.name_of(runs, (2, 30)) == f"seed {runs.sweep.seeds[2]}, learning rate 0.01"
+
+
+def test_of_a_problem_of_ones_own_its_weights_as_given_are_a_row_with_that_name_and_what_no_seed_draws_is_told():
+    runs = swept(seeds=4, steps=10, problem=OWN_PROBLEMS["parameter called a"]).state.runs
+    assert verdicts.name_of(runs, (runs.sweep.seeds.index(None), 0)).startswith("the weights as given, learning rate ")
+    assert verdicts.of_picture(runs).startswith("Map of the weights as given and 3 seeds, in rows, at 76 learning ra")
+    assert verdicts.on_map(runs).endswith(" a2 stays as given, whatever the seed: a Scale cannot draw its numbers.")
+
+
+def test_where_no_limit_is_known_none_is_told_and_the_reason_and_nothing_is_held_against_theory():
+    runs = swept(seeds=2, steps=10, problem=OWN_PROBLEMS["arctan by math.atan"]).state.runs
+    said = verdicts.on_map(runs)
+    assert re.search(
+        r"down in \d+% of the runs\. .* No limit is shown for any run\. How the loss bends cannot be", said
+    )
+    assert "theor" not in said + verdicts.on_run(runs, (0, 0))
+    assert verdicts.on_run(runs, (0, 0)).endswith(" in 10 steps. No limit is known at its start.")
+    for limit, said in {np.inf: "bends upwards nowhere, so theory sets no limit.", 1e-9: "disagree."}.items():
+        there = replace(runs, limits=(limit, limit))
+        assert verdicts.on_run(there, (0, 0)).endswith(said)
+        assert "of those above it" not in verdicts.on_map(there), "nothing is said of a side where no run is"
+
+
+def test_a_loss_below_0_is_said_to_have_no_factor_and_where_none_comes_down_no_learning_rate_is_called_the_best(runs):
+    noted = "Of a loss at 0 or below, the darkest colors say only whether it fell or grew."
+    assert noted not in verdicts.on_map(runs)
+    for step, value in [(0, 0.0), (-1, -1.0)]:
+        changed = replace(runs, sweep=replace(runs.sweep, loss=runs.sweep.loss.copy()))
+        changed.sweep.loss[0, 0, step] = value
+        assert noted in verdicts.on_map(changed)
+    changed.sweep.loss[..., -1] = 1e9
+    assert "best" not in verdicts.on_map(changed)
+    changed.sweep.loss[..., :] = np.inf
+    assert verdicts.on_run(changed, (0, 0)).startswith("The loss had overflowed at the start. ")

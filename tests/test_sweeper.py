@@ -74,11 +74,8 @@ def test_a_sweep_that_ends_before_its_first_map_leaves_all_as_if_nothing_had_bee
         monkeypatch.setattr(module, "iter_sweep", raises(ZeroDivisionError("as an example")))
         with pytest.raises(ZeroDivisionError, match="as an example"):
             list(pieces)
-        monkeypatch.undo()
     after = sweeper.state
     assert (after.wanted, after.runs, after.running) == (before.wanted, before.runs, False)
-    list(sweeper.train(hidden=2))
-    assert sweeper.state.runs.settings == Settings(**SMALL, hidden=2)
 
 
 def test_canceled_on_the_way_the_map_keeps_what_it_has_come_to():
@@ -119,7 +116,7 @@ def test_a_choice_takes_the_place_of_the_last_one_or_goes_beside_the_first_and_w
         assert sweeper.state.chosen == chosen
 
 
-def test_what_is_chosen_follows_its_seed_to_another_row_and_goes_with_it():
+def test_what_is_chosen_follows_its_seed_to_another_row_and_its_learning_rate_to_another_column(monkeypatch):
     sweeper = swept(seeds=12, steps=60)
     sweeper.compare(True)
     for seed, col in [(3, 20), (11, 30)]:
@@ -131,6 +128,13 @@ def test_what_is_chosen_follows_its_seed_to_another_row_and_goes_with_it():
         list(sweeper.train(**change))
         assert [(sweeper.state.runs.seed(run), run[1]) for run in sweeper.state.chosen] == chosen
         assert sweeper.state.chosen != before
+    sweeper, lrs = swept(**SMALL), LEARNING_RATES
+    sweeper.compare(True)
+    for run in [(1, 20), (2, 3)]:
+        sweeper.choose(*run)
+    monkeypatch.setattr(module, "_learning_rates", lambda *_: (*lrs[15:], *(10 * lr for lr in lrs[-15:])))
+    list(sweeper.train())
+    assert sweeper.state.chosen == ((1, 5),)
 
 
 # A problem of one's own
@@ -141,14 +145,12 @@ GIVEN = own_problem(Tanh(), loss=CrossEntropy(), y=np.eye(2)[[0, 1, 1]])
 def test_the_runs_of_ones_own_problem_are_those_of_a_sweep_of_it_around_its_limits_its_own_weights_among_them():
     first, _, last = GIVEN.network.layers
     for options, problem in [
-        ({}, GIVEN),
-        ({"activation": "ReLU"}, GIVEN.evolve(network=Network([first, ReLU(), last]))),
-    ]:
+        ({}, GIVEN), ({"activation": "ReLU"}, GIVEN.evolve(network=Network([first, ReLU(), last]))),
+    ]:  # fmt: skip
         runs = swept(**SMALL, problem=GIVEN, **options).state.runs
-        limits = sorted(
-            ((critical_lr(redrawn(problem, seed)), seed) for seed in (None, 0, 1, 2)), key=lambda each: each[0]
-        )
-        assert [*zip(runs.limits, runs.sweep.seeds, strict=True)] == limits
+        limits = {seed: critical_lr(redrawn(problem, seed)) for seed in (None, 0, 1, 2)}
+        seeds = sorted(limits, key=limits.get)
+        assert (runs.sweep.seeds, runs.limits) == (tuple(seeds), tuple(limits[seed] for seed in seeds))
         lrs = runs.sweep.lrs
         assert (len(lrs), lrs[-1] / lrs[0]) == (76, pytest.approx(1e5))
         assert 10 * lrs[0] < min(runs.limits) < max(runs.limits) < lrs[-1] / 10
@@ -192,27 +194,6 @@ def test_how_far_a_sweep_is_is_told_limit_by_limit_and_then_in_the_seconds_that_
     assert numbers == sorted(numbers, reverse=True)
 
 
-def test_what_a_problem_has_of_its_own_is_refused_and_so_is_what_is_no_problem():
-    for settings, message in [
-        ({"problem": GIVEN, "hidden": 3}, "your problem has hidden units of its own: leave out hidden=3"),
-        ({"problem": GIVEN, "activation": "relu"}, "activation must be one of as given, .*; got 'relu'"),
-        ({"problem": [1, 2]}, r"problem must be a Problem, such as .*; got \[1, 2\]"),
-        ({"problem": in_other_numbers(GIVEN, complex)}, "X has complex ones"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            Sweeper(**settings)
-
-
-def test_what_is_chosen_follows_its_learning_rate_to_another_column(monkeypatch):
-    sweeper, lrs = swept(**SMALL), LEARNING_RATES
-    sweeper.compare(True)
-    for run in [(1, 20), (2, 3)]:
-        sweeper.choose(*run)
-    monkeypatch.setattr(module, "_learning_rates", lambda *_: (*lrs[15:], *(10 * lr for lr in lrs[-15:])))
-    list(sweeper.train())
-    assert sweeper.state.chosen == ((1, 5),)
-
-
 # What nobody looks at
 
 
@@ -234,31 +215,33 @@ def test_runs_that_were_forgotten_come_back_with_those_that_were_chosen_if_their
         assert np.array_equal(again.sweep.loss, runs.sweep.loss)
 
 
-def test_to_forget_ends_a_sweep_that_is_still_trained():
+def test_what_there_is_not_is_refused_and_changes_nothing():
     sweeper, pieces = at_first_map(**SMALL)
-    sweeper.forget()
+    sweeper.forget()  # which ends a sweep that is still trained
     list(pieces)
     assert (sweeper.state.runs, sweeper.state.running) == (None, False)
-
-
-def test_what_there_is_not_is_refused_and_changes_nothing():
-    sweeper = Sweeper()
     sweeper.walk(0, 1)
     with pytest.raises(ValueError, match="there are no runs to choose from yet: press Run"):
         sweeper.choose(0, 0)
-    sweeper = swept(**SMALL)
+    list(sweeper.train())
     before = sweeper.state
     for row, col in [(4, 0), (-1, 0), (0, 76), (0, -1), (1.5, 0), (0, 2.0), (0, None)]:
         with pytest.raises(ValueError, match=f"4 rows and 76 columns of runs; got row {row} and column {col}"):
             sweeper.choose(row, col)
-    with pytest.raises(ValueError, match=f"activation must be one of {', '.join(ACTIVATIONS)}; got 'relu'"):
-        sweeper.train(activation="relu")
-    with pytest.raises(ValueError, match=r"activation must be one of .*; got \['ReLU'\]"):
-        sweeper.train(activation=["ReLU"])
     for name, (least, most) in RANGES.items():
         for wrong in (least - 1, most + 1, least + 0.5, "many"):
-            with pytest.raises(
-                ValueError, match=f"{name} must be a whole number from {least} to {most}; got {wrong!r}"
-            ):
+            said = f"{name} must be a whole number from {least} to {most}; got {wrong!r}"
+            with pytest.raises(ValueError, match=said):
                 sweeper.train(**{name: wrong})
+    for wrong in ("relu", ["ReLU"]):
+        with pytest.raises(ValueError, match=re.escape(f"must be one of {', '.join(ACTIVATIONS)}; got {wrong!r}")):
+            sweeper.train(activation=wrong)
     assert sweeper.state is before
+    for settings, message in [
+        ({"problem": GIVEN, "hidden": 3}, "your problem has hidden units of its own: leave out hidden=3"),
+        ({"problem": GIVEN, "activation": "relu"}, "activation must be one of as given, .*; got 'relu'"),
+        ({"problem": [1, 2]}, r"problem must be a Problem, such as .*; got \[1, 2\]"),
+        ({"problem": in_other_numbers(GIVEN, complex)}, "X has complex ones"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            Sweeper(**settings)

@@ -89,7 +89,7 @@ class LabPage:
         self.devtools = page.context.new_cdp_session(page)
 
     def command(self, name):
-        self.page.evaluate("(name) => window.jupyterapp.commands.execute(name)", name)
+        self.page.evaluate(f"window.jupyterapp.commands.execute('{name}')")
 
     def run_all(self):
         self.page.evaluate(RUN_ALL)

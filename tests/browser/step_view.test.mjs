@@ -16,38 +16,27 @@ const BOXES = [
   ["X", 0, 0.875, 0.25, 0.125, 2, 4, true],
 ];
 
-test("a place in each cell of each matrix is that cell, by row and then by column, also of a transposed one", () => {
-  for (const [name, left, top, width, height, rows, cols, transposed] of BOXES) {
+test("a place in each cell is that cell, and its frame is there, also of a transposed matrix; any other place is none", () => {
+  for (const box of BOXES) {
+    const [name, left, top, width, height, rows, cols, transposed] = box;
     for (let i = 0; i < rows; i++) {
       for (let j = 0; j < cols; j++) {
-        const cell = transposed ? [name, j, i] : [name, i, j];
+        const [row, col] = transposed ? [j, i] : [i, j];
         for (const at of [0, 0.01, 0.5, 0.99]) {
-          const x = left + ((j + at) / cols) * width, y = top + ((i + at) / rows) * height;
-          assert.deepEqual(cellIn(BOXES, x, y), cell);
+          assert.deepEqual(cellIn(BOXES, left + ((j + at) / cols) * width, top + ((i + at) / rows) * height), [name, row, col]);
         }
-        const [, row, col] = cell, box = BOXES.find(([other]) => other === name);
-        const frame = placeIn(box, [name, row, row, col, col, "result"]);
         const wanted = [left + (j / cols) * width, top + (i / rows) * height, width / cols, height / rows];
-        frame.forEach((side, k) => assert(Math.abs(side - wanted[k]) < 1e-12));
+        placeIn(box, [name, row, row, col, col, "result"]).forEach((side, k) => assert(Math.abs(side - wanted[k]) < 1e-12));
       }
     }
+    const [down, across] = transposed ? [cols, rows] : [rows, cols];
+    assert.deepEqual(placeIn(box, [name, 0, down - 1, 0, across - 1, "result"]), [left, top, width, height]);
   }
-});
-
-test("a place beside the matrices, or just where one ends, is no cell", () => {
+  assert.deepEqual(placeIn(BOXES[0], ["W", 1, 2, 0, 1, "operand"]), [0.125, 0.375, 0.25, 0.25]);
   for (const [x, y] of [[0, 0], [0.124, 0.3], [0.375, 0.3], [0.2, 0.75], [0.2, 0.249], [0.4, 0.3], [1, 0.3]]) {
     assert.equal(cellIn(BOXES, x, y), null);
   }
   assert.equal(cellIn([], 0.5, 0.5), null);
-});
-
-test("the frame of a block is as large as its cells, and a whole matrix has the frame of its box", () => {
-  assert.deepEqual(placeIn(BOXES[0], ["W", 1, 2, 0, 1, "operand"]), [0.125, 0.375, 0.25, 0.25]);
-  for (const box of BOXES) {
-    const [name, left, top, width, height, rows, cols, transposed] = box;
-    const [down, across] = transposed ? [cols, rows] : [rows, cols];
-    assert.deepEqual(placeIn(box, [name, 0, down - 1, 0, across - 1, "result"]), [left, top, width, height]);
-  }
 });
 
 test("of a matrix that is not shown whole, the cells and the parts of frames that are drawn are found", () => {
@@ -90,14 +79,16 @@ test("a key is plain unless Control, Meta, Alt or Shift is held", () => {
 });
 
 test("a lab comes only where it knows the notebook around it, and while its cell is in sight there", () => {
-  const panel = { top: 100, bottom: 700 };
-  const within = (cell, around) => ({
-    closest: (what) => (what === ".jp-Cell" ? cell : around) && { getBoundingClientRect: () => (what === ".jp-Cell" ? cell : around) },
+  const isSeen = (cell, panel) => isInNotebook({
+    closest: (what) => {
+      const found = what === ".jp-Cell" ? cell : panel;
+      return found && { getBoundingClientRect: () => found };
+    },
   });
-  const cells = [[{ top: 600, bottom: 900 }, true], [{ top: -300, bottom: 120 }, true], [{ top: 710, bottom: 900 }, false]];
-  for (const [cell, comes] of cells) assert.equal(isInNotebook(within(cell, panel)), comes);
-  assert.equal(isInNotebook(within(cells[0][0], null)), false);
-  assert.equal(isInNotebook(within(null, panel)), false);
+  const panel = { top: 100, bottom: 700 };
+  const cells = [{ top: 600, bottom: 900 }, { top: -300, bottom: 120 }, { top: 710, bottom: 900 }, null];
+  assert.deepEqual(cells.map((cell) => isSeen(cell, panel)), [true, true, false, false]);
+  assert.equal(isSeen(cells[0], null), false);
 });
 
 test("of a sum that scrolls it is told which of its terms are seen", () => {
