@@ -12,7 +12,7 @@ from problems import LOSSES, identical
 
 from backprop_lab import ACTIVATIONS, Linear, ReLU, SumSquaredError, Tanh, random_problem, sweep, sweeping, trace
 from backprop_lab.problem import redrawn
-from backprop_lab.sweeping import ROUND_STEPS, iter_sweep, sweep_problems
+from backprop_lab.sweeping import FEW_RUNS, ROUND_STEPS, iter_sweep, sweep_problems
 
 MANY = {"seeds": range(12), "lrs": np.logspace(-5, -2, 12)}  # side by side
 FEW = {"seeds": range(3), "lrs": (1e-4, 1e-2)}  # run by run
@@ -107,6 +107,27 @@ def test_a_large_sweep_lets_others_have_their_turn_after_each_step_and_says_how_
     assert list(lefts) == sorted(lefts, reverse=True)
     assert {*lefts} >= {66, 60, 54, 6, 0}
     assert np.array_equal(results[-1].loss, whole.loss)
+
+
+def test_a_block_has_as_many_runs_as_its_bytes_hold_and_if_they_are_many_they_lie_side_by_side(monkeypatch):
+    train, blocks = sweeping._train, []
+
+    def watched(*given):
+        for done, trained in train(*given):
+            blocks.extend([trained[0]] if trained else [])
+            yield done, trained
+
+    monkeypatch.setattr(sweeping, "_train", watched)
+    monkeypatch.setattr(sweeping, "_can_be_stacked", lambda problem: True)  # which trains two runs to find out
+    for runs, axis in [(FEW_RUNS, 0), (FEW_RUNS - 1, -1)]:
+        sweep(range(runs), [0.01], steps=1)
+        assert all(p.strides[axis] == p.itemsize for p in blocks[-1].values()), "or it would take four times as long"
+    bytes_a_run = 8 * 4 * (45 + 9 + 63 + 27 + 3 + 21)  # W1, b1, Y1, W2, b2, y_pred of 7 samples
+    for held, runs in [(10 * bytes_a_run, [10, 10, 9]), (10 * bytes_a_run - 1, [8, 7, 7, 7]), (1, [1] * 29)]:
+        blocks.clear()
+        monkeypatch.setattr(sweeping, "BLOCK_BYTES", held)
+        sweep(range(29), [0.01], steps=1, samples=7, inputs=5, hidden=9, outputs=3)
+        assert [len(block["W1"]) for block in blocks] == runs
 
 
 def test_rows_are_seeds_and_columns_are_learning_rates_as_plain_numbers_and_a_run_can_be_opened_elsewhere():
