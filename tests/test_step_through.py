@@ -406,7 +406,7 @@ def kept_alive():
     """How many boards, maps, figures, traces and sweeps there are."""
     gc.collect()
     kinds = Board, RunMap, Figure, Trace, Sweep
-    return Counter(type(each).__name__ for each in gc.get_objects() if isinstance(each, kinds))
+    return Counter(type(each).__name__ for each in gc.get_objects() if issubclass(type(each), kinds))
 
 
 def closed(lab):
