@@ -654,6 +654,7 @@ function render({ model, el }) {
       showMore();
       keepInSight();
     }
+    showTooltips();
     if (JSON.stringify(page) === told) return;
     told = JSON.stringify(page);
     tell(page);
@@ -671,11 +672,15 @@ function render({ model, el }) {
     pending = setTimeout(reportPage, 120);
   }
 
-  // ipywidgets shows no tooltip on a control with a label, so the label gets it here.
+  // ipywidgets shows no tooltip on a control with a label, so the label gets it here; and a slider has no name, so it
+  // gets that of the field beside it.
   function showTooltips() {
     const tooltips = model.get("tooltips");
     for (const label of labAround(el)?.querySelectorAll("label.widget-label") ?? []) {
       label.title = tooltips[label.textContent.trim()] ?? label.title;
+    }
+    for (const handle of labAround(el)?.querySelectorAll(".noUi-handle") ?? []) {
+      handle.ariaLabel = `${handle.closest(".widget-hbox")?.querySelector("label")?.textContent ?? ""} slider`.trim();
     }
   }
 
@@ -688,7 +693,7 @@ function render({ model, el }) {
     map.figure.style.width = map.figure.style.aspectRatio = "";
     map.fit();
     if (!awaited && !state().playing) return;
-    if (awaited) showTooltips();
+    showTooltips();
     awaited = false;
     tell({ kind: "shown", frame: model.get("frame"), view });
   };
