@@ -16,6 +16,7 @@ from backprop_lab.ui.steps.setup import STARTS
 PLACES = [
     {},
     {"step": "dW1"},
+    {"step": "dW1", "cell": "dW1[1,0]"},
     {"start": "random", "seed": 3, "lr": 0.05, "iteration": 2, "step": "dW1"},
     {"start": "dead ReLU", "samples": 4, "inputs": 2, "hidden": 5, "layers": 2, "outputs": 1, "activation": "Tanh"},
     {"start": "iris", "seed": 5, "loss": "mean of squares"},
@@ -99,7 +100,7 @@ HOSTILE = [
     "seed=\N{ARABIC-INDIC DIGIT THREE}", "seed=3&seed=4", "seed=3;lr=1", "seed=__import__('os')", "seed=3)",
     "seed=True", "seed=nan", "seed= 3", "seed=3%00", "lr=nan", "lr=inf", "lr=-1", "lr=0", "lr=1e999", "lr=1e9999",
     "lr=1j", "lr=1/3", "lr=", "lr=0.1%0A", "lr=1,5", "iteration=1000000000", "iteration=-1", "iteration=2**9",
-    "step=", "step=dW9", "step=dW1%22)", "step=<b>dW1</b>", "start=custom", "start=as given", "given=1",
+    "step=", "step=dW9", "cell=dW1[1,0]", "cell=X[9,9]", "cell=X[-1,0]", "cell=X[0", "cell=slope of H9[0,0]", "step=dW1%22)", "step=<b>dW1</b>", "start=custom", "start=as given", "given=1",
     "start=%3Cscript%3Ealert(1)%3C/script%3E", "start=random\"); import os #", "activation=eval", "activation=ReLU()",
     "hidden=0", "hidden=129", "layers=99999999999999999999", "samples=[2]", "mistake=none of them",
     "mistake=../../etc", "hide=everything", "hide=", "hide=seed,<img src=x onerror=alert(1)>", "large=1",

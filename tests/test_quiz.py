@@ -90,5 +90,9 @@ def test_the_question_stands_in_the_lab_wherever_the_learner_goes_and_a_predicti
     assert do("next_question")["title"] == "Question 2 of 8"
     assert do("show")["told"] == TOUR[1].answer
     assert lab.call() == "StepThrough(step='dH1', questions='tour')"
+    for elsewhere in ({"start": "iris"}, {"hidden": 6}, {"activation": "Tanh"}):
+        lab.stepper.set_up(**elsewhere)
+        assert "other numbers are on the board" in lab._view.state["question"]["text"]
+        assert (lab._view.state["question"]["told"], do("home")["told"]) == ("", TOUR[1].answer)
     with pytest.raises(ValueError, match="questions must be one of tour, training; got 'x'"):
         StepThrough(questions="x")

@@ -44,7 +44,7 @@ def test_every_step_card_and_sum_of_a_walk_is_the_live_labs(name, tmp_path, quic
     assert [walk["layout"][part] for part in ("steps", "since", "rules")] == [
         layout[part] for part in ("steps", "since", "rules")
     ]
-    kept = ("playing", "speed", "heard", "operation", "edit", "cell", "pinned", "sum", "sources")
+    kept = ("playing", "speed", "heard", "operation", "edit", "cell", "pinned", "sum", "sources", "below")
     for recorded in walk["iterations"]:
         for index, told in enumerate(recorded["steps"]):
             lab.stepper.go_to(index)

@@ -253,6 +253,8 @@ def test_a_learning_rate_between_or_beyond_the_steps_of_the_slider_stays_as_it_w
         position = min(max(round(math.log10(lr) / 0.05) * 0.05, -6), 1)
         lab._lr.value = 10**position  # as the page's slider rounds it
         assert (lab.stepper.place.lr, lab._lr_field.value) == (lr, f"{lr:.4g}")
+    lab._lr.value = 10**-1.6
+    assert (lab.stepper.place.lr, lab._lr_field.value) == (0.025, "0.025"), "a number that one can read and type"
 
 
 def test_a_control_that_is_moved_while_another_is_answered_in_another_thread_stays_where_it_was_put(monkeypatch):

@@ -310,7 +310,8 @@ def test_an_answer_shows_the_step_and_counts_and_the_score_runs_until_predicting
     for on in (True, False):
         stepper.predict(on)
         place = stepper.place
-        assert (place.predicting, place.question, place.right, place.asked, place.note) == (on, None, 0, 0, "")
+        assert (place.predicting, place.question, place.right, place.asked) == (on, None, 0, 0)
+        assert place.note.startswith("Press Next: it asks first") == on
         stepper.go("L")
         stepper.next()
         assert bool(stepper.place.question) == on

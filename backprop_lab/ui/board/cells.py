@@ -11,7 +11,7 @@ from matplotlib.font_manager import FontProperties, findfont
 from PIL import Image, ImageDraw, ImageFont
 
 from backprop_lab.layers import Array
-from backprop_lab.number_format import format_number
+from backprop_lab.number_format import format_number, plain
 from backprop_lab.problem import Problem
 from backprop_lab.ui.board.layout import Box
 from backprop_lab.ui.board.text import DIGIT_HEIGHT, FAMILY
@@ -67,8 +67,8 @@ class CellPainter:
             for box, matrix, limit in zip(self.boxes, values, self._limits, strict=True)
         ]
         self.numbers = [
-            None if matrix is None or not grid.em else [format_number(v) for v in matrix.ravel().tolist()]
-            for grid, matrix in zip(self._grids, values, strict=True)
+            None if matrix is None or not grid.em else [written(box.name, v) for v in matrix.ravel().tolist()]
+            for box, grid, matrix in zip(self.boxes, self._grids, values, strict=True)
         ]
 
     def _grid(self, box: Box) -> _Grid:
@@ -127,6 +127,11 @@ class CellPainter:
             self._digits[key] = digits
             top, left = ((outer - inner + 1) // 2 for outer, inner in zip(cell.shape, digits.shape, strict=True))
             cell[top : top + digits.shape[0], left : left + digits.shape[1]] = ramp.take(digits)
+
+
+def written(name: str, value: float) -> str:
+    """A number as it stands in a cell; a learning rate as one types it, so that 0.025 is not read as 0.03."""
+    return plain(value, 3) if name == "lr" and 0.005 <= value < 10 else format_number(value)
 
 
 def number_size(width: float, height: float) -> float:

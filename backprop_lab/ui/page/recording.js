@@ -65,7 +65,8 @@ const bytes = (text) => Uint8Array.from(atob(text), (character) => character.cha
 // A model for `render` of step_view.js. `fit` is called with the widths at which the pictures fill the room for them.
 export function playback(recording, fit) {
   const listeners = {}, { speeds } = recording;
-  let place = { iteration: recording.iteration, index: recording.index, cell: null, pinned: false };
+  const { iteration, index, cell } = recording;
+  let place = { iteration, index, cell, pinned: Boolean(cell) };
   let page = null, drawn = "", timer = 0;
   let controls = { playing: false, speed: Object.keys(speeds)[0], heard: "", operation: [] };
   const traits = {

@@ -377,8 +377,8 @@ function render({ model, el }) {
     if (!now) return;
     make("h4", "", question, now.title);
     make("p", "", question, now.text);
-    if (now.told) make("div", "bpl-note", make("div", "bpl-said", question), now.told);
     const answers = make("div", "bpl-signs", question);
+    if (now.told) make("div", `bpl-note ${now.right ? "bpl-is-right" : ""}`, make("div", "bpl-said", question), now.told);
     for (const choice of now.choices) {
       const button = make("button", "bpl-button", answers, choice);
       button.type = "button";
@@ -443,6 +443,7 @@ function render({ model, el }) {
 
   const hint = make("p", "bpl-hint", sum, "Point at a number to see what it is made of. A click keeps it.");
   const workedAt = make("div", "", sum);
+  const kept = make("p", "bpl-hint", sum, "Kept until you click it again.");
   const change = makeField(sum, "new value:", "Type a new number and press Enter", (text) => {
     tell({ kind: "do", what: "edit", text });
     change.value = "";
@@ -455,6 +456,7 @@ function render({ model, el }) {
     sumShown = all;
     hint.hidden = Boolean(now);
     change.parentElement.hidden = !edit;
+    kept.hidden = !now || !state().pinned;
     workedAt.replaceChildren();
     toMeasure.push(() => {
       sum.scrollTop = 0;
@@ -468,10 +470,10 @@ function render({ model, el }) {
     make("span", "bpl-more", head);
     const table = make("table", "", worked);
     for (const line of now.lines) make("td", "bpl-expression", make("tr", "", table), line).colSpan = 3;
-    for (const { text, value, share, largest } of now.terms) {
+    for (const { text, sign, value, share, largest } of now.terms) {
       const row = make("tr", largest ? "bpl-largest" : "", table);
       make("td", "", row, text);
-      make("td", share < 0 ? "bpl-minus" : share > 0 ? "bpl-plus" : "", row, `= ${value}`);
+      make("td", share < 0 ? "bpl-minus" : share > 0 ? "bpl-plus" : "", row, `${sign} ${value}`);
       const bar = make("i", share < 0 ? "bpl-minus" : "bpl-plus", make("td", "bpl-bar", row));
       bar.style.width = `${Math.round(100 * Math.abs(share))}%`;
     }
@@ -508,7 +510,9 @@ function render({ model, el }) {
   save.onchange = () => {
     tell({ kind: "do", what: "save", text: save.value });
     save.value = "";
+    save.options[0].textContent = "Saving…";
   };
+  const saved = () => (save.options[0].textContent = FILES[0][1]);
   const tables = make("div", "", below), scripts = make("div", "", below);
   makeCopy(scripts, "Copy the script", () => state().below.script);
   const script = make("pre", "bpl-script", scripts);
@@ -529,6 +533,7 @@ function render({ model, el }) {
   }
 
   function download({ name }, [data]) {
+    saved();
     const link = make("a", "", el);
     link.download = name;
     link.href = URL.createObjectURL(new Blob([data]));
@@ -728,6 +733,7 @@ function render({ model, el }) {
     "change:operation": showOperation,
     "change:alt": showAlt,
     "change:note": () => {
+      saved();
       if (hasSteps()) showCard();
       measure();
     },

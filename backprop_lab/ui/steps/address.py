@@ -69,6 +69,12 @@ def word(text: str) -> str:
     return text
 
 
+def cell(text: str) -> str:
+    if not re.fullmatch(r"[\w ]{1,80}\[[0-9]{1,3},[0-9]{1,3}\]", text):
+        raise ValueError("a cell such as dW1[1,0]")
+    return text
+
+
 def words(text: str) -> list[str]:
     return [word(each) for each in text.split(",")]
 
@@ -87,6 +93,7 @@ READ: dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(ARRAYS, array),
     "iteration": whole,
     "step": word,
+    "cell": cell,
     "mistake": word,
     "questions": word,
     "hide": words,
@@ -194,7 +201,7 @@ def address_of(place: Mapping[str, Any]) -> str:
             texts[name] = ",".join(value)
         else:
             texts[name] = "true" if value is True else str(value)
-    return urlencode(texts, safe=",;:")
+    return urlencode(texts, safe=",;:[]")
 
 
 def link_to(place: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from backprop_lab.tracing import Trace
 from backprop_lab.ui.steps import words
 from backprop_lab.ui.steps.judging import question
 from backprop_lab.ui.steps.stepper import LabState
-from backprop_lab.ui.values.one_cell import Cell, Worked, indexed, spans, work_out
+from backprop_lab.ui.values.one_cell import Cell, Term, Worked, indexed, spans, work_out
 from backprop_lab.ui.values.slopes import is_slope, slope_of, slopes_of, value_of
 
 Frame = list[Any]  # [name, first row, last row, first column, last column, "operand" or "result"]
@@ -102,6 +102,15 @@ def wrong_gradients(trace: Trace) -> list[str]:
 _WRONG: WeakKeyDictionary[Trace, list[str]] = WeakKeyDictionary()
 
 
+def comes_out(term: Term) -> bool:
+    """Whether who works a term out with the numbers that are written there gets the number beside them."""
+    line = term.text.translate({ord("−"): "-", ord("×"): "*", ord("·"): "*", ord("²"): "**2"})
+    try:
+        return plain(eval(line, {"__builtins__": {}}), 4) == plain(term.value, 4)
+    except (NameError, SyntaxError, TypeError, ArithmeticError):  # it stands there by its name
+        return True
+
+
 def the_sum(trace: Trace, worked: Worked) -> dict[str, Any]:
     """A cell as evaluated terms, each with its share of the largest one; or, where it is no sum, as `lines`."""
     sizes = [abs(term.value) for term in worked.every_term]
@@ -109,6 +118,7 @@ def the_sum(trace: Trace, worked: Worked) -> dict[str, Any]:
     terms = [
         {
             "text": term.text,
+            "sign": "=" if comes_out(term) else "≈",
             "value": plain(term.value, 4),
             "share": term.value / largest if largest and math.isfinite(term.value) else 0.0,
             "largest": len(sizes) > 1 and abs(term.value) == largest > 0,

@@ -32,6 +32,7 @@ from backprop_lab.ui.steps.script import numpy_script
 from backprop_lab.ui.steps.setup import AS_GIVEN, CUSTOM, SIZES, WORKED_EXAMPLE, Setup
 from backprop_lab.ui.steps.stepper import LabState, Stepper
 from backprop_lab.ui.values.equation import rules
+from backprop_lab.ui.values.one_cell import indexed
 
 SAVED = (*KINDS, "html")
 PARTS = ("start", "seed", "lr", "play", "predict", "more", "call")  # what `hide` can name
@@ -41,13 +42,13 @@ class StepThrough(Lab):
     """The lab, ready to be shown: `StepThrough()` is the whole cell; `StepThrough(problem)` shows a problem of yours.
 
     It opens exactly where you say: at a `start`, a `seed`, a learning rate `lr`, an `iteration` and a `step` such as
-    "dW1", with the sizes `samples`, `inputs`, `hidden`, `layers`, `outputs` of the network, its `activation` and its
-    `loss`. A start is "random", an example such as "mazur" or "iris", or another of the menu. Of a `problem` with up to
-    64 samples, 128 units in a layer and 6 layers, data, layers and loss are its own; a seed draws other weights for it.
-    `hide` removes controls, any of "start", "seed", "lr", "play", "predict", "more" and "call"; `large` is for the
-    back row of a lecture hall; `mistake` names one to plant, out of the table `mistakes`; `questions`, of "tour" or
-    "training", stand in the lab, one after another. Raises ValueError for a value
-    that is not available.
+    "dW1", with a `cell` such as "dW1[1,0]" worked out, and the sizes `samples`, `inputs`, `hidden`, `layers`, `outputs`
+    of the network, its `activation` and its `loss`. A start is "random", an example such as "mazur" or "iris", or
+    another of the menu. Of a `problem` with up to 64 samples, 128 units in a layer and 6 layers, data, layers and loss
+    are its own; a seed draws other weights for it. `hide` removes controls, any of "start", "seed", "lr", "play",
+    "predict", "more" and "call"; `large` is for the back row of a lecture hall; `mistake` names one to plant, out of
+    the table `mistakes`; `questions`, of "tour" or "training", stand in the lab, one after another. Raises ValueError
+    for a value that is not available.
     """
 
     def __init__(
@@ -168,7 +169,7 @@ class StepThrough(Lab):
     def _slide_lr(self, lr: float) -> None:
         """Follow the slider, unless it only rounded the learning rate to one of its own steps: no learner did that."""
         if not self._slider_shows(self.stepper.place.lr):
-            self.stepper.set_lr(lr)
+            self.stepper.set_lr(float(f"{lr:.2g}"))
 
     def _slider_shows(self, lr: float) -> bool:
         """Whether the slider is at the position nearest to this learning rate."""
@@ -285,11 +286,16 @@ class StepThrough(Lab):
         elif what == "edit":
             self.stepper.edit(typed_number(text))
         elif what == "answer":
-            (self._quiz if self._quiz.asked() and not self.stepper.place.question else self.stepper).answer(text)
+            (self.stepper if self.stepper.place.question or not self._quiz.asked() else self._quiz).answer(text)
         elif what == "show":
             self._quiz.show()
         elif what == "next_question":
             self._quiz.next()
+        elif what == "home":
+            lr = self.stepper.place.lr
+            self.stepper.plant("")
+            self._start_over(start=WORKED_EXAMPLE)
+            self.stepper.set_lr(lr)
         elif what == "why":
             self.stepper.give_reason(text)
         elif what == "save" and text in SAVED:
@@ -350,8 +356,12 @@ class StepThrough(Lab):
                 self._drawn = now
             view.alt = words.alt_text(place)
             told = frame.state(place, losses)
-            told["question"] = told["question"] or self._quiz.asked()
+            told["question"] = told["question"] or self._asked(place)
             self._tell(**told, heard=self._heard_cell, below=self._below(place))
+
+    def _asked(self, place: LabState) -> dict[str, Any] | None:
+        """The question that stands in the lab, if any."""
+        return self._quiz.asked(place.setup == Setup() and not place.custom, bool(place.mistake))
 
     def _show_pictures(self, place: LabState, page: dict[str, Any]) -> None:
         """The map and the operation, in the room that the page has for them."""
@@ -461,6 +471,8 @@ class StepThrough(Lab):
             given["iteration"] = int(place.iteration)
         if place.step:
             given["step"] = place.step.name
+        if place.pinned and place.cell:
+            given["cell"] = indexed(*place.cell)
         if place.mistake:
             given["mistake"] = place.mistake
         if self._questions:

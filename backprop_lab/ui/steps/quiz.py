@@ -7,6 +7,9 @@ from traitlets import HasTraits, Instance
 
 from backprop_lab.number_format import typed_number
 
+RIGHT = "Right."
+HOME, PLANTED, ANYWHERE = "the worked example", "the same, with a mistake planted or not", "anything"
+
 
 class LabQuestion(NamedTuple):
     """A question that is answered by looking at the board, with one of `choices` or, without them, a number."""
@@ -16,6 +19,7 @@ class LabQuestion(NamedTuple):
     hint: str  # what is said to a wrong answer: where to look
     answer: str  # in full
     choices: tuple[str, ...] = ()
+    where: str = HOME  # of which numbers the answer is
 
 
 class QuizState(NamedTuple):
@@ -36,17 +40,25 @@ class Quiz(HasTraits):
         super().__init__()
         self.questions = tuple(questions)
 
-    def asked(self) -> dict[str, Any] | None:
-        """What stands in the lab now; after the last question the score, until it is put away."""
+    def asked(self, home: bool = True, planted: bool = False) -> dict[str, Any] | None:
+        """What stands in the lab now; after the last question the score, until it is put away.
+
+        `home` says that the worked example is on the board, and `planted` that there is a mistake in it: what was asked
+        or told about other numbers than these would be wrong.
+        """
         at, told, shown, right = self.place
         many = len(self.questions)
         if at > many or not many:
             return None
-        now = {"choices": [], "field": "", "told": told, "beside": True}
+        now = {"choices": [], "field": "", "told": told, "right": told.startswith(RIGHT), "beside": True}
         if at == many:
             text = f"{right} of {many} were right at the first answer."
             return now | {"title": "That was the last question", "text": text, "buttons": [["next_question", "Close"]]}
-        now |= {"title": f"Question {at + 1} of {many}", "text": self.questions[at].text}
+        title, where = f"Question {at + 1} of {many}", self.questions[at].where
+        if where != ANYWHERE and not (home and (where == PLANTED or not planted)):
+            text = "This question is about the worked example, as it is, and other numbers are on the board now."
+            return now | {"title": title, "text": text, "told": "", "buttons": [["home", "Back to the worked example"]]}
+        now |= {"title": title, "text": self.questions[at].text}
         if shown:
             return now | {"buttons": [["next_question", "Next question"]]}
         choices = self.questions[at].choices
@@ -72,7 +84,7 @@ class Quiz(HasTraits):
             self.place = self.place._replace(told=f"{text.strip()} is not right. {now.hint}")
             return
         self.place = self.place._replace(
-            told=f"Right. {now.answer}", shown=True, right=self.place.right + (not self.place.told)
+            told=f"{RIGHT} {now.answer}", shown=True, right=self.place.right + (not self.place.told)
         )
 
     def show(self) -> None:
@@ -152,12 +164,13 @@ TOUR = (
         "Such a unit is a column of H1 that is all 0; the card names it.",
         "For eight; only 1 and 9 have no dead unit. With 8 samples, under More, for none: the more "
         "samples, the less likely.",
+        where=ANYWHERE,
     ),
 )
 
 TRAINING = (
     LabQuestion(
-        "Press Next iteration twice and watch H1. How many of its four units are dead now?",
+        "With 0.05 as learning rate, press Next iteration twice and watch H1. How many of its four units are dead now?",
         "4",
         "A unit is dead if its whole column is 0.",
         "All four: the steps are too long. Now press Play: only b2 still learns, and the loss ends at 6.61.",
@@ -170,12 +183,14 @@ TRAINING = (
         "After ten iterations, compare the two losses at the top right.",
         "With the mistake: 0.14, and 2.47 without. A falling loss proves nothing about the gradient.",
         ("without the mistake", "with the mistake"),
+        where=PLANTED,
     ),
     LabQuestion(
         "The mistake is still planted. Walk through the gradients. How many of the seven does the lab reject?",
         "3",
         "The red crosses on the timeline count them.",
         "Three: dY1, dW1 and db1, which come after the forgotten mask. The four before it are right.",
+        where=PLANTED,
     ),
 )
 

@@ -70,6 +70,7 @@ def record(stepper: Stepper, iterations: int = 1, large: bool = False) -> dict[s
         "speeds": speeds,
         "iteration": 0,
         "index": stepper.place.index,
+        "cell": list(stepper.place.cell) if stepper.place.pinned and stepper.place.cell else None,
         "iterations": [_iteration(steps, layout["since"]) for steps in looks],
         "pictures": {
             name: _pictures(looks, room, large and name == "wide")

@@ -1,8 +1,10 @@
 """Where the learner is: the problem, the iteration and the step. No drawing and no widgets here."""
 
 import math
+import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -95,11 +97,12 @@ class Stepper(HasTraits):
         lr: float | None = None,
         iteration: int = 0,
         step: str | None = None,
+        cell: str = "",
         mistake: str = "",
         mistakes: Mapping[str, Mistake] = MISTAKES,
         **setup: Any,
     ) -> None:
-        """Open at a step of an iteration, with one of `mistakes` planted or none.
+        """Open at a step of an iteration, with a `cell` such as "X[1,0]" pinned, and one of `mistakes` planted or none.
 
         It opens on `problem`, with its own numbers, or on what the fields of Setup in `setup` say.
         """
@@ -124,6 +127,18 @@ class Stepper(HasTraits):
         self._open_at(step, iteration)
         if iteration == 0:
             self.place = replace(self.place, note=self.place.note or told)
+        if cell:
+            self._pin(cell)
+
+    def _pin(self, cell: str) -> None:
+        """Choose a cell by its name, such as "dW1[1,0]", and keep it."""
+        named = re.fullmatch(r"(.+)\[(\d{1,4}),\s*(\d{1,4})\]", cell) if isinstance(cell, str) else None
+        if named is None:
+            raise ValueError(f'cell must be one of the board, such as "X[1,0]"; got {cell!r}')
+        with suppress(KeyError):  # where no matrix has this name
+            self.choose((named[1], int(named[2]), int(named[3])), pinned=True)
+        if not self.place.pinned:
+            raise ValueError(f"there is no {cell} on the board at this step")
 
     def _index_of(self, step: str) -> int:
         names = [each.name for each in self.place.trace.steps]
@@ -253,7 +268,8 @@ class Stepper(HasTraits):
 
     def predict(self, on: bool) -> None:
         """Start, or stop, asking before a step is shown; the score starts at 0."""
-        self.place = replace(self.place, predicting=on, question=None, right=0, asked=0, why="", note="")
+        note = "Press Next: it asks first, before an activation, a gradient, an update and the loss." if on else ""
+        self.place = replace(self.place, predicting=on, question=None, right=0, asked=0, why="", note=note)
 
     def answer(self, text: str) -> None:
         """Answer the question, as by a sign, `+`, `-` or `0`, or a number; then show the step."""
@@ -350,6 +366,8 @@ class Stepper(HasTraits):
         self.setup_lr = float(problem.lr)
         if lr is not None:
             problem = problem.evolve(lr=lr)
+        elif self.setup_lr != self.place.lr:
+            told = f"{told} The learning rate is {self.setup_lr:g} now, which goes with this start.".lstrip()
         mistake = self.place.mistake
         if mistake and not can_be_planted(self.mistakes[mistake], problem):
             mistake = ""
