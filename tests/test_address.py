@@ -100,11 +100,12 @@ HOSTILE = [
     "seed=\N{ARABIC-INDIC DIGIT THREE}", "seed=3&seed=4", "seed=3;lr=1", "seed=__import__('os')", "seed=3)",
     "seed=True", "seed=nan", "seed= 3", "seed=3%00", "lr=nan", "lr=inf", "lr=-1", "lr=0", "lr=1e999", "lr=1e9999",
     "lr=1j", "lr=1/3", "lr=", "lr=0.1%0A", "lr=1,5", "iteration=1000000000", "iteration=-1", "iteration=2**9",
-    "step=", "step=dW9", "cell=dW1[1,0]", "cell=X[9,9]", "cell=X[-1,0]", "cell=X[0", "cell=slope of H9[0,0]", "step=dW1%22)", "step=<b>dW1</b>", "start=custom", "start=as given", "given=1",
+    "step=", "step=dW9", "step=dW1%22)", "step=<b>dW1</b>", "start=custom", "start=as given", "given=1",
     "start=%3Cscript%3Ealert(1)%3C/script%3E", "start=random\"); import os #", "activation=eval", "activation=ReLU()",
     "hidden=0", "hidden=129", "layers=99999999999999999999", "samples=[2]", "mistake=none of them",
     "mistake=../../etc", "hide=everything", "hide=", "hide=seed,<img src=x onerror=alert(1)>", "large=1",
     "large=false", "%", "%FF=1", "seed=%FF", "&", "&&&", "a=b=c", "javascript:alert(1)", "seed=" + "9" * LONGEST,
+    "cell=dW1[1,0]", "cell=X[9,9]", "cell=X[-1,0]", "cell=X[0", "cell=slope of H9[0,0]",
     "x" * 10**6, "then=3", "then=3:0", "then=9999999:1", "then=3:0.1:7", "network=ReLU", "W1=1", "X=1&y=1",
     *(address_of({"problem": mazur()}).replace(*change) for change in [
         ("X=0.05", "X=nan"), ("X=0.05", "X=1e999"), ("X=0.05", "X=" + "[" * 99), ("X=0.05", "X=%7B%22a%22:1%7D"),
