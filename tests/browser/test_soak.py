@@ -85,7 +85,7 @@ def test_a_thousand_slider_moves_leave_the_last_state_on_screen_and_no_memory_gr
     lab.key(*["ArrowRight"] * 52, *["ArrowLeft"] * 50)
     lab.settle()
     expect(lab.field("seed")).to_have_value("98")
-    expect(lab.field("learning rate")).to_have_value("0.001259")
+    expect(lab.field("learning rate")).to_have_value("0.0013")
     loss, last = format_number(float(trace(random_problem(seed=98))["L"])), lab.picture()
     assert lab.image.get_attribute("alt").endswith(f"which gives {loss}.")
     assert notebook(f"from backprop_lab.ui import StepThrough\n\n{lab.call.inner_text()}").picture() == last
