@@ -1,7 +1,7 @@
 // Shows one state of a lab, as it is told: pictures, frames, card, timeline, sum. Reports gestures, and knows no kernel.
 
 const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "Enter", "Escape"];
-const LEAST = { desktop: 440, wide: 560, tall: 690, large: 480, phone: 720 }; // CSS pixels: lower than this, the page scrolls
+const LEAST = { desktop: 440, wide: 560, tall: 760, large: 480, phone: 720 }; // CSS pixels: lower than this, the page scrolls
 const MOST = 1100;
 
 // What can be done to the steps: what it is called, the word on its button, its drawing in a square of 16, why.
@@ -442,9 +442,8 @@ function render({ model, el }) {
 
   // The sum
 
-  const hint = make("p", "bpl-hint", sum, "Point at a number to see what it is made of. A click keeps it.");
+  const hint = make("p", "bpl-hint", sum, "Point at a number to see what it is made of. A click keeps it, and another lets it go.");
   const workedAt = make("div", "", sum);
-  const kept = make("p", "bpl-hint", sum, "Kept until you click it again.");
   const change = makeField(sum, "new value:", "Type a new number and press Enter", (text) => {
     tell({ kind: "do", what: "edit", text });
     change.value = "";
@@ -457,7 +456,6 @@ function render({ model, el }) {
     sumShown = all;
     hint.hidden = Boolean(now);
     change.parentElement.hidden = !edit;
-    kept.hidden = !now || !state().pinned;
     workedAt.replaceChildren();
     toMeasure.push(() => {
       sum.scrollTop = 0;
@@ -468,6 +466,7 @@ function render({ model, el }) {
     const head = make("div", "bpl-name", worked, `${now.cell} = `);
     head.title = now.words;
     if (now.label) make("span", "", head, now.label);
+    if (state().pinned) make("span", "bpl-kept", head, "kept").title = "Click the cell again to let it go";
     make("span", "bpl-more", head);
     const table = make("table", "", worked);
     for (const line of now.lines) make("td", "bpl-expression", make("tr", "", table), line).colSpan = 3;
