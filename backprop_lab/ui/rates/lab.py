@@ -54,6 +54,7 @@ class LearningRateLab(Lab):
     ) -> None:
         self.sweeper = Sweeper(problem=problem, seeds=seeds, steps=steps, hidden=hidden, activation=activation)
         self._map: RunMap | None = None
+        self._drawn: tuple[Any, ...] = ()  # what the picture on the page shows
         self._lab: StepThrough | None = None
         self._slid: dict[str, int] = {}  # where sliders have been moved to, and no training has begun yet
         self._hand: asyncio.Task[None] | None = None
@@ -109,7 +110,7 @@ class LearningRateLab(Lab):
                 self._start_sweep()
             self._show_map(self.sweeper.state)
         elif kind == "gone":
-            self._map = None
+            self._map, self._drawn = None, ()
             self.sweeper.forget()
         elif kind == "cell" and message["clicked"] and message["cell"] is not None:
             self.sweeper.choose(*message["cell"][1:])
@@ -222,8 +223,10 @@ class LearningRateLab(Lab):
         self._curves.value = draw_curves(losses, width=480, height=220) if losses else ""
 
     def _show_map(self, state: State) -> None:
-        if state.runs is None or self._map is None:
+        now = self._map, state.runs, state.chosen
+        if state.runs is None or self._map is None or now == self._drawn:
             return
+        self._drawn = now
         self._map.draw(state.runs, state.chosen)
         with self._view.hold_sync():
             self._view.boxes = [("runs", *self._map.box, *state.runs.shape)]
