@@ -556,8 +556,10 @@ function render({ model, el }) {
     sum.classList.toggle("bpl-late", !isKnown);
   }
 
+  // A click on what is not there yet goes to the step that computes it.
   function point(found, pins, clicked) {
     const isThere = found && (!hasSteps() || layout().since[found[0]] <= state().index);
+    if (found && !isThere && clicked) return tell({ kind: "jump", index: layout().since[found[0]] });
     const wanted = isThere ? found : null;
     pins &&= Boolean(wanted);
     if (!clicked && JSON.stringify(wanted) === JSON.stringify(cell)) return;
