@@ -114,7 +114,7 @@ class Drill(NamedTuple):
 
     def _repr_html_(self) -> str:
         """The sheet for a page of any width: where it is narrow, what stands side by side goes below each other."""
-        pre = '<pre style="margin: 0; white-space: pre; overflow-x: auto">{}</pre>'
+        pre = '<pre tabindex="0" style="margin: 0; white-space: pre; overflow-x: auto">{}</pre>'
         items = []
         for question in self.questions:
             shown = "".join(map(pre.format, question.shown))
