@@ -94,6 +94,9 @@ def make_pages(site: Path) -> None:
     shutil.rmtree(made)
     for left in (site / ".buildinfo", site / "objects.inv"):
         left.unlink()
+    for page in site.rglob("*.html"):  # a table that is wider than a phone is scrolled, by keyboard too
+        text = page.read_text()
+        page.write_text(text.replace('<div class="table-wrapper', '<div tabindex="0" class="table-wrapper'))
 
 
 # Where they run
