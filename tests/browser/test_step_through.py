@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-from lab_page import ONE_CELL, READY, RUN_ALL, LabPage
+from lab_page import LAID_OUT, ONE_CELL, READY, RUN_ALL, LabPage
 from playwright.sync_api import expect
 
 SECOND_NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "02_step_through.ipynb"
@@ -153,6 +153,8 @@ def test_tab_goes_through_the_lab_in_the_order_in_which_it_is_seen_and_the_focus
     lab.page.add_style_tag(content="* { caret-color: transparent !important; transition: none !important; }")
     lab.jump("L")
     lab.press("Predict first", "Next", "More", "As NumPy")
+    expect(lab.script).to_be_in_viewport()
+    lab.page.evaluate(LAID_OUT)  # the page has scrolled to the script
     lab.page.mouse.move(0, 0)
 
     def shot(at):
