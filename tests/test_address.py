@@ -54,6 +54,8 @@ def random_lab(seed):
         lab.stepper.set_lr(float(10 ** rng.uniform(-4, -1)))
         for _ in range(rng.integers(20)):
             lab.stepper.next()
+    if seed % 3:
+        lab.stepper.choose(("W1", 0, 0), pinned=True)
     return lab
 
 

@@ -94,5 +94,13 @@ def test_the_question_stands_in_the_lab_wherever_the_learner_goes_and_a_predicti
         lab.stepper.set_up(**elsewhere)
         assert "other numbers are on the board" in lab._view.state["question"]["text"]
         assert (lab._view.state["question"]["told"], do("home")["told"]) == ("", TOUR[1].answer)
+    lab = StepThrough(questions="training", mistake="mask-forgotten", lr=0.01)
+    assert "home" in str(lab._view.state["question"]), "the first question is about right gradients"
+    assert do("home")["text"] == TRAINING[0].text
+    lab._quiz.place = lab._quiz.place._replace(at=2)
+    lab.stepper.plant("mask-forgotten")
+    lab.stepper.set_up(start="random")
+    assert do("home")["text"] == TRAINING[2].text
+    assert (lab.stepper.place.mistake, lab.stepper.place.lr) == ("mask-forgotten", 0.001), "it is still planted"
     with pytest.raises(ValueError, match="questions must be one of tour, training; got 'x'"):
         StepThrough(questions="x")

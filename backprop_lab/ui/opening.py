@@ -7,7 +7,7 @@ import ipywidgets as widgets
 from backprop_lab.ui.steps.address import place_in
 from backprop_lab.ui.steps.lab import StepThrough
 
-WHERE = ("step", "iteration")
+WHERE = ("step", "iteration", "cell")
 
 
 def opened(address: str) -> widgets.Widget:
@@ -20,7 +20,9 @@ def opened(address: str) -> widgets.Widget:
             lab.go(iteration=iteration)
             lab.stepper.set_lr(lr)
         if rates:
-            lab.go(**{name: place.get(name) for name in WHERE})
+            lab.go(place.get("step"), place.get("iteration"))
+            if cell := place.get("cell"):
+                lab.stepper.pin(cell)
         return lab
     except ValueError as refused:
         return widgets.HTML(

@@ -67,7 +67,7 @@ class CellPainter:
             for box, matrix, limit in zip(self.boxes, values, self._limits, strict=True)
         ]
         self.numbers = [
-            None if matrix is None or not grid.em else [written(box.name, v) for v in matrix.ravel().tolist()]
+            None if matrix is None or not grid.em else [in_cell(box.name, v) for v in matrix.ravel().tolist()]
             for box, grid, matrix in zip(self.boxes, self._grids, values, strict=True)
         ]
 
@@ -129,7 +129,7 @@ class CellPainter:
             cell[top : top + digits.shape[0], left : left + digits.shape[1]] = ramp.take(digits)
 
 
-def written(name: str, value: float) -> str:
+def in_cell(name: str, value: float) -> str:
     """A number as it stands in a cell; a learning rate as one types it, so that 0.025 is not read as 0.03."""
     return plain(value, 3) if name == "lr" and 0.005 <= value < 10 else format_number(value)
 

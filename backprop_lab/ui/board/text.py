@@ -57,9 +57,8 @@ def _glyph(character: str, bold: bool) -> Outline:
     prop = FontProperties(family=FAMILY, weight="bold" if bold else "normal")
 
     def right_end(string: str) -> float:
-        return float(
-            np.max(TextPath((0, 0), string, size=1, prop=prop).vertices[:, 0])
-        )  # of straight lines: the last bar
+        outline = TextPath((0, 0), string, size=1, prop=prop)
+        return float(np.max(outline.vertices[:, 0]))  # it ends with a bar, which has no curves
 
     advance = right_end(f"|{character}|") - right_end("||")
     if character == " ":

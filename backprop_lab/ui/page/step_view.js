@@ -156,20 +156,21 @@ async function copy(text, near) {
   }
 }
 
-// A button that copies a text, and confirms it.
+// A button that copies a text, if there is one, and confirms it.
 function makeCopy(parent, word, text) {
   const button = make("button", "bpl-button", parent, word);
   button.type = "button";
   button.onclick = async () => {
+    const now = text();
+    if (!now) return;
     try {
-      await copy(text(), parent);
+      await copy(now, parent);
       button.textContent = "Copied";
     } catch {
       button.textContent = "Select the text and copy it";
     }
     setTimeout(() => (button.textContent = word), 1500);
   };
-  return button;
 }
 
 // A label with a field that reports what was typed when Enter is pressed.
@@ -501,8 +502,7 @@ function render({ model, el }) {
   below.hidden = true;
   const call = make("code", "bpl-call", ways), but = make("span", "", ways);
   makeCopy(ways, "Copy this call", () => state().below.call);
-  const copyLink = makeCopy(ways, "Copy link", () => state().below.link), copies = copyLink.onclick;
-  copyLink.onclick = () => (state().below.link ? copies() : tell({ kind: "do", what: "link" })); // which says why not
+  makeCopy(ways, "Copy link", () => state().below.link || tell({ kind: "do", what: "link" })); // which says why not
   const save = make("select", "bpl-button", ways);
   save.setAttribute("aria-label", "Save");
   save.title = "Save what is shown as a file";
@@ -512,7 +512,6 @@ function render({ model, el }) {
     save.value = "";
     save.options[0].textContent = "Saving…";
   };
-  const saved = () => (save.options[0].textContent = FILES[0][1]);
   const tables = make("div", "", below), scripts = make("div", "", below);
   makeCopy(scripts, "Copy the script", () => state().below.script);
   const script = make("pre", "bpl-script", scripts);
@@ -533,7 +532,8 @@ function render({ model, el }) {
   }
 
   function download({ name }, [data]) {
-    saved();
+    save.options[0].textContent = FILES[0][1];
+    if (!data.byteLength) return; // it could not be made
     const link = make("a", "", el);
     link.download = name;
     link.href = URL.createObjectURL(new Blob([data]));
@@ -583,7 +583,7 @@ function render({ model, el }) {
   }
 
   // What needs sizes is done last: each look at one lays the page out anew.
-  let toMeasure = [];
+  const toMeasure = [];
   function measure() {
     for (const look of toMeasure.splice(0)) look();
     keepInSight();
@@ -741,7 +741,6 @@ function render({ model, el }) {
     "change:operation": showOperation,
     "change:alt": showAlt,
     "change:note": () => {
-      saved();
       if (hasSteps()) showCard();
       measure();
     },

@@ -87,9 +87,14 @@ class StepView(anywidget.AnyWidget):
         """Scroll the page to a part of the lab around this, by its class."""
         self.send({"do": "come", "to": part})
 
-    def download(self, name: str, data: bytes) -> None:
-        """Give the learner a file: the page puts it where the browser keeps what it downloads."""
-        self.send({"do": "download", "name": name}, [data])
+    def download(self, name: str, make: Callable[[], bytes]) -> None:
+        """Give the learner a file: the page puts it where the browser keeps what it downloads. If it cannot be made,
+        the page hears that too, with an empty one."""
+        data = b""
+        try:
+            data = make()
+        finally:
+            self.send({"do": "download", "name": name}, [data])
 
     def _receive(self, kind: str, message: dict[str, Any]) -> None:
         view = message.get("view", "")

@@ -292,18 +292,23 @@ class StepThrough(Lab):
         elif what == "next_question":
             self._quiz.next()
         elif what == "home":
-            lr = self.stepper.place.lr
-            self.stepper.plant("")
-            self._start_over(start=WORKED_EXAMPLE)
-            self.stepper.set_lr(lr)
+            self._go_home()
         elif what == "why":
             self.stepper.give_reason(text)
         elif what == "save" and text in SAVED:
-            self._view.download(f"{self.step or 'start'}.{text}", self._saved(text))
+            self._view.download(f"{self.step or 'start'}.{text}", partial(self._saved, text))
         elif what == "link":
             self.link()  # which says why there is none
         elif what in ("next", "back", "next_phase", "next_iteration"):
             getattr(self.stepper, what)()
+
+    def _go_home(self) -> None:
+        """To the numbers that the question is about, at the present learning rate."""
+        lr = self.stepper.place.lr
+        self._start_over(start=WORKED_EXAMPLE)
+        if not self._quiz.fits(home=True, planted=bool(self.stepper.place.mistake)):
+            self.stepper.plant("")
+        self.stepper.set_lr(lr)
 
     def _press(self, key: str) -> None:
         """A key on the board: arrows step and choose a matrix; Enter pins a cell, then arrows move between cells."""

@@ -54,8 +54,8 @@ class Quiz(HasTraits):
         if at == many:
             text = f"{right} of {many} were right at the first answer."
             return now | {"title": "That was the last question", "text": text, "buttons": [["next_question", "Close"]]}
-        title, where = f"Question {at + 1} of {many}", self.questions[at].where
-        if where != ANYWHERE and not (home and (where == PLANTED or not planted)):
+        title = f"Question {at + 1} of {many}"
+        if not self.fits(home, planted):
             text = "This question is about the worked example, as it is, and other numbers are on the board now."
             return now | {"title": title, "text": text, "told": "", "buttons": [["home", "Back to the worked example"]]}
         now |= {"title": title, "text": self.questions[at].text}
@@ -67,6 +67,11 @@ class Quiz(HasTraits):
             "field": "" if choices else "a number",
             "buttons": [["show", "Show me"]],
         }
+
+    def fits(self, home: bool, planted: bool) -> bool:
+        """Whether the question is about what is on the board: the worked example or another, with a mistake or not."""
+        where = self.questions[self.place.at].where
+        return where == ANYWHERE or (home and (where == PLANTED or not planted))
 
     def answer(self, text: str) -> None:
         """Check an answer: a wrong one gets a hint, a right one ours. Raises ValueError for what is no answer."""

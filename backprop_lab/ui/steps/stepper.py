@@ -128,9 +128,9 @@ class Stepper(HasTraits):
         if iteration == 0:
             self.place = replace(self.place, note=self.place.note or told)
         if cell:
-            self._pin(cell)
+            self.pin(cell)
 
-    def _pin(self, cell: str) -> None:
+    def pin(self, cell: str) -> None:
         """Choose a cell by its name, such as "dW1[1,0]", and keep it."""
         named = re.fullmatch(r"(.+)\[(\d{1,4}),\s*(\d{1,4})\]", cell) if isinstance(cell, str) else None
         if named is None:
