@@ -24,7 +24,8 @@ MEASURE = """() => {
   for (const area of ["transport", "timeline", "map", "card", "operation", "sum"]) {
     areas[area] = lab.querySelector(`.bpl-${area}`);
   }
-  const cut = Object.entries(areas).filter(([, { scrollHeight: all, clientHeight: seen }]) => all > seen + 1);
+  const cut = Object.entries(areas).filter(([area, { scrollHeight, clientHeight, scrollWidth, clientWidth }]) =>
+    scrollHeight > clientHeight + 1 || (area === "sum" && scrollWidth > clientWidth));
   const boxes = Object.fromEntries(Object.entries(areas).map(([area, element]) => [area, box(element)]));
   return { panel: box(panel), cut: cut.map(([area]) => area), boxes };
 }"""

@@ -460,7 +460,7 @@ function render({ model, el }) {
     workedAt.replaceChildren();
     toMeasure.push(() => {
       sum.scrollTop = 0;
-      showMore();
+      fitSum();
     });
     if (!now) return;
     const worked = make("div", "bpl-worked", workedAt);
@@ -481,6 +481,13 @@ function render({ model, el }) {
     const total = make("tr", "bpl-total", table);
     if (now.lines.length) make("td", "bpl-expression", total, `= ${now.total}`).colSpan = 3;
     else for (const text of [now.of, `= ${now.total}`, ""]) make("td", "", total, text);
+  }
+
+  // Where its numbers have no room beside their bars, a sum goes without them.
+  function fitSum() {
+    sum.classList.remove("bpl-tight");
+    sum.classList.toggle("bpl-tight", sum.scrollWidth > sum.clientWidth);
+    showMore();
   }
 
   // Of a sum with more terms than there is room for, which ones are seen.
@@ -652,7 +659,7 @@ function render({ model, el }) {
       }
       page.kind_of_layout = kind;
       letScroll(card);
-      showMore();
+      fitSum();
       keepInSight();
     }
     showTooltips();
