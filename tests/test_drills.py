@@ -43,17 +43,12 @@ def by_hand(asked, shown):
     return {asked: signs[int(np.sign(up[i, j]))]}, asked
 
 
-def written(answer):
-    """An answer as it stands in a key, without regard to spaces."""
-    return " ".join(str(number) for number in np.ravel(answer)) if isinstance(answer, np.ndarray) else str(answer)
-
-
 def test_from_the_numbers_on_a_sheet_follows_what_its_key_says_and_the_package_agrees():
     seeds, asked = count(200), set()
     for seed in range(seeds):
         for kind in ALL:
             made = drill(kind, seed)
-            title, *questions = made.sheet.rstrip().split("\n\n\n")
+            _, *questions = made.sheet.rstrip().split("\n\n\n")
             _, *keys = made.key.rstrip().split("\n\n\n")
             assert len(questions) == len(keys) == len(set(questions)) == QUESTIONS
             answers = []
@@ -65,12 +60,11 @@ def test_from_the_numbers_on_a_sheet_follows_what_its_key_says_and_the_package_a
                 assert len(room.split()) == (answers[-1].size if isinstance(answers[-1], np.ndarray) else 1)
                 assert not room.strip("_ \n")
                 assert key.startswith(start := question.removesuffix(room))
-                assert " ".join(key[len(start) :].split()) == written(answers[-1])
+                answer = answers[-1]
+                written = " ".join(map(str, np.ravel(answer))) if isinstance(answer, np.ndarray) else str(answer)
+                assert " ".join(key[len(start) :].split()) == written
                 asked.add(re.sub(r"\[.*?\]", "", name))
             assert made.check(*answers), made.check(*answers)
-            assert max(abs(int(number)) for number in re.findall(r"-?\d+", made.key.partition("\n")[2])) < 100
-            assert f"(sheet {seed})" in title
-            assert f"(key to sheet {seed})" in made.key
     print(f"{seeds * len(ALL)} sheets with {QUESTIONS} questions each, which ask for {len(asked)} things")  # noqa: T201
     assert {"dW1", "dW2", "dY1", "sign of dy_pred", "sign of W2_new - W2", "shape of db1"} <= asked
 
@@ -83,15 +77,10 @@ def test_the_first_answer_that_is_wrong_or_missing_is_told_and_a_matrix_by_the_n
     for at, wrong, said in [
         (0, right[0] + 1, f"Question 1: {cell.asked} is not {right[0] + 1}. It is made from column"),
         (0, ..., f"Question 1: Put {cell.asked} in place of the blank."),
-        (0, "8", f"Question 1: Your {cell.asked} is text: write numbers"),
-        (0, [1, 2], f"Question 1: {cell.asked} is one number."),
-        (1, [[1]], f"Question 2: Your dY1 has shape (1, 1); it should have shape {mask.answer.shape}, like H1."),
         (1, mask.trace["dH1"], "Question 2: This looks like dH1: the ReLU's mask is missing"),
         (2, right[2][::-1], f"Question 3: The {shape.asked} is not {right[2][::-1]}."),
-        (2, ..., f"Question 3: Put the {shape.asked} in place of the blank."),
         (2, 12, f"Question 3: The {shape.asked} is a pair of numbers, as in (3, 2)."),
         (3, "?", f"Question 4: The {sign.asked} is '+', '-' or '0'."),
-        (4, None, f"Question 5: Put {made.questions[4].asked} in place"),
     ]:
         feedback = made.check(*right[:at], wrong, *right[at + 1 :])
         assert not feedback
@@ -99,10 +88,6 @@ def test_the_first_answer_that_is_wrong_or_missing_is_told_and_a_matrix_by_the_n
     assert str(made.check(..., *right[1:4], -right[4])).startswith("Question 5: dW2"), "blanks come last"
     typed = right[3].replace("-", "\N{MINUS SIGN}")
     assert made.check([right[0], right[1].tolist(), [*right[2]], f" {typed} ", float(right[4])]), "however it is typed"
-    zero = drill("sign", 7)
-    answers = [0 if question.answer == "0" else question.answer for question in zero.questions]
-    assert 0 in answers
-    assert zero.check(*answers)
     assert "There are 5 questions, and 1 answer:" in str(made.check(3))
 
 
@@ -113,15 +98,5 @@ def test_a_sheet_shows_itself_is_the_same_for_everybody_and_another_with_another
         shown, numbered = plain(drill(kind, 3)._repr_html_()), re.sub(r"\n\d\. ", "", drill(kind, 3).sheet)
         assert sorted("".join(shown.split())) == sorted("".join(numbered.split())), "on a page, in another arrangement"
         assert "__" not in drill(kind, 3).key
-
-
-@pytest.mark.parametrize(
-    ("asked", "said"),
-    [
-        (("masks", 3), "kind must be one of cell, mask, shape, sign, mixed; got 'masks'"),
-        (("mask", -1), "the seed must be"),
-    ],
-)
-def test_a_drill_that_there_is_not_is_refused(asked, said):
-    with pytest.raises(ValueError, match=said):
-        drill(*asked)
+    with pytest.raises(ValueError, match="kind must be one of cell, mask, shape, sign, mixed; got 'masks'"):
+        drill("masks", 3)

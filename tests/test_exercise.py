@@ -8,7 +8,7 @@ import pytest
 from common import button, kept, parts_of, plain
 from own_parts import OWN_PROBLEMS, Scale
 
-from backprop_lab import MISTAKES, Mistake, Network, Problem, random_problem, trace, worked_example
+from backprop_lab import MISTAKES, Mistake, Network, Problem, random_problem, worked_example
 from backprop_lab.layers import Linear, Tanh
 from backprop_lab.losses import SoftmaxCrossEntropy, SumSquaredError
 from backprop_lab.ui import Exercises
@@ -55,14 +55,12 @@ def test_hints_lead_from_the_shape_to_what_it_is_made_of_and_none_is_the_answer(
             assert exercise.children[1].value.count("<li>") == given
             button(exercise, f"Hint {given + 1} of {hints}").click()
         assert "Hint" not in text(exercise)
-        exercise.hint()  # there is no other one
         first, *meaning, last = map(plain, exercise.children[1].value.split("<li>")[1:])
         assert (str(step.value.shape) if np.ndim(step.value) else "a single number") in first
         assert (all(meaning), len(meaning), "None" in text(exercise)) == (True, hints - 2, False)
         assert all(re.search(rf"\b{operand}\b", last) for operand in step.operands)
         without_spaces = "".join(text(exercise).split()).replace("·", "*").replace("−", "-")
-        for line in (step.code, step.code.replace(".mT", ".T")):
-            assert "".join(line.split()) not in without_spaces
+        assert "".join(step.code.split()).replace(".mT", ".T") not in without_spaces.replace(".mT", ".T")
         assert ask(step.name, as_function(step)).feedback.ok
         right = ask(step.name, step.value)  # an array is compared with its own numbers
         assert (repr(right), "Hint" in text(right)) == (f"{step.name} is right.", False)
@@ -71,22 +69,13 @@ def test_hints_lead_from_the_shape_to_what_it_is_made_of_and_none_is_the_answer(
 
 
 def test_a_hint_names_what_has_the_same_shape_and_writes_a_cell_out(ask):
-    for blank, said in [
-        (ask("dW2", ...), "Its shape, like that of W2, is (4, 2) in the worked example."),
-        (ask("dW2", ...), "It is computed from H1 and dy_pred. One of its cells: dW2[0,0] = H1[0,0]·dy_pred[0,0]"),
-        (ask("L", ...), "Written out: L = (y_pred[0,0] − y[0,0])²"),
-        (Exercises(seed=34)("dW2", ...), "is (4, 2) in the first problem."),
-    ]:
-        for _ in range(3):
-            blank.hint()
-        assert said in text(blank)
-
-
-def test_where_there_is_no_such_step_there_is_no_hint(ask, example):
-    assert "Did you mean dW2?" in text(ask("dw2", ...))
-    for name in ("dw2", 7, example["dW2"]):
-        exercise = ask(name, "dW2")
-        assert (exercise.feedback.cause, "Hint" in text(exercise)) == (("name",), False)
+    blank = ask("dW2", ...)
+    for _ in range(3):
+        blank.hint()
+    assert "Its shape, like that of W2, is (4, 2) in the worked example." in text(blank)
+    assert "It is computed from H1 and dy_pred. One of its cells: dW2[0,0] = H1[0,0]·dy_pred[0,0]" in text(blank)
+    for name in ("dw2", 7):  # no step
+        assert (ask(name, "dW2").feedback.cause, "Hint" in text(ask(name, "dW2"))) == (("name",), False)
 
 
 def test_progress_counts_what_is_right_now_of_the_names_that_were_chosen(ask, example):
@@ -95,20 +84,17 @@ def test_progress_counts_what_is_right_now_of_the_names_that_were_chosen(ask, ex
     for name, answer, solved in answers:
         assert f"Solved {solved} of 15" in text(ask(name, answer))
     assert ask.solved == {"db2"}
-    assert 'value="1" max="15"' in ask("dW2", ...).children[-1].children[1].value
     another = Exercises(names=["dW1", "db1"])  # another notebook has a progress of its own
     for name, solved in {"dW2": 0, "db1": 1, "X": 1}.items():
         assert f"Solved {solved} of 2" in text(another(name, example[name]))
 
 
 def test_what_cannot_be_counted_and_what_is_no_problem_is_refused_with_what_would_do():
-    for wrong in ("dW1", 3, [], ["dW1", 3], ["dW1", "dW1"], ["dW1", ["db1"]], ["dW9"]):
-        said = f'names must be different names of steps, such as ["dW1", "db1"]; got {wrong!r}'
-        with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+    for wrong in ("dW1", [], ["dW1", 3], ["dW1", "dW1"], ["dW9"]):
+        with pytest.raises(ValueError, match="names must be different names of steps"):
             Exercises(names=wrong)
-    for wrong in (["dW1"], "dW1", 3, trace(CLASSES)):
-        with pytest.raises(ValueError, match=r'take a Problem, and what counts as names=\["dW1", "db1"\]; got '):
-            Exercises(wrong)
+    with pytest.raises(ValueError, match=r'take a Problem, and what counts as names=\["dW1", "db1"\]; got '):
+        Exercises(["dW1"])
 
 
 def test_the_feedback_is_saved_as_its_sentence_can_be_asserted_and_names_a_mistake_of_ones_own(ask, example):
@@ -116,13 +102,9 @@ def test_the_feedback_is_saved_as_its_sentence_can_be_asserted_and_names_a_mista
     with pytest.raises(AssertionError, match="sign flipped"):
         assert exercise.feedback, exercise.feedback
     assert kept(exercise)["text/plain"] == str(exercise.feedback)
-    assert exercise.children[0].value == exercise.feedback._repr_html_()
     mine = Mistake("dw2-doubled", "dW2 doubled", "twice {name}", "", "", {(Linear, "dW"): "2 * ({X}.mT @ {dY})"})
     assert "twice dW2" not in text(ask("dW2", 2 * example["dW2"]))
     assert "twice dW2" in text(Exercises(mistakes=MISTAKES | {mine.name: mine})("dW2", 2 * example["dW2"]))
-
-
-# With a problem of one's own
 
 
 def test_its_functions_are_tried_on_two_problems_of_other_sizes_with_the_same_layers_and_loss():
@@ -135,12 +117,8 @@ def test_its_functions_are_tried_on_two_problems_of_other_sizes_with_the_same_la
         assert other["b1"].all()
         assert set(other["y"].sum(axis=1)) == {1}, "targets that fit the loss"
     ask = Exercises(CLASSES, names=["P", "dy_pred"])
-    told = text(ask("dy_pred", lambda P, y: (P - y) / 6))
-    assert "Right for the first problem, but not for another one, with X (3, 2), y (3, 2)." in told
-    assert "which is axis=1 with keepdims=True" in text(ask("P", lambda Z: np.exp(Z) / np.exp(Z).sum(axis=0)))
-    drawn = Exercises(CLASSES, seed=5)
-    assert len({t["X"].shape for t in drawn.traces}) == 3
-    assert "P" in drawn.names
+    assert "Right for the first problem, but not for another" in text(ask("dy_pred", lambda P, y: (P - y) / 6))
+    assert len({t["X"].shape for t in Exercises(CLASSES, seed=5).traces}) == 3
 
 
 def test_what_fits_no_other_size_is_tried_with_more_of_its_own_samples():

@@ -5,19 +5,19 @@ import re
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
-from decimal import Decimal
 from fractions import Fraction
 
+import common
 import numpy as np
 import pytest
-from common import count, in_other_numbers, raises, surer, trained, with_numbers
+from common import count, in_other_numbers, raises, trained, with_numbers
 from own_parts import OWN_PROBLEMS, CrossEntropy, Huber
-from problems import identical, varied_problem
+from problems import varied_problem
 
 import backprop_lab
 from backprop_lab import MISTAKES, Network, Problem, SumSquaredError, check, plant, random_problem, trace
 from backprop_lab.feedback import Feedback, check_function
-from backprop_lab.layers import Linear, ReLU, Sigmoid, Tanh
+from backprop_lab.layers import Linear
 
 
 class Foreign:
@@ -89,13 +89,11 @@ OVERFLOWING = {"shift-forgotten", "log-of-zero"}  # right until a score is large
 
 
 def own_traces():
-    """Problems of a reader's own parts, with other numbers, large and small, and 5 samples."""
+    """Problems of a reader's own parts, with other weights, large and small."""
     for seed, p in enumerate(itertools.cycle(OWN_PROBLEMS.values())):
-        rng, shapes = np.random.default_rng(seed), {name: value.shape for name, value in p.network.parameters.items()}
-        shapes |= {"X": (5, 4), "y": (5, 2)}
-        drawn = {name: rng.standard_normal(shape) * 10.0 ** rng.uniform(-2, 0.5) for name, shape in shapes.items()}
-        classes = {"y": np.eye(2)[rng.integers(0, 2, 5)]} if (p.y >= 0).all() else {}
-        yield trace(with_numbers(p, **drawn | classes))
+        rng, parameters = np.random.default_rng(seed), p.network.parameters.items()
+        drawn = {name: rng.standard_normal(a.shape) * 10.0 ** rng.uniform(-2, 0.5) for name, a in parameters}
+        yield trace(with_numbers(p, **drawn))
 
 
 EXPANDED = {  # the loss as it may be written too
@@ -160,27 +158,6 @@ def test_every_mistake_is_named():
     print(f"{alone.total()} of them without a twin; {harmless} more were right by coincidence")  # noqa: T201
 
 
-def test_what_overflows_is_named_where_it_does_and_right_where_it_does_not():
-    """At scores of one, where the numbers are the same, and of a thousand."""
-    told = Counter()
-    for _, t in varied_traces():
-        for scores, sure in (("small", t), ("large", surer(t))):
-            for mistake, name in itertools.product(OVERFLOWING, [step.name for step in t.steps]):
-                for line in MISTAKES[mistake].wrong_lines(t, name):
-                    wrong = sure.evaluate(line)
-                    feedback, finite = check(name, wrong, sure), bool(np.isfinite(wrong).all())
-                    if feedback.cause == ("only-rounding",):
-                        continue
-                    near = 1e-12 * max(1, np.max(np.abs(sure["y_pred"])))
-                    assert not feedback.ok or (finite and np.max(np.abs(wrong - sure[name])) < near), line
-                    assert feedback.ok or mistake in feedback.cause, (line, str(feedback))
-                    assert finite or scores == "large"
-                    told[mistake, feedback.ok] += 1
-        if len(told) == 4 and min(told.values()) >= count(200):
-            break
-    print(f"What overflows: {dict(told)}")  # noqa: T201
-
-
 def test_no_wrong_answer_is_called_by_a_name_that_does_not_give_it():
     rng, causes, wrong = np.random.default_rng(0), Counter(), 0
     for seed, t in varied_traces():
@@ -222,7 +199,7 @@ def reproduced(mistake, answer, name, t):
 CONTAINERS = (
     "a.tolist()", "list(a)", "tuple(map(tuple, a))", "a.astype(object)", "np.asfortranarray(a)", "Foreign(a)",
     "a.astype(np.float32)", "a.astype(np.float16)", "a.astype(np.longdouble)", "a.astype(complex)",
-    "[[Fraction(x) for x in row] for row in a]", "[[Decimal(x) for x in row] for row in a]",
+    "[[Fraction(x) for x in row] for row in a]",
 )  # fmt: skip
 
 
@@ -231,16 +208,9 @@ def test_a_right_answer_is_right_in_any_container(contained, example):
     for name in ("dW1", "db1", "W1_new", "dY1"):
         feedback = check(name, eval(contained, globals() | {"a": example[name]}), example)
         assert (feedback.ok, feedback.cause, str(feedback), feedback.where) == (True, (), f"{name} is right.", None)
-
-
-def test_one_number_is_one_number_however_it_is_wrapped_and_no_answer_is_written_to(example):
     L = float(example["L"])
-    for answer in (L, [L], [[L]], (L,), np.array(L), np.float32(L), Fraction(L), Decimal(L), round(L, 8)):
-        assert check("L", answer, example).ok
-    answer = example["dW1"] + 1
-    check("dW1", answer, example)
-    assert identical(answer, example["dW1"] + 1)
-    assert answer.flags.writeable
+    for one_number in (L, [L], [[L]], np.float32(L), Fraction(L), round(L, 8)):
+        assert check("L", one_number, example).ok
 
 
 def test_numbers_at_the_ends_of_the_range_get_a_sentence_and_no_warning(example):
@@ -265,69 +235,35 @@ def test_numbers_that_come_out_small_because_large_ones_cancel_are_right():
     assert not check("dW1", 1.1 * t["dW1"], t).ok
 
 
-@pytest.mark.parametrize("activation", [Tanh(), Sigmoid(), ReLU()])
-def test_float32_is_near_enough_behind_an_activation_that_heard_nothing_or_too_much(activation):
-    """Where X is 0, so are all terms of Y1, but the slope is not; and a sigmoid of -110 is too small for a float32."""
-    loud = Linear([[-110.0]], [[0.0]]), activation, Linear([[3.0]], [[0.0]])
-    traces = [through(*loud, X=[[1.0], [0.9]], y=[[1.0], [2.0]])]
-    for W2 in np.random.default_rng(0).standard_normal((count(50), 40, 1)):
-        deaf = Linear(np.ones((1, 40)), np.zeros((1, 40))), activation, Linear(W2 - W2.mean(), [[0.0]])
-        traces.append(through(*deaf, X=[[0.0], [0.0]], y=[[1.0], [2.0]]))
-    for t in traces:
-        coarse = trace(in_other_numbers(t.problem, np.float32))
-        for step in t.steps:
-            feedback = check(step.name, coarse[step.name], t)
-            assert feedback or feedback.cause == ("only-rounding",), str(feedback)
-
-
 # What is right, and what is said of what is not
 
 EPS, HALF = 2.0**-52, Fraction(1, 2)
 ANSWERS = r"""
-# Rounding: whole numbers have none; 1/2 - 1/2 has that of 1, and 1e8 + 1 - 1e8 that of 1e8
+# Rounding: whole numbers have none, and 1/2 - 1/2 has that of 1
 in through(Linear([[1, 2]], [[0, 0]]), ReLU(), Linear([[3], [4]], [[5]]), X=[[2]], y=[[7]], lr=1)
   dY1 = [[120, 161]] | value
 in through(Linear([[1.0, 1]], [[0.0, 0]]), Sigmoid(), Linear([[1.0], [-1]], [[0.0]]), X=[[0.0]], y=[[1.0]])
   y_pred = [[7 * EPS]] | only-rounding | y_pred is rounding alone here: ... Start from an earlier iteration.
   y_pred = [[9 * EPS]] | value
-  dy_pred of one_matrix([[1e8]], [[1.0]], [[1e8 + 1]]) = [[-2 + 3e-7]]
-  dy_pred of one_matrix([[1e8]], [[1.0]], [[1e8 + 1]]) = [[-2 + 3e-6]] | value
-# What overflows on the way, and not in the end, is compared all the same
-in through(Linear([[2.0**600, -(2.0**600)]], [[0, 0]]), Linear([[2.0**-80]] * 2, [[1]]), X=[[1.0]], y=[[0.0]])
-  L = 1
-  L = 3 | value
 in trained(random_problem(0, lr=1e200), 2)
   L = np.array(L) |  | L is the same here, but no longer finite: W1 is the first value with nan in it.
   dW1 = np.ones((3, 4)) | diverged | dW1 is no longer finite here, and there is nothing to compare with: W1 is the first
     value with nan in it. Start again with a smaller learning rate, or smaller numbers.
 in surer(trace(random_problem(9, loss=SoftmaxCrossEntropy())), 5e307)
   L = 1.0 | diverged | L is no longer finite here, ...: y_pred is the first value with inf in it. Start again ...
-# Float32, fractions and complex numbers
+# What overflows is right where it does not
+in trace(random_problem(9, loss=SoftmaxCrossEntropy()))
+  P = np.exp(y_pred) / np.exp(y_pred).sum(axis=1, keepdims=True)
+  logP = np.log(P)
+in surer(trace(random_problem(9, loss=SoftmaxCrossEntropy())), 1e4)
+  P = np.exp(y_pred) / np.exp(y_pred).sum(axis=1, keepdims=True) | softmax-axis shift-forgotten
+  logP = np.log(P) | log-of-zero
   dW1 of trace(in_other_numbers(example.problem, np.float32)) = X.T.astype(float) @ dY1
-in through(Linear([[HALF, -HALF], [3, 1]], [[HALF, 1]]), ReLU(), Linear([[1], [HALF]], [[2]]), lr=HALF,
-    X=[[HALF, 2], [1, -3]], y=[[1], [HALF]])
-  dY1 = dH1 | mask-forgotten mask-always-true mask-from-gradient
-in one_matrix([[1 + 1j, 2], [0.5, 1j]], [[1, 2j]], [[0.0, 1]])
-  dW1 = dW1.tolist()
-  dW1 = 1j * dW1 | pattern proportional | ... Every number is 0+1j times what it should be.
-# A mistake that happens to be right is not named for what is beyond rounding, nor is one further up
-  y_pred of cancelling(0.0, 1.0) = y_pred + 20 * EPS | value
-  dy_pred of cancelling(1e-16, 0.0) = dy_pred - 8 * EPS * (4 - 2.0**-29)
-  dy_pred of cancelling(1e-16, 0.0) = dy_pred - 8 * EPS * (4 - 2.0**-29) - 1e-16 | value
-  dy_pred of cancelling(1.0, 0.0) = dy_pred - 2 + 4e-15 | bias-forgotten
-# Nor is a name given to what is smaller than the rounding elsewhere
-  dW1 of one_matrix([[1.0, 2.0]], [[1e-10]], [[0.0, 0.0]]) = dW1.T | shape result-transposed
 # Eight decimals are as printed; fewer are rounded, unless hardly a digit is left
   y_pred of predicting(0.123456789123, 0.00123456789123) = [[0.12345679, 0.00123457]]
   y_pred of predicting(5.12345678e-5) = [[5.123e-5]] | value
-  y_pred of predicting(1e-40) = [[0.0]] | pattern zeros | y_pred[0, 0] should be 1e−40, and yours is 0. Yours is 0.
   y_pred of predicting(100.0, 3.7) = [[100.0, 4.0]] | rounded
-  y_pred of predicting(200.0, 1 - 0.5000001) = [[200.0, 1.0]] | rounded
   y_pred of predicting(200.0, 0.0) = [[200.0, 1e-9]] | pattern no zeros
-  y_pred of predicting(100.6) = [[101.0]] | rounded
-# Right to some digits only by its own size
-  y_pred of predicting(1e4, 1e4) = [[1e4, 1e4 + 0.9]] | value | y_pred[0, 1] ... It is right to about 4 digits, ...
-  y_pred of predicting(1e4, 1e4) = [[1e4, 1e4 + 1]] | value | y_pred[0, 1] ... made of X[0, 0], W1[0, 1] and b1[0, 1].
 # The first number that differs, how many do, and by how much
 in one_matrix(np.ones((2, 2)), [[1.0, 0.0], [2.0, 0.0]], np.zeros((2, 2)))
   dW1 = [[10, 7], [0, 0]] | value | dW1[0, 1] should be 10, and yours is 7. 1 of the 4 numbers differs. dW1[0, 1] is
@@ -341,7 +277,6 @@ in example
   dW1 = retyped(dW1, (2, 3), dW1[2, 3] * (1 + 1e-9)) | value | dW1[2, 3] should be −37.99418556, and yours is
     −37.99418559. 1 of the 12 numbers differs. It is right to about 9 digits, and off by more than rounding: ...
   W1_new = W1 - lr | slip W1 - lr | This looks like `W1 - lr`: dW1 is missing.
-  lr = 1e-6
   L = 5 | value | Your L is 5: too small.
   dW1 = dW1 * [[2.0], [3.0], [4.0]] | pattern a factor for each row | ... times a number of its own: 2, 3, 4.
   dW1 = np.round(dW1, 1) | rounded | These are the right numbers rounded to 1 decimals. Hand in dW1 itself, with all ...
@@ -357,7 +292,6 @@ in example
   dW1 = dW1.T | shape result-transposed | Your dW1 has shape (4, 3); ..., like W1. This looks like dW1 transposed.
   dW1 = dW1.ravel() | shape | Your dW1 has shape (12,); ..., like W1. The numbers themselves are right.
   L = [1.0, 2.0] | shape | Your L has shape (2,); it should be one number.
-  dW1 = np.zeros((0, 4)) | shape | Your dW1 is empty.
 # No answer at all
   dW1 = ... | blank | Put your dW1 in place of the blank.
   dW1 = retyped(dW1, (1, 2), ...) | blank | There is still a blank at dW1[1, 2].
@@ -365,19 +299,13 @@ in example
   dW1 = [[1, 2, 3], [4, 5]] | unreadable | The rows of your dW1 differ in length: ...
   dW1 = 'X.T @ dY1' | unreadable | Your dW1 is text: write numbers, and names of arrays, without quotes.
   dW1 = [['1', '2']] | unreadable | Your dW1 has text in it: write numbers without quotes.
-  dW1 = (lambda a: a.append(a) or a)([]) | unreadable
   dW1 = retyped(dW1, (1, 2), 1j) | complex | Your dW1 has complex numbers in it, but dW1 is real.
   dW1 = {'W1': 1} | unreadable | Your dW1 is a dictionary: take dW1 out of it, by its key in square brackets.
-  dW1 = {1.0, 2.0} | unreadable | Your dW1 is a set, not an array of numbers.
-  dW1 = retyped(dW1, (1, 2), {}) | unreadable | dW1[1, 2] is a dict in yours, not a number.
   dW1 = t | unreadable | Your dW1 is a trace: take dW1 out of it, by its key in square brackets.
   dW1 = np.sum | unreadable | Your dW1 is a function, not what it returns: call it, with parentheses.
-  dW1 = np.array(['2026-01-01'], 'datetime64[D]') | unreadable | Your dW1 holds datetime64[D], not numbers.
-  dW1 = retyped(dW1, (1, 2), 10**400) | unreadable | Your dW1 cannot be read as numbers: int too large to convert ...
   dW1 = Foreign(RuntimeError('on Tensor that requires grad. ...')) | unreadable | Your dW1 is ... hand in dW1.detach().
 # No such name
   y_perd = 1 | name | There is no 'y_perd' here. Did you mean y_pred? ...
-  gradient = 1 | name | There is no 'gradient' here. There is X, ...
 """
 
 
@@ -385,18 +313,14 @@ def predicting(*numbers):
     return one_matrix([numbers], [[1.0]], [[0.0] * len(numbers)])
 
 
-def cancelling(bias, y):
-    """y_pred is a bias and what is left of 1 - 1: some 1e-9, of terms whose rounding is larger than 1e-16."""
-    return one_matrix([[1.0], [-1 + 2.0**-30]], [[1.0, 1.0]], [[y]], bias)
-
-
 @pytest.mark.parametrize(("made", "name", "code", "cause", "said"), list(rows(ANSWERS)))
 def test_an_answer_is_told_whether_it_is_right_or_what_is_wrong_with_it_and_no_more(
     made, name, code, cause, said, example
 ):
-    names = vars(backprop_lab) | globals()
+    names = vars(backprop_lab) | vars(common) | globals()
     t = eval(made, names | {"example": example})
-    answer, again = (eval(code, {**names, **t, "t": t}) for _ in range(2))
+    with np.errstate(all="ignore"):
+        answer, again = (eval(code, {**names, **t, "t": t}) for _ in range(2))
     feedback = check(name, answer, t)
     assert_says(feedback, cause, said)
     if cause in ("value", "not-finite") and (cell := re.search(r"\[(\d), (\d)\]", str(feedback))):
@@ -413,16 +337,15 @@ def test_an_answer_is_told_whether_it_is_right_or_what_is_wrong_with_it_and_no_m
 
 FUNCTIONS = r"""
 in example
+  W1_new = lambda W1, dW1, lr: W1.__isub__(lr * dW1) | in-place | Your W1_new changes W1, which it was given. ...
   H1 = lambda Y1: np.multiply(Y1, Y1 > 0, out=Y1) | in-place | Your H1 changes Y1, which it was given. ...
   dY1 = lambda dH1, H1, /: dH1 * (H1 > 0)
   dW1 = lambda X, dY1, **rest: X.T @ dY1
   H1 = lambda Y1=None, least=0: np.maximum(Y1, least)
-  W1_new = lambda W1, dW1, lr: W1 - dW1 / lr | pattern divided by the learning rate twice | ...
   h1 = lambda Y1: Y1 | name | There is no 'h1' here. Did you mean H1? ...
   Y1 = lambda X, b: X | name | Your Y1 asks for 'b', which is not known yet. Before Y1 you have X, ..., W2, b2, lr.
   H1 = None | blank | Put your H1 in place of the blank.
   H1 = lambda Y1: None | blank | Your H1 returns nothing yet: write `return` in front of your answer.
-  H1 = lambda Y1: ... if len(Y1) == 3 else np.maximum(Y1, 0) | blank | Put your H1 in place of the blank.
   H1 = type | unreadable | Write your own function for H1, with def.
   dW2 = lambda: 1 / 0 | raised | Your dW2 stopped with ZeroDivisionError: division by zero. It was given nothing.
   dW2 = lambda H1: raises(SystemExit('enough'))() | raised | ... SystemExit: enough. It was given H1 (2, 4).
@@ -433,11 +356,7 @@ in example
   dW2 = lambda H1: h1.T | raised pattern another name | ... Did you mean H1?
   dH1 = lambda dy_pred: dy_pred @ dW2.T | raised gradient-for-weights | ... It uses dW2, which it was not given. This
     looks like dW2 used where W2 was meant.
-  dW2 = lambda H1: exp(H1) | raised pattern another name | ... It is one of NumPy's: write np.exp.
-  L = lambda y_pred, y: np.sum(np.log(y_pred - y)) | not-finite pattern log was given a number for which it has no
-    result | L is nan in yours: log was given a number for which it has no result.
   dW2 = lambda H1: max(H1, 0) | raised pattern truth value of an array | ... `max`, `if`, `and` and `or` compare ...
-  dW2 = lambda L: L @ H1 + y_pred | raised | ... name 'H1' is not defined. It was given L (). It uses H1 and y_pred, ...
 """
 
 
@@ -448,26 +367,12 @@ def test_a_function_is_told_whether_it_is_right_or_what_is_wrong_with_it(made, n
     assert_says(check_function(name, function, [example, trace(random_problem(1, samples=3))]), cause, said)
 
 
-def test_an_answer_that_writes_into_what_it_was_given_is_not_right_though_its_numbers_are(example):
-    for line in ("W1 -= lr * dW1", "W1 += -lr * dW1", "W1[:] = W1 - lr * dW1", "np.subtract(W1, lr * dW1, out=W1)"):
-        scope = {"np": np}
-        exec(f"def W1_new(W1, dW1, lr):\n    {line}\n    return W1", scope)
-        said = "Your W1_new changes W1, which it was given. ... write a line that makes a new array."
-        assert_says(check_function("W1_new", scope["W1_new"], [example]), "in-place", said)
-
-
 def test_what_is_called_with_no_name_or_nothing_to_compare_with_gets_a_sentence(example):
     said = "check takes a name, your answer and a trace: check('dW1', dW1, t)."
     for wrong in (("dW1", example, 1), (example["dW1"], "dW1", example), ("dW1", 1, example.problem)):
         assert_says(check(*wrong), "name", said)
-    said = "Name the exercise first, as text, then your function; the name is an int."
-    assert_says(check_function(7, np.sum, [example]), "name", said)
     said = "There is nothing to try H1 on: give at least one trace, in a list."
-    for nothing in ([], 5, [example.problem]):
-        assert_says(check_function("H1", np.abs, nothing), "name", said)
-    for wrong in (0, 16, 2.0, "4"):
-        said = f"digits is how many significant digits were copied, from 1 to 15; got {wrong!r}."
-        assert_says(check("dW1", 1, example, digits=wrong), "name", said)
+    assert_says(check_function("H1", np.abs, []), "name", said)
 
 
 def test_wrong_at_another_problem_alone_is_told_with_its_shapes_and_cell(example):
@@ -485,21 +390,10 @@ def test_wrong_at_another_problem_alone_is_told_with_its_shapes_and_cell(example
 # How it is shown
 
 
-def test_feedback_is_a_truth_value_a_sentence_and_in_a_notebook_a_box_in_the_colours_of_the_theme(example):
-    assert bool(check("dW1", example["dW1"], example)) is True
-    wrong = check("dY1", example["dH1"], example)
-    assert (bool(wrong), str(wrong), repr(wrong)) == (False, wrong.message, wrong.message)
-    borders = set()
-    for heading, answer in {"Right.": example["dW1"], "Not yet.": example["dW1"].T, "Your turn.": ...}.items():
+def test_feedback_is_a_truth_value_a_sentence_and_in_a_notebook_a_box_in_which_nothing_is_taken_for_html(example):
+    for ok, heading, answer in [(True, "Right.", example["dW1"]), (False, "Not yet.", 1), (False, "Your turn.", ...)]:
         feedback = check("dW1", answer, example)
-        html = feedback._repr_html_()
-        assert f"<b>{heading}</b> {feedback}</div>" in html
-        colours = re.findall(r"var\(--jp-[\w-]+, [^;]+\)[;\"]", html)
-        assert len(colours) == html.count("var(") == 3, "each is the theme's, or has a fallback"
-        borders.add(colours[0])
-    assert len(borders) == 3
-
-
-def test_nothing_in_the_box_is_taken_for_html_and_what_stands_between_backticks_is_code():
+        assert (bool(feedback), repr(feedback)) == (ok, feedback.message)
+        assert f"<b>{heading}</b> {feedback}</div>" in feedback._repr_html_()
     html = Feedback(False, ("value",), '"&<script> write `a < b` now')._repr_html_()
     assert html.endswith("</b> &quot;&amp;&lt;script&gt; write <code>a &lt; b</code> now</div>")

@@ -4,15 +4,17 @@ import re
 from dataclasses import replace
 from itertools import product
 
+import common
 import numpy as np
 import pytest
-from common import count, surer, trained, with_numbers
+from common import count, trained, with_numbers
 from problems import ACTIVATIONS, identical, losses_of, varied_problem
 
-from backprop_lab import MISTAKES, Linear, Network, Problem, ReLU, Sigmoid, Tanh, plant, random_problem, trace
+import backprop_lab
+from backprop_lab import MISTAKES, Linear, Network, Problem, ReLU, plant, random_problem, trace
 from backprop_lab.gradcheck import complex_step_derivative, loss_of, off_at_zero, relative_error
 from backprop_lab.lines import evaluate
-from backprop_lab.losses import HalfSquaredError, MeanSquaredError, SoftmaxCrossEntropy, SumSquaredError
+from backprop_lab.losses import SumSquaredError
 from backprop_lab.mistakes import INVISIBLE_TO_GRADIENT_CHECK
 
 
@@ -38,174 +40,121 @@ def test_no_line_of_the_table_is_idle():
                 assert any(a is not None and not np.array_equal(a, b) for a, b in wrong), (mistake.name, line)
 
 
-def test_what_can_go_wrong_with_any_activation_has_a_line_for_each():
-    general = {"incoming-gradient-dropped", "matmul-for-star", "sign-flipped", "activation-forgotten"}
-    for kind in map(type, ACTIVATIONS):
-        of_it = {mistake.name for mistake in MISTAKES.values() for key in mistake.lines if key[0] in kind.__mro__}
-        assert general <= of_it, f"{kind.__name__} has no line in {general - of_it}"
-        assert of_it & {"mask-forgotten", "slope-forgotten"}, f"{kind.__name__} has no line in either of these"
-
-
-def by_hand(X, y, W1, b1, W2, b2, lr, Y1, H1, y_pred, dy_pred, dH1, dY1, dW2, dW1, db1, W2_new, **_):
-    """Every mistake as someone would type it; W1 is (4, 4), W2 (4, 1), N is 3."""
-    N, mask = len(X), H1 > 0
-    return {
-        "mask-forgotten": {"dY1": dH1.copy()},
-        "mask-always-true": {"dY1": np.where(H1 >= 0, dH1, 0)},
-        "mask-from-gradient": {"dY1": np.maximum(dH1, 0)},
-        "mask-from-another-layer": {"dY1": np.where(X > 0, dH1, 0)},
-        "mask-upside-down": {"dY1": np.where(mask, 0, dH1)},
-        "incoming-gradient-dropped": {"dY1": mask.astype(float)},
-        "transpose-forgotten": {"dW1": None},
-        "result-transposed": {"dW1": dW1.T, "dH1": dH1.T},
-        "star-for-matmul": {"dH1": np.array([[dy_pred[n, 0] * W2[h, 0] for h in range(4)] for n in range(N)]),
-            "dW2": None},
-        "updated-weights": {"dH1": np.dot(dy_pred, (W2 - lr * dW2).T)},
-        "gradient-for-weights": {"dH1": np.dot(dy_pred, dW2.T)},
-        "weights-for-gradient": {"dW1": W1.copy(), "W1_new": W1 - lr * W1},
-        "raw-input": {"dW2": np.dot(Y1.T, dy_pred)},
-        "input-of-another-layer": {"dW2": np.dot(X.T, dy_pred), "dW1": np.dot(H1.T, dY1)},
-        "activation-skipped-backward": {"dW1": np.dot(X.T, dH1), "db1": np.array([dH1.sum(0)])},
-        "sum-forgotten": {"db1": dY1.copy()},
-        "dimension-dropped": {"db1": np.sum(dY1, 0)},
-        "sum-over-units": {"db1": np.array([[row.sum()] for row in dY1])},
-        "axis-forgotten": {"db1": np.sum(dY1)},
-        "bias-from-weights": {"db1": np.array([np.sum(dW1, 0)])},
-        "mean-for-sum": {"db1": db1 / N, "dW1": dW1 / N, "dy_pred": 2 / N * (y_pred - y)},
-        "another-loss": {"L": np.sum((y - y_pred) ** 2) / y.size, "dy_pred": 2 * (y_pred - y) / y.size},
-        "loss-not-squared": {"L": 2 * (y_pred - y).mean()},
-        "loss-halved": {"L": 0.5 * np.sum((y - y_pred) ** 2)},
-        "factor-two-dropped": {"dy_pred": y_pred - y},
-        "sign-flipped": {"dy_pred": 2 * (y - y_pred), "dY1": -dY1, "dH1": -dH1, "dW1": -dW1, "db1": -db1},
-        "broadcast-to-square": {"dy_pred": np.array([[2 * (p - q) for q in y[:, 0]] for p in y_pred[:, 0]]),
-            "L": sum((p - q) ** 2 for q in y[:, 0] for p in y_pred[:, 0])},
-        "plus-for-minus": {"W1_new": W1 + lr * dW1},
-        "lr-twice": {"W1_new": W1 - lr**2 * dW1},
-        "lr-forgotten": {"b1_new": b1 - db1},
-        "not-updated": {"b1_new": b1.copy()},
-        "old-value-dropped": {"W1_new": -lr * dW1},
-        "bias-forgotten": {"Y1": np.dot(X, W1)},
-        "activation-forgotten": {"H1": Y1.copy(), "y_pred": np.dot(Y1, W2) + b2},
-        "parentheses-forgotten": {"dY1": np.where(dH1 * H1 > 0, 1.0, 0.0)},
-        "value-for-mask": {"dY1": np.where(mask, dH1 * H1, 0)},
-        "slope-of-another-activation": {"dY1": dH1 - dH1 * H1 * H1},
-        "loss-for-gradient": {"dy_pred": 2 * np.square(y - y_pred)},
-        "absolute-error": {"L": np.abs(y - y_pred).sum(), "dy_pred": np.where(y_pred > y, 1.0, -1.0)},
-        "root-of-the-loss": {"L": np.linalg.norm(y - y_pred) / np.sqrt(N)},
-        "slope-at-the-output": {"dy_pred": 2 * (y - y_pred) * (y_pred**2 - y_pred)},
-        "cross-entropy": {"dy_pred": -(y / y_pred)},
-        "lr-on-the-weights": {"W1_new": lr * W1 - lr * dW1},
-        "bias-inside": {"Y1": np.dot(X, W1) + X.sum(axis=1, keepdims=True) * b1},
-        "activation-added": {"Y1": np.maximum(0, Y1)},
-        "slope-for-value": {"H1": mask.astype(float)},
-        "another-activation": {"H1": np.abs(Y1)},
-    }  # fmt: skip
-
-
-def by_hand_mean(y, y_pred, **_):
-    return {
-        "sum-for-mean": {"dy_pred": 2 * (y_pred - y), "L": np.sum((y_pred - y) ** 2)},
-        "another-loss": {"dy_pred": 2 * (y_pred - y) / y.shape[0], "L": ((y_pred - y) ** 2).sum(axis=1).mean()},
-        "factor-two-dropped": {"dy_pred": (y_pred - y) / y.size},
-        "sign-flipped": {"dy_pred": 2 * (y - y_pred) / y.size},
-    }  # fmt: skip
-
-
-def by_hand_squashed(squash, slope, Y1, H1, dH1):
-    return {
-        "slope-forgotten": {"dY1": dH1.copy()},
-        "slope-of-input": {"dY1": dH1 * slope(Y1)},
-        "slope-of-output": {"dY1": dH1 * slope(squash(H1))},
-        "slope-half-written": {"dY1": dH1 - dH1 * H1},
-        "incoming-gradient-dropped": {"dY1": slope(H1)},
-        "sign-flipped": {"dY1": -dH1 * slope(H1)},
-    }
-
-
-def by_hand_tanh(Y1, H1, dH1, **_):
-    return by_hand_squashed(np.tanh, lambda h: 1 - h * h, Y1, H1, dH1) | {"slope-of-tan": {"dY1": dH1 * (1 + H1 * H1)}}
-
-
-def by_hand_sigmoid(Y1, H1, dH1, **_):
-    return by_hand_squashed(lambda z: 1 / (1 + np.exp(-z)), lambda h: h - h * h, Y1, H1, dH1)
-
-
-def by_hand_half(y, y_pred, **_):
-    column = (y_pred - y)[:, 0]
-    return {
-        "half-forgotten": {"L": column @ column, "dy_pred": 2 * y_pred - 2 * y},
-        "mean-for-sum": {"L": np.mean(column**2) / 2, "dy_pred": (y_pred - y) / 3},
-        "another-loss": {"L": np.mean(column**2), "dy_pred": (y_pred - y) / 3},
-        "sign-flipped": {"dy_pred": y - y_pred},
-        "broadcast-to-square": {"dy_pred": np.array([[p - q for q in y[:, 0]] for p in y_pred[:, 0]]),
-            "L": 0.5 * sum((p - q) ** 2 for q in y[:, 0] for p in y_pred[:, 0])},
-    }  # fmt: skip
-
-
-def by_hand_classes(y, y_pred, **_):  # N and K are 3
-    e = np.exp(y_pred - y_pred.max(axis=1)[:, None])
-    P = np.array([row / sum(row) for row in e])
-    right, e_P, sigmoid = y.argmax(axis=1), np.exp(P), (1 + np.tanh(y_pred / 2)) / 2
-    return {
-        "softmax-forgotten": {"L": -sum(y_pred[n, k] for n, k in enumerate(right)) / 3, "dy_pred": (y_pred - y) / 3},
-        "softmax-twice": {"logP": np.log([row / sum(row) for row in e_P]), "dy_pred": (P - y) * (P - P**2) / 3},
-        "softmax-axis": {"P": np.array([column / sum(column) for column in e.T]).T, "logP": np.log(e / e.sum(0))},
-        "mean-over-classes": {"L": -np.log(P[y == 1]).sum() / 9, "dy_pred": (P - y) / 9},
-        "squares-for-cross-entropy": {"L": np.square(P - y).sum(axis=1).mean(), "dy_pred": (P - y) / 1.5},
-        "sum-for-mean": {"L": -np.log(P[y == 1]).sum(), "dy_pred": P - y},
-        "sign-flipped": {"L": np.log(P[y == 1]).mean(), "dy_pred": (y - P) / 3},
-        "softmax-diagonal": {"dy_pred": np.where(y == 1, (P - 1) / 3, 0)},
-        "sigmoid-for-softmax": {"P": sigmoid, "logP": np.log(sigmoid), "dy_pred": (sigmoid - y) / 3,
-            "L": -np.log(np.where(y == 1, P, 1 - P)).sum() / 3},
-        "labels-for-one-hot": {"L": -sum(right[n] * np.log(P[n]).sum() for n in range(3)) / 3,
-            "dy_pred": np.array([(P[n] - right[n]) / 3 for n in range(3)])},
-        "another-logarithm": {"logP": np.log2(P), "L": -np.log2(P[y == 1]).mean(), "dy_pred": (P - y) / 3 / np.log(2)},
-    }  # fmt: skip
-
-
-def by_hand_sure(y_pred, y, P, **_):  # scores of 800 and more: the shift is missed, and some P are 0
-    with np.errstate(all="ignore"):
-        e, log = np.exp(y_pred), np.log(P)
-        no_shift = {"P": np.array([row / sum(row) for row in e]), "logP": y_pred - np.log(e.sum(1))[:, None]}
-        return {"shift-forgotten": no_shift, "log-of-zero": {"logP": log, "L": -np.sum(y * log) / 3}}
-
-
-def by_hand_square(X, W1, b1, H1, dY1, dH2, H2, **_):  # every matrix is (3, 3)
-    return {
-        "mask-from-another-layer": {"dY2": np.where(H1 > 0, dH2, 0)},
-        "matmul-for-star": {"dY2": np.dot(dH2, np.where(H2 > 0, 1.0, 0.0))},
-        "transpose-forgotten": {"dW1": np.dot(X, dY1)},
-        "operands-swapped": {"dW1": np.dot(dY1, X.T), "Y1": np.dot(W1, X) + b1},
-        "star-for-matmul": {"dW1": X.T * dY1, "Y1": np.multiply(X, W1) + b1},
-    }  # fmt: skip
-
-
 def oblong(activation, loss=None):
     sizes = {"samples": 3, "inputs": 4, "hidden": 4, "outputs": 1}
     p = random_problem(11, **sizes, lr=0.1, activation=activation, loss=loss or SumSquaredError())
     return trace(with_numbers(p, b1=np.array([[0.1, -0.2, 0.3, 0.4]]), b2=np.array([[0.7]])))
 
 
+BY_HAND = r"""
+in oblong(ReLU()), where X is (3, 4), W1 (4, 4) and W2 (4, 1)
+mask-forgotten: dY1 = dH1
+mask-always-true: dY1 = np.where(H1 >= 0, dH1, 0)
+mask-from-gradient: dY1 = np.maximum(dH1, 0)
+mask-from-another-layer: dY1 = np.where(X > 0, dH1, 0)
+mask-upside-down: dY1 = np.where(H1 > 0, 0, dH1)
+incoming-gradient-dropped: dY1 = np.where(H1 > 0, 1.0, 0)
+transpose-forgotten: dW1 = None
+result-transposed: dW1 = dW1.T
+star-for-matmul: dH1 = np.array([[dy_pred[n, 0] * W2[h, 0] for h in range(4)] for n in range(3)])
+star-for-matmul: dW2 = None
+updated-weights: dH1 = np.dot(dy_pred, (W2 - lr * dW2).T)
+gradient-for-weights: dH1 = np.dot(dy_pred, dW2.T)
+weights-for-gradient: W1_new = W1 - lr * W1
+raw-input: dW2 = np.dot(Y1.T, dy_pred)
+input-of-another-layer: dW2 = np.dot(X.T, dy_pred)
+input-of-another-layer: dW1 = np.dot(H1.T, dY1)
+activation-skipped-backward: db1 = np.array([dH1.sum(0)])
+sum-forgotten: db1 = dY1
+dimension-dropped: db1 = np.sum(dY1, 0)
+sum-over-units: db1 = np.array([[row.sum()] for row in dY1])
+axis-forgotten: db1 = np.sum(dY1)
+bias-from-weights: db1 = np.array([np.sum(dW1, 0)])
+mean-for-sum: dW1 = dW1 / 3
+mean-for-sum: dy_pred = 2 / 3 * (y_pred - y)
+another-loss: L = np.sum((y - y_pred) ** 2) / y.size
+loss-not-squared: L = 2 * (y_pred - y).mean()
+loss-halved: L = 0.5 * np.sum((y - y_pred) ** 2)
+factor-two-dropped: dy_pred = y_pred - y
+sign-flipped: dy_pred = 2 * (y - y_pred)
+sign-flipped: dW1 = -dW1
+broadcast-to-square: dy_pred = np.array([[2 * (p - q) for q in y[:, 0]] for p in y_pred[:, 0]])
+broadcast-to-square: L = sum((p - q) ** 2 for q in y[:, 0] for p in y_pred[:, 0])
+plus-for-minus: W1_new = W1 + lr * dW1
+lr-twice: W1_new = W1 - lr**2 * dW1
+lr-forgotten: b1_new = b1 - db1
+not-updated: b1_new = b1
+old-value-dropped: W1_new = -lr * dW1
+bias-forgotten: Y1 = np.dot(X, W1)
+activation-forgotten: y_pred = np.dot(Y1, W2) + b2
+parentheses-forgotten: dY1 = np.where(dH1 * H1 > 0, 1.0, 0.0)
+value-for-mask: dY1 = np.where(H1 > 0, dH1 * H1, 0)
+slope-of-another-activation: dY1 = dH1 - dH1 * H1 * H1
+loss-for-gradient: dy_pred = 2 * np.square(y - y_pred)
+absolute-error: L = np.abs(y - y_pred).sum()
+absolute-error: dy_pred = np.where(y_pred > y, 1.0, -1.0)
+root-of-the-loss: L = np.linalg.norm(y - y_pred) / np.sqrt(3)
+slope-at-the-output: dy_pred = 2 * (y - y_pred) * (y_pred**2 - y_pred)
+cross-entropy: dy_pred = -(y / y_pred)
+lr-on-the-weights: W1_new = lr * W1 - lr * dW1
+bias-inside: Y1 = np.dot(X, W1) + X.sum(axis=1, keepdims=True) * b1
+activation-added: Y1 = np.maximum(0, Y1)
+slope-for-value: H1 = np.sign(H1)
+another-activation: H1 = np.abs(Y1)
+in equal_sizes(ReLU(), SumSquaredError()), where every matrix is (3, 3)
+mask-from-another-layer: dY2 = np.where(H1 > 0, dH2, 0)
+matmul-for-star: dY2 = np.dot(dH2, np.where(H2 > 0, 1.0, 0.0))
+transpose-forgotten: dW1 = np.dot(X, dY1)
+operands-swapped: dW1 = np.dot(dY1, X.T)
+star-for-matmul: Y1 = np.multiply(X, W1) + b1
+in oblong(ReLU(), MeanSquaredError())
+sum-for-mean: dy_pred = 2 * (y_pred - y)
+factor-two-dropped: dy_pred = (y_pred - y) / y.size
+in oblong(ReLU(), HalfSquaredError())
+half-forgotten: dy_pred = 2 * y_pred - 2 * y
+mean-for-sum: L = np.mean((y_pred - y) ** 2) / 2
+in oblong(Tanh())
+slope-forgotten: dY1 = dH1
+slope-of-input: dY1 = dH1 * (1 - Y1 * Y1)
+slope-of-output: dY1 = dH1 * (1 - np.tanh(H1) ** 2)
+slope-half-written: dY1 = dH1 - dH1 * H1
+slope-of-tan: dY1 = dH1 * (1 + H1 * H1)
+incoming-gradient-dropped: dY1 = 1 - H1 * H1
+in oblong(Sigmoid())
+slope-of-input: dY1 = dH1 * (Y1 - Y1 * Y1)
+sign-flipped: dY1 = dH1 * (H1 - 1) * H1
+in equal_sizes(ReLU(), SoftmaxCrossEntropy()), where N and K are 3
+softmax-forgotten: L = -y_pred[y == 1].sum() / 3
+softmax-twice: logP = np.log([row / sum(row) for row in np.exp(P)])
+softmax-axis: P = np.array([column / sum(column) for column in np.exp(y_pred.T - y_pred.max(axis=1))]).T
+mean-over-classes: L = -np.log(P[y == 1]).sum() / 9
+squares-for-cross-entropy: L = np.square(P - y).sum(axis=1).mean()
+sum-for-mean: dy_pred = P - y
+softmax-diagonal: dy_pred = np.where(y == 1, (P - 1) / 3, 0)
+sigmoid-for-softmax: P = (1 + np.tanh(y_pred / 2)) / 2
+labels-for-one-hot: dy_pred = (P - y.argmax(axis=1)[:, None]) / 3
+another-logarithm: dy_pred = (P - y) / 3 / np.log(2)
+in surer(equal_sizes(ReLU(), SoftmaxCrossEntropy()), 1e4), with scores of 800 and more, and some P of 0
+shift-forgotten: P = np.array([row / sum(row) for row in np.exp(y_pred)])
+log-of-zero: logP = np.log(P)
+"""
+
+
 def test_each_mistake_gives_what_someone_who_makes_it_by_hand_gets():
-    missing = {*MISTAKES}
-    for made, t in {
-        by_hand: oblong(ReLU()),
-        by_hand_mean: oblong(ReLU(), MeanSquaredError()),
-        by_hand_tanh: oblong(Tanh()),
-        by_hand_sigmoid: oblong(Sigmoid()),
-        by_hand_half: oblong(ReLU(), HalfSquaredError()),
-        by_hand_classes: equal_sizes(ReLU(), SoftmaxCrossEntropy()),
-        by_hand_sure: surer(equal_sizes(ReLU(), SoftmaxCrossEntropy()), 1e4),
-        by_hand_square: equal_sizes(ReLU(), SumSquaredError()),
-    }.items():
-        found = made(**t)
-        missing -= found.keys()
-        for mistake, name, value in ((mistake, *at) for mistake, by_name in found.items() for at in by_name.items()):
-            wrong = MISTAKES[mistake].wrong_value(t, name)
-            assert (np.shape(wrong), wrong is None) == (np.shape(value), value is None), (mistake, name)
-            if value is not None:  # else NumPy refuses the line
-                np.testing.assert_allclose(wrong, value, rtol=1e-12, atol=1e-14, err_msg=f"{mistake} at {name}")
-    assert not missing, f"put {', '.join(missing)} into one of the by_hand functions above"
+    for line in BY_HAND.strip().splitlines():
+        if line.startswith("in "):
+            made = re.match(r"in (.*?)(?:, w.*)?$", line)[1]
+            t = eval(made, vars(backprop_lab) | vars(common) | globals())
+            continue
+        mistake, name, code = re.split(": | = ", line, maxsplit=2)
+        wrong = MISTAKES[mistake].wrong_value(t, name)
+        with np.errstate(all="ignore"):
+            value = eval(code, {"np": np, **t})
+        assert (np.shape(wrong), wrong is None) == (np.shape(value), value is None), line
+        if value is not None:  # else NumPy refuses the line
+            np.testing.assert_allclose(wrong, value, rtol=1e-12, atol=1e-14, err_msg=line)
+    missing = MISTAKES.keys() - {*re.findall("^(.*?): ", BY_HAND, re.MULTILINE)}
+    assert not missing, f"put {', '.join(missing)} into the lines by hand above"
 
 
 def bare(*kinds):
@@ -219,11 +168,7 @@ def test_another_layer_is_the_nearest_before_or_else_after_and_an_activation_is_
     for mistake, layers, lines in [  # R is a ReLU, and L is linear
         ("input-of-another-layer", "LRLRL", {"dW1": "H1.mT @ dY1", "dW2": "X.mT @ dY2", "dW3": "H1.mT @ dy_pred"}),
         ("input-of-another-layer", "LLL", {"dW1": "Y1.mT @ dY1", "dW2": "X.mT @ dY2", "dW3": "Y1.mT @ dy_pred"}),
-        ("input-of-another-layer", "L", {"dW1": None}),
-        ("mask-from-another-layer", "LRLRL", {"dY2": "dH2 * (H1 > 0)"}),
         ("raw-input", "LRLR", {"dW1": None, "dW2": "Y1.mT @ dY2"}),
-        ("raw-input", "LL", {"dW2": None}),
-        ("activation-skipped-backward", "LRLR", {"dW1": "X.mT @ dH1", "dW2": "H1.mT @ dy_pred"}),
         ("activation-skipped-backward", "LL", {"dW1": None}),
     ]:
         t = bare(*(ReLU() if layer == "R" else None for layer in layers))
@@ -244,8 +189,6 @@ def test_places_are_where_it_can_be_planted_and_changes_something(example):
 def test_who_makes_a_mistake_makes_it_everywhere_but_for_one_that_is_made_once_at_the_first_gradient():
     t = equal_sizes(ReLU(), SumSquaredError())
     flipped, forgotten, mean = (MISTAKES[name] for name in ("sign-flipped", "mask-forgotten", "mean-for-sum"))
-    assert flipped.possible_at(t)[0] == mean.possible_at(t)[1] == "dy_pred"
-    assert mean.possible_at(t)[0] == "L"
     assert flipped.planted_at(t) == mean.planted_at(t) == ("dy_pred",)
     assert forgotten.planted_at(t) == forgotten.possible_at(t) == ("dY2", "dY1")
     assert replace(MISTAKES["loss-halved"], once=True).planted_at(t) == ("L",), "the first value if it is no gradient"
@@ -264,12 +207,7 @@ def test_a_planted_step_shows_the_wrong_line_and_what_follows_follows_from_it(ex
 
 
 def test_a_title_has_the_names_of_its_own_line(example):
-    for mistake, line, title in [
-        ("gradient-for-weights", "dH1", "dW2 used where W2 was meant"),
-        ("bias-from-weights", "db1", "db1 summed from dW1"),
-        ("weights-for-gradient", "db1", "Value used where its gradient was meant"),
-    ]:
-        assert MISTAKES[mistake].titled(example.step(line)) == title
+    assert MISTAKES["gradient-for-weights"].titled(example.step("dH1")) == "dW2 used where W2 was meant"
 
 
 def test_in_a_planted_trace_the_code_shown_is_still_the_code_run_in_a_diverging_step_too():
@@ -294,17 +232,12 @@ def test_what_cannot_be_planted_is_refused_with_the_reason(example):
     ]:
         with pytest.raises(ValueError, match=re.escape(reason)):
             plant(example, MISTAKES[mistake], name)
-    mistake = MISTAKES["mask-forgotten"]
-    for ask in (mistake.wrong_value, mistake.wrong_line, mistake.resemblance, lambda t, name: plant(t, mistake, name)):
-        with pytest.raises(KeyError, match=r"no 'dW9'.*dW1"):
-            ask(example, "dW9")
-
-
-def largest(one, other):
-    return max(relative_error(one[name], other[name]) for name in one)
 
 
 def test_a_gradient_check_rejects_every_planted_mistake_that_changes_a_gradient():
+    def largest(one, other):
+        return max(relative_error(one[name], other[name]) for name in one)
+
     seen = set()
     for seed in range(count(80)):
         t = trace(varied_problem(seed))
