@@ -1,4 +1,4 @@
-"""The sharpness: against the whole Hessian, against the exact answer for least squares, and against experiment."""
+"""The sharpness: against the whole Hessian, and against experiment."""
 
 import math
 from itertools import product
@@ -62,15 +62,6 @@ def test_a_unit_whose_input_is_zero_is_off_and_a_loss_that_is_flat_has_no_limit(
     assert (sharpness(silent), critical_lr(silent)) == (0, math.inf)
 
 
-@pytest.mark.parametrize("scale", [1, 1e150])
-def test_for_least_squares_it_is_twice_the_largest_singular_value_squared_up_to_overflow(scale):
-    problem = random_problem(**LEAST_SQUARES)
-    with_ones = np.hstack([problem.X, np.full((9, 1), 1 / scale)])
-    with np.errstate(all="warn"):  # at 1e150 it is near 1e302, and a sum of squares of the curvature is far beyond
-        found = sharpness(with_numbers(problem, X=scale * problem.X))
-    assert found == pytest.approx(2 * np.linalg.norm(with_ones, 2) ** 2 * scale**2, rel=1e-9)
-
-
 def test_it_is_the_largest_and_not_the_largest_in_size():
     wide = random_problem(0, samples=50, inputs=10, hidden=30, outputs=2, activation=Tanh())
     for problem, steep in ((random_problem(1, activation=Tanh()), 1.5), (wide, 0)):
@@ -79,21 +70,14 @@ def test_it_is_the_largest_and_not_the_largest_in_size():
         assert sharpness(problem) == pytest.approx(eigenvalues[-1], rel=1e-8)
 
 
-class RealError(SumSquaredError):
-    def gradient(self, y_pred, y):
-        return np.real(super().gradient(y_pred, y))  # of which nothing is told by a complex step
-
-
-def test_what_cannot_be_told_is_refused_and_of_fractions_it_is_that_of_floats():
+def test_what_cannot_be_told_is_refused():
     for problem, said in [
         (OWN_PROBLEMS[ARCTAN], r"how the loss bends cannot be told: .* does not pass complex numbers"),
         (with_gelu(wrong=0.01), "or has a gradient that is none"),
-        (random_problem(0, loss=RealError()), "or has a gradient that is none"),
         (in_other_numbers(random_problem(0), complex), "needs real numbers, and X has complex ones"),
     ]:
         with pytest.raises(ValueError, match=said):
             sharpness(problem)
-    assert sharpness(in_other_numbers(random_problem(0), object)) == sharpness(random_problem(0))
 
 
 def test_least_squares_diverges_exactly_beyond_the_critical_learning_rate():

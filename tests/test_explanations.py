@@ -3,11 +3,10 @@
 from itertools import accumulate
 
 from hypothesis import given
-from own_parts import OWN_PROBLEMS
 from problems import problems
 
-from backprop_lab import MISTAKES, SoftmaxCrossEntropy, plant, random_problem, trace
-from backprop_lab.ui.values.explanations import EXPLANATIONS, explain
+from backprop_lab import MISTAKES, plant, trace
+from backprop_lab.ui.values.explanations import explain
 
 
 @given(problems())
@@ -26,18 +25,8 @@ def test_a_formula_is_written_as_in_a_book_and_for_a_planted_mistake_it_is_cross
     formulas = {
         "y_pred": r"y_{\mathrm{pred}} = H_{1}\,W_{2} + b_{2}",
         "dW1": r"dW_{1} = X^{\top}\,dY_{1}",
-        "W1_new": r"W_{1}^{\mathrm{new}} = W_{1} - \mathrm{lr}\,dW_{1}",
     }
     assert {name: explain(example.step(name)).latex for name in formulas} == formulas
-    of_classes = trace(random_problem(1, loss=SoftmaxCrossEntropy())).step("L")
-    assert explain(of_classes).latex == r"L = -\frac{1}{N} \sum_{n,k} y\,\log P"
     mistake = MISTAKES["mask-forgotten"]
     explanation = explain(plant(example, mistake, "dY1").step("dY1"))
     assert explanation == (r"dY_{1} \neq dH_{1} \odot [H_{1} > 0]", mistake.title, mistake.cause)
-
-
-def test_our_words_are_there_only_where_the_line_is_ours():
-    for step in (step for problem in OWN_PROBLEMS.values() for step in trace(problem).steps):
-        explanation = explain(step)
-        assert explanation.title
-        assert bool(explanation.latex) == bool(explanation.sentence) == (step.template in EXPLANATIONS)

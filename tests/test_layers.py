@@ -4,11 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from common import with_numbers
 from problems import LOSSES, identical
 
-from backprop_lab import HalfSquaredError, MeanSquaredError, SoftmaxCrossEntropy, SumSquaredError, random_problem, trace
-from backprop_lab.gradcheck import complex_step_derivative, loss_of
+from backprop_lab import HalfSquaredError, MeanSquaredError, SoftmaxCrossEntropy, SumSquaredError
 from backprop_lab.layers import Linear, ReLU, Sigmoid, Tanh
 
 W = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
@@ -38,12 +36,14 @@ def test_an_activation_has_the_value_and_the_slope_worked_out_by_hand(layer, x, 
 
 def test_the_sum_of_squares_half_of_it_and_their_mean_over_samples_and_outputs_with_their_gradients():
     y_pred, y = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), np.array([[1.0, 1.0], [1.0, 1.0], [7.0, 3.0]])
-    assert SumSquaredError().value(y_pred, y) == 0 + 1 + 4 + 9 + 4 + 9
-    assert SumSquaredError().gradient(y_pred, y).tolist() == [[0, 2], [4, 6], [-4, 6]]
-    assert HalfSquaredError().value(y_pred, y) == 27 / 2
-    assert HalfSquaredError().gradient(y_pred, y).tolist() == [[0, 1], [2, 3], [-2, 3]]
-    assert MeanSquaredError().value(y_pred, y) == 27 / 6
-    assert MeanSquaredError().gradient(y_pred, y).tolist() == [[0, 2 / 6], [4 / 6, 1], [-4 / 6, 1]]
+    d = np.array([[0, 1], [2, 3], [-2, 3]])
+    for loss, value, gradient in [
+        (SumSquaredError(), 0 + 1 + 4 + 9 + 4 + 9, 2 * d),
+        (HalfSquaredError(), 27 / 2, d),
+        (MeanSquaredError(), 27 / 6, d / 3),
+    ]:
+        assert loss.value(y_pred, y) == value
+        np.testing.assert_allclose(loss.gradient(y_pred, y), gradient, rtol=1e-15)
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=repr)
@@ -67,19 +67,9 @@ def test_cross_entropy_is_the_mean_surprise_and_its_gradient_how_far_the_probabi
         assert [loss.gradient(scores, row[None]).tolist() for row in y[:2]] == [[[0, 0, 0]], [[1, -1, 0]]]
 
 
-@pytest.mark.parametrize("spread", [0.0, 1.0, 30.0])
-def test_the_gradient_of_cross_entropy_is_what_the_complex_step_gives_with_ties_too(spread):
-    p = random_problem(4, samples=3, outputs=4, loss=SoftmaxCrossEntropy())
-    p = with_numbers(p, W2=np.zeros((4, 4)), b2=spread * np.array([[1.0, 1.0, -1.0, 0.5]]))  # the largest twice
-    moved = complex_step_derivative(loss_of(p, "y_pred"), trace(p)["y_pred"])
-    np.testing.assert_allclose(moved, trace(p)["dy_pred"], rtol=1e-14, atol=1e-17)
-
-
-@pytest.mark.parametrize("make", [Linear, lambda W, b: Linear(0 * W, b).with_parameters({"W": W, "b": b})])
-def test_linear_keeps_its_own_read_only_copy_and_another_layer_may_share_it(make):
-    assert [make(W.astype(kind), b).W.dtype for kind in ("f2", "f4", "c16")] == ["f2", "f4", "c16"]
+def test_linear_keeps_its_own_read_only_copy_and_another_layer_may_share_it():
     mine = W.copy(), b.copy()
-    parameters = make(*mine).parameters
+    parameters = Linear(*mine).parameters
     mine[0][0, 0] = mine[1][0, 0] = 99
     assert all(map(identical, parameters.values(), (W, b)))
     assert not any(array.flags.writeable for array in parameters.values())

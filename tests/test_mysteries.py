@@ -7,7 +7,7 @@ import pytest
 from common import count, same_values
 from problems import identical
 
-from backprop_lab import MISTAKES, SumSquaredError, check, mysteries, trace
+from backprop_lab import MISTAKES, check, mysteries, trace
 from backprop_lab.gradcheck import relative_error
 from backprop_lab.lines import evaluate
 from backprop_lab.mysteries import CASES, mystery, solve
@@ -94,18 +94,12 @@ def test_a_drawn_mystery_is_the_same_for_everybody_and_the_harder_the_more_may_b
     def of(difficulty):
         return [mystery(seed=seed, difficulty=difficulty) for seed in range(25)]
 
-    assert all(same_values(one, other) for one, other in zip(of(2), map(trace_again, range(25)), strict=True))
+    drawn = of(2)
+    mysteries._draw.cache_clear()  # as in another session, with nothing kept
+    assert all(map(same_values, drawn, of(2)))
     phases = {d: {case.step(first_wrong_line(case)).phase for case in of(d)} for d in (1, 2, 3)}
     assert phases[1] == {"backward"} < phases[2] < phases[3] == {"forward", "loss", "backward", "update"}
     assert not any(solve(mistake="cross-entropy", seed=seed, difficulty=1) for seed in range(50)), "taught later"
-    assert {type(case.problem.loss) for case in of(1)} == {SumSquaredError} < {type(c.problem.loss) for c in of(2)}
-    assert {len(case.problem.network.layers) for case in of(3)} == {5}
-
-
-def trace_again(seed):
-    """The case as another session draws it, with nothing kept."""
-    mysteries._draw.cache_clear()
-    return mystery(seed=seed, difficulty=2)
 
 
 def test_who_is_asked_for_the_line_too_is_told_what_is_missing_and_whether_the_line_follows():
@@ -113,24 +107,12 @@ def test_who_is_asked_for_the_line_too_is_told_what_is_missing_and_whether_the_l
     line = first_wrong_line(case)
     assert solve(1, "mask-forgotten", line)
     assert solve(1, MISTAKES["mask-forgotten"], line.upper()), "however it is written"
+    here = "The mistake is not in dW1: its line, run on the values shown, gives just this dW1"
     for answer, told, cause in [
-        (
-            (..., ...),
-            "Put the names of the wrong line, such as 'dW1', and of the mistake in place of the blanks",
-            "blank",
-        ),
         (("mask-forgotten", ...), "Put the name of the wrong line, such as 'dW1', in place of the blank,", "blank"),
-        ((None, line), "Put the name of the mistake in place of the blank", "blank"),
         (("mask-forgotten", "dY01"), "There is no line of the name 'dY01'. Did you mean 'dY1'?", "name"),
-        (("mask-forgotten", "X"), "There is no line of the name 'X'.", "name"),
-        (("mask-forgotten", case["dY1"]), "There is no line of the name array(", "name"),
-        (
-            ("mask-forgotten", "dW1"),
-            "The mistake is not in dW1: its line, run on the values shown, gives just this dW1",
-            "line",
-        ),
+        (("mask-forgotten", "dW1"), here, "line"),
         (("lr-twice", line), "You have found the line, dY1. But it is not lr-twice: that cannot occur", "place"),
-        (("mask-upside-down", "dy1"), "You have found the line, dY1. But it is not mask-upside", "value"),
     ]:
         feedback = solve(1, *answer)
         assert not feedback
@@ -138,40 +120,16 @@ def test_who_is_asked_for_the_line_too_is_told_what_is_missing_and_whether_the_l
         assert told in str(feedback)
 
 
-@pytest.mark.parametrize(
-    ("asked", "said"),
-    [
-        ({"seed": -1}, "the seed must be a whole number, 0 or more"),
-        ({"seed": 1, "difficulty": 4}, "difficulty must be a whole number from 1 to 3; got 4"),
-        ({"seed": 4}, "each difficulty has another mystery of seed 4: add difficulty=1, 2 or 3"),
-        ({"number": 1, "difficulty": 2}, "mystery 1 has no difficulty; with a seed, another is drawn"),
-        ({"number": 1, "seed": 1}, "a mystery has a number or a seed, not both; got 1 and seed=1"),
-        ({}, r"there are mysteries 1 to 6; got None: mystery\(seed=12, difficulty=2\) draws others"),
-    ],
-)
-def test_what_cannot_be_drawn_is_refused(asked, said):
-    for ask in (mystery, solve):
-        with pytest.raises(ValueError, match=said):
-            ask(**asked)
-
-
 UNKNOWN = "There is no mistake of the name "
 GUESSES = [  # in the first case, what is wrong with them, and what is said
-    (
-        "mask-always-true",
-        "",
-        "That is it: what was run is dY1 = dH1 * (H1 >= 0). `>= 0` is harmless on the ReLU's input",
-    ),
+    ("mask-always-true", "", "That is it: what was run is dY1 = dH1 * (H1 >= 0). `>= 0` is harmless on the ReLU's"),
     ("lr-twice", "place", "Not this one: that cannot occur in the line that is wrong here."),
     ("matmul-for-star", "shape", "Not this one: with sizes such as these that would not run, or give another"),
     ("mask-upside-down", "value", "Not this one: you have the right line, but that would give other numbers."),
     (..., "blank", "Put the name of the mistake in place of the blank, in quotes."),
-    (None, "blank", "Put the name of the mistake in place of the blank, in quotes."),
     ("Mask-forgotten", "name", f"{UNKNOWN}'Mask-forgotten'. Did you mean 'mask-forgotten'?"),
     ("dY1", "name", "dY1 is a line, not a mistake: name what is done wrong, as in 'sign-flipped'."),
-    ("W1_new", "name", "W1_new is a line, not a mistake: "),
-    ("X", "name", "X is a value that is given, not a mistake: "),
-    *((guess, "name", UNKNOWN) for guess in ("", 7, ["sign-flipped"], {}, np.zeros(3))),
+    *((guess, "name", UNKNOWN) for guess in ("", 7, np.zeros(3))),
 ]
 
 
@@ -182,11 +140,20 @@ def test_a_guess_is_told_whether_it_is_right_or_only_in_the_right_line_or_no_mis
     assert str(feedback).startswith(said)
 
 
-@pytest.mark.parametrize("number", [0, 7, "1", None, [1], {}, True, 1.5])
-def test_a_case_that_there_is_not_is_refused_with_those_that_there_are(number):
-    for ask in (mystery, lambda number: solve(number, "mask-forgotten")):
-        with pytest.raises(ValueError, match="there are mysteries 1 to 6; got"):
-            ask(number)
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"number": 7}, "there are mysteries 1 to 6; got 7"),
+        ({"seed": 1, "difficulty": 4}, "difficulty must be a whole number from 1 to 3; got 4"),
+        ({"seed": 4}, "each difficulty has another mystery of seed 4: add difficulty=1, 2 or 3"),
+        ({"number": 1, "seed": 1}, "a mystery has a number or a seed, not both; got 1 and seed=1"),
+        ({}, r"there are mysteries 1 to 6; got None: mystery\(seed=12, difficulty=2\) draws others"),
+    ],
+)
+def test_a_case_that_there_is_not_is_refused_with_those_that_there_are(asked, said):
+    for ask in (mystery, solve):
+        with pytest.raises(ValueError, match=said):
+            ask(**asked)
 
 
 def test_no_answer_can_be_read_in_the_source_by_accident():

@@ -1,7 +1,4 @@
-"""A new activation or loss, added to the one list of its kind and to the words, goes all the way to the labs.
-
-The mathematics of such parts is in test_own_parts.py.
-"""
+"""A new activation or loss, added to the one list of its kind and to the words, goes all the way to the labs."""
 
 import re
 from dataclasses import is_dataclass
@@ -30,7 +27,7 @@ def added(monkeypatch):
         monkeypatch.setitem(EXPLANATIONS, line, Explanation(*told))
 
 
-def test_a_new_activation_is_in_the_menus_and_in_the_call_of_a_lab_and_has_its_words_and_its_slope(added):
+def test_a_new_part_is_in_the_menus_and_in_the_call_of_a_lab_and_has_its_words_and_without_them_a_plain_title(added):
     lab = StepThrough(start="random", seed=3, activation="Leaky ReLU", step="dY1")
     assert lab.call() == "StepThrough(start='random', seed=3, activation='Leaky ReLU', step='dY1')"
     assert "Leaky ReLU" in lab._activation.options
@@ -39,11 +36,6 @@ def test_a_new_activation_is_in_the_menus_and_in_the_call_of_a_lab_and_has_its_w
     assert lab.stepper.place.step.code == "dH1 * np.where(H1 > 0, 1, 0.01)"
     card = words.card(lab.stepper.place)
     assert (card["title"], card["sentence"]) == ("Back through it", "Where Y1 is below 0, a little passes.")
-    lab.stepper.choose(("slope of H1", 0, 0))
-    assert lab.stepper.place.cell == ("slope of H1", 0, 0)
-
-
-def test_a_new_loss_has_its_words_and_a_line_without_words_a_plain_title(added):
     t = trace(random_problem(1, loss=LOSSES["Huber"]))
     assert explain(t.step("L")).sentence == "Square small differences only."
     assert explain(t.step("dy_pred")).title == "Gradient of the loss"

@@ -32,7 +32,6 @@ def test_a_number_in_a_cell_is_short_and_honest():
 
 def test_in_a_sentence_a_number_has_the_digits_asked_for_or_those_that_tell_it_from_another_and_zero_no_sign():
     assert [plain(-1234.56), plain(2 / 3, 2), plain(-3e-9, 0, "e"), plain(-0.0)] == ["−1235", "0.67", "−3e−09", "0"]
-    assert told_apart(1.0, -2.0) == ("1", "−2")
     assert told_apart(1.23456, 1.23457) == ("1.23456", "1.23457")
     assert told_apart(1 / 3, 1 / 3) == ("0.3333", "0.3333"), "equal ones have four digits"
 
@@ -40,7 +39,6 @@ def test_in_a_sentence_a_number_has_the_digits_asked_for_or_those_that_tell_it_f
 def test_an_error_is_never_larger_than_it_says():
     shown = [at_most(3.2e-10), at_most(3.2e-10, 2), at_most(9.99e-7, 1), at_most(9.99e-5, 2), at_most(0.0)]
     assert shown == ["4e−10", "3.20e−10", "1.0e−06", "9.99e−05", "0"]
-    assert [at_most(5e-324), at_most(1e-322, 2)] == ["5e−324", "9.88e−323"]
     for error in 10 ** np.random.default_rng(0).uniform(-300, 0, 500):
         assert all(float(at_most(error, digits).replace("−", "-")) >= error * (1 - 1e-14) for digits in (0, 2))
 

@@ -1,12 +1,10 @@
 """Lines to put in order: which orders are right, what is said of the others, and that no gesture loses a line."""
 
-import re
-
 import numpy as np
 import pytest
 from common import button, count, kept, plain
 from own_parts import OWN_PROBLEMS, Huber
-from problems import ACTIVATIONS, LOSSES, varied_problem
+from problems import varied_problem
 
 from backprop_lab import MISTAKES, random_problem, trace, worked_example
 from backprop_lab.lines import NAMESPACE, evaluate
@@ -25,27 +23,16 @@ def run_in_order(program, known):
     return None
 
 
-def computable(lines, known, rng):
+def computable(left, known, rng):
     """The lines in a random order in which Python can run them."""
-    order, left = [], [*lines]
-    while left:
-        runs = [line for line in left if run_in_order([*order, line], known) is None]
+    order = []
+    while runs := [line for line in left if line not in order and run_in_order([*order, line], known) is None]:
         order.append(runs[rng.integers(len(runs))])
-        left.remove(order[-1])
     return order
 
 
-def some_problem(seed):
-    """Networks of up to four linear layers, with every activation and loss."""
-    if seed % 2:
-        return varied_problem(seed)
-    at = seed // 2
-    activation, loss = ACTIVATIONS[at % len(ACTIVATIONS)], LOSSES[at % len(LOSSES)]
-    return random_problem(seed, hidden=(3, 2, 4)[: 1 + at % 3], activation=activation, loss=loss)
-
-
 def test_every_order_that_python_can_run_is_right_and_of_every_other_the_first_unknown_value_or_wrong_line_is_named():
-    problems, refused, wrong_lines = [*map(some_problem, range(count(200))), *OWN_PROBLEMS.values()], 0, 0
+    problems, refused, wrong_lines = [*map(varied_problem, range(count(200))), *OWN_PROBLEMS.values()], 0, 0
     for seed, problem in enumerate(problems):
         rng, part = np.random.default_rng(seed), [*PARTS][seed % 3]
         t, puzzle = trace(problem), Puzzle(problem, part, seed)
@@ -93,9 +80,6 @@ def test_no_gesture_loses_or_doubles_a_line_and_the_goals_stay_in_order():
         assert sorted(pool + program) == everything
         assert [k for k in program if k < 0] == [-1 - k for k in range(len(puzzle.goals))]
         assert program[0] == -1
-    for refused in ((None, "pool", 0), (1.0, "pool", 0), (True, "pool", 0), (0, "pool", None), (0, ["pool"], 0)):
-        with pytest.raises(ValueError, match="no line is moved by"):
-            puzzle.move(*refused)
     puzzle.start_over()
     assert puzzle.program == []
 
@@ -114,7 +98,6 @@ def checked(lab):
 
 def test_a_goal_is_a_heading_and_no_rule_and_what_was_said_of_another_order_is_said_no_longer():
     lab = LineUp(part="forward")
-    assert checked(lab).startswith("Your turn. Put lines into your program")
     put(lab, "Y1 = X @ W1 + b1", "y_pred = H1 @ W2 + b2")
     assert lab._lines.said == 'y_pred = H1 @ W2 + b2: line 2 of 2 of your program, under "How wrong is it?".'
     assert "Line 2, y_pred = H1 @ W2 + b2, needs H1, which is not known yet" in checked(lab)
@@ -123,8 +106,6 @@ def test_a_goal_is_a_heading_and_no_rule_and_what_was_said_of_another_order_is_s
     assert (lab._note.value, lab._lines.wrong) == ("", -1)
     put(lab, "y_pred = H1 @ W2 + b2", "L = np.sum((y_pred - y) ** 2)")
     assert checked(lab) == "Right. All 4 lines can be computed in this order."
-    lab._lines._handle_custom_msg({"kind": "move", "line": 99, "to": "program", "at": 1}, [])
-    assert "no line is moved by 99" in lab._note.value
     button(lab, "Start again").click()
     assert lab._lines.place["program"] == (-1, -2, -3)
 
@@ -134,10 +115,10 @@ def test_what_is_given_is_told_and_for_the_backward_pass_the_lines_before_it_too
     for part in PARTS:
         assert "Linear → ReLU → Linear. Loss: sum of squares. Given: X, y, W1, b1, W2, b2, lr" in text[part]
         assert ("H1 = np.maximum(Y1, 0)" in text[part]) == (part == "backward")
-    own = random_problem(1, hidden=(3, 2), loss=Huber())
-    assert "Linear → ReLU → Linear → ReLU → Linear. Loss: Huber." in plain(LineUp(own)._task())
-    listed = plain(kept(LineUp(own))["text/html"])
-    assert all(line.text in listed for line in LineUp(own).puzzle.lines), "without a kernel, the lines can be read"
+    lab = LineUp(random_problem(1, hidden=(3, 2), loss=Huber()))
+    assert "Linear → ReLU → Linear → ReLU → Linear. Loss: Huber." in plain(lab._task())
+    listed = plain(kept(lab)["text/html"])
+    assert all(line.text in listed for line in lab.puzzle.lines), "without a kernel, the lines can be read"
 
 
 def test_a_seed_draws_other_wrong_lines_each_of_them_one_that_people_write():
@@ -152,14 +133,8 @@ def test_a_seed_draws_other_wrong_lines_each_of_them_one_that_people_write():
     assert seen <= MISTAKES.keys()
 
 
-@pytest.mark.parametrize(
-    ("asked", "said"),
-    [
-        ({"part": "update"}, "part must be one of forward, backward, whole; got 'update'"),
-        ({"seed": -1}, "the seed must be a whole number"),
-        ({"problem": "xor"}, "LineUp takes a Problem, such as random_problem(1, hidden=(4, 4)); got 'xor'"),
-    ],
-)
-def test_what_cannot_be_lined_up_is_refused(asked, said):
-    with pytest.raises(ValueError, match=re.escape(said)):
-        LineUp(**asked)
+def test_what_cannot_be_lined_up_is_refused():
+    with pytest.raises(ValueError, match="part must be one of forward, backward, whole; got 'update'"):
+        LineUp(part="update")
+    with pytest.raises(ValueError, match="LineUp takes a Problem, such as"):
+        LineUp(problem="xor")

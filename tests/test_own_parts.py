@@ -7,10 +7,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from common import trained, with_numbers
-from own_parts import OWN_PROBLEMS, Dotted, Huber, LeakyReLU, Own, Scale, linear, own_problem
+from own_parts import OWN_PROBLEMS, Dotted, Huber, LeakyReLU, linear, own_problem
 from problems import identical
 
-from backprop_lab import MISTAKES, Activation, Mistake, ReLU, SumSquaredError, plant, random_problem, trace
+from backprop_lab import MISTAKES, Mistake, ReLU, SumSquaredError, plant, random_problem, trace
 from backprop_lab.feedback import check, check_function
 from backprop_lab.lines import evaluate, literal
 from backprop_lab.proving import check_gradients
@@ -19,26 +19,15 @@ from backprop_lab.sweeping import FEW_RUNS, sweep_problems
 every_problem = pytest.mark.parametrize("p", OWN_PROBLEMS.values(), ids=OWN_PROBLEMS)
 
 
-def test_a_trace_stays_as_it_was_whatever_becomes_of_a_layers_own_array():
-    layer = Scale(a=[[1.0, 2.0, 3.0]])
-    p = own_problem(layer)
-    t = trace(p)
-    layer.parameters["a"][:] = 0
-    assert t["a2"].tolist() == [[1, 2, 3]]
-    assert trace(p)["a2"].tolist() == [[0, 0, 0]]
-
-
 def test_a_number_of_any_kind_stands_in_its_line_and_shows_in_the_next_trace_once_it_is_changed():
     loss = Huber()
     p = own_problem(LeakyReLU(0.3), linear(3, 3), LeakyReLU(0.2), loss=loss)
     assert trace(p).step("H2").code == "np.maximum(Y2, 0.2 * Y2)", "two layers of a kind are told apart"
-    for loss.delta in (0.3, np.float32(0.1), Fraction(1, 3), np.array([[0.5, 1.0]])):
+    for loss.delta in (0.3, Fraction(1, 3), np.array([[0.5, 1.0]])):
         step = trace(p).step("dy_pred")
         number = literal(loss.delta)
         assert (step.code, step.operands) == (f"np.clip(y_pred - y, -{number}, {number})", ("y_pred", "y"))
     assert max(check_gradients(p).values()) < 1e-6
-    loss.formulas = SumSquaredError.formulas
-    assert trace(p).step("dy_pred").code == "2 * (y_pred - y)"
 
 
 def test_a_subclass_keeps_what_it_knows_beside_its_numbers_and_our_mistakes_apply_to_the_lines_that_it_keeps():
@@ -74,22 +63,21 @@ def test_our_mistakes_are_planted_where_they_apply_and_named_and_no_other_value_
         assert mistake.name in check(name, wrong[name], t).cause
 
 
-@pytest.mark.parametrize("slope", [0.3, 1e-5])
-def test_a_mistake_of_ones_own_is_planted_seen_by_a_gradient_check_and_named_if_feedback_is_told_of_it(slope):
+def test_a_mistake_of_ones_own_is_planted_seen_by_a_gradient_check_and_named_if_feedback_is_told_of_it():
     resembles, lines = "below 0 this one still passes {slope} of {dY}", {(LeakyReLU, "dX"): "{dY} * ({Y} > 0)"}
     forgotten = Mistake("leak-forgotten", "Leak forgotten", resembles, cause="", symptom="", lines=lines)
-    p = random_problem(0, samples=3, hidden=(4, 5), activation=LeakyReLU(slope))
+    p = random_problem(0, samples=3, hidden=(4, 5), activation=LeakyReLU(0.3))
     t = trace(p)
     assert forgotten.possible_at(t) == ("dY2", "dY1")
     planted = plant(t, forgotten, "dY1")
     errors = check_gradients(p, {name: planted[f"d{name}"] for name in p.network.parameters})
-    assert errors["W1"] > slope / 100
+    assert errors["W1"] > 0.003
     assert errors["W2"] < 1e-7
     mine = MISTAKES | {"leak-forgotten": forgotten}
     assert check("dY1", planted["dY1"], t).cause[0] == "slip"
     told = check("dY1", planted["dY1"], t, mistakes=mine)
     assert told.cause == check("dW1", planted["dW1"], t, mine).cause == ("leak-forgotten",)
-    assert f"below 0 this one still passes {slope} of dH1" in str(told)
+    assert "below 0 this one still passes 0.3 of dH1" in str(told)
     assert told == check_function("dY1", lambda dH1, H1: dH1 * (H1 > 0), [t], mistakes=mine)
 
 
@@ -100,15 +88,9 @@ def altered(kind, **parts):
     return made(np.ones((4, 3)), np.ones((1, 3))) if issubclass(kind, Dotted) else made()
 
 
-NO_LINES = type("NoLines", (Activation,), {"forward": lambda self, X: X, "backward": lambda self, X, dY: dY})()
-NAMED_X = type("Named", (Own,), {"forward": lambda self, X: X, "backward": None, "gradients": None,
-    "formulas": {"Y": "1 * {X}", "dX": "0 * {X}"}})(X=1)  # fmt: skip
-LOSS, SUM = SumSquaredError, SumSquaredError.formulas
+LOSS = SumSquaredError
 REFUSED = [
-    ("NO_LINES", "layer 2, <...NoLines object...>, lacks formulas; a layer needs parameters, formulas, for"),
-    ("altered(Dotted, parameters={'W': [[1.0]]})", "layer 1, Mine(4, 3), must keep its parameter W as an array, not"),
     ("altered(Dotted, gradients=lambda *_: {})", "Mine(4, 3).gradients must return a dictionary of 'W', 'b'; "),
-    ("altered(ReLU, forward=lambda self, X: (X, 1))", "Mine().forward must give an array; got a tuple"),
     ("altered(ReLU, backward=lambda self, X, dY: dY[:2])",
         "Mine().backward must give an array of shape (3, 3), like Y1; got shape (2, 3)"),
     ("altered(ReLU, backward=lambda self, X, dY: 1 / 0)", "Mine().backward stopped with ZeroDivisionError: division"),
@@ -117,15 +99,9 @@ REFUSED = [
     ("altered(ReLU, Y='np.abs({X})')", "Mine().forward gives 0 for H1[...], but its line H1 = np.abs(Y1) gives "),
     ("altered(LOSS, L='np.mean(({y_pred} - {y}) ** 2)')", "Mine().value gives ... for L, but its line L = np.mean("),
     ("altered(ReLU, formulas={'Y': '{X}'})", "Mine() has no line for dX: its formulas need one for each of Y, dX"),
-    ("altered(ReLU, dW='{X}')", "Mine() has a line for dW, where nothing needs it"),
-    ("altered(LOSS, P='{y_pred}')", "Mine() has a line for P, where nothing needs it"),  # it comes after L
     ("altered(ReLU, Y='{X} + {least}')",
         "the line for Y of Mine(), '{X} + {least}', uses 'least', which is neither a value there nor"),
     ("altered(ReLU, Y='{X}[:, :2]')", "the line H1 = Y1[:, :2] of Mine must give an array of shape (3, 3); got"),
-    ("altered(LOSS, L='{y_pred} - {y}')", "the line L = y_pred - y of Mine must give one number; got shape (3, 2)"),
-    ("NAMED_X", "<...Named object...> calls a parameter X, which is what lines call something else"),
-    ("altered(LOSS, formulas={'X': '{y_pred}', **SUM})", "two values would be called X: call a parameter or a line of"),
-    ("altered(LOSS, formulas={'sum': '{y_pred}', **SUM})", "'sum' cannot be the name of a value in a line of Python"),
 ]  # fmt: skip
 
 

@@ -7,7 +7,7 @@ learning rate is twice ours.
 import numpy as np
 
 from backprop_lab import MISTAKES, Network, Problem, one_hot, plant, trace
-from backprop_lab.layers import Linear, ReLU, Sigmoid
+from backprop_lab.layers import Linear, Sigmoid
 from backprop_lab.lines import evaluate, run
 from backprop_lab.losses import SoftmaxCrossEntropy, SumSquaredError
 
@@ -81,35 +81,6 @@ def test_han_and_kamber_errors_that_are_added():
         "W2_new": "-0.261 -0.138", "W1_new": "0.192 -0.306 0.4 0.1 -0.508 0.194",
         "b2_new": "0.218", "b1_new": "-0.408 0.194",
     })  # fmt: skip
-
-
-def test_kircerta_samples_in_columns_through_a_relu():
-    """https://www.kircerta.com/posts/science/neural-network-lifecycle, with W times x."""
-    layers = (Linear([[0.3, 0.2], [-0.1, 0.4]], [[0.0, 0.0]]), ReLU(), Linear([[0.5], [-0.3]], [[0.0]]))
-    assert_printed(step(layers, [[1, 2]], [[1]], 0.05), {
-        "Y1": "0.1 1.0", "H1": "0.1 1.0", "y_pred": "-0.25", "L / 2": "0.78125",
-        "dy_pred / 2": "-1.25", "dW2.T / 2": "-0.125 -1.25",
-    })  # fmt: skip
-
-
-def test_cs231n_one_neuron_without_any_loss():
-    """Karpathy, https://cs231n.github.io/optimization-2/: the gradient of a sigmoid neuron's output."""
-    neuron, sigmoid, x = Linear([[2.0], [-3.0]], [[-3.0]]), Sigmoid(), np.array([[-1.0, -2.0]])
-    dot = neuron.forward(x)
-    ddot = sigmoid.backward(dot, np.ones((1, 1)))
-    found = {"f": sigmoid.forward(dot), "dx": neuron.backward(x, ddot), **neuron.gradients(x, ddot)}
-    assert_printed({"dot": dot, "ddot": ddot} | found, {
-        "dot": "1.00", "f": "0.73", "ddot": "0.20", "dx": "0.39 -0.59", "W": "-0.20 -0.39", "b": "0.20",
-    })  # fmt: skip
-
-
-def test_goodfellow_bengio_and_courville_xor_in_whole_numbers():
-    """ "Deep Learning", MIT Press 2016, section 6.1: a ReLU network that computes the exclusive or."""
-    layers = (Linear([[1.0, 1], [1, 1]], [[0.0, -1]]), ReLU(), Linear([[1.0], [-2]], [[0.0]]))
-    t = step(layers, [[0, 0], [0, 1], [1, 0], [1, 1]], [[0], [1], [1], [0]], 0.1)
-    assert t["Y1"].tolist() == [[0, -1], [1, 0], [1, 0], [2, 1]]
-    assert t["H1"].tolist() == [[0, 0], [1, 0], [1, 0], [2, 1]]
-    assert t["y_pred"].tolist() == t["y"].tolist()
 
 
 def test_cs231n_softmax_classifier_of_one_picture():

@@ -5,15 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from problems import identical
 
 import backprop_lab
 from backprop_lab import Linear, worked_example
 
 W, b = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), np.array([[10.0, 20.0, 30.0]])
-LETTERS = np.array([["a", "b", "c"]])
-for array in (W, b, LETTERS):  # so that they would be kept as they are
-    array.setflags(write=False)
 
 
 def zeros(*shape):
@@ -37,16 +33,6 @@ def classes(y):
     return example(loss=backprop_lab.SoftmaxCrossEntropy(), y=y)
 
 
-class Picky(backprop_lab.SumSquaredError):
-    """A loss of a reader's own that takes no targets, and says so by accident."""
-
-    def __repr__(self):
-        return "Picky"
-
-    def check_targets(self, y):
-        raise TypeError("none today")
-
-
 class Frame:
     """What a DataFrame with a column of text is to NumPy."""
 
@@ -54,13 +40,6 @@ class Frame:
 
     def __array__(self, dtype=None, copy=None):
         return np.array([[1.0, "x", 2], [3.0, "y", 4]], object)
-
-
-class NoFormulas:
-    value = gradient = print
-
-    def __repr__(self):
-        return "NoFormulas"
 
 
 def spoiled(array, number):
@@ -84,83 +63,52 @@ NO_RATE = "the learning rate must be a positive, finite number such as 0.01; got
 REFUSED = [
     # Layers
     *each("Linear(W, zeros{})", f"{ROW} {{}} for W (2, 3)", (3,), (3, 1), (1, 2), ()),
-    ("Linear(zeros(5, 2, 3), zeros(4, 1, 3))", "a stack has as many b as W; got b (4, 1, 3) for W (5, 2, 3)"),
     *each("Linear(zeros{}, b)", "W must have shape (inputs, outputs), such as (3, 4); got {}", (3,), (0, 3), (3, 0)),
     ("Linear([[1, 2], [3]], b)", "W must be a full table of numbers, but its rows differ in length"),
-    ("Linear(np.ma.masked_less(W, 9), b)", "W must hold a number in every cell, but some are masked: fill them first"),
     ("Linear('W', b)", "W must hold numbers, got <U1: 'W'"),
-    ("Linear(W > 2, b)", "W must hold numbers, got bool"),
-    ("Linear(W, b).with_parameters({'W': W, 'b': linear(2, 4).b})", f"{ROW} (1, 4) for W (2, 3)"),
-    ("Linear(W, b).with_parameters({'W': W, 'b': LETTERS})", "b must hold numbers"),
     *each("Linear(W, b).forward(zeros{})", "X {} does not fit W (2, 3): X needs", (2, 3), (2,), (5, 2, 1)),
     # Losses
     *[(f"{loss}().{method}(zeros{one}, zeros{other})", f"y_pred {one} and y {other} must have the same shape (samples,")
         for loss in OURS for method in ("value", "gradient") for one, other in UNEQUAL],
     *each("classes({})", "a row adds up to 1, as one_hot(labels) gives them; row 1 of y is {0[1]}",
         [[0, 1.0], [-0.5, 1.5]], [[0.5, 0.5], [0.5, 0.50001]], [[0, 1.0], [0.0, 0.0]]),
-    ("classes([[0, 1], [1, np.nan]])", "row 1 of y is [1.0, nan]"),
-    ("SoftmaxCrossEntropy().check_targets(zeros(2))", "got y of shape (2,): of labels, one_hot("),
     ("random_problem(3, outputs=1, loss=SoftmaxCrossEntropy())", "y of shape (2, 1), and one score alone always has"),
-    ("random_problem(3, outputs=1, loss=SoftmaxCrossEntropy())", "name the others too, as in one_hot(labels, cl"),
-    ("example(loss=Picky())", "Picky.check_targets stopped with TypeError: none today"),
     # Networks
     ("Network(())", "a network starts with a layer that has parameters, such as Linear; got ()"),
-    ("Network((ReLU(), linear(2, 3)))", "has parameters, such as Linear; got (ReLU(), Linear(2, 3))"),
     ("Network((linear(2, 3), ReLU(), Tanh()))", "layer 3, Tanh(), follows another layer without parameters: put one"),
     ("Network((Linear,))", "layer 1 is Linear itself, and a network needs one that was made of it"),
     ("Network((linear(2, 3), np.tanh))", "layer 2, <ufunc 'tanh'>, lacks parameters, formulas, forward, backward; a"),
     ("Network((linear(2, 3), linear(3, 4), linear(3, 4)))", "layer 3, Linear(3, 4), takes 3 numbers a sample, but Li"),
-    ("Network((linear(6, 3, 4), ReLU(), linear(6, 5, 2)))", "takes 5 numbers a sample, but Linear(6, 3, 4) before it"),
     *each("Network((linear{0[0]}, linear{0[1]}))", "Where W has a row for each output, as in PyTorch, give W.T",
         ((2, 3), (4, 3)), ((4, 3), (2, 4))),
     ("worked_example().network.update({}, 0.1)", "no gradient for W1; got none"),
     *each("update(b1=zeros{})", "the gradient for b1 has shape {}, but b1 has (1, 4)", (4,), (2, 4), (), (5, 1, 4)),
-    ("worked_example().network.with_parameters({'W1': W, 'b2': b})", "no numbers for b1, W2; got W1, b2"),
-    ("example().network.with_parameters({**example().network.parameters, 'W2': zeros(3, 2)})", "takes 3 numbers a s"),
     # Labels
     ("one_hot(['a', 'b'], classes=['a', 'c'])", "labels[1] is 'b', which is none of the classes 'a', 'c'"),
     *each("one_hot([0, {0}], classes=3)", f"labels[1] is {{0!r}}, {NO_NUMBER}", 3, -1),
     ("one_hot(['cat'], 3)", f"labels[0] is 'cat', {NO_NUMBER}"),
-    ("one_hot(['a'], ['a', 'b', 'a'])", "classes must have each name once, in the order of the columns; got ['a', 'b'"),
-    *each("one_hot([0], classes={})", "classes must be a whole number, 1 or more, or the names of the", 0, 2.5, True),
-    *each("one_hot(['a'], classes={})", "classes must be a row of whole numbers or strings, such as", "'abc'", []),
     *each("one_hot({})", LABELS, "3", "[]", "[[1], [2]]", "'ab'"),
-    *each("one_hot([1, {0}])", "must be whole numbers or strings, such as 2 or 'cat'; labels[1] is {0}", 0.5, None),
-    ("one_hot([1, 'a'])", "labels must be all whole numbers or all strings, and some are strings; got [1, 'a']"),
     # Problems
     *each("example(lr={})", NO_RATE, "np.nan", "np.inf", 0, -0.1, True, "'0.1'", "1j", "np.ones(2)", "np.bool_(True)"),
-    ("example(lr=np.longdouble('1e400'))", NO_RATE),
     *each("random_problem({})", "the seed must be a whole number, 0 or more, such as 3; got {}", -1, 3.0, "'3'", True),
-    *each("random_problem(3, samples={})", "samples must be a whole number, 1 or more; got {}", 0, 3.0, "'3'", True),
     *each("random_problem(3, {}=0)", "{} must be a whole number, 1 or more; got 0", "inputs", "hidden", "outputs"),
     *each("random_problem(3, {}=[[1]])", "X and y belong together, a row of each for a sample; got {} alone", "X", "y"),
     *each("random_problem(3, X=zeros{}, y=W)", "X must have shape (samples, inputs), with at least", (2,), (0, 3)),
-    ("random_problem(3, X=W, y=zeros(2))", "got (2,): np.reshape(y, (-1, 1)) makes one output of it, and one_"),
     *each("random_problem(3, X=W, y=zeros{})", "y must have shape (2, outputs), a row for each of X (2, 3); got {}",
         (3, 2), (2, 0), (2, 1, 1)),
-    ("random_problem(3, X=[[1], ['a']], y=[[1], [2]])", "X must hold numbers"),
     *each("random_problem(3, {0[0]}=9, X=W, y=W)", "{0[0]} is 9, but X (2, 3) and y (2, 3) have {0[1]}: l",
         ("samples", 2), ("inputs", 3), ("outputs", 3)),
     *each("example(loss={})", "a loss needs formulas, value and gradient, as SumSquaredError() has", "'mean'", None),
     ("example(loss=SumSquaredError)", "itself: write SumSquaredError(), with parentheses"),
-    ("example(loss='mean of squares')", "got 'mean of squares', which is LOSSES['mean of squares']"),
-    ("example(loss=NoFormulas())", "got NoFormulas, which lacks formulas: its lines of NumPy, as in formulas = {"),
     ("example(loss=np.mean)", "which lacks formulas, value, gradient"),
     *each("example(X=spoiled(example().X, np.{}))", "X[0, 1] is {}, and " + FINITE.format("X"), "nan", "inf"),
-    ("example(y=spoiled(example().y, np.nan))", "y[0, 1] is nan, and " + FINITE.format("y")),
     ("random_problem(0, X=Frame(), y=W)", "row 0 of column 'kind' stands 'x'. X[['age', 'size']] leaves such columns"),
-    ("random_problem(0, X=zeros(3, 5), y=zeros(5, 2))", "got (5, 2). Samples are rows: X.T makes them so."),
-    ("random_problem(0, X=zeros(3, 5), y=zeros(2, 5))", "got (2, 5). Samples are rows: X.T and y.T make them so."),
     ("example(network=None)", "network must be a Network of layers, Network((Linear(W1, b1), ReLU()"),
     ("example(network=Network((linear(5, 3, 2),)))", "a problem has one network, not a stack of them; got Network(Li"),
     *each("example(X=zeros{})", "must have shape (samples, 3) with at least one sample; got {}", (2, 4), (3,), (0, 3)),
     *each("example(y=zeros{})", "y must have shape (2, 2), one row of targets a sample; got {}", (2,), (2, 1), (3, 2)),
-    ("example(network=Network((linear(3, 2), ReLU())), y=zeros(2, 3))", "y must have shape (2, 2), one row of targets"),
-    ("example(y=[['a', 'b'], ['c', 'd']])", "y must hold numbers"),
     # What is no Problem
     ("trace(trace(example()))", "this takes a Problem, not a value of type Trace: worked_example() is one, random_pro"),
-    ("trace(Problem)", "this takes a Problem, not the class Problem itself: worked_example() is one"),
-    ("check_gradients(example().network)", "this takes a Problem, not a value of type Network: worked_example()"),
 ]  # fmt: skip
 
 
@@ -173,12 +121,9 @@ def test_what_does_not_fit_is_refused_with_a_sentence(code, sentence):
 
 @pytest.mark.parametrize(("made", "name", "wrong", "line"), [
     ("example(X=it)", "X", worked_example().X.T, "X.T"),
-    ("replace(random_problem(0, samples=5), y=it)", "y", zeros(2, 5), "y.T"),
-    ("replace(random_problem(0, outputs=1), y=it)", "y", zeros(2), "np.reshape(y, (2, 1))"),
     ("random_problem(0, X=zeros(5, 3), y=it)", "y", zeros(2, 5), "y.T"),
     ("random_problem(0, X=W, y=it)", "y", zeros(2), "np.reshape(y, (-1, 1))"),
     ("random_problem(0, X=W, y=it, loss=SoftmaxCrossEntropy())", "y", ["cat", "dog"], "one_hot(y)"),
-    ("random_problem(0, X=W, y=it, loss=SoftmaxCrossEntropy())", "y", [[3], [1]], "one_hot(np.ravel(y))"),
     ("random_problem(0, X=it, y=W)", "X", [[1, None], [2, 3]], "np.array(X)[:, [0]].astype(float)"),
     ("classes(it)", "y", [0, 1], "one_hot(np.ravel(y), 2)"),
     ("Linear(W, it)", "b", zeros(3), "np.reshape(b, (1, -1))"),
@@ -200,22 +145,10 @@ def test_the_lines_for_data_with_nan_leave_such_samples_out():
     assert backprop_lab.random_problem(0, X=scope["X"], y=scope["y"]).y.tolist() == [[1], [2]]
 
 
-def test_a_table_of_floats_with_a_column_of_truth_values_is_one_of_floats():
-    table = np.array([[0.5, True], [1.5, False]], object)
-    assert identical(backprop_lab.random_problem(0, X=table, y=table).X, np.array([[0.5, 1.0], [1.5, 0.0]]))
-
-
 def test_what_is_only_a_view_of_something_that_changes_is_copied():
     data = np.ones((2, 3))
     view = data[:]
     view.setflags(write=False)
-
-    class Kept(backprop_lab.Linear):
-        parameters = property(lambda self: {"W": self.W, "b": self.b})
-
-    layer = Kept(view.T, [[0.0, 0.0]])
-    layer.W = view.T
-    p = backprop_lab.Problem(backprop_lab.Network((layer,)), backprop_lab.SumSquaredError(), view, data[:, :2], 0.1)
-    t = backprop_lab.trace(p)
+    p = backprop_lab.random_problem(0, X=view, y=data[:, :2])
     data[:] = 7
-    assert (p.X.max(), p.y.max(), t["W1"].max(), t["X"].max()) == (1, 1, 1, 1)
+    assert (p.X.max(), p.y.max()) == (1, 1)

@@ -17,10 +17,8 @@ def terms(code, **more):
 
 
 SUMS = {
-    "a + b": A + B,
     "Fraction(-1, 3) * a": A / 3,
     "a * b": A * B,
-    "(a - b) * (a - b)": 2 * np.abs(a - b) * (A + B) - (a - b) ** 2 + 2.0**-23 * (A + B - np.abs(a - b)) ** 2,
     "(a - b) ** 2": (A + B) ** 2,
     "(a - b).mT @ b - b": (A + B).T @ B + B,
     "(a - b) / a.size": (A + B) / 4,
@@ -28,10 +26,7 @@ SUMS = {
     "1 / (large + 1)": 9 / (large + 1) ** 2,
     "(a - b).sum(axis=0, keepdims=True)": (A + B).sum(axis=0, keepdims=True),
     "np.abs(a - b).sum()": (A + B).sum(),
-    "np.square(a - b)": (A + B) ** 2,
-    "np.maximum.reduce(a - b)": (A + B).max(axis=0),
     "np.einsum('nd,nh->dh', a, b)": A.T @ B,
-    "np.vstack([a, -b])": np.vstack([A, B]),
     "(a - b).reshape(1, 4)": (A + B).reshape(1, 4),
     "np.min(a - b)": (A + B).max(),
     "np.where(a > 0, a - b, -7)": np.where(a > 0, A + B, 7),
@@ -46,11 +41,7 @@ def test_a_sum_adds_terms_a_difference_adds_them_too_and_a_product_multiplies_th
 
 SLOPES = {  # and the terms of what the function is given
     "np.tanh(large)": (1 - np.tanh(large) ** 2, 8),
-    "np.log(2 + large)": (1 / (2 + large), 10),
-    "(1 + large) ** 5": (5 * (1 + large) ** 4, 9),
-    "np.maximum(large, 9)": (0.0, 8),
     "np.maximum(large, 0)": (large >= 0, 8),  # at its corner, the steeper side
-    "np.minimum(large, 0)": (large <= 0, 8),
     "np.log(np.exp(large) * 1e-9)": (1.0, 9),  # which bends near 0
 }
 
@@ -59,28 +50,10 @@ def test_any_other_function_scales_the_terms_by_its_slope_there_and_one_that_goe
     for code, (slope, of_input) in SLOPES.items():
         value = np.asarray(eval(code, {"np": np, "large": large}))
         np.testing.assert_allclose(terms(code), np.abs(value) + slope * of_input, rtol=1e-4, err_msg=code)
-    by_map = "np.array(list(map(lambda row: [math.tanh(x) for x in row], large)))"
-    for code in ("np.array([[math.tanh(x) for x in row] for row in large])", "np.vectorize(math.tanh)(large)", by_map):
+    for code in ("np.array([[math.tanh(x) for x in row] for row in large])", "np.vectorize(math.tanh)(large)"):
         np.testing.assert_allclose(terms(code), terms("np.tanh(large)"), rtol=1e-4)
     assert terms("1 + np.vectorize(math.erf)(x)", x=Terms(np.array([[-6.0]]))) == pytest.approx(2)
     assert terms("1 / (1 + np.exp(-x))", x=Terms(np.array([-523.0]))) > 1e-228, "however large the divisor"
-
-
-BY_MOVING = ("np.linalg.inv(inv) @ a", "np.cumprod(a - b, axis=0)", "np.std(a - b, axis=0)",
-    "np.multiply.outer(a[1] - b[1], a[1])", "float(a[1, 1] - b[1, 1]) * a")  # fmt: skip
-
-
-@pytest.mark.parametrize("code", BY_MOVING)
-def test_what_a_function_does_not_carry_is_found_by_moving_its_input(code):
-    plain = {"np": np, "a": a, "b": b, "inv": np.array([[2.0, 1.0], [1.0, 3.0]])}
-    right, found = eval(code, plain), terms(code, inv=Terms(plain["inv"]))
-    one_by_one = np.zeros(np.shape(found))
-    for name, where in ((name, where) for name in ("a", "b", "inv") for where in np.ndindex(2, 2)):
-        moved = plain[name].copy()
-        moved[where] *= 1 + 1e-6
-        one_by_one += np.abs(eval(code, plain | {name: moved}) - right) / 1e-6
-    assert (found >= np.abs(right) + one_by_one / 4).all()
-    assert (found <= 4 * (np.abs(right) + one_by_one)).all()
 
 
 def test_whole_numbers_and_fractions_are_not_rounded_and_other_numbers_as_their_type_is():

@@ -1,7 +1,5 @@
 """The sweep: each run is the run done alone, diverged runs end, and stopping keeps what is done."""
 
-from fractions import Fraction
-from itertools import product
 from typing import ClassVar
 
 import numpy as np
@@ -12,7 +10,7 @@ from problems import LOSSES, identical
 
 from backprop_lab import ACTIVATIONS, Linear, ReLU, SumSquaredError, Tanh, random_problem, sweep, sweeping, trace
 from backprop_lab.problem import redrawn
-from backprop_lab.sweeping import FEW_RUNS, ROUND_STEPS, iter_sweep, sweep_problems
+from backprop_lab.sweeping import ROUND_STEPS, iter_sweep, sweep_problems
 
 MANY = {"seeds": range(12), "lrs": np.logspace(-5, -2, 12)}  # side by side
 FEW = {"seeds": range(3), "lrs": (1e-4, 1e-2)}  # run by run
@@ -90,7 +88,6 @@ def test_whoever_stops_between_blocks_keeps_a_whole_map_of_fewer_steps(monkeypat
         if result.step == ROUND_STEPS and known[0, 0, -1 - ROUND_STEPS]:
             break
     assert steps == sorted(steps)
-    assert len(steps) > 10, "blocks are as small as the bytes they may take"
     assert not known[..., -1].any()
     np.testing.assert_allclose(result.loss[known], whole.loss[known], rtol=1e-12)
     assert result.network(0, 1e-5).parameters.keys() == {"W1", "b1", "W2", "b2"}, "a run can be opened"
@@ -105,29 +102,7 @@ def test_a_large_sweep_lets_others_have_their_turn_after_each_step_and_says_how_
     results, steps, lefts = zip(*seen, strict=True)
     assert list(dict.fromkeys(steps)) == [0, 5, 10, 12], "a map every 5 steps"
     assert list(lefts) == sorted(lefts, reverse=True)
-    assert {*lefts} >= {66, 60, 54, 6, 0}
     assert np.array_equal(results[-1].loss, whole.loss)
-
-
-def test_a_block_has_as_many_runs_as_its_bytes_hold_and_if_they_are_many_they_lie_side_by_side(monkeypatch):
-    train, blocks = sweeping._train, []
-
-    def watched(*given):
-        for done, trained in train(*given):
-            blocks.extend([trained[0]] if trained else [])
-            yield done, trained
-
-    monkeypatch.setattr(sweeping, "_train", watched)
-    monkeypatch.setattr(sweeping, "_can_be_stacked", lambda problem: True)  # which trains two runs to find out
-    for runs, axis in [(FEW_RUNS, 0), (FEW_RUNS - 1, -1)]:
-        sweep(range(runs), [0.01], steps=1)
-        assert all(p.strides[axis] == p.itemsize for p in blocks[-1].values()), "or it would take four times as long"
-    bytes_a_run = 8 * 4 * (45 + 9 + 63 + 27 + 3 + 21)  # W1, b1, Y1, W2, b2, y_pred of 7 samples
-    for held, runs in [(10 * bytes_a_run, [10, 10, 9]), (10 * bytes_a_run - 1, [8, 7, 7, 7]), (1, [1] * 29)]:
-        blocks.clear()
-        monkeypatch.setattr(sweeping, "BLOCK_BYTES", held)
-        sweep(range(29), [0.01], steps=1, samples=7, inputs=5, hidden=9, outputs=3)
-        assert [len(block["W1"]) for block in blocks] == runs
 
 
 def test_rows_are_seeds_and_columns_are_learning_rates_as_plain_numbers_and_a_run_can_be_opened_elsewhere():
@@ -139,9 +114,6 @@ def test_rows_are_seeds_and_columns_are_learning_rates_as_plain_numbers_and_a_ru
     value = opened.loss.value(network.forward(opened.X), opened.y)
     assert (value, opened.lr) == (pytest.approx(result.loss[1, 1, -1], rel=1e-12), pytest.approx(0.01))
     assert sweep([0], [0.01]).loss.shape == (1, 1, 501)
-    mixed = sweep([3], [Fraction(1, 3), 10**20, np.float32(0.01)], steps=5)
-    assert mixed.lrs == (Fraction(1, 3), 10**20, float(np.float32(0.01)))
-    assert np.array_equal(mixed.loss, sweep([3], [1 / 3, 1e20, float(np.float32(0.01))], steps=5).loss)
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=repr)
@@ -175,37 +147,28 @@ def test_a_length_that_is_by_chance_that_of_a_stack_is_not_taken_for_the_number_
         assert sweep([None], FEW["lrs"], 9, problem=p).loss[0, 1].tolist() == alone(p.evolve(lr=1e-2), 9)[0].tolist()
 
 
-def test_of_numbers_that_are_no_doubles_single_precision_stays_fractions_become_floats_and_complex_ones_are_refused():
-    p = random_problem(1)
-    small, exact, wide = (in_other_numbers(p, kind) for kind in (np.float32, object, complex))
+def test_single_precision_stays_and_complex_numbers_are_refused():
+    small, wide = (in_other_numbers(random_problem(1), kind) for kind in (np.float32, complex))
     result = sweep([None, 4], [1e-3, 1e-2], 60, problem=small)
     for i, seed in enumerate([None, 4]):
         start = result.problem(seed, 1e-2)
         assert start.X.dtype == result.network(seed, 1e-2).parameters["W1"].dtype == np.float32
         assert identical(result.loss[i, 1], alone(start, 60)[0].astype(float))
-    assert identical(sweep([None], [1e-3], 9, problem=exact).loss, sweep([None], [1e-3], 9, problem=p).loss)
-    mixed = with_numbers(random_problem(1, hidden=()), W1=np.full((3, 2), 1j, object))
-    for each in (wide, mixed):
-        with pytest.raises(ValueError, match=r"real numbers, and (X|W1) has complex ones"):
-            sweep([None], [1e-3], 9, problem=each)
+    with pytest.raises(ValueError, match="real numbers, and X has complex ones"):
+        sweep([None], [1e-3], 9, problem=wide)
 
 
 def test_a_run_that_was_not_swept_is_refused_and_the_nearest_named_and_so_is_bad_input_at_once():
     result = sweep([0, 1], [0.01, 0.1], steps=1)
-    for find, seed, lr in product((result.problem, result.network), (5, 1), (0.11, 0.1001)):
-        with pytest.raises(ValueError, match=rf"no run has seed {seed} and learning rate {lr}; .* has 1 and 0\.1$"):
-            find(seed, lr)
-    own = sweep([None, 3], [0.1], 1, problem=random_problem(0))
-    with pytest.raises(ValueError, match=r"no run has seed 2 and learning rate 0\.1; .* has 3 and 0\.1$"):
-        own.problem(2, 0.1)
+    for find in (result.problem, result.network):
+        with pytest.raises(ValueError, match=r"no run has seed 5 and learning rate 0\.11; .* has 1 and 0\.1$"):
+            find(5, 0.11)
     for arguments, message in [
         (([], [0.1]), r"seeds must be one or more of them, such as .*; got \[\]"),
         (([1, -2], [0.1]), "seed must be a whole number.*; got -2"),
         (([1], 3), "lrs must be one or more .*; got 3"),
-        (([1], [0.1, 0]), "learning rate must be a positive, finite number.*; got 0"),
         (([1], [0.1], 0), "steps must be a whole number, 1 or more, such as 500; got 0"),
         (([None], [0.1]), "seed must be a whole number.*; got None"),
-        (([1], [0.1], 9, "p"), r"problem must be a Problem, such as worked_example\(\); got 'p'"),
     ]:
         with pytest.raises(ValueError, match=message):
             iter_sweep(*arguments)
