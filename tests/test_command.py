@@ -68,26 +68,12 @@ def test_no_notebook_links_to_a_file_that_was_not_copied():
                 assert target in files or any(other.startswith(f"{target}/") for other in files), f"{name}: {link}"
 
 
-def test_without_a_name_the_folder_lies_where_the_command_was_typed_unless_it_was_typed_inside(tmp_path, monkeypatch):
-    for place in (tmp_path, "backprop_lab_notebooks"):
-        monkeypatch.chdir(place)
-        main(["--copy-only"])
-        assert ("backprop_lab_notebooks" in names(Path.cwd())) == (place is tmp_path)
-
-
-# The second time
-
 CHANGES = {
     "a cell edited": edit,
-    "a picture put into a cell": lambda path: edit(path, attachments={"graph.png": {"image/png": "iVBORw0KGgo="}}),
     "a tag on a cell": lambda path: edit(path, metadata={"tags": ["for the exam"]}),
-    "a cell's settings are none": lambda path: edit(path, metadata=[1]),
-    "nested as deep as it goes": lambda path: path.write_bytes(b'{"cells": ' + b"[" * 200_000 + b"]" * 200_000 + b"}"),
     "no notebook any more": lambda path: path.write_bytes(b"\xff\xfe"),
-    "its cells are none": lambda path: path.write_bytes(b'{"cells": 3}'),
     "its cells have no type": lambda path: path.write_bytes(b'{"cells": [{"source": 3}]}'),
     "no record of what was copied": lambda path: path.with_name(RECORD).unlink(),
-    "a record nested as deep as it goes": lambda path: path.with_name(RECORD).write_bytes(b"[" * 200_000),
     "another record": lambda path: path.with_name(RECORD).write_bytes(b"[]"),
 }
 
@@ -123,8 +109,6 @@ def test_what_the_learner_wrote_stays_alone_while_nothing_is_newer_and_what_was_
     path.unlink()
     copy_course(tmp_path, OLD, "2.0")
     assert path.read_bytes() == OLD["a.ipynb"]
-    (tmp_path / RECORD).unlink()
-    assert len(copy_course(tmp_path, OLD, "2.0")) == 1  # nobody knows what was copied, but it is what the course has
 
 
 def test_each_newer_notebook_is_offered_once_and_may_be_edited_or_deleted_too(tmp_path):
@@ -142,8 +126,6 @@ def test_each_newer_notebook_is_offered_once_and_may_be_edited_or_deleted_too(tm
     assert len(copy_course(tmp_path, {"a.ipynb": notebook("4 + 4")}, "3.0")) == 1
     assert "a_3.0.ipynb" not in names(tmp_path)
 
-
-# What is in the way
 
 needs_posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no FIFO, and links only for administrators")
 
@@ -199,16 +181,11 @@ def test_nothing_is_written_through_a_link_in_place_of_a_folder_or_of_a_file_tha
 def test_two_commands_at_once_both_end_well_and_leave_one_whole_course(tmp_path):
     command = [sys.executable, "-m", "backprop_lab", tmp_path / "course", "--copy-only"]
     options = {"env": own_environment(tmp_path, PYTHONPATH=str(ROOT)), "stderr": subprocess.PIPE, "text": True}
-    for _ in range(4):
-        running = [subprocess.Popen(command, stdout=subprocess.DEVNULL, **options) for _ in range(3)]
-        assert [(one.communicate()[1], one.returncode) for one in running] == [("", 0)] * 3
-        copied = {path.name: path.read_bytes() for path in (tmp_path / "course").iterdir()}
-        assert {*json.loads(copied.pop(RECORD))} == {*copied}
-        assert copied == course(False)
-        shutil.rmtree(tmp_path / "course")
-
-
-# What cannot be done
+    running = [subprocess.Popen(command, stdout=subprocess.DEVNULL, **options) for _ in range(3)]
+    assert [(one.communicate()[1], one.returncode) for one in running] == [("", 0)] * 3
+    copied = {path.name: path.read_bytes() for path in (tmp_path / "course").iterdir()}
+    assert {*json.loads(copied.pop(RECORD))} == {*copied}
+    assert copied == course(False)
 
 
 def test_a_file_in_place_of_the_folder_is_named_and_kept_and_another_folder_suggested(tmp_path, capsys):
@@ -241,10 +218,8 @@ def test_without_jupyterlab_the_notebooks_are_there_and_pips_line_is_told(tmp_pa
     assert 'pip install "backprop-lab[lab]"' in capsys.readouterr().err
 
 
-# Elsewhere there always is a browser, and a test must not open it.
-@pytest.mark.parametrize("named", ["does-not-exist"] + [""] * (sys.platform == "linux"))
-def test_jupyterlab_opens_on_the_first_notebook_though_the_port_is_taken_and_no_browser_opens(named, tmp_path):
-    environment = own_environment(tmp_path, PYTHONPATH=str(ROOT), BROWSER=named, PATH=str(tmp_path))
+def test_jupyterlab_opens_on_the_first_notebook_though_the_port_is_taken(tmp_path):
+    environment = own_environment(tmp_path, PYTHONPATH=str(ROOT), BROWSER="does-not-exist", PATH=str(tmp_path))
     other = socket.create_server(("127.0.0.1", 0))
     taken = other.getsockname()[1]
     command = [sys.executable, "-m", "backprop_lab", tmp_path / "course", "--", f"--port={taken}"]
@@ -254,4 +229,3 @@ def test_jupyterlab_opens_on_the_first_notebook_though_the_port_is_taken_and_no_
     said = (tmp_path / "server.log").read_text(encoding="utf-8")
     assert f"{server.url}/lab/tree/{FIRST}?token=" in said
     assert f"port {taken} is already in use" in said
-    assert named or "No web browser found" in said

@@ -19,8 +19,6 @@ WORKED_EXAMPLE, TOUR = NOTEBOOKS["01_worked_example.ipynb"], NOTEBOOKS["02_step_
 LESSONS = {name: notebook for name, notebook in NOTEBOOKS.items() if name != "00_start_here.ipynb"}
 ALL = NOTEBOOKS | {f"solutions/{name}": notebook for name, notebook in notebooks("solutions").items()}
 
-LONGEST_CELL, MEDIAN_CELL, LARGEST_FILE = 15, 5, 300_000  # lines, lines, bytes
-
 
 def prose(notebook):
     return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
@@ -40,23 +38,19 @@ def test_it_was_run_from_top_to_bottom_and_saved_with_no_complaint_and_nothing_o
     assert not [kind for output in outputs for kind in output.get("data", {}) if "widget" in kind]
     assert ALL[name].metadata.keys() == {"kernelspec", "language_info"}
     assert ALL[name].metadata.kernelspec.name == "python3"
-    assert (ROOT / "notebooks" / name).stat().st_size < LARGEST_FILE
+    assert (ROOT / "notebooks" / name).stat().st_size < 300_000
 
 
 def bound_and_taken(source):
     """The names that a cell binds, and those that it takes from other cells."""
-    code = compile(source, "cell", "exec")
-    bound, taken = set(), set()
-    for line in dis.get_instructions(code):
-        if line.opname == "STORE_NAME":
-            bound.add(line.argval)
-        elif line.opname == "LOAD_NAME" and line.argval not in bound:
-            taken.add(line.argval)
-    inner = [const for const in code.co_consts if isinstance(const, CodeType)]
-    for each in inner:
-        inner += [const for const in each.co_consts if isinstance(const, CodeType)]
-        loaded = {line.argval for line in dis.get_instructions(each) if line.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
-        taken |= loaded - bound
+    bound, taken, codes = set(), set(), [compile(source, "cell", "exec")]
+    for code in codes:
+        for line in dis.get_instructions(code):
+            if line.opname == "STORE_NAME" and code is codes[0]:
+                bound.add(line.argval)
+            elif line.opname in ("LOAD_NAME", "LOAD_GLOBAL") and line.argval not in bound:
+                taken.add(line.argval)
+        codes += [const for const in code.co_consts if isinstance(const, CodeType)]
     return bound, taken
 
 
@@ -69,34 +63,23 @@ def test_its_cells_can_be_run_again_in_any_order(name):
 
 
 @pytest.mark.parametrize("notebook", ALL.values(), ids=ALL)
-def test_its_code_is_short_plain_python_in_cells_whose_ids_are_words_and_imports_little(notebook):
+def test_its_code_is_short_plain_python_and_imports_little(notebook):
     code = [cell.source for cell in code_cells(notebook)]
     lengths, lines = [len(source.splitlines()) for source in code], "\n".join(code).splitlines()
-    assert max(lengths) <= LONGEST_CELL
-    assert median(lengths) <= MEDIAN_CELL
+    assert max(lengths) <= 15
+    assert median(lengths) <= 5
     assert not [line for line in lines if line.startswith(("%", "!")) or line.rstrip().endswith(";")]
-    assert not [cell.id for cell in notebook.cells if re.fullmatch(r"[0-9a-f-]{8,}", cell.id)], "made up by a machine"
     assert not [cell.id for cell in notebook.cells if "nbval" in f"{cell.source} {cell.metadata}".lower()], "skipped"
     modules = {name for line in lines for name in re.findall(r"^\s*(?:from|import) (\w+)", line)}
-    theirs = {"numpy", "matplotlib", "torch"}  # 09 tries torch where it is installed: `make bench` has it
-    assert {"backprop_lab"} <= modules <= {"backprop_lab", *theirs, *sys.stdlib_module_names}
+    assert modules <= {"backprop_lab", "numpy", "matplotlib", "torch", *sys.stdlib_module_names}
 
 
 def test_the_map_of_the_course_and_the_teaching_notes_give_the_minutes_that_each_lesson_gives_itself():
     own = {name[:-6]: re.search(r"\*\*Time\.\*\* About (\d+) minutes", prose(LESSONS[name]))[1] for name in LESSONS}
-    start, notes = (
-        prose(NOTEBOOKS["00_start_here.ipynb"]),
-        (ROOT / "notebooks" / "teaching_notes.md").read_text(encoding="utf-8"),
-    )
+    start = prose(NOTEBOOKS["00_start_here.ipynb"])
+    notes = (ROOT / "notebooks" / "teaching_notes.md").read_text(encoding="utf-8")
     assert dict(re.findall(r"^\| \[(\w+)\]\(\1\.ipynb\) \|.*\| (\d+) \|$", start, re.MULTILINE)) == own
     assert dict(re.findall(r"^\| \[(\w+)\]\(\1\.ipynb\) \| (\d+) \|", notes, re.MULTILINE)).items() >= own.items()
-
-
-def test_the_autograd_of_09_takes_fewer_than_the_forty_lines_that_it_promises():
-    cells = {cell.id: cell.source for cell in NOTEBOOKS["09_from_here_to_autograd.ipynb"].cells}
-    operations = [f"gates-{name}" for name in ("add", "multiply", "maximum")] + ["arrays-gates", "fork-wrong"]
-    library = ["record-value", "record-gate", *operations, "arrays-fit", "arrays-operators-code"]
-    assert len(re.findall(r"\S.*", "\n".join(cells[name] for name in library))) < 40
 
 
 def test_the_worked_example_prints_all_that_the_original_printed_in_its_order():
@@ -142,13 +125,5 @@ def test_the_labs_of_the_tour_are_saved_as_pictures_and_give_the_answers_of_its_
     assert Stepper(start="diverging", lr=0.05, iteration=100).place.trace["L"] < 0.01
     assert "the first row and third column, about a tenth" in prose(TOUR)
     H1 = trace(random_problem(0, activation=Sigmoid()))["H1"]
-    assert round(H1.ravel()[2], 2) == 0.89
-    assert (H1 * (1 - H1)).argmin() == 2
-    assert round((H1 * (1 - H1)).min(), 1) == 0.1
-
-
-@pytest.mark.parametrize("name", ["02_step_through.ipynb", "06_your_turn.ipynb"])
-def test_of_what_is_shown_as_slides_each_heading_and_each_lab_begins_one(name):
-    for cell in NOTEBOOKS[name].cells:
-        if cell.source.startswith("#") or re.search(r"^(StepThrough|LineUp)\(", cell.source, re.MULTILINE):
-            assert cell.metadata == {"slideshow": {"slide_type": "slide"}}, cell.id
+    assert ((H1 * (1 - H1)).argmin(), round((H1 * (1 - H1)).min(), 1)) == (2, 0.1)
+    assert round(H1[0, 2], 2) == 0.89
