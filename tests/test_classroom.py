@@ -1,7 +1,6 @@
 """What a hub of a class is configured with: its door stays closed, and its limits and tables follow what was measured.
 
-All this needs no hub. `make classroom` rehearses a class with the same configuration on a real one.
-"""
+`make classroom` rehearses a class with the same configuration on a real hub."""
 
 import json
 from contextlib import nullcontext
@@ -38,36 +37,24 @@ def server(monkeypatch, tmp_path):
     return load("jupyter_server_config.py")
 
 
-class Authenticator(SimpleNamespace):
-    allow_all = False
-
-
-class DummyAuthenticator(Authenticator):
-    password = ""
-
-
-class TheirOwn(DummyAuthenticator):
-    """What a teacher might derive from it."""
+class DummyAuthenticator(SimpleNamespace):
+    allow_all, password = False, ""
 
 
 OPEN = {"open_to_all": True}
 DOORS = {
-    "a closed hub lets in whom it admits": (Authenticator(), {}, ""),
-    "so does one with a password for all": (DummyAuthenticator(password="chosen"), {}, ""),
-    "nobody comes in where no password is asked for": (TheirOwn(), {}, "no password"),
-    "nor where that is meant": (DummyAuthenticator(allow_all=True), OPEN, "no password"),
-    "nobody where everybody would": (Authenticator(allow_all=True), {}, "stands open"),
-    "nor where that is a slip": (Authenticator(allow_all=True), {"open_to_all": "false"}, "stands open"),
-    "everybody where that is meant": (Authenticator(allow_all=True), OPEN, ""),
+    "a closed hub lets in whom it admits": (SimpleNamespace(allow_all=False), {}, ""),
+    "nobody comes in where no password is asked for": (DummyAuthenticator(allow_all=True), OPEN, "no password"),
+    "nobody where everybody would": (SimpleNamespace(allow_all=True), {}, "stands open"),
+    "nor where that is a slip": (SimpleNamespace(allow_all=True), {"open_to_all": "false"}, "stands open"),
+    "everybody where that is meant": (SimpleNamespace(allow_all=True), OPEN, ""),
 }
 
 
 @pytest.mark.parametrize(("authenticator", "choice", "refusal"), DOORS.values(), ids=DOORS)
 def test_who_comes_in_through_the_door(authenticator, choice, refusal):
     config, said = Config(), []
-    exec(
-        (CLASSROOM / "require_closed_signup.py").read_text(encoding="utf-8"), {"c": config}
-    )  # as Kubernetes does: no get_config
+    exec((CLASSROOM / "require_closed_signup.py").read_text(encoding="utf-8"), {"c": config})  # as Kubernetes does
     authenticator.config, authenticator.log = Config({"Classroom": choice}), SimpleNamespace(error=said.append)
     handler = SimpleNamespace(set_status=said.append, set_header=lambda *_: None)
     with pytest.raises(Finish, match=refusal) if refusal else nullcontext():
@@ -87,10 +74,7 @@ def test_a_room_and_kubernetes_ask_for_a_name_on_the_list_and_a_password_and_sta
     spawner, user = room.Spawner, KUBERNETES["singleuser"]
     assert (user["cmd"], user["defaultUrl"]) == (spawner.cmd, spawner.default_url)
     assert (user["memory"]["limit"], user["cpu"]["limit"]) == (spawner.mem_limit, spawner.cpu_limit)
-    assert (ROOT / "notebooks" / Path(spawner.default_url).name).is_file()
-    assert not set("{}$%") & set("".join(spawner.cmd)), "a spawner would replace it"
     assert user["image"]["tag"] == backprop_lab.__version__
-    assert KUBERNETES["scheduling"]["podPriority"]["enabled"] is True, "or placeholders would not make way"
 
 
 def test_every_option_of_a_students_server_exists(server):
@@ -111,21 +95,12 @@ def test_a_students_server_brings_the_notebooks_and_no_solutions_and_starts_on_a
 
 def test_a_students_kernel_has_no_debugger_and_is_not_started_where_neighbours_could_listen(server, monkeypatch):
     argv = server.ServerApp.kernel_spec_manager_class().get_kernel_spec("python3").argv
-    assert argv[1] == "-c"
     assert "debugpy" in argv[2]
     compile(argv[2], "kernel", "exec")
-    assert "{connection_file}" in argv
     assert server.MappingKernelManager.transport_encryption == "required"
     monkeypatch.setattr(MappingKernelManager, "class_trait_names", classmethod(lambda *_, **__: []))
     with pytest.raises(RuntimeError, match="listen"):
         load("jupyter_server_config.py")
-
-
-def test_a_message_to_the_page_is_sent_at_once(server):
-    kind, calls = server.ServerApp.kernel_websocket_connection_class, []
-    with pytest.raises(TypeError):  # goes on to the real one, which this is not
-        kind.connect(SimpleNamespace(websocket_handler=SimpleNamespace(set_nodelay=calls.append)))
-    assert calls == [True]
 
 
 def test_what_is_guaranteed_and_the_limits_hold_what_was_measured_and_not_twice_as_much():
@@ -142,18 +117,3 @@ def test_what_is_guaranteed_and_the_limits_hold_what_was_measured_and_not_twice_
 
 def test_the_tables_in_the_readme_are_what_was_measured():
     assert report.filled_in(README, MEASURED) == README, "run `python tests/classroom/report.py`"
-
-
-def test_every_sentence_with_a_figure_says_what_was_measured():
-    alone, *_, class_of_20 = MEASURED["lessons"]
-    need = report.needs(MEASURED, 300)
-    kernel, student = alone["memory of a kernel"]["p50"], alone["memory a student"]["p50"]
-    for file, sentence in (
-        ("README.md", f"{need['memory GB']:.0f} GB and {need['cores']} cores"),
-        ("README.md", f"{alone['start']['p50']:.0f} alone, {class_of_20['start']['p50']:.0f} when 20 start at once"),
-        ("CHANGELOG.md", f"{class_of_20['memory a student']['p50']:.0f} to {student:.0f} MB a student"),
-        ("classroom/README.md", f"takes {student:.0f}: {student - kernel:.0f} for the server, and {kernel:.0f} for"),
-        ("classroom/README.md", f"a student takes {MEASURED['course']['all notebooks open']:.0f} MB"),
-        ("classroom/README.md", f"the last one was in after {class_of_20['log in']['p99']:.0f} s"),
-    ):
-        assert sentence in " ".join((ROOT / file).read_text(encoding="utf-8").split())

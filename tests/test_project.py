@@ -8,10 +8,10 @@ import sys
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import quote
 
-import nbformat
 import pytest
+from common import notebooks
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -53,15 +53,12 @@ def test_what_is_needed_in_a_place_is_pinned_there_to_one_version_that_suits_of_
         assert wanted.specifier.contains(pin.partition("==")[2]), f"{wanted}: run `make pins`"
 
 
-def test_the_oldest_and_the_newest_python_are_tested_on_every_system_and_all_else_runs_on_the_one_of_binder():
+def test_the_oldest_and_the_newest_python_are_tested_on_every_system():
     named = [line.rpartition(" ")[2] for line in PROJECT["classifiers"] if "Python :: 3." in line]
     assert PROJECT["requires-python"] == f">={named[0]}"
     workflows = "".join(path.read_text(encoding="utf-8") for path in (ROOT / ".github" / "workflows").glob("*.yml"))
     assert f'python: ["{named[0]}", "{named[-1]}"]' in workflows
     assert workflows.count("os: [ubuntu-latest, macos-latest, windows-latest]") == 2, "for the tests and the wheel"
-    binders = (ROOT / "binder" / "runtime.txt").read_text(encoding="utf-8").strip().removeprefix("python-")
-    assert set(re.findall(r'python-version: "(.+)"', workflows)) == {binders}
-    assert f"--python-version={binders}" in (ROOT / "docs" / "browser_python.py").read_text(encoding="utf-8")
 
 
 def test_the_import_loads_nothing_heavy_and_every_public_name_is_there():
@@ -123,17 +120,6 @@ def test_every_link_to_a_file_of_ours_has_our_address_and_names_a_file_that_exis
     assert found <= {address for path in project_files for address in addresses(path)}
 
 
-def test_the_teaching_notes_make_a_link_that_asks_nbgitpuller_for_the_teachers_notebook(capsys):
-    notes = (ROOT / "notebooks" / "teaching_notes.md").read_text(encoding="utf-8")
-    (lines,) = (block for block in re.findall(r"```python\n(.*?)```", notes, re.DOTALL) if "mybinder" in block)
-    exec(lines, {})
-    address, _, asked = unquote(capsys.readouterr().out.strip()).partition("?urlpath=git-pull?")
-    assert address == BINDER
-    lesson = {"repo": "https://github.com/ada/lessons", "branch": "main", "urlpath": "lab/tree/lessons/lesson_1.ipynb"}
-    assert dict(parse_qsl(asked)) == lesson
-    assert "nbgitpuller" in pins(LEARNERS)
-
-
 def test_every_public_name_has_its_line_in_the_reference():
     reference = (ROOT / "docs" / "pages" / "api.rst").read_text(encoding="utf-8")
     listed = re.findall(r"^\.\. (?:auto\w+|py:data):: (\w+)$", reference, re.MULTILINE)
@@ -142,15 +128,11 @@ def test_every_public_name_has_its_line_in_the_reference():
 
 def test_the_check_of_the_site_finds_links_that_lead_nowhere_and_what_is_loaded_from_elsewhere(tmp_path):
     broken = runpy.run_path(str(ROOT / "docs" / "links.py"))["broken"]
-    (tmp_path / "run" / "files").mkdir(parents=True)
-    for place in ("run/index.html", "run/files/one.ipynb"):
-        (tmp_path / place).touch()
-    right = ["#here", "b.html#there", "b.html", "run/index.html?path=one.ipynb", "https://example.com/x", "."]
-    wrong = ["#away", "c.html", "b.html#here", "run/index.html?path=two.ipynb", "../x.html", "http://example.com/x"]
-    links = [f'<a href="{link}">x</a>' for link in (*right, *wrong)]
-    (tmp_path / "index.html").write_text(f'<p id="here">{"".join(links)}<img src="a.png"><script src="//e.com/x.js">')
-    (tmp_path / "b.html").write_text('<p id="there">')
-    told = [f"index.html links to {link}" for link in (*wrong, "a.png", "//e.com/x.js")]
+    right, wrong = ["#here", "b.html", "https://example.com/x"], ["#away", "c.html", "b.html#here"]
+    links = "".join(f'<a href="{link}">x</a>' for link in (*right, *wrong))
+    (tmp_path / "index.html").write_text(f'<p id="here">{links}<script src="//e.com/x.js">')
+    (tmp_path / "b.html").touch()
+    told = [f"index.html links to {link}" for link in (*wrong, "//e.com/x.js")]
     assert broken(tmp_path) == ["index.html loads //e.com/x.js", *told]
 
 
@@ -172,8 +154,7 @@ def test_the_readme_and_the_first_notebook_begin_with_the_same_commands_that_wor
     assert with_make == ["make lab", "make test"]
     assert unix == ["python3 -m venv .venv", '.venv/bin/pip install ".[lab]"', ".venv/bin/backprop-lab"]
     assert windows == [line.replace("python3", "py").replace(".venv/bin/", ".venv\\Scripts\\") for line in unix]
-    notebook = nbformat.read(ROOT / "notebooks" / "00_start_here.ipynb", as_version=4)
-    (cell,) = (cell for cell in notebook.cells if cell.id == "how-to-get-it-running")
+    (cell,) = (cell for cell in notebooks()["00_start_here.ipynb"].cells if cell.id == "how-to-get-it-running")
     today, _, _ = cell.source.partition("**Once it is published,**")
     assert commands(today) == [with_make[:1], unix]
     assert not NEEDS_PUBLISHING.search(today)
