@@ -8,7 +8,6 @@ import sys
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 from common import notebooks
@@ -98,26 +97,7 @@ def test_no_file_names_a_package_registry_or_a_folder_of_one_machine(text_files)
     assert not found
 
 
-ADDRESS = PROJECT["urls"]["Homepage"]
-NAME = ADDRESS.removeprefix("https://github.com/")
-BINDER = f"https://mybinder.org/v2/gh/{NAME}/HEAD"
-TO_A_FILE = re.compile(
-    r"https://(?:mybinder\.org/v2/[^\s)]+\?labpath=|colab\.research\.google\.com/github/"
-    rf"|{re.escape(ADDRESS.removeprefix('https://'))}/(?:blob|raw|tree)/\w+/)[^\s)#\"'`\\>]+"
-)
-
-
-def addresses(path):
-    """Of a file of ours: in Binder, in Colab, and on its own page."""
-    colab = f"https://colab.research.google.com/github/{NAME}/blob/main/{quote(path)}"
-    return f"{BINDER}?labpath={quote(path, safe='')}", colab, f"{ADDRESS}/blob/main/{path}"
-
-
-def test_every_link_to_a_file_of_ours_has_our_address_and_names_a_file_that_exists(text_files, project_files):
-    texts = [text for name, text in text_files.items() if name != "tests/test_project.py"]
-    found = {link for text in texts for link in TO_A_FILE.findall(text)}
-    assert {*addresses("notebooks/00_start_here.ipynb")[:2]} <= found
-    assert found <= {address for path in project_files for address in addresses(path)}
+COLAB = PROJECT["urls"]["Homepage"].replace("github.com", "colab.research.google.com/github") + "/blob/main/notebooks"
 
 
 def test_every_public_name_has_its_line_in_the_reference():
@@ -165,4 +145,4 @@ def test_the_readme_says_in_one_place_what_works_only_once_it_is_published_and_l
     assert "None of this works yet" in SECTIONS[PUBLISHED]
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         assert f"| [{path.stem}](notebooks/{path.name}) |" in SECTIONS["## The notebooks"]
-        assert f"]({addresses(f'notebooks/{path.name}')[1]})" in SECTIONS[PUBLISHED]
+        assert f"]({COLAB}/{path.name})" in SECTIONS[PUBLISHED]
