@@ -72,9 +72,6 @@ def rows(table):
             yield pytest.param(made, name, code, cause, said or "..." * bool(cause) or f"{name} is right.", id=answer)
 
 
-# The three promises, with their figures
-
-
 def varied_traces():
     """All our losses, and every fifth with one of a reader's own."""
     for seed in itertools.count():
@@ -194,8 +191,6 @@ def reproduced(mistake, answer, name, t):
     )
 
 
-# Right, in any container and in any precision
-
 CONTAINERS = (
     "a.tolist()", "list(a)", "tuple(map(tuple, a))", "a.astype(object)", "np.asfortranarray(a)", "Foreign(a)",
     "a.astype(np.float32)", "a.astype(np.float16)", "a.astype(np.longdouble)", "a.astype(complex)",
@@ -219,9 +214,6 @@ def test_numbers_at_the_ends_of_the_range_get_a_sentence_and_no_warning(example)
         assert not check(name, np.sign(example[name]) * huge, example).ok
 
 
-# How much rounding is allowed
-
-
 def test_numbers_that_come_out_small_because_large_ones_cancel_are_right():
     """Near the end of training y_pred - y is tiny, and carries the rounding of the large numbers it came from."""
     t = trained(random_problem(0, samples=2, hidden=8, lr=0.01), 400)
@@ -235,13 +227,9 @@ def test_numbers_that_come_out_small_because_large_ones_cancel_are_right():
     assert not check("dW1", 1.1 * t["dW1"], t).ok
 
 
-# What is right, and what is said of what is not
-
-EPS, HALF = 2.0**-52, Fraction(1, 2)
+EPS = 2.0**-52
 ANSWERS = r"""
-# Rounding: whole numbers have none, and 1/2 - 1/2 has that of 1
-in through(Linear([[1, 2]], [[0, 0]]), ReLU(), Linear([[3], [4]], [[5]]), X=[[2]], y=[[7]], lr=1)
-  dY1 = [[120, 161]] | value
+# Rounding: 1/2 - 1/2 has that of 1
 in through(Linear([[1.0, 1]], [[0.0, 0]]), Sigmoid(), Linear([[1.0], [-1]], [[0.0]]), X=[[0.0]], y=[[1.0]])
   y_pred = [[7 * EPS]] | only-rounding | y_pred is rounding alone here: ... Start from an earlier iteration.
   y_pred = [[9 * EPS]] | value
@@ -249,8 +237,6 @@ in trained(random_problem(0, lr=1e200), 2)
   L = np.array(L) |  | L is the same here, but no longer finite: W1 is the first value with nan in it.
   dW1 = np.ones((3, 4)) | diverged | dW1 is no longer finite here, and there is nothing to compare with: W1 is the first
     value with nan in it. Start again with a smaller learning rate, or smaller numbers.
-in surer(trace(random_problem(9, loss=SoftmaxCrossEntropy())), 5e307)
-  L = 1.0 | diverged | L is no longer finite here, ...: y_pred is the first value with inf in it. Start again ...
 # What overflows is right where it does not
 in trace(random_problem(9, loss=SoftmaxCrossEntropy()))
   P = np.exp(y_pred) / np.exp(y_pred).sum(axis=1, keepdims=True)
@@ -261,24 +247,18 @@ in surer(trace(random_problem(9, loss=SoftmaxCrossEntropy())), 1e4)
   dW1 of trace(in_other_numbers(example.problem, np.float32)) = X.T.astype(float) @ dY1
 # Eight decimals are as printed; fewer are rounded, unless hardly a digit is left
   y_pred of predicting(0.123456789123, 0.00123456789123) = [[0.12345679, 0.00123457]]
-  y_pred of predicting(5.12345678e-5) = [[5.123e-5]] | value
   y_pred of predicting(100.0, 3.7) = [[100.0, 4.0]] | rounded
-  y_pred of predicting(200.0, 0.0) = [[200.0, 1e-9]] | pattern no zeros
 # The first number that differs, how many do, and by how much
 in one_matrix(np.ones((2, 2)), [[1.0, 0.0], [2.0, 0.0]], np.zeros((2, 2)))
   dW1 = [[10, 7], [0, 0]] | value | dW1[0, 1] should be 10, and yours is 7. 1 of the 4 numbers differs. dW1[0, 1] is
     made of column 0 of X and column 1 of dy_pred.
   dW1 = np.zeros((2, 2)) | pattern zeros | dW1[0, 0] should be 10, and yours is 0. All your numbers are 0.
   dW1 = dW1 / 3 | pattern proportional | ... Every number is 0.3333 times what it should be.
-in plant(example, MISTAKES["mask-forgotten"], "dY1")
-  dW1 = np.copy(dW1)
 in example
   dW1 = retyped(dW1, (0, 2), 1.5) | value | dW1[0, 2] should be −31.98, and yours is 1.5. 1 of the 12 numbers differs...
   dW1 = retyped(dW1, (2, 3), dW1[2, 3] * (1 + 1e-9)) | value | dW1[2, 3] should be −37.99418556, and yours is
     −37.99418559. 1 of the 12 numbers differs. It is right to about 9 digits, and off by more than rounding: ...
-  W1_new = W1 - lr | slip W1 - lr | This looks like `W1 - lr`: dW1 is missing.
   L = 5 | value | Your L is 5: too small.
-  dW1 = dW1 * [[2.0], [3.0], [4.0]] | pattern a factor for each row | ... times a number of its own: 2, 3, 4.
   dW1 = np.round(dW1, 1) | rounded | These are the right numbers rounded to 1 decimals. Hand in dW1 itself, with all ...
 # The name of the mistake, here or further up
   dY1 = dH1 | mask-forgotten mask-always-true | This looks like dH1: the ReLU's mask is missing; or like a mask that ...
@@ -291,17 +271,14 @@ in example
   db1 = dY1.sum(axis=1) | shape sum-over-units | Your db1 has shape (2,); ... a sum along the rows, ...
   dW1 = dW1.T | shape result-transposed | Your dW1 has shape (4, 3); ..., like W1. This looks like dW1 transposed.
   dW1 = dW1.ravel() | shape | Your dW1 has shape (12,); ..., like W1. The numbers themselves are right.
-  L = [1.0, 2.0] | shape | Your L has shape (2,); it should be one number.
 # No answer at all
   dW1 = ... | blank | Put your dW1 in place of the blank.
   dW1 = retyped(dW1, (1, 2), ...) | blank | There is still a blank at dW1[1, 2].
   dW1 = retyped(dW1, (1, 3), np.nan) | not-finite | dW1[1, 3] is nan in yours: look for 0 divided by 0, or ...
   dW1 = [[1, 2, 3], [4, 5]] | unreadable | The rows of your dW1 differ in length: ...
   dW1 = 'X.T @ dY1' | unreadable | Your dW1 is text: write numbers, and names of arrays, without quotes.
-  dW1 = [['1', '2']] | unreadable | Your dW1 has text in it: write numbers without quotes.
   dW1 = retyped(dW1, (1, 2), 1j) | complex | Your dW1 has complex numbers in it, but dW1 is real.
   dW1 = {'W1': 1} | unreadable | Your dW1 is a dictionary: take dW1 out of it, by its key in square brackets.
-  dW1 = t | unreadable | Your dW1 is a trace: take dW1 out of it, by its key in square brackets.
   dW1 = np.sum | unreadable | Your dW1 is a function, not what it returns: call it, with parentheses.
   dW1 = Foreign(RuntimeError('on Tensor that requires grad. ...')) | unreadable | Your dW1 is ... hand in dW1.detach().
 # No such name
@@ -333,26 +310,20 @@ def test_an_answer_is_told_whether_it_is_right_or_what_is_wrong_with_it_and_no_m
         assert len(given_away) <= 1, "no number but the first that differs"
 
 
-# A function in place of an array
-
 FUNCTIONS = r"""
 in example
   W1_new = lambda W1, dW1, lr: W1.__isub__(lr * dW1) | in-place | Your W1_new changes W1, which it was given. ...
   H1 = lambda Y1: np.multiply(Y1, Y1 > 0, out=Y1) | in-place | Your H1 changes Y1, which it was given. ...
-  dY1 = lambda dH1, H1, /: dH1 * (H1 > 0)
   dW1 = lambda X, dY1, **rest: X.T @ dY1
   H1 = lambda Y1=None, least=0: np.maximum(Y1, least)
   h1 = lambda Y1: Y1 | name | There is no 'h1' here. Did you mean H1? ...
   Y1 = lambda X, b: X | name | Your Y1 asks for 'b', which is not known yet. Before Y1 you have X, ..., W2, b2, lr.
-  H1 = None | blank | Put your H1 in place of the blank.
   H1 = lambda Y1: None | blank | Your H1 returns nothing yet: write `return` in front of your answer.
-  H1 = type | unreadable | Write your own function for H1, with def.
   dW2 = lambda: 1 / 0 | raised | Your dW2 stopped with ZeroDivisionError: division by zero. It was given nothing.
   dW2 = lambda H1: raises(SystemExit('enough'))() | raised | ... SystemExit: enough. It was given H1 (2, 4).
   dW2 = lambda H1, dy_pred: H1 @ dy_pred | raised transpose-forgotten | Your dW2 stopped with ValueError: in a product @
     the first matrix needs as many columns as the second has rows, and here the first has 4 and the second 2. It was
     given H1 (2, 4), dy_pred (2, 2). NumPy refuses `H1 @ dy_pred` (transpose forgotten) in the same way.
-  dW2 = lambda H1, y: H1.T @ y ^ 2 | raised pattern bitwise_xor | ... `^` is not a power in Python: ...
   dW2 = lambda H1: h1.T | raised pattern another name | ... Did you mean H1?
   dH1 = lambda dy_pred: dy_pred @ dW2.T | raised gradient-for-weights | ... It uses dW2, which it was not given. This
     looks like dW2 used where W2 was meant.
@@ -367,27 +338,19 @@ def test_a_function_is_told_whether_it_is_right_or_what_is_wrong_with_it(made, n
     assert_says(check_function(name, function, [example, trace(random_problem(1, samples=3))]), cause, said)
 
 
-def test_what_is_called_with_no_name_or_nothing_to_compare_with_gets_a_sentence(example):
+def test_what_is_called_in_another_order_gets_a_sentence(example):
     said = "check takes a name, your answer and a trace: check('dW1', dW1, t)."
     for wrong in (("dW1", example, 1), (example["dW1"], "dW1", example), ("dW1", 1, example.problem)):
         assert_says(check(*wrong), "name", said)
-    said = "There is nothing to try H1 on: give at least one trace, in a list."
-    assert_says(check_function("H1", np.abs, []), "name", said)
 
 
 def test_wrong_at_another_problem_alone_is_told_with_its_shapes_and_cell(example):
-    def first_two(dY1):
-        return dY1[:1] + dY1[1:2]
-
     other = trace(random_problem(1, samples=3))
-    there = check("db1", first_two(other["dY1"]), other)
-    feedback = check_function("db1", first_two, [example, other])
+    there = check("db1", other["dY1"][:1] + other["dY1"][1:2], other)
+    feedback = check_function("db1", lambda dY1: dY1[:1] + dY1[1:2], [example, other])
     said = f"Right for the first problem, but not for another one, with X (3, 3), y (3, 2). {there}"
     assert feedback == replace(there, message=said)
     assert feedback.where is not None
-
-
-# How it is shown
 
 
 def test_feedback_is_a_truth_value_a_sentence_and_in_a_notebook_a_box_in_which_nothing_is_taken_for_html(example):
