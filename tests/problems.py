@@ -12,7 +12,6 @@ from backprop_lab import Linear, Network, Problem, ReLU, SoftmaxCrossEntropy
 ACTIVATIONS = tuple(backprop_lab.ACTIVATIONS.values())
 LOSSES = tuple(backprop_lab.LOSSES.values())
 SQUARED = tuple(loss for loss in LOSSES if not isinstance(loss, SoftmaxCrossEntropy))  # which take any target
-PRIMES = (101, 103, 107, 109)
 
 
 @st.composite
@@ -46,21 +45,18 @@ def fitting(loss, y):
 def exact_problems(draw):
     """ReLU networks of fractions: whatever is computed from them by + - * / is free of rounding.
 
-    Each bias has a prime in its denominator that no number before it has. So no unit is ever at 0, its
-    kink, and none is so near that a step of 10^-30 could reach it.
+    Drawn as floats, they are so far from any kink that a step of 10^-30 cannot reach it.
     """
     rng, widths = _drawn(draw, up_to=3)
 
-    def eighths(*shape):
-        return rng.integers(-20, 21, shape).astype(object) * Fraction(1, 8)
+    def fractions(*shape):
+        return np.vectorize(Fraction, otypes=[object])(rng.standard_normal(shape))
 
-    layers = []
-    for (D, H), prime in zip(pairwise(widths), PRIMES, strict=False):
-        bias = rng.integers(1, prime, (1, H)).astype(object) * Fraction(1, prime) - Fraction(1, 2)
-        layers += [Linear(eighths(D, H), bias), ReLU()]
+    linear = [Linear(fractions(*shape), fractions(1, shape[1])) for shape in pairwise(widths)]
+    layers = [part for layer in linear for part in (layer, ReLU())][:-1]
     samples = draw(st.integers(1, 3))
-    X, y = eighths(samples, widths[0]), eighths(samples, widths[-1])
-    return Problem(Network(tuple(layers[:-1])), draw(st.sampled_from(SQUARED)), X, y, lr=Fraction(1, 100))
+    X, y = fractions(samples, widths[0]), fractions(samples, widths[-1])
+    return Problem(Network(layers), draw(st.sampled_from(SQUARED)), X, y, lr=Fraction(1, 100))
 
 
 def _drawn(draw, up_to):
