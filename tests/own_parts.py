@@ -13,9 +13,8 @@ from backprop_lab.losses import MeanSquaredError, SumSquaredError
 
 
 class Dotted(Linear):
-    """A Linear with lines of its own for two results; the others are as before. It knows what it is for."""
+    """A Linear with lines of its own for two results; the others are as before."""
 
-    purpose = "none"
     formulas: ClassVar = Linear.formulas | {"Y": "np.dot({X}, {W}) + {b}", "dW": "np.dot({X}.mT, {dY})"}
 
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from problems import LOSSES, identical
+from problems import identical
 
 from backprop_lab import HalfSquaredError, MeanSquaredError, SoftmaxCrossEntropy, SumSquaredError
 from backprop_lab.layers import Linear, ReLU, Sigmoid, Tanh
@@ -44,13 +44,6 @@ def test_the_sum_of_squares_half_of_it_and_their_mean_over_samples_and_outputs_w
     ]:
         assert loss.value(y_pred, y) == value
         np.testing.assert_allclose(loss.gradient(y_pred, y), gradient, rtol=1e-15)
-
-
-@pytest.mark.parametrize("loss", LOSSES, ids=repr)
-def test_the_loss_of_a_stack_is_one_for_each_network(loss):
-    y_pred, y = np.random.default_rng(0).standard_normal((2, 4, 3)), np.eye(3)[[0, 1, 1, 2]]
-    assert identical(loss.value(y_pred, y), np.array([loss.value(each, y) for each in y_pred]))
-    assert identical(loss.gradient(y_pred, y), np.array([loss.gradient(each, y) for each in y_pred]))
 
 
 def test_cross_entropy_is_the_mean_surprise_and_its_gradient_how_far_the_probabilities_are_from_the_targets():

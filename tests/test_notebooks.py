@@ -1,11 +1,9 @@
 """The notebooks as literature: short cells, saved as they were run, and no number in them that nothing compares."""
 
-import dis
 import re
 import sys
 from pathlib import Path
 from statistics import median
-from types import CodeType
 
 import pytest
 from common import code_cells, notebooks
@@ -39,27 +37,6 @@ def test_it_was_run_from_top_to_bottom_and_saved_with_no_complaint_and_nothing_o
     assert ALL[name].metadata.keys() == {"kernelspec", "language_info"}
     assert ALL[name].metadata.kernelspec.name == "python3"
     assert (ROOT / "notebooks" / name).stat().st_size < 300_000
-
-
-def bound_and_taken(source):
-    """The names that a cell binds, and those that it takes from other cells."""
-    bound, taken, codes = set(), set(), [compile(source, "cell", "exec")]
-    for code in codes:
-        for line in dis.get_instructions(code):
-            if line.opname == "STORE_NAME" and code is codes[0]:
-                bound.add(line.argval)
-            elif line.opname in ("LOAD_NAME", "LOAD_GLOBAL") and line.argval not in bound:
-                taken.add(line.argval)
-        codes += [const for const in code.co_consts if isinstance(const, CodeType)]
-    return bound, taken
-
-
-@pytest.mark.parametrize("name", [name for name in ALL if re.search("03_|04_|07_|08_|10_", name)])
-def test_its_cells_can_be_run_again_in_any_order(name):
-    """Once all have run: what a cell takes from another is bound in no third one, which may run in between."""
-    cells = [bound_and_taken(cell.source) for cell in code_cells(ALL[name])]
-    taken = set().union(*(taken for _, taken in cells))
-    assert [name for name in sorted(taken) if sum(name in bound for bound, _ in cells) > 1] == []
 
 
 @pytest.mark.parametrize("notebook", ALL.values(), ids=ALL)

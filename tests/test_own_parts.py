@@ -1,12 +1,10 @@
 """Layers and losses made by a reader's ordinary means work; test_own_problem.py shows them in the labs."""
 
 import re
-from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
-from common import trained, with_numbers
 from own_parts import OWN_PROBLEMS, Dotted, Huber, LeakyReLU, linear, own_problem
 from problems import identical
 
@@ -14,9 +12,6 @@ from backprop_lab import MISTAKES, Mistake, ReLU, SumSquaredError, plant, random
 from backprop_lab.feedback import check, check_function
 from backprop_lab.lines import evaluate, literal
 from backprop_lab.proving import check_gradients
-from backprop_lab.sweeping import FEW_RUNS, sweep_problems
-
-every_problem = pytest.mark.parametrize("p", OWN_PROBLEMS.values(), ids=OWN_PROBLEMS)
 
 
 def test_a_number_of_any_kind_stands_in_its_line_and_shows_in_the_next_trace_once_it_is_changed():
@@ -30,27 +25,7 @@ def test_a_number_of_any_kind_stands_in_its_line_and_shows_in_the_next_trace_onc
     assert max(check_gradients(p).values()) < 1e-6
 
 
-def test_a_subclass_keeps_what_it_knows_beside_its_numbers_and_our_mistakes_apply_to_the_lines_that_it_keeps():
-    layer = linear(4, 3, Dotted)
-    layer.purpose = "weighing"
-    p = own_problem(ReLU(), first=layer)
-    t, updated = trace(p), p.network.update(p.network.gradients(p.loss, p.X, p.y), 0.1)
-    for network in (updated, with_numbers(p, b1=np.ones((1, 3))).network, t.next_problem().network):
-        assert (type(network.layers[0]), network.layers[0].purpose) == (Dotted, "weighing")
-    flipped = [MISTAKES["sign-flipped"].wrong_line(t, name) for name in ("dW1", "db1")]
-    assert flipped == [None, "-dY1.sum(axis=0, keepdims=True)"]
-
-
-@every_problem
-def test_a_sweep_trains_them_by_their_methods_as_single_runs_do_by_their_lines(p):
-    for runs in (2, FEW_RUNS):
-        rates = np.logspace(-3, -1.5, runs)
-        *_, result = sweep_problems([p], rates, steps=5)
-        losses = [trained(p.evolve(lr=float(rates[-1])), step)["L"] for step in range(6)]
-        np.testing.assert_allclose(result.loss[0, -1], losses, rtol=1e-11)
-
-
-@every_problem
+@pytest.mark.parametrize("p", OWN_PROBLEMS.values(), ids=OWN_PROBLEMS)
 def test_our_mistakes_are_planted_where_they_apply_and_named_and_no_other_value_is_called_by_their_names(p):
     t = trace(p)
     for step in t.steps:
@@ -111,13 +86,3 @@ def test_what_cannot_be_shown_truly_is_refused_with_a_sentence(code, said):
     place = "loss" if isinstance(part, LOSS) else "first" if isinstance(part, Dotted) else None
     with pytest.raises(ValueError, match="^" + re.escape(said).replace(re.escape("..."), ".*")):
         own_problem(ReLU(), **{place: part}) if place else own_problem(part)
-
-
-def test_a_right_answer_may_go_quite_another_way_than_its_line_up_to_the_rounding_of_all_terms():
-    class ExpandedError(SumSquaredError):
-        def value(self, y_pred, y):
-            return (y_pred**2).sum((-2, -1)) - 2 * (y_pred * y).sum((-2, -1)) + (y**2).sum((-2, -1))
-
-    p = own_problem(ReLU())
-    near = trace(p)["y_pred"] + 1e-3
-    assert replace(p, loss=ExpandedError(), y=near).loss.value(near - 1e-3, near) == pytest.approx(6e-6)

@@ -4,13 +4,13 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from common import count, in_other_numbers, plain_training, same_values, with_numbers
+from common import count, in_other_numbers, plain_training, same_values
 from own_parts import Arctan, Scale
 from problems import LOSSES, identical
 
 from backprop_lab import ACTIVATIONS, Linear, ReLU, SumSquaredError, Tanh, random_problem, sweep, sweeping, trace
 from backprop_lab.problem import redrawn
-from backprop_lab.sweeping import ROUND_STEPS, iter_sweep, sweep_problems
+from backprop_lab.sweeping import ROUND_STEPS, iter_sweep
 
 MANY = {"seeds": range(12), "lrs": np.logspace(-5, -2, 12)}  # side by side
 FEW = {"seeds": range(3), "lrs": (1e-4, 1e-2)}  # run by run
@@ -60,15 +60,12 @@ def test_a_run_has_diverged_at_the_first_loss_that_is_not_finite(activation):
                 result.network(result.seeds[i], problem.lr)
 
 
-def test_a_loss_that_is_no_number_counts_as_infinite_and_a_run_can_diverge_before_its_first_update():
+def test_a_loss_that_is_no_number_counts_as_infinite():
     result = sweep(range(12), [1e308], steps=2)  # infinite weights of both signs meet before any loss was infinite
     lost = np.isnan([alone(problem, 2)[0][1] for _, _, problem in runs_of(result)])
     assert lost.any()
     assert (result.loss[lost, 0, 1] == np.inf).all()
     assert (result.diverged[lost, 0] == 1).all()
-    *_, result = sweep_problems([with_numbers(random_problem(0), X=np.full((2, 3), 1e200))], [0.1], 2 * ROUND_STEPS)
-    assert (result.diverged == 0).all()
-    assert (result.loss == np.inf).all()
 
 
 def test_diverged_runs_stop_costing_time_and_once_none_is_left_the_sweep_is_done():
