@@ -2,7 +2,7 @@
 
 What `make compat` calls. In environments made with uv it runs unit tests and every notebook, these with nbval, which
 compares each printed number with the saved one. Then NumPy is made to use kernels for its products other than this
-processor's own, and in the end none of its vector instructions. Named Pythons are tried alone.
+processor's own. Named Pythons are tried alone.
 """
 
 import shutil
@@ -11,7 +11,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-from clean_room import ROOT, SCRIPTS, CleanRoom, clean_room, require
+from clean_room import ROOT, SCRIPTS, CleanRoom, clean_room
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PYTHONS = [line.rpartition(" ")[2] for line in PROJECT["classifiers"] if ":: Python :: 3." in line]
@@ -31,8 +31,6 @@ KERNELS = ("Prescott", "Nehalem", "Sandybridge", "Haswell", "Zen", "SkylakeX")
 VERSIONS = f"from importlib.metadata import version; print(*map(version, {SHOWN}))"
 ARCHITECTURE = """import numpy, threadpoolctl
 print(*(pool["architecture"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"))"""
-VECTOR_INSTRUCTIONS = """from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
-print(*(name for name in __cpu_dispatch__ if __cpu_features__[name]))"""
 
 
 def main() -> None:
@@ -66,12 +64,6 @@ def main() -> None:
             room.environment["OPENBLAS_CORETYPE"] = kernel
             used = room.run(commands / "python", "-c", ARCHITECTURE).strip()
             tell(f"kernel {kernel} asked for, {used} used", *numbers)
-        del room.environment["OPENBLAS_CORETYPE"]
-        features = room.run(commands / "python", "-c", VECTOR_INSTRUCTIONS).strip()
-        require(bool(features), "NumPy has vector instructions here that can be switched off")
-        room.environment["NPY_DISABLE_CPU_FEATURES"] = features
-        require(not room.run(commands / "python", "-c", VECTOR_INSTRUCTIONS).strip(), "they are switched off")
-        tell(f"none of NumPy's vector instructions {features}", *numbers)
     sys.exit("\n".join(failures) or None)
 
 
