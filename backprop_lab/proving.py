@@ -234,8 +234,9 @@ class _Moves:
                 slopes = np.imag(self._moved(loss, 1j * COMPLEX_STEP)) / COMPLEX_STEP
         except Exception:  # code of a reader's own may refuse complex numbers in any way
             return None
-        terms = self.right.terms[f"d{self.name}"].terms
-        doubt = ROUNDINGS * FLOAT64 * self.along(terms, np.abs)
+        terms = self.along(self.right.terms[f"d{self.name}"].terms, np.abs)
+        underflow = np.finfo(float).tiny / COMPLEX_STEP  # smaller ones are lost in the imaginary part
+        doubt = ROUNDINGS * FLOAT64 * terms + np.where(terms > 0, underflow, 0.0)
         return _Slopes(slopes, np.where(np.isfinite(slopes), doubt, np.inf), "the complex step")
 
     def holds(self, exact: _Slopes, best: _Slopes) -> bool:

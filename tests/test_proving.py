@@ -115,6 +115,8 @@ RIGHT = {  # steps whose gradients are right, and what may be said of them
     "with a target far away": ({True, None}, lambda: [towards(plus=far) for far in (1e3, 1e7, 1e12)]),
     "where only the loss has overflowed": ({True, None}, lambda: [
         trained(with_numbers(random_problem(0), X=np.full((2, 3), big)), 0) for big in (1e100, 1e160, 1e200, 1e308)]),
+    "so small that the complex step underflows": ({True, None}, lambda: [trace(Problem(
+        Network((Linear(np.eye(2), [[0.0, 0.0]]),)), SoftmaxCrossEntropy(), [[0.0, -716.5]], [[1.0, 0.0]], 0.1))]),
     "in single precision": ({True}, lambda: [trace(in_other_numbers(random_problem(3), np.float32))]),
     "in half precision": ({None}, lambda: [trace(in_other_numbers(random_problem(3), np.float16))]),
     "of a loss that is straight far away": ({True, None}, lambda: [towards(10.0**k, loss=Huber()) for k in range(9)]),
