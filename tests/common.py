@@ -65,7 +65,6 @@ def surer(t, times=1e3):
 
 
 def swept(**settings):
-    """A sweeper that has trained all its runs."""
     sweeper = Sweeper(**settings)
     for _ in sweeper.train():
         pass
@@ -96,7 +95,6 @@ def in_other_numbers(problem, kind):
 
 
 def same_values(one, other):
-    """Whether two traces hold the same names and numbers, to the last bit."""
     return one.names == other.names and all(identical(one[name], other[name]) for name in one.names)
 
 
@@ -122,7 +120,6 @@ def contrast(*colours):
 
 
 def pixels(png):
-    """The red, green and blue of each pixel of a picture."""
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), int)
 
 

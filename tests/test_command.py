@@ -17,7 +17,6 @@ ROOT = Path(__file__).parent.parent
 
 
 def notebook(*sources):
-    """The bytes of a notebook with a cell for each source."""
     cells = [nbformat.v4.new_code_cell(source, id=f"cell-{place}") for place, source in enumerate(sources)]
     return nbformat.writes(nbformat.v4.new_notebook(cells=cells)).encode()
 

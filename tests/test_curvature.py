@@ -25,7 +25,6 @@ def hessian(problem):
 
 
 def hessian_by_differences(problem, h=1e-5):
-    """Column by column from gradients a little to either side."""
     columns = []
     for name, p in problem.network.parameters.items():
         for entry in np.eye(p.size).reshape(-1, *p.shape):

@@ -35,7 +35,6 @@ def test_a_function_is_tried_on_other_problems_too_and_an_array_on_the_worked_ex
 
 
 def as_function(step):
-    """The line of a step as a learner would write it."""
     return eval(f"lambda {', '.join(step.operands)}: {step.code}", {"np": np, "math": math})
 
 

@@ -19,7 +19,6 @@ def one_weight(W, b, X, y):
 
 
 def slopes(t, gradient, derivative):
-    """A gradient of a trace, without calculus."""
     name = gradient.removeprefix("d")
     return derivative(loss_of(t.problem, name), t[name])
 

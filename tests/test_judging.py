@@ -18,7 +18,6 @@ def judge(t, cell, text):
 
 
 def cells(t):
-    """Every cell of every gradient, with its value."""
     return [((name, i, j), float(value)) for name in gradients_of(t) for (i, j), value in np.ndenumerate(t[name])]
 
 
@@ -95,7 +94,6 @@ def answers(found, name, i, j):
 
 
 def test_every_answer_to_every_kind_of_question_is_judged_as_it_is():
-    """Small and large learning rates, steps down and, by mistake, up."""
     rng, asked = np.random.default_rng(5), Counter()
     while min([asked[kind] for kind in ("forward", "loss", "backward", "update")]) < count(2000):
         seed = int(rng.integers(10**6))

@@ -20,7 +20,6 @@ def test_names_count_the_layers_with_parameters_and_what_comes_out_last_is_y_pre
 
 @given(problems())
 def test_every_parameter_has_a_gradient_of_its_name_and_shape_and_an_update_moves_it_against_that(problem):
-    """The gradients may be lists, with others among them, and stay as they were."""
     network, parameters = problem.network, problem.network.parameters
     grads = network.gradients(problem.loss, problem.X, problem.y)
     lists = {"dX": None} | {name: g.tolist() for name, g in grads.items()}

@@ -82,7 +82,6 @@ def check_all_cells(t, not_written_out=()):
 @settings(max_examples=25)
 @given(problems())
 def test_the_sum_written_out_for_any_cell_gives_its_value_and_its_sources_are_the_cells_in_it(problem):
-    """And so do its terms, of which each is said with its value."""
     check_all_cells(trace(problem))
 
 

@@ -24,7 +24,6 @@ def run_in_order(program, known):
 
 
 def computable(left, known, rng):
-    """The lines in a random order in which Python can run them."""
     order = []
     while runs := [line for line in left if line not in order and run_in_order([*order, line], known) is None]:
         order.append(runs[rng.integers(len(runs))])

@@ -86,7 +86,6 @@ NAMED_NOWHERE = re.compile(
 
 @pytest.fixture(scope="session")
 def text_files(project_files):
-    """Every file of the project that holds text: its name and what it says."""
     contents = {name: (ROOT / name).read_bytes() for name in project_files if (ROOT / name).is_file()}
     return {name: content.decode("utf-8") for name, content in contents.items() if b"\0" not in content}
 
@@ -126,7 +125,6 @@ SECTIONS = {text.partition("\n")[0]: text for text in re.split(r"^(?=## )", READ
 
 
 def commands(text):
-    """The blocks of commands in Markdown, each as its lines without comments."""
     blocks = re.findall(r"(?:^    .*\n)+", f"{text}\n", re.MULTILINE)
     return [[line.partition("  #")[0].strip() for line in block.splitlines()] for block in blocks]
 

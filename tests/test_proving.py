@@ -37,7 +37,6 @@ def in_long_floats(t, name):
 
 
 def random_trace(rng, kind):
-    """One step of some training, perhaps with a mistake in each."""
     problem = varied_problem(int(rng.integers(10**6)))
     problem = problem.evolve(lr=float(10 ** rng.uniform(-4, -1.7 if kind == "trained" else 0.5)))
     if kind == "own parts":
@@ -85,7 +84,6 @@ def test_no_proof_is_green_for_a_wrong_gradient_or_red_for_a_right_one():
 
 
 def towards(times=1.0, plus=0.0, loss=None):
-    """A step towards targets that may be far away."""
     p = random_problem(3, samples=4)
     return trained(Problem(p.network, loss or p.loss, p.X, times * p.y + plus, 0.01), 0)
 

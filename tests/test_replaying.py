@@ -56,8 +56,6 @@ def test_what_can_be_recorded_is_replayed_to_the_same_runs_and_what_cannot_is_tr
 
 
 class Slices(Tanh):
-    """Sums along two axes and parts of the same, as no real activation would."""
-
     def backward(self, X, dY):
         return dY * (dY.sum(axis=-1, keepdims=True) - dY.sum(axis=-2, keepdims=True) + X[..., 1:2] - X[..., :1])
 

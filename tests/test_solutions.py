@@ -105,8 +105,6 @@ every_tool = pytest.mark.parametrize("tool", GRADED)
 
 @pytest.fixture
 def graded(tool, tmp_path, monkeypatch):
-    """What the script for a grading tool makes of a seed, in the folder that teachers get."""
-
     def graded(seed=12):
         copy_course(tmp_path, course(with_solutions=True))
         (script,) = re.findall(rf"`{tool}`[^\n]*\n\n```python\n(.*?)```", NOTES, re.DOTALL)

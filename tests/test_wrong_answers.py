@@ -15,7 +15,6 @@ from backprop_lab.ui.exercise import Exercises
 
 
 def wrong_lines():
-    """The list, as (value, activation, line)."""
     text = Path(__file__).with_name("wrong_answers.tsv").read_text(encoding="utf-8")
     return [tuple(row.split("\t")[:3]) for row in text.splitlines() if row and not row.startswith("#")]
 
@@ -57,7 +56,6 @@ def kind_of(row):
 
 
 def given_by(compute, *arguments):
-    """What something gives, or None if it gives nothing."""
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
