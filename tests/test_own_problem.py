@@ -57,11 +57,6 @@ def test_a_seed_draws_other_weights_for_its_data_and_an_empty_seed_brings_its_ow
     assert (stepper.place.step.name, stepper.place.start) == ("dW2", "as given")
     stepper.set_up(seed=None)
     assert same(stepper.first_problem, DEEP.evolve(lr=0.2))
-    stepper.set_up(hidden=2)
-    told = "Random numbers now: choose your problem under start to go back."
-    assert (stepper.place.start, stepper.place.note) == ("random", told)
-    stepper.set_up(start="as given")
-    assert same(stepper.first_problem, DEEP)
     kept = "a2 stays as given, whatever the seed: a Scale cannot draw its numbers."
     assert Stepper(OWN_PROBLEMS["parameter called a"], seed=3).place.note == kept
 
@@ -71,14 +66,12 @@ def test_a_mistake_lab_opens_with_a_mistake_that_changes_something_in_it():
         place = MistakeLab(problem).lab.stepper.place
         assert (place.mistake, place.step.name, same(place.trace.problem, problem)) == (mistake, "db1", True)
         assert not all(prove(place.trace, name).agrees for name in ("dW1", "db1"))
-    assert MistakeLab(DEEP, mistake="", step="L").lab.stepper.place.mistake == ""
 
 
 REFUSED = {
     "a lab takes a Problem, such as random_problem.* got 'mazur', a str": {"problem": "mazur"},
     r"up to 64 samples, and here are 2000 samples: X\[:64\] and y\[:64\]": {"problem": random_problem(0, samples=2000)},
     "up to 128 columns, and here are 2000 columns in W1": {"problem": random_problem(0, hidden=2000)},
-    "a problem or a start": {"problem": DEEP, "start": "random"},
     "samples: 'as given' has sizes": {"problem": DEEP, "samples": 3},
 }
 

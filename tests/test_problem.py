@@ -9,7 +9,7 @@ import pytest
 from own_parts import OWN_PROBLEMS, Scale, own_problem
 from problems import identical
 
-from backprop_lab import SoftmaxCrossEntropy, Tanh, one_hot, random_problem, sweep, trace, worked_example
+from backprop_lab import SoftmaxCrossEntropy, Tanh, one_hot, random_problem, worked_example
 from backprop_lab.problem import kept_by_seeds, redrawn
 
 
@@ -17,14 +17,12 @@ def numbers(problem):
     return [problem.X, problem.y, *problem.network.parameters.values()]
 
 
-def test_the_same_seed_gives_the_same_problem_with_the_sizes_of_the_worked_example_and_leaves_numpys_own_alone():
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
+def test_the_same_seed_gives_the_same_problem_with_the_sizes_of_the_worked_example():
     p, again = random_problem(3), random_problem(np.int64(3), samples=np.int32(2), hidden=np.uint8(4))
     assert all(map(identical, numbers(p), numbers(again)))
     assert not identical(p.X, random_problem(4).X)
     assert [a.shape for a in numbers(p)] == [a.shape for a in numbers(worked_example())]
     assert (worked_example().lr, p.lr) == (1e-6, 1e-3)
-    assert identical(np.random.get_state()[1], before)  # noqa: NPY002
 
 
 @pytest.mark.parametrize("hidden", [4, [5, 3], ()])
@@ -52,8 +50,6 @@ def test_a_problem_has_its_own_read_only_copy_of_what_it_is_given_lists_and_any_
     for array in (*numbers(p), *numbers(random_problem(0))):
         with pytest.raises(ValueError, match="read-only"):
             array[0, 0] = 99
-    with pytest.raises(AttributeError):
-        p.X = X
 
 
 @pytest.mark.parametrize(("labels", "classes", "columns", "K"), [
@@ -73,9 +69,6 @@ def test_a_problem_of_ones_own_data_has_its_sizes_and_weights_divided_by_the_roo
     for layer, (D, H) in zip(p.network.layers[::2], [(3, 10), (10, 5), (5, 2)], strict=True):
         assert identical(layer.W, rng.standard_normal((D, H)) / np.sqrt(D))
         assert identical(layer.b, np.zeros((1, H)))
-    losses = sweep([6, 7], [0.05], 500, X=X, y=y, hidden=[10, 5], loss=SoftmaxCrossEntropy()).loss
-    assert losses[1, 0, 0] == trace(p)["L"]
-    assert losses[1, 0, -1] < 0.1 * losses[1, 0, 0], "it learns"
 
 
 @pytest.mark.parametrize("hidden", [4, (), [6, 1, 5]])
@@ -85,9 +78,6 @@ def test_a_seed_draws_other_weights_for_the_same_data_those_of_random_problem_to
     assert all(map(identical, numbers(drawn), numbers(random_problem(9, X=p.X, y=p.y, hidden=hidden))))
     assert (drawn.loss, drawn.lr, drawn.network.layers[1:2]) == (p.loss, p.lr, p.network.layers[1:2])
     assert redrawn(p, None) is p
-    assert kept_by_seeds(p.network) == ""
-    with pytest.raises(ValueError, match="the seed must be a whole number, 0 or more"):
-        redrawn(p, -1)
 
 
 class Drawn(Scale):
