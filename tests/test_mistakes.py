@@ -46,6 +46,14 @@ def oblong(activation, loss=None):
     return trace(with_numbers(p, b1=np.array([[0.1, -0.2, 0.3, 0.4]]), b2=np.array([[0.7]])))
 
 
+def test_what_can_go_wrong_with_any_activation_has_a_line_for_each():
+    general = {"incoming-gradient-dropped", "matmul-for-star", "sign-flipped", "activation-forgotten"}
+    for kind in map(type, ACTIVATIONS):
+        of_it = {mistake.name for mistake in MISTAKES.values() for key in mistake.lines if key[0] in kind.__mro__}
+        assert general <= of_it, f"{kind.__name__} has no line in {general - of_it}"
+        assert of_it & {"mask-forgotten", "slope-forgotten"}, f"{kind.__name__} has no line in either of these"
+
+
 BY_HAND = r"""
 in oblong(ReLU()), where X is (3, 4), W1 (4, 4) and W2 (4, 1)
 mask-forgotten: dY1 = dH1
