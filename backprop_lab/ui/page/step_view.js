@@ -194,14 +194,16 @@ function makePicture(parent, className) {
     figure,
     image,
     boxes: [],
+    // Whether there is a new picture, which will be there as soon as the browser has decoded it.
     show(bytes) {
-      if (bytes === shown) return;
+      if (bytes === shown) return false;
       shown = bytes;
       const old = image.src;
       image.hidden = !bytes?.byteLength;
-      if (image.hidden) return;
+      if (image.hidden) return false;
       image.src = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
       if (old) URL.revokeObjectURL(old);
+      return true;
     },
     // A picture drawn for n device pixels is shown on exactly n of them.
     fit() {
@@ -352,7 +354,14 @@ function render({ model, el }) {
     const { left, right } = (stops[state().index - 1] ?? timeline).getBoundingClientRect();
     const row = timeline.getBoundingClientRect();
     if (left < row.left || right > row.right) timeline.scrollLeft += (left + right - row.left - row.right) / 2;
+    showEnd();
   }
+
+  // The end of the timeline fades where it goes on.
+  function showEnd() {
+    timeline.classList.toggle("bpl-goes-on", timeline.scrollLeft + timeline.clientWidth < timeline.scrollWidth - 1);
+  }
+  timeline.addEventListener("scroll", showEnd);
 
   // Card, with a question in its place while one is asked
 
@@ -443,7 +452,7 @@ function render({ model, el }) {
 
   // The sum
 
-  const hint = make("p", "bpl-hint", sum, "Point at a number to see what it is made of. A click keeps it, and another lets it go.");
+  const hint = make("p", "bpl-hint", sum, "Point at a number, or tap it, to see what it is made of. A click keeps it.");
   const workedAt = make("div", "", sum);
   const change = makeField(sum, "new value:", "Type a new number and press Enter", (text) => {
     tell({ kind: "do", what: "edit", text });
@@ -563,11 +572,11 @@ function render({ model, el }) {
     sum.classList.toggle("bpl-late", !isKnown);
   }
 
-  // A click on what is not there yet goes to the step that computes it.
+  // A click on what is not there yet goes to the step that computes it first.
   function point(found, pins, clicked) {
     const isThere = found && (!hasSteps() || layout().since[found[0]] <= state().index);
-    if (found && !isThere && clicked) return tell({ kind: "jump", index: layout().since[found[0]] });
-    const wanted = isThere ? found : null;
+    if (found && !isThere && clicked) tell({ kind: "jump", index: layout().since[found[0]] });
+    const wanted = isThere || clicked ? found : null;
     pins &&= Boolean(wanted);
     if (!clicked && JSON.stringify(wanted) === JSON.stringify(cell)) return;
     cell = wanted;
@@ -596,10 +605,21 @@ function render({ model, el }) {
     keepInSight();
   }
 
+  // A new map goes ahead: what belongs to it is made once it is on the screen.
+  let goesAhead = false;
+  function showMap() {
+    goesAhead = map.show(model.get("picture")) || goesAhead;
+  }
+  function mapIsThere() {
+    requestAnimationFrame(() => setTimeout(() => {
+      goesAhead = false;
+      showState();
+    }));
+  }
+
   function showState() {
-    showMap(); // first of all: it is decoded while the rest is made
-    showOperation();
-    if (!hasSteps()) return;
+    if (!hasSteps() || goesAhead) return;
+    operation.show(model.get("operation"));
     const now = state();
     if (now.heard === asked) asked = "";
     if (!asked) [cell, pinned] = [now.cell, now.pinned];
@@ -622,9 +642,6 @@ function render({ model, el }) {
     map.boxes = model.get("boxes").map((box) => box.slice(0, 7));
     frameAll();
   }
-
-  const showMap = () => map.show(model.get("picture"));
-  const showOperation = () => operation.show(model.get("operation"));
 
   function showAlt() {
     map.image.alt = model.get("alt");
@@ -700,11 +717,13 @@ function render({ model, el }) {
   map.image.onload = () => {
     map.figure.style.width = map.figure.style.aspectRatio = "";
     map.fit();
+    mapIsThere();
     if (!awaited && !state().playing) return;
     showTooltips();
     awaited = false;
     tell({ kind: "shown", frame: model.get("frame"), view });
   };
+  map.image.onerror = mapIsThere;
   operation.image.onload = operation.fit;
 
   map.figure.addEventListener("keydown", (event) => {
@@ -745,19 +764,14 @@ function render({ model, el }) {
     "change:boxes": showBoxes,
     "change:state": showState,
     "change:picture": showMap,
-    "change:operation": showOperation,
     "change:alt": showAlt,
-    "change:note": () => {
-      if (hasSteps()) showCard();
-      measure();
-    },
+    "change:note": showState,
     "msg:custom": hear,
   };
   showBoxes();
   showLayout();
   showAlt();
   showMap();
-  showOperation();
   for (const [event, listener] of Object.entries(listeners)) model.on(event, listener);
 
   const resized = new ResizeObserver(pageChanged);
