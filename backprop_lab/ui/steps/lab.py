@@ -118,7 +118,7 @@ class StepThrough(Lab):
             "lr": pair(self._lr_field, self._lr),
         }
         self._predict = toggle(
-            "Predict first", "Predict what comes before it is shown: zeros, gradients, updates, the loss"
+            "Predict first", "Predict what comes before it is shown: zeros, gradients, updates, whether the loss rises"
         )
         self._on_change(self._predict, stepper.predict)
         self._more = toggle(
