@@ -3,6 +3,7 @@
 const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "Enter", "Escape"];
 const LEAST = { desktop: 440, wide: 560, tall: 760, large: 480, phone: 720 }; // CSS pixels: lower than this, the page scrolls
 const MOST = 1100;
+const NAME = 18; // CSS pixels above a matrix, where its name is
 
 // What can be done to the steps: what it is called, the word on its button, its drawing in a square of 16, why.
 const ACTIONS = [
@@ -42,6 +43,11 @@ export function cellIn(boxes, x, y) {
     }
   }
   return null;
+}
+
+// The box at whose name a place is: above its upper edge, by no more than so much.
+export function nameAt(boxes, x, y, above) {
+  return boxes.find(([, left, top, width]) => x >= left && x < left + width && y < top && y >= top - above)?.[0];
 }
 
 // Where a frame [name, first row, last row, first column, last column, kind] is in a box, as left, top, width, height;
@@ -226,9 +232,15 @@ function makePicture(parent, className) {
       }
       frames.replaceChildren(...marks);
     },
-    cellAt(event) {
+    placeOf(event) {
       const { left, top, width, height } = image.getBoundingClientRect();
-      return cellIn(this.boxes, (event.clientX - left) / width, (event.clientY - top) / height);
+      return [(event.clientX - left) / width, (event.clientY - top) / height, NAME / height];
+    },
+    cellAt(event) {
+      return cellIn(this.boxes, ...this.placeOf(event));
+    },
+    nameAt(event) {
+      return nameAt(this.boxes, ...this.placeOf(event));
     },
   };
 }
@@ -459,7 +471,7 @@ function render({ model, el }) {
     change.value = "";
   });
 
-  let sumShown = "";
+  let sumShown = "", terms = 0;
   function showSum() {
     const { sum: now, edit } = state(), all = JSON.stringify([now, edit]);
     if (all === sumShown) return;
@@ -471,6 +483,7 @@ function render({ model, el }) {
       sum.scrollTop = 0;
       fitSum();
     });
+    terms = now?.terms.length ?? 0;
     if (!now) return;
     const worked = make("div", "bpl-worked", workedAt);
     const head = make("div", "bpl-name", worked, `${now.cell} = `);
@@ -506,9 +519,8 @@ function render({ model, el }) {
     if (!more) return;
     const top = more.parentElement.getBoundingClientRect().bottom - 3, total = sum.querySelector(".bpl-total");
     const seen = termsSeen(rows.map((row) => row.getBoundingClientRect()), top, total.getBoundingClientRect().top + 3);
-    const all = state().sum.terms.length;
-    more.textContent = all && seen && seen[1] - seen[0] + 1 < all ? `${seen[0]}–${seen[1]} of ${all} terms` : "";
-    total.classList.toggle("bpl-on-top", Boolean(more.textContent && seen[1] < all));
+    more.textContent = terms && seen && seen[1] - seen[0] + 1 < terms ? `${seen[0]}–${seen[1]} of ${terms} terms` : "";
+    total.classList.toggle("bpl-on-top", Boolean(more.textContent && seen[1] < terms));
   }
   sum.addEventListener("scroll", showMore);
 
@@ -592,9 +604,11 @@ function render({ model, el }) {
     image.addEventListener("pointermove", (event) => hover(event, picture.cellAt(event)));
     image.addEventListener("pointerleave", (event) => hover(event, null));
     image.addEventListener("click", (event) => {
-      const found = picture.cellAt(event), again = pinned && JSON.stringify(found) === JSON.stringify(cell);
-      point(again && event.pointerType === "touch" ? null : found, !again, true); // a finger does not hover
       map.figure.focus({ preventScroll: true });
+      const found = picture.cellAt(event), named = !found && layout().since?.[picture.nameAt(event)];
+      if (named) return tell({ kind: "jump", index: named });
+      const again = pinned && JSON.stringify(found) === JSON.stringify(cell);
+      point(again && event.pointerType === "touch" ? null : found, !again, true); // a finger does not hover
     });
   }
 
