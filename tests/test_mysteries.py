@@ -129,7 +129,7 @@ GUESSES = [  # in the first case, what is wrong with them, and what is said
     (..., "blank", "Put the name of the mistake in place of the blank, in quotes."),
     ("Mask-forgotten", "name", f"{UNKNOWN}'Mask-forgotten'. Did you mean 'mask-forgotten'?"),
     ("dY1", "name", "dY1 is a line, not a mistake: name what is done wrong, as in 'sign-flipped'."),
-    *((guess, "name", UNKNOWN) for guess in ("", 7, np.zeros(3))),
+    (np.zeros(3), "name", UNKNOWN),
 ]
 
 

@@ -65,7 +65,6 @@ REFUSED = [
     *each("Linear(W, zeros{})", f"{ROW} {{}} for W (2, 3)", (3,), (3, 1), (1, 2), ()),
     *each("Linear(zeros{}, b)", "W must have shape (inputs, outputs), such as (3, 4); got {}", (3,), (0, 3), (3, 0)),
     ("Linear([[1, 2], [3]], b)", "W must be a full table of numbers, but its rows differ in length"),
-    ("Linear('W', b)", "W must hold numbers, got <U1: 'W'"),
     *each("Linear(W, b).forward(zeros{})", "X {} does not fit W (2, 3): X needs", (2, 3), (2,), (5, 2, 1)),
     # Losses
     *[(f"{loss}().{method}(zeros{one}, zeros{other})", f"y_pred {one} and y {other} must have the same shape (samples,")
@@ -76,16 +75,13 @@ REFUSED = [
     # Networks
     ("Network(())", "a network starts with a layer that has parameters, such as Linear; got ()"),
     ("Network((linear(2, 3), ReLU(), Tanh()))", "layer 3, Tanh(), follows another layer without parameters: put one"),
-    ("Network((Linear,))", "layer 1 is Linear itself, and a network needs one that was made of it"),
     ("Network((linear(2, 3), np.tanh))", "layer 2, <ufunc 'tanh'>, lacks parameters, formulas, forward, backward; a"),
-    ("Network((linear(2, 3), linear(3, 4), linear(3, 4)))", "layer 3, Linear(3, 4), takes 3 numbers a sample, but Li"),
     *each("Network((linear{0[0]}, linear{0[1]}))", "Where W has a row for each output, as in PyTorch, give W.T",
         ((2, 3), (4, 3)), ((4, 3), (2, 4))),
     ("worked_example().network.update({}, 0.1)", "no gradient for W1; got none"),
     *each("update(b1=zeros{})", "the gradient for b1 has shape {}, but b1 has (1, 4)", (4,), (2, 4), (), (5, 1, 4)),
     # Labels
     ("one_hot(['a', 'b'], classes=['a', 'c'])", "labels[1] is 'b', which is none of the classes 'a', 'c'"),
-    *each("one_hot([0, {0}], classes=3)", f"labels[1] is {{0!r}}, {NO_NUMBER}", 3, -1),
     ("one_hot(['cat'], 3)", f"labels[0] is 'cat', {NO_NUMBER}"),
     *each("one_hot({})", LABELS, "3", "[]", "[[1], [2]]", "'ab'"),
     # Problems
@@ -93,18 +89,15 @@ REFUSED = [
     *each("random_problem({})", "the seed must be a whole number, 0 or more, such as 3; got {}", -1, 3.0, "'3'", True),
     *each("random_problem(3, {}=0)", "{} must be a whole number, 1 or more; got 0", "inputs", "hidden", "outputs"),
     *each("random_problem(3, {}=[[1]])", "X and y belong together, a row of each for a sample; got {} alone", "X", "y"),
-    *each("random_problem(3, X=zeros{}, y=W)", "X must have shape (samples, inputs), with at least", (2,), (0, 3)),
     *each("random_problem(3, X=W, y=zeros{})", "y must have shape (2, outputs), a row for each of X (2, 3); got {}",
         (3, 2), (2, 0), (2, 1, 1)),
     *each("random_problem(3, {0[0]}=9, X=W, y=W)", "{0[0]} is 9, but X (2, 3) and y (2, 3) have {0[1]}: l",
         ("samples", 2), ("inputs", 3), ("outputs", 3)),
     *each("example(loss={})", "a loss needs formulas, value and gradient, as SumSquaredError() has", "'mean'", None),
     ("example(loss=SumSquaredError)", "itself: write SumSquaredError(), with parentheses"),
-    ("example(loss=np.mean)", "which lacks formulas, value, gradient"),
     *each("example(X=spoiled(example().X, np.{}))", "X[0, 1] is {}, and " + FINITE.format("X"), "nan", "inf"),
     ("random_problem(0, X=Frame(), y=W)", "row 0 of column 'kind' stands 'x'. X[['age', 'size']] leaves such columns"),
     ("example(network=None)", "network must be a Network of layers, Network((Linear(W1, b1), ReLU()"),
-    ("example(network=Network((linear(5, 3, 2),)))", "a problem has one network, not a stack of them; got Network(Li"),
     *each("example(X=zeros{})", "must have shape (samples, 3) with at least one sample; got {}", (2, 4), (3,), (0, 3)),
     *each("example(y=zeros{})", "y must have shape (2, 2), one row of targets a sample; got {}", (2,), (2, 1), (3, 2)),
     # What is no Problem
