@@ -57,12 +57,20 @@ def test_a_student_gets_the_notebooks_as_they_are_and_a_teacher_all_that_lies_be
     assert copied == {name.removeprefix("notebooks/"): (ROOT / name).read_bytes() for name in beside}
 
 
+def test_without_a_name_the_folder_lies_where_the_command_was_typed_unless_it_was_typed_inside(tmp_path, monkeypatch):
+    for place in (tmp_path, "backprop_lab_notebooks"):
+        monkeypatch.chdir(place)
+        main(["--copy-only"])
+        assert ("backprop_lab_notebooks" in names(Path.cwd())) == (place is tmp_path)
+
+
 CHANGES = {
     "a cell edited": edit,
     "no notebook any more": lambda path: path.write_bytes(b"\xff\xfe"),
     "its cells have no type": lambda path: path.write_bytes(b'{"cells": [{"source": 3}]}'),
     "no record of what was copied": lambda path: path.with_name(RECORD).unlink(),
     "another record": lambda path: path.with_name(RECORD).write_bytes(b"[]"),
+    "half a record": lambda path: path.with_name(RECORD).write_bytes(b"{"),
 }
 
 

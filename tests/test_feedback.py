@@ -247,6 +247,7 @@ in example
   dW1 = retyped(dW1, (0, 2), 1.5) | value | dW1[0, 2] should be −31.98, and yours is 1.5. 1 of the 12 numbers differs...
   dW1 = retyped(dW1, (2, 3), dW1[2, 3] * (1 + 1e-9)) | value | dW1[2, 3] should be −37.99418556, and yours is
     −37.99418559. 1 of the 12 numbers differs. It is right to about 9 digits, and off by more than rounding: ...
+  dW1 = dW1 * [[2.0], [3.0], [4.0]] | pattern a factor for each row | ... times a number of its own: 2, 3, 4.
   dW1 = np.round(dW1, 1) | rounded | These are the right numbers rounded to 1 decimals. Hand in dW1 itself, with all ...
 # The name of the mistake, here or further up
   dY1 = dH1 | mask-forgotten mask-always-true | This looks like dH1: the ReLU's mask is missing; or like a mask that ...
@@ -265,6 +266,11 @@ in example
   dW1 = retyped(dW1, (1, 3), np.nan) | not-finite | dW1[1, 3] is nan in yours: look for 0 divided by 0, or ...
   dW1 = [[1, 2, 3], [4, 5]] | unreadable | The rows of your dW1 differ in length: ...
   dW1 = 'X.T @ dY1' | unreadable | Your dW1 is text: write numbers, and names of arrays, without quotes.
+  dW1 = [['1', '2']] | unreadable | Your dW1 has text in it: write numbers without quotes.
+  dW1 = {1.0, 2.0} | unreadable | Your dW1 is a set, not an array of numbers.
+  dW1 = retyped(dW1, (1, 2), {}) | unreadable | dW1[1, 2] is a dict in yours, not a number.
+  dW1 = retyped(dW1, (1, 2), 10**400) | unreadable | Your dW1 cannot be read as numbers: int too large to convert ...
+  dW1 = np.zeros((0, 4)) | shape | Your dW1 is empty.
   dW1 = retyped(dW1, (1, 2), 1j) | complex | Your dW1 has complex numbers in it, but dW1 is real.
   dW1 = {'W1': 1} | unreadable | Your dW1 is a dictionary: take dW1 out of it, by its key in square brackets.
   dW1 = np.sum | unreadable | Your dW1 is a function, not what it returns: call it, with parentheses.
@@ -305,6 +311,7 @@ in example
   H1 = lambda Y1=None, least=0: np.maximum(Y1, least)
   h1 = lambda Y1: Y1 | name | There is no 'h1' here. Did you mean H1? ...
   Y1 = lambda X, b: X | name | Your Y1 asks for 'b', which is not known yet. Before Y1 you have X, ..., W2, b2, lr.
+  H1 = type | unreadable | Write your own function for H1, with def.
   H1 = lambda Y1: None | blank | Your H1 returns nothing yet: write `return` in front of your answer.
   dW2 = lambda: 1 / 0 | raised | Your dW2 stopped with ZeroDivisionError: division by zero. It was given nothing.
   dW2 = lambda H1: raises(SystemExit('enough'))() | raised | ... SystemExit: enough. It was given H1 (2, 4).
@@ -323,10 +330,14 @@ def test_a_function_is_told_whether_it_is_right_or_what_is_wrong_with_it(made, n
     assert_says(check_function(name, function, [example, trace(random_problem(1, samples=3))]), cause, said)
 
 
-def test_what_is_called_in_another_order_gets_a_sentence(example):
+def test_what_is_called_in_another_way_gets_a_sentence(example):
     said = "check takes a name, your answer and a trace: check('dW1', dW1, t)."
     for wrong in (("dW1", example, 1), (example["dW1"], "dW1", example), ("dW1", 1, example.problem)):
         assert_says(check(*wrong), "name", said)
+    said = "digits is how many significant digits were copied, from 1 to 15; got 16."
+    assert_says(check("dW1", 1, example, digits=16), "name", said)
+    said = "There is nothing to try H1 on: give at least one trace, in a list."
+    assert_says(check_function("H1", np.abs, []), "name", said)
 
 
 def test_wrong_at_another_problem_alone_is_told_with_its_shapes_and_cell(example):

@@ -144,6 +144,8 @@ def test_a_case_that_there_is_not_is_refused_with_those_that_there_are():
     for ask, asked, said in [
         (mystery, {"number": 7}, "there are mysteries 1 to 6; got 7"),
         (solve, {"seed": 4}, "each difficulty has another mystery of seed 4: add difficulty=1, 2 or 3"),
+        (mystery, {"number": 1, "seed": 1}, "a mystery has a number or a seed, not both; got 1 and seed=1"),
+        (mystery, {"number": 1, "difficulty": 2}, "mystery 1 has no difficulty; with a seed, another is drawn"),
         (mystery, {"seed": 1, "difficulty": 4}, "difficulty must be a whole number from 1 to 3; got 4"),
     ]:
         with pytest.raises(ValueError, match=said):

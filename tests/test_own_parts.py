@@ -61,8 +61,13 @@ def altered(kind, **parts):
     return made(np.ones((4, 3)), np.ones((1, 3))) if issubclass(kind, Dotted) else made()
 
 
-LOSS = SumSquaredError
+LOSS, SUM = SumSquaredError, SumSquaredError.formulas
 REFUSED = [
+    ("altered(Dotted, parameters={'W': [[1.0]]})", "layer 1, Mine(4, 3), must keep its parameter W as an array, not"),
+    ("altered(ReLU, forward=lambda self, X: (X, 1))", "Mine().forward must give an array; got a tuple"),
+    ("altered(ReLU, dW='{X}')", "Mine() has a line for dW, where nothing needs it"),
+    ("altered(LOSS, formulas={'X': '{y_pred}', **SUM})", "two values would be called X: call a parameter or a line of"),
+    ("altered(LOSS, formulas={'sum': '{y_pred}', **SUM})", "'sum' cannot be the name of a value in a line of Python"),
     ("altered(Dotted, gradients=lambda *_: {})", "Mine(4, 3).gradients must return a dictionary of 'W', 'b'; "),
     ("altered(ReLU, backward=lambda self, X, dY: dY[:2])",
         "Mine().backward must give an array of shape (3, 3), like Y1; got shape (2, 3)"),

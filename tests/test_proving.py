@@ -12,7 +12,7 @@ from own_parts import OWN_PROBLEMS, Huber
 from problems import losses_of
 
 from backprop_lab import MISTAKES, Network, Problem, plant, random_problem, trace
-from backprop_lab.layers import ACTIVATIONS, Activation, Linear
+from backprop_lab.layers import ACTIVATIONS, Activation, Linear, ReLU
 from backprop_lab.lines import lines_of, run
 from backprop_lab.losses import SoftmaxCrossEntropy, SumSquaredError
 from backprop_lab.proving import ROUNDINGS, check_gradients, prove
@@ -106,6 +106,12 @@ def logs(smallest):
     return trace(Problem(network, SumSquaredError(), [[1.0]], [[0.0]], 0.01))
 
 
+def dead():
+    """The loss is 1e38 here and 1e65 a step away, where its rounding hides the slope."""
+    layers = Linear([[1.0]], [[-9.0]]), ReLU(), Linear([[3e37]], [[1e19]])
+    return trace(Problem(Network(layers), SumSquaredError(), [[1.0]], [[100.0]], 0.1))
+
+
 RIGHT = {  # steps whose gradients are right, and what may be said of them
     "at a corner of the loss, where it has no slope": ({True, None}, lambda: [
         with_first_bias(-2.0, 1.0), with_first_bias(-2.0)]),
@@ -116,6 +122,7 @@ RIGHT = {  # steps whose gradients are right, and what may be said of them
     "with a target far away": ({True, None}, lambda: [towards(plus=far) for far in (1e3, 1e7, 1e12)]),
     "where only the loss has overflowed": ({True, None}, lambda: [
         trained(with_numbers(random_problem(0), X=np.full((2, 3), big)), 0) for big in (1e100, 1e160, 1e200, 1e308)]),
+    "behind a dead layer under enormous weights": ({True, None}, lambda: [dead()]),
     "so small that the complex step underflows": ({True, None}, lambda: [trace(Problem(
         Network((Linear(np.eye(2), [[0.0, 0.0]]),)), SoftmaxCrossEntropy(), [[0.0, -716.5]], [[1.0, 0.0]], 0.1))]),
     "in single precision": ({True}, lambda: [trace(in_other_numbers(random_problem(3), np.float32))]),

@@ -65,6 +65,8 @@ REFUSED = [
     *each("Linear(W, zeros{})", f"{ROW} {{}} for W (2, 3)", (3,), (3, 1), (1, 2), ()),
     *each("Linear(zeros{}, b)", "W must have shape (inputs, outputs), such as (3, 4); got {}", (3,), (0, 3), (3, 0)),
     ("Linear([[1, 2], [3]], b)", "W must be a full table of numbers, but its rows differ in length"),
+    ("Linear(np.ma.masked_less(W, 9), b)", "W must hold a number in every cell, but some are masked: fill them first"),
+    ("Linear(zeros(5, 2, 3), zeros(4, 1, 3))", "a stack has as many b as W; got b (4, 1, 3) for W (5, 2, 3)"),
     *each("Linear(W, b).forward(zeros{})", "X {} does not fit W (2, 3): X needs", (2, 3), (2,), (5, 2, 1)),
     # Losses
     *[(f"{loss}().{method}(zeros{one}, zeros{other})", f"y_pred {one} and y {other} must have the same shape (samples,")
@@ -72,7 +74,9 @@ REFUSED = [
     *each("classes({})", "a row adds up to 1, as one_hot(labels) gives them; row 1 of y is {0[1]}",
         [[0, 1.0], [-0.5, 1.5]], [[0.5, 0.5], [0.5, 0.50001]], [[0, 1.0], [0.0, 0.0]]),
     ("random_problem(3, outputs=1, loss=SoftmaxCrossEntropy())", "y of shape (2, 1), and one score alone always has"),
+    ("SoftmaxCrossEntropy().check_targets(zeros(2))", "got y of shape (2,): of labels, one_hot("),
     # Networks
+    ("worked_example().network.with_parameters({'W1': W, 'b2': b})", "no numbers for b1, W2; got W1, b2"),
     ("Network(())", "a network starts with a layer that has parameters, such as Linear; got ()"),
     ("Network((linear(2, 3), ReLU(), Tanh()))", "layer 3, Tanh(), follows another layer without parameters: put one"),
     ("Network((linear(2, 3), np.tanh))", "layer 2, <ufunc 'tanh'>, lacks parameters, formulas, forward, backward; a"),
@@ -94,6 +98,7 @@ REFUSED = [
     *each("random_problem(3, {0[0]}=9, X=W, y=W)", "{0[0]} is 9, but X (2, 3) and y (2, 3) have {0[1]}: l",
         ("samples", 2), ("inputs", 3), ("outputs", 3)),
     *each("example(loss={})", "a loss needs formulas, value and gradient, as SumSquaredError() has", "'mean'", None),
+    ("example(loss='mean of squares')", "got 'mean of squares', which is LOSSES['mean of squares']"),
     ("example(loss=SumSquaredError)", "itself: write SumSquaredError(), with parentheses"),
     *each("example(X=spoiled(example().X, np.{}))", "X[0, 1] is {}, and " + FINITE.format("X"), "nan", "inf"),
     ("random_problem(0, X=Frame(), y=W)", "row 0 of column 'kind' stands 'x'. X[['age', 'size']] leaves such columns"),
@@ -115,6 +120,8 @@ def test_what_does_not_fit_is_refused_with_a_sentence(code, sentence):
 @pytest.mark.parametrize(("made", "name", "wrong", "line"), [
     ("example(X=it)", "X", worked_example().X.T, "X.T"),
     ("random_problem(0, X=zeros(5, 3), y=it)", "y", zeros(2, 5), "y.T"),
+    ("replace(random_problem(0, samples=5), y=it)", "y", zeros(2, 5), "y.T"),
+    ("replace(random_problem(0, outputs=1), y=it)", "y", zeros(2), "np.reshape(y, (2, 1))"),
     ("random_problem(0, X=W, y=it)", "y", zeros(2), "np.reshape(y, (-1, 1))"),
     ("random_problem(0, X=W, y=it, loss=SoftmaxCrossEntropy())", "y", ["cat", "dog"], "one_hot(y)"),
     ("random_problem(0, X=it, y=W)", "X", [[1, None], [2, 3]], "np.array(X)[:, [0]].astype(float)"),
