@@ -45,7 +45,8 @@ def test_each_run_is_the_run_done_alone_in_a_small_block_to_the_bit_and_in_a_lar
 
 
 @every_activation
-def test_a_run_has_diverged_at_the_first_loss_that_is_not_finite(activation):
+def test_a_run_has_diverged_at_the_first_loss_that_is_not_finite(activation, monkeypatch):
+    monkeypatch.setattr(sweeping, "ROUND_STEPS", 2)  # so that runs diverge in every round
     with np.errstate(all="raise"):  # nothing warns, however the reader has set NumPy
         result = sweep(range(12), np.logspace(-1, 3, 12), steps=60, activation=activation)
     assert (result.diverged >= 0).any()
