@@ -1,5 +1,6 @@
 """The sharpness: against the whole Hessian, and against experiment."""
 
+import math
 from itertools import product
 
 import numpy as np
@@ -8,7 +9,7 @@ from common import in_other_numbers, trained, with_numbers
 from own_parts import OWN_PROBLEMS, with_gelu
 from problems import ACTIVATIONS, LOSSES
 
-from backprop_lab import Tanh, random_problem
+from backprop_lab import Linear, Network, Problem, ReLU, SumSquaredError, Tanh, random_problem
 from backprop_lab.curvature import critical_lr, curvature_along, sharpness
 
 ONE = np.ones((1, 1))
@@ -50,6 +51,14 @@ def test_it_is_the_largest_eigenvalue_of_the_hessian_found_by_differences(name):
     expected = hessian_by_differences(problem)
     np.testing.assert_allclose(hessian(problem), expected, atol=1e-8 * np.abs(expected).max())
     assert sharpness(problem) == pytest.approx(np.linalg.eigvalsh(expected)[-1], rel=1e-7)
+
+
+def test_a_unit_whose_input_is_zero_is_off_and_a_loss_that_is_flat_has_no_limit():
+    """The first is off for the only sample, so the second hears 0, its bias; the loss (b3 - 1)^2 bends along b3."""
+    off, on = (Linear(-ONE, 0 * ONE), ReLU()), (Linear(ONE, 0 * ONE), ReLU(), Linear(ONE, 0 * ONE))
+    one_on, silent = (Problem(Network(layers), SumSquaredError(), ONE, ONE, lr=0.1) for layers in (off + on, off))
+    assert np.array_equal(hessian(one_on), np.diag([0, 0, 0, 0, 0, 2]))
+    assert (sharpness(silent), critical_lr(silent)) == (0, math.inf)
 
 
 def test_it_is_the_largest_and_not_the_largest_in_size():
