@@ -132,6 +132,8 @@ class Stepper(HasTraits):
 
     def pin(self, cell: str) -> None:
         """Choose a cell by its name, such as "dW1[1,0]", and keep it."""
+        if cell in ("L", "lr"):
+            cell += "[0,0]"
         named = re.fullmatch(r"(.+)\[(\d{1,4}),\s*(\d{1,4})\]", cell) if isinstance(cell, str) else None
         if named is None:
             raise ValueError(f'cell must be one of the board, such as "X[1,0]"; got {cell!r}')
