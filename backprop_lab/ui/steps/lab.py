@@ -306,7 +306,7 @@ class StepThrough(Lab):
         """To the numbers that the question is about, at the present learning rate."""
         lr = self.stepper.place.lr
         self._start_over(start=WORKED_EXAMPLE)
-        if not self._quiz.fits(home=True, planted=bool(self.stepper.place.mistake)):
+        if not self._quiz.fits(home=True, trained=False, planted=bool(self.stepper.place.mistake)):
             self.stepper.plant("")
         self.stepper.set_lr(lr)
 
@@ -366,7 +366,7 @@ class StepThrough(Lab):
 
     def _asked(self, place: LabState) -> dict[str, Any] | None:
         """The question that stands in the lab, if any."""
-        return self._quiz.asked(place.setup == Setup() and not place.custom, bool(place.mistake))
+        return self._quiz.asked(place.setup == Setup() and not place.custom, place.iteration > 0, bool(place.mistake))
 
     def _show_pictures(self, place: LabState, page: dict[str, Any]) -> None:
         """The map and the operation, in the room that the page has for them."""
