@@ -104,3 +104,5 @@ def test_the_question_stands_in_the_lab_wherever_the_learner_goes_and_a_predicti
     assert (lab.stepper.place.mistake, lab.stepper.place.lr) == ("mask-forgotten", 0.001), "it is still planted"
     with pytest.raises(ValueError, match="questions must be one of tour, training; got 'x'"):
         StepThrough(questions="x")
+    with pytest.raises(ValueError, match=r"questions must be one of tour, training; got \['tour'\]"):
+        StepThrough(questions=["tour"])

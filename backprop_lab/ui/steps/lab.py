@@ -63,7 +63,7 @@ class StepThrough(Lab):
     ) -> None:
         self._hidden = checked_parts(hide)
         self.stepper = Stepper(problem, mistake=mistake, **place)
-        if questions and questions not in LESSONS:
+        if questions and questions not in [*LESSONS]:
             raise ValueError(f"questions must be one of {', '.join(LESSONS)}; got {questions!r}")
         self._questions, self._quiz = questions, Quiz(LESSONS.get(questions, ()))
         self._large = large
