@@ -15,7 +15,7 @@ from own_parts import OWN_PROBLEMS
 from backprop_lab import Linear, Network, Problem, SumSquaredError, random_problem, worked_example
 from backprop_lab.curvature import critical_lr
 from backprop_lab.number_format import plain
-from backprop_lab.ui.board.cells import COLOURS
+from backprop_lab.ui.board.colours import COLOURS
 from backprop_lab.ui.rates import verdicts
 from backprop_lab.ui.rates.run_map import DECADES, RunMap, levels
 from backprop_lab.ui.rates.sweeper import LEARNING_RATES

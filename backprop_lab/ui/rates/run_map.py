@@ -13,7 +13,7 @@ from matplotlib.text import Annotation
 from PIL import Image
 
 from backprop_lab.layers import Array
-from backprop_lab.ui.board.cells import COLOURS
+from backprop_lab.ui.board.colours import COLOURS
 from backprop_lab.ui.drawing import own_settings
 from backprop_lab.ui.rates.sweeper import RunIndex, Runs
 from backprop_lab.ui.theme import CURVES, DARK, LIGHT, LOST
