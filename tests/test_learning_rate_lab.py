@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import ipywidgets as widgets
+import numpy as np
 import pytest
 from common import count, kept, parts_of, plain, raises, same_values
 from hypothesis import HealthCheck, given, settings
