@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import ipywidgets as widgets
+import numpy as np
 import pytest
 from common import count, kept, parts_of, plain, raises, same_values
 from hypothesis import HealthCheck, given, settings
@@ -196,7 +197,7 @@ def test_of_ones_own_problem_a_run_opens_as_it_is_on_the_map_and_the_call_is_tha
                 opened.stepper.set_up(start="random")
     fixed = LearningRateLab(Problem(Network([WithoutBias(W=[[1.0]])]), SumSquaredError(), [[1.0]], [[2.0]], 0.1))
     assert len(fixed.children[0].children) == 1, "steps alone: no seed draws anything, and no activation is there"
-    assert repr(LearningRateLab(seeds=5, activation="Tanh")) == "LearningRateLab(seeds=5, activation='Tanh')"
+    assert repr(LearningRateLab(seeds=np.int64(5), activation="Tanh")) == "LearningRateLab(seeds=5, activation='Tanh')"
     large = Page(seeds=1, steps=10, problem=random_problem(0, samples=65)).finish()
     large.click(0, 3)
     large.press("_open")
