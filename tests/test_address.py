@@ -17,6 +17,7 @@ PLACES = [
     {},
     {"step": "dW1"},
     {"step": "dW1", "cell": "dW1[1,0]"},
+    {"step": "L", "cell": "L"},
     {"start": "random", "seed": 3, "lr": 0.05, "iteration": 2, "step": "dW1"},
     {"start": "dead ReLU", "samples": 4, "inputs": 2, "hidden": 5, "layers": 2, "outputs": 1, "activation": "Tanh"},
     {"start": "iris", "seed": 5, "loss": "mean of squares"},

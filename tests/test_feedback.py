@@ -106,7 +106,7 @@ def test_right_answers_within_rounding_are_right():
                 "all in float32": np.asarray(float32[name], np.float32),
                 "all in longdouble": longdouble[name],
                 "stored as float32": value.astype(np.float32),
-                "read off the screen": printed(value),
+                "read off the screen": printed(value + 0),  # of a truth value, 0 or 1
                 "off in the twelfth digit": value * (1 + rng.uniform(-9e-12, 9e-12, value.shape)),
             }
             if "W1" not in name and (name[:2] in ("dW", "db", "da", "L") or name.endswith("_new")):
@@ -268,6 +268,7 @@ in example
   dW1 = [[1, 2, 3], [4, 5]] | unreadable | The rows of your dW1 differ in length: ...
   dW1 = 'X.T @ dY1' | unreadable | Your dW1 is text: write numbers, and names of arrays, without quotes.
   dW1 = [['1', '2']] | unreadable | Your dW1 has text in it: write numbers without quotes.
+  dW1 = type('Odd', (), {'__getattr__': raises(ValueError('odd'))})() | unreadable | Your dW1 ...
   dW1 = {1.0, 2.0} | unreadable | Your dW1 is a set, not an array of numbers.
   dW1 = retyped(dW1, (1, 2), {}) | unreadable | dW1[1, 2] is a dict in yours, not a number.
   dW1 = retyped(dW1, (1, 2), 10**400) | unreadable | Your dW1 cannot be read as numbers: int too large to convert ...
@@ -311,6 +312,7 @@ in example
   H1 = lambda Y1: np.multiply(Y1, Y1 > 0, out=Y1) | in-place | Your H1 changes Y1, which it was given. ...
   H1 = lambda Y1=None, least=0: np.maximum(Y1, least)
   h1 = lambda Y1: Y1 | name | There is no 'h1' here. Did you mean H1? ...
+  X = lambda W1: W1 | name | Your X asks for 'W1', which is not known yet. Before X you have nothing.
   Y1 = lambda X, b: X | name | Your Y1 asks for 'b', which is not known yet. Before Y1 you have X, ..., W2, b2, lr.
   H1 = type | unreadable | Write your own function for H1, with def.
   H1 = lambda Y1: None | blank | Your H1 returns nothing yet: write `return` in front of your answer.
@@ -339,6 +341,10 @@ def test_what_is_called_in_another_way_gets_a_sentence(example):
     assert_says(check("dW1", 1, example, digits=16), "name", said)
     said = "There is nothing to try H1 on: give at least one trace, in a list."
     assert_says(check_function("H1", np.abs, []), "name", said)
+    said = "mistakes is a dictionary of them by name, such as MISTAKES | {'mine': Mistake(...)}."
+    for wrong in (None, ["sign-flipped"], {"mine": 1}):
+        assert_says(check("dW1", 1, example, wrong), "name", said)
+        assert_says(check_function("dW1", lambda X: X, [example], wrong), "name", said)
 
 
 def test_wrong_at_another_problem_alone_is_told_with_its_shapes_and_cell(example):

@@ -16,7 +16,7 @@ from backprop_lab.ui import LearningRateLab
 from backprop_lab.ui.rates import lab as lab_module
 from backprop_lab.ui.rates import sweeper as sweeper_module
 from backprop_lab.ui.rates import verdicts
-from backprop_lab.ui.rates.run_map import RunMap, levels
+from backprop_lab.ui.rates.run_map import RunMap
 from backprop_lab.ui.rates.sweeper import Settings
 from backprop_lab.ui.theme import CURVES
 
@@ -122,7 +122,8 @@ def assert_agrees(page):
     assert lab._curves.value == (str(shown) if shown else "")
     assert lab._view.alt == verdicts.of_picture(runs)
     assert lab._view.boxes == [("runs", *lab._map.box, *runs.shape)]
-    assert np.array_equal(lab._map.image.get_array().filled(np.inf), levels(runs.change).filled(np.inf))
+    lab._map.draw(runs, state.chosen)
+    assert lab._map.png() == lab._view.picture
 
 
 def test_once_it_is_on_a_page_it_trains_by_itself_what_it_is_told_to_and_each_control_has_a_name_and_a_tooltip():
@@ -196,7 +197,7 @@ def test_of_ones_own_problem_a_run_opens_as_it_is_on_the_map_and_the_call_is_tha
                 opened.stepper.set_up(start="random")
     fixed = LearningRateLab(Problem(Network([WithoutBias(W=[[1.0]])]), SumSquaredError(), [[1.0]], [[2.0]], 0.1))
     assert len(fixed.children[0].children) == 1, "steps alone: no seed draws anything, and no activation is there"
-    assert repr(LearningRateLab(seeds=5, activation="Tanh")) == "LearningRateLab(seeds=5, activation='Tanh')"
+    assert repr(LearningRateLab(seeds=np.int64(5), activation="Tanh")) == "LearningRateLab(seeds=5, activation='Tanh')"
     large = Page(seeds=1, steps=10, problem=random_problem(0, samples=65)).finish()
     large.click(0, 3)
     large.press("_open")
@@ -220,7 +221,7 @@ def test_rubbish_is_refused_in_a_sentence_that_stays_to_be_read_until_the_learne
 
 def test_an_error_while_training_or_drawing_is_said_in_words_and_the_lab_goes_on(monkeypatch):
     page = Page().finish()
-    for place, broken in [(sweeper_module, "iter_sweep"), (RunMap, "draw")]:
+    for place, broken in [(sweeper_module, "sweep_problems"), (RunMap, "draw")]:
         picture = page.lab._view.picture
         with monkeypatch.context() as patched:
             patched.setattr(place, broken, raises(ZeroDivisionError("as an example")))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from own_parts import OWN_PROBLEMS
 from problems import ACTIVATIONS, losses_of, problems
 
-from backprop_lab import MISTAKES, SoftmaxCrossEntropy, random_problem, trace
+from backprop_lab import MISTAKES, Linear, Mistake, SoftmaxCrossEntropy, plant, random_problem, trace
 from backprop_lab.number_format import plain, typed_number
 from backprop_lab.ui.values.one_cell import TERMS, work_out
 from backprop_lab.ui.values.slopes import slopes_of, value_of
@@ -87,7 +87,9 @@ def test_the_sum_written_out_for_any_cell_gives_its_value_and_its_sources_are_th
 
 @pytest.mark.parametrize("own", OWN_PROBLEMS)
 def test_so_it_is_for_layers_and_losses_of_ones_own_but_for_what_is_no_expression_of_cells(own):
-    check_all_cells(trace(OWN_PROBLEMS[own]), ["H1"] if own == "arctan by math.atan" else ())
+    check_all_cells(
+        trace(OWN_PROBLEMS[own]), {"arctan by math.atan": ["H1"], "Huber by sample": ["S", "L"]}.get(own, ())
+    )
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -112,6 +114,12 @@ def test_a_long_sum_is_cut_in_the_middle_and_keeps_all_its_sources(inner):
         terms = [*terms[: TERMS - 2], "…", terms[-1]]
     assert worked.symbols == " + ".join(terms)
     assert len(worked.sources) == 2 * inner + 1
+
+
+def test_what_stands_around_a_sum_is_said_even_if_it_has_braces(example):
+    doubled = {(Linear, "db"): "{dY}.sum(axis=0, keepdims=True) * len({{1, 2}})"}
+    worked = work_out(plant(example, Mistake("", "", "", "", "", doubled)), ("db1", 0, 1))
+    assert worked.around == "sum·len({1, 2})"
 
 
 def test_numbers_that_have_overflowed_are_written_as_they_are():

@@ -25,7 +25,7 @@ def test_what_is_right_in_the_tour_and_about_training_is_right_on_the_board(exam
         {1: "+", 0: "0", -1: "−"}[int(np.sign(t["dy_pred"][0, 1]))],
         str(np.sum(t["dY1"] != t["dH1"])),
         ("the first", "the second")[int(np.flatnonzero(t["X"][:, 1] * t["dY1"][:, 0] == 0)[0])],
-        f"{1e-3 / t.problem.lr:.0f}",
+        f"{1e-3 / float(TOUR[6].text.split()[1]):.0f}",
         str(sum(dead(trace(random_problem(seed))) > 0 for seed in range(10))),
     ]
     right, wrong = (trained(t.problem.evolve(lr=0.01), 10, made) for made in (None, mistake))
@@ -90,13 +90,13 @@ def test_the_question_stands_in_the_lab_wherever_the_learner_goes_and_a_predicti
     assert do("next_question")["title"] == "Question 2 of 8"
     assert do("show")["told"] == TOUR[1].answer
     assert lab.call() == "StepThrough(step='dH1', questions='tour')"
-    for elsewhere in ({"start": "iris"}, {"hidden": 6}, {"activation": "Tanh"}):
-        lab.stepper.set_up(**elsewhere)
+    for elsewhere in ({"start": "iris"}, {"hidden": 6}, {"activation": "Tanh"}, {}):
+        lab.stepper.set_up(**elsewhere) if elsewhere else lab.stepper.next_iteration()
         assert "other numbers are on the board" in lab._view.state["question"]["text"]
         assert (lab._view.state["question"]["told"], do("home")["told"]) == ("", TOUR[1].answer)
     lab = StepThrough(questions="training", mistake="mask-forgotten", lr=0.01)
     assert "home" in str(lab._view.state["question"]), "the first question is about right gradients"
-    assert do("home")["text"] == TRAINING[0].text
+    assert do("home")["text"] == TRAINING[0].text == do("next_iteration")["text"]
     lab._quiz.place = lab._quiz.place._replace(at=2)
     lab.stepper.plant("mask-forgotten")
     lab.stepper.set_up(start="random")
@@ -104,3 +104,5 @@ def test_the_question_stands_in_the_lab_wherever_the_learner_goes_and_a_predicti
     assert (lab.stepper.place.mistake, lab.stepper.place.lr) == ("mask-forgotten", 0.001), "it is still planted"
     with pytest.raises(ValueError, match="questions must be one of tour, training; got 'x'"):
         StepThrough(questions="x")
+    with pytest.raises(ValueError, match=r"questions must be one of tour, training; got \['tour'\]"):
+        StepThrough(questions=["tour"])
