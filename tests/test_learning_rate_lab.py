@@ -5,7 +5,7 @@ import asyncio
 import ipywidgets as widgets
 import numpy as np
 import pytest
-from common import count, kept, parts_of, plain, raises, same_values
+from common import count, kept, parts_of, plain, same_values
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from own_parts import OWN_PROBLEMS
@@ -186,31 +186,6 @@ def test_rubbish_is_refused_in_a_sentence_that_stays_to_be_read_until_the_learne
         assert_agrees(page)
         asked_for(*where)
         assert not page.note
-
-
-def test_an_error_while_training_or_drawing_is_said_in_words_and_the_lab_goes_on(monkeypatch):
-    page = Page().finish()
-    for place, broken in [(sweeper_module, "iter_sweep"), (RunMap, "draw")]:
-        with monkeypatch.context() as patched:
-            patched.setattr(place, broken, raises(ZeroDivisionError("as an example")))
-            page.set("hidden", 3).finish()
-        assert page.note == "Something went wrong inside the lab (ZeroDivisionError: as an example). Please report it."
-        page.set("hidden", 2).finish()
-        assert (page.note, page.state.runs.settings.hidden) == ("", 2)
-
-
-@pytest.mark.parametrize(("patience", "trained"), [(9.0, [4, 3, 5]), (0.0, [4, 5])])
-def test_while_a_slider_moves_what_is_nearly_trained_is_shown_before_where_the_hand_is_now(
-    patience, trained, monkeypatch
-):
-    monkeypatch.setattr(lab_module, "PATIENCE", patience)
-    page, seen = Page().finish(), []
-    page.lab.sweeper.observe(lambda change: seen.append(change.new.runs.settings.hidden), "state")
-    for hidden in (3, 4, 5):
-        page.set("hidden", hidden)
-        assert page.lab._sliders["hidden"].value == hidden, "the slider stays where the hand is"
-    page.finish()
-    assert list(dict.fromkeys(seen)) == trained
 
 
 GESTURES = st.one_of(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from backprop_lab import ACTIVATIONS, LOSSES, MISTAKES, random_problem, trace, worked_example
 from backprop_lab.ui.steps.setup import SIZES, Setup
 from backprop_lab.ui.steps.stepper import Stepper
-from backprop_lab.ui.steps.training import Training, can_be_planted
+from backprop_lab.ui.steps.training import can_be_planted
 from backprop_lab.ui.values.slopes import value_of
 
 
@@ -37,13 +37,6 @@ def cell_of(stepper):
     return stepper.place.cell, stepper.place.pinned
 
 
-def back_iteration(stepper):
-    index = stepper.place.index
-    stepper.go_to(0)
-    stepper.back()
-    stepper.go_to(index)
-
-
 def test_it_opens_on_the_worked_example_or_where_it_is_told_to():
     stepper = Stepper()
     assert_shows(stepper, worked_example())
@@ -54,47 +47,44 @@ def test_it_opens_on_the_worked_example_or_where_it_is_told_to():
     assert (stepper.place.mistake, where(stepper)) == ("sign-flipped", (137, "L"))
 
 
-def after(move, at):
-    """Where a move leads; each iteration counts 16 places, its start and its steps."""
-    k, index = divmod(at, 16)
-    if move == "next_phase" and index < 15:
-        return 16 * k + min(end for end in (3, 4, 11, 15) if end > index)
-    by = {"next": 1, "next_phase": 1, "back": -1, "next_iteration": 16, "back_iteration": -16}[move]
-    return at if at + by < 0 else at + by
+def test_each_move_goes_where_its_name_says_and_stops_at_the_ends():
+    for (iteration, index), move, to in [
+        ((0, 0), call("next"), (0, 1)), ((0, 15), call("next"), (1, 0)), ((1, 0), call("back"), (0, 15)),
+        ((0, 0), call("back"), (0, 0)), ((0, 0), call("next_phase"), (0, 3)), ((0, 3), call("next_phase"), (0, 4)),
+        ((0, 4), call("next_phase"), (0, 11)), ((0, 11), call("next_phase"), (0, 15)),
+        ((0, 15), call("next_phase"), (1, 0)), ((2, 5), call("next_iteration"), (3, 5)),
+        ((2, 5), call("go_to", 99), (2, 15)), ((2, 5), call("go_to", -5), (2, 0)),
+    ]:  # fmt: skip
+        stepper = Stepper(iteration=iteration)
+        stepper.go_to(index)
+        move(stepper)
+        assert (stepper.place.iteration, stepper.place.index) == to
 
 
 @settings(max_examples=count(100))
 @given(st.lists(
-    st.tuples(st.sampled_from(["next_iteration", "next_iteration", "back_iteration"]), st.sampled_from([1, 2, 99, 101]))
-    | st.tuples(st.sampled_from(["next", "back", "next_phase", "go_to"]), st.integers(1, 15))
+    st.tuples(st.just("go"), st.sampled_from([0, 1, 2, 99, 100, 101, 199, 300]))
     | st.tuples(st.just("set_lr"), st.sampled_from([0.0002, 0.01, 0.02])),
     max_size=12,
 ))  # fmt: skip
-@example([("next", 33), ("back", 40), ("next_phase", 6), ("go_to", 99), ("next_iteration", 1), ("go_to", -5)])
-@example([("next_iteration", 99), ("set_lr", 0.02), ("set_lr", 0.01), ("set_lr", 0.02), ("next_iteration", 2),
-          ("set_lr", 0.0002), ("next_iteration", 101), ("back_iteration", 99), ("back_iteration", 2),
-          ("back_iteration", 2), ("next_iteration", 101)])  # fmt: skip
+@example([("go", 99), ("set_lr", 0.02), ("set_lr", 0.01), ("set_lr", 0.02), ("go", 101), ("set_lr", 0.0002),
+          ("go", 202), ("go", 103), ("go", 99), ("go", 200)])  # fmt: skip
 def test_however_one_walks_each_iteration_is_that_of_plain_training(walk):
     stepper = Stepper(seed=7, lr=0.01, samples=1, inputs=1, hidden=2, outputs=1)
-    problem, lrs, at = stepper.first_problem, [0.01], 0
+    problem, lrs = stepper.first_problem, [0.01]
     for move, number in walk:
-        if move == "set_lr":
-            stepper.set_lr(number)
-            if number != lrs[at // 16]:
-                lrs[at // 16 :] = [number]  # what came after is dropped, what came before stays
-        elif move == "go_to":
-            stepper.go_to(number)
-            at = at - at % 16 + min(max(number, 0), 15)
+        if move == "go":
+            stepper.go(iteration=number)
         else:
-            for _ in range(number):
-                back_iteration(stepper) if move == "back_iteration" else getattr(stepper, move)()
-                at = after(move, at)
-        assert (stepper.place.iteration, stepper.place.index) == divmod(at, 16)
-        lrs += [lrs[-1]] * (at // 16 + 1 - len(lrs))
-        problems, losses = plain_training(problem, lrs[: at // 16 + 1])
+            stepper.set_lr(number)
+        k = stepper.place.iteration
+        if move == "set_lr" and number != lrs[k]:
+            lrs[k:] = [number]  # what came after is dropped, what came before stays
+        lrs += [lrs[-1]] * (k + 1 - len(lrs))
+        problems, losses = plain_training(problem, lrs[: k + 1])
         assert_shows(stepper, problems[-1])
         assert list(stepper.losses) == losses
-        assert stepper.lr_changed == (len({*lrs[: at // 16 + 1]}) > 1)
+        assert stepper.lr_changed == (len({*lrs[: k + 1]}) > 1)
 
 
 FORGOTTEN = "transpose-forgotten"
@@ -320,12 +310,3 @@ def test_walking_goes_cell_by_cell_and_stops_at_the_edges_and_matrices_are_chose
         for name in names:
             stepper.choose_matrix(way)
             assert cell_of(stepper) == ((name, 0, 0), False)
-
-
-def test_a_step_takes_the_same_work_however_many_iterations_there_were():
-    runs = []
-    training = Training(random_problem(0, 1, 1, 1, 1, lr=1), lambda problem: runs.append(problem) or trace(problem))
-    for k in (*range(1001), 999, 500, 3):
-        runs.clear()
-        training.trace(k)
-        assert len(runs) <= (2 if training.iterations == k + 1 else Training.STRIDE + 1)

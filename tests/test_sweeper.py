@@ -1,7 +1,6 @@
 """The sweeper: what is on the map, how far it has come and what is chosen agree, whenever training is stopped."""
 
-import re
-from itertools import count, groupby
+from itertools import groupby
 
 import numpy as np
 import pytest
@@ -169,19 +168,6 @@ def test_where_a_loss_is_0_or_below_its_direction_is_told_right_and_only_what_ov
     ]:  # fmt: skip
         runs.sweep.loss[0, 0, 0], runs.sweep.loss[0, 0, -1] = first, now
         assert runs.change[0, 0] == change
-
-
-def test_how_far_a_sweep_is_is_told_limit_by_limit_and_then_in_the_seconds_that_it_still_takes(monkeypatch):
-    clock = count(0, 7)
-    monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
-    sweeper, told = Sweeper(seeds=3, steps=500, problem=GIVEN), []
-    sweeper.observe(lambda change: told.append(change.new.told), "state")
-    list(sweeper.train())
-    kinds = [re.sub(r"\d+ (s|min) left", "left", text) for text, _ in groupby(told)]
-    assert list(dict.fromkeys(kinds)) == ["", "limit 1 of 3", "limit 2 of 3", "limit 3 of 3", "left"]
-    numbers = [int(text.split()[0]) for text in told if text.endswith("s left")]
-    assert numbers
-    assert numbers == sorted(numbers, reverse=True)
 
 
 @pytest.mark.parametrize("seeds", [4, 1])
