@@ -23,7 +23,7 @@ from backprop_lab.ui.theme import CURVES, DARK, HEATMAP, LIGHT, PHASES
 FOREIGN = {
     "image.origin": "lower", "image.lut": 8, "text.usetex": True, "figure.autolayout": True, "figure.dpi": 40,
     "font.size": 20, "path.sketch": (3, 50, 10), "axes.grid": True, "axes.unicode_minus": False, "hatch.linewidth": 4,
-    "legend.loc": "lower left",
+    "legend.loc": "lower left", "font.family": "monospace", "agg.path.chunksize": 5, "xtick.direction": "in",
 }  # fmt: skip
 
 

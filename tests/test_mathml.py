@@ -10,8 +10,9 @@ from backprop_lab.ui.values.mathml import mathml
 
 def test_a_formula_becomes_mathml_and_a_command_that_is_not_known_stands_as_it_is_written():
     one, two = "<mrow><mn>1</mn></mrow>", "<mrow><mn>2</mn></mrow>"
-    inside = f"<mfrac>{one}{two}</mfrac><msubsup><mi>x</mi>{one}{two}</msubsup><mo>−</mo><mtext>\\nabla</mtext>"
-    assert mathml(r"\frac{1}{2}x_{1}^{2}-\nabla") == f"<math><mrow>{inside}</mrow></math>"
+    inside = f"<mfrac>{one}{two}</mfrac><msubsup><mi>x</mi>{one}{two}</msubsup><msup><mi>a</mi>{two}</msup>"
+    inside += "<mo>−</mo><mtext>\\nabla</mtext>"
+    assert mathml(r"\frac{1}{2}x_{1}^{2}a^{2}-\nabla") == f"<math><mrow>{inside}</mrow></math>"
 
 
 def test_every_formula_of_ours_is_known_and_each_of_its_letters_and_numbers_is_there():

@@ -123,8 +123,9 @@ def test_the_frames_hold_the_sources_of_a_cell_the_matrices_of_a_step_and_nothin
         assert cells_in(told["sources"], "operand") == {*work_out(t, cell).sources} - {cell}
         assert cells_in(told["sources"], "result") == {cell}
         assert {name for name, *_ in told["frames"]} == {step.name, *step.operands}
-        for name, r0, r1, c0, c1, _ in told["frames"]:
+        for name, r0, r1, c0, c1, kind in told["frames"]:
             assert (r0, c0, r1 + 1, c1 + 1) == (0, 0, *value_of(t, name).shape)
+            assert kind == ("result" if name == step.name else "operand")
     since = frame.layout(t, {})["since"]
     assert {*since} == {*t, *slopes_of(t)}
     for name, index in since.items():
