@@ -12,9 +12,13 @@ from backprop_lab.losses import LOSSES
 from backprop_lab.problem import Problem
 from backprop_lab.sweeping import in_floats
 
+SMALL = 100  # parameters: of no more, the whole Hessian takes less time than some of its products
+
 
 def curvature_along(problem: Problem, v: Array) -> Array:
     """H v, the Hessian of the loss times a direction v, both (P,): all P parameters in the order W1, b1, W2, ...
+
+    A stack of directions, (S, P), gives as many products, if the layers and the loss take stacks.
 
     H is the slope of the gradient g, so H v = Im g(p + ihv) / h, the complex step of `gradcheck` taken once more:
     nothing is subtracted, so it is right to the last digits. A ReLU stays on the straight piece that it is on.
@@ -25,13 +29,13 @@ def curvature_along(problem: Problem, v: Array) -> Array:
 
 
 def _gradient(problem: Problem, away: Array) -> Array:
-    """The gradient, (P,), at the parameters of a problem moved `away` by (P,)."""
+    """The gradient, (P,), at the parameters of a problem moved `away` by (P,); or those of a stack, (S, P)."""
     parameters, moved, at = problem.network.parameters, {}, 0
     for name, p in parameters.items():
-        moved[name] = p + away[at : at + p.size].reshape(p.shape)
+        moved[name] = p + away[..., at : at + p.size].reshape(*away.shape[:-1], *p.shape)
         at += p.size
     found = problem.network.with_parameters(moved).gradients(problem.loss, problem.X, problem.y)
-    return np.concatenate([found[name].ravel() for name in parameters])
+    return np.concatenate([found[name].reshape(*away.shape[:-1], -1) for name in parameters], axis=-1)
 
 
 def sharpness(problem: Problem) -> float:
@@ -49,10 +53,18 @@ def iter_sharpness(problem: Problem) -> Iterator[float]:
 
     By the Lanczos method: v, Hv, HHv, ... made perpendicular are the rows of Q, and Q H Q^T is a small matrix T with
     three diagonals, whose largest eigenvalue soon is that of H. It stops when it is right to 1e-9 of the largest in
-    size. Source: Golub and Van Loan, "Matrix Computations", 4th edition, sections 10.1 and 10.3.
+    size. Source: Golub and Van Loan, "Matrix Computations", 4th edition, sections 10.1 and 10.3. Of SMALL problems, H
+    itself is made, and its eigenvalue found at once.
     """
     problem = in_floats(problem)
     size = sum(p.size for p in problem.network.parameters.values())
+    if size <= SMALL and _is_ours(problem):
+        with np.errstate(all="ignore"):
+            H = curvature_along(problem, np.eye(size))
+        if not np.isfinite(H).all():
+            raise ValueError(_NOT_FINITE)
+        yield float(np.linalg.eigvalsh(H)[-1])
+        return
     v = np.random.default_rng(0).standard_normal(size)
     if not _is_ours(problem) and not _can_be_told(problem, v):
         raise ValueError(
@@ -69,7 +81,7 @@ def iter_sharpness(problem: Problem) -> Iterator[float]:
             w = w - Q.T @ (Q @ w)
         length = math.hypot(*w)  # of which no square overflows on the way, as in np.linalg.norm
         if not math.isfinite(along + length):
-            raise ValueError("the curvature is not finite at these weights: they are too large, as after a divergence")
+            raise ValueError(_NOT_FINITE)
         diagonal.append(along)
         eigenvalues, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1))
         beside.append(length)
@@ -116,3 +128,6 @@ def critical_lr(problem: Problem) -> float:
 def limit_of(bend: float) -> float:
     """The learning rate beyond which gradient descent overshoots where the loss bends by so much."""
     return 2 / bend if bend > 0 else math.inf
+
+
+_NOT_FINITE = "the curvature is not finite at these weights: they are too large, as after a divergence"

@@ -126,6 +126,11 @@ def pixels(png):
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), int)
 
 
+def alike(colour, other):
+    """Whether no eye can tell two colours apart."""
+    return np.abs(np.subtract(mpl.colors.to_rgb(colour), mpl.colors.to_rgb(other))).max() <= 10 / 255
+
+
 def raises(error):
     def function(*_, **__):
         raise error

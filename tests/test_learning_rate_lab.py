@@ -3,7 +3,6 @@
 import asyncio
 
 import ipywidgets as widgets
-import numpy as np
 import pytest
 from common import count, kept, parts_of, plain, same_values
 from hypothesis import HealthCheck, given, settings
@@ -15,7 +14,7 @@ from backprop_lab.ui import LearningRateLab
 from backprop_lab.ui.rates import lab as lab_module
 from backprop_lab.ui.rates import sweeper as sweeper_module
 from backprop_lab.ui.rates import verdicts
-from backprop_lab.ui.rates.run_map import RunMap, levels
+from backprop_lab.ui.rates.run_map import RunMap
 from backprop_lab.ui.rates.sweeper import Settings
 from backprop_lab.ui.theme import CURVES
 
@@ -119,7 +118,8 @@ def assert_agrees(page):
     assert lab._curves.value == (str(shown) if shown else "")
     assert lab._view.alt == verdicts.of_picture(runs)
     assert lab._view.boxes == [("runs", *lab._map.box, *runs.shape)]
-    assert np.array_equal(lab._map.image.get_array().filled(np.inf), levels(runs.change).filled(np.inf))
+    lab._map.draw(runs, state.chosen)
+    assert lab._map.png() == lab._view.picture
 
 
 def test_once_it_is_on_a_page_it_trains_by_itself_what_it_is_told_to_and_each_control_has_a_name_and_a_tooltip():

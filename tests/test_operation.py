@@ -2,14 +2,14 @@
 
 from itertools import product
 
-import matplotlib as mpl
 import numpy as np
 import pytest
-from common import covers
+from common import alike, covers
 from own_parts import OWN_PROBLEMS, with_gelu
 
 from backprop_lab import SoftmaxCrossEntropy, one_hot, random_problem, trace, worked_example
-from backprop_lab.ui.board.cells import COLOURS, READABLE, limit_of, scaled
+from backprop_lab.ui.board.cells import READABLE, limit_of, scaled
+from backprop_lab.ui.board.colours import COLOURS
 from backprop_lab.ui.board.operation import Operation
 from backprop_lab.ui.values.equation import Operand, equation
 
@@ -29,7 +29,7 @@ def drawn(t, index, room=ROOMS[0], cell=None, **options):
 
 
 def pixels(operation):
-    return np.asarray(operation.canvas.buffer_rgba())[..., :3].astype(int) @ [65536, 256, 1]
+    return np.asarray(operation.image().convert("RGB"), int) @ [65536, 256, 1]
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
@@ -68,7 +68,7 @@ def test_each_cell_on_the_page_has_the_colour_of_the_value_that_it_says_and_the_
                     assert image[y, x] == 0xFFFFFF
                     continue
                 level = float(scaled(np.array(part.value[at_rows[r], at_cols[c]], dtype=float), limit))
-                assert f"#{image[y, x]:06x}" == mpl.colors.to_hex(COLOURS((level + 1) / 2)), (step.name, label, r, c)
+                assert alike(f"#{image[y, x]:06x}", COLOURS((level + 1) / 2)), (step.name, label, r, c)
         assert (i in at_rows, j in at_cols) == (True, True), step.name
         assert operation.shown.em >= READABLE
         for word, placed in zip(operation.shown.labels, operation.shown.placed, strict=True):

@@ -227,7 +227,7 @@ def test_a_learning_rate_between_or_beyond_the_steps_of_the_slider_stays_as_it_w
 
 def test_a_control_that_is_moved_while_another_is_answered_in_another_thread_stays_where_it_was_put(monkeypatch):
     lab, answering = opened(start="random"), Event()
-    monkeypatch.setattr(lab, "_show_view", lambda _: answering.set() or time.sleep(0.2))
+    monkeypatch.setattr(lab, "_show_view", lambda *_: answering.set() or time.sleep(0.2))
 
     def move(part, value):  # on the page
         part.comm.handle_msg({"content": {"data": {"method": "update", "state": {"value": value}}}})

@@ -64,7 +64,7 @@ def test_a_sweep_that_ends_before_its_first_map_leaves_all_as_if_nothing_had_bee
     elif end == "dropped":  # as when its task or its event loop ends
         pieces.close()
     else:
-        monkeypatch.setattr(module, "iter_sweep", raises(ZeroDivisionError("as an example")))
+        monkeypatch.setattr(module, "sweep_problems", raises(ZeroDivisionError("as an example")))
         with pytest.raises(ZeroDivisionError, match="as an example"):
             list(pieces)
     after = sweeper.state

@@ -132,7 +132,7 @@ def main() -> dict[str, Any]:
     )
     for name in (LEARNING_RATE, SEED):
         ours = found[name]["shown_ms"]
-        bars.append(Bar(f"{name}: time, x echo", ours / floor["shown_ms"], 1.5))
+        bars.append(Bar(f"{name}: time, x echo", ours / floor["shown_ms"], 1.3))
         for rival, times_faster in (("interact, fresh figure", 15), ("ipympl", 6)):
             if rival in found:
                 ratio = found[rival]["shown_ms"] / ours

@@ -174,18 +174,15 @@ def frame() -> dict[str, Times]:
 
     watch = Stopwatch()
     for owner, parts in (
-        (Training, {"trace": ARITHMETIC}),
+        (Training, {"remembered": ARITHMETIC}),
         (Setup, {"problem": ARITHMETIC}),
         (Board, {"draw": DRAWING, "png": PNG}),
         (Operation, {"draw": DRAWING, "png": PNG}),
-        (CellPainter, {"fill": CELLS, "paint": CELLS}),
+        (CellPainter, {"fill": CELLS}),
         (words, {"card": CARD, "remarks_on": CARD, "alt_text": CARD, "prove": PROOF}),
     ):
         for name, part in parts.items():
-            if hasattr(
-                owner, name
-            ):  # how a board draws may change; what is not told apart counts as what it is part of
-                watch.watch(owner, name, part)
+            watch.watch(owner, name, part)
 
     lab = opened_lab(step="dW1", lr=0.1)
     watch.watch(lab._board.axes, "draw_artist", DRAWING)

@@ -49,6 +49,7 @@ SETTLED = """async () => {
   };
   for (let time = 0; time < 3; time++) await Promise.all(shells.map(ask));
   await Promise.all([...document.querySelectorAll(".bpl-board img")].map((image) => image.decode().catch(() => {})));
+  await new Promise((go) => requestAnimationFrame(() => setTimeout(() => setTimeout(go)))); // words follow the map
 }"""
 
 EVALUATE = """async (expression) => {

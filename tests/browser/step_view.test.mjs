@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 
 const source = readFileSync(new URL("../../backprop_lab/ui/page/step_view.js", import.meta.url));
-const { cellIn, framesOf, heightIn, isDark, isInNotebook, isPlain, kindOf, placeIn, termsSeen } = await import(
+const { cellIn, framesOf, heightIn, isDark, isInNotebook, isPlain, kindOf, nameAt, placeIn, termsSeen } = await import(
   `data:text/javascript;base64,${source.toString("base64")}`
 );
 
@@ -34,6 +34,8 @@ test("a place in each cell is that cell, and its frame is there, also of a trans
   for (const [x, y] of [[0.124, 0.3], [0.375, 0.3], [0.2, 0.75], [0.2, 0.249], [1, 0.3]]) {
     assert.equal(cellIn(BOXES, x, y), null);
   }
+  const places = [[0.2, 0.249], [0.2, 0.15], [0.2, 0.1], [0.4, 0.2], [0.6, 0.2]];
+  assert.deepEqual(places.map(([x, y]) => nameAt(BOXES, x, y, 0.125)), ["W", "W", undefined, undefined, "b"]);
 });
 
 test("of a matrix that is not shown whole, the cells and the parts of frames that are drawn are found", () => {

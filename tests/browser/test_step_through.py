@@ -101,8 +101,11 @@ def test_hovering_works_a_cell_out_and_a_click_keeps_it_whatever_the_pointer_doe
     for seen in (1, 0, 1):  # a finger taps, and taps again
         lab.image.evaluate(TAP, lab.place_of("dW1", 0, 0)[:2])
         expect(lab.worked).to_have_count(seen)
-    lab.click("W1_new", 0, 0)  # a matrix that is still empty: its step is what one wants
+    lab.click("W1_new", 0, 0)  # still empty: what one wants is its step, and what it is made of there
     lab.expect_at("W1_new")
+    expect(lab.worked).to_contain_text("W1_new[0,0] = ")
+    lab.click("b2_new", -1, 0)  # where its name is
+    lab.expect_at("b2_new")
 
 
 def test_the_board_is_walked_by_keyboard_and_jupyterlab_keeps_its_own_keys(notebook):

@@ -14,17 +14,18 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
+from backprop_lab.layers import Array
 from backprop_lab.number_format import format_number
 from backprop_lab.tracing import Trace
 from backprop_lab.ui.board.cells import (
     READABLE,
     VALUE_LIMIT,
     CellPainter,
-    digit_colours,
     gradient_limit,
     limit_of,
     scaled,
 )
+from backprop_lab.ui.board.colours import digit_colours
 from backprop_lab.ui.board.layout import AVERAGED, Box, Layout, place_matrices
 from backprop_lab.ui.board.picture import Picture
 from backprop_lab.ui.board.text import EMPTY, Word
@@ -74,8 +75,9 @@ class Board(Picture):
         self.boxes = list(self.layout.boxes.values())
         self.gradient_limit = gradient_limit(trace.problem)
         limits = [limit_of(box.name, box.row, self.gradient_limit) for box in self.boxes]
-        self.cells = CellPainter(self.boxes, limits, self.theme, ratio)
         self._draw_background(trace)
+        self._empty = self.take()
+        self.cells = CellPainter(self.boxes, limits, self.theme, ratio, self._empty.copy())
         self._make_artists()
 
     @own_settings()
@@ -96,12 +98,11 @@ class Board(Picture):
         elif framed and index:
             step = trace.steps[index - 1]
             operands, results = [Block(name) for name in step.operands], [Block(step.name)]
-        self._outline(operands, results)
         self._plot_losses(losses if "L" in shown else losses[:-1])
-        self.canvas.restore_region(self._background)
-        self.cells.paint(self.canvas.buffer_rgba())
-        for artist in (*[self.outlines] * bool(operands or results), *self._of_the_losses):
-            self.axes.draw_artist(artist)
+        self.pixels = self.cells.pixels.copy()
+        rows, cols, colours = self._curve_pixels
+        self.pixels[rows, cols] = colours
+        self._outline(operands, results)
 
     def fits(self, trace: Trace) -> bool:
         """Whether a trace has the shapes and layers this board was made for."""
@@ -134,8 +135,7 @@ class Board(Picture):
         self.ramps: list[tuple[float, float, float, float]] = []
         if layout.scales:
             self._draw_scales(*layout.scales)
-        self.cells.paint(self.canvas.buffer_rgba())  # empty grids
-        self._background = self.canvas.copy_from_bbox(self.figure.bbox)
+        self._background = np.array(self.canvas.buffer_rgba())
 
     def _draw_axes(self, x: float, y: float, width: float, height: float) -> None:
         """The axes of the loss, with its title; its ticks come with the losses."""
@@ -176,7 +176,7 @@ class Board(Picture):
         self.axes.add_collection(self.outlines, autolim=False)
         for patch in (self.curve, self.curve_end):
             self.axes.add_artist(patch)
-        self._of_the_losses = (self.curve, self.curve_end, self.curve_ticks, self.curve_label)
+        self._plotted: object = None
 
     def _outline(self, operands: Sequence[Block], results: Sequence[Block]) -> None:
         """Frame the operands and the result of the step, or of the chosen cell."""
@@ -184,12 +184,32 @@ class Board(Picture):
         self.outlines.set_segments([_frame(self.layout.boxes[block.name], block) for block, _, _ in chosen])
         self.outlines.set_color([colour for _, colour, _ in chosen])
         self.outlines.set_linewidth([width * self.pixel for _, _, width in chosen] or [0])
+        if chosen:
+            canvas, before = np.asarray(self.canvas.buffer_rgba()), np.asarray(self.image().convert("RGBA"))
+            canvas[:] = before
+            self.axes.draw_artist(self.outlines)
+            self.pixels = np.where((canvas != before).any(axis=-1), self.take(), self.pixels)
 
     def _plot_losses(self, losses: Sequence[float]) -> None:
         """The losses on a logarithmic scale, with a dot on the current one; losses that overflowed are left out."""
         last = len(losses) - 1
         at = np.unique(np.linspace(0, last, 200).astype(int)) if losses else np.empty(0, int)
         known = np.array([losses[k] for k in at])
+        if (now := (last, known.tobytes())) == self._plotted:
+            return
+        self._plotted = now
+        self._set_curve(last, at, known)
+        x, y, *_ = self.plot or (self.width, self.height)
+        ratio, em = self.pixel * 100 / 72, self.layout.font
+        left, top = max(0, int(ratio * (x - 7 * em))), max(0, int(ratio * (y - em)))  # its numbers included
+        np.asarray(self.canvas.buffer_rgba())[top:, left:] = self._background[top:, left:]
+        for artist in (self.curve, self.curve_end, self.curve_ticks, self.curve_label):
+            self.axes.draw_artist(artist)
+        found = self.take(left, top)
+        rows, cols = np.nonzero(found != self._empty[top:, left:])
+        self._curve_pixels = rows + top, cols + left, found[rows, cols]
+
+    def _set_curve(self, last: int, at: Array, known: Array) -> None:
         finite = np.isfinite(known) & (known > 0)
         if self.plot is None or not finite.any():
             for patch in (self.curve, self.curve_end):

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from itertools import pairwise, product
+from typing import NamedTuple
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.font_manager import FontProperties, findfont
 from PIL import Image, ImageDraw, ImageFont
@@ -13,15 +13,15 @@ from PIL import Image, ImageDraw, ImageFont
 from backprop_lab.layers import Array
 from backprop_lab.number_format import format_number, plain
 from backprop_lab.problem import Problem
+from backprop_lab.ui.board.colours import digit_numbers, number_of
 from backprop_lab.ui.board.layout import Box
 from backprop_lab.ui.board.text import DIGIT_HEIGHT, FAMILY
 from backprop_lab.ui.drawing import own_settings
-from backprop_lab.ui.theme import HEATMAP, NOT_FINITE, Theme
+from backprop_lab.ui.theme import Theme
 from backprop_lab.ui.values.slopes import is_slope
 
 # Where the colour scales end; fixed, so that pictures can be compared.
 VALUE_LIMIT, GRADIENT_LIMIT = 10.0, 100.0
-COLOURS = mpl.colormaps[HEATMAP].resampled(256)
 READABLE = 7.3  # CSS pixels an em: smaller numbers are left out
 ACROSS, DOWN = 0.292, 0.68  # of a cell's width and height for an em: then −13.8 leaves a margin
 BESIDE = 3  # CSS pixels of a cell's width that stay free of a number, for a frame
@@ -45,31 +45,38 @@ class _Grid(NamedTuple):
 
 
 class CellPainter:
-    """The cells of some boxes, whose colour scales end at `limits`.
+    """The cells of some boxes, whose colour scales end at `limits`, in a picture: `pixels`, as numbers of its palette.
 
     `levels` has, for each box, the places of its squares on the colour scale, from -1 to 1, or 2 if not finite; and
     `numbers` the text in its cells, row by row. Both are None for a box that is not shown yet, and an empty grid.
     """
 
-    def __init__(self, boxes: Sequence[Box], limits: Sequence[float], theme: Theme, ratio: float) -> None:
-        self.boxes, self._limits, self._ratio = boxes, limits, ratio
-        self._lines, self._paper = (_packed(colour) for colour in (theme.grid, theme.paper))
+    def __init__(
+        self, boxes: Sequence[Box], limits: Sequence[float], theme: Theme, ratio: float, pixels: Array
+    ) -> None:
+        self.boxes, self._limits, self._ratio, self.pixels = boxes, limits, ratio, pixels
+        self._shades = digit_numbers(theme)
+        self._lines, self._paper = (number_of(colour, theme) for colour in (theme.grid, theme.paper))
         self._line = max(1, round(0.6 * ratio))
         self._grids = [self._grid(box) for box in boxes]
         self.levels: list[Array | None] = [None] * len(boxes)
         self.numbers: list[list[str] | None] = [None] * len(boxes)
-        self._digits: dict[tuple[str, float, int], Array] = {}  # those now in the picture, by number, em and room
+        self._filled: list[bytes | None] = [b""] * len(boxes)  # the matrix of each that is in the picture
 
     def fill(self, values: Sequence[Array | None]) -> None:
         """Give each box its matrix, or None if it is not shown yet; a row or column of blanks has nan."""
-        self.levels = [
-            None if matrix is None else scaled(means_of(matrix, box.means), limit)
-            for box, matrix, limit in zip(self.boxes, values, self._limits, strict=True)
-        ]
-        self.numbers = [
-            None if matrix is None or not grid.em else [in_cell(box.name, v) for v in matrix.ravel().tolist()]
-            for box, grid, matrix in zip(self.boxes, self._grids, values, strict=True)
-        ]
+        for k, matrix in enumerate(values):
+            now = None if matrix is None else np.asarray(matrix, dtype=float).tobytes()
+            if now == self._filled[k]:
+                continue
+            self._filled[k] = now
+            self.levels[k] = self.numbers[k] = None
+            box = self.boxes[k]
+            if matrix is not None:
+                self.levels[k] = scaled(means_of(matrix, box.means), self._limits[k])
+                if self._grids[k].em:
+                    self.numbers[k] = [in_cell(box.name, value) for value in matrix.ravel().tolist()]
+            self._paint(self._grids[k], self.levels[k], self.numbers[k])
 
     def _grid(self, box: Box) -> _Grid:
         down, across = box.means
@@ -89,44 +96,33 @@ class CellPainter:
             int(np.diff(cols).min() - self._line - BESIDE * self._ratio),
         )  # fmt: skip
 
-    def paint(self, picture: Any) -> None:
-        """Fill the cells into a picture of RGBA bytes."""
-        pixels = np.asarray(picture).view(np.uint32)[..., 0]
-        ramps = digit_colours()
-        before, self._digits = self._digits, {}
-        for grid, levels, numbers in zip(self._grids, self.levels, self.numbers, strict=True):
-            high, wide = len(grid.down), len(grid.across)
-            line = self._line
-            area = pixels[grid.top : grid.top + high + line, grid.left : grid.left + wide + line]
-            colours = None
-            if levels is None:
-                area[:] = self._paper
-            else:
-                colours = np.where(levels > 1, 256, np.clip((levels + 1) * 128, 0, 255)).astype(int)
-                inside = area[:high, :wide]  # less than the box where that does not fit a tiny picture
-                inside[:] = ramps[:, 0][colours][:, grid.across[: inside.shape[1]]][grid.down[: inside.shape[0]]]
-            inner = self._lines if levels is None else self._paper
-            for lines, sides in ((grid.rows, area), (grid.cols, area.T)):
-                for at in lines[1:-1]:
-                    sides[at : at + line] = inner
-            for lines, sides in ((grid.rows, area), (grid.cols, area.T)):
-                for at in (lines[0], lines[-1]):
-                    sides[at : at + line] = self._lines
-            if colours is not None and numbers:
-                self._write(area, grid, numbers, ramps[colours.ravel()], before)
+    def _paint(self, grid: _Grid, levels: Array | None, numbers: list[str] | None) -> None:
+        high, wide, line = len(grid.down), len(grid.across), self._line
+        area = self.pixels[grid.top : grid.top + high + line, grid.left : grid.left + wide + line]
+        shades = None
+        if levels is None:
+            area[:] = self._paper
+        else:
+            shades = self._shades[np.where(levels > 1, 256, np.clip((levels + 1) * 128, 0, 255)).astype(int)]
+            inside = area[:high, :wide]  # less than the box where that does not fit a tiny picture
+            inside[:] = shades[..., 0][:, grid.across[: inside.shape[1]]][grid.down[: inside.shape[0]]]
+        inner = self._lines if levels is None else self._paper
+        for lines, sides in ((grid.rows, area), (grid.cols, area.T)):
+            for at in lines[1:-1]:
+                sides[at : at + line] = inner
+        for lines, sides in ((grid.rows, area), (grid.cols, area.T)):
+            for at in (lines[0], lines[-1]):
+                sides[at : at + line] = self._lines
+        if shades is not None and numbers:
+            self._write(area, grid, numbers, shades.reshape(-1, 256))
 
-    def _write(self, area: Array, grid: _Grid, numbers: list[str], ramps: Array, before: dict[Any, Array]) -> None:
-        places = [(y, x) for y in zip(grid.rows, grid.rows[1:], strict=False)
-                  for x in zip(grid.cols, grid.cols[1:], strict=False)]  # fmt: skip
-        for (rows, cols), number, ramp in zip(places, numbers, ramps, strict=True):
+    def _write(self, area: Array, grid: _Grid, numbers: list[str], shades: Array) -> None:
+        places = product(pairwise(grid.rows), pairwise(grid.cols))
+        for (rows, cols), number, shade in zip(places, numbers, shades, strict=True):
             cell = area[rows[0] + self._line : rows[1], cols[0] + self._line : cols[1]]
-            key = number, grid.em, grid.room
-            digits = before.get(key)
-            if digits is None:
-                digits = _digits(*key)
-            self._digits[key] = digits
+            digits = _digits(number, grid.em, grid.room)
             top, left = ((outer - inner + 1) // 2 for outer, inner in zip(cell.shape, digits.shape, strict=True))
-            cell[top : top + digits.shape[0], left : left + digits.shape[1]] = ramp.take(digits)
+            cell[top : top + digits.shape[0], left : left + digits.shape[1]] = shade.take(digits)
 
 
 def in_cell(name: str, value: float) -> str:
@@ -185,12 +181,7 @@ def _edges(start: float, length: float, n: int, each: int) -> Array:
     return np.floor(start + length * at / n + 0.5).astype(int)
 
 
-def _packed(colour: str) -> int:
-    """A colour as a pixel of RGBA bytes."""
-    red, green, blue, alpha = (round(255 * part) for part in mpl.colors.to_rgba(colour))
-    return int(np.array([red, green, blue, alpha], np.uint8).view(np.uint32)[0])
-
-
+@lru_cache(maxsize=4096)
 def _digits(number: str, em: float, room: int) -> Array:
     """How much of each pixel a number covers, 0 to 255, with an em of `em` pixels, or fewer if there is no room."""
     digits = [_digit(character, em) for character in number]
@@ -208,14 +199,3 @@ def _digit(character: str, em: float) -> Array:
     baseline = height / 2 + DIGIT_HEIGHT / 2 * em
     ImageDraw.Draw(image).text((0, round(baseline)), character, 255, font, anchor="ls")
     return np.asarray(image)
-
-
-@lru_cache(maxsize=1)
-def digit_colours() -> Array:
-    """For each colour of the scale, and last for not finite: all shades between it and the colour of its digits."""
-    below = 255 * np.concatenate([COLOURS(np.arange(256))[:, :3], [mpl.colors.to_rgb(NOT_FINITE)]])
-    is_dark = (below / 255) ** 2.2 @ [0.2126, 0.7152, 0.0722] < 0.18
-    ink = np.where(is_dark[:, None], 255.0, 0.0)
-    pixels = np.full((len(below), 256, 4), 255, np.uint8)
-    pixels[..., :3] = np.rint(below[:, None] + (ink - below)[:, None] * np.linspace(0, 1, 256)[:, None])
-    return pixels.view(np.uint32)[..., 0]

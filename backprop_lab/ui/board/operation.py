@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise, product
 from typing import Any, NamedTuple
 
+import numpy as np
 from matplotlib.patches import PathPatch
 
 from backprop_lab.layers import Array
@@ -65,23 +66,24 @@ class Operation(Picture):
         super().__init__(width, height, ratio, DARK if dark else LIGHT)
         self.width, self.height, self.ratio, self.large, self.gradients = width, height, ratio, large, gradients
         self.canvas.draw()
-        self._background = self.canvas.copy_from_bbox(self.figure.bbox)
+        self._background = np.array(self.canvas.buffer_rgba())
+        self._empty = self.take()
         self._words = {
             colour: PathPatch(EMPTY, facecolor=colour, lw=0) for colour in (self.theme.ink, self.theme.faint)
         }
         for patch in self._words.values():
             self.axes.add_artist(patch)
         self.shown: Arrangement | None = None
-        self._written: list[Word] | None = None  # the labels of the step whose words are kept
+        self._written: list[Word] | None = None  # the labels of the step that the painter paints
         self._arranged: dict[Any, Arrangement] = {}  # those of this network's steps, which differ in numbers alone
 
     @own_settings()
     def draw(self, trace: Trace, index: int, cell: Cell | None = None) -> None:
         """Show step `index` of `trace`, counted from 1, or nothing for 0; a chosen `cell` of its result is among those
         that are shown."""
-        self.canvas.restore_region(self._background)
         self.shown = None
         if not index:
+            self.pixels = self._empty
             return
         name = trace.steps[index - 1].name
         chosen = (cell[1], cell[2]) if cell and cell[0] == name else None
@@ -93,19 +95,18 @@ class Operation(Picture):
         if self._written is not self.shown.labels:
             self._write(self.shown)
             boxes, limits = [box for box, _, _ in blocks], [limit for _, limit, _ in blocks]
-            self._painter = CellPainter(boxes, limits, self.theme, self.ratio)
-        self.canvas.restore_region(self._words_alone)
+            self._painter = CellPainter(boxes, limits, self.theme, self.ratio, self.take())
         self._painter.fill([value for _, _, value in blocks])
-        self._painter.paint(self.canvas.buffer_rgba())
+        self.pixels = self._painter.pixels
 
     def _write(self, shown: Arrangement) -> None:
-        """Draw all but the cells, and keep it for the next numbers of the same step."""
+        """Draw all but the cells."""
+        np.asarray(self.canvas.buffer_rgba())[:] = self._background
         dots = [word for placed in shown.placed for word in _ellipses(placed)]
         texts = {self.theme.ink: shown.labels, self.theme.faint: [*shown.signs, *dots]}
         for colour, words in texts.items():
             self._words[colour].set_path(path_of(words))
             self.axes.draw_artist(self._words[colour])
-        self._words_alone = self.canvas.copy_from_bbox(self.figure.bbox)
         self._written = shown.labels
 
     def _arrange(self, parts: Sequence[str | Operand], chosen: tuple[int, int] | None) -> Arrangement:

@@ -1,19 +1,21 @@
-"""A picture in CSS pixels, y downwards, drawn by matplotlib at any density of the screen, and its PNG."""
+"""A picture in CSS pixels, y downwards, drawn by matplotlib at any density of the screen, and its PNG.
+
+What matplotlib draws is taken over as `pixels`, numbers of the colours of a palette; cells are painted there.
+"""
 
 import io
 from collections.abc import Sequence
-from functools import lru_cache
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from PIL import Image
 
-from backprop_lab.ui.board.cells import COLOURS
+from backprop_lab.layers import Array
+from backprop_lab.ui.board.colours import in_few_colours, palette
 from backprop_lab.ui.board.text import Word, path_of
-from backprop_lab.ui.theme import NOT_FINITE, OPERAND, RESULT, RIGHT, WRONG, Theme
+from backprop_lab.ui.theme import Theme
 
 
 class Picture:
@@ -28,6 +30,7 @@ class Picture:
         self.canvas = FigureCanvasAgg(self.figure)
         self.axes = self.figure.add_axes((0, 0, 1, 1), frameon=False)
         self.axes.set(xlim=(0, size[0] / ratio), ylim=(size[1] / ratio, 0), xticks=[], yticks=[])
+        self.pixels: Array
         self.words: dict[PathPatch, Sequence[Word]] = {}  # as whose outlines each of these is drawn
         self.pixel = ratio * 72 / 100  # a CSS pixel in points, the unit of line widths
 
@@ -43,29 +46,19 @@ class Picture:
         patch.set_path(path_of(words))
         self.words[patch] = words
 
+    def take(self, left: int = 0, top: int = 0) -> Array:
+        """What matplotlib has drawn to the right of and below a pixel, as numbers of the colours of the palette."""
+        drawn = Image.fromarray(np.asarray(self.canvas.buffer_rgba())[top:, left:])
+        return np.array(in_few_colours(drawn, self.theme))
+
+    def image(self) -> Image.Image:
+        """The picture as last drawn."""
+        image = Image.fromarray(self.pixels)
+        image.putpalette(palette(self.theme).getpalette() or [])
+        return image
+
     def png(self) -> bytes:
         """The picture as last drawn."""
-        size, pixels = self.canvas.get_width_height(), self.canvas.buffer_rgba()
-        picture = Image.frombuffer("RGBA", size, pixels, "raw", "RGBA", 0, 1)
         data = io.BytesIO()
-        in_few_colours(picture, self.theme).save(data, "PNG", compress_level=1)
+        self.image().save(data, "PNG", compress_level=1)
         return data.getvalue()
-
-
-def in_few_colours(picture: Image.Image, theme: Theme) -> Image.Image:
-    """The same with at most 256 colours, in which a picture loses nothing that the eye can see."""
-    return picture.convert("RGB").quantize(palette=_palette(theme), dither=Image.Dither.NONE)
-
-
-@lru_cache(maxsize=2)
-def _palette(theme: Theme) -> Image.Image:
-    rows = [COLOURS(np.linspace(0, 1, 64))[:, :3]]
-    fixed = [mpl.colors.to_rgb(c) for c in (*theme, OPERAND, RESULT, NOT_FINITE, RIGHT, WRONG)]
-    paper = np.array(mpl.colors.to_rgb(theme.paper))
-    for colour in fixed:
-        rows.append(paper + np.linspace(0, 1, 8)[1:, None] * (np.array(colour) - paper))
-    rows.append(np.linspace(0, 1, 32)[:, None] * np.ones(3))
-    colours = np.concatenate(rows)[:256]
-    image = Image.new("P", (1, 1))
-    image.putpalette((colours * 255).round().astype(np.uint8).tobytes())
-    return image

@@ -17,9 +17,9 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from backprop_lab.ui.board.board import Board
-from backprop_lab.ui.board.cells import BESIDE, LINED, digit_colours, number_size
+from backprop_lab.ui.board.cells import BESIDE, LINED, number_size
+from backprop_lab.ui.board.colours import digit_colours, in_few_colours
 from backprop_lab.ui.board.layout import MARGIN, Box
-from backprop_lab.ui.board.picture import in_few_colours
 from backprop_lab.ui.board.text import DIGIT_HEIGHT, FAMILY, Word
 from backprop_lab.ui.drawing import own_settings
 from backprop_lab.ui.theme import GREY, PHASES, Theme

@@ -3,6 +3,7 @@
 const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "Enter", "Escape"];
 const LEAST = { desktop: 440, wide: 560, tall: 760, large: 480, phone: 720 }; // CSS pixels: lower than this, the page scrolls
 const MOST = 1100;
+const NAME = 18; // CSS pixels above a matrix, where its name is
 
 // What can be done to the steps: what it is called, the word on its button, its drawing in a square of 16, why.
 const ACTIONS = [
@@ -42,6 +43,11 @@ export function cellIn(boxes, x, y) {
     }
   }
   return null;
+}
+
+// The box at whose name a place is: above its upper edge, by no more than so much.
+export function nameAt(boxes, x, y, above) {
+  return boxes.find(([, left, top, width]) => x >= left && x < left + width && y < top && y >= top - above)?.[0];
 }
 
 // Where a frame [name, first row, last row, first column, last column, kind] is in a box, as left, top, width, height;
@@ -194,14 +200,16 @@ function makePicture(parent, className) {
     figure,
     image,
     boxes: [],
+    // Whether there is a new picture, which will be there as soon as the browser has decoded it.
     show(bytes) {
-      if (bytes === shown) return;
+      if (bytes === shown) return false;
       shown = bytes;
       const old = image.src;
       image.hidden = !bytes?.byteLength;
-      if (image.hidden) return;
+      if (image.hidden) return false;
       image.src = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
       if (old) URL.revokeObjectURL(old);
+      return true;
     },
     // A picture drawn for n device pixels is shown on exactly n of them.
     fit() {
@@ -224,9 +232,15 @@ function makePicture(parent, className) {
       }
       frames.replaceChildren(...marks);
     },
-    cellAt(event) {
+    placeOf(event) {
       const { left, top, width, height } = image.getBoundingClientRect();
-      return cellIn(this.boxes, (event.clientX - left) / width, (event.clientY - top) / height);
+      return [(event.clientX - left) / width, (event.clientY - top) / height, NAME / height];
+    },
+    cellAt(event) {
+      return cellIn(this.boxes, ...this.placeOf(event));
+    },
+    nameAt(event) {
+      return nameAt(this.boxes, ...this.placeOf(event));
     },
   };
 }
@@ -352,7 +366,14 @@ function render({ model, el }) {
     const { left, right } = (stops[state().index - 1] ?? timeline).getBoundingClientRect();
     const row = timeline.getBoundingClientRect();
     if (left < row.left || right > row.right) timeline.scrollLeft += (left + right - row.left - row.right) / 2;
+    showEnd();
   }
+
+  // The end of the timeline fades where it goes on.
+  function showEnd() {
+    timeline.classList.toggle("bpl-goes-on", timeline.scrollLeft + timeline.clientWidth < timeline.scrollWidth - 1);
+  }
+  timeline.addEventListener("scroll", showEnd);
 
   // Card, with a question in its place while one is asked
 
@@ -443,14 +464,14 @@ function render({ model, el }) {
 
   // The sum
 
-  const hint = make("p", "bpl-hint", sum, "Point at a number to see what it is made of. A click keeps it, and another lets it go.");
+  const hint = make("p", "bpl-hint", sum, "Point at a number, or tap it, to see what it is made of. A click keeps it.");
   const workedAt = make("div", "", sum);
   const change = makeField(sum, "new value:", "Type a new number and press Enter", (text) => {
     tell({ kind: "do", what: "edit", text });
     change.value = "";
   });
 
-  let sumShown = "";
+  let sumShown = "", terms = 0;
   function showSum() {
     const { sum: now, edit } = state(), all = JSON.stringify([now, edit]);
     if (all === sumShown) return;
@@ -462,6 +483,7 @@ function render({ model, el }) {
       sum.scrollTop = 0;
       fitSum();
     });
+    terms = now?.terms.length ?? 0;
     if (!now) return;
     const worked = make("div", "bpl-worked", workedAt);
     const head = make("div", "bpl-name", worked, `${now.cell} = `);
@@ -497,9 +519,8 @@ function render({ model, el }) {
     if (!more) return;
     const top = more.parentElement.getBoundingClientRect().bottom - 3, total = sum.querySelector(".bpl-total");
     const seen = termsSeen(rows.map((row) => row.getBoundingClientRect()), top, total.getBoundingClientRect().top + 3);
-    const all = state().sum.terms.length;
-    more.textContent = all && seen && seen[1] - seen[0] + 1 < all ? `${seen[0]}–${seen[1]} of ${all} terms` : "";
-    total.classList.toggle("bpl-on-top", Boolean(more.textContent && seen[1] < all));
+    more.textContent = terms && seen && seen[1] - seen[0] + 1 < terms ? `${seen[0]}–${seen[1]} of ${terms} terms` : "";
+    total.classList.toggle("bpl-on-top", Boolean(more.textContent && seen[1] < terms));
   }
   sum.addEventListener("scroll", showMore);
 
@@ -563,11 +584,11 @@ function render({ model, el }) {
     sum.classList.toggle("bpl-late", !isKnown);
   }
 
-  // A click on what is not there yet goes to the step that computes it.
+  // A click on what is not there yet goes to the step that computes it first.
   function point(found, pins, clicked) {
     const isThere = found && (!hasSteps() || layout().since[found[0]] <= state().index);
-    if (found && !isThere && clicked) return tell({ kind: "jump", index: layout().since[found[0]] });
-    const wanted = isThere ? found : null;
+    if (found && !isThere && clicked) tell({ kind: "jump", index: layout().since[found[0]] });
+    const wanted = isThere || clicked ? found : null;
     pins &&= Boolean(wanted);
     if (!clicked && JSON.stringify(wanted) === JSON.stringify(cell)) return;
     cell = wanted;
@@ -583,9 +604,11 @@ function render({ model, el }) {
     image.addEventListener("pointermove", (event) => hover(event, picture.cellAt(event)));
     image.addEventListener("pointerleave", (event) => hover(event, null));
     image.addEventListener("click", (event) => {
-      const found = picture.cellAt(event), again = pinned && JSON.stringify(found) === JSON.stringify(cell);
-      point(again && event.pointerType === "touch" ? null : found, !again, true); // a finger does not hover
       map.figure.focus({ preventScroll: true });
+      const found = picture.cellAt(event), named = !found && layout().since?.[picture.nameAt(event)];
+      if (named) return tell({ kind: "jump", index: named });
+      const again = pinned && JSON.stringify(found) === JSON.stringify(cell);
+      point(again && event.pointerType === "touch" ? null : found, !again, true); // a finger does not hover
     });
   }
 
@@ -596,10 +619,21 @@ function render({ model, el }) {
     keepInSight();
   }
 
+  // A new map goes ahead: what belongs to it is made once it is on the screen.
+  let goesAhead = false;
+  function showMap() {
+    goesAhead = map.show(model.get("picture")) || goesAhead;
+  }
+  function mapIsThere() {
+    requestAnimationFrame(() => setTimeout(() => {
+      goesAhead = false;
+      showState();
+    }));
+  }
+
   function showState() {
-    showMap(); // first of all: it is decoded while the rest is made
-    showOperation();
-    if (!hasSteps()) return;
+    if (!hasSteps() || goesAhead) return;
+    operation.show(model.get("operation"));
     const now = state();
     if (now.heard === asked) asked = "";
     if (!asked) [cell, pinned] = [now.cell, now.pinned];
@@ -622,9 +656,6 @@ function render({ model, el }) {
     map.boxes = model.get("boxes").map((box) => box.slice(0, 7));
     frameAll();
   }
-
-  const showMap = () => map.show(model.get("picture"));
-  const showOperation = () => operation.show(model.get("operation"));
 
   function showAlt() {
     map.image.alt = model.get("alt");
@@ -700,11 +731,13 @@ function render({ model, el }) {
   map.image.onload = () => {
     map.figure.style.width = map.figure.style.aspectRatio = "";
     map.fit();
+    mapIsThere();
     if (!awaited && !state().playing) return;
     showTooltips();
     awaited = false;
     tell({ kind: "shown", frame: model.get("frame"), view });
   };
+  map.image.onerror = mapIsThere;
   operation.image.onload = operation.fit;
 
   map.figure.addEventListener("keydown", (event) => {
@@ -745,19 +778,14 @@ function render({ model, el }) {
     "change:boxes": showBoxes,
     "change:state": showState,
     "change:picture": showMap,
-    "change:operation": showOperation,
     "change:alt": showAlt,
-    "change:note": () => {
-      if (hasSteps()) showCard();
-      measure();
-    },
+    "change:note": showState,
     "msg:custom": hear,
   };
   showBoxes();
   showLayout();
   showAlt();
   showMap();
-  showOperation();
   for (const [event, listener] of Object.entries(listeners)) model.on(event, listener);
 
   const resized = new ResizeObserver(pageChanged);

@@ -63,9 +63,8 @@ class StepView(anywidget.AnyWidget):
         self.last_new_frame = 0  # the latest frame with a picture of its own
         self.on_msg(lambda _, message, __: self._receive(message.get("kind"), message))
 
-    def show(self, picture: bytes, operation: bytes = b"") -> None:
+    def show(self, picture: bytes) -> None:
         """Put a PNG on the page. If it is the same as before, the page sends no message "shown" for it."""
-        self.operation = operation
         self.frame += 1
         if picture != self.picture:
             self.picture, self.last_new_frame = picture, self.frame

@@ -125,16 +125,16 @@ class LearningRateLab(Lab):
     def _slide(self, name: str, number: int) -> None:
         self._slid[name] = number
         if self._hand is None or self._hand.done():
-            self._hand = self._start_task(self._follow_hand(self._train()))
+            self._start_sweep()
         else:
             self._show_controls(self.sweeper.state)
 
     async def _follow_hand(self, pieces: Iterator[None]) -> None:
-        """Train again while sliders move, but show first what is nearly trained."""
+        """Train, and again while sliders move, but show first what is nearly trained."""
         while True:
             begun = time.monotonic()
             for _ in pieces:
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # so that the page and other cells get their turn in between
                 if self._slid and time.monotonic() > begun + PATIENCE:
                     break
             if not self._slid:
@@ -149,16 +149,11 @@ class LearningRateLab(Lab):
             self._start_sweep()
 
     def _start_sweep(self, **changes: Any) -> None:
-        self._start_task(self._drain(self._train(**changes)))
+        self._hand = self._start_task(self._follow_hand(self._train(**changes)))
 
     def _train(self, **changes: Any) -> Iterator[None]:
         slid, self._slid = self._slid, {}
         return self.sweeper.train(**slid | changes)
-
-    @staticmethod
-    async def _drain(pieces: Iterator[None]) -> None:
-        for _ in pieces:
-            await asyncio.sleep(0)  # so that the page and other cells get their turn in between
 
     def _open_chosen(self) -> None:
         """Open the run chosen last, at its start, below the map."""

@@ -2,18 +2,21 @@
 
 import io
 import math
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
+from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.text import Annotation
+from matplotlib.transforms import Affine2D
 from PIL import Image
 
 from backprop_lab.layers import Array
-from backprop_lab.ui.board.cells import COLOURS
+from backprop_lab.ui.board.colours import COLOURS, in_few_colours
+from backprop_lab.ui.board.text import EMPTY, Word, path_of
 from backprop_lab.ui.drawing import own_settings
 from backprop_lab.ui.rates.sweeper import RunIndex, Runs
 from backprop_lab.ui.theme import CURVES, DARK, LIGHT, LOST
@@ -40,6 +43,7 @@ class RunMap:
         width, height, ratio = width / larger, height / larger, ratio * larger
         self.figure = Figure(figsize=(width / 100, height / 100), dpi=100 * ratio, facecolor=self.theme.paper)
         self.canvas = FigureCanvasAgg(self.figure)
+        self._pixels = Affine2D().scale(ratio, -ratio).translate(0, height * ratio)  # of CSS pixels, y downwards
         left, right, top, bottom = MARGINS
         self.size = (width - left - right, height - top - bottom)  # of the map itself, in CSS pixels
         x, y, w, h = self.box = (left / width, top / height, self.size[0] / width, self.size[1] / height)
@@ -49,6 +53,7 @@ class RunMap:
         self._make_scale(x + w + 16 / width, 1 - y - h, 14 / width, h)
         self._make_artists()
         self._laid_out_for: object = None
+        self._ground: tuple[object, Any] = (None, None)  # what is drawn once, and for what
 
     def _make_axes(self, x: float, y: float, width: float, height: float) -> Axes:
         axes = self.figure.add_axes((x, y, width, height), facecolor=self.theme.paper)
@@ -74,8 +79,6 @@ class RunMap:
         """The artists that change from one picture to the next, and the stripes behind them."""
         axes = self.axes
         axes.add_patch(_stripes(axes))
-        self.image = axes.imshow(np.zeros((1, 1)), COLOURS, aspect="auto", interpolation="nearest", animated=True)
-        self.image.set_clim(-DECADES, DECADES)
         self.limit = [
             axes.plot([], [], color=colour, lw=width, solid_joinstyle="miter", animated=True)[0]
             for colour, width in (("#111111", 4.5), ("#ffffff", 2))
@@ -89,7 +92,12 @@ class RunMap:
             ha="center",
             va="bottom",
             transform=axes.get_xaxis_transform(),
+            animated=True,
         )
+        axes.yaxis.set_label_coords((20 - MARGINS[0]) / self.size[0], 0.5)
+        self.names = PathPatch(EMPTY, facecolor=self.theme.ink, lw=0, transform=self._pixels, animated=True)
+        axes.add_artist(self.names)
+        self.names.set_clip_on(False)
         self.marks = [self._make_mark(name, colour) for name, colour in zip(NAMES, CURVES, strict=False)]
 
     def _make_mark(self, name: str, colour: str) -> tuple[Line2D, Line2D, Annotation]:
@@ -118,16 +126,25 @@ class RunMap:
         """Show how the loss of each run has changed, the theoretical limits, and which runs are chosen."""
         if self._laid_out_for is not runs.sweep:
             self._lay_out(runs)
-        self.image.set_data(levels(runs.change))
         self.canvas.restore_region(self._background)
-        for artist in (self.image, *self.limit):
-            self.axes.draw_artist(artist)
+        self._paint(runs.change)
+        for stroke in self.limit:
+            self.axes.draw_artist(stroke)
         for (halo, ring, label), (row, col) in zip(self.marks, chosen, strict=False):
             halo.set_data([col], [row])
             ring.set_data([col], [row])
             label.xy = col, row
             for artist in (halo, ring, label):
                 self.axes.draw_artist(artist)
+
+    def _paint(self, change: Array) -> None:
+        """Fill the cells, but not those of losses that have overflowed."""
+        pixels = np.asarray(self.canvas.buffer_rgba()).view(np.uint32)[..., 0]
+        edges = np.rint(self.axes.get_window_extent().extents).astype(int)
+        inside = pixels[len(pixels) - edges[3] : len(pixels) - edges[1], edges[0] : edges[2]]
+        row, col = (np.arange(many) * cells // many for many, cells in zip(inside.shape, change.shape, strict=True))
+        colours = COLOURS((levels(change) / DECADES + 1) / 2, bytes=True).view(np.uint32)[..., 0]
+        np.copyto(inside, colours[row][:, col], where=np.isfinite(change)[row][:, col])
 
     def _lay_out(self, runs: Runs) -> None:
         """Draw everything that stays the same while these runs are trained."""
@@ -137,14 +154,16 @@ class RunMap:
         def column(lr: float) -> float:
             return (math.log10(lr) - first) / (last - first) * (cols - 1)
 
-        self.image.set_extent((-0.5, cols - 0.5, rows - 0.5, -0.5))
         self.axes.set(xlim=(-0.5, cols - 0.5), ylim=(rows - 0.5, -0.5))
         decades = [10.0**k for k in range(math.ceil(first - 1e-9), math.floor(last + 1e-9) + 1)]
         self.axes.set_xticks([column(lr) for lr in decades], [f"{lr:g}" for lr in decades])
         apart = math.ceil(ROOM * rows / self.size[1])
         given = [row for row, seed in enumerate(runs.sweep.seeds) if seed is None]  # one row, if any, with a name
         numbered = [row for row in range(0, rows, apart) if all(abs(row - other) >= apart for other in given)] + given
-        self.axes.set_yticks(numbered, [_name(runs.sweep.seeds[row]) for row in numbered])
+        self.axes.set_yticks(numbered, [""] * len(numbered))
+        left, top, em = MARGINS[0], MARGINS[2], TEXT * 100 / 72
+        beside = [(_name(runs.sweep.seeds[row]), top + self.size[1] * (row + 0.5) / rows) for row in numbered]
+        self.names.set_path(path_of([Word(name, left - 7, y + 0.36 * em, em, align=1) for name, y in beside]))
         known = [(lr if 0 < lr < math.inf else math.nan, row) for row, lr in enumerate(runs.limits)]
         line = [(column(lr), row + edge) for lr, row in known for edge in (-0.5, 0.5)]
         for stroke in self.limit:
@@ -153,24 +172,27 @@ class RunMap:
         self.limit_label.set_visible(bool(limits))
         self.axes.set_ylabel("seed, lowest limit on top" if limits else "seed")
         self.limit_label.set_x(min(max([*limits[:1], 0]), cols - 1))
-        self.image.set_visible(False)  # matplotlib before 3.11 draws an image here although it is animated
-        self.canvas.draw()
-        self.image.set_visible(True)
+        if self._ground[0] != (now := (rows, numbered, runs.sweep.lrs, bool(limits))):
+            self.canvas.draw()
+            self._ground = now, self.canvas.copy_from_bbox(self.figure.bbox)
+        self.canvas.restore_region(self._ground[1])
+        for artist in (self.names, self.limit_label):
+            self.axes.draw_artist(artist)
         self._background = self.canvas.copy_from_bbox(self.figure.bbox)
         self._laid_out_for = runs.sweep
 
     def png(self) -> bytes:
         """The picture as last drawn."""
         data = io.BytesIO()
-        Image.fromarray(np.asarray(self.canvas.buffer_rgba())[..., :3]).save(data, "PNG", compress_level=1)
+        drawn = Image.fromarray(np.asarray(self.canvas.buffer_rgba()))
+        in_few_colours(drawn, self.theme, of_scale=120).save(data, "PNG", compress_level=1)
         return data.getvalue()
 
 
 def levels(change: Array) -> Array:
-    """By how many decades each loss has fallen (below 0) or grown; masked where it has overflowed."""
+    """By how many decades each loss has fallen (below 0) or grown."""
     with np.errstate(divide="ignore"):
-        decades = np.log10(change)
-    return np.ma.masked_where(~np.isfinite(change), np.clip(decades, -DECADES, DECADES))
+        return np.clip(np.log10(change), -DECADES, DECADES)
 
 
 def _name(seed: int | None) -> str:

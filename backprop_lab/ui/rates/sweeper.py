@@ -14,7 +14,7 @@ from backprop_lab.curvature import critical_lr, iter_sharpness, limit_of
 from backprop_lab.layers import ACTIVATIONS, Array
 from backprop_lab.network import Network
 from backprop_lab.problem import Problem, check_whole, random_problem, redrawn
-from backprop_lab.sweeping import Sweep, check_problem, in_floats, iter_sweep
+from backprop_lab.sweeping import Sweep, check_problem, in_floats, sweep_problems
 from backprop_lab.ui.steps.setup import AS_GIVEN, Setup
 
 LEARNING_RATES = tuple(float(lr) for lr in np.logspace(-4, 1, 76))
@@ -65,7 +65,7 @@ class Settings:
 
     @cached_property
     def options(self) -> dict[str, Any]:
-        """The keyword arguments for `random_problem` and `iter_sweep`, or for the second alone: a problem."""
+        """The keyword arguments for `random_problem`, or a problem."""
         if self.problem is None:
             assert self.activation is not None
             return {"hidden": self.hidden, "activation": ACTIVATIONS[self.activation]}
@@ -87,7 +87,7 @@ class Settings:
     def start(self, seed: int | None) -> Problem:
         """Where the runs of a seed start."""
         return (
-            random_problem(seed or 0, **self.options)
+            random_problem(seed or 0, **self.options, make=Problem.trusted if seed else Problem)
             if self.problem is None
             else redrawn(self.options["problem"], seed)
         )
@@ -273,20 +273,21 @@ class Sweeper(HasTraits):
 def _sweep(settings: Settings) -> Iterator[tuple[Runs | None, str]]:
     """The runs, trained further each time, None until there is a complete map of them; and how far this is."""
     limits: list[tuple[float, int | None]] = []
-    untold = ""
-    for seed in settings.all_seeds:
+    starts, untold = {seed: settings.start(seed) for seed in settings.all_seeds}, ""
+    for seed, start in starts.items():
         limit = math.nan
         try:
-            for bend in iter_sharpness(settings.start(seed)):
+            for bend in iter_sharpness(start):
                 limit = limit_of(bend)
-                yield None, f"limit {len(limits) + 1} of {len(settings.all_seeds)}"
+                yield None, f"limit {len(limits) + 1} of {len(starts)}"
         except ValueError as reason:
             limit, untold = math.nan, str(reason)
         limits.append((limit, seed))
     limits.sort(key=lambda found: (math.isnan(found[0]), found[0]))
     told, started, whole = "", time.monotonic(), None
-    for result in iter_sweep(
-        [seed for _, seed in limits], _learning_rates(settings, limits), settings.steps, **settings.options
+    seeds = [seed for _, seed in limits]
+    for result in sweep_problems(
+        [starts[seed] for seed in seeds], _learning_rates(settings, limits), settings.steps, seeds
     ):
         whole = result.left if whole is None else whole
         took = time.monotonic() - started

@@ -118,7 +118,7 @@ class StepThrough(Lab):
             "lr": pair(self._lr_field, self._lr),
         }
         self._predict = toggle(
-            "Predict first", "Predict what comes before it is shown: zeros, gradients, updates, the loss"
+            "Predict first", "Predict what comes before it is shown: zeros, gradients, updates, whether the loss rises"
         )
         self._on_change(self._predict, stepper.predict)
         self._more = toggle(
@@ -343,43 +343,51 @@ class StepThrough(Lab):
 
     def _show(self) -> None:
         place = self.stepper.place
-        with self._view.hold_sync():  # one message to the page
-            self._show_view(place)
-            self._say([words.note(place)])
+        self._show_view(place, words.note(place))
         self._show_controls(place)
 
-    def _show_view(self, place: LabState) -> None:
-        """The state and, if they are others, the pictures."""
+    def _show_view(self, place: LabState, *said: str) -> None:
+        """The pictures, if they are others, and the state; and what is `said` to the learner, if it is something else.
+
+        The map goes ahead in a message of its own: the page shows it while the rest is still worked out.
+        """
         view, trace, losses = self._view, place.trace, self.stepper.losses
+        operation = self._show_map(place) if self._drawn != (now := self._what_is_drawn(place)) else None
         with view.hold_sync():
+            if operation:
+                operation.draw(trace, place.index, place.cell if place.pinned else None)
+                view.operation = operation.png()
+                self._tell(operation=[box[1:] for box in operation.boxes_on_page()])
+                self._drawn = now
             if self._lines != (lines := [step[:3] for step in trace.steps]):
                 self._lines = lines
                 more = {"speeds": list(SPEEDS), "hidden": list(self._hidden), "large": self._large}
                 view.layout_of_steps = frame.layout(trace, rules(trace)) | more
-            if self._page is not None and self._drawn != (now := self._what_is_drawn(place)):
-                self._show_pictures(place, self._page)
-                self._drawn = now
             view.alt = words.alt_text(place)
             told = frame.state(place, losses)
             told["question"] = told["question"] or self._asked(place)
             self._tell(**told, heard=self._heard_cell, below=self._below(place))
+            if said:
+                self._say(said)
 
     def _asked(self, place: LabState) -> dict[str, Any] | None:
         """The question that stands in the lab, if any."""
         return self._quiz.asked(place.setup == Setup() and not place.custom, bool(place.mistake))
 
-    def _show_pictures(self, place: LabState, page: dict[str, Any]) -> None:
-        """The map and the operation, in the room that the page has for them."""
-        if self._board is None or self._operation is None or not self._board.fits(place.trace):
-            (width, height), (across, down) = page["map"], page["operation"]
-            looks = page["ratio"], page["dark"], self._large
-            self._board = Board(place.trace, width, height, *looks)
-            self._operation = Operation(across, down, *looks, self._board.gradient_limit)
-            self._view.boxes = self._board.boxes_on_page()
-        self._board.draw(place.trace, place.index, self.stepper.losses, framed=False)
-        self._operation.draw(place.trace, place.index, place.cell if place.pinned else None)
-        self._view.show(self._board.png(), self._operation.png())
-        self._tell(operation=[box[1:] for box in self._operation.boxes_on_page()])
+    def _show_map(self, place: LabState) -> Operation | None:
+        """Show the map, and give the picture of the operation, both in the room that the page has for them, if any."""
+        if (page := self._page) is None:
+            return None
+        with self._view.hold_sync():
+            if self._board is None or self._operation is None or not self._board.fits(place.trace):
+                (width, height), (across, down) = page["map"], page["operation"]
+                looks = page["ratio"], page["dark"], self._large
+                self._board = Board(place.trace, width, height, *looks)
+                self._operation = Operation(across, down, *looks, self._board.gradient_limit)
+                self._view.boxes = self._board.boxes_on_page()
+            self._board.draw(place.trace, place.index, self.stepper.losses, framed=False)
+            self._view.show(self._board.png())
+        return self._operation
 
     @staticmethod
     def _what_is_drawn(place: LabState) -> tuple[Any, ...]:

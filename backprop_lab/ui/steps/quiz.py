@@ -182,8 +182,8 @@ TRAINING = (
     ),
     LabQuestion(
         "Type 0.01 as learning rate, press Restart, jump to L, then press Next iteration ten times, and "
-        "note the loss. Then press More, plant ReLU mask forgotten, and press it ten times again. When is "
-        "the loss lower?",
+        "note the loss. Then press More, plant ReLU mask forgotten, and press Next iteration ten times again. "
+        "When is the loss lower?",
         "with the mistake",
         "After ten iterations, compare the two losses at the top right.",
         "With the mistake: 0.14, and 2.47 without. A falling loss proves nothing about the gradient.",

@@ -268,7 +268,8 @@ class Stepper(HasTraits):
 
     def predict(self, on: bool) -> None:
         """Start, or stop, asking before a step is shown; the score starts at 0."""
-        note = "Press Next: it asks first, before an activation, a gradient, an update and the loss." if on else ""
+        asks = "before a ReLU, a gradient and an update; at the last update, whether the loss will rise"
+        note = f"Press Next: it asks first, {asks}." if on else ""
         self.place = replace(self.place, predicting=on, question=None, right=0, asked=0, why="", note=note)
 
     def answer(self, text: str) -> None:
