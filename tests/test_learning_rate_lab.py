@@ -131,6 +131,17 @@ def test_once_it_is_on_a_page_it_trains_by_itself_what_it_is_told_to_and_each_co
         assert control.tooltip
 
 
+def test_cancel_brings_back_what_the_map_shows_while_a_slider_moves_too():
+    page = Page().finish()
+    runs, before = page.state.runs, page.state.wanted
+    page.set("hidden", 3).set("hidden", 5)
+    tick(2)
+    page.press("_run")
+    page.finish()
+    assert (page.state.wanted, page.state.runs) == (before, runs)
+    assert_agrees(page)
+
+
 def test_the_run_on_the_map_opens_whatever_the_controls_are_at_and_another_one_in_its_place(monkeypatch):
     page, sent = Page(seeds=5, hidden=3, activation="Tanh").finish(), []
     runs = page.state.runs
