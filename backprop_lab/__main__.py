@@ -62,12 +62,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     end = given.index("--") if "--" in given else len(given)
     options = parser().parse_args(given[:end])
-    folder = (default_folder() if options.folder is None else options.folder).resolve()
+    folder = options.folder
     try:
+        folder = (default_folder() if folder is None else folder).resolve()
         for sentence in copy_course(folder, course(options.with_solutions)):
             print(sentence, flush=True)
     except OSError as error:
-        place = error.filename or folder
+        place = error.filename or folder or "the folder that you are in"
         return complain(f"{place}: {error.strerror}.\nTo use a different folder, run: backprop-lab FOLDER")
     return 0 if options.copy_only else open_jupyterlab(folder, given[end + 1 :])
 

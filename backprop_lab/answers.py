@@ -40,7 +40,7 @@ def read(name: str, answer: Any) -> Array:
         raise NoAnswerError(
             ("unreadable",), f"Your {name} is a function, not what it returns: call it, with parentheses."
         )
-    if np.ma.is_masked(answer):
+    if isinstance(answer, np.ma.MaskedArray) and np.ma.is_masked(answer):
         raise NoAnswerError(("unreadable",), f"Your {name} has masked cells, which have no number: fill them first.")
     try:
         array = np.asarray(answer)
@@ -48,7 +48,7 @@ def read(name: str, answer: Any) -> Array:
         raise NoAnswerError(("unreadable",), _why_not(name, error)) from None
     if array.dtype.kind in "biufcO":
         return array
-    if array.dtype.kind in "USV":
+    if array.dtype.kind in "US":
         raise NoAnswerError(("unreadable",), f"Your {name} has text in it: write numbers without quotes.")
     raise NoAnswerError(("unreadable",), f"Your {name} holds {array.dtype}, not numbers.")
 

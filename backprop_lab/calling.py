@@ -89,7 +89,7 @@ def _arguments(name: str, function: Any, trace: Trace) -> tuple[dict[str, Any], 
             first += [parameter.name] * (parameter.kind is Parameter.POSITIONAL_ONLY)
         elif parameter.default is parameter.empty:
             asked = f"Your {name} asks for {parameter.name!r}, which is not known yet."
-            raise NoAnswerError(("name",), f"{asked} Before {name} you have {', '.join(known)}.")
+            raise NoAnswerError(("name",), f"{asked} Before {name} you have {', '.join(known) or 'nothing'}.")
     return given, first
 
 

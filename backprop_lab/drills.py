@@ -219,7 +219,7 @@ TITLES = {
     "mask": "Back through a ReLU: fill in dY1",
     "shape": "The shape of a value, in a network of two layers",
     "sign": f"The sign: + or - or 0; {LOSS}",
-    "mixed": f"Some of everything; {LOSS}",
+    "mixed": f"Some of everything; H1 comes from a ReLU, and {LOSS}",
 }
 
 

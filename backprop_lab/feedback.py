@@ -30,6 +30,7 @@ HEADINGS = {
     "blank": ("Your turn.", "info-color1, #0288d1"),
     "only-rounding": ("Too small to tell.", "info-color1, #0288d1"),
 }
+NO_MISTAKES = "mistakes is a dictionary of them by name, such as MISTAKES | {'mine': Mistake(...)}."
 WHY = (
     "look for a division by 0, or a number that grew too large",
     "look for 0 divided by 0, or a logarithm or a root of a number below 0",
@@ -92,6 +93,8 @@ def check(
     """
     if not isinstance(trace, Trace) or not isinstance(name, str):
         return _misused("check takes a name, your answer and a trace: check('dW1', dW1, t).")
+    if not _are_mistakes(mistakes):
+        return _misused(NO_MISTAKES)
     try:
         return _feedback(_explaining(name, answer, trace, mistakes, digits))
     except NoAnswerError as nothing:
@@ -118,6 +121,8 @@ def check_function(
         return _misused(f"Name the exercise first, as text, then your function; the name is {article} {kind}.")
     if not isinstance(traces, Sequence) or not traces or not all(isinstance(trace, Trace) for trace in traces):
         return _misused(f"There is nothing to try {name} on: give at least one trace, in a list.")
+    if not _are_mistakes(mistakes):
+        return _misused(NO_MISTAKES)
     looked = [_try(name, function, trace, mistakes, digits) for trace in traces]
     decided = [look if isinstance(look, Feedback) else _decided(look.compared) for look in looked]
     at = next((at for at, feedback in enumerate(decided) if not feedback), 0)
@@ -164,6 +169,10 @@ def _explaining(
     if np.iscomplexobj(compared.answer) and not np.iscomplexobj(compared.right):
         raise NoAnswerError(("complex",), f"Your {name} has complex numbers in it, but {name} is real.")
     return Explaining(compared, mistakes)
+
+
+def _are_mistakes(given: Any) -> bool:
+    return isinstance(given, Mapping) and all(isinstance(each, Mistake) for each in given.values())
 
 
 def _misused(message: str) -> Feedback:

@@ -297,7 +297,7 @@ _ALL = (
         title="Slope of another activation",
         resembles="{line}, which has the slope of another activation",
         cause="Each activation has its own slope, and the one that was learned first comes to mind.",
-        symptom="The gradient is too large or too small by another factor in each cell.",
+        symptom="Each cell is multiplied by a wrong number of its own.",
         lines={
             (ReLU, "dX"): (
                 "{dY} * (1 - {Y}**2)",
@@ -319,9 +319,7 @@ _ALL = (
         title="Transpose forgotten",
         resembles="a product in which nothing was transposed",
         cause="With square matrices NumPy does not complain, so nothing points to the missing transpose.",
-        symptom=(
-            "It runs only when the sizes happen to be equal: make the hidden layer one unit wider and NumPy refuses."
-        ),
+        symptom="It runs only when two sizes happen to be equal: make all of them different, and NumPy refuses.",
         lines={(Linear, "dX"): "{dY} @ {W}", (Linear, "dW"): "{X} @ {dY}"},
     ),
     Mistake(
@@ -391,7 +389,10 @@ _ALL = (
         title="Activation's input used in place of its output",
         resembles="{X_raw} used where {X} was meant: this layer was fed by the activation's output",
         cause="Both are stored in the forward pass, in the same shape, as Y and H (or z and a).",
-        symptom="Rows of units that were off for all samples should be 0, and are not.",
+        symptom=(
+            "With a ReLU, a row has a share of samples for which its unit was off; for a unit that was off for all, it "
+            "should be 0."
+        ),
         lines={(Linear, "dW"): "{X_raw}.mT @ {dY}"},
     ),
     Mistake(
@@ -407,7 +408,7 @@ _ALL = (
         title="Gradient that has not gone back through the activation",
         resembles="{dY_out} used where {dY} was meant: it has not been back through the activation yet",
         cause="Each hidden layer has two gradients, before and after the activation, and they have the same shape.",
-        symptom="A unit that was off for every sample still changes its weights.",
+        symptom="With a ReLU, a unit still learns from samples for which it was off.",
         lines={
             (Linear, "dX"): "{dY_out} @ {W}.mT",
             (Linear, "dW"): "{X}.mT @ {dY_out}",
@@ -605,7 +606,7 @@ _ALL = (
         title="Absolute values in place of squares",
         resembles="{line}, as for a loss of absolute values; this one squares the differences",
         cause="The mean absolute error is as common as the squared one, and its formula is shorter.",
-        symptom="Large errors count no more than small ones.",
+        symptom="Errors are not squared: large ones count for too little, or which way they go is lost.",
         lines={
             **_of_squares("L", "np.sum(np.abs({y_pred} - {y}))", "np.mean(np.abs({y_pred} - {y}))"),
             **_of_squares("dy_pred", "np.sign({y_pred} - {y})", "np.abs({y_pred} - {y})", "2 * np.abs({y_pred} - {y})"),
@@ -829,7 +830,7 @@ _ALL = (
         title="Update with +",
         resembles="a step uphill: the gradient points to where the loss grows, so it is subtracted",
         cause="`+=` is right where the error is written y - y_pred, as in many books, but not here.",
-        symptom="The loss grows from one iteration to the next, at any learning rate.",
+        symptom="The loss grows from one iteration to the next, however small the learning rate.",
         lines={(GradientDescent, "new"): "{p} + {lr} * {dp}"},
     ),
     Mistake(
@@ -904,7 +905,10 @@ _ALL = (
         title="Slope of the activation in place of its value",
         resembles="{line}: that is the activation's slope, which is for the way back",
         cause="Slopes are what is hard to remember, so they come to mind on the way forward too.",
-        symptom="No number is below 0 or above 1, and the largest ones belong to units in the middle of their range.",
+        symptom=(
+            "No number is below 0 or above 1. With a ReLU all are 0 or 1; with another activation the largest belong "
+            "to units in the middle of their range."
+        ),
         lines={
             (ReLU, "Y"): "1.0 * ({X} > 0)",
             (Tanh, "Y"): "1 - np.tanh({X})**2",
@@ -916,7 +920,10 @@ _ALL = (
         title="Another activation",
         resembles="{line}: that is another activation",
         cause="Courses and libraries differ in the one they take for granted.",
-        symptom="The output has another range than it should: a ReLU is never below 0, a sigmoid never above 1.",
+        symptom=(
+            "The output has numbers that the activation does not give there: a ReLU gives 0 for a negative number, and "
+            "a tanh or a sigmoid never more than 1."
+        ),
         lines={
             (ReLU, "Y"): (
                 "np.abs({X})",

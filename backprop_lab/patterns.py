@@ -245,7 +245,8 @@ def _combined(seen: Compared) -> Iterator[Pattern]:
     """The right numbers combined, one by one, with those of another value."""
     answer, right = seen.answer, seen.right
     for name, value in _others(seen) if right.size > 1 else ():
-        if value.ndim != 2 or not all(a in (1, b) for a, b in zip(value.shape, right.shape, strict=False)):
+        fits = all(a in (1, b) for a, b in zip(value.shape, right.shape, strict=False))
+        if not fits or not value.ndim == right.ndim == 2:
             continue
         combinations = {
             f"plus {name}": right + value,

@@ -233,6 +233,8 @@ def _terms_by_moving(code: str, values: Mapping[str, Any]) -> Array:
     """The same for a line that goes its own way: all inputs are moved at once, up and down at random."""
     right = np.asarray(evaluate(code, {name: _value(value) for name, value in values.items()}))
     found: Array = np.abs(right)
+    if right.dtype == bool:  # it has no last digits
+        return found
     rng = np.random.default_rng(0)
     for _ in range(4):
         moved = {}

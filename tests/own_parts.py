@@ -143,6 +143,18 @@ class Huber:
     }
 
 
+class HuberBySample(Huber):
+    """The same with lines before L: of truth values, and with one number a sample."""
+
+    formulas: ClassVar = {
+        "E": "{y_pred} - {y}",
+        "near": "np.abs({E}) <= {delta}",
+        "S": "np.sum(np.where({near}, {E} ** 2 / 2, {delta} * (np.abs({E}) - {delta} / 2)), axis=1)",
+        "L": "np.sum({S})",
+        "dy_pred": "np.where({near}, {E}, {delta} * np.sign({E}))",
+    }
+
+
 class PlainMean:
     """A mean without an axis, as one would write it: right for one problem, and not for a stack."""
 
@@ -189,6 +201,7 @@ OWN_PROBLEMS = {
     "arctan by math.atan": own_problem(Arctan()),
     "softmax as an activation": own_problem(Softmax()),
     "Huber": own_problem(ReLU(), loss=Huber(0.75)),
+    "Huber by sample": own_problem(ReLU(), loss=HuberBySample(0.75)),
     "mean without an axis": own_problem(ReLU(), loss=PlainMean()),
     "cross-entropy with a line for P": own_problem(ReLU(), loss=CrossEntropy(), y=np.eye(2)[[0, 1, 1]]),
 }

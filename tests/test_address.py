@@ -17,6 +17,7 @@ from backprop_lab.ui.steps.setup import STARTS
 PLACES = [
     {},
     {"start": "random", "seed": 3, "lr": 0.05, "iteration": 2, "step": "dW1", "cell": "dW1[1,0]"},
+    {"step": "L", "cell": "L"},
     {"start": "dead ReLU", "samples": 4, "inputs": 2, "hidden": 5, "layers": 2, "outputs": 1, "activation": "Tanh"},
     {"start": "iris", "seed": 10**30, "loss": "mean of squares", "questions": "tour"},
     {"lr": 1e-05, "mistake": "sign-flipped", "hide": ["lr", "seed"], "large": True},

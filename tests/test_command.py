@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from common import raises
 from launch import own_environment, serving
 
 from backprop_lab.__main__ import FIRST, RECORD, copy_course, course, main
@@ -73,6 +74,12 @@ def test_without_a_name_the_folder_lies_where_the_command_was_typed_unless_it_wa
         monkeypatch.chdir(place)
         main(["--copy-only"])
         assert ("backprop_lab_notebooks" in names(Path.cwd())) == (place is tmp_path)
+
+
+def test_in_a_folder_that_was_deleted_it_says_so(monkeypatch, capsys):
+    monkeypatch.setattr(Path, "cwd", raises(FileNotFoundError(2, "No such file or directory")))
+    assert main(["--copy-only"]) == 1
+    assert "the folder that you are in: No such file or directory.\nTo use a different" in capsys.readouterr().err
 
 
 # The second time

@@ -120,7 +120,7 @@ def test_right_answers_within_rounding_are_right():
                 "all in float32": np.asarray(float32[name], np.float32),
                 "all in longdouble": longdouble[name],
                 "stored as float32": value.astype(np.float32),
-                "read off the screen": printed(value),
+                "read off the screen": printed(value + 0),  # of a truth value, 0 or 1
                 "off in the twelfth digit": value * (1 + rng.uniform(-9e-12, 9e-12, value.shape)),
             }
             if "W1" not in name and (name[:2] in ("dW", "db", "da", "L") or name.endswith("_new")):
@@ -368,6 +368,7 @@ in example
   dW1 = (lambda a: a.append(a) or a)([]) | unreadable
   dW1 = retyped(dW1, (1, 2), 1j) | complex | Your dW1 has complex numbers in it, but dW1 is real.
   dW1 = {'W1': 1} | unreadable | Your dW1 is a dictionary: take dW1 out of it, by its key in square brackets.
+  dW1 = type('Odd', (), {'__getattr__': raises(ValueError('odd'))})() | unreadable | Your dW1 ...
   dW1 = {1.0, 2.0} | unreadable | Your dW1 is a set, not an array of numbers.
   dW1 = retyped(dW1, (1, 2), {}) | unreadable | dW1[1, 2] is a dict in yours, not a number.
   dW1 = t | unreadable | Your dW1 is a trace: take dW1 out of it, by its key in square brackets.
@@ -419,6 +420,7 @@ in example
   H1 = lambda Y1=None, least=0: np.maximum(Y1, least)
   W1_new = lambda W1, dW1, lr: W1 - dW1 / lr | pattern divided by the learning rate twice | ...
   h1 = lambda Y1: Y1 | name | There is no 'h1' here. Did you mean H1? ...
+  X = lambda W1: W1 | name | Your X asks for 'W1', which is not known yet. Before X you have nothing.
   Y1 = lambda X, b: X | name | Your Y1 asks for 'b', which is not known yet. Before Y1 you have X, ..., W2, b2, lr.
   H1 = None | blank | Put your H1 in place of the blank.
   H1 = lambda Y1: None | blank | Your H1 returns nothing yet: write `return` in front of your answer.
@@ -468,6 +470,10 @@ def test_what_is_called_with_no_name_or_nothing_to_compare_with_gets_a_sentence(
     for wrong in (0, 16, 2.0, "4"):
         said = f"digits is how many significant digits were copied, from 1 to 15; got {wrong!r}."
         assert_says(check("dW1", 1, example, digits=wrong), "name", said)
+    for wrong in (None, ["sign-flipped"], {"mine": 1}):
+        said = "mistakes is a dictionary of them by name, such as MISTAKES | {'mine': Mistake(...)}."
+        assert_says(check("dW1", 1, example, wrong), "name", said)
+        assert_says(check_function("dW1", lambda X: X, [example], wrong), "name", said)
 
 
 def test_wrong_at_another_problem_alone_is_told_with_its_shapes_and_cell(example):

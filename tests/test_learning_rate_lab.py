@@ -3,6 +3,7 @@
 import asyncio
 
 import ipywidgets as widgets
+import numpy as np
 import pytest
 from common import count, kept, parts_of, plain, same_values
 from hypothesis import HealthCheck, given, settings
@@ -182,6 +183,7 @@ def test_of_ones_own_problem_a_run_opens_as_it_is_on_the_map():
                 (opened,) = page.lab._opened.children
                 assert same_values(opened.trace, trace(runs.problem(run)))
                 opened.stepper.set_up(start="random")
+    assert repr(LearningRateLab(seeds=np.int64(5), activation="Tanh")) == "LearningRateLab(seeds=5, activation='Tanh')"
     large = Page(seeds=1, steps=10, problem=random_problem(0, samples=65)).finish()
     large.click(0, 3)
     large.press("_open")

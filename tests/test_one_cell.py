@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from own_parts import OWN_PROBLEMS, own_problem
 from problems import ACTIVATIONS, losses_of, problems
 
-from backprop_lab import LOSSES, MISTAKES, Tanh, random_problem, trace
+from backprop_lab import LOSSES, MISTAKES, Linear, Mistake, Tanh, plant, random_problem, trace
 from backprop_lab.number_format import plain, typed_number
 from backprop_lab.ui.values.one_cell import TERMS, work_out
 from backprop_lab.ui.values.slopes import slopes_of, value_of
@@ -105,7 +105,9 @@ def test_the_sum_written_out_for_any_cell_gives_its_value_and_its_sources_are_th
 
 @pytest.mark.parametrize("own", OWN_PROBLEMS)
 def test_so_it_is_for_layers_and_losses_of_ones_own_but_for_what_is_no_expression_of_cells(own):
-    check_all_cells(trace(OWN_PROBLEMS[own]), ["H1"] if own == "arctan by math.atan" else ())
+    check_all_cells(
+        trace(OWN_PROBLEMS[own]), {"arctan by math.atan": ["H1"], "Huber by sample": ["S", "L"]}.get(own, ())
+    )
 
 
 def test_a_slope_that_is_no_expression_of_cells_is_said_as_its_line():
@@ -149,6 +151,9 @@ def test_a_term_is_a_product_in_numbers_or_one_cell_by_its_name(example):
     ]:
         worked = work_out(example, cell)
         assert ([term.text for term in worked.every_term], worked.around) == (texts, around)
+    doubled = {(Linear, "db"): "{dY}.sum(axis=0, keepdims=True) * len({{1, 2}})"}
+    worked = work_out(plant(example, Mistake("", "", "", "", "", doubled)), ("db1", 0, 1))
+    assert worked.around == "sum·len({1, 2})"
 
 
 def test_numbers_that_have_overflowed_are_written_as_they_are():

@@ -155,7 +155,7 @@ def test_a_seed_draws_other_wrong_lines_each_of_them_one_that_people_write():
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"part": "update"}, "part must be one of forward, backward, whole; got 'update'"),
+        ({"part": ["forward"]}, "part must be one of forward, backward, whole; got ['forward']"),
         ({"seed": -1}, "the seed must be a whole number"),
         ({"problem": "xor"}, "LineUp takes a Problem, such as random_problem(1, hidden=(4, 4)); got 'xor'"),
     ],

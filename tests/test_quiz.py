@@ -24,7 +24,7 @@ def test_what_is_right_in_the_tour_and_about_training_is_right_on_the_board(exam
         {1: "+", 0: "0", -1: "−"}[int(np.sign(t["dy_pred"][0, 1]))],
         str(np.sum(t["dY1"] != t["dH1"])),
         ("the first", "the second")[int(np.flatnonzero(t["X"][:, 1] * t["dY1"][:, 0] == 0)[0])],
-        f"{1e-3 / t.problem.lr:.0f}",
+        f"{1e-3 / float(TOUR[6].text.split()[1]):.0f}",
         str(sum(dead(trace(random_problem(seed))) > 0 for seed in range(10))),
     ]
     right, wrong = (trained(t.problem.evolve(lr=0.01), 10, made) for made in (None, mistake))
@@ -72,14 +72,16 @@ def test_the_question_stands_in_the_lab_a_prediction_comes_before_it_and_of_othe
     assert do("answer", "the second")["told"].startswith("Right. ")
     do("next_question")
     assert do("show")["told"] == TOUR[1].answer
-    for elsewhere in ({"start": "iris"}, {"hidden": 6}, {"activation": "Tanh"}):
-        lab.stepper.set_up(**elsewhere)
+    for elsewhere in ({"start": "iris"}, {"hidden": 6}, {"activation": "Tanh"}, {}):
+        lab.stepper.set_up(**elsewhere) if elsewhere else lab.stepper.next_iteration()
         assert "other numbers are on the board" in lab._view.state["question"]["text"]
         assert (lab._view.state["question"]["told"], do("home")["told"]) == ("", TOUR[1].answer)
     lab = StepThrough(questions="training", mistake="mask-forgotten", lr=0.01)
-    assert do("home")["text"] == TRAINING[0].text, "the first question is about right gradients"
+    assert do("home")["text"] == TRAINING[0].text == do("next_iteration")["text"], "it is about right gradients"
     lab._quiz.place = lab._quiz.place._replace(at=2)
     lab.stepper.plant("mask-forgotten")
     lab.stepper.set_up(start="random")
     assert do("home")["text"] == TRAINING[2].text
     assert lab.stepper.place.mistake == "mask-forgotten", "it is still planted"
+    with pytest.raises(ValueError, match=r"questions must be one of tour, training; got \['tour'\]"):
+        StepThrough(questions=["tour"])

@@ -11,7 +11,7 @@ import pytest
 from common import at_first_map, pixels, swept
 from own_parts import OWN_PROBLEMS
 
-from backprop_lab import random_problem
+from backprop_lab import Linear, Network, Problem, SumSquaredError, random_problem
 from backprop_lab.curvature import critical_lr
 from backprop_lab.number_format import plain
 from backprop_lab.ui.board.colours import COLOURS
@@ -151,6 +151,19 @@ def test_where_no_limit_is_known_none_is_told_and_the_reason_and_nothing_is_held
     unlimited = replace(runs, limits=(np.inf, np.inf))
     assert verdicts.on_run(unlimited, (0, 0)).endswith("bends upwards nowhere, so theory sets no limit.")
     assert "of those above it" not in verdicts.on_map(unlimited), "nothing is said of a side where no run is"
+
+
+@pytest.mark.parametrize(
+    ("x", "shares"), [(1.0, "100% of {}0% of {}, as theory has it."), (0.0, "0% of {}0% of {}. In 0%")]
+)
+def test_where_theory_holds_for_every_run_no_disagreement_is_told_and_of_a_loss_that_stays_nothing(x, shares):
+    """Of one weight alone the loss is a parabola; where that is at its bottom already, it stays there."""
+    network = Network((Linear([[1.0]], [[0.0]]),))
+    runs = swept(seeds=1, steps=10, problem=Problem(network, SumSquaredError(), [[x]], [[x and 3.0]], 0.1)).state.runs
+    sides = "the runs below the theoretical limit at their start, and in ", "those above it"
+    assert f" come down in {shares.format(*sides)}" in verdicts.on_map(runs)
+    ends = ("so this was to be expected.",) if x else "limit at the start, 1."
+    assert all(verdicts.on_run(runs, run).endswith(ends) for run in np.ndindex(runs.shape))
 
 
 def test_a_loss_below_0_is_said_to_have_no_factor_and_where_none_comes_down_no_learning_rate_is_called_the_best(runs):

@@ -148,6 +148,13 @@ def test_what_makes_no_sense_is_refused_with_what_would_and_nothing_changes(opti
     assert stepper.place is place
 
 
+def test_a_setting_that_there_is_not_is_named_beside_those_that_there_are():
+    with pytest.raises(
+        TypeError, match=r"^StepThrough takes no learning_rate; it takes problem, lr, .*, mistake, start, seed,"
+    ):
+        Stepper(learning_rate=0.1)
+
+
 def test_divergence_is_named_with_its_iteration_and_no_more_of_the_cause_than_is_known_and_one_can_go_back():
     typed = pinned_at(("X", 0, 0), seed=0)
     typed.edit(1e60)

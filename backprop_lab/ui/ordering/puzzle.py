@@ -55,7 +55,7 @@ class Puzzle(traitlets.HasTraits):
     place: Any = traitlets.Any(help="where each line is, a Place")
 
     def __init__(self, problem: Problem, part: str = "whole", seed: int = 0) -> None:
-        if part not in PARTS:
+        if part not in [*PARTS]:
             raise ValueError(f"part must be one of {', '.join(PARTS)}; got {part!r}")
         check_seed(seed)
         traced, rng = trace(problem), np.random.default_rng(seed)

@@ -51,6 +51,7 @@ class Settings:
         for name, (least, most) in RANGES.items():
             if name != "hidden" or self.problem is None:
                 check_whole(name, getattr(self, name), least, most)
+                object.__setattr__(self, name, int(getattr(self, name)))
         if not isinstance(self.activation, str) or self.activation not in self.choices:
             raise ValueError(f"activation must be one of {', '.join(self.choices)}; got {self.activation!r}")
         _ = self.options  # what cannot be trained is refused at once

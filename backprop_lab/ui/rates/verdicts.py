@@ -30,6 +30,8 @@ def on_run(runs: Runs, run: RunIndex) -> str:
     if math.isinf(limit):
         return f"{text} At the start the loss bends upwards nowhere, so theory sets no limit."
     text += f" The learning rate is {plain(lr / limit, 2)} times the theoretical limit at the start, {plain(limit, 3)}"
+    if losses[-1] == losses[0]:
+        return f"{text}."
     if came_down == (lr < limit):
         return f"{text}, so this was to be expected."
     text += ": here theory and experiment disagree."
@@ -49,8 +51,12 @@ def on_map(runs: Runs) -> str:
     if below.any() and above.any():
         text += (
             f"{np.mean(came_down[below]):.0%} of the runs below the theoretical limit at their start, and in "
-            f"{np.mean(came_down[above]):.0%} of those above it: there, theory and experiment disagree."
+            f"{np.mean(came_down[above]):.0%} of those above it"
         )
+        if came_down[above].any():
+            text += ": there, theory and experiment disagree."
+        else:
+            text += ", as theory has it." if came_down[below].all() else "."
     else:
         text += f"{np.mean(came_down):.0%} of the runs."
     medians, who = np.median(runs.change, axis=0), "median seed" if len(runs.sweep.seeds) > 1 else "network"

@@ -70,7 +70,7 @@ def word(text: str) -> str:
 
 
 def cell(text: str) -> str:
-    if not re.fullmatch(r"[\w ]{1,80}\[[0-9]{1,3},[0-9]{1,3}\]", text):
+    if not re.fullmatch(r"L|lr|[\w ]{1,80}\[[0-9]{1,3},[0-9]{1,3}\]", text):
         raise ValueError("a cell such as dW1[1,0]")
     return text
 

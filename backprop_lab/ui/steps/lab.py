@@ -63,7 +63,7 @@ class StepThrough(Lab):
     ) -> None:
         self._hidden = checked_parts(hide)
         self.stepper = Stepper(problem, mistake=mistake, **place)
-        if questions and questions not in LESSONS:
+        if questions and questions not in [*LESSONS]:
             raise ValueError(f"questions must be one of {', '.join(LESSONS)}; got {questions!r}")
         self._questions, self._quiz = questions, Quiz(LESSONS.get(questions, ()))
         self._large = large
@@ -306,7 +306,7 @@ class StepThrough(Lab):
         """To the numbers that the question is about, at the present learning rate."""
         lr = self.stepper.place.lr
         self._start_over(start=WORKED_EXAMPLE)
-        if not self._quiz.fits(home=True, planted=bool(self.stepper.place.mistake)):
+        if not self._quiz.fits(home=True, trained=False, planted=bool(self.stepper.place.mistake)):
             self.stepper.plant("")
         self.stepper.set_lr(lr)
 
@@ -372,7 +372,7 @@ class StepThrough(Lab):
 
     def _asked(self, place: LabState) -> dict[str, Any] | None:
         """The question that stands in the lab, if any."""
-        return self._quiz.asked(place.setup == Setup() and not place.custom, bool(place.mistake))
+        return self._quiz.asked(place.setup == Setup() and not place.custom, place.iteration > 0, bool(place.mistake))
 
     def _show_map(self, place: LabState) -> Operation | None:
         """Show the map, and give the picture of the operation, both in the room that the page has for them, if any."""

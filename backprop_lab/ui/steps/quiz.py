@@ -8,7 +8,8 @@ from traitlets import HasTraits, Instance
 from backprop_lab.number_format import typed_number
 
 RIGHT = "Right."
-HOME, PLANTED, ANYWHERE = "the worked example", "the same, with a mistake planted or not", "anything"
+HOME = "the worked example as it begins"
+TRAINED, PLANTED, ANYWHERE = "the same at any iteration", "also with a mistake planted in it", "anything"
 
 
 class LabQuestion(NamedTuple):
@@ -40,11 +41,11 @@ class Quiz(HasTraits):
         super().__init__()
         self.questions = tuple(questions)
 
-    def asked(self, home: bool = True, planted: bool = False) -> dict[str, Any] | None:
+    def asked(self, home: bool = True, trained: bool = False, planted: bool = False) -> dict[str, Any] | None:
         """What stands in the lab now; after the last question the score, until it is put away.
 
-        `home` says that the worked example is on the board, and `planted` that there is a mistake in it: what was asked
-        or told about other numbers than these would be wrong.
+        `home` says that the worked example is on the board, `trained` that it is at a later iteration, and `planted`
+        that there is a mistake in it: what was asked or told about other numbers than these would be wrong.
         """
         at, told, shown, right = self.place
         many = len(self.questions)
@@ -55,7 +56,7 @@ class Quiz(HasTraits):
             text = f"{right} of {many} were right at the first answer."
             return now | {"title": "That was the last question", "text": text, "buttons": [["next_question", "Close"]]}
         title = f"Question {at + 1} of {many}"
-        if not self.fits(home, planted):
+        if not self.fits(home, trained, planted):
             text = "This question is about the worked example, as it is, and other numbers are on the board now."
             return now | {"title": title, "text": text, "told": "", "buttons": [["home", "Back to the worked example"]]}
         now |= {"title": title, "text": self.questions[at].text}
@@ -68,10 +69,11 @@ class Quiz(HasTraits):
             "buttons": [["show", "Show me"]],
         }
 
-    def fits(self, home: bool, planted: bool) -> bool:
-        """Whether the question is about what is on the board: the worked example or another, with a mistake or not."""
+    def fits(self, home: bool, trained: bool, planted: bool) -> bool:
+        """Whether the question is about what is on the board."""
         where = self.questions[self.place.at].where
-        return where == ANYWHERE or (home and (where == PLANTED or not planted))
+        kept = home and (where == PLANTED or not planted) and (where != HOME or not trained)
+        return kept or where == ANYWHERE
 
     def answer(self, text: str) -> None:
         """Check an answer: a wrong one gets a hint, a right one ours. Raises ValueError for what is no answer."""
@@ -154,8 +156,8 @@ TOUR = (
         ("the first", "the second"),
     ),
     LabQuestion(
-        "Press Next phase until the bottom row is full, and jump to W2_new. Read the largest change at the"
-        " foot of the card, "
+        "With 1e-06 as learning rate, press Next phase until the bottom row is full, and jump to W2_new. "
+        "Read the largest change at the foot of the card, "
         "then type 0.001 as learning rate and read it again. How many times as large is it?",
         "1000",
         "Divide the second by the first; 4.5e−05 is 0.000045.",
@@ -179,6 +181,7 @@ TRAINING = (
         "4",
         "A unit is dead if its whole column is 0.",
         "All four: the steps are too long. Now press Play: only b2 still learns, and the loss ends at 6.61.",
+        where=TRAINED,
     ),
     LabQuestion(
         "Type 0.01 as learning rate, press Restart, jump to L, then press Next iteration ten times, and "

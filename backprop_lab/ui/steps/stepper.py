@@ -5,7 +5,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -113,6 +113,12 @@ class Stepper(HasTraits):
             setup |= {"start": AS_GIVEN, "given": checked(problem)}
         elif setup and "start" not in setup:
             setup["start"] = RANDOM  # the worked example has numbers and sizes of its own
+        known = [field.name for field in fields(Setup)]
+        if alien := [name for name in setup if name not in known]:
+            takes = ", ".join(("problem, lr, iteration, step, cell, mistake", *known[:-1]))
+            raise TypeError(
+                f"StepThrough takes no {alien[0]}; it takes {takes}, and how it is shown: hide, large, questions"
+            )
         chosen = Setup(**setup)
         if chosen.base is not None and (sizes := setup.keys() & SIZES.keys()):
             raise ValueError(f"{', '.join(sorted(sizes))}: {chosen.start!r} has sizes of its own; leave them out")
@@ -132,6 +138,8 @@ class Stepper(HasTraits):
 
     def pin(self, cell: str) -> None:
         """Choose a cell by its name, such as "dW1[1,0]", and keep it."""
+        if cell in ("L", "lr"):
+            cell += "[0,0]"
         named = re.fullmatch(r"(.+)\[(\d{1,4}),\s*(\d{1,4})\]", cell) if isinstance(cell, str) else None
         if named is None:
             raise ValueError(f'cell must be one of the board, such as "X[1,0]"; got {cell!r}')

@@ -65,8 +65,9 @@ def work_out(trace: Trace, cell: Cell, terms: int = TERMS) -> Worked:
     try:
         written = writing.part(ast.parse(code, mode="eval").body, i, j)
     except _NotWrittenError:  # a mistake's line, or one of a reader's own, may be any expression
-        is_number = not is_slope(name) and not np.ndim(trace[name])
-        return Worked(cell, code if is_number else f"({code})[{i},{j}]", "", value, ())
+        axes = 2 if is_slope(name) else np.ndim(trace[name])
+        at = ",".join(map(str, (i, j)[2 - axes :]))
+        return Worked(cell, f"({code})[{at}]" if at else code, "", value, ())
     terms_of_it = tuple(Term(each.as_term(), each.value) for each in written.terms)
     around = written.around if terms_of_it else ""
     return Worked(cell, written.symbols, written.numbers, value, tuple(writing.sources), terms_of_it, around)
@@ -118,7 +119,7 @@ class _Part(NamedTuple):
 
     def kept(self, of: "_Part", around: str) -> "_Part":
         """The same with the terms of the sum that it is made of."""
-        return self._replace(terms=of.terms, around=around.format(of.around))
+        return self._replace(terms=of.terms, around=around.replace("{}", of.around))
 
     def as_term(self) -> str:
         if re.fullmatch(r"\w+(\[\d+,\d+\])?", self.symbols):
