@@ -4,25 +4,23 @@ import re
 
 import numpy as np
 import pytest
+from common import same_values
 from own_parts import OWN_PROBLEMS
 
 from backprop_lab import ACTIVATIONS, LOSSES, random_problem
 from backprop_lab.examples import mazur
 from backprop_lab.ui.opening import opened
-from backprop_lab.ui.steps.address import ARRAYS, LONGEST, MOST_NUMBERS, READ, address_of, place_in
+from backprop_lab.ui.steps.address import ARRAYS, LONGEST, READ, address_of, place_in
 from backprop_lab.ui.steps.lab import StepThrough
 from backprop_lab.ui.steps.setup import STARTS
 
 PLACES = [
     {},
-    {"step": "dW1"},
-    {"step": "dW1", "cell": "dW1[1,0]"},
+    {"start": "random", "seed": 3, "lr": 0.05, "iteration": 2, "step": "dW1", "cell": "dW1[1,0]"},
     {"step": "L", "cell": "L"},
-    {"start": "random", "seed": 3, "lr": 0.05, "iteration": 2, "step": "dW1"},
     {"start": "dead ReLU", "samples": 4, "inputs": 2, "hidden": 5, "layers": 2, "outputs": 1, "activation": "Tanh"},
-    {"start": "iris", "seed": 5, "loss": "mean of squares"},
-    {"start": "random", "seed": 10**30, "lr": 1e-06, "mistake": "sign-flipped", "hide": ["lr", "seed"], "large": True},
-    {"questions": "tour"},
+    {"start": "iris", "seed": 10**30, "loss": "mean of squares", "questions": "tour"},
+    {"lr": 1e-05, "mistake": "sign-flipped", "hide": ["lr", "seed"], "large": True},
 ]
 
 
@@ -67,19 +65,15 @@ def test_a_link_that_a_lab_gives_opens_the_same_state_number_by_number(lab):
     one, other = lab.stepper.place, again.stepper.place
     assert again.link() == lab.link()
     assert (one.iteration, one.index, one.lr) == (other.iteration, other.index, other.lr)
-    assert "problem" in again.call() or again.call() == lab.call()
-    assert one.trace.keys() == other.trace.keys()
-    assert all(np.array_equal(one.trace[name], other.trace[name], equal_nan=True) for name in one.trace)
+    assert same_values(one.trace, other.trace)
 
 
-FITS = random_problem(1, samples=2, inputs=3, hidden=17, outputs=2)
 NO_LINK = {
     "a layer": (OWN_PROBLEMS["leaky ReLU"], "A link holds no code, so no LeakyReLU of your own"),
     "ours with a line of its own": (OWN_PROBLEMS["Linear with its own formula"], "so no Dotted of your own"),
     "a loss": (OWN_PROBLEMS["Huber"], "so no Huber of your own"),
     "too much": (random_problem(1, samples=4, inputs=30), "up to 2,000 characters of X, y, .*, and these 262 numbers"),
-    "far too much": (random_problem(1, samples=64, inputs=128), "and these 8,846 numbers take more"),
-    "float32": (FITS.evolve(X=FITS.X.astype("float32")), "of the kind float64, and X has others"),
+    "float32": (random_problem(1).evolve(X=np.ones((2, 3), "float32")), "of the kind float64, and X has others"),
 }
 
 
@@ -87,56 +81,45 @@ def test_a_lab_and_copy_link_say_what_no_link_can_hold(monkeypatch):
     monkeypatch.setenv("BACKPROP_LAB_SITE", "https://example.org/lab")
     lab = StepThrough(step="dW1")
     assert lab.link() == lab._view.state["below"]["link"] == "https://example.org/lab/run/open/#step=dW1"
-    assert 0.9 * MOST_NUMBERS < len(StepThrough(FITS).link()) < LONGEST
     for problem, sentence in NO_LINK.values():
         lab = StepThrough(problem)
         with pytest.raises(ValueError, match=sentence) as refused:
             lab.link()
-        assert not lab._view.state["below"]["link"]
         lab._heard("do", {"what": "link"})
-        assert lab._view.note == {"kind": "refused", "text": str(refused.value)}
+        assert (lab._view.state["below"]["link"], lab._view.note["text"]) == ("", str(refused.value))
 
 
 HOSTILE = [
-    "code=print(1)", "code=print(1)&execute=1", "execute=1", "kernel=python", "__class__=x", "mistakes=1", "X=1",
-    "=1", "seed", "seed=", "seed=-1", "seed=1.5", "seed=1e3", "seed=0x10", "seed=1_000",
-    "seed=\N{ARABIC-INDIC DIGIT THREE}", "seed=3&seed=4", "seed=3;lr=1", "seed=__import__('os')", "seed=3)",
-    "seed=True", "seed=nan", "seed= 3", "seed=3%00", "lr=nan", "lr=inf", "lr=-1", "lr=0", "lr=1e999", "lr=1e9999",
-    "lr=1j", "lr=1/3", "lr=", "lr=0.1%0A", "lr=1,5", "iteration=1000000000", "iteration=-1", "iteration=2**9",
-    "step=", "step=dW9", "step=dW1%22)", "step=<b>dW1</b>", "start=custom", "start=as given", "given=1",
+    "code=print(1)&execute=1", "kernel=python", "__class__=x", "X=1", "=1", "seed", "seed=", "seed=-1", "seed=1.5",
+    "seed=0x10", "seed=1_000", "seed=\N{ARABIC-INDIC DIGIT THREE}", "seed=3&seed=4", "seed=__import__('os')", "seed=3)",
+    "seed=nan", "seed= 3", "seed=3%00", "lr=nan", "lr=-1", "lr=1e9999", "lr=1j", "lr=1/3", "lr=0.1%0A", "lr=1,5",
+    "iteration=1000000000", "iteration=2**9", "step=dW9", "step=<b>dW1</b>", "start=custom", "given=1",
     "start=%3Cscript%3Ealert(1)%3C/script%3E", "start=random\"); import os #", "activation=eval", "activation=ReLU()",
-    "hidden=0", "hidden=129", "layers=99999999999999999999", "samples=[2]", "mistake=none of them",
-    "mistake=../../etc", "hide=everything", "hide=", "hide=seed,<img src=x onerror=alert(1)>", "large=1",
-    "large=false", "%", "%FF=1", "seed=%FF", "&", "&&&", "a=b=c", "javascript:alert(1)", "seed=" + "9" * LONGEST,
-    "cell=dW1[1,0]", "cell=X[9,9]", "cell=X[-1,0]", "cell=X[0", "cell=slope of H9[0,0]",
-    "x" * 10**6, "then=3", "then=3:0", "then=9999999:1", "then=3:0.1:7", "network=ReLU", "W1=1", "X=1&y=1",
+    "hidden=129", "layers=99999999999999999999", "samples=[2]", "mistake=../../etc", "large=1",
+    "hide=seed,<img src=x onerror=alert(1)>", "%", "%FF=1", "seed=%FF", "&", "a=b=c", "javascript:alert(1)",
+    "seed=" + "9" * LONGEST, "cell=dW1[1,0]", "cell=X[9,9]", "cell=X[-1,0]", "cell=X[0", "cell=slope of H9[0,0]",
+    "x" * 10**6, "then=3:0", "then=9999999:1", "then=3:0.1:7", "network=ReLU", "W1=1", "X=1&y=1",
     *(address_of({"problem": mazur()}).replace(*change) for change in [
         ("X=0.05", "X=nan"), ("X=0.05", "X=1e999"), ("X=0.05", "X=" + "[" * 99), ("X=0.05", "X=%7B%22a%22:1%7D"),
-        ("X=0.05", "X=__import__('os')"), ("X=0.05", "X=0x1"), ("X=0.05", "X="), ("X=0.05,0.1", "X=0.05;0.1"),
-        ("X=0.05", "X=1,2"), ("X=0.05", "X=" + "1," * 999 + "1"), ("y=0.01,", "y="), ("&y=", "&y=1&y="),
-        ("y=0.01,0.99", "y=0.01,0.99;1,1"), ("W1=0.15,", "W1="), ("b1=0.35,", "b1="),
-        ("W1=0.15,0.25;0.2,0.3", "W1=1,2"), ("W2=", "W3="), ("network=Linear", "network=eval"),
+        ("X=0.05", "X=__import__('os')"), ("X=0.05", "X="), ("X=0.05,0.1", "X=0.05;0.1"),
+        ("X=0.05", "X=" + "1," * 999 + "1"), ("y=0.01,", "y="), ("&y=", "&y=1&y="), ("y=0.01,0.99", "y=0.01,0.99;1,1"),
+        ("b1=0.35,", "b1="), ("W1=0.15,0.25;0.2,0.3", "W1=1,2"), ("W2=", "W3="), ("network=Linear", "network=eval"),
         ("Linear,Sigmoid&", "Linear&W3=1&"), ("Linear,Sigmoid,", "Sigmoid,Sigmoid,"), ("half", "exec"),
-        ("lr=0.5", "lr=-0.5"), ("lr=0.5", "lr=0.5&start=random"), ("lr=0.5", "lr=0.5&hidden=2"),
-        ("loss=half", "loss=<script>"),
+        ("lr=0.5", "lr=-0.5"), ("lr=0.5", "lr=0.5&start=random"), ("loss=half", "loss=<script>"),
     ]),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("address", HOSTILE, ids=lambda address: address[:40].encode("unicode_escape").decode())
 def test_a_link_that_names_no_place_in_the_lab_is_refused_in_words_of_which_none_is_markup(address):
-    told = opened(address)
-    assert type(told).__name__ == "HTML"
-    sentence, link = re.fullmatch(
-        r'<div class="bpl-refused" role="alert">(.*?) (<a href.*</a>)</div>', told.value
-    ).groups()
+    inside = (
+        r'<div class="bpl-refused" role="alert">(.*?) <a href="./index.html">Open the lab at its beginning</a></div>'
+    )
+    (sentence,) = re.fullmatch(inside, opened(address).value).groups()
     assert not set('<>"\n\0') & set(sentence)
     assert 20 < len(sentence) < 3000
-    assert link == '<a href="./index.html">Open the lab at its beginning</a>'
 
 
 def test_a_refusal_names_what_is_wrong_and_what_would_be_right():
     with pytest.raises(ValueError, match=r"any of start, seed, .*; this one has 'code'"):
         place_in("code=1")
-    with pytest.raises(ValueError, match=r"lr is a number such as 0\.05; this one has 'fast'"):
-        place_in("lr=fast")

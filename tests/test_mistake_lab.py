@@ -16,13 +16,10 @@ ROWS = r'<th scope="row">(\w+)</th>.*?(agrees|wrong|cannot be told here)</td><td
 def curves(monkeypatch):
     """The losses of each drawing of the curves: of three iterations, and not drawn, which takes long."""
     shown = []
-
-    def remember(losses, *_):
-        shown.append({name: [*values] for name, values in losses.items()})
-        return ""
-
     monkeypatch.setattr(mistake_lab, "ITERATIONS", 3)
-    monkeypatch.setattr(mistake_lab, "draw_curves", remember)
+    monkeypatch.setattr(
+        mistake_lab, "draw_curves", lambda losses, *_: shown.append({k: [*losses[k]] for k in losses}) or ""
+    )
     return shown
 
 
@@ -33,20 +30,17 @@ def checked(lab):
 
 def test_it_opens_with_the_forgotten_mask_on_seed_one_or_where_it_is_told_to():
     lab = MistakeLab()
-    told = MistakeLab(mistake="raw-input", seed=3, lr=0.1, step="dW2", samples=4, large=True, hide=["seed"])
-    for each, expected in {lab: ("mask-forgotten", 1, 0.01, "db1", 2), told: ("raw-input", 3, 0.1, "dW2", 4)}.items():
+    told = MistakeLab(mistake="raw-input", seed=3, lr=0.1, step="dW2")
+    for each, expected in {lab: ("mask-forgotten", 1, 0.01, "db1"), told: ("raw-input", 3, 0.1, "dW2")}.items():
         place = each.lab.stepper.place
-        assert (place.mistake, place.setup.seed, place.lr, place.step.name, len(place.trace["X"])) == expected
+        assert (place.mistake, place.setup.seed, place.lr, place.step.name) == expected
     verdicts = {name: verdict for name, (verdict, _) in checked(lab).items()}
     assert verdicts == {"dW1": "wrong", "db1": "wrong", "dW2": "agrees", "db2": "agrees"}
-    assert {*lab.lab._hidden} == {"play", "predict", "more", "call"} == {*told.lab._hidden} - {"seed"}
-    assert lab._still() == lab.lab._still(), "where no kernel is, the board stands in"
-    assert ["bpl-large" in each._dom_classes for each in (lab, told)] == [False, True]
 
 
 def assert_all_is_of_the_mistake(lab, curves):
     place, problem = lab.lab.stepper.place, lab.lab.stepper.first_problem.evolve(lr=lab.lab.stepper.place.lr)
-    assert (lab._mistake.value, lab._note.value) == (place.mistake, "")
+    assert lab._mistake.value == place.mistake
     fitting = [(mistake.title, name) for name, mistake in MISTAKES.items() if can_be_planted(mistake, problem)]
     assert [*lab._mistake.options] == [("none: the correct backward pass", ""), *fitting]
     assert [*checked(lab)] == [f"d{name}" for name in problem.network.parameters]
@@ -55,15 +49,13 @@ def assert_all_is_of_the_mistake(lab, curves):
         told = float(error.replace("−", "-").removesuffix("%")) / (100 if verdict == "wrong" else 1)
         assert told == pytest.approx(proof.error, rel=0.05)
         assert verdict == "wrong" or told >= proof.error, "no gradient is off by more than it says"
-        assert error.endswith("%") == (verdict == "wrong")
         assert verdict == {True: "agrees", False: "wrong"}[proof.agrees]
     made = {"correct": None} | ({"with the mistake": MISTAKES[place.mistake]} if place.mistake else {})
     assert curves[-1] == {curve: [trained(problem, k, made[curve])["L"] for k in range(4)] for curve in made}
     said, right = plain(lab._text.value), trace(problem)
     if place.mistake:
         mistake = MISTAKES[place.mistake]
-        assert mistake.cause.replace("`", "") in said
-        assert mistake.symptom in said
+        assert all(text.replace("`", "") in said for text in (mistake.cause, mistake.symptom))
         harmless = not mistake.planted_at(right)  # as a forgotten bias is where the biases are 0
         planted = trained(problem, int(harmless), mistake)
         lines = [f"{step.name} = {step.code}" for step in planted.steps if step.code != right.step(step.name).code]
@@ -78,10 +70,9 @@ def test_whatever_is_done_text_check_menu_and_curves_are_of_the_mistake_and_step
     stepper = lab.lab.stepper
     for trains, move in [
         (True, lambda: setattr(lab._mistake, "value", name)),
-        (False, stepper.back), (False, stepper.next_phase), (False, stepper.next_iteration),
-        (False, lambda: stepper.choose(("y", 0, 0), pinned=True)),
+        (False, stepper.next_iteration), (False, lambda: stepper.choose(("y", 0, 0), pinned=True)),
         (True, lambda: stepper.edit(3.0)), (True, lambda: stepper.set_lr(0.02)),
-        (True, lambda: stepper.set_up(seed=2)), (True, lambda: stepper.set_up(hidden=4)),
+        (True, lambda: stepper.set_up(hidden=4)),
         (True, lambda: setattr(lab._mistake, "value", "")),
     ]:  # fmt: skip
         before = len(curves)

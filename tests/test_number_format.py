@@ -1,26 +1,16 @@
 """How numbers are written on the screen and read from a field: short, honest, and with a proper minus sign."""
 
-import math
 import re
 
 import numpy as np
 
 from backprop_lab.number_format import as_printed, at_most, format_number, plain, told_apart, typed_number
 
-IN_A_CELL = [
-    (0.0, "0"), (-0.0, "0"), (np.float64(-0.0), "0"),  # zero has no sign
-    (2, "2"), (-7.0, "−7"), (12.0, "12"), (999.0, "999"), (1000.0, "1000"),  # whole numbers as they are
-    (0.02, "0.02"), (-0.5, "−0.50"), (9.994, "9.99"), (0.005, "0.01"),  # two decimals
-    (9.995, "10.0"), (-13.83, "−13.8"), (99.94, "99.9"),  # one decimal
-    (99.95, "100"), (252.358, "252"), (999.7, "1000"), (9999.4, "9999"),  # none
-    (9999.5, "1e4"), (9.6e9, "1e10"), (-4.2e12, "−4e12"), (1e300, "1e300"),  # the size alone
-    (0.00499, "5e−3"), (9.7e-4, "1e−3"), (-1e-5, "−1e−5"), (5e-324, "5e−324"),
-    (math.nan, "nan"), (math.inf, "inf"), (-math.inf, "−inf"),
-]  # fmt: skip
-
 
 def test_a_number_in_a_cell_is_short_and_honest():
-    assert [format_number(value) for value, _ in IN_A_CELL] == [text for _, text in IN_A_CELL]
+    numbers = [-0.0, -7.0, 999.7, 9999.5, 0.02, -0.5, 9.995, -13.83, 0.00499, -4.2e12, 5e-324, np.nan, -np.inf]
+    texts = "0 −7 1000 1e4 0.02 −0.50 10.0 −13.8 5e−3 −4e12 5e−324 nan −inf"
+    assert " ".join(map(format_number, numbers)) == texts
     rng = np.random.default_rng(0)
     for value in np.concatenate([rng.standard_normal(500), 10 ** rng.uniform(-9, 9, 500) * rng.choice([-1, 1], 500)]):
         text = format_number(value)
@@ -32,18 +22,15 @@ def test_a_number_in_a_cell_is_short_and_honest():
 
 def test_in_a_sentence_a_number_has_the_digits_asked_for_or_those_that_tell_it_from_another_and_zero_no_sign():
     assert [plain(-1234.56), plain(2 / 3, 2), plain(-3e-9, 0, "e"), plain(-0.0)] == ["−1235", "0.67", "−3e−09", "0"]
-    assert told_apart(1.23456, 1.23457) == ("1.23456", "1.23457")
-    assert told_apart(1 / 3, 1 / 3) == ("0.3333", "0.3333"), "equal ones have four digits"
+    assert told_apart(1.23456, 1.23457) + told_apart(1 / 3, 1 / 3) == ("1.23456", "1.23457", "0.3333", "0.3333")
 
 
 def test_an_error_is_never_larger_than_it_says():
-    shown = [at_most(3.2e-10), at_most(3.2e-10, 2), at_most(9.99e-7, 1), at_most(9.99e-5, 2), at_most(0.0)]
-    assert shown == ["4e−10", "3.20e−10", "1.0e−06", "9.99e−05", "0"]
+    assert [at_most(9.99e-7, 1), at_most(3.2e-10, 2), at_most(5e-324)] == ["1.0e−06", "3.20e−10", "5e−324"]
     for error in 10 ** np.random.default_rng(0).uniform(-300, 0, 500):
         assert all(float(at_most(error, digits).replace("−", "-")) >= error * (1 - 1e-14) for digits in (0, 2))
 
 
 def test_any_dash_in_a_field_is_a_minus_sign_and_what_is_no_number_stays_text():
-    typed = [" 3 ", "-2.5", "−2.5", "–1e3", "two", "", "0,5", "−5,41", "0,0001", "1,25e-3", "1,500", "1,2,3"]
-    read = "[3, -2.5, -2.5, -1000.0, 'two', '', 0.5, -5.41, 0.0001, 0.00125, '1,500', '1,2,3']"
-    assert repr([*map(typed_number, typed)]) == read
+    typed = [" 3 ", "-2.5", "–1e3", "two", "", "−5,41", "1,25e-3", "1,500", "1,2,3"]
+    assert [*map(typed_number, typed)] == [3, -2.5, -1000.0, "two", "", -5.41, 0.00125, "1,500", "1,2,3"]

@@ -3,16 +3,15 @@
 import math
 import re
 from dataclasses import replace
-from itertools import combinations, product
+from itertools import product
 
 import matplotlib as mpl
 import numpy as np
 import pytest
 from common import at_first_map, pixels, swept
-from matplotlib.text import Text
 from own_parts import OWN_PROBLEMS
 
-from backprop_lab import Linear, Network, Problem, SumSquaredError, random_problem, worked_example
+from backprop_lab import Linear, Network, Problem, SumSquaredError, random_problem
 from backprop_lab.curvature import critical_lr
 from backprop_lab.number_format import plain
 from backprop_lab.ui.board.colours import COLOURS
@@ -54,7 +53,6 @@ def test_every_run_has_its_colour_just_where_a_click_finds_it(three_runs, width,
     picture, found = pixels(drawn.png()), levels(three_runs.change)
     steps = levels(np.array([1.0, 10.0, 0.001, 1e9, 0.0])).tolist()
     assert steps == [0, 1, -3, DECADES, -DECADES], "pale is a loss as it was, and a decade is a step"
-    assert picture.shape[:2] == pytest.approx((height * ratio, width * ratio), abs=1)
     for row, col in product(range(3), range(76)):
         x, y = map(round, place(drawn, three_runs, row, col))
         if abs(col - limit_column(three_runs.limits[row])) < 2.5:
@@ -68,20 +66,16 @@ def test_every_run_has_its_colour_just_where_a_click_finds_it(three_runs, width,
             assert is_near(picture[y - 2 : y + 3, x - 1 : x + 2], colour, 8).all(), (row, col)
 
 
-def test_a_white_line_goes_through_the_limit_of_every_row_from_top_to_bottom_where_one_is_known(three_runs):
+def test_a_white_line_goes_through_the_limit_of_every_row_where_one_is_known(three_runs):
     drawn = drawn_map(three_runs, width=1000, height=500, ratio=2)
     for row, limit in enumerate(three_runs.limits):
         x, y = place(drawn, three_runs, row, limit_column(limit))
         white = np.flatnonzero((pixels(drawn.png())[round(y)] >= 250).all(axis=1))
         assert np.abs(white - x).min() <= 2
-    for limits in (three_runs.limits, (three_runs.limits[0], math.nan, math.inf), (math.nan,) * 3):
+    for limits in ((three_runs.limits[0], math.nan, math.inf), (math.nan,) * 3):
         drawn = drawn_map(replace(three_runs, limits=limits))
-        rows = [row for row, limit in enumerate(limits) if math.isfinite(limit)]
-        for stroke in drawn.limit:
-            x, y = stroke.get_data()
-            assert y[np.isfinite(x)].tolist() == [row + edge for row in rows for edge in (-0.5, 0.5)]
-            assert (np.diff(x[np.isfinite(x)]) >= 0).all()
-        assert drawn.limit_label.get_visible() == bool(rows) == ("limit" in drawn.axes.get_ylabel())
+        assert np.isfinite(drawn.limit[0].get_xdata()).sum() == 2 * np.isfinite(limits).sum()
+        assert drawn.limit_label.get_visible() == ("limit" in drawn.axes.get_ylabel()) == any(np.isfinite(limits))
 
 
 def test_a_ring_in_the_colour_of_its_curve_is_around_each_chosen_run_even_at_the_edge(three_runs):
@@ -90,26 +84,9 @@ def test_a_ring_in_the_colour_of_its_curve_is_around_each_chosen_run_even_at_the
         for run, colour in zip(chosen, CURVES, strict=False):
             rows, cols = np.nonzero(is_near(pixels(drawn.png()), colour))
             x, y = place(drawn, three_runs, *run)
-            away = np.hypot(cols - x, rows - y)
-            assert 6 < away.min() < 12, "the run itself stays in sight"
-            assert np.median(away) < 20
+            assert 6 < np.hypot(cols - x, rows - y).min() < 12, "the run itself stays in sight"
             for beyond in (cols < x - 6, cols > x + 6, rows < y - 6, rows > y + 6):
                 assert beyond.sum() > 20
-
-
-@pytest.mark.parametrize(("width", "seeds", "own"), [(420, 64, True), (588, 1, True), (1500, 64, False)])
-def test_all_texts_are_inside_the_picture_and_none_lies_on_another(width, seeds, own):
-    runs = swept(seeds=seeds, steps=10, problem=worked_example() if own else None).state.runs
-    drawn = drawn_map(runs, width=width, height=max(300, width * 2 // 5))
-    texts = [t for t in drawn.figure.findobj(Text) if t.get_text() and t.get_visible() and not t.get_animated()]
-    rows = drawn.axes.get_yticks()
-    names = [str(runs.sweep.seeds[row]).replace("None", "given") for row in rows]
-    assert ("given" in names) == own
-    assert {"learning rate", "overflowed", "initial loss"} <= {text.get_text() for text in texts}
-    boxes = [text.get_window_extent(drawn.canvas.get_renderer()) for text in texts]
-    size = drawn.figure.bbox
-    assert all(size.x0 <= box.x0 < box.x1 <= size.x1 and size.y0 <= box.y0 < box.y1 <= size.y1 for box in boxes)
-    assert not [pair for pair in combinations(boxes, 2) if pair[0].overlaps(pair[1])]
 
 
 @pytest.fixture(scope="module")
@@ -138,35 +115,25 @@ def test_of_each_run_its_own_numbers_are_told_and_whether_theory_foresaw_them(ru
         limit = critical_lr(random_problem(runs.seed(run)))
         assert f"{plain(runs.lr(run) / limit, 2)} times the theoretical limit at the start, {plain(limit, 3)}" in said
         disagree = above == (outcome == "down")
-        assert ("here theory and experiment disagree" in said) == disagree
-        assert ("so this was to be expected" in said) == (not disagree)
-        if above and outcome == "down":
+        assert ("theory and experiment disagree" in said, "this was to be expected" in said) == (disagree, not disagree)
+        assert ("Where the run ended" in said) == (above and outcome == "down")
+        if "Where the run ended" in said:
             now = critical_lr(runs.problem(run).evolve(network=runs.network(run)))
-            bends = "less" if now > limit else "more"
-            assert said.endswith(f" Where the run ended, the loss bends {bends}, and the limit is {plain(now, 3)}.")
-        else:
-            assert "Where the run ended" not in said
-
-
-def test_while_a_sweep_runs_nothing_is_said_of_where_its_runs_end():
+            assert said.endswith(f" bends {'less' if now > limit else 'more'}, and the limit is {plain(now, 3)}.")
     early = at_first_map(seeds=8, steps=200)[0].state.runs
-    for run in list(np.ndindex(early.shape))[::11]:
-        assert re.search(r" in 100 steps\.|had overflowed after step", verdicts.on_run(early, run))
-        assert "ended" not in verdicts.on_run(early, run)
+    assert "ended" not in "".join(verdicts.on_run(early, run) for run in np.ndindex(early.shape)), "it has not yet"
 
 
-def test_of_the_map_the_shares_are_counted_and_the_best_learning_rate_is_named_and_a_run_by_its_seed(runs):
+def test_of_the_map_the_shares_are_counted_and_the_best_learning_rate_is_named(runs):
     said, every = verdicts.on_map(runs), list(kinds(runs))
     shares = [[outcome == "down" for _, above, outcome in every if above == side] for side in (False, True)]
     shares += [[outcome == "lost" for *_, outcome in every]]
-    assert said.startswith("After 300 steps, the loss has come down in ")
     assert re.findall(r"(\d+)%", said) == [f"{100 * np.mean(share):.0f}" for share in shares]
     best = float(re.search(r"The median seed does best at a learning rate of (\S+)\.$", said)[1])
     medians = np.median(runs.change, axis=0)
     assert medians[np.argmin(np.abs(np.array(runs.sweep.lrs) - best))] == medians.min()
     start = "Map of 8 seeds, in rows, at 76 learning rates from 0.0001 to 10. "
     assert verdicts.of_picture(runs) == start + said
-    assert verdicts.name_of(runs, (2, 30)) == f"seed {runs.sweep.seeds[2]}, learning rate 0.01"
 
 
 def test_of_a_problem_of_ones_own_its_weights_as_given_are_a_row_with_that_name_and_what_no_seed_draws_is_told():
@@ -179,15 +146,11 @@ def test_of_a_problem_of_ones_own_its_weights_as_given_are_a_row_with_that_name_
 def test_where_no_limit_is_known_none_is_told_and_the_reason_and_nothing_is_held_against_theory():
     runs = swept(seeds=2, steps=10, problem=OWN_PROBLEMS["arctan by math.atan"]).state.runs
     said = verdicts.on_map(runs)
-    assert re.search(
-        r"down in \d+% of the runs\. .* No limit is shown for any run\. How the loss bends cannot be", said
-    )
+    assert "No limit is shown for any run. How the loss bends cannot be" in said
     assert "theor" not in said + verdicts.on_run(runs, (0, 0))
-    assert verdicts.on_run(runs, (0, 0)).endswith(" in 10 steps. No limit is known at its start.")
-    for limit, said in {np.inf: "bends upwards nowhere, so theory sets no limit.", 1e-9: "disagree."}.items():
-        there = replace(runs, limits=(limit, limit))
-        assert verdicts.on_run(there, (0, 0)).endswith(said)
-        assert "of those above it" not in verdicts.on_map(there), "nothing is said of a side where no run is"
+    unlimited = replace(runs, limits=(np.inf, np.inf))
+    assert verdicts.on_run(unlimited, (0, 0)).endswith("bends upwards nowhere, so theory sets no limit.")
+    assert "of those above it" not in verdicts.on_map(unlimited), "nothing is said of a side where no run is"
 
 
 @pytest.mark.parametrize(
@@ -204,13 +167,8 @@ def test_where_theory_holds_for_every_run_no_disagreement_is_told_and_of_a_loss_
 
 
 def test_a_loss_below_0_is_said_to_have_no_factor_and_where_none_comes_down_no_learning_rate_is_called_the_best(runs):
-    noted = "Of a loss at 0 or below, the darkest colors say only whether it fell or grew."
-    assert noted not in verdicts.on_map(runs)
-    for step, value in [(0, 0.0), (-1, -1.0)]:
-        changed = replace(runs, sweep=replace(runs.sweep, loss=runs.sweep.loss.copy()))
-        changed.sweep.loss[0, 0, step] = value
-        assert noted in verdicts.on_map(changed)
+    changed = replace(runs, sweep=replace(runs.sweep, loss=runs.sweep.loss.copy()))
     changed.sweep.loss[..., -1] = 1e9
+    changed.sweep.loss[0, 0, -1] = -1.0
+    assert "Of a loss at 0 or below, the darkest colors say only whether it fell" in verdicts.on_map(changed)
     assert "best" not in verdicts.on_map(changed)
-    changed.sweep.loss[..., :] = np.inf
-    assert verdicts.on_run(changed, (0, 0)).startswith("The loss had overflowed at the start. ")

@@ -1,12 +1,11 @@
 """The lab as a person finds it on the page: what is where, and the gestures that reach it."""
 
 import ast
-import base64
-import io
 import re
+import subprocess
 
 import nbformat
-from PIL import Image
+from playwright._impl._driver import compute_driver_executable
 from playwright.sync_api import expect
 
 from backprop_lab import trace, worked_example
@@ -76,6 +75,22 @@ def new_notebook(*cells):
     return nbformat.v4.new_notebook(cells=[*map(nbformat.v4.new_code_cell, cells)], metadata=metadata)
 
 
+def node(*arguments):
+    """What a script prints in the node that Playwright brings."""
+    command = [compute_driver_executable()[0], *arguments]
+    run = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
+
+
+def violations(page, *context):
+    """Every violation that axe-core finds on a page, or in a part of it: its rule and the element."""
+    from axe_playwright_python.sync_playwright import Axe  # it reads its files as the locale has it, which may fail
+
+    rules = Axe().run(page, *context).response["violations"]
+    return [(rule["id"], node["html"]) for rule in rules for node in rule["nodes"]]
+
+
 class LabPage:
     """One of the labs in the notebook in front; `page` is the whole page, `root` only this lab."""
 
@@ -85,7 +100,6 @@ class LabPage:
         for name in ("card", "remarks", "iteration", "refused", "worked", "call", "script", "timeline"):
             setattr(self, name, self.root.locator(f".bpl-{name}"))
         self.image, self.board = self.root.locator(".bpl-picture img[src]"), self.root.locator(".bpl-picture")
-        self.current, self.done = self.timeline.locator("[aria-current=step]"), self.timeline.locator(".bpl-shown")
         self.seed_slider, self.lr_slider = (self.root.locator(".noUi-handle").nth(k) for k in (0, 1))
         self.devtools = page.context.new_cdp_session(page)
 
@@ -108,7 +122,7 @@ class LabPage:
         self.settle()
 
     def settle(self):
-        """Wait until the page shows all that has been asked of it; for claims that something stays as it is."""
+        """Wait until the page shows all that has been asked of it."""
         self.page.evaluate(SETTLED)
 
     def in_kernel(self, expression):
@@ -166,21 +180,11 @@ class LabPage:
         self.page.locator(f"body[data-jp-theme-light={str(theme == 'light').lower()}]").wait_for(state="attached")
 
     def violations(self):
-        """Every violation that axe-core finds in the lab, in either theme: its rule and the element."""
-        from axe_playwright_python.sync_playwright import Axe  # it reads its files as the locale has it, which may fail
-
         found = []
         for theme in ("light", "dark"):
             self.theme(theme)
-            rules = Axe().run(self.page, context=".bpl-lab").response["violations"]
-            found += [(theme, rule["id"], node["html"]) for rule in rules for node in rule["nodes"]]
+            found += violations(self.page, ".bpl-lab")
         return found
-
-    def screenshot(self, x, y, width, height):
-        """A part of the page, in CSS pixels, as the screen shows it. (Playwright's own would undo the zoom.)"""
-        clip = {"x": x, "y": y, "width": width, "height": height, "scale": 1}
-        png = self.devtools.send("Page.captureScreenshot", {"format": "png", "clip": clip})["data"]
-        return Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
 
     def place_of(self, name, i, j):
         """The middle of a cell on the page and the cell's size, in CSS pixels; on the map of the worked example."""
@@ -214,7 +218,7 @@ class LabPage:
         expect(self.iteration).to_have_text(f"iteration {iteration}")
         where = f"at iteration {iteration}, .*: {step} = " if step else f"at the start of iteration {iteration}:"
         expect(self.image).to_have_attribute("alt", re.compile(f"^Board {where}"))
-        expect(self.current).to_have_text([step] if step else [])
+        expect(self.timeline.locator("[aria-current=step]")).to_have_text([step] if step else [])
         if step:
             expect(self.card.locator("code").first).to_have_text(re.compile(f"^{step} = "))
 
@@ -226,6 +230,6 @@ class LabPage:
             "picture": hash(self.picture()),
             "alt": self.image.get_attribute("alt"),
             "card": [self.card.inner_text(), *self.remarks.all_inner_texts()],
-            "timeline": self.done.all_inner_texts(),
+            "timeline": self.timeline.locator(".bpl-shown").all_inner_texts(),
             "call": self.call.inner_text(),
         }

@@ -6,9 +6,11 @@ Fifteen seconds of it in `make test`; ABUSE_MINUTES=30 makes it last, and ABUSE_
 import os
 import random
 import time
+from contextlib import suppress
 
 from lab_page import ONE_CELL, READY, LabPage
-from playwright.sync_api import Error, expect
+from playwright.sync_api import TimeoutError as WaitedTooLong
+from playwright.sync_api import expect
 
 MINUTES = float(os.environ.get("ABUSE_MINUTES", "0.25"))
 SEED = int(os.environ.get("ABUSE_SEED", "0"))
@@ -52,12 +54,9 @@ def made(rng, lab):
     """How many gestures were made, one after another."""
     count = 0
     for _ in range(rng.randint(3, 12)):
-        try:
+        with suppress(WaitedTooLong):  # a control that has gone between the choice and the click
             gesture(rng, lab)
             count += 1
-        except Error as error:  # a control that has gone between the choice and the click
-            if "Timeout" not in str(error):
-                raise
     return count
 
 
@@ -69,7 +68,6 @@ def is_what_its_call_opens(lab):
     lab.page.mouse.move(0, 0)
     lab.settle()
     shown, call = lab.root.inner_text(), lab.call.inner_text()
-    assert "Traceback" not in shown
     assert "Error" not in shown, shown
     if lab.call.locator("xpath=following-sibling::span[1]").inner_text().strip():  # it says itself in what it differs
         return False
@@ -83,8 +81,8 @@ def test_random_hands_break_nothing_and_each_lab_shows_what_its_call_opens(noteb
     lab = notebook(ONE_CELL, ONE_CELL)
     labs, rng = [lab, LabPage(lab.page, 1)], random.Random(SEED)
     gestures = compared = rounds = 0
-    start = time.monotonic()
-    while time.monotonic() - start < 60 * MINUTES or not compared:
+    end = time.monotonic() + 60 * MINUTES
+    while time.monotonic() < end or not compared:
         rounds += 1
         gestures += sum(made(rng, each) for each in labs)
         compared += sum(map(is_what_its_call_opens, labs))

@@ -1,6 +1,8 @@
 """The lab in one glance: at each step, on common screens, all of it is seen at once, and nothing moves."""
 
+import numpy as np
 import pytest
+from common import covers
 from lab_page import LAID_OUT
 from playwright.sync_api import expect
 
@@ -10,10 +12,10 @@ SCREENS = [
     (1366, 768, "StepThrough()"), (1280, 720, "StepThrough(large=True)"), (1920, 1080, "StepThrough()"),
     (820, 1180, "StepThrough()"), (1366, 768, "MistakeLab()"),
 ]  # fmt: skip
-AREAS = ("controls", "transport", "timeline", "map", "card", "operation", "sum")
+AREAS = ["transport", "timeline", "map", "card", "operation", "sum"]  # below the controls
 
 # Where the areas are, and the panel that shows them; and what is in an area that is too small for it.
-MEASURE = """() => {
+MEASURE = """(names) => {
   const lab = document.querySelector(".bpl-lab");
   const panel = lab.closest(".jp-WindowedPanel-outer, .jp-CodeConsole-content");
   const box = (element) => {
@@ -21,18 +23,11 @@ MEASURE = """() => {
     return [left, top, right, bottom];
   };
   const areas = { controls: lab.querySelector(".widget-hbox") };
-  for (const area of ["transport", "timeline", "map", "card", "operation", "sum"]) {
-    areas[area] = lab.querySelector(`.bpl-${area}`);
-  }
+  for (const area of names) areas[area] = lab.querySelector(`.bpl-${area}`);
   const cut = Object.entries(areas).filter(([area, { scrollHeight, clientHeight, scrollWidth, clientWidth }]) =>
     scrollHeight > clientHeight + 1 || (area === "sum" && scrollWidth > clientWidth));
-  const boxes = Object.fromEntries(Object.entries(areas).map(([area, element]) => [area, box(element)]));
-  return { panel: box(panel), cut: cut.map(([area]) => area), boxes };
+  return { panel: box(panel), cut: cut.map(([area]) => area), boxes: Object.values(areas).map(box) };
 }"""
-
-
-def overlap(one, other):
-    return min(one[2], other[2]) - max(one[0], other[0]) > 0.5 and min(one[3], other[3]) - max(one[1], other[1]) > 0.5
 
 
 @pytest.mark.parametrize(("width", "height", "call"), SCREENS)
@@ -55,17 +50,14 @@ def check_that_all_is_seen(lab):
         lab.board.focus()
         lab.key("Enter")
         expect(lab.worked).to_contain_text(step.name)
-        found = lab.page.evaluate(MEASURE)
-        boxes = [found["boxes"][area] for area in AREAS]
+        found = lab.page.evaluate(MEASURE, AREAS)
+        boxes = np.array(found["boxes"])
         left, top, right, bottom = found["panel"]
         assert found["cut"] == [], step.name
-        for area, box in zip(AREAS, boxes, strict=True):
-            assert left <= box[0] < box[2] <= right, (step.name, area, box)
-            assert top - 1 < box[1] < box[3] < bottom + 1, (step.name, area, box)  # scrolled to the nearest pixel
-        assert not [(one, other) for k, one in enumerate(boxes) for other in boxes[:k] if overlap(one, other)]
-        first = first or boxes
-        assert (
-            max(abs(a - b) for one, other in zip(first, boxes, strict=True) for a, b in zip(one, other, strict=True))
-            <= 2
-        )
+        inside = (boxes >= [left, top - 1] * 2) & (boxes <= [right, bottom + 1] * 2)  # to the nearest pixel
+        assert inside.all(), (step.name, boxes)
+        assert (boxes[:, :2] < boxes[:, 2:]).all(), (step.name, boxes)
+        assert np.array_equal(covers(boxes, boxes, by=0.5), np.eye(len(boxes))), (step.name, boxes)
+        first = boxes if first is None else first
+        assert np.abs(first - boxes).max() <= 2, step.name
         assert lab.is_crisp()

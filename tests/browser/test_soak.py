@@ -1,15 +1,12 @@
-"""A thousand moves of a slider leave the last state on the screen, and nothing else behind; and so does play."""
+"""A thousand moves of a slider leave the last state on the screen, and nothing else behind."""
 
-import os
 from itertools import pairwise
 
-import pytest
 from playwright.sync_api import expect
 
 from backprop_lab import random_problem, trace
 from backprop_lab.number_format import format_number
 
-MINUTES = float(os.environ.get("PLAY_MINUTES", "1"))  # which play goes on for
 RSS = "(__import__('gc').collect(), __import__('psutil').Process().memory_info().rss)[1]"
 
 # Every picture is a blob of its own. One that is never let go stays in the browser, outside the heap of the page.
@@ -31,15 +28,6 @@ ONE_BY_ONE = """async (keys) => {
 }"""
 
 
-@pytest.fixture
-def lab(notebook):
-    lab = notebook(run=False)
-    lab.page.evaluate(COUNT_BLOBS)
-    lab.devtools.send("Performance.enable")
-    lab.run_all()
-    return lab
-
-
 def memory(lab):
     """Bytes in the kernel and in the page's scripts, what the page holds, and how many pictures it has shown so far."""
     lab.settle()
@@ -52,25 +40,11 @@ def memory(lab):
     return bytes_of | {"nodes": page["Nodes"], "listeners": page["JSEventListeners"], "pictures": pictures}
 
 
-@pytest.mark.release
-def test_play_leaves_nothing_behind(lab):
-    lab.choose("start", "random")
-    lab.choose("speed", "as fast as it goes")
-    found = []
-    for _ in range(8):
-        lab.press("Play")
-        lab.page.wait_for_timeout(MINUTES * 60_000 / 8)
-        lab.press("Play")
-        found.append(memory(lab))
-    grown = {what: found[-1][what] - found[1][what] for what in found[1]}
-    print(*(f"{what} {number:.6g}" for what, number in grown.items()), sep=", ")  # noqa: T201
-    assert grown["pictures"] > 100
-    # Bytes for each picture shown, which itself has 30,000; and three megabytes for what comes once, such as a cache.
-    assert max(grown["kernel"], grown["page"]) < 3e6 + 2000 * grown["pictures"]
-    assert max(grown["nodes"], grown["listeners"]) < 100 + 0.1 * grown["pictures"]
-
-
-def test_a_thousand_slider_moves_leave_the_last_state_on_screen_and_no_memory_growing(lab, notebook):
+def test_a_thousand_slider_moves_leave_the_last_state_on_screen_and_no_memory_growing(notebook):
+    lab = notebook(run=False)
+    lab.page.evaluate(COUNT_BLOBS)
+    lab.devtools.send("Performance.enable")
+    lab.run_all()
     lab.jump("L")
     lab.page.mouse.move(0, 0)
     lab.seed_slider.focus()
