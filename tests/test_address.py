@@ -65,6 +65,7 @@ def test_a_link_that_a_lab_gives_opens_the_same_state_number_by_number(lab):
     one, other = lab.stepper.place, again.stepper.place
     assert again.link() == lab.link()
     assert (one.iteration, one.index, one.lr) == (other.iteration, other.index, other.lr)
+    assert (one.cell if one.pinned else None, [*lab.stepper.losses]) == (other.cell, [*again.stepper.losses])
     assert same_values(one.trace, other.trace)
 
 

@@ -203,7 +203,7 @@ def test_numbers_at_the_ends_of_the_range_get_a_sentence_and_no_warning(example)
         assert not check(name, np.sign(example[name]) * huge, example).ok
 
 
-def test_numbers_that_come_out_small_because_large_ones_cancel_are_right():
+def test_numbers_that_come_out_small_because_large_ones_cancel_are_right_or_too_small_to_tell():
     """Near the end of training y_pred - y is tiny, and carries the rounding of the large numbers it came from."""
     t = trained(random_problem(0, samples=2, hidden=8, lr=0.01), 400)
     assert t["L"] < 1e-16

@@ -81,7 +81,7 @@ def check_all_cells(t, not_written_out=()):
 
 @settings(max_examples=25)
 @given(problems())
-def test_the_sum_written_out_for_any_cell_gives_its_value_and_its_sources_are_the_cells_in_it(problem):
+def test_a_sum_written_out_for_any_cell_is_the_cells_own_value_and_its_sources_are_the_cells_in_it(problem):
     check_all_cells(trace(problem))
 
 

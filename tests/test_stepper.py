@@ -216,7 +216,7 @@ NEVER_SHOW = {  # the shape is never that of the bias; or, where it is, nothing 
 
 
 @pytest.mark.parametrize("name", [name for name in MISTAKES if name not in NEVER_SHOW])
-def test_every_mistake_can_be_planted_somewhere_and_is_then_made_in_every_iteration(name):
+def test_every_mistake_that_can_show_can_be_planted_and_is_then_made_in_every_iteration(name):
     squares = [SQUARE | {"activation": which, "loss": loss} for loss, which in product(LOSSES, ACTIVATIONS)]
     rooms = [Setup("random", 1, **sizes) for sizes in (*squares, {"outputs": 1}, {"samples": 1, "hidden": 1})]
     setup = next(setup for setup in rooms if can_be_planted(MISTAKES[name], setup.problem()))

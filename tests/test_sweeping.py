@@ -30,9 +30,7 @@ def runs_of(result):
 
 @every_activation
 @pytest.mark.parametrize("hidden", [4, (5, 4, 3)])
-def test_each_run_is_the_run_done_alone_in_a_small_block_to_the_bit_and_in_a_large_one_but_for_the_last(
-    activation, hidden
-):
+def test_each_run_of_a_sweep_is_the_run_done_alone_to_the_bit_or_in_a_large_block_to_eleven_digits(activation, hidden):
     for axes, rtol, every in ((FEW, 0, 1), (MANY, 1e-11, 144 // count(50))):
         result = sweep(**axes, steps=STEPS, hidden=hidden, activation=activation)
         assert (result.diverged == -1).all()

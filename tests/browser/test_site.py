@@ -244,7 +244,7 @@ def test_on_paper_nothing_covers_the_text_and_no_line_of_code_is_cut(page):
         assert not page.evaluate(f"{wide}.map(pre => pre.textContent)"), name
 
 
-def test_what_is_searched_for_is_found_and_what_is_for_teachers_is_not_there(page, site):
+def test_what_is_searched_for_is_found_and_no_file_of_solutions_or_teaching_notes_is_on_the_site(page, site):
     page.goto("/index.html")
     page.locator(".sidebar-search").fill("transposed")
     page.locator(".sidebar-search").press("Enter")
@@ -291,7 +291,7 @@ def test_the_lab_alone_follows_its_slider_and_a_link_opens_it_at_a_place(page, s
 
 
 @pytest.mark.parametrize("page", [(PHONE, "light")], indirect=True)
-def test_on_a_phone_a_notebook_that_runs_has_the_whole_width(page):
+def test_on_a_phone_a_notebook_to_run_has_most_of_the_width(page):
     page.goto("/run/lab/index.html?path=01_worked_example.ipynb", wait_until="commit")
     page.wait_for_function("document.querySelector('.jp-MarkdownCell')?.clientWidth > 300")
 

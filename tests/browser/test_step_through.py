@@ -190,7 +190,7 @@ def test_axe_finds_no_violation_in_either_theme_with_everything_closed_and_with_
     assert lab.violations() == []
 
 
-def test_the_script_and_the_call_are_really_copied_and_the_picture_is_saved_as_they_are_now(lab):
+def test_the_script_and_the_call_are_really_copied_as_they_are_now(lab):
     lab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     lab.jump("b2_new")
     lab.press("More", "As NumPy")
