@@ -52,10 +52,13 @@ class Level(NamedTuple):
     without: tuple[str, ...] = ()
 
 
+# Named one by one: with another among them, every seed would draw another case than the one that was handed out.
+_DRAWN_ACTIVATIONS = ("ReLU", "Tanh", "Sigmoid")
+_DRAWN_LOSSES = ("sum of squares", "mean of squares", "half the sum of squares", "cross-entropy after a softmax")
 LEVELS = {
     1: Level(("backward",), ("ReLU",), ("sum of squares",), 1, without=("cross-entropy",)),  # taught after them
-    2: Level(("loss", "backward", "update"), tuple(ACTIVATIONS), tuple(LOSSES), 1),
-    3: Level(("forward", "loss", "backward", "update"), tuple(ACTIVATIONS), tuple(LOSSES), 2),
+    2: Level(("loss", "backward", "update"), _DRAWN_ACTIVATIONS, _DRAWN_LOSSES, 1),
+    3: Level(("forward", "loss", "backward", "update"), _DRAWN_ACTIVATIONS, _DRAWN_LOSSES, 2),
 }
 DRAWN = "mystery(seed=12, difficulty=2)"
 DRAWS = 1000  # after so many there is something wrong with the levels, not with the seed

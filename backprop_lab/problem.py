@@ -55,8 +55,17 @@ class Problem:
         return problem
 
     def evolve(self, **changes: Any) -> Self:
-        """The same problem with some parts changed; its layers and loss are not checked against their lines again."""
-        return self.trusted(**{field.name: getattr(self, field.name) for field in fields(self)} | changes)
+        """The same problem with some parts changed; its layers and loss are not checked against their lines again.
+
+        Raises TypeError for what a problem has not, such as W1.
+        """
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        if alien := changes.keys() - parts.keys():
+            raise TypeError(
+                f"a Problem has {', '.join(parts)}; got {', '.join(sorted(alien))}. Other weights: "
+                "network=p.network.with_parameters(...)"
+            )
+        return self.trusted(**parts | changes)
 
     def _settle(self) -> None:
         """Make X and y read-only, and check what needs no computation."""

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from common import same_values
-from own_parts import OWN_PROBLEMS
+from own_parts import OWN_PROBLEMS, LeakyReLU
 
 from backprop_lab import ACTIVATIONS, LOSSES, random_problem
 from backprop_lab.examples import mazur
@@ -88,6 +88,13 @@ def test_a_lab_and_copy_link_say_what_no_link_can_hold(monkeypatch):
             lab.link()
         lab._heard("do", {"what": "link"})
         assert (lab._view.state["below"]["link"], lab._view.note["text"]) == ("", str(refused.value))
+
+
+def test_a_part_of_ours_with_a_number_of_its_own_has_a_link_while_the_number_is_ours(monkeypatch):
+    monkeypatch.setitem(ACTIVATIONS, "leaky", LeakyReLU())
+    assert "leaky" in address_of({"problem": random_problem(0, activation=LeakyReLU())})
+    with pytest.raises(ValueError, match="no LeakyReLU of your own"):
+        address_of({"problem": random_problem(0, activation=LeakyReLU(0.3))})
 
 
 HOSTILE = [

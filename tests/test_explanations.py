@@ -5,7 +5,7 @@ from itertools import accumulate
 from hypothesis import given
 from problems import problems
 
-from backprop_lab import MISTAKES, plant, trace
+from backprop_lab import MISTAKES, HalfSquaredError, plant, trace
 from backprop_lab.ui.values.explanations import explain
 
 
@@ -30,3 +30,9 @@ def test_a_formula_is_written_as_in_a_book_and_for_a_planted_mistake_it_is_cross
     mistake = MISTAKES["mask-forgotten"]
     explanation = explain(plant(example, mistake, "dY1").step("dY1"))
     assert explanation == (r"dY_{1} \neq dH_{1} \odot [H_{1} > 0]", mistake.title, mistake.cause)
+
+
+def test_a_line_of_ones_own_is_not_explained_as_ours_that_reads_the_same_and_makes_something_else(example):
+    gradient = trace(example.problem.evolve(loss=HalfSquaredError())).step("dy_pred")
+    assert explain(gradient).sentence
+    assert explain(gradient._replace(name="E", result="E")) == ("", "Gradient for E", "")

@@ -101,3 +101,8 @@ def test_a_wide_or_deep_network_for_ones_own_data_starts_with_moderate_numbers()
     for hidden in ([1000], [50] * 6):
         spreads = [random_problem(seed, X=X, y=X, hidden=hidden).network.forward(X).std() for seed in range(5)]
         assert 0.05 < min(spreads) <= max(spreads) < 2
+
+
+def test_what_a_problem_has_not_is_no_change_of_it(example):
+    with pytest.raises(TypeError, match=r"^a Problem has network, loss, X, y, lr; got W1\. Other weights: network"):
+        example.problem.evolve(W1=[[1.0]])

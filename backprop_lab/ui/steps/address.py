@@ -179,7 +179,7 @@ def _name_of(part: Any) -> str:
     if type(part) is Linear:
         return "Linear" if vars(part).keys() == {"W", "b"} else ""
     known = ACTIVATIONS | LOSSES
-    return next((name for name, ours in known.items() if type(part) is type(ours) and not vars(part)), "")
+    return next((name for name, ours in known.items() if type(part) is type(ours) and vars(part) == vars(ours)), "")
 
 
 def _text_of(array: np.ndarray) -> str:
