@@ -243,7 +243,7 @@ _ALL = (
         title="Half of the slope",
         resembles="{line}, which has only part of the slope",
         cause="The square in 1 - Y^2 is lost, or the first factor of Y (1 - Y).",
-        symptom="The gradient is largest where the activation's output is lowest; it should be largest in the middle.",
+        symptom="The slope grows towards one end of the activation's range; it should be largest in the middle.",
         lines={(Tanh, "dX"): "{dY} * (1 - {Y})", (Sigmoid, "dX"): ("{dY} * (1 - {Y})", "{dY} * {Y}")},
     ),
     Mistake(
@@ -266,9 +266,10 @@ _ALL = (
         name="matmul-for-star",
         title="@ where * was meant",
         resembles="a matrix product with the activation's slope: each cell has its own slope, so it takes `*`",
-        cause="Every other line of the backward pass has an `@`, and with as many samples as units this one runs too.",
+        cause="Most products of the backward pass take an `@`, and with as many samples as units this one runs too.",
         symptom=(
-            "Cells of units that were off have numbers, and rows mix: a sample's gradient depends on other samples."
+            "Rows mix: a sample's gradient depends on other samples. With a ReLU, cells of units that were off have "
+            "numbers too."
         ),
         lines={
             (ReLU, "dX"): ("{dY} @ ({Y} > 0)", "{dY} @ ({Y} > 0).mT"),
@@ -581,7 +582,10 @@ _ALL = (
         title="(N,) against (N, 1)",
         resembles="every prediction against every target: (N, 1) minus (N,) is not N differences but N times N of them",
         cause="Targets are read as a flat list, and NumPy broadcasts a column against a row into a whole square.",
-        symptom="With one output, the gradient is a square of N rows and N columns.",
+        symptom=(
+            "With one output, every prediction is compared with every target: the loss is made of N times N squares, "
+            "not of N. (A dy_pred so written would be a square of N rows and N columns.)"
+        ),
         lines={
             (SumSquaredError, "dy_pred"): "2 * ({y_pred} - {y}.ravel())",
             (SumSquaredError, "L"): "np.sum(({y_pred} - {y}.ravel()) ** 2)",
@@ -604,7 +608,7 @@ _ALL = (
     Mistake(
         name="absolute-error",
         title="Absolute values in place of squares",
-        resembles="{line}, as for a loss of absolute values; this one squares the differences",
+        resembles="{line}: absolute values or signs belong to another loss; this one squares the differences",
         cause="The mean absolute error is as common as the squared one, and its formula is shorter.",
         symptom="Errors are not squared: large ones count for too little, or which way they go is lost.",
         lines={
@@ -666,7 +670,7 @@ _ALL = (
         title="Softmax twice",
         resembles="{line}: the softmax, or its slope, is in it once more",
         cause=("Many networks end in a softmax, and this loss has one already; its slope too is in `P - y` already."),
-        symptom="The loss hardly falls, however sure the network gets.",
+        symptom="The loss stays far above 0, however sure the network gets.",
         lines={
             (SoftmaxCrossEntropy, "logP"): "{P} - np.log(np.exp({P}).sum(axis=1, keepdims=True))",
             (SoftmaxCrossEntropy, "dy_pred"): (
@@ -871,7 +875,7 @@ _ALL = (
     Mistake(
         name="lr-on-the-weights",
         title="Learning rate on the weights too",
-        resembles="{line}: the rate scales {p} as well, and should scale only {dp}",
+        resembles="{line}: the rate scales {p}, and should scale {dp} and nothing else",
         cause="Parentheses in the wrong place, or none.",
         symptom="The weights shrink to almost nothing in one step.",
         lines={(GradientDescent, "new"): ("({p} - {dp}) * {lr}", "{lr} * {p} - {dp}")},
@@ -882,7 +886,10 @@ _ALL = (
         title="Bias added to the weights",
         resembles="{line}: {b} is added to the weights, and should be added to the weighted sums",
         cause="Parentheses in the wrong place; NumPy broadcasts the bias over the rows of the weights.",
-        symptom="The bias counts more where the inputs are large.",
+        symptom=(
+            "The bias is multiplied by the sum of a sample's inputs: its share differs from row to row, and may have "
+            "the wrong sign."
+        ),
         lines={(Linear, "Y"): "{X} @ ({W} + {b})"},
     ),
     Mistake(
