@@ -10,7 +10,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch, Rectangle
+from matplotlib.path import Path
 from matplotlib.text import Annotation
+from matplotlib.textpath import TextPath
 from matplotlib.transforms import Affine2D
 from PIL import Image
 
@@ -83,22 +85,21 @@ class RunMap:
             axes.plot([], [], color=colour, lw=width, solid_joinstyle="miter", animated=True)[0]
             for colour, width in (("#111111", 4.5), ("#ffffff", 2))
         ]
-        self.limit_label = axes.text(
-            0,
-            1 + 3 / self.size[1],
-            r"limit from theory, $2/\lambda_\mathrm{max}$",
-            color=self.theme.ink,
-            fontsize=TEXT,
-            ha="center",
-            va="bottom",
-            transform=axes.get_xaxis_transform(),
-            animated=True,
-        )
+        size = TEXT * 100 / 72
+        words = TextPath((0, 0), r"limit from theory, $2/\lambda_\mathrm{max}$", size=size)
+        middle = words.get_extents().x1 / 2, 0
+        self._limit_words = (np.asarray(words.vertices) - middle) * (1, -1), words.codes
+        self.limit_label = self._write_later()
         axes.yaxis.set_label_coords((20 - MARGINS[0]) / self.size[0], 0.5)
-        self.names = PathPatch(EMPTY, facecolor=self.theme.ink, lw=0, transform=self._pixels, animated=True)
-        axes.add_artist(self.names)
-        self.names.set_clip_on(False)
+        self.names = self._write_later()
         self.marks = [self._make_mark(name, colour) for name, colour in zip(NAMES, CURVES, strict=False)]
+
+    def _write_later(self) -> PathPatch:
+        """Words outside the map, whose outlines come later, in CSS pixels."""
+        patch = PathPatch(EMPTY, facecolor=self.theme.ink, lw=0, transform=self._pixels, animated=True)
+        self.axes.add_artist(patch)
+        patch.set_clip_on(False)
+        return patch
 
     def _make_mark(self, name: str, colour: str) -> tuple[Line2D, Line2D, Annotation]:
         """A ring around a chosen run, visible on every colour of the map, with its name beside it."""
@@ -126,7 +127,7 @@ class RunMap:
         """Show how the loss of each run has changed, the theoretical limits, and which runs are chosen."""
         if self._laid_out_for is not runs.sweep:
             self._lay_out(runs)
-        self.canvas.restore_region(self._background)
+        np.asarray(self.canvas.buffer_rgba())[:] = self._background
         self._paint(runs.change)
         for stroke in self.limit:
             self.axes.draw_artist(stroke)
@@ -154,13 +155,9 @@ class RunMap:
         def column(lr: float) -> float:
             return (math.log10(lr) - first) / (last - first) * (cols - 1)
 
-        self.axes.set(xlim=(-0.5, cols - 0.5), ylim=(rows - 0.5, -0.5))
-        decades = [10.0**k for k in range(math.ceil(first - 1e-9), math.floor(last + 1e-9) + 1)]
-        self.axes.set_xticks([column(lr) for lr in decades], [f"{lr:g}" for lr in decades])
         apart = math.ceil(ROOM * rows / self.size[1])
         given = [row for row, seed in enumerate(runs.sweep.seeds) if seed is None]  # one row, if any, with a name
         numbered = [row for row in range(0, rows, apart) if all(abs(row - other) >= apart for other in given)] + given
-        self.axes.set_yticks(numbered, [""] * len(numbered))
         left, top, em = MARGINS[0], MARGINS[2], TEXT * 100 / 72
         beside = [(_name(runs.sweep.seeds[row]), top + self.size[1] * (row + 0.5) / rows) for row in numbered]
         self.names.set_path(path_of([Word(name, left - 7, y + 0.36 * em, em, align=1) for name, y in beside]))
@@ -170,15 +167,22 @@ class RunMap:
             stroke.set_data(*np.array(line).reshape(-1, 2).T)
         limits = [col for col, _ in line if not math.isnan(col)]
         self.limit_label.set_visible(bool(limits))
-        self.axes.set_ylabel("seed, lowest limit on top" if limits else "seed")
-        self.limit_label.set_x(min(max([*limits[:1], 0]), cols - 1))
+        middle = left + self.size[0] * (min(max([*limits[:1], 0]), cols - 1) + 0.5) / cols
+        outlines, codes = self._limit_words
+        self.limit_label.set_path(Path(outlines + (middle, top - 7), codes))
         if self._ground[0] != (now := (rows, numbered, runs.sweep.lrs, bool(limits))):
+            decades = [10.0**k for k in range(math.ceil(first - 1e-9), math.floor(last + 1e-9) + 1)]
+            self.axes.set(xlim=(-0.5, cols - 0.5), ylim=(rows - 0.5, -0.5))
+            self.axes.set_xticks([column(lr) for lr in decades], [f"{lr:g}" for lr in decades])
+            self.axes.set_yticks(numbered, [""] * len(numbered))
+            self.axes.set_ylabel("seed, lowest limit on top" if limits else "seed")
             self.canvas.draw()
-            self._ground = now, self.canvas.copy_from_bbox(self.figure.bbox)
-        self.canvas.restore_region(self._ground[1])
+            self._ground = now, np.array(self.canvas.buffer_rgba())
+        canvas = np.asarray(self.canvas.buffer_rgba())
+        canvas[:] = self._ground[1]
         for artist in (self.names, self.limit_label):
             self.axes.draw_artist(artist)
-        self._background = self.canvas.copy_from_bbox(self.figure.bbox)
+        self._background = canvas.copy()
         self._laid_out_for = runs.sweep
 
     def png(self) -> bytes:
