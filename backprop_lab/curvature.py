@@ -12,7 +12,7 @@ from backprop_lab.losses import LOSSES
 from backprop_lab.problem import Problem
 from backprop_lab.sweeping import in_floats
 
-SMALL = 100  # parameters: of no more, the whole Hessian takes less time than some of its products
+SMALL = 100  # parameters: up to so many, the whole Hessian takes less time than some of its products
 
 
 def curvature_along(problem: Problem, v: Array) -> Array:
@@ -53,20 +53,19 @@ def iter_sharpness(problem: Problem) -> Iterator[float]:
 
     By the Lanczos method: v, Hv, HHv, ... made perpendicular are the rows of Q, and Q H Q^T is a small matrix T with
     three diagonals, whose largest eigenvalue soon is that of H. It stops when it is right to 1e-9 of the largest in
-    size. Source: Golub and Van Loan, "Matrix Computations", 4th edition, sections 10.1 and 10.3. Of SMALL problems, H
-    itself is made, and its eigenvalue found at once.
+    size. Source: Golub and Van Loan, "Matrix Computations", 4th edition, sections 10.1 and 10.3. With SMALL
+    parameters or fewer, H itself is made, and its eigenvalue found at once.
     """
     problem = in_floats(problem)
     size = sum(p.size for p in problem.network.parameters.values())
-    if size <= SMALL and _is_ours(problem):
+    ours = _is_ours(problem)
+    if ours and size <= SMALL:
         with np.errstate(all="ignore"):
             H = curvature_along(problem, np.eye(size))
-        if not np.isfinite(H).all():
-            raise ValueError(_NOT_FINITE)
-        yield float(np.linalg.eigvalsh(H)[-1])
+        yield _finite(np.linalg.eigvalsh(H)[-1] if np.isfinite(H).all() else math.nan)
         return
     v = np.random.default_rng(0).standard_normal(size)
-    if not _is_ours(problem) and not _can_be_told(problem, v):
+    if not ours and not _can_be_told(problem, v):
         raise ValueError(
             "how the loss bends cannot be told: a layer or the loss does not pass complex numbers through, is at a "
             "corner, or has a gradient that is none"
@@ -80,15 +79,21 @@ def iter_sharpness(problem: Problem) -> Iterator[float]:
             along = float(w @ Q[-1])
             w = w - Q.T @ (Q @ w)
         length = math.hypot(*w)  # of which no square overflows on the way, as in np.linalg.norm
-        if not math.isfinite(along + length):
-            raise ValueError(_NOT_FINITE)
+        _finite(along + length)
         diagonal.append(along)
         eigenvalues, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1))
         beside.append(length)
-        yield float(eigenvalues[-1])
+        yield _finite(eigenvalues[-1])
         if len(Q) == size or length * abs(vectors[-1, -1]) <= 1e-9 * np.abs(eigenvalues).max():
             return
         Q = np.vstack([Q, w / length])
+
+
+def _finite(number: float) -> float:
+    """The number, where it is one. Raises ValueError for the others."""
+    if not math.isfinite(number):
+        raise ValueError("the curvature is not finite at these weights: they are too large, as after a divergence")
+    return float(number)
 
 
 def _is_ours(problem: Problem) -> bool:
@@ -128,6 +133,3 @@ def critical_lr(problem: Problem) -> float:
 def limit_of(bend: float) -> float:
     """The learning rate beyond which gradient descent overshoots where the loss bends by so much."""
     return 2 / bend if bend > 0 else math.inf
-
-
-_NOT_FINITE = "the curvature is not finite at these weights: they are too large, as after a divergence"

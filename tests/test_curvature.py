@@ -88,9 +88,12 @@ def test_least_squares_diverges_exactly_beyond_the_critical_learning_rate():
 
 def test_on_the_way_to_overflow_there_is_a_number_or_a_refusal_and_never_a_warning():
     bends, refused = [], set()
-    for activation, power in product(ACTIVATIONS, range(0, 306, 25)):
-        problem = random_problem(0, activation=activation)
-        scaled = {name: p * 10.0**power for name, p in problem.network.parameters.items()}
+    powers = [("parameters", power) for power in range(0, 306, 25)]
+    powers += [("X", power) for power in np.arange(153, 154, 0.02)]  # where H is finite, and its eigenvalue not yet
+    for activation, (what, power) in product(ACTIVATIONS, powers):
+        problem = random_problem(0, samples=3, activation=activation)
+        numbers = {"X": problem.X} if what == "X" else problem.network.parameters
+        scaled = {name: p * 10.0**power for name, p in numbers.items()}
         with np.errstate(all="warn"):  # as a reader has NumPy; a warning is an error in these tests
             try:
                 bends.append(sharpness(with_numbers(problem, **scaled)))

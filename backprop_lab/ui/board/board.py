@@ -151,7 +151,7 @@ class Board(Picture):
     def _draw_scales(self, x: float, y: float, width: float, height: float) -> None:
         """What the colours of values and of gradients mean."""
         em = 0.8 * self.layout.font
-        ratio = self.pixel * 100 / 72
+        ratio = self.ratio
         pixels = np.asarray(self.canvas.buffer_rgba()).view(np.uint32)[..., 0]
         words, width = [], min(width, 13 * em)
         for k, (name, limit) in enumerate((("values", VALUE_LIMIT), ("gradients", self.gradient_limit))):
@@ -200,8 +200,8 @@ class Board(Picture):
         self._plotted = now
         self._set_curve(last, at, known)
         x, y, *_ = self.plot or (self.width, self.height)
-        ratio, em = self.pixel * 100 / 72, self.layout.font
-        left, top = max(0, int(ratio * (x - 7 * em))), max(0, int(ratio * (y - em)))  # its numbers included
+        em = self.layout.font
+        left, top = (max(0, int(self.ratio * edge)) for edge in (x - 7 * em, y - em))  # its numbers included
         np.asarray(self.canvas.buffer_rgba())[top:, left:] = self._background[top:, left:]
         for artist in (self.curve, self.curve_end, self.curve_ticks, self.curve_label):
             self.axes.draw_artist(artist)
@@ -210,6 +210,7 @@ class Board(Picture):
         self._curve_pixels = rows + top, cols + left, found[rows, cols]
 
     def _set_curve(self, last: int, at: Array, known: Array) -> None:
+        """Give the curve, its dot and its numbers their outlines: `known` are the losses `at` some iterations."""
         finite = np.isfinite(known) & (known > 0)
         if self.plot is None or not finite.any():
             for patch in (self.curve, self.curve_end):

@@ -7,21 +7,22 @@ import numpy as np
 from PIL import Image
 
 from backprop_lab.layers import Array
-from backprop_lab.ui.theme import CURVES, HEATMAP, LOST, NOT_FINITE, OPERAND, RESULT, RIGHT, WRONG, Theme
+from backprop_lab.ui.theme import HEATMAP, NOT_FINITE, OPERAND, RESULT, RIGHT, WRONG, Theme
 
 COLOURS = mpl.colormaps[HEATMAP].resampled(256)
 
 
-def in_few_colours(picture: Image.Image, theme: Theme, of_scale: int = 64) -> Image.Image:
+def in_few_colours(picture: Image.Image, theme: Theme, of_scale: int = 64, more: tuple[str, ...] = ()) -> Image.Image:
     """The same in the colours of `palette`; its pixels are their numbers there."""
-    return picture.convert("RGB").quantize(palette=palette(theme, of_scale), dither=Image.Dither.NONE)
+    return picture.convert("RGB").quantize(palette=palette(theme, of_scale, more), dither=Image.Dither.NONE)
 
 
 @lru_cache(maxsize=4)
-def palette(theme: Theme, of_scale: int = 64) -> Image.Image:
-    """The 256 colours, as a picture without pixels; so many are of the scale of values."""
+def palette(theme: Theme, of_scale: int = 64, more: tuple[str, ...] = ()) -> Image.Image:
+    """The 256 colours, as a picture without pixels: so many of the scale of values, and shades of those of the theme
+    and of some `more`."""
     rows = [COLOURS(np.linspace(0, 1, of_scale))[:, :3]]
-    fixed = [mpl.colors.to_rgb(c) for c in (*theme, OPERAND, RESULT, NOT_FINITE, RIGHT, WRONG, LOST, *CURVES)]
+    fixed = [mpl.colors.to_rgb(c) for c in (*theme, OPERAND, RESULT, NOT_FINITE, RIGHT, WRONG, *more)]
     paper = np.array(mpl.colors.to_rgb(theme.paper))
     for colour in fixed:
         rows.append(paper + np.linspace(0, 1, 8)[1:, None] * (np.array(colour) - paper))

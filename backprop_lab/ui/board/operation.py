@@ -64,7 +64,7 @@ class Operation(Picture):
         gradients: float = GRADIENT_LIMIT,
     ) -> None:  # fmt: skip
         super().__init__(width, height, ratio, DARK if dark else LIGHT)
-        self.width, self.height, self.ratio, self.large, self.gradients = width, height, ratio, large, gradients
+        self.width, self.height, self.large, self.gradients = width, height, large, gradients
         self.canvas.draw()
         self._background = np.array(self.canvas.buffer_rgba())
         self._empty = self.take()

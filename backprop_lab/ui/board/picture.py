@@ -22,7 +22,7 @@ class Picture:
     """A canvas of `width` by `height` CSS pixels, at `ratio` device pixels for each of them."""
 
     def __init__(self, width: float, height: float, ratio: float, theme: Theme) -> None:
-        self.theme = theme
+        self.theme, self.ratio = theme, ratio
         size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
         # Slightly more than this many pixels: 464 can come out as 463.99, which matplotlib before 3.11 cuts to 463.
         across, down = ((pixels + 1e-6) / 100 for pixels in size)

@@ -234,13 +234,15 @@ function makePicture(parent, className) {
     },
     placeOf(event) {
       const { left, top, width, height } = image.getBoundingClientRect();
-      return [(event.clientX - left) / width, (event.clientY - top) / height, NAME / height];
+      return [(event.clientX - left) / width, (event.clientY - top) / height, height];
     },
     cellAt(event) {
-      return cellIn(this.boxes, ...this.placeOf(event));
+      const [x, y] = this.placeOf(event);
+      return cellIn(this.boxes, x, y);
     },
     nameAt(event) {
-      return nameAt(this.boxes, ...this.placeOf(event));
+      const [x, y, height] = this.placeOf(event);
+      return nameAt(this.boxes, x, y, NAME / height);
     },
   };
 }

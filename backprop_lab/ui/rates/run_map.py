@@ -189,7 +189,7 @@ class RunMap:
         """The picture as last drawn."""
         data = io.BytesIO()
         drawn = Image.fromarray(np.asarray(self.canvas.buffer_rgba()))
-        in_few_colours(drawn, self.theme, of_scale=120).save(data, "PNG", compress_level=1)
+        in_few_colours(drawn, self.theme, of_scale=120, more=(LOST, *CURVES)).save(data, "PNG", compress_level=1)
         return data.getvalue()
 
 
