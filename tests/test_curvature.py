@@ -9,12 +9,18 @@ from common import in_other_numbers, trained, with_numbers
 from own_parts import OWN_PROBLEMS, with_gelu
 from problems import ACTIVATIONS, LOSSES
 
-from backprop_lab import Linear, Network, Problem, ReLU, SumSquaredError, Tanh, random_problem
+from backprop_lab import Linear, Network, Problem, ReLU, SumSquaredError, Tanh, curvature, random_problem
 from backprop_lab.curvature import critical_lr, curvature_along, sharpness
 
 ONE = np.ones((1, 1))
 LEAST_SQUARES = {"seed": 5, "samples": 9, "inputs": 4, "hidden": (), "outputs": 3}
 ARCTAN = "arctan by math.atan"
+
+
+@pytest.fixture(params=[curvature.SMALL, 0], ids=["whole", "by products"], autouse=True)
+def way(request, monkeypatch):
+    """H made whole, as of a small problem, or met in its products alone."""
+    monkeypatch.setattr(curvature, "SMALL", request.param)
 
 
 def flat(arrays):
