@@ -7,9 +7,10 @@ its names in some place does not apply there.
 
 A gradient check sees only gradients: it misses a mistake in the reported loss, or in the update.
 `INVISIBLE_TO_GRADIENT_CHECK` lists those that it can never see. Nor does it see one that changes nothing where it is
-made (a forgotten bias that is still 0, a transpose of one number, a forgotten shift until it overflows), or next to
-nothing (`updated-weights` at a tiny learning rate). A dropped dimension has the right numbers: `check_gradients`
-refuses its shape, but a check that lets NumPy broadcast, as np.allclose does, accepts it.
+made (a forgotten bias that is still 0, a transpose of one number, a forgotten shift until it overflows, `log-of-zero`,
+which then spoils the loss alone), or next to nothing (`updated-weights` at a tiny learning rate). A dropped dimension
+has the right numbers: `check_gradients` refuses its shape, but a check that lets NumPy broadcast, as np.allclose does,
+accepts it.
 """
 
 import re
@@ -197,7 +198,7 @@ _ALL = (
         name="mask-from-another-layer",
         title="ReLU mask from another layer's matrix",
         resembles="a mask taken from {X_other}, which is not this ReLU's",
-        cause="Where all layers are equally wide, every matrix fits, and the names differ by one digit.",
+        cause="Where layers are equally wide, a matrix of one fits in the line of another, and no error is raised.",
         symptom="The empty cells of the gradient are not where the ReLU's output is 0.",
         lines={(ReLU, "dX"): "{dY} * ({X_other} > 0)"},
     ),
@@ -206,7 +207,7 @@ _ALL = (
         title="ReLU mask upside down",
         resembles="a mask that is upside down: it keeps the units that were off and zeroes those that were on",
         cause="People remember that a ReLU sets something to 0, and set the wrong half.",
-        symptom="The gradient is empty exactly where the ReLU's output has numbers.",
+        symptom="The gradient has numbers only where the ReLU's output is 0.",
         lines={(ReLU, "dX"): "{dY} * ({Y} <= 0)"},
     ),
     Mistake(
@@ -268,8 +269,8 @@ _ALL = (
         resembles="a matrix product with the activation's slope: each cell has its own slope, so it takes `*`",
         cause="Most products of the backward pass take an `@`, and with as many samples as units this one runs too.",
         symptom=(
-            "Rows mix: a sample's gradient depends on other samples. With a ReLU, cells of units that were off have "
-            "numbers too."
+            "Rows mix: a sample's gradient depends on other samples. With a ReLU, a unit that was off for one sample "
+            "and on for another has numbers for both."
         ),
         lines={
             (ReLU, "dX"): ("{dY} @ ({Y} > 0)", "{dY} @ ({Y} > 0).mT"),
@@ -296,7 +297,7 @@ _ALL = (
     Mistake(
         name="slope-of-another-activation",
         title="Slope of another activation",
-        resembles="{line}, which has the slope of another activation",
+        resembles="{line}: the slope in it is not that of this activation",
         cause="Each activation has its own slope, and the one that was learned first comes to mind.",
         symptom="Each cell is multiplied by a wrong number of its own.",
         lines={
@@ -340,7 +341,7 @@ _ALL = (
         title="Operands swapped",
         resembles="a product with its two factors swapped: A @ B is not B @ A",
         cause="For numbers the order of a product does not matter; for matrices it does.",
-        symptom="It runs only when the sizes happen to be equal; each row then mixes the samples.",
+        symptom="It runs only when sizes happen to be equal; each row then mixes the samples.",
         lines={(Linear, "Y"): "{W} @ {X} + {b}", (Linear, "dX"): "{W}.mT @ {dY}", (Linear, "dW"): "{dY} @ {X}.mT"},
     ),
     Mistake(
@@ -373,7 +374,8 @@ _ALL = (
         resembles="{dp} used where {p} was meant",
         cause="On the way back every name starts with a d, and one d too many is quickly typed.",
         symptom=(
-            "The gradient does not change when the weights of its layer do, as long as the prediction stays the same."
+            "The gradient does not change when the weights of its layer do, as long as what comes out of that layer "
+            "stays the same."
         ),
         lines={(Linear, "dX"): "{dY} @ {dp}.mT"},
     ),
@@ -401,7 +403,7 @@ _ALL = (
         title="Input of another layer",
         resembles="{X_other} used where {X} was meant: that is the input of another layer",
         cause="Between layers the numbering shifts by one, and with layers of equal width any input fits.",
-        symptom="The gradient's rows belong to the wrong inputs: set one input to 0, and the wrong row becomes 0.",
+        symptom="The gradient's rows belong to columns of the wrong matrix: where one is all 0, so is its row.",
         lines={(Linear, "dW"): "{X_other}.mT @ {dY}"},
     ),
     Mistake(
@@ -444,7 +446,7 @@ _ALL = (
     Mistake(
         name="axis-forgotten",
         title="Sum over everything",
-        resembles="{line}: without an axis, all of {dY} is added up, the units too",
+        resembles="{line}: without an axis, all of {dY} becomes one number, the units too",
         cause="`sum()` without an axis gives one number, and NumPy broadcasts it to every bias.",
         symptom="Every bias gets the same change.",
         lines={
@@ -497,9 +499,9 @@ _ALL = (
     Mistake(
         name="another-loss",
         title="A different loss",
-        resembles="a different squared error: the loss and its gradient must both be the sum, or both the same mean",
+        resembles="a different squared error: the loss and its gradient must belong to the same sum or mean",
         cause="Squared errors come as a sum, a mean over samples, or a mean over all targets, and all are called MSE.",
-        symptom="The pattern is right, but every number is off by the same factor.",
+        symptom="The pattern is right, but all gradients are off by the same factor.",
         lines={
             (SumSquaredError, "dy_pred"): "2 * ({y_pred} - {y}) / {y}.size",
             (SumSquaredError, "L"): "np.mean(({y_pred} - {y}) ** 2)",
@@ -537,7 +539,7 @@ _ALL = (
     Mistake(
         name="half-forgotten",
         title="No 1/2 in front of the loss",
-        resembles="the whole sum of squares: this loss has 1/2 in front, which cancels the 2 in its gradient",
+        resembles="the whole sum of squares, or its gradient: this loss has 1/2 in front, which cancels the 2",
         cause="Squared errors come with a 1/2 in front and without one, and the two get mixed up.",
         symptom="The pattern is right, but every number is twice as large.",
         lines={
@@ -632,7 +634,7 @@ _ALL = (
     Mistake(
         name="slope-at-the-output",
         title="Slope of a sigmoid at the output",
-        resembles="{line}: the slope of a sigmoid is in it, and the last layer here has no activation",
+        resembles="{line}: the slope of a sigmoid is in it, and only the gradient of the loss belongs here",
         cause="In many derivations the output goes through a sigmoid, whose slope y_pred (1 - y_pred) is part of it.",
         symptom="The gradient is 0 where a prediction is 0 or 1, however wrong it is.",
         lines=_of_squares(
@@ -647,7 +649,7 @@ _ALL = (
         title="Cross-entropy in place of squares",
         resembles="{line}, which belongs to cross-entropy, for probabilities; this loss squares differences",
         cause="Classification and regression are taught side by side, and the formulas get mixed up.",
-        symptom="The gradient explodes where a prediction is near 0.",
+        symptom="The gradient explodes where a prediction is near 0 and its target is not.",
         lines=_of_squares("dy_pred", "-{y} / {y_pred}", "-({y} / {y_pred} - (1 - {y}) / (1 - {y_pred}))"),
     ),
     # The softmax and cross-entropy. Seen in public: softmax twice, jaehong31/CGES issue 1; a loss without its axis,
@@ -805,7 +807,7 @@ _ALL = (
         title="exp of the scores as they are",
         resembles="{line}, and e to the power of a large score overflows: take the largest score of each row off first",
         cause="On paper the shift changes nothing, so it seems to be for show.",
-        symptom="All is right until a score passes 709, and then it is nan.",
+        symptom="All is right until a score passes 709, or all scores of a sample are below -745: then it is nan.",
         lines={
             (SoftmaxCrossEntropy, "P"): "np.exp({y_pred}) / np.exp({y_pred}).sum(axis=1, keepdims=True)",
             (SoftmaxCrossEntropy, "logP"): (
@@ -842,7 +844,7 @@ _ALL = (
         title="Learning rate applied twice",
         resembles="a step scaled by the learning rate twice",
         cause="The gradient is multiplied by the learning rate when it is computed, and again in the update.",
-        symptom="The weights hardly move: with a rate of 0.01 the step is a hundredth of what it should be.",
+        symptom="With a rate of 0.01 the step is a hundredth of what it should be, and the weights hardly move.",
         lines={(GradientDescent, "new"): "{p} - {lr} * ({lr} * {dp})"},
     ),
     Mistake(
@@ -850,7 +852,7 @@ _ALL = (
         title="Learning rate forgotten",
         resembles="a step of the whole gradient: the learning rate is missing",
         cause="The formula is remembered as W - dW, and the rate seems a detail.",
-        symptom="The weights jump, and moving the learning-rate slider changes nothing.",
+        symptom="The weights move by the whole gradient, and moving the learning-rate slider changes nothing.",
         lines={(GradientDescent, "new"): "{p} - {dp}"},
     ),
     Mistake(
@@ -869,7 +871,7 @@ _ALL = (
         title="The step instead of the new value",
         resembles="the step alone, without the old {p}",
         cause="`=` is typed for `-=`, so the change replaces the value that it should have changed.",
-        symptom="All the weights are suddenly tiny.",
+        symptom="The new weights are a single step: at a small learning rate all of them are suddenly tiny.",
         lines={(GradientDescent, "new"): ("-{lr} * {dp}", "{lr} * {dp}")},
     ),
     Mistake(
@@ -877,7 +879,7 @@ _ALL = (
         title="Learning rate on the weights too",
         resembles="{line}: the rate scales {p}, and should scale {dp} and nothing else",
         cause="Parentheses in the wrong place, or none.",
-        symptom="The weights shrink to almost nothing in one step.",
+        symptom="The old weights are multiplied by the learning rate: at 0.01, a hundredth of them is left.",
         lines={(GradientDescent, "new"): ("({p} - {dp}) * {lr}", "{lr} * {p} - {dp}")},
     ),
     # The forward pass
@@ -954,7 +956,7 @@ _ALL = (
         name="bias-forgotten",
         title="Bias forgotten",
         resembles="weighted sums without the bias {b}",
-        cause="At the start the biases are 0, so nothing is missing until they have been updated.",
+        cause="Biases mostly start at 0, and then nothing is missing until they have been updated.",
         symptom="Moving the bias changes nothing to its right.",
         lines={(Linear, "Y"): "{X} @ {W}"},
     ),
