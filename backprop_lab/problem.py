@@ -89,13 +89,11 @@ class Problem:
 def check_problem(problem: Any) -> None:
     """Raise ValueError if what should be a Problem is something else."""
     if not isinstance(problem, Problem):
-        kind = (
-            f"the class {problem.__name__} itself"
-            if isinstance(problem, type)
-            else f"a value of type {type(problem).__name__}"
-        )
+        is_class = isinstance(problem, type)
+        kind = f"the class {problem.__name__} itself" if is_class else f"a value of type {type(problem).__name__}"
+        got = f"{problem!r}, {kind}" if isinstance(problem, str) else kind
         raise ValueError(
-            f"this takes a Problem, not {kind}: worked_example() is one, random_problem(0, X=X, y=y) makes one of your "
+            f"this takes a Problem, not {got}: worked_example() is one, random_problem(0, X=X, y=y) makes one of your "
             "data, and Problem(network, loss, X, y, lr) one of your network"
         )
 

@@ -12,7 +12,15 @@ import numpy as np
 from backprop_lab.layers import Array
 from backprop_lab.losses import Loss
 from backprop_lab.network import Network
-from backprop_lab.problem import Problem, check_learning_rate, check_seed, check_whole, random_problem, redrawn
+from backprop_lab.problem import (
+    Problem,
+    check_learning_rate,
+    check_problem,
+    check_seed,
+    check_whole,
+    random_problem,
+    redrawn,
+)
 from backprop_lab.replaying import Replay
 
 BLOCK_BYTES = 2**23  # what one block makes in a step; what it works on at a time is a quarter of that
@@ -153,12 +161,6 @@ def sweep_problems(
             left=len(seeds) * len(lrs) * steps,
         )
     )
-
-
-def check_problem(problem: Any) -> None:
-    """Raise ValueError unless it is a Problem."""
-    if not isinstance(problem, Problem):
-        raise ValueError(f"problem must be a Problem, such as worked_example(); got {problem!r}")
 
 
 def in_floats(problem: Problem) -> Problem:

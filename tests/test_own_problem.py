@@ -69,7 +69,7 @@ def test_a_mistake_lab_opens_with_a_mistake_that_changes_something_in_it():
 
 
 REFUSED = {
-    "a lab takes a Problem, such as random_problem.* got 'mazur', a str": {"problem": "mazur"},
+    "takes a Problem, not 'mazur', a value of type str: worked_example": {"problem": "mazur"},
     r"up to 64 samples, and here are 2000 samples: X\[:64\] and y\[:64\]": {"problem": random_problem(0, samples=2000)},
     "up to 128 columns, and here are 2000 columns in W1": {"problem": random_problem(0, hidden=2000)},
     "samples: 'as given' has sizes": {"problem": DEEP, "samples": 3},

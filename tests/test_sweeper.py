@@ -201,7 +201,7 @@ def test_what_there_is_not_is_refused_and_changes_nothing():
         ({"activation": ["ReLU"]}, f"must be one of {', '.join(ACTIVATIONS)}; got "),
         ({"problem": GIVEN, "hidden": 3}, "your problem has hidden units of its own: leave out hidden=3"),
         ({"problem": GIVEN, "activation": "relu"}, "activation must be one of as given, .*; got 'relu'"),
-        ({"problem": [1, 2]}, r"problem must be a Problem, such as .*; got \[1, 2\]"),
+        ({"problem": [1, 2]}, "takes a Problem, not a value of type list: worked_example"),
         ({"problem": in_other_numbers(GIVEN, complex)}, "X has complex ones"),
     ]:
         with pytest.raises(ValueError, match=message):

@@ -13,8 +13,8 @@ from traitlets import HasTraits, Instance
 from backprop_lab.curvature import critical_lr, iter_sharpness, limit_of
 from backprop_lab.layers import ACTIVATIONS, Array
 from backprop_lab.network import Network
-from backprop_lab.problem import Problem, check_whole, random_problem, redrawn
-from backprop_lab.sweeping import Sweep, check_problem, in_floats, sweep_problems
+from backprop_lab.problem import Problem, check_problem, check_whole, random_problem, redrawn
+from backprop_lab.sweeping import Sweep, in_floats, sweep_problems
 from backprop_lab.ui.steps.setup import AS_GIVEN, Setup
 
 LEARNING_RATES = tuple(float(lr) for lr in np.logspace(-4, 1, 76))

@@ -11,7 +11,7 @@ from backprop_lab.examples import EXAMPLES
 from backprop_lab.layers import ACTIVATIONS, Layer
 from backprop_lab.losses import LOSSES
 from backprop_lab.network import Network
-from backprop_lab.problem import Problem, check_seed, check_whole, random_problem, redrawn
+from backprop_lab.problem import Problem, check_problem, check_seed, check_whole, random_problem, redrawn
 from backprop_lab.tracing import trace
 
 
@@ -146,13 +146,9 @@ def sizes_of(problem: Problem) -> dict[str, int]:
     }
 
 
-def checked(problem: Any) -> Problem:
+def checked(problem: Problem) -> Problem:
     """A problem that the lab can show. Raises ValueError, saying why not and what would do, for anything else."""
-    if not isinstance(problem, Problem):
-        raise ValueError(
-            "a lab takes a Problem, such as random_problem(1, X=X, y=y) or Problem(network, loss, X, y, lr); "
-            f"got {f'{problem!r}, ' * isinstance(problem, str)}a {type(problem).__name__}"
-        )
+    check_problem(problem)
     samples, layers = len(problem.X), sum(bool(layer.parameters) for layer in problem.network.layers)
     given = {"X": problem.X, "y": problem.y, **problem.network.parameters}
     widest = max(given, key=lambda name: given[name].shape[-1])
