@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -33,19 +32,11 @@ def edit(path, **cell):
     return path.read_bytes()
 
 
-def run_and_save(path):
-    """What JupyterLab leaves of a notebook that was run and saved: the same cells, with other outputs and metadata."""
-    metadata = {"execution": {"iopub.execute_input": "2026-11-25T10:00:00Z"}, "scrolled": True}
-    edit(path, outputs=[nbformat.v4.new_output("stream", text="2\n")], execution_count=7, metadata=metadata)
-
-
 def names(folder):
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
 
 
-def test_a_student_gets_the_notebooks_as_they_are_and_a_teacher_all_that_lies_beside_them(
-    tmp_path, capsys, project_files
-):
+def test_a_student_gets_the_notebooks_and_a_teacher_all_that_lies_beside_them(tmp_path, capsys, project_files):
     folder = tmp_path / "new" / "folder"
     assert main([str(folder), "--copy-only"]) == 0
     assert f"Your notebooks are in {folder}\n" in capsys.readouterr().out
@@ -65,7 +56,13 @@ def test_without_a_name_the_folder_lies_where_the_command_was_typed_unless_it_wa
         assert ("backprop_lab_notebooks" in names(Path.cwd())) == (place is tmp_path)
 
 
-def test_in_a_folder_that_was_deleted_it_says_so(monkeypatch, capsys):
+def test_what_is_in_the_way_of_the_folder_is_named_and_kept_and_another_folder_suggested(tmp_path, capsys, monkeypatch):
+    thesis = tmp_path / "thesis"
+    thesis.write_text("years of work", encoding="utf-8")
+    for folder, said in [(thesis, f"{thesis}: this is a file"), (thesis / "inside", "run: backprop-lab FOLDER")]:
+        assert main([str(folder), "--copy-only"]) == 1
+        assert said in capsys.readouterr().err
+    assert thesis.read_text(encoding="utf-8") == "years of work"
     monkeypatch.setattr(Path, "cwd", raises(FileNotFoundError(2, "No such file or directory")))
     assert main(["--copy-only"]) == 1
     assert "the folder that you are in: No such file or directory.\nTo use a different" in capsys.readouterr().err
@@ -92,81 +89,56 @@ def test_what_the_learner_wrote_or_may_have_written_stays_and_the_newer_notebook
     assert (path.read_bytes(), (tmp_path / "a_2.0.ipynb").read_bytes()) == (mine, NEW["a.ipynb"])
 
 
-@pytest.mark.parametrize("use", [lambda path: None, run_and_save], ids=["untouched", "read and run"])
-def test_an_older_notebook_that_nobody_changed_is_replaced(use, tmp_path):
-    copy_course(tmp_path, OLD, "1.0")
-    use(tmp_path / "a.ipynb")
-    told = ["Replaced with newer versions, since you had not changed them: a.ipynb"]
-    assert copy_course(tmp_path, NEW, "2.0")[1:] == told
-    assert (names(tmp_path), (tmp_path / "a.ipynb").read_bytes()) == (["a.ipynb"], NEW["a.ipynb"])
-
-
-def test_what_the_learner_wrote_stays_alone_while_nothing_is_newer_and_what_was_deleted_comes_back(tmp_path):
+def test_an_older_notebook_that_was_only_run_and_saved_is_replaced_and_a_deleted_one_comes_back(tmp_path):
     path = tmp_path / "a.ipynb"
     copy_course(tmp_path, OLD, "1.0")
-    mine = edit(path)
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    assert copy_course(tmp_path, OLD, "2.0") == [f"Your notebooks are in {tmp_path}"]
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before, "which may be read-only"
-    assert path.read_bytes() == mine
+    metadata = {"execution": {"iopub.execute_input": "2026-11-25T10:00:00Z"}, "scrolled": True}
+    edit(path, outputs=[nbformat.v4.new_output("stream", text="2\n")], execution_count=7, metadata=metadata)
+    told = ["Replaced with newer versions, since you had not changed them: a.ipynb"]
+    assert copy_course(tmp_path, NEW, "2.0")[1:] == told
+    assert (names(tmp_path), path.read_bytes()) == (["a.ipynb"], NEW["a.ipynb"])
     path.unlink()
-    copy_course(tmp_path, OLD, "2.0")
-    assert path.read_bytes() == OLD["a.ipynb"]
+    copy_course(tmp_path, NEW, "2.0")
+    assert path.read_bytes() == NEW["a.ipynb"]
 
 
 def test_each_newer_notebook_is_offered_once_and_may_be_edited_or_deleted_too(tmp_path):
     copy_course(tmp_path, OLD, "1.0")
     edit(tmp_path / "a.ipynb")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert copy_course(tmp_path, OLD, "2.0") == [f"Your notebooks are in {tmp_path}"]
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before, "which may be read-only"
     copy_course(tmp_path, NEW, "2.0")
     edit(tmp_path / "a_2.0.ipynb", source="also mine")
     assert len(copy_course(tmp_path, NEW, "2.0")) == 1
     copy_course(tmp_path, {"a.ipynb": notebook("3 + 3")}, "2.0")  # of the same number: a development version
-    copy_course(tmp_path, {"a.ipynb": notebook("4 + 4")}, "3.0")
+    copy_course(tmp_path, last := {"a.ipynb": notebook("4 + 4")}, "3.0")
     first = {name: nbformat.read(tmp_path / name, as_version=4).cells[0].source for name in names(tmp_path)}
     mine, offered = {"a.ipynb": "my own work", "a_2.0.ipynb": "also mine"}, {"a_2.0_2.0.ipynb": "3 + 3"}
     assert first == mine | offered | {"a_3.0.ipynb": "4 + 4"}
     (tmp_path / "a_3.0.ipynb").unlink()
-    assert len(copy_course(tmp_path, {"a.ipynb": notebook("4 + 4")}, "3.0")) == 1
+    assert len(copy_course(tmp_path, last, "3.0")) == 1
     assert "a_3.0.ipynb" not in names(tmp_path)
 
 
-needs_posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no FIFO, and links only for administrators")
-
-
-@needs_posix
-@pytest.mark.parametrize("put", [lambda path, outside: path.symlink_to(outside), lambda path, _: os.mkfifo(path)])
-def test_what_is_in_place_of_a_notebook_or_of_the_record_is_left_alone(put, tmp_path, capsys):
-    outside = tmp_path / "outside"
-    outside.write_bytes(OLD["a.ipynb"])
-    for name in ("a.ipynb", RECORD):
-        folder = tmp_path / name.strip(".")
-        folder.mkdir()
-        put(folder / name, outside)
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no FIFO, and links only for administrators")
+@pytest.mark.parametrize("put", [Path.symlink_to, lambda path, _: os.mkfifo(path)], ids=["link", "FIFO"])
+def test_nothing_is_written_through_what_is_in_place_of_a_notebook_of_the_record_or_of_a_folder(put, tmp_path, capsys):
+    (outside := tmp_path / "outside").write_bytes(OLD["a.ipynb"])
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    for name, target in [("a.ipynb", outside), (RECORD, outside), ("solutions", elsewhere)]:
+        (folder := tmp_path / name.strip(".")).mkdir()
+        put(folder / name, target)
         kind = (folder / name).lstat().st_mode
-        if name == RECORD:
-            assert main([str(folder), "--copy-only"]) == 1
-            assert f"{folder / RECORD}: this is not an ordinary file" in capsys.readouterr().err
-        else:
+        if name == "a.ipynb":
             copy_course(folder, NEW, "2.0")
             assert (folder / "a_2.0.ipynb").read_bytes() == NEW["a.ipynb"]
+        else:
+            assert main([str(folder), "--copy-only", "--with-solutions"]) == 1
+            assert f"{folder / name}" in capsys.readouterr().err
         assert (folder / name).lstat().st_mode == kind
-        assert outside.read_bytes() == OLD["a.ipynb"]
-
-
-@needs_posix
-def test_nothing_is_written_through_a_link_in_place_of_a_folder_or_of_a_file_that_is_being_written(tmp_path, capsys):
-    folder, outside, thesis = tmp_path / "course", tmp_path / "outside", tmp_path / "thesis"
-    folder.mkdir()
-    outside.mkdir()
-    thesis.write_text("years of work", encoding="utf-8")
-    (folder / ".a.ipynb.part").symlink_to(thesis)
-    copy_course(folder, OLD)
-    assert (folder / "a.ipynb").read_bytes() == OLD["a.ipynb"]
-    assert thesis.read_text(encoding="utf-8") == "years of work"
-    (folder / "solutions").symlink_to(outside)
-    assert main([str(folder), "--copy-only", "--with-solutions"]) == 1
-    assert f"{folder / 'solutions'}: this is a link" in capsys.readouterr().err
-    assert names(outside) == []
+    assert outside.read_bytes() == OLD["a.ipynb"]
+    assert names(elsewhere) == []
 
 
 def test_two_commands_at_once_both_end_well_and_leave_one_whole_course(tmp_path):
@@ -177,15 +149,6 @@ def test_two_commands_at_once_both_end_well_and_leave_one_whole_course(tmp_path)
     copied = {path.name: path.read_bytes() for path in (tmp_path / "course").iterdir()}
     assert {*json.loads(copied.pop(RECORD))} == {*copied}
     assert copied == course(False)
-
-
-def test_a_file_in_place_of_the_folder_is_named_and_kept_and_another_folder_suggested(tmp_path, capsys):
-    thesis = tmp_path / "thesis"
-    thesis.write_text("years of work", encoding="utf-8")
-    for folder, said in [(thesis, f"{thesis}: this is a file"), (thesis / "inside", "run: backprop-lab FOLDER")]:
-        assert main([str(folder), "--copy-only"]) == 1
-        assert said in capsys.readouterr().err
-    assert thesis.read_text(encoding="utf-8") == "years of work"
 
 
 def test_a_full_disk_leaves_no_half_of_a_notebook(tmp_path, capsys):
@@ -209,14 +172,11 @@ def test_without_jupyterlab_the_notebooks_are_there_and_pips_line_is_told(tmp_pa
     assert 'pip install "backprop-lab[lab]"' in capsys.readouterr().err
 
 
-def test_jupyterlab_opens_on_the_first_notebook_though_the_port_is_taken(tmp_path):
-    environment = own_environment(tmp_path, PYTHONPATH=str(ROOT), BROWSER="does-not-exist", PATH=str(tmp_path))
-    other = socket.create_server(("127.0.0.1", 0))
-    taken = other.getsockname()[1]
-    command = [sys.executable, "-m", "backprop_lab", tmp_path / "course", "--", f"--port={taken}"]
-    with other, serving(command, tmp_path, environment) as server:
+def test_jupyterlab_opens_on_the_first_notebook_with_the_flags_that_are_passed_on(tmp_path):
+    environment = own_environment(tmp_path, PYTHONPATH=str(ROOT))
+    port = environment.pop("JUPYTER_PORT")
+    command = [sys.executable, "-m", "backprop_lab", tmp_path / "course", "--", "--no-browser", f"--port={port}"]
+    with serving(command, tmp_path, environment) as server:
         first = json.loads(server.request(f"/api/contents/{FIRST}"))
     assert first["content"]["cells"][0]["source"].startswith("# Start here")
-    said = (tmp_path / "server.log").read_text(encoding="utf-8")
-    assert f"{server.url}/lab/tree/{FIRST}?token=" in said
-    assert f"port {taken} is already in use" in said
+    assert f":{port}/lab/tree/{FIRST}?token=" in (tmp_path / "server.log").read_text(encoding="utf-8")
