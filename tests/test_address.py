@@ -24,15 +24,11 @@ PLACES = [
 ]
 
 
-@pytest.mark.parametrize("place", PLACES, ids=str)
-def test_a_link_opens_the_lab_where_the_call_does_that_it_stands_for(place):
-    assert place_in(address_of(place)) == place
-    assert opened(address_of(place)).call() == StepThrough(**place).call()
-
-
-def test_a_link_may_hold_whatever_a_call_of_the_lab_shows_and_numbers_of_ones_own():
-    shown = {name for place in PLACES for name in place}
-    assert shown | {"network", "then", *ARRAYS} == READ.keys()
+def test_a_link_opens_the_lab_where_the_call_does_that_it_stands_for_and_may_hold_whatever_a_call_shows():
+    for place in PLACES:
+        assert place_in(address_of(place)) == place
+        assert opened(address_of(place)).call() == StepThrough(**place).call()
+    assert {"network", "then", *ARRAYS}.union(*PLACES) == READ.keys()
 
 
 def random_lab(seed):
@@ -42,8 +38,8 @@ def random_lab(seed):
         hidden = rng.integers(1, 4, rng.integers(1, 4)).tolist()
         activation, loss = (list(table.values())[rng.integers(len(table))] for table in (ACTIVATIONS, LOSSES))
         sizes = {"samples": int(rng.integers(1, 4)), "outputs": int(rng.integers(2, 4))}
-        lab = StepThrough(random_problem(seed, **sizes, hidden=hidden, activation=activation, loss=loss),
-                          seed=seed if seed % 3 else None)  # fmt: skip
+        problem = random_problem(seed, **sizes, hidden=hidden, activation=activation, loss=loss)
+        lab = StepThrough(problem, seed=seed if seed % 3 else None)
     else:
         lab = StepThrough(start=str(rng.choice(sorted({*STARTS} - {"worked example", "iris"}))), seed=seed)
     if seed % 4 > 1:
@@ -98,22 +94,19 @@ def test_a_part_of_ours_with_a_number_of_its_own_has_a_link_while_the_number_is_
 
 
 HOSTILE = [
-    "code=print(1)&execute=1", "kernel=python", "__class__=x", "X=1", "=1", "seed", "seed=", "seed=-1", "seed=1.5",
-    "seed=0x10", "seed=1_000", "seed=\N{ARABIC-INDIC DIGIT THREE}", "seed=3&seed=4", "seed=__import__('os')", "seed=3)",
-    "seed=nan", "seed= 3", "seed=3%00", "lr=nan", "lr=-1", "lr=1e9999", "lr=1j", "lr=1/3", "lr=0.1%0A", "lr=1,5",
-    "iteration=1000000000", "iteration=2**9", "step=dW9", "step=<b>dW1</b>", "start=custom", "given=1",
-    "start=%3Cscript%3Ealert(1)%3C/script%3E", "start=random\"); import os #", "activation=eval", "activation=ReLU()",
-    "hidden=129", "layers=99999999999999999999", "samples=[2]", "mistake=../../etc", "large=1",
-    "hide=seed,<img src=x onerror=alert(1)>", "%", "%FF=1", "seed=%FF", "&", "a=b=c", "javascript:alert(1)",
-    "seed=" + "9" * LONGEST, "cell=dW1[1,0]", "cell=X[9,9]", "cell=X[-1,0]", "cell=X[0", "cell=slope of H9[0,0]",
-    "x" * 10**6, "then=3:0", "then=9999999:1", "then=3:0.1:7", "network=ReLU", "W1=1", "X=1&y=1",
+    "code=print(1)&execute=1", "__class__=x", "X=1", "=1", "seed", "seed=", "seed=-1", "seed=1.5", "seed=0x10",
+    "seed=1_000", "seed=\N{ARABIC-INDIC DIGIT THREE}", "seed=3&seed=4", "seed=__import__('os')", "seed=3%00", "lr=nan",
+    "lr=-1", "lr=1e9999", "lr=1/3", "lr=0.1%0A", "iteration=1000000000", "step=dW9", "step=<b>dW1</b>", "given=1",
+    "start=%3Cscript%3Ealert(1)%3C/script%3E", "start=random\"); import os #", "activation=eval", "hidden=129",
+    "mistake=../../etc", "large=1", "hide=seed,<img src=x onerror=alert(1)>", "%", "%FF=1", "seed=%FF", "a=b=c",
+    "seed=" + "9" * LONGEST, "cell=dW1[1,0]", "cell=X[9,9]", "cell=slope of H9[0,0]", "x" * 10**6, "then=3:0",
+    "then=9999999:1", "then=3:0.1:7", "network=ReLU", "W1=1",
     *(address_of({"problem": mazur()}).replace(*change) for change in [
-        ("X=0.05", "X=nan"), ("X=0.05", "X=1e999"), ("X=0.05", "X=" + "[" * 99), ("X=0.05", "X=%7B%22a%22:1%7D"),
-        ("X=0.05", "X=__import__('os')"), ("X=0.05", "X="), ("X=0.05,0.1", "X=0.05;0.1"),
-        ("X=0.05", "X=" + "1," * 999 + "1"), ("y=0.01,", "y="), ("&y=", "&y=1&y="), ("y=0.01,0.99", "y=0.01,0.99;1,1"),
-        ("b1=0.35,", "b1="), ("W1=0.15,0.25;0.2,0.3", "W1=1,2"), ("W2=", "W3="), ("network=Linear", "network=eval"),
-        ("Linear,Sigmoid&", "Linear&W3=1&"), ("Linear,Sigmoid,", "Sigmoid,Sigmoid,"), ("half", "exec"),
-        ("lr=0.5", "lr=-0.5"), ("lr=0.5", "lr=0.5&start=random"), ("loss=half", "loss=<script>"),
+        ("X=0.05", "X=nan"), ("X=0.05", "X=1e999"), ("X=0.05", "X=" + "[" * 99), ("X=0.05", "X=__import__('os')"),
+        ("X=0.05", "X="), ("X=0.05,0.1", "X=0.05;0.1"), ("X=0.05", "X=" + "1," * 999 + "1"), ("&y=", "&y=1&y="),
+        ("y=0.01,0.99", "y=0.01,0.99;1,1"), ("W1=0.15,0.25;0.2,0.3", "W1=1,2"), ("W2=", "W3="),
+        ("network=Linear", "network=eval"), ("Linear,Sigmoid&", "Linear&W3=1&"), ("half", "exec"),
+        ("lr=0.5", "lr=-0.5"), ("lr=0.5", "lr=0.5&start=random"),
     ]),
 ]  # fmt: skip
 
@@ -121,13 +114,9 @@ HOSTILE = [
 @pytest.mark.parametrize("address", HOSTILE, ids=lambda address: address[:40].encode("unicode_escape").decode())
 def test_a_link_that_names_no_place_in_the_lab_is_refused_in_words_of_which_none_is_markup(address):
     inside = (
-        r'<div class="bpl-refused" role="alert">(.*?) <a href="./index.html">Open the lab at its beginning</a></div>'
+        '<div class="bpl-refused" role="alert">(.*?) <a href="./index.html">Open the lab at its beginning</a></div>'
     )
     (sentence,) = re.fullmatch(inside, opened(address).value).groups()
     assert not set('<>"\n\0') & set(sentence)
     assert 20 < len(sentence) < 3000
-
-
-def test_a_refusal_names_what_is_wrong_and_what_would_be_right():
-    with pytest.raises(ValueError, match=r"any of start, seed, .*; this one has 'code'"):
-        place_in("code=1")
+    assert "code" not in address or re.search("any of start, seed, .*; this one has &#x27;code&#x27;", sentence)
