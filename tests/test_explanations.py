@@ -1,31 +1,29 @@
-"""What the lines of a step mean, in LaTeX and in words: ours for our lines, a plain title for anyone else's."""
+"""What the lines of a step mean, in LaTeX, as MathML and in words: ours for our lines, a title for anyone else's."""
 
-from itertools import accumulate
+import re
+from string import Formatter
+from xml.etree import ElementTree
 
 from hypothesis import given
 from problems import problems
 
 from backprop_lab import MISTAKES, HalfSquaredError, plant, trace
-from backprop_lab.ui.values.explanations import explain
+from backprop_lab.ui.values.explanations import EXPLANATIONS, _in_latex, explain
+from backprop_lab.ui.values.mathml import mathml
 
 
 @given(problems())
-def test_every_step_has_a_title_a_sentence_and_a_formula_that_mathjax_can_set(problem):
+def test_every_step_has_a_title_a_sentence_and_a_formula_and_no_placeholder_is_left_in_them(problem):
     for step in trace(problem).steps:
         latex, title, sentence = explain(step)
-        depths = [*accumulate((c == "{") - (c == "}") for c in latex)]
-        assert min(depths) == depths[-1] == 0, f"the braces of {latex}"
-        assert r"\text" not in latex, "MathJax keeps whatever it has set with a text in it"
+        assert "mtext" not in mathml(latex)
         assert title
         assert sentence.endswith((".", "?"))
-        assert not set("{}") & set(step.code + title + sentence), "no placeholder is left"
+        assert not set("{}") & set(step.code + title + sentence)
 
 
 def test_a_formula_is_written_as_in_a_book_and_for_a_planted_mistake_it_is_crossed_out(example):
-    formulas = {
-        "y_pred": r"y_{\mathrm{pred}} = H_{1}\,W_{2} + b_{2}",
-        "dW1": r"dW_{1} = X^{\top}\,dY_{1}",
-    }
+    formulas = {"y_pred": r"y_{\mathrm{pred}} = H_{1}\,W_{2} + b_{2}", "dW1": r"dW_{1} = X^{\top}\,dY_{1}"}
     assert {name: explain(example.step(name)).latex for name in formulas} == formulas
     mistake = MISTAKES["mask-forgotten"]
     explanation = explain(plant(example, mistake, "dY1").step("dY1"))
@@ -36,3 +34,20 @@ def test_a_line_of_ones_own_is_not_explained_as_ours_that_reads_the_same_and_mak
     gradient = trace(example.problem.evolve(loss=HalfSquaredError())).step("dy_pred")
     assert explain(gradient).sentence
     assert explain(gradient._replace(name="E", result="E")) == ("", "Gradient for E", "")
+
+
+def test_a_formula_becomes_mathml_and_a_command_that_is_not_known_stands_as_it_is_written():
+    one, two = "<mrow><mn>1</mn></mrow>", "<mrow><mn>2</mn></mrow>"
+    inside = f"<mfrac>{one}{two}</mfrac><msubsup><mi>x</mi>{one}{two}</msubsup><msup><mi>a</mi>{two}</msup>"
+    inside += "<mo>−</mo><mtext>\\nabla</mtext>"
+    assert mathml(r"\frac{1}{2}x_{1}^{2}a^{2}-\nabla") == f"<math><mrow>{inside}</mrow></math>"
+
+
+def test_every_formula_of_ours_is_known_and_each_of_its_letters_and_numbers_is_there():
+    for explanation in EXPLANATIONS.values():
+        names = [field for _, field, _, _ in Formatter().parse(explanation.latex) if field]
+        latex = explanation.latex.format_map({name: _in_latex(name) for name in names})
+        assert "mtext" not in mathml(latex)
+        text = "".join(ElementTree.fromstring(mathml(latex)).itertext())
+        plain = re.sub(r"\\(?:frac|mathrm|top|odot|sum|neq|,)", "", latex)
+        assert sorted(re.findall(r"\w", text)) == sorted(re.findall(r"[^\W_]", plain)), latex

@@ -53,14 +53,11 @@ def test_it_says_which_cell_is_chosen_which_is_asked_for_and_which_line_is_wrong
 
 def test_a_png_is_as_fine_as_one_says_and_a_pdf_has_its_fonts_in_it(tmp_path):
     lab = StepThrough(step="dW1")
-    for name, scale, wide in (("two.png", None, 2000), ("three.PNG", 3, 3000)):
-        lab.save(tmp_path / name, scale=scale)
-        assert pixels((tmp_path / name).read_bytes()).shape[1] == wide
+    lab.save(tmp_path / "three.PNG", scale=3)
+    assert pixels((tmp_path / "three.PNG").read_bytes()).shape[1] == 3000
     with pytest.raises(ValueError, match="scale must be a number from"):
         lab.save(tmp_path / "lab.png", scale=0)
-    pdf = picture(lab.stepper, "pdf")
-    assert pdf.startswith(b"%PDF")
-    assert pdf.count(b"/FontFile2") >= 2  # outlines with their letters known, so that text can be searched
+    assert picture(lab.stepper, "pdf").count(b"/FontFile2") >= 2  # with their letters known, so text can be searched
 
 
 def frames_of(gif):

@@ -18,9 +18,13 @@ LABS = {
 }
 
 
-def played(html):
-    """The recording in a page."""
-    return json.loads(re.search(r'<script type="application/json" id="recording">(.*?)</script>', html, re.S)[1])
+def saved(lab, path, **options):
+    """A walk as HTML, and the recording in it."""
+    lab.save(path, **options)
+    html = path.read_text()
+    recorded = re.search(r'<script type="application/json" id="recording">(.*?)</script>', html, re.S)[1]
+    assert "<" not in recorded, "nothing breaks out of it"
+    return html, json.loads(recorded)
 
 
 @pytest.mark.parametrize("name", LABS)
@@ -28,10 +32,9 @@ def test_every_step_card_and_sum_of_a_walk_is_the_live_labs(name, tmp_path, monk
     for room in ("WIDE", "NARROW"):  # pictures that are quick to draw: others look at them
         monkeypatch.setattr(recording, room, ((200, 100), (200, 60), 1.0))
     lab = LABS[name]()
-    before = lab.stepper.place
-    lab.save(tmp_path / "walk.html", iterations=2)
+    before, cells = lab.stepper.place, 0
+    _, walk = saved(lab, tmp_path / "walk.html", iterations=2)
     assert lab.stepper.place == before
-    walk, cells = played((tmp_path / "walk.html").read_text()), 0
     layout = json.loads(json.dumps(lab._view.layout_of_steps))
     assert walk["layout"].items() >= {part: layout[part] for part in ("steps", "since", "rules")}.items()
     of_the_page = {"playing", "speed", "heard", "operation", "edit", "cell", "pinned", "sum", "sources", "below"}
@@ -52,18 +55,15 @@ def test_every_step_card_and_sum_of_a_walk_is_the_live_labs(name, tmp_path, monk
     assert cells > 100
 
 
-def test_a_walk_has_a_picture_of_every_step_and_holds_no_address_and_cannot_be_broken_out_of(tmp_path):
-    StepThrough(step="dW1").save(tmp_path / "walk.html")
-    html = (tmp_path / "walk.html").read_text()
+def test_a_walk_has_a_picture_of_every_step_and_holds_no_address(tmp_path):
+    html, walk = saved(StepThrough(step="dW1"), tmp_path / "walk.html")
     assert len(html) < 3e6
     for room in ("wide", "narrow"):
-        steps = played(html)["pictures"][room]["steps"][0]
-        maps = [base64.b64decode(step[theme][0]) for step in steps for theme in ("light", "dark")]
+        maps = [step[theme][0] for step in walk["pictures"][room]["steps"][0] for theme in ("light", "dark")]
         assert len({*maps}) == len(maps) == 32
-        assert all(png.startswith(b"\x89PNG") for png in maps)
+        assert all(base64.b64decode(png).startswith(b"\x89PNG") for png in maps)
     assert not re.findall(r"(?:src|href)=[\"'](?!data:)|@import|url\(", html)
     assert {*re.findall(r"https?://[\w./]+", html)} == {"http://www.w3.org/2000/svg"}  # a name
-    assert "<" not in re.search(r'id="recording">(.*?)</script>', html, re.S)[1]
 
 
 def test_what_cannot_be_saved_is_refused_with_a_sentence(tmp_path):

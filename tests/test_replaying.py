@@ -49,9 +49,7 @@ STACKED = {name: p for name, p in (OURS | OWN_PROBLEMS).items() if sweeping._can
 
 
 @pytest.mark.parametrize("name", STACKED)
-def test_what_can_be_recorded_is_replayed_to_the_same_runs_and_what_cannot_is_trained_without(
-    name, replays, monkeypatch
-):
+def test_what_can_be_recorded_is_replayed_to_the_same_and_what_cannot_is_trained_without(name, replays, monkeypatch):
     assert is_replayed_to_the_same(STACKED[name], replays, monkeypatch) == (name not in CANNOT)
 
 
@@ -67,26 +65,25 @@ def test_what_differs_in_an_option_or_in_its_place_alone_is_not_taken_for_the_sa
     assert is_replayed_to_the_same(p.evolve(network=network), replays, monkeypatch)
 
 
-def writing(X):
+def writing(_, X):
     Y = np.tanh(X)
     np.asarray(Y)[..., 0] *= 0.5
     return Y
 
 
 UNSEEN = {
-    "looks at a value": lambda X: np.tanh(X) if X.max(keepdims=True) > -1e9 else X,
+    "looks at a value": lambda _, X: np.tanh(X) if X.max(keepdims=True) > -1e9 else X,
     "writes into a result": writing,
-    "copies": lambda X: X + np.asarray(np.tanh(X)).copy(),
+    "copies": lambda _, X: X + np.asarray(np.tanh(X)).copy(),
 }
 
 
-@pytest.mark.parametrize("does", UNSEEN)
-def test_a_layer_that_looks_at_values_or_writes_or_copies_them_unseen_is_never_replayed(does):
+@pytest.mark.parametrize("forward", UNSEEN.values(), ids=UNSEEN)
+def test_a_layer_that_looks_at_values_or_writes_or_copies_them_unseen_is_never_replayed(forward):
     p = random_problem(0)
-    stack, X, y, lr = block(p)
+    stack, *data = block(p)
     first, _, last = p.network.layers
-    kind = type("Unseen", (Tanh,), {"forward": lambda self, X: UNSEEN[does](X)})
-    for part, recordable in [(Tanh(), True), (kind(), False)]:
+    for part, recordable in [(Tanh(), True), (type("Unseen", (Tanh,), {"forward": forward})(), False)]:
         network = Network([first, part, last]).with_parameters(stack)
-        replay = sweeping._replay(network, p.loss, X.copy(), y.copy(), lr.copy())
+        replay = sweeping._replay(network, p.loss, *(each.copy() for each in data))
         assert isinstance(replay, Replay) == recordable
