@@ -3,7 +3,7 @@
 import ast
 import re
 from pathlib import Path
-from unittest.mock import Mock
+from unittest import mock
 
 import nbformat
 import numpy as np
@@ -26,6 +26,10 @@ def has_blank(source):
     return any(isinstance(node, ast.Constant) and node.value is ... for node in ast.walk(ast.parse(source)))
 
 
+def sources(notebook):
+    return [cell.source for cell in code_cells(notebook)]
+
+
 def pairs(student, solution):
     """The cells of the students beside those of the teachers, who have more: those with the tag "solution"."""
     theirs = [cell for cell in solution.cells if "solution" not in cell.metadata.get("tags", [])]
@@ -33,8 +37,7 @@ def pairs(student, solution):
 
 
 def test_the_notebooks_with_blanks_are_those_that_have_solutions():
-    blanks = {name for name in STUDENT if any(has_blank(cell.source) for cell in code_cells(STUDENT[name]))}
-    assert {"05_plant_a_bug.ipynb", "06_your_turn.ipynb"} <= blanks == SOLUTION.keys()
+    assert {name for name in STUDENT if any(map(has_blank, sources(STUDENT[name])))} == SOLUTION.keys()
 
 
 @every_solution
@@ -56,13 +59,13 @@ def test_every_answer_of_a_solution_is_right_and_asserted_so_that_nbval_fails_if
     def verdicts(notebook):
         return [cell.outputs[-1].data["text/plain"] for cell in code_cells(notebook) if ASKS.search(cell.source)]
 
-    assert not [cell.id for cell in code_cells(SOLUTION[name]) if has_blank(cell.source)]
+    assert not [source for source in sources(SOLUTION[name]) if has_blank(source)]
     right, blank = verdicts(SOLUTION[name]), verdicts(STUDENT[name])
     assert len(right) == len(blank) >= 1
     assert not [said for said in right if not said.endswith(" is right.") and not said.startswith("That is it: ")]
     assert not [said for said in blank if "blank" not in said]
-    asserted = "\n".join(cell.source for cell in code_cells(SOLUTION[name]) if "assert " in cell.source)
-    asked = [asked for cell in code_cells(STUDENT[name]) for asked in ASKS.findall(cell.source)]
+    asserted = "\n".join(source for source in sources(SOLUTION[name]) if "assert " in source)
+    asked = ASKS.findall("\n".join(sources(STUDENT[name])))
     one_by_one = all(f"({each.partition(',')[0]}, " in asserted for each in asked)
     assert one_by_one or "assert ask.solved == set(ask.names)" in asserted
 
@@ -79,8 +82,6 @@ def test_no_answer_can_be_read_in_the_notebook_that_asks_for_it_and_no_line_of_i
     theirs = {line.strip() for other in STUDENT.values() for cell in other.cells for line in cell.source.splitlines()}
     assert not theirs & lines
 
-
-# The teaching notes
 
 NOTES = (ROOT / "notebooks" / "teaching_notes.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", NOTES, re.DOTALL)
@@ -100,58 +101,48 @@ GRADED = {
     "make_otter.py": "graded/06_your_turn.ipynb",
     "make_nbgrader.py": "course/source/your_turn/06_your_turn.ipynb",
 }
-every_tool = pytest.mark.parametrize("tool", GRADED)
 
 
-@pytest.fixture
-def graded(tool, tmp_path, monkeypatch):
-    def graded(seed=12):
-        copy_course(tmp_path, course(with_solutions=True))
-        (script,) = re.findall(rf"`{tool}`[^\n]*\n\n```python\n(.*?)```", NOTES, re.DOTALL)
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr("sys.argv", [tool, str(seed)])
+def graded(tool, seed=12):
+    """The notebook that a script of the notes makes for a grading tool, in a folder with the course."""
+    copy_course(Path.cwd(), course(with_solutions=True))
+    (script,) = re.findall(rf"`{tool}`[^\n]*\n\n```python\n(.*?)```", NOTES, re.DOTALL)
+    with mock.patch("sys.argv", [tool, str(seed)]):
         exec(script, {})
-        return nbformat.read(GRADED[tool], as_version=4)
-
-    return graded
+    return nbformat.read(GRADED[tool], as_version=4)
 
 
-def run_test(graded, name, answer):
+def run_test(made, name, answer):
     """Runs the test of an exercise in a notebook whose answer cells put something else in place of what checks them."""
-    (test,) = [cell.source for cell in graded.cells if f'("{name}", {name}).feedback' in cell.source]
-    names = {name: answer} | dict.fromkeys(["ask", "Exercises"], lambda *_, **__: Mock(feedback=True))
+    (test,) = [cell.source for cell in made.cells if f'("{name}", {name}).feedback' in cell.source]
+    names = {name: answer} | dict.fromkeys(["ask", "Exercises"], lambda *_, **__: mock.Mock(feedback=True))
     exec(test, names)
     names.get(f"test_{name}", lambda _: None)(answer)
 
 
-@every_tool
-def test_the_script_for_a_grading_tool_gives_every_exercise_a_test(graded):
-    made = graded()
+@pytest.mark.parametrize("tool", GRADED)
+def test_the_script_for_a_grading_tool_gives_every_exercise_a_test_that_no_answer_cell_overwrites(
+    tool, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    made = graded(tool)
     nbformat.validate(made)
     text = "\n".join(cell.source for cell in made.cells)
-    asked = "\n".join(cell.source for cell in code_cells(STUDENT["06_your_turn.ipynb"]))
+    asked = "\n".join(sources(STUDENT["06_your_turn.ipynb"]))
     names = re.findall(r'^ask\("(\w+)"', asked, re.MULTILINE)
     assert len(names) == 12
     for name in names:
         assert text.count(f'Exercises(seed=12)("{name}", {name}).feedback') == text.count(f"def {name}(") == 1
     assert "assert ask.solved" not in text, "that cell is for teachers"
     assert "dW, db = [...] * len(W)" in text, "what has no test is handed out as a blank"
-
-
-@every_tool
-def test_an_answer_cell_that_overwrites_the_checks_scores_nothing_and_is_told_why(graded):
-    made = graded()
     run_test(made, "dY1", lambda dH1, H1: dH1 * (H1 > 0))
     with pytest.raises(AssertionError, match="mask is missing"):
         run_test(made, "dY1", lambda dH1: dH1)
-
-
-@every_tool
-def test_another_seed_asks_for_other_numbers(graded):
     right = {seed: Exercises(seed=seed).traces[0]["db2"] for seed in (12, 34)}
-    run_test(graded(34), "db2", right[34])
+    other = graded(tool, seed=34)
+    run_test(other, "db2", right[34])
     with pytest.raises(AssertionError, match="db2"):
-        run_test(graded(34), "db2", right[12])
+        run_test(other, "db2", right[12])
 
 
 def test_the_line_for_any_other_way_to_grade_counts_the_points():

@@ -61,7 +61,6 @@ NOTEBOOK = """(({ activeCellIndex: active, widgets, mode }) => ({ active, cells:
   window.jupyterapp.shell.currentWidget.content)"""
 
 ROOM = "image => { const { clientWidth: w, clientHeight: h } = image.closest('.bpl-map'); return [w, h]; }"
-
 # A board may be taller than the window. Scrolls only if it must, since what moves under the pointer is hovered.
 SCROLL_TO = """(image, part) => {
   const panel = image.closest(".jp-WindowedPanel-outer"), { top, bottom } = panel.getBoundingClientRect();
@@ -124,6 +123,13 @@ class LabPage:
     def settle(self):
         """Wait until the page shows all that has been asked of it."""
         self.page.evaluate(SETTLED)
+
+    def wait_until(self, is_so):
+        for _ in range(50):
+            if is_so():
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError("it has not come to be so")
 
     def in_kernel(self, expression):
         """The value of an expression in the kernel, which must be a literal."""

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 
 const source = readFileSync(new URL("../../backprop_lab/ui/page/step_view.js", import.meta.url));
-const { cellIn, framesOf, heightIn, isDark, isInNotebook, isPlain, kindOf, nameAt, placeIn, termsSeen } = await import(
+const { cellIn, framesOf, heightIn, kindOf, nameAt, placeIn, termsSeen } = await import(
   `data:text/javascript;base64,${source.toString("base64")}`
 );
 
@@ -65,25 +65,6 @@ test("the layout goes with the room there is, and fills it, but no lower than it
   assert.equal(heightIn(647, 40, "desktop"), 601);
   assert(heightIn(300, 40, "desktop") > 300);
   assert(heightIn(9000, 40, "wide") < 2000);
-});
-
-test("a paper is dark if it looks darker than the middle grey, where green counts most; a key is plain if nothing is held", () => {
-  for (const light of [[129, 129, 129], [0, 255, 0]]) assert(!isDark(light));
-  for (const dark of [[127, 127, 127], [255, 0, 0], [0, 0, 255]]) assert(isDark(dark));
-  assert(isPlain({ key: "a" }));
-  for (const held of ["ctrlKey", "metaKey", "altKey", "shiftKey"]) assert(!isPlain({ key: "a", [held]: true }));
-});
-
-test("a lab comes only where it knows the notebook around it, and while its cell is in sight there", () => {
-  const isSeen = (cell, panel) => isInNotebook({
-    closest: (what) => {
-      const found = what === ".jp-Cell" ? cell : panel;
-      return found && { getBoundingClientRect: () => found };
-    },
-  });
-  const panel = { top: 100, bottom: 700 };
-  const cells = [{ top: 600, bottom: 900 }, { top: -300, bottom: 120 }, { top: 710, bottom: 900 }, null];
-  assert.deepEqual(cells.map((cell) => isSeen(cell, panel)), [true, true, false, false]);
 });
 
 test("of a sum that scrolls it is told which of its terms are seen", () => {

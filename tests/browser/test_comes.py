@@ -18,6 +18,12 @@ window.came"""
 pytestmark = pytest.mark.release
 
 
+def opened(notebook, *cells):
+    lab = notebook(*cells, TALL, run=False)
+    lab.page.evaluate(LISTEN)
+    return lab
+
+
 def run_by_hand(lab, number):
     lab.settle()
     lab.page.wait_for_timeout(500)
@@ -32,26 +38,23 @@ def came(lab):
     return lab.page.evaluate("window.came")
 
 
-@pytest.mark.parametrize("cells", [(ONE_CELL, TALL), ("import backprop_lab.ui", SLOW, TALL)], ids=["first", "later"])
+@pytest.mark.parametrize("cells", [(ONE_CELL,), ("import backprop_lab.ui", SLOW)], ids=["first", "later"])
 def test_when_its_cell_alone_was_run_by_hand_the_top_of_the_lab_is_in_view(notebook, cells):
-    lab = notebook(*cells, run=False)
-    lab.page.evaluate(LISTEN)
-    for cell in range(len(cells) - 1):
+    lab = opened(notebook, *cells)
+    for cell in range(len(cells)):
         run_by_hand(lab, cell)
     assert (came(lab), abs(lab.root.evaluate(TOP)) <= 1) == (1, True)
 
 
 def test_when_all_cells_were_run_the_lab_does_not_move_the_page(notebook):
-    lab = notebook(ONE_CELL, TALL, run=False)
-    lab.page.evaluate(LISTEN)
+    lab = opened(notebook, ONE_CELL)
     lab.run_all()
     lab.root.scroll_into_view_if_needed()
     assert came(lab) == 0
 
 
 def test_when_the_learner_has_scrolled_while_the_cell_ran_the_page_stays(notebook):
-    lab = notebook(SLOW, TALL, run=False)
-    lab.page.evaluate(LISTEN)
+    lab = opened(notebook, SLOW)
     run_by_hand(lab, 0)
     lab.page.locator(".jp-OutputArea-output", has_text="made").wait_for()
     lab.page.wait_for_timeout(1000)

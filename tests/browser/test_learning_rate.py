@@ -9,12 +9,9 @@ from backprop_lab.ui.rates.sweeper import LEARNING_RATES
 
 LAB = "from backprop_lab.ui import LearningRateLab\n\nlab = LearningRateLab(seeds=8, steps=60)\nlab"
 MORE_RUNS = """import numpy as np
-
 from backprop_lab.ui.rates import sweeper
-
 sweeper.LEARNING_RATES = tuple(np.logspace(-4, 1, 160))  # so that a sweep takes long, even on a fast machine"""
 OTHER_CELL = """import ipywidgets as widgets
-
 slider, answer = widgets.IntSlider(description="another"), widgets.Label("0")
 slider.observe(lambda change: setattr(answer, "value", f"heard {change.new}"), "value")
 widgets.VBox([slider, answer])"""
@@ -32,13 +29,12 @@ def test_while_a_sweep_runs_the_page_and_other_cells_answer_and_it_can_be_cancel
     lab = open_map(notebook, OTHER_CELL, MORE_RUNS)
     progress = lab.root.get_by_text(re.compile(r"^step \d+ of \d+(, .*)?$"))
     expect(progress).to_have_text("step 60 of 60")
-    other = lab.page.locator(".jp-Cell").nth(1)
     for label, number in (("seeds", "64"), ("steps", "1000")):
         lab.field(label).fill(number)
         lab.field(label).press("Enter")
     expect(progress).to_have_text(re.compile(r"^step [1-9]\d* of 1000(, .*)?$"))
-    other.locator(".noUi-handle").press("ArrowRight")
-    expect(other.get_by_text("heard 1")).to_be_visible()
+    lab.page.locator(".jp-Cell").nth(1).locator(".noUi-handle").press("ArrowRight")
+    expect(lab.page.get_by_text("heard 1")).to_be_visible()
     lab.image.click()
     expect(lab.root.locator(".bpl-runs")).to_contain_text("A: seed")
     lab.button("Cancel").click()
@@ -62,7 +58,6 @@ def test_two_runs_are_compared_and_one_opens_step_by_step_by_keyboard_and_axe_fi
     expect(opened.field("seed")).to_have_value(str(seeds[3]))
     expect(opened.field("learning rate")).to_have_value(f"{LEARNING_RATES[38]:.4g}")
     expect(opened.board).to_be_focused()
-    expect(opened.field("seed")).to_be_in_viewport()
     opened.wait_for_picture()
     lab.key("ArrowRight")
     opened.expect_at("Y1")

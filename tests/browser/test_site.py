@@ -11,7 +11,6 @@ import re
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,16 +26,14 @@ from test_one_screen import check_that_all_is_seen
 from witness import Witness
 
 ROOT = Path(__file__).parents[2]
-PYODIDE = os.environ.get("PYODIDE_DIST")
+PYODIDE = os.environ.get("PYODIDE_DIST", "")
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
 OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
 WAIT = 120_000  # milliseconds
 MOST_MB = 29  # that a visit may fetch, compressed
 MISSED = {"run/lab/lab.png"}  # JupyterLab asks for a picture first where the page is, then where the notebook is
-
-pytestmark = pytest.mark.skipif(
-    not PYODIDE, reason="NO PYODIDE, SO THE WEB SITE IS NOT TESTED. Name a folder with it in PYODIDE_DIST."
-)
+UNTESTED = "NO PYODIDE, SO THE WEB SITE IS NOT TESTED. Name a folder with it in PYODIDE_DIST."
+pytestmark = pytest.mark.skipif(not PYODIDE, reason=UNTESTED)
 
 CELLS = "() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells"
 A_NEW_CONSOLE = """async () => {
@@ -50,11 +47,11 @@ A_NEW_CONSOLE = """async () => {
 def build(folder, *options):
     hidden = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYODIDE_DIST")
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
-    command = ["make", "site", f"PYTHON={sys.executable}", f"SITE={folder}", *options]
+    options = (f"PYTHON={sys.executable}", f"SITE={folder}", f"PYODIDE_DIST={Path(PYODIDE).resolve()}", *options)
     (ROOT / "build").mkdir(exist_ok=True)
     with (ROOT / "build" / "site.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # builds share what they compile, and tests in two processes may both build
-        made = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        made = subprocess.run(["make", "site", *options], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert made.returncode == 0, made.stdout + made.stderr
     return folder
 
@@ -77,21 +74,16 @@ class Handler(SimpleHTTPRequestHandler):
         pass
 
 
-@contextmanager
-def served(folder):
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = build(tmp_path_factory.mktemp("site") / "site")
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder)) as site:
         site.daemon_threads, site.asked = True, []
         site.folder, site.url = folder, f"http://127.0.0.1:{site.server_port}"
         Thread(target=site.serve_forever, daemon=True).start()
         yield site
         site.shutdown()
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    with served(build(tmp_path_factory.mktemp("site") / "site", f"PYODIDE_DIST={Path(PYODIDE).resolve()}")) as site:
-        yield site
-        assert {path.relative_to(site.folder).as_posix() for path in site.asked if not path.is_file()} <= MISSED
+    assert {path.relative_to(folder).as_posix() for path in site.asked if not path.is_file()} <= MISSED
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +144,9 @@ def printed(cell):
     return "".join(text for text in said if not re.match(r"<?Figure|<IPython|\w+\(.*children=", text))
 
 
-def runs_as_saved(name, visit, site):
+@pytest.mark.release
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_runs_to_its_end_and_prints_what_was_saved(name, visit, site):
     page = visit(name).page
     page.evaluate(RUN_ALL)
     saved = nbformat.read(site.folder / "run" / "files" / name, as_version=4).cells
@@ -161,13 +155,8 @@ def runs_as_saved(name, visit, site):
         assert printed(cell) == printed(before), cell["source"]
 
 
-@pytest.mark.release
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_a_notebook_runs_to_its_end_and_prints_what_was_saved(name, visit, site):
-    runs_as_saved(name, visit, site)
-
-
 PAGES = ["index", *(f"course/{name[:-6]}" for name in NOTEBOOKS), "teachers", "api", "about", "search"]
+SOME = ["index", "course/02_step_through", "course/03_why_these_formulas", "api", "search"]  # one of each kind
 PHONE, LAPTOP = {"width": 390, "height": 844}, {"width": 1366, "height": 768}
 
 
@@ -185,7 +174,7 @@ def page(new_context, site, request):
 
 
 @pytest.mark.parametrize("page", [(PHONE, "dark"), (LAPTOP, "light")], indirect=True)
-def test_every_page_fits_the_screen_and_has_its_notebook_and_the_lab_one_click_away_on_it(page):
+def test_every_page_fits_the_screen_with_its_notebook_and_the_lab_one_click_away_and_axe_finds_nothing(page):
     for name in PAGES:
         page.goto(f"/{name}.html")
         assert page.evaluate("document.documentElement.scrollWidth") == page.viewport_size["width"], name
@@ -194,6 +183,7 @@ def test_every_page_fits_the_screen_and_has_its_notebook_and_the_lab_one_click_a
             (link,) = page.locator(f".run a.run-{link}").all()
             assert link.evaluate("link => link.href").endswith(target), name
             expect(link).to_be_in_viewport(ratio=1)
+        assert name not in SOME or violations(page) == [], name
 
 
 def test_each_lab_on_the_pages_to_read_steps_and_points_without_python(page, site):
@@ -221,19 +211,6 @@ def test_each_lab_on_the_pages_to_read_steps_and_points_without_python(page, sit
     assert not [path for path in site.asked[before:] if path.is_relative_to(site.folder / "run")]
 
 
-SOME = ["index", "course/02_step_through", "course/03_why_these_formulas", "api", "search"]
-
-
-@pytest.mark.parametrize("names", [SOME, pytest.param(PAGES, marks=pytest.mark.release)], ids=["some", "all"])
-def test_axe_finds_nothing_on_a_page_at_either_size_and_in_either_theme(names, page):
-    for size, theme in ((PHONE, "dark"), (LAPTOP, "light")):
-        page.set_viewport_size(size)
-        page.emulate_media(color_scheme=theme)
-        for name in names:
-            page.goto(f"/{name}.html")
-            assert violations(page) == [], (name, theme)
-
-
 def test_on_paper_nothing_covers_the_text_and_no_line_of_code_is_cut(page):
     page.set_viewport_size({"width": 718, "height": 1047})  # A4 within its margins
     page.emulate_media(media="print")
@@ -251,8 +228,14 @@ def test_what_is_searched_for_is_found_and_no_file_of_solutions_or_teaching_note
     page.locator("#search-results li a", has_text="Why these formulas?").click()
     expect(page.locator("h1")).to_contain_text("Why these formulas?")
     expect(page.locator("math").first).to_be_visible()
-    names = {path.relative_to(site.folder).as_posix() for path in site.folder.rglob("*")}
-    assert not {name for name in names if re.search("solutions|teaching_notes", name)}
+    assert not [path for path in site.folder.rglob("*") if re.search("solutions|teaching_notes", path.name)]
+
+
+@pytest.mark.release
+def test_the_site_for_teachers_has_the_notes_and_the_solutions(tmp_path):
+    folder = build(tmp_path / "site", "SOLUTIONS=yes")
+    assert (folder / "course" / "teaching_notes.html").is_file()
+    assert (folder / "run" / "files" / "solutions" / "06_your_turn.ipynb").is_file()
 
 
 def alone(page, address=""):
@@ -320,12 +303,11 @@ def test_the_lab_alone_works_in_a_frame_on_another_site_in_a_browser_that_keeps_
     (tmp_path / "Default").mkdir()
     kept = {"profile": {"block_third_party_cookies": True, "cookie_controls_mode": 1}}
     (tmp_path / "Default" / "Preferences").write_text(json.dumps(kept))
-    (outer := tmp_path / "outer").mkdir()
-    (outer / "index.html").write_text(f'<iframe src="{site.url}/run/open/#step=dW1" width="900" height="700"></iframe>')
     options = browser_type_launch_args | {"args": [*FLAGS, f"{OFFLINE} , EXCLUDE localhost"]}
-    with served(outer) as other, browser_type.launch_persistent_context(tmp_path, **options) as context:
+    with browser_type.launch_persistent_context(tmp_path, **options) as context:
         page = context.new_page()
-        page.goto(other.url.replace("127.0.0.1", "localhost"))
+        page.goto(f"{site.url}/about.html".replace("127.0.0.1", "localhost"))
+        page.set_content(f'<iframe src="{site.url}/run/open/#step=dW1" width="900" height="700"></iframe>')
         frame = page.frame_locator("iframe")
         frame.locator(".bpl-board img[alt^=Board]").wait_for(timeout=WAIT)
         frame.get_by_role("button", name="Next", exact=True).click()

@@ -28,7 +28,7 @@ ONE_BY_ONE = """async (keys) => {
 }"""
 
 
-def memory(lab):
+def held(lab):
     """Bytes in the kernel and in the page's scripts, what the page holds, and how many pictures it has shown so far."""
     lab.settle()
     for _ in range(3):
@@ -36,8 +36,7 @@ def memory(lab):
     page = {entry["name"]: entry["value"] for entry in lab.devtools.send("Performance.getMetrics")["metrics"]}
     blobs, pictures = lab.page.evaluate("[blobs, pictures]")
     assert blobs <= 2, "old pictures stay in the browser"  # the map, and the operation
-    bytes_of = {"kernel": lab.in_kernel(RSS), "page": page["JSHeapUsedSize"]}
-    return bytes_of | {"nodes": page["Nodes"], "listeners": page["JSEventListeners"], "pictures": pictures}
+    return [lab.in_kernel(RSS), page["JSHeapUsedSize"], page["Nodes"], page["JSEventListeners"], pictures]
 
 
 def test_a_thousand_slider_moves_leave_the_last_state_on_screen_and_no_memory_growing(notebook):
@@ -53,7 +52,7 @@ def test_a_thousand_slider_moves_leave_the_last_state_on_screen_and_no_memory_gr
         lab.settle()
         lab.page.evaluate(ONE_BY_ONE, ["ArrowRight"] * 25 + ["ArrowLeft"] * 25)
         lab.key(*(["ArrowRight"] * 50 + ["ArrowLeft"] * 50) * 3)  # faster than pictures come
-        found.append(memory(lab))
+        found.append(held(lab))
     lab.key(*["ArrowRight"] * 98)
     lab.lr_slider.focus()  # without a pause: a kernel may be in the middle of its answer, in another thread
     lab.key(*["ArrowRight"] * 52, *["ArrowLeft"] * 50)
@@ -64,7 +63,8 @@ def test_a_thousand_slider_moves_leave_the_last_state_on_screen_and_no_memory_gr
     assert lab.image.get_attribute("alt").endswith(f"which gives {loss}.")
     assert notebook(f"from backprop_lab.ui import StepThrough\n\n{lab.call.inner_text()}").picture() == last
     # What leaks grows with the pictures shown, and again the second time; what comes once, such as a menu, does not.
-    grown = {what: min(after[what] - before[what] for before, after in pairwise(found)) for what in found[0]}
-    assert grown["pictures"] >= 50
-    assert max(grown["kernel"], grown["page"]) < len(last) * grown["pictures"] / 2  # if every other picture stayed
-    assert max(grown["nodes"], grown["listeners"]) < grown["pictures"] / 2
+    *grown, pictures = (min(b - a for a, b in pairwise(each)) for each in zip(*found, strict=True))
+    assert pictures >= 50
+    kernel, page, *nodes_and_listeners = grown
+    assert max(kernel, page) < len(last) * pictures / 2  # if every other picture stayed
+    assert max(nodes_and_listeners) < pictures / 2

@@ -15,6 +15,7 @@ from backprop_lab.ui.steps.lab import SAVED
 from backprop_lab.ui.values.slopes import value_of
 
 KEYS = ("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "Enter", "Escape")
+DONE = ("next", "back", "next_phase", "next_iteration", "restart")
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +32,8 @@ def walk(lab, tmp_path_factory):
 
 @pytest.mark.parametrize(("width", "height", "theme"), [(1366, 768, "light"), (390, 844, "dark")])
 def test_all_of_it_works_with_no_network_and_no_kernel(new_context, lab, walk, width, height, theme):
-    page, witness, seen = new_context(color_scheme=theme, offline=True).new_page(), Witness(), set()
-    page.set_viewport_size({"width": width, "height": height})
+    options = {"viewport": {"width": width, "height": height}, "color_scheme": theme, "offline": True}
+    page, witness, seen = new_context(**options).new_page(), Witness(), set()
     witness.listen(page)
     page.goto(walk)
     board, worked = page.locator(".bpl-picture"), page.locator(".bpl-worked")
@@ -62,12 +63,12 @@ def test_all_of_it_works_with_no_network_and_no_kernel(new_context, lab, walk, w
 
     board.press("Escape")
     page.get_by_role("button", name="dH1", exact=True).click()
-    boxes = "JSON.parse(document.getElementById('recording').textContent).pictures"
-    boxes = page.evaluate(f"{boxes}.{'wide' if width > 600 else 'narrow'}.boxes")
+    pictures = json.loads(page.locator("#recording").text_content())["pictures"]
+    boxes = pictures["wide" if width > 600 else "narrow"]["boxes"]
     left, top, wide, high = next(box[1:5] for box in boxes if box[0] == "dH1")
     shown = board.locator("img").bounding_box()
-    x, y = left + 0.9 * wide, top + 0.9 * high
-    page.mouse.move(shown["x"] + x * shown["width"], shown["y"] + y * shown["height"])
+    x, y = (left + 0.9 * wide) * shown["width"], (top + 0.9 * high) * shown["height"]
+    page.mouse.move(shown["x"] + x, shown["y"] + y)
     expect(worked).to_contain_text("dH1[1,3] =")
     page.get_by_text("Values as a table").click()
     expect(page.locator(".bpl-tables caption").first).to_have_text("X, 2 by 3")
@@ -82,16 +83,17 @@ def test_all_of_it_works_with_no_network_and_no_kernel(new_context, lab, walk, w
     assert not witness.heard
 
 
-@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.release)])
-def test_axe_finds_no_violation(new_context, walk, theme):
-    page = new_context(color_scheme=theme, bypass_csp=True).new_page()  # its own policy would keep axe out
+def test_axe_finds_no_violation(new_context, walk):
+    page = new_context(bypass_csp=True).new_page()  # its own policy would keep axe out
     page.goto(walk)
     for _ in range(8):  # a gradient, with a red cross
         page.locator(".bpl-do-next").click()
     page.locator(".bpl-picture").press("Enter")
     page.get_by_text("Values as a table").click()
     expect(page.locator(".bpl-tables caption").first).to_be_visible()
-    assert violations(page, ".bpl-lab") == []
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        assert violations(page, ".bpl-lab") == []
 
 
 PLAY = """
@@ -112,12 +114,10 @@ def test_whatever_is_done_leads_where_it_does_in_the_live_lab(seed, tmp_path):
     shapes = {name: value_of(live.trace, name).shape for name in layout["since"]}
     cells = {name: [[1] * cols] * rows for name, (rows, cols) in shapes.items()}
     while len(messages) < 1000:
-        message = rng.choice([
-            *[{"kind": "do", "what": what} for what in ("next", "back", "next_phase", "next_iteration", "restart")],
-            *[{"kind": "key", "key": key} for key in KEYS],
-            {"kind": "jump", "index": rng.randrange(16)},
-            {"kind": "cell", "cell": [rng.choice([*cells]), rng.randrange(2), 0], "pinned": rng.random() < 0.5},
-        ])  # fmt: skip
+        cell = [rng.choice([*cells]), rng.randrange(2), 0]
+        others = {"kind": "jump", "index": rng.randrange(16)}, {"kind": "cell", "cell": cell, "pinned": seed > 0}
+        keys = [{"kind": "key", "key": key} for key in KEYS]
+        message = rng.choice([*({"kind": "do", "what": what} for what in DONE), *keys, *others])
         live._heard(message["kind"], message)
         if live.stepper.place.iteration > 2:  # the recording has no more: it stays
             message = {"kind": "do", "what": "restart"}

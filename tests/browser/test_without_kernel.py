@@ -26,13 +26,11 @@ def assert_all_that_is_shown_is_the_board(page):
     assert image.bounding_box()["width"] > 500
 
 
-def test_the_html_of_nbconvert_shows_the_picture(executed, new_context, no_hidden_errors, tmp_path):
+def test_the_html_of_nbconvert_shows_the_picture(executed, new_context, tmp_path):
     (tmp_path / "notebook.html").write_text(HTMLExporter().from_notebook_node(executed)[0])
     page = new_context(offline=True).new_page()
-    no_hidden_errors.listen(page)
     page.goto((tmp_path / "notebook.html").as_uri())
     assert_all_that_is_shown_is_the_board(page)
-    no_hidden_errors.forget("console: Failed to load resource", "asks https://")  # nbconvert's own libraries
 
 
 def test_a_notebook_that_jupyterlab_saved_and_nobody_has_trusted_or_run_here_shows_the_picture(executed, notebook):

@@ -22,11 +22,11 @@ const FILES = [["", "Save as…"], ["png", "PNG, a picture"], ["svg", "SVG, for 
 
 // Arithmetic, with no page in it
 
-export function isDark([r, g, b]) {
+function isDark([r, g, b]) {
   return 0.299 * r + 0.587 * g + 0.114 * b < 128;
 }
 
-export function isPlain(event) {
+function isPlain(event) {
   return !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey;
 }
 
@@ -259,7 +259,7 @@ function initialize() {
 }
 
 // Whether its cell is, in part at least, in sight in a notebook of JupyterLab or Notebook 7. Other hosts are not known.
-export function isInNotebook(element) {
+function isInNotebook(element) {
   const cell = element.closest(".jp-Cell")?.getBoundingClientRect();
   const panel = element.closest(".jp-WindowedPanel-outer, .jp-Notebook")?.getBoundingClientRect();
   return Boolean(cell && panel && cell.bottom > panel.top && cell.top < panel.bottom);
