@@ -72,7 +72,9 @@ def test_a_room_and_kubernetes_ask_for_a_name_on_the_list_and_a_password_and_sta
     assert user["image"]["tag"] == backprop_lab.__version__
 
 
-def test_a_students_server_brings_the_notebooks_and_no_solutions_and_starts_on_a_full_disk_too(server, tmp_path):
+def test_a_students_server_brings_no_solutions_starts_on_a_full_disk_and_lets_no_neighbour_listen_to_its_kernel(
+    server, tmp_path, monkeypatch
+):
     notebooks = tmp_path / "backprop_lab_notebooks"
     brought = {path.name for path in notebooks.iterdir()}
     assert {path.name for path in (ROOT / "notebooks").glob("*.ipynb")} <= brought
@@ -80,11 +82,7 @@ def test_a_students_server_brings_the_notebooks_and_no_solutions_and_starts_on_a
     notebooks.rename(tmp_path / "elsewhere")
     notebooks.write_text("a file where the folder should be", encoding="utf-8")
     assert load("jupyter_server_config.py").keys() == server.keys()
-
-
-def test_a_students_kernel_has_no_debugger_and_is_not_started_where_neighbours_could_listen(server, monkeypatch):
-    argv = server.ServerApp.kernel_spec_manager_class().get_kernel_spec("python3").argv
-    assert "debugpy" in argv[2]
+    assert "debugpy" in server.ServerApp.kernel_spec_manager_class().get_kernel_spec("python3").argv[2]
     assert server.MappingKernelManager.transport_encryption == "required"
     monkeypatch.setattr(MappingKernelManager, "class_trait_names", classmethod(lambda *_, **__: []))
     with pytest.raises(RuntimeError, match="listen"):

@@ -8,7 +8,7 @@ from common import covers
 from own_parts import OWN_PROBLEMS
 
 from backprop_lab import SoftmaxCrossEntropy, Tanh, one_hot, random_problem, trace
-from backprop_lab.ui.board.layout import FLAT, SMALLEST, TALL, place_matrices
+from backprop_lab.ui.board.layout import SMALLEST, place_matrices
 
 SCREENS = [(930, 345), (1180, 420), (390, 250), (1500, np.inf)]
 SIZES = [
@@ -70,12 +70,9 @@ def test_a_square_is_the_mean_of_as_few_cells_as_keep_it_wide_enough_to_see(ever
             assert each == 1 or side * (each - 1) / n < SMALLEST, box
 
 
-def test_the_worked_example_has_room_for_its_numbers_on_a_laptop_and_no_cell_is_flat_or_tall(example):
+def test_the_worked_example_has_room_for_its_numbers_on_a_laptop(example):
     found = place_matrices(example, 930, 345)
     assert (found.boxes["X"].width / 3 >= 36, found.boxes["X"].height / 2 >= 15, found.width > 925) == (True,) * 3
-    for screen in product((300, 930, 2000), (200, 345, 900)):
-        box = place_matrices(example, *screen).boxes["X"]
-        assert 1 / TALL - 1e-6 <= (box.width / box.cols) / (box.height / box.rows) <= FLAT + 1e-6, screen
 
 
 @pytest.mark.parametrize(("sizes", "told"), [((65, 2, [3], 1), "65 samples"), ((2, 3, [129], 2), "129 units")])

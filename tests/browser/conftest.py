@@ -1,23 +1,19 @@
 """A real JupyterLab and a real Chromium for all browser tests, and for each test a page, a notebook and a kernel.
 
 Whatever goes wrong out of sight fails the test it happened in: an error in the page's console, an exception in the
-kernel or in the server's log, a request to any other machine. A test that fails leaves a picture in build/browser;
-with `--tracing retain-on-failure`, which takes twice the time, also a trace for `playwright show-trace`.
+kernel, a request to any other machine. A test that fails leaves a picture in build/browser.
 """
 
 import json
 import os
 import secrets
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 import pytest
-from lab_page import ONE_CELL, READY, LabPage, new_notebook
-from launch import FLAGS, WINDOW, Server, find_chromium, jupyterlab, own_environment
+from lab_page import ONE_CELL, READY, LabPage, hear, new_notebook
+from launch import FLAGS, WINDOW, find_chromium, jupyterlab, own_environment
 from playwright.sync_api import expect
-from witness import Witness, errors_in
 
 import backprop_lab
 
@@ -44,56 +40,38 @@ def browser_context_args():
     return {"viewport": WINDOW}
 
 
-@dataclass
-class Notebooks:
-    """The notebooks that a JupyterLab serves, and their kernels."""
-
-    server: Server
-    folder: Path
-    environment: dict[str, str]
-
-    def ask(self, path, *request):
-        return json.loads(self.server.request(f"/api/{path}", *request) or "null")
-
-    def log(self):
-        return (self.folder.parent / "server.log").read_text(errors="replace")
+@pytest.fixture(scope="session")
+def jupyter_home(tmp_path_factory):
+    return tmp_path_factory.mktemp("jupyter")
 
 
 @pytest.fixture(scope="session")
-def notebooks(browser, tmp_path_factory):
-    """It asks for a browser first: without one, no server starts. Its kernels import the package that the tests do."""
-    home = tmp_path_factory.mktemp("jupyter")
-    (folder := home / "notebooks").mkdir()
+def environment(jupyter_home):
+    """That of the server and of its kernels, which import the package that the tests do."""
     package = filter(None, [str(Path(backprop_lab.__file__).parents[1]), os.environ.get("PYTHONPATH")])
-    environment = own_environment(home, PYTHONPATH=os.pathsep.join(package))
-    with jupyterlab(home, folder, environment) as server:
-        yield (notebooks := Notebooks(server, folder, environment))
-    assert not errors_in(notebooks.log())
+    return own_environment(jupyter_home, PYTHONPATH=os.pathsep.join(package))
+
+
+@pytest.fixture(scope="session")
+def server(browser, jupyter_home, environment):
+    """It asks for a browser first: without one, no server starts."""
+    (jupyter_home / "notebooks").mkdir()
+    with jupyterlab(jupyter_home, jupyter_home / "notebooks", environment) as server:
+        yield server
 
 
 @pytest.fixture
-def no_hidden_errors(notebooks):
-    """What went wrong out of sight; nothing may be left of it at the end."""
-    witness, before = Witness(), len(notebooks.log())
-    yield witness
-    assert not witness.heard
-    if errors_in(notebooks.log()[before:]):
-        time.sleep(1)  # the server may be in the middle of its sentence
-    assert not errors_in(notebooks.log()[before:])
-
-
-@pytest.fixture
-def notebook(notebooks, new_context, no_hidden_errors):
+def notebook(server, jupyter_home, new_context):
     """A function that opens code cells or a whole notebook in a page of its own, and returns its first lab."""
-    labs = []
+    heard, labs = [], []
 
     def notebook(*cells, made=None, run=True):
         name = (workspace := secrets.token_hex(4)) + ".ipynb"
-        nbformat.write(made or new_notebook(*cells or (ONE_CELL,)), notebooks.folder / name)
+        nbformat.write(made or new_notebook(*cells or (ONE_CELL,)), jupyter_home / "notebooks" / name)
         page = new_context().new_page()
         page.set_default_timeout(WAIT)
-        no_hidden_errors.listen(page)
-        page.goto(f"{notebooks.server.url}/lab/workspaces/{workspace}/tree/{name}?token={notebooks.server.token}")
+        hear(page, heard)
+        page.goto(f"{server.url}/lab/workspaces/{workspace}/tree/{name}?token={server.token}")
         labs.append(lab := LabPage(page))
         page.evaluate(READY)
         if run:
@@ -102,10 +80,11 @@ def notebook(notebooks, new_context, no_hidden_errors):
 
     yield notebook
     for lab in labs:
-        no_hidden_errors.heard += lab.kernel_errors()
+        heard += lab.kernel_errors()
         lab.page.context.close()
-    for kernel in notebooks.ask("kernels"):
-        notebooks.ask(f"kernels/{kernel['id']}", "DELETE")
+    for kernel in json.loads(server.request("/api/kernels")):
+        server.request(f"/api/kernels/{kernel['id']}", "DELETE")
+    assert not heard
 
 
 @pytest.fixture

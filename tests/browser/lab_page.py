@@ -32,6 +32,10 @@ RUN_ALL = "window.jupyterapp.commands.execute('notebook:run-all-cells')"  # the 
 # ipywidgets greets each new kernel on a comm that a kernel without ipywidgets does not know yet: that is not an error.
 GREETED = re.compile(r"(No such comm.*\n*)*")
 
+OTHER_MACHINE = re.compile(r"(http|ws)s?://(?!127\.0\.0\.1[:/])")
+# A notebook that is closed before its kernel has answered what JupyterLab asked it for itself.
+CONSOLE_NOISE = re.compile(r"Canceled future for (debug|create_subshell)_request message before replies were done")
+
 # A page that is laid out changes its width, and the lab waits until the width stays.
 LAID_OUT = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 150))))"
 
@@ -60,13 +64,24 @@ EVALUATE = """async (expression) => {
 NOTEBOOK = """(({ activeCellIndex: active, widgets, mode }) => ({ active, cells: widgets.length, mode }))(
   window.jupyterapp.shell.currentWidget.content)"""
 
-ROOM = "image => { const { clientWidth: w, clientHeight: h } = image.closest('.bpl-map'); return [w, h]; }"
 # A board may be taller than the window. Scrolls only if it must, since what moves under the pointer is hovered.
 SCROLL_TO = """(image, part) => {
   const panel = image.closest(".jp-WindowedPanel-outer"), { top, bottom } = panel.getBoundingClientRect();
   const { y, height } = image.getBoundingClientRect(), at = y + part * height;
   if (at < top + 50 || at > bottom - 50) panel.scrollBy(0, at - (top + bottom) / 2);
 }"""
+
+
+def hear(page, heard):
+    """Put what goes wrong out of sight in a page on a list: errors, exceptions, requests to any other machine."""
+
+    def note(text, matters=True):
+        if matters and not CONSOLE_NOISE.search(text):
+            heard.append(text)
+
+    page.on("console", lambda message: note(f"console: {message.text}", message.type == "error"))
+    page.on("pageerror", lambda error: note(f"page: {error.stack or error}"))
+    page.on("request", lambda request: note(f"asks {request.url}", OTHER_MACHINE.match(request.url)))
 
 
 def new_notebook(*cells):
@@ -166,13 +181,6 @@ class LabPage:
         for key in keys:
             self.page.keyboard.press(key)
 
-    def zoom(self, factor):
-        """Zoom in as a browser does, to fewer, larger CSS pixels on the same screen, and wait for a picture of it."""
-        size = self.page.viewport_size
-        across, down = round(size["width"] / factor), round(size["height"] / factor)
-        screen = {"width": across, "height": down, "deviceScaleFactor": factor, "mobile": False}
-        self.after_a_new_picture(lambda: self.devtools.send("Emulation.setDeviceMetricsOverride", screen))
-
     def after_a_new_picture(self, gesture):
         old = self.image.get_attribute("src")
         gesture()
@@ -180,21 +188,19 @@ class LabPage:
         self.page.evaluate(LAID_OUT)
         self.settle()
 
-    def theme(self, theme):
-        """Let the browser say that it is "light" or "dark", which JupyterLab follows."""
-        self.page.emulate_media(color_scheme=theme)
-        self.page.locator(f"body[data-jp-theme-light={str(theme == 'light').lower()}]").wait_for(state="attached")
-
     def violations(self):
+        """Those in a browser that is light and in one that is dark, which JupyterLab follows."""
         found = []
         for theme in ("light", "dark"):
-            self.theme(theme)
+            self.page.emulate_media(color_scheme=theme)
+            self.page.locator(f"body[data-jp-theme-light={str(theme == 'light').lower()}]").wait_for(state="attached")
             found += violations(self.page, ".bpl-lab")
         return found
 
     def place_of(self, name, i, j):
         """The middle of a cell on the page and the cell's size, in CSS pixels; on the map of the worked example."""
-        width, height = self.image.evaluate(ROOM)
+        room = "image => { const { clientWidth: w, clientHeight: h } = image.closest('.bpl-map'); return [w, h]; }"
+        width, height = self.image.evaluate(room)
         boxes = Board(trace(worked_example()), width, height).boxes_on_page()
         _, x, y, across, down, rows, cols, *_ = next(box for box in boxes if box[0] == name)
         self.image.evaluate(SCROLL_TO, y)
@@ -202,8 +208,8 @@ class LabPage:
         across, down = across / cols * width, down / rows * height
         return left + x * width + (j + 0.5) * across, top + y * height + (i + 0.5) * down, across, down
 
-    def hover(self, name, i, j):
-        self.page.mouse.move(*self.place_of(name, i, j)[:2])
+    def hover(self, *cell):
+        self.page.mouse.move(*self.place_of(*cell)[:2])
 
     def click(self, name, i, j, across=0.0, down=0.0):
         """Click a cell, in its middle or so much of its width and height away from there."""
@@ -227,15 +233,3 @@ class LabPage:
         expect(self.timeline.locator("[aria-current=step]")).to_have_text([step] if step else [])
         if step:
             expect(self.card.locator("code").first).to_have_text(re.compile(f"^{step} = "))
-
-    def state(self):
-        """Everything the lab shows, once it has come to rest."""
-        self.settle()
-        fields = {label: self.field(label).input_value() for label in ("start", "seed", "learning rate")}
-        return fields | {
-            "picture": hash(self.picture()),
-            "alt": self.image.get_attribute("alt"),
-            "card": [self.card.inner_text(), *self.remarks.all_inner_texts()],
-            "timeline": self.timeline.locator(".bpl-shown").all_inner_texts(),
-            "call": self.call.inner_text(),
-        }

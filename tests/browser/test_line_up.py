@@ -1,6 +1,5 @@
 """Lines are put in order by keyboard alone and by finger: the page's part in a real browser, the rest here."""
 
-import pytest
 from lab_page import violations
 from playwright.sync_api import expect
 
@@ -29,22 +28,17 @@ NAMES = ("lines", "goals", "place", "wrong", "said")
 ORDER = ["Y1 = X @ W1 + b1", "H1 = np.maximum(Y1, 0)", "y_pred = H1 @ W2 + b2", "L = np.sum((y_pred - y) ** 2)"]
 
 
-@pytest.fixture
-def opened(new_context):
-    """A function that shows the lines of a forward pass on a page, and returns both."""
+def opened(new_context, **context):
+    """The lines of a forward pass on a page, and their lab."""
+    page, lab = new_context(**context).new_page(), LineUp(part="forward")
 
-    def opened(**context):
-        page, lab = new_context(**context).new_page(), LineUp(part="forward")
+    def now():
+        return {name: getattr(lab._lines, name) for name in NAMES}
 
-        def now():
-            return {name: getattr(lab._lines, name) for name in NAMES}
-
-        page.expose_function("send", lambda message: lab._lines._handle_custom_msg(message, []) or now())
-        page.set_content(f"{HEAD}<style>{LineList._css}</style><main class='bpl-lab'></main>")
-        page.evaluate(PAGE, [str(LineList._esm), now()])
-        return page, lab
-
-    return opened
+    page.expose_function("send", lambda message: lab._lines._handle_custom_msg(message, []) or now())
+    page.set_content(f"{HEAD}<style>{LineList._css}</style><main class='bpl-lab'></main>")
+    page.evaluate(PAGE, [str(LineList._esm), now()])
+    return page, lab
 
 
 def line(page, text):
@@ -56,8 +50,8 @@ def expect_program(page, lab, *texts):
     assert [each.text for each in lab.puzzle.program] == [*texts]
 
 
-def test_by_keyboard_alone_every_line_is_put_moved_and_taken_back_and_a_screen_reader_hears_where_it_is(opened):
-    page, lab = opened()
+def test_by_keyboard_alone_every_line_is_put_moved_and_taken_back_and_a_screen_reader_hears_where_it_is(new_context):
+    page, lab = opened(new_context)
     focused, status = page.locator(":focus"), page.get_by_role("status")
     page.keyboard.press("Tab")
 
@@ -87,9 +81,8 @@ def test_by_keyboard_alone_every_line_is_put_moved_and_taken_back_and_a_screen_r
     assert violations(page, "main") == []
 
 
-def test_a_finger_taps_a_goal_and_its_lines_and_drags_a_line_by_its_handle_and_a_mouse_drags_it_anywhere(opened):
-    page, lab = opened(has_touch=True, is_mobile=True)
-    page.set_viewport_size({"width": 390, "height": 780})
+def test_a_finger_taps_a_goal_and_its_lines_and_drags_a_line_by_its_handle_and_a_mouse_drags_it_anywhere(new_context):
+    page, lab = opened(new_context, has_touch=True, is_mobile=True, viewport={"width": 390, "height": 780})
     for text in ORDER[:2]:
         line(page, text).tap()
     expect_program(page, lab, *ORDER[:2])

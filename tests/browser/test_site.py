@@ -19,11 +19,10 @@ from urllib.parse import urlencode
 
 import nbformat
 import pytest
-from lab_page import READY, RUN_ALL, LabPage, violations
+from lab_page import READY, RUN_ALL, LabPage, hear, violations
 from launch import FLAGS, WINDOW
 from playwright.sync_api import expect
 from test_one_screen import check_that_all_is_seen
-from witness import Witness
 
 ROOT = Path(__file__).parents[2]
 PYODIDE = os.environ.get("PYODIDE_DIST", "")
@@ -98,22 +97,21 @@ def reader(browser_type, browser_type_launch_args, tmp_path_factory):
 @pytest.fixture
 def visit(reader, site):
     """A function that opens a notebook of the site in a new page. Nothing may go wrong out of sight."""
-    witness, labs = Witness(), []
+    heard, labs = [], []
 
     def visit(notebook, start=True):
         labs.append(lab := LabPage(reader.new_page()))
-        witness.listen(lab.page)
+        hear(lab.page, heard)
         lab.page.goto(f"{site.url}/run/lab/index.html?path={notebook}", wait_until="commit")
         if start:
             lab.page.evaluate(READY)
         return lab
 
     yield visit
-    witness.forget("console: Failed to load resource: the server responded with a status of 404")  # see `site`
     for lab in labs:
-        witness.heard += lab.kernel_errors()
+        heard += lab.kernel_errors()
         lab.page.close()
-    assert not witness.heard
+    assert not [said for said in heard if "responded with a status of 404" not in said], "and see `site`"
 
 
 def test_a_first_and_a_second_visit_end_with_a_board_that_follows_its_slider_and_plays(visit, site):
@@ -163,14 +161,12 @@ PHONE, LAPTOP = {"width": 390, "height": 844}, {"width": 1366, "height": 768}
 @pytest.fixture
 def page(new_context, site, request):
     """A page of a browser of its own, at the size and in the theme of the test's parameters. Nothing may go wrong."""
-    witness, (size, theme) = Witness(), getattr(request, "param", (LAPTOP, "light"))
-    page = new_context(base_url=site.url).new_page()
-    page.set_viewport_size(size)
-    page.emulate_media(color_scheme=theme)
+    heard, (size, theme) = [], getattr(request, "param", (LAPTOP, "light"))
+    page = new_context(base_url=site.url, viewport=size, color_scheme=theme).new_page()
     page.set_default_timeout(WAIT)
-    witness.listen(page)
+    hear(page, heard)
     yield page
-    assert not witness.heard
+    assert not heard
 
 
 @pytest.mark.parametrize("page", [(PHONE, "dark"), (LAPTOP, "light")], indirect=True)

@@ -3,35 +3,15 @@
 from itertools import pairwise
 from pathlib import Path
 
-import nbformat
 import numpy as np
 from common import pixels
-from lab_page import LAID_OUT, ONE_CELL, READY, RUN_ALL, LabPage
+from lab_page import LAID_OUT, ONE_CELL, READY, RUN_ALL, LabPage, node
 from playwright.sync_api import expect
 from test_one_screen import AREAS, MEASURE
 
-SECOND_NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "02_step_through.ipynb"
 
-
-def test_in_the_second_notebook_every_slider_and_button_moves_text_picture_and_timeline_together(notebook):
-    lab = notebook(made=nbformat.read(SECOND_NOTEBOOK, as_version=4))
-    lab.press("Play")
-    expect(lab.iteration).to_have_text("iteration 1")
-    lab.press("Play", "Restart")
-    gestures = [
-        (lambda: lab.press("Next"), "Y1", 0, {"card", "timeline"}),
-        (lambda: lab.seed_slider.press("ArrowRight"), "Y1", 0, {"seed", "start"}),
-        (lambda: lab.press("Next phase", "Back"), "H1", 0, {"card", "timeline"}),
-        (lambda: lab.jump("b2_new"), "b2_new", 0, {"card", "timeline"}),
-        (lambda: lab.lr_slider.press("ArrowRight"), "b2_new", 0, {"card", "learning rate"}),  # it is the update
-        (lambda: lab.press("Next iteration"), "b2_new", 1, {"card"}),
-    ]
-    for gesture, step, iteration, moved in gestures:
-        before = lab.state()
-        gesture()
-        lab.expect_at(step, iteration)
-        after = lab.state()
-        assert {"picture", "alt", "call"} | moved <= {what for what in before if before[what] != after[what]}
+def test_the_page_finds_the_cell_under_the_pointer_frames_what_it_is_made_of_and_chooses_its_layout():
+    assert "pass 5" in node("--test", Path(__file__).with_name("step_view.test.mjs"))
 
 
 def test_questions_stand_in_the_card_and_a_reason_beside_ours_and_nothing_moves(notebook):
@@ -50,10 +30,10 @@ def test_questions_stand_in_the_card_and_a_reason_beside_ours_and_nothing_moves(
 
 
 def test_a_click_lands_on_the_cell_under_the_pointer_at_every_zoom(lab):
-    lab.after_a_new_picture(lambda: lab.page.set_viewport_size({"width": 1920, "height": 1200}))
     lab.jump("b2_new")
     for zoom, (name, i, j) in [(1.5, ("W1", 2, 3)), (0.8, ("b2_new", 0, 1)), (1, ("W1", 2, 3))]:
-        lab.zoom(zoom)
+        screen = {"width": round(1920 / zoom), "height": round(1200 / zoom), "deviceScaleFactor": zoom, "mobile": False}
+        lab.after_a_new_picture(lambda: lab.devtools.send("Emulation.setDeviceMetricsOverride", screen))  # noqa: B023
         assert lab.is_crisp(zoom)
         if zoom == 1:
             lab.page.evaluate("document.body.style.zoom = 1.25")  # the page is larger, and no picture is asked for
@@ -212,18 +192,23 @@ SHOWN = """sum(len(each.picture) > 0
   for each in __import__("gc").get_objects() if type(each).__name__ == "StepView")"""
 
 
+def shown_by(lab):
+    lab.settle()
+    return lab.call.inner_text(), lab.card.inner_text(), lab.image.get_attribute("alt"), lab.picture()
+
+
 def test_of_a_lab_whose_cell_was_run_again_no_picture_is_kept_and_after_a_reload_each_goes_on_where_it_was(notebook):
     lab = notebook(ONE_CELL.replace("StepThrough()", "lab = StepThrough(step='dW1')\nlab"), "lab")
     lab.run_all()
     lab.wait_until(lambda: lab.in_kernel(SHOWN) == 1)
-    before = lab.state()
+    before = shown_by(lab)
     lab.command("docmanager:save")
     lab.page.reload()
     lab.page.evaluate(READY)
     other = LabPage(lab.page, 1)
     for each in (lab, other):
         each.wait_for_picture()
-        each.wait_until(lambda each=each: each.state() == before)  # its room is measured again below its controls
+        each.wait_until(lambda each=each: shown_by(each) == before)  # its room is measured again below its controls
     lab.press("Next")
     other.expect_at("db1")
     lab.select_cell(1)

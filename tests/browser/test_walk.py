@@ -5,9 +5,8 @@ import random
 import shutil
 
 import pytest
-from lab_page import ONE_CELL, node, violations
+from lab_page import ONE_CELL, hear, node, violations
 from playwright.sync_api import expect
-from witness import Witness
 
 from backprop_lab.ui import StepThrough
 from backprop_lab.ui.steps import recording, words
@@ -33,8 +32,8 @@ def walk(lab, tmp_path_factory):
 @pytest.mark.parametrize(("width", "height", "theme"), [(1366, 768, "light"), (390, 844, "dark")])
 def test_all_of_it_works_with_no_network_and_no_kernel(new_context, lab, walk, width, height, theme):
     options = {"viewport": {"width": width, "height": height}, "color_scheme": theme, "offline": True}
-    page, witness, seen = new_context(**options).new_page(), Witness(), set()
-    witness.listen(page)
+    page, heard, seen = new_context(**options).new_page(), [], set()
+    hear(page, heard)
     page.goto(walk)
     board, worked = page.locator(".bpl-picture"), page.locator(".bpl-worked")
     names = [step.name for step in lab.trace.steps]
@@ -80,7 +79,7 @@ def test_all_of_it_works_with_no_network_and_no_kernel(new_context, lab, walk, w
     press("restart")
     press("play")
     is_at(names[0])
-    assert not witness.heard
+    assert not heard
 
 
 def test_axe_finds_no_violation(new_context, walk):

@@ -12,10 +12,10 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 @pytest.fixture(scope="module")
-def executed(notebooks):
+def executed(environment):
     """A notebook that `nbconvert --execute` or the like has run."""
     notebook = new_notebook(ONE_CELL)
-    NotebookClient(notebook, kernel_name="python3").execute(env=notebooks.environment)
+    NotebookClient(notebook, kernel_name="python3").execute(env=environment)
     return notebook
 
 
