@@ -43,15 +43,12 @@ LAID_OUT = "new Promise((done) => requestAnimationFrame(() => requestAnimationFr
 # all. And ask more than once, since a widget holds back changes while it waits for an answer.
 SETTLED = """async () => {
   const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
-  const shells = [null];
-  if (kernel.supportsSubshells) shells.push(...(await kernel.requestListSubshell({}).done).content.subshell_id);
-  const ask = (shell) => {
-    kernel.subshellId = shell;
-    const asked = kernel.requestKernelInfo();
+  const listed = kernel.supportsSubshells && (await kernel.requestListSubshell({}).done).content.subshell_id;
+  for (let time = 0; time < 3; time++) {
+    const asked = [null, ...(listed || [])].map((shell) => ((kernel.subshellId = shell), kernel.requestKernelInfo()));
     kernel.subshellId = null;
-    return asked;
-  };
-  for (let time = 0; time < 3; time++) await Promise.all(shells.map(ask));
+    await Promise.all(asked);
+  }
   await Promise.all([...document.querySelectorAll(".bpl-board img")].map((image) => image.decode().catch(() => {})));
   await new Promise((go) => requestAnimationFrame(() => setTimeout(() => setTimeout(go)))); // words follow the map
 }"""

@@ -36,10 +36,9 @@ pytestmark = pytest.mark.skipif(not PYODIDE, reason=UNTESTED)
 
 CELLS = "() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells"
 A_NEW_CONSOLE = """async () => {
-  const kernelPreference = { name: "python" };
-  const { sessionContext } = await window.jupyterapp.commands.execute("console:create", { kernelPreference });
-  await sessionContext.ready;
-  await sessionContext.session.kernel.requestExecute({ code: "" }).done;
+  const console = await window.jupyterapp.commands.execute("console:create", { kernelPreference: { name: "python" } });
+  await console.sessionContext.ready;
+  await console.sessionContext.session.kernel.requestExecute({ code: "" }).done;
 }"""
 
 
@@ -99,12 +98,12 @@ def visit(reader, site):
     """A function that opens a notebook of the site in a new page. Nothing may go wrong out of sight."""
     heard, labs = [], []
 
-    def visit(notebook, start=True):
+    def visit(notebook):
         labs.append(lab := LabPage(reader.new_page()))
         hear(lab.page, heard)
         lab.page.goto(f"{site.url}/run/lab/index.html?path={notebook}", wait_until="commit")
-        if start:
-            lab.page.evaluate(READY)
+        lab.page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+        lab.page.evaluate(READY)
         return lab
 
     yield visit
@@ -117,9 +116,7 @@ def visit(reader, site):
 def test_a_first_and_a_second_visit_end_with_a_board_that_follows_its_slider_and_plays(visit, site):
     for which in ("first", "second"):
         before, start = len(site.asked), time.monotonic()
-        lab = visit("02_step_through.ipynb", start=False)
-        lab.page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
-        lab.page.evaluate(READY)
+        lab = visit("02_step_through.ipynb")
         lab.page.evaluate(f"() => void {RUN_ALL}")
         expect(lab.page.locator("#loading-notice")).to_have_attribute("data-state", "ready", timeout=WAIT)
         lab.image.wait_for()
@@ -162,7 +159,8 @@ PHONE, LAPTOP = {"width": 390, "height": 844}, {"width": 1366, "height": 768}
 def page(new_context, site, request):
     """A page of a browser of its own, at the size and in the theme of the test's parameters. Nothing may go wrong."""
     heard, (size, theme) = [], getattr(request, "param", (LAPTOP, "light"))
-    page = new_context(base_url=site.url, viewport=size, color_scheme=theme).new_page()
+    page = new_context(base_url=site.url, color_scheme=theme).new_page()
+    page.set_viewport_size(size)
     page.set_default_timeout(WAIT)
     hear(page, heard)
     yield page
