@@ -16,12 +16,13 @@ from backprop_lab.__main__ import FIRST, RECORD, copy_course, course, main
 ROOT = Path(__file__).parent.parent
 
 
-def notebook(*sources):
+def course_of(*sources):
+    """A course of one notebook, with a cell for each source."""
     cells = [nbformat.v4.new_code_cell(source, id=f"cell-{place}") for place, source in enumerate(sources)]
-    return nbformat.writes(nbformat.v4.new_notebook(cells=cells)).encode()
+    return {"a.ipynb": nbformat.writes(nbformat.v4.new_notebook(cells=cells)).encode()}
 
 
-OLD, NEW = {"a.ipynb": notebook("1 + 1")}, {"a.ipynb": notebook("1 + 1", "2 + 2")}
+OLD, NEW = course_of("1 + 1"), course_of("1 + 1", "2 + 2")
 
 
 def edit(path, **cell):
@@ -36,6 +37,13 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
 
 
+def test_the_folder_lies_where_the_command_was_typed_unless_it_was_typed_inside(tmp_path, monkeypatch):
+    for place in (tmp_path, "backprop_lab_notebooks"):
+        monkeypatch.chdir(place)
+        main(["--copy-only"])
+        assert ("backprop_lab_notebooks" in names(Path.cwd())) == (place is tmp_path)
+
+
 def test_a_student_gets_the_notebooks_and_a_teacher_all_that_lies_beside_them(tmp_path, capsys, project_files):
     folder = tmp_path / "new" / "folder"
     assert main([str(folder), "--copy-only"]) == 0
@@ -47,13 +55,6 @@ def test_a_student_gets_the_notebooks_and_a_teacher_all_that_lies_beside_them(tm
     del copied[RECORD]
     beside = [name for name in project_files if name.startswith("notebooks/")]
     assert copied == {name.removeprefix("notebooks/"): (ROOT / name).read_bytes() for name in beside}
-
-
-def test_without_a_name_the_folder_lies_where_the_command_was_typed_unless_it_was_typed_inside(tmp_path, monkeypatch):
-    for place in (tmp_path, "backprop_lab_notebooks"):
-        monkeypatch.chdir(place)
-        main(["--copy-only"])
-        assert ("backprop_lab_notebooks" in names(Path.cwd())) == (place is tmp_path)
 
 
 def test_what_is_in_the_way_of_the_folder_is_named_and_kept_and_another_folder_suggested(tmp_path, capsys, monkeypatch):
@@ -111,8 +112,8 @@ def test_each_newer_notebook_is_offered_once_and_may_be_edited_or_deleted_too(tm
     copy_course(tmp_path, NEW, "2.0")
     edit(tmp_path / "a_2.0.ipynb", source="also mine")
     assert len(copy_course(tmp_path, NEW, "2.0")) == 1
-    copy_course(tmp_path, {"a.ipynb": notebook("3 + 3")}, "2.0")  # of the same number: a development version
-    copy_course(tmp_path, last := {"a.ipynb": notebook("4 + 4")}, "3.0")
+    copy_course(tmp_path, course_of("3 + 3"), "2.0")  # of the same number: a development version
+    copy_course(tmp_path, last := course_of("4 + 4"), "3.0")
     first = {name: nbformat.read(tmp_path / name, as_version=4).cells[0].source for name in names(tmp_path)}
     mine, offered = {"a.ipynb": "my own work", "a_2.0.ipynb": "also mine"}, {"a_2.0_2.0.ipynb": "3 + 3"}
     assert first == mine | offered | {"a_3.0.ipynb": "4 + 4"}

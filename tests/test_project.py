@@ -1,6 +1,5 @@
 """The files around the package agree with each other, and with what Binder and a fresh clone need."""
 
-import os
 import re
 import runpy
 import tomllib
@@ -51,11 +50,6 @@ def test_what_is_needed_in_a_place_is_pinned_there_to_one_version_that_suits_of_
         assert wanted.specifier.contains(pin.partition("==")[2]), f"{wanted}: run `make pins`"
 
 
-def test_the_version_stands_in_the_changelog_and_the_script_of_binder_can_be_run():
-    assert backprop_lab.__version__ in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    assert os.access(ROOT / "binder" / "postBuild", os.X_OK)
-
-
 # Where packages come from is everyone's own business, and so is where a clone lies.
 NAMED_NOWHERE = re.compile(
     r"pypi\.org|pythonhosted\.org|registry\.npmjs|deb\.debian|security\.debian|conda\.anaconda"
@@ -72,7 +66,8 @@ def test_no_file_names_a_package_registry_or_a_folder_of_one_machine(project_fil
     assert not [(name, match[0]) for name, text in texts.items() for match in NAMED_NOWHERE.finditer(text)]
 
 
-def test_every_public_name_has_its_docstring_and_its_line_in_the_reference():
+def test_every_public_name_has_its_docstring_and_its_line_in_the_reference_and_the_version_one_in_the_changelog():
+    assert backprop_lab.__version__ in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     reference = (ROOT / "docs" / "pages" / "api.rst").read_text(encoding="utf-8")
     listed = re.findall(r"^\.\. (?:auto\w+|py:data):: (\w+)$", reference, re.MULTILINE)
     assert sorted(listed) == sorted([*backprop_lab.__all__, *backprop_lab.ui.__all__])
