@@ -29,10 +29,7 @@ def example():
 
 @pytest.fixture(scope="session")
 def project_files(tmp_path_factory):
-    """The name of every file of the project, with `/` between folders, but those that .gitignore names.
-
-    An empty repository looks at the folder, which may be a clone, or an unpacked archive that git knows nothing of.
-    """
+    """The name of every file of the project but those that .gitignore names, in a clone or an unpacked archive."""
     empty, root = tmp_path_factory.mktemp("empty") / "repository", Path(__file__).parent.parent
     subprocess.run(["git", "init", "--quiet", "--bare", empty], check=True)
     git = ["git", f"--git-dir={empty}", f"--work-tree={root}", "ls-files", "-z", "--others", "--exclude-standard"]

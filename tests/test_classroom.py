@@ -1,6 +1,4 @@
-"""What a hub of a class is configured with: its door stays closed, and its limits and tables follow what was measured.
-
-`make classroom` rehearses a class with the same configuration on a real hub."""
+"""What a hub of a class is configured with: its door stays closed, its limits and tables are as measured."""
 
 import json
 from contextlib import nullcontext

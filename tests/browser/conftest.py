@@ -1,7 +1,6 @@
 """A real JupyterLab and a real Chromium for all browser tests, and for each test a page, a notebook and a kernel.
 
-Whatever goes wrong out of sight fails the test it happened in: an error in the page's console, an exception in the
-kernel, a request to any other machine. A test that fails leaves a picture in build/browser.
+What goes wrong out of sight fails a test: errors in the console or the kernel, requests to any other machine.
 """
 
 import json

@@ -1,7 +1,4 @@
-"""The web site of `make site`, to read and to run, in a Chromium that can reach no other machine.
-
-The variable PYODIDE_DIST names a folder with Pyodide's files; `make site` leaves one in build/pyodide.
-"""
+"""The web site of `make site`, in a Chromium that can reach no other machine; PYODIDE_DIST names Pyodide's files."""
 
 import fcntl
 import gzip

@@ -1,6 +1,4 @@
-"""What Binder does with this repository, rehearsed without Docker.
-
-Its steps are replayed on what git holds, by an unprivileged user, with pip for conda's packages of the base image."""
+"""What Binder does with this repository, rehearsed without Docker by an unprivileged user, on what git holds."""
 
 import os
 import re
@@ -42,7 +40,7 @@ def main() -> None:
 
 
 def export(room: CleanRoom) -> Path:
-    """A folder with what git holds, and nothing that lies about."""
+    """What git holds, and nothing that lies about."""
     folder, archive = room.folder / "checkout", room.folder / "head.tar"
     subprocess.run(["git", "archive", "HEAD", "-o", archive], cwd=ROOT, check=True)
     shutil.unpack_archive(archive, folder, filter="data")

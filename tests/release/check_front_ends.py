@@ -9,8 +9,6 @@ with clean_room() as room:
     commands = room.new_environment("learner", f"{wheels[0]}[lab]", "notebook>=7.2", *room.pins())
     course = room.folder / "course"
     room.run(commands / "backprop-lab", course, "--copy-only")
-    notebook_7 = (commands / "jupyter-notebook", f"--ServerApp.root_dir={course}", "--allow-root")
-    see_the_lab(
-        "JupyterLab", room, (commands / "backprop-lab", course, "--"), "lab/tree/02_step_through.ipynb?", quiet=True
-    )
-    see_the_lab("Notebook 7", room, notebook_7, "notebooks/02_step_through.ipynb?")
+    lab, notebook_7 = (commands / "backprop-lab", course, "--"), (commands / "jupyter-notebook", "--allow-root")
+    see_the_lab("JupyterLab", room, lab, "lab/tree/02_step_through.ipynb?", quiet=True)
+    see_the_lab("Notebook 7", room, notebook_7, "notebooks/02_step_through.ipynb?", cwd=course)

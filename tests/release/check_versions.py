@@ -1,8 +1,6 @@
-"""The same numbers everywhere: with the oldest and newest packages, on every supported Python and on other processors.
+"""The same numbers everywhere: with the oldest and newest packages, on every Python, with other kernels for products.
 
-What `make compat` calls. In environments made with uv it runs unit tests and every notebook, these with nbval, which
-compares each printed number with the saved one. Then NumPy is made to use kernels for its products other than this
-processor's own. Named Pythons are tried alone.
+Unit tests and every notebook run in environments made with uv. Named Pythons are tried alone.
 """
 
 import shutil
@@ -18,8 +16,7 @@ PYTHONS = [line.rpartition(" ")[2] for line in PROJECT["classifiers"] if ":: Pyt
 SHOWN = ("numpy", "matplotlib", "ipywidgets", "anywidget")
 TOOLS = ("pytest", "hypothesis", "nbval", "ipykernel", "threadpoolctl")
 
-# Our warnings are errors, as in `make test`, but an old package may be told that it does things the old way.
-QUIET = ("-W", "ignore::DeprecationWarning", "-W", "ignore::PendingDeprecationWarning")
+QUIET = ("-W", "ignore::DeprecationWarning", "-W", "ignore::PendingDeprecationWarning")  # an old package's own ways
 NBVAL = ("--nbval", "--nbval-current-env", "--nbval-cell-timeout=120")
 
 # The tests that depend most on NumPy, matplotlib or ipywidgets; the notebooks cover mistakes, feedback and sweeps.

@@ -1,7 +1,4 @@
-"""Build what is published, and do with it what the README says to do then; any Python can, with nothing installed.
-
-What was built lies in `dist/` afterwards, if and only if all went well.
-"""
+"""Build what is published, and do with it what the README says; what was built lies in `dist/` if all went well."""
 
 import re
 import shutil
