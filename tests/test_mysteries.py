@@ -53,12 +53,6 @@ def test_it_is_solved_by_what_feedback_names_and_a_wrong_guess_is_told_nothing_o
             assert not np.array_equal(np.round(wrong, 2), np.round(case[line], 2)), "two decimals tell them apart"
 
 
-def as_it_follows(case):
-    """The case with each value as its own line gives it from the numbers that are shown."""
-    steps = tuple(step._replace(value=evaluate(step.code, case)) for step in case.steps)
-    return Trace(case.problem, case.given, steps)
-
-
 def printed(value):
     return np.vectorize(as_printed, otypes=[float])(value)
 
@@ -68,7 +62,9 @@ def test_of_what_a_drawn_mystery_shows_one_line_is_the_explanation_and_the_board
     for seed in range(cases):
         drawn = {"seed": seed, "difficulty": seed % 3 + 1}
         case, rng = mystery(**drawn), np.random.default_rng(seed)
-        judged = {step.name: check(step.name, case[step.name], as_it_follows(case)) for step in case.steps}
+        follows = tuple(step._replace(value=evaluate(step.code, case)) for step in case.steps)
+        shown = Trace(case.problem, case.given, follows)  # each value as its own line gives it from the numbers shown
+        judged = {step.name: check(step.name, case[step.name], shown) for step in case.steps}
         ((line, found),) = [(name, feedback) for name, feedback in judged.items() if not feedback]
         solutions = set(found.cause)
         twins += len(solutions) > 1
@@ -78,7 +74,6 @@ def test_of_what_a_drawn_mystery_shows_one_line_is_the_explanation_and_the_board
         assert not any(solve(mistake=name, line=line, **drawn) for name in rng.choice(others, 3))
         elsewhere = rng.choice([name for name in judged if name != line])
         assert solve(mistake=min(solutions), line=str(elsewhere), **drawn).cause == ("line",)
-
         board = {name: printed(value) for name, value in case.items()}
         off = {step.name: relative_error(evaluate(step.code, board), board[step.name]) for step in case.steps}
         assert max(off, key=off.get) == line
@@ -102,40 +97,27 @@ def test_a_drawn_mystery_is_the_same_for_everybody_and_the_harder_the_more_may_b
     assert not any(solve(mistake="cross-entropy", seed=seed, difficulty=1) for seed in range(50)), "taught later"
 
 
-def test_who_is_asked_for_the_line_too_is_told_what_is_missing_and_whether_the_line_follows():
-    case = mystery(1)
-    line = first_wrong_line(case)
-    assert solve(1, "mask-forgotten", line)
-    assert solve(1, MISTAKES["mask-forgotten"], line.upper()), "however it is written"
-    here = "The mistake is not in dW1: its line, run on the values shown, gives just this dW1"
-    for answer, told, cause in [
-        (("mask-forgotten", ...), "Put the name of the wrong line, such as 'dW1', in place of the blank,", "blank"),
-        (("mask-forgotten", "dY01"), "There is no line of the name 'dY01'. Did you mean 'dY1'?", "name"),
-        (("mask-forgotten", "dW1"), here, "line"),
-        (("lr-twice", line), "You have found the line, dY1. But it is not lr-twice: that cannot occur", "place"),
-    ]:
-        feedback = solve(1, *answer)
-        assert not feedback
-        assert feedback.cause == (cause,)
-        assert told in str(feedback)
-
-
 UNKNOWN = "There is no mistake of the name "
-GUESSES = [  # in the first case, what is wrong with them, and what is said
-    ("mask-always-true", "", "That is it: what was run is dY1 = dH1 * (H1 >= 0). `>= 0` is harmless on the ReLU's"),
-    ("lr-twice", "place", "Not this one: that cannot occur in the line that is wrong here."),
-    ("matmul-for-star", "shape", "Not this one: with sizes such as these that would not run, or give another"),
-    ("mask-upside-down", "value", "Not this one: you have the right line, but that would give other numbers."),
-    (..., "blank", "Put the name of the mistake in place of the blank, in quotes."),
-    ("Mask-forgotten", "name", f"{UNKNOWN}'Mask-forgotten'. Did you mean 'mask-forgotten'?"),
-    ("dY1", "name", "dY1 is a line, not a mistake: name what is done wrong, as in 'sign-flipped'."),
-    (np.zeros(3), "name", UNKNOWN),
+GUESSES = [  # in the first case: a mistake, with its line or without; what is wrong with it; and what is said
+    (["mask-always-true"], "", "That is it: what was run is dY1 = dH1 * (H1 >= 0). `>= 0` is harmless on the ReLU's"),
+    ([MISTAKES["mask-forgotten"], "DY1"], "", "That is it: what was run is dY1 = dH1. "),
+    (["mask-forgotten", "dW1"], "line", "The mistake is not in dW1: its line, run on the values shown, gives just"),
+    (["lr-twice"], "place", "Not this one: that cannot occur in the line that is wrong here."),
+    (["lr-twice", "dY1"], "place", "You have found the line, dY1. But it is not lr-twice: that cannot occur"),
+    (["matmul-for-star"], "shape", "Not this one: with sizes such as these that would not run, or give another"),
+    (["mask-upside-down"], "value", "Not this one: you have the right line, but that would give other numbers."),
+    ([...], "blank", "Put the name of the mistake in place of the blank, in quotes."),
+    (["mask-forgotten", ...], "blank", "Put the name of the wrong line, such as 'dW1', in place of the blank,"),
+    (["Mask-forgotten"], "name", f"{UNKNOWN}'Mask-forgotten'. Did you mean 'mask-forgotten'?"),
+    (["mask-forgotten", "dY01"], "name", "There is no line of the name 'dY01'. Did you mean 'dY1'?"),
+    (["dY1"], "name", "dY1 is a line, not a mistake: name what is done wrong, as in 'sign-flipped'."),
+    ([np.zeros(3)], "name", UNKNOWN),
 ]
 
 
 @pytest.mark.parametrize(("guess", "cause", "said"), GUESSES)
 def test_a_guess_is_told_whether_it_is_right_or_only_in_the_right_line_or_no_mistake(guess, cause, said):
-    feedback = solve(1, guess)
+    feedback = solve(1, *guess)
     assert (feedback.ok, feedback.cause) == (not cause, (cause,) if cause else ())
     assert str(feedback).startswith(said)
 
