@@ -81,11 +81,16 @@ def at_first_map(**settings):
     return sweeper, pieces
 
 
+def through(*layers, X, y, loss=None):
+    """The step of a network of these layers."""
+    return trace(Problem(Network(layers), loss or SumSquaredError(), X, y, 0.1))
+
+
 def with_first_bias(*b1):
     """Three samples at X = 1, 2, 3, a unit for each bias, with all weights 1."""
     H = len(b1)
-    network = Network((Linear(np.ones((1, H)), [b1]), ReLU(), Linear(np.ones((H, 1)), [[0.0]])))
-    return trace(Problem(network, SumSquaredError(), [[1.0], [2.0], [3.0]], [[1.0], [-5.0], [2.0]], 0.1))
+    first, last = Linear(np.ones((1, H)), [b1]), Linear(np.ones((H, 1)), [[0.0]])
+    return through(first, ReLU(), last, X=[[1.0], [2.0], [3.0]], y=[[1.0], [-5.0], [2.0]])
 
 
 def in_other_numbers(problem, kind):

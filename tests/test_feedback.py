@@ -9,12 +9,12 @@ from fractions import Fraction
 import common
 import numpy as np
 import pytest
-from common import count, in_other_numbers, raises, trained, with_numbers
+from common import count, in_other_numbers, raises, through, trained, with_numbers
 from own_parts import OWN_PROBLEMS
 from problems import varied_problem
 
 import backprop_lab
-from backprop_lab import MISTAKES, Network, Problem, SumSquaredError, check, plant, random_problem, trace
+from backprop_lab import MISTAKES, check, plant, random_problem, trace
 from backprop_lab.feedback import Feedback, check_function
 from backprop_lab.layers import Linear
 
@@ -41,10 +41,6 @@ def printed(value):
     """What NumPy prints, read back: eight decimals."""
     with np.printoptions(threshold=10**6):
         return np.array(re.findall(r"[^\[\]\s]+", np.array2string(np.asarray(value))), float).reshape(np.shape(value))
-
-
-def through(*layers, X, y):
-    return trace(Problem(Network(layers), SumSquaredError(), X, y, 0.1))
 
 
 def predicting(*numbers):

@@ -7,11 +7,11 @@ from itertools import product
 import common
 import numpy as np
 import pytest
-from common import count, trained, with_numbers
+from common import count, through, trained, with_numbers
 from problems import ACTIVATIONS, identical, losses_of, varied_problem
 
 import backprop_lab
-from backprop_lab import MISTAKES, Linear, Network, Problem, ReLU, plant, random_problem, trace
+from backprop_lab import MISTAKES, Linear, ReLU, plant, random_problem, trace
 from backprop_lab.gradcheck import complex_step_derivative, loss_of, off_at_zero, relative_error
 from backprop_lab.lines import evaluate
 from backprop_lab.losses import SumSquaredError
@@ -137,8 +137,8 @@ def test_another_layer_is_the_nearest_before_or_else_after_and_an_activation_is_
         ("raw-input", "LRLR", {"dW1": None, "dW2": "Y1.mT @ dY2"}),
         ("activation-skipped-backward", "LL", {"dW1": None}),
     ]:
-        network = Network([ReLU() if layer == "R" else Linear(np.eye(2), np.ones((1, 2))) for layer in layers])
-        t = trace(Problem(network, SumSquaredError(), np.ones((2, 2)), np.zeros((2, 2)), 0.1))
+        made = [ReLU() if layer == "R" else Linear(np.eye(2), np.ones((1, 2))) for layer in layers]
+        t = through(*made, X=np.ones((2, 2)), y=np.zeros((2, 2)))
         assert {name: MISTAKES[mistake].wrong_line(t, name) for name in lines} == lines
 
 
