@@ -9,26 +9,13 @@ from fractions import Fraction
 import common
 import numpy as np
 import pytest
-from common import count, in_other_numbers, raises, through, trained, with_numbers
+from common import count, in_other_numbers, raises, trained, with_numbers
 from own_parts import OWN_PROBLEMS
 from problems import varied_problem
 
 import backprop_lab
 from backprop_lab import MISTAKES, check, plant, random_problem, trace
 from backprop_lab.feedback import Feedback, check_function
-from backprop_lab.layers import Linear
-
-
-class Foreign:
-    """What a DataFrame or a tensor is to NumPy: something with __array__, which may raise an error."""
-
-    def __init__(self, values):
-        self.values = values
-
-    def __array__(self, dtype=None, copy=None):
-        if isinstance(self.values, Exception):
-            raise self.values
-        return np.asarray(self.values, dtype=dtype)
 
 
 def retyped(a, where, item):
@@ -43,10 +30,6 @@ def printed(value):
         return np.array(re.findall(r"[^\[\]\s]+", np.array2string(np.asarray(value))), float).reshape(np.shape(value))
 
 
-def predicting(*numbers):
-    return through(Linear([numbers], [[0.0] * len(numbers)]), X=[[1.0]], y=[[0.0] * len(numbers)])
-
-
 def assert_says(feedback, cause, said):
     """That it is wrong for these causes, or right, and reads like this, in one line; ... stands for more."""
     assert (feedback.ok, " ".join(feedback.cause)) == (not cause, cause), str(feedback)
@@ -54,14 +37,13 @@ def assert_says(feedback, cause, said):
 
 
 def rows(table):
-    """The parts of each line `name = code | cause | sentence`: first what stands after `name of` or above at `in`."""
+    """The parts of each line `name = code | cause | sentence`, after what stands above it at `in`."""
     for line in re.sub(r"\n {4,}", " ", table).splitlines():
         if line.startswith("in "):
-            above = line.removeprefix("in ")
+            made = line.removeprefix("in ")
         elif line.startswith("  "):
             answer, cause, said = (*line.strip().split(" | "), "", "")[:3]
             name, code = answer.split(" = ", 1)
-            name, made = (*name.split(" of ", 1), above)[:2]
             yield pytest.param(made, name, code, cause, said or "..." * bool(cause) or f"{name} is right.", id=answer)
 
 
@@ -161,22 +143,18 @@ def reproduced(mistake, answer, name, t):
     for line in mistake.wrong_lines(t, name):
         with suppress(TypeError, ValueError):  # some do not run here
             values.append(t.evaluate(line))
-    return any(
-        value is not None and np.shape(value) == np.shape(answer) and np.allclose(answer, value, rtol=1e-6, atol=1e-9)
-        for value in values
-    )
+    near = [value for value in values if np.shape(value) == np.shape(answer)]
+    return any(np.allclose(answer, value, rtol=1e-6, atol=1e-9) for value in near)
 
 
-CONTAINERS = (
-    "a.tolist()", "list(a)", "tuple(map(tuple, a))", "a.astype(object)", "np.asfortranarray(a)", "Foreign(a)",
-    "a.astype(np.float32)", "a.astype(np.float16)", "a.astype(np.longdouble)", "a.astype(complex)",
-    "[[Fraction(x) for x in row] for row in a]",
-)  # fmt: skip
+FRAME = "type('Frame', (), {'__array__': lambda *_, **__: a})()"  # what a DataFrame is to NumPy
+FRACTIONS = "[[Fraction(x) for x in row] for row in a]"
+TYPES = [f"a.astype({kind})" for kind in ("object", "np.float32", "np.float16", "np.longdouble", "complex")]
+CONTAINERS = ("a.tolist()", "list(a)", "tuple(map(tuple, a))", "np.asfortranarray(a)", FRAME, FRACTIONS, *TYPES)
 
 
-@pytest.mark.parametrize("contained", CONTAINERS)
-def test_a_right_answer_is_right_in_any_container(contained, example):
-    for name in ("dW1", "db1", "W1_new", "dY1"):
+def test_a_right_answer_is_right_in_any_container(example):
+    for contained, name in itertools.product(CONTAINERS, ("dW1", "db1", "W1_new", "dY1")):
         feedback = check(name, eval(contained, globals() | {"a": example[name]}), example)
         assert (feedback.ok, feedback.cause, str(feedback), feedback.where) == (True, (), f"{name} is right.", None)
     L = float(example["L"])
@@ -186,8 +164,7 @@ def test_a_right_answer_is_right_in_any_container(contained, example):
 
 def test_numbers_at_the_ends_of_the_range_get_a_sentence_and_no_warning(example):
     for name, huge in itertools.product(("dW1", "L"), [1e308, -1e160, 5e-324, np.longdouble("1e4000"), 10**300]):
-        assert not check(name, np.full(np.shape(example[name]), huge), example).ok
-        assert not check(name, np.sign(example[name]) * huge, example).ok
+        assert not check(name, np.sign(example[name]) * huge, example)
 
 
 def test_numbers_that_come_out_small_because_large_ones_cancel_are_right_or_too_small_to_tell():
@@ -220,10 +197,8 @@ in trace(random_problem(9, loss=SoftmaxCrossEntropy()))
 in surer(trace(random_problem(9, loss=SoftmaxCrossEntropy())), 1e4)
   P = np.exp(y_pred) / np.exp(y_pred).sum(axis=1, keepdims=True) | softmax-axis shift-forgotten
   logP = np.log(P) | log-of-zero
-  dW1 of trace(in_other_numbers(example.problem, np.float32)) = X.T.astype(float) @ dY1
-# Eight decimals are as printed; fewer are rounded, unless hardly a digit is left
-  y_pred of predicting(0.123456789123, 0.00123456789123) = [[0.12345679, 0.00123457]]
-  y_pred of predicting(100.0, 3.7) = [[100.0, 4.0]] | rounded
+in trace(in_other_numbers(example.problem, np.float32))
+  dW1 = X.T.astype(float) @ dY1
 # The first number that differs, how many do, and by how much
 in through(Linear(np.ones((2, 2)), [[0.0, 0]]), X=[[1.0, 0], [2.0, 0]], y=np.zeros((2, 2)))
   dW1 = [[10, 7], [0, 0]] | value | dW1[0, 1] should be 10, and yours is 7. 1 of the 4 numbers differs. dW1[0, 1] is
@@ -259,7 +234,8 @@ in example
   dW1 = retyped(dW1, (1, 2), 1j) | complex | Your dW1 has complex numbers in it, but dW1 is real.
   dW1 = {'W1': 1} | unreadable | Your dW1 is a dictionary: take dW1 out of it, by its key in square brackets.
   dW1 = np.sum | unreadable | Your dW1 is a function, not what it returns: call it, with parentheses.
-  dW1 = Foreign(RuntimeError('on Tensor that requires grad. ...')) | unreadable | Your dW1 is ... hand in dW1.detach().
+  dW1 = type('Tensor', (), {'__array__': raises(RuntimeError('on Tensor that requires grad. Use'))})() | unreadable |
+    Your dW1 is a tensor that still records gradients: hand in dW1.detach().
 # No such name
   y_perd = 1 | name | There is no 'y_perd' here. Did you mean y_pred? ...
 """
