@@ -8,6 +8,7 @@ import common
 import numpy as np
 import pytest
 from common import count, through, trained, with_numbers
+from own_parts import OWN_PROBLEMS
 from problems import ACTIVATIONS, identical, losses_of, varied_problem
 
 import backprop_lab
@@ -169,7 +170,7 @@ def test_a_planted_step_shows_the_wrong_line_and_what_follows_follows_from_it(ex
 def test_in_a_planted_trace_the_code_shown_is_still_the_code_run_in_a_diverging_step_too():
     diverging = [trained(random_problem(0, lr=1e200), iterations) for iterations in range(3)]
     assert [float(t["L"]) for t in diverging[1:]] == [np.inf, pytest.approx(np.nan, nan_ok=True)]
-    for t in [*diverging, *(trace(varied_problem(seed)) for seed in range(count(30)))]:
+    for t in [*diverging, *map(trace, OWN_PROBLEMS.values()), *(trace(varied_problem(s)) for s in range(count(30)))]:
         for mistake, name in each_placed(t):
             wrong = plant(t, mistake, name)
             for step, right in zip(wrong.steps, t.steps, strict=True):
