@@ -18,12 +18,10 @@ def read(block):
     if shapes := re.findall(r"(\w+) \((\d+), (\d+)\)", block):
         return {name: (int(rows), int(columns)) for name, rows, columns in shapes}
     first, *others = block.split("\n")
-    rows = [[int(number) for number in re.findall(r"-?\d+", line)] for line in others]
-    found, at = {}, 0
+    found, rows = {}, [re.findall(r"-?\d+", line) for line in others]
     for name, numbers in re.findall(r"(\w+) =((?: +-?\d+)+)", first):
-        top = [int(number) for number in numbers.split()]
-        found[name] = np.array([top, *(row[at : at + len(top)] for row in rows)])
-        at += len(top)
+        top, at = numbers.split(), sum(matrix.shape[1] for matrix in found.values())
+        found[name] = np.array([top, *(row[at : at + len(top)] for row in rows)], int)
     return found
 
 

@@ -86,13 +86,10 @@ def test_of_what_a_drawn_mystery_shows_one_line_is_the_explanation_and_the_board
 
 
 def test_a_drawn_mystery_is_the_same_for_everybody_and_the_harder_the_more_may_be_wrong():
-    def of(difficulty):
-        return [mystery(seed=seed, difficulty=difficulty) for seed in range(25)]
-
-    drawn = of(2)
+    drawn = {level: [mystery(seed=seed, difficulty=level) for seed in range(25)] for level in (1, 2, 3)}
     mysteries._draw.cache_clear()  # as in another session, with nothing kept
-    assert all(map(same_values, drawn, of(2)))
-    phases = {d: {case.step(first_wrong_line(case)).phase for case in of(d)} for d in (1, 2, 3)}
+    assert all(same_values(case, mystery(seed=seed, difficulty=2)) for seed, case in enumerate(drawn[2]))
+    phases = {level: {case.step(first_wrong_line(case)).phase for case in drawn[level]} for level in drawn}
     assert phases[1] == {"backward"} < phases[2] < phases[3] == {"forward", "loss", "backward", "update"}
     assert not any(solve(mistake="cross-entropy", seed=seed, difficulty=1) for seed in range(50)), "taught later"
 
@@ -123,15 +120,15 @@ def test_a_guess_is_told_whether_it_is_right_or_only_in_the_right_line_or_no_mis
 
 
 def test_a_case_that_there_is_not_is_refused_with_those_that_there_are():
-    for ask, asked, said in [
-        (mystery, {"number": 7}, "there are mysteries 1 to 6; got 7"),
-        (solve, {"seed": 4}, "each difficulty has another mystery of seed 4: add difficulty=1, 2 or 3"),
-        (mystery, {"number": 1, "seed": 1}, "a mystery has a number or a seed, not both; got 1 and seed=1"),
-        (mystery, {"number": 1, "difficulty": 2}, "mystery 1 has no difficulty; with a seed, another is drawn"),
-        (mystery, {"seed": 1, "difficulty": 4}, "difficulty must be a whole number from 1 to 3; got 4"),
+    for asked, said in [
+        ({"number": 7}, "there are mysteries 1 to 6; got 7"),
+        ({"seed": 4}, "each difficulty has another mystery of seed 4: add difficulty=1, 2 or 3"),
+        ({"number": 1, "seed": 1}, "a mystery has a number or a seed, not both; got 1 and seed=1"),
+        ({"number": 1, "difficulty": 2}, "mystery 1 has no difficulty; with a seed, another is drawn"),
+        ({"seed": 1, "difficulty": 4}, "difficulty must be a whole number from 1 to 3; got 4"),
     ]:
         with pytest.raises(ValueError, match=said):
-            ask(**asked)
+            mystery(**asked)
 
 
 def test_no_answer_can_be_read_in_the_source_by_accident():
