@@ -17,10 +17,6 @@ from backprop_lab.losses import HalfSquaredError, MeanSquaredError, SoftmaxCross
 from backprop_lab.proving import check_step
 
 
-def one_weight(W, b, X, y):
-    return through(Linear([[W]], [[b]]), X=[[X]], y=[[y]])
-
-
 def slopes(t, gradient, derivative):
     name = gradient.removeprefix("d")
     return derivative(loss_of(t.problem, name), t[name])
@@ -28,7 +24,7 @@ def slopes(t, gradient, derivative):
 
 def test_a_large_parameter_is_moved_by_more():
     """L = (w - 99 999 997)^2 at w = 10^8, where a move of 10^-6 would drown in the rounding."""
-    t = one_weight(1e8, 0.0, X=1.0, y=1e8 - 3)
+    t = through(Linear([[1e8]], [[0.0]]), X=[[1.0]], y=[[1e8 - 3]])
     assert slopes(t, "dW1", central_difference) == pytest.approx(6, rel=1e-12)
 
 
@@ -83,7 +79,7 @@ def test_every_gradient_on_the_way_back_through_a_relu_network_of_fractions_is_e
 
 def test_an_error_is_relative_to_the_larger_of_both_and_taken_at_the_values_of_a_trace_even_of_a_wrong_one(example):
     """L = (3w + b - 4)^2 at w = 2, b = 1 is 9; dL/dw = 2 * 3 * 3 and dL/db = 2 * 3."""
-    p = one_weight(2.0, 1.0, X=3.0, y=4.0).problem
+    p = through(Linear([[2.0]], [[1.0]]), X=[[3.0]], y=[[4.0]]).problem
     for numeric in (central_difference, complex_step_derivative):
         errors = check_gradients(p, {"W1": np.array([[20.0]]), "b1": np.array([[0.5]])}, numeric)
         assert errors == {"W1": pytest.approx((20 - 18) / 20), "b1": pytest.approx((6 - 0.5) / 6)}

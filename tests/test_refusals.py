@@ -89,7 +89,6 @@ def test_what_does_not_fit_is_refused_with_a_sentence(code, sentence):
 @pytest.mark.parametrize(("made", "name", "wrong", "line"), [
     ("example(X=it)", "X", worked_example().X.T, "X.T"),
     ("random_problem(0, X=zeros(5, 3), y=it)", "y", zeros(2, 5), "y.T"),
-    ("replace(random_problem(0, samples=5), y=it)", "y", zeros(2, 5), "y.T"),
     ("replace(random_problem(0, outputs=1), y=it)", "y", zeros(2), "np.reshape(y, (2, 1))"),
     ("random_problem(0, X=W, y=it)", "y", zeros(2), "np.reshape(y, (-1, 1))"),
     ("random_problem(0, X=W, y=it, loss=SoftmaxCrossEntropy())", "y", ["cat", "dog"], "one_hot(y)"),

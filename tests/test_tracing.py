@@ -15,7 +15,7 @@ from backprop_lab.lines import GradientDescent, Step, evaluate, literal, run
 
 
 def assert_every_line_gives_its_value(t):
-    """Each line sees what was given and what the lines before it gave, and is its template, its names filled in."""
+    """Each line sees what was given and what the lines before it gave, and is a formula with its names filled in."""
     values = {"X": t["X"], "y": t["y"], "lr": t["lr"], **t.problem.network.parameters}
     for step in t.steps:
         values[step.name] = eval(step.code, {"np": np}, values)
@@ -23,8 +23,7 @@ def assert_every_line_gives_its_value(t):
         names = re.findall(r"(?<![\w.])[A-Za-z_]\w*(?!\w|\(|=)", step.code)
         assert step.operands == tuple(dict.fromkeys(name for name in names if name in values))
         assert step.name == "L" or not step.value.flags.writeable
-        assert step.template == step.kind.formulas[step.result]
-        assert step.template.format_map(step.names) == step.code
+        assert step.kind.formulas[step.result].format_map(step.names) == step.code
         assert (step.kind is GradientDescent) == (step.phase == "update")
         assert step.phase != "backward" or step.value.shape == t[step.name.removeprefix("d")].shape
 
