@@ -64,13 +64,10 @@ def test_a_problem_has_its_own_read_only_copy_of_what_it_is_given_lists_and_any_
     assert not any(array.flags.writeable for array in (*numbers(p), *numbers(random_problem(0))))
 
 
-@pytest.mark.parametrize(("labels", "classes", "columns", "K"), [
-    ([2, 0, 2, 7], None, [1, 0, 1, 2], 3),
-    (("Gentoo", "Adelie"), None, [1, 0], 2),
-    (np.array(["b", "a"]), ["b", "c", "a"], [0, 2], 3),
-])  # fmt: skip
-def test_one_hot_has_a_column_for_each_class_sorted_or_in_the_order_given(labels, classes, columns, K):
-    assert identical(one_hot(labels, classes), np.eye(K)[columns])
+def test_one_hot_has_a_column_for_each_class_sorted_or_in_the_order_given():
+    assert identical(one_hot([2, 0, 2, 7]), np.eye(3)[[1, 0, 1, 2]])
+    assert identical(one_hot(("Gentoo", "Adelie")), np.eye(2)[[1, 0]])
+    assert identical(one_hot(np.array(["b", "a"]), ["b", "c", "a"]), np.eye(3)[[0, 2]])
 
 
 def test_what_nobody_can_draw_keeps_its_numbers_and_is_told_and_a_layer_of_ones_own_may_draw_its_own():
