@@ -58,8 +58,7 @@ def with_numbers(problem, **changed):
     return replace(problem, network=network, **data)
 
 
-def surer(t, times=1e3):
-    """The step with larger scores."""
+def surer(t, times):
     *_, W, b = t.problem.network.parameters
     return trace(with_numbers(t.problem, **{name: times * t[name] for name in (W, b)}))
 
@@ -82,7 +81,6 @@ def at_first_map(**settings):
 
 
 def through(*layers, X, y, loss=None):
-    """The step of a network of these layers."""
     return trace(Problem(Network(layers), loss or SumSquaredError(), X, y, 0.1))
 
 
@@ -94,7 +92,6 @@ def with_first_bias(*b1):
 
 
 def in_other_numbers(problem, kind):
-    """The same problem, its numbers of another type, such as float32."""
     parameters = {name: value.astype(kind) for name, value in problem.network.parameters.items()}
     return with_numbers(problem, X=problem.X.astype(kind), y=problem.y.astype(kind), **parameters)
 

@@ -45,17 +45,14 @@ def varied_problem(seed, exact=False):
             layers.append(ReLU() if exact else ACTIVATIONS[rng.integers(len(ACTIVATIONS))])
     losses = SQUARED if exact else losses_of(widths[-1])
     loss, lr = losses[rng.integers(len(losses))], Fraction(1, 100) if exact else float(10 ** rng.uniform(-6, 1))
-    return Problem(Network(layers), loss, drawn(samples, widths[0]), fitting(loss, drawn(samples, widths[-1])), lr)
+    X, y = drawn(samples, widths[0]), drawn(samples, widths[-1])
+    y = y if loss in SQUARED else np.eye(y.shape[1])[y.argmax(axis=1)]  # the largest of each row says which class it is
+    return Problem(Network(layers), loss, X, y, lr)
 
 
 def losses_of(outputs):
     """Those that take so many outputs: probabilities take two or more."""
     return LOSSES if outputs > 1 else SQUARED
-
-
-def fitting(loss, y):
-    """Numbers as targets: as they are for squared errors, else the largest of each row says which class it is."""
-    return y if loss in SQUARED else np.eye(y.shape[1])[y.argmax(axis=1)]
 
 
 def identical(a, b):

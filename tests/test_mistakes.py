@@ -26,7 +26,6 @@ def equal_sizes(activation, loss, outputs=3):
 
 
 def each_placed(t):
-    """Every mistake at every place where it changes something."""
     return [(mistake, name) for mistake in MISTAKES.values() for name in mistake.possible_at(t)]
 
 
