@@ -1,5 +1,6 @@
-"""Problems: the same seed gives the same one, and what a problem holds is its own and read-only."""
+"""Problems: a seed gives the same one again, what one holds is read-only, and what does not fit is refused in words."""
 
+import re
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -9,6 +10,7 @@ import pytest
 from own_parts import OWN_PROBLEMS, Scale, own_problem
 from problems import identical
 
+import backprop_lab
 from backprop_lab import SoftmaxCrossEntropy, Tanh, one_hot, random_problem, worked_example
 from backprop_lab.problem import kept_by_seeds, redrawn
 
@@ -82,6 +84,104 @@ def test_what_nobody_can_draw_keeps_its_numbers_and_is_told_and_a_layer_of_ones_
     assert kept_by_seeds(p.network) == ""
 
 
-def test_what_a_problem_has_not_is_no_change_of_it(example):
-    with pytest.raises(TypeError, match=r"^a Problem has network, loss, X, y, lr; got W1\. Other weights: network"):
-        example.problem.evolve(W1=[[1.0]])
+W, b = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), np.array([[10.0, 20.0, 30.0]])
+
+
+def zeros(*shape):
+    return np.zeros(shape)
+
+
+def example(**parts):
+    return replace(worked_example(), **parts)
+
+
+def each(code, sentence, *values):
+    """A row for each value, which takes the place of every {}."""
+    return [(code.format(value), sentence.format(value)) for value in values]
+
+
+OURS = ("SumSquaredError", "HalfSquaredError", "MeanSquaredError", "SoftmaxCrossEntropy")
+UNEQUAL = [((3,), (3,)), ((3, 1), (3,)), ((3,), (3, 1)), ((3, 2), (3, 1)), ((3, 2), (1, 2))]  # which would broadcast
+MIXED = np.array([[1.0, "x", 2], [3.0, "y", 4]], object)  # as of a DataFrame with a column of text
+FRAME = type("Frame", (), {"columns": ("age", "kind", "size"), "__array__": lambda *_, **__: MIXED})()
+REFUSED = [
+    # Layers
+    *each("Linear(W, zeros{})", "b must be one row as wide as W, of shape (1, 3); got b {} for W (2, 3)", (3, 1), ()),
+    *each("Linear(zeros{}, b)", "W must have shape (inputs, outputs), such as (3, 4); got {}", (3,), (0, 3), (3, 0)),
+    ("Linear([[1, 2], [3]], b)", "W must be a full table of numbers, but its rows differ in length"),
+    *each("Linear(W, b).forward(zeros{})", "X {} does not fit W (2, 3): X needs", (2, 3), (2,), (5, 2, 1)),
+    # Losses
+    *[(f"{loss}().{method}(zeros{one}, zeros{other})", f"y_pred {one} and y {other} must have the same shape (samples,")
+        for loss in OURS for method in ("value", "gradient") for one, other in UNEQUAL],
+    *each("example(loss=SoftmaxCrossEntropy(), y=[[0, 1], {}])", "as one_hot(labels) gives them; row 1 of y is {}",
+        [-0.5, 1.5], [0.5, 0.50001], [0.0, 0.0]),
+    ("random_problem(3, outputs=1, loss=SoftmaxCrossEntropy())", "y of shape (2, 1), and one score alone always has"),
+    # Networks
+    ("worked_example().network.with_parameters({'W1': W, 'b2': b})", "no numbers for b1, W2; got W1, b2"),
+    ("Network(())", "a network starts with a layer that has parameters, such as Linear; got ()"),
+    ("Network((Linear(W, b), ReLU(), Tanh()))", "layer 3, Tanh(), follows another layer without parameters: put one"),
+    ("Network((Linear(W, b), np.tanh))", "layer 2, <ufunc 'tanh'>, lacks parameters, formulas, forward, backward; a"),
+    *each("Network((Linear(W, b), Linear(zeros{0[0]}, zeros{0[1]})))",
+        "Where W has a row for each output, as in PyTorch, give W.T", ((4, 3), (1, 3)), ((4, 2), (1, 2))),
+    ("worked_example().network.update({}, 0.1)", "no gradient for W1; got none"),
+    *each("worked_example().network.update({{'W1': zeros{}}}, 0.1)",
+        "the gradient for W1 has shape {}, but W1 has (3, 4)", (4,), (4, 3), (), (5, 3, 4)),
+    # Labels
+    ("one_hot(['a', 'b'], classes=['a', 'c'])", "labels[1] is 'b', which is none of the classes 'a', 'c'"),
+    ("one_hot(['cat'], 3)", "labels[0] is 'cat', which is none of the whole numbers below classes=3"),
+    *each("one_hot({})", "labels must be a row of whole numbers or strings, such as [0, 2", "3", "[]", "[[1]]", "'ab'"),
+    # Problems
+    *each("example(lr={})", "the learning rate must be a positive, finite number such as 0.01; got",
+        "np.nan", "np.inf", 0, -0.1, True, "'0.1'", "1j", "np.ones(2)", "np.bool_(True)"),
+    *each("random_problem({})", "the seed must be a whole number, 0 or more, such as 3; got {}", -1, 3.0, "'3'", True),
+    *each("random_problem(3, {}=0)", "{} must be a whole number, 1 or more; got 0", "inputs", "hidden", "outputs"),
+    *each("random_problem(3, {}=[[1]])", "X and y belong together, a row of each for a sample; got {} alone", "X", "y"),
+    *each("random_problem(3, X=W, y=zeros{})", "y must have shape (2, outputs), a row for each of X (2, 3); got {}",
+        (3, 2), (2, 0), (2, 1, 1)),
+    *each("random_problem(3, {0[0]}=9, X=W, y=W)", "{0[0]} is 9, but X (2, 3) and y (2, 3) have {0[1]}: l",
+        ("samples", 2), ("inputs", 3), ("outputs", 3)),
+    *each("example(loss={})", "a loss needs formulas, value and gradient, as SumSquaredError() has", "'mean'", None),
+    ("example(loss='mean of squares')", "got 'mean of squares', which is LOSSES['mean of squares']"),
+    ("example(loss=SumSquaredError)", "itself: write SumSquaredError(), with parentheses"),
+    *each("example(X=[[0, np.{}, 0], [0, 0, 0]])", "X[0, 1] is {}, and data must be finite. To leave", "nan", "inf"),
+    ("random_problem(0, X=FRAME, y=W)", "row 0 of column 'kind' stands 'x'. X[['age', 'size']] leaves such columns"),
+    ("example(network=None)", "network must be a Network of layers, Network((Linear(W1, b1), ReLU()"),
+    *each("example(X=zeros{})", "must have shape (samples, 3) with at least one sample; got {}", (2, 4), (3,), (0, 3)),
+    *each("example(y=zeros{})", "y must have shape (2, 2), one row of targets a sample; got {}", (2,), (2, 1), (3, 2)),
+    ("worked_example().evolve(W1=[[1.0]])", "a Problem has network, loss, X, y, lr; got W1. Other weights: network"),
+    # What is no Problem
+    ("trace(trace(example()))", "this takes a Problem, not a value of type Trace: worked_example() is one, random_pro"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "sentence"), REFUSED, ids=[code for code, _ in REFUSED])
+def test_what_does_not_fit_is_refused_with_a_sentence(code, sentence):
+    error = {"no ": KeyError, "a P": TypeError}.get(sentence[:3], ValueError)
+    with pytest.raises(error, match=re.escape(sentence)):
+        eval(code, vars(backprop_lab) | globals())
+
+
+@pytest.mark.parametrize(("made", "name", "wrong", "line"), [
+    ("example(X=it)", "X", worked_example().X.T, "X.T"),
+    ("random_problem(0, X=zeros(5, 3), y=it)", "y", zeros(2, 5), "y.T"),
+    ("replace(random_problem(0, outputs=1), y=it)", "y", zeros(2), "np.reshape(y, (2, 1))"),
+    ("random_problem(0, X=W, y=it)", "y", zeros(2), "np.reshape(y, (-1, 1))"),
+    ("random_problem(0, X=W, y=it, loss=SoftmaxCrossEntropy())", "y", ["cat", "dog"], "one_hot(y)"),
+    ("random_problem(0, X=it, y=W)", "X", [[1, None], [2, 3]], "np.array(X)[:, [0]].astype(float)"),
+    ("example(loss=SoftmaxCrossEntropy(), y=it)", "y", [0, 1], "one_hot(np.ravel(y), 2)"),
+    ("Linear(W, it)", "b", zeros(3), "np.reshape(b, (1, -1))"),
+    ("Linear(it, b)", "W", W > 2, "np.asarray(W, float)"),
+])  # fmt: skip
+def test_the_line_that_a_refusal_names_makes_it_fit(made, name, wrong, line):
+    scope = vars(backprop_lab) | globals()
+    with pytest.raises(ValueError, match=re.escape(line)):
+        eval(made, scope | {"it": wrong})
+    assert eval(made, scope | {"it": eval(line, scope | {name: wrong})})
+
+
+def test_the_lines_for_data_with_nan_leave_such_samples_out():
+    scope = {"np": np, "X": np.array([[1, np.nan], [1, 1], [1, 1]]), "y": np.arange(3.0)[:, None]}
+    with pytest.raises(ValueError, match="nan") as refusal:
+        random_problem(0, X=scope["X"], y=scope["y"])
+    exec(str(refusal.value).partition("out: ")[2], scope)
+    assert random_problem(0, X=scope["X"], y=scope["y"]).y.tolist() == [[1], [2]]
