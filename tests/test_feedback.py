@@ -43,7 +43,8 @@ def rows(table):
         elif line.startswith("  "):
             answer, cause, said = (*line.strip().split(" | "), "", "")[:3]
             name, code = answer.split(" = ", 1)
-            yield pytest.param(made, name, code, cause, said or "..." * bool(cause) or f"{name} is right.", id=answer)
+            row = made, name, code, cause, said or "..." * bool(cause) or f"{name} is right."
+            yield pytest.param(row, id=answer)
 
 
 def varied_traces():
@@ -170,12 +171,11 @@ def test_numbers_that_come_out_small_because_large_ones_cancel_are_right_or_too_
     assert not check("dW1", 1.1 * t["dW1"], t).ok
 
 
-EPS = 2.0**-52
 ANSWERS = r"""
 # Rounding: 1/2 - 1/2 has that of 1
 in through(Linear([[1.0, 1]], [[0.0, 0]]), Sigmoid(), Linear([[1.0], [-1]], [[0.0]]), X=[[0.0]], y=[[1.0]])
-  y_pred = [[7 * EPS]] | only-rounding | y_pred is rounding alone here: ... Start from an earlier iteration.
-  y_pred = [[9 * EPS]] | value
+  y_pred = [[7 * 2.0**-52]] | only-rounding | y_pred is rounding alone here: ... Start from an earlier iteration.
+  y_pred = [[9 * 2.0**-52]] | value
 in trained(random_problem(0, lr=1e200), 2)
   L = np.array(L) |  | L is the same here, but no longer finite: W1 is the first value with nan in it.
   dW1 = np.ones((3, 4)) | diverged | ... nothing to compare with: W1 is the first value with nan in it. ...
@@ -226,10 +226,9 @@ in example
 """
 
 
-@pytest.mark.parametrize(("made", "name", "code", "cause", "said"), list(rows(ANSWERS)))
-def test_an_answer_is_told_whether_it_is_right_or_what_is_wrong_with_it_and_no_more(
-    made, name, code, cause, said, example
-):
+@pytest.mark.parametrize("row", list(rows(ANSWERS)))
+def test_an_answer_is_told_whether_it_is_right_or_what_is_wrong_with_it_and_no_more(row, example):
+    made, name, code, cause, said = row
     names = vars(backprop_lab) | vars(common) | globals()
     t = eval(made, names | {"example": example})
     with np.errstate(all="ignore"):
@@ -265,8 +264,9 @@ in example
 """
 
 
-@pytest.mark.parametrize(("made", "name", "code", "cause", "said"), list(rows(FUNCTIONS)))
-def test_a_function_is_told_whether_it_is_right_or_what_is_wrong_with_it(made, name, code, cause, said, example):
+@pytest.mark.parametrize("row", list(rows(FUNCTIONS)))
+def test_a_function_is_told_whether_it_is_right_or_what_is_wrong_with_it(row, example):
+    _, name, code, cause, said = row
     function = eval(code, globals() | {"raises": raises})
     assert_says(check_function(name, function, [example, trace(random_problem(1, samples=3))]), cause, said)
 

@@ -105,18 +105,15 @@ UNEQUAL = [((3,), (3,)), ((3, 1), (3,)), ((3,), (3, 1)), ((3, 2), (3, 1)), ((3, 
 MIXED = np.array([[1.0, "x", 2], [3.0, "y", 4]], object)  # as of a DataFrame with a column of text
 FRAME = type("Frame", (), {"columns": ("age", "kind", "size"), "__array__": lambda *_, **__: MIXED})()
 REFUSED = [
-    # Layers
     *each("Linear(W, zeros{})", "b must be one row as wide as W, of shape (1, 3); got b {} for W (2, 3)", (3, 1), ()),
     *each("Linear(zeros{}, b)", "W must have shape (inputs, outputs), such as (3, 4); got {}", (3,), (0, 3), (3, 0)),
     ("Linear([[1, 2], [3]], b)", "W must be a full table of numbers, but its rows differ in length"),
     *each("Linear(W, b).forward(zeros{})", "X {} does not fit W (2, 3): X needs", (2, 3), (2,), (5, 2, 1)),
-    # Losses
     *[(f"{loss}().{method}(zeros{one}, zeros{other})", f"y_pred {one} and y {other} must have the same shape (samples,")
         for loss in OURS for method in ("value", "gradient") for one, other in UNEQUAL],
     *each("example(loss=SoftmaxCrossEntropy(), y=[[0, 1], {}])", "as one_hot(labels) gives them; row 1 of y is {}",
         [-0.5, 1.5], [0.5, 0.50001], [0.0, 0.0]),
     ("random_problem(3, outputs=1, loss=SoftmaxCrossEntropy())", "y of shape (2, 1), and one score alone always has"),
-    # Networks
     ("worked_example().network.with_parameters({'W1': W, 'b2': b})", "no numbers for b1, W2; got W1, b2"),
     ("Network(())", "a network starts with a layer that has parameters, such as Linear; got ()"),
     ("Network((Linear(W, b), ReLU(), Tanh()))", "layer 3, Tanh(), follows another layer without parameters: put one"),
@@ -126,11 +123,9 @@ REFUSED = [
     ("worked_example().network.update({}, 0.1)", "no gradient for W1; got none"),
     *each("worked_example().network.update({{'W1': zeros{}}}, 0.1)",
         "the gradient for W1 has shape {}, but W1 has (3, 4)", (4,), (4, 3), (), (5, 3, 4)),
-    # Labels
     ("one_hot(['a', 'b'], classes=['a', 'c'])", "labels[1] is 'b', which is none of the classes 'a', 'c'"),
     ("one_hot(['cat'], 3)", "labels[0] is 'cat', which is none of the whole numbers below classes=3"),
     *each("one_hot({})", "labels must be a row of whole numbers or strings, such as [0, 2", "3", "[]", "[[1]]", "'ab'"),
-    # Problems
     *each("example(lr={})", "the learning rate must be a positive, finite number such as 0.01; got",
         "np.nan", "np.inf", 0, -0.1, True, "'0.1'", "1j", "np.ones(2)", "np.bool_(True)"),
     *each("random_problem({})", "the seed must be a whole number, 0 or more, such as 3; got {}", -1, 3.0, "'3'", True),
@@ -149,7 +144,6 @@ REFUSED = [
     *each("example(X=zeros{})", "must have shape (samples, 3) with at least one sample; got {}", (2, 4), (3,), (0, 3)),
     *each("example(y=zeros{})", "y must have shape (2, 2), one row of targets a sample; got {}", (2,), (2, 1), (3, 2)),
     ("worked_example().evolve(W1=[[1.0]])", "a Problem has network, loss, X, y, lr; got W1. Other weights: network"),
-    # What is no Problem
     ("trace(trace(example()))", "this takes a Problem, not a value of type Trace: worked_example() is one, random_pro"),
 ]  # fmt: skip
 
