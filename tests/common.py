@@ -131,10 +131,7 @@ def alike(colour, other):
 
 
 def raises(error):
-    def function(*_, **__):
-        raise error
-
-    return function
+    return mock.Mock(side_effect=error)
 
 
 def plain(text):

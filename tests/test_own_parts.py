@@ -121,6 +121,7 @@ def test_a_seed_draws_other_weights_for_its_data_and_an_empty_seed_brings_its_ow
         stepper.set_up(seed=seed)
         assert same_values(trace(stepper.first_problem), trace(redrawn(DEEP, seed).evolve(lr=0.2)))
         assert (stepper.place.step.name, stepper.place.start) == ("dW2", "as given")
+    assert "a2 stays as given" in Stepper(OWN_PROBLEMS["parameter called a"], seed=3).place.note, "a Scale draws none"
 
 
 def test_a_mistake_lab_opens_with_a_mistake_that_changes_something_in_it():

@@ -87,10 +87,8 @@ def towards(times=1.0, plus=0.0, loss=None):
 
 
 class LogOfMath(Activation):
+    forward = np.vectorize(math.log, otypes=[float])
     formulas: ClassVar = {"Y": "np.vectorize(math.log, otypes=[float])({X})", "dX": "{dY} / {X}"}
-
-    def forward(self, X):
-        return np.vectorize(math.log, otypes=[float])(X)
 
     def backward(self, X, dY):
         return dY / X
