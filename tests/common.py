@@ -58,8 +58,7 @@ def with_numbers(problem, **changed):
     return replace(problem, network=network, **data)
 
 
-def surer(t, times=1e3):
-    """The step with larger scores."""
+def surer(t, times):
     *_, W, b = t.problem.network.parameters
     return trace(with_numbers(t.problem, **{name: times * t[name] for name in (W, b)}))
 
@@ -81,15 +80,18 @@ def at_first_map(**settings):
     return sweeper, pieces
 
 
+def through(*layers, X, y, loss=None):
+    return trace(Problem(Network(layers), loss or SumSquaredError(), X, y, 0.1))
+
+
 def with_first_bias(*b1):
     """Three samples at X = 1, 2, 3, a unit for each bias, with all weights 1."""
     H = len(b1)
-    network = Network((Linear(np.ones((1, H)), [b1]), ReLU(), Linear(np.ones((H, 1)), [[0.0]])))
-    return trace(Problem(network, SumSquaredError(), [[1.0], [2.0], [3.0]], [[1.0], [-5.0], [2.0]], 0.1))
+    first, last = Linear(np.ones((1, H)), [b1]), Linear(np.ones((H, 1)), [[0.0]])
+    return through(first, ReLU(), last, X=[[1.0], [2.0], [3.0]], y=[[1.0], [-5.0], [2.0]])
 
 
 def in_other_numbers(problem, kind):
-    """The same problem, its numbers of another type, such as float32."""
     parameters = {name: value.astype(kind) for name, value in problem.network.parameters.items()}
     return with_numbers(problem, X=problem.X.astype(kind), y=problem.y.astype(kind), **parameters)
 
@@ -129,10 +131,7 @@ def alike(colour, other):
 
 
 def raises(error):
-    def function(*_, **__):
-        raise error
-
-    return function
+    return mock.Mock(side_effect=error)
 
 
 def plain(text):

@@ -1,5 +1,6 @@
-"""Problems: the same seed gives the same one, and what a problem holds is its own and read-only."""
+"""Problems: a seed gives the same one again, what one holds is read-only, and what does not fit is refused in words."""
 
+import re
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -9,8 +10,9 @@ import pytest
 from own_parts import OWN_PROBLEMS, Scale, own_problem
 from problems import identical
 
+import backprop_lab
 from backprop_lab import SoftmaxCrossEntropy, Tanh, one_hot, random_problem, worked_example
-from backprop_lab.problem import kept_by_seeds, redrawn
+from backprop_lab.problem import redrawn
 
 
 def numbers(problem):
@@ -26,49 +28,22 @@ def test_the_same_seed_gives_the_same_problem_with_the_sizes_of_the_worked_examp
 
 
 @pytest.mark.parametrize("hidden", [4, [5, 3], ()])
-def test_numbers_are_drawn_in_the_documented_order_and_activations_stand_between_the_linear_layers(hidden):
-    p = random_problem(7, samples=6, inputs=2, hidden=hidden, outputs=3, activation=Tanh())
-    rng = np.random.default_rng(7)
+def test_numbers_are_drawn_in_the_documented_order_and_for_ones_own_data_divided_by_the_root_of_the_inputs(hidden):
+    sizes = {"samples": 6, "inputs": 2, "hidden": hidden, "outputs": 3, "activation": Tanh()}
+    p, rng = random_problem(7, **sizes), np.random.default_rng(7)
+    of_classes = random_problem(7, **sizes, loss=SoftmaxCrossEntropy())
+    own = random_problem(7, **sizes, X=p.X.tolist(), y=of_classes.y, loss=SoftmaxCrossEntropy())
     widths = [2, *([hidden] if hidden == 4 else hidden), 3]
-    for layer, shape in zip(p.network.layers[::2], pairwise(widths), strict=True):
-        assert identical(layer.W, rng.standard_normal(shape))
-        assert identical(layer.b, np.zeros((1, shape[1])))
     assert p.network.layers[1::2] == (Tanh(),) * (len(widths) - 2)
+    for at, shape in enumerate(pairwise(widths)):
+        W, b = rng.standard_normal(shape), np.zeros((1, shape[1]))
+        for each, scale in ((p, 1), (of_classes, 1), (own, np.sqrt(shape[0]))):
+            assert identical(each.network.layers[2 * at].W, W / scale)
+            assert identical(each.network.layers[2 * at].b, b)
     X, y = rng.standard_normal((6, 2)), rng.standard_normal((6, 3))
-    assert all(map(identical, (p.X, p.y), (X, y)))
-    of_classes = random_problem(7, 6, 2, hidden, 3, activation=Tanh(), loss=SoftmaxCrossEntropy())
     largest = np.eye(3)[y.argmax(axis=1)]  # marks the class
-    assert all(map(identical, numbers(of_classes), (X, largest, *p.network.parameters.values())))
-
-
-def test_a_problem_has_its_own_read_only_copy_of_what_it_is_given_lists_and_any_kind_of_number():
-    X, y = np.ones((2, 3), "f4"), [[Fraction(1, 2), 1], [0, 1]]
-    p = replace(worked_example(), X=X, y=y, lr=Fraction(1, 3))
-    X[0, 0] = y[0][0] = 99
-    assert (p.X.dtype, p.X[0, 0], p.y[0, 0], p.lr) == (np.float32, 1, Fraction(1, 2), Fraction(1, 3))
-    assert replace(p, X=[[1, 2, 3], [4, 5, 6]]).X.dtype == float, "as whole numbers would wrap round"
-    for array in (*numbers(p), *numbers(random_problem(0))):
-        with pytest.raises(ValueError, match="read-only"):
-            array[0, 0] = 99
-
-
-@pytest.mark.parametrize(("labels", "classes", "columns", "K"), [
-    ([2, 0, 2, 7], None, [1, 0, 1, 2], 3),
-    (("Gentoo", "Adelie"), None, [1, 0], 2),
-    (np.array(["b", "a"]), ["b", "c", "a"], [0, 2], 3),
-])  # fmt: skip
-def test_one_hot_has_a_column_for_each_class_sorted_or_in_the_order_given(labels, classes, columns, K):
-    assert identical(one_hot(labels, classes), np.eye(K)[columns])
-
-
-def test_a_problem_of_ones_own_data_has_its_sizes_and_weights_divided_by_the_root_of_the_inputs():
-    X, y, rng = [[1, 2, 3], [4, 5, 6]], one_hot(["b", "a"]), np.random.default_rng(7)
-    for sizes in ({}, {"samples": 2, "inputs": 3, "outputs": 2}):
-        p = random_problem(7, hidden=[10, 5], X=X, y=y, **sizes, loss=SoftmaxCrossEntropy(), lr=0.5)
-        assert all(map(identical, (p.X, p.y), (np.array(X, float), y)))
-    for layer, (D, H) in zip(p.network.layers[::2], [(3, 10), (10, 5), (5, 2)], strict=True):
-        assert identical(layer.W, rng.standard_normal((D, H)) / np.sqrt(D))
-        assert identical(layer.b, np.zeros((1, H)))
+    for each, targets in ((p, y), (of_classes, largest), (own, largest)):
+        assert all(map(identical, (each.X, each.y), (X, targets)))
 
 
 @pytest.mark.parametrize("hidden", [4, (), [6, 1, 5]])
@@ -80,29 +55,125 @@ def test_a_seed_draws_other_weights_for_the_same_data_those_of_random_problem_to
     assert redrawn(p, None) is p
 
 
-class Drawn(Scale):
-    def redrawn(self, rng):
-        return type(self)(a=rng.standard_normal((1, 3)))
+def test_a_problem_has_its_own_read_only_copy_of_what_it_is_given_lists_and_any_kind_of_number():
+    X, y = np.ones((2, 3), "f4"), [[Fraction(1, 2), 1], [0, 1]]
+    view = X[:]
+    view.setflags(write=False)
+    p = replace(worked_example(), X=view, y=y, lr=Fraction(1, 3))
+    X[0, 0] = y[0][0] = 99
+    assert (p.X.dtype, p.X[0, 0], p.y[0, 0], p.lr) == (np.float32, 1, Fraction(1, 2), Fraction(1, 3))
+    assert replace(p, X=[[1, 2, 3], [4, 5, 6]]).X.dtype == float, "as whole numbers would wrap round"
+    assert not any(array.flags.writeable for array in (*numbers(p), *numbers(random_problem(0))))
 
 
-def test_what_nobody_can_draw_keeps_its_numbers_and_is_told_and_a_layer_of_ones_own_may_draw_its_own():
+def test_one_hot_has_a_column_for_each_class_sorted_or_in_the_order_given():
+    assert identical(one_hot([2, 0, 2, 7]), np.eye(3)[[1, 0, 1, 2]])
+    assert identical(one_hot(("Gentoo", "Adelie")), np.eye(2)[[1, 0]])
+    assert identical(one_hot(np.array(["b", "a"]), ["b", "c", "a"]), np.eye(3)[[0, 2]])
+
+
+def test_what_nobody_can_draw_keeps_its_numbers_and_a_layer_of_ones_own_may_draw_its_own():
     p = OWN_PROBLEMS["parameter called a"]
     before, after = p.network.parameters, redrawn(p, 5).network.parameters
     assert [name for name in before if identical(before[name], after[name])] == ["a2"]
-    assert kept_by_seeds(p.network).startswith("a2 stays as given, whatever the seed: a Scale cannot draw")
-    p, rng = own_problem(Drawn(a=[[1.0, 2.0, 3.0]])), np.random.default_rng(5)
+    drawn = type("Drawn", (Scale,), {"redrawn": lambda _, rng: Scale(a=[[rng.random()] * 3])})
+    p, rng = own_problem(drawn(a=[[1.0, 2.0, 3.0]])), np.random.default_rng(5)
     rng.standard_normal((4, 3))  # the first layer's
-    assert identical(redrawn(p, 5).network.parameters["a2"], rng.standard_normal((1, 3)))
-    assert kept_by_seeds(p.network) == ""
+    assert redrawn(p, 5).network.parameters["a2"].tolist() == [[rng.random()] * 3]
 
 
-def test_a_wide_or_deep_network_for_ones_own_data_starts_with_moderate_numbers():
-    X = np.random.default_rng(0).standard_normal((40, 20))
-    for hidden in ([1000], [50] * 6):
-        spreads = [random_problem(seed, X=X, y=X, hidden=hidden).network.forward(X).std() for seed in range(5)]
-        assert 0.05 < min(spreads) <= max(spreads) < 2
+W, b = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), np.array([[10.0, 20.0, 30.0]])
 
 
-def test_what_a_problem_has_not_is_no_change_of_it(example):
-    with pytest.raises(TypeError, match=r"^a Problem has network, loss, X, y, lr; got W1\. Other weights: network"):
-        example.problem.evolve(W1=[[1.0]])
+def zeros(*shape):
+    return np.zeros(shape)
+
+
+def example(**parts):
+    return replace(worked_example(), **parts)
+
+
+def each(code, sentence, *values):
+    """A row for each value, which takes the place of every {}."""
+    return [(code.format(value), sentence.format(value)) for value in values]
+
+
+OURS = ("SumSquaredError", "HalfSquaredError", "MeanSquaredError", "SoftmaxCrossEntropy")
+UNEQUAL = [((3,), (3,)), ((3, 1), (3,)), ((3,), (3, 1)), ((3, 2), (3, 1)), ((3, 2), (1, 2))]  # which would broadcast
+MIXED = np.array([[1.0, "x", 2], [3.0, "y", 4]], object)  # as of a DataFrame with a column of text
+FRAME = type("Frame", (), {"columns": ("age", "kind", "size"), "__array__": lambda *_, **__: MIXED})()
+REFUSED = [
+    *each("Linear(W, zeros{})", "b must be one row as wide as W, of shape (1, 3); got b {} for W (2, 3)", (3, 1), ()),
+    *each("Linear(zeros{}, b)", "W must have shape (inputs, outputs), such as (3, 4); got {}", (3,), (0, 3), (3, 0)),
+    ("Linear([[1, 2], [3]], b)", "W must be a full table of numbers, but its rows differ in length"),
+    *each("Linear(W, b).forward(zeros{})", "X {} does not fit W (2, 3): X needs", (2, 3), (2,), (5, 2, 1)),
+    *[(f"{loss}().{method}(zeros{one}, zeros{other})", f"y_pred {one} and y {other} must have the same shape (samples,")
+        for loss in OURS for method in ("value", "gradient") for one, other in UNEQUAL],
+    *each("example(loss=SoftmaxCrossEntropy(), y=[[0, 1], {}])", "as one_hot(labels) gives them; row 1 of y is {}",
+        [-0.5, 1.5], [0.5, 0.50001], [0.0, 0.0]),
+    ("random_problem(3, outputs=1, loss=SoftmaxCrossEntropy())", "y of shape (2, 1), and one score alone always has"),
+    ("worked_example().network.with_parameters({'W1': W, 'b2': b})", "no numbers for b1, W2; got W1, b2"),
+    ("Network(())", "a network starts with a layer that has parameters, such as Linear; got ()"),
+    ("Network((Linear(W, b), ReLU(), Tanh()))", "layer 3, Tanh(), follows another layer without parameters: put one"),
+    ("Network((Linear(W, b), np.tanh))", "layer 2, <ufunc 'tanh'>, lacks parameters, formulas, forward, backward; a"),
+    *each("Network((Linear(W, b), Linear(zeros{0[0]}, zeros{0[1]})))",
+        "Where W has a row for each output, as in PyTorch, give W.T", ((4, 3), (1, 3)), ((4, 2), (1, 2))),
+    ("worked_example().network.update({}, 0.1)", "no gradient for W1; got none"),
+    *each("worked_example().network.update({{'W1': zeros{}}}, 0.1)",
+        "the gradient for W1 has shape {}, but W1 has (3, 4)", (4,), (4, 3), (), (5, 3, 4)),
+    ("one_hot(['a', 'b'], classes=['a', 'c'])", "labels[1] is 'b', which is none of the classes 'a', 'c'"),
+    ("one_hot(['cat'], 3)", "labels[0] is 'cat', which is none of the whole numbers below classes=3"),
+    *each("one_hot({})", "labels must be a row of whole numbers or strings, such as [0, 2", "3", "[]", "[[1]]", "'ab'"),
+    *each("example(lr={})", "the learning rate must be a positive, finite number such as 0.01; got",
+        "np.nan", "np.inf", 0, -0.1, True, "'0.1'", "1j", "np.ones(2)", "np.bool_(True)"),
+    *each("random_problem({})", "the seed must be a whole number, 0 or more, such as 3; got {}", -1, 3.0, "'3'", True),
+    *each("random_problem(3, {}=0)", "{} must be a whole number, 1 or more; got 0", "inputs", "hidden", "outputs"),
+    *each("random_problem(3, {}=[[1]])", "X and y belong together, a row of each for a sample; got {} alone", "X", "y"),
+    *each("random_problem(3, X=W, y=zeros{})", "y must have shape (2, outputs), a row for each of X (2, 3); got {}",
+        (3, 2), (2, 0), (2, 1, 1)),
+    *each("random_problem(3, {0[0]}=9, X=W, y=W)", "{0[0]} is 9, but X (2, 3) and y (2, 3) have {0[1]}: l",
+        ("samples", 2), ("inputs", 3), ("outputs", 3)),
+    *each("example(loss={})", "a loss needs formulas, value and gradient, as SumSquaredError() has", "'mean'", None),
+    ("example(loss='mean of squares')", "got 'mean of squares', which is LOSSES['mean of squares']"),
+    ("example(loss=SumSquaredError)", "itself: write SumSquaredError(), with parentheses"),
+    *each("example(X=[[0, np.{}, 0], [0, 0, 0]])", "X[0, 1] is {}, and data must be finite. To leave", "nan", "inf"),
+    ("random_problem(0, X=FRAME, y=W)", "row 0 of column 'kind' stands 'x'. X[['age', 'size']] leaves such columns"),
+    ("example(network=None)", "network must be a Network of layers, Network((Linear(W1, b1), ReLU()"),
+    *each("example(X=zeros{})", "must have shape (samples, 3) with at least one sample; got {}", (2, 4), (3,), (0, 3)),
+    *each("example(y=zeros{})", "y must have shape (2, 2), one row of targets a sample; got {}", (2,), (2, 1), (3, 2)),
+    ("worked_example().evolve(W1=[[1.0]])", "a Problem has network, loss, X, y, lr; got W1. Other weights: network"),
+    ("trace(trace(example()))", "this takes a Problem, not a value of type Trace: worked_example() is one, random_pro"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "sentence"), REFUSED, ids=[code for code, _ in REFUSED])
+def test_what_does_not_fit_is_refused_with_a_sentence(code, sentence):
+    error = {"no ": KeyError, "a P": TypeError}.get(sentence[:3], ValueError)
+    with pytest.raises(error, match=re.escape(sentence)):
+        eval(code, vars(backprop_lab) | globals())
+
+
+@pytest.mark.parametrize(("made", "name", "wrong", "line"), [
+    ("example(X=it)", "X", worked_example().X.T, "X.T"),
+    ("random_problem(0, X=zeros(5, 3), y=it)", "y", zeros(2, 5), "y.T"),
+    ("replace(random_problem(0, outputs=1), y=it)", "y", zeros(2), "np.reshape(y, (2, 1))"),
+    ("random_problem(0, X=W, y=it)", "y", zeros(2), "np.reshape(y, (-1, 1))"),
+    ("random_problem(0, X=W, y=it, loss=SoftmaxCrossEntropy())", "y", ["cat", "dog"], "one_hot(y)"),
+    ("random_problem(0, X=it, y=W)", "X", [[1, None], [2, 3]], "np.array(X)[:, [0]].astype(float)"),
+    ("example(loss=SoftmaxCrossEntropy(), y=it)", "y", [0, 1], "one_hot(np.ravel(y), 2)"),
+    ("Linear(W, it)", "b", zeros(3), "np.reshape(b, (1, -1))"),
+    ("Linear(it, b)", "W", W > 2, "np.asarray(W, float)"),
+])  # fmt: skip
+def test_the_line_that_a_refusal_names_makes_it_fit(made, name, wrong, line):
+    scope = vars(backprop_lab) | globals()
+    with pytest.raises(ValueError, match=re.escape(line)):
+        eval(made, scope | {"it": wrong})
+    assert eval(made, scope | {"it": eval(line, scope | {name: wrong})})
+
+
+def test_the_lines_for_data_with_nan_leave_such_samples_out():
+    scope = {"np": np, "X": np.array([[1, np.nan], [1, 1], [1, 1]]), "y": np.arange(3.0)[:, None]}
+    with pytest.raises(ValueError, match="nan") as refusal:
+        random_problem(0, X=scope["X"], y=scope["y"])
+    exec(str(refusal.value).partition("out: ")[2], scope)
+    assert random_problem(0, X=scope["X"], y=scope["y"]).y.tolist() == [[1], [2]]

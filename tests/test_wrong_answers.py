@@ -2,7 +2,8 @@
 
 import re
 import warnings
-from collections import Counter, defaultdict
+from collections import Counter
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -36,8 +37,7 @@ def function_of(value, activation, line):
     known = [name for name in names[: names.index(value)] if re.search(rf"\b{name}\b", line)]
     body = (line if "; " in line else f"return {line}").replace("; ", "\n    ")
     scope = {"np": np}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # 2(y_pred - y) is a call
+    with warnings.catch_warnings(action="ignore"):  # 2(y_pred - y) is a call
         exec(f"def answer({', '.join(known)}):\n    {body}", scope)
     return scope["answer"]
 
@@ -56,12 +56,8 @@ def kind_of(row):
 
 
 def given_by(compute, *arguments):
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return np.asarray(compute(*arguments), float)
-        except Exception:
-            return None
+    with suppress(Exception), np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+        return np.asarray(compute(*arguments), float)
 
 
 def answers(row):
@@ -88,17 +84,14 @@ def test_nine_in_ten_of_the_lines_that_people_type_are_understood():
     rows = wrong_lines()
     assert not any(feedback_on(row) for row in rows)
     assert len(rows) == len({*rows}) >= 250
-    kinds, groups = Counter(), defaultdict(list)
+    kinds, true = Counter(), {row: true_of(row) for row in rows}
     for row in rows:
-        groups[row[:2]].append(row)
-    for of_value in groups.values():
-        true = [true_of(row) for row in of_value]
-        for row in of_value:
-            kind, cause = kind_of(row), feedback_on(row).cause
-            if kind == "pattern":
-                shared = sum(cause[cause.index("pattern") + 1] in keys for keys in true) - 1
-                kind = kind if shared <= 0.1 * (len(of_value) - 1) else "only pointed at"
-            kinds[kind] += 1
+        kind, cause = kind_of(row), feedback_on(row).cause
+        if kind == "pattern":
+            others = [true[other] for other in rows if other[:2] == row[:2] and other != row]
+            shared = sum(cause[cause.index("pattern") + 1] in keys for keys in others)
+            kind = kind if shared <= 0.1 * len(others) else "only pointed at"
+        kinds[kind] += 1
     share = 1 - kinds["only pointed at"] / len(rows)
     print(f"{len(rows)} wrong lines that people type: {dict(kinds)}; {share:.1%} understood")  # noqa: T201
     assert share >= 0.9
