@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from backprop_lab.answers import NoAnswerError, reason
+from backprop_lab.layers import ACTIVATIONS
 from backprop_lab.mistakes import Mistake
 from backprop_lab.slips import one_slip_away
 from backprop_lab.tracing import Trace
@@ -110,14 +111,15 @@ def _stopped(
         message += f" It uses {' and '.join(elsewhere)}, which it was not given."
         return NoAnswerError(("raised",), message, otherwise=_with(function, given, {w: trace[w] for w in elsewhere}))
     if isinstance(error, AttributeError) and error.obj is np:
-        near = get_close_matches(str(error.name), dir(np), n=1)
+        is_activation = str(error.name).lower() in map(str.lower, ACTIVATIONS)  # which NumPy has under no name
+        near = [] if is_activation else get_close_matches(str(error.name), dir(np), n=1)
         message += f" Did you mean np.{near[0]}?" if near else ""
         key = "another name" if near else key
     if isinstance(error, NameError) and (meant := _meant(str(error.name), name, trace)):
         message += f" {meant}"
         key = key or "another name"
     for cause, sentence in _refused_alike(name, error, given, trace, mistakes):
-        return NoAnswerError(("raised", *cause), f"{message} NumPy refuses {sentence} in the same way.")
+        return NoAnswerError(("raised", *cause), f"{message} Did you write {sentence}?")
     return NoAnswerError(("raised", "pattern", key) if key else ("raised",), message)
 
 

@@ -499,7 +499,7 @@ _ALL = (
     Mistake(
         name="another-loss",
         title="A different loss",
-        resembles="a different squared error: the loss and its gradient must belong to the same sum or mean",
+        resembles="a squared error, but not this loss: sum, half the sum and mean differ by a factor",
         cause="Squared errors come as a sum, a mean over samples, or a mean over all targets, and all are called MSE.",
         symptom="The pattern is right, but all gradients are off by the same factor.",
         lines={

@@ -146,7 +146,7 @@ def _alike(name: Any, names: tuple[str, ...]) -> str | None:
 
 
 def _unknown(kind: str, name: Any, names: tuple[str, ...]) -> Feedback:
-    near = get_close_matches(str(name), names, n=1)
+    near = get_close_matches(str(name), names, n=1, cutoff=0.8)
     guess = f" Did you mean {near[0]!r}?" if near else ""
     return Feedback(False, ("name",), f"There is no {kind} of the name {name!r}.{guess}")
 

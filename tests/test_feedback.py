@@ -256,8 +256,9 @@ in example
   dW2 = lambda: 1 / 0 | raised | Your dW2 stopped with ZeroDivisionError: division by zero. It was given nothing.
   dW2 = lambda H1: raises(SystemExit('enough'))() | raised | ... SystemExit: enough. It was given H1 (2, 4).
   dW2 = lambda H1, dy_pred: H1 @ dy_pred | raised transpose-forgotten | Your dW2 stopped with ValueError: in a product @
-    the first matrix needs ... first has 4 and the second 2. ... NumPy refuses `H1 @ dy_pred` (transpose forgotten) ...
+    the first matrix needs ... first has 4 and the second 2. ... Did you write `H1 @ dy_pred` (transpose forgotten)?
   dW2 = lambda H1: h1.T | raised pattern another name | ... Did you mean H1?
+  H1 = lambda Y1: np.relu(Y1) | raised | ... has no attribute 'relu'. It was given Y1 (2, 4).
   db1 = lambda dY1: dY1[:1] + dY1[1:2] | pattern a sample missing | Right for the first problem, but not for another
     one, with X (3, 3), y (3, 2). db1[0, 2] should be 1.632, and yours is 1.377. Sample 2 is missing from it.
   dH1 = lambda dy_pred: dy_pred @ dW2.T | raised gradient-for-weights | ... It uses dW2, which it was not given. ...

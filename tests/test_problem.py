@@ -126,6 +126,7 @@ REFUSED = [
     *each("one_hot({})", "labels must be a row of whole numbers or strings, such as [0, 2", "3", "[]", "[[1]]", "'ab'"),
     *each("example(lr={})", "the learning rate must be a positive, finite number such as 0.01; got",
         "np.nan", "np.inf", 0, -0.1, True, "'0.1'", "1j", "np.ones(2)", "np.bool_(True)"),
+    ("example(lr='0,1')", "got '0,1', which needs a point in place of the comma"),
     *each("random_problem({})", "the seed must be a whole number, 0 or more, such as 3; got {}", -1, 3.0, "'3'", True),
     *each("random_problem(3, {}=0)", "{} must be a whole number, 1 or more; got 0", "inputs", "hidden", "outputs"),
     *each("random_problem(3, {}=[[1]])", "X and y belong together, a row of each for a sample; got {} alone", "X", "y"),

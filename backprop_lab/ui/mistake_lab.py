@@ -99,11 +99,12 @@ class MistakeLab(Lab):
             if not made:
                 made, harmless = tuple(step.name for step in right.steps), " It changes nothing with these numbers."
             lines = {name: mistake.wrong_line(right, name) for name in made}
-            code = ", ".join(f"<code>{html.escape(f'{name} = {line}')}</code>" for name, line in lines.items() if line)
+            codes = [f"<code>{html.escape(f'{name} = {line}')}</code>" for name, line in lines.items() if line]
+            first = "".join(codes[:1]) + " …" * (len(codes) > 1)
             text = (
                 f"<p><b>On the board:</b> {html.escape(mistake.symptom)}</p>"
-                f"<details><summary><b>Written instead:</b>{harmless} {code} <u>Why?</u></summary>"
-                f"{html.escape(mistake.cause.replace('`', ''))}</details>"
+                f"<details><summary><b>Written instead:</b>{harmless} {first} <u>Why?</u></summary>"
+                f"<p>{html.escape(mistake.cause.replace('`', ''))}</p>{'<br>'.join(codes[1:])}</details>"
             )
         self._text.value = f'<div {SCROLLS.format("The mistake")} class="bpl-text">{text}</div>'
 
@@ -137,7 +138,11 @@ def _check(traced: Trace) -> str:
         kind, mark, verdict = VERDICTS[proof.agrees]
         error = ""
         if proof.agrees is not None:
-            error = at_most(proof.error, 2) if proof.agrees else f"{plain(100 * proof.error, 2)}%"
+            error = (
+                at_most(proof.error, 2)
+                if proof.agrees
+                else (f"{proof.error:.0%}" if proof.error >= 0.1 else f"{plain(100 * proof.error, 2)}%")
+            )
         rows += f'<tr><th scope="row">d{name}</th><td class="bpl-{kind}">{mark}{verdict}</td><td>{error}</td></tr>'
     table = f'<table class="bpl-check"><caption>Gradient check</caption>{rows}</table>'
     return f"<div {SCROLLS.format('Gradient check')}>{table}</div>"

@@ -34,7 +34,7 @@ const made = (kind, className, text = "") => Object.assign(document.createElemen
 function render({ model, el }) {
   const root = made("div", "bpl-lines");
   const lists = { pool: made("section", "bpl-pool"), program: made("section", "bpl-program") };
-  const said = made("div", "bpl-said");
+  const said = made("div", "bpl-heard");
   said.setAttribute("role", "status");
   root.append(made("p", "bpl-how", HOW), made("p", "bpl-how bpl-keys", KEYS), lists.pool, lists.program, said);
   el.append(root);

@@ -8,8 +8,8 @@ const NAME = 18; // CSS pixels above a matrix, where its name is
 // What can be done to the steps: what it is called, the word on its button, its drawing in a square of 16, why.
 const ACTIONS = [
   ["restart", "Restart", "Restart", "M3 3v4h4M3.4 7A5 5 0 1 1 3 9.5", "Back to the start, with the original numbers"],
-  ["back", "Back", "Back", "M10 3 5 8l5 5", "One step back (left arrow on the map)"],
-  ["next", "Next", "Next", "M6 3l5 5-5 5", "One step forward (right arrow on the map)"],
+  ["back", "Back", "Back", "M10 3 5 8l5 5", "One step back (left arrow on the board)"],
+  ["next", "Next", "Next", "M6 3l5 5-5 5", "One step forward (right arrow on the board)"],
   ["next_phase", "Next phase", "Phase", "M3 3l5 5-5 5M9 3l5 5-5 5", "Forward to the end of this phase"],
   ["next_iteration", "Next iteration", "Iteration", "M3 8a5 5 0 0 1 9-3V2m0 3H9M13 8a5 5 0 0 1-9 3v3m0-3h3",
     "The same step in the next iteration"],
@@ -431,6 +431,7 @@ function render({ model, el }) {
     if (all === cardShown) return;
     cardShown = all;
     const predicts = asked && !asked.beside; // what stands beside the step does not hide it
+    operation.image.style.visibility = predicts ? "hidden" : ""; // it is of the step before, and no rule for this one
     card.className = `bpl-card bpl-${predicts ? "predict" : now.phase}`;
     showQuestion();
     words.hidden = Boolean(predicts);

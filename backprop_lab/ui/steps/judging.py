@@ -125,7 +125,7 @@ def _gradient(trace: Trace, cell: Cell, mistakes: Mapping[str, Mistake]) -> Ques
             why = f"{why} Of its {len(terms)} terms, {largest.text} is the largest, and {what}.".strip()
     return Question(
         f"Predict {indexed(*cell)}",
-        "Framed on the map: what is its sign, or its value?",
+        "Framed on the board: what is its sign, or its value?",
         (MINUS, "0", "+"),
         "or its value",
         (cell,),

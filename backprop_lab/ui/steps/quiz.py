@@ -85,7 +85,7 @@ class Quiz(HasTraits):
         else:
             typed = typed_number(text)
             if isinstance(typed, str):
-                raise ValueError(f"answer with a number, such as 3; got {text!r}")
+                raise ValueError(f"answer with a number in digits, such as 12 or 0.5, without commas; got {text!r}")
             is_right = typed == float(now.right)
         if not is_right:
             self.place = self.place._replace(told=f"{text.strip()} is not right. {now.hint}")
@@ -112,7 +112,7 @@ class Quiz(HasTraits):
 
 TOUR = (
     LabQuestion(
-        "Press Next once, so that Y1 fills, and point at the 2.37 in its upper right corner. Which input "
+        "Press Next once, so that Y1 fills, and click the 2.37 in its upper right corner. Which input "
         "adds the most to it?",
         "the second",
         "Look at the sum: its largest term is in bold.",
@@ -180,7 +180,8 @@ TRAINING = (
         "With 0.05 as learning rate, press Next iteration twice and watch H1. How many of its four units are dead now?",
         "4",
         "A unit is dead if its whole column is 0.",
-        "All four: the steps are too long. Now press Play: only b2 still learns, and the loss ends at 6.61.",
+        "All four: the steps are too long. Now choose 10 iterations/s and press Play: only b2 still learns, and the "
+        "loss ends at 6.61.",
         where=TRAINED,
     ),
     LabQuestion(
@@ -196,7 +197,7 @@ TRAINING = (
     LabQuestion(
         "The mistake is still planted. Walk through the gradients. How many of the seven does the lab reject?",
         "3",
-        "The red crosses on the timeline count them.",
+        "Count the red crosses above the board.",
         "Three: dY1, dW1 and db1, which come after the forgotten mask. The four before it are right.",
         where=PLANTED,
     ),

@@ -40,7 +40,9 @@ def on_dead_units(trace: Trace, step: Step) -> str:
                 if _gets_gradient(trace, X, number, dead):
                     follows = f"{they} should get no gradient"
                 elif number == 1:
-                    follows = f"{they} {'is' if one else 'are'} dead and cannot learn"
+                    follows = (
+                        f"{they} {'is dead, and learns' if one else 'are dead, and learn'} nothing from these samples"
+                    )
                 else:
                     follows = (
                         f"{'its' if one else 'their'} own weights get no gradient now; {they} may come back when the "
