@@ -10,6 +10,7 @@ c.NativeAuthenticator.minimum_password_length = 8
 c.NativeAuthenticator.check_common_password = True
 c.NativeAuthenticator.allowed_failed_logins = 10
 c.Authenticator.allow_all = False
+c.Authenticator.allow_existing_users = False  # or a name taken off the list would still get in
 
 # The student's server, without a checker of international addresses that is never used here: loading it takes longer
 # than everything else together.

@@ -61,7 +61,8 @@ def test_a_room_and_kubernetes_ask_for_a_name_on_the_list_and_a_password_and_sta
     room, cluster = load("jupyterhub_config.py"), KUBERNETES["hub"]["config"]
     assert room.JupyterHub.authenticator_class.endswith("NativeAuthenticator")
     assert cluster["JupyterHub"] == {"authenticator_class": "native"}
-    assert room.Authenticator.allow_all is cluster["Authenticator"]["allow_all"] is False
+    for let_in in ("allow_all", "allow_existing_users"):
+        assert room.Authenticator[let_in] is cluster["Authenticator"][let_in] is False
     assert cluster["NativeAuthenticator"] == dict(room.NativeAuthenticator)
     assert room.NativeAuthenticator.open_signup is False
     server, user = room.Spawner, KUBERNETES["singleuser"]

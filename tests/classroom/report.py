@@ -12,7 +12,7 @@ MEASURED, README, KUBERNETES = (CLASSROOM / name for name in ("measured.json", "
 BUSY = 0.6  # the share of the cores that a lesson may take, so that nobody waits for a neighbour
 SYSTEM = 1000  # MB for the operating system and its cache of files
 OPENS_WITHIN = 120  # seconds after which all of a class have a picture
-CLASSES = (30, 300, 3000)
+CLASSES = (30, 60, 300, 3000)
 
 
 def lessons(measured):
