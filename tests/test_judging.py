@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from common import count, gradients_of, trained, with_mistake, with_numbers
 
-from backprop_lab import MISTAKES, ReLU, Tanh, random_problem, trace
+from backprop_lab import MISTAKES, random_problem, trace
 from backprop_lab.number_format import format_number
 from backprop_lab.ui.steps.judging import asked_before, question
 from backprop_lab.ui.steps.stepper import Stepper
@@ -15,7 +15,7 @@ from backprop_lab.ui.values.one_cell import work_out
 
 
 def judge(t, cell, text):
-    return question(t, cell).judge(text.strip())
+    return question(t, cell).judge(text)
 
 
 def cells(t):
@@ -27,7 +27,7 @@ def test_the_sign_and_the_value_on_the_board_are_right_within_a_percent_and_as_p
     for cell, value in cells(t):
         for text, means in [("+", 1), ("-", -1), ("−", -1), ("0", 0)]:
             assert judge(t, cell, text)[0] == (means == np.sign(value))  # the -0.0 of a shut gate is 0 too
-        for text in (f"{value:.3g}", repr(value * 1.009), f"  {value * 0.991} ", format_number(value)):
+        for text in (f"{value:.3g}", repr(value * 1.009), repr(value * 0.991), format_number(value)):
             assert judge(t, cell, text)[0], text
         for wrong in (value * 1.02, value * 0.98, -value, value + 1):
             assert judge(t, cell, repr(wrong))[0] == (wrong == value == 0)
@@ -113,24 +113,16 @@ def test_every_answer_to_every_kind_of_question_is_judged_as_it_is():
     print(f"questions, each answered in every way: {dict(asked)}")  # noqa: T201
 
 
-def test_asked_is_before_a_relu_each_gradient_and_each_update_but_the_last_where_it_is_about_the_loss():
-    for activation, first in ((ReLU(), ["H1"]), (Tanh(), [])):
-        t = trace(random_problem(1, activation=activation))
-        later = [step.name for step in t.steps if step.name.startswith("d") or step.name.endswith("_new")]
-        cells = [asked_before(t, step, np.random.default_rng(0)) for step in t.steps]
-        assert [cell[0] for cell in cells if cell] == [*first, *later[:-1], "L"]
-
-
 def test_the_cells_that_the_teaching_notes_stop_at_are_as_they_say():
     stepper, asked = Stepper(step="L"), {}
     stepper.predict(True)
     while stepper.place.iteration < 2:
         stepper.next()
         if cell := stepper.place.question:
-            asked[stepper.place.iteration, cell[0]] = cell[1:], stepper.place.trace
-    (i, j), t = asked[0, "dW1"]
+            asked[stepper.place.iteration, cell[0]] = *cell[1:], stepper.place.trace
+    i, j, t = asked[0, "dW1"]
     assert np.prod(np.sign(t["X"][:, i] * t["dY1"][:, j])) == -1
-    (i, j), t = asked[1, "dY1"]
+    i, j, t = asked[1, "dY1"]
     assert t["H1"][i, j] == 0
 
 
