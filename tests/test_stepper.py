@@ -11,9 +11,12 @@ import pytest
 from common import SQUARE, count, gradients_of, plain_training, same_values, trained, with_numbers
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from problems import identical
 
-from backprop_lab import ACTIVATIONS, LOSSES, MISTAKES, random_problem, trace
-from backprop_lab.ui.steps.setup import SIZES, Setup
+from backprop_lab import ACTIVATIONS, LOSSES, MISTAKES, Network, Tanh, random_problem, trace, worked_example
+from backprop_lab.examples import iris, mazur
+from backprop_lab.problem import redrawn
+from backprop_lab.ui.steps.setup import AS_GIVEN, SIZES, Setup, all_active, dead_relu
 from backprop_lab.ui.steps.stepper import Stepper
 from backprop_lab.ui.steps.training import can_be_planted
 from backprop_lab.ui.values.slopes import value_of
@@ -31,6 +34,41 @@ def pinned_at(cell, **options):
 
 def cell_of(stepper):
     return stepper.place.cell, stepper.place.pinned
+
+
+def differing(problem, other):
+    """The names of what differs in two problems."""
+    one, two = ({"X": p.X, "y": p.y, "lr": p.lr, **p.network.parameters} for p in (problem, other))
+    return [name for name in one if not identical(one[name], two[name])]
+
+
+def test_with_a_dead_relu_one_unit_is_off_for_every_sample_and_stays_so_and_where_all_are_active_each_is_on():
+    p = random_problem(3, samples=5, hidden=(4, 3))
+    dead, active = dead_relu(p), all_active(p)
+    assert (differing(p, dead), differing(p, active)) == (["b1"], ["b1", "b2"])
+    before, after, on = (trace(problem) for problem in (p, dead, active))
+    assert after["Y1"][:, 0].max() == pytest.approx(-1)
+    assert identical(after["Y1"][:, 1:], before["Y1"][:, 1:])
+    assert np.array_equal(trained(dead, 20)["W1"][:, 0], p.network.parameters["W1"][:, 0])
+    for Y in ("Y1", "Y2"):
+        np.testing.assert_allclose(on[Y].min(axis=0), 0.5, atol=1e-12)
+
+
+def test_every_start_is_made_of_its_seed_and_sizes():
+    first, _, *others = mazur().network.layers
+    for setup, made in {
+        Setup(): worked_example(),
+        Setup("random", 11, samples=3, inputs=5, hidden=2, outputs=4): random_problem(11, 3, 5, 2, 4),
+        Setup("dead ReLU", seed=11): dead_relu(random_problem(11)),
+        Setup("all active", seed=11): all_active(random_problem(11)),
+        Setup("diverging", seed=11, layers=2): random_problem(11, hidden=(4, 4), lr=2.0),
+        Setup("random", loss=(softmax := "cross-entropy after a softmax")): random_problem(0, loss=LOSSES[softmax]),
+        Setup("iris", 5): redrawn(iris(), 5),
+        Setup(AS_GIVEN, given=mazur(), activation="Tanh"): mazur().evolve(network=Network((first, Tanh(), *others))),
+    }.items():
+        problem = setup.problem()
+        assert (differing(problem, made), problem.loss) == ([], made.loss), setup
+        assert problem.network.layers[1::2] == made.network.layers[1::2], setup
 
 
 def test_each_move_goes_where_its_name_says_and_stops_at_the_ends():

@@ -3,16 +3,15 @@
 import json
 import math
 import re
-from dataclasses import replace
+from itertools import product
 from xml.etree import ElementTree
 
 import numpy as np
-import pytest
 from common import gradients_of, trained
 from hypothesis import given, settings
 from problems import problems
 
-from backprop_lab import ACTIVATIONS, MISTAKES, prove, trace
+from backprop_lab import MISTAKES, prove, trace
 from backprop_lab.number_format import format_number, typed_number
 from backprop_lab.ui.steps import frame, words
 from backprop_lab.ui.steps.setup import Setup
@@ -29,10 +28,6 @@ def said_of(place, losses=(1.0,)):
     return [(remark["kind"], remark["text"]) for remark in words.remarks_on(place, losses)]
 
 
-def places(t):
-    return [LabState(Setup(), Remembered(t), index=index) for index in range(len(t.steps) + 1)]
-
-
 def tables(place):
     """What the tables say: {"W1, 3 by 4": rows of texts}"""
     found = ElementTree.fromstring(words.table(place)).iter("table")
@@ -42,13 +37,12 @@ def tables(place):
 @settings(max_examples=25)
 @given(problems())
 def test_card_and_alt_text_say_all_there_is_of_the_step_and_the_tables_every_value_so_far_and_none_to_come(problem):
-    start, *others = places(trace(problem))
-    for iteration, sentence in [(0, words.START), (2, "The new weights have moved up.")]:
-        card = words.card(replace(start, iteration=iteration))
-        assert card["sentence"] == f"{sentence} Press Next to compute the first value."
+    t = trace(problem)
+    start, *others = (LabState(Setup(), Remembered(t), index=index) for index in range(len(t.steps) + 1))
+    assert words.card(start)["sentence"] == f"{words.START} Press Next to compute the first value."
     assert words.alt_text(start).startswith("Board at the start of iteration 0: X, y, the weights")
     for place in others:
-        step, t = place.step, place.trace
+        step = place.step
         latex, title, sentence = explain(step)
         assert words.card(place) == {
             "phase": step.phase, "place": f"step {place.index} of {len(t.steps)}", "title": title, "right": "",
@@ -69,15 +63,6 @@ def test_card_and_alt_text_say_all_there_is_of_the_step_and_the_tables_every_val
             assert np.allclose([[*map(typed_number, row)] for row in rows], value, rtol=1e-5, atol=0)
 
 
-def test_the_card_of_a_planted_mistake_has_its_line_its_reason_and_a_clear_refusal():
-    place = Stepper(start="random", seed=1, mistake="mask-forgotten", step="dY1").place
-    card, mistake = words.card(place), MISTAKES["mask-forgotten"]
-    assert card["code"] == f"dY1 = {mistake.wrong_line(place.trace, 'dY1')}"
-    assert card["right"] == "dY1 = dH1 * (H1 > 0)"
-    assert (card["title"], card["sentence"]) == (mistake.title, mistake.cause.replace("`", ""))
-    assert [(kind, text[:16]) for kind, text in said_of(place)] == [("wrong", "✗ does not agree")]
-
-
 def test_below_the_card_are_the_remarks_on_its_step_but_while_predicting_not_the_next_loss_that_is_asked_for():
     for options, said in [
         ({"start": "dead ReLU", "seed": 1, "step": "dY1"}, "✓ agrees .*Unit 0 is off .*"),
@@ -92,26 +77,6 @@ def test_below_the_card_are_the_remarks_on_its_step_but_while_predicting_not_the
         assert ("the loss will be" in str(said_of(stepper.place, stepper.losses))) == told
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_nothing_said_on_the_way_through_an_overflow_breaks_or_warns(activation):
-    way = [trained(Setup("diverging", 1, activation=activation).problem(), 0)]
-    while math.isfinite(way[-1]["L"]):
-        way.append(trained(way[-1].problem, 1))
-    beyond = trained(Setup().problem().evolve(X=[[np.nan] * 3, [-np.inf, 1, 2]]), 0)
-    for t in [*way[-31::3], trained(way[-1].problem, 1), beyond]:
-        for place in places(t):
-            cell = (None, ("Y1", 0, 0), ("L", 0, 0))[place.index % 3]
-            told = frame.state(replace(place, cell=cell), [t["L"], t["L"]])
-            assert json.dumps(told, allow_nan=False), "it can be sent"
-            assert words.alt_text(place)
-    assert tables(place)["X, 2 by 3"] == [["nan", "nan", "nan"], ["−inf", "1", "2"]]
-
-
-def cells_in(frames, kind):
-    found = [(name, r0, r1, c0, c1) for name, r0, r1, c0, c1, what in frames if what == kind]
-    return {(name, i, j) for name, r0, r1, c0, c1 in found for i in range(r0, r1 + 1) for j in range(c0, c1 + 1)}
-
-
 @settings(max_examples=20)
 @given(problems())
 def test_the_frames_hold_the_sources_of_a_cell_the_matrices_of_a_step_and_nothing_else(problem):
@@ -120,8 +85,10 @@ def test_the_frames_hold_the_sources_of_a_cell_the_matrices_of_a_step_and_nothin
         rows, cols = value_of(t, step.name).shape
         cell = (step.name, rows - 1, cols // 2)
         told = frame.state(LabState(Setup(), Remembered(t), index=index, cell=cell), [1.0])
-        assert cells_in(told["sources"], "operand") == {*work_out(t, cell).sources} - {cell}
-        assert cells_in(told["sources"], "result") == {cell}
+        found = {"operand": set(), "result": set()}
+        for name, r0, r1, c0, c1, kind in told["sources"]:
+            found[kind] |= {(name, i, j) for i in range(r0, r1 + 1) for j in range(c0, c1 + 1)}
+        assert found == {"operand": {*work_out(t, cell).sources} - {cell}, "result": {cell}}
         assert {name for name, *_ in told["frames"]} == {step.name, *step.operands}
         for name, r0, r1, c0, c1, kind in told["frames"]:
             assert (r0, c0, r1 + 1, c1 + 1) == (0, 0, *value_of(t, name).shape)
@@ -131,6 +98,20 @@ def test_the_frames_hold_the_sources_of_a_cell_the_matrices_of_a_step_and_nothin
     for name, index in since.items():
         shown = [LabState(Setup(), Remembered(t), index=k).shows(name) for k in range(len(t.steps) + 1)]
         assert shown == [k >= index for k in range(len(t.steps) + 1)]
+
+
+def test_nothing_said_on_the_way_through_an_overflow_breaks_or_warns():
+    way = [trained(Setup("diverging", 1).problem(), 0)]
+    while math.isfinite(way[-1]["L"]):
+        way.append(trained(way[-1].problem, 1))
+    beyond = trained(Setup().problem().evolve(X=[[np.nan] * 3, [-np.inf, 1, 2]]), 0)
+    for t in [*way[-31::3], trained(way[-1].problem, 1), beyond]:
+        for index in range(len(t.steps) + 1):
+            cell = (None, ("Y1", 0, 0), ("L", 0, 0))[index % 3]
+            place = LabState(Setup(), Remembered(t), index=index, cell=cell)
+            assert json.dumps(frame.state(place, [t["L"], t["L"]]), allow_nan=False), "it can be sent"
+            assert words.alt_text(place)
+    assert tables(place)["X, 2 by 3"] == [["nan", "nan", "nan"], ["−inf", "1", "2"]]
 
 
 def test_a_sum_has_a_line_for_each_term_with_its_share_of_the_largest(example):
@@ -146,14 +127,18 @@ def test_a_sum_has_a_line_for_each_term_with_its_share_of_the_largest(example):
         assert frame.the_sum(example, work_out(example, cell))["lines"] == lines
 
 
-@pytest.mark.parametrize("mistake", ["mask-forgotten", "plus-for-minus"])
-def test_with_a_mistake_planted_every_gradient_that_is_proved_wrong_is_named_at_every_step(mistake):
-    for step in ("Y1", "db1"):
+def test_with_a_mistake_planted_every_gradient_that_is_proved_wrong_is_named_at_every_step():
+    """On the card are its line, the right one, its reason and a clear refusal."""
+    for mistake, step in product(("plus-for-minus", "mask-forgotten"), ("Y1", "dY1")):
         stepper = Stepper(start="random", seed=1, mistake=mistake, step=step)
         t, told = stepper.place.trace, frame.state(stepper.place, stepper.losses)
         assert told["wrong"] == [name for name in gradients_of(t) if prove(t, name).agrees is False]
         assert bool(told["wrong"]) == (mistake == "mask-forgotten")
         assert told["badge"] == MISTAKES[mistake].title
+    card, made = told["card"], MISTAKES[mistake]
+    assert (card["code"], card["right"]) == (f"dY1 = {made.wrong_line(t, 'dY1')}", "dY1 = dH1 * (H1 > 0)")
+    assert (card["title"], card["sentence"]) == (made.title, made.cause.replace("`", ""))
+    assert [(kind, text[:16]) for kind, text in said_of(stepper.place)] == [("wrong", "✗ does not agree")]
 
 
 def test_only_given_numbers_that_are_pinned_can_be_changed_and_a_question_takes_the_frame():
