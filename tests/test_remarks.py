@@ -25,16 +25,10 @@ def test_units_that_are_off_for_every_sample_are_called_dead_at_their_relu_and_n
         assert {each for each in said if each[1]} == ({("H1", told), ("dY1", told)} if told else set())
     t = trace(with_numbers(random_problem(0, hidden=[3, 3]), b2=[[-100.0, 100.0, -100.0]]))
     assert "they may come back when the layers before change" in remarks.on_dead_units(t, t.step("dY2"))
-
-
-def test_of_a_dead_unit_that_a_mistake_gives_a_gradient_it_is_not_said_that_it_cannot_learn():
-    some, whole = with_first_bias(1.0, -9.0), with_first_bias(-9.0, -9.0)
-    for t in (some, whole):
-        planted = plant(t, MISTAKES["mask-forgotten"], "dY1")
+    for biases in ((1.0, -9.0), (-9.0, -9.0)):
+        planted = plant(with_first_bias(*biases), MISTAKES["mask-forgotten"], "dY1")  # which gives them a gradient
         said = remarks.on_dead_units(planted, planted.step("H1")) or remarks.all_dead(planted, 4)
-        assert "should" in said
-        assert "cannot learn" not in said
-    assert remarks.all_dead(whole, 4).endswith("no gradient gets through, and nothing before it can learn.")
+        assert ("should" in said, "cannot learn" in said) == (True, False)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
