@@ -9,23 +9,20 @@ from backprop_lab import MISTAKES, prove, trace
 from backprop_lab.ui import MistakeLab, mistake_lab
 from backprop_lab.ui.steps.training import can_be_planted
 
-ROWS = r'<th scope="row">(\w+)</th>.*?(agrees|wrong|cannot be told here)</td><td>(.*?)</td>'
-
 
 @pytest.fixture(autouse=True)
 def curves(monkeypatch):
     """The losses of each drawing of the curves: of three iterations, and not drawn, which takes long."""
     shown = []
     monkeypatch.setattr(mistake_lab, "ITERATIONS", 3)
-    monkeypatch.setattr(
-        mistake_lab, "draw_curves", lambda losses, *_: shown.append({k: [*losses[k]] for k in losses}) or ""
-    )
+    monkeypatch.setattr(mistake_lab, "draw_curves", lambda losses, *_: shown.append(losses) or "")
     return shown
 
 
 def checked(lab):
     """The rows of the gradient check: {"dW1": ("agrees", its error)}."""
-    return {name: (verdict, error) for name, verdict, error in re.findall(ROWS, lab._checked.value)}
+    row = r'<th scope="row">(\w+)</th>.*?(agrees|wrong|cannot be told here)</td><td>(.*?)</td>'
+    return {name: (verdict, error) for name, verdict, error in re.findall(row, lab._checked.value)}
 
 
 def test_it_opens_with_the_forgotten_mask_on_seed_one_or_where_it_is_told_to():
@@ -51,7 +48,8 @@ def assert_all_is_of_the_mistake(lab, curves):
         assert verdict == "wrong" or told >= proof.error, "no gradient is off by more than it says"
         assert verdict == {True: "agrees", False: "wrong"}[proof.agrees]
     made = {"correct": None} | ({"with the mistake": MISTAKES[place.mistake]} if place.mistake else {})
-    assert curves[-1] == {curve: [trained(problem, k, made[curve])["L"] for k in range(4)] for curve in made}
+    drawn = {curve: [*losses] for curve, losses in curves[-1].items()}
+    assert drawn == {curve: [trained(problem, k, made[curve])["L"] for k in range(4)] for curve in made}
     said, right = plain(lab._text.value), trace(problem)
     if place.mistake:
         mistake = MISTAKES[place.mistake]
@@ -69,10 +67,9 @@ def test_whatever_is_done_text_check_menu_and_curves_are_of_the_mistake_and_step
     lab = MistakeLab(mistake="", **SQUARE)
     stepper = lab.lab.stepper
     for trains, move in [
-        (True, lambda: setattr(lab._mistake, "value", name)),
-        (False, stepper.next_iteration), (False, lambda: stepper.choose(("y", 0, 0), pinned=True)),
-        (True, lambda: stepper.edit(3.0)), (True, lambda: stepper.set_lr(0.02)),
-        (True, lambda: stepper.set_up(hidden=4)),
+        (True, lambda: setattr(lab._mistake, "value", name)), (False, stepper.next_iteration),
+        (False, lambda: stepper.choose(("y", 0, 0), pinned=True)), (True, lambda: stepper.edit(3.0)),
+        (True, lambda: stepper.set_lr(0.02)), (True, lambda: stepper.set_up(hidden=4)),
         (True, lambda: setattr(lab._mistake, "value", "")),
     ]:  # fmt: skip
         before = len(curves)
