@@ -205,7 +205,10 @@ def test_under_any_gestures_picture_words_buttons_and_choice_agree(gestures):
         assert page.lab._view.picture == fresh.png()
 
 
-def test_of_labs_that_no_page_has_shown_yet_only_the_last_keeps_its_runs():
+def test_of_labs_that_no_page_has_shown_yet_only_the_last_keeps_its_runs_and_of_one_that_is_shown_no_more_none():
     labs = [LearningRateLab(seeds=3, steps=50) for _ in range(3)]
     assert len({kept(lab)["image/png"] for lab in labs}) == 1
     assert [lab.sweeper.state.runs is not None for lab in labs] == [False, False, True]
+    page = Page().finish()
+    page.lab._heard("gone", {})
+    assert page.state.runs is None

@@ -2,27 +2,21 @@
 
 import asyncio
 import base64
-import gc
 import math
 import random
 import time
 from dataclasses import replace
-from functools import partial
 from operator import methodcaller as call
 from threading import Event, Thread
 
 import numpy as np
 import pytest
 from common import count, kept, parts_of, raises, same_values
-from matplotlib.figure import Figure
 
 from backprop_lab import MISTAKES, SoftmaxCrossEntropy, random_problem
 from backprop_lab.number_format import typed_number
-from backprop_lab.sweeping import Sweep
-from backprop_lab.tracing import Trace
-from backprop_lab.ui import LearningRateLab, MistakeLab, StepThrough
+from backprop_lab.ui import MistakeLab, StepThrough
 from backprop_lab.ui.board.board import Board
-from backprop_lab.ui.rates.run_map import RunMap
 from backprop_lab.ui.steps import frame, player, remarks, words
 from backprop_lab.ui.steps import lab as step_through
 from backprop_lab.ui.steps.script import numpy_script
@@ -321,19 +315,3 @@ def test_play_waits_for_the_page_to_show_each_picture_that_is_new_but_not_for_ev
     playing(lab, script())
     assert lab.stepper.place.iteration == 4 + player.PATIENCE
     assert sum(waits) == pytest.approx(player.PATIENCE, rel=0.05), "a second for each picture"
-
-
-@pytest.mark.parametrize("make", [StepThrough, MistakeLab, partial(LearningRateLab, seeds=2, steps=10)])
-def test_of_a_lab_that_is_no_longer_shown_no_board_picture_trace_or_sweep_is_kept(make, monkeypatch):
-    """Its widgets are: ipywidgets keeps them, and a page that is loaded anew asks for them."""
-    monkeypatch.setattr(LearningRateLab, "_start_sweep", lambda self: list(self.sweeper.train()))
-    labs, found = [], []
-    for _ in range(2):
-        for lab in (make() for _ in range(3)):
-            for message in ({"kind": "page", "view": "a", **PAGE}, {"kind": "gone", "view": "a"}):
-                getattr(lab, "lab", lab)._view._handle_custom_msg(message, [])
-            labs.append(lab)
-        gc.collect()
-        found.append(sum(issubclass(type(each), Board | RunMap | Figure | Trace | Sweep) for each in gc.get_objects()))
-    assert found[0] == found[1]
-    assert not [part for lab in labs for part, _ in parts_of(lab) if "base64" in str(getattr(part, "value", ""))]
