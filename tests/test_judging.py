@@ -25,22 +25,14 @@ def cells(t):
     return [((name, i, j), float(value)) for name in gradients_of(t) for (i, j), value in np.ndenumerate(t[name])]
 
 
-def test_the_sign_and_the_value_on_the_board_are_right_within_a_percent_and_as_printed_and_no_other(example):
+def test_a_value_is_right_as_the_board_prints_it_and_a_small_one_is_not_0(example):
     t = with_mistake(example, MISTAKES["mask-forgotten"])
     for cell, value in cells(t):
-        for text, means in [("+", 1), ("-", -1), ("−", -1), ("0", 0)]:
-            assert judge(t, cell, text)[0] == (means == np.sign(value))  # the -0.0 of a shut gate is 0 too
-        for text in (f"{value:.3g}", repr(value * 1.009), repr(value * 0.991), format_number(value)):
-            assert judge(t, cell, text)[0], text
-        for wrong in (value * 1.02, value * 0.98, -value, value + 1):
-            assert judge(t, cell, repr(wrong))[0] == (wrong == value == 0)
+        assert all(judge(t, cell, text)[0] for text in (f"{value:.3g}", repr(value * 0.991), format_number(value)))
     assert judge(t, ("dW1", 0, 0), f"{t['dW1'][0, 0]:.2f}".replace(".", ","))[0], "as it is written in other countries"
     worked = work_out(t, ("dW1", 1, 2))
     assert judge(t, ("dW1", 1, 2), "5.25") == (False, f"5.25 is not right: {worked}.")
     assert judge(t, ("dW1", 1, 2), "+") == (False, f"Not the right sign: {worked}.")
-
-
-def test_a_small_value_is_judged_as_it_is_printed_and_not_as_0(example):
     p = with_numbers(example.problem, W2=example["W2"] * 1e-3)
     t = trace(with_numbers(p, y=p.network.forward(p.X) - 1e-3))  # as flat as near the end of training
     small = [(cell, value) for cell, value in cells(t) if 0 < abs(value) < 0.004]
@@ -85,7 +77,7 @@ def answers(found, name, i, j):
     if name.startswith("d"):
         value = float(found[name][i, j])
         offered, right = way(value, "−", "0", "+")
-        near, far = repr(value * 1.004), {repr(value * 1.02 or 1.0), repr(-value or 1.0)}
+        near, far = repr(value * 1.009), {repr(value * 1.02 or 1.0), repr(value * 0.98 or 1.0), repr(-value or 1.0)}
         return offered | {near} | far, right | {near}
     zero, units = {unit for unit, value in enumerate(found[name][i]) if value == 0}, range(found[name].shape[1])
     typed = {", ".join(map(str, some)): {*some} for n in units for some in combinations(units, n + 1)}

@@ -5,10 +5,10 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from common import count, in_other_numbers, plain_training, same_values
-from own_parts import Arctan, Scale
+from own_parts import Scale
 from problems import LOSSES, identical
 
-from backprop_lab import ACTIVATIONS, ReLU, SumSquaredError, Tanh, random_problem, sweep, sweeping, trace
+from backprop_lab import ACTIVATIONS, ReLU, SumSquaredError, random_problem, sweep, sweeping, trace
 from backprop_lab.problem import redrawn
 from backprop_lab.sweeping import ROUND_STEPS, iter_sweep
 
@@ -76,18 +76,6 @@ def test_whoever_stops_between_blocks_keeps_a_whole_map_of_fewer_steps(monkeypat
     assert not known[..., -1].any()
     np.testing.assert_allclose(result.loss[known], whole.loss[known], rtol=1e-12)
     assert result.network(0, 1e-5).parameters.keys() == {"W1", "b1", "W2", "b2"}, "a run can be opened"
-
-
-@pytest.mark.parametrize("part", [Tanh(), Arctan()])  # trained as stacks, and one by one
-def test_a_large_sweep_lets_others_have_their_turn_after_each_step_and_says_how_much_is_left(part, monkeypatch):
-    whole = sweep(**FEW, steps=12, activation=part)
-    monkeypatch.setattr(sweeping, "PIECE", 0.0)
-    monkeypatch.setattr(sweeping, "ROUND_NUMBERS", 1)
-    seen = [(result, result.step, result.left) for result in iter_sweep(**FEW, steps=12, activation=part)]
-    results, steps, lefts = zip(*seen, strict=True)
-    assert list(dict.fromkeys(steps)) == [0, 5, 10, 12], "a map every 5 steps"
-    assert list(lefts) == sorted(lefts, reverse=True)
-    assert np.array_equal(results[-1].loss, whole.loss)
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=repr)
