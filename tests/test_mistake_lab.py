@@ -25,7 +25,7 @@ def checked(lab):
     return {name: (verdict, error) for name, verdict, error in re.findall(row, lab._checked.value)}
 
 
-def test_it_opens_with_the_forgotten_mask_on_seed_one_or_where_it_is_told_to():
+def test_it_opens_with_the_forgotten_mask_or_where_it_is_told_to_and_draws_again_when_a_page_is_back(curves):
     lab = MistakeLab()
     told = MistakeLab(mistake="raw-input", seed=3, lr=0.1, step="dW2")
     for each, expected in {lab: ("mask-forgotten", 1, 0.01, "db1"), told: ("raw-input", 3, 0.1, "dW2")}.items():
@@ -33,6 +33,9 @@ def test_it_opens_with_the_forgotten_mask_on_seed_one_or_where_it_is_told_to():
         assert (place.mistake, place.setup.seed, place.lr, place.step.name) == expected
     verdicts = {name: verdict for name, (verdict, _) in checked(lab).items()}
     assert verdicts == {"dW1": "wrong", "db1": "wrong", "dW2": "agrees", "db2": "agrees"}
+    for kind, drawn in {"gone": 2, "page": 3}.items():
+        lab._heard(kind, {})
+        assert len(curves) == drawn
 
 
 def assert_all_is_of_the_mistake(lab, curves):

@@ -10,7 +10,7 @@ from threading import Event, Thread
 
 import numpy as np
 import pytest
-from common import count, parts_of, raises, same_values
+from common import count, kept, parts_of, raises, same_values
 
 from backprop_lab import MISTAKES, SoftmaxCrossEntropy, random_problem
 from backprop_lab.number_format import typed_number
@@ -176,6 +176,7 @@ def test_the_call_shown_is_plain_python_whatever_numbers_it_was_opened_with():
     lab = StepThrough(seed=np.int64(3), lr=np.float64(0.1), iteration=np.int64(2), hide=["seed", "call"], large=True)
     call = "StepThrough(start='random', seed=3, lr=0.1, iteration=2, hide=['seed', 'call'], large=True)"
     assert lab.call() == repr(lab) == call
+    assert kept(lab)["image/png"], "its board stands in where there is no kernel"
 
 
 def test_what_is_hidden_is_not_there_and_everything_else_is_and_what_there_is_not_cannot_be_hidden():
