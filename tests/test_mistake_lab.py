@@ -9,26 +9,23 @@ from backprop_lab import MISTAKES, prove, trace
 from backprop_lab.ui import MistakeLab, mistake_lab
 from backprop_lab.ui.steps.training import can_be_planted
 
-ROWS = r'<th scope="row">(\w+)</th>.*?(agrees|wrong|cannot be told here)</td><td>(.*?)</td>'
-
 
 @pytest.fixture(autouse=True)
 def curves(monkeypatch):
     """The losses of each drawing of the curves: of three iterations, and not drawn, which takes long."""
     shown = []
     monkeypatch.setattr(mistake_lab, "ITERATIONS", 3)
-    monkeypatch.setattr(
-        mistake_lab, "draw_curves", lambda losses, *_: shown.append({k: [*losses[k]] for k in losses}) or ""
-    )
+    monkeypatch.setattr(mistake_lab, "draw_curves", lambda losses, *_: shown.append(losses) or "")
     return shown
 
 
 def checked(lab):
     """The rows of the gradient check: {"dW1": ("agrees", its error)}."""
-    return {name: (verdict, error) for name, verdict, error in re.findall(ROWS, lab._checked.value)}
+    row = r'<th scope="row">(\w+)</th>.*?(agrees|wrong|cannot be told here)</td><td>(.*?)</td>'
+    return {name: (verdict, error) for name, verdict, error in re.findall(row, lab._checked.value)}
 
 
-def test_it_opens_with_the_forgotten_mask_on_seed_one_or_where_it_is_told_to():
+def test_it_opens_with_the_forgotten_mask_or_where_it_is_told_to_and_draws_again_when_a_page_is_back(curves):
     lab = MistakeLab()
     told = MistakeLab(mistake="raw-input", seed=3, lr=0.1, step="dW2")
     for each, expected in {lab: ("mask-forgotten", 1, 0.01, "db1"), told: ("raw-input", 3, 0.1, "dW2")}.items():
@@ -37,6 +34,9 @@ def test_it_opens_with_the_forgotten_mask_on_seed_one_or_where_it_is_told_to():
     assert MistakeLab(mistake="plus-for-minus")._text.value.split("<u>")[0].endswith("W1_new = W1 + lr * dW1</code> … ")
     verdicts = {name: verdict for name, (verdict, _) in checked(lab).items()}
     assert verdicts == {"dW1": "wrong", "db1": "wrong", "dW2": "agrees", "db2": "agrees"}
+    for kind, drawn in {"gone": 2, "page": 3}.items():
+        lab._heard(kind, {})
+        assert len(curves) == drawn
 
 
 def assert_all_is_of_the_mistake(lab, curves):
@@ -52,7 +52,8 @@ def assert_all_is_of_the_mistake(lab, curves):
         assert verdict == "wrong" or told >= proof.error, "no gradient is off by more than it says"
         assert verdict == {True: "agrees", False: "wrong"}[proof.agrees]
     made = {"correct": None} | ({"with the mistake": MISTAKES[place.mistake]} if place.mistake else {})
-    assert curves[-1] == {curve: [trained(problem, k, made[curve])["L"] for k in range(4)] for curve in made}
+    drawn = {curve: [*losses] for curve, losses in curves[-1].items()}
+    assert drawn == {curve: [trained(problem, k, made[curve])["L"] for k in range(4)] for curve in made}
     said, right = plain(lab._text.value), trace(problem)
     if place.mistake:
         mistake = MISTAKES[place.mistake]
@@ -70,10 +71,9 @@ def test_whatever_is_done_text_check_menu_and_curves_are_of_the_mistake_and_step
     lab = MistakeLab(mistake="", **SQUARE)
     stepper = lab.lab.stepper
     for trains, move in [
-        (True, lambda: setattr(lab._mistake, "value", name)),
-        (False, stepper.next_iteration), (False, lambda: stepper.choose(("y", 0, 0), pinned=True)),
-        (True, lambda: stepper.edit(3.0)), (True, lambda: stepper.set_lr(0.02)),
-        (True, lambda: stepper.set_up(hidden=4)),
+        (True, lambda: setattr(lab._mistake, "value", name)), (False, stepper.next_iteration),
+        (False, lambda: stepper.choose(("y", 0, 0), pinned=True)), (True, lambda: stepper.edit(3.0)),
+        (True, lambda: stepper.set_lr(0.02)), (True, lambda: stepper.set_up(hidden=4)),
         (True, lambda: setattr(lab._mistake, "value", "")),
     ]:  # fmt: skip
         before = len(curves)

@@ -1,20 +1,30 @@
-"""The sweeper: what is on the map, how far it has come and what is chosen agree, whenever training is stopped."""
+"""The sweeper and its map: whenever training is stopped, what is shown, said and chosen agrees with the runs."""
 
+import math
+import re
+from dataclasses import replace
 from itertools import groupby
 
+import matplotlib as mpl
 import numpy as np
 import pytest
-from common import at_first_map, in_other_numbers, raises, swept
+from common import at_first_map, pixels, raises, same_values, swept
 from own_parts import OWN_PROBLEMS, CrossEntropy, WithoutBias, own_problem
 
-from backprop_lab import ACTIVATIONS, Network, Problem, ReLU, SumSquaredError, Tanh, random_problem, sweep
+from backprop_lab import ACTIVATIONS, Linear, Network, Problem, SumSquaredError, Tanh, random_problem, sweep, trace
 from backprop_lab.curvature import critical_lr
+from backprop_lab.number_format import plain
 from backprop_lab.problem import redrawn
 from backprop_lab.sweeping import ROUND_STEPS
+from backprop_lab.ui.board.colours import COLOURS
 from backprop_lab.ui.rates import sweeper as module
+from backprop_lab.ui.rates import verdicts
+from backprop_lab.ui.rates.run_map import DECADES, RunMap, levels
 from backprop_lab.ui.rates.sweeper import LEARNING_RATES, RANGES, Settings, Sweeper
+from backprop_lab.ui.theme import CURVES, LOST
 
 SMALL = {"seeds": 4, "steps": 130}  # three rounds of training
+GIVEN = own_problem(Tanh(), loss=CrossEntropy(), y=np.eye(2)[[0, 1, 1]])
 
 
 @pytest.fixture(autouse=True)
@@ -23,17 +33,23 @@ def without_pauses(monkeypatch):  # every whole map is a state of its own, howev
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_the_runs_are_those_of_a_sweep_the_lowest_limit_first_and_each_can_be_opened_elsewhere(activation):
-    runs, run = swept(**SMALL, hidden=3, activation=activation).state.runs, (1, 30)
-    options = {"hidden": 3, "activation": ACTIVATIONS[activation]}
-    limits = sorted((critical_lr(random_problem(seed, **options)), seed) for seed in range(4))
-    assert [*zip(runs.limits, runs.sweep.seeds, strict=True)] == limits
-    loss = sweep(runs.sweep.seeds, LEARNING_RATES, 130, **options).loss
+@pytest.mark.parametrize("own", [False, True])
+def test_the_runs_are_those_of_a_sweep_the_lowest_limit_first_and_each_can_be_opened_elsewhere(activation, own):
+    part, (first, _, last) = ACTIVATIONS[activation], GIVEN.network.layers
+    given = GIVEN.evolve(network=Network([first, part, last]))
+    options = {"problem": given} if own else {"hidden": 3, "activation": part}
+    runs = swept(**SMALL, activation=activation, **({"problem": GIVEN} if own else {"hidden": 3})).state.runs
+    starts = {seed: redrawn(given, seed) if own else random_problem(seed, **options) for seed in runs.sweep.seeds}
+    assert {*starts} == ({None, 0, 1, 2} if own else {0, 1, 2, 3})
+    assert runs.limits == tuple(sorted(runs.limits)) == tuple(critical_lr(problem) for problem in starts.values())
+    lrs, run = runs.sweep.lrs, (1, 30)
+    assert (lrs == LEARNING_RATES, lrs[-1] / lrs[0]) == (not own, pytest.approx(1e5))
+    assert 10 * lrs[0] < runs.limits[0] < runs.limits[-1] < lrs[-1] / 10
+    loss = sweep(runs.sweep.seeds, lrs, 130, **options).loss
     assert np.array_equal(runs.change, loss[..., -1] / loss[..., 0])
     assert np.array_equal(runs.losses(run), loss[run])
     problem = runs.problem(run)
-    assert problem.lr == runs.lr(run) == LEARNING_RATES[30]
-    assert np.array_equal(problem.X, random_problem(runs.seed(run), **options).X)
+    assert same_values(trace(problem), trace(starts[runs.seed(run)].evolve(lr=lrs[30])))
     end = problem.loss.value(runs.network(run).forward(problem.X), problem.y)
     assert end == pytest.approx(runs.losses(run)[-1])
 
@@ -74,10 +90,8 @@ def test_a_sweep_that_ends_before_its_first_map_leaves_all_as_if_nothing_had_bee
 def test_canceled_on_the_way_the_map_keeps_what_it_has_come_to():
     sweeper, pieces = at_first_map(**SMALL)
     sweeper.cancel()
-    stopped = sweeper.state
     list(pieces)
-    assert sweeper.state is stopped
-    assert (stopped.runs.step, stopped.running) == (ROUND_STEPS, False)
+    assert (sweeper.state.runs.step, sweeper.state.running) == (ROUND_STEPS, False)
 
 
 def test_a_sweep_that_gave_way_to_another_never_shows_again():
@@ -96,13 +110,12 @@ def test_a_choice_takes_the_place_of_the_last_one_or_goes_beside_the_first_and_w
     for by, run in [((1, 0), (2, 38)), ((1, 0), (3, 38)), ((1, 1), (3, 39)), ((-9, 99), (0, 75)), ((0, -99), (0, 0))]:
         sweeper.walk(*by)
         assert sweeper.state.chosen == (run,), "it begins in the middle"
-    for run, comparing, chosen in [
-        ((2, 20), False, ((2, 20),)), ((3, 30), True, ((2, 20), (3, 30))), ((0, 40), True, ((2, 20), (0, 40))),
-        ((2, 20), True, ((2, 20),)),  # no run stands beside itself
-    ]:  # fmt: skip
-        sweeper.compare(comparing)
+    sweeper.choose(2, 20)
+    assert sweeper.state.chosen == ((2, 20),)
+    sweeper.compare(True)
+    for run, beside in [((3, 30), [(3, 30)]), ((0, 40), [(0, 40)]), ((2, 20), [])]:  # no run stands beside itself
         sweeper.choose(*run)
-        assert sweeper.state.chosen == chosen
+        assert sweeper.state.chosen == ((2, 20), *beside)
 
 
 def choosing(*runs, **settings):
@@ -132,27 +145,8 @@ def test_what_is_chosen_follows_its_seed_to_another_row_and_its_learning_rate_to
     assert chosen(sweeper) == [(3, 5)]
 
 
-GIVEN = own_problem(Tanh(), loss=CrossEntropy(), y=np.eye(2)[[0, 1, 1]])
-
-
-def test_the_runs_of_ones_own_problem_are_those_of_a_sweep_of_it_around_its_limits_its_own_weights_among_them():
-    first, _, last = GIVEN.network.layers
-    for options, problem in [
-        ({}, GIVEN), ({"activation": "ReLU"}, GIVEN.evolve(network=Network([first, ReLU(), last]))),
-    ]:  # fmt: skip
-        runs = swept(**SMALL, problem=GIVEN, **options).state.runs
-        limits = {seed: critical_lr(redrawn(problem, seed)) for seed in (None, 0, 1, 2)}
-        seeds = sorted(limits, key=limits.get)
-        assert (runs.sweep.seeds, runs.limits) == (tuple(seeds), tuple(limits[seed] for seed in seeds))
-        lrs = runs.sweep.lrs
-        assert (len(lrs), lrs[-1] / lrs[0]) == (76, pytest.approx(1e5))
-        assert 10 * lrs[0] < min(runs.limits) < max(runs.limits) < lrs[-1] / 10
-        assert np.array_equal(runs.sweep.loss, sweep(runs.sweep.seeds, lrs, 130, problem=problem).loss)
-    assert runs.settings.choices == ("as given", *ACTIVATIONS)
-    assert Settings(problem=random_problem(0, hidden=())).choices == ("as given",), "nothing that could be another"
-
-
 def test_where_no_seed_draws_anything_there_is_one_row_and_where_no_limit_can_be_told_there_is_none_and_why():
+    assert Settings(problem=random_problem(0, hidden=())).choices == ("as given",), "nothing that could be another"
     fixed = Problem(Network([WithoutBias(W=[[1.0], [2.0]])]), SumSquaredError(), [[1.0, 2.0]], [[1.0]], 0.1)
     assert swept(steps=10, problem=fixed).state.runs.sweep.seeds == (None,)
     runs = swept(seeds=2, steps=10, problem=OWN_PROBLEMS["arctan by math.atan"]).state.runs
@@ -162,10 +156,8 @@ def test_where_no_seed_draws_anything_there_is_one_row_and_where_no_limit_can_be
 
 def test_where_a_loss_is_0_or_below_its_direction_is_told_right_and_only_what_overflowed_has():
     runs, big = swept(**SMALL).state.runs, np.finfo(float).max
-    for first, now, change in [
-        (2, 1, 0.5), (2, -1, 0), (0, 0, 1), (0, 1, big), (-1, -2, 0), (-1, -1, 1), (-2, -1, big), (1e-300, 1e300, big),
-        (-1, np.inf, np.inf), (0, np.inf, np.inf),
-    ]:  # fmt: skip
+    told = [(2, 1, 0.5), (2, -1, 0), (0, 0, 1), (0, 1, big), (-1, -2, 0), (-1, -1, 1), (-2, -1, big)]
+    for first, now, change in [*told, (1e-300, 1e300, big), (-1, np.inf, np.inf), (0, np.inf, np.inf)]:
         runs.sweep.loss[0, 0, 0], runs.sweep.loss[0, 0, -1] = first, now
         assert runs.change[0, 0] == change
 
@@ -173,13 +165,11 @@ def test_where_a_loss_is_0_or_below_its_direction_is_told_right_and_only_what_ov
 @pytest.mark.parametrize("seeds", [4, 1])
 def test_runs_that_were_forgotten_come_back_with_those_that_were_chosen_if_their_seed_is_still_there(seeds):
     sweeper = choosing((0, 30), (3, 70), **SMALL)
-    runs = sweeper.state.runs
     for _ in range(2):
         sweeper.forget()
     assert (sweeper.state.runs, sweeper.state.chosen, sweeper.state.running) == (None, (), False)
     list(sweeper.train(seeds=seeds))
     assert chosen(sweeper) == [(0, 30), (3, 70)][: 1 + (seeds == 4)]
-    assert seeds == 1 or np.array_equal(sweeper.state.runs.sweep.loss, runs.sweep.loss)
 
 
 def test_what_there_is_not_is_refused_and_changes_nothing():
@@ -193,8 +183,9 @@ def test_what_there_is_not_is_refused_and_changes_nothing():
             sweeper.choose(row, col)
     for name, (least, most) in RANGES.items():
         for wrong in (least - 1, most + 1, least + 0.5, "many"):
-            said = f"{name} must be a whole number from {least} to {most}; got {wrong!r}"
-            with pytest.raises(ValueError, match=said):
+            with pytest.raises(
+                ValueError, match=f"{name} must be a whole number from {least} to {most}; got {wrong!r}"
+            ):
                 sweeper.train(**{name: wrong})
     assert sweeper.state is before
     for settings, message in [
@@ -202,7 +193,142 @@ def test_what_there_is_not_is_refused_and_changes_nothing():
         ({"problem": GIVEN, "hidden": 3}, "your problem has hidden units of its own: leave out hidden=3"),
         ({"problem": GIVEN, "activation": "relu"}, "activation must be one of as given, .*; got 'relu'"),
         ({"problem": [1, 2]}, "takes a Problem, not a value of type list: worked_example"),
-        ({"problem": in_other_numbers(GIVEN, complex)}, "X has complex ones"),
     ]:
         with pytest.raises(ValueError, match=message):
             Sweeper(**settings)
+
+
+@pytest.fixture(scope="module")
+def three_runs():
+    return swept(seeds=3, steps=100).state.runs
+
+
+@pytest.fixture(scope="module")
+def runs():
+    return swept(seeds=8).state.runs
+
+
+def drawn_map(runs, chosen=(), width=900, **options):
+    drawn = RunMap(width, **options)
+    drawn.draw(runs, chosen)
+    return drawn
+
+
+def place(drawn, runs, row, col):
+    """The middle of a run in pixels, by the box with which the page finds what was clicked."""
+    (x, y, width, height), (rows, cols) = drawn.box, runs.shape
+    across, down = drawn.canvas.get_width_height()
+    return across * (x + width * (col + 0.5) / cols), down * (y + height * (row + 0.5) / rows)
+
+
+def limit_column(limit):
+    return np.interp(math.log10(limit), np.log10(LEARNING_RATES), range(76))
+
+
+def kinds(runs):
+    """Every run with whether it is above its limit, and what became of its loss."""
+    for run in np.ndindex(runs.shape):
+        change = runs.change[run]
+        yield run, runs.lr(run) > runs.limits[run[0]], "lost" if np.isinf(change) else "down" if change < 1 else "up"
+
+
+def is_near(picture, colour, within=3):
+    return np.abs(picture - 255 * np.array(mpl.colors.to_rgb(colour))).max(axis=-1) <= within
+
+
+@pytest.mark.parametrize(("width", "height", "ratio", "dark"), [(640, 300, 2, True), (1501, 533, 1.25, False)])
+def test_every_run_has_its_colour_just_where_a_click_finds_it(three_runs, width, height, ratio, dark):
+    drawn = drawn_map(three_runs, width=width, height=height, ratio=ratio, dark=dark)
+    picture, found = pixels(drawn.png()), levels(three_runs.change)
+    assert levels(np.array([1.0, 10.0, 0.001, 1e9, 0.0])).tolist() == [0, 1, -3, DECADES, -DECADES]
+    for row, col in np.ndindex(three_runs.shape):
+        x, y = map(round, place(drawn, three_runs, row, col))
+        if abs(col - limit_column(three_runs.limits[row])) < 2.5:
+            continue  # the line lies over it
+        if np.isinf(three_runs.change[row, col]):
+            around = picture[y - 15 : y + 15, x - 3 : x + 3]
+            assert 0.05 < is_near(around, LOST, 60).mean() < 0.7, "stripes of this colour"
+            assert is_near(around, drawn.theme.paper, 60).mean() > 0.15, "and paper between them"
+        else:
+            colour = COLOURS((found[row, col] + DECADES) / (2 * DECADES))[:3]
+            assert is_near(picture[y - 2 : y + 3, x - 1 : x + 2], colour, 8).all(), (row, col)
+
+
+def test_a_white_line_goes_through_the_limit_of_every_row_where_one_is_known(three_runs):
+    drawn = drawn_map(three_runs, width=1000, height=500, ratio=2)
+    for row, limit in enumerate(three_runs.limits):
+        x, y = place(drawn, three_runs, row, limit_column(limit))
+        white = np.flatnonzero((pixels(drawn.png())[round(y)] >= 250).all(axis=1))
+        assert np.abs(white - x).min() <= 2
+    for limits in ((three_runs.limits[0], math.nan, math.inf), (math.nan,) * 3):
+        drawn = drawn_map(replace(three_runs, limits=limits))
+        assert np.isfinite(drawn.limit[0].get_xdata()).sum() == 2 * np.isfinite(limits).sum()
+
+
+def test_a_ring_in_the_colour_of_its_curve_is_around_each_chosen_run_even_at_the_edge(three_runs):
+    for chosen in [((0, 10), (2, 60)), ((0, 0), (2, 75)), ((0, 75), (2, 0))]:
+        drawn = drawn_map(three_runs, chosen)
+        for run, colour in zip(chosen, CURVES, strict=False):
+            rows, cols = np.nonzero(is_near(pixels(drawn.png()), colour))
+            x, y = place(drawn, three_runs, *run)
+            assert 6 < np.hypot(cols - x, rows - y).min() < 12, "the run itself stays in sight"
+            assert all(beyond.sum() > 20 for beyond in (cols < x - 6, cols > x + 6, rows < y - 6, rows > y + 6))
+
+
+def test_of_each_run_its_own_numbers_are_told_and_whether_theory_foresaw_them(runs):
+    for run, above, outcome in list(kinds(runs))[::5]:
+        said, losses = verdicts.on_run(runs, run), runs.losses(run)
+        if outcome == "lost":
+            end = int(re.search(rf"^The loss began at {plain(losses[0], 4)} and had .* after step (\d+)\.", said)[1])
+            assert np.isinf(losses).tolist() == [step >= end for step in range(301)]
+        else:
+            assert said.startswith(f"The loss went from {plain(losses[0], 4)} to {plain(losses[-1], 4)} in 300 steps.")
+        limit = critical_lr(random_problem(runs.seed(run)))
+        assert f"{plain(runs.lr(run) / limit, 2)} times the theoretical limit at the start, {plain(limit, 3)}" in said
+        disagree = above == (outcome == "down")
+        assert ("theory and experiment disagree" in said, "this was to be expected" in said) == (disagree, not disagree)
+        assert ("Where the run ended" in said) == disagree, "which is above its limit here"
+        if disagree:
+            now = critical_lr(runs.problem(run).evolve(network=runs.network(run)))
+            assert said.endswith(f" bends {'less' if now > limit else 'more'}, and the limit is {plain(now, 3)}.")
+    early = at_first_map(seeds=8, steps=200)[0].state.runs
+    assert "ended" not in "".join(verdicts.on_run(early, run) for run in np.ndindex(early.shape)), "it has not yet"
+
+
+def test_of_the_map_the_shares_are_counted_and_the_best_learning_rate_is_named(runs):
+    said, every = verdicts.on_map(runs), list(kinds(runs))
+    shares = [[outcome == "down" for _, above, outcome in every if above == side] for side in (False, True)]
+    shares += [[outcome == "lost" for *_, outcome in every]]
+    assert re.findall(r"(\d+)%", said) == [f"{100 * np.mean(share):.0f}" for share in shares]
+    best = float(re.search(r"The median seed does best at a learning rate of (\S+)\.$", said)[1])
+    medians = np.median(runs.change, axis=0)
+    assert medians[np.argmin(np.abs(np.array(runs.sweep.lrs) - best))] == medians.min()
+    assert verdicts.of_picture(runs) == f"Map of 8 seeds, in rows, at 76 learning rates from 0.0001 to 10. {said}"
+
+
+def test_of_ones_own_problem_the_weights_as_given_are_a_row_what_no_seed_draws_is_told_and_why_no_limit_is_known():
+    runs = swept(seeds=4, steps=10, problem=OWN_PROBLEMS["parameter called a"]).state.runs
+    assert verdicts.of_picture(runs).startswith("Map of the weights as given and 3 seeds, in rows, at 76 learning ra")
+    assert verdicts.on_map(runs).endswith(" a2 stays as given, whatever the seed: a Scale cannot draw its numbers.")
+    runs = swept(seeds=2, steps=10, problem=OWN_PROBLEMS["arctan by math.atan"]).state.runs
+    assert "No limit is shown for any run. How the loss bends cannot be" in verdicts.on_map(runs)
+    assert "theor" not in verdicts.on_map(runs) + verdicts.on_run(runs, (0, 0))
+    unlimited = replace(runs, limits=(np.inf, np.inf))
+    assert verdicts.on_run(unlimited, (0, 0)).endswith("bends upwards nowhere, so theory sets no limit.")
+    assert "of those above it" not in verdicts.on_map(unlimited), "nothing is said of a side where no run is"
+
+
+def test_no_disagreement_is_told_where_theory_holds_nothing_of_a_loss_that_stays_and_no_factor_of_one_below_0(runs):
+    """Of one weight alone the loss is a parabola; where that is at its bottom already, it stays there."""
+    for x, below, end in [(1.0, "100%", "was to be expected."), (0.0, "0%", "limit at the start, 1.")]:
+        problem = Problem(Network([Linear([[1.0]], [[0.0]])]), SumSquaredError(), [[x]], [[3 * x]], 0.1)
+        parabola = swept(seeds=1, steps=10, problem=problem).state.runs
+        said = verdicts.on_map(parabola)
+        assert re.search(f"come down in {below} of the runs below .* and in 0% of those above it", said)
+        assert ("as theory has it" in said) == (x == 1)
+        assert all(verdicts.on_run(parabola, run).endswith(end) for run in np.ndindex(parabola.shape))
+    changed = replace(runs, sweep=replace(runs.sweep, loss=runs.sweep.loss.copy()))
+    changed.sweep.loss[..., -1] = 1e9
+    changed.sweep.loss[0, 0, -1] = -1.0
+    assert "Of a loss at 0 or below, the darkest colors say only whether it fell" in verdicts.on_map(changed)
+    assert "best" not in verdicts.on_map(changed), "where none comes down"

@@ -1,20 +1,20 @@
-"""What the view is told: card, sums, frames, tables and alt text say what is on the board, and nothing else."""
+"""What the view is told: card, remarks, sums, frames, tables and alt text say what is on the board, and no more."""
 
 import json
 import math
 import re
-from dataclasses import replace
+from itertools import product
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from common import gradients_of, trained
+from common import gradients_of, trained, with_first_bias, with_numbers
 from hypothesis import given, settings
-from problems import problems
+from problems import ACTIVATIONS, problems
 
-from backprop_lab import ACTIVATIONS, MISTAKES, prove, trace
-from backprop_lab.number_format import format_number, typed_number
-from backprop_lab.ui.steps import frame, words
+from backprop_lab import MISTAKES, Linear, Network, Problem, ReLU, SumSquaredError, plant, prove, random_problem, trace
+from backprop_lab.number_format import format_number, plain, typed_number
+from backprop_lab.ui.steps import frame, remarks, words
 from backprop_lab.ui.steps.setup import Setup
 from backprop_lab.ui.steps.stepper import LabState, Stepper
 from backprop_lab.ui.steps.training import Remembered
@@ -29,10 +29,6 @@ def said_of(place, losses=(1.0,)):
     return [(remark["kind"], remark["text"]) for remark in words.remarks_on(place, losses)]
 
 
-def places(t):
-    return [LabState(Setup(), Remembered(t), index=index) for index in range(len(t.steps) + 1)]
-
-
 def tables(place):
     """What the tables say: {"W1, 3 by 4": rows of texts}"""
     found = ElementTree.fromstring(words.table(place)).iter("table")
@@ -42,13 +38,12 @@ def tables(place):
 @settings(max_examples=25)
 @given(problems())
 def test_card_and_alt_text_say_all_there_is_of_the_step_and_the_tables_every_value_so_far_and_none_to_come(problem):
-    start, *others = places(trace(problem))
-    for iteration, sentence in [(0, words.START), (2, "The new weights have moved up.")]:
-        card = words.card(replace(start, iteration=iteration))
-        assert card["sentence"] == f"{sentence} Press Next to compute the first value."
+    t = trace(problem)
+    start, *others = (LabState(Setup(), Remembered(t), index=index) for index in range(len(t.steps) + 1))
+    assert words.card(start)["sentence"] == f"{words.START} Press Next to compute the first value."
     assert words.alt_text(start).startswith("Board at the start of iteration 0: X, y, the weights")
     for place in others:
-        step, t = place.step, place.trace
+        step = place.step
         latex, title, sentence = explain(step)
         assert words.card(place) == {
             "phase": step.phase, "place": f"step {place.index} of {len(t.steps)}", "title": title, "right": "",
@@ -69,15 +64,6 @@ def test_card_and_alt_text_say_all_there_is_of_the_step_and_the_tables_every_val
             assert np.allclose([[*map(typed_number, row)] for row in rows], value, rtol=1e-5, atol=0)
 
 
-def test_the_card_of_a_planted_mistake_has_its_line_its_reason_and_a_clear_refusal():
-    place = Stepper(start="random", seed=1, mistake="mask-forgotten", step="dY1").place
-    card, mistake = words.card(place), MISTAKES["mask-forgotten"]
-    assert card["code"] == f"dY1 = {mistake.wrong_line(place.trace, 'dY1')}"
-    assert card["right"] == "dY1 = dH1 * (H1 > 0)"
-    assert (card["title"], card["sentence"]) == (mistake.title, mistake.cause.replace("`", ""))
-    assert [(kind, text[:16]) for kind, text in said_of(place)] == [("wrong", "✗ does not agree")]
-
-
 def test_below_the_card_are_the_remarks_on_its_step_but_while_predicting_not_the_next_loss_that_is_asked_for():
     for options, said in [
         ({"start": "dead ReLU", "seed": 1, "step": "dY1"}, "✓ agrees .*Unit 0 is off .*"),
@@ -92,26 +78,6 @@ def test_below_the_card_are_the_remarks_on_its_step_but_while_predicting_not_the
         assert ("the loss will be" in str(said_of(stepper.place, stepper.losses))) == told
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_nothing_said_on_the_way_through_an_overflow_breaks_or_warns(activation):
-    way = [trained(Setup("diverging", 1, activation=activation).problem(), 0)]
-    while math.isfinite(way[-1]["L"]):
-        way.append(trained(way[-1].problem, 1))
-    beyond = trained(Setup().problem().evolve(X=[[np.nan] * 3, [-np.inf, 1, 2]]), 0)
-    for t in [*way[-31::3], trained(way[-1].problem, 1), beyond]:
-        for place in places(t):
-            cell = (None, ("Y1", 0, 0), ("L", 0, 0))[place.index % 3]
-            told = frame.state(replace(place, cell=cell), [t["L"], t["L"]])
-            assert json.dumps(told, allow_nan=False), "it can be sent"
-            assert words.alt_text(place)
-    assert tables(place)["X, 2 by 3"] == [["nan", "nan", "nan"], ["−inf", "1", "2"]]
-
-
-def cells_in(frames, kind):
-    found = [(name, r0, r1, c0, c1) for name, r0, r1, c0, c1, what in frames if what == kind]
-    return {(name, i, j) for name, r0, r1, c0, c1 in found for i in range(r0, r1 + 1) for j in range(c0, c1 + 1)}
-
-
 @settings(max_examples=20)
 @given(problems())
 def test_the_frames_hold_the_sources_of_a_cell_the_matrices_of_a_step_and_nothing_else(problem):
@@ -120,8 +86,10 @@ def test_the_frames_hold_the_sources_of_a_cell_the_matrices_of_a_step_and_nothin
         rows, cols = value_of(t, step.name).shape
         cell = (step.name, rows - 1, cols // 2)
         told = frame.state(LabState(Setup(), Remembered(t), index=index, cell=cell), [1.0])
-        assert cells_in(told["sources"], "operand") == {*work_out(t, cell).sources} - {cell}
-        assert cells_in(told["sources"], "result") == {cell}
+        found = {"operand": set(), "result": set()}
+        for name, r0, r1, c0, c1, kind in told["sources"]:
+            found[kind] |= {(name, i, j) for i in range(r0, r1 + 1) for j in range(c0, c1 + 1)}
+        assert found == {"operand": {*work_out(t, cell).sources} - {cell}, "result": {cell}}
         assert {name for name, *_ in told["frames"]} == {step.name, *step.operands}
         for name, r0, r1, c0, c1, kind in told["frames"]:
             assert (r0, c0, r1 + 1, c1 + 1) == (0, 0, *value_of(t, name).shape)
@@ -131,6 +99,20 @@ def test_the_frames_hold_the_sources_of_a_cell_the_matrices_of_a_step_and_nothin
     for name, index in since.items():
         shown = [LabState(Setup(), Remembered(t), index=k).shows(name) for k in range(len(t.steps) + 1)]
         assert shown == [k >= index for k in range(len(t.steps) + 1)]
+
+
+def test_nothing_said_on_the_way_through_an_overflow_breaks_or_warns():
+    way = [trained(Setup("diverging", 1).problem(), 0)]
+    while math.isfinite(way[-1]["L"]):
+        way.append(trained(way[-1].problem, 1))
+    beyond = trained(Setup().problem().evolve(X=[[np.nan] * 3, [-np.inf, 1, 2]]), 0)
+    for t in [*way[-31::3], trained(way[-1].problem, 1), beyond]:
+        for index in range(len(t.steps) + 1):
+            cell = (None, ("Y1", 0, 0), ("L", 0, 0))[index % 3]
+            place = LabState(Setup(), Remembered(t), index=index, cell=cell)
+            assert json.dumps(frame.state(place, [t["L"], t["L"]]), allow_nan=False), "it can be sent"
+            assert words.alt_text(place)
+    assert tables(place)["X, 2 by 3"] == [["nan", "nan", "nan"], ["−inf", "1", "2"]]
 
 
 def test_a_sum_has_a_line_for_each_term_with_its_share_of_the_largest(example):
@@ -146,14 +128,18 @@ def test_a_sum_has_a_line_for_each_term_with_its_share_of_the_largest(example):
         assert frame.the_sum(example, work_out(example, cell))["lines"] == lines
 
 
-@pytest.mark.parametrize("mistake", ["mask-forgotten", "plus-for-minus"])
-def test_with_a_mistake_planted_every_gradient_that_is_proved_wrong_is_named_at_every_step(mistake):
-    for step in ("Y1", "db1"):
+def test_with_a_mistake_planted_every_gradient_that_is_proved_wrong_is_named_at_every_step():
+    """On the card are its line, the right one, its reason and a clear refusal."""
+    for mistake, step in product(("plus-for-minus", "mask-forgotten"), ("Y1", "dY1")):
         stepper = Stepper(start="random", seed=1, mistake=mistake, step=step)
         t, told = stepper.place.trace, frame.state(stepper.place, stepper.losses)
         assert told["wrong"] == [name for name in gradients_of(t) if prove(t, name).agrees is False]
         assert bool(told["wrong"]) == (mistake == "mask-forgotten")
         assert told["badge"] == MISTAKES[mistake].title
+    card, made = told["card"], MISTAKES[mistake]
+    assert (card["code"], card["right"]) == (f"dY1 = {made.wrong_line(t, 'dY1')}", "dY1 = dH1 * (H1 > 0)")
+    assert (card["title"], card["sentence"]) == (made.title, made.cause.replace("`", ""))
+    assert [(kind, text[:16]) for kind, text in said_of(stepper.place)] == [("wrong", "✗ does not agree")]
 
 
 def test_only_given_numbers_that_are_pinned_can_be_changed_and_a_question_takes_the_frame():
@@ -167,3 +153,70 @@ def test_only_given_numbers_that_are_pinned_can_be_changed_and_a_question_takes_
     name, i, j = stepper.place.question
     assert told["question"]["title"] == f"Predict {name}[{i},{j}]"
     assert told["frames"] == [[name, i, i, j, j, "result"]]
+
+
+def test_units_that_are_off_for_every_sample_are_called_dead_at_their_relu_and_nowhere_else():
+    for biases, told in [
+        ((-9.0, 1.0, -8.0, -3.0), "Units 0, 2, 3 are off for every sample: they are dead, and learn nothing"),
+        ((-3.0, 0.0), "Unit 0 is off for every sample: it is dead, and learns nothing"),  # its largest number is 0
+        ((1.0, 2.0), ""), ((-9.0, -8.0), ""),  # of a whole layer, all_dead warns
+    ]:  # fmt: skip
+        t = with_first_bias(*biases)
+        said = {(step.name, remarks.on_dead_units(t, step).partition(" from")[0]) for step in t.steps}
+        assert {each for each in said if each[1]} == ({("H1", told), ("dY1", told)} if told else set())
+    t = trace(with_numbers(random_problem(0, hidden=[3, 3]), b2=[[-100.0, 100.0, -100.0]]))
+    assert "they may come back when the layers before change" in remarks.on_dead_units(t, t.step("dY2"))
+    for biases in ((1.0, -9.0), (-9.0, -9.0)):
+        planted = plant(with_first_bias(*biases), MISTAKES["mask-forgotten"], "dY1")  # which gives them a gradient
+        said = remarks.on_dead_units(planted, planted.step("H1")) or remarks.all_dead(planted, 4)
+        assert ("should" in said, "dead" in said) == (True, False)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_only_a_relu_can_die_and_a_whole_layer_of_dead_units_is_warned_of_once_it_is_on_the_board(activation):
+    problem = random_problem(0, hidden=[3, 3], activation=activation)
+    t = trace(with_numbers(problem, b2=np.full((1, 3), -1000.0)))
+    warned = [remarks.all_dead(t, index).partition(":")[0] for index in range(len(t.steps) + 1)]
+    warning = "Every unit of H2 is off for every sample" if activation == ReLU() else ""
+    assert warned == [""] * 4 + [warning] * (len(warned) - 4), "with index 3, Y2 is shown, and H2 is not"
+
+
+@settings(max_examples=60)
+@given(problems())
+def test_of_each_update_and_no_other_step_the_change_and_its_ratio_to_the_size_of_the_parameter_are_told(problem):
+    t = trace(problem)
+    for step in t.steps:
+        told = remarks.on_update(t, step), remarks.on_next_loss(t, step)
+        assert [bool(sentence) for sentence in told] == [step.phase == "update"] * 2
+    for name, old in problem.network.parameters.items():
+        step = np.asarray(t[f"{name}_new"]) - old
+        said = remarks.on_update(t, t.step(f"{name}_new"))
+        told = re.fullmatch(rf"The largest change is (\S+); the update is (\S+) times the size of {name}\.", said)
+        change, ratio = map(typed_number, told.groups())
+        assert change == pytest.approx(np.abs(step).max(), rel=0.05)
+        assert ratio == pytest.approx(np.linalg.norm(step) / np.linalg.norm(old), rel=0.05)
+
+
+def test_near_overflow_no_ratio_is_made_up_and_beyond_it_no_unit_is_called_dead_and_no_change_and_no_loss_told():
+    t = trained(Problem(Network((Linear([[1e300]], [[0.0]]),)), SumSquaredError(), [[1.0]], [[0.0]], 0.25), 0)
+    assert remarks.on_update(t, t.step("W1_new")).endswith("; the update is 5.0e−01 times the size of W1.")
+    assert "times" not in remarks.on_update(t, t.step("b1_new")), "of a parameter that is 0 no ratio is told"
+    for number in (1e100, np.inf, np.nan):
+        t = trained(random_problem(0).evolve(X=np.full((2, 3), number)), 0)
+        assert remarks.on_next_loss(t, t.step("b1_new")) == "With all the new weights, the loss will overflow."
+    assert remarks.on_update(t, t.step("W1_new")) == "The numbers have overflowed."
+    assert remarks.all_dead(t, len(t.steps)) == remarks.on_dead_units(t, t.step("H1")) == ""
+
+
+def test_the_loss_is_told_to_go_up_or_down_or_to_stay_with_digits_enough_to_see_it_and_what_the_next_one_is():
+    t = trace(random_problem(0, lr=0.01))
+    then, now = plain(trace(t.next_problem())["L"], 6), plain(t["L"], 6)
+    told = f"With all the new weights, the loss will be {then}; now it is {now}."
+    assert remarks.on_next_loss(t, t.step("b1_new")) == told
+    for losses, told in [
+        ((3.0, 2.5, 1.25), "The loss went down, from 2.5 to 1.25."), ((1.0, 2.0), "The loss went up, from 1 to 2."),
+        ((2.0, 2.0), "The loss did not change."), ((math.inf, math.nan), "The loss has overflowed."), ((3.0,), ""),
+        ((252.4, 252.4 * (1 - 1e-9)), "The loss went down, from 252.4 to 252.3999997."),
+    ]:  # fmt: skip
+        for step in t.steps:
+            assert remarks.on_loss(step, losses) == (told if step.name == "L" else "")

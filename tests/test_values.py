@@ -1,0 +1,214 @@
+"""What is said of a value: its sum, its equation and its slope are those that were run, number by number."""
+
+import math
+import re
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from common import trained, with_first_bias, with_numbers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from own_parts import OWN_PROBLEMS, LeakyReLU, Softmax
+from problems import ACTIVATIONS, identical, losses_of, problems
+
+from backprop_lab import MISTAKES, Activation, Linear, Mistake, SoftmaxCrossEntropy, plant, random_problem, trace
+from backprop_lab.number_format import plain, typed_number
+from backprop_lab.ui.values.equation import Operand, equation, rules
+from backprop_lab.ui.values.one_cell import TERMS, work_out
+from backprop_lab.ui.values.slopes import slope_of, slopes_of, value_of
+
+FUNCTIONS = {**vars(np), "np": np, "math": math, "max": lambda *numbers: np.max(numbers)}
+WRITTEN = r"\b(?:(\w+)\[(\d+),(\d+)\]|lr\b)"  # a cell in the symbols
+
+
+def check_cell(worked, value, t):
+    """The symbols give the value; in the numbers, each number stands where its symbol does."""
+    digits = 8 if worked.cell[0].endswith("_new") else 4  # enough to see that a weight moved
+
+    def number(written):
+        name, i, j = written.groups()
+        return plain(t[name][int(i), int(j)] if name else t["lr"], digits)
+
+    if worked.numbers:  # without the parentheses that the numbers have and the symbols need not
+        texts = (worked.numbers, re.sub(WRITTEN, number, worked.symbols))
+        assert len({re.sub("[()]", "", text.replace(")(", "·")) for text in texts}) == 1
+    if "…" not in worked.symbols:
+        code = worked.symbols.replace("·", "*").replace("−", "-").replace("²", "**2").replace(")(", ")*(")
+        found = float(eval(code, FUNCTIONS, dict(t)))
+        assert found == pytest.approx(value, rel=1e-9, abs=1e-12, nan_ok=True), str(worked)
+    shown = float(worked.value.replace("−", "-"))
+    assert shown == pytest.approx(value, rel=5.0001 * 10.0**-digits, abs=0, nan_ok=True)
+    assert not re.search(r"-|\(−0\)", f"{worked.numbers}({worked.value})"), "a proper minus sign, and none before 0"
+    if worked.numbers and "…" not in worked.symbols:
+        written = {(name, int(i), int(j)) for name, i, j in re.findall(WRITTEN, worked.symbols) if name}
+        assert {*worked.sources} == written
+    if worked.every_term:
+        came_to = {"sum": sum(term.value for term in worked.every_term)}
+        assert value == pytest.approx(eval(worked.around.replace("−", "-").replace("·", "*"), came_to), rel=1e-9)
+        for text, number in worked.every_term:
+            if " × " in text and not set(text) & set("()"):
+                assert np.prod([*map(typed_number, text.split(" × "))]) == pytest.approx(number, rel=2e-3)
+
+
+def named(rule, t, i, j):
+    """The cells that a rule names for the cell [i, j]."""
+    found = set()
+    for name, rows, cols in rule:
+        high, wide = value_of(t, name).shape
+        one = {"i": [i], "j": [j], "0": [0]}
+        found |= {(name, r, c) for r in (one | {"*": range(high)})[rows] for c in (one | {"*": range(wide)})[cols]}
+    return found
+
+
+def gives(parts):
+    """What the equation gives up to its last sign, read as it stands: signs, words and matrices."""
+    values = {f"v{k}": part.value for k, part in enumerate(parts[:-2]) if isinstance(part, Operand)}
+    text = " ".join(part if isinstance(part, str) else f"v{k}" for k, part in enumerate(parts[:-2]))
+    text = text.replace("−", "-").replace("²", "**2").replace("³", "**3")
+    for sign, axis in (("↓", 0), ("→", 1)):
+        text = re.sub(f"^sum {sign}(.*)", rf"sum(\1, axis={axis}, keepdims=True)", text)
+    with np.errstate(all="ignore"):
+        return eval(text, vars(np) | {"max": np.maximum, "min": np.minimum} | values)
+
+
+def check(t, steps):
+    """Check of some steps each cell's sum, their rules and their equations; what is not written out is returned."""
+    ruled, not_written_out = rules(t), set()
+    for name in [*(step.name for step in steps), *slopes_of(t)]:
+        for (i, j), value in np.ndenumerate(value_of(t, name)):
+            worked = work_out(t, (name, i, j))
+            not_written_out |= set() if worked.numbers else {name}
+            check_cell(worked, float(value), t)
+            if name in ruled and worked.sources:
+                assert named(ruled[name], t, i, j) == {*worked.sources}, worked.cell
+    for step in steps:
+        *parts, sign, result = equation(t, step.name)
+        operands = [part for part in parts if isinstance(part, Operand)]
+        for part in operands:
+            if part.name:
+                value = value_of(t, part.name)
+                assert np.array_equal(part.value, value.T if part.transposed else value, equal_nan=True)
+                assert part.transposed == part.label.endswith(".mT")
+        assert (result.label, result.value is not None) == (step.name, True)
+        if sign == "=":
+            assert np.allclose(gives([*parts, sign, result]), step.value, equal_nan=True), step.code
+        else:
+            assert (sign, [part.name for part in operands]) == ("→", [*step.operands][:5])
+    return not_written_out
+
+
+@settings(max_examples=25)
+@given(problems())
+def test_the_sum_of_a_cell_the_rule_of_its_matrix_and_the_equation_of_a_step_are_what_was_run(problem):
+    t = trace(problem)
+    assert check(t, t.steps) == set()
+    assert {step.name for step in t.steps} <= {*rules(t)}
+    assert all("→" not in equation(t, step.name) for step in t.steps)
+
+
+@pytest.mark.parametrize("own", OWN_PROBLEMS)
+def test_so_they_are_for_layers_and_losses_of_ones_own_but_for_what_is_no_expression_of_cells(own):
+    t = trace(OWN_PROBLEMS[own])
+    assert check(t, t.steps) == {"arctan by math.atan": {"H1"}, "Huber by sample": {"S", "L"}}.get(own, set())
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_so_they_are_for_every_planted_mistake(mistake, activation):
+    of_losses = [loss for loss in losses_of(3) if type(loss) in {kind for kind, _ in MISTAKES[mistake].lines}]
+    square = [((3, 3, [3, 3], 3), loss) for loss in of_losses or losses_of(3)[:1]]
+    for sizes, loss in [*square, *((sizes, losses_of(1)[0]) for sizes in ((1, 1, 1), (3, 3, 4, 1), ()))]:
+        problem = random_problem(1, *sizes, lr=0.05, activation=activation, loss=loss)
+        t = trained(problem, 1, MISTAKES[mistake])  # one iteration, so that no bias is 0
+        check(t, [step for step in t.steps if step.title])
+
+
+SAID = [
+    "lr = 1e−06 (given)",
+    "dy_pred[0,1] = 2·(y_pred[0,1] − y[0,1]) = 2·(4.476 − 1.008) = 6.936",
+    "dW1[1,2] = X[0,1]·dY1[0,2] + X[1,1]·dY1[1,2] = (−2.062)(0) + (1.064)(16.4) = 17.45",
+    "dY1[0,3] = dH1[0,3]·(H1[0,3] > 0) = 14.61·(2.369 > 0) = 14.61",
+    "slope of H1[1,2] = H1[1,2] > 0 = 3.986 > 0 = 1",
+    "W1_new[0,0] = W1[0,0] − lr·dW1[0,0] = (−0.62545022) − 1e−06·21.7635 = −0.62547198",
+]
+
+
+def test_a_cell_is_said_in_its_symbols_its_numbers_and_its_value_and_an_equation_with_what_is_used(example):
+    for said in SAID:
+        name, i, j = re.match(r"([\w ]+)(?:\[(\d),(\d)\])? = ", said).groups(default=0)
+        assert str(work_out(example, (name, int(i), int(j)))) == said
+    P = "P[1,0] = exp(Z[1,0]) / (exp(Z[1,0]) + exp(Z[1,1])) = exp(0) / (exp(0) + exp(−0.3912)) = 0.5966"
+    assert str(work_out(trace(random_problem(5, loss=SoftmaxCrossEntropy())), ("P", 1, 0))) == P
+    doubled = {(Linear, "db"): "{dY}.sum(axis=0, keepdims=True) * len({{1, 2}})"}
+    worked = work_out(plant(example, Mistake("", "", "", "", "", doubled)), ("db1", 0, 1))
+    assert worked.around == "sum·len({1, 2})"
+    parts = {part.label: (part.rows, part.cols) for part in equation(example, "dW1")[::2]}
+    assert parts == {"X.mT": ("i", "k"), "dY1": ("k", "j"), "dW1": ("i", "j")}, "the axes say what meets"
+    mask = equation(example, "dY1")[2]
+    assert (mask.label, mask.name) == ("H1 > 0", "slope of H1")
+
+
+@pytest.mark.parametrize("inner", [TERMS - 1, TERMS, TERMS + 1, 30])
+def test_a_long_sum_is_cut_in_the_middle_and_keeps_all_its_sources(inner):
+    worked = work_out(trace(random_problem(0, inputs=inner, hidden=2)), ("Y1", 1, 1))
+    terms = [f"X[1,{k}]·W1[{k},1]" for k in range(inner)] + ["b1[0,1]"]
+    if len(terms) > TERMS:
+        terms = [*terms[: TERMS - 2], "…", terms[-1]]
+    assert worked.symbols == " + ".join(terms)
+    assert len(worked.sources) == 2 * inner + 1
+
+
+def test_numbers_that_have_overflowed_are_written_as_they_are():
+    t = trained(random_problem(0).evolve(X=[[np.nan, np.inf, 1.0], [1.0, 1.0, -np.inf]]), 0)
+    assert "(nan)(" in work_out(t, ("Y1", 0, 0)).numbers
+    assert all(str(work_out(t, (name, 0, 0))) for name in t.names)
+    assert work_out(t, ("X", 1, 2)).value == "−inf"
+
+
+@settings(max_examples=100)
+@given(problems() | st.sampled_from([*OWN_PROBLEMS.values()]))
+def test_each_activation_has_a_slope_that_its_code_gives_and_that_the_gradient_is_multiplied_by(problem):
+    t = trace(problem)
+    one_by_one = [stage for stage in problem.network.stages if not (stage[0].parameters or type(stage[0]) is Softmax)]
+    assert [*slopes_of(t)] == [f"slope of {Y}" for _, _, Y, _ in one_by_one]
+    for _, X, Y, _ in one_by_one:
+        slope = slope_of(t, f"slope of {Y}")
+        assert slope.shown_with == f"d{X}"
+        assert slope.code in t.step(f"d{X}").code, "as it stands in the backward line"
+        assert slope.value.shape == t[X].shape
+        assert np.array_equal(t.evaluate(slope.code), slope.value)
+        assert np.allclose(t[f"d{Y}"] * slope.value, t[f"d{X}"], rtol=1e-14, atol=0)
+
+
+class LessItsMean(Activation):
+    """Not cell by cell: the mean is over the samples."""
+
+    forward = staticmethod(lambda X: X - X.mean(axis=-2, keepdims=True))
+    backward = staticmethod(lambda X, dY: dY - dY.mean(axis=-2, keepdims=True))
+    formulas: ClassVar = {"Y": "{X} - {X}.mean(axis=0, keepdims=True)", "dX": "{dY} - {dY}.mean(axis=0, keepdims=True)"}
+
+
+@pytest.mark.parametrize("layer", [Softmax(), LessItsMean()])
+def test_a_layer_that_is_not_cell_by_cell_has_no_slope_even_where_its_numbers_look_as_if_it_had(layer):
+    """Where a softmax is sure, or has one unit alone, dX is 0, or 1e-17: that is not 0 times dY for another dY."""
+    for samples, hidden, scale in [(1, 1, 1), (2, 1, 1), (1, 3, 1), (3, 3, 0), (3, 3, 50), (3, 3, 1e5), (1, 2, 1e-12)]:
+        p = random_problem(0, samples, hidden=hidden, activation=layer)
+        for at in ({"W1": scale * p.network.parameters["W1"]}, {"X": scale * p.X}):
+            assert slopes_of(trace(with_numbers(p, **at))) == {}, (samples, hidden, scale)
+
+
+class Otherwise(LeakyReLU):
+    """Its line for dX does not begin with dY times something."""
+
+    formulas: ClassVar = LeakyReLU.formulas | {"dX": "np.where({Y} > 0, {dY}, {slope} * {dY})"}
+
+
+def test_a_slope_is_found_however_the_line_is_written_is_from_the_left_at_a_corner_and_is_a_value_like_others(example):
+    slope = slope_of(with_first_bias(-2.0), "slope of H1")  # of 1, 2 and 3
+    assert (slope.value.tolist(), slope.code) == ([[0], [0], [1]], "H1 > 0")
+    for layer in (LeakyReLU(0.3), Otherwise(0.3)):
+        t = trace(random_problem(0, activation=layer))
+        assert identical(value_of(t, "slope of H1"), np.where(t["Y1"] > 0, 1, 0.3))
+    with pytest.raises(KeyError, match="there is no 'slope of H2'"):
+        slope_of(example, "slope of H2")
