@@ -31,12 +31,12 @@ def test_it_opens_with_the_forgotten_mask_or_where_it_is_told_to_and_draws_again
     for each, expected in {lab: ("mask-forgotten", 1, 0.01, "db1"), told: ("raw-input", 3, 0.1, "dW2")}.items():
         place = each.lab.stepper.place
         assert (place.mistake, place.setup.seed, place.lr, place.step.name) == expected
-    assert MistakeLab(mistake="plus-for-minus")._text.value.split("<u>")[0].endswith("W1_new = W1 + lr * dW1</code> … ")
     verdicts = {name: verdict for name, (verdict, _) in checked(lab).items()}
     assert verdicts == {"dW1": "wrong", "db1": "wrong", "dW2": "agrees", "db2": "agrees"}
     for kind, drawn in {"gone": 2, "page": 3}.items():
         lab._heard(kind, {})
         assert len(curves) == drawn
+    assert MistakeLab(mistake="plus-for-minus")._text.value.split("<u>")[0].endswith("W1_new = W1 + lr * dW1</code> … ")
 
 
 def assert_all_is_of_the_mistake(lab, curves):

@@ -815,6 +815,7 @@ function render({ model, el }) {
     clearTimeout(pending);
     for (const { image } of [map, operation]) URL.revokeObjectURL(image.src);
     leave();
+    el.replaceChildren(); // whoever holds the element keeps nothing more
   };
 }
 
