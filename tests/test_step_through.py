@@ -3,6 +3,8 @@
 import asyncio
 import math
 import random
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from operator import methodcaller as call
@@ -305,3 +307,16 @@ def test_play_waits_for_the_page_to_show_each_picture_that_is_new_but_not_for_ev
     playing(lab, script())
     assert lab.stepper.place.iteration == 4 + player.PATIENCE
     assert sum(waits) == pytest.approx(player.PATIENCE, rel=0.05), "a second for each picture"
+
+
+def test_a_kernel_that_ends_while_a_lab_plays_ends_in_silence():
+    code = """if True:
+        import asyncio
+        from backprop_lab.ui import StepThrough
+        loop, lab = asyncio.new_event_loop(), StepThrough()
+        loop.call_soon(lab._heard, "do", {"what": "play", "text": ""})
+        loop.call_later(0.2, loop.stop)
+        loop.run_forever()
+        print(lab._player.is_playing)"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (ended.stdout, ended.stderr) == ("True\n", "")

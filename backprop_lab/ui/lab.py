@@ -1,16 +1,28 @@
 """What all labs share: errors become sentences in the lab, and without a kernel a picture takes its place."""
 
 import asyncio
+import atexit
 import base64
 import html
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import ipywidgets as widgets
 
 from backprop_lab.ui.hearing import TURN, serialize_messages
 from backprop_lab.ui.running import CELLS, without_view_if_nobody_is_there
+
+TASKS = set[asyncio.Task[None]]()  # those that labs have under way
+
+
+@atexit.register
+def _end_tasks() -> None:
+    """End what is under way with the kernel, which otherwise says on the page that it destroyed it."""
+    for task in tuple(TASKS):
+        task.cancel()
+        with suppress(Exception, asyncio.CancelledError):
+            task.get_loop().run_until_complete(task)
 
 
 class Lab(widgets.VBox):
@@ -59,8 +71,10 @@ class Lab(widgets.VBox):
     def _start_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Start something that takes time while the page stays responsive; if it fails, the lab says so."""
         task = asyncio.get_running_loop().create_task(work)
+        TASKS.add(task)
 
         def ended(done: asyncio.Task[None]) -> None:
+            TASKS.discard(done)
             if not done.cancelled():
                 self._guarded(done.result)
 
