@@ -170,11 +170,6 @@ def test_what_there_is_not_is_refused_and_changes_nothing():
 
 
 @pytest.fixture(scope="module")
-def three_runs():
-    return swept(seeds=3, steps=100).state.runs
-
-
-@pytest.fixture(scope="module")
 def runs():
     return swept(seeds=8).state.runs
 
@@ -203,16 +198,16 @@ def is_near(picture, colour, within=3):
 
 
 @pytest.mark.parametrize(("width", "height", "ratio", "dark"), [(640, 300, 2, True), (1501, 533, 1.25, False)])
-def test_every_run_has_its_colour_just_where_a_click_finds_it(three_runs, width, height, ratio, dark):
+def test_every_run_has_its_colour_just_where_a_click_finds_it(runs, width, height, ratio, dark):
     drawn = RunMap(width, height=height, ratio=ratio, dark=dark)
-    drawn.draw(three_runs, ())
-    picture, found = pixels(drawn.png()), levels(three_runs.change)
+    drawn.draw(runs, ())
+    picture, found = pixels(drawn.png()), levels(runs.change)
     assert levels(np.array([1.0, 10.0, 0.001, 1e9, 0.0])).tolist() == [0, 1, -3, DECADES, -DECADES]
-    for row, col in np.ndindex(three_runs.shape):
-        x, y = map(round, place(drawn, three_runs, row, col))
-        if abs(x - at_limit(drawn, three_runs, row)[0]) < drawn.box[2] * picture.shape[1] / 30:
+    for row, col in np.ndindex(runs.shape):
+        x, y = map(round, place(drawn, runs, row, col))
+        if abs(x - at_limit(drawn, runs, row)[0]) < drawn.box[2] * picture.shape[1] / 30:
             continue  # the line lies over it
-        if np.isinf(three_runs.change[row, col]):
+        if np.isinf(runs.change[row, col]):
             around = picture[y - 15 : y + 15, x - 3 : x + 3]
             assert 0.05 < is_near(around, LOST, 60).mean() < 0.7, "stripes of this colour"
             assert is_near(around, drawn.theme.paper, 60).mean() > 0.15, "and paper between them"
@@ -221,20 +216,20 @@ def test_every_run_has_its_colour_just_where_a_click_finds_it(three_runs, width,
             assert is_near(picture[y - 2 : y + 3, x - 1 : x + 2], colour, 8).all(), (row, col)
 
 
-def test_a_white_line_goes_through_the_limit_of_every_row(three_runs):
+def test_a_white_line_goes_through_the_limit_of_every_row(runs):
     drawn = RunMap(1000, height=500, ratio=2)
-    drawn.draw(three_runs, ())
-    for x, y in [at_limit(drawn, three_runs, row) for row in range(3)]:
+    drawn.draw(runs, ())
+    for x, y in [at_limit(drawn, runs, row) for row in range(8)]:
         assert np.abs(np.flatnonzero((pixels(drawn.png())[round(y)] >= 250).all(axis=1)) - x).min() <= 2
 
 
-def test_a_ring_in_the_colour_of_its_curve_is_around_each_chosen_run_even_at_the_edge(three_runs):
+def test_a_ring_in_the_colour_of_its_curve_is_around_each_chosen_run_even_at_the_edge(runs):
     drawn = RunMap(900)
-    for chosen in [((0, 10), (2, 60)), ((0, 0), (2, 75)), ((0, 75), (2, 0))]:
-        drawn.draw(three_runs, chosen)
+    for chosen in [((0, 10), (2, 60)), ((0, 0), (7, 75)), ((0, 75), (7, 0))]:
+        drawn.draw(runs, chosen)
         for run, colour in zip(chosen, CURVES, strict=False):
             rows, cols = np.nonzero(is_near(pixels(drawn.png()), colour))
-            x, y = place(drawn, three_runs, *run)
+            x, y = place(drawn, runs, *run)
             assert 6 < np.hypot(cols - x, rows - y).min() < 12, "the run itself stays in sight"
             assert all(beyond.sum() > 20 for beyond in (cols < x - 6, cols > x + 6, rows < y - 6, rows > y + 6))
 
