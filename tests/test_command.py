@@ -72,7 +72,6 @@ CHANGES = {
     "no notebook any more": lambda path: path.write_bytes(b"\xff\xfe"),
     "its cells have no type": lambda path: path.write_bytes(b'{"cells": [{"source": 3}]}'),
     "no record of what was copied": lambda path: path.with_name(RECORD).unlink(),
-    "another record": lambda path: path.with_name(RECORD).write_bytes(b"[]"),
     "half a record": lambda path: path.with_name(RECORD).write_bytes(b"{"),
 }
 
@@ -104,9 +103,6 @@ def test_an_older_notebook_that_was_only_run_and_saved_is_replaced_and_a_deleted
 def test_each_newer_notebook_is_offered_once_and_may_be_edited_or_deleted_too(tmp_path):
     copy_course(tmp_path, OLD, "1.0")
     edit(tmp_path / "a.ipynb")
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    assert copy_course(tmp_path, OLD, "2.0") == [f"Your notebooks are in {tmp_path}"]
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before, "which may be read-only"
     copy_course(tmp_path, NEW, "2.0")
     edit(tmp_path / "a_2.0.ipynb", source="also mine")
     assert len(copy_course(tmp_path, NEW, "2.0")) == 1

@@ -12,7 +12,6 @@ from backprop_lab import trace, worked_example
 from backprop_lab.ui import draw_heatmaps
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.curves import draw_curves
-from backprop_lab.ui.drawing import own_settings
 from backprop_lab.ui.heatmaps import CELL, GAP
 from backprop_lab.ui.rates.run_map import RunMap
 from backprop_lab.ui.steps.pictures import picture
@@ -32,15 +31,11 @@ def pictures():
     yield from (picture(Stepper(step="dW1"), kind) for kind in ("png", "svg", "pdf"))
 
 
-def test_foreign_settings_change_no_pixel_of_any_picture_and_are_as_before_but_for_what_is_set_meanwhile():
+def test_foreign_settings_change_no_pixel_of_any_picture_and_are_as_before():
     plain = [*pictures()]
     with mpl.rc_context(FOREIGN):
         assert [*pictures()] == plain
-        with own_settings():
-            with own_settings():
-                assert not mpl.rcParams["axes.grid"]
-            mpl.rcParams["font.size"] = 30
-        assert [mpl.rcParams[name] for name in ("font.size", "axes.grid")] == [30, True]
+        assert {name: mpl.rcParams[name] for name in FOREIGN} == FOREIGN
 
 
 def curves(losses):
