@@ -82,8 +82,6 @@ def test_it_says_in_words_what_it_shows_and_what_cannot_stand_side_by_side_is_re
     assert [side // 2 for side in pixels(png).shape[:2]] == [about["height"], about["width"]]
     with pytest.raises(ValueError, match=r"have one shape \(rows, columns\); got \[\(1, 1\), \(1, 2\)\]"):
         draw_heatmaps({"A": [[1.0]], "B": [[1.0, 2.0]]})
-    with pytest.raises(ValueError, match=r"1 names of rows and 1 of columns for \(1, 2\)"):
-        draw_heatmaps({"A": [[1.0, 2.0]]}, columns=["cat"])
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])

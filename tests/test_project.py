@@ -103,15 +103,6 @@ def test_the_readme_says_in_one_place_what_works_only_once_it_is_published_and_l
         assert f"]({COLAB}/{path.name})" in SECTIONS[PUBLISHED]
 
 
-def test_every_file_that_contributing_names_for_adding_things_is_there():
-    told = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    told = told.partition("## Adding things\n")[2].partition("\n## ")[0]
-    named = set(re.findall(r"[\w/.]+\.(?:py|md|ipynb|toml)\b", told)) - {"notebooks/08_yours.ipynb"}
-    assert len(named) > 15
-    places = (ROOT, ROOT / "backprop_lab", ROOT / "backprop_lab/ui", ROOT / "tests")
-    assert [name for name in named if not any((place / name).is_file() for place in places)] == []
-
-
 def test_every_activation_and_loss_of_the_package_is_in_the_list_from_which_menus_sweep_and_tests_take_them():
     for table, module in ((ACTIVATIONS, layers), (LOSSES, losses)):
         classes = {kind for kind in vars(module).values() if isinstance(kind, type) and is_dataclass(kind)}
