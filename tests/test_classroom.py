@@ -63,9 +63,7 @@ def test_a_room_and_kubernetes_ask_for_a_name_on_the_list_and_a_password_and_sta
     assert user["image"]["tag"] == backprop_lab.__version__
 
 
-def test_a_students_server_brings_no_solutions_starts_on_a_full_disk_and_lets_nobody_hear_its_kernel(
-    tmp_path, monkeypatch
-):
+def test_a_students_server_brings_no_solutions_starts_on_a_full_disk_and_no_neighbour_hears_it(tmp_path, monkeypatch):
     for name, value in {"HOME": str(tmp_path), "OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"}.items():
         monkeypatch.setenv(name, value)
     server, notebooks = load("jupyter_server_config.py"), tmp_path / "backprop_lab_notebooks"
