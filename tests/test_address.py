@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from common import same_values
-from own_parts import OWN_PROBLEMS, LeakyReLU
+from own_parts import OWN_PROBLEMS
 
 from backprop_lab import ACTIVATIONS, LOSSES, random_problem
 from backprop_lab.examples import mazur
@@ -86,13 +86,6 @@ def test_a_lab_and_copy_link_say_what_no_link_can_hold(monkeypatch):
         assert (lab._view.state["below"]["link"], lab._view.note["text"]) == ("", str(refused.value))
 
 
-def test_a_part_of_ours_with_a_number_of_its_own_has_a_link_while_the_number_is_ours(monkeypatch):
-    monkeypatch.setitem(ACTIVATIONS, "leaky", LeakyReLU())
-    assert "leaky" in address_of({"problem": random_problem(0, activation=LeakyReLU())})
-    with pytest.raises(ValueError, match="no LeakyReLU of your own"):
-        address_of({"problem": random_problem(0, activation=LeakyReLU(0.3))})
-
-
 HOSTILE = [
     "code=print(1)&execute=1", "__class__=x", "X=1", "=1", "seed", "seed=", "seed=-1", "seed=1.5", "seed=0x10",
     "seed=1_000", "seed=\N{ARABIC-INDIC DIGIT THREE}", "seed=3&seed=4", "seed=__import__('os')", "seed=3%00", "lr=nan",
@@ -113,9 +106,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("address", HOSTILE, ids=lambda address: address[:40].encode("unicode_escape").decode())
 def test_a_link_that_names_no_place_in_the_lab_is_refused_in_words_of_which_none_is_markup(address):
-    inside = (
-        '<div class="bpl-refused" role="alert">(.*?) <a href="./index.html">Open the lab at its beginning</a></div>'
-    )
+    inside = '<div class="bpl-refused" role="alert">(.*?) <a href="./index.html">Open the lab [^<]*</a></div>'
     (sentence,) = re.fullmatch(inside, opened(address).value).groups()
     assert not set('<>"\n\0') & set(sentence)
     assert 20 < len(sentence) < 3000

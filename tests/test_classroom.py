@@ -24,14 +24,6 @@ def load(name):
     return PyFileConfigLoader(name, path=str(CLASSROOM)).load_config()
 
 
-@pytest.fixture
-def server(monkeypatch, tmp_path):
-    """The configuration of a student's server; reading it copies the notebooks to a home and sets variables."""
-    for name, value in {"HOME": str(tmp_path), "OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"}.items():
-        monkeypatch.setenv(name, value)
-    return load("jupyter_server_config.py")
-
-
 class DummyAuthenticator(SimpleNamespace):
     allow_all, password = False, ""
 
@@ -71,10 +63,10 @@ def test_a_room_and_kubernetes_ask_for_a_name_on_the_list_and_a_password_and_sta
     assert user["image"]["tag"] == backprop_lab.__version__
 
 
-def test_a_students_server_brings_no_solutions_starts_on_a_full_disk_and_lets_no_neighbour_listen_to_its_kernel(
-    server, tmp_path, monkeypatch
-):
-    notebooks = tmp_path / "backprop_lab_notebooks"
+def test_a_students_server_brings_no_solutions_starts_on_a_full_disk_and_no_neighbour_hears_it(tmp_path, monkeypatch):
+    for name, value in {"HOME": str(tmp_path), "OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"}.items():
+        monkeypatch.setenv(name, value)
+    server, notebooks = load("jupyter_server_config.py"), tmp_path / "backprop_lab_notebooks"
     brought = {path.name for path in notebooks.iterdir()}
     assert {path.name for path in (ROOT / "notebooks").glob("*.ipynb")} <= brought
     assert "solutions" not in brought

@@ -12,7 +12,6 @@ from backprop_lab import trace, worked_example
 from backprop_lab.ui import draw_heatmaps
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.curves import draw_curves
-from backprop_lab.ui.drawing import own_settings
 from backprop_lab.ui.heatmaps import CELL, GAP
 from backprop_lab.ui.rates.run_map import RunMap
 from backprop_lab.ui.steps.pictures import picture
@@ -20,11 +19,7 @@ from backprop_lab.ui.steps.stepper import Stepper
 from backprop_lab.ui.theme import CURVES, DARK, HEATMAP, LIGHT, PHASES
 
 # What people write into a matplotlibrc, each of which changes or breaks a picture that is drawn under it.
-FOREIGN = {
-    "image.origin": "lower", "image.lut": 8, "text.usetex": True, "figure.autolayout": True, "figure.dpi": 40,
-    "font.size": 20, "path.sketch": (3, 50, 10), "axes.grid": True, "axes.unicode_minus": False, "hatch.linewidth": 4,
-    "legend.loc": "lower left", "font.family": "monospace", "agg.path.chunksize": 5, "xtick.direction": "in",
-}  # fmt: skip
+FOREIGN = {"image.origin": "lower", "image.lut": 8, "text.usetex": True, "font.size": 20, "axes.grid": True}
 
 
 def pictures():
@@ -36,15 +31,11 @@ def pictures():
     yield from (picture(Stepper(step="dW1"), kind) for kind in ("png", "svg", "pdf"))
 
 
-def test_foreign_settings_change_no_pixel_of_any_picture_and_are_as_before_but_for_what_is_set_meanwhile():
+def test_foreign_settings_change_no_pixel_of_any_picture_and_are_as_before():
     plain = [*pictures()]
     with mpl.rc_context(FOREIGN):
         assert [*pictures()] == plain
-        with own_settings():
-            with own_settings():
-                assert not mpl.rcParams["axes.grid"]
-            mpl.rcParams["font.size"] = 30
-        assert [mpl.rcParams[name] for name in ("font.size", "axes.grid")] == [30, True]
+        assert {name: mpl.rcParams[name] for name in FOREIGN} == FOREIGN
 
 
 def curves(losses):
@@ -68,8 +59,6 @@ def test_each_curve_has_its_colour_the_larger_loss_is_above_and_one_that_explode
 def test_the_curves_say_in_words_where_they_begin_and_end():
     alt = plain(re.search('alt="([^"]*)"', draw_curves({"<b>A": [1, 0.5, 0.01], "B": [2.5, np.inf]}))[1])
     assert alt == "Loss by iteration, on a logarithmic scale: <b>A goes from 1 to 0.01; B goes from 2.5 to inf."
-    for losses in ([1.7, 1.3, 1.0], [2.0, 2.0], [np.inf, np.nan]):
-        assert "data:image/png" in draw_curves({"correct": losses}, 310, 78), "low, and whatever the losses"
 
 
 def test_every_number_has_its_colour_in_its_place_and_all_matrices_have_one_scale_whatever_is_not_finite():
@@ -93,8 +82,6 @@ def test_it_says_in_words_what_it_shows_and_what_cannot_stand_side_by_side_is_re
     assert [side // 2 for side in pixels(png).shape[:2]] == [about["height"], about["width"]]
     with pytest.raises(ValueError, match=r"have one shape \(rows, columns\); got \[\(1, 1\), \(1, 2\)\]"):
         draw_heatmaps({"A": [[1.0]], "B": [[1.0, 2.0]]})
-    with pytest.raises(ValueError, match=r"1 names of rows and 1 of columns for \(1, 2\)"):
-        draw_heatmaps({"A": [[1.0, 2.0]]}, columns=["cat"])
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])

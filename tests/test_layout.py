@@ -7,7 +7,7 @@ import pytest
 from common import covers
 from own_parts import OWN_PROBLEMS
 
-from backprop_lab import SoftmaxCrossEntropy, Tanh, one_hot, random_problem, trace
+from backprop_lab import SoftmaxCrossEntropy, SumSquaredError, Tanh, random_problem, trace
 from backprop_lab.ui.board.layout import SMALLEST, place_matrices
 
 SCREENS = [(930, 345), (1180, 420), (390, 250), (1500, np.inf)]
@@ -19,11 +19,8 @@ SIZES = [
 
 def sized(samples, inputs, hidden, outputs):
     """A trace of these sizes; one with several outputs has lines before its loss."""
-    if outputs == 1:
-        return trace(random_problem(0, samples, inputs, hidden, 1))
-    y = one_hot(np.arange(samples) % outputs, outputs)
-    X = np.random.default_rng(0).standard_normal((samples, inputs))
-    return trace(random_problem(0, X=X, y=y, hidden=hidden, loss=SoftmaxCrossEntropy(), activation=Tanh()))
+    loss = SumSquaredError() if outputs == 1 else SoftmaxCrossEntropy()
+    return trace(random_problem(0, samples, inputs, hidden, outputs, activation=Tanh(), loss=loss))
 
 
 @pytest.fixture(scope="module")

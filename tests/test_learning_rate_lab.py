@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from own_parts import OWN_PROBLEMS
 
-from backprop_lab import ACTIVATIONS, random_problem, trace
+from backprop_lab import ACTIVATIONS, trace
 from backprop_lab.ui import LearningRateLab
 from backprop_lab.ui.rates import lab as lab_module
 from backprop_lab.ui.rates import sweeper as sweeper_module
@@ -126,22 +126,24 @@ def test_once_it_is_on_a_page_it_trains_by_itself_what_it_is_told_to_and_each_co
         assert control.tooltip
 
 
+def open_run(page, row, col):
+    """Choose a run of the map and open it: the lab, whose trace is that of the run."""
+    page.click(row, col)
+    page.press("_open")
+    (opened,) = page.lab._opened.children
+    assert same_values(opened.trace, trace(page.state.runs.problem((row, col))))
+    return opened
+
+
 def test_the_run_on_the_map_opens_whatever_the_controls_are_at_and_another_one_in_its_place():
     page = Page(seeds=5, hidden=3, activation="Tanh").finish()
-    runs = page.state.runs
-    page.click(1, 40)
-    page.set("hidden", 8)
-    page.press("_open")  # before there is a map of these
-    (first,) = page.lab._opened.children
-    assert same_values(first.trace, trace(runs.problem((1, 40))))
+    page.set("hidden", 8)  # of which there is no map yet
+    first = open_run(page, 1, 40)
     first.stepper.set_up(samples=3, layers=2, outputs=1)
     first.stepper.plant("sign-flipped")
     page.press("_compare")
-    page.click(4, 10)
-    page.press("_open")
-    assert page.lab._opened.children == (first,)  # another hundred widgets each time would fill the page
+    assert open_run(page, 4, 10) is first  # another hundred widgets each time would fill the page
     assert (first.step, first.stepper.place.mistake) == (None, "")
-    assert same_values(first.trace, trace(runs.problem((4, 10))))
 
 
 def test_of_ones_own_problem_a_run_opens_as_it_is_on_the_map():
@@ -151,17 +153,9 @@ def test_of_ones_own_problem_a_run_opens_as_it_is_on_the_map():
     assert seen == ["seeds", "steps", "activation"], "it has hidden units of its own"
     for activation in ("as given", "Sigmoid"):
         page.set("activation", activation).finish()
-        runs = page.state.runs
-        for run in [(runs.sweep.seeds.index(None), 30), (runs.sweep.seeds.index(1), 40)]:
-            page.click(*run)
-            page.press("_open")
-            (opened,) = page.lab._opened.children
-            assert same_values(opened.trace, trace(runs.problem(run)))
+        for seed in (None, 1):
+            opened = open_run(page, page.state.runs.sweep.seeds.index(seed), 30)
             opened.stepper.set_up(start="random")
-    large = Page(seeds=1, steps=10, problem=random_problem(0, samples=65)).finish()
-    large.click(0, 3)
-    large.press("_open")
-    assert "a lab shows up to 64 samples, and here are 65 samples" in large.note
 
 
 def test_rubbish_is_refused_in_a_sentence_that_stays_to_be_read_until_the_learner_asks_for_something_else():

@@ -41,10 +41,8 @@ def test_it_is_solved_by_what_feedback_names_and_a_wrong_guess_is_told_nothing_o
     sentences = " ".join(str(feedback) for feedback in told.values() if not feedback)
     assert not [word for word in (line, *solutions) if word in sentences]
     for wrong in (MISTAKES[name].wrong_value(right, line) for name in told.keys() - solutions):
-        told_apart = np.shape(wrong) != np.shape(case[line]) or not np.array_equal(
-            np.round(wrong, 2), case[line].round(2)
-        )
-        assert told_apart, "by two decimals"
+        same_shape = np.shape(wrong) == np.shape(case[line])
+        assert not (same_shape and np.array_equal(np.round(wrong, 2), case[line].round(2))), "told apart by 2 decimals"
 
 
 def test_of_what_a_drawn_mystery_shows_one_line_is_the_explanation_and_the_board_tells_which_and_which_mistake():
@@ -84,21 +82,17 @@ def test_a_drawn_mystery_is_the_same_for_everybody_and_the_harder_the_more_may_b
     assert not any(solve(mistake="cross-entropy", seed=seed, difficulty=1) for seed in range(50)), "taught later"
 
 
-UNKNOWN = "There is no mistake of the name "
 GUESSES = [  # in the first case: a mistake, with its line or without; what is wrong with it; and what is said
     (["mask-always-true"], "", "That is it: what was run is dY1 = dH1 * (H1 >= 0). `>= 0` is harmless on the ReLU's"),
     ([MISTAKES["mask-forgotten"], "DY1"], "", "That is it: what was run is dY1 = dH1. "),
     (["mask-forgotten", "dW1"], "line", "The mistake is not in dW1: its line, run on the values shown, gives just"),
     (["lr-twice"], "place", "Not this one: that cannot occur in the line that is wrong here."),
-    (["lr-twice", "dY1"], "place", "You have found the line, dY1. But it is not lr-twice: that cannot occur"),
     (["matmul-for-star"], "shape", "Not this one: with sizes such as these that would not run, or give another"),
     (["mask-upside-down"], "value", "Not this one: you have the right line, but that would give other numbers."),
     ([...], "blank", "Put the name of the mistake in place of the blank, in quotes."),
     (["mask-forgotten", ...], "blank", "Put the name of the wrong line, such as 'dW1', in place of the blank,"),
-    (["Mask-forgotten"], "name", f"{UNKNOWN}'Mask-forgotten'. Did you mean 'mask-forgotten'?"),
-    (["mask-forgotten", "dY01"], "name", "There is no line of the name 'dY01'. Did you mean 'dY1'?"),
+    (["Mask-forgotten"], "name", "There is no mistake of the name 'Mask-forgotten'. Did you mean 'mask-forgotten'?"),
     (["dY1"], "name", "dY1 is a line, not a mistake: name what is done wrong, as in 'sign-flipped'."),
-    ([np.zeros(3)], "name", UNKNOWN),
 ]
 
 
@@ -114,7 +108,6 @@ def test_a_case_that_there_is_not_is_refused_with_those_that_there_are():
         ({"number": 7}, "there are mysteries 1 to 6; got 7"),
         ({"seed": 4}, "each difficulty has another mystery of seed 4: add difficulty=1, 2 or 3"),
         ({"number": 1, "seed": 1}, "a mystery has a number or a seed, not both; got 1 and seed=1"),
-        ({"number": 1, "difficulty": 2}, "mystery 1 has no difficulty; with a seed, another is drawn"),
         ({"seed": 1, "difficulty": 4}, "difficulty must be a whole number from 1 to 3; got 4"),
     ]:
         with pytest.raises(ValueError, match=said):

@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from urllib.parse import urlencode
 
 from clean_room import ROOT, CleanRoom, clean_room, require
 from first_move import see_the_lab
@@ -28,15 +27,10 @@ def main() -> None:
         room.run(python, "-m", "pip", "check")
         found = room.run(python.parent / "jupyter", "labextension", "list")
         require("enabled" in found and "outdated" not in found, f"all extensions fit, but:\n{found}")
-
-        # As a Binder link opens the lab: ours, and a teacher's.
-        lessons = teachers_repository(room).as_uri()
-        pull = urlencode({"repo": lessons, "branch": "main", "urlpath": "lab/tree/lessons/lesson_1.ipynb"})
+        pulls = re.search(r"nbgitpuller .*OK", room.run(python.parent / "jupyter", "server", "extension", "list"))
+        require(pulls is not None, "a teacher's own notebooks can be fetched by nbgitpuller")
         command = (python.parent / "jupyter", "notebook", "--ip", "127.0.0.1")
-        paths = {"ours": f"lab/tree/{NOTEBOOK}?", "a teacher's own": f"git-pull?{pull}&"}
-        for whose, path in paths.items():
-            shutil.rmtree(room.folder / ".jupyter", ignore_errors=True)  # a session has no tab open from another
-            see_the_lab(f"Binder, with {whose}", room, command, path, cwd=checkout, quiet=True)
+        see_the_lab("Binder", room, command, f"lab/tree/{NOTEBOOK}?", cwd=checkout, quiet=True)
 
 
 def export(room: CleanRoom) -> Path:
@@ -70,17 +64,6 @@ def new_python(room: CleanRoom, version: str) -> Path:
         python = str(home / "bin" / "python3")
     require(shutil.which(python) is not None, f"Python {version}, which Binder takes, is here too")
     return room.new_environment("environment", python=python) / "python"
-
-
-def teachers_repository(room: CleanRoom) -> Path:
-    """A repository with notebooks and nothing else, as a teacher has it somewhere on the web."""
-    folder = room.folder / "web" / "lessons"
-    room.run("git", "init", "--quiet", "--initial-branch=main", folder)
-    shutil.copy(ROOT / NOTEBOOK, folder / "lesson_1.ipynb")
-    room.run("git", "add", ".", cwd=folder)
-    author = ("-c", "user.name=Teacher", "-c", "user.email=teacher@example.com")
-    room.run("git", *author, "commit", "--quiet", "--message", "The first lesson", cwd=folder)
-    return folder
 
 
 if __name__ == "__main__":

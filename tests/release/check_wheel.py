@@ -57,10 +57,7 @@ def first_lines(room: CleanRoom, wheel: Path) -> None:
 
     room.run(commands / "python", "-m", "pip", "install", "--quiet", f"{wheel}[lab]", *room.pins())
     room.run(commands / "backprop-lab", "teacher", "--with-solutions", "--copy-only")
-    copied = room.folder / "teacher"
-    for name in (path.relative_to(copied) for path in sorted(copied.rglob("[!.]*.*"))):
-        require((copied / name).read_bytes() == (ROOT / "notebooks" / name).read_bytes(), f"{name} is copied as it is")
-    require((copied / "solutions").is_dir(), "the solutions are in the wheel")
+    require((room.folder / "teacher" / "solutions").is_dir(), "the solutions are in the wheel")
 
     with room.serve(commands / "backprop-lab", "course", "--") as server:
         page = server.request("/lab/tree/00_start_here.ipynb")

@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,7 @@ HIDDEN = ("PYTHON", "VIRTUAL_ENV", "CONDA")
 
 
 class CleanRoom:
-    """Runs commands in `folder`, each timed. Given a `user` and the right to, they run as that user."""
+    """Runs commands in `folder`. Given a `user` and the right to, they run as that user."""
 
     def __init__(self, folder: Path, user: int | None = None):
         self.folder, self.identity = folder, {}
@@ -33,12 +32,12 @@ class CleanRoom:
 
     def run(self, *command: str | Path, cwd: Path | None = None, status: int = 0) -> str:
         """What a command prints. It must end with `status`, or the whole rehearsal fails with what it printed."""
-        started, words = time.monotonic(), [str(word) for word in command]
+        words = [str(word) for word in command]
         options = {"cwd": cwd or self.folder, "env": self.environment, "encoding": "utf-8", "errors": "replace"}
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         done = subprocess.run(words, **pipes, **options, **self.identity)
         shown = " ".join(words).replace(f"{self.folder}{os.sep}", "").splitlines()[0]
-        print(f"  {time.monotonic() - started:5.1f} s  {shown:.110}", flush=True)
+        print(f"  {shown:.120}", flush=True)
         require(done.returncode == status, f"it ends with {status}, but with {done.returncode}:\n{done.stdout}")
         return done.stdout
 

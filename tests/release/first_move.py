@@ -1,6 +1,5 @@
 """A learner's first minute with the lab, in a real Chromium: open a notebook, run its first cell, move a slider."""
 
-import time
 from collections.abc import Sequence
 
 from clean_room import CleanRoom, require
@@ -24,7 +23,6 @@ def see_the_lab(name: str, room: CleanRoom, command: Sequence, path: str, cwd=No
         page.set_default_timeout(WAIT)
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(error.stack or str(error)))
-        started = time.monotonic()
         page.goto(f"{server.url}/{path}token={server.token}", wait_until="commit")
         page.locator(".jp-OutputArea-output img").first.wait_for()
         page.wait_for_function(READY)
@@ -39,7 +37,6 @@ def see_the_lab(name: str, room: CleanRoom, command: Sequence, path: str, cwd=No
         lab.locator(".noUi-handle").first.press("ArrowRight")
         expect(lab.get_by_label("seed", exact=True)).to_have_value("1")
         expect(image).not_to_have_attribute("src", before)
-        seconds = time.monotonic() - started
         lab.get_by_role("button", name="Next", exact=True).click()
         expect(lab.locator(".bpl-card code")).to_contain_text("Y1 = ")
         expect(lab.locator(".bpl-card math").first).to_be_visible()
@@ -47,4 +44,4 @@ def see_the_lab(name: str, room: CleanRoom, command: Sequence, path: str, cwd=No
         require(not (quiet and asked), "no question about news is in the way")
         heard = [error for error in errors if NOISE not in error]
         require(not heard, f"the page reports no error, but {heard}")
-        print(f"{name}: server after {server.seconds:.1f} s, slider moved {seconds:.1f} s later", flush=True)
+        print(f"{name}: the slider moves", flush=True)
