@@ -87,8 +87,6 @@ in equal_sizes(ReLU(), SumSquaredError()), where every matrix is (3, 3)
   dY2: mask-from-another-layer = np.where(H1 > 0, dH2, 0) | matmul-for-star = np.dot(dH2, np.where(H2 > 0, 1.0, 0.0))
   dW1: transpose-forgotten = np.dot(X, dY1) | operands-swapped = np.dot(dY1, X.T)
   dW1: input-of-another-layer = np.dot(H1.T, dY1) | activation-skipped-backward = np.dot(X.T, dH1)
-  dW2: input-of-another-layer = np.dot(X.T, dY2) | raw-input = np.dot(Y1.T, dY2)
-  dW3: input-of-another-layer = np.dot(H1.T, dy_pred)
   Y1: star-for-matmul = np.multiply(X, W1) + b1
 in oblong(ReLU(), MeanSquaredError())
   dy_pred: sum-for-mean = 2 * (y_pred - y) | factor-two-dropped = (y_pred - y) / y.size
