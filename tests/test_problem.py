@@ -32,20 +32,19 @@ def test_numbers_are_drawn_in_the_documented_order_and_for_ones_own_data_divided
     sizes = {"samples": 6, "inputs": 2, "hidden": hidden, "outputs": 3, "activation": Tanh()}
     p, rng = random_problem(7, **sizes), np.random.default_rng(7)
     of_classes = random_problem(7, **sizes, loss=SoftmaxCrossEntropy())
-    own = random_problem(3, **sizes, X=p.X.tolist(), y=of_classes.y, loss=SoftmaxCrossEntropy(), lr=0.5)
-    assert redrawn(own, None) is own
-    own = redrawn(own, 7)  # which draws other weights for the same data
-    assert (own.loss, own.lr) == (SoftmaxCrossEntropy(), 0.5)
+    own = random_problem(7, **sizes, X=p.X.tolist(), y=of_classes.y, loss=SoftmaxCrossEntropy(), lr=0.5)
+    again = redrawn(redrawn(own, 3), 7)  # which draws other weights for the same data
+    assert (redrawn(own, None) is own, again.loss, again.lr) == (True, SoftmaxCrossEntropy(), 0.5)
     widths = [2, *([hidden] if hidden == 4 else hidden), 3]
-    assert p.network.layers[1::2] == own.network.layers[1::2] == (Tanh(),) * (len(widths) - 2)
+    assert p.network.layers[1::2] == again.network.layers[1::2] == (Tanh(),) * (len(widths) - 2)
     for at, shape in enumerate(pairwise(widths)):
         W, b = rng.standard_normal(shape), np.zeros((1, shape[1]))
-        for each, scale in ((p, 1), (of_classes, 1), (own, np.sqrt(shape[0]))):
+        for each, scale in ((p, 1), (of_classes, 1), (own, np.sqrt(shape[0])), (again, np.sqrt(shape[0]))):
             assert identical(each.network.layers[2 * at].W, W / scale)
             assert identical(each.network.layers[2 * at].b, b)
     X, y = rng.standard_normal((6, 2)), rng.standard_normal((6, 3))
     largest = np.eye(3)[y.argmax(axis=1)]  # marks the class
-    for each, targets in ((p, y), (of_classes, largest), (own, largest)):
+    for each, targets in ((p, y), (of_classes, largest), (own, largest), (again, largest)):
         assert all(map(identical, (each.X, each.y), (X, targets)))
 
 

@@ -164,7 +164,8 @@ def assert_a_fresh_board_and_the_call_agree(lab):
 def test_whatever_is_done_all_that_is_shown_is_of_one_place():
     given = random_problem(5, X=[[1, -2], [0.5, 3]], y=[[1, 0], [0, 1]], hidden=(3, 2), loss=SoftmaxCrossEntropy())
     rng, lab, twin = random.Random(4), opened(given), Stepper(given)
-    do(lab, ("Values as a table", True), ("As NumPy", True))
+    do(lab, ("Values as a table", True), ("As NumPy", True), ("learning rate", "0.123456"))
+    twin.set_lr(0.123456)
     for turn in range(count(3000)):
         before, noted = lab.stepper.place, lab._view.note
         offered = gestures(rng, lab)
