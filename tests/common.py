@@ -25,14 +25,10 @@ SQUARE = {"samples": 3, "inputs": 3, "hidden": 3, "outputs": 3, "layers": 2}  # 
 def trained(problem, iterations, mistake=None):
     """The trace after some iterations of training, with a mistake made in each wherever it is possible."""
     with np.errstate(all="ignore"):
-        for _ in range(iterations):
-            problem = with_mistake(trace(problem), mistake).next_problem()
-        return with_mistake(trace(problem), mistake)
-
-
-def with_mistake(right, mistake):
-    """The trace of someone who makes the mistake wherever it is possible, or at one gradient if it is made once."""
-    return plant(right, mistake) if mistake else right
+        for _ in range(iterations + 1):
+            t = plant(trace(problem), mistake) if mistake else trace(problem)
+            problem = t.next_problem()
+        return t
 
 
 def plain_training(problem, lrs):
@@ -98,11 +94,6 @@ def in_other_numbers(problem, kind):
 
 def same_values(one, other):
     return one.names == other.names and all(identical(one[name], other[name]) for name in one.names)
-
-
-def off_by(t, name, other):
-    """How far another value is from the one of a trace, relative to the largest sum of the sizes of its terms."""
-    return float(np.max(np.abs(other - t[name])) / (np.max(t.terms[name].terms) or 1))
 
 
 def covers(some, others, by=1e-9):

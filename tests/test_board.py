@@ -8,7 +8,7 @@ import pytest
 from common import alike, contrast, covers, pixels, with_numbers
 from hypothesis import example as also
 from hypothesis import given, settings
-from own_parts import OWN_PROBLEMS, Huber, with_gelu
+from own_parts import OWN_PROBLEMS, Huber
 from PIL import Image
 from problems import SQUARED, problems
 
@@ -21,7 +21,7 @@ from backprop_lab.ui.board.operation import Operation
 from backprop_lab.ui.steps.setup import Setup
 from backprop_lab.ui.steps.stepper import LabState
 from backprop_lab.ui.steps.training import Remembered
-from backprop_lab.ui.theme import DARK, LIGHT, NOT_FINITE, OPERAND, RESULT
+from backprop_lab.ui.theme import LIGHT, NOT_FINITE, OPERAND, RESULT
 from backprop_lab.ui.values.equation import Operand, equation
 from backprop_lab.ui.values.slopes import value_of
 
@@ -202,21 +202,6 @@ def test_a_picture_leaves_nothing_of_the_one_before(example):
     assert (below.boxes_on_page(), {*canvas(below).flat}) == ([], {0xFFFFFF}), "empty at the start"
 
 
-@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
-def test_the_palette_loses_nothing_that_an_eye_can_see(example, theme):
-    """In areas of one colour at most 10 of 255; at the edges of digits, at most 72."""
-    shades = Image.fromarray(digit_colours().view(np.uint8).reshape(257, 256, 4))
-    lost = abs(np.asarray(shades, int)[..., :3] - np.asarray(in_few_colours(shades, theme).convert("RGB"), int)).max(-1)
-    assert (lost[:, [0, -1]].max() <= 10, lost.max() <= 72) == (True, True)
-    board = drawn(example, 0, LOSSES, dark=theme == DARK)
-    kept, full = pixels(board.png()), np.asarray(board.canvas.buffer_rgba())[..., :3].astype(int)
-    assert mpl.colors.to_hex(full[1, 1] / 255) == theme.paper
-    lost = np.abs(kept - full)
-    for box in board.boxes:
-        lost[int(box.y) - 1 : int(box.y + box.height) + 3, int(box.x) - 1 : int(box.x + box.width) + 3] = 0
-    assert lost.max() <= 72, "words, arrows and curves"
-
-
 ROOMS = [(600, 150), (390, 130), (1180, 200)]
 X, y = np.random.default_rng(0).standard_normal((16, 4)), one_hot(np.arange(16) % 3)
 PROBLEMS = {
@@ -270,19 +255,11 @@ def test_each_cell_of_the_operation_has_the_colour_of_the_value_that_it_says_and
                 assert alike(f"#{image[y, x]:06x}", COLOURS((level + 1) / 2)), (step.name, label, r, c)
         assert (i in at_rows, j in at_cols) == (True, True), step.name
         assert drawn.shown.em >= READABLE
+        if name == "worked example":  # 2.4 percent of a projector's picture can be read from the back row
+            assert 0.73 * operation(t, index, (1180, 200), large=True).shown.em >= 0.024 * 720
         for word, placed in zip(drawn.shown.labels, drawn.shown.placed, strict=True):
             shape = placed.operand.value.shape
             whole = (placed.rows, placed.cols) == tuple([*range(n)] for n in shape)
             worked_out = not placed.operand.name  # such as the sum of each row, beside a matrix with as many rows
             assert whole == (None not in (*placed.rows, *placed.cols))
             assert whole or worked_out or word.text.endswith(str(shape)), "beside the ellipsis stands its shape"
-
-
-def test_a_line_too_long_for_its_numbers_is_shown_without_its_signs_and_others_can_be_read_from_the_back_row(example):
-    t = trace(with_gelu())
-    shown = {step.name: operation(t, index, (380, 116)).shown for index, step in enumerate(t.steps, start=1)}
-    assert min(each.em for each in shown.values()) > 0
-    assert [word.text for word in shown["H1"].signs] == ["→"]
-    for index, step in enumerate(example.steps, start=1):
-        digits = 0.73 * operation(example, index, (1180, 200), large=True).shown.em
-        assert digits >= 0.024 * 720, f"{step.name}: 2.4 percent of a projector"

@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 from common import in_other_numbers, trained, with_numbers
-from own_parts import OWN_PROBLEMS, with_gelu
+from own_parts import OWN_PROBLEMS, Steep, own_problem
 from problems import ACTIVATIONS, varied_problem
 
 from backprop_lab import Linear, Network, Problem, ReLU, SumSquaredError, Tanh, curvature, random_problem, trace
@@ -64,7 +64,7 @@ def test_it_is_the_largest_and_not_the_largest_in_size():
 def test_what_cannot_be_told_is_refused():
     for problem, said in [
         (OWN_PROBLEMS["arctan by math.atan"], r"how the loss bends cannot be told: .* does not pass complex numbers"),
-        (with_gelu(wrong=0.01), "or has a gradient that is none"),
+        (own_problem(Steep()), "or has a gradient that is none"),
         (in_other_numbers(random_problem(0), complex), "needs real numbers, and X has complex ones"),
     ]:
         with pytest.raises(ValueError, match=said):

@@ -193,7 +193,6 @@ in through(Linear(np.ones((2, 2)), [[0.0, 0]]), X=[[1.0, 0], [2.0, 0]], y=np.zer
   dW1 = [[10, 7], [0, 0]] | value | dW1[0, 1] should be 10, and yours is 7. 1 of the 4 numbers differs. dW1[0, 1] is
     made of column 0 of X and column 1 of dy_pred.
   dW1 = np.zeros((2, 2)) | pattern zeros | dW1[0, 0] should be 10, and yours is 0. All your numbers are 0.
-  dW1 = dW1 / 3 | pattern proportional | ... Every number is 0.3333 times what it should be.
 in example
   dW1 = retyped(dW1, (2, 3), dW1[2, 3] * (1 + 1e-9)) | value | dW1[2, 3] should be −37.99418556, and yours is
     −37.99418559. ... It is right to about 9 digits, and off by more than rounding: ...
@@ -213,12 +212,6 @@ in example
   dW1 = retyped(dW1, (1, 3), np.nan) | not-finite | dW1[1, 3] is nan in yours: look for 0 divided by 0, or ...
   dW1 = [[1, 2, 3], [4, 5]] | unreadable | The rows of your dW1 differ in length: ...
   dW1 = 'X.T @ dY1' | unreadable | Your dW1 is text: write numbers, and names of arrays, without quotes.
-  dW1 = [['1', '2']] | unreadable | Your dW1 has text in it: write numbers without quotes.
-  dW1 = type('Odd', (), {'__getattr__': raises(ValueError('odd'))})() | unreadable | Your dW1 ...
-  dW1 = retyped(dW1, (1, 2), 10**400) | unreadable | Your dW1 cannot be read as numbers: int too large to convert ...
-  dW1 = np.zeros((0, 4)) | shape | Your dW1 is empty.
-  dW1 = retyped(dW1, (1, 2), 1j) | complex | Your dW1 has complex numbers in it, but dW1 is real.
-  dW1 = {'W1': 1} | unreadable | Your dW1 is a dictionary: take dW1 out of it, by its key in square brackets.
   dW1 = np.sum | unreadable | Your dW1 is a function, not what it returns: call it, with parentheses.
   dW1 = type('Tensor', (), {'__array__': raises(ValueError('requires grad'))})() | unreadable | ... dW1.detach().
 # No such name
@@ -248,17 +241,14 @@ def test_an_answer_is_told_whether_it_is_right_or_what_is_wrong_with_it_and_no_m
 FUNCTIONS = r"""
 in example
   W1_new = lambda W1, dW1, lr: W1.__isub__(lr * dW1) | in-place | Your W1_new changes W1, which it was given. ...
-  H1 = lambda Y1: np.multiply(Y1, Y1 > 0, out=Y1) | in-place | Your H1 changes Y1, which it was given. ...
   H1 = lambda Y1=None, least=0: np.maximum(Y1, least)
   Y1 = lambda X, b: X | name | Your Y1 asks for 'b', which is not known yet. Before Y1 you have X, ..., W2, b2, lr.
-  H1 = type | unreadable | Write your own function for H1, with def.
   H1 = lambda Y1: None | blank | Your H1 returns nothing yet: write `return` in front of your answer.
   dW2 = lambda: 1 / 0 | raised | Your dW2 stopped with ZeroDivisionError: division by zero. It was given nothing.
   dW2 = lambda H1: raises(SystemExit('enough'))() | raised | ... SystemExit: enough. It was given H1 (2, 4).
   dW2 = lambda H1, dy_pred: H1 @ dy_pred | raised transpose-forgotten | Your dW2 stopped with ValueError: in a product @
     the first matrix needs ... first has 4 and the second 2. ... Did you write `H1 @ dy_pred` (transpose forgotten)?
   dW2 = lambda H1: h1.T | raised pattern another name | ... Did you mean H1?
-  H1 = lambda Y1: np.relu(Y1) | raised | ... has no attribute 'relu'. It was given Y1 (2, 4).
   db1 = lambda dY1: dY1[:1] + dY1[1:2] | pattern a sample missing | Right for the first problem, but not for another
     one, with X (3, 3), y (3, 2). db1[0, 2] should be 1.632, and yours is 1.377. Sample 2 is missing from it.
   dH1 = lambda dy_pred: dy_pred @ dW2.T | raised gradient-for-weights | ... It uses dW2, which it was not given. ...
@@ -275,10 +265,8 @@ def test_a_function_is_told_whether_it_is_right_or_what_is_wrong_with_it(row, ex
 def test_what_is_called_in_another_way_gets_a_sentence(example):
     for feedback, said in [
         (check(example["dW1"], "dW1", example), "check takes a name, your answer and a trace: check('dW1', dW1, t)."),
-        (check("dW1", 1, example.problem), "check takes a name, your answer and a trace: check('dW1', dW1, t)."),
         (check("dW1", 1, example, digits=16), "digits is how many significant digits ..., from 1 to 15; got 16."),
         (check("dW1", 1, example, ["sign-flipped"]), "mistakes is a dictionary of them by name, such as ..."),
-        (check_function("dW1", len, [example], {"mine": 1}), "mistakes is a dictionary of them by name, such as ..."),
         (check_function("H1", np.abs, []), "There is nothing to try H1 on: give at least one trace, in a list."),
     ]:
         assert_says(feedback, "name", said)

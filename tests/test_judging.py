@@ -5,9 +5,9 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from common import count, gradients_of, trained, with_mistake, with_numbers
+from common import count, gradients_of, trained, with_numbers
 
-from backprop_lab import MISTAKES, random_problem, trace
+from backprop_lab import MISTAKES, plant, random_problem, trace
 from backprop_lab.number_format import format_number
 from backprop_lab.ui import StepThrough
 from backprop_lab.ui.steps.frame import wrong_gradients
@@ -26,7 +26,7 @@ def cells(t):
 
 
 def test_a_value_is_right_as_the_board_prints_it_and_a_small_one_is_not_0(example):
-    t = with_mistake(example, MISTAKES["mask-forgotten"])
+    t = plant(example, MISTAKES["mask-forgotten"])
     for cell, value in cells(t):
         assert all(judge(t, cell, text)[0] for text in (f"{value:.3g}", repr(value * 0.991), format_number(value)))
     assert judge(t, ("dW1", 0, 0), f"{t['dW1'][0, 0]:.2f}".replace(".", ","))[0], "as it is written in other countries"
@@ -91,7 +91,7 @@ def test_every_answer_to_every_kind_of_question_is_judged_as_it_is():
         seed = int(rng.integers(10**6))
         lr = float(10.0 ** rng.uniform(-18, 1))
         problem = random_problem(seed, samples=2, inputs=2, hidden=(3, 2)[: 1 + seed % 2], lr=lr)
-        t = with_mistake(trace(problem), MISTAKES["plus-for-minus"] if seed % 3 == 0 else None)
+        t = trained(problem, 0, MISTAKES["plus-for-minus"] if seed % 3 == 0 else None)
         with np.errstate(all="ignore"):
             found = {**t, "then": trace(t.next_problem())["L"]}
         for step in t.steps:
@@ -125,7 +125,7 @@ def test_each_kind_of_question_gives_a_verdict_and_our_reason(example):
     assert way.why.startswith("A step goes against the gradient. W1_new = W1 - lr * dW1, and dW1[1,0] is −11.8")
     assert rise.judge("stays")[1].startswith("No: the loss goes from 52.15")
     assert rise.why.endswith(" The step is too long: on its way the loss turns and rises.")
-    uphill = with_mistake(t, MISTAKES["mask-forgotten"])
+    uphill = plant(t, MISTAKES["mask-forgotten"])
     assert "too long" not in question(uphill, ("L", 0, 0)).why, "a gradient may be the cause, and here one is wrong"
     with pytest.raises(ValueError, match="got"):
         zeros.judge("4")
@@ -153,7 +153,7 @@ def test_what_is_right_in_the_tour_and_about_training_is_right_on_the_board(exam
     assert [each.right for each in TRAINING] == [
         str(dead(trained(t.problem.evolve(lr=0.05), 2))),
         "with the mistake" if wrong["L"] < right["L"] else "without the mistake",
-        str(len(wrong_gradients(with_mistake(t, mistake)))),
+        str(len(wrong_gradients(plant(t, mistake)))),
     ]
 
 

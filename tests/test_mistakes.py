@@ -18,10 +18,13 @@ from backprop_lab.lines import evaluate
 from backprop_lab.losses import SumSquaredError
 from backprop_lab.mistakes import INVISIBLE_TO_GRADIENT_CHECK
 
+OBLONG = {"inputs": 4, "hidden": [4], "outputs": 1}
 
-def equal_sizes(activation, loss, outputs=3):
-    """A network in which nearly every line runs, because its sizes are equal."""
-    p = random_problem(5, samples=3, inputs=3, hidden=[3, 3], outputs=outputs, lr=0.1, activation=activation, loss=loss)
+
+def made(activation, loss=None, inputs=3, hidden=(3, 3), outputs=3):
+    """A network in which nearly every line runs, where its sizes are equal, as they are if none are given."""
+    parts = {"activation": activation, "loss": loss or SumSquaredError()}
+    p = random_problem(5, samples=3, inputs=inputs, hidden=hidden, outputs=outputs, lr=0.1, **parts)
     return trace(with_numbers(p, **{name: b + 0.3 for name, b in p.network.parameters.items() if name[0] == "b"}))
 
 
@@ -31,19 +34,13 @@ def each_placed(t):
 
 def test_no_line_of_the_table_is_idle():
     """Each runs in some network, and gives something else than the right line."""
-    traces = [equal_sizes(each, loss, K) for each, K in product(ACTIVATIONS, (1, 3)) for loss in losses_of(K)]
+    traces = [made(each, loss, outputs=K) for each, K in product(ACTIVATIONS, (1, 3)) for loss in losses_of(K)]
     for mistake in MISTAKES.values():
         for key, lines in mistake.lines.items():
             for line in (lines,) if isinstance(lines, str) else lines:
                 alone = replace(mistake, lines={key: line})
                 wrong = ((alone.wrong_value(t, step.name), step.value) for t in traces for step in t.steps)
                 assert any(a is not None and not np.array_equal(a, b) for a, b in wrong), (mistake.name, line)
-
-
-def oblong(activation, loss=None):
-    sizes = {"samples": 3, "inputs": 4, "hidden": 4, "outputs": 1}
-    p = random_problem(11, **sizes, lr=0.1, activation=activation, loss=loss or SumSquaredError())
-    return trace(with_numbers(p, b1=np.array([[0.1, -0.2, 0.3, 0.4]]), b2=np.array([[0.7]])))
 
 
 def test_what_can_go_wrong_with_any_activation_has_a_line_for_each():
@@ -55,7 +52,7 @@ def test_what_can_go_wrong_with_any_activation_has_a_line_for_each():
 
 
 BY_HAND = r"""
-in oblong(ReLU()), where X is (3, 4), W1 (4, 4) and W2 (4, 1)
+in made(ReLU(), **OBLONG), where X is (3, 4), W1 (4, 4) and W2 (4, 1)
   dY1: mask-forgotten = dH1 | mask-always-true = np.where(H1 >= 0, dH1, 0) | mask-from-gradient = np.maximum(dH1, 0)
   dY1: mask-from-another-layer = np.where(X > 0, dH1, 0) | mask-upside-down = np.where(H1 > 0, 0, dH1)
   dY1: incoming-gradient-dropped = np.where(H1 > 0, 1.0, 0) | parentheses-forgotten = np.where(dH1 * H1 > 0, 1.0, 0.0)
@@ -83,25 +80,22 @@ in oblong(ReLU()), where X is (3, 4), W1 (4, 4) and W2 (4, 1)
   Y1: activation-added = np.maximum(0, Y1)
   y_pred: activation-forgotten = np.dot(Y1, W2) + b2
   H1: slope-for-value = np.sign(H1) | another-activation = np.abs(Y1)
-in equal_sizes(ReLU(), SumSquaredError()), where every matrix is (3, 3)
+in made(ReLU()), where every matrix is (3, 3)
   dY2: mask-from-another-layer = np.where(H1 > 0, dH2, 0) | matmul-for-star = np.dot(dH2, np.where(H2 > 0, 1.0, 0.0))
   dW1: transpose-forgotten = np.dot(X, dY1) | operands-swapped = np.dot(dY1, X.T)
-  dW1: input-of-another-layer = np.dot(H1.T, dY1) | activation-skipped-backward = np.dot(X.T, dH1)
-  dW2: input-of-another-layer = np.dot(X.T, dY2) | raw-input = np.dot(Y1.T, dY2)
-  dW3: input-of-another-layer = np.dot(H1.T, dy_pred)
   Y1: star-for-matmul = np.multiply(X, W1) + b1
-in oblong(ReLU(), MeanSquaredError())
+in made(ReLU(), MeanSquaredError(), **OBLONG)
   dy_pred: sum-for-mean = 2 * (y_pred - y) | factor-two-dropped = (y_pred - y) / y.size
-in oblong(ReLU(), HalfSquaredError())
+in made(ReLU(), HalfSquaredError(), **OBLONG)
   dy_pred: half-forgotten = 2 * y_pred - 2 * y
   L: mean-for-sum = np.mean((y_pred - y) ** 2) / 2
-in oblong(Tanh())
+in made(Tanh(), **OBLONG)
   dY1: slope-forgotten = dH1 | slope-of-input = dH1 * (1 - Y1 * Y1) | slope-of-output = dH1 * (1 - np.tanh(H1) ** 2)
   dY1: slope-half-written = dH1 - dH1 * H1 | slope-of-tan = dH1 * (1 + H1 * H1)
   dY1: incoming-gradient-dropped = 1 - H1 * H1
-in oblong(Sigmoid())
+in made(Sigmoid(), **OBLONG)
   dY1: slope-of-input = dH1 * (Y1 - Y1 * Y1) | sign-flipped = dH1 * (H1 - 1) * H1
-in equal_sizes(ReLU(), SoftmaxCrossEntropy()), where N and K are 3
+in made(ReLU(), SoftmaxCrossEntropy()), where N and K are 3
   L: softmax-forgotten = -y_pred[y == 1].sum() / 3 | mean-over-classes = -np.log(P[y == 1]).sum() / 9
   L: squares-for-cross-entropy = np.square(P - y).sum(axis=1).mean()
   logP: softmax-twice = np.log([row / sum(row) for row in np.exp(P)])
@@ -109,7 +103,7 @@ in equal_sizes(ReLU(), SoftmaxCrossEntropy()), where N and K are 3
   P: sigmoid-for-softmax = (1 + np.tanh(y_pred / 2)) / 2
   dy_pred: sum-for-mean = P - y | softmax-diagonal = np.where(y == 1, (P - 1) / 3, 0)
   dy_pred: labels-for-one-hot = (P - y.argmax(axis=1)[:, None]) / 3 | another-logarithm = (P - y) / 3 / np.log(2)
-in surer(equal_sizes(ReLU(), SoftmaxCrossEntropy()), 1e4), with scores of 800 and more, and some P of 0
+in surer(made(ReLU(), SoftmaxCrossEntropy()), 1e4), with scores of 800 and more, and some P of 0
   P: shift-forgotten = np.array([row / sum(row) for row in np.exp(y_pred)])
   logP: log-of-zero = np.log(P)
 """
@@ -139,7 +133,7 @@ def test_it_is_planted_wherever_that_changes_something_but_where_it_is_made_once
     assert MISTAKES["bias-forgotten"].possible_at(example) == (), "the biases are 0"
     perfect = trace(with_numbers(example.problem, y=example["y_pred"]))
     assert MISTAKES["factor-two-dropped"].possible_at(perfect) == (), "half of 0 is none"
-    t = equal_sizes(ReLU(), SumSquaredError())
+    t = made(ReLU())
     assert MISTAKES["mask-forgotten"].planted_at(t) == ("dY2", "dY1")
     assert MISTAKES["sign-flipped"].planted_at(t) == MISTAKES["mean-for-sum"].planted_at(t) == ("dy_pred",)
     assert replace(MISTAKES["loss-halved"], once=True).planted_at(t) == ("L",), "the first value if it is no gradient"

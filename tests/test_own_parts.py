@@ -5,19 +5,16 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from common import same_values
-from own_parts import OWN_PROBLEMS, Dotted, Huber, LeakyReLU, linear, own_problem, with_gelu
+from own_parts import OWN_PROBLEMS, Dotted, Huber, LeakyReLU, Steep, linear, own_problem
 from problems import identical
 
 from backprop_lab import EXAMPLES, MISTAKES, Mistake, ReLU, SumSquaredError, Tanh, plant, prove, random_problem, trace
 from backprop_lab.feedback import check
 from backprop_lab.lines import evaluate, literal
-from backprop_lab.problem import redrawn
 from backprop_lab.proving import check_gradients
 from backprop_lab.ui import MistakeLab, StepThrough
 from backprop_lab.ui.steps import words
 from backprop_lab.ui.steps.script import numpy_script
-from backprop_lab.ui.steps.stepper import Stepper
 
 
 def test_a_number_of_any_kind_stands_in_its_line_and_shows_in_the_next_trace_once_it_is_changed():
@@ -28,7 +25,6 @@ def test_a_number_of_any_kind_stands_in_its_line_and_shows_in_the_next_trace_onc
         step = trace(p).step("dy_pred")
         number = literal(loss.delta)
         assert (step.code, step.operands) == (f"np.clip(y_pred - y, -{number}, {number})", ("y_pred", "y"))
-    assert max(check_gradients(p).values()) < 1e-6
 
 
 def test_a_mistake_of_ones_own_is_planted_seen_by_a_gradient_check_and_named_if_feedback_is_told_of_it():
@@ -62,10 +58,7 @@ REFUSED = [
     ("altered(LOSS, formulas={'X': '{y_pred}', **SUM})", "two values would be called X: call a parameter or a line of"),
     ("altered(LOSS, formulas={'sum': '{y_pred}', **SUM})", "'sum' cannot be the name of a value in a line of Python"),
     ("altered(Dotted, gradients=lambda *_: {})", "Mine(4, 3).gradients must return a dictionary of 'W', 'b'; "),
-    (
-        "altered(ReLU, backward=lambda self, X, dY: dY[:2])",
-        "Mine().backward must give an array of shape (3, 3), like Y1;",
-    ),
+    ("altered(ReLU, backward=lambda *_: np.ones(2))", "Mine().backward must give an array of shape (3, 3), like Y1;"),
     ("altered(ReLU, backward=lambda self, X, dY: 1 / 0)", "Mine().backward stopped with ZeroDivisionError: division"),
     ("altered(ReLU, backward=lambda self, X, dY: dY)", "... for dY1[...], but its line dY1 = dH1 * (H1 > 0) gives 0"),
     ("altered(ReLU, Y='np.abs({X})')", "Mine().forward gives 0 for H1[...], but its line H1 = np.abs(Y1) gives "),
@@ -87,10 +80,9 @@ def test_what_cannot_be_shown_truly_is_refused_with_a_sentence(code, said):
 DEEP = random_problem(3, samples=5, hidden=(6, 5, 4, 3), activation=Tanh(), lr=0.05)
 
 
-@pytest.mark.parametrize("name", [*EXAMPLES, "deep", "GELU", *OWN_PROBLEMS])
+@pytest.mark.parametrize("name", [*EXAMPLES, "deep", *OWN_PROBLEMS])
 def test_every_step_of_it_is_shown_with_the_code_that_ran_and_a_gradient_that_agrees_and_a_script_gives_it_too(name):
-    problems = {"deep": DEEP, "GELU": with_gelu()} | OWN_PROBLEMS
-    lab = StepThrough(start=name) if name in EXAMPLES else StepThrough(problems[name])
+    lab = StepThrough(start=name) if name in EXAMPLES else StepThrough(OWN_PROBLEMS.get(name, DEEP))
     lab._heard("page", {"map": [900, 400], "operation": [400, 200], "ratio": 1.0, "dark": False})
     t, of_script = lab.stepper.place.trace, {"print": lambda *_, **__: None}
     exec(numpy_script(t), of_script)
@@ -105,7 +97,7 @@ def test_every_step_of_it_is_shown_with_the_code_that_ran_and_a_gradient_that_ag
 
 
 def test_a_layer_whose_gradient_is_wrong_steps_through_too_and_is_red():
-    lab, verdicts = StepThrough(with_gelu(wrong=0.01)), {}
+    lab, verdicts = StepThrough(own_problem(Steep())), {}
     for step in lab.stepper.place.trace.steps:
         lab.stepper.next()
         if step.phase == "backward":
@@ -114,28 +106,10 @@ def test_a_layer_whose_gradient_is_wrong_steps_through_too_and_is_red():
     assert verdicts == {name: name in ("dY1", "dW1", "db1") for name in verdicts}
 
 
-def test_a_seed_draws_other_weights_for_its_data_and_an_empty_seed_brings_its_own_back():
-    stepper = Stepper(DEEP, step="dW2")
-    stepper.set_lr(0.2)
-    for seed in (7, None):
-        stepper.set_up(seed=seed)
-        assert same_values(trace(stepper.first_problem), trace(redrawn(DEEP, seed).evolve(lr=0.2)))
-        assert (stepper.place.step.name, stepper.place.start) == ("dW2", "as given")
-    assert "a2 stays as given" in Stepper(OWN_PROBLEMS["parameter called a"], seed=3).place.note, "a Scale draws none"
-
-
-def test_a_mistake_lab_opens_with_a_mistake_that_changes_something_in_it():
-    place = MistakeLab(DEEP).lab.stepper.place
-    assert (place.mistake, place.step.name) == ("slope-forgotten", "db1")
-    assert same_values(trace(place.trace.problem), trace(DEEP))
-    assert not prove(place.trace, "db1").agrees
-
-
 UNSHOWN = {
     "takes a Problem, not 'mazur', a value of type str: worked_example": {"problem": "mazur"},
     r"up to 64 samples, and here are 2000 samples: X\[:64\] and y\[:64\]": {"problem": random_problem(0, samples=2000)},
     "up to 128 columns, and here are 2000 columns in W1": {"problem": random_problem(0, hidden=2000)},
-    "samples: 'as given' has sizes": {"problem": DEEP, "samples": 3},
 }
 
 

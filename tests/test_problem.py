@@ -32,27 +32,20 @@ def test_numbers_are_drawn_in_the_documented_order_and_for_ones_own_data_divided
     sizes = {"samples": 6, "inputs": 2, "hidden": hidden, "outputs": 3, "activation": Tanh()}
     p, rng = random_problem(7, **sizes), np.random.default_rng(7)
     of_classes = random_problem(7, **sizes, loss=SoftmaxCrossEntropy())
-    own = random_problem(7, **sizes, X=p.X.tolist(), y=of_classes.y, loss=SoftmaxCrossEntropy())
+    own = random_problem(7, **sizes, X=p.X.tolist(), y=of_classes.y, loss=SoftmaxCrossEntropy(), lr=0.5)
+    again = redrawn(redrawn(own, 3), 7)  # which draws other weights for the same data
+    assert (redrawn(own, None) is own, again.loss, again.lr) == (True, SoftmaxCrossEntropy(), 0.5)
     widths = [2, *([hidden] if hidden == 4 else hidden), 3]
-    assert p.network.layers[1::2] == (Tanh(),) * (len(widths) - 2)
+    assert p.network.layers[1::2] == again.network.layers[1::2] == (Tanh(),) * (len(widths) - 2)
     for at, shape in enumerate(pairwise(widths)):
         W, b = rng.standard_normal(shape), np.zeros((1, shape[1]))
-        for each, scale in ((p, 1), (of_classes, 1), (own, np.sqrt(shape[0]))):
+        for each, scale in ((p, 1), (of_classes, 1), (own, np.sqrt(shape[0])), (again, np.sqrt(shape[0]))):
             assert identical(each.network.layers[2 * at].W, W / scale)
             assert identical(each.network.layers[2 * at].b, b)
     X, y = rng.standard_normal((6, 2)), rng.standard_normal((6, 3))
     largest = np.eye(3)[y.argmax(axis=1)]  # marks the class
-    for each, targets in ((p, y), (of_classes, largest), (own, largest)):
+    for each, targets in ((p, y), (of_classes, largest), (own, largest), (again, largest)):
         assert all(map(identical, (each.X, each.y), (X, targets)))
-
-
-@pytest.mark.parametrize("hidden", [4, (), [6, 1, 5]])
-def test_a_seed_draws_other_weights_for_the_same_data_those_of_random_problem_to_the_bit(hidden):
-    p = random_problem(2, 5, inputs=7, hidden=hidden, outputs=3, activation=Tanh(), loss=SoftmaxCrossEntropy(), lr=0.5)
-    drawn = redrawn(p, 9)
-    assert all(map(identical, numbers(drawn), numbers(random_problem(9, X=p.X, y=p.y, hidden=hidden))))
-    assert (drawn.loss, drawn.lr, drawn.network.layers[1:2]) == (p.loss, p.lr, p.network.layers[1:2])
-    assert redrawn(p, None) is p
 
 
 def test_a_problem_has_its_own_read_only_copy_of_what_it_is_given_lists_and_any_kind_of_number():
@@ -118,11 +111,9 @@ REFUSED = [
     ("Network((Linear(W, b), np.tanh))", "layer 2, <ufunc 'tanh'>, lacks parameters, formulas, forward, backward; a"),
     *each("Network((Linear(W, b), Linear(zeros{0[0]}, zeros{0[1]})))",
         "Where W has a row for each output, as in PyTorch, give W.T", ((4, 3), (1, 3)), ((4, 2), (1, 2))),
-    ("worked_example().network.update({}, 0.1)", "no gradient for W1; got none"),
     *each("worked_example().network.update({{'W1': zeros{}}}, 0.1)",
         "the gradient for W1 has shape {}, but W1 has (3, 4)", (4,), (4, 3), (), (5, 3, 4)),
     ("one_hot(['a', 'b'], classes=['a', 'c'])", "labels[1] is 'b', which is none of the classes 'a', 'c'"),
-    ("one_hot(['cat'], 3)", "labels[0] is 'cat', which is none of the whole numbers below classes=3"),
     *each("one_hot({})", "labels must be a row of whole numbers or strings, such as [0, 2", "3", "[]", "[[1]]", "'ab'"),
     *each("example(lr={})", "the learning rate must be a positive, finite number such as 0.01; got",
         "np.nan", "np.inf", 0, -0.1, True, "'0.1'", "1j", "np.ones(2)", "np.bool_(True)"),

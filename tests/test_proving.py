@@ -87,11 +87,8 @@ def towards(times=1.0, plus=0.0, loss=None):
 
 
 class LogOfMath(Activation):
-    forward = np.vectorize(math.log, otypes=[float])
+    forward, backward = np.vectorize(math.log, otypes=[float]), staticmethod(lambda X, dY: dY / X)
     formulas: ClassVar = {"Y": "np.vectorize(math.log, otypes=[float])({X})", "dX": "{dY} / {X}"}
-
-    def backward(self, X, dY):
-        return dY / X
 
 
 def logs(smallest):
@@ -137,16 +134,6 @@ def test_a_wrong_gradient_is_refused_at_a_corner_of_the_loss_however_far_the_tar
     large = trace(random_problem(0, 64, 64, [64], 64))  # which is proved along a few directions
     assert prove(large, "dW1").agrees
     assert prove(plant(large, MISTAKES["sign-flipped"], "dW1"), "dW1").agrees is False
-
-
-def test_an_error_of_one_percent_shows_as_one_percent_at_any_scale():
-    for scale in (1e-12, 1e-6, 1.0, 1e6, 1e12):
-        p = random_problem(3)
-        p = with_numbers(p, y=p.y * scale, X=p.X * scale)
-        right = p.network.gradients(p.loss, p.X, p.y)
-        assert max(check_gradients(p).values()) < 1e-6
-        errors = check_gradients(p, {name: 1.01 * gradient for name, gradient in right.items()})
-        assert 0.005 < min(errors.values()) <= max(errors.values()) < 0.02
 
 
 def test_near_the_least_loss_of_soft_targets_it_is_proved_by_the_complex_step():

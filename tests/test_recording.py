@@ -5,7 +5,7 @@ import json
 import re
 
 import pytest
-from own_parts import with_gelu
+from own_parts import Steep, own_problem
 
 from backprop_lab import Tanh, random_problem
 from backprop_lab.ui import StepThrough
@@ -14,7 +14,7 @@ from backprop_lab.ui.steps import recording
 LABS = {
     "the original": lambda: StepThrough(),
     "iris": lambda: StepThrough(start="iris"),
-    "GELU with a wrong gradient": lambda: StepThrough(with_gelu(wrong=0.01)),
+    "a wrong gradient": lambda: StepThrough(own_problem(Steep())),
 }
 
 

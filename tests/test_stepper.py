@@ -2,8 +2,6 @@
 
 import math
 import sys
-from dataclasses import asdict
-from itertools import product
 from operator import methodcaller as call
 
 import numpy as np
@@ -13,12 +11,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from problems import identical
 
-from backprop_lab import ACTIVATIONS, LOSSES, MISTAKES, Network, Tanh, random_problem, trace, worked_example
+from backprop_lab import LOSSES, MISTAKES, Network, Tanh, random_problem, trace, worked_example
 from backprop_lab.examples import iris, mazur
 from backprop_lab.problem import redrawn
 from backprop_lab.ui.steps.setup import AS_GIVEN, SIZES, Setup, all_active, dead_relu
 from backprop_lab.ui.steps.stepper import Stepper
-from backprop_lab.ui.steps.training import can_be_planted
 from backprop_lab.ui.values.slopes import value_of
 
 
@@ -110,7 +107,6 @@ MISTAKEN = {"mistake": "transpose-forgotten", **SQUARE}
 OVER = [  # how it opened, what was changed (or else it is restarted); then its setup, learning rate, step and mistake
     ({}, {}, Setup(), 1e-6, None, ""),
     ({"seed": 1, "lr": 0.02, "step": "dW1"}, {"seed": 9}, Setup("random", 9), 0.02, "dW1", ""),
-    ({"step": "L"}, {"seed": 3}, Setup("random", 3), 0.001, "L", ""),
     *[({"start": "random"}, {n: most}, Setup("random", **{n: most}), 0.001, None, "") for n, most in SIZES.items()],
     ({"step": "L", "lr": 0.3}, {"start": "diverging"}, Setup("diverging"), 2.0, "L", ""),
     ({"samples": 5, "layers": 3, "seed": 1, "step": "b4_new"}, {"start": "worked example"}, Setup(), 1e-6, None, ""),
@@ -143,7 +139,6 @@ REFUSED = [
     ("lr", "set_lr", (0, -0.1, math.nan, math.inf, "0.1", True, 10**400), "learning rate must be a positive, finite"),
     ("mistake", "plant", ("typo", ["typo"], 3), "there is no mistake .*; choose one of mask-forgotten, "),
     ("mistake", "plant", ("sum-forgotten",), "this mistake cannot be planted here, because the shapes would not fit"),
-    ("mistake", "plant", ("slope-of-tan",), "because it is one in a line of Tanh, and this network has none"),
     ("index", "go_to", (1.5, "3", None, [1]), "the steps to show are a whole number, such as 3; got "),
     ("number", "edit", (math.nan, -math.inf, "1,5", None, 1j, 10**400), "a cell needs a finite number, such as"),
     ("text", "answer", ("", "maybe", "nan", "1,500", "++"), "answer with"),
@@ -216,24 +211,14 @@ def test_any_number_that_is_given_can_be_typed_over_and_training_goes_on_from_th
         assert same_values(stepper.place.trace, trained(random_problem(1, lr=0.01), 0, MISTAKES["mask-forgotten"]))
 
 
-CANNOT_SHOW = {  # the shape is never that of the bias; or, where it is, nothing is wrong
-    "dimension-dropped", "axis-forgotten", "sum-forgotten", "sum-over-units", "shift-forgotten", "log-of-zero",
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", [name for name in MISTAKES if name not in CANNOT_SHOW])
-def test_every_mistake_that_can_show_can_be_planted_and_is_then_made_in_every_iteration(name):
-    squares = [SQUARE | {"activation": which, "loss": loss} for loss, which in product(LOSSES, ACTIVATIONS)]
-    rooms = [Setup("random", 1, **sizes) for sizes in (*squares, {"outputs": 1}, {"samples": 1, "hidden": 1})]
-    setup = next(setup for setup in rooms if can_be_planted(MISTAKES[name], setup.problem()))
-    stepper = Stepper(lr=0.01, step="db1", **asdict(setup))
-    stepper.plant(name)
-    assert (stepper.place.mistake, where(stepper)) == (name, (0, "db1"))
-    expected = [trained(stepper.first_problem, k, MISTAKES[name]) for k in range(4)]
-    assert any(step.title for made in expected for step in made.steps)
-    for made in expected:
-        assert same_values(stepper.place.trace, made)
-        stepper.next_iteration()
+def test_a_mistake_that_is_planted_is_made_in_every_iteration():
+    for name in ("mask-forgotten", "sign-flipped", "plus-for-minus"):  # of which the second is made at one gradient
+        stepper = Stepper(seed=1, lr=0.01, step="db1", **SQUARE)
+        stepper.plant(name)
+        assert (stepper.place.mistake, where(stepper)) == (name, (0, "db1"))
+        for k in range(4):
+            assert same_values(stepper.place.trace, trained(stepper.first_problem, k, MISTAKES[name]))
+            stepper.next_iteration()
 
 
 def first_question(**options):

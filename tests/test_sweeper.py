@@ -9,7 +9,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from common import at_first_map, pixels, raises, same_values, swept
-from own_parts import OWN_PROBLEMS, CrossEntropy, WithoutBias, own_problem
+from own_parts import OWN_PROBLEMS, HuberBySample, WithoutBias, own_problem
 
 from backprop_lab import ACTIVATIONS, Linear, Network, Problem, SumSquaredError, Tanh, random_problem, sweep, trace
 from backprop_lab.curvature import critical_lr
@@ -24,7 +24,7 @@ from backprop_lab.ui.rates.sweeper import LEARNING_RATES, RANGES, Settings, Swee
 from backprop_lab.ui.theme import CURVES, LOST
 
 SMALL = {"seeds": 4, "steps": 130}  # three rounds of training
-GIVEN = own_problem(Tanh(), loss=CrossEntropy(), y=np.eye(2)[[0, 1, 1]])
+GIVEN = own_problem(Tanh(), loss=HuberBySample(0.75))
 
 
 @pytest.fixture(autouse=True)
