@@ -99,6 +99,7 @@ REFUSED = [
     *each("Linear(W, zeros{})", "b must be one row as wide as W, of shape (1, 3); got b {} for W (2, 3)", (3, 1), ()),
     *each("Linear(zeros{}, b)", "W must have shape (inputs, outputs), such as (3, 4); got {}", (3,), (0, 3), (3, 0)),
     ("Linear([[1, 2], [3]], b)", "W must be a full table of numbers, but its rows differ in length"),
+    ("Linear(W, [[1, 2], [3]])", "b must be a full table of numbers, but its rows differ in length"),
     *each("Linear(W, b).forward(zeros{})", "X {} does not fit W (2, 3): X needs", (2, 3), (2,), (5, 2, 1)),
     *[(f"{loss}().{method}(zeros{one}, zeros{other})", f"y_pred {one} and y {other} must have the same shape (samples,")
         for loss in OURS for method in ("value", "gradient") for one, other in UNEQUAL],
