@@ -21,6 +21,11 @@ def at_most(error: float, digits: int = 0) -> str:
     return plain(float(up.create_decimal(repr(float(error)))), digits, "e")
 
 
+def percent(error: float, digits: int) -> str:
+    """An error in per cent, with so many digits, or all before the point if there are more: `3.2%`, `110%`."""
+    return f"{error:.0%}" if error >= 10 ** (digits - 3) else f"{plain(100 * error, digits)}%"
+
+
 def told_apart(one: Any, other: Any, digits: int = 4) -> tuple[str, str]:
     """Two numbers to so many digits, or to as many more as it takes to tell them apart."""
     pairs = [(plain(one, more), plain(other, more)) for more in range(digits, 18)]

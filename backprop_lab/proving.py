@@ -16,7 +16,7 @@ from backprop_lab.gradcheck import Derivative, loss_of, off_at_zero, one_entry_e
 from backprop_lab.layers import Array
 from backprop_lab.lines import lines_of, run
 from backprop_lab.network import check_gradient
-from backprop_lab.number_format import at_most, plain
+from backprop_lab.number_format import at_most, percent
 from backprop_lab.problem import Problem, check_problem
 from backprop_lab.rounding import FLOAT64, Terms, eps_of
 from backprop_lab.tracing import Trace, trace
@@ -74,8 +74,7 @@ def _sentence(agrees: bool | None, error: float, how: str) -> str:
     if agrees:
         return f"agrees with {how} {f'to {at_most(error)}' if error else 'exactly'}"
     if agrees is False:
-        off_by = f"{error:.0%}" if error >= 0.01 else f"{plain(100 * error, 1)}%"
-        return f"does not agree with {how}: it is off by {off_by}"
+        return f"does not agree with {how}: it is off by {percent(error, 1)}"
     return CANNOT_BE_TOLD if math.isfinite(error) else OVERFLOWED
 
 

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from backprop_lab.number_format import as_printed, at_most, format_number, plain, told_apart, typed_number
+from backprop_lab.number_format import as_printed, at_most, format_number, percent, plain, told_apart, typed_number
 
 
 def test_a_number_in_a_cell_is_short_and_honest():
@@ -22,6 +22,7 @@ def test_a_number_in_a_cell_is_short_and_honest():
 
 def test_in_a_sentence_a_number_has_the_digits_asked_for_or_those_that_tell_it_from_another_and_zero_no_sign():
     assert [plain(-1234.56), plain(2 / 3, 2), plain(-3e-9, 0, "e"), plain(-0.0)] == ["−1235", "0.67", "−3e−09", "0"]
+    assert [percent(1.1, 2), percent(0.032, 2), percent(0.032, 1), percent(2e-5, 1)] == ["110%", "3.2%", "3%", "0.002%"]
     assert told_apart(1.23456, 1.23457) + told_apart(1 / 3, 1 / 3) == ("1.23456", "1.23457", "0.3333", "0.3333")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from backprop_lab.mistakes import Mistake
-from backprop_lab.number_format import at_most, plain
+from backprop_lab.number_format import at_most, percent
 from backprop_lab.problem import Problem
 from backprop_lab.proving import prove
 from backprop_lab.tracing import Trace, trace
@@ -138,11 +138,7 @@ def _check(traced: Trace) -> str:
         kind, mark, verdict = VERDICTS[proof.agrees]
         error = ""
         if proof.agrees is not None:
-            error = (
-                at_most(proof.error, 2)
-                if proof.agrees
-                else (f"{proof.error:.0%}" if proof.error >= 0.1 else f"{plain(100 * proof.error, 2)}%")
-            )
+            error = at_most(proof.error, 2) if proof.agrees else percent(proof.error, 2)
         rows += f'<tr><th scope="row">d{name}</th><td class="bpl-{kind}">{mark}{verdict}</td><td>{error}</td></tr>'
     table = f'<table class="bpl-check"><caption>Gradient check</caption>{rows}</table>'
     return f"<div {SCROLLS.format('Gradient check')}>{table}</div>"
