@@ -86,7 +86,7 @@ wheel: ## build the package into dist/ and try it in an empty environment
 
 release-check: .venv/.tests wheel site classroom ## test with whole counts, and try every other way to open the course
 	$(call step,FULL_COUNTS=1 $(UNIT_TESTS))
-	$(call step,PYODIDE_DIST="$(or $(PYODIDE_DIST),build/pyodide)" $(BIN)/pytest -s tests/browser -k "release or second_visit")
+	$(call step,PYODIDE_DIST="$(or $(PYODIDE_DIST),build/pyodide)" $(BIN)/pytest -s tests/browser -m release)
 	$(call step,$(BIN)/python tests/release/check_front_ends.py)
 	$(call step,$(BIN)/python tests/release/check_binder.py)
 

@@ -1,4 +1,4 @@
-"""Random hands on two labs, fifteen seconds long; ABUSE_MINUTES=30 makes it last, ABUSE_SEED plays another round."""
+"""Random hands on two labs, nine seconds long; ABUSE_MINUTES=30 makes it last, ABUSE_SEED plays another round."""
 
 import os
 import random
@@ -9,7 +9,7 @@ from lab_page import ONE_CELL, READY, LabPage
 from playwright.sync_api import TimeoutError as WaitedTooLong
 from playwright.sync_api import expect
 
-MINUTES = float(os.environ.get("ABUSE_MINUTES", "0.25"))
+MINUTES = float(os.environ.get("ABUSE_MINUTES", "0.15"))
 SEED = int(os.environ.get("ABUSE_SEED", "0"))
 RESTART = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
 
