@@ -179,7 +179,7 @@ def test_a_gradient_check_rejects_every_planted_mistake_that_changes_a_gradient(
         return max(relative_error(one[name], other[name]) for name in numeric)
 
     seen = set()
-    for t in (trace(varied_problem(seed)) for seed in range(count(80, 2))):
+    for t in (trace(varied_problem(seed)) for seed in range(max(12, count(80, 2)))):
         right, loss = {f"d{name}": t[f"d{name}"] for name in t.problem.network.parameters}, off_at_zero(t.problem)
         numeric = {d: complex_step_derivative(loss_of(loss, d[1:]), t[d[1:]]) for d in right}
         for mistake, place in each_placed(t):
