@@ -43,7 +43,7 @@ def as_readonly_array(name: str, value: Any) -> Array:
 
     Raises ValueError, naming `name`, if it is not a full table of numbers.
     """
-    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+    if np.ma.is_masked(value):
         raise ValueError(f"{name} must hold a number in every cell, but some are masked: fill them first")
     try:
         array = np.asarray(value)
@@ -56,7 +56,7 @@ def as_readonly_array(name: str, value: Any) -> Array:
     if array.dtype.kind == "O" and any(isinstance(v, float) for v in array.flat) and all(map(_is_plain, array.flat)):
         array = array.astype(float)  # a table of floats with a column of True and False
     kind = np.result_type(array, np.float32) if array.dtype.kind in "iu" else array.dtype  # int64 becomes float64
-    array = array.astype(kind, order="K")  # a copy, in the same memory layout: a sweep chooses one for speed
+    array = array.astype(kind)  # a copy, in the same memory layout: a sweep chooses one for speed
     array.setflags(write=False)
     return array
 
@@ -137,7 +137,7 @@ class Linear:
 
     def redrawn(self, rng: np.random.Generator) -> Self:
         """The same layer with another `W`, standard normal numbers divided by the square root of D, and `b` 0."""
-        kind = self.W.dtype if self.W.dtype.kind == "f" else np.dtype(float)  # of what is drawn: no fractions
+        kind: Any = self.W.dtype if self.W.dtype.kind == "f" else float  # of what is drawn: no fractions
         W = rng.standard_normal((self.inputs, self.outputs)) / math.sqrt(self.inputs)
         return self.with_parameters({**self.parameters, "W": W.astype(kind), "b": np.zeros(self.b.shape, kind)})
 

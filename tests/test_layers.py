@@ -21,6 +21,8 @@ def test_linear_weighs_sums_and_shifts_and_takes_a_gradient_back_to_its_input_we
     assert Linear(W, b).backward(X, dY).tolist() == [[7, 16], [1, 1]]
     found = {name: gradient.tolist() for name, gradient in Linear(W, b).gradients(X, dY).items()}
     assert found == {"W": [[0.5, 0.5, 2], [-3, 2, -2]], "b": [[0, 1, 2]]}
+    assert Linear(W, np.stack([b, 2 * b])).forward(X)[1].tolist() == [[17, 37, 57], [28.5, 51, 73.5]]
+    assert Linear(np.stack([W, W]), b).forward(X)[1].tolist() == [[7, 17, 27], [18.5, 31, 43.5]]
 
 
 @pytest.mark.parametrize(("layer", "x", "y", "slope"), [
@@ -64,8 +66,9 @@ def test_linear_keeps_its_own_read_only_copy_another_layer_may_share_it_and_what
     parameters = Linear(*mine).parameters
     mine[0][0, 0] = mine[1][0, 0] = 99
     assert all(map(identical, parameters.values(), (W, b)))
-    shared = Linear(0 * W, b).with_parameters(parameters).parameters
-    assert (shared["W"] is parameters["W"], shared["b"] is parameters["b"]) == (True, True)
+    (named := Linear(0 * W, b)).name = "mine"
+    shared = (other := named.with_parameters(parameters)).parameters
+    assert (other.name, shared["W"] is parameters["W"], shared["b"] is parameters["b"]) == ("mine", True, True)
     for p in OWN_PROBLEMS.values():
         moved = p.network.update(p.network.gradients(p.loss, p.X, p.y), p.lr).parameters
         assert not any(array.flags.writeable for array in (*parameters.values(), *moved.values()))

@@ -56,6 +56,8 @@ def test_a_problem_has_its_own_read_only_copy_of_what_it_is_given_lists_and_any_
     X[0, 0] = y[0][0] = 99
     assert (p.X.dtype, p.X[0, 0], p.y[0, 0], p.lr) == (np.float32, 1, Fraction(1, 2), Fraction(1, 3))
     assert replace(p, X=[[1, 2, 3], [4, 5, 6]]).X.dtype == float, "as whole numbers would wrap round"
+    assert replace(p, X=np.ones((2, 3), "i2")).X.dtype == np.float32
+    assert identical(replace(p, X=np.array([[0.5, True, 2]] * 2, object)).X, np.array([[0.5, 1, 2]] * 2))
     assert not any(array.flags.writeable for array in (*numbers(p), *numbers(random_problem(0))))
 
 
@@ -98,6 +100,9 @@ FRAME = type("Frame", (), {"columns": ("age", "kind", "size"), "__array__": lamb
 REFUSED = [
     *each("Linear(W, zeros{})", "b must be one row as wide as W, of shape (1, 3); got b {} for W (2, 3)", (3, 1), ()),
     *each("Linear(zeros{}, b)", "W must have shape (inputs, outputs), such as (3, 4); got {}", (3,), (0, 3), (3, 0)),
+    ("Linear(zeros(2, 2, 3), zeros(3, 1, 3))", "a stack has as many b as W; got b (3, 1, 3) for W (2, 2, 3)"),
+    ("Linear(np.ma.masked_less(W, 2), b)", "W must hold a number in every cell, but some are masked: fill them"),
+    ("Linear([['a', 'b']], b)", "W must hold numbers, got <U1: [['a', 'b']]"),
     ("Linear([[1, 2], [3]], b)", "W must be a full table of numbers, but its rows differ in length"),
     ("Linear(W, [[1, 2], [3]])", "b must be a full table of numbers, but its rows differ in length"),
     *each("Linear(W, b).forward(zeros{})", "X {} does not fit W (2, 3): X needs", (2, 3), (2,), (5, 2, 1)),
@@ -153,6 +158,7 @@ def test_what_does_not_fit_is_refused_with_a_sentence(code, sentence):
     ("random_problem(0, X=W, y=it)", "y", zeros(2), "np.reshape(y, (-1, 1))"),
     ("random_problem(0, X=W, y=it, loss=SoftmaxCrossEntropy())", "y", ["cat", "dog"], "one_hot(y)"),
     ("random_problem(0, X=it, y=W)", "X", [[1, None], [2, 3]], "np.array(X)[:, [0]].astype(float)"),
+    ("random_problem(0, X=it, y=W)", "X", MIXED, " X[:, [0, 2]].astype(float)"),
     ("example(loss=SoftmaxCrossEntropy(), y=it)", "y", [0, 1], "one_hot(np.ravel(y), 2)"),
     ("Linear(W, it)", "b", zeros(3), "np.reshape(b, (1, -1))"),
     ("Linear(it, b)", "W", W > 2, "np.asarray(W, float)"),

@@ -8,11 +8,8 @@ from playwright.sync_api import expect
 
 from backprop_lab import trace, worked_example
 
-SCREENS = {
-    "StepThrough()": [(1366, 768), (1920, 1080), (820, 1180)],
-    "StepThrough(large=True)": [(1280, 720)],
-    "MistakeLab()": [(1366, 768)],
-}
+LAPTOP, PROJECTOR, MONITOR, TABLET = (1366, 768), (1280, 720), (1920, 1080), (820, 1180)
+SCREENS = {"StepThrough()": [LAPTOP, MONITOR, TABLET], "StepThrough(large=True)": [PROJECTOR], "MistakeLab()": [LAPTOP]}
 AREAS = ["transport", "timeline", "map", "card", "operation", "sum"]  # below the controls
 
 # Where the areas are, and the panel that shows them; and what is in an area that is too small for it.

@@ -41,8 +41,8 @@ A_NEW_CONSOLE = """async () => {
 
 def build(folder, *options):
     """Build a site, unless another process of this run of the tests has."""
-    hidden = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYODIDE_DIST")
-    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    hidden = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYODIDE_DIST"}
+    environment = {name: os.environ[name] for name in os.environ.keys() - hidden}
     options = (f"PYTHON={sys.executable}", f"SITE={folder}", f"PYODIDE_DIST={Path(PYODIDE).resolve()}", *options)
     (ROOT / "build").mkdir(exist_ok=True)
     with (ROOT / "build" / "site.lock").open("w") as lock:
@@ -73,8 +73,8 @@ class Handler(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    own = tmp_path_factory.getbasetemp()
-    folder = build((own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "site")
+    mine = tmp_path_factory.getbasetemp()
+    folder = build((mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine) / "site")
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder)) as site:
         site.daemon_threads, site.asked = True, []
         site.folder, site.url = folder, f"http://127.0.0.1:{site.server_port}"
