@@ -55,8 +55,8 @@ def test_a_problem_has_its_own_read_only_copy_of_what_it_is_given_lists_and_any_
     p = replace(worked_example(), X=view, y=y, lr=Fraction(1, 3))
     X[0, 0] = y[0][0] = 99
     assert (p.X.dtype, p.X[0, 0], p.y[0, 0], p.lr) == (np.float32, 1, Fraction(1, 2), Fraction(1, 3))
-    assert replace(p, X=[[1, 2, 3], [4, 5, 6]]).X.dtype == float, "as whole numbers would wrap round"
-    assert replace(p, X=np.ones((2, 3), "i2")).X.dtype == np.float32
+    kinds = [replace(p, X=np.ones((2, 3), kind)).X.dtype for kind in ("i8", "i2")]
+    assert kinds == [np.float64, np.float32], "as whole numbers would wrap round"
     assert identical(replace(p, X=np.array([[0.5, True, 2]] * 2, object)).X, np.array([[0.5, 1, 2]] * 2))
     assert not any(array.flags.writeable for array in (*numbers(p), *numbers(random_problem(0))))
 

@@ -88,8 +88,8 @@ def test_the_runs_of_a_problem_of_ones_own_are_those_of_other_weights_for_the_sa
     for i, j, problem in runs_of(result)[:: 144 // count(50)]:
         expected = redrawn(p, result.seeds[i]).evolve(lr=problem.lr)
         assert same_values(trace(problem), trace(expected))
-        losses, _ = alone(expected, STEPS)
-        np.testing.assert_allclose(result.loss[i, j], losses, rtol=0, atol=1e-14 * losses[0])
+        losses = np.nan_to_num([result.loss[i, j], alone(expected, STEPS)[0]], nan=np.inf, posinf=np.inf)
+        np.testing.assert_allclose(*losses, rtol=1e-11, atol=1e-14 * losses[0, 0])
 
 
 class PerSampleError(SumSquaredError):
