@@ -36,8 +36,7 @@ def project_files(tmp_path_factory):
     return [name for name in subprocess.check_output(git, cwd=root, text=True, encoding="utf-8").split("\0") if name]
 
 
-def pytest_collection_modifyitems(items):
-    """Try a mutant with the fastest tests first: most are caught by one of them."""
+def pytest_collection_modifyitems(items):  # a mutant meets the fastest tests first: most are caught by one of them
     if os.environ.get("MUTANT_UNDER_TEST") and (known := Path("mutmut-stats.json")).is_file():
         seconds = json.loads(known.read_text())["duration_by_test"]
         items.sort(key=lambda item: seconds.get(item.nodeid, 0))
