@@ -61,8 +61,7 @@ def test_every_order_that_python_can_run_is_right_and_of_every_other_the_first_u
             assert (feedback.cause, feedback.where) == ((line.mistake.name,), (at,))
             assert f"is a mistake: {line.mistake.titled(t.step(line.name))}. {line.mistake.cause}" in str(feedback)
     print(f"{len(problems)} puzzles; {refused} wrong orders refused, {wrong_lines} wrong lines named")  # noqa: T201
-    assert refused
-    assert wrong_lines
+    assert min(refused, wrong_lines) > 0
 
 
 def test_no_gesture_loses_or_doubles_a_line_and_the_goals_stay_in_order():
@@ -70,15 +69,16 @@ def test_no_gesture_loses_or_doubles_a_line_and_the_goals_stay_in_order():
     everything = [*range(-len(puzzle.goals), len(puzzle.lines))]
     for _ in range(count(5000)):
         line, at = int(rng.integers(-2, len(puzzle.lines) + 2)), int(rng.integers(-3, 60))
-        before = puzzle.place
+        before, to = puzzle.place, str(rng.choice(["pool", "program", "nowhere"]))
         try:
-            puzzle.move(line, str(rng.choice(["pool", "program", "nowhere"])), at)
+            puzzle.move(line, to, at)
+            others = [each for each in getattr(before, to) if each != line]
+            assert getattr(puzzle.place, to).index(line) == min(max(at, to == "program"), len(others))
         except ValueError:
             assert puzzle.place == before
-        pool, program = puzzle.place
-        assert sorted(pool + program) == everything
-        assert [k for k in program if k < 0] == [-1 - k for k in range(len(puzzle.goals))]
-        assert program[0] == -1
+            assert not 0 <= line < len(puzzle.lines) or to == "nowhere"
+        assert sorted(puzzle.place.pool + puzzle.place.program) == everything
+        assert [k for k in puzzle.place.program if k < 0] == [-1 - k for k in range(len(puzzle.goals))]
     puzzle.start_over()
     assert puzzle.program == []
 

@@ -203,10 +203,11 @@ def test_any_number_that_is_given_can_be_typed_over_and_training_goes_on_from_th
         for expected in plain_training(with_numbers(problem, **{name: array}), [0.01] * 3)[0]:
             assert same_values(stepper.place.trace, trace(expected))
             stepper.next_iteration()
-        stepper.choose(("X", 0, 0), pinned=True)
-        stepper.edit(-sys.float_info.max)  # a second one, which stays with a mistake
         stepper.plant("mask-forgotten")
+        stepper.choose(("X", 0, 0), pinned=True)
+        stepper.edit(-sys.float_info.max)  # a second one, with which the mistake stays
         assert stepper.place.trace["X"][0, 0] == -sys.float_info.max
+        assert same_values(stepper.place.trace, trained(stepper.first_problem, 0, MISTAKES["mask-forgotten"]))
         stepper.restart()
         assert same_values(stepper.place.trace, trained(random_problem(1, lr=0.01), 0, MISTAKES["mask-forgotten"]))
 
@@ -281,7 +282,7 @@ def test_a_cell_not_on_the_board_counts_as_none_and_a_pinned_one_stays_until_ano
     for step, cell, there in [
         ("L", ("Y1", 0, 1), True), ("L", ("dW1", 0, 0), False),
         ("db2", ("slope of H1", 1, 3), False), ("dY1", ("slope of H1", 1, 3), True),
-        *[("db1", ("X", *at), False) for at in [(9, 0), (-1, 0), (0.5, 0), ("0", 0), (None, None)]],
+        *[("db1", ("X", *at), False) for at in [(2, 0), (0, 3), (-1, 0), (0.5, 0), ("0", 0), (None, None)]],
     ]:  # fmt: skip
         assert cell_of(pinned_at(cell, step=step)) == ((cell, True) if there else (None, False))
     for move in (call("next_iteration"), call("set_lr", 0.1), call("next"), call("restart")):
