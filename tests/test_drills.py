@@ -53,10 +53,9 @@ def test_from_the_numbers_on_a_sheet_follows_what_its_key_says_and_the_package_a
             name, _, room = blank.partition(" = ")
             answers.append(answer := by_hand(name, read(shown)))
             start, matrix = question.removesuffix(room), isinstance(answer, np.ndarray)
-            assert key.startswith(start)
-            assert (
-                key.removeprefix(start).split() == (" ".join(map(str, answer.flat)) if matrix else str(answer)).split()
-            )
+            written = " ".join(map(str, answer.flat)) if matrix else str(answer)
+            assert key.removeprefix(start).split() == written.split()
+            assert max(abs(int(each)) for each in re.findall(r"-?\d+", question)) <= 12, "it can be done in the head"
             assert len(room.split()) == (answer.size if matrix else 1)
             asked.add(re.sub(r"\[.*?\]", "", name))
         assert made.check(*answers), made.check(*answers)
@@ -72,6 +71,7 @@ def test_the_first_answer_that_is_wrong_or_missing_is_told_and_a_matrix_by_the_n
     for at, wrong, said in [
         (0, right[0] + 1, f"Question 1: {cell.asked} is not {right[0] + 1}. It is made from column"),
         (0, ..., f"Question 1: Put {cell.asked} in place of the blank."),
+        (0, "x", f"Question 1: Your {cell.asked} is text: write numbers"),
         (1, mask.trace["dH1"], "Question 2: This looks like dH1: the ReLU's mask is missing"),
         (2, right[2][::-1], f"Question 3: The {shape.asked} is not {right[2][::-1]}."),
         (2, 12, f"Question 3: The {shape.asked} is a pair of numbers, as in (3, 2)."),
@@ -81,7 +81,8 @@ def test_the_first_answer_that_is_wrong_or_missing_is_told_and_a_matrix_by_the_n
         assert (feedback.ok, str(feedback)[: len(said)]) == (False, said)
     typed = right[3].replace("-", "\N{MINUS SIGN}")
     assert made.check([right[0], right[1].tolist(), [*right[2]], f" {typed} ", float(right[4])]), "however it is typed"
-    assert "There are 5 questions, and 1 answer:" in str(made.check(3))
+    assert str(made.check(..., 99, *right[2:])).startswith("Question 2"), "what is left blank comes last"
+    assert (str(made.check(3))[:36], made.check(3).ok) == ("There are 5 questions, and 1 answer:", False)
 
 
 def test_a_sheet_shows_itself_is_the_same_for_everybody_and_another_with_another_seed():
