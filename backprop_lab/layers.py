@@ -43,7 +43,7 @@ def as_readonly_array(name: str, value: Any) -> Array:
 
     Raises ValueError, naming `name`, if it is not a full table of numbers.
     """
-    if np.ma.is_masked(value):
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise ValueError(f"{name} must hold a number in every cell, but some are masked: fill them first")
     try:
         array = np.asarray(value)
