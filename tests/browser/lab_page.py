@@ -5,6 +5,8 @@ import re
 import subprocess
 
 import nbformat
+import numpy as np
+from common import covers
 from playwright._impl._driver import compute_driver_executable
 from playwright.sync_api import expect
 
@@ -60,6 +62,23 @@ EVALUATE = """async (expression) => {
 }"""
 NOTEBOOK = """(({ activeCellIndex: active, widgets, mode }) => ({ active, cells: widgets.length, mode }))(
   window.jupyterapp.shell.currentWidget.content)"""
+
+AREAS = ["transport", "timeline", "map", "card", "operation", "sum"]  # below the controls
+
+# Where the areas are, and the panel that shows them; and what is in an area that is too small for it.
+MEASURE = """(names) => {
+  const lab = document.querySelector(".bpl-lab");
+  const panel = lab.closest(".jp-WindowedPanel-outer, .jp-CodeConsole-content");
+  const box = (element) => {
+    const { left, top, right, bottom } = element.getBoundingClientRect();
+    return [left, top, right, bottom];
+  };
+  const areas = { controls: lab.querySelector(".widget-hbox") };
+  for (const area of names) areas[area] = lab.querySelector(`.bpl-${area}`);
+  const cut = Object.entries(areas).filter(([area, { scrollHeight, clientHeight, scrollWidth, clientWidth }]) =>
+    scrollHeight > clientHeight + 1 || (area === "sum" && scrollWidth > clientWidth));
+  return { panel: box(panel), cut: cut.map(([area]) => area), boxes: Object.values(areas).map(box) };
+}"""
 
 # A board may be taller than the window. Scrolls only if it must, since what moves under the pointer is hovered.
 SCROLL_TO = """(image, part) => {
@@ -230,3 +249,27 @@ class LabPage:
         expect(self.timeline.locator("[aria-current=step]")).to_have_text([step] if step else [])
         if step:
             expect(self.card.locator("code").first).to_have_text(re.compile(f"^{step} = "))
+
+
+def check_that_all_is_seen(lab):
+    """Of the worked example, at each step, with a cell chosen; and that nothing moves."""
+    lab.page.evaluate(LAID_OUT)
+    lab.settle()  # into another layout, before it is scrolled to
+    lab.root.evaluate("lab => lab.scrollIntoView({ block: 'start' })")
+    first = None
+    for step in trace(worked_example()).steps:
+        lab.jump(step.name)
+        lab.board.focus()
+        lab.key("Enter")
+        expect(lab.worked).to_contain_text(step.name)
+        found = lab.page.evaluate(MEASURE, AREAS)
+        boxes = np.array(found["boxes"])
+        left, top, right, bottom = found["panel"]
+        assert found["cut"] == [], step.name
+        inside = (boxes >= [left, top - 1] * 2) & (boxes <= [right, bottom + 1] * 2)  # to the nearest pixel
+        assert inside.all(), (step.name, boxes)
+        assert (boxes[:, :2] < boxes[:, 2:]).all(), (step.name, boxes)
+        assert np.array_equal(covers(boxes, boxes, by=0.5), np.eye(len(boxes))), (step.name, boxes)
+        first = boxes if first is None else first
+        assert np.abs(first - boxes).max() <= 2, step.name
+        assert lab.is_crisp()

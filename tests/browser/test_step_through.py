@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 from common import pixels
-from lab_page import LAID_OUT, ONE_CELL, READY, RUN_ALL, LabPage, node
+from lab_page import AREAS, LAID_OUT, MEASURE, ONE_CELL, READY, RUN_ALL, LabPage, node
 from playwright.sync_api import expect
-from test_one_screen import AREAS, MEASURE
 
 
 def test_the_page_finds_the_cell_under_the_pointer_frames_what_it_is_made_of_and_chooses_its_layout():
