@@ -79,6 +79,7 @@ def test_no_gesture_loses_or_doubles_a_line_and_the_goals_stay_in_order():
             assert not 0 <= line < len(puzzle.lines) or to == "nowhere"
         assert sorted(puzzle.place.pool + puzzle.place.program) == everything
         assert [k for k in puzzle.place.program if k < 0] == [-1 - k for k in range(len(puzzle.goals))]
+        assert puzzle.place.program[0] == -1
     puzzle.start_over()
     assert puzzle.program == []
 
