@@ -58,6 +58,8 @@ def test_a_problem_has_its_own_read_only_copy_of_what_it_is_given_lists_and_any_
     kinds = [replace(p, X=np.ones((2, 3), kind)).X.dtype for kind in ("i8", "i2")]
     assert kinds == [np.float64, np.float32], "as whole numbers would wrap round"
     assert identical(replace(p, X=np.array([[0.5, True, 2]] * 2, object)).X, np.array([[0.5, 1, 2]] * 2))
+    table = type("Table", (), {"_mask": np.array([True]), "__array__": lambda *_, **__: p.X})()  # a column of that name
+    assert identical(replace(p, X=table).X, p.X)
     assert not any(array.flags.writeable for array in (*numbers(p), *numbers(random_problem(0))))
 
 
