@@ -14,15 +14,15 @@ from clean_room import ROOT, SCRIPTS, CleanRoom, clean_room
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PYTHONS = [line.rpartition(" ")[2] for line in PROJECT["classifiers"] if ":: Python :: 3." in line]
 SHOWN = ("numpy", "matplotlib", "ipywidgets", "anywidget")
-TOOLS = ("pytest", "hypothesis", "nbval", "ipykernel", "threadpoolctl")
+TOOLS = ("pytest", "hypothesis", "autograd", "nbval", "ipykernel", "threadpoolctl")
 
 QUIET = ("-W", "ignore::DeprecationWarning", "-W", "ignore::PendingDeprecationWarning")  # an old package's own ways
 NBVAL = ("--nbval", "--nbval-current-env", "--nbval-cell-timeout=120")
 
 # The tests that depend most on NumPy, matplotlib or ipywidgets; the notebooks cover mistakes, feedback and sweeps.
-UNIT = """layers losses network problem tracing gradcheck sweeping stepper board step_through worked_example
-published_examples"""
-NUMBERS = "worked_example tracing"
+UNIT = """layers problem own_parts tracing gradcheck proving rounding sweeping replaying stepper values words board
+step_through pictures published_examples"""
+NUMBERS = "published_examples tracing"
 KERNELS = ("Prescott", "Nehalem", "Sandybridge", "Haswell", "Zen", "SkylakeX")
 
 VERSIONS = f"from importlib.metadata import version; print(*map(version, {SHOWN}))"
@@ -31,13 +31,14 @@ print(*(pool["architecture"] for pool in threadpoolctl.threadpool_info() if pool
 
 
 def main() -> None:
+    tests_of(f"{UNIT} {NUMBERS}")  # before anything is installed
     pythons = {version: find_python(version) for version in sys.argv[1:] or PYTHONS}
     failures: list[str] = []
 
     def tell(row: str, commands: Path, tests: str, *notebooks: str) -> None:
         """Run the tests of one row; what fails is told at the end, after all the others."""
         results = []
-        files = [[*QUIET, *(f"tests/test_{name}.py" for name in tests.split())]]
+        files = [[*QUIET, *tests_of(tests)]]
         files += [[*NBVAL, *sorted((ROOT / "notebooks").glob(f"{pattern}.ipynb"))] for pattern in notebooks]
         for command in files:
             try:
@@ -62,6 +63,12 @@ def main() -> None:
             used = room.run(commands / "python", "-c", ARCHITECTURE).strip()
             tell(f"kernel {kernel} asked for, {used} used", *numbers)
     sys.exit("\n".join(failures) or None)
+
+
+def tests_of(names: str) -> list[Path]:
+    files = [ROOT / "tests" / f"test_{name}.py" for name in names.split()]
+    missing = [file.name for file in files if not file.exists()]
+    return files if not missing else sys.exit(f"UNIT or NUMBERS names tests that are not there: {', '.join(missing)}")
 
 
 def find_python(version: str) -> Path:
