@@ -56,7 +56,7 @@ def losses_of(outputs):
 
 
 def identical(a, b):
-    """The same type, shape and bits (so that -0.0 is not 0.0); where not all bits count, or there are none, as printed."""
+    """The same type, shape and bits (so that -0.0 is not 0.0); if some do not count, or there are none, as printed."""
     a, b = np.asarray(a), np.asarray(b)
     same = repr(a.tolist()) == repr(b.tolist()) if a.dtype.char in "OgG" else a.tobytes() == b.tobytes()
     return a.dtype == b.dtype and a.shape == b.shape and same
