@@ -8,8 +8,9 @@ from backprop_lab.losses import LOSSES, HalfSquaredError, MeanSquaredError, Soft
 from backprop_lab.mistakes import MISTAKES, Mistake, plant
 from backprop_lab.mysteries import mystery, solve
 from backprop_lab.network import Network
-from backprop_lab.problem import Problem, one_hot, random_problem
+from backprop_lab.problem import Problem
 from backprop_lab.proving import check_gradients, prove
+from backprop_lab.starting import one_hot, random_problem
 from backprop_lab.sweeping import sweep
 from backprop_lab.tracing import trace
 

@@ -7,7 +7,8 @@ import numpy as np
 from backprop_lab.layers import Linear, ReLU, Sigmoid, Tanh
 from backprop_lab.losses import HalfSquaredError, SoftmaxCrossEntropy, SumSquaredError
 from backprop_lab.network import Network
-from backprop_lab.problem import Problem, one_hot, random_problem
+from backprop_lab.problem import Problem
+from backprop_lab.starting import one_hot, random_problem
 
 
 def worked_example() -> Problem:

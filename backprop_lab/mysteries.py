@@ -21,7 +21,8 @@ from backprop_lab.lines import evaluate
 from backprop_lab.losses import LOSSES
 from backprop_lab.mistakes import MISTAKES, Mistake, plant
 from backprop_lab.number_format import as_printed
-from backprop_lab.problem import check_seed, check_whole, random_problem
+from backprop_lab.problem import check_seed, check_whole
+from backprop_lab.starting import random_problem
 from backprop_lab.tracing import Trace, trace
 
 

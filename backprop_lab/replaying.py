@@ -1,14 +1,45 @@
-"""A step of many runs, recorded once and replayed: the same operations, in the same order, on the same memory."""
+"""A step of many runs side by side, recorded once and replayed: the same operations, in order, on the same memory."""
 
 import weakref
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from backprop_lab.layers import Array
 from backprop_lab.losses import Loss
 from backprop_lab.network import Network, downhill
+
+
+@dataclass
+class RecordingLoss:
+    """A loss that records its value whenever its gradient is computed, which saves a second forward pass."""
+
+    loss: Loss
+    values: list[Array]
+    formulas: ClassVar[dict[str, str]] = {}
+
+    def value(self, y_pred: Array, y: Array) -> Any:
+        return self.loss.value(y_pred, y)
+
+    def gradient(self, y_pred: Array, y: Array) -> Array:
+        self.values.append(self.value(y_pred, y))
+        return self.loss.gradient(y_pred, y)
+
+
+class RunsContiguous(np.ndarray[Any, Any]):
+    """A stack (S, N, D) whose runs lie side by side in memory (order "F"), and whose `@` goes along them.
+
+    NumPy multiplies a stack matrix by matrix, which for tiny ones is mostly overhead. This takes one entry
+    [n, d] of all runs times one entry [d, h] of all runs in one go through memory, and so on for all n, d and h.
+    Whatever is computed from such an X is RunsContiguous again, and with it every left operand of the layers.
+    """
+
+    def __matmul__(self, other: Any) -> Any:
+        if self.ndim != 3 or np.ndim(other) != 3:  # as where a layer multiplies by a matrix that all runs share
+            return super().__matmul__(other)
+        return np.einsum("snd,sdh->snh", self, other).view(RunsContiguous)
 
 
 class Place(NamedTuple):
@@ -115,3 +146,11 @@ class Replay:
             operation()
         losses: Array = self._loss.copy()
         return losses
+
+
+def replay_of(network: Network, loss: Loss, X: Array, y: Array, lr: Array) -> Replay | None:
+    """What trains the runs by replaying a step; None where it looks at values, or does what cannot be recorded."""
+    try:
+        return Replay(network, loss, X, y, lr)
+    except Exception:
+        return None

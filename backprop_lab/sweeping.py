@@ -3,25 +3,17 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from backprop_lab.layers import Array
-from backprop_lab.losses import Loss
 from backprop_lab.network import Network
-from backprop_lab.problem import (
-    Problem,
-    check_learning_rate,
-    check_problem,
-    check_seed,
-    check_whole,
-    random_problem,
-    redrawn,
-)
-from backprop_lab.replaying import Replay
+from backprop_lab.problem import Problem, check_learning_rate, check_problem, check_seed, check_whole
+from backprop_lab.replaying import RecordingLoss, RunsContiguous, replay_of
+from backprop_lab.starting import random_problem, redrawn
 
 BLOCK_BYTES = 2**23  # what one block makes in a step; what it works on at a time is a quarter of that
 ROUND_STEPS = 100  # after so many steps, at most, the diverged runs are dropped and there is a whole map
@@ -312,7 +304,7 @@ def _train(problem: Problem, parameters: dict[str, Array], X: Array, y: Array, l
     network, done, values = problem.network.with_parameters(parameters), 0, list[Array]()
     loss = RecordingLoss(problem.loss, values)
     with np.errstate(all="ignore"):
-        replay = _replay(network, problem.loss, X, y, lr) if isinstance(X, RunsContiguous) and steps > 2 else None
+        replay = replay_of(network, problem.loss, X, y, lr) if isinstance(X, RunsContiguous) and steps > 2 else None
     while done < steps:
         until = time.monotonic() + PIECE
         with np.errstate(all="ignore"):
@@ -329,41 +321,3 @@ def _train(problem: Problem, parameters: dict[str, Array], X: Array, y: Array, l
     with np.errstate(all="ignore"):
         values.append(replay.step(last=True) if replay else loss.value(network.forward(X), y))
     yield steps, (network.parameters, np.array(values).T)
-
-
-def _replay(network: Network, loss: Loss, X: Array, y: Array, lr: Array) -> Replay | None:
-    """What trains the runs by replaying a step; None where it looks at values, or does what cannot be recorded."""
-    try:
-        return Replay(network, loss, X, y, lr)
-    except Exception:
-        return None
-
-
-class RunsContiguous(np.ndarray[Any, Any]):
-    """A stack (S, N, D) whose runs lie side by side in memory (order "F"), and whose `@` goes along them.
-
-    NumPy multiplies a stack matrix by matrix, which for tiny ones is mostly overhead. This takes one entry
-    [n, d] of all runs times one entry [d, h] of all runs in one go through memory, and so on for all n, d and h.
-    Whatever is computed from such an X is RunsContiguous again, and with it every left operand of the layers.
-    """
-
-    def __matmul__(self, other: Any) -> Any:
-        if self.ndim != 3 or np.ndim(other) != 3:  # as where a layer multiplies by a matrix that all runs share
-            return super().__matmul__(other)
-        return np.einsum("snd,sdh->snh", self, other).view(RunsContiguous)
-
-
-@dataclass
-class RecordingLoss:
-    """A loss that records its value whenever its gradient is computed, which saves a second forward pass."""
-
-    loss: Loss
-    values: list[Array] = field(default_factory=list)
-    formulas: ClassVar[dict[str, str]] = {}
-
-    def value(self, y_pred: Array, y: Array) -> Any:
-        return self.loss.value(y_pred, y)
-
-    def gradient(self, y_pred: Array, y: Array) -> Array:
-        self.values.append(self.value(y_pred, y))
-        return self.loss.gradient(y_pred, y)

@@ -12,7 +12,7 @@ from problems import identical
 
 import backprop_lab
 from backprop_lab import SoftmaxCrossEntropy, Tanh, one_hot, random_problem, worked_example
-from backprop_lab.problem import redrawn
+from backprop_lab.starting import redrawn
 
 
 def numbers(problem):

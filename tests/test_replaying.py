@@ -7,7 +7,7 @@ import pytest
 from own_parts import OWN_PROBLEMS
 
 from backprop_lab import ACTIVATIONS, Tanh, random_problem, sweeping
-from backprop_lab.replaying import Replay
+from backprop_lab.replaying import Replay, replay_of
 from backprop_lab.sweeping import FEW_RUNS
 
 CANNOT = ("leaky ReLU", "arctan by math.atan", "Huber", "Huber by sample", "mean without an axis")
@@ -25,7 +25,7 @@ def block(problem):
 def is_recorded(problem, given):
     stack, *data = given
     network = problem.network.with_parameters(stack)
-    return isinstance(sweeping._replay(network, problem.loss, *(each.copy() for each in data)), Replay)
+    return isinstance(replay_of(network, problem.loss, *(each.copy() for each in data)), Replay)
 
 
 def with_layer(part, **sizes):
@@ -51,7 +51,7 @@ def test_what_can_be_recorded_is_replayed_to_the_same_and_what_cannot_is_trained
     problem, given = STACKED[name], block(STACKED[name])
     assert is_recorded(problem, given) == (name not in CANNOT)
     parameters, losses = [*sweeping._train_block(problem, *given, 9)][-1][1]
-    with mock.patch.object(sweeping, "_replay", return_value=None) as replay:
+    with mock.patch.object(sweeping, "replay_of", return_value=None) as replay:
         plain, plain_losses = [*sweeping._train_block(problem, *given, 9)][-1][1]
     assert replay.called
     np.testing.assert_allclose(losses, plain_losses, rtol=0, atol=1e-14 * np.abs(plain_losses[:, 0]).max())

@@ -13,7 +13,7 @@ from problems import identical
 
 from backprop_lab import LOSSES, MISTAKES, Network, Tanh, random_problem, trace, worked_example
 from backprop_lab.examples import iris, mazur
-from backprop_lab.problem import redrawn
+from backprop_lab.starting import redrawn
 from backprop_lab.ui.steps.setup import AS_GIVEN, SIZES, Setup, all_active, dead_relu
 from backprop_lab.ui.steps.stepper import Stepper
 from backprop_lab.ui.values.slopes import value_of

@@ -14,7 +14,7 @@ from own_parts import OWN_PROBLEMS, HuberBySample, WithoutBias, own_problem
 from backprop_lab import ACTIVATIONS, Linear, Network, Problem, SumSquaredError, Tanh, random_problem, sweep, trace
 from backprop_lab.curvature import critical_lr
 from backprop_lab.number_format import plain
-from backprop_lab.problem import redrawn
+from backprop_lab.starting import redrawn
 from backprop_lab.sweeping import ROUND_STEPS
 from backprop_lab.ui.board.colours import COLOURS
 from backprop_lab.ui.rates import sweeper as module

@@ -9,7 +9,7 @@ from own_parts import Scale
 from problems import LOSSES, identical
 
 from backprop_lab import ACTIVATIONS, ReLU, SumSquaredError, random_problem, sweep, sweeping, trace
-from backprop_lab.problem import redrawn
+from backprop_lab.starting import redrawn
 from backprop_lab.sweeping import ROUND_STEPS, iter_sweep
 
 MANY = {"seeds": range(12), "lrs": np.logspace(-5, -2, 12)}  # side by side

@@ -11,7 +11,8 @@ from backprop_lab.layers import Array, Layer
 from backprop_lab.lines import Step
 from backprop_lab.mistakes import MISTAKES, Mistake
 from backprop_lab.network import Network
-from backprop_lab.problem import Problem, random_problem
+from backprop_lab.problem import Problem
+from backprop_lab.starting import random_problem
 from backprop_lab.tracing import Trace, trace
 from backprop_lab.ui.running import without_view_if_nobody_is_there
 from backprop_lab.ui.values.explanations import explain

@@ -13,7 +13,8 @@ from traitlets import HasTraits, Instance
 from backprop_lab.curvature import critical_lr, iter_sharpness, limit_of
 from backprop_lab.layers import ACTIVATIONS, Array
 from backprop_lab.network import Network
-from backprop_lab.problem import Problem, check_problem, check_whole, random_problem, redrawn
+from backprop_lab.problem import Problem, check_problem, check_whole
+from backprop_lab.starting import random_problem, redrawn
 from backprop_lab.sweeping import Sweep, in_floats, sweep_problems
 from backprop_lab.ui.steps.setup import AS_GIVEN, Setup
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from backprop_lab.number_format import plain
-from backprop_lab.problem import kept_by_seeds
+from backprop_lab.starting import kept_by_seeds
 from backprop_lab.ui.rates.sweeper import RunIndex, Runs
 
 

@@ -11,7 +11,8 @@ from backprop_lab.examples import EXAMPLES
 from backprop_lab.layers import ACTIVATIONS, Layer
 from backprop_lab.losses import LOSSES
 from backprop_lab.network import Network
-from backprop_lab.problem import Problem, check_problem, check_seed, check_whole, random_problem, redrawn
+from backprop_lab.problem import Problem, check_problem, check_seed, check_whole
+from backprop_lab.starting import random_problem, redrawn
 from backprop_lab.tracing import trace
 
 

@@ -14,7 +14,8 @@ from traitlets import HasTraits, Instance
 
 from backprop_lab.lines import Step
 from backprop_lab.mistakes import MISTAKES, Mistake
-from backprop_lab.problem import Problem, check_learning_rate, check_whole, kept_by_seeds
+from backprop_lab.problem import Problem, check_learning_rate, check_whole
+from backprop_lab.starting import kept_by_seeds
 from backprop_lab.tracing import Trace, trace
 from backprop_lab.ui.steps.judging import asked_before, question
 from backprop_lab.ui.steps.setup import AS_GIVEN, CUSTOM, RANDOM, SIZES, WORKED_EXAMPLE, Setup, checked
