@@ -16,8 +16,10 @@ from backprop_lab.mistakes import Mistake
 from backprop_lab.slips import one_slip_away
 from backprop_lab.tracing import Trace
 
-PRODUCT_MISFIT = re.compile(r"matmul: .*\(size (\d+) is different from (\d+)\)")
-DOT_MISFIT = re.compile(r"not aligned: (\d+) \(dim 1\) != (\d+) \(dim 0\)")
+PRODUCT_MISFITS = (  # of `@` and of np.dot
+    re.compile(r"matmul: .*\(size (?P<rows>\d+) is different from (?P<columns>\d+)\)"),
+    re.compile(r"not aligned: (?P<columns>\d+) \(dim 1\) != (?P<rows>\d+) \(dim 0\)"),
+)
 BROADCAST_MISFIT = re.compile(r"could not be broadcast together with shapes (\(.*?\)) (\(.*?\))")
 WARNED = re.compile(r"(invalid value|divide by zero|overflow) encountered in (\w+)")
 PLAIN_WORDS = {
@@ -44,8 +46,7 @@ def call(name: str, function: Callable[..., Any], trace: Trace, mistakes: Mappin
     given, first = _arguments(name, function, trace)
     copies = {argument: value.copy() if isinstance(value, np.ndarray) else value for argument, value in given.items()}
     try:
-        with warnings.catch_warnings(record=True) as warned, np.errstate(all="warn"):
-            warnings.simplefilter("always")
+        with warnings.catch_warnings(record=True, action="always") as warned, np.errstate(all="warn"):
             answer = function(*(copies[each] for each in first), **{k: v for k, v in copies.items() if k not in first})
     except (Exception, SystemExit) as error:  # whatever it is, it is the learner's to see
         raise _stopped(name, function, error, given, trace, mistakes) from None
@@ -139,10 +140,9 @@ def _in_plain_words(error: BaseException) -> tuple[str, str]:
     """What an error says, in one line and without NumPy's terms where a beginner meets it often; and in short."""
     said = reason(error)
     if sizes := _misfit(said):
-        rows, columns = sizes
         return (
             "in a product @ the first matrix needs as many columns as the second has rows, "
-            f"and here the first has {rows} and the second {columns}"
+            f"and here the first has {sizes[0]} and the second {sizes[1]}"
         ), ""
     if shapes := BROADCAST_MISFIT.search(said):
         one, other = (shape.replace(",", ", ").replace(", )", ",)") for shape in shapes.groups())
@@ -152,13 +152,8 @@ def _in_plain_words(error: BaseException) -> tuple[str, str]:
 
 def _misfit(said: str) -> tuple[str, str] | None:
     """The columns of the first and the rows of the second matrix in a product that NumPy refuses."""
-    if sizes := PRODUCT_MISFIT.search(said):
-        rows, columns = sizes.groups()
-        return columns, rows
-    if sizes := DOT_MISFIT.search(said):
-        first, second = sizes.groups()
-        return first, second
-    return None
+    found = next(filter(None, (misfit.search(said) for misfit in PRODUCT_MISFITS)), None)
+    return (found["columns"], found["rows"]) if found else None
 
 
 def _meant(missing: str, name: str, trace: Trace) -> str:

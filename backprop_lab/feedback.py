@@ -227,7 +227,12 @@ def _decided(compared: Comparison) -> Feedback | None:
     if not compared.is_right:
         return None
     if compared.is_rounding_alone:
-        return _too_small(compared.name)
+        message = (
+            f"{compared.name} is rounding alone here: it is what is left where larger numbers cancel, and no larger "
+            "than their last digits. So nobody can tell a right answer from a wrong one. Start from an earlier "
+            "iteration."
+        )
+        return Feedback(False, ("only-rounding",), message)
     return Feedback(True, (), f"{compared.name} is right.")
 
 
@@ -243,14 +248,6 @@ def _misshapen(looked: Explaining, others: Sequence[Explaining]) -> Feedback:
     if explained and explained[0].kind == "pattern":
         return Feedback(False, ("shape", "pattern", *explained[0].key), message)
     return Feedback(False, ("shape", *(cause for each in explained for cause in each.key)), message)
-
-
-def _too_small(name: str) -> Feedback:
-    message = (
-        f"{name} is rounding alone here: it is what is left where larger numbers cancel, and no larger than their last "
-        "digits. So nobody can tell a right answer from a wrong one. Start from an earlier iteration."
-    )
-    return Feedback(False, ("only-rounding",), message)
 
 
 def _in_one(explained: list[Explanation]) -> str:

@@ -95,20 +95,19 @@ def check_gradients(
     given = network.gradients(problem.loss, problem.X, problem.y) if gradients is None else gradients
     for name, parameter in network.parameters.items():
         check_gradient(name, given, parameter)
+    if derivative is not None:
+        numeric = {name: derivative(loss_of(problem, name), p) for name, p in network.parameters.items()}
+        return {name: relative_error(given[name], slopes) for name, slopes in numeric.items()}
     right = trace(problem)
-    return {
-        name: _error(right, f"d{name}", np.asarray(given[name]), parameter, derivative)
-        for name, parameter in network.parameters.items()
-    }
+    return {name: _error(right, name, np.asarray(given[name])) for name in network.parameters}
 
 
-def check_step(trace: Trace, name: str, derivative: Derivative | None = None) -> float:
+def check_step(trace: Trace, name: str) -> float:
     """How far one gradient of a trace, such as dH1 or dW1, is from a numeric derivative; the error as above.
 
     Raises KeyError if `name` is not a gradient in the trace.
     """
-    value = _of_gradient(trace, name)
-    return _error(trace, name, trace[name], trace[value], derivative)
+    return _error(trace, _of_gradient(trace, name), trace[name])
 
 
 def _of_gradient(trace: Trace, name: str) -> str:
@@ -119,18 +118,16 @@ def _of_gradient(trace: Trace, name: str) -> str:
     return name.removeprefix("d")
 
 
-def _error(trace: Trace, name: str, analytic: Array, at: Array, derivative: Derivative | None) -> float:
-    value = name.removeprefix("d")
-    if derivative is not None:
-        return relative_error(analytic, derivative(loss_of(trace.problem, value), at))
+def _error(trace: Trace, name: str, analytic: Array) -> float:
+    """How far a gradient with respect to `name` is from the best slopes, the error as above."""
     with np.errstate(all="ignore"):
-        moves = _Moves(trace, value)
+        moves = _Moves(trace, name)
         for found in moves.slopes():
             if np.max(found.doubt) <= 1e-7 * np.max(np.abs(found.slopes)):
                 break
         along = moves.along(analytic)
         size = max(float(np.max(np.abs(along))), float(np.max(np.abs(found.slopes))))
-        doubt = float(np.max(found.doubt + moves.along(_rounding_of(analytic, trace.terms[name]), np.abs)))
+        doubt = float(np.max(found.doubt + moves.along(_rounding_of(analytic, trace.terms[f"d{name}"]), np.abs)))
         if doubt > TELLS * size or math.isnan(doubt):
             return math.nan
         return relative_error(along, found.slopes)
@@ -228,8 +225,7 @@ class _Moves:
         """By the complex step, with every ReLU at 0 taken as off, as the backward pass takes it."""
         loss = loss_of(off_at_zero(self.problem), self.name)
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")  # NumPy warns where an imaginary part is dropped
+            with warnings.catch_warnings(action="error"):  # NumPy warns where an imaginary part is dropped
                 slopes = np.imag(self._moved(loss, 1j * COMPLEX_STEP)) / COMPLEX_STEP
         except Exception:  # code of a reader's own may refuse complex numbers in any way
             return None
