@@ -113,15 +113,8 @@ class Explaining:
 
     def _line_that_gives(self, mistake: Mistake, answer: Array) -> str | None:
         """The line of a mistake whose value this answer is."""
-        return next((line for line, wrong in self._wrong(mistake) if self._is_it(line, wrong, answer)), None)
-
-    def _wrong(self, mistake: Mistake) -> Iterator[tuple[str, Any]]:
-        """Each line of a mistake that runs here, with its value."""
-        for line in mistake.wrong_lines(self.trace, self.name):
-            try:
-                yield line, np.asarray(self.trace.evaluate(line))
-            except (TypeError, ValueError):
-                continue
+        wrong_values = mistake.wrong_values(self.trace, self.name)
+        return next((line for line, wrong in wrong_values if self._is_it(line, wrong, answer)), None)
 
     def _is_it(self, line: str, wrong: Any, answer: Array, factor: float = 1.0) -> bool:
         """Whether a wrong line, times a factor, gives an answer, within the rounding of its own terms."""
@@ -187,7 +180,7 @@ class Explaining:
         if self.name.endswith("_new"):  # the rate is in the step: who divides by it has not left it out and divided
             factors = {times: factor for times, factor in factors.items() if "rate" not in times}
         for mistake in self.mistakes.values() if self._is_telling and self._is_small else ():
-            for line, wrong in self._wrong(mistake):
+            for line, wrong in mistake.wrong_values(self.trace, self.name):
                 for times, factor in factors.items():
                     if self._is_it(line, wrong, self.compared.answer, factor):
                         sentence = f"{mistake.resemblance(self.trace, self.name, line)}; and {self._all} {times}"

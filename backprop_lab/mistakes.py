@@ -45,12 +45,12 @@ class Mistake:
     lines: Mapping[tuple[type, str], str | tuple[str, ...]]
     once: bool = False
 
-    def rewritten(self, step: Step) -> Step | None:
-        """The step with this mistake's line in place of its own, not run yet; None where the mistake does not apply."""
-        return next(self._rewritten(step), None)
-
-    def _rewritten(self, step: Step) -> Iterator[Step]:
-        """The same for each way to write it."""
+    def _rewritten(self, trace: Trace, name: str) -> Iterator[Step]:
+        """The step for `name` with each way to write this mistake, not run yet; none where it does not apply."""
+        trace[name]
+        if name in trace.given:
+            return
+        step = trace.step(name)
         for kind in step.kind.__mro__:
             formulas = getattr(kind, "formulas", None)
             right = formulas.get(step.result) if isinstance(formulas, Mapping) else None
@@ -66,21 +66,20 @@ class Mistake:
 
         Raises KeyError if the trace has no such name.
         """
-        trace[name]
-        return () if name in trace.given else tuple(step.code for step in self._rewritten(trace.step(name)))
-
-    def _in_place_of(self, trace: Trace, name: str) -> Step | None:
-        """The step that takes the place of the one for `name`; None where the mistake does not apply."""
-        trace[name]
-        return None if name in trace.given else self.rewritten(trace.step(name))
+        return tuple(step.code for step in self._rewritten(trace, name))
 
     def wrong_line(self, trace: Trace, name: str) -> str | None:
         """The wrong line of NumPy for `name` that is planted, or None where this mistake does not apply.
 
         Raises KeyError if the trace has no such name.
         """
-        step = self._in_place_of(trace, name)
-        return step and step.code
+        return next((step.code for step in self._rewritten(trace, name)), None)
+
+    def wrong_values(self, trace: Trace, name: str) -> Iterator[tuple[str, Array]]:
+        """Each of its wrong lines for `name` that runs, with its value, in any shape."""
+        for line in self.wrong_lines(trace, name):
+            with suppress(TypeError, ValueError):
+                yield line, np.asarray(trace.evaluate(line))
 
     def wrong_value(self, trace: Trace, name: str) -> Any:
         """What this mistake gives for `name`, in any shape; None where it does not apply or NumPy refuses the line.
@@ -129,7 +128,7 @@ def plant(trace: Trace, mistake: Mistake, *names: str) -> Trace:
     """
     planted: dict[str, Step] = {}
     for name in names or mistake.planted_at(trace):
-        step = mistake._in_place_of(trace, name)
+        step = next(mistake._rewritten(trace, name), None)
         if step is None:
             raise ValueError(f"{mistake.title!r} does not apply to {name} in {trace.problem.network}")
         try:

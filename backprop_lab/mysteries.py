@@ -7,7 +7,6 @@ it, and `solve(line="dW1", mistake="sign-flipped", seed=12, difficulty=2)` says 
 """
 
 import codecs
-from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -133,7 +132,7 @@ def solve(
     start = f"You have found the line, {name}. But it is not {mistake}:" if place else "Not this one:"
     if guess.wrong_line(right, name) is None:
         return Feedback(False, ("place",), f"{start} that cannot occur in the line that is wrong here.")
-    if not any(_runs(guess, right, name)):
+    if not _runs(guess, right, name):
         said = f"{start} with sizes such as these that would not run, or give another shape."
         return Feedback(False, ("shape",), said)
     found_line = "" if place else "you have the right line, but "
@@ -229,15 +228,9 @@ def _can_be_told(right: Trace, name: str, mistake: Mistake) -> bool:
     return told_apart and max(np.max(np.abs(value)) for value in board.values()) < READABLE
 
 
-def _runs(mistake: Mistake, right: Trace, name: str) -> Iterator[tuple[str, Any]]:
+def _runs(mistake: Mistake, right: Trace, name: str) -> list[tuple[str, Array]]:
     """Each way to write a mistake that runs and gives the right shape, with its value."""
-    for code in mistake.wrong_lines(right, name):
-        try:
-            value = right.evaluate(code)
-        except (TypeError, ValueError):
-            continue
-        if np.shape(value) == np.shape(right[name]):
-            yield code, value
+    return [each for each in mistake.wrong_values(right, name) if each[1].shape == np.shape(right[name])]
 
 
 def _same(one: Array, other: Array) -> bool:
