@@ -7,6 +7,7 @@ it, and `solve(line="dW1", mistake="sign-flipped", seed=12, difficulty=2)` says 
 """
 
 import codecs
+from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -103,24 +104,10 @@ def solve(
         solve(seed=12, difficulty=2, line="dW1", mistake="sign-flipped")
     """
     right, name, hidden = _open(number, seed, difficulty)
-    if missing := ["line"] * (line is ...) + ["mistake"] * (mistake is None or mistake is ...):
-        blanks = {"line": "the wrong line, such as 'dW1',", "mistake": "the mistake"}
-        names, places = ("the names", "the blanks") if len(missing) > 1 else ("the name", "the blank")
-        said = f"Put {names} of {' and of '.join(blanks[each] for each in missing)} in place of {places}, in quotes."
-        return Feedback(False, ("blank",), said)
-    if isinstance(mistake, Mistake):
-        mistake = mistake.name
-    if not isinstance(mistake, str) or mistake not in MISTAKES:
-        if isinstance(mistake, str) and mistake in right:
-            kind = "a value that is given" if mistake in right.given else "a line"
-            return Feedback(
-                False, ("name",), f"{mistake} is {kind}, not a mistake: name what is done wrong, as in 'sign-flipped'."
-            )
-        return _unknown("mistake", mistake, tuple(MISTAKES))
-    lines = tuple(step.name for step in right.steps)
-    place = _alike(line, lines)
-    if place is None and line is not None:
-        return _unknown("line", line, lines)
+    mistake = mistake.name if isinstance(mistake, Mistake) else mistake
+    place = _alike(line, [step.name for step in right.steps])
+    if unread := _unread(mistake, line, place, right):
+        return Feedback(False, *unread)
     if place not in (None, name):
         said = f"The mistake is not in {place}: its line, run on the values shown, gives just this {place}."
         return Feedback(False, ("line",), said)
@@ -139,16 +126,33 @@ def solve(
     return Feedback(False, ("value",), f"{start} {found_line}that would give other numbers.")
 
 
-def _alike(name: Any, names: tuple[str, ...]) -> str | None:
+def _unread(mistake: Any, line: Any, place: str | None, right: Trace) -> tuple[tuple[str, ...], str] | None:
+    """What to say, and why in short, where what was typed has a blank, or is no mistake or no line of the step."""
+    if missing := ["line"] * (line is ...) + ["mistake"] * (mistake is None or mistake is ...):
+        blanks = {"line": "the wrong line, such as 'dW1',", "mistake": "the mistake"}
+        names, places = ("the names", "the blanks") if len(missing) > 1 else ("the name", "the blank")
+        said = f"Put {names} of {' and of '.join(blanks[each] for each in missing)} in place of {places}, in quotes."
+        return ("blank",), said
+    if not isinstance(mistake, str) or mistake not in MISTAKES:
+        if isinstance(mistake, str) and mistake in right:
+            kind = "a value that is given" if mistake in right.given else "a line"
+            return ("name",), f"{mistake} is {kind}, not a mistake: name what is done wrong, as in 'sign-flipped'."
+        return ("name",), _unknown("mistake", mistake, MISTAKES)
+    if place is None and line is not None:
+        return ("name",), _unknown("line", line, [step.name for step in right.steps])
+    return None
+
+
+def _alike(name: Any, names: Iterable[str]) -> str | None:
     """The one of `names` that is `name`, if need be with other capitals."""
     alike = [each for each in names if isinstance(name, str) and each.lower() == name.lower()]
     return name if name in alike else alike[0] if len(alike) == 1 else None
 
 
-def _unknown(kind: str, name: Any, names: tuple[str, ...]) -> Feedback:
-    near = get_close_matches(str(name), names, n=1, cutoff=0.8)
+def _unknown(kind: str, name: Any, names: Iterable[str]) -> str:
+    near = get_close_matches(str(name), [*names], n=1, cutoff=0.8)
     guess = f" Did you mean {near[0]!r}?" if near else ""
-    return Feedback(False, ("name",), f"There is no {kind} of the name {name!r}.{guess}")
+    return f"There is no {kind} of the name {name!r}.{guess}"
 
 
 def _open(number: Any, seed: Any, difficulty: Any) -> tuple[Trace, str, Mistake]:

@@ -49,9 +49,8 @@ def random_problem(
     hidden = tuple(hidden) if isinstance(hidden, Sequence) else (hidden,)
     for width in hidden:
         check_whole("hidden", width, 1)
-    sizes = {"samples": 2, "inputs": 3, "outputs": 2}
-    if data is not None:
-        sizes = {"samples": len(data[0]), "inputs": data[0].shape[1], "outputs": data[1].shape[1]}
+    known = (2, 3, 2) if data is None else (*data[0].shape, data[1].shape[1])
+    sizes = dict(zip(("samples", "inputs", "outputs"), known, strict=True))
     for name, size in (("samples", samples), ("inputs", inputs), ("outputs", outputs)):
         if size is not None:
             check_whole(name, size, 1)
