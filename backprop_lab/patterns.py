@@ -35,14 +35,14 @@ class Compared(NamedTuple):
     allowed: Array
     trace: Trace
 
-    def same(self, expected: Array, factor: float = 1.0) -> bool:
-        """Whether the answer is `expected`: the right value times `factor`, or its numbers rearranged."""
-        return self.answer.shape == expected.shape and bool(self.cells(expected, factor).all())
+    def same(self, expected: Array) -> bool:
+        """Whether the answer is `expected`: the right value, or its numbers rearranged."""
+        return self.answer.shape == expected.shape and bool(self.cells(expected).all())
 
-    def cells(self, expected: Array, factor: float = 1.0) -> Array:
+    def cells(self, expected: Array) -> Array:
         """Which cells of the answer are those of `expected`."""
         allowed = self.allowed if expected.shape == self.allowed.shape else np.max(self.allowed, initial=0.0)
-        close: Array = np.abs(self.answer - expected) <= NEGLIGIBLE * np.abs(expected) + 4 * max(factor, 1) * allowed
+        close: Array = np.abs(self.answer - expected) <= NEGLIGIBLE * np.abs(expected) + 4 * allowed
         return close
 
 

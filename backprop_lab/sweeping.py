@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Literal
@@ -129,20 +129,16 @@ def iter_sweep(
 
 
 def sweep_problems(
-    problems: Iterable[Problem], lrs: Iterable[float], steps: int = 500, seeds: Iterable[int | None] | None = None
+    problems: Iterable[Problem], lrs: Iterable[float], steps: int, seeds: Sequence[int | None]
 ) -> Iterator[Sweep]:
-    """The same for problems of your own, which have the same layers, loss and shapes: each at every learning rate.
-
-    Their `seeds` in the result are 0, 1, 2 ... unless given.
-    """
+    """The same for problems of the same layers, loss and shapes, one of each seed: each at every learning rate."""
     problems = tuple(map(in_floats, problems))
-    seeds = tuple(range(len(problems))) if seeds is None else tuple(seeds)
     lrs = _each("lrs", lrs, check_learning_rate)
     check_whole("steps", steps, 1, such_as=", such as 500")
     starts = [problem.network.parameters for problem in problems]
     return _advance(
         Sweep(
-            seeds,
+            tuple(seeds),
             lrs,
             problems,
             parameters={
