@@ -172,8 +172,6 @@ def _signs(seen: Compared) -> Iterator[Pattern]:
     if np.iscomplexobj(answer) or answer.size == 1 or not seen.same(right * np.where(answer * right < 0, -1, 1)):
         return
     flipped: Array = np.asarray((answer * right < 0) & ~seen.cells(right))
-    if not np.any(flipped):
-        return
     if (answer >= 0).all():
         yield Pattern("no signs", "Every number has the right size, but none of yours is negative.")
     for axis, line in ((0, "column"), (1, "row")):
