@@ -10,7 +10,6 @@ from backprop_lab.network import Network
 from backprop_lab.problem import Problem
 
 LossOf = Callable[[Array], Array]  # the loss as a function of one array, or of a stack of such arrays
-Derivative = Callable[[LossOf, Array], Array]
 
 
 def loss_with(problem: Problem, name: str, value: Array) -> Array:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backprop_lab.gradcheck import Derivative, loss_of, off_at_zero, one_entry_each, relative_error
+from backprop_lab.gradcheck import loss_of, off_at_zero, one_entry_each, relative_error
 from backprop_lab.layers import Array
 from backprop_lab.lines import lines_of, run
 from backprop_lab.network import check_gradient
@@ -78,26 +78,20 @@ def _sentence(agrees: bool | None, error: float, how: str) -> str:
     return CANNOT_BE_TOLD if math.isfinite(error) else OVERFLOWED
 
 
-def check_gradients(
-    problem: Problem, gradients: Mapping[str, Array] | None = None, derivative: Derivative | None = None
-) -> dict[str, float]:
+def check_gradients(problem: Problem, gradients: Mapping[str, Array] | None = None) -> dict[str, float]:
     """How far the backward pass is from numeric gradients, one error per parameter: `{"W1": 3e-11, ...}`.
 
     The error is max|analytic - numeric| / max(max|analytic|, max|numeric|): far below 1e-6 when all is well, and 1e-2
     for a gradient that is wrong by 1 %, however small or large it is. It is nan where it cannot be told, because
     rounding is more than a thousandth of the gradient. `gradients` are the ones to check, by default those of
-    `problem`; `derivative` is `central_difference` or `complex_step_derivative`, by default the one that tells most.
-    Raises KeyError if a gradient is missing, and ValueError if one has another shape than its parameter, or if it is no
-    Problem.
+    `problem`. Raises KeyError if a gradient is missing, and ValueError if one has another shape than its parameter, or
+    if it is no Problem.
     """
     check_problem(problem)
     network = problem.network
     given = network.gradients(problem.loss, problem.X, problem.y) if gradients is None else gradients
     for name, parameter in network.parameters.items():
         check_gradient(name, given, parameter)
-    if derivative is not None:
-        numeric = {name: derivative(loss_of(problem, name), p) for name, p in network.parameters.items()}
-        return {name: relative_error(given[name], slopes) for name, slopes in numeric.items()}
     right = trace(problem)
     return {name: _error(right, name, np.asarray(given[name])) for name in network.parameters}
 
