@@ -18,8 +18,8 @@ from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.board.cells import ACROSS, DOWN, READABLE, VALUE_LIMIT, limit_of, scaled
 from backprop_lab.ui.board.colours import COLOURS, digit_colours, in_few_colours
 from backprop_lab.ui.board.operation import Operation
+from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import Setup
-from backprop_lab.ui.steps.stepper import LabState
 from backprop_lab.ui.steps.training import Remembered
 from backprop_lab.ui.theme import LIGHT, NOT_FINITE, OPERAND, RESULT
 from backprop_lab.ui.values.equation import Operand, equation

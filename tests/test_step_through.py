@@ -18,8 +18,7 @@ from backprop_lab import MISTAKES, SoftmaxCrossEntropy, random_problem
 from backprop_lab.number_format import typed_number
 from backprop_lab.ui import StepThrough
 from backprop_lab.ui.board.board import Board
-from backprop_lab.ui.steps import frame, player, remarks, words
-from backprop_lab.ui.steps import lab as step_through
+from backprop_lab.ui.steps import controls, frame, player, remarks, words
 from backprop_lab.ui.steps.script import numpy_script
 from backprop_lab.ui.steps.setup import SIZES
 from backprop_lab.ui.steps.stepper import Stepper
@@ -36,7 +35,7 @@ def opened(problem=None, **options):
 
 
 def control(lab, label):
-    sliders = {"seed slider": lab._seed, "learning rate slider": lab._lr}
+    sliders = {"seed slider": lab._controls.seed, "learning rate slider": lab._controls.lr}
     return sliders.get(label) or next(part for part, _ in parts_of(lab) if getattr(part, "description", "") == label)
 
 
@@ -50,7 +49,7 @@ def do(lab, *gestures):
         else:
             control(lab, gesture[0]).value = gesture[1]
             if gesture[0] == "learning rate":  # which the page's slider rounds, and it stays as it was typed
-                lab._lr.value = 10 ** min(max(round(math.log10(lab._lr.value) / 0.05) * 0.05, -6), 1)
+                lab._controls.lr.value = 10 ** min(max(round(math.log10(lab._controls.lr.value) / 0.05) * 0.05, -6), 1)
 
 
 def is_seen(lab, label):
@@ -136,11 +135,11 @@ def assert_all_is_of_one_place(lab):
         "planted mistake": place.mistake, "Predict first": place.predicting,
     }  # fmt: skip
     assert {label: control(lab, label).value for label in expected} == expected
-    assert {value for _, value in lab._start.options} == {*setup.choices()["start"], *["custom"] * place.custom}
-    assert math.log10(lab._lr.value) == pytest.approx(min(max(math.log10(place.lr), -6), 1), abs=0.0251)
-    assert is_seen(lab, "hidden units") == lab._more.value
-    assert told["below"]["tables"] == (words.table(place) if lab._table.value else "")
-    assert told["below"]["script"] == (numpy_script(place.trace) if lab._script.value else "")
+    assert {to for _, to in control(lab, "start").options} == {*setup.choices()["start"], *["custom"] * place.custom}
+    assert math.log10(lab._controls.lr.value) == pytest.approx(min(max(math.log10(place.lr), -6), 1), abs=0.0251)
+    assert is_seen(lab, "hidden units") == lab._controls.more.value
+    assert told["below"]["tables"] == (words.table(place) if lab._controls.table.value else "")
+    assert told["below"]["script"] == (numpy_script(place.trace) if lab._controls.script.value else "")
 
 
 def assert_a_fresh_board_and_the_call_agree(lab):
@@ -151,7 +150,7 @@ def assert_a_fresh_board_and_the_call_agree(lab):
     assert (lab._view.picture, lab._view.boxes) == (board.png(), board.boxes_on_page())
     if place.custom:
         assert "without the numbers you changed" in but
-    elif lab.stepper.lr_changed:
+    elif len(lab.stepper.rates) > 1:
         assert "uses this learning rate from the start; here it was changed" in but
     else:
         assert but == " (where problem is the one that this lab was given)" * (place.start == "as given")
@@ -199,7 +198,7 @@ def test_the_call_shown_is_plain_python_whatever_numbers_it_was_opened_with():
 
 def test_what_is_hidden_is_not_there_and_everything_else_is_and_what_there_is_not_cannot_be_hidden():
     labels = ["start", "seed", "learning rate", "Play", "Predict first", "More", "Copy"]
-    for part, label in zip(step_through.PARTS, labels, strict=True):
+    for part, label in zip(controls.PARTS, labels, strict=True):
         lab = StepThrough(hide=[part])
         assert [label for label in labels if not is_seen(lab, label)] == [label]
     with pytest.raises(ValueError, match=r"^hide takes any of start, seed, lr, .*call.*; got 'sed'$"):
@@ -209,9 +208,9 @@ def test_what_is_hidden_is_not_there_and_everything_else_is_and_what_there_is_no
 def test_each_control_has_a_tooltip_and_a_name_that_a_screen_reader_can_say():
     """Except the handle of a slider, which ipywidgets cannot label: the field beside it has a label."""
     lab = StepThrough()
-    controls = [part for part, _ in parts_of(lab) if hasattr(part, "disabled")]
-    assert [part.description for part in controls if not part.tooltip] == []
-    assert [part for part in controls if not part.description] == [lab._seed, lab._lr]
+    found = [part for part, _ in parts_of(lab) if hasattr(part, "disabled")]
+    assert [part.description for part in found if not part.tooltip] == []
+    assert [part for part in found if not part.description] == [lab._controls.seed, lab._controls.lr]
 
 
 def test_a_control_that_is_moved_while_another_is_answered_in_another_thread_stays_where_it_was_put(monkeypatch):
@@ -221,14 +220,14 @@ def test_a_control_that_is_moved_while_another_is_answered_in_another_thread_sta
     def move(part, value):  # on the page
         part.comm.handle_msg({"content": {"data": {"method": "update", "state": {"value": value}}}})
 
-    seed = Thread(target=move, args=(lab._seed, 3))
+    seed = Thread(target=move, args=(lab._controls.seed, 3))
     seed.start()
     assert answering.wait(10)
-    move(lab._lr, 0.1)
+    move(lab._controls.lr, 0.1)
     seed.join()
     place = lab.stepper.place
-    assert (place.setup.seed, lab._seed.value, lab._seed_field.value) == (3, 3, "3")
-    assert (place.lr, lab._lr.value, lab._lr_field.value) == (0.1, 0.1, "0.1")
+    assert (place.setup.seed, lab._controls.seed.value, lab._controls.seed_field.value) == (3, 3, "3")
+    assert (place.lr, lab._controls.lr.value, lab._controls.lr_field.value) == (0.1, 0.1, "0.1")
 
 
 def until(true):
@@ -270,7 +269,7 @@ def test_play_goes_on_while_the_controls_work_and_what_breaks_is_said_until_the_
         yield from until(lambda: lab.stepper.place.iteration == 2)
         assert (lab.stepper.place.setup.seed, lab.stepper.place.lr, note(lab)) == (77, 0.005, ("", False))
         with monkeypatch.context() as patched:
-            patched.setattr(step_through.words, "card", raises(RuntimeError("on <i>purpose</i>")))
+            patched.setattr(words, "card", raises(RuntimeError("on <i>purpose</i>")))
             yield from until(lambda: note(lab)[1])
         assert "Something went wrong inside the lab (RuntimeError: on <i>purpose</i>)" in note(lab)[0]
         yield from until(lambda: note(lab) == ("", False))

@@ -15,8 +15,9 @@ from problems import ACTIVATIONS, problems
 from backprop_lab import MISTAKES, Linear, Network, Problem, ReLU, SumSquaredError, plant, prove, random_problem, trace
 from backprop_lab.number_format import format_number, plain, typed_number
 from backprop_lab.ui.steps import frame, remarks, words
+from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import Setup
-from backprop_lab.ui.steps.stepper import LabState, Stepper
+from backprop_lab.ui.steps.stepper import Stepper
 from backprop_lab.ui.steps.training import Remembered
 from backprop_lab.ui.values.explanations import explain
 from backprop_lab.ui.values.mathml import mathml

@@ -15,9 +15,10 @@ from backprop_lab.tracing import Trace, trace
 from backprop_lab.ui.controls import sized
 from backprop_lab.ui.curves import draw_curves
 from backprop_lab.ui.lab import Lab
-from backprop_lab.ui.steps.lab import StepThrough, checked_parts
+from backprop_lab.ui.steps.controls import checked_parts
+from backprop_lab.ui.steps.lab import StepThrough
+from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.remarks import VERDICTS
-from backprop_lab.ui.steps.stepper import LabState
 from backprop_lab.ui.steps.training import Training, can_be_planted, with_mistake
 
 ITERATIONS = 100

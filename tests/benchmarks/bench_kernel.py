@@ -185,10 +185,10 @@ def frame() -> dict[str, Times]:
             watch.watch(owner, name, part)
 
     lab = opened_lab(step="dW1", lr=0.1)
-    watch.watch(lab._board.axes, "draw_artist", DRAWING)
+    watch.watch(lab._pictures[0].axes, "draw_artist", DRAWING)
     sliders = {
-        "learning rate": (lab._lr, [10 ** (k / 20 - 1) for k in range(40)]),
-        "seed": (lab._seed, list(range(1, 41))),
+        "learning rate": (lab._controls.lr, [10 ** (k / 20 - 1) for k in range(40)]),
+        "seed": (lab._controls.seed, list(range(1, 41))),
     }
     found: dict[str, list[Times]] = {name: [] for name in sliders}
     for turn in range(200):

@@ -16,7 +16,7 @@ from backprop_lab.proving import ENTRIES, prove
 from backprop_lab.tracing import Trace
 from backprop_lab.ui.steps import words
 from backprop_lab.ui.steps.judging import question
-from backprop_lab.ui.steps.stepper import LabState
+from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.values.one_cell import Cell, Term, Worked, indexed, spans, work_out
 from backprop_lab.ui.values.slopes import is_slope, slope_of, slopes_of, value_of
 

@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.board.poster import Head, painted, poster, written
 from backprop_lab.ui.steps import frame, words
-from backprop_lab.ui.steps.stepper import LabState, Stepper
+from backprop_lab.ui.steps.place import LabState
+from backprop_lab.ui.steps.stepper import Stepper
 from backprop_lab.ui.theme import LIGHT, RIGHT, WRONG
 from backprop_lab.ui.values.one_cell import work_out
 

@@ -13,8 +13,9 @@ from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.board.operation import Operation
 from backprop_lab.ui.page.step_view import StepView
 from backprop_lab.ui.steps import frame, words
+from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.player import SPEEDS
-from backprop_lab.ui.steps.stepper import LabState, Stepper
+from backprop_lab.ui.steps.stepper import Stepper
 from backprop_lab.ui.values.equation import rules
 from backprop_lab.ui.values.one_cell import work_out
 from backprop_lab.ui.values.slopes import value_of

@@ -1,7 +1,7 @@
 """The settings of the lab: the numbers to start from, sizes, activation, loss; and the problem that they make."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any
 
@@ -83,8 +83,8 @@ class Setup:
             drawn = {"seed": (None, 0), "activation": (AS_GIVEN, "ReLU"), "loss": (AS_GIVEN, "sum of squares")}
             self._settle(**{name: to for name, (at, to) in drawn.items() if getattr(self, name) == at})
 
-    def _settle(self, **fields: Any) -> None:
-        for name, value in fields.items():
+    def _settle(self, **settled: Any) -> None:
+        for name, value in settled.items():
             object.__setattr__(self, name, value)
 
     @property
@@ -132,6 +132,50 @@ class Setup:
             "activation": (*has_its_own, *ACTIVATIONS),
             "loss": (*has_its_own, *LOSSES),
         }
+
+    def changed(self, changes: Mapping[str, Any]) -> tuple["Setup", str]:
+        """The setup with some fields changed, and what to say of it, if more has changed than was asked for.
+
+        What has sizes of its own becomes random numbers where one of them changes; so does the worked example with a
+        seed. Random numbers after what has its own get hidden layers, where it had none.
+        """
+        told = ""
+        if "start" not in changes:
+            gone = changes.keys() & {*SIZES, *({"seed"} if self.start == WORKED_EXAMPLE else ())}
+            if self.base is None or not gone:
+                return replace(self, **changes), ""
+            changes = {**changes, "start": RANDOM}
+            whose = "your problem" if self.start == AS_GIVEN else self.start
+            told = f"Random numbers now: choose {whose} under start to go back."
+        setup = Setup(changes["start"], given=self.given)
+        if setup.base is None:
+            at_least = {name: max(getattr(self, name), 1) for name in ("hidden", "layers")}
+            setup = replace(self, **{**at_least, **changes})
+        return setup, told
+
+
+def chosen(problem: Problem | None, said: Mapping[str, Any]) -> Setup:
+    """The setup to open with: a problem with its own numbers, or what the fields of Setup that are `said` come to.
+
+    Raises TypeError for what is no such field, and ValueError if the values make no sense.
+    """
+    settled = dict(said)
+    if problem is not None:
+        if "start" in said:
+            raise ValueError(f"give a problem or a start, and not both; got start={said['start']!r} as well")
+        settled |= {"start": AS_GIVEN, "given": checked(problem)}
+    elif said and "start" not in said:
+        settled["start"] = RANDOM  # the worked example has numbers and sizes of its own
+    known = [field.name for field in fields(Setup)]
+    if alien := [name for name in settled if name not in known]:
+        takes = ", ".join(("problem, lr, iteration, step, cell, mistake", *known[:-1]))
+        raise TypeError(
+            f"StepThrough takes no {alien[0]}; it takes {takes}, and how it is shown: hide, large, questions"
+        )
+    setup = Setup(**settled)
+    if setup.base is not None and (sizes := said.keys() & SIZES.keys()):
+        raise ValueError(f"{', '.join(sorted(sizes))}: {setup.start!r} has sizes of its own; leave them out")
+    return setup
 
 
 def sizes_of(problem: Problem) -> dict[str, int]:

@@ -1,87 +1,28 @@
-"""Where the learner is: the problem, the iteration and the step. No drawing and no widgets here."""
+"""The moves from one place to another: steps, iterations, other numbers, and questions that are asked before a step."""
 
-import math
 import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 from traitlets import HasTraits, Instance
 
-from backprop_lab.lines import Step
 from backprop_lab.mistakes import MISTAKES, Mistake
 from backprop_lab.problem import Problem, check_learning_rate, check_whole
-from backprop_lab.starting import kept_by_seeds
-from backprop_lab.tracing import Trace, trace
+from backprop_lab.tracing import trace
+from backprop_lab.ui.steps import notes
 from backprop_lab.ui.steps.judging import asked_before, question
-from backprop_lab.ui.steps.setup import AS_GIVEN, CUSTOM, RANDOM, SIZES, WORKED_EXAMPLE, Setup, checked
-from backprop_lab.ui.steps.training import Remembered, Training, can_be_planted, why_not_planted, with_mistake
+from backprop_lab.ui.steps.place import LabState
+from backprop_lab.ui.steps.setup import Setup, chosen
+from backprop_lab.ui.steps.training import Training, can_be_planted, why_not_planted, with_mistake
 from backprop_lab.ui.values.one_cell import Cell
-from backprop_lab.ui.values.slopes import is_slope, slope_of, value_of
+from backprop_lab.ui.values.slopes import value_of
 
 LAST = 100_000  # the last iteration that one can jump to
-
-
-@dataclass(frozen=True, eq=False)
-class LabState:
-    """One state of the lab: never changed, only replaced by the next.
-
-    The first `index` steps in `trace`, that of iteration `iteration`, are shown; it is `remembered`, and may be made
-    again. `custom` says that the learner changed a number, `mistake` names a planted mistake. `cell` is the cell that
-    is worked out; while `pinned`, it stays so. `predicting` asks a question before a step is shown;
-    `question` is the cell that the present one is about, and `right` of `asked` answers were right. `why` is our reason
-    for the last answer, until the learner gives one. `note` is a sentence for the learner.
-    """
-
-    setup: Setup
-    remembered: Remembered
-    iteration: int = 0
-    index: int = 0
-    custom: bool = False
-    mistake: str = ""
-    cell: Cell | None = None
-    pinned: bool = False
-    predicting: bool = False
-    question: Cell | None = None
-    right: int = 0
-    asked: int = 0
-    why: str = ""
-    note: str = ""
-
-    @property
-    def trace(self) -> Trace:
-        return self.remembered.trace
-
-    @property
-    def step(self) -> Step | None:
-        """The current step, or None before the first."""
-        return self.trace.steps[self.index - 1] if self.index else None
-
-    @property
-    def start(self) -> str:
-        return CUSTOM if self.custom else self.setup.start
-
-    @property
-    def lr(self) -> float:
-        return float(self.remembered.problem.lr)
-
-    def has(self, cell: Cell) -> bool:
-        """Whether there is such a cell and it is already on the board."""
-        name, i, j = cell
-        if not self.shows(name):
-            return False
-        rows, cols = value_of(self.trace, name).shape
-        return isinstance(i, int) and isinstance(j, int) and bool(0 <= i < rows and 0 <= j < cols)
-
-    def shows(self, name: str) -> bool:
-        """Whether a value is already on the board."""
-        if is_slope(name):
-            name = slope_of(self.trace, name).shown_with
-        return name in self.trace.given or any(step.name == name for step in self.trace.steps[: self.index])
 
 
 class Stepper(HasTraits):
@@ -108,26 +49,11 @@ class Stepper(HasTraits):
         It opens on `problem`, with its own numbers, or on what the fields of Setup in `setup` say.
         """
         self.mistakes = mistakes
-        if problem is not None:
-            if "start" in setup:
-                raise ValueError(f"give a problem or a start, and not both; got start={setup['start']!r} as well")
-            setup |= {"start": AS_GIVEN, "given": checked(problem)}
-        elif setup and "start" not in setup:
-            setup["start"] = RANDOM  # the worked example has numbers and sizes of its own
-        known = [field.name for field in fields(Setup)]
-        if alien := [name for name in setup if name not in known]:
-            takes = ", ".join(("problem, lr, iteration, step, cell, mistake", *known[:-1]))
-            raise TypeError(
-                f"StepThrough takes no {alien[0]}; it takes {takes}, and how it is shown: hide, large, questions"
-            )
-        chosen = Setup(**setup)
-        if chosen.base is not None and (sizes := setup.keys() & SIZES.keys()):
-            raise ValueError(f"{', '.join(sorted(sizes))}: {chosen.start!r} has sizes of its own; leave them out")
-        made = chosen.problem()
+        opened = chosen(problem, setup)
+        made = opened.problem()
         self.setup_lr = float(made.lr)  # the learning rate that goes with the setup, unless another is chosen
         self._training = Training(made if lr is None else made.evolve(lr=lr))
-        super().__init__(place=LabState(chosen, self._training.remembered(0), note=_kept(chosen, made)))
-        check_whole("iteration", iteration, 0, LAST)
+        super().__init__(place=LabState(opened, self._training.remembered(0), note=notes.on_seed(opened, made)))
         if mistake:
             self.plant(mistake)
         told = self.place.note
@@ -149,12 +75,6 @@ class Stepper(HasTraits):
         if not self.place.pinned:
             raise ValueError(f"there is no {cell} on the board at this step")
 
-    def _index_of(self, step: str) -> int:
-        names = [each.name for each in self.place.trace.steps]
-        if step not in names:
-            raise ValueError(f"step must be one of {', '.join(names)}; got {step!r}")
-        return names.index(step) + 1
-
     @property
     def losses(self) -> Sequence[float]:
         """The loss of every iteration up to the current one."""
@@ -165,11 +85,6 @@ class Stepper(HasTraits):
         """The learning rates up to the current iteration, each with the iteration from which on it was used."""
         training = self._training
         return {k: training.lrs[k] for k in (0, *training.lr_changes) if k <= self.place.iteration}
-
-    @property
-    def lr_changed(self) -> bool:
-        """Whether the learning rate has changed from one iteration to the next, up to the current one."""
-        return len(self.rates) > 1
 
     @property
     def has_diverged(self) -> bool:
@@ -191,26 +106,11 @@ class Stepper(HasTraits):
     def set_up(self, **changes: Any) -> None:
         """Start over with some fields of Setup changed, at the same step if there is one of that name.
 
-        What has sizes of its own becomes random numbers where one of them changes; so does the worked example with a
-        seed. A note says so.
+        A note says what else has changed with them.
         """
-        before, told = self.place.setup, ""
-        lr: float | None = self.place.lr
-        if "start" not in changes:
-            gone = changes.keys() & {*SIZES, *({"seed"} if before.start == WORKED_EXAMPLE else ())}
-            if before.base is not None and gone:
-                changes["start"] = RANDOM
-                whose = "your problem" if before.start == AS_GIVEN else before.start
-                told = f"Random numbers now: choose {whose} under start to go back."
-        if "start" in changes:
-            lr = None if not told or lr == self.setup_lr else lr
-            setup = Setup(changes["start"], given=before.given)
-            if setup.base is None:
-                at_least = {name: max(getattr(before, name), 1) for name in ("hidden", "layers")}
-                setup = replace(before, **at_least | changes)
-        else:
-            setup = replace(before, **changes)
-        self._begin(setup, lr, told)
+        setup, told = self.place.setup.changed(changes)
+        goes_with_it = "start" in changes or (told and self.place.lr == self.setup_lr)
+        self._begin(setup, None if goes_with_it else self.place.lr, told)
 
     def restart(self) -> None:
         """Back to the start of the same problem, with the present learning rate and the original numbers."""
@@ -305,12 +205,14 @@ class Stepper(HasTraits):
 
     def go(self, step: str | None = None, iteration: int | None = None) -> None:
         """Go to a step by its name, None for the start, of this iteration or another."""
-        iteration = self.place.iteration if iteration is None else iteration
-        check_whole("iteration", iteration, 0, LAST)
-        self._open_at(step, iteration)
+        self._open_at(step, self.place.iteration if iteration is None else iteration)
 
     def _open_at(self, step: str | None, iteration: int) -> None:
-        index = self._index_of(step) if step is not None else 0
+        check_whole("iteration", iteration, 0, LAST)
+        index = self.place.index_of(step)
+        if step is not None and not index:
+            names = ", ".join(each.name for each in self.place.trace.steps)
+            raise ValueError(f"step must be one of {names}; got {step!r}")
         for k in range(self._training.iterations, iteration):
             self._training.trace(k)
         self._go(int(iteration), index)
@@ -323,10 +225,9 @@ class Stepper(HasTraits):
 
     def look(self, iteration: int, index: int) -> tuple[LabState, Sequence[float]]:
         """What `place` and `losses` would be after `index` steps of an iteration, up to one beyond the last."""
-        found, now = self._training.remembered(iteration), self.place
-        note = self._note(iteration, now.mistake, now.custom)
-        place = LabState(now.setup, found, iteration, index, now.custom, now.mistake, note=note)
-        return place, self._training.losses[: iteration + 1]
+        now = self.place
+        place = LabState(now.setup, self._training.remembered(iteration), iteration, index, now.custom, now.mistake)
+        return self._with_note(place), self._training.losses[: iteration + 1]
 
     def next(self) -> None:
         """One step forward; after the last, the forward pass begins again with the new weights.
@@ -374,79 +275,40 @@ class Stepper(HasTraits):
         known = (setup.base, setup.activation, setup.loss) == (before.base, before.activation, before.loss)
         problem = setup.problem(Problem.trusted if known else Problem)  # checked when it was chosen
         self.setup_lr = float(problem.lr)
+        rate = ""
         if lr is not None:
             problem = problem.evolve(lr=lr)
         elif self.setup_lr != self.place.lr:
-            told = f"{told} The learning rate is {self.setup_lr:g} now, which goes with this start.".lstrip()
+            rate = f"The learning rate is {self.setup_lr:g} now, which goes with this start."
         mistake = self.place.mistake
         if mistake and not can_be_planted(self.mistakes[mistake], problem):
             mistake = ""
-        told = " ".join(filter(None, (told, _kept(setup, problem))))
         changes |= {"setup": setup, "custom": False, "mistake": mistake, "cell": None, "pinned": False}
-        self._restart_training(problem, told, **changes)
+        self._restart_training(problem, told, rate, notes.on_seed(setup, problem), **changes)
 
-    def _restart_training(self, problem: Problem, told: str = "", **changes: Any) -> None:
+    def _restart_training(self, problem: Problem, *told: str, **changes: Any) -> None:
         """Start training over from `problem`, at the step of the same name, or at the start where there is none."""
-        mistake = changes.get("mistake", self.place.mistake)
-        training = Training(problem, partial(with_mistake, self.mistakes[mistake]) if mistake else trace)
-        first = training.remembered(0)
-        if self.place.step is not None and "index" not in changes:
-            names = [step.name for step in first.trace.steps]
-            name = self.place.step.name
-            changes["index"] = names.index(name) + 1 if name in names else 0
-            if name not in names:
-                told = f"{told} This network has no {name}, so here is its start.".lstrip()
+        now, place = self.place.step, replace(self.place, iteration=0, question=None, why="", **changes)
+        mistake = self.mistakes[place.mistake] if place.mistake else None
+        training = Training(problem, partial(with_mistake, mistake) if mistake else trace)
+        place = replace(place, remembered=training.remembered(0))
+        if now is not None and "index" not in changes:
+            place = replace(place, index=place.index_of(now.name))
+            if not place.index:
+                told += (f"This network has no {now.name}, so here is its start.",)
+        note = notes.on_overflow(training, place)
+        if mistake and not note and not mistake.planted_at(trace(problem)):
+            note = f"{mistake.title}: with these numbers, it changes nothing."
         self._training = training
-        note = self._note(0, mistake, changes.get("custom", self.place.custom))
-        if mistake and not self.mistakes[mistake].planted_at(trace(problem)):
-            note = note or f"{self.mistakes[mistake].title}: with these numbers, it changes nothing."
-        note = " ".join(filter(None, (told, note)))
-        self.place = replace(self.place, remembered=first, iteration=0, note=note, question=None, why="", **changes)
+        self.place = replace(place, note=" ".join(filter(None, (*told, note))))
 
     def _go(self, iteration: int, index: int, lr: float | None = None) -> None:
         """Go to a step of an iteration. A pinned cell stays while the step does, so that iterations can be compared."""
         found = self._training.remembered(iteration, lr)
-        note = self._note(iteration, self.place.mistake, self.place.custom)
-        place = replace(
-            self.place, remembered=found, iteration=iteration, index=index, question=None, why="", note=note
-        )
-        stays = place.pinned and index == self.place.index
-        if place.cell is not None and not stays:
+        place = replace(self.place, remembered=found, iteration=iteration, index=index, question=None, why="")
+        if not (place.pinned and index == self.place.index):
             place = replace(place, cell=None, pinned=False)
-        self.place = place
+        self.place = self._with_note(place)
 
-    def _note(self, iteration: int, mistake: str, custom: bool) -> str:
-        """What to say if the loss has overflowed by then: no more of the cause than is known."""
-        diverged = self._training.diverged(iteration)
-        if diverged is None:
-            return ""
-        if diverged == 0 and math.isnan(self._training.losses[0]):
-            return (
-                "The loss is not a number (nan) at the very start: one of its lines has no answer for these numbers, "
-                "as inf - inf has none, or the logarithm of a negative number."
-            )
-        if diverged == 0:
-            cause = "the planted mistake may be the cause, or " * bool(mistake)
-            return f"The loss overflows at the very start: {cause}some of these numbers are too large for it."
-        then = f"The loss overflowed at iteration {diverged}"
-        if mistake:
-            return (
-                f"{then}: the planted mistake may be the cause, or the learning rate. Go back to see how it began, or "
-                "plant no mistake and compare."
-            )
-        if custom:
-            return (
-                f"{then}: the learning rate is too large for these numbers, or they are too large themselves. Restart "
-                "brings the original numbers back; or go back to see how it began."
-            )
-        if self.place.setup.start == AS_GIVEN:
-            return (
-                f"{then}: the learning rate is too large for this problem, or a gradient is wrong, which its check "
-                "shows. Restart with a smaller learning rate, or go back to see how it began."
-            )
-        return f"{then}: the learning rate is too large. Restart with a smaller one, or go back to see how it began."
-
-
-def _kept(setup: Setup, problem: Problem) -> str:
-    """Which numbers a seed did not draw anew, in a sentence."""
-    return kept_by_seeds(problem.network) if setup.base is not None and setup.seed is not None else ""
+    def _with_note(self, place: LabState) -> LabState:
+        return replace(place, note=notes.on_overflow(self._training, place))

@@ -9,7 +9,7 @@ from backprop_lab.number_format import format_number, plain
 from backprop_lab.proving import prove
 from backprop_lab.tracing import Trace
 from backprop_lab.ui.steps import remarks
-from backprop_lab.ui.steps.stepper import LabState
+from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.values.explanations import explain
 from backprop_lab.ui.values.mathml import mathml
 

@@ -1,0 +1,159 @@
+"""The controls around the board: start, seed and learning rate, and behind More what is needed less often."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import ipywidgets as widgets
+
+from backprop_lab.number_format import typed_number
+from backprop_lab.ui.controls import GROW, pair, row, sized, text_field, toggle
+from backprop_lab.ui.steps.place import LabState
+from backprop_lab.ui.steps.setup import AS_GIVEN, CUSTOM, SIZES
+from backprop_lab.ui.steps.stepper import Stepper
+
+OnChange = Callable[[Any, Callable[[Any], None]], None]
+PARTS = ("start", "seed", "lr", "play", "predict", "more", "call")  # what `hide` can name
+
+
+def checked_parts(hide: Any) -> tuple[str, ...]:
+    """What `hide` names. Raises ValueError unless it is a list of any of PARTS."""
+    if isinstance(hide, str) or not isinstance(hide, Iterable):
+        raise ValueError(f"hide takes any of {', '.join(PARTS)}, as a list of them; got {hide!r}")
+    parts = tuple(hide)
+    if unknown := [part for part in parts if part not in PARTS]:
+        raise ValueError(f"hide takes any of {', '.join(PARTS)}; got {', '.join(map(repr, unknown))}")
+    return parts
+
+
+class Controls:
+    """Widgets, in two `rows`, that change a stepper; `show` sets them to its place, however it came there."""
+
+    def __init__(
+        self,
+        stepper: Stepper,
+        hidden: Sequence[str],
+        on_change: OnChange,
+        start_over: Callable[[str, Any], None],
+    ) -> None:
+        """`on_change` calls a function with each new value of a widget; `start_over` sets a field of Setup."""
+        self._stepper = stepper
+        self.seed_field = text_field(
+            "seed",
+            "100px",
+            "A whole number, 0 or more, draws other numbers; an empty field brings the given ones back",
+        )
+        self.seed = widgets.IntSlider(
+            min=0, max=100, readout=False, tooltip="Draw different random numbers", layout=GROW
+        )
+        self.lr_field = text_field("learning rate", "170px", "Type a learning rate: a positive number")
+        self.lr = widgets.FloatLogSlider(
+            min=-6, max=1, step=0.05, readout=False, tooltip="How large a step each update takes", layout=GROW
+        )
+        self.predict = toggle(
+            "Predict first", "Predict what comes before it is shown: zeros, gradients, updates, whether the loss rises"
+        )
+        self.more = toggle(
+            "More", "Network sizes, a planted mistake, all values as a table, the step as a NumPy script"
+        )
+        self.mistake = _menu("planted mistake", "330px", "Plant a classic mistake")
+        self.mistake.options = [("none", ""), *((each.title, name) for name, each in stepper.mistakes.items())]
+        self.table = toggle("Values as a table", "Every number on the board as text, also for screen readers")
+        self.script = toggle("As NumPy", "A plain script that prints the same numbers")
+        self._fields = _fields_of_setup()
+        self.rows = [self._settings(hidden), self._drawer()]
+        self._connect(on_change, start_over)
+
+    def _settings(self, hidden: Sequence[str]) -> widgets.Widget:
+        parts = {
+            "start": self._fields["start"],
+            "seed": pair(self.seed_field, self.seed),
+            "lr": pair(self.lr_field, self.lr),
+            "predict": self.predict,
+            "more": self.more,
+        }
+        settings = row(*(control for part, control in parts.items() if part not in hidden))
+        settings.add_class("bpl-settings")
+        return settings
+
+    def _drawer(self) -> widgets.Widget:
+        """Controls that are needed less often, behind the button More."""
+        fields = [control for name, control in self._fields.items() if name != "start"]
+        drawer = row(*fields, self.mistake, self.table, self.script)
+        drawer.layout.display = "none"
+        self.more.observe(lambda change: setattr(drawer.layout, "display", "" if change.new else "none"), "value")
+        return drawer
+
+    def _connect(self, on_change: OnChange, start_over: Callable[[str, Any], None]) -> None:
+        stepper = self._stepper
+        for name, control in self._fields.items():
+            on_change(control, partial(start_over, name))
+        on_change(self.seed, lambda seed: stepper.set_up(seed=seed))
+        on_change(self.seed_field, lambda text: stepper.set_up(seed=typed_number(text) if text else None))
+        on_change(self.lr, self._slide_lr)
+        on_change(self.lr_field, lambda text: stepper.set_lr(typed_number(text)))
+        on_change(self.predict, stepper.predict)
+        on_change(self.mistake, stepper.plant)
+
+    @property
+    def tooltips(self) -> dict[str, str]:
+        """What the labelled controls do, by label."""
+        labelled = (*self._fields.values(), self.seed_field, self.lr_field, self.mistake)
+        return {control.description: control.tooltip for control in labelled}
+
+    def show(self, place: LabState) -> None:
+        """Set each control to what is so at a place."""
+        setup = place.setup
+        options: dict[str, tuple[Any, ...]] = {**setup.choices(), "start": _starts(place)}
+        for name, control in self._fields.items():
+            if name in options and control.options != options[name]:
+                control.options = options[name]
+            control.value = place.start if name == "start" else getattr(setup, name)
+        self.seed.max = max(100, setup.seed or 0)
+        self.seed.value = setup.seed or 0
+        self.seed_field.value = "" if setup.seed is None else str(setup.seed)
+        if not self._slider_shows(place.lr):
+            self.lr.value = place.lr
+        self.lr_field.value = f"{place.lr:.4g}"
+        self.mistake.value = place.mistake
+        self.predict.value = place.predicting
+
+    def _slide_lr(self, lr: float) -> None:
+        """Follow the slider, unless it only rounded the learning rate to one of its own steps: no learner did that."""
+        if not self._slider_shows(self._stepper.place.lr):
+            self._stepper.set_lr(float(f"{lr:.2g}"))
+
+    def _slider_shows(self, lr: float) -> bool:
+        """Whether the slider is at the position nearest to this learning rate."""
+        low, high = self.lr.base**self.lr.min, self.lr.base**self.lr.max
+        return bool(abs(math.log10(self.lr.value) - math.log10(min(max(lr, low), high))) < self.lr.step / 2 + 1e-9)
+
+
+def _fields_of_setup() -> dict[str, widgets.Widget]:
+    """A control for each field of Setup that needs no more than one."""
+    sizes = {}
+    for name, most in SIZES.items():
+        label = _SIZE_NAMES.get(name, name)
+        width = f"{60 + 7 * len(label)}px"
+        sizes[name] = widgets.IntText(description=label, tooltip=f"From 1 to {most}", **sized(width))
+    return {
+        "start": _menu("start", "180px", "The numbers to start from"),
+        **sizes,
+        "activation": _menu("activation", "180px", "The activation after each hidden layer"),
+        "loss": _menu("loss", "230px", "What the network is trained to make small"),
+    }
+
+
+def _menu(label: str, width: str, tooltip: str) -> widgets.Dropdown:
+    return widgets.Dropdown(description=label, tooltip=tooltip, **sized(width))
+
+
+def _starts(place: LabState) -> tuple[tuple[str, str], ...]:
+    """The menu of starts, as (what it says, its value)."""
+    names = (*place.setup.choices()["start"], *(CUSTOM,) * place.custom)
+    return tuple((_START_NAMES.get(name, name), name) for name in names)
+
+
+_START_NAMES = {"mazur": "Mazur's example", "xor": "XOR", "iris": "iris, 16 flowers", AS_GIVEN: "your problem"}
+_SIZE_NAMES = {"hidden": "hidden units", "layers": "hidden layers"}

@@ -1,0 +1,46 @@
+"""What is said to the learner of a move, and stays until the next: an overflow, numbers that a seed has not drawn."""
+
+import math
+
+from backprop_lab.problem import Problem
+from backprop_lab.starting import kept_by_seeds
+from backprop_lab.ui.steps.place import LabState
+from backprop_lab.ui.steps.setup import AS_GIVEN, Setup
+from backprop_lab.ui.steps.training import Training
+
+
+def on_overflow(training: Training, place: LabState) -> str:
+    """What to say if the loss has overflowed by then: no more of the cause than is known."""
+    diverged = training.diverged(place.iteration)
+    if diverged is None:
+        return ""
+    if diverged == 0 and math.isnan(training.losses[0]):
+        return (
+            "The loss is not a number (nan) at the very start: one of its lines has no answer for these numbers, "
+            "as inf - inf has none, or the logarithm of a negative number."
+        )
+    if diverged == 0:
+        cause = "the planted mistake may be the cause, or " * bool(place.mistake)
+        return f"The loss overflows at the very start: {cause}some of these numbers are too large for it."
+    then = f"The loss overflowed at iteration {diverged}"
+    if place.mistake:
+        return (
+            f"{then}: the planted mistake may be the cause, or the learning rate. Go back to see how it began, or "
+            "plant no mistake and compare."
+        )
+    if place.custom:
+        return (
+            f"{then}: the learning rate is too large for these numbers, or they are too large themselves. Restart "
+            "brings the original numbers back; or go back to see how it began."
+        )
+    if place.setup.start == AS_GIVEN:
+        return (
+            f"{then}: the learning rate is too large for this problem, or a gradient is wrong, which its check "
+            "shows. Restart with a smaller learning rate, or go back to see how it began."
+        )
+    return f"{then}: the learning rate is too large. Restart with a smaller one, or go back to see how it began."
+
+
+def on_seed(setup: Setup, problem: Problem) -> str:
+    """Which numbers a seed did not draw anew."""
+    return kept_by_seeds(problem.network) if setup.base is not None and setup.seed is not None else ""
