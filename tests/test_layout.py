@@ -31,15 +31,11 @@ def every():
     return [(f"{what} on {screen}", place_matrices(t, *screen), screen, t) for (what, t), screen in rooms]
 
 
-def edges(found, label=1.05):
-    """Left, top, right and bottom of every box, the name above it included."""
-    return np.array([(b.x, b.y - label * found.font, b.x + b.width, b.y + b.height) for b in found.boxes.values()])
-
-
 def test_no_two_matrices_names_or_scales_overlap_all_values_are_on_the_board_and_it_fits_its_screen(every):
     for what, found, (width, height), t in every:
         assert (found.width <= width + 1e-6, found.height <= height + 1e-6) == (True, True), what
-        each, size = edges(found), [found.width, found.height]
+        size, label = [found.width, found.height], 1.05 * found.font  # the name above a box
+        each = np.array([(b.x, b.y - label, b.x + b.width, b.y + b.height) for b in found.boxes.values()])
         beside = np.array([(x, y, x + w, y + h) for x, y, w, h in filter(None, (found.loss, found.scales))])
         places = np.concatenate([each, beside.reshape(-1, 4)])
         assert np.array_equal(covers(places, places), np.eye(len(places))), what

@@ -69,10 +69,8 @@ AREAS = ["transport", "timeline", "map", "card", "operation", "sum"]  # below th
 MEASURE = """(names) => {
   const lab = document.querySelector(".bpl-lab");
   const panel = lab.closest(".jp-WindowedPanel-outer, .jp-CodeConsole-content");
-  const box = (element) => {
-    const { left, top, right, bottom } = element.getBoundingClientRect();
-    return [left, top, right, bottom];
-  };
+  const sides = ["left", "top", "right", "bottom"];
+  const box = (element) => sides.map((side) => element.getBoundingClientRect()[side]);
   const areas = { controls: lab.querySelector(".widget-hbox") };
   for (const area of names) areas[area] = lab.querySelector(`.bpl-${area}`);
   const cut = Object.entries(areas).filter(([area, { scrollHeight, clientHeight, scrollWidth, clientWidth }]) =>

@@ -16,9 +16,8 @@ PAGE = """async ([source, traits]) => {
     send: async (message) => {
       const before = traits;
       traits = await window.send(message);
-      for (const name in traits) {
-        if (JSON.stringify(traits[name]) !== JSON.stringify(before[name])) listeners[`change:${name}`]?.();
-      }
+      const same = (name) => JSON.stringify(traits[name]) === JSON.stringify(before[name]);
+      for (const name in traits) same(name) || listeners[`change:${name}`]?.();
     },
   };
   render({ model: window.model, el: document.querySelector("main") });

@@ -232,12 +232,6 @@ def test_the_site_for_teachers_has_the_notes_and_the_solutions(tmp_path):
     assert (folder / "run" / "files" / "solutions" / "06_your_turn.ipynb").is_file()
 
 
-def alone(page, address=""):
-    """Open the lab alone, and wait until it has an answer."""
-    page.goto(f"/run/open/index.html{address}", wait_until="commit")
-    page.locator(".bpl-board img[src], .bpl-refused").first.wait_for()
-
-
 def test_the_lab_alone_follows_its_slider_fits_a_laptop_and_a_phone_and_a_link_opens_it_at_a_place(page, site):
     page.goto("/index.html")
     start, board, said = time.monotonic(), page.locator(".bpl-board img[alt^=Board]"), page.locator(".bpl-call")
@@ -277,7 +271,8 @@ RUN_THIS = urlencode({"code": 'print("it " + "ran")', "execute": "1", "kernel": 
 def test_no_page_of_the_site_runs_code_from_its_address(page, site):
     assert {path.parent.name for path in site.folder.glob("run/*/index.html")} == {"lab", "open"}
     for address in (f"?{RUN_THIS}", f"#{RUN_THIS}"):
-        alone(page, address)
+        page.goto(f"/run/open/index.html{address}", wait_until="commit")
+        page.locator(".bpl-board img[src], .bpl-refused").first.wait_for()  # it has an answer
         assert "it ran" not in page.inner_text("body")
         assert page.locator(".bpl-refused").count() == address.startswith("#")
         page.goto("about:blank")  # or another # would only be another place on the same page
