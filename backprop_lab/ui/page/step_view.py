@@ -31,7 +31,9 @@ class StepView(anywidget.AnyWidget):
     """
 
     _esm = Path(__file__).with_suffix(".js")
-    _css = custom_properties() + Path(__file__).with_name("labs.css").read_text(encoding="utf-8")
+    _css = custom_properties() + "\n".join(
+        Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("board.css", "card.css", "labs.css")
+    )
 
     picture = traitlets.Bytes(help="the map as PNG").tag(sync=True)
     operation = traitlets.Bytes(help="the current step as an equation, as PNG").tag(sync=True)
