@@ -1,13 +1,8 @@
 // The arithmetic of the view: which cell is under the pointer, what is framed and where, which layout and how high.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import test from "node:test";
-
-const source = readFileSync(new URL("../../backprop_lab/ui/page/step_view.js", import.meta.url));
-const { cellIn, framesOf, heightIn, kindOf, nameAt, placeIn, termsSeen } = await import(
-  `data:text/javascript;base64,${source.toString("base64")}`
-);
+import { cellIn, framesOf, heightIn, kindOf, nameAt, placeIn, termsSeen } from "../../backprop_lab/ui/page/arithmetic.js";
 
 // Name, left, top, width and height in fractions of the picture, rows, columns, and whether it is drawn transposed.
 const BOXES = [

@@ -1,16 +1,38 @@
 """The step-through lab in use, in a real JupyterLab: what a control does and what is said is tested without one."""
 
+import re
+import shutil
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pytest
 from common import pixels
 from lab_page import AREAS, LAID_OUT, MEASURE, ONE_CELL, READY, RUN_ALL, LabPage, node
 from playwright.sync_api import expect
 
+from backprop_lab.ui.page.joining import joined
+from backprop_lab.ui.steps.recording import RECORDING
+
 
 def test_the_page_finds_the_cell_under_the_pointer_frames_what_it_is_made_of_and_chooses_its_layout():
     assert "pass 5" in node("--test", Path(__file__).with_name("step_view.test.mjs"))
+
+
+def test_the_view_is_one_module_of_all_its_files_each_of_which_imports_what_it_uses_and_has_to_be_there(tmp_path):
+    folder = Path(shutil.copytree(RECORDING.parent, tmp_path / "page"))
+    codes = {path: path.read_text() for path in folder.glob("*.js") if path.stem not in ("line_list", "recording")}
+    exports = {path: {*re.findall(r"^export (?:\w+ )+(\w+)", code, re.M)} for path, code in codes.items()}
+    (folder / "joined.mjs").write_text(f'import "./step_view.js";\n{joined(folder / "step_view.js")}')
+    node(folder / "joined.mjs")  # what is imported is exported, and no two files have the same name
+    for path, code in codes.items():
+        body, names = re.sub("//.*|^import .*", "", code, flags=re.M), re.findall(r"^import \{ (.+) \}", code, re.M)
+        used = {n for n in set.union(*exports.values()) - exports[path] if re.search(rf"(?<![\w.]){n}[(),]", body)}
+        assert {*", ".join(names).split(", ")} - {""} == used, path.name
+        path.unlink()
+        with pytest.raises(FileNotFoundError):
+            joined(folder / "step_view.js")
+        path.write_text(code)
 
 
 def test_questions_stand_in_the_card_and_a_reason_beside_ours_and_nothing_moves(notebook):
@@ -189,8 +211,7 @@ def test_a_control_that_is_moved_while_a_cell_runs_is_heard_and_goes_on_working(
 
 
 # How many labs in the kernel have a view with a picture; what else is kept with one, a test without a browser knows.
-SHOWN = """sum(len(each.picture) > 0
-  for each in __import__("gc").get_objects() if type(each).__name__ == "StepView")"""
+SHOWN = "sum(len(x.picture) > 0 for x in __import__('gc').get_objects() if type(x).__name__ == 'StepView')"
 
 
 def shown_by(lab):

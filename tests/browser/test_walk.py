@@ -2,15 +2,15 @@
 
 import json
 import random
-import shutil
 
 import pytest
 from lab_page import ONE_CELL, hear, node, violations
 from playwright.sync_api import expect
 
 from backprop_lab.ui import StepThrough
-from backprop_lab.ui.steps import recording, words
+from backprop_lab.ui.steps import words
 from backprop_lab.ui.steps.lab import SAVED
+from backprop_lab.ui.steps.recording import RECORDING
 from backprop_lab.ui.values.slopes import value_of
 
 KEYS = ("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "Enter", "Escape")
@@ -80,15 +80,12 @@ def test_axe_finds_no_violation(new_context, walk):
         assert violations(page, ".bpl-lab") == []
 
 
-PLAY = """
-import { moved } from "./recording.mjs";
+PLAY = """import { moved } from "%s";
 let place = { iteration: 0, index: 0, cell: null, pinned: false };
-const places = %s.map((message) => {
+console.log(JSON.stringify(%s.map((message) => {
   place = moved(%s, place, message);
   return [place.iteration, place.index, place.cell, place.pinned];
-});
-console.log(JSON.stringify(places));
-"""
+})));"""
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -110,8 +107,7 @@ def test_whatever_is_done_leads_where_it_does_in_the_live_lab(seed, tmp_path):
         messages.append(message)
         places.append([place.iteration, place.index, list(place.cell) if place.cell else None, place.pinned])
     recorded = {"layout": layout, "names": [n for n in live.trace if n != "lr"], "iterations": [{"cells": cells}] * 3}
-    shutil.copy(recording.PAGE / "recording.js", tmp_path / "recording.mjs")
-    (tmp_path / "play.mjs").write_text(PLAY % (json.dumps(messages), json.dumps(recorded)))
+    (tmp_path / "play.mjs").write_text(PLAY % (RECORDING.as_uri(), json.dumps(messages), json.dumps(recorded)))
     assert json.loads(node(tmp_path / "play.mjs")) == places
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import anywidget
 import traitlets
 
+from backprop_lab.ui.page.joining import joined
 from backprop_lab.ui.theme import custom_properties
 
 
@@ -30,7 +31,7 @@ class StepView(anywidget.AnyWidget):
         `pinned`, which a second click ends; `name` of this report, which the state answers as `heard`
     """
 
-    _esm = Path(__file__).with_suffix(".js")
+    _esm = joined(Path(__file__).with_suffix(".js"))
     _css = custom_properties() + "\n".join(
         Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("board.css", "card.css", "labs.css")
     )

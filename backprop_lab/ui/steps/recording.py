@@ -27,7 +27,7 @@ LARGE: Room = (740, 330), (1340, 260), 1.5
 NARROW: Room = (386, 330), (386, 116), 2.0
 MOST_CELLS = 20_000  # in all iterations: each with its sum
 
-PAGE = Path(__file__).parents[1] / "page"
+RECORDING = Path(__file__).parents[1] / "page" / "recording.js"
 
 
 def walk(stepper: Stepper, call: str, iterations: int = 1, large: bool = False) -> str:
@@ -37,13 +37,12 @@ def walk(stepper: Stepper, call: str, iterations: int = 1, large: bool = False) 
     network whose sums would make it too large.
     """
     data = json.dumps(record(stepper, iterations, large), allow_nan=False, separators=(",", ":"))
-    scripts = [(PAGE / name).read_text(encoding="utf-8") for name in ("step_view.js", "recording.js")]
     return _WALK.format(
         title=f"One training step, number by number: {html.escape(call)}",
         call=html.escape(call),
         css=StepView._css,
         data=data.replace("<", "\\u003c"),
-        script="\n".join(scripts),
+        script=f"{StepView._esm}\n{RECORDING.read_text(encoding='utf-8')}",
         alone="" if iterations > 1 else ' data-alone=""',
         large=" bpl-large" * large,
         without=html.escape(words.alt_text(stepper.place)),

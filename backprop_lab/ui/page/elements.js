@@ -1,0 +1,66 @@
+// Elements of the page: makers of one, of a drawing, of a button that copies, of a field.
+
+export function make(tag, className, parent, text) {
+  const element = document.createElement(tag);
+  element.className = className;
+  if (text !== undefined) element.textContent = text;
+  parent?.append(element);
+  return element;
+}
+
+export function icon(path) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 16 16");
+  svg.setAttribute("aria-hidden", "true");
+  svg.append(document.createElementNS("http://www.w3.org/2000/svg", "path"));
+  svg.firstChild.setAttribute("d", path);
+  return svg;
+}
+
+// To the clipboard, also on pages to which the browser denies it.
+async function copy(text, near) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const area = make("textarea", "", near);
+    area.value = text;
+    area.style.cssText = "position: fixed; opacity: 0";
+    area.select();
+    const copied = document.execCommand("copy");
+    area.remove();
+    if (!copied) throw new Error("the browser refused");
+  }
+}
+
+// A button that copies a text, if there is one, and confirms it.
+export function makeCopy(parent, word, text) {
+  const button = make("button", "bpl-button", parent, word);
+  button.type = "button";
+  button.onclick = async () => {
+    const now = text();
+    if (!now) return;
+    try {
+      await copy(now, parent);
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Select the text and copy it";
+    }
+    setTimeout(() => (button.textContent = word), 1500);
+  };
+}
+
+// A label with a field that reports what was typed when Enter is pressed.
+export function makeField(parent, text, title, report) {
+  const label = make("label", "bpl-field", parent, text);
+  const field = make("input", "", label);
+  field.title = title;
+  field.autocomplete = "off";
+  field.addEventListener("keydown", (event) => event.key === "Enter" && field.value && report(field.value));
+  return field;
+}
+
+// What scrolls can be reached by keyboard.
+export function letScroll(element) {
+  if (element.scrollHeight > element.clientHeight + 1) element.tabIndex = 0;
+  else element.removeAttribute("tabindex");
+}

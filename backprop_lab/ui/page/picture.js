@@ -1,0 +1,67 @@
+// A picture of matrices with frames over it, and which cell of it is pointed at.
+
+import { cellIn, nameAt, placeIn } from "./arithmetic.js";
+import { make } from "./elements.js";
+
+const NAME = 18; // CSS pixels above a matrix, where its name is
+
+function makeFrame(box, frame) {
+  const place = placeIn(box, frame);
+  if (!place) return [];
+  const mark = make("div", `bpl-frame bpl-${frame[5]}`);
+  ["left", "top", "width", "height"].forEach((side, k) => mark.style.setProperty(`--${side}`, `${100 * place[k]}%`));
+  return [mark];
+}
+
+function makeCross([, left, top, width]) {
+  const cross = make("div", "bpl-cross", null, "✗");
+  cross.style.left = `${100 * (left + width)}%`;
+  cross.style.top = `${100 * top}%`;
+  return cross;
+}
+
+export function makePicture(parent, className) {
+  const figure = make("div", className, parent);
+  const image = make("img", "", figure);
+  image.decoding = "sync";
+  const frames = make("div", "bpl-frames", figure);
+  let shown;
+  return {
+    figure,
+    image,
+    boxes: [],
+    // Whether there is a new picture, which will be there as soon as the browser has decoded it.
+    show(bytes) {
+      if (bytes === shown) return false;
+      shown = bytes;
+      const old = image.src;
+      image.hidden = !bytes?.byteLength;
+      if (image.hidden) return false;
+      image.src = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
+      if (old) URL.revokeObjectURL(old);
+      return true;
+    },
+    // A picture drawn for n device pixels is shown on exactly n of them.
+    fit() {
+      image.style.width = `${image.naturalWidth / window.devicePixelRatio}px`;
+    },
+    frame(wanted, wrong) {
+      const framed = this.boxes.flatMap((box) =>
+        wanted.filter(([name]) => name === box[0]).flatMap((frame) => makeFrame(box, frame)));
+      const crossed = this.boxes.filter(([name]) => wrong.includes(name)).map(makeCross);
+      frames.replaceChildren(...framed, ...crossed);
+    },
+    placeOf(event) {
+      const { left, top, width, height } = image.getBoundingClientRect();
+      return [(event.clientX - left) / width, (event.clientY - top) / height, height];
+    },
+    cellAt(event) {
+      const [x, y] = this.placeOf(event);
+      return cellIn(this.boxes, x, y);
+    },
+    nameAt(event) {
+      const [x, y, height] = this.placeOf(event);
+      return nameAt(this.boxes, x, y, NAME / height);
+    },
+  };
+}
