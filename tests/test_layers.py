@@ -39,11 +39,8 @@ def test_an_activation_has_the_value_and_the_slope_worked_out_by_hand(layer, x, 
 def test_the_sum_of_squares_half_of_it_and_their_mean_over_samples_and_outputs_with_their_gradients():
     y_pred, y = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), np.array([[1.0, 1.0], [1.0, 1.0], [7.0, 3.0]])
     d = np.array([[0, 1], [2, 3], [-2, 3]])
-    for loss, value, gradient in [
-        (SumSquaredError(), 0 + 1 + 4 + 9 + 4 + 9, 2 * d),
-        (HalfSquaredError(), 27 / 2, d),
-        (MeanSquaredError(), 27 / 6, d / 3),
-    ]:
+    losses, squares = (SumSquaredError(), HalfSquaredError(), MeanSquaredError()), 0 + 1 + 4 + 9 + 4 + 9
+    for loss, value, gradient in zip(losses, (squares, squares / 2, squares / 6), (2 * d, d, d / 3), strict=True):
         assert loss.value(y_pred, y) == value
         np.testing.assert_allclose(loss.gradient(y_pred, y), gradient, rtol=1e-15)
 

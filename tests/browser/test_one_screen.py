@@ -4,7 +4,9 @@ import pytest
 from lab_page import check_that_all_is_seen
 
 LAPTOP, PROJECTOR, MONITOR, TABLET = (1366, 768), (1280, 720), (1920, 1080), (820, 1180)
-SCREENS = {"StepThrough()": [LAPTOP, MONITOR, TABLET], "StepThrough(large=True)": [PROJECTOR], "MistakeLab()": [LAPTOP]}
+SCREENS = {"StepThrough()": [LAPTOP, MONITOR, TABLET], "StepThrough(large=True)": [PROJECTOR]}
+SCREENS |= {"MistakeLab()": [LAPTOP], "MistakeLab(large=True)": [PROJECTOR]}
+FITS = "all => all.every(e => e.scrollWidth <= e.clientWidth && e.getBoundingClientRect().right < 352)"  # beside a bar
 
 
 @pytest.mark.parametrize("call", SCREENS)
@@ -16,3 +18,7 @@ def test_all_is_seen_at_once_at_each_step_with_a_cell_chosen_and_nothing_moves(n
     for width, height in SCREENS[call]:
         lab.page.set_viewport_size({"width": width, "height": height})
         check_that_all_is_seen(lab)
+    if call == "StepThrough()":
+        lab.command("application:toggle-left-area")
+        lab.page.set_viewport_size({"width": 390, "height": 844})  # on a phone one scrolls, but not aside
+        lab.wait_until(lambda: lab.root.locator("input, .bpl-where").evaluate_all(FITS))
