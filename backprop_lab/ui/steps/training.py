@@ -74,12 +74,12 @@ class Training:
         """How many there are so far."""
         return len(self.lrs)
 
-    def trace(self, iteration: int, lr: float | None = None) -> Trace:
-        """The trace of an iteration, up to one beyond the last; a new `lr` for it drops all later iterations."""
-        return self.remembered(iteration, lr).trace
+    def trace(self, iteration: int) -> Trace:
+        """The trace of an iteration, up to one beyond the last."""
+        return self.remembered(iteration).trace
 
     def remembered(self, iteration: int, lr: float | None = None) -> Remembered:
-        """The same, as what can be forgotten."""
+        """The same, as what can be forgotten; a new `lr` for it drops all later iterations."""
         problem = self._problem(iteration)
         if iteration == len(self.lrs):
             self.lrs.append(float(problem.lr))

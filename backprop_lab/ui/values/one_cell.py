@@ -49,8 +49,8 @@ class Worked(NamedTuple):
         return " = ".join(part for part in (name, self.symbols, self.numbers, self.value) if part)
 
 
-def work_out(trace: Trace, cell: Cell, terms: int = TERMS) -> Worked:
-    """The sum behind a cell of `trace`, with at most `terms` terms (3 or more), such as
+def work_out(trace: Trace, cell: Cell) -> Worked:
+    """The sum behind a cell of `trace`, with at most TERMS terms, such as
     `X[0,1]·dY1[0,2] + X[1,1]·dY1[1,2] = (−2.06)(0) + (1.06)(16.4) = 17.45`.
 
     Raises KeyError if the trace has no such matrix, and IndexError if the matrix has no such cell.
@@ -61,7 +61,7 @@ def work_out(trace: Trace, cell: Cell, terms: int = TERMS) -> Worked:
     if name in trace.given:
         return Worked(cell, "", "", value, ())
     code = slope_of(trace, name).code if is_slope(name) else trace.step(name).code
-    writing = _Writing(trace, terms, digits)
+    writing = _Writing(trace, digits)
     try:
         written = writing.part(ast.parse(code, mode="eval").body, i, j)
     except _NotWrittenError:  # a mistake's line, or one of a reader's own, may be any expression
@@ -144,10 +144,10 @@ def _joined(template: str, parts: Sequence[_Part], binds: int = WHOLE) -> _Part:
 class _Writing:
     """What is written of a line, and the cells that it is made of so far."""
 
-    def __init__(self, trace: Trace, terms: int, digits: int) -> None:
+    def __init__(self, trace: Trace, digits: int) -> None:
         self.trace = trace
         self.sources: dict[Cell, None] = {}
-        self._terms, self._digits = terms, digits
+        self._digits = digits
         self._shapes: dict[ast.expr, tuple[int, ...]] = {}
         self._values: dict[ast.expr, Any] = {}
 
@@ -286,7 +286,7 @@ class _Writing:
         cells = [(row, column) for row in rows for column in columns]
         parts = [self.part(matrix, *cell)._replace(value=float(self._at(matrix, *cell))) for cell in cells]
         if kind in ("max", "min"):
-            listed = _shortened([part.bare() for part in parts], self._terms)
+            listed = _shortened([part.bare() for part in parts])
             return _joined(f"{kind}({', '.join(['{}'] * len(listed))})", listed)
         total = self._sum(parts)
         if kind == "sum":
@@ -298,14 +298,14 @@ class _Writing:
         if len(parts) == 1:
             return parts[0]._replace(terms=tuple(parts))
         terms = [part.within(ADDED) for part in parts]
-        shown = _shortened(terms, self._terms)
+        shown = _shortened(terms)
         total = _joined(" + ".join(["{}"] * len(shown)), shown, ADDED)
         symbols, numbers = (text.replace(f" + {MINUS}", f" {MINUS} ") for text in total[:2])
         return _Part(symbols, numbers, ADDED, tuple(terms))
 
 
-def _shortened(parts: list[_Part], terms: int) -> list[_Part]:
-    return parts if len(parts) <= terms else [*parts[: terms - 2], _Part("…", "…"), parts[-1]]
+def _shortened(parts: list[_Part]) -> list[_Part]:
+    return parts if len(parts) <= TERMS else [*parts[: TERMS - 2], _Part("…", "…"), parts[-1]]
 
 
 def indexed(name: str, i: int, j: int) -> str:
