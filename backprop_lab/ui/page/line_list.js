@@ -1,11 +1,11 @@
 // Two lists of lines. It draws where each line is, and reports the gestures that move one.
 
 const HOW =
-  "Click a line to put it into your program, under the blue goal; click it again to take it back. Click another goal to " +
-  "go on under that one, or drag a line by its dots to any place.";
+  "Click a line to put it into your program, under the blue goal; click it again to take it back. Click another goal " +
+  "to go on under that one, or drag a line by its dots to any place.";
 const KEYS =
-  "Keys: the arrows up and down go from line to line, right puts a line into your program, left takes it back, and Shift " +
-  "with up or down moves it.";
+  "Keys: the arrows up and down go from line to line, right puts a line into your program, left takes it back, and " +
+  "Shift with up or down moves it.";
 const FAR = 6; // pixels: a shorter way is a click
 
 // How many of the middles, from top to bottom, lie above y.
@@ -29,7 +29,8 @@ export function endOf(goal, program) {
   return next < 0 ? program.length : next;
 }
 
-const made = (kind, className, text = "") => Object.assign(document.createElement(kind), { className, textContent: text });
+const made = (kind, className, text = "") =>
+  Object.assign(document.createElement(kind), { className, textContent: text });
 
 function render({ model, el }) {
   const root = made("div", "bpl-lines");
@@ -162,7 +163,8 @@ function render({ model, el }) {
     for (const [name, section] of Object.entries(lists)) {
       const { left, right, top, bottom } = section.getBoundingClientRect();
       if (x < left || x > right || y < top || y > bottom) continue;
-      const middles = othersIn(section).map((each) => each.getBoundingClientRect()).map((box) => (box.top + box.bottom) / 2);
+      const boxes = othersIn(section).map((each) => each.getBoundingClientRect());
+      const middles = boxes.map((box) => (box.top + box.bottom) / 2);
       return [name, placeAt(middles, y)];
     }
     return null;

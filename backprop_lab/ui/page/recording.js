@@ -1,6 +1,6 @@
 // Plays a recording to the step view, in the place of a kernel: what it would say at each step, and of each cell.
 
-// Where something done to the view leads, from a place {iteration, index, cell, pinned}: the same rules as in stepper.py.
+// Where something done to the view leads, from a place {iteration, index, cell, pinned}: by the rules of stepper.py.
 export function moved(recording, place, message) {
   const { layout: { steps }, iterations, names } = recording, { iteration, index, cell, pinned } = place;
   const last = steps.length;
@@ -78,7 +78,8 @@ export function playback(recording, fit) {
     const changes = told(recording, place), { iteration, index } = place;
     if (page) {
       const pictures = recording.pictures[page.width < 600 ? "narrow" : "wide"];
-      const step = pictures.steps[iteration][index], now = JSON.stringify([page.width < 600, page.dark, iteration, index]);
+      const step = pictures.steps[iteration][index];
+      const now = JSON.stringify([page.width < 600, page.dark, iteration, index]);
       fit(Object.fromEntries(["map", "operation"].map((name) => {
         const [[width, height], [across, down]] = [pictures[name], page[name]];
         return [name, Math.floor(width * Math.min(across / width, down / height))];
@@ -132,5 +133,6 @@ export function playback(recording, fit) {
 // The tables of all values that are shown now, for screen readers.
 export function tables(recording, { iteration, index }) {
   const { values } = recording.iterations[iteration];
-  return Object.entries(values).filter(([name]) => recording.layout.since[name] <= index).map(([, table]) => table).join("");
+  const shown = Object.entries(values).filter(([name]) => recording.layout.since[name] <= index);
+  return shown.map(([, table]) => table).join("");
 }

@@ -22,8 +22,8 @@ function lay(el, { board, map, operation }, width, seen, large) {
   const above = board.getBoundingClientRect().top - top, kind = kindOf(width, seen - above, large);
   for (const other of Object.keys(LEAST)) board.classList.toggle(`bpl-${other}`, other === kind);
   board.style.height = `${heightIn(seen, above, kind)}px`;
-  const sizes = [map, operation].map(({ figure }) => [figure.parentElement.clientWidth, figure.parentElement.clientHeight]);
-  return { map: sizes[0], operation: sizes[1], kind_of_layout: kind };
+  const roomFor = ({ figure: { parentElement } }) => [parentElement.clientWidth, parentElement.clientHeight];
+  return { map: roomFor(map), operation: roomFor(operation), kind_of_layout: kind };
 }
 
 // `fit` is called when the layout may have changed.

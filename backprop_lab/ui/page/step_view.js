@@ -1,4 +1,4 @@
-// Shows one state of a lab, as it is told: pictures, frames, card, timeline, sum. Reports gestures, and knows no kernel.
+// Shows one state of a lab, as it is told: pictures, frames, card, timeline, sum. Reports gestures; knows no kernel.
 // Its parts lie beside it, a file each; step_view.py makes one module of all.
 
 import { isPlain } from "./arithmetic.js";
@@ -51,8 +51,9 @@ function makeMap(board, label, tell) {
 // All that is seen, in the order in which Tab goes through it.
 function makeParts(el, lab, label, later) {
   const board = make("div", "bpl-board", el);
-  const transport = makeTransport(board, lab), timeline = makeTimeline(board, lab), map = makeMap(board, label, lab.tell);
-  const card = makeCard(board, lab, later), operation = makePicture(make("div", "bpl-operation", board), "bpl-equation");
+  const transport = makeTransport(board, lab), timeline = makeTimeline(board, lab);
+  const map = makeMap(board, label, lab.tell), card = makeCard(board, lab, later);
+  const operation = makePicture(make("div", "bpl-operation", board), "bpl-equation");
   operation.image.alt = "";
   operation.image.onload = operation.fit;
   const sum = makeSum(board, lab, later), below = makeBelow(el, lab);
@@ -81,7 +82,8 @@ function makeShowing(model, lab, parts, pointer, toMeasure) {
     const now = lab.state();
     pointer.heed(now);
     operation.boxes = now.operation ?? [];
-    operation.image.style.visibility = predicts(now) ? "hidden" : ""; // it is of the step before, and no rule for this one
+    // While one predicts, it is of the step before, and no rule for this one.
+    operation.image.style.visibility = predicts(now) ? "hidden" : "";
     transport.show(now);
     timeline.show(now);
     card.show(now, model.get("note"));

@@ -11,8 +11,8 @@ export function paperOf(element) {
   return [255, 255, 255];
 }
 
-// The height of what is really seen of the page around the element: of the panel that scrolls, or of the window. A frame
-// that is no panel, as some hosts have it, becomes as high as what is in it; there only the screen can tell.
+// The height of what is really seen of the page around the element: of the panel that scrolls, or of the window. A
+// frame that is no panel, as some hosts have it, becomes as high as what is in it; there only the screen can tell.
 export function visibleHeight(element) {
   let panel = Infinity;
   for (let at = element.parentElement; at && at !== document.body; at = at.parentElement) {
