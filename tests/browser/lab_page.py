@@ -46,11 +46,13 @@ LAID_OUT = "new Promise((done) => requestAnimationFrame(() => requestAnimationFr
 SETTLED = """async () => {
   const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
   const listed = kernel.supportsSubshells && (await kernel.requestListSubshell({}).done).content.subshell_id;
-  for (let time = 0; time < 3; time++) {
-    const asked = [null, ...(listed || [])].map((shell) => ((kernel.subshellId = shell), kernel.requestKernelInfo()));
+  const ask = async (shell) => {
+    kernel.subshellId = shell;
+    const asked = [kernel.requestKernelInfo(), new Promise((late) => setTimeout(late, 2000, "late"))];
     kernel.subshellId = null;
-    await Promise.all(asked);
-  }
+    if ((await Promise.race(asked)) === "late") await ask(shell); // one of a kernel's first answers may get lost
+  };
+  for (let time = 0; time < 3; time++) await Promise.all([null, ...(listed || [])].map(ask));
   await Promise.all([...document.querySelectorAll(".bpl-board img")].map((image) => image.decode().catch(() => {})));
   await new Promise((go) => requestAnimationFrame(() => setTimeout(() => setTimeout(go)))); // words follow the map
 }"""

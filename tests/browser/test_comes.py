@@ -14,8 +14,7 @@ Element.prototype.scrollIntoView = function (...how) {
 };
 window.came"""
 
-# On a machine under load a page has been seen to wait for ever here, after a cell that takes seconds: not in make test.
-pytestmark = pytest.mark.release
+pytestmark = pytest.mark.release  # they wait for seconds on end
 
 
 def opened(notebook, *cells):
