@@ -209,7 +209,8 @@ def _feedback(looked: Explaining, others: Sequence[Explaining] = ()) -> Feedback
         causes = tuple(dict.fromkeys(cause for each in several for cause in each.key))
         return Feedback(False, causes, _in_one(explained), where)
     if (decimals := compared.decimals) is not None:
-        rounded = f"These are the right numbers rounded to {decimals} decimals."
+        to = {0: "whole numbers", 1: "1 decimal"}.get(decimals, f"{decimals} decimals")
+        rounded = f"These are the right numbers rounded to {to}."
         return Feedback(False, ("rounded",), f"{rounded} Hand in {name} itself, with all its digits.", where)
     if explained:
         seen = f"{_first_difference(compared, where)} " if right.ndim else ""

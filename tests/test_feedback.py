@@ -183,7 +183,6 @@ in through(Linear([[1.0, 1]], [[0.0, 0]]), Sigmoid(), Linear([[1.0], [-1]], [[0.
 in trained(random_problem(0, lr=1e200), 2)
   L = np.array(L) |  | L is the same here, but no longer finite: W1 is the first value with nan in it.
   dW1 = np.ones((3, 4)) | diverged | ... nothing to compare with: W1 is the first value with nan in it. ...
-# What overflows is right where it does not
 in trace(random_problem(9, loss=SoftmaxCrossEntropy()))
   P = np.exp(y_pred) / np.exp(y_pred).sum(axis=1, keepdims=True)
   logP = np.log(P)
@@ -192,7 +191,6 @@ in surer(trace(random_problem(9, loss=SoftmaxCrossEntropy())), 1e4)
   logP = np.log(P) | log-of-zero
 in trace(in_other_numbers(example.problem, np.float32))
   dW1 = X.T.astype(float) @ dY1
-# The first number that differs, how many do, and by how much
 in through(Linear(np.ones((2, 2)), [[0.0, 0]]), X=[[1.0, 0], [2.0, 0]], y=np.zeros((2, 2)))
   dW1 = [[10, 7], [0, 0]] | value | dW1[0, 1] should be 10, and yours is 7. 1 of the 4 numbers differs. dW1[0, 1] is
     made of column 0 of X and column 1 of dy_pred.
@@ -202,12 +200,10 @@ in example
     −37.99418559. ... It is right to about 9 digits, and off by more than rounding: ...
   L = 5 | value | Your L is 5: too small.
   dW1 = dW1 * [[2.0], [3.0], [4.0]] | pattern a factor for each row | ... times a number of its own: 2, 3, 4.
-  dW1 = np.round(dW1, 1) | rounded | These are the right numbers rounded to 1 decimals. Hand in dW1 itself, with all ...
-# The name of the mistake, here or further up
+  dW1 = np.round(dW1, 1) | rounded | These are the right numbers rounded to 1 decimal. Hand in dW1 itself, with all ...
   dY1 = dH1 | mask-forgotten mask-always-true | This looks like dH1: the ReLU's mask is missing; or like a mask that ...
   dW1 = X.T @ np.maximum(dH1, 0) | mask-from-gradient | It would follow from a slip further up:
     dY1 looks like dH1 with its negative numbers set to 0: ...
-# Another shape
   db1 = dY1.sum(axis=0) | shape dimension-dropped | ...; it should have shape (1, 4), like b1. ... The numbers ...
   dW1 = dW1.T | shape result-transposed | Your dW1 has shape (4, 3); ..., like W1. This looks like dW1 transposed.
 # No answer at all
@@ -216,9 +212,12 @@ in example
   dW1 = retyped(dW1, (1, 3), np.nan) | not-finite | dW1[1, 3] is nan in yours: look for 0 divided by 0, or ...
   dW1 = [[1, 2, 3], [4, 5]] | unreadable | The rows of your dW1 differ in length: ...
   dW1 = 'X.T @ dY1' | unreadable | Your dW1 is text: write numbers, and names of arrays, without quotes.
+  dW1 = dW1.astype(str) | unreadable | Your dW1 has text in it: write numbers without quotes.
+  dW1 = np.array(retyped(dW1, (1, 2), 'x'), object) | unreadable | dW1[1, 2] is text in yours, not a number.
+  dW1 = np.ma.masked_less(dW1, 0) | unreadable | Your dW1 has masked cells, which have no number: fill them first.
+  dW1 = {'dW1': dW1} | unreadable | Your dW1 is a dictionary: take dW1 out of it, by its key in square brackets.
   dW1 = np.sum | unreadable | Your dW1 is a function, not what it returns: call it, with parentheses.
   dW1 = type('Tensor', (), {'__array__': raises(ValueError('requires grad'))})() | unreadable | ... dW1.detach().
-# No such name
   y_perd = 1 | name | There is no 'y_perd' here. Did you mean y_pred? ...
 """
 
@@ -252,6 +251,7 @@ in example
   dW2 = lambda H1: raises(SystemExit('enough'))() | raised | ... SystemExit: enough. It was given H1 (2, 4).
   dW2 = lambda H1, dy_pred: H1 @ dy_pred | raised transpose-forgotten | Your dW2 stopped with ValueError: in a product @
     the first matrix needs ... first has 4 and the second 2. ... Did you write `H1 @ dy_pred` (transpose forgotten)?
+  dW2 = lambda H1: np.exp(1000 * H1.T) | not-finite pattern a number grew too large in exp | dW2[1, 1] is inf in ...
   dW2 = lambda H1: h1.T | raised pattern another name | ... Did you mean H1?
   db1 = lambda dY1: dY1[:1] + dY1[1:2] | pattern a sample missing | Right for the first problem, but not for another
     one, with X (3, 3), y (3, 2). db1[0, 2] should be 1.632, and yours is 1.377. Sample 2 is missing from it.
