@@ -138,7 +138,7 @@ def _fields_of_setup() -> dict[str, widgets.Widget]:
         width = f"{60 + 7 * len(label)}px"
         sizes[name] = widgets.IntText(description=label, tooltip=f"From 1 to {most}", **sized(width))
     return {
-        "start": _menu("start", "180px", "The numbers to start from"),
+        "start": _menu("start", "192px", "The numbers to start from"),
         **sizes,
         "activation": _menu("activation", "180px", "The activation after each hidden layer"),
         "loss": _menu("loss", "230px", "What the network is trained to make small"),
