@@ -49,7 +49,6 @@ def test_what_is_needed_in_a_place_is_pinned_there_to_one_version_that_suits_of_
         assert wanted.specifier.contains(pin.partition("==")[2]), f"{wanted}: run `make pins`"
 
 
-# Where packages come from is everyone's own business, and so is where a clone lies.
 NAMED_NOWHERE = re.compile(
     r"pypi\.org|pythonhosted\.org|registry\.npmjs|deb\.debian|security\.debian|conda\.anaconda"
     r"|(?<![\w.~}/-])/(root|home|work|tmp|Users|opt(?!/tljh/))/[\w.]"  # each TLJH has the one in opt

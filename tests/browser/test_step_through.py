@@ -82,10 +82,12 @@ def test_hovering_works_a_cell_out_and_a_click_keeps_it_whatever_the_pointer_doe
     assert lab.picture() == before, "frames are drawn in the page"
     lab.hover("W1_new", 0, 0)  # not on the board yet
     expect(lab.worked).to_have_count(0)
+    lab.hover("dW1", 1, 2)
+    lab.settle()
     lab.click("dW1", 1, 2)
     lab.hover("db2", 0, 1)  # at once, before the kernel can have answered
     lab.settle()
-    expect(lab.worked).to_contain_text("dW1[1,2] = ")
+    expect(lab.worked).to_contain_text("dW1[1,2] = kept")
     lab.key("Escape")
     for seen in (1, 0, 1):  # a finger taps, and taps again
         lab.image.evaluate(TAP, lab.place_of("dW1", 0, 0)[:2])

@@ -49,7 +49,7 @@ export function makeSum(board, { tell }, later) {
 
   let shown = "", terms = 0;
   function show({ sum: now, edit, pinned }) {
-    const all = JSON.stringify([now, edit]);
+    const all = JSON.stringify([now, edit, pinned]);
     if (all === shown) return;
     shown = all;
     hint.hidden = Boolean(now);
