@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from backprop_lab.layers import Array, Layer
+from backprop_lab.layers import Activation, Array, Layer
 from backprop_lab.losses import Loss
 
 
@@ -161,7 +161,7 @@ def _check_layers(layers: tuple[Layer, ...]) -> None:
 def _check_chain(layers: tuple[Layer, ...]) -> None:
     if not layers or not layers[0].parameters:
         raise ValueError(f"a network starts with a layer that has parameters, such as Linear; got {layers!r}")
-    before = layers[0]  # the last layer with parameters
+    before: Layer | None = layers[0]  # the last layer with parameters, if what it gives is as wide as what comes in
     for number, layer in enumerate(layers[1:], start=2):
         if not layer.parameters:
             if not layers[number - 2].parameters:
@@ -169,6 +169,7 @@ def _check_chain(layers: tuple[Layer, ...]) -> None:
                     f"layer {number}, {layer!r}, follows another layer without parameters: put one that has some, such "
                     "as Linear, between them"
                 )
+            before = before if isinstance(layer, Activation) else None
             continue
         given, taken = getattr(before, "outputs", None), getattr(layer, "inputs", None)
         if given != taken and None not in (given, taken):

@@ -56,6 +56,22 @@ class Scale(Own):
     formulas: ClassVar = {"Y": "{a} * {X}", "dX": "{a} * {dY}", "da": "np.sum({dY} * {X}, axis=0, keepdims=True)"}
 
 
+class ConcatenatedReLU(Own):
+    """Twice as wide as what comes in: its positive part beside its negative one (Shang et al., 2016)."""
+
+    def forward(self, X):
+        return np.concatenate([np.maximum(X, 0), np.maximum(-X, 0)], axis=-1)
+
+    def backward(self, X, dY):
+        above, below = np.split(dY, 2, axis=-1)
+        return above * (X > 0) - below * (X < 0)
+
+    formulas: ClassVar = {
+        "Y": "np.hstack([np.maximum({X}, 0), np.maximum(-{X}, 0)])",
+        "dX": "np.hsplit({dY}, 2)[0] * ({X} > 0) - np.hsplit({dY}, 2)[1] * ({X} < 0)",
+    }
+
+
 @dataclass(frozen=True)
 class LeakyReLU(Activation):
     slope: float | Fraction = 0.01
@@ -169,6 +185,7 @@ OWN_PROBLEMS = {
     "Linear with its own formula": own_problem(ReLU(), first=linear(4, 3, Dotted)),
     "Linear without bias": own_problem(Tanh(), first=WithoutBias(W=linear(4, 3).W)),
     "parameter called a": own_problem(Scale(a=[[0.5, -2.0, 1.5]]), loss=MeanSquaredError()),
+    "twice as wide": own_problem(ConcatenatedReLU(), linear(6, 3)),
     "leaky ReLU": own_problem(LeakyReLU(0.2)),
     "arctan by math.atan": own_problem(Arctan()),
     "softmax as an activation": own_problem(Softmax()),
