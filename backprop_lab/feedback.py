@@ -106,13 +106,12 @@ def check_function(
     function: Any,
     traces: Sequence[Trace],
     mistakes: Mapping[str, Mistake] = MISTAKES,
-    digits: int | None = None,
 ) -> Feedback:
     """Whether a function gives `name` in every one of `traces`, such as `lambda X, dY1: X.mT @ dY1` for dW1.
 
     Its arguments are names of values that are known before `name`; it gets copies, so it can spoil nothing. What it
     raises comes back as a sentence. If it is wrong, only what all the traces bear out is said of it. Give traces of
-    different sizes: then a factor of 1/2 is told from one of 1/N. `mistakes` and `digits` are as for `check`.
+    different sizes: then a factor of 1/2 is told from one of 1/N. `mistakes` are as for `check`.
     Raises nothing itself.
     """
     if not isinstance(name, str):
@@ -123,7 +122,7 @@ def check_function(
         return _misused(f"There is nothing to try {name} on: give at least one trace, in a list.")
     if not _are_mistakes(mistakes):
         return _misused(NO_MISTAKES)
-    looked = [_try(name, function, trace, mistakes, digits) for trace in traces]
+    looked = [_try(name, function, trace, mistakes) for trace in traces]
     decided = [look if isinstance(look, Feedback) else _decided(look.compared) for look in looked]
     at = next((at for at, feedback in enumerate(decided) if not feedback), 0)
     first = looked[at]
@@ -136,28 +135,26 @@ def check_function(
     return replace(feedback, message=message)
 
 
-def _try(
-    name: str, function: Any, trace: Trace, mistakes: Mapping[str, Mistake], digits: int | None
-) -> Explaining | Feedback:
+def _try(name: str, function: Any, trace: Trace, mistakes: Mapping[str, Mistake]) -> Explaining | Feedback:
     """What a function gives for one trace, or an array in its place; or what to say where there is nothing."""
     try:
         if name not in trace or not callable(function):
-            return _explaining(name, function, trace, mistakes, digits)
+            return _explaining(name, function, trace, mistakes)
         answer, warned = call(name, function, trace, mistakes)
         asked = set(signature(function).parameters)
         own_way = name not in trace.given and bool(asked & set(trace.names) - {*trace.step(name).operands})
-        return replace(_explaining(name, answer, trace, mistakes, digits), own_way=own_way, warned=warned)
+        return replace(_explaining(name, answer, trace, mistakes), own_way=own_way, warned=warned)
     except NoAnswerError as nothing:
         told = _told(nothing)
         if nothing.otherwise is not None:
-            otherwise = check(name, nothing.otherwise, trace, mistakes, digits)
+            otherwise = check(name, nothing.otherwise, trace, mistakes)
             if {*otherwise.cause} & {*mistakes}:
                 return replace(told, cause=told.cause + otherwise.cause, message=f"{told} {otherwise}")
         return told
 
 
 def _explaining(
-    name: str, answer: Any, trace: Trace, mistakes: Mapping[str, Mistake], digits: int | None
+    name: str, answer: Any, trace: Trace, mistakes: Mapping[str, Mistake], digits: int | None = None
 ) -> Explaining:
     """An answer beside the trace. Raises NoAnswerError where there is nothing to compare."""
     if name not in trace:

@@ -96,42 +96,30 @@ def sweep(
     networks at large learning rates above all: their last bits grow, and they come out as another run of the same
     problem, as good as the one alone.
     """
-    *_, result = iter_sweep(seeds, lrs, steps, problem, **options)
-    return result
-
-
-def iter_sweep(
-    seeds: Iterable[int | None],
-    lrs: Iterable[float],
-    steps: int = 500,
-    problem: Problem | None = None,
-    **options: Any,
-) -> Iterator[Sweep]:
-    """The same sweep, a few milliseconds or a step at a time: yields its one result again and again as it fills.
-
-    All runs advance together, so if you stop early you keep a whole map of fewer steps. In a terminal:
-
-        with tqdm(total=500) as bar:
-            for result in iter_sweep(seeds, lrs, steps=500):
-                bar.update(result.step - bar.n)
-    """
     lrs = _each("lrs", lrs, check_learning_rate)
     if problem is not None:
         check_problem(problem)
         if options:
             raise ValueError(f"a problem of your own has its {', '.join(options)} already: leave that out")
         seeds = _each("seeds", seeds, lambda seed: None if seed is None else check_seed(seed))
-        return sweep_problems([redrawn(problem, seed) for seed in seeds], lrs, steps, seeds)
-    seeds = _each("seeds", seeds, check_seed)
-    first = random_problem(seeds[0], lr=lrs[0], **options)
-    others = (random_problem(seed, lr=lrs[0], **options, make=Problem.trusted) for seed in seeds[1:])
-    return sweep_problems((first, *others), lrs, steps, seeds)
+        problems: Iterable[Problem] = (redrawn(problem, seed) for seed in seeds)
+    else:
+        seeds = _each("seeds", seeds, check_seed)
+        first = random_problem(seeds[0], lr=lrs[0], **options)
+        others = (random_problem(seed, lr=lrs[0], **options, make=Problem.trusted) for seed in seeds[1:])
+        problems = first, *others
+    *_, result = sweep_problems(problems, lrs, steps, seeds)
+    return result
 
 
 def sweep_problems(
     problems: Iterable[Problem], lrs: Iterable[float], steps: int, seeds: Sequence[int | None]
 ) -> Iterator[Sweep]:
-    """The same for problems of the same layers, loss and shapes, one of each seed: each at every learning rate."""
+    """Train problems of the same layers, loss and shapes, one of each seed, each of them at every learning rate.
+
+    Yields the one result again and again as it fills, a few milliseconds or a step at a time. All runs advance
+    together, so if you stop early you keep a whole map of fewer steps.
+    """
     problems = tuple(map(in_floats, problems))
     lrs = _each("lrs", lrs, check_learning_rate)
     check_whole("steps", steps, 1, such_as=", such as 500")

@@ -66,9 +66,3 @@ def test_a_square_is_the_mean_of_as_few_cells_as_keep_it_wide_enough_to_see(ever
 def test_the_worked_example_has_room_for_its_numbers_on_a_laptop(example):
     found = place_matrices(example, 930, 345)
     assert (found.boxes["X"].width / 3 >= 36, found.boxes["X"].height / 2 >= 15, found.width > 925) == (True,) * 3
-
-
-@pytest.mark.parametrize(("sizes", "told"), [((65, 2, [3], 1), "65 samples"), ((2, 3, [129], 2), "129 units")])
-def test_a_network_that_is_larger_is_refused_in_words(sizes, told):
-    with pytest.raises(ValueError, match=rf"room for 64 samples, 128 units, .*; this network has {told}"):
-        place_matrices(trace(random_problem(0, *sizes)), 900)

@@ -108,8 +108,9 @@ def test_a_layer_whose_gradient_is_wrong_steps_through_too_and_is_red():
 
 UNSHOWN = {
     "takes a Problem, not 'mazur', a value of type str: worked_example": {"problem": "mazur"},
-    r"up to 64 samples, and here are 2000 samples: X\[:64\] and y\[:64\]": {"problem": random_problem(0, samples=2000)},
-    "up to 128 columns, and here are 2000 columns in W1": {"problem": random_problem(0, hidden=2000)},
+    r"up to 64 samples, and here are 2000: X\[:64\] and y\[:64\]": {"problem": random_problem(0, samples=2000)},
+    r"up to 128 rows and columns, and W1 is \(3, 2000\)": {"problem": random_problem(0, hidden=2000)},
+    "up to 6 layers with parameters, and here are 7": {"problem": random_problem(0, hidden=(2,) * 6)},
 }
 
 

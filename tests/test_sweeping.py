@@ -10,11 +10,10 @@ from problems import LOSSES, identical
 
 from backprop_lab import ACTIVATIONS, ReLU, SumSquaredError, random_problem, sweep, sweeping, trace
 from backprop_lab.starting import redrawn
-from backprop_lab.sweeping import ROUND_STEPS, iter_sweep
 
 MANY = {"seeds": range(12), "lrs": np.logspace(-5, -2, 12)}  # side by side
 FEW = {"seeds": range(3), "lrs": (1e-4, 1e-2)}  # run by run
-STEPS = ROUND_STEPS + 7
+STEPS = sweeping.ROUND_STEPS + 7
 
 every_activation = pytest.mark.parametrize("activation", ACTIVATIONS.values(), ids=ACTIVATIONS)
 
@@ -63,19 +62,6 @@ def test_a_loss_that_is_no_number_counts_as_infinite():
     result = sweep(range(12), [1e308], steps=2)  # infinite weights of both signs meet before any loss was infinite
     assert any(np.isnan(alone(problem, 2)[0][1]) for _, _, problem in runs_of(result))
     assert ((result.loss[..., 1] == np.inf) & (result.diverged == 1)).all()
-
-
-def test_whoever_stops_between_blocks_keeps_a_whole_map_of_fewer_steps(monkeypatch):
-    whole = sweep(**MANY, steps=3 * ROUND_STEPS)
-    monkeypatch.setattr(sweeping, "BLOCK_BYTES", 2**14)
-    for result in iter_sweep(**MANY, steps=3 * ROUND_STEPS):
-        known = ~np.isnan(result.loss)
-        assert known[..., : result.step + 1].all() or result.step == 0
-        if result.step == ROUND_STEPS and known[0, 0, -1 - ROUND_STEPS]:
-            break
-    assert not known[..., -1].any()
-    np.testing.assert_allclose(result.loss[known], whole.loss[known], rtol=1e-12)
-    assert result.network(0, 1e-5).parameters.keys() == {"W1", "b1", "W2", "b2"}, "a run can be opened"
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=repr)
@@ -132,4 +118,4 @@ def test_a_run_that_was_not_swept_is_refused_and_the_nearest_named_and_so_is_bad
         (([1], [0.1]), {"problem": in_other_numbers(**own, kind=complex)}, "real numbers, and X has complex ones"),
     ]:
         with pytest.raises(ValueError, match=message):
-            iter_sweep(*arguments, **options)
+            sweep(*arguments, **options)

@@ -19,7 +19,6 @@ MARGIN = 4.0  # at the edges, in which frames fit
 SMALLEST = 2.0  # the side of a cell, or of a square that stands for several
 WIDEST, WIDEST_LARGE = 58.0, 90.0  # a cell; the second for the back row of a lecture hall
 FLAT, TALL, NATURAL = 3.0, 2.5, 0.52  # width by height at most, height by width at most, and height by width if free
-MOST = {"samples": 64, "units": 128, "hidden layers": 6}
 POWERS = (1.0, 0.85, 0.7, 0.55, 0.4)  # of the number of cells that a side grows with: the large ones give way first
 LOSS_ROOM = (7.5, 5.0)  # the smallest loss plot, its title included, in ems of labels
 AVERAGED = "avg"  # what a label says of squares that are means
@@ -82,11 +81,7 @@ ROWS = ("values", "gradients", "new weights")
 
 
 def place_matrices(trace: Trace, width: float, height: float = math.inf, large: bool = False) -> Layout:
-    """Place every matrix of `trace` in a picture of at most `width` by `height` CSS pixels.
-
-    Raises ValueError, in words, for a network with more samples, units or layers than MOST.
-    """
-    _check_size(trace)
+    """Place every matrix of `trace` in a picture of at most `width` by `height` CSS pixels."""
     columns = _columns(trace)
     found = _placed(columns, width, height, large)
     if averaged := {name for name, box in found.boxes.items() if box.means != (1, 1)}:
@@ -141,17 +136,6 @@ def _placed(columns: list[_Column], width: float, height: float, large: bool, av
 
 def _cells_in_a_square(side: float, n: int) -> int:
     return max(1, math.ceil(SMALLEST * n / side - 1e-9))
-
-
-def _check_size(trace: Trace) -> None:
-    network = trace.problem.network
-    layers = sum(bool(layer.parameters) for layer in network.layers)
-    units = max(max(trace[name].shape) for name in network.parameters)
-    units = max(units, *(trace[name].shape[-1] for name in ("X", *(stage.Y for stage in network.stages))))
-    found = dict(zip(MOST, (len(trace["X"]), units, layers - 1), strict=True))
-    if too_many := [f"{n} {what}" for what, n in found.items() if n > MOST[what]]:
-        most = ", ".join(f"{n} {what}" for what, n in MOST.items())
-        raise ValueError(f"the board has room for {most}; this network has {' and '.join(too_many)}")
 
 
 def _first_with(readable: float, fits: Callable[[float, float], bool], most: float) -> tuple[float, float]:

@@ -195,25 +195,18 @@ def checked(problem: Problem) -> Problem:
     """A problem that the lab can show. Raises ValueError, saying why not and what would do, for anything else."""
     check_problem(problem)
     samples, layers = len(problem.X), sum(bool(layer.parameters) for layer in problem.network.layers)
-    given = {"X": problem.X, "y": problem.y, **problem.network.parameters}
-    widest = max(given, key=lambda name: given[name].shape[-1])
-    for count, most, what, instead in (
-        (
-            samples,
-            SIZES["samples"],
-            "samples",
-            f"X[:{SIZES['samples']}] and y[:{SIZES['samples']}] are the first of them",
-        ),
-        (given[widest].shape[-1], SIZES["hidden"], f"columns in {widest}", "a narrower network shows the same steps"),
-        (layers, SIZES["layers"] + 1, "layers with parameters", "a shallower network shows the same steps"),
-    ):
-        if count > most:
-            raise ValueError(
-                f"a lab shows up to {most} {what.partition(' in ')[0]}, and here are {count} {what}: {instead}"
-            )
+    if samples > (most := SIZES["samples"]):
+        instead = f"X[:{most}] and y[:{most}] are the first of them"
+        raise ValueError(f"a lab shows up to {most} samples, and here are {samples}: {instead}")
+    if layers > (most := SIZES["layers"] + 1):
+        instead = "a shallower network shows the same steps"
+        raise ValueError(f"a lab shows up to {most} layers with parameters, and here are {layers}: {instead}")
     for name, value in trace(problem).items():
         if np.iscomplexobj(value):
             raise ValueError(f"a lab shows real numbers, and {name} is complex: {name}.real is its real part")
         if np.ndim(value) > 2:
             raise ValueError(f"a lab shows values with rows and columns, and {name} has the shape {np.shape(value)}")
+        if max(np.shape(value), default=0) > (most := SIZES["hidden"]):
+            instead = "a narrower network shows the same steps"
+            raise ValueError(f"a lab shows up to {most} rows and columns, and {name} is {np.shape(value)}: {instead}")
     return problem
