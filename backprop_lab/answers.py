@@ -78,7 +78,7 @@ def as_floats(name: str, array: Array, kind: str = "") -> Array:
 
 
 def cell(name: str, where: tuple[int, ...]) -> str:
-    """A cell as one writes it: dW1[0, 2], or just L."""
+    """The name of a cell: dW1[0, 2], or just L."""
     return f"{name}{list(where)}" if where else name
 
 

@@ -264,8 +264,7 @@ def _in_one(explained: list[Explanation]) -> str:
 
 
 def _diverged(compared: Comparison) -> Feedback:
-    """What can be said where the trace itself holds inf or nan: that the answer is the same, or nothing; and where it
-    began, as training diverges, scores may be too large, and a planted line may have no answer."""
+    """What can be said where the trace itself holds inf or nan: whether the answer is the same, and where it began."""
     name, values = compared.name, compared.trace
     first = next(each for each in values if not np.isfinite(values[each]).all())
     found = "nan" if np.isnan(values[first]).any() else "inf"

@@ -227,7 +227,7 @@ def _templates(source: Any, results: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def _own_numbers(source: Any) -> dict[str, str]:
-    """What stands in the lines of a layer or a loss for its own numbers, such as a slope."""
+    """The own numbers of a layer or a loss, such as a slope, as its lines have them."""
     parameters = tuple(getattr(source, "parameters", ()))
     names = _own_names(tuple(source.formulas.items()), parameters)
     return {name: literal(getattr(source, name)) for name in names if hasattr(source, name)}

@@ -63,8 +63,8 @@ LEVELS = {
 }
 DRAWN = "mystery(seed=12, difficulty=2)"
 DRAWS = 1000  # after so many there is something wrong with the levels, not with the seed
-VISIBLE = 0.05  # by so much of its largest number the wrong line is off, and every other one by less than half as much
-FILLED = 0.25  # so much of each value is not 0: a layer that is off as a whole, or nearly, hides what is done in it
+VISIBLE = 0.05  # the wrong line is off by more than this part of its largest number, all others by less than half of it
+FILLED = 0.25  # at least this part of each value is not 0: a layer that is off, or nearly, hides what is done in it
 READABLE = 1000  # every number on the board is smaller
 
 
@@ -144,7 +144,7 @@ def _unread(mistake: Any, line: Any, place: str | None, right: Trace) -> tuple[t
 
 
 def _alike(name: Any, names: Iterable[str]) -> str | None:
-    """The one of `names` that is `name`, if need be with other capitals."""
+    """The one of `names` that is `name`, whatever its capitals."""
     alike = [each for each in names if isinstance(name, str) and each.lower() == name.lower()]
     return name if name in alike else alike[0] if len(alike) == 1 else None
 

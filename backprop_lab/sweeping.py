@@ -238,7 +238,7 @@ def _blocks(numbers: int, runs: Array) -> list[Array]:
 def _can_be_stacked(problem: Problem) -> bool:
     """Whether the layers and the loss take a stack of a few problems to what each of them gives alone.
 
-    As many as there are of nothing else, so that a length, such as `len(y)`, is not by chance the right one.
+    Their number occurs in no shape, so that a length, such as `len(y)`, is not the right one by chance.
     """
     numbers = {"X": problem.X, "y": problem.y, **problem.network.parameters}
     S = next(size for size in count(2) if not any(size in array.shape for array in numbers.values()))

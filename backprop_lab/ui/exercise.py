@@ -1,3 +1,5 @@
+"""The box below a learner's answer: feedback, hints and the progress through a notebook."""
+
 import html
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

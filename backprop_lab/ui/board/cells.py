@@ -126,7 +126,7 @@ class CellPainter:
 
 
 def in_cell(name: str, value: float) -> str:
-    """A number as it stands in a cell; a learning rate as one types it, so that 0.025 is not read as 0.03."""
+    """A number as it stands in a cell; a learning rate as it is typed, so that 0.025 is not read as 0.03."""
     return plain(value, 3) if name == "lr" and 0.005 <= value < 10 else format_number(value)
 
 

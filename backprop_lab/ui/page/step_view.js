@@ -167,7 +167,7 @@ function render({ model, el }) {
     release();
     for (const { image } of [map, operation]) URL.revokeObjectURL(image.src);
     presence.leave();
-    el.replaceChildren(); // whoever holds the element keeps nothing more
+    el.replaceChildren(); // something may still hold the element
   };
 }
 

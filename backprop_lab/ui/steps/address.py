@@ -1,6 +1,6 @@
 """A place in the lab as a link holds it after its `#`: `start=random&seed=3&step=dW1`. It is data and never run.
 
-Numbers of one's own stand there too, row by row, with the layers that they belong to:
+Your own numbers stand there too, row by row, with the layers that they belong to:
 `X=1,2;3,4&y=1;0&network=Linear,ReLU,Linear&W1=...&b1=...&W2=...&b2=...&loss=sum of squares&lr=0.1`.
 """
 

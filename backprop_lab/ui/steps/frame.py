@@ -104,7 +104,7 @@ _WRONG: WeakKeyDictionary[Trace, list[str]] = WeakKeyDictionary()
 
 
 def comes_out(term: Term) -> bool:
-    """Whether who works a term out with the numbers that are written there gets the number beside them."""
+    """Whether the numbers that are written in a term, worked out, give the number beside them."""
     if not re.fullmatch(r"[\d.e()+\-−×·/² ]+", term.text):  # it stands there by its name
         return True
     line = term.text.translate({ord("−"): "-", ord("×"): "*", ord("·"): "*", ord("²"): "**2"})

@@ -130,7 +130,7 @@ def _pictures(looks: list[list[Look]], room: Room, large: bool) -> dict[str, Any
 
 
 def _packed(png: bytes) -> str:
-    """A picture in less room, as text: the lab's own are packed in haste. Level 9 would take four times as long."""
+    """A picture in less room, as text: the lab packs for speed. Level 9 would take four times as long."""
     data = io.BytesIO()
     Image.open(io.BytesIO(png)).save(data, "PNG", compress_level=7)
     return base64.b64encode(data.getvalue()).decode()

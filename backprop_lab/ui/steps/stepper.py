@@ -22,7 +22,7 @@ from backprop_lab.ui.steps.training import Training, can_be_planted, why_not_pla
 from backprop_lab.ui.values.one_cell import Cell
 from backprop_lab.ui.values.slopes import value_of
 
-LAST = 100_000  # the last iteration that one can jump to
+LAST = 100_000  # the last iteration to jump to
 
 
 class Stepper(HasTraits):
@@ -99,7 +99,7 @@ class Stepper(HasTraits):
     def forget(self) -> None:
         """Keep no trace while nobody looks: where the learner is stays known, and the trace is made again when needed.
 
-        It is that of the last iteration that was gone to, which the training has too.
+        The training remembers the same one, that of the last iteration gone to.
         """
         self.place.remembered.forget()
 

@@ -14,9 +14,7 @@ from backprop_lab.number_format import MINUS
 from backprop_lab.tracing import Trace
 from backprop_lab.ui.values.slopes import is_slope, slope_of, slopes_of, value_of
 
-Source = tuple[
-    str, str, str
-]  # a matrix, and its rows and columns: along i or j, all of them (*), or the one that it has
+Source = tuple[str, str, str]  # a matrix, and its rows and columns: i, j, all of them (*), or the only one (0)
 MOST_OPERANDS = 5  # in one picture
 LONGEST_LABEL = 24
 
