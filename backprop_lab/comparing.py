@@ -21,7 +21,7 @@ from backprop_lab.tracing import Trace
 
 DIGITS = 1e-11
 ROUNDINGS = 8
-TOO_MANY = 100  # so many times the numbers asked for: the shape is wrong, and nobody looks at each
+TOO_MANY = 100  # times the numbers asked for: the shape is wrong, and the numbers are not compared
 VANISHING = 1e-290, 1e-30, 1e-4  # what comes of smaller numbers than a float64, float32 and float16 can hold
 
 

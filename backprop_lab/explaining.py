@@ -254,7 +254,7 @@ def made_of(trace: Trace, name: str, where: tuple[int, ...]) -> str:
                 one, other = (
                     trace.evaluate(step.code, **any_numbers | {operand: x}) for x in (any_numbers[operand], changed)
                 )
-            except Exception:  # a line of one's own may refuse such numbers
+            except Exception:  # a line of your own may refuse such numbers
                 return ""
             if one[where] == other[where] or np.isclose(one[where], other[where], 1e-12):
                 part = said

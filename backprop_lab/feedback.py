@@ -25,7 +25,7 @@ from backprop_lab.mistakes import MISTAKES, Mistake
 from backprop_lab.number_format import plain, told_apart
 from backprop_lab.tracing import Trace
 
-NEAR = 1e-4  # so near to the right value is no coincidence
+NEAR = 1e-4  # this near to the right value is no coincidence
 HEADINGS = {
     "blank": ("Your turn.", "info-color1, #0288d1"),
     "only-rounding": ("Too small to tell.", "info-color1, #0288d1"),
@@ -83,8 +83,8 @@ def check(
     """Compare `answer` with `trace[name]`. See the top of `comparing.py` for what counts as right.
 
     A wrong answer is compared with what each of `mistakes` gives; to look for your own too, pass
-    `MISTAKES | {"mine": Mistake(...)}`. With `digits`, from 1 to 15, a number is right if it is the value rounded to so
-    many significant digits, as for numbers that were copied from paper.
+    `MISTAKES | {"mine": Mistake(...)}`. With `digits`, from 1 to 15, a number is right if it is the value rounded to
+    that many significant digits, as for numbers that were copied from paper.
 
     The answer may be anything that NumPy reads as an array of numbers: an array of any precision, nested lists or
     tuples, a tensor, a table. Its shape must be that of the value; but one number is one number, however wrapped.

@@ -1,6 +1,6 @@
 """Training steps with a mistake in one of their lines, which only the numbers give away: six, and any number more.
 
-`mystery(1)` is a trace whose steps show the right lines of NumPy, as in a program that one believes to be right; then
+`mystery(1)` is a trace whose steps show the right lines of NumPy, as in a program that you believe to be right; then
 `solve(1, "sign-flipped")` says whether that is the mistake. What is hidden where is written in rot13, so that nobody
 reads the end of the story by accident. `mystery(seed=12, difficulty=2)` draws another, the same for everybody who draws
 it, and `solve(line="dW1", mistake="sign-flipped", seed=12, difficulty=2)` says whether that explains it.
@@ -62,7 +62,7 @@ LEVELS = {
     3: Level(("forward", "loss", "backward", "update"), _DRAWN_ACTIVATIONS, _DRAWN_LOSSES, 2),
 }
 DRAWN = "mystery(seed=12, difficulty=2)"
-DRAWS = 1000  # after so many there is something wrong with the levels, not with the seed
+DRAWS = 1000  # at most: if none of them will do, the levels are wrong, not the seed
 VISIBLE = 0.05  # the wrong line is off by more than this part of its largest number, all others by less than half of it
 FILLED = 0.25  # at least this part of each value is not 0: a layer that is off, or nearly, hides what is done in it
 READABLE = 1000  # every number on the board is smaller

@@ -154,7 +154,7 @@ def _of_a_sample(seen: Compared) -> Iterator[Pattern]:
         alone = np.arange(samples)[:, None] == sample
         try:
             part = seen.trace.evaluate(step.code, **{name: seen.trace[name] * alone for name in of_samples})
-        except Exception:  # a line of one's own may refuse such numbers
+        except Exception:  # a line of your own may refuse such numbers
             return
         parts.append(np.asarray(part))
     if {part.shape for part in parts} != {seen.right.shape} or not np.allclose(sum(parts), seen.right, 1e-6):

@@ -85,7 +85,7 @@ def check_gradients(problem: Problem, gradients: Mapping[str, Array] | None = No
     for a gradient that is wrong by 1 %, however small or large it is. It is nan where it cannot be told, because
     rounding is more than a thousandth of the gradient. `gradients` are the ones to check, by default those of
     `problem`. Raises KeyError if a gradient is missing, and ValueError if one has another shape than its parameter, or
-    if it is no Problem.
+    if `problem` is not a Problem.
     """
     check_problem(problem)
     network = problem.network

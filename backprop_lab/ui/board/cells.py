@@ -64,7 +64,7 @@ class CellPainter:
         self._filled: list[bytes | None] = [b""] * len(boxes)  # the matrix of each that is in the picture
 
     def fill(self, values: Sequence[Array | None]) -> None:
-        """Give each box its matrix, or None if it is not shown yet; a row or column of blanks has nan."""
+        """Give each box its matrix, or None if it is not shown yet."""
         for k, matrix in enumerate(values):
             now = None if matrix is None else np.asarray(matrix, dtype=float).tobytes()
             if now == self._filled[k]:
@@ -164,7 +164,7 @@ def scaled(values: Array, limit: float) -> Array:
 
 
 def means_of(values: Array, each: tuple[int, int]) -> Array:
-    """The mean of every so many rows and columns; at the end there may be fewer."""
+    """The mean of each group of so many rows and columns; the last group may be smaller."""
     values = np.asarray(values, dtype=float)
     with np.errstate(all="ignore"):
         for axis, step in enumerate(each):

@@ -101,7 +101,7 @@ function makeShowing(model, lab, parts, pointer, toMeasure) {
   }
 
   function showBoxes() {
-    map.boxes = model.get("boxes").map((box) => box.slice(0, 7));
+    map.boxes = model.get("boxes");
     pointer.frameAll();
   }
 

@@ -301,7 +301,7 @@ def _sweep(settings: Settings) -> Iterator[tuple[Runs | None, str]]:
 
 
 def _learning_rates(settings: Settings, limits: list[tuple[float, int | None]]) -> tuple[float, ...]:
-    """The learning rates of the map: five decades, which for a problem of one's own go around most of its limits."""
+    """The learning rates of the map: five decades; for a problem of your own, around most of its limits."""
     known = [limit for limit, _ in limits if 0 < limit < math.inf]
     if settings.problem is None or not known:
         return LEARNING_RATES

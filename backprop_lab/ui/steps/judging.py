@@ -39,7 +39,7 @@ class Question(NamedTuple):
 
 
 def asked_before(trace: Trace, step: Step, rng: np.random.Generator) -> Cell | None:
-    """What to ask before this step is shown, as the cell that it is about: a row of a ReLU's, or the loss to come."""
+    """The cell to ask about before this step is shown; the first of its row for a ReLU, L for the loss to come."""
     if step.phase == "update" and step is trace.steps[-1]:
         return ("L", 0, 0) if math.isfinite(float(trace["L"])) else None
     is_relu = step.name in _relus(trace)

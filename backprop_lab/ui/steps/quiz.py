@@ -76,7 +76,7 @@ class Quiz(HasTraits):
         return kept or where == ANYWHERE
 
     def answer(self, text: str) -> None:
-        """Check an answer: a wrong one gets a hint, a right one ours. Raises ValueError for what is no answer."""
+        """Check an answer: a wrong one gets a hint, a right one ours. Raises ValueError for what is not an answer."""
         now = self._open()
         if now.choices:
             if text not in now.choices:

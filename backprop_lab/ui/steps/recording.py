@@ -31,7 +31,7 @@ RECORDING = Path(__file__).parents[1] / "page" / "recording.js"
 
 
 def walk(stepper: Stepper, call: str, iterations: int = 1, large: bool = False) -> str:
-    """A page that steps, from where the stepper is, through this iteration and the next ones, up to so many.
+    """A page that steps, from where the stepper is, through as many `iterations`, this one included.
 
     It is one file of HTML, and asks nobody for anything. `call` opens the same in a notebook. Raises ValueError for a
     network whose sums would make it too large.

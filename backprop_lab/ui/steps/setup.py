@@ -157,7 +157,7 @@ class Setup:
 def chosen(problem: Problem | None, said: Mapping[str, Any]) -> Setup:
     """The setup to open with: a problem with its own numbers, or what the fields of Setup that are `said` come to.
 
-    Raises TypeError for what is no such field, and ValueError if the values make no sense.
+    Raises TypeError for what is not such a field, and ValueError if the values make no sense.
     """
     settled = dict(said)
     if problem is not None:

@@ -22,7 +22,7 @@ _SIGNS: dict[type, str] = {ast.Add: "+", ast.Sub: MINUS, ast.Mult: "*", ast.Div:
 _STRENGTH: dict[Any, int] = {ast.Add: 1, ast.Sub: 1, ast.Mult: 2, ast.Div: 2, ast.MatMult: 2, ast.USub: 3, ast.Pow: 4}
 _REDUCTIONS = {"sum", "mean", "max", "min", "prod"}
 _PRODUCTS = {"dot", "matmul"}
-_CELL_BY_CELL = {"where", "clip"}  # beside the ufuncs
+_CELL_BY_CELL = {"where", "clip"}  # besides the ufuncs
 _POWERS = {"2": "²", "3": "³"}
 
 
