@@ -177,7 +177,7 @@ class Explaining:
         """Every mistake that times a factor gives this answer, or else the slips that do."""
         found = []
         factors = {times: factor for times, factor in common_factors(self.trace).items() if factor != 1}
-        if self.name.endswith("_new"):  # to leave the rate out is to divide the step by it, and no second mistake
+        if self.name.endswith("_new"):  # leaving the rate out and dividing the step by it are one mistake
             factors = {times: factor for times, factor in factors.items() if "rate" not in times}
         for mistake in self.mistakes.values() if self._is_telling and self._is_small else ():
             for line, wrong in mistake.wrong_values(self.trace, self.name):

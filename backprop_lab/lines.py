@@ -227,7 +227,7 @@ def _templates(source: Any, results: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def _own_numbers(source: Any) -> dict[str, str]:
-    """The own numbers of a layer or a loss, such as a slope, as its lines have them."""
+    """A layer's or a loss's own numbers, such as a slope, as they stand in its lines."""
     parameters = tuple(getattr(source, "parameters", ()))
     names = _own_names(tuple(source.formulas.items()), parameters)
     return {name: literal(getattr(source, name)) for name in names if hasattr(source, name)}

@@ -127,7 +127,7 @@ def solve(
 
 
 def _unread(mistake: Any, line: Any, place: str | None, right: Trace) -> tuple[tuple[str, ...], str] | None:
-    """What to say, and why in short, where what was typed has a blank, or is no mistake or no line of the step."""
+    """Where what was typed has a blank, or is not a mistake or a line of the step: the cause, and what to say."""
     if missing := ["line"] * (line is ...) + ["mistake"] * (mistake is None or mistake is ...):
         blanks = {"line": "the wrong line, such as 'dW1',", "mistake": "the mistake"}
         names, places = ("the names", "the blanks") if len(missing) > 1 else ("the name", "the blank")

@@ -1,7 +1,7 @@
 """What can be seen in a wrong answer that no known mistake gives: a factor, signs, rows that changed places.
 
 Each pattern is a sentence that is true of every number of the answer, within rounding; it names no cause. What is true
-of many answers, such as that some numbers differ, is no pattern.
+of many answers, such as that some numbers differ, is not a pattern.
 """
 
 from collections.abc import Iterator

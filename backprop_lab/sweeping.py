@@ -82,10 +82,10 @@ def sweep(
     same data, layers and loss with other weights, or, for the seed None, with the weights as given.
 
     Layers and losses that cannot take a stack of problems are trained one run at a time, which is slower. Fractions
-    and the like become floats. Time grows with runs x steps. The result keeps 8 bytes x (steps + 2
-    + number of parameters) a run, and the problem of each seed; otherwise a sweep needs a few MB, however many runs
-    there are. Raises ValueError if there is no seed or no learning rate, if one is not as `random_problem` needs it, if
-    steps is not a whole number from 1 up, if a number is complex, or if there are options besides a problem.
+    and the like become floats. Time grows with runs x steps. The result keeps 8 bytes x (steps + 2 + number of
+    parameters) a run, and the problem of each seed; otherwise a sweep needs a few MB, however many runs there are.
+    Raises ValueError if there is no seed or no learning rate, if one is not as `random_problem` needs it, if steps is
+    not a whole number from 1 up, if a number is complex, or if there are options besides a problem.
 
     A run takes the same steps that it would take alone, through the same layers. In a block of fewer than FEW_RUNS its
     numbers are the same to the bit. In a larger one `@` adds the same products, but rounds each before it is added,

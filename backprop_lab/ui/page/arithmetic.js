@@ -1,6 +1,6 @@
 // The arithmetic of the view, with no page in it: what is where in a picture, and which layout fits the room there is.
 
-// The layouts of board.css, each with the least height that it can be read in, in CSS pixels: then the page scrolls.
+// The layouts of board.css, each with its least height in CSS pixels: where there is less, the page scrolls.
 export const LEAST = { desktop: 440, wide: 560, tall: 760, large: 460, phone: 720 };
 const MOST = 1100;
 

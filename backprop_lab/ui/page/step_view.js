@@ -82,7 +82,7 @@ function makeShowing(model, lab, parts, pointer, toMeasure) {
     const now = lab.state();
     pointer.heed(now);
     operation.boxes = now.operation ?? [];
-    // While one predicts, it is of the step before, and no rule for this one.
+    // While the learner predicts, it still shows the step before.
     operation.image.style.visibility = predicts(now) ? "hidden" : "";
     transport.show(now);
     timeline.show(now);

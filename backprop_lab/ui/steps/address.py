@@ -102,7 +102,7 @@ READ: dict[str, Callable[[str], Any]] = {
 
 
 def place_in(address: str) -> dict[str, Any]:
-    """What `StepThrough` takes, from the part of an address after its `#`; nothing there is no place in particular.
+    """What `StepThrough` takes, from the part of an address after its `#`; an empty one names none in particular.
 
     Raises ValueError, with a sentence, for whatever is not one of these names with one value of its kind. Whether there
     is such a place in the lab, the lab says.

@@ -89,7 +89,8 @@ def _blocks(cells: Iterable[Cell], kind: str) -> list[Frame]:
 def wrong_gradients(trace: Trace) -> list[str]:
     """The gradients that are proved wrong, by name; looked for only where some may be.
 
-    That is where a mistake is planted, or a part is a reader's own. For the latter, larger matrices would take seconds.
+    That is where a mistake is planted, or where a layer or the loss is your own and matrices are small: larger ones
+    would take seconds.
     """
     if trace not in _WRONG:
         planted = any(step.title for step in trace.steps)

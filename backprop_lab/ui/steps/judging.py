@@ -25,7 +25,7 @@ WAYS = SIGNS | {"up": 1, "down": -1, "stays": 0, "rises": 1, "falls": -1}
 class Question(NamedTuple):
     """What is asked: with `choices` for an answer and, where one can be typed too, what its `field` is called.
 
-    `judge` says whether an answer is right, and a sentence with the verdict; it raises ValueError for what is none.
+    `judge` gives whether an answer is right, and a sentence with the verdict; it raises ValueError where it is none.
     `why` is our reason; `cells` are framed.
     """
 

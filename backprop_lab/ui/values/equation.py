@@ -42,8 +42,8 @@ class _UnclearError(Exception):
 
 
 def equation(trace: Trace, name: str) -> list[str | Operand]:
-    """What a step computes, as signs and matrices in order, to the result; `→` stands before it where the line is no
-    equation of few matrices. Raises KeyError if no step computes `name`.
+    """What a step computes, as signs and matrices in order, to the result; `→` stands before it where the line is not
+    an equation of few matrices. Raises KeyError if no step computes `name`.
     """
     step = trace.step(name)
     result = Operand(name, name, "i", "j", False, value_of(trace, name))
