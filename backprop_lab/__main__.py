@@ -23,8 +23,8 @@ FIRST = "00_start_here.ipynb"
 FOR_STUDENTS = ("*.ipynb", "*.png", "*.csv")
 FOR_TEACHERS = ("teaching_notes.md", "solutions/*.ipynb")
 
-# A file in the learner's folder that records what each notebook was when it was copied. Only this shows later whether
-# the learner has changed it.
+# A file in the learner's folder that records each notebook as it was copied, to tell later whether the learner has
+# changed it.
 RECORD = ".backprop_lab.json"
 
 # What JupyterLab and other editors write into the metadata of a cell that was only run or folded.
@@ -39,8 +39,8 @@ BY_ITSELF = (
     "vscode",
 )
 
-# A folder with settings for JupyterLab: it does not ask first whether one wants news about Jupyter. (With
-# `--LabApp.news_url=None` there are none, and JupyterLab 4.6 asks all the same.)
+# A folder with settings for JupyterLab, which then does not ask whether to show news about Jupyter. (With
+# `--LabApp.news_url=None` there is no news, but JupyterLab 4.6 still asks.)
 SETTINGS = Path(__file__).with_name("jupyter")
 
 HELP = f"""\

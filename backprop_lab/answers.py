@@ -56,7 +56,7 @@ def read(name: str, answer: Any) -> Array:
 def as_floats(name: str, array: Array, kind: str = "") -> Array:
     """The same numbers as float64, or complex128 if they are complex, or objects that NumPy has no type for.
 
-    `kind` is the type of the answer, in words. Raises NoAnswerError if one of these is no number.
+    `kind` is the type of the answer, in words. Raises NoAnswerError if one of these is not a number.
     """
     if array.dtype.kind != "O":
         return array.astype(np.complex128 if np.iscomplexobj(array) else np.float64)
@@ -78,7 +78,7 @@ def as_floats(name: str, array: Array, kind: str = "") -> Array:
 
 
 def cell(name: str, where: tuple[int, ...]) -> str:
-    """A cell as one writes it: dW1[0, 2], or just L."""
+    """The name of a cell: dW1[0, 2], or just L."""
     return f"{name}{list(where)}" if where else name
 
 
@@ -86,7 +86,7 @@ def reason(error: BaseException) -> str:
     """The first line of what an error says, without its full stop; its type if it says nothing, or cannot say it."""
     try:
         said = str(error).strip().split("\n")[0].rstrip(".")
-    except Exception:  # an error of somebody's own, whose text raises another
+    except Exception:  # an error whose own text raises another
         said = ""
     return said or type(error).__name__
 

@@ -1,14 +1,11 @@
 """An answer beside the right value: which of its numbers are near enough.
 
-What is *within rounding* (see `rounding.py`): two people who add the same terms in another order, or in float32, get
-numbers that differ by a few roundings of the terms, not of the sum: where large terms cancel, the sum is small and the
-difference stays. So an answer may differ from the trace by
+An answer may differ from the trace by rounding, which is relative to all terms of a sum (see `rounding.py`):
     1e-11 of the value itself         twelve digits were written down
     8 eps of all the terms            eps is 2.2e-16, or 1.2e-7 if the answer is float32
     1e-290, or 1e-30 if float32       smaller numbers underflow on the way (1e-4 if the trace is in float16)
-where "all the terms" of a cell is what it would be if nothing had cancelled on the way to it. A cell is also right if
-it is what NumPy prints of the value, to eight decimals, as for numbers copied from the screen; and a float32 or float16
-is right if it is the nearest to the value.
+A cell is also right if it is what NumPy prints of the value, to eight decimals, as for numbers copied from the screen;
+and a float32 or float16 is right if it is the nearest to the value.
 """
 
 from dataclasses import dataclass, replace
@@ -24,7 +21,7 @@ from backprop_lab.tracing import Trace
 
 DIGITS = 1e-11
 ROUNDINGS = 8
-TOO_MANY = 100  # so many times the numbers asked for: the shape is wrong, and nobody looks at each
+TOO_MANY = 100  # times the numbers asked for: the shape is wrong, and the numbers are not compared
 VANISHING = 1e-290, 1e-30, 1e-4  # what comes of smaller numbers than a float64, float32 and float16 can hold
 
 

@@ -12,7 +12,7 @@ from backprop_lab.losses import LOSSES
 from backprop_lab.problem import Problem
 from backprop_lab.sweeping import in_floats
 
-SMALL = 100  # parameters: up to so many, the whole Hessian takes less time than some of its products
+SMALL = 100  # parameters: up to here, the whole Hessian takes less time than some of its products
 
 
 def curvature_along(problem: Problem, v: Array) -> Array:

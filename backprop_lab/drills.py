@@ -113,7 +113,7 @@ class Drill(NamedTuple):
         return self.sheet
 
     def _repr_html_(self) -> str:
-        """The sheet for a page of any width: where it is narrow, what stands side by side goes below each other."""
+        """The sheet for a page of any width: where it is narrow, matrices stand one below the other."""
         pre = '<pre tabindex="0" style="margin: 0; white-space: pre; overflow-x: auto">{}</pre>'
         items = []
         for question in self.questions:

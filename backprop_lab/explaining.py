@@ -177,7 +177,7 @@ class Explaining:
         """Every mistake that times a factor gives this answer, or else the slips that do."""
         found = []
         factors = {times: factor for times, factor in common_factors(self.trace).items() if factor != 1}
-        if self.name.endswith("_new"):  # the rate is in the step: who divides by it has not left it out and divided
+        if self.name.endswith("_new"):  # leaving the rate out and dividing the step by it are one mistake
             factors = {times: factor for times, factor in factors.items() if "rate" not in times}
         for mistake in self.mistakes.values() if self._is_telling and self._is_small else ():
             for line, wrong in mistake.wrong_values(self.trace, self.name):
@@ -254,7 +254,7 @@ def made_of(trace: Trace, name: str, where: tuple[int, ...]) -> str:
                 one, other = (
                     trace.evaluate(step.code, **any_numbers | {operand: x}) for x in (any_numbers[operand], changed)
                 )
-            except Exception:  # a line of one's own may refuse such numbers
+            except Exception:  # a line of your own may refuse such numbers
                 return ""
             if one[where] == other[where] or np.isclose(one[where], other[where], 1e-12):
                 part = said

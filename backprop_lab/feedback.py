@@ -25,7 +25,7 @@ from backprop_lab.mistakes import MISTAKES, Mistake
 from backprop_lab.number_format import plain, told_apart
 from backprop_lab.tracing import Trace
 
-NEAR = 1e-4  # so near to the right value is no coincidence
+NEAR = 1e-4  # this near to the right value is no coincidence
 HEADINGS = {
     "blank": ("Your turn.", "info-color1, #0288d1"),
     "only-rounding": ("Too small to tell.", "info-color1, #0288d1"),
@@ -83,8 +83,8 @@ def check(
     """Compare `answer` with `trace[name]`. See the top of `comparing.py` for what counts as right.
 
     A wrong answer is compared with what each of `mistakes` gives; to look for your own too, pass
-    `MISTAKES | {"mine": Mistake(...)}`. With `digits`, from 1 to 15, a number is right if it is the value rounded to so
-    many significant digits, as for numbers that were copied from paper.
+    `MISTAKES | {"mine": Mistake(...)}`. With `digits`, from 1 to 15, a number is right if it is the value rounded to
+    that many significant digits, as for numbers that were copied from paper.
 
     The answer may be anything that NumPy reads as an array of numbers: an array of any precision, nested lists or
     tuples, a tensor, a table. Its shape must be that of the value; but one number is one number, however wrapped.
@@ -261,8 +261,7 @@ def _in_one(explained: list[Explanation]) -> str:
 
 
 def _diverged(compared: Comparison) -> Feedback:
-    """What can be said where the trace itself holds inf or nan: that the answer is the same, or nothing; and where it
-    began, as training diverges, scores may be too large, and a planted line may have no answer."""
+    """What can be said where the trace itself holds inf or nan: whether the answer is the same, and where it began."""
     name, values = compared.name, compared.trace
     first = next(each for each in values if not np.isfinite(values[each]).all())
     found = "nan" if np.isnan(values[first]).any() else "inf"

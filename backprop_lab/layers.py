@@ -4,7 +4,7 @@ Everything here is a pure function of arrays: no layer remembers what passed thr
 `dX` always means d(loss)/dX and has the shape of `X`. Samples are rows: `X` is (N, D), one
 sample a row. Axes in front of those two, as in (S, N, D), are a stack: S problems side by side.
 
-Beside its methods a layer writes each of its results as a line of NumPy, in `formulas`. There `{X}`, `{W}`,
+Besides its methods, a layer writes each of its results as a line of NumPy, in `formulas`. There `{X}`, `{W}`,
 `{dY}` ... stand for names such as `H1`, `W2`, `dY2`, and `{slope}` for a number that the layer has as an attribute.
 
 Each backward pass is the chain rule written out for one entry, as in Rumelhart, Hinton and

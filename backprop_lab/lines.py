@@ -109,7 +109,7 @@ def run(lines: Iterable[Step], given: Mapping[str, Any]) -> tuple[Step, ...]:
                 if waiting == len(todo):
                     names = " and ".join(other.name for other in todo)
                     raise ValueError(f"the lines for {names} wait for each other") from None
-            except Exception as error:  # whatever NumPy raises, or a function of a reader's own
+            except Exception as error:  # whatever NumPy raises, or a function of your own
                 raise ValueError(f"{line.name} = {line.code} stopped with {type(error).__name__}: {error}") from error
     return tuple(Step(*line[:-1], scope[line.name]) for line in lines)
 
@@ -227,7 +227,7 @@ def _templates(source: Any, results: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def _own_numbers(source: Any) -> dict[str, str]:
-    """What stands in the lines of a layer or a loss for its own numbers, such as a slope."""
+    """A layer's or a loss's own numbers, such as a slope, as they stand in its lines."""
     parameters = tuple(getattr(source, "parameters", ()))
     names = _own_names(tuple(source.formulas.items()), parameters)
     return {name: literal(getattr(source, name)) for name in names if hasattr(source, name)}
@@ -235,7 +235,7 @@ def _own_numbers(source: Any) -> dict[str, str]:
 
 @lru_cache(maxsize=256)
 def _own_names(formulas: tuple[tuple[str, str], ...], parameters: tuple[str, ...]) -> tuple[str, ...]:
-    """The names in the formulas that are no values of the step."""
+    """The names in the formulas that are not values of the step."""
     results = [result for result, _ in formulas]
     around = ("y_pred", "y") if "L" in results else ("X", "Y", "dX", "dY")
     values = {*around, *results, *parameters, *(f"d{p}" for p in parameters)}

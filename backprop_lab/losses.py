@@ -101,7 +101,7 @@ class SoftmaxCrossEntropy:
     each row of y is the probabilities that they should be, as `one_hot` makes them of labels. A row's largest score is
     taken off first, which changes no probability and keeps exp from overflowing, and log P is written without P, which
     may be 0: so all is finite for scores up to 1e300. Raises ValueError where the shapes differ; a Problem also refuses
-    targets that are no probabilities. The unit of L is the nat, as the logarithm is the natural one.
+    targets that are not probabilities. The unit of L is the nat, as the logarithm is the natural one.
     Source: Bridle, "Probabilistic interpretation of feedforward classification network outputs", in: Neurocomputing,
     Springer (1990) 227-236; Goodfellow, Bengio and Courville, "Deep Learning", MIT Press (2016), section 6.2.2.3.
     """

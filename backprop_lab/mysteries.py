@@ -1,6 +1,6 @@
 """Training steps with a mistake in one of their lines, which only the numbers give away: six, and any number more.
 
-`mystery(1)` is a trace whose steps show the right lines of NumPy, as in a program that one believes to be right; then
+`mystery(1)` is a trace whose steps show the right lines of NumPy, as in a program that you believe to be right; then
 `solve(1, "sign-flipped")` says whether that is the mistake. What is hidden where is written in rot13, so that nobody
 reads the end of the story by accident. `mystery(seed=12, difficulty=2)` draws another, the same for everybody who draws
 it, and `solve(line="dW1", mistake="sign-flipped", seed=12, difficulty=2)` says whether that explains it.
@@ -62,9 +62,9 @@ LEVELS = {
     3: Level(("forward", "loss", "backward", "update"), _DRAWN_ACTIVATIONS, _DRAWN_LOSSES, 2),
 }
 DRAWN = "mystery(seed=12, difficulty=2)"
-DRAWS = 1000  # after so many there is something wrong with the levels, not with the seed
-VISIBLE = 0.05  # by so much of its largest number the wrong line is off, and every other one by less than half as much
-FILLED = 0.25  # so much of each value is not 0: a layer that is off as a whole, or nearly, hides what is done in it
+DRAWS = 1000  # at most: if none of them will do, the levels are wrong, not the seed
+VISIBLE = 0.05  # the wrong line is off by more than this part of its largest number, all others by less than half of it
+FILLED = 0.25  # at least this part of each value is not 0: a layer that is off, or nearly, hides what is done in it
 READABLE = 1000  # every number on the board is smaller
 
 
@@ -127,7 +127,7 @@ def solve(
 
 
 def _unread(mistake: Any, line: Any, place: str | None, right: Trace) -> tuple[tuple[str, ...], str] | None:
-    """What to say, and why in short, where what was typed has a blank, or is no mistake or no line of the step."""
+    """Where what was typed has a blank, or is not a mistake or a line of the step: the cause, and what to say."""
     if missing := ["line"] * (line is ...) + ["mistake"] * (mistake is None or mistake is ...):
         blanks = {"line": "the wrong line, such as 'dW1',", "mistake": "the mistake"}
         names, places = ("the names", "the blanks") if len(missing) > 1 else ("the name", "the blank")
@@ -144,7 +144,7 @@ def _unread(mistake: Any, line: Any, place: str | None, right: Trace) -> tuple[t
 
 
 def _alike(name: Any, names: Iterable[str]) -> str | None:
-    """The one of `names` that is `name`, if need be with other capitals."""
+    """The one of `names` that is `name`, whatever its capitals."""
     alike = [each for each in names if isinstance(name, str) and each.lower() == name.lower()]
     return name if name in alike else alike[0] if len(alike) == 1 else None
 

@@ -14,7 +14,7 @@ def plain(value: Any, digits: int = 4, form: str = "g") -> str:
 
 
 def at_most(error: float, digits: int = 0) -> str:
-    """An error with so many digits after its first, rounded up, so that it is never larger than it says: `4e−10`."""
+    """An error with `digits` digits after its first, rounded up, so that it is never larger than it says: `4e−10`."""
     if not error:
         return "0"
     up = Context(prec=digits + 1, rounding=ROUND_CEILING)
@@ -22,12 +22,12 @@ def at_most(error: float, digits: int = 0) -> str:
 
 
 def percent(error: float, digits: int) -> str:
-    """An error in per cent, with so many digits, or all before the point if there are more: `3.2%`, `110%`."""
+    """An error in percent, with `digits` digits, or all before the point if there are more: `3.2%`, `110%`."""
     return f"{error:.0%}" if error >= 10 ** (digits - 3) else f"{plain(100 * error, digits)}%"
 
 
 def told_apart(one: Any, other: Any, digits: int = 4) -> tuple[str, str]:
-    """Two numbers to so many digits, or to as many more as it takes to tell them apart."""
+    """Two numbers to `digits` digits, or to as many more as it takes to tell them apart."""
     pairs = [(plain(one, more), plain(other, more)) for more in range(digits, 18)]
     return next((pair for pair in pairs if pair[0] != pair[1]), pairs[0])
 

@@ -1,7 +1,7 @@
 """What can be seen in a wrong answer that no known mistake gives: a factor, signs, rows that changed places.
 
 Each pattern is a sentence that is true of every number of the answer, within rounding; it names no cause. What is true
-of many answers, such as that some numbers differ, is no pattern.
+of many answers, such as that some numbers differ, is not a pattern.
 """
 
 from collections.abc import Iterator
@@ -154,7 +154,7 @@ def _of_a_sample(seen: Compared) -> Iterator[Pattern]:
         alone = np.arange(samples)[:, None] == sample
         try:
             part = seen.trace.evaluate(step.code, **{name: seen.trace[name] * alone for name in of_samples})
-        except Exception:  # a line of one's own may refuse such numbers
+        except Exception:  # a line of your own may refuse such numbers
             return
         parts.append(np.asarray(part))
     if {part.shape for part in parts} != {seen.right.shape} or not np.allclose(sum(parts), seen.right, 1e-6):

@@ -16,7 +16,7 @@ from backprop_lab.network import Network
 from backprop_lab.number_format import told_apart
 from backprop_lab.rounding import Terms, eps_of, terms_of
 
-ROUNDINGS = 1000  # by so many, of all terms, may a method and its line differ: they may go quite different ways
+ROUNDINGS = 1000  # of all terms: a method and its line may differ by so many, since they may go quite different ways
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class Problem:
     def evolve(self, **changes: Any) -> Self:
         """The same problem with some parts changed; its layers and loss are not checked against their lines again.
 
-        Raises TypeError for what a problem has not, such as W1.
+        Raises TypeError for a part that no problem has, such as W1.
         """
         parts = {field.name: getattr(self, field.name) for field in fields(self)}
         if alien := changes.keys() - parts.keys():
@@ -151,7 +151,7 @@ def check_lines(problem: Problem) -> None:
     network, loss, X, y = problem.network, problem.loss, problem.X, problem.y
     given = {"X": X, "y": y, **network.parameters, "lr": problem.lr}
     with np.errstate(all="ignore"):
-        known = dict(given)  # the values whose shapes are those of all others
+        known = dict(given)  # the values from which all others take their shapes
         for layer, entering, leaving, _ in network.stages:
             known[leaving] = called(layer, "forward", known[entering])
             if not isinstance(known[leaving], np.ndarray):

@@ -22,13 +22,13 @@ from backprop_lab.rounding import FLOAT64, Terms, eps_of
 from backprop_lab.tracing import Trace, trace
 
 AGREES = 1e-5  # far above the error of a right gradient, about 1e-9, and far below that of a wrong one
-TELLS = 1e-3  # with more doubt than this, of the slopes, they say nothing
-ROUNDINGS = 32  # so many roundings of all terms are allowed for
+TELLS = 1e-3  # slopes that are in doubt by more than this part of them say nothing
+ROUNDINGS = 32  # of all terms are allowed for
 STEPS = (1e-5, 1e-3, 1e-7, 1e-2, 1e-4, 1e-6)  # of a central difference, in units of the largest number moved
 COMPLEX_STEP = 1e-20
 ENTRIES = 256  # a larger array is moved along random directions, not one entry after the other
 DIRECTIONS = 8
-CERTAIN = 10  # no error is more than so many times the largest of its 8 projections, but for one case in 1e9
+CERTAIN = 10  # no error is more than so many times the largest of its 8 projections, but for two cases in 1e9
 BLOCK = 2**18  # how many numbers are moved at a time
 
 OVERFLOWED = "The numbers have overflowed, so this gradient cannot be checked."
@@ -85,7 +85,7 @@ def check_gradients(problem: Problem, gradients: Mapping[str, Array] | None = No
     for a gradient that is wrong by 1 %, however small or large it is. It is nan where it cannot be told, because
     rounding is more than a thousandth of the gradient. `gradients` are the ones to check, by default those of
     `problem`. Raises KeyError if a gradient is missing, and ValueError if one has another shape than its parameter, or
-    if it is no Problem.
+    if `problem` is not a Problem.
     """
     check_problem(problem)
     network = problem.network

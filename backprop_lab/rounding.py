@@ -153,7 +153,7 @@ def _size(each: Any) -> Any:
 
 
 def _terms(each: Any) -> Any:
-    """The same, but for whole numbers, which may say along which axis."""
+    """The same, but a whole number stays as it is: it may be an axis."""
     return each if isinstance(each, int) else _size(each)
 
 

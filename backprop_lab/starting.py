@@ -112,8 +112,8 @@ def one_hot(labels: Any, classes: Any = None) -> Array:
 
     `labels` are whole numbers or strings. `classes` is the number of classes, whose labels are then 0 to K - 1, or
     their names in the order of the columns; by default the labels that occur, sorted, so that 0, 2 and 5 have three
-    columns, and with `classes=6` six. Raises ValueError, naming the label, if one is no class or neither a whole number
-    nor a string, and if a name stands twice in `classes`.
+    columns, and with `classes=6` six. Raises ValueError, naming the label, if one is not a class, or not a whole
+    number or a string, and if a name appears twice in `classes`.
     """
     found = _names("labels", labels)
     if classes is None:

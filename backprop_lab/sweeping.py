@@ -16,8 +16,8 @@ from backprop_lab.replaying import RecordingLoss, RunsContiguous, replay_of
 from backprop_lab.starting import random_problem, redrawn
 
 BLOCK_BYTES = 2**23  # what one block makes in a step; what it works on at a time is a quarter of that
-ROUND_STEPS = 100  # after so many steps, at most, the diverged runs are dropped and there is a whole map
-ROUND_NUMBERS = 2**27  # so many numbers are made in a round, more or less
+ROUND_STEPS = 100  # after at most this many, the diverged runs are dropped and there is a whole map
+ROUND_NUMBERS = 2**27  # made in a round, more or less
 PIECE = 0.02  # seconds after which a sweep lets others have their turn
 FEW_RUNS = 128  # in a block of fewer runs than this, `@` run by run is faster than `@` along the runs
 
@@ -29,7 +29,7 @@ Progress = Iterator[tuple[float, tuple[dict[str, Array], Array] | None]]
 class Sweep:
     """Every run of a sweep, as far as it has come: the same problem for a seed, at every learning rate.
 
-    A seed of None stands for the weights as given, where there was a problem of one's own.
+    A seed of None stands for the weights as given, of a problem of your own.
     `loss` is (seeds, lrs, steps + 1): entry t is the loss after t updates, NaN where no run has come yet. A run has
     diverged at the first step whose loss is not a finite number; it ends there, and its loss is infinite from then on.
     `diverged` is (seeds, lrs): that step, or -1. Every run is known up to `step`, so `loss[..., step]` is a whole map.
@@ -81,11 +81,11 @@ def sweep(
     loss, and X and y for data of your own. With a `problem` of your own, it starts from `redrawn(problem, seed)`: the
     same data, layers and loss with other weights, or, for the seed None, with the weights as given.
 
-    Layers and losses that cannot take a stack of problems are trained one run at a time, which is slower. Numbers that
-    are no floats, such as fractions, become floats. Time grows with runs x steps. The result keeps 8 bytes x (steps + 2
-    + number of parameters) a run, and the problem of each seed; otherwise a sweep needs a few MB, however many runs
-    there are. Raises ValueError if there is no seed or no learning rate, if one is not as `random_problem` needs it, if
-    steps is not a whole number from 1 up, if a number is complex, or if there are options beside a problem.
+    Layers and losses that cannot take a stack of problems are trained one run at a time, which is slower. Fractions
+    and the like become floats. Time grows with runs x steps. The result keeps 8 bytes x (steps + 2 + number of
+    parameters) a run, and the problem of each seed; otherwise a sweep needs a few MB, however many runs there are.
+    Raises ValueError if there is no seed or no learning rate, if one is not as `random_problem` needs it, if steps is
+    not a whole number from 1 up, if a number is complex, or if there are options besides a problem.
 
     A run takes the same steps that it would take alone, through the same layers. In a block of fewer than FEW_RUNS its
     numbers are the same to the bit. In a larger one `@` adds the same products, but rounds each before it is added,
@@ -226,7 +226,7 @@ def _blocks(numbers: int, runs: Array) -> list[Array]:
 def _can_be_stacked(problem: Problem) -> bool:
     """Whether the layers and the loss take a stack of a few problems to what each of them gives alone.
 
-    As many as there are of nothing else, so that a length, such as `len(y)`, is not by chance the right one.
+    Their number occurs in no shape, so that a length, such as `len(y)`, is not the right one by chance.
     """
     numbers = {"X": problem.X, "y": problem.y, **problem.network.parameters}
     S = next(size for size in count(2) if not any(size in array.shape for array in numbers.values()))

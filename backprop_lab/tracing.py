@@ -100,8 +100,8 @@ class Trace(Mapping[str, Any]):
 def trace(problem: Problem) -> Trace:
     """Run one training step of `problem` line by line and keep every value: forward, loss, backward, update.
 
-    What overflows does so without a warning: the loss then is infinite, or not a number. Raises ValueError if it is no
-    Problem.
+    What overflows does so without a warning: the loss then is infinite, or not a number. Raises ValueError if
+    `problem` is not a Problem.
     """
     check_problem(problem)
     parameters = {name: _kept(name, p) for name, p in problem.network.parameters.items()}

@@ -8,7 +8,7 @@ Each time somebody logs in, it looks at the final configuration, whether set by 
 def open_to_everybody(authenticator):
     """Why everybody could come in, in a sentence; or an empty string.
 
-    Where a login of the school's own decides who comes in, it is right to let in all whom it knows. Then say so:
+    Where a login of the school's own decides who comes in, it is right to let in everyone it knows. Then say so:
     c.Classroom.open_to_all = True
     """
     kinds = {kind.__name__ for kind in type(authenticator).__mro__}
@@ -22,7 +22,7 @@ def open_to_everybody(authenticator):
 
 
 def keep_closed(authenticator, handler, authentication):
-    """Let in whom the hub has admitted, unless the hub admits everybody."""
+    """Let in those the hub has admitted, unless it admits everybody."""
     if reason := open_to_everybody(authenticator):
         from tornado.web import Finish  # a test reads this file where there is no hub
 

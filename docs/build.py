@@ -3,7 +3,7 @@
 The pages to read are made by Sphinx from docs/pages and the saved notebooks. In run/ lies JupyterLite, which is
 JupyterLab without a server: in it the same notebooks run in the reader's browser, and in run/open the lab alone.
 
-The site is self-contained: who reads or runs it asks no other machine for anything. Pyodide's files are fetched once,
+The site is self-contained: reading or running it asks no other machine for anything. Pyodide's files are fetched once,
 from their usual address; with `--pyodide DIR`, a folder with them, building needs no more of the network than pip does.
 """
 

@@ -48,7 +48,7 @@ def cells_of(board):
     image, found = canvas(board), []
     high, wide = image.shape
     places = zip(board.boxes_on_page(), board.cells.levels, board.cells.numbers, strict=True)
-    for (name, left, top, width, height, rows, cols, *_), levels, numbers in places:
+    for (name, left, top, width, height, rows, cols), levels, numbers in places:
         for k, (i, j) in enumerate(np.ndindex(rows, cols)):
             y0, y1 = (round((top + height * (i + part) / rows) * high) for part in (0.14, 0.86))
             x0, x1 = (round((left + width * (j + part) / cols) * wide) for part in (0.06, 0.94))
@@ -110,12 +110,12 @@ def test_numbers_are_drawn_only_where_they_can_be_read_and_never_touch_their_nei
             assert len({*cell[0], *cell[-1], *cell[:, 0], *cell[:, -1]}) == 1, (width, ratio)
 
 
-def test_squares_that_stand_for_several_cells_have_their_mean_and_the_page_is_told_and_so_is_the_reader():
+def test_squares_that_stand_for_several_cells_have_their_mean_and_the_reader_is_told():
     rng = np.random.default_rng(0)
     t = trace(random_problem(0, X=rng.standard_normal((63, 5)), y=rng.standard_normal((63, 2)), hidden=101))
     board = drawn(t, len(t.steps), width=930, height=345)
-    for box, (*_, down, across), levels in zip(board.boxes, board.boxes_on_page(), board.cells.levels, strict=True):
-        value = value_of(t, box.name)
+    for box, levels in zip(board.boxes, board.cells.levels, strict=True):
+        value, (down, across) = value_of(t, box.name), box.means
         rows, cols = (np.arange(0, n, each) for n, each in zip(value.shape, (down, across), strict=True))
         means = [[value[i : i + down, j : j + across].mean() for j in cols] for i in rows]
         assert np.allclose(levels, scaled(np.array(means), limit_on(board, box.name)))

@@ -1,3 +1,5 @@
+"""The box below a learner's answer: feedback, hints and the progress through a notebook."""
+
 import html
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -28,8 +30,8 @@ class Exercises:
     size, such as one of your own with other parameters, are tried with more samples instead.)
     `names` are the steps that count towards the progress, by default every step of the problem; a wrong answer is
     compared with what each of `mistakes` gives. With a `seed`, a whole number, all problems are drawn, by it:
-    `traces[0]` has the numbers that an array is compared with. Raises ValueError if `problem` is none, and if a name is
-    not one of a step.
+    `traces[0]` has the numbers that an array is compared with. Raises ValueError if `problem` is not a Problem, or
+    a name is not one of a step.
     """
 
     def __init__(

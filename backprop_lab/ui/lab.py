@@ -18,7 +18,7 @@ TASKS = set[asyncio.Task[None]]()  # those that labs have under way
 
 @atexit.register
 def _end_tasks() -> None:
-    """End what is under way with the kernel, which otherwise says on the page that it destroyed it."""
+    """Cancel what is under way when the kernel ends; otherwise the page would show that tasks were destroyed."""
     for task in tuple(TASKS):
         task.cancel()
         with suppress(Exception, asyncio.CancelledError):
@@ -101,7 +101,7 @@ class Lab(widgets.VBox):
         return f"{type(self).__name__}()"
 
     def _come(self, wanted: Callable[[], bool]) -> None:
-        """Bring the top of the lab into view once it is shown, if that is still `wanted`, and nobody minds."""
+        """Bring the top of the lab into view once it is shown, if that is still `wanted`; a lab may do without."""
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         cell = CELLS.begun

@@ -7,7 +7,7 @@ from typing import Any
 
 from IPython import get_ipython
 
-PAUSE = 0.3  # seconds: of cells that wait for each other, the next begins sooner; a hand takes longer
+PAUSE = 0.3  # seconds: cells in a queue follow each other faster than this, and cells run by hand do not
 
 
 class Cells:
@@ -37,7 +37,7 @@ CELLS = Cells(get_ipython())
 def nobody_is_there(shell: Any) -> bool:
     """Whether a notebook is run only for what it leaves, as by `nbconvert --execute`.
 
-    Whatever runs it then takes no input for it. Voila takes none either, and has a reader.
+    Such a program takes no input. Neither does Voila, but it has a reader.
     """
     takes_input = getattr(getattr(shell, "kernel", None), "_allow_stdin", True)
     return not takes_input and not os.environ.get("SERVER_SOFTWARE", "").startswith("voila/")

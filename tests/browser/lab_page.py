@@ -218,7 +218,7 @@ class LabPage:
         room = "image => { const { clientWidth: w, clientHeight: h } = image.closest('.bpl-map'); return [w, h]; }"
         width, height = self.image.evaluate(room)
         boxes = Board(trace(worked_example()), width, height).boxes_on_page()
-        _, x, y, across, down, rows, cols, *_ = next(box for box in boxes if box[0] == name)
+        _, x, y, across, down, rows, cols = next(box for box in boxes if box[0] == name)
         self.image.evaluate(SCROLL_TO, y)
         left, top, width, height = map(self.image.bounding_box().get, ("x", "y", "width", "height"))
         across, down = across / cols * width, down / rows * height

@@ -108,11 +108,10 @@ class Board(Picture):
         """Whether a trace has the shapes and layers this board was made for."""
         return bool(self._layout_key == _layout_key(trace))
 
-    def boxes_on_page(self) -> list[tuple[str, float, float, float, float, int, int, int, int]]:
-        """Where each matrix is: its name; left, top, width and height in fractions of the picture; rows and columns;
-        and how many cells, down and across, a square of it is the mean of, which is 1 and 1 if each cell is shown."""
+    def boxes_on_page(self) -> list[tuple[str, float, float, float, float, int, int]]:
+        """Where each matrix is: its name; left, top, width and height in fractions of the picture; rows and columns."""
         W, H = self.width, self.height
-        return [(b.name, b.x / W, b.y / H, b.width / W, b.height / H, b.rows, b.cols, *b.means) for b in self.boxes]
+        return [(b.name, b.x / W, b.y / H, b.width / W, b.height / H, b.rows, b.cols) for b in self.boxes]
 
     def _draw_background(self, trace: Trace) -> None:
         layout, theme, font = self.layout, self.theme, self.layout.font

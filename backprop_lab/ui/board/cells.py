@@ -64,7 +64,7 @@ class CellPainter:
         self._filled: list[bytes | None] = [b""] * len(boxes)  # the matrix of each that is in the picture
 
     def fill(self, values: Sequence[Array | None]) -> None:
-        """Give each box its matrix, or None if it is not shown yet; a row or column of blanks has nan."""
+        """Give each box its matrix, or None if it is not shown yet."""
         for k, matrix in enumerate(values):
             now = None if matrix is None else np.asarray(matrix, dtype=float).tobytes()
             if now == self._filled[k]:
@@ -126,7 +126,7 @@ class CellPainter:
 
 
 def in_cell(name: str, value: float) -> str:
-    """A number as it stands in a cell; a learning rate as one types it, so that 0.025 is not read as 0.03."""
+    """A number as it stands in a cell; a learning rate as it is typed, so that 0.025 is not read as 0.03."""
     return plain(value, 3) if name == "lr" and 0.005 <= value < 10 else format_number(value)
 
 
@@ -164,7 +164,7 @@ def scaled(values: Array, limit: float) -> Array:
 
 
 def means_of(values: Array, each: tuple[int, int]) -> Array:
-    """The mean of every so many rows and columns; at the end there may be fewer."""
+    """The mean of each group of so many rows and columns; the last group may be smaller."""
     values = np.asarray(values, dtype=float)
     with np.errstate(all="ignore"):
         for axis, step in enumerate(each):

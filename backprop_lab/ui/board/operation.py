@@ -138,7 +138,7 @@ def arranged(
 ) -> Arrangement:  # fmt: skip
     """An equation in a room of `width` by `height` CSS pixels, with the largest numbers that it can have.
 
-    All cells are shown if their numbers can be read; else as many rows and columns as can be read; else, where that
+    All cells are shown if their numbers can be read; if not, as many rows and columns as can be read; and if those
     are fewer than three, all cells as colours alone.
     """
     stacks = [False, True] if _stackable(parts) else [False]

@@ -1,6 +1,6 @@
 """The board to keep: with lines of text above it, as a figure whose words and numbers are text and whose cells vectors.
 
-Saved as SVG or PDF it is sharp at any size, and its text can be searched; as PNG it is as fine as one likes.
+Saved as SVG or PDF it is sharp at any size, and its text can be searched; as PNG it is as fine as you like.
 """
 
 import io
@@ -41,7 +41,7 @@ class Head(NamedTuple):
 
 @own_settings()
 def poster(board: Board, head: Head, progress: float | None = None) -> Figure:
-    """The board as last drawn, below its head; with a bar beneath it that shows how far one is, from 0 to 1."""
+    """The board as last drawn, below its head; with a bar beneath it that shows the progress, from 0 to 1."""
     figure, axes, theme = board.figure, board.axes, board.theme
     colour = theme.phase(head.phase) if head.phase in PHASES else GREY
     above, foot = 30.0 + ROW * len(head.lines), BAR * (progress is not None)

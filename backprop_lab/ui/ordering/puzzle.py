@@ -17,7 +17,7 @@ PARTS = {
     "backward": ("backward",),
     "whole": ("forward", "loss", "backward", "update"),
 }
-RIGHT_FOR_EACH_WRONG = 4  # lines, but there are
+RIGHT_FOR_EACH_WRONG = 4  # lines, unless there would be too few wrong ones
 WRONG_AT_LEAST = 3
 
 

@@ -1,6 +1,6 @@
 // The arithmetic of the view, with no page in it: what is where in a picture, and which layout fits the room there is.
 
-// The layouts of board.css, each with the least height that it can be read in, in CSS pixels: then the page scrolls.
+// The layouts of board.css, each with its least height in CSS pixels: where there is less, the page scrolls.
 export const LEAST = { desktop: 440, wide: 560, tall: 760, large: 460, phone: 720 };
 const MOST = 1100;
 
@@ -13,8 +13,8 @@ export function isPlain(event) {
 }
 
 // A box is [name, left, top, width, height, rows, columns], in fractions of its picture, so that it is correct at every
-// zoom. An operand of the equation may be transposed, and may show only some of its rows and columns: it has also
-// whether it is, and for each row and column that is drawn which one it is, or null for an ellipsis.
+// zoom. An operand of the equation may be transposed, and may show only some of its rows and columns: its box also says
+// whether it is, and of each row and column that is drawn which one it is, or null for an ellipsis.
 export function cellIn(boxes, x, y) {
   for (const [name, left, top, width, height, rows, cols, transposed, down, across] of boxes) {
     if (x >= left && x < left + width && y >= top && y < top + height) {

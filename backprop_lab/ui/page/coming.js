@@ -1,4 +1,4 @@
-// How the page goes to the lab: when a learner asked for it, and by itself only under one who has not moved.
+// How the page scrolls to the lab: when the learner asked for it, or by itself if nobody has scrolled or typed.
 
 import { labAround } from "./surroundings.js";
 
@@ -20,8 +20,8 @@ function isInNotebook(element) {
   return Boolean(cell && panel && cell.bottom > panel.top && cell.top < panel.bottom);
 }
 
-// To the whole lab, or to a part of it that has just been opened, once it is there. If it is for a `view`, nobody has
-// asked for it: then only that one comes, with all that is around it, and the focus stays where it is.
+// To the whole lab, or to a part of it that has just been opened, once it is there. If the message names a `view`,
+// nobody asked for it: then only that one comes, with all that is around it, and the focus stays where it is.
 export function come(el, message, view, focus) {
   const lab = labAround(el) ?? el;
   if (message.view) {

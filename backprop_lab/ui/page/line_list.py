@@ -10,7 +10,7 @@ import traitlets
 class LineList(anywidget.AnyWidget):
     """Shows lines to choose from and a program of lines, and reports that one should be moved, as a message.
 
-    `{"kind": "move", "line": 3, "to": "program", "at": 5}`: so many others stand before it there, goals included.
+    `{"kind": "move", "line": 3, "to": "program", "at": 5}`: there are to be 5 others before it there, goals included.
     """
 
     _esm = Path(__file__).with_suffix(".js")

@@ -23,7 +23,7 @@ function lay(el, { board, map, operation }, width, seen, large) {
   for (const other of Object.keys(LEAST)) board.classList.toggle(`bpl-${other}`, other === kind);
   board.style.height = `${heightIn(seen, above, kind)}px`;
   const roomFor = ({ figure: { parentElement } }) => [parentElement.clientWidth, parentElement.clientHeight];
-  return { map: roomFor(map), operation: roomFor(operation), kind_of_layout: kind };
+  return { map: roomFor(map), operation: roomFor(operation) };
 }
 
 // `fit` is called when the layout may have changed.
@@ -59,7 +59,7 @@ export function makeRoom(el, parts, { layout, hasSteps, tell, tooltips }, presen
 
   const resized = new ResizeObserver(changed), themed = new MutationObserver(changed);
 
-  // Returns what ends this.
+  // Returns a function that ends this.
   function watch() {
     const heard = new AbortController(), { signal } = heard;
     themed.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "class"] });

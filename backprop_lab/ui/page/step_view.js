@@ -82,7 +82,7 @@ function makeShowing(model, lab, parts, pointer, toMeasure) {
     const now = lab.state();
     pointer.heed(now);
     operation.boxes = now.operation ?? [];
-    // While one predicts, it is of the step before, and no rule for this one.
+    // While the learner predicts, it still shows the step before.
     operation.image.style.visibility = predicts(now) ? "hidden" : "";
     transport.show(now);
     timeline.show(now);
@@ -101,7 +101,7 @@ function makeShowing(model, lab, parts, pointer, toMeasure) {
   }
 
   function showBoxes() {
-    map.boxes = model.get("boxes").map((box) => box.slice(0, 7));
+    map.boxes = model.get("boxes");
     pointer.frameAll();
   }
 
@@ -167,7 +167,7 @@ function render({ model, el }) {
     release();
     for (const { image } of [map, operation]) URL.revokeObjectURL(image.src);
     presence.leave();
-    el.replaceChildren(); // whoever holds the element keeps nothing more
+    el.replaceChildren(); // something may still hold the element
   };
 }
 

@@ -44,7 +44,7 @@ export function nameControls(lab, tooltips) {
 
 // Notebook 7 looks for its shortcuts before the lab sees a key, and JupyterLab among the keys that the lab ignores: A
 // on a slider would insert a cell. A plain key on a control of the lab is marked as the lab's before either looks.
-// Returns what ends this.
+// Returns a function that ends this.
 export function keepPlainKeys(el) {
   function mark(event) {
     if (!labAround(el)?.contains(event.target)) return;

@@ -2,7 +2,7 @@
 
 import { icon, make } from "./elements.js";
 
-// What can be done to the steps: what it is called, the word on its button, its drawing in a square of 16, why.
+// What can be done to the steps: the message, its name, the word on its button, its drawing in a square of 16, a tip.
 const ACTIONS = [
   ["restart", "Restart", "Restart", "M3 3v4h4M3.4 7A5 5 0 1 1 3 9.5", "Back to the start, with the original numbers"],
   ["back", "Back", "Back", "M10 3 5 8l5 5", "One step back (left arrow on the board)"],

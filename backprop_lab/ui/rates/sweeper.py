@@ -20,7 +20,7 @@ from backprop_lab.ui.steps.setup import AS_GIVEN, Setup
 
 LEARNING_RATES = tuple(float(lr) for lr in np.logspace(-4, 1, 76))
 RANGES = {"seeds": (1, 64), "steps": (10, 1000), "hidden": (1, 8)}
-QUICK = 10**6  # numbers of the data times parameters; how a loss of more bends is not told again for each run
+QUICK = 10**6  # numbers of the data times parameters; with more, no limit is worked out where a run has ended
 LARGEST = np.finfo(float).max
 PAUSE = 0.15  # seconds between two states while a sweep runs, so that drawing them does not hold it up
 
@@ -301,7 +301,7 @@ def _sweep(settings: Settings) -> Iterator[tuple[Runs | None, str]]:
 
 
 def _learning_rates(settings: Settings, limits: list[tuple[float, int | None]]) -> tuple[float, ...]:
-    """The learning rates of the map: five decades, which for a problem of one's own go around most of its limits."""
+    """The learning rates of the map: five decades; for a problem of your own, around most of its limits."""
     known = [limit for limit, _ in limits if 0 < limit < math.inf]
     if settings.problem is None or not known:
         return LEARNING_RATES

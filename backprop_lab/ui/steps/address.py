@@ -1,6 +1,6 @@
 """A place in the lab as a link holds it after its `#`: `start=random&seed=3&step=dW1`. It is data and never run.
 
-Numbers of one's own stand there too, row by row, with the layers that they belong to:
+Your own numbers stand there too, row by row, with the layers that they belong to:
 `X=1,2;3,4&y=1;0&network=Linear,ReLU,Linear&W1=...&b1=...&W2=...&b2=...&loss=sum of squares&lr=0.1`.
 """
 
@@ -102,7 +102,7 @@ READ: dict[str, Callable[[str], Any]] = {
 
 
 def place_in(address: str) -> dict[str, Any]:
-    """What `StepThrough` takes, from the part of an address after its `#`; nothing there is no place in particular.
+    """What `StepThrough` takes, from the part of an address after its `#`; an empty one names none in particular.
 
     Raises ValueError, with a sentence, for whatever is not one of these names with one value of its kind. Whether there
     is such a place in the lab, the lab says.

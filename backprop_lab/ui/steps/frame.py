@@ -89,7 +89,8 @@ def _blocks(cells: Iterable[Cell], kind: str) -> list[Frame]:
 def wrong_gradients(trace: Trace) -> list[str]:
     """The gradients that are proved wrong, by name; looked for only where some may be.
 
-    That is where a mistake is planted, or a part is a reader's own. For the latter, larger matrices would take seconds.
+    That is where a mistake is planted, or where a layer or the loss is your own and matrices are small: larger ones
+    would take seconds.
     """
     if trace not in _WRONG:
         planted = any(step.title for step in trace.steps)
@@ -104,7 +105,7 @@ _WRONG: WeakKeyDictionary[Trace, list[str]] = WeakKeyDictionary()
 
 
 def comes_out(term: Term) -> bool:
-    """Whether who works a term out with the numbers that are written there gets the number beside them."""
+    """Whether the numbers that are written in a term, worked out, give the number beside them."""
     if not re.fullmatch(r"[\d.e()+\-−×·/² ]+", term.text):  # it stands there by its name
         return True
     line = term.text.translate({ord("−"): "-", ord("×"): "*", ord("·"): "*", ord("²"): "**2"})

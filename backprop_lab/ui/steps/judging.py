@@ -25,7 +25,7 @@ WAYS = SIGNS | {"up": 1, "down": -1, "stays": 0, "rises": 1, "falls": -1}
 class Question(NamedTuple):
     """What is asked: with `choices` for an answer and, where one can be typed too, what its `field` is called.
 
-    `judge` says whether an answer is right, and a sentence with the verdict; it raises ValueError for what is none.
+    `judge` gives whether an answer is right, and a sentence with the verdict; it raises ValueError where it is none.
     `why` is our reason; `cells` are framed.
     """
 
@@ -39,7 +39,7 @@ class Question(NamedTuple):
 
 
 def asked_before(trace: Trace, step: Step, rng: np.random.Generator) -> Cell | None:
-    """What to ask before this step is shown, as the cell that it is about: a row of a ReLU's, or the loss to come."""
+    """The cell to ask about before this step is shown; the first of its row for a ReLU, L for the loss to come."""
     if step.phase == "update" and step is trace.steps[-1]:
         return ("L", 0, 0) if math.isfinite(float(trace["L"])) else None
     is_relu = step.name in _relus(trace)

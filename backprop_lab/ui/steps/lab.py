@@ -36,8 +36,8 @@ class StepThrough(Lab):
     It opens exactly where you say: at a `start`, a `seed`, a learning rate `lr`, an `iteration` and a `step` such as
     "dW1", with a `cell` such as "dW1[1,0]" worked out, and the sizes `samples`, `inputs`, `hidden`, `layers`, `outputs`
     of the network, its `activation` and its `loss`. A start is "random", an example such as "mazur" or "iris", or
-    another of the menu. Of a `problem` with up to 64 samples, 128 units in a layer and 6 layers, data, layers and loss
-    are its own; a seed draws other weights for it. `hide` removes controls, any of "start", "seed", "lr", "play",
+    another of the menu. A `problem`, of up to 64 samples, 128 units in a layer and 6 layers, has data, layers and loss
+    of its own; a seed draws other weights for it. `hide` removes controls, any of "start", "seed", "lr", "play",
     "predict", "more" and "call"; `large` is for the back row of a lecture hall; `mistake` names one to plant, out of
     the table `mistakes`; `questions`, of "tour" or "training", stand in the lab, one after another. Raises ValueError
     for a value that is not available.
@@ -108,12 +108,13 @@ class StepThrough(Lab):
         self.stepper.go(step, iteration)
 
     def save(self, path: str | os.PathLike[str], *, scale: float | None = None, iterations: int = 1) -> None:
-        """Save what the lab shows now, as the ending of `path` says.
+        """Save what the lab shows now, in the format that the ending of `path` names.
 
         `.png`, `.svg` or `.pdf`: the board, with its step and code above it. `.gif`: a walk through the steps of this
         iteration. `.html`: one file that steps, points and explains with no kernel and no network, through this
-        iteration and, with `iterations`, the next ones. `scale` is how many pixels of a PNG or GIF a pixel of the lab
-        is: 2 or 1 if it is left out. Raises ValueError for another ending.
+        iteration and, with `iterations`, the next ones. `scale` is how many pixels a PNG or GIF has for each of the
+        lab's: 2 or 1 if it is left out. Raises ValueError for another ending, and for a scale or iterations that make
+        no sense.
         """
         check_whole("iterations", iterations, 1, 100)
         kind = Path(path).suffix.lower().removeprefix(".")

@@ -46,7 +46,7 @@ def picture(stepper: Stepper, kind: str, scale: float | None = None, large: bool
 def _poster(
     place: LabState, losses: Sequence[float], large: bool, rows: int = 0, progress: float | None = None
 ) -> Figure:
-    """The board of a place, below at least so many `rows` of text."""
+    """The board of a place, below at least `rows` lines of text."""
     board, above = Board(place.trace, WIDTH, large=large), head(place, losses)
     board.draw(place.trace, place.index, losses, place.question or place.cell)
     lines = [*above.lines, *[("", LIGHT.ink)] * (rows - len(above.lines))]

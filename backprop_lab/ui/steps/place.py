@@ -54,7 +54,7 @@ class LabState:
         return float(self.remembered.problem.lr)
 
     def index_of(self, name: str | None) -> int:
-        """After how many steps the one of this name is there; 0 if there is none."""
+        """The number of the step with this name, counted from 1; 0 if there is none."""
         return next((k for k, step in enumerate(self.trace.steps, start=1) if step.name == name), 0)
 
     def has(self, cell: Cell) -> bool:

@@ -20,7 +20,7 @@ class LabQuestion(NamedTuple):
     hint: str  # what is said to a wrong answer: where to look
     answer: str  # in full
     choices: tuple[str, ...] = ()
-    where: str = HOME  # of which numbers the answer is
+    where: str = HOME  # which numbers the answer is about
 
 
 class QuizState(NamedTuple):
@@ -76,7 +76,7 @@ class Quiz(HasTraits):
         return kept or where == ANYWHERE
 
     def answer(self, text: str) -> None:
-        """Check an answer: a wrong one gets a hint, a right one ours. Raises ValueError for what is no answer."""
+        """Check an answer: a wrong one gets a hint, a right one ours. Raises ValueError for what is not an answer."""
         now = self._open()
         if now.choices:
             if text not in now.choices:
@@ -95,11 +95,11 @@ class Quiz(HasTraits):
         )
 
     def show(self) -> None:
-        """Give the answer to who does not know it."""
+        """Give the answer away."""
         self.place = self.place._replace(told=self._open().answer, shown=True)
 
     def next(self) -> None:
-        """Go on, once the answer is there; after the last question to the score, and from there away."""
+        """Go on once the answer is shown; after the last question to the score, which the next call puts away."""
         if self.place.at < len(self.questions) and not self.place.shown:
             raise ValueError("answer the question first, or press 'Show me'")
         self.place = QuizState(at=self.place.at + 1, right=self.place.right)

@@ -31,7 +31,7 @@ RECORDING = Path(__file__).parents[1] / "page" / "recording.js"
 
 
 def walk(stepper: Stepper, call: str, iterations: int = 1, large: bool = False) -> str:
-    """A page that steps, from where the stepper is, through this iteration and the next ones, up to so many.
+    """A page that steps, from where the stepper is, through as many `iterations`, this one included.
 
     It is one file of HTML, and asks nobody for anything. `call` opens the same in a notebook. Raises ValueError for a
     network whose sums would make it too large.
@@ -130,7 +130,7 @@ def _pictures(looks: list[list[Look]], room: Room, large: bool) -> dict[str, Any
 
 
 def _packed(png: bytes) -> str:
-    """A picture in less room, as text: the lab's own are packed in haste. Level 9 would take four times as long."""
+    """A picture in less room, as text: the lab packs for speed. Level 9 would take four times as long."""
     data = io.BytesIO()
     Image.open(io.BytesIO(png)).save(data, "PNG", compress_level=7)
     return base64.b64encode(data.getvalue()).decode()

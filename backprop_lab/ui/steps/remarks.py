@@ -91,7 +91,7 @@ def on_update(trace: Trace, step: Step) -> str:
 
 
 def on_next_loss(trace: Trace, step: Step) -> str:
-    """At an update: the loss with all the new weights, so that one can search for a good learning rate by eye."""
+    """At an update: the loss with all the new weights, so that you can search for a good learning rate by eye."""
     if step.phase != "update":
         return ""
     now, then = float(trace["L"]), float(trace.next_loss())

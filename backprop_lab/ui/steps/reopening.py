@@ -14,7 +14,7 @@ from backprop_lab.ui.values.one_cell import indexed
 
 
 def call_for(stepper: Stepper, looks: Mapping[str, Any]) -> str:
-    """The call, except that it leaves out numbers the learner changed; `looks` is what it says beside the place."""
+    """The call, except that it leaves out numbers the learner changed; `looks` is what it says besides the place."""
     named = [f"{name}={value!r}" for name, value in _said(stepper, looks).items()]
     return f"StepThrough({', '.join(['problem'] * (stepper.place.setup.start == AS_GIVEN) + named)})"
 

@@ -51,7 +51,7 @@ RECIPES: dict[str, Callable[[Problem], Problem]] = {  # what becomes of random n
     "all active": all_active,
 }
 STARTS = (WORKED_EXAMPLE, *RECIPES, *(name for name in EXAMPLES if name != WORKED_EXAMPLE))
-SIZES = {"samples": 64, "inputs": 128, "hidden": 128, "layers": 5, "outputs": 128}  # the largest that the board shows
+SIZES = {"samples": 64, "inputs": 128, "hidden": 128, "layers": 5, "outputs": 128}  # the most that a lab shows
 _example = cache(lambda name: EXAMPLES[name]())
 
 
@@ -136,8 +136,8 @@ class Setup:
     def changed(self, changes: Mapping[str, Any]) -> tuple["Setup", str]:
         """The setup with some fields changed, and what to say of it, if more has changed than was asked for.
 
-        What has sizes of its own becomes random numbers where one of them changes; so does the worked example with a
-        seed. Random numbers after what has its own get hidden layers, where it had none.
+        A start with sizes of its own becomes random numbers when one of them changes; so does the worked example with a
+        seed. If it had no hidden layer, the random numbers get one.
         """
         told = ""
         if "start" not in changes:
@@ -157,7 +157,7 @@ class Setup:
 def chosen(problem: Problem | None, said: Mapping[str, Any]) -> Setup:
     """The setup to open with: a problem with its own numbers, or what the fields of Setup that are `said` come to.
 
-    Raises TypeError for what is no such field, and ValueError if the values make no sense.
+    Raises TypeError for what is not such a field, and ValueError if the values make no sense.
     """
     settled = dict(said)
     if problem is not None:

@@ -22,7 +22,7 @@ from backprop_lab.ui.steps.training import Training, can_be_planted, why_not_pla
 from backprop_lab.ui.values.one_cell import Cell
 from backprop_lab.ui.values.slopes import value_of
 
-LAST = 100_000  # the last iteration that one can jump to
+LAST = 100_000  # the last iteration to jump to
 
 
 class Stepper(HasTraits):
@@ -57,7 +57,7 @@ class Stepper(HasTraits):
         if mistake:
             self.plant(mistake)
         told = self.place.note
-        self._open_at(step, iteration)
+        self.go(step, iteration)
         if iteration == 0:
             self.place = replace(self.place, note=self.place.note or told)
         if cell:
@@ -99,7 +99,7 @@ class Stepper(HasTraits):
     def forget(self) -> None:
         """Keep no trace while nobody looks: where the learner is stays known, and the trace is made again when needed.
 
-        It is that of the last iteration that was gone to, which the training has too.
+        The training remembers the same one, that of the last iteration gone to.
         """
         self.place.remembered.forget()
 
@@ -205,9 +205,7 @@ class Stepper(HasTraits):
 
     def go(self, step: str | None = None, iteration: int | None = None) -> None:
         """Go to a step by its name, None for the start, of this iteration or another."""
-        self._open_at(step, self.place.iteration if iteration is None else iteration)
-
-    def _open_at(self, step: str | None, iteration: int) -> None:
+        iteration = self.place.iteration if iteration is None else iteration
         check_whole("iteration", iteration, 0, LAST)
         index = self.place.index_of(step)
         if step is not None and not index:

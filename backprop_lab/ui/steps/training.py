@@ -1,4 +1,4 @@
-"""Training, iteration by iteration, correct or with a planted mistake; one can go back to any iteration."""
+"""Training, iteration by iteration, correct or with a planted mistake; you can go back to any iteration."""
 
 import math
 from array import array

@@ -90,7 +90,7 @@ def table(place: LabState) -> str:
 
 
 def matrix_table(name: str, value: object) -> str:
-    """One of them."""
+    """One value as a table."""
     rows = np.atleast_2d(np.asarray(value, dtype=float)).tolist()
     body = "".join(f"<tr>{''.join(f'<td>{plain(v, 6)}</td>' for v in row)}</tr>" for row in rows)
     return f"<table><caption>{name}, {len(rows)} by {len(rows[0])}</caption>{body}</table>"

@@ -14,9 +14,7 @@ from backprop_lab.number_format import MINUS
 from backprop_lab.tracing import Trace
 from backprop_lab.ui.values.slopes import is_slope, slope_of, slopes_of, value_of
 
-Source = tuple[
-    str, str, str
-]  # a matrix, and its rows and columns: along i or j, all of them (*), or the one that it has
+Source = tuple[str, str, str]  # a matrix, and its rows and columns: i, j, all of them (*), or the only one (0)
 MOST_OPERANDS = 5  # in one picture
 LONGEST_LABEL = 24
 
@@ -24,7 +22,7 @@ _SIGNS: dict[type, str] = {ast.Add: "+", ast.Sub: MINUS, ast.Mult: "*", ast.Div:
 _STRENGTH: dict[Any, int] = {ast.Add: 1, ast.Sub: 1, ast.Mult: 2, ast.Div: 2, ast.MatMult: 2, ast.USub: 3, ast.Pow: 4}
 _REDUCTIONS = {"sum", "mean", "max", "min", "prod"}
 _PRODUCTS = {"dot", "matmul"}
-_CELL_BY_CELL = {"where", "clip"}  # beside the ufuncs
+_CELL_BY_CELL = {"where", "clip"}  # besides the ufuncs
 _POWERS = {"2": "²", "3": "³"}
 
 
@@ -44,8 +42,8 @@ class _UnclearError(Exception):
 
 
 def equation(trace: Trace, name: str) -> list[str | Operand]:
-    """What a step computes, as signs and matrices in order, to the result; `→` stands before it where the line is no
-    equation of few matrices. Raises KeyError if no step computes `name`.
+    """What a step computes, as signs and matrices in order, to the result; `→` stands before it where the line is not
+    an equation of few matrices. Raises KeyError if no step computes `name`.
     """
     step = trace.step(name)
     result = Operand(name, name, "i", "j", False, value_of(trace, name))

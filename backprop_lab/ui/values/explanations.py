@@ -149,7 +149,7 @@ def explain(step: Step) -> Explanation:
     """
     found = EXPLANATIONS.get(step.template)
     latex, title, sentence = "", _plain_title(step), ""
-    if found is not None and found.latex.startswith(f"{{{step.result}}}"):  # of one's own, it may make something else
+    if found is not None and found.latex.startswith(f"{{{step.result}}}"):  # your own may make something else
         latex = found.latex.format_map({field: _in_latex(name) for field, name in step.names.items()})
         title, sentence = found.title.format_map(step.names), found.sentence.format_map(step.names)
     if step.title:

@@ -12,7 +12,7 @@ FUNCTIONS = ("max", "tanh", "log", "exp")
 
 @lru_cache(maxsize=512)
 def mathml(latex: str) -> str:
-    """A formula as a `<math>` element, in which a command that is not known here stands as it is written."""
+    """A formula as a `<math>` element, in which an unknown command stands as it is written."""
     return f"<math>{_row(TOKEN.findall(latex))}</math>"
 
 

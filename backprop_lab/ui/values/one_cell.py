@@ -51,7 +51,7 @@ class Worked(NamedTuple):
 
 def work_out(trace: Trace, cell: Cell) -> Worked:
     """The sum behind a cell of `trace`, with at most TERMS terms, such as
-    `X[0,1]·dY1[0,2] + X[1,1]·dY1[1,2] = (−2.06)(0) + (1.06)(16.4) = 17.45`.
+    `X[0,1]·dY1[0,2] + X[1,1]·dY1[1,2] = (−2.062)(0) + (1.064)(16.4) = 17.45`.
 
     Raises KeyError if the trace has no such matrix, and IndexError if the matrix has no such cell.
     """

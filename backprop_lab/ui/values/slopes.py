@@ -74,7 +74,7 @@ def _is_cell_by_cell(line: str, operands: tuple[str, ...], dY: str, shape: tuple
         values = {name: rng.uniform(0.1, 0.9, (rows, columns)) for name in operands}
         try:
             one, two = (evaluate(line, values | {dY: values[dY] * times}) for times in (1, np.eye(rows, columns)))
-        except Exception:  # a line of one's own may refuse such numbers
+        except Exception:  # a line of your own may refuse such numbers
             continue
         return bool(np.allclose(two, one * np.eye(rows, columns), 1e-9, 1e-12))
     return False
