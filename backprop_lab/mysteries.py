@@ -137,6 +137,9 @@ def _unread(mistake: Any, line: Any, place: str | None, right: Trace) -> tuple[t
         if isinstance(mistake, str) and mistake in right:
             kind = "a value that is given" if mistake in right.given else "a line"
             return ("name",), f"{mistake} is {kind}, not a mistake: name what is done wrong, as in 'sign-flipped'."
+        titled = next((m.name for m in MISTAKES.values() if m.title == mistake), None)
+        if titled:
+            return ("name",), f"{mistake!r} is the title of a mistake, and its name is {titled!r}."
         return ("name",), _unknown("mistake", mistake, MISTAKES)
     if place is None and line is not None:
         return ("name",), _unknown("line", line, [step.name for step in right.steps])

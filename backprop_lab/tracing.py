@@ -33,6 +33,8 @@ class Trace(Mapping[str, Any]):
         try:
             return self._values[name]
         except (KeyError, TypeError):
+            if not isinstance(name, str):
+                raise KeyError("write the name of a value in quotes, as in t['dW1']") from None
             raise KeyError(f"there is no {name!r} in this trace; it has {', '.join(self.names)}") from None
 
     def __contains__(self, name: object) -> bool:

@@ -39,8 +39,8 @@ def test_a_line_of_ones_own_is_not_explained_as_ours_that_reads_the_same_and_mak
 def test_a_formula_becomes_mathml_and_a_command_that_is_not_known_stands_as_it_is_written():
     one, two = "<mrow><mn>1</mn></mrow>", "<mrow><mn>2</mn></mrow>"
     inside = f"<mfrac>{one}{two}</mfrac><msubsup><mi>x</mi>{one}{two}</msubsup><msup><mi>a</mi>{two}</msup>"
-    inside += "<mo>−</mo><mtext>\\nabla</mtext>"
-    assert mathml(r"\frac{1}{2}x_{1}^{2}a^{2}-\nabla") == f"<math><mrow>{inside}</mrow></math>"
+    inside += '<mo>−</mo><mo stretchy="false">[</mo><mtext>\\nabla</mtext>'
+    assert mathml(r"\frac{1}{2}x_{1}^{2}a^{2}-[\nabla") == f"<math><mrow>{inside}</mrow></math>"
 
 
 def test_every_formula_of_ours_is_known_and_each_of_its_letters_and_numbers_is_there():

@@ -167,7 +167,7 @@ def test_a_wrong_answer_gets_a_sentence_a_right_one_ours_and_only_then_the_next_
             quiz.next()
         for wrong in [text for text in each.choices or ("99",) if text != each.right] * (number > 1):
             quiz.answer(wrong)
-            assert quiz.asked()["told"] == f"{wrong} is not right. {each.hint}"
+            assert quiz.asked()["told"] == f"{wrong.capitalize()} is not right. {each.hint}"
         quiz.show() if number == 2 else quiz.answer(each.right)
         assert quiz.asked()["told"].removeprefix("Right. ") == each.answer
         with pytest.raises(ValueError, match="there is no question"):

@@ -154,8 +154,7 @@ def test_of_ones_own_problem_a_run_opens_as_it_is_on_the_map():
     for activation in ("as given", "Sigmoid"):
         page.set("activation", activation).finish()
         for seed in (None, 1):
-            opened = open_run(page, page.state.runs.sweep.seeds.index(seed), 30)
-            opened.stepper.set_up(start="random")
+            open_run(page, page.state.runs.sweep.seeds.index(seed), 30).stepper.set_up(start="random")
 
 
 def test_rubbish_is_refused_in_a_sentence_that_stays_to_be_read_until_the_learner_asks_for_something_else():

@@ -25,8 +25,7 @@ def test_the_lines_are_right_one_number_does_not_follow_and_a_gradient_check_fin
     assert [step._replace(value=None) for step in case.steps] == [step._replace(value=None) for step in right.steps]
     errors = {step.name: check_step(case, step.name) for step in case.steps if step.phase == "backward"}
     assert all(error < 1e-6 or error > 1e-3 for error in errors.values())
-    wrong = [name for name, error in errors.items() if error > 1e-3]
-    assert wrong[:1] == ([] if number == 6 else [broken])
+    assert [name for name, error in errors.items() if error > 1e-3][:1] == ([] if number == 6 else [broken])
     assert (number == 6) == (case.step(broken).phase == "update")
 
 
@@ -92,6 +91,7 @@ GUESSES = [  # in the first case: a mistake, with its line or without; what is w
     ([...], "blank", "Put the name of the mistake in place of the blank, in quotes."),
     (["mask-forgotten", ...], "blank", "Put the name of the wrong line, such as 'dW1', in place of the blank,"),
     (["Mask-forgotten"], "name", "There is no mistake of the name 'Mask-forgotten'. Did you mean 'mask-forgotten'?"),
+    (["ReLU mask forgotten"], "name", "'ReLU mask forgotten' is the title of a mistake, and its name is 'mask-forg"),
     (["dY1"], "name", "dY1 is a line, not a mistake: name what is done wrong, as in 'sign-flipped'."),
 ]
 

@@ -9,8 +9,7 @@ from backprop_lab.number_format import as_printed, at_most, format_number, perce
 
 def test_a_number_in_a_cell_is_short_and_honest():
     numbers = [-0.0, -7.0, 999.7, 9999.5, 0.02, -0.5, 9.995, -13.83, 0.00499, -4.2e12, 5e-324, np.nan, -np.inf]
-    texts = "0 −7 1000 1e4 0.02 −0.50 10.0 −13.8 5e−3 −4e12 5e−324 nan −inf"
-    assert " ".join(map(format_number, numbers)) == texts
+    assert " ".join(map(format_number, numbers)) == "0 −7 1000 1e4 0.02 −0.50 10.0 −13.8 5e−3 −4e12 5e−324 nan −inf"
     rng = np.random.default_rng(0)
     for value in np.concatenate([rng.standard_normal(500), 10 ** rng.uniform(-9, 9, 500) * rng.choice([-1, 1], 500)]):
         text = format_number(value)

@@ -147,8 +147,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("code", "sentence"), REFUSED, ids=[code for code, _ in REFUSED])
 def test_what_does_not_fit_is_refused_with_a_sentence(code, sentence):
-    error = {"no ": KeyError, "a P": TypeError}.get(sentence[:3], ValueError)
-    with pytest.raises(error, match=re.escape(sentence)):
+    with pytest.raises({"no ": KeyError, "a P": TypeError}.get(sentence[:3], ValueError), match=re.escape(sentence)):
         eval(code, vars(backprop_lab) | globals())
 
 

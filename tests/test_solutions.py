@@ -115,8 +115,7 @@ def test_a_script_for_a_grading_tool_gives_each_exercise_a_test_that_no_answer_o
     made = nbformat.read(GRADED[tool], as_version=4)
     nbformat.validate(made)
     text = "\n".join(cell.source for cell in made.cells)
-    asked = "\n".join(sources(STUDENT["06_your_turn.ipynb"]))
-    names = re.findall(r'^ask\("(\w+)"', asked, re.MULTILINE)
+    names = re.findall(r'^ask\("(\w+)"', "\n".join(sources(STUDENT["06_your_turn.ipynb"])), re.MULTILINE)
     assert len(names) == 12
     for name in names:
         assert text.count(f'Exercises(seed=12)("{name}", {name}).feedback') == text.count(f"def {name}(") == 1

@@ -180,8 +180,7 @@ def test_whatever_is_done_all_that_is_shown_is_of_one_place():
         assert {**vars(place), "remembered": 0} == {**vars(twin.place), "remembered": 0}, gesture
         assert same_values(place.trace, twin.place.trace)
         if place is not before or refused:
-            said = refused or place.note or remarks.all_dead(place.trace, place.index)
-            assert note(lab) == (said, bool(refused))
+            assert note(lab) == (refused or place.note or remarks.all_dead(place.trace, place.index), bool(refused))
         else:
             assert lab._view.note == noted
         assert_all_is_of_one_place(lab)

@@ -50,8 +50,7 @@ def test_the_runs_are_those_of_a_sweep_the_lowest_limit_first_and_each_can_be_op
     assert np.array_equal(runs.losses(run), loss[run])
     problem = runs.problem(run)
     assert same_values(trace(problem), trace(starts[runs.seed(run)].evolve(lr=lrs[30])))
-    end = problem.loss.value(runs.network(run).forward(problem.X), problem.y)
-    assert end == pytest.approx(runs.losses(run)[-1])
+    assert problem.loss.value(runs.network(run).forward(problem.X), problem.y) == pytest.approx(runs.losses(run)[-1])
 
 
 def test_a_state_is_a_whole_map_that_knows_nothing_of_what_comes_later_and_never_goes_back():
@@ -239,7 +238,7 @@ def test_of_each_run_its_own_numbers_are_told_and_whether_theory_foresaw_them(ru
         else:
             assert said.startswith(f"The loss went from {plain(losses[0], 4)} to {plain(losses[-1], 4)} in 300 steps.")
         limit = critical_lr(random_problem(runs.seed(run)))
-        assert f"{plain(runs.lr(run) / limit, 2)} times the theoretical limit at the start, {plain(limit, 3)}" in said
+        assert f"{plain(runs.lr(run) / limit, 3)} times the theoretical limit at the start, {plain(limit, 3)}" in said
         disagree = above == (outcome == "down")
         assert ("theory and experiment disagree" in said, "this was to be expected" in said) == (disagree, not disagree)
         assert ("Where the run ended" in said) == disagree, "which is above its limit here"

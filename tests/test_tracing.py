@@ -38,8 +38,7 @@ def test_the_code_shown_is_the_code_run_bit_for_bit_fractions_stay_exact_and_the
         assert identical(t["y_pred"], network.forward(problem.X))
         assert identical(t["L"], problem.loss.value(t["y_pred"], problem.y))
         assert all(identical(t[f"d{name}"], g) for name, g in grads.items())
-        updated = problem.evolve(network=network.update(grads, problem.lr))
-        assert same_values(trace(t.next_problem()), trace(updated))
+        assert same_values(trace(t.next_problem()), trace(problem.evolve(network=network.update(grads, problem.lr))))
         assert same_values(t, trace(problem))
 
 
@@ -78,6 +77,8 @@ def test_the_shapes_that_meet_in_a_step_stand_where_its_names_do_and_an_unknown_
     for look_up, known in ((example.__getitem__, example.names), (example.step, [s.name for s in example.steps])):
         with pytest.raises(KeyError, match=f"'dX'.* {', '.join(known)}"):
             look_up("dX")
+    with pytest.raises(KeyError, match=r"in quotes, as in t\['dW1'\]"):
+        example[example["dW1"]]
 
 
 X = np.array([[4.0, -1.0], [0.25, 2.0]])

@@ -142,8 +142,7 @@ def test_a_cell_is_said_in_its_symbols_its_numbers_and_its_value_and_an_equation
     P = "P[1,0] = exp(Z[1,0]) / (exp(Z[1,0]) + exp(Z[1,1])) = exp(0) / (exp(0) + exp(−0.3912)) = 0.5966"
     assert str(work_out(trace(random_problem(5, loss=SoftmaxCrossEntropy())), ("P", 1, 0))) == P
     doubled = {(Linear, "db"): "{dY}.sum(axis=0, keepdims=True) * len({{1, 2}})"}
-    worked = work_out(plant(example, Mistake("", "", "", "", "", doubled)), ("db1", 0, 1))
-    assert worked.around == "sum·len({1, 2})"
+    assert work_out(plant(example, Mistake("", "", "", "", "", doubled)), ("db1", 0, 1)).around == "sum·len({1, 2})"
     parts = {part.label: (part.rows, part.cols) for part in equation(example, "dW1")[::2]}
     assert parts == {"X.mT": ("i", "k"), "dY1": ("k", "j"), "dW1": ("i", "j")}, "the axes say what meets"
     mask = equation(example, "dY1")[2]

@@ -175,8 +175,7 @@ def test_units_that_are_off_for_every_sample_are_called_dead_at_their_relu_and_n
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_only_a_relu_can_die_and_a_whole_layer_of_dead_units_is_warned_of_once_it_is_on_the_board(activation):
-    problem = random_problem(0, hidden=[3, 3], activation=activation)
-    t = trace(with_numbers(problem, b2=np.full((1, 3), -1000.0)))
+    t = trace(with_numbers(random_problem(0, hidden=[3, 3], activation=activation), b2=np.full((1, 3), -1000.0)))
     warned = [remarks.all_dead(t, index).partition(":")[0] for index in range(len(t.steps) + 1)]
     warning = "Every unit of H2 is off for every sample" if activation == ReLU() else ""
     assert warned == [""] * 4 + [warning] * (len(warned) - 4), "with index 3, Y2 is shown, and H2 is not"

@@ -1,7 +1,7 @@
 """The lab in one glance: at each step, on common screens, all of it is seen at once, and nothing moves."""
 
 import pytest
-from lab_page import check_that_all_is_seen
+from lab_page import LAID_OUT, check_that_all_is_seen
 
 LAPTOP, PROJECTOR, MONITOR, TABLET = (1366, 768), (1280, 720), (1920, 1080), (820, 1180)
 SCREENS = {"StepThrough()": [LAPTOP, MONITOR, TABLET], "StepThrough(large=True)": [PROJECTOR]}
@@ -18,6 +18,11 @@ def test_all_is_seen_at_once_at_each_step_with_a_cell_chosen_and_nothing_moves(n
     for width, height in SCREENS[call]:
         lab.page.set_viewport_size({"width": width, "height": height})
         check_that_all_is_seen(lab)
+    if "Mistake" in call:
+        room = lab.board.bounding_box()
+        lab.page.locator(".bpl-mistake summary").click()  # what lies open lies above it, and takes no room
+        lab.page.evaluate(LAID_OUT)
+        assert lab.board.bounding_box() == room
     if call == "StepThrough()":
         lab.command("application:toggle-left-area")
         lab.page.set_viewport_size({"width": 390, "height": 844})  # on a phone one scrolls, but not aside

@@ -249,8 +249,7 @@ def test_the_lab_alone_follows_its_slider_fits_a_laptop_and_a_phone_and_a_link_o
     assert page.locator(".bpl-lab").bounding_box()["y"] >= 0
     page.evaluate("navigator.clipboard.writeText = (text) => (window.copied = text)")
     page.get_by_text("Copy link").click()
-    address = f"{site.url}/run/open/#start=random&seed=3&lr=0.05&iteration=2&step=dW1"
-    assert page.evaluate("window.copied") == address
+    assert page.evaluate("window.copied") == f"{site.url}/run/open/#start=random&seed=3&lr=0.05&iteration=2&step=dW1"
     page.get_by_label("Save", exact=True).select_option("pdf")
     expect(page.locator(".bpl-refused")).to_have_text("This Python cannot write a PDF; an SVG is as sharp.")
     for size in (LAPTOP, PHONE):

@@ -36,12 +36,18 @@ def test_the_view_is_one_module_of_all_its_files_each_of_which_imports_what_it_u
 
 
 def test_questions_stand_in_the_card_and_a_reason_beside_ours_and_nothing_moves(notebook):
-    lab = notebook(ONE_CELL.replace("StepThrough()", "StepThrough(questions='tour')"))
+    lab = notebook(ONE_CELL.replace("StepThrough()", "StepThrough(questions='tour')"), run=False)
+    lab.page.set_viewport_size({"width": 1280, "height": 640})  # too low for all of the card
+    lab.run_all()
     before = lab.page.evaluate(MEASURE, AREAS)["boxes"]
     lab.press("Next", "the third", "the second")
     expect(lab.button("Next question")).to_be_focused()
     lab.key("Enter")
-    expect(lab.field("a number")).to_be_focused()
+    expect(lab.field("a number, then Enter")).to_be_focused()
+    lab.page.keyboard.type("5\n")
+    lab.settle()
+    lab.page.keyboard.type("three\n")
+    expect(lab.card.locator(".bpl-refused")).to_be_in_viewport(ratio=1)
     lab.press("Predict first", "Next")
     expect(lab.root.locator(".bpl-equation img")).to_be_hidden()  # of the step before, it is no rule for this one
     lab.press("none")

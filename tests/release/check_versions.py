@@ -65,8 +65,7 @@ def main() -> None:
 
 def find_python(version: str) -> Path:
     """A Python of this version: on the PATH, or where pyenv keeps its own."""
-    on_path = shutil.which(f"python{version}")
-    for candidate in (on_path, *Path.home().glob(f".pyenv/versions/{version}.*/bin/python")):
+    for candidate in (shutil.which(f"python{version}"), *Path.home().glob(f".pyenv/versions/{version}.*/bin/python")):
         if candidate and not subprocess.run([candidate, "-c", ""], stderr=subprocess.DEVNULL).returncode:
             return Path(candidate)
     return sys.exit(f"there is no python{version} on the PATH, nor in ~/.pyenv")

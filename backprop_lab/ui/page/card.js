@@ -113,6 +113,9 @@ export function makeCard(board, { tell }, later) {
     fillWords(words, state, note);
     later(() => {
       card.scrollTop = 0;
+      const told = [...card.querySelectorAll(".bpl-question .bpl-note, .bpl-refused")].at(-1);
+      // What is said to an answer is in sight, though the card may be too low for the question as well.
+      if (told) card.scrollTop = told.getBoundingClientRect().bottom - card.getBoundingClientRect().bottom + 6;
       fit();
       for (const line of words.querySelectorAll(".bpl-line")) letScroll(line);
     });

@@ -29,7 +29,7 @@ def on_run(runs: Runs, run: RunIndex) -> str:
         return f"{text} No limit is known at its start."
     if math.isinf(limit):
         return f"{text} At the start the loss bends upwards nowhere, so theory sets no limit."
-    text += f" The learning rate is {plain(lr / limit, 2)} times the theoretical limit at the start, {plain(limit, 3)}"
+    text += f" The learning rate is {plain(lr / limit, 3)} times the theoretical limit at the start, {plain(limit, 3)}"
     if losses[-1] == losses[0]:
         return f"{text}."
     if came_down == (lr < limit):

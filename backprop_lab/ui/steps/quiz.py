@@ -65,7 +65,7 @@ class Quiz(HasTraits):
         choices = self.questions[at].choices
         return now | {
             "choices": list(choices),
-            "field": "" if choices else "a number",
+            "field": "" if choices else "a number, then Enter",
             "buttons": [["show", "Show me"]],
         }
 
@@ -88,7 +88,7 @@ class Quiz(HasTraits):
                 raise ValueError(f"answer with a number in digits, such as 12 or 0.5, without commas; got {text!r}")
             is_right = typed == float(now.right)
         if not is_right:
-            self.place = self.place._replace(told=f"{text.strip()} is not right. {now.hint}")
+            self.place = self.place._replace(told=f"{text.strip().capitalize()} is not right. {now.hint}")
             return
         self.place = self.place._replace(
             told=f"{RIGHT} {now.answer}", shown=True, right=self.place.right + (not self.place.told)
@@ -157,7 +157,7 @@ TOUR = (
     ),
     LabQuestion(
         "With 1e-06 as learning rate, press Next phase until the bottom row is full, and jump to W2_new. "
-        "Read the largest change at the foot of the card, "
+        "Scroll in the card to its foot, read the largest change, "
         "then type 0.001 as learning rate and read it again. How many times as large is it?",
         "1000",
         "Divide the second by the first; 4.5e−05 is 0.000045.",

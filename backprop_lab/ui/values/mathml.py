@@ -55,4 +55,6 @@ def _one(tokens: list[str]) -> str:
         return f"<mtext>{escape(token)}</mtext>"
     if token[0].isdigit():
         return f"<mn>{token}</mn>"
+    if token in "[]()":  # as high as a letter, not as the sum beside it, and both of a pair alike
+        return f'<mo stretchy="false">{token}</mo>'
     return f"<mi>{token}</mi>" if token.isalpha() else f"<mo>{escape(token.replace('-', '−'))}</mo>"
