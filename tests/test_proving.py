@@ -109,7 +109,7 @@ RIGHT = {  # steps whose gradients are right, and what may be said of them
     "so small that the complex step underflows": ({True, None}, lambda: [through(
         Linear(np.eye(2), [[0.0, 0.0]]), loss=SoftmaxCrossEntropy(), X=[[0.0, -716.5]], y=[[1.0, 0.0]]),
         through(*(Linear([[small]], [[0.0]]) for small in (1e-145, 1e-85, 1e-227)), X=[[1.0]], y=[[1e119]]),
-        trace(in_other_numbers(with_numbers(random_problem(3), W2=1e-6 * trace(random_problem(3))["W2"]), np.float16))]),
+        trace(in_other_numbers(with_numbers(towards().problem, W2=1e-6 * towards()["W2"]), np.float16))]),
     "behind a number so large that a step of 1e-20 bends a tanh": ({True}, lambda: [through(
         Linear([[w]], [[0.0]]), Tanh(), Linear([[1e-50]], [[1e6]]), X=[[1e50]], y=[[0.0]]) for w in (0.0, 1e-60)]),
     "in single precision": ({True}, lambda: [trace(in_other_numbers(random_problem(3), np.float32))]),
