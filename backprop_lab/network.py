@@ -28,6 +28,8 @@ class Network:
     """
 
     def __init__(self, layers: Iterable[Layer]) -> None:
+        if not isinstance(layers, Iterable):
+            raise ValueError(f"a network takes its layers in a list, such as [Linear(W, b), ReLU()]; got {layers!r}")
         self.layers = tuple(layers)
         _check_layers(self.layers)
         self._names = tuple(  # of each layer's parameters, such as (("W", "W1"), ("b", "b1"))

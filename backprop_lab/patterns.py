@@ -159,11 +159,11 @@ def _of_a_sample(seen: Compared) -> Iterator[Pattern]:
         parts.append(np.asarray(part))
     if {part.shape for part in parts} != {seen.right.shape} or not np.allclose(sum(parts), seen.right, 1e-6):
         return
-    for sample, part in enumerate(parts):
-        if part.any() and seen.same(part):
-            yield Pattern("one sample", f"This is the part of sample {sample} alone.")
-        if samples > 2 and part.any() and seen.same(seen.right - part):
-            yield Pattern("a sample missing", f"Sample {sample} is missing from it.")
+    told = [(str(sample), part) for sample, part in enumerate(parts) if part.any()]  # of twins, nobody can tell which
+    if alone := [sample for sample, part in told if seen.same(part)]:
+        yield Pattern("one sample", f"This is the part of sample {' or '.join(alone)} alone.")
+    if samples > 2 and (missing := [sample for sample, part in told if seen.same(seen.right - part)]):
+        yield Pattern("a sample missing", f"Sample {' or '.join(missing)} is missing from it.")
 
 
 def _signs(seen: Compared) -> Iterator[Pattern]:

@@ -116,7 +116,9 @@ def _check_parts(loss: Any) -> None:
 def _check_finite(**data: Array) -> None:
     """Raise ValueError, naming the first cell, if data has nan or inf in it."""
     for name, array in data.items():
-        if array.dtype.kind in "fc" and not (finite := np.isfinite(array)).all():
+        with np.errstate(invalid="ignore"):  # of numbers of any kind, such as fractions with a nan among them
+            finite = np.asarray(array - array == 0, bool)
+        if not finite.all():
             row, column = map(int, np.argwhere(~finite)[0])
             raise ValueError(
                 f"{name}[{row}, {column}] is {array[row, column]}, and data must be finite. To leave such samples out: "

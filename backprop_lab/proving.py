@@ -25,7 +25,7 @@ AGREES = 1e-5  # far above the error of a right gradient, about 1e-9, and far be
 TELLS = 1e-3  # slopes that are in doubt by more than this part of them say nothing
 ROUNDINGS = 32  # of all terms are allowed for
 STEPS = (1e-5, 1e-3, 1e-7, 1e-2, 1e-4, 1e-6)  # of a central difference, in units of the largest number moved
-COMPLEX_STEP = 1e-20
+COMPLEX_STEP, LEAST = 1e-20, 1e-270  # at most, and by how much the loss then moves
 ENTRIES = 256  # a larger array is moved along random directions, not one entry after the other
 DIRECTIONS = 8
 CERTAIN = 10  # no error is more than so many times the largest of its 8 projections, but for two cases in 1e9
@@ -129,7 +129,9 @@ def _error(trace: Trace, name: str, analytic: Array) -> float:
 
 def _rounding_of(gradient: Array, terms: Terms) -> Array:
     """How much of each number of a gradient may be rounding."""
-    rounding: Array = ROUNDINGS * eps_of(np.asarray(gradient)) * np.asarray(terms.terms, dtype=float)
+    gradient, size = np.asarray(gradient), np.asarray(terms.terms, dtype=float)
+    least = float(np.finfo(gradient.dtype).smallest_subnormal) if gradient.dtype.kind == "f" else 0.0
+    rounding: Array = ROUNDINGS * (eps_of(gradient) * size + least * (size > 0))  # no smaller number is kept
     return rounding
 
 
@@ -216,16 +218,22 @@ class _Moves:
         return _Slopes(slopes, doubt, "finite differences", at_corner)
 
     def complex_step(self) -> _Slopes | None:
-        """By the complex step, with every ReLU at 0 taken as off, as the backward pass takes it."""
-        loss = loss_of(off_at_zero(self.problem), self.name)
+        """By the complex step, with every ReLU at 0 taken as off, as the backward pass takes it.
+
+        The step is so small that the loss hardly moves: times large weights, another one would bend a tanh on the way.
+        """
+        loss, terms = loss_of(off_at_zero(self.problem), self.name), self.right.terms
+        names = self.name, *(stage.Y for stage in self.problem.network.stages)
+        size, *on_the_way = (float(np.max(terms[f"d{name}"].terms)) for name in names)
+        h = min(COMPLEX_STEP, max(LEAST, LEAST / max(size, LEAST)))
         try:
             with warnings.catch_warnings(action="error"):  # NumPy warns where an imaginary part is dropped
-                slopes = np.imag(self._moved(loss, 1j * COMPLEX_STEP)) / COMPLEX_STEP
+                slopes = np.imag(self._moved(loss, 1j * h)) / h
         except Exception:  # code of a reader's own may refuse complex numbers in any way
             return None
-        terms = self.along(self.right.terms[f"d{self.name}"].terms, np.abs)
-        underflow = np.finfo(float).tiny / COMPLEX_STEP  # smaller ones are lost in the imaginary part
-        doubt = ROUNDINGS * FLOAT64 * terms + np.where(terms > 0, underflow, 0.0)
+        along = self.along(terms[f"d{self.name}"].terms, np.abs)
+        underflow = np.finfo(float).tiny / h * max(1, *on_the_way)  # smaller imaginary parts are lost on the way
+        doubt = ROUNDINGS * FLOAT64 * along + np.where(along > 0, underflow, 0.0)
         return _Slopes(slopes, np.where(np.isfinite(slopes), doubt, np.inf), "the complex step")
 
     def holds(self, exact: _Slopes, best: _Slopes) -> bool:

@@ -192,9 +192,10 @@ in surer(trace(random_problem(9, loss=SoftmaxCrossEntropy())), 1e4)
 in trace(in_other_numbers(example.problem, np.float32))
   dW1 = X.T.astype(float) @ dY1
 in through(Linear(np.ones((2, 2)), [[0.0, 0]]), X=[[1.0, 0], [2.0, 0]], y=np.zeros((2, 2)))
-  dW1 = [[10, 7], [0, 0]] | value | dW1[0, 1] should be 10, and yours is 7. 1 of the 4 numbers differs. dW1[0, 1] is
-    made of column 0 of X and column 1 of dy_pred.
+  dW1 = [[10, 7], [0, 0]] | value | dW1[0, 1] should be 10, and yours is 7. 1 of the 4 numbers differs. ... of dy_pred.
   dW1 = np.zeros((2, 2)) | pattern zeros | dW1[0, 0] should be 10, and yours is 0. All your numbers are 0.
+in through(Linear([[1.0]], [[0.5]]), X=[[1.5], [1.5], [2.5]], y=[[0.1], [0.1], [0.3]])
+  dW1 = X[1:].T @ dy_pred[1:] | pattern a sample missing | ... Sample 0 or 1 is missing from it.
 in example
   dW1 = retyped(dW1, (2, 3), dW1[2, 3] * (1 + 1e-9)) | value | dW1[2, 3] should be −37.99418556, and yours is
     −37.99418559. ... It is right to about 9 digits, and off by more than rounding: ...
@@ -202,8 +203,7 @@ in example
   dW1 = dW1 * [[2.0], [3.0], [4.0]] | pattern a factor for each row | ... times a number of its own: 2, 3, 4.
   dW1 = np.round(dW1, 1) | rounded | These are the right numbers rounded to 1 decimal. Hand in dW1 itself, with all ...
   dY1 = dH1 | mask-forgotten mask-always-true | This looks like dH1: the ReLU's mask is missing; or like a mask that ...
-  dW1 = X.T @ np.maximum(dH1, 0) | mask-from-gradient | It would follow from a slip further up:
-    dY1 looks like dH1 with its negative numbers set to 0: ...
+  dW1 = X.T @ np.maximum(dH1, 0) | mask-from-gradient | ... further up: dY1 looks like dH1 with its negative numbers ...
   db1 = dY1.sum(axis=0) | shape dimension-dropped | ...; it should have shape (1, 4), like b1. ... The numbers ...
   dW1 = dW1.T | shape result-transposed | Your dW1 has shape (4, 3); ..., like W1. This looks like dW1 transposed.
   dW1 = ... | blank | Put your dW1 in place of the blank.

@@ -5,9 +5,9 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from common import count, gradients_of, trained, with_numbers
+from common import count, gradients_of, through, trained, with_numbers
 
-from backprop_lab import MISTAKES, plant, random_problem, trace
+from backprop_lab import MISTAKES, Linear, plant, random_problem, trace
 from backprop_lab.number_format import format_number
 from backprop_lab.ui import StepThrough
 from backprop_lab.ui.steps.frame import wrong_gradients
@@ -38,8 +38,8 @@ def test_a_value_is_right_as_the_board_prints_it_and_a_small_one_is_not_0(exampl
     small = [(cell, value) for cell, value in cells(t) if 0 < abs(value) < 0.004]
     assert len(small) > 10
     for cell, value in small:
-        answers = format_number(value), repr(3 * value), repr(-value)
-        assert [judge(t, cell, answer)[0] for answer in answers] == [True, False, False]
+        typed = format_number(value), repr(3 * value), repr(-value)
+        assert [judge(t, cell, text)[0] for text in typed] == [True, False, False]
 
 
 def test_a_mistake_is_named_where_the_number_is_what_it_gives():
@@ -59,9 +59,8 @@ def test_what_is_neither_sign_nor_number_is_refused_and_once_numbers_have_overfl
         with pytest.raises(ValueError, match=r"answer with \+, - or 0 for the sign, or with a number"):
             judge(example, ("dW1", 0, 0), text)
     t = trained(random_problem(0).evolve(X=np.full((2, 3), np.nan)), 0)
-    for text in "+-01":
-        right, verdict = judge(t, ("dW1", 0, 0), text)
-        assert (right, "nan" in verdict) == (False, True)
+    assert all(not right and "nan" in said for right, said in (judge(t, ("dW1", 0, 0), text) for text in "+-01"))
+    assert not any(asked_before(t, step, np.random.default_rng(0)) for step in t.steps), "so nothing is asked either"
 
 
 def answers(found, name, i, j):
@@ -125,14 +124,12 @@ def test_each_kind_of_question_gives_a_verdict_and_our_reason(example):
     assert way.why.startswith("A step goes against the gradient. W1_new = W1 - lr * dW1, and dW1[1,0] is −11.8")
     assert rise.judge("stays")[1].startswith("No: the loss goes from 52.15")
     assert rise.why.endswith(" The step is too long: on its way the loss turns and rises.")
-    uphill = plant(t, MISTAKES["mask-forgotten"])
-    assert "too long" not in question(uphill, ("L", 0, 0)).why, "a gradient may be the cause, and here one is wrong"
+    assert "too long" not in question(plant(t, MISTAKES["mask-forgotten"]), ("L", 0, 0)).why, "a gradient is wrong here"
     with pytest.raises(ValueError, match="got"):
         zeros.judge("4")
-
-
-def dead(t):
-    return int(np.sum(np.all(t["H1"] == 0, axis=0)))
+    for other, said in ((2, "−2 is one of the largest, and"), (0, "2 is one of the largest, which")):
+        tied = through(Linear([[1.0]], [[0.0]]), X=np.ones((3, 1)), y=[[0.0], [other], [0.5]])
+        assert f"Of its 3 terms, 1 × {said}" in question(tied, ("dW1", 0, 0)).why
 
 
 def test_what_is_right_in_the_tour_and_about_training_is_right_on_the_board(example):
@@ -146,12 +143,12 @@ def test_what_is_right_in_the_tour_and_about_training_is_right_on_the_board(exam
         str(np.sum(t["dY1"] != t["dH1"])),
         ("the first", "the second")[int(np.flatnonzero(t["X"][:, 1] * t["dY1"][:, 0] == 0)[0])],
         f"{1e-3 / float(TOUR[6].text.split()[1]):.0f}",
-        str(sum(dead(trace(random_problem(seed))) > 0 for seed in range(10))),
+        str(sum((trace(random_problem(seed))["H1"] == 0).all(axis=0).any() for seed in range(10))),
     ]
     right, wrong = (trained(t.problem.evolve(lr=0.01), 10, made) for made in (None, mistake))
     assert all(f"{made['L']:.2f}" in TRAINING[1].answer for made in (right, wrong))
     assert [each.right for each in TRAINING] == [
-        str(dead(trained(t.problem.evolve(lr=0.05), 2))),
+        str((trained(t.problem.evolve(lr=0.05), 2)["H1"] == 0).all(axis=0).sum()),
         "with the mistake" if wrong["L"] < right["L"] else "without the mistake",
         str(len(wrong_gradients(plant(t, mistake)))),
     ]

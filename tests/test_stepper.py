@@ -183,6 +183,8 @@ def test_divergence_is_noted_with_its_iteration_and_no_more_of_its_cause_than_is
         assert (stepper.has_diverged, stepper.place.note) == (False, "")
     typed.edit(1e200)
     assert typed.place.note.startswith("The loss overflows at the very start: some of these numbers are too large")
+    nan = with_numbers(random_problem(0), W1=np.full((3, 4), np.nan))
+    assert Stepper(nan).place.note == "The loss is not a number (nan) at the very start: W1 has nan in it."
     idle = Stepper(start="all active", mistake="mask-forgotten").place.note
     assert idle == "ReLU mask forgotten: with these numbers, it changes nothing."
 

@@ -44,8 +44,7 @@ def test_card_and_alt_text_say_all_there_is_of_the_step_and_the_tables_every_val
     assert words.card(start)["sentence"] == f"{words.START} Press Next to compute the first value."
     assert words.alt_text(start).startswith("Board at the start of iteration 0: X, y, the weights")
     for place in others:
-        step = place.step
-        latex, title, sentence = explain(step)
+        step, (latex, title, sentence) = place.step, explain(place.step)
         assert words.card(place) == {
             "phase": step.phase, "place": f"step {place.index} of {len(t.steps)}", "title": title, "right": "",
             "sentence": sentence, "formula": mathml(latex) if latex else "", "code": f"{step.name} = {step.code}",
@@ -118,8 +117,7 @@ def test_nothing_said_on_the_way_through_an_overflow_breaks_or_warns():
 
 def test_a_sum_has_a_line_for_each_term_with_its_share_of_the_largest(example):
     told = frame.the_sum(example, work_out(example, ("Y1", 0, 3)))
-    parts = ("text", "sign", "value", "largest")
-    assert [(*map(each.get, parts), round(each["share"], 2)) for each in told["terms"]] == [
+    assert [(*map(a.get, ("text", "sign", "value", "largest")), round(a["share"], 2)) for a in told["terms"]] == [
         ("−0.1581 × −0.5365", "=", "0.08482", False, 0.06), ("−2.062 × −0.7429", "=", "1.532", True, 1.0),
         ("−0.9308 × −0.8079", "≈", "0.7519", False, 0.49),  # 0.7520, for who takes the digits that are shown
         ("b1[0,3]", "=", "0", False, 0.0),
@@ -165,8 +163,9 @@ def test_units_that_are_off_for_every_sample_are_called_dead_at_their_relu_and_n
         t = with_first_bias(*biases)
         said = {(step.name, remarks.on_dead_units(t, step).partition(" from")[0]) for step in t.steps}
         assert {each for each in said if each[1]} == ({("H1", told), ("dY1", told)} if told else set())
-    t = trace(with_numbers(random_problem(0, hidden=[3, 3]), b2=[[-100.0, 100.0, -100.0]]))
-    assert "they may come back when the layers before change" in remarks.on_dead_units(t, t.step("dY2"))
+    for signs, told in [((1, 1, 1), "they may come back"), ((-1, 1, 1), "only 2 may"), ((-1, 1, 0), "they are dead")]:
+        t = trace(with_numbers(random_problem(0, hidden=[3, 3]), b2=[[-9, 9, -9]], W2=np.ones((3, 3)) * signs))
+        assert told in remarks.on_dead_units(t, t.step("dY2")), "whatever H1, which is never below 0"
     for biases in ((1.0, -9.0), (-9.0, -9.0)):
         planted = plant(with_first_bias(*biases), MISTAKES["mask-forgotten"], "dY1")  # which gives them a gradient
         said = remarks.on_dead_units(planted, planted.step("H1")) or remarks.all_dead(planted, 4)
@@ -200,7 +199,8 @@ def test_of_each_update_and_no_other_step_the_change_and_its_ratio_to_the_size_o
 def test_near_overflow_no_ratio_is_made_up_and_beyond_it_no_unit_is_called_dead_and_no_change_and_no_loss_told():
     t = trained(Problem(Network((Linear([[1e300]], [[0.0]]),)), SumSquaredError(), [[1.0]], [[0.0]], 0.25), 0)
     assert remarks.on_update(t, t.step("W1_new")).endswith("; the update is 5.0e−01 times the size of W1.")
-    assert "times" not in remarks.on_update(t, t.step("b1_new")), "of a parameter that is 0 no ratio is told"
+    some = t, trace(with_numbers(t.problem, b1=[[1e-300]]))
+    assert "times" not in str([remarks.on_update(a, a.step("b1_new")) for a in some]), "of next to 0 no ratio is told"
     for number in (1e100, np.inf, np.nan):
         t = trained(random_problem(0).evolve(X=np.full((2, 3), number)), 0)
         assert remarks.on_next_loss(t, t.step("b1_new")) == "With all the new weights, the loss will overflow."

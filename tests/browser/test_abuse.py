@@ -49,6 +49,7 @@ def gesture(rng, lab):
 
 def is_what_its_call_opens(lab):
     """Whether it tells its state in its call: then the text of its picture is that of where the call opens."""
+    lab.settle()  # it may be about to play
     if lab.button("Play").get_attribute("aria-pressed") == "true":
         lab.button("Play").click()
     lab.page.mouse.move(0, 0)

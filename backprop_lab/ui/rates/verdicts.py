@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from backprop_lab.layers import Array
 from backprop_lab.number_format import plain
 from backprop_lab.starting import kept_by_seeds
 from backprop_lab.ui.rates.sweeper import RunIndex, Runs
@@ -50,21 +51,27 @@ def on_map(runs: Runs) -> str:
     text = f"After {runs.step} steps, the loss has come down in "
     if below.any() and above.any():
         text += (
-            f"{np.mean(came_down[below]):.0%} of the runs below the theoretical limit at their start, and in "
-            f"{np.mean(came_down[above]):.0%} of those above it"
+            f"{_share(came_down[below])} of the runs below the theoretical limit at their start, and in "
+            f"{_share(came_down[above])} of those above it"
         )
         if came_down[above].any():
             text += ": there, theory and experiment disagree."
         else:
             text += ", as theory has it." if came_down[below].all() else "."
     else:
-        text += f"{np.mean(came_down):.0%} of the runs."
+        text += f"{_share(came_down)} of the runs."
     medians, who = np.median(runs.change, axis=0), "median seed" if len(runs.sweep.seeds) > 1 else "network"
-    text += f" In {np.mean(lost):.0%} of all runs it has overflowed."
+    text += f" In {_share(lost)} of all runs it has overflowed."
     if medians.min() < 1:
         best = runs.sweep.lrs[int(np.argmin(medians))]
         text += f" The {who} does best at a learning rate of {plain(best, 2)}."
     return " ".join([text, *notes_on(runs)])
+
+
+def _share(chosen: Array) -> str:
+    """How many are true, in per cent, of which 0% are none and 100% are all."""
+    share = float(np.mean(chosen))
+    return "under 1%" if 0 < share < 0.01 else "over 99%" if 0.99 < share < 1 else f"{share:.0%}"
 
 
 def notes_on(runs: Runs) -> list[str]:

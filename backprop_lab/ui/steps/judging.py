@@ -39,14 +39,21 @@ class Question(NamedTuple):
 
 
 def asked_before(trace: Trace, step: Step, rng: np.random.Generator) -> Cell | None:
-    """The cell to ask about before this step is shown; the first of its row for a ReLU, L for the loss to come."""
+    """The cell to ask about before this step is shown; the first of its row for a ReLU, L for the loss to come.
+
+    Nothing is asked where a number is nan, of which no answer would be right.
+    """
     if step.phase == "update" and step is trace.steps[-1]:
         return ("L", 0, 0) if math.isfinite(float(trace["L"])) else None
     is_relu = step.name in _relus(trace)
     if step.phase not in ("backward", "update") and not is_relu:
         return None
-    rows, cols = value_of(trace, step.name).shape
-    return step.name, int(rng.integers(rows)), 0 if is_relu else int(rng.integers(cols))
+    value = value_of(trace, step.name)
+    i, j = int(rng.integers(len(value))), 0 if is_relu else int(rng.integers(value.shape[1]))
+    with np.errstate(invalid="ignore"):
+        moved = value - value_of(trace, step.names["p"]) if step.phase == "update" else value
+    asked = np.asarray(moved[i] if is_relu else moved[i, j], dtype=float)
+    return None if np.isnan(asked).any() else (step.name, i, j)
 
 
 def question(trace: Trace, cell: Cell, mistakes: Mapping[str, Mistake] = MISTAKES) -> Question:
@@ -118,11 +125,14 @@ def _gradient(trace: Trace, cell: Cell, mistakes: Mapping[str, Mistake]) -> Ques
     why = "" if trace.step(name).title else explain(trace.step(name)).sentence  # of the right line
     terms = worked.every_term
     if len(terms) > 1 and np.sign(sum(term.value for term in terms)) == np.sign(value):  # what is around keeps the sign
-        largest = max(terms, key=lambda term: abs(term.value))
+        largest = max(terms, key=lambda term: (abs(term.value), np.sign(term.value) != np.sign(value)))
         same = np.sign(largest.value) == np.sign(value)
-        what = "gives it its sign" if same else "the others together outweigh it" if value else "the others cancel it"
+        is_tied = sum(abs(term.value) == abs(largest.value) for term in terms) > 1
+        is_what = "is one of the largest" if is_tied else "is the largest"
+        signed = ", which give it its sign" if is_tied else ", and gives it its sign"
+        and_what = signed if same else f", and the others {'together outweigh' if value else 'cancel'} it"
         if largest.value:
-            why = f"{why} Of its {len(terms)} terms, {largest.text} is the largest, and {what}.".strip()
+            why = f"{why} Of its {len(terms)} terms, {largest.text} {is_what}{and_what}.".strip()
     return Question(
         f"Predict {indexed(*cell)}",
         "Framed on the board: what is its sign, or its value?",

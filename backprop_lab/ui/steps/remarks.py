@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backprop_lab.layers import Layer, ReLU
+from backprop_lab.layers import Layer, Linear, ReLU, Sigmoid
 from backprop_lab.lines import Step
 from backprop_lab.number_format import plain, told_apart
 from backprop_lab.tracing import Trace
@@ -27,8 +27,8 @@ def dead_units(trace: Trace, name: str) -> list[int]:
 def on_dead_units(trace: Trace, step: Step) -> str:
     """At a ReLU, forward or backward: which units are off for every sample, if not all of them are, and what follows.
 
-    Such a unit of the first layer is off for good; another one may be on again when the layers before it change. With a
-    planted mistake it may get a gradient, though it should not.
+    Such a unit of the first layer is off for good; another one may be on again when the layers before it change, unless
+    its weights rule that out. With a planted mistake it may get a gradient, though it should not.
     """
     for _, X, Y, number in _relus(trace):
         if step.name in (Y, f"d{X}"):
@@ -39,17 +39,34 @@ def on_dead_units(trace: Trace, step: Step) -> str:
                 which, they = (f"Unit {units} is", "it") if one else (f"Units {units} are", "they")
                 if _gets_gradient(trace, X, number, dead):
                     follows = f"{they} should get no gradient"
-                elif number == 1:
+                elif not (others := [unit for unit in dead if _may_come_back(trace, number, unit)]):
                     follows = (
                         f"{they} {'is dead, and learns' if one else 'are dead, and learn'} nothing from these samples"
                     )
                 else:
+                    these = they if others == dead else f"only {', '.join(map(str, others))}"
                     follows = (
-                        f"{'its' if one else 'their'} own weights get no gradient now; {they} may come back when the "
+                        f"{'its' if one else 'their'} own weights get no gradient now; {these} may come back when the "
                         "layers before change"
                     )
                 return f"{which} off for every sample: {follows}."
     return ""
+
+
+def _may_come_back(trace: Trace, number: int, unit: int) -> bool:
+    """Whether other inputs could switch a unit on again: not the data, which stay, nor what no weight lets raise it.
+
+    What leaves a ReLU or a sigmoid is never below 0, and no weight above 0 then means that 0 raises it the most.
+    """
+    if number == 1:
+        return False
+    stages = trace.problem.network.stages
+    at = next(at for at, stage in enumerate(stages) if stage.number == number)
+    if type(stages[at].layer) is not Linear:
+        return True
+    weights, bias = trace[f"W{number}"][:, unit], trace[f"b{number}"][0, unit]
+    never_below_0 = isinstance(stages[at - 1].layer, ReLU | Sigmoid)
+    return bool(bias > 0 or np.any(weights > 0 if never_below_0 else weights != 0))
 
 
 def _gets_gradient(trace: Trace, X: str, number: int, units: Sequence[int]) -> bool:
@@ -86,7 +103,8 @@ def on_update(trace: Trace, step: Step) -> str:
         size, step_size = math.hypot(*np.ravel(old)), math.hypot(*np.ravel(new - old))
     if not math.isfinite(change):
         return "The numbers have overflowed."
-    of_size = f"; the update is {plain(step_size / size, 1, 'e')} times the size of {parameter}" if size > 0 else ""
+    ratio = step_size / size if size > 0 else math.inf  # which may be too large for a float, too
+    of_size = f"; the update is {plain(ratio, 1, 'e')} times the size of {parameter}" if ratio < math.inf else ""
     return f"The largest change is {plain(change, 2)}{of_size}."
 
 
