@@ -459,7 +459,7 @@ _ALL = (
         cause=(
             "The weight gradient is at hand and has the right width, so it is summed in place of the output's gradient."
         ),
-        symptom="The bias's gradient changes with the inputs even where the gradient of the layer's output does not.",
+        symptom="The bias's gradient depends on the layer's inputs, where only that of its output should count.",
         lines={(Linear, "db"): "{dW}.sum(axis=0, keepdims=True)"},
     ),
     Mistake(

@@ -154,8 +154,9 @@ def _alike(name: Any, names: Iterable[str]) -> str | None:
 
 def _unknown(kind: str, name: Any, names: Iterable[str]) -> str:
     near = get_close_matches(str(name), [*names], n=1, cutoff=0.8)
-    guess = f" Did you mean {near[0]!r}?" if near else ""
-    return f"There is no {kind} of the name {name!r}.{guess}"
+    known = "the keys of MISTAKES" if names is MISTAKES else ", ".join(names)
+    guess = f"Did you mean {near[0]!r}?" if near else f"The names are {known}."
+    return f"There is no {kind} of the name {name!r}. {guess}"
 
 
 def _open(number: Any, seed: Any, difficulty: Any) -> tuple[Trace, str, Mistake]:

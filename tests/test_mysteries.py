@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from common import count, same_values
 
-from backprop_lab import MISTAKES, check, mysteries, trace
+from backprop_lab import MISTAKES, check, mysteries, mystery, solve, trace
 from backprop_lab.gradcheck import relative_error
 from backprop_lab.lines import evaluate
-from backprop_lab.mysteries import CASES, mystery, solve
 from backprop_lab.proving import check_step
 from backprop_lab.tracing import Trace
 
@@ -18,7 +17,7 @@ def first_wrong_line(case):
     return broken
 
 
-@pytest.mark.parametrize("number", CASES)
+@pytest.mark.parametrize("number", mysteries.CASES)
 def test_the_lines_are_right_one_number_does_not_follow_and_a_gradient_check_finds_it_or_it_is_in_the_update(number):
     case = mystery(number)
     right, broken = trace(case.problem), first_wrong_line(case)
@@ -29,11 +28,11 @@ def test_the_lines_are_right_one_number_does_not_follow_and_a_gradient_check_fin
     assert (number == 6) == (case.step(broken).phase == "update")
 
 
-@pytest.mark.parametrize("number", CASES)
+@pytest.mark.parametrize("number", mysteries.CASES)
 def test_it_is_solved_by_what_feedback_names_and_a_wrong_guess_is_told_nothing_of_the_answer(number):
     case = mystery(number)
     line, right = first_wrong_line(case), trace(case.problem)
-    solutions = set(check(line, case[line], right).cause)
+    solutions = {*check(line, case[line], right).cause}
     assert len(solutions) == (2 if number == 1 else 1)
     told = {name: solve(number, name) for name in MISTAKES}
     assert {name for name, feedback in told.items() if feedback} == solutions
@@ -53,22 +52,21 @@ def test_of_what_a_drawn_mystery_shows_one_line_is_the_explanation_and_the_board
         shown = Trace(case.problem, case.given, follows)  # each value as its own line gives it from the numbers shown
         judged = {step.name: check(step.name, case[step.name], shown) for step in case.steps}
         ((line, found),) = [(name, feedback) for name, feedback in judged.items() if not feedback]
-        solutions = set(found.cause)
-        twins += len(solutions) > 1
+        twins += len(solutions := {*found.cause}) > 1
         assert solutions <= MISTAKES.keys()
         assert all(solve(mistake=name, line=line, **drawn) and solve(mistake=name, **drawn) for name in solutions)
         others = [name for name in MISTAKES if name not in solutions]
         assert not any(solve(mistake=name, line=line, **drawn) for name in rng.choice(others, 3))
-        elsewhere = rng.choice([name for name in judged if name != line])
-        assert solve(mistake=min(solutions), line=str(elsewhere), **drawn).cause == ("line",)
+        elsewhere = str(rng.choice([name for name in judged if name != line]))
+        assert solve(mistake=min(solutions), line=elsewhere, **drawn).cause == ("line",)
         board = {name: mysteries._printed(value) for name, value in case.items()}
         off = {step.name: relative_error(evaluate(step.code, board), board[step.name]) for step in case.steps}
         assert max(off, key=off.get) == line
         right = trace(case.problem)
         assert all(np.mean(step.value == 0) <= 3 / 4 for step in (*case.steps, *right.steps)), "no layer is off"
         for wrong in (MISTAKES[name].wrong_value(right, line) for name in others):
-            runs = wrong is not None and np.shape(wrong) == np.shape(case[line])
-            assert not runs or relative_error(mysteries._printed(wrong), board[line]) > 0.02
+            if wrong is not None and np.shape(wrong) == np.shape(case[line]):
+                assert relative_error(mysteries._printed(wrong), board[line]) > 0.02
     print(f"{cases} mysteries, {twins} of them with several mistakes that give the same numbers")  # noqa: T201
 
 
@@ -91,6 +89,7 @@ GUESSES = [  # in the first case: a mistake, with its line or without; what is w
     ([...], "blank", "Put the name of the mistake in place of the blank, in quotes."),
     (["mask-forgotten", ...], "blank", "Put the name of the wrong line, such as 'dW1', in place of the blank,"),
     (["Mask-forgotten"], "name", "There is no mistake of the name 'Mask-forgotten'. Did you mean 'mask-forgotten'?"),
+    (["a mask"], "name", "There is no mistake of the name 'a mask'. The names are the keys of MISTAKES."),
     (["ReLU mask forgotten"], "name", "'ReLU mask forgotten' is the title of a mistake, and its name is 'mask-forg"),
     (["dY1"], "name", "dY1 is a line, not a mistake: name what is done wrong, as in 'sign-flipped'."),
 ]

@@ -42,8 +42,8 @@ def gesture(rng, lab):
         elif kind == "select":
             control.select_option(index=rng.randrange(control.locator("option").count()), **QUICK)
         else:
-            is_number = control.get_attribute("type", **QUICK) == "number"
-            control.fill(rng.choice(NUMBERS if is_number else TYPED), **QUICK)
+            kind = control.get_attribute("type", **QUICK)
+            control.fill(rng.choice(NUMBERS if kind == "number" else TYPED), **QUICK)
             control.press("Enter", **QUICK)
 
 
