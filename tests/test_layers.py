@@ -7,11 +7,10 @@ import pytest
 from own_parts import OWN_PROBLEMS, linear
 from problems import identical
 
-from backprop_lab import HalfSquaredError, MeanSquaredError, Network, SoftmaxCrossEntropy, SumSquaredError
+from backprop_lab import HalfSquaredError, MeanSquaredError, Network, SoftmaxCrossEntropy, SumSquaredError, trace
 from backprop_lab.layers import Linear, ReLU, Sigmoid, Tanh
 
-W = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
-b = np.array([[10.0, 20.0, 30.0]])
+W, b = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), np.array([[10.0, 20.0, 30.0]])
 X = np.array([[1.0, -1.0], [0.5, 2.0]])
 
 
@@ -67,7 +66,7 @@ def test_linear_keeps_its_own_read_only_copy_another_layer_may_share_it_and_what
     assert (other.name, shared["W"] is parameters["W"], shared["b"] is parameters["b"]) == ("mine", True, True)
     for p in OWN_PROBLEMS.values():
         moved = p.network.update(p.network.gradients(p.loss, p.X, p.y), p.lr).parameters
-        assert not any(array.flags.writeable for array in (*parameters.values(), *moved.values()))
+        assert not any(a.flags.writeable for a in (*parameters.values(), *moved.values(), *map(trace(p).get, moved)))
 
 
 def test_names_count_the_layers_with_parameters_and_what_comes_out_last_is_y_pred():
