@@ -91,7 +91,7 @@ def complex_step_derivative(loss: LossOf, at: Array, h: float = 1e-20) -> Array:
 
 def one_entry_each(at: Array) -> Array:
     """A stack of arrays shaped like `at`, each with a single 1: to move every entry alone, all of them side by side."""
-    return np.eye(at.size, dtype=int).reshape(-1, *at.shape)
+    return np.eye(at.size, dtype=int).reshape(at.size, *at.shape)
 
 
 class OffAtZero:

@@ -11,7 +11,7 @@ from common import count, gradients_of, through
 from problems import identical, varied_problem
 
 from backprop_lab import MISTAKES, check_gradients, plant, prove, trace
-from backprop_lab.gradcheck import central_difference, complex_step_derivative, loss_of, relative_error
+from backprop_lab.gradcheck import central_difference, complex_step_derivative, loss_of, loss_with, relative_error
 from backprop_lab.layers import Linear, ReLU, Sigmoid, Tanh
 from backprop_lab.losses import HalfSquaredError, MeanSquaredError, SoftmaxCrossEntropy
 from backprop_lab.proving import check_step
@@ -26,6 +26,7 @@ def test_a_large_parameter_is_moved_by_more():
     """L = (w - 99 999 997)^2 at w = 10^8, where a move of 10^-6 would drown in the rounding."""
     t = through(Linear([[1e8]], [[0.0]]), X=[[1.0]], y=[[1e8 - 3]])
     assert slopes(t, "dW1", central_difference) == pytest.approx(6, rel=1e-12)
+    assert central_difference(lambda w: w[:, 0] ** 3, np.array([0.5]), h=0.5) == 3 * 0.5**2 + 0.5**2, "by h"
 
 
 def by_autograd(problem):
@@ -35,8 +36,7 @@ def by_autograd(problem):
     def loss(parameters):
         found, value = iter(parameters), problem.X
         for layer in problem.network.layers:
-            linear = isinstance(layer, Linear)
-            value = anp.dot(value, next(found)) + next(found) if linear else squash[type(layer)](value)
+            value = anp.dot(value, next(found)) + next(found) if layer.parameters else squash[type(layer)](value)
         if isinstance(problem.loss, SoftmaxCrossEntropy):
             return -anp.sum(problem.y * (value - anp.log(anp.sum(anp.exp(value), axis=1, keepdims=True)))) / len(value)
         mean, half = (isinstance(problem.loss, kind) for kind in (MeanSquaredError, HalfSquaredError))
@@ -78,12 +78,15 @@ def test_an_error_is_relative_to_the_larger_of_both_and_taken_at_the_values_of_a
     assert check_gradients(p, {"W1": np.array([[20.0]]), "b1": np.array([[6.0]])})["b1"] < 1e-8
     assert check_step(plant(example, MISTAKES["activation-forgotten"], "H1"), "dy_pred") < 1e-9
     assert relative_error(np.array([1.0, 50.0]), np.array([1.5, 49.0])) == 1 / 50, "a share of the largest number"
-    assert relative_error(np.zeros(2), np.zeros(2)) == 0
+    assert (relative_error(np.zeros(2), np.zeros(2)), str(relative_error([np.inf], [np.inf]))) == (0, "nan")
+    assert loss_with(p, "X", np.array([[[3.0]], [[4.0]]])).tolist() == [9, 25], "of a stack, one loss for each"
 
 
 def test_what_is_no_gradient_is_refused_with_those_there_are_and_one_that_is_missing_or_misshapen_by_name(example):
     for ask in (check_step, prove):
         with pytest.raises(KeyError, match=r"'H1' is not a .*; those are dy_pred, dH1, dW2, db2, dY1, dW1, db1"):
             ask(example, "H1")
+    with pytest.raises(KeyError, match=r"does not depend on 'H9', only on X, Y1, H1, y_pred, W1, b1, W2, b2"):
+        loss_with(example.problem, "H9", example["H1"])
     with pytest.raises(KeyError, match=r"no gradient for b1; got W1\b"):
         check_gradients(example.problem, {"W1": example["dW1"]})

@@ -52,7 +52,7 @@ def altered(kind, **parts):
 
 LOSS, SUM = SumSquaredError, SumSquaredError.formulas
 REFUSED = [
-    ("altered(Dotted, parameters={'W': [[1.0]]})", "layer 1, Mine(4, 3), must keep its parameter W as an array, not"),
+    ("altered(Dotted, parameters={'W': [[1.0]]})", "layer 1, ... must keep its parameter W as an array, not as a list"),
     ("altered(ReLU, forward=lambda self, X: (X, 1))", "Mine().forward must give an array; got a tuple"),
     ("altered(ReLU, dW='{X}')", "Mine() has a line for dW, where nothing needs it"),
     ("altered(LOSS, formulas={'X': '{y_pred}', **SUM})", "two values would be called X: call a parameter or a line of"),

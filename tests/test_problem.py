@@ -116,7 +116,7 @@ REFUSED = [
     *each("Network({})", "a network takes its layers in a list, such as [Linear(W, b), ReLU()]; got {}", "ReLU()", 3),
     ("Network((Linear(W, b), ReLU(), Tanh()))", "layer 3, Tanh(), follows another layer without parameters: put one"),
     ("Network((Linear(W, b), np.tanh))", "layer 2, <ufunc 'tanh'>, lacks parameters, formulas, forward, backward; a"),
-    *each("Network((Linear(W, b), Linear(zeros{0[0]}, zeros{0[1]})))",
+    *each("Network((Linear(W.T, zeros(1, 2)), Linear(W, b), Linear(zeros{0[0]}, zeros{0[1]})))",
         "Where W has a row for each output, as in PyTorch, give W.T", ((4, 3), (1, 3)), ((4, 2), (1, 2))),
     *each("worked_example().network.update({{'W1': zeros{}}}, 0.1)",
         "the gradient for W1 has shape {}, but W1 has (3, 4)", (4,), (4, 3), (), (5, 3, 4)),

@@ -9,11 +9,7 @@ from backprop_lab.rounding import Terms, eps_of, terms_of
 a, b = np.array([[3.0, -1.0], [0.5, 2.0]]), np.array([[1.0, 4.0], [-0.25, 2.0]])
 large = np.array([[0.1, -0.2], [0.0, 0.4]])  # what is left of numbers of size 8
 A, B = np.abs(a), np.abs(b)
-
-
 VALUES = {"a": Terms(a), "b": Terms(b), "large": Terms(large, np.full((2, 2), 8.0)), "x": Terms(np.array([-523.0]))}
-
-
 SUMS = {
     "Fraction(-1, 3) * a": A / 3,
     "a * b": A * B,

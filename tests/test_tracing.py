@@ -68,6 +68,7 @@ def test_the_steps_go_forward_through_the_layers_and_back_as_in_a_mirror_and_sta
         ("update", "W1_new b1_new W2_new b2_new W3_new b3_new"),
     ]
     assert " ".join(t.given) == "X y W1 b1 W2 b2 W3 b3 lr"
+    assert all(t[name] is array for name, array in t.problem.network.parameters.items()), "nobody can write to those"
     assert t.names == tuple(t) == (*t.given, *(step.name for step in t.steps))
 
 
