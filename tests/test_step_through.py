@@ -67,19 +67,8 @@ def note(lab):
 
 
 TYPED = [
-    "0.123456",
-    "−2",
-    "1e3",
-    " 7 ",
-    "777",
-    "0",
-    "9" * 5000,
-    "rubbish",
-    "nan",
-    "1,5",
-    "",
-    "<img src=x onerror=alert(1)>",
-]
+    "0.123456", "−2", "1e3", " 7 ", "777", "0", "9" * 5000, "rubbish", "nan", "1,5", "", "<img src=x onerror=alert(1)>",
+]  # fmt: skip
 
 
 def gestures(rng, lab):
@@ -313,15 +302,17 @@ def test_play_waits_for_the_page_to_show_each_picture_that_is_new_but_not_for_ev
     assert sum(waits) == pytest.approx(player.PATIENCE, rel=0.05), "a second for each picture"
 
 
-def test_a_kernel_that_ends_while_a_lab_plays_ends_in_silence():
-    code = """if True:
+@pytest.mark.parametrize("end", ["", "loop.close()"])
+def test_a_kernel_that_ends_while_a_lab_plays_ends_in_silence(end):
+    code = f"""if True:
         import asyncio
         from backprop_lab.ui import StepThrough
         loop, lab = asyncio.new_event_loop(), StepThrough()
-        loop.call_soon(lab._heard, "do", {"what": "play", "text": ""})
+        loop.call_soon(lab._heard, "do", {{"what": "play", "text": ""}})
         loop.call_later(0.2, loop.stop)
         loop.run_forever()
-        print(lab._player.is_playing)"""
+        print(lab._player.is_playing)
+        {end}"""
     command = sys.executable, "-W", "ignore", "-c", code  # of a loop that nobody closes
     ended = subprocess.run(command, capture_output=True, text=True, check=True)
     assert (ended.stdout, ended.stderr) == ("True\n", "")

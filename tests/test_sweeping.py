@@ -68,6 +68,7 @@ def test_a_loss_that_is_no_number_counts_as_infinite():
 @pytest.mark.parametrize(("widths", "part"), [((5, 4, 5, 4), ReLU()), ((3,), Scale(a=[[0.5, -2, 1.5]]))])
 def test_the_runs_of_a_problem_of_ones_own_are_those_of_other_weights_for_the_same_data(widths, part, loss):
     p = random_problem(3, 7, 4, widths, 3, activation=part, loss=loss)
+    assert sweeping._can_be_stacked(p), "so that many runs are trained at once"
     result = sweep([None, *range(11)], np.logspace(-4, -2, 12), STEPS, problem=p)
     assert result.seeds == (None, *range(11))
     assert same_values(trace(result.problem(None, 1e-4)), trace(p.evolve(lr=1e-4)))

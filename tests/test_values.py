@@ -9,7 +9,7 @@ import pytest
 from common import trained, with_first_bias, with_numbers
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from own_parts import OWN_PROBLEMS, Softmax
+from own_parts import OWN_PROBLEMS, ConcatenatedReLU, Softmax
 from problems import ACTIVATIONS, losses_of, problems
 
 from backprop_lab import MISTAKES, Activation, Linear, Mistake, SoftmaxCrossEntropy, plant, random_problem, trace
@@ -163,7 +163,8 @@ def test_a_long_sum_is_cut_in_the_middle_and_keeps_all_its_sources(inner):
 @given(problems() | st.sampled_from([*OWN_PROBLEMS.values()]))
 def test_each_activation_has_a_slope_that_its_code_gives_and_that_the_gradient_is_multiplied_by(problem):
     t = trace(problem)
-    one_by_one = [s for s in problem.network.stages if isinstance(s.layer, Activation) and type(s.layer) is not Softmax]
+    others = Softmax | ConcatenatedReLU
+    one_by_one = [s for s in problem.network.stages if not (s.layer.parameters or isinstance(s.layer, others))]
     assert [*slopes_of(t)] == [f"slope of {Y}" for _, _, Y, _ in one_by_one]
     for _, X, Y, _ in one_by_one:
         slope = slope_of(t, f"slope of {Y}")

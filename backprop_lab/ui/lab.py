@@ -20,9 +20,11 @@ TASKS = set[asyncio.Task[None]]()  # those that labs have under way
 def _end_tasks() -> None:
     """Cancel what is under way when the kernel ends; otherwise the page would show that tasks were destroyed."""
     for task in tuple(TASKS):
-        task.cancel()
+        loop = task.get_loop()
         with suppress(Exception, asyncio.CancelledError):
-            task.get_loop().run_until_complete(task)
+            loop.set_exception_handler(lambda *_: None)  # if it is closed, nothing can end its tasks any more
+            task.cancel()
+            loop.run_until_complete(task)
 
 
 class Lab(widgets.VBox):
