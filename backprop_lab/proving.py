@@ -223,18 +223,19 @@ class _Moves:
         The step is so small that the loss hardly moves: times large weights, another one would bend a tanh on the way.
         """
         loss, terms = loss_of(off_at_zero(self.problem), self.name), self.right.terms
-        names = self.name, *(stage.Y for stage in self.problem.network.stages)
-        size, *on_the_way = (float(np.max(terms[f"d{name}"].terms)) for name in names)
-        h = min(COMPLEX_STEP, max(LEAST, LEAST / max(size, LEAST)))
+        size = float(np.max(terms[f"d{self.name}"].terms))
+        on_the_way = (terms[f"d{stage.Y}"].terms for stage in self.problem.network.stages)
+        largest = max(1.0, *(float(np.fmax.reduce(each, axis=None)) for each in on_the_way))
+        h = min(COMPLEX_STEP, max(LEAST, LEAST / max(LEAST, size)))  # COMPLEX_STEP where the size is nan
         try:
             with warnings.catch_warnings(action="error"):  # NumPy warns where an imaginary part is dropped
                 slopes = np.imag(self._moved(loss, 1j * h)) / h
         except Exception:  # code of a reader's own may refuse complex numbers in any way
             return None
         along = self.along(terms[f"d{self.name}"].terms, np.abs)
-        underflow = np.finfo(float).tiny / h * max(1, *on_the_way)  # smaller imaginary parts are lost on the way
+        underflow = np.finfo(float).tiny / h * largest  # smaller imaginary parts are lost on the way
         doubt = ROUNDINGS * FLOAT64 * along + np.where(along > 0, underflow, 0.0)
-        return _Slopes(slopes, np.where(np.isfinite(slopes), doubt, np.inf), "the complex step")
+        return _Slopes(slopes, np.where(np.isfinite(slopes + doubt), doubt, np.inf), "the complex step")
 
     def holds(self, exact: _Slopes, best: _Slopes) -> bool:
         """Whether the code is such that the complex step holds: it agrees with finite differences where both can tell.

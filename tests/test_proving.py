@@ -12,7 +12,7 @@ from own_parts import OWN_PROBLEMS, Huber
 from problems import losses_of
 
 from backprop_lab import MISTAKES, Problem, plant, random_problem, trace
-from backprop_lab.layers import ACTIVATIONS, Activation, Linear, ReLU, Tanh
+from backprop_lab.layers import ACTIVATIONS, Activation, Linear, ReLU, Sigmoid, Tanh
 from backprop_lab.lines import lines_of, run
 from backprop_lab.losses import SoftmaxCrossEntropy
 from backprop_lab.proving import ROUNDINGS, check_gradients, prove
@@ -112,6 +112,9 @@ RIGHT = {  # steps whose gradients are right, and what may be said of them
         trace(in_other_numbers(with_numbers(towards().problem, W2=1e-6 * towards()["W2"]), np.float16))]),
     "behind a number so large that a step of 1e-20 bends a tanh": ({True}, lambda: [through(
         Linear([[w]], [[0.0]]), Tanh(), Linear([[1e-50]], [[1e6]]), X=[[1e50]], y=[[0.0]]) for w in (0.0, 1e-60)]),
+    "where terms of another sample overflow in a sigmoid": ({True, None}, lambda: [through(
+        Linear(np.eye(2), [[0.0, 0.0]]), Sigmoid(), Linear([[5e3], [2.5e33]], [[3e33]]),
+        X=[[-115.0, 4136.0], [-287.0, -2946.0]], y=[[0.0], [0.0]])]),
     "in single precision": ({True}, lambda: [trace(in_other_numbers(random_problem(3), np.float32))]),
     "in half precision": ({None}, lambda: [trace(in_other_numbers(random_problem(3), np.float16))]),
     "of a loss that is straight far away": ({True, None}, lambda: [towards(10.0**k, loss=Huber()) for k in range(9)]),
