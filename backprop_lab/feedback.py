@@ -111,7 +111,7 @@ def check_function(
 
     Its arguments are names of values that are known before `name`; it gets copies, so it can spoil nothing. What it
     raises comes back as a sentence. If it is wrong, only what all the traces bear out is said of it. Give traces of
-    different sizes: then a factor of 1/2 is told from one of 1/N. `mistakes` are as for `check`.
+    different sizes: then a factor of 1/2 is told from one of 1/N. `mistakes` is as for `check`.
     Raises nothing itself.
     """
     if not isinstance(name, str):

@@ -161,6 +161,8 @@ def test_what_makes_no_sense_is_refused_with_what_would_and_nothing_changes(opti
     assert stepper.place is place
     with pytest.raises(TypeError, match=r"takes no learning_rate; it takes problem, lr, .*, mistake, start, seed,"):
         Stepper(learning_rate=0.1)
+    with pytest.raises(ValueError, match="iteration must be a whole number from 0 to 100000; got None"):
+        Stepper(iteration=None)
 
 
 def test_divergence_is_noted_with_its_iteration_and_no_more_of_its_cause_than_is_known_and_so_is_an_idle_mistake():

@@ -54,9 +54,10 @@ def on_dead_units(trace: Trace, step: Step) -> str:
 
 
 def _may_come_back(trace: Trace, number: int, unit: int) -> bool:
-    """Whether other inputs could switch a unit on again: not the data, which stay, nor what no weight lets raise it.
+    """Whether a unit that is off may be on again when the layers before it change: not in layer 1, whose data stay.
 
-    What leaves a ReLU or a sigmoid is never below 0, and no weight above 0 then means that 0 raises it the most.
+    Nor where its bias is not above 0, and its weights can only lower it: those that are not above 0, after a ReLU or a
+    sigmoid, whose outputs are never below 0; otherwise only weights that are all 0.
     """
     if number == 1:
         return False

@@ -57,7 +57,7 @@ class Stepper(HasTraits):
         if mistake:
             self.plant(mistake)
         told = self.place.note
-        self.go(step, iteration)
+        self._open_at(step, iteration)
         if iteration == 0:
             self.place = replace(self.place, note=self.place.note or told)
         if cell:
@@ -205,7 +205,9 @@ class Stepper(HasTraits):
 
     def go(self, step: str | None = None, iteration: int | None = None) -> None:
         """Go to a step by its name, None for the start, of this iteration or another."""
-        iteration = self.place.iteration if iteration is None else iteration
+        self._open_at(step, self.place.iteration if iteration is None else iteration)
+
+    def _open_at(self, step: str | None, iteration: int) -> None:
         check_whole("iteration", iteration, 0, LAST)
         index = self.place.index_of(step)
         if step is not None and not index:
