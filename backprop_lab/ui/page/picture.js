@@ -20,6 +20,13 @@ function makeCross([, left, top, width]) {
   return cross;
 }
 
+// An address that has the picture in it. That of a blob takes a browser 4 ms longer to load, and has to be revoked.
+function addressOf(bytes) {
+  const all = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength), parts = [];
+  for (let at = 0; at < all.length; at += 8192) parts.push(String.fromCharCode(...all.subarray(at, at + 8192)));
+  return `data:image/png;base64,${btoa(parts.join(""))}`;
+}
+
 export function makePicture(parent, className) {
   const figure = make("div", className, parent);
   const image = make("img", "", figure);
@@ -34,11 +41,9 @@ export function makePicture(parent, className) {
     show(bytes) {
       if (bytes === shown) return false;
       shown = bytes;
-      const old = image.src;
       image.hidden = !bytes?.byteLength;
       if (image.hidden) return false;
-      image.src = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
-      if (old) URL.revokeObjectURL(old);
+      image.src = addressOf(bytes);
       return true;
     },
     // A picture drawn for n device pixels is shown on exactly n of them.

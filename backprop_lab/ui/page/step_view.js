@@ -165,7 +165,6 @@ function render({ model, el }) {
     for (const [event, listener] of Object.entries(listeners)) model.off(event, listener);
     unwatch();
     release();
-    for (const { image } of [map, operation]) URL.revokeObjectURL(image.src);
     presence.leave();
     el.replaceChildren(); // something may still hold the element
   };
