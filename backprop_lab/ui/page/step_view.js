@@ -133,7 +133,7 @@ function awaitMap(el, model, lab, { figure, image, fit }, presence, mapIsThere) 
 function render({ model, el }) {
   const lab = makeLab(model), presence = makePresence(lab.tell), toMeasure = [];
   const parts = makeParts(el, lab, model.get("label"), (look) => toMeasure.push(look));
-  const { timeline, map, card, operation, sum, below } = parts, pointer = makePointer(parts, lab);
+  const { timeline, map, card, sum, below } = parts, pointer = makePointer(parts, lab);
   const { showMap, mapIsThere, showState, showLayout, showBoxes, showAlt } =
     makeShowing(model, lab, parts, pointer, toMeasure);
   const room = makeRoom(el, parts, lab, presence, () => {
