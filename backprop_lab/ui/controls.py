@@ -21,7 +21,8 @@ def sized(width: str) -> dict[str, Any]:
 
 def pair(field: widgets.Text, slider: widgets.Widget) -> widgets.HBox:
     """A number field and its slider; the field carries the label, because a slider's handle cannot."""
-    return widgets.HBox([field, slider], layout={"flex": "1 1 220px", "align_items": "center"})
+    room = f"calc({field.layout.width} + 90px)"  # less would cut the handle off at the ends
+    return widgets.HBox([field, slider], layout={"flex": f"1 1 {room}", "align_items": "center"})
 
 
 def text_field(label: str, width: str, tooltip: str) -> widgets.Text:

@@ -8,6 +8,8 @@ SCREENS = {"StepThrough()": [LAPTOP, MONITOR, TABLET], "StepThrough(large=True)"
 SCREENS |= {"MistakeLab()": [LAPTOP], "MistakeLab(large=True)": [PROJECTOR]}
 FITS = "all => all.every(e => e.scrollWidth <= e.clientWidth && e.getBoundingClientRect().right < 352)"  # beside a bar
 
+WHOLE = "all => all.every(({ parentElement: e, offsetWidth }) => offsetWidth >= 60 && e.scrollWidth <= e.clientWidth)"  # sliders
+
 
 @pytest.mark.parametrize("call", SCREENS)
 def test_all_is_seen_at_once_at_each_step_with_a_cell_chosen_and_nothing_moves(notebook, call):
@@ -25,5 +27,7 @@ def test_all_is_seen_at_once_at_each_step_with_a_cell_chosen_and_nothing_moves(n
         assert lab.board.bounding_box() == room
     if call == "StepThrough()":
         lab.command("application:toggle-left-area")
+        lab.page.set_viewport_size({"width": 820, "height": 1180})
+        lab.wait_until(lambda: lab.root.locator(".bpl-settings .widget-slider").evaluate_all(WHOLE))
         lab.page.set_viewport_size({"width": 390, "height": 844})  # on a phone one scrolls, but not aside
         lab.wait_until(lambda: lab.root.locator("input, .bpl-where").evaluate_all(FITS))
