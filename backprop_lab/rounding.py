@@ -9,7 +9,6 @@ value and its terms, so this holds for any layer and loss.
 Source: Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition, 2002, sections 1.5 and 3.1.
 """
 
-import math
 import re
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -38,7 +37,7 @@ _LIKE_A_SUM = {np.max: np.max, np.min: np.max, np.prod: np.prod}  # and what the
 class Terms(NDArrayOperatorsMixin):
     """An array with the terms of each of its entries; arithmetic and NumPy's functions carry both along.
 
-    What cannot carry them, such as a matrix inverted, gets the plain numbers, and `escapes` notes it.
+    What cannot carry them, such as a function of `math`, gets the plain numbers, and `escapes` notes it.
     """
 
     def __init__(self, value: Any, terms: Any = None, escapes: list[str] | None = None) -> None:
@@ -166,52 +165,6 @@ def _each(part: Any, given: Any) -> Any:
     return part(given)
 
 
-class _ThatCarries:
-    """`np` or `math` for a line that is run over Terms: the same, except where it would lose the terms."""
-
-    def __init__(self, module: Any) -> None:
-        self._module = module
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._module, name)
-        if self._module is math and callable(found):
-            return _cell_by_cell(found)
-        return {"vectorize": _cell_by_cell, "array": _array, "asarray": _array}.get(name, found)
-
-
-def _cell_by_cell(function: Any, *options: Any, **more: Any) -> Any:
-    """A function of numbers as one of Terms, too."""
-
-    def safe(*numbers: Any) -> Any:
-        try:
-            return function(*numbers)
-        except (ArithmeticError, ValueError):
-            return np.nan
-
-    def carried(*given: Any) -> Any:
-        plain = [_value(each) for each in given]
-        if not any(isinstance(each, Terms) for each in given):
-            return np.vectorize(function, *options, **more)(*given) if any(map(np.ndim, given)) else function(*given)
-        each_cell = np.vectorize(safe, otypes=[float])
-        result = each_cell(*plain)
-        return Terms(result, Terms._after(each_cell, plain, [_size(each) for each in given], result, {}))
-
-    return carried
-
-
-def _array(given: Any, *options: Any, **more: Any) -> Any:
-    """An array of Terms, if that is what is given: nested lists of them, as a comprehension makes."""
-    plain = np.array(_each(_value, given), *options, **more)
-    return Terms(plain, np.array(_each(_size, given))) if _holds_terms(given) else plain
-
-
-def _holds_terms(given: Any) -> bool:
-    return any(map(_holds_terms, given)) if isinstance(given, list | tuple) else isinstance(given, Terms)
-
-
-_CARRYING = {**NAMESPACE, "np": _ThatCarries(np), "math": _ThatCarries(math)}
-
-
 def terms_of(code: str, values: Mapping[str, Any]) -> Array:
     """The terms of what a line of NumPy gives over values, which may be Terms. Raises what NumPy raises."""
     escapes: list[str] = []
@@ -221,7 +174,7 @@ def terms_of(code: str, values: Mapping[str, Any]) -> Array:
             carried[name] = Terms(value.value, value.terms, escapes)
     with np.errstate(all="ignore"):
         try:
-            result = eval(compiled(code), {**_CARRYING, **carried})
+            result = eval(compiled(code), {**NAMESPACE, **carried})
         except Exception:  # something takes an array and nothing else
             result = None
         if not isinstance(result, Terms):
@@ -241,7 +194,10 @@ def _terms_by_moving(code: str, values: Mapping[str, Any]) -> Array:
         for name, value in values.items():
             signs = rng.choice((-1, 1), np.shape(value))
             moved[name] = _value(value) + NUDGE * signs * _terms(value) if isinstance(value, Terms) else value
-        off = np.abs(np.asarray(evaluate(code, moved)) - right) / NUDGE
+        try:
+            off = np.abs(np.asarray(evaluate(code, moved)) - right) / NUDGE
+        except (ArithmeticError, ValueError):  # as of math.sqrt, a little below 0
+            continue
         found = np.fmax(found, np.abs(right) + off)
     return found
 

@@ -6,6 +6,7 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
+from textwrap import indent
 from unittest import mock
 
 import ipywidgets as widgets
@@ -16,6 +17,7 @@ from PIL import Image
 from problems import identical
 
 from backprop_lab import Linear, Network, Problem, ReLU, SumSquaredError, plant, trace
+from backprop_lab.feedback import Feedback
 from backprop_lab.ui.rates import sweeper as sweeper_module
 from backprop_lab.ui.rates.sweeper import Sweeper
 
@@ -149,6 +151,31 @@ def kept(widget):
     """What a saved notebook keeps of a widget, by the kind of text or picture."""
     bundle = widget._repr_mimebundle_()
     return bundle[0] if isinstance(bundle, tuple) else bundle
+
+
+def check_said(name, said):
+    """What is said of each case is what stands in data/, where somebody has read it; `SAVE=1` writes it there anew."""
+    path = Path(__file__).parent / "data" / f"{name}.txt"
+    with_cause = {
+        case: f"{it.cause} {it}" if isinstance(it, Feedback) else f"{it}".rstrip() for case, it in said.items()
+    }
+    found = "".join(f"{case}\n{indent(text, ' ' * 4)}\n" for case, text in with_cause.items())
+    if os.environ.get("SAVE"):
+        path.write_text(found, encoding="utf-8")
+    assert found.splitlines() == path.read_text(encoding="utf-8").splitlines()
+
+
+def check_cases(name, names):
+    """The same of what each line of Python in that file gives, or is refused with."""
+    text = (Path(__file__).parent / "data" / f"{name}.txt").read_text(encoding="utf-8")
+    check_said(name, {case: _outcome(case, names) for case in re.findall(r"^\S.*", text, re.MULTILINE)})
+
+
+def _outcome(code, names):
+    try:
+        return eval(code, names)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
 
 
 def count(full, part=10):

@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from common import count, plain
+from common import check_said, count, plain
 
 from backprop_lab import drill
 from backprop_lab.drills import KINDS, QUESTIONS
@@ -92,5 +92,6 @@ def test_a_sheet_shows_itself_is_the_same_for_everybody_and_another_with_another
         assert ("__" in sheet, "__" in drill(kind, 3).key) == (True, False)
         shown, numbered = plain(drill(kind, 3)._repr_html_()), re.sub(r"\n\d\. ", "", sheet)
         assert sorted("".join(shown.split())) == sorted("".join(numbered.split())), "on a page, in another arrangement"
+    check_said("drills", {f"{kind}, {seed}": drill(kind, seed).key for kind in ALL for seed in range(5)})
     with pytest.raises(ValueError, match="kind must be one of cell, mask, shape, sign, mixed; got 'masks'"):
         drill("masks", 3)

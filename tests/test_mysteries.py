@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from common import count, same_values
+from common import check_cases, check_said, count, same_values
 
+import backprop_lab
 from backprop_lab import MISTAKES, check, mysteries, mystery, solve, trace
 from backprop_lab.gradcheck import relative_error
 from backprop_lab.lines import evaluate
@@ -26,6 +27,13 @@ def test_the_lines_are_right_one_number_does_not_follow_and_a_gradient_check_fin
     assert all(error < 1e-6 or error > 1e-3 for error in errors.values())
     assert [name for name, error in errors.items() if error > 1e-3][:1] == ([] if number == 6 else [broken])
     assert (number == 6) == (case.step(broken).phase == "update")
+
+
+def test_the_cases_and_what_is_said_of_each_guess_are_the_same_for_everybody():
+    drawn = [{"seed": seed, "difficulty": level} for level in (1, 2, 3) for seed in range(20)]
+    asked = [*({"number": number} for number in mysteries.CASES), *drawn]
+    answers = {f"{case}, {name}": solve(mistake=name, **case) for case in asked for name in MISTAKES}
+    check_said("mysteries", {case: said for case, said in answers.items() if said or "{'number': 1}" in case})
 
 
 @pytest.mark.parametrize("number", mysteries.CASES)
@@ -79,35 +87,5 @@ def test_a_drawn_mystery_is_the_same_for_everybody_and_the_harder_the_more_may_b
     assert not any(solve(mistake="cross-entropy", seed=seed, difficulty=1) for seed in range(50)), "taught later"
 
 
-GUESSES = [  # in the first case: a mistake, with its line or without; what is wrong with it; and what is said
-    (["mask-always-true"], "", "That is it: what was run is dY1 = dH1 * (H1 >= 0). `>= 0` is harmless on the ReLU's"),
-    ([MISTAKES["mask-forgotten"], "DY1"], "", "That is it: what was run is dY1 = dH1. "),
-    (["mask-forgotten", "dW1"], "line", "The mistake is not in dW1: its line, run on the values shown, gives just"),
-    (["lr-twice"], "place", "Not this one: that cannot occur in the line that is wrong here."),
-    (["matmul-for-star"], "shape", "Not this one: with sizes such as these that would not run, or give another"),
-    (["mask-upside-down"], "value", "Not this one: you have the right line, but that would give other numbers."),
-    ([...], "blank", "Put the name of the mistake in place of the blank, in quotes."),
-    (["mask-forgotten", ...], "blank", "Put the name of the wrong line, such as 'dW1', in place of the blank,"),
-    (["Mask-forgotten"], "name", "There is no mistake of the name 'Mask-forgotten'. Did you mean 'mask-forgotten'?"),
-    (["a mask"], "name", "There is no mistake of the name 'a mask'. The names are the keys of MISTAKES."),
-    (["ReLU mask forgotten"], "name", "'ReLU mask forgotten' is the title of a mistake, and its name is 'mask-forg"),
-    (["dY1"], "name", "dY1 is a line, not a mistake: name what is done wrong, as in 'sign-flipped'."),
-]
-
-
-@pytest.mark.parametrize(("guess", "cause", "said"), GUESSES)
-def test_a_guess_is_told_whether_it_is_right_or_only_in_the_right_line_or_no_mistake(guess, cause, said):
-    feedback = solve(1, *guess)
-    assert (feedback.ok, feedback.cause) == (not cause, (cause,) if cause else ())
-    assert str(feedback).startswith(said)
-
-
-def test_a_case_that_there_is_not_is_refused_with_those_that_there_are():
-    for asked, said in [
-        ({"number": 7}, "there are mysteries 1 to 6; got 7"),
-        ({"seed": 4}, "each difficulty has another mystery of seed 4: add difficulty=1, 2 or 3"),
-        ({"number": 1, "seed": 1}, "a mystery has a number or a seed, not both; got 1 and seed=1"),
-        ({"seed": 1, "difficulty": 4}, "difficulty must be a whole number from 1 to 3; got 4"),
-    ]:
-        with pytest.raises(ValueError, match=said):
-            mystery(**asked)
+def test_what_is_said_of_a_guess_and_of_a_case_that_there_is_not_is_what_somebody_has_read():
+    check_cases("guesses", vars(backprop_lab))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from common import button, count, kept, plain
+from common import button, check_said, count, kept, plain
 from own_parts import OWN_PROBLEMS, Huber
 from problems import varied_problem
 
@@ -62,6 +62,17 @@ def test_every_order_that_python_can_run_is_right_and_of_every_other_the_first_u
             assert f"is a mistake: {line.mistake.titled(t.step(line.name))}. {line.mistake.cause}" in str(feedback)
     print(f"{len(problems)} puzzles; {refused} wrong orders refused, {wrong_lines} wrong lines named")  # noqa: T201
     assert min(refused, wrong_lines) > 0
+
+
+def test_the_lines_to_choose_from_are_the_same_for_everybody():
+    puzzles = {f"{part}, {seed}": Puzzle(varied_problem(seed), part, seed) for part in PARTS for seed in range(5)}
+    check_said(
+        "puzzles",
+        {
+            each: "\n".join(f"{line.text} | {line.why or line.goal}" for line in puzzle.lines)
+            for each, puzzle in puzzles.items()
+        },
+    )
 
 
 def test_no_gesture_loses_or_doubles_a_line_and_the_goals_stay_in_order():

@@ -3,6 +3,7 @@
 from fractions import Fraction
 
 import numpy as np
+from common import check_cases
 
 from backprop_lab.rounding import Terms, eps_of, terms_of
 
@@ -31,6 +32,15 @@ SUMS = {
 def test_a_sum_adds_terms_a_difference_adds_them_too_and_a_product_multiplies_them():
     for code, sizes in SUMS.items():
         np.testing.assert_allclose(np.asarray(terms_of(code, VALUES), float), sizes, rtol=1e-14, err_msg=code)
+
+
+def terms(code):
+    sizes = terms_of(code, VALUES | {"half": Terms(np.float16([0.5, -2]), np.array([4.0, 4]))})
+    return [f"{size:.4g}" for size in np.ravel(sizes)], np.shape(sizes)
+
+
+def test_of_each_kind_of_line_the_terms_are_those_that_somebody_has_read():
+    check_cases("terms", globals())
 
 
 def test_any_other_function_scales_the_terms_by_its_slope_there_and_one_that_goes_through_math_too():

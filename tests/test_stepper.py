@@ -5,8 +5,9 @@ import sys
 from operator import methodcaller as call
 
 import numpy as np
+import own_parts
 import pytest
-from common import SQUARE, count, gradients_of, plain_training, same_values, trained, with_numbers
+from common import SQUARE, check_cases, count, gradients_of, plain_training, same_values, trained, with_numbers
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from problems import identical
@@ -31,6 +32,23 @@ def pinned_at(cell, **options):
 
 def cell_of(stepper):
     return stepper.place.cell, stepper.place.pinned
+
+
+def numbers_of(setup):
+    p = setup.problem()
+    arrays = {"lr": np.array(p.lr), "X": p.X, "y": p.y, **p.network.parameters}
+    return "\n".join([f"{p.network}, {p.loss}", *(f"{name} = {a.round(6).tolist()}" for name, a in arrays.items())])
+
+
+def after(stepper, *moves):
+    """Where moves lead, from which setup, and all that is asked, seen and said there."""
+    for move in moves:
+        move(stepper)
+    place, (*setup, _) = stepper.place, vars(stepper.place.setup).values()
+    asked = (place.predicting, place.question, place.right, place.asked, place.why)
+    seen = [(k, f"{rate:g}") for k, rate in stepper.rates.items()], [f"{loss:.6g}" for loss in stepper.losses[-3:]]
+    told = (where(stepper), cell_of(stepper), setup, asked, place.mistake, place.custom, stepper.setup_lr, *seen)
+    return "\n".join(["; ".join(map(str, told)), *[place.note] * bool(place.note)])
 
 
 def differing(problem, other):
@@ -66,6 +84,10 @@ def test_every_start_is_made_of_its_seed_and_sizes():
         problem = setup.problem()
         assert (differing(problem, made), problem.loss) == ([], made.loss), setup
         assert problem.network.layers[1::2] == made.network.layers[1::2], setup
+
+
+def test_where_moves_lead_and_what_is_said_there_is_what_somebody_has_read():
+    check_cases("moves", globals() | vars(own_parts))
 
 
 def test_each_move_goes_where_its_name_says_and_stops_at_the_ends():

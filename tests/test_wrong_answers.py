@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from common import check_said
 
 from backprop_lab import ACTIVATIONS, MISTAKES, random_problem, trace
 from backprop_lab.feedback import check_function
@@ -95,6 +96,10 @@ def test_nine_in_ten_of_the_lines_that_people_type_are_understood():
     share = 1 - kinds["only pointed at"] / len(rows)
     print(f"{len(rows)} wrong lines that people type: {dict(kinds)}; {share:.1%} understood")  # noqa: T201
     assert share >= 0.9
+
+
+def test_what_is_said_of_each_line_is_what_somebody_has_read():
+    check_said("wrong_answers", {" | ".join(row): feedback_on(row) for row in wrong_lines()})
 
 
 def test_every_name_and_slip_that_is_told_gives_what_the_line_gives_on_every_problem():

@@ -7,8 +7,7 @@ LAPTOP, PROJECTOR, MONITOR, TABLET = (1366, 768), (1280, 720), (1920, 1080), (82
 SCREENS = {"StepThrough()": [LAPTOP, MONITOR, TABLET], "StepThrough(large=True)": [PROJECTOR]}
 SCREENS |= {"MistakeLab()": [LAPTOP], "MistakeLab(large=True)": [PROJECTOR]}
 FITS = "all => all.every(e => e.scrollWidth <= e.clientWidth && e.getBoundingClientRect().right < 352)"  # beside a bar
-
-WHOLE = "all => all.every(({ parentElement: e, offsetWidth }) => offsetWidth >= 60 && e.scrollWidth <= e.clientWidth)"  # sliders
+WHOLE = "all => all.every(({ parentElement: e, offsetWidth }) => offsetWidth >= 60 && e.scrollWidth <= e.clientWidth)"
 
 
 @pytest.mark.parametrize("call", SCREENS)
