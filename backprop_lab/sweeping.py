@@ -147,7 +147,7 @@ def in_floats(problem: Problem) -> Problem:
     numbers = {"X": problem.X, "y": problem.y, **problem.network.parameters}
     for name, array in numbers.items():
         if np.iscomplexobj(array) or any(isinstance(each, complex) for each in array.flat if array.dtype == object):
-            raise ValueError(f"training many runs needs real numbers, and {name} has complex ones")
+            raise ValueError(f"this needs real numbers, and {name} has complex ones")
     kind = np.result_type(*(array.dtype if array.dtype.kind == "f" else float for array in numbers.values()))
     if all(array.dtype == kind for array in numbers.values()):
         return problem

@@ -5,8 +5,8 @@ from itertools import product
 
 import numpy as np
 import pytest
-from common import in_other_numbers, trained, with_numbers
-from own_parts import OWN_PROBLEMS, Steep, own_problem
+from common import check_cases, trained, with_numbers
+from own_parts import OWN_PROBLEMS
 from problems import ACTIVATIONS, varied_problem
 
 from backprop_lab import Linear, Network, Problem, ReLU, SumSquaredError, Tanh, curvature, random_problem, trace
@@ -61,14 +61,12 @@ def test_it_is_the_largest_and_not_the_largest_in_size():
         assert sharpness(problem) == pytest.approx(eigenvalues[-1], rel=1e-8)
 
 
-def test_what_cannot_be_told_is_refused():
-    for problem, said in [
-        (OWN_PROBLEMS["arctan by math.atan"], r"how the loss bends cannot be told: .* does not pass complex numbers"),
-        (own_problem(Steep()), "or has a gradient that is none"),
-        (in_other_numbers(random_problem(0), complex), "needs real numbers, and X has complex ones"),
-    ]:
-        with pytest.raises(ValueError, match=said):
-            sharpness(problem)
+def rounded(problem):
+    return f"{critical_lr(problem):.7g}"
+
+
+def test_the_limit_of_each_problem_and_why_it_cannot_be_told_are_what_somebody_has_read():
+    check_cases("limits", {**vars(curvature), **globals()})
 
 
 def test_least_squares_diverges_exactly_beyond_the_critical_learning_rate():

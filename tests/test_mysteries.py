@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from common import check_cases, check_said, count, same_values
 
-import backprop_lab
 from backprop_lab import MISTAKES, check, mysteries, mystery, solve, trace
 from backprop_lab.gradcheck import relative_error
 from backprop_lab.lines import evaluate
@@ -88,4 +87,4 @@ def test_a_drawn_mystery_is_the_same_for_everybody_and_the_harder_the_more_may_b
 
 
 def test_what_is_said_of_a_guess_and_of_a_case_that_there_is_not_is_what_somebody_has_read():
-    check_cases("guesses", vars(backprop_lab))
+    check_cases("guesses", {})

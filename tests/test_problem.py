@@ -96,7 +96,7 @@ FRAME = type("Frame", (), {"columns": ("age", "kind", "size"), "__array__": lamb
 
 
 def test_what_does_not_fit_is_refused_with_the_sentence_that_somebody_has_read():
-    check_cases("refused", vars(backprop_lab) | globals())
+    check_cases("refused", globals())
 
 
 @pytest.mark.parametrize(("made", "name", "wrong", "line"), [

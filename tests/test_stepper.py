@@ -5,7 +5,6 @@ import sys
 from operator import methodcaller as call
 
 import numpy as np
-import own_parts
 import pytest
 from common import SQUARE, check_cases, count, gradients_of, plain_training, same_values, trained, with_numbers
 from hypothesis import example, given, settings
@@ -87,7 +86,7 @@ def test_every_start_is_made_of_its_seed_and_sizes():
 
 
 def test_where_moves_lead_and_what_is_said_there_is_what_somebody_has_read():
-    check_cases("moves", globals() | vars(own_parts))
+    check_cases("moves", globals())
 
 
 def test_each_move_goes_where_its_name_says_and_stops_at_the_ends():

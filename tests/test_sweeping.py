@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from common import count, in_other_numbers, plain_training, same_values
+from common import check_cases, count, in_other_numbers, plain_training, same_values
 from own_parts import Scale
 from problems import LOSSES, identical
 
@@ -105,18 +105,5 @@ def test_single_precision_stays():
         assert identical(result.loss[i, 1], alone(start, 60)[0].astype(float))
 
 
-def test_a_run_that_was_not_swept_is_refused_and_the_nearest_named_and_so_is_bad_input_at_once():
-    result = sweep([0, 1], [0.01, 0.1], steps=1)
-    with pytest.raises(ValueError, match=r"no run has seed 5 and learning rate 0\.11; .* has 1 and 0\.1$"):
-        result.network(5, 0.11)
-    own = {"problem": random_problem(0)}
-    for arguments, options, message in [
-        (([], [0.1]), {}, r"seeds must be one or more of them, such as .*; got \[\]"),
-        (([1], 3), {}, "lrs must be one or more .*; got 3"),
-        (([1], [0.1], 0), {}, "steps must be a whole number, 1 or more, such as 500; got 0"),
-        (([None], [0.1]), {}, "seed must be a whole number.*; got None"),
-        (([1], [0.1]), own | {"hidden": 3, "loss": None}, "own has its hidden, loss already: leave that out"),
-        (([1], [0.1]), {"problem": in_other_numbers(**own, kind=complex)}, "real numbers, and X has complex ones"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            sweep(*arguments, **options)
+def test_a_run_that_was_not_swept_and_bad_input_are_refused_with_the_sentence_that_somebody_has_read():
+    check_cases("sweeps", globals())
