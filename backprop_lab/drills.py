@@ -89,7 +89,7 @@ class Drill(NamedTuple):
 
         Raises nothing.
         """
-        if len(answers) == 1 and isinstance(answers[0], list | tuple) and len(answers[0]) == len(self.questions):
+        if len(answers) == 1 and isinstance(answers[0], list | tuple):
             answers = tuple(answers[0])
         if len(answers) != len(self.questions):
             got = "1 answer" if len(answers) == 1 else f"{len(answers)} answers"
@@ -151,8 +151,7 @@ def _whole_numbers(rng: np.random.Generator) -> Trace:
     samples, inputs, hidden, outputs = map(int, rng.permutation([2, 3, 4, 5]))
 
     def drawn(most: int, *shape: int) -> Array:
-        numbers: Array = rng.integers(-most, most + 1, shape).astype(float)
-        return numbers
+        return np.asarray(rng.integers(-most, most + 1, shape), float)
 
     hidden_layer = Linear(drawn(1, inputs, hidden), drawn(1, 1, hidden))
     network = Network((hidden_layer, ReLU(), Linear(drawn(1, hidden, outputs), drawn(1, 1, outputs))))

@@ -79,7 +79,7 @@ def _no_numbers(name: str, value: Any, array: Array) -> str:
         return f"{found}. {chosen} leaves such columns out." if kept else found
     if array.dtype.kind == "b":
         return f"{value!r}. np.asarray({name}, float) makes 0 and 1 of them."
-    if array.dtype.kind in "US" and array.ndim == 1 and array.size:
+    if array.dtype.kind == "U" and array.ndim == 1 and array.size:
         return f"{value!r}. one_hot({name}) makes a row of 0 and 1 of each name."
     return repr(value)
 

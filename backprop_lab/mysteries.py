@@ -153,7 +153,7 @@ def _alike(name: Any, names: Iterable[str]) -> str | None:
 
 
 def _unknown(kind: str, name: Any, names: Iterable[str]) -> str:
-    near = get_close_matches(str(name), [*names], n=1, cutoff=0.8)
+    near = get_close_matches(str(name), [*names], cutoff=0.8)
     known = "the keys of MISTAKES" if names is MISTAKES else ", ".join(names)
     guess = f"Did you mean {near[0]!r}?" if near else f"The names are {known}."
     return f"There is no {kind} of the name {name!r}. {guess}"

@@ -37,9 +37,9 @@ class RunsContiguous(np.ndarray[Any, Any]):
     """
 
     def __matmul__(self, other: Any) -> Any:
-        if self.ndim != 3 or np.ndim(other) != 3:  # as where a layer multiplies by a matrix that all runs share
+        if np.ndim(other) != 3:  # as where a layer multiplies by a matrix that all runs share
             return super().__matmul__(other)
-        return np.einsum("snd,sdh->snh", self, other).view(RunsContiguous)
+        return np.einsum("snd,sdh->snh", self, other).view(RunsContiguous)  # pragma: no mutate  this is for speed alone
 
 
 class Place(NamedTuple):

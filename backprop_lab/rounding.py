@@ -11,6 +11,7 @@ Source: Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition, 2
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from numbers import Number, Rational
 from typing import Any
@@ -63,6 +64,8 @@ class Terms(NDArrayOperatorsMixin):
         return Terms(self.value[index], self.terms[index], self.escapes)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # or NumPy would find the numbers without asking `__array__` for them
+            raise AttributeError(name)
         plain = getattr(self.value, name)
         if name in ("T", "mT", "real"):
             return Terms(plain, None if self.is_given else getattr(self.terms, name), self.escapes)
@@ -178,27 +181,25 @@ def terms_of(code: str, values: Mapping[str, Any]) -> Array:
         except Exception:  # something takes an array and nothing else
             result = None
         if not isinstance(result, Terms):
-            return _terms_by_moving(code, values)
-        return np.fmax(result.terms, _terms_by_moving(code, values)) if escapes else result.terms
+            return _terms_by_moving(code, carried)
+        return np.fmax(result.terms, _terms_by_moving(code, carried)) if escapes else result.terms
 
 
 def _terms_by_moving(code: str, values: Mapping[str, Any]) -> Array:
-    """The same for a line that goes its own way: all inputs are moved at once, up and down at random."""
-    right = np.asarray(evaluate(code, {name: _value(value) for name, value in values.items()}))
+    """The same for a line that goes its own way: one input after the other is moved, up and down at random."""
+    plain = {name: _value(value) for name, value in values.items()}
+    right = np.asarray(evaluate(code, plain))
     found: Array = np.abs(right)
     if right.dtype == bool:  # it has no last digits
         return found
     rng = np.random.default_rng(0)
-    for _ in range(4):
-        moved = {}
-        for name, value in values.items():
-            signs = rng.choice((-1, 1), np.shape(value))
-            moved[name] = _value(value) + NUDGE * signs * _terms(value) if isinstance(value, Terms) else value
-        try:
-            off = np.abs(np.asarray(evaluate(code, moved)) - right) / NUDGE
-        except (ArithmeticError, ValueError):  # as of math.sqrt, a little below 0
-            continue
-        found = np.fmax(found, np.abs(right) + off)
+    for name in [name for name, value in values.items() if isinstance(value, Terms)]:
+        off: Any = 0.0
+        for _ in range(4):
+            nudge = NUDGE * rng.choice((-1, 1), np.shape(plain[name])) * values[name].terms
+            with suppress(ArithmeticError, ValueError):  # as of math.sqrt, a little below 0
+                off = np.fmax(off, np.abs(np.asarray(evaluate(code, plain | {name: plain[name] + nudge})) - right))
+        found = found + off / NUDGE
     return found
 
 

@@ -1,12 +1,11 @@
 """Lines to put in order: which orders are right, what is said of the others, and that no gesture loses a line."""
 
 import numpy as np
-import pytest
-from common import button, check_said, count, kept, plain
+from common import button, check_cases, check_said, count, kept, plain
 from own_parts import OWN_PROBLEMS, Huber
 from problems import varied_problem
 
-from backprop_lab import random_problem, trace
+from backprop_lab import random_problem, trace, worked_example
 from backprop_lab.lines import NAMESPACE, evaluate
 from backprop_lab.ui import LineUp
 from backprop_lab.ui.ordering.puzzle import PARTS, Puzzle, judge
@@ -64,7 +63,16 @@ def test_every_order_that_python_can_run_is_right_and_of_every_other_the_first_u
     assert min(refused, wrong_lines) > 0
 
 
+def placed(*lines):
+    """Where each of some lines is in words, once the last has been put first, and the others below all goals."""
+    puzzle = Puzzle(worked_example())
+    for at, line in enumerate(lines, start=1):
+        puzzle.move(line, "program", 0 if at == len(lines) else 99)
+    return "\n".join([*map(puzzle.where, (*lines, 4)), str(puzzle.place)])
+
+
 def test_the_lines_to_choose_from_are_the_same_for_everybody():
+    check_cases("orders", globals())
     puzzles = {f"{part}, {seed}": Puzzle(varied_problem(seed), part, seed) for part in PARTS for seed in range(5)}
     check_said(
         "puzzles",
@@ -78,7 +86,7 @@ def test_the_lines_to_choose_from_are_the_same_for_everybody():
 def test_no_gesture_loses_or_doubles_a_line_and_the_goals_stay_in_order():
     puzzle, rng = Puzzle(random_problem(1, hidden=(3, 3)), seed=2), np.random.default_rng(3)
     everything = [*range(-len(puzzle.goals), len(puzzle.lines))]
-    for _ in range(count(5000)):
+    for _ in range(count(5000, part=1)):
         line, at = int(rng.integers(-2, len(puzzle.lines) + 2)), int(rng.integers(-3, 60))
         before, to = puzzle.place, str(rng.choice(["pool", "program", "nowhere"]))
         try:
@@ -126,8 +134,6 @@ def test_what_is_given_is_told_and_for_the_backward_pass_the_lines_before_it_too
     for part in PARTS:
         assert "Linear → ReLU → Linear. Loss: sum of squares. Given: X, y, W1, b1, W2, b2, lr" in text[part]
         assert ("H1 = np.maximum(Y1, 0)" in text[part]) == (part == "backward")
-    with pytest.raises(ValueError, match="part must be one of forward, backward, whole; got"):
-        LineUp(part=["forward"])
     lab = LineUp(random_problem(1, hidden=(3, 2), loss=Huber()))
     assert "Linear → ReLU → Linear → ReLU → Linear. Loss: Huber." in plain(lab._task())
     listed = plain(kept(lab)["text/html"])

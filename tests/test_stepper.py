@@ -33,8 +33,7 @@ def cell_of(stepper):
     return stepper.place.cell, stepper.place.pinned
 
 
-def numbers_of(setup):
-    p = setup.problem()
+def numbers_of(p):
     arrays = {"lr": np.array(p.lr), "X": p.X, "y": p.y, **p.network.parameters}
     return "\n".join([f"{p.network}, {p.loss}", *(f"{name} = {a.round(6).tolist()}" for name, a in arrays.items())])
 

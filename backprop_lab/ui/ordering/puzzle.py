@@ -61,7 +61,7 @@ class Puzzle(traitlets.HasTraits):
         traced, rng = trace(problem), np.random.default_rng(seed)
         goals = _goals(problem.network)
         steps = [step for step in traced.steps if step.phase in PARTS[part]]
-        right = [Line(s.name, s.code, s.operands, goals.get(s.name, GOALS.get(s.phase, ""))) for s in steps]
+        right = [Line(s.name, s.code, s.operands, goals.get(s.name) or GOALS[s.phase]) for s in steps]
         lines = [*right, *_wrong_lines(traced, right, rng)]
         self.lines = tuple(lines[k] for k in rng.permutation(len(lines)))
         self.needed = [line.name for line in right]

@@ -31,7 +31,7 @@ def all_active(problem: Problem) -> Problem:
     X = problem.X
     for layer in hidden:
         if layer.parameters:
-            b = layer.parameters["b"] + (0.5 - layer.forward(X).min(axis=0, keepdims=True))
+            b = layer.parameters["b"] + (0.5 - layer.forward(X).min(axis=0))
             layer = layer.with_parameters({**layer.parameters, "b": b})
         layers.append(layer)
         X = layer.forward(X)

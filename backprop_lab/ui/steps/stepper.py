@@ -162,7 +162,7 @@ class Stepper(HasTraits):
         """Choose the next matrix on the board in the order of computation, or with a `way` of -1 the previous one."""
         place = self.place
         shown = [name for name in place.trace if place.shows(name) and name != "lr"]
-        now = place.cell[0] if place.cell else place.step.name if place.step else "lr"
+        now = place.cell[0] if place.cell else getattr(place.step, "name", None)
         at = (shown.index(now) + way) % len(shown) if now in shown else 0
         self.choose((shown[at], 0, 0))
 
