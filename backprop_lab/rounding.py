@@ -50,11 +50,11 @@ class Terms(NDArrayOperatorsMixin):
         self.escapes = [] if escapes is None else escapes
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        self.escapes.append("array")
+        self.escapes.append("array")  # pragma: no mutate  what counts is that there is one
         return np.asarray(self.value, dtype)
 
     def __float__(self) -> float:
-        self.escapes.append("float")
+        self.escapes.append("float")  # pragma: no mutate
         return float(self.value)
 
     def __len__(self) -> int:
@@ -75,7 +75,7 @@ class Terms(NDArrayOperatorsMixin):
             return plain
         function = np.ravel if name == "flatten" else getattr(np, name, None)
         if function is None:
-            self.escapes.append(name)
+            self.escapes.append(name)  # pragma: no mutate
             return plain
         return partial(function, self)
 
@@ -97,7 +97,7 @@ class Terms(NDArrayOperatorsMixin):
     def _carried(self, result: Any, terms: Any, how: str) -> "Terms":
         """A result with its terms, or with a note that they are not known."""
         if terms is None:
-            self.escapes.append(how)
+            self.escapes.append(how)  # pragma: no mutate
         return Terms(result, terms, self.escapes)
 
     @staticmethod
@@ -131,7 +131,7 @@ class Terms(NDArrayOperatorsMixin):
             return result
         carry: Any = function if function in _LINEAR else _LIKE_A_SUM.get(function)
         if carry is None:
-            self.escapes.append(function.__name__)
+            self.escapes.append(function.__name__)  # pragma: no mutate
             return result
         terms = _size if function is np.where else _terms
         return Terms(result, carry(*_each(terms, args), **_each(terms, options)), self.escapes)
@@ -171,7 +171,7 @@ def _each(part: Any, given: Any) -> Any:
 def terms_of(code: str, values: Mapping[str, Any]) -> Array:
     """The terms of what a line of NumPy gives over values, which may be Terms. Raises what NumPy raises."""
     escapes: list[str] = []
-    carried = {name: values[name] for name in set(re.findall(r"\w+", code)) & values.keys()}
+    carried = {name: values[name] for name in dict.fromkeys(re.findall(r"\w+", code)) if name in values}
     for name, value in carried.items():
         if isinstance(value, Terms):
             carried[name] = Terms(value.value, value.terms, escapes)

@@ -36,7 +36,7 @@ def test_a_sum_adds_terms_a_difference_adds_them_too_and_a_product_multiplies_th
 
 def terms(code):
     sizes = terms_of(code, VALUES | {"half": Terms(np.float16([0.5, -2]), np.array([4.0, 4]))})
-    return [f"{size:.4g}" for size in np.ravel(sizes)], np.shape(sizes)
+    return [f"{size:.3g}" for size in np.ravel(sizes)], np.shape(sizes)
 
 
 def test_of_each_kind_of_line_the_terms_are_those_that_somebody_has_read():

@@ -97,6 +97,15 @@ def test_a_length_that_is_by_chance_that_of_a_stack_is_not_taken_for_the_number_
         assert sweep([None], FEW["lrs"], 9, problem=p).loss[0, 1].tolist() == alone(p.evolve(lr=1e-2), 9)[0].tolist()
 
 
+def test_what_is_left_goes_down_with_every_step_of_a_run_alone_or_of_a_block(monkeypatch):
+    monkeypatch.setattr(sweeping, "PIECE", 0.0)
+    for loss, at_once in ((PerSampleError(), 1), (SumSquaredError(), 4)):
+        problems = [random_problem(seed, loss=loss) for seed in (0, 1)]
+        rounds = sweeping.sweep_problems(problems, [1e-3, 1e-2], 9, (0, 1))
+        left = dict.fromkeys(result.left for result in rounds)
+        assert [*left] == [*range(36 - at_once, 0, -at_once), 0]
+
+
 def test_single_precision_stays():
     result = sweep([None, 4], [1e-3, 1e-2], 60, problem=in_other_numbers(random_problem(1), np.float32))
     for i, seed in enumerate(result.seeds):
