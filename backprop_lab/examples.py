@@ -60,7 +60,7 @@ def xor() -> Problem:
     """
     X = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
     y = [[0.0], [1.0], [1.0], [0.0]]
-    return random_problem(1, X=X, y=y, hidden=4, lr=0.1, activation=Tanh())
+    return random_problem(1, X=X, y=y, lr=0.1, activation=Tanh())
 
 
 def iris() -> Problem:
@@ -72,7 +72,7 @@ def iris() -> Problem:
     """
     measured = np.array(_IRISES)
     X = (measured - measured.mean(axis=0)) / measured.std(axis=0)
-    y = one_hot([0] * 6 + [1] * 5 + [2] * 5)
+    y = one_hot(np.repeat(range(3), (6, 5, 5)))
     return random_problem(0, X=X, y=y, hidden=10, lr=0.1, loss=SoftmaxCrossEntropy())
 
 

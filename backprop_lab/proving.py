@@ -117,12 +117,12 @@ def _error(trace: Trace, name: str, analytic: Array) -> float:
     with np.errstate(all="ignore"):
         moves = _Moves(trace, name)
         for found in moves.slopes():
-            if np.max(found.doubt) <= 1e-7 * np.max(np.abs(found.slopes)):
+            if np.max(found.doubt) <= 1e-7 * np.max(np.abs(found.slopes)):  # pragma: no mutate  better ones take longer
                 break
         along = moves.along(analytic)
         size = max(float(np.max(np.abs(along))), float(np.max(np.abs(found.slopes))))
         doubt = float(np.max(found.doubt + moves.along(_rounding_of(analytic, trace.terms[f"d{name}"]), np.abs)))
-        if doubt > TELLS * size or math.isnan(doubt):
+        if math.isnan(doubt) or doubt > TELLS * size:  # pragma: no mutate  no doubt is that to the last bit
             return math.nan
         return relative_error(along, found.slopes)
 

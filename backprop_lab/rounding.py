@@ -49,9 +49,9 @@ class Terms(NDArrayOperatorsMixin):
         self.terms = np.abs(self.value) if terms is None else np.asarray(terms)
         self.escapes = [] if escapes is None else escapes
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+    def __array__(self, *_: Any, **__: Any) -> Array:
         self.escapes.append("array")  # pragma: no mutate  what counts is that there is one
-        return np.asarray(self.value, dtype)
+        return self.value.copy()
 
     def __float__(self) -> float:
         self.escapes.append("float")  # pragma: no mutate

@@ -120,7 +120,7 @@ def one_hot(labels: Any, classes: Any = None) -> Array:
         kinds = {isinstance(label, str) for label in found}
         if len(kinds) > 1:
             raise ValueError(f"labels must be all whole numbers or all strings, and some are strings; got {labels!r}")
-        classes, known = sorted(set(found)), "the classes"
+        classes, known = sorted(set(found)), ""  # pragma: no mutate  every label is a class
     elif np.ndim(classes) == 0 and not isinstance(classes, str):
         check_whole("classes", classes, 1, such_as=", or the names of the classes, such as ['cat', 'dog']")
         classes, known = list(range(classes)), f"the whole numbers below classes={classes}"

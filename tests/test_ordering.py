@@ -64,10 +64,10 @@ def test_every_order_that_python_can_run_is_right_and_of_every_other_the_first_u
 
 
 def placed(*lines):
-    """Where each of some lines is in words, once the last has been put first, and the others below all goals."""
+    """Where each of some lines is in words, once the last two are put first, and the others below all goals."""
     puzzle = Puzzle(worked_example())
     for at, line in enumerate(lines, start=1):
-        puzzle.move(line, "program", 0 if at == len(lines) else 99)
+        puzzle.move(line, "program", 99 if at < len(lines) - 1 else 0)
     return "\n".join([*map(puzzle.where, (*lines, 4)), str(puzzle.place)])
 
 

@@ -54,6 +54,16 @@ def random_trace(rng, kind):
 
 
 @pytest.mark.skipif(not HAS_LONGER_FLOATS, reason="NO FLOATS OF MORE THAN 64 BITS HERE, so nothing to judge a proof by")
+def test_a_gradient_in_single_precision_cannot_be_told_where_that_rounds_too_much():
+    wide = {"samples": 5, "inputs": 20, "hidden": 30}  # along random directions
+    for near, sizes, untold in ((1.0, {}, []), (0.1, {}, ["W1", "b1"]), (1.0, wide, ["W1", "b1", "W2", "b2"])):
+        p = random_problem(0, **sizes)
+        y_pred = p.network.forward(p.X)
+        p = p.evolve(y=y_pred + near * np.random.default_rng(1).standard_normal(y_pred.shape))
+        single = {name: g.astype(np.float32) for name, g in p.network.gradients(p.loss, p.X, p.y).items()}
+        assert [name for name, error in check_gradients(p, single).items() if np.isnan(error)] == untold
+
+
 def test_no_proof_is_green_for_a_wrong_gradient_or_red_for_a_right_one():
     rng = np.random.default_rng(0)
     proofs, unknown, clear, untold = Counter(), Counter(), 0, 0
