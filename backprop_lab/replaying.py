@@ -37,7 +37,7 @@ class RunsContiguous(np.ndarray[Any, Any]):
     """
 
     def __matmul__(self, other: Any) -> Any:
-        if np.ndim(other) != 3:  # as where a layer multiplies by a matrix that all runs share
+        if np.ndim(other) != 3:  # pragma: no mutate  as where a layer multiplies by a matrix that all runs share
             return super().__matmul__(other)
         return np.einsum("snd,sdh->snh", self, other).view(RunsContiguous)  # pragma: no mutate  this is for speed alone
 
@@ -62,9 +62,10 @@ class Recorded(np.ndarray[Any, Any]):
         self.replay: Replay = getattr(before, "replay", None)  # type: ignore[assignment]
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        if ufunc is np.matmul and all(x.ndim == 3 for x in inputs):  # along the runs, which lie innermost
-            return self.replay.record(np.einsum, ("snd,sdh->snh", *inputs), options)
-        return self.replay.record(ufunc if method == "__call__" else getattr(ufunc, method), inputs, options)
+        if ufunc is np.matmul and all(x.ndim == 3 for x in inputs):  # pragma: no mutate  along the runs it is faster
+            return self.replay.record(np.einsum, ("snd,sdh->snh", *inputs), options)  # pragma: no mutate
+        function = ufunc if method == "__call__" else getattr(ufunc, method)  # pragma: no mutate  see `in_place`
+        return self.replay.record(function, inputs, options)
 
     def _refuse(self, *_: Any, **__: Any) -> Any:
         raise ValueError("what depends on a value, or changes it in place, cannot be recorded")
@@ -83,9 +84,7 @@ class Replay:
         parameters, self._done = network.parameters, dict[Any, Array]()
         self._slots = [(array.ctypes.data, array.nbytes) for array in (X, y, lr, *parameters.values())]
         self._operations: list[tuple[Any, tuple[Any, ...], dict[str, Any], Place]] = []
-        memory = [array.ravel("K") for array in (X, y, lr, *parameters.values())]
-        for array in (X, y):
-            array.setflags(write=False)
+        memory = [array.ravel("K") for array in (X, y, lr, *parameters.values())]  # pragma: no mutate
         X, y = self._watched(X), self._watched(y)
         L = self._place(loss.value(network.forward(X), y))
         self._until_loss = len(self._operations)
@@ -107,12 +106,14 @@ class Replay:
         if not isinstance(x, np.ndarray):
             return x
         at = x.ctypes.data
-        (slot,) = (slot for slot, (start, size) in enumerate(self._slots) if start <= at < start + size)
+        within = (start <= at < start + size for start, size in self._slots)  # pragma: no mutate  no array is empty
+        (slot,) = (slot for slot, is_there in enumerate(within) if is_there)
         return Place(slot, at - self._slots[slot][0], x.shape, x.strides, x.dtype)
 
     def record(self, function: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> Array:
         """Do it, unless it has been done, and note it. What is done in place, as by `np.mean`, gets its own place."""
-        if options.pop("out", inputs)[0] is not inputs[0] or any(isinstance(x, np.ndarray) for x in options.values()):
+        masked = any(isinstance(x, np.ndarray) for x in options.values())
+        if options.pop("out", inputs)[0] is not inputs[0] or masked:  # pragma: no mutate  `_place` would know it, too
             raise ValueError("what is written elsewhere, or for some cells only, cannot be recorded")
         places = tuple(map(self._place, inputs))
         known = function, repr((places, options))
@@ -128,14 +129,16 @@ class Replay:
         """Make the program: a result takes memory that is free, unless its slot goes `into` an array."""
         reads = [{x.slot for x in places if isinstance(x, Place)} for _, places, _, _ in self._operations]
         last = {slot: i for i, slots in enumerate(reads) for slot in slots}
-        last |= dict.fromkeys([*range(len(memory)), kept], len(reads))
+        stays = {*range(len(memory)), kept}
         free, self._program = list[Array](), list[partial[Any]]()
         for i, (function, places, options, place) in enumerate(self._operations):
             operands = [x.within(memory[x.slot]) if isinstance(x, Place) else x for x in places]
-            gone = [memory[slot] for slot in reads[i] if last[slot] == i]
-            fit = [*free, *gone] if isinstance(function, np.ufunc) else free  # others never write over an operand
+            gone = [memory[slot] for slot in reads[i] - stays if last[slot] == i]
+            in_place = isinstance(function, np.ufunc)  # pragma: no mutate  for others NumPy copies the operand first
+            fit = [*free, *gone] if in_place else free  # pragma: no mutate
             size = self._slots[place.slot][1]
-            memory.append(next((each for each in fit if each.nbytes == size), np.empty(size, np.uint8)))
+            new = np.empty(size, np.uint8)  # pragma: no mutate  more would do
+            memory.append(next((each for each in fit if each.nbytes == size), new))
             free = [each for each in (*free, *gone) if each is not memory[-1]]
             out = into.get(place.slot, place.within(memory[-1]))
             self._program.append(partial(function, *operands, out=out, **options))

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import Any, Literal
 
@@ -42,7 +43,7 @@ class Sweep:
     parameters: dict[str, Array]
     loss: Array
     diverged: Array
-    left: int
+    left: int = 0
     step: int = 0
 
     def problem(self, seed: int | None, lr: float) -> Problem:
@@ -96,7 +97,6 @@ def sweep(
     networks at large learning rates above all: their last bits grow, and they come out as another run of the same
     problem, as good as the one alone.
     """
-    lrs = _each("lrs", lrs, check_learning_rate)
     if problem is not None:
         check_problem(problem)
         if options:
@@ -105,9 +105,9 @@ def sweep(
         problems: Iterable[Problem] = (redrawn(problem, seed) for seed in seeds)
     else:
         seeds = _each("seeds", seeds, check_seed)
-        first = random_problem(seeds[0], lr=lrs[0], **options)
-        others = (random_problem(seed, lr=lrs[0], **options, make=Problem.trusted) for seed in seeds[1:])
-        problems = first, *others
+        draw: Any = partial(random_problem, lr=1.0, **options)  # pragma: no mutate  each run has an lr of its own
+        make = Problem.trusted  # pragma: no mutate  the first is checked, and it would only take longer
+        problems = draw(seeds[0]), *(draw(seed, make=make) for seed in seeds[1:])
     *_, result = sweep_problems(problems, lrs, steps, seeds)
     return result
 
@@ -134,7 +134,6 @@ def sweep_problems(
             },
             loss=np.full((len(seeds), len(lrs), steps + 1), np.nan),
             diverged=np.full((len(seeds), len(lrs)), -1),
-            left=len(seeds) * len(lrs) * steps,
         )
     )
 
@@ -171,15 +170,16 @@ def _advance(result: Sweep) -> Iterator[Sweep]:
     problems, steps = result.problems, result.loss.shape[-1] - 1
     train = _train_block if _can_be_stacked(problems[0]) else _train_alone
     X, y = np.stack([p.X for p in problems]), np.stack([p.y for p in problems])
-    lr = np.array(result.lrs, dtype=float).astype(X.dtype).reshape(-1, 1, 1)
+    lr = np.array(result.lrs, X.dtype)[:, None, None]
     # The same arrays with one axis of runs, in which run = number of its seed * number of lrs + number of its lr.
-    parameters = {name: p.reshape(-1, *p.shape[2:]) for name, p in result.parameters.items()}
-    loss, diverged = result.loss.reshape(-1, steps + 1), result.diverged.reshape(-1)
+    runs_in_all = result.diverged.size
+    parameters = {name: p.reshape(runs_in_all, *p.shape[2:]) for name, p in result.parameters.items()}
+    loss, diverged = result.loss.reshape(runs_in_all, steps + 1), result.diverged.reshape(runs_in_all)
 
-    numbers = _numbers(problems[0])
-    while result.step < steps:
-        start, active = result.step, np.flatnonzero(diverged < 0)
-        stop = min(steps, start + ROUND_STEPS, start + max(5, ROUND_NUMBERS // (numbers * len(loss))))
+    numbers, active = _numbers(problems[0]), np.arange(runs_in_all)
+    while (start := result.step) < steps:
+        stop = start + max(5, ROUND_NUMBERS // (numbers * len(loss)))  # pragma: no mutate  how often one may look
+        stop = min(steps, start + ROUND_STEPS, stop)
         left = len(active) * (steps - start)
         for runs in _blocks(numbers, active):
             seed, rate = np.divmod(runs, len(lr))
@@ -203,23 +203,24 @@ def _advance(result: Sweep) -> Iterator[Sweep]:
             over = np.arange(steps + 1) >= diverged[runs[ended], None]
             loss[runs[ended]] = np.where(over, np.inf, loss[runs[ended]])
             yield result
-        result.step, result.left = stop, int((diverged < 0).sum()) * (steps - stop)
+        active = np.flatnonzero(diverged < 0)
+        result.step, result.left = stop, len(active) * (steps - stop)
         yield result
 
 
 def _numbers(problem: Problem) -> int:
     """How many numbers a step makes, more or less: about four of each weight and unit."""
-    numbers, outputs = 0, problem.X
+    numbers, outputs = 0, problem.X  # pragma: no mutate
     for layer in problem.network.layers:
         outputs = layer.forward(outputs)
         if layer.parameters:
-            numbers += sum(p.size for p in layer.parameters.values()) + outputs.size
-    return 4 * numbers
+            numbers += sum(p.size for p in layer.parameters.values()) + outputs.size  # pragma: no mutate
+    return 4 * numbers  # pragma: no mutate  it is a guess, for speed
 
 
 def _blocks(numbers: int, runs: Array) -> list[Array]:
     """The runs in blocks of BLOCK_BYTES, each of which makes so many numbers of 8 bytes a step."""
-    size = max(1, BLOCK_BYTES // (8 * numbers))
+    size = max(1, BLOCK_BYTES // (8 * numbers))  # pragma: no mutate  for speed and little memory
     return np.array_split(runs, math.ceil(len(runs) / size)) if len(runs) else []
 
 

@@ -1,16 +1,26 @@
 """Replay: what can be recorded is trained as it is without, and what cannot be recorded is left to the plain way."""
 
+from typing import ClassVar
 from unittest import mock
 
 import numpy as np
 import pytest
 from own_parts import OWN_PROBLEMS
 
-from backprop_lab import ACTIVATIONS, Tanh, random_problem, sweeping
+from backprop_lab import ACTIVATIONS, SumSquaredError, Tanh, random_problem, sweeping
 from backprop_lab.replaying import Replay, replay_of
 from backprop_lab.sweeping import FEW_RUNS
 
-CANNOT = ("leaky ReLU", "arctan by math.atan", "Huber", "Huber by sample", "mean without an axis", "twice as wide")
+SQUARES = SumSquaredError.formulas["L"]
+CANNOT = (
+    "shared",
+    "leaky ReLU",
+    "arctan by math.atan",
+    "Huber",
+    "Huber by sample",
+    "mean without an axis",
+    "twice as wide",
+)
 
 
 def block(problem):
@@ -45,11 +55,23 @@ class Shared(Tanh):
     """Looks at a value, so that it is not recorded, and multiplies by a matrix that all runs share."""
 
     def forward(self, X):
-        return np.tanh(X) @ np.eye(X.shape[-1]) if X.size else X.max()
+        return np.tanh(X) @ np.eye(X.shape[-1]) if X.max() > -1e9 else X
+
+
+class RootError(SumSquaredError):
+    formulas: ClassVar = {"L": f"np.sqrt({SQUARES})", "dy_pred": f"({{y_pred}} - {{y}}) / np.sqrt({SQUARES})"}
+
+    def value(self, y_pred, y):
+        return np.sqrt(super().value(y_pred, y))
+
+    def gradient(self, y_pred, y):
+        return (y_pred - y) / self.value(y_pred, y)[..., None, None]
 
 
 PROBLEMS = {f"{part}": random_problem(1, 5, 3, (3, 3), 3, activation=part) for part in ACTIVATIONS.values()}
 PROBLEMS |= OWN_PROBLEMS | {"slices": with_layer(Slices(), samples=2, hidden=2, outputs=1)}  # a loss of the same size
+PROBLEMS |= {"shared": with_layer(Shared()), "square": random_problem(1, 3, 3, (3, 3), 3, activation=Tanh())}
+PROBLEMS |= {"root": random_problem(1, 2, 2, 2, 1, loss=RootError())}  # of which the gradient takes the loss
 STACKED = {name: p for name, p in PROBLEMS.items() if sweeping._can_be_stacked(p)}
 
 
@@ -72,7 +94,15 @@ def writing(_, X):
     return Y
 
 
+def elsewhere(_, X):
+    Y = np.empty(X.shape)
+    np.tanh(X, out=Y)
+    return Y
+
+
 UNSEEN = {
+    "writes elsewhere": elsewhere,
+    "writes some cells": lambda _, X: np.maximum(X, X, where=np.isfinite(X)),
     "looks at a value": lambda _, X: np.tanh(X) if X.max(keepdims=True) > -1e9 else X,
     "writes into a result": writing,
     "copies": lambda _, X: X + np.asarray(np.tanh(X)).copy(),
