@@ -106,6 +106,8 @@ def check_step(trace: Trace, name: str) -> float:
 
 def _of_gradient(trace: Trace, name: str) -> str:
     """What a gradient is of: `W1` for `dW1`."""
+    if not isinstance(trace, Trace):
+        raise ValueError(f"this takes the trace of a problem, as trace(problem) gives it; got {trace!r:.60}")
     gradients = [step.name for step in trace.steps if step.phase == "backward"]
     if name not in gradients:
         raise KeyError(f"{name!r} is not a gradient of this trace; those are {', '.join(gradients)}")

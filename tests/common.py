@@ -18,7 +18,7 @@ from PIL import Image
 from problems import identical
 
 import backprop_lab
-from backprop_lab import Linear, Network, Problem, ReLU, SumSquaredError, examples, plant, trace
+from backprop_lab import Linear, Network, Problem, ReLU, SumSquaredError, examples, plant, trace, ui
 from backprop_lab.feedback import Feedback
 from backprop_lab.ui.rates import sweeper as sweeper_module
 from backprop_lab.ui.rates.sweeper import Sweeper
@@ -169,7 +169,7 @@ def check_said(name, said):
 
 def check_cases(name, names):
     """The same of what each line of Python in that file gives, or is refused with; it knows `names` and much else."""
-    names = {**vars(backprop_lab), **vars(examples), **vars(own_parts), **globals(), **names}
+    names = {**vars(backprop_lab), **vars(ui), **vars(examples), **vars(own_parts), **globals(), **names}
     text = (Path(__file__).parent / "data" / f"{name}.txt").read_text(encoding="utf-8")
     check_said(name, {case: _outcome(case, names) for case in re.findall(r"^\S.*", text, re.MULTILINE)})
 

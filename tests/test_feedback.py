@@ -265,16 +265,6 @@ def test_a_function_is_told_whether_it_is_right_or_what_is_wrong_with_it(row, ex
     assert_says(check_function(name, function, [example, trace(random_problem(1, samples=3))]), cause, said)
 
 
-def test_what_is_called_in_another_way_gets_a_sentence(example):
-    for feedback, said in [
-        (check(example["dW1"], "dW1", example), "check takes a name, your answer and a trace: check('dW1', dW1, t)."),
-        (check("dW1", 1, example, digits=16), "digits is how many significant digits ..., from 1 to 15; got 16."),
-        (check("dW1", 1, example, ["sign-flipped"]), "mistakes is a dictionary of them by name, such as ..."),
-        (check_function("H1", np.abs, []), "There is nothing to try H1 on: give at least one trace, in a list."),
-    ]:
-        assert_says(feedback, "name", said)
-
-
 def test_feedback_is_a_truth_value_a_sentence_and_in_a_notebook_a_box_in_which_nothing_is_taken_for_html(example):
     for ok, heading, answer in [(True, "Right.", example["dW1"]), (False, "Not yet.", 1), (False, "Your turn.", ...)]:
         feedback = check("dW1", answer, example)

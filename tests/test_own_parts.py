@@ -12,7 +12,7 @@ from backprop_lab import EXAMPLES, MISTAKES, Mistake, ReLU, SumSquaredError, Tan
 from backprop_lab.feedback import check
 from backprop_lab.lines import evaluate, literal
 from backprop_lab.proving import check_gradients
-from backprop_lab.ui import MistakeLab, StepThrough
+from backprop_lab.ui import StepThrough
 from backprop_lab.ui.steps import words
 from backprop_lab.ui.steps.script import numpy_script
 
@@ -89,18 +89,3 @@ def test_a_layer_whose_gradient_is_wrong_steps_through_too_and_is_red():
             verdicts[step.name] = "wrong" in [remark["kind"] for remark in lab._view.state["remarks"]]
         assert lab._view.state["wrong"] == ["dY1", "dW1", "db1"], "red on timeline and map too, at every step"
     assert verdicts == {name: name in ("dY1", "dW1", "db1") for name in verdicts}
-
-
-UNSHOWN = {
-    "takes a Problem, not 'mazur', a value of type str: worked_example": {"problem": "mazur"},
-    r"up to 64 samples, and here are 2000: X\[:64\] and y\[:64\]": {"problem": random_problem(0, samples=2000)},
-    r"up to 128 rows and columns, and W1 is \(3, 2000\)": {"problem": random_problem(0, hidden=2000)},
-    "up to 6 layers with parameters, and here are 7": {"problem": random_problem(0, hidden=(2,) * 6)},
-}
-
-
-@pytest.mark.parametrize("told", UNSHOWN)
-def test_what_a_lab_cannot_show_is_refused_with_what_would_do(told):
-    for lab in (StepThrough, MistakeLab):
-        with pytest.raises(ValueError, match=told):
-            lab(**UNSHOWN[told])
