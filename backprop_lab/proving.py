@@ -51,7 +51,7 @@ def prove(trace: Trace, name: str) -> Proof:
 
     Finite differences come first. Where they cannot tell, the complex step decides, if the layers and the loss are code
     that it holds for. An array of more than 256 numbers is tried along 8 random directions. Raises KeyError if `name`
-    is not a gradient of the trace.
+    is not a gradient of the trace, and ValueError if that is no trace.
     """
     value = _of_gradient(trace, name)
     analytic = np.asarray(trace[name], dtype=float)
@@ -99,7 +99,7 @@ def check_gradients(problem: Problem, gradients: Mapping[str, Array] | None = No
 def check_step(trace: Trace, name: str) -> float:
     """How far one gradient of a trace, such as dH1 or dW1, is from a numeric derivative; the error as above.
 
-    Raises KeyError if `name` is not a gradient in the trace.
+    Raises KeyError if `name` is not a gradient in the trace, and ValueError if that is no trace.
     """
     return _error(trace, _of_gradient(trace, name), trace[name])
 

@@ -1,8 +1,10 @@
 """What holds for every test: Hypothesis tries the same examples in every run, and NumPy prints as it does by itself."""
 
+import gc
 import json
 import os
 import subprocess
+from functools import _lru_cache_wrapper
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,14 @@ np.set_printoptions(
     precision=8, threshold=1000, edgeitems=3, linewidth=75, suppress=False, nanstr="nan", infstr="inf", sign="-",
     floatmode="maxprec", formatter=None, legacy=False,
 )  # fmt: skip
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_known_from_before():
+    """Empty caches: `make mutants` tries each mutant in a copy of a process in which all tests have run."""
+    for each in gc.get_objects():
+        if isinstance(each, _lru_cache_wrapper) and each.__module__.startswith(("backprop_lab", "test_")):
+            each.cache_clear()
 
 
 @pytest.fixture
