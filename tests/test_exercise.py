@@ -60,7 +60,7 @@ def test_hints_lead_from_the_shape_to_what_it_is_made_of_and_none_is_the_answer(
     assert f"Solved {len(ask.names)} of {len(ask.names)}" in text(right)
 
 
-def test_progress_counts_what_is_right_now_of_the_names_that_were_chosen_and_others_are_refused(example):
+def test_progress_counts_what_is_right_now_of_the_names_that_were_chosen(example):
     ask, right, db2 = Exercises(), example["dW2"], example["db2"]
     answers = [("dW2", ..., 0), ("dW2", right, 1), ("dW2", right.tolist(), 1), ("db2", db2, 2), ("dW2", -right, 1)]
     for name, answer, solved in answers:
@@ -69,11 +69,6 @@ def test_progress_counts_what_is_right_now_of_the_names_that_were_chosen_and_oth
     another = Exercises(names=["dW1", "db1"])  # another notebook has a progress of its own
     for name, solved in {"dW2": 0, "db1": 1, "X": 1}.items():
         assert f"Solved {solved} of 2" in text(another(name, example[name]))
-    for wrong in ("dW1", [], ["dW1", 3], ["dW1", "dW1"], ["dW9"]):
-        with pytest.raises(ValueError, match="names must be different names of steps"):
-            Exercises(names=wrong)
-    with pytest.raises(ValueError, match=r'take a Problem, and what counts as names=\["dW1", "db1"\]; got '):
-        Exercises(["dW1"])
 
 
 def test_the_feedback_is_saved_as_its_sentence_can_be_asserted_and_names_a_mistake_of_ones_own(example):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from common import check_cases, check_said, count, same_values
+from common import check_cases, check_said, count
 
 from backprop_lab import MISTAKES, check, mysteries, mystery, solve, trace
 from backprop_lab.gradcheck import relative_error
@@ -76,10 +76,8 @@ def test_of_what_a_drawn_mystery_shows_one_line_is_the_explanation_and_the_board
     print(f"{cases} mysteries, {twins} of them with several mistakes that give the same numbers")  # noqa: T201
 
 
-def test_a_drawn_mystery_is_the_same_for_everybody_and_the_harder_the_more_may_be_wrong():
+def test_the_harder_a_drawn_mystery_the_more_may_be_wrong():
     drawn = {level: [mystery(seed=seed, difficulty=level) for seed in range(25)] for level in (1, 2, 3)}
-    mysteries._draw.cache_clear()  # as in another session, with nothing kept
-    assert all(same_values(case, mystery(seed=seed, difficulty=2)) for seed, case in enumerate(drawn[2]))
     phases = {level: {case.step(first_wrong_line(case)).phase for case in drawn[level]} for level in drawn}
     assert phases[1] == {"backward"} < phases[2] < phases[3] == {"forward", "loss", "backward", "update"}
     assert not any(solve(mistake="cross-entropy", seed=seed, difficulty=1) for seed in range(50)), "taught later"

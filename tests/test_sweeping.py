@@ -80,10 +80,7 @@ def test_the_runs_of_a_problem_of_ones_own_are_those_of_other_weights_for_the_sa
             np.testing.assert_allclose(result.loss[i, j][these], losses[these], rtol=rtol, atol=1e-14 * losses[0])
 
 
-ERROR = SumSquaredError
-
-
-class PerSampleError(ERROR):
+class PerSampleError(SumSquaredError):
     def value(self, y_pred, y):
         return super().value(y_pred, y) / len(y)  # of a stack, that is how many problems there are
 
@@ -100,13 +97,15 @@ def test_a_length_that_is_by_chance_that_of_a_stack_is_not_taken_for_the_number_
         assert sweep([None], FEW["lrs"], 9, problem=p).loss[0, 1].tolist() == alone(p.evolve(lr=1e-2), 9)[0].tolist()
 
 
-@pytest.mark.parametrize(("kind", "memory", "at_once"), [(PerSampleError, 1e9, 1), (ERROR, 1e9, 4), (ERROR, 1, 1)])
-def test_what_is_left_goes_down_with_every_step_of_a_run_alone_or_of_a_block(kind, memory, at_once, monkeypatch):
+@pytest.mark.parametrize(
+    ("loss", "memory", "runs"), [(PerSampleError(), 9e9, 1), (LOSSES[0], 9e9, 4), (LOSSES[0], 1, 1)]
+)
+def test_what_is_left_goes_down_with_every_step_of_a_run_alone_or_of_a_block(loss, memory, runs, monkeypatch):
     for name, value in {"PIECE": 0.0, "ROUND_STEPS": 4, "BLOCK_BYTES": int(memory)}.items():
         monkeypatch.setattr(sweeping, name, value)
-    rounds = sweeping.sweep_problems([random_problem(s, loss=kind()) for s in (0, 1)], [1e-3, 1e-2], 9, (0, 1))
+    rounds = sweeping.sweep_problems([random_problem(s, loss=loss) for s in (0, 1)], [1e-3, 1e-2], 9, (0, 1))
     left = dict.fromkeys(result.left for result in rounds)
-    assert [*left] == [*range(36 - at_once, 0, -at_once), 0]
+    assert [*left] == [*range(36 - runs, 0, -runs), 0]
 
 
 def test_single_precision_stays():
