@@ -23,12 +23,17 @@ np.set_printoptions(
 )  # fmt: skip
 
 
-@pytest.fixture(scope="session", autouse=True)
-def nothing_known_from_before():
-    """Empty caches: `make mutants` tries each mutant in a copy of a process in which all tests have run."""
-    for each in gc.get_objects():
-        if isinstance(each, _lru_cache_wrapper) and each.__module__.startswith(("backprop_lab", "test_")):
-            each.cache_clear()
+@pytest.fixture(scope="session")
+def caches():
+    found = [each for each in gc.get_objects() if isinstance(each, _lru_cache_wrapper)]
+    return [each for each in found if each.__module__.startswith(("backprop_lab", "test_"))]
+
+
+@pytest.fixture(autouse="MUTANT_UNDER_TEST" in os.environ)
+def nothing_known_from_before(caches):
+    """So that `make mutants` knows what a test depends on, and a mutant meets nothing that was found without it."""
+    for each in caches:
+        each.cache_clear()
 
 
 @pytest.fixture

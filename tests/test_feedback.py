@@ -8,12 +8,12 @@ from fractions import Fraction
 import common
 import numpy as np
 import pytest
-from common import count, in_other_numbers, raises, trained, with_numbers
+from common import check_cases, count, in_other_numbers, raises, trained, with_numbers
 from own_parts import OWN_PROBLEMS
 from problems import varied_problem
 
 import backprop_lab
-from backprop_lab import MISTAKES, check, plant, random_problem, trace
+from backprop_lab import MISTAKES, check, plant, random_problem, trace, worked_example
 from backprop_lab.feedback import Feedback, check_function
 from backprop_lab.patterns import common_factors
 
@@ -240,29 +240,9 @@ def test_an_answer_is_told_whether_it_is_right_or_what_is_wrong_with_it_and_no_m
         assert len(given_away) <= 1, "no number but the first that differs"
 
 
-FUNCTIONS = r"""
-in example
-  W1_new = lambda W1, dW1, lr: W1.__isub__(lr * dW1) | in-place | Your W1_new changes W1, which it was given. ...
-  H1 = lambda Y1=None, least=0: np.maximum(Y1, least)
-  Y1 = lambda X, b: X | name | Your Y1 asks for 'b', which is not known yet. Before Y1 you have X, ..., W2, b2, lr.
-  H1 = lambda Y1: None | blank | Your H1 returns nothing yet: write `return` in front of your answer.
-  dW2 = lambda: 1 / 0 | raised | Your dW2 stopped with ZeroDivisionError: division by zero. It was given nothing.
-  dW2 = lambda H1: raises(SystemExit('enough'))() | raised | ... SystemExit: enough. It was given H1 (2, 4).
-  dW2 = lambda H1, dy_pred: H1 @ dy_pred | raised transpose-forgotten | Your dW2 stopped with ValueError: in a product @
-    the first matrix needs ... first has 4 and the second 2. ... Did you write `H1 @ dy_pred` (transpose forgotten)?
-  dW2 = lambda H1: np.exp(1000 * H1.T) | not-finite pattern a number grew too large in exp | dW2[1, 1] is inf in ...
-  dW2 = lambda H1: h1.T | raised pattern another name | ... Did you mean H1?
-  db1 = lambda dY1: dY1[:1] + dY1[1:2] | pattern a sample missing | Right for the first problem, but not for another
-    one, with X (3, 3), y (3, 2). db1[0, 2] should be 1.632, and yours is 1.377. Sample 2 is missing from it.
-  dH1 = lambda dy_pred: dy_pred @ dW2.T | raised gradient-for-weights | ... It uses dW2, which it was not given. ...
-"""
-
-
-@pytest.mark.parametrize("row", list(rows(FUNCTIONS)))
-def test_a_function_is_told_whether_it_is_right_or_what_is_wrong_with_it(row, example):
-    _, name, code, cause, said = row
-    function = eval(code, globals() | {"raises": raises})
-    assert_says(check_function(name, function, [example, trace(random_problem(1, samples=3))]), cause, said)
+def test_what_is_said_of_a_function_is_what_somebody_has_read():
+    both = [trace(worked_example()), trained(random_problem(1, samples=3, lr=0.1), 1)]  # of which one has biases
+    check_cases("functions", {"both": both, "raises": raises})
 
 
 def test_feedback_is_a_truth_value_a_sentence_and_in_a_notebook_a_box_in_which_nothing_is_taken_for_html(example):
