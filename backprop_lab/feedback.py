@@ -66,7 +66,7 @@ class Feedback:
         heading, colour = "Not yet.", "error-color1, #d32f2f"
         if self.ok:
             heading, colour = "Right.", "success-color1, #388e3c"
-        elif self.cause[:1]:
+        elif self.cause:
             heading, colour = HEADINGS.get(self.cause[0], (heading, colour))
         style = (
             f"max-width: 50em; padding: 0.5em 0.8em; border-left: 0.3em solid var(--jp-{colour}); "

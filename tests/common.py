@@ -159,7 +159,8 @@ def check_said(name, said):
     """What is said of each case is what stands in data/, where somebody has read it; `SAVE=1` writes it there anew."""
     path = Path(__file__).parent / "data" / f"{name}.txt"
     with_cause = {
-        case: f"{it.ok or it.cause} {it}" if isinstance(it, Feedback) else f"{it}".rstrip() for case, it in said.items()
+        case: f"{it.cause if it.ok is False else it.ok} {it}" if isinstance(it, Feedback) else f"{it}".rstrip()
+        for case, it in said.items()
     }
     found = "".join(f"{case}\n{indent(text, ' ' * 4)}\n" for case, text in with_cause.items())
     if os.environ.get("SAVE"):

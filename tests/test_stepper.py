@@ -242,6 +242,7 @@ def test_a_mistake_that_is_planted_is_made_in_every_iteration():
         stepper.plant(name)
         assert (stepper.place.mistake, where(stepper)) == (name, (0, "db1"))
         for k in range(4):
+            stepper.forget()
             assert same_values(stepper.place.trace, trained(stepper.first_problem, k, MISTAKES[name]))
             stepper.next_iteration()
 

@@ -63,7 +63,7 @@ class Training:
         """Train `problem`; `run` gives the trace of a training step, correct or with a mistake in it."""
         self._run = run
         self.first = problem
-        self._kept = {0: problem}
+        self._kept = dict[int, Problem]()
         self._last = (0, Remembered(run(problem.evolve(lr=float(problem.lr))), run))  # the latest and its iteration
         self.lrs = array("d")
         self.losses = array("d")
@@ -86,7 +86,8 @@ class Training:
             self.losses.append(math.nan)
         if lr is not None and lr != self.lrs[iteration]:
             self.lrs[iteration] = lr
-            del self.lrs[iteration + 1 :], self.losses[iteration + 1 :]
+            del self.lrs[iteration + 1 :]
+            del self.losses[iteration + 1 :]  # pragma: no mutate  what is left of them is written over
             self.lr_changes = [k for k in self.lr_changes if k < iteration]
             if iteration and lr != self.lrs[iteration - 1]:
                 self.lr_changes.append(iteration)
@@ -109,7 +110,7 @@ class Training:
         last, found = self._last
         if last == iteration:
             return found.problem
-        if last < iteration <= last + self.STRIDE:
+        if last < iteration <= last + self.STRIDE:  # pragma: no mutate  either way is right
             at, problem = last + 1, found.trace.next_problem()
         else:
             at = iteration - iteration % self.STRIDE
