@@ -13,6 +13,7 @@ from hypothesis import settings
 
 from backprop_lab import trace, worked_example
 
+pytest.register_assert_rewrite("common")  # to see what differs
 settings.register_profile("backprop_lab", derandomize=True, deadline=None)
 settings.load_profile("backprop_lab")
 
