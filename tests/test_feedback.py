@@ -13,7 +13,7 @@ from own_parts import OWN_PROBLEMS
 from problems import varied_problem
 
 import backprop_lab
-from backprop_lab import MISTAKES, check, plant, random_problem, trace, worked_example
+from backprop_lab import MISTAKES, SoftmaxCrossEntropy, check, plant, random_problem, trace, worked_example
 from backprop_lab.feedback import Feedback, check_function
 from backprop_lab.patterns import common_factors
 
@@ -242,7 +242,9 @@ def test_an_answer_is_told_whether_it_is_right_or_what_is_wrong_with_it_and_no_m
 
 def test_what_is_said_of_a_function_is_what_somebody_has_read():
     both = [trace(worked_example()), trained(random_problem(1, samples=3, lr=0.1), 1)]  # of which one has biases
-    check_cases("functions", {"both": both, "raises": raises})
+    one = [trace(random_problem(0, samples=1, inputs=1, hidden=1, outputs=1))]
+    classes = [trace(random_problem(seed, samples=3, outputs=3, loss=SoftmaxCrossEntropy())) for seed in (9, 8)]
+    check_cases("functions", {"both": both, "one": one, "classes": classes, "raises": raises})
 
 
 def test_feedback_is_a_truth_value_a_sentence_and_in_a_notebook_a_box_in_which_nothing_is_taken_for_html(example):

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from common import check_said
 
-from backprop_lab import ACTIVATIONS, MISTAKES, random_problem, trace
+from backprop_lab import ACTIVATIONS, MISTAKES, SoftmaxCrossEntropy, random_problem, trace
 from backprop_lab.feedback import check_function
 from backprop_lab.patterns import common_factors, seen_in
+from backprop_lab.slips import one_slip_away
 from backprop_lab.ui.exercise import Exercises
 
 
@@ -100,6 +101,13 @@ def test_nine_in_ten_of_the_lines_that_people_type_are_understood():
 
 def test_what_is_said_of_each_line_is_what_somebody_has_read():
     check_said("wrong_answers", {" | ".join(row): feedback_on(row) for row in wrong_lines()})
+
+
+def test_the_slips_of_every_line_are_those_that_somebody_has_read():
+    example, classes = traces_of("ReLU")[0], trace(random_problem(9, loss=SoftmaxCrossEntropy()))
+    lines = [*((example, name) for name in ("Y1", "H1", "L", "dW2", "db2", "dY1")), (classes, "Z"), (classes, "P")]
+    slips = {t.step(name).code: one_slip_away(t, name) for t, name in lines}
+    check_said("slips", {code: "\n".join(f"{each.line} | {each.words}" for each in slips[code]) for code in slips})
 
 
 def test_every_name_and_slip_that_is_told_gives_what_the_line_gives_on_every_problem():
