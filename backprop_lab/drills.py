@@ -37,7 +37,7 @@ class Question(NamedTuple):
     shown: tuple[str, ...]
     asked: str
     answer: Any
-    hint: str
+    hint: str = ""
     trace: Trace | None = None
 
     def judge(self, answer: Any) -> Feedback:
@@ -177,7 +177,7 @@ def _mask(traced: Trace, rng: np.random.Generator) -> Question | None:
     some_are_on = 0.25 <= np.mean(traced["H1"] > 0) <= 0.75
     if not _is_small(traced, "H1", "dH1") or not some_are_on or not traced["dY1"].any():
         return None
-    return Question(_matrices(traced, "H1", "dH1"), "dY1", traced["dY1"], "", traced)
+    return Question(_matrices(traced, "H1", "dH1"), "dY1", traced["dY1"], trace=traced)
 
 
 def _shape(traced: Trace, rng: np.random.Generator) -> Question:
