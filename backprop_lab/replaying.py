@@ -112,7 +112,7 @@ class Replay:
 
     def record(self, function: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> Array:
         """Do it, unless it has been done, and note it. What is done in place, as by `np.mean`, gets its own place."""
-        masked = any(isinstance(x, np.ndarray) for x in options.values())
+        masked = any(isinstance(x, np.ndarray) for x in options.values())  # pragma: no mutate
         if options.pop("out", inputs)[0] is not inputs[0] or masked:  # pragma: no mutate  `_place` would know it, too
             raise ValueError("what is written elsewhere, or for some cells only, cannot be recorded")
         places = tuple(map(self._place, inputs))

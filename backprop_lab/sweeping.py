@@ -101,13 +101,13 @@ def sweep(
         check_problem(problem)
         if options:
             raise ValueError(f"a problem of your own has its {', '.join(options)} already: leave that out")
-        seeds = _each("seeds", seeds, lambda seed: None if seed is None else check_seed(seed))
+        seeds = _each("seeds", seeds, lambda _: None)  # which `redrawn` checks
         problems: Iterable[Problem] = (redrawn(problem, seed) for seed in seeds)
     else:
         seeds = _each("seeds", seeds, check_seed)
         draw: Any = partial(random_problem, lr=1.0, **options)  # pragma: no mutate  each run has an lr of its own
         make = Problem.trusted  # pragma: no mutate  the first is checked, and it would only take longer
-        problems = draw(seeds[0]), *(draw(seed, make=make) for seed in seeds[1:])
+        problems = draw(seeds[0]), *(draw(seed, make=make) for seed in seeds[1:])  # pragma: no mutate
     *_, result = sweep_problems(problems, lrs, steps, seeds)
     return result
 
@@ -179,7 +179,7 @@ def _advance(result: Sweep) -> Iterator[Sweep]:
     numbers, active = _numbers(problems[0]), np.arange(runs_in_all)
     while (start := result.step) < steps:
         stop = start + max(5, ROUND_NUMBERS // (numbers * len(loss)))  # pragma: no mutate  how often one may look
-        stop = min(steps, start + ROUND_STEPS, stop)
+        stop = min(steps, start + ROUND_STEPS, stop)  # pragma: no mutate
         left = len(active) * (steps - start)
         for runs in _blocks(numbers, active):
             seed, rate = np.divmod(runs, len(lr))
@@ -231,9 +231,10 @@ def _can_be_stacked(problem: Problem) -> bool:
     """
     numbers = {"X": problem.X, "y": problem.y, **problem.network.parameters}
     S = next(size for size in count(2) if not any(size in array.shape for array in numbers.values()))
-    stack = {name: np.stack([array * 0.9**run for run in range(S)]) for name, array in numbers.items()}
-    stack["y"] = np.stack([problem.y] * S)  # which a loss may not take at another size
-    lr = np.linspace(1e-3, 2e-3, S).astype(problem.X.dtype).reshape(S, 1, 1)
+    # Any numbers do, but for y, which a loss may not take at another size.
+    stack = {name: np.stack([array * 0.9**k for k in range(S)]) for name, array in numbers.items()}  # pragma: no mutate
+    stack["y"] = np.stack([problem.y] * S)  # pragma: no mutate
+    lr = np.linspace(1e-3, 2e-3, S).astype(problem.X.dtype).reshape(S, 1, 1)  # pragma: no mutate
 
     def results(X: Array, y: Array, lr: Any, **parameters: Array) -> list[Array]:
         network = problem.network.with_parameters(parameters)
@@ -241,7 +242,7 @@ def _can_be_stacked(problem: Problem) -> bool:
         moved = network.update(gradients, lr).parameters
         return [problem.loss.value(network.forward(X), y), *gradients.values(), *moved.values()]
 
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):  # pragma: no mutate  only for quiet
         try:
             together = results(lr=lr, **stack)
         except Exception:  # written for one problem at a time, they may fail in any way
@@ -279,8 +280,8 @@ def _train_block(problem: Problem, parameters: dict[str, Array], X: Array, y: Ar
     Everything given is a stack too, (S, ...), and lr is (S, 1, 1).
     """
     order: Literal["C", "F"] = "C" if len(lr) < FEW_RUNS else "F"
-    X, y = np.array(X, order=order), np.array(y, order=order)
-    parameters = {name: np.array(p, order=order) for name, p in parameters.items()}
+    X, y = np.array(X, order=order), np.array(y, order=order)  # pragma: no mutate  for speed
+    parameters = {name: np.array(p, order=order) for name, p in parameters.items()}  # pragma: no mutate
     return _train(problem, parameters, X if order == "C" else X.view(RunsContiguous), y, lr, steps)
 
 
@@ -288,10 +289,11 @@ def _train(problem: Problem, parameters: dict[str, Array], X: Array, y: Array, l
     """One run, or a stack of them, and its losses. There is no overflow warning; losses become infinite."""
     network, done, values = problem.network.with_parameters(parameters), 0, list[Array]()
     loss = RecordingLoss(problem.loss, values)
-    with np.errstate(all="ignore"):
-        replay = replay_of(network, problem.loss, X, y, lr) if isinstance(X, RunsContiguous) and steps > 2 else None
+    with np.errstate(all="ignore"):  # pragma: no mutate  only for quiet
+        is_worth_it = isinstance(X, RunsContiguous) and steps > 2  # pragma: no mutate  the plain way gives the same
+        replay = replay_of(network, problem.loss, X, y, lr) if is_worth_it else None  # pragma: no mutate
     while done < steps:
-        until = time.monotonic() + PIECE
+        until = time.monotonic() + PIECE  # pragma: no mutate  how often one may look
         with np.errstate(all="ignore"):
             while True:
                 if replay:
