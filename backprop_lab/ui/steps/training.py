@@ -37,7 +37,7 @@ class Remembered:
 
     def __init__(self, made: Trace, again: Callable[[Problem], Trace] = trace) -> None:
         self.problem, self._again = made.problem, again
-        self._made: Trace | None = made
+        self._made: Trace | None = made  # pragma: no mutate  or it is made again
 
     @property
     def trace(self) -> Trace:
