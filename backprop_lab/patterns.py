@@ -301,13 +301,15 @@ def _of_another_shape(seen: Compared) -> Iterator[Pattern]:
     if answer.shape == right.T.shape and right.ndim == 2 and seen.same(right.T):
         yield Pattern("transposed", f"It is {seen.name} transposed.")
     axes = {"rows": 0, "columns": 1, "numbers": None} if right.ndim == 2 else {"numbers": None}
+    found = [
+        (f"{what} of", along, np.asarray(how(right, axis=axis, keepdims=keep)))
+        for (along, axis), (what, how), keep in product(axes.items(), REDUCTIONS.items(), (True, False))
+    ]
     for times, factor in ({"": 1.0} | common_factors(seen.trace)).items():
-        for (along, axis), (what, how), keep in product(axes.items(), REDUCTIONS.items(), (True, False)):
-            reduced = factor * np.asarray(how(right, axis=axis, keepdims=keep))
-            if reduced.shape == answer.shape and np.allclose(answer, reduced, EXACT, 0):  # pragma: no mutate
-                also = f", {times}" if times else ""
-                sentence = f"It is the {what} of the {along} that it should have{also}."
-                yield Pattern(f"{what} of {along}{also}", sentence)
+        also = f", {times}" if times else ""
+        for what, along, reduced in found:
+            if reduced.shape == answer.shape and np.allclose(answer, factor * reduced, EXACT, 0):  # pragma: no mutate
+                yield Pattern(f"{what} {along}{also}", f"It is the {what} the {along} that it should have{also}.")
 
 
 def _cells(where: Array) -> str:
