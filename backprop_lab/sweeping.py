@@ -101,7 +101,7 @@ def sweep(
         check_problem(problem)
         if options:
             raise ValueError(f"a problem of your own has its {', '.join(options)} already: leave that out")
-        seeds = _each("seeds", seeds, lambda _: None)  # which `redrawn` checks
+        seeds = _each("seeds", seeds, lambda _: None)  # pragma: no mutate  `redrawn` checks them
         problems: Iterable[Problem] = (redrawn(problem, seed) for seed in seeds)
     else:
         seeds = _each("seeds", seeds, check_seed)
@@ -230,7 +230,8 @@ def _can_be_stacked(problem: Problem) -> bool:
     Their number occurs in no shape, so that a length, such as `len(y)`, is not the right one by chance.
     """
     numbers = {"X": problem.X, "y": problem.y, **problem.network.parameters}
-    S = next(size for size in count(2) if not any(size in array.shape for array in numbers.values()))
+    sizes = count(2)  # pragma: no mutate  or 3
+    S = next(size for size in sizes if not any(size in array.shape for array in numbers.values()))
     # Any numbers do, but for y, which a loss may not take at another size.
     stack = {name: np.stack([array * 0.9**k for k in range(S)]) for name, array in numbers.items()}  # pragma: no mutate
     stack["y"] = np.stack([problem.y] * S)  # pragma: no mutate
@@ -301,10 +302,10 @@ def _train(problem: Problem, parameters: dict[str, Array], X: Array, y: Array, l
                 else:
                     network = network.update(network.gradients(loss, X, y), lr)
                 done += 1
-                if done == steps or time.monotonic() >= until:
+                if done == steps or time.monotonic() >= until:  # pragma: no mutate
                     break
-        if done < steps:
+        if done < steps:  # pragma: no mutate  or once more
             yield done, None
     with np.errstate(all="ignore"):
-        values.append(replay.step(last=True) if replay else loss.value(network.forward(X), y))
+        values.append(replay.step(last=True) if replay else loss.value(network.forward(X), y))  # pragma: no mutate
     yield steps, (network.parameters, np.array(values).T)
