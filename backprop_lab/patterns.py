@@ -296,7 +296,7 @@ def _of_another_shape(seen: Compared) -> Iterator[Pattern]:
     operands = [np.asarray(seen.trace[each]) for each in seen.trace.step(seen.name).operands]
     for one, other in permutations([each for each in operands if each.ndim == 2], 2):
         outer = np.outer(one, other)
-        if answer.shape == outer.shape and np.allclose(answer, outer, EXACT, 0):  # pragma: no mutate
+        if answer.shape == outer.shape and _is_close(answer, outer):
             yield Pattern("outer", "It is every number times every other, as np.outer gives: `@` adds up over samples.")
     if answer.shape == right.T.shape and right.ndim == 2 and seen.same(right.T):
         yield Pattern("transposed", f"It is {seen.name} transposed.")
@@ -308,8 +308,12 @@ def _of_another_shape(seen: Compared) -> Iterator[Pattern]:
     for times, factor in ({"": 1.0} | common_factors(seen.trace)).items():
         also = f", {times}" if times else ""
         for what, along, reduced in found:
-            if reduced.shape == answer.shape and np.allclose(answer, factor * reduced, EXACT, 0):  # pragma: no mutate
+            if reduced.shape == answer.shape and _is_close(answer, factor * reduced):
                 yield Pattern(f"{what} {along}{also}", f"It is the {what} the {along} that it should have{also}.")
+
+
+def _is_close(one: Array, other: Array) -> bool:
+    return np.allclose(one, other, EXACT, 0)  # pragma: no mutate  others are far away
 
 
 def _cells(where: Array) -> str:

@@ -84,7 +84,7 @@ class Replay:
         parameters, self._done = network.parameters, dict[Any, Array]()
         self._slots = [(array.ctypes.data, array.nbytes) for array in (X, y, lr, *parameters.values())]
         self._operations: list[tuple[Any, tuple[Any, ...], dict[str, Any], Place]] = []
-        memory = [array.ravel("K") for array in (X, y, lr, *parameters.values())]  # pragma: no mutate
+        memory = [array.ravel("K") for array in (X, y, lr, *parameters.values())]  # pragma: no mutate  as it lies
         X, y = self._watched(X), self._watched(y)
         L = self._place(loss.value(network.forward(X), y))
         self._until_loss = len(self._operations)
@@ -112,7 +112,7 @@ class Replay:
 
     def record(self, function: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> Array:
         """Do it, unless it has been done, and note it. What is done in place, as by `np.mean`, gets its own place."""
-        masked = any(isinstance(x, np.ndarray) for x in options.values())  # pragma: no mutate
+        masked = any(isinstance(x, np.ndarray) for x in options.values())  # pragma: no mutate  as below
         if options.pop("out", inputs)[0] is not inputs[0] or masked:  # pragma: no mutate  `_place` would know it, too
             raise ValueError("what is written elsewhere, or for some cells only, cannot be recorded")
         places = tuple(map(self._place, inputs))

@@ -106,8 +106,8 @@ def sweep(
     else:
         seeds = _each("seeds", seeds, check_seed)
         draw: Any = partial(random_problem, lr=1.0, **options)  # pragma: no mutate  each run has an lr of its own
-        make = Problem.trusted  # pragma: no mutate  the first is checked, and it would only take longer
-        problems = draw(seeds[0]), *(draw(seed, make=make) for seed in seeds[1:])  # pragma: no mutate
+        draw_trusted = partial(draw, make=Problem.trusted)  # pragma: no mutate  the first is checked, like all others
+        problems = draw(seeds[0]), *map(draw_trusted, seeds[1:])
     *_, result = sweep_problems(problems, lrs, steps, seeds)
     return result
 
@@ -302,7 +302,7 @@ def _train(problem: Problem, parameters: dict[str, Array], X: Array, y: Array, l
                 else:
                     network = network.update(network.gradients(loss, X, y), lr)
                 done += 1
-                if done == steps or time.monotonic() >= until:  # pragma: no mutate
+                if done == steps or time.monotonic() >= until:  # pragma: no mutate  or a moment later
                     break
         if done < steps:  # pragma: no mutate  or once more
             yield done, None

@@ -204,7 +204,7 @@ def checked(problem: Problem) -> Problem:
             raise ValueError(f"a lab shows real numbers, and {name} is complex: {name}.real is its real part")
         if np.ndim(value) > 2:
             raise ValueError(f"a lab shows values with rows and columns, and {name} has the shape {np.shape(value)}")
-        largest = max(np.shape(value), default=0)  # pragma: no mutate
+        largest = max(np.shape(value), default=0)  # pragma: no mutate  of one number, which is small
         if largest > (most := SIZES["hidden"]):
             instead = "a narrower network shows the same steps"
             raise ValueError(f"a lab shows up to {most} rows and columns, and {name} is {np.shape(value)}: {instead}")
