@@ -295,8 +295,7 @@ def _of_another_shape(seen: Compared) -> Iterator[Pattern]:
         )
     operands = [np.asarray(seen.trace[each]) for each in seen.trace.step(seen.name).operands]
     for one, other in permutations([each for each in operands if each.ndim == 2], 2):
-        outer = np.outer(one, other)
-        if answer.shape == outer.shape and _is_close(answer, outer):
+        if answer.shape == (one.size, other.size) and _is_close(answer, np.outer(one, other)):
             yield Pattern("outer", "It is every number times every other, as np.outer gives: `@` adds up over samples.")
     if answer.shape == right.T.shape and right.ndim == 2 and seen.same(right.T):
         yield Pattern("transposed", f"It is {seen.name} transposed.")

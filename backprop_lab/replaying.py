@@ -37,7 +37,8 @@ class RunsContiguous(np.ndarray[Any, Any]):
     """
 
     def __matmul__(self, other: Any) -> Any:
-        if np.ndim(other) != 3:  # pragma: no mutate  as where a layer multiplies by a matrix that all runs share
+        # As where a layer multiplies by a matrix that all runs share.
+        if self.ndim != 3 or np.ndim(other) != 3:  # pragma: no mutate  for stacks this is for speed alone
             return super().__matmul__(other)
         return np.einsum("snd,sdh->snh", self, other).view(RunsContiguous)  # pragma: no mutate  this is for speed alone
 
@@ -85,6 +86,8 @@ class Replay:
         self._slots = [(array.ctypes.data, array.nbytes) for array in (X, y, lr, *parameters.values())]
         self._operations: list[tuple[Any, tuple[Any, ...], dict[str, Any], Place]] = []
         memory = [array.ravel("K") for array in (X, y, lr, *parameters.values())]  # pragma: no mutate  as it lies
+        for array in (X, y):
+            array.setflags(write=False)  # pragma: no mutate  a problem has refused what writes there
         X, y = self._watched(X), self._watched(y)
         L = self._place(loss.value(network.forward(X), y))
         self._until_loss = len(self._operations)

@@ -97,11 +97,13 @@ def sweep(
     networks at large learning rates above all: their last bits grow, and they come out as another run of the same
     problem, as good as the one alone.
     """
+    lrs = _each("lrs", lrs, check_learning_rate)
     if problem is not None:
         check_problem(problem)
         if options:
             raise ValueError(f"a problem of your own has its {', '.join(options)} already: leave that out")
-        seeds = _each("seeds", seeds, lambda _: None)  # pragma: no mutate  `redrawn` checks them
+        # At once: `redrawn` would find a bad one only after those before it.
+        seeds = _each("seeds", seeds, lambda seed: None if seed is None else check_seed(seed))  # pragma: no mutate
         problems: Iterable[Problem] = (redrawn(problem, seed) for seed in seeds)
     else:
         seeds = _each("seeds", seeds, check_seed)

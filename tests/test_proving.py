@@ -53,7 +53,6 @@ def random_trace(rng, kind):
     return trained(problem.evolve(lr=10 ** rng.uniform(-4, 0.5)), iterations, mistake)
 
 
-@pytest.mark.skipif(not HAS_LONGER_FLOATS, reason="NO FLOATS OF MORE THAN 64 BITS HERE, so nothing to judge a proof by")
 def test_a_gradient_in_single_precision_cannot_be_told_where_that_rounds_too_much():
     wide = {"samples": 5, "inputs": 20, "hidden": 30}  # along random directions
     for near, sizes, untold in ((1.0, {}, []), (0.1, {}, ["W1", "b1"]), (1.0, wide, ["W1", "b1", "W2", "b2"])):
@@ -64,6 +63,7 @@ def test_a_gradient_in_single_precision_cannot_be_told_where_that_rounds_too_muc
         assert [name for name, error in check_gradients(p, single).items() if np.isnan(error)] == untold
 
 
+@pytest.mark.skipif(not HAS_LONGER_FLOATS, reason="NO FLOATS OF MORE THAN 64 BITS HERE, so nothing to judge a proof by")
 def test_no_proof_is_green_for_a_wrong_gradient_or_red_for_a_right_one():
     rng = np.random.default_rng(0)
     proofs, unknown, clear, untold = Counter(), Counter(), 0, 0
