@@ -52,7 +52,7 @@ class Slices(Tanh):
 
 
 class Shared(Tanh):
-    """Looks at a value, so that it is not recorded, and multiplies what is no stack by one, or a stack by what is none."""
+    """Looks at a value, so that it is not recorded, and multiplies a stack by what is none, and the other way round."""
 
     def forward(self, X):
         nothing = X[..., 0] @ np.zeros((1, X.shape[-2], 1))
