@@ -9,6 +9,8 @@ import numpy as np
 from backprop_lab.layers import Array
 from backprop_lab.tracing import Trace
 
+NUMBERS, TEXT = "biufcO", "US"  # as NumPy calls their kinds
+
 
 class NoAnswerError(ValueError):
     """There is nothing to compare: why not, in a sentence, and the cell that is to blame, if one is.
@@ -20,7 +22,7 @@ class NoAnswerError(ValueError):
         self, cause: tuple[str, ...], message: str, where: tuple[int, ...] | None = None, otherwise: Any = None
     ) -> None:
         super().__init__(message)
-        self.cause, self.message, self.where, self.otherwise = cause, message, where, otherwise
+        self.cause, self.where, self.otherwise = cause, where, otherwise
 
 
 def read(name: str, answer: Any) -> Array:
@@ -46,17 +48,17 @@ def read(name: str, answer: Any) -> Array:
         array = np.asarray(answer)
     except Exception as error:  # whatever a foreign object raises, a learner gets a sentence
         raise NoAnswerError(("unreadable",), _why_not(name, error)) from None
-    if array.dtype.kind in "biufcO":
+    if array.dtype.kind in NUMBERS:
         return array
-    if array.dtype.kind in "US":
+    if array.dtype.kind in TEXT:
         raise NoAnswerError(("unreadable",), f"Your {name} has text in it: write numbers without quotes.")
     raise NoAnswerError(("unreadable",), f"Your {name} holds {array.dtype}, not numbers.")
 
 
-def as_floats(name: str, array: Array, kind: str = "") -> Array:
+def as_floats(name: str, array: Array) -> Array:
     """The same numbers as float64, or complex128 if they are complex, or objects that NumPy has no type for.
 
-    `kind` is the type of the answer, in words. Raises NoAnswerError if one of these is not a number.
+    Raises NoAnswerError if one of these is not a number.
     """
     if array.dtype.kind != "O":
         return array.astype(np.complex128 if np.iscomplexobj(array) else np.float64)
@@ -67,14 +69,20 @@ def as_floats(name: str, array: Array, kind: str = "") -> Array:
         if isinstance(item, Number):
             continue
         if where == ():
-            raise NoAnswerError(("unreadable",), f"Your {name} is a {kind}, not an array of numbers.")
-        what = "text" if isinstance(item, str) else f"a {type(item).__name__}"
+            raise NoAnswerError(("unreadable",), f"Your {name} is {a_kind(item)}, not an array of numbers.")
+        what = "text" if isinstance(item, str) else a_kind(item)
         raise NoAnswerError(("unreadable",), f"{cell(name, where)} is {what} in yours, not a number.", where)
     try:
         numbers: Array = array.astype(complex)
         return numbers if np.any(numbers.imag) else numbers.real
     except (OverflowError, TypeError, ValueError) as error:
         raise NoAnswerError(("unreadable",), _why_not(name, error)) from None
+
+
+def a_kind(item: object) -> str:
+    """What an object is: a list, an int."""
+    kind = type(item).__name__
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def cell(name: str, where: tuple[int, ...]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from backprop_lab.answers import NoAnswerError, reason
-from backprop_lab.layers import ACTIVATIONS
+from backprop_lab.layers import ACTIVATIONS, FLOATS
 from backprop_lab.mistakes import Mistake
 from backprop_lab.slips import one_slip_away
 from backprop_lab.tracing import Trace
@@ -51,7 +51,7 @@ def call(name: str, function: Callable[..., Any], trace: Trace, mistakes: Mappin
     except (Exception, SystemExit) as error:  # whatever it is, it is the learner's to see
         raise _stopped(name, function, error, given, trace, mistakes) from None
     for argument, value in given.items():
-        if not np.array_equal(copies[argument], value, equal_nan=np.asarray(value).dtype.kind in "fc"):
+        if not np.array_equal(copies[argument], value, equal_nan=np.asarray(value).dtype.kind in FLOATS):
             message = (
                 f"Your {name} changes {argument}, which it was given. `-=`, `+=`, `out=` and an index before `=` do "
                 "that; write a line that makes a new array."
@@ -59,7 +59,8 @@ def call(name: str, function: Callable[..., Any], trace: Trace, mistakes: Mappin
             raise NoAnswerError(("in-place",), message)
     if answer is None:
         raise NoAnswerError(("blank",), f"Your {name} returns nothing yet: write `return` in front of your answer.")
-    return answer, next((words for each in warned if (words := _met(str(each.message)))), "")
+    met = [words for each in warned if (words := _met(str(each.message)))]
+    return answer, met[0] if met else ""
 
 
 def _met(warning: str) -> str:

@@ -35,7 +35,7 @@ def compare(name: str, answer: Any, trace: Trace, digits: int | None = None) -> 
             array = np.broadcast_to(0.0, array.shape)  # only its shape is told
             return Comparison(name, trace, array, floats, array, FLOAT64, digits)
         eps = max(FLOAT64, eps_of(array), eps_of(right))
-        numbers = as_floats(name, array, type(answer).__name__)
+        numbers = as_floats(name, array)
         if np.iscomplexobj(numbers) and not np.iscomplexobj(floats) and not np.any(numbers.imag):
             numbers = numbers.real
         if right.ndim == 0 and numbers.size == 1:

@@ -54,7 +54,7 @@ class Question(NamedTuple):
             try:
                 given = read(self.asked, answer).squeeze()
             except NoAnswerError as nothing:
-                return Feedback(False, nothing.cause, nothing.message)
+                return Feedback(False, nothing.cause, str(nothing))
             fits = given.ndim == np.ndim(self.answer)
         if not fits:
             return Feedback(False, ("unreadable",), f"{self._named('The')} is {FORMS[type(self.answer)]}.")

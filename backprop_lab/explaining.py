@@ -1,5 +1,6 @@
 """Why an answer is wrong: the mistakes, slips of the pen and patterns that give it, here and on other problems too."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -106,8 +107,7 @@ class Explaining:
             found = [(m, line) for m in self.mistakes.values() if (line := self._line_that_gives(m, shaped))]
             if found:
                 return [
-                    Explanation("mistake", (m.name,), m.resemblance(self.trace, self.name, line), line)
-                    for m, line in found
+                    Explanation("mistake", (m.name,), m.resemblance(self.trace, self.name, line)) for m, line in found
                 ]
         return []
 
@@ -184,7 +184,7 @@ class Explaining:
                 for times, factor in factors.items():
                     if self._is_it(line, wrong, self.compared.answer, factor):
                         sentence = f"{mistake.resemblance(self.trace, self.name, line)}; and {self._all} {times}"
-                        found.append(Explanation("two", (mistake.name, times), sentence, line))
+                        found.append(Explanation("two", (mistake.name, times), sentence))
         return found or self._slips(**factors)
 
     def bears_out(self, explanation: Explanation) -> bool:
@@ -218,8 +218,8 @@ class Explaining:
         """Every mistake in a step before this one from which this answer follows, if all steps between are right."""
         steps = self.trace.steps
         names = [step.name for step in steps]
-        in_vain = not (self.own_way and self.compared.fits and self._is_telling)
-        if in_vain or self.name not in names or sum(np.size(step.value) for step in steps) > LARGE_STEP:
+        is_large = sum(np.size(step.value) for step in steps) > LARGE_STEP  # pragma: no mutate  it takes too long
+        if is_large or not (self.own_way and self.compared.fits and self._is_telling):
             return []
         before, terms = names[: names.index(self.name)], self.trace.terms[self.name].terms
         found = []
@@ -236,30 +236,32 @@ class Explaining:
 
 def made_of(trace: Trace, name: str, where: tuple[int, ...]) -> str:
     """The rows, columns or cells of its operands that a cell is computed from, found by changing all the others."""
-    step, rng = trace.step(name), np.random.default_rng(0)
-    values = {name: trace[name] for name in step.operands}
-    if len(where) != 2 or sum(map(np.size, values.values())) > LARGE:
+    step = trace.step(name)
+    shapes = {name: np.shape(trace[name]) for name in step.operands}
+    if len(where) != 2 or sum(map(math.prod, shapes.values())) > LARGE:
         return ""
-    any_numbers = {
-        each: rng.uniform(0.5, 1.5, np.shape(value)) if np.ndim(value) else value for each, value in values.items()
-    }
-    i, j = where
-    parts = []
-    for operand, value in values.items():
-        part = operand
-        for place, said in _parts_of(operand, np.shape(value), i, j):
-            changed = rng.uniform(-1.5, 1.5, np.shape(value))
-            changed[place] = any_numbers[operand][place]
-            try:
-                one, other = (
-                    trace.evaluate(step.code, **any_numbers | {operand: x}) for x in (any_numbers[operand], changed)
-                )
-            except Exception:  # a line of your own may refuse such numbers
-                return ""
-            if one[where] == other[where] or np.isclose(one[where], other[where], 1e-12):
-                part = said
-                break
-        parts.append(part)
+    rng = np.random.default_rng(0)  # pragma: no mutate  any other would do
+
+    def is_all(operand: str, place: Any) -> bool:
+        """Whether nothing else of an operand changes the cell; now and then, as in a maximum, something else does."""
+        for _ in range(10):  # pragma: no mutate  or so
+            numbers = {each: rng.uniform(0.5, 1.5, shape) for each, shape in shapes.items()}  # pragma: no mutate
+            changed = rng.uniform(-1.5, 1.5, shapes[operand])  # pragma: no mutate  any others would do
+            changed[place] = numbers[operand][place]
+            one, other = (
+                trace.evaluate(step.code, **numbers | {operand: x})[where] for x in (numbers[operand], changed)
+            )
+            if one != other and not np.isclose(one, other, 1e-12):  # pragma: no mutate  or so
+                return False
+        return True
+
+    try:
+        parts = [
+            next((said for place, said in _parts_of(operand, shape, *where) if is_all(operand, place)), operand)
+            for operand, shape in shapes.items()
+        ]
+    except Exception:  # a line of your own may refuse such numbers
+        return ""
     return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]])) if parts else ""
 
 

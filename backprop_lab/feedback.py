@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_lab.answers import NoAnswerError, cell
+from backprop_lab.answers import NoAnswerError, a_kind, cell
 from backprop_lab.calling import call
 from backprop_lab.comparing import Comparison, compare
 from backprop_lab.explaining import Explaining, Explanation, made_of
@@ -115,9 +115,7 @@ def check_function(
     Raises nothing itself.
     """
     if not isinstance(name, str):
-        kind = type(name).__name__
-        article = "an" if kind[0] in "aeiou" else "a"
-        return _misused(f"Name the exercise first, as text, then your function; the name is {article} {kind}.")
+        return _misused(f"Name the exercise first, as text, then your function; the name is {a_kind(name)}.")
     if not isinstance(traces, Sequence) or not traces or not all(isinstance(trace, Trace) for trace in traces):
         return _misused(f"There is nothing to try {name} on: give at least one trace, in a list.")
     if not _are_mistakes(mistakes):
@@ -177,7 +175,7 @@ def _misused(message: str) -> Feedback:
 
 
 def _told(nothing: NoAnswerError) -> Feedback:
-    return Feedback(False, nothing.cause, nothing.message, nothing.where)
+    return Feedback(False, nothing.cause, str(nothing), nothing.where)
 
 
 # What is said

@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 
 Array = np.ndarray[Any, Any]
+FLOATS, NUMBERS = "fc", "iufcO"  # kinds of dtype; O is of objects, such as fractions
 
 
 class Layer(Protocol):
@@ -49,11 +50,10 @@ def as_readonly_array(name: str, value: Any) -> Array:
         array = np.asarray(value)
     except ValueError:
         raise ValueError(f"{name} must be a full table of numbers, but its rows differ in length") from None
-    if array.dtype.kind not in "iufcO" or (
-        array.dtype.kind == "O" and not all(isinstance(v, Number) for v in array.flat)
-    ):
+    of_objects = array.dtype.kind == "O"
+    if array.dtype.kind not in NUMBERS or (of_objects and not all(isinstance(v, Number) for v in array.flat)):
         raise ValueError(f"{name} must hold numbers, got {array.dtype}: {_no_numbers(name, value, array)}")
-    if array.dtype.kind == "O" and any(isinstance(v, float) for v in array.flat) and all(map(_is_plain, array.flat)):
+    if of_objects and any(isinstance(v, float) for v in array.flat) and all(map(_is_plain, array.flat)):
         array = array.astype(float)  # a table of floats with a column of True and False
     kind = np.result_type(array, np.float32) if array.dtype.kind in "iu" else array.dtype  # int64 becomes float64
     array = array.astype(kind)  # a copy, in the same memory layout: a sweep chooses one for speed
@@ -102,7 +102,7 @@ class Linear:
             raise ValueError(f"W must have shape (inputs, outputs), such as (3, 4); got {W}")
         if b[-2:] != (1, W[-1]):
             sentence = f"b must be one row as wide as W, of shape (1, {W[-1]}); got b {b} for W {W}"
-            is_row = len(W) == 2 and self.b.size == W[-1]
+            is_row = len(W) == 2 and self.b.size == W[1]
             raise ValueError(f"{sentence}: np.reshape(b, (1, -1)) makes it so" if is_row else sentence)
         if len(W) > 2 and len(b) > 2 and W[:-2] != b[:-2]:
             raise ValueError(f"a stack has as many b as W; got b {b} for W {W}")

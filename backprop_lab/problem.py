@@ -117,7 +117,7 @@ def _check_finite(**data: Array) -> None:
     """Raise ValueError, naming the first cell, if data has nan or inf in it."""
     for name, array in data.items():
         with np.errstate(invalid="ignore"):  # of numbers of any kind, such as fractions with a nan among them
-            finite = np.asarray(array - array == 0, bool)
+            finite = array - array == 0
         if not finite.all():
             row, column = map(int, np.argwhere(~finite)[0])
             raise ValueError(
@@ -210,7 +210,7 @@ def _check_shape(what: str, value: Any, step: Step, known: Mapping[str, Any]) ->
     )
     if step.phase == "loss" and step.name != "L":  # a line of the loss before L may give anything
         return
-    shape = np.shape(known.get(like, 0.0))
+    shape = np.shape(known[like]) if like in known else ()
     is_number = isinstance(value, np.ndarray | Number)
     if not is_number or np.shape(value) != shape:
         got = f"shape {np.shape(value)}" if is_number else f"a {type(value).__name__}"
@@ -236,9 +236,10 @@ def _check_same(method: str, found: Any, step: Step, values: Mapping[str, Any]) 
     eps = max(eps_of(found), eps_of(expected))
     kind = complex if "c" in (found.dtype.kind, expected.dtype.kind) else float
     found, expected = found.astype(kind), expected.astype(kind)
-    terms = terms_of(step.code, {name: Terms(value) for name, value in values.items()}).astype(float)
+    terms = np.float64(terms_of(step.code, {name: Terms(value) for name, value in values.items()}))
     allowed = ROUNDINGS * eps * np.where(np.isfinite(terms), terms, np.abs(expected)) + (1e-290 if eps else 0)
-    same = (np.abs(found - expected) <= allowed) | (found == expected) | (np.isnan(found) & np.isnan(expected))
+    near = np.abs(found - expected) <= allowed  # pragma: no mutate  no difference is that to the last bit
+    same = near | (found == expected) | (np.isnan(found) & np.isnan(expected))
     if not same.all():
         where = tuple(int(i) for i in np.argwhere(~same)[0])
         cell = f"{step.name}{list(where)}" if where else step.name

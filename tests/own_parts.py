@@ -85,6 +85,11 @@ class LeakyReLU(Activation):
     formulas: ClassVar = {"Y": "np.maximum({X}, {slope} * {X})", "dX": "{dY} * np.where({Y} > 0, 1, {slope})"}
 
 
+class LogOfMath(Activation):
+    forward, backward = np.vectorize(math.log, otypes=[float]), staticmethod(lambda X, dY: dY / X)
+    formulas: ClassVar = {"Y": "np.vectorize(math.log, otypes=[float])({X})", "dX": "{dY} / {X}"}
+
+
 class Steep(Tanh):
     """Its gradient is a hundredth too large, in line and method alike."""
 

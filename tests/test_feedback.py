@@ -15,7 +15,7 @@ from problems import varied_problem
 import backprop_lab
 from backprop_lab import MISTAKES, SoftmaxCrossEntropy, check, plant, random_problem, trace, worked_example
 from backprop_lab.feedback import Feedback, check_function
-from backprop_lab.patterns import common_factors
+from backprop_lab.patterns import common_factors, seen_in
 
 
 def retyped(a, where, item):
@@ -34,6 +34,11 @@ def assert_says(feedback, cause, said):
     """That it is wrong for these causes, or right, and reads like this, in one line; ... stands for more."""
     assert (feedback.ok, " ".join(feedback.cause)) == (not cause, cause), str(feedback)
     assert re.fullmatch(re.escape(said).replace(re.escape("..."), ".*"), str(feedback)), str(feedback)
+
+
+def seen(name, answer, t):
+    right = np.asarray(t[name])
+    return "\n".join(p.sentence for p in seen_in(name, np.asarray(answer) + 0.0, right, 1e-12 * np.abs(right), t))
 
 
 def rows(table):
@@ -244,7 +249,7 @@ def test_what_is_said_of_a_function_is_what_somebody_has_read():
     both = [trace(worked_example()), trained(random_problem(1, samples=3, lr=0.1), 1)]  # of which one has biases
     one = [trace(random_problem(0, samples=1, inputs=1, hidden=1, outputs=1))]
     classes = [trace(random_problem(seed, samples=3, outputs=3, loss=SoftmaxCrossEntropy())) for seed in (9, 8)]
-    check_cases("functions", {"both": both, "one": one, "classes": classes, "raises": raises})
+    check_cases("functions", {"both": both, "one": one, "classes": classes, "raises": raises, "seen": seen})
 
 
 def test_feedback_is_a_truth_value_a_sentence_and_in_a_notebook_a_box_in_which_nothing_is_taken_for_html(example):
