@@ -149,9 +149,10 @@ def assert_a_fresh_board_and_the_call_agree(lab):
         assert same_values(again.trace, place.trace)
 
 
-def test_whatever_is_done_all_that_is_shown_is_of_one_place():
+def test_whatever_is_done_all_that_is_shown_is_of_one_place_and_another_lab_stays_as_it_is():
     given = random_problem(5, X=[[1, -2], [0.5, 3]], y=[[1, 0], [0, 1]], hidden=(3, 2), loss=SoftmaxCrossEntropy())
-    rng, lab, twin = random.Random(4), opened(given), Stepper(given)
+    rng, lab, twin, other = random.Random(4), opened(given), Stepper(given), opened(given)
+    left = [part.get_state() for part, _ in parts_of(other)]
     do(lab, ("Values as a table", True), ("As NumPy", True), ("learning rate", "0.123456"))
     twin.set_lr(0.123456)
     for turn in range(count(3000)):
@@ -175,6 +176,8 @@ def test_whatever_is_done_all_that_is_shown_is_of_one_place():
         assert_all_is_of_one_place(lab)
         if turn % 10 == 0 or place.question not in (None, before.question):
             assert_a_fresh_board_and_the_call_agree(lab)
+    assert [part.get_state() for part, _ in parts_of(other)] == left
+    assert (do(other, "next"), other.stepper.place.iteration, other.stepper.place.index) == (None, 0, 1)
 
 
 def test_the_call_shown_is_plain_python_whatever_numbers_it_was_opened_with():
