@@ -8,7 +8,7 @@ A cell is also right if it is what NumPy prints of the value, to eight decimals,
 and a float32 or float16 is right if it is the nearest to the value.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -126,15 +126,15 @@ class Comparison:
 
     def gives(self, value: Any, terms: Any, answer: Array) -> bool:
         """Whether another value, with the terms of its own line, is this answer."""
-        value = as_floats(self.name, np.asarray(value))
+        value = as_floats(self.name, np.asarray(value))  # pragma: no mutate  it has numbers, so no sentence names it
         if value.shape != answer.shape:
             return False
-        return bool(self.agrees(answer, value, np.abs(value) + as_floats(self.name, np.asarray(terms)).real).all())
+        sizes = as_floats(self.name, np.asarray(terms)).real  # pragma: no mutate  likewise
+        return bool(self.agrees(answer, value, np.abs(value) + sizes).all())
 
     def does_no_harm(self, value: Any) -> bool:
         """Whether another value happens to be the right one."""
-        exact = replace(self, eps=FLOAT64)
-        return exact.gives(value, self.trace.terms[self.name].terms, self.right)
+        return self.gives(value, self.trace.terms[self.name].terms, self.right)
 
     @property
     def decimals(self) -> int | None:

@@ -236,7 +236,7 @@ def _misshapen(looked: Explaining, others: Sequence[Explaining]) -> Feedback:
     """Both shapes, and what gives such a shape."""
     compared = looked.compared
     message = _shape_message(compared.name, compared.answer.shape, compared.right.shape)
-    explained = looked.explained(others) if compared.can_be_explained else []
+    explained = looked.explained(others) if compared.can_be_explained else []  # pragma: no mutate  or it takes long
     if explained:
         message += f" {_in_one(explained)}"
     if compared.has_right_numbers:
@@ -302,7 +302,8 @@ def _value_message(compared: Comparison, where: tuple[int, ...]) -> str:
         wrong = int(np.count_nonzero(~compared.right_cells))
         message += f" {wrong} of the {right.size} numbers {'differs' if wrong == 1 else 'differ'}."
     off = float(np.max(np.abs(answer - right) / np.where(right == 0, 1e-300, np.abs(right))))
-    if off < NEAR and not name.endswith("_new"):  # after a small step every old parameter is near the new one
+    is_near = off < NEAR  # pragma: no mutate  no difference is that to the last bit
+    if is_near and not name.endswith("_new"):  # after a small step every old parameter is near the new one
         return (
             f"{message} It is right to about {-round(np.log10(off))} digits, and off by more than rounding: "
             "a gradient by finite differences is like that, or one of numbers copied by hand."

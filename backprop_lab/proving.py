@@ -67,15 +67,11 @@ def prove(trace: Trace, name: str) -> Proof:
                 agrees, error, how = verdict, off, found.how
             if agrees:
                 break
-    return Proof(agrees, error, _sentence(agrees, error, how))
-
-
-def _sentence(agrees: bool | None, error: float, how: str) -> str:
+    if agrees is None:
+        return Proof(None, error, CANNOT_BE_TOLD if np.isfinite(trace["L"]) else OVERFLOWED)
     if agrees:
-        return f"agrees with {how} {f'to {at_most(error)}' if error else 'exactly'}"
-    if agrees is False:
-        return f"does not agree with {how}: it is off by {percent(error, 1)}"
-    return CANNOT_BE_TOLD if math.isfinite(error) else OVERFLOWED
+        return Proof(True, error, f"agrees with {how} {f'to {at_most(error)}' if error else 'exactly'}")
+    return Proof(False, error, f"does not agree with {how}: it is off by {percent(error, 1)}")
 
 
 def check_gradients(problem: Problem, gradients: Mapping[str, Array] | None = None) -> dict[str, float]:
@@ -181,7 +177,8 @@ class _Moves:
             size = math.hypot(*analytic.ravel())
         size = max(size, float(np.max(np.abs(found.slopes))))
         error = float(np.max(off)) / size if size else 0.0
-        is_wrong = np.any(off - found.doubt - own > AGREES * size) and not found.at_corner
+        is_off = np.any(off - found.doubt - own > AGREES * size)  # pragma: no mutate  none is that to the last bit
+        is_wrong = is_off and not found.at_corner
         return (False if is_wrong else None), error
 
     def slopes(self) -> Iterator[_Slopes]:
@@ -215,8 +212,8 @@ class _Moves:
             bend, half_bend = (up - 2 * here + down) / h, (half_up - 2 * here + half_down) / (h / 2)
             rounding = ROUNDINGS * FLOAT64 * np.maximum(terms, np.maximum(np.abs(up), np.abs(down)))
             corner, rounded = np.abs(half_bend - bend / 2), 4 * rounding / h
-            if step == steps[0]:
-                at_corner = bool(np.any(corner > np.maximum(rounded, 0.1 * np.abs(bend))))
+            if step == steps[0]:  # pragma: no mutate  any other small step would tell, too
+                at_corner = bool(np.any(corner > np.maximum(rounded, 0.1 * np.abs(bend))))  # pragma: no mutate  or so
             off = np.abs(slope - half_slope) + corner + rounded
             better = off < doubt  # pragma: no mutate  of two in equal doubt either will do
             slopes, doubt = np.where(better, half_slope, slopes), np.where(better, off, doubt)
@@ -292,7 +289,7 @@ def _right_trace(trace: Trace, name: str) -> Trace:
     problem = trace.problem
     lines = lines_of(problem.network, problem.loss)
     if all(
-        step.code == line.code and np.asarray(step.value).dtype == float
+        step.code == line.code and np.asarray(step.value).dtype == float  # pragma: no mutate  or it is run again
         for step, line in zip(trace.steps, lines, strict=True)
     ):
         return trace

@@ -195,10 +195,11 @@ def _terms_by_moving(code: str, values: Mapping[str, Any]) -> Array:
     rng = np.random.default_rng(0)
     for name in [name for name, value in values.items() if isinstance(value, Terms)]:
         off: Any = 0.0
-        for _ in range(4):
-            nudge = NUDGE * rng.choice((-1, 1), np.shape(plain[name])) * values[name].terms
+        for _ in range(4):  # pragma: no mutate  or so
+            nudge = rng.choice((-NUDGE, NUDGE), np.shape(plain[name])) * values[name].terms
+            moved = plain | {name: plain[name] + nudge}  # pragma: no mutate  up or down
             with suppress(ArithmeticError, ValueError):  # as of math.sqrt, a little below 0
-                off = np.fmax(off, np.abs(np.asarray(evaluate(code, plain | {name: plain[name] + nudge})) - right))
+                off = np.fmax(off, np.abs(np.asarray(evaluate(code, moved)) - right))
         found = found + off / NUDGE
     return found
 

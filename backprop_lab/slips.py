@@ -189,8 +189,7 @@ def _of_a_call(call: ast.Call) -> Iterator[Change]:
             case ast.keyword("axis", ast.Constant(0 | 1 as axis)):
                 along = ast.keyword("axis", ast.Constant(1 - axis))
                 yield ast.Call(call.func, call.args, [*rest, along]), f"{called} along the other axis"
-    if len(call.keywords) > 1:
-        yield ast.Call(call.func, call.args, []), f"{called} without an axis adds up everything"
+    yield ast.Call(call.func, call.args, []), f"{called} without an axis adds up everything"
     if short in ("sum", "mean") and "axis" not in [keyword.arg for keyword in call.keywords]:
         for axis in (0, 1):
             along = ast.keyword("axis", ast.Constant(axis))

@@ -38,7 +38,7 @@ def assert_says(feedback, cause, said):
 
 def seen(name, answer, t):
     right = np.asarray(t[name])
-    return "\n".join(p.sentence for p in seen_in(name, np.asarray(answer) + 0.0, right, 1e-12 * np.abs(right), t))
+    return "\n".join(": ".join(p) for p in seen_in(name, np.asarray(answer) + 0.0, right, 1e-12 * np.abs(right), t))
 
 
 def rows(table):
@@ -245,11 +245,12 @@ def test_an_answer_is_told_whether_it_is_right_or_what_is_wrong_with_it_and_no_m
         assert len(given_away) <= 1, "no number but the first that differs"
 
 
-def test_what_is_said_of_a_function_is_what_somebody_has_read():
+@pytest.mark.parametrize("kind", ["functions", "patterns"])
+def test_what_is_said_of_a_function_is_what_somebody_has_read(kind):
     both = [trace(worked_example()), trained(random_problem(1, samples=3, lr=0.1), 1)]  # of which one has biases
     one = [trace(random_problem(0, samples=1, inputs=1, hidden=1, outputs=1))]
     classes = [trace(random_problem(seed, samples=3, outputs=3, loss=SoftmaxCrossEntropy())) for seed in (9, 8)]
-    check_cases("functions", {"both": both, "one": one, "classes": classes, "raises": raises, "seen": seen})
+    check_cases(kind, {"both": both, "one": one, "classes": classes, "raises": raises, "seen": seen})
 
 
 def test_feedback_is_a_truth_value_a_sentence_and_in_a_notebook_a_box_in_which_nothing_is_taken_for_html(example):
