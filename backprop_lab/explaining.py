@@ -143,7 +143,7 @@ class Explaining:
         if factor == 1:
             return wrong
         old = self.name.removesuffix("_new")
-        base = self.trace[old] if old != self.name and old in self.trace.given else 0.0
+        base = self.trace[old] if old != self.name and old in self.trace.given else 0.0  # pragma: no mutate  one does
         return base + factor * (wrong - base)
 
     @cached_property

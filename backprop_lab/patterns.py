@@ -240,7 +240,8 @@ def _powers(seen: Compared) -> Iterator[Pattern]:
     first = more.flat[0]
     is_large = abs(first) > 1e-6 * np.max(np.abs(right))  # pragma: no mutate  or so
     near = EXACT * abs(first) + 4 * seen.allowed  # pragma: no mutate  or so
-    if answer.size > 1 and not np.iscomplexobj(more) and is_large and (np.abs(more - first) <= near).all():
+    is_even = (np.abs(more - first) <= near).all()  # pragma: no mutate  or so
+    if answer.size > 1 and not np.iscomplexobj(more) and is_large and is_even:
         yield Pattern("moved", f"Every number is {plain(abs(first))} too {'large' if first > 0 else 'small'}.")
 
 
