@@ -109,7 +109,8 @@ class Comparison:
         size, terms = np.abs(value), np.where(np.isfinite(terms), terms, np.abs(value))
         allowed: Array = max(DIGITS, self.eps) * size + ROUNDINGS * min(self.eps, self._computed_in) * terms
         if self.digits:
-            unit = 10.0 ** (np.floor(np.log10(np.where(size > 0, size, 1))) - self.digits + 1)
+            some = np.where(size > 0, size, 1)  # pragma: no mutate  where it is 0, nothing is added below
+            unit = 10.0 ** (np.floor(np.log10(some)) - self.digits + 1)
             allowed = allowed + (0.5 + 1e-9) * unit * (size > 0)
         return allowed + self._vanishing
 
