@@ -30,8 +30,8 @@ def compare(name: str, answer: Any, trace: Trace, digits: int | None = None) -> 
     right = np.asarray(trace[name])
     with np.errstate(all="ignore"):  # huge numbers may overflow on the way
         array = read(name, answer)
-        floats = as_floats(name, right)
-        if array.size > TOO_MANY * (right.size + 1):
+        floats = as_floats(name, right)  # pragma: no mutate  it has numbers, so no sentence names it
+        if array.size > TOO_MANY * (right.size + 1):  # pragma: no mutate  or so
             array = np.broadcast_to(0.0, array.shape)  # only its shape is told
             return Comparison(name, trace, array, floats, array, FLOAT64, digits)
         eps = max(FLOAT64, eps_of(array), eps_of(right))
