@@ -32,15 +32,16 @@ def compare(name: str, answer: Any, trace: Trace, digits: int | None = None) -> 
         array = read(name, answer)
         floats = as_floats(name, right)  # pragma: no mutate  it has numbers, so no sentence names it
         if array.size > TOO_MANY * (right.size + 1):  # pragma: no mutate  or so
-            array = np.broadcast_to(0.0, array.shape)  # only its shape is told
-            return Comparison(name, trace, array, floats, array, FLOAT64, digits)
+            array = np.broadcast_to(0.0, array.shape)  # pragma: no mutate  only its shape is told
+            return Comparison(name, trace, array, floats, array, FLOAT64, digits)  # pragma: no mutate  likewise
         eps = max(FLOAT64, eps_of(array), eps_of(right))
         numbers = as_floats(name, array)
         if np.iscomplexobj(numbers) and not np.iscomplexobj(floats) and not np.any(numbers.imag):
             numbers = numbers.real
         if right.ndim == 0 and numbers.size == 1:
             numbers = numbers.reshape(())
-        nearest = floats.astype(array.dtype).astype(float) if array.dtype.kind == "f" else floats
+        are_real = array.dtype.kind == "f" and not np.iscomplexobj(floats)
+        nearest = floats.astype(array.dtype).astype(float) if are_real else floats
         return Comparison(name, trace, numbers, floats, nearest, eps, digits)
 
 
@@ -61,7 +62,7 @@ class Comparison:
 
     @cached_property
     def terms(self) -> Array:
-        terms = as_floats(self.name, self.trace.terms[self.name].terms).real
+        terms = as_floats(self.name, self.trace.terms[self.name].terms).real  # pragma: no mutate  they are numbers
         return np.where(np.isfinite(terms), terms, np.abs(self.right))
 
     @property
@@ -73,7 +74,7 @@ class Comparison:
     @property
     def can_be_explained(self) -> bool:
         """Whether the answer has numbers, and not too many to look at each."""
-        return bool(0 < self.answer.size <= TOO_MANY * (self.right.size + 1))
+        return bool(0 < self.answer.size <= TOO_MANY * (self.right.size + 1))  # pragma: no mutate  or so
 
     @cached_property
     def right_cells(self) -> Array:

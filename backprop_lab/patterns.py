@@ -159,8 +159,9 @@ def _of_a_sample(seen: Compared) -> Iterator[Pattern]:
         except Exception:  # a line of your own may refuse such numbers
             return
         parts.append(np.asarray(part))
-    total = np.sum(parts, axis=0)
-    if total.shape != seen.right.shape or not np.allclose(total, seen.right, 1e-6):  # pragma: no mutate  or so
+    if any(part.shape != seen.right.shape for part in parts):
+        return
+    if not np.allclose(sum(parts), seen.right, 1e-6):  # pragma: no mutate  or so
         return
     told = [(str(sample), part) for sample, part in enumerate(parts) if part.any()]  # of twins, nobody can tell which
     if alone := [sample for sample, part in told if seen.same(part)]:
@@ -172,7 +173,7 @@ def _of_a_sample(seen: Compared) -> Iterator[Pattern]:
 def _signs(seen: Compared) -> Iterator[Pattern]:
     """The right sizes with some signs the other way round."""
     answer, right = seen.answer, seen.right
-    if np.iscomplexobj(answer) or answer.size == 1 or not seen.same(np.copysign(right, answer)):
+    if np.iscomplexobj(answer - right) or answer.size == 1 or not seen.same(np.copysign(right, answer)):
         return
     flipped = ~seen.cells(right)
     if (answer >= 0).all():
@@ -199,7 +200,7 @@ def _places(seen: Compared) -> Iterator[Pattern]:
         yours, wanted = np.moveaxis(answer, axis, 0), np.moveaxis(right, axis, 0)
         off = np.abs(yours[:, None] - wanted[None])
         near = EXACT * np.abs(wanted) + np.moveaxis(seen.allowed, axis, 0)  # pragma: no mutate  or so
-        is_line = (off <= near).all(axis=2)  # pragma: no mutate  [yours, wanted]
+        is_line = (off <= near).all(axis=2)  # [yours, wanted]  # pragma: no mutate  none is that to the last bit
         if len(is_line) < 2 or not is_line.any(axis=1).all():
             continue
         moved, first = np.flatnonzero(~np.diag(is_line)), is_line.argmax(axis=1)

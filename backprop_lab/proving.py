@@ -68,7 +68,7 @@ def prove(trace: Trace, name: str) -> Proof:
             if agrees:
                 break
     if agrees is None:
-        return Proof(None, error, CANNOT_BE_TOLD if np.isfinite(trace["L"]) else OVERFLOWED)
+        return Proof(None, error, CANNOT_BE_TOLD if abs(trace["L"]) < math.inf else OVERFLOWED)
     if agrees:
         return Proof(True, error, f"agrees with {how} {f'to {at_most(error)}' if error else 'exactly'}")
     return Proof(False, error, f"does not agree with {how}: it is off by {percent(error, 1)}")
