@@ -34,14 +34,15 @@ def compare(name: str, answer: Any, trace: Trace, digits: int | None = None) -> 
         if array.size > TOO_MANY * (right.size + 1):  # pragma: no mutate  or so
             array = np.broadcast_to(0.0, array.shape)  # pragma: no mutate  only its shape is told
             return Comparison(name, trace, array, floats, array, FLOAT64, digits)  # pragma: no mutate  likewise
-        eps = max(FLOAT64, eps_of(array), eps_of(right))
+        eps = max(eps_of(array), eps_of(right))
         numbers = as_floats(name, array)
-        if np.iscomplexobj(numbers) and not np.iscomplexobj(floats) and not np.any(numbers.imag):
+        if np.iscomplexobj(numbers) and not np.any(numbers.imag):
             numbers = numbers.real
         if right.ndim == 0 and numbers.size == 1:
             numbers = numbers.reshape(())
         are_real = array.dtype.kind == "f" and not np.iscomplexobj(floats)
         nearest = floats.astype(array.dtype).astype(float) if are_real else floats
+        nearest = np.where(np.isfinite(nearest), nearest, floats)  # pragma: no mutate  a float16 holds none above 65504
         return Comparison(name, trace, numbers, floats, nearest, eps, digits)
 
 

