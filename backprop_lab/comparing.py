@@ -41,7 +41,7 @@ def compare(name: str, answer: Any, trace: Trace, digits: int | None = None) -> 
         if right.ndim == 0 and numbers.size == 1:
             numbers = numbers.reshape(())
         are_real = array.dtype.kind == "f" and not np.iscomplexobj(floats)
-        nearest = floats.astype(array.dtype).astype(float) if are_real else floats
+        nearest = floats.astype(array.dtype) if are_real else floats
         nearest = np.where(np.isfinite(nearest), nearest, floats)  # pragma: no mutate  a float16 holds none above 65504
         return Comparison(name, trace, numbers, floats, nearest, eps, digits)
 

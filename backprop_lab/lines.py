@@ -250,8 +250,8 @@ def _around(stages: list[Stage], stage: Stage) -> dict[str, str]:
     before = [other.X for other in stages[:at] if other.layer.parameters]
     after = [other.X for other in stages[at + 1 :] if other.layer.parameters]
     if before or after:
-        names["X_other"] = (before[::-1] + after)[0]
-    if at > 0 and not stages[at - 1].layer.parameters:
+        names["X_other"] = (before[-1:] + after)[0]
+    if at > 0 and not stages[at - 1].layer.parameters:  # pragma: no mutate  the first has some
         names["X_raw"] = stages[at - 1].X
     if at + 1 < len(stages) and not stages[at + 1].layer.parameters:
         names["dY_out"] = f"d{stages[at + 1].Y}"

