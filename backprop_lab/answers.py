@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from backprop_lab.layers import Array
+from backprop_lab.layers import NUMBERS, Array
 from backprop_lab.tracing import Trace
 
-NUMBERS, TEXT = "biufcO", "US"  # as NumPy calls their kinds
+READABLE, TEXT = "b" + NUMBERS, "US"  # kinds of dtype; True and False are read, too
 
 
 class NoAnswerError(ValueError):
@@ -48,7 +48,7 @@ def read(name: str, answer: Any) -> Array:
         array = np.asarray(answer)
     except Exception as error:  # whatever a foreign object raises, a learner gets a sentence
         raise NoAnswerError(("unreadable",), _why_not(name, error)) from None
-    if array.dtype.kind in NUMBERS:
+    if array.dtype.kind in READABLE:
         return array
     if array.dtype.kind in TEXT:
         raise NoAnswerError(("unreadable",), f"Your {name} has text in it: write numbers without quotes.")

@@ -114,4 +114,4 @@ def trace(problem: Problem) -> Trace:
 def _kept(parameter: Array) -> Array:
     """A parameter as it is now, whatever happens to the layer's own array."""
     is_fixed = not parameter.flags.writeable and parameter.base is None  # nor a view of what somebody writes to
-    return parameter if is_fixed else as_readonly_array("", parameter)  # pragma: no mutate  no sentence names it
+    return parameter if is_fixed else as_readonly_array("it", parameter)  # pragma: no mutate  no sentence names it
