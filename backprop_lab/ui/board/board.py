@@ -100,8 +100,8 @@ class Board(Picture):
             operands, results = [Block(name) for name in step.operands], [Block(step.name)]
         self._plot_losses(losses if "L" in shown else losses[:-1])
         self.pixels = self.cells.pixels.copy()
-        rows, cols, colours = self._curve_pixels
-        self.pixels[rows, cols] = colours
+        left, top, curve, drawn = self._curve_pixels
+        np.copyto(self.pixels[top:, left:], curve, where=drawn)
         self._outline(operands, results)
 
     def fits(self, trace: Trace) -> bool:
@@ -204,9 +204,8 @@ class Board(Picture):
         np.asarray(self.canvas.buffer_rgba())[top:, left:] = self._background[top:, left:]
         for artist in (self.curve, self.curve_end, self.curve_ticks, self.curve_label):
             self.axes.draw_artist(artist)
-        found = self.take(left, top)
-        rows, cols = np.nonzero(found != self._empty[top:, left:])
-        self._curve_pixels = rows + top, cols + left, found[rows, cols]
+        curve = self.take(left, top)
+        self._curve_pixels = left, top, curve, curve != self._empty[top:, left:]
 
     def _set_curve(self, last: int, at: Array, known: Array) -> None:
         """Give the curve, its dot and its numbers their outlines: `known` are the losses `at` some iterations."""

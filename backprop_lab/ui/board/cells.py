@@ -99,30 +99,31 @@ class CellPainter:
     def _paint(self, grid: _Grid, levels: Array | None, numbers: list[str] | None) -> None:
         high, wide, line = len(grid.down), len(grid.across), self._line
         area = self.pixels[grid.top : grid.top + high + line, grid.left : grid.left + wide + line]
-        shades = None
-        if levels is None:
+        colours = None if levels is None else colours_of(levels)
+        if colours is None:
             area[:] = self._paper
         else:
-            shades = self._shades[np.where(levels > 1, 256, np.clip((levels + 1) * 128, 0, 255)).astype(int)]
             inside = area[:high, :wide]  # less than the box where that does not fit a tiny picture
-            inside[:] = shades[..., 0][:, grid.across[: inside.shape[1]]][grid.down[: inside.shape[0]]]
-        inner = self._lines if levels is None else self._paper
+            plain = self._shades[:, 0].take(colours)
+            inside[:] = plain[:, grid.across[: inside.shape[1]]][grid.down[: inside.shape[0]]]
+        inner = self._lines if colours is None else self._paper
         for lines, sides in ((grid.rows, area), (grid.cols, area.T)):
             for at in lines[1:-1]:
                 sides[at : at + line] = inner
         for lines, sides in ((grid.rows, area), (grid.cols, area.T)):
             for at in (lines[0], lines[-1]):
                 sides[at : at + line] = self._lines
-        if shades is not None and numbers:
-            self._write(area, grid, numbers, shades.reshape(-1, 256))
+        if colours is not None and numbers:
+            self._write(area, grid, numbers, colours.ravel().tolist())
 
-    def _write(self, area: Array, grid: _Grid, numbers: list[str], shades: Array) -> None:
-        places = product(pairwise(grid.rows), pairwise(grid.cols))
-        for (rows, cols), number, shade in zip(places, numbers, shades, strict=True):
-            cell = area[rows[0] + self._line : rows[1], cols[0] + self._line : cols[1]]
+    def _write(self, area: Array, grid: _Grid, numbers: list[str], colours: list[int]) -> None:
+        """Put a number into the middle of each cell."""
+        line, places = self._line, product(pairwise(grid.rows), pairwise(grid.cols))
+        for ((above, below), (before, after)), number, colour in zip(places, numbers, colours, strict=True):
             digits = _digits(number, grid.em, grid.room)
-            top, left = ((outer - inner + 1) // 2 for outer, inner in zip(cell.shape, digits.shape, strict=True))
-            cell[top : top + digits.shape[0], left : left + digits.shape[1]] = shade.take(digits)
+            high, wide = digits.shape
+            top, left = (above + line + below - high + 1) // 2, (before + line + after - wide + 1) // 2
+            area[top : top + high, left : left + wide] = self._shades[colour].take(digits)
 
 
 def in_cell(name: str, value: float) -> str:
@@ -159,8 +160,13 @@ def scaled(values: Array, limit: float) -> Array:
     beyond; 2 means not finite."""
     unit = 1.0 if limit >= VALUE_LIMIT else limit / 100
     with np.errstate(all="ignore"):
-        levels = np.clip(np.arcsinh(values / unit) / np.arcsinh(limit / unit), -1, 1)
+        levels = np.minimum(np.maximum(np.arcsinh(values / unit) / np.arcsinh(limit / unit), -1), 1)
     return np.where(np.isfinite(values), levels, 2.0)
+
+
+def colours_of(levels: Array) -> Array:
+    """The numbers of their colours, from 0 to 255; 256 means not finite."""
+    return np.where(levels > 1, 256, np.minimum((levels + 1) * 128, 255)).astype(int)
 
 
 def means_of(values: Array, each: tuple[int, int]) -> Array:

@@ -17,7 +17,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from backprop_lab.ui.board.board import Board
-from backprop_lab.ui.board.cells import BESIDE, LINED, number_size
+from backprop_lab.ui.board.cells import BESIDE, LINED, colours_of, number_size
 from backprop_lab.ui.board.colours import digit_colours, in_few_colours
 from backprop_lab.ui.board.layout import MARGIN, Box
 from backprop_lab.ui.board.text import DIGIT_HEIGHT, FAMILY, Word
@@ -91,7 +91,7 @@ def _cells(board: Board, box: Box, levels: Any, numbers: Sequence[str] | None) -
                 )
             )
         return
-    shades = _colours()[np.where(levels > 1, 256, np.clip((levels + 1) * 128, 0, 255)).astype(int).ravel()]
+    shades = _colours()[colours_of(levels).ravel()]
     board.axes.add_collection(
         PolyCollection(
             squares, facecolors=shades[:, 0], edgecolors=theme.paper if lined else shades[:, 0],
