@@ -106,12 +106,12 @@ def trace(problem: Problem) -> Trace:
     `problem` is not a Problem.
     """
     check_problem(problem)
-    parameters = {name: _kept(p) for name, p in problem.network.parameters.items()}
+    parameters = {name: _kept(name, p) for name, p in problem.network.parameters.items()}
     given = {"X": problem.X, "y": problem.y, **parameters, "lr": problem.lr}
     return Trace(problem, given, run(lines_of(problem.network, problem.loss), given))
 
 
-def _kept(parameter: Array) -> Array:
+def _kept(name: str, parameter: Array) -> Array:
     """A parameter as it is now, whatever happens to the layer's own array."""
     is_fixed = not parameter.flags.writeable and parameter.base is None  # nor a view of what somebody writes to
-    return parameter if is_fixed else as_readonly_array("it", parameter)  # pragma: no mutate  no sentence names it
+    return parameter if is_fixed else as_readonly_array(name, parameter)
