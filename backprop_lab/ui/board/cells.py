@@ -104,8 +104,8 @@ class CellPainter:
             area[:] = self._paper
         else:
             inside = area[:high, :wide]  # less than the box where that does not fit a tiny picture
-            plain = self._shades[:, 0].take(colours)
-            inside[:] = plain[:, grid.across[: inside.shape[1]]][grid.down[: inside.shape[0]]]
+            squares = self._shades[:, 0].take(colours)
+            inside[:] = squares[:, grid.across[: inside.shape[1]]][grid.down[: inside.shape[0]]]
         inner = self._lines if colours is None else self._paper
         for lines, sides in ((grid.rows, area), (grid.cols, area.T)):
             for at in lines[1:-1]:
@@ -160,7 +160,7 @@ def scaled(values: Array, limit: float) -> Array:
     beyond; 2 means not finite."""
     unit = 1.0 if limit >= VALUE_LIMIT else limit / 100
     with np.errstate(all="ignore"):
-        levels = np.minimum(np.maximum(np.arcsinh(values / unit) / np.arcsinh(limit / unit), -1), 1)
+        levels = np.clip(np.arcsinh(values / unit) / np.arcsinh(limit / unit), -1, 1)
     return np.where(np.isfinite(values), levels, 2.0)
 
 
