@@ -108,7 +108,9 @@ def same_values(one, other):
 def covers(some, others, by=1e-9):
     """Which of some rectangles (left, top, right, bottom) have an area in common with which of the others."""
     (left, top, right, bottom), (l2, t2, r2, b2) = some.T[:, :, None], others.T
-    return (np.minimum(right, r2) - np.maximum(left, l2) > by) & (np.minimum(bottom, b2) - np.maximum(top, t2) > by)
+    across = np.minimum(right, r2) - np.maximum(left, l2) > by
+    down = np.minimum(bottom, b2) - np.maximum(top, t2) > by
+    return across & down
 
 
 def contrast(*colours):

@@ -32,9 +32,7 @@ READY = """async () => {
 }"""
 RUN_ALL = "window.jupyterapp.commands.execute('notebook:run-all-cells')"  # the promise is kept when all have run
 # ipywidgets greets each new kernel on a comm that a kernel without ipywidgets does not know yet: that is not an error.
-# JupyterLab may then end the subshell of that comm before ipykernel 7.4 has read the rest of the greeting.
-LATE = r"Task exception was never retrieved\n((future:|Traceback| ).*\n)*ipykernel\S+UnknownSubshellError:.*\n*"
-GREETED = re.compile(rf"(No such comm.*\n*|{LATE})*")
+GREETED = re.compile(r"(No such comm.*\n*)*")
 
 OTHER_MACHINE = re.compile(r"(http|ws)s?://(?!127\.0\.0\.1[:/])")
 # A notebook that is closed before its kernel has answered what JupyterLab asked it for itself.
