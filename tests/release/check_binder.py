@@ -20,10 +20,12 @@ def main() -> None:
     with clean_room(USER) as room:
         python, checkout = new_python(room, version), export(room)
         room.run(python, "-m", "pip", "install", "--quiet", "--no-cache-dir", *base)
+        print("    Binder's own:", room.run("du", "-sh"))
         path = f"{python.parent}{os.pathsep}{room.environment['PATH']}"
         room.environment |= {"PATH": path, "JUPYTER_PREFER_ENV_PATH": "1"}
         room.run(python, "-m", "pip", "install", "--no-cache-dir", "-r", "binder/requirements.txt", cwd=checkout)
         room.run("./binder/postBuild", cwd=checkout)
+        print("    with ours:", room.run("du", "-sh"))
         room.run(python, "-m", "pip", "check")
         found = room.run(python.parent / "jupyter", "labextension", "list")
         require("enabled" in found and "outdated" not in found, f"all extensions fit, but:\n{found}")

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +55,9 @@ class CleanRoom:
             self.run(commands / "python", "-m", "pip", "install", "--quiet", *packages)
         return commands
 
-    @contextmanager
-    def serve(self, *command: str | Path, cwd: Path | None = None) -> Iterator[Any]:
+    def serve(self, *command: str | Path, cwd: Path | None = None) -> AbstractContextManager[Any]:
         options = {"cwd": cwd or self.folder, **self.identity}
-        with serving((*command, "--no-browser"), self.folder, self.environment, **options) as server:
-            print(f"  {server.seconds:5.1f} s  until the server answers", flush=True)
-            yield server
+        return serving((*command, "--no-browser"), self.folder, self.environment, **options)
 
 
 @contextmanager
