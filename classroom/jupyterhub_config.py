@@ -19,7 +19,7 @@ c.Spawner.cmd = ["python3", "-c", SERVER]
 c.Spawner.default_url = "/lab/tree/backprop_lab_notebooks/00_start_here.ipynb"
 
 # The most a student may use; measured.json says how much is needed. All notebooks of the course, open at once, fit.
-c.Spawner.mem_limit = "1G"
+c.Spawner.mem_limit = "1.5G"
 c.Spawner.cpu_limit = 1.0
 
 # Every student has an account of the system. What programs put into /tmp is the student's own, too.

@@ -41,12 +41,11 @@ async def main(given):
                     found["lessons"].append(await lesson.run_class(hub, students))
                     await asyncio.gather(*(student.stop_server() for student in students))
             await what_must_hold(checks, hub)
-            if given.course:
-                say("Cleo runs every notebook of the course and leaves all of them open.")
-                async with at_their_computers(hub, "cleo") as (cleo,):
-                    await cleo.log_in()
-                    await cleo.start_server()
-                    found["course"] = await lesson.run_course(cleo)
+            say("Cleo runs every notebook of the course and leaves all of them open.")
+            async with at_their_computers(hub, "cleo") as (cleo,):
+                await cleo.log_in()
+                await cleo.start_server()
+                found["course"] = await lesson.run_course(cleo)
         await login.to_hubs_left_open(checks, folder)
         login.every_option_is_known(checks)
         for what, good in report.limits(found):
@@ -117,6 +116,5 @@ def say(sentence):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="tests/classroom", description=__doc__)
     parser.add_argument("--students", type=int, nargs="+", default=[1, 5], help="sizes of classes")
-    parser.add_argument("--course", action="store_true", help="also run every notebook of the course")
     parser.add_argument("--record", action="store_true", help="keep the figures in measured.json and the README")
     sys.exit(asyncio.run(main(parser.parse_args())))
