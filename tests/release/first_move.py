@@ -31,6 +31,7 @@ def see_the_lab(name: str, room: CleanRoom, command: Sequence, path: str, cwd=No
         page.locator(".jp-CodeCell .cm-content").first.press("Shift+Enter")
         lab = page.locator(".bpl-lab").first
         image = lab.locator(".bpl-picture img[src]")
+        image.wait_for()
         before = image.get_attribute("src") or ""
         # When the run is over, Jupyter takes the focus to the next cell.
         page.locator(".jp-CodeCell").first.get_by_text("[1]:").first.wait_for()
