@@ -93,7 +93,7 @@ HOSTILE = [
     "start=%3Cscript%3Ealert(1)%3C/script%3E", "start=random\"); import os #", "activation=eval", "hidden=129",
     "mistake=../../etc", "large=1", "hide=seed,<img src=x onerror=alert(1)>", "%", "%FF=1", "seed=%FF", "a=b=c",
     "seed=" + "9" * LONGEST, "cell=dW1[1,0]", "cell=X[9,9]", "cell=slope of H9[0,0]", "x" * 10**6, "then=3:0",
-    "then=9999999:1", "then=3:0.1:7", "network=ReLU", "W1=1",
+    "then=9999999:1", "then=3:0.1:7", "network=ReLU", "W1=1", "cell=X",
     *(address_of({"problem": mazur()}).replace(*change) for change in [
         ("X=0.05", "X=nan"), ("X=0.05", "X=1e999"), ("X=0.05", "X=" + "[" * 99), ("X=0.05", "X=__import__('os')"),
         ("X=0.05", "X="), ("X=0.05,0.1", "X=0.05;0.1"), ("X=0.05", "X=" + "1," * 999 + "1"), ("&y=", "&y=1&y="),

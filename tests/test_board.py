@@ -194,7 +194,10 @@ def test_a_picture_leaves_nothing_of_the_one_before(example):
     for shown in [(example, 12, LOSSES), (then, 9, LOSSES[:1]), (then, 3), (then, 12, LOSSES), (example, 0)]:
         board.draw(*shown)
         assert board.png() == drawn(*shown).png()
-    below = Operation(*ROOMS[0])
+    below, wide = Operation(*ROOMS[0]), trace(random_problem(0, samples=12, hidden=12))
+    for cell in np.ndindex(12, 12):  # more arrangements than it remembers
+        below.draw(wide, 1, ("Y1", *cell))
+    assert len(below._arranged) < 144
     for index in (10, 3):
         below.draw(example, index)
         assert below.png() == operation(example, index).png()
@@ -206,6 +209,7 @@ ROOMS = [(600, 150), (390, 130), (1180, 200)]
 X, y = np.random.default_rng(0).standard_normal((16, 4)), one_hot(np.arange(16) % 3)
 PROBLEMS = {
     "worked example": worked_example(),
+    "one sample": random_problem(0, samples=1, loss=SoftmaxCrossEntropy()),
     "16 samples, 4-10-3": random_problem(0, X=X, y=y, hidden=10, loss=SoftmaxCrossEntropy()),
     "64 samples, 128 units": random_problem(0, 64, 4, [128], 3),
 } | OWN_PROBLEMS

@@ -74,14 +74,12 @@ def test_every_number_has_its_colour_in_its_place_and_all_matrices_have_one_scal
     assert np.allclose((np.array(found) - found[0]) / (2 * CELL[1], 2 * CELL[0]), at, atol=0.05)
 
 
-def test_it_says_in_words_what_it_shows_and_what_cannot_stand_side_by_side_is_refused():
+def test_it_says_in_words_what_it_shows():
     picture = draw_heatmaps({"P": [[0.25, np.inf]], "y": [[0, -1]]}, rows=["first"], columns=["cat", "dog"])
     assert repr(picture) == "Heatmap. P: first: cat 0.25 dog inf; y: first: cat 0 dog −1."
     png, about = picture._repr_png_()
     assert about["alt"] == repr(picture)
     assert [side // 2 for side in pixels(png).shape[:2]] == [about["height"], about["width"]]
-    with pytest.raises(ValueError, match=r"have one shape \(rows, columns\); got \[\(1, 1\), \(1, 2\)\]"):
-        draw_heatmaps({"A": [[1.0]], "B": [[1.0, 2.0]]})
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])

@@ -54,10 +54,7 @@ def test_a_mistake_is_named_where_the_number_is_what_it_gives():
     assert {"mask-forgotten", "sign-flipped", "factor-two-dropped", "transpose-forgotten", "mean-for-sum"} <= named
 
 
-def test_what_is_neither_sign_nor_number_is_refused_and_once_numbers_have_overflowed_nothing_is_right(example):
-    for text in ["", "x", "nan", "-inf", "1,500", "1e999", "+-"]:
-        with pytest.raises(ValueError, match=r"answer with \+, - or 0 for the sign, or with a number"):
-            judge(example, ("dW1", 0, 0), text)
+def test_once_numbers_have_overflowed_nothing_is_right_and_so_nothing_is_asked():
     t = trained(random_problem(0).evolve(X=np.full((2, 3), np.nan)), 0)
     assert all(not right and "nan" in said for right, said in (judge(t, ("dW1", 0, 0), text) for text in "+-01"))
     assert not any(asked_before(t, step, np.random.default_rng(0)) for step in t.steps), "so nothing is asked either"
@@ -125,8 +122,6 @@ def test_each_kind_of_question_gives_a_verdict_and_our_reason(example):
     assert rise.judge("stays")[1].startswith("No: the loss goes from 52.15")
     assert rise.why.endswith(" The step is too long: on its way the loss turns and rises.")
     assert "too long" not in question(plant(t, MISTAKES["mask-forgotten"]), ("L", 0, 0)).why, "a gradient is wrong here"
-    with pytest.raises(ValueError, match="got"):
-        zeros.judge("4")
     for other, said in ((2, "−2 is one of the largest, and"), (0, "2 is one of the largest, which")):
         tied = through(Linear([[1.0]], [[0.0]]), X=np.ones((3, 1)), y=[[0.0], [other], [0.5]])
         assert f"Of its 3 terms, 1 × {said}" in question(tied, ("dW1", 0, 0)).why
@@ -199,5 +194,3 @@ def test_the_question_stands_in_the_lab_a_prediction_comes_before_it_and_of_othe
     lab.stepper.plant("mask-forgotten")
     lab.stepper.set_up(start="random")
     assert (do("home")["text"], lab.stepper.place.mistake) == (TRAINING[2].text, "mask-forgotten"), "still planted"
-    with pytest.raises(ValueError, match=r"questions must be one of tour, training; got \['tour'\]"):
-        StepThrough(questions=["tour"])

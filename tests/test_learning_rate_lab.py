@@ -62,7 +62,7 @@ class Page:
 
     def resize(self, kind):
         self.kind = kind
-        self.lab._heard("page", PAGES[kind][0])
+        self.lab._view._receive("page", PAGES[kind][0])
 
     def press(self, name):
         found = getattr(self.lab, name)
@@ -200,5 +200,5 @@ def test_of_labs_that_no_page_has_shown_yet_only_the_last_keeps_its_runs_and_of_
     assert len({kept(lab)["image/png"] for lab in labs}) == 1
     assert [lab.sweeper.state.runs is not None for lab in labs] == [False, False, True]
     page = Page().finish()
-    page.lab._heard("gone", {})
+    page.lab._view._receive("gone", {})
     assert page.state.runs is None

@@ -164,7 +164,7 @@ REFUSED = [
     ("mistake", "plant", ("sum-forgotten",), "this mistake cannot be planted here, because the shapes would not fit"),
     ("index", "go_to", (1.5, "3", None, [1]), "the steps to show are a whole number, such as 3; got "),
     ("number", "edit", (math.nan, -math.inf, "1,5", None, 1j, 10**400), "a cell needs a finite number, such as"),
-    ("text", "answer", ("", "maybe", "nan", "1,500", "++"), "answer with"),
+    ("text", "answer", ("", "x", "nan", "-inf", "1,500", "1e999", "+-"), r"answer with \+, - or 0 for the sign, or"),
     ("iteration", "go", (-1, 100_001, 1.5, "3", True), "iteration must be a whole number from 0 to 100000"),
     ("step", "go", ("", "dW9", "X", "dw1", 3, "dX"), "step must be one of Y1, H1, y_pred, L, dy_pred"),
 ]  # fmt: skip
@@ -182,10 +182,6 @@ def test_what_makes_no_sense_is_refused_with_what_would_and_nothing_changes(opti
             with pytest.raises(ValueError, match=helps):
                 Stepper(**{"start": "random", option: bad})
     assert stepper.place is place
-    with pytest.raises(TypeError, match=r"takes no learning_rate; it takes problem, lr, .*, mistake, start, seed,"):
-        Stepper(learning_rate=0.1)
-    with pytest.raises(ValueError, match="iteration must be a whole number from 0 to 100000; got None"):
-        Stepper(iteration=None)
 
 
 def test_divergence_is_noted_with_its_iteration_and_no_more_of_its_cause_than_is_known_and_so_is_an_idle_mistake():
@@ -215,10 +211,6 @@ def test_divergence_is_noted_with_its_iteration_and_no_more_of_its_cause_than_is
 
 
 def test_any_number_that_is_given_can_be_typed_over_and_training_goes_on_from_the_weights_it_has_then():
-    given = "only X, y, W1, b1, W2, b2 can be changed here"
-    for cell, helps in {None: "choose a cell", ("Y1", 0, 0): f"Y1 is computed.*{given}", ("lr", 0, 0): given}.items():
-        with pytest.raises(ValueError, match=helps):
-            pinned_at(cell, step="db1").edit(1.0)
     problem = plain_training(random_problem(1), [0.01] * 121)[0][-1]
     for name in ("X", "y", "W1", "b1", "W2", "b2"):
         array = trace(problem)[name].copy()
@@ -291,9 +283,6 @@ def test_an_answer_shows_the_step_and_counts_and_a_reason_can_be_given_for_it():
         stepper.next()
     stepper.predict(False)
     assert (stepper.place.question, stepper.place.right, stepper.place.asked) == (None, 0, 0)
-    for move in (stepper.answer, stepper.give_reason):
-        with pytest.raises(ValueError, match="there is no"):
-            move("+")
 
 
 def test_going_elsewhere_drops_the_question_and_keeps_the_score():

@@ -49,10 +49,8 @@ def draw_heatmaps(matrices: Mapping[str, Any], rows: Sequence[str] = (), columns
         list(map(str, given if len(given) else range(n)))
         for given, n in zip((rows, columns), tables[0].shape, strict=True)
     ]
-    if tuple(map(len, names)) != tables[0].shape:
-        raise ValueError(
-            f"there are {len(names[0])} names of rows and {len(names[1])} of columns for {tables[0].shape}"
-        )
+    if (found := tuple(map(len, names))) != tables[0].shape:
+        raise ValueError(f"heatmaps of shape {tables[0].shape} need as many names of rows and columns; got {found}")
     high, wide = tables[0].shape
     width, height = wide * CELL[0], high * CELL[1]
     figure = Figure(figsize=(width / 100, height / 100), dpi=200, facecolor=LIGHT.paper)  # 200: crisp on any screen

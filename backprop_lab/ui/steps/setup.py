@@ -182,10 +182,12 @@ def sizes_of(problem: Problem) -> dict[str, int]:
     """The sizes of a problem by name; `hidden` is the width of its first hidden layer, or 0 if it has none."""
     first, *others = problem.network.layers
     layers = sum(bool(layer.parameters) for layer in others)
+    with np.errstate(all="ignore"):
+        hidden = first.forward(problem.X).shape[1] if layers else 0
     return {
         "samples": len(problem.X),
         "inputs": problem.X.shape[1],
-        "hidden": first.forward(problem.X).shape[1] if layers else 0,
+        "hidden": hidden,
         "layers": layers,
         "outputs": problem.y.shape[1],
     }

@@ -102,7 +102,7 @@ class _Reader:
     def value(self, node: ast.expr) -> Any:
         try:
             return self.trace.evaluate(ast.unparse(node))
-        except Exception:  # such as a name of a comprehension around it
+        except Exception:  # such as of the arguments in `np.maximum(*(X, 0))`, which are no value alone
             raise _UnclearError from None
 
     def matrix(self, node: ast.expr) -> tuple[str, bool] | None:
@@ -128,6 +128,11 @@ class _Reader:
             return node.func.attr, node.args, options
         return node.func.attr, [of, *node.args], options
 
+    def is_product(self, called: tuple[str, list[ast.expr], dict[str, Any]]) -> bool:
+        """Whether it is `dot` or `matmul` of two matrices; of a number and a matrix, `dot` goes cell by cell."""
+        function, arguments, _ = called
+        return function in _PRODUCTS and [np.ndim(self.value(argument)) for argument in arguments] == [2, 2]
+
     # Which cells
 
     def sources(self, node: ast.expr, rows: str, cols: str) -> list[Source]:
@@ -152,7 +157,7 @@ class _Reader:
         if not (called := self.called(node)):
             raise _UnclearError
         function, arguments, options = called
-        if function in _PRODUCTS and len(arguments) == 2:
+        if self.is_product(called):
             return self.sources(arguments[0], rows, "*") + self.sources(arguments[1], "*", cols)
         if function in _REDUCTIONS and len(arguments) == 1:
             axis = options.get("axis")
@@ -162,7 +167,9 @@ class _Reader:
                 rows, cols = ("*", cols) if axis in (0, -2) else (rows, "*")
             else:
                 raise _UnclearError
-        elif not (isinstance(getattr(np, function, None), np.ufunc) or function in _CELL_BY_CELL):
+        elif function not in _CELL_BY_CELL and (
+            function in _PRODUCTS or not isinstance(getattr(np, function, None), np.ufunc)
+        ):
             raise _UnclearError
         return [each for argument in arguments for each in self.sources(argument, rows, cols)]
 
@@ -201,7 +208,7 @@ class _Reader:
         called = self.called(node)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
             return self._product(node.left, node.right, rows, cols)
-        if called and called[0] in _PRODUCTS and len(called[1]) == 2:
+        if called and self.is_product(called):
             return self._product(called[1][0], called[1][1], rows, cols)
         if isinstance(node, ast.BinOp) and type(node.op) in _SIGNS:
             left, right = self.read(node.left, rows, cols, strength), self.read(node.right, rows, cols, strength + 1)

@@ -196,7 +196,7 @@ class _Writing:
         if node not in self._shapes:
             try:
                 self._shapes[node] = self._found_shape(node)
-            except Exception:  # such as a name that a comprehension gives
+            except Exception:  # such as of the arguments in `np.maximum(*(X, 0))`, which are no value alone
                 raise _NotWrittenError from None
         return self._shapes[node]
 
