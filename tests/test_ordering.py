@@ -74,13 +74,8 @@ def placed(*lines):
 def test_the_lines_to_choose_from_are_the_same_for_everybody():
     check_cases("orders", globals())
     puzzles = {f"{part}, {seed}": Puzzle(varied_problem(seed), part, seed) for part in PARTS for seed in range(5)}
-    check_said(
-        "puzzles",
-        {
-            each: "\n".join(f"{line.text} | {line.why or line.goal}" for line in puzzle.lines)
-            for each, puzzle in puzzles.items()
-        },
-    )
+    lines = {each: [f"{line.text} | {line.why or line.goal}" for line in it.lines] for each, it in puzzles.items()}
+    check_said("puzzles", {each: "\n".join(said) for each, said in lines.items()})
 
 
 def test_no_gesture_loses_or_doubles_a_line_and_the_goals_stay_in_order():

@@ -218,6 +218,14 @@ def test_a_control_that_is_moved_while_a_cell_runs_is_heard_and_goes_on_working(
     expect(lab.field("seed")).to_have_value("2")
 
 
+def test_where_the_kernel_loses_each_message_once_a_lab_is_shown_all_the_same(notebook):
+    loses = """from backprop_lab.ui.page.step_view import StepView
+heard, receive = [], StepView._receive
+StepView._receive = lambda view, *message: receive(view, *message) if message in heard else heard.append(message)"""
+    lab = notebook(loses, ONE_CELL)
+    assert lab.in_kernel("heard[0][0]") == "page", "without which nothing is drawn"
+
+
 # How many labs in the kernel have a view with a picture; what else is kept with one, a test without a browser knows.
 SHOWN = "sum(len(x.picture) > 0 for x in __import__('gc').get_objects() if type(x).__name__ == 'StepView')"
 

@@ -3,6 +3,8 @@
 import { heightIn, isDark, kindOf, LEAST, newName } from "./arithmetic.js";
 import { labAround, nameControls, paperOf, visibleHeight } from "./surroundings.js";
 
+const PATIENCE = 4000; // ms until the kernel is told again what room there is, and twice as many each further time
+
 // A lab may be shown more than once, and on several pages. The kernel counts its views, and keeps pictures only for
 // those there are; so one that leaves says so. One that comes back, with a page that had been put away, is a new one.
 // A view is awaited until its first picture is shown.
@@ -29,7 +31,7 @@ function lay(el, { board, map, operation }, width, seen, large) {
 // `fit` is called when the layout may have changed.
 export function makeRoom(el, parts, { layout, hasSteps, tell, tooltips }, presence, fit) {
   const { board, below } = parts;
-  let told = "", around = null, pending = 0;
+  let told = "", around = null, pending = 0, again = 0;
 
   function report() {
     const width = Math.floor(board.clientWidth);
@@ -49,7 +51,14 @@ export function makeRoom(el, parts, { layout, hasSteps, tell, tooltips }, presen
     nameControls(around, tooltips());
     if (JSON.stringify(page) === told) return;
     told = JSON.stringify(page);
+    tellUntilShown(page, PATIENCE);
+  }
+
+  // A kernel that starts, or answers in several threads, may lose a message; and without this one nothing is drawn.
+  function tellUntilShown(page, patience) {
     tell(page);
+    clearTimeout(again);
+    again = setTimeout(() => presence.awaited && tellUntilShown(page, 2 * patience), patience);
   }
 
   function changed() {
@@ -76,6 +85,7 @@ export function makeRoom(el, parts, { layout, hasSteps, tell, tooltips }, presen
       resized.disconnect();
       themed.disconnect();
       clearTimeout(pending);
+      clearTimeout(again);
     };
   }
 
