@@ -7,6 +7,7 @@ times as long.
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -192,7 +193,7 @@ class Board(Picture):
     def _plot_losses(self, losses: Sequence[float]) -> None:
         """The losses on a logarithmic scale, with a dot on the current one; losses that overflowed are left out."""
         last = len(losses) - 1
-        at = np.unique(np.linspace(0, last, 200).astype(int)) if losses else np.empty(0, int)
+        at = _plotted_of(last)
         known = np.array([losses[k] for k in at])
         if (now := (last, known.tobytes())) == self._plotted:
             return
@@ -237,6 +238,12 @@ class Board(Picture):
             ticks.append(Word(str(last), x0 + 0.94 * width, below, em, align=0.5))
         self.rewrite(self.curve_ticks, ticks)
         self.rewrite(self.curve_label, [now])
+
+
+@lru_cache(maxsize=8)
+def _plotted_of(last: int) -> Array:
+    """Of the iterations up to the last one, at most 200 to plot, which are spread evenly; of -1, none."""
+    return np.unique(np.linspace(0, last, min(last + 1, 200)).astype(int))
 
 
 def _layout_key(trace: Trace) -> Any:

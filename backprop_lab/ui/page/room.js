@@ -3,7 +3,7 @@
 import { heightIn, isDark, kindOf, LEAST, newName } from "./arithmetic.js";
 import { labAround, nameControls, paperOf, visibleHeight } from "./surroundings.js";
 
-const PATIENCE = 4000; // ms until the kernel is told again what room there is, and twice as many each further time
+const PATIENCE = 2000; // ms until the kernel is told again what room there is, and twice as many each further time
 
 // A lab may be shown more than once, and on several pages. The kernel counts its views, and keeps pictures only for
 // those there are; so one that leaves says so. One that comes back, with a page that had been put away, is a new one.
