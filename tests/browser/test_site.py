@@ -267,6 +267,7 @@ def test_on_a_phone_a_notebook_to_run_has_most_of_the_width(page):
 RUN_THIS = urlencode({"code": 'print("it " + "ran")', "execute": "1", "kernel": "python", "toolbar": "1"})
 
 
+@pytest.mark.release
 def test_no_page_of_the_site_runs_code_from_its_address(page, site):
     assert {path.parent.name for path in site.folder.glob("run/*/index.html")} == {"lab", "open"}
     for address in (f"?{RUN_THIS}", f"#{RUN_THIS}"):
