@@ -194,7 +194,7 @@ class Board(Picture):
         """The losses on a logarithmic scale, with a dot on the current one; losses that overflowed are left out."""
         last = len(losses) - 1
         at = _plotted_of(last)
-        known = np.array([losses[k] for k in at])
+        known = np.asarray(losses)[at]
         if (now := (last, known.tobytes())) == self._plotted:
             return
         self._plotted = now
