@@ -11,7 +11,7 @@ WHOLE = "all => all.every(({ parentElement: e, offsetWidth }) => offsetWidth >= 
 
 
 @pytest.mark.parametrize(
-    "call", [*list(SCREENS)[:3], pytest.param("MistakeLab(large=True)", marks=pytest.mark.release)]
+    "call", [pytest.param(call, marks=[pytest.mark.release] * (call == "MistakeLab(large=True)")) for call in SCREENS]
 )
 def test_all_is_seen_at_once_at_each_step_with_a_cell_chosen_and_nothing_moves(notebook, call):
     lab = notebook(f"from backprop_lab.ui import MistakeLab, StepThrough\n\n{call}", run=False)
