@@ -67,7 +67,7 @@ NOTEBOOK = """(({ activeCellIndex: active, widgets, mode }) => ({ active, cells:
 
 AREAS = ["transport", "timeline", "map", "card", "operation", "sum"]  # below the controls
 
-# Where the areas are, and the panel that shows them; and what is in an area that is too small for it.
+# Where the areas are, and the panel that shows them; and which of them, but for the timeline, shows less than it holds.
 MEASURE = """(names) => {
   const lab = document.querySelector(".bpl-lab");
   const panel = lab.closest(".jp-WindowedPanel-outer, .jp-CodeConsole-content");
@@ -75,8 +75,8 @@ MEASURE = """(names) => {
   const box = (element) => sides.map((side) => element.getBoundingClientRect()[side]);
   const areas = { controls: lab.querySelector(".widget-hbox") };
   for (const area of names) areas[area] = lab.querySelector(`.bpl-${area}`);
-  const cut = Object.entries(areas).filter(([area, { scrollHeight, clientHeight, scrollWidth, clientWidth }]) =>
-    scrollHeight > clientHeight + 1 || (area === "sum" && scrollWidth > clientWidth));
+  const cut = Object.entries(areas).filter(([area, e]) => e.scrollHeight > e.clientHeight + 1 ||
+    (area !== "timeline" && e.scrollWidth > e.clientWidth + parseFloat(getComputedStyle(e).overflowClipMargin)));
   return { panel: box(panel), cut: cut.map(([area]) => area), boxes: Object.values(areas).map(box) };
 }"""
 
