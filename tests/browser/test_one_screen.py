@@ -4,21 +4,21 @@ import pytest
 from lab_page import LAID_OUT, check_that_all_is_seen
 
 LAPTOP, PROJECTOR, MONITOR, TABLET = (1366, 768), (1280, 720), (1920, 1080), (820, 1180)
-SCREENS = {"StepThrough()": [LAPTOP, MONITOR, TABLET], "StepThrough(large=True)": [PROJECTOR]}
-SCREENS |= {"MistakeLab()": [LAPTOP], "MistakeLab(large=True)": [PROJECTOR]}
+SEEN = [("StepThrough()", LAPTOP, TABLET), ("StepThrough(large=True)", PROJECTOR), ("MistakeLab()", LAPTOP)]
+IN_RELEASES = [("StepThrough()", MONITOR), ("MistakeLab(large=True)", PROJECTOR)]
+SEEN += [pytest.param(seen, marks=pytest.mark.release) for seen in IN_RELEASES]
 FITS = "all => all.every(e => e.scrollWidth <= e.clientWidth && e.getBoundingClientRect().right < 352)"  # beside a bar
 WHOLE = "all => all.every(({ parentElement: e, offsetWidth }) => offsetWidth >= 60 && e.scrollWidth <= e.clientWidth)"
 
 
-@pytest.mark.parametrize(
-    "call", [pytest.param(call, marks=[pytest.mark.release] * (call == "MistakeLab(large=True)")) for call in SCREENS]
-)
-def test_all_is_seen_at_once_at_each_step_with_a_cell_chosen_and_nothing_moves(notebook, call):
+@pytest.mark.parametrize("seen", SEEN, ids=str)
+def test_all_is_seen_at_once_at_each_step_with_a_cell_chosen_and_nothing_moves(notebook, seen):
+    call, *screens = seen
     lab = notebook(f"from backprop_lab.ui import MistakeLab, StepThrough\n\n{call}", run=False)
     if "large" in call:
         lab.command("application:toggle-left-area")
     lab.run_all()
-    for width, height in SCREENS[call]:
+    for width, height in screens:
         lab.page.set_viewport_size({"width": width, "height": height})
         check_that_all_is_seen(lab)
     if "Mistake" in call:
@@ -26,9 +26,8 @@ def test_all_is_seen_at_once_at_each_step_with_a_cell_chosen_and_nothing_moves(n
         lab.page.locator(".bpl-mistake summary").click()  # what lies open lies above it, and takes no room
         lab.page.evaluate(LAID_OUT)
         assert lab.board.bounding_box() == room
-    if call == "StepThrough()":
+    if TABLET in screens:
         lab.command("application:toggle-left-area")
-        lab.page.set_viewport_size({"width": 820, "height": 1180})
         lab.wait_until(lambda: lab.root.locator(".bpl-settings .widget-slider").evaluate_all(WHOLE))
         lab.page.set_viewport_size({"width": 390, "height": 844})  # on a phone one scrolls, but not aside
         lab.wait_until(lambda: lab.root.locator("input, .bpl-where").evaluate_all(FITS))

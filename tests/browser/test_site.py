@@ -242,7 +242,6 @@ def test_the_lab_alone_follows_its_slider_fits_a_laptop_and_a_phone_and_a_link_o
     expect(board).not_to_have_attribute("src", before)
     print(f"the lab alone: slider moved after {time.monotonic() - start:.1f} s")  # noqa: T201
     expect(page.locator(".jp-CodeConsole-input, .jp-CodeConsole .jp-InputArea >> visible=true")).to_have_count(0)
-
     page.evaluate("location.hash = '#start=random&seed=3&lr=0.05&iteration=2&step=dW1'")
     expect(said).to_have_text("StepThrough(start='random', seed=3, lr=0.05, iteration=2, step='dW1')")
     page.wait_for_timeout(2000)  # in which a console would go to its end

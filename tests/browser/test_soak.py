@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 from playwright.sync_api import expect
 
 from backprop_lab import random_problem, trace
@@ -40,6 +41,7 @@ def held(lab):
     return [lab.in_kernel(RSS), page["JSHeapUsedSize"], page["Nodes"], page["JSEventListeners"], pictures]
 
 
+@pytest.mark.release
 def test_a_thousand_slider_moves_leave_the_last_state_on_screen_and_no_memory_growing(notebook):
     lab = notebook(run=False)
     lab.page.evaluate(COUNT)
