@@ -91,20 +91,6 @@ def test_where_moves_lead_and_what_is_said_there_is_what_somebody_has_read():
     check_cases("moves", globals())
 
 
-def test_each_move_goes_where_its_name_says_and_stops_at_the_ends():
-    for (iteration, index), move, to in [
-        ((0, 0), call("next"), (0, 1)), ((0, 15), call("next"), (1, 0)), ((1, 0), call("back"), (0, 15)),
-        ((0, 0), call("back"), (0, 0)), ((0, 0), call("next_phase"), (0, 3)), ((0, 3), call("next_phase"), (0, 4)),
-        ((0, 4), call("next_phase"), (0, 11)), ((0, 11), call("next_phase"), (0, 15)),
-        ((0, 15), call("next_phase"), (1, 0)), ((2, 5), call("next_iteration"), (3, 5)),
-        ((2, 5), call("go_to", 99), (2, 15)), ((2, 5), call("go_to", -5), (2, 0)),
-    ]:  # fmt: skip
-        stepper = Stepper(iteration=iteration)
-        stepper.go_to(index)
-        move(stepper)
-        assert (stepper.place.iteration, stepper.place.index) == to
-
-
 ITERATIONS, LRS = [0, 1, 2, 99, 100, 101, 199, 300], [0.0002, 0.01, 0.02]
 
 
@@ -285,35 +271,8 @@ def test_an_answer_shows_the_step_and_counts_and_a_reason_can_be_given_for_it():
     assert (stepper.place.question, stepper.place.right, stepper.place.asked) == (None, 0, 0)
 
 
-def test_going_elsewhere_drops_the_question_and_keeps_the_score():
-    for move in (call("back"), call("next_iteration"), call("restart"), call("go_to", 3), call("set_lr", 0.5)):
-        stepper = first_question()
-        stepper.answer("99")
-        stepper.next()
-        move(stepper)
-        place = stepper.place
-        assert (place.question, place.why, place.right, place.asked) == (None, "", 0, 1), move
-
-
-def test_a_cell_not_on_the_board_counts_as_none_and_a_pinned_one_stays_until_another_step():
-    for step, cell, there in [
-        ("L", ("Y1", 0, 1), True), ("L", ("dW1", 0, 0), False),
-        ("db2", ("slope of H1", 1, 3), False), ("dY1", ("slope of H1", 1, 3), True),
-        *[("db1", ("X", *at), False) for at in [(2, 0), (0, 3), (-1, 0), (0.5, 0), ("0", 0), (None, None)]],
-    ]:  # fmt: skip
-        assert cell_of(pinned_at(cell, step=step)) == ((cell, True) if there else (None, False))
+def test_a_pinned_cell_stays_until_another_step():
     for move in (call("next_iteration"), call("set_lr", 0.1), call("next"), call("restart")):
         stepper = pinned_at(("dW1", 1, 1), step="dW1")
         move(stepper)
         assert cell_of(stepper) == ((("dW1", 1, 1), True) if where(stepper)[1] == "dW1" else (None, False)), move
-
-
-def test_walking_goes_cell_by_cell_and_stops_at_the_edges_and_matrices_are_chosen_in_the_order_of_the_computation():
-    for name, by, to in [("X", (1, 0), (1, 0)), ("X", (-1, 9), (0, 2)), ("lr", (1, 1), (0, 0))]:
-        stepper = pinned_at((name, 0, 0), step="H1")
-        stepper.walk(*by)
-        assert cell_of(stepper) == ((name, *to), True)
-    stepper, shown = Stepper(step="H1"), ["X", "y", "W1", "b1", "W2", "b2", "Y1", "H1"]
-    for name, way in [*((name, 1) for name in (*shown, "X")), *((name, -1) for name in shown[::-1])]:
-        stepper.choose_matrix(way)
-        assert cell_of(stepper) == ((name, 0, 0), False)

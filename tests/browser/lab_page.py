@@ -7,6 +7,7 @@ import subprocess
 import nbformat
 import numpy as np
 from common import covers
+from launch import WINDOW
 from playwright._impl._driver import compute_driver_executable
 from playwright.sync_api import expect
 
@@ -14,6 +15,19 @@ from backprop_lab import trace, worked_example
 from backprop_lab.ui.board.board import Board
 
 ONE_CELL = "from backprop_lab.ui import StepThrough\n\nStepThrough()"
+
+OPEN = """async (path) => {
+  const opened = await window.jupyterapp.commands.execute("docmanager:open", { path });
+  for (const other of [...window.jupyterapp.shell.widgets("main")]) if (other !== opened) other.close(); // a launcher
+}"""
+LEAVE = """() => {
+  const { shell } = window.jupyterapp;
+  for (const { context } of shell.widgets("main")) if (context) context.model.dirty = false; // or it asks
+  shell.closeAll();
+  shell.expandLeft();
+  document.body.style.zoom = "";
+  delete window.kernelErrors;
+}"""
 
 # Waits until the notebook in front has a kernel that answers, and notes every error that this kernel reports from now
 # on: what fails in a callback of a widget has no cell to appear under.
@@ -204,12 +218,24 @@ class LabPage:
         self.page.evaluate(LAID_OUT)
         self.settle()
 
+    def leave(self):
+        """Close the notebook, and leave the page as it was when it was loaded."""
+        self.devtools.detach()  # which ends what it emulates
+        self.page.context.clear_permissions()
+        self.page.set_viewport_size(WINDOW)
+        self.page.mouse.move(0, 0)
+        self.page.evaluate(LEAVE)
+        self.show_as("light")
+
+    def show_as(self, theme):
+        self.page.emulate_media(color_scheme=theme)
+        self.page.locator(f"body[data-jp-theme-light={str(theme == 'light').lower()}]").wait_for(state="attached")
+
     def violations(self):
         """Those in a browser that is light and in one that is dark, which JupyterLab follows."""
         found = []
         for theme in ("light", "dark"):
-            self.page.emulate_media(color_scheme=theme)
-            self.page.locator(f"body[data-jp-theme-light={str(theme == 'light').lower()}]").wait_for(state="attached")
+            self.show_as(theme)
             found += violations(self.page, ".bpl-lab")
         return found
 

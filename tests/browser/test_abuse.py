@@ -65,7 +65,7 @@ def is_what_its_call_opens(lab):
 
 
 def test_random_hands_break_nothing_and_each_lab_shows_what_its_call_opens(notebook):
-    lab = notebook(ONE_CELL, ONE_CELL)
+    lab = notebook(ONE_CELL, ONE_CELL, new=True)
     labs, rng = [lab, LabPage(lab.page, 1)], random.Random(SEED)
     gestures = compared = rounds = 0
     end = time.monotonic() + 60 * MINUTES

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.release  # they wait for seconds on end
 
 
 def opened(notebook, *cells):
-    lab = notebook(*cells, TALL, run=False)
+    lab = notebook(*cells, TALL, run=False, new=True)
     lab.page.evaluate(LISTEN)
     return lab
 

@@ -43,7 +43,7 @@ def held(lab):
 
 @pytest.mark.release
 def test_a_thousand_slider_moves_leave_the_last_state_on_screen_and_no_memory_growing(notebook):
-    lab = notebook(run=False)
+    lab = notebook(run=False, new=True)
     lab.page.evaluate(COUNT)
     lab.devtools.send("Performance.enable")
     lab.run_all()

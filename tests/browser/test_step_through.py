@@ -140,7 +140,7 @@ FOCUSED = """() => {
 
 
 def test_tab_goes_through_the_lab_in_the_order_in_which_it_is_seen_and_the_focus_is_visible(lab):
-    lab.page.add_style_tag(content="* { caret-color: transparent !important; transition: none !important; }")
+    style = lab.page.add_style_tag(content="* { caret-color: transparent !important; transition: none !important; }")
     lab.jump("L")
     lab.press("Predict first", "Next", "More", "As NumPy")
     expect(lab.script).to_be_in_viewport()
@@ -167,6 +167,7 @@ def test_tab_goes_through_the_lab_in_the_order_in_which_it_is_seen_and_the_focus
         assert b["top"] + b["height"] > a["top"], f"{b['name']} is above {a['name']}"
         is_lower = b["top"] >= a["top"] + a["height"] / 2
         assert is_lower or b["left"] + b["width"] > a["left"], f"{b['name']} is left of {a['name']}"
+    style.evaluate("style => style.remove()")
 
 
 def test_the_picture_follows_the_theme_and_axe_finds_no_violation_with_everything_closed_and_everything_open(lab):
@@ -236,7 +237,7 @@ def shown_by(lab):
 
 
 def test_of_a_lab_whose_cell_was_run_again_no_picture_is_kept_and_after_a_reload_each_goes_on_where_it_was(notebook):
-    lab = notebook(ONE_CELL.replace("StepThrough()", "lab = StepThrough(step='dW1')\nlab"), "lab")
+    lab = notebook(ONE_CELL.replace("StepThrough()", "lab = StepThrough(step='dW1')\nlab"), "lab", new=True)
     lab.run_all()
     lab.wait_until(lambda: lab.in_kernel(SHOWN) == 1)
     before = shown_by(lab)
