@@ -17,17 +17,12 @@ SIZES = [
 ]  # fmt: skip
 
 
-def sized(samples, inputs, hidden, outputs):
-    """A trace of these sizes; one with several outputs has lines before its loss."""
-    loss = SumSquaredError() if outputs == 1 else SoftmaxCrossEntropy()
-    return trace(random_problem(0, samples, inputs, hidden, outputs, activation=Tanh(), loss=loss))
-
-
 @pytest.fixture(scope="module")
 def every():
     """(what, layout, screen) of boards of all kinds of sizes, on all kinds of screens."""
-    traces = {str(sizes): sized(*sizes) for sizes in SIZES} | {n: trace(p) for n, p in OWN_PROBLEMS.items()}
-    rooms = product(traces.items(), SCREENS)
+    losses = SumSquaredError(), SoftmaxCrossEntropy()  # of several outputs, with lines before its own
+    drawn = {str(s): random_problem(0, *s, activation=Tanh(), loss=losses[s[-1] > 1]) for s in SIZES}
+    rooms = product({name: trace(p) for name, p in (drawn | OWN_PROBLEMS).items()}.items(), SCREENS)
     return [(f"{what} on {screen}", place_matrices(t, *screen), screen, t) for (what, t), screen in rooms]
 
 

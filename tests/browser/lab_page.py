@@ -258,9 +258,9 @@ class LabPage:
         x, y, width, height = self.place_of(name, i, j)
         self.page.mouse.click(x + across * width, y + down * height)
 
-    def picture(self):
+    def picture(self, image=None):
         source = "async (image) => Array.from(new Uint8Array(await (await fetch(image.src)).arrayBuffer()))"
-        return bytes(self.image.evaluate(source))
+        return bytes((image or self.image).evaluate(source))
 
     def is_crisp(self, zoom=1):
         """Whether each pixel of the picture falls on one of the screen."""

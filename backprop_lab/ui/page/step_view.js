@@ -76,9 +76,14 @@ function makeShowing(model, lab, parts, pointer, toMeasure) {
     }));
   }
 
+  // It comes with the state, which may be as it was: in another theme, say.
+  function showOperation() {
+    if (!goesAhead) operation.show(model.get("operation"));
+  }
+
   function showState() {
     if (!lab.hasSteps() || goesAhead) return;
-    operation.show(model.get("operation"));
+    showOperation();
     const now = lab.state();
     pointer.heed(now);
     operation.boxes = now.operation ?? [];
@@ -109,7 +114,7 @@ function makeShowing(model, lab, parts, pointer, toMeasure) {
     map.image.alt = model.get("alt");
   }
 
-  return { showMap, mapIsThere, showState, showLayout, showBoxes, showAlt };
+  return { showMap, mapIsThere, showOperation, showState, showLayout, showBoxes, showAlt };
 }
 
 // Where nothing else keeps room for the map, its shape does until it is there, so that the page does not jump.
@@ -134,7 +139,7 @@ function render({ model, el }) {
   const lab = makeLab(model), presence = makePresence(lab.tell), toMeasure = [];
   const parts = makeParts(el, lab, model.get("label"), (look) => toMeasure.push(look));
   const { timeline, map, card, sum, below } = parts, pointer = makePointer(parts, lab);
-  const { showMap, mapIsThere, showState, showLayout, showBoxes, showAlt } =
+  const { showMap, mapIsThere, showOperation, showState, showLayout, showBoxes, showAlt } =
     makeShowing(model, lab, parts, pointer, toMeasure);
   const room = makeRoom(el, parts, lab, presence, () => {
     card.fit();
@@ -152,6 +157,7 @@ function render({ model, el }) {
     "change:layout_of_steps": () => { showLayout(); room.changed(); },
     "change:boxes": showBoxes,
     "change:state": showState,
+    "change:operation": showOperation,
     "change:picture": showMap,
     "change:alt": showAlt,
     "change:note": showState,
