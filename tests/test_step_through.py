@@ -17,7 +17,7 @@ from common import count, kept, parts_of, raises, same_values
 
 from backprop_lab import MISTAKES, SoftmaxCrossEntropy, random_problem
 from backprop_lab.number_format import typed_number
-from backprop_lab.ui import StepThrough
+from backprop_lab.ui import MistakeLab, StepThrough
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.steps import controls, frame, pictures, player, remarks, words
 from backprop_lab.ui.steps.script import numpy_script
@@ -54,10 +54,8 @@ def do(lab, *gestures):
 
 
 def is_seen(lab, label):
-    on_page = {
-        "Play": "play" not in lab._view.layout_of_steps["hidden"],
-        "Copy": bool(lab._view.state["below"]["call"]),
-    }
+    view = lab._view
+    on_page = {"Play": "play" not in view.layout_of_steps["hidden"], "Copy": bool(view.state["below"]["call"])}
     seen = {getattr(part, "description", "") for part, hidden in parts_of(lab) if not hidden}
     return on_page.get(label, label in seen)
 
@@ -203,21 +201,25 @@ def test_each_control_has_a_tooltip_and_a_name_that_a_screen_reader_can_say():
     assert [part for part in found if not part.description] == [lab._controls.seed, lab._controls.lr]
 
 
-def test_a_control_that_is_moved_while_another_is_answered_in_another_thread_stays_where_it_was_put(monkeypatch):
+def test_a_control_moved_while_another_is_answered_stays_where_it_was_put_and_what_a_menu_has_lost_is_not_chosen():
     lab, answering = opened(start="random"), Event()
-    monkeypatch.setattr(lab, "_show_view", lambda *_: answering.set() or time.sleep(0.2))
+    lab._show_view = lambda *_: answering.set() or time.sleep(0.2)
 
-    def move(part, value):  # on the page
-        part.comm.handle_msg({"content": {"data": {"method": "update", "state": {"value": value}}}})
+    def move(part, **state):  # on the page
+        part.comm.handle_msg({"content": {"data": {"method": "update", "state": state}}})
 
-    seed = Thread(target=move, args=(lab._controls.seed, 3))
+    seed = Thread(target=move, args=(lab._controls.seed,), kwargs={"value": 3})
     seed.start()
     assert answering.wait(10)
-    move(lab._controls.lr, 0.1)
+    move(lab._controls.lr, value=0.1)
     seed.join()
     place = lab.stepper.place
     assert (place.setup.seed, lab._controls.seed.value, lab._controls.seed_field.value) == (3, 3, "3")
     assert (place.lr, lab._controls.lr.value, lab._controls.lr_field.value) == (0.1, 0.1, "0.1")
+    for menu in (part for part, _ in parts_of(MistakeLab()) if hasattr(part, "options")):
+        menu._send, chosen = mock.Mock(), menu.index
+        move(menu, index=len(menu.options))  # which the page still had
+        assert menu.index == chosen == menu._send.call_args.args[0]["state"]["index"]
 
 
 def until(true):

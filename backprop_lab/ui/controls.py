@@ -29,5 +29,19 @@ def text_field(label: str, width: str, tooltip: str) -> widgets.Text:
     return widgets.Text(description=label, continuous_update=False, tooltip=tooltip, **sized(width))
 
 
+class Menu(widgets.Dropdown):
+    """A list to choose from."""
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """What the page has chosen. If the list has just become shorter than that, the page hears what is chosen."""
+        index = sync_data.get("index")
+        gone = index is not None and index >= len(self.options)
+        super().set_state(sync_data | {"index": self.index} if gone else sync_data)
+
+
+def menu(label: str, width: str, tooltip: str) -> Menu:
+    return Menu(description=label, tooltip=tooltip, **sized(width))
+
+
 def toggle(label: str, tooltip: str) -> widgets.ToggleButton:
     return widgets.ToggleButton(description=label, tooltip=tooltip, layout={"width": "auto"})

@@ -12,7 +12,7 @@ from backprop_lab.number_format import at_most, percent
 from backprop_lab.problem import Problem
 from backprop_lab.proving import prove
 from backprop_lab.tracing import Trace, trace
-from backprop_lab.ui.controls import sized
+from backprop_lab.ui.controls import menu
 from backprop_lab.ui.curves import draw_curves
 from backprop_lab.ui.lab import Lab
 from backprop_lab.ui.steps.controls import checked_parts
@@ -47,11 +47,7 @@ class MistakeLab(Lab):
         if "step" not in opening:
             steps = stepper.place.trace.steps
             stepper.go_to(max(at for at, step in enumerate(steps, start=1) if step.phase == "backward"))
-        self._mistake = widgets.Dropdown(
-            description="mistake",
-            tooltip="The mistake to make in every iteration",
-            **sized("430px"),
-        )
+        self._mistake = menu("mistake", "430px", "The mistake to make in every iteration")
         self._text, self._checked, self._curves = widgets.HTML(), widgets.HTML(), widgets.HTML()
         super().__init__()
         if opening.get("large"):

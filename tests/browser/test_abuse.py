@@ -11,7 +11,6 @@ from playwright.sync_api import expect
 
 MINUTES = float(os.environ.get("ABUSE_MINUTES", "0.15"))
 SEED = int(os.environ.get("ABUSE_SEED", "0"))
-RESTART = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
 
 TYPED = ("", " ", "rubbish", "<img src=x onerror=alert(1)>", "nan", "1e999", "-1", "0", "0.5", "3", "12", "1e-3", "½")
 NUMBERS = ("", "-3", "0", "1", "2", "5", "8", "99")
@@ -55,7 +54,7 @@ def is_what_its_call_opens(lab):
     lab.page.mouse.move(0, 0)
     lab.settle()
     shown, call = lab.root.inner_text(), lab.call.inner_text()
-    assert "Error" not in shown, shown
+    assert "Error" not in shown.replace("SquaredError", ""), shown
     if lab.call.locator("xpath=following-sibling::span[1]").inner_text().strip():  # it says itself in what it differs
         return False
     stepper = call.replace("StepThrough", "__import__('backprop_lab.ui.steps.stepper', fromlist=['']).Stepper")
@@ -78,7 +77,7 @@ def test_random_hands_break_nothing_and_each_lab_shows_what_its_call_opens(noteb
         compared += sum(map(is_what_its_call_opens, labs))
         if rounds % 5 == 0:
             if rounds % 10 == 0:
-                lab.page.evaluate(RESTART)
+                lab.page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
                 lab.page.evaluate(READY)
             lab.run_all()
             labs[1].wait_for_picture()

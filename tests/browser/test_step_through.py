@@ -171,9 +171,8 @@ def test_tab_goes_through_the_lab_in_the_order_in_which_it_is_seen_and_the_focus
 
 
 def test_both_pictures_follow_the_theme_and_axe_finds_no_violation_with_everything_closed_and_open(notebook):
-    the_second_comes_late = """import time
-from backprop_lab.ui.board.operation import Operation
-Operation.png = lambda drawn, png=Operation.png: time.sleep(0.3) or png(drawn)"""
+    the_second_comes_late = """import time, backprop_lab.ui.board.operation as it
+it.Operation.png = lambda drawn, png=it.Operation.png: time.sleep(0.3) or png(drawn)"""
     lab = notebook(the_second_comes_late, ONE_CELL)
     pictures = lab.image, lab.root.locator(".bpl-equation img")
     assert lab.violations() == []

@@ -13,7 +13,7 @@ import ipywidgets as widgets
 
 from backprop_lab.number_format import typed_number
 from backprop_lab.problem import Problem
-from backprop_lab.ui.controls import GROW, pair, row, sized, text_field, toggle
+from backprop_lab.ui.controls import GROW, menu, pair, row, sized, text_field, toggle
 from backprop_lab.ui.curves import draw_curves
 from backprop_lab.ui.hearing import serialize_messages
 from backprop_lab.ui.lab import Lab
@@ -82,12 +82,8 @@ class LearningRateLab(Lab):
             self._sliders[name] = widgets.IntSlider(least, least, most, readout=False, tooltip=tooltip, layout=GROW)
             self._on_change(self._fields[name], partial(self._type, name))
             self._on_change(self._sliders[name], partial(self._slide, name))
-        self._activation = widgets.Dropdown(
-            options=wanted.choices,
-            description="activation",
-            tooltip="The activation of the hidden units",
-            **sized("180px"),
-        )
+        self._activation = menu("activation", "180px", "The activation of the hidden units")
+        self._activation.options = wanted.choices
         self._on_change(self._activation, lambda activation: self._start_sweep(activation=activation))
         self._run = self._button("Run", self._run_or_cancel, "Train all networks again, or cancel training")
         self._run.layout.width = "90px"

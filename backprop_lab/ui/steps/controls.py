@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from backprop_lab.number_format import typed_number
-from backprop_lab.ui.controls import GROW, pair, row, sized, text_field, toggle
+from backprop_lab.ui.controls import GROW, menu, pair, row, sized, text_field, toggle
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import AS_GIVEN, CUSTOM, SIZES
 from backprop_lab.ui.steps.stepper import Stepper
@@ -57,7 +57,7 @@ class Controls:
         self.more = toggle(
             "More", "Network sizes, a planted mistake, all values as a table, the step as a NumPy script"
         )
-        self.mistake = _menu("planted mistake", "330px", "Plant a classic mistake")
+        self.mistake = menu("planted mistake", "330px", "Plant a classic mistake")
         self.mistake.options = [("none", ""), *((each.title, name) for name, each in stepper.mistakes.items())]
         self.table = toggle("Values as a table", "Every number on the board as text, also for screen readers")
         self.script = toggle("As NumPy", "A plain script that prints the same numbers")
@@ -138,15 +138,11 @@ def _fields_of_setup() -> dict[str, widgets.Widget]:
         width = f"{60 + 7 * len(label)}px"
         sizes[name] = widgets.IntText(description=label, tooltip=f"From 1 to {most}", **sized(width))
     return {
-        "start": _menu("start", "192px", "The numbers to start from"),
+        "start": menu("start", "192px", "The numbers to start from"),
         **sizes,
-        "activation": _menu("activation", "180px", "The activation after each hidden layer"),
-        "loss": _menu("loss", "230px", "What the network is trained to make small"),
+        "activation": menu("activation", "180px", "The activation after each hidden layer"),
+        "loss": menu("loss", "230px", "What the network is trained to make small"),
     }
-
-
-def _menu(label: str, width: str, tooltip: str) -> widgets.Dropdown:
-    return widgets.Dropdown(description=label, tooltip=tooltip, **sized(width))
 
 
 def _starts(place: LabState) -> tuple[tuple[str, str], ...]:
