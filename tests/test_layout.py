@@ -20,7 +20,7 @@ SIZES = [
 @pytest.fixture(scope="module")
 def every():
     """(what, layout, screen) of boards of all kinds of sizes, on all kinds of screens."""
-    losses = SumSquaredError(), SoftmaxCrossEntropy()  # of several outputs, with lines before its own
+    losses = SumSquaredError(), SoftmaxCrossEntropy()  # the latter, of several outputs, has lines before L
     drawn = {str(s): random_problem(0, *s, activation=Tanh(), loss=losses[s[-1] > 1]) for s in SIZES}
     rooms = product({name: trace(p) for name, p in (drawn | OWN_PROBLEMS).items()}.items(), SCREENS)
     return [(f"{what} on {screen}", place_matrices(t, *screen), screen, t) for (what, t), screen in rooms]
