@@ -16,7 +16,8 @@ def sized(width: str) -> dict[str, Any]:
     """Arguments that make a control this wide, including its label; in a large lab, wider in proportion to its text."""
     if width != "auto":
         width = f"calc({width} * var(--bpl-larger, 1))"
-    return {"layout": {"width": width, "max_width": "100%"}, "style": {"description_width": "initial"}}
+    within = "calc(100% - 4px)"  # of its row, and a margin of 2 on each side
+    return {"layout": {"width": width, "max_width": within}, "style": {"description_width": "initial"}}
 
 
 def pair(field: widgets.Text, slider: widgets.Widget) -> widgets.HBox:
