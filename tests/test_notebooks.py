@@ -77,6 +77,13 @@ def test_what_goes_into_an_activation_is_y_and_what_comes_out_is_h_wherever_it_i
     assert not [text for text in scores if re.search(r"(?<![A-Za-ce-z])z(?![A-Za-z])", text)]
 
 
+def test_no_lab_shows_the_lines_of_06_before_they_are_written():
+    sources = [cell.source for cell in code_cells(NOTEBOOKS["06_your_turn.ipynb"])]
+    asked = [at for at, source in enumerate(sources) if re.search(r"^ask\(", source, re.MULTILINE)]
+    shown = [at for at, source in enumerate(sources) if "LineUp(" in source]
+    assert (len(asked), len(shown), max(asked) < min(shown)) == (12, 1, True)
+
+
 def numbers(text):
     return re.findall(r"(?<![\w.])-?\d+(?:\.\d+(?:e[+-]?\d+)?|e[+-]?\d+)(?![\w.]*\d)", text.replace("−", "-"))
 
