@@ -66,7 +66,7 @@ def test_the_worked_example_prints_all_that_the_original_printed_in_its_order():
         assert found, f"{name} is not there, or not in its place"
 
 
-def test_what_goes_into_an_activation_is_y_and_what_comes_out_is_h_wherever_it_is_read():
+def test_y_goes_into_an_activation_and_h_comes_out_wherever_it_is_read():
     """And in 08 the raw scores have another letter than those shifted, Z."""
     pages = [*(ROOT / "notebooks").glob("*.md"), *(ROOT / "docs" / "pages").glob("*.md")]
     read = [f"{mistake.title} {mistake.resembles} {mistake.cause} {mistake.symptom}" for mistake in MISTAKES.values()]
