@@ -123,7 +123,7 @@ def critical_lr(problem: Problem) -> float:
 
     Where the loss bends by s, a step takes the distance from the bottom times 1 - lr s: it grows if lr > 2 / s.
     For one Linear layer with a squared error that is the whole truth. Elsewhere s changes as the weights move, and
-    experiment and theory disagree: a run above the limit can jump to where the loss bends less and settle there
+    the limit is a local one: a run above it can jump to where the loss bends less and settle there
     (Lewkowycz and others, "The large learning rate phase of deep learning", 2020, arXiv:2003.02218), and
     a run below it can come to where the loss bends more, up to the limit (Cohen and others, "Gradient descent on
     neural networks typically occurs at the edge of stability", 2021, arXiv:2103.00065).

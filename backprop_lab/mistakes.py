@@ -224,7 +224,7 @@ _ALL = (
         name="slope-of-input",
         title="Slope formula of the output, applied to the input",
         resembles="a slope computed from {X}: the short formula is in terms of the activation's output",
-        cause="The slopes 1 - Y^2 and Y (1 - Y) are learned as `1 - x**2` and `x * (1 - x)`, and x is taken literally.",
+        cause="The slopes 1 - H^2 and H (1 - H) are learned as `1 - x**2` and `x * (1 - x)`, and x is taken literally.",
         symptom=(
             "Where the activation's input is large, the gradient is large or has the wrong sign; it should fade to 0."
         ),
@@ -245,7 +245,7 @@ _ALL = (
         name="slope-half-written",
         title="Half of the slope",
         resembles="{line}, which has only part of the slope",
-        cause="The square in 1 - Y^2 is lost, or the first factor of Y (1 - Y).",
+        cause="The square in 1 - H^2 is lost, or the first factor of H (1 - H).",
         symptom="The slope grows towards one end of the activation's range; it should be largest in the middle.",
         lines={(Tanh, "dX"): "{dY} * (1 - {Y})", (Sigmoid, "dX"): ("{dY} * (1 - {Y})", "{dY} * {Y}")},
     ),

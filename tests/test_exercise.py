@@ -2,6 +2,7 @@
 
 import math
 import re
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -52,6 +53,10 @@ def test_hints_lead_from_the_shape_to_what_it_is_made_of_and_none_is_the_answer(
         assert all(re.search(rf"\b{operand}\b", last) for operand in step.operands)
         without_spaces = "".join(text(exercise).split()).replace("·", "*").replace("−", "-")
         assert "".join(step.code.split()).replace(".mT", ".T") not in without_spaces.replace(".mT", ".T")
+        as_typed = re.sub(r"\[\d+,\d+\]", "", last.rpartition(" = ")[2].removesuffix("."))  # without its indices
+        as_typed = re.sub(r"\bmax\(", "np.maximum(", as_typed.translate({183: "*", 8722: "-", 178: "**2"}))
+        with suppress(SyntaxError, NameError, TypeError, ValueError, DeprecationWarning), np.errstate(all="ignore"):
+            assert not ask(step.name, eval(as_typed, {"np": np}, dict(ask.traces[0]))).feedback
         line = eval(f"lambda {', '.join(step.operands)}: {step.code}", {"np": np, "math": math})
         assert ask(step.name, line).feedback.ok
         right = ask(step.name, step.value)  # an array is compared with its own numbers

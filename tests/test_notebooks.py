@@ -8,7 +8,7 @@ from statistics import median
 import pytest
 from common import code_cells, notebooks
 
-from backprop_lab import Sigmoid, random_problem, trace
+from backprop_lab import MISTAKES, Sigmoid, random_problem, trace
 from backprop_lab.ui.steps.stepper import Stepper
 
 ROOT = Path(__file__).parents[1]
@@ -64,6 +64,24 @@ def test_the_worked_example_prints_all_that_the_original_printed_in_its_order():
         name, _, value = block.partition("\n")
         _, found, rest = rest.partition(f"{value}\n")
         assert found, f"{name} is not there, or not in its place"
+
+
+def test_y_goes_into_an_activation_and_h_comes_out_wherever_it_is_read():
+    """And in 08 the raw scores have another letter than those shifted, Z."""
+    pages = [*(ROOT / "notebooks").glob("*.md"), *(ROOT / "docs" / "pages").glob("*.md")]
+    read = [f"{mistake.title} {mistake.resembles} {mistake.cause} {mistake.symptom}" for mistake in MISTAKES.values()]
+    read += [cell.source for notebook in ALL.values() for cell in notebook.cells]
+    read += [path.read_text(encoding="utf-8") for path in pages]
+    assert not [text for text in read if re.search(r"1 ?[-−] ?Y\d?\b|\bY\d?(?:\\,)?[ *]?\(1|Y\^2", text)]
+    scores = [cell.source for cell in NOTEBOOKS["08_classification.ipynb"].cells]
+    assert not [text for text in scores if re.search(r"(?<![A-Za-ce-z])z(?![A-Za-z])", text)]
+
+
+def test_no_lab_shows_the_lines_of_06_before_they_are_written():
+    sources = [cell.source for cell in code_cells(NOTEBOOKS["06_your_turn.ipynb"])]
+    asked = [at for at, source in enumerate(sources) if re.search(r"^ask\(", source, re.MULTILINE)]
+    shown = [at for at, source in enumerate(sources) if "LineUp(" in source]
+    assert (len(asked), len(shown), max(asked) < min(shown)) == (12, 1, True)
 
 
 def numbers(text):

@@ -13,12 +13,14 @@ from backprop_lab.layers import Array, Layer
 from backprop_lab.lines import Step
 from backprop_lab.mistakes import MISTAKES, Mistake
 from backprop_lab.network import Network
+from backprop_lab.number_format import plain
 from backprop_lab.problem import Problem
 from backprop_lab.starting import random_problem
 from backprop_lab.tracing import Trace, trace
 from backprop_lab.ui.running import without_view_if_nobody_is_there
 from backprop_lab.ui.values.explanations import explain
-from backprop_lab.ui.values.one_cell import work_out
+from backprop_lab.ui.values.one_cell import indexed, work_out
+from backprop_lab.ui.values.slopes import value_of
 
 
 class Exercises:
@@ -76,11 +78,14 @@ class Exercises:
         *others, last = step.operands or ("nothing",)
         made = f"It is computed from {', '.join(others)}{' and ' if others else ''}{last}."
         cell = work_out(self.traces[0], (name, 0, 0))
-        if step.code not in cell.symbols:
+        digits = 8 if step.phase == "update" else 4  # as in the cell's own value
+        seen = [f"{indexed(*at)} is {plain(value_of(self.traces[0], at[0])[at[1:]], digits)}" for at in cell.sources]
+        if len({at[0] for at in cell.sources}) < len(cell.sources):
             made += f" One of its cells: {name}[0,0]" if shape else f" Written out: {name}"
             made += f" = {cell.symbols}."
-        elif len(shape) == 2:
-            made += f" One of its cells, {name}[0,0], is {cell.value} in {self._first}."
+        elif len(shape) == 2:  # a line that works cell by cell is all there, but for its indices: so only numbers
+            where = f", where {' and '.join(seen)}" if seen else ""
+            made += f" One of its cells, {name}[0,0], is {cell.value} in {self._first}{where}."
         size = f"Its shape{like} is {shape} in {self._first}." if shape else "It is a single number."
         return tuple(hint for hint in (size, explain(step).sentence, made) if hint)
 

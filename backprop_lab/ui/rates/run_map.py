@@ -35,7 +35,7 @@ class RunMap:
     """The picture of many runs, `width` by `height` CSS pixels, drawn at `ratio` device pixels for each of them.
 
     A loss that is as it was at the start is pale, one that fell is blue, one that grew is red, and one that overflowed
-    is striped. A white line marks the theoretical limit of each row.
+    is striped. A white line marks the local limit of each row.
     """
 
     @own_settings()
@@ -86,7 +86,7 @@ class RunMap:
             for colour, width in (("#111111", 4.5), ("#ffffff", 2))
         ]
         size = TEXT * 100 / 72
-        words = TextPath((0, 0), r"limit from theory, $2/\lambda_\mathrm{max}$", size=size)
+        words = TextPath((0, 0), r"local limit of stability, $2/\lambda_\mathrm{max}$", size=size)
         middle = words.get_extents().x1 / 2, 0
         self._limit_words = (np.asarray(words.vertices) - middle) * (1, -1), words.codes
         self.limit_label = self._write_later()
@@ -124,7 +124,7 @@ class RunMap:
 
     @own_settings()
     def draw(self, runs: Runs, chosen: tuple[RunIndex, ...] = ()) -> None:
-        """Show how the loss of each run has changed, the theoretical limits, and which runs are chosen."""
+        """Show how the loss of each run has changed, the local limits, and which runs are chosen."""
         if self._laid_out_for is not runs.sweep:
             self._lay_out(runs)
         np.asarray(self.canvas.buffer_rgba())[:] = self._background

@@ -1,4 +1,4 @@
-"""The result of a run, or of all runs of a map, in words; and where theory and experiment disagree."""
+"""The result of a run, or of all runs of a map, in words; and how far the limit at the start reaches."""
 
 import math
 
@@ -17,7 +17,10 @@ def name_of(runs: Runs, run: RunIndex) -> str:
 
 
 def on_run(runs: Runs, run: RunIndex) -> str:
-    """The loss of a run at the start and now, and what theory predicts."""
+    """The loss of a run at the start and now, and what the limit at the start says of it.
+
+    It is a limit of stability near the start: a run above it that comes down contradicts nothing.
+    """
     losses = runs.losses(run)
     if math.isfinite(losses[-1]):
         text = f"The loss went from {plain(losses[0], 4)} to {plain(losses[-1], 4)} in {runs.step} steps."
@@ -29,17 +32,17 @@ def on_run(runs: Runs, run: RunIndex) -> str:
     if math.isnan(limit):
         return f"{text} No limit is known at its start."
     if math.isinf(limit):
-        return f"{text} At the start the loss bends upwards nowhere, so theory sets no limit."
-    text += f" The learning rate is {plain(lr / limit, 3)} times the theoretical limit at the start, {plain(limit, 3)}"
+        return f"{text} At the start the loss has no positive curvature, so the theory sets no limit."
+    text += f" The learning rate is {plain(lr / limit, 3)} times the limit of stability at the start, {plain(limit, 3)}"
     if losses[-1] == losses[0]:
         return f"{text}."
     if came_down == (lr < limit):
         return f"{text}, so this was to be expected."
-    text += ": here theory and experiment disagree."
-    if came_down and (now := runs.limit_at_end(run)) is not None:
-        less_or_more = "less" if now > limit else "more"
+    text += ", but that limit is local."
+    if (now := runs.limit_at_end(run)) is not None:
+        curvature = "the same" if math.isclose(now, limit, rel_tol=1e-3) else "lower" if now > limit else "higher"
         there = f"the limit is {plain(now, 3)}" if now < math.inf else "there is no limit"
-        text += f" Where the run ended, the loss bends {less_or_more}, and {there}."
+        text += f" The run {'settled' if lr < now else 'ended'} where the curvature is {curvature}, and {there}."
     return text
 
 
@@ -51,13 +54,13 @@ def on_map(runs: Runs) -> str:
     text = f"After {runs.step} steps, the loss has come down in "
     if below.any() and above.any():
         text += (
-            f"{_share(came_down[below])} of the runs below the theoretical limit at their start, and in "
+            f"{_share(came_down[below])} of the runs below the limit of stability at their start, and in "
             f"{_share(came_down[above])} of those above it"
         )
         if came_down[above].any():
-            text += ": there, theory and experiment disagree."
+            text += ": that limit is local, and a run can settle where the curvature is lower."
         else:
-            text += ", as theory has it." if came_down[below].all() else "."
+            text += ", as the theory predicts." if came_down[below].all() else "."
     else:
         text += f"{_share(came_down)} of the runs."
     medians, who = np.median(runs.change, axis=0), "median seed" if len(runs.sweep.seeds) > 1 else "network"
