@@ -7,6 +7,7 @@ import argparse
 import errno
 import hashlib
 import importlib.util
+import io
 import json
 import os
 import secrets
@@ -64,12 +65,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(given[:end])
     folder = options.folder
     try:
-        folder = (default_folder() if folder is None else folder).resolve()
-        for sentence in copy_course(folder, course(options.with_solutions)):
-            print(sentence, flush=True)
+        folder = Path(os.path.realpath(default_folder() if folder is None else folder))
+        if folder.is_symlink():  # though all links have been followed
+            raise OSError(errno.ELOOP, "this is a link that leads back to itself", str(folder))
+        sentences = copy_course(folder, course(options.with_solutions))
     except OSError as error:
         place = error.filename or folder or "the folder that you are in"
         return complain(f"{place}: {error.strerror}.\nTo use a different folder, run: backprop-lab FOLDER")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a folder may have a name that the terminal cannot write
+    for sentence in sentences:
+        say(sentence, folder)
     return 0 if options.copy_only else open_jupyterlab(folder, given[end + 1 :])
 
 
@@ -223,7 +229,7 @@ def open_jupyterlab(folder: Path, flags: Sequence[str]) -> int:
         return complain('JupyterLab is not installed. To install it: pip install "backprop-lab[lab]"')
     from jupyterlab.labapp import main as run  # takes a second to import, which --help should not wait for
 
-    print("Starting JupyterLab. Press Ctrl-C twice to stop it.", flush=True)
+    say("Starting JupyterLab. Press Ctrl-C twice to stop it.", folder)
     folders = (os.environ.get("JUPYTER_CONFIG_PATH"), str(SETTINGS))
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, folders))
     as_root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
@@ -236,6 +242,15 @@ def open_jupyterlab(folder: Path, flags: Sequence[str]) -> int:
         ]
     )
     return 0
+
+
+def say(sentence: str, folder: Path) -> None:
+    """Print a sentence; where nothing can be printed, as into a pipe that nobody reads, say that once on stderr."""
+    try:
+        print(sentence, flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would try it again when it ends
+        complain(f"your notebooks are in {folder}, but this could not be printed: {error.strerror}.")
 
 
 def complain(sentence: str) -> int:

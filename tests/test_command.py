@@ -144,6 +144,45 @@ def test_two_commands_at_once_both_end_well_and_leave_one_whole_course(tmp_path)
     assert copied == course(False)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has links only for administrators")
+def test_a_link_that_leads_back_to_itself_is_named_as_what_is_in_the_way(tmp_path, capsys):
+    (loop := tmp_path / "loop").symlink_to(tmp_path / "back")
+    (tmp_path / "back").symlink_to(loop)
+    for folder, why in [(loop, "a link that leads back to itself"), (loop / "inside", "levels of symbolic links")]:
+        assert main([str(folder), "--copy-only"]) == 1
+        said = capsys.readouterr().err
+        assert said.startswith(f"backprop-lab: {folder}")
+        assert why in said
+
+
+def copy_only(folder, home, **options):
+    """The command in a process of its own: how it ends, and what it prints to stderr."""
+    command = [sys.executable, "-m", "backprop_lab", folder, "--copy-only"]
+    environment = own_environment(home, PYTHONPATH=str(ROOT), **options.pop("env", {}))
+    done = subprocess.run(command, env=environment, encoding="utf-8", check=False, **{"stderr": -1} | options)
+    return done.returncode, done.stderr, done.stdout
+
+
+def test_a_folder_whose_name_the_terminal_cannot_write_is_filled_and_named_as_well_as_it_can(tmp_path):
+    (folder := tmp_path / "caf\N{LATIN SMALL LETTER E WITH ACUTE}").mkdir()
+    told = copy_only(folder, tmp_path, env={"PYTHONIOENCODING": "ascii"}, stdout=subprocess.PIPE)
+    assert told[:2] == (0, "")
+    assert told[2].startswith(f"Your notebooks are in {tmp_path / 'caf'}\\xe9\nCopied: ")
+    assert FIRST in names(folder)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes and devices")
+def test_where_nothing_can_be_printed_the_notebooks_are_copied_and_the_folder_is_not_blamed(tmp_path):
+    reads, broken = os.pipe()
+    os.close(reads)
+    with open(broken, "w", encoding="utf-8") as pipe, open("/dev/full", "w", encoding="utf-8") as full:
+        for out, why in ((pipe, "Broken pipe"), (full, "No space left on device")):
+            status, said, _ = copy_only(tmp_path / why, tmp_path, stdout=out)
+            sentence = f"backprop-lab: your notebooks are in {tmp_path / why}, but this could not be printed: {why}."
+            assert (status, said) == (0, f"{sentence}\n")
+            assert FIRST in names(tmp_path / why)
+
+
 def test_a_full_disk_leaves_no_half_of_a_notebook(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(Path, "replace", raises(OSError(28, "No space left on device")))  # which ends each writing
     assert main([str(tmp_path), "--copy-only"]) == 1
