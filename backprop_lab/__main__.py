@@ -224,7 +224,7 @@ def write(path: Path, content: bytes) -> None:
 
 
 def open_jupyterlab(folder: Path, flags: Sequence[str]) -> int:
-    """Run JupyterLab on `folder` until it is stopped. `flags` come last, so that they take precedence."""
+    """Run JupyterLab on `folder` until it is stopped. What `flags` say takes precedence."""
     if importlib.util.find_spec("jupyterlab") is None:
         return complain('JupyterLab is not installed. To install it: pip install "backprop-lab[lab]"')
     from jupyterlab.labapp import main as run  # takes a second to import, which --help should not wait for
@@ -233,14 +233,9 @@ def open_jupyterlab(folder: Path, flags: Sequence[str]) -> int:
     folders = (os.environ.get("JUPYTER_CONFIG_PATH"), str(SETTINGS))
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, folders))
     as_root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    run(
-        [
-            f"--ServerApp.root_dir={folder}",
-            f"--LabApp.default_url=/lab/tree/{FIRST}",
-            *as_root,
-            *flags,
-        ]
-    )
+    ours = {"--ServerApp.root_dir": str(folder), "--LabApp.default_url": f"/lab/tree/{FIRST}"}
+    given = {flag.partition("=")[0] for flag in flags}  # JupyterLab refuses an option that it is given twice
+    run([*(f"{name}={value}" for name, value in ours.items() if name not in given), *as_root, *flags])
     return 0
 
 

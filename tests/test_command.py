@@ -2,6 +2,8 @@
 
 import json
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -205,3 +207,22 @@ def test_jupyterlab_opens_on_the_first_notebook_with_the_flags_that_are_passed_o
     root, start, *_, last = run.call_args[0][0]
     assert (root, last) == (f"--ServerApp.root_dir={tmp_path}", "--port=8899")
     assert start == f"--LabApp.default_url=/lab/tree/{FIRST}"
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make, as on Windows")
+def test_make_lab_opens_a_copy_that_git_ignores_without_solutions_with_the_flags_given(tmp_path, monkeypatch):
+    make = ["make", "--dry-run", "--no-print-directory", "lab", "LABFLAGS=--no-browser --port=8899"]
+    hidden = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
+    environment = {name: os.environ[name] for name in os.environ.keys() - hidden}
+    last = subprocess.check_output(make, cwd=ROOT, env=environment, encoding="utf-8").splitlines()[-1]
+    command, folder, *flags = shlex.split(last.removeprefix("exec "))
+    assert command == ".venv/bin/backprop-lab"
+    assert f"{folder}/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    monkeypatch.setattr("jupyterlab.labapp.main", run := mock.Mock())
+    monkeypatch.chdir(tmp_path)
+    assert main([folder, *flags]) == 0
+    (given,) = run.call_args[0]
+    starts = [flag for flag in given if flag.startswith("--LabApp.default_url")]
+    assert starts == ["--LabApp.default_url=/lab/tree/02_step_through.ipynb"], "JupyterLab takes no more than one"
+    assert (given[0], given[-2:]) == (f"--ServerApp.root_dir={tmp_path / folder}", ["--no-browser", "--port=8899"])
+    assert {"02_step_through.ipynb", "solutions"} & {*names(tmp_path / folder)} == {"02_step_through.ipynb"}
