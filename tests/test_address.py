@@ -133,6 +133,16 @@ def test_a_link_goes_as_far_as_a_browser_does_in_seconds_and_says_how_far_that_i
         assert f"asks for {most + 1:,}" in opened(f"{network}&{further}").value
 
 
+def test_a_link_plants_no_mistake_where_a_browser_would_take_long_to_prove_all_gradients():
+    said = opened(f"{BIG}&mistake=mask-forgotten").value
+    assert re.search("up to 26,086 numbers a step, or a browser .*; here are 173,186. Take fewer samples, units", said)
+    lab = opened(f"{BIG.replace('64', '16')}&mistake=mask-forgotten")
+    assert sum(np.size(value) for value in lab.trace.values()) < 26_086
+    lab.stepper.set_up(**dict.fromkeys(("samples", "inputs", "hidden", "outputs"), 30))
+    with pytest.raises(ValueError, match="up to 26,086 numbers a step"):
+        lab.link()
+
+
 def test_opening_a_link_shows_the_lab_once_however_often_the_learning_rate_changed(monkeypatch):
     shown = []
     monkeypatch.setattr(StepThrough, "_show", lambda lab: shown.append(lab.stepper.place.iteration))

@@ -17,7 +17,7 @@ from backprop_lab.layers import ACTIVATIONS, Layer, Linear
 from backprop_lab.losses import LOSSES
 from backprop_lab.network import Network
 from backprop_lab.problem import Problem
-from backprop_lab.tracing import Trace
+from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import SIZES, Setup
 
 SITE = "https://backprop-lab.github.io/backprop-lab"
@@ -25,6 +25,7 @@ MOST_NUMBERS = 2000  # characters of X, y, weights and biases
 LONGEST = 2500  # characters in all
 MOST_WORK = 30_000_000  # numbers on the way to an iteration, which a browser's Python works out in some three seconds
 OVERHEAD = 10_000  # numbers that would take as long as all else in an iteration
+PROOF = 50  # iterations that would take as long as the proof of a gradient; with a mistake planted, all are proved
 NUMBER = r"-?[0-9]*\.?[0-9]+(e[+-]?[0-9]{1,3})?"
 LAYERS = ("Linear", *ACTIVATIONS)
 ARRAYS = ("X", "y", *(f"{p}{number + 1}" for number in range(SIZES["layers"] + 1) for p in "Wb"))
@@ -208,9 +209,17 @@ def address_of(place: Mapping[str, Any]) -> str:
     return urlencode(texts, safe=",;:[]")
 
 
-def check_reach(traced: Trace, iteration: int) -> None:
+def check_reach(start: LabState, iteration: int) -> None:
     """Raise ValueError, with a sentence, if it would take a browser long to come to this iteration."""
-    most = MOST_WORK // max(OVERHEAD, sum(np.size(value) for value in traced.values()))
+    numbers = sum(np.size(value) for value in start.trace.values())
+    proofs = sum(step.phase == "backward" for step in start.trace.steps) if start.mistake else 0
+    most = MOST_WORK // max(OVERHEAD, numbers) - PROOF * proofs
+    if most < 0:
+        raise ValueError(
+            f"With a mistake planted, a link opens this network with up to {MOST_WORK // (PROOF * proofs):,} numbers a "
+            f"step, or a browser would take long to prove all gradients; here are {numbers:,}. Take fewer samples, "
+            "units or layers."
+        )
     if iteration > most:
         raise ValueError(
             f"A link opens this network at an iteration up to {most:,}, which takes a browser some seconds; this one "

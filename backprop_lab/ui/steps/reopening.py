@@ -34,7 +34,7 @@ def left_out(stepper: Stepper) -> str:
 def link_for(stepper: Stepper, looks: Mapping[str, Any]) -> str:
     """The address, with the learner's own numbers in it. Raises ValueError, with a sentence, for what it can't hold."""
     place, said = stepper.place, _said(stepper, looks)
-    check_reach(place.trace, place.iteration)
+    check_reach(place, place.iteration)
     if place.mistake and stepper.mistakes[place.mistake] is not MISTAKES.get(place.mistake):
         raise ValueError("A link holds no mistake of your own, only those of MISTAKES.")
     first, *later = stepper.rates.items()
