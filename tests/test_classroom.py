@@ -1,6 +1,10 @@
 """What a hub of a class is configured with: its door stays closed, its limits and tables are as measured."""
 
 import json
+import os
+import re
+import subprocess
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -78,6 +82,37 @@ def test_a_students_server_brings_no_solutions_starts_on_a_full_disk_and_no_neig
     monkeypatch.setattr(MappingKernelManager, "class_trait_names", classmethod(lambda *_, **__: []))
     with pytest.raises(RuntimeError, match="listen"):
         load("jupyter_server_config.py")
+
+
+# What is known of TLJH's command: a value of digits becomes a number, which its schema refuses.
+TLJH_CONFIG = f"""#!{sys.executable}
+import json, pathlib, re, sys, yaml
+names = json.loads((file := pathlib.Path("names.json")).read_text())
+if sys.argv[1] == "show":
+    print(yaml.dump({{"users": {{"admin": ["teacher"], "allowed": names}}}}), end="")
+if sys.argv[1] == "add-item":
+    if re.match(r"^[0-9]+([.][0-9]*)?$", sys.argv[3]):
+        sys.exit("users.allowed: a number is not of type 'string'")
+    file.write_text(json.dumps([*names, sys.argv[3]]))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="The Littlest JupyterHub runs on Ubuntu")
+def test_the_commands_for_the_class_list_add_each_name_once_one_with_dots_or_of_digits_too(tmp_path):
+    readme = (CLASSROOM / "README.md").read_text(encoding="utf-8")
+    (commands,) = re.findall(r"^(    for name in .*class\.txt(?:.*\n)+?    done\n)", readme, re.MULTILINE)
+    for name, text in (("tljh-config", TLJH_CONFIG), ("sudo", '#!/bin/sh\nexec "$@"\n')):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "names.json").write_text('["julee"]', encoding="utf-8")
+    listed = "Ana@example.org\r\nj.lee@example.org\r\n12345\n3.14\n\n1e5\nteacher\n"
+    (tmp_path / "class.txt").write_text(listed, encoding="utf-8", newline="")
+    for _ in range(2):
+        environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        subprocess.run(["bash", "-ec", commands], cwd=tmp_path, env=environment, check=True)
+    names = json.loads((tmp_path / "names.json").read_text(encoding="utf-8"))
+    assert names == ["julee", "ana", "j.lee", "s12345", "s3.14", "1e5"]
+    assert "a name of digits only gets an s before it" in " ".join(readme.split())
 
 
 def test_what_is_guaranteed_and_the_limits_hold_what_was_measured_and_stands_in_the_tables_of_the_readme():
