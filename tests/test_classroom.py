@@ -1,5 +1,6 @@
 """What a hub of a class is configured with: its door stays closed, its limits and tables are as measured."""
 
+import importlib
 import json
 import os
 import re
@@ -65,6 +66,24 @@ def test_a_room_and_kubernetes_ask_for_a_name_on_the_list_and_a_password_and_sta
     assert (user["cmd"], user["defaultUrl"]) == (server.cmd, server.default_url)
     assert (user["memory"]["limit"], user["cpu"]["limit"]) == (server.mem_limit, server.cpu_limit)
     assert user["image"]["tag"] == backprop_lab.__version__
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the rehearsal takes Linux")
+def test_the_hub_of_the_rehearsal_reads_no_file_of_a_checkout_that_may_lie_in_a_closed_folder(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "classroom"))
+    monkeypatch.setitem(sys.modules, "aiohttp", SimpleNamespace())
+    for name in ("hub", "processes"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    hub, read = importlib.import_module("hub"), []
+    monkeypatch.setattr(hub, "SERVER_CONFIG", tmp_path / "prefix" / "jupyter_server_config.py")
+    (room := tmp_path / "room").mkdir()
+    hub.TestHub(room, ["ana"])
+    around = {"get_config": Config, "load_subconfig": lambda path: read.append(Path(path))}
+    exec((room / "around.py").read_text(encoding="utf-8"), around)
+    assert [path.name for path in read] == ["require_closed_signup.py", "jupyterhub_config.py"]
+    for path in read:
+        assert path.parent == room
+        assert path.read_bytes() == (CLASSROOM / path.name).read_bytes()
 
 
 def test_a_students_server_brings_no_solutions_starts_on_a_full_disk_and_no_neighbour_hears_it(tmp_path, monkeypatch):
