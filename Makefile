@@ -21,7 +21,6 @@ UPGRADE ?= --upgrade
 BIN = .venv/bin
 SHARED_OUT = -n logical --dist
 UNIT_TESTS = $(BIN)/pytest tests $(SHARED_OUT) worksteal --ignore tests/browser --ignore tests/benchmarks
-LAB = notebooks/02_step_through.ipynb
 
 # If another environment is active in this shell, IPython would put its packages ahead of ours.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
@@ -33,9 +32,8 @@ help: ## show this list
 
 ##@ Every day:
 
-lab: .venv/.project ## open the step-through lab in JupyterLab
-	@echo "Starting JupyterLab with $(LAB). Press Ctrl-C twice to stop it."
-	@if [ "$$(id -u)" = 0 ]; then set -- --allow-root; fi; exec $(BIN)/jupyter-lab "$$@" --LabApp.default_url=/lab/tree/$(LAB) $(LABFLAGS)
+lab: .venv/.project ## open the step-through lab in JupyterLab, in a copy of the course of your own
+	@exec $(BIN)/backprop-lab backprop_lab_notebooks -- --LabApp.default_url=/lab/tree/02_step_through.ipynb $(LABFLAGS)
 
 # Print each command before running it, so that it can be copied and run on its own.
 step = @printf '\n%s\n' '== $(1)' && $(1)
@@ -131,7 +129,6 @@ install = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 	@echo "Making .venv with the packages in binder/requirements.txt. This takes half a minute to two minutes, and happens only when they change."
 	@"$(PYTHON)" -m venv --clear .venv
 	@$(install) --requirement binder/requirements.txt
-	@$(BIN)/jupyter-labextension disable --log-level=ERROR "@jupyterlab/apputils-extension:announcements"
 	@touch $@
 
 .venv/.project: .venv/.learner pyproject.toml backprop_lab/__init__.py

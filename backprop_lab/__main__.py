@@ -7,6 +7,7 @@ import argparse
 import errno
 import hashlib
 import importlib.util
+import io
 import json
 import os
 import secrets
@@ -64,12 +65,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(given[:end])
     folder = options.folder
     try:
-        folder = (default_folder() if folder is None else folder).resolve()
-        for sentence in copy_course(folder, course(options.with_solutions)):
-            print(sentence, flush=True)
+        folder = Path(os.path.realpath(default_folder() if folder is None else folder))
+        if folder.is_symlink():  # though all links have been followed
+            raise OSError(errno.ELOOP, "this is a link that leads back to itself", str(folder))
+        sentences = copy_course(folder, course(options.with_solutions))
     except OSError as error:
         place = error.filename or folder or "the folder that you are in"
         return complain(f"{place}: {error.strerror}.\nTo use a different folder, run: backprop-lab FOLDER")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a folder may have a name that the terminal cannot write
+    for sentence in sentences:
+        say(sentence, folder)
     return 0 if options.copy_only else open_jupyterlab(folder, given[end + 1 :])
 
 
@@ -218,24 +224,28 @@ def write(path: Path, content: bytes) -> None:
 
 
 def open_jupyterlab(folder: Path, flags: Sequence[str]) -> int:
-    """Run JupyterLab on `folder` until it is stopped. `flags` come last, so that they take precedence."""
+    """Run JupyterLab on `folder` until it is stopped. What `flags` say takes precedence."""
     if importlib.util.find_spec("jupyterlab") is None:
         return complain('JupyterLab is not installed. To install it: pip install "backprop-lab[lab]"')
     from jupyterlab.labapp import main as run  # takes a second to import, which --help should not wait for
 
-    print("Starting JupyterLab. Press Ctrl-C twice to stop it.", flush=True)
+    say("Starting JupyterLab. Press Ctrl-C twice to stop it.", folder)
     folders = (os.environ.get("JUPYTER_CONFIG_PATH"), str(SETTINGS))
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, folders))
     as_root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    run(
-        [
-            f"--ServerApp.root_dir={folder}",
-            f"--LabApp.default_url=/lab/tree/{FIRST}",
-            *as_root,
-            *flags,
-        ]
-    )
+    ours = {"--ServerApp.root_dir": str(folder), "--LabApp.default_url": f"/lab/tree/{FIRST}"}
+    given = {flag.partition("=")[0] for flag in flags}  # JupyterLab refuses an option that it is given twice
+    run([*(f"{name}={value}" for name, value in ours.items() if name not in given), *as_root, *flags])
     return 0
+
+
+def say(sentence: str, folder: Path) -> None:
+    """Print a sentence; where nothing can be printed, as into a pipe that nobody reads, say that once on stderr."""
+    try:
+        print(sentence, flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would try it again when it ends
+        complain(f"your notebooks are in {folder}, but this could not be printed: {error.strerror}.")
 
 
 def complain(sentence: str) -> int:

@@ -93,7 +93,8 @@ HOSTILE = [
     "start=%3Cscript%3Ealert(1)%3C/script%3E", "start=random\"); import os #", "activation=eval", "hidden=129",
     "mistake=../../etc", "large=1", "hide=seed,<img src=x onerror=alert(1)>", "%", "%FF=1", "seed=%FF", "a=b=c",
     "seed=" + "9" * LONGEST, "cell=dW1[1,0]", "cell=X[9,9]", "cell=slope of H9[0,0]", "x" * 10**6, "then=3:0",
-    "then=9999999:1", "then=3:0.1:7", "network=ReLU", "W1=1", "cell=X",
+    "then=9999999:1", "then=3:0.1:7", "network=ReLU", "W1=1", "cell=X", "then=99999:.1,1:.11,99998:.1",
+    "then=3:0.1,3:0.2", "iteration=100000",
     *(address_of({"problem": mazur()}).replace(*change) for change in [
         ("X=0.05", "X=nan"), ("X=0.05", "X=1e999"), ("X=0.05", "X=" + "[" * 99), ("X=0.05", "X=__import__('os')"),
         ("X=0.05", "X="), ("X=0.05,0.1", "X=0.05;0.1"), ("X=0.05", "X=" + "1," * 999 + "1"), ("&y=", "&y=1&y="),
@@ -111,3 +112,39 @@ def test_a_link_that_names_no_place_in_the_lab_is_refused_in_words_of_which_none
     assert not set('<>"\n\0') & set(sentence)
     assert 20 < len(sentence) < 3000
     assert "code" not in address or re.search("any of start, seed, .*; this one has &#x27;code&#x27;", sentence)
+
+
+BIG = "start=random&samples=64&inputs=64&hidden=64&layers=5&outputs=64"
+
+
+@pytest.mark.parametrize("network", ["lr=1e-9", BIG, address_of({"problem": mazur()})], ids=["small", "big", "own"])
+def test_a_link_goes_as_far_as_a_browser_does_in_seconds_and_says_how_far_that_is(network):
+    said = opened(f"{network}&iteration=100000").value
+    (most,) = re.findall(r"at an iteration up to ([0-9,]+), .*; this one asks for 100,000\. In a notebook, ", said)
+    most = int(most.replace(",", ""))
+    lab = opened(f"{network}&iteration={most}")
+    assert lab.link().endswith(f"&iteration={most}")
+    numbers = sum(np.size(value) for value in lab.trace.values())
+    assert 25_000_000 < most * max(10_000, numbers) <= 30_000_000
+    lab.stepper.next_iteration()
+    with pytest.raises(ValueError, match=f"up to {most:,}, .* asks for {most + 1:,}"):
+        lab.link()
+    for further in (f"iteration={most + 1}", f"then={most + 1}:0.1"):
+        assert f"asks for {most + 1:,}" in opened(f"{network}&{further}").value
+
+
+def test_a_link_plants_no_mistake_where_a_browser_would_take_long_to_prove_all_gradients():
+    said = opened(f"{BIG}&mistake=mask-forgotten").value
+    assert re.search("up to 26,086 numbers a step, or a browser .*; here are 173,186. Take fewer samples, units", said)
+    lab = opened(f"{BIG.replace('64', '16')}&mistake=mask-forgotten")
+    assert sum(np.size(value) for value in lab.trace.values()) < 26_086
+    lab.stepper.set_up(**dict.fromkeys(("samples", "inputs", "hidden", "outputs"), 30))
+    with pytest.raises(ValueError, match="up to 26,086 numbers a step"):
+        lab.link()
+
+
+def test_opening_a_link_shows_the_lab_once_however_often_the_learning_rate_changed(monkeypatch):
+    shown = []
+    monkeypatch.setattr(StepThrough, "_show", lambda lab: shown.append(lab.stepper.place.iteration))
+    opened(f"then={','.join(f'{k}:{k}e-6' for k in range(1, 200))}&iteration=300&step=dW1&cell=dW1[0,0]")
+    assert shown == [0, 300]

@@ -1,6 +1,11 @@
 """What a hub of a class is configured with: its door stays closed, its limits and tables are as measured."""
 
+import importlib
 import json
+import os
+import re
+import subprocess
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -63,6 +68,24 @@ def test_a_room_and_kubernetes_ask_for_a_name_on_the_list_and_a_password_and_sta
     assert user["image"]["tag"] == backprop_lab.__version__
 
 
+@pytest.mark.skipif(os.name == "nt", reason="the rehearsal takes Linux")
+def test_the_hub_of_the_rehearsal_reads_no_file_of_a_checkout_that_may_lie_in_a_closed_folder(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "classroom"))
+    monkeypatch.setitem(sys.modules, "aiohttp", SimpleNamespace())
+    for name in ("hub", "processes"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    hub, read = importlib.import_module("hub"), []
+    monkeypatch.setattr(hub, "SERVER_CONFIG", tmp_path / "prefix" / "jupyter_server_config.py")
+    (room := tmp_path / "room").mkdir()
+    hub.TestHub(room, ["ana"])
+    around = {"get_config": Config, "load_subconfig": lambda path: read.append(Path(path))}
+    exec((room / "around.py").read_text(encoding="utf-8"), around)
+    assert [path.name for path in read] == ["require_closed_signup.py", "jupyterhub_config.py"]
+    for path in read:
+        assert path.parent == room
+        assert path.read_bytes() == (CLASSROOM / path.name).read_bytes()
+
+
 def test_a_students_server_brings_no_solutions_starts_on_a_full_disk_and_no_neighbour_hears_it(tmp_path, monkeypatch):
     for name, value in {"HOME": str(tmp_path), "OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"}.items():
         monkeypatch.setenv(name, value)
@@ -78,6 +101,37 @@ def test_a_students_server_brings_no_solutions_starts_on_a_full_disk_and_no_neig
     monkeypatch.setattr(MappingKernelManager, "class_trait_names", classmethod(lambda *_, **__: []))
     with pytest.raises(RuntimeError, match="listen"):
         load("jupyter_server_config.py")
+
+
+# What is known of TLJH's command: a value of digits becomes a number, which its schema refuses.
+TLJH_CONFIG = f"""#!{sys.executable}
+import json, pathlib, re, sys, yaml
+names = json.loads((file := pathlib.Path("names.json")).read_text())
+if sys.argv[1] == "show":
+    print(yaml.dump({{"users": {{"admin": ["teacher"], "allowed": names}}}}), end="")
+if sys.argv[1] == "add-item":
+    if re.match(r"^[0-9]+([.][0-9]*)?$", sys.argv[3]):
+        sys.exit("users.allowed: a number is not of type 'string'")
+    file.write_text(json.dumps([*names, sys.argv[3]]))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="The Littlest JupyterHub runs on Ubuntu")
+def test_the_commands_for_the_class_list_add_each_name_once_one_with_dots_or_of_digits_too(tmp_path):
+    readme = (CLASSROOM / "README.md").read_text(encoding="utf-8")
+    (commands,) = re.findall(r"^(    for name in .*class\.txt(?:.*\n)+?    done\n)", readme, re.MULTILINE)
+    for name, text in (("tljh-config", TLJH_CONFIG), ("sudo", '#!/bin/sh\nexec "$@"\n')):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "names.json").write_text('["julee"]', encoding="utf-8")
+    listed = "Ana@example.org\r\nj.lee@example.org\r\n12345\n3.14\n\n1e5\nteacher\n"
+    (tmp_path / "class.txt").write_text(listed, encoding="utf-8", newline="")
+    for _ in range(2):
+        environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        subprocess.run(["bash", "-ec", commands], cwd=tmp_path, env=environment, check=True)
+    names = json.loads((tmp_path / "names.json").read_text(encoding="utf-8"))
+    assert names == ["julee", "ana", "j.lee", "s12345", "s3.14", "1e5"]
+    assert "a name of digits only gets an s before it" in " ".join(readme.split())
 
 
 def test_what_is_guaranteed_and_the_limits_hold_what_was_measured_and_stands_in_the_tables_of_the_readme():

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -144,6 +146,45 @@ def test_two_commands_at_once_both_end_well_and_leave_one_whole_course(tmp_path)
     assert copied == course(False)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has links only for administrators")
+def test_a_link_that_leads_back_to_itself_is_named_as_what_is_in_the_way(tmp_path, capsys):
+    (loop := tmp_path / "loop").symlink_to(tmp_path / "back")
+    (tmp_path / "back").symlink_to(loop)
+    for folder, why in [(loop, "a link that leads back to itself"), (loop / "inside", "levels of symbolic links")]:
+        assert main([str(folder), "--copy-only"]) == 1
+        said = capsys.readouterr().err
+        assert said.startswith(f"backprop-lab: {folder}")
+        assert why in said
+
+
+def copy_only(folder, home, **options):
+    """The command in a process of its own: how it ends, and what it prints to stderr."""
+    command = [sys.executable, "-m", "backprop_lab", folder, "--copy-only"]
+    environment = own_environment(home, PYTHONPATH=str(ROOT), **options.pop("env", {}))
+    done = subprocess.run(command, env=environment, encoding="utf-8", check=False, **{"stderr": -1} | options)
+    return done.returncode, done.stderr, done.stdout
+
+
+def test_a_folder_whose_name_the_terminal_cannot_write_is_filled_and_named_as_well_as_it_can(tmp_path):
+    (folder := tmp_path / "caf\N{LATIN SMALL LETTER E WITH ACUTE}").mkdir()
+    told = copy_only(folder, tmp_path, env={"PYTHONIOENCODING": "ascii"}, stdout=subprocess.PIPE)
+    assert told[:2] == (0, "")
+    assert told[2].startswith(f"Your notebooks are in {tmp_path / 'caf'}\\xe9\nCopied: ")
+    assert FIRST in names(folder)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes and devices")
+def test_where_nothing_can_be_printed_the_notebooks_are_copied_and_the_folder_is_not_blamed(tmp_path):
+    reads, broken = os.pipe()
+    os.close(reads)
+    with open(broken, "w", encoding="utf-8") as pipe, open("/dev/full", "w", encoding="utf-8") as full:
+        for out, why in ((pipe, "Broken pipe"), (full, "No space left on device")):
+            status, said, _ = copy_only(tmp_path / why, tmp_path, stdout=out)
+            sentence = f"backprop-lab: your notebooks are in {tmp_path / why}, but this could not be printed: {why}."
+            assert (status, said) == (0, f"{sentence}\n")
+            assert FIRST in names(tmp_path / why)
+
+
 def test_a_full_disk_leaves_no_half_of_a_notebook(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(Path, "replace", raises(OSError(28, "No space left on device")))  # which ends each writing
     assert main([str(tmp_path), "--copy-only"]) == 1
@@ -166,3 +207,22 @@ def test_jupyterlab_opens_on_the_first_notebook_with_the_flags_that_are_passed_o
     root, start, *_, last = run.call_args[0][0]
     assert (root, last) == (f"--ServerApp.root_dir={tmp_path}", "--port=8899")
     assert start == f"--LabApp.default_url=/lab/tree/{FIRST}"
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make, as on Windows")
+def test_make_lab_opens_a_copy_that_git_ignores_without_solutions_with_the_flags_given(tmp_path, monkeypatch):
+    make = ["make", "--dry-run", "--no-print-directory", "lab", "LABFLAGS=--no-browser --port=8899"]
+    hidden = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
+    environment = {name: os.environ[name] for name in os.environ.keys() - hidden}
+    last = subprocess.check_output(make, cwd=ROOT, env=environment, encoding="utf-8").splitlines()[-1]
+    command, folder, *flags = shlex.split(last.removeprefix("exec "))
+    assert command == ".venv/bin/backprop-lab"
+    assert f"{folder}/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    monkeypatch.setattr("jupyterlab.labapp.main", run := mock.Mock())
+    monkeypatch.chdir(tmp_path)
+    assert main([folder, *flags]) == 0
+    (given,) = run.call_args[0]
+    starts = [flag for flag in given if flag.startswith("--LabApp.default_url")]
+    assert starts == ["--LabApp.default_url=/lab/tree/02_step_through.ipynb"], "JupyterLab takes no more than one"
+    assert (given[0], given[-2:]) == (f"--ServerApp.root_dir={tmp_path / folder}", ["--no-browser", "--port=8899"])
+    assert {"02_step_through.ipynb", "solutions"} & {*names(tmp_path / folder)} == {"02_step_through.ipynb"}

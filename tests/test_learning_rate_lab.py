@@ -1,6 +1,7 @@
 """The learning-rate lab without a browser: at any moment its picture, text, buttons and choice show the same state."""
 
 import asyncio
+import time
 
 import ipywidgets as widgets
 import pytest
@@ -144,6 +145,20 @@ def test_the_run_on_the_map_opens_whatever_the_controls_are_at_and_another_one_i
     page.press("_compare")
     assert open_run(page, 4, 10) is first  # another hundred widgets each time would fill the page
     assert (first.step, first.stepper.place.mistake) == (None, "")
+
+
+def test_opening_another_run_stops_play_which_was_of_the_run_before():
+    page = Page(seeds=5).finish()
+    opened = open_run(page, 1, 40)
+    opened._heard("speed", {"speed": "as fast as it goes"})
+    opened._heard("do", {"what": "play"})
+    tick(2)
+    assert opened._view.state["playing"]
+    place = open_run(page, 4, 10).stepper.place
+    assert not opened._view.state["playing"]
+    time.sleep(0.03)  # in which its next move would come
+    tick(3)
+    assert opened.stepper.place is place
 
 
 def test_of_ones_own_problem_a_run_opens_as_it_is_on_the_map():

@@ -1,6 +1,7 @@
 """The step-through lab without a browser: what its controls, keys and messages do, and that everything shown agrees."""
 
 import asyncio
+import json
 import math
 import random
 import subprocess
@@ -184,6 +185,15 @@ def test_the_call_shown_is_plain_python_whatever_numbers_it_was_opened_with():
     call = "StepThrough(start='random', seed=3, lr=0.1, iteration=2, hide=['seed', 'call'], large=True)"
     assert lab.call() == repr(lab) == call
     assert kept(lab)["image/png"], "its board stands in where there is no kernel"
+
+
+def test_of_a_seed_however_large_no_number_goes_to_the_page_that_javascript_cannot_hold():
+    for seed in (2**53, 10**30):
+        do(lab := StepThrough(), ("seed", str(seed)))
+        assert (lab.stepper.place.setup.seed, lab._controls.seed_field.value) == (seed, str(seed))
+        sent = json.dumps([part.get_state() for part, _ in parts_of(lab)], default=str)
+        json.loads(sent, parse_int=(whole := []).append)
+        assert max(map(int, whole)) < 2**53 - 1, "of which the web site's Python makes a BigInt"
 
 
 def test_what_is_hidden_is_not_there_and_everything_else_is():

@@ -24,4 +24,9 @@ addEventListener("scroll", stay, true);
 const letGo = () => removeEventListener("scroll", stay, true);
 for (const kind of ["pointerdown", "wheel", "keydown"]) addEventListener(kind, letGo, { once: true, capture: true });
 
+// A console takes Enter, wherever it is pressed, to go to its prompt. That is hidden here, and Enter is for the field or
+// the button that has the focus. The console knows the key by its number; everything else knows it by its name.
+const hideNumber = (event) => event.key === "Enter" && Object.defineProperty(event, "keyCode", { value: 0 });
+addEventListener("keydown", hideNumber, true);
+
 addEventListener("hashchange", () => location.reload());

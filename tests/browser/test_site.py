@@ -257,6 +257,26 @@ def test_the_lab_alone_follows_its_slider_fits_a_laptop_and_a_phone_and_a_link_o
         assert page.evaluate("document.documentElement.scrollWidth") == size["width"]
 
 
+def test_in_the_lab_alone_enter_counts_in_each_field_and_on_a_button_and_a_seed_may_be_huge(page):
+    seed, huge = 2**53 + 1, 10**30
+    page.goto(f"/run/open/#start=random&seed={seed}")
+    lab = LabPage(page)
+    for label, number, called in (
+        ("learning rate", "0.2", f"seed={seed}, lr=0.2"),
+        ("seed", str(huge), f"seed={huge}, lr=0.2"),
+        ("hidden units", "3", f"seed={huge}, hidden=3, lr=0.2"),
+    ):
+        if label == "hidden units":
+            lab.button("More").press("Enter")
+        lab.field(label).press("ControlOrMeta+a")
+        page.keyboard.type(number)
+        page.keyboard.press("Enter")
+        expect(lab.call).to_have_text(f"StepThrough(start='random', {called})")
+        expect(lab.field(label)).to_be_focused()
+    lab.button("Next").press("Enter")
+    expect(lab.call).to_contain_text("step='Y1'")
+
+
 @pytest.mark.parametrize("page", [(PHONE, "light")], indirect=True)
 def test_on_a_phone_a_notebook_to_run_has_most_of_the_width(page):
     page.goto("/run/lab/index.html?path=01_worked_example.ipynb", wait_until="commit")

@@ -18,13 +18,14 @@ import psutil
 
 CLASSROOM = Path(__file__).parents[2] / "classroom"
 SERVER_CONFIG = Path(sys.prefix, "etc", "jupyter", "jupyter_server_config.py")  # where README.md has it put
+PARTS = ("require_closed_signup.py", "jupyterhub_config.py")
 FIRST_UID = 52000
 
 # Settings for a machine without systemd and a hub that runs for minutes only. Everything else is that of the class.
 AROUND = """
 c = get_config()
-for part in ("require_closed_signup.py", "jupyterhub_config.py"):
-    load_subconfig("{classroom}/" + part)
+for part in {parts!r}:
+    load_subconfig("{folder}/" + part)
 c.JupyterHub.spawner_class = "{spawner}"
 c.SimpleLocalProcessSpawner.home_dir_template = "{homes}/{{username}}"
 c.JupyterHub.bind_url = "{url}"
@@ -58,7 +59,11 @@ class TestHub:
         path = f"{sys.prefix}/bin:{os.environ['PATH']}"
         self._environment = os.environ | {"CONFIGPROXY_AUTH_TOKEN": secrets.token_hex(32), "PATH": path}
         spawner = "localprocess" if self.separate else "simple"
-        (folder / "around.py").write_text(AROUND.format(**vars(self), classroom=CLASSROOM, spawner=spawner, more=more))
+        for (
+            part
+        ) in PARTS:  # the hub may see nothing of a checkout in a closed folder, and goes on without what is missing
+            shutil.copy(CLASSROOM / part, folder)
+        (folder / "around.py").write_text(AROUND.format(**vars(self), parts=PARTS, spawner=spawner, more=more))
         SERVER_CONFIG.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(CLASSROOM / SERVER_CONFIG.name, SERVER_CONFIG)
         self.homes.mkdir()

@@ -163,6 +163,7 @@ class LearningRateLab(Lab):
             self._opened.children = [self._lab]
         else:
             stepper = self._lab.stepper
+            self._lab._stop()  # what plays is the run before
             stepper.plant("")
             stepper.set_up(**asdict(Setup(**start)) if start else {"start": AS_GIVEN})
             stepper.set_up(**setup)

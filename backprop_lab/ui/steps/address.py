@@ -17,11 +17,15 @@ from backprop_lab.layers import ACTIVATIONS, Layer, Linear
 from backprop_lab.losses import LOSSES
 from backprop_lab.network import Network
 from backprop_lab.problem import Problem
+from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import SIZES, Setup
 
 SITE = "https://backprop-lab.github.io/backprop-lab"
 MOST_NUMBERS = 2000  # characters of X, y, weights and biases
 LONGEST = 2500  # characters in all
+MOST_WORK = 30_000_000  # numbers on the way to an iteration, which a browser's Python works out in some three seconds
+OVERHEAD = 10_000  # numbers that would take as long as all else in an iteration
+PROOF = 50  # iterations that would take as long as the proof of a gradient; with a mistake planted, all are proved
 NUMBER = r"-?[0-9]*\.?[0-9]+(e[+-]?[0-9]{1,3})?"
 LAYERS = ("Linear", *ACTIVATIONS)
 ARRAYS = ("X", "y", *(f"{p}{number + 1}" for number in range(SIZES["layers"] + 1) for p in "Wb"))
@@ -41,8 +45,9 @@ def number(text: str) -> float:
 
 def rates(text: str) -> dict[int, float]:
     found = [re.fullmatch(f"([0-9]{{1,6}}):({NUMBER})", each) for each in text.split(",")]
-    if None in found:
-        raise ValueError("iterations and their learning rates, such as 3:0.1,7:0.02")
+    iterations = [int(each[1]) for each in found if each]
+    if None in found or iterations != sorted({*iterations}):
+        raise ValueError("iterations, each after the one before, and their learning rates, such as 3:0.1,7:0.02")
     return {int(each[1]): float(each[2]) for each in found if each}
 
 
@@ -202,6 +207,24 @@ def address_of(place: Mapping[str, Any]) -> str:
         else:
             texts[name] = "true" if value is True else str(value)
     return urlencode(texts, safe=",;:[]")
+
+
+def check_reach(start: LabState, iteration: int) -> None:
+    """Raise ValueError, with a sentence, if it would take a browser long to come to this iteration."""
+    numbers = sum(np.size(value) for value in start.trace.values())
+    proofs = sum(step.phase == "backward" for step in start.trace.steps) if start.mistake else 0
+    most = MOST_WORK // max(OVERHEAD, numbers) - PROOF * proofs
+    if most < 0:
+        raise ValueError(
+            f"With a mistake planted, a link opens this network with up to {MOST_WORK // (PROOF * proofs):,} numbers a "
+            f"step, or a browser would take long to prove all gradients; here are {numbers:,}. Take fewer samples, "
+            "units or layers."
+        )
+    if iteration > most:
+        raise ValueError(
+            f"A link opens this network at an iteration up to {most:,}, which takes a browser some seconds; this one "
+            f"asks for {iteration:,}. In a notebook, lab.go(iteration=...) goes further."
+        )
 
 
 def link_to(place: Mapping[str, Any]) -> str:

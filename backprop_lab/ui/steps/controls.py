@@ -15,6 +15,7 @@ from backprop_lab.ui.steps.stepper import Stepper
 
 OnChange = Callable[[Any, Callable[[Any], None]], None]
 PARTS = ("start", "seed", "lr", "play", "predict", "more", "call")  # what `hide` can name
+LARGEST = 10**15  # that the seed's slider goes to: a page takes whole numbers up to some 2**53; its field holds text
 
 
 def checked_parts(hide: Any) -> tuple[str, ...]:
@@ -110,8 +111,8 @@ class Controls:
             if name in options and control.options != options[name]:
                 control.options = options[name]
             control.value = place.start if name == "start" else getattr(setup, name)
-        self.seed.max = max(100, setup.seed or 0)
-        self.seed.value = setup.seed or 0
+        self.seed.max = max(100, seed := min(setup.seed or 0, LARGEST))
+        self.seed.value = seed
         self.seed_field.value = "" if setup.seed is None else str(setup.seed)
         if not self._slider_shows(place.lr):
             self.lr.value = place.lr

@@ -323,7 +323,7 @@ class StepThrough(Lab):
 
         It has numbers of your own in it, X, y, weights and biases, in up to 2,000 characters. The environment variable
         BACKPROP_LAB_SITE names another web site than ours. Raises ValueError for what a link can't hold: more numbers,
-        layers or a loss of your own, and a mistake that is not in MISTAKES.
+        layers or a loss of your own, a mistake that is not in MISTAKES, and an iteration that takes a browser long.
         """
         return reopening.link_for(self.stepper, self._looks)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from backprop_lab.mistakes import MISTAKES
-from backprop_lab.ui.steps.address import link_to
+from backprop_lab.ui.steps.address import check_reach, link_to
 from backprop_lab.ui.steps.setup import AS_GIVEN, WORKED_EXAMPLE, Setup
 from backprop_lab.ui.steps.stepper import Stepper
 from backprop_lab.ui.values.one_cell import indexed
@@ -34,6 +34,7 @@ def left_out(stepper: Stepper) -> str:
 def link_for(stepper: Stepper, looks: Mapping[str, Any]) -> str:
     """The address, with the learner's own numbers in it. Raises ValueError, with a sentence, for what it can't hold."""
     place, said = stepper.place, _said(stepper, looks)
+    check_reach(place, place.iteration)
     if place.mistake and stepper.mistakes[place.mistake] is not MISTAKES.get(place.mistake):
         raise ValueError("A link holds no mistake of your own, only those of MISTAKES.")
     first, *later = stepper.rates.items()
