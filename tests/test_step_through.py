@@ -14,6 +14,7 @@ from unittest import mock
 import numpy as np
 import pytest
 from common import count, kept, parts_of, raises, same_values
+from problems import varied_problem
 
 from backprop_lab import MISTAKES, SoftmaxCrossEntropy, random_problem
 from backprop_lab.number_format import typed_number
@@ -184,6 +185,19 @@ def test_the_call_shown_is_plain_python_whatever_numbers_it_was_opened_with():
     call = "StepThrough(start='random', seed=3, lr=0.1, iteration=2, hide=['seed', 'call'], large=True)"
     assert lab.call() == repr(lab) == call
     assert kept(lab)["image/png"], "its board stands in where there is no kernel"
+
+
+def test_a_problem_of_fractions_is_shown_at_every_step_worked_out_cell_by_cell_and_saved(tmp_path):
+    lab = opened(varied_problem(3, exact=True))
+    for step in lab.trace.steps:
+        do(lab, "next")
+        assert (lab.step, note(lab)[1]) == (step.name, False), note(lab)
+        assert lab._view.state["card"]["code"] == f"{step.name} = {step.code}"
+        for i, j in np.ndindex(np.atleast_2d(step.value).shape):
+            do(lab, ("cell", {"cell": [step.name, i, j], "pinned": False}))
+            assert (lab._view.state["sum"]["total"] != "", note(lab)[1]) == (True, False)
+    for kind, scale in (("png", 1), ("svg", None), ("gif", 0.25), ("html", None)):
+        lab.save(tmp_path / f"it.{kind}", scale=scale)
 
 
 def test_what_is_hidden_is_not_there_and_everything_else_is():
