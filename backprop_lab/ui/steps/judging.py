@@ -65,7 +65,7 @@ def _zeros(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
     """Which units of a ReLU will be 0, for one sample."""
     Y, i, _j = cell
     X = _relus(trace)[Y]
-    row = trace[Y][i]
+    row = value_of(trace, Y)[i]
     units = len(row)
 
     def judge(text: str) -> tuple[bool, str]:
@@ -80,7 +80,7 @@ def _zeros(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
         right = known.get(text.lower(), set(numbers)) == set(zero)
         return right, f"{'Right' if right else 'Not quite'}: of the units 0 to {units - 1}, {are} 0 in row {i} of {Y}."
 
-    numbers = f": {', '.join(plain(x, 3) for x in trace[X][i])}" if units <= 8 else ""
+    numbers = f": {', '.join(plain(x, 3) for x in value_of(trace, X)[i])}" if units <= 8 else ""
     return Question(
         f"Predict row {i} of {Y}",
         f"Framed is row {i} of {X}, which the ReLU takes. Which units will be 0? Their numbers begin with 0.",
