@@ -1,5 +1,6 @@
 """Predictions and the questions of a lesson: what is asked, what counts as right, and what is said of an answer."""
 
+import re
 from collections import Counter
 from itertools import combinations
 
@@ -122,9 +123,30 @@ def test_each_kind_of_question_gives_a_verdict_and_our_reason(example):
     assert rise.judge("stays")[1].startswith("No: the loss goes from 52.15")
     assert rise.why.endswith(" The step is too long: on its way the loss turns and rises.")
     assert "too long" not in question(plant(t, MISTAKES["mask-forgotten"]), ("L", 0, 0)).why, "a gradient is wrong here"
-    for other, said in ((2, "−2 is one of the largest, and"), (0, "2 is one of the largest, which")):
+    for other, said in (
+        (2, "−2 is one of the largest of its 3 terms, but"),
+        (0, "2 is one of the largest of its 3 terms, which"),
+    ):
         tied = through(Linear([[1.0]], [[0.0]]), X=np.ones((3, 1)), y=[[0.0], [other], [0.5]])
-        assert f"Of its 3 terms, 1 × {said}" in question(tied, ("dW1", 0, 0)).why
+        assert f" 1 × {said}" in question(tied, ("dW1", 0, 0)).why
+
+
+def test_a_term_is_said_to_decide_the_sign_only_where_it_outweighs_all_of_the_other_sign():
+    found = Counter()
+    for seed in range(count(300)):
+        t = trace(random_problem(seed, samples=4, inputs=3, hidden=4, outputs=4, lr=0.01))
+        for cell, value in cells(t):
+            why = question(t, cell).why
+            terms = [term.value for term in work_out(t, cell).every_term]
+            if said := re.search(r"(of its \d+ terms.*)", why):
+                largest = max(map(abs, terms))
+                those = [term for term in terms if abs(term) == largest and np.sign(term) == np.sign(value)]
+                against = -sum(term * np.sign(value) for term in terms if np.sign(term) == -np.sign(value))
+                decides = abs(sum(those)) > against and len(those) == sum(abs(term) == largest for term in terms)
+                assert ("decide" in said[1].replace("not decide", "")) == decides, (cell, why)
+                assert ("outweigh" in said[1]) == (not those and value != 0)
+                found[decides, bool(those)] += 1
+    assert len(found) == 3, found
 
 
 def test_what_is_right_in_the_tour_and_about_training_is_right_on_the_board(example):
