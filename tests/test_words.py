@@ -173,7 +173,7 @@ def test_units_that_are_off_for_every_sample_are_called_dead_at_their_relu_and_n
 
 
 def test_a_dead_unit_is_said_to_come_back_only_where_other_numbers_in_the_layers_before_can_bring_it_back():
-    """Those of units that are off for good stay as they are; and of what is called dead nothing comes back in training."""
+    """Those of units that are off for good stay; and of what is called dead nothing comes back in training."""
     found, rng = {True: 0, False: 0}, np.random.default_rng(0)
     for seed in range(101):
         t = trace(random_problem(seed, hidden=[4, 4], lr=0.01))
