@@ -76,11 +76,6 @@ class CellPainter:
                     self.numbers[k] = [in_cell(box.name, value) for value in matrix.ravel().tolist()]
             self._paint(self._grids[k], self.levels[k], self.numbers[k])
 
-    @property
-    def unread(self) -> set[str]:
-        """The matrices whose cells are too small for numbers."""
-        return {box.name for box, grid in zip(self.boxes, self._grids, strict=True) if not grid.em}
-
     def _grid(self, box: Box) -> _Grid:
         down, across = box.means
         rows, cols = (
@@ -98,6 +93,11 @@ class CellPainter:
             (lines[0] - rows[0]).tolist(), (lines[1] - cols[0]).tolist(), em,
             int(np.diff(cols).min() - self._line - BESIDE * self._ratio),
         )  # fmt: skip
+
+    @property
+    def unread(self) -> set[str]:
+        """The matrices whose cells are too small for numbers."""
+        return {box.name for box, grid in zip(self.boxes, self._grids, strict=True) if not grid.em}
 
     def _paint(self, grid: _Grid, levels: Array | None, numbers: list[str] | None) -> None:
         high, wide, line = len(grid.down), len(grid.across), self._line

@@ -171,7 +171,7 @@ TOUR = (
     ),
     LabQuestion(
         "With 1e-06 as learning rate, press Next phase until the bottom row is full, and jump to W2_new. "
-        "Scroll in the card to its foot, read the largest change, "
+        "Read the largest change in the card, "
         "then type 0.001 as learning rate and read it again. How many times as large is it?",
         "1000",
         "Divide the second by the first; 4.5e−05 is 0.000045.",
