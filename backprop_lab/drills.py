@@ -213,13 +213,14 @@ KINDS: dict[str, Callable[[Trace, np.random.Generator], Question | None]] = {
     "shape": _shape,
     "sign": _sign,
 }
+NETWORK = "Y1 = X @ W1 + b1, H1 = max(Y1, 0), y_pred = H1 @ W2 + b2"
 LOSS = "the loss is the sum of the squares"
 TITLES = {
     "cell": "One cell of dW. Rows and columns are counted from 0",
     "mask": "Back through a ReLU: fill in dY1",
-    "shape": "The shape of a value, in a network of two layers",
+    "shape": f"The shape of a value, where {NETWORK}",
     "sign": f"The sign: + or - or 0; {LOSS}",
-    "mixed": f"Some of everything; H1 comes from a ReLU, and {LOSS}",
+    "mixed": f"Some of everything; {NETWORK}, and {LOSS}",
 }
 
 

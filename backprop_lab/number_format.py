@@ -34,18 +34,24 @@ def told_apart(one: Any, other: Any, digits: int = 4) -> tuple[str, str]:
     return next((pair for pair in pairs if pair[0] != pair[1]), pairs[0])
 
 
-def format_number(value: float) -> str:
-    """At most five characters where that is honest: `−13.8`, `0.02`, `1e−5`; zero is `0` and never `−0.00`."""
+def format_number(value: Any) -> str:
+    """At most five characters where that is honest: `−13.8`, `0.015`, `1e−5`; zero is `0` and never `−0.00`.
+
+    No number is off by more than a twentieth of itself, unless five characters allow no better.
+    """
+    value = float(value)
     if value != value:
         return "nan"
     size = abs(value)
     if size == math.inf:
         text = "inf"
-    elif 0 < size < 0.005 or size >= 9999.5:
-        mantissa, power = f"{size:.0e}".split("e")
-        text = f"{mantissa}e{int(power)}"
+    elif 0 < size < 0.0095 or size >= 9999.5:
+        mantissa, power = f"{size:.{int(0 < value < 9.5e9 and size > 1)}e}".split("e")
+        text = f"{mantissa.removesuffix('.0')}e{int(power)}"
     elif size == int(size):
         text = f"{size:.0f}"
+    elif size < 0.0995:
+        text = f"{size:.{2 if value < 0 else 3}f}".removesuffix("0")
     else:
         text = f"{size:.{2 if size < 9.995 else 1 if size < 99.95 else 0}f}"
     return f"{'-' if value < 0 else ''}{text}".replace("-", MINUS)
@@ -65,6 +71,6 @@ def typed_number(text: str) -> int | float | str:
     return text
 
 
-def as_printed(value: float) -> float:
+def as_printed(value: Any) -> float:
     """The number that a reader takes from the board for this value."""
     return float(format_number(value).replace(MINUS, "-"))

@@ -15,8 +15,9 @@ from problems import SQUARED, problems
 from backprop_lab import SoftmaxCrossEntropy, Tanh, one_hot, random_problem, trace, worked_example
 from backprop_lab.number_format import format_number
 from backprop_lab.ui.board.board import Board
-from backprop_lab.ui.board.cells import ACROSS, DOWN, READABLE, VALUE_LIMIT, limit_of, scaled
+from backprop_lab.ui.board.cells import VALUE_LIMIT, limit_of, scaled
 from backprop_lab.ui.board.colours import COLOURS, digit_colours, in_few_colours
+from backprop_lab.ui.board.layout import ACROSS, DOWN, READABLE
 from backprop_lab.ui.board.operation import Operation
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import Setup

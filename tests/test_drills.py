@@ -62,6 +62,17 @@ def test_from_the_numbers_on_a_sheet_follows_what_its_key_says_and_the_package_a
     assert {"dW1", "dW2", "dY1", "sign of dy_pred", "sign of W2_new - W2", "shape of db1"} <= asked
 
 
+def test_a_value_whose_shape_is_asked_for_and_one_that_a_hint_names_is_on_the_sheet():
+    for kind, seed in product(ALL, range(count(300))):
+        made = drill(kind, seed)
+        for question in made.questions:
+            named = re.findall(r"\b(?:X|d?y_pred|d?[A-Z][12])\b", question.hint)
+            if question.asked.startswith("shape of "):
+                named.append(question.asked.removeprefix("shape of ").removeprefix("d"))
+            there = " ".join((made.title, *question.shown))
+            assert all(re.search(rf"\b{name}\b", there) for name in named), (question.hint, there)
+
+
 def checked(*others, **wrong):
     """What is said of the right answers to a sheet, but for one that is replaced; or of some others."""
     made = drill("mixed", 3)

@@ -1,5 +1,6 @@
 """Predictions and the questions of a lesson: what is asked, what counts as right, and what is said of an answer."""
 
+import re
 from collections import Counter
 from itertools import combinations
 
@@ -122,9 +123,30 @@ def test_each_kind_of_question_gives_a_verdict_and_our_reason(example):
     assert rise.judge("stays")[1].startswith("No: the loss goes from 52.15")
     assert rise.why.endswith(" The step is too long: on its way the loss turns and rises.")
     assert "too long" not in question(plant(t, MISTAKES["mask-forgotten"]), ("L", 0, 0)).why, "a gradient is wrong here"
-    for other, said in ((2, "−2 is one of the largest, and"), (0, "2 is one of the largest, which")):
+    for other, said in (
+        (2, "−2 is one of the largest of its 3 terms, but"),
+        (0, "2 is one of the largest of its 3 terms, which"),
+    ):
         tied = through(Linear([[1.0]], [[0.0]]), X=np.ones((3, 1)), y=[[0.0], [other], [0.5]])
-        assert f"Of its 3 terms, 1 × {said}" in question(tied, ("dW1", 0, 0)).why
+        assert f" 1 × {said}" in question(tied, ("dW1", 0, 0)).why
+
+
+def test_a_term_is_said_to_decide_the_sign_only_where_it_outweighs_all_of_the_other_sign():
+    found = Counter()
+    for seed in range(count(300)):
+        t = trace(random_problem(seed, samples=4, inputs=3, hidden=4, outputs=4, lr=0.01))
+        for cell, value in cells(t):
+            why = question(t, cell).why
+            terms = [term.value for term in work_out(t, cell).every_term]
+            if said := re.search(r"(of its \d+ terms.*)", why):
+                largest = max(map(abs, terms))
+                those = [term for term in terms if abs(term) == largest and np.sign(term) == np.sign(value)]
+                against = -sum(term * np.sign(value) for term in terms if np.sign(term) == -np.sign(value))
+                decides = abs(sum(those)) > against and len(those) == sum(abs(term) == largest for term in terms)
+                assert ("decide" in said[1].replace("not decide", "")) == decides, (cell, why)
+                assert ("outweigh" in said[1]) == (not those and value != 0)
+                found[decides, bool(those)] += 1
+    assert len(found) == 3, found
 
 
 def test_what_is_right_in_the_tour_and_about_training_is_right_on_the_board(example):
@@ -170,27 +192,63 @@ def test_a_wrong_answer_gets_a_sentence_a_right_one_ours_and_only_then_the_next_
     assert quiz.asked() is None
 
 
-def test_the_question_stands_in_the_lab_a_prediction_comes_before_it_and_of_other_numbers_it_is_not_asked():
+def test_a_tours_question_stands_beside_a_prediction_and_of_other_numbers_it_is_not_asked():
     lab = StepThrough(questions="tour", step="L")
 
     def do(what, text=""):
         lab._heard("do", {"what": what, "text": text})
-        return lab._view.state["question"]
+        return lab._view.state["tour"]
 
     assert do("next")["title"] == "Question 1 of 8"
     lab.stepper.predict(True)
-    assert do("next")["title"].startswith("Predict dH1")
-    assert do("answer", "99")["title"] == "Question 1 of 8"
-    assert do("answer", "the second")["told"].startswith("Right. ")
+    assert do("next")["title"] == "Question 1 of 8"
+    assert lab._view.state["question"]["title"].startswith("Predict dH1")
+    assert do("answer", "99")["told"] == "", "that was the answer to the other"
+    assert do("tour", "the second")["told"].startswith("Right. ")
     do("next_question")
     assert do("show")["told"] == TOUR[1].answer
     for elsewhere in ({"start": "iris"}, {"hidden": 6}, {"activation": "Tanh"}, {}):
         lab.stepper.set_up(**elsewhere) if elsewhere else lab.stepper.next_iteration()
-        assert "other numbers are on the board" in lab._view.state["question"]["text"]
-        assert (lab._view.state["question"]["told"], do("home")["told"]) == ("", TOUR[1].answer)
+        assert "other numbers are on the board" in lab._view.state["tour"]["text"]
+        assert (lab._view.state["tour"]["told"], do("home")["told"]) == ("", TOUR[1].answer)
     lab = StepThrough(questions="training", mistake="mask-forgotten", lr=0.01)
     assert do("home")["text"] == TRAINING[0].text == do("next_iteration")["text"], "it is about right gradients"
     lab._quiz.place = lab._quiz.place._replace(at=2)
     lab.stepper.plant("mask-forgotten")
     lab.stepper.set_up(start="random")
     assert (do("home")["text"], lab.stepper.place.mistake) == (TRAINING[2].text, "mask-forgotten"), "still planted"
+
+
+def test_a_tours_question_is_answered_by_looking_in_digits_or_in_words_and_only_about_what_it_says():
+    lab = StepThrough(questions="tour")
+
+    def told(text):
+        lab._heard("do", {"what": "tour", "text": text})
+        return lab._view.state["tour"]["told"]
+
+    told("the second")
+    lab._heard("do", {"what": "next_question"})
+    for text in ("8", "3"):
+        assert told(text) == "H1 is still empty: press Next until it fills, then look"
+    assert not lab._view.note, "it is said where it was asked"
+    lab.go("H1")
+    assert told("many") == "answer with a number, such as 12 or 0.5, without commas; got 'many'"
+    assert told(" Three").startswith("Right. Three, all in the first row")
+    lab._quiz.place = lab._quiz.place._replace(at=7, told="", shown=False)
+    for setup, is_asked in [({"start": "random"}, True), ({"seed": 7}, True), ({"samples": 8}, False)]:
+        lab.stepper.set_up(**setup)
+        assert ("is at least one unit off" in lab._view.state["tour"]["text"]) == is_asked, setup
+
+
+def test_nothing_is_asked_for_that_follows_from_numbers_for_which_the_board_is_too_small():
+    room = {"width": 390, "height": 800, "operation": [390, 116], "ratio": 2.0, "dark": False, "view": "a"}
+    for size, phases in (([390, 200], {"loss", "update"}), ([930, 318], {"forward", "loss", "backward", "update"})):
+        lab, asked = StepThrough(lr=0.01), set()
+        lab._heard("page", room | {"map": size})
+        lab.stepper.predict(True)
+        assert ("this board is too small" in lab._view.note["text"]) == (len(phases) == 2)
+        while lab.stepper.place.iteration == 0:
+            lab.stepper.next()
+            if cell := lab.stepper.place.question:
+                asked.add(lab.trace.step(cell[0]).phase)
+        assert asked == phases

@@ -8,7 +8,8 @@ from common import covers
 from own_parts import OWN_PROBLEMS
 
 from backprop_lab import SoftmaxCrossEntropy, SumSquaredError, Tanh, random_problem, trace
-from backprop_lab.ui.board.layout import SMALLEST, place_matrices
+from backprop_lab.ui.board.cells import number_size
+from backprop_lab.ui.board.layout import READABLE, SMALLEST, place_matrices
 
 SCREENS = [(930, 345), (1180, 420), (390, 250), (1500, np.inf)]
 SIZES = [
@@ -56,6 +57,13 @@ def test_a_square_is_the_mean_of_as_few_cells_as_keep_it_wide_enough_to_see(ever
         for side, n, each in zip((box.height, box.width), (box.rows, box.cols), box.means, strict=True):
             assert side * each / n >= SMALLEST - 1e-6 or n == 1, box
             assert each == 1 or side * (each - 1) / n < SMALLEST, box
+
+
+def test_eight_samples_have_room_for_their_numbers_on_a_laptop_with_its_file_list_open():
+    for inputs, hidden, outputs in product((2, 3, 4, 5), (2, 4, 6), (1, 2)):
+        found = place_matrices(trace(random_problem(0, 8, inputs, hidden, outputs)), 930, 318)
+        for box in found.boxes.values():
+            assert number_size(box.width / box.cols, box.height / box.rows) >= READABLE, (inputs, hidden, outputs)
 
 
 def test_the_worked_example_has_room_for_its_numbers_on_a_laptop(example):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from fractions import Fraction
 from operator import methodcaller as call
 from threading import Event, Thread
 from unittest import mock
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 from common import count, kept, parts_of, raises, same_values
 
-from backprop_lab import MISTAKES, SoftmaxCrossEntropy, random_problem
+from backprop_lab import MISTAKES, Linear, Network, Problem, ReLU, SoftmaxCrossEntropy, SumSquaredError, random_problem
 from backprop_lab.number_format import typed_number
 from backprop_lab.ui import MistakeLab, StepThrough
 from backprop_lab.ui.board.board import Board
@@ -26,7 +27,7 @@ from backprop_lab.ui.steps.setup import SIZES
 from backprop_lab.ui.steps.stepper import Stepper
 
 PAGE = {"width": 430, "height": 900, "map": [430, 300], "operation": [430, 120], "ratio": 1.0, "dark": False}
-OTHER_PAGE = {"width": 600, "height": 200, "map": [600, 320], "operation": [300, 180], "ratio": 1.25, "dark": True}
+OTHER_PAGE = {"width": 960, "height": 200, "map": [960, 420], "operation": [300, 180], "ratio": 1.25, "dark": True}
 SIZE_LABELS = {name: name for name in SIZES} | {"hidden": "hidden units", "layers": "hidden layers"}
 
 
@@ -159,7 +160,7 @@ def test_whatever_is_done_all_that_is_shown_is_of_one_place_and_another_lab_stay
         before, noted = lab.stepper.place, lab._view.note
         offered = gestures(rng, lab)
         gesture, asks = rng.choice(offered) if turn % 2 else offered[turn // 2 % len(offered)]  # each has its turn
-        refused = ""
+        refused, twin.unread = "", lab.stepper.unread  # which the page decides
         try:
             if asks:
                 asks(twin)
@@ -194,6 +195,24 @@ def test_of_a_seed_however_large_no_number_goes_to_the_page_that_javascript_cann
         sent = json.dumps([part.get_state() for part, _ in parts_of(lab)], default=str)
         json.loads(sent, parse_int=(whole := []).append)
         assert max(map(int, whole)) < 2**53 - 1, "of which the web site's Python makes a BigInt"
+
+
+def test_a_problem_of_fractions_is_shown_at_every_step_worked_out_cell_by_cell_and_saved(tmp_path):
+    first, last = (
+        Linear([[Fraction(1, 3), Fraction(-2)]], [[0, Fraction(1, 7)]]),
+        Linear([[1], [Fraction(5, 3)]], [[0]]),
+    )
+    X, y = [[Fraction(-3, 7)], [Fraction(2)]], [[Fraction(1)], [Fraction(0)]]
+    lab = opened(Problem(Network((first, ReLU(), last)), SumSquaredError(), X, y, Fraction(1, 100)))
+    for step in lab.trace.steps:
+        do(lab, "next")
+        assert (lab.step, note(lab)[1]) == (step.name, False), note(lab)
+        assert lab._view.state["card"]["code"] == f"{step.name} = {step.code}"
+        for i, j in np.ndindex(np.atleast_2d(step.value).shape):
+            do(lab, ("cell", {"cell": [step.name, i, j], "pinned": False}))
+            assert (lab._view.state["sum"]["total"] != "", note(lab)[1]) == (True, False)
+    for kind in ("png", "svg", "html"):
+        lab.save(tmp_path / f"it.{kind}")
 
 
 def test_what_is_hidden_is_not_there_and_everything_else_is():

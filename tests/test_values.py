@@ -2,18 +2,34 @@
 
 import math
 import re
+from collections import Counter
+from fractions import Fraction
+from itertools import product
 from typing import ClassVar
 
 import numpy as np
 import pytest
-from common import trained, with_first_bias, with_numbers
+from common import surer, through, trained, with_first_bias, with_numbers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from own_parts import OWN_PROBLEMS, ConcatenatedReLU, Softmax
-from problems import ACTIVATIONS, losses_of, problems
+from problems import ACTIVATIONS, losses_of, problems, varied_problem
 
-from backprop_lab import MISTAKES, Activation, Linear, Mistake, SoftmaxCrossEntropy, plant, random_problem, trace
+from backprop_lab import (
+    MISTAKES,
+    Activation,
+    Linear,
+    Mistake,
+    SoftmaxCrossEntropy,
+    plant,
+    random_problem,
+    trace,
+    worked_example,
+)
 from backprop_lab.number_format import plain, typed_number
+from backprop_lab.ui.steps.frame import the_sum
+from backprop_lab.ui.steps.judging import question
+from backprop_lab.ui.steps.setup import Setup
 from backprop_lab.ui.values.equation import Operand, equation, rules
 from backprop_lab.ui.values.one_cell import TERMS, work_out
 from backprop_lab.ui.values.slopes import slope_of, slopes_of, value_of
@@ -22,17 +38,23 @@ FUNCTIONS = {**vars(np), "np": np, "math": math, "max": lambda *numbers: np.max(
 WRITTEN = r"\b(?:(\w+)\[(\d+),(\d+)\]|lr\b)"  # a cell in the symbols
 
 
+def bare(numbers):
+    return re.sub("[()]", "", numbers.replace(")(", "·"))
+
+
 def check_cell(worked, value, t):
     """The symbols give the value; in the numbers, each number stands where its symbol does."""
     digits = 8 if worked.cell[0].endswith("_new") else 4  # enough to see that a weight moved
 
-    def number(written):
-        name, i, j = written.groups()
-        return plain(t[name][int(i), int(j)] if name else t["lr"], digits)
+    def filled_in(digits):  # without the parentheses that the numbers have and the symbols need not
+        def number(written):
+            name, i, j = written.groups()
+            return plain(t[name][int(i), int(j)] if name else t["lr"], digits)
 
-    if worked.numbers:  # without the parentheses that the numbers have and the symbols need not
-        texts = (worked.numbers, re.sub(WRITTEN, number, worked.symbols))
-        assert len({re.sub("[()]", "", text.replace(")(", "·")) for text in texts}) == 1
+        return bare(re.sub(WRITTEN, number, worked.symbols))
+
+    if worked.numbers:  # and where terms cancel, with more digits
+        assert bare(worked.numbers) in map(filled_in, range(digits, 18))
     if "…" not in worked.symbols:
         code = worked.symbols.replace("·", "*").replace("−", "-").replace("²", "**2").replace(")(", ")*(")
         found = float(eval(code, FUNCTIONS, dict(t)))
@@ -46,7 +68,7 @@ def check_cell(worked, value, t):
     if worked.every_term:
         came_to = {"sum": sum(term.value for term in worked.every_term)}
         assert value == pytest.approx(eval(worked.around.replace("−", "-").replace("·", "*"), came_to), rel=1e-9)
-        for text, number in worked.every_term:
+        for text, number, *_ in worked.every_term:
             if " × " in text and not set(text) & set("()"):
                 assert np.prod([*map(typed_number, text.split(" × "))]) == pytest.approx(number, rel=2e-3)
 
@@ -123,6 +145,83 @@ def test_so_they_are_for_every_planted_mistake(mistake, activation):
         problem = random_problem(1, *sizes, lr=0.05, activation=activation, loss=loss)
         t = trained(problem, 1, MISTAKES[mistake])  # one iteration, so that no bias is 0
         check(t, [step for step in t.steps if step.title])
+
+
+def exactly(numbers):
+    """What is written in decimals comes to on paper; None if there is more in it than arithmetic."""
+    if re.search(r"[^\d.e()+−·×²/<>= ]", numbers):
+        return None
+    code = numbers.replace(")(", ")·(").translate(
+        {ord(one): to for one, to in {"·": "*", "×": "*", "²": "**2"}.items()}
+    )
+    code = re.sub(r"\d[\d.]*(e−?\d+)?", lambda number: f"F('{number[0].replace('−', '-')}')", code)
+    return eval(code.replace("−", "-"), {"F": Fraction})
+
+
+def beyond(result, numbers, digits):
+    """By how much the numbers miss what is shown, beyond half of its last digit; they are never far from it."""
+    off, size = abs(exactly(numbers) - exactly(result)), abs(exactly(result))
+    assert off <= size / 90 or not size, (numbers, result)
+    return off - (Fraction(10) ** (math.floor(math.log10(size)) + 1 - digits) / 2 if size else 0)
+
+
+def test_an_equals_sign_stands_only_where_the_numbers_that_are_shown_give_the_result_that_is_shown():
+    signs = Counter()
+    at_rates = {"the worked example": 0.01, "random": 0.01, "iris": None, "xor": None, "mazur": None}
+    for start, iterations in product(at_rates, (0, 50, 100, 300)):
+        problem = worked_example() if start == "the worked example" else Setup(start).problem()
+        t = trained(problem.evolve(lr=at_rates[start] or problem.lr), iterations)
+        for name in [*(step.name for step in t.steps), *slopes_of(t)]:
+            for i, j in np.ndindex(value_of(t, name).shape):
+                worked = work_out(t, (name, i, j))
+                assert str(worked).endswith(f"{worked.numbers} {worked.sign} {worked.value}")
+                told, least = the_sum(t, worked), 8 if name.endswith("_new") else 4
+                written = re.findall(r"[\d.]+", worked.numbers)
+                longest = max([least, *(len(number.replace(".", "").lstrip("0")) for number in written)])
+                shown = [(worked.numbers, worked.sign, worked.value, least)]
+                shown += [(each["text"], each["sign"], each["value"], longest) for each in told["terms"]]
+                added = " + ".join(f"({each['value']})" for each in told["terms"]) or told["lines"][-1]
+                added = worked.around.replace("sum", f"({added})") or added
+                shown += [(added, told["sign"], told["total"], least)]
+                for numbers, sign, result, digits in shown:
+                    if exactly(numbers) is not None:
+                        below_1 = sign == "≈" and re.fullmatch("−?10*", result)  # there is one digit more
+                        off = beyond(result, numbers, digits + bool(below_1))
+                        assert off <= 0 if sign == "=" else off >= 0, (numbers, sign, result)
+                        signs[sign] += 1
+    print(f"{signs['=']} equals signs, and {signs['≈']} that say that it is near")  # noqa: T201
+
+
+def test_a_number_that_is_nothing_but_rounding_is_0_and_says_so_where_it_is_worked_out():
+    """The value of the trace stays: it is what the line gives."""
+    t = through(Linear([[0.1], [0.2], [-0.3]], [[0.0]]), X=[[1.0, 1.0, 1.0], [1.0, 2.0, 1.0]], y=[[0.0], [0.25]])
+    assert t["y_pred"][0, 0] == 0.1 + 0.2 - 0.3 != 0
+    assert [value_of(t, name)[0, 0] for name in ("y_pred", "dy_pred")] == [0, 0]
+    told = the_sum(t, work_out(t, ("y_pred", 0, 0)))
+    assert (told["sign"], told["total"], told["label"]) == ("=", "0", "0, but for rounding: 5.6e−17")
+    assert str(work_out(t, ("dy_pred", 0, 0))) == (
+        "dy_pred[0,0] = 2·(y_pred[0,0] − y[0,0]) = 2·(0 − 0) = 0, but for rounding: 1.1e−16"
+    )
+    assert np.array_equal(value_of(t, "dy_pred")[1], t["dy_pred"][1]), "what is more than rounding stays"
+    asked = question(t, ("dy_pred", 0, 0))
+    assert asked.judge("0")[0]
+    assert not asked.judge("+")[0]
+
+
+@pytest.mark.parametrize("size", [1e-8, 1e-12, 1e-30, 1e-300])
+def test_a_small_number_that_is_more_than_rounding_is_never_shown_as_0(size):
+    given = through(Linear([[size]], [[0.0]]), X=[[1.0]], y=[[0.0]])
+    assert all((value_of(given, name) == 0).all() == (np.all(given[name] == 0)) for name in given)
+    after = trained(Setup("xor").problem(), 300)  # whose predictions are 5e-9 off, and the squares 3e-17
+    assert np.array_equal(value_of(after, "L")[0, 0], after["L"])
+    sure = trace(random_problem(5, samples=3, loss=SoftmaxCrossEntropy()))
+    sure = surer(sure, math.log10(1 / size))
+    assert np.array_equal(value_of(sure, "P"), sure["P"]), "a probability is as exact as it is small"
+
+
+def test_of_fractions_nothing_is_rounding():
+    t = trace(varied_problem(3, exact=True))
+    assert all(np.array_equal(value_of(t, name), np.atleast_2d(t[name])) for name in t)
 
 
 SAID = [

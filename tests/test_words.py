@@ -172,6 +172,30 @@ def test_units_that_are_off_for_every_sample_are_called_dead_at_their_relu_and_n
         assert ("should" in said, "dead" in said) == (True, False)
 
 
+def test_a_dead_unit_is_said_to_come_back_only_where_other_numbers_in_the_layers_before_can_bring_it_back():
+    """Those of units that are off for good stay; and of what is called dead nothing comes back in training."""
+    found, rng = {True: 0, False: 0}, np.random.default_rng(0)
+    for seed in range(101):
+        t = trace(random_problem(seed, hidden=[4, 4], lr=0.01))
+        off = [{*np.flatnonzero(~np.any(t[name] > 0, axis=0))} for name in ("H1", "H2")]
+        if not off[1] or len(off[1]) == t["H2"].shape[1]:
+            continue
+        H1 = rng.exponential(size=(5000, t["H1"].shape[1])) * 10 ** rng.uniform(-3, 3, (5000, t["H1"].shape[1]))
+        H1[:, [*off[0]]] = 0
+        can = {unit for unit in off[1] if (H1 @ t["W2"][:, unit] + t["b2"][0, unit] > 0).any()}
+        said = remarks.on_dead_units(t, t.step("dY2"))
+        told = re.search(r"; (they|it|only [\d, ]+) may come back", said)
+        claimed = (
+            set() if not told else off[1] if told[1] in ("they", "it") else {*map(int, re.findall(r"\d+", told[1]))}
+        )
+        assert claimed == can, (seed, said)
+        for unit in off[1]:
+            found[unit in claimed] += 1
+        later = [trained(t.problem, k) for k in (1, 30)]
+        assert not any((each["H2"][:, [*off[1] - claimed]] > 0).any() for each in later)
+    assert min(found.values()) > 10, found
+
+
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_only_a_relu_can_die_and_a_whole_layer_of_dead_units_is_warned_of_once_it_is_on_the_board(activation):
     t = trace(with_numbers(random_problem(0, hidden=[3, 3], activation=activation), b2=np.full((1, 3), -1000.0)))

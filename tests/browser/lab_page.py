@@ -79,7 +79,7 @@ EVALUATE = """async (expression) => {
 NOTEBOOK = """(({ activeCellIndex: active, widgets, mode }) => ({ active, cells: widgets.length, mode }))(
   window.jupyterapp.shell.currentWidget.content)"""
 
-AREAS = ["transport", "timeline", "map", "card", "operation", "sum"]  # below the controls
+AREAS = ["transport", "timeline", "map", "card", "tour", "operation", "sum"]  # below the controls
 
 # Where the areas are, and the panel that shows them; and which of them, but for the timeline, shows less than it holds.
 MEASURE = """(names) => {
@@ -88,7 +88,10 @@ MEASURE = """(names) => {
   const sides = ["left", "top", "right", "bottom"];
   const box = (element) => sides.map((side) => element.getBoundingClientRect()[side]);
   const areas = { controls: lab.querySelector(".widget-hbox") };
-  for (const area of names) areas[area] = lab.querySelector(`.bpl-${area}`);
+  for (const area of names) {
+    const part = lab.querySelector(`.bpl-${area}`);
+    if (part && !part.hidden) areas[area] = part; // there may be no tour
+  }
   const cut = Object.entries(areas).filter(([area, e]) => e.scrollHeight > e.clientHeight + 1 ||
     (area !== "timeline" && e.scrollWidth > e.clientWidth + parseFloat(getComputedStyle(e).overflowClipMargin)));
   return { panel: box(panel), cut: cut.map(([area]) => area), boxes: Object.values(areas).map(box) };

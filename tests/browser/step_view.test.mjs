@@ -59,6 +59,7 @@ test("the layout goes with the room there is, and fills it, but no lower than it
   }
   assert.equal(heightIn(647, 40, "desktop"), 601);
   assert(heightIn(300, 40, "desktop") > 300);
+  assert(heightIn(300, 40, "phone", true) > heightIn(300, 40, "phone", false));
   assert(heightIn(9000, 40, "wide") < 2000);
 });
 

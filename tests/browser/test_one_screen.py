@@ -4,7 +4,12 @@ import pytest
 from lab_page import LAID_OUT, check_that_all_is_seen
 
 LAPTOP, PROJECTOR, MONITOR, TABLET = (1366, 768), (1280, 720), (1920, 1080), (820, 1180)
-SEEN = [("StepThrough()", LAPTOP, TABLET), ("StepThrough(large=True)", PROJECTOR), ("MistakeLab()", LAPTOP)]
+SEEN = [
+    ("StepThrough()", LAPTOP, TABLET),
+    ("StepThrough(questions='tour')", LAPTOP),
+    ("StepThrough(large=True)", PROJECTOR),
+    ("MistakeLab()", LAPTOP),
+]
 IN_RELEASES = [("StepThrough()", MONITOR), ("MistakeLab(large=True)", PROJECTOR)]
 SEEN += [pytest.param(seen, marks=pytest.mark.release) for seen in IN_RELEASES]
 FITS = "all => all.every(e => e.scrollWidth <= e.clientWidth && e.getBoundingClientRect().right < 352)"  # beside a bar

@@ -35,25 +35,32 @@ def test_the_view_is_one_module_of_all_its_files_each_of_which_imports_what_it_u
         path.write_text(code)
 
 
-def test_questions_stand_in_the_card_and_a_reason_beside_ours_and_nothing_moves(notebook):
+def test_a_tours_question_stands_beside_what_is_predicted_a_double_click_answers_one_and_nothing_moves(notebook):
     lab = notebook(ONE_CELL.replace("StepThrough()", "StepThrough(questions='tour')"), run=False)
-    lab.page.set_viewport_size({"width": 1280, "height": 640})  # too low for all of the card
+    lab.page.set_viewport_size({"width": 1280, "height": 720})  # with the file list open: too low for all of it
     lab.run_all()
-    before = lab.page.evaluate(MEASURE, AREAS)["boxes"]
+    tour, before = lab.root.locator(".bpl-tour"), lab.page.evaluate(MEASURE, AREAS)["boxes"]
     lab.press("Next", "the third", "the second")
     expect(lab.button("Next question")).to_be_focused()
-    lab.key("Enter")
-    expect(lab.field("a number, then Enter")).to_be_focused()
-    lab.page.keyboard.type("5\n")
+    lab.button("Next question").dblclick()
     lab.settle()
-    lab.page.keyboard.type("three\n")
-    expect(lab.card.locator(".bpl-refused")).to_be_in_viewport(ratio=1)
+    expect(tour).to_contain_text("Question 2 of 8")
+    expect(tour.locator(".bpl-note")).to_have_count(0)
     lab.press("Predict first", "Next")
     expect(lab.root.locator(".bpl-equation img")).to_be_hidden()  # of the step before, it is no rule for this one
-    lab.press("none")
+    assert lab.root.locator(".bpl-equation .bpl-frame:visible").count() == 0, "nor is a frame of it"
+    lab.button("none").dblclick()
+    lab.settle()
+    expect(lab.card.locator(".bpl-said").first).to_contain_text("of the units 0 to 3")
+    expect(tour.locator(".bpl-note")).to_have_count(0)
     lab.field("Why?").fill("as they are <b>")
     lab.field("Why?").press("Enter")
     expect(lab.card).to_contain_text("You: as they are <b> — Ours: A ReLU lets through what is positive")
+    lab.field("a number, then Enter").click()
+    lab.page.keyboard.type("5\n")
+    lab.settle()
+    lab.page.keyboard.type("many\n")
+    expect(tour.locator(".bpl-refused")).to_be_in_viewport(ratio=1)
     assert np.abs(np.subtract(lab.page.evaluate(MEASURE, AREAS)["boxes"], before)).max() < 1
     assert lab.violations() == []
 

@@ -19,7 +19,6 @@ from backprop_lab.layers import Array
 from backprop_lab.number_format import format_number
 from backprop_lab.tracing import Trace
 from backprop_lab.ui.board.cells import (
-    READABLE,
     VALUE_LIMIT,
     CellPainter,
     gradient_limit,
@@ -27,7 +26,7 @@ from backprop_lab.ui.board.cells import (
     scaled,
 )
 from backprop_lab.ui.board.colours import digit_colours
-from backprop_lab.ui.board.layout import AVERAGED, Box, Layout, place_matrices
+from backprop_lab.ui.board.layout import AVERAGED, READABLE, Box, Layout, place_matrices
 from backprop_lab.ui.board.picture import Picture
 from backprop_lab.ui.board.text import EMPTY, Word
 from backprop_lab.ui.drawing import own_settings

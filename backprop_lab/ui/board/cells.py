@@ -14,7 +14,7 @@ from backprop_lab.layers import Array
 from backprop_lab.number_format import format_number, plain
 from backprop_lab.problem import Problem
 from backprop_lab.ui.board.colours import digit_numbers, number_of
-from backprop_lab.ui.board.layout import Box
+from backprop_lab.ui.board.layout import ACROSS, DOWN, READABLE, Box
 from backprop_lab.ui.board.text import DIGIT_HEIGHT, FAMILY
 from backprop_lab.ui.drawing import own_settings
 from backprop_lab.ui.theme import Theme
@@ -22,8 +22,6 @@ from backprop_lab.ui.values.slopes import is_slope
 
 # Where the colour scales end; fixed, so that pictures can be compared.
 VALUE_LIMIT, GRADIENT_LIMIT = 10.0, 100.0
-READABLE = 7.3  # CSS pixels an em: smaller numbers are left out
-ACROSS, DOWN = 0.292, 0.68  # of a cell's width and height for an em: then −13.8 leaves a margin
 BESIDE = 3  # CSS pixels of a cell's width that stay free of a number, for a frame
 LINED = 8  # CSS pixels: smaller cells have no lines between them
 with own_settings():
@@ -95,6 +93,11 @@ class CellPainter:
             (lines[0] - rows[0]).tolist(), (lines[1] - cols[0]).tolist(), em,
             int(np.diff(cols).min() - self._line - BESIDE * self._ratio),
         )  # fmt: skip
+
+    @property
+    def unread(self) -> set[str]:
+        """The matrices whose cells are too small for numbers."""
+        return {box.name for box, grid in zip(self.boxes, self._grids, strict=True) if not grid.em}
 
     def _paint(self, grid: _Grid, levels: Array | None, numbers: list[str] | None) -> None:
         high, wide, line = len(grid.down), len(grid.across), self._line

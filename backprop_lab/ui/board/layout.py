@@ -21,6 +21,9 @@ WIDEST, WIDEST_LARGE = 58.0, 90.0  # a cell; the second for the back row of a le
 FLAT, TALL, NATURAL = 3.0, 2.5, 0.52  # width by height at most, height by width at most, and height by width if free
 POWERS = (1.0, 0.85, 0.7, 0.55, 0.4)  # of the number of cells that a side grows with: the large ones give way first
 LOSS_ROOM = (7.5, 5.0)  # the smallest loss plot, its title included, in ems of labels
+READABLE = 7.3  # CSS pixels an em: smaller numbers are left out
+ACROSS, DOWN = 0.292, 0.75  # of a cell's width and height for an em: then −13.8 leaves a margin
+SHRINK = (0.9, 0.8)  # of labels, where that leaves room for numbers that can be read
 AVERAGED = "avg"  # what a label says of squares that are means
 
 
@@ -84,14 +87,30 @@ def place_matrices(trace: Trace, width: float, height: float = math.inf, large: 
     """Place every matrix of `trace` in a picture of at most `width` by `height` CSS pixels."""
     columns = _columns(trace)
     found = _placed(columns, width, height, large)
+    if not _can_be_read(found):
+        smaller = (_placed(columns, width, height, large, shrink=shrink) for shrink in SHRINK)
+        found = next(filter(_can_be_read, smaller), found)
     if averaged := {name for name, box in found.boxes.items() if box.means != (1, 1)}:
         found = _placed(columns, width, height, large, averaged)
     return found
 
 
-def _placed(columns: list[_Column], width: float, height: float, large: bool, averaged: Container[str] = ()) -> Layout:
+def _can_be_read(layout: Layout) -> bool:
+    """Whether there is room for the numbers in every cell."""
+    boxes = layout.boxes.values()
+    return all(min(ACROSS * box.width / box.cols, DOWN * box.height / box.rows) >= READABLE for box in boxes)
+
+
+def _placed(
+    columns: list[_Column],
+    width: float,
+    height: float,
+    large: bool,
+    averaged: Container[str] = (),
+    shrink: float = 1.0,
+) -> Layout:
     """The layout, with room for the labels of matrices whose squares are means."""
-    font = float(np.clip(8 + 5 * (min(width / 930, height / 345) - 0.42), 8, 16 if large else 13))
+    font = shrink * float(np.clip(8 + 5 * (min(width / 930, height / 345) - 0.42), 8, 16 if large else 13))
     label, row_gap = 1.3 * font, 0.45 * font
     gap = min(1.3 * font, 0.2 * width / len(columns))
     room = width - 2 * MARGIN - gap * (len(columns) - 1)

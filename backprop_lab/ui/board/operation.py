@@ -15,8 +15,8 @@ from matplotlib.patches import PathPatch
 
 from backprop_lab.layers import Array
 from backprop_lab.tracing import Trace
-from backprop_lab.ui.board.cells import ACROSS, DOWN, GRADIENT_LIMIT, CellPainter, limit_of, number_size
-from backprop_lab.ui.board.layout import MARGIN, Box
+from backprop_lab.ui.board.cells import GRADIENT_LIMIT, CellPainter, limit_of, number_size
+from backprop_lab.ui.board.layout import ACROSS, DOWN, MARGIN, Box
 from backprop_lab.ui.board.picture import Picture
 from backprop_lab.ui.board.text import EMPTY, Word, path_of
 from backprop_lab.ui.drawing import own_settings

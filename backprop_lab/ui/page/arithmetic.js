@@ -66,9 +66,11 @@ export function kindOf(width, height, large) {
   return width >= 1150 && height >= 600 ? "wide" : "desktop";
 }
 
-// How high the view is in a panel, of which what stands above the view takes a part.
-export function heightIn(panel, above, kind) {
-  return Math.round(Math.min(MOST, Math.max(LEAST[kind], panel - above - 6)));
+// How high the view is in a panel, of which what stands above the view takes a part; where it also asks, there is more
+// to scroll to on a phone.
+export function heightIn(panel, above, kind, asks) {
+  const least = LEAST[kind] + (asks && kind === "phone" ? 150 : 0);
+  return Math.round(Math.min(MOST, Math.max(least, panel - above - 6)));
 }
 
 // The first and the last of the rows that lie between a top and a bottom, counted from 1; null if none does.

@@ -1,83 +1,100 @@
-// The card: the step in words, with a question in its place while one is asked.
+// The card: the step in words, with a question in its place while one is asked; and the tour, whose questions stand
+// beside it.
 
 import { letScroll, make, makeField } from "./elements.js";
 
-// Whether a question hides the step. What stands beside the step does not.
 export function predicts({ question }) {
-  return Boolean(question && !question.beside);
+  return Boolean(question);
 }
 
-function fillQuestion(question, now, tell) {
-  if (!now.beside) make("h4", "", question, now.title);
-  make("p", "", question, now.text);
-  const answers = make("div", "bpl-signs", question);
-  if (now.told) make("div", `bpl-note ${now.right ? "bpl-is-right" : ""}`, make("div", "bpl-said", question), now.told);
-  for (const choice of now.choices) {
-    const button = make("button", "bpl-button", answers, choice);
-    button.type = "button";
-    button.onclick = () => tell({ kind: "do", what: "answer", text: choice });
-  }
-  if (now.field) {
-    const guess = makeField(answers, now.field, "Type your answer and press Enter", (text) => {
-      tell({ kind: "do", what: "answer", text });
-      guess.value = "";
-    });
-  }
-  for (const [what, word] of now.buttons ?? []) {
-    const button = make("button", "bpl-button bpl-more", answers, word);
-    button.type = "button";
-    button.onclick = () => tell({ kind: "do", what });
-  }
-  return answers;
+// A double click would also answer the question that comes next.
+function makeAnswer(parent, word, say) {
+  const button = make("button", "bpl-button", parent, word);
+  button.type = "button";
+  button.onclick = ({ detail }) => detail > 1 || say();
+  return button;
 }
 
-// The question, and below it what was said, and a field for the learner's own reason.
-function makeQuestion(card, tell) {
-  const question = make("div", "bpl-question", card);
+// A question with its answers, each of which tells `what`; shown anew when it is another.
+function makeQuestion(parent, what, tell) {
+  const question = make("div", "bpl-question", parent);
+  let shown = "null";
+  return (now) => {
+    const all = JSON.stringify(now ?? null);
+    question.hidden = !now;
+    if (all === shown) return;
+    shown = all;
+    const hadFocus = question.contains(document.activeElement);
+    question.replaceChildren();
+    if (!now) return;
+    make("h4", "", question, now.title);
+    make("p", "", question, now.text);
+    const answers = make("div", "bpl-signs", question), say = (text) => tell({ kind: "do", what, text });
+    const kind = now.refused ? "bpl-refused" : `bpl-note ${now.right ? "bpl-is-right" : ""}`;
+    if (now.told) make("div", kind, make("div", "bpl-said", question), now.told);
+    for (const choice of now.choices) makeAnswer(answers, choice, () => say(choice));
+    if (now.field) {
+      const guess = makeField(answers, now.field, "Type your answer and press Enter", (text) => {
+        say(text);
+        guess.value = "";
+      });
+    }
+    for (const [does, word] of now.buttons ?? []) {
+      makeAnswer(answers, word, () => tell({ kind: "do", what: does })).classList.add("bpl-more");
+    }
+    if (hadFocus) answers.querySelector("input, button")?.focus({ preventScroll: true });
+  };
+}
+
+// What was said to an answer is in sight, though there may be too little room for the question as well.
+function lookAtWhatIsSaid(area) {
+  area.scrollTop = 0;
+  const told = [...area.querySelectorAll(".bpl-question .bpl-note, .bpl-refused")].at(-1);
+  if (told) area.scrollTop = told.getBoundingClientRect().bottom - area.getBoundingClientRect().bottom + 6;
+  letScroll(area);
+}
+
+// What was said, and a field for the learner's own reason.
+function makeSaid(card, tell) {
   const said = make("div", "bpl-said", card);
   said.setAttribute("role", "status");
   const because = makeField(card, "Why?", "Type your reason in one line and press Enter", (text) => {
     tell({ kind: "do", what: "why", text });
     because.value = "";
   });
-
-  let shown = "";
-  function show({ question: now, why }) {
-    const all = JSON.stringify(now);
+  return (note, why) => {
+    if (because.parentElement.hidden !== !why) because.value = "";
     because.parentElement.hidden = !why;
-    question.hidden = !now;
-    if (all === shown) return;
-    shown = all;
-    because.value = "";
-    const hadFocus = question.contains(document.activeElement);
-    question.replaceChildren();
-    if (!now) return;
-    const answers = fillQuestion(question, now, tell);
-    if (hadFocus) answers.querySelector("input, button")?.focus({ preventScroll: true });
-  }
-
-  function say(note) {
     said.replaceChildren();
     if (note.text) make("div", `bpl-${note.kind}`, said, note.text);
-  }
+  };
+}
 
-  return { show, say };
+export function makeTour(board, { tell }, later) {
+  const tour = make("div", "bpl-tour", board), showQuestion = makeQuestion(tour, "tour", tell);
+  tour.setAttribute("role", "group");
+  tour.setAttribute("aria-label", "A question");
+  function show({ tour: now }) {
+    tour.hidden = !now;
+    board.classList.toggle("bpl-asks", Boolean(now));
+    showQuestion(now);
+    later(() => lookAtWhatIsSaid(tour));
+  }
+  return { show };
 }
 
 function fillHead(head, state) {
   const { card: now, question: asked } = state;
   head.replaceChildren();
   const line = make("div", "bpl-head", head);
-  make("span", "bpl-chip", line, predicts(state) ? "predict" : now.phase);
-  make("span", "bpl-place", line, asked?.beside ? "" : now.place);
-  if (asked?.beside) make("h4", "", line, asked.title);
+  make("span", "bpl-chip", line, asked ? "predict" : now.phase);
+  make("span", "bpl-place", line, now.place);
   if (!asked) make("h4", "", head, now.title);
 }
 
 // What is said to the learner stands where the sentence and the formula were, which can be read again later.
-function fillWords(words, { card: now, remarks, question: asked }, note) {
+function fillWords(words, { card: now, remarks }, note) {
   words.replaceChildren();
-  if (asked?.beside) make("h4", "", words, now.title); // the question stands above it
   if (now.sentence && !note.text) make("p", "", words, now.sentence);
   if (now.formula && !note.text) make("div", "bpl-formula", words).innerHTML = now.formula;
   if (now.code) make("code", now.right ? "bpl-wrong" : "", make("div", "bpl-line", words), now.code);
@@ -95,7 +112,7 @@ export function makeCard(board, { tell }, later) {
   card.setAttribute("role", "group");
   card.setAttribute("aria-label", "The step in words");
   const head = make("div", "bpl-words", card);
-  const question = makeQuestion(card, tell);
+  const showQuestion = makeQuestion(card, "answer", tell), say = makeSaid(card, tell);
   const words = make("div", "bpl-words", card);
   const fit = () => letScroll(card);
 
@@ -106,17 +123,13 @@ export function makeCard(board, { tell }, later) {
     if (all === shown) return;
     shown = all;
     card.className = `bpl-card bpl-${predicts(state) ? "predict" : now.phase}`;
-    question.show(state);
-    question.say(note);
+    showQuestion(asked);
+    say(note, why);
     words.hidden = predicts(state);
     fillHead(head, state);
     fillWords(words, state, note);
     later(() => {
-      card.scrollTop = 0;
-      const told = [...card.querySelectorAll(".bpl-question .bpl-note, .bpl-refused")].at(-1);
-      // What is said to an answer is in sight, though the card may be too low for the question as well.
-      if (told) card.scrollTop = told.getBoundingClientRect().bottom - card.getBoundingClientRect().bottom + 6;
-      fit();
+      lookAtWhatIsSaid(card);
       for (const line of words.querySelectorAll(".bpl-line")) letScroll(line);
     });
   }

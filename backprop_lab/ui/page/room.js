@@ -23,14 +23,14 @@ function lay(el, { board, map, operation }, width, seen, large) {
   const top = (labAround(el) ?? board).getBoundingClientRect().top;
   const above = board.getBoundingClientRect().top - top, kind = kindOf(width, seen - above, large);
   for (const other of Object.keys(LEAST)) board.classList.toggle(`bpl-${other}`, other === kind);
-  board.style.height = `${heightIn(seen, above, kind)}px`;
+  board.style.height = `${heightIn(seen, above, kind, board.classList.contains("bpl-asks"))}px`;
   const roomFor = ({ figure: { parentElement } }) => [parentElement.clientWidth, parentElement.clientHeight];
   return { map: roomFor(map), operation: roomFor(operation) };
 }
 
 // `fit` is called when the layout may have changed.
 export function makeRoom(el, parts, { layout, hasSteps, tell, tooltips }, presence, fit) {
-  const { board, below } = parts;
+  const { board, below, map, operation } = parts;
   let told = "", around = null, pending = 0, again = 0;
 
   function report() {
@@ -77,7 +77,7 @@ export function makeRoom(el, parts, { layout, hasSteps, tell, tooltips }, presen
     window.addEventListener("pageshow", report, { signal });
     // Only once it is in the page does it know what is around it.
     requestAnimationFrame(() => {
-      resized.observe(board);
+      for (const part of [board, map.figure.parentElement, operation.figure.parentElement]) resized.observe(part);
       report();
     });
     return () => {

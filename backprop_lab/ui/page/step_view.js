@@ -3,7 +3,7 @@
 
 import { isPlain } from "./arithmetic.js";
 import { makeBelow } from "./below.js";
-import { makeCard, predicts } from "./card.js";
+import { makeCard, makeTour, predicts } from "./card.js";
 import { come, initialize } from "./coming.js";
 import { make } from "./elements.js";
 import { makePicture } from "./picture.js";
@@ -52,17 +52,18 @@ function makeMap(board, label, tell) {
 function makeParts(el, lab, label, later) {
   const board = make("div", "bpl-board", el);
   const transport = makeTransport(board, lab), timeline = makeTimeline(board, lab);
-  const map = makeMap(board, label, lab.tell), card = makeCard(board, lab, later);
+  const map = makeMap(board, label, lab.tell);
+  const card = makeCard(board, lab, later), tour = makeTour(board, lab, later);
   const operation = makePicture(make("div", "bpl-operation", board), "bpl-equation");
   operation.image.alt = "";
   operation.image.onload = operation.fit;
   const sum = makeSum(board, lab, later), below = makeBelow(el, lab);
-  return { board, transport, timeline, map, card, operation, sum, below };
+  return { board, transport, timeline, map, card, tour, operation, sum, below };
 }
 
 // What shows what the model says. What needs sizes is done last: each look at one lays the page out anew.
 function makeShowing(model, lab, parts, pointer, toMeasure) {
-  const { board, transport, timeline, map, card, operation, sum, below } = parts;
+  const { board, transport, timeline, map, card, tour, operation, sum, below } = parts;
 
   // A new map goes ahead: what belongs to it is made once it is on the screen.
   let goesAhead = false;
@@ -88,10 +89,11 @@ function makeShowing(model, lab, parts, pointer, toMeasure) {
     pointer.heed(now);
     operation.boxes = now.operation ?? [];
     // While the learner predicts, it still shows the step before.
-    operation.image.style.visibility = predicts(now) ? "hidden" : "";
+    operation.figure.style.visibility = predicts(now) ? "hidden" : "";
     transport.show(now);
     timeline.show(now);
     card.show(now, model.get("note"));
+    tour.show(now);
     sum.show(now);
     below.show(now);
     pointer.frameAll();

@@ -22,7 +22,8 @@ class StepView(anywidget.AnyWidget):
         of them changes
     kind "gone": the last view has left, with its cell, its notebook or its page; another may come
     kind "do": `what` of "restart", "back", "next", "next_phase", "next_iteration", "play", "show", "next_question",
-        "home", and "answer", "why", "edit" and "save" with a `text`, "link" where there is none to copy
+        "home", and "answer", "tour" (an answer to its question), "why", "edit" and "save" with a `text`, "link" where
+        there is none to copy
     kind "speed": the `speed` that was chosen
     kind "jump": `index` of the step chosen on the timeline; kind "key": `key` pressed on the map
     kind "shown": `frame` of the picture that is now on the page, and the name of the `view`; said of the first picture

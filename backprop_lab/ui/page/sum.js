@@ -20,8 +20,8 @@ function fillTerms(table, now) {
     bar.style.width = `${Math.round(100 * Math.abs(share))}%`;
   }
   const total = make("tr", "bpl-total", table);
-  if (now.lines.length) make("td", "bpl-expression", total, `= ${now.total}`).colSpan = 3;
-  else for (const text of [now.of, `= ${now.total}`, ""]) make("td", "", total, text);
+  if (now.lines.length) make("td", "bpl-expression", total, `${now.sign} ${now.total}`).colSpan = 3;
+  else for (const text of [now.of, `${now.sign} ${now.total}`, ""]) make("td", "", total, text);
 }
 
 // Of a sum with more terms than there is room for, which ones are seen.

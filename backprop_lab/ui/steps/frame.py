@@ -4,7 +4,6 @@ Both are plain data, as `ui/page/step_view.py` describes them, so that they can 
 """
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -17,7 +16,7 @@ from backprop_lab.tracing import Trace
 from backprop_lab.ui.steps import words
 from backprop_lab.ui.steps.judging import question
 from backprop_lab.ui.steps.place import LabState
-from backprop_lab.ui.values.one_cell import Cell, Term, Worked, indexed, spans, work_out
+from backprop_lab.ui.values.one_cell import Cell, Worked, indexed, spans, work_out
 from backprop_lab.ui.values.slopes import is_slope, slope_of, slopes_of, value_of
 
 Frame = list[Any]  # [name, first row, last row, first column, last column, "operand" or "result"]
@@ -39,7 +38,7 @@ def state(place: LabState, losses: Sequence[float]) -> dict[str, Any]:
     return {
         "index": place.index,
         "iteration": int(place.iteration),
-        "loss": plain(losses[-1], 4) if place.shows("L") else "",
+        "loss": plain(value_of(trace, "L")[0, 0], 4) if place.shows("L") else "",
         "cell": list(cell) if cell else None,
         "pinned": place.pinned,
         "frames": step_frames(place),
@@ -104,17 +103,6 @@ def wrong_gradients(trace: Trace) -> list[str]:
 _WRONG: WeakKeyDictionary[Trace, list[str]] = WeakKeyDictionary()
 
 
-def comes_out(term: Term) -> bool:
-    """Whether the numbers that are written in a term, worked out, give the number beside them."""
-    if not re.fullmatch(r"[\d.e()+\-−×·/² ]+", term.text):  # it stands there by its name
-        return True
-    line = term.text.translate({ord("−"): "-", ord("×"): "*", ord("·"): "*", ord("²"): "**2"})
-    try:
-        return plain(eval(line), 4) == plain(term.value, 4)
-    except (ArithmeticError, NameError):  # too large, divided by 0, or a name such as e1 after all
-        return True
-
-
 def the_sum(trace: Trace, worked: Worked) -> dict[str, Any]:
     """A cell as evaluated terms, each with its share of the largest one; or, where it is no sum, as `lines`."""
     sizes = [abs(term.value) for term in worked.every_term]
@@ -122,8 +110,8 @@ def the_sum(trace: Trace, worked: Worked) -> dict[str, Any]:
     terms = [
         {
             "text": term.text,
-            "sign": "=" if comes_out(term) else "≈",
-            "value": plain(term.value, 4),
+            "sign": term.sign,
+            "value": term.written,
             "share": term.value / largest if largest and math.isfinite(term.value) else 0.0,
             "largest": len(sizes) > 1 and abs(term.value) == largest > 0,
         }
@@ -132,9 +120,10 @@ def the_sum(trace: Trace, worked: Worked) -> dict[str, Any]:
     name = worked.cell[0]
     return {
         "cell": indexed(*worked.cell),
-        "label": slope_of(trace, name).code if is_slope(name) else "",
+        "label": slope_of(trace, name).code if is_slope(name) else f"{worked.value}, {worked.but}" * bool(worked.but),
         "terms": terms,
         "lines": [] if terms else [part for part in (worked.symbols, worked.numbers) if part] or ["given"],
+        "sign": worked.sign_of_sum if terms else worked.sign,
         "total": worked.value,
         "of": worked.around if worked.around != "sum" else "total",
         "words": str(worked),

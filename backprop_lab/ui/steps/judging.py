@@ -65,7 +65,7 @@ def _zeros(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
     """Which units of a ReLU will be 0, for one sample."""
     Y, i, _j = cell
     X = _relus(trace)[Y]
-    row = trace[Y][i]
+    row = value_of(trace, Y)[i]
     units = len(row)
 
     def judge(text: str) -> tuple[bool, str]:
@@ -80,7 +80,7 @@ def _zeros(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
         right = known.get(text.lower(), set(numbers)) == set(zero)
         return right, f"{'Right' if right else 'Not quite'}: of the units 0 to {units - 1}, {are} 0 in row {i} of {Y}."
 
-    numbers = f": {', '.join(plain(x, 3) for x in trace[X][i])}" if units <= 8 else ""
+    numbers = f": {', '.join(plain(x, 3) for x in value_of(trace, X)[i])}" if units <= 8 else ""
     return Question(
         f"Predict row {i} of {Y}",
         f"Framed is row {i} of {X}, which the ReLU takes. Which units will be 0? Their numbers begin with 0.",
@@ -126,13 +126,22 @@ def _gradient(trace: Trace, cell: Cell, mistakes: Mapping[str, Mistake]) -> Ques
     terms = worked.every_term
     if len(terms) > 1 and np.sign(sum(term.value for term in terms)) == np.sign(value):  # what is around keeps the sign
         largest = max(terms, key=lambda term: (abs(term.value), np.sign(term.value) != np.sign(value)))
-        same = np.sign(largest.value) == np.sign(value)
-        is_tied = sum(abs(term.value) == abs(largest.value) for term in terms) > 1
-        is_what = "is one of the largest" if is_tied else "is the largest"
-        signed = ", which give it its sign" if is_tied else ", and gives it its sign"
-        and_what = signed if same else f", and the others {'together outweigh' if value else 'cancel'} it"
+        with_it = [term.value for term in terms if abs(term.value) == abs(largest.value)]
+        against = [term.value for term in terms if np.sign(term.value) == -np.sign(value)]
+        many, text = f"the largest of its {len(terms)} terms", largest.text
+        if np.sign(largest.value) != np.sign(value):
+            follows = "but the others together outweigh it" if value else "but the others cancel it"
+        elif abs(sum(with_it)) > abs(sum(against)):
+            follows = "which decide the sign" if len(with_it) > 1 else ""
+        else:
+            follows = "but does not decide the sign alone"
+        said = (
+            f"{text} is {'one of ' * (len(with_it) > 1)}{many}, {follows}"
+            if follows
+            else f"{many}, {text}, decides the sign"
+        )
         if largest.value:
-            why = f"{why} Of its {len(terms)} terms, {largest.text} {is_what}{and_what}.".strip()
+            why = f"{why} {said[0].upper()}{said[1:]}.".strip()
     return Question(
         f"Predict {indexed(*cell)}",
         "Framed on the board: what is its sign, or its value?",

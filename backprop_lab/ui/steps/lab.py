@@ -23,7 +23,7 @@ from backprop_lab.ui.steps.player import SPEEDS, Player
 from backprop_lab.ui.steps.quiz import LESSONS, Quiz
 from backprop_lab.ui.steps.recording import walk
 from backprop_lab.ui.steps.script import numpy_script
-from backprop_lab.ui.steps.setup import WORKED_EXAMPLE, Setup
+from backprop_lab.ui.steps.setup import RANDOM, WORKED_EXAMPLE, Setup
 from backprop_lab.ui.steps.stepper import Stepper
 from backprop_lab.ui.values.equation import rules
 
@@ -183,7 +183,9 @@ class StepThrough(Lab):
         elif what == "edit":
             self.stepper.edit(typed_number(text))
         elif what == "answer":
-            (self.stepper if self.stepper.place.question or not self._quiz.asked() else self._quiz).answer(text)
+            self.stepper.answer(text)
+        elif what == "tour":
+            self._answer_tour(text)
         elif what == "show":
             self._quiz.show()
         elif what == "next_question":
@@ -199,11 +201,19 @@ class StepThrough(Lab):
         elif what in ("next", "back", "next_phase", "next_iteration"):
             getattr(self.stepper, what)()
 
+    def _answer_tour(self, text: str) -> None:
+        """Answer the question that stands in the lab; what is no answer is refused there."""
+        place = self.stepper.place
+        try:
+            self._quiz.answer(text, place.shows)
+        except ValueError as error:
+            self._tell(tour={**(self._asked(place) or {}), "told": str(error), "right": False, "refused": True})
+
     def _go_home(self) -> None:
         """To the numbers that the question is about, at the present learning rate."""
         lr = self.stepper.place.lr
         self._start_over("start", WORKED_EXAMPLE)
-        if not self._quiz.fits(home=True, trained=False, planted=bool(self.stepper.place.mistake)):
+        if not self._quiz.fits(home=True, drawn=False, trained=False, planted=bool(self.stepper.place.mistake)):
             self.stepper.plant("")
         self.stepper.set_lr(lr)
 
@@ -264,14 +274,16 @@ class StepThrough(Lab):
                 view.layout_of_steps = frame.layout(trace, rules(trace)) | more
             view.alt = words.alt_text(place)
             told = frame.state(place, losses)
-            told["question"] = told["question"] or self._asked(place)
-            self._tell(**told, heard=self._heard_cell, below=self._below(place))
+            self._tell(**told, tour=self._asked(place), heard=self._heard_cell, below=self._below(place))
             if said:
                 self._say(said)
 
     def _asked(self, place: LabState) -> dict[str, Any] | None:
         """The question that stands in the lab, if any."""
-        return self._quiz.asked(place.setup == Setup() and not place.custom, place.iteration > 0, bool(place.mistake))
+        home, drawn = (
+            place.setup == setup and not place.custom for setup in (Setup(), Setup(RANDOM, place.setup.seed))
+        )
+        return self._quiz.asked(home, drawn, place.iteration > 0, bool(place.mistake))
 
     def _show_map(self, place: LabState) -> Operation | None:
         """Show the map, and give the picture of the operation, both in the room that the page has for them, if any."""
@@ -282,6 +294,7 @@ class StepThrough(Lab):
                 (width, height), (across, down) = page["map"], page["operation"]
                 looks = page["ratio"], page["dark"], self._looks["large"]
                 board = Board(place.trace, width, height, *looks)
+                self.stepper.unread = board.cells.unread
                 self._pictures = board, Operation(across, down, *looks, board.gradient_limit)
                 self._view.boxes = board.boxes_on_page()
             board, operation = self._pictures

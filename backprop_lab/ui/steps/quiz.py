@@ -1,6 +1,6 @@
 """Questions that stand in the lab, one after another; each is answered before its answer is shown."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from traitlets import HasTraits, Instance
@@ -9,7 +9,10 @@ from backprop_lab.number_format import typed_number
 
 RIGHT = "Right."
 HOME = "the worked example as it begins"
-TRAINED, PLANTED, ANYWHERE = "the same at any iteration", "also with a mistake planted in it", "anything"
+TRAINED, PLANTED = "the same at any iteration", "also with a mistake planted in it"
+DRAWN = "or random numbers of the same sizes, whatever the seed"
+NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+WORDS = {"zero": 0} | {word: number for number, word in enumerate(NUMBERS)}
 
 
 class LabQuestion(NamedTuple):
@@ -21,6 +24,7 @@ class LabQuestion(NamedTuple):
     answer: str  # in full
     choices: tuple[str, ...] = ()
     where: str = HOME  # which numbers the answer is about
+    needs: str = ""  # the value that has to be on the board to be looked at
 
 
 class QuizState(NamedTuple):
@@ -41,22 +45,25 @@ class Quiz(HasTraits):
         super().__init__()
         self.questions = tuple(questions)
 
-    def asked(self, home: bool = True, trained: bool = False, planted: bool = False) -> dict[str, Any] | None:
+    def asked(
+        self, home: bool = True, drawn: bool = False, trained: bool = False, planted: bool = False
+    ) -> dict[str, Any] | None:
         """What stands in the lab now; after the last question the score, until it is put away.
 
-        `home` says that the worked example is on the board, `trained` that it is at a later iteration, and `planted`
-        that there is a mistake in it: what was asked or told about other numbers than these would be wrong.
+        `home` says that the worked example is on the board, `drawn` that random numbers of its sizes are, `trained`
+        that they are at a later iteration, and `planted` that there is a mistake: what was asked or told about other
+        numbers than these would be wrong.
         """
         at, told, shown, right = self.place
         many = len(self.questions)
         if at > many or not many:
             return None
-        now = {"choices": [], "field": "", "told": told, "right": told.startswith(RIGHT), "beside": True}
+        now = {"choices": [], "field": "", "told": told, "right": told.startswith(RIGHT)}
         if at == many:
             text = f"{right} of {many} were right at the first answer."
             return now | {"title": "That was the last question", "text": text, "buttons": [["next_question", "Close"]]}
         title = f"Question {at + 1} of {many}"
-        if not self.fits(home, trained, planted):
+        if not self.fits(home, drawn, trained, planted):
             text = "This question is about the worked example, as it is, and other numbers are on the board now."
             return now | {"title": title, "text": text, "told": "", "buttons": [["home", "Back to the worked example"]]}
         now |= {"title": title, "text": self.questions[at].text}
@@ -69,23 +76,29 @@ class Quiz(HasTraits):
             "buttons": [["show", "Show me"]],
         }
 
-    def fits(self, home: bool, trained: bool, planted: bool) -> bool:
+    def fits(self, home: bool, drawn: bool, trained: bool, planted: bool) -> bool:
         """Whether the question is about what is on the board."""
         where = self.questions[self.place.at].where
-        kept = home and (where == PLANTED or not planted) and (where != HOME or not trained)
-        return kept or where == ANYWHERE
+        if where == DRAWN:
+            return (home or drawn) and not planted
+        return home and (where == PLANTED or not planted) and (where != HOME or not trained)
 
-    def answer(self, text: str) -> None:
-        """Check an answer: a wrong one gets a hint, a right one ours. Raises ValueError for what is not an answer."""
+    def answer(self, text: str, shows: Callable[[str], bool] = lambda _: True) -> None:
+        """Check an answer: a wrong one gets a hint, a right one ours.
+
+        Raises ValueError for what is not an answer, and as long as the board does not show what is to be looked at.
+        """
         now = self._open()
+        if now.needs and not shows(now.needs):
+            raise ValueError(f"{now.needs} is still empty: press Next until it fills, then look")
         if now.choices:
             if text not in now.choices:
                 raise ValueError(f"answer with one of {', '.join(now.choices)}; got {text!r}")
             is_right = text == now.right
         else:
-            typed = typed_number(text)
+            typed = WORDS.get(text.strip().lower(), typed_number(text))
             if isinstance(typed, str):
-                raise ValueError(f"answer with a number in digits, such as 12 or 0.5, without commas; got {text!r}")
+                raise ValueError(f"answer with a number, such as 12 or 0.5, without commas; got {text!r}")
             is_right = typed == float(now.right)
         if not is_right:
             self.place = self.place._replace(told=f"{text.strip().capitalize()} is not right. {now.hint}")
@@ -124,6 +137,7 @@ TOUR = (
         "3",
         "Count the cells of H1 without a colour; point at one to be sure.",
         "Three, all in the first row: these units are off for the first sample. None is off for both, so none is dead.",
+        needs="H1",
     ),
     LabQuestion(
         "Press Next phase until the loss L is there, and click it. How much of it is its largest square?",
@@ -157,7 +171,7 @@ TOUR = (
     ),
     LabQuestion(
         "With 1e-06 as learning rate, press Next phase until the bottom row is full, and jump to W2_new. "
-        "Scroll in the card to its foot, read the largest change, "
+        "Read the largest change in the card, "
         "then type 0.001 as learning rate and read it again. How many times as large is it?",
         "1000",
         "Divide the second by the first; 4.5e−05 is 0.000045.",
@@ -171,7 +185,7 @@ TOUR = (
         "Such a unit is a column of H1 that is all 0; the card names it.",
         "For eight; only 1 and 9 have no dead unit. With 8 samples, under More, for none: the more "
         "samples, the less likely.",
-        where=ANYWHERE,
+        where=DRAWN,
     ),
 )
 

@@ -57,7 +57,8 @@ def _may_come_back(trace: Trace, number: int, unit: int) -> bool:
     """Whether a unit that is off may be on again when the layers before it change: not in layer 1, whose data stay.
 
     Nor where its bias is not above 0, and its weights can only lower it: those that are not above 0, after a ReLU or a
-    sigmoid, whose outputs are never below 0; otherwise only weights that are all 0.
+    sigmoid, whose outputs are never below 0; otherwise only weights that are all 0. What comes from a unit that is off
+    for good does not count.
     """
     if number == 1:
         return False
@@ -65,8 +66,11 @@ def _may_come_back(trace: Trace, number: int, unit: int) -> bool:
     at = next(at for at, stage in enumerate(stages) if stage.number == number)
     if type(stages[at].layer) is not Linear:
         return True
-    weights, bias = trace[f"W{number}"][:, unit], trace[f"b{number}"][0, unit]
-    never_below_0 = isinstance(stages[at - 1].layer, ReLU | Sigmoid)
+    before, weights, bias = stages[at - 1], trace[f"W{number}"][:, unit], trace[f"b{number}"][0, unit]
+    if isinstance(before.layer, ReLU):
+        gone = [k for k in dead_units(trace, before.Y) if not _may_come_back(trace, before.number, k)]
+        weights = np.delete(weights, gone)
+    never_below_0 = isinstance(before.layer, ReLU | Sigmoid)
     return bool(bias > 0 or np.any(weights > 0 if never_below_0 else weights != 0))
 
 

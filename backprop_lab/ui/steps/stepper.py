@@ -51,6 +51,7 @@ class Stepper(HasTraits):
         self.mistakes = mistakes
         opened = chosen(problem, setup)
         made = opened.problem()
+        self.unread: set[str] = set()  # the matrices whose numbers the learner cannot see on the board
         self.setup_lr = float(made.lr)  # the learning rate that goes with the setup, unless another is chosen
         self._training = Training(made if lr is None else made.evolve(lr=lr))
         super().__init__(place=LabState(opened, self._training.remembered(0), note=notes.on_seed(opened, made)))
@@ -178,7 +179,8 @@ class Stepper(HasTraits):
     def predict(self, on: bool) -> None:
         """Start, or stop, asking before a step is shown; the score starts at 0."""
         asks = "before a ReLU, a gradient and an update; at the last update, whether the loss will rise"
-        note = f"Press Next: it asks first, {asks}." if on else ""
+        but = " But it asks for nothing that follows from numbers for which this board is too small."
+        note = f"Press Next: it asks first, {asks}.{but * bool(self.unread)}" if on else ""
         self.place = replace(self.place, predicting=on, question=None, right=0, asked=0, why="", note=note)
 
     def answer(self, text: str) -> None:
@@ -266,8 +268,11 @@ class Stepper(HasTraits):
         place = self.place
         if place.index == len(place.trace.steps):
             return None
+        step = place.trace.steps[place.index]
+        if step.phase != "update" and not self.unread.isdisjoint(step.operands):  # a colour shows which way, no more
+            return None
         rng = np.random.default_rng([place.setup.seed or 0, place.iteration, place.index])
-        return asked_before(place.trace, place.trace.steps[place.index], rng)
+        return asked_before(place.trace, step, rng)
 
     def _begin(self, setup: Setup, lr: float | None, told: str = "", **changes: Any) -> None:
         """Start over from a setup, with the same mistake if it can be planted there; `changes` are of the place."""

@@ -12,6 +12,7 @@ from backprop_lab.ui.steps import remarks
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.values.explanations import explain
 from backprop_lab.ui.values.mathml import mathml
+from backprop_lab.ui.values.slopes import value_of
 
 START = "The board shows everything that is given: samples X, targets y, weights, biases and the learning rate."
 
@@ -79,14 +80,14 @@ def alt_text(place: LabState) -> str:
         )
     return (
         f"Board at iteration {place.iteration}, step {place.index} of {len(place.trace.steps)}, {step.phase}: "
-        f"{step.name} = {step.code}, which gives {_rows(step.value)}."
+        f"{step.name} = {step.code}, which gives {_rows(value_of(place.trace, step.name))}."
     )
 
 
 def table(place: LabState) -> str:
     """Every value on the board, as tables that a screen reader can navigate."""
     names = [name for name in place.trace if place.shows(name)]
-    return f'<div class="bpl-tables">{"".join(matrix_table(name, place.trace[name]) for name in names)}</div>'
+    return f'<div class="bpl-tables">{"".join(matrix_table(name, value_of(place.trace, name)) for name in names)}</div>'
 
 
 def matrix_table(name: str, value: object) -> str:
@@ -97,5 +98,5 @@ def matrix_table(name: str, value: object) -> str:
 
 
 def _rows(value: object) -> str:
-    rows = np.atleast_2d(np.asarray(value, dtype=float)).tolist()
+    rows = np.asarray(value, dtype=float).tolist()
     return "; ".join(", ".join(format_number(v) for v in row) for row in rows)

@@ -7,31 +7,43 @@ a sum become their terms, and whatever goes cell by cell stays as it is.
 import ast
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import product
+from types import CodeType
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from backprop_lab.layers import Array
 from backprop_lab.number_format import MINUS, plain
 from backprop_lab.tracing import Trace
-from backprop_lab.ui.values.slopes import is_slope, slope_of, value_of
+from backprop_lab.ui.values.slopes import but_for_rounding, is_slope, slope_of, value_of
 
 Cell = tuple[str, int, int]
 TERMS = 8  # written out of a sum; a longer one is shortened in the middle
+MOST_DIGITS = 17  # more tell nothing of a float
+NEAR = 0.01  # as far from the result may be what the numbers shown come to; where terms cancel, that takes more digits
 
 
 class Term(NamedTuple):
-    """One term of a sum: in numbers, such as `−2.062 × 16.4`, or one cell by its name; and what it comes to."""
+    """One term of a sum: in numbers, such as `−2.062 × 16.4`, or one cell by its name; and what it comes to.
+
+    That is also `written` with as many digits as they have; `sign` is `=` where they give it, and otherwise `≈`.
+    """
 
     text: str
     value: float
+    sign: str
+    written: str
 
 
 class Worked(NamedTuple):
     """A cell as a sum: in `symbols` and in `numbers`, its `value` as text, and the `sources` it is computed from.
 
     `every_term` has them all, however long the sum, and is empty where the cell is no sum; `around` says what is done
-    with it, such as `sum / 4`.
+    with it, such as `sum / 4`. `sign`, and for the terms `sign_of_sum`, is `=` where the numbers shown, worked out,
+    give the value as it is shown, and otherwise `≈`. `but` is said of a 0 that the line gives but for rounding.
     """
 
     cell: Cell
@@ -41,12 +53,16 @@ class Worked(NamedTuple):
     sources: tuple[Cell, ...]
     every_term: tuple[Term, ...] = ()
     around: str = ""
+    sign: str = "="
+    sign_of_sum: str = "="
+    but: str = ""
 
     def __str__(self) -> str:
         name = indexed(*self.cell)
         if not self.symbols:
             return f"{name} = {self.value} (given)"
-        return " = ".join(part for part in (name, self.symbols, self.numbers, self.value) if part)
+        worked = " = ".join(part for part in (name, self.symbols, self.numbers) if part)
+        return f"{worked} {self.sign} {self.value}{', ' * bool(self.but)}{self.but}"
 
 
 def work_out(trace: Trace, cell: Cell) -> Worked:
@@ -56,21 +72,76 @@ def work_out(trace: Trace, cell: Cell) -> Worked:
     Raises KeyError if the trace has no such matrix, and IndexError if the matrix has no such cell.
     """
     name, i, j = cell
-    digits = 8 if name.endswith("_new") else 4  # an update may be too small to show in four digits
-    value = plain(value_of(trace, name)[i, j], digits)
+    least = 8 if name.endswith("_new") else 4  # an update may be too small to show in four digits
+    exact = float(value_of(trace, name)[i, j])
+    value = plain(exact, least)
     if name in trace.given:
         return Worked(cell, "", "", value, ())
+    but = ""
+    if name in but_for_rounding(trace) and (there := np.atleast_2d(trace[name])[i, j]) != exact:
+        but = f"but for rounding: {plain(there, 2)}"
     code = slope_of(trace, name).code if is_slope(name) else trace.step(name).code
-    writing = _Writing(trace, digits)
+    line = ast.parse(code, mode="eval").body
+    rounded = but_for_rounding(trace)
+    ways = product([rounded, {}] if rounded else [{}], range(least, MOST_DIGITS + 1))  # `1e-17 > 0` needs it as it is
+    first: Worked | None = None
+    for shown, digits in ways:
+        writing = _Writing(trace, digits, shown)
+        try:
+            written = writing.part(line, i, j)
+        except _NotWrittenError:  # a mistake's line, or one of a reader's own, may be any expression
+            axes = 2 if is_slope(name) else np.ndim(trace[name])
+            at = ",".join(map(str, (i, j)[2 - axes :]))
+            return Worked(cell, f"({code})[{at}]" if at else code, "", value, (), but=but)
+        terms = tuple(each.as_term(digits) for each in written.terms)
+        around = written.around if terms else ""
+        added = _evaluated(around, {"sum": _added([_read(term.written) for term in terms])})
+        come_to = [(written.comes_to, exact), *[(added, exact)] * bool(terms)]
+        sign, sign_of_sum = (_sign(*come_to[at], least) for at in (0, -1))
+        sources = tuple(writing.sources)
+        worked = Worked(cell, *written[:2], value, sources, terms, around, sign, sign_of_sum, but)
+        if all(_is_near(*each) for each in (*come_to, *((part.comes_to, part.value) for part in written.terms))):
+            return worked
+        first = first or worked
+    assert first is not None
+    return first
+
+
+def _sign(comes_to: float, exact: float, digits: int) -> str:
+    """What stands between numbers as they are shown and a result as it is shown: whether they give it."""
+    return "=" if plain(comes_to, digits) == plain(exact, digits) else "≈"
+
+
+def _is_near(comes_to: float, exact: float) -> bool:
+    return exact == 0 or not abs(comes_to - exact) > NEAR * abs(exact)  # as where one of them is not a number
+
+
+def _added(numbers: Sequence[float]) -> float:
+    """Their sum; 0 where on paper, in decimals, it is 0."""
+    total = float(sum(numbers))
+    return total if abs(total) > 1e-14 * max(map(abs, numbers), default=0.0) else 0.0 * total
+
+
+def _read(text: str) -> float:
+    return float(text.replace(MINUS, "-"))
+
+
+def _evaluated(text: str, values: Mapping[str, Any]) -> float:
+    """What something comes to that is written as in a sum; not a number where it says nothing to Python."""
     try:
-        written = writing.part(ast.parse(code, mode="eval").body, i, j)
-    except _NotWrittenError:  # a mistake's line, or one of a reader's own, may be any expression
-        axes = 2 if is_slope(name) else np.ndim(trace[name])
-        at = ",".join(map(str, (i, j)[2 - axes :]))
-        return Worked(cell, f"({code})[{at}]" if at else code, "", value, ())
-    terms_of_it = tuple(Term(each.as_term(), each.value) for each in written.terms)
-    around = written.around if terms_of_it else ""
-    return Worked(cell, written.symbols, written.numbers, value, tuple(writing.sources), terms_of_it, around)
+        with np.errstate(all="ignore"):
+            return float(eval(_compiled(text), _FUNCTIONS, values))
+    except Exception:  # such as of a function of the reader's own
+        return math.nan
+
+
+@lru_cache(maxsize=1024)
+def _compiled(text: str) -> CodeType:
+    return compile(text.translate(_AS_CODE), "<a sum>", "eval")
+
+
+_AS_CODE = {ord(MINUS): "-", ord("·"): "*", ord("²"): "**2"}
+_FUNCTIONS = {**vars(math), **vars(np), "max": lambda *of: np.max(of), "min": lambda *of: np.min(of)}
 
 
 def spans(cells: Iterable[Cell]) -> list[tuple[str, int, int, int, int]]:
@@ -101,7 +172,7 @@ SHORT = {"maximum": "max", "minimum": "min"}
 
 
 class _Part(NamedTuple):
-    """A part of a line for one cell, in symbols and in numbers, and how tightly it binds.
+    """A part of a line for one cell, in symbols and in numbers, how tightly it binds, and what the numbers come to.
 
     Of a sum, or what is made of one, it has the terms, each with its `value`, and in words what is `around` the sum.
     """
@@ -109,6 +180,7 @@ class _Part(NamedTuple):
     symbols: str
     numbers: str
     binds: int = WHOLE
+    comes_to: float = math.nan
     terms: tuple["_Part", ...] = ()
     value: float = math.nan
     around: str = "sum"
@@ -121,12 +193,14 @@ class _Part(NamedTuple):
         """The same with the terms of the sum that it is made of."""
         return self._replace(terms=of.terms, around=around.replace("{}", of.around))
 
-    def as_term(self) -> str:
+    def as_term(self, digits: int) -> Term:
         if re.fullmatch(r"\w+(\[\d+,\d+\])?", self.symbols):
-            return self.symbols
-        if re.fullmatch(r"(\([^()]*\)){2,}", self.numbers):
-            return " × ".join(re.findall(r"\(([^()]*)\)", self.numbers))
-        return self.numbers.replace("·", " × ")
+            text = self.symbols
+        elif re.fullmatch(r"(\([^()]*\)){2,}", self.numbers):
+            text = " × ".join(re.findall(r"\(([^()]*)\)", self.numbers))
+        else:
+            text = self.numbers.replace("·", " × ")
+        return Term(text, self.value, _sign(self.comes_to, self.value, digits), plain(self.value, digits))
 
     def bare(self) -> "_Part":
         """A negative number without its parentheses; anything else as it is."""
@@ -138,14 +212,16 @@ class _Part(NamedTuple):
 def _joined(template: str, parts: Sequence[_Part], binds: int = WHOLE) -> _Part:
     """The parts in the places of a template, such as `{} / {}`."""
     symbols, numbers = (template.format(*(part[at] for part in parts)) for at in (0, 1))
-    return _Part(symbols, numbers, binds)
+    values = {f"v{k}": np.float64(part.comes_to) for k, part in enumerate(parts)}
+    return _Part(symbols, numbers, binds, _evaluated(template.format(*values), values))
 
 
 class _Writing:
-    """What is written of a line, and the cells that it is made of so far."""
+    """What is written of a line, and the cells that it is made of so far; some values are `shown` as others."""
 
-    def __init__(self, trace: Trace, digits: int) -> None:
+    def __init__(self, trace: Trace, digits: int, shown: Mapping[str, Array]) -> None:
         self.trace = trace
+        self._shown = shown
         self.sources: dict[Cell, None] = {}
         self._digits = digits
         self._shapes: dict[ast.expr, tuple[int, ...]] = {}
@@ -165,10 +241,11 @@ class _Writing:
                 return self.part(matrix, j, i)
             case _ if not shape and not self._has_cells(node):
                 text = _typeset(ast.unparse(node))
-                return _Part(text, text, ADDED if isinstance(node, ast.BinOp) else WHOLE)
+                binds = ADDED if isinstance(node, ast.BinOp) else WHOLE
+                return _Part(text, text, binds, float(self._value(node)))
             case ast.Attribute(_, "size") | ast.Call(ast.Name("len")) | ast.Subscript(ast.Attribute(_, "shape")):
                 count = str(self.trace.evaluate(ast.unparse(node)))
-                return _Part(count, count)
+                return _Part(count, count, comes_to=float(count))
             case ast.UnaryOp(ast.USub(), operand):
                 inner = self.part(operand, i, j)
                 return _joined(MINUS + "{}", [inner.within(NEGATIVE)], NEGATIVE).kept(inner, MINUS + "{}")
@@ -221,17 +298,17 @@ class _Writing:
 
     def _value(self, node: ast.expr) -> Any:
         if node not in self._values:
-            self._values[node] = np.asarray(self.trace.evaluate(ast.unparse(node)))
+            self._values[node] = np.asarray(self.trace.evaluate(ast.unparse(node), **self._shown))
         return self._values[node]
 
     def _cell(self, name: str, i: int, j: int) -> _Part:
         """One number: in parentheses if it is negative."""
-        value, symbol = self.trace[name], name
+        value, symbol = self._shown.get(name, self.trace[name]), name
         if np.ndim(value):
             self.sources[name, i, j] = None
             value, symbol = value[i, j], indexed(name, i, j)
         number = plain(value, self._digits)
-        return _Part(symbol, f"({number})" if number.startswith(MINUS) else number)
+        return _Part(symbol, f"({number})" if number.startswith(MINUS) else number, comes_to=_read(number))
 
     def _between(self, sign: str, binds: int, left: _Part, right: _Part) -> _Part:
         """Two parts with a sign between them."""
@@ -287,7 +364,9 @@ class _Writing:
         parts = [self.part(matrix, *cell)._replace(value=float(self._at(matrix, *cell))) for cell in cells]
         if kind in ("max", "min"):
             listed = _shortened([part.bare() for part in parts])
-            return _joined(f"{kind}({', '.join(['{}'] * len(listed))})", listed)
+            most = max if kind == "max" else min
+            written = _joined(f"{kind}({', '.join(['{}'] * len(listed))})", listed)
+            return written._replace(comes_to=most(part.comes_to for part in parts))
         total = self._sum(parts)
         if kind == "sum":
             return total
@@ -301,7 +380,7 @@ class _Writing:
         shown = _shortened(terms)
         total = _joined(" + ".join(["{}"] * len(shown)), shown, ADDED)
         symbols, numbers = (text.replace(f" + {MINUS}", f" {MINUS} ") for text in total[:2])
-        return _Part(symbols, numbers, ADDED, tuple(terms))
+        return _Part(symbols, numbers, ADDED, _added([part.comes_to for part in terms]), tuple(terms))
 
 
 def _shortened(parts: list[_Part]) -> list[_Part]:

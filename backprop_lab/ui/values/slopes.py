@@ -1,13 +1,16 @@
 """The slope of each activation as a matrix of its own: what a gradient is multiplied by on its way back."""
 
+import math
 from functools import lru_cache
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from backprop_lab.comparing import ROUNDINGS
 from backprop_lab.layers import Array
 from backprop_lab.lines import evaluate
+from backprop_lab.rounding import eps_of
 from backprop_lab.tracing import Trace
 
 SLOPE = "slope of "  # and the output, as in "slope of H1"; no step's value has a space in its name
@@ -89,5 +92,33 @@ def slope_of(trace: Trace, name: str) -> Slope:
 
 
 def value_of(trace: Trace, name: str) -> Array:
-    """A matrix of the board, whether a value of the trace or a slope; a single number becomes one row and column."""
-    return slope_of(trace, name).value if is_slope(name) else np.atleast_2d(trace[name])
+    """A matrix of the board, whether a value of the trace or a slope; a single number becomes one row and column.
+
+    A number that is nothing but rounding is 0 there: see `but_for_rounding`.
+    """
+    if is_slope(name):
+        return slope_of(trace, name).value
+    return np.atleast_2d(but_for_rounding(trace).get(name, trace[name]))
+
+
+def but_for_rounding(trace: Trace) -> dict[str, Array]:
+    """The values some of whose numbers are no larger than their own rounding, with 0 in place of these.
+
+    0.1 + 0.2 - 0.3 is 6e-17 in floats, and so are its gradients. The trace keeps them: only what is shown is another.
+    """
+    if trace not in _ROUNDED:
+        numbers = np.abs(np.concatenate([np.ravel(step.value) for step in trace.steps]))
+        least = SMALL * eps_of(numbers) * numbers.max()  # or nan, or infinite
+        found = _ROUNDED[trace] = {}
+        if least < math.inf and ((numbers < least) & (numbers > 0)).any():  # terms take longer
+            for step in trace.steps:
+                size, rounding = np.abs(step.value), ROUNDINGS * eps_of(np.asarray(step.value))
+                squared = "**" in step.code or "square" in step.code  # as is the rounding of what is squared
+                doubt = (rounding**2 if squared else rounding) * trace.terms[step.name].terms
+                if (is_rounding := (size > 0) & (size <= doubt)).any():
+                    found[step.name] = np.where(is_rounding, 0.0, step.value)
+    return _ROUNDED[trace]
+
+
+_ROUNDED: WeakKeyDictionary[Trace, dict[str, Array]] = WeakKeyDictionary()
+SMALL = 1000  # roundings of the largest number there is: no larger number can be nothing but rounding
