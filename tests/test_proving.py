@@ -105,7 +105,7 @@ def test_no_proof_is_green_for_a_wrong_gradient_or_red_for_a_right_one():
             right, terms = in_long_floats(t, name)
             with np.errstate(all="ignore"):
                 off = np.abs(gradient - right)
-                rounding = np.maximum(terms, t.terms[name].terms) * ROUNDINGS * EPS
+                rounding = np.fmax(terms, t.terms[name].terms) * ROUNDINGS * EPS
                 told = np.all(np.isfinite(off)) and np.max(np.abs(right)) > 1000 * np.max(rounding)
                 is_right = np.all(off <= np.maximum(1e-5 * np.abs(right), rounding))
                 is_nearly = np.all(off <= np.maximum(1e-5 * np.abs(right), 3 * rounding + 1e-280))
