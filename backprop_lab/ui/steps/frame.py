@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from backprop_lab.number_format import plain
-from backprop_lab.proving import ENTRIES, prove
+from backprop_lab.proving import prove
 from backprop_lab.tracing import Trace
 from backprop_lab.ui.steps import words
 from backprop_lab.ui.steps.judging import question
@@ -83,6 +83,9 @@ def sources(worked: Worked) -> list[Frame]:
 
 def _blocks(cells: Iterable[Cell], kind: str) -> list[Frame]:
     return [[*span, kind] for span in spans(cells)]
+
+
+ENTRIES = 256  # of a matrix that is proved in passing
 
 
 def wrong_gradients(trace: Trace) -> list[str]:
