@@ -213,7 +213,7 @@ KINDS: dict[str, Callable[[Trace, np.random.Generator], Question | None]] = {
     "shape": _shape,
     "sign": _sign,
 }
-NETWORK = "Y1 = X @ W1 + b1, H1 = max(Y1, 0), y_pred = H1 @ W2 + b2"
+NETWORK = "Y1 comes from X, W1 and b1, H1 from a ReLU of Y1, and y_pred from H1, W2 and b2"
 LOSS = "the loss is the sum of the squares"
 TITLES = {
     "cell": "One cell of dW. Rows and columns are counted from 0",
