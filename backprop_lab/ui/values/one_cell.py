@@ -65,6 +65,7 @@ class Worked(NamedTuple):
         return f"{worked} {self.sign} {self.value}{', ' * bool(self.but)}{self.but}"
 
 
+@np.errstate(all="ignore")
 def work_out(trace: Trace, cell: Cell) -> Worked:
     """The sum behind a cell of `trace`, with at most TERMS terms, such as
     `X[0,1]·dY1[0,2] + X[1,1]·dY1[1,2] = (−2.062)(0) + (1.064)(16.4) = 17.45`.
@@ -129,8 +130,7 @@ def _read(text: str) -> float:
 def _evaluated(text: str, values: Mapping[str, Any]) -> float:
     """What something comes to that is written as in a sum; not a number where it says nothing to Python."""
     try:
-        with np.errstate(all="ignore"):
-            return float(eval(_compiled(text), _FUNCTIONS, values))
+        return float(eval(_compiled(text), _FUNCTIONS, values))
     except Exception:  # such as of a function of the reader's own
         return math.nan
 
@@ -326,8 +326,7 @@ class _Writing:
             term = _joined("{}·{}", sides, MULTIPLIED)
             if all(isinstance(side, ast.Name | ast.Attribute) for side in (left, right)):
                 term = term._replace(numbers="".join(f"({side.bare().numbers})" for side in sides))
-            with np.errstate(all="ignore"):
-                value = float(self._at(left, i, k) * self._at(right, k, j))
+            value = float(self._at(left, i, k) * self._at(right, k, j))
             terms.append(term._replace(value=value))
         return self._sum(terms)
 
