@@ -16,16 +16,9 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
 from backprop_lab.layers import Array
-from backprop_lab.number_format import format_number
+from backprop_lab.number_format import format_number, plain
 from backprop_lab.tracing import Trace
-from backprop_lab.ui.board.cells import (
-    READABLE,
-    VALUE_LIMIT,
-    CellPainter,
-    gradient_limit,
-    limit_of,
-    scaled,
-)
+from backprop_lab.ui.board.cells import READABLE, CellPainter
 from backprop_lab.ui.board.colours import digit_colours
 from backprop_lab.ui.board.layout import AVERAGED, Box, Layout, place_matrices
 from backprop_lab.ui.board.picture import Picture
@@ -33,6 +26,7 @@ from backprop_lab.ui.board.text import EMPTY, Word
 from backprop_lab.ui.drawing import own_settings
 from backprop_lab.ui.theme import DARK, LIGHT, OPERAND, RESULT
 from backprop_lab.ui.values.one_cell import Cell, spans, work_out
+from backprop_lab.ui.values.scale import Scales, gradients_of, scales_of
 from backprop_lab.ui.values.slopes import is_slope, slope_of, slopes_of, value_of
 
 SMALLEST_LABEL = 6.5  # CSS pixels an em
@@ -56,7 +50,8 @@ class Board(Picture):
     """The picture of one trace, at most `width` by `height` CSS pixels, at `ratio` device pixels for each of them.
 
     `large` cells are for the back row. A board is made for the shapes of its first trace; `draw` takes any other trace
-    of the same shapes. Raises ValueError for a network that is too large for it: see `layout`.
+    of the same shapes, in the colours of the same `scales`: those that this trace sets, unless others are given. Raises
+    ValueError for a network that is too large for it: see `layout`.
     """
 
     @own_settings()
@@ -68,17 +63,19 @@ class Board(Picture):
         ratio: float = 1.0,
         dark: bool = False,
         large: bool = False,
+        scales: Scales | None = None,
     ) -> None:
         self._layout_key = _layout_key(trace)
+        self.scales = scales or scales_of([trace])
         self.layout = place_matrices(trace, width, height, large)
         self.width, self.height = round(self.layout.width), round(self.layout.height)
         super().__init__(self.width, self.height, ratio, DARK if dark else LIGHT)
         self.boxes = list(self.layout.boxes.values())
-        self.gradient_limit = gradient_limit(trace.problem)
-        limits = [limit_of(box.name, box.row, self.gradient_limit) for box in self.boxes]
+        gradients = gradients_of(trace)
+        of_boxes = [self.scales.of(box.name, gradients) for box in self.boxes]
         self._draw_background(trace)
         self._empty = self.take()
-        self.cells = CellPainter(self.boxes, limits, self.theme, ratio, self._empty.copy())
+        self.cells = CellPainter(self.boxes, of_boxes, self.theme, ratio, self._empty.copy())
         self._make_artists()
 
     @own_settings()
@@ -105,9 +102,9 @@ class Board(Picture):
         np.copyto(self.pixels[top:, left:], curve, where=drawn)
         self._outline(operands, results)
 
-    def fits(self, trace: Trace) -> bool:
-        """Whether a trace has the shapes and layers this board was made for."""
-        return bool(self._layout_key == _layout_key(trace))
+    def fits(self, trace: Trace, scales: Scales) -> bool:
+        """Whether a trace has the shapes and layers this board was made for, and its colours these scales."""
+        return bool(self.scales == scales and self._layout_key == _layout_key(trace))
 
     def boxes_on_page(self) -> list[tuple[str, float, float, float, float, int, int]]:
         """Where each matrix is: its name; left, top, width and height in fractions of the picture; rows and columns."""
@@ -153,18 +150,25 @@ class Board(Picture):
         em = 0.8 * self.layout.font
         ratio = self.ratio
         pixels = np.asarray(self.canvas.buffer_rgba()).view(np.uint32)[..., 0]
-        words, width = [], min(width, 13 * em)
-        for k, (name, limit) in enumerate((("values", VALUE_LIMIT), ("gradients", self.gradient_limit))):
+        words, room, width = [], width, min(width, 13 * em)
+        for k, name in enumerate(("values", "gradients")):
+            scale = getattr(self.scales, name)
             top = y + k * height / 2 + 1.2 * em
-            words.append(Word(name, x, top - 0.35 * em, em))
+            linear = f"linear to {plain(scale.linear, 3)}"
+            title = Word(f"{name}, {linear}", x, top - 0.35 * em, em)
+            if title.width <= room:
+                words.append(title)
+            else:
+                below = Word(linear, x, top + 2.65 * em, em)
+                words += [title._replace(text=name), below._replace(size=em * min(1, room / below.width))]
             inner = x + 1.4 * em, width - 2.8 * em
             left, right = round(inner[0] * ratio), round((inner[0] + inner[1]) * ratio)
             self.ramps.append((inner[0], top, inner[1], 0.7 * em))
             shades = np.linspace(0, 255, right - left).round().astype(int)
             pixels[round(top * ratio) : round((top + 0.7 * em) * ratio), left:right] = digit_colours()[shades, 0]
-            for tick in (-limit, 0.0, limit) if width > 10 * em else (-limit, limit):
-                at = inner[0] + inner[1] * (1 + float(scaled(np.array(tick), limit))) / 2
-                words.append(Word(format_number(tick), at, top + 1.7 * em, em, align=0.5))
+            for tick in (-1, 0, 1) if width > 10 * em else (-1, 1):
+                at = inner[0] + inner[1] * (1 + tick) / 2
+                words.append(Word(plain(tick * scale.limit, 3), at, top + 1.7 * em, em, align=0.5))
         self.axes.draw_artist(self.write(words, self.theme.faint))
 
     def _make_artists(self) -> None:
@@ -247,9 +251,9 @@ def _plotted_of(last: int) -> Array:
 
 
 def _layout_key(trace: Trace) -> Any:
-    """What the layout of a trace and its scales depend on."""
+    """What the layout of a trace depends on."""
     shapes = [np.shape(trace[name]) for name in trace.given]
-    return [step[:3] for step in trace.steps], shapes, [*slopes_of(trace)], gradient_limit(trace.problem)
+    return [step[:3] for step in trace.steps], shapes, [*slopes_of(trace)]
 
 
 def _frame(box: Box, block: Block) -> list[tuple[float, float]]:

@@ -278,11 +278,11 @@ class StepThrough(Lab):
         if (page := self._page) is None:
             return None
         with self._view.hold_sync():
-            if self._pictures is None or not self._pictures[0].fits(place.trace):
+            if self._pictures is None or not self._pictures[0].fits(place.trace, place.scales):
                 (width, height), (across, down) = page["map"], page["operation"]
                 looks = page["ratio"], page["dark"], self._looks["large"]
-                board = Board(place.trace, width, height, *looks)
-                self._pictures = board, Operation(across, down, *looks, board.gradient_limit)
+                board = Board(place.trace, width, height, *looks, place.scales)
+                self._pictures = board, Operation(place.scales, across, down, *looks)
                 self._view.boxes = board.boxes_on_page()
             board, operation = self._pictures
             board.draw(place.trace, place.index, self.stepper.losses, framed=False)
@@ -329,7 +329,7 @@ class StepThrough(Lab):
 
     def _still(self) -> bytes:
         place = self.stepper.place
-        board = Board(place.trace, width=1000, large=self._looks["large"])
+        board = Board(place.trace, width=1000, large=self._looks["large"], scales=place.scales)
         board.draw(place.trace, place.index, self.stepper.losses, place.question or place.cell)
         return board.png()
 

@@ -113,11 +113,13 @@ def _pictures(looks: list[list[Look]], room: Room, large: bool) -> dict[str, Any
     """The map and the operation of each step, on light and on dark paper."""
     (width, height), (across, down), ratio = room
     found: dict[str, Any] = {"operation": [across, down], "steps": []}
-    boards = {dark: Board(looks[0][0][0].trace, width, height, ratio, dark, large) for dark in (False, True)}
-    limit = boards[False].gradient_limit
-    operations = {dark: Operation(across, down, ratio, dark, large, limit) for dark in (False, True)}
+    boards: dict[bool, Board] = {}
     for iteration in looks:
-        steps = []
+        steps, (now, _) = [], iteration[0]
+        if not boards or not boards[False].fits(now.trace, now.scales):
+            kinds = [(ratio, dark, large) for dark in (False, True)]
+            boards = {kind[1]: Board(now.trace, width, height, *kind, now.scales) for kind in kinds}
+            operations = {kind[1]: Operation(now.scales, across, down, *kind) for kind in kinds}
         for place, losses in iteration:
             step = {}
             for dark, theme in ((False, "light"), (True, "dark")):

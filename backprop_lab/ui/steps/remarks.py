@@ -120,6 +120,13 @@ def on_next_loss(trace: Trace, step: Step) -> str:
     return f"With all the new weights, the loss will be {will_be}; now it is {is_now}."
 
 
+def on_colours(renewed: Sequence[str]) -> str:
+    """Which numbers have a colour scale that is not that of the iteration before, and why."""
+    if not renewed:
+        return ""
+    return f"New colour scale for {' and '.join(renewed)}: on the one before, too many would look alike."
+
+
 def on_loss(step: Step, losses: Sequence[float]) -> str:
     """At the loss: how it has changed since the iteration before."""
     if step.phase != "loss" or len(losses) < 2:
