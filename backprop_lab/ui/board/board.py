@@ -6,6 +6,7 @@ times as long.
 """
 
 import math
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -154,21 +155,26 @@ class Board(Picture):
         for k, name in enumerate(("values", "gradients")):
             scale = getattr(self.scales, name)
             top = y + k * height / 2 + 1.2 * em
-            linear = f"linear to {plain(scale.linear, 3)}"
+            linear = f"linear to {_short(scale.linear)}"
             title = Word(f"{name}, {linear}", x, top - 0.35 * em, em)
             if title.width <= room:
                 words.append(title)
             else:
-                below = Word(linear, x, top + 2.65 * em, em)
-                words += [title._replace(text=name), below._replace(size=em * min(1, room / below.width))]
+                second = Word(linear, x, top + 2.65 * em, em)
+                words += [title._replace(text=name), second._replace(size=em * min(1, room / second.width))]
             inner = x + 1.4 * em, width - 2.8 * em
             left, right = round(inner[0] * ratio), round((inner[0] + inner[1]) * ratio)
             self.ramps.append((inner[0], top, inner[1], 0.7 * em))
             shades = np.linspace(0, 255, right - left).round().astype(int)
             pixels[round(top * ratio) : round((top + 0.7 * em) * ratio), left:right] = digit_colours()[shades, 0]
-            for tick in (-1, 0, 1) if width > 10 * em else (-1, 1):
-                at = inner[0] + inner[1] * (1 + tick) / 2
-                words.append(Word(plain(tick * scale.limit, 3), at, top + 1.7 * em, em, align=0.5))
+            below = top + 1.7 * em
+            ends = [Word(_short(end), 0, below, em) for end in (-scale.limit, scale.limit)]
+            size = em * min(1, (room - 0.5 * em) / sum(word.width for word in ends))
+            for word, at in zip(ends, (inner[0], inner[0] + inner[1]), strict=True):
+                half = size / em * word.width / 2
+                words.append(word._replace(x=min(max(at, x + half), x + room - half), size=size, align=0.5))
+            if width > 10 * em:
+                words.append(Word("0", inner[0] + inner[1] / 2, below, em, align=0.5))
         self.axes.draw_artist(self.write(words, self.theme.faint))
 
     def _make_artists(self) -> None:
@@ -254,6 +260,11 @@ def _layout_key(trace: Trace) -> Any:
     """What the layout of a trace depends on."""
     shapes = [np.shape(trace[name]) for name in trace.given]
     return [step[:3] for step in trace.steps], shapes, [*slopes_of(trace)]
+
+
+def _short(number: float) -> str:
+    """A round number, with as few characters as it has: `0.005`, `−2e−5`."""
+    return re.sub(r"(?<=e)[+]?(−?)0*", r"\1", plain(number, 3))
 
 
 def _frame(box: Box, block: Block) -> list[tuple[float, float]]:

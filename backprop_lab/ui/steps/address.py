@@ -63,8 +63,9 @@ def layers(text: str) -> list[str]:
     return names
 
 
-def limits(text: str) -> list[float]:
-    return [number(each) for each in text.split(",")]
+def limits(text: str) -> float | list[float]:
+    found = [number(each) for each in text.split(",")]
+    return found if len(found) > 1 else found[0]
 
 
 def word(text: str) -> str:

@@ -120,11 +120,12 @@ def on_next_loss(trace: Trace, step: Step) -> str:
     return f"With all the new weights, the loss will be {will_be}; now it is {is_now}."
 
 
-def on_colours(renewed: Sequence[str]) -> str:
-    """Which numbers have a colour scale that is not that of the iteration before, and why."""
+def on_colours(renewed: Sequence[str], iteration: int) -> str:
+    """Which numbers have another colour scale than in the iteration before, or than with most seeds, and why."""
     if not renewed:
         return ""
-    return f"New colour scale for {' and '.join(renewed)}: on the one before, too many would look alike."
+    new, old = ("New", "the one before") if iteration else ("Own", "the usual one")
+    return f"{new} colour scale for {' and '.join(renewed)}: on {old}, too many would look alike."
 
 
 def on_loss(step: Step, losses: Sequence[float]) -> str:

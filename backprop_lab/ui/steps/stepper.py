@@ -17,7 +17,7 @@ from backprop_lab.tracing import trace
 from backprop_lab.ui.steps import notes
 from backprop_lab.ui.steps.judging import asked_before, question
 from backprop_lab.ui.steps.place import LabState
-from backprop_lab.ui.steps.setup import Setup, chosen
+from backprop_lab.ui.steps.setup import AS_GIVEN, Setup, chosen
 from backprop_lab.ui.steps.training import Training, can_be_planted, why_not_planted, with_mistake
 from backprop_lab.ui.values.one_cell import Cell
 from backprop_lab.ui.values.scale import Scales, checked_limits, scales_of
@@ -313,12 +313,13 @@ class Stepper(HasTraits):
 
     def _first_scales(self, setup: Setup, problem: Problem, custom: bool = False) -> Scales:
         """Those of the colours before training: the same for all seeds, learning rates and mistakes."""
+        lr = TINY if custom or setup.start == AS_GIVEN else self.setup_lr  # of what a link gives back with another rate
         if custom or setup.seed is None:
-            return scales_of([trace(problem.evolve(lr=TINY))], self.limits)
+            return scales_of([trace(problem.evolve(lr=lr))], self.limits)
         drawn = replace(setup, seed=0)
         if self._drawn is None or self._drawn[0] != drawn:
             problems = [replace(drawn, seed=seed).problem(Problem.trusted) for seed in range(SEEDS)]
-            self._drawn = drawn, scales_of([trace(each.evolve(lr=TINY)) for each in problems], self.limits)
+            self._drawn = drawn, scales_of([trace(each.evolve(lr=lr)) for each in problems], self.limits)
         return self._drawn[1]
 
     def _go(self, iteration: int, index: int, lr: float | None = None) -> None:

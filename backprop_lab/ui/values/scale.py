@@ -16,7 +16,7 @@ from backprop_lab.tracing import Trace
 
 GREY = 0.1  # the level below which a cell looks grey
 MOST_GREY, MOST_DARK = 0.25, 0.05  # shares of the cells, grey or as dark as can be, with which a scale says nothing
-SOME_GREY, SOME_DARK = 0.15, 0.02  # and those with which a new one starts
+SOME_GREY, SOME_DARK = 0.125, 0.02  # and those with which a new one starts
 FURTHER = 1.5  # times as many powers of ten on a scale that follows one on which too many were grey
 NOTHING = 1e-290  # what is smaller has no colour, so that no scale overflows
 
