@@ -189,6 +189,10 @@ def test_a_picture_leaves_nothing_of_the_one_before(example):
     for shown in [(example, 12, LOSSES), (then, 9, LOSSES[:1]), (then, 3), (then, 12, LOSSES), (example, 0)]:
         board.draw(*shown)
         assert board.png() == drawn(*shown, scales=board.scales).png()
+    for scales in (scales_of([then], (1e-5, 2e7)), scales_of([example])):
+        board.rescale(scales)
+        board.draw(then, 12, LOSSES)
+        assert board.png() == drawn(then, 12, LOSSES, scales=scales).png()
     below, wide = Operation(scales_of([example]), *ROOMS[0]), trace(random_problem(0, samples=12, hidden=12))
     for cell in np.ndindex(12, 12):  # more arrangements than it remembers
         below.draw(wide, 1, ("Y1", *cell))
@@ -196,6 +200,9 @@ def test_a_picture_leaves_nothing_of_the_one_before(example):
     for index in (10, 3):
         below.draw(example, index)
         assert below.png() == operation(example, index).png()
+    below.rescale(scales_of([example], (1e-5, 2e7)))
+    below.draw(example, 3)
+    assert below.png() != operation(example, 3).png()
     below.draw(example, 0)
     assert (below.boxes_on_page(), {*canvas(below).flat}) == ([], {0xFFFFFF}), "empty at the start"
 

@@ -234,12 +234,6 @@ def test_what_rounding_has_left_of_a_0_has_no_say_in_the_scale_and_no_colour():
     assert (np.abs(scale.levels(t["dW1"][1])) < 1e-9).all()
 
 
-def words_of_scales(board):
-    """The words that stand at the scales: on each board the last that are written before the first frame."""
-    (found,) = [words for words in board.words.values() if any(word.text.startswith("values") for word in words)]
-    return found
-
-
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("screen", [(980, 440, False), (930, 345, False), (740, 330, True), (386, 330, False)])
 def test_both_numbers_of_both_scales_stand_at_them_and_on_nothing_else(start, screen):
@@ -249,7 +243,7 @@ def test_both_numbers_of_both_scales_stand_at_them_and_on_nothing_else(start, sc
         board = Board(t, screen[0], screen[1], large=screen[2], scales=scales)
         if board.layout.scales is None:
             continue
-        words = words_of_scales(board)
+        words = board.words[board.scale_words]
         said = " ".join(word.text for word in words)
         for scale in scales[:2]:
             for number in (-scale.limit, scale.limit, scale.linear):

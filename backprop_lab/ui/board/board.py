@@ -51,7 +51,7 @@ class Board(Picture):
     """The picture of one trace, at most `width` by `height` CSS pixels, at `ratio` device pixels for each of them.
 
     `large` cells are for the back row. A board is made for the shapes of its first trace; `draw` takes any other trace
-    of the same shapes, in the colours of the same `scales`: those that this trace sets, unless others are given. Raises
+    of the same shapes. The colours have the scales that this trace sets, unless other `scales` are given. Raises
     ValueError for a network that is too large for it: see `layout`.
     """
 
@@ -67,17 +67,28 @@ class Board(Picture):
         scales: Scales | None = None,
     ) -> None:
         self._layout_key = _layout_key(trace)
-        self.scales = scales or scales_of([trace])
         self.layout = place_matrices(trace, width, height, large)
         self.width, self.height = round(self.layout.width), round(self.layout.height)
         super().__init__(self.width, self.height, ratio, DARK if dark else LIGHT)
         self.boxes = list(self.layout.boxes.values())
-        gradients = gradients_of(trace)
-        of_boxes = [self.scales.of(box.name, gradients) for box in self.boxes]
+        self._gradients = gradients_of(trace)
         self._draw_background(trace)
-        self._empty = self.take()
-        self.cells = CellPainter(self.boxes, of_boxes, self.theme, ratio, self._empty.copy())
         self._make_artists()
+        self.rescale(scales or scales_of([trace]))
+
+    @own_settings()
+    def rescale(self, scales: Scales) -> None:
+        """Take other scales for the colours of all matrices; what has been drawn is gone."""
+        self.scales = scales
+        np.asarray(self.canvas.buffer_rgba())[:] = self._without_scales
+        self.ramps: list[tuple[float, float, float, float]] = []
+        if self.layout.scales:
+            self._draw_scales(*self.layout.scales)
+        self._background = np.array(self.canvas.buffer_rgba())
+        self._empty = self.take()
+        of_boxes = [scales.of(box.name, self._gradients) for box in self.boxes]
+        self.cells = CellPainter(self.boxes, of_boxes, self.theme, self.ratio, self._empty.copy())
+        self._plotted: object = None
 
     @own_settings()
     def draw(
@@ -103,9 +114,9 @@ class Board(Picture):
         np.copyto(self.pixels[top:, left:], curve, where=drawn)
         self._outline(operands, results)
 
-    def fits(self, trace: Trace, scales: Scales) -> bool:
-        """Whether a trace has the shapes and layers this board was made for, and its colours these scales."""
-        return bool(self.scales == scales and self._layout_key == _layout_key(trace))
+    def fits(self, trace: Trace) -> bool:
+        """Whether a trace has the shapes and layers this board was made for."""
+        return bool(self._layout_key == _layout_key(trace))
 
     def boxes_on_page(self) -> list[tuple[str, float, float, float, float, int, int]]:
         """Where each matrix is: its name; left, top, width and height in fractions of the picture; rows and columns."""
@@ -130,10 +141,7 @@ class Board(Picture):
         if layout.loss:
             self._draw_axes(*layout.loss)
         self.canvas.draw()
-        self.ramps: list[tuple[float, float, float, float]] = []
-        if layout.scales:
-            self._draw_scales(*layout.scales)
-        self._background = np.array(self.canvas.buffer_rgba())
+        self._without_scales = np.array(self.canvas.buffer_rgba())
 
     def _draw_axes(self, x: float, y: float, width: float, height: float) -> None:
         """The axes of the loss, with its title; its ticks come with the losses."""
@@ -175,7 +183,8 @@ class Board(Picture):
                 words.append(word._replace(x=min(max(at, x + half), x + room - half), size=size, align=0.5))
             if width > 10 * em:
                 words.append(Word("0", inner[0] + inner[1] / 2, below, em, align=0.5))
-        self.axes.draw_artist(self.write(words, self.theme.faint))
+        self.rewrite(self.scale_words, words)
+        self.axes.draw_artist(self.scale_words)
 
     def _make_artists(self) -> None:
         theme = self.theme
@@ -183,10 +192,10 @@ class Board(Picture):
         self.curve = PathPatch(EMPTY, fill=False, edgecolor=theme.ink, lw=1.6 * self.pixel, joinstyle="round")
         self.curve_end = PathPatch(EMPTY, facecolor=theme.loss, lw=0)
         self.curve_ticks, self.curve_label = self.write([], theme.faint), self.write([], theme.loss)
+        self.scale_words = self.write([], theme.faint)
         self.axes.add_collection(self.outlines, autolim=False)
         for patch in (self.curve, self.curve_end):
             self.axes.add_artist(patch)
-        self._plotted: object = None
 
     def _outline(self, operands: Sequence[Block], results: Sequence[Block]) -> None:
         """Frame the operands and the result of the step, or of the chosen cell."""

@@ -77,6 +77,10 @@ class Operation(Picture):
         self._written: list[Word] | None = None  # the labels of the step that the painter paints
         self._arranged: dict[Any, Arrangement] = {}  # those of this network's steps, which differ in numbers alone
 
+    def rescale(self, scales: Scales) -> None:
+        """Take other scales for the colours of the next pictures."""
+        self._scales, self._written = scales, None
+
     @own_settings()
     def draw(self, trace: Trace, index: int, cell: Cell | None = None) -> None:
         """Show step `index` of `trace`, counted from 1, or nothing for 0; a chosen `cell` of its result is among those

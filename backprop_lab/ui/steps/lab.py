@@ -279,13 +279,16 @@ class StepThrough(Lab):
         if (page := self._page) is None:
             return None
         with self._view.hold_sync():
-            if self._pictures is None or not self._pictures[0].fits(place.trace, place.scales):
+            if self._pictures is None or not self._pictures[0].fits(place.trace):
                 (width, height), (across, down) = page["map"], page["operation"]
                 looks = page["ratio"], page["dark"], self._looks["large"]
                 board = Board(place.trace, width, height, *looks, place.scales)
                 self._pictures = board, Operation(place.scales, across, down, *looks)
                 self._view.boxes = board.boxes_on_page()
             board, operation = self._pictures
+            if board.scales != place.scales:
+                board.rescale(place.scales)
+                operation.rescale(place.scales)
             board.draw(place.trace, place.index, self.stepper.losses, framed=False)
             self._view.show(board.png())
         return operation
