@@ -136,10 +136,10 @@ def test_the_colours_of_a_place_do_not_depend_on_the_way_there():
         for k in way:
             stepper.go(iteration=k)
             assert stepper.place.scales == there[k]
-            lr = stepper.place.lr
-            stepper.set_lr(9.0)
-            stepper.set_lr(lr)
-            assert stepper.place.scales == there[k]
+        lr = stepper.place.lr
+        stepper.set_lr(9.0)
+        stepper.set_lr(lr)
+        assert stepper.place.scales == there[k]
 
 
 @pytest.mark.parametrize("start", STARTS)
