@@ -166,6 +166,37 @@ class HuberBySample(Huber):
     }
 
 
+class BinaryCrossEntropy:
+    """Of probabilities, as most would write it: the mean over all cells."""
+
+    formulas: ClassVar = {
+        "L": "-np.mean({y} * np.log({y_pred}) + (1 - {y}) * np.log(1 - {y_pred}))",
+        "dy_pred": "({y_pred} - {y}) / ({y_pred} * (1 - {y_pred})) / {y}.size",
+    }
+
+    def value(self, y_pred, y):
+        return -np.mean(y * np.log(y_pred) + (1 - y) * np.log(1 - y_pred), axis=(-2, -1))
+
+    def gradient(self, y_pred, y):
+        return (y_pred - y) / (y_pred * (1 - y_pred)) / y.size
+
+
+class BinaryCrossEntropyOnScores(BinaryCrossEntropy):
+    """The same of scores, with their probabilities as a line before it."""
+
+    formulas: ClassVar = {
+        "P": "1 / (1 + np.exp(-{y_pred}))",
+        "L": "-np.mean({y} * np.log({P}) + (1 - {y}) * np.log(1 - {P}))",
+        "dy_pred": "({P} - {y}) / {y}.size",
+    }
+
+    def value(self, y_pred, y):
+        return super().value(1 / (1 + np.exp(-y_pred)), y)
+
+    def gradient(self, y_pred, y):
+        return (1 / (1 + np.exp(-y_pred)) - y) / y.size
+
+
 class PlainMean:
     """A mean without an axis, as one would write it: right for one problem, and not for a stack."""
 

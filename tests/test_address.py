@@ -21,6 +21,7 @@ PLACES = [
     {"start": "dead ReLU", "samples": 4, "inputs": 2, "hidden": 5, "layers": 2, "outputs": 1, "activation": "Tanh"},
     {"start": "iris", "seed": 10**30, "loss": "mean of squares", "questions": "tour"},
     {"lr": 1e-05, "mistake": "sign-flipped", "hide": ["lr", "seed"], "large": True},
+    {"start": "xor", "limit": [5.0, 0.1]},
 ]
 
 
@@ -63,6 +64,7 @@ def test_a_link_that_a_lab_gives_opens_the_same_state_number_by_number(lab):
     assert (one.iteration, one.index, one.lr) == (other.iteration, other.index, other.lr)
     assert (one.cell if one.pinned else None, [*lab.stepper.losses]) == (other.cell, [*again.stepper.losses])
     assert same_values(one.trace, other.trace)
+    assert one.scales == other.scales
 
 
 NO_LINK = {

@@ -8,14 +8,13 @@ import pytest
 from common import alike, contrast, covers, pixels, with_numbers
 from hypothesis import example as also
 from hypothesis import given, settings
-from own_parts import OWN_PROBLEMS, Huber
+from own_parts import OWN_PROBLEMS
 from PIL import Image
-from problems import SQUARED, problems
+from problems import problems
 
 from backprop_lab import SoftmaxCrossEntropy, Tanh, one_hot, random_problem, trace, worked_example
 from backprop_lab.number_format import format_number
 from backprop_lab.ui.board.board import Board
-from backprop_lab.ui.board.cells import VALUE_LIMIT, limit_of, scaled
 from backprop_lab.ui.board.colours import COLOURS, digit_colours, in_few_colours
 from backprop_lab.ui.board.layout import ACROSS, DOWN, READABLE
 from backprop_lab.ui.board.operation import Operation
@@ -24,6 +23,7 @@ from backprop_lab.ui.steps.setup import Setup
 from backprop_lab.ui.steps.training import Remembered
 from backprop_lab.ui.theme import LIGHT, NOT_FINITE, OPERAND, RESULT
 from backprop_lab.ui.values.equation import Operand, equation
+from backprop_lab.ui.values.scale import scales_of
 from backprop_lab.ui.values.slopes import value_of
 
 LOSSES = [3.0, 2.0, 1.5]
@@ -40,8 +40,11 @@ def canvas(picture):
     return pixels(picture.png()) @ [65536, 256, 1]
 
 
-def limit_on(board, name):
-    return np.inf if name in ("L", "lr") else board.gradient_limit if name.startswith("d") else VALUE_LIMIT
+def level_of(value, scales, name):
+    """Where a number of a matrix should be from -1 to 1: the loss and the learning rate have no colour."""
+    scale = scales.gradients if name.startswith("d") else scales.values
+    sized = np.clip(np.arcsinh(value / scale.linear) / np.arcsinh(scale.limit / scale.linear), -1, 1)
+    return 0 * value if name in ("L", "lr") else sized
 
 
 def cells_of(board):
@@ -67,7 +70,7 @@ def shades_at(place):
 @settings(max_examples=8)
 @given(problems())
 @also(worked_example().evolve(X=[[1e300, -11.0, 5e-324], [np.nan, np.inf, -np.inf]]))
-def test_each_cell_has_the_colour_of_its_value_on_a_fixed_scale_and_its_number_in_it(problem):
+def test_each_cell_has_the_colour_of_its_value_on_its_scale_and_its_number_in_it(problem):
     """Once it is computed: before, it is empty."""
     t = trace(problem)
     board = Board(t, width=4000, height=1500, large=True)  # all cells have room for their numbers
@@ -79,21 +82,12 @@ def test_each_cell_has_the_colour_of_its_value_on_a_fixed_scale_and_its_number_i
             if not place.shows(name):
                 assert (np.isnan(level), number, len(shades)) == (True, "", 1)
                 continue
-            limit = limit_on(board, name)
-            unit = 1 if limit >= 10 else limit / 100
             finite = np.isfinite(value)
-            expected = np.clip(np.arcsinh(value / unit) / np.arcsinh(limit / unit), -1, 1)
-            assert level == (pytest.approx(expected) if finite else 2)
+            assert level == (pytest.approx(level_of(value, board.scales, name)) if finite else 2)
             assert alike(colour, COLOURS((level + 1) / 2) if finite else NOT_FINITE)
             assert number == format_number(value)
             assert len(shades) > 1, "there are digits in it"
             assert shades <= {*shades_at(min(255, int((level + 1) * 128)) if finite else 256)}
-
-
-def test_the_scale_of_the_gradients_is_smaller_where_the_loss_keeps_them_small():
-    for loss, samples, limit in [(SQUARED[0], 64, 100), (SoftmaxCrossEntropy(), 64, 0.1), (Huber(0.5), 3, 10)]:
-        X, y = np.ones((samples, 2)), np.eye(3)[np.arange(samples) % 3]
-        assert Board(trace(random_problem(0, X=X, y=y, hidden=2, loss=loss))).gradient_limit == limit, loss
 
 
 def test_numbers_are_drawn_only_where_they_can_be_read_and_never_touch_their_neighbours():
@@ -119,7 +113,7 @@ def test_squares_that_stand_for_several_cells_have_their_mean_and_the_reader_is_
         value, (down, across) = value_of(t, box.name), box.means
         rows, cols = (np.arange(0, n, each) for n, each in zip(value.shape, (down, across), strict=True))
         means = [[value[i : i + down, j : j + across].mean() for j in cols] for i in rows]
-        assert np.allclose(levels, scaled(np.array(means), limit_on(board, box.name)))
+        assert np.allclose(levels, level_of(np.array(means), board.scales, box.name))
         told = board.notes[box.name].text if box.name in board.notes else ""
         assert bool(told) == ((down, across) != (1, 1))
         assert told in ("", "avg") or told.endswith(f" {down} × {across}")
@@ -194,14 +188,21 @@ def test_a_picture_leaves_nothing_of_the_one_before(example):
     board, then = Board(example), trace(example.next_problem())
     for shown in [(example, 12, LOSSES), (then, 9, LOSSES[:1]), (then, 3), (then, 12, LOSSES), (example, 0)]:
         board.draw(*shown)
-        assert board.png() == drawn(*shown).png()
-    below, wide = Operation(*ROOMS[0]), trace(random_problem(0, samples=12, hidden=12))
+        assert board.png() == drawn(*shown, scales=board.scales).png()
+    for scales in (scales_of([then], (1e-5, 2e7)), scales_of([example])):
+        board.rescale(scales)
+        board.draw(then, 12, LOSSES)
+        assert board.png() == drawn(then, 12, LOSSES, scales=scales).png()
+    below, wide = Operation(scales_of([example]), *ROOMS[0]), trace(random_problem(0, samples=12, hidden=12))
     for cell in np.ndindex(12, 12):  # more arrangements than it remembers
         below.draw(wide, 1, ("Y1", *cell))
     assert len(below._arranged) < 144
     for index in (10, 3):
         below.draw(example, index)
         assert below.png() == operation(example, index).png()
+    below.rescale(scales_of([example], (1e-5, 2e7)))
+    below.draw(example, 3)
+    assert below.png() != operation(example, 3).png()
     below.draw(example, 0)
     assert (below.boxes_on_page(), {*canvas(below).flat}) == ([], {0xFFFFFF}), "empty at the start"
 
@@ -217,7 +218,7 @@ PROBLEMS = {
 
 
 def operation(t, index, room=ROOMS[0], cell=None, **options):
-    operation = Operation(*room, **options)
+    operation = Operation(scales_of([t]), *room, **options)
     operation.draw(t, index, cell)
     return operation
 
@@ -239,6 +240,7 @@ def test_everything_in_the_operation_lies_in_its_room_and_nothing_on_anything_el
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_each_cell_of_the_operation_has_the_colour_of_the_value_that_it_says_and_the_chosen_one_is_there(name):
     t = trace(PROBLEMS[name])
+    scales = scales_of([t])
     for index, step in enumerate(t.steps, start=1):
         i, j = (n - 1 for n in np.atleast_2d(step.value).shape)
         drawn = operation(t, index, cell=(step.name, i, j))
@@ -248,15 +250,15 @@ def test_each_cell_of_the_operation_has_the_colour_of_the_value_that_it_says_and
         for part, box in zip(parts, drawn.boxes_on_page(), strict=True):
             label, matrix, left, top, width, height, rows, cols, transposed, at_rows, at_cols = box
             assert (label, matrix, transposed) == (part.label, part.name, part.transposed)
-            limit = limit_of(matrix, "gradients" if matrix.startswith("d") else "")
-            limit = np.inf if not matrix and part.value.size == 1 else limit
+            no_colour = not matrix and part.value.size == 1
             for r, c in np.ndindex(rows, cols):
                 x = round((left + width * (c + 0.08) / cols) * wide)
                 y = round((top + height * (r + 0.15) / rows) * high)
                 if at_rows[r] is None or at_cols[c] is None:
                     assert image[y, x] == 0xFFFFFF
                     continue
-                level = float(scaled(np.array(part.value[at_rows[r], at_cols[c]], dtype=float), limit))
+                value = float(part.value[at_rows[r], at_cols[c]])
+                level = level_of(value, scales, "L" if no_colour else matrix)
                 assert alike(f"#{image[y, x]:06x}", COLOURS((level + 1) / 2)), (step.name, label, r, c)
         assert (i in at_rows, j in at_cols) == (True, True), step.name
         assert drawn.shown.em >= READABLE

@@ -16,7 +16,7 @@ from backprop_lab.ui.heatmaps import CELL, GAP
 from backprop_lab.ui.rates.run_map import RunMap
 from backprop_lab.ui.steps.pictures import picture
 from backprop_lab.ui.steps.stepper import Stepper
-from backprop_lab.ui.theme import CURVES, DARK, HEATMAP, LIGHT, PHASES
+from backprop_lab.ui.theme import CURVES, DARK, HEATMAP, LIGHT, NOT_FINITE, PHASES
 
 # What people write into a matplotlibrc, each of which changes or breaks a picture that is drawn under it.
 FOREIGN = {"image.origin": "lower", "image.lut": 8, "text.usetex": True, "font.size": 20, "axes.grid": True}
@@ -65,7 +65,11 @@ def test_every_number_has_its_colour_in_its_place_and_all_matrices_have_one_scal
     A, B = np.array([[3.5, -4.0, 0.1], [1.0, np.inf, 3.0]]), np.array([[-1.0, 2.0, 0.5], [1.5, -3.0, 2.5]])
     image, found = pixels(draw_heatmaps({"A": A, "B": B}).png), []
     for number in np.ravel([A, B]):
-        colour = 255 * np.array(mpl.colormaps[HEATMAP].resampled(256)(np.clip(number / 4, -1, 1) / 2 + 0.5)[:3])
+        level = np.arcsinh(number / 4) / np.arcsinh(1)  # the largest is 4
+        colour = (
+            mpl.colormaps[HEATMAP].resampled(256)(level / 2 + 0.5) if abs(level) <= 1 else mpl.colors.to_rgb(NOT_FINITE)
+        )
+        colour = 255 * np.array(colour[:3])
         rows, columns = np.nonzero(np.abs(image - colour).max(axis=-1) <= 1)
         found.append((np.mean((rows.min(), rows.max())), np.mean((columns.min(), columns.max()))))
         cell = image[rows.min() : rows.max(), columns.min() : columns.max()]

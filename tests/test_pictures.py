@@ -29,9 +29,10 @@ def test_an_svg_has_each_number_label_and_word_as_text_and_no_number_that_is_not
     place, found = lab.stepper.place, texts(picture(lab.stepper, "svg"))
     shown = [name for name in (*place.trace, *slopes_of(place.trace)) if place.shows(name)]
     numbers = Counter(format_number(v) for name in shown for v in value_of(place.trace, name).ravel().tolist())
-    numbers += Counter(["−10", "0", "10", "−100", "0", "100", *["0", "52.2"] * place.shows("L")])  # on the scales
+    numbers += Counter(["−5", "0", "5", "−50", "0", "50", *["0", "52.2"] * place.shows("L")])  # on the scales
     assert found >= numbers
     assert {*found - numbers} >= {"X", "W1", "dY1", "W2_new", "H1 > 0", lab._view.state["card"]["title"]}
+    assert {*found} >= {"values, linear to 0.2", "gradients, linear to 50"}
     assert not [text for text in found - numbers if text.lstrip("−").replace(".", "").isdigit()]
     assert not step or found[lab._view.state["card"]["code"]] == 1
 

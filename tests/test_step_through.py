@@ -135,7 +135,7 @@ def assert_all_is_of_one_place(lab):
 def assert_a_fresh_board_and_the_call_agree(lab):
     place, losses = lab.stepper.place, lab.stepper.losses
     call, but = map(lab._view.state["below"].get, ("call", "but"))
-    board = Board(place.trace, *lab._page["map"], lab._page["ratio"], lab._page["dark"])
+    board = Board(place.trace, *lab._page["map"], lab._page["ratio"], lab._page["dark"], scales=place.scales)
     board.draw(place.trace, place.index, losses, framed=False)
     assert (lab._view.picture, lab._view.boxes) == (board.png(), board.boxes_on_page())
     if place.custom:
@@ -148,6 +148,7 @@ def assert_a_fresh_board_and_the_call_agree(lab):
         assert replace(again.setup, given=None) == replace(place.setup, given=None)
         assert (again.iteration, again.index, again.mistake) == (place.iteration, place.index, place.mistake)
         assert same_values(again.trace, place.trace)
+        assert again.scales == place.scales
 
 
 def test_whatever_is_done_all_that_is_shown_is_of_one_place_and_another_lab_stays_as_it_is():

@@ -11,9 +11,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from backprop_lab.number_format import format_number
+from backprop_lab.number_format import format_number, plain
 from backprop_lab.ui.drawing import own_settings
-from backprop_lab.ui.theme import HEATMAP, LIGHT
+from backprop_lab.ui.theme import HEATMAP, LIGHT, NOT_FINITE
+from backprop_lab.ui.values.scale import scale_of
 
 CELL = (62, 34)  # the width and the height of a cell, in CSS pixels
 GAP = 28  # between two matrices
@@ -39,6 +40,7 @@ def draw_heatmaps(matrices: Mapping[str, Any], rows: Sequence[str] = (), columns
     """Matrices of one shape by their titles, such as `{"P": P, "y": y}`, with names for their rows and columns.
 
     All have the same colours, as on the board: red above 0, blue below, and darkest where a number is largest in size.
+    Beneath them stands how far the scale is linear, and where it ends.
     Raises ValueError if there is none, if they differ in shape, and if there are not as many names as rows or columns.
     """
     tables = [np.atleast_2d(np.asarray(matrix, dtype=float)) for matrix in matrices.values()]
@@ -54,15 +56,20 @@ def draw_heatmaps(matrices: Mapping[str, Any], rows: Sequence[str] = (), columns
     high, wide = tables[0].shape
     width, height = wide * CELL[0], high * CELL[1]
     figure = Figure(figsize=(width / 100, height / 100), dpi=200, facecolor=LIGHT.paper)  # 200: crisp on any screen
-    limit = max(np.abs(table[np.isfinite(table)]).max(initial=0) for table in tables) or 1
+    scale = scale_of(tables)
     for k, (title, table) in enumerate(zip(matrices, tables, strict=True)):
         axes = figure.add_axes((k * (1 + GAP / width), 0, 1, 1))
-        colours = mpl.colormaps[HEATMAP].resampled(256)(np.nan_to_num(table / limit, posinf=1, neginf=-1) / 2 + 0.5)
+        levels = scale.levels(table)
+        colours = mpl.colormaps[HEATMAP].resampled(256)(levels / 2 + 0.5)
+        colours[levels > 1] = mpl.colors.to_rgba(NOT_FINITE)
         axes.imshow(colours, aspect="auto")
         axes.set_title(title, fontsize=10, color=LIGHT.ink)
         axes.set_xticks(range(wide), names[1], fontsize=9)
         axes.set_yticks(range(high), [""] * high if k else names[0], fontsize=9)
         axes.tick_params(length=0)
+        if k == 0:
+            said = f"colours: linear to {plain(scale.linear, 3)}, darkest at {plain(scale.limit, 3)}"
+            axes.set_xlabel(said, fontsize=8, color=LIGHT.faint, loc="left")
         for (i, j), number in np.ndenumerate(table):
             is_dark = (colours[i, j, :3] ** 2.2) @ [0.2126, 0.7152, 0.0722] < 0.18
             ink = "white" if is_dark else "black"

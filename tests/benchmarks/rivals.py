@@ -15,7 +15,6 @@ from matplotlib.text import Text
 from PIL import Image
 
 from backprop_lab import random_problem, trace
-from backprop_lab.ui.board.cells import GRADIENT_LIMIT, VALUE_LIMIT
 from backprop_lab.ui.steps.stepper import Stepper
 from backprop_lab.ui.values.slopes import value_of
 
@@ -93,7 +92,7 @@ def draw_matrices(figure: Figure, seed: int) -> list[tuple[str, AxesImage, list[
     artists = []
     for axes, name in zip(figure.subplots(3, 6).flat, NAMES, strict=True):
         value = np.atleast_2d(value_of(traced, name))
-        limit = GRADIENT_LIMIT if name.startswith("d") else VALUE_LIMIT
+        limit = 100 if name.startswith("d") else 10
         image = axes.imshow(value, "coolwarm", vmin=-limit, vmax=limit)
         axes.set_xticks(range(value.shape[1]))
         axes.set_yticks(range(value.shape[0]))

@@ -6,6 +6,7 @@ times as long.
 """
 
 import math
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -16,15 +17,9 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
 from backprop_lab.layers import Array
-from backprop_lab.number_format import format_number
+from backprop_lab.number_format import format_number, plain
 from backprop_lab.tracing import Trace
-from backprop_lab.ui.board.cells import (
-    VALUE_LIMIT,
-    CellPainter,
-    gradient_limit,
-    limit_of,
-    scaled,
-)
+from backprop_lab.ui.board.cells import CellPainter
 from backprop_lab.ui.board.colours import digit_colours
 from backprop_lab.ui.board.layout import AVERAGED, READABLE, Box, Layout, place_matrices
 from backprop_lab.ui.board.picture import Picture
@@ -32,6 +27,7 @@ from backprop_lab.ui.board.text import EMPTY, Word
 from backprop_lab.ui.drawing import own_settings
 from backprop_lab.ui.theme import DARK, LIGHT, OPERAND, RESULT
 from backprop_lab.ui.values.one_cell import Cell, spans, work_out
+from backprop_lab.ui.values.scale import Scales, gradients_of, scales_of
 from backprop_lab.ui.values.slopes import is_slope, slope_of, slopes_of, value_of
 
 SMALLEST_LABEL = 6.5  # CSS pixels an em
@@ -55,7 +51,8 @@ class Board(Picture):
     """The picture of one trace, at most `width` by `height` CSS pixels, at `ratio` device pixels for each of them.
 
     `large` cells are for the back row. A board is made for the shapes of its first trace; `draw` takes any other trace
-    of the same shapes. Raises ValueError for a network that is too large for it: see `layout`.
+    of the same shapes. The colours have the scales that this trace sets, unless other `scales` are given. Raises
+    ValueError for a network that is too large for it: see `layout`.
     """
 
     @own_settings()
@@ -67,18 +64,31 @@ class Board(Picture):
         ratio: float = 1.0,
         dark: bool = False,
         large: bool = False,
+        scales: Scales | None = None,
     ) -> None:
         self._layout_key = _layout_key(trace)
         self.layout = place_matrices(trace, width, height, large)
         self.width, self.height = round(self.layout.width), round(self.layout.height)
         super().__init__(self.width, self.height, ratio, DARK if dark else LIGHT)
         self.boxes = list(self.layout.boxes.values())
-        self.gradient_limit = gradient_limit(trace.problem)
-        limits = [limit_of(box.name, box.row, self.gradient_limit) for box in self.boxes]
+        self._gradients = gradients_of(trace)
         self._draw_background(trace)
-        self._empty = self.take()
-        self.cells = CellPainter(self.boxes, limits, self.theme, ratio, self._empty.copy())
         self._make_artists()
+        self.rescale(scales or scales_of([trace]))
+
+    @own_settings()
+    def rescale(self, scales: Scales) -> None:
+        """Take other scales for the colours of all matrices; what has been drawn is gone."""
+        self.scales = scales
+        np.asarray(self.canvas.buffer_rgba())[:] = self._without_scales
+        self.ramps: list[tuple[float, float, float, float]] = []
+        if self.layout.scales:
+            self._draw_scales(*self.layout.scales)
+        self._background = np.array(self.canvas.buffer_rgba())
+        self._empty = self.take()
+        of_boxes = [scales.of(box.name, self._gradients) for box in self.boxes]
+        self.cells = CellPainter(self.boxes, of_boxes, self.theme, self.ratio, self._empty.copy())
+        self._plotted: object = None
 
     @own_settings()
     def draw(
@@ -131,10 +141,7 @@ class Board(Picture):
         if layout.loss:
             self._draw_axes(*layout.loss)
         self.canvas.draw()
-        self.ramps: list[tuple[float, float, float, float]] = []
-        if layout.scales:
-            self._draw_scales(*layout.scales)
-        self._background = np.array(self.canvas.buffer_rgba())
+        self._without_scales = np.array(self.canvas.buffer_rgba())
 
     def _draw_axes(self, x: float, y: float, width: float, height: float) -> None:
         """The axes of the loss, with its title; its ticks come with the losses."""
@@ -152,19 +159,32 @@ class Board(Picture):
         em = 0.8 * self.layout.font
         ratio = self.ratio
         pixels = np.asarray(self.canvas.buffer_rgba()).view(np.uint32)[..., 0]
-        words, width = [], min(width, 13 * em)
-        for k, (name, limit) in enumerate((("values", VALUE_LIMIT), ("gradients", self.gradient_limit))):
+        words, room, width = [], width, min(width, 13 * em)
+        for k, name in enumerate(("values", "gradients")):
+            scale = getattr(self.scales, name)
             top = y + k * height / 2 + 1.2 * em
-            words.append(Word(name, x, top - 0.35 * em, em))
+            linear = f"linear to {_short(scale.linear)}"
+            title = Word(f"{name}, {linear}", x, top - 0.35 * em, em)
+            if title.width <= room:
+                words.append(title)
+            else:
+                second = Word(linear, x, top + 2.65 * em, em)
+                words += [title._replace(text=name), second._replace(size=em * min(1, room / second.width))]
             inner = x + 1.4 * em, width - 2.8 * em
             left, right = round(inner[0] * ratio), round((inner[0] + inner[1]) * ratio)
             self.ramps.append((inner[0], top, inner[1], 0.7 * em))
             shades = np.linspace(0, 255, right - left).round().astype(int)
             pixels[round(top * ratio) : round((top + 0.7 * em) * ratio), left:right] = digit_colours()[shades, 0]
-            for tick in (-limit, 0.0, limit) if width > 10 * em else (-limit, limit):
-                at = inner[0] + inner[1] * (1 + float(scaled(np.array(tick), limit))) / 2
-                words.append(Word(format_number(tick), at, top + 1.7 * em, em, align=0.5))
-        self.axes.draw_artist(self.write(words, self.theme.faint))
+            below = top + 1.7 * em
+            ends = [Word(_short(end), 0, below, em) for end in (-scale.limit, scale.limit)]
+            size = em * min(1, (room - 0.5 * em) / sum(word.width for word in ends))
+            for word, at in zip(ends, (inner[0], inner[0] + inner[1]), strict=True):
+                half = size / em * word.width / 2
+                words.append(word._replace(x=min(max(at, x + half), x + room - half), size=size, align=0.5))
+            if width > 10 * em:
+                words.append(Word("0", inner[0] + inner[1] / 2, below, em, align=0.5))
+        self.rewrite(self.scale_words, words)
+        self.axes.draw_artist(self.scale_words)
 
     def _make_artists(self) -> None:
         theme = self.theme
@@ -172,10 +192,10 @@ class Board(Picture):
         self.curve = PathPatch(EMPTY, fill=False, edgecolor=theme.ink, lw=1.6 * self.pixel, joinstyle="round")
         self.curve_end = PathPatch(EMPTY, facecolor=theme.loss, lw=0)
         self.curve_ticks, self.curve_label = self.write([], theme.faint), self.write([], theme.loss)
+        self.scale_words = self.write([], theme.faint)
         self.axes.add_collection(self.outlines, autolim=False)
         for patch in (self.curve, self.curve_end):
             self.axes.add_artist(patch)
-        self._plotted: object = None
 
     def _outline(self, operands: Sequence[Block], results: Sequence[Block]) -> None:
         """Frame the operands and the result of the step, or of the chosen cell."""
@@ -246,9 +266,14 @@ def _plotted_of(last: int) -> Array:
 
 
 def _layout_key(trace: Trace) -> Any:
-    """What the layout of a trace and its scales depend on."""
+    """What the layout of a trace depends on."""
     shapes = [np.shape(trace[name]) for name in trace.given]
-    return [step[:3] for step in trace.steps], shapes, [*slopes_of(trace)], gradient_limit(trace.problem)
+    return [step[:3] for step in trace.steps], shapes, [*slopes_of(trace)]
+
+
+def _short(number: float) -> str:
+    """A round number, with as few characters as it has: `0.005`, `−2e−5`."""
+    return re.sub(r"(?<=e)[+]?(−?)0*", r"\1", plain(number, 3))
 
 
 def _frame(box: Box, block: Block) -> list[tuple[float, float]]:

@@ -1,6 +1,5 @@
 """The cells of a picture: each filled with a colour, with ready-made digits copied into it, pixel by pixel."""
 
-import math
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise, product
@@ -12,16 +11,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from backprop_lab.layers import Array
 from backprop_lab.number_format import format_number, plain
-from backprop_lab.problem import Problem
 from backprop_lab.ui.board.colours import digit_numbers, number_of
 from backprop_lab.ui.board.layout import ACROSS, DOWN, READABLE, Box
 from backprop_lab.ui.board.text import DIGIT_HEIGHT, FAMILY
 from backprop_lab.ui.drawing import own_settings
 from backprop_lab.ui.theme import Theme
-from backprop_lab.ui.values.slopes import is_slope
+from backprop_lab.ui.values.scale import Scale
 
-# Where the colour scales end; fixed, so that pictures can be compared.
-VALUE_LIMIT, GRADIENT_LIMIT = 10.0, 100.0
 BESIDE = 3  # CSS pixels of a cell's width that stay free of a number, for a frame
 LINED = 8  # CSS pixels: smaller cells have no lines between them
 with own_settings():
@@ -43,16 +39,16 @@ class _Grid(NamedTuple):
 
 
 class CellPainter:
-    """The cells of some boxes, whose colour scales end at `limits`, in a picture: `pixels`, as numbers of its palette.
+    """The cells of some boxes, each on one of `scales`, in a picture: `pixels`, as numbers of its palette.
 
     `levels` has, for each box, the places of its squares on the colour scale, from -1 to 1, or 2 if not finite; and
     `numbers` the text in its cells, row by row. Both are None for a box that is not shown yet, and an empty grid.
     """
 
     def __init__(
-        self, boxes: Sequence[Box], limits: Sequence[float], theme: Theme, ratio: float, pixels: Array
+        self, boxes: Sequence[Box], scales: Sequence[Scale], theme: Theme, ratio: float, pixels: Array
     ) -> None:
-        self.boxes, self._limits, self._ratio, self.pixels = boxes, limits, ratio, pixels
+        self.boxes, self._scales, self._ratio, self.pixels = boxes, scales, ratio, pixels
         self._shades = digit_numbers(theme)
         self._lines, self._paper = (number_of(colour, theme) for colour in (theme.grid, theme.paper))
         self._line = max(1, round(0.6 * ratio))
@@ -71,7 +67,7 @@ class CellPainter:
             self.levels[k] = self.numbers[k] = None
             box = self.boxes[k]
             if matrix is not None:
-                self.levels[k] = scaled(means_of(matrix, box.means), self._limits[k])
+                self.levels[k] = self._scales[k].levels(means_of(matrix, box.means))
                 if self._grids[k].em:
                     self.numbers[k] = [in_cell(box.name, value) for value in matrix.ravel().tolist()]
             self._paint(self._grids[k], self.levels[k], self.numbers[k])
@@ -138,33 +134,6 @@ def number_size(width: float, height: float) -> float:
     """The em of numbers in cells of this width and height in CSS pixels, or 0 if they could not be read."""
     em = min(ACROSS * width, DOWN * height)
     return em if em >= READABLE else 0.0
-
-
-def gradient_limit(problem: Problem) -> float:
-    """Where the colour scale of gradients ends: at 100, or at a smaller power of ten if the gradient of the loss never
-    exceeds a number below 10, as with a cross-entropy, whatever the numbers of a trace."""
-    N, K = problem.y.shape
-    far = 1e6 * (-1.0) ** np.add.outer(np.arange(N), np.arange(K))
-    y = np.asarray(problem.y, dtype=float)
-    with np.errstate(all="ignore"):
-        largest = max(float(np.max(np.abs(problem.loss.gradient(scores, y)))) for scores in (far, -far))
-    return min(GRADIENT_LIMIT, 10.0 ** round(math.log10(20 * largest))) if 0 < largest < 10 else GRADIENT_LIMIT
-
-
-def limit_of(name: str, row: str, gradients: float = GRADIENT_LIMIT) -> float:
-    """Where a colour scale ends; the loss, the learning rate and slopes do not use the scale of their row."""
-    if name in ("L", "lr"):
-        return math.inf
-    return gradients if row == "gradients" and not is_slope(name) else VALUE_LIMIT
-
-
-def scaled(values: Array, limit: float) -> Array:
-    """Values on a fixed scale from -1 to 1, almost linear up to 1, or to a hundredth of a small limit, and logarithmic
-    beyond; 2 means not finite."""
-    unit = 1.0 if limit >= VALUE_LIMIT else limit / 100
-    with np.errstate(all="ignore"):
-        levels = np.clip(np.arcsinh(values / unit) / np.arcsinh(limit / unit), -1, 1)
-    return np.where(np.isfinite(values), levels, 2.0)
 
 
 def colours_of(levels: Array) -> Array:

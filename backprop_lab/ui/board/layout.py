@@ -230,7 +230,7 @@ def _beneath_samples(
     """Room for the colour scales between X and the learning rate, if they can be read there."""
     samples, lr = placed["X"], placed["lr"]
     top, bottom = samples.y + samples.height + 2 * row_gap, lr.y - 1.3 * font - row_gap
-    place = (samples.x, max(top, bottom - 6.5 * font), right - samples.x, min(bottom - top, 6.5 * font))
+    place = (samples.x, max(top, bottom - 7.2 * font), right - samples.x, min(bottom - top, 7.2 * font))
     return place if place[2] >= 5.2 * font and place[3] >= 6.2 * font else None
 
 

@@ -15,7 +15,7 @@ from matplotlib.patches import PathPatch
 
 from backprop_lab.layers import Array
 from backprop_lab.tracing import Trace
-from backprop_lab.ui.board.cells import GRADIENT_LIMIT, CellPainter, limit_of, number_size
+from backprop_lab.ui.board.cells import CellPainter, number_size
 from backprop_lab.ui.board.layout import ACROSS, DOWN, MARGIN, Box
 from backprop_lab.ui.board.picture import Picture
 from backprop_lab.ui.board.text import EMPTY, Word, path_of
@@ -23,6 +23,7 @@ from backprop_lab.ui.drawing import own_settings
 from backprop_lab.ui.theme import DARK, LIGHT
 from backprop_lab.ui.values.equation import Operand, equation, listed
 from backprop_lab.ui.values.one_cell import Cell
+from backprop_lab.ui.values.scale import NO_SCALE, Scale, Scales, gradients_of
 from backprop_lab.ui.values.slopes import is_slope
 
 COMFORTABLE = 9.0  # CSS pixels an em, of numbers where only some rows and columns are shown
@@ -55,16 +56,15 @@ class Arrangement:
 class Operation(Picture):
     """The picture of one step, in `width` by `height` CSS pixels, at `ratio` device pixels for each of them.
 
-    `gradients` is where their colour scale ends, as on the board; `large` cells are for the back row.
+    Its colours have the `scales` of the board; `large` cells are for the back row.
     """
 
     @own_settings()
     def __init__(
-        self, width: float, height: float, ratio: float = 1.0, dark: bool = False, large: bool = False,
-        gradients: float = GRADIENT_LIMIT,
-    ) -> None:  # fmt: skip
+        self, scales: Scales, width: float, height: float, ratio: float = 1.0, dark: bool = False, large: bool = False
+    ) -> None:
         super().__init__(width, height, ratio, DARK if dark else LIGHT)
-        self.width, self.height, self.large, self.gradients = width, height, large, gradients
+        self.width, self.height, self.large, self._scales = width, height, large, scales
         self.canvas.draw()
         self._background = np.array(self.canvas.buffer_rgba())
         self._empty = self.take()
@@ -76,6 +76,10 @@ class Operation(Picture):
         self.shown: Arrangement | None = None
         self._written: list[Word] | None = None  # the labels of the step that the painter paints
         self._arranged: dict[Any, Arrangement] = {}  # those of this network's steps, which differ in numbers alone
+
+    def rescale(self, scales: Scales) -> None:
+        """Take other scales for the colours of the next pictures."""
+        self._scales, self._written = scales, None
 
     @own_settings()
     def draw(self, trace: Trace, index: int, cell: Cell | None = None) -> None:
@@ -91,11 +95,12 @@ class Operation(Picture):
         if not self.shown.em:  # a line so long that no number can be read: the card has it
             alone = self._arrange(listed(trace, name), chosen)
             self.shown = alone if alone.em else self.shown
-        blocks = [block for placed in self.shown.placed for block in _blocks(placed, self.gradients)]
+        gradients = gradients_of(trace)
+        blocks = [block for placed in self.shown.placed for block in _blocks(placed, self._scales, gradients)]
         if self._written is not self.shown.labels:
             self._write(self.shown)
-            boxes, limits = [box for box, _, _ in blocks], [limit for _, limit, _ in blocks]
-            self._painter = CellPainter(boxes, limits, self.theme, self.ratio, self.take())
+            boxes, scales = [box for box, _, _ in blocks], [scale for _, scale, _ in blocks]
+            self._painter = CellPainter(boxes, scales, self.theme, self.ratio, self.take())
         self._painter.fill([value for _, _, value in blocks])
         self.pixels = self._painter.pixels
 
@@ -298,17 +303,15 @@ def _runs(lines: Sequence[int | None]) -> list[tuple[int, int]]:
     return [(a + 1, b) for a, b in pairwise(ends) if b > a + 1]
 
 
-def _blocks(placed: Placed, gradients: float) -> list[tuple[Box, float, Array]]:
-    """The blocks of an operand that are shown, each with where its colour scale ends, and its values."""
+def _blocks(placed: Placed, scales: Scales, gradients: set[str]) -> list[tuple[Box, Scale, Array]]:
+    """The blocks of an operand that are shown, each with its colour scale, and its values."""
     name = placed.operand.name
-    limit = limit_of(name, "gradients" if name.startswith("d") or is_slope(name) else "values", gradients)
-    if not name and placed.operand.value.shape == (1, 1):
-        limit = math.inf
+    scale = NO_SCALE if not name and placed.operand.value.shape == (1, 1) else scales.of(name, gradients)
     found = []
     for (top, bottom), (left, right) in product(_runs(placed.rows), _runs(placed.cols)):
         row, col = placed.rows[top], placed.cols[left]  # an ellipsis stands between lines that do not follow each other
         value = placed.operand.value[row:, col:][: bottom - top, : right - left]
-        found.append((_box(placed, top, bottom, left, right), limit, value))
+        found.append((_box(placed, top, bottom, left, right), scale, value))
     return found
 
 

@@ -68,6 +68,11 @@ def layers(text: str) -> list[str]:
     return names
 
 
+def limits(text: str) -> float | list[float]:
+    found = [number(each) for each in text.split(",")]
+    return found if len(found) > 1 else found[0]
+
+
 def word(text: str) -> str:
     if not re.fullmatch(r"[\w -]{1,80}", text):
         raise ValueError("a name of letters, digits and hyphens")
@@ -100,6 +105,7 @@ READ: dict[str, Callable[[str], Any]] = {
     "step": word,
     "cell": cell,
     "mistake": word,
+    "limit": limits,
     "questions": word,
     "hide": words,
     "large": flag,
@@ -202,8 +208,8 @@ def address_of(place: Mapping[str, Any]) -> str:
     for name, value in place.items():
         if isinstance(value, dict):
             texts[name] = ",".join(f"{iteration}:{lr!r}" for iteration, lr in value.items())
-        elif isinstance(value, list):
-            texts[name] = ",".join(value)
+        elif isinstance(value, list | tuple):
+            texts[name] = ",".join(map(str, value))
         else:
             texts[name] = "true" if value is True else str(value)
     return urlencode(texts, safe=",;:[]")

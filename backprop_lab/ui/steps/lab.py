@@ -39,8 +39,9 @@ class StepThrough(Lab):
     another of the menu. A `problem`, of up to 64 samples, 128 units in a layer and 6 layers, has data, layers and loss
     of its own; a seed draws other weights for it. `hide` removes controls, any of "start", "seed", "lr", "play",
     "predict", "more" and "call"; `large` is for the back row of a lecture hall; `mistake` names one to plant, out of
-    the table `mistakes`; `questions`, of "tour" or "training", stand in the lab, one after another. Raises ValueError
-    for a value that is not available.
+    the table `mistakes`; `questions`, of "tour" or "training", stand in the lab, one after another. `limit` is where
+    the colours end, one number or two, of values and of gradients; if it is left out, the problem's first step says
+    where, and a scale is renewed once too many cells look alike. Raises ValueError for a value that is not available.
     """
 
     def __init__(
@@ -293,11 +294,14 @@ class StepThrough(Lab):
             if self._pictures is None or not self._pictures[0].fits(place.trace):
                 (width, height), (across, down) = page["map"], page["operation"]
                 looks = page["ratio"], page["dark"], self._looks["large"]
-                board = Board(place.trace, width, height, *looks)
+                board = Board(place.trace, width, height, *looks, place.scales)
                 self.stepper.unread = board.cells.unread
-                self._pictures = board, Operation(across, down, *looks, board.gradient_limit)
+                self._pictures = board, Operation(place.scales, across, down, *looks)
                 self._view.boxes = board.boxes_on_page()
             board, operation = self._pictures
+            if board.scales != place.scales:
+                board.rescale(place.scales)
+                operation.rescale(place.scales)
             board.draw(place.trace, place.index, self.stepper.losses, framed=False)
             self._view.show(board.png())
         return operation
@@ -342,7 +346,7 @@ class StepThrough(Lab):
 
     def _still(self) -> bytes:
         place = self.stepper.place
-        board = Board(place.trace, width=1000, large=self._looks["large"])
+        board = Board(place.trace, width=1000, large=self._looks["large"], scales=place.scales)
         board.draw(place.trace, place.index, self.stepper.losses, place.question or place.cell)
         return board.png()
 

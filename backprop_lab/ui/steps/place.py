@@ -7,6 +7,7 @@ from backprop_lab.tracing import Trace
 from backprop_lab.ui.steps.setup import CUSTOM, Setup
 from backprop_lab.ui.steps.training import Remembered
 from backprop_lab.ui.values.one_cell import Cell
+from backprop_lab.ui.values.scale import Scales
 from backprop_lab.ui.values.slopes import is_slope, slope_of, value_of
 
 
@@ -39,6 +40,11 @@ class LabState:
     @property
     def trace(self) -> Trace:
         return self.remembered.trace
+
+    @property
+    def scales(self) -> Scales:
+        """Those of its colours."""
+        return self.remembered.scales
 
     @property
     def step(self) -> Step | None:

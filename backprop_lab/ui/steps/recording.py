@@ -113,11 +113,14 @@ def _pictures(looks: list[list[Look]], room: Room, large: bool) -> dict[str, Any
     """The map and the operation of each step, on light and on dark paper."""
     (width, height), (across, down), ratio = room
     found: dict[str, Any] = {"operation": [across, down], "steps": []}
-    boards = {dark: Board(looks[0][0][0].trace, width, height, ratio, dark, large) for dark in (False, True)}
-    limit = boards[False].gradient_limit
-    operations = {dark: Operation(across, down, ratio, dark, large, limit) for dark in (False, True)}
+    first = looks[0][0][0]
+    boards = {dark: Board(first.trace, width, height, ratio, dark, large, first.scales) for dark in (False, True)}
+    operations = {dark: Operation(first.scales, across, down, ratio, dark, large) for dark in (False, True)}
     for iteration in looks:
-        steps = []
+        steps, (now, _) = [], iteration[0]
+        for dark in boards:
+            boards[dark].rescale(now.scales)
+            operations[dark].rescale(now.scales)
         for place, losses in iteration:
             step = {}
             for dark, theme in ((False, "light"), (True, "dark")):

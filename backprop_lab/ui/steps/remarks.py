@@ -124,6 +124,14 @@ def on_next_loss(trace: Trace, step: Step) -> str:
     return f"With all the new weights, the loss will be {will_be}; now it is {is_now}."
 
 
+def on_colours(renewed: Sequence[str], iteration: int) -> str:
+    """Which numbers have another colour scale than in the iteration before, or than with most seeds, and why."""
+    if not renewed:
+        return ""
+    new, old = ("New", "the one before") if iteration else ("Own", "the usual one")
+    return f"{new} colour scale for {' and '.join(renewed)}: on {old}, too many would look alike."
+
+
 def on_loss(step: Step, losses: Sequence[float]) -> str:
     """At the loss: how it has changed since the iteration before."""
     if step.phase != "loss" or len(losses) < 2:

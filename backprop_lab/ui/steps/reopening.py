@@ -64,5 +64,6 @@ def _said(stepper: Stepper, looks: Mapping[str, Any]) -> dict[str, Any]:
         "step": place.step.name if place.step else "",
         "cell": indexed(*place.cell) if place.pinned and place.cell else "",
         "mistake": place.mistake,
+        "limit": stepper.limits,
     }
     return said | {name: value for name, value in (at | dict(looks)).items() if value}

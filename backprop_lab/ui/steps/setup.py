@@ -168,7 +168,7 @@ def chosen(problem: Problem | None, said: Mapping[str, Any]) -> Setup:
         settled["start"] = RANDOM  # the worked example has numbers and sizes of its own
     known = [field.name for field in fields(Setup)]
     if alien := [name for name in settled if name not in known]:
-        takes = ", ".join(("problem, lr, iteration, step, cell, mistake", *known[:-1]))
+        takes = ", ".join(("problem, lr, iteration, step, cell, mistake, limit", *known[:-1]))
         raise TypeError(
             f"StepThrough takes no {alien[0]}; it takes {takes}, and how it is shown: hide, large, questions"
         )

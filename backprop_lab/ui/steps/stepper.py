@@ -17,12 +17,15 @@ from backprop_lab.tracing import trace
 from backprop_lab.ui.steps import notes
 from backprop_lab.ui.steps.judging import asked_before, question
 from backprop_lab.ui.steps.place import LabState
-from backprop_lab.ui.steps.setup import Setup, chosen
+from backprop_lab.ui.steps.setup import AS_GIVEN, Setup, chosen
 from backprop_lab.ui.steps.training import Training, can_be_planted, why_not_planted, with_mistake
 from backprop_lab.ui.values.one_cell import Cell
+from backprop_lab.ui.values.scale import Scales, checked_limits, scales_of
 from backprop_lab.ui.values.slopes import value_of
 
 LAST = 100_000  # the last iteration to jump to
+SEEDS = 8  # for which the colour scales are set, where a seed has drawn the numbers: most others then need no more
+TINY = float(np.finfo(float).tiny)
 
 
 class Stepper(HasTraits):
@@ -42,18 +45,22 @@ class Stepper(HasTraits):
         cell: str = "",
         mistake: str = "",
         mistakes: Mapping[str, Mistake] = MISTAKES,
+        limit: Any = None,
         **setup: Any,
     ) -> None:
         """Open at a step of an iteration, with a `cell` such as "X[1,0]" pinned, and one of `mistakes` planted or none.
 
+        The colours of values and gradients end at `limit`, one number or two; with none, where the problem's own do.
         It opens on `problem`, with its own numbers, or on what the fields of Setup in `setup` say.
         """
-        self.mistakes = mistakes
+        self.mistakes, self.limits = mistakes, checked_limits(limit)
         opened = chosen(problem, setup)
         made = opened.problem()
         self.unread: set[str] = set()  # the matrices whose numbers the learner cannot see on the board
         self.setup_lr = float(made.lr)  # the learning rate that goes with the setup, unless another is chosen
-        self._training = Training(made if lr is None else made.evolve(lr=lr))
+        self._drawn: tuple[Setup, Scales] | None = None
+        made = made if lr is None else made.evolve(lr=lr)
+        self._training = Training(made, scales=self._first_scales(opened, made))
         super().__init__(place=LabState(opened, self._training.remembered(0), note=notes.on_seed(opened, made)))
         if mistake:
             self.plant(mistake)
@@ -296,7 +303,8 @@ class Stepper(HasTraits):
         """Start training over from `problem`, at the step of the same name, or at the start where there is none."""
         now, place = self.place.step, replace(self.place, iteration=0, question=None, why="", **changes)
         mistake = self.mistakes[place.mistake] if place.mistake else None
-        training = Training(problem, partial(with_mistake, mistake) if mistake else trace)
+        scales = self._first_scales(place.setup, problem, place.custom)
+        training = Training(problem, partial(with_mistake, mistake) if mistake else trace, scales)
         place = replace(place, remembered=training.remembered(0))
         if now is not None and "index" not in changes:
             place = replace(place, index=place.index_of(now.name))
@@ -307,6 +315,17 @@ class Stepper(HasTraits):
             note = f"{mistake.title}: with these numbers, it changes nothing."
         self._training = training
         self.place = replace(place, note=" ".join(filter(None, (*told, note))))
+
+    def _first_scales(self, setup: Setup, problem: Problem, custom: bool = False) -> Scales:
+        """Those of the colours before training: the same for all seeds, learning rates and mistakes."""
+        lr = TINY if custom or setup.start == AS_GIVEN else self.setup_lr  # of what a link gives back with another rate
+        if custom or setup.seed is None:
+            return scales_of([trace(problem.evolve(lr=lr))], self.limits)
+        drawn = replace(setup, seed=0)
+        if self._drawn is None or self._drawn[0] != drawn:
+            problems = [replace(drawn, seed=seed).problem(Problem.trusted) for seed in range(SEEDS)]
+            self._drawn = drawn, scales_of([trace(each.evolve(lr=lr)) for each in problems], self.limits)
+        return self._drawn[1]
 
     def _go(self, iteration: int, index: int, lr: float | None = None) -> None:
         """Go to a step of an iteration. A pinned cell stays while the step does, so that iterations can be compared."""

@@ -9,6 +9,7 @@ import numpy as np
 from backprop_lab.mistakes import Mistake, plant
 from backprop_lab.problem import Problem
 from backprop_lab.tracing import Trace, trace
+from backprop_lab.ui.values.scale import Scales, kept, scales_of
 
 
 def can_be_planted(mistake: Mistake, problem: Problem) -> bool:
@@ -33,10 +34,16 @@ def with_mistake(mistake: Mistake, problem: Problem) -> Trace:
 
 
 class Remembered:
-    """The trace of a training step. Forgotten while nobody looks at it, it is made again when it is asked for."""
+    """The trace of a training step. Forgotten while nobody looks at it, it is made again when it is asked for.
+
+    `scales` are those of its colours: its own, unless it is one of a training; `renewed` are the names of those that
+    are others than in the iteration before.
+    """
 
     def __init__(self, made: Trace, again: Callable[[Problem], Trace] = trace) -> None:
         self.problem, self._again = made.problem, again
+        self.renewed: tuple[str, ...] = ()
+        self._scales: Scales | None = None
         self._made: Trace | None = made  # pragma: no mutate  or it is made again
 
     @property
@@ -45,6 +52,15 @@ class Remembered:
         if made is None:
             made = self._made = self._again(self.problem)
         return made
+
+    @property
+    def scales(self) -> Scales:
+        return self._scales or scales_of([self.trace])
+
+    def follow(self, before: Scales, now: Scales) -> None:
+        """Take the scales of an iteration, after those of the one before."""
+        self._scales = now
+        self.renewed = tuple(name for name in ("values", "gradients") if getattr(before, name) != getattr(now, name))
 
     def forget(self) -> None:
         self._made = None
@@ -59,9 +75,13 @@ class Training:
 
     STRIDE = 100
 
-    def __init__(self, problem: Problem, run: Callable[[Problem], Trace] = trace) -> None:
-        """Train `problem`; `run` gives the trace of a training step, correct or with a mistake in it."""
+    def __init__(self, problem: Problem, run: Callable[[Problem], Trace] = trace, scales: Scales | None = None) -> None:
+        """Train `problem`; `run` gives the trace of a training step, correct or with a mistake in it.
+
+        The colours begin with `scales`; with none, they are not followed, which is quicker.
+        """
         self._run = run
+        self._scales = {-1: scales} if scales else {}  # from which iterations on there are others
         self.first = problem
         self._kept = dict[int, Problem]()
         self._last = (0, Remembered(run(problem.evolve(lr=float(problem.lr))), run))  # the latest and its iteration
@@ -81,11 +101,11 @@ class Training:
     def remembered(self, iteration: int, lr: float | None = None) -> Remembered:
         """The same, as what can be forgotten; a new `lr` for it drops all later iterations."""
         problem = self._problem(iteration)
-        if iteration == len(self.lrs):
+        if is_new := iteration == len(self.lrs):
             self.lrs.append(float(problem.lr))
             self.losses.append(math.nan)
         if lr is not None and lr != self.lrs[iteration]:
-            self.lrs[iteration] = lr
+            is_new, self.lrs[iteration] = True, lr
             del self.lrs[iteration + 1 :]
             del self.losses[iteration + 1 :]  # pragma: no mutate  what is left of them is written over
             self.lr_changes = [k for k in self.lr_changes if k < iteration]
@@ -96,9 +116,24 @@ class Training:
             found = Remembered(self._run(problem.evolve(lr=self.lrs[iteration])), self._run)
             self._last = (iteration, found)
         self.losses[iteration] = float(found.trace["L"])
+        if self._scales:
+            self._follow(iteration, found, is_new)
         if iteration % self.STRIDE == 0:
             self._kept[iteration] = problem
         return found
+
+    def _follow(self, iteration: int, found: Remembered, is_new: bool) -> None:
+        """Give an iteration the scales of the one before, or others where they would say nothing of it.
+
+        So they depend on how training began and on its learning rates, and not on who has looked at which iteration.
+        """
+        changes = reversed(self._scales.items())
+        since, before = next((k, scales) for k, scales in changes if k < iteration)
+        if is_new:
+            self._scales = {k: scales for k, scales in self._scales.items() if k <= since}
+            if (now := kept(before, found.trace)) != before:
+                self._scales[iteration] = now
+        found.follow(before, self._scales.get(iteration, before))
 
     def diverged(self, iteration: int) -> int | None:
         """The first iteration, up to the given one, whose loss is not a finite number."""

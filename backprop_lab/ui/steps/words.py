@@ -49,9 +49,9 @@ def right_line(trace: Trace, step: Step) -> str:
 
 def remarks_on(place: LabState, losses: Sequence[float]) -> list[dict[str, str]]:
     """Remarks on the numbers of the current step, shown below its card: each with its kind and its text."""
-    step, trace = place.step, place.trace
+    step, trace, colours = place.step, place.trace, remarks.on_colours(place.remembered.renewed, place.iteration)
     if step is None:
-        return []
+        return [{"kind": "remark", "text": colours}] if colours else []
     said = []
     if step.phase == "backward":
         proof = prove(trace, step.name)
@@ -62,6 +62,7 @@ def remarks_on(place: LabState, losses: Sequence[float]) -> list[dict[str, str]]
         remarks.on_update(trace, step),
         "" if place.predicting and place.index < len(trace.steps) else remarks.on_next_loss(trace, step),
         remarks.on_loss(step, losses),
+        colours,
     )
     return said + [{"kind": "remark", "text": text} for text in found if text]
 

@@ -1,0 +1,279 @@
+"""The colours of numbers: on any problem they say something, and they are the same wherever it is seen."""
+
+import base64
+import re
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from common import count, covers, pixels, plain, with_numbers
+from hypothesis import given
+from hypothesis import strategies as st
+from own_parts import BinaryCrossEntropy, BinaryCrossEntropyOnScores
+from problems import ACTIVATIONS, losses_of
+
+from backprop_lab import Linear, Network, Problem, Sigmoid, Tanh, random_problem, trace, worked_example
+from backprop_lab.number_format import typed_number
+from backprop_lab.rounding import FLOAT64
+from backprop_lab.ui import MistakeLab, StepThrough
+from backprop_lab.ui.board.board import Board
+from backprop_lab.ui.opening import opened
+from backprop_lab.ui.steps.recording import NARROW, record
+from backprop_lab.ui.steps.setup import STARTS
+from backprop_lab.ui.steps.stepper import Stepper
+from backprop_lab.ui.values.scale import Scale, scales_of
+
+OTHER_LIMITS = [5, 0.25, (5, 0.1), [1e-9, np.float32(3.5)]]
+
+
+def binary(loss, *last):
+    """A 2-3-1 network that says yes or no of four samples."""
+    rng = np.random.default_rng(0)
+    first, second = (Linear(rng.standard_normal(shape), np.zeros((1, shape[1]))) for shape in ((2, 3), (3, 1)))
+    X, y = rng.standard_normal((4, 2)), [[1.0], [0.0], [1.0], [0.0]]
+    return Problem(Network([first, Tanh(), second, *last]), loss, X, y, 0.5)
+
+
+def any_problem(seed):
+    """One to three hidden layers, any activation and loss, and a learning rate from too small to too large."""
+    rng = np.random.default_rng(seed)
+    samples, inputs, outputs, *hidden = rng.integers(1, 9, 3 + seed % 3 + 1).tolist()
+    losses = losses_of(outputs)
+    return random_problem(
+        seed, samples, inputs, hidden, outputs, float(10 ** rng.uniform(-5, 1)),
+        ACTIVATIONS[rng.integers(len(ACTIVATIONS))], losses[rng.integers(len(losses))],
+    )  # fmt: skip
+
+
+def all_problems(full):
+    """Every start of the lab, two with a loss of one's own, and many random ones, by name."""
+    starts = {start: Stepper(start=start).first_problem for start in STARTS}
+    own = {"on a sigmoid": binary(BinaryCrossEntropy(), Sigmoid()), "on scores": binary(BinaryCrossEntropyOnScores())}
+    return starts | own | {f"any_problem({seed})": any_problem(seed) for seed in range(count(full))}
+
+
+def says_too_little(place):
+    """Of values and of gradients: how many of how many are grey, or as dark as can be, where that is too many."""
+    t, found = place.trace, []
+    gradients = {step.name for step in t.steps if step.phase == "backward"}
+    shown = {name: t[name] for name in t if name not in ("L", "lr")}
+    for kind, scale in (("values", place.scales.values), ("gradients", place.scales.gradients)):
+        sizes = []
+        for name, value in shown.items():
+            if (name in gradients) == (kind == "gradients"):
+                doubt = 8 * FLOAT64 * t.terms[name].terms if kind == "gradients" else 0
+                with np.errstate(all="ignore"):
+                    sizes += np.abs(value)[np.isfinite(value) & (np.abs(value) > doubt)].tolist()
+        with np.errstate(all="ignore"):
+            levels = np.arcsinh(np.array(sizes) / scale.linear) / np.arcsinh(scale.limit / scale.linear)
+        grey, dark = np.count_nonzero(levels < 0.1), np.count_nonzero(levels >= 1)
+        if grey >= 0.25 * len(levels) > 0 or dark >= 0.05 * len(levels) > 0:
+            found.append(f"{kind}: {grey} grey and {dark} darkest of {len(levels)} on {tuple(scale)}")
+    return found
+
+
+def test_colours_say_something_of_every_problem_whatever_it_is_and_however_long_it_has_trained():
+    """Of the finite cells that are beyond their rounding, under 25 % are grey, and under 5 % as dark as can be."""
+    bad, problems = {}, all_problems(200)
+    for name, problem in problems.items():
+        stepper = Stepper(problem)
+        for iteration in (0, 10, 100):
+            stepper.go(iteration=iteration)
+            if found := says_too_little(stepper.place):
+                bad.setdefault(name, []).append((iteration, *found))
+    print(f"{len(problems)} problems, {len(bad)} with colours that say too little: {bad or 'none'}")  # noqa: T201
+    assert len(bad) <= 0.03 * len(problems)
+    assert not bad.keys() & {*STARTS, "on a sigmoid", "on scores"}
+
+
+def test_scales_are_renewed_in_under_one_of_ten_iterations_of_a_run_that_comes_to_something():
+    ran, renewed = 0, 0
+    for name, problem in all_problems(200).items():
+        stepper, here = Stepper(problem), []
+        for iteration in range(1, 101):
+            stepper.go(iteration=iteration)
+            here.append(bool(stepper.place.remembered.renewed))
+        losses = np.array(stepper.losses)
+        if np.isfinite(losses).all() and losses[0] / 1000 <= losses.min() and losses.max() <= 1000 * losses[0]:
+            assert sum(here) < 10, name
+            ran, renewed = ran + 100, renewed + sum(here)
+    print(f"renewed in {renewed} of {ran} iterations")  # noqa: T201
+    assert ran >= 1000
+    assert renewed < 0.02 * ran
+
+
+def with_renewals():
+    """A run in which scales are renewed, and by then which iterations."""
+    return Stepper(start="mazur"), 9
+
+
+def test_a_scale_is_never_renewed_between_two_steps_of_an_iteration():
+    stepper, last = with_renewals()
+    by_iteration = {}
+    while stepper.place.iteration <= last:
+        by_iteration.setdefault(stepper.place.iteration, set()).add(stepper.place.scales)
+        stepper.next()
+    assert {len(each) for each in by_iteration.values()} == {1}
+    scales = [each.pop() for each in by_iteration.values()]
+    renewed = [k for k, (before, now) in enumerate(pairwise(scales), 1) if before != now]
+    assert renewed
+    for k in range(last + 1):
+        place, _ = stepper.look(k, 3)
+        told = {
+            name for name in ("values", "gradients") if k and getattr(scales[k], name) != getattr(scales[k - 1], name)
+        }
+        assert {*place.remembered.renewed} == told
+
+
+def test_the_colours_of_a_place_do_not_depend_on_the_way_there():
+    stepper, last = with_renewals()
+    for k in range(last + 1):
+        stepper.go(iteration=k)
+    there = {k: stepper.look(k, 0)[0].scales for k in range(last + 1)}
+    assert len({*there.values()}) > 1
+    for way in ([last, 0, 7, 3], [last, 0, last], [3, last, 7], [last - 1, 2, last]):
+        stepper, _ = with_renewals()
+        for k in way:
+            stepper.go(iteration=k)
+            assert stepper.place.scales == there[k]
+        lr = stepper.place.lr
+        stepper.set_lr(9.0)
+        stepper.set_lr(lr)
+        assert stepper.place.scales == there[k]
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_the_scales_stay_while_seeds_and_learning_rates_move(start):
+    """For nine of ten seeds, and always the same for one seed, whichever came before."""
+    one_by_one = Stepper(start="random" if start == "worked example" else start, seed=0)
+    first, stayed = one_by_one.place.scales, 0
+    for seed in range(1, 30):
+        one_by_one.set_up(seed=seed)
+        assert one_by_one.place.scales == Stepper(start=one_by_one.place.setup.start, seed=seed).place.scales
+        stayed += one_by_one.place.scales == first
+    assert stayed >= 26
+    stepper = Stepper(start=start)
+    before = stepper.place.scales
+    for lr in (1e-6, 1e-3):
+        stepper.set_lr(lr)
+        assert stepper.place.scales == before
+
+
+def test_call_link_and_walk_have_the_colours_of_the_lab():
+    for lab, step in [
+        (StepThrough(start="random", seed=3, lr=0.03, iteration=6), "dW1"),
+        (StepThrough(start="xor", seed=2), "dH1"),
+        (StepThrough(start="mazur", lr=30.0, iteration=2, limit=(5, 0.25)), "dW2"),
+        (StepThrough(mistake="sign-flipped", limit=5), "dy_pred"),
+    ]:
+        lab.go(step)
+        again = eval(lab.call(), {"StepThrough": StepThrough})
+        by_link = opened(lab.link().partition("#")[2])
+        assert again.call() == by_link.call() == lab.call()
+        assert again.stepper.place.scales == by_link.stepper.place.scales == lab.stepper.place.scales
+    custom = StepThrough(start="mazur")
+    custom.stepper.pin("W1[0,0]")
+    custom.stepper.edit(40.0)
+    custom.stepper.set_lr(3.0)
+    assert opened(custom.link().partition("#")[2]).stepper.place.scales == custom.stepper.place.scales
+
+
+@pytest.mark.parametrize("limit", OTHER_LIMITS)
+def test_limit_sets_where_the_colours_end_and_stays_whatever_the_learner_does(limit):
+    ends = limit if isinstance(limit, tuple | list) else (limit, limit)
+    changes = (
+        lambda now: now.go(iteration=2), lambda now: now.set_lr(10.0), lambda now: now.restart(),
+        lambda now: now.set_up(seed=5), lambda now: now.set_up(start="iris"), lambda now: now.go(iteration=40),
+    )  # fmt: skip
+    for lab in (StepThrough(limit=limit), MistakeLab(limit=limit).lab, StepThrough(worked_example(), limit=limit)):
+        stepper = lab.stepper
+        for change in changes:
+            change(stepper)
+            assert (stepper.place.scales.values.limit, stepper.place.scales.gradients.limit) == tuple(map(float, ends))
+            assert stepper.place.remembered.renewed == ()
+
+
+@pytest.mark.parametrize("limit", [0, -1, np.inf, np.nan, "5", True, (1, 2, 3), (1,), (1, 0), (1, "2"), 1 + 2j, 1e300])
+def test_a_limit_that_makes_no_scale_is_refused_with_a_sentence(limit):
+    with pytest.raises(ValueError, match=f"positive finite number, or two.* got {re.escape(repr(limit))}"):
+        StepThrough(limit=limit)
+
+
+def test_a_link_says_what_is_wrong_with_its_limit():
+    assert "limit is a number such as 0.05; this one has 'red'" in plain(opened("limit=red").value)
+    assert "limit is where the colours end" in opened("limit=1,2,3").value
+    assert opened("limit=5").call() == "StepThrough(limit=(5.0, 5.0))"
+
+
+@given(st.floats(-280, 280), st.floats(0, 280), st.lists(st.floats(allow_nan=False, allow_infinity=False)))
+def test_a_scale_is_symmetric_about_0_and_monotone_and_ends_at_its_limit(power, decades, numbers):
+    limit = 10.0**power
+    scale = Scale(limit, max(limit / 10**decades, 1e-290))
+    numbers = np.sort([*numbers, 0.0, limit, scale.linear])
+    levels = scale.levels(numbers)
+    assert np.array_equal(scale.levels(-numbers), -levels)
+    assert (np.diff(levels) >= 0).all()
+    assert (scale.levels([0.0, limit, np.inf, np.nan]) == [0, 1, 2, 2]).all()
+    assert (np.abs(levels) <= 1).all()
+
+
+def test_what_is_linear_is_linear_and_beyond_powers_of_ten_are_steps_of_one_length():
+    levels = Scale(1e8, 0.5).levels
+    assert levels([0.05, 0.1])[1] / levels([0.05, 0.1])[0] == pytest.approx(2, rel=0.01)
+    assert np.diff(levels(10.0 ** np.arange(2, 9))) == pytest.approx(levels(1e8) - levels(1e7), rel=0.01)
+
+
+def test_what_rounding_has_left_of_a_0_has_no_say_in_the_scale_and_no_colour():
+    """As where 0.1 + 0.2 - 0.3 should be 0, in a column of a gradient."""
+    t = trace(with_numbers(worked_example(), X=[[1.0, 0.3 - 0.1 - 0.2, 0.5], [1.0, 0.3 - 0.1 - 0.2, 2.0]]))
+    dW1 = np.abs(t["dW1"][1])
+    assert (dW1 < 1e-12).all()
+    assert (dW1 > 0).any()
+    scale = scales_of([t]).gradients
+    assert scale.linear > 0.01
+    assert (np.abs(scale.levels(t["dW1"][1])) < 1e-9).all()
+
+
+@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("screen", [(980, 440, False), (930, 345, False), (740, 330, True), (386, 330, False)])
+def test_both_numbers_of_both_scales_stand_at_them_and_on_nothing_else(start, screen):
+    stepper = Stepper(start=start)
+    for t, scales in [(stepper.place.trace, stepper.place.scales), (stepper.look(1, 0)[0].trace, None)]:
+        scales = scales or scales_of([t], (1e-7, 2e16))
+        board = Board(t, screen[0], screen[1], large=screen[2], scales=scales)
+        if board.layout.scales is None:
+            continue
+        words = board.words[board.scale_words]
+        said = " ".join(word.text for word in words)
+        for scale in scales[:2]:
+            for number in (-scale.limit, scale.limit, scale.linear):
+                assert any(typed_number(word) == number for word in said.split()), (said, number)
+        assert said.count("linear to") == 2
+        rest = [*board.labels.values(), *board.notes.values()]
+        edges = [(w.x - w.align * w.width, w.y - 0.75 * w.size, w.x + (1 - w.align) * w.width, w.y + 0.2 * w.size)
+                 for w in (*words, *rest)]  # fmt: skip
+        edges = np.array(edges)
+        boxes = np.array([(b.x, b.y, b.x + b.width, b.y + b.height) for b in board.boxes])
+        ramps = np.array([(x, y, x + width, y + height) for x, y, width, height in board.ramps])
+        assert ((edges >= 0) & (edges <= [board.width, board.height] * 2)).all()
+        assert not covers(edges, np.concatenate([boxes, ramps]), by=0.02).any()
+        assert np.array_equal(covers(edges, edges, by=0.02), np.eye(len(edges))), said
+
+
+def test_a_walk_has_the_new_scale_and_says_so_at_each_step_of_its_iteration():
+    stepper, last = with_renewals()
+    renewed = [stepper.look(k, 0)[0].remembered.renewed for k in range(last + 1)]
+    at = next(k for k in range(1, last) if renewed[k] and not renewed[k + 1])
+    stepper.go(iteration=at)
+    recorded = record(stepper, 2)
+    for k, steps, pictures in zip(
+        (at, at + 1), recorded["iterations"], recorded["pictures"]["narrow"]["steps"], strict=True
+    ):
+        said = [" ".join(each["text"] for each in step["state"]["remarks"]) for step in steps["steps"]]
+        new = f"New colour scale for {' and '.join(renewed[at])}: on the one before, too many would look alike."
+        assert [new in each for each in said] == [k == at] * len(said)
+        place, losses = stepper.look(k, len(said) - 1)
+        board = Board(place.trace, *NARROW[0], NARROW[2], scales=place.scales)
+        board.draw(place.trace, place.index, losses, framed=False)
+        walk = base64.b64decode(pictures[-1]["light"][0])
+        assert np.array_equal(pixels(board.png()), pixels(walk))
