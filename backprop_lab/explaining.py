@@ -15,7 +15,7 @@ from backprop_lab.lines import NAMESPACE
 from backprop_lab.mistakes import Mistake, plant
 from backprop_lab.patterns import LARGE, Pattern, common_factors, seen_in
 from backprop_lab.rounding import terms_of
-from backprop_lab.slips import Slip, one_slip_away
+from backprop_lab.slips import Slip, likely_slips, powers_divided, shows
 from backprop_lab.tracing import Trace
 
 LARGE_STEP = 200_000  # numbers in all of a step, beyond which nobody waits for slips further up
@@ -35,13 +35,14 @@ class Explaining:
     """An answer beside the right value, with the mistakes that may have been made.
 
     `own_way` says that it was not computed from what the right line is computed from, so an earlier step may be wrong;
-    `warned` is what NumPy warned of on the way.
+    `warned` is what NumPy warned of on the way; `function` gave the answer, if one did.
     """
 
     compared: Comparison
     mistakes: Mapping[str, Mistake]
     own_way: bool = True
     warned: str = ""
+    function: Any = None
 
     @property
     def name(self) -> str:
@@ -57,6 +58,7 @@ class Explaining:
             if not np.isfinite(self.compared.answer).all():
                 return self._mistakes()
             for explanations in (
+                self._as_written,
                 self._mistakes,
                 self._factors,
                 self._values,
@@ -76,6 +78,19 @@ class Explaining:
         compared = self.compared
         allowed = compared.allowed(compared.right, compared.terms)
         return list(seen_in(self.name, compared.answer, compared.right, allowed, self.trace))
+
+    def _as_written(self) -> list[Explanation]:
+        """What a function has in it, where it explains the numbers by itself."""
+        compared = self.compared
+        return [
+            Explanation(
+                "pattern",
+                ("a power divided",),
+                f"`**` comes before `/`: `** 1 / {part}` is the power 1, divided by {part}; a root is `** (1 / {part})`.",
+            )
+            for part in powers_divided(self.function)
+            if compared.fits and compared.gives(compared.right / part, compared.terms, compared.answer)
+        ]
 
     def _patterns(self) -> list[Explanation]:
         return [Explanation("pattern", (key,), sentence) for key, sentence in self._seen]
@@ -112,9 +127,12 @@ class Explaining:
         return []
 
     def _line_that_gives(self, mistake: Mistake, answer: Array) -> str | None:
-        """The line of a mistake whose value this answer is."""
-        wrong_values = mistake.wrong_values(self.trace, self.name)
-        return next((line for line, wrong in wrong_values if self._is_it(line, wrong, answer)), None)
+        """The line of a mistake whose value this answer is. Zeros come of many lines: one may be the usual one or seen."""
+        usual = mistake.wrong_line(self.trace, self.name)
+        for line, wrong in mistake.wrong_values(self.trace, self.name):
+            if self._is_it(line, wrong, answer) and (answer.any() or line == usual or shows(self.function, line)):
+                return line
+        return None
 
     def _is_it(self, line: str, wrong: Any, answer: Array, factor: float = 1.0) -> bool:
         """Whether a wrong line, times a factor, gives an answer, within the rounding of its own terms."""
@@ -152,7 +170,7 @@ class Explaining:
         if not self._is_small or self.name in self.trace.given:
             return []
         found, scope = [], {**NAMESPACE, **self.trace}
-        for slip in one_slip_away(self.trace, self.name):
+        for slip in likely_slips(self.trace, self.name, self.function):
             with suppress(Exception):  # most of them do not run
                 value = np.asarray(eval(slip.code, scope))
                 if np.shape(value) == self.compared.answer.shape:
@@ -194,7 +212,7 @@ class Explaining:
         kind, key = explanation.kind, explanation.key
         with np.errstate(all="ignore"):  # pragma: no mutate  only for quiet
             if kind == "pattern":
-                return self.compared.is_right or any(pattern.key == key[0] for pattern in self._seen)
+                return self.compared.is_right or any(each.key == key for each in self._patterns() + self._as_written())
             if kind == "further-up":
                 return any(each.key == key for each in self._further_up())
             lines: tuple[str, ...] = (explanation.line,)

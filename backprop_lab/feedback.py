@@ -141,7 +141,7 @@ def _try(name: str, function: Any, trace: Trace, mistakes: Mapping[str, Mistake]
         answer, warned = call(name, function, trace, mistakes)
         asked = set(signature(function).parameters)
         own_way = name not in trace.given and bool(asked & set(trace.names) - {*trace.step(name).operands})
-        return replace(_explaining(name, answer, trace, mistakes), own_way=own_way, warned=warned)
+        return replace(_explaining(name, answer, trace, mistakes), own_way=own_way, warned=warned, function=function)
     except NoAnswerError as nothing:
         told = _told(nothing)
         if nothing.otherwise is not None:
