@@ -52,10 +52,11 @@ class Question(NamedTuple):
             fits = given in SIGNS.values()
         else:
             try:
-                given = as_floats(self.asked, read(self.asked, answer)).squeeze()
+                given = read(self.asked, answer).squeeze()
+                fits = given.ndim == np.ndim(self.answer)
+                given = as_floats(self.asked, given) if fits else given
             except NoAnswerError as nothing:
                 return Feedback(False, nothing.cause, str(nothing))
-            fits = given.ndim == np.ndim(self.answer)
         if not fits:
             return Feedback(False, ("unreadable",), f"{self._named('The')} is {FORMS[type(self.answer)]}.")
         if np.array_equal(given, self.answer):

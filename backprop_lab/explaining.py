@@ -5,13 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from inspect import signature
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from backprop_lab.calling import call
 from backprop_lab.comparing import Comparison
 from backprop_lab.layers import Array
-from backprop_lab.lines import NAMESPACE
+from backprop_lab.lines import NAMESPACE, run
 from backprop_lab.mistakes import Mistake, plant
 from backprop_lab.patterns import LARGE, Pattern, common_factors, seen_in
 from backprop_lab.rounding import terms_of
@@ -182,12 +184,39 @@ class Explaining:
         found = []
         for slip, wrong in self._near_lines if self._is_telling else ():
             for times, factor in (factors or {"": 1.0}).items():
-                if self._is_it(slip.line, wrong, self.compared.answer, factor):
+                if self._is_it(slip.line, wrong, self.compared.answer, factor) and self._holds(slip.line, factor):
                     also = f"; and {self._all} {times}" if times else ""
                     key = ("slip", slip.line, times) if times else ("slip", slip.line)
                     kind = "two" if times else "slip"
                     found.append(Explanation(kind, key, f"`{slip.line}`: {slip.words}{also}", slip.line))
         return found
+
+    @cached_property
+    def _elsewhere(self) -> tuple[Trace, Array] | None:
+        """The step with targets a little off 0 and 1, and what the function gives there.
+
+        None if that tells nothing: other data, no function, or one that asks which target is 1, as `argmax` does, and
+        so stays as it is, or jumps.
+        """
+        y, here = np.asarray(self.trace["y"]), self.compared.answer
+        if self.function is None or not np.isin(y, (0, 1)).all():
+            return None
+        given = self.trace.given | {"y": 0.01 + 0.98 * y}
+        with suppress(Exception):  # a line of your own, or the function, may refuse such numbers
+            moved = Trace(self.trace.problem, given, run(self.trace.steps, given))
+            there = np.asarray(call(self.name, self.function, moved, {})[0])
+            asked = [name for name in signature(self.function).parameters if name in moved]
+            by, is_asked = np.max(np.abs(there - here)), any(np.any(moved[each] != self.trace[each]) for each in asked)
+            if by < 0.1 * np.max(np.abs(here)) and (by > 0 or not is_asked):  # pragma: no mutate  or so
+                return moved, there
+        return None
+
+    def _holds(self, line: str, factor: float) -> bool:
+        """Whether a line gives the function's answer not only since the targets are 0 and 1, as far as one can tell."""
+        if self._elsewhere is None:
+            return True
+        moved, there = self._elsewhere
+        return np.allclose(self._times(moved.evaluate(line), factor), there, 1e-6, 1e-9)  # pragma: no mutate  or so
 
     @property
     def _all(self) -> str:
