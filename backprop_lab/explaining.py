@@ -88,7 +88,8 @@ class Explaining:
             Explanation(
                 "pattern",
                 ("a power divided",),
-                f"`**` comes before `/`: `** 1 / {part}` is the power 1, divided by {part}; a root is `** (1 / {part})`.",
+                f"`**` comes before `/`: `** 1 / {part}` is the power 1, divided by {part}; a root is "
+                f"`** (1 / {part})`.",
             )
             for part in powers_divided(self.function)
             if compared.fits and compared.gives(compared.right / part, compared.terms, compared.answer)
@@ -129,7 +130,7 @@ class Explaining:
         return []
 
     def _line_that_gives(self, mistake: Mistake, answer: Array) -> str | None:
-        """The line of a mistake whose value this answer is. Zeros come of many lines: one may be the usual one or seen."""
+        """The line of a mistake whose value this answer is; zeros come of many, so it is the usual one, or seen."""
         usual = mistake.wrong_line(self.trace, self.name)
         for line, wrong in mistake.wrong_values(self.trace, self.name):
             if self._is_it(line, wrong, answer) and (answer.any() or line == usual or shows(self.function, line)):

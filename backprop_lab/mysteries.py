@@ -95,12 +95,12 @@ def solve(
     seed: int | None = None,
     difficulty: int | None = None,
 ) -> Feedback:
-    """Whether `mistake` is the one that is hidden in a case: one of `MISTAKES`, its name, or its line as you suspect it.
+    """Whether `mistake` is the one that is hidden in a case: one of `MISTAKES`, its name, or the line you suspect.
 
-    Some words of a name or title, such as "softmax twice", will do where they fit no other mistake. Where several mistakes give the same numbers, each is right. Of a wrong guess it tells only whether that mistake is
-    made in the same line. With `line`, such as "dW1", that has to be the line in which it is made, and is credited by
-    itself. `seed` and `difficulty` are those of the mystery. Raises ValueError if there is no such case.
-    For example::
+    Some words of a name or title, such as "softmax twice", will do where they fit no other mistake. Where several
+    mistakes give the same numbers, each is right. Of a wrong guess it tells only whether that mistake is made in the
+    same line. With `line`, such as "dW1", that has to be the line in which it is made, and is credited by itself.
+    `seed` and `difficulty` are those of the mystery. Raises ValueError if there is no such case. For example::
 
         solve(1, "sign-flipped")
         solve(seed=12, difficulty=2, line="dW1", mistake="sign-flipped")

@@ -87,9 +87,7 @@ def _slips(code: str, names: tuple[str, ...], binary: tuple[str, ...], has_class
     return tuple(found.values())
 
 
-def _changes(
-    line: ast.expr, names: Sequence[str], binary: Sequence[str], has_classes: bool
-) -> Iterator[Change]:
+def _changes(line: ast.expr, names: Sequence[str], binary: Sequence[str], has_classes: bool) -> Iterator[Change]:
     """Each line with one change."""
     for way, part in _parts(line):
         for other, slip in _changed(part, names, binary, has_classes):
@@ -108,9 +106,7 @@ def _changes(
                 yield _replaced(line, way, around), f"{what} that does not belong there"
 
 
-def _changed(
-    part: ast.expr, names: Sequence[str], binary: Sequence[str], has_classes: bool
-) -> Iterator[Change]:
+def _changed(part: ast.expr, names: Sequence[str], binary: Sequence[str], has_classes: bool) -> Iterator[Change]:
     """What may be typed in place of one part of a line, or of the whole line."""
     match part:
         case ast.BinOp():

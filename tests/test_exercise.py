@@ -2,6 +2,7 @@
 
 import math
 import re
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -93,7 +94,7 @@ def test_its_functions_are_tried_on_two_problems_of_other_sizes_with_the_same_la
 class Rates:
     """A loss that takes rows that add up to 1, and does not say so."""
 
-    formulas = {"L": "-np.sum({y} * {y_pred})", "dy_pred": "-{y}"}
+    formulas: ClassVar = {"L": "-np.sum({y} * {y_pred})", "dy_pred": "-{y}"}
 
     def value(self, y_pred, y):
         return -np.sum(y * y_pred, axis=(-2, -1))

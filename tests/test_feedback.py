@@ -7,6 +7,7 @@ from collections import Counter
 from decimal import Decimal
 from fractions import Fraction
 from inspect import signature
+from typing import ClassVar
 
 import common
 import numpy as np
@@ -274,17 +275,17 @@ class CrossEntropy:
     def gradient(self, y_pred, y):
         return (y_pred - y) / (y_pred * (1 - y_pred)) / y.size
 
-    formulas = {
+    formulas: ClassVar = {
         "L": "-np.mean({y} * np.log({y_pred}) + (1 - {y}) * np.log(1 - {y_pred}))",
         "dy_pred": "({y_pred} - {y}) / ({y_pred} * (1 - {y_pred})) / {y}.size",
     }
 
 
 class ByMachine:
-    """A loss of a reader's own, Huber's, whose slope the machine finds by a complex step, in a line that nobody types."""
+    """A loss of a reader's own, Huber's, whose slope is found by a complex step, in a line that nobody types."""
 
     e = "({E} + 1e-20j)"
-    formulas = {
+    formulas: ClassVar = {
         "E": "{y_pred} - {y}",
         "L": "np.sum(np.where(np.abs({E}) <= 1, {E}**2 / 2, np.maximum({E}, -{E}) - 0.5))",
         "dy_pred": f"np.imag(np.where(np.abs({e}) <= 1, {e}**2 / 2, np.maximum({e}, -{e}) - 0.5)) / 1e-20",
@@ -301,7 +302,7 @@ class ByMachine:
 class Softplus(ReLU):
     """An activation of a reader's own, whose slope is found in the same way."""
 
-    formulas = {
+    formulas: ClassVar = {
         "Y": "np.log(1 + np.exp({X}))",
         "dX": "{dY} * np.imag(np.log(1 + np.exp({X} + 1e-20j))) / 1e-20",
     }

@@ -88,7 +88,13 @@ def test_what_is_said_of_a_guess_and_of_a_case_that_there_is_not_is_what_somebod
 
 
 def test_a_mystery_understands_the_words_of_a_mistake_and_the_line_that_one_suspects():
-    for typed in ("transpose-forgotten", "Transpose forgotten", "forgotten transpose", "dy_pred @ W2", "dH1=dy_pred@W2"):
+    for typed in (
+        "transpose-forgotten",
+        "Transpose forgotten",
+        "forgotten transpose",
+        "dy_pred @ W2",
+        "dH1=dy_pred@W2",
+    ):
         assert solve(5, typed), typed
         assert solve(5, typed, "dH1"), typed
     several = str(solve(5, "transpose"))

@@ -109,16 +109,18 @@ def test_the_call_of_a_lab_with_a_mistake_of_ones_own_asks_for_the_table_that_ha
     mine = Mistake("mine", "Mine", "mine", cause="", symptom="", lines={(ReLU, "dX"): "3 * {dY}"})
     mistakes = MISTAKES | {"mine": mine}
     lab = StepThrough(mistake="mine", mistakes=mistakes)
-    assert lab.call == "StepThrough(mistake='mine', mistakes=mistakes)"
-    again = eval(lab.call, {"StepThrough": StepThrough, "mistakes": mistakes})
+    assert lab.call() == "StepThrough(mistake='mine', mistakes=mistakes)"
+    again = eval(lab.call(), {"StepThrough": StepThrough, "mistakes": mistakes})
     assert again.stepper.place.trace["dY1"].tolist() == lab.stepper.place.trace["dY1"].tolist()
     assert "mistakes is the table" in lab._view.state["below"]["but"]
-    assert StepThrough(mistake="sign-flipped", mistakes=mistakes).call == "StepThrough(mistake='sign-flipped')"
+    assert StepThrough(mistake="sign-flipped", mistakes=mistakes).call() == "StepThrough(mistake='sign-flipped')"
 
 
 def test_a_number_that_is_too_large_for_its_array_is_refused_where_it_is_typed():
     X, y = np.ones((1, 2), np.float32), np.ones((1, 1), np.float32)
-    p = Problem(Network([Linear(np.ones((2, 1), np.float32), np.zeros((1, 1), np.float32))]), SumSquaredError(), X, y, 0.1)
+    p = Problem(
+        Network([Linear(np.ones((2, 1), np.float32), np.zeros((1, 1), np.float32))]), SumSquaredError(), X, y, 0.1
+    )
     stepper = StepThrough(p).stepper
     for name in ("X", "y", "W1", "b1"):
         stepper.choose((name, 0, 0))

@@ -100,8 +100,9 @@ def _traces(problem: Problem, seed: int | None) -> list[Trace]:
 def _drawn(problem: Problem, seed: int, sizes: Sequence[int]) -> Trace:
     """A problem with the same layers and loss, of so many samples, inputs, hidden units and outputs.
 
-    A loss that does not say which targets it takes gets some that the problem has, and as many outputs. It has had one update, so that no bias is 0, and a forgotten one is noticed. Where the layers or the loss take no
-    other size, or its numbers overflow, it is the problem itself, with two samples more, drawn from its own.
+    A loss that does not say which targets it takes gets some that the problem has, and as many outputs. It has had one
+    update, so that no bias is 0, and a forgotten one is noticed. Where the layers or the loss take no other size, or
+    its numbers overflow, it is the problem itself, with two samples more, drawn from its own.
     """
     samples, inputs, hidden, outputs = sizes
     layers, loss, rows = problem.network.layers, problem.loss, len(problem.X)
