@@ -85,6 +85,14 @@ def a_kind(item: object) -> str:
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
+def shown(thing: object) -> str:
+    """A thing as Python writes it, or what kind it is if it cannot say so itself."""
+    try:
+        return repr(thing)
+    except Exception:
+        return a_kind(thing)
+
+
 def cell(name: str, where: tuple[int, ...]) -> str:
     """The name of a cell: dW1[0, 2], or just L."""
     return f"{name}{list(where)}" if where else name

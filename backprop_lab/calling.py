@@ -13,7 +13,7 @@ import numpy as np
 from backprop_lab.answers import NoAnswerError, reason
 from backprop_lab.layers import ACTIVATIONS, FLOATS
 from backprop_lab.mistakes import Mistake
-from backprop_lab.slips import one_slip_away
+from backprop_lab.slips import likely_slips
 from backprop_lab.tracing import Trace
 
 PRODUCT_MISFITS = (  # of `@` and of np.dot
@@ -21,6 +21,7 @@ PRODUCT_MISFITS = (  # of `@` and of np.dot
     re.compile(r"not aligned: (?P<columns>\d+) \(dim 1\) != (?P<rows>\d+) \(dim 0\)"),
 )
 BROADCAST_MISFIT = re.compile(r"could not be broadcast together with shapes (\(.*?\)) (\(.*?\))")
+OUTSIDE = re.compile(r"^index (-?\d+) is out of bounds for axis (\d) with size (\d+)")
 WARNED = re.compile(r"(invalid value|divide by zero|overflow) encountered in (?:scalar )?(\w+)")
 PLAIN_WORDS = {
     "does not have enough dimensions": "a product @ takes two matrices, "
@@ -48,7 +49,7 @@ def call(name: str, function: Callable[..., Any], trace: Trace, mistakes: Mappin
     try:
         with warnings.catch_warnings(record=True, action="always") as warned, np.errstate(all="warn"):
             answer = function(*(copies[each] for each in first), **{k: v for k, v in copies.items() if k not in first})
-    except (Exception, SystemExit) as error:  # whatever it is, it is the learner's to see
+    except (Exception, SystemExit, GeneratorExit) as error:  # whatever it is, it is the learner's to see
         raise _stopped(name, function, error, given, trace, mistakes) from None
     for argument, value in given.items():
         if not np.array_equal(copies[argument], value, equal_nan=np.asarray(value).dtype.kind in FLOATS):
@@ -57,6 +58,12 @@ def call(name: str, function: Callable[..., Any], trace: Trace, mistakes: Mappin
                 "that; write a line that makes a new array."
             )
             raise NoAnswerError(("in-place",), message)
+    if answer is function:
+        message = (
+            f"Your {name} returns {name}, which is here the function itself. "
+            "Write the line of NumPy behind `return`, or give its result a name first."
+        )
+        raise NoAnswerError(("unreadable",), message)
     if answer is None:
         raise NoAnswerError(("blank",), f"Your {name} returns nothing yet: write `return` in front of your answer.")
     met = [words for each in warned if (words := _met(str(each.message)))]
@@ -120,7 +127,7 @@ def _stopped(
     if isinstance(error, NameError) and (meant := _meant(str(error.name), name, trace)):
         message += f" {meant}"
         key = key or "another name"
-    for cause, sentence in _refused_alike(name, error, given, trace, mistakes):
+    for cause, sentence in _refused_alike(name, function, error, given, trace, mistakes):
         return NoAnswerError(("raised", *cause), f"{message} Did you write {sentence}?")
     return NoAnswerError(("raised", "pattern", key) if key else ("raised",), message)
 
@@ -133,7 +140,7 @@ def _with(function: Any, given: Mapping[str, Any], more: Mapping[str, Any]) -> A
     again = FunctionType(function.__code__, scope, argdefs=function.__defaults__, closure=function.__closure__)
     try:
         return again(**{argument: np.copy(value) for argument, value in given.items()})
-    except (Exception, SystemExit):  # it has been told what stopped it
+    except (Exception, SystemExit, GeneratorExit):  # it has been told what stopped it
         return None
 
 
@@ -148,6 +155,14 @@ def _in_plain_words(error: BaseException) -> tuple[str, str]:
     if shapes := BROADCAST_MISFIT.search(said):
         one, other = (shape.replace(",", ", ").replace(", )", ",)") for shape in shapes.groups())
         return f"`*`, `+` and `-` go cell by cell, and {one} and {other} do not fit", ""
+    if outside := OUTSIDE.search(said):
+        index, axis, size = outside.groups()
+        line = {"0": "row", "1": "column"}.get(axis, "place")
+        there_are = f"is 1 {line}, number 0" if size == "1" else f"are {size} {line}s, counted from 0"
+        return (
+            f"there {there_are}, and none has the number {index}. Take sizes from the values themselves, as in "
+            "`X.shape[0]` or `len(X)`: another problem has others"
+        ), "a size"
     return next(((words, part) for part, words in PLAIN_WORDS.items() if part in said), (said, ""))
 
 
@@ -174,7 +189,12 @@ def _meant(missing: str, name: str, trace: Trace) -> str:
 
 
 def _refused_alike(
-    name: str, error: BaseException, given: Mapping[str, Any], trace: Trace, mistakes: Mapping[str, Mistake]
+    name: str,
+    function: Any,
+    error: BaseException,
+    given: Mapping[str, Any],
+    trace: Trace,
+    mistakes: Mapping[str, Mistake],
 ) -> Iterator[tuple[tuple[str, ...], str]]:
     """Lines with the same names that NumPy refuses with the same words: known mistakes first, then slips."""
     if not isinstance(error, ValueError | TypeError) or name in trace.given:
@@ -184,7 +204,7 @@ def _refused_alike(
         for line in mistake.wrong_lines(trace, name):
             if used <= _names_in(line, trace) and _refusal(line, trace) == _told(error):
                 yield (mistake.name,), f"`{line}` ({mistake.title[0].lower()}{mistake.title[1:]})"
-    for slip in one_slip_away(trace, name):
+    for slip in likely_slips(trace, name, function):
         if used == _names_in(slip.line, trace) and _refusal(slip.line, trace) == _told(error):
             yield ("slip", slip.line), f"`{slip.line}` ({slip.words})"
 

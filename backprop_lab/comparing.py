@@ -79,8 +79,9 @@ class Comparison:
 
     @cached_property
     def right_cells(self) -> Array:
-        """Which numbers of an answer of the right shape are right."""
-        right: Array = self.agrees(self.answer, self.right, self.terms) | (self.answer == self.nearest)
+        """Which numbers of an answer of the right shape are right; inf and nan where just these are."""
+        near = self.agrees(self.answer, self.right, self.terms) & np.isfinite(self.right)  # any is near inf
+        right: Array = near | (self.answer == self.nearest) | (np.isnan(self.answer) & np.isnan(self.right))
         return right
 
     @property

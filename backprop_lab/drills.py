@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backprop_lab.answers import NoAnswerError, read
+from backprop_lab.answers import NoAnswerError, as_floats, read, shown
 from backprop_lab.explaining import made_of
-from backprop_lab.feedback import Feedback, check
+from backprop_lab.feedback import Feedback, check, raising_nothing
 from backprop_lab.layers import Array, Linear, ReLU
 from backprop_lab.losses import SumSquaredError
 from backprop_lab.network import Network
@@ -53,14 +53,15 @@ class Question(NamedTuple):
         else:
             try:
                 given = read(self.asked, answer).squeeze()
+                fits = given.ndim == np.ndim(self.answer)
+                given = as_floats(self.asked, given) if fits else given
             except NoAnswerError as nothing:
                 return Feedback(False, nothing.cause, str(nothing))
-            fits = given.ndim == np.ndim(self.answer)
         if not fits:
             return Feedback(False, ("unreadable",), f"{self._named('The')} is {FORMS[type(self.answer)]}.")
         if np.array_equal(given, self.answer):
             return Feedback(True, (), f"{self._named('The')} is right.")
-        return Feedback(False, ("value",), f"{self._named('The')} is not {answer!r}. {self.hint}")
+        return Feedback(False, ("value",), f"{self._named('The')} is not {shown(answer)}. {self.hint}")
 
     def _named(self, the: str) -> str:
         return f"{the} {self.asked}" if " of " in self.asked else self.asked
@@ -83,6 +84,7 @@ class Drill(NamedTuple):
         title = self.title.replace("(sheet", "(key to sheet")
         return self._written(title, [_answer(question.answer) for question in self.questions])
 
+    @raising_nothing
     def check(self, *answers: Any) -> Feedback:
         """What there is to say of the first answer that is wrong, or else missing; a list of all counts too.
 

@@ -5,17 +5,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from inspect import signature
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from backprop_lab.calling import call
 from backprop_lab.comparing import Comparison
 from backprop_lab.layers import Array
-from backprop_lab.lines import NAMESPACE
+from backprop_lab.lines import NAMESPACE, run
 from backprop_lab.mistakes import Mistake, plant
 from backprop_lab.patterns import LARGE, Pattern, common_factors, seen_in
 from backprop_lab.rounding import terms_of
-from backprop_lab.slips import Slip, one_slip_away
+from backprop_lab.slips import Slip, likely_slips, powers_divided, shows
 from backprop_lab.tracing import Trace
 
 LARGE_STEP = 200_000  # numbers in all of a step, beyond which nobody waits for slips further up
@@ -35,13 +37,14 @@ class Explaining:
     """An answer beside the right value, with the mistakes that may have been made.
 
     `own_way` says that it was not computed from what the right line is computed from, so an earlier step may be wrong;
-    `warned` is what NumPy warned of on the way.
+    `warned` is what NumPy warned of on the way; `function` gave the answer, if one did.
     """
 
     compared: Comparison
     mistakes: Mapping[str, Mistake]
     own_way: bool = True
     warned: str = ""
+    function: Any = None
 
     @property
     def name(self) -> str:
@@ -57,6 +60,7 @@ class Explaining:
             if not np.isfinite(self.compared.answer).all():
                 return self._mistakes()
             for explanations in (
+                self._as_written,
                 self._mistakes,
                 self._factors,
                 self._values,
@@ -76,6 +80,20 @@ class Explaining:
         compared = self.compared
         allowed = compared.allowed(compared.right, compared.terms)
         return list(seen_in(self.name, compared.answer, compared.right, allowed, self.trace))
+
+    def _as_written(self) -> list[Explanation]:
+        """What a function has in it, where it explains the numbers by itself."""
+        compared = self.compared
+        return [
+            Explanation(
+                "pattern",
+                ("a power divided",),
+                f"`**` comes before `/`: `** 1 / {part}` is the power 1, divided by {part}; a root is "
+                f"`** (1 / {part})`.",
+            )
+            for part in powers_divided(self.function)
+            if compared.fits and compared.gives(compared.right / part, compared.terms, compared.answer)
+        ]
 
     def _patterns(self) -> list[Explanation]:
         return [Explanation("pattern", (key,), sentence) for key, sentence in self._seen]
@@ -112,9 +130,12 @@ class Explaining:
         return []
 
     def _line_that_gives(self, mistake: Mistake, answer: Array) -> str | None:
-        """The line of a mistake whose value this answer is."""
-        wrong_values = mistake.wrong_values(self.trace, self.name)
-        return next((line for line, wrong in wrong_values if self._is_it(line, wrong, answer)), None)
+        """The line of a mistake whose value this answer is; zeros come of many, so it is the usual one, or seen."""
+        usual = mistake.wrong_line(self.trace, self.name)
+        for line, wrong in mistake.wrong_values(self.trace, self.name):
+            if self._is_it(line, wrong, answer) and (answer.any() or line == usual or shows(self.function, line)):
+                return line
+        return None
 
     def _is_it(self, line: str, wrong: Any, answer: Array, factor: float = 1.0) -> bool:
         """Whether a wrong line, times a factor, gives an answer, within the rounding of its own terms."""
@@ -152,7 +173,7 @@ class Explaining:
         if not self._is_small or self.name in self.trace.given:
             return []
         found, scope = [], {**NAMESPACE, **self.trace}
-        for slip in one_slip_away(self.trace, self.name):
+        for slip in likely_slips(self.trace, self.name, self.function):
             with suppress(Exception):  # most of them do not run
                 value = np.asarray(eval(slip.code, scope))
                 if np.shape(value) == self.compared.answer.shape:
@@ -164,12 +185,39 @@ class Explaining:
         found = []
         for slip, wrong in self._near_lines if self._is_telling else ():
             for times, factor in (factors or {"": 1.0}).items():
-                if self._is_it(slip.line, wrong, self.compared.answer, factor):
+                if self._is_it(slip.line, wrong, self.compared.answer, factor) and self._holds(slip.line, factor):
                     also = f"; and {self._all} {times}" if times else ""
                     key = ("slip", slip.line, times) if times else ("slip", slip.line)
                     kind = "two" if times else "slip"
                     found.append(Explanation(kind, key, f"`{slip.line}`: {slip.words}{also}", slip.line))
         return found
+
+    @cached_property
+    def _elsewhere(self) -> tuple[Trace, Array] | None:
+        """The step with targets a little off 0 and 1, and what the function gives there.
+
+        None if that tells nothing: other data, no function, or one that asks which target is 1, as `argmax` does, and
+        so stays as it is, or jumps.
+        """
+        y, here = np.asarray(self.trace["y"]), self.compared.answer
+        if self.function is None or not np.isin(y, (0, 1)).all():
+            return None
+        given = self.trace.given | {"y": 0.01 + 0.98 * y}
+        with suppress(Exception):  # a line of your own, or the function, may refuse such numbers
+            moved = Trace(self.trace.problem, given, run(self.trace.steps, given))
+            there = np.asarray(call(self.name, self.function, moved, {})[0])
+            asked = [name for name in signature(self.function).parameters if name in moved]
+            by, is_asked = np.max(np.abs(there - here)), any(np.any(moved[each] != self.trace[each]) for each in asked)
+            if by < 0.1 * np.max(np.abs(here)) and (by > 0 or not is_asked):  # pragma: no mutate  or so
+                return moved, there
+        return None
+
+    def _holds(self, line: str, factor: float) -> bool:
+        """Whether a line gives the function's answer not only since the targets are 0 and 1, as far as one can tell."""
+        if self._elsewhere is None:
+            return True
+        moved, there = self._elsewhere
+        return np.allclose(self._times(moved.evaluate(line), factor), there, 1e-6, 1e-9)  # pragma: no mutate  or so
 
     @property
     def _all(self) -> str:
@@ -194,7 +242,7 @@ class Explaining:
         kind, key = explanation.kind, explanation.key
         with np.errstate(all="ignore"):  # pragma: no mutate  only for quiet
             if kind == "pattern":
-                return self.compared.is_right or any(pattern.key == key[0] for pattern in self._seen)
+                return self.compared.is_right or any(each.key == key for each in self._patterns() + self._as_written())
             if kind == "further-up":
                 return any(each.key == key for each in self._further_up())
             lines: tuple[str, ...] = (explanation.line,)

@@ -7,16 +7,17 @@ raises nothing: whatever is handed in, even under an unknown name, gets a senten
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import wraps
 from html import escape
 from inspect import signature
-from typing import Any
+from typing import Any, ParamSpec
 
 import numpy as np
 
-from backprop_lab.answers import NoAnswerError, a_kind, cell
+from backprop_lab.answers import NoAnswerError, a_kind, cell, reason, shown
 from backprop_lab.calling import call
 from backprop_lab.comparing import Comparison, compare
 from backprop_lab.explaining import Explaining, Explanation, made_of
@@ -77,6 +78,23 @@ class Feedback:
         return f'<div role="note" style="{style}"><b>{heading}</b> {message}</div>'
 
 
+Given = ParamSpec("Given")
+
+
+def raising_nothing(judge: Callable[Given, Feedback]) -> Callable[Given, Feedback]:
+    """A function that has a sentence even for what cannot be looked at: an object whose own methods raise."""
+
+    @wraps(judge)
+    def judged(*args: Given.args, **kwargs: Given.kwargs) -> Feedback:
+        try:
+            return judge(*args, **kwargs)
+        except Exception as error:  # whatever a foreign object raises
+            return Feedback(False, ("unreadable",), f"This cannot be read, since it stops with: {reason(error)}.")
+
+    return judged
+
+
+@raising_nothing
 def check(
     name: str, answer: Any, trace: Trace, mistakes: Mapping[str, Mistake] = MISTAKES, digits: int | None = None
 ) -> Feedback:
@@ -101,6 +119,7 @@ def check(
         return _told(nothing)
 
 
+@raising_nothing
 def check_function(
     name: str,
     function: Any,
@@ -141,7 +160,7 @@ def _try(name: str, function: Any, trace: Trace, mistakes: Mapping[str, Mistake]
         answer, warned = call(name, function, trace, mistakes)
         asked = set(signature(function).parameters)
         own_way = name not in trace.given and bool(asked & set(trace.names) - {*trace.step(name).operands})
-        return replace(_explaining(name, answer, trace, mistakes), own_way=own_way, warned=warned)
+        return replace(_explaining(name, answer, trace, mistakes), own_way=own_way, warned=warned, function=function)
     except NoAnswerError as nothing:
         told = _told(nothing)
         if nothing.otherwise is not None:
@@ -158,7 +177,7 @@ def _explaining(
     if name not in trace:
         raise NoAnswerError(("name",), _no_such_name(name, trace))
     if digits is not None and not (isinstance(digits, int) and 1 <= digits <= 15):
-        said = f"digits is how many significant digits were copied, from 1 to 15; got {digits!r}."
+        said = f"digits is how many significant digits were copied, from 1 to 15; got {shown(digits)}."
         raise NoAnswerError(("name",), said)
     compared = compare(name, answer, trace, digits)
     if np.iscomplexobj(compared.answer) and not np.iscomplexobj(compared.right):
@@ -264,7 +283,7 @@ def _diverged(compared: Comparison) -> Feedback:
     first = next(each for each in values if not np.isfinite(values[each]).all())
     found = "nan" if np.isnan(values[first]).any() else "inf"
     began = f"{first} is the first value with {found} in it."
-    if np.isclose(compared.answer, compared.right, equal_nan=True).all():
+    if compared.is_right:
         return Feedback(True, (), f"{name} is the same here, but no longer finite: {began}")
     message = (
         f"{name} is no longer finite here, and there is nothing to compare with: {began} Start again with a smaller "

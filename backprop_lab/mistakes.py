@@ -101,6 +101,7 @@ class Mistake:
         """
         trace[name]
         line = self.wrong_line(trace, name) if line is None else line
+        line = re.sub(r"^1\.0 \* \((.*)\)$", r"\1", line or "")  # which makes numbers of truth values
         try:
             return self.resembles.format_map({**trace.step(name).names, "line": f"`{line}`"})
         except KeyError:
@@ -207,10 +208,10 @@ _ALL = (
     Mistake(
         name="mask-upside-down",
         title="ReLU mask upside down",
-        resembles="a mask that is upside down: it keeps the units that were off and zeroes those that were on",
+        resembles="a mask that is upside down: it zeroes the units that were on, and these should pass",
         cause="People remember that a ReLU sets something to 0, and set the wrong half.",
         symptom="The gradient has numbers only where the ReLU's output is 0.",
-        lines={(ReLU, "dX"): "{dY} * ({Y} <= 0)"},
+        lines={(ReLU, "dX"): ("{dY} * ({Y} <= 0)", "{dY} * ({Y} < 0)")},
     ),
     Mistake(
         name="slope-forgotten",
@@ -283,10 +284,10 @@ _ALL = (
     Mistake(
         name="parentheses-forgotten",
         title="Parentheses around the mask forgotten",
-        resembles="`{dY} * {Y} > 0`, in which `*` comes first: the parentheses around the comparison are missing",
+        resembles="{line}, in which `*` comes first: the parentheses around the comparison are missing",
         cause="On paper the mask is one thing, but Python multiplies before it compares.",
         symptom="The gradient has only the numbers 0 and 1.",
-        lines={(ReLU, "dX"): "1.0 * ({dY} * {Y} > 0)"},
+        lines={(ReLU, "dX"): ("1.0 * ({dY} * {Y} > 0)", "1.0 * ({dY} * {X} > 0)")},
     ),
     Mistake(
         name="value-for-mask",
@@ -674,7 +675,10 @@ _ALL = (
         title="Softmax twice",
         resembles="{line}: the softmax, or its slope, is in it once more",
         cause=("Many networks end in a softmax, and this loss has one already; its slope too is in `P - y` already."),
-        symptom="The loss stays far above 0, however sure the network gets.",
+        symptom=(
+            "Where logP has it, the loss stays far above 0, however sure the network gets. Where dy_pred alone has it, "
+            "the gradient fades once the network is sure, be it right or wrong."
+        ),
         lines={
             (SoftmaxCrossEntropy, "logP"): "{P} - np.log(np.exp({P}).sum(axis=1, keepdims=True))",
             (SoftmaxCrossEntropy, "dy_pred"): (
@@ -756,7 +760,10 @@ _ALL = (
         title="Sigmoid in place of the softmax",
         resembles="{line}, in which each class stands alone, as with a sigmoid; a softmax weighs it against the others",
         cause="For two classes one sigmoid is enough, so with more of them each class is given its own.",
-        symptom="The probabilities of a sample do not add up to 1.",
+        symptom=(
+            "The probabilities of a sample do not add up to 1. (They do if there are two classes, and the sample's "
+            "scores are opposite numbers, such as 0.3 and -0.3.)"
+        ),
         lines={
             (SoftmaxCrossEntropy, "P"): ("1 / (1 + np.exp(-{y_pred}))", "1 / (1 + np.exp(-{Z}))"),
             (SoftmaxCrossEntropy, "logP"): ("-np.log(1 + np.exp(-{y_pred}))", "-np.log(1 + np.exp(-{Z}))"),
@@ -809,7 +816,10 @@ _ALL = (
         title="exp of the scores as they are",
         resembles="{line}, and e to the power of a large score overflows: take the largest score of each row off first",
         cause="On paper the shift changes nothing, so it seems to be for show.",
-        symptom="All is right until a score passes 709, or all scores of a sample are below -745: then it is nan.",
+        symptom=(
+            "All is right until a score passes 709, or all scores of a sample are below -745: then there is nan in P, "
+            "and logP is inf or -inf."
+        ),
         lines={
             (SoftmaxCrossEntropy, "P"): "np.exp({y_pred}) / np.exp({y_pred}).sum(axis=1, keepdims=True)",
             (SoftmaxCrossEntropy, "logP"): (
@@ -972,7 +982,13 @@ _ALL = (
     ),
 )
 
-MISTAKES = {mistake.name: mistake for mistake in _ALL}
+
+class _Table(dict[str, Mistake]):
+    def __repr__(self) -> str:
+        return "MISTAKES"  # as it stands in a signature: with all that is in it, that would be a book
+
+
+MISTAKES = _Table({mistake.name: mistake for mistake in _ALL})
 
 INVISIBLE_TO_GRADIENT_CHECK = (
     "loss-not-squared",

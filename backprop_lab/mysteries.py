@@ -7,6 +7,7 @@ it, and `solve(line="dW1", mistake="sign-flipped", seed=12, difficulty=2)` says 
 """
 
 import codecs
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import lru_cache
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from backprop_lab.answers import shown
 from backprop_lab.feedback import Feedback, check
 from backprop_lab.gradcheck import relative_error
 from backprop_lab.layers import ACTIVATIONS, Array
@@ -93,20 +95,22 @@ def solve(
     seed: int | None = None,
     difficulty: int | None = None,
 ) -> Feedback:
-    """Whether `mistake`, one of `MISTAKES` or its name, is the one that is hidden in a case.
+    """Whether `mistake` is the one that is hidden in a case: one of `MISTAKES`, its name, or the line you suspect.
 
-    Where several mistakes give the same numbers, each is right. Of a wrong guess it tells only whether that mistake is
-    made in the same line. With `line`, such as "dW1", that has to be the line in which it is made, and is credited by
-    itself. `seed` and `difficulty` are those of the mystery. Raises ValueError if there is no such case.
-    For example::
+    Some words of a name or title, such as "softmax twice", will do where they fit no other mistake. Where several
+    mistakes give the same numbers, each is right. Of a wrong guess it tells only whether that mistake is made in the
+    same line. With `line`, such as "dW1", that has to be the line in which it is made, and is credited by itself.
+    `seed` and `difficulty` are those of the mystery. Raises ValueError if there is no such case. For example::
 
         solve(1, "sign-flipped")
         solve(seed=12, difficulty=2, line="dW1", mistake="sign-flipped")
     """
     right, name, hidden = _open(number, seed, difficulty)
     mistake = mistake.name if isinstance(mistake, Mistake) else mistake
+    meant = _meant(mistake, right) if isinstance(mistake, str) else []
+    mistake = meant[0] if len(meant) == 1 else mistake
     place = _alike(line, [step.name for step in right.steps])
-    if unread := _unread(mistake, line, place, right):
+    if unread := _unread(mistake, meant, line, place, right):
         return Feedback(False, *unread)
     if place not in (None, name):
         said = f"The mistake is not in {place}: its line, run on the values shown, gives just this {place}."
@@ -126,7 +130,37 @@ def solve(
     return Feedback(False, ("value",), f"{start} {found_line}that would give other numbers.")
 
 
-def _unread(mistake: Any, line: Any, place: str | None, right: Trace) -> tuple[tuple[str, ...], str] | None:
+def _meant(typed: str, right: Trace) -> list[str]:
+    """The mistakes that a text may mean: by name or title, or the words that these begin with, or by the wrong line."""
+    if exact := [m.name for m in MISTAKES.values() if typed.lower() in (m.name, m.title.lower())]:
+        return exact
+    words = _words(typed)
+    fitting = [
+        m.name
+        for m in MISTAKES.values()
+        if words and all(any(each.startswith(word) for each in _words(f"{m.name} {m.title}")) for word in words)
+    ]
+    if fitting or typed in right:
+        return fitting
+    return [
+        m.name
+        for m in MISTAKES.values()
+        if any(_bare(line) == _bare(typed) for step in right.steps for line in m.wrong_lines(right, step.name))
+    ]
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\s-]+", text.lower())
+
+
+def _bare(line: str) -> str:
+    """A line of NumPy without what does not change it, such as what it is the line for."""
+    return re.sub(r"^\w+\s*=(?!=)|\s", "", line).replace(".mT", ".T")
+
+
+def _unread(
+    mistake: Any, meant: list[str], line: Any, place: str | None, right: Trace
+) -> tuple[tuple[str, ...], str] | None:
     """Where what was typed has a blank, or is not a mistake or a line of the step: the cause, and what to say."""
     if missing := ["line"] * (line is ...) + ["mistake"] * (mistake is None or mistake is ...):
         blanks = {"line": "the wrong line, such as 'dW1',", "mistake": "the mistake"}
@@ -137,9 +171,9 @@ def _unread(mistake: Any, line: Any, place: str | None, right: Trace) -> tuple[t
         if isinstance(mistake, str) and mistake in right:
             kind = "a value that is given" if mistake in right.given else "a line"
             return ("name",), f"{mistake} is {kind}, not a mistake: name what is done wrong, as in 'sign-flipped'."
-        titled = next((m.name for m in MISTAKES.values() if m.title == mistake), None)
-        if titled:
-            return ("name",), f"{mistake!r} is the title of a mistake, and its name is {titled!r}."
+        if meant:
+            fitting = ", ".join(map(repr, meant[:-1]))
+            return ("name",), f"{mistake!r} fits several mistakes: which one, {fitting} or {meant[-1]!r}?"
         return ("name",), _unknown("mistake", mistake, MISTAKES)
     if place is None and line is not None:
         return ("name",), _unknown("line", line, [step.name for step in right.steps])
@@ -153,10 +187,10 @@ def _alike(name: Any, names: Iterable[str]) -> str | None:
 
 
 def _unknown(kind: str, name: Any, names: Iterable[str]) -> str:
-    near = get_close_matches(str(name), [*names], cutoff=0.8)
+    near = get_close_matches(name, [*names], cutoff=0.8) if isinstance(name, str) else []
     known = "the keys of MISTAKES" if names is MISTAKES else ", ".join(names)
     guess = f"Did you mean {near[0]!r}?" if near else f"The names are {known}."
-    return f"There is no {kind} of the name {name!r}. {guess}"
+    return f"There is no {kind} of the name {shown(name)}. {guess}"
 
 
 def _open(number: Any, seed: Any, difficulty: Any) -> tuple[Trace, str, Mistake]:

@@ -151,6 +151,13 @@ def _check_layers(layers: tuple[Layer, ...]) -> None:
             raise ValueError(
                 f"layer {number}, {layer!r}, lacks {', '.join(missing)}; a layer needs {', '.join(needed)}"
             )
+        before = next(at for at, each in enumerate(layers, start=1) if each is layer)
+        if layer.parameters and before < number:
+            raise ValueError(
+                f"layer {number} is layer {before} once more, and its numbers would be trained apart, as if there were "
+                "two: weights that stay the same in two places are not possible yet, so make each layer its own, "
+                f"such as {type(layer).__name__}({', '.join(f'{name}.copy()' for name in layer.parameters)})"
+            )
         for name, parameter in layer.parameters.items():
             if not isinstance(parameter, np.ndarray | np.generic):
                 kind = type(parameter).__name__

@@ -78,7 +78,7 @@ def common_factors(trace: Trace) -> dict[str, float]:
         **{f"divided by twice the number of {what}": 0.5 / count for what, count in counts.items()},
         "multiplied by the learning rate": lr,
         "divided by the learning rate": 1 / lr,
-        "divided by the learning rate twice": 1 / lr / lr,  # p - dp / lr
+        "divided by the learning rate twice": 1 / lr / lr,
     }
 
 
@@ -115,6 +115,8 @@ def _factors(seen: Compared) -> Iterator[Pattern]:
     if old:
         it, as_right = "Your step is", "as long as it should be"
     in_words = {"doubled": f"{it} twice {as_right}.", "halved": f"{it} half {as_right}."}
+    if old:  # of p - dp / lr, in which it is divided once
+        in_words["divided by the learning rate twice"] = f"{it} divided by the rate, and should be multiplied by it."
     in_words["with the other sign"] = "Your step goes the other way." if old else f"{it} right but for its sign."
     for times, factor in common_factors(trace).items():
         if factor != 1 and is_times(factor):
@@ -253,7 +255,8 @@ def _combined(seen: Compared) -> Iterator[Pattern]:
     answer, right = seen.answer, seen.right
     for name, value in _others(seen):
         fits = all(a in (1, b) for a, b in zip(value.shape, right.shape, strict=False))
-        if not fits or not value.ndim == right.ndim == 2:
+        says_where = np.isin(value, (0, 1)).all()  # as a mask does, and what is 0 in it is told as zeros
+        if not fits or says_where or not value.ndim == right.ndim == 2:
             continue
         combinations = {
             f"plus {name}": right + value,

@@ -56,7 +56,7 @@ class Problem:
     def evolve(self, **changes: Any) -> Self:
         """The same problem with some parts changed; its layers and loss are not checked against their lines again.
 
-        Raises TypeError for a part that no problem has, such as W1.
+        Raises TypeError for a part that no problem has, such as W1, and ValueError as Problem does.
         """
         parts = {field.name: getattr(self, field.name) for field in fields(self)}
         if alien := changes.keys() - parts.keys():
@@ -64,7 +64,9 @@ class Problem:
                 f"a Problem has {', '.join(parts)}; got {', '.join(sorted(alien))}. Other weights: "
                 "network=p.network.with_parameters(...)"
             )
-        return self.trusted(**parts | changes)
+        changed = self.trusted(**parts | changes)
+        _check_finite(**{name: getattr(changed, name) for name in ("X", "y") if name in changes})
+        return changed
 
     def _settle(self) -> None:
         """Make X and y read-only, and check what needs no computation."""

@@ -6,11 +6,15 @@ right line of any layer or loss, one change at a time, so they are known for lay
 
 import ast
 import copy
+import dis
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain, combinations, product
 from types import CodeType
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from backprop_lab.tracing import Trace
 
@@ -34,8 +38,10 @@ OTHER_NUMBERS = {0: (1,), 1: (2, 0), 2: (1, 3, 4)}
 IN_PLACE_OF_A_NAME = ("{}.T", "-{}", "{} ** 2", "np.abs({})", "{} > 0", "np.sqrt({})", "np.sign({})", "np.mean({})",
     "np.sum({})", "1 - {}", "np.tanh({})", "np.exp({})", "np.maximum({}, 0)", "np.mean({}, axis=0)",
     "np.sum({}, axis=0)")  # fmt: skip
+OF_0_AND_1 = ("{}.T", "-{}", "1 - {}")  # of these alone: the others would hold only since the numbers are 0 and 1
 AROUND_A_PART = {"({}) ** 2": "a square", "np.abs({})": "np.abs", "np.sqrt({})": "a root", "np.sign({})": "np.sign",
     "np.maximum({}, 0)": "np.maximum", "({}).T": "a transpose"}  # fmt: skip
+OFF_EVERY_CLASS = "1 is taken off every class; only off the true one: take off y, or write `[range(N), labels] -= 1`"
 
 Change = tuple[ast.expr, str]  # what may be typed in place of a part of a line, and what the slip is, in words
 Way = tuple[tuple[str, int | None], ...]  # the fields, and places in them, that lead to a part of a line
@@ -51,24 +57,40 @@ class Slip(NamedTuple):
 
 def one_slip_away(trace: Trace, name: str) -> tuple[Slip, ...]:
     """Every line that is one slip away from the right one for `name`, the likeliest first."""
-    return _slips(trace.step(name).code, tuple(trace.names))
+    data = {each: np.asarray(trace[each]) for each in ("X", "y")}
+    binary = tuple(each for each, x in data.items() if ((x == 0) | (x == 1)).all())
+    has_classes = "y" in binary and data["y"].shape[1] > 1 and bool((data["y"].sum(axis=1) == 1).all())
+    return _slips(trace.step(name).code, tuple(trace.names), binary, has_classes)
+
+
+def likely_slips(trace: Trace, name: str, function: Any) -> tuple[Slip, ...]:
+    """Those of them that somebody may have made: all, or those that can be seen in the learner's function.
+
+    The line of a part of your own may be one that nobody would write, such as one by a complex step, or that a learner
+    would write in another way; then a slip in it is no help.
+    """
+    step, slips = trace.step(name), one_slip_away(trace, name)
+    ours = [kind for kind in step.kind.__mro__ if kind.__module__.startswith("backprop_lab.")]
+    is_ours = any(vars(kind).get("formulas", {}).get(step.result) == step.template for kind in ours)
+    return slips if is_ours else tuple(slip for slip in slips if shows(function, slip.line))
 
 
 @lru_cache(maxsize=256)
-def _slips(code: str, names: tuple[str, ...]) -> tuple[Slip, ...]:
+def _slips(code: str, names: tuple[str, ...], binary: tuple[str, ...], has_classes: bool) -> tuple[Slip, ...]:
     tree = _parsed(code)
     found: dict[str, Slip] = {}
-    for changed, words in chain(_changes(tree, names), _changes(_from_the_right(tree), names)):
+    each = [_changes(line, names, binary, has_classes) for line in (tree, _from_the_right(tree))]
+    for changed, words in chain(*each):
         line = ast.unparse(changed)
         if line != code and line not in found:
             found[line] = Slip(line, compile(line, "<a line with a slip>", "eval"), words)
     return tuple(found.values())
 
 
-def _changes(line: ast.expr, names: Sequence[str]) -> Iterator[Change]:
+def _changes(line: ast.expr, names: Sequence[str], binary: Sequence[str], has_classes: bool) -> Iterator[Change]:
     """Each line with one change."""
     for way, part in _parts(line):
-        for other, slip in _changed(part, names, whole=not way):
+        for other, slip in _changed(part, names, binary, has_classes):
             yield _replaced(line, way, other), slip
     used = [(way, part.id) for way, part in _parts(line) if isinstance(part, ast.Name) and part.id in names]
     operands = list(dict.fromkeys(name for _, name in used))
@@ -77,19 +99,24 @@ def _changes(line: ast.expr, names: Sequence[str]) -> Iterator[Change]:
             yield _renamed(line, {operand: name}), f"{name} used where {operand} was meant"
     for one, two in combinations(operands, 2):
         yield _renamed(line, {one: two, two: one}), f"{one} and {two} have changed places"
-    for (way, operand), name in product(used, names):
-        if name != operand:
-            yield _replaced(line, way, _parsed(f"{name} > 0")), f"`{name} > 0` used where {operand} was meant"
+    for way, part in _parts(line):
+        if way and isinstance(part, ast.BinOp) and not isinstance(part.op, ast.Pow):  # around all it would give it away
+            for template, what in AROUND_A_PART.items():
+                around = _parsed(template.format(ast.unparse(part)))
+                yield _replaced(line, way, around), f"{what} that does not belong there"
 
 
-def _changed(part: ast.expr, names: Sequence[str], whole: bool) -> Iterator[Change]:
+def _changed(part: ast.expr, names: Sequence[str], binary: Sequence[str], has_classes: bool) -> Iterator[Change]:
     """What may be typed in place of one part of a line, or of the whole line."""
     match part:
         case ast.BinOp():
             yield from _of_a_sign(part)
-            if not whole and not isinstance(part.op, ast.Pow):  # around the whole line it would give it away
-                for template, what in AROUND_A_PART.items():
-                    yield _parsed(template.format(ast.unparse(part))), f"{what} that does not belong there"
+            match part:
+                case ast.BinOp(scores, ast.Sub(), ast.Name("y")):
+                    one = OFF_EVERY_CLASS if has_classes else "a 1 where y was meant"
+                    yield ast.BinOp(scores, ast.Sub(), ast.Constant(1)), one
+                    if has_classes:  # as `[:, labels] -= 1` does where only some occur
+                        yield ast.BinOp(scores, ast.Sub(), _parsed("y.max(axis=0)")), one
         case ast.Compare(left, [op], [right]) if type(op) in QUESTIONS:
             for other, sign in QUESTIONS.items():
                 if not isinstance(op, other):
@@ -110,7 +137,7 @@ def _changed(part: ast.expr, names: Sequence[str], whole: bool) -> Iterator[Chan
             for less_or_more in OTHER_NUMBERS.get(number, ()):
                 yield ast.Constant(less_or_more), f"a {less_or_more} where {number} was meant"
         case ast.Name(name) if name in names:
-            for template in IN_PLACE_OF_A_NAME:
+            for template in OF_0_AND_1 if name in binary else IN_PLACE_OF_A_NAME:
                 used = template.format(name)
                 yield _parsed(used), f"`{used}` used where {name} itself was meant"
 
@@ -202,6 +229,31 @@ def _of_a_call(call: ast.Call) -> Iterator[Change]:
         case [ast.BinOp(base, ast.Pow() as power, exponent), *others]:
             late = ast.BinOp(ast.Call(call.func, [base, *others], call.keywords), power, exponent)
             yield late, f"`**` comes after {short}, and should come before it"
+
+
+def powers_divided(function: Any) -> list[int]:
+    """The number below each `** 1 / 2` in a function, which is no root, but half of the power 1."""
+    code = getattr(function, "__code__", None)
+    read = dis.get_instructions(code) if isinstance(code, CodeType) else ()
+    each = [(x.argval, x.argrepr) for x in read if x.argrepr != "*"]
+    return [
+        part
+        for (power, _), (_, raised), (part, _), (_, divided) in zip(each, each[1:], each[2:], each[3:], strict=False)
+        if (power, raised, divided) == (1, "**", "/") and isinstance(part, int)  # 2 * d ** 1 / 2 is (2 * d ** 1) / 2
+    ]
+
+
+def shows(function: Any, line: str) -> bool:
+    """Whether a function may have a line in it: each of its names and numbers at least as often."""
+    code = getattr(function, "__code__", None)
+    return isinstance(code, CodeType) and _words(compile(line, "<a line>", "eval")) <= _words(code)
+
+
+def _words(code: CodeType) -> Counter[Any]:
+    """How often each name and number is loaded in compiled Python; some versions load two names at once."""
+    loaded = [each for each in dis.get_instructions(code) if each.opname.startswith("LOAD")]
+    words = chain(*(each.argval if isinstance(each.argval, tuple) else (each.argval,) for each in loaded))
+    return Counter("mT" if word == "T" else word for word in words)
 
 
 # The parts of a line

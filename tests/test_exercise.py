@@ -3,6 +3,7 @@
 import math
 import re
 from contextlib import suppress
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -93,3 +94,25 @@ def test_its_functions_are_tried_on_two_problems_of_other_sizes_with_the_same_la
         assert (len({t["X"].shape for t in traces}), parts) == (3, parts[:1] * 3)
         assert all(t["b1"].all() for t in traces[1:])
         assert {total for t in traces for total in t["y"].sum(axis=1)} == {1}, "targets that fit the loss"
+
+
+class Rates:
+    """A loss that takes rows that add up to 1, and does not say so."""
+
+    formulas: ClassVar = {"L": "-np.sum({y} * {y_pred})", "dy_pred": "-{y}"}
+
+    def value(self, y_pred, y):
+        return -np.sum(y * y_pred, axis=(-2, -1))
+
+    def gradient(self, y_pred, y):
+        return -y
+
+
+def test_a_loss_of_ones_own_that_does_not_say_which_targets_it_takes_gets_those_of_its_problem():
+    y = np.array([[0.2, 0.8], [0.5, 0.5], [1.0, 0.0]])
+    p = random_problem(0, X=np.eye(3), y=y, loss=Rates())
+    for seed in (None, 5):
+        traces = Exercises(p, seed=seed).traces
+        assert len({t["X"].shape for t in traces}) == 3
+        assert {tuple(row) for t in traces for row in t["y"].tolist()} <= {*map(tuple, y.tolist())}
+        assert len({t["X"].tobytes() for t in traces}) == 3

@@ -1,21 +1,42 @@
 """Feedback: never a complaint about a right answer, the mistake's name for a wrong one, a sentence for the rest."""
 
 import itertools
+import math
 import re
 from collections import Counter
+from decimal import Decimal
 from fractions import Fraction
+from inspect import signature
+from typing import ClassVar
 
 import common
 import numpy as np
 import pytest
-from common import check_cases, count, in_other_numbers, raises, trained, with_numbers
+from common import check_cases, count, in_other_numbers, raises, through, trained, with_numbers
 from own_parts import OWN_PROBLEMS
 from problems import varied_problem
 
 import backprop_lab
-from backprop_lab import MISTAKES, SoftmaxCrossEntropy, check, plant, random_problem, trace, worked_example
+from backprop_lab import (
+    MISTAKES,
+    Linear,
+    Network,
+    Problem,
+    ReLU,
+    Sigmoid,
+    SoftmaxCrossEntropy,
+    check,
+    drill,
+    plant,
+    random_problem,
+    trace,
+    worked_example,
+)
 from backprop_lab.feedback import Feedback, check_function
+from backprop_lab.lines import run
 from backprop_lab.patterns import common_factors, seen_in
+from backprop_lab.tracing import Trace
+from backprop_lab.ui import Exercises
 
 
 def retyped(a, where, item):
@@ -243,6 +264,180 @@ def test_an_answer_is_told_whether_it_is_right_or_what_is_wrong_with_it_and_no_m
         assert t.step(name).code not in str(feedback), "which would give the answer away"
         given_away = [x for x in np.ravel(t[name]) if any(f"{x:.{d}g}" in str(feedback) for d in (4, 5, 6, 8))]
         assert len(given_away) <= 1, "no number but the first that differs"
+
+
+class CrossEntropy:
+    """A loss of a reader's own, for targets that are 0 or 1 and predictions between."""
+
+    def value(self, y_pred, y):
+        return -np.mean(y * np.log(y_pred) + (1 - y) * np.log(1 - y_pred), axis=(-2, -1))
+
+    def gradient(self, y_pred, y):
+        return (y_pred - y) / (y_pred * (1 - y_pred)) / y.size
+
+    formulas: ClassVar = {
+        "L": "-np.mean({y} * np.log({y_pred}) + (1 - {y}) * np.log(1 - {y_pred}))",
+        "dy_pred": "({y_pred} - {y}) / ({y_pred} * (1 - {y_pred})) / {y}.size",
+    }
+
+
+class ByMachine:
+    """A loss of a reader's own, Huber's, whose slope is found by a complex step, in a line that nobody types."""
+
+    e = "({E} + 1e-20j)"
+    formulas: ClassVar = {
+        "E": "{y_pred} - {y}",
+        "L": "np.sum(np.where(np.abs({E}) <= 1, {E}**2 / 2, np.maximum({E}, -{E}) - 0.5))",
+        "dy_pred": f"np.imag(np.where(np.abs({e}) <= 1, {e}**2 / 2, np.maximum({e}, -{e}) - 0.5)) / 1e-20",
+    }
+
+    def value(self, y_pred, y):
+        e = np.abs(y_pred - y)
+        return np.sum(np.where(e <= 1, e**2 / 2, e - 0.5))
+
+    def gradient(self, y_pred, y):
+        return np.clip(y_pred - y, -1, 1)
+
+
+class Softplus(ReLU):
+    """An activation of a reader's own, whose slope is found in the same way."""
+
+    formulas: ClassVar = {
+        "Y": "np.log(1 + np.exp({X}))",
+        "dX": "{dY} * np.imag(np.log(1 + np.exp({X} + 1e-20j))) / 1e-20",
+    }
+
+    def forward(self, X):
+        return np.log(1 + np.exp(X))
+
+    def backward(self, X, dY):
+        return dY / (1 + np.exp(-X))
+
+
+def binary(seed=0, samples=5):
+    y = (np.arange(samples) % 2.0)[:, None]
+    p = random_problem(seed, X=np.random.default_rng(seed).standard_normal((samples, 2)), y=y, hidden=3)
+    return Problem(Network([*p.network.layers, Sigmoid()]), CrossEntropy(), p.X, y, 0.1)
+
+
+WRITTEN = r"""
+in classes
+  dy_pred = lambda P, y: (P - 1) / len(y) | 1 is taken off every class; only off the true one | lr > 0
+  dy_pred = off_every_class | 1 is taken off every class; only off the true one | lr > 0
+  dy_pred = lambda P, y: (P - 1 / P.shape[1]) / len(y) | dy_pred[0, 0] should be | np.mean(y)
+in both
+  dy_pred = lambda y_pred: 2 * (y_pred - 1) | a 1 where y was meant | lr > 0
+  dy_pred = lambda y_pred, y: 2 * (y_pred - y) ** 1 / 2 | `**` comes before `/`: `** 1 / 2` is | 2 from the square
+  L = lambda y_pred, y: np.sum((y_pred - y) ** 2) ** 1 / 2 | a root is `** (1 / 2)` | no 1/2 in front
+  dY1 = lambda dH1, Y1: dH1 * Y1 > 0 | `dH1 * Y1 > 0`, in which `*` comes first: the parentheses | 0 and 1
+  dY1 = lambda dH1, H1: dH1 * H1 > 0 | `dH1 * H1 > 0`, in which `*` comes first: the parentheses | 0 and 1
+  dY1 = lambda dH1, H1: dH1 * (H1 < 0) | mask that is upside down | are 0
+  dY1 = lambda dH1, H1: np.where(H1 < 0, dH1, 0) | mask that is upside down | are 0
+  dY1 = lambda dH1: np.zeros(dH1.shape) | All your numbers are 0 | upside down
+  W1_new = lambda W1, dW1, lr: W1 - dW1 / lr | divided by the rate, and should be multiplied by it | twice
+  b1_new = lambda b1, db1, lr: b1 - lr * db1.T | `db1.T` used where | does not belong
+  dW1 = looped | there are 2 rows, counted from 0, and none has the number 2. Take sizes from | out of bounds
+  y_pred = y_pred | returns y_pred, which is here the function itself | call it
+in [trace(binary())]
+  dy_pred = lambda y_pred, y: y_pred - y | dy_pred[0, 0] should be | two mistakes
+  dy_pred = lambda y_pred, y: (y_pred - y) * 1 / y.size | dy_pred[0, 0] should be | y_pred + (1 - y_pred)
+  dy_pred = lambda y_pred, y: -y / y_pred / y.size | dy_pred[0, 0] should be | times y
+  dy_pred = lambda y_pred, y: (y_pred - y) / (y_pred + (1 - y_pred)) / y.size | dy_pred[0, 0] should be | two
+  dy_pred = lambda y_pred, y: (y_pred - y) / (y_pred * (1 + y_pred)) / y.size | a `+` where `-` was meant | two
+in [trace(random_problem(2, activation=Softplus(), loss=ByMachine()))]
+  dY1 = lambda dH1, Y1: dH1 / (1 + np.exp(Y1)) | dY1[0, 0] should be | 1e-20j
+  dY1 = lambda dH1, Y1: dH1 / (1 - np.exp(-Y1)) | dY1[0, 0] should be | 1e-20j
+  dY1 = lambda dH1, Y1: dH1 * np.log(1 + np.exp(Y1)) | dY1[0, 0] should be | 1e-20j
+  dY1 = lambda dH1, Y1: dH1 / (1 + np.exp(np.abs(Y1))) | dY1[0, 0] should be | 1e-20j
+  dy_pred = lambda E: np.where(np.abs(E) <= 1, 2 * E, np.sign(E)) | dy_pred[0, 1] should be | 1e-20j
+  H1 = lambda Y1: np.log(1 - np.exp(-Y1 ** 2)) | H1[0, 0] should be | used where
+  H1 = lambda Y1: np.log(1 + np.exp(-Y1)) | `-Y1` used where Y1 itself was meant | should be
+"""
+
+
+def off_every_class(P, y):
+    dscores = P.copy()
+    dscores[:, y.argmax(axis=1)] -= 1
+    return dscores / len(y)
+
+
+def looped(X, dY1):
+    return np.array([[sum(X[n, i] * dY1[n, j] for n in range(3)) for j in range(4)] for i in range(3)])
+
+
+def y_pred(H1, W2, b2):
+    return y_pred
+
+
+@pytest.mark.parametrize("row", list(rows(WRITTEN)))
+def test_what_somebody_has_written_is_called_by_the_mistake_that_it_is_and_by_no_other(row, example):
+    made, name, code, said, other = row
+    classes = [trace(random_problem(9, samples=5, outputs=2, loss=SoftmaxCrossEntropy()))]
+    both = [example, trained(random_problem(1, samples=3, lr=0.1), 1)]
+    feedback = str(check_function(name, eval(code), eval(made, globals() | {"classes": classes, "both": both})))
+    assert said in feedback, feedback
+    assert other not in feedback, feedback
+
+
+def test_a_slip_that_is_told_of_a_softmax_gives_the_same_where_the_targets_are_not_0_and_1():
+    t = trace(random_problem(9, samples=4, outputs=3, loss=SoftmaxCrossEntropy()))
+    given = t.given | {"y": 0.1 + 0.6 * t["y"]}
+    moved, slips = Trace(t.problem, given, run(t.steps, given)), 0
+    parts = ["P", "P**2", "1 / P", "y", "1 - y", "1 / P.shape[1]", "len(y)", "P.sum()", "-y", "y / P", "np.exp(P)"]
+    for one, other, sign in itertools.product(parts, parts, "+-*/"):
+        line = f"(({one}) {sign} ({other})) / len(y)"
+        told = check_function("dy_pred", eval(f"lambda P, y: {line}"), [t])
+        if told.cause[:1] == ("slip",) and "every class" not in str(told):
+            times = next((factor for words, factor in common_factors(t).items() if words in told.cause), 1.0)
+            np.testing.assert_allclose(times * moved.evaluate(told.cause[1]), moved.evaluate(line), err_msg=line)
+            slips += 1
+    assert slips > 5
+
+
+def test_beside_an_inf_a_wrong_number_is_wrong():
+    t = through(Linear([[1e308, 2e-9], [1e308, 0.0]], [[0.0, 0.0]]), X=[[1.0, 2.0]], y=[[0.0, 0.0]])
+    assert check("y_pred", [[np.inf, 2e-9]], t)
+    for wrong in ([[np.inf, -7e-9]], [[np.inf, 0]], [[-np.inf, 2e-9]], [[np.nan, 2e-9]], [[5, 2e-9]]):
+        assert check("y_pred", wrong, t).cause == ("diverged",)
+    lost = trained(random_problem(0, lr=1e200), 2)
+    assert check("L", np.nan, lost)
+    assert not check("L", np.inf, lost)
+
+
+def hostile():
+    """Objects that cannot be looked at: of classes in which one method, and for numbers two, raise."""
+    for base, *methods in ([object], [int, "__le__", "__repr__"], [str, "strip"], [list, "__len__"]):
+        for method in methods or ("__repr__", "__eq__", "__array__", "__bool__", "__getattr__", "__len__", "__str__"):
+            yield type("Hostile", (base,), {method: lambda *_, **__: 1 / 0, "__hash__": None})()
+    yield type("Hostile", (), {"__class__": property(lambda _: 1 / 0)})()
+    yield from (Decimal("sNaN"), Decimal("NaN"), np.array([Decimal("sNaN")] * 2, object), 10**400, math.nan, type, {1})
+
+
+@pytest.mark.parametrize("at", range(sum(1 for _ in hostile())))
+def test_whatever_is_handed_in_gets_a_sentence_and_nothing_is_raised(at, example):
+    answer = next(itertools.islice(hostile(), at, None))
+    sheet = drill("mixed", 3)
+    right = [question.answer for question in sheet.questions]
+    said = [check("dW1", [[answer]], example), check("dW1", answer, example), check("L", answer, example)]
+    said += [check("dW1", 1, example, digits=answer), check(answer, 1, example), check("dW1", 1, example, answer)]
+    said += [check_function("dW1", lambda: answer, [example]), check_function("dW1", answer, [example])]
+    said += [sheet.check(*right[:at], answer, *right[at + 1 :]) for at in range(5)] + [sheet.check(answer)]
+    assert not any(said)
+    assert all(str(feedback).endswith((".", ")")) for feedback in said), [*map(str, said)]
+
+
+def test_what_leaves_a_function_in_another_way_is_told_too(example):
+    left = check_function("dW1", lambda X: raises(GeneratorExit("enough"))(), [example])
+    assert "stopped with GeneratorExit: enough" in str(left)
+    with pytest.raises(KeyboardInterrupt):  # which is for the one at the keyboard
+        check_function("dW1", lambda X: raises(KeyboardInterrupt)(), [example])
+
+
+def test_the_signature_of_check_can_be_read_and_its_table_is_the_one_of_the_package():
+    for function in (check, check_function, Exercises):
+        assert "= MISTAKES" in str(signature(function))
+        assert len(str(signature(function))) < 500
+    assert {**MISTAKES} == MISTAKES == {mistake.name: mistake for mistake in MISTAKES.values()}
 
 
 @pytest.mark.parametrize("kind", ["functions", "patterns"])

@@ -12,7 +12,7 @@ from own_parts import OWN_PROBLEMS
 from problems import ACTIVATIONS, identical, losses_of, varied_problem
 
 import backprop_lab
-from backprop_lab import MISTAKES, ReLU, plant, random_problem, trace
+from backprop_lab import MISTAKES, ReLU, SoftmaxCrossEntropy, plant, random_problem, trace
 from backprop_lab.gradcheck import complex_step_derivative, loss_of, off_at_zero, relative_error
 from backprop_lab.lines import evaluate
 from backprop_lab.losses import SumSquaredError
@@ -149,6 +149,30 @@ def test_a_planted_step_shows_the_wrong_line_and_what_follows_follows_from_it(ex
     assert step.title == "ReLU mask >= 0 of the ReLU's own output"
     assert step.sentence.startswith(">= 0 is harmless "), "without the backticks of its cause"
     assert example.step("dY1").code == "dH1 * (H1 > 0)", "the right trace is untouched"
+
+
+def test_the_symptoms_of_a_softmax_gone_wrong_are_those_that_its_board_shows():
+    symptoms = {name: MISTAKES[name].symptom for name in ("shift-forgotten", "softmax-twice", "sigmoid-for-softmax")}
+    p = random_problem(0, loss=SoftmaxCrossEntropy(), outputs=3)
+    for sizes in ([800.0, 0.0, -5.0], [-800.0, -750.0, -900.0]):
+        t = plant(trace(with_numbers(p, W2=0 * p.network.layers[-1].W, b2=[sizes])), MISTAKES["shift-forgotten"])
+        assert np.isnan(t["P"]).any()
+        assert np.isinf(t["logP"]).all()
+        assert "nan in P, and logP is inf or -inf" in symptoms["shift-forgotten"]
+    twice, t = MISTAKES["softmax-twice"], trace(random_problem(3, samples=4, outputs=3, lr=1.0, loss=p.loss))
+    for _ in range(3000):
+        t = trace(plant(t, twice, "dy_pred").next_problem())
+    assert t["L"] < 0.05, "planted in the gradient alone"
+    assert "Where logP has it, the loss stays far above 0" in symptoms["softmax-twice"]
+    sure = trace(with_numbers(p, W2=0 * p.network.layers[-1].W, b2=[[20.0, 0.0, 0.0]]))
+    assert np.abs(plant(sure, twice, "dy_pred")["dy_pred"]).max() < 1e-6 < np.abs(sure["dy_pred"]).max(), "and wrong"
+    assert "fades once the network is sure, be it right or wrong" in symptoms["softmax-twice"]
+    for scores, adds_up in (([0.3, -0.3], True), ([0.3, -0.2], False), ([2.0, 1.0], False)):
+        two = random_problem(0, loss=p.loss)
+        two = trace(with_numbers(two, W2=0 * two.network.layers[-1].W, b2=[scores]))
+        total = plant(two, MISTAKES["sigmoid-for-softmax"])["P"].sum(axis=1)
+        assert np.allclose(total, 1) == adds_up
+        assert "opposite numbers, such as 0.3 and -0.3" in symptoms["sigmoid-for-softmax"]
 
 
 def test_in_a_planted_trace_the_code_shown_is_still_the_code_run_in_a_diverging_step_too():

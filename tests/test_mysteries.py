@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from common import check_cases, check_said, count
+from common import check_cases, check_said, count, raises
 
 from backprop_lab import MISTAKES, check, mysteries, mystery, solve, trace
 from backprop_lab.gradcheck import relative_error
@@ -84,4 +84,21 @@ def test_the_harder_a_drawn_mystery_the_more_may_be_wrong():
 
 
 def test_what_is_said_of_a_guess_and_of_a_case_that_there_is_not_is_what_somebody_has_read():
-    check_cases("guesses", {})
+    check_cases("guesses", {"np": np, "raises": raises})
+
+
+def test_a_mystery_understands_the_words_of_a_mistake_and_the_line_that_one_suspects():
+    for typed in (
+        "transpose-forgotten",
+        "Transpose forgotten",
+        "forgotten transpose",
+        "dy_pred @ W2",
+        "dH1=dy_pred@W2",
+    ):
+        assert solve(5, typed), typed
+        assert solve(5, typed, "dH1"), typed
+    several = str(solve(5, "transpose"))
+    assert "fits several" in several
+    assert [name for name in MISTAKES if name in several] == ["transpose-forgotten", "result-transposed"]
+    for mistake in MISTAKES.values():
+        assert solve(5, mistake.title) == solve(5, mistake.title.upper()) == solve(5, mistake.name) == solve(5, mistake)

@@ -8,7 +8,21 @@ from common import check_cases
 from own_parts import OWN_PROBLEMS, Dotted, Huber, LeakyReLU, Steep, linear, own_problem
 from problems import identical
 
-from backprop_lab import EXAMPLES, MISTAKES, Mistake, ReLU, SumSquaredError, Tanh, plant, prove, random_problem, trace
+from backprop_lab import (
+    EXAMPLES,
+    MISTAKES,
+    Linear,
+    Mistake,
+    Network,
+    Problem,
+    ReLU,
+    SumSquaredError,
+    Tanh,
+    plant,
+    prove,
+    random_problem,
+    trace,
+)
 from backprop_lab.feedback import check
 from backprop_lab.lines import evaluate, literal
 from backprop_lab.proving import check_gradients
@@ -89,3 +103,27 @@ def test_a_layer_whose_gradient_is_wrong_steps_through_too_and_is_red():
             verdicts[step.name] = "wrong" in [remark["kind"] for remark in lab._view.state["remarks"]]
         assert lab._view.state["wrong"] == ["dY1", "dW1", "db1"], "red on timeline and map too, at every step"
     assert verdicts == {name: name in ("dY1", "dW1", "db1") for name in verdicts}
+
+
+def test_the_call_of_a_lab_with_a_mistake_of_ones_own_asks_for_the_table_that_has_it():
+    mine = Mistake("mine", "Mine", "mine", cause="", symptom="", lines={(ReLU, "dX"): "3 * {dY}"})
+    mistakes = MISTAKES | {"mine": mine}
+    lab = StepThrough(mistake="mine", mistakes=mistakes)
+    assert lab.call() == "StepThrough(mistake='mine', mistakes=mistakes)"
+    again = eval(lab.call(), {"StepThrough": StepThrough, "mistakes": mistakes})
+    assert again.stepper.place.trace["dY1"].tolist() == lab.stepper.place.trace["dY1"].tolist()
+    assert "mistakes is the table" in lab._view.state["below"]["but"]
+    assert StepThrough(mistake="sign-flipped", mistakes=mistakes).call() == "StepThrough(mistake='sign-flipped')"
+
+
+def test_a_number_that_is_too_large_for_its_array_is_refused_where_it_is_typed():
+    X, y = np.ones((1, 2), np.float32), np.ones((1, 1), np.float32)
+    p = Problem(
+        Network([Linear(np.ones((2, 1), np.float32), np.zeros((1, 1), np.float32))]), SumSquaredError(), X, y, 0.1
+    )
+    stepper = StepThrough(p).stepper
+    for name in ("X", "y", "W1", "b1"):
+        stepper.choose((name, 0, 0))
+        with pytest.raises(ValueError, match=f"too large for {name}, whose numbers are of type float32"):
+            stepper.edit(1e300)
+        assert np.isfinite(stepper.place.trace["L"])

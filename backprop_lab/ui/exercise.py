@@ -29,7 +29,8 @@ class Exercises:
     `problem` is what they are about, by default the worked example. An answer is a function whose arguments are names
     that are known by then, `def dW2(H1, dy_pred): ...`, tried on the problem and on two of other sizes with the same
     layers and loss, drawn at random; or an array, compared with the problem's own numbers. (Layers that fit no other
-    size, such as one of your own with other parameters, are tried with more samples instead.)
+    size, such as one of your own with other parameters, are tried with more samples instead. For a loss of your own
+    without `check_targets`, targets are rows of the problem's own y, since no others may fit it.)
     `names` are the steps that count towards the progress, by default every step of the problem; a wrong answer is
     compared with what each of `mistakes` gives. With a `seed`, a whole number, all problems are drawn, by it:
     `traces[0]` has the numbers that an array is compared with. Raises ValueError if `problem` is not a Problem, or
@@ -104,17 +105,22 @@ def _traces(problem: Problem, seed: int | None) -> list[Trace]:
 def _drawn(problem: Problem, seed: int, sizes: Sequence[int]) -> Trace:
     """A problem with the same layers and loss, of so many samples, inputs, hidden units and outputs.
 
-    It has had one update, so that no bias is 0, and a forgotten one is noticed. Where the layers or the loss take no
-    other size, or its numbers overflow, it is the problem itself, with two samples more, drawn from its own.
+    A loss that does not say which targets it takes gets some that the problem has, and as many outputs. It has had one
+    update, so that no bias is 0, and a forgotten one is noticed. Where the layers or the loss take no other size, or
+    its numbers overflow, it is the problem itself, with two samples more, drawn from its own.
     """
     samples, inputs, hidden, outputs = sizes
-    layers, rows = problem.network.layers, len(problem.X)
+    layers, loss, rows = problem.network.layers, problem.loss, len(problem.X)
+    is_known = hasattr(loss, "check_targets") or type(loss).__module__.startswith("backprop_lab.")
+    outputs = outputs if is_known else problem.y.shape[1]
     widths = range(hidden, hidden + sum(bool(layer.parameters) for layer in layers) - 1)
     try:
-        drawn = random_problem(seed, samples, inputs, widths, outputs, lr=0.02, loss=problem.loss, make=Problem.trusted)
+        drawn = random_problem(seed, samples, inputs, widths, outputs, lr=0.02, loss=loss, make=Problem.trusted)
+        rng = np.random.default_rng(seed)
+        y = drawn.y if is_known else problem.y[rng.choice(rows, samples, replace=samples > rows)]
         numbers = (linear.parameters for linear in drawn.network.layers[::2])
         network = Network(_with_numbers(layer, next(numbers)) if layer.parameters else layer for layer in layers)
-        updated = trace(trace(Problem(network, problem.loss, drawn.X, drawn.y, drawn.lr)).next_problem())
+        updated = trace(trace(Problem(network, loss, drawn.X, y, drawn.lr)).next_problem())
         if all(np.isfinite(step.value).all() for step in updated.steps):
             return updated
     except ValueError:

@@ -16,6 +16,7 @@ from backprop_lab.ui.values.one_cell import indexed
 def call_for(stepper: Stepper, looks: Mapping[str, Any]) -> str:
     """The call, except that it leaves out numbers the learner changed; `looks` is what it says besides the place."""
     named = [f"{name}={value!r}" for name, value in _said(stepper, looks).items()]
+    named += ["mistakes=mistakes"] * _has_own_mistake(stepper)
     return f"StepThrough({', '.join(['problem'] * (stepper.place.setup.start == AS_GIVEN) + named)})"
 
 
@@ -26,6 +27,8 @@ def left_out(stepper: Stepper) -> str:
         but = " (without the numbers you changed; As NumPy keeps them)"
     elif stepper.place.setup.start == AS_GIVEN:
         but = " (where problem is the one that this lab was given)"
+    if _has_own_mistake(stepper):
+        but += " (where mistakes is the table that this lab was given)"
     if len(stepper.rates) > 1:
         but += " (uses this learning rate from the start; here it was changed along the way)"
     return but
@@ -35,7 +38,7 @@ def link_for(stepper: Stepper, looks: Mapping[str, Any]) -> str:
     """The address, with the learner's own numbers in it. Raises ValueError, with a sentence, for what it can't hold."""
     place, said = stepper.place, _said(stepper, looks)
     check_reach(place, place.iteration)
-    if place.mistake and stepper.mistakes[place.mistake] is not MISTAKES.get(place.mistake):
+    if _has_own_mistake(stepper):
         raise ValueError("A link holds no mistake of your own, only those of MISTAKES.")
     first, *later = stepper.rates.items()
     if later:
@@ -45,6 +48,12 @@ def link_for(stepper: Stepper, looks: Mapping[str, Any]) -> str:
         said = {name: value for name, value in said.items() if name not in made_from}
         said["problem"] = stepper.first_problem.evolve(lr=said.pop("lr", first[1]))
     return link_to(said)
+
+
+def _has_own_mistake(stepper: Stepper) -> bool:
+    """Whether a mistake is planted that nobody knows but who made the lab."""
+    name = stepper.place.mistake
+    return bool(name) and stepper.mistakes[name] is not MISTAKES.get(name)
 
 
 def _said(stepper: Stepper, looks: Mapping[str, Any]) -> dict[str, Any]:

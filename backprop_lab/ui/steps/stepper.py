@@ -137,7 +137,11 @@ class Stepper(HasTraits):
         if not isinstance(number, int | float) or not abs(number) <= sys.float_info.max:
             raise ValueError(f"a cell needs a finite number, such as -0.5; got {number!r}")
         array = self.place.trace[name].copy()
-        np.atleast_2d(array)[i, j] = number
+        with np.errstate(over="ignore", invalid="ignore"):
+            np.atleast_2d(array)[i, j] = number
+            kept = np.atleast_2d(array)[i, j]
+            if kept - kept != 0:
+                raise ValueError(f"{number!r} is too large for {name}, whose numbers are of type {array.dtype}")
         if name in parameters:
             problem = problem.evolve(network=problem.network.with_parameters(parameters | {name: array}))
         else:
