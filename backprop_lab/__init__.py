@@ -3,8 +3,8 @@
 from backprop_lab.drills import drill
 from backprop_lab.examples import EXAMPLES, worked_example
 from backprop_lab.feedback import check, check_function
-from backprop_lab.layers import ACTIVATIONS, Activation, Linear, ReLU, Sigmoid, Tanh
-from backprop_lab.losses import LOSSES, HalfSquaredError, MeanSquaredError, SoftmaxCrossEntropy, SumSquaredError
+from backprop_lab.layers import ACTIVATIONS, Activation, Layer, Linear, ReLU, Sigmoid, Tanh
+from backprop_lab.losses import LOSSES, HalfSquaredError, Loss, MeanSquaredError, SoftmaxCrossEntropy, SumSquaredError
 from backprop_lab.mistakes import MISTAKES, Mistake, plant
 from backprop_lab.mysteries import mystery, solve
 from backprop_lab.network import Network
@@ -23,7 +23,9 @@ __all__ = [
     "MISTAKES",
     "Activation",
     "HalfSquaredError",
+    "Layer",
     "Linear",
+    "Loss",
     "MeanSquaredError",
     "Mistake",
     "Network",

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from backprop_lab.gradcheck import off_at_zero
-from backprop_lab.layers import ACTIVATIONS, Array, Linear
-from backprop_lab.losses import LOSSES
+from backprop_lab.lines import Array
 from backprop_lab.problem import Problem
 from backprop_lab.sweeping import in_floats
 
@@ -30,12 +29,15 @@ def curvature_along(problem: Problem, v: Array) -> Array:
 
 def _gradient(problem: Problem, away: Array) -> Array:
     """The gradient, (P,), at the parameters of a problem moved `away` by (P,); or those of a stack, (S, P)."""
-    parameters, moved, at = problem.network.parameters, {}, 0
+    parameters, moved, at = problem.parameters, {}, 0
     for name, p in parameters.items():
         moved[name] = p + away[..., at : at + p.size].reshape(*away.shape[:-1], *p.shape)
         at += p.size
-    found = problem.network.with_parameters(moved).gradients(problem.loss, problem.X, problem.y)
-    return np.concatenate([found[name].reshape(*away.shape[:-1], p.size) for name, p in parameters.items()], axis=-1)
+    found = problem.lines.call(
+        tuple(f"d{name}" for name in parameters), problem.given | moved, analytic=np.iscomplexobj(away)
+    )
+    along = zip(found, parameters.values(), strict=True)
+    return np.concatenate([gradient.reshape(*away.shape[:-1], p.size) for gradient, p in along], axis=-1)
 
 
 def sharpness(problem: Problem) -> float:
@@ -57,7 +59,7 @@ def iter_sharpness(problem: Problem) -> Iterator[float]:
     parameters or fewer, H itself is made, and its eigenvalue found at once.
     """
     problem = in_floats(problem)
-    size = sum(p.size for p in problem.network.parameters.values())
+    size = sum(p.size for p in problem.parameters.values())
     ours = _is_ours(problem)
     if ours and size <= SMALL:  # pragma: no mutate  both ways give the same
         with np.errstate(all="ignore"):
@@ -99,8 +101,7 @@ def _finite(number: float) -> float:
 
 def _is_ours(problem: Problem) -> bool:
     """Whether all parts are those of this package, which pass complex numbers through."""
-    ours = {Linear, *map(type, ACTIVATIONS.values()), *map(type, LOSSES.values())}
-    return {*map(type, problem.network.layers), type(problem.loss)}.issubset(ours)
+    return all(part.is_ours for part in (*problem.network.layers, problem.loss))
 
 
 def _can_be_told(problem: Problem, v: Array) -> bool:

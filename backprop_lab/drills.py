@@ -158,7 +158,7 @@ def _whole_numbers(rng: np.random.Generator) -> Trace:
     network = Network((hidden_layer, ReLU(), Linear(drawn(1, hidden, outputs), drawn(1, 1, outputs))))
     X, y = drawn(2, samples, inputs), drawn(2, samples, outputs)
     lr = 1.0  # pragma: no mutate  only the sign of a step is asked for
-    return trace(Problem.trusted(network=network, loss=SumSquaredError(), X=X, y=y, lr=lr))
+    return trace(Problem(network, SumSquaredError(), X, y, lr))
 
 
 def _cell(traced: Trace, rng: np.random.Generator) -> Question | None:
@@ -187,8 +187,8 @@ def _shape(traced: Trace, rng: np.random.Generator) -> Question:
     name = str(rng.choice(["Y1", "y_pred", "dH1", "dW1", "dW2", "db1", "db2", "dY1"]))
     shapes = tuple(f"{given} {np.shape(traced[given])}" for given in ("X", "W1", "b1", "W2", "b2"))
     hint = (
-        f"A gradient has the shape of what it belongs to: {name.removeprefix('d')}."
-        if name.startswith("d")
+        f"A gradient has the shape of what it belongs to: {traced.owner(name)}."
+        if traced.owner(name)
         else "A row for each sample, a column for each unit."
     )
     return Question(shapes, f"shape of {name}", np.shape(traced[name]), hint)

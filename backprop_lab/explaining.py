@@ -13,11 +13,12 @@ import numpy as np
 from backprop_lab.calling import call
 from backprop_lab.comparing import Comparison
 from backprop_lab.layers import Array
-from backprop_lab.lines import NAMESPACE, run
+from backprop_lab.lines import NAMESPACE
 from backprop_lab.mistakes import Mistake, plant
 from backprop_lab.patterns import LARGE, Pattern, common_factors, seen_in
 from backprop_lab.rounding import terms_of
 from backprop_lab.slips import Slip, likely_slips, powers_divided, shows
+from backprop_lab.steps import Lines
 from backprop_lab.tracing import Trace
 
 LARGE_STEP = 200_000  # numbers in all of a step, beyond which nobody waits for slips further up
@@ -163,9 +164,13 @@ class Explaining:
         """A wrong value times a factor; of a new parameter only the step, which may be too long or too short."""
         if factor == 1:
             return wrong
-        old = self.name.removesuffix("_new")
-        base = self.trace[old] if old != self.name and old in self.trace.given else 0.0  # pragma: no mutate  one does
+        base = self.trace[self.trace.owner(self.name)] if self._is_new else 0.0
         return base + factor * (wrong - base)
+
+    @property
+    def _is_new(self) -> bool:
+        """Whether it is what replaces a value in the next step."""
+        return self.trace.role(self.name) == "new"
 
     @cached_property
     def _near_lines(self) -> list[tuple[Slip, Any]]:
@@ -202,9 +207,9 @@ class Explaining:
         y, here = np.asarray(self.trace["y"]), self.compared.answer
         if self.function is None or not np.isin(y, (0, 1)).all():
             return None
-        given = self.trace.given | {"y": 0.01 + 0.98 * y}
+        given = {**self.trace.given, "y": 0.01 + 0.98 * y}
         with suppress(Exception):  # a line of your own, or the function, may refuse such numbers
-            moved = Trace(self.trace.problem, given, run(self.trace.steps, given))
+            moved = Trace(self.trace.problem, given, Lines(self.trace.steps))
             there = np.asarray(call(self.name, self.function, moved, {})[0])
             asked = [name for name in signature(self.function).parameters if name in moved]
             by, is_asked = np.max(np.abs(there - here)), any(np.any(moved[each] != self.trace[each]) for each in asked)
@@ -221,13 +226,13 @@ class Explaining:
 
     @property
     def _all(self) -> str:
-        return "the step" if self.name.endswith("_new") else "all of it"
+        return "the step" if self._is_new else "all of it"
 
     def _two(self) -> list[Explanation]:
         """Every mistake that times a factor gives this answer, or else the slips that do."""
         found = []
         factors = {times: factor for times, factor in common_factors(self.trace).items() if factor != 1}
-        if self.name.endswith("_new"):  # leaving the rate out and dividing the step by it are one mistake
+        if self._is_new:  # leaving the rate out and dividing the step by it are one mistake
             factors = {times: factor for times, factor in factors.items() if "rate" not in times}
         for mistake in self.mistakes.values() if self._is_telling and self._is_small else ():
             for line, wrong in mistake.wrong_values(self.trace, self.name):

@@ -254,7 +254,8 @@ def _decided(compared: Comparison) -> Feedback | None:
 def _misshapen(looked: Explaining, others: Sequence[Explaining]) -> Feedback:
     """Both shapes, and what gives such a shape."""
     compared = looked.compared
-    message = _shape_message(compared.name, compared.answer.shape, compared.right.shape)
+    name, trace = compared.name, compared.trace
+    message = _shape_message(name, trace.owner(name), compared.answer.shape, compared.right.shape)
     explained = looked.explained(others) if compared.can_be_explained else []  # pragma: no mutate  or it takes long
     if explained:
         message += f" {_in_one(explained)}"
@@ -292,15 +293,14 @@ def _diverged(compared: Comparison) -> Feedback:
     return Feedback(False, ("diverged",), message)
 
 
-def _shape_message(name: str, yours: tuple[int, ...], right: tuple[int, ...]) -> str:
+def _shape_message(name: str, owner: str, yours: tuple[int, ...], right: tuple[int, ...]) -> str:
     """Both shapes, and whose shape a gradient or a new parameter takes."""
     if 0 in yours:
         return f"Your {name} is empty."
     has = f"has shape {yours}" if yours else "is one number"
     if right == ():
         return f"Your {name} {has}; it should be one number."
-    owner = name.removesuffix("_new") if name.endswith("_new") else name.removeprefix("d")
-    return f"Your {name} {has}; it should have shape {right}{f', like {owner}' if owner != name else ''}."
+    return f"Your {name} {has}; it should have shape {right}{f', like {owner}' if owner else ''}."
 
 
 def _first_difference(compared: Comparison, where: tuple[int, ...]) -> str:
@@ -322,7 +322,7 @@ def _value_message(compared: Comparison, where: tuple[int, ...]) -> str:
         message += f" {wrong} of the {right.size} numbers {'differs' if wrong == 1 else 'differ'}."
     off = float(np.max(np.abs(answer - right) / np.where(right == 0, 1e-300, np.abs(right))))
     is_near = off < NEAR  # pragma: no mutate  no difference is that to the last bit
-    if is_near and not name.endswith("_new"):  # after a small step every old parameter is near the new one
+    if is_near and compared.trace.role(name) != "new":  # after a small step every old parameter is near the new one
         return (
             f"{message} It is right to about {-round(np.log10(off))} digits, and off by more than rounding: "
             "a gradient by finite differences is like that, or one of numbers copied by hand."

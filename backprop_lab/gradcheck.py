@@ -8,6 +8,7 @@ import numpy as np
 from backprop_lab.layers import Array, Layer
 from backprop_lab.network import Network
 from backprop_lab.problem import Problem
+from backprop_lab.steps import Lines
 
 LossOf = Callable[[Array], Array]  # the loss as a function of one array, or of a stack of such arrays
 
@@ -21,48 +22,25 @@ def loss_with(problem: Problem, name: str, value: Array) -> Array:
 
 
 def loss_of(problem: Problem, name: str) -> LossOf:
-    """The loss as a function of one value, or of a stack: see `loss_with`.
+    """The loss as a function of one value of the step before the loss, or of a stack: see `loss_with`.
 
-    A stack is run all at once, unless the first one shows that a layer or the loss takes one problem at a time.
+    The lines after that value are run, over a stack all at once, unless one takes one problem at a time.
     """
-    network, parameters = problem.network, problem.network.parameters
-    outputs = ["X", *(stage.Y for stage in network.stages)]
-    if name not in (*outputs, *parameters):
-        raise KeyError(f"the loss does not depend on {name!r}, only on {', '.join([*outputs, *parameters])}")
-    dimensions = parameters[name].ndim if name in parameters else 2
-    takes_stacks: bool | None = None
+    given = problem.given
+    before = [step.name for step in problem.lines if step.phase in ("forward", "loss") and step.name != "L"]
+    names = [*problem.parameters, "X", *before]
+    if name not in names:
+        raise KeyError(f"the loss does not depend on {name!r}, only on {', '.join(names)}")
+    lines = Lines(step for step in problem.lines if step.name != name)
+    at = given[name] if name in given else problem.lines.function((name,), tuple(given))(*given.values())[0]
+    flat = {each for each, value in {**given, name: at}.items() if np.ndim(value) == 1}
 
     def loss(value: Array) -> Array:
-        if name in parameters:
-            y_pred = network.with_parameters(parameters | {name: value}).forward(problem.X)
-        else:
-            y_pred = value
-            for layer in network.layers[outputs.index(name) :]:
-                y_pred = layer.forward(y_pred)
-        return np.asarray(problem.loss.value(y_pred, problem.y))
+        value = np.asarray(value)
+        (L,) = lines.call(("L",), given | {name: value}, flat, analytic=np.iscomplexobj(value))
+        return np.broadcast_to(L, value.shape[: value.ndim - np.ndim(at)])
 
-    def loss_of_stack(value: Array) -> Array:
-        nonlocal takes_stacks
-        if np.ndim(value) <= dimensions:
-            return loss(value)
-        if takes_stacks is None:
-            takes_stacks = _agree(loss, value)
-        return loss(value) if takes_stacks else np.array([loss(each) for each in value])
-
-    return loss_of_stack
-
-
-def _agree(loss: LossOf, stack: Array) -> bool:
-    """Whether a stack gives as many losses as it has values, the first of which is that of its first value alone."""
-    first = loss(stack[0])
-    try:
-        losses = loss(stack)
-    except Exception:  # what was written for one problem at a time may fail in any way
-        return False
-    if losses.shape != stack.shape[:1]:
-        return False
-    same = losses[0] == first or abs(losses[0] - first) <= 1e-10 * abs(first) or losses[0] != losses[0]
-    return bool(same)
+    return loss
 
 
 def central_difference(loss: LossOf, at: Array, h: Any = 1e-6) -> Array:
@@ -94,30 +72,21 @@ def one_entry_each(at: Array) -> Array:
     return np.eye(at.size, dtype=int).reshape(at.size, *at.shape)
 
 
-class OffAtZero:
-    """A layer whose input is shifted down by the smallest float, so that 0, the corner of a ReLU, is on the off side.
-
-    Elsewhere it is the same layer. A complex step cannot take it back across the corner.
-    """
-
-    def __init__(self, layer: Layer) -> None:
-        self._layer = layer
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._layer, name)
-
-    def forward(self, X: Array) -> Array:
-        return self._layer.forward(X - np.finfo(float).tiny)
-
-    def backward(self, X: Array, dY: Array) -> Array:
-        return self._layer.backward(X - np.finfo(float).tiny, dY)
-
-
 def off_at_zero(problem: Problem) -> Problem:
-    """The same problem just off its corners, on the side that the backward pass takes: every ReLU at 0 is off."""
-    # Layers with parameters have no corners.
-    layers = (layer if layer.parameters else OffAtZero(layer) for layer in problem.network.layers)  # pragma: no mutate
-    return problem.evolve(network=Network(layers))
+    """The same problem just off its corners, on the side that the backward pass takes: every ReLU at 0 is off.
+
+    What comes to a layer without parameters, which alone may have corners, is taken to be less by the smallest float.
+    """
+    return problem.evolve(network=Network(map(_off_at_zero, problem.network.layers)))
+
+
+def _off_at_zero(layer: Layer) -> Layer:
+    if layer.learnt:
+        return layer
+    lines = {name: line.replace("{X}", f"({{X}} - {np.finfo(float).tiny})") for name, line in layer.formulas.items()}
+    shifted = object.__new__(type(layer))
+    vars(shifted).update(vars(layer) | {"formulas": lines})
+    return shifted
 
 
 def relative_error(analytic: Array, numeric: Array) -> float:

@@ -1,11 +1,9 @@
 """The layers of a network: each turns an input `X` into an output `Y`, and a gradient `dY` back into `dX`.
 
-Everything here is a pure function of arrays: no layer remembers what passed through it.
-`dX` always means d(loss)/dX and has the shape of `X`. Samples are rows: `X` is (N, D), one
-sample a row. Axes in front of those two, as in (S, N, D), are a stack: S problems side by side.
-
-Besides its methods, a layer writes each of its results as a line of NumPy, in `formulas`. There `{X}`, `{W}`,
-`{dY}` ... stand for names such as `H1`, `W2`, `dY2`, and `{slope}` for a number that the layer has as an attribute.
+A layer is its lines of NumPy, and nothing else: `formulas` has one for each of its results, in which `{X}`, `{W}`,
+`{dY}` ... stand for names such as `H1`, `W2`, `dY2`. Above them stands how they are derived. `dX` always means
+d(loss)/dX and has the shape of `X`. Samples are rows: `X` is (N, D), one sample a row. What the lines give are pure
+functions of arrays: no layer remembers what passed through it.
 
 Each backward pass is the chain rule written out for one entry, as in Rumelhart, Hinton and
 Williams, "Learning representations by back-propagating errors", Nature 323 (1986) 533-536.
@@ -15,28 +13,98 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Number
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from backprop_lab.lines import Array as Array
+from backprop_lab.lines import Part, is_same
+
 FLOATS, WHOLE, NUMBERS = "fc", "iu", "iufcO"  # kinds of dtype; O is of objects, such as fractions
 
 
-class Layer(Protocol):
-    """What a network asks of a layer; the last two only of one that has parameters.
+class Layer(Part):
+    """What a layer is made of: `formulas`, with a line for `Y`, for `dX`, and for the gradient of each parameter.
 
-    One whose parameters a seed can draw may also have `redrawn(rng)`, as Linear does: the same layer with others.
+    `learnt` names the parameters, such as ("W", "b"), whose gradients are then `dW` and `db`. Before `Y` there may
+    be other lines, and after it others for gradients on the way, such as `dXhat`. The constructor takes the
+    parameters in order or by name, then its own numbers, such as a slope. What leaves it is called by its `letter`
+    and a number: Y where it has parameters, H where it has none, unless it states another.
+
+    One whose parameters a seed can draw has `redrawn(rng)`, as Linear does: the same layer with others.
     """
 
+    letter: ClassVar[str] = ""
+    is_elementwise: ClassVar[bool] = False  # whether each cell of Y comes from the same cell of X, and from no other
+    can_die: ClassVar[bool] = False  # whether a unit can give 0 for every sample, and then let no gradient back
+    is_never_negative: ClassVar[bool] = False  # whether what it gives is 0 or more
+    _around = ("X", "Y")
+
+    def __init__(self, *values: Any, **named: Any) -> None:
+        names = (*self.learnt, *self.own_names())
+        given = dict(zip(names, values, strict=False)) | named
+        if len(values) > len(names) or not given.keys() <= {*names} or any(name not in given for name in self.learnt):
+            takes = f"takes {', '.join(names)}" if names else "takes nothing"
+            raise TypeError(
+                f"{type(self).__name__} {takes}; got {', '.join(map(repr, values)) or ', '.join(named) or 'nothing'}"
+            )
+        self.__dict__.update(given | {name: as_readonly_array(name, given[name]) for name in self.learnt})
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name} {p.shape}' for name, p in self.parameters.items())})"
+
     @property
-    def parameters(self) -> Mapping[str, Array]: ...
+    def known_name(self) -> str:
+        """Linear, or a name of ACTIVATIONS, for one of ours as it is; "" for any other."""
+        if type(self) is Linear:
+            return "Linear" if vars(self).keys() == {"W", "b"} else ""
+        return next((name for name, ours in ACTIVATIONS.items() if is_same(self, ours)), "")
+
     @property
-    def formulas(self) -> Mapping[str, str]: ...
-    def forward(self, X: Array) -> Array: ...
-    def backward(self, X: Array, dY: Array) -> Array: ...
-    def gradients(self, X: Array, dY: Array) -> Mapping[str, Array]: ...
-    def with_parameters(self, parameters: Mapping[str, Any]) -> Self: ...
+    def parameters(self) -> dict[str, Array]:
+        """Its parameters by name, read-only."""
+        return {name: self.__dict__[name] for name in self.learnt}
+
+    @property
+    def is_weighted_sum(self) -> bool:
+        """Whether it weighs what comes in by `W`, and may shift it by `b`."""
+        return self.formulas["Y"] in ("{X} @ {W} + {b}", "{X} @ {W}")
+
+    def with_parameters(self, parameters: Mapping[str, Any]) -> Self:
+        """The same layer with other parameters; whatever a subclass added stays."""
+        if not self.learnt:
+            return self
+        layer = object.__new__(type(self))
+        others = {name: parameters[name] for name in self.learnt}
+        for name, array in others.items():
+            if not can_be_kept(array, self.__dict__[name]):
+                others[name] = as_readonly_array(name, array)
+        layer.__dict__.update(self.__dict__ | others)
+        layer._check_shapes()
+        return layer
+
+    def _check_shapes(self) -> None:
+        """Raise ValueError where the parameters do not go together."""
+
+    def check_input(self, X: Array) -> None:
+        """Raise ValueError where X does not fit the layer."""
+
+    def forward(self, X: Array) -> Array:
+        """Y (N, H) for X (N, D); stacks of them, (S, N, D), too. Raises ValueError where X does not fit the layer."""
+        self.check_input(X)
+        (Y,) = self._results(("Y",), {"X": X, **self.parameters})
+        return np.asanyarray(Y)
+
+    def backward(self, X: Array, dY: Array) -> Array:
+        """dX (N, D) for what came in, X, and the gradient of what left, dY (N, H)."""
+        (dX,) = self._results(("dX",), {"X": X, **self.parameters, "dY": dY})
+        return np.asanyarray(dX)
+
+    def gradients(self, X: Array, dY: Array) -> dict[str, Array]:
+        """The gradient of each parameter, by the parameter's name."""
+        names = tuple(f"d{name}" for name in self.learnt)
+        found = self._results(names, {"X": X, **self.parameters, "dY": dY}) if names else []
+        return dict(zip(self.learnt, found, strict=True))
 
 
 def as_readonly_array(name: str, value: Any) -> Array:
@@ -84,22 +152,42 @@ def _no_numbers(name: str, value: Any, array: Array) -> str:
     return repr(value)
 
 
-class Linear:
-    """A fully connected layer: every output is a weighted sum of all inputs, plus a bias.
+class Linear(Layer):
+    """A fully connected layer: every output is a weighted sum of all inputs, plus a bias, if it has one.
 
     `W` is (D, H) and `b` is (1, H): D numbers come in, H go out. Both are kept read-only.
     Raises ValueError if `b` is not one row as wide as `W`, or if `X` is not D wide.
+
+    One output is Y[n, h] = sum over d of X[n, d] W[d, h] + b[0, h], so
+        dX[n, d] = sum over h of dY[n, h] W[d, h]    every output that X[n, d] feeds
+        dW[d, h] = sum over n of X[n, d] dY[n, h]    every sample that W[d, h] weighs
+        db[0, h] = sum over n of dY[n, h]            every sample that b[0, h] shifts
     """
 
-    def __init__(self, W: Any, b: Any) -> None:
-        self.W = as_readonly_array("W", W)
-        self.b = as_readonly_array("b", b)
+    W: Array
+    b: Array
+    learnt = ("W", "b")
+    formulas: ClassVar = {
+        "Y": "{X} @ {W} + {b}",
+        "dX": "{dY} @ {W}.mT",
+        "dW": "{X}.mT @ {dY}",
+        "db": "{dY}.sum(axis=0, keepdims=True)",
+    }
+
+    def __init__(self, W: Any, b: Any = None) -> None:
+        if b is None:
+            lines = {name: self.formulas[name] for name in ("Y", "dX", "dW")}
+            self.__dict__.update(learnt=("W",), formulas=lines | {"Y": lines["Y"].removesuffix(" + {b}")})
+        super().__init__(*((W, b)[: len(self.learnt)]))
         self._check_shapes()
 
     def _check_shapes(self) -> None:
-        W, b = self.W.shape, self.b.shape
+        W = self.W.shape
         if len(W) < 2 or 0 in W:
             raise ValueError(f"W must have shape (inputs, outputs), such as (3, 4); got {W}")
+        if "b" not in self.learnt:
+            return
+        b = self.b.shape
         if b[-2:] != (1, W[-1]):
             sentence = f"b must be one row as wide as W, of shape (1, {W[-1]}); got b {b} for W {W}"
             is_row = len(W) == 2 and self.b.size == W[1]
@@ -111,10 +199,6 @@ class Linear:
         return f"{type(self).__name__}{self.W.shape}"
 
     @property
-    def parameters(self) -> dict[str, Array]:
-        return {"W": self.W, "b": self.b}
-
-    @property
     def inputs(self) -> int:
         """D, how many numbers a sample it takes. A network whose layers say so can tell that they do not chain."""
         return int(self.W.shape[-2])
@@ -124,55 +208,21 @@ class Linear:
         """H, how many numbers a sample it gives."""
         return int(self.W.shape[-1])
 
-    def with_parameters(self, parameters: Mapping[str, Any]) -> Self:
-        """The same layer with another `W` and `b`; whatever a subclass added stays."""
-        W, b = parameters["W"], parameters["b"]
-        layer = object.__new__(type(self))
-        if _can_be_kept(W, self.W) and _can_be_kept(b, self.b):  # as in every update
-            layer.__dict__.update(self.__dict__, W=W, b=b)
-        else:
-            layer.__dict__.update(self.__dict__, W=as_readonly_array("W", W), b=as_readonly_array("b", b))
-            layer._check_shapes()
-        return layer
+    def check_input(self, X: Array) -> None:
+        if np.ndim(X) < 2 or X.shape[-1] != self.W.shape[-2]:
+            raise ValueError(
+                f"X {np.shape(X)} does not fit W {self.W.shape}: X needs shape (samples, {self.W.shape[-2]})"
+            )
 
     def redrawn(self, rng: np.random.Generator) -> Self:
         """The same layer with another `W`, standard normal numbers divided by the square root of D, and `b` 0."""
         kind: Any = self.W.dtype if self.W.dtype.kind == "f" else float  # of what is drawn: no fractions
         W = rng.standard_normal((self.inputs, self.outputs)) / math.sqrt(self.inputs)
-        return self.with_parameters({**self.parameters, "W": W.astype(kind), "b": np.zeros(self.b.shape, kind)})
-
-    def forward(self, X: Array) -> Array:
-        """Y = X W + b, from (N, D) to (N, H)."""
-        if X.ndim < 2 or X.shape[-1] != self.W.shape[-2]:
-            raise ValueError(f"X {X.shape} does not fit W {self.W.shape}: X needs shape (samples, {self.W.shape[-2]})")
-        return X @ self.W + self.b
-
-    def backward(self, X: Array, dY: Array) -> Array:
-        """Take dY (N, H) back to dX (N, D).
-
-        One output is Y[n, h] = sum over d of X[n, d] W[d, h] + b[0, h], so
-            dX[n, d] = sum over h of dY[n, h] W[d, h]    every output that X[n, d] feeds
-        """
-        return dY @ self.W.mT
-
-    def gradients(self, X: Array, dY: Array) -> dict[str, Array]:
-        """dW (D, H) and db (1, H).
-
-        From the same sum,
-            dW[d, h] = sum over n of X[n, d] dY[n, h]    every sample that W[d, h] weighs
-            db[0, h] = sum over n of dY[n, h]            every sample that b[0, h] shifts
-        """
-        return {"W": X.mT @ dY, "b": dY.sum(axis=-2, keepdims=True)}
-
-    formulas: ClassVar = {
-        "Y": "{X} @ {W} + {b}",
-        "dX": "{dY} @ {W}.mT",
-        "dW": "{X}.mT @ {dY}",
-        "db": "{dY}.sum(axis=0, keepdims=True)",
-    }
+        zeros = {name: np.zeros(array.shape, kind) for name, array in self.parameters.items()}
+        return self.with_parameters({**zeros, "W": W.astype(kind)})
 
 
-def _can_be_kept(array: Any, before: Array) -> bool:
+def can_be_kept(array: Any, before: Array) -> bool:
     """Whether an array that takes the place of another is of the same kind, and nobody can write to it."""
     return (
         isinstance(array, np.ndarray)
@@ -183,70 +233,46 @@ def _can_be_kept(array: Any, before: Array) -> bool:
     )
 
 
-class Activation:
+class Activation(Layer):
     """A function applied cell by cell: `Y` has the shape of `X`, and there is nothing to learn in it.
 
     Each kind is a frozen dataclass; its fields are numbers that somebody chose, such as a slope.
     """
 
-    parameters: ClassVar[dict[str, Array]] = {}
-
-    def gradients(self, X: Array, dY: Array) -> dict[str, Array]:
-        return {}
-
-    def with_parameters(self, parameters: Mapping[str, Any]) -> Self:
-        return self
+    is_elementwise = True
 
 
 @dataclass(frozen=True)
 class ReLU(Activation):
-    """Rectified linear unit: keeps what is positive and sets the rest to 0. Its slope at 0 is taken as 0."""
+    """Rectified linear unit: keeps what is positive and sets the rest to 0. Its slope at 0 is taken as 0.
 
-    def forward(self, X: Array) -> Array:
-        """Y = max(X, 0)."""
-        return np.maximum(X, 0)
+    dX = dY where the unit was on, 0 where it was off: the slope of max(x, 0) is 1 for x > 0, else 0. The mask is
+    written in terms of Y, which is positive exactly where X is.
+    """
 
-    def backward(self, X: Array, dY: Array) -> Array:
-        """dX = dY where the unit was on, 0 where it was off: the slope of max(x, 0) is 1 for x > 0, else 0."""
-        dX: Array = dY * (X > 0)
-        return dX
-
-    # The mask is written in terms of Y: max(x, 0) > 0 exactly where x > 0.
+    can_die = is_never_negative = True
     formulas: ClassVar = {"Y": "np.maximum({X}, 0)", "dX": "{dY} * ({Y} > 0)"}
 
 
 @dataclass(frozen=True)
 class Tanh(Activation):
-    """Hyperbolic tangent: squeezes every number into (-1, 1)."""
+    """Hyperbolic tangent: squeezes every number into (-1, 1).
 
-    def forward(self, X: Array) -> Array:
-        """Y = tanh(X)."""
-        return np.tanh(X)
-
-    def backward(self, X: Array, dY: Array) -> Array:
-        """dX = dY (1 - Y^2): the slope of tanh is 1 - tanh^2."""
-        Y = self.forward(X)
-        dX: Array = dY * (1 - Y**2)
-        return dX
+    Its slope is 1 - tanh(x)^2, and tanh(x) is what has come out: Y.
+    """
 
     formulas: ClassVar = {"Y": "np.tanh({X})", "dX": "{dY} * (1 - {Y}**2)"}
 
 
 @dataclass(frozen=True)
 class Sigmoid(Activation):
-    """Logistic function: squeezes every number into (0, 1)."""
+    """Logistic function: squeezes every number into (0, 1).
 
-    def forward(self, X: Array) -> Array:
-        """Y = 1 / (1 + e^-X). For very negative X the power overflows to infinity, and Y is rightly 0."""
-        with np.errstate(over="ignore"):
-            return 1 / (1 + np.exp(-X))
+    For very negative X the power overflows to infinity, and Y is rightly 0. With s(x) = 1 / (1 + e^-x), the slope is
+    e^-x / (1 + e^-x)^2 = s(x) (1 - s(x)), and s(x) is what has come out: Y.
+    """
 
-    def backward(self, X: Array, dY: Array) -> Array:
-        """dX = dY Y (1 - Y): the slope of the logistic function is Y (1 - Y)."""
-        Y = self.forward(X)
-        dX: Array = dY * Y * (1 - Y)
-        return dX
-
+    is_never_negative = True
     formulas: ClassVar = {"Y": "1 / (1 + np.exp(-{X}))", "dX": "{dY} * {Y} * (1 - {Y})"}
 
 

@@ -1,117 +1,390 @@
-"""One training step as lines of NumPy: what each layer and the loss writes for its results, names filled in.
+"""Lines of NumPy: a part of a network is a class made of them, and the lines of a step become one function.
 
-The lines are what a trace runs, and what a learner sees. A line sees the values before it, `np`, `math` and `Fraction`.
+A line sees the values before it, `np`, `math` and `Fraction`.
 """
 
+import ast
 import builtins
 import keyword
 import math
 import re
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from fractions import Fraction
 from functools import lru_cache
+from itertools import chain
 from string import Formatter
 from types import CodeType
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
-from backprop_lab.layers import Layer
-from backprop_lab.losses import Loss
-from backprop_lab.network import Network, Stage
-
+Array = np.ndarray[Any, Any]
+Function = Callable[..., Any]
+Named = tuple[tuple[str, str], ...]  # lines by name, such as (("Y1", "X @ W1 + b1"), ...)
 NAMESPACE = {"np": np, "math": math, "Fraction": Fraction}
-_RESERVED = {*dir(builtins), *keyword.kwlist}
+RESERVED = {*dir(builtins), *keyword.kwlist, "_array", "_keep", "_alone"}
+# What makes a value read-only; a call takes longer, and nearly all are arrays of their own.
+_KEEPS = "if {0}.__class__ is _array and {0}.base is None: {0}.setflags(False)\nelse: {0} = _keep({0})"
 
 
-class Step(NamedTuple):
-    """One named value and how it comes about.
+class Part:
+    """What a network is made of: a layer, a loss or an optimizer, each a class with lines.
 
-    `code` is the line of NumPy that gives `value`, bit for bit, from the values before it; `operands` are the names in
-    it, in order; `phase` is "forward", "loss", "backward" or "update". `kind` is the layer's or loss's class, `result`
-    says which of its results this is, such as "dX", by its line `template`; `names` are those around this place, by
-    what a template calls them. `title` and `sentence` are those of a planted mistake. `value` is None until it is run.
+    `formulas` has a line of NumPy for each of its results, by the name of that result, in the order in which they are
+    shown. In a line `{X}`, `{W}`, `{dY}` ... stand for the names at its place, such as `H1`, `W2`, `dY2`, and anything
+    else in braces for a number of its own: an attribute, such as a slope. `learnt` names its parameters.
     """
 
-    name: str
-    phase: str
-    code: str
-    operands: tuple[str, ...]
-    kind: type
-    result: str
-    template: str
-    names: Mapping[str, str]
-    title: str = ""
-    sentence: str = ""
-    value: Any = None
+    formulas: ClassVar[Mapping[str, str]] = {}
+    learnt: ClassVar[tuple[str, ...]] = ()
+    _around: ClassVar[tuple[str, ...]] = ()  # what a line may name besides results, parameters and numbers
 
-    def rewritten(self, template: str, title: str, sentence: str) -> "Step":
-        """The same step with another line in place of its own. Raises KeyError if it has a name not found here."""
-        code, operands = _filled(template, self.names)
-        return self._replace(code=code, operands=operands, title=title, sentence=sentence)
+    @property
+    def is_ours(self) -> bool:
+        """Whether its class is one of this package's, and no reader's own."""
+        return type(self).__module__.startswith("backprop_lab.")
+
+    def own_names(self) -> tuple[str, ...]:
+        """The names of its own numbers, in the order in which its lines use them."""
+        return _own_names(tuple(self.formulas.items()), (*self._around, *self.learnt))
+
+    def own_numbers(self) -> dict[str, str]:
+        """Its own numbers as they stand in its lines; those that it lacks are left out."""
+        return {name: literal(getattr(self, name)) for name in self.own_names() if hasattr(self, name)}
+
+    def _results(self, names: tuple[str, ...], given: Mapping[str, Any]) -> list[Any]:
+        """Some of its results, from what is given by name. Stacks of it, (S, N, D), give stacks of results."""
+        numbers = self.own_numbers()
+        own = {field: numbers.get(field, field) for line in self.formulas.values() for field in fields_of(line)}
+        lines = tuple((name, line.format_map(own)) for name, line in self.formulas.items())
+        return call(lines, names, given, dict.fromkeys(given, 2))
 
 
-class GradientDescent:
-    """The update: a small step against the gradient, for every parameter `p`."""
+def is_a_line_of_ours(kind: type, result: str, template: str) -> bool:
+    """Whether a class has a line from one of this package's classes, which it may derive from."""
+    ours = (each for each in kind.__mro__ if each.__module__.startswith("backprop_lab."))
+    return any(vars(each).get("formulas", {}).get(result) == template for each in ours)
 
-    formulas: ClassVar = {"new": "{p} - {lr} * {dp}"}
+
+def is_same(part: Part, other: Part) -> bool:
+    """Whether two parts are of one class, with the same numbers."""
+    return type(part) is type(other) and vars(part) == vars(other)
 
 
-def lines_of(network: Network, loss: Loss) -> tuple[Step, ...]:
-    """The lines of one training step, in order: forward, loss, backward, update; their values are still to come.
+@lru_cache(maxsize=256)
+def _own_names(formulas: Named, known: tuple[str, ...]) -> tuple[str, ...]:
+    """The names in the formulas that are no results and nothing known."""
+    values = {*known, *(f"d{name}" for name in known), *(result for result, _ in formulas)}
+    found = dict.fromkeys(field for _, template in formulas for field in fields_of(template))
+    return tuple(field for field in found if field not in values)
 
-    They are kept with the network, and written again once a formula or a number in one changes. Raises ValueError if
-    a layer or the loss lacks a line, if a line uses a name that is not there, or if two values have one name.
+
+@lru_cache(maxsize=1024)
+def fields_of(template: str) -> tuple[str, ...]:
+    """The names in braces in a template, in order."""
+    return tuple(field for _, field, _, _ in Formatter().parse(template) if field)
+
+
+def call(
+    lines: Named,
+    results: tuple[str, ...],
+    given: Mapping[str, Any],
+    dimensions: Mapping[str, int],
+    analytic: bool = False,
+) -> list[Any]:
+    """Some results of lines. What has more dimensions than `dimensions` says is a stack, (S, ...), and so are they.
+
+    Where the lines do not take a stack as they are, they are run for each of its entries. Raises ValueError with the
+    line that NumPy refuses. See `function_of`.
     """
-    sources: list[Layer | Loss] = [*network.layers, loss]
-    kept: Any = network.__dict__.get("_lines")
-    if kept is None or not all(map(_is_as_it_was, sources, kept[0])):
-        lines = _write(network, loss)
-        state = [(type(each), dict(each.formulas), _own_numbers(each)) for each in sources]
-        kept = network.__dict__["_lines"] = state, lines
-    written: tuple[Step, ...] = kept[1]
-    return written
+    stacked = [name for name, value in given.items() if np.ndim(value) > dimensions[name]]
+    alone = function_of(lines, tuple(given), results, analytic=analytic)
+    if not stacked:
+        return [*alone(*given.values())]
+    with suppress(CannotBeStackedError, LineError):  # as where a stack is to be joined to what is none
+        together = function_of(lines, tuple(given), results, tuple(dimensions.items()), analytic=analytic)
+        rows = ((v[:, None] if n in stacked and dimensions[n] == 1 else v) for n, v in given.items())
+        return [*together(*rows)]
+    runs = range(max(len(given[name]) for name in stacked))
+    each = [alone(*(v[k % len(v)] if n in stacked else v for n, v in given.items())) for k in runs]
+    return [np.array(values) for values in zip(*each, strict=True)]
 
 
-def _is_as_it_was(source: Any, before: tuple[type, dict[str, str], dict[str, str]]) -> bool:
-    kind, formulas, numbers = before
-    same: bool = source.formulas == formulas and (not numbers or _own_numbers(source) == numbers)
-    return same and type(source) is kind
+class LineError(ValueError):
+    """A line cannot be run. `name` is what it should have given."""
+
+    def __init__(self, name: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.name = name
 
 
-def run(lines: Iterable[Step], given: Mapping[str, Any]) -> tuple[Step, ...]:
-    """The lines with their values, each computed from `given` and the values before it, as read-only arrays.
+@lru_cache(maxsize=512)
+def function_of(
+    lines: Named,
+    given: tuple[str, ...],
+    results: tuple[str, ...],
+    dimensions: tuple[tuple[str, int], ...] | None = None,
+    keep: bool = False,
+    analytic: bool = False,
+) -> Function:
+    """The lines as one function of what is given, in that order, which returns the results. Made once, and kept.
 
-    A line that uses a later value waits for it. What overflows does so without a warning. Raises ValueError if a line
-    uses a name that nothing gives, if lines wait for each other, or, saying which, if NumPy refuses one.
+    Lines that no result needs are left out, and one that uses a later value waits for it. With `keep`, each value is
+    made read-only before a line uses it, and all that is given or results is returned by name. With `dimensions`, of
+    each value that is given, the function takes stacks: see `_Stacking`. With `analytic`, it takes a complex step: see
+    `_Analytic`. What overflows does so without a warning. Raises ValueError if a line is no Python, if it uses a name
+    that nothing gives, or if lines wait for each other; its function does so, naming the line, if NumPy refuses one.
     """
-    lines = tuple(lines)
-    scope = {**NAMESPACE, **given}
-    todo = deque(lines)
-    waiting = 0
-    with np.errstate(all="ignore"):
-        while todo:
-            line = todo.popleft()
-            code = compiled(line.code)
-            try:
-                scope[line.name] = _read_only(eval(code, scope))
-                waiting = 0
-            except NameError as error:
-                if error.name not in {other.name for other in todo}:
-                    there = ", ".join(name for name in scope if name not in NAMESPACE and name != "__builtins__")
-                    raise ValueError(
-                        f"{line.name} = {line.code} uses {error.name}, which no line gives; before {line.name} there "
-                        f"are {there}, as well as {', '.join(NAMESPACE)}"
-                    ) from None
-                todo.append(line)
-                waiting += 1
-                if waiting == len(todo):
-                    names = " and ".join(other.name for other in todo)
-                    raise ValueError(f"the lines for {names} wait for each other") from None
-            except Exception as error:  # whatever NumPy raises, or a function of your own
-                raise ValueError(f"{line.name} = {line.code} stopped with {type(error).__name__}: {error}") from error
-    return tuple(Step(*line[:-1], scope[line.name]) for line in lines)
+    codes = dict(lines)
+    ordered = _in_order(_needed(codes, results), given)
+    if dimensions is not None:
+        known, rewritten = dict(dimensions), {}
+        for name, tree in ordered.items():
+            rewritten[name], known[name] = _Stacking(known).visit(tree)
+        ordered = rewritten
+    body: list[ast.stmt] = []
+    for number, (name, tree) in enumerate(ordered.items(), 1):
+        statements: list[ast.stmt] = [ast.Assign([ast.Name(name, ast.Store())], tree)]
+        if keep:
+            statements += ast.parse(_KEEPS.format(name)).body
+        for node in chain(*map(ast.walk, statements)):  # the number of its line tells which one stopped
+            vars(node).update(lineno=number, end_lineno=number, col_offset=0, end_col_offset=0)
+        body += statements
+    ends = [f"_alone({name}, {known[name]})" if dimensions and known[name] < 2 else name for name in results]
+    by_name = (f"{name!r}: {name}" for name in (*given, *results))
+    returned = f"{{{', '.join(by_name)}}}" if keep else f"[{', '.join(ends)}]"
+    made = ast.parse(f"def step({', '.join(given)}):\n    return {returned}")
+    function: Any = made.body[0]
+    function.body[:0] = body
+    scope: dict[str, Any] = {**NAMESPACE, "_keep": read_only, "_array": np.ndarray, "_alone": _without_axes}
+    if analytic:
+        scope["np"] = _Analytic()
+    exec(compile(made, "<lines of NumPy>", "exec"), scope)
+    run, names = scope["step"], tuple(ordered)
+
+    def step(*values: Any) -> Any:
+        try:
+            with np.errstate(all="ignore"):
+                return run(*values)
+        except Exception as error:  # whatever NumPy raises, or a function of your own
+            at = error.__traceback__ and error.__traceback__.tb_next
+            if at is None or not 0 < at.tb_lineno <= len(names):
+                raise
+            name = names[at.tb_lineno - 1]
+            raise LineError(name, f"{name} = {codes[name]} stopped with {type(error).__name__}: {error}") from error
+
+    vars(step)["plain"] = run  # without silence, and without a word on which line it was
+    return step
+
+
+def _in_order(lines: Named, given: tuple[str, ...]) -> dict[str, ast.expr]:
+    """The lines as trees, each after those whose values it uses."""
+    known, ordered = {*given}, dict[str, ast.expr]()
+    todo, waiting = deque(lines), 0
+    while todo:
+        name, code = todo.popleft()
+        later = {other for other, _ in todo}
+        missing = [each for each in names_in(code) if each not in known and each not in RESERVED | NAMESPACE.keys()]
+        if not missing:
+            ordered[name], waiting = _tree(code), 0
+            known.add(name)
+        elif missing[0] in later:
+            todo.append((name, code))
+            waiting += 1
+            if waiting == len(todo):
+                circle, uses = [name], {each: names_in(code) for each, code in todo}
+                while circle[-1] not in circle[:-1]:
+                    circle.append(next(each for each in uses[circle[-1]] if each in uses))
+                names = [each for each, _ in lines if each in circle[circle.index(circle[-1]) :]]
+                raise LineError(name, f"the lines for {' and '.join(names)} wait for each other")
+        else:
+            there = ", ".join(dict.fromkeys((*given, *ordered)))
+            raise LineError(
+                name,
+                f"{name} = {code} uses {missing[0]}, which no line gives; before {name} there are {there}, as well as "
+                f"{', '.join(NAMESPACE)}",
+            )
+    return ordered
+
+
+def _needed(codes: dict[str, str], results: tuple[str, ...]) -> Named:
+    """The lines that some results need."""
+    needed, todo = set[str](), [*results]
+    while todo:
+        if (name := todo.pop()) in codes and name not in needed:
+            needed.add(name)
+            todo.extend(names_in(codes[name]))
+    return tuple((name, code) for name, code in codes.items() if name in needed)
+
+
+@lru_cache(maxsize=1024)
+def names_in(code: str) -> tuple[str, ...]:
+    """The names that a line takes from outside, in order."""
+    nodes = [*ast.walk(_tree(code))]
+    own = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    own |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    places = [(n.lineno, n.col_offset, n.id) for n in nodes if isinstance(n, ast.Name) and n.id not in own]
+    return tuple(dict.fromkeys(name for _, _, name in sorted(places)))
+
+
+def _tree(code: str) -> ast.expr:
+    try:
+        return ast.parse(code, "<a line of NumPy>", "eval").body
+    except SyntaxError as error:
+        raise ValueError(f"the line `{code}` is not a Python expression: {error.msg}") from None
+
+
+class _Analytic:
+    """NumPy, but for functions that drop an imaginary part or go another way with it: here they keep to the branch of
+    the real part, so that a complex step goes through them."""
+
+    def __getattr__(self, name: str) -> Any:
+        return _OTHERWISE.get(name) or getattr(np, name)
+
+
+def _absolute(x: Any) -> Any:
+    return x * np.sign(np.real(x))
+
+
+_OTHERWISE = {
+    "abs": _absolute, "absolute": _absolute, "fabs": _absolute, "sign": lambda x: np.sign(np.real(x)),
+}  # fmt: skip
+
+
+def _without_axes(value: Any, dimensions: int) -> Any:
+    """What is one number to a problem, (S, 1, 1), as one for each of the stack, (S,); a row, (S, 1, N), as (S, N)."""
+    if np.ndim(value) < 2:
+        return value
+    return value[..., 0, :] if dimensions else value[..., 0, 0]
+
+
+class CannotBeStackedError(Exception):
+    """A line does something that nobody has said how to do for many problems at once."""
+
+
+_REDUCTIONS = ("sum", "mean", "max", "min", "prod", "var", "std")
+
+
+class _Stacking:
+    """A line rewritten so that it takes a stack of problems, (S, N, D), to what it gives for each of them alone.
+
+    Axes are counted from the end, a length is that of one problem, and a sum over all is one over the last two axes. In
+    a stack each value has these two at least: what is one number to a problem is (S, 1, 1), a row of numbers (S, 1, N).
+    `dimensions` says how many the values have to one problem. Raises CannotBeStackedError for what is not known here.
+    """
+
+    def __init__(self, dimensions: Mapping[str, int]) -> None:
+        self.dimensions = dimensions
+
+    def visit(self, node: ast.expr) -> tuple[ast.expr, int]:
+        """A part of a line, rewritten, and how many dimensions it has to one problem."""
+        if isinstance(node, ast.Constant):
+            return node, 0
+        if isinstance(node, ast.Name) and node.id in self.dimensions:
+            return node, self.dimensions[node.id]
+        if isinstance(node, ast.UnaryOp):
+            operand, n = self.visit(node.operand)
+            return ast.UnaryOp(node.op, operand), n
+        if isinstance(node, ast.BinOp):
+            (left, m), (right, n) = self.visit(node.left), self.visit(node.right)
+            if isinstance(node.op, ast.MatMult) and (m, n) != (2, 2):
+                raise CannotBeStackedError
+            return ast.BinOp(left, node.op, right), max(m, n)
+        if isinstance(node, ast.Compare) and len(node.ops) == 1:
+            (left, m), (right, n) = self.visit(node.left), self.visit(node.comparators[0])
+            return ast.Compare(left, node.ops, [right]), max(m, n)
+        if isinstance(node, ast.Attribute):
+            return self._attribute(node)
+        if isinstance(node, ast.Call):
+            return self._call(node)
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+            of = node.value
+            if isinstance(of, ast.Attribute) and of.attr == "shape" and node.slice.value in (0, 1):
+                return self._length(of.value, 1 if node.slice.value else 0)
+        raise CannotBeStackedError
+
+    def _attribute(self, node: ast.Attribute) -> tuple[ast.expr, int]:
+        if isinstance(node.value, ast.Name) and node.value.id == "math" and node.attr in ("pi", "e"):
+            return node, 0
+        of, n = self.visit(node.value)
+        if node.attr in ("T", "mT") and n == 2:
+            return ast.Attribute(of, "mT", ast.Load()), 2
+        if node.attr == "size" and n == 2:
+            return ast.BinOp(self._length(node.value, 0)[0], ast.Mult(), self._length(node.value, 1)[0]), 0
+        raise CannotBeStackedError
+
+    def _length(self, node: ast.expr, axis: int) -> tuple[ast.expr, int]:
+        of, n = self.visit(node)
+        if axis >= n or n > 2:
+            raise CannotBeStackedError
+        shape = ast.Attribute(of, "shape", ast.Load())
+        return ast.Subscript(shape, ast.Constant(axis - n), ast.Load()), 0
+
+    def _call(self, node: ast.Call) -> tuple[ast.expr, int]:
+        function, arguments = node.func, node.args
+        if isinstance(function, ast.Name) and function.id == "len" and len(arguments) == 1:
+            return self._length(arguments[0], 0)
+        if not isinstance(function, ast.Attribute):
+            raise CannotBeStackedError
+        module = function.value.id if isinstance(function.value, ast.Name) else ""
+        if module == "math":
+            parts = [self.visit(argument) for argument in arguments]
+            if node.keywords or any(names_in(ast.unparse(argument)) for argument in arguments):
+                raise CannotBeStackedError  # a number of Python's own, as of a size, is none of many problems
+            return ast.Call(function, [part for part, _ in parts], []), 0
+        if module != "np":
+            arguments = [function.value, *arguments]  # a method
+        if module == "np" and function.attr == "array":  # a matrix of its own, which is the same for all
+            with suppress(ValueError):
+                return node, np.ndim(ast.literal_eval(arguments[0]))
+        if function.attr in _REDUCTIONS and arguments:
+            return self._reduced(function.attr, arguments, node.keywords)
+        if function.attr in ("dot", "matmul"):
+            return self.visit(ast.BinOp(arguments[0], ast.MatMult(), arguments[1]))
+        if module == "np" and function.attr in ("concatenate", "hstack", "vstack"):
+            return self._joined(function.attr, arguments, node.keywords)
+        is_known = isinstance(getattr(np, function.attr, None), np.ufunc) or function.attr in ("where", "clip")
+        if module != "np" or not is_known or node.keywords:
+            raise CannotBeStackedError
+        parts = [self.visit(argument) for argument in arguments]
+        return ast.Call(function, [part for part, _ in parts], []), max(n for _, n in parts)
+
+    def _reduced(self, name: str, arguments: list[ast.expr], keywords: list[ast.keyword]) -> tuple[ast.expr, int]:
+        options = {each.arg: each.value for each in keywords} | dict(zip(("axis",), arguments[1:], strict=False))
+        of, n = self.visit(arguments[0])
+        try:
+            axis, keepdims = (ast.literal_eval(options.pop(each, ast.Constant(None))) for each in ("axis", "keepdims"))
+        except ValueError:
+            raise CannotBeStackedError from None
+        if options or n > 2 or len(arguments) > 2 or not isinstance(axis, int | None):
+            raise CannotBeStackedError
+        if n == 0 or (axis is not None and not -n <= axis < n):
+            raise CannotBeStackedError
+        over: Any = ast.Constant(axis if axis is None or axis < 0 else axis - n)
+        if axis is None:
+            over = ast.Tuple([ast.Constant(-2), ast.Constant(-1)], ast.Load())
+        along = [ast.keyword("axis", over)]
+        if n == 2 and axis in (1, -1) and not keepdims:
+            turned = ast.Call(_of_numpy(name), [of], along)  # a number a row: together they are a row themselves
+            return ast.Call(_of_numpy("expand_dims"), [turned, ast.Constant(-2)], []), 1
+        left = n if keepdims else 0 if axis is None else n - 1
+        return ast.Call(_of_numpy(name), [of], [*along, ast.keyword("keepdims", ast.Constant(True))]), left
+
+    def _joined(self, name: str, arguments: list[ast.expr], keywords: list[ast.keyword]) -> tuple[ast.expr, int]:
+        axis: Any = {"hstack": 1, "vstack": 0}.get(name, 0)
+        given = [each.value for each in keywords if each.arg == "axis"] + arguments[1:]
+        axis = given[0].value if given and isinstance(given[0], ast.Constant) else axis
+        parts = [self.visit(each) for each in getattr(arguments[0], "elts", [])]
+        if not parts or axis not in (0, 1) or {n for _, n in parts} != {2}:
+            raise CannotBeStackedError
+        joined = ast.List([part for part, _ in parts], ast.Load())
+        return ast.Call(_of_numpy("concatenate"), [joined, ast.Constant(axis - 2)], []), 2
+
+
+def _of_numpy(name: str) -> ast.expr:
+    return ast.Attribute(ast.Name("np", ast.Load()), name, ast.Load())
 
 
 def evaluate(code: str, values: Mapping[str, Any]) -> Any:
@@ -147,133 +420,10 @@ def _with_np(text: str) -> str:
     return re.sub(r"\b(nan|inf)\b", r"np.\1", text)
 
 
-def _write(network: Network, loss: Loss) -> tuple[Step, ...]:
-    """Write out every line, at its place in the network."""
-    stages = network.stages
-    forward: list[Step] = []
-    backward: list[Step] = []
-    update: list[Step] = []
-    for stage in stages:
-        layer, X, Y, number = stage
-        letters = tuple(layer.parameters)
-        if taken := {"X", "Y", "lr"} & {*letters}:
-            raise ValueError(f"{layer!r} calls a parameter {', '.join(taken)}, which is what lines call something else")
-        results = {"Y": Y, "dX": f"d{X}", **{f"d{p}": f"d{p}{number}" for p in letters}}
-        names = {"lr": "lr", **_around(stages, stage), **{p: f"{p}{number}" for p in letters}, **results}
-        names |= {"X": X, "dY": f"d{Y}", **_own_numbers(layer)}
-        gradients: list[Step] = []
-        of_parameter = {p: {"p": f"{p}{number}", "dp": f"d{p}{number}", "new": f"{p}{number}_new"} for p in letters}
-        for result, template in _templates(layer, tuple(results)).items():
-            p = result.removeprefix("d") if result.removeprefix("d") in letters else next(iter(letters), "")
-            phase, found = ("forward", forward) if result == "Y" else ("backward", gradients)
-            found.append(_line(phase, layer, result, template, results[result], of_parameter.get(p, {}) | names))
-        backward[:0] = [line for line in gradients if line.name != "dX"]
-        for around in of_parameter.values():
-            template = GradientDescent.formulas["new"]
-            update.append(_line("update", GradientDescent(), "new", template, around["new"], around | {"lr": "lr"}))
-
-    ends = dict.fromkeys(("y_pred", "y", *loss.formulas))
-    names = {name: name for name in ends} | _own_numbers(loss)
-    templates = _templates(loss, ("L", "dy_pred"))
-    losses = [
-        _line("backward" if result == "dy_pred" else "loss", loss, result, template, result, names)
-        for result, template in templates.items()
-    ]
-    lines = (*forward, *losses, *backward, *update)
-    _check_names(["X", "y", *network.parameters, "lr"], lines)
-    return lines
-
-
-def _line(phase: str, source: Any, result: str, template: str, name: str, names: Mapping[str, str]) -> Step:
-    names = {"name": name, **names}
-    try:
-        code, operands = _filled(template, names)
-    except KeyError as missing:
-        raise ValueError(
-            f"the line for {result} of {source!r}, {template!r}, uses {missing.args[0]!r}, which is neither a value "
-            f"there nor a number that it has"
-        ) from None
-    compiled(code)
-    return Step(name, phase, code, operands, type(source), result, template, names)
-
-
-def _filled(template: str, names: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
-    """The code with names filled in, and those that are names of values. Raises KeyError for one that is missing."""
-    words = dict.fromkeys(names[field] for field in _fields(template))
-    return template.format_map(names), tuple(word for word in words if word.isidentifier() and word not in _RESERVED)
-
-
-@lru_cache(maxsize=1024)
-def _fields(template: str) -> tuple[str, ...]:
-    """The names in braces in a template, in order."""
-    return tuple(field for _, field, _, _ in Formatter().parse(template) if field)
-
-
-def _templates(source: Any, results: tuple[str, ...]) -> Mapping[str, str]:
-    """The formulas of a layer or a loss. Raises ValueError if a line is missing, or is there for something unknown."""
-    formulas: Mapping[str, str] = source.formulas
-    if missing := [result for result in results if result not in formulas]:
-        raise ValueError(
-            f"{source!r} has no line for {', '.join(missing)}: its formulas need one for each of {', '.join(results)}"
-        )
-    names = list(formulas)
-    if results[0] == "L":  # a loss: lines before L have names of their own
-        unknown = [name for name in names[names.index("L") :] if name not in results]
-    else:
-        unknown = [name for name in names if name not in results]
-    if unknown:
-        raise ValueError(f"{source!r} has a line for {', '.join(unknown)}, where nothing needs it")
-    return formulas
-
-
-def _own_numbers(source: Any) -> dict[str, str]:
-    """A layer's or a loss's own numbers, such as a slope, as they stand in its lines."""
-    parameters = tuple(getattr(source, "parameters", ()))
-    names = _own_names(tuple(source.formulas.items()), parameters)
-    return {name: literal(getattr(source, name)) for name in names if hasattr(source, name)}
-
-
-@lru_cache(maxsize=256)
-def _own_names(formulas: tuple[tuple[str, str], ...], parameters: tuple[str, ...]) -> tuple[str, ...]:
-    """The names in the formulas that are not values of the step."""
-    results = [result for result, _ in formulas]
-    around = ("y_pred", "y") if "L" in results else ("X", "Y", "dX", "dY")
-    values = {*around, *results, *parameters, *(f"d{p}" for p in parameters)}
-    found = dict.fromkeys(field for _, template in formulas for field in _fields(template))
-    return tuple(field for field in found if field not in values)
-
-
-def _around(stages: list[Stage], stage: Stage) -> dict[str, str]:
-    """The names that a mistake may use by confusion: `X_raw` entered the activation that gave X, `X_other` enters
-    another layer with parameters, and `dY_out` is the gradient on the far side of the activation that Y enters."""
-    at, names = next(at for at, other in enumerate(stages) if other is stage), {}
-    before = [other.X for other in stages[:at] if other.layer.parameters]
-    after = [other.X for other in stages[at + 1 :] if other.layer.parameters]
-    if before or after:
-        names["X_other"] = (before[-1:] + after)[0]
-    if at > 0 and not stages[at - 1].layer.parameters:  # pragma: no mutate  the first has some
-        names["X_raw"] = stages[at - 1].X
-    if at + 1 < len(stages) and not stages[at + 1].layer.parameters:
-        names["dY_out"] = f"d{stages[at + 1].Y}"
-    return names
-
-
-def _check_names(given: list[str], lines: tuple[Step, ...]) -> None:
-    """Raise ValueError unless every value has a name of its own, which can stand in a line of Python."""
-    taken = set(NAMESPACE)
-    for name in (*given, *(line.name for line in lines)):
-        if name in taken:
-            raise ValueError(
-                f"two values would be called {name}: call a parameter or a line of the loss something else"
-            )
-        if not name.isidentifier() or name in _RESERVED:
-            raise ValueError(f"{name!r} cannot be the name of a value in a line of Python")
-        taken.add(name)
-
-
-def _read_only(value: Any) -> Any:
+def read_only(value: Any) -> Any:
     """`value`, read-only if it is an array: itself, or a copy where someone else could write to it."""
-    if isinstance(value, np.ndarray) and value.flags.writeable:
-        value = value if value.base is None else value.copy()  # pragma: no mutate  a copy takes longer
-        value.setflags(write=False)
+    if isinstance(value, np.ndarray):
+        if value.base is not None and value.flags.writeable:
+            value = value.copy()
+        value.setflags(False)
     return value

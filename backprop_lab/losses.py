@@ -2,125 +2,108 @@
 
 Shapes: `y_pred` and `y` are both (N, K), N samples of K outputs, and must be equal: (N,) against (N, 1)
 would silently broadcast to (N, N). Axes in front are a stack; `value` then gives one loss for each.
-
-`formulas` has the lines for `L` and `dy_pred`, as a layer's do; before `L` there may be others, such as one for
-probabilities `P`, that those after them use.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 
-from backprop_lab.layers import Array
+from backprop_lab.lines import Array, Part, is_same
 
 
-class Loss(Protocol):
-    """What a network asks of a loss.
+class Loss(Part):
+    """What a loss is made of: `formulas`, with a line for `L` and one for `dy_pred`.
 
-    One that does not take every y may also have `check_targets(y)`, which raises ValueError with a sentence that says
-    why; a Problem calls it with the y that it is given.
+    Before `L` there may be others, such as one for probabilities `P`, that those after them use. A loss that does not
+    take every y may have `check_targets(y)`, which raises ValueError with a sentence that says why; a Problem calls it
+    with the y that it is given.
     """
 
+    _around = ("y_pred", "y")
+
     @property
-    def formulas(self) -> Mapping[str, str]: ...
-    def value(self, y_pred: Array, y: Array) -> Any: ...
-    def gradient(self, y_pred: Array, y: Array) -> Array: ...
+    def known_name(self) -> str:
+        """A name of LOSSES, for one of ours as it is; "" for any other."""
+        return next((name for name, ours in LOSSES.items() if is_same(self, ours)), "")
 
+    def value(self, y_pred: Array, y: Array) -> Any:
+        """The loss: one number, or one for each problem of a stack. Raises ValueError where the shapes differ."""
+        self.check_shapes(y_pred, y)
+        (L,) = self._results(("L",), {"y_pred": y_pred, "y": y})
+        return L
 
-def _check_shapes(y_pred: Array, y: Array) -> None:
-    """Raise ValueError for shapes that would broadcast."""
-    if y_pred.ndim < 2 or y_pred.shape[-2:] != y.shape[-2:]:
-        raise ValueError(f"y_pred {y_pred.shape} and y {y.shape} must have the same shape (samples, outputs)")
+    def gradient(self, y_pred: Array, y: Array) -> Array:
+        """dy_pred, of shape (N, K). Raises ValueError where the shapes differ."""
+        self.check_shapes(y_pred, y)
+        (dy_pred,) = self._results(("dy_pred",), {"y_pred": y_pred, "y": y})
+        return np.asanyarray(dy_pred)
 
-
-def _difference(y_pred: Array, y: Array) -> Array:
-    """y_pred - y, refusing shapes that would broadcast."""
-    _check_shapes(y_pred, y)
-    return y_pred - y
+    def check_shapes(self, y_pred: Array, y: Array) -> None:
+        """Raise ValueError for shapes that would broadcast."""
+        if np.ndim(y_pred) < 2 or y_pred.shape[-2:] != np.shape(y)[-2:]:
+            raise ValueError(
+                f"y_pred {np.shape(y_pred)} and y {np.shape(y)} must have the same shape (samples, outputs)"
+            )
 
 
 @dataclass(frozen=True)
-class SumSquaredError:
-    """L = sum of (y_pred - y)^2 over all samples and outputs. Raises ValueError where the shapes differ."""
+class SumSquaredError(Loss):
+    """L = sum of (y_pred - y)^2 over all samples and outputs.
 
-    def value(self, y_pred: Array, y: Array) -> Any:
-        """The loss: one number, or one for each problem of a stack."""
-        return np.sum(_difference(y_pred, y) ** 2, axis=(-2, -1))
-
-    def gradient(self, y_pred: Array, y: Array) -> Array:
-        """dy_pred = 2 (y_pred - y), of shape (N, K): each square depends on its own entry alone."""
-        return 2 * _difference(y_pred, y)
+    dy_pred = 2 (y_pred - y): each square depends on its own entry alone.
+    """
 
     formulas: ClassVar = {"L": "np.sum(({y_pred} - {y}) ** 2)", "dy_pred": "2 * ({y_pred} - {y})"}
 
 
 @dataclass(frozen=True)
-class HalfSquaredError:
+class HalfSquaredError(Loss):
     """L = 1/2 sum of (y_pred - y)^2 over all samples and outputs, so that no 2 is left in the gradient.
 
-    Raises ValueError where the shapes differ. Source: Rumelhart, Hinton and Williams (1986), equation 3; many courses
-    have it too, such as Mazur, https://mattmazur.com/2015/03/17/a-step-by-step-backpropagation-example/
+    dy_pred = y_pred - y: the 1/2 and the 2 from the square cancel.
+    Source: Rumelhart, Hinton and Williams (1986), equation 3; many courses have it too, such as
+    Mazur, https://mattmazur.com/2015/03/17/a-step-by-step-backpropagation-example/
     """
-
-    def value(self, y_pred: Array, y: Array) -> Any:
-        """The loss: one number, or one for each problem of a stack."""
-        return np.sum(_difference(y_pred, y) ** 2, axis=(-2, -1)) / 2
-
-    def gradient(self, y_pred: Array, y: Array) -> Array:
-        """dy_pred = y_pred - y, of shape (N, K): the 1/2 and the 2 from the square cancel."""
-        return _difference(y_pred, y)
 
     formulas: ClassVar = {"L": "np.sum(({y_pred} - {y}) ** 2) / 2", "dy_pred": "{y_pred} - {y}"}
 
 
 @dataclass(frozen=True)
-class MeanSquaredError:
-    """L = mean of (y_pred - y)^2 over all samples and outputs. Raises ValueError where the shapes differ."""
+class MeanSquaredError(Loss):
+    """L = mean of (y_pred - y)^2 over all samples and outputs.
 
-    def value(self, y_pred: Array, y: Array) -> Any:
-        """The loss: one number, or one for each problem of a stack."""
-        return np.mean(_difference(y_pred, y) ** 2, axis=(-2, -1))
-
-    def gradient(self, y_pred: Array, y: Array) -> Array:
-        """dy_pred = 2 (y_pred - y) / (N K), of shape (N, K): the mean divides every square by their number."""
-        difference = _difference(y_pred, y)
-        N, K = y.shape[-2:]
-        gradient: Array = 2 * difference / (N * K)
-        return gradient
+    dy_pred = 2 (y_pred - y) / (N K): the mean divides every square by their number, which is the size of y.
+    """
 
     formulas: ClassVar = {"L": "np.mean(({y_pred} - {y}) ** 2)", "dy_pred": "2 * ({y_pred} - {y}) / {y}.size"}
 
 
 @dataclass(frozen=True)
-class SoftmaxCrossEntropy:
+class SoftmaxCrossEntropy(Loss):
     """L = -sum of y log P over all samples and classes, divided by N; P is the softmax of the scores `y_pred`.
 
     P = exp(y_pred) / (sum of exp(y_pred) over the classes) turns a sample's row of K scores into K probabilities, and
     each row of y is the probabilities that they should be, as `one_hot` makes them of labels. A row's largest score is
     taken off first, which changes no probability and keeps exp from overflowing, and log P is written without P, which
-    may be 0: so all is finite for scores up to 1e300. Raises ValueError where the shapes differ; a Problem also refuses
-    targets that are not probabilities. The unit of L is the nat, as the logarithm is the natural one.
+    may be 0: so all is finite for scores up to 1e300. A Problem refuses targets that are not probabilities. The unit of
+    L is the nat, as the logarithm is the natural one.
+
+    From log P[n, k] = y_pred[n, k] - log(sum over j of exp(y_pred[n, j])) follows
+        d log P[n, k] / d y_pred[n, j] = (k == j) - P[n, j]
+        dL / d y_pred[n, j] = -(sum over k of y[n, k] ((k == j) - P[n, j])) / N = (P[n, j] - y[n, j]) / N,
+    as the y[n, k] of a sample add up to 1.
     Source: Bridle, "Probabilistic interpretation of feedforward classification network outputs", in: Neurocomputing,
     Springer (1990) 227-236; Goodfellow, Bengio and Courville, "Deep Learning", MIT Press (2016), section 6.2.2.3.
     """
 
-    def value(self, y_pred: Array, y: Array) -> Any:
-        """The loss: one number, or one for each problem of a stack."""
-        _check_shapes(y_pred, y)
-        Z = _less_their_largest(y_pred)
-        logP = Z - np.log(np.exp(Z).sum(axis=-1, keepdims=True))
-        return -(y * logP).sum(axis=(-2, -1)) / y.shape[-2]
-
-    def gradient(self, y_pred: Array, y: Array) -> Array:
-        """dy_pred = (P - y) / N, of shape (N, K): d log P[n, k] / d y_pred[n, j] = (k == j) - P[n, j], so that
-        dL / dy_pred[n, j] = -(sum over k of y[n, k] ((k == j) - P[n, j])) / N, and the y[n, k] add up to 1."""
-        _check_shapes(y_pred, y)
-        exp = np.exp(_less_their_largest(y_pred))
-        P = exp / exp.sum(axis=-1, keepdims=True)
-        gradient: Array = (P - y) / y.shape[-2]
-        return gradient
+    formulas: ClassVar = {
+        "Z": "{y_pred} - {y_pred}.max(axis=1, keepdims=True)",
+        "P": "np.exp({Z}) / np.exp({Z}).sum(axis=1, keepdims=True)",
+        "logP": "{Z} - np.log(np.exp({Z}).sum(axis=1, keepdims=True))",
+        "L": "-({y} * {logP}).sum() / len({y})",
+        "dy_pred": "({P} - {y}) / len({y})",
+    }
 
     def check_targets(self, y: Array) -> None:
         """Raise ValueError unless y, of shape (N, K) with K > 1, has no negative number and each of its rows adds up
@@ -144,20 +127,6 @@ class SoftmaxCrossEntropy:
                 f"{wanted}: none is negative, and a row adds up to 1, as one_hot(labels) gives them; "
                 f"row {row} of y is {numbers[row].tolist()}"
             )
-
-    formulas: ClassVar = {
-        "Z": "{y_pred} - {y_pred}.max(axis=1, keepdims=True)",
-        "P": "np.exp({Z}) / np.exp({Z}).sum(axis=1, keepdims=True)",
-        "logP": "{Z} - np.log(np.exp({Z}).sum(axis=1, keepdims=True))",
-        "L": "-({y} * {logP}).sum() / len({y})",
-        "dy_pred": "({P} - {y}) / len({y})",
-    }
-
-
-def _less_their_largest(scores: Array) -> Array:
-    """Scores less the largest of their row. Of complex numbers with equal real parts max takes any; P is the same."""
-    difference: Array = scores - scores.max(axis=-1, keepdims=True)
-    return difference
 
 
 LOSSES: dict[str, Loss] = {

@@ -22,8 +22,9 @@ from typing import Any
 import numpy as np
 
 from backprop_lab.layers import Activation, Array, Linear, ReLU, Sigmoid, Tanh
-from backprop_lab.lines import GradientDescent, Step, run
 from backprop_lab.losses import HalfSquaredError, MeanSquaredError, SoftmaxCrossEntropy, SumSquaredError
+from backprop_lab.optimizers import GradientDescent
+from backprop_lab.steps import Lines, Step
 from backprop_lab.tracing import Trace
 
 
@@ -147,7 +148,7 @@ def plant(trace: Trace, mistake: Mistake, *names: str) -> Trace:
         planted[name] = step
     if not planted:
         return trace
-    return Trace(trace.problem, trace.given, run([planted.get(step.name, step) for step in trace.steps], trace.given))
+    return Trace(trace.problem, trace.given, Lines(planted.get(step.name, step) for step in trace.steps))
 
 
 def _changes(wrong: Any, right: Array) -> bool:
@@ -984,6 +985,8 @@ _ALL = (
 
 
 class _Table(dict[str, Mistake]):
+    """The classic mistakes by name."""
+
     def __repr__(self) -> str:
         return "MISTAKES"  # as it stands in a signature: with all that is in it, that would be a book
 

@@ -215,7 +215,7 @@ def _open(number: Any, seed: Any, difficulty: Any) -> tuple[Trace, str, Mistake]
 def _shown(right: Trace, name: str, mistake: Mistake) -> Trace:
     """Right lines over the numbers that come out with a mistake in one of them."""
     wrong = plant(right, mistake, name)
-    return Trace(right.problem, right.given, tuple(step._replace(value=wrong[step.name]) for step in right.steps))
+    return right.showing({step.name: wrong[step.name] for step in right.steps})
 
 
 # Drawing one

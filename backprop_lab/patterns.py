@@ -96,7 +96,7 @@ def _of_few_numbers(seen: Compared) -> Iterator[Pattern]:
 def _factors(seen: Compared) -> Iterator[Pattern]:
     """The right numbers, or the right step of an update, times one factor."""
     answer, right, trace = seen.answer, seen.right, seen.trace
-    old = trace.step(seen.name).names.get("p") if seen.name.endswith("_new") else None
+    old = trace.owner(seen.name) if trace.role(seen.name) == "new" else None
     if old:
         answer, right = answer - trace[old], right - trace[old]
     if not right.any() or not answer.any():

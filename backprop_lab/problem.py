@@ -1,8 +1,8 @@
-"""A problem: everything one training step needs, whose methods do what its lines of NumPy say."""
+"""A problem: everything one training step needs."""
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, fields
 from numbers import Number, Real
 from typing import Any, Self, cast
@@ -10,13 +10,10 @@ from typing import Any, Self, cast
 import numpy as np
 
 from backprop_lab.layers import Array, as_readonly_array
-from backprop_lab.lines import Step, lines_of, run
-from backprop_lab.losses import LOSSES, Loss
-from backprop_lab.network import Network
-from backprop_lab.number_format import told_apart
-from backprop_lab.rounding import Terms, eps_of, terms_of
-
-ROUNDINGS = 1000  # of all terms: a method and its line may differ by so many, since they may go quite different ways
+from backprop_lab.lines import LineError, read_only
+from backprop_lab.losses import Loss
+from backprop_lab.network import Network, check_part
+from backprop_lab.steps import Lines
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +22,8 @@ class Problem:
 
     X and y are kept read-only. Raises ValueError if X is empty or does not fit the network, if y has not
     the shape of the network's output or the loss refuses it, if a number of X or y is not finite, or if lr is not a
-    positive, finite number; and if a layer or the loss computes something other than its lines of NumPy say, on these
-    numbers.
+    positive, finite number; and if a line of a layer or of the loss cannot be run, or gives another shape than what it
+    is of.
     """
 
     network: Network
@@ -43,36 +40,64 @@ class Problem:
             )
         self._settle()
         _check_finite(X=self.X, y=self.y)
-        check_lines(self)
-
-    @classmethod
-    def trusted(cls, **parts: Any) -> Self:
-        """A problem whose layers and loss have been checked against their lines before, on other numbers."""
-        problem = object.__new__(cls)
-        problem.__dict__.update(parts)
-        problem._settle()
-        return problem
+        _check_shapes(self)
 
     def evolve(self, **changes: Any) -> Self:
-        """The same problem with some parts changed; its layers and loss are not checked against their lines again.
+        """The same problem with some parts changed, or with other `parameters`, by name; the others stay.
 
         Raises TypeError for a part that no problem has, such as W1, and ValueError as Problem does.
         """
         parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        if "parameters" in changes:
+            parameters = changes.pop("parameters")
+            network = changes.get("network", self.network)
+            changes["network"] = network.with_parameters(network.parameters | parameters)
         if alien := changes.keys() - parts.keys():
             raise TypeError(
                 f"a Problem has {', '.join(parts)}; got {', '.join(sorted(alien))}. Other weights: "
-                "network=p.network.with_parameters(...)"
+                "parameters={'W1': ...}"
             )
-        changed = self.trusted(**parts | changes)
-        _check_finite(**{name: getattr(changed, name) for name in ("X", "y") if name in changes})
-        return changed
+        problem = object.__new__(type(self))
+        problem.__dict__.update(parts | changes)
+        problem._settle(changes)
+        _check_finite(**{name: getattr(problem, name) for name in ("X", "y") if name in changes})
+        return problem
 
-    def _settle(self) -> None:
-        """Make X and y read-only, and check what needs no computation."""
-        object.__setattr__(self, "X", as_readonly_array("X", self.X))
-        object.__setattr__(self, "y", as_readonly_array("y", self.y))
-        _check_parts(self.loss)
+    def trained(self, lrs: Sequence[Any]) -> Self:
+        """The same problem after an update at each of these learning rates, the last of which it keeps."""
+        lines, parameters = self.lines, self.parameters
+        step = lines.function(tuple(lines.replacing[name] for name in parameters), tuple(self.given))
+        values = [*parameters.values()]
+        for lr in lrs:
+            values = step(self.X, self.y, *values, lr)
+        new = dict(zip(parameters, map(read_only, values), strict=True))
+        return self.evolve(parameters=new, lr=lrs[-1])
+
+    @property
+    def parameters(self) -> dict[str, Array]:
+        """Every weight and bias by name: see `Network.parameters`."""
+        return self.network.parameters
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What a training step starts from, by name: X, y, the parameters and lr."""
+        return {"X": self.X, "y": self.y, **self.network.parameters, "lr": self.lr}
+
+    @property
+    def lines(self) -> Lines:
+        """The lines of one training step, in order: see `steps`."""
+        return self.network.lines(self.loss)
+
+    def _settle(self, changed: Container[str] = ("X", "y", "network", "loss", "lr")) -> None:
+        """Make X and y read-only, and check what needs no computation, as far as it has changed."""
+        for name in ("X", "y"):
+            if name in changed:
+                object.__setattr__(self, name, as_readonly_array(name, getattr(self, name)))
+        if "lr" in changed:
+            check_learning_rate(self.lr)
+        if changed == {"lr"}:  # pragma: no mutate  quicker
+            return
+        check_part(self.loss, Loss, "the loss", "SumSquaredError")
         if any(p.ndim > 2 for p in self.network.parameters.values()):
             raise ValueError(f"a problem has one network, not a stack of them; got {self.network}")
         inputs = getattr(self.network.layers[0], "inputs", None)
@@ -84,7 +109,6 @@ class Problem:
         if outputs is not None and self.y.shape != (len(self.X), outputs):
             raise _misshapen(self.y, (len(self.X), outputs))
         check_targets(self.loss, self.y)
-        check_learning_rate(self.lr)
 
 
 def check_problem(problem: Any) -> None:
@@ -97,22 +121,6 @@ def check_problem(problem: Any) -> None:
             f"this takes a Problem, not {got}: worked_example() is one, random_problem(0, X=X, y=y) makes one of your "
             "data, and Problem(network, loss, X, y, lr) one of your network"
         )
-
-
-def _check_parts(loss: Any) -> None:
-    """Raise ValueError, saying what is missing, if a loss lacks something that a step needs."""
-    needed = "a loss needs formulas, value and gradient, as SumSquaredError() has"
-    if isinstance(loss, type):
-        raise ValueError(f"{needed}; got {loss!r} itself: write {loss.__name__}(), with parentheses")
-    if isinstance(loss, str) and loss in LOSSES:
-        raise ValueError(f"{needed}; got {loss!r}, which is LOSSES[{loss!r}]")
-    if missing := [part for part in ("formulas", "value", "gradient") if not hasattr(loss, part)]:
-        line = (
-            ': its lines of NumPy, as in formulas = {"L": "np.sum(({y_pred} - {y}) ** 2)", "dy_pred": "2 * ({y_pred} - '
-            '{y})"}'
-        )
-        lacks = f", which lacks {', '.join(missing)}{line if missing == ['formulas'] else ''}"
-        raise ValueError(f"{needed}; got {loss!r}{lacks}")
 
 
 def _check_finite(**data: Array) -> None:
@@ -146,78 +154,45 @@ def check_targets(loss: Loss, y: Array) -> None:
         called(loss, "check_targets", y)
 
 
-def check_lines(problem: Problem) -> None:
-    """Run every line of a training step of `problem`, and compare it with what the methods give, on the same numbers.
+def _check_shapes(problem: Problem) -> None:
+    """Run every line of a training step, and raise ValueError, naming it, if one gives another shape than it must.
 
-    Raises ValueError, with a sentence, if a method gives another shape than its line, or numbers that differ by more
-    than rounding; if y does not have the shape of the network's output; and if a method fails.
+    A gradient has that of what it is of, L is one number, and y_pred has that of y.
     """
-    network, loss, X, y = problem.network, problem.loss, problem.X, problem.y
-    given = {"X": X, "y": y, **network.parameters, "lr": problem.lr}
-    with np.errstate(all="ignore"):
-        known = dict(given)  # the values from which all others take their shapes
-        for layer, entering, leaving, _ in network.stages:
-            known[leaving] = called(layer, "forward", known[entering])
-            if not isinstance(known[leaving], np.ndarray):
-                raise ValueError(f"{layer!r}.forward must give an array; got a {type(known[leaving]).__name__}")
-        if known["y_pred"].shape != y.shape:
-            raise _misshapen(y, known["y_pred"].shape)
-        steps = {step.name: step for step in _run_checked(lines_of(network, loss), given, known)}
-        values = given | {name: step.value for name, step in steps.items()}
-        for layer, entering, leaving, number in network.stages:
-            x, dY = values[entering], values[f"d{leaving}"]
-            found = {leaving: ("forward", called(layer, "forward", x))}
-            if entering != "X":
-                found[f"d{entering}"] = "backward", called(layer, "backward", x, dY)
-            if layer.parameters:
-                gradients = called(layer, "gradients", x, dY)
-                if not isinstance(gradients, Mapping) or {*gradients} != {*layer.parameters}:
-                    names = ", ".join(map(repr, layer.parameters))
-                    raise ValueError(f"{layer!r}.gradients must return a dictionary of {names}; got {gradients!r}")
-                found |= {f"d{p}{number}": (f"gradients[{p!r}]", gradient) for p, gradient in gradients.items()}
-            for name, (method, value) in found.items():
-                _check_shape(f"{layer!r}.{method}", value, steps[name], known)
-                _check_same(f"{layer!r}.{method}", value, steps[name], values)
-        for name, method in (("L", "value"), ("dy_pred", "gradient")):
-            value = called(loss, method, values["y_pred"], y)
-            _check_shape(f"{loss!r}.{method}", value, steps[name], known)
-            _check_same(f"{loss!r}.{method}", value, steps[name], values)
-
-
-def _run_checked(lines: tuple[Step, ...], given: Mapping[str, Any], known: Mapping[str, Any]) -> tuple[Step, ...]:
-    """The lines with their values, each of the right shape. The first that is not is named, not one that follows."""
+    lines, given = problem.lines, problem.given
     try:
-        steps = run(lines, given)
-    except ValueError:
-        for number in range(1, len(lines)):
-            try:
-                *_, step = run(lines[:number], given)
-            except ValueError:
-                break
-            _check_shape(_shown(step), step.value, step, known)
+        values = lines.run(given)
+    except LineError as error:  # the first that is wrong is named, not one that follows
+        names = lines.names[: lines.names.index(error.name)]
+        before = lines.function(names, tuple(given))(*given.values())
+        _compare_shapes(problem, dict(zip(names, before, strict=True)))
         raise
-    for step in steps:
-        _check_shape(_shown(step), step.value, step, known)
-    return steps
+    _compare_shapes(problem, values)
 
 
-def _shown(step: Step) -> str:
-    return f"the line {step.name} = {step.code} of {step.kind.__name__}"
-
-
-def _check_shape(what: str, value: Any, step: Step, known: Mapping[str, Any]) -> None:
-    """Raise ValueError unless a value has the shape of what it belongs to: a gradient that of its value, L none."""
-    like = {"backward": step.name.removeprefix("d"), "update": step.name.removesuffix("_new")}.get(
-        step.phase, step.name
-    )
-    if step.phase == "loss" and step.name != "L":  # a line of the loss before L may give anything
-        return
-    shape = np.shape(known[like]) if like in known else ()
-    is_number = isinstance(value, np.ndarray | Number)
-    if not is_number or np.shape(value) != shape:
-        got = f"shape {np.shape(value)}" if is_number else f"a {type(value).__name__}"
-        wanted = f"an array of shape {shape}{f', like {like}' if like != step.name else ''}" if shape else "one number"
-        raise ValueError(f"{what} must give {wanted}; got {got}")
+def _compare_shapes(problem: Problem, values: Mapping[str, Any]) -> None:
+    like = {name: np.shape(value) for name, value in {**problem.given, **values}.items()}
+    for layer, X, Y, _ in problem.network.stages:
+        if layer.is_elementwise:
+            like[Y] = like[X]
+        elif Y in values and hasattr(layer, "outputs"):
+            like[Y] = (len(problem.X), layer.outputs)
+        if Y == "y_pred" and Y in values and like[Y] != problem.y.shape:
+            raise _misshapen(problem.y, like[Y])
+    like["L"] = ()
+    outputs = {stage.Y for stage in problem.network.stages}
+    for step in problem.lines:
+        if step.name not in values or not (step.of or step.name in outputs or step.name == "L"):
+            continue  # a line between may give anything
+        value, shape = values[step.name], like[step.of or step.name]
+        is_number = isinstance(value, np.ndarray | Number)
+        if not is_number or np.shape(value) != shape:
+            got = f"shape {np.shape(value)}" if is_number else f"a {type(value).__name__}"
+            of = f", like {step.of}" if step.of else ""
+            wanted = f"an array of shape {shape}{of}" if shape else "one number"
+            raise ValueError(
+                f"the line {step.name} = {step.code} of {step.kind.__name__} must give {wanted}; got {got}"
+            )
 
 
 def called(owner: Any, method: str, *arguments: Any) -> Any:
@@ -228,26 +203,6 @@ def called(owner: Any, method: str, *arguments: Any) -> Any:
         raise
     except Exception as error:
         raise ValueError(f"{owner!r}.{method} stopped with {type(error).__name__}: {error}") from error
-
-
-def _check_same(method: str, found: Any, step: Step, values: Mapping[str, Any]) -> None:
-    """Raise ValueError unless what a method gives is what its line gives, but for rounding."""
-    found, expected = np.asarray(found), np.asarray(step.value)
-    if found.tolist() == expected.tolist():
-        return
-    eps = max(eps_of(found), eps_of(expected))
-    kind = complex if "c" in (found.dtype.kind, expected.dtype.kind) else float
-    found, expected = found.astype(kind), expected.astype(kind)
-    terms = np.float64(terms_of(step.code, {name: Terms(value) for name, value in values.items()}))
-    allowed = ROUNDINGS * eps * np.where(np.isfinite(terms), terms, np.abs(expected)) + (1e-290 if eps else 0)
-    near = np.abs(found - expected) <= allowed  # pragma: no mutate  no difference is that to the last bit
-    same = near | (found == expected) | (np.isnan(found) & np.isnan(expected))
-    if not same.all():
-        where = tuple(int(i) for i in np.argwhere(~same)[0])
-        cell = f"{step.name}{list(where)}" if where else step.name
-        line = f"its line {step.name} = {step.code}"
-        yours, mine = told_apart(found[where], expected[where], 6)
-        raise ValueError(f"{method} gives {yours} for {cell}, but {line} gives {mine}")
 
 
 def check_learning_rate(lr: Any) -> None:

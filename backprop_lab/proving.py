@@ -15,11 +15,11 @@ import numpy as np
 
 from backprop_lab.gradcheck import loss_of, off_at_zero, one_entry_each
 from backprop_lab.layers import Array
-from backprop_lab.lines import lines_of, run
 from backprop_lab.network import check_gradient
 from backprop_lab.number_format import at_most, percent
 from backprop_lab.problem import Problem, check_problem
 from backprop_lab.rounding import FLOAT64, Terms, eps_of, terms_of
+from backprop_lab.steps import Lines
 from backprop_lab.tracing import Trace, trace
 
 AGREES = 1e-5  # far above the error of a right gradient, about 1e-9, and far below that of a wrong one
@@ -108,10 +108,10 @@ def _of_gradient(trace: Trace, name: str) -> str:
     """What a gradient is of: `W1` for `dW1`."""
     if not isinstance(trace, Trace):
         raise ValueError(f"this takes the trace of a problem, as trace(problem) gives it; got {trace!r:.60}")
-    gradients = [step.name for step in trace.steps if step.phase == "backward"]
+    gradients = [step.name for step in trace.steps if step.role == "gradient"]
     if name not in gradients:
         raise KeyError(f"{name!r} is not a gradient of this trace; those are {', '.join(gradients)}")
-    return name.removeprefix("d")
+    return trace.owner(name)
 
 
 def _error(trace: Trace, name: str, analytic: Array) -> float:
@@ -271,7 +271,9 @@ class _Moves:
         The step is so small that the loss hardly moves: times large weights, another one would bend a tanh on the way.
         """
         loss, along = loss_of(off_at_zero(self.problem), self.name), self.along(self.terms.terms, np.abs)
-        on_the_way = (self.right.terms[f"d{stage.Y}"].terms for stage in self.problem.network.stages)
+        parameters = self.problem.parameters
+        steps = (step for step in self.right.steps if step.role == "gradient" and step.of not in parameters)
+        on_the_way = (self.right.terms[step.name].terms for step in steps)
         largest = max(1.0, *(float(np.fmax.reduce(each, axis=None)) for each in on_the_way))  # pragma: no mutate  or so
         h = np.fmin(COMPLEX_STEP, np.fmax(LEAST, LEAST * largest / along))  # COMPLEX_STEP where they are nan
         try:
@@ -334,15 +336,14 @@ def _elsewhere(problem: Problem, name: str, seed: int) -> _Moves | None:
 
 def _right_trace(trace: Trace, name: str) -> Trace:
     """One training step in floats, by the right lines, in which a value, such as W1 or H1, is what it is in `trace`."""
-    problem = trace.problem
-    lines = lines_of(problem.network, problem.loss)
+    problem, lines = trace.problem, trace.problem.lines
     if all(
         step.code == line.code and np.asarray(step.value).dtype == float  # pragma: no mutate  or it is run again
         for step, line in zip(trace.steps, lines, strict=True)
     ):
         return trace
-    parameters = {p: np.asarray(array, dtype=float) for p, array in problem.network.parameters.items()}
+    parameters = {p: np.asarray(array, dtype=float) for p, array in problem.parameters.items()}
     X, y = np.asarray(problem.X, dtype=float), np.asarray(problem.y, dtype=float)
-    problem = problem.evolve(network=problem.network.with_parameters(parameters), X=X, y=y)
-    given = {"X": X, "y": y, **parameters, "lr": problem.lr, name: np.asarray(trace[name], dtype=float)}
-    return Trace(problem, given, run([line for line in lines if line.name != name], given))
+    problem = problem.evolve(parameters=parameters, X=X, y=y)
+    given = problem.given | {name: np.asarray(trace[name], dtype=float)}
+    return Trace(problem, given, Lines(line for line in lines if line.name != name))

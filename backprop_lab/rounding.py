@@ -20,7 +20,8 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from backprop_lab.layers import FLOATS, WHOLE, Array
-from backprop_lab.lines import NAMESPACE, Step, compiled, evaluate
+from backprop_lab.lines import NAMESPACE, compiled, evaluate
+from backprop_lab.steps import Step
 
 FLOAT64 = float(np.finfo(float).eps)
 FLOAT32 = float(np.finfo(np.float32).eps)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from backprop_lab.lines import is_a_line_of_ours
 from backprop_lab.tracing import Trace
 
 SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@", ast.Pow: "**"}
@@ -70,9 +71,11 @@ def likely_slips(trace: Trace, name: str, function: Any) -> tuple[Slip, ...]:
     would write in another way; then a slip in it is no help.
     """
     step, slips = trace.step(name), one_slip_away(trace, name)
-    ours = [kind for kind in step.kind.__mro__ if kind.__module__.startswith("backprop_lab.")]
-    is_ours = any(vars(kind).get("formulas", {}).get(step.result) == step.template for kind in ours)
-    return slips if is_ours else tuple(slip for slip in slips if shows(function, slip.line))
+    return (
+        slips
+        if is_a_line_of_ours(step.kind, step.result, step.template)
+        else tuple(slip for slip in slips if shows(function, slip.line))
+    )
 
 
 @lru_cache(maxsize=256)

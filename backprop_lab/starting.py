@@ -1,7 +1,7 @@
 """Problems to start from: random numbers, or your own data with random weights, always the same for the same seed."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -22,7 +22,6 @@ def random_problem(
     lr: float = 1e-3,
     activation: Layer = ReLU(),  # noqa: B008  a ReLU has no state to share
     loss: Loss = SumSquaredError(),  # noqa: B008
-    make: Callable[..., Problem] = Problem,
     *,
     X: Any = None,
     y: Any = None,
@@ -39,10 +38,9 @@ def random_problem(
     Source: LeCun, Bottou, Orr and Müller, "Efficient BackProp", in: Neural Networks: Tricks of the Trade, Springer
     (1998), section 4.6.
 
-    `make` is `Problem`, or `Problem.trusted` where a problem of the same layers has been checked before. Raises
-    ValueError if the seed is not a whole number from 0 up, if a size is not a whole number from 1 up or not that of X
-    and y, if one of X and y is missing or no table of numbers, if they differ in samples, or if lr is not positive and
-    finite; and as Problem does.
+    Raises ValueError if the seed is not a whole number from 0 up, if a size is not a whole number from 1 up or not that
+    of X and y, if one of X and y is missing or no table of numbers, if they differ in samples, or if lr is not positive
+    and finite; and as Problem does.
     """
     check_seed(seed)
     data = None if X is None and y is None else _tables(X, y)
@@ -69,7 +67,7 @@ def random_problem(
         y = _drawn_targets(loss, rng.standard_normal((sizes["samples"], sizes["outputs"])))
     else:
         X, y = data
-    return make(network=Network(layers[:-1]), loss=loss, X=X, y=y, lr=lr)
+    return Problem(Network(layers[:-1]), loss, X, y, lr)
 
 
 def redrawn(problem: Problem, seed: int | None) -> Problem:

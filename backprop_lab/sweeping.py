@@ -4,8 +4,6 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from itertools import count
 from typing import Any, Literal
 
 import numpy as np
@@ -13,8 +11,8 @@ import numpy as np
 from backprop_lab.layers import Array
 from backprop_lab.network import Network
 from backprop_lab.problem import Problem, check_learning_rate, check_problem, check_seed, check_whole
-from backprop_lab.replaying import RecordingLoss, RunsContiguous, replay_of
 from backprop_lab.starting import random_problem, redrawn
+from backprop_lab.tracing import trace
 
 BLOCK_BYTES = 2**23  # what one block makes in a step; what it works on at a time is a quarter of that
 ROUND_STEPS = 100  # after at most this many, the diverged runs are dropped and there is a whole map
@@ -24,6 +22,21 @@ FEW_RUNS = 128  # in a block of fewer runs than this, `@` run by run is faster t
 
 # How many steps are made, of each run on average, and at the end what has come of them: parameters and losses.
 Progress = Iterator[tuple[float, tuple[dict[str, Array], Array] | None]]
+
+
+class RunsContiguous(np.ndarray[Any, Any]):
+    """A stack (S, N, D) whose runs lie side by side in memory (order "F"), and whose `@` goes along them.
+
+    NumPy multiplies a stack matrix by matrix, which for tiny ones is mostly overhead. This takes one entry
+    [n, d] of all runs times one entry [d, h] of all runs in one go through memory, and so on for all n, d and h.
+    Whatever is computed from such an X is RunsContiguous again, and with it every left operand of the layers.
+    """
+
+    def __matmul__(self, other: Any) -> Any:
+        # As where a layer multiplies by a matrix that all runs share.
+        if self.ndim != 3 or np.ndim(other) != 3:  # pragma: no mutate  for stacks this is for speed alone
+            return super().__matmul__(other)
+        return np.einsum("snd,sdh->snh", self, other).view(RunsContiguous)  # pragma: no mutate  this is for speed alone
 
 
 @dataclass(eq=False)
@@ -107,9 +120,7 @@ def sweep(
         problems: Iterable[Problem] = (redrawn(problem, seed) for seed in seeds)
     else:
         seeds = _each("seeds", seeds, check_seed)
-        draw: Any = partial(random_problem, lr=1.0, **options)  # pragma: no mutate  each run has an lr of its own
-        draw_trusted = partial(draw, make=Problem.trusted)  # pragma: no mutate  the first is checked, like all others
-        problems = draw(seeds[0]), *map(draw_trusted, seeds[1:])
+        problems = (random_problem(seed, lr=1.0, **options) for seed in seeds)  # each run has an lr of its own
     *_, result = sweep_problems(problems, lrs, steps, seeds)
     return result
 
@@ -125,7 +136,7 @@ def sweep_problems(
     problems = tuple(map(in_floats, problems))
     lrs = _each("lrs", lrs, check_learning_rate)
     check_whole("steps", steps, 1, such_as=", such as 500")
-    starts = [problem.network.parameters for problem in problems]
+    starts = [problem.parameters for problem in problems]
     return _advance(
         Sweep(
             tuple(seeds),
@@ -145,7 +156,7 @@ def in_floats(problem: Problem) -> Problem:
 
     Raises ValueError if a number is complex.
     """
-    numbers = {"X": problem.X, "y": problem.y, **problem.network.parameters}
+    numbers = {"X": problem.X, "y": problem.y, **problem.parameters}
     for name, array in numbers.items():
         if np.iscomplexobj(array) or any(isinstance(each, complex) for each in array.flat if array.dtype == object):
             raise ValueError(f"this needs real numbers, and {name} has complex ones")
@@ -153,8 +164,7 @@ def in_floats(problem: Problem) -> Problem:
     if all(array.dtype == kind for array in numbers.values()):
         return problem
     X, y, *parameters = (array.astype(kind) for array in numbers.values())
-    names = problem.network.parameters
-    return problem.evolve(network=problem.network.with_parameters(dict(zip(names, parameters, strict=True))), X=X, y=y)
+    return problem.evolve(parameters=dict(zip(problem.parameters, parameters, strict=True)), X=X, y=y)
 
 
 def _each(name: str, values: Any, check: Callable[[Any], None]) -> tuple[Any, ...]:
@@ -170,7 +180,7 @@ def _each(name: str, values: Any, check: Callable[[Any], None]) -> tuple[Any, ..
 def _advance(result: Sweep) -> Iterator[Sweep]:
     """Take all runs on together: a round is some steps of every run that is left, block by block."""
     problems, steps = result.problems, result.loss.shape[-1] - 1
-    train = _train_block if _can_be_stacked(problems[0]) else _train_alone
+    train = _train_block if problems[0].lines.can_be_stacked(problems[0].given) else _train_alone
     X, y = np.stack([p.X for p in problems]), np.stack([p.y for p in problems])
     lr = np.array(result.lrs, X.dtype)[:, None, None]
     # The same arrays with one axis of runs, in which run = number of its seed * number of lrs + number of its lr.
@@ -212,56 +222,15 @@ def _advance(result: Sweep) -> Iterator[Sweep]:
 
 def _numbers(problem: Problem) -> int:
     """How many numbers a step makes, more or less: about four of each weight and unit."""
-    numbers, outputs = 0, problem.X  # pragma: no mutate
-    for layer in problem.network.layers:
-        outputs = layer.forward(outputs)
-        if layer.parameters:
-            numbers += sum(p.size for p in layer.parameters.values()) + outputs.size  # pragma: no mutate
-    return 4 * numbers  # pragma: no mutate  it is a guess, for speed
+    weights = sum(p.size for p in problem.parameters.values())
+    units = sum(np.size(step.value) for step in trace(problem).steps if step.phase == "forward")
+    return 4 * (weights + units)  # pragma: no mutate  it is a guess, for speed
 
 
 def _blocks(numbers: int, runs: Array) -> list[Array]:
     """The runs in blocks of BLOCK_BYTES, each of which makes so many numbers of 8 bytes a step."""
     size = max(1, BLOCK_BYTES // (8 * numbers))  # pragma: no mutate  for speed and little memory
     return np.array_split(runs, math.ceil(len(runs) / size)) if len(runs) else []
-
-
-def _can_be_stacked(problem: Problem) -> bool:
-    """Whether the layers and the loss take a stack of a few problems to what each of them gives alone.
-
-    Their number occurs in no shape, so that a length, such as `len(y)`, is not the right one by chance.
-    """
-    numbers = {"X": problem.X, "y": problem.y, **problem.network.parameters}
-    sizes = count(2)  # pragma: no mutate  or 3
-    S = next(size for size in sizes if not any(size in array.shape for array in numbers.values()))
-    # Any numbers do, but for y, which a loss may not take at another size.
-    stack = {name: np.stack([array * 0.9**k for k in range(S)]) for name, array in numbers.items()}  # pragma: no mutate
-    stack["y"] = np.stack([problem.y] * S)  # pragma: no mutate
-    lr = np.linspace(1e-3, 2e-3, S).astype(problem.X.dtype).reshape(S, 1, 1)  # pragma: no mutate
-
-    def results(X: Array, y: Array, lr: Any, **parameters: Array) -> list[Array]:
-        network = problem.network.with_parameters(parameters)
-        gradients = network.gradients(problem.loss, X, y)
-        moved = network.update(gradients, lr).parameters
-        return [problem.loss.value(network.forward(X), y), *gradients.values(), *moved.values()]
-
-    with np.errstate(all="ignore"):  # pragma: no mutate  only for quiet
-        try:
-            together = results(lr=lr, **stack)
-        except Exception:  # written for one problem at a time, they may fail in any way
-            return False
-        each = (results(lr=lr[run, 0, 0], **{name: array[run] for name, array in stack.items()}) for run in range(S))
-        alone = map(np.array, zip(*each, strict=True))
-        return all(map(_same, together, alone))
-
-
-def _same(found: Any, expected: Array) -> bool:
-    """Whether arrays have the same shape and numbers that agree in the first half of their digits."""
-    if np.shape(found) != expected.shape:
-        return False
-    largest = np.max(np.abs(expected), initial=0, where=np.isfinite(expected))
-    allowed = math.sqrt(np.finfo(expected.dtype).eps) * largest
-    return np.allclose(found, expected, rtol=0, atol=allowed, equal_nan=True)
 
 
 def _train_alone(problem: Problem, parameters: dict[str, Array], X: Array, y: Array, lr: Array, steps: int) -> Progress:
@@ -290,24 +259,18 @@ def _train_block(problem: Problem, parameters: dict[str, Array], X: Array, y: Ar
 
 def _train(problem: Problem, parameters: dict[str, Array], X: Array, y: Array, lr: Any, steps: int) -> Progress:
     """One run, or a stack of them, and its losses. There is no overflow warning; losses become infinite."""
-    network, done, values = problem.network.with_parameters(parameters), 0, list[Array]()
-    loss = RecordingLoss(problem.loss, values)
-    with np.errstate(all="ignore"):  # pragma: no mutate  only for quiet
-        is_worth_it = isinstance(X, RunsContiguous) and steps > 2  # pragma: no mutate  the plain way gives the same
-        replay = replay_of(network, problem.loss, X, y, lr) if is_worth_it else None  # pragma: no mutate
-    while done < steps:
+    lines, names, new = problem.lines, (*problem.given,), [*parameters.values()]
+    is_stack = np.ndim(lr) > 0
+    step = lines.function(("L", *(lines.replacing[name] for name in parameters)), names, is_stack)
+    losses: list[Array] = []
+    while len(losses) < steps:
         until = time.monotonic() + PIECE  # pragma: no mutate  how often one may look
-        with np.errstate(all="ignore"):
-            while True:
-                if replay:
-                    values.append(replay.step())
-                else:
-                    network = network.update(network.gradients(loss, X, y), lr)
-                done += 1
-                if done == steps or time.monotonic() >= until:  # pragma: no mutate  or a moment later
-                    break
-        if done < steps:  # pragma: no mutate  or once more
-            yield done, None
-    with np.errstate(all="ignore"):
-        values.append(replay.step(last=True) if replay else loss.value(network.forward(X), y))  # pragma: no mutate
-    yield steps, (network.parameters, np.array(values).T)
+        while True:
+            loss, *new = step(X, y, *new, lr)
+            losses.append(loss)
+            if len(losses) == steps or time.monotonic() >= until:  # pragma: no mutate  or a moment later
+                break
+        if len(losses) < steps:  # pragma: no mutate  or once more
+            yield len(losses), None
+    losses += lines.function(("L",), names, is_stack)(X, y, *new, lr)
+    yield steps, (dict(zip(parameters, new, strict=True)), np.array(losses).T)

@@ -1,5 +1,6 @@
 """One training step, written down: every value in the order it is computed, with the line that computes it."""
 
+import copy
 import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -7,23 +8,38 @@ from typing import Any
 
 import numpy as np
 
-from backprop_lab.layers import Array, as_readonly_array
-from backprop_lab.lines import Step, evaluate, lines_of, run
+from backprop_lab.lines import evaluate
 from backprop_lab.problem import Problem, check_problem
 from backprop_lab.rounding import Terms, all_terms
+from backprop_lab.steps import Lines, Step
 
 
 class Trace(Mapping[str, Any]):
     """The record of one training step of a problem: read-only arrays by name, as in `trace["dW1"]`.
 
     `steps` has every computed value in order; `names` also has what was given: X, y, the parameters and lr.
+    Raises ValueError, naming the line, if one cannot be run.
     """
 
-    def __init__(self, problem: Problem, given: dict[str, Any], steps: tuple[Step, ...]) -> None:
+    def __init__(self, problem: Problem, given: Mapping[str, Any], lines: Lines) -> None:
+        """Run the lines over what is given: the problem's own, or some with a mistake in them."""
         self.problem = problem
-        self.steps = steps
         self.given = given
-        self._values = given | {step.name: step.value for step in steps}
+        self._lines = lines
+        self._values = lines.run(given)
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """Every computed value in order."""
+        values, new = self._values, tuple.__new__  # quicker than the constructor
+        return tuple([new(Step, (*line[:-1], values[line[0]])) for line in self._lines])
+
+    def showing(self, values: Mapping[str, Any]) -> "Trace":
+        """The same lines over other values, which they do not give: see `mysteries`."""
+        shown = copy.copy(self)
+        shown.__dict__.pop("steps", None)
+        shown._values = {**self._values, **values}
+        return shown
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -60,6 +76,14 @@ class Trace(Mapping[str, Any]):
     def __eq__(self, other: object) -> bool:
         return self is other
 
+    def owner(self, name: str) -> str:
+        """What a gradient is of, or what a new value replaces in the next step; "" for any other name."""
+        return self._by_name[name].of if name in self._by_name else ""
+
+    def role(self, name: str) -> str:
+        """Whether a name is that of a "value", a "gradient", or of what is "new" in the next step."""
+        return self._by_name[name].role if name in self._by_name else "value"
+
     def step(self, name: str) -> Step:
         """The step that computes `name`. Raises KeyError, listing what there is, if none does."""
         try:
@@ -88,15 +112,14 @@ class Trace(Mapping[str, Any]):
         return evaluate(code, self._values | others)
 
     def next_problem(self) -> Problem:
-        """The same problem after this step's update."""
-        new = {name: self[f"{name}_new"] for name in self.problem.network.parameters}
-        return self.problem.evolve(network=self.problem.network.with_parameters(new))
+        """The same problem after this step's update: what replaces a value is that value in the next step."""
+        new = {name: self[new] for name, new in self._lines.replacing.items()}
+        return self.problem.evolve(parameters=new)
 
     def next_loss(self) -> Any:
         """The loss after this step's update, on the same samples; what overflows does so without a warning."""
-        after = self.next_problem()
-        with np.errstate(all="ignore"):
-            return after.loss.value(after.network.forward(after.X), after.y)
+        given = self.next_problem().given
+        return self.problem.lines.function(("L",), tuple(given))(*given.values())[0]
 
 
 def trace(problem: Problem) -> Trace:
@@ -106,12 +129,4 @@ def trace(problem: Problem) -> Trace:
     `problem` is not a Problem.
     """
     check_problem(problem)
-    parameters = {name: _kept(name, p) for name, p in problem.network.parameters.items()}
-    given = {"X": problem.X, "y": problem.y, **parameters, "lr": problem.lr}
-    return Trace(problem, given, run(lines_of(problem.network, problem.loss), given))
-
-
-def _kept(name: str, parameter: Array) -> Array:
-    """A parameter as it is now, whatever happens to the layer's own array."""
-    is_fixed = not parameter.flags.writeable and parameter.base is None  # nor a view of what somebody writes to
-    return parameter if is_fixed else as_readonly_array(name, parameter)
+    return Trace(problem, problem.given, problem.lines)

@@ -47,7 +47,7 @@ def plain_training(problem, lrs):
 
 
 def gradients_of(t):
-    return [step.name for step in t.steps if step.phase == "backward"]
+    return [step.name for step in t.steps if step.role == "gradient"]
 
 
 def with_numbers(problem, **changed):

@@ -1,6 +1,5 @@
 """Layers and losses of a reader's own, and a problem with each: the package must treat them like its own."""
 
-import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
@@ -8,8 +7,8 @@ from typing import ClassVar
 import numpy as np
 
 from backprop_lab import Network, Problem
-from backprop_lab.layers import Activation, Linear, ReLU, Tanh
-from backprop_lab.losses import MeanSquaredError, SumSquaredError
+from backprop_lab.layers import Activation, Layer, Linear, ReLU, Tanh
+from backprop_lab.losses import Loss, MeanSquaredError, SumSquaredError
 
 
 class Dotted(Linear):
@@ -18,53 +17,20 @@ class Dotted(Linear):
     formulas: ClassVar = Linear.formulas | {"Y": "np.dot({X}, {W}) + {b}", "dW": "np.dot({X}.mT, {dY})"}
 
 
-class Own:
-    """Made of nothing of ours: the parameters are those that it is given by name."""
-
-    def __init__(self, **parameters):
-        self.parameters = {name: np.asarray(value) for name, value in parameters.items()}
-
-    def with_parameters(self, parameters):
-        return type(self)(**parameters)
-
-
-class WithoutBias(Own):
-    def forward(self, X):
-        return X @ self.parameters["W"]
-
-    def backward(self, X, dY):
-        return dY @ self.parameters["W"].mT
-
-    def gradients(self, X, dY):
-        return {"W": X.mT @ dY}
-
+class WithoutBias(Layer):
+    learnt = ("W",)
     formulas: ClassVar = {"Y": "{X} @ {W}", "dX": "{dY} @ {W}.mT", "dW": "{X}.mT @ {dY}"}
 
 
-class Scale(Own):
+class Scale(Layer):
     """Every unit times a number `a` of its own, (1, H), that is learned."""
 
-    def forward(self, X):
-        return self.parameters["a"] * X
-
-    def backward(self, X, dY):
-        return self.parameters["a"] * dY
-
-    def gradients(self, X, dY):
-        return {"a": (dY * X).sum(axis=-2, keepdims=True)}
-
+    learnt = ("a",)
     formulas: ClassVar = {"Y": "{a} * {X}", "dX": "{a} * {dY}", "da": "np.sum({dY} * {X}, axis=0, keepdims=True)"}
 
 
-class ConcatenatedReLU(Own):
+class ConcatenatedReLU(Layer):
     """Twice as wide as what comes in: its positive part beside its negative one (Shang et al., 2016)."""
-
-    def forward(self, X):
-        return np.concatenate([np.maximum(X, 0), np.maximum(-X, 0)], axis=-1)
-
-    def backward(self, X, dY):
-        above, below = np.split(dY, 2, axis=-1)
-        return above * (X > 0) - below * (X < 0)
 
     formulas: ClassVar = {
         "Y": "np.hstack([np.maximum({X}, 0), np.maximum(-{X}, 0)])",
@@ -75,40 +41,21 @@ class ConcatenatedReLU(Own):
 @dataclass(frozen=True)
 class LeakyReLU(Activation):
     slope: float | Fraction = 0.01
-
-    def forward(self, X):
-        return np.maximum(X, self.slope * X)
-
-    def backward(self, X, dY):
-        return np.where(X > 0, dY, self.slope * dY)
-
     formulas: ClassVar = {"Y": "np.maximum({X}, {slope} * {X})", "dX": "{dY} * np.where({Y} > 0, 1, {slope})"}
 
 
 class LogOfMath(Activation):
-    forward, backward = np.vectorize(math.log, otypes=[float]), staticmethod(lambda X, dY: dY / X)
     formulas: ClassVar = {"Y": "np.vectorize(math.log, otypes=[float])({X})", "dX": "{dY} / {X}"}
 
 
 class Steep(Tanh):
-    """Its gradient is a hundredth too large, in line and method alike."""
+    """Its gradient is a hundredth too large."""
 
     formulas: ClassVar = Tanh.formulas | {"dX": "1.01 * {dY} * (1 - {Y}**2)"}
 
-    def backward(self, X, dY):
-        return 1.01 * dY * (1 - self.forward(X) ** 2)
 
-
-class Arctan:
+class Arctan(Layer):
     """By the `math` of Python; forward it is a comprehension, which takes one matrix at a time and no stack."""
-
-    parameters: ClassVar = {}
-
-    def forward(self, X):
-        return np.array([[math.atan(x) for x in row] for row in X])
-
-    def backward(self, X, dY):
-        return dY * np.vectorize(math.cos)(self.forward(X)) ** 2
 
     formulas: ClassVar = {
         "Y": "np.array([[math.atan(x) for x in row] for row in {X}])",
@@ -116,16 +63,8 @@ class Arctan:
     }
 
 
-class Softmax(Activation):
+class Softmax(Layer):
     """Not cell by cell: each unit's output depends on all units of its sample."""
-
-    def forward(self, X):
-        e = np.exp(X - X.max(axis=-1, keepdims=True))
-        return e / e.sum(axis=-1, keepdims=True)
-
-    def backward(self, X, dY):
-        Y = self.forward(X)
-        return Y * (dY - (dY * Y).sum(axis=-1, keepdims=True))
 
     formulas: ClassVar = {
         "Y": "np.exp({X} - {X}.max(axis=1, keepdims=True)) / "
@@ -134,18 +73,40 @@ class Softmax(Activation):
     }
 
 
+class BatchNorm(Layer):
+    """Each unit less its mean over the batch, in units of its spread there, then scaled and shifted.
+
+    With Xhat = (X - mu) / sqrt(var + eps), a cell of X moves its own cell of Xhat, and all of its column by mu and var:
+    dX = (dXhat - mean of dXhat - Xhat * mean of dXhat * Xhat) / sqrt(var + eps), the means over the batch.
+    Source: Ioffe and Szegedy, "Batch normalization", 2015, arXiv:1502.03167.
+    """
+
+    letter, learnt, eps = "N", ("gamma", "beta"), 1e-5
+    formulas: ClassVar = {
+        "mu": "{X}.mean(axis=0, keepdims=True)",
+        "var": "(({X} - {mu}) ** 2).mean(axis=0, keepdims=True)",
+        "Xhat": "({X} - {mu}) / np.sqrt({var} + {eps})",
+        "Y": "{gamma} * {Xhat} + {beta}",
+        "dXhat": "{dY} * {gamma}",
+        "level": "{dXhat}.mean(axis=0, keepdims=True)",
+        "slant": "({dXhat} * {Xhat}).mean(axis=0, keepdims=True)",
+        "dX": "({dXhat} - {level} - {Xhat} * {slant}) / np.sqrt({var} + {eps})",
+        "dgamma": "({dY} * {Xhat}).sum(axis=0, keepdims=True)",
+        "dbeta": "{dY}.sum(axis=0, keepdims=True)",
+    }
+
+
+class Masked(Layer):
+    """A dropout whose mask is given: what it lets through is divided by the share of what it lets through."""
+
+    formulas: ClassVar = {"Y": "{X} * {mask} / {keep}", "dX": "{dY} * {mask} / {keep}"}
+
+
 @dataclass
-class Huber:
+class Huber(Loss):
     """A square up to `delta`, and a straight line beyond it. Not hashable: `delta` can be changed."""
 
     delta: float = 1.0
-
-    def value(self, y_pred, y):
-        d = np.abs(y_pred - y)
-        return np.where(d <= self.delta, d**2 / 2, self.delta * (d - self.delta / 2)).sum(axis=(-2, -1))
-
-    def gradient(self, y_pred, y):
-        return np.clip(y_pred - y, -self.delta, self.delta)
 
     formulas: ClassVar = {
         "L": "np.sum(np.where(np.abs({y_pred} - {y}) <= {delta}, ({y_pred} - {y}) ** 2 / 2, "
@@ -166,7 +127,7 @@ class HuberBySample(Huber):
     }
 
 
-class BinaryCrossEntropy:
+class BinaryCrossEntropy(Loss):
     """Of probabilities, as most would write it: the mean over all cells."""
 
     formulas: ClassVar = {
@@ -174,14 +135,8 @@ class BinaryCrossEntropy:
         "dy_pred": "({y_pred} - {y}) / ({y_pred} * (1 - {y_pred})) / {y}.size",
     }
 
-    def value(self, y_pred, y):
-        return -np.mean(y * np.log(y_pred) + (1 - y) * np.log(1 - y_pred), axis=(-2, -1))
 
-    def gradient(self, y_pred, y):
-        return (y_pred - y) / (y_pred * (1 - y_pred)) / y.size
-
-
-class BinaryCrossEntropyOnScores(BinaryCrossEntropy):
+class BinaryCrossEntropyOnScores(Loss):
     """The same of scores, with their probabilities as a line before it."""
 
     formulas: ClassVar = {
@@ -190,34 +145,21 @@ class BinaryCrossEntropyOnScores(BinaryCrossEntropy):
         "dy_pred": "({P} - {y}) / {y}.size",
     }
 
-    def value(self, y_pred, y):
-        return super().value(1 / (1 + np.exp(-y_pred)), y)
-
-    def gradient(self, y_pred, y):
-        return (1 / (1 + np.exp(-y_pred)) - y) / y.size
-
-
-class PlainMean:
-    """A mean without an axis, as one would write it: right for one problem, and not for a stack."""
-
-    formulas, gradient = MeanSquaredError.formulas, MeanSquaredError.gradient
-
-    def value(self, y_pred, y):
-        return np.mean((y_pred - y) ** 2)
-
 
 def linear(D, H, kind=Linear, seed=0):
     rng = np.random.default_rng(seed)
     return kind(rng.standard_normal((D, H)), rng.standard_normal((1, H)))
 
 
-def own_problem(*hidden, loss=None, first=None, y=None):
+def own_problem(*hidden, loss=None, first=None, y=None, before=()):
     """3 samples of 4 numbers, 3 hidden units and 2 outputs, with some parts of one's own."""
-    layers, rng = (first or linear(4, 3), *hidden, linear(3, 2, seed=1)), np.random.default_rng(2)
+    layers, rng = (*before, first or linear(4, 3), *hidden, linear(3, 2, seed=1)), np.random.default_rng(2)
     X, targets = rng.standard_normal((3, 4)), rng.standard_normal((3, 2))
     return Problem(Network(layers), loss or SumSquaredError(), X, targets if y is None else y, 0.01)
 
 
+NORM = {"gamma": [[1.5, -0.5, 1.0]], "beta": [[0.2, 0.0, -0.1]]}
+MASK = np.array([[True, False, True], [True, True, False], [False, True, True]])
 OWN_PROBLEMS = {
     "Linear with its own formula": own_problem(ReLU(), first=linear(4, 3, Dotted)),
     "Linear without bias": own_problem(Tanh(), first=WithoutBias(W=linear(4, 3).W)),
@@ -228,5 +170,9 @@ OWN_PROBLEMS = {
     "softmax as an activation": own_problem(Softmax()),
     "Huber": own_problem(ReLU(), loss=Huber(0.75)),
     "Huber by sample": own_problem(ReLU(), loss=HuberBySample(0.75)),
-    "mean without an axis": own_problem(ReLU(), loss=PlainMean()),
+    "batch norm": own_problem(BatchNorm(**NORM), Tanh(), first=Linear(linear(4, 3).W)),
+    "a mask after a ReLU": own_problem(ReLU(), Masked(mask=MASK, keep=2 / 3)),
+    "a norm first": own_problem(ReLU(), before=[BatchNorm([[1.0, 2.0, 0.5, -1.0]], [[0.0, 0.1, 0.0, 0.3]])]),
+    "two activations in a row": own_problem(Tanh(), ReLU()),
+    "an activation first": own_problem(Tanh(), before=[ReLU()]),
 }

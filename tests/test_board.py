@@ -40,9 +40,9 @@ def canvas(picture):
     return pixels(picture.png()) @ [65536, 256, 1]
 
 
-def level_of(value, scales, name):
+def level_of(value, scales, name, t):
     """Where a number of a matrix should be from -1 to 1: the loss and the learning rate have no colour."""
-    scale = scales.gradients if name.startswith("d") else scales.values
+    scale = scales.gradients if name in {s.name for s in t.steps if s.phase == "backward"} else scales.values
     sized = np.clip(np.arcsinh(value / scale.linear) / np.arcsinh(scale.limit / scale.linear), -1, 1)
     return 0 * value if name in ("L", "lr") else sized
 
@@ -69,7 +69,7 @@ def shades_at(place):
 
 @settings(max_examples=8)
 @given(problems())
-@also(worked_example().evolve(X=[[1e300, -11.0, 5e-324], [np.nan, np.inf, -np.inf]]))
+@also(worked_example().evolve(parameters={"b2": [[np.nan, np.inf]], "b1": [[1e300, -11.0, 5e-324, -np.inf]]}))
 def test_each_cell_has_the_colour_of_its_value_on_its_scale_and_its_number_in_it(problem):
     """Once it is computed: before, it is empty."""
     t = trace(problem)
@@ -83,7 +83,7 @@ def test_each_cell_has_the_colour_of_its_value_on_its_scale_and_its_number_in_it
                 assert (np.isnan(level), number, len(shades)) == (True, "", 1)
                 continue
             finite = np.isfinite(value)
-            assert level == (pytest.approx(level_of(value, board.scales, name)) if finite else 2)
+            assert level == (pytest.approx(level_of(value, board.scales, name, t)) if finite else 2)
             assert alike(colour, COLOURS((level + 1) / 2) if finite else NOT_FINITE)
             assert number == format_number(value)
             assert len(shades) > 1, "there are digits in it"
@@ -113,7 +113,7 @@ def test_squares_that_stand_for_several_cells_have_their_mean_and_the_reader_is_
         value, (down, across) = value_of(t, box.name), box.means
         rows, cols = (np.arange(0, n, each) for n, each in zip(value.shape, (down, across), strict=True))
         means = [[value[i : i + down, j : j + across].mean() for j in cols] for i in rows]
-        assert np.allclose(levels, level_of(np.array(means), board.scales, box.name))
+        assert np.allclose(levels, level_of(np.array(means), board.scales, box.name, t))
         told = board.notes[box.name].text if box.name in board.notes else ""
         assert bool(told) == ((down, across) != (1, 1))
         assert told in ("", "avg") or told.endswith(f" {down} × {across}")
@@ -258,7 +258,7 @@ def test_each_cell_of_the_operation_has_the_colour_of_the_value_that_it_says_and
                     assert image[y, x] == 0xFFFFFF
                     continue
                 value = float(part.value[at_rows[r], at_cols[c]])
-                level = level_of(value, scales, "L" if no_colour else matrix)
+                level = level_of(value, scales, "L" if no_colour else matrix, t)
                 assert alike(f"#{image[y, x]:06x}", COLOURS((level + 1) / 2)), (step.name, label, r, c)
         assert (i in at_rows, j in at_cols) == (True, True), step.name
         assert drawn.shown.em >= READABLE

@@ -12,7 +12,7 @@ from own_parts import OWN_PROBLEMS
 
 from backprop_lab import MISTAKES, Mistake, random_problem
 from backprop_lab.layers import Linear, Tanh
-from backprop_lab.losses import SoftmaxCrossEntropy
+from backprop_lab.losses import Loss, SoftmaxCrossEntropy
 from backprop_lab.ui import Exercises
 from backprop_lab.ui.values.explanations import explain
 
@@ -96,16 +96,10 @@ def test_its_functions_are_tried_on_two_problems_of_other_sizes_with_the_same_la
         assert {total for t in traces for total in t["y"].sum(axis=1)} == {1}, "targets that fit the loss"
 
 
-class Rates:
+class Rates(Loss):
     """A loss that takes rows that add up to 1, and does not say so."""
 
     formulas: ClassVar = {"L": "-np.sum({y} * {y_pred})", "dy_pred": "-{y}"}
-
-    def value(self, y_pred, y):
-        return -np.sum(y * y_pred, axis=(-2, -1))
-
-    def gradient(self, y_pred, y):
-        return -y
 
 
 def test_a_loss_of_ones_own_that_does_not_say_which_targets_it_takes_gets_those_of_its_problem():

@@ -33,7 +33,7 @@ def test_a_formula_is_written_as_in_a_book_and_for_a_planted_mistake_it_is_cross
 def test_a_line_of_ones_own_is_not_explained_as_ours_that_reads_the_same_and_makes_something_else(example):
     gradient = trace(example.problem.evolve(loss=HalfSquaredError())).step("dy_pred")
     assert explain(gradient).sentence
-    assert explain(gradient._replace(name="E", result="E")) == ("", "Gradient for E", "")
+    assert explain(gradient._replace(name="E", result="E", of="E")) == ("", "Gradient for E", "")
 
 
 def test_a_formula_becomes_mathml_and_a_command_that_is_not_known_stands_as_it_is_written():

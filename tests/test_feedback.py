@@ -33,8 +33,9 @@ from backprop_lab import (
     worked_example,
 )
 from backprop_lab.feedback import Feedback, check_function
-from backprop_lab.lines import run
+from backprop_lab.losses import Loss
 from backprop_lab.patterns import common_factors, seen_in
+from backprop_lab.steps import Lines
 from backprop_lab.tracing import Trace
 from backprop_lab.ui import Exercises
 
@@ -266,14 +267,8 @@ def test_an_answer_is_told_whether_it_is_right_or_what_is_wrong_with_it_and_no_m
         assert len(given_away) <= 1, "no number but the first that differs"
 
 
-class CrossEntropy:
+class CrossEntropy(Loss):
     """A loss of a reader's own, for targets that are 0 or 1 and predictions between."""
-
-    def value(self, y_pred, y):
-        return -np.mean(y * np.log(y_pred) + (1 - y) * np.log(1 - y_pred), axis=(-2, -1))
-
-    def gradient(self, y_pred, y):
-        return (y_pred - y) / (y_pred * (1 - y_pred)) / y.size
 
     formulas: ClassVar = {
         "L": "-np.mean({y} * np.log({y_pred}) + (1 - {y}) * np.log(1 - {y_pred}))",
@@ -281,7 +276,7 @@ class CrossEntropy:
     }
 
 
-class ByMachine:
+class ByMachine(Loss):
     """A loss of a reader's own, Huber's, whose slope is found by a complex step, in a line that nobody types."""
 
     e = "({E} + 1e-20j)"
@@ -291,13 +286,6 @@ class ByMachine:
         "dy_pred": f"np.imag(np.where(np.abs({e}) <= 1, {e}**2 / 2, np.maximum({e}, -{e}) - 0.5)) / 1e-20",
     }
 
-    def value(self, y_pred, y):
-        e = np.abs(y_pred - y)
-        return np.sum(np.where(e <= 1, e**2 / 2, e - 0.5))
-
-    def gradient(self, y_pred, y):
-        return np.clip(y_pred - y, -1, 1)
-
 
 class Softplus(ReLU):
     """An activation of a reader's own, whose slope is found in the same way."""
@@ -306,12 +294,6 @@ class Softplus(ReLU):
         "Y": "np.log(1 + np.exp({X}))",
         "dX": "{dY} * np.imag(np.log(1 + np.exp({X} + 1e-20j))) / 1e-20",
     }
-
-    def forward(self, X):
-        return np.log(1 + np.exp(X))
-
-    def backward(self, X, dY):
-        return dY / (1 + np.exp(-X))
 
 
 def binary(seed=0, samples=5):
@@ -382,7 +364,7 @@ def test_what_somebody_has_written_is_called_by_the_mistake_that_it_is_and_by_no
 def test_a_slip_that_is_told_of_a_softmax_gives_the_same_where_the_targets_are_not_0_and_1():
     t = trace(random_problem(9, samples=4, outputs=3, loss=SoftmaxCrossEntropy()))
     given = t.given | {"y": 0.1 + 0.6 * t["y"]}
-    moved, slips = Trace(t.problem, given, run(t.steps, given)), 0
+    moved, slips = Trace(t.problem, given, Lines(t.steps)), 0
     parts = ["P", "P**2", "1 / P", "y", "1 - y", "1 / P.shape[1]", "len(y)", "P.sum()", "-y", "y / P", "np.exp(P)"]
     for one, other, sign in itertools.product(parts, parts, "+-*/"):
         line = f"(({one}) {sign} ({other})) / len(y)"

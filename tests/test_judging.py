@@ -56,7 +56,7 @@ def test_a_mistake_is_named_where_the_number_is_what_it_gives():
 
 
 def test_once_numbers_have_overflowed_nothing_is_right_and_so_nothing_is_asked():
-    t = trained(random_problem(0).evolve(X=np.full((2, 3), np.nan)), 0)
+    t = trained(random_problem(0).evolve(parameters={"W1": np.full((3, 4), np.nan)}), 0)
     assert all(not right and "nan" in said for right, said in (judge(t, ("dW1", 0, 0), text) for text in "+-01"))
     assert not any(asked_before(t, step, np.random.default_rng(0)) for step in t.steps), "so nothing is asked either"
 

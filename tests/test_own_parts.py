@@ -1,6 +1,9 @@
 """Layers, losses and problems of a reader's own work, and are shown truly in the labs."""
 
+import copy
+import pickle
 from fractions import Fraction
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -9,9 +12,13 @@ from own_parts import OWN_PROBLEMS, Dotted, Huber, LeakyReLU, Steep, linear, own
 from problems import identical
 
 from backprop_lab import (
+    ACTIVATIONS,
     EXAMPLES,
+    LOSSES,
     MISTAKES,
+    Layer,
     Linear,
+    Loss,
     Mistake,
     Network,
     Problem,
@@ -25,10 +32,13 @@ from backprop_lab import (
 )
 from backprop_lab.feedback import check
 from backprop_lab.lines import evaluate, literal
+from backprop_lab.optimizers import GradientDescent
 from backprop_lab.proving import check_gradients
 from backprop_lab.ui import StepThrough
+from backprop_lab.ui.board.layout import place_matrices
 from backprop_lab.ui.steps import words
 from backprop_lab.ui.steps.script import numpy_script
+from backprop_lab.ui.values.scale import gradients_of
 
 
 def test_a_number_of_any_kind_stands_in_its_line_and_shows_in_the_next_trace_once_it_is_changed():
@@ -92,7 +102,7 @@ def test_every_step_of_it_is_shown_with_the_code_that_ran_and_a_gradient_that_ag
         assert f"{step.name} = " in words.card(shown)["code"]
         assert identical(np.asarray(evaluate(shown.step.code, t)), np.asarray(step.value))
         assert identical(np.asarray(of_script[step.name]), np.asarray(step.value))
-        assert step.phase != "backward" or prove(t, step.name).agrees
+        assert step.role != "gradient" or prove(t, step.name).agrees
 
 
 def test_a_layer_whose_gradient_is_wrong_steps_through_too_and_is_red():
@@ -127,3 +137,54 @@ def test_a_number_that_is_too_large_for_its_array_is_refused_where_it_is_typed()
         with pytest.raises(ValueError, match=f"too large for {name}, whose numbers are of type float32"):
             stepper.edit(1e300)
         assert np.isfinite(stepper.place.trace["L"])
+
+
+class Named(Layer):
+    """Two parameters whose names begin with a d."""
+
+    learnt = ("d", "delta")
+    formulas: ClassVar = {
+        "Y": "{d} * {X} + {delta}",
+        "dX": "{d} * {dY}",
+        "dd": "({dY} * {X}).sum(axis=0, keepdims=True)",
+        "ddelta": "{dY}.sum(axis=0, keepdims=True)",
+    }
+
+
+class Differences(Loss):
+    formulas: ClassVar = {"diff": "{y_pred} - {y}", "L": "np.sum({diff} ** 2)", "dy_pred": "2 * {diff}"}
+
+
+def test_a_name_that_begins_with_d_is_that_of_a_gradient_only_where_it_is_one():
+    t = trace(own_problem(Named([[1.0, 2.0, 3.0]], [[0.1, 0.2, 0.3]]), loss=Differences()))
+    roles = {
+        name: (t.role(name), t.owner(name)) for name in ("diff", "delta1", "ddelta1", "dd1", "delta1_new", "d1_new")
+    }
+    assert roles == {
+        "diff": ("value", ""), "delta1": ("value", ""), "ddelta1": ("gradient", "delta1"), "dd1": ("gradient", "d1"),
+        "delta1_new": ("new", "delta1"), "d1_new": ("new", "d1"),
+    }  # fmt: skip
+    assert gradients_of(t) == {step.name for step in t.steps if step.role == "gradient"}
+    said = {name: str(check(name, np.zeros((7, 7)), t)) for name in (*roles, "dY1b")}
+    assert [name for name in said if "like" in said[name]] == ["ddelta1", "dd1", "delta1_new", "d1_new", "dY1b"]
+    assert not any("like iff" in each or "like elta" in each for each in said.values())
+    assert place_matrices(t, 900).boxes["diff"].row == "values"
+    assert all(prove(t, name).agrees for name in ("dd1", "ddelta1"))
+
+
+@pytest.mark.parametrize("name", OWN_PROBLEMS)
+def test_a_problem_its_network_and_its_trace_can_be_pickled_and_copied(name):
+    t = trace(OWN_PROBLEMS[name])
+    for again in (pickle.loads(pickle.dumps(t)), copy.deepcopy(t)):
+        assert [step.name for step in again.steps] == [step.name for step in t.steps]
+        for other in (again, trace(again.problem)):
+            assert all(identical(np.asarray(other[name]), np.asarray(t[name])) for name in t)
+        assert identical(again.problem.network.forward(t["X"]), t["y_pred"])
+
+
+def test_there_is_no_mathematics_in_a_part_of_ours_outside_of_its_lines():
+    methods = {"forward", "backward", "gradients", "value", "gradient", "update"}
+    for part in (Linear, *map(type, (*ACTIVATIONS.values(), *LOSSES.values())), GradientDescent):
+        assert not methods & vars(part).keys(), part
+        assert part.formulas
+        assert part.__doc__

@@ -73,11 +73,11 @@ def test_one_hot_has_a_column_for_each_class_sorted_or_in_the_order_given():
 def test_what_nobody_can_draw_keeps_its_numbers_and_a_layer_of_ones_own_may_draw_its_own():
     p = OWN_PROBLEMS["parameter called a"]
     before, after = p.network.parameters, redrawn(p, 5).network.parameters
-    assert [name for name in before if identical(before[name], after[name])] == ["a2"]
+    assert [name for name in before if identical(before[name], after[name])] == ["a1"]
     drawn = type("Drawn", (Scale,), {"redrawn": lambda _, rng: Scale(a=[[rng.random()] * 3])})
     p, rng = own_problem(drawn(a=[[1.0, 2.0, 3.0]])), np.random.default_rng(5)
     rng.standard_normal((4, 3))  # the first layer's
-    assert redrawn(p, 5).network.parameters["a2"].tolist() == [[rng.random()] * 3]
+    assert redrawn(p, 5).network.parameters["a1"].tolist() == [[rng.random()] * 3]
 
 
 W, b = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), np.array([[10.0, 20.0, 30.0]])

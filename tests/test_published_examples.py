@@ -7,7 +7,9 @@ import pytest
 
 from backprop_lab import MISTAKES, plant, trace
 from backprop_lab.examples import mazur
-from backprop_lab.lines import evaluate, run
+from backprop_lab.lines import evaluate
+from backprop_lab.steps import Lines
+from backprop_lab.tracing import Trace
 
 OUTPUT = Path(__file__).parent / "data" / "original_output.txt"
 PRINTED = dict(block.split("\n", 1) for block in OUTPUT.read_text(encoding="utf-8").strip().split("\n\n"))
@@ -54,7 +56,7 @@ def test_mazur_after_the_first_round_goes_on_with_weights_that_are_updated_alrea
     def after(t, rounds):
         given = dict(t.given)
         for _ in range(rounds + 1):
-            values = {step.name: step.value for step in run(t.steps, given)}
+            values = Trace(t.problem, given, Lines(t.steps))
             given |= {"W1": values["W1_new"], "W2": values["W2_new"]}
         return values
 

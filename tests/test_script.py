@@ -42,8 +42,8 @@ def test_every_number_of_any_network_is_the_same_to_the_last_bit_by_the_lines_of
 
 
 def test_however_large_or_small_the_numbers_and_whatever_mistake_is_planted_the_script_gives_them():
-    problem, X = random_problem(0, lr=2.0), [[np.inf, -np.inf, np.nan], [1e300, 5e-324, -0.0]]
-    for t in (trained(problem, 190), trained(problem, 400), trained(problem.evolve(X=X), 0)):
+    problem, b = random_problem(0, lr=2.0), {"b1": [[np.inf, -np.inf, np.nan, 1e300]], "b2": [[5e-324, -0.0]]}
+    for t in (trained(problem, 190), trained(problem, 400), trained(problem.evolve(parameters=b), 0)):
         assert_the_script_gives_every_number_and_needs_numpy_alone(t)
     rooms = SQUARE, SQUARE | {"activation": "Sigmoid"}, {"samples": 1, "hidden": 1}, {"outputs": 1}
     for mistake, sizes in product(MISTAKES.values(), rooms):

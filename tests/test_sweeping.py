@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from common import check_cases, count, in_other_numbers, plain_training, same_values
-from own_parts import Scale
+from own_parts import OWN_PROBLEMS, Scale
 from problems import LOSSES, identical
 
 from backprop_lab import ACTIVATIONS, ReLU, SumSquaredError, random_problem, sweep, sweeping, trace
@@ -23,6 +23,10 @@ def alone(problem, steps):
     return np.array(losses), problems[-1].network
 
 
+def is_stacked(problem):
+    return problem.lines.can_be_stacked(problem.given)
+
+
 def runs_of(result):
     return [(i, j, result.problem(seed, lr)) for i, seed in enumerate(result.seeds) for j, lr in enumerate(result.lrs)]
 
@@ -33,7 +37,7 @@ def test_each_run_of_a_sweep_is_the_run_done_alone_to_the_bit_or_in_a_large_bloc
     for axes, rtol, every in ((FEW, 0, 1), (MANY, 1e-11, 144 // count(50))):
         result = sweep(**axes, steps=STEPS, hidden=hidden, activation=activation)
         assert (result.diverged == -1).all()
-        assert sweeping._can_be_stacked(result.problems[0])
+        assert is_stacked(result.problems[0])
         for i, j, problem in runs_of(result)[::every]:
             losses, network = alone(problem, STEPS)
             np.testing.assert_allclose(result.loss[i, j], losses, rtol=rtol / 10, atol=rtol / 100 * losses[0])
@@ -68,7 +72,7 @@ def test_a_loss_that_is_no_number_counts_as_infinite():
 @pytest.mark.parametrize(("widths", "part"), [((5, 4, 5, 4), ReLU()), ((3,), Scale(a=[[0.5, -2, 1.5]]))])
 def test_the_runs_of_a_problem_of_ones_own_are_those_of_other_weights_for_the_same_data(widths, part, loss):
     p = random_problem(3, 7, 4, widths, 3, activation=part, loss=loss)
-    assert sweeping._can_be_stacked(p), "so that many runs are trained at once"
+    assert is_stacked(p), "so that many runs are trained at once"
     result = sweep([None, *range(11)], np.logspace(-4, -2, 12), STEPS, problem=p)
     assert result.seeds == (None, *range(11))
     assert same_values(trace(result.problem(None, 1e-4)), trace(p.evolve(lr=1e-4)))
@@ -81,24 +85,37 @@ def test_the_runs_of_a_problem_of_ones_own_are_those_of_other_weights_for_the_sa
 
 
 class PerSampleError(SumSquaredError):
-    def value(self, y_pred, y):
-        return super().value(y_pred, y) / len(y)  # of a stack, that is how many problems there are
-
-    def gradient(self, y_pred, y):
-        return super().gradient(y_pred, y) / len(y)
-
     formulas: ClassVar = {name: f"{line} / len({{y}})" for name, line in SumSquaredError.formulas.items()}
+
+
+class OneByOneError(SumSquaredError):
+    """One that nobody has said how to write for many problems at once."""
+
+    formulas: ClassVar = {**SumSquaredError.formulas, "L": "sum((({y_pred} - {y}) ** 2).ravel())"}
 
 
 def test_a_length_that_is_by_chance_that_of_a_stack_is_not_taken_for_the_number_of_samples():
     for samples in (2, 3):
         p = random_problem(0, samples, loss=PerSampleError())
-        assert not sweeping._can_be_stacked(p)
+        assert is_stacked(p)
         assert sweep([None], FEW["lrs"], 9, problem=p).loss[0, 1].tolist() == alone(p.evolve(lr=1e-2), 9)[0].tolist()
 
 
+@pytest.mark.parametrize("name", OWN_PROBLEMS)
+def test_the_runs_of_parts_of_ones_own_are_those_done_alone_whether_their_lines_take_stacks_or_not(name):
+    p = OWN_PROBLEMS[name]
+    assert is_stacked(p) == (name not in ("twice as wide", "arctan by math.atan"))
+    for lrs in (FEW["lrs"], np.geomspace(1e-4, 1e-2, sweeping.FEW_RUNS)):
+        result = sweep([None], lrs, 9, problem=p)
+        for at in (0, -1):
+            losses, network = alone(p.evolve(lr=lrs[at]), 9)
+            np.testing.assert_allclose(result.loss[0, at], losses, rtol=1e-12)
+            for name, parameter in network.parameters.items():
+                np.testing.assert_allclose(result.network(None, lrs[at]).parameters[name], parameter, atol=1e-12)
+
+
 @pytest.mark.parametrize(
-    ("loss", "memory", "runs"), [(PerSampleError(), 9e9, 1), (LOSSES[0], 9e9, 4), (LOSSES[0], 1, 1)]
+    ("loss", "memory", "runs"), [(OneByOneError(), 9e9, 1), (LOSSES[0], 9e9, 4), (LOSSES[0], 1, 1)]
 )
 def test_what_is_left_goes_down_with_every_step_of_a_run_alone_or_of_a_block(loss, memory, runs, monkeypatch):
     for name, value in {"PIECE": 0.0, "ROUND_STEPS": 4, "BLOCK_BYTES": int(memory)}.items():

@@ -11,7 +11,9 @@ from common import count, in_other_numbers, same_values, trained
 from problems import ACTIVATIONS, LOSSES, identical, varied_problem
 
 from backprop_lab import Sigmoid, random_problem, trace
-from backprop_lab.lines import GradientDescent, Step, evaluate, literal, run
+from backprop_lab.lines import evaluate, literal
+from backprop_lab.optimizers import GradientDescent
+from backprop_lab.steps import Lines, Step
 
 
 def assert_every_line_gives_its_value(t):
@@ -25,7 +27,8 @@ def assert_every_line_gives_its_value(t):
         assert step.name == "L" or not step.value.flags.writeable
         assert step.kind.formulas[step.result].format_map(step.names) == step.code
         assert (step.kind is GradientDescent) == (step.phase == "update")
-        assert step.phase != "backward" or step.value.shape == t[step.name.removeprefix("d")].shape
+        assert (step.role == "gradient") == (step.phase == "backward")
+        assert step.role != "gradient" or step.value.shape == t[step.of].shape
 
 
 @pytest.mark.parametrize("exact", [False, True])
@@ -86,8 +89,9 @@ X = np.array([[4.0, -1.0], [0.25, 2.0]])
 
 
 def values_of(given, **codes):
-    steps = [Step(name, "forward", code, (), object, "Y", code, {}) for name, code in codes.items()]
-    return {step.name: step.value for step in run(steps, given)}
+    lines = Lines(Step(name, "forward", code, (), object, "Y", code, {}) for name, code in codes.items())
+    found = lines.run(given)
+    return {name: found[name] for name in found if name not in given}
 
 
 def test_a_line_sees_what_is_before_it_numpy_and_math_overflows_in_silence_and_gives_an_array_that_is_nobodys_view():

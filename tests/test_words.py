@@ -50,7 +50,7 @@ def test_card_and_alt_text_say_all_there_is_of_the_step_and_the_tables_every_val
             "sentence": sentence, "formula": mathml(latex) if latex else "", "code": f"{step.name} = {step.code}",
             "shapes": t.shapes(step).replace("->", "→"),
         }  # fmt: skip
-        proof = prove(t, step.name) if step.phase == "backward" else None
+        proof = prove(t, step.name) if step.role == "gradient" else None
         proved = [(kind, text) for kind, text in said_of(place) if kind in ("right", "wrong")]
         assert proved == ([("right", f"✓ {proof.sentence}")] if proof and proof.agrees else [])
         rows = "; ".join(", ".join(map(format_number, row)) for row in np.atleast_2d(step.value).tolist())
@@ -105,14 +105,14 @@ def test_nothing_said_on_the_way_through_an_overflow_breaks_or_warns():
     way = [trained(Setup("diverging", 1).problem(), 0)]
     while math.isfinite(way[-1]["L"]):
         way.append(trained(way[-1].problem, 1))
-    beyond = trained(Setup().problem().evolve(X=[[np.nan] * 3, [-np.inf, 1, 2]]), 0)
+    beyond = trained(Setup().problem().evolve(parameters={"b1": [[np.nan, -np.inf, 1, 2]]}), 0)
     for t in [*way[-31::3], trained(way[-1].problem, 1), beyond]:
         for index in range(len(t.steps) + 1):
             cell = (None, ("Y1", 0, 0), ("L", 0, 0))[index % 3]
             place = LabState(Setup(), Remembered(t), index=index, cell=cell)
             assert json.dumps(frame.state(place, [t["L"], t["L"]]), allow_nan=False), "it can be sent"
             assert words.alt_text(place)
-    assert tables(place)["X, 2 by 3"] == [["nan", "nan", "nan"], ["−inf", "1", "2"]]
+    assert tables(place)["b1, 1 by 4"] == [["nan", "−inf", "1", "2"]]
 
 
 def test_a_sum_has_a_line_for_each_term_with_its_share_of_the_largest(example):
@@ -226,7 +226,7 @@ def test_near_overflow_no_ratio_is_made_up_and_beyond_it_no_unit_is_called_dead_
     some = t, trace(with_numbers(t.problem, b1=[[1e-300]]))
     assert "times" not in str([remarks.on_update(a, a.step("b1_new")) for a in some]), "of next to 0 no ratio is told"
     for number in (1e100, np.inf, np.nan):
-        t = trained(random_problem(0).evolve(X=np.full((2, 3), number)), 0)
+        t = trained(random_problem(0).evolve(parameters={"W1": np.full((3, 4), number)}), 0)
         assert remarks.on_next_loss(t, t.step("b1_new")) == "With all the new weights, the loss will overflow."
     assert remarks.on_update(t, t.step("W1_new")) == "The numbers have overflowed."
     assert remarks.all_dead(t, len(t.steps)) == remarks.on_dead_units(t, t.step("H1")) == ""

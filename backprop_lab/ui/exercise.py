@@ -10,12 +10,12 @@ import numpy as np
 from backprop_lab.examples import worked_example
 from backprop_lab.feedback import Feedback, check_function
 from backprop_lab.layers import Array, Layer
-from backprop_lab.lines import Step
 from backprop_lab.mistakes import MISTAKES, Mistake
 from backprop_lab.network import Network
 from backprop_lab.number_format import plain
 from backprop_lab.problem import Problem
 from backprop_lab.starting import random_problem
+from backprop_lab.steps import Step
 from backprop_lab.tracing import Trace, trace
 from backprop_lab.ui.running import without_view_if_nobody_is_there
 from backprop_lab.ui.values.explanations import explain
@@ -74,8 +74,7 @@ class Exercises:
     def _hints(self, step: Step) -> tuple[str, ...]:
         """Up to three hints, each closer to the answer, none of them the answer."""
         name, shape = step.name, np.shape(step.value)
-        owner = {"backward": name.removeprefix("d"), "update": name.removesuffix("_new")}.get(step.phase)
-        like = f", like that of {owner}," if owner else ""
+        like = f", like that of {step.of}," if step.of else ""
         *others, last = step.operands or ("nothing",)
         made = f"It is computed from {', '.join(others)}{' and ' if others else ''}{last}."
         cell = work_out(self.traces[0], (name, 0, 0))
@@ -111,11 +110,11 @@ def _drawn(problem: Problem, seed: int, sizes: Sequence[int]) -> Trace:
     """
     samples, inputs, hidden, outputs = sizes
     layers, loss, rows = problem.network.layers, problem.loss, len(problem.X)
-    is_known = hasattr(loss, "check_targets") or type(loss).__module__.startswith("backprop_lab.")
+    is_known = hasattr(loss, "check_targets") or loss.is_ours
     outputs = outputs if is_known else problem.y.shape[1]
     widths = range(hidden, hidden + sum(bool(layer.parameters) for layer in layers) - 1)
     try:
-        drawn = random_problem(seed, samples, inputs, widths, outputs, lr=0.02, loss=loss, make=Problem.trusted)
+        drawn = random_problem(seed, samples, inputs, widths, outputs, lr=0.02, loss=loss)
         rng = np.random.default_rng(seed)
         y = drawn.y if is_known else problem.y[rng.choice(rows, samples, replace=samples > rows)]
         numbers = (linear.parameters for linear in drawn.network.layers[::2])
@@ -126,7 +125,10 @@ def _drawn(problem: Problem, seed: int, sizes: Sequence[int]) -> Trace:
     except ValueError:
         pass
     some = np.random.default_rng(seed).integers(rows, size=rows + 2)
-    return trace(problem.evolve(X=problem.X[some], y=problem.y[some]))
+    try:
+        return trace(problem.evolve(X=problem.X[some], y=problem.y[some]))
+    except ValueError:  # a layer with a number of its own for each sample, such as a mask
+        return trace(problem.evolve(X=problem.X[some[:rows]], y=problem.y[some[:rows]]))
 
 
 def _with_numbers(layer: Layer, numbers: Mapping[str, Array]) -> Layer:

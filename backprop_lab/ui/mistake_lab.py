@@ -46,7 +46,7 @@ class MistakeLab(Lab):
             stepper.plant(_first_mistake(stepper.first_problem, stepper.mistakes))
         if "step" not in opening:
             steps = stepper.place.trace.steps
-            stepper.go_to(max(at for at, step in enumerate(steps, start=1) if step.phase == "backward"))
+            stepper.go_to(max(at for at, step in enumerate(steps, start=1) if step.role == "gradient"))
         self._mistake = menu("mistake", "430px", "The mistake to make in every iteration")
         self._text, self._checked, self._curves = widgets.HTML(), widgets.HTML(), widgets.HTML()
         super().__init__()

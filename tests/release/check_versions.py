@@ -20,7 +20,7 @@ QUIET = ("-W", "ignore::DeprecationWarning", "-W", "ignore::PendingDeprecationWa
 NBVAL = ("--nbval", "--nbval-current-env", "--nbval-cell-timeout=120")
 
 # The tests that depend most on NumPy, matplotlib or ipywidgets; the notebooks cover mistakes, feedback and sweeps.
-UNIT = "layers problem own_parts gradcheck proving rounding sweeping replaying stepper values words board step_through"
+UNIT = "layers problem own_parts gradcheck proving rounding sweeping stepper values words board step_through"
 NUMBERS = "published_examples tracing"
 KERNELS = ("Prescott", "Nehalem", "Sandybridge", "Haswell", "Zen", "SkylakeX")
 

@@ -240,13 +240,25 @@ def _columns(trace: Trace) -> list[_Column]:
     def sized(*names: str) -> list[tuple[str, int, int]]:
         return [(name, *np.atleast_2d(trace[name]).shape) for name in names]
 
+    def gradient(name: str) -> list[tuple[str, int, int]]:
+        return sized(f"d{name}") if f"d{name}" in trace else []
+
     slopes = slopes_of(trace)
     columns = [_Column(sized("X"), [], sized("lr"))]
-    for layer, _, Y, n in trace.problem.network.stages:
-        if layer.parameters:
-            names = [f"{p}{n}" for p in layer.parameters]
+    for layer, X, Y, n in trace.problem.network.stages:
+        if layer.learnt:
+            names = [f"{p}{n}" for p in layer.learnt]
             columns.append(_Column(*(sized(*(form.format(p) for p in names)) for form in ("{}", "d{}", "{}_new"))))
+        lines = [step for step in trace.steps if step.names.get("Y") == Y and step.names["X"] == X]
+        between = [step.name for step in lines if step.phase == "forward" and step.name != Y]
+        columns += [_Column(sized(name), gradient(name), []) for name in between]
+        on_the_way = [step.name for step in lines if step.phase == "backward" and step.role == "value"]
+        columns += [_Column([], sized(name), []) for name in on_the_way]
         slope = [(SLOPE + Y, *trace[Y].shape)] if SLOPE + Y in slopes else []
-        columns.append(_Column(sized(Y), sized(f"d{Y}") + slope, []))
-    lines = [step.name for step in trace.steps if step.phase == "loss" and step.name != "L"]
-    return columns + [_Column(sized(line), [], []) for line in lines] + [_Column(sized("y", "L"), [], [])]
+        columns.append(_Column(sized(Y), gradient(Y) + slope, []))
+    lines = [step for step in trace.steps if "Y" not in step.names and step.phase in ("loss", "backward")]
+    between = [step.name for step in lines if step.phase == "loss" and step.name != "L"]
+    columns += [_Column(sized(name), gradient(name), []) for name in between]
+    on_the_way = [step.name for step in lines if step.phase == "backward" and step.role == "value"]
+    columns += [_Column([], sized(name), []) for name in on_the_way]
+    return [*columns, _Column(sized("y", "L"), [], [])]

@@ -8,7 +8,6 @@ import traitlets
 
 from backprop_lab.feedback import Feedback
 from backprop_lab.mistakes import MISTAKES, Mistake
-from backprop_lab.network import Network
 from backprop_lab.problem import Problem, check_seed
 from backprop_lab.tracing import Trace, trace
 
@@ -59,7 +58,7 @@ class Puzzle(traitlets.HasTraits):
             raise ValueError(f"part must be one of {', '.join(PARTS)}; got {part!r}")
         check_seed(seed)
         traced, rng = trace(problem), np.random.default_rng(seed)
-        goals = _goals(problem.network)
+        goals = _goals(traced)
         steps = [step for step in traced.steps if step.phase in PARTS[part]]
         right = [Line(s.name, s.code, s.operands, goals.get(s.name) or GOALS[s.phase]) for s in steps]
         lines = [*right, *_wrong_lines(traced, right, rng)]
@@ -132,14 +131,12 @@ def judge(program: Sequence[Line], known: Sequence[str], needed: Sequence[str]) 
 GOALS = {"loss": "How wrong is it?", "backward": "From the loss back to the prediction", "update": "A step downhill"}
 
 
-def _goals(network: Network) -> dict[str, str]:
+def _goals(traced: Trace) -> dict[str, str]:
     """What the lines of each layer are for, by the name of their value."""
-    goals = {}
-    for layer, entering, leaving, number in network.stages:
-        goals[leaving] = f"Forward through layer {number}"
-        for name in (entering, *(f"{p}{number}" for p in layer.parameters)):
-            goals[f"d{name}"] = f"Back through layer {number}"
-    return goals
+    numbers = {stage.Y: stage.number for stage in traced.problem.network.stages}
+    ways = {"forward": "Forward through layer {}", "backward": "Back through layer {}"}
+    of_layers = [step for step in traced.steps if "Y" in step.names]
+    return {step.name: ways[step.phase].format(numbers[step.names["Y"]]) for step in of_layers}
 
 
 def _wrong_lines(traced: Trace, right: Sequence[Line], rng: np.random.Generator) -> list[Line]:

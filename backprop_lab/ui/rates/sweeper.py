@@ -89,7 +89,7 @@ class Settings:
     def start(self, seed: int | None) -> Problem:
         """Where the runs of a seed start."""
         return (
-            random_problem(seed or 0, **self.options, make=Problem.trusted if seed else Problem)
+            random_problem(seed or 0, **self.options)
             if self.problem is None
             else redrawn(self.options["problem"], seed)
         )

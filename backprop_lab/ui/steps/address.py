@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 import numpy as np
 
 from backprop_lab.layers import ACTIVATIONS, Layer, Linear
-from backprop_lab.losses import LOSSES
+from backprop_lab.losses import LOSSES, Loss
 from backprop_lab.network import Network
 from backprop_lab.problem import Problem
 from backprop_lab.ui.steps.place import LabState
@@ -157,14 +157,15 @@ def _problem_in(place: dict[str, Any]) -> Problem:
         raise ValueError(f"With numbers of your own, loss is one of {', '.join(LOSSES)}; got {given['loss']!r}.")
     made: list[Layer] = []
     for name in given["network"]:
-        number = sum(isinstance(layer, Linear) for layer in made) + 1
+        number = sum(bool(layer.learnt) for layer in made) + 1
         made.append(ACTIVATIONS[name] if name in ACTIVATIONS else Linear(given[f"W{number}"], given[f"b{number}"]))
     return Problem(Network(made), LOSSES[given["loss"]], given["X"], given["y"], given["lr"])
 
 
 def _parts_of(problem: Problem) -> dict[str, Any]:
     """What `_problem_in` puts together again. Raises ValueError, with a sentence, for what a link can't hold."""
-    if alien := [each for each in (*problem.network.layers, problem.loss) if not _name_of(each)]:
+    parts: tuple[Layer | Loss, ...] = (*problem.network.layers, problem.loss)
+    if alien := [each for each in parts if not each.known_name]:
         names = f"the layers {', '.join(LAYERS)} and the losses {', '.join(LOSSES)}"
         raise ValueError(f"A link holds no code, so no {type(alien[0]).__name__} of your own: only {names}. {_INSTEAD}")
     arrays = {"X": problem.X, "y": problem.y, **problem.network.parameters}
@@ -178,19 +179,11 @@ def _parts_of(problem: Problem) -> dict[str, Any]:
             f"A link holds up to {MOST_NUMBERS:,} characters of X, y, weights and biases, and these {cells:,} numbers "
             f"take more. {_INSTEAD}"
         )
-    network = ",".join(map(_name_of, problem.network.layers))
-    return {**texts, "network": network, "loss": _name_of(problem.loss), "lr": float(problem.lr)}
+    network = ",".join(layer.known_name for layer in problem.network.layers)
+    return {**texts, "network": network, "loss": problem.loss.known_name, "lr": float(problem.lr)}
 
 
 _INSTEAD = "As NumPy, behind More, has the whole step as a script."
-
-
-def _name_of(part: Any) -> str:
-    """The name of a layer or loss of ours, as it is; "" for any other."""
-    if type(part) is Linear:
-        return "Linear" if vars(part).keys() == {"W", "b"} else ""
-    known = ACTIVATIONS | LOSSES
-    return next((name for name, ours in known.items() if type(part) is type(ours) and vars(part) == vars(ours)), "")
 
 
 def _text_of(array: np.ndarray) -> str:

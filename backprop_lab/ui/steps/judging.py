@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from backprop_lab.layers import ReLU
-from backprop_lab.lines import Step
 from backprop_lab.mistakes import MISTAKES, Mistake
 from backprop_lab.number_format import MINUS, as_printed, plain, told_apart, typed_number
 from backprop_lab.proving import prove
+from backprop_lab.steps import Step
 from backprop_lab.tracing import Trace
 from backprop_lab.ui.values.explanations import explain
 from backprop_lab.ui.values.one_cell import Cell, indexed, work_out
@@ -216,7 +215,7 @@ def _judge_way(change: float, told: str) -> Callable[[str], tuple[bool, str]]:
 
 def _relus(trace: Trace) -> dict[str, str]:
     """The input of every ReLU by its output."""
-    return {Y: X for layer, X, Y, _ in trace.problem.network.stages if isinstance(layer, ReLU)}
+    return {Y: X for layer, X, Y, _ in trace.problem.network.stages if layer.can_die}
 
 
 def _close(number: float, value: float) -> bool:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from backprop_lab.lines import Step
+from backprop_lab.steps import Step
 from backprop_lab.tracing import Trace
 from backprop_lab.ui.steps.setup import CUSTOM, Setup
 from backprop_lab.ui.steps.training import Remembered

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backprop_lab.layers import Layer, Linear, ReLU, Sigmoid
-from backprop_lab.lines import Step
 from backprop_lab.number_format import plain, told_apart
+from backprop_lab.steps import Stage, Step
 from backprop_lab.tracing import Trace
 
 # What the proof of a gradient comes to: its class on the page, its mark, and a word.
@@ -30,7 +29,7 @@ def on_dead_units(trace: Trace, step: Step) -> str:
     Such a unit of the first layer is off for good; another one may be on again when the layers before it change, unless
     its weights rule that out. With a planted mistake it may get a gradient, though it should not.
     """
-    for _, X, Y, number in _relus(trace):
+    for at, (_, X, Y, number) in _relus(trace):
         if step.name in (Y, f"d{X}"):
             dead = dead_units(trace, Y)
             if dead and len(dead) < trace[Y].shape[1]:
@@ -39,7 +38,9 @@ def on_dead_units(trace: Trace, step: Step) -> str:
                 which, they = (f"Unit {units} is", "it") if one else (f"Units {units} are", "they")
                 if _gets_gradient(trace, X, number, dead):
                     follows = f"{they} should get no gradient"
-                elif not (others := [unit for unit in dead if _may_come_back(trace, number, unit)]):
+                elif None in (chances := {unit: _may_come_back(trace, at, unit) for unit in dead}).values():
+                    follows = f"{'its' if one else 'their'} own weights get no gradient now"
+                elif not (others := [unit for unit in dead if chances[unit]]):
                     follows = (
                         f"{they} {'is dead, and learns' if one else 'are dead, and learn'} nothing from these samples"
                     )
@@ -53,25 +54,24 @@ def on_dead_units(trace: Trace, step: Step) -> str:
     return ""
 
 
-def _may_come_back(trace: Trace, number: int, unit: int) -> bool:
-    """Whether a unit that is off may be on again when the layers before it change: not in layer 1, whose data stay.
+def _may_come_back(trace: Trace, at: int, unit: int) -> bool | None:
+    """Whether a unit of a ReLU, the layer `at`, that is off may be on again when the layers before it change.
 
-    Nor where its bias is not above 0, and its weights can only lower it: those that are not above 0, after a ReLU or a
-    sigmoid, whose outputs are never below 0; otherwise only weights that are all 0. What comes from a unit that is off
-    for good does not count.
+    Not behind the first layer, whose data stay. Nor where its bias is not above 0, and its weights can only lower it:
+    those that are not above 0, after a ReLU or a sigmoid, whose outputs are never below 0; otherwise only weights that
+    are all 0. What comes from a unit that is off for good does not count. None behind what is no weighted sum.
     """
-    if number == 1:
-        return False
     stages = trace.problem.network.stages
-    at = next(at for at, stage in enumerate(stages) if stage.number == number)
-    if type(stages[at].layer) is not Linear:
-        return True
-    before, weights, bias = stages[at - 1], trace[f"W{number}"][:, unit], trace[f"b{number}"][0, unit]
-    if isinstance(before.layer, ReLU):
-        gone = [k for k in dead_units(trace, before.Y) if not _may_come_back(trace, before.number, k)]
+    if at == 0 or (stages[at - 1].X == "X" and stages[at - 1].layer.is_weighted_sum):
+        return False
+    if not stages[at - 1].layer.is_weighted_sum:
+        return None
+    before, number = stages[at - 2], stages[at - 1].number
+    weights, bias = trace[f"W{number}"][:, unit], trace[f"b{number}"][0, unit] if f"b{number}" in trace else 0
+    if before.layer.can_die:
+        gone = [k for k in dead_units(trace, before.Y) if _may_come_back(trace, at - 2, k) is False]
         weights = np.delete(weights, gone)
-    never_below_0 = isinstance(before.layer, ReLU | Sigmoid)
-    return bool(bias > 0 or np.any(weights > 0 if never_below_0 else weights != 0))
+    return bool(bias > 0 or np.any(weights > 0 if before.layer.is_never_negative else weights != 0))
 
 
 def _gets_gradient(trace: Trace, X: str, number: int, units: Sequence[int]) -> bool:
@@ -82,7 +82,7 @@ def _gets_gradient(trace: Trace, X: str, number: int, units: Sequence[int]) -> b
 
 def all_dead(trace: Trace, index: int) -> str:
     """A warning, once it is on the board, that a whole layer of ReLUs is off for every sample."""
-    for _, X, Y, number in _relus(trace):
+    for _, (_, X, Y, number) in _relus(trace):
         shown = any(step.name == Y for step in trace.steps[:index])
         dead = dead_units(trace, Y)
         if shown and len(dead) == trace[Y].shape[1]:
@@ -93,15 +93,15 @@ def all_dead(trace: Trace, index: int) -> str:
     return ""
 
 
-def _relus(trace: Trace) -> list[tuple[Layer, str, str, int]]:
-    return [stage for stage in trace.problem.network.stages if isinstance(stage[0], ReLU)]
+def _relus(trace: Trace) -> list[tuple[int, Stage]]:
+    return [(at, stage) for at, stage in enumerate(trace.problem.network.stages) if stage.layer.can_die]
 
 
 def on_update(trace: Trace, step: Step) -> str:
     """At an update: the largest change of an entry, and the size of the update relative to the parameter."""
     if step.phase != "update":
         return ""
-    parameter = step.names["p"]
+    parameter = step.of
     old, new = trace[parameter], step.value
     with np.errstate(all="ignore"):
         change = float(np.max(np.abs(new - old)))

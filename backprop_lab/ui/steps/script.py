@@ -1,6 +1,7 @@
 """The step on the board as a plain script, in NumPy alone and with the same numbers."""
 
-from backprop_lab.lines import Step, literal
+from backprop_lab.lines import literal
+from backprop_lab.steps import Step
 from backprop_lab.tracing import Trace
 
 

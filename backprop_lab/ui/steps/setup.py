@@ -94,7 +94,7 @@ class Setup:
             return self.given
         return _example(self.start) if isinstance(self.start, str) and self.start in EXAMPLES else None
 
-    def problem(self, make: Callable[..., Problem] = Problem) -> Problem:
+    def problem(self) -> Problem:
         """The problem. Raises ValueError if a field has a value that is not available."""
         for name, choices in self.choices().items():
             if getattr(self, name) not in choices:
@@ -112,17 +112,16 @@ class Setup:
                 self.outputs,
                 activation=ACTIVATIONS[self.activation],
                 loss=LOSSES[self.loss],
-                make=make,  # pragma: no mutate  or it takes longer
             )
             return RECIPES[self.start](drawn)
         problem = redrawn(base, self.seed)
-        if self.activation == self.loss == AS_GIVEN:  # pragma: no mutate  or an equal one is made, and checked again
+        if self.activation == self.loss == AS_GIVEN:  # pragma: no mutate  or an equal one is made
             return problem
         *hidden, last = problem.network.layers
         if self.activation != AS_GIVEN:
-            hidden = [layer if layer.parameters else ACTIVATIONS[self.activation] for layer in hidden]
+            hidden = [layer if layer.learnt else ACTIVATIONS[self.activation] for layer in hidden]
         loss = problem.loss if self.loss == AS_GIVEN else LOSSES[self.loss]
-        return make(network=Network((*hidden, last)), loss=loss, X=problem.X, y=problem.y, lr=problem.lr)
+        return Problem(Network((*hidden, last)), loss, problem.X, problem.y, problem.lr)
 
     def choices(self) -> dict[str, tuple[str, ...]]:
         """What there is to choose from, for each field that is a choice by name."""

@@ -130,7 +130,7 @@ class Stepper(HasTraits):
             raise ValueError("choose a cell first: click it on the board")
         name, i, j = self.place.cell
         problem = self.place.trace.problem
-        parameters = problem.network.parameters
+        parameters = problem.parameters
         if name not in ("X", "y", *parameters):
             own = "has its own control" if name == "lr" else "is computed"
             raise ValueError(f"{name} {own}; only X, y, {', '.join(parameters)} can be changed here")
@@ -142,11 +142,8 @@ class Stepper(HasTraits):
             kept = np.atleast_2d(array)[i, j]
             if kept - kept != 0:
                 raise ValueError(f"{number!r} is too large for {name}, whose numbers are of type {array.dtype}")
-        if name in parameters:
-            problem = problem.evolve(network=problem.network.with_parameters(parameters | {name: array}))
-        else:
-            problem = problem.evolve(**{name: array})
-        self._restart_training(problem, custom=True)
+        changes = {"parameters": {name: array}} if name in parameters else {name: array}
+        self._restart_training(problem.evolve(**changes), custom=True)
 
     def set_lr(self, lr: Any) -> None:
         """Change the learning rate from this iteration on; the step on the board and past iterations stay."""
@@ -287,10 +284,7 @@ class Stepper(HasTraits):
 
     def _begin(self, setup: Setup, lr: float | None, told: str = "", **changes: Any) -> None:
         """Start over from a setup, with the same mistake if it can be planted there; `changes` are of the place."""
-        before = self.place.setup
-        parts = ("base", "activation", "loss")  # pragma: no mutate  which were checked when they were chosen
-        known = all(getattr(setup, part) == getattr(before, part) for part in parts)  # pragma: no mutate
-        problem = setup.problem(Problem.trusted if known else Problem)  # pragma: no mutate
+        problem = setup.problem()
         self.setup_lr = float(problem.lr)
         rate = ""  # pragma: no mutate  nothing is said
         if lr is not None:
@@ -327,7 +321,7 @@ class Stepper(HasTraits):
             return scales_of([trace(problem.evolve(lr=lr))], self.limits)
         drawn = replace(setup, seed=0)
         if self._drawn is None or self._drawn[0] != drawn:
-            problems = [replace(drawn, seed=seed).problem(Problem.trusted) for seed in range(SEEDS)]
+            problems = [replace(drawn, seed=seed).problem() for seed in range(SEEDS)]
             self._drawn = drawn, scales_of([trace(each.evolve(lr=lr)) for each in problems], self.limits)
         return self._drawn[1]
 

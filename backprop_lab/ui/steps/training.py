@@ -150,6 +150,8 @@ class Training:
         else:
             at = iteration - iteration % self.STRIDE
             problem = self._kept[at]
+        if self._run is trace and at < iteration:
+            return problem.trained(self.lrs[at:iteration])
         for k in range(at, iteration):
             problem = self._run(problem.evolve(lr=self.lrs[k])).next_problem()
         return problem

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backprop_lab.lines import Step, lines_of
 from backprop_lab.number_format import format_number, plain
 from backprop_lab.proving import prove
+from backprop_lab.steps import Step
 from backprop_lab.tracing import Trace
 from backprop_lab.ui.steps import remarks
 from backprop_lab.ui.steps.place import LabState
@@ -43,7 +43,7 @@ def card(place: LabState) -> dict[str, str]:
 
 def right_line(trace: Trace, step: Step) -> str:
     """The line in whose place a planted mistake stands."""
-    lines = lines_of(trace.problem.network, trace.problem.loss)
+    lines = trace.problem.lines
     return next(f"{line.name} = {line.code}" for line in lines if line.name == step.name)
 
 
@@ -53,7 +53,7 @@ def remarks_on(place: LabState, losses: Sequence[float]) -> list[dict[str, str]]
     if step is None:
         return [{"kind": "remark", "text": colours}] if colours else []
     said = []
-    if step.phase == "backward":
+    if step.role == "gradient":
         proof = prove(trace, step.name)
         kind, mark, _ = remarks.VERDICTS[proof.agrees]
         said.append({"kind": kind, "text": mark + proof.sentence})

@@ -7,8 +7,9 @@ import re
 from typing import NamedTuple
 
 from backprop_lab.layers import Linear, ReLU, Sigmoid, Tanh
-from backprop_lab.lines import GradientDescent, Step
 from backprop_lab.losses import HalfSquaredError, MeanSquaredError, SoftmaxCrossEntropy, SumSquaredError
+from backprop_lab.optimizers import GradientDescent
+from backprop_lab.steps import Step
 
 
 class Explanation(NamedTuple):
@@ -24,6 +25,11 @@ EXPLANATIONS = {
         r"{Y} = {X}\,{W} + {b}",
         "Weighted sums",
         "Each unit multiplies every sample's row of {X} by its own column of {W}, sums the products and adds its bias.",
+    ),
+    Linear.formulas["Y"].removesuffix(" + {b}"): Explanation(
+        r"{Y} = {X}\,{W}",
+        "Weighted sums",
+        "Each unit multiplies every sample's row of {X} by its own column of {W}, and sums the products.",
     ),
     Linear.formulas["dX"]: Explanation(
         r"{dX} = {dY}\,{W}^{{\top}}",
@@ -161,11 +167,11 @@ def _plain_title(step: Step) -> str:
     """The title of a line that is not in the table."""
     if step.phase == "loss":
         return "Loss" if step.result == "L" else f"{step.name}, a step toward the loss"
-    if step.result == "Y":
-        return step.kind.__name__
+    if step.phase == "forward":
+        return step.kind.__name__ if step.result == "Y" else f"{step.name}, a step toward {step.names['Y']}"
     if step.result == "dy_pred":
         return "Gradient of the loss"
-    return f"Gradient for {step.name.removeprefix('d')}"
+    return f"Gradient for {step.of}" if step.of else f"{step.name}, in the backward pass"
 
 
 def _in_latex(name: str) -> str:
@@ -174,4 +180,5 @@ def _in_latex(name: str) -> str:
         return name
     name = re.sub(r"^log(?=[A-Z])", r"\\log ", name)
     name = re.sub(r"(\d+)", r"_{\1}", name)
-    return name.replace("_pred", r"_{\mathrm{pred}}").replace("_new", r"^{\mathrm{new}}").replace("lr", r"\mathrm{lr}")
+    name = re.sub(r"_new$", r"^{\\mathrm{new}}", name)
+    return name.replace("_pred", r"_{\mathrm{pred}}").replace("lr", r"\mathrm{lr}")

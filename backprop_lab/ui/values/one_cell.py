@@ -73,7 +73,7 @@ def work_out(trace: Trace, cell: Cell) -> Worked:
     Raises KeyError if the trace has no such matrix, and IndexError if the matrix has no such cell.
     """
     name, i, j = cell
-    least = 8 if name.endswith("_new") else 4  # an update may be too small to show in four digits
+    least = 8 if trace.role(name) == "new" else 4  # an update may be too small to show in four digits
     exact = float(value_of(trace, name)[i, j])
     value = plain(exact, least)
     if name in trace.given:
@@ -243,6 +243,12 @@ class _Writing:
                 text = _typeset(ast.unparse(node))
                 binds = ADDED if isinstance(node, ast.BinOp) else WHOLE
                 return _Part(text, text, binds, float(self._value(node)))
+            case ast.Call(ast.Attribute(ast.Name("np"), "array")) if not self._has_cells(
+                node
+            ):  # its own, such as a mask
+                number = self._at(node, i, j)
+                text = plain(float(number), self._digits)
+                return _Part(text, f"({text})" if text.startswith(MINUS) else text, comes_to=_read(text))
             case ast.Attribute(_, "size") | ast.Call(ast.Name("len")) | ast.Subscript(ast.Attribute(_, "shape")):
                 count = str(self.trace.evaluate(ast.unparse(node)))
                 return _Part(count, count, comes_to=float(count))

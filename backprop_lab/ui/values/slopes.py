@@ -36,7 +36,7 @@ def slopes_of(trace: Trace) -> dict[str, Slope]:
     if trace not in _FOUND:
         slopes = {}
         for layer, X, Y, _ in trace.problem.network.stages:
-            if not layer.parameters and (slope := _slope(trace, f"d{X}", f"d{Y}")):
+            if not layer.learnt and f"d{X}" in trace and (slope := _slope(trace, f"d{X}", f"d{Y}")):
                 slopes[SLOPE + Y] = slope
         _FOUND[trace] = slopes
     return _FOUND[trace]
