@@ -1,7 +1,7 @@
 """The layers of a network: each turns an input `X` into an output `Y`, and a gradient `dY` back into `dX`.
 
 A layer is its lines of NumPy, and nothing else: `formulas` has one for each of its results, in which `{X}`, `{W}`,
-`{dY}` ... stand for names such as `H1`, `W2`, `dY2`. Above them stands how they are derived. `dX` always means
+`{dY}` ... stand for names such as `H1`, `W2`, `dY2`. The docstring above them derives them. `dX` always means
 d(loss)/dX and has the shape of `X`. Samples are rows: `X` is (N, D), one sample a row. What the lines give are pure
 functions of arrays: no layer remembers what passed through it.
 
@@ -27,17 +27,17 @@ class Layer(Part):
     """What a layer is made of: `formulas`, with a line for `Y`, for `dX`, and for the gradient of each parameter.
 
     `learnt` names the parameters, such as ("W", "b"), whose gradients are then `dW` and `db`. Before `Y` there may
-    be other lines, and after it others for gradients on the way, such as `dXhat`. The constructor takes the
-    parameters in order or by name, then its own numbers, such as a slope. What leaves it is called by its `letter`
-    and a number: Y where it has parameters, H where it has none, unless it states another.
+    be other lines, and after it others for intermediate gradients, such as `dXhat`. The constructor takes the
+    parameters in order or by name, then its own numbers, such as a slope. Its output is named by its `letter` and a
+    number: Y if it has parameters, H if not, unless it sets another.
 
     One whose parameters a seed can draw has `redrawn(rng)`, as Linear does: the same layer with others.
     """
 
     letter: ClassVar[str] = ""
     is_elementwise: ClassVar[bool] = False  # whether each cell of Y comes from the same cell of X, and from no other
-    can_die: ClassVar[bool] = False  # whether a unit can give 0 for every sample, and then let no gradient back
-    is_never_negative: ClassVar[bool] = False  # whether what it gives is 0 or more
+    can_die: ClassVar[bool] = False  # whether a unit can give 0 for every sample, and then pass no gradient back
+    is_never_negative: ClassVar[bool] = False  # whether its output is always 0 or more
     _around = ("X", "Y")
 
     def __init__(self, *values: Any, **named: Any) -> None:
@@ -67,7 +67,7 @@ class Layer(Part):
 
     @property
     def is_weighted_sum(self) -> bool:
-        """Whether it weighs what comes in by `W`, and may shift it by `b`."""
+        """Whether it multiplies its input by `W`, and may add `b`, as its line says."""
         return self.formulas["Y"] in ("{X} @ {W} + {b}", "{X} @ {W}")
 
     def with_parameters(self, parameters: Mapping[str, Any]) -> Self:
@@ -155,13 +155,19 @@ def _no_numbers(name: str, value: Any, array: Array) -> str:
 class Linear(Layer):
     """A fully connected layer: every output is a weighted sum of all inputs, plus a bias, if it has one.
 
-    `W` is (D, H) and `b` is (1, H): D numbers come in, H go out. Both are kept read-only.
-    Raises ValueError if `b` is not one row as wide as `W`, or if `X` is not D wide.
-
-    One output is Y[n, h] = sum over d of X[n, d] W[d, h] + b[0, h], so
+    `X` is (N, D), `W` (D, H) and `b` (1, H): D numbers per sample come in, and H go out, so `Y` and `dY` are (N, H).
+    One output is Y[n, h] = sum over d of X[n, d] W[d, h] + b[0, h]. By the chain rule, a gradient is the sum, over all
+    outputs that a number has a part in, of their gradients times the slope of each with respect to it:
         dX[n, d] = sum over h of dY[n, h] W[d, h]    every output that X[n, d] feeds
         dW[d, h] = sum over n of X[n, d] dY[n, h]    every sample that W[d, h] weighs
         db[0, h] = sum over n of dY[n, h]            every sample that b[0, h] shifts
+
+    `@` sums over the last index of its left factor and the first of its right one. For dX the sum is over h, which is
+    last in both, so `W` is transposed; for dW it is over n, which is first in both, so `X` is. `.mT` is the transpose
+    of the last two axes. `keepdims=True` keeps db a row, (1, H), as `b` is. No line divides by N: where the loss is a
+    mean, dY has been divided already.
+
+    `W` and `b` are kept read-only. Raises ValueError if `b` is not one row as wide as `W`, or if `X` is not D wide.
     """
 
     W: Array
@@ -175,7 +181,7 @@ class Linear(Layer):
     }
 
     def __init__(self, W: Any, b: Any = None) -> None:
-        if b is None:
+        if b is None:  # the same lines, without b and db
             lines = {name: self.formulas[name] for name in ("Y", "dX", "dW")}
             self.__dict__.update(learnt=("W",), formulas=lines | {"Y": lines["Y"].removesuffix(" + {b}")})
         super().__init__(*((W, b)[: len(self.learnt)]))
@@ -215,7 +221,10 @@ class Linear(Layer):
             )
 
     def redrawn(self, rng: np.random.Generator) -> Self:
-        """The same layer with another `W`, standard normal numbers divided by the square root of D, and `b` 0."""
+        """The same layer with another `W`, standard normal numbers divided by the square root of D, and `b` 0.
+
+        So Y has about the same spread as X.
+        """
         kind: Any = self.W.dtype if self.W.dtype.kind == "f" else float  # of what is drawn: no fractions
         W = rng.standard_normal((self.inputs, self.outputs)) / math.sqrt(self.inputs)
         zeros = {name: np.zeros(array.shape, kind) for name, array in self.parameters.items()}
@@ -236,7 +245,8 @@ def can_be_kept(array: Any, before: Array) -> bool:
 class Activation(Layer):
     """A function applied cell by cell: `Y` has the shape of `X`, and there is nothing to learn in it.
 
-    Each kind is a frozen dataclass; its fields are numbers that somebody chose, such as a slope.
+    Y[n, h] depends on X[n, h] alone, so the chain rule has one term and no sum: dX is dY times the slope at that cell,
+    with `*` and not `@`. Each kind is a frozen dataclass; a number of its own, such as a slope, would be a field.
     """
 
     is_elementwise = True
@@ -244,21 +254,21 @@ class Activation(Layer):
 
 @dataclass(frozen=True)
 class ReLU(Activation):
-    """Rectified linear unit: keeps what is positive and sets the rest to 0. Its slope at 0 is taken as 0.
+    """Rectified linear unit: keeps what is positive and sets the rest to 0.
 
-    dX = dY where the unit was on, 0 where it was off: the slope of max(x, 0) is 1 for x > 0, else 0. The mask is
-    written in terms of Y, which is positive exactly where X is.
+    The slope of max(x, 0) is 1 for x > 0 and 0 for x < 0; at 0 there is none, and 0 is the usual choice. The mask
+    `{Y} > 0` is that slope, as True and False count as 1 and 0; and Y is positive exactly where X is.
     """
 
-    can_die = is_never_negative = True
     formulas: ClassVar = {"Y": "np.maximum({X}, 0)", "dX": "{dY} * ({Y} > 0)"}
+    can_die = is_never_negative = True
 
 
 @dataclass(frozen=True)
 class Tanh(Activation):
     """Hyperbolic tangent: squeezes every number into (-1, 1).
 
-    Its slope is 1 - tanh(x)^2, and tanh(x) is what has come out: Y.
+    As tanh = sinh / cosh, its slope is (cosh^2 - sinh^2) / cosh^2 = 1 - tanh^2, and tanh(x) is what has come out: Y.
     """
 
     formulas: ClassVar = {"Y": "np.tanh({X})", "dX": "{dY} * (1 - {Y}**2)"}
@@ -268,12 +278,13 @@ class Tanh(Activation):
 class Sigmoid(Activation):
     """Logistic function: squeezes every number into (0, 1).
 
-    For very negative X the power overflows to infinity, and Y is rightly 0. With s(x) = 1 / (1 + e^-x), the slope is
-    e^-x / (1 + e^-x)^2 = s(x) (1 - s(x)), and s(x) is what has come out: Y.
+    With s(x) = 1 / (1 + e^-x), the slope is e^-x / (1 + e^-x)^2 = s(x) (1 - s(x)), as 1 - s(x) = e^-x / (1 + e^-x);
+    and s(x) is what has come out: Y. For very negative X, e^-x overflows to infinity in silence, and Y comes out as 0,
+    which is right to the last digit.
     """
 
-    is_never_negative = True
     formulas: ClassVar = {"Y": "1 / (1 + np.exp(-{X}))", "dX": "{dY} * {Y} * (1 - {Y})"}
+    is_never_negative = True
 
 
 ACTIVATIONS: dict[str, Layer] = {"ReLU": ReLU(), "Tanh": Tanh(), "Sigmoid": Sigmoid()}  # by name, as in a menu

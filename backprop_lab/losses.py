@@ -1,7 +1,7 @@
 """The losses: one number that says how far `y_pred` is from `y`, and its gradient with respect to `y_pred`.
 
 Shapes: `y_pred` and `y` are both (N, K), N samples of K outputs, and must be equal: (N,) against (N, 1)
-would silently broadcast to (N, N). Axes in front are a stack; `value` then gives one loss for each.
+would silently broadcast to (N, N). Axes in front are a stack of problems; `value` then gives one loss for each.
 """
 
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class Loss(Part):
 class SumSquaredError(Loss):
     """L = sum of (y_pred - y)^2 over all samples and outputs.
 
-    dy_pred = 2 (y_pred - y): each square depends on its own entry alone.
+    Each square depends on its own entry alone, so one term of the sum is left, and the slope of u^2 is 2 u.
     """
 
     formulas: ClassVar = {"L": "np.sum(({y_pred} - {y}) ** 2)", "dy_pred": "2 * ({y_pred} - {y})"}
@@ -59,9 +59,9 @@ class SumSquaredError(Loss):
 
 @dataclass(frozen=True)
 class HalfSquaredError(Loss):
-    """L = 1/2 sum of (y_pred - y)^2 over all samples and outputs, so that no 2 is left in the gradient.
+    """L = 1/2 sum of (y_pred - y)^2 over all samples and outputs.
 
-    dy_pred = y_pred - y: the 1/2 and the 2 from the square cancel.
+    As in SumSquaredError, but the 1/2 and the 2 from the square cancel.
     Source: Rumelhart, Hinton and Williams (1986), equation 3; many courses have it too, such as
     Mazur, https://mattmazur.com/2015/03/17/a-step-by-step-backpropagation-example/
     """
@@ -73,7 +73,7 @@ class HalfSquaredError(Loss):
 class MeanSquaredError(Loss):
     """L = mean of (y_pred - y)^2 over all samples and outputs.
 
-    dy_pred = 2 (y_pred - y) / (N K): the mean divides every square by their number, which is the size of y.
+    As in SumSquaredError, but `np.mean` divides by the number of squares, N K, which is `y.size`.
     """
 
     formulas: ClassVar = {"L": "np.mean(({y_pred} - {y}) ** 2)", "dy_pred": "2 * ({y_pred} - {y}) / {y}.size"}
@@ -83,16 +83,18 @@ class MeanSquaredError(Loss):
 class SoftmaxCrossEntropy(Loss):
     """L = -sum of y log P over all samples and classes, divided by N; P is the softmax of the scores `y_pred`.
 
-    P = exp(y_pred) / (sum of exp(y_pred) over the classes) turns a sample's row of K scores into K probabilities, and
-    each row of y is the probabilities that they should be, as `one_hot` makes them of labels. A row's largest score is
-    taken off first, which changes no probability and keeps exp from overflowing, and log P is written without P, which
-    may be 0: so all is finite for scores up to 1e300. A Problem refuses targets that are not probabilities. The unit of
-    L is the nat, as the logarithm is the natural one.
+    P[n, k] = exp(y_pred[n, k]) / (sum over i of exp(y_pred[n, i])) turns a sample's row of K scores into K
+    probabilities, and each row of y holds the probabilities that they should be, such as `one_hot` makes from labels.
+    Z is the scores less the largest of their row, which cancels from P and keeps exp from overflowing. Then logP is Z
+    less the logarithm of a sum that is at least 1, and finite even where P rounds to 0. The sum over classes is the
+    loss of a sample, and L the mean of these.
 
-    From log P[n, k] = y_pred[n, k] - log(sum over j of exp(y_pred[n, j])) follows
-        d log P[n, k] / d y_pred[n, j] = (k == j) - P[n, j]
-        dL / d y_pred[n, j] = -(sum over k of y[n, k] ((k == j) - P[n, j])) / N = (P[n, j] - y[n, j]) / N,
-    as the y[n, k] of a sample add up to 1.
+    The slope of log P[n, k] for the score y_pred[n, j] is (1 if k is j, else 0) - P[n, j], since that of the logarithm
+    of the sum over i is exp(y_pred[n, j]) divided by the sum. So, as the y[n, k] of a sample add up to 1,
+        dy_pred[n, j] = -(sum over k of y[n, k] ((1 if k is j, else 0) - P[n, j])) / N = (P[n, j] - y[n, j]) / N
+
+    All is finite for scores up to 1e300. The unit of L is the nat, as the logarithm is the natural one. A Problem
+    refuses targets that are not probabilities.
     Source: Bridle, "Probabilistic interpretation of feedforward classification network outputs", in: Neurocomputing,
     Springer (1990) 227-236; Goodfellow, Bengio and Courville, "Deep Learning", MIT Press (2016), section 6.2.2.3.
     """

@@ -8,6 +8,10 @@ from backprop_lab.lines import Part
 
 @dataclass(frozen=True)
 class GradientDescent(Part):
-    """A small step against the gradient, for every parameter `p`: `lr` has the unit of p squared per loss."""
+    """A step against the gradient, for every parameter `p`.
+
+    The gradient `dp` points where the loss grows fastest, so the step goes the other way; `lr`, the learning rate, which
+    belongs to the problem, says how far. Its unit is that of p squared per loss.
+    """
 
     formulas: ClassVar = {"new": "{p} - {lr} * {dp}"}

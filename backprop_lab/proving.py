@@ -78,8 +78,8 @@ def prove(trace: Trace, name: str) -> Proof:
 def check_gradients(problem: Problem, gradients: Mapping[str, Array] | None = None) -> dict[str, float]:
     """How far the backward pass is from numeric gradients, one error per parameter: `{"W1": 3e-11, ...}`.
 
-    The error is the worst of its entries, and that of an entry is |analytic - numeric| / max(|analytic|, |numeric|): so
-    it is far below 1e-6 when all is well, and 1e-2 if a single entry is wrong by 1 %, however small or large that is.
+    The error is the worst of its entries, and that of an entry is abs(analytic - numeric), divided by the larger of
+    abs(analytic) and abs(numeric): so it is far below 1e-6 when all is well, and 1e-2 if a single entry is wrong by 1 %, however small or large that is.
     An entry whose difference is within its doubt, such as one that should be 0 and is 1e-17 by rounding, is held
     against the largest entry of the array in place of itself; and where all of an array are 0 but for rounding, as of a
     bias that the layer after it takes off again, the error is 0. It is nan where it cannot be told: where rounding is
