@@ -157,7 +157,9 @@ class Linear(Layer):
 
     `X` is (N, D), `W` (D, H) and `b` (1, H): D numbers per sample come in, and H go out, so `Y` and `dY` are (N, H).
     One output is Y[n, h] = sum over d of X[n, d] W[d, h] + b[0, h]. By the chain rule, a gradient is the sum, over all
-    outputs that a number has a part in, of their gradients times the slope of each with respect to it:
+    outputs that a number has a part in, of their gradients times the slope of each with respect to it.
+
+    So
         dX[n, d] = sum over h of dY[n, h] W[d, h]    every output that X[n, d] feeds
         dW[d, h] = sum over n of X[n, d] dY[n, h]    every sample that W[d, h] weighs
         db[0, h] = sum over n of dY[n, h]            every sample that b[0, h] shifts

@@ -90,7 +90,9 @@ class SoftmaxCrossEntropy(Loss):
     loss of a sample, and L the mean of these.
 
     The slope of log P[n, k] for the score y_pred[n, j] is (1 if k is j, else 0) - P[n, j], since that of the logarithm
-    of the sum over i is exp(y_pred[n, j]) divided by the sum. So, as the y[n, k] of a sample add up to 1,
+    of the sum over i is exp(y_pred[n, j]) divided by the sum.
+
+    So, as the y[n, k] of a sample add up to 1,
         dy_pred[n, j] = -(sum over k of y[n, k] ((1 if k is j, else 0) - P[n, j])) / N = (P[n, j] - y[n, j]) / N
 
     All is finite for scores up to 1e300. The unit of L is the nat, as the logarithm is the natural one. A Problem

@@ -79,13 +79,14 @@ def check_gradients(problem: Problem, gradients: Mapping[str, Array] | None = No
     """How far the backward pass is from numeric gradients, one error per parameter: `{"W1": 3e-11, ...}`.
 
     The error is the worst of its entries, and that of an entry is abs(analytic - numeric), divided by the larger of
-    abs(analytic) and abs(numeric): so it is far below 1e-6 when all is well, and 1e-2 if a single entry is wrong by 1 %, however small or large that is.
-    An entry whose difference is within its doubt, such as one that should be 0 and is 1e-17 by rounding, is held
-    against the largest entry of the array in place of itself; and where all of an array are 0 but for rounding, as of a
-    bias that the layer after it takes off again, the error is 0. It is nan where it cannot be told: where rounding is
-    more than a thousandth of the gradient, or an entry is too small for finite differences, and the complex step does
-    not hold for the code. `gradients` are the ones to check, by default those of `problem`. Raises KeyError if a
-    gradient is missing, and ValueError if one has another shape than its parameter, or if `problem` is not a Problem.
+    abs(analytic) and abs(numeric): so it is far below 1e-6 when all is well, and 1e-2 if a single entry is wrong by
+    1 %, however small or large that is. An entry whose difference is within its doubt, such as one that should be 0 and
+    is 1e-17 by rounding, is held against the largest entry of the array in place of itself; and where all of an array
+    are 0 but for rounding, as of a bias that the layer after it takes off again, the error is 0. It is nan where it
+    cannot be told: where rounding is more than a thousandth of the gradient, or an entry is too small for finite
+    differences, and the complex step does not hold for the code. `gradients` are the ones to check, by default those of
+    `problem`. Raises KeyError if a gradient is missing, and ValueError if one has another shape than its parameter, or
+    if `problem` is not a Problem.
     """
     check_problem(problem)
     network = problem.network
