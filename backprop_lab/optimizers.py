@@ -10,8 +10,8 @@ from backprop_lab.lines import Part
 class GradientDescent(Part):
     """A step against the gradient, for every parameter `p`.
 
-    The gradient `dp` points where the loss grows fastest, so the step goes the other way. How far says `lr`, the
-    learning rate, which belongs to the problem; its unit is that of p squared per loss.
+    The gradient `dp` points where the loss grows fastest, so the step goes the other way. `lr`, the learning rate of
+    the problem, says how far; its unit is that of p squared per loss.
     """
 
     formulas: ClassVar = {"new": "{p} - {lr} * {dp}"}
