@@ -74,7 +74,13 @@ class Network:
             or (kept[1] and any(part.own_numbers() != numbers for part, numbers in kept[1]))
         ):
             numbered = [(part, part.own_numbers()) for part in (*self._kinds, loss) if part.own_names()]
-            kept = self._lines["kept"] = loss, numbered, lines_of(stages_of(self._kinds), loss)
+            kinds = [(type(p), p.learnt, (*p.formulas.items(),), (*p.own_numbers().items(),)) for p in self._kinds]
+            key = (*kinds, type(loss), (*loss.formulas.items(),), (*loss.own_numbers().items(),))
+            if key not in _WRITTEN:
+                if len(_WRITTEN) > MOST_WRITTEN:
+                    _WRITTEN.clear()
+                _WRITTEN[key] = lines_of(stages_of(self._kinds), loss)
+            kept = self._lines["kept"] = loss, numbered, _WRITTEN[key]
         lines: Lines = kept[2]
         return lines
 
@@ -139,6 +145,10 @@ class Network:
         network.__dict__.update(self.__dict__, _parameters=parameters)
         network.__dict__.pop("layers", None)
         return network
+
+
+MOST_WRITTEN = 256
+_WRITTEN: dict[Any, Lines] = {}  # the lines of all networks of the same kinds of layers, with a loss
 
 
 @lru_cache(maxsize=256)
