@@ -71,6 +71,7 @@ NO_LINK = {
     "a layer": (OWN_PROBLEMS["leaky ReLU"], "A link holds no code, so no LeakyReLU of your own"),
     "ours with a line of its own": (OWN_PROBLEMS["Linear with its own formula"], "so no Dotted of your own"),
     "a loss": (OWN_PROBLEMS["Huber"], "so no Huber of your own"),
+    "no bias": (OWN_PROBLEMS["batch norm"], "A link holds a bias for each Linear, and one here has none"),
     "too much": (random_problem(1, samples=4, inputs=30), "up to 2,000 characters of X, y, .*, and these 262 numbers"),
     "float32": (random_problem(1).evolve(X=np.ones((2, 3), "float32")), "of the kind float64, and X has others"),
 }

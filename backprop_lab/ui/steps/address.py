@@ -167,6 +167,8 @@ def _parts_of(problem: Problem) -> dict[str, Any]:
     parts: tuple[Layer | Loss, ...] = (*problem.network.layers, problem.loss)
     if alien := [each for each in parts if not each.known_name]:
         names = f"the layers {', '.join(LAYERS)} and the losses {', '.join(LOSSES)}"
+        if alien[0].learnt == ("W",) and alien[0].is_ours:
+            raise ValueError(f"A link holds a bias for each Linear, and one here has none. {_INSTEAD}")
         raise ValueError(f"A link holds no code, so no {type(alien[0]).__name__} of your own: only {names}. {_INSTEAD}")
     arrays = {"X": problem.X, "y": problem.y, **problem.network.parameters}
     for name, value in {**arrays, "lr": np.asarray(problem.lr)}.items():
