@@ -396,10 +396,7 @@ def evaluate(code: str, values: Mapping[str, Any]) -> Any:
 @lru_cache(maxsize=1024)
 def compiled(code: str) -> CodeType:
     """A line of NumPy, ready to run. Raises ValueError if it is not Python."""
-    try:
-        return compile(code, "<a line of NumPy>", "eval")
-    except SyntaxError as error:
-        raise ValueError(f"the line `{code}` is not a Python expression: {error.msg}") from None
+    return compile(ast.Expression(_tree(code)), "<a line of NumPy>", "eval")
 
 
 def literal(value: Any) -> str:
