@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from backprop_lab.lines import Array as Array
-from backprop_lab.lines import Part, is_same
+from backprop_lab.lines import Part, check_number, check_seed, is_same
 
 FLOATS, WHOLE, NUMBERS = "fc", "iu", "iufcO"  # kinds of dtype; O is of objects, such as fractions
 
@@ -31,10 +31,13 @@ class Layer(Part):
     parameters in order or by name, then its own numbers, such as a slope. Its output is named by its `letter` and a
     number: Y if it has parameters, H if not, unless it sets another.
 
-    One whose parameters a seed can draw has `redrawn(rng)`, as Linear does: the same layer with others.
+    One whose parameters a seed can draw has `redrawn(rng)`, as Linear does: the same layer with others. One that
+    chance has a part in has `drawn(shape, rng)`, as Dropout does: what a step draws for an input X of that shape, which
+    its lines call `{mask}`. `rng` depends on its `seed`, its place and the number of the step, and on nothing else.
     """
 
     letter: ClassVar[str] = ""
+    penalised: ClassVar[tuple[str, ...]] = ()  # of what is learnt, what a penalty and a decay make small
     is_elementwise: ClassVar[bool] = False  # whether each cell of Y comes from the same cell of X, and from no other
     can_die: ClassVar[bool] = False  # whether a unit can give 0 for every sample, and then pass no gradient back
     is_never_negative: ClassVar[bool] = False  # whether its output is always 0 or more
@@ -90,13 +93,23 @@ class Layer(Part):
         """Raise ValueError where X does not fit the layer."""
 
     def forward(self, X: Array) -> Array:
-        """Y (N, H) for X (N, D); stacks of them, (S, N, D), too. Raises ValueError where X does not fit the layer."""
+        """Y (N, H) for X (N, D); stacks of them, (S, N, D), too. Raises ValueError where X does not fit the layer.
+
+        A layer that draws, such as Dropout, is left out: X itself comes out, as when a network is used.
+        """
         self.check_input(X)
+        if hasattr(self, "drawn"):
+            return np.asanyarray(X)
         (Y,) = self._results(("Y",), {"X": X, **self.parameters})
         return np.asanyarray(Y)
 
     def backward(self, X: Array, dY: Array) -> Array:
-        """dX (N, D) for what came in, X, and the gradient of what left, dY (N, H)."""
+        """dX (N, D) for what came in, X, and the gradient of what left, dY (N, H).
+
+        Raises ValueError for a layer that draws: what it has drawn belongs to a step.
+        """
+        if hasattr(self, "drawn"):
+            raise ValueError(f"{self!r} goes back through the mask of a step, which trace(problem) has")
         (dX,) = self._results(("dX",), {"X": X, **self.parameters, "dY": dY})
         return np.asanyarray(dX)
 
@@ -174,7 +187,7 @@ class Linear(Layer):
 
     W: Array
     b: Array
-    learnt = ("W", "b")
+    learnt, penalised = ("W", "b"), ("W",)
     formulas: ClassVar = {
         "Y": "{X} @ {W} + {b}",
         "dX": "{dY} @ {W}.mT",
@@ -289,4 +302,184 @@ class Sigmoid(Activation):
     is_never_negative = True
 
 
-ACTIVATIONS: dict[str, Layer] = {"ReLU": ReLU(), "Tanh": Tanh(), "Sigmoid": Sigmoid()}  # by name, as in a menu
+@dataclass(frozen=True)
+class LeakyReLU(Activation):
+    """A ReLU that lets a little of what is negative through: `slope` times it.
+
+    For a slope s from 0 up and below 1, the larger of x and s x is x where x > 0, and s x elsewhere. So the slope is 1
+    where x > 0 and s where x < 0; at 0 there is none, and s is taken. Y is positive exactly where X is.
+
+    Raises ValueError if the slope is another number.
+    Source: Maas, Hannun and Ng, "Rectifier nonlinearities improve neural network acoustic models", ICML (2013).
+    """
+
+    slope: Any = 0.01
+    formulas: ClassVar = {
+        "Y": "np.maximum({X}, {slope} * {X})",
+        "dX": "{dY} * ({Y} > 0) + {slope} * {dY} * ({Y} <= 0)",
+    }
+
+    def __post_init__(self) -> None:
+        check_number("slope", self.slope, 1, such_as="0.01")
+
+
+@dataclass(frozen=True)
+class GELU(Activation):
+    """Gaussian error linear unit, in its tanh form: x times nearly the chance that a standard normal number is below x.
+
+    That chance is (1 + erf(x / sqrt(2))) / 2. This is the form with a tanh in place of erf, which differs from it by at
+    most 5e-4, and which GPT-2 and others use; in PyTorch it is `GELU(approximate="tanh")`.
+
+    With u = sqrt(2 / pi) (x + 0.044715 x^3) and T = tanh(u), Y is x (1 + T) / 2. Both factors move with x: by the
+    product rule the slope is (1 + T) / 2 + x / 2 times the slope of T, which is (1 - T^2) times that of u, and u has
+    the slope sqrt(2 / pi) (1 + 3 * 0.044715 x^2).
+    Source: Hendrycks and Gimpel, "Gaussian error linear units (GELUs)", 2016, arXiv:1606.08415, section 2.
+    """
+
+    formulas: ClassVar = {
+        "T": "np.tanh(math.sqrt(2 / math.pi) * ({X} + 0.044715 * {X}**3))",
+        "Y": "{X} * (1 + {T}) / 2",
+        "dX": "{dY} * ((1 + {T}) / 2 + {X} / 2 * (1 - {T}**2) * math.sqrt(2 / math.pi) * (1 + 0.134145 * {X}**2))",
+    }
+
+
+ACTIVATIONS: dict[str, Layer] = {  # by name, as in a menu
+    "ReLU": ReLU(),
+    "Tanh": Tanh(),
+    "Sigmoid": Sigmoid(),
+    "LeakyReLU": LeakyReLU(),
+    "GELU": GELU(),
+}
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """Sets each number to 0 with the chance `p`, anew in each step, so that no unit can rely on another one.
+
+    The mask has True where a number stays. With the chance 1 - p it does, and then it is divided by 1 - p, so that Y is
+    X on average: E[Y] = (1 - p) X / (1 - p). Given the mask, each cell of Y is its cell of X times a number, and so dX
+    is dY times the same number: the same mask goes back, not another one.
+
+    The mask is drawn with `seed`, the place of this layer in its network, and the number of the step, and with nothing
+    else: so a step can be made again, and all runs of a sweep have the same masks. Where a network is used and not
+    trained, Dropout is left out, and nothing needs to be scaled: `Network.forward` does so.
+    Raises ValueError if p is not from 0 up and below 1, or the seed is no whole number from 0 up.
+    Source: Srivastava and others, "Dropout: a simple way to prevent neural networks from overfitting", Journal of
+    Machine Learning Research 15 (2014) 1929-1958; divided in training, as most libraries do, it is "inverted dropout".
+    """
+
+    p: Any
+    seed: int = 0
+    letter, is_elementwise = "D", True
+    formulas: ClassVar = {"Y": "{X} * {mask} / (1 - {p})", "dX": "{dY} * {mask} / (1 - {p})"}
+
+    def __post_init__(self) -> None:
+        check_number("p", self.p, 1, such_as="0.5")
+        check_seed(self.seed)
+
+    def drawn(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        """The mask: True where a number stays."""
+        return np.asarray(rng.random(shape) >= self.p)
+
+
+class _Norm(Layer):
+    """What the norms share: `gamma` and `beta` are one row, (1, H), with a number for each of the H inputs."""
+
+    gamma: Array
+    beta: Array
+    letter, learnt, eps = "N", ("gamma", "beta"), 1e-5
+
+    def __init__(self, gamma: Any, beta: Any) -> None:
+        super().__init__(gamma, beta)
+        self._check_shapes()
+
+    def _check_shapes(self) -> None:
+        for name, row in self.parameters.items():
+            if row.ndim < 2 or row.shape[-2:] != (1, self.gamma.shape[-1]) or 0 in row.shape:
+                raise ValueError(
+                    f"gamma and beta must be one row each, with a number for each input, of shape (1, inputs); got "
+                    f"{name} {row.shape}"
+                    + (f": np.reshape({name}, (1, -1)) makes it so" if row.ndim == 1 and row.size else "")
+                )
+
+    def check_input(self, X: Array) -> None:
+        if np.ndim(X) < 2 or X.shape[-1] != self.inputs:
+            raise ValueError(
+                f"X {np.shape(X)} does not fit gamma {self.gamma.shape}: X needs shape (samples, {self.inputs})"
+            )
+
+    @property
+    def inputs(self) -> int:
+        """H, how many numbers a sample it takes."""
+        return int(self.gamma.shape[-1])
+
+    outputs = inputs  # and gives
+
+    def redrawn(self, rng: np.random.Generator) -> Self:
+        """The same layer as it starts, whatever the seed: with 1 as each `gamma` and 0 as each `beta`."""
+        return self.with_parameters({"gamma": np.ones_like(self.gamma), "beta": np.zeros_like(self.beta)})
+
+
+class BatchNorm(_Norm):
+    """Each unit less its mean over the batch, in units of its spread there; then scaled by gamma, shifted by beta.
+
+    `X` and `Y` are (N, H), `gamma` and `beta` (1, H), and so are `mu`, the mean of each column of X, and `var`, the
+    mean of the squared distances from it. Xhat = (X - mu) / sqrt(var + eps) has a mean of 0 and a spread of 1 in each
+    column, and Y = gamma Xhat + beta. eps = 1e-5 keeps a column whose numbers are all equal from a division by 0.
+
+    A cell of X moves its own cell of Xhat, and by mu and var all of its column. So the gradient comes to it along three
+    paths. dXhat = dY gamma, as each cell of Xhat feeds one of Y. With s = sqrt(var + eps),
+        dvar[0, h] = sum over n of dXhat[n, h] (X[n, h] - mu[0, h]) (-1/2) / s^3    as the slope of s^-1 for var is that
+        dmu[0, h] = -(sum over n of dXhat[n, h]) / s    and nothing by way of var, where the distances from mu cancel
+        dX[n, h] = dXhat[n, h] / s + dvar[0, h] 2 (X[n, h] - mu[0, h]) / N + dmu[0, h] / N
+    since X[n, h] is one of N in the mean mu, and its square one of N in the mean var. dgamma and dbeta are sums over
+    the samples, which all have the same gamma and beta.
+
+    The mean and variance are the batch's own. At test time, where there may be one sample alone, libraries take those
+    of the training data in their place, which they have averaged on the way; a training step, which is all that this
+    is about, has no need of these. A bias in a Linear directly before is taken off again with the mean: write
+    Linear(W). Raises ValueError if gamma and beta are not one row each, or X is not as wide. Source: Ioffe and
+    Szegedy, "Batch normalization", 2015, arXiv:1502.03167, section 3.
+    """
+
+    formulas: ClassVar = {
+        "mu": "{X}.mean(axis=0, keepdims=True)",
+        "var": "(({X} - {mu}) ** 2).mean(axis=0, keepdims=True)",
+        "Xhat": "({X} - {mu}) / np.sqrt({var} + {eps})",
+        "Y": "{gamma} * {Xhat} + {beta}",
+        "dXhat": "{dY} * {gamma}",
+        "dvar": "({dXhat} * ({X} - {mu})).sum(axis=0, keepdims=True) * -0.5 / ({var} + {eps}) ** 1.5",
+        "dmu": "-{dXhat}.sum(axis=0, keepdims=True) / np.sqrt({var} + {eps})",
+        "dX": "{dXhat} / np.sqrt({var} + {eps}) + {dvar} * 2 * ({X} - {mu}) / len({X}) + {dmu} / len({X})",
+        "dgamma": "({dY} * {Xhat}).sum(axis=0, keepdims=True)",
+        "dbeta": "{dY}.sum(axis=0, keepdims=True)",
+    }
+
+
+class LayerNorm(_Norm):
+    """Each sample less the mean of its own units, in units of their spread; then scaled by gamma, shifted by beta.
+
+    As BatchNorm, but the mean and the variance are those of a row of X, over its H units: `mu` and `var` are (N, 1). No
+    sample depends on another, so nothing is different at test time. `gamma` and `beta` are (1, H), a number for each
+    unit, and their gradients are sums over the samples, as in BatchNorm.
+
+    With s = sqrt(var + eps), the gradient comes to X[n, h] along three paths, as there:
+        dvar[n, 0] = sum over h of dXhat[n, h] (X[n, h] - mu[n, 0]) (-1/2) / s^3
+        dmu[n, 0] = -(sum over h of dXhat[n, h]) / s
+        dX[n, h] = dXhat[n, h] / s + dvar[n, 0] 2 (X[n, h] - mu[n, 0]) / H + dmu[n, 0] / H
+    Raises ValueError if gamma and beta are not one row each, or X is not as wide.
+    Source: Ba, Kiros and Hinton, "Layer normalization", 2016, arXiv:1607.06450.
+    """
+
+    formulas: ClassVar = {
+        "mu": "{X}.mean(axis=1, keepdims=True)",
+        "var": "(({X} - {mu}) ** 2).mean(axis=1, keepdims=True)",
+        "Xhat": "({X} - {mu}) / np.sqrt({var} + {eps})",
+        "Y": "{gamma} * {Xhat} + {beta}",
+        "dXhat": "{dY} * {gamma}",
+        "dvar": "({dXhat} * ({X} - {mu})).sum(axis=1, keepdims=True) * -0.5 / ({var} + {eps}) ** 1.5",
+        "dmu": "-{dXhat}.sum(axis=1, keepdims=True) / np.sqrt({var} + {eps})",
+        "dX": "{dXhat} / np.sqrt({var} + {eps}) + {dvar} * 2 * ({X} - {mu}) / {X}.shape[1] + {dmu} / {X}.shape[1]",
+        "dgamma": "({dY} * {Xhat}).sum(axis=0, keepdims=True)",
+        "dbeta": "{dY}.sum(axis=0, keepdims=True)",
+    }

@@ -14,6 +14,7 @@ from contextlib import suppress
 from fractions import Fraction
 from functools import lru_cache
 from itertools import chain
+from numbers import Real
 from string import Formatter
 from types import CodeType
 from typing import Any, ClassVar
@@ -30,7 +31,7 @@ _KEEPS = "if {0}.__class__ is _array and {0}.base is None: {0}.setflags(False)\n
 
 
 class Part:
-    """What a network is made of: a layer, a loss or an optimizer, each a class with lines.
+    """What a step is made of: a layer, a loss, a penalty or an optimizer, each a class with lines.
 
     `formulas` has a line of NumPy for each of its results, by the name of that result, in the order in which they are
     shown. In a line `{X}`, `{W}`, `{dY}` ... stand for the names at its place, such as `H1`, `W2`, `dY2`, and anything
@@ -48,7 +49,8 @@ class Part:
 
     def own_names(self) -> tuple[str, ...]:
         """The names of its own numbers, in the order in which its lines use them."""
-        return _own_names(tuple(self.formulas.items()), (*self._around, *self.learnt))
+        drawn = ("mask",) if hasattr(self, "drawn") else ()
+        return _own_names(tuple(self.formulas.items()), (*self._around, *self.learnt, *drawn))
 
     def own_numbers(self) -> dict[str, str]:
         """Its own numbers as they stand in its lines; those that it lacks are left out."""
@@ -236,6 +238,15 @@ def _tree(code: str) -> ast.expr:
         raise ValueError(f"the line `{code}` is not a Python expression: {error.msg}") from None
 
 
+def as_term(code: str) -> str:
+    """A line as it stands in a sum: in parentheses if it has an operator that binds less than `+`."""
+    tree = _tree(code)
+    weak = ast.Compare, ast.BoolOp, ast.IfExp, ast.Lambda, ast.NamedExpr
+    is_weak = isinstance(tree, weak) or isinstance(getattr(tree, "op", None), ast.Not)
+    is_bitwise = isinstance(getattr(tree, "op", None), ast.BitOr | ast.BitXor | ast.BitAnd | ast.LShift | ast.RShift)
+    return f"({code})" if is_weak or is_bitwise else code
+
+
 class _Analytic:
     """NumPy, but for functions that drop an imaginary part or go another way with it: here they keep to the branch of
     the real part, so that a complex step goes through them."""
@@ -248,8 +259,15 @@ def _absolute(x: Any) -> Any:
     return x * np.sign(np.real(x))
 
 
+def _log_of_sum(x: Any, y: Any) -> Any:
+    """log(e^x + e^y) by way of the larger one, so that nothing overflows."""
+    is_larger = np.real(x) >= np.real(y)
+    return np.where(is_larger, x, y) + np.log1p(np.exp(np.where(is_larger, y - x, x - y)))
+
+
 _OTHERWISE = {
     "abs": _absolute, "absolute": _absolute, "fabs": _absolute, "sign": lambda x: np.sign(np.real(x)),
+    "logaddexp": _log_of_sum,
 }  # fmt: skip
 
 
@@ -331,7 +349,7 @@ class _Stacking:
         module = function.value.id if isinstance(function.value, ast.Name) else ""
         if module == "math":
             parts = [self.visit(argument) for argument in arguments]
-            if node.keywords or any(names_in(ast.unparse(argument)) for argument in arguments):
+            if node.keywords or {*names_in(ast.unparse(node))} - NAMESPACE.keys():
                 raise CannotBeStackedError  # a number of Python's own, as of a size, is none of many problems
             return ast.Call(function, [part for part, _ in parts], []), 0
         if module != "np":
@@ -424,3 +442,24 @@ def read_only(value: Any) -> Any:
             value = value.copy()
         value.setflags(False)
     return value
+
+
+def check_whole(name: str, number: Any, least: int, most: int | None = None, such_as: str = "") -> None:
+    """Raise ValueError unless `number` is a whole number from `least` to `most`."""
+    is_whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
+    if not is_whole or not least <= number <= (most or math.inf):
+        wanted = f" from {least} to {most}" if most else f", {least} or more"
+        raise ValueError(f"{name} must be a whole number{wanted}{such_as}; got {number!r}")
+
+
+def check_seed(seed: Any) -> None:
+    """Raise ValueError unless seed is a whole number, 0 or more."""
+    check_whole("the seed", seed, 0, such_as=", such as 3")
+
+
+def check_number(name: str, number: Any, below: float = math.inf, such_as: str = "0.1") -> None:
+    """Raise ValueError unless `number` is a number from 0 up and below another."""
+    is_real = isinstance(number, Real) and not isinstance(number, bool)
+    if not is_real or not 0 <= number < below:
+        wanted = f" and below {below}" if below < math.inf else ""
+        raise ValueError(f"{name} must be a number from 0 up{wanted}, such as {such_as}; got {number!r}")

@@ -20,6 +20,7 @@ class Loss(Part):
     with the y that it is given.
     """
 
+    on_probabilities: ClassVar[bool] = False  # whether y_pred must be from 0 to 1, as what leaves a Sigmoid is
     _around = ("y_pred", "y")
 
     @property
@@ -133,9 +134,76 @@ class SoftmaxCrossEntropy(Loss):
             )
 
 
+class _BinaryCrossEntropy(Loss):
+    """What both forms share: their targets."""
+
+    def check_targets(self, y: Array) -> None:
+        """Raise ValueError unless each number of y is from 0 to 1."""
+        numbers = np.real(y).astype(float)
+        right = (numbers >= 0) & (numbers <= 1)
+        if not right.all():
+            at = tuple(map(int, np.argwhere(~right)[0]))
+            raise ValueError(
+                f"the targets of {type(self).__name__} are probabilities, from 0 to 1, such as 0 for no and 1 for yes; "
+                f"y{list(at)} is {numbers[at]}"
+            )
+
+
+@dataclass(frozen=True)
+class BinaryCrossEntropy(_BinaryCrossEntropy):
+    """L = -mean of y log P + (1 - y) log(1 - P) over all samples and outputs; P is the probability `y_pred`.
+
+    Each output answers a question of its own with yes or no, and y says how likely a yes should be: mostly 1 or 0. What
+    counts is the logarithm of the probability that is given to the right answer. logQ is that of a no, 1 - P.
+
+    The slope of log P is 1 / P, and that of log(1 - P) is -1 / (1 - P); each entry is one of N K in the mean. So
+        dy_pred = -(y / P - (1 - y) / (1 - P)) / (N K) = (P - y) / (P (1 - P)) / (N K)
+
+    Probabilities come out of a Sigmoid; others than from 0 to 1 are refused, as are such targets. Where one is 0 or 1
+    to the last digit, its logarithm is infinite, or L not a number: SigmoidCrossEntropy, which takes scores, has no
+    such end. Source: Goodfellow, Bengio and Courville, "Deep Learning", MIT Press (2016), section 6.2.2.2; the mean
+    over all is that of PyTorch's BCELoss.
+    """
+
+    on_probabilities = True
+    formulas: ClassVar = {
+        "logP": "np.log({y_pred})",
+        "logQ": "np.log(1 - {y_pred})",
+        "L": "-np.mean({y} * {logP} + (1 - {y}) * {logQ})",
+        "dy_pred": "({y_pred} - {y}) / ({y_pred} * (1 - {y_pred})) / {y}.size",
+    }
+
+
+@dataclass(frozen=True)
+class SigmoidCrossEntropy(_BinaryCrossEntropy):
+    """BinaryCrossEntropy of P = the sigmoid of the scores `y_pred`, with a loss that is finite however sure they are.
+
+    Each score s stands for the probability P = 1 / (1 + e^-s). Its logarithm is -log(e^0 + e^-s), and that of 1 - P is
+    -log(e^0 + e^s). `np.logaddexp(0, s)` is log(e^0 + e^s) without a power that overflows: of the larger of the two, s
+    or 0, and log(1 + e^-|s|). So both are finite for scores up to 1e300, where P itself rounds to 0 or 1.
+
+    By the chain rule the gradient is that of BinaryCrossEntropy, (P - y) / (P (1 - P)), times the slope of the sigmoid,
+    P (1 - P), which cancels:
+        dy_pred = (P - y) / (N K)
+
+    A Problem refuses targets that are not from 0 to 1. The mean over all is that of PyTorch's BCEWithLogitsLoss.
+    Source: Goodfellow, Bengio and Courville, "Deep Learning", MIT Press (2016), section 6.2.2.2.
+    """
+
+    formulas: ClassVar = {
+        "P": "1 / (1 + np.exp(-{y_pred}))",
+        "logP": "-np.logaddexp(0, -{y_pred})",
+        "logQ": "-np.logaddexp(0, {y_pred})",
+        "L": "-np.mean({y} * {logP} + (1 - {y}) * {logQ})",
+        "dy_pred": "({P} - {y}) / {y}.size",
+    }
+
+
 LOSSES: dict[str, Loss] = {
     "sum of squares": SumSquaredError(),
     "mean of squares": MeanSquaredError(),
     "half the sum of squares": HalfSquaredError(),
     "cross-entropy after a softmax": SoftmaxCrossEntropy(),
+    "binary cross-entropy": BinaryCrossEntropy(),
+    "cross-entropy after a sigmoid": SigmoidCrossEntropy(),
 }

@@ -1,7 +1,11 @@
-"""A network: an ordered tuple of layers, run forward, run backward, and moved one step downhill."""
+"""A network: an ordered tuple of layers, run forward, run backward, and moved one step downhill.
+
+What else a step may have, a penalty, an optimizer with its memory, what a layer draws, belongs to a Problem.
+"""
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache
+from inspect import signature
 from typing import Any, Self
 
 import numpy as np
@@ -9,8 +13,11 @@ import numpy as np
 from backprop_lab.layers import Array, Layer, can_be_kept
 from backprop_lab.lines import Function, Part, function_of
 from backprop_lab.losses import LOSSES, Loss
-from backprop_lab.optimizers import GradientDescent
-from backprop_lab.steps import Lines, Stage, lines_of, stages_of
+from backprop_lab.optimizers import GradientDescent, Optimizer
+from backprop_lab.penalties import Penalty
+from backprop_lab.steps import Lines, Stage, lines_of, masks_of, stages_of
+
+_DESCENT = GradientDescent()
 
 
 class Network:
@@ -62,30 +69,41 @@ class Network:
         """Each layer with its names and its number, such as `Stage(relu, "Y1", "H1", 1)`."""
         return stages_of(self.layers)
 
-    def lines(self, loss: Loss) -> Lines:
+    @property
+    def masks(self) -> dict[str, tuple[Layer, str, int]]:
+        """What layers draw in a step, by name, with the layer, the name of what enters it, and its place from 0."""
+        if not any(hasattr(layer, "drawn") for layer in self._kinds):  # pragma: no mutate  quicker
+            return {}
+        stages = stages_of(self._kinds)
+        return {name: (stages[at].layer, stages[at].X, at) for at, name in masks_of(stages).items()}
+
+    def lines(self, loss: Loss, penalty: Penalty | None = None, optimizer: Optimizer = _DESCENT) -> Lines:
         """The lines of one training step with this loss: see `steps`. They are made once, and kept.
 
-        They are made again once a number of a layer or of the loss has changed, such as a slope.
+        They are made again once a number of a layer, the loss, the penalty or the optimizer has changed, such as a
+        slope.
         """
-        kept = self._lines.get("kept")
+        kept, beside = self._lines.get("kept"), (loss, penalty, optimizer)
         if (
             kept is None
-            or kept[0] is not loss
+            or any(one is not other for one, other in zip(kept[0], beside, strict=True))
             or (kept[1] and any(part.own_numbers() != numbers for part, numbers in kept[1]))
         ):
-            numbered = [(part, part.own_numbers()) for part in (*self._kinds, loss) if part.own_names()]
-            kinds = [(type(p), p.learnt, (*p.formulas.items(),), (*p.own_numbers().items(),)) for p in self._kinds]
-            key = (*kinds, type(loss), (*loss.formulas.items(),), (*loss.own_numbers().items(),))
-            if key not in _WRITTEN:
+            parts = [part for part in (*self._kinds, *beside) if part is not None]
+            numbered = [(part, part.own_numbers()) for part in parts if part.own_names()]
+            if (key := (penalty is None, *map(_kind, parts))) not in _WRITTEN:
                 if len(_WRITTEN) > MOST_WRITTEN:
                     _WRITTEN.clear()
-                _WRITTEN[key] = lines_of(stages_of(self._kinds), loss)
-            kept = self._lines["kept"] = loss, numbered, _WRITTEN[key]
+                _WRITTEN[key] = lines_of(stages_of(self._kinds), *beside)
+            kept = self._lines["kept"] = beside, numbered, _WRITTEN[key]
         lines: Lines = kept[2]
         return lines
 
     def forward(self, X: Array) -> Array:
-        """y_pred (N, K) for X (N, D). Raises ValueError if X is not D wide."""
+        """y_pred (N, K) for X (N, D), as when the network is used: without Dropout, which is for training.
+
+        BatchNorm takes the mean and the variance of these samples. Raises ValueError if X is not D wide.
+        """
         for layer in self.layers:
             X = layer.forward(X)
         return X
@@ -115,6 +133,8 @@ class Network:
     def update(self, grads: Mapping[str, Array], lr: Any) -> Self:
         """A new network one step downhill, p - lr * dp for every parameter p; this one is untouched.
 
+        That is plain gradient descent: another optimizer, with its memory and the number of the step, is part of a
+        Problem, and `trace(problem).next_problem()` is the same problem after its update.
         `lr` has the unit of parameter squared per loss. Raises KeyError if a gradient is missing, and
         ValueError if one has another shape than its parameter.
         """
@@ -126,7 +146,10 @@ class Network:
         return self._having(dict(zip(self._parameters, moved, strict=True)))
 
     def with_parameters(self, parameters: Mapping[str, Any]) -> Self:
-        """The same layers with other numbers in them: `{"W1": ..., "b1": ..., ...}`, all of them."""
+        """The same layers with other numbers in them: `{"W1": ..., "b1": ..., ...}`, all of them.
+
+        Of a problem, `problem.evolve(parameters=...)` changes some and keeps all else, such as what is remembered.
+        """
         if missing := [name for name in self._parameters if name not in parameters]:
             raise KeyError(f"no numbers for {', '.join(missing)}; got {', '.join(parameters) or 'none'}")
         if all(can_be_kept(parameters[name], before) for name, before in self._parameters.items()):  # as in training
@@ -148,7 +171,13 @@ class Network:
 
 
 MOST_WRITTEN = 256
-_WRITTEN: dict[Any, Lines] = {}  # the lines of all networks of the same kinds of layers, with a loss
+_WRITTEN: dict[Any, Lines] = {}  # the lines of all networks of the same kinds of layers, with a loss and so on
+
+
+def _kind(part: Part) -> Any:
+    """All that the lines of a part depend on."""
+    own = (*part.formulas.items(),), (*part.own_numbers().items(),)
+    return type(part), part.learnt, getattr(part, "penalised", ()), *own
 
 
 @lru_cache(maxsize=256)
@@ -175,10 +204,10 @@ def check_gradient(name: str, grads: Mapping[str, Any], parameter: Array) -> Arr
 
 
 def check_part(part: Any, base: type[Part], what: str, such_as: str) -> None:
-    """Raise ValueError, saying what to write, unless a layer or a loss is made of lines, and of lines alone."""
+    """Raise ValueError, saying what to write, unless a part is made of lines, and of lines alone."""
     kind = base.__name__
     if isinstance(part, type):
-        made = f"{part.__name__}({', '.join(getattr(part, 'learnt', ()))})"
+        made = f"{part.__name__}({', '.join(getattr(part, 'learnt', ()) or _asked_for(part))})"
         raise ValueError(f"{what} is the class {part.__name__} itself: write {made}, which makes one of it")
     if not isinstance(part, base):
         known = f"; {part!r} is LOSSES[{part!r}]" if isinstance(part, str) and part in LOSSES else ""
@@ -192,9 +221,18 @@ def check_part(part: Any, base: type[Part], what: str, such_as: str) -> None:
         raise ValueError(f"{type(part).__name__} has {methods} beside its lines, which say it all: delete {methods}")
 
 
+def _asked_for(kind: type) -> list[str]:
+    """What a class must be given to make one of it."""
+    return [
+        n for n, p in signature(kind).parameters.items() if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
+    ]
+
+
 METHODS = {
     "Layer": ("forward", "backward", "gradients", "parameters", "with_parameters"),
     "Loss": ("value", "gradient"),
+    "Penalty": (),
+    "Optimizer": (),
 }
 
 

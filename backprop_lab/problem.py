@@ -3,27 +3,40 @@
 import math
 import sys
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from numbers import Number, Real
+from types import MappingProxyType
 from typing import Any, Self, cast
 
 import numpy as np
 
-from backprop_lab.layers import Array, as_readonly_array
+from backprop_lab.layers import Array, as_readonly_array, can_be_kept
 from backprop_lab.lines import LineError, read_only
+from backprop_lab.lines import check_seed as check_seed
+from backprop_lab.lines import check_whole as check_whole
 from backprop_lab.losses import Loss
 from backprop_lab.network import Network, check_part
+from backprop_lab.optimizers import GradientDescent, Optimizer
+from backprop_lab.penalties import Penalty
 from backprop_lab.steps import Lines
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A network, a loss, N samples X (N, D) with their targets y (N, K), and a learning rate lr.
+    """A network, a loss, N samples X (N, D) with their targets y (N, K), and a learning rate lr; and how it is trained.
 
-    X and y are kept read-only. Raises ValueError if X is empty or does not fit the network, if y has not
-    the shape of the network's output or the loss refuses it, if a number of X or y is not finite, or if lr is not a
-    positive, finite number; and if a line of a layer or of the loss cannot be run, or gives another shape than what it
-    is of.
+    A `penalty`, such as L2(0.1), is added to the loss. The `optimizer` makes the update, plain gradient descent if none
+    is given. `state` is what a step has from the one before besides parameters: what the optimizer remembers, by names
+    such as vW1, 0 at first; and, where an optimizer or a layer such as Dropout counts them, `step`, the number of this
+    step, 1 at first. What is left out of it is as at first.
+
+    X, y and what is remembered are kept read-only. Raises ValueError if X is empty or does not fit the network, if y
+    has not the shape of the network's output or the loss refuses it, if a number of X or y is not finite, or if lr is
+    not a positive, finite number; if the loss takes probabilities and y_pred is none; if there is nothing for a
+    penalty to act on, or something in the state that is not remembered; and if a line of a part cannot be run, or
+    gives another shape than what it is of.
     """
 
     network: Network
@@ -31,6 +44,9 @@ class Problem:
     X: Array
     y: Array
     lr: Any
+    penalty: Penalty | None = field(default=None, kw_only=True)
+    optimizer: Optimizer = field(default=GradientDescent(), kw_only=True)
+    state: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
 
     def __post_init__(self) -> None:
         if not isinstance(self.network, Network):
@@ -40,14 +56,25 @@ class Problem:
             )
         self._settle()
         _check_finite(X=self.X, y=self.y)
+        self._settle_state(self.state, NOTHING)
         _check_shapes(self)
 
-    def evolve(self, **changes: Any) -> Self:
-        """The same problem with some parts changed, or with other `parameters`, by name; the others stay.
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "state": dict(self.state)}
 
+    def __setstate__(self, parts: dict[str, Any]) -> None:
+        vars(self).update(parts | {"state": MappingProxyType(parts["state"])})
+
+    def evolve(self, **changes: Any) -> Self:
+        """The same problem with some parts changed; the others stay, what is remembered too.
+
+        Besides the parts themselves there are `parameters`, `data` and `state`, of which each may be some by name:
+        `parameters={"W1": W1}`. Another optimizer starts with nothing remembered, at step 1.
         Raises TypeError for a part that no problem has, such as W1, and ValueError as Problem does.
         """
         parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        if "data" in changes:
+            changes |= _some("data", changes.pop("data"), self.data)
         if "parameters" in changes:
             parameters = changes.pop("parameters")
             network = changes.get("network", self.network)
@@ -58,20 +85,31 @@ class Problem:
                 "parameters={'W1': ...}"
             )
         problem = object.__new__(type(self))
-        problem.__dict__.update(parts | changes)
+        problem.__dict__.update(vars(self) | changes)
         problem._settle(changes)
         _check_finite(**{name: getattr(problem, name) for name in ("X", "y") if name in changes})
+        if changes.keys() - {"lr", "y", "loss"}:
+            kept = NOTHING if changes.get("optimizer", self.optimizer) != self.optimizer else self.state
+            problem._settle_state(changes.get("state", NOTHING), kept)
         return problem
+
+    def updated(self, new: Mapping[str, Any]) -> Self:
+        """The same problem in its next step, in which what was replaced by name, such as W1 or vW1, is `new`."""
+        changes: dict[str, Any] = {"parameters": {name: new[name] for name in self.network.parameters}}
+        if self.state:
+            changes["state"] = {name: new[name] if name in new else value + 1 for name, value in self.state.items()}
+        return self.evolve(**changes)
 
     def trained(self, lrs: Sequence[Any]) -> Self:
         """The same problem after an update at each of these learning rates, the last of which it keeps."""
-        lines, parameters = self.lines, self.parameters
-        step = lines.function(tuple(lines.replacing[name] for name in parameters), tuple(self.given))
-        values = [*parameters.values()]
-        for lr in lrs:
-            values = step(self.X, self.y, *values, lr)
-        new = dict(zip(parameters, map(read_only, values), strict=True))
-        return self.evolve(parameters=new, lr=lrs[-1])
+        lines, names = self.lines, (*self.replaced,)
+        step = lines.function(tuple(lines.replacing[name] for name in names), tuple(self.given))
+        values, first = [*self.replaced.values()], self.state.get("step", 1)
+        for number, lr in enumerate(lrs, first):
+            values = step(self.X, self.y, *values, lr, *self.drawn(number).values())
+        new = dict(zip(names, map(read_only, values), strict=True))
+        state = {name: first + len(lrs) if name == "step" else new[name] for name in self.state}
+        return self.evolve(parameters={name: new[name] for name in self.parameters}, state=state, lr=lrs[-1])
 
     @property
     def parameters(self) -> dict[str, Array]:
@@ -79,16 +117,41 @@ class Problem:
         return self.network.parameters
 
     @property
+    def data(self) -> dict[str, Array]:
+        """X and y by name."""
+        return {"X": self.X, "y": self.y}
+
+    @property
+    def replaced(self) -> dict[str, Array]:
+        """What an update replaces, by name: the parameters, and what is remembered."""
+        return {**self.network.parameters, **{name: each for name, each in self.state.items() if name != "step"}}
+
+    @property
     def given(self) -> dict[str, Any]:
-        """What a training step starts from, by name: X, y, the parameters and lr."""
-        return {"X": self.X, "y": self.y, **self.network.parameters, "lr": self.lr}
+        """What a training step starts from, by name: X, y, parameters, what is remembered, lr, and what is drawn."""
+        given = {"X": self.X, "y": self.y, **self.replaced, "lr": self.lr}
+        return given | self.drawn(self.state["step"]) if "step" in self.state else given
+
+    def drawn(self, step: int) -> dict[str, Any]:
+        """What is given in the step of this number and in no other: the number, and masks; nothing if none counts."""
+        if "step" not in self.state:
+            return {}
+        shapes: Mapping[str, tuple[int, ...]] = vars(self).get("_shapes", NOTHING)
+        found: dict[str, Any] = {"step": step}
+        for name, (layer, _, place) in self.network.masks.items():
+            rng = np.random.default_rng([getattr(layer, "seed", 0), place, step])
+            mask = called(layer, "drawn", shapes[name], rng)
+            if np.shape(mask) != shapes[name]:
+                raise ValueError(f"{layer!r}.drawn must give an array of shape {shapes[name]}; got {np.shape(mask)}")
+            found[name] = read_only(np.asarray(mask))
+        return found
 
     @property
     def lines(self) -> Lines:
         """The lines of one training step, in order: see `steps`."""
-        return self.network.lines(self.loss)
+        return self.network.lines(self.loss, self.penalty, self.optimizer)
 
-    def _settle(self, changed: Container[str] = ("X", "y", "network", "loss", "lr")) -> None:
+    def _settle(self, changed: Container[str] = ("X", "y", "network", "loss", "lr", "penalty", "optimizer")) -> None:
         """Make X and y read-only, and check what needs no computation, as far as it has changed."""
         for name in ("X", "y"):
             if name in changed:
@@ -98,6 +161,9 @@ class Problem:
         if changed == {"lr"}:  # pragma: no mutate  quicker
             return
         check_part(self.loss, Loss, "the loss", "SumSquaredError")
+        check_part(self.optimizer, Optimizer, "the optimizer", "GradientDescent")
+        if self.penalty is not None:
+            check_part(self.penalty, Penalty, "the penalty", "L2")
         if any(p.ndim > 2 for p in self.network.parameters.values()):
             raise ValueError(f"a problem has one network, not a stack of them; got {self.network}")
         inputs = getattr(self.network.layers[0], "inputs", None)
@@ -109,6 +175,46 @@ class Problem:
         if outputs is not None and self.y.shape != (len(self.X), outputs):
             raise _misshapen(self.y, (len(self.X), outputs))
         check_targets(self.loss, self.y)
+
+    def _settle_state(self, given: Any, kept: Mapping[str, Any]) -> None:
+        """What is given of the state, what is kept of another one where it fits, and all else as at first."""
+        parameters, lines, masks = self.network.parameters, self.lines, self.network.masks
+        state: dict[str, Any] = {}
+        for name, of in lines.memories.items():
+            before = kept.get(name)
+            fits = before is not None and before.shape == parameters[of].shape
+            state[name] = before if fits else as_readonly_array(name, np.zeros_like(parameters[of]))
+        if masks or lines.count_steps:
+            state["step"] = kept.get("step", 1)
+        for name, value in _some("the state", given, state).items():
+            if name == "step":
+                check_whole("step", value, 1)
+                state[name] = int(value)
+            elif not can_be_kept(value, state[name]):
+                state[name] = as_readonly_array(name, value)
+                if state[name].shape != (shape := parameters[lines.memories[name]].shape):
+                    raise ValueError(
+                        f"{name} must have the shape of {lines.memories[name]}, {shape}; got {state[name].shape}"
+                    )
+            else:
+                state[name] = value
+        object.__setattr__(self, "state", MappingProxyType(state))
+        if masks:  # which depend on shapes alone, and these not on what is drawn
+            anything = self.replaced | {"X": self.X, "y": self.y, "lr": self.lr, "step": 1} | dict.fromkeys(masks, True)
+            entering = tuple(X for _, X, _ in masks.values())
+            found = lines.function(tuple(X for X in entering if X != "X"), tuple(anything))(*anything.values())
+            shapes = dict(zip((X for X in entering if X != "X"), map(np.shape, found), strict=True))
+            shapes["X"] = self.X.shape
+            object.__setattr__(self, "_shapes", {name: shapes[X] for name, (_, X, _) in masks.items()})
+
+
+def _some(what: str, given: Any, known: Mapping[str, Any]) -> dict[str, Any]:
+    """What is given by name. Raises ValueError for a name that is not known."""
+    if not isinstance(given, Mapping):
+        raise ValueError(f"{what} is given by name, as a dictionary; got {given!r:.60}")
+    if alien := [name for name in given if name not in known]:
+        raise ValueError(f"{what} has {', '.join(known) or 'nothing in it'}; got {', '.join(map(str, alien))}")
+    return dict(given)
 
 
 def check_problem(problem: Any) -> None:
@@ -168,6 +274,13 @@ def _check_shapes(problem: Problem) -> None:
         _compare_shapes(problem, dict(zip(names, before, strict=True)))
         raise
     _compare_shapes(problem, values)
+    y_pred = values["y_pred"]
+    if problem.loss.on_probabilities and not (right := (y_pred >= 0) & (y_pred <= 1)).all():
+        row, column = map(int, np.argwhere(~right)[0])
+        raise ValueError(
+            f"{problem.loss!r} takes probabilities, from 0 to 1, and y_pred[{row}, {column}] is "
+            f"{y_pred[row, column]}: let the last layer be a Sigmoid(), or take SigmoidCrossEntropy(), of scores"
+        )
 
 
 def _compare_shapes(problem: Problem, values: Mapping[str, Any]) -> None:
@@ -179,10 +292,10 @@ def _compare_shapes(problem: Problem, values: Mapping[str, Any]) -> None:
             like[Y] = (len(problem.X), layer.outputs)
         if Y == "y_pred" and Y in values and like[Y] != problem.y.shape:
             raise _misshapen(problem.y, like[Y])
-    like["L"] = ()
+    like |= {"L": (), "R": ()}
     outputs = {stage.Y for stage in problem.network.stages}
     for step in problem.lines:
-        if step.name not in values or not (step.of or step.name in outputs or step.name == "L"):
+        if step.name not in values or not (step.of or step.name in outputs or step.result in ("L", "R")):
             continue  # a line between may give anything
         value, shape = values[step.name], like[step.of or step.name]
         is_number = isinstance(value, np.ndarray | Number)
@@ -212,16 +325,3 @@ def check_learning_rate(lr: Any) -> None:
     if not isinstance(number, Real) or isinstance(number, bool) or not 0 < real <= sys.float_info.max:
         point = ", which needs a point in place of the comma" if isinstance(lr, str) and "," in lr else ""
         raise ValueError(f"the learning rate must be a positive, finite number such as 0.01; got {lr!r}{point}")
-
-
-def check_whole(name: str, number: Any, least: int, most: int | None = None, such_as: str = "") -> None:
-    """Raise ValueError unless `number` is a whole number from `least` to `most`."""
-    is_whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
-    if not is_whole or not least <= number <= (most or math.inf):
-        wanted = f" from {least} to {most}" if most else f", {least} or more"
-        raise ValueError(f"{name} must be a whole number{wanted}{such_as}; got {number!r}")
-
-
-def check_seed(seed: Any) -> None:
-    """Raise ValueError unless seed is a whole number, 0 or more."""
-    check_whole("the seed", seed, 0, such_as=", such as 3")

@@ -89,12 +89,11 @@ def check_gradients(problem: Problem, gradients: Mapping[str, Array] | None = No
     if `problem` is not a Problem.
     """
     check_problem(problem)
-    network = problem.network
-    given = network.gradients(problem.loss, problem.X, problem.y) if gradients is None else gradients
-    for name, parameter in network.parameters.items():
+    right, parameters = trace(problem), problem.parameters
+    given = {name: right[f"d{name}"] for name in parameters} if gradients is None else gradients
+    for name, parameter in parameters.items():
         check_gradient(name, given, parameter)
-    right = trace(problem)
-    return {name: _error(right, name, np.asarray(given[name])) for name in network.parameters}
+    return {name: _error(right, name, np.asarray(given[name])) for name in parameters}
 
 
 def check_step(trace: Trace, name: str) -> float:

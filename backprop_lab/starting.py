@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from backprop_lab.layers import Array, Layer, Linear, ReLU, as_readonly_array
+from backprop_lab.layers import Array, Layer, Linear, ReLU, Sigmoid, as_readonly_array
 from backprop_lab.losses import Loss, SumSquaredError
 from backprop_lab.network import Network
+from backprop_lab.optimizers import GradientDescent, Optimizer
+from backprop_lab.penalties import Penalty
 from backprop_lab.problem import Problem, called, check_seed, check_targets, check_whole
 
 
@@ -25,12 +27,16 @@ def random_problem(
     *,
     X: Any = None,
     y: Any = None,
+    penalty: Penalty | None = None,
+    optimizer: Optimizer = GradientDescent(),  # noqa: B008
 ) -> Problem:
     """A problem of standard normal numbers, always the same for the same seed; biases start at zero.
 
     There are 2 samples, 3 inputs and 2 outputs unless given. `hidden` is the width of the hidden layer, or a sequence
     of widths for a deeper network. Numbers are drawn from `np.random.default_rng(seed)` in the order W1, W2, ..., X, y.
-    Where the loss refuses such a y, the largest number of each row becomes 1 and the others 0.
+    Where the loss refuses such a y, the largest number of each row becomes 1 and the others 0; of a single output, each
+    number above 0 becomes 1. Where the loss takes probabilities, the last layer is a Sigmoid. `penalty` and `optimizer`
+    are those of the Problem.
 
     With data of your own, X (N, D) and y (N, K), as lists, arrays or DataFrames, only the weights are drawn, and the
     sizes are those of the data. Each weight is then divided by the square root of the number of inputs of its layer, so
@@ -67,7 +73,14 @@ def random_problem(
         y = _drawn_targets(loss, rng.standard_normal((sizes["samples"], sizes["outputs"])))
     else:
         X, y = data
-    return Problem(Network(layers[:-1]), loss, X, y, lr)
+    network = Network(fitting(layers[:-1], loss))
+    return Problem(network, loss, X, y, lr, penalty=penalty, optimizer=optimizer)
+
+
+def fitting(layers: Sequence[Layer], loss: Loss) -> list[Layer]:
+    """The layers, with a Sigmoid at the end if the loss takes probabilities and weighted sums come last."""
+    ends_in_sums = bool(layers[-1].learnt) and getattr(loss, "on_probabilities", False)
+    return [*layers, *[Sigmoid()] * ends_in_sums]
 
 
 def redrawn(problem: Problem, seed: int | None) -> Problem:
@@ -172,9 +185,13 @@ def _tables(X: Any, y: Any) -> tuple[Array, Array]:
 
 
 def _drawn_targets(loss: Loss, drawn: Array) -> Array:
-    """Drawn numbers as targets; where the loss refuses them, the largest of each row becomes 1 and the others 0."""
+    """Drawn numbers as targets; where the loss refuses them, the largest of each row becomes 1 and the others 0.
+
+    A single output has no other: there each number above 0 becomes 1.
+    """
     try:
         check_targets(loss, drawn)
     except ValueError:
-        drawn = np.asarray(np.eye(drawn.shape[1])[drawn.argmax(axis=1)])
+        ones = np.eye(drawn.shape[1])[drawn.argmax(axis=1)] if drawn.shape[1] > 1 else np.float64(drawn > 0)
+        drawn = np.asarray(ones)
     return drawn

@@ -17,13 +17,33 @@ from backprop_lab.lines import (
     CannotBeStackedError,
     Function,
     Part,
+    as_term,
     call,
     compiled,
     fields_of,
     function_of,
+    names_in,
 )
 from backprop_lab.losses import Loss
-from backprop_lab.optimizers import GradientDescent
+from backprop_lab.optimizers import DECAY, GradientDescent, Optimizer
+from backprop_lab.penalties import Penalty
+
+SCALARS = ("lr", "step")  # what is one number to a problem, and to all runs of a stack
+
+
+class Beside(NamedTuple):
+    """What a penalty or a decay adds to the line of another part, such as `+` and `2 * 0.1 * W1`.
+
+    `kind` is the class that it is of, and `result` says which of its lines this is, by its `template`; `numbers` are
+    its own, and `names` what its template calls the values around it.
+    """
+
+    kind: type
+    result: str
+    sign: str
+    template: str
+    names: Mapping[str, str]
+    numbers: Container[str] = ()
 
 
 class Step(NamedTuple):
@@ -33,8 +53,8 @@ class Step(NamedTuple):
     it, in order; `phase` is "forward", "loss", "backward" or "update". `kind` is the layer's or loss's class, `result`
     says which of its results this is, such as "dX", by its line `template`; `names` are those around this place, by
     what a template calls them. `role` is "value", "gradient" or "new", and `of` is what it is the gradient of, or what
-    it replaces in the next step; "" for a value. `title` and `sentence` are those of a planted mistake. `value` is None
-    until it is run.
+    it replaces in the next step; "" for a value. `beside` is what a penalty or a decay adds to the line, if one does.
+    `title` and `sentence` are those of a planted mistake. `value` is None until it is run.
     """
 
     name: str
@@ -47,13 +67,22 @@ class Step(NamedTuple):
     names: Mapping[str, str]
     role: str = "value"
     of: str = ""
+    beside: Beside | None = None
     title: str = ""
     sentence: str = ""
     value: Any = None
 
-    def rewritten(self, template: str, title: str, sentence: str) -> "Step":
-        """The same step with another line in place of its own. Raises KeyError if it has a name not found here."""
-        code, operands = _filled(template, self.names)
+    def rewritten(self, template: str, title: str, sentence: str, beside: str | None = None) -> "Step":
+        """The same step with another line in place of its own, or with another one `beside` it, "" for none.
+
+        A line with a number of what stands beside it says all of it. Raises KeyError if it has a name not found here.
+        """
+        kept = self.beside
+        if kept and (beside == "" or any(name in kept.numbers for name in fields_of(template))):
+            kept = None
+        elif kept and beside:
+            kept = kept._replace(template=beside)
+        code, operands = _filled(template, self.names, kept)
         return self._replace(code=code, operands=operands, title=title, sentence=sentence)
 
 
@@ -72,6 +101,17 @@ class Lines(tuple[Step, ...]):
     def replacing(self) -> dict[str, str]:
         """What a step replaces in the next one: `{"W1": "W1_new", ...}`."""
         return {step.of: step.name for step in self if step.role == "new"}
+
+    @cached_property
+    def memories(self) -> dict[str, str]:
+        """What is remembered, and of which parameter: `{"vW1": "W1", ...}`."""
+        new = (step for step in self if step.role == "new" and "p" in step.names)
+        return {step.of: step.names["p"] for step in new if step.of != step.names["p"]}
+
+    @cached_property
+    def count_steps(self) -> bool:
+        """Whether a line uses the number of the step."""
+        return any("step" in step.operands for step in self)
 
     @cached_property
     def _functions(self) -> dict[Any, Function]:
@@ -93,13 +133,13 @@ class Lines(tuple[Step, ...]):
         return values
 
     def function(self, results: tuple[str, ...], given: tuple[str, ...], stacked: bool = False) -> Function:
-        """Some results as a function of what is given, all of it matrices and a learning rate, or stacks of them.
+        """Some results as a function of what is given, all of it matrices but for `SCALARS`, or stacks of them.
 
         Raises CannotBeStackedError if a line does what nobody has said how to do for many problems at once.
         """
         key = results, given, stacked
         if (step := self._functions.get(key)) is None:
-            dimensions = tuple((name, 0 if name == "lr" else 2) for name in given) if stacked else None
+            dimensions = tuple((name, 0 if name in SCALARS else 2) for name in given) if stacked else None
             step = self._functions[key] = function_of(self.codes, given, results, dimensions)
         return step
 
@@ -112,7 +152,7 @@ class Lines(tuple[Step, ...]):
         """
         if not analytic and all(np.ndim(value) <= 2 - (name in flat) for name, value in given.items()):
             return [*self.function(results, tuple(given))(*given.values())]
-        dimensions = {name: 1 if name in flat else 2 for name in given} | {"lr": 0}
+        dimensions = {name: 1 if name in flat else 2 for name in given} | dict.fromkeys(SCALARS, 0)
         return call(self.codes, results, given, dimensions, analytic)
 
     def can_be_stacked(self, given: Mapping[str, Any]) -> bool:
@@ -121,7 +161,7 @@ class Lines(tuple[Step, ...]):
             self.function(("L", *self.replacing.values()), tuple(given), stacked=True)
         except CannotBeStackedError:
             return False
-        return all(np.ndim(value) == 2 for name, value in given.items() if name != "lr")
+        return all(np.ndim(value) == 2 for name, value in given.items() if name not in SCALARS)
 
 
 class Stage(NamedTuple):
@@ -163,17 +203,31 @@ def _free(name: str, taken: set[str]) -> str:
     return free
 
 
-def lines_of(stages: Sequence[Stage], loss: Loss, optimizer: Part = _DESCENT) -> Lines:
+def masks_of(stages: Sequence[Stage]) -> dict[int, str]:
+    """The names of what layers draw in a step, such as `mask1`, by the place of the layer."""
+    taken: set[str] = set()
+    return {at: _free(f"mask{s.number}", taken) for at, s in enumerate(stages) if hasattr(s.layer, "drawn")}
+
+
+def lines_of(
+    stages: Sequence[Stage], loss: Loss, penalty: Penalty | None = None, optimizer: Optimizer = _DESCENT
+) -> Lines:
     """The lines of one training step, in order: forward, loss, backward, update; their values are still to come.
 
-    What only the gradient of X needs is left out: nothing needs that one. Raises ValueError if a layer or the loss
-    lacks a line, if a line uses a name that is not there, or if two values have one name.
+    What only the gradient of X needs is left out: nothing needs that one. Raises ValueError if a part lacks a line, if
+    a line uses a name that is not there, or if two values have one name.
     """
     forward: list[Step] = []
     backward: list[Step] = []
     update: list[Step] = []
-    taken = {stage.Y for stage in stages}
-    for at, stage in enumerate(stages):
+    masks = masks_of(stages)
+    taken = {*(stage.Y for stage in stages), *masks.values()}
+    numbers = penalty.own_numbers() if penalty else {}
+    parameters_of = [{p: f"{p}{stage.number}" for p in stage.layer.learnt} for stage in stages]
+    penalised = _penalised(stages, parameters_of)
+    if penalty and not penalised:
+        raise ValueError(f"{penalty!r} acts on nothing: no layer says which of its parameters are `penalised`")
+    for at, (stage, parameters) in enumerate(zip(stages, parameters_of, strict=True)):
         layer, X, Y, number = stage
         letters = tuple(layer.learnt)
         if reserved := {"X", "Y", "lr"} & {*letters}:
@@ -181,7 +235,6 @@ def lines_of(stages: Sequence[Stage], loss: Loss, optimizer: Part = _DESCENT) ->
                 f"{layer!r} calls a parameter {', '.join(reserved)}, which is what lines call something else"
             )
         formulas = _formulas(layer, ("Y", "dX", *(f"d{p}" for p in letters)))
-        parameters = {p: f"{p}{number}" for p in letters}
         values = {"X": X, "Y": Y} | parameters
         before_Y, after_Y = _parted(formulas, "Y")
         values |= {line: _free(f"{line}{number}", taken) for line in before_Y if line != "Y"}
@@ -191,8 +244,8 @@ def lines_of(stages: Sequence[Stage], loss: Loss, optimizer: Part = _DESCENT) ->
             if line not in results:
                 is_gradient = line in gradients
                 results[line] = f"d{values[gradients[line]]}" if is_gradient else _free(f"{line}{number}", taken)
-        names = {"lr": "lr", **_around(stages, at), **parameters, **values, **results}
-        names |= {"X": X, "dY": f"d{Y}", **layer.own_numbers()}
+        names = {"lr": "lr", **_around(stages, at), **numbers, **parameters, **values, **results}
+        names |= {"X": X, "dY": f"d{Y}", **({"mask": masks[at]} if at in masks else {}), **layer.own_numbers()}
         of_parameter = {p: {"p": name, "dp": f"d{name}", "new": f"{name}_new"} for p, name in parameters.items()}
         first = next(iter(letters), "")
         wanted = _wanted(layer, after_Y, has_learnt_before=any(before.layer.learnt for before in stages[:at]))
@@ -203,26 +256,75 @@ def lines_of(stages: Sequence[Stage], loss: Loss, optimizer: Part = _DESCENT) ->
             if result in before_Y:
                 forward.append(_line("forward", layer, result, template, values[result], here))
             elif result in wanted:
-                found.append(_line("backward", layer, result, template, results[result], here, values.get(of, "")))
+                beside = None
+                if penalty and of in parameters and parameters[of] in penalised:
+                    beside = _beside(penalty, "dp", "+", penalty.formulas["dp"], {"p": parameters[of]})
+                name = results[result]
+                found.append(_line("backward", layer, result, template, name, here, values.get(of, ""), beside))
         backward[:0] = found
         for around in of_parameter.values():
-            template = optimizer.formulas["new"]
-            here = around | {"lr": "lr"} | optimizer.own_numbers()
-            update.append(_line("update", optimizer, "new", template, around["new"], here, around["p"]))
+            update += _update(optimizer, around, around["p"] in penalised)
 
     names = {name: name for name in ("y_pred", "y", *loss.formulas)} | loss.own_numbers()
     formulas = _formulas(loss, ("L", "dy_pred"))
     before_L, after_L = _parted(formulas, "L")
     _wanted(loss, after_L, has_learnt_before=True)
     gradients = {f"d{value}": value for value in ("y_pred", *before_L)}
-    losses = [
-        _line("loss" if result in before_L else "backward", loss, result, template, result, names,
-              "" if result in before_L else gradients.get(result, ""))
-        for result, template in formulas.items()
-    ]  # fmt: skip
+    losses: list[Step] = []
+    for result, template in formulas.items():
+        beside = None
+        if penalty and result == "L":
+            losses.append(_penalty_line(penalty, penalised, {name for each in parameters_of for name in each.values()}))
+            beside = _beside(penalty, "L", "+", "{R}", {"R": "R"})
+        phase, of = ("loss", "") if result in before_L else ("backward", gradients.get(result, ""))
+        losses.append(_line(phase, loss, result, template, result, names, of, beside))
     lines = Lines((*forward, *losses, *backward, *update))
-    _check_names(["X", "y", *(f"{p}{stage.number}" for stage in stages for p in stage.layer.learnt), "lr"], lines)
+    given = (*(name for names in parameters_of for name in names.values()), *lines.memories, *masks.values())
+    counted = ["step"] if masks or lines.count_steps else []
+    _check_names(["X", "y", *given, "lr", *counted], lines)
     return lines
+
+
+def _penalised(stages: Sequence[Stage], parameters_of: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
+    """The names of the parameters that a penalty and a decay act on."""
+    names = []
+    for (layer, *_), parameters in zip(stages, parameters_of, strict=True):
+        if unknown := [p for p in layer.penalised if p not in parameters]:
+            raise ValueError(f"{layer!r} says that {', '.join(unknown)} is penalised, but it is no parameter of it")
+        names += [parameters[p] for p in layer.penalised]
+    return tuple(dict.fromkeys(names))
+
+
+def _penalty_line(penalty: Penalty, penalised: Sequence[str], parameters: Container[str]) -> Step:
+    """The line for R, of what each parameter comes to."""
+    formulas = _formulas(penalty, ("size", "R", "dp"))
+
+    def added(names: Sequence[str]) -> str:
+        sizes = [formulas["size"].format_map(penalty.own_numbers() | {"p": name}) for name in names]
+        return f"({' + '.join(map(as_term, sizes))})" if len(sizes) > 1 else sizes[0]
+
+    names = {"sizes": added(penalised)} | penalty.own_numbers()
+    return _line("loss", penalty, "R", formulas["R"], "R", names)
+
+
+def _update(optimizer: Optimizer, around: Mapping[str, str], is_penalised: bool) -> list[Step]:
+    """The lines that move a parameter, and what is remembered of it."""
+    formulas = _formulas(optimizer, ("new", *(f"{memory}_new" for memory in optimizer.memory)))
+    names = {"lr": "lr", "step": "step", **{line: f"{line}{around['p']}" for line in formulas}, **around}
+    names |= {memory: f"{memory}{around['p']}" for memory in optimizer.memory}
+    names |= {f"{memory}_new": f"{names[memory]}_new" for memory in optimizer.memory}
+    numbers = optimizer.own_numbers()
+    beside = None
+    if is_penalised and "decay" in numbers:
+        beside = _beside(optimizer, "decay", "-", DECAY, {"lr": "lr", "p": around["p"]})
+    else:
+        numbers.pop("decay", None)
+    replaced = {"new": around["p"], **{f"{memory}_new": names[memory] for memory in optimizer.memory}}
+    return [
+        _line("update", optimizer, line, template, names[line], names | numbers, replaced.get(line, ""),
+              beside if line == "new" else None)
+        for line, template in formulas.items()
+    ]  # fmt: skip
 
 
 def _parted(formulas: Mapping[str, str], last: str) -> tuple[list[str], list[str]]:
@@ -248,11 +350,18 @@ def _wanted(part: Part, backward: Sequence[str], has_learnt_before: bool) -> set
 
 
 def _line(
-    phase: str, source: Part, result: str, template: str, name: str, names: Mapping[str, str], of: str = ""
+    phase: str,
+    source: Part,
+    result: str,
+    template: str,
+    name: str,
+    names: Mapping[str, str],
+    of: str = "",
+    beside: Beside | None = None,
 ) -> Step:
     names = {"name": name, **names}
     try:
-        code, operands = _filled(template, names)
+        code, operands = _filled(template, names, beside)
     except KeyError as missing:
         raise ValueError(
             f"the line for {result} of {source!r}, {template!r}, uses {missing.args[0]!r}, which is neither a value "
@@ -260,13 +369,20 @@ def _line(
         ) from None
     compiled(code)
     role = {"backward": "gradient", "update": "new"}[phase] if of else "value"
-    return Step(name, phase, code, operands, type(source), result, template, names, role, of)
+    return Step(name, phase, code, operands, type(source), result, template, names, role, of, beside)
 
 
-def _filled(template: str, names: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+def _beside(part: Part, result: str, sign: str, template: str, names: Mapping[str, str]) -> Beside:
+    numbers = part.own_numbers()
+    return Beside(type(part), result, sign, template, {**names, **numbers}, frozenset(numbers))
+
+
+def _filled(template: str, names: Mapping[str, str], beside: Beside | None = None) -> tuple[str, tuple[str, ...]]:
     """The code with names filled in, and those that are names of values. Raises KeyError for one that is missing."""
-    words = dict.fromkeys(names[field] for field in fields_of(template))
-    return template.format_map(names), tuple(word for word in words if word.isidentifier() and word not in RESERVED)
+    code = template.format_map(names)
+    if beside:
+        code = f"{as_term(code)} {beside.sign} {as_term(beside.template.format_map(beside.names))}"
+    return code, tuple(name for name in names_in(code) if name not in RESERVED and name not in NAMESPACE)
 
 
 def _formulas(part: Part, results: tuple[str, ...]) -> Mapping[str, str]:

@@ -46,6 +46,7 @@ class Sweep:
     A seed of None stands for the weights as given, of a problem of your own.
     `loss` is (seeds, lrs, steps + 1): entry t is the loss after t updates, NaN where no run has come yet. A run has
     diverged at the first step whose loss is not a finite number; it ends there, and its loss is infinite from then on.
+    `parameters` and `memories`, what is remembered of them, are (seeds, lrs, ...): where each run has come to.
     `diverged` is (seeds, lrs): that step, or -1. Every run is known up to `step`, so `loss[..., step]` is a whole map.
     `left` is how many updates of single runs are still to be made; it falls faster where runs diverge.
     """
@@ -54,6 +55,7 @@ class Sweep:
     lrs: tuple[float, ...]
     problems: tuple[Problem, ...]
     parameters: dict[str, Array]
+    memories: dict[str, Array]
     loss: Array
     diverged: Array
     left: int = 0
@@ -92,14 +94,16 @@ def sweep(
     """Train every seed at every learning rate for `steps` updates, as in `sweep(range(64), np.logspace(-4, 1, 64))`.
 
     A run starts from `random_problem(seed, **options)`; the options are samples, inputs, hidden, outputs, activation,
-    loss, and X and y for data of your own. With a `problem` of your own, it starts from `redrawn(problem, seed)`: the
-    same data, layers and loss with other weights, or, for the seed None, with the weights as given.
+    loss, penalty, optimizer, and X and y for data of your own. With a `problem` of your own, it starts from
+    `redrawn(problem, seed)`: the same data, layers, loss and so on with other weights, or, for the seed None, with the
+    weights as given. What is drawn in a step, such as the mask of a Dropout, is the same for all runs.
 
     Layers and losses that cannot take a stack of problems are trained one run at a time, which is slower. Fractions
     and the like become floats. Time grows with runs x steps. The result keeps 8 bytes x (steps + 2 + number of
-    parameters) a run, and the problem of each seed; otherwise a sweep needs a few MB, however many runs there are.
-    Raises ValueError if there is no seed or no learning rate, if one is not as `random_problem` needs it, if steps is
-    not a whole number from 1 up, if a number is complex, or if there are options besides a problem.
+    parameters, and of what is remembered) a run, and the problem of each seed; otherwise a sweep needs a few MB,
+    however many runs there are. Raises ValueError if there is no seed or no learning rate, if one is not as
+    `random_problem` needs it, if steps is not a whole number from 1 up, if a number is complex, or if there are
+    options besides a problem.
 
     A run takes the same steps that it would take alone, through the same layers. In a block of fewer than FEW_RUNS its
     numbers are the same to the bit. In a larger one `@` adds the same products, but rounds each before it is added,
@@ -136,15 +140,15 @@ def sweep_problems(
     problems = tuple(map(in_floats, problems))
     lrs = _each("lrs", lrs, check_learning_rate)
     check_whole("steps", steps, 1, such_as=", such as 500")
-    starts = [problem.parameters for problem in problems]
+    starts = [problem.replaced for problem in problems]
+    stacks = {name: np.stack([[start[name]] for start in starts]).repeat(len(lrs), axis=1) for name in starts[0]}
     return _advance(
         Sweep(
             tuple(seeds),
             lrs,
             problems,
-            parameters={
-                name: np.stack([[start[name]] for start in starts]).repeat(len(lrs), axis=1) for name in starts[0]
-            },
+            parameters={name: stacks.pop(name) for name in problems[0].parameters},
+            memories=stacks,
             loss=np.full((len(seeds), len(lrs), steps + 1), np.nan),
             diverged=np.full((len(seeds), len(lrs)), -1),
         )
@@ -156,15 +160,17 @@ def in_floats(problem: Problem) -> Problem:
 
     Raises ValueError if a number is complex.
     """
-    numbers = {"X": problem.X, "y": problem.y, **problem.parameters}
+    numbers = {"X": problem.X, "y": problem.y, **problem.replaced}
     for name, array in numbers.items():
         if np.iscomplexobj(array) or any(isinstance(each, complex) for each in array.flat if array.dtype == object):
             raise ValueError(f"this needs real numbers, and {name} has complex ones")
     kind = np.result_type(*(array.dtype if array.dtype.kind == "f" else float for array in numbers.values()))
     if all(array.dtype == kind for array in numbers.values()):
         return problem
-    X, y, *parameters = (array.astype(kind) for array in numbers.values())
-    return problem.evolve(parameters=dict(zip(problem.parameters, parameters, strict=True)), X=X, y=y)
+    floats = {name: array.astype(kind) for name, array in numbers.items()}
+    parameters = {name: floats[name] for name in problem.parameters}
+    state = {name: floats[name] for name in problem.state if name in floats}
+    return problem.evolve(parameters=parameters, state=state, X=floats["X"], y=floats["y"])
 
 
 def _each(name: str, values: Any, check: Callable[[Any], None]) -> tuple[Any, ...]:
@@ -185,7 +191,7 @@ def _advance(result: Sweep) -> Iterator[Sweep]:
     lr = np.array(result.lrs, X.dtype)[:, None, None]
     # The same arrays with one axis of runs, in which run = number of its seed * number of lrs + number of its lr.
     runs_in_all = result.diverged.size
-    parameters = {name: p.reshape(runs_in_all, *p.shape[2:]) for name, p in result.parameters.items()}
+    replaced = {name: p.reshape(runs_in_all, *p.shape[2:]) for name, p in (result.parameters | result.memories).items()}
     loss, diverged = result.loss.reshape(runs_in_all, steps + 1), result.diverged.reshape(runs_in_all)
 
     numbers, active = _numbers(problems[0]), np.arange(runs_in_all)
@@ -195,8 +201,8 @@ def _advance(result: Sweep) -> Iterator[Sweep]:
         left = len(active) * (steps - start)
         for runs in _blocks(numbers, active):
             seed, rate = np.divmod(runs, len(lr))
-            stack = {name: p[runs] for name, p in parameters.items()}
-            for done, trained in train(problems[0], stack, X[seed], y[seed], lr[rate], stop - start):
+            stack = {name: p[runs] for name, p in replaced.items()}
+            for done, trained in train(problems[0], stack, X[seed], y[seed], lr[rate], start, stop):
                 result.left = left - round(done * len(runs))
                 if trained is None:
                     yield result
@@ -204,7 +210,7 @@ def _advance(result: Sweep) -> Iterator[Sweep]:
                     stack, losses = trained
             left = result.left
             for name, p in stack.items():
-                parameters[name][runs] = p
+                replaced[name][runs] = p
             if start:
                 losses[:, 0] = loss[runs, start]  # as it was told; among other runs, its last bits may be others
             loss[runs, start : stop + 1] = losses
@@ -222,7 +228,7 @@ def _advance(result: Sweep) -> Iterator[Sweep]:
 
 def _numbers(problem: Problem) -> int:
     """How many numbers a step makes, more or less: about four of each weight and unit."""
-    weights = sum(p.size for p in problem.parameters.values())
+    weights = sum(p.size for p in problem.replaced.values())
     units = sum(np.size(step.value) for step in trace(problem).steps if step.phase == "forward")
     return 4 * (weights + units)  # pragma: no mutate  it is a guess, for speed
 
@@ -233,44 +239,51 @@ def _blocks(numbers: int, runs: Array) -> list[Array]:
     return np.array_split(runs, math.ceil(len(runs) / size)) if len(runs) else []
 
 
-def _train_alone(problem: Problem, parameters: dict[str, Array], X: Array, y: Array, lr: Array, steps: int) -> Progress:
+def _train_alone(
+    problem: Problem, replaced: dict[str, Array], X: Array, y: Array, lr: Array, start: int, stop: int
+) -> Progress:
     """What `_train_block` does, one run after the other."""
-    runs = []
+    runs, steps = [], stop - start
     for run in range(len(lr)):
-        one = {name: p[run] for name, p in parameters.items()}
-        for done, trained in _train(problem, one, X[run], y[run], lr[run, 0, 0], steps):
+        one = {name: p[run] for name, p in replaced.items()}
+        for done, trained in _train(problem, one, X[run], y[run], lr[run, 0, 0], start, stop):
             yield (run * steps + done) / len(lr), None
             if trained is not None:
                 runs.append(trained)
-    stack = {name: np.stack([trained[name] for trained, _ in runs]) for name in parameters}
+    stack = {name: np.stack([trained[name] for trained, _ in runs]) for name in replaced}
     yield steps, (stack, np.stack([losses for _, losses in runs]))
 
 
-def _train_block(problem: Problem, parameters: dict[str, Array], X: Array, y: Array, lr: Array, steps: int) -> Progress:
-    """A stack of S runs after `steps` updates, and their losses before the first update and after each: (S, steps + 1).
+def _train_block(
+    problem: Problem, replaced: dict[str, Array], X: Array, y: Array, lr: Array, start: int, stop: int
+) -> Progress:
+    """A stack of S runs after the updates from `start` to `stop`, and their losses before the first and after each.
 
-    Everything given is a stack too, (S, ...), and lr is (S, 1, 1).
+    Everything given is a stack too, (S, ...), but lr is (S, 1, 1); the losses are (S, stop - start + 1).
     """
     order: Literal["C", "F"] = "C" if len(lr) < FEW_RUNS else "F"
     X, y = np.array(X, order=order), np.array(y, order=order)  # pragma: no mutate  for speed
-    parameters = {name: np.array(p, order=order) for name, p in parameters.items()}  # pragma: no mutate
-    return _train(problem, parameters, X if order == "C" else X.view(RunsContiguous), y, lr, steps)
+    replaced = {name: np.array(p, order=order) for name, p in replaced.items()}  # pragma: no mutate
+    return _train(problem, replaced, X if order == "C" else X.view(RunsContiguous), y, lr, start, stop)
 
 
-def _train(problem: Problem, parameters: dict[str, Array], X: Array, y: Array, lr: Any, steps: int) -> Progress:
+def _train(
+    problem: Problem, replaced: dict[str, Array], X: Array, y: Array, lr: Any, start: int, stop: int
+) -> Progress:
     """One run, or a stack of them, and its losses. There is no overflow warning; losses become infinite."""
-    lines, names, new = problem.lines, (*problem.given,), [*parameters.values()]
-    is_stack = np.ndim(lr) > 0
-    step = lines.function(("L", *(lines.replacing[name] for name in parameters)), names, is_stack)
+    lines, names, new = problem.lines, (*problem.given,), [*replaced.values()]
+    is_stack, first = np.ndim(lr) > 0, problem.state.get("step", 1) + start
+    step = lines.function(("L", *(lines.replacing[name] for name in replaced)), names, is_stack)
     losses: list[Array] = []
-    while len(losses) < steps:
+    while len(losses) < stop - start:
         until = time.monotonic() + PIECE  # pragma: no mutate  how often one may look
         while True:
-            loss, *new = step(X, y, *new, lr)
+            loss, *new = step(X, y, *new, lr, *problem.drawn(first + len(losses)).values())
             losses.append(loss)
-            if len(losses) == steps or time.monotonic() >= until:  # pragma: no mutate  or a moment later
+            if len(losses) == stop - start or time.monotonic() >= until:  # pragma: no mutate  or a moment later
                 break
-        if len(losses) < steps:  # pragma: no mutate  or once more
+        if len(losses) < stop - start:  # pragma: no mutate  or once more
             yield len(losses), None
-    losses += lines.function(("L",), names, is_stack)(X, y, *new, lr)
-    yield steps, (dict(zip(parameters, new, strict=True)), np.array(losses).T)
+    drawn = problem.drawn(first + stop - start).values()
+    losses += lines.function(("L",), names, is_stack)(X, y, *new, lr, *drawn)
+    yield stop - start, (dict(zip(replaced, new, strict=True)), np.array(losses).T)

@@ -113,11 +113,13 @@ class Trace(Mapping[str, Any]):
 
     def next_problem(self) -> Problem:
         """The same problem after this step's update: what replaces a value is that value in the next step."""
-        new = {name: self[new] for name, new in self._lines.replacing.items()}
-        return self.problem.evolve(parameters=new)
+        return self.problem.updated({name: self[new] for name, new in self._lines.replacing.items()})
 
     def next_loss(self) -> Any:
-        """The loss after this step's update, on the same samples; what overflows does so without a warning."""
+        """The loss after this step's update, on the same samples; what overflows does so without a warning.
+
+        Where a layer draws, such as Dropout, it is that of the next step, with what is drawn there.
+        """
         given = self.next_problem().given
         return self.problem.lines.function(("L",), tuple(given))(*given.values())[0]
 
