@@ -310,16 +310,18 @@ def _penalty_line(penalty: Penalty, penalised: Sequence[str], parameters: Contai
 def _update(optimizer: Optimizer, around: Mapping[str, str], is_penalised: bool) -> list[Step]:
     """The lines that move a parameter, and what is remembered of it."""
     formulas = _formulas(optimizer, ("new", *(f"{memory}_new" for memory in optimizer.memory)))
-    names = {"lr": "lr", "step": "step", **{line: f"{line}{around['p']}" for line in formulas}, **around}
-    names |= {memory: f"{memory}{around['p']}" for memory in optimizer.memory}
-    names |= {f"{memory}_new": f"{names[memory]}_new" for memory in optimizer.memory}
+    memories = {memory: f"{memory}{around['p']}" for memory in optimizer.memory}
+    between = {line: f"{line}{around['p']}" for line in formulas if line != "new"}
+    names = {**around, "lr": "lr", **between, **memories, **{f"{m}_new": f"{name}_new" for m, name in memories.items()}}
+    if any("step" in fields_of(template) for template in formulas.values()):
+        names["step"] = "step"
     numbers = optimizer.own_numbers()
     beside = None
     if is_penalised and "decay" in numbers:
         beside = _beside(optimizer, "decay", "-", DECAY, {"lr": "lr", "p": around["p"]})
     else:
         numbers.pop("decay", None)
-    replaced = {"new": around["p"], **{f"{memory}_new": names[memory] for memory in optimizer.memory}}
+    replaced = {"new": around["p"], **{f"{memory}_new": name for memory, name in memories.items()}}
     return [
         _line("update", optimizer, line, template, names[line], names | numbers, replaced.get(line, ""),
               beside if line == "new" else None)

@@ -7,11 +7,14 @@ import numpy as np
 from hypothesis import strategies as st
 
 import backprop_lab
-from backprop_lab import Linear, Network, Problem, ReLU, SoftmaxCrossEntropy
+from backprop_lab import L2, BatchNorm, Dropout, LayerNorm, Linear, Network, Problem, ReLU, Sigmoid
+from backprop_lab.problem import check_targets
+from backprop_lab.starting import fitting
 
 ACTIVATIONS = tuple(backprop_lab.ACTIVATIONS.values())
 LOSSES = tuple(backprop_lab.LOSSES.values())
-SQUARED = tuple(loss for loss in LOSSES if not isinstance(loss, SoftmaxCrossEntropy))  # which take any target
+OPTIMIZERS = tuple(backprop_lab.OPTIMIZERS.values())
+SQUARED = tuple(loss for loss in LOSSES if not hasattr(loss, "check_targets"))  # which take any target
 
 
 def problems():
@@ -46,13 +49,51 @@ def varied_problem(seed, exact=False):
     losses = SQUARED if exact else losses_of(widths[-1])
     loss, lr = losses[rng.integers(len(losses))], Fraction(1, 100) if exact else float(10 ** rng.uniform(-6, 1))
     X, y = drawn(samples, widths[0]), drawn(samples, widths[-1])
-    y = y if loss in SQUARED else np.eye(y.shape[1])[y.argmax(axis=1)]  # the largest of each row says which class it is
-    return Problem(Network(layers), loss, X, y, lr)
+    if loss.on_probabilities and not layers[-1].learnt:
+        layers[-1] = Sigmoid()
+    return Problem(Network(fitting(layers, loss)), loss, X, targets_of(loss, y), lr)
+
+
+def whole_problem(seed):
+    """One of these with any penalty and optimizer, with norms and a dropout among its layers or without.
+
+    It is at its first step, or at a later one, where what is remembered is no longer 0.
+    """
+    p, rng = varied_problem(seed), np.random.default_rng([seed, 1])
+    layers = []
+    for layer in p.network.layers:
+        layers.append(layer)
+        if isinstance(layer, Linear) and layer is not p.network.layers[-1] and rng.random() < 0.3:
+            norm, row = (BatchNorm, LayerNorm)[rng.integers(2)], (1, layer.outputs)
+            if norm is BatchNorm:  # takes a bias before it off again
+                layers[-1] = Linear(layer.W)
+            layers.append(norm(rng.standard_normal(row), rng.standard_normal(row)))
+        if layer is not p.network.layers[-1] and rng.random() < 0.2:
+            layers.append(Dropout(0.3, seed=seed))
+    decay = (0.0, 0.05)[rng.integers(2)]
+    optimizer = type(OPTIMIZERS[rng.integers(len(OPTIMIZERS))])(decay=decay)
+    penalty = (None, L2(0.03))[rng.integers(2)]
+    p = Problem(Network(layers), p.loss, p.X, p.y, p.lr, penalty=penalty, optimizer=optimizer)
+    if rng.random() < 0.7 and p.state:
+        drawn = {name: rng.standard_normal(a.shape) ** 2 for name, a in p.state.items() if name != "step"}
+        p = p.evolve(state=drawn | ({"step": int(rng.integers(2, 9))} if "step" in p.state else {}))
+    return p
 
 
 def losses_of(outputs):
-    """Those that take so many outputs: probabilities take two or more."""
-    return LOSSES if outputs > 1 else SQUARED
+    """Those that take so many outputs: those of classes take two or more."""
+    return LOSSES if outputs > 1 else tuple(loss for loss in LOSSES if type(loss).__name__ != "SoftmaxCrossEntropy")
+
+
+def targets_of(loss, y):
+    """Targets of the shape of y that a loss takes: the numbers of y, 0 and 1, or a 1 in each row."""
+    for targets in (y, np.float64(y > 0), np.eye(y.shape[1])[y.argmax(axis=1)]):
+        try:
+            check_targets(loss, targets)
+        except ValueError:
+            continue
+        return targets
+    raise ValueError(f"no targets for {loss}")
 
 
 def identical(a, b):

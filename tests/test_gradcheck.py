@@ -8,18 +8,31 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 from common import check_cases, count, gradients_of, through
-from problems import identical, varied_problem
+from problems import identical, varied_problem, whole_problem
 
 from backprop_lab import MISTAKES, check_gradients, plant, trace
-from backprop_lab.gradcheck import central_difference, complex_step_derivative, loss_of, loss_with, relative_error
-from backprop_lab.layers import Linear, ReLU, Sigmoid, Tanh
-from backprop_lab.losses import HalfSquaredError, MeanSquaredError, SoftmaxCrossEntropy
+from backprop_lab.gradcheck import (
+    central_difference,
+    complex_step_derivative,
+    loss_of,
+    loss_with,
+    off_at_zero,
+    relative_error,
+)
+from backprop_lab.layers import GELU, LeakyReLU, Linear, ReLU, Sigmoid, Tanh
+from backprop_lab.losses import (
+    BinaryCrossEntropy,
+    HalfSquaredError,
+    MeanSquaredError,
+    SigmoidCrossEntropy,
+    SoftmaxCrossEntropy,
+)
 from backprop_lab.proving import check_step
 
 
-def slopes(t, gradient, derivative):
+def slopes(t, gradient, derivative, of=lambda problem: problem):
     name = gradient.removeprefix("d")
-    return derivative(loss_of(t.problem, name), t[name])
+    return derivative(loss_of(of(t.problem), name), t[name])
 
 
 def test_a_large_parameter_is_moved_by_more():
@@ -31,7 +44,13 @@ def test_a_large_parameter_is_moved_by_more():
 
 def by_autograd(problem):
     """The loss and {"dW1": ...}, from nothing but the forward pass written once more."""
-    squash = {ReLU: lambda v: anp.maximum(v, 0), Tanh: anp.tanh, Sigmoid: lambda v: 1 / (1 + anp.exp(-v))}
+    squash = {
+        ReLU: lambda v: anp.maximum(v, 0),
+        Tanh: anp.tanh,
+        Sigmoid: lambda v: 1 / (1 + anp.exp(-v)),
+        LeakyReLU: lambda v: anp.where(v > 0, v, 0.01 * v),
+        GELU: lambda v: v * 0.5 * (1 + anp.tanh((2 / anp.pi) ** 0.5 * (v + 0.044715 * v * v * v))),
+    }
 
     def loss(parameters):
         found, value = iter(parameters), problem.X
@@ -39,6 +58,9 @@ def by_autograd(problem):
             value = anp.dot(value, next(found)) + next(found) if layer.parameters else squash[type(layer)](value)
         if isinstance(problem.loss, SoftmaxCrossEntropy):
             return -anp.sum(problem.y * (value - anp.log(anp.sum(anp.exp(value), axis=1, keepdims=True)))) / len(value)
+        if isinstance(problem.loss, BinaryCrossEntropy | SigmoidCrossEntropy):
+            P = value if isinstance(problem.loss, BinaryCrossEntropy) else squash[Sigmoid](value)
+            return -anp.mean(anp.log(anp.where(problem.y == 1, P, 1 - P)))
         mean, half = (isinstance(problem.loss, kind) for kind in (MeanSquaredError, HalfSquaredError))
         return (anp.mean if mean else anp.sum)((value - problem.y) ** 2) / (2 if half else 1)
 
@@ -52,6 +74,9 @@ def off_by(t, name, other):
 
 def test_every_gradient_agrees_with_the_complex_step_and_with_another_library_to_the_rounding_of_its_terms():
     by_step, by_library = [], []
+    for t in (trace(whole_problem(seed)) for seed in range(count(500))):  # a dropout puts a ReLU at its corner
+        off = [off_by(t, d, slopes(t, d, complex_step_derivative, off_at_zero)) for d in gradients_of(t)]
+        by_step += off
     for t in (trace(varied_problem(seed)) for seed in range(count(500))):
         by_step += [off_by(t, name, slopes(t, name, complex_step_derivative)) for name in gradients_of(t)]
         loss, gradients = by_autograd(t.problem)

@@ -8,25 +8,28 @@ from itertools import groupby, product
 import numpy as np
 import pytest
 from common import count, in_other_numbers, same_values, trained
-from problems import ACTIVATIONS, LOSSES, identical, varied_problem
+from problems import ACTIVATIONS, LOSSES, identical, varied_problem, whole_problem
 
 from backprop_lab import Sigmoid, random_problem, trace
 from backprop_lab.lines import evaluate, literal
-from backprop_lab.optimizers import GradientDescent
+from backprop_lab.optimizers import Optimizer
 from backprop_lab.steps import Lines, Step
 
 
 def assert_every_line_gives_its_value(t):
     """Each line sees what was given and what the lines before it gave, and is a formula with its names filled in."""
-    values = {"X": t["X"], "y": t["y"], "lr": t["lr"], **t.problem.network.parameters}
+    values = dict(t.given)
     for step in t.steps:
-        values[step.name] = eval(step.code, {"np": np}, values)
+        values[step.name] = eval(step.code, {"np": np, "math": math}, values)
         assert identical(values[step.name], step.value), f"{step.name} = {step.code}"
         names = re.findall(r"(?<![\w.])[A-Za-z_]\w*(?!\w|\(|=)", step.code)
         assert step.operands == tuple(dict.fromkeys(name for name in names if name in values))
-        assert step.name == "L" or not step.value.flags.writeable
-        assert step.kind.formulas[step.result].format_map(step.names) == step.code
-        assert (step.kind is GradientDescent) == (step.phase == "update")
+        assert step.name in ("L", "R") or not step.value.flags.writeable
+        line, beside = step.kind.formulas[step.result], step.beside
+        assert step.template in (line, line.removesuffix(" + {b}"))
+        added = f" {beside.sign} {beside.template.format_map(beside.names)}" if beside else ""
+        assert f"{step.template.format_map(step.names)}{added}" == step.code
+        assert issubclass(step.kind, Optimizer) == (step.phase == "update")
         assert (step.role == "gradient") == (step.phase == "backward")
         assert step.role != "gradient" or step.value.shape == t[step.of].shape
 
@@ -43,6 +46,18 @@ def test_the_code_shown_is_the_code_run_bit_for_bit_fractions_stay_exact_and_the
         assert all(identical(t[f"d{name}"], g) for name, g in grads.items())
         assert same_values(trace(t.next_problem()), trace(problem.evolve(network=network.update(grads, problem.lr))))
         assert same_values(t, trace(problem))
+
+
+def test_so_it_is_with_norms_dropout_penalties_and_optimizers_and_training_runs_the_same_lines():
+    for problem in (whole_problem(seed) for seed in range(count(300))):
+        t = trace(problem)
+        assert_every_line_gives_its_value(t)
+        again = problem
+        for _ in range(3):
+            again = trace(again).next_problem()
+        assert same_values(trace(problem.trained([problem.lr] * 3)), trace(again))
+        assert again.state.get("step", 4) == problem.state.get("step", 1) + 3
+        assert identical(t.next_loss(), trace(t.next_problem())["L"])
 
 
 def test_so_it_is_at_sizes_where_the_order_of_a_sum_matters_and_when_the_numbers_overflow():
