@@ -101,7 +101,7 @@ def _finite(number: float) -> float:
 
 def _is_ours(problem: Problem) -> bool:
     """Whether all parts are those of this package, which pass complex numbers through."""
-    return all(part.is_ours for part in (*problem.network.layers, problem.loss))
+    return all(part.is_ours for part in problem.parts)
 
 
 def _can_be_told(problem: Problem, v: Array) -> bool:

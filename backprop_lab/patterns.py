@@ -96,7 +96,8 @@ def _of_few_numbers(seen: Compared) -> Iterator[Pattern]:
 def _factors(seen: Compared) -> Iterator[Pattern]:
     """The right numbers, or the right step of an update, times one factor."""
     answer, right, trace = seen.answer, seen.right, seen.trace
-    old = trace.owner(seen.name) if trace.role(seen.name) == "new" else None
+    old = trace.owner(seen.name) if trace.owner(seen.name) in trace.problem.parameters else None
+    old = old if trace.role(seen.name) == "new" else None
     if old:
         answer, right = answer - trace[old], right - trace[old]
     if not right.any() or not answer.any():

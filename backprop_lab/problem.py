@@ -11,7 +11,7 @@ from typing import Any, Self, cast
 import numpy as np
 
 from backprop_lab.layers import Array, as_readonly_array, can_be_kept
-from backprop_lab.lines import LineError, read_only
+from backprop_lab.lines import LineError, Part, read_only
 from backprop_lab.lines import check_seed as check_seed
 from backprop_lab.lines import check_whole as check_whole
 from backprop_lab.losses import Loss
@@ -115,6 +115,11 @@ class Problem:
     def parameters(self) -> dict[str, Array]:
         """Every weight and bias by name: see `Network.parameters`."""
         return self.network.parameters
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All that its lines are of: the layers, the loss, the penalty if it has one, and the optimizer."""
+        return *self.network.layers, self.loss, *([self.penalty] if self.penalty else []), self.optimizer
 
     @property
     def data(self) -> dict[str, Array]:

@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import ipywidgets as widgets
@@ -112,14 +113,21 @@ def _drawn(problem: Problem, seed: int, sizes: Sequence[int]) -> Trace:
     layers, loss, rows = problem.network.layers, problem.loss, len(problem.X)
     is_known = hasattr(loss, "check_targets") or loss.is_ours
     outputs = outputs if is_known else problem.y.shape[1]
-    widths = range(hidden, hidden + sum(bool(layer.parameters) for layer in layers) - 1)
+    widths = range(hidden, hidden + sum(not _is_row(layer) and bool(layer.learnt) for layer in layers) - 1)
     try:
         drawn = random_problem(seed, samples, inputs, widths, outputs, lr=0.02, loss=loss)
         rng = np.random.default_rng(seed)
         y = drawn.y if is_known else problem.y[rng.choice(rows, samples, replace=samples > rows)]
-        numbers = (linear.parameters for linear in drawn.network.layers[::2])
-        network = Network(_with_numbers(layer, next(numbers)) if layer.parameters else layer for layer in layers)
-        updated = trace(trace(Problem(network, loss, drawn.X, y, drawn.lr)).next_problem())
+        made, numbers, width = list[Layer](), (each.parameters for each in drawn.network.layers[::2]), inputs
+        for layer in layers:
+            if _is_row(layer):
+                own = {name: rng.choice(row.ravel(), (1, width)) for name, row in layer.parameters.items()}
+                made.append(layer.with_parameters(own))
+            else:
+                made.append(_with_numbers(layer, next(numbers)) if layer.learnt else layer)
+                width = getattr(made[-1], "outputs", width)
+        first = replace(problem, network=Network(made), X=drawn.X, y=y, lr=drawn.lr, state={})
+        updated = trace(trace(first).next_problem())
         if all(np.isfinite(step.value).all() for step in updated.steps):
             return updated
     except ValueError:
@@ -129,6 +137,12 @@ def _drawn(problem: Problem, seed: int, sizes: Sequence[int]) -> Trace:
         return trace(problem.evolve(X=problem.X[some], y=problem.y[some]))
     except ValueError:  # a layer with a number of its own for each sample, such as a mask
         return trace(problem.evolve(X=problem.X[some[:rows]], y=problem.y[some[:rows]]))
+
+
+def _is_row(layer: Layer) -> bool:
+    """Whether its parameters are one row each, as wide as what comes in, as in a norm; they are drawn from its own."""
+    shape, shapes = (1, getattr(layer, "inputs", 0)), {p.shape for p in layer.parameters.values()}
+    return shapes == {shape} and "W" not in layer.learnt
 
 
 def _with_numbers(layer: Layer, numbers: Mapping[str, Array]) -> Layer:

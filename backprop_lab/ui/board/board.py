@@ -18,6 +18,7 @@ from matplotlib.path import Path
 
 from backprop_lab.layers import Array
 from backprop_lab.number_format import format_number, plain
+from backprop_lab.steps import SCALARS
 from backprop_lab.tracing import Trace
 from backprop_lab.ui.board.cells import CellPainter
 from backprop_lab.ui.board.colours import digit_colours
@@ -292,7 +293,7 @@ def _label(trace: Trace, box: Box, layout: Layout, mark: str = "") -> Word | Non
     A `mark` is put behind it, or in its place.
     """
     texts = [slope_of(trace, box.name).code, "slope"] if is_slope(box.name) else [box.name]
-    if box.row == "new weights" and box.name != "lr":
+    if box.row == "new weights" and box.name not in SCALARS:
         texts.append("new")
     texts = [f"{text} {mark}" for text in texts] + [mark] if mark else texts
     return _fitting(texts, box, layout, layout.font, bold=True)

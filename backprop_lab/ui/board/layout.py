@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from backprop_lab.steps import SCALARS
 from backprop_lab.tracing import Trace
 from backprop_lab.ui.values.slopes import SLOPE, slopes_of
 
@@ -244,13 +245,19 @@ def _columns(trace: Trace) -> list[_Column]:
         return sized(f"d{name}") if f"d{name}" in trace else []
 
     slopes = slopes_of(trace)
-    columns = [_Column(sized("X"), [], sized("lr"))]
+    columns = [_Column(sized("X"), [], sized(*(name for name in SCALARS if name in trace.given)))]
     for layer, X, Y, n in trace.problem.network.stages:
         if layer.learnt:
             names = [f"{p}{n}" for p in layer.learnt]
             columns.append(_Column(*(sized(*(form.format(p) for p in names)) for form in ("{}", "d{}", "{}_new"))))
+            updates = [step for step in trace.steps if step.phase == "update" and step.names["p"] in names]
+            for line in dict.fromkeys(step.result for step in updates if step.result != "new"):
+                steps = [step for step in updates if step.result == line]
+                memories = [step.of for step in steps if step.of]
+                columns.append(_Column(sized(*memories), [], sized(*(step.name for step in steps))))
         lines = [step for step in trace.steps if step.names.get("Y") == Y and step.names["X"] == X]
         between = [step.name for step in lines if step.phase == "forward" and step.name != Y]
+        between = [mask for mask in trace.problem.network.masks if lines[0].names.get("mask") == mask] + between
         columns += [_Column(sized(name), gradient(name), []) for name in between]
         on_the_way = [step.name for step in lines if step.phase == "backward" and step.role == "value"]
         columns += [_Column([], sized(name), []) for name in on_the_way]

@@ -16,7 +16,7 @@ from backprop_lab.network import Network
 from backprop_lab.problem import Problem, check_problem, check_whole
 from backprop_lab.starting import random_problem, redrawn
 from backprop_lab.sweeping import Sweep, in_floats, sweep_problems
-from backprop_lab.ui.steps.setup import AS_GIVEN, Setup
+from backprop_lab.ui.steps.setup import AS_GIVEN, Setup, is_activation
 
 LEARNING_RATES = tuple(float(lr) for lr in np.logspace(-4, 1, 76))
 RANGES = {"seeds": (1, 64), "steps": (10, 1000), "hidden": (1, 8)}
@@ -62,7 +62,7 @@ class Settings:
         """The activations that there are to choose from."""
         if self.problem is None:
             return tuple(ACTIVATIONS)
-        has_one = any(not layer.parameters for layer in self.problem.network.layers[:-1])
+        has_one = any(map(is_activation, self.problem.network.layers[:-1]))
         return (AS_GIVEN, *(ACTIVATIONS if has_one else ()))
 
     @cached_property

@@ -16,6 +16,7 @@ import numpy as np
 from backprop_lab.layers import ACTIVATIONS, Layer, Linear
 from backprop_lab.losses import LOSSES, Loss
 from backprop_lab.network import Network
+from backprop_lab.optimizers import GradientDescent
 from backprop_lab.problem import Problem
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import SIZES, Setup
@@ -165,10 +166,15 @@ def _problem_in(place: dict[str, Any]) -> Problem:
 def _parts_of(problem: Problem) -> dict[str, Any]:
     """What `_problem_in` puts together again. Raises ValueError, with a sentence, for what a link can't hold."""
     parts: tuple[Layer | Loss, ...] = (*problem.network.layers, problem.loss)
+    if problem.penalty or problem.optimizer != GradientDescent():
+        what = problem.penalty or problem.optimizer
+        raise ValueError(f"A link holds plain gradient descent without a penalty, and here is {what!r}. {_INSTEAD}")
     if alien := [each for each in parts if not each.known_name]:
         names = f"the layers {', '.join(LAYERS)} and the losses {', '.join(LOSSES)}"
         if alien[0].learnt == ("W",) and alien[0].is_ours:
             raise ValueError(f"A link holds a bias for each Linear, and one here has none. {_INSTEAD}")
+        if alien[0].is_ours:
+            raise ValueError(f"A link holds only {names}, and here is {alien[0]!r}. {_INSTEAD}")
         raise ValueError(f"A link holds no code, so no {type(alien[0]).__name__} of your own: only {names}. {_INSTEAD}")
     arrays = {"X": problem.X, "y": problem.y, **problem.network.parameters}
     for name, value in {**arrays, "lr": np.asarray(problem.lr)}.items():

@@ -10,6 +10,7 @@ import numpy as np
 
 from backprop_lab.mistakes import MISTAKES, Mistake
 from backprop_lab.number_format import MINUS, as_printed, plain, told_apart, typed_number
+from backprop_lab.optimizers import GradientDescent
 from backprop_lab.proving import prove
 from backprop_lab.steps import Step
 from backprop_lab.tracing import Trace
@@ -45,12 +46,12 @@ def asked_before(trace: Trace, step: Step, rng: np.random.Generator) -> Cell | N
     if step.phase == "update" and step is trace.steps[-1]:
         return ("L", 0, 0) if math.isfinite(float(trace["L"])) else None
     is_relu = step.name in _relus(trace)
-    if step.phase not in ("backward", "update") and not is_relu:
+    if (step.phase not in ("backward", "update") and not is_relu) or (step.phase == "update" and not step.of):
         return None
     value = value_of(trace, step.name)
     i, j = int(rng.integers(len(value))), 0 if is_relu else int(rng.integers(value.shape[1]))
     with np.errstate(invalid="ignore"):
-        moved = value - value_of(trace, step.names["p"]) if step.phase == "update" else value
+        moved = value - value_of(trace, step.of) if step.phase == "update" else value
     asked = np.asarray(moved[i] if is_relu else moved[i, j], dtype=float)
     return None if np.isnan(asked).any() else (step.name, i, j)
 
@@ -153,12 +154,15 @@ def _gradient(trace: Trace, cell: Cell, mistakes: Mapping[str, Mistake]) -> Ques
 
 
 def _way(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
-    """Which way a weight or a bias will move."""
+    """Which way a weight or a bias, or what is remembered of it, will move."""
     name, i, j = cell
     step = trace.step(name)
-    before, gradient = step.names["p"], f"d{step.names['p']}"
-    new, old, slope = (float(value_of(trace, each)[i, j]) for each in (name, before, gradient))
-    rule = "" if step.title else "A step goes against the gradient. "
+    before = step.of
+    new, old = (float(value_of(trace, each)[i, j]) for each in (name, before))
+    is_plain = step.kind is GradientDescent and not step.beside
+    rule = "A step goes against the gradient. " if is_plain and not step.title else ""
+    numbers = [each for each in step.operands if each != before and np.ndim(trace[each])]
+    listed = [f"{indexed(each, i, j)} is {plain(float(value_of(trace, each)[i, j]))}" for each in numbers]
     return Question(
         f"Predict {indexed(*cell)}",
         f"Which way will {indexed(before, i, j)} move, which is framed?",
@@ -166,7 +170,7 @@ def _way(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
         "",
         ((before, i, j), cell),
         _judge_way(new - old, f"{work_out(trace, cell)}."),
-        f"{rule}{name} = {step.code}, and {indexed(gradient, i, j)} is {plain(slope)}.",
+        f"{rule}{name} = {step.code}, and {' and '.join(listed)}." if listed else f"{rule}{name} = {step.code}.",
     )
 
 
@@ -174,14 +178,17 @@ def _rise(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
     """Whether the loss will rise with all the new weights."""
     now, then = float(trace["L"]), float(trace.next_loss())
     with np.errstate(all="ignore"):
-        slopes = {name: trace[f"d{name}"] for name in trace.problem.network.parameters}
+        slopes = {name: trace[f"d{name}"] for name in trace.problem.parameters}
         first = sum(float(np.sum((trace[f"{name}_new"] - trace[name]) * slope)) for name, slope in slopes.items())
     if math.isfinite(then):
         told, really = "from {} to {}".format(*told_apart(now, then, 6)), f"it changes by {plain(then - now, 3)}"
     else:
         then, told, really = math.inf, f"from {plain(now)} until it overflows", "it overflows"
     rises = first < 0 < then - now and all(prove(trace, f"d{name}").agrees for name in slopes)
-    too_long = " The step is too long: on its way the loss turns and rises." if rises else ""
+    why = "The step is too long: on its way the loss turns and rises."
+    if trace.problem.network.masks:  # which are others in the next step
+        why, rises = "But the next step has another mask, so it is another loss.", True
+    too_long = f" {why}" if rises else ""
     return Question(
         "Predict the loss",
         f"The learning rate is {plain(trace.problem.lr)}. With all the new weights, will the loss rise?",

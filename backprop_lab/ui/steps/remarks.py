@@ -36,20 +36,22 @@ def on_dead_units(trace: Trace, step: Step) -> str:
                 units = ", ".join(str(unit) for unit in dead)
                 one = len(dead) == 1
                 which, they = (f"Unit {units} is", "it") if one else (f"Units {units} are", "they")
+                weights = "its own weights get" if one else "their own weights get"
                 if _gets_gradient(trace, X, number, dead):
                     follows = f"{they} should get no gradient"
+                elif trace.problem.penalty:
+                    follows = f"{weights} no gradient now but that of the penalty"
+                elif trace.problem.lines.memories or trace.problem.optimizer.own_numbers():
+                    follows = f"{weights} no gradient now, and move by what is remembered or decays alone"
                 elif None in (chances := {unit: _may_come_back(trace, at, unit) for unit in dead}).values():
-                    follows = f"{'its' if one else 'their'} own weights get no gradient now"
+                    follows = f"{weights} no gradient now"
                 elif not (others := [unit for unit in dead if chances[unit]]):
                     follows = (
                         f"{they} {'is dead, and learns' if one else 'are dead, and learn'} nothing from these samples"
                     )
                 else:
                     these = they if others == dead else f"only {', '.join(map(str, others))}"
-                    follows = (
-                        f"{'its' if one else 'their'} own weights get no gradient now; {these} may come back when the "
-                        "layers before change"
-                    )
+                    follows = f"{weights} no gradient now; {these} may come back when the layers before change"
                 return f"{which} off for every sample: {follows}."
     return ""
 
@@ -75,8 +77,9 @@ def _may_come_back(trace: Trace, at: int, unit: int) -> bool | None:
 
 
 def _gets_gradient(trace: Trace, X: str, number: int, units: Sequence[int]) -> bool:
-    """Whether any of these units of a ReLU has a gradient at its input X or in its weights."""
+    """Whether any of these units of a ReLU has a gradient at its input X, or in its weights but for a penalty."""
     names = [name for name in (f"d{X}", f"dW{number}", f"db{number}") if name in trace]
+    names = [name for name in names if not trace.step(name).beside]
     return any(np.any(trace[name][:, list(units)] != 0) for name in names)
 
 
@@ -99,7 +102,7 @@ def _relus(trace: Trace) -> list[tuple[int, Stage]]:
 
 def on_update(trace: Trace, step: Step) -> str:
     """At an update: the largest change of an entry, and the size of the update relative to the parameter."""
-    if step.phase != "update":
+    if step.role != "new":
         return ""
     parameter = step.of
     old, new = trace[parameter], step.value

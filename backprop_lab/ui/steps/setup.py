@@ -12,7 +12,7 @@ from backprop_lab.layers import ACTIVATIONS, Layer
 from backprop_lab.losses import LOSSES
 from backprop_lab.network import Network
 from backprop_lab.problem import Problem, check_problem, check_seed, check_whole
-from backprop_lab.starting import random_problem, redrawn
+from backprop_lab.starting import fitting, random_problem, redrawn
 from backprop_lab.tracing import trace
 
 
@@ -119,9 +119,9 @@ class Setup:
             return problem
         *hidden, last = problem.network.layers
         if self.activation != AS_GIVEN:
-            hidden = [layer if layer.learnt else ACTIVATIONS[self.activation] for layer in hidden]
+            hidden = [ACTIVATIONS[self.activation] if is_activation(layer) else layer for layer in hidden]
         loss = problem.loss if self.loss == AS_GIVEN else LOSSES[self.loss]
-        return Problem(Network((*hidden, last)), loss, problem.X, problem.y, problem.lr)
+        return replace(problem, network=Network(fitting((*hidden, last), loss)), loss=loss)
 
     def choices(self) -> dict[str, tuple[str, ...]]:
         """What there is to choose from, for each field that is a choice by name."""
@@ -151,6 +151,11 @@ class Setup:
             at_least = {name: max(getattr(self, name), 1) for name in ("hidden", "layers")}
             setup = replace(self, **{**at_least, **changes})
         return setup, told
+
+
+def is_activation(layer: Layer) -> bool:
+    """Whether another activation may take its place: it learns nothing, and draws nothing."""
+    return not layer.learnt and not hasattr(layer, "drawn")
 
 
 def chosen(problem: Problem | None, said: Mapping[str, Any]) -> Setup:

@@ -12,6 +12,7 @@ import numpy as np
 
 from backprop_lab.layers import Array
 from backprop_lab.rounding import eps_of
+from backprop_lab.steps import SCALARS
 from backprop_lab.tracing import Trace
 
 GREY = 0.1  # the level below which a cell looks grey
@@ -46,8 +47,8 @@ class Scales(NamedTuple):
     chosen: bool = False
 
     def of(self, name: str, gradients: set[str]) -> Scale:
-        """That of a matrix; the loss and the learning rate have none, and slopes that of the values."""
-        if name in ("L", "lr"):
+        """That of a matrix; what is one number to a problem has none, and slopes that of the values."""
+        if name in ("L", "R", *SCALARS):
             return NO_SCALE
         return self.gradients if name in gradients else self.values
 
@@ -114,9 +115,9 @@ def checked_limits(limit: Any) -> tuple[float, float] | None:
 
 
 def _arrays(trace: Trace) -> tuple[list[Array], list[Array]]:
-    """All values but the loss and the learning rate, and all gradients, as plain numbers."""
-    values = [array for name, array in trace.given.items() if name != "lr"]
-    values += [step.value for step in trace.steps if step.phase != "backward" and step.name != "L"]
+    """All values but what is one number to a problem, and all gradients, as plain numbers."""
+    values = [array for name, array in trace.given.items() if name not in SCALARS]
+    values += [step.value for step in trace.steps if step.phase != "backward" and step.name not in ("L", "R")]
     gradients = [step.value for step in trace.steps if step.phase == "backward"]
     return [np.ravel(array) for array in values], [np.ravel(array) for array in gradients]
 
