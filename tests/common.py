@@ -18,10 +18,18 @@ from PIL import Image
 from problems import identical
 
 import backprop_lab
-from backprop_lab import Linear, Network, Problem, ReLU, SumSquaredError, examples, plant, trace, ui
-from backprop_lab.feedback import Feedback
+from backprop_lab import Linear, Network, Problem, ReLU, SumSquaredError, plant, trace, ui
+from backprop_lab.checks.rounding import terms_in
+from backprop_lab.course import predictions, quiz
+from backprop_lab.feedback import explaining, slips
+from backprop_lab.feedback.check import Feedback
+from backprop_lab.nn import layers as layers_module
+from backprop_lab.reading import equation, explanations, one_cell, slopes
+from backprop_lab.step import examples
 from backprop_lab.ui.rates import sweeper as sweeper_module
+from backprop_lab.ui.rates import verdicts
 from backprop_lab.ui.rates.sweeper import Sweeper
+from backprop_lab.ui.steps import frame, remarks, reopen
 
 SQUARE = {"samples": 3, "inputs": 3, "hidden": 3, "outputs": 3, "layers": 2}  # sizes in which most mistakes fit
 
@@ -175,7 +183,11 @@ def check_said(name, said):
 
 def check_cases(name, names):
     """The same of what each line of Python in that file gives, or is refused with; it knows `names` and much else."""
-    names = {**vars(backprop_lab), **vars(ui), **vars(examples), **vars(own_parts), **globals(), **names}
+    public = {name: getattr(module, name) for module in (backprop_lab, ui) for name in module.__all__}
+    modules = (equation, explaining, explanations, frame, layers_module, one_cell, predictions, quiz, remarks)
+    modules += (reopen, slips, slopes, sweeper_module, verdicts)
+    by_name = {module.__name__.rpartition(".")[2]: module for module in modules} | {"terms_in": terms_in}
+    names = public | vars(examples) | vars(own_parts) | globals() | by_name | names
     text = (Path(__file__).parent / "data" / f"{name}.txt").read_text(encoding="utf-8")
     check_said(name, {case: _outcome(case, names) for case in re.findall(r"^\S.*", text, re.MULTILINE)})
 

@@ -8,8 +8,8 @@ from common import same_values
 from own_parts import OWN_PROBLEMS
 
 from backprop_lab import ACTIVATIONS, LOSSES, random_problem
-from backprop_lab.examples import mazur
-from backprop_lab.ui.opening import opened
+from backprop_lab.step.examples import mazur
+from backprop_lab.ui.standalone import opened
 from backprop_lab.ui.steps.address import ARRAYS, LONGEST, READ, address_of, place_in
 from backprop_lab.ui.steps.lab import StepThrough
 from backprop_lab.ui.steps.setup import STARTS

@@ -13,18 +13,18 @@ from PIL import Image
 from problems import problems
 
 from backprop_lab import SoftmaxCrossEntropy, Tanh, one_hot, random_problem, trace, worked_example
-from backprop_lab.number_format import format_number
+from backprop_lab.reading.equation import Operand, equation
+from backprop_lab.reading.scale import scales_of
+from backprop_lab.reading.slopes import value_of
+from backprop_lab.step.number_format import format_number
+from backprop_lab.training.history import Remembered
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.board.colours import COLOURS, digit_colours, in_few_colours
 from backprop_lab.ui.board.layout import ACROSS, DOWN, READABLE
 from backprop_lab.ui.board.operation import Operation
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import Setup
-from backprop_lab.ui.steps.training import Remembered
 from backprop_lab.ui.theme import LIGHT, NOT_FINITE, OPERAND, RESULT
-from backprop_lab.ui.values.equation import Operand, equation
-from backprop_lab.ui.values.scale import scales_of
-from backprop_lab.ui.values.slopes import value_of
 
 LOSSES = [3.0, 2.0, 1.5]
 

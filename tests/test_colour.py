@@ -7,21 +7,21 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from common import count, covers, pixels, plain, with_numbers
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from own_parts import BinaryCrossEntropy, BinaryCrossEntropyOnScores
 from problems import ACTIVATIONS, losses_of
 
 from backprop_lab import Linear, Network, Problem, Sigmoid, Tanh, random_problem, trace, worked_example
-from backprop_lab.number_format import typed_number
-from backprop_lab.rounding import FLOAT64
+from backprop_lab.checks.rounding import FLOAT64, terms_in
+from backprop_lab.reading.scale import Scale, scales_of
+from backprop_lab.step.number_format import typed_number
 from backprop_lab.ui import MistakeLab, StepThrough
 from backprop_lab.ui.board.board import Board
-from backprop_lab.ui.opening import opened
+from backprop_lab.ui.standalone import opened
 from backprop_lab.ui.steps.recording import NARROW, record
 from backprop_lab.ui.steps.setup import STARTS
 from backprop_lab.ui.steps.stepper import Stepper
-from backprop_lab.ui.values.scale import Scale, scales_of
 
 OTHER_LIMITS = [5, 0.25, (5, 0.1), [1e-9, np.float32(3.5)]]
 
@@ -61,7 +61,7 @@ def says_too_little(place):
         sizes = []
         for name, value in shown.items():
             if (name in gradients) == (kind == "gradients"):
-                doubt = 8 * FLOAT64 * t.terms[name].terms if kind == "gradients" else 0
+                doubt = 8 * FLOAT64 * terms_in(t)[name].terms if kind == "gradients" else 0
                 with np.errstate(all="ignore"):
                     sizes += np.abs(value)[np.isfinite(value) & (np.abs(value) > doubt)].tolist()
         with np.errstate(all="ignore"):
@@ -206,6 +206,7 @@ def test_a_link_says_what_is_wrong_with_its_limit():
 
 
 @given(st.floats(-280, 280), st.floats(0, 280), st.lists(st.floats(allow_nan=False, allow_infinity=False)))
+@example(power=0.0, decades=0.328125, numbers=[])
 def test_a_scale_is_symmetric_about_0_and_monotone_and_ends_at_its_limit(power, decades, numbers):
     limit = 10.0**power
     scale = Scale(limit, max(limit / 10**decades, 1e-290))

@@ -9,8 +9,9 @@ from common import check_cases, trained, with_numbers
 from own_parts import OWN_PROBLEMS
 from problems import ACTIVATIONS, varied_problem
 
-from backprop_lab import Linear, Network, Problem, ReLU, SumSquaredError, Tanh, curvature, random_problem, trace
-from backprop_lab.curvature import critical_lr, curvature_along, sharpness
+from backprop_lab import Linear, Network, Problem, ReLU, SumSquaredError, Tanh, random_problem, trace
+from backprop_lab.training import curvature
+from backprop_lab.training.curvature import critical_lr, curvature_along, sharpness
 
 
 @pytest.fixture(params=[curvature.SMALL, 0], ids=["whole", "by products"], autouse=True)

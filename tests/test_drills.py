@@ -7,7 +7,7 @@ import numpy as np
 from common import check_cases, check_said, count, plain
 
 from backprop_lab import drill
-from backprop_lab.drills import KINDS, QUESTIONS
+from backprop_lab.course.drills import KINDS, QUESTIONS
 
 ALL = (*KINDS, "mixed")
 

@@ -11,10 +11,10 @@ from common import button, kept, parts_of, plain
 from own_parts import OWN_PROBLEMS
 
 from backprop_lab import MISTAKES, Mistake, random_problem
-from backprop_lab.layers import Linear, Tanh
-from backprop_lab.losses import Loss, SoftmaxCrossEntropy
+from backprop_lab.nn.layers import Linear, Tanh
+from backprop_lab.nn.losses import Loss, SoftmaxCrossEntropy
+from backprop_lab.reading.explanations import explain
 from backprop_lab.ui import Exercises
-from backprop_lab.ui.values.explanations import explain
 
 
 def text(exercise):

@@ -8,8 +8,8 @@ from hypothesis import given
 from problems import problems
 
 from backprop_lab import MISTAKES, HalfSquaredError, plant, trace
-from backprop_lab.ui.values.explanations import EXPLANATIONS, _in_latex, explain
-from backprop_lab.ui.values.mathml import mathml
+from backprop_lab.reading.explanations import EXPLANATIONS, _in_latex, explain
+from backprop_lab.reading.mathml import mathml
 
 
 @given(problems())

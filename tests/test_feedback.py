@@ -32,11 +32,11 @@ from backprop_lab import (
     trace,
     worked_example,
 )
-from backprop_lab.feedback import Feedback, check_function
-from backprop_lab.losses import Loss
-from backprop_lab.patterns import common_factors, seen_in
-from backprop_lab.steps import Lines
-from backprop_lab.tracing import Trace
+from backprop_lab.feedback.check import Feedback, check_function
+from backprop_lab.feedback.patterns import common_factors, seen_in
+from backprop_lab.nn.losses import Loss
+from backprop_lab.nn.steps import Lines
+from backprop_lab.step.trace import Trace
 from backprop_lab.ui import Exercises
 
 

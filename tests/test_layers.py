@@ -1,4 +1,4 @@
-"""Layers, losses and the network: their numbers by hand; what they hold is read-only. Stacks: test_sweeping.py."""
+"""Layers, losses and the network: their numbers by hand; what they hold is read-only. Stacks: test_sweep.py."""
 
 import math
 
@@ -8,7 +8,7 @@ from own_parts import OWN_PROBLEMS, linear
 from problems import identical
 
 from backprop_lab import HalfSquaredError, MeanSquaredError, Network, SoftmaxCrossEntropy, SumSquaredError, trace
-from backprop_lab.layers import Linear, ReLU, Sigmoid, Tanh
+from backprop_lab.nn.layers import Linear, ReLU, Sigmoid, Tanh
 
 W, b = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), np.array([[10.0, 20.0, 30.0]])
 X = np.array([[1.0, -1.0], [0.5, 2.0]])

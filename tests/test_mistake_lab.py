@@ -6,8 +6,8 @@ import pytest
 from common import SQUARE, plain, trained
 
 from backprop_lab import MISTAKES, prove, trace
+from backprop_lab.training.history import can_be_planted
 from backprop_lab.ui import MistakeLab, mistake_lab
-from backprop_lab.ui.steps.training import can_be_planted
 
 
 @pytest.fixture(autouse=True)

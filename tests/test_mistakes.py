@@ -13,10 +13,10 @@ from problems import ACTIVATIONS, identical, losses_of, varied_problem
 
 import backprop_lab
 from backprop_lab import MISTAKES, ReLU, SoftmaxCrossEntropy, plant, random_problem, trace
-from backprop_lab.gradcheck import complex_step_derivative, loss_of, off_at_zero, relative_error
-from backprop_lab.lines import evaluate
-from backprop_lab.losses import SumSquaredError
-from backprop_lab.mistakes import INVISIBLE_TO_GRADIENT_CHECK
+from backprop_lab.checks.numeric import complex_step_derivative, loss_of, off_at_zero, relative_error
+from backprop_lab.feedback.mistakes import INVISIBLE_TO_GRADIENT_CHECK
+from backprop_lab.nn.lines import evaluate
+from backprop_lab.nn.losses import SumSquaredError
 
 OBLONG = {"inputs": 4, "hidden": [4], "outputs": 1}
 

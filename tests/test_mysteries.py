@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from common import check_cases, check_said, count, raises
 
-from backprop_lab import MISTAKES, check, mysteries, mystery, solve, trace
-from backprop_lab.gradcheck import relative_error
-from backprop_lab.lines import evaluate
-from backprop_lab.proving import check_step
+from backprop_lab import MISTAKES, check, mystery, solve, trace
+from backprop_lab.checks.numeric import relative_error
+from backprop_lab.checks.proof import check_step
+from backprop_lab.course import mysteries
+from backprop_lab.nn.lines import evaluate
 
 
 def first_wrong_line(case):

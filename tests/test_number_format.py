@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 from common import count
 
-from backprop_lab.number_format import as_printed, at_most, format_number, percent, plain, told_apart, typed_number
+from backprop_lab.step.number_format import as_printed, at_most, format_number, percent, plain, told_apart, typed_number
 
 
 def normally_written(value):

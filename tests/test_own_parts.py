@@ -30,15 +30,15 @@ from backprop_lab import (
     random_problem,
     trace,
 )
-from backprop_lab.feedback import check
-from backprop_lab.lines import evaluate, literal
-from backprop_lab.optimizers import GradientDescent
-from backprop_lab.proving import check_gradients
+from backprop_lab.checks.proof import check_gradients
+from backprop_lab.feedback.check import check
+from backprop_lab.nn.lines import evaluate, literal
+from backprop_lab.nn.optimizers import GradientDescent
+from backprop_lab.reading.scale import gradients_of
 from backprop_lab.ui import StepThrough
 from backprop_lab.ui.board.layout import place_matrices
 from backprop_lab.ui.steps import words
 from backprop_lab.ui.steps.script import numpy_script
-from backprop_lab.ui.values.scale import gradients_of
 
 
 def test_a_number_of_any_kind_stands_in_its_line_and_shows_in_the_next_trace_once_it_is_changed():

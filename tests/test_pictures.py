@@ -10,11 +10,11 @@ import pytest
 from common import pixels
 from PIL import Image, ImageSequence
 
-from backprop_lab.number_format import format_number
+from backprop_lab.reading.slopes import slopes_of, value_of
+from backprop_lab.step.number_format import format_number
 from backprop_lab.ui import StepThrough
 from backprop_lab.ui.steps.pictures import picture
 from backprop_lab.ui.steps.stepper import Stepper
-from backprop_lab.ui.values.slopes import slopes_of, value_of
 
 
 def texts(svg):

@@ -13,7 +13,7 @@ from problems import identical
 
 import backprop_lab
 from backprop_lab import SoftmaxCrossEntropy, Tanh, one_hot, random_problem, worked_example
-from backprop_lab.starting import redrawn
+from backprop_lab.step.random_problems import redrawn
 
 
 def numbers(problem):

@@ -12,7 +12,8 @@ from packaging.utils import canonicalize_name
 
 import backprop_lab
 import backprop_lab.ui
-from backprop_lab import ACTIVATIONS, LOSSES, layers, losses
+from backprop_lab import ACTIVATIONS, LOSSES
+from backprop_lab.nn import layers, losses
 
 ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from backprop_lab import MISTAKES, plant, trace
-from backprop_lab.examples import mazur
-from backprop_lab.lines import evaluate
-from backprop_lab.steps import Lines
-from backprop_lab.tracing import Trace
+from backprop_lab.nn.lines import evaluate
+from backprop_lab.nn.steps import Lines
+from backprop_lab.step.examples import mazur
+from backprop_lab.step.trace import Trace
 
 OUTPUT = Path(__file__).parent / "data" / "original_output.txt"
 PRINTED = dict(block.split("\n", 1) for block in OUTPUT.read_text(encoding="utf-8").strip().split("\n\n"))

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 from common import check_cases
 
-from backprop_lab.rounding import Terms, eps_of, terms_of
+from backprop_lab.checks.rounding import Terms, eps_of, terms_of
 
 a, b = np.array([[3.0, -1.0], [0.5, 2.0]]), np.array([[1.0, 4.0], [-0.25, 2.0]])
 large = np.array([[0.1, -0.2], [0.0, 0.4]])  # what is left of numbers of size 8

@@ -18,7 +18,7 @@ import pytest
 from common import count, kept, parts_of, raises, same_values
 
 from backprop_lab import MISTAKES, Linear, Network, Problem, ReLU, SoftmaxCrossEntropy, SumSquaredError, random_problem
-from backprop_lab.number_format import typed_number
+from backprop_lab.step.number_format import typed_number
 from backprop_lab.ui import MistakeLab, StepThrough
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.steps import controls, frame, pictures, player, remarks, words

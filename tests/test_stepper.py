@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from problems import identical
 
 from backprop_lab import LOSSES, MISTAKES, Network, Tanh, random_problem, trace, worked_example
-from backprop_lab.examples import iris, mazur
-from backprop_lab.starting import redrawn
+from backprop_lab.reading.slopes import value_of
+from backprop_lab.step.examples import iris, mazur
+from backprop_lab.step.random_problems import redrawn
 from backprop_lab.ui.steps.setup import AS_GIVEN, SIZES, Setup, all_active, dead_relu
 from backprop_lab.ui.steps.stepper import Stepper
-from backprop_lab.ui.values.slopes import value_of
 
 
 def where(stepper):

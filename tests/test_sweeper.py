@@ -12,10 +12,10 @@ from common import at_first_map, pixels, raises, same_values, swept
 from own_parts import OWN_PROBLEMS, HuberBySample, WithoutBias, own_problem
 
 from backprop_lab import ACTIVATIONS, Linear, Network, Problem, SumSquaredError, Tanh, random_problem, sweep, trace
-from backprop_lab.curvature import critical_lr
-from backprop_lab.number_format import plain
-from backprop_lab.starting import redrawn
-from backprop_lab.sweeping import ROUND_STEPS
+from backprop_lab.step.number_format import plain
+from backprop_lab.step.random_problems import redrawn
+from backprop_lab.training.curvature import critical_lr
+from backprop_lab.training.sweep import ROUND_STEPS
 from backprop_lab.ui.board.colours import COLOURS
 from backprop_lab.ui.rates import sweeper as module
 from backprop_lab.ui.rates import verdicts

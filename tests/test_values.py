@@ -26,13 +26,13 @@ from backprop_lab import (
     trace,
     worked_example,
 )
-from backprop_lab.number_format import plain, typed_number
+from backprop_lab.course.predictions import question
+from backprop_lab.reading.equation import Operand, equation, rules
+from backprop_lab.reading.one_cell import TERMS, work_out
+from backprop_lab.reading.slopes import slope_of, slopes_of, value_of
+from backprop_lab.step.number_format import plain, typed_number
 from backprop_lab.ui.steps.frame import the_sum
-from backprop_lab.ui.steps.judging import question
 from backprop_lab.ui.steps.setup import Setup
-from backprop_lab.ui.values.equation import Operand, equation, rules
-from backprop_lab.ui.values.one_cell import TERMS, work_out
-from backprop_lab.ui.values.slopes import slope_of, slopes_of, value_of
 
 FUNCTIONS = {**vars(np), "np": np, "math": math, "max": lambda *numbers: np.max(numbers)}
 WRITTEN = r"\b(?:(\w+)\[(\d+),(\d+)\]|lr\b)"  # a cell in the symbols

@@ -13,16 +13,16 @@ from hypothesis import given, settings
 from problems import ACTIVATIONS, problems
 
 from backprop_lab import MISTAKES, Linear, Network, Problem, ReLU, SumSquaredError, plant, prove, random_problem, trace
-from backprop_lab.number_format import format_number, plain, typed_number
+from backprop_lab.reading.explanations import explain
+from backprop_lab.reading.mathml import mathml
+from backprop_lab.reading.one_cell import work_out
+from backprop_lab.reading.slopes import slopes_of, value_of
+from backprop_lab.step.number_format import format_number, plain, typed_number
+from backprop_lab.training.history import Remembered
 from backprop_lab.ui.steps import frame, remarks, words
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import Setup
 from backprop_lab.ui.steps.stepper import Stepper
-from backprop_lab.ui.steps.training import Remembered
-from backprop_lab.ui.values.explanations import explain
-from backprop_lab.ui.values.mathml import mathml
-from backprop_lab.ui.values.one_cell import work_out
-from backprop_lab.ui.values.slopes import slopes_of, value_of
 
 
 def said_of(place, losses=(1.0,)):

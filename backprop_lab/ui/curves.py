@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from backprop_lab.number_format import plain
-from backprop_lab.ui.drawing import own_settings
+from backprop_lab.step.number_format import plain
+from backprop_lab.ui.plot_settings import own_settings
 from backprop_lab.ui.theme import CURVES, GREY
 
 EXPLODED = 1e6  # times the loss at the start: where the axis ends

@@ -8,20 +8,20 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
-from backprop_lab.examples import worked_example
-from backprop_lab.feedback import Feedback, check_function
-from backprop_lab.layers import Array, Layer
-from backprop_lab.mistakes import MISTAKES, Mistake
-from backprop_lab.network import Network
-from backprop_lab.number_format import plain
-from backprop_lab.problem import Problem
-from backprop_lab.starting import random_problem
-from backprop_lab.steps import Step
-from backprop_lab.tracing import Trace, trace
+from backprop_lab.feedback.check import Feedback, check_function
+from backprop_lab.feedback.mistakes import MISTAKES, Mistake
+from backprop_lab.nn.layers import Array, Layer
+from backprop_lab.nn.network import Network
+from backprop_lab.nn.steps import Step
+from backprop_lab.reading.explanations import explain
+from backprop_lab.reading.one_cell import indexed, work_out
+from backprop_lab.reading.slopes import value_of
+from backprop_lab.step.examples import worked_example
+from backprop_lab.step.number_format import plain
+from backprop_lab.step.problem import Problem
+from backprop_lab.step.random_problems import random_problem
+from backprop_lab.step.trace import Trace, trace
 from backprop_lab.ui.running import without_view_if_nobody_is_there
-from backprop_lab.ui.values.explanations import explain
-from backprop_lab.ui.values.one_cell import indexed, work_out
-from backprop_lab.ui.values.slopes import value_of
 
 
 class Exercises:

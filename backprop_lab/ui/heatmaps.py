@@ -11,10 +11,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from backprop_lab.number_format import format_number, plain
-from backprop_lab.ui.drawing import own_settings
+from backprop_lab.reading.scale import scale_of
+from backprop_lab.step.number_format import format_number, plain
+from backprop_lab.ui.plot_settings import own_settings
 from backprop_lab.ui.theme import HEATMAP, LIGHT, NOT_FINITE
-from backprop_lab.ui.values.scale import scale_of
 
 CELL = (62, 34)  # the width and the height of a cell, in CSS pixels
 GAP = 28  # between two matrices

@@ -10,7 +10,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from backprop_lab.ui.hearing import TURN, serialize_messages
+from backprop_lab.ui.comm_workarounds import TURN, serialize_messages
 from backprop_lab.ui.running import CELLS, without_view_if_nobody_is_there
 
 TASKS = set[asyncio.Task[None]]()  # those that labs have under way

@@ -7,11 +7,12 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from backprop_lab.mistakes import Mistake
-from backprop_lab.number_format import at_most, percent
-from backprop_lab.problem import Problem
-from backprop_lab.proving import prove
-from backprop_lab.tracing import Trace, trace
+from backprop_lab.checks.proof import prove
+from backprop_lab.feedback.mistakes import Mistake
+from backprop_lab.step.number_format import at_most, percent
+from backprop_lab.step.problem import Problem
+from backprop_lab.step.trace import Trace, trace
+from backprop_lab.training.history import Training, can_be_planted, with_mistake
 from backprop_lab.ui.controls import menu
 from backprop_lab.ui.curves import draw_curves
 from backprop_lab.ui.lab import Lab
@@ -19,7 +20,6 @@ from backprop_lab.ui.steps.controls import checked_parts
 from backprop_lab.ui.steps.lab import StepThrough
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.remarks import VERDICTS
-from backprop_lab.ui.steps.training import Training, can_be_planted, with_mistake
 
 ITERATIONS = 100
 CURVES = 310, 78  # CSS pixels

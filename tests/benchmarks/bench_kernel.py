@@ -165,12 +165,12 @@ def move(slider: Any, value: float) -> None:
 
 def frame() -> dict[str, Times]:
     """Milliseconds of each part of a frame at step dW1, and bytes of its picture. Runs inside a kernel."""
+    from backprop_lab.training.history import Training
     from backprop_lab.ui.board.board import Board
     from backprop_lab.ui.board.cells import CellPainter
     from backprop_lab.ui.board.operation import Operation
     from backprop_lab.ui.steps import words
     from backprop_lab.ui.steps.setup import Setup
-    from backprop_lab.ui.steps.training import Training
 
     watch = Stopwatch()
     for owner, parts in (

@@ -15,8 +15,8 @@ from matplotlib.text import Text
 from PIL import Image
 
 from backprop_lab import random_problem, trace
+from backprop_lab.reading.slopes import value_of
 from backprop_lab.ui.steps.stepper import Stepper
-from backprop_lab.ui.values.slopes import value_of
 
 PLACE = Stepper(step="dW1").place
 NAMES = [name for name in (*PLACE.trace, "slope of H1") if PLACE.shows(name)]  # 18 matrices

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from backprop_lab import random_problem, trace
-from backprop_lab.number_format import format_number
+from backprop_lab.step.number_format import format_number
 
 RSS = "(__import__('gc').collect(), __import__('psutil').Process().memory_info().rss)[1]"
 

@@ -11,7 +11,7 @@ from common import pixels
 from lab_page import AREAS, LAID_OUT, MEASURE, ONE_CELL, READY, RUN_ALL, LabPage, node
 from playwright.sync_api import expect
 
-from backprop_lab.ui.page.joining import joined
+from backprop_lab.ui.page.joined import joined
 from backprop_lab.ui.steps.recording import RECORDING
 
 

@@ -7,11 +7,11 @@ import pytest
 from lab_page import ONE_CELL, hear, node, violations
 from playwright.sync_api import expect
 
+from backprop_lab.reading.slopes import value_of
 from backprop_lab.ui import StepThrough
 from backprop_lab.ui.steps import words
 from backprop_lab.ui.steps.lab import SAVED
 from backprop_lab.ui.steps.recording import RECORDING
-from backprop_lab.ui.values.slopes import value_of
 
 KEYS = ("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "Enter", "Escape")
 DONE = ("next", "back", "next_phase", "next_iteration", "restart")

@@ -16,20 +16,20 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
-from backprop_lab.layers import Array
-from backprop_lab.number_format import format_number, plain
-from backprop_lab.steps import SCALARS
-from backprop_lab.tracing import Trace
+from backprop_lab.nn.layers import Array
+from backprop_lab.nn.steps import SCALARS
+from backprop_lab.reading.one_cell import Cell, spans, work_out
+from backprop_lab.reading.scale import Scales, gradients_of, scales_of
+from backprop_lab.reading.slopes import is_slope, slope_of, slopes_of, value_of
+from backprop_lab.step.number_format import format_number, plain
+from backprop_lab.step.trace import Trace
 from backprop_lab.ui.board.cells import CellPainter
 from backprop_lab.ui.board.colours import digit_colours
 from backprop_lab.ui.board.layout import AVERAGED, READABLE, Box, Layout, place_matrices
 from backprop_lab.ui.board.picture import Picture
 from backprop_lab.ui.board.text import EMPTY, Word
-from backprop_lab.ui.drawing import own_settings
+from backprop_lab.ui.plot_settings import own_settings
 from backprop_lab.ui.theme import DARK, LIGHT, OPERAND, RESULT
-from backprop_lab.ui.values.one_cell import Cell, spans, work_out
-from backprop_lab.ui.values.scale import Scales, gradients_of, scales_of
-from backprop_lab.ui.values.slopes import is_slope, slope_of, slopes_of, value_of
 
 SMALLEST_LABEL = 6.5  # CSS pixels an em
 AVERAGED_MARK = "≈"  # where there is no room to say that squares are means

@@ -9,14 +9,14 @@ import numpy as np
 from matplotlib.font_manager import FontProperties, findfont
 from PIL import Image, ImageDraw, ImageFont
 
-from backprop_lab.layers import Array
-from backprop_lab.number_format import format_number, plain
+from backprop_lab.nn.layers import Array
+from backprop_lab.reading.scale import Scale
+from backprop_lab.step.number_format import format_number, plain
 from backprop_lab.ui.board.colours import digit_numbers, number_of
 from backprop_lab.ui.board.layout import ACROSS, DOWN, READABLE, Box
 from backprop_lab.ui.board.text import DIGIT_HEIGHT, FAMILY
-from backprop_lab.ui.drawing import own_settings
+from backprop_lab.ui.plot_settings import own_settings
 from backprop_lab.ui.theme import Theme
-from backprop_lab.ui.values.scale import Scale
 
 BESIDE = 3  # CSS pixels of a cell's width that stay free of a number, for a frame
 LINED = 8  # CSS pixels: smaller cells have no lines between them

@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image
 
-from backprop_lab.layers import Array
+from backprop_lab.nn.layers import Array
 from backprop_lab.ui.theme import HEATMAP, NOT_FINITE, OPERAND, RESULT, RIGHT, WRONG, Theme
 
 COLOURS = mpl.colormaps[HEATMAP].resampled(256)

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from backprop_lab.steps import SCALARS
-from backprop_lab.tracing import Trace
-from backprop_lab.ui.values.slopes import SLOPE, slopes_of
+from backprop_lab.nn.steps import SCALARS
+from backprop_lab.reading.slopes import SLOPE, slopes_of
+from backprop_lab.step.trace import Trace
 
 MARGIN = 4.0  # at the edges, in which frames fit
 SMALLEST = 2.0  # the side of a cell, or of a square that stands for several

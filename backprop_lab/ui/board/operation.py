@@ -13,18 +13,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.patches import PathPatch
 
-from backprop_lab.layers import Array
-from backprop_lab.tracing import Trace
+from backprop_lab.nn.layers import Array
+from backprop_lab.reading.equation import Operand, equation, listed
+from backprop_lab.reading.one_cell import Cell
+from backprop_lab.reading.scale import NO_SCALE, Scale, Scales, gradients_of
+from backprop_lab.reading.slopes import is_slope
+from backprop_lab.step.trace import Trace
 from backprop_lab.ui.board.cells import CellPainter, number_size
 from backprop_lab.ui.board.layout import ACROSS, DOWN, MARGIN, Box
 from backprop_lab.ui.board.picture import Picture
 from backprop_lab.ui.board.text import EMPTY, Word, path_of
-from backprop_lab.ui.drawing import own_settings
+from backprop_lab.ui.plot_settings import own_settings
 from backprop_lab.ui.theme import DARK, LIGHT
-from backprop_lab.ui.values.equation import Operand, equation, listed
-from backprop_lab.ui.values.one_cell import Cell
-from backprop_lab.ui.values.scale import NO_SCALE, Scale, Scales, gradients_of
-from backprop_lab.ui.values.slopes import is_slope
 
 COMFORTABLE = 9.0  # CSS pixels an em, of numbers where only some rows and columns are shown
 WIDEST, WIDEST_LARGE = 64.0, 104.0  # a cell

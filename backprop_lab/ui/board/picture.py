@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from PIL import Image
 
-from backprop_lab.layers import Array
+from backprop_lab.nn.layers import Array
 from backprop_lab.ui.board.colours import in_few_colours, palette
 from backprop_lab.ui.board.text import Word, path_of
 from backprop_lab.ui.theme import Theme

@@ -21,7 +21,7 @@ from backprop_lab.ui.board.cells import BESIDE, LINED, colours_of, number_size
 from backprop_lab.ui.board.colours import digit_colours, in_few_colours
 from backprop_lab.ui.board.layout import MARGIN, Box
 from backprop_lab.ui.board.text import DIGIT_HEIGHT, FAMILY, Word
-from backprop_lab.ui.drawing import own_settings
+from backprop_lab.ui.plot_settings import own_settings
 from backprop_lab.ui.theme import GREY, PHASES, Theme
 
 MONO = "DejaVu Sans Mono"

@@ -9,7 +9,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 
-from backprop_lab.layers import Array
+from backprop_lab.nn.layers import Array
 
 FAMILY = "DejaVu Sans"
 DIGIT_HEIGHT = 0.73  # of an em

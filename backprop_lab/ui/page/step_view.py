@@ -7,7 +7,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from backprop_lab.ui.page.joining import joined
+from backprop_lab.ui.page.joined import joined
 from backprop_lab.ui.theme import custom_properties
 
 
@@ -102,7 +102,7 @@ class StepView(anywidget.AnyWidget):
     def _receive(self, kind: str, message: dict[str, Any]) -> None:
         view = message.get("view", "")
         if kind == "page":
-            if view in self._left:  # the first message of all may be handled after a later one: see `hearing`
+            if view in self._left:  # the first message of all may be handled after a later one: see `comm_workarounds`
                 return
             self._views.add(view)
         elif kind == "gone":

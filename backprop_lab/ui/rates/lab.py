@@ -11,11 +11,11 @@ from weakref import WeakSet
 
 import ipywidgets as widgets
 
-from backprop_lab.number_format import typed_number
-from backprop_lab.problem import Problem
+from backprop_lab.step.number_format import typed_number
+from backprop_lab.step.problem import Problem
+from backprop_lab.ui.comm_workarounds import serialize_messages
 from backprop_lab.ui.controls import GROW, menu, pair, row, sized, text_field, toggle
 from backprop_lab.ui.curves import draw_curves
-from backprop_lab.ui.hearing import serialize_messages
 from backprop_lab.ui.lab import Lab
 from backprop_lab.ui.page.step_view import StepView
 from backprop_lab.ui.rates import verdicts

@@ -16,10 +16,10 @@ from matplotlib.textpath import TextPath
 from matplotlib.transforms import Affine2D
 from PIL import Image
 
-from backprop_lab.layers import Array
+from backprop_lab.nn.layers import Array
 from backprop_lab.ui.board.colours import COLOURS, in_few_colours
 from backprop_lab.ui.board.text import EMPTY, Word, path_of
-from backprop_lab.ui.drawing import own_settings
+from backprop_lab.ui.plot_settings import own_settings
 from backprop_lab.ui.rates.sweeper import RunIndex, Runs
 from backprop_lab.ui.theme import CURVES, DARK, LIGHT, LOST
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from traitlets import HasTraits, Instance
 
-from backprop_lab.curvature import critical_lr, iter_sharpness, limit_of
-from backprop_lab.layers import ACTIVATIONS, Array
-from backprop_lab.network import Network
-from backprop_lab.problem import Problem, check_problem, check_whole
-from backprop_lab.starting import random_problem, redrawn
-from backprop_lab.sweeping import Sweep, in_floats, sweep_problems
+from backprop_lab.nn.layers import ACTIVATIONS, Array
+from backprop_lab.nn.network import Network
+from backprop_lab.step.problem import Problem, check_problem, check_whole
+from backprop_lab.step.random_problems import random_problem, redrawn
+from backprop_lab.training.curvature import critical_lr, iter_sharpness, limit_of
+from backprop_lab.training.sweep import Sweep, in_floats, sweep_problems
 from backprop_lab.ui.steps.setup import AS_GIVEN, Setup, is_activation
 
 LEARNING_RATES = tuple(float(lr) for lr in np.logspace(-4, 1, 76))

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from backprop_lab.layers import Array
-from backprop_lab.number_format import plain
-from backprop_lab.starting import kept_by_seeds
+from backprop_lab.nn.layers import Array
+from backprop_lab.step.number_format import plain
+from backprop_lab.step.random_problems import kept_by_seeds
 from backprop_lab.ui.rates.sweeper import RunIndex, Runs
 
 

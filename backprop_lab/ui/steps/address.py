@@ -13,11 +13,11 @@ from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
 
-from backprop_lab.layers import ACTIVATIONS, Layer, Linear
-from backprop_lab.losses import LOSSES, Loss
-from backprop_lab.network import Network
-from backprop_lab.optimizers import GradientDescent
-from backprop_lab.problem import Problem
+from backprop_lab.nn.layers import ACTIVATIONS, Layer, Linear
+from backprop_lab.nn.losses import LOSSES, Loss
+from backprop_lab.nn.network import Network
+from backprop_lab.nn.optimizers import GradientDescent
+from backprop_lab.step.problem import Problem
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import SIZES, Setup
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from backprop_lab.number_format import typed_number
+from backprop_lab.step.number_format import typed_number
 from backprop_lab.ui.controls import GROW, menu, pair, row, sized, text_field, toggle
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import AS_GIVEN, CUSTOM, SIZES

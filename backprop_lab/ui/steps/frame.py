@@ -10,14 +10,14 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from backprop_lab.number_format import plain
-from backprop_lab.proving import prove
-from backprop_lab.tracing import Trace
+from backprop_lab.checks.proof import prove
+from backprop_lab.course.predictions import question
+from backprop_lab.reading.one_cell import Cell, Worked, indexed, spans, work_out
+from backprop_lab.reading.slopes import is_slope, slope_of, slopes_of, value_of
+from backprop_lab.step.number_format import plain
+from backprop_lab.step.trace import Trace
 from backprop_lab.ui.steps import words
-from backprop_lab.ui.steps.judging import question
 from backprop_lab.ui.steps.place import LabState
-from backprop_lab.ui.values.one_cell import Cell, Worked, indexed, spans, work_out
-from backprop_lab.ui.values.slopes import is_slope, slope_of, slopes_of, value_of
 
 Frame = list[Any]  # [name, first row, last row, first column, last column, "operand" or "result"]
 

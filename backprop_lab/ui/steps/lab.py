@@ -7,25 +7,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from backprop_lab.number_format import typed_number
-from backprop_lab.problem import Problem, check_whole
-from backprop_lab.tracing import Trace
+from backprop_lab.course.quiz import LESSONS, Quiz
+from backprop_lab.reading.equation import rules
+from backprop_lab.step.number_format import typed_number
+from backprop_lab.step.problem import Problem, check_whole
+from backprop_lab.step.trace import Trace
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.board.operation import Operation
-from backprop_lab.ui.hearing import serialize_messages
+from backprop_lab.ui.comm_workarounds import serialize_messages
 from backprop_lab.ui.lab import Lab
 from backprop_lab.ui.page.step_view import StepView
-from backprop_lab.ui.steps import frame, reopening, words
+from backprop_lab.ui.steps import frame, reopen, words
 from backprop_lab.ui.steps.controls import Controls, checked_parts
 from backprop_lab.ui.steps.pictures import KINDS, picture
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.player import SPEEDS, Player
-from backprop_lab.ui.steps.quiz import LESSONS, Quiz
 from backprop_lab.ui.steps.recording import walk
 from backprop_lab.ui.steps.script import numpy_script
 from backprop_lab.ui.steps.setup import RANDOM, WORKED_EXAMPLE, Setup
 from backprop_lab.ui.steps.stepper import Stepper
-from backprop_lab.ui.values.equation import rules
 
 SAVED = (*KINDS, "html")
 
@@ -325,7 +325,7 @@ class StepThrough(Lab):
             link = self.link()
         return {
             "call": "" if "call" in self._looks["hide"] else self.call(),
-            "but": reopening.left_out(self.stepper),
+            "but": reopen.left_out(self.stepper),
             "link": link,
             "tables": words.table(place) if self._controls.table.value else "",
             "script": numpy_script(place.trace) if self._controls.script.value else "",
@@ -333,7 +333,7 @@ class StepThrough(Lab):
 
     def call(self) -> str:
         """The call that opens the lab in its present state, except that it leaves out numbers the learner changed."""
-        return reopening.call_for(self.stepper, self._looks)
+        return reopen.call_for(self.stepper, self._looks)
 
     def link(self) -> str:
         """The address that opens the lab alone in its present state, in a browser and with nothing installed.
@@ -342,7 +342,7 @@ class StepThrough(Lab):
         BACKPROP_LAB_SITE names another web site than ours. Raises ValueError for what a link can't hold: more numbers,
         layers or a loss of your own, a mistake that is not in MISTAKES, and an iteration that takes a browser long.
         """
-        return reopening.link_for(self.stepper, self._looks)
+        return reopen.link_for(self.stepper, self._looks)
 
     def _still(self) -> bytes:
         place = self.stepper.place

@@ -2,11 +2,11 @@
 
 import math
 
-from backprop_lab.problem import Problem
-from backprop_lab.starting import kept_by_seeds
+from backprop_lab.step.problem import Problem
+from backprop_lab.step.random_problems import kept_by_seeds
+from backprop_lab.training.history import Training
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import AS_GIVEN, Setup
-from backprop_lab.ui.steps.training import Training
 
 
 def on_overflow(training: Training, place: LabState) -> str:

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
+from backprop_lab.reading.one_cell import work_out
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.board.poster import Head, painted, poster, written
 from backprop_lab.ui.steps import frame, words
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.stepper import Stepper
 from backprop_lab.ui.theme import LIGHT, RIGHT, WRONG
-from backprop_lab.ui.values.one_cell import work_out
 
 KINDS = ("png", "svg", "pdf", "gif")
 WIDTH = 1000  # CSS pixels

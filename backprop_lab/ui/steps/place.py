@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from backprop_lab.steps import Step
-from backprop_lab.tracing import Trace
+from backprop_lab.nn.steps import Step
+from backprop_lab.reading.one_cell import Cell
+from backprop_lab.reading.scale import Scales
+from backprop_lab.reading.slopes import is_slope, slope_of, value_of
+from backprop_lab.step.trace import Trace
+from backprop_lab.training.history import Remembered
 from backprop_lab.ui.steps.setup import CUSTOM, Setup
-from backprop_lab.ui.steps.training import Remembered
-from backprop_lab.ui.values.one_cell import Cell
-from backprop_lab.ui.values.scale import Scales
-from backprop_lab.ui.values.slopes import is_slope, slope_of, value_of
 
 
 @dataclass(frozen=True, eq=False)

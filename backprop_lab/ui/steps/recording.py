@@ -9,6 +9,9 @@ from typing import Any
 
 from PIL import Image
 
+from backprop_lab.reading.equation import rules
+from backprop_lab.reading.one_cell import work_out
+from backprop_lab.reading.slopes import value_of
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.board.operation import Operation
 from backprop_lab.ui.page.step_view import StepView
@@ -16,9 +19,6 @@ from backprop_lab.ui.steps import frame, words
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.player import SPEEDS
 from backprop_lab.ui.steps.stepper import Stepper
-from backprop_lab.ui.values.equation import rules
-from backprop_lab.ui.values.one_cell import work_out
-from backprop_lab.ui.values.slopes import value_of
 
 # The room for the map and for the operation in CSS pixels, as on a common screen, and device pixels for each of them.
 Room = tuple[tuple[int, int], tuple[int, int], float]

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backprop_lab.number_format import plain, told_apart
-from backprop_lab.steps import Stage, Step
-from backprop_lab.tracing import Trace
+from backprop_lab.nn.steps import Stage, Step
+from backprop_lab.step.number_format import plain, told_apart
+from backprop_lab.step.trace import Trace
 
 # What the proof of a gradient comes to: its class on the page, its mark, and a word.
 VERDICTS = {

@@ -1,8 +1,8 @@
 """The step on the board as a plain script, in NumPy alone and with the same numbers."""
 
-from backprop_lab.lines import literal
-from backprop_lab.steps import Step
-from backprop_lab.tracing import Trace
+from backprop_lab.nn.lines import literal
+from backprop_lab.nn.steps import Step
+from backprop_lab.step.trace import Trace
 
 
 def numpy_script(trace: Trace) -> str:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from backprop_lab.examples import EXAMPLES
-from backprop_lab.layers import ACTIVATIONS, Layer
-from backprop_lab.losses import LOSSES
-from backprop_lab.network import Network
-from backprop_lab.problem import Problem, check_problem, check_seed, check_whole
-from backprop_lab.starting import fitting, random_problem, redrawn
-from backprop_lab.tracing import trace
+from backprop_lab.nn.layers import ACTIVATIONS, Layer
+from backprop_lab.nn.losses import LOSSES
+from backprop_lab.nn.network import Network
+from backprop_lab.step.examples import EXAMPLES
+from backprop_lab.step.problem import Problem, check_problem, check_seed, check_whole
+from backprop_lab.step.random_problems import fitting, random_problem, redrawn
+from backprop_lab.step.trace import trace
 
 
 def dead_relu(problem: Problem) -> Problem:

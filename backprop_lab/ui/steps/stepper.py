@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 from traitlets import HasTraits, Instance
 
-from backprop_lab.mistakes import MISTAKES, Mistake
-from backprop_lab.problem import Problem, check_learning_rate, check_whole
-from backprop_lab.tracing import trace
+from backprop_lab.course.predictions import asked_before, question
+from backprop_lab.feedback.mistakes import MISTAKES, Mistake
+from backprop_lab.reading.one_cell import Cell
+from backprop_lab.reading.scale import Scales, checked_limits, scales_of
+from backprop_lab.reading.slopes import value_of
+from backprop_lab.step.problem import Problem, check_learning_rate, check_whole
+from backprop_lab.step.trace import trace
+from backprop_lab.training.history import Training, can_be_planted, why_not_planted, with_mistake
 from backprop_lab.ui.steps import notes
-from backprop_lab.ui.steps.judging import asked_before, question
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import AS_GIVEN, Setup, chosen
-from backprop_lab.ui.steps.training import Training, can_be_planted, why_not_planted, with_mistake
-from backprop_lab.ui.values.one_cell import Cell
-from backprop_lab.ui.values.scale import Scales, checked_limits, scales_of
-from backprop_lab.ui.values.slopes import value_of
 
 LAST = 100_000  # the last iteration to jump to
 SEEDS = 8  # for which the colour scales are set, where a seed has drawn the numbers: most others then need no more

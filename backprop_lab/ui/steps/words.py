@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backprop_lab.number_format import format_number, plain
-from backprop_lab.proving import prove
-from backprop_lab.steps import Step
-from backprop_lab.tracing import Trace
+from backprop_lab.checks.proof import prove
+from backprop_lab.nn.steps import Step
+from backprop_lab.reading.explanations import explain
+from backprop_lab.reading.mathml import mathml
+from backprop_lab.reading.slopes import value_of
+from backprop_lab.step.number_format import format_number, plain
+from backprop_lab.step.trace import Trace
 from backprop_lab.ui.steps import remarks
 from backprop_lab.ui.steps.place import LabState
-from backprop_lab.ui.values.explanations import explain
-from backprop_lab.ui.values.mathml import mathml
-from backprop_lab.ui.values.slopes import value_of
 
 START = "The board shows everything that is given: samples X, targets y, weights, biases and the learning rate."
 

@@ -1,0 +1,100 @@
+"""Derivatives of the loss without calculus, to check backpropagation against; `proving` says how far to trust them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from backprop_lab.nn.layers import Array, Layer
+from backprop_lab.nn.network import Network
+from backprop_lab.nn.steps import Lines
+from backprop_lab.step.problem import Problem
+
+LossOf = Callable[[Array], Array]  # the loss as a function of one array, or of a stack of such arrays
+
+
+def loss_with(problem: Problem, name: str, value: Array) -> Array:
+    """The loss if `name`, a parameter, X or the output of a layer such as H1, had another `value`.
+
+    A stack of values, (S, ...), gives S losses. Raises KeyError if the problem has no such name.
+    """
+    return loss_of(problem, name)(value)
+
+
+def loss_of(problem: Problem, name: str) -> LossOf:
+    """The loss as a function of one value of the step before the loss, or of a stack: see `loss_with`.
+
+    The lines after that value are run, over a stack all at once, unless one takes one problem at a time.
+    """
+    given = problem.given
+    before = [step.name for step in problem.lines if step.phase in ("forward", "loss") and step.name != "L"]
+    names = [*problem.parameters, "X", *before]
+    if name not in names:
+        raise KeyError(f"the loss does not depend on {name!r}, only on {', '.join(names)}")
+    lines = Lines(step for step in problem.lines if step.name != name)
+    at = given[name] if name in given else problem.lines.function((name,), tuple(given))(*given.values())[0]
+    flat = {each for each, value in {**given, name: at}.items() if np.ndim(value) == 1}
+
+    def loss(value: Array) -> Array:
+        value = np.asarray(value)
+        (L,) = lines.call(("L",), given | {name: value}, flat, analytic=np.iscomplexobj(value))
+        return np.broadcast_to(L, value.shape[: value.ndim - np.ndim(at)])
+
+    return loss
+
+
+def central_difference(loss: LossOf, at: Array, h: Any = 1e-6) -> Array:
+    """(L(p + h) - L(p - h)) / 2h for every entry p of `at`, with h in units of max(1, |p|).
+
+    The error is of order h^2 from a curve that is not a parabola and of order 1e-16 L / h from rounding, so h must be
+    neither too large nor too small. A ReLU that switches between p - h and p + h spoils its entries. With `Fraction`
+    numbers and a squared error there is no rounding, and without a switch the result is exact.
+    Source: https://cs231n.github.io/neural-networks-3/#gradcheck
+    """
+    h = h * np.maximum(1, np.abs(at))
+    moves = one_entry_each(at) * h
+    slopes: Array = (loss(at + moves) - loss(at - moves)).reshape(at.shape) / (2 * h)
+    return slopes
+
+
+def complex_step_derivative(loss: LossOf, at: Array, h: float = 1e-20) -> Array:
+    """Im L(p + ih) / h for every entry p of `at`: nothing is subtracted, so it is right to the last digits.
+
+    Needs every layer to pass complex numbers through. Source: Squire and Trapp, "Using complex variables to
+    estimate derivatives of real functions", SIAM Review 40 (1998) 110-112.
+    """
+    slopes: Array = np.imag(loss(at + one_entry_each(at) * (1j * h))).reshape(at.shape) / h
+    return slopes
+
+
+def one_entry_each(at: Array) -> Array:
+    """A stack of arrays shaped like `at`, each with a single 1: to move every entry alone, all of them side by side."""
+    return np.eye(at.size, dtype=int).reshape(at.size, *at.shape)
+
+
+def off_at_zero(problem: Problem) -> Problem:
+    """The same problem just off its corners, on the side that the backward pass takes: every ReLU at 0 is off.
+
+    What comes to a layer without parameters, which alone may have corners, is taken to be less by the smallest float.
+    """
+    return problem.evolve(network=Network(map(_off_at_zero, problem.network.layers)))
+
+
+def _off_at_zero(layer: Layer) -> Layer:
+    if layer.learnt:
+        return layer
+    lines = {name: line.replace("{X}", f"({{X}} - {np.finfo(float).tiny})") for name, line in layer.formulas.items()}
+    shifted = object.__new__(type(layer))
+    vars(shifted).update(vars(layer) | {"formulas": lines})
+    return shifted
+
+
+def relative_error(analytic: Array, numeric: Array) -> float:
+    """max|analytic - numeric| / max(max|analytic|, max|numeric|); 0 where all are 0, nan where a number is not finite.
+
+    So a gradient that is wrong by 1 % has an error of about 1e-2, however small or large it is.
+    """
+    analytic, numeric = (np.asarray(each, dtype=float) for each in (analytic, numeric))
+    size = max(np.max(np.abs(analytic)), np.max(np.abs(numeric)))
+    with np.errstate(all="ignore"):
+        return float(np.max(np.abs(analytic - numeric)) / size) if size else 0.0

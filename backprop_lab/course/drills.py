@@ -1,0 +1,271 @@
+"""Drills: five minutes of one kind of sum, done by hand, as a sheet with blanks, its key, and a check of the answers.
+
+`drill("mask", seed=3)` shows a sheet to fill in, the same for everybody with that seed, and its `key` is the same sheet
+with the answers. All numbers are whole and small: nobody needs a calculator.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backprop_lab.feedback.answers import NoAnswerError, as_floats, read, shown
+from backprop_lab.feedback.check import Feedback, check, raising_nothing
+from backprop_lab.feedback.explaining import made_of
+from backprop_lab.nn.layers import Array, Linear, ReLU
+from backprop_lab.nn.losses import SumSquaredError
+from backprop_lab.nn.network import Network
+from backprop_lab.step.number_format import MINUS
+from backprop_lab.step.problem import Problem, check_seed
+from backprop_lab.step.trace import Trace, trace
+
+QUESTIONS = 5
+SPACE = "______"
+SAMPLES = 3  # at most, and
+LARGEST = 12  # the largest number, where something is to be computed
+SIGNS = {-1: "-", 0: "0", 1: "+"}
+FORMS = {int: "one number", tuple: "a pair of numbers, as in (3, 2)", str: "'+', '-' or '0'"}
+
+
+class Question(NamedTuple):
+    """What is shown, side by side, what is asked for, its answer, and what to say of a wrong one.
+
+    `answer` is a number, a shape, a sign or, for the whole of a value of a step `trace`, a matrix.
+    """
+
+    shown: tuple[str, ...]
+    asked: str
+    answer: Any
+    hint: str = ""
+    trace: Trace | None = None
+
+    def judge(self, answer: Any) -> Feedback:
+        """Whether an answer is right; a matrix is told which mistake it looks like."""
+        if _is_blank(answer):
+            return Feedback(False, ("blank",), f"Put {self._named('the')} in place of the blank.")
+        if self.trace is not None:
+            told = check(self.asked, answer, self.trace)
+            return replace(told, message=told.message.replace(", like Y1.", ", like H1."))  # which is on the sheet
+        if isinstance(self.answer, str):
+            given: Any = str(answer).strip().replace(MINUS, "-")
+            fits = given in SIGNS.values()
+        else:
+            try:
+                given = read(self.asked, answer).squeeze()
+                fits = given.ndim == np.ndim(self.answer)
+                given = as_floats(self.asked, given) if fits else given
+            except NoAnswerError as nothing:
+                return Feedback(False, nothing.cause, str(nothing))
+        if not fits:
+            return Feedback(False, ("unreadable",), f"{self._named('The')} is {FORMS[type(self.answer)]}.")
+        if np.array_equal(given, self.answer):
+            return Feedback(True, (), f"{self._named('The')} is right.")
+        return Feedback(False, ("value",), f"{self._named('The')} is not {shown(answer)}. {self.hint}")
+
+    def _named(self, the: str) -> str:
+        return f"{the} {self.asked}" if " of " in self.asked else self.asked
+
+
+class Drill(NamedTuple):
+    """Questions of one kind: a `sheet` with blanks, its `key`, and `check(...)` for answers typed in their order."""
+
+    title: str
+    questions: tuple[Question, ...]
+
+    @property
+    def sheet(self) -> str:
+        """The questions, with room for the answers."""
+        return self._written(self.title, [_blank(question.answer) for question in self.questions])
+
+    @property
+    def key(self) -> str:
+        """The same with the answers."""
+        title = self.title.replace("(sheet", "(key to sheet")
+        return self._written(title, [_answer(question.answer) for question in self.questions])
+
+    @raising_nothing
+    def check(self, *answers: Any) -> Feedback:
+        """What there is to say of the first answer that is wrong, or else missing; a list of all counts too.
+
+        Raises nothing.
+        """
+        if len(answers) == 1 and isinstance(answers[0], list | tuple):
+            answers = tuple(answers[0])
+        if len(answers) != len(self.questions):
+            got = "1 answer" if len(answers) == 1 else f"{len(answers)} answers"
+            said = f"There are {len(self.questions)} questions, and {got}: put ... where you have none."
+            return Feedback(False, ("name",), said)
+        asked = enumerate(zip(self.questions, answers, strict=True), start=1)
+        for number, (question, answer) in sorted(asked, key=lambda each: _is_blank(each[1][1])):  # blanks come last
+            if not (told := question.judge(answer)):
+                return Feedback(False, told.cause, f"Question {number}: {told}", told.where)
+        return Feedback(True, (), f"Each of the {len(answers)} answers is right.")
+
+    def _written(self, title: str, answers: list[str]) -> str:
+        parts = [title]
+        for number, (question, answer) in enumerate(zip(self.questions, answers, strict=True), start=1):
+            asked = f"{question.asked} = "
+            lines = [*_side_by_side(question.shown), "", *_hanging(asked, answer)]
+            parts.append("\n".join([f"{number}.  {lines[0]}", *(f"    {line}".rstrip() for line in lines[1:])]))
+        return "\n\n\n".join(parts) + "\n"
+
+    def __repr__(self) -> str:
+        return self.sheet
+
+    def _repr_html_(self) -> str:
+        """The sheet for a page of any width: where it is narrow, matrices stand one below the other."""
+        pre = '<pre tabindex="0" style="margin: 0; white-space: pre; overflow-x: auto">{}</pre>'
+        items = []
+        for question in self.questions:
+            shown = "".join(map(pre.format, question.shown))
+            blank = pre.format("\n".join(_hanging(f"{question.asked} = ", _blank(question.answer))))
+            row = f'<div style="display: flex; flex-wrap: wrap; gap: 0.7em 3em">{shown}</div>'
+            items.append(f'<li style="margin-top: 2em">{row}<br>{blank}</li>')
+        return f"<b>{self.title}</b><ol>{''.join(items)}</ol>"
+
+
+def drill(kind: str, seed: int) -> Drill:
+    """A drill: "cell", "mask", "shape" or "sign", or "mixed" of them all.
+
+    Raises ValueError if there is no such kind, or if the seed is not a whole number from 0 up. For example::
+
+        sheet = drill("cell", seed=3)
+        sheet.check(12, -4, ..., ..., ...)  # dots where there is no answer yet
+        print(sheet.key)
+    """
+    if kind not in (*KINDS, "mixed"):
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}, mixed; got {kind!r}")
+    check_seed(seed)
+    rng = np.random.default_rng((seed, *kind.encode()))
+    kinds = [*KINDS, *KINDS][:QUESTIONS] if kind == "mixed" else [kind] * QUESTIONS
+    questions: list[Question] = []
+    while len(questions) < QUESTIONS:
+        question = KINDS[kinds[len(questions)]](_whole_numbers(rng), rng)
+        if question and (question.asked == "dY1" or question.asked not in {other.asked for other in questions}):
+            questions.append(question)
+    return Drill(f"{TITLES[kind]} (sheet {seed})", tuple(questions))
+
+
+def _whole_numbers(rng: np.random.Generator) -> Trace:
+    """A step of a small network of whole numbers, of four different sizes; its learning rate is 1."""
+    samples, inputs, hidden, outputs = map(int, rng.permutation([2, 3, 4, 5]))
+
+    def drawn(most: int, *shape: int) -> Array:
+        return rng.integers(-most, most + 1, shape)
+
+    hidden_layer = Linear(drawn(1, inputs, hidden), drawn(1, 1, hidden))
+    network = Network((hidden_layer, ReLU(), Linear(drawn(1, hidden, outputs), drawn(1, 1, outputs))))
+    X, y = drawn(2, samples, inputs), drawn(2, samples, outputs)
+    lr = 1.0  # pragma: no mutate  only the sign of a step is asked for
+    return trace(Problem(network, SumSquaredError(), X, y, lr))
+
+
+def _cell(traced: Trace, rng: np.random.Generator) -> Question | None:
+    """One number of the gradient of a weight, the sum of two products or more."""
+    name = str(rng.choice(["dW1", "dW2"]))
+    entered, returned = traced.step(name).operands
+    i, j = _place(traced[name], rng)
+    products = traced[entered][:, i] * traced[returned][:, j]
+    is_large = abs(products.sum()) > 99  # pragma: no mutate  where exactly it begins does not matter
+    if not _is_small(traced, returned) or np.count_nonzero(products) < 2 or is_large:
+        return None
+    hint = f"It is made from {made_of(traced, name, (i, j))}."
+    return Question(_matrices(traced, entered, returned), f"{name}[{i}, {j}]", int(products.sum()), hint)
+
+
+def _mask(traced: Trace, rng: np.random.Generator) -> Question | None:
+    """The gradient below a ReLU, from the one above it and what left it."""
+    some_are_on = 0.25 <= np.mean(traced["H1"] > 0) <= 0.75
+    if not _is_small(traced, "H1", "dH1") or not some_are_on or not traced["dY1"].any():
+        return None
+    return Question(_matrices(traced, "H1", "dH1"), "dY1", traced["dY1"], trace=traced)
+
+
+def _shape(traced: Trace, rng: np.random.Generator) -> Question:
+    """The shape of a value, from the shapes of what is given."""
+    name = str(rng.choice(["Y1", "y_pred", "dH1", "dW1", "dW2", "db1", "db2", "dY1"]))
+    shapes = tuple(f"{given} {np.shape(traced[given])}" for given in ("X", "W1", "b1", "W2", "b2"))
+    hint = (
+        f"A gradient has the shape of what it belongs to: {traced.owner(name)}."
+        if traced.owner(name)
+        else "A row for each sample, a column for each unit."
+    )
+    return Question(shapes, f"shape of {name}", np.shape(traced[name]), hint)
+
+
+def _sign(traced: Trace, rng: np.random.Generator) -> Question | None:
+    """Which way the loss changes with a prediction, or a weight with its gradient."""
+    name = str(rng.choice(["dy_pred", "W2_new"]))
+    i, j = _place(traced[name], rng)
+    if name == "dy_pred":
+        shown, value, asked = ["y_pred", "y"], traced["dy_pred"], f"sign of dy_pred[{i}, {j}]"
+        hint = "Where a prediction is too large, the loss grows with it."
+    else:
+        shown, value, asked = ["dW2"], traced["W2_new"] - traced["W2"], f"sign of W2_new[{i}, {j}] - W2[{i}, {j}]"
+        hint = "A step goes against the gradient."
+    if not _is_small(traced, *shown):
+        return None
+    return Question(_matrices(traced, *shown), asked, SIGNS[int(np.sign(value[i, j]))], hint)
+
+
+KINDS: dict[str, Callable[[Trace, np.random.Generator], Question | None]] = {
+    "cell": _cell,
+    "mask": _mask,
+    "shape": _shape,
+    "sign": _sign,
+}
+NETWORK = "Y1 comes from X, W1 and b1, H1 from a ReLU of Y1, and y_pred from H1, W2 and b2"
+LOSS = "the loss is the sum of the squares"
+TITLES = {
+    "cell": "One cell of dW. Rows and columns are counted from 0",
+    "mask": "Back through a ReLU: fill in dY1",
+    "shape": f"The shape of a value, where {NETWORK}",
+    "sign": f"The sign: + or - or 0; {LOSS}",
+    "mixed": f"Some of everything; {NETWORK}, and {LOSS}",
+}
+
+
+def _is_blank(answer: Any) -> bool:
+    return answer is None or answer is ...
+
+
+def _place(value: Array, rng: np.random.Generator) -> tuple[int, int]:
+    return int(rng.integers(value.shape[0])), int(rng.integers(value.shape[1]))
+
+
+def _is_small(traced: Trace, *names: str) -> bool:
+    """Whether values have few enough rows and small enough numbers for a sum by hand."""
+    return len(traced["X"]) <= SAMPLES and all(np.max(np.abs(traced[name])) <= LARGEST for name in names)
+
+
+def _matrices(traced: Trace, *names: str) -> tuple[str, ...]:
+    """Matrices, each after its name."""
+    return tuple("\n".join(_hanging(f"{name} = ", _answer(traced[name]))) for name in names)
+
+
+def _side_by_side(texts: tuple[str, ...]) -> list[str]:
+    """The lines of texts of equal height beside each other, with more room between matrices."""
+    blocks = [text.split("\n") for text in texts]
+    gap = " " * (6 if len(blocks[0]) > 1 else 3)
+    return [gap.join(lines).rstrip() for lines in zip(*blocks, strict=True)]
+
+
+def _answer(answer: Any) -> str:
+    """An answer as it is written on paper."""
+    if not isinstance(answer, np.ndarray):
+        return str(answer)
+    rows = [[str(int(number)) for number in row] for row in answer]
+    width = max(len(number) for row in rows for number in row)
+    return "\n".join("  ".join(number.rjust(width) for number in row) for row in rows)
+
+
+def _blank(answer: Any) -> str:
+    """Room for an answer; for each number of a matrix its own, and a line between its rows, for a pen."""
+    return "\n\n".join("  ".join([SPACE] * len(row)) for row in answer) if isinstance(answer, np.ndarray) else SPACE
+
+
+def _hanging(start: str, text: str) -> list[str]:
+    """The lines of a text after a start, below each other."""
+    first, *others = text.split("\n")
+    return [start + first, *(" " * len(start) + line for line in others)]

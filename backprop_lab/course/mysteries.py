@@ -1,0 +1,284 @@
+"""Training steps with a mistake in one of their lines, which only the numbers give away: six, and any number more.
+
+`mystery(1)` is a trace whose steps show the right lines of NumPy, as in a program that you believe to be right; then
+`solve(1, "sign-flipped")` says whether that is the mistake. What is hidden where is written in rot13, so that nobody
+reads the end of the story by accident. `mystery(seed=12, difficulty=2)` draws another, the same for everybody who draws
+it, and `solve(line="dW1", mistake="sign-flipped", seed=12, difficulty=2)` says whether that explains it.
+"""
+
+import codecs
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backprop_lab.checks.numeric import relative_error
+from backprop_lab.feedback.answers import shown
+from backprop_lab.feedback.check import Feedback, check
+from backprop_lab.feedback.mistakes import MISTAKES, Mistake, plant
+from backprop_lab.nn.layers import ACTIVATIONS, Array
+from backprop_lab.nn.lines import evaluate
+from backprop_lab.nn.losses import LOSSES
+from backprop_lab.step.number_format import as_printed
+from backprop_lab.step.problem import check_seed, check_whole
+from backprop_lab.step.random_problems import random_problem
+from backprop_lab.step.trace import Trace, trace
+
+
+class Case(NamedTuple):
+    """The numbers to start from, and in rot13 the step and the mistake that is made there."""
+
+    given: dict[str, Any]
+    hidden: str
+
+
+CASES = {
+    1: Case({"seed": 10, "samples": 3}, "qL1 znfx-sbetbggra"),
+    2: Case({"seed": 5, "samples": 3}, "ql_cerq zrna-sbe-fhz"),
+    3: Case({"seed": 19, "samples": 3}, "qJ2 enj-vachg"),
+    4: Case({"seed": 0, "samples": 3}, "qJ1 npgvingvba-fxvccrq-onpxjneq"),
+    5: Case({"seed": 24, "samples": 4, "inputs": 2, "hidden": 3, "outputs": 3}, "qU1 genafcbfr-sbetbggra"),
+    6: Case({"seed": 33, "samples": 3, "lr": 0.1}, "J2_arj jrvtugf-sbe-tenqvrag"),
+}
+
+
+class Level(NamedTuple):
+    """What a drawn mystery may be: the phases in which a mistake is made, activations, losses and hidden layers."""
+
+    phases: tuple[str, ...]
+    activations: tuple[str, ...]
+    losses: tuple[str, ...]
+    layers: int
+    without: tuple[str, ...] = ()
+
+
+# Named one by one: with another among them, every seed would draw another case than the one that was handed out.
+_DRAWN_ACTIVATIONS = ("ReLU", "Tanh", "Sigmoid")
+_DRAWN_LOSSES = ("sum of squares", "mean of squares", "half the sum of squares", "cross-entropy after a softmax")
+LEVELS = {
+    1: Level(("backward",), ("ReLU",), ("sum of squares",), 1, without=("cross-entropy",)),  # taught after them
+    2: Level(("loss", "backward", "update"), _DRAWN_ACTIVATIONS, _DRAWN_LOSSES, 1),
+    3: Level(("forward", "loss", "backward", "update"), _DRAWN_ACTIVATIONS, _DRAWN_LOSSES, 2),
+}
+DRAWN = "mystery(seed=12, difficulty=2)"
+DRAWS = 1000  # at most: if none of them will do, the levels are wrong, not the seed
+VISIBLE = 0.05  # the wrong line is off by more than this part of its largest number, all others by less than half of it
+FILLED = 0.25  # at least this part of each value is not 0: a layer that is off, or nearly, hides what is done in it
+READABLE = 1000  # every number on the board is smaller
+
+
+def mystery(number: int | None = None, *, seed: int | None = None, difficulty: int | None = None) -> Trace:
+    """The training step of a case: right lines, and the numbers that come out with a mistake in one of them.
+
+    `mystery(1)` to `mystery(6)` are those of the course. With a seed and a difficulty, another is drawn, always the
+    same. Of difficulty 1 it is like the first five: a gradient is wrong, in a network with a ReLU and a sum of squares.
+    Of difficulty 2 any activation and loss may occur, and the mistake may be in the loss or the update; of 3 it may be
+    anywhere, and the network is one layer deeper, with as many samples as inputs and units, so that any two matrices
+    fit. Raises ValueError if there is no such case. For example::
+
+        case = mystery(seed=12, difficulty=2)
+        case["dW1"]  # what came out
+        case.step("dW1").code  # the line that should have been run
+    """
+    right, name, mistake = _open(number, seed, difficulty)
+    return _shown(right, name, mistake)
+
+
+def solve(
+    number: int | None = None,
+    mistake: Any = None,
+    line: Any = None,
+    *,
+    seed: int | None = None,
+    difficulty: int | None = None,
+) -> Feedback:
+    """Whether `mistake` is the one that is hidden in a case: one of `MISTAKES`, its name, or the line you suspect.
+
+    Some words of a name or title, such as "softmax twice", will do where they fit no other mistake. Where several
+    mistakes give the same numbers, each is right. Of a wrong guess it tells only whether that mistake is made in the
+    same line. With `line`, such as "dW1", that has to be the line in which it is made, and is credited by itself.
+    `seed` and `difficulty` are those of the mystery. Raises ValueError if there is no such case. For example::
+
+        solve(1, "sign-flipped")
+        solve(seed=12, difficulty=2, line="dW1", mistake="sign-flipped")
+    """
+    right, name, hidden = _open(number, seed, difficulty)
+    mistake = mistake.name if isinstance(mistake, Mistake) else mistake
+    meant = _meant(mistake, right) if isinstance(mistake, str) else []
+    mistake = meant[0] if len(meant) == 1 else mistake
+    place = _alike(line, [step.name for step in right.steps])
+    if unread := _unread(mistake, meant, line, place, right):
+        return Feedback(False, *unread)
+    if place not in (None, name):
+        said = f"The mistake is not in {place}: its line, run on the values shown, gives just this {place}."
+        return Feedback(False, ("line",), said)
+    wrong = _shown(right, name, hidden)[name]
+    guess, found = MISTAKES[mistake], check(name, wrong, right)
+    if mistake in found.cause:
+        what = next(code for code, value in _runs(guess, right, name) if _same(value, wrong))
+        return Feedback(True, (), f"That is it: what was run is {name} = {what}. {guess.cause}")
+    start = f"You have found the line, {name}. But it is not {mistake}:" if place else "Not this one:"
+    if guess.wrong_line(right, name) is None:
+        return Feedback(False, ("place",), f"{start} that cannot occur in the line that is wrong here.")
+    if not _runs(guess, right, name):
+        said = f"{start} with sizes such as these that would not run, or give another shape."
+        return Feedback(False, ("shape",), said)
+    found_line = "" if place else "you have the right line, but "
+    return Feedback(False, ("value",), f"{start} {found_line}that would give other numbers.")
+
+
+def _meant(typed: str, right: Trace) -> list[str]:
+    """The mistakes that a text may mean: by name or title, or the words that these begin with, or by the wrong line."""
+    if exact := [m.name for m in MISTAKES.values() if typed.lower() in (m.name, m.title.lower())]:
+        return exact
+    words = _words(typed)
+    fitting = [
+        m.name
+        for m in MISTAKES.values()
+        if words and all(any(each.startswith(word) for each in _words(f"{m.name} {m.title}")) for word in words)
+    ]
+    if fitting or typed in right:
+        return fitting
+    return [
+        m.name
+        for m in MISTAKES.values()
+        if any(_bare(line) == _bare(typed) for step in right.steps for line in m.wrong_lines(right, step.name))
+    ]
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\s-]+", text.lower())
+
+
+def _bare(line: str) -> str:
+    """A line of NumPy without what does not change it, such as what it is the line for."""
+    return re.sub(r"^\w+\s*=(?!=)|\s", "", line).replace(".mT", ".T")
+
+
+def _unread(
+    mistake: Any, meant: list[str], line: Any, place: str | None, right: Trace
+) -> tuple[tuple[str, ...], str] | None:
+    """Where what was typed has a blank, or is not a mistake or a line of the step: the cause, and what to say."""
+    if missing := ["line"] * (line is ...) + ["mistake"] * (mistake is None or mistake is ...):
+        blanks = {"line": "the wrong line, such as 'dW1',", "mistake": "the mistake"}
+        names, places = ("the names", "the blanks") if len(missing) > 1 else ("the name", "the blank")
+        said = f"Put {names} of {' and of '.join(blanks[each] for each in missing)} in place of {places}, in quotes."
+        return ("blank",), said
+    if not isinstance(mistake, str) or mistake not in MISTAKES:
+        if isinstance(mistake, str) and mistake in right:
+            kind = "a value that is given" if mistake in right.given else "a line"
+            return ("name",), f"{mistake} is {kind}, not a mistake: name what is done wrong, as in 'sign-flipped'."
+        if meant:
+            fitting = ", ".join(map(repr, meant[:-1]))
+            return ("name",), f"{mistake!r} fits several mistakes: which one, {fitting} or {meant[-1]!r}?"
+        return ("name",), _unknown("mistake", mistake, MISTAKES)
+    if place is None and line is not None:
+        return ("name",), _unknown("line", line, [step.name for step in right.steps])
+    return None
+
+
+def _alike(name: Any, names: Iterable[str]) -> str | None:
+    """The one of `names` that is `name`, whatever its capitals."""
+    alike = [each for each in names if isinstance(name, str) and each.lower() == name.lower()]
+    return name if name in alike else alike[0] if len(alike) == 1 else None  # pragma: no mutate  no two are alike
+
+
+def _unknown(kind: str, name: Any, names: Iterable[str]) -> str:
+    near = get_close_matches(name, [*names], cutoff=0.8) if isinstance(name, str) else []
+    known = "the keys of MISTAKES" if names is MISTAKES else ", ".join(names)
+    guess = f"Did you mean {near[0]!r}?" if near else f"The names are {known}."
+    return f"There is no {kind} of the name {shown(name)}. {guess}"
+
+
+def _open(number: Any, seed: Any, difficulty: Any) -> tuple[Trace, str, Mistake]:
+    """The step of a case as it should be, where a mistake is made in it, and which."""
+    if seed is not None:
+        if number is not None:
+            raise ValueError(f"a mystery has a number or a seed, not both; got {number!r} and seed={seed!r}")
+        check_seed(seed)
+        if difficulty is None:
+            raise ValueError(f"each difficulty has another mystery of seed {seed}: add difficulty=1, 2 or 3")
+        check_whole("difficulty", difficulty, 1, len(LEVELS))
+        return _draw(int(seed), int(difficulty))
+    if not isinstance(number, int | np.integer) or isinstance(number, bool) or number not in CASES:
+        raise ValueError(f"there are mysteries 1 to {len(CASES)}; got {number!r}: {DRAWN} draws others")
+    if difficulty is not None:
+        raise ValueError(f"mystery {number} has no difficulty; with a seed, another is drawn: {DRAWN}")
+    given, hidden = CASES[int(number)]
+    name, mistake = codecs.decode(hidden, "rot13").split()  # pragma: no mutate  or in capitals
+    return trace(random_problem(**given)), name, MISTAKES[mistake]
+
+
+def _shown(right: Trace, name: str, mistake: Mistake) -> Trace:
+    """Right lines over the numbers that come out with a mistake in one of them."""
+    wrong = plant(right, mistake, name)
+    return right.showing({step.name: wrong[step.name] for step in right.steps})
+
+
+# Drawing one
+
+
+@lru_cache(maxsize=64)
+def _draw(seed: int, difficulty: int) -> tuple[Trace, str, Mistake]:
+    """A step, and a mistake in it that can be told from the board. First the mistake is drawn, then the line."""
+    rng, level = np.random.default_rng((seed, difficulty)), LEVELS[difficulty]
+    for _ in range(DRAWS):
+        right = _draw_step(rng, level)
+        mistake = MISTAKES[str(rng.choice(list(MISTAKES)))]
+        places = [name for name in mistake.possible_at(right) if right.step(name).phase in level.phases]
+        if places and mistake.name not in level.without:
+            name = str(rng.choice(places))
+            if _can_be_told(right, name, mistake):
+                return right, name, mistake
+    raise ValueError(f"no mystery was found in {DRAWS} draws")
+
+
+def _draw_step(rng: np.random.Generator, level: Level) -> Trace:
+    """A step of a network that has had one update, so that no bias is 0, and a forgotten one is noticed."""
+    samples, inputs, hidden, outputs = map(int, rng.permutation([2, 3, 4, 5]) if level.layers == 1 else [3, 3, 3, 3])
+    problem = random_problem(
+        int(rng.integers(2**31)),
+        samples,
+        inputs,
+        (hidden,) * level.layers,
+        outputs,
+        lr=0.05,
+        activation=ACTIVATIONS[str(rng.choice(level.activations))],
+        loss=LOSSES[str(rng.choice(level.losses))],
+    )
+    return trace(trace(problem).next_problem().evolve(lr=0.1))
+
+
+def _can_be_told(right: Trace, name: str, mistake: Mistake) -> bool:
+    """Whether the numbers that the board prints give away which line is wrong, and that it is no other mistake."""
+    shown = _shown(right, name, mistake)
+    if any(np.mean(step.value != 0) < FILLED for step in (*right.steps, *shown.steps)):
+        return False
+    if mistake.name not in check(name, shown[name], right).cause:  # or it could not be solved
+        return False  # pragma: no mutate  none in 450 was so
+    board = {each: _printed(value) for each, value in shown.items()}
+    off = {step.name: relative_error(evaluate(step.code, board), board[step.name]) for step in shown.steps}
+    here = off.pop(name)  # of which none is VISIBLE to the last bit
+    if not here > VISIBLE or not all(error < VISIBLE / 2 for error in off.values()):  # pragma: no mutate
+        return False
+    others = [value for each in MISTAKES.values() for _, value in _runs(each, right, name)]
+    far = (_same(value, shown[name]) or relative_error(_printed(value), board[name]) > VISIBLE for value in others)
+    return all(far) and max(np.max(np.abs(value)) for value in board.values()) < READABLE  # pragma: no mutate  likewise
+
+
+def _runs(mistake: Mistake, right: Trace, name: str) -> list[tuple[str, Array]]:
+    """Each way to write a mistake that runs and gives the right shape, with its value."""
+    return [each for each in mistake.wrong_values(right, name) if each[1].shape == np.shape(right[name])]
+
+
+def _same(one: Array, other: Array) -> bool:
+    return bool(np.allclose(one, other, rtol=1e-9, atol=1e-12))  # pragma: no mutate  others are far away
+
+
+def _printed(value: Any) -> Array:
+    """A value with the digits that the board shows."""
+    printed: Array = np.vectorize(as_printed)(value)
+    return printed

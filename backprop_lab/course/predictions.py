@@ -1,0 +1,229 @@
+"""What is asked before a step is shown, and what becomes of the answer: each kind of question is one function."""
+
+import math
+import re
+import sys
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from backprop_lab.checks.proof import prove
+from backprop_lab.feedback.mistakes import MISTAKES, Mistake
+from backprop_lab.nn.optimizers import GradientDescent
+from backprop_lab.nn.steps import Step
+from backprop_lab.reading.explanations import explain
+from backprop_lab.reading.one_cell import Cell, indexed, work_out
+from backprop_lab.reading.slopes import value_of
+from backprop_lab.step.number_format import MINUS, as_printed, plain, told_apart, typed_number
+from backprop_lab.step.trace import Trace
+
+SIGNS = {"+": 1, "-": -1, MINUS: -1, "\N{EN DASH}": -1, "0": 0, "plus": 1, "minus": -1, "positive": 1, "negative": -1}
+WAYS = SIGNS | {"up": 1, "down": -1, "stays": 0, "rises": 1, "falls": -1}
+
+
+class Question(NamedTuple):
+    """What is asked: with `choices` for an answer and, where one can be typed too, what its `field` is called.
+
+    `judge` gives whether an answer is right, and a sentence with the verdict; it raises ValueError where it is none.
+    `why` is our reason; `cells` are framed.
+    """
+
+    title: str
+    text: str
+    choices: tuple[str, ...]
+    field: str
+    cells: tuple[Cell, ...]
+    judge: Callable[[str], tuple[bool, str]]
+    why: str
+
+
+def asked_before(trace: Trace, step: Step, rng: np.random.Generator) -> Cell | None:
+    """The cell to ask about before this step is shown; the first of its row for a ReLU, L for the loss to come.
+
+    Nothing is asked where a number is nan, of which no answer would be right.
+    """
+    if step.phase == "update" and step is trace.steps[-1]:
+        return ("L", 0, 0) if math.isfinite(float(trace["L"])) else None
+    is_relu = step.name in _relus(trace)
+    if (step.phase not in ("backward", "update") and not is_relu) or (step.phase == "update" and not step.of):
+        return None
+    value = value_of(trace, step.name)
+    i, j = int(rng.integers(len(value))), 0 if is_relu else int(rng.integers(value.shape[1]))
+    with np.errstate(invalid="ignore"):
+        moved = value - value_of(trace, step.of) if step.phase == "update" else value
+    asked = np.asarray(moved[i] if is_relu else moved[i, j], dtype=float)
+    return None if np.isnan(asked).any() else (step.name, i, j)
+
+
+def question(trace: Trace, cell: Cell, mistakes: Mapping[str, Mistake] = MISTAKES) -> Question:
+    """The question about a cell that `asked_before` gave."""
+    return _KINDS[trace.step(cell[0]).phase](trace, cell, mistakes)
+
+
+def _zeros(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
+    """Which units of a ReLU will be 0, for one sample."""
+    Y, i, _j = cell
+    X = _relus(trace)[Y]
+    row = value_of(trace, Y)[i]
+    units = len(row)
+
+    def judge(text: str) -> tuple[bool, str]:
+        known = {"none": set[int](), "all": set(range(units))}
+        numbers = [int(number) for number in re.findall(r"\d+", text)]
+        if text.lower() not in known and (not re.fullmatch(r"\d+([\s,;]+\d+)*", text) or max(numbers) >= units):
+            raise ValueError(
+                f"type the numbers of units, from 0 to {units - 1}, such as 0, 1; or none, or all; got {text!r}"
+            )
+        zero = np.flatnonzero(row == 0).tolist()
+        are = "none is" if not zero else f"{', '.join(map(str, zero))} {'is' if len(zero) == 1 else 'are'}"
+        right = known.get(text.lower(), set(numbers)) == set(zero)
+        return right, f"{'Right' if right else 'Not quite'}: of the units 0 to {units - 1}, {are} 0 in row {i} of {Y}."
+
+    numbers = f": {', '.join(plain(x, 3) for x in value_of(trace, X)[i])}" if units <= 8 else ""
+    return Question(
+        f"Predict row {i} of {Y}",
+        f"Framed is row {i} of {X}, which the ReLU takes. Which units will be 0? Their numbers begin with 0.",
+        ("none", "all"),
+        "or their numbers",
+        tuple((X, i, j) for j in range(units)),
+        judge,
+        f"A ReLU lets through what is positive and makes 0 of all else. Here is row {i} of {X}{numbers}.",
+    )
+
+
+def _gradient(trace: Trace, cell: Cell, mistakes: Mapping[str, Mistake]) -> Question:
+    """The sign or the value of a cell. A number is right within one percent, or as the board prints it."""
+    name, i, j = cell
+    value = float(value_of(trace, name)[i, j])
+    worked = work_out(trace, cell)
+
+    def judge(text: str) -> tuple[bool, str]:
+        if text.lower() in SIGNS:
+            if SIGNS[text.lower()] == np.sign(value):
+                return True, f"Right: {worked}."
+            return False, f"Not the right sign: {worked}."
+        typed = typed_number(text)
+        number = math.nan if isinstance(typed, str) or abs(typed) > sys.float_info.max else float(typed)
+        if not math.isfinite(number):
+            raise ValueError(f"answer with +, - or 0 for the sign, or with a number such as -1.5; got {text!r}")
+        if _close(number, value):
+            return True, f"Right: {worked}."
+        found = []
+        for mistake in mistakes.values():
+            wrong = mistake.wrong_value(trace, name)
+            if (
+                wrong is not None
+                and np.shape(wrong) == np.shape(trace[name])
+                and _close(number, float(np.atleast_2d(wrong)[i, j]))
+            ):
+                found.append(mistake.resemblance(trace, name))
+        if found:
+            return False, f"{plain(number)} looks like {'; or like '.join(found)}. {worked}."
+        return False, f"{plain(number)} is not right: {worked}."
+
+    why = "" if trace.step(name).title else explain(trace.step(name)).sentence  # of the right line
+    terms = worked.every_term
+    if len(terms) > 1 and np.sign(sum(term.value for term in terms)) == np.sign(value):  # what is around keeps the sign
+        largest = max(terms, key=lambda term: (abs(term.value), np.sign(term.value) != np.sign(value)))
+        with_it = [term.value for term in terms if abs(term.value) == abs(largest.value)]
+        against = [term.value for term in terms if np.sign(term.value) == -np.sign(value)]
+        many, text = f"the largest of its {len(terms)} terms", largest.text
+        if np.sign(largest.value) != np.sign(value):
+            follows = "but the others together outweigh it" if value else "but the others cancel it"
+        elif abs(sum(with_it)) > abs(sum(against)):
+            follows = "which decide the sign" if len(with_it) > 1 else ""
+        else:
+            follows = "but does not decide the sign alone"
+        said = (
+            f"{text} is {'one of ' * (len(with_it) > 1)}{many}, {follows}"
+            if follows
+            else f"{many}, {text}, decides the sign"
+        )
+        if largest.value:
+            why = f"{why} {said[0].upper()}{said[1:]}.".strip()
+    return Question(
+        f"Predict {indexed(*cell)}",
+        "Framed on the board: what is its sign, or its value?",
+        (MINUS, "0", "+"),
+        "or its value",
+        (cell,),
+        judge,
+        why or f"{worked}.",
+    )
+
+
+def _way(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
+    """Which way a weight or a bias, or what is remembered of it, will move."""
+    name, i, j = cell
+    step = trace.step(name)
+    before = step.of
+    new, old = (float(value_of(trace, each)[i, j]) for each in (name, before))
+    is_plain = step.kind is GradientDescent and not step.beside
+    rule = "A step goes against the gradient. " if is_plain and not step.title else ""
+    numbers = [each for each in step.operands if each != before and np.ndim(trace[each])]
+    listed = [f"{indexed(each, i, j)} is {plain(float(value_of(trace, each)[i, j]))}" for each in numbers]
+    return Question(
+        f"Predict {indexed(*cell)}",
+        f"Which way will {indexed(before, i, j)} move, which is framed?",
+        ("down", "stays", "up"),
+        "",
+        ((before, i, j), cell),
+        _judge_way(new - old, f"{work_out(trace, cell)}."),
+        f"{rule}{name} = {step.code}, and {' and '.join(listed)}." if listed else f"{rule}{name} = {step.code}.",
+    )
+
+
+def _rise(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
+    """Whether the loss will rise with all the new weights."""
+    now, then = float(trace["L"]), float(trace.next_loss())
+    with np.errstate(all="ignore"):
+        slopes = {name: trace[f"d{name}"] for name in trace.problem.parameters}
+        first = sum(float(np.sum((trace[f"{name}_new"] - trace[name]) * slope)) for name, slope in slopes.items())
+    if math.isfinite(then):
+        told, really = "from {} to {}".format(*told_apart(now, then, 6)), f"it changes by {plain(then - now, 3)}"
+    else:
+        then, told, really = math.inf, f"from {plain(now)} until it overflows", "it overflows"
+    rises = first < 0 < then - now and all(prove(trace, f"d{name}").agrees for name in slopes)
+    why = "The step is too long: on its way the loss turns and rises."
+    if trace.problem.network.masks:  # which are others in the next step
+        why, rises = "But the next step has another mask, so it is another loss.", True
+    too_long = f" {why}" if rises else ""
+    return Question(
+        "Predict the loss",
+        f"The learning rate is {plain(trace.problem.lr)}. With all the new weights, will the loss rise?",
+        ("falls", "stays", "rises"),
+        "",
+        (cell,),
+        _judge_way(then - now, f"the loss goes {told}."),
+        f"If its slopes held all the way, the loss would change by {plain(first, 3)}; {really}.{too_long}",
+    )
+
+
+_KINDS: dict[str, Callable[[Trace, Cell, Mapping[str, Mistake]], Question]] = {
+    "forward": _zeros,
+    "loss": _rise,
+    "backward": _gradient,
+    "update": _way,
+}
+
+
+def _judge_way(change: float, told: str) -> Callable[[str], tuple[bool, str]]:
+    """What judges a way, up, down or neither, by the change there is."""
+
+    def judge(text: str) -> tuple[bool, str]:
+        if text.lower() not in WAYS:
+            raise ValueError(f"answer with up, down or stays; got {text!r}")
+        right = bool(WAYS[text.lower()] == np.sign(change))
+        return right, f"{'Right' if right else 'No'}: {told}"
+
+    return judge
+
+
+def _relus(trace: Trace) -> dict[str, str]:
+    """The input of every ReLU by its output."""
+    return {Y: X for layer, X, Y, _ in trace.problem.network.stages if layer.can_die}
+
+
+def _close(number: float, value: float) -> bool:
+    return math.isclose(number, value, rel_tol=0.01) or number == as_printed(value)

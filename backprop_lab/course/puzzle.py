@@ -1,0 +1,164 @@
+"""The lines of a training step, shuffled and with wrong ones among them, and whether an order of them computes."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import traitlets
+
+from backprop_lab.feedback.check import Feedback
+from backprop_lab.feedback.mistakes import MISTAKES, Mistake
+from backprop_lab.step.problem import Problem, check_seed
+from backprop_lab.step.trace import Trace, trace
+
+PARTS = {
+    "forward": ("forward", "loss"),
+    "backward": ("backward",),
+    "whole": ("forward", "loss", "backward", "update"),
+}
+RIGHT_FOR_EACH_WRONG = 4  # lines, unless there would be too few wrong ones
+WRONG_AT_LEAST = 3
+
+
+class Line(NamedTuple):
+    """A line of NumPy to place, with the goal that it serves; one that is wrong also has its mistake, in words too."""
+
+    name: str
+    code: str
+    operands: tuple[str, ...]
+    goal: str
+    mistake: Mistake | None = None
+    why: str = ""
+
+    @property
+    def text(self) -> str:
+        return f"{self.name} = {self.code}"
+
+
+class Place(NamedTuple):
+    """Where each line is, by its number in `Puzzle.lines`: among those to choose from, or in the program.
+
+    In the program, -1 stands for the first goal, -2 for the second and so on: a line serves the goal above it.
+    """
+
+    pool: tuple[int, ...]
+    program: tuple[int, ...]
+
+
+class Puzzle(traitlets.HasTraits):
+    """The lines of one part of a training step, some wrong ones, and the program that is made of them.
+
+    The seed draws which wrong lines there are, and shuffles all. Raises ValueError if there is no such part or seed.
+    """
+
+    place: Any = traitlets.Any(help="where each line is, a Place")
+
+    def __init__(self, problem: Problem, part: str = "whole", seed: int = 0) -> None:
+        if part not in [*PARTS]:
+            raise ValueError(f"part must be one of {', '.join(PARTS)}; got {part!r}")
+        check_seed(seed)
+        traced, rng = trace(problem), np.random.default_rng(seed)
+        goals = _goals(traced)
+        steps = [step for step in traced.steps if step.phase in PARTS[part]]
+        right = [Line(s.name, s.code, s.operands, goals.get(s.name) or GOALS[s.phase]) for s in steps]
+        lines = [*right, *_wrong_lines(traced, right, rng)]
+        self.lines = tuple(lines[k] for k in rng.permutation(len(lines)))
+        self.needed = [line.name for line in right]
+        self.goals = tuple(dict.fromkeys(line.goal for line in right))
+        self.before = [step for step in traced.steps if part == "backward" and step.phase in PARTS["forward"]]
+        self.known = (*traced.given, *(step.name for step in self.before))
+        super().__init__()
+        self.start_over()
+
+    def start_over(self) -> None:
+        """Put all lines back among those to choose from."""
+        self.place = Place(tuple(range(len(self.lines))), tuple(-1 - k for k in range(len(self.goals))))
+
+    def move(self, line: Any, to: Any, at: Any) -> None:
+        """Put a line in the "pool" or the "program", so that `at` others stand before it there, goals included.
+
+        Nothing stands before the first goal. Raises ValueError if there is no such line or list.
+        """
+        if not _is_whole(line) or not 0 <= line < len(self.lines) or to not in Place._fields or not _is_whole(at):
+            raise ValueError(f"no line is moved by {line!r}, {to!r}, {at!r}")
+        lists = {name: [other for other in found if other != line] for name, found in self.place._asdict().items()}
+        lists[to].insert(max(at, int(to == "program")), line)
+        self.place = Place(**{name: tuple(found) for name, found in lists.items()})
+
+    @property
+    def program(self) -> list[Line]:
+        """The lines of the program, in order."""
+        return [self.lines[k] for k in self.place.program if k >= 0]
+
+    def judge(self) -> Feedback:
+        """Whether the program has every line and can be computed in its order; or the first thing that is wrong."""
+        return judge(self.program, self.known, self.needed)
+
+    def where(self, line: int) -> str:
+        """The place of a line in words, for those who cannot see it."""
+        text, program = self.lines[line].text, self.place.program
+        if line not in program:
+            return f"{text}: among the lines to choose from."
+        before = program[: program.index(line)]
+        number = sum(k >= 0 for k in before) + 1
+        goal = self.goals[-1 - [k for k in before if k < 0][-1]]
+        return f'{text}: line {number} of {len(self.program)} of your program, under "{goal}".'
+
+
+def judge(program: Sequence[Line], known: Sequence[str], needed: Sequence[str]) -> Feedback:
+    """Whether lines can be computed in this order from what is `known`, and give all that is `needed`.
+
+    `where` is the line, counted from 0; `cause` is the mistake that it is, or "unknown" and the value that it lacks.
+    """
+    there = set(known)
+    for number, line in enumerate(program):
+        said = f"Line {number + 1}, `{line.text}`,"
+        if line.mistake is not None:
+            return Feedback(False, (line.mistake.name,), f"{said} is a mistake: {line.why}", (number,))
+        unknown = next((operand for operand in line.operands if operand not in there), None)
+        if unknown is not None:
+            why = f"{said} needs {unknown}, which is not known yet."
+            return Feedback(False, ("unknown", unknown), why, (number,))
+        there.add(line.name)
+    missing = [name for name in needed if name not in there]
+    if len(missing) == len(needed):
+        return Feedback(False, ("blank",), "Put lines into your program, in an order in which they can be computed.")
+    if missing:
+        return Feedback(False, ("missing", *missing), f"So far it can be computed. Still missing: {_listed(missing)}.")
+    return Feedback(True, (), f"All {len(needed)} lines can be computed in this order.")
+
+
+GOALS = {"loss": "How wrong is it?", "backward": "From the loss back to the prediction", "update": "A step downhill"}
+
+
+def _goals(traced: Trace) -> dict[str, str]:
+    """What the lines of each layer are for, by the name of their value."""
+    numbers = {stage.Y: stage.number for stage in traced.problem.network.stages}
+    ways = {"forward": "Forward through layer {}", "backward": "Back through layer {}"}
+    of_layers = [step for step in traced.steps if "Y" in step.names]
+    return {step.name: ways[step.phase].format(numbers[step.names["Y"]]) for step in of_layers}
+
+
+def _wrong_lines(traced: Trace, right: Sequence[Line], rng: np.random.Generator) -> list[Line]:
+    """A wrong line for some of the right ones: each a mistake that NumPy refuses here, or that gives something else."""
+    found: dict[str, list[Line]] = {}
+    for mistake in MISTAKES.values():
+        possible = mistake.possible_at(traced)
+        for line in right:
+            code, value = mistake.wrong_line(traced, line.name), mistake.wrong_value(traced, line.name)
+            misfits = value is None or np.shape(value) != np.shape(traced[line.name])
+            if code and (misfits or line.name in possible):
+                why = f"{mistake.titled(traced.step(line.name))}. {mistake.cause}"
+                found.setdefault(line.name, []).append(line._replace(code=code, mistake=mistake, why=why))
+    several = min(len(found), max(WRONG_AT_LEAST, len(right) // RIGHT_FOR_EACH_WRONG))
+    names = [list(found)[k] for k in rng.permutation(len(found))[:several]]
+    return [found[name][rng.integers(len(found[name]))] for name in names]
+
+
+def _is_whole(number: Any) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool)
+
+
+def _listed(names: Sequence[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last

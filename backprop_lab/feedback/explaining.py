@@ -1,0 +1,336 @@
+"""Why an answer is wrong: the mistakes, slips of the pen and patterns that give it, here and on other problems too."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from inspect import signature
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backprop_lab.checks.rounding import terms_in, terms_of
+from backprop_lab.feedback.learner_code import call
+from backprop_lab.feedback.mistakes import Mistake, plant
+from backprop_lab.feedback.patterns import LARGE, Pattern, common_factors, seen_in
+from backprop_lab.feedback.slips import Slip, likely_slips, powers_divided, shows
+from backprop_lab.feedback.tolerance import Comparison
+from backprop_lab.nn.layers import Array
+from backprop_lab.nn.lines import NAMESPACE
+from backprop_lab.nn.steps import Lines
+from backprop_lab.step.trace import Trace
+
+LARGE_STEP = 200_000  # numbers in all of a step, beyond which nobody waits for slips further up
+
+
+class Explanation(NamedTuple):
+    """One way to explain a wrong answer. `key` is the same for every problem; `line` gives the answer, if any does."""
+
+    kind: str
+    key: tuple[str, ...]
+    sentence: str
+    line: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Explaining:
+    """An answer beside the right value, with the mistakes that may have been made.
+
+    `own_way` says that it was not computed from what the right line is computed from, so an earlier step may be wrong;
+    `warned` is what NumPy warned of on the way; `function` gave the answer, if one did.
+    """
+
+    compared: Comparison
+    mistakes: Mapping[str, Mistake]
+    own_way: bool = True
+    warned: str = ""
+    function: Any = None
+
+    @property
+    def name(self) -> str:
+        return self.compared.name
+
+    @property
+    def trace(self) -> Trace:
+        return self.compared.trace
+
+    def explained(self, others: Sequence["Explaining"] = ()) -> list[Explanation]:
+        """The explanations of the first kind that has some; those that the same answer to all others bears out."""
+        with np.errstate(all="ignore"):  # pragma: no mutate  only for quiet
+            if not np.isfinite(self.compared.answer).all():
+                return self._mistakes()
+            for explanations in (
+                self._as_written,
+                self._mistakes,
+                self._factors,
+                self._values,
+                self._further_up,
+                self._slips,
+                self._two,
+                self._patterns,
+            ):
+                borne_out = [each for each in explanations() if all(other.bears_out(each) for other in others)]
+                if borne_out:
+                    return borne_out
+            here = ("zeros", "constant", "mask", "equal rows", "equal columns")
+            return [each for each in self._patterns() if each.key[0] in here]
+
+    @cached_property
+    def _seen(self) -> list[Pattern]:
+        compared = self.compared
+        allowed = compared.allowed(compared.right, compared.terms)
+        return list(seen_in(self.name, compared.answer, compared.right, allowed, self.trace))
+
+    def _as_written(self) -> list[Explanation]:
+        """What a function has in it, where it explains the numbers by itself."""
+        compared = self.compared
+        return [
+            Explanation(
+                "pattern",
+                ("a power divided",),
+                f"`**` comes before `/`: `** 1 / {part}` is the power 1, divided by {part}; a root is "
+                f"`** (1 / {part})`.",
+            )
+            for part in powers_divided(self.function)
+            if compared.fits and compared.gives(compared.right / part, compared.terms, compared.answer)
+        ]
+
+    def _patterns(self) -> list[Explanation]:
+        return [Explanation("pattern", (key,), sentence) for key, sentence in self._seen]
+
+    def _values(self) -> list[Explanation]:
+        """Another value of the step in place of this one."""
+        return [each for each in self._patterns() if each.key[0] in self.trace]
+
+    def _factors(self) -> list[Explanation]:
+        """The right value times a common factor."""
+        common = common_factors(self.trace)
+        return [each for each in self._patterns() if each.key[0] in common]
+
+    @property
+    def _is_small(self) -> bool:
+        """Whether there is time for some hundred lines."""
+        return self.compared.right.size <= LARGE
+
+    @property
+    def _is_telling(self) -> bool:
+        """Whether no other line gives such numbers by chance, as may happen with whole ones."""
+        return all(np.any(numbers != np.round(numbers.real)) for numbers in (self.compared.right, self.compared.answer))
+
+    def _mistakes(self) -> list[Explanation]:
+        shapes = [self.compared.answer]
+        if not self.compared.fits and self.compared.answer.ndim == 1:
+            shapes += [self.compared.answer[None], self.compared.answer[:, None]]
+        for shaped in shapes:
+            found = [(m, line) for m in self.mistakes.values() if (line := self._line_that_gives(m, shaped))]
+            if found:
+                return [
+                    Explanation("mistake", (m.name,), m.resemblance(self.trace, self.name, line)) for m, line in found
+                ]
+        return []
+
+    def _line_that_gives(self, mistake: Mistake, answer: Array) -> str | None:
+        """The line of a mistake whose value this answer is; zeros come of many, so it is the usual one, or seen."""
+        usual = mistake.wrong_line(self.trace, self.name)
+        for line, wrong in mistake.wrong_values(self.trace, self.name):
+            if self._is_it(line, wrong, answer) and (answer.any() or line == usual or shows(self.function, line)):
+                return line
+        return None
+
+    def _is_it(self, line: str, wrong: Any, answer: Array, factor: float = 1.0) -> bool:
+        """Whether a wrong line, times a factor, gives an answer, within the rounding of its own terms."""
+        scaled = self._times(wrong, factor)
+        if np.shape(scaled) != answer.shape or not self._is_near(scaled, answer):
+            return False
+        if not np.isfinite(answer).all():
+            return bool(np.allclose(scaled, answer, 1e-5, 0, equal_nan=True))  # pragma: no mutate  or so
+        terms = terms_of(line, terms_in(self.trace))
+        if answer.shape == self.compared.right.shape:
+            terms = terms + terms_in(self.trace)[self.name].terms
+        no_harm = self.compared.does_no_harm(wrong) or (factor != 1 and self.compared.does_no_harm(scaled))
+        terms = (1 + abs(factor)) / 2 * terms  # pragma: no mutate  or a little more, or less
+        return self.compared.gives(scaled, terms, answer) and not no_harm
+
+    def _is_near(self, wrong: Any, answer: Array) -> bool:
+        """Whether it is worth a closer look: in some thousand cells at most a thousandth off, or not finite."""
+        every = max(1, answer.size // 1000)  # pragma: no mutate  or so
+        wrong, answer = np.asarray(wrong).ravel()[::every], answer.ravel()[::every]
+        off, size = np.max(np.abs(wrong - answer)), np.max(np.abs(answer))
+        near = max(1e-3, self.compared.eps, 10.0 ** (1 - (self.compared.digits or 10)))  # pragma: no mutate  or so
+        return not off > near * size  # pragma: no mutate  the closer look tells
+
+    def _times(self, wrong: Any, factor: float) -> Any:
+        """A wrong value times a factor; of a new parameter only the step, which may be too long or too short."""
+        if factor == 1:
+            return wrong
+        base = self.trace[self.trace.owner(self.name)] if self._is_new else 0.0
+        return base + factor * (wrong - base)
+
+    @property
+    def _is_new(self) -> bool:
+        """Whether it is what replaces a value in the next step."""
+        return self.trace.role(self.name) == "new"
+
+    @cached_property
+    def _near_lines(self) -> list[tuple[Slip, Any]]:
+        """Every line that is one slip away from the right one and runs here, with its value."""
+        if not self._is_small or self.name in self.trace.given:
+            return []
+        found, scope = [], {**NAMESPACE, **self.trace}
+        for slip in likely_slips(self.trace, self.name, self.function):
+            with suppress(Exception):  # most of them do not run
+                value = np.asarray(eval(slip.code, scope))
+                if np.shape(value) == self.compared.answer.shape:
+                    found.append((slip, value))
+        return found
+
+    def _slips(self, **factors: float) -> list[Explanation]:
+        """Those of them that give this answer, or do so times one of the factors."""
+        found = []
+        for slip, wrong in self._near_lines if self._is_telling else ():
+            for times, factor in (factors or {"": 1.0}).items():
+                if self._is_it(slip.line, wrong, self.compared.answer, factor) and self._holds(slip.line, factor):
+                    also = f"; and {self._all} {times}" if times else ""
+                    key = ("slip", slip.line, times) if times else ("slip", slip.line)
+                    kind = "two" if times else "slip"
+                    found.append(Explanation(kind, key, f"`{slip.line}`: {slip.words}{also}", slip.line))
+        return found
+
+    @cached_property
+    def _elsewhere(self) -> tuple[Trace, Array] | None:
+        """The step with targets a little off 0 and 1, and what the function gives there.
+
+        None if that tells nothing: other data, no function, or one that asks which target is 1, as `argmax` does, and
+        so stays as it is, or jumps.
+        """
+        y, here = np.asarray(self.trace["y"]), self.compared.answer
+        if self.function is None or not np.isin(y, (0, 1)).all():
+            return None
+        given = {**self.trace.given, "y": 0.01 + 0.98 * y}
+        with suppress(Exception):  # a line of your own, or the function, may refuse such numbers
+            moved = Trace(self.trace.problem, given, Lines(self.trace.steps))
+            there = np.asarray(call(self.name, self.function, moved, {})[0])
+            asked = [name for name in signature(self.function).parameters if name in moved]
+            by, is_asked = np.max(np.abs(there - here)), any(np.any(moved[each] != self.trace[each]) for each in asked)
+            if by < 0.1 * np.max(np.abs(here)) and (by > 0 or not is_asked):  # pragma: no mutate  or so
+                return moved, there
+        return None
+
+    def _holds(self, line: str, factor: float) -> bool:
+        """Whether a line gives the function's answer not only since the targets are 0 and 1, as far as one can tell."""
+        if self._elsewhere is None:
+            return True
+        moved, there = self._elsewhere
+        return np.allclose(self._times(moved.evaluate(line), factor), there, 1e-6, 1e-9)  # pragma: no mutate  or so
+
+    @property
+    def _all(self) -> str:
+        return "the step" if self._is_new else "all of it"
+
+    def _two(self) -> list[Explanation]:
+        """Every mistake that times a factor gives this answer, or else the slips that do."""
+        found = []
+        factors = {times: factor for times, factor in common_factors(self.trace).items() if factor != 1}
+        if self._is_new:  # leaving the rate out and dividing the step by it are one mistake
+            factors = {times: factor for times, factor in factors.items() if "rate" not in times}
+        for mistake in self.mistakes.values() if self._is_telling and self._is_small else ():
+            for line, wrong in mistake.wrong_values(self.trace, self.name):
+                for times, factor in factors.items():
+                    if self._is_it(line, wrong, self.compared.answer, factor):
+                        sentence = f"{mistake.resemblance(self.trace, self.name, line)}; and {self._all} {times}"
+                        found.append(Explanation("two", (mistake.name, times), sentence))
+        return found or self._slips(**factors)
+
+    def bears_out(self, explanation: Explanation) -> bool:
+        """Whether the same function's answer to this problem, right or wrong, agrees with an explanation of another."""
+        kind, key = explanation.kind, explanation.key
+        with np.errstate(all="ignore"):  # pragma: no mutate  only for quiet
+            if kind == "pattern":
+                return self.compared.is_right or any(each.key == key for each in self._patterns() + self._as_written())
+            if kind == "further-up":
+                return any(each.key == key for each in self._further_up())
+            lines: tuple[str, ...] = (explanation.line,)
+            if key[0] in self.mistakes:
+                lines = self.mistakes[key[0]].wrong_lines(self.trace, self.name)
+            factor = common_factors(self.trace)[key[-1]] if kind == "two" else 1.0
+            return any(self._could_be(line, factor) for line in lines)
+
+    def _could_be(self, line: str, factor: float) -> bool:
+        try:
+            wrong = self.trace.evaluate(line)
+        except Exception:  # it does not run here, and this answer did
+            return False
+        scaled, answer = self._times(wrong, factor), self.compared.answer
+        if answer.ndim == 1 and np.size(scaled) == answer.size:
+            answer = answer.reshape(np.shape(scaled))
+        terms = terms_of(line, terms_in(self.trace)) * (1 + abs(factor))  # pragma: no mutate  or a little more, or less
+        if answer.shape == self.compared.right.shape:
+            terms = terms + terms_in(self.trace)[self.name].terms
+        return self.compared.gives(scaled, terms, answer)
+
+    def _further_up(self) -> list[Explanation]:
+        """Every mistake in a step before this one from which this answer follows, if all steps between are right."""
+        steps = self.trace.steps
+        names = [step.name for step in steps]
+        is_large = sum(np.size(step.value) for step in steps) > LARGE_STEP  # pragma: no mutate  it takes too long
+        in_vain = not (self.own_way and self.compared.fits and self._is_telling)
+        if in_vain or is_large or self.name not in names:
+            return []
+        before, terms = names[: names.index(self.name)], terms_in(self.trace)[self.name].terms
+        found = []
+        for mistake in self.mistakes.values():
+            for place in mistake.possible_at(self.trace):
+                if place in before:
+                    wrong = plant(self.trace, mistake, place)[self.name]
+                    gives = self.compared.gives(wrong, terms, self.compared.answer)
+                    if gives and not self.compared.does_no_harm(wrong):
+                        sentence = f"{place} looks like {mistake.resemblance(self.trace, place)}"
+                        found.append(Explanation("further-up", (mistake.name,), sentence))
+        return found
+
+
+def made_of(trace: Trace, name: str, where: tuple[int, ...]) -> str:
+    """The rows, columns or cells of its operands that a cell is computed from, found by changing all the others."""
+    step = trace.step(name)
+    shapes = {name: np.shape(trace[name]) for name in step.operands}
+    if len(where) != 2 or sum(map(math.prod, shapes.values())) > LARGE:
+        return ""
+    rng = np.random.default_rng(0)  # pragma: no mutate  any other would do
+
+    def is_all(operand: str, place: Any) -> bool:
+        """Whether nothing else of an operand changes the cell; now and then, as in a maximum, something else does."""
+        for _ in range(10):  # pragma: no mutate  or so
+            numbers = {each: rng.uniform(0.5, 1.5, shape) for each, shape in shapes.items()}  # pragma: no mutate
+            changed = rng.uniform(-1.5, 1.5, shapes[operand])  # pragma: no mutate  any others would do
+            changed[place] = numbers[operand][place]
+            one, other = (
+                trace.evaluate(step.code, **numbers | {operand: x})[where] for x in (numbers[operand], changed)
+            )
+            if one != other and not np.isclose(one, other, 1e-12):  # pragma: no mutate  or so
+                return False
+        return True
+
+    try:
+        parts = [
+            next((said for place, said in _parts_of(operand, shape, *where) if is_all(operand, place)), operand)
+            for operand, shape in shapes.items()
+        ]
+    except Exception:  # a line of your own may refuse such numbers
+        return ""
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]])) if parts else ""
+
+
+def _parts_of(operand: str, shape: tuple[int, ...], i: int, j: int) -> Iterator[tuple[Any, str]]:
+    """The cells, rows and columns of an operand that a cell (i, j) may come from, the smallest first."""
+    if len(shape) != 2:
+        return
+    rows, columns = shape
+    for row, column in dict.fromkeys([(i, j), (0, j), (i, 0), (j, i)]):
+        if row < rows and column < columns:
+            yield (row, column), f"{operand}[{row}, {column}]"
+    for at in dict.fromkeys([i, j]):
+        if at < rows:
+            yield at, f"row {at} of {operand}"
+        if at < columns:
+            yield (slice(None), at), f"column {at} of {operand}"

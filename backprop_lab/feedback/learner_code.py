@@ -1,0 +1,229 @@
+"""Call a learner's function on copies of the values it asks for, and put into words what it stops with."""
+
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
+from inspect import Parameter, signature
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from backprop_lab.feedback.answers import NoAnswerError, reason
+from backprop_lab.feedback.mistakes import Mistake
+from backprop_lab.feedback.slips import likely_slips
+from backprop_lab.nn.layers import ACTIVATIONS, FLOATS
+from backprop_lab.step.trace import Trace
+
+PRODUCT_MISFITS = (  # of `@` and of np.dot
+    re.compile(r"matmul: .*\(size (?P<rows>\d+) is different from (?P<columns>\d+)\)"),
+    re.compile(r"not aligned: (?P<columns>\d+) \(dim 1\) != (?P<rows>\d+) \(dim 0\)"),
+)
+BROADCAST_MISFIT = re.compile(r"could not be broadcast together with shapes (\(.*?\)) (\(.*?\))")
+OUTSIDE = re.compile(r"^index (-?\d+) is out of bounds for axis (\d) with size (\d+)")
+WARNED = re.compile(r"(invalid value|divide by zero|overflow) encountered in (?:scalar )?(\w+)")
+PLAIN_WORDS = {
+    "does not have enough dimensions": "a product @ takes two matrices, "
+    "and one of these is a single number or a function",
+    "truth value of an array": "`max`, `if`, `and` and `or` compare single numbers, and this is a whole array; "
+    "np.maximum, np.where and a `*` with what is compared go cell by cell",
+    "bitwise_xor": "`^` is not a power in Python: a square is `** 2`",
+    "object is not callable": "a number or an array in front of parentheses is called like a function: write `*` there",
+    "as a data type": "the second thing in .sum( ) is a type of numbers: write keepdims=True with its name",
+    "is out of bounds for array of dimension": "a matrix has the axes 0, down the columns, and 1, along the rows",
+    "must be square": "only a square matrix has an inverse; what is asked for here is a transpose",
+    "unexpected keyword argument 'keepdim'": "the word is keepdims",
+    "takes from 2 to 3 positional arguments but 1": "it takes two things, such as an array and a number",
+}
+
+
+def call(name: str, function: Callable[..., Any], trace: Trace, mistakes: Mapping[str, Mistake]) -> tuple[Any, str]:
+    """What a learner's function returns for this trace, and what NumPy warned of on the way, in words.
+
+    Raises NoAnswerError, saying why, if it cannot be called, stops with an error, returns nothing, or writes into what
+    it was given.
+    """
+    given, first = _arguments(name, function, trace)
+    copies = {argument: value.copy() if isinstance(value, np.ndarray) else value for argument, value in given.items()}
+    try:
+        with warnings.catch_warnings(record=True, action="always") as warned, np.errstate(all="warn"):
+            answer = function(*(copies[each] for each in first), **{k: v for k, v in copies.items() if k not in first})
+    except (Exception, SystemExit, GeneratorExit) as error:  # whatever it is, it is the learner's to see
+        raise _stopped(name, function, error, given, trace, mistakes) from None
+    for argument, value in given.items():
+        if not np.array_equal(copies[argument], value, equal_nan=np.asarray(value).dtype.kind in FLOATS):
+            message = (
+                f"Your {name} changes {argument}, which it was given. `-=`, `+=`, `out=` and an index before `=` do "
+                "that; write a line that makes a new array."
+            )
+            raise NoAnswerError(("in-place",), message)
+    if answer is function:
+        message = (
+            f"Your {name} returns {name}, which is here the function itself. "
+            "Write the line of NumPy behind `return`, or give its result a name first."
+        )
+        raise NoAnswerError(("unreadable",), message)
+    if answer is None:
+        raise NoAnswerError(("blank",), f"Your {name} returns nothing yet: write `return` in front of your answer.")
+    met = [words for each in warned if (words := _met(str(each.message)))]
+    return answer, met[0] if met else ""
+
+
+def _met(warning: str) -> str:
+    """What a warning of NumPy says, in words."""
+    if not (met := WARNED.search(warning)):
+        return ""
+    what, where = met.groups()
+    if what == "overflow":
+        return f"a number grew too large in {where}"
+    return (
+        f"{where} was given 0" if what == "divide by zero" else f"{where} was given a number for which it has no result"
+    )
+
+
+def _arguments(name: str, function: Any, trace: Trace) -> tuple[dict[str, Any], list[str]]:
+    """The values that a function asks for, and which of them have no name in its call."""
+    known = dict(list(trace.items())[: list(trace.names).index(name)])
+    try:
+        parameters = signature(function).parameters.values()
+    except (TypeError, ValueError):
+        raise NoAnswerError(("unreadable",), f"Write your own function for {name}, with def.") from None
+    given: dict[str, Any] = {}
+    first = []
+    for parameter in parameters:
+        if parameter.kind is Parameter.VAR_KEYWORD:
+            given |= {each: value for each, value in known.items() if each not in given}
+        elif parameter.name in known:
+            given[parameter.name] = known[parameter.name]
+            first += [parameter.name] * (parameter.kind is Parameter.POSITIONAL_ONLY)
+        elif parameter.default is parameter.empty:
+            asked = f"Your {name} asks for {parameter.name!r}, which is not known yet."
+            raise NoAnswerError(("name",), f"{asked} Before {name} you have {', '.join(known) or 'nothing'}.")
+    return given, first
+
+
+def _stopped(
+    name: str,
+    function: Any,
+    error: BaseException,
+    given: Mapping[str, Any],
+    trace: Trace,
+    mistakes: Mapping[str, Mistake],
+) -> NoAnswerError:
+    """What to say of an error: what it says, what the function was given, and a known line that NumPy refuses too."""
+    shapes = ", ".join(f"{argument} {np.shape(value)}" for argument, value in given.items()) or "nothing"
+    words, key = _in_plain_words(error)
+    message = f"Your {name} stopped with {type(error).__name__}: {words}. It was given {shapes}."
+    typed = getattr(getattr(function, "__code__", None), "co_names", ())
+    if elsewhere := [word for word in typed if word in trace and word not in given]:
+        message += f" It uses {' and '.join(elsewhere)}, which it was not given."
+        return NoAnswerError(("raised",), message, otherwise=_with(function, given, {w: trace[w] for w in elsewhere}))
+    if isinstance(error, AttributeError) and error.obj is np:
+        is_activation = str(error.name).lower() in map(str.lower, ACTIVATIONS)  # which NumPy has under no name
+        near = [] if is_activation else get_close_matches(str(error.name), dir(np))
+        message += f" Did you mean np.{near[0]}?" if near else ""
+        key = "another name" if near else key
+    if isinstance(error, NameError) and (meant := _meant(str(error.name), name, trace)):
+        message += f" {meant}"
+        key = key or "another name"
+    for cause, sentence in _refused_alike(name, function, error, given, trace, mistakes):
+        return NoAnswerError(("raised", *cause), f"{message} Did you write {sentence}?")
+    return NoAnswerError(("raised", "pattern", key) if key else ("raised",), message)
+
+
+def _with(function: Any, given: Mapping[str, Any], more: Mapping[str, Any]) -> Any:
+    """What a function gives where names that it does not ask for have values all the same; None if it fails again."""
+    if not isinstance(function, FunctionType):
+        return None
+    scope = {**function.__globals__, **more}
+    again = FunctionType(function.__code__, scope, argdefs=function.__defaults__, closure=function.__closure__)
+    try:
+        return again(**{argument: np.copy(value) for argument, value in given.items()})
+    except (Exception, SystemExit, GeneratorExit):  # it has been told what stopped it
+        return None
+
+
+def _in_plain_words(error: BaseException) -> tuple[str, str]:
+    """What an error says, in one line and without NumPy's terms where a beginner meets it often; and in short."""
+    said = reason(error)
+    if sizes := _misfit(said):
+        return (
+            "in a product @ the first matrix needs as many columns as the second has rows, "
+            f"and here the first has {sizes[0]} and the second {sizes[1]}"
+        ), ""
+    if shapes := BROADCAST_MISFIT.search(said):
+        one, other = (shape.replace(",", ", ").replace(", )", ",)") for shape in shapes.groups())
+        return f"`*`, `+` and `-` go cell by cell, and {one} and {other} do not fit", ""
+    if outside := OUTSIDE.search(said):
+        index, axis, size = outside.groups()
+        line = {"0": "row", "1": "column"}.get(axis, "place")
+        there_are = f"is 1 {line}, number 0" if size == "1" else f"are {size} {line}s, counted from 0"
+        return (
+            f"there {there_are}, and none has the number {index}. Take sizes from the values themselves, as in "
+            "`X.shape[0]` or `len(X)`: another problem has others"
+        ), "a size"
+    return next(((words, part) for part, words in PLAIN_WORDS.items() if part in said), (said, ""))
+
+
+def _misfit(said: str) -> tuple[str, str] | None:
+    """The columns of the first and the rows of the second matrix in a product that NumPy refuses."""
+    found = next(filter(None, (misfit.search(said) for misfit in PRODUCT_MISFITS)), None)
+    return (found["columns"], found["rows"]) if found else None
+
+
+def _meant(missing: str, name: str, trace: Trace) -> str:
+    """What a name that is not there may have been meant for."""
+    if hasattr(np, missing):
+        return f"It is one of NumPy's: write np.{missing}."
+    if missing == "learning_rate":
+        return "The learning rate is called lr."
+    if missing in ("relu", "sigmoid", "softmax"):
+        return f"NumPy has no {missing}: write out what it does."
+    if missing.startswith("axis"):
+        return "An axis is given as in axis=0."
+    used = () if name in trace.given else trace.step(name).operands
+    names = sorted(trace.names, key=lambda known: known not in used)
+    near = get_close_matches(missing.lower(), [known.lower() for known in names], cutoff=0.5)
+    return next((f"Did you mean {known}?" for known in names if known.lower() in near), "")
+
+
+def _refused_alike(
+    name: str,
+    function: Any,
+    error: BaseException,
+    given: Mapping[str, Any],
+    trace: Trace,
+    mistakes: Mapping[str, Mistake],
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Lines with the same names that NumPy refuses with the same words: known mistakes first, then slips."""
+    if not isinstance(error, ValueError | TypeError) or name in trace.given:
+        return
+    used = set(given)
+    for mistake in mistakes.values():
+        for line in mistake.wrong_lines(trace, name):
+            if used <= _names_in(line, trace) and _refusal(line, trace) == _told(error):
+                yield (mistake.name,), f"`{line}` ({mistake.title[0].lower()}{mistake.title[1:]})"
+    for slip in likely_slips(trace, name, function):
+        if used == _names_in(slip.line, trace) and _refusal(slip.line, trace) == _told(error):
+            yield ("slip", slip.line), f"`{slip.line}` ({slip.words})"
+
+
+def _names_in(line: str, trace: Trace) -> set[str]:
+    return set(re.findall(r"\w+", line)) & set(trace.names)
+
+
+def _refusal(line: str, trace: Trace) -> tuple[str, ...] | None:
+    try:
+        trace.evaluate(line)
+    except (TypeError, ValueError) as refusal:
+        return _told(refusal)
+    except Exception:  # it fails in some other way
+        return None
+    return None
+
+
+def _told(error: BaseException) -> tuple[str, ...]:
+    """What an error says, in the same words for `@` and np.dot."""
+    said = reason(error)
+    return _misfit(said) or (type(error).__name__, said)  # pragma: no mutate  the words are enough

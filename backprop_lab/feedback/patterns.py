@@ -1,0 +1,342 @@
+"""What can be seen in a wrong answer that no known mistake gives: a factor, signs, rows that changed places.
+
+Each pattern is a sentence that is true of every number of the answer, within rounding; it names no cause. What is true
+of many answers, such as that some numbers differ, is not a pattern.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import permutations, product
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backprop_lab.nn.layers import FLOATS, Array
+from backprop_lab.step.number_format import plain
+from backprop_lab.step.trace import Trace
+
+NEGLIGIBLE = 1e-11  # relative to a number: the same as far as anybody writes it down
+EXACT = 1e-9  # relative to a number: no coincidence
+LARGE = 10_000  # numbers, beyond which nobody waits for a comparison with everything
+
+
+class Pattern(NamedTuple):
+    """What is true of an answer: `key` says it in short, the same for every problem, and `sentence` in words."""
+
+    key: str
+    sentence: str
+
+
+class Compared(NamedTuple):
+    """An answer beside the right value of `name`, with how much each number of the right one may be off by rounding."""
+
+    name: str
+    answer: Array
+    right: Array
+    allowed: Array
+    trace: Trace
+
+    def same(self, expected: Array) -> bool:
+        """Whether the answer is `expected`: the right value, or its numbers rearranged."""
+        return self.answer.shape == expected.shape and bool(self.cells(expected).all())
+
+    def cells(self, expected: Array) -> Array:
+        """Which cells of the answer are those of `expected`."""
+        allowed = self.allowed if expected.shape == self.allowed.shape else np.max(self.allowed)
+        rounding = 4 * allowed  # pragma: no mutate  or so
+        close: Array = np.abs(self.answer - expected) <= NEGLIGIBLE * np.abs(expected) + rounding
+        return close
+
+
+def seen_in(name: str, answer: Array, right: Array, allowed: Array, trace: Trace) -> Iterator[Pattern]:
+    """Every pattern in the answer for `name`, the most telling first. All numbers are finite."""
+    seen = Compared(name, answer, right, allowed, trace)
+    with np.errstate(all="ignore"):
+        if name in trace.given or seen.same(right):  # or too near to be anything else
+            return
+        by_chance = np.array_equal(answer, np.round(answer.real))  # whole numbers may be those of something else
+        if answer.shape != right.shape:
+            looks = [_of_another_shape] if by_chance else [_of_another_value, _of_another_shape]
+        else:
+            looks = [_of_few_numbers, _factors, _of_a_sample, _signs, _places, _zeros, _powers, _by_lines]
+            looks[2:2] = [] if by_chance else [_of_another_value, _combined]  # pragma: no mutate  or a little later
+            looks = looks[:2] if right.size > LARGE else looks  # pragma: no mutate  or it takes long
+        for look in looks:
+            yield from look(seen)
+
+
+def common_factors(trace: Trace) -> dict[str, float]:
+    """What answers are often multiplied by, each by words that say so."""
+    samples, outputs = len(trace["y"]), trace["y"].size // len(trace["y"])
+    counts = {"samples": samples, "outputs": outputs, "targets": samples * outputs, "inputs": trace["X"].shape[1]}
+    lr = float(trace["lr"])
+    return {
+        "doubled": 2.0,
+        "halved": 0.5,
+        "with the other sign": -1.0,
+        **{f"divided by the number of {what}": 1 / count for what, count in counts.items()},
+        **{f"multiplied by the number of {what}": float(count) for what, count in counts.items()},
+        **{f"divided by twice the number of {what}": 0.5 / count for what, count in counts.items()},
+        "multiplied by the learning rate": lr,
+        "divided by the learning rate": 1 / lr,
+        "divided by the learning rate twice": 1 / lr / lr,
+    }
+
+
+def _of_few_numbers(seen: Compared) -> Iterator[Pattern]:
+    answer = seen.answer
+    if not answer.any():
+        yield Pattern("zeros", "All your numbers are 0." if answer.size > 1 else "Yours is 0.")
+    elif answer.size > 1:
+        if ((answer == 0) | (answer == 1)).all() and not (answer == 1).all():
+            yield Pattern("mask", "Your numbers are only 0 and 1: that says where, as a mask does, but not how much.")
+        if (answer == np.max(answer)).all():
+            yield Pattern("constant", f"All your numbers are the same, {plain(answer.flat[0])}.")
+
+
+def _factors(seen: Compared) -> Iterator[Pattern]:
+    """The right numbers, or the right step of an update, times one factor."""
+    answer, right, trace = seen.answer, seen.right, seen.trace
+    old = trace.owner(seen.name) if trace.owner(seen.name) in trace.problem.parameters else None
+    old = old if trace.role(seen.name) == "new" else None
+    if old:
+        answer, right = answer - trace[old], right - trace[old]
+    if not right.any() or not answer.any():
+        return
+
+    def is_times(factor: float) -> bool:
+        for cells in (slice(1000), slice(None)):  # pragma: no mutate  most factors are out after a few cells
+            wanted = factor * right.ravel()[cells]
+            rounding = 4 * max(abs(factor), 1) * seen.allowed.ravel()[cells]  # pragma: no mutate  or so
+            allowed = NEGLIGIBLE * np.abs(wanted) + rounding
+            if not np.all(np.abs(answer.ravel()[cells] - wanted) <= allowed):
+                return False
+        return True
+
+    it, as_right = "Every number is" if answer.size > 1 else "Yours is", "what it should be"
+    if old:
+        it, as_right = "Your step is", "as long as it should be"
+    in_words = {"doubled": f"{it} twice {as_right}.", "halved": f"{it} half {as_right}."}
+    if old:  # of p - dp / lr, in which it is divided once
+        in_words["divided by the learning rate twice"] = f"{it} divided by the rate, and should be multiplied by it."
+    in_words["with the other sign"] = "Your step goes the other way." if old else f"{it} right but for its sign."
+    for times, factor in common_factors(trace).items():
+        if factor != 1 and is_times(factor):
+            yield Pattern(times, in_words.get(times, f"{it} {'the right one' if old else as_right}, {times}."))
+    factor = np.vdot(right, answer) / np.vdot(right, right)
+    if np.count_nonzero(right) > 1 and is_times(factor) and plain(factor) != "1":
+        yield Pattern("proportional", f"{it} {plain(factor)} times {as_right}.")
+
+
+def _of_another_value(seen: Compared) -> Iterator[Pattern]:
+    """The numbers of something else in this step, as they are, transposed, or times a common factor."""
+    for name, value in _others(seen):
+        for transposed, changed in (("", value), (" transposed", value.T)):
+            if changed.shape != seen.answer.shape or (transposed and np.array_equal(value, changed)):
+                continue
+            for times, factor in ({"": 1.0} | common_factors(seen.trace)).items():
+                if _is_close(seen.answer, factor * changed):
+                    how = " and".join(filter(None, [transposed, f" {times}" if times else ""]))
+                    these = "These are the numbers of" if value.size > 1 else "This is"
+                    yield Pattern(f"{name}{how}", f"{these} {name}{',' if how else ''}{how}.")
+
+
+def _others(seen: Compared) -> Iterator[tuple[str, Array]]:
+    """Every other value of the step that has something in it, by name."""
+    for name, value in seen.trace.items():
+        value = np.asarray(value)
+        if name != seen.name and value.dtype.kind in FLOATS and value.any():
+            yield name, value
+
+
+def _of_a_sample(seen: Compared) -> Iterator[Pattern]:
+    """What a sum over the samples would be for one of them, or without one."""
+    step, samples = seen.trace.step(seen.name), len(seen.trace["X"])
+    of_samples = [name for name in step.operands if np.shape(seen.trace[name])[:1] == (samples,)]
+    if samples > 64 or not of_samples:
+        return
+    parts = []
+    for sample in range(samples):
+        alone = np.arange(samples)[:, None] == sample
+        try:
+            part = seen.trace.evaluate(step.code, **{name: seen.trace[name] * alone for name in of_samples})
+        except Exception:  # a line of your own may refuse such numbers
+            return
+        parts.append(np.asarray(part))
+    if any(part.shape != seen.right.shape for part in parts):
+        return
+    if not np.allclose(sum(parts), seen.right, 1e-6):  # pragma: no mutate  or so
+        return
+    told = [(str(sample), part) for sample, part in enumerate(parts) if part.any()]  # of twins, nobody can tell which
+    if alone := [sample for sample, part in told if seen.same(part)]:
+        yield Pattern("one sample", f"This is the part of sample {' or '.join(alone)} alone.")
+    if samples > 2 and (missing := [sample for sample, part in told if seen.same(seen.right - part)]):
+        yield Pattern("a sample missing", f"Sample {' or '.join(missing)} is missing from it.")
+
+
+def _signs(seen: Compared) -> Iterator[Pattern]:
+    """The right sizes with some signs the other way round."""
+    answer, right = seen.answer, seen.right
+    if np.iscomplexobj(answer) or np.iscomplexobj(right) or answer.size == 1:
+        return
+    if not seen.same(np.copysign(right, answer)):
+        return
+    flipped = ~seen.cells(right)
+    if (answer >= 0).all():
+        yield Pattern("no signs", "Every number has the right size, but none of yours is negative.")
+    for axis, line in ((0, "column"), (1, "row")):
+        if answer.ndim == 2 and answer.shape[axis] > 1:
+            whole = (flipped | (right == 0)).all(axis=axis) & flipped.any(axis=axis)
+            if whole.any() and not whole.all() and not flipped[(slice(None), ~whole) if axis == 0 else ~whole].any():
+                where = _numbered(line, np.flatnonzero(whole))
+                yield Pattern(f"signs of a {line}", f"The signs are the other way round in {where}; all else is right.")
+    is_are = "the signs are" if flipped.sum() > 1 else "the sign is"
+    sentence = f"All sizes are right, and {is_are} the other way round at {_cells(flipped)}."
+    yield Pattern("signs", sentence)
+
+
+def _places(seen: Compared) -> Iterator[Pattern]:
+    """The right numbers in other places."""
+    answer, right = seen.answer, seen.right
+    if answer.ndim != 2:
+        return
+    if seen.same(right.T):
+        yield Pattern("transposed", f"This is {seen.name} transposed: rows and columns have changed places.")
+    for axis, line in ((0, "row"), (1, "column")):
+        yours, wanted = np.moveaxis(answer, axis, 0), np.moveaxis(right, axis, 0)
+        off = np.abs(yours[:, None] - wanted[None])
+        near = EXACT * np.abs(wanted) + np.moveaxis(seen.allowed, axis, 0)  # pragma: no mutate  or so
+        is_line = (off <= near).all(axis=2)  # [yours, wanted]  # pragma: no mutate  none is that to the last bit
+        if len(is_line) < 2 or not is_line.any(axis=1).all():
+            continue
+        moved, first = np.flatnonzero(~np.diag(is_line)), is_line.argmax(axis=1)
+        if len(moved) == 2 and is_line[moved, moved[::-1]].all():
+            yield Pattern(f"{line}s swapped", f"{line.capitalize()}s {moved[0]} and {moved[1]} are swapped.")
+        elif len(moved) and len(set(first)) == len(first):
+            yield Pattern(f"{line}s moved", f"The {line}s are right, but in another order.")
+        elif len(moved) and len(set(first)) == 1:
+            yield Pattern(f"{line} repeated", f"Every {line} of yours is {line} {first[0]} of what it should be.")
+
+
+def _zeros(seen: Compared) -> Iterator[Pattern]:
+    """Right numbers, and others that became 0, or should have."""
+    answer, right = seen.answer, seen.right
+    agrees = seen.cells(right)
+    if np.iscomplexobj(answer) or not (agrees & (right != 0)).any():
+        return
+    empty = ~agrees & (answer == 0)
+    if empty.any() and (agrees | empty).all():
+        for key, of in (("negative", right < 0), ("positive", right > 0)):
+            if (empty == of & ~(agrees & (answer == 0))).all():
+                yield Pattern(f"no {key}", f"The numbers that should be {key} are 0; all others are right.")
+        yield Pattern("some zeros", f"All numbers are right but for {_cells(empty)}: 0 in yours, and should not be.")
+    filled = ~agrees & (right == 0)
+    if filled.any() and (agrees | filled).all():
+        yield Pattern("no zeros", f"All numbers are right but for {_cells(filled)}: not 0 in yours, and should be.")
+
+
+def _powers(seen: Compared) -> Iterator[Pattern]:
+    """A square, a root or the size of each number; or each with something added."""
+    answer, right = seen.answer, seen.right
+    it = "Every number is" if answer.size > 1 else "Yours is"
+    powers = {"the square of": right * right, "the square root of": np.sqrt(right), "the size of": np.abs(right)}
+    for key, power in powers.items():
+        if _is_close(answer, power):
+            yield Pattern(key, f"{it} {key} what it should be.")
+    more = answer - right
+    first = more.flat[0]
+    is_large = abs(first) > 1e-6 * np.max(np.abs(right))  # pragma: no mutate  or so
+    near = EXACT * abs(first) + 4 * seen.allowed  # pragma: no mutate  or so
+    is_even = (np.abs(more - first) <= near).all()  # pragma: no mutate  or so
+    if answer.size > 1 and not np.iscomplexobj(more) and is_large and is_even:
+        yield Pattern("moved", f"Every number is {plain(abs(first))} too {'large' if first > 0 else 'small'}.")
+
+
+def _combined(seen: Compared) -> Iterator[Pattern]:
+    """The right numbers combined, one by one, with those of another value."""
+    answer, right = seen.answer, seen.right
+    for name, value in _others(seen):
+        fits = all(a in (1, b) for a, b in zip(value.shape, right.shape, strict=False))
+        says_where = np.isin(value, (0, 1)).all()  # as a mask does, and what is 0 in it is told as zeros
+        if not fits or says_where or not value.ndim == right.ndim == 2:
+            continue
+        combinations = {
+            f"plus {name}": right + value,
+            f"less {name}": right - value,
+            f"times {name}, number by number": right * value,
+            f"times {name}, number by number, and with the other sign": -right * value,
+            f"divided by {name}, number by number": right / value,
+        }
+        for how, expected in combinations.items():
+            near = 1e-10 * (np.abs(expected) + np.abs(right))  # pragma: no mutate  or so
+            if np.isfinite(expected).all() and (np.abs(answer - expected) <= near).all():
+                yield Pattern(how, f"Yours is what it should be, {how}.")
+
+
+def _by_lines(seen: Compared) -> Iterator[Pattern]:
+    """All rows or columns the same, or right, or right times a number of their own."""
+    answer, right = seen.answer, seen.right
+    if answer.ndim != 2 or 1 in answer.shape:
+        return
+    for axis, line in ((1, "row"), (0, "column")):
+        if np.ptp(answer, axis=1 - axis).max() == 0:
+            yield Pattern(f"equal {line}s", f"All {line}s of yours are the same.")
+        agrees = seen.cells(right)
+        whole: Array = np.asarray(agrees.all(axis=axis) & right.any(axis=axis))
+        if whole.any() and not agrees[(slice(None), ~whole) if axis == 0 else ~whole].any():
+            is_are = "is" if whole.sum() == 1 else "are"
+            yield Pattern(f"right {line}s", f"Only {_numbered(line, np.flatnonzero(whole))} {is_are} right.")
+        if (np.count_nonzero(right, axis=axis) < 2).any() or np.iscomplexobj(answer):
+            continue
+        factor = np.sum(right * answer, axis=axis, keepdims=True) / np.sum(right * right, axis=axis, keepdims=True)
+        rounding = 4 * np.maximum(np.abs(factor), 1) * seen.allowed  # pragma: no mutate  or so
+        near = 1e-10 * np.abs(factor * right) + rounding  # pragma: no mutate  or so
+        fits = (np.abs(answer - factor * right) <= near).all()
+        each = [plain(number) for number in factor.flat]
+        if fits and np.all(factor) and len({*each}) > 1:
+            numbers = ", ".join(each[:4]) + ", ..." * (len(each) > 4)
+            own = f"Each {line} is what it should be, times a number of its own: {numbers}."
+            yield Pattern(f"a factor for each {line}", own)
+
+
+REDUCTIONS: dict[str, Callable[..., Any]] = {"sum": np.sum, "mean": np.mean, "largest": np.max}
+
+
+def _of_another_shape(seen: Compared) -> Iterator[Pattern]:
+    """The right numbers added up or not added up, transposed or picked; or every number times every other."""
+    answer, right = seen.answer, seen.right
+    if answer.ndim == 1 < answer.size < right.size and np.array_equal(answer, right[right != 0]):
+        yield Pattern(
+            "picked", "These are some of its numbers, all that are not 0: whoever picks cells loses the shape."
+        )
+    operands = [np.asarray(seen.trace[each]) for each in seen.trace.step(seen.name).operands]
+    for one, other in permutations([each for each in operands if each.ndim == 2], 2):
+        if answer.shape == (one.size, other.size) and _is_close(answer, np.outer(one, other)):
+            yield Pattern("outer", "It is every number times every other, as np.outer gives: `@` adds up over samples.")
+    if answer.shape == right.T.shape and right.ndim == 2 and seen.same(right.T):
+        yield Pattern("transposed", f"It is {seen.name} transposed.")
+    axes = {"rows": 0, "columns": 1, "numbers": None} if right.ndim == 2 else {"numbers": None}
+    found = [
+        (f"{what} of", along, np.asarray(how(right, axis=axis, keepdims=keep)))
+        for (along, axis), (what, how), keep in product(axes.items(), REDUCTIONS.items(), (True, False))
+    ]
+    for times, factor in ({"": 1.0} | common_factors(seen.trace)).items():
+        also = f", {times}" if times else ""
+        for what, along, reduced in found:
+            if reduced.shape == answer.shape and _is_close(answer, factor * reduced):
+                yield Pattern(f"{what} {along}{also}", f"It is the {what} the {along} that it should have{also}.")
+
+
+def _is_close(one: Array, other: Array) -> bool:
+    return np.allclose(one, other, EXACT, 0)  # pragma: no mutate  others are far away
+
+
+def _cells(where: Array) -> str:
+    """Cells in words: the only one, or how many and the first."""
+    count = int(np.count_nonzero(where))
+    first = list(map(int, np.argwhere(where)[0]))
+    return f"{first}" if count == 1 else f"{count} of them, the first at {first}"
+
+
+def _numbered(line: str, at: Array) -> str:
+    numbers = [str(int(each)) for each in at]
+    return f"{line} {numbers[0]}" if len(numbers) == 1 else f"{line}s {', '.join(numbers[:-1])} and {numbers[-1]}"

@@ -1,0 +1,310 @@
+"""Lines that are one slip of the pen away from the right one: another name, another sign, parentheses moved.
+
+The mistakes in `mistakes.py` are those that are worth a name and a story. These need neither: they are made from the
+right line of any layer or loss, one change at a time, so they are known for layers of your own as well.
+"""
+
+import ast
+import copy
+import dis
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import chain, combinations, product
+from types import CodeType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backprop_lab.nn.lines import is_a_line_of_ours
+from backprop_lab.step.trace import Trace
+
+SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@", ast.Pow: "**"}
+OTHER_SIGNS: dict[type[ast.operator], tuple[type[ast.operator], ...]] = {
+    ast.Add: (ast.Sub, ast.Mult),
+    ast.Sub: (ast.Add, ast.Mult, ast.Div),
+    ast.Mult: (ast.MatMult, ast.Add, ast.Sub, ast.Div),
+    ast.Div: (ast.Mult, ast.Add, ast.Sub),
+    ast.MatMult: (ast.Mult,),
+    ast.Pow: (ast.Mult,),
+}
+QUESTIONS = {ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.LtE: "<=", ast.Eq: "==", ast.NotEq: "!="}
+FUNCTIONS = (
+    ("maximum", "minimum", "max", "min"),
+    ("sum", "mean", "max"),
+    ("exp", "log"),
+    ("tanh", "tan", "sinh", "cosh"),
+)
+OTHER_NUMBERS = {0: (1,), 1: (2, 0), 2: (1, 3, 4)}
+IN_PLACE_OF_A_NAME = ("{}.T", "-{}", "{} ** 2", "np.abs({})", "{} > 0", "np.sqrt({})", "np.sign({})", "np.mean({})",
+    "np.sum({})", "1 - {}", "np.tanh({})", "np.exp({})", "np.maximum({}, 0)", "np.mean({}, axis=0)",
+    "np.sum({}, axis=0)")  # fmt: skip
+OF_0_AND_1 = ("{}.T", "-{}", "1 - {}")  # of these alone: the others would hold only since the numbers are 0 and 1
+AROUND_A_PART = {"({}) ** 2": "a square", "np.abs({})": "np.abs", "np.sqrt({})": "a root", "np.sign({})": "np.sign",
+    "np.maximum({}, 0)": "np.maximum", "({}).T": "a transpose"}  # fmt: skip
+OFF_EVERY_CLASS = "1 is taken off every class; only off the true one: take off y, or write `[range(N), labels] -= 1`"
+
+Change = tuple[ast.expr, str]  # what may be typed in place of a part of a line, and what the slip is, in words
+Way = tuple[tuple[str, int | None], ...]  # the fields, and places in them, that lead to a part of a line
+
+
+class Slip(NamedTuple):
+    """A line with one slip in it, the same compiled, and what the slip is, in words."""
+
+    line: str
+    code: CodeType
+    words: str
+
+
+def one_slip_away(trace: Trace, name: str) -> tuple[Slip, ...]:
+    """Every line that is one slip away from the right one for `name`, the likeliest first."""
+    data = {each: np.asarray(trace[each]) for each in ("X", "y")}
+    binary = tuple(each for each, x in data.items() if ((x == 0) | (x == 1)).all())
+    has_classes = "y" in binary and data["y"].shape[1] > 1 and bool((data["y"].sum(axis=1) == 1).all())
+    return _slips(trace.step(name).code, tuple(trace.names), binary, has_classes)
+
+
+def likely_slips(trace: Trace, name: str, function: Any) -> tuple[Slip, ...]:
+    """Those of them that somebody may have made: all, or those that can be seen in the learner's function.
+
+    The line of a part of your own may be one that nobody would write, such as one by a complex step, or that a learner
+    would write in another way; then a slip in it is no help.
+    """
+    step, slips = trace.step(name), one_slip_away(trace, name)
+    return (
+        slips
+        if is_a_line_of_ours(step.kind, step.result, step.template)
+        else tuple(slip for slip in slips if shows(function, slip.line))
+    )
+
+
+@lru_cache(maxsize=256)
+def _slips(code: str, names: tuple[str, ...], binary: tuple[str, ...], has_classes: bool) -> tuple[Slip, ...]:
+    tree = _parsed(code)
+    found: dict[str, Slip] = {}
+    each = [_changes(line, names, binary, has_classes) for line in (tree, _from_the_right(tree))]
+    for changed, words in chain(*each):
+        line = ast.unparse(changed)
+        if line != code and line not in found:
+            found[line] = Slip(line, compile(line, "<a line with a slip>", "eval"), words)
+    return tuple(found.values())
+
+
+def _changes(line: ast.expr, names: Sequence[str], binary: Sequence[str], has_classes: bool) -> Iterator[Change]:
+    """Each line with one change."""
+    for way, part in _parts(line):
+        for other, slip in _changed(part, names, binary, has_classes):
+            yield _replaced(line, way, other), slip
+    used = [(way, part.id) for way, part in _parts(line) if isinstance(part, ast.Name) and part.id in names]
+    operands = list(dict.fromkeys(name for _, name in used))
+    for operand, name in product(operands, names):
+        if name != operand:  # wherever it stands
+            yield _renamed(line, {operand: name}), f"{name} used where {operand} was meant"
+    for one, two in combinations(operands, 2):
+        yield _renamed(line, {one: two, two: one}), f"{one} and {two} have changed places"
+    for way, part in _parts(line):
+        if way and isinstance(part, ast.BinOp) and not isinstance(part.op, ast.Pow):  # around all it would give it away
+            for template, what in AROUND_A_PART.items():
+                around = _parsed(template.format(ast.unparse(part)))
+                yield _replaced(line, way, around), f"{what} that does not belong there"
+
+
+def _changed(part: ast.expr, names: Sequence[str], binary: Sequence[str], has_classes: bool) -> Iterator[Change]:
+    """What may be typed in place of one part of a line, or of the whole line."""
+    match part:
+        case ast.BinOp():
+            yield from _of_a_sign(part)
+            match part:
+                case ast.BinOp(scores, ast.Sub(), ast.Name("y")):
+                    one = OFF_EVERY_CLASS if has_classes else "a 1 where y was meant"
+                    yield ast.BinOp(scores, ast.Sub(), ast.Constant(1)), one
+                    if has_classes:  # as `[:, labels] -= 1` does where only some occur
+                        yield ast.BinOp(scores, ast.Sub(), _parsed("y.max(axis=0)")), one
+        case ast.Compare(left, [op], [right]) if type(op) in QUESTIONS:
+            for other, sign in QUESTIONS.items():
+                if not isinstance(op, other):
+                    meant = f"a `{sign}` where `{QUESTIONS[type(op)]}` was meant"
+                    yield ast.Compare(left, [other()], [right]), meant
+        case ast.UnaryOp(ast.USub(), positive):
+            yield positive, f"the minus before {ast.unparse(positive)} is missing"
+        case ast.Attribute(matrix, "mT" | "T"):
+            name = ast.unparse(matrix)
+            yield matrix, f"{name} should be transposed"
+            yield (
+                _parsed(f"{name}.reshape({name}.T.shape)"),
+                "reshape keeps the order of the numbers, which a transpose changes",
+            )
+        case ast.Call():
+            yield from _of_a_call(part)
+        case ast.Constant(int() as number):
+            for less_or_more in OTHER_NUMBERS.get(number, ()):
+                yield ast.Constant(less_or_more), f"a {less_or_more} where {number} was meant"
+        case ast.Name(name) if name in names:
+            for template in OF_0_AND_1 if name in binary else IN_PLACE_OF_A_NAME:
+                used = template.format(name)
+                yield _parsed(used), f"`{used}` used where {name} itself was meant"
+
+
+def _of_a_sign(part: ast.BinOp) -> Iterator[Change]:
+    """Other parentheses, another sign, its sides swapped, one of them missing, or transposed otherwise."""
+    left, op, right = part.left, part.op, part.right
+    sign = SIGNS.get(type(op))
+    if sign is None:
+        return
+    yield from _regrouped(part, sign)
+    for other in OTHER_SIGNS[type(op)]:
+        yield ast.BinOp(left, other(), right), f"a `{SIGNS[other]}` where `{sign}` was meant"
+    if isinstance(op, ast.Sub | ast.Div | ast.MatMult | ast.Pow):
+        yield ast.BinOp(right, op, left), f"a `{sign}` with its two sides swapped"
+    match left:
+        case ast.BinOp(a, ast.Add() | ast.Sub() as inner, b) if isinstance(op, ast.Pow):
+            yield ast.BinOp(ast.BinOp(a, op, right), inner, ast.BinOp(b, op, right)), "each has a power of its own"
+    if isinstance(op, ast.Add | ast.Sub | ast.Mult | ast.Div):
+        for kept, lost in ((left, right), (right, left)):
+            if isinstance(lost, ast.Name | ast.Constant):
+                yield kept, f"{ast.unparse(lost)} is missing"
+    if isinstance(op, ast.MatMult):
+        one, two = _untransposed(left), _untransposed(right)
+        ways = [((one, ast.Attribute(one, "mT")), (two, ast.Attribute(two, "mT")))]
+        for first, second in (ways[0], ways[0][::-1]):
+            for a, b in product(first, second):
+                yield ast.BinOp(a, op, b), "the two factors of a product, in another order or transposed otherwise"
+
+
+def _untransposed(part: ast.expr) -> ast.expr:
+    return part.value if isinstance(part, ast.Attribute) and part.attr in ("mT", "T") else part
+
+
+def _regrouped(part: ast.BinOp, sign: str) -> Iterator[Change]:
+    """The same names and signs with other parentheses, such as X @ (W + b)."""
+    slip = "parentheses are missing or in another place, so that `{}` goes before `{}`"
+    sides = [(part.left, part.right)] + [(part.right, part.left)] * isinstance(part.op, ast.Mult)  # a * b is b * a
+    for left, right in sides:
+        for a, inner, b in _either_way(left):
+            if type(inner) is not type(part.op):
+                other = SIGNS.get(type(inner), "")  # pragma: no mutate  all of our lines are there
+                yield ast.BinOp(a, inner, ast.BinOp(b, part.op, right)), slip.format(sign, other)
+        for a, inner, b in _either_way(right):
+            if type(inner) is not type(part.op):
+                other = SIGNS.get(type(inner), "")  # pragma: no mutate  all of our lines are there
+                yield ast.BinOp(ast.BinOp(left, part.op, a), inner, b), slip.format(sign, other)
+        if isinstance(right, ast.Compare) and type(right.ops[0]) in QUESTIONS:
+            compared = ast.Compare(ast.BinOp(left, part.op, right.left), right.ops, right.comparators)
+            yield compared, slip.format(sign, QUESTIONS[type(right.ops[0])])
+
+
+def _either_way(part: ast.expr) -> list[tuple[ast.expr, ast.operator, ast.expr]]:
+    """The two sides of a part with their sign between them, and the other way round too if it is a product."""
+    if not isinstance(part, ast.BinOp):
+        return []
+    ways = [(part.left, part.op, part.right), (part.right, part.op, part.left)]
+    return ways[: 1 + isinstance(part.op, ast.Mult)]
+
+
+def _of_a_call(call: ast.Call) -> Iterator[Change]:
+    """Another function, or axis, or none."""
+    if not isinstance(call.func, ast.Attribute):
+        return
+    module, short = call.func.value, call.func.attr
+    called = ast.unparse(call.func)
+    for family in FUNCTIONS:
+        for other in family if short in family else ():
+            if other != short:
+                renamed = ast.Attribute(module, other)
+                yield ast.Call(renamed, call.args, call.keywords), f"{other} where {short} was meant"
+    for at, keyword in enumerate(call.keywords):
+        rest = call.keywords[:at] + call.keywords[at + 1 :]
+        yield ast.Call(call.func, call.args, rest), f"{called} without {keyword.arg}"
+        match keyword:
+            case ast.keyword("axis", ast.Constant(0 | 1 as axis)):
+                along = ast.keyword("axis", ast.Constant(1 - axis))
+                yield ast.Call(call.func, call.args, [*rest, along]), f"{called} along the other axis"
+    yield ast.Call(call.func, call.args, []), f"{called} without an axis adds up everything"
+    if short in ("sum", "mean") and "axis" not in [keyword.arg for keyword in call.keywords]:
+        for axis in (0, 1):
+            along = ast.keyword("axis", ast.Constant(axis))
+            yield (
+                ast.Call(call.func, call.args, [*call.keywords, along]),
+                f"{called} along one axis only, as Python's own sum goes",
+            )
+    yield call.args[0] if call.args else module, f"{short} is missing"
+    match call.args:
+        case [ast.BinOp(base, ast.Pow() as power, exponent), *others]:
+            late = ast.BinOp(ast.Call(call.func, [base, *others], call.keywords), power, exponent)
+            yield late, f"`**` comes after {short}, and should come before it"
+
+
+def powers_divided(function: Any) -> list[int]:
+    """The number below each `** 1 / 2` in a function, which is no root, but half of the power 1."""
+    code = getattr(function, "__code__", None)
+    read = dis.get_instructions(code) if isinstance(code, CodeType) else ()
+    each = [(x.argval, x.argrepr) for x in read if x.argrepr != "*"]
+    return [
+        part
+        for (power, _), (_, raised), (part, _), (_, divided) in zip(each, each[1:], each[2:], each[3:], strict=False)
+        if (power, raised, divided) == (1, "**", "/") and isinstance(part, int)  # 2 * d ** 1 / 2 is (2 * d ** 1) / 2
+    ]
+
+
+def shows(function: Any, line: str) -> bool:
+    """Whether a function may have a line in it: each of its names and numbers at least as often."""
+    code = getattr(function, "__code__", None)
+    return isinstance(code, CodeType) and _words(compile(line, "<a line>", "eval")) <= _words(code)
+
+
+def _words(code: CodeType) -> Counter[Any]:
+    """How often each name and number is loaded in compiled Python; some versions load two names at once."""
+    loaded = [each for each in dis.get_instructions(code) if each.opname.startswith("LOAD")]
+    words = chain(*(each.argval if isinstance(each.argval, tuple) else (each.argval,) for each in loaded))
+    return Counter("mT" if word == "T" else word for word in words)
+
+
+# The parts of a line
+
+
+def _parsed(line: str) -> ast.expr:
+    return ast.parse(line, mode="eval").body
+
+
+def _from_the_right(line: ast.expr) -> ast.expr:
+    """The same line with a * b * c as a * (b * c), whose parts are others."""
+    match line:
+        case ast.BinOp(ast.BinOp(a, ast.Mult(), b), ast.Mult(), c):
+            return ast.BinOp(a, ast.Mult(), ast.BinOp(b, ast.Mult(), c))
+    return line
+
+
+def _parts(line: ast.AST, way: Way = ()) -> Iterator[tuple[Way, ast.expr]]:
+    """Every expression in a line, with the way to it, from the outside in."""
+    if isinstance(line, ast.expr):
+        yield way, line
+    for field, value in ast.iter_fields(line):
+        several: Iterable[tuple[int | None, Any]] = enumerate(value) if isinstance(value, list) else [(None, value)]
+        for at, child in several:
+            if isinstance(child, ast.AST):
+                yield from _parts(child, (*way, (field, at)))
+
+
+def _replaced(line: ast.expr, way: Way, new: ast.expr) -> ast.expr:
+    """A copy of a line with another part in one place."""
+    if not way:
+        return new
+    line = copy.deepcopy(line)
+    node: Any = line
+    for field, at in way[:-1]:
+        node = getattr(node, field) if at is None else getattr(node, field)[at]
+    field, at = way[-1]
+    if at is None:
+        setattr(node, field, new)
+    else:
+        getattr(node, field)[at] = new
+    return line
+
+
+def _renamed(line: ast.expr, new: dict[str, str]) -> ast.expr:
+    """A copy of a line with other names."""
+    line = copy.deepcopy(line)
+    for node in ast.walk(line):
+        if isinstance(node, ast.Name):
+            node.id = new.get(node.id, node.id)
+    return line

@@ -1,0 +1,165 @@
+"""An answer beside the right value: which of its numbers are near enough.
+
+An answer may differ from the trace by rounding, which is relative to all terms of a sum (see `rounding.py`):
+    1e-11 of the value itself         twelve digits were written down
+    8 eps of all the terms            eps is 2.2e-16, or 1.2e-7 if the answer is float32
+    1e-290, or 1e-30 if float32       smaller numbers underflow on the way (1e-4 if the trace is in float16)
+A cell is also right if it is what NumPy prints of the value, to eight decimals, as for numbers copied from the screen;
+and a float32 or float16 is right if it is the nearest to the value.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from backprop_lab.checks.rounding import FLOAT32, FLOAT64, ROUNDINGS, eps_of, terms_in
+from backprop_lab.feedback.answers import as_floats, read
+from backprop_lab.nn.layers import Array
+from backprop_lab.step.trace import Trace
+
+DIGITS = 1e-11
+TOO_MANY = 100  # times the numbers asked for: the shape is wrong, and the numbers are not compared
+VANISHING = 1e-290, 1e-30, 1e-4  # what comes of smaller numbers than a float64, float32 and float16 can hold
+
+
+def compare(name: str, answer: Any, trace: Trace, digits: int | None = None) -> "Comparison":
+    """An answer for `name` beside the trace's value. Raises NoAnswerError if it holds no numbers."""
+    right = np.asarray(trace[name])
+    with np.errstate(all="ignore"):  # huge numbers may overflow on the way
+        array = read(name, answer)
+        floats = as_floats(name, right)  # pragma: no mutate  it has numbers, so no sentence names it
+        if array.size > TOO_MANY * (right.size + 1):  # pragma: no mutate  or so
+            array = np.broadcast_to(0.0, array.shape)  # pragma: no mutate  only its shape is told
+            return Comparison(name, trace, array, floats, array, FLOAT64, digits)  # pragma: no mutate  likewise
+        eps = max(eps_of(array), eps_of(right))
+        numbers = as_floats(name, array)
+        if np.iscomplexobj(numbers) and not np.any(numbers.imag):
+            numbers = numbers.real
+        if right.ndim == 0 and numbers.size == 1:
+            numbers = numbers.reshape(())
+        are_real = array.dtype.kind == "f" and not np.iscomplexobj(floats)
+        nearest = floats.astype(array.dtype) if are_real else floats
+        nearest = np.where(np.isfinite(nearest), nearest, floats)  # pragma: no mutate  a float16 holds none above 65504
+        return Comparison(name, trace, numbers, floats, nearest, eps, digits)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """An answer and the right value, both as float64 or complex128; `nearest` is that value in the answer's precision.
+
+    `eps` is the coarsest rounding of the two, and `digits` how many digits were copied, if that is what was done.
+    """
+
+    name: str
+    trace: Trace
+    answer: Array
+    right: Array
+    nearest: Array
+    eps: float
+    digits: int | None = None
+
+    @cached_property
+    def terms(self) -> Array:
+        terms = as_floats(self.name, terms_in(self.trace)[self.name].terms).real  # pragma: no mutate  they are numbers
+        return np.where(np.isfinite(terms), terms, np.abs(self.right))
+
+    @property
+    def fits(self) -> bool:
+        """Whether the answer has the right shape."""
+        same: bool = self.answer.shape == self.right.shape
+        return same
+
+    @property
+    def can_be_explained(self) -> bool:
+        """Whether the answer has numbers, and not too many to look at each."""
+        return bool(0 < self.answer.size <= TOO_MANY * (self.right.size + 1))  # pragma: no mutate  or so
+
+    @cached_property
+    def right_cells(self) -> Array:
+        """Which numbers of an answer of the right shape are right; inf and nan where just these are."""
+        near = self.agrees(self.answer, self.right, self.terms) & np.isfinite(self.right)  # any is near inf
+        right: Array = near | (self.answer == self.nearest) | (np.isnan(self.answer) & np.isnan(self.right))
+        return right
+
+    @property
+    def is_right(self) -> bool:
+        return bool(self.fits and self.right_cells.all())
+
+    @property
+    def has_right_numbers(self) -> bool:
+        """Whether the numbers are right, in order, whatever the shape."""
+        if self.answer.size != self.right.size:
+            return False
+        return bool(self.agrees(self.answer.ravel(), self.right.ravel(), self.terms.ravel()).all())
+
+    @property
+    def is_rounding_alone(self) -> bool:
+        """Whether rounding is as large as every number of the right value: an answer within it tells nothing."""
+        floor = ROUNDINGS * self.eps * self.terms + self._vanishing * (self.right != 0)
+        is_exact = eps_of(np.asarray(self.trace[self.name])) == 0
+        return not is_exact and bool(floor.any()) and not bool((np.abs(self.right) > floor).any())
+
+    def agrees(self, answer: Array, value: Array, terms: Array) -> Array:
+        """Which cells of `answer` are those of `value` within the rounding of all terms of a cell."""
+        near: Array = np.abs(answer - value) <= self.allowed(value, terms)  # pragma: no mutate  none is that to the bit
+        return near if near.all() else near | _as_printed(answer, value, ~near)  # pragma: no mutate  or it takes longer
+
+    def allowed(self, value: Array, terms: Array) -> Array:
+        """By how much each cell may be off."""
+        size, terms = np.abs(value), np.where(np.isfinite(terms), terms, np.abs(value))
+        allowed: Array = max(DIGITS, self.eps) * size + ROUNDINGS * min(self.eps, self._computed_in) * terms
+        if self.digits:
+            some = np.where(size > 0, size, 1)  # pragma: no mutate  where it is 0, nothing is added below
+            unit = 10.0 ** (np.floor(np.log10(some)) - self.digits + 1)
+            allowed = allowed + (0.5 + 1e-9) * unit * (size > 0)
+        return allowed + self._vanishing
+
+    @property
+    def _vanishing(self) -> float:
+        if self._computed_in > FLOAT32:
+            return VANISHING[2]
+        return VANISHING[self.eps >= FLOAT32]
+
+    @property
+    def _computed_in(self) -> float:
+        """The coarsest numbers that an answer is taken to be computed in; in a float16 it is only kept."""
+        return max(FLOAT32, eps_of(np.asarray(self.trace[self.name])))
+
+    def gives(self, value: Any, terms: Any, answer: Array) -> bool:
+        """Whether another value, with the terms of its own line, is this answer."""
+        value = as_floats(self.name, np.asarray(value))  # pragma: no mutate  it has numbers, so no sentence names it
+        if value.shape != answer.shape:
+            return False
+        sizes = as_floats(self.name, np.asarray(terms)).real  # pragma: no mutate  likewise
+        return bool(self.agrees(answer, value, np.abs(value) + sizes).all())
+
+    def does_no_harm(self, value: Any) -> bool:
+        """Whether another value happens to be the right one."""
+        exact = replace(self, eps=FLOAT64)
+        return exact.gives(value, terms_in(self.trace)[self.name].terms, self.right)
+
+    @property
+    def decimals(self) -> int | None:
+        """To how many decimals the answer is the right value rounded, if it is, and if that can be no coincidence."""
+        answer, value = self.answer, self.right
+        for decimals in range(8):
+            unit = 10.0**-decimals
+            rounded = np.abs(answer - np.round(answer, decimals)) <= 1e-7 * np.minimum(unit, np.abs(answer))
+            near = np.abs(answer - value) <= 0.5000001 * unit
+            if rounded.all() and near.all() and np.max(np.abs(value)) >= 100 * unit:
+                return decimals
+        return None
+
+
+def _as_printed(answer: Array, value: Array, at: Array) -> Array:
+    """Which cells `at` are what NumPy prints: eight decimals, or eight and a power of ten if all are small."""
+    if np.iscomplexobj(value) or not np.isfinite(value).all():  # pragma: no mutate  which nobody copies
+        return np.zeros(np.shape(value), dtype=bool)  # pragma: no mutate  none
+    formats = (".8f", ".8e") if np.max(np.abs(value)) >= 1e-4 else (".8e",)
+    near = np.abs(answer - value) <= 1e-8 * np.maximum(1, np.abs(value))  # pragma: no mutate  no other need be printed
+    same: Array = np.asarray(at & near)  # pragma: no mutate  more would take longer
+    printed = [[float(f"{number:{f}}") for number in np.asarray(value)[same]] for f in formats]
+    same[same] = np.any([np.asarray(answer)[same] == numbers for numbers in printed], axis=0)
+    return same

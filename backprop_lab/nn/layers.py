@@ -1,0 +1,485 @@
+"""The layers of a network: each turns an input `X` into an output `Y`, and a gradient `dY` back into `dX`.
+
+A layer is its lines of NumPy, and nothing else: `formulas` has one for each of its results, in which `{X}`, `{W}`,
+`{dY}` ... stand for names such as `H1`, `W2`, `dY2`. The docstring above them derives them. `dX` always means
+d(loss)/dX and has the shape of `X`. Samples are rows: `X` is (N, D), one sample a row. What the lines give are pure
+functions of arrays: no layer remembers what passed through it.
+
+Each backward pass is the chain rule written out for one entry, as in Rumelhart, Hinton and
+Williams, "Learning representations by back-propagating errors", Nature 323 (1986) 533-536.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Number
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from backprop_lab.nn.lines import Array as Array
+from backprop_lab.nn.lines import Part, check_number, check_seed, is_same
+
+FLOATS, WHOLE, NUMBERS = "fc", "iu", "iufcO"  # kinds of dtype; O is of objects, such as fractions
+
+
+class Layer(Part):
+    """What a layer is made of: `formulas`, with a line for `Y`, for `dX`, and for the gradient of each parameter.
+
+    `learnt` names the parameters, such as ("W", "b"), whose gradients are then `dW` and `db`. Before `Y` there may
+    be other lines, and after it others for intermediate gradients, such as `dXhat`. The constructor takes the
+    parameters in order or by name, then its own numbers, such as a slope. Its output is named by its `letter` and a
+    number: Y if it has parameters, H if not, unless it sets another.
+
+    One whose parameters a seed can draw has `redrawn(rng)`, as Linear does: the same layer with others. One that
+    chance has a part in has `drawn(shape, rng)`, as Dropout does: what a step draws for an input X of that shape, which
+    its lines call `{mask}`. `rng` depends on its `seed`, its place and the number of the step, and on nothing else.
+    """
+
+    letter: ClassVar[str] = ""
+    penalised: ClassVar[tuple[str, ...]] = ()  # of what is learnt, what a penalty and a decay make small
+    is_elementwise: ClassVar[bool] = False  # whether each cell of Y comes from the same cell of X, and from no other
+    can_die: ClassVar[bool] = False  # whether a unit can give 0 for every sample, and then pass no gradient back
+    is_never_negative: ClassVar[bool] = False  # whether its output is always 0 or more
+    _around = ("X", "Y")
+
+    def __init__(self, *values: Any, **named: Any) -> None:
+        names = (*self.learnt, *self.own_names())
+        given = dict(zip(names, values, strict=False)) | named
+        if len(values) > len(names) or not given.keys() <= {*names} or any(name not in given for name in self.learnt):
+            takes = f"takes {', '.join(names)}" if names else "takes nothing"
+            raise TypeError(
+                f"{type(self).__name__} {takes}; got {', '.join(map(repr, values)) or ', '.join(named) or 'nothing'}"
+            )
+        self.__dict__.update(given | {name: as_readonly_array(name, given[name]) for name in self.learnt})
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name} {p.shape}' for name, p in self.parameters.items())})"
+
+    @property
+    def known_name(self) -> str:
+        """Linear, or a name of ACTIVATIONS, for one of ours as it is; "" for any other."""
+        if type(self) is Linear:
+            return "Linear" if vars(self).keys() == {"W", "b"} else ""
+        return next((name for name, ours in ACTIVATIONS.items() if is_same(self, ours)), "")
+
+    @property
+    def parameters(self) -> dict[str, Array]:
+        """Its parameters by name, read-only."""
+        return {name: self.__dict__[name] for name in self.learnt}
+
+    @property
+    def is_weighted_sum(self) -> bool:
+        """Whether it multiplies its input by `W`, and may add `b`, as its line says."""
+        return self.formulas["Y"] in ("{X} @ {W} + {b}", "{X} @ {W}")
+
+    def with_parameters(self, parameters: Mapping[str, Any]) -> Self:
+        """The same layer with other parameters; whatever a subclass added stays."""
+        if not self.learnt:
+            return self
+        layer = object.__new__(type(self))
+        others = {name: parameters[name] for name in self.learnt}
+        for name, array in others.items():
+            if not can_be_kept(array, self.__dict__[name]):
+                others[name] = as_readonly_array(name, array)
+        layer.__dict__.update(self.__dict__ | others)
+        layer._check_shapes()
+        return layer
+
+    def _check_shapes(self) -> None:
+        """Raise ValueError where the parameters do not go together."""
+
+    def check_input(self, X: Array) -> None:
+        """Raise ValueError where X does not fit the layer."""
+
+    def forward(self, X: Array) -> Array:
+        """Y (N, H) for X (N, D); stacks of them, (S, N, D), too. Raises ValueError where X does not fit the layer.
+
+        A layer that draws, such as Dropout, is left out: X itself comes out, as when a network is used.
+        """
+        self.check_input(X)
+        if hasattr(self, "drawn"):
+            return np.asanyarray(X)
+        (Y,) = self._results(("Y",), {"X": X, **self.parameters})
+        return np.asanyarray(Y)
+
+    def backward(self, X: Array, dY: Array) -> Array:
+        """dX (N, D) for what came in, X, and the gradient of what left, dY (N, H).
+
+        Raises ValueError for a layer that draws: what it has drawn belongs to a step.
+        """
+        if hasattr(self, "drawn"):
+            raise ValueError(f"{self!r} goes back through the mask of a step, which trace(problem) has")
+        (dX,) = self._results(("dX",), {"X": X, **self.parameters, "dY": dY})
+        return np.asanyarray(dX)
+
+    def gradients(self, X: Array, dY: Array) -> dict[str, Array]:
+        """The gradient of each parameter, by the parameter's name."""
+        names = tuple(f"d{name}" for name in self.learnt)
+        found = self._results(names, {"X": X, **self.parameters, "dY": dY}) if names else []
+        return dict(zip(self.learnt, found, strict=True))
+
+
+def as_readonly_array(name: str, value: Any) -> Array:
+    """A read-only copy of `value` as an array, whole numbers as floats, which don't wrap round where they grow large.
+
+    Raises ValueError, naming `name`, if it is not a full table of numbers.
+    """
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError(f"{name} must hold a number in every cell, but some are masked: fill them first")
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} must be a full table of numbers, but its rows differ in length") from None
+    of_objects = array.dtype.kind == "O"
+    if array.dtype.kind not in NUMBERS or (of_objects and not all(isinstance(v, Number) for v in array.flat)):
+        raise ValueError(f"{name} must hold numbers, got {array.dtype}: {_no_numbers(name, value, array)}")
+    if of_objects and any(isinstance(v, float) for v in array.flat) and all(map(_is_plain, array.flat)):
+        array = array.astype(float)  # a column of True and False among floats  # pragma: no mutate  None is float
+    kind = np.result_type(array, np.float32) if array.dtype.kind in WHOLE else array.dtype  # int64 becomes float64
+    array = array.astype(kind)  # a copy, in the same memory layout: a sweep chooses one for speed
+    array.setflags(write=False)
+    return array
+
+
+def _is_plain(number: Any) -> bool:
+    return isinstance(number, float | int | np.bool | np.integer)
+
+
+def _no_numbers(name: str, value: Any, array: Array) -> str:
+    """What there is in place of numbers, and the line that makes numbers of it or leaves it out."""
+    if array.dtype.kind == "O" and array.ndim == 2:
+        wrong = np.array([[not isinstance(v, Number) for v in row] for row in array])
+        row, column = np.argwhere(wrong)[0]
+        names = getattr(value, "columns", None)  # of a DataFrame
+        columns = list(range(array.shape[1])) if names is None else list(names)
+        kept = [each for each, column_of in zip(columns, wrong.T, strict=True) if not column_of.any()]
+        found = f"in row {row} of column {columns[column]!r} stands {array[row, column]!r}"
+        matrix = name if isinstance(value, np.ndarray) else f"np.array({name})"
+        chosen = f"{matrix}[:, {kept}].astype(float)" if names is None else f"{name}[{kept}]"
+        return f"{found}. {chosen} leaves such columns out." if kept else found
+    if array.dtype.kind == "b":
+        return f"{value!r}. np.asarray({name}, float) makes 0 and 1 of them."
+    if array.dtype.kind == "U" and array.ndim == 1 and array.size:
+        return f"{value!r}. one_hot({name}) makes a row of 0 and 1 of each name."
+    return repr(value)
+
+
+class Linear(Layer):
+    """A fully connected layer: every output is a weighted sum of all inputs, plus a bias, if it has one.
+
+    `X` is (N, D), `W` (D, H) and `b` (1, H): D numbers per sample come in, and H go out, so `Y` and `dY` are (N, H).
+    One output is Y[n, h] = sum over d of X[n, d] W[d, h] + b[0, h]. By the chain rule, a gradient is the sum, over all
+    outputs that a number has a part in, of their gradients times the slope of each with respect to it.
+
+    So
+        dX[n, d] = sum over h of dY[n, h] W[d, h]    every output that X[n, d] feeds
+        dW[d, h] = sum over n of X[n, d] dY[n, h]    every sample that W[d, h] weighs
+        db[0, h] = sum over n of dY[n, h]            every sample that b[0, h] shifts
+
+    `@` sums over the last index of its left factor and the first of its right one. For dX the sum is over h, which is
+    last in both, so `W` is transposed; for dW it is over n, which is first in both, so `X` is. `.mT` is the transpose
+    of the last two axes. `keepdims=True` keeps db a row, (1, H), as `b` is. No line divides by N: where the loss is a
+    mean, dY has been divided already.
+
+    `W` and `b` are kept read-only. Raises ValueError if `b` is not one row as wide as `W`, or if `X` is not D wide.
+    """
+
+    W: Array
+    b: Array
+    learnt, penalised = ("W", "b"), ("W",)
+    formulas: ClassVar = {
+        "Y": "{X} @ {W} + {b}",
+        "dX": "{dY} @ {W}.mT",
+        "dW": "{X}.mT @ {dY}",
+        "db": "{dY}.sum(axis=0, keepdims=True)",
+    }
+
+    def __init__(self, W: Any, b: Any = None) -> None:
+        if b is None:  # the same lines, without b and db
+            lines = {name: self.formulas[name] for name in ("Y", "dX", "dW")}
+            self.__dict__.update(learnt=("W",), formulas=lines | {"Y": lines["Y"].removesuffix(" + {b}")})
+        super().__init__(*((W, b)[: len(self.learnt)]))
+        self._check_shapes()
+
+    def _check_shapes(self) -> None:
+        W = self.W.shape
+        if len(W) < 2 or 0 in W:
+            raise ValueError(f"W must have shape (inputs, outputs), such as (3, 4); got {W}")
+        if "b" not in self.learnt:
+            return
+        b = self.b.shape
+        if b[-2:] != (1, W[-1]):
+            sentence = f"b must be one row as wide as W, of shape (1, {W[-1]}); got b {b} for W {W}"
+            is_row = len(W) == 2 and self.b.size == W[1]
+            raise ValueError(f"{sentence}: np.reshape(b, (1, -1)) makes it so" if is_row else sentence)
+        if len(W) > 2 and len(b) > 2 and W[:-2] != b[:-2]:
+            raise ValueError(f"a stack has as many b as W; got b {b} for W {W}")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}{self.W.shape}"
+
+    @property
+    def inputs(self) -> int:
+        """D, how many numbers a sample it takes. A network whose layers say so can tell that they do not chain."""
+        return int(self.W.shape[-2])
+
+    @property
+    def outputs(self) -> int:
+        """H, how many numbers a sample it gives."""
+        return int(self.W.shape[-1])
+
+    def check_input(self, X: Array) -> None:
+        if np.ndim(X) < 2 or X.shape[-1] != self.W.shape[-2]:
+            raise ValueError(
+                f"X {np.shape(X)} does not fit W {self.W.shape}: X needs shape (samples, {self.W.shape[-2]})"
+            )
+
+    def redrawn(self, rng: np.random.Generator) -> Self:
+        """The same layer with another `W`, standard normal numbers divided by the square root of D, and `b` 0.
+
+        So Y has about the same spread as X.
+        """
+        kind: Any = self.W.dtype if self.W.dtype.kind == "f" else float  # of what is drawn: no fractions
+        W = rng.standard_normal((self.inputs, self.outputs)) / math.sqrt(self.inputs)
+        zeros = {name: np.zeros(array.shape, kind) for name, array in self.parameters.items()}
+        return self.with_parameters({**zeros, "W": W.astype(kind)})
+
+
+def can_be_kept(array: Any, before: Array) -> bool:
+    """Whether an array that takes the place of another is of the same kind, and nobody can write to it."""
+    return (
+        isinstance(array, np.ndarray)
+        and array.dtype is before.dtype
+        and array.shape == before.shape
+        and array.base is None
+        and not array.flags.writeable
+    )
+
+
+class Activation(Layer):
+    """A function applied cell by cell: `Y` has the shape of `X`, and there is nothing to learn in it.
+
+    Y[n, h] depends on X[n, h] alone, so the chain rule has one term and no sum: dX is dY times the slope at that cell,
+    with `*` and not `@`. Each kind is a frozen dataclass; a number of its own, such as a slope, would be a field.
+    """
+
+    is_elementwise = True
+
+
+@dataclass(frozen=True)
+class ReLU(Activation):
+    """Rectified linear unit: keeps what is positive and sets the rest to 0.
+
+    The slope of max(x, 0) is 1 for x > 0 and 0 for x < 0; at 0 there is none, and 0 is the usual choice. The mask
+    `{Y} > 0` is that slope, as True and False count as 1 and 0; and Y is positive exactly where X is.
+    """
+
+    formulas: ClassVar = {"Y": "np.maximum({X}, 0)", "dX": "{dY} * ({Y} > 0)"}
+    can_die = is_never_negative = True
+
+
+@dataclass(frozen=True)
+class Tanh(Activation):
+    """Hyperbolic tangent: squeezes every number into (-1, 1).
+
+    As tanh = sinh / cosh, its slope is (cosh^2 - sinh^2) / cosh^2 = 1 - tanh^2, and tanh(x) is what has come out: Y.
+    """
+
+    formulas: ClassVar = {"Y": "np.tanh({X})", "dX": "{dY} * (1 - {Y}**2)"}
+
+
+@dataclass(frozen=True)
+class Sigmoid(Activation):
+    """Logistic function: squeezes every number into (0, 1).
+
+    With s(x) = 1 / (1 + e^-x), the slope is e^-x / (1 + e^-x)^2 = s(x) (1 - s(x)), as 1 - s(x) = e^-x / (1 + e^-x);
+    and s(x) is what has come out: Y. For very negative X, e^-x overflows to infinity in silence, and Y comes out as 0,
+    which is right to the last digit.
+    """
+
+    formulas: ClassVar = {"Y": "1 / (1 + np.exp(-{X}))", "dX": "{dY} * {Y} * (1 - {Y})"}
+    is_never_negative = True
+
+
+@dataclass(frozen=True)
+class LeakyReLU(Activation):
+    """A ReLU that lets a little of what is negative through: `slope` times it.
+
+    For a slope s from 0 up and below 1, the larger of x and s x is x where x > 0, and s x elsewhere. So the slope is 1
+    where x > 0 and s where x < 0; at 0 there is none, and s is taken. Y is positive exactly where X is.
+
+    Raises ValueError if the slope is another number.
+    Source: Maas, Hannun and Ng, "Rectifier nonlinearities improve neural network acoustic models", ICML (2013).
+    """
+
+    slope: Any = 0.01
+    formulas: ClassVar = {
+        "Y": "np.maximum({X}, {slope} * {X})",
+        "dX": "{dY} * ({Y} > 0) + {slope} * {dY} * ({Y} <= 0)",
+    }
+
+    def __post_init__(self) -> None:
+        check_number("slope", self.slope, 1, such_as="0.01")
+
+
+@dataclass(frozen=True)
+class GELU(Activation):
+    """Gaussian error linear unit, in its tanh form: x times nearly the chance that a standard normal number is below x.
+
+    That chance is (1 + erf(x / sqrt(2))) / 2. This is the form with a tanh in place of erf, which differs from it by at
+    most 5e-4, and which GPT-2 and others use; in PyTorch it is `GELU(approximate="tanh")`.
+
+    With u = sqrt(2 / pi) (x + 0.044715 x^3) and T = tanh(u), Y is x (1 + T) / 2. Both factors move with x: by the
+    product rule the slope is (1 + T) / 2 + x / 2 times the slope of T, which is (1 - T^2) times that of u, and u has
+    the slope sqrt(2 / pi) (1 + 3 * 0.044715 x^2).
+    Source: Hendrycks and Gimpel, "Gaussian error linear units (GELUs)", 2016, arXiv:1606.08415, section 2.
+    """
+
+    formulas: ClassVar = {
+        "T": "np.tanh(math.sqrt(2 / math.pi) * ({X} + 0.044715 * {X}**3))",
+        "Y": "{X} * (1 + {T}) / 2",
+        "dX": "{dY} * ((1 + {T}) / 2 + {X} / 2 * (1 - {T}**2) * math.sqrt(2 / math.pi) * (1 + 0.134145 * {X}**2))",
+    }
+
+
+ACTIVATIONS: dict[str, Layer] = {  # by name, as in a menu
+    "ReLU": ReLU(),
+    "Tanh": Tanh(),
+    "Sigmoid": Sigmoid(),
+    "LeakyReLU": LeakyReLU(),
+    "GELU": GELU(),
+}
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """Sets each number to 0 with the chance `p`, anew in each step, so that no unit can rely on another one.
+
+    The mask has True where a number stays. With the chance 1 - p it does, and then it is divided by 1 - p, so that Y is
+    X on average: E[Y] = (1 - p) X / (1 - p). Given the mask, each cell of Y is its cell of X times a number, and so dX
+    is dY times the same number: the same mask goes back, not another one.
+
+    The mask is drawn with `seed`, the place of this layer in its network, and the number of the step, and with nothing
+    else: so a step can be made again, and all runs of a sweep have the same masks. Where a network is used and not
+    trained, Dropout is left out, and nothing needs to be scaled: `Network.forward` does so.
+    Raises ValueError if p is not from 0 up and below 1, or the seed is no whole number from 0 up.
+    Source: Srivastava and others, "Dropout: a simple way to prevent neural networks from overfitting", Journal of
+    Machine Learning Research 15 (2014) 1929-1958; divided in training, as most libraries do, it is "inverted dropout".
+    """
+
+    p: Any
+    seed: int = 0
+    letter, is_elementwise = "D", True
+    formulas: ClassVar = {"Y": "{X} * {mask} / (1 - {p})", "dX": "{dY} * {mask} / (1 - {p})"}
+
+    def __post_init__(self) -> None:
+        check_number("p", self.p, 1, such_as="0.5")
+        check_seed(self.seed)
+
+    def drawn(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+        """The mask: True where a number stays."""
+        return np.asarray(rng.random(shape) >= self.p)
+
+
+class _Norm(Layer):
+    """What the norms share: `gamma` and `beta` are one row, (1, H), with a number for each of the H inputs."""
+
+    gamma: Array
+    beta: Array
+    letter, learnt, eps = "N", ("gamma", "beta"), 1e-5
+
+    def __init__(self, gamma: Any, beta: Any) -> None:
+        super().__init__(gamma, beta)
+        self._check_shapes()
+
+    def _check_shapes(self) -> None:
+        for name, row in self.parameters.items():
+            if row.ndim < 2 or row.shape[-2:] != (1, self.gamma.shape[-1]) or 0 in row.shape:
+                raise ValueError(
+                    f"gamma and beta must be one row each, with a number for each input, of shape (1, inputs); got "
+                    f"{name} {row.shape}"
+                    + (f": np.reshape({name}, (1, -1)) makes it so" if row.ndim == 1 and row.size else "")
+                )
+
+    def check_input(self, X: Array) -> None:
+        if np.ndim(X) < 2 or X.shape[-1] != self.inputs:
+            raise ValueError(
+                f"X {np.shape(X)} does not fit gamma {self.gamma.shape}: X needs shape (samples, {self.inputs})"
+            )
+
+    @property
+    def inputs(self) -> int:
+        """H, how many numbers a sample it takes."""
+        return int(self.gamma.shape[-1])
+
+    outputs = inputs  # and gives
+
+    def redrawn(self, rng: np.random.Generator) -> Self:
+        """The same layer as it starts, whatever the seed: with 1 as each `gamma` and 0 as each `beta`."""
+        return self.with_parameters({"gamma": np.ones_like(self.gamma), "beta": np.zeros_like(self.beta)})
+
+
+class BatchNorm(_Norm):
+    """Each unit less its mean over the batch, in units of its spread there; then scaled by gamma, shifted by beta.
+
+    `X` and `Y` are (N, H), `gamma` and `beta` (1, H), and so are `mu`, the mean of each column of X, and `var`, the
+    mean of the squared distances from it. Xhat = (X - mu) / sqrt(var + eps) has a mean of 0 and a spread of 1 in each
+    column, and Y = gamma Xhat + beta. eps = 1e-5 keeps a column whose numbers are all equal from a division by 0.
+
+    A cell of X moves its own cell of Xhat, and by mu and var all of its column. So the gradient comes to it along three
+    paths. dXhat = dY gamma, as each cell of Xhat feeds one of Y. With s = sqrt(var + eps),
+        dvar[0, h] = sum over n of dXhat[n, h] (X[n, h] - mu[0, h]) (-1/2) / s^3    as the slope of s^-1 for var is that
+        dmu[0, h] = -(sum over n of dXhat[n, h]) / s    and nothing by way of var, where the distances from mu cancel
+        dX[n, h] = dXhat[n, h] / s + dvar[0, h] 2 (X[n, h] - mu[0, h]) / N + dmu[0, h] / N
+    since X[n, h] is one of N in the mean mu, and its square one of N in the mean var. dgamma and dbeta are sums over
+    the samples, which all have the same gamma and beta.
+
+    The mean and variance are the batch's own. At test time, where there may be one sample alone, libraries take those
+    of the training data in their place, which they have averaged on the way; a training step, which is all that this
+    is about, has no need of these. A bias in a Linear directly before is taken off again with the mean: write
+    Linear(W). Raises ValueError if gamma and beta are not one row each, or X is not as wide. Source: Ioffe and
+    Szegedy, "Batch normalization", 2015, arXiv:1502.03167, section 3.
+    """
+
+    formulas: ClassVar = {
+        "mu": "{X}.mean(axis=0, keepdims=True)",
+        "var": "(({X} - {mu}) ** 2).mean(axis=0, keepdims=True)",
+        "Xhat": "({X} - {mu}) / np.sqrt({var} + {eps})",
+        "Y": "{gamma} * {Xhat} + {beta}",
+        "dXhat": "{dY} * {gamma}",
+        "dvar": "({dXhat} * ({X} - {mu})).sum(axis=0, keepdims=True) * -0.5 / ({var} + {eps}) ** 1.5",
+        "dmu": "-{dXhat}.sum(axis=0, keepdims=True) / np.sqrt({var} + {eps})",
+        "dX": "{dXhat} / np.sqrt({var} + {eps}) + {dvar} * 2 * ({X} - {mu}) / len({X}) + {dmu} / len({X})",
+        "dgamma": "({dY} * {Xhat}).sum(axis=0, keepdims=True)",
+        "dbeta": "{dY}.sum(axis=0, keepdims=True)",
+    }
+
+
+class LayerNorm(_Norm):
+    """Each sample less the mean of its own units, in units of their spread; then scaled by gamma, shifted by beta.
+
+    As BatchNorm, but the mean and the variance are those of a row of X, over its H units: `mu` and `var` are (N, 1). No
+    sample depends on another, so nothing is different at test time. `gamma` and `beta` are (1, H), a number for each
+    unit, and their gradients are sums over the samples, as in BatchNorm.
+
+    With s = sqrt(var + eps), the gradient comes to X[n, h] along three paths, as there:
+        dvar[n, 0] = sum over h of dXhat[n, h] (X[n, h] - mu[n, 0]) (-1/2) / s^3
+        dmu[n, 0] = -(sum over h of dXhat[n, h]) / s
+        dX[n, h] = dXhat[n, h] / s + dvar[n, 0] 2 (X[n, h] - mu[n, 0]) / H + dmu[n, 0] / H
+    Raises ValueError if gamma and beta are not one row each, or X is not as wide.
+    Source: Ba, Kiros and Hinton, "Layer normalization", 2016, arXiv:1607.06450.
+    """
+
+    formulas: ClassVar = {
+        "mu": "{X}.mean(axis=1, keepdims=True)",
+        "var": "(({X} - {mu}) ** 2).mean(axis=1, keepdims=True)",
+        "Xhat": "({X} - {mu}) / np.sqrt({var} + {eps})",
+        "Y": "{gamma} * {Xhat} + {beta}",
+        "dXhat": "{dY} * {gamma}",
+        "dvar": "({dXhat} * ({X} - {mu})).sum(axis=1, keepdims=True) * -0.5 / ({var} + {eps}) ** 1.5",
+        "dmu": "-{dXhat}.sum(axis=1, keepdims=True) / np.sqrt({var} + {eps})",
+        "dX": "{dXhat} / np.sqrt({var} + {eps}) + {dvar} * 2 * ({X} - {mu}) / {X}.shape[1] + {dmu} / {X}.shape[1]",
+        "dgamma": "({dY} * {Xhat}).sum(axis=0, keepdims=True)",
+        "dbeta": "{dY}.sum(axis=0, keepdims=True)",
+    }

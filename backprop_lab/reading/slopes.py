@@ -1,0 +1,123 @@
+"""The slope of each activation as a matrix of its own: what a gradient is multiplied by on its way back."""
+
+import math
+from functools import lru_cache
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from backprop_lab.checks.rounding import ROUNDINGS, eps_of, terms_in
+from backprop_lab.nn.layers import Array
+from backprop_lab.nn.lines import evaluate
+from backprop_lab.step.trace import Trace
+
+SLOPE = "slope of "  # and the output, as in "slope of H1"; no step's value has a space in its name
+
+
+class Slope(NamedTuple):
+    """The slope of an activation, cell by cell: for a ReLU, 1 where it is on and 0 where it is off.
+
+    `code` is its expression in the backward line, such as `H1 > 0`; it is shown with the step `shown_with`.
+    """
+
+    code: str
+    value: Array
+    shown_with: str
+
+
+def is_slope(name: str) -> bool:
+    return name.startswith(SLOPE)
+
+
+def slopes_of(trace: Trace) -> dict[str, Slope]:
+    """Every slope by name. An activation that does not act cell by cell, such as a softmax, has none."""
+    if trace not in _FOUND:
+        slopes = {}
+        for layer, X, Y, _ in trace.problem.network.stages:
+            if not layer.learnt and f"d{X}" in trace and (slope := _slope(trace, f"d{X}", f"d{Y}")):
+                slopes[SLOPE + Y] = slope
+        _FOUND[trace] = slopes
+    return _FOUND[trace]
+
+
+_FOUND: WeakKeyDictionary[Trace, dict[str, Slope]] = WeakKeyDictionary()
+
+
+def _slope(trace: Trace, dX: str, dY: str) -> Slope | None:
+    """The value of the line for dX with a dY of 1, or None if another dY would not simply be multiplied by it."""
+    step = trace.step(dX)
+    line = step.template.format_map(step.names)
+    if not _is_cell_by_cell(line, step.operands, dY, step.value.shape):
+        return None
+    code = step.template.removeprefix("{dY} * ").format_map({**step.names, "dY": "1"})
+    if code.startswith("(") and code.find(")") == len(code) - 1:
+        code = code[1:-1]
+    probe = np.sqrt(np.arange(1.0, step.value.size + 1)).reshape(step.value.shape)
+    right = trace.evaluate(line, **{dY: probe})
+    try:
+        value = np.broadcast_to(np.asarray(trace.evaluate(code), dtype=float), step.value.shape)
+    except Exception:  # a line that does with dY what no 1 can do, such as `dY.clip(-1, 1) * (H1 > 0)`
+        return None
+    off, size = np.abs(np.asarray(right - probe * value, dtype=float)), np.abs(probe * value)
+    if (off > 1e-9 * size.max()).any():
+        return None
+    return Slope(code, value, dX)
+
+
+@lru_cache(maxsize=256)
+def _is_cell_by_cell(line: str, operands: tuple[str, ...], dY: str, shape: tuple[int, ...]) -> bool:
+    """Whether a line multiplies each cell of dY by a number, whatever the numbers are and however many there are.
+
+    Where a softmax is sure, or has one unit alone, all its gradients are 0, which is 0 times any dY.
+    """
+    rng = np.random.default_rng(0)
+    for rows, columns in ((shape[0] + 1, shape[1] + 1), shape):  # a layer may take no other shape than its own
+        values = {name: rng.uniform(0.1, 0.9, (rows, columns)) for name in operands}
+        try:
+            one, two = (evaluate(line, values | {dY: values[dY] * times}) for times in (1, np.eye(rows, columns)))
+        except Exception:  # a line of your own may refuse such numbers
+            continue
+        return bool(np.allclose(two, one * np.eye(rows, columns), 1e-9, 1e-12))
+    return False
+
+
+def slope_of(trace: Trace, name: str) -> Slope:
+    """The slope with this name. Raises KeyError if there is none."""
+    slopes = slopes_of(trace)
+    if name not in slopes:
+        raise KeyError(f"there is no {name!r} in this trace")
+    return slopes[name]
+
+
+def value_of(trace: Trace, name: str) -> Array:
+    """A matrix of the board, whether a value of the trace or a slope; a single number becomes one row and column.
+
+    A number that is nothing but rounding is 0 there: see `but_for_rounding`.
+    """
+    if is_slope(name):
+        return slope_of(trace, name).value
+    return np.atleast_2d(but_for_rounding(trace).get(name, trace[name]))
+
+
+def but_for_rounding(trace: Trace) -> dict[str, Array]:
+    """The values some of whose numbers are no larger than their own rounding, with 0 in place of these.
+
+    0.1 + 0.2 - 0.3 is 6e-17 in floats, and so are its gradients. The trace keeps them: only what is shown is another.
+    """
+    if trace not in _ROUNDED:
+        numbers = np.abs(np.concatenate([np.ravel(step.value) for step in trace.steps]))
+        least = SMALL * eps_of(numbers) * numbers.max()  # or nan, or infinite
+        found = _ROUNDED[trace] = {}
+        if least < math.inf and ((numbers < least) & (numbers > 0)).any():  # terms take longer
+            for step in trace.steps:
+                size, rounding = np.abs(step.value), ROUNDINGS * eps_of(np.asarray(step.value))
+                squared = "**" in step.code or "square" in step.code  # as is the rounding of what is squared
+                doubt = (rounding**2 if squared else rounding) * terms_in(trace)[step.name].terms
+                if (is_rounding := (size > 0) & (size <= doubt)).any():
+                    found[step.name] = np.where(is_rounding, 0.0, step.value)
+    return _ROUNDED[trace]
+
+
+_ROUNDED: WeakKeyDictionary[Trace, dict[str, Array]] = WeakKeyDictionary()
+SMALL = 1000  # roundings of the largest number there is: no larger number can be nothing but rounding

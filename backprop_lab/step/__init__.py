@@ -1,0 +1,1 @@
+"""One training step written down: the problem, its trace, and problems to start from."""

@@ -1,0 +1,137 @@
+"""How large a learning rate may be: near the weights the loss is a bowl, and where it bends most sets the limit."""
+
+import math
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+
+from backprop_lab.checks.numeric import off_at_zero
+from backprop_lab.nn.lines import Array
+from backprop_lab.step.problem import Problem
+from backprop_lab.training.sweep import in_floats
+
+SMALL = 100  # parameters: up to here, the whole Hessian takes less time than some of its products
+
+
+def curvature_along(problem: Problem, v: Array) -> Array:
+    """H v, the Hessian of the loss times a direction v, both (P,): all P parameters in the order W1, b1, W2, ...
+
+    A stack of directions, (S, P), gives as many products, if the layers and the loss take stacks.
+
+    H is the slope of the gradient g, so H v = Im g(p + ihv) / h, the complex step of `gradcheck` taken once more:
+    nothing is subtracted, so it is right to the last digits. A ReLU stays on the straight piece that it is on.
+    Source: Pearlmutter, "Fast exact multiplication by the Hessian", Neural Computation 6 (1994) 147-160.
+    """
+    h = 1e-20
+    return _gradient(off_at_zero(problem), 1j * h * v).imag / h
+
+
+def _gradient(problem: Problem, away: Array) -> Array:
+    """The gradient, (P,), at the parameters of a problem moved `away` by (P,); or those of a stack, (S, P)."""
+    parameters, moved, at = problem.parameters, {}, 0
+    for name, p in parameters.items():
+        moved[name] = p + away[..., at : at + p.size].reshape(*away.shape[:-1], *p.shape)
+        at += p.size
+    found = problem.lines.call(
+        tuple(f"d{name}" for name in parameters), problem.given | moved, analytic=np.iscomplexobj(away)
+    )
+    along = zip(found, parameters.values(), strict=True)
+    return np.concatenate([gradient.reshape(*away.shape[:-1], p.size) for gradient, p in along], axis=-1)
+
+
+def sharpness(problem: Problem) -> float:
+    """The largest eigenvalue of the Hessian of the loss with respect to all parameters, at the present weights.
+
+    Raises ValueError if the curvature is not finite, as after a divergence, if a number is complex, and if a layer or
+    the loss of a reader's own keeps it from being told, as what is computed by `math` does.
+    """
+    *_, bend = iter_sharpness(problem)
+    return bend
+
+
+def iter_sharpness(problem: Problem) -> Iterator[float]:
+    """The same, better and better: yields what is known after each product with the Hessian, at last the sharpness.
+
+    By the Lanczos method: v, Hv, HHv, ... made perpendicular are the rows of Q, and Q H Q^T is a small matrix T with
+    three diagonals, whose largest eigenvalue soon is that of H. It stops when it is right to 1e-9 of the largest in
+    size. Source: Golub and Van Loan, "Matrix Computations", 4th edition, sections 10.1 and 10.3. With SMALL
+    parameters or fewer, H itself is made, and its eigenvalue found at once.
+    """
+    problem = in_floats(problem)
+    size = sum(p.size for p in problem.parameters.values())
+    ours = _is_ours(problem)
+    if ours and size <= SMALL:  # pragma: no mutate  both ways give the same
+        with np.errstate(all="ignore"):
+            H = curvature_along(problem, np.eye(size))
+        yield _finite(np.linalg.eigvalsh(H)[-1] if np.isfinite(H).all() else math.nan)
+        return
+    v = np.random.default_rng(0).standard_normal(size)  # pragma: no mutate  any start does
+    if not ours and not _can_be_told(problem, v):
+        raise ValueError(
+            "how the loss bends cannot be told: a layer or the loss does not pass complex numbers through, is at a "
+            "corner, or has a gradient that is none"
+        )
+    Q = v[None] / np.linalg.norm(v)
+    diagonal: list[float] = []
+    beside: list[float] = []
+    while True:
+        with np.errstate(all="ignore"):  # what overflows is found below
+            w = curvature_along(problem, Q[-1])
+            along = float(w @ Q[-1])
+            w = w - Q.T @ (Q @ w)
+        length = math.hypot(*w)  # of which no square overflows on the way, as in np.linalg.norm
+        _finite(along + length)  # pragma: no mutate  so does the difference
+        diagonal.append(along)
+        T = np.diag(diagonal) + np.diag(beside, -1)  # pragma: no mutate  signs beside the diagonal do not matter
+        eigenvalues, vectors = np.linalg.eigh(T)  # of which it reads the lower half
+        beside.append(length)
+        yield _finite(eigenvalues[-1])
+        if len(Q) == size or length * abs(vectors[-1, -1]) <= 1e-9 * np.abs(eigenvalues).max():
+            return
+        Q = np.vstack([Q, w / length])
+
+
+def _finite(number: float) -> float:
+    """The number, where it is one. Raises ValueError for the others."""
+    if not math.isfinite(number):
+        raise ValueError("the curvature is not finite at these weights: they are too large, as after a divergence")
+    return float(number)
+
+
+def _is_ours(problem: Problem) -> bool:
+    """Whether all parts are those of this package, which pass complex numbers through."""
+    return all(part.is_ours for part in problem.parts)
+
+
+def _can_be_told(problem: Problem, v: Array) -> bool:
+    """Whether H v is what differences of the gradient a little to either side say, and H, as it must be, symmetric."""
+    u = np.roll(v, 1) * np.sign(v)  # pragma: no mutate  any other direction does
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):  # pragma: no mutate  only for quiet
+            Hv, Hu = curvature_along(problem, v), curvature_along(problem, u)
+            steps = (1e-4, 1e-5, 1e-6)  # pragma: no mutate  where one is too long or too short, another does
+            differences = [(_gradient(problem, h * v) - _gradient(problem, -h * v)) / (2 * h) for h in steps]
+    except Exception:  # of what is not written for complex numbers
+        return False
+    off = min(np.max(np.abs(difference - Hv)) for difference in differences)
+    is_near, skew = off <= 1e-4 * np.max(np.abs(Hv)), abs(u @ Hv - v @ Hu)  # pragma: no mutate  skew tells nearly all
+    return bool(is_near and skew <= 1e-6 * np.sum(np.abs(u * Hv)))  # pragma: no mutate  and rounding is far below 1e-6
+
+
+def critical_lr(problem: Problem) -> float:
+    """2 / sharpness, beyond which gradient descent overshoots: infinite if the loss bends upwards nowhere.
+
+    Where the loss bends by s, a step takes the distance from the bottom times 1 - lr s: it grows if lr > 2 / s.
+    For one Linear layer with a squared error that is the whole truth. Elsewhere s changes as the weights move, and
+    the limit is a local one: a run above it can jump to where the loss bends less and settle there
+    (Lewkowycz and others, "The large learning rate phase of deep learning", 2020, arXiv:2003.02218), and
+    a run below it can come to where the loss bends more, up to the limit (Cohen and others, "Gradient descent on
+    neural networks typically occurs at the edge of stability", 2021, arXiv:2103.00065).
+    """
+    return limit_of(sharpness(problem))
+
+
+def limit_of(bend: float) -> float:
+    """The learning rate beyond which gradient descent overshoots where the loss bends by so much."""
+    return 2 / bend if bend > 0 else math.inf

@@ -1,0 +1,289 @@
+"""Many runs at once: the loss of every seed at every learning rate, trained as one stack of networks."""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from backprop_lab.nn.layers import Array
+from backprop_lab.nn.network import Network
+from backprop_lab.step.problem import Problem, check_learning_rate, check_problem, check_seed, check_whole
+from backprop_lab.step.random_problems import random_problem, redrawn
+from backprop_lab.step.trace import trace
+
+BLOCK_BYTES = 2**23  # what one block makes in a step; what it works on at a time is a quarter of that
+ROUND_STEPS = 100  # after at most this many, the diverged runs are dropped and there is a whole map
+ROUND_NUMBERS = 2**27  # made in a round, more or less
+PIECE = 0.02  # seconds after which a sweep lets others have their turn
+FEW_RUNS = 128  # in a block of fewer runs than this, `@` run by run is faster than `@` along the runs
+
+# How many steps are made, of each run on average, and at the end what has come of them: parameters and losses.
+Progress = Iterator[tuple[float, tuple[dict[str, Array], Array] | None]]
+
+
+class RunsContiguous(np.ndarray[Any, Any]):
+    """A stack (S, N, D) whose runs lie side by side in memory (order "F"), and whose `@` goes along them.
+
+    NumPy multiplies a stack matrix by matrix, which for tiny ones is mostly overhead. This takes one entry
+    [n, d] of all runs times one entry [d, h] of all runs in one go through memory, and so on for all n, d and h.
+    Whatever is computed from such an X is RunsContiguous again, and with it every left operand of the layers.
+    """
+
+    def __matmul__(self, other: Any) -> Any:
+        # As where a layer multiplies by a matrix that all runs share.
+        if self.ndim != 3 or np.ndim(other) != 3:  # pragma: no mutate  for stacks this is for speed alone
+            return super().__matmul__(other)
+        return np.einsum("snd,sdh->snh", self, other).view(RunsContiguous)  # pragma: no mutate  this is for speed alone
+
+
+@dataclass(eq=False)
+class Sweep:
+    """Every run of a sweep, as far as it has come: the same problem for a seed, at every learning rate.
+
+    A seed of None stands for the weights as given, of a problem of your own.
+    `loss` is (seeds, lrs, steps + 1): entry t is the loss after t updates, NaN where no run has come yet. A run has
+    diverged at the first step whose loss is not a finite number; it ends there, and its loss is infinite from then on.
+    `parameters` and `memories`, what is remembered of them, are (seeds, lrs, ...): where each run has come to.
+    `diverged` is (seeds, lrs): that step, or -1. Every run is known up to `step`, so `loss[..., step]` is a whole map.
+    `left` is how many updates of single runs are still to be made; it falls faster where runs diverge.
+    """
+
+    seeds: tuple[int | None, ...]
+    lrs: tuple[float, ...]
+    problems: tuple[Problem, ...]
+    parameters: dict[str, Array]
+    memories: dict[str, Array]
+    loss: Array
+    diverged: Array
+    left: int = 0
+    step: int = 0
+
+    def problem(self, seed: int | None, lr: float) -> Problem:
+        """The problem that a run started from. Raises ValueError if the sweep has no such run."""
+        i, j = self._find(seed, lr)
+        return self.problems[i].evolve(lr=self.lrs[j])
+
+    def network(self, seed: int | None, lr: float) -> Network:
+        """The network that a run has trained. Raises ValueError if it diverged, or if the sweep has no such run."""
+        i, j = self._find(seed, lr)
+        if self.diverged[i, j] >= 0:
+            raise ValueError(f"the run with seed {seed} and learning rate {lr} diverged at step {self.diverged[i, j]}")
+        return self.problems[i].network.with_parameters({name: p[i, j] for name, p in self.parameters.items()})
+
+    def _find(self, seed: int | None, lr: float) -> tuple[int, int]:
+        """The row and the column of a run; a learning rate may be off in its last digits, as from a printed number."""
+        near_seed = seed if seed in self.seeds else min(self.seeds, key=lambda each: abs((each or 0) - (seed or 0)))
+        near_lr = min(self.lrs, key=lambda each: abs(each - lr))
+        if near_seed != seed or not math.isclose(near_lr, lr):
+            raise ValueError(
+                f"no run has seed {seed!r} and learning rate {lr!r}; the nearest has {near_seed} and {near_lr}"
+            )
+        return self.seeds.index(near_seed), self.lrs.index(near_lr)
+
+
+def sweep(
+    seeds: Iterable[int | None],
+    lrs: Iterable[float],
+    steps: int = 500,
+    problem: Problem | None = None,
+    **options: Any,
+) -> Sweep:
+    """Train every seed at every learning rate for `steps` updates, as in `sweep(range(64), np.logspace(-4, 1, 64))`.
+
+    A run starts from `random_problem(seed, **options)`; the options are samples, inputs, hidden, outputs, activation,
+    loss, penalty, optimizer, and X and y for data of your own. With a `problem` of your own, it starts from
+    `redrawn(problem, seed)`: the same data, layers, loss and so on with other weights, or, for the seed None, with the
+    weights as given. What is drawn in a step, such as the mask of a Dropout, is the same for all runs.
+
+    Layers and losses that cannot take a stack of problems are trained one run at a time, which is slower. Fractions
+    and the like become floats. Time grows with runs x steps. The result keeps 8 bytes x (steps + 2 + number of
+    parameters, and of what is remembered) a run, and the problem of each seed; otherwise a sweep needs a few MB,
+    however many runs there are. Raises ValueError if there is no seed or no learning rate, if one is not as
+    `random_problem` needs it, if steps is not a whole number from 1 up, if a number is complex, or if there are
+    options besides a problem.
+
+    A run takes the same steps that it would take alone, through the same layers. In a block of fewer than FEW_RUNS its
+    numbers are the same to the bit. In a larger one `@` adds the same products, but rounds each before it is added,
+    which BLAS avoids on most processors: an entry of D products is off by at most 2 D u / (1 - D u) of the sum
+    of their sizes, where u = 1.1e-16 (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition, 2002,
+    section 3.1). What training makes of that is up to the run. After 500 steps most losses still agree to 1e-14 of
+    themselves, or of a thousandth of the loss at the start. One or two runs in a hundred train chaotically, deep
+    networks at large learning rates above all: their last bits grow, and they come out as another run of the same
+    problem, as good as the one alone.
+    """
+    lrs = _each("lrs", lrs, check_learning_rate)
+    if problem is not None:
+        check_problem(problem)
+        if options:
+            raise ValueError(f"a problem of your own has its {', '.join(options)} already: leave that out")
+        # At once: `redrawn` would find a bad one only after those before it.
+        seeds = _each("seeds", seeds, lambda seed: None if seed is None else check_seed(seed))  # pragma: no mutate
+        problems: Iterable[Problem] = (redrawn(problem, seed) for seed in seeds)
+    else:
+        seeds = _each("seeds", seeds, check_seed)
+        problems = (random_problem(seed, lr=1.0, **options) for seed in seeds)  # each run has an lr of its own
+    *_, result = sweep_problems(problems, lrs, steps, seeds)
+    return result
+
+
+def sweep_problems(
+    problems: Iterable[Problem], lrs: Iterable[float], steps: int, seeds: Sequence[int | None]
+) -> Iterator[Sweep]:
+    """Train problems of the same layers, loss and shapes, one of each seed, each of them at every learning rate.
+
+    Yields the one result again and again as it fills, a few milliseconds or a step at a time. All runs advance
+    together, so if you stop early you keep a whole map of fewer steps.
+    """
+    problems = tuple(map(in_floats, problems))
+    lrs = _each("lrs", lrs, check_learning_rate)
+    check_whole("steps", steps, 1, such_as=", such as 500")
+    starts = [problem.replaced for problem in problems]
+    stacks = {name: np.stack([[start[name]] for start in starts]).repeat(len(lrs), axis=1) for name in starts[0]}
+    return _advance(
+        Sweep(
+            tuple(seeds),
+            lrs,
+            problems,
+            parameters={name: stacks.pop(name) for name in problems[0].parameters},
+            memories=stacks,
+            loss=np.full((len(seeds), len(lrs), steps + 1), np.nan),
+            diverged=np.full((len(seeds), len(lrs)), -1),
+        )
+    )
+
+
+def in_floats(problem: Problem) -> Problem:
+    """The same problem with floats of one kind, the widest that it has; others, such as fractions, become float64.
+
+    Raises ValueError if a number is complex.
+    """
+    numbers = {"X": problem.X, "y": problem.y, **problem.replaced}
+    for name, array in numbers.items():
+        if np.iscomplexobj(array) or any(isinstance(each, complex) for each in array.flat if array.dtype == object):
+            raise ValueError(f"this needs real numbers, and {name} has complex ones")
+    kind = np.result_type(*(array.dtype if array.dtype.kind == "f" else float for array in numbers.values()))
+    if all(array.dtype == kind for array in numbers.values()):
+        return problem
+    floats = {name: array.astype(kind) for name, array in numbers.items()}
+    parameters = {name: floats[name] for name in problem.parameters}
+    state = {name: floats[name] for name in problem.state if name in floats}
+    return problem.evolve(parameters=parameters, state=state, X=floats["X"], y=floats["y"])
+
+
+def _each(name: str, values: Any, check: Callable[[Any], None]) -> tuple[Any, ...]:
+    """The seeds, or the learning rates, as plain numbers, each of them checked."""
+    found = tuple(values) if isinstance(values, Iterable) else ()
+    if not found:
+        raise ValueError(f"{name} must be one or more of them, such as [1, 2]; got {values!r}")
+    for value in found:
+        check(value)
+    return tuple(value.item() if isinstance(value, np.generic) else value for value in found)
+
+
+def _advance(result: Sweep) -> Iterator[Sweep]:
+    """Take all runs on together: a round is some steps of every run that is left, block by block."""
+    problems, steps = result.problems, result.loss.shape[-1] - 1
+    train = _train_block if problems[0].lines.can_be_stacked(problems[0].given) else _train_alone
+    X, y = np.stack([p.X for p in problems]), np.stack([p.y for p in problems])
+    lr = np.array(result.lrs, X.dtype)[:, None, None]
+    # The same arrays with one axis of runs, in which run = number of its seed * number of lrs + number of its lr.
+    runs_in_all = result.diverged.size
+    replaced = {name: p.reshape(runs_in_all, *p.shape[2:]) for name, p in (result.parameters | result.memories).items()}
+    loss, diverged = result.loss.reshape(runs_in_all, steps + 1), result.diverged.reshape(runs_in_all)
+
+    numbers, active = _numbers(problems[0]), np.arange(runs_in_all)
+    while (start := result.step) < steps:
+        stop = start + max(5, ROUND_NUMBERS // (numbers * len(loss)))  # pragma: no mutate  how often one may look
+        stop = min(steps, start + ROUND_STEPS, stop)  # pragma: no mutate
+        left = len(active) * (steps - start)
+        for runs in _blocks(numbers, active):
+            seed, rate = np.divmod(runs, len(lr))
+            stack = {name: p[runs] for name, p in replaced.items()}
+            for done, trained in train(problems[0], stack, X[seed], y[seed], lr[rate], start, stop):
+                result.left = left - round(done * len(runs))
+                if trained is None:
+                    yield result
+                else:
+                    stack, losses = trained
+            left = result.left
+            for name, p in stack.items():
+                replaced[name][runs] = p
+            if start:
+                losses[:, 0] = loss[runs, start]  # as it was told; among other runs, its last bits may be others
+            loss[runs, start : stop + 1] = losses
+
+            finite = np.isfinite(losses)
+            ended = ~finite.all(axis=1)
+            diverged[runs[ended]] = start + finite[ended].argmin(axis=1)
+            over = np.arange(steps + 1) >= diverged[runs[ended], None]
+            loss[runs[ended]] = np.where(over, np.inf, loss[runs[ended]])
+            yield result
+        active = np.flatnonzero(diverged < 0)
+        result.step, result.left = stop, len(active) * (steps - stop)
+        yield result
+
+
+def _numbers(problem: Problem) -> int:
+    """How many numbers a step makes, more or less: about four of each weight and unit."""
+    weights = sum(p.size for p in problem.replaced.values())
+    units = sum(np.size(step.value) for step in trace(problem).steps if step.phase == "forward")
+    return 4 * (weights + units)  # pragma: no mutate  it is a guess, for speed
+
+
+def _blocks(numbers: int, runs: Array) -> list[Array]:
+    """The runs in blocks of BLOCK_BYTES, each of which makes so many numbers of 8 bytes a step."""
+    size = max(1, BLOCK_BYTES // (8 * numbers))  # pragma: no mutate  for speed and little memory
+    return np.array_split(runs, math.ceil(len(runs) / size)) if len(runs) else []
+
+
+def _train_alone(
+    problem: Problem, replaced: dict[str, Array], X: Array, y: Array, lr: Array, start: int, stop: int
+) -> Progress:
+    """What `_train_block` does, one run after the other."""
+    runs, steps = [], stop - start
+    for run in range(len(lr)):
+        one = {name: p[run] for name, p in replaced.items()}
+        for done, trained in _train(problem, one, X[run], y[run], lr[run, 0, 0], start, stop):
+            yield (run * steps + done) / len(lr), None
+            if trained is not None:
+                runs.append(trained)
+    stack = {name: np.stack([trained[name] for trained, _ in runs]) for name in replaced}
+    yield steps, (stack, np.stack([losses for _, losses in runs]))
+
+
+def _train_block(
+    problem: Problem, replaced: dict[str, Array], X: Array, y: Array, lr: Array, start: int, stop: int
+) -> Progress:
+    """A stack of S runs after the updates from `start` to `stop`, and their losses before the first and after each.
+
+    Everything given is a stack too, (S, ...), but lr is (S, 1, 1); the losses are (S, stop - start + 1).
+    """
+    order: Literal["C", "F"] = "C" if len(lr) < FEW_RUNS else "F"
+    X, y = np.array(X, order=order), np.array(y, order=order)  # pragma: no mutate  for speed
+    replaced = {name: np.array(p, order=order) for name, p in replaced.items()}  # pragma: no mutate
+    return _train(problem, replaced, X if order == "C" else X.view(RunsContiguous), y, lr, start, stop)
+
+
+def _train(
+    problem: Problem, replaced: dict[str, Array], X: Array, y: Array, lr: Any, start: int, stop: int
+) -> Progress:
+    """One run, or a stack of them, and its losses. There is no overflow warning; losses become infinite."""
+    lines, names, new = problem.lines, (*problem.given,), [*replaced.values()]
+    is_stack, first = np.ndim(lr) > 0, problem.state.get("step", 1) + start
+    step = lines.function(("L", *(lines.replacing[name] for name in replaced)), names, is_stack)
+    losses: list[Array] = []
+    while len(losses) < stop - start:
+        until = time.monotonic() + PIECE  # pragma: no mutate  how often one may look
+        while True:
+            loss, *new = step(X, y, *new, lr, *problem.drawn(first + len(losses)).values())
+            losses.append(loss)
+            if len(losses) == stop - start or time.monotonic() >= until:  # pragma: no mutate  or a moment later
+                break
+        if len(losses) < stop - start:  # pragma: no mutate  or once more
+            yield len(losses), None
+    drawn = problem.drawn(first + stop - start).values()
+    losses += lines.function(("L",), names, is_stack)(X, y, *new, lr, *drawn)
+    yield stop - start, (dict(zip(replaced, new, strict=True)), np.array(losses).T)

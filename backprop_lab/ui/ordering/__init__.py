@@ -1,1 +1,0 @@
-"""The lab of lines to put in order."""

@@ -1,0 +1,78 @@
+"""What opens the lab again in its present state: a call, with what that leaves out, and a link."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from backprop_lab.feedback.mistakes import MISTAKES
+from backprop_lab.reading.one_cell import indexed
+from backprop_lab.ui.steps.address import check_reach, link_to
+from backprop_lab.ui.steps.setup import AS_GIVEN, WORKED_EXAMPLE, Setup
+from backprop_lab.ui.steps.stepper import Stepper
+
+
+def call_for(stepper: Stepper, looks: Mapping[str, Any]) -> str:
+    """The call, except that it leaves out numbers the learner changed; `looks` is what it says besides the place."""
+    named = [f"{name}={value!r}" for name, value in _said(stepper, looks).items()]
+    named += ["mistakes=mistakes"] * _has_own_mistake(stepper)
+    return f"StepThrough({', '.join(['problem'] * (stepper.place.setup.start == AS_GIVEN) + named)})"
+
+
+def left_out(stepper: Stepper) -> str:
+    """How a lab opened by the call differs from this one, to stand behind it."""
+    but = ""
+    if stepper.place.custom:
+        but = " (without the numbers you changed; As NumPy keeps them)"
+    elif stepper.place.setup.start == AS_GIVEN:
+        but = " (where problem is the one that this lab was given)"
+    if _has_own_mistake(stepper):
+        but += " (where mistakes is the table that this lab was given)"
+    if len(stepper.rates) > 1:
+        but += " (uses this learning rate from the start; here it was changed along the way)"
+    return but
+
+
+def link_for(stepper: Stepper, looks: Mapping[str, Any]) -> str:
+    """The address, with the learner's own numbers in it. Raises ValueError, with a sentence, for what it can't hold."""
+    place, said = stepper.place, _said(stepper, looks)
+    check_reach(place, place.iteration)
+    if _has_own_mistake(stepper):
+        raise ValueError("A link holds no mistake of your own, only those of MISTAKES.")
+    first, *later = stepper.rates.items()
+    if later:
+        said |= {"lr": first[1], "then": dict(later)}
+    if place.custom or place.setup.start == AS_GIVEN:  # with its numbers, and not with what they were made from
+        made_from = {field.name for field in fields(Setup)} - ({"seed"} if not place.custom else set())
+        said = {name: value for name, value in said.items() if name not in made_from}
+        said["problem"] = stepper.first_problem.evolve(lr=said.pop("lr", first[1]))
+    return link_to(said)
+
+
+def _has_own_mistake(stepper: Stepper) -> bool:
+    """Whether a mistake is planted that nobody knows but who made the lab."""
+    name = stepper.place.mistake
+    return bool(name) and stepper.mistakes[name] is not MISTAKES.get(name)
+
+
+def _said(stepper: Stepper, looks: Mapping[str, Any]) -> dict[str, Any]:
+    """What the lab must be told to open in its present state, apart from a problem: only what is not so by itself."""
+    place, setup, said = stepper.place, stepper.place.setup, {}
+    plain = Setup(setup.start, given=setup.given)  # what it is if nothing but its start is said
+    for field in fields(Setup):
+        value = getattr(setup, field.name)
+        if field.name not in ("start", "given") and value != getattr(plain, field.name):
+            said[field.name] = value.item() if isinstance(value, np.generic) else value
+    if setup.start != AS_GIVEN and (said or setup.start != WORKED_EXAMPLE):
+        said = {"start": setup.start} | said
+    if place.lr != stepper.setup_lr:
+        said["lr"] = place.lr
+    at = {
+        "iteration": int(place.iteration),
+        "step": place.step.name if place.step else "",
+        "cell": indexed(*place.cell) if place.pinned and place.cell else "",
+        "mistake": place.mistake,
+        "limit": stepper.limits,
+    }
+    return said | {name: value for name, value in (at | dict(looks)).items() if value}

@@ -1,0 +1,135 @@
+"""Lines to put in order: which orders are right, what is said of the others, and that no gesture loses a line."""
+
+import numpy as np
+from common import button, check_cases, check_said, count, kept, plain
+from own_parts import OWN_PROBLEMS, Huber
+from problems import varied_problem
+
+from backprop_lab import random_problem, trace, worked_example
+from backprop_lab.course.puzzle import PARTS, Puzzle, judge
+from backprop_lab.nn.lines import NAMESPACE, evaluate
+from backprop_lab.ui import LineUp
+
+
+def run_in_order(program, known):
+    """What Python makes of lines in this order: the number of the line and the name that it does not know, or None."""
+    values = {**NAMESPACE, **known}
+    for number, line in enumerate(program):
+        try:
+            values[line.name] = evaluate(line.code, values)
+        except NameError as error:
+            return number, error.name
+    return None
+
+
+def computable(left, known, rng):
+    order = []
+    while runs := [line for line in left if line not in order and run_in_order([*order, line], known) is None]:
+        order.append(runs[rng.integers(len(runs))])
+    return order
+
+
+def test_every_order_that_python_can_run_is_right_and_of_every_other_the_first_unknown_value_or_wrong_line_is_named():
+    problems, refused, wrong_lines = [*map(varied_problem, range(count(200))), *OWN_PROBLEMS.values()], 0, 0
+    for seed, problem in enumerate(problems):
+        rng, part = np.random.default_rng(seed), [*PARTS][seed % 3]
+        t, puzzle = trace(problem), Puzzle(problem, part, seed)
+        known, right = {name: t[name] for name in puzzle.known}, [line for line in puzzle.lines if not line.mistake]
+        names = [step.name for step in t.steps if step.phase in PARTS[part]]
+        assert Puzzle(problem, part, seed).lines == puzzle.lines
+        assert sorted(line.name for line in right) == sorted(names)
+        assert puzzle.needed == names, "the order in which they are told to be missing"
+        assert all(line.code == t.step(line.name).code for line in right)
+        order = computable(right, known, rng)
+        assert judge(order, puzzle.known, names).ok
+        assert judge(order[:-1], puzzle.known, names).cause[0] == ("missing" if len(order) > 1 else "blank")
+        for shuffled in ([right[k] for k in rng.permutation(len(right))] for _ in range(3)):
+            feedback, stopped = judge(shuffled, puzzle.known, names), run_in_order(shuffled, known)
+            refused += stopped is not None
+            assert feedback.ok == (stopped is None)
+            if stopped:
+                assert (feedback.where, feedback.cause) == ((stopped[0],), ("unknown", stopped[1]))
+                assert f"Line {stopped[0] + 1}, `{shuffled[stopped[0]].text}`, needs {stopped[1]}," in str(feedback)
+        for line in (line for line in puzzle.lines if line.mistake):
+            wrong_lines += 1
+            value = line.mistake.wrong_value(t, line.name)
+            fits = value is not None and np.shape(value) == np.shape(t[line.name])
+            assert not fits or not np.allclose(value, t[line.name], rtol=1e-12, atol=0)
+            at = int(rng.integers(len(order) + 1))
+            feedback = judge([*order[:at], line, *order[at:]], puzzle.known, names)
+            assert (feedback.cause, feedback.where) == ((line.mistake.name,), (at,))
+            assert f"is a mistake: {line.mistake.titled(t.step(line.name))}. {line.mistake.cause}" in str(feedback)
+    print(f"{len(problems)} puzzles; {refused} wrong orders refused, {wrong_lines} wrong lines named")  # noqa: T201
+    assert min(refused, wrong_lines) > 0
+
+
+def placed(*lines):
+    """Where each of some lines is in words, once the last two are put first, and the others below all goals."""
+    puzzle = Puzzle(worked_example())
+    for at, line in enumerate(lines, start=1):
+        puzzle.move(line, "program", 99 if at < len(lines) - 1 else 0)
+    return "\n".join([*map(puzzle.where, (*lines, 4)), str(puzzle.place)])
+
+
+def test_the_lines_to_choose_from_are_the_same_for_everybody():
+    check_cases("orders", globals())
+    puzzles = {f"{part}, {seed}": Puzzle(varied_problem(seed), part, seed) for part in PARTS for seed in range(5)}
+    lines = {each: [f"{line.text} | {line.why or line.goal}" for line in it.lines] for each, it in puzzles.items()}
+    check_said("puzzles", {each: "\n".join(said) for each, said in lines.items()})
+
+
+def test_no_gesture_loses_or_doubles_a_line_and_the_goals_stay_in_order():
+    puzzle, rng = Puzzle(random_problem(1, hidden=(3, 3)), seed=2), np.random.default_rng(3)
+    everything = [*range(-len(puzzle.goals), len(puzzle.lines))]
+    for _ in range(count(5000, part=1)):
+        line, at = int(rng.integers(-2, len(puzzle.lines) + 2)), int(rng.integers(-3, 60))
+        before, to = puzzle.place, str(rng.choice(["pool", "program", "nowhere"]))
+        try:
+            puzzle.move(line, to, at)
+            others = [each for each in getattr(before, to) if each != line]
+            assert getattr(puzzle.place, to).index(line) == min(max(at, to == "program"), len(others))
+        except ValueError:
+            assert puzzle.place == before
+            assert not 0 <= line < len(puzzle.lines) or to == "nowhere"
+        assert sorted(puzzle.place.pool + puzzle.place.program) == everything
+        assert [k for k in puzzle.place.program if k < 0] == [-1 - k for k in range(len(puzzle.goals))]
+        assert puzzle.place.program[0] == -1
+    puzzle.start_over()
+    assert puzzle.program == []
+
+
+def put(lab, *texts):
+    """Put lines into the program, one below the other under its last goal."""
+    numbers = {line.text: number for number, line in enumerate(lab.puzzle.lines)}
+    for text in texts:
+        lab._lines._handle_custom_msg({"kind": "move", "line": numbers[text], "to": "program", "at": 99}, [])
+
+
+def checked(lab):
+    button(lab, "Check").click()
+    return plain(lab._note.value)
+
+
+def test_a_goal_is_a_heading_and_no_rule_and_what_was_said_of_another_order_is_said_no_longer():
+    lab = LineUp(part="forward")
+    put(lab, "Y1 = X @ W1 + b1", "y_pred = H1 @ W2 + b2")
+    assert lab._lines.said == 'y_pred = H1 @ W2 + b2: line 2 of 2 of your program, under "How wrong is it?".'
+    assert "Line 2, y_pred = H1 @ W2 + b2, needs H1, which is not known yet" in checked(lab)
+    assert lab._lines.lines[lab._lines.wrong] == "y_pred = H1 @ W2 + b2"
+    put(lab, "H1 = np.maximum(Y1, 0)")
+    assert (lab._note.value, lab._lines.wrong) == ("", -1)
+    put(lab, "y_pred = H1 @ W2 + b2", "L = np.sum((y_pred - y) ** 2)")
+    assert checked(lab) == "Right. All 4 lines can be computed in this order."
+    button(lab, "Start again").click()
+    assert lab._lines.place["program"] == (-1, -2, -3)
+
+
+def test_what_is_given_is_told_and_for_the_backward_pass_the_lines_before_it_too():
+    text = {part: plain(LineUp(part=part)._task()) for part in PARTS}
+    for part in PARTS:
+        assert "Linear → ReLU → Linear. Loss: sum of squares. Given: X, y, W1, b1, W2, b2, lr" in text[part]
+        assert ("H1 = np.maximum(Y1, 0)" in text[part]) == (part == "backward")
+    lab = LineUp(random_problem(1, hidden=(3, 2), loss=Huber()))
+    assert "Linear → ReLU → Linear → ReLU → Linear. Loss: Huber." in plain(lab._task())
+    listed = plain(kept(lab)["text/html"])
+    assert all(line.text in listed for line in lab.puzzle.lines), "without a kernel, the lines can be read"

@@ -1,0 +1,254 @@
+"""Predictions and the questions of a lesson: what is asked, what counts as right, and what is said of an answer."""
+
+import re
+from collections import Counter
+from itertools import combinations
+
+import numpy as np
+import pytest
+from common import count, gradients_of, through, trained, with_numbers
+
+from backprop_lab import MISTAKES, Linear, plant, random_problem, trace
+from backprop_lab.course.predictions import asked_before, question
+from backprop_lab.course.quiz import LESSONS, TOUR, TRAINING, Quiz
+from backprop_lab.reading.one_cell import work_out
+from backprop_lab.step.number_format import format_number
+from backprop_lab.ui import StepThrough
+from backprop_lab.ui.steps.frame import wrong_gradients
+from backprop_lab.ui.steps.stepper import Stepper
+
+
+def judge(t, cell, text):
+    return question(t, cell).judge(text)
+
+
+def cells(t):
+    return [((name, i, j), float(value)) for name in gradients_of(t) for (i, j), value in np.ndenumerate(t[name])]
+
+
+def test_a_value_is_right_as_the_board_prints_it_and_a_small_one_is_not_0(example):
+    t = plant(example, MISTAKES["mask-forgotten"])
+    for cell, value in cells(t):
+        assert all(judge(t, cell, text)[0] for text in (f"{value:.3g}", repr(value * 0.991), format_number(value)))
+    assert judge(t, ("dW1", 0, 0), f"{t['dW1'][0, 0]:.2f}".replace(".", ","))[0], "as it is written in other countries"
+    worked = work_out(t, ("dW1", 1, 2))
+    assert judge(t, ("dW1", 1, 2), "5.25") == (False, f"5.25 is not right: {worked}.")
+    assert judge(t, ("dW1", 1, 2), "+") == (False, f"Not the right sign: {worked}.")
+    p = with_numbers(example.problem, W2=example["W2"] * 1e-3)
+    t = trace(with_numbers(p, y=p.network.forward(p.X) - 1e-3))  # as flat as near the end of training
+    small = [(cell, value) for cell, value in cells(t) if 0 < abs(value) < 0.004]
+    assert len(small) > 10
+    for cell, value in small:
+        typed = format_number(value), repr(3 * value), repr(-value)
+        assert [judge(t, cell, text)[0] for text in typed] == [True, False, False]
+
+
+def test_a_mistake_is_named_where_the_number_is_what_it_gives():
+    named, t = set(), trace(random_problem(0, samples=3, inputs=3, hidden=3, outputs=3, lr=0.1))
+    for mistake in MISTAKES.values():
+        wrong = {name: mistake.wrong_value(t, name) for name in mistake.possible_at(t)}
+        for (name, i, j), value in cells(t):
+            if name in wrong and not np.isclose(wrong[name][i, j], value, rtol=0.01, atol=0.006):
+                right, verdict = judge(t, (name, i, j), repr(float(wrong[name][i, j])))
+                assert (right, " looks like " in verdict) == (False, True)
+                named |= {mistake.name} if mistake.resemblance(t, name) in verdict else set()
+    assert {"mask-forgotten", "sign-flipped", "factor-two-dropped", "transpose-forgotten", "mean-for-sum"} <= named
+
+
+def test_once_numbers_have_overflowed_nothing_is_right_and_so_nothing_is_asked():
+    t = trained(random_problem(0).evolve(parameters={"W1": np.full((3, 4), np.nan)}), 0)
+    assert all(not right and "nan" in said for right, said in (judge(t, ("dW1", 0, 0), text) for text in "+-01"))
+    assert not any(asked_before(t, step, np.random.default_rng(0)) for step in t.steps), "so nothing is asked either"
+
+
+def answers(found, name, i, j):
+    """Every answer that can be chosen and some that can be typed, and which of them are right."""
+
+    def way(change, *ways):  # an overflow is up, and infinity less infinity is too
+        return {*ways}, {ways[1 + int(np.sign(change))] if change == change else ways[2]}
+
+    if name == "L":
+        return way(found["then"] - found["L"], "falls", "stays", "rises")
+    if name.endswith("_new"):
+        return way((found[name] - found[name.removesuffix("_new")])[i, j], "down", "stays", "up")
+    if name.startswith("d"):
+        value = float(found[name][i, j])
+        offered, right = way(value, "−", "0", "+")
+        near, far = repr(value * 1.009), {repr(value * 1.02 or 1.0), repr(value * 0.98 or 1.0), repr(-value or 1.0)}
+        return offered | {near} | far, right | {near}
+    zero, units = {unit for unit, value in enumerate(found[name][i]) if value == 0}, range(found[name].shape[1])
+    typed = {", ".join(map(str, some)): {*some} for n in units for some in combinations(units, n + 1)}
+    means = typed | {"none": set(), "all": {*units}}
+    return means.keys(), {text for text, some in means.items() if some == zero}
+
+
+def test_every_answer_to_every_kind_of_question_is_judged_as_it_is():
+    rng, asked = np.random.default_rng(5), Counter()
+    while min([asked[kind] for kind in ("forward", "loss", "backward", "update")]) < count(2000):
+        seed = int(rng.integers(10**6))
+        lr = float(10.0 ** rng.uniform(-18, 1))
+        problem = random_problem(seed, samples=2, inputs=2, hidden=(3, 2)[: 1 + seed % 2], lr=lr)
+        t = trained(problem, 0, MISTAKES["plus-for-minus"] if seed % 3 == 0 else None)
+        with np.errstate(all="ignore"):
+            found = {**t, "then": trace(t.next_problem())["L"]}
+        for step in t.steps:
+            if cell := asked_before(t, step, rng):
+                now, (offered, right) = question(t, cell), answers(found, *cell)
+                assert {text for text in offered if now.judge(text)[0]} == right, (now.title, seed)
+                assert {*now.choices} <= offered
+                assert now.why
+                asked[t.step(cell[0]).phase] += 1
+    print(f"questions, each answered in every way: {dict(asked)}")  # noqa: T201
+
+
+def test_the_cells_that_the_teaching_notes_stop_at_are_as_they_say():
+    stepper, asked = Stepper(step="L"), {}
+    stepper.predict(True)
+    while stepper.place.iteration < 2:
+        stepper.next()
+        if cell := stepper.place.question:
+            asked[stepper.place.iteration, cell[0]] = *cell[1:], stepper.place.trace
+    i, j, t = asked[0, "dW1"]
+    assert np.prod(np.sign(t["X"][:, i] * t["dY1"][:, j])) == -1
+    i, j, t = asked[1, "dY1"]
+    assert t["H1"][i, j] == 0
+
+
+def test_each_kind_of_question_gives_a_verdict_and_our_reason(example):
+    t = trace(example.problem.evolve(lr=0.05))
+    zeros, way, rise = (question(t, cell) for cell in [("H1", 0, 0), ("W1_new", 1, 0), ("L", 0, 0)])
+    assert zeros.judge("0, 1") == (False, "Not quite: of the units 0 to 3, 0, 1, 2 are 0 in row 0 of H1.")
+    assert way.judge("up")[1].startswith("Right: W1_new[1,0] = W1[1,0]")
+    assert way.why.startswith("A step goes against the gradient. W1_new = W1 - lr * dW1, and dW1[1,0] is −11.8")
+    assert rise.judge("stays")[1].startswith("No: the loss goes from 52.15")
+    assert rise.why.endswith(" The step is too long: on its way the loss turns and rises.")
+    assert "too long" not in question(plant(t, MISTAKES["mask-forgotten"]), ("L", 0, 0)).why, "a gradient is wrong here"
+    for other, said in (
+        (2, "−2 is one of the largest of its 3 terms, but"),
+        (0, "2 is one of the largest of its 3 terms, which"),
+    ):
+        tied = through(Linear([[1.0]], [[0.0]]), X=np.ones((3, 1)), y=[[0.0], [other], [0.5]])
+        assert f" 1 × {said}" in question(tied, ("dW1", 0, 0)).why
+
+
+def test_a_term_is_said_to_decide_the_sign_only_where_it_outweighs_all_of_the_other_sign():
+    found = Counter()
+    for seed in range(count(300)):
+        t = trace(random_problem(seed, samples=4, inputs=3, hidden=4, outputs=4, lr=0.01))
+        for cell, value in cells(t):
+            why = question(t, cell).why
+            terms = [term.value for term in work_out(t, cell).every_term]
+            if said := re.search(r"(of its \d+ terms.*)", why):
+                largest = max(map(abs, terms))
+                those = [term for term in terms if abs(term) == largest and np.sign(term) == np.sign(value)]
+                against = -sum(term * np.sign(value) for term in terms if np.sign(term) == -np.sign(value))
+                decides = abs(sum(those)) > against and len(those) == sum(abs(term) == largest for term in terms)
+                assert ("decide" in said[1].replace("not decide", "")) == decides, (cell, why)
+                assert ("outweigh" in said[1]) == (not those and value != 0)
+                found[decides, bool(those)] += 1
+    assert len(found) == 3, found
+
+
+def test_what_is_right_in_the_tour_and_about_training_is_right_on_the_board(example):
+    t, mistake = example, MISTAKES["mask-forgotten"]
+    squares = (t["y_pred"] - t["y"]) ** 2
+    assert [each.right for each in TOUR] == [
+        ("the first", "the second", "the third")[np.argmax(t["X"][0] * t["W1"][:, 3])],
+        str(np.sum(t["H1"] == 0)),
+        "more than half" if squares.max() > 0.6 * t["L"] else "",
+        {1: "+", 0: "0", -1: "−"}[int(np.sign(t["dy_pred"][0, 1]))],
+        str(np.sum(t["dY1"] != t["dH1"])),
+        ("the first", "the second")[int(np.flatnonzero(t["X"][:, 1] * t["dY1"][:, 0] == 0)[0])],
+        f"{1e-3 / float(TOUR[6].text.split()[1]):.0f}",
+        str(sum((trace(random_problem(seed))["H1"] == 0).all(axis=0).any() for seed in range(10))),
+    ]
+    right, wrong = (trained(t.problem.evolve(lr=0.01), 10, made) for made in (None, mistake))
+    assert all(f"{made['L']:.2f}" in TRAINING[1].answer for made in (right, wrong))
+    assert [each.right for each in TRAINING] == [
+        str((trained(t.problem.evolve(lr=0.05), 2)["H1"] == 0).all(axis=0).sum()),
+        "with the mistake" if wrong["L"] < right["L"] else "without the mistake",
+        str(len(wrong_gradients(plant(t, mistake)))),
+    ]
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_a_wrong_answer_gets_a_sentence_a_right_one_ours_and_only_then_the_next_question_comes(lesson):
+    quiz, questions = Quiz(LESSONS[lesson]), LESSONS[lesson]
+    for number, each in enumerate(questions, start=1):
+        asked = quiz.asked()
+        assert (asked["text"], asked["choices"], asked["told"]) == (each.text, [*each.choices], "")
+        with pytest.raises(ValueError, match="answer"):
+            quiz.next()
+        for wrong in [text for text in each.choices or ("99",) if text != each.right] * (number > 1):
+            quiz.answer(wrong)
+            assert quiz.asked()["told"] == f"{wrong.capitalize()} is not right. {each.hint}"
+        quiz.show() if number == 2 else quiz.answer(each.right)
+        assert quiz.asked()["told"].removeprefix("Right. ") == each.answer
+        with pytest.raises(ValueError, match="there is no question"):
+            quiz.answer(each.right)
+        quiz.next()
+    assert quiz.asked()["text"] == f"1 of {len(questions)} were right at the first answer."
+    quiz.next()
+    assert quiz.asked() is None
+
+
+def test_a_tours_question_stands_beside_a_prediction_and_of_other_numbers_it_is_not_asked():
+    lab = StepThrough(questions="tour", step="L")
+
+    def do(what, text=""):
+        lab._heard("do", {"what": what, "text": text})
+        return lab._view.state["tour"]
+
+    assert do("next")["title"] == "Question 1 of 8"
+    lab.stepper.predict(True)
+    assert do("next")["title"] == "Question 1 of 8"
+    assert lab._view.state["question"]["title"].startswith("Predict dH1")
+    assert do("answer", "99")["told"] == "", "that was the answer to the other"
+    assert do("tour", "the second")["told"].startswith("Right. ")
+    do("next_question")
+    assert do("show")["told"] == TOUR[1].answer
+    for elsewhere in ({"start": "iris"}, {"hidden": 6}, {"activation": "Tanh"}, {}):
+        lab.stepper.set_up(**elsewhere) if elsewhere else lab.stepper.next_iteration()
+        assert "other numbers are on the board" in lab._view.state["tour"]["text"]
+        assert (lab._view.state["tour"]["told"], do("home")["told"]) == ("", TOUR[1].answer)
+    lab = StepThrough(questions="training", mistake="mask-forgotten", lr=0.01)
+    assert do("home")["text"] == TRAINING[0].text == do("next_iteration")["text"], "it is about right gradients"
+    lab._quiz.place = lab._quiz.place._replace(at=2)
+    lab.stepper.plant("mask-forgotten")
+    lab.stepper.set_up(start="random")
+    assert (do("home")["text"], lab.stepper.place.mistake) == (TRAINING[2].text, "mask-forgotten"), "still planted"
+
+
+def test_a_tours_question_is_answered_by_looking_in_digits_or_in_words_and_only_about_what_it_says():
+    lab = StepThrough(questions="tour")
+
+    def told(text):
+        lab._heard("do", {"what": "tour", "text": text})
+        return lab._view.state["tour"]["told"]
+
+    told("the second")
+    lab._heard("do", {"what": "next_question"})
+    for text in ("8", "3"):
+        assert told(text) == "H1 is still empty: press Next until it fills, then look"
+    assert not lab._view.note, "it is said where it was asked"
+    lab.go("H1")
+    assert told("many") == "answer with a number, such as 12 or 0.5, without commas; got 'many'"
+    assert told(" Three").startswith("Right. Three, all in the first row")
+    lab._quiz.place = lab._quiz.place._replace(at=7, told="", shown=False)
+    for setup, is_asked in [({"start": "random"}, True), ({"seed": 7}, True), ({"samples": 8}, False)]:
+        lab.stepper.set_up(**setup)
+        assert ("is at least one unit off" in lab._view.state["tour"]["text"]) == is_asked, setup
+
+
+def test_nothing_is_asked_for_that_follows_from_numbers_for_which_the_board_is_too_small():
+    room = {"width": 390, "height": 800, "operation": [390, 116], "ratio": 2.0, "dark": False, "view": "a"}
+    for size, phases in (([390, 200], {"loss", "update"}), ([930, 318], {"forward", "loss", "backward", "update"})):
+        lab, asked = StepThrough(lr=0.01), set()
+        lab._heard("page", room | {"map": size})
+        lab.stepper.predict(True)
+        assert ("this board is too small" in lab._view.note["text"]) == (len(phases) == 2)
+        while lab.stepper.place.iteration == 0:
+            lab.stepper.next()
+            if cell := lab.stepper.place.question:
+                asked.add(lab.trace.step(cell[0]).phase)
+        assert asked == phases

@@ -1,0 +1,138 @@
+"""The sweep: each run is the run done alone, diverged runs end, and stopping keeps what is done."""
+
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from common import check_cases, count, in_other_numbers, plain_training, same_values
+from own_parts import OWN_PROBLEMS, Scale
+from problems import LOSSES, identical
+
+from backprop_lab import ACTIVATIONS, ReLU, SumSquaredError, random_problem, sweep, trace
+from backprop_lab.step.random_problems import redrawn
+from backprop_lab.training import sweep as sweeping
+
+MANY = {"seeds": range(12), "lrs": np.logspace(-5, -2, 12)}  # side by side
+FEW = {"seeds": range(3), "lrs": (1e-4, 1e-2)}  # run by run
+STEPS = sweeping.ROUND_STEPS + 7
+
+every_activation = pytest.mark.parametrize("activation", ACTIVATIONS.values(), ids=ACTIVATIONS)
+
+
+def alone(problem, steps):
+    problems, losses = plain_training(problem, [problem.lr] * (steps + 1))
+    return np.array(losses), problems[-1].network
+
+
+def is_stacked(problem):
+    return problem.lines.can_be_stacked(problem.given)
+
+
+def runs_of(result):
+    return [(i, j, result.problem(seed, lr)) for i, seed in enumerate(result.seeds) for j, lr in enumerate(result.lrs)]
+
+
+@every_activation
+@pytest.mark.parametrize("hidden", [4, (5, 4, 3)])
+def test_each_run_of_a_sweep_is_the_run_done_alone_to_the_bit_or_in_a_large_block_to_eleven_digits(activation, hidden):
+    for axes, rtol, every in ((FEW, 0, 1), (MANY, 1e-11, 144 // count(50))):
+        result = sweep(**axes, steps=STEPS, hidden=hidden, activation=activation)
+        assert (result.diverged == -1).all()
+        assert is_stacked(result.problems[0])
+        for i, j, problem in runs_of(result)[::every]:
+            losses, network = alone(problem, STEPS)
+            np.testing.assert_allclose(result.loss[i, j], losses, rtol=rtol / 10, atol=rtol / 100 * losses[0])
+            for name, parameter in result.network(result.seeds[i], problem.lr).parameters.items():
+                np.testing.assert_allclose(parameter, network.parameters[name], rtol=rtol, atol=rtol / 10)
+
+
+@every_activation
+def test_a_run_has_diverged_at_the_first_loss_that_is_not_finite(activation, monkeypatch):
+    monkeypatch.setattr(sweeping, "ROUND_STEPS", 2)  # so that runs diverge in every round
+    with np.errstate(all="raise"):  # nothing warns, however the reader has set NumPy
+        result = sweep(range(12), np.logspace(-1, 3, 12), steps=60, activation=activation)
+    assert (result.diverged >= 0).any()
+    assert not np.isnan(result.loss).any()
+    for i, j, problem in runs_of(result):
+        end, finite = result.diverged[i, j], np.isfinite(result.loss[i, j])
+        assert finite.all() if end < 0 else finite[:end].all() and not finite[end:].any()
+        if problem.lr >= 100 and end >= 0:  # far beyond the edge there is no chaos
+            assert end == np.isfinite(alone(problem, 60)[0]).argmin()
+            said = f"seed {result.seeds[i]} and learning rate {problem.lr} diverged at step {end}"
+            with pytest.raises(ValueError, match=said):
+                result.network(result.seeds[i], problem.lr)
+
+
+def test_a_loss_that_is_no_number_counts_as_infinite():
+    result = sweep(range(12), [1e308], steps=2)  # infinite weights of both signs meet before any loss was infinite
+    assert any(np.isnan(alone(problem, 2)[0][1]) for _, _, problem in runs_of(result))
+    assert ((result.loss[..., 1] == np.inf) & (result.diverged == 1)).all()
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+@pytest.mark.parametrize(("widths", "part"), [((5, 4, 5, 4), ReLU()), ((3,), Scale(a=[[0.5, -2, 1.5]]))])
+def test_the_runs_of_a_problem_of_ones_own_are_those_of_other_weights_for_the_same_data(widths, part, loss):
+    p = random_problem(3, 7, 4, widths, 3, activation=part, loss=loss)
+    assert is_stacked(p), "so that many runs are trained at once"
+    result = sweep([None, *range(11)], np.logspace(-4, -2, 12), STEPS, problem=p)
+    assert result.seeds == (None, *range(11))
+    assert same_values(trace(result.problem(None, 1e-4)), trace(p.evolve(lr=1e-4)))
+    for i, j, problem in runs_of(result)[:: 144 // count(50)]:
+        expected = redrawn(p, result.seeds[i]).evolve(lr=problem.lr)
+        assert same_values(trace(problem), trace(expected))
+        losses = np.nan_to_num(alone(expected, STEPS)[0], nan=np.inf, posinf=np.inf)  # a run that is lost stays so
+        for these, rtol in ((losses <= losses[0], 0), (losses > losses[0], 1e-12)):
+            np.testing.assert_allclose(result.loss[i, j][these], losses[these], rtol=rtol, atol=1e-14 * losses[0])
+
+
+class PerSampleError(SumSquaredError):
+    formulas: ClassVar = {name: f"{line} / len({{y}})" for name, line in SumSquaredError.formulas.items()}
+
+
+class OneByOneError(SumSquaredError):
+    """One that nobody has said how to write for many problems at once."""
+
+    formulas: ClassVar = {**SumSquaredError.formulas, "L": "sum((({y_pred} - {y}) ** 2).ravel())"}
+
+
+def test_a_length_that_is_by_chance_that_of_a_stack_is_not_taken_for_the_number_of_samples():
+    for samples in (2, 3):
+        p = random_problem(0, samples, loss=PerSampleError())
+        assert is_stacked(p)
+        assert sweep([None], FEW["lrs"], 9, problem=p).loss[0, 1].tolist() == alone(p.evolve(lr=1e-2), 9)[0].tolist()
+
+
+@pytest.mark.parametrize("name", OWN_PROBLEMS)
+def test_the_runs_of_parts_of_ones_own_are_those_done_alone_whether_their_lines_take_stacks_or_not(name):
+    p = OWN_PROBLEMS[name]
+    assert is_stacked(p) == (name not in ("twice as wide", "arctan by math.atan"))
+    for lrs in (FEW["lrs"], np.geomspace(1e-4, 1e-2, sweeping.FEW_RUNS)):
+        result = sweep([None], lrs, 9, problem=p)
+        for at in (0, -1):
+            losses, network = alone(p.evolve(lr=lrs[at]), 9)
+            np.testing.assert_allclose(result.loss[0, at], losses, rtol=1e-12)
+            for name, parameter in network.parameters.items():
+                np.testing.assert_allclose(result.network(None, lrs[at]).parameters[name], parameter, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("loss", "memory", "runs"), [(OneByOneError(), 9e9, 1), (LOSSES[0], 9e9, 4), (LOSSES[0], 1, 1)]
+)
+def test_what_is_left_goes_down_with_every_step_of_a_run_alone_or_of_a_block(loss, memory, runs, monkeypatch):
+    for name, value in {"PIECE": 0.0, "ROUND_STEPS": 4, "BLOCK_BYTES": int(memory)}.items():
+        monkeypatch.setattr(sweeping, name, value)
+    rounds = sweeping.sweep_problems([random_problem(s, loss=loss) for s in (0, 1)], [1e-3, 1e-2], 9, (0, 1))
+    left = dict.fromkeys(result.left for result in rounds)
+    assert [*left] == [*range(36 - runs, 0, -runs), 0]
+
+
+def test_single_precision_stays():
+    result = sweep([None, 4], [1e-3, 1e-2], 60, problem=in_other_numbers(random_problem(1), np.float32))
+    for i, seed in enumerate(result.seeds):
+        start = result.problem(seed, 1e-2)
+        assert start.X.dtype == result.network(seed, 1e-2).parameters["W1"].dtype == np.float32
+        assert identical(result.loss[i, 1], alone(start, 60)[0].astype(float))
+
+
+def test_a_run_that_was_not_swept_and_bad_input_are_refused_with_the_sentence_that_somebody_has_read():
+    check_cases("sweeps", globals())
