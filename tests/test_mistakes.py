@@ -9,11 +9,29 @@ import numpy as np
 import pytest
 from common import count, trained, with_numbers
 from own_parts import OWN_PROBLEMS
-from problems import ACTIVATIONS, identical, losses_of, varied_problem
+from problems import ACTIVATIONS, OPTIMIZERS, identical, losses_of, varied_problem, whole_problem
 
 import backprop_lab
-from backprop_lab import MISTAKES, ReLU, SoftmaxCrossEntropy, plant, random_problem, trace
+from backprop_lab import (
+    L2,
+    MISTAKES,
+    BatchNorm,
+    Dropout,
+    LayerNorm,
+    Linear,
+    Network,
+    Problem,
+    ReLU,
+    Sigmoid,
+    SigmoidCrossEntropy,
+    SoftmaxCrossEntropy,
+    Tanh,
+    plant,
+    random_problem,
+    trace,
+)
 from backprop_lab.checks.numeric import complex_step_derivative, loss_of, off_at_zero, relative_error
+from backprop_lab.checks.rounding import terms_in
 from backprop_lab.feedback.mistakes import INVISIBLE_TO_GRADIENT_CHECK
 from backprop_lab.nn.lines import evaluate
 from backprop_lab.nn.losses import SumSquaredError
@@ -28,6 +46,18 @@ def made(activation, loss=None, inputs=3, hidden=(3, 3), outputs=3):
     return trace(with_numbers(p, **{name: b + 0.3 for name, b in p.network.parameters.items() if name[0] == "b"}))
 
 
+def whole(optimizer, norm=BatchNorm, loss=None, outputs=1):
+    """A step with a norm, a dropout and a penalty, in which something is remembered, of sizes that all differ."""
+    rng, loss = np.random.default_rng(6), loss or SigmoidCrossEntropy()
+    first, last = (Linear(rng.standard_normal(s), rng.standard_normal((1, s[1]))) for s in ((2, 4), (4, outputs)))
+    layers = [first, norm(rng.standard_normal((1, 4)), rng.standard_normal((1, 4))), Tanh(), Dropout(0.4, 1), last]
+    X, y = rng.standard_normal((5, 2)), np.float64(rng.random((5, outputs)) > 0.5)
+    layers += [Sigmoid()] * loss.on_probabilities
+    p = Problem(Network(layers), loss, X, y, 0.1, penalty=L2(0.3), optimizer=optimizer)
+    drawn = {name: rng.standard_normal(a.shape) ** 2 for name, a in p.state.items() if name != "step"}
+    return trace(p.evolve(state=drawn | {"step": 3}))
+
+
 def each_placed(t):
     return [(mistake, name) for mistake in MISTAKES.values() for name in mistake.possible_at(t)]
 
@@ -35,6 +65,7 @@ def each_placed(t):
 def test_no_line_of_the_table_is_idle():
     """Each runs in some network, and gives something else than the right line."""
     traces = [made(each, loss, outputs=K) for each, K in product(ACTIVATIONS, (1, 3)) for loss in losses_of(K)]
+    traces += [whole(type(each)(decay=0.1), norm) for each in OPTIMIZERS for norm in (BatchNorm, LayerNorm)]
     for mistake in MISTAKES.values():
         for key, lines in mistake.lines.items():
             for line in (lines,) if isinstance(lines, str) else lines:
@@ -106,6 +137,39 @@ in made(ReLU(), SoftmaxCrossEntropy()), where N and K are 3
 in surer(made(ReLU(), SoftmaxCrossEntropy()), 1e4), with scores of 800 and more, and some P of 0
   P: shift-forgotten = np.array([row / sum(row) for row in np.exp(y_pred)])
   logP: log-of-zero = np.log(P)
+in made(LeakyReLU(), **OBLONG)
+  dY1: leak-forgotten = np.where(Y1 > 0, dH1, 0)
+in made(GELU(), **OBLONG)
+  dY1: slope-half-written = dH1 / 2 + dH1 * T1 / 2
+in whole(Momentum(decay=0.2)), where N is 5, H 4 and D 2
+  dW1: penalty-not-in-gradient = np.dot(X.T, dY1) | penalty-factor = dW1 - 0.3 * W1
+  db1: penalty-on-biases = db1 + 0.6 * b1
+  L: penalty-not-in-loss = L - R | half-of-the-answers = -np.log(P[y == 1]).sum() / y.size + R
+  dy_pred: half-of-the-answers = np.where(y == 1, P - 1, 0) / 5 | scores-for-probabilities = (y_pred - y) / 5
+  dy_pred: sigmoid-slope-once-more = (P - y) / 5 * (P - P * P)
+  dH1: dropout-forgotten-backward = dD1 | dropout-not-scaled = np.where(mask1, dD1, 0)
+  dH1: dropout-drawn-anew = np.where(np.random.default_rng(0).random((5, 4)) < 0.4, 0, dD1) / 0.6
+  dY1: norm-of-constants = dXhat1 / np.sqrt(np.var(Y1, axis=0) + 1e-5)
+  dY1: norm-path-missing = dXhat1 / np.sqrt(np.var(Y1, axis=0) + 1e-5) + np.mean(dY1, axis=0) + dmu1 / 5
+  var1: variance-of-a-sample = np.var(Y1, axis=0, ddof=1, keepdims=True)
+  dgamma1: norm-sum-forgotten = dgamma1 / 5 | gamma-without-its-input = dbeta1
+  dXhat1: gamma-forgotten-backward = dN1
+  vW1_new: velocity-forgotten = dW1 | velocity-sign = vW1 * 0.9 - dW1 | velocity-mixed = vW1 * 0.9 + dW1 * 0.1
+  vW1_new: decay-as-penalty = vW1 * 0.9 + dW1 + W1 / 5
+  W1_new: memory-unused = 0.98 * W1 - dW1 / 10 | memory-of-before = 0.98 * W1 - 0.1 * vW1
+  W1_new: decay-forgotten = W1 - vW1_new / 10 | decay-as-penalty = W1 - (vW1_new + W1 / 5) / 10
+  W1_new: plus-for-minus = 0.98 * W1 + vW1_new / 10 | not-updated = W1
+  vb1_new: decay-as-penalty = None
+in whole(Nesterov()), with no decay
+  W1_new: memory-unused = W1 - vW1_new / 10 | decay-forgotten = None
+in whole(Adam(decay=0.2), LayerNorm)
+  dY1: norm-of-constants = (dXhat1.T / np.sqrt(np.var(Y1, axis=1) + 1e-5)).T
+  mhatW1: adam-not-corrected = mW1_new | adam-counted-from-zero = mW1_new / 0.19 | memory-of-before = mW1 / 0.271
+  W1_new: adam-eps-in-the-root = 0.98 * W1 - 0.1 * mhatW1 * (vhatW1 + 1e-8) ** -0.5
+  vW1_new: adam-square-forgotten = 0.999 * vW1 + 0.001 * dW1
+  vW1_new: decay-as-penalty = vW1 * 0.999 + (dW1 + W1 / 5) ** 2 / 1000
+in whole(GradientDescent(), loss=BinaryCrossEntropy())
+  dy_pred: gradient-behind-the-sigmoid = (y_pred - y) / 5
 """
 
 
@@ -113,7 +177,8 @@ def test_each_mistake_gives_what_someone_who_makes_it_by_hand_gets():
     tried = set()
     for line in BY_HAND.strip().splitlines():
         if line.startswith("in "):
-            t = eval(re.match(r"in (.*?)(?:, w.*)?$", line)[1], vars(backprop_lab) | vars(common) | globals())
+            names = vars(common) | globals() | {name: getattr(backprop_lab, name) for name in backprop_lab.__all__}
+            t = eval(re.match(r"in (.*?)(?:, w.*)?$", line)[1], names)
             continue
         name, entries = line.strip().split(": ", 1)
         for mistake, code in (entry.split(" = ", 1) for entry in entries.split(" | ")):
@@ -178,7 +243,8 @@ def test_the_symptoms_of_a_softmax_gone_wrong_are_those_that_its_board_shows():
 def test_in_a_planted_trace_the_code_shown_is_still_the_code_run_in_a_diverging_step_too():
     diverging = [trained(random_problem(0, lr=1e200), iterations) for iterations in range(3)]
     assert [float(t["L"]) for t in diverging[1:]] == [np.inf, pytest.approx(np.nan, nan_ok=True)]
-    for t in [*diverging, *map(trace, OWN_PROBLEMS.values()), *(trace(varied_problem(s)) for s in range(count(30)))]:
+    varied = (trace(make(s)) for make in (varied_problem, whole_problem) for s in range(count(30)))
+    for t in [*diverging, *map(trace, OWN_PROBLEMS.values()), *varied]:
         for mistake, name in each_placed(t):
             wrong = plant(t, mistake, name)
             for step, right in zip(wrong.steps, t.steps, strict=True):
@@ -190,11 +256,14 @@ def test_in_a_planted_trace_the_code_shown_is_still_the_code_run_in_a_diverging_
 
 def test_a_gradient_check_rejects_every_planted_mistake_that_changes_a_gradient():
     def largest(one, other):
-        return max(relative_error(one[name], other[name]) for name in numeric)
+        return max((relative_error(one[name], other[name]) for name in numeric), default=0.0)
 
     seen = set()
-    for t in (trace(varied_problem(seed)) for seed in range(max(12, count(80, 2)))):
-        right, loss = {f"d{name}": t[f"d{name}"] for name in t.problem.network.parameters}, off_at_zero(t.problem)
+    problems = [varied_problem(seed) for seed in range(max(12, count(80, 2)))]
+    problems += [whole_problem(seed) for seed in range(max(12, count(80, 8)))]
+    for t in map(trace, problems):
+        of, loss = {f"d{name}": terms_in(t)[f"d{name}"].terms for name in t.problem.parameters}, off_at_zero(t.problem)
+        right = {d: t[d] for d, terms in of.items() if np.abs(t[d]).max() > 1e-9 * terms.max()}  # or it is rounding
         numeric = {d: complex_step_derivative(loss_of(loss, d[1:]), t[d[1:]]) for d in right}
         for mistake, place in each_placed(t):
             wrong = plant(t, mistake, place)
@@ -204,6 +273,7 @@ def test_a_gradient_check_rejects_every_planted_mistake_that_changes_a_gradient(
                 if change > 1e-5:
                     seen.add(mistake.name)
     another_shape = {"sum-forgotten", "sum-over-units", "axis-forgotten", "dimension-dropped", "broadcast-to-square"}
+    another_shape |= {"norm-sum-forgotten"} - seen
     unseen = {*INVISIBLE_TO_GRADIENT_CHECK, "shift-forgotten", "log-of-zero"}  # which are right until it overflows
     assert seen.isdisjoint(unseen)
     assert seen | unseen | another_shape == MISTAKES.keys()

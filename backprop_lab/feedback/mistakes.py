@@ -21,9 +21,29 @@ from typing import Any
 
 import numpy as np
 
-from backprop_lab.nn.layers import Activation, Array, Linear, ReLU, Sigmoid, Tanh
-from backprop_lab.nn.losses import HalfSquaredError, MeanSquaredError, SoftmaxCrossEntropy, SumSquaredError
-from backprop_lab.nn.optimizers import GradientDescent
+from backprop_lab.nn.layers import (
+    GELU,
+    Activation,
+    Array,
+    BatchNorm,
+    Dropout,
+    LayerNorm,
+    LeakyReLU,
+    Linear,
+    ReLU,
+    Sigmoid,
+    Tanh,
+)
+from backprop_lab.nn.losses import (
+    BinaryCrossEntropy,
+    HalfSquaredError,
+    MeanSquaredError,
+    SigmoidCrossEntropy,
+    SoftmaxCrossEntropy,
+    SumSquaredError,
+)
+from backprop_lab.nn.optimizers import Adam, GradientDescent, Momentum, Nesterov, Optimizer
+from backprop_lab.nn.penalties import L2
 from backprop_lab.nn.steps import Lines, Step
 from backprop_lab.step.trace import Trace
 
@@ -34,7 +54,9 @@ class Mistake:
 
     `title` is for a menu, `resembles` completes "This looks like ...". `lines` has, for each kind of layer or loss and
     each of its results, the wrong line that takes the right one's place, or several ways to write it, of which the
-    first is planted; for `GradientDescent` and "new" it is the line of a parameter after the update. In `resembles`,
+    first is planted; for `GradientDescent` and "new" it is the line of a parameter after the update. Of what a penalty
+    or a decay adds to the line of another, `(L2, "dp")` in the gradients, `(L2, "L")` in the loss and
+    `(Optimizer, "decay")`, it is the part that is wrong, "" if it is missing. In `resembles`,
     `{line}` is that line. Planted, it is applied everywhere unless `once`: then at the first gradient.
     """
 
@@ -57,10 +79,24 @@ class Mistake:
             right = formulas.get(step.result) if isinstance(formulas, Mapping) else None
             templates = self.lines.get((kind, step.result))
             if templates and right in (None, step.template):  # a subclass with its own line has mistakes of its own
-                for template in (templates,) if isinstance(templates, str) else templates:
-                    with suppress(KeyError):
-                        yield step.rewritten(template, self.title, self.cause.replace("`", ""))
+                yield from self._written(step, templates)
                 return
+        if beside := step.beside:
+            for kind in beside.kind.__mro__:
+                templates, right = (
+                    self.lines.get((kind, beside.result)),
+                    getattr(kind, "formulas", {}).get(beside.result),
+                )
+                if templates is not None and right in (None, beside.template):
+                    yield from self._written(step, templates, beside=True)
+                    return
+
+    def _written(self, step: Step, templates: str | tuple[str, ...], beside: bool = False) -> Iterator[Step]:
+        """The step with each of some lines in place of its own, or of what stands beside it."""
+        said = self.title, self.cause.replace("`", "")
+        for template in (templates,) if isinstance(templates, str) else templates:
+            with suppress(KeyError):
+                yield step.rewritten(step.template, *said, template) if beside else step.rewritten(template, *said)
 
     def wrong_lines(self, trace: Trace, name: str) -> tuple[str, ...]:
         """Each way to write this mistake in the line for `name`; none where it does not apply.
@@ -103,8 +139,10 @@ class Mistake:
         trace[name]
         line = self.wrong_line(trace, name) if line is None else line
         line = re.sub(r"^1\.0 \* \((.*)\)$", r"\1", line or "")  # which makes numbers of truth values
+        step = trace.step(name)
+        beside = step.beside.names if step.beside else {}
         try:
-            return self.resembles.format_map({**trace.step(name).names, "line": f"`{line}`"})
+            return self.resembles.format_map({**beside, **step.names, "line": f"`{line}`"})
         except KeyError:
             return self.title
 
@@ -168,6 +206,33 @@ def _of_squares(result: str, *lines: str) -> dict[tuple[type, str], tuple[str, .
     return {(kind, result): lines for kind in (SumSquaredError, MeanSquaredError, HalfSquaredError)}
 
 
+def _of_binary(result: str, *lines: str) -> dict[tuple[type, str], tuple[str, ...]]:
+    """The same wrong lines for both forms of binary cross-entropy."""
+    return {(kind, result): lines for kind in (BinaryCrossEntropy, SigmoidCrossEntropy)}
+
+
+def _of_steps(*lines: str) -> dict[tuple[type, str], tuple[str, ...]]:
+    """The same wrong lines for each optimizer, in which `<step>` is what it multiplies by the learning rate."""
+    kinds = (GradientDescent, Momentum, Nesterov, Adam)
+    steps = {kind: kind.formulas["new"].removeprefix("{p} - {lr} * ") for kind in kinds}
+    return {(kind, "new"): tuple(line.replace("<step>", step) for line in lines) for kind, step in steps.items()}
+
+
+def _of_norms(result: str, *lines: str) -> dict[tuple[type, str], tuple[str, ...]]:
+    """The same wrong lines for both norms: `<n>` is how many numbers are in a mean, `<axis>` what it goes along."""
+    along = {BatchNorm: ("len({X})", "0"), LayerNorm: ("{X}.shape[1]", "1")}
+    return {
+        (kind, result): tuple(line.replace("<n>", n).replace("<axis>", axis) for line in lines)
+        for kind, (n, axis) in along.items()
+    }
+
+
+_LEAK = "({Y} > 0) + {slope} * ({Y} <= 0)"
+_OF_GELU = "(1 + {T}) / 2 + {X} / 2 * (1 - {T}**2) * math.sqrt(2 / math.pi) * (1 + 0.134145 * {X}**2)"
+_DECAYED = "({dp} + {decay} * {p})"  # a gradient with the decay in it
+_M, _V = (f"({{b}} * {{{m}}} + (1 - {{b}}) * {_DECAYED}{power})" for m, power in (("m", ""), ("v", "**2")))
+_M, _V = _M.replace("{b}", "{beta1}"), _V.replace("{b}", "{beta2}")
+
 _ALL = (
     # Back through the activation
     Mistake(
@@ -176,7 +241,7 @@ _ALL = (
         resembles="{dY}: the ReLU's mask is missing",
         cause="In the forward pass the ReLU looks like a detail, so its step is left out on the way back.",
         symptom="The gradient under the ReLU's input has numbers in cells where the ReLU's output is 0.",
-        lines={(ReLU, "dX"): "{dY}"},
+        lines={(ReLU, "dX"): "{dY}", (LeakyReLU, "dX"): "{dY}"},
     ),
     Mistake(
         name="mask-always-true",
@@ -212,7 +277,10 @@ _ALL = (
         resembles="a mask that is upside down: it zeroes the units that were on, and these should pass",
         cause="People remember that a ReLU sets something to 0, and set the wrong half.",
         symptom="The gradient has numbers only where the ReLU's output is 0.",
-        lines={(ReLU, "dX"): ("{dY} * ({Y} <= 0)", "{dY} * ({Y} < 0)")},
+        lines={
+            (ReLU, "dX"): ("{dY} * ({Y} <= 0)", "{dY} * ({Y} < 0)"),
+            (LeakyReLU, "dX"): "{dY} * ({Y} <= 0) + {slope} * {dY} * ({Y} > 0)",
+        },
     ),
     Mistake(
         name="slope-forgotten",
@@ -220,7 +288,7 @@ _ALL = (
         resembles="{dY}: the slope of the activation is missing",
         cause="In the forward pass an activation looks like a detail, so its step is left out on the way back.",
         symptom="The gradients under the activation's input and output are the same, cell for cell.",
-        lines={(Tanh, "dX"): "{dY}", (Sigmoid, "dX"): "{dY}"},
+        lines={(Tanh, "dX"): "{dY}", (Sigmoid, "dX"): "{dY}", (GELU, "dX"): "{dY}"},
     ),
     Mistake(
         name="slope-of-input",
@@ -247,9 +315,17 @@ _ALL = (
         name="slope-half-written",
         title="Half of the slope",
         resembles="{line}, which has only part of the slope",
-        cause="The square in 1 - H^2 is lost, or the first factor of H (1 - H).",
+        cause="The square in 1 - H^2 is lost, or the first factor of H (1 - H), or half of the product rule.",
         symptom="The slope grows towards one end of the activation's range; it should be largest in the middle.",
-        lines={(Tanh, "dX"): "{dY} * (1 - {Y})", (Sigmoid, "dX"): ("{dY} * (1 - {Y})", "{dY} * {Y}")},
+        lines={
+            (Tanh, "dX"): "{dY} * (1 - {Y})",
+            (Sigmoid, "dX"): ("{dY} * (1 - {Y})", "{dY} * {Y}"),
+            (GELU, "dX"): (
+                "{dY} * (1 + {T}) / 2",
+                "{dY} * ((1 + {T}) / 2 + {X} / 2 * (1 - {T}**2))",
+                "{dY} * ((1 + {T}) / 2 + {X} / 2 * (1 - {T}**2) * math.sqrt(2 / math.pi))",
+            ),
+        },
     ),
     Mistake(
         name="slope-of-tan",
@@ -265,7 +341,13 @@ _ALL = (
         resembles="the slope alone: {dY}, the gradient that comes back, is missing",
         cause="The derivative of the activation is taken for the whole answer, but the chain rule has two factors.",
         symptom="The gradient has no negative number, and does not change when the target does.",
-        lines={(ReLU, "dX"): "1.0 * ({Y} > 0)", (Tanh, "dX"): "1 - {Y}**2", (Sigmoid, "dX"): "{Y} * (1 - {Y})"},
+        lines={
+            (ReLU, "dX"): "1.0 * ({Y} > 0)",
+            (Tanh, "dX"): "1 - {Y}**2",
+            (Sigmoid, "dX"): "{Y} * (1 - {Y})",
+            (LeakyReLU, "dX"): _LEAK,
+            (GELU, "dX"): _OF_GELU,
+        },
     ),
     Mistake(
         name="matmul-for-star",
@@ -280,6 +362,8 @@ _ALL = (
             (ReLU, "dX"): ("{dY} @ ({Y} > 0)", "{dY} @ ({Y} > 0).mT"),
             (Tanh, "dX"): "{dY} @ (1 - {Y}**2)",
             (Sigmoid, "dX"): "{dY} @ ({Y} * (1 - {Y}))",
+            (LeakyReLU, "dX"): f"{{dY}} @ ({_LEAK})",
+            (GELU, "dX"): f"{{dY}} @ ({_OF_GELU})",
         },
     ),
     Mistake(
@@ -498,6 +582,9 @@ _ALL = (
             (MeanSquaredError, "L"): "np.sum(({y_pred} - {y}) ** 2)",
             (SoftmaxCrossEntropy, "dy_pred"): "{P} - {y}",
             (SoftmaxCrossEntropy, "L"): "-({y} * {logP}).sum()",
+            (BinaryCrossEntropy, "dy_pred"): "({y_pred} - {y}) / ({y_pred} * (1 - {y_pred}))",
+            (SigmoidCrossEntropy, "dy_pred"): "{P} - {y}",
+            **_of_binary("L", "-np.sum({y} * {logP} + (1 - {y}) * {logQ})"),
         },
     ),
     Mistake(
@@ -581,6 +668,11 @@ _ALL = (
             (ReLU, "dX"): "-{dY} * ({Y} > 0)",
             (Tanh, "dX"): "{dY} * ({Y}**2 - 1)",
             (Sigmoid, "dX"): "{dY} * {Y} * ({Y} - 1)",
+            (LeakyReLU, "dX"): f"-{{dY}} * ({_LEAK})",
+            (GELU, "dX"): f"-{{dY}} * ({_OF_GELU})",
+            (BinaryCrossEntropy, "dy_pred"): "({y} - {y_pred}) / ({y_pred} * (1 - {y_pred})) / {y}.size",
+            (SigmoidCrossEntropy, "dy_pred"): "({y} - {P}) / {y}.size",
+            **_of_binary("L", "np.mean({y} * {logP} + (1 - {y}) * {logQ})"),
         },
     ),
     Mistake(
@@ -841,7 +933,201 @@ _ALL = (
                 "-({y} * np.log({P})).sum() / len({y})",
                 "-np.log({P}[{y} == 1]).sum() / len({y})",
             ),
+            (SigmoidCrossEntropy, "logP"): "np.log({P})",
+            (SigmoidCrossEntropy, "logQ"): "np.log(1 - {P})",
         },
+    ),
+    # Binary cross-entropy. Seen in public: y_pred - y, tf-encrypted/tf-encrypted pull 727; without the half for 1 - y,
+    # deeplearning4j/nd4j issue 1328; the slope of the sigmoid once more, hunkim/DeepLearningZeroToAll pull 113.
+    Mistake(
+        name="half-of-the-answers",
+        title="Without the half for 1 - y",
+        resembles="{line}: the half for 1 - y is missing, so where y is 0 nothing is asked of the network",
+        cause="After a softmax only the logarithm of the right class counts; here a 0 is an answer too.",
+        symptom="Where the target is 0 the gradient is 0, and all predictions drift towards 1.",
+        lines={
+            **_of_binary("L", "-np.mean({y} * {logP})", "-np.sum({y} * {logP})"),
+            (BinaryCrossEntropy, "dy_pred"): ("-{y} / {y_pred} / {y}.size", "-{y} / {y_pred}"),
+            (SigmoidCrossEntropy, "dy_pred"): "{y} * ({P} - 1) / {y}.size",
+        },
+    ),
+    Mistake(
+        name="gradient-behind-the-sigmoid",
+        title="y_pred - y, the gradient behind the sigmoid",
+        resembles=(
+            "{line}: that is the gradient behind the sigmoid, of the scores, and this is that of the probabilities"
+        ),
+        cause="Two slopes cancel on the way back to the scores, so many derivations go straight to y_pred - y.",
+        symptom="Behind the sigmoid, the gradient fades where the network is sure, be it right or wrong.",
+        lines={(BinaryCrossEntropy, "dy_pred"): ("({y_pred} - {y}) / {y}.size", "{y_pred} - {y}")},
+    ),
+    Mistake(
+        name="sigmoid-slope-once-more",
+        title="Slope of the sigmoid once more",
+        resembles="{line}: the slope of the sigmoid, P (1 - P), is in it, and in P - y it has cancelled already",
+        cause="A sigmoid has a slope, and nothing in P - y looks like it.",
+        symptom="The gradient fades where the network is sure, be it right or wrong.",
+        lines={(SigmoidCrossEntropy, "dy_pred"): "({P} - {y}) * {P} * (1 - {P}) / {y}.size"},
+    ),
+    Mistake(
+        name="scores-for-probabilities",
+        title="Sigmoid left out",
+        resembles="{line}: y_pred has scores here, and the sigmoid that makes probabilities of them is left out",
+        cause="The other form of this loss takes probabilities, and has no sigmoid in it.",
+        symptom="The gradient grows with the scores; with P in it, no number is larger than 1 / y.size.",
+        lines={(SigmoidCrossEntropy, "dy_pred"): ("({y_pred} - {y}) / {y}.size", "{y_pred} - {y}")},
+    ),
+    # The penalty. Seen in public: not in the gradient, PaddlePaddle/Paddle issue 5836; not in the loss,
+    # nntrainer/nntrainer pull 157; its factor 2, titu1994/DenseNet issue 57 and mlcommons/hpc issue 22; on biases too,
+    # rasmusbergpalm/DeepLearnToolbox issue 32 and hypelib/Hype issue 11.
+    Mistake(
+        name="penalty-not-in-gradient",
+        title="Penalty in the loss, but not in the gradient",
+        resembles="a gradient without the penalty, which is part of the loss: it adds 2 * {c} * {p}",
+        cause="The penalty is added where the loss is computed, and the backward pass was written before that.",
+        symptom="The weights do not shrink, and a gradient check fails for them and not for the biases.",
+        lines={(L2, "dp"): ""},
+    ),
+    Mistake(
+        name="penalty-not-in-loss",
+        title="Penalty in the gradient, but not in the loss",
+        resembles="the loss without its penalty R",
+        cause="The weights shrink as they should, so nobody misses it.",
+        symptom="The loss that is shown is not the one that is made small, and may rise.",
+        lines={(L2, "L"): ""},
+    ),
+    Mistake(
+        name="penalty-factor",
+        title="Factor of the penalty",
+        resembles=(
+            "{line}: with another factor; the penalty is {c} times the squares, and its slope 2 * {c} times a weight"
+        ),
+        cause="Many courses write c / 2, which cancels the 2 of the square; and the two forms get mixed up.",
+        symptom="The part of the penalty is half or twice as large as it should be.",
+        lines={
+            (L2, "dp"): ("{c} * {p}", "4 * {c} * {p}", "{c} / 2 * {p}"),
+            (L2, "R"): ("{c} * {sizes} / 2", "2 * {c} * {sizes}"),
+        },
+    ),
+    Mistake(
+        name="penalty-on-biases",
+        title="Penalty on the biases too",
+        resembles="{line}: the biases are in the penalty, which is for weights",
+        cause="One loop goes over all parameters.",
+        symptom="The biases are pulled towards 0, and with them the mean of what the network gives.",
+        lines={
+            (Linear, "db"): "{dY}.sum(axis=0, keepdims=True) + 2 * {c} * {b}",
+            (L2, "R"): "{c} * {all_sizes}",
+        },
+    ),
+    # Dropout. Seen in public: no mask on the way back, ddbourgin/numpy-ml issue 94; another one there,
+    # Benny-Nottonson/voodoo issue 19; divided by p, NVIDIA/apex pull 816 and rasbt/LLMs-from-scratch issue 431.
+    Mistake(
+        name="dropout-forgotten-backward",
+        title="Dropout's mask not applied on the way back",
+        resembles="{line}: the mask is missing, so units that were dropped get a gradient",
+        cause="Dropout seems to be part of the forward pass alone.",
+        symptom="The gradient has numbers where the mask is 0.",
+        lines={(Dropout, "dX"): ("{dY}", "{dY} / (1 - {p})")},
+    ),
+    Mistake(
+        name="dropout-drawn-anew",
+        title="Another mask on the way back",
+        resembles="a gradient with another mask: the one of the forward pass, {mask}, has to be kept",
+        cause="The function that draws a mask is called once more.",
+        symptom="Some cells of the gradient are empty where the mask is 1, or have numbers where it is 0.",
+        lines={
+            (Dropout, "dX"): (
+                "{dY} * (np.random.default_rng(0).random({dY}.shape) >= {p}) / (1 - {p})",
+                "{dY} * ~{mask} / (1 - {p})",
+            )
+        },
+    ),
+    Mistake(
+        name="dropout-not-scaled",
+        title="Dropout without its scale",
+        resembles="{line}: what is kept should be divided by 1 - {p}, the share of what is kept",
+        cause=(
+            "In the first paper nothing is scaled in training, and all is when the network is used; or p is "
+            "what is kept."
+        ),
+        symptom="On average, what comes out is not as large as what comes in.",
+        lines={
+            (Dropout, "Y"): ("{X} * {mask}", "{X} * {mask} / {p}", "{X} * {mask} * (1 - {p})"),
+            (Dropout, "dX"): ("{dY} * {mask}", "{dY} * {mask} / {p}", "{dY} * {mask} * (1 - {p})"),
+        },
+    ),
+    # The norms. Seen in public: mean and variance as constants, abhiskk/ladder issue 2 and
+    # deeplearning4j/deeplearning4j pull 8379; a wrong path, apache/mxnet issue 1053; N - 1, uxlfoundation/oneDNN
+    # issue 517; dgamma as a mean, wjbKimberly/cs231n_spring_2017_assignment issue 7 and cthorey/CS231 issue 9.
+    Mistake(
+        name="norm-of-constants",
+        title="Mean and variance taken as constants",
+        resembles="{line}: {mu} and {var} are made of {X} too, and the gradient comes back through them as well",
+        cause="At test time they are constants; in training each number moves them a little.",
+        symptom="The gradient does not add up to 0 over what the mean was taken of.",
+        lines=_of_norms("dX", "{dXhat} / np.sqrt({var} + {eps})"),
+    ),
+    Mistake(
+        name="norm-path-missing",
+        title="One of the three paths missing",
+        resembles="{line}: the gradient comes to {X} along three paths, by {Xhat}, by {mu} and by {var}; here are two",
+        cause="Each number is in the mean, in the variance, and in the difference, and one of these is overlooked.",
+        symptom="All shapes are right, and the numbers look likely: only a gradient check tells.",
+        lines=_of_norms(
+            "dX",
+            "{dXhat} / np.sqrt({var} + {eps}) + {dmu} / <n>",
+            "{dXhat} / np.sqrt({var} + {eps}) + {dvar} * 2 * ({X} - {mu}) / <n>",
+            "{dvar} * 2 * ({X} - {mu}) / <n> + {dmu} / <n>",
+        ),
+    ),
+    Mistake(
+        name="variance-of-a-sample",
+        title="Variance divided by N - 1",
+        resembles="{line}: the variance is divided by one less, and here it is the mean of the squares",
+        cause="Statistics divides by N - 1 where a sample stands for more; pandas and torch.var do so by themselves.",
+        symptom="What is normalised has a spread a little below 1, the more so the fewer there are.",
+        lines=_of_norms("var", "(({X} - {mu}) ** 2).sum(axis=<axis>, keepdims=True) / (<n> - 1)"),
+    ),
+    Mistake(
+        name="norm-sum-forgotten",
+        title="dgamma not summed over the samples",
+        resembles="{line}: gamma and beta are the same for all samples, so their gradients are sums over the samples",
+        cause="A norm has two axes, one for its mean and one for its parameters; or a mean is divided by N once more.",
+        symptom="The gradient has a number for each sample, or is too small by a factor of N.",
+        lines={
+            **_of_norms(
+                "dgamma",
+                "({dY} * {Xhat}).mean(axis=0, keepdims=True)",
+                "({dY} * {Xhat}).sum(axis=1, keepdims=True)",
+                "{dY} * {Xhat}",
+            ),
+            **_of_norms("dbeta", "{dY}.mean(axis=0, keepdims=True)", "{dY}.sum(axis=1, keepdims=True)", "{dY}"),
+        },
+    ),
+    Mistake(
+        name="gamma-without-its-input",
+        title="dgamma without Xhat",
+        resembles="{line}: gamma multiplies {Xhat}, so its gradient has {Xhat} in it",
+        cause="beta's gradient is the sum of dY, and gamma's is written in the same way.",
+        symptom="dgamma and dbeta are the same.",
+        lines=_of_norms("dgamma", "{dY}.sum(axis=0, keepdims=True)"),
+    ),
+    Mistake(
+        name="gamma-forgotten-backward",
+        title="gamma forgotten on the way back",
+        resembles="{dY}: gamma is missing, which scales each unit on the way back too",
+        cause="gamma starts as 1, and then nothing is missing until it has been updated.",
+        symptom="The gradient does not change when gamma does, as long as what comes back stays the same.",
+        lines=_of_norms("dXhat", "{dY}"),
+    ),
+    Mistake(
+        name="leak-forgotten",
+        title="Leak forgotten",
+        resembles="{line}: below 0 this activation still lets a part of {slope} through",
+        cause="A ReLU comes to mind first.",
+        symptom="Cells are empty where the input is negative, and should be small.",
+        lines={(LeakyReLU, "Y"): "np.maximum({X}, 0)", (LeakyReLU, "dX"): "{dY} * ({Y} > 0)"},
     ),
     # The update
     Mistake(
@@ -850,7 +1136,7 @@ _ALL = (
         resembles="a step uphill: the gradient points to where the loss grows, so it is subtracted",
         cause="`+=` is right where the error is written y - y_pred, as in many books, but not here.",
         symptom="The loss grows from one iteration to the next, however small the learning rate.",
-        lines={(GradientDescent, "new"): "{p} + {lr} * {dp}"},
+        lines=_of_steps("{p} + {lr} * <step>"),
     ),
     Mistake(
         name="lr-twice",
@@ -858,7 +1144,7 @@ _ALL = (
         resembles="a step scaled by the learning rate twice",
         cause="The gradient is multiplied by the learning rate when it is computed, and again in the update.",
         symptom="With a rate of 0.01 the step is a hundredth of what it should be, and the weights hardly move.",
-        lines={(GradientDescent, "new"): "{p} - {lr} * ({lr} * {dp})"},
+        lines=_of_steps("{p} - {lr} * ({lr} * <step>)"),
     ),
     Mistake(
         name="lr-forgotten",
@@ -866,7 +1152,7 @@ _ALL = (
         resembles="a step of the whole gradient: the learning rate is missing",
         cause="The formula is remembered as W - dW, and the rate seems a detail.",
         symptom="The weights move by the whole gradient, and moving the learning-rate slider changes nothing.",
-        lines={(GradientDescent, "new"): "{p} - {dp}"},
+        lines=_of_steps("{p} - <step>"),
     ),
     Mistake(
         name="not-updated",
@@ -877,7 +1163,7 @@ _ALL = (
             "seems useless."
         ),
         symptom="The same numbers as before the step.",
-        lines={(GradientDescent, "new"): "{p}"},
+        lines=_of_steps("{p}"),
     ),
     Mistake(
         name="old-value-dropped",
@@ -885,7 +1171,7 @@ _ALL = (
         resembles="the step alone, without the old {p}",
         cause="`=` is typed for `-=`, so the change replaces the value that it should have changed.",
         symptom="The new weights are a single step: at a small learning rate all of them are suddenly tiny.",
-        lines={(GradientDescent, "new"): ("-{lr} * {dp}", "{lr} * {dp}")},
+        lines=_of_steps("-{lr} * <step>", "{lr} * <step>"),
     ),
     Mistake(
         name="lr-on-the-weights",
@@ -893,7 +1179,143 @@ _ALL = (
         resembles="{line}: the rate scales {p}, and should scale {dp} and nothing else",
         cause="Parentheses in the wrong place, or none.",
         symptom="The old weights are multiplied by the learning rate: at 0.01, a hundredth of them is left.",
-        lines={(GradientDescent, "new"): ("({p} - {dp}) * {lr}", "{lr} * {p} - {dp}")},
+        lines=_of_steps("({p} - <step>) * {lr}", "{lr} * {p} - <step>"),
+    ),
+    # What is remembered. Seen in public: velocity lost, keras-team/keras issue 7502; its sign,
+    # fchollet/deep-learning-with-python-notebooks issue 19; a mean, and the old one, mdenil/dropout issue 4; Adam
+    # without its correction, keras-team/keras pull 10129; that without its power, eriklindernoren/ML-From-Scratch issue
+    # 35 and PennyLaneAI/pennylane pull 1929; the count from 0, deeplearning4j/nd4j pull 1227 and tracel-ai/burn issue
+    # 834; eps in the root, d2l-ai/d2l-zh pull 502 and FluxML/Flux.jl pull 448; no root, torch/optim pull 48; decay as a
+    # penalty, anhquan0412/basic_model_scratch issue 2 and pytorch/pytorch issue 48793; Nesterov, PaddlePaddle/Paddle
+    # pull 12231.
+    Mistake(
+        name="velocity-forgotten",
+        title="What was remembered is not used",
+        resembles="{line}: what is remembered from the step before is missing",
+        cause="The memory is set to 0 at the start of each step in place of once, or a local variable is not kept.",
+        symptom="From the second step on, the new memory has nothing of the old one.",
+        lines={
+            (Momentum, "v_new"): "{dp}",
+            (Adam, "m_new"): ("(1 - {beta1}) * {dp}", "{dp}"),
+            (Adam, "v_new"): ("(1 - {beta2}) * {dp}**2", "{dp}**2"),
+        },
+    ),
+    Mistake(
+        name="velocity-sign",
+        title="Minus in the velocity",
+        resembles=(
+            "{line}: here the velocity adds up the gradients as they are; the minus and the rate come with the step"
+        ),
+        cause=(
+            "Half of the courses put the minus, and mostly lr too, into the velocity, and then add it to the weights."
+        ),
+        symptom="Subtracted from the weights, such a velocity goes uphill.",
+        lines={
+            (Momentum, "v_new"): (
+                "{beta} * {v} - {dp}",
+                "{beta} * {v} - {lr} * {dp}",
+                "{beta} * {v} + {lr} * {dp}",
+            ),
+        },
+    ),
+    Mistake(
+        name="velocity-mixed",
+        title="Mean in place of a sum",
+        resembles="{line}: that is a mean of gradients, whose parts add up to 1, and this velocity is a sum",
+        cause="Adam's m and some courses' momentum are means; then lr has to be larger by a factor of 1 / (1 - beta).",
+        symptom="The velocity is too small, by a factor of 1 - beta, and the network learns too slowly.",
+        lines={(Momentum, "v_new"): ("{beta} * {v} + (1 - {beta}) * {dp}", "(1 - {beta}) * {v} + {beta} * {dp}")},
+    ),
+    Mistake(
+        name="memory-unused",
+        title="Step by the gradient alone",
+        resembles="{line}: that is the step of another optimizer, and what is remembered has another part in this one",
+        cause="The memory is kept well, and then the line of plain descent is typed, or that of a simpler optimizer.",
+        symptom="The weights move as if there were no memory, or another one.",
+        lines={
+            (Momentum, "new"): ("{p} - {lr} * {dp}", "{p} - {lr} * ({dp} + {beta} * {v_new})"),
+            (Nesterov, "new"): ("{p} - {lr} * {v_new}", "{p} - {lr} * {dp}"),
+            (Adam, "new"): ("{p} - {lr} * {dp}", "{p} - {lr} * {mhat}"),
+        },
+    ),
+    Mistake(
+        name="memory-of-before",
+        title="What was remembered before this step",
+        resembles="{line}: the step takes what is remembered from now on, with this gradient in it, and not the old",
+        cause="The two have almost the same name, and the line that replaces the old one is written last.",
+        symptom="Everything comes one step late: the new gradient has no part in the step, or only half of it.",
+        lines={
+            (Momentum, "new"): "{p} - {lr} * {v}",
+            (Nesterov, "new"): "{p} - {lr} * ({dp} + {beta} * {v})",
+            (Adam, "mhat"): "{m} / (1 - {beta1}**{step})",
+            (Adam, "vhat"): "{v} / (1 - {beta2}**{step})",
+        },
+    ),
+    Mistake(
+        name="adam-not-corrected",
+        title="Adam without its correction",
+        resembles="{line}: m and v begin at 0 and are too small at first, which dividing by 1 - beta**step corrects",
+        cause="After some hundred steps it makes no difference, so it seems to be a detail.",
+        symptom="With the usual betas, the first steps are about three times as long as lr.",
+        lines={
+            (Adam, "mhat"): ("{m_new}", "{m_new} / (1 - {beta1})"),
+            (Adam, "vhat"): ("{v_new}", "{v_new} / (1 - {beta2})"),
+            (Adam, "new"): "{p} - {lr} * {m_new} / (np.sqrt({v_new}) + {eps})",
+        },
+    ),
+    Mistake(
+        name="adam-counted-from-zero",
+        title="Steps counted from 0",
+        resembles="{line}: the first step is number 1; with a 0, 1 - beta**0 is 0, and it divides by it",
+        cause="Python counts from 0.",
+        symptom="After the first step there is inf or nan everywhere; after later ones the correction is too strong.",
+        lines={
+            (Adam, "mhat"): "{m_new} / (1 - {beta1}**({step} - 1))",
+            (Adam, "vhat"): "{v_new} / (1 - {beta2}**({step} - 1))",
+        },
+    ),
+    Mistake(
+        name="adam-eps-in-the-root",
+        title="eps inside the root",
+        resembles="{line}: eps is added to the root, and not to what is under it",
+        cause="Other optimizers have it there, and nothing looks wrong.",
+        symptom="Where gradients are smaller than the root of eps, 1e-4, the steps are much too short.",
+        lines={(Adam, "new"): "{p} - {lr} * {mhat} / np.sqrt({vhat} + {eps})"},
+    ),
+    Mistake(
+        name="adam-square-forgotten",
+        title="Square or root forgotten",
+        resembles="{line}: v is a mean of squares, and its root is what the step is divided by",
+        cause="m and v are written one below the other, and look the same.",
+        symptom="v has negative numbers, whose roots are nan; or steps are far too long where gradients are small.",
+        lines={
+            (Adam, "v_new"): ("{beta2} * {v} + (1 - {beta2}) * {dp}", "{beta2} * {v} + (1 - {beta2}) * {m_new}**2"),
+            (Adam, "new"): "{p} - {lr} * {mhat} / ({vhat} + {eps})",
+        },
+    ),
+    Mistake(
+        name="decay-as-penalty",
+        title="Decay put into the gradient",
+        resembles="{line}: the decay is in the gradient, as a penalty is; a decoupled one stands beside the step",
+        cause="For plain descent both are the same, so weight decay and L2 are taken for two names of one thing.",
+        symptom="What is remembered depends on the weights; with Adam, large gradients keep weights from decaying.",
+        lines={
+            (Momentum, "v_new"): "{beta} * {v} + " + _DECAYED,
+            (Momentum, "new"): "{p} - {lr} * ({beta} * {v} + " + _DECAYED + ")",
+            (Nesterov, "new"): "{p} - {lr} * (" + _DECAYED + " + {beta} * ({beta} * {v} + " + _DECAYED + "))",
+            (Adam, "m_new"): _M[1:-1],
+            (Adam, "v_new"): _V[1:-1],
+            (Adam, "new"): "{p} - {lr} * (" + _M + " / (1 - {beta1}**{step})) / "
+            "(np.sqrt(" + _V + " / (1 - {beta2}**{step})) + {eps})",
+        },
+    ),
+    Mistake(
+        name="decay-forgotten",
+        title="Decay forgotten, or not times lr",
+        resembles="{line}: the decay takes lr times {decay} of {p} off in each step",
+        cause="It is no part of any gradient, so it is left out; or lr seems to be for the gradient alone.",
+        symptom="The weights do not shrink where their gradients are 0, or shrink much faster.",
+        lines={(Optimizer, "decay"): ("", "{decay} * {p}", "2 * {lr} * {decay} * {p}")},
     ),
     # The forward pass
     Mistake(
@@ -1003,4 +1425,16 @@ INVISIBLE_TO_GRADIENT_CHECK = (
     "old-value-dropped",
     "root-of-the-loss",
     "lr-on-the-weights",
+    "penalty-not-in-loss",
+    "velocity-forgotten",
+    "velocity-sign",
+    "velocity-mixed",
+    "memory-unused",
+    "memory-of-before",
+    "adam-not-corrected",
+    "adam-counted-from-zero",
+    "adam-eps-in-the-root",
+    "adam-square-forgotten",
+    "decay-as-penalty",
+    "decay-forgotten",
 )

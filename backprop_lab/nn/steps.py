@@ -75,10 +75,12 @@ class Step(NamedTuple):
     def rewritten(self, template: str, title: str, sentence: str, beside: str | None = None) -> "Step":
         """The same step with another line in place of its own, or with another one `beside` it, "" for none.
 
-        A line with a number of what stands beside it says all of it. Raises KeyError if it has a name not found here.
+        A line with a number of what stands beside it says all of it, and so does one that leaves a parameter as it is.
+        Raises KeyError if it has a name not found here.
         """
         kept = self.beside
-        if kept and (beside == "" or any(name in kept.numbers for name in fields_of(template))):
+        says_all = template == "{p}" or any(kept and name in kept.numbers for name in fields_of(template))
+        if beside == "" or says_all:
             kept = None
         elif kept and beside:
             kept = kept._replace(template=beside)
@@ -274,7 +276,7 @@ def lines_of(
     for result, template in formulas.items():
         beside = None
         if penalty and result == "L":
-            losses.append(_penalty_line(penalty, penalised, {name for each in parameters_of for name in each.values()}))
+            losses.append(_penalty_line(penalty, penalised, [*chain(*(each.values() for each in parameters_of))]))
             beside = _beside(penalty, "L", "+", "{R}", {"R": "R"})
         phase, of = ("loss", "") if result in before_L else ("backward", gradients.get(result, ""))
         losses.append(_line(phase, loss, result, template, result, names, of, beside))
@@ -295,15 +297,15 @@ def _penalised(stages: Sequence[Stage], parameters_of: Sequence[Mapping[str, str
     return tuple(dict.fromkeys(names))
 
 
-def _penalty_line(penalty: Penalty, penalised: Sequence[str], parameters: Container[str]) -> Step:
-    """The line for R, of what each parameter comes to."""
+def _penalty_line(penalty: Penalty, penalised: Sequence[str], parameters: Sequence[str]) -> Step:
+    """The line for R; a mistake may take `{all_sizes}`, in which the parameters are that are not penalised."""
     formulas = _formulas(penalty, ("size", "R", "dp"))
 
     def added(names: Sequence[str]) -> str:
         sizes = [formulas["size"].format_map(penalty.own_numbers() | {"p": name}) for name in names]
         return f"({' + '.join(map(as_term, sizes))})" if len(sizes) > 1 else sizes[0]
 
-    names = {"sizes": added(penalised)} | penalty.own_numbers()
+    names = {"sizes": added(penalised), "all_sizes": added(parameters)} | penalty.own_numbers()
     return _line("loss", penalty, "R", formulas["R"], "R", names)
 
 
@@ -318,7 +320,7 @@ def _update(optimizer: Optimizer, around: Mapping[str, str], is_penalised: bool)
     numbers = optimizer.own_numbers()
     beside = None
     if is_penalised and "decay" in numbers:
-        beside = _beside(optimizer, "decay", "-", DECAY, {"lr": "lr", "p": around["p"]})
+        beside = _beside(optimizer, "decay", "-", DECAY, {"lr": "lr", "p": around["p"]}, ("decay",))
     else:
         numbers.pop("decay", None)
     replaced = {"new": around["p"], **{f"{memory}_new": name for memory, name in memories.items()}}
@@ -374,9 +376,11 @@ def _line(
     return Step(name, phase, code, operands, type(source), result, template, names, role, of, beside)
 
 
-def _beside(part: Part, result: str, sign: str, template: str, names: Mapping[str, str]) -> Beside:
-    numbers = part.own_numbers()
-    return Beside(type(part), result, sign, template, {**names, **numbers}, frozenset(numbers))
+def _beside(
+    part: Part, result: str, sign: str, template: str, names: Mapping[str, str], numbers: tuple[str, ...] = ()
+) -> Beside:
+    own = part.own_numbers()
+    return Beside(type(part), result, sign, template, {**names, **own}, numbers or tuple(own))
 
 
 def _filled(template: str, names: Mapping[str, str], beside: Beside | None = None) -> tuple[str, tuple[str, ...]]:
