@@ -158,6 +158,7 @@ def test_it_is_planted_wherever_that_changes_something_but_where_it_is_made_once
 
 def test_a_planted_step_shows_the_wrong_line_and_what_follows_follows_from_it(example):
     assert MISTAKES["gradient-for-weights"].titled(example.step("dH1")) == "dW2 used where W2 was meant"
+    assert replace(MISTAKES["mask-forgotten"], title="W or b").titled(example.step("L")) == "W or b"
     wrong = plant(example, MISTAKES["mask-always-true"], "dY1")
     np.testing.assert_array_equal(wrong["dY1"], example["dH1"])
     np.testing.assert_array_equal(wrong["dW1"], example["X"].T @ example["dH1"])

@@ -111,8 +111,8 @@ class Mistake:
 
     def titled(self, step: Step) -> str:
         """The title with the names of this line in it: dW2 in place of dW."""
-        names = step.names  # which has all that occur in a title of ours
-        return re.sub(r"\bd?[Wb]\b", lambda found: names.get(found[0], found[0]), self.title)  # pragma: no mutate
+        names = step.names
+        return re.sub(r"\bd?[Wb]\b", lambda name: names.get(name[0], name[0]), self.title)
 
     def possible_at(self, trace: Trace) -> tuple[str, ...]:
         """Every name where this mistake can be planted and changes something."""

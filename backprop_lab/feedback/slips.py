@@ -182,12 +182,10 @@ def _regrouped(part: ast.BinOp, sign: str) -> Iterator[Change]:
     for left, right in sides:
         for a, inner, b in _either_way(left):
             if type(inner) is not type(part.op):
-                other = SIGNS.get(type(inner), "")  # pragma: no mutate  all of our lines are there
-                yield ast.BinOp(a, inner, ast.BinOp(b, part.op, right)), slip.format(sign, other)
+                yield ast.BinOp(a, inner, ast.BinOp(b, part.op, right)), slip.format(sign, SIGNS[type(inner)])
         for a, inner, b in _either_way(right):
             if type(inner) is not type(part.op):
-                other = SIGNS.get(type(inner), "")  # pragma: no mutate  all of our lines are there
-                yield ast.BinOp(ast.BinOp(left, part.op, a), inner, b), slip.format(sign, other)
+                yield ast.BinOp(ast.BinOp(left, part.op, a), inner, b), slip.format(sign, SIGNS[type(inner)])
         if isinstance(right, ast.Compare) and type(right.ops[0]) in QUESTIONS:
             compared = ast.Compare(ast.BinOp(left, part.op, right.left), right.ops, right.comparators)
             yield compared, slip.format(sign, QUESTIONS[type(right.ops[0])])
@@ -195,7 +193,7 @@ def _regrouped(part: ast.BinOp, sign: str) -> Iterator[Change]:
 
 def _either_way(part: ast.expr) -> list[tuple[ast.expr, ast.operator, ast.expr]]:
     """The two sides of a part with their sign between them, and the other way round too if it is a product."""
-    if not isinstance(part, ast.BinOp):
+    if not isinstance(part, ast.BinOp) or type(part.op) not in SIGNS:
         return []
     ways = [(part.left, part.op, part.right), (part.right, part.op, part.left)]
     return ways[: 1 + isinstance(part.op, ast.Mult)]
