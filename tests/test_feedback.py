@@ -25,6 +25,7 @@ from backprop_lab import (
     ReLU,
     Sigmoid,
     SoftmaxCrossEntropy,
+    Tanh,
     check,
     drill,
     plant,
@@ -32,6 +33,7 @@ from backprop_lab import (
     trace,
     worked_example,
 )
+from backprop_lab.feedback import explaining
 from backprop_lab.feedback.check import Feedback, check_function
 from backprop_lab.feedback.patterns import common_factors, seen_in
 from backprop_lab.nn.losses import Loss
@@ -376,6 +378,45 @@ def test_a_slip_that_is_told_of_a_softmax_gives_the_same_where_the_targets_are_n
             np.testing.assert_allclose(times * moved.evaluate(told.cause[1]), moved.evaluate(line), err_msg=line)
             slips += 1
     assert slips > 5
+
+
+@pytest.mark.parametrize(("hidden", "samples"), [(1, 10_000), (200, 100)])
+def test_of_far_too_many_numbers_only_the_shape_is_told(hidden, samples):
+    for more in (0, 1):
+        t = trace(random_problem(0, samples + more, 1, hidden, activation=Tanh()))
+        told = check("db1", t["dY1"], t)
+        assert told.cause[:2] == (("shape",) if more else ("shape", "sum-forgotten"))
+        assert f"has shape ({samples + more}, {hidden}); it should have shape (1, {hidden}), like b1." in str(told)
+
+
+def test_in_more_than_ten_thousand_numbers_no_rare_patterns_are_looked_for():
+    for inputs, pattern in ((100, "columns swapped: Columns 0 and 7 are swapped."), (101, "")):
+        t = trace(random_problem(0, 2, inputs, 100, activation=Tanh()))
+        answer = t["dW1"].copy()
+        answer[:, [0, 7]] = answer[:, [7, 0]]
+        assert seen("dW1", answer, t).split("\n")[0] == pattern
+
+
+def test_slips_further_up_are_not_looked_for_in_a_step_of_more_numbers_than_anybody_waits_for(example, monkeypatch):
+    numbers = sum(np.size(step.value) for step in example.steps)
+    wrong = plant(example, MISTAKES["gradient-for-weights"], "dH1")["dW1"]
+    for limit, cause in ((numbers, ("gradient-for-weights",)), (numbers - 1, ("value",))):
+        monkeypatch.setattr(explaining, "LARGE_STEP", limit)
+        assert check("dW1", wrong, example).cause == cause
+
+
+def test_a_number_that_underflows_may_come_to_0_and_one_that_overflows_is_no_number(example):
+    row, column = np.argwhere(example["dY1"] == 0)[0]
+    assert check("dY1", retyped(example["dY1"], (row, column), 1e-290), example)
+    assert not check("dY1", retyped(example["dY1"], (row, column), 2e-290), example)
+    t = through(Linear([[7e4]], [[0.0]]), X=[[1.0]], y=[[0.0]])
+    assert check("y_pred", np.array([[np.inf]], np.float16), t).cause == ("not-finite",)
+
+
+def test_what_is_right_to_four_digits_is_told_so_and_what_is_not_is_told_where_it_comes_from():
+    t = through(Linear([[10_003.0, 3.0]], [[-3.0, 0.5]]), X=[[1.0]], y=[[0.0, 0.0]])
+    assert "It is right to about 4 digits" in str(check("y_pred", [[10_000.9, 3.5]], t))
+    assert "y_pred[0, 0] is made of" in str(check("y_pred", [[10_001, 3.5]], t))
 
 
 def test_beside_an_inf_a_wrong_number_is_wrong():

@@ -54,7 +54,7 @@ class Question(NamedTuple):
             try:
                 given = read(self.asked, answer).squeeze()
                 fits = given.ndim == np.ndim(self.answer)
-                given = as_floats(self.asked, given) if fits else given
+                given = as_floats(given, self.asked) if fits else given
             except NoAnswerError as nothing:
                 return Feedback(False, nothing.cause, str(nothing))
         if not fits:

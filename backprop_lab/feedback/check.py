@@ -21,7 +21,7 @@ from backprop_lab.feedback.answers import NoAnswerError, a_kind, cell, reason, s
 from backprop_lab.feedback.explaining import Explaining, Explanation, made_of
 from backprop_lab.feedback.learner_code import call
 from backprop_lab.feedback.mistakes import MISTAKES, Mistake
-from backprop_lab.feedback.tolerance import Comparison, compare
+from backprop_lab.feedback.tolerance import Comparison, compare, shape_message
 from backprop_lab.nn.layers import Array
 from backprop_lab.step.number_format import plain, told_apart
 from backprop_lab.step.trace import Trace
@@ -255,8 +255,8 @@ def _misshapen(looked: Explaining, others: Sequence[Explaining]) -> Feedback:
     """Both shapes, and what gives such a shape."""
     compared = looked.compared
     name, trace = compared.name, compared.trace
-    message = _shape_message(name, trace.owner(name), compared.answer.shape, compared.right.shape)
-    explained = looked.explained(others) if compared.can_be_explained else []  # pragma: no mutate  or it takes long
+    message = shape_message(trace, name, compared.answer.shape)
+    explained = looked.explained(others) if compared.answer.size else []
     if explained:
         message += f" {_in_one(explained)}"
     if compared.has_right_numbers:
@@ -293,16 +293,6 @@ def _diverged(compared: Comparison) -> Feedback:
     return Feedback(False, ("diverged",), message)
 
 
-def _shape_message(name: str, owner: str, yours: tuple[int, ...], right: tuple[int, ...]) -> str:
-    """Both shapes, and whose shape a gradient or a new parameter takes."""
-    if 0 in yours:
-        return f"Your {name} is empty."
-    has = f"has shape {yours}" if yours else "is one number"
-    if right == ():
-        return f"Your {name} {has}; it should be one number."
-    return f"Your {name} {has}; it should have shape {right}{f', like {owner}' if owner else ''}."
-
-
 def _first_difference(compared: Comparison, where: tuple[int, ...]) -> str:
     """The first cell that differs; of one number only which way it is off, since it would be the whole answer."""
     mine, yours = told_apart(compared.right[where], compared.answer[where])
@@ -321,8 +311,7 @@ def _value_message(compared: Comparison, where: tuple[int, ...]) -> str:
         wrong = int(np.count_nonzero(~compared.right_cells))
         message += f" {wrong} of the {right.size} numbers {'differs' if wrong == 1 else 'differ'}."
     off = float(np.max(np.abs(answer - right) / np.where(right == 0, 1e-300, np.abs(right))))
-    is_near = off < NEAR  # pragma: no mutate  no difference is that to the last bit
-    if is_near and compared.trace.role(name) != "new":  # after a small step every old parameter is near the new one
+    if off < NEAR and compared.trace.role(name) != "new":  # after a small step every old parameter is near the new one
         return (
             f"{message} It is right to about {-round(np.log10(off))} digits, and off by more than rounding: "
             "a gradient by finite differences is like that, or one of numbers copied by hand."

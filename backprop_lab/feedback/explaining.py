@@ -13,7 +13,7 @@ import numpy as np
 from backprop_lab.checks.rounding import terms_in, terms_of
 from backprop_lab.feedback.learner_code import call
 from backprop_lab.feedback.mistakes import Mistake, plant
-from backprop_lab.feedback.patterns import LARGE, Pattern, common_factors, seen_in
+from backprop_lab.feedback.patterns import FEW, LARGE, Pattern, common_factors, seen_in
 from backprop_lab.feedback.slips import Slip, likely_slips, powers_divided, shows
 from backprop_lab.feedback.tolerance import Comparison
 from backprop_lab.nn.layers import Array
@@ -22,6 +22,8 @@ from backprop_lab.nn.steps import Lines
 from backprop_lab.step.trace import Trace
 
 LARGE_STEP = 200_000  # numbers in all of a step, beyond which nobody waits for slips further up
+NEAR = 1e-3  # relative to the largest number, beyond which no closer look is worth while
+JUMP = 0.1  # relative to the largest number: an answer that moves so far when the targets hardly do is no smooth one
 
 
 class Explanation(NamedTuple):
@@ -57,24 +59,22 @@ class Explaining:
 
     def explained(self, others: Sequence["Explaining"] = ()) -> list[Explanation]:
         """The explanations of the first kind that has some; those that the same answer to all others bears out."""
-        with np.errstate(all="ignore"):  # pragma: no mutate  only for quiet
-            if not np.isfinite(self.compared.answer).all():
-                return self._mistakes()
-            for explanations in (
-                self._as_written,
-                self._mistakes,
-                self._factors,
-                self._values,
-                self._further_up,
-                self._slips,
-                self._two,
-                self._patterns,
-            ):
-                borne_out = [each for each in explanations() if all(other.bears_out(each) for other in others)]
-                if borne_out:
-                    return borne_out
-            here = ("zeros", "constant", "mask", "equal rows", "equal columns")
-            return [each for each in self._patterns() if each.key[0] in here]
+        if not np.isfinite(self.compared.answer).all():
+            return self._mistakes()
+        for explanations in (
+            self._as_written,
+            self._mistakes,
+            self._factors,
+            self._values,
+            self._further_up,
+            self._slips,
+            self._two,
+            self._patterns,
+        ):
+            if borne_out := [each for each in explanations() if all(other.bears_out(each) for other in others)]:
+                return borne_out
+        here = ("zeros", "constant", "mask", "equal rows", "equal columns")
+        return [each for each in self._patterns() if each.key[0] in here]
 
     @cached_property
     def _seen(self) -> list[Pattern]:
@@ -144,21 +144,20 @@ class Explaining:
         if np.shape(scaled) != answer.shape or not self._is_near(scaled, answer):
             return False
         if not np.isfinite(answer).all():
-            return bool(np.allclose(scaled, answer, 1e-5, 0, equal_nan=True))  # pragma: no mutate  or so
-        terms = terms_of(line, terms_in(self.trace))
-        if answer.shape == self.compared.right.shape:
-            terms = terms + terms_in(self.trace)[self.name].terms
+            return np.allclose(scaled, answer, equal_nan=True)
         no_harm = self.compared.does_no_harm(wrong) or (factor != 1 and self.compared.does_no_harm(scaled))
-        terms = (1 + abs(factor)) / 2 * terms  # pragma: no mutate  or a little more, or less
-        return self.compared.gives(scaled, terms, answer) and not no_harm
+        return self.compared.gives(scaled, self._terms(line, answer, factor), answer) and not no_harm
+
+    def _terms(self, line: str, answer: Array, factor: float) -> Any:
+        """The terms of a wrong line times a factor, and of the right one where the answer has its shape."""
+        terms = abs(factor) * terms_of(line, terms_in(self.trace))
+        return terms + terms_in(self.trace)[self.name].terms if answer.shape == self.compared.right.shape else terms
 
     def _is_near(self, wrong: Any, answer: Array) -> bool:
-        """Whether it is worth a closer look: in some thousand cells at most a thousandth off, or not finite."""
-        every = max(1, answer.size // 1000)  # pragma: no mutate  or so
-        wrong, answer = np.asarray(wrong).ravel()[::every], answer.ravel()[::every]
+        """Whether it is worth a closer look: in the first cells at most a thousandth off, or not finite."""
+        wrong, answer = (np.asarray(each).ravel()[:FEW] for each in (wrong, answer))
         off, size = np.max(np.abs(wrong - answer)), np.max(np.abs(answer))
-        near = max(1e-3, self.compared.eps, 10.0 ** (1 - (self.compared.digits or 10)))  # pragma: no mutate  or so
-        return not off > near * size  # pragma: no mutate  the closer look tells
+        return bool(self.compared.digits) or not off > NEAR * size  # pragma: no mutate  the closer look tells
 
     def _times(self, wrong: Any, factor: float) -> Any:
         """A wrong value times a factor; of a new parameter only the step, which may be too long or too short."""
@@ -213,7 +212,7 @@ class Explaining:
             there = np.asarray(call(self.name, self.function, moved, {})[0])
             asked = [name for name in signature(self.function).parameters if name in moved]
             by, is_asked = np.max(np.abs(there - here)), any(np.any(moved[each] != self.trace[each]) for each in asked)
-            if by < 0.1 * np.max(np.abs(here)) and (by > 0 or not is_asked):  # pragma: no mutate  or so
+            if by < JUMP * np.max(np.abs(here)) and (by or not is_asked):
                 return moved, there
         return None
 
@@ -222,7 +221,7 @@ class Explaining:
         if self._elsewhere is None:
             return True
         moved, there = self._elsewhere
-        return np.allclose(self._times(moved.evaluate(line), factor), there, 1e-6, 1e-9)  # pragma: no mutate  or so
+        return np.allclose(self._times(moved.evaluate(line), factor), there)
 
     @property
     def _all(self) -> str:
@@ -245,16 +244,15 @@ class Explaining:
     def bears_out(self, explanation: Explanation) -> bool:
         """Whether the same function's answer to this problem, right or wrong, agrees with an explanation of another."""
         kind, key = explanation.kind, explanation.key
-        with np.errstate(all="ignore"):  # pragma: no mutate  only for quiet
-            if kind == "pattern":
-                return self.compared.is_right or any(each.key == key for each in self._patterns() + self._as_written())
-            if kind == "further-up":
-                return any(each.key == key for each in self._further_up())
-            lines: tuple[str, ...] = (explanation.line,)
-            if key[0] in self.mistakes:
-                lines = self.mistakes[key[0]].wrong_lines(self.trace, self.name)
-            factor = common_factors(self.trace)[key[-1]] if kind == "two" else 1.0
-            return any(self._could_be(line, factor) for line in lines)
+        if kind == "pattern":
+            return self.compared.is_right or any(each.key == key for each in self._patterns() + self._as_written())
+        if kind == "further-up":
+            return any(each.key == key for each in self._further_up())
+        lines: tuple[str, ...] = (explanation.line,)
+        if key[0] in self.mistakes:
+            lines = self.mistakes[key[0]].wrong_lines(self.trace, self.name)
+        factor = common_factors(self.trace)[key[-1]] if kind == "two" else 1.0
+        return any(self._could_be(line, factor) for line in lines)
 
     def _could_be(self, line: str, factor: float) -> bool:
         try:
@@ -264,16 +262,13 @@ class Explaining:
         scaled, answer = self._times(wrong, factor), self.compared.answer
         if answer.ndim == 1 and np.size(scaled) == answer.size:
             answer = answer.reshape(np.shape(scaled))
-        terms = terms_of(line, terms_in(self.trace)) * (1 + abs(factor))  # pragma: no mutate  or a little more, or less
-        if answer.shape == self.compared.right.shape:
-            terms = terms + terms_in(self.trace)[self.name].terms
-        return self.compared.gives(scaled, terms, answer)
+        return self.compared.gives(scaled, self._terms(line, answer, factor), answer)
 
     def _further_up(self) -> list[Explanation]:
         """Every mistake in a step before this one from which this answer follows, if all steps between are right."""
         steps = self.trace.steps
         names = [step.name for step in steps]
-        is_large = sum(np.size(step.value) for step in steps) > LARGE_STEP  # pragma: no mutate  it takes too long
+        is_large = sum(np.size(step.value) for step in steps) > LARGE_STEP
         in_vain = not (self.own_way and self.compared.fits and self._is_telling)
         if in_vain or is_large or self.name not in names:
             return []
