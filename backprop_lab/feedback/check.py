@@ -1,6 +1,6 @@
 """Check an answer against a trace: is it right, and if it is not, which mistake gave it, and where?
 
-`check("dW1", dW1, t)` looks at the shape first, then at the values (see `comparing.py`), then for what explains them
+`check("dW1", dW1, t)` looks at the shape first, then at the values (see `tolerance.py`), then for what explains them
 (see `explaining.py`): a mistake in `mistakes.py` that gives exactly these values, a slip of the pen, two mistakes at
 once, or a pattern. Otherwise it finds the first cell that differs. It shows that one cell and no more of the answer. It
 raises nothing: whatever is handed in, even under an unknown name, gets a sentence.
@@ -98,7 +98,7 @@ def raising_nothing(judge: Callable[Given, Feedback]) -> Callable[Given, Feedbac
 def check(
     name: str, answer: Any, trace: Trace, mistakes: Mapping[str, Mistake] = MISTAKES, digits: int | None = None
 ) -> Feedback:
-    """Compare `answer` with `trace[name]`. See the top of `comparing.py` for what counts as right.
+    """Compare `answer` with `trace[name]`. See the top of `tolerance.py` for what counts as right.
 
     A wrong answer is compared with what each of `mistakes` gives; to look for your own too, pass
     `MISTAKES | {"mine": Mistake(...)}`. With `digits`, from 1 to 15, a number is right if it is the value rounded to
@@ -195,9 +195,6 @@ def _misused(message: str) -> Feedback:
 
 def _told(nothing: NoAnswerError) -> Feedback:
     return Feedback(False, nothing.cause, str(nothing), nothing.where)
-
-
-# What is said
 
 
 @np.errstate(all="ignore")  # huge numbers may overflow on the way

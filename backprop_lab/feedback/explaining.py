@@ -13,7 +13,7 @@ import numpy as np
 from backprop_lab.checks.rounding import terms_in, terms_of
 from backprop_lab.feedback.learner_code import call
 from backprop_lab.feedback.mistakes import Mistake, plant
-from backprop_lab.feedback.patterns import FEW, LARGE, Pattern, common_factors, seen_in
+from backprop_lab.feedback.patterns import LARGE, Pattern, common_factors, seen_in
 from backprop_lab.feedback.slips import Slip, likely_slips, powers_divided, shows
 from backprop_lab.feedback.tolerance import Comparison
 from backprop_lab.nn.layers import Array
@@ -22,6 +22,7 @@ from backprop_lab.nn.steps import Lines
 from backprop_lab.step.trace import Trace
 
 LARGE_STEP = 200_000  # numbers in all of a step, beyond which nobody waits for slips further up
+FEW = 1000  # numbers, which show whether a closer look is worth while
 NEAR = 1e-3  # relative to the largest number, beyond which no closer look is worth while
 JUMP = 0.1  # relative to the largest number: an answer that moves so far when the targets hardly do is no smooth one
 

@@ -18,7 +18,7 @@ NEGLIGIBLE = 1e-11  # relative to a number: the same as far as anybody writes it
 EXACT = 1e-9  # relative to a number: no coincidence
 SLACK = 4  # times the rounding of an answer, since what it is compared with has its own
 NOTICEABLE = 1e-6  # relative to the largest number: what is added to each is no rounding
-FEW = 1000  # numbers, of which the first ones rule out most factors
+REDUCTIONS: dict[str, Callable[..., Any]] = {"sum": np.sum, "mean": np.mean, "largest": np.max}
 LARGE = 10_000  # numbers, beyond which nobody waits for a comparison with everything
 
 
@@ -51,11 +51,6 @@ class Compared(NamedTuple):
         """Whether the answer is the right value times a factor, or times one for each of its lines."""
         allowed = self.allowed + np.abs(factor) * self.allowed
         return bool(_near(self.answer, factor * self.right, allowed, NEGLIGIBLE).all())
-
-    def first(self, count: int) -> "Compared":
-        """The same of the first numbers alone."""
-        answer, right, allowed = (each.ravel()[:count] for each in (self.answer, self.right, self.allowed))
-        return self._replace(answer=answer, right=right, allowed=allowed)
 
 
 def seen_in(name: str, answer: Array, right: Array, allowed: Array, trace: Trace) -> Iterator[Pattern]:
@@ -110,21 +105,21 @@ def _factors(seen: Compared) -> Iterator[Pattern]:
     trace = seen.trace
     of = trace.owner(seen.name)
     old = of if trace.role(seen.name) == "new" and of in trace.problem.parameters else None
+    it, as_right = "Every number is" if seen.answer.size > 1 else "Yours is", "what it should be"
     if old:
         seen = seen._replace(answer=seen.answer - trace[old], right=seen.right - trace[old])
-    answer, right, few = seen.answer, seen.right, seen.first(FEW)
+        it, as_right = "Your step is", "as long as it should be"
+    answer, right = seen.answer, seen.right
     if not right.any() or not answer.any():
         return
-
-    it, as_right = "Every number is" if answer.size > 1 else "Yours is", "what it should be"
-    if old:
-        it, as_right = "Your step is", "as long as it should be"
+    at = np.unravel_index(np.argmax(np.abs(right)), right.shape)  # one cell rules out most factors
+    one = seen._replace(answer=answer[at], right=right[at], allowed=seen.allowed[at])
     in_words = {"doubled": f"{it} twice {as_right}.", "halved": f"{it} half {as_right}."}
     if old:  # of p - dp / lr, in which it is divided once
         in_words["divided by the learning rate twice"] = f"{it} divided by the rate, and should be multiplied by it."
     in_words["with the other sign"] = "Your step goes the other way." if old else f"{it} right but for its sign."
     for times, factor in common_factors(trace).items():
-        if factor != 1 and few.is_times(factor) and seen.is_times(factor):
+        if factor != 1 and one.is_times(factor) and seen.is_times(factor):
             yield Pattern(times, in_words.get(times, f"{it} {'the right one' if old else as_right}, {times}."))
     factor = np.vdot(right, answer) / np.vdot(right, right)
     if np.count_nonzero(right) > 1 and seen.is_times(factor) and plain(factor) != "1":
@@ -158,31 +153,27 @@ def _of_a_sample(seen: Compared) -> Iterator[Pattern]:
     of_samples = [name for name in step.operands if np.shape(seen.trace[name])[:1] == (samples,)]
     if samples > 64 or not of_samples:
         return
-    parts = []
-    for sample in range(samples):
-        alone = np.arange(samples)[:, None] == sample
-        try:
-            part = seen.trace.evaluate(step.code, **{name: seen.trace[name] * alone for name in of_samples})
-        except Exception:  # a line of your own may refuse such numbers
-            return
-        parts.append(np.asarray(part))
-    if any(part.shape != seen.right.shape for part in parts):
+    try:
+        parts = [
+            np.asarray(seen.trace.evaluate(step.code, **{name: seen.trace[name] * alone for name in of_samples}))
+            for alone in np.eye(samples, dtype=bool)[:, :, None]
+        ]
+    except Exception:  # a line of your own may refuse such numbers
         return
-    if not np.allclose(sum(parts), seen.right):
+    if any(part.shape != seen.right.shape for part in parts) or not np.allclose(sum(parts), seen.right):
         return
-    told = [(str(sample), part) for sample, part in enumerate(parts) if part.any()]  # of twins, nobody can tell which
-    if alone := [sample for sample, part in told if seen.same(part)]:
+    shares = [(str(sample), part) for sample, part in enumerate(parts) if part.any()]  # of twins, nobody can tell which
+    if alone := [sample for sample, part in shares if seen.same(part)]:
         yield Pattern("one sample", f"This is the part of sample {' or '.join(alone)} alone.")
-    if samples > 2 and (missing := [sample for sample, part in told if seen.same(seen.right - part)]):
+    if samples > 2 and (missing := [sample for sample, part in shares if seen.same(seen.right - part)]):
         yield Pattern("a sample missing", f"Sample {' or '.join(missing)} is missing from it.")
 
 
 def _signs(seen: Compared) -> Iterator[Pattern]:
     """The right sizes with some signs the other way round."""
     answer, right = seen.answer, seen.right
-    if np.iscomplexobj(answer) or np.iscomplexobj(right) or answer.size == 1:
-        return
-    if not seen.same(np.copysign(right, answer)):
+    is_complex = np.iscomplexobj(answer) or np.iscomplexobj(right)
+    if answer.size == 1 or is_complex or not seen.same(np.copysign(right, answer)):
         return
     flipped = ~seen.cells(right)
     if (answer >= 0).all():
@@ -190,12 +181,11 @@ def _signs(seen: Compared) -> Iterator[Pattern]:
     for axis, line in ((0, "column"), (1, "row")):
         if answer.ndim == 2 and answer.shape[axis] > 1:
             whole = (flipped | (right == 0)).all(axis=axis) & flipped.any(axis=axis)
-            if whole.any() and not whole.all() and not flipped[(slice(None), ~whole) if axis == 0 else ~whole].any():
+            if whole.any() and not whole.all() and not np.moveaxis(flipped, 1 - axis, 0)[~whole].any():
                 where = _numbered(line, np.flatnonzero(whole))
                 yield Pattern(f"signs of a {line}", f"The signs are the other way round in {where}; all else is right.")
     is_are = "the signs are" if flipped.sum() > 1 else "the sign is"
-    sentence = f"All sizes are right, and {is_are} the other way round at {_cells(flipped)}."
-    yield Pattern("signs", sentence)
+    yield Pattern("signs", f"All sizes are right, and {is_are} the other way round at {_cells(flipped)}.")
 
 
 def _places(seen: Compared) -> Iterator[Pattern]:
@@ -282,7 +272,7 @@ def _by_lines(seen: Compared) -> Iterator[Pattern]:
             yield Pattern(f"equal {line}s", f"All {line}s of yours are the same.")
         agrees = seen.cells(right)
         whole: Array = np.asarray(agrees.all(axis=axis) & right.any(axis=axis))
-        if whole.any() and not agrees[(slice(None), ~whole) if axis == 0 else ~whole].any():
+        if whole.any() and not np.moveaxis(agrees, 1 - axis, 0)[~whole].any():
             is_are = "is" if whole.sum() == 1 else "are"
             yield Pattern(f"right {line}s", f"Only {_numbered(line, np.flatnonzero(whole))} {is_are} right.")
         if (np.count_nonzero(right, axis=axis) < 2).any() or np.iscomplexobj(answer):
@@ -291,11 +281,8 @@ def _by_lines(seen: Compared) -> Iterator[Pattern]:
         each = [plain(number) for number in factor.flat]
         if seen.is_times(factor) and np.all(factor) and len({*each}) > 1:
             numbers = ", ".join(each[:4]) + ", ..." * (len(each) > 4)
-            own = f"Each {line} is what it should be, times a number of its own: {numbers}."
-            yield Pattern(f"a factor for each {line}", own)
-
-
-REDUCTIONS: dict[str, Callable[..., Any]] = {"sum": np.sum, "mean": np.mean, "largest": np.max}
+            sentence = f"Each {line} is what it should be, times a number of its own: {numbers}."
+            yield Pattern(f"a factor for each {line}", sentence)
 
 
 def _of_another_shape(seen: Compared) -> Iterator[Pattern]:
@@ -325,8 +312,7 @@ def _of_another_shape(seen: Compared) -> Iterator[Pattern]:
 
 def _near(one: Array, other: Array, allowed: Any, relative: float = EXACT) -> Array:
     """Which numbers are the same as far as anybody writes them down, or can compute them."""
-    near: Array = np.abs(one - other) <= relative * np.abs(other) + SLACK * allowed
-    return near
+    return np.asarray(np.abs(one - other) <= relative * np.abs(other) + SLACK * allowed)
 
 
 def _is_close(one: Array, other: Array) -> bool:
