@@ -63,8 +63,10 @@ def whole_problem(seed):
     layers = []
     for layer in p.network.layers:
         layers.append(layer)
-        if isinstance(layer, Linear) and layer is not p.network.layers[-1] and rng.random() < 0.3:
-            norm, row = (BatchNorm, LayerNorm)[rng.integers(2)], (1, layer.outputs)
+        norm = (BatchNorm, LayerNorm)[rng.integers(2)]
+        numbers = len(p.X) if norm is BatchNorm else getattr(layer, "outputs", 0)  # of a mean: two are always 1 and -1
+        if numbers > 2 and isinstance(layer, Linear) and layer is not p.network.layers[-1] and rng.random() < 0.4:
+            row = (1, layer.outputs)
             if norm is BatchNorm:  # takes a bias before it off again
                 layers[-1] = Linear(layer.W)
             layers.append(norm(rng.standard_normal(row), rng.standard_normal(row)))

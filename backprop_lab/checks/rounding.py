@@ -39,19 +39,28 @@ _LINEAR = {  # functions that only move, choose and add what they are given
 _LIKE_A_SUM = {np.max: np.max, np.min: np.max, np.prod: np.prod}  # and what they do to terms
 
 
+class Escapes(list[str]):
+    """What goes its own way as a line is run over terms, and whether somebody may have multiplied out its squares.
+
+    (a - b)**2 may be added up as a**2 - 2 * a * b + b**2, but nobody writes a and b out in it as they were computed.
+    """
+
+    multiplied_out = False
+
+
 class Terms(NDArrayOperatorsMixin):
     """An array with the terms of each of its entries; arithmetic and NumPy's functions carry both along.
 
     What cannot carry them, such as a function of `math`, gets the plain numbers, and `escapes` notes it.
     """
 
-    def __init__(self, value: Any, terms: Any = None, escapes: list[str] | None = None) -> None:
+    def __init__(self, value: Any, terms: Any = None, escapes: "Escapes | None" = None) -> None:
         self.value = np.asarray(value)
         if self.value.dtype in (np.float16, np.float32):  # too coarse for the slope of a function
             self.value = self.value.astype(np.float64)  # pragma: no mutate  None is float64
         self.is_given = terms is None  # nothing has cancelled on the way to it  # pragma: no mutate  only quicker
         self.terms = np.abs(self.value) if terms is None else np.asarray(terms)
-        self.escapes = [] if escapes is None else escapes  # pragma: no mutate  or it is moved
+        self.escapes = Escapes() if escapes is None else escapes  # pragma: no mutate  or it is moved
 
     def __array__(self, *_: Any, **__: Any) -> Array:
         self.escapes.append("array")  # pragma: no mutate  what counts is that there is one
@@ -105,20 +114,20 @@ class Terms(NDArrayOperatorsMixin):
             self.escapes.append(how)  # pragma: no mutate
         return Terms(result, terms, self.escapes)
 
-    @staticmethod
-    def _after(ufunc: Any, values: list[Any], terms: list[Any], result: Any, options: dict[str, Any]) -> Any:
+    def _after(self, ufunc: Any, values: list[Any], terms: list[Any], result: Any, options: dict[str, Any]) -> Any:
         """The terms of what a ufunc gives."""
         if ufunc in _ADDITIVE:
             return sum(terms[1:], terms[0])
-        if ufunc is np.square:
-            return terms[0] ** 2
+        is_square = ufunc is np.power and np.ndim(values[1]) == 0 and values[1] == 2
+        if ufunc is np.square or is_square:
+            x, size = np.abs(values[0]), terms[0]
+            return size**2 if self.escapes.multiplied_out else x * (2 * size - x)
         if ufunc in (np.multiply, np.matmul):
             return _of_a_product(ufunc, *map(np.abs, values), *terms, **options)
         if ufunc is np.true_divide:
             x, y = map(np.abs, values)
-            return _of_a_product(np.multiply, x, 1 / y, terms[0], terms[1] / y / y)
-        if ufunc is np.power and np.ndim(values[1]) == 0 and values[1] in (1, 2, 3, 4):
-            return terms[0] ** values[1]
+            by = np.where(np.isinf(y), 0.0, terms[1] / y / y)  # whatever is divided by infinity is 0
+            return _of_a_product(np.multiply, x, 1 / y, terms[0], by)
         found = np.abs(result)
         for at, (value, size) in enumerate(zip(values, terms, strict=True)):
             if np.asarray(value).dtype.kind in FLOATS:
@@ -178,11 +187,25 @@ def _each(part: Any, given: Any) -> Any:
 
 def terms_of(code: str, values: Mapping[str, Any]) -> Array:
     """The terms of what a line of NumPy gives over values, which may be Terms. Raises what NumPy raises."""
-    escapes: list[str] = []
+    return _as_written_out(code, values, _carried_on(code, values))
+
+
+def _as_written_out(code: str, values: Mapping[str, Any], carried: Array) -> Array:
+    """The terms that are carried on, or those of this line with its squares multiplied out, where they are larger."""
+    if "**" not in code and "square" not in code:
+        return carried
+    plain = {name: Terms(value.value) if isinstance(value, Terms) else value for name, value in values.items()}
+    return np.fmax(carried, _carried_on(code, plain, multiplied_out=True))
+
+
+def _carried_on(code: str, values: Mapping[str, Any], multiplied_out: bool = False) -> Array:
+    """The same with its squares as they are, or multiplied out; the former is what comes of it in later lines."""
+    escapes = Escapes()
+    escapes.multiplied_out = multiplied_out
     carried = {name: values[name] for name in dict.fromkeys(re.findall(r"\w+", code)) if name in values}
     for name, value in carried.items():
         if isinstance(value, Terms):
-            carried[name] = Terms(value.value, value.terms, escapes)
+            carried[name] = Terms(value.value, None if value.is_given else value.terms, escapes)
     with np.errstate(all="ignore"):
         try:
             result = eval(compiled(code), {**NAMESPACE, **carried})
@@ -229,14 +252,16 @@ def terms_in(trace: Trace) -> dict[str, Terms]:
     if trace in _FOUND:
         return _FOUND[trace]
     known = {name: Terms(value) for name, value in trace.given.items()}
-    waiting = list(trace.steps)
+    found, waiting = dict(known), list(trace.steps)
     while waiting:
         later = []
         for step in waiting:
             if all(operand in known for operand in step.operands):
-                known[step.name] = Terms(step.value, terms_of(step.code, known))
+                carried = _carried_on(step.code, known)
+                found[step.name] = Terms(step.value, _as_written_out(step.code, known, carried))
+                known[step.name] = Terms(step.value, carried)
             else:  # a planted line may ask for a later value
                 later.append(step)
         waiting = later
-    _FOUND[trace] = known
-    return known
+    _FOUND[trace] = found
+    return found
