@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_lab.nn.layers import NUMBERS, Array
+from backprop_lab.nn.layers import NUMBERS, Array, is_masked
 from backprop_lab.step.trace import Trace
 
 READABLE, TEXT = "b" + NUMBERS, "US"  # kinds of dtype; True and False are read, too
@@ -42,7 +42,7 @@ def read(name: str, answer: Any) -> Array:
         raise NoAnswerError(
             ("unreadable",), f"Your {name} is a function, not what it returns: call it, with parentheses."
         )
-    if isinstance(answer, np.ma.MaskedArray) and np.ma.is_masked(answer):
+    if is_masked(answer):
         raise NoAnswerError(("unreadable",), f"Your {name} has masked cells, which have no number: fill them first.")
     try:
         array = np.asarray(answer)
