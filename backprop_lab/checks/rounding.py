@@ -10,7 +10,7 @@ Source: Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition, 2
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from numbers import Number, Rational
@@ -42,68 +42,66 @@ _LIKE_A_SUM = {np.max: np.max, np.min: np.max, np.prod: np.prod}  # and what the
 class Terms(NDArrayOperatorsMixin):
     """An array with the terms of each of its entries; arithmetic and NumPy's functions carry both along.
 
-    What cannot carry them, such as a function of `math`, gets the plain numbers, and `escapes` notes it.
+    What cannot carry them, such as a function of `math`, gets the plain numbers, and `escaped` is told.
     """
 
-    def __init__(self, value: Any, terms: Any = None, escapes: list[str] | None = None) -> None:
+    def __init__(self, value: Any, terms: Any = None, escaped: Callable[[], Any] = bool) -> None:
         self.value = np.asarray(value)
         if self.value.dtype in (np.float16, np.float32):  # too coarse for the slope of a function
-            self.value = self.value.astype(np.float64)  # pragma: no mutate  None is float64
-        self.is_given = terms is None  # nothing has cancelled on the way to it  # pragma: no mutate  only quicker
+            self.value = np.asarray(value, float)
         self.terms = np.abs(self.value) if terms is None else np.asarray(terms)
-        self.escapes = [] if escapes is None else escapes  # pragma: no mutate  or it is moved
+        self.escaped = escaped
 
     def __array__(self, *_: Any, **__: Any) -> Array:
-        self.escapes.append("array")  # pragma: no mutate  what counts is that there is one
+        self.escaped()
         return self.value.copy()
 
     def __float__(self) -> float:
-        self.escapes.append("float")  # pragma: no mutate
+        self.escaped()
         return float(self.value)
 
     def __len__(self) -> int:
         return len(self.value)
 
     def __getitem__(self, index: Any) -> "Terms":
-        return Terms(self.value[index], self.terms[index], self.escapes)
+        return self._carried(self.value[index], self.terms[index])
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # or NumPy would find the numbers without asking `__array__` for them
-            raise AttributeError(name)  # pragma: no mutate  nobody reads it
+            raise AttributeError
         plain = getattr(self.value, name)
         if name in ("T", "mT", "real"):
-            terms = None if self.is_given else getattr(self.terms, name)  # pragma: no mutate  None is quicker later
-            return Terms(plain, terms, self.escapes)
+            return self._carried(plain, getattr(self.terms, name))
         if name == "reshape":
-            return lambda *shape: Terms(plain(*shape), self.terms.reshape(*shape), self.escapes)
+            return lambda *shape: self._carried(plain(*shape), self.terms.reshape(*shape))
         if not callable(plain):
             return plain
-        function = np.ravel if name == "flatten" else getattr(np, name, None)  # pragma: no mutate  or it is moved
+        function = np.ravel if name == "flatten" else getattr(np, name, None)
         if function is None:
-            self.escapes.append(name)  # pragma: no mutate
+            self.escaped()
             return plain
         return partial(function, self)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
         values = [_value(each) for each in inputs]
         result = getattr(ufunc, method)(*values, **options)
-        if not isinstance(result, np.ndarray | np.generic) or result.dtype.kind not in ROUNDED:
+        if not _is_rounded(result):
             return result
         terms = [_size(each) for each in inputs]
         if method == "reduce":
             added = ufunc.reduce(terms[0], **options) if ufunc in (np.add, np.maximum, np.multiply) else None
-            return self._carried(result, added, f"{ufunc.__name__}.reduce")  # pragma: no mutate  any name would do
+            return self._carried(result, added)
         if method != "__call__":
-            return self._carried(result, None, method)  # pragma: no mutate  or it is moved, too
-        if ufunc in (np.multiply, np.matmul) and not all(isinstance(e, Terms) and not e.is_given for e in inputs):
-            return Terms(result, ufunc(*terms, **options), self.escapes)
-        return Terms(result, self._after(ufunc, values, terms, result, options), self.escapes)
+            return self._carried(result)
+        if ufunc in (np.multiply, np.matmul) and not all(isinstance(each, Terms) for each in inputs):
+            return self._carried(result, ufunc(*terms, **options))
+        return self._carried(result, self._after(ufunc, values, terms, result, options))
 
-    def _carried(self, result: Any, terms: Any, how: str) -> "Terms":
-        """A result with its terms, or with a note that they are not known."""
+    def _carried(self, result: Any, terms: Any = None) -> "Terms":
+        """A result with its terms, or as an escape, where they are not known."""
         if terms is None:
-            self.escapes.append(how)  # pragma: no mutate
-        return Terms(result, terms, self.escapes)
+            self.escaped()
+        return Terms(result, terms, self.escaped)
 
     @staticmethod
     def _after(ufunc: Any, values: list[Any], terms: list[Any], result: Any, options: dict[str, Any]) -> Any:
@@ -123,30 +121,33 @@ class Terms(NDArrayOperatorsMixin):
         for at, (value, size) in enumerate(zip(values, terms, strict=True)):
             if np.asarray(value).dtype.kind in FLOATS:
                 slope: Any = 0.0
+                # A large unit, and one near 0, where log bends.
                 units = np.maximum(1, np.abs(value)), np.where(value == 0, 1, np.abs(value))  # pragma: no mutate  or so
-                for unit in units:  # a large one, and one near 0, where log bends
-                    for nudge in (NUDGE * unit, -NUDGE * unit):  # pragma: no mutate  or so
-                        moved = ufunc(*values[:at], value + nudge, *values[at + 1 :], **options)  # pragma: no mutate
-                        slope = np.fmax(slope, np.abs((moved - result) / nudge))
+                for nudge in (sign * NUDGE * unit for unit in units for sign in (1, -1)):  # pragma: no mutate  or so
+                    moved = ufunc(*values[:at], value + nudge, *values[at + 1 :], **options)  # pragma: no mutate
+                    slope = np.fmax(slope, np.abs((moved - result) / nudge))
                 found = found + slope * size
         return found
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         result = function(*_each(_value, args), **_each(_value, options))
-        is_array = isinstance(result, np.ndarray | np.generic)
-        if not is_array or result.dtype.kind not in ROUNDED:  # pragma: no mutate  or it is moved
+        if not _is_rounded(result):
             return result
         carry: Any = function if function in _LINEAR else _LIKE_A_SUM.get(function)
         if carry is None:
-            self.escapes.append(function.__name__)  # pragma: no mutate
+            self.escaped()
             return result
         terms = _size if function is np.where else _terms  # pragma: no mutate  or an array with one number
-        return Terms(result, carry(*_each(terms, args), **_each(terms, options)), self.escapes)
+        return self._carried(result, carry(*_each(terms, args), **_each(terms, options)))
 
 
 def _of_a_product(product: Any, x: Any, y: Any, terms_x: Any, terms_y: Any, **options: Any) -> Any:
     """The terms of x * y or x @ y, of sizes: an error in one factor is multiplied by the other, and seldom both."""
     return product(terms_x, y, **options) + product(x + FLOAT32 * (terms_x - x), terms_y - y, **options)
+
+
+def _is_rounded(result: Any) -> bool:
+    return isinstance(result, np.ndarray | np.generic) and result.dtype.kind in ROUNDED
 
 
 def _value(each: Any) -> Any:
@@ -157,9 +158,7 @@ def _size(each: Any) -> Any:
     """The terms of something, or its size."""
     if isinstance(each, Terms):
         return each.terms
-    is_numbers = isinstance(each, np.ndarray | Number)
-    size: Any = np.asarray(each if is_numbers else False)  # pragma: no mutate  True would do
-    return np.abs(size) if size.dtype != bool else each
+    return np.abs(each) if isinstance(each, np.ndarray | Number) else each
 
 
 def _terms(each: Any) -> Any:
@@ -178,19 +177,17 @@ def _each(part: Any, given: Any) -> Any:
 
 def terms_of(code: str, values: Mapping[str, Any]) -> Array:
     """The terms of what a line of NumPy gives over values, which may be Terms. Raises what NumPy raises."""
-    escapes: list[str] = []
+    escapes: list[None] = []
     carried = {name: values[name] for name in dict.fromkeys(re.findall(r"\w+", code)) if name in values}
     for name, value in carried.items():
         if isinstance(value, Terms):
-            carried[name] = Terms(value.value, value.terms, escapes)
+            carried[name] = Terms(value.value, value.terms, lambda: escapes.append(None))
     with np.errstate(all="ignore"):
-        try:
+        with suppress(Exception):  # of what takes an array and nothing else
             result = eval(compiled(code), {**NAMESPACE, **carried})
-        except Exception:  # something takes an array and nothing else
-            result = None  # pragma: no mutate  nothing
-        if not isinstance(result, Terms):
-            return _terms_by_moving(code, carried)
-        return np.fmax(result.terms, _terms_by_moving(code, carried)) if escapes else result.terms
+            if isinstance(result, Terms):
+                return np.fmax(result.terms, _terms_by_moving(code, carried)) if escapes else result.terms
+        return _terms_by_moving(code, carried)
 
 
 def _terms_by_moving(code: str, values: Mapping[str, Any]) -> Array:
@@ -216,8 +213,7 @@ def eps_of(array: Array) -> float:
     """The relative size of one rounding in the numbers of this array: none in whole numbers and fractions."""
     if array.dtype.kind in FLOATS:
         return float(np.finfo(array.dtype).eps)
-    is_whole = array.dtype.kind in WHOLE  # pragma: no mutate  quicker
-    exact = is_whole or all(isinstance(number, Rational) for number in array.flat)
+    exact = array.dtype.kind in WHOLE or all(isinstance(number, Rational) for number in array.flat)
     return 0.0 if exact else FLOAT64
 
 
