@@ -15,8 +15,8 @@ from backprop_lab import LOSSES, MISTAKES, Network, Tanh, random_problem, trace,
 from backprop_lab.reading.slopes import value_of
 from backprop_lab.step.examples import iris, mazur
 from backprop_lab.step.random_problems import redrawn
-from backprop_lab.ui.steps.setup import AS_GIVEN, SIZES, Setup, all_active, dead_relu
 from backprop_lab.training.history import Training
+from backprop_lab.ui.steps.setup import AS_GIVEN, SIZES, Setup, all_active, dead_relu
 from backprop_lab.ui.steps.stepper import Stepper
 
 

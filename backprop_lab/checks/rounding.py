@@ -158,7 +158,8 @@ def _size(each: Any) -> Any:
     """The terms of something, or its size."""
     if isinstance(each, Terms):
         return each.terms
-    return np.abs(each) if isinstance(each, np.ndarray | Number) else each
+    is_numbers = isinstance(each, np.ndarray | Number)
+    return np.abs(each) if is_numbers else each
 
 
 def _terms(each: Any) -> Any:

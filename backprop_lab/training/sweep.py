@@ -117,7 +117,7 @@ def sweep(
         if options:
             raise ValueError(f"a problem of your own has its {', '.join(options)} already: leave that out")
         # At once: `redrawn` would find a bad one only after those before it.
-        seeds = _each("seeds", seeds, lambda seed: seed is None or check_seed(seed))
+        seeds = _each("seeds", seeds, lambda seed: None if seed is None else check_seed(seed))
         problems: Iterable[Problem] = (redrawn(problem, seed) for seed in seeds)
     else:
         seeds = _each("seeds", seeds, check_seed)
@@ -168,7 +168,7 @@ def in_floats(problem: Problem) -> Problem:
     return problem.evolve(parameters=dict(zip(problem.parameters, parameters, strict=True)), X=X, y=y)
 
 
-def _each(name: str, values: Any, check: Callable[[Any], Any]) -> tuple[Any, ...]:
+def _each(name: str, values: Any, check: Callable[[Any], None]) -> tuple[Any, ...]:
     """The seeds, or the learning rates, as plain numbers, each of them checked."""
     found = tuple(values) if isinstance(values, Iterable) else ()
     if not found:
