@@ -11,7 +11,7 @@ from problems import ACTIVATIONS, varied_problem
 
 from backprop_lab import Linear, Network, Problem, ReLU, SumSquaredError, Tanh, random_problem, trace
 from backprop_lab.training import curvature
-from backprop_lab.training.curvature import critical_lr, curvature_along, sharpness
+from backprop_lab.training.curvature import critical_lr, curvature_along, iter_sharpness, sharpness
 
 
 @pytest.fixture(params=[curvature.SMALL, 0], ids=["whole", "by products"], autouse=True)
@@ -60,6 +60,14 @@ def test_it_is_the_largest_and_not_the_largest_in_size():
         eigenvalues = np.linalg.eigvalsh(hessian(problem))
         assert -eigenvalues[0] > steep * eigenvalues[-1]
         assert sharpness(problem) == pytest.approx(eigenvalues[-1], rel=1e-8)
+
+
+@pytest.mark.parametrize("way", [100], indirect=True)
+def test_with_100_parameters_it_comes_at_once_with_more_step_by_step_and_each_time_to_the_same_bit():
+    at_once, longer = (random_problem(0, inputs=inputs, hidden=(), outputs=5) for inputs in (19, 20))
+    assert len([*iter_sharpness(at_once)]) == 1
+    assert len([*iter_sharpness(longer)]) > 1
+    assert [*iter_sharpness(longer)] == [*iter_sharpness(longer)]
 
 
 def rounded(problem):

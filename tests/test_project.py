@@ -1,6 +1,8 @@
 """The files around the package agree with each other, and with what Binder and a fresh clone need."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from dataclasses import is_dataclass
 from pathlib import Path
@@ -113,3 +115,11 @@ def test_every_activation_and_loss_of_the_package_is_in_the_list_from_which_menu
         classes = {kind for kind in vars(module).values() if isinstance(kind, type) and is_dataclass(kind)}
         assert {type(each) for each in table.values()} == classes
         assert {kind.__name__ for kind in classes} <= {*backprop_lab.__all__}
+
+
+def test_a_first_trace_loads_nothing_of_numpy_that_is_slow_to_load():
+    first = "from backprop_lab import trace, worked_example; trace(worked_example())"
+    code = f"import sys, numpy; before = {{*sys.modules}}; {first}; print(*{{*sys.modules}} - before)"
+    loaded = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split()
+    assert "backprop_lab.step.trace" in loaded
+    assert not [name for name in loaded if name.startswith("numpy.")]

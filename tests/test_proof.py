@@ -281,3 +281,8 @@ def test_it_says_how_far_a_gradient_is_off_or_that_it_cannot_tell_among_rounding
     overflowed = trained(p.evolve(parameters={"W1": np.full((3, 4), np.inf)}), 0)
     for t, said in [(trace(p), "Inconclusive for 9 of its 12"), (overflowed, "The numbers have overflowed")]:
         assert (prove(t, "dW1").agrees, prove(t, "dW1").sentence[: len(said)]) == (None, said)
+
+
+def test_a_proof_along_random_directions_is_the_same_each_time():
+    t = trace(random_problem(3, samples=20, inputs=50, hidden=60))
+    assert prove(t, "dW1") == prove(t, "dW1")

@@ -15,6 +15,7 @@ from backprop_lab import LOSSES, MISTAKES, Network, Tanh, random_problem, trace,
 from backprop_lab.reading.slopes import value_of
 from backprop_lab.step.examples import iris, mazur
 from backprop_lab.step.random_problems import redrawn
+from backprop_lab.training.history import Training
 from backprop_lab.ui.steps.setup import AS_GIVEN, SIZES, Setup, all_active, dead_relu
 from backprop_lab.ui.steps.stepper import Stepper
 
@@ -276,3 +277,36 @@ def test_a_pinned_cell_stays_until_another_step():
         stepper = pinned_at(("dW1", 1, 1), step="dW1")
         move(stepper)
         assert cell_of(stepper) == ((("dW1", 1, 1), True) if where(stepper)[1] == "dW1" else (None, False)), move
+
+
+def counted(problem, iterations):
+    """A training after so many iterations, and a list that grows with every step that is run again."""
+    runs = []
+    training = Training(problem, lambda p: runs.append(1) or trace(p))
+    for iteration in range(iterations):
+        training.trace(iteration)
+    return training, runs
+
+
+def test_a_training_goes_back_and_on_by_at_most_100_steps_and_runs_none_twice_that_it_remembers():
+    training, runs = counted(random_problem(0, lr=1e-3), 250)
+    assert len(runs) == 250
+    losses = training.losses[:]
+    for back, again in ((99, 100), (101, 2), (100, 101), (0, 1), (30, 30), (200, 101), (249, 49)):
+        runs.clear()
+        assert training.trace(back)["L"] == losses[back]
+        assert (back, len(runs)) == (back, again)
+
+
+def test_a_training_goes_on_one_beyond_the_last_iteration_from_wherever_one_looked():
+    straight, _ = counted(random_problem(0, lr=1e-3), 201)
+    training, _ = counted(random_problem(0, lr=1e-3), 200)
+    training.trace(50)
+    assert training.trace(200)["L"] == straight.losses[200]
+
+
+def test_a_new_learning_rate_drops_the_losses_after_it():
+    training, _ = counted(random_problem(0, lr=1e-3), 5)
+    training.remembered(1, lr=0.1)
+    assert [*training.lrs] == [1e-3, 0.1]
+    assert len(training.losses) == 2

@@ -119,11 +119,39 @@ def test_the_runs_of_parts_of_ones_own_are_those_done_alone_whether_their_lines_
     ("loss", "memory", "runs"), [(OneByOneError(), 9e9, 1), (LOSSES[0], 9e9, 4), (LOSSES[0], 1, 1)]
 )
 def test_what_is_left_goes_down_with_every_step_of_a_run_alone_or_of_a_block(loss, memory, runs, monkeypatch):
-    for name, value in {"PIECE": 0.0, "ROUND_STEPS": 4, "BLOCK_BYTES": int(memory)}.items():
+    for name, value in {"PIECE": 0.0, "ROUND_STEPS": 4, "BLOCK_NUMBERS": int(memory)}.items():
         monkeypatch.setattr(sweeping, name, value)
     rounds = sweeping.sweep_problems([random_problem(s, loss=loss) for s in (0, 1)], [1e-3, 1e-2], 9, (0, 1))
     left = dict.fromkeys(result.left for result in rounds)
     assert [*left] == [*range(36 - runs, 0, -runs), 0]
+
+
+def test_products_of_runs_side_by_side_lie_side_by_side_and_one_with_a_shared_matrix_is_numpys():
+    X, W = (np.asfortranarray(np.random.default_rng(0).standard_normal(shape)) for shape in ((200, 2, 3), (200, 3, 4)))
+    stacked, shared = X.view(sweeping.RunsContiguous) @ W, X.view(sweeping.RunsContiguous) @ W[0]
+    assert isinstance(stacked, sweeping.RunsContiguous)
+    assert stacked.strides[0] == stacked.itemsize
+    np.testing.assert_allclose(stacked, X @ W, rtol=1e-13)
+    assert identical(np.asarray(shared), X @ W[0])
+
+
+class Counted(Scale):
+    """One that counts how often it has been drawn."""
+
+    drawn = 0
+
+    def redrawn(self, rng):
+        Counted.drawn += 1
+        return self
+
+
+def test_a_bad_seed_is_refused_before_anything_is_drawn():
+    p = random_problem(0, activation=Counted(a=[[0.5, -2, 1.5, 1]]))
+    with pytest.raises(ValueError, match="the seed must be a whole number"):
+        sweep([0, None, -1], [0.1], 1, problem=p)
+    assert Counted.drawn == 0
+    sweep([0, None], [0.1], 1, problem=p)
+    assert Counted.drawn == 1
 
 
 def test_single_precision_stays():

@@ -24,6 +24,7 @@ QUESTIONS = 5
 SPACE = "______"
 SAMPLES = 3  # at most, and
 LARGEST = 12  # the largest number, where something is to be computed
+RATE = 1.0  # only the sign of a step is asked for
 SIGNS = {-1: "-", 0: "0", 1: "+"}
 FORMS = {int: "one number", tuple: "a pair of numbers, as in (3, 2)", str: "'+', '-' or '0'"}
 
@@ -157,8 +158,7 @@ def _whole_numbers(rng: np.random.Generator) -> Trace:
     hidden_layer = Linear(drawn(1, inputs, hidden), drawn(1, 1, hidden))
     network = Network((hidden_layer, ReLU(), Linear(drawn(1, hidden, outputs), drawn(1, 1, outputs))))
     X, y = drawn(2, samples, inputs), drawn(2, samples, outputs)
-    lr = 1.0  # pragma: no mutate  only the sign of a step is asked for
-    return trace(Problem(network, SumSquaredError(), X, y, lr))
+    return trace(Problem(network, SumSquaredError(), X, y, RATE))
 
 
 def _cell(traced: Trace, rng: np.random.Generator) -> Question | None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -35,6 +35,7 @@ class Case(NamedTuple):
     hidden: str
 
 
+ROT13: Final = "rot13"
 CASES = {
     1: Case({"seed": 10, "samples": 3}, "qL1 znfx-sbetbggra"),
     2: Case({"seed": 5, "samples": 3}, "ql_cerq zrna-sbe-fhz"),
@@ -182,8 +183,7 @@ def _unread(
 
 def _alike(name: Any, names: Iterable[str]) -> str | None:
     """The one of `names` that is `name`, whatever its capitals."""
-    alike = [each for each in names if isinstance(name, str) and each.lower() == name.lower()]
-    return name if name in alike else alike[0] if len(alike) == 1 else None  # pragma: no mutate  no two are alike
+    return next((each for each in names if isinstance(name, str) and each.lower() == name.lower()), None)
 
 
 def _unknown(kind: str, name: Any, names: Iterable[str]) -> str:
@@ -208,7 +208,7 @@ def _open(number: Any, seed: Any, difficulty: Any) -> tuple[Trace, str, Mistake]
     if difficulty is not None:
         raise ValueError(f"mystery {number} has no difficulty; with a seed, another is drawn: {DRAWN}")
     given, hidden = CASES[int(number)]
-    name, mistake = codecs.decode(hidden, "rot13").split()  # pragma: no mutate  or in capitals
+    name, mistake = codecs.decode(hidden, ROT13).split()
     return trace(random_problem(**given)), name, MISTAKES[mistake]
 
 

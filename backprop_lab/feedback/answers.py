@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_lab.nn.layers import NUMBERS, Array
+from backprop_lab.nn.layers import NUMBERS, Array, is_masked
 from backprop_lab.step.trace import Trace
 
 READABLE, TEXT = "b" + NUMBERS, "US"  # kinds of dtype; True and False are read, too
@@ -44,7 +44,7 @@ def read(name: str, answer: Any) -> Array:
         raise UnreadableError(f"Your {name} is a {kind}: take {name} out of it, by its key in square brackets.")
     if callable(answer):
         raise UnreadableError(f"Your {name} is a function, not what it returns: call it, with parentheses.")
-    if isinstance(answer, np.ma.MaskedArray) and np.ma.is_masked(answer):
+    if is_masked(answer):
         raise UnreadableError(f"Your {name} has masked cells, which have no number: fill them first.")
     try:
         array = np.asarray(answer)

@@ -10,6 +10,7 @@ Williams, "Learning representations by back-propagating errors", Nature 323 (198
 """
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Number
@@ -125,7 +126,7 @@ def as_readonly_array(name: str, value: Any) -> Array:
 
     Raises ValueError, naming `name`, if it is not a full table of numbers.
     """
-    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+    if is_masked(value):
         raise ValueError(f"{name} must hold a number in every cell, but some are masked: fill them first")
     try:
         array = np.asarray(value)
@@ -140,6 +141,12 @@ def as_readonly_array(name: str, value: Any) -> Array:
     array = array.astype(kind)  # a copy, in the same memory layout: a sweep chooses one for speed
     array.setflags(write=False)
     return array
+
+
+def is_masked(value: Any) -> bool:
+    """Whether it is a masked array with a cell that is masked. Who has one has loaded `np.ma`, which takes long."""
+    ma: Any = sys.modules.get("numpy.ma")
+    return ma is not None and isinstance(value, ma.MaskedArray) and bool(ma.is_masked(value))
 
 
 def _is_plain(number: Any) -> bool:
@@ -235,7 +242,7 @@ class Linear(Layer):
                 f"X {np.shape(X)} does not fit W {self.W.shape}: X needs shape (samples, {self.W.shape[-2]})"
             )
 
-    def redrawn(self, rng: np.random.Generator) -> Self:
+    def redrawn(self, rng: "np.random.Generator") -> Self:
         """The same layer with another `W`, standard normal numbers divided by the square root of D, and `b` 0.
 
         So Y has about the same spread as X.
