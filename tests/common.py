@@ -21,10 +21,10 @@ import backprop_lab
 from backprop_lab import Linear, Network, Problem, ReLU, SumSquaredError, plant, trace, ui
 from backprop_lab.checks.rounding import terms_in
 from backprop_lab.course import predictions, quiz
-from backprop_lab.feedback import explaining, slips
+from backprop_lab.feedback import slips
 from backprop_lab.feedback.check import Feedback
 from backprop_lab.nn import layers as layers_module
-from backprop_lab.reading import equation, explanations, one_cell, slopes
+from backprop_lab.reading import equation, explanations, one_cell, parts, slopes
 from backprop_lab.step import examples
 from backprop_lab.ui.rates import sweeper as sweeper_module
 from backprop_lab.ui.rates import verdicts
@@ -184,7 +184,7 @@ def check_said(name, said):
 def check_cases(name, names):
     """The same of what each line of Python in that file gives, or is refused with; it knows `names` and much else."""
     public = {name: getattr(module, name) for module in (backprop_lab, ui) for name in module.__all__}
-    modules = (equation, explaining, explanations, frame, layers_module, one_cell, predictions, quiz, remarks)
+    modules = (equation, explanations, frame, layers_module, one_cell, parts, predictions, quiz, remarks)
     modules += (reopen, slips, slopes, sweeper_module, verdicts)
     by_name = {module.__name__.rpartition(".")[2]: module for module in modules} | {"terms_in": terms_in}
     names = public | vars(examples) | vars(own_parts) | globals() | by_name | names

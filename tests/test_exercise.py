@@ -54,7 +54,7 @@ def test_hints_lead_from_the_shape_to_what_it_is_made_of_and_none_is_the_answer(
         assert all(re.search(rf"\b{operand}\b", last) for operand in step.operands)
         without_spaces = "".join(text(exercise).split()).replace("·", "*").replace("−", "-")
         assert "".join(step.code.split()).replace(".mT", ".T") not in without_spaces.replace(".mT", ".T")
-        as_typed = re.sub(r"\[\d+,\d+\]", "", last.rpartition(" = ")[2].removesuffix("."))  # without its indices
+        as_typed = re.sub(r"\[\d+(,\d+)?\]", "", last.rpartition(" = ")[2].removesuffix("."))  # without its indices
         as_typed = re.sub(r"\bmax\(", "np.maximum(", as_typed.translate({183: "*", 8722: "-", 178: "**2"}))
         with suppress(SyntaxError, NameError, TypeError, ValueError, DeprecationWarning), np.errstate(all="ignore"):
             assert not ask(step.name, eval(as_typed, {"np": np}, dict(ask.traces[0]))).feedback

@@ -12,10 +12,10 @@ import numpy as np
 
 from backprop_lab.feedback.answers import NoAnswerError, as_floats, read, shown
 from backprop_lab.feedback.check import Feedback, check, raising_nothing
-from backprop_lab.feedback.explaining import made_of
 from backprop_lab.nn.layers import Array, Linear, ReLU
 from backprop_lab.nn.losses import SumSquaredError
 from backprop_lab.nn.network import Network
+from backprop_lab.reading.parts import made_of
 from backprop_lab.step.number_format import MINUS
 from backprop_lab.step.problem import Problem, check_seed
 from backprop_lab.step.trace import Trace, trace

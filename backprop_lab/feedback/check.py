@@ -18,11 +18,12 @@ from typing import Any, ParamSpec
 import numpy as np
 
 from backprop_lab.feedback.answers import NoAnswerError, a_kind, cell, reason, shown
-from backprop_lab.feedback.explaining import Explaining, Explanation, made_of
+from backprop_lab.feedback.explaining import Explaining, Explanation
 from backprop_lab.feedback.learner_code import call
 from backprop_lab.feedback.mistakes import MISTAKES, Mistake
 from backprop_lab.feedback.tolerance import Comparison, compare, shape_message
 from backprop_lab.nn.layers import Array
+from backprop_lab.reading.parts import made_of
 from backprop_lab.step.number_format import plain, told_apart
 from backprop_lab.step.trace import Trace
 

@@ -1,7 +1,6 @@
 """Why an answer is wrong: the mistakes, slips of the pen and patterns that give it, here and on other problems too."""
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -284,49 +283,3 @@ class Explaining:
                         sentence = f"{place} looks like {mistake.resemblance(self.trace, place)}"
                         found.append(Explanation("further-up", (mistake.name,), sentence))
         return found
-
-
-def made_of(trace: Trace, name: str, where: tuple[int, ...]) -> str:
-    """The rows, columns or cells of its operands that a cell is computed from, found by changing all the others."""
-    step = trace.step(name)
-    shapes = {name: np.shape(trace[name]) for name in step.operands}
-    if len(where) != 2 or sum(map(math.prod, shapes.values())) > LARGE:
-        return ""
-    rng = np.random.default_rng(0)  # pragma: no mutate  any other would do
-
-    def is_all(operand: str, place: Any) -> bool:
-        """Whether nothing else of an operand changes the cell; now and then, as in a maximum, something else does."""
-        for _ in range(10):  # pragma: no mutate  or so
-            numbers = {each: rng.uniform(0.5, 1.5, shape) for each, shape in shapes.items()}  # pragma: no mutate
-            changed = rng.uniform(-1.5, 1.5, shapes[operand])  # pragma: no mutate  any others would do
-            changed[place] = numbers[operand][place]
-            one, other = (
-                trace.evaluate(step.code, **numbers | {operand: x})[where] for x in (numbers[operand], changed)
-            )
-            if one != other and not np.isclose(one, other, 1e-12):  # pragma: no mutate  or so
-                return False
-        return True
-
-    try:
-        parts = [
-            next((said for place, said in _parts_of(operand, shape, *where) if is_all(operand, place)), operand)
-            for operand, shape in shapes.items()
-        ]
-    except Exception:  # a line of your own may refuse such numbers
-        return ""
-    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]])) if parts else ""
-
-
-def _parts_of(operand: str, shape: tuple[int, ...], i: int, j: int) -> Iterator[tuple[Any, str]]:
-    """The cells, rows and columns of an operand that a cell (i, j) may come from, the smallest first."""
-    if len(shape) != 2:
-        return
-    rows, columns = shape
-    for row, column in dict.fromkeys([(i, j), (0, j), (i, 0), (j, i)]):
-        if row < rows and column < columns:
-            yield (row, column), f"{operand}[{row}, {column}]"
-    for at in dict.fromkeys([i, j]):
-        if at < rows:
-            yield at, f"row {at} of {operand}"
-        if at < columns:
-            yield (slice(None), at), f"column {at} of {operand}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from backprop_lab.course.quiz import LESSONS, Quiz
-from backprop_lab.reading.equation import rules
+from backprop_lab.reading.parts import rules
 from backprop_lab.step.number_format import typed_number
 from backprop_lab.step.problem import Problem, check_whole
 from backprop_lab.step.trace import Trace

@@ -9,8 +9,8 @@ from typing import Any
 
 from PIL import Image
 
-from backprop_lab.reading.equation import rules
 from backprop_lab.reading.one_cell import work_out
+from backprop_lab.reading.parts import rules
 from backprop_lab.reading.slopes import value_of
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.board.operation import Operation
