@@ -1,7 +1,7 @@
 """The mistake lab: plant a classic mistake and see its effect on the board, the gradient check and the training."""
 
 import html
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -104,9 +104,6 @@ class MistakeLab(Lab):
                 f"<p>{html.escape(mistake.cause.replace('`', ''))}</p>{'<br>'.join(codes[1:])}</details>"
             )
         self._text.value = f'<div {SCROLLS.format("The mistake")} class="bpl-text">{text}</div>'
-
-    def _come(self, wanted: Callable[[], bool]) -> None:
-        self.lab._come(wanted)
 
     def _still(self) -> bytes:
         return self.lab._still()

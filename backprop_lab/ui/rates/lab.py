@@ -3,7 +3,7 @@
 import asyncio
 import html
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, fields
 from functools import partial
 from typing import Any
@@ -235,9 +235,6 @@ class LearningRateLab(Lab):
             if getattr(wanted, field.name) != getattr(plain, field.name)
         ]
         return f"LearningRateLab({', '.join(['problem'] * (wanted.problem is not None) + named)})"
-
-    def _come(self, wanted: Callable[[], bool]) -> None:
-        self._view.come_once_shown(wanted)
 
     def _still(self) -> bytes:
         if self.sweeper.state.runs is None:

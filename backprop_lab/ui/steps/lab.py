@@ -135,9 +135,6 @@ class StepThrough(Lab):
         """Scroll the page to this lab, and give its board the keyboard focus."""
         self._view.scroll_into_view()
 
-    def _come(self, wanted: Callable[[], bool]) -> None:
-        self._view.come_once_shown(wanted)
-
     def on_message(self, handler: Callable[[str, dict[str, Any]], None]) -> None:
         """Call `handler(kind, message)` for every message of `StepView`, after this lab has heard it."""
         self._view.on_message(handler)
