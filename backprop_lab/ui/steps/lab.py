@@ -15,6 +15,7 @@ from backprop_lab.step.trace import Trace
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.board.operation import Operation
 from backprop_lab.ui.comm_workarounds import serialize_messages
+from backprop_lab.ui.controls import ARROWS
 from backprop_lab.ui.lab import Lab
 from backprop_lab.ui.page.step_view import StepView
 from backprop_lab.ui.steps import frame, reopen, words
@@ -173,31 +174,28 @@ class StepThrough(Lab):
 
     def _do(self, what: str, text: str) -> None:
         """What a button of the view asks for, or what was typed there."""
-        if what == "play":
-            self._stop() if self._player.is_playing else self._play()
-        elif what == "restart":
-            self._stop()
-            self.stepper.restart()
-        elif what == "edit":
-            self.stepper.edit(typed_number(text))
-        elif what == "answer":
-            self.stepper.answer(text)
-        elif what == "tour":
-            self._answer_tour(text)
-        elif what == "show":
-            self._quiz.show()
-        elif what == "next_question":
-            self._quiz.next()
-        elif what == "home":
-            self._go_home()
-        elif what == "why":
-            self.stepper.give_reason(text)
-        elif what == "save" and text in SAVED:
+        stepper = self.stepper
+        actions: dict[str, Callable[[], object]] = {
+            "play": self._stop if self._player.is_playing else self._play,
+            "restart": self._restart,
+            "edit": lambda: stepper.edit(typed_number(text)),
+            "answer": partial(stepper.answer, text),
+            "tour": partial(self._answer_tour, text),
+            "show": self._quiz.show,
+            "next_question": self._quiz.next,
+            "home": self._go_home,
+            "why": partial(stepper.give_reason, text),
+            "link": self.link,  # which says why there is none
+            **{move: getattr(stepper, move) for move in ("next", "back", "next_phase", "next_iteration")},
+        }
+        if what == "save" and text in SAVED:
             self._view.download(f"{self.step or 'start'}.{text}", partial(self._saved, text))
-        elif what == "link":
-            self.link()  # which says why there is none
-        elif what in ("next", "back", "next_phase", "next_iteration"):
-            getattr(self.stepper, what)()
+        elif what in actions:
+            actions[what]()
+
+    def _restart(self) -> None:
+        self._stop()
+        self.stepper.restart()
 
     def _answer_tour(self, text: str) -> None:
         """Answer the question that stands in the lab; what is no answer is refused there."""
@@ -218,23 +216,19 @@ class StepThrough(Lab):
     def _press(self, key: str) -> None:
         """A key on the board: arrows step and choose a matrix; Enter pins a cell, then arrows move between cells."""
         stepper, place = self.stepper, self.stepper.place
-        if key == "Escape":
-            stepper.choose(None)
-        elif key == "Enter":
-            start = place.cell or ((place.step.name, 0, 0) if place.step else ("X", 0, 0))
-            stepper.choose(start, pinned=not place.pinned)
-        elif key in ("ArrowUp", "ArrowDown") and not place.pinned:
-            stepper.choose_matrix(1 if key == "ArrowDown" else -1)
-        elif place.pinned and key in _ARROWS:
-            stepper.walk(*_ARROWS[key])
-        else:
-            moves: dict[str, Callable[[], None]] = {
-                "ArrowRight": stepper.next,
-                "ArrowLeft": stepper.back,
-                "Home": partial(stepper.go_to, 0),
-                "End": partial(stepper.go_to, len(place.trace.steps)),
-            }
-            moves[key]()
+        moves: dict[str, Callable[[], None]] = {
+            "Escape": partial(stepper.choose, None),
+            "Enter": partial(stepper.choose, place.cell or (self.step or "X", 0, 0), pinned=not place.pinned),
+            "ArrowUp": partial(stepper.choose_matrix, -1),
+            "ArrowDown": partial(stepper.choose_matrix, 1),
+            "ArrowLeft": stepper.back,
+            "ArrowRight": stepper.next,
+            "Home": partial(stepper.go_to, 0),
+            "End": partial(stepper.go_to, len(place.trace.steps)),
+        }
+        if place.pinned:
+            moves |= {arrow: partial(stepper.walk, *way) for arrow, way in ARROWS.items()}
+        moves[key]()
 
     def _play(self) -> None:
         self._start_task(self._player.play(ended=lambda: self._tell(playing=False)))
@@ -349,6 +343,3 @@ class StepThrough(Lab):
 
     def __repr__(self) -> str:
         return self.call()
-
-
-_ARROWS = {"ArrowUp": (-1, 0), "ArrowDown": (1, 0), "ArrowLeft": (0, -1), "ArrowRight": (0, 1)}
