@@ -285,13 +285,13 @@ class StepThrough(Lab):
             if self._pictures is None or not self._pictures[0].fits(place.trace):
                 (width, height), (across, down) = page["map"], page["operation"]
                 looks = page["ratio"], page["dark"], self._looks["large"]
-                board = Board(place.trace, width, height, *looks, place.scales)
+                board = Board(place.trace, width, height, *looks, place.scales, place.renewed)
                 self.stepper.unread = board.cells.unread
                 self._pictures = board, Operation(place.scales, across, down, *looks)
                 self._view.boxes = board.boxes_on_page()
             board, operation = self._pictures
-            if board.scales != place.scales:
-                board.rescale(place.scales)
+            if (board.scales, board.renewed) != (place.scales, place.renewed):
+                board.rescale(place.scales, place.renewed)
                 operation.rescale(place.scales)
             board.draw(place.trace, place.index, self.stepper.losses, framed=False)
             self._view.show(board.png())
@@ -337,7 +337,8 @@ class StepThrough(Lab):
 
     def _still(self) -> bytes:
         place = self.stepper.place
-        board = Board(place.trace, width=1000, large=self._looks["large"], scales=place.scales)
+        large = self._looks["large"]
+        board = Board(place.trace, width=1000, large=large, scales=place.scales, renewed=place.renewed)
         board.draw(place.trace, place.index, self.stepper.losses, place.question or place.cell)
         return board.png()
 

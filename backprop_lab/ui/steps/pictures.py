@@ -47,7 +47,8 @@ def _poster(
     place: LabState, losses: Sequence[float], large: bool, rows: int = 0, progress: float | None = None
 ) -> Figure:
     """The board of a place, below at least `rows` lines of text."""
-    board, above = Board(place.trace, WIDTH, large=large, scales=place.scales), head(place, losses)
+    board = Board(place.trace, WIDTH, large=large, scales=place.scales, renewed=place.renewed)
+    above = head(place, losses)
     board.draw(place.trace, place.index, losses, place.question or place.cell)
     lines = [*above.lines, *[("", LIGHT.ink)] * (rows - len(above.lines))]
     return poster(board, above._replace(lines=lines), progress)

@@ -119,7 +119,7 @@ def _pictures(looks: list[list[Look]], room: Room, large: bool) -> dict[str, Any
     for iteration in looks:
         steps, (now, _) = [], iteration[0]
         for dark in boards:
-            boards[dark].rescale(now.scales)
+            boards[dark].rescale(now.scales, now.renewed)
             operations[dark].rescale(now.scales)
         for place, losses in iteration:
             step = {}

@@ -49,7 +49,7 @@ def right_line(trace: Trace, step: Step) -> str:
 
 def remarks_on(place: LabState, losses: Sequence[float]) -> list[dict[str, str]]:
     """Remarks on the numbers of the current step, shown below its card: each with its kind and its text."""
-    step, trace, colours = place.step, place.trace, remarks.on_colours(place.remembered.renewed, place.iteration)
+    step, trace, colours = place.step, place.trace, remarks.on_colours(place.renewed, place.iteration)
     if step is None:
         return [{"kind": "remark", "text": colours}] if colours else []
     said = []
