@@ -101,7 +101,7 @@ def assert_agrees(page):
     assert (lab._activation.value, lab._compare.value) == (state.wanted.activation, state.comparing)
     assert lab._run.description == ("Cancel" if state.running else "Run")
     assert (lab._open.disabled, "Open B" in lab._open.description) == (not state.chosen, len(state.chosen) == 2)
-    progress, told = lab._progress, f", {state.told}" * bool(state.told)
+    progress, told = lab._progress, f", {state.progress}" * bool(state.progress)
     assert (progress.value, progress.max, progress.description) == (step, steps, f"step {step} of {steps}{told}")
     if runs is None:
         assert not lab._view.picture

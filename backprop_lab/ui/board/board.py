@@ -220,9 +220,9 @@ class Board(Picture):
         last = len(losses) - 1
         at = _plotted_of(last)
         known = np.asarray(losses)[at]
-        if (now := (last, known.tobytes())) == self._plotted:
+        if (plotted := (last, known.tobytes())) == self._plotted:
             return
-        self._plotted = now
+        self._plotted = plotted
         self._set_curve(last, at, known)
         x, y, *_ = self.plot or (self.width, self.height)
         em = self.layout.font
@@ -252,7 +252,7 @@ class Board(Picture):
         dot = Path.unit_circle()
         self.curve_end.set_path(Path(np.asarray(dot.vertices) * 0.28 * self.layout.font + (x[-1], y[-1]), dot.codes))
         below, left = y0 + height + 1.25 * em, x0 - 0.4 * em
-        now = Word(format_number(known[finite][-1]), left, y[-1] + 0.36 * em, em, align=1, bold=True)
+        current = Word(format_number(known[finite][-1]), left, y[-1] + 0.36 * em, em, align=1, bold=True)
         ends = {int(np.argmax(logs)), int(np.argmin(logs))} if not flat else set()
         ticks = [
             Word(format_number(known[finite][k]), left, y[k] + 0.36 * em, em, align=1)
@@ -262,7 +262,7 @@ class Board(Picture):
         if last:
             ticks.append(Word(str(last), x0 + 0.94 * width, below, em, align=0.5))
         self.rewrite(self.curve_ticks, ticks)
-        self.rewrite(self.curve_label, [now])
+        self.rewrite(self.curve_label, [current])
 
 
 @lru_cache(maxsize=8)

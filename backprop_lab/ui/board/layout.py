@@ -98,13 +98,13 @@ ROWS = ("values", "gradients", "new weights")
 def place_matrices(trace: Trace, width: float, height: float = math.inf, large: bool = False) -> Layout:
     """Place every matrix of `trace` in a picture of at most `width` by `height` CSS pixels."""
     columns = _columns(trace)
-    found = _placed(columns, width, height, large)
-    if not _can_be_read(found):
+    layout = _placed(columns, width, height, large)
+    if not _can_be_read(layout):
         smaller = (_placed(columns, width, height, large, shrink=shrink) for shrink in SHRINK)
-        found = next(filter(_can_be_read, smaller), found)
-    if averaged := {name for name, box in found.boxes.items() if box.means != (1, 1)}:
-        found = _placed(columns, width, height, large, averaged)
-    return found
+        layout = next(filter(_can_be_read, smaller), layout)
+    if averaged := {name for name, box in layout.boxes.items() if box.means != (1, 1)}:
+        layout = _placed(columns, width, height, large, averaged)
+    return layout
 
 
 def _can_be_read(layout: Layout) -> bool:
@@ -141,7 +141,7 @@ def _placed(
         return _stacked(columns, lambda n: cell * n**power, label, row_gap)
 
     def bottom(cell: float, power: float) -> float:
-        return MARGIN + max(top + float(cell * n**power) for found in boxes(cell, power) for _, _, top, n, _ in found)
+        return MARGIN + max(top + float(cell * n**power) for stack in boxes(cell, power) for _, _, top, n, _ in stack)
 
     def is_low(cell: float, power: float) -> bool:
         return bottom(cell, power) <= height
@@ -155,8 +155,8 @@ def _placed(
     right, end = float(lefts[-1] - gap), bottom(cell_height, down)
     placed = {
         name: Box(name, float(x), top, cell_width * cols**across, cell_height * rows**down, rows, cols, row)
-        for x, found in zip(lefts, boxes(cell_height, down), strict=False)
-        for name, row, top, rows, cols in found
+        for x, stack in zip(lefts, boxes(cell_height, down), strict=False)
+        for name, row, top, rows, cols in stack
     }
     loss, scales = (
         _free(LOSS, placed, lefts, right, end, font, gap),
@@ -180,10 +180,10 @@ def _first_with(readable: float, fits: Callable[[float, float], bool], most: flo
         for _ in range(40):
             middle = (low + high) / 2
             low, high = (middle, high) if fits(middle, power) else (low, middle)
-        found = most if fits(most, power) else low
-        if found >= min(readable, most):
+        largest = most if fits(most, power) else low
+        if largest >= min(readable, most):
             break
-    return power, max(found, 0.01)
+    return power, max(largest, 0.01)
 
 
 def _stacked(
@@ -194,19 +194,19 @@ def _stacked(
     Gradients begin where the highest column of values ends, and new weights where the highest of their columns does: a
     slope stands beside them, not above.
     """
-    found: list[list[tuple[str, str, float, int, int]]] = [[] for _ in columns]
+    stacks: list[list[tuple[str, str, float, int, int]]] = [[] for _ in columns]
     ends = [MARGIN for _ in columns]
     top = MARGIN
     for row, name in enumerate(ROWS):
         for k, column in enumerate(columns):
             y = top
             for matrix, rows, cols in column[row]:
-                found[k].append((matrix, name, y + label, rows, cols))
+                stacks[k].append((matrix, name, y + label, rows, cols))
                 y += label + height(rows)
                 ends[k] = y
         above = [end for end, column in zip(ends, columns, strict=True) if row == 0 or column.new]
         top = max(above) + row_gap
-    return found
+    return stacks
 
 
 def _arrows(

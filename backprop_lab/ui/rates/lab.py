@@ -194,7 +194,7 @@ class LearningRateLab(Lab):
             self._compare.value = state.comparing
             step, steps = (state.runs.step, state.runs.settings.steps) if state.runs else (0, state.wanted.steps)
             self._progress.max, self._progress.value = steps, step
-            self._progress.description = f"step {step} of {steps}{f', {state.told}' if state.told else ''}"
+            self._progress.description = f"step {step} of {steps}{f', {state.progress}' if state.progress else ''}"
             self._open.disabled = not state.chosen
             self._open.description = f"Open {NAMES[max(len(state.chosen), 1) - 1]} step by step"
 
@@ -213,10 +213,10 @@ class LearningRateLab(Lab):
         self._curves.value = draw_curves(losses, width=480, height=220) if losses else ""
 
     def _show_map(self, state: State) -> None:
-        now = self._map, state.runs, state.chosen
-        if state.runs is None or self._map is None or now == self._drawn:
+        shown = self._map, state.runs, state.chosen
+        if state.runs is None or self._map is None or shown == self._drawn:
             return
-        self._drawn = now
+        self._drawn = shown
         self._map.draw(state.runs, state.chosen)
         with self._view.hold_sync():
             self._view.boxes = [("runs", *self._map.box, *state.runs.shape)]

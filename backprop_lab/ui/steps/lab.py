@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from backprop_lab.ui.lab import Lab
 from backprop_lab.ui.page.step_view import StepView
 from backprop_lab.ui.steps import frame, reopen, words
 from backprop_lab.ui.steps.controls import Controls, checked_parts
-from backprop_lab.ui.steps.pictures import KINDS, picture
+from backprop_lab.ui.steps.pictures import KINDS, board_of, picture
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.player import SPEEDS, Player
 from backprop_lab.ui.steps.recording import walk
@@ -149,11 +148,11 @@ class StepThrough(Lab):
     def _heard(self, kind: str, message: dict[str, Any]) -> None:
         """A message from the page."""
         stepper = self.stepper
+        if kind in ("page", "gone"):
+            self._page, self._pictures, self._drawn = message if kind == "page" else None, None, ()
         if kind == "page":
-            self._page, self._pictures, self._drawn = message, None, ()
             self._guarded(self._show_view, stepper.place)
         elif kind == "gone":
-            self._page, self._pictures, self._drawn = None, None, ()
             self._stop()
             stepper.forget()
         elif kind == "do":
@@ -174,36 +173,32 @@ class StepThrough(Lab):
 
     def _do(self, what: str, text: str) -> None:
         """What a button of the view asks for, or what was typed there."""
-        stepper = self.stepper
         actions: dict[str, Callable[[], object]] = {
             "play": self._stop if self._player.is_playing else self._play,
-            "restart": self._restart,
-            "edit": lambda: stepper.edit(typed_number(text)),
-            "answer": partial(stepper.answer, text),
+            "edit": lambda: self.stepper.edit(typed_number(text)),
+            "answer": partial(self.stepper.answer, text),
             "tour": partial(self._answer_tour, text),
             "show": self._quiz.show,
             "next_question": self._quiz.next,
             "home": self._go_home,
-            "why": partial(stepper.give_reason, text),
+            "why": partial(self.stepper.give_reason, text),
             "link": self.link,  # which says why there is none
-            **{move: getattr(stepper, move) for move in ("next", "back", "next_phase", "next_iteration")},
+            **{to: getattr(self.stepper, to) for to in ("restart", "next", "back", "next_phase", "next_iteration")},
         }
+        if what == "restart":
+            self._stop()
         if what == "save" and text in SAVED:
             self._view.download(f"{self.step or 'start'}.{text}", partial(self._saved, text))
         elif what in actions:
             actions[what]()
 
-    def _restart(self) -> None:
-        self._stop()
-        self.stepper.restart()
-
     def _answer_tour(self, text: str) -> None:
         """Answer the question that stands in the lab; what is no answer is refused there."""
-        place = self.stepper.place
         try:
-            self._quiz.answer(text, place.shows)
+            self._quiz.answer(text, self.stepper.place.shows)
         except ValueError as error:
-            self._tell(tour={**(self._asked(place) or {}), "told": str(error), "right": False, "refused": True})
+            refusal = {"told": str(error), "right": False, "refused": True}
+            self._tell(tour=(self._asked(self.stepper.place) or {}) | refusal)
 
     def _go_home(self) -> None:
         """To the numbers that the question is about, at the present learning rate."""
@@ -245,36 +240,35 @@ class StepThrough(Lab):
         self._show_view(place, words.note(place))
         self._show_controls(place)
 
-    def _show_view(self, place: LabState, *said: str) -> None:
-        """The pictures, if they are others, and the state; and what is `said` to the learner, if it is something else.
+    def _show_view(self, place: LabState, note: str | None = None) -> None:
+        """The pictures, if they are others, and the state; and a `note` to the learner, or "" for none, if it is new.
 
         The map goes ahead in a message of its own: the page shows it while the rest is still worked out.
         """
-        view, trace, losses = self._view, place.trace, self.stepper.losses
+        view, trace = self._view, place.trace
         pinned = place.cell if place.pinned else None  # one that is only pointed at is not drawn
-        now = (place.remembered, place.index, pinned)
-        operation = self._show_map(place) if self._drawn != now else None
+        shown = (place.remembered, place.index, pinned)
+        operation = self._show_map(place) if self._drawn != shown else None
         with view.hold_sync():
             if operation:
                 operation.draw(trace, place.index, pinned)
                 view.operation = operation.png()
                 self._tell(operation=[box[1:] for box in operation.boxes_on_page()])
-                self._drawn = now
+                self._drawn = shown
             if self._lines != (lines := [step[:3] for step in trace.steps]):
                 self._lines = lines
                 more = {"speeds": list(SPEEDS), "hidden": self._looks["hide"], "large": self._looks["large"]}
                 view.layout_of_steps = frame.layout(trace, rules(trace)) | more
             view.alt = words.alt_text(place)
-            told = frame.state(place, losses)
-            self._tell(**told, tour=self._asked(place), heard=self._heard_cell, below=self._below(place))
-            if said:
-                self._say(said)
+            state = frame.state(place, self.stepper.losses)
+            self._tell(**state, tour=self._asked(place), heard=self._heard_cell, below=self._below(place))
+            if note is not None:
+                self._say([note])
 
     def _asked(self, place: LabState) -> dict[str, Any] | None:
         """The question that stands in the lab, if any."""
-        home, drawn = (
-            place.setup == setup and not place.custom for setup in (Setup(), Setup(RANDOM, place.setup.seed))
-        )
+        starts = Setup(), Setup(RANDOM, place.setup.seed)
+        home, drawn = (place.setup == each and not place.custom for each in starts)
         return self._quiz.asked(home, drawn, place.iteration > 0, bool(place.mistake))
 
     def _show_map(self, place: LabState) -> Operation | None:
@@ -311,13 +305,7 @@ class StepThrough(Lab):
 
     def _below(self, place: LabState) -> dict[str, str]:
         """What stands below the pictures: the ways to keep what is shown, and what *More* has opened."""
-        link = ""
-        with suppress(ValueError):
-            link = self.link()
-        return {
-            "call": "" if "call" in self._looks["hide"] else self.call(),
-            "but": reopen.left_out(self.stepper),
-            "link": link,
+        return reopen.ways(self.stepper, self._looks) | {
             "tables": words.table(place) if self._controls.table.value else "",
             "script": numpy_script(place.trace) if self._controls.script.value else "",
         }
@@ -336,11 +324,7 @@ class StepThrough(Lab):
         return reopen.link_for(self.stepper, self._looks)
 
     def _still(self) -> bytes:
-        place = self.stepper.place
-        large = self._looks["large"]
-        board = Board(place.trace, width=1000, large=large, scales=place.scales, renewed=place.renewed)
-        board.draw(place.trace, place.index, self.stepper.losses, place.question or place.cell)
-        return board.png()
+        return board_of(self.stepper.place, self.stepper.losses, self._looks["large"]).png()
 
     def __repr__(self) -> str:
         return self.call()
