@@ -92,7 +92,7 @@ def test_scales_are_renewed_in_under_one_of_ten_iterations_of_a_run_that_comes_t
         stepper, here = Stepper(problem), []
         for iteration in range(1, 101):
             stepper.go(iteration=iteration)
-            here.append(bool(stepper.place.remembered.renewed))
+            here.append(bool(stepper.place.renewed))
         losses = np.array(stepper.losses)
         if np.isfinite(losses).all() and losses[0] / 1000 <= losses.min() and losses.max() <= 1000 * losses[0]:
             assert sum(here) < 10, name
@@ -122,7 +122,7 @@ def test_a_scale_is_never_renewed_between_two_steps_of_an_iteration():
         told = {
             name for name in ("values", "gradients") if k and getattr(scales[k], name) != getattr(scales[k - 1], name)
         }
-        assert {*place.remembered.renewed} == told
+        assert {*place.renewed} == told
 
 
 def test_the_colours_of_a_place_do_not_depend_on_the_way_there():
@@ -190,7 +190,7 @@ def test_limit_sets_where_the_colours_end_and_stays_whatever_the_learner_does(li
         for change in changes:
             change(stepper)
             assert (stepper.place.scales.values.limit, stepper.place.scales.gradients.limit) == tuple(map(float, ends))
-            assert stepper.place.remembered.renewed == ()
+            assert stepper.place.renewed == ()
 
 
 @pytest.mark.parametrize("limit", [0, -1, np.inf, np.nan, "5", True, (1, 2, 3), (1,), (1, 0), (1, "2"), 1 + 2j, 1e300])
@@ -242,8 +242,6 @@ def test_both_numbers_of_both_scales_stand_at_them_and_on_nothing_else(start, sc
     for t, scales in [(stepper.place.trace, stepper.place.scales), (stepper.look(1, 0)[0].trace, None)]:
         scales = scales or scales_of([t], (1e-7, 2e16))
         board = Board(t, screen[0], screen[1], large=screen[2], scales=scales)
-        if board.layout.scales is None:
-            continue
         words = board.words[board.scale_words]
         said = " ".join(word.text for word in words)
         for scale in scales[:2]:
@@ -261,9 +259,36 @@ def test_both_numbers_of_both_scales_stand_at_them_and_on_nothing_else(start, sc
         assert np.array_equal(covers(edges, edges, by=0.02), np.eye(len(edges))), said
 
 
+@pytest.mark.parametrize("renewed", [("values",), ("gradients",), ("values", "gradients")])
+def test_a_renewed_scale_has_a_mark_at_its_left_and_nothing_else_moves(renewed):
+    t, drawn = trace(worked_example()), []
+    for marked in ((), renewed):
+        board = Board(t, 386, 330, renewed=marked)
+        board.draw(t, 5)
+        drawn.append(pixels(board.png()))
+    changed = np.argwhere((drawn[0] != drawn[1]).any(axis=2)) + 0.5
+    ramps = [ramp for name, ramp in zip(("values", "gradients"), board.ramps, strict=True) if name in renewed]
+    beside = np.array([[(x - 8 < at < x) & (abs(y + height / 2 - down) < 6) for x, y, _, height in ramps]
+                       for down, at in changed])  # fmt: skip
+    assert beside.any(axis=1).all()
+    assert beside.any(axis=0).all()
+
+
+def test_the_lab_marks_a_scale_in_the_iteration_in_which_it_is_renewed_alone():
+    stepper, last = with_renewals()
+    renewed = [stepper.look(k, 0)[0].renewed for k in range(last + 1)]
+    lab = StepThrough(start="mazur")
+    lab._heard("page", {"map": [900, 400], "operation": [400, 200], "ratio": 1.0, "dark": False})
+    for k in range(last + 1):
+        lab.go(iteration=k)
+        board, _ = lab._pictures
+        assert len(board.words[board.scale_marks]) == len(renewed[k])
+    assert {len(each) for each in renewed} >= {0, 1}
+
+
 def test_a_walk_has_the_new_scale_and_says_so_at_each_step_of_its_iteration():
     stepper, last = with_renewals()
-    renewed = [stepper.look(k, 0)[0].remembered.renewed for k in range(last + 1)]
+    renewed = [stepper.look(k, 0)[0].renewed for k in range(last + 1)]
     at = next(k for k in range(1, last) if renewed[k] and not renewed[k + 1])
     stepper.go(iteration=at)
     recorded = record(stepper, 2)
@@ -274,7 +299,7 @@ def test_a_walk_has_the_new_scale_and_says_so_at_each_step_of_its_iteration():
         new = f"New colour scale for {' and '.join(renewed[at])}: on the one before, too many would look alike."
         assert [new in each for each in said] == [k == at] * len(said)
         place, losses = stepper.look(k, len(said) - 1)
-        board = Board(place.trace, *NARROW[0], NARROW[2], scales=place.scales)
+        board = Board(place.trace, *NARROW[0], NARROW[2], scales=place.scales, renewed=place.renewed)
         board.draw(place.trace, place.index, losses, framed=False)
         walk = base64.b64decode(pictures[-1]["light"][0])
         assert np.array_equal(pixels(board.png()), pixels(walk))

@@ -37,6 +37,7 @@ def test_no_two_matrices_names_or_scales_overlap_all_values_are_on_the_board_and
         assert np.array_equal(covers(places, places), np.eye(len(places))), what
         assert ((places >= 0) & (places <= [*size, *size])).all(), what
         assert found.loss or "64" in what or "1, 1, 1, 1" in what or width < 500, what
+        assert found.scales or len(t.problem.network.layers) > 8 or width < 500, what
         assert {*found.boxes} >= {*t.names}, what
 
 
@@ -50,6 +51,14 @@ def test_matrices_of_one_size_are_alike_gradients_and_new_weights_straight_benea
                 value = found.boxes[name.removeprefix("d").removesuffix("_new")]
                 assert (value.x, value.rows, value.cols) == (box.x, box.rows, box.cols), (what, name)
                 assert value.y + value.height < box.y, (what, name)
+
+
+def test_each_arrow_points_at_a_matrix_beside_it(every):
+    for what, found, _, _ in every:
+        boxes = found.boxes.values()
+        for x, y, way in found.arrows:
+            beside = max(b.x for b in boxes if b.x < x) if way < 0 else min(b.x for b in boxes if b.x > x)
+            assert any(b.x == beside and b.y < y < b.y + b.height for b in boxes), (what, x, y)
 
 
 def test_a_square_is_the_mean_of_as_few_cells_as_keep_it_wide_enough_to_see(every):

@@ -12,6 +12,7 @@ from own_parts import OWN_PROBLEMS
 
 from backprop_lab import ACTIVATIONS, trace
 from backprop_lab.ui import LearningRateLab
+from backprop_lab.ui.controls import ARROWS
 from backprop_lab.ui.rates import lab as lab_module
 from backprop_lab.ui.rates import sweeper as sweeper_module
 from backprop_lab.ui.rates import verdicts
@@ -100,7 +101,7 @@ def assert_agrees(page):
     assert (lab._activation.value, lab._compare.value) == (state.wanted.activation, state.comparing)
     assert lab._run.description == ("Cancel" if state.running else "Run")
     assert (lab._open.disabled, "Open B" in lab._open.description) == (not state.chosen, len(state.chosen) == 2)
-    progress, told = lab._progress, f", {state.told}" * bool(state.told)
+    progress, told = lab._progress, f", {state.progress}" * bool(state.progress)
     assert (progress.value, progress.max, progress.description) == (step, steps, f"step {step} of {steps}{told}")
     if runs is None:
         assert not lab._view.picture
@@ -122,7 +123,7 @@ def test_once_it_is_on_a_page_it_trains_by_itself_what_it_is_told_to_and_each_co
     page = Page(seeds=5, steps=60, hidden=2, activation="Tanh").finish()
     assert (page.state.runs.settings, page.state.runs.done) == (Settings(5, 60, 2, "Tanh"), True)
     assert repr(page.lab) == "LearningRateLab(seeds=5, steps=60, hidden=2, activation='Tanh')"
-    for control in (*page.lab._labelled, page.lab._run, page.lab._compare, page.lab._open):
+    for control in (*page.lab._fields.values(), page.lab._activation, page.lab._run, page.lab._compare, page.lab._open):
         assert control.description
         assert control.tooltip
 
@@ -189,7 +190,7 @@ GESTURES = st.one_of(
     st.tuples(st.just("set"), st.just("activation"), st.sampled_from(list(ACTIVATIONS))),
     st.tuples(st.just("press"), st.sampled_from(["_run", "_compare", "_open"])),
     st.tuples(st.just("click"), st.integers(0, 5), st.integers(0, 75)),
-    st.tuples(st.just("key"), st.sampled_from([*lab_module.KEYS, "Enter", "Escape"])),
+    st.tuples(st.just("key"), st.sampled_from([*ARROWS, "Enter", "Escape"])),
     st.tuples(st.just("resize"), st.sampled_from(list(PAGES))),
     st.tuples(st.just("tick"), st.integers(2, 12)),
     st.just(("finish",)),

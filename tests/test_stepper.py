@@ -3,6 +3,7 @@
 import math
 import sys
 from operator import methodcaller as call
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -127,6 +128,19 @@ OVER = [  # how it opened, what was changed (or else it is restarted); then its 
     (MISTAKEN, {"seed": 8}, Setup("random", 8, **SQUARE), 0.001, None, MISTAKEN["mistake"]),
     (MISTAKEN, {"hidden": 4, "layers": 1, "inputs": 1}, Setup("random", 0, 3, 1, 4, 1, 3), 0.001, None, ""),  # no room
 ]  # fmt: skip
+
+
+def test_on_the_way_to_an_iteration_only_those_not_known_yet_are_trained():
+    stepper = Stepper(iteration=5)
+    with mock.patch.object(Training, "trace", autospec=True, side_effect=Training.trace) as trained:
+        stepper.go(iteration=8)
+        stepper.go(iteration=2)
+    assert [iteration for _, iteration in (each.args for each in trained.call_args_list)] == [6, 7]
+
+
+def test_a_problem_of_ones_own_is_the_one_that_is_opened():
+    problem = random_problem(3)
+    assert Stepper(problem).first_problem is problem
 
 
 def test_another_setup_starts_over_and_tells_the_sizes_that_are_on_the_board():
