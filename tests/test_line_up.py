@@ -3,7 +3,7 @@
 import re
 
 import numpy as np
-from common import button, check_cases, count, kept, plain
+from common import button, check_cases, count, kept, plain, tell, view_of
 from own_parts import OWN_PROBLEMS, Huber
 from problems import varied_problem
 
@@ -113,34 +113,34 @@ def put(lab, *texts):
     """Put lines into the program, one below the other under its last goal."""
     numbers = {line.text: number for number, line in enumerate(lab.puzzle.lines)}
     for text in texts:
-        lab._lines._handle_custom_msg({"kind": "move", "line": numbers[text], "to": "program", "at": 99}, [])
+        tell(lab, "move", {"line": numbers[text], "to": "program", "at": 99})
 
 
 def checked(lab):
     button(lab, "Check").click()
-    return plain(lab._note.value)
+    return plain(lab.children[-1].value)
 
 
 def test_a_goal_is_a_heading_and_no_rule_and_what_was_said_of_another_order_is_said_no_longer():
     lab = LineUp(part="forward")
     put(lab, "Y1 = X @ W1 + b1", "y_pred = H1 @ W2 + b2")
-    assert lab._lines.said == 'y_pred = H1 @ W2 + b2: line 2 of 2 of your program, under "How wrong is it?".'
+    assert view_of(lab).said == 'y_pred = H1 @ W2 + b2: line 2 of 2 of your program, under "How wrong is it?".'
     assert "Line 2, y_pred = H1 @ W2 + b2, needs H1, which is not known yet" in checked(lab)
-    assert lab._lines.lines[lab._lines.wrong] == "y_pred = H1 @ W2 + b2"
+    assert view_of(lab).lines[view_of(lab).wrong] == "y_pred = H1 @ W2 + b2"
     put(lab, "H1 = np.maximum(Y1, 0)")
-    assert (lab._note.value, lab._lines.wrong) == ("", -1)
+    assert (lab.children[-1].value, view_of(lab).wrong) == ("", -1)
     put(lab, "y_pred = H1 @ W2 + b2", "L = np.sum((y_pred - y) ** 2)")
     assert checked(lab) == "Right. All 4 lines can be computed in this order."
     button(lab, "Start again").click()
-    assert lab._lines.place["program"] == (-1, -2, -3)
+    assert view_of(lab).place["program"] == (-1, -2, -3)
 
 
 def test_what_is_given_is_told_and_for_the_backward_pass_the_lines_before_it_too():
-    text = {part: plain(LineUp(part=part)._task()) for part in PARTS}
+    text = {part: plain(LineUp(part=part).children[0].value) for part in PARTS}
     for part in PARTS:
         assert "Linear → ReLU → Linear. Loss: sum of squares. Given: X, y, W1, b1, W2, b2, lr" in text[part]
         assert ("H1 = np.maximum(Y1, 0)" in text[part]) == (part == "backward")
     lab = LineUp(random_problem(1, hidden=(3, 2), loss=Huber()))
-    assert "Linear → ReLU → Linear → ReLU → Linear. Loss: Huber." in plain(lab._task())
+    assert "Linear → ReLU → Linear → ReLU → Linear. Loss: Huber." in plain(lab.children[0].value)
     listed = plain(kept(lab)["text/html"])
     assert all(line.text in listed for line in lab.puzzle.lines), "without a kernel, the lines can be read"

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 from unittest import mock
 
-from common import kept
+from common import kept, tell, view_of
 
 from backprop_lab.ui import LearningRateLab, MistakeLab, StepThrough, running
 from backprop_lab.ui.running import PAUSE, Cells, nobody_is_there
@@ -24,14 +24,14 @@ def test_a_cell_came_alone_if_it_is_the_first_of_a_notebook_or_after_a_pause():
 
 def test_a_lab_whose_cell_came_alone_comes_into_view_once_it_is_shown_unless_another_cell_has_begun(monkeypatch):
     for lab in (StepThrough(), MistakeLab(), LearningRateLab(seeds=1, steps=50)):
-        view = getattr(lab, "lab", lab)._view
+        view = view_of(lab)
         for alone, others, comes in [(True, 0, True), (True, 1, False), (False, 0, False)]:
             monkeypatch.setattr(running.CELLS, "came_alone", alone)
             assert kept(lab)["image/png"]
             running.CELLS.begun += others
             with mock.patch.object(view, "send") as sent:
                 for name in "ab":
-                    view._receive("shown", {"view": name, "frame": 1})
+                    tell(lab, "shown", {"view": name, "frame": 1})
             assert sent.call_args_list == [mock.call({"do": "come", "view": "a"})] * comes
 
 
