@@ -16,15 +16,9 @@ from backprop_lab import (
     EXAMPLES,
     LOSSES,
     MISTAKES,
-    Layer,
-    Linear,
-    Loss,
     Mistake,
     Network,
     Problem,
-    ReLU,
-    SumSquaredError,
-    Tanh,
     plant,
     prove,
     random_problem,
@@ -32,7 +26,9 @@ from backprop_lab import (
 )
 from backprop_lab.checks.proof import check_gradients
 from backprop_lab.feedback.check import check
+from backprop_lab.nn.layers import Layer, Linear, ReLU, Tanh
 from backprop_lab.nn.lines import evaluate, literal
+from backprop_lab.nn.losses import Loss, SumSquaredError
 from backprop_lab.nn.optimizers import GradientDescent
 from backprop_lab.reading.scale import gradients_of
 from backprop_lab.ui import StepThrough

@@ -38,19 +38,8 @@ def test_every_step_card_and_sum_of_a_walk_is_the_live_labs(name, tmp_path, monk
     assert lab.stepper.place == before
     layout = json.loads(json.dumps(view_of(lab).layout_of_steps))
     assert walk["layout"].items() >= {part: layout[part] for part in ("steps", "since", "rules")}.items()
-    of_the_page = {
-        "playing",
-        "speed",
-        "heard",
-        "operation",
-        "edit",
-        "cell",
-        "pinned",
-        "sum",
-        "sources",
-        "below",
-        "tour",
-    }
+    of_the_page = {"playing", "speed", "heard", "operation", "edit", "cell", "pinned"}
+    of_the_page |= {"sum", "sources", "below", "tour"}
     for recorded in walk["iterations"]:
         for index, told in enumerate(recorded["steps"]):
             lab.stepper.go_to(index)
