@@ -14,8 +14,10 @@ import matplotlib as mpl
 import nbformat
 import numpy as np
 import own_parts
+from anywidget import AnyWidget
 from PIL import Image
 from problems import identical
+from traitlets.log import get_logger
 
 import backprop_lab
 from backprop_lab import Linear, Network, Problem, ReLU, SumSquaredError, plant, trace, ui
@@ -32,6 +34,8 @@ from backprop_lab.ui.rates.sweeper import Sweeper
 from backprop_lab.ui.steps import frame, remarks, reopen
 
 SQUARE = {"samples": 3, "inputs": 3, "hidden": 3, "outputs": 3, "layers": 2}  # sizes in which most mistakes fit
+
+PAGE = {"width": 430, "height": 900, "map": [430, 300], "operation": [430, 120], "ratio": 1.0, "dark": False}
 
 
 def trained(problem, iterations, mistake=None):
@@ -160,6 +164,19 @@ def button(widget, label):
     kinds = widgets.Button | widgets.ToggleButton
     (found,) = [part for part, _ in parts_of(widget) if isinstance(part, kinds) and part.description == label]
     return found
+
+
+def view_of(lab):
+    """The part of a lab that is made on the page; of a lab with another one in it, the first."""
+    return next(part for part, _ in parts_of(lab) if isinstance(part, AnyWidget))
+
+
+def tell(lab, kind, message=()):
+    """Let a lab hear what the page sends from there; ipywidgets would only log what breaks."""
+    data = {"method": "custom", "content": {**dict(message), "kind": kind}}
+    with mock.patch.object(get_logger(), "warning") as broken:
+        view_of(lab).comm.handle_msg({"content": {"data": data}, "buffers": []})
+    assert not broken.called, broken.call_args
 
 
 def kept(widget):

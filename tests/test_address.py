@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from common import same_values
+from common import same_values, tell, view_of
 from own_parts import OWN_PROBLEMS
 
 from backprop_lab import ACTIVATIONS, LOSSES, random_problem
@@ -80,13 +80,13 @@ NO_LINK = {
 def test_a_lab_and_copy_link_say_what_no_link_can_hold(monkeypatch):
     monkeypatch.setenv("BACKPROP_LAB_SITE", "https://example.org/lab")
     lab = StepThrough(step="dW1")
-    assert lab.link() == lab._view.state["below"]["link"] == "https://example.org/lab/run/open/#step=dW1"
+    assert lab.link() == view_of(lab).state["below"]["link"] == "https://example.org/lab/run/open/#step=dW1"
     for problem, sentence in NO_LINK.values():
         lab = StepThrough(problem)
         with pytest.raises(ValueError, match=sentence) as refused:
             lab.link()
-        lab._heard("do", {"what": "link"})
-        assert (lab._view.state["below"]["link"], lab._view.note["text"]) == ("", str(refused.value))
+        tell(lab, "do", {"what": "link"})
+        assert (view_of(lab).state["below"]["link"], view_of(lab).note["text"]) == ("", str(refused.value))
 
 
 HOSTILE = [

@@ -159,25 +159,6 @@ def test_the_scales_stay_while_seeds_and_learning_rates_move(start):
         assert stepper.place.scales == before
 
 
-def test_call_link_and_walk_have_the_colours_of_the_lab():
-    for lab, step in [
-        (StepThrough(start="random", seed=3, lr=0.03, iteration=6), "dW1"),
-        (StepThrough(start="xor", seed=2), "dH1"),
-        (StepThrough(start="mazur", lr=30.0, iteration=2, limit=(5, 0.25)), "dW2"),
-        (StepThrough(mistake="sign-flipped", limit=5), "dy_pred"),
-    ]:
-        lab.go(step)
-        again = eval(lab.call(), {"StepThrough": StepThrough})
-        by_link = opened(lab.link().partition("#")[2])
-        assert again.call() == by_link.call() == lab.call()
-        assert again.stepper.place.scales == by_link.stepper.place.scales == lab.stepper.place.scales
-    custom = StepThrough(start="mazur")
-    custom.stepper.pin("W1[0,0]")
-    custom.stepper.edit(40.0)
-    custom.stepper.set_lr(3.0)
-    assert opened(custom.link().partition("#")[2]).stepper.place.scales == custom.stepper.place.scales
-
-
 @pytest.mark.parametrize("limit", OTHER_LIMITS)
 def test_limit_sets_where_the_colours_end_and_stays_whatever_the_learner_does(limit):
     ends = limit if isinstance(limit, tuple | list) else (limit, limit)

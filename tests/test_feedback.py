@@ -14,29 +14,16 @@ import numpy as np
 import pytest
 from common import check_cases, count, in_other_numbers, raises, through, trained, with_numbers
 from own_parts import OWN_PROBLEMS
+from own_parts import BinaryCrossEntropy as OwnBinaryCrossEntropy
 from problems import varied_problem, whole_problem
 
 import backprop_lab
-from backprop_lab import (
-    MISTAKES,
-    Linear,
-    Network,
-    Problem,
-    ReLU,
-    Sigmoid,
-    SoftmaxCrossEntropy,
-    Tanh,
-    check,
-    drill,
-    plant,
-    random_problem,
-    trace,
-    worked_example,
-)
+from backprop_lab import MISTAKES, Network, Problem, Tanh, check, drill, plant, random_problem, trace, worked_example
 from backprop_lab.feedback import explaining
 from backprop_lab.feedback.check import Feedback, check_function
 from backprop_lab.feedback.patterns import common_factors, seen_in
-from backprop_lab.nn.losses import Loss
+from backprop_lab.nn.layers import Linear, ReLU, Sigmoid
+from backprop_lab.nn.losses import Loss, SoftmaxCrossEntropy
 from backprop_lab.nn.steps import Lines
 from backprop_lab.step.trace import Trace
 from backprop_lab.ui import Exercises
@@ -273,15 +260,6 @@ def test_an_answer_is_told_whether_it_is_right_or_what_is_wrong_with_it_and_no_m
         assert len(given_away) <= 1, "no number but the first that differs"
 
 
-class CrossEntropy(Loss):
-    """A loss of a reader's own, for targets that are 0 or 1 and predictions between."""
-
-    formulas: ClassVar = {
-        "L": "-np.mean({y} * np.log({y_pred}) + (1 - {y}) * np.log(1 - {y_pred}))",
-        "dy_pred": "({y_pred} - {y}) / ({y_pred} * (1 - {y_pred})) / {y}.size",
-    }
-
-
 class ByMachine(Loss):
     """A loss of a reader's own, Huber's, whose slope is found by a complex step, in a line that nobody types."""
 
@@ -305,7 +283,7 @@ class Softplus(ReLU):
 def binary(seed=0, samples=5):
     y = (np.arange(samples) % 2.0)[:, None]
     p = random_problem(seed, X=np.random.default_rng(seed).standard_normal((samples, 2)), y=y, hidden=3)
-    return Problem(Network([*p.network.layers, Sigmoid()]), CrossEntropy(), p.X, y, 0.1)
+    return Problem(Network([*p.network.layers, Sigmoid()]), OwnBinaryCrossEntropy(), p.X, y, 0.1)
 
 
 WRITTEN = r"""

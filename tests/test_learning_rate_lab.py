@@ -5,7 +5,7 @@ import time
 
 import ipywidgets as widgets
 import pytest
-from common import count, kept, parts_of, plain, same_values
+from common import count, kept, parts_of, plain, same_values, tell, view_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from own_parts import OWN_PROBLEMS
@@ -64,7 +64,7 @@ class Page:
 
     def resize(self, kind):
         self.kind = kind
-        self.lab._view._receive("page", PAGES[kind][0])
+        tell(self.lab, "page", PAGES[kind][0])
 
     def press(self, name):
         found = getattr(self.lab, name)
@@ -80,12 +80,13 @@ class Page:
         return self
 
     def click(self, row, col):
-        self.lab._view._handle_custom_msg({"kind": "cell", "cell": ["runs", row, col], "clicked": True}, [])
+        tell(self.lab, "cell", {"cell": ["runs", row, col], "clicked": True})
 
     def key(self, key):
-        self.lab._view._handle_custom_msg({"kind": "key", "key": key}, [])
+        tell(self.lab, "key", {"key": key})
 
     def finish(self):
+        tick(2)  # a slider moved just after Cancel trains again
         while self.state.running:
             tick()
         tick(2)
@@ -104,7 +105,7 @@ def assert_agrees(page):
     progress, told = lab._progress, f", {state.progress}" * bool(state.progress)
     assert (progress.value, progress.max, progress.description) == (step, steps, f"step {step} of {steps}{told}")
     if runs is None:
-        assert not lab._view.picture
+        assert not view_of(lab).picture
         return
     assert state.running or state.wanted == runs.settings
     assert plain(lab._summary.value) == verdicts.on_map(runs)
@@ -114,9 +115,9 @@ def assert_agrees(page):
     assert [colour in lab._chosen.value for colour in CURVES[:2]] == [len(titles) > 0, len(titles) > 1]
     shown = {title: runs.losses(run).tolist() for title, run in titles.items()}
     assert lab._curves.value == (str(shown) if shown else "")
-    assert (lab._view.alt, lab._view.boxes) == (verdicts.of_picture(runs), [("runs", *lab._map.box, *runs.shape)])
+    assert (view_of(lab).alt, view_of(lab).boxes) == (verdicts.of_picture(runs), [("runs", *lab._map.box, *runs.shape)])
     lab._map.draw(runs, state.chosen)
-    assert lab._map.png() == lab._view.picture
+    assert lab._map.png() == view_of(lab).picture
 
 
 def test_once_it_is_on_a_page_it_trains_by_itself_what_it_is_told_to_and_each_control_has_a_name_and_a_tooltip():
@@ -151,12 +152,12 @@ def test_the_run_on_the_map_opens_whatever_the_controls_are_at_and_another_one_i
 def test_opening_another_run_stops_play_which_was_of_the_run_before():
     page = Page(seeds=5).finish()
     opened = open_run(page, 1, 40)
-    opened._heard("speed", {"speed": "as fast as it goes"})
-    opened._heard("do", {"what": "play"})
+    tell(opened, "speed", {"speed": "as fast as it goes"})
+    tell(opened, "do", {"what": "play"})
     tick(2)
-    assert opened._view.state["playing"]
+    assert view_of(opened).state["playing"]
     place = open_run(page, 4, 10).stepper.place
-    assert not opened._view.state["playing"]
+    assert not view_of(opened).state["playing"]
     time.sleep(0.03)  # in which its next move would come
     tick(3)
     assert opened.stepper.place is place
@@ -208,7 +209,7 @@ def test_under_any_gestures_picture_words_buttons_and_choice_agree(gestures):
     assert not asyncio.all_tasks()
     fresh = RunMap(*PAGES[page.kind][1])
     fresh.draw(page.state.runs, page.state.chosen)
-    assert page.lab._view.picture == fresh.png()
+    assert view_of(page.lab).picture == fresh.png()
 
 
 def test_of_labs_that_no_page_has_shown_yet_only_the_last_keeps_its_runs_and_of_one_that_is_shown_no_more_none():
@@ -216,5 +217,5 @@ def test_of_labs_that_no_page_has_shown_yet_only_the_last_keeps_its_runs_and_of_
     assert len({kept(lab)["image/png"] for lab in labs}) == 1
     assert [lab.sweeper.state.runs is not None for lab in labs] == [False, False, True]
     page = Page().finish()
-    page.lab._view._receive("gone", {})
+    tell(page.lab, "gone")
     assert page.state.runs is None

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from common import SQUARE, plain, trained
+from common import PAGE, SQUARE, plain, tell, trained
 
 from backprop_lab import MISTAKES, prove, trace
 from backprop_lab.training.history import can_be_planted
@@ -34,7 +34,7 @@ def test_it_opens_with_the_forgotten_mask_or_where_it_is_told_to_and_draws_again
     verdicts = {name: verdict for name, (verdict, _) in checked(lab).items()}
     assert verdicts == {"dW1": "wrong", "db1": "wrong", "dW2": "agrees", "db2": "agrees"}
     for kind, drawn in {"gone": 2, "page": 3}.items():
-        lab._heard(kind, {})
+        tell(lab, kind, PAGE | {"view": kind})
         assert len(curves) == drawn
     assert MistakeLab(mistake="plus-for-minus")._text.value.split("<u>")[0].endswith("W1_new = W1 + lr * dW1</code> … ")
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from common import check_cases
+from common import PAGE, check_cases, tell, view_of
 from own_parts import OWN_PROBLEMS, Dotted, Huber, LeakyReLU, Steep, linear, own_problem
 from problems import identical
 
@@ -16,15 +16,9 @@ from backprop_lab import (
     EXAMPLES,
     LOSSES,
     MISTAKES,
-    Layer,
-    Linear,
-    Loss,
     Mistake,
     Network,
     Problem,
-    ReLU,
-    SumSquaredError,
-    Tanh,
     plant,
     prove,
     random_problem,
@@ -32,7 +26,9 @@ from backprop_lab import (
 )
 from backprop_lab.checks.proof import check_gradients
 from backprop_lab.feedback.check import check
+from backprop_lab.nn.layers import Layer, Linear, ReLU, Tanh
 from backprop_lab.nn.lines import evaluate, literal
+from backprop_lab.nn.losses import Loss, SumSquaredError
 from backprop_lab.nn.optimizers import GradientDescent
 from backprop_lab.reading.scale import gradients_of
 from backprop_lab.ui import StepThrough
@@ -92,13 +88,13 @@ DEEP = random_problem(3, samples=5, hidden=(6, 5, 4, 3), activation=Tanh(), lr=0
 @pytest.mark.parametrize("name", [*EXAMPLES, "deep", *OWN_PROBLEMS])
 def test_every_step_of_it_is_shown_with_the_code_that_ran_and_a_gradient_that_agrees_and_a_script_gives_it_too(name):
     lab = StepThrough(start=name) if name in EXAMPLES else StepThrough(OWN_PROBLEMS.get(name, DEEP))
-    lab._heard("page", {"map": [900, 400], "operation": [400, 200], "ratio": 1.0, "dark": False})
+    tell(lab, "page", PAGE)
     t, of_script = lab.stepper.place.trace, {"print": lambda *_, **__: None}
     exec(numpy_script(t), of_script)
     for step in t.steps:
         lab.stepper.next()
         shown = lab.stepper.place
-        assert (shown.step.name, lab._view.note) == (step.name, {})
+        assert (shown.step.name, view_of(lab).note) == (step.name, {})
         assert f"{step.name} = " in words.card(shown)["code"]
         assert identical(np.asarray(evaluate(shown.step.code, t)), np.asarray(step.value))
         assert identical(np.asarray(of_script[step.name]), np.asarray(step.value))
@@ -110,8 +106,8 @@ def test_a_layer_whose_gradient_is_wrong_steps_through_too_and_is_red():
     for step in lab.stepper.place.trace.steps:
         lab.stepper.next()
         if step.phase == "backward":
-            verdicts[step.name] = "wrong" in [remark["kind"] for remark in lab._view.state["remarks"]]
-        assert lab._view.state["wrong"] == ["dY1", "dW1", "db1"], "red on timeline and map too, at every step"
+            verdicts[step.name] = "wrong" in [remark["kind"] for remark in view_of(lab).state["remarks"]]
+        assert view_of(lab).state["wrong"] == ["dY1", "dW1", "db1"], "red on timeline and map too, at every step"
     assert verdicts == {name: name in ("dY1", "dW1", "db1") for name in verdicts}
 
 
@@ -122,7 +118,7 @@ def test_the_call_of_a_lab_with_a_mistake_of_ones_own_asks_for_the_table_that_ha
     assert lab.call() == "StepThrough(mistake='mine', mistakes=mistakes)"
     again = eval(lab.call(), {"StepThrough": StepThrough, "mistakes": mistakes})
     assert again.stepper.place.trace["dY1"].tolist() == lab.stepper.place.trace["dY1"].tolist()
-    assert "mistakes is the table" in lab._view.state["below"]["but"]
+    assert "mistakes is the table" in view_of(lab).state["below"]["but"]
     assert StepThrough(mistake="sign-flipped", mistakes=mistakes).call() == "StepThrough(mistake='sign-flipped')"
 
 

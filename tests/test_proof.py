@@ -8,28 +8,20 @@ import numpy as np
 import own_parts
 import pytest
 from common import count, gradients_of, in_other_numbers, logs, through, trained, with_first_bias, with_numbers
-from own_parts import OWN_PROBLEMS, Huber
+from own_parts import OWN_PROBLEMS, Centred, Huber
 from problems import losses_of
 
 from backprop_lab import MISTAKES, Mistake, Network, Problem, plant, random_problem, trace
 from backprop_lab.checks.proof import ROUNDINGS, check_gradients, check_step, prove
 from backprop_lab.checks.rounding import terms_in
-from backprop_lab.nn.layers import ACTIVATIONS, Activation, Layer, Linear, ReLU, Sigmoid, Tanh
+from backprop_lab.nn.layers import ACTIVATIONS, Layer, Linear, ReLU, Sigmoid, Tanh
 from backprop_lab.nn.losses import SoftmaxCrossEntropy
 from backprop_lab.nn.steps import Lines
 from backprop_lab.step.trace import Trace
 
 EPS = float(np.finfo(float).eps)
-KINDS = (
-    "plain",
-    "own parts",
-    "small weights",
-    "large weights",
-    "scaled data",
-    "scaled columns",
-    "trained",
-    "diverging",
-)
+KINDS = ["plain", "own parts", "small weights", "large weights", "scaled data", "scaled columns"]
+KINDS += ["trained", "diverging"]
 HAS_LONGER_FLOATS = np.finfo(np.longdouble).eps < EPS / 100
 
 
@@ -182,14 +174,6 @@ def test_a_wrong_gradient_is_refused_at_a_corner_of_the_loss_however_far_the_tar
     assert prove(plant(large, MISTAKES["sign-flipped"], "dW1"), "dW1").agrees is False
 
 
-class Centred(Activation):
-    """What comes in, less the mean of the batch: so a bias before it changes nothing, as before a batch norm."""
-
-    formulas: ClassVar = {
-        name: f"{{{x}}} - {{{x}}}.mean(axis=0, keepdims=True)" for name, x in (("Y", "X"), ("dX", "dY"))
-    }
-
-
 class Shift(Layer):
     """One number added to all scores: a softmax takes no notice of it."""
 
@@ -211,7 +195,7 @@ def test_a_wrong_row_is_refused_however_small_its_entries_are_beside_the_others(
     for p in (
         example.problem,
         random_problem(2, activation=Tanh()),
-        own_parts.OWN_PROBLEMS["softmax as an activation"],
+        OWN_PROBLEMS["softmax as an activation"],
     ):
         X = np.array(p.X)
         X[:, 0] *= scale
@@ -226,7 +210,7 @@ def test_a_wrong_row_is_refused_however_small_its_entries_are_beside_the_others(
 
 def test_where_only_differences_can_tell_it_says_of_how_many_entries_they_cannot():
     """The arctan is that of math, which takes no complex numbers."""
-    p = own_parts.OWN_PROBLEMS["arctan by math.atan"]
+    p = OWN_PROBLEMS["arctan by math.atan"]
     for scale, agrees in ((1.0, True), (1e-2, True), (1e-12, None)):
         proof = prove(trace(with_numbers(p, X=p.X * [scale, 1, 1, 1])), "dW1")
         errors = check_gradients(with_numbers(p, X=p.X * [scale, 1, 1, 1]))

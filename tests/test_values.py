@@ -5,28 +5,18 @@ import re
 from collections import Counter
 from fractions import Fraction
 from itertools import product
-from typing import ClassVar
 
 import numpy as np
 import pytest
 from common import surer, through, trained, with_first_bias, with_numbers
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from own_parts import OWN_PROBLEMS, ConcatenatedReLU, Softmax
+from own_parts import OWN_PROBLEMS, Centred, ConcatenatedReLU, Softmax
 from problems import ACTIVATIONS, losses_of, problems, varied_problem
 
-from backprop_lab import (
-    MISTAKES,
-    Activation,
-    Linear,
-    Mistake,
-    SoftmaxCrossEntropy,
-    plant,
-    random_problem,
-    trace,
-    worked_example,
-)
+from backprop_lab import MISTAKES, Mistake, SoftmaxCrossEntropy, plant, random_problem, trace, worked_example
 from backprop_lab.course.predictions import question
+from backprop_lab.nn.layers import Linear
 from backprop_lab.reading.equation import Operand, equation
 from backprop_lab.reading.one_cell import TERMS, work_out
 from backprop_lab.reading.parts import rules
@@ -276,13 +266,7 @@ def test_each_activation_has_a_slope_that_its_code_gives_and_that_the_gradient_i
         assert np.allclose(t[f"d{Y}"] * slope.value, t[f"d{X}"], rtol=1e-14, atol=0)
 
 
-class LessItsMean(Activation):
-    """Not cell by cell: the mean is over the samples."""
-
-    formulas: ClassVar = {"Y": "{X} - {X}.mean(axis=0, keepdims=True)", "dX": "{dY} - {dY}.mean(axis=0, keepdims=True)"}
-
-
-@pytest.mark.parametrize("layer", [Softmax(), LessItsMean()])
+@pytest.mark.parametrize("layer", [Softmax(), Centred()])
 def test_a_layer_that_is_not_cell_by_cell_has_no_slope_even_where_its_numbers_look_as_if_it_had(layer):
     """Where a softmax is sure, or has one unit alone, dX is 0, or 1e-17: that is not 0 times dY for another dY."""
     for samples, hidden, scale in [(1, 1, 1), (2, 1, 1), (1, 3, 1), (3, 3, 0), (3, 3, 50), (3, 3, 1e5), (1, 2, 1e-12)]:

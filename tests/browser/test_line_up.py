@@ -1,5 +1,6 @@
 """Lines are put in order by keyboard alone and by finger: the page's part in a real browser, the rest here."""
 
+from common import tell, view_of
 from lab_page import violations
 from playwright.sync_api import expect
 
@@ -32,9 +33,9 @@ def opened(new_context, **context):
     page, lab = new_context(**context).new_page(), LineUp(part="forward")
 
     def now():
-        return {name: getattr(lab._lines, name) for name in NAMES}
+        return {name: getattr(view_of(lab), name) for name in NAMES}
 
-    page.expose_function("send", lambda message: lab._lines._handle_custom_msg(message, []) or now())
+    page.expose_function("send", lambda message: tell(lab, message["kind"], message) or now())
     page.set_content(f"{HEAD}<style>{LineList._css}</style><main class='bpl-lab'></main>")
     page.evaluate(PAGE, [str(LineList._esm), now()])
     return page, lab
