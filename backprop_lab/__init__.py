@@ -8,7 +8,9 @@ if TYPE_CHECKING:
     from backprop_lab.course.drills import drill
     from backprop_lab.course.mysteries import mystery, solve
     from backprop_lab.feedback.check import check, check_function
+    from backprop_lab.feedback.diagnosis import diagnose
     from backprop_lab.feedback.mistakes import MISTAKES, Mistake, plant
+    from backprop_lab.feedback.own_lines import check_lines
     from backprop_lab.nn.layers import ACTIVATIONS, Activation, Layer, Linear, ReLU, Sigmoid, Tanh
     from backprop_lab.nn.losses import (
         LOSSES,
@@ -49,6 +51,8 @@ __all__ = [
     "check",
     "check_function",
     "check_gradients",
+    "check_lines",
+    "diagnose",
     "drill",
     "mystery",
     "one_hot",
@@ -73,6 +77,8 @@ _HOMES = (
     "checks.proof",
     "feedback.mistakes",
     "feedback.check",
+    "feedback.diagnosis",
+    "feedback.own_lines",
     "training.sweep",
     "course.drills",
     "course.mysteries",
