@@ -3,6 +3,7 @@
 A convention is how samples and weights lie, what things are called, and where 1/m stands; each is drawn from a seed.
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +46,8 @@ class Homework:
     parameters: dict
     data: dict
     convention: str
+    after: dict  # what leaves each activation, and what enters it, by their names
+    gradient_before: dict  # the gradient of what enters it, and of what leaves it
     wrong: str = ""  # the name whose line has a mistake in it
     mistake: str = ""
 
@@ -85,7 +88,7 @@ def homework(seed, mistake=None):
     if is_softmax or rng.random() < 0.5:
         activations[-1] = ""
     loss = SoftmaxCrossEntropy() if is_softmax else one_of(SumSquaredError(), HalfSquaredError(), MeanSquaredError())
-    layers, parameters, numbers = [], {}, {}
+    layers, parameters = [], {}
     flat = not columns and rng.random() < 0.5
     for k in range(1, depth + 1):
         W, b = rng.standard_normal((widths[k - 1], widths[k])), rng.standard_normal((1, widths[k]))
@@ -149,7 +152,9 @@ def homework(seed, mistake=None):
                 slope = one_of(*SLOPES[activations[k - 1]]).format(z=z[k], a=a[k])
                 backward.append((dz[k], f"{dz[k]} = {back} * {slope}"))
             else:
-                backward.append((da[k] if activations[k - 1] else dz[k], f"{da[k] if activations[k - 1] else dz[k]} = {back}"))
+                backward.append(
+                    (da[k] if activations[k - 1] else dz[k], f"{da[k] if activations[k - 1] else dz[k]} = {back}")
+                )
         if activations[k - 1] and backward[-1][0] != dz[k]:
             if activations[k - 1] == "ReLU" and rng.random() < 0.4:
                 backward.append((dz[k], f"{dz[k]} = np.array({da[k]}, copy=True)\n{dz[k]}[{z[k]} <= 0] = 0"))
@@ -165,47 +170,53 @@ def homework(seed, mistake=None):
         db = one_of(f"np.sum({dz[k]}, axis={axis}{keep})", f"{dz[k]}.sum(axis={axis}{keep})")
         pair = [(f"dW{k}", f"dW{k} = {over}{dW}"), (f"db{k}", f"db{k} = {over}{db}")]
         backward += pair if rng.random() < 0.7 else pair[::-1]
-    found = Homework(forward, backward, problem, parameters, data, f"{layout} {before}{after} {'late' * late}")
+    after_of = {a[k]: z[k] for k in a if a[k] != z[k]}
+    gradients = {dz[k]: da[k] for k in a if a[k] != z[k] and any(name == da[k] for name, _ in backward)}
+    said = (
+        f"{layout}, {before} and {after}{', 1/m in the lines of dW' * late}{', labels' * use_labels}{', flat' * flat}"
+    )
+    found = Homework(forward, backward, problem, parameters, data, said, after_of, gradients)
     return with_mistake(found, mistake, rng, axis) if mistake else found
 
 
-MISTAKES = {  # each changes a line of one kind: what is replaced in it, by what, and in the line of what
-    "sign": ("d", lambda line, axis: line.replace(" = ", " = -(", 1) + ")"),
-    "doubled": ("d", lambda line, axis: line.replace(" = ", " = 2 * (", 1) + ")"),
-    "no slope": ("slope", lambda line, axis: line.rpartition(" * ")[0]),
-    "a mask of the wrong half": ("mask", lambda line, axis: line.replace(" > 0", " < 0").replace("0 < ", "0 > ")),
-    "an axis forgotten": ("db", lambda line, axis: line.replace(f", axis={axis}", "").replace(f"axis={axis}", "")),
-    "the other axis": ("db", lambda line, axis: line.replace(f"axis={axis}", f"axis={1 - axis}")),
-    "a mean": ("db", lambda line, axis: line.replace("np.sum", "np.mean").replace(".sum(", ".mean(")),
-    "the raw input": ("raw", None),
-    "the gradient of the output of the activation": ("raw gradient", None),
-    "1/m forgotten": ("over", lambda line, axis: line.split(" * ", 1)[0].split(" = ")[0] + " = " + line.split(" * ", 1)[1]),
+def _once(line, old, new):
+    return line.replace(old, new, 1)
+
+
+def _without_axis(line, axis):
+    return re.sub(rf",? ?axis={axis}(, )?", lambda found: ", " if found[0][0] == "," and found[1] else "", line)
+
+
+MISTAKES = {  # which line has it, and what becomes of that line where samples lie along an axis
+    "sign": ("any", lambda line, axis: _once(line, " = ", " = -(") + ")"),
+    "doubled": ("any", lambda line, axis: _once(line, " = ", " = 2 * (") + ")"),
+    "slope forgotten": ("slope", lambda line, axis: _once(line, line[line.index(" * ") :], "")),
+    "mask upside down": ("slope", lambda line, axis: line.replace(" > 0", " < 0").replace("0 < ", "0 > ")),
+    "slope of the input": ("slope", lambda line, axis: line),
+    "axis forgotten": ("db", _without_axis),
+    "other axis": ("db", lambda line, axis: line.replace(f"axis={axis}", f"axis={1 - axis}")),
+    "mean": ("db", lambda line, axis: line.replace("np.sum", "np.mean").replace(".sum(", ".mean(")),
+    "raw input": ("dW", lambda line, axis: line),
+    "another gradient": ("parameter", lambda line, axis: line),
+    "1/m forgotten": ("parameter", lambda line, axis: re.sub(r"\(?1 / [mN]\)? \* ", "", line)),
+    "divided twice": ("parameter", lambda line, axis: f"{line} / len(X.T if {axis} else X)"),
 }
 
 
 def with_mistake(work, mistake, rng, axis):
     """The same homework with a mistake in one line; `wrong` stays empty if there is no room for it."""
     kind, change = MISTAKES[mistake]
+    swapped = {"slope of the input": work.after, "raw input": work.after, "another gradient": work.gradient_before}
     places = []
     for at, (name, line) in enumerate(work.backward):
-        is_parameter = name[1:] in work.parameters
-        if "\n" in line or name in ("m", "N"):
+        kinds = {"any", name[:2], "parameter" if name[1:] in work.parameters else "slope" if " * " in line else ""}
+        if kind not in kinds or "\n" in line or name in ("m", "N") or (kind == "slope" and not is_slope(line)):
             continue
-        new = None
-        if kind == "d" or (kind == "db" and name[:2] == "db"):
-            new = change(line, axis)
-        elif kind == "over" and is_parameter and " = 1 / " in line.replace("(", ""):
-            new = change(line, axis)
-        elif kind == "slope" and not is_parameter and at > 0 and " * " in line and any(s in line for s in ("> 0", "0 <", "1 -", "np.where")):
-            new = change(line, axis) if "> 0" in line or "0 <" in line or "(1 - " in line and not line.endswith(")") is False and line.count(" * ") == 1 else None
-        elif kind == "mask" and (" > 0" in line or "0 < " in line) and not is_parameter:
-            new = change(line, axis)
-        elif kind == "raw" and name[:2] == "dW" and (k := int(name[2:])) > 1:
-            before, after = _letters(work, k - 1)
-            new = line.replace(f"{after}.T", f"{before}.T").replace(f"({after},", f"({before},").replace(f"{after} @", f"{before} @").replace(f", {after})", f", {before})").replace(f"@ {after}", f"@ {before}")
-            new = new if before != after else None
-        if new is not None and new != line:
-            places.append((at, name, new))
+        left, _, right = change(line, axis).partition(" = ")
+        for old, new in swapped.get(mistake, {}).items():
+            right = re.sub(rf"\b{old}\b", new, right)
+        if f"{left} = {right}" != line:
+            places.append((at, name, f"{left} = {right}"))
     if places:
         at, name, new = places[rng.integers(len(places))]
         work.backward[at] = (name, new)
@@ -213,9 +224,5 @@ def with_mistake(work, mistake, rng, axis):
     return work
 
 
-def _letters(work, k):
-    """What the lines of the forward pass call what enters and leaves the activation of a layer."""
-    made = [line.partition(" = ")[0] for line in work.forward]
-    at = next(i for i, line in enumerate(work.forward) if f"W{k}" in line)
-    is_activation = at + 1 < len(work.forward) and f"W{k + 1}" not in work.forward[at + 1]
-    return made[at], made[at + 1] if is_activation else made[at]
+def is_slope(line):
+    return any(part in line for part in ("> 0", "0 <", "1 -", "* (1"))

@@ -3,8 +3,8 @@
 A slope is found by moving one number of a parameter and calling the loss, so it can itself be off, by its *doubt* (see
 `own_loss`). An entry is right if it is right to 1e-5 of itself, all doubt included; one that is next to nothing beside
 the largest is right if it cannot be off by more than 1e-8 of that. It is wrong if it is further off than doubt and
-rounding allow, and otherwise it cannot be told. Where there are too many entries, those of about one size are moved
-together, along random directions.
+rounding allow, and otherwise it cannot be told. Where there are too many entries, they are moved together, along random
+directions: these may show that a gradient is wrong, but never that the last of its entries is right.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,18 +16,22 @@ import numpy as np
 from backprop_lab.checks.proof import AGREES
 from backprop_lab.checks.rounding import FLOAT32, FLOAT64
 from backprop_lab.feedback.own_loss import OwnLoss
-from backprop_lab.feedback.own_slopes import Slopes
+from backprop_lab.feedback.own_slopes import DIRECTIONS, Slopes
 from backprop_lab.feedback.resemblance import resemblance
 from backprop_lab.nn.layers import NUMBERS, Array
 from backprop_lab.step.number_format import at_most, plain, told_apart
 
 MOST = 5_000  # numbers that are moved one by one, 4 calls each
-CALLS = 160  # of the loss, along directions
 SEARCHED = 8  # of the largest numbers are looked at one by one, where a direction shows that one is wrong
 
 VARIES = (
-    "cannot be told, since your loss changes from call to call, from {} to {} for the same parameters: is there dropout, "
-    "or a sample drawn at random? Seed it inside the loss, such as `rng = np.random.default_rng(0)`"
+    "cannot be told, since your loss changes from call to call, from {} to {} for the same parameters: is there "
+    "dropout, or a sample drawn at random? Seed it inside the loss, such as `rng = np.random.default_rng(0)`"
+)
+STILL_ZERO = "right: it is 0, and your loss stays the same wherever {0} is moved"
+UNSEEN = (
+    "cannot be told for certain: {} along random directions, but they would not show one below {} in a single number; "
+    "where there are at most {:,} numbers in all, each is looked at"
 )
 STILL = "cannot be told: your loss stays the same wherever {0} is moved. Does it use the {0} that it is given?"
 
@@ -94,19 +98,20 @@ def diagnose(loss: Callable[..., Any], parameters: Mapping[str, Any], gradients:
     that of a bias flat. All data is the loss's own: `diagnose(lambda p: loss(X, y, p), parameters, gradients)`.
 
     The loss is called on copies, so no array of yours is changed; four times for each number of all parameters, plus
-    some 30 times; for more than 5,000 numbers, at most some 200 times in all. A run of more than two seconds says how
+    some 30 times; for more than 5,000 numbers, 28 times for
+    each parameter. A run of more than two seconds says how
     many calls it needs. A loss that is not the same from call to call, as of dropout without a seed, is noticed.
     Raises ValueError, with a sentence, if the loss cannot be called, stops, or gives no number, or if no gradient fits.
     """
     own = OwnLoss(loss, parameters)
     given = _by_name(own.given if gradients is None else gradients, [*own.at])
-    judges = [_Judge(own, name, given.get(name)) for name in own.at]
-    numbers = sum(judge.at.size for judge in judges)
+    numbers = sum(value.size for value in own.at.values())
+    judges = [_Judge(own, name, given.get(name), numbers > MOST) for name in own.at]
     try:
         if np.isfinite(own.value) and not own.varies:
-            own.expected = own.calls + (4 * numbers if numbers <= MOST else CALLS)
+            own.expected = own.calls + 4 * (numbers if numbers <= MOST else DIRECTIONS * len(judges))
             for judge in judges:
-                judge.measure(0 if numbers <= MOST else CALLS // len(judges))
+                judge.measure()
             own.ask_again()
         largest = max(judge.found.largest for judge in judges)
         return Diagnosis([judge.verdict(largest) for judge in judges], own.calls)
@@ -156,7 +161,7 @@ def _is_single(array: Array) -> bool:
 class _Judge:
     """One parameter: its gradient, the slopes of the loss by it, and the verdict."""
 
-    def __init__(self, own: OwnLoss, name: str, given: Any) -> None:
+    def __init__(self, own: OwnLoss, name: str, given: Any, is_large: bool) -> None:
         self.own, self.name, self.at, self.trouble = own, name, own.at[name], ""
         array = np.asarray(given)
         if given is None or array.dtype.kind not in NUMBERS or np.iscomplexobj(array):
@@ -165,12 +170,12 @@ class _Judge:
             array = np.zeros(0)
         self.given = array.astype(float)
         self.ways = list(_ways(self.given, self.at.shape))
-        self.found = Slopes(own, name, FLOAT32 if _is_single(array) else FLOAT64)
+        self.found = Slopes(own, name, FLOAT32 if _is_single(array) else FLOAT64, is_large)
 
-    def measure(self, calls: int) -> None:
-        """Find the slopes of the loss: one by one, or along directions in so many calls."""
+    def measure(self) -> None:
+        """Find the slopes of the loss by this parameter."""
         is_finite = self.ways and np.isfinite(self.given).all()
-        self.found.measure(self.ways[0][1] if is_finite else np.ones(self.at.shape), calls)
+        self.found.measure(self.ways[0][1] if is_finite else np.ones(self.at.shape))
 
     def verdict(self, largest: float) -> Verdict:
         """What is to be said, where the largest slope by any parameter is known."""
@@ -186,26 +191,28 @@ class _Judge:
             return Verdict(name, False, f"wrong: {self.given[where]} at {[*where]}, and the loss is finite", where)
         if not self.ways:
             return Verdict(name, False, f"wrong: {self._of_another_shape()}")
-        if all(slope.still for slope in found.found) and self.given.any():
-            return Verdict(name, None, STILL.format(name))
+        if all(slope.still for slope in found.found):
+            is_zero = not self.given.any()
+            return Verdict(name, is_zero or None, (STILL_ZERO if is_zero else STILL).format(name))
         possible = [(how, gradient) for how, gradient in self.ways if not found.wrong(gradient).any()]
         for how, gradient in possible:
-            untold, error = found.untold(gradient)
-            if found.is_nothing(gradient, largest) or not untold.any():
-                limit = f", but for errors below {at_most(error)} an entry" if error else ""
-                transposed = f", but transposed: d{name}.T has the shape of {name}" if how else ""
-                return Verdict(name, True, f"right{transposed}{limit}")
+            if found.is_nothing(gradient, largest) or not (found.directions or found.untold(gradient).any()):
+                return Verdict(
+                    name, True, f"right, but transposed: d{name}.T has the shape of {name}" if how else "right"
+                )
         if possible:
-            return Verdict(name, None, self._why_not_told(found.untold(possible[0][1])[0]))
+            return Verdict(name, None, self._why_not_told(*possible[0]))
         return self._what_is_wrong(*self.ways[0])
 
-    def _why_not_told(self, untold: Array) -> str:
+    def _why_not_told(self, how: str, gradient: Array) -> str:
+        if self.found.directions:
+            seen = f"if it is {how}, no error is seen" if how else "no error is seen"
+            return UNSEEN.format(seen, at_most(self.found.most_off(gradient)), MOST)
+        untold = self.found.untold(gradient)
         count, first = int(np.sum(untold)), [*map(int, np.argwhere(untold.reshape(self.at.shape))[0])]
         which = "" if count == untold.size else f" for {count:,} of its {untold.size:,} numbers, the first at {first}"
         why = "rounding leaves too few digits of the slope there"
-        if self.found.groups is not None:
-            why = "they are smaller than what can be seen along random directions"
-        elif any(slope.corner for slope in self.found.found):
+        if any(slope.corner for slope in self.found.found):
             why = "the loss has a corner there, as of a ReLU or a maximum at 0"
         return f"cannot be told{which}: {why}{'; no number is seen to be wrong' if which else ''}"
 
@@ -217,7 +224,7 @@ class _Judge:
                 for _, reduced in _ways(how(given, axis=axis), self.at.shape):
                     if self.found.gives(reduced, given):
                         return f"{said}; its {how.__name__} over axis {axis} would be right"
-        if given.size == 1 and self.found.groups is None:
+        if given.size == 1 and not self.found.directions:
             off = abs(np.sum(given) - np.sum(self.found.slopes))
             if off <= np.sum(self.found.allowed(given)) < 1e-3 * abs(np.sum(given)):
                 return f"{said}: it is the sum of all that should be there"
@@ -227,8 +234,8 @@ class _Judge:
         own, name, found = self.own, self.name, self.found
         looks, wrong = resemblance(found, self.ways), found.wrong(gradient)
         cells, count = np.flatnonzero(wrong).tolist(), f"{np.sum(wrong)} of its {self.at.size:,} numbers differ; "
-        if found.groups is not None:  # the largest, one by one
-            found.groups, count = None, ""
+        if found.directions:  # the largest, one by one
+            found.directions, count = [], ""
             slopes = {int(at): found.one(int(at)) for at in np.argsort(-np.abs(gradient.ravel()))[:SEARCHED]}
             off = {at: abs(slope.slope - gradient.flat[at]) - slope.doubt for at, slope in slopes.items()}
             cells = [at for at, slope in slopes.items() if off[at] > AGREES * abs(slope.slope)]

@@ -70,7 +70,7 @@ class CheckedLines:
 
 
 def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = None) -> CheckedLines:
-    """Whether a backward pass of your own, as text, is right: which line is the first wrong one, and what its mistake is.
+    """Whether a backward pass of your own, as text, is right: the first line that is wrong, and its mistake.
 
     `text` has lines such as `dW1 = X.T @ dZ1 / m`, in your own names: what they stand for is known where they are usual
     ones, such as `A1`, `h1` or `delta2`, and where a forward line gives them; else say it, as in `{"q": "H1"}`, or give

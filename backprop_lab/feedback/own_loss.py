@@ -86,7 +86,7 @@ class OwnLoss:
         moved = up, down, half_up, half_down = [self._tried(**{name: at + t * h * move}) for t in (1, -1, 0.5, -0.5)]
         slope, half_slope = (up - down) / (2 * h), (half_up - half_down) / h
         bend, half_bend = (up - 2 * self.value + down) / h, (half_up - 2 * self.value + half_down) / (h / 2)
-        jump, rounded = abs(half_bend - bend / 2), 4 * (self.rough + self.changes) / h
+        jump, rounded = abs(half_bend - bend / 2), 2 * (self.rough + self.changes) / h
         inexact = 4 * FLOAT64 * self.unit(name) / h * abs(half_slope)  # a number that is moved is rounded, too
         doubt = abs(slope - half_slope) + jump + rounded + inexact
         doubt = doubt if np.isfinite(doubt) else np.inf
@@ -192,7 +192,7 @@ class OwnLoss:
 
     def _rough(self) -> float:
         """How far the loss is from a smooth line: third differences of points so near that any curve is straight."""
-        rng, found = np.random.default_rng(0), [ROUNDINGS * FLOAT64 * abs(self.value)]
+        rng, found = np.random.default_rng(0), [FLOAT64 * abs(self.value)]
         moves = {name: rng.uniform(-1, 1, value.shape) * self.unit(name) for name, value in self.at.items()}
         values = [self.value]
         for spacing in SPACINGS:

@@ -1,4 +1,4 @@
-"""What a learner's names stand for: `A1` and `h1` for H1, `dZ2` and `delta2` for the gradient of Y2, in their layout."""
+"""What a learner's names stand for, in their layout: `A1` and `h1` for H1, `dZ2` and `delta2` for dY2."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from backprop_lab.nn.layers import Array
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.trace import Trace
 
@@ -59,7 +58,7 @@ def is_bias(trace: Trace, parameter: str) -> bool:
 
 
 class Names:
-    """What names mean in one problem, in one layout. `own` are the learner's: names of the trace, numbers, functions."""
+    """What names mean in one problem and layout; `own` says what some are: names of the trace, numbers, functions."""
 
     def __init__(self, problem: Problem, traced: Trace, layout: Layout, own: Mapping[str, Any]) -> None:
         self.problem, self.trace, self.layout, self.own = problem, traced, layout, dict(own)

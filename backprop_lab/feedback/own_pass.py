@@ -4,6 +4,7 @@ A value is right if it is always the same gradient of the step, on one network w
 times one factor, which a later line takes off again: so 1/m may stand in the line of dZ or of dW.
 """
 
+import math
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -24,8 +25,8 @@ class Found:
     """A value that statements have given: which of them, its name, and which value of the step it is, or should be.
 
     `ok` is True, False, or None where it cannot be told, and `note` says why not. `values` has it for each problem, and
-    `factor` is how many times the right one it is, of which `mistaken` should not be there; `entering` is that factor of
-    what it was made of. `is_turned` says that it is transposed, even for this layout.
+    `factor` is how many times the right one it is, of which `mistaken` should not be there; `entering` is that factor
+    of what it was made of. `is_turned` says that it is transposed, even for this layout.
     """
 
     lines: list[int]
@@ -200,8 +201,8 @@ class Pass:
         pairs = pairs[1:] or pairs  # those with numbers of our own, which nothing is special about
         first = self.names[0].layout.is_across(self.names[0].trace, of)
         for is_turned in (first, not first):
-            factors = [_factor(turned(value, np.asarray(right))[is_turned], right) for value, right in pairs]
-            if None not in factors and np.ptp(factors) <= SAME * abs(factors[0]):
+            factors = np.array([_factor(turned(value, np.asarray(right))[is_turned], right) for value, right in pairs])
+            if np.ptp(factors) <= SAME * abs(factors[0]):
                 return _round(float(np.mean(factors))), is_turned
         return None
 
@@ -213,13 +214,13 @@ def turned(value: Array, right: Array) -> tuple[Array | None, Array | None]:
     return value.reshape(right.shape) if same else None, value.T if across else None
 
 
-def _factor(value: Array | None, right: Array) -> float | None:
-    """By which number the right value is multiplied; None if it is not that alone."""
+def _factor(value: Array | None, right: Array) -> float:
+    """By which number the right value is multiplied; nan if it is not that alone."""
     if value is None or value.dtype.kind not in NUMBERS or not np.isfinite(value).all() or not np.any(right):
-        return None
+        return math.nan
     factor = float(np.vdot(right, value) / np.vdot(right, right))
     off = np.max(np.abs(value - factor * right))
-    return factor if factor and off <= SAME * abs(factor) * np.max(np.abs(right)) else None
+    return factor if factor and off <= SAME * abs(factor) * np.max(np.abs(right)) else math.nan
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -8,7 +8,6 @@ from typing import cast
 
 import numpy as np
 
-from backprop_lab.checks.proof import AGREES
 from backprop_lab.feedback import patterns
 from backprop_lab.feedback.own_slopes import Slopes
 from backprop_lab.nn.layers import Array
@@ -54,9 +53,9 @@ def times(factor: float, numbers: Mapping[str, float]) -> str:
 
 def _factor(found: Slopes, gradient: Array, numbers: Mapping[str, float]) -> Iterator[str]:
     """The right gradient times a number."""
-    if fitted := found.fitted(gradient, [gradient]):
-        if gradient.size > 1 or any(_same(abs(fitted[0]), known) for known in (1, 2, 0.5)):
-            yield times(1 / fitted[0], numbers)
+    fitted = found.fitted(gradient, [gradient])
+    if fitted and (gradient.size > 1 or any(_same(abs(fitted[0]), known) for known in (1, 2, 0.5))):
+        yield times(1 / fitted[0], numbers)
 
 
 def _penalty(found: Slopes, gradient: Array, _: Mapping[str, float]) -> Iterator[str]:
@@ -99,7 +98,7 @@ def _two(found: Slopes, gradient: Array, _: Mapping[str, float]) -> Iterator[str
 def _cells(found: Slopes, gradient: Array, _: Mapping[str, float]) -> Iterator[str]:
     """What can be seen in the numbers, where each has been measured."""
     slopes = found.slopes
-    if found.groups is not None or not np.all(found.doubt <= 1e-4 * np.max(np.abs(slopes))):
+    if found.directions or not np.all(found.doubt <= 1e-4 * np.max(np.abs(slopes))):
         return
     right, name = slopes.reshape(gradient.shape), found.name
     allowed = (found.allowed(gradient) / 4).reshape(gradient.shape)
@@ -109,8 +108,8 @@ def _cells(found: Slopes, gradient: Array, _: Mapping[str, float]) -> Iterator[s
                 yield f"every number is the {how} of all that should be there: an axis is missing"
     if found.at.size > 1 and _is_multiple(gradient, found.at):
         yield f"these are the numbers of {name} itself, or a multiple of them, and not of its gradient"
-    flat = map(np.atleast_2d, (gradient, right, allowed))  # a flat bias is a row
-    compared = patterns.Compared(name, *flat, cast(Trace, None))
+    yours, mine, near = map(np.atleast_2d, (gradient, right, allowed))  # a flat bias is a row
+    compared = patterns.Compared(name, yours, mine, near, cast(Trace, None))
     for look in LOOKS:
         for pattern in getattr(patterns, look)(compared):
             yield f"{pattern.sentence[0].lower()}{pattern.sentence[1:].rstrip('.')}"
