@@ -1,14 +1,32 @@
 """An expression as a tree, of which equal parts are one object, and how it is written as code."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
-Shape = tuple[int, ...]
-SIGNS = {"+": 4, "-": 4, "*": 5, "/": 5, "@": 5, "**": 7, "&": 3, "|": 1}  # how tightly an operator binds
+SIGNS = {"+": 4, "-": 4, "*": 5, "/": 5, "@": 5, "**": 7, "&": 3, "|": 2}  # how tightly an operator binds
 COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
-SIZES = ("len", "axis", "size")
+SIZES = {"len": "len({})", "axis": "{}.shape[{}]", "size": "{}.size"}
+FLAT = (*COMPARISONS, *SIZES, "~", "sign", "zeros_like", "ones_like", "eye", "arange")  # no slope, or none but 0
+TIGHT = 9  # what needs no parentheses anywhere
+
+
+class RefusedError(ValueError):
+    """Something that may not stand in a line, or has no rule. The sentence says what to write instead."""
+
+
+class Length(int):
+    """How long an axis is, and which axis of which value that is: what is given comes before what is computed."""
+
+    of: "tuple[Node, int]"
+    rank: int
+
+    def __new__(cls, number: int, node: "Node", axis: int, rank: int) -> "Length":
+        length = super().__new__(cls, number)
+        length.of, length.rank = (node, axis), rank
+        return length
+
+
+Shape = tuple[int, ...]  # each a Length, where a value has it
 
 
 class Node:
@@ -16,7 +34,7 @@ class Node:
 
     `op` is "name", "number", an operator, "reduce", "index" and so on, or the name of a function of NumPy; `args` has
     its operands, and whatever else belongs to it, such as an axis. `kind` is "f", "i" or "b" for floats, whole numbers
-    and True or False. `needs` says whether something learnt has a part in it, so that a gradient goes through it;
+    and True or False. `needs` says whether a gradient goes through it, as something learnt has a part in it;
     `is_gradient`, whether a gradient has; `is_fixed`, whether it is one number that is the same whatever is learnt.
     """
 
@@ -24,121 +42,115 @@ class Node:
 
     def __init__(self, op: str, args: tuple[Any, ...], shape: Shape, kind: str) -> None:
         self.op, self.args, self.shape, self.kind = op, args, shape, kind
-        self.parts = parts_of(args)
-        flows = op not in COMPARISONS and op not in (*SIZES, "~", "sign", "zeros_like", "ones_like", "eye", "arange")
-        self.needs = flows and any(part.needs for part in self.parts)
-        self.is_gradient = any(part.is_gradient for part in self.parts)
-        self.is_fixed = op in SIZES or (shape == () and op != "name" and all(part.is_fixed for part in self.parts))
+        self.parts: tuple[Node, ...] = (*parts_of(args),)
+        self.needs: bool = op not in FLAT and any(part.needs for part in self.parts)
+        self.is_gradient: bool = any(part.is_gradient for part in self.parts)
+        self.is_fixed: bool = op in SIZES or (
+            shape == () and op != "name" and all(part.is_fixed for part in self.parts)
+        )
 
     def __repr__(self) -> str:
         return f"<{code(self)} {self.shape}>"
 
+    def inside(self) -> "list[Node]":
+        """All its parts and itself, the innermost first."""
+        found: dict[Node, None] = {}
 
-def parts_of(args: tuple[Any, ...]) -> tuple[Node, ...]:
+        def look(node: Node) -> None:
+            if node not in found:
+                for part in node.parts:
+                    look(part)
+                found[node] = None
+
+        look(self)
+        return [*found]
+
+    def names(self) -> "list[Node]":
+        """The names in it, in order."""
+        return [node for node in self.inside() if node.op == "name"]
+
+
+def parts_of(args: tuple[Any, ...]) -> Iterator[Node]:
     """The nodes among some arguments, also of a tuple in them, in order."""
-    found: list[Node] = []
     for each in args:
         if isinstance(each, Node):
-            found.append(each)
+            yield each
         elif isinstance(each, tuple):
-            found.extend(parts_of(each))
-    return tuple(found)
+            yield from parts_of(each)
 
 
-def code(node: Node, names: Mapping[Node, str] = {}, around: int = 0) -> str:
+def code(node: Node, names: Mapping[Node, str] | None = None, around: int = 0) -> str:
     """The node as a person writes it; in `names`, parts that have a name. `around` is how tightly its place binds."""
+    names = names or {}
     if node in names:
         return names[node]
     text, binds = _written(node, names)
     return f"({text})" if binds < around else text
 
 
+def seen(node: Node) -> str:
+    """A part with its shape, as sentences name it: `X (5, 3)`."""
+    return f"{code(node)} {node.shape if node.shape else '(one number)'}"
+
+
 def _written(node: Node, names: Mapping[Node, str]) -> tuple[str, int]:
-    """The code, and how tightly its outermost operation binds; 9 for what needs no parentheses anywhere."""
+    """The code, and how tightly its outermost operation binds."""
     op, args = node.op, node.args
-    if op == "name":
-        return args[0], 9
+
+    def part(each: Any, around: int = 0) -> str:
+        return code(each, names, around) if isinstance(each, Node) else str(each)
+
+    def sizes(each: Any) -> str:
+        return f"{part(each, TIGHT)}.shape" if isinstance(each, Node) else ", ".join(map(part, each))
+
+    first = part(args[0], TIGHT) if args and op not in SIGNS else ""
     if op == "number":
-        return literal(args[0]), 9 if args[0] >= 0 else 6
-    if op == "float":
-        return repr(args[0]), 9 if args[0] >= 0 else 6
-    if op in ("np", "math"):
-        return f"{op}.{args[0]}", 9
+        return repr(args[0]), 6 if args[0] < 0 else TIGHT
     if op in SIGNS:
         binds = SIGNS[op]
         if op == "**":
-            return f"{code(args[0], names, 8)}**{code(args[1], names, 6)}", binds
-        return f"{code(args[0], names, binds)} {op} {code(args[1], names, binds + 1)}", binds
-    if op == "neg":
-        return f"-{code(args[0], names, 6)}", 6
-    if op == "~":
-        return f"~{code(args[0], names, 6)}", 6
+            return f"{part(args[0], 8)}**{part(args[1], 6)}", binds
+        return f"{part(args[0], binds)} {op} {part(args[1], binds + 1)}", binds
     if op in COMPARISONS:
-        return f"{code(args[0], names, 3)} {op} {code(args[1], names, 3)}", 0
-    if op == "mT":
-        return f"{code(args[0], names, 9)}.mT", 9
-    if op == "reduce":
-        name, of, axes, keepdims = args
-        where = [] if axes is None else [f"axis={axes[0] if len(axes) == 1 else axes}"]
-        if keepdims:
-            where.append("keepdims=True")
-        return f"{code(of, names, 9)}.{name}({', '.join(where)})", 9
-    if op == "len":
-        return f"len({code(args[0], names)})", 9
-    if op == "axis":
-        return f"{code(args[0], names, 9)}.shape[{args[1]}]", 9
-    if op == "size":
-        return f"{code(args[0], names, 9)}.size", 9
-    if op == "reshape":
-        return f"{code(args[0], names, 9)}.reshape({_sizes(args[1], names)})", 9
-    if op == "broadcast":
-        sizes = _sizes(args[1], names)
-        return f"np.broadcast_to({code(args[0], names)}, {f'({sizes})' if isinstance(args[1], tuple) else sizes})", 9
-    if op == "index":
-        return f"{code(args[0], names, 9)}[{', '.join(_item(item, names) for item in _shortest(args[1]))}]", 9
-    if op in ("concatenate", "stack"):
-        return f"np.{op}([{', '.join(code(part, names) for part in args[1])}], axis={args[0]})", 9
-    if op == "einsum":
-        return f'np.einsum("{args[0]}", {code(args[1], names)}, {code(args[2], names)})', 9
-    if op == "pad":
-        return f"np.pad({code(args[0], names)}, [{', '.join(map(str, args[1]))}])", 9
-    return f"np.{op}({', '.join(code(part, names) if isinstance(part, Node) else str(part) for part in args)})", 9
+        return f"{part(args[0], 1)} {op} {part(args[1], 1)}", 0
+    if op in ("neg", "~"):
+        return f"{'-' if op == 'neg' else op}{part(args[0], 6)}", 6
+    if op in SIZES:
+        return SIZES[op].format(first, args[-1]), TIGHT
+    match op, args:
+        case "name", (name,):
+            return name, TIGHT
+        case ("np" | "math"), (name,):
+            return f"{op}.{name}", TIGHT
+        case "mT", _:
+            return f"{first}.mT", TIGHT
+        case "reduce", (_, axes, keepdims, name):
+            axis = "" if axes is None else f"axis={axes[0] if len(axes) == 1 else axes}"
+            return f"{first}.{name}({', '.join(filter(None, (axis, 'keepdims=True' * keepdims)))})", TIGHT
+        case "reshape", (_, shape):
+            return f"{first}.reshape({sizes(shape) or '()'})", TIGHT
+        case "broadcast_to", (of, shape):
+            written = sizes(shape)
+            return f"np.{op}({part(of)}, {written if isinstance(shape, Node) else f'({written},)'})", TIGHT
+        case "index", (_, items):
+            end = max((k for k, item in enumerate(items) if item != ":"), default=0) + 1
+            return f"{first}[{', '.join(map(part, items[:end]))}]", TIGHT
+        case ("concatenate" | "stack"), (parts, axis):
+            return f"np.{op}([{', '.join(map(part, parts))}], axis={axis})", TIGHT
+        case "einsum", (spec, a, b):
+            return f'np.einsum("{spec}", {part(a)}, {part(b)})', TIGHT
+        case "pad", (of, widths):
+            return f"np.pad({part(of)}, [{', '.join(map(str, widths))}])", TIGHT
+    return f"np.{op}({', '.join(map(part, args))})", TIGHT
 
 
-def literal(number: float) -> str:
-    """A number as it stands in a line: 0.1, 1e-05, 3."""
-    if isinstance(number, float) and number.is_integer() and abs(number) < 1e6:
-        return str(int(number))
-    return repr(number)
-
-
-def _sizes(sizes: Any, names: Mapping[Node, str]) -> str:
-    """The arguments of a reshape: sizes one by one, or the shape of a value."""
-    if isinstance(sizes, Node):
-        return f"{code(sizes, names, 9)}.shape"
-    written = ", ".join(code(each, names) if isinstance(each, Node) else str(each) for each in sizes)
-    return written if len(sizes) != 1 else f"{written},"
-
-
-def _shortest(items: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The items of an index without the `:` at its end; the first one stays."""
-    end = len(items)
-    while end > 1 and items[end - 1] == ":":
-        end -= 1
-    return items[:end]
-
-
-def _item(item: Any, names: Mapping[Node, str]) -> str:
-    if isinstance(item, tuple):
-        start, stop = item
-        return f"{'' if start is None else start}:{'' if stop is None else stop}"
-    return code(item, names) if isinstance(item, Node) else str(item)
-
-
-def broadcast(*shapes: Shape) -> Shape:
+def met(*shapes: Shape) -> Shape:
     """The shape of values that meet cell by cell. Raises ValueError where they do not fit."""
-    first = shapes[0]
-    for shape in shapes[1:]:
-        if shape != first and shape != ():
-            return np.broadcast_shapes(*shapes)
-    return first
+    found: list[int] = []
+    for k in range(1, max(map(len, shapes), default=0) + 1):
+        here = [shape[-k] for shape in shapes if len(shape) >= k]
+        long = [n for n in here if n != 1] or here
+        if any(n != long[0] for n in long):
+            raise ValueError
+        found.insert(0, min(long, key=lambda n: getattr(n, "rank", 9)))
+    return tuple(found)

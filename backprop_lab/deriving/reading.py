@@ -1,72 +1,30 @@
 """The lines of a forward pass, read: what may stand in them is on a list, and is checked before anything is run."""
 
 import ast
-import math
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, NoReturn
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from backprop_lab.deriving.graph import Graph
-from backprop_lab.deriving.nodes import Node, code
-from backprop_lab.deriving.shapes import ELEMENTWISE, REDUCTIONS, Misfit, number_of, seen
+from backprop_lab.deriving.nodes import SIZES, TIGHT, Node, RefusedError, code, seen
+from backprop_lab.deriving.refusals import FUNCTION, PART, SYNTAX, instead
+from backprop_lab.deriving.shapes import FUNCTIONS, Part, length, number_of
 from backprop_lab.lines import NAMESPACE, RESERVED
 
 MOST_LINES, LONGEST_LINE, DEEPEST = 400, 1000, 60
 OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@", ast.Pow: "**", ast.BitAnd: "&",
     ast.BitOr: "|", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=",
+    ast.USub: "neg", ast.Invert: "~",
 }  # fmt: skip
-LOOP = "a loop: write its turns one after another, each with names of its own, such as h1, h2, h3"
-FUNCTION = "a function: write what it does as lines, each with a name"
-CHOICE = "an if: np.where(mask, A, B) chooses cell by cell"
-PART = "a part is changed in place: make the whole value in one line, with np.where or np.concatenate"
-REFUSED: dict[str, str] = {
-    "For": LOOP, "While": LOOP, "AsyncFor": LOOP, "FunctionDef": FUNCTION, "AsyncFunctionDef": FUNCTION,
-    "ClassDef": FUNCTION, "Lambda": FUNCTION, "If": CHOICE, "IfExp": CHOICE, "Match": CHOICE, "ListComp": LOOP,
-    "SetComp": LOOP, "DictComp": LOOP, "GeneratorExp": LOOP,
-    "AugAssign": "a value is changed in place: give the new one a name of its own",
-    "AnnAssign": "an annotation: write the name, =, and what it is",
-    "Import": "an import: np is there already, and nothing else is needed",
-    "ImportFrom": "an import: np is there already, and nothing else is needed",
-    "JoinedStr": "text: a line holds numbers only",
-    "NamedExpr": "a walrus: give the part a line of its own",
-    "BoolOp": "and, or: masks are joined cell by cell with & and |, each in parentheses",
-    "Not": "not: a mask is turned round with ~",
-    "Starred": "a star: name each value",
-    "FloorDiv": "//: it has no slope", "Mod": "%: it has no slope",
-    "List": "a list: give its numbers among the data, or join values with np.concatenate or np.stack",
-    "Tuple": "several values: one line gives one",
-    "Dict": "a dict: give each value a name", "Set": "a set: give each value a name",
+REDUCTIONS = ("sum", "mean", "var", "std", "max", "min")
+TAKES: dict[str, tuple[int, int, tuple[str, ...]]] = {  # arguments at least, at most, and those by name
+    **{name: (n, n, ()) for name, n in FUNCTIONS.items()}, **dict.fromkeys(REDUCTIONS, (1, 2, ("axis", "keepdims"))),
+    "reshape": (2, 9, ()), "dot": (2, 2, ()), "matmul": (2, 2, ()), "einsum": (3, 3, ()), "arange": (1, 1, ()),
+    "concatenate": (1, 2, ("axis",)), "stack": (1, 2, ("axis",)),
 }  # fmt: skip
-OTHERWISE: dict[str, str] = {  # what to write in place of a function that has no rule
-    "sort": "it has no rule: the order changes from step to step", "argsort": "give the order among the data",
-    "argmax": "give the indices among the data", "argmin": "give the indices among the data",
-    "cumsum": "write the sums one after another, such as s2 = s1 + x2", "cumprod": "write the products one by one",
-    "prod": "write the product with *", "power": "write X**2", "add": "write A + B", "subtract": "write A - B",
-    "multiply": "write A * B", "divide": "write A / B", "negative": "write -X", "transpose": "write X.mT",
-    "outer": "write a[:, None] * b", "inner": "write a @ b", "tensordot": "write np.einsum", "vdot": "write a @ b",
-    "expand_dims": "write X[:, None]", "squeeze": "write X[:, 0] or X.reshape(...)", "flatten": "write X.reshape(-1)",
-    "ravel": "write X.reshape(-1)", "hstack": "write np.concatenate([A, B], axis=1)",
-    "vstack": "write np.concatenate([A, B], axis=0)", "array": "give the numbers among the data",
-    "asarray": "give the numbers among the data", "zeros": "give the array among the data",
-    "ones": "give the array among the data", "full": "give the array among the data",
-    "tril": "give the mask among the data", "triu": "give the mask among the data", "random": "draw the numbers before, "
-    "and give them among the data", "reciprocal": "write 1 / X", "float_power": "write X**2", "sigmoid": "write "
-    "1 / (1 + np.exp(-X))", "softmax": "write np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True)", "relu": "write "
-    "np.maximum(X, 0)", "range": "write np.arange", "float": "leave it out", "int": "give it among the data",
-    "astype": "leave it out", "copy": "leave it out", "item": "leave it out", "as_strided": "it has no rule: name each "
-    "window, such as x[:, 0:3]", "sliding_window_view": "it has no rule: name each window, such as x[:, 0:3]",
-    "pad": "write np.concatenate with zeros that are given", "linalg": "write it with @, np.sqrt and sums",
-    "norm": "write np.sqrt(np.sum(X**2))", "exp2": "write np.exp(X * np.log(2))", "log2": "write np.log(X) / np.log(2)",
-    "log10": "write np.log(X) / np.log(10)", "expm1": "write np.exp(X) - 1", "tan": "write np.sin(X) / np.cos(X)",
-    "min": "write np.min", "max": "write np.max", "sum": "write np.sum", "pow": "write X**2", "take": "write C[ix]",
-}  # fmt: skip
+METHODS = (*REDUCTIONS, "reshape", "dot", "clip")
 ALIASES = {"absolute": "abs", "fabs": "abs", "amax": "max", "amin": "min", "concat": "concatenate"}
-CONSTANTS = ("pi", "e", "inf")
-
-
-class Refused(ValueError):
-    """Something that may not stand in a line, or has no rule; the sentence says what to write instead."""
 
 
 class Line(NamedTuple):
@@ -77,18 +35,16 @@ class Line(NamedTuple):
     text: str
     number: int
 
-    @property
-    def whole(self) -> str:
-        return f"{self.name} = {self.text}"
+    def error(self, sentence: object) -> ValueError:
+        return ValueError(f"line {self.number}, `{self.name} = {self.text}`: {sentence}")
 
 
 def lines_in(text: str | Iterable[str]) -> list[Line]:
     """The lines of a text, "name = expression" each. Raises ValueError, with the line, for anything else."""
-    if not isinstance(text, str):
-        each = [*text] if isinstance(text, Iterable) else [text]
-        if not all(isinstance(line, str) for line in each):
-            raise ValueError(f'lines are a text, such as "H = np.tanh(X @ W)"; got {text!r}')
-        text = "\n".join(each)
+    given = [text] if isinstance(text, str) else [*text] if isinstance(text, Iterable) else [None]
+    if not given or not all(isinstance(each, str) for each in given):
+        raise ValueError(f'lines are a text, such as "H = np.tanh(X @ W)\\nL = np.sum((H - y)**2)"; got {text!r}')
+    text = "\n".join(map(str, given))
     rows = text.splitlines()
     if len(rows) > MOST_LINES or any(len(row) > LONGEST_LINE for row in rows):
         raise ValueError(f"a program has at most {MOST_LINES} lines of at most {LONGEST_LINE} characters")
@@ -97,71 +53,63 @@ def lines_in(text: str | Iterable[str]) -> list[Line]:
             warnings.simplefilter("ignore")
             body = ast.parse(text).body
     except SyntaxError as error:
-        at = min(max(error.lineno or 1, 1), max(len(rows), 1))
-        raise ValueError(f"line {at}, `{rows[at - 1].strip() if rows else ''}`, is no Python: {error.msg}") from None
+        at = min(error.lineno or 1, len(rows)) - 1
+        raise ValueError(f"line {at + 1}, `{rows[at].strip()}`, is no Python: {error.msg}") from None
     except (ValueError, RecursionError, MemoryError):
         raise ValueError("the lines are no Python") from None
-    found: list[Line] = []
+    found: dict[str, Line] = {}
     for statement in body:
-        where = f"line {statement.lineno}, `{rows[statement.lineno - 1].strip()}`"
+        row = Line("", ast.Constant(0), rows[statement.lineno - 1].strip(), statement.lineno)
         try:
             name, tree = _assigned(statement)
-            _check_depth(tree)
-            before = next((line for line in found if line.name == name), None)
-            if before:
-                raise Refused(f"{name} is the name of line {before.number} already: give this value one of its own")
-        except Refused as refused:
-            raise ValueError(f"{where}: {refused}") from None
-        segment = ast.get_source_segment(text, tree) or ""
-        written = segment if segment and "\n" not in segment else ast.unparse(tree)
-        found.append(Line(name, tree, written, statement.lineno))
+            if name in found:
+                raise RefusedError(f"{name} is line {found[name].number} already: give this value a name of its own")
+        except RefusedError as refused:
+            raise ValueError(f"line {row.number}, `{row.text}`: {refused}") from None
+        segment = ast.get_source_segment(text, tree) or "\n"
+        found[name] = Line(name, tree, ast.unparse(tree) if "\n" in segment else segment, statement.lineno)
     if not found:
         raise ValueError('there are no lines: a program has at least one, such as "L = np.sum((X @ W - y)**2)"')
-    return found
+    return [*found.values()]
 
 
 def _assigned(statement: ast.stmt) -> tuple[str, ast.expr]:
-    """The name and the expression of a line. Raises Refused for any other statement."""
-    if isinstance(statement, ast.Assign):
-        target = statement.targets[0]
-        if len(statement.targets) > 1:
-            raise Refused("two names for one value: write a line for each")
-        if isinstance(target, ast.Name):
-            _check_name(target.id)
-            return target.id, statement.value
-        raise Refused(PART if isinstance(target, ast.Subscript | ast.Attribute)
-                      else "unpacking: write a line for each name")  # fmt: skip
-    kind = type(statement).__name__
-    raise Refused(REFUSED.get(kind, 'a line is "name = expression", and gives one value'))
-
-
-def _check_name(name: str) -> None:
-    if name in RESERVED or name in NAMESPACE:
-        raise Refused(f"{name} means something else in Python: call the value otherwise")
-    if name.startswith("_"):
-        raise Refused(f"{name}: a name begins with a letter")
-
-
-def _check_depth(tree: ast.AST) -> None:
-    level, depth = [tree], 0
-    while level:
-        depth += 1
-        if depth > DEEPEST:
-            raise Refused(f"it is nested more than {DEEPEST} deep: give parts of it lines of their own")
+    """The name and the expression of a line. Raises RefusedError for any other statement."""
+    if not isinstance(statement, ast.Assign):
+        raise RefusedError(SYNTAX.get(type(statement).__name__, 'a line is "name = expression", and gives one value'))
+    target = statement.targets[0]
+    if isinstance(target, ast.Subscript | ast.Attribute):
+        raise RefusedError(PART)
+    if not isinstance(target, ast.Name) or len(statement.targets) > 1:
+        raise RefusedError("unpacking, or two names: write a line for each name")
+    check_name(target.id)
+    level: list[ast.AST] = [statement.value]
+    for _ in range(DEEPEST):
         level = [child for node in level for child in ast.iter_child_nodes(node)]
+    if level:
+        raise RefusedError(f"it is nested more than {DEEPEST} deep: give parts of it lines of their own")
+    return target.id, statement.value
+
+
+def check_name(name: object) -> None:
+    """Raise RefusedError for what cannot be the name of a value."""
+    if not isinstance(name, str) or not name.isidentifier() or name.startswith("_"):
+        raise RefusedError(f"{name!r} cannot be the name of a value: a name is letters and digits, such as W1")
+    if name in RESERVED or name in NAMESPACE:
+        raise RefusedError(f"{name} means something else in Python: call the value otherwise")
 
 
 class Reader:
-    """Reads expressions into nodes of a graph. `names` has the values that may stand in them."""
+    """Reads expressions into nodes of a graph, whose names may stand in them, or those of a rule."""
 
-    def __init__(self, graph: Graph, names: Mapping[str, Node]) -> None:
+    def __init__(self, graph: Graph, names: dict[str, Node] | None = None) -> None:
         self.graph = graph
-        self.names = names
+        self.names = graph.names if names is None else names
         self.indices: set[str] = set()  # names of what is used as an index
         self.places: dict[Node, list[ast.expr]] = {}  # where each node stands in the lines
 
     def read(self, tree: ast.expr) -> Node:
-        """An expression as a node. Raises Refused or Misfit."""
+        """An expression as a node. Raises RefusedError."""
         node = self._read(tree)
         self.places.setdefault(node, []).append(tree)
         return node
@@ -171,32 +119,22 @@ class Reader:
         match tree:
             case ast.Name(id=name):
                 return self._name(name)
-            case ast.Constant(value=value):
-                if type(value) not in (int, float):
-                    raise Refused(f"{value!r} is no number")
-                if not abs(value) < 1e300 or (isinstance(value, int) and value > 2**53):
-                    raise Refused("a number that large does not fit: np.inf, or one such as 1e20, does")
+            case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+                if abs(value) > (2**53 if isinstance(value, int) else 1e300):
+                    raise RefusedError("a number that large does not fit: np.inf, or one such as 1e20, does")
                 return self.graph.number(value)
-            case ast.BinOp(left=left, op=op, right=right):
-                if type(op) not in OPERATORS:
-                    self._refuse(op)
+            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+                return self.read(operand)
+            case ast.UnaryOp(op=op, operand=operand) if type(op) in OPERATORS:
+                return make(OPERATORS[type(op)], self.read(operand))
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
                 node = make(OPERATORS[type(op)], self.read(left), self.read(right))
                 number_of(node)
                 return node
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return make("neg", self.read(operand))
-            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
-                return self.read(operand)
-            case ast.UnaryOp(op=ast.Invert(), operand=operand):
-                return make("~", self.read(operand))
-            case ast.UnaryOp(op=op):
-                self._refuse(op)
-            case ast.Compare(left=left, ops=[op], comparators=[right]):
-                if type(op) not in OPERATORS:
-                    raise Refused("masks come from <, <=, >, >=, == and !=")
+            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in OPERATORS:
                 return make(OPERATORS[type(op)], self.read(left), self.read(right))
             case ast.Compare():
-                raise Refused("two comparisons in one: write (0 < X) & (X < 1)")
+                raise RefusedError("one comparison of two values makes a mask: write (0 < X) & (X < 1) for two")
             case ast.Attribute(value=of, attr=name):
                 return self._attribute(of, name)
             case ast.Subscript(value=ast.Attribute(value=of, attr="shape"), slice=at):
@@ -204,282 +142,210 @@ class Reader:
                 axis = self._axis(at, len(node.shape))
                 return make("axis", node, axis) if axis else make("len", node)
             case ast.Subscript(value=of, slice=at):
-                return self._index(self.read(of), at)
-            case ast.Call():
-                return self._call(tree)
-        self._refuse(tree)
+                return self._index(self.read(of), [*at.elts] if isinstance(at, ast.Tuple) else [at])
+            case ast.Call(func=func, args=args, keywords=keywords):
+                if any(keyword.arg is None for keyword in keywords):
+                    raise RefusedError(SYNTAX["Starred"])
+                return self._call(func, args, {str(keyword.arg): keyword.value for keyword in keywords})
+            case ast.BinOp(op=op) | ast.UnaryOp(op=op):
+                return self._refuse(op)
+        return self._refuse(tree)
 
-    def _refuse(self, tree: ast.AST) -> NoReturn:
+    def _refuse(self, tree: ast.AST) -> Node:
         kind = type(tree).__name__
-        raise Refused(REFUSED.get(kind, f"{kind} may not stand in a line: write it with operators and np functions"))
+        raise RefusedError(SYNTAX.get(kind, f"{kind} may not stand in a line: write it with operators and np functions"))
 
     def _name(self, name: str) -> Node:
-        if (node := self.names.get(name)) is not None:
-            return node
-        if name in OTHERWISE or name in RESERVED or name in NAMESPACE:
-            raise Refused(f"{name} alone is no value")
-        there = ", ".join(self.names) or "nothing"
-        raise Refused(f"{name} is not known here: neither given nor a line before it. There are {there}")
+        if name not in self.names:
+            there = ", ".join(self.names) or "nothing"
+            raise RefusedError(f"{name} is neither given nor a line before this one; there are {there}")
+        return self.names[name]
 
     def _attribute(self, of: ast.expr, name: str) -> Node:
         if isinstance(of, ast.Name) and of.id in ("np", "math"):
-            if name in CONSTANTS:
-                return self.graph.make(of.id, name)
-            raise Refused(f"{of.id}.{name} is no number: {OTHERWISE.get(name, 'np.pi is one')}")
+            if name not in ("pi", "e", "inf"):
+                raise RefusedError(f"{of.id}.{name} is no number: {instead(name, 'np.pi, np.e and np.inf are')}")
+            return self.graph.make(of.id, name)
         node = self.read(of)
+        text, axes = code(node, None, TIGHT), len(node.shape)
         if name == "size":
             return self.graph.make("size", node)
-        if name == "T" and len(node.shape) > 2:
-            raise Refused(f"{seen(node)}.T turns all its axes round: {code(node, {}, 9)}.mT swaps the last two")
-        if name == "T" and len(node.shape) < 2:
-            return node
-        if name in ("T", "mT"):
+        if name == "mT" or (name == "T" and axes == 2):
             return self.graph.make("mT", node)
+        if name == "T":
+            raise RefusedError(f"{seen(node)}.T turns round all axes there are: {text}.mT swaps the last two")
         if name == "shape":
-            raise Refused(f"a shape is no number: write {code(node, {}, 9)}.shape[0]")
-        raise Refused(f".{name} is not known here: {OTHERWISE.get(name, 'X.mT, X.size, X.shape[0] and sums are')}")
+            raise RefusedError(f"a shape is no number: write {text}.shape[0]")
+        raise RefusedError(f".{name} is not known here: {instead(name, f'{text}.mT, {text}.size and sums are')}")
 
     def _axis(self, tree: ast.expr, axes: int) -> int:
         axis = self._whole(tree)
         if not -axes <= axis < axes:
-            raise Refused(
-                f"there is no axis {axis}: the axes are 0 to {axes - 1}" if axes else "one number has no axes"
-            )
+            raise RefusedError(f"there is no axis {axis}: there are {axes}, and the first is 0")
         return axis % axes
 
     def _whole(self, tree: ast.expr) -> int:
         """A whole number that is known before anything runs: 2, -1, len(X), X.shape[1] - 1."""
         match tree:
-            case ast.Constant(value=value) if type(value) is int:
+            case ast.Constant(value=int() as value) if not isinstance(value, bool):
                 return value
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return -self._whole(operand)
-            case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult() | ast.FloorDiv() as op, right=right):
+            case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult() as op, right=right):
                 a, b = self._whole(left), self._whole(right)
-                if isinstance(op, ast.FloorDiv):
-                    return a // b if b else 0
                 return a + b if isinstance(op, ast.Add) else a - b if isinstance(op, ast.Sub) else a * b
-            case ast.Call() | ast.Subscript() | ast.Attribute():
-                node = self.read(tree)
-                if node.op in ("len", "axis", "size"):
-                    return self.graph.plain(_counted(node))
-        raise Refused(f"`{ast.unparse(tree)}` must be a whole number that is known from the start, such as 1 or len(X)")
+        size = self._size(tree)
+        return self.graph.plain(length(size)) if isinstance(size, Node) else size
 
     def _size(self, tree: ast.expr) -> Any:
-        """A length for reshape or arange: a number, or a node that stands for one."""
-        if isinstance(tree, ast.Call | ast.Subscript | ast.Attribute):
-            node = self.read(tree)
-            node = self.graph.define_of(node)
-            if node.op in ("len", "axis", "size"):
-                return node
-        if isinstance(tree, ast.Name) and (node := self.graph.define_of(self._name(tree.id))).op in ("len", "axis"):
-            return node
-        return self._whole(tree)
+        """A length: a plain number, or a node that stands for one, such as len(X)."""
+        if isinstance(tree, ast.Constant | ast.UnaryOp | ast.BinOp):
+            return self._whole(tree) if not isinstance(tree, ast.Constant) or type(tree.value) is int else self._no(tree)
+        node = self.graph.meant(self.read(tree))
+        return node if node.op in SIZES else self._no(tree)
 
-    def _index(self, of: Node, tree: ast.expr) -> Node:
-        given = tree.elts if isinstance(tree, ast.Tuple) else [tree]
-        is_new = [_is_new(each) for each in given]
-        dots = [k for k, each in enumerate(given) if isinstance(each, ast.Constant) and each.value is Ellipsis]
-        missing = len(of.shape) - (len(given) - sum(is_new) - len(dots))
-        if missing < 0 or len(dots) > 1:
-            raise Refused(f"{seen(of)} has {len(of.shape)} axes, and the index has more")
+    def _no(self, tree: ast.expr) -> int:
+        raise RefusedError(f"`{ast.unparse(tree)}` must be a whole number known from the start, such as 1 or len(X)")
+
+    def _index(self, of: Node, given: list[ast.expr]) -> Node:
+        new = [ast.unparse(each) in ("None", "np.newaxis") for each in given]
+        dots = [isinstance(each, ast.Constant) and each.value is Ellipsis for each in given]
+        missing = len(of.shape) - (len(given) - sum(new) - sum(dots))
+        if missing < 0 or sum(dots) > 1:
+            raise RefusedError(f"{seen(of)} has {len(of.shape)} axes, and the index takes more")
         items: list[Any] = []
         at = 0
-        for each, new in zip(given, is_new, strict=True):
-            if new:
-                items.append("None")
-            elif isinstance(each, ast.Constant) and each.value is Ellipsis:
-                items.extend([":"] * missing)
-                at += missing
-            else:
-                items.append(self._item(of, at, each))
-                at += 1
+        for each, is_new, is_dots in zip(given, new, dots, strict=True):
+            own = [None] if is_new else [":"] * missing if is_dots else [self._item(of, at, each)]
+            items.extend(own)
+            at += 0 if is_new else len(own)
         items.extend([":"] * (len(of.shape) - at))
-        node = self.graph.make("index", of, self._checked(of, tuple(items)))
-        return of if all(item == ":" for item in items) else node
+        self._check_items(items)
+        return self.graph.make("index", of, (*items,)) if any(item != ":" for item in items) else of
 
     def _item(self, of: Node, axis: int, tree: ast.expr) -> Any:
         n = of.shape[axis]
         if isinstance(tree, ast.Slice):
-            if tree.step is not None and not (isinstance(tree.step, ast.Constant) and tree.step.value == 1):
-                raise Refused("steps in a slice have no rule: reshape, or name the parts one by one")
+            if tree.step is not None and ast.unparse(tree.step) != "1":
+                raise RefusedError("steps in a slice have no rule: reshape, or name the parts one by one")
             ends = [None if end is None else self._whole(end) for end in (tree.lower, tree.upper)]
             start, stop, _ = slice(*ends).indices(n)
             if any(end is not None and end < 0 for end in ends):
                 self.graph.plain(n)
             if start >= stop:
-                raise Refused(f"`{ast.unparse(tree)}` of axis {axis} of {seen(of)} holds nothing")
-            return ":" if (start, stop) == (0, n) else (start or None, None if stop == n else stop)
+                raise RefusedError(f"`{ast.unparse(tree)}` of axis {axis} of {seen(of)} holds nothing")
+            return ":" if stop - start == n else Part(f"{start or ''}:{stop if stop < n else ''}")
         try:
             whole = self._whole(tree)
-        except (Refused, Misfit):
+        except RefusedError:
             node = self.read(tree)
-        else:
-            if not -n <= whole < n:
-                raise Refused(f"{whole} is out of range: axis {axis} of {seen(of)} has places 0 to {n - 1}")
-            return whole if whole >= 0 else whole + self.graph.plain(n)
-        if node.kind != "i":
-            raise Refused(f"{seen(node)} picks no places, as it has no whole numbers"
-                          + (": np.where(mask, X, 0) keeps what a mask keeps" if node.kind == "b" else ""))  # fmt: skip
-        self._note(node)
-        return node
+            if node.kind != "i":
+                mend = ": np.where(mask, X, 0) keeps what a mask keeps" if node.kind == "b" else ""
+                raise RefusedError(f"{seen(node)} picks no places, as it holds no whole numbers{mend}") from None
+            self.indices |= {name.args[0] for name in node.names()}
+            return node
+        if not -n <= whole < n:
+            raise RefusedError(f"{whole} is out of range: axis {axis} of {seen(of)} has places 0 to {n - 1}")
+        return whole if whole >= 0 else whole + self.graph.plain(n)
 
-    def _note(self, node: Node) -> None:
-        if node.op == "name":
-            self.indices.add(node.args[0])
-        for part in node.parts:
-            self._note(part)
+    def _check_items(self, items: list[Any]) -> None:
+        """Raise RefusedError for an index of which no rule is known."""
+        arrays = [item for item in items if isinstance(item, Node) and item.shape != ()]
+        others = [item for item in items if not any(item is array for array in arrays)]
+        if arrays and any(item != ":" for item in others):
+            raise RefusedError("an index array beside slices, numbers or None has no rule: take one after the other, "
+                               "in two lines")  # fmt: skip
+        if len(arrays) > 1 and not (items[0].op == "arange" and len(items) == 2 and arrays[1].shape == arrays[0].shape):
+            raise RefusedError("two index arrays have a rule as in P[np.arange(N), y], where P has N rows: pick rows "
+                               "first, as P[rows], in a line of its own")  # fmt: skip
 
-    def _checked(self, of: Node, items: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The items of an index, if there is a rule for them together."""
-        at = [k for k, item in enumerate(items) if isinstance(item, Node) or isinstance(item, int)]
-        arrays = [items[k] for k in at if isinstance(items[k], Node) and items[k].shape != ()]
-        others = [item for k, item in enumerate(items) if k not in at]
-        if arrays and (len(arrays) != len(at) or any(item != ":" for item in others)):
-            raise Refused("an index array beside slices, numbers or None has no rule: take one after the other, in two "
-                          "lines")  # fmt: skip
-        if len(arrays) > 2 or (len(arrays) == 2 and (at != [0, 1] or any(len(each.shape) != 1 for each in arrays))):
-            raise Refused("two index arrays have a rule where both are rows of numbers, for the first two axes: "
-                          "P[np.arange(N), y]")  # fmt: skip
-        return items
-
-    def _call(self, tree: ast.Call) -> Node:
-        if any(keyword.arg is None for keyword in tree.keywords):
-            self._refuse(ast.Starred())
-        named = {keyword.arg or "": keyword.value for keyword in tree.keywords}
-        match tree.func:
-            case ast.Name(id="len"):
-                (of,) = self._arguments("len", tree, named, 1)
-                if of.shape == ():
-                    raise Refused(f"{seen(of)} has no length")
-                return self.graph.make("len", of)
-            case ast.Name(id="abs"):
-                return self.graph.make("abs", *self._arguments("abs", tree, named, 1))
+    def _call(self, func: ast.expr, args: list[ast.expr], named: dict[str, ast.expr]) -> Node:
+        match func:
+            case ast.Name(id="len" | "abs" as name) if len(args) == 1 and not named:
+                of = self.read(args[0])
+                if name == "len" and of.shape == ():
+                    raise RefusedError(f"{seen(of)} has no length")
+                return self.graph.make(name, of)
             case ast.Name(id=name):
-                raise Refused(f"{name} is not known here: {OTHERWISE.get(name, 'write it with np functions')}")
-            case ast.Attribute(value=ast.Name(id="math"), attr=name):
-                parts = self._arguments(f"math.{name}", tree, named, 1)
-                if name not in ("sqrt", "exp", "log") or not parts[0].is_fixed:
-                    raise Refused(f"math.{name} takes one number that stays the same: write np.{name}")
-                return self.graph.make(name, *parts)
-            case ast.Attribute(value=ast.Name(id="np"), attr=name):
-                return self._function(ALIASES.get(name, name), tree, [*tree.args], named)
-            case ast.Attribute(value=of, attr=name):
-                if name in (*REDUCTIONS, "reshape", "dot", "clip"):
-                    return self._function(name, tree, [of, *tree.args], named)
-                raise Refused(f".{name}() is not known here: {OTHERWISE.get(name, 'write it with np functions')}")
-        raise Refused(FUNCTION)
+                raise RefusedError(f"{name}() is not known here: {instead(name)}")
+            case ast.Attribute(value=ast.Name(id="math"), attr="sqrt" | "exp" | "log" as name) if len(args) == 1:
+                of = self.read(args[0])
+                if not of.is_fixed:
+                    raise RefusedError(f"math.{name} takes one number that stays the same: write np.{name}")
+                return self.graph.make(name, of)
+            case ast.Attribute(value=ast.Name(id="np" | "math"), attr=name):
+                return self._function(ALIASES.get(name, name), args, named)
+            case ast.Attribute(value=of, attr=name) if name in METHODS:
+                return self._function(name, [of, *args], named)
+            case ast.Attribute(attr=name):
+                raise RefusedError(f".{name}() is not known here: {instead(name)}")
+        raise RefusedError(FUNCTION)
 
-    def _arguments(self, name: str, tree: ast.Call, named: Mapping[str, ast.expr], number: int) -> list[Node]:
-        if len(tree.args) != number or named:
-            raise Refused(f"{name} takes {number} argument{'s' if number > 1 else ''} here, and none by name")
-        return [self.read(each) for each in tree.args]
-
-    def _function(self, name: str, tree: ast.Call, args: list[ast.expr], named: dict[str, ast.expr]) -> Node:
-        make = self.graph.make
-        takes: dict[str, tuple[int, int, tuple[str, ...]]] = {
-            **{each: (n, n, ()) for each, n in ELEMENTWISE.items()},
-            **dict.fromkeys(REDUCTIONS, (1, 2, ("axis", "keepdims"))), "reshape": (2, 9, ()), "dot": (2, 2, ()),
-            "matmul": (2, 2, ()), "concatenate": (1, 2, ("axis",)), "stack": (1, 2, ("axis",)), "einsum": (3, 3, ()),
-            "arange": (1, 1, ()),
-        }  # fmt: skip
-        if name not in takes:
-            raise Refused(f"np.{name} has no rule: {OTHERWISE.get(name, 'write it with what is known here')}")
-        least, most, names = takes[name]
+    def _function(self, name: str, args: list[ast.expr], named: dict[str, ast.expr]) -> Node:
+        make, read = self.graph.make, self.read
+        if name not in TAKES:
+            raise RefusedError(f"np.{name} has no rule: {instead(name)}")
+        least, most, names = TAKES[name]
         if not least <= len(args) <= most or not named.keys() <= {*names}:
-            own = f", and by name {' and '.join(names)}" if names else ", and none by name"
-            raise Refused(f"np.{name} takes {least if least == most else f'{least} to {most}'} arguments here{own}"
-                          + (": divide by len(X) - 1 in a line" if "ddof" in named else ""))  # fmt: skip
-        if name in ELEMENTWISE:
-            return make(name, *map(self.read, args))
+            by_name = f", and by name {' and '.join(names)}" if names else ", none by name"
+            raise RefusedError(f"np.{name} takes {least if least == most else f'{least} to {most}'} values{by_name}"
+                               + ("; divide by len(X) - 1 in a line of its own" if "ddof" in named else ""))  # fmt: skip
+        if name in FUNCTIONS:
+            return make(name, *map(read, args))
         if name in REDUCTIONS:
-            return self._reduction(name, args, named)
+            return self._reduction(name, read(args[0]), args[1] if len(args) > 1 else named.get("axis"), named)
         if name in ("dot", "matmul"):
-            a, b = map(self.read, args)
-            if name == "dot" and () in (a.shape, b.shape):
-                return make("*", a, b)
+            a, b = map(read, args)
             if name == "dot" and len(b.shape) > 2:
-                raise Refused(f"np.dot with {seen(b)} on its right: write @ or np.einsum")
-            return make("@", a, b)
+                raise RefusedError(f"np.dot with {seen(b)} on its right: write @ or np.einsum")
+            return make("*" if name == "dot" and () in (a.shape, b.shape) else "@", a, b)
         if name == "arange":
             return make("arange", self._size(args[0]))
         if name == "reshape":
-            return self._reshape(self.read(args[0]), args[1:])
+            return self._reshape(read(args[0]), args[1:])
         if name == "einsum":
-            return self._einsum(args)
-        return self._join(name, args, named)
+            return make("einsum", _einsum_letters(args[0]), *map(read, args[1:]))
+        if not isinstance(args[0], ast.List | ast.Tuple) or not args[0].elts:
+            raise RefusedError(f"np.{name} takes values in a list: np.{name}([A, B], axis=1)")
+        parts = tuple(map(read, args[0].elts))
+        where = args[1] if len(args) > 1 else named.get("axis", ast.Constant(0))
+        return make(name, parts, self._axis(where, len(parts[0].shape) + (name == "stack")))
 
-    def _reduction(self, name: str, args: list[ast.expr], named: dict[str, ast.expr]) -> Node:
-        of = self.read(args[0])
-        where = args[1] if len(args) > 1 else named.get("axis")
-        keepdims = named.get("keepdims")
-        if keepdims is not None and not (isinstance(keepdims, ast.Constant) and type(keepdims.value) is bool):
-            raise Refused("keepdims is True or False")
-        axes: tuple[int, ...] | None = None
-        if where is not None and not (isinstance(where, ast.Constant) and where.value is None):
-            each = where.elts if isinstance(where, ast.Tuple) else [where]
-            axes = tuple(sorted(self._axis(axis, len(of.shape)) for axis in each))
-            if len({*axes}) < len(axes) or not axes:
-                raise Refused(f"`{ast.unparse(where)}` names an axis twice, or none")
+    def _reduction(self, name: str, of: Node, where: ast.expr | None, named: dict[str, ast.expr]) -> Node:
+        keepdims = named.get("keepdims", ast.Constant(False))
+        if not isinstance(keepdims, ast.Constant) or not isinstance(keepdims.value, bool):
+            raise RefusedError("keepdims is True or False")
         if of.shape == ():
-            raise Refused(f"{seen(of)} is one number already: leave np.{name} out")
-        is_kept = isinstance(keepdims, ast.Constant) and keepdims.value is True
-        if axes is None and is_kept:
-            axes = tuple(range(len(of.shape)))
-        if axes is not None and len(axes) == len(of.shape) and not is_kept:
-            axes = None
-        return self.graph.make("reduce", name, of, axes, is_kept)
+            raise RefusedError(f"{seen(of)} is one number already: leave np.{name} out")
+        every = tuple(range(len(of.shape)))
+        axes = every
+        if where is not None and ast.unparse(where) != "None":
+            each = where.elts if isinstance(where, ast.Tuple) else [where]
+            axes = tuple(sorted({self._axis(axis, len(every)) for axis in each}))
+            if len(axes) < len(each) or not axes:
+                raise RefusedError(f"`{ast.unparse(where)}` names an axis twice, or none")
+        return self.graph.make("reduce", of, None if axes == every and not keepdims.value else axes, keepdims.value, name)
 
     def _reshape(self, of: Node, args: list[ast.expr]) -> Node:
         first = args[0]
-        if isinstance(first, ast.Attribute) and first.attr == "shape" and len(args) == 1:
+        if isinstance(first, ast.Attribute) and first.attr == "shape":
             return self.graph.make("reshape", of, self.read(first.value))
-        each = first.elts if isinstance(first, ast.Tuple | ast.List) and len(args) == 1 else args
-        sizes = tuple(self._size(size) for size in each)
+        sizes = tuple(map(self._size, first.elts if isinstance(first, ast.Tuple | ast.List) else args))
         numbers = [size for size in sizes if isinstance(size, int)]
         if numbers.count(-1) > 1 or min(numbers, default=1) < -1:
-            raise Refused("one length of a reshape may be -1, and none is less")
+            raise RefusedError("one length of a reshape may be -1, and none is less")
         return self.graph.make("reshape", of, sizes)
 
-    def _join(self, name: str, args: list[ast.expr], named: dict[str, ast.expr]) -> Node:
-        if not isinstance(args[0], ast.List | ast.Tuple) or not args[0].elts:
-            raise Refused(f"np.{name} takes values in a list: np.{name}([A, B], axis=1)")
-        parts = tuple(map(self.read, args[0].elts))
-        where = args[1] if len(args) > 1 else named.get("axis")
-        axes = len(parts[0].shape) + (name == "stack")
-        axis = 0 if where is None else self._axis(where, axes)
-        if axes == 0:
-            raise Refused(f"{seen(parts[0])} has no axis to join along: np.stack makes one")
-        return self.graph.make(name, axis, parts)
 
-    def _einsum(self, args: list[ast.expr]) -> Node:
-        spec = args[0].value if isinstance(args[0], ast.Constant) else None
-        if not isinstance(spec, str) or len(spec) > 40:
-            raise Refused('np.einsum begins with letters such as "nd,dh->nh"')
-        spec = spec.replace(" ", "")
-        inputs, arrow, output = spec.partition("->")
-        a, comma, b = inputs.partition(",")
-        if not arrow or not comma or not (a + b + output).isalpha() or not spec.isascii():
-            raise Refused('np.einsum is known for two values, with what comes out: "nd,dh->nh"')
-        if any(len({*letters}) < len(letters) for letters in (a, b, output)):
-            raise Refused(
-                f'"{spec}" has a letter twice in one value: take the diagonal or the sum in a line of its own'
-            )
-        if not {*output} <= {*a, *b} or not {*a} <= {*b, *output} or not {*b} <= {*a, *output}:
-            raise Refused(f'in "{spec}" a letter stands once only: sum over it in a line of its own, before')
-        return self.graph.make("einsum", spec, *map(self.read, args[1:]))
-
-
-def _is_new(tree: ast.expr) -> bool:
-    """Whether an item of an index adds an axis."""
-    if isinstance(tree, ast.Attribute):
-        return isinstance(tree.value, ast.Name) and tree.value.id == "np" and tree.attr == "newaxis"
-    return isinstance(tree, ast.Constant) and tree.value is None
-
-
-def _counted(size: Node) -> int:
-    shape = size.args[0].shape
-    return math.prod(shape) if size.op == "size" else shape[0 if size.op == "len" else size.args[1]]
-
-
-__all__ = ["Callable", "Line", "Misfit", "Reader", "Refused", "lines_in"]
+def _einsum_letters(tree: ast.expr) -> str:
+    """The letters of an einsum that has a rule. Raises RefusedError for others."""
+    spec = tree.value.replace(" ", "") if isinstance(tree, ast.Constant) and isinstance(tree.value, str) else ""
+    inputs, arrow, output = spec.partition("->")
+    a, comma, b = inputs.partition(",")
+    if not arrow or not comma or not (a + b + output).isalpha() or not spec.isascii() or len(spec) > 40:
+        raise RefusedError('np.einsum is known for two values, with what comes out: np.einsum("nd,dh->nh", X, W)')
+    if any(len({*letters}) < len(letters) for letters in (a, b, output)):
+        raise RefusedError(f'"{spec}" has a letter twice in one value: take the diagonal or the sum in another line')
+    if not {*output} <= {*a, *b} or not {*a} <= {*b, *output} or not {*b} <= {*a, *output}:
+        raise RefusedError(f'a letter stands once only in "{spec}": sum over it in a line of its own, before')
+    return spec
