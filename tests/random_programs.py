@@ -1,8 +1,10 @@
 """Forward passes drawn at random, in odd shapes too, and their gradients without any calculus."""
 
+import re
+
 import numpy as np
 
-from backprop_lab.lines import NAMESPACE
+from backprop_lab.nn.lines import NAMESPACE
 
 UNARY = [
     "np.tanh({0})", "np.exp(-{0}**2)", "np.sin({0})", "np.cos({0})", "np.sqrt(1 + {0}**2)", "np.log(1.5 + {0}**2)",
@@ -11,15 +13,29 @@ UNARY = [
     "-{0}", "2 * {0}", "{0} / 3", "0.3 * {0}", "1 - {0}", "abs({0})", "np.where({0} > 0, {0}, 0.1 * {0})",
     "np.maximum({0}, 0.1 * {0})", "{0} * ({0} > 0.2)", "1 / (2 + {0}**2)", "np.where({0} < 0.1, 1, {0})",
     "(2 + np.sin({0})) ** -1", "np.tanh({0}) * {0}", "np.where(~({0} > 0) & ({0} > -1), {0}, 2 * {0})",
+    "np.where({0} > 0, np.sqrt(np.abs({0})), {0})", "1.0 / (1.0 + np.exp(-2 * {0}))",
 ]  # fmt: skip
 BINARY = [
-    "{0} + {1}", "{0} - {1}", "{0} * {1}", "{0} / (1 + {1}**2)", "np.maximum({0}, {1})", "np.where({0} > {1}, {0}, {1})",
-    "np.logaddexp({0}, {1})", "{0} * ({1} > 0)", "np.minimum({0}, {1})", "({0} - {1}) ** 2", "np.tanh({0} + {1})",
-    "{0} * {1} + {0}", "np.where(({0} > 0) | ({1} > 0), {0}, {1})",
+    "{0} + {1}", "{0} - {1}", "{0} * {1}", "{0} / (1 + {1}**2)", "np.maximum({0}, {1})", "np.minimum({0}, {1})",
+    "np.where({0} > {1}, {0}, {1})", "np.logaddexp({0}, {1})", "{0} * ({1} > 0)", "({0} - {1}) ** 2",
+    "np.tanh({0} + {1})", "{0} * {1} + {0}", "np.where(({0} > 0) | ({1} > 0), {0}, {1})", "{0} - np.exp({1}) / 9",
 ]  # fmt: skip
-MATRIX = ["{0} @ {1}", "{0}.mT @ {1}", "{0} @ {1}.mT", "np.dot({0}, {1})", "{0}.T @ {1}", "np.matmul({0}, {1})",
-          "{0}.dot({1})", 'np.einsum("ab,bc->ac", {0}, {1})', 'np.einsum("ab,cb->abc", {0}, {1})',
-          'np.einsum("ab,ab->a", {0}, {1})']  # fmt: skip
+MATRIX = [
+    "{0} @ {1}", "{0}.mT @ {1}", "{0} @ {1}.mT", "np.dot({0}, {1})", "{0}.T @ {1}", "np.matmul({0}, {1})",
+    "{0}.dot({1})", 'np.einsum("ab,bc->ac", {0}, {1})', 'np.einsum("ab,cb->abc", {0}, {1})',
+    'np.einsum("ab,ab->a", {0}, {1})', 'np.einsum("ab,ab->", {0}, {1})',
+]  # fmt: skip
+SOFTMAX = [
+    "np.exp({0}) / np.exp({0}).sum({1})", "{0} - np.log(np.exp({0}).sum({1}))", "np.exp({0}) / np.exp({0}).sum()",
+    "np.log(np.exp({0}) / np.exp({0}).sum({1}))", "{0} - {0}.max({1})", "{0} - np.exp({0}).sum({1}) / 9",
+    "np.exp({0} - {0}.max({1})) / np.exp({0} - {0}.max({1})).sum({1})",
+]  # fmt: skip
+SUMS = [
+    "np.sum({0})", "np.mean({0})", "np.sum({0}**2)", "{0}.mean() / 2", "np.mean({0}**2)", "np.sum(np.tanh({0}))",
+    "0.5 * np.sum(np.sin({0}))", "-np.mean(np.exp(-{0}**2))", "np.sum({0}) ** 2", "np.sum({0} * {0})",
+]  # fmt: skip
+# What a program may run into by chance.
+MAY_BE_REFUSED = "each number with each|einsum's . is|np.dot with|two axes to swap|turns round all|no slope|be joined"
 
 
 class Analytic:
@@ -31,21 +47,15 @@ class Analytic:
     _var = staticmethod(lambda x, axis=None, keepdims=False: np.mean(
         (x - np.mean(x, axis=axis, keepdims=True)) ** 2, axis=axis, keepdims=keepdims))  # fmt: skip
     _std = staticmethod(lambda x, axis=None, keepdims=False: np.sqrt(Analytic._var(x, axis, keepdims)))
-    _far_from_0 = staticmethod(lambda *args, **named: _checked(np.std(*args, **named)))
     _abs = staticmethod(lambda x: x * np.sign(np.real(x)))
     _logaddexp = staticmethod(lambda a, b: np.log(np.exp(a) + np.exp(b)))
 
 
-def _checked(values):
-    if np.any(np.real(values) < 0.01):
-        raise ValueError
-    return values
-
-
 def run(lines, given, analytic=False):
+    """The values of lines by name, with what is given."""
     values = NAMESPACE | given
     if analytic:
-        values = values | {"np": Analytic(), "abs": Analytic._abs}
+        values |= {"np": Analytic(), "abs": Analytic._abs}
     with np.errstate(all="ignore"):
         for name, code in lines:
             values[name] = eval(code, {**values})
@@ -63,158 +73,134 @@ def numeric_gradient(lines, given, name, loss="L"):
 
 
 class RandomProgram:
-    """`lines`, and what is given: `parameters`, `data`; drawn by a seed."""
+    """`lines`, and what is given: `parameters` and `data`; drawn by a seed."""
 
     def __init__(self, seed):
         self.rng = np.random.default_rng(seed)
-        lengths = self.rng.choice([1, 1, 2, 3, 3, 4], size=3)
-        self.lengths = [int(n) for n in lengths]
-        self.parameters, self.data, self.lines = {}, {}, []
-        kind = self.rng.integers(8)
-        for k in range(self.rng.integers(1, 4)):
-            self.parameters[f"w{k}"] = self.draw(self.shape(kind))
-        for k in range(0 if kind == 1 else self.rng.integers(0, 3)):
-            self.data[f"x{k}"] = self.draw(self.shape(kind))
-        self.values = run([], self.parameters | self.data)
-        self.known = [*self.parameters, *self.data]
+        self.lengths = self.rng.choice([1, 1, 2, 3, 3, 4], size=3).tolist()
+        kind = ["scalars", "no data", "", "", "", "", ""][self.rng.integers(7)]
+        learnt, data = self.rng.integers(1, 4), 0 if kind == "no data" else self.rng.integers(0, 3)
+        self.parameters = {f"w{k}": self.draw(kind) for k in range(learnt)}
+        self.data = {f"x{k}": self.draw(kind) for k in range(data)}
+        self.lines = []
+        self.values = {**self.parameters, **self.data}
+        self.known = [*self.values]
         for k in range(self.rng.integers(1, 7)):
-            self.add(f"v{k}")
+            self.add(f"v{k}", self.expression(self.pick([1, 1, 2])))
+            if self.rng.random() < 0.1:
+                self.add_softmax(self.known[-1], k)
         used = " ".join(code for _, code in self.lines)
-        left = [n for n in self.known if n not in self.data and not _names(used, n)] or [self.known[-1]]
-        terms = [self.scalar(n) for n in left]
-        self.lines.append(("L", " + ".join(terms)))
-
-    def draw(self, shape):
-        return self.rng.standard_normal(shape) if shape else np.array(self.rng.standard_normal())
-
-    def shape(self, kind):
-        if kind == 0:
-            return ()  # scalars alone
-        n = self.rng.choice([0, 1, 2, 2, 2, 2, 2, 3])
-        return tuple(int(self.rng.choice([*self.lengths, 1])) for _ in range(n))
+        left = [name for name in self.known if name not in self.data and not re.search(rf"\b{name}\b", used)]
+        self.lines.append(("L", " + ".join(map(self.number, left))))
 
     def pick(self, items):
         return items[self.rng.integers(len(items))]
 
-    def scalar(self, name):
-        if np.ndim(self.values[name]) == 0:
-            return self.pick(["{0}", "{0}**2", "2 * {0}", "np.tanh({0})"]).format(name)
-        return self.pick(
-            ["np.sum({0})", "np.mean({0})", "np.sum({0}**2)", "{0}.mean() / 2", "np.mean({0}**2)", "np.sum(np.tanh({0}))",
-             "0.5 * np.sum(np.sin({0}))", "-np.mean(np.exp(-{0}**2))", "np.sum({0}) ** 2", "np.sum({0} * {0})"]
-        ).format(name)  # fmt: skip
+    def draw(self, kind):
+        axes = 0 if kind == "scalars" else self.rng.choice([0, 1, 2, 2, 2, 2, 2, 3])
+        return np.array(self.rng.standard_normal([self.pick([*self.lengths, 1]) for _ in range(axes)]))
 
-    def add(self, name):
-        for _ in range(60):
-            code = self.expression(2 if self.rng.random() < 0.4 else 1)
-            try:
-                value = run([("v", code)], self.values)["v"]
-                run([("v", code.replace("np.std", "np.far_from_0"))], self.values, analytic=True)
-            except Exception:
-                continue
-            if np.size(value) and np.size(value) < 300 and np.ndim(value) < 5 and np.abs(value).max() < 30:
-                if np.asarray(value).dtype.kind == "f" and code not in self.known:
-                    self.lines.append((name, code))
-                    self.values[name] = value
-                    self.known.append(name)
-                    return
+    def number(self, name):
+        ways = SUMS if np.ndim(self.values[name]) else ["{0}", "{0}**2", "2 * {0}", "np.tanh({0})"]
+        return self.pick(ways).format(name)
 
-    def expression(self, depth):
-        def operand():
-            if depth > 1 and self.rng.random() < 0.6:
-                return f"({self.expression(depth - 1)})"
-            return self.pick(self.known)
-
-        a = operand()
-        shape = np.shape(run([("v", a)], self.values)["v"]) if "(" not in a or self.is_fine(a) else ()
-        ways = ["unary", "unary", "binary", "binary", "matrix", "reduce", "softmax", "index", "shape", "join"]
-        way = self.pick(ways) if shape else self.pick(ways[:4])
-        if way == "unary":
-            return self.pick(UNARY).format(a)
-        if way == "binary":
-            return self.pick(BINARY).format(a, operand())
-        if way == "matrix":
-            return self.pick(MATRIX).format(a, operand())
-        if way == "reduce":
-            return self.reduction(a, shape)
-        if way == "softmax":
-            return self.softmax(a, shape)
-        if way == "index":
-            return self.index(a, shape)
-        if way == "join":
-            axis = self.rng.integers(len(shape))
-            b, c = operand(), operand()
-            return self.pick([f"np.concatenate([{a}, {b}], axis={axis})", f"np.stack([{a}, {b}, {c}], axis={axis})",
-                              f"np.concatenate(({a}, {a}[::1], {b}), axis={axis})", f"np.stack([{a}, {b}])"])  # fmt: skip
-        return self.reshaped(a, shape)
-
-    def is_fine(self, code):
+    def shape(self, code):
+        """That of an expression; () where NumPy refuses it, or its standard deviation has no slope."""
         try:
-            run([("v", code)], self.values)
+            value = run([("v", code)], self.values)["v"]
+            deviations = re.findall(r"np\.std\(.*", code)
+            is_fine = not deviations or np.min(run([("v", deviations[0])], self.values)["v"]) > 0.01
         except Exception:
-            return False
-        return True
+            return None
+        return np.shape(value) if is_fine else None
 
-    def reduction(self, a, shape):
-        name = self.pick(["sum", "mean", "max", "min", "sum", "mean", "var", "std"])
-        axes = self.pick([None, *range(len(shape)), -1, tuple(range(len(shape)))[:2]])
-        where = [] if axes is None else [f"axis={axes}"]
-        if self.rng.random() < 0.5:
-            where.append("keepdims=True")
-        if name == "std":
-            a = f"({a} + np.arange({shape[-1]}))"
-        if name in ("var", "std") or self.rng.random() < 0.5:
-            return f"np.{name}({', '.join([a, *where])})"
-        return f"({a}).{name}({', '.join(where)})"
+    def add(self, name, code):
+        shape = self.shape(code)
+        if shape is None or code in self.known or np.prod(shape) > 300 or len(shape) > 4 or 0 in shape:
+            return
+        value = run([("v", code)], self.values)["v"]
+        if np.asarray(value).dtype.kind == "f" and np.abs(value).max() < 30:
+            self.lines.append((name, code))
+            self.values[name] = value
+            self.known.append(name)
 
-    def softmax(self, a, shape):
-        axis = self.rng.integers(len(shape))
-        where = f"axis={axis}, keepdims=True"
-        return self.pick([
-            f"np.exp({a}) / np.exp({a}).sum({where})", f"{a} - np.log(np.exp({a}).sum({where}))",
-            f"np.log(np.exp({a}) / np.exp({a}).sum({where}))", f"np.exp({a}) / np.exp({a}).sum()",
-            f"{a} - {a}.max({where})", f"np.exp({a} - {a}.max({where})) / np.exp({a} - {a}.max({where})).sum({where})",
-        ])  # fmt: skip
-
-    def index(self, a, shape):
-        n = shape[0]
-        k = int(self.rng.integers(n))
-        ix = f"i{len(self.data)}"
-        way = self.rng.integers(9)
-        if way < 3:
-            size = (3,) if way < 2 else (2, 2)
-            self.give(ix, self.rng.integers(n, size=size))
-            if way == 1 and len(shape) > 1:
-                self.give(ix, self.rng.integers(shape[1], size=n))
-                return f"{a}[np.arange({n}), {ix}]" if self.rng.random() < 0.5 else f"{a}[np.arange(len({a})), {ix}]"
-            return f"{a}[{ix}]"
-        if way == 3 and len(shape) > 1:
-            self.give(ix, self.rng.integers(shape[-1], size=2))
-            return f"{a}[..., {ix}]"
-        if way == 4:
-            return f"{a}[{k}]" if self.rng.random() < 0.5 or n == 1 else f"{a}[-1]"
-        if way == 5 and len(shape) > 1:
-            return self.pick([f"{a}[:, 0]", f"{a}[{k}, 0]", f"{a}[:, :, None]", f"{a}[:, None]", f"{a}[0:1, 1:]"])
-        if way == 6 and len(shape) > 1:
-            self.give(ix, np.array(self.rng.integers(shape[1])))
-            return f"{a}[{k}, {ix}]" if self.rng.random() < 0.5 else f"{a}[:, {ix}]"
-        return self.pick(
-            [f"{a}[:{k + 1}]", f"{a}[{k}:]", f"{a}[..., None]", f"{a}[None]", f"{a}[..., :2]", f"{a}[-1:]"]
-        )
+    def add_softmax(self, name, k):
+        """A cross-entropy in several lines, some of which may sum along another axis than they should."""
+        if np.ndim(self.values[name]) != 2:
+            return
+        n, K = np.shape(self.values[name])
+        axis, keepdims = self.pick([1, 1, 1, 0]), self.pick(["True"] * 4 + ["False"])
+        self.give(f"t{k}", self.rng.integers(K, size=n))
+        self.give(f"y{k}", self.pick([np.eye(K)[self.data[f"t{k}"]], self.rng.random((n, K))]))
+        self.add(f"Z{k}", f"{name} - {name}.max(axis={self.pick([1, 1, axis])}, keepdims={keepdims})")
+        self.add(f"E{k}", f"np.exp({self.pick([f'Z{k}', name])})")
+        self.add(f"s{k}", f"E{k}.sum(axis={axis}, keepdims=True)")
+        self.add(f"P{k}", self.pick([f"E{k} / s{k}", f"E{k} * s{k} ** -1", f"E{k} / np.sum(E{k})"]))
+        self.add(f"q{k}", self.pick([f"np.log(P{k})", f"Z{k} - np.log(s{k})", f"P{k}"]))
+        losses = ["-np.sum({y} * {q})", "-{q}[np.arange({n}), {t}].mean()", "{q}[0, {t}[0]]", "np.sum({y} * {q}**2)",
+                  "-np.log({P}[np.arange(len({P})), {t}])"]  # fmt: skip
+        self.add(f"l{k}", self.pick(losses).format(y=f"y{k}", q=f"q{k}", t=f"t{k}", P=f"P{k}", n=n))
 
     def give(self, name, value):
-        self.data[name] = value
-        self.values[name] = value
+        self.data[name] = self.values[name] = value
 
-    def reshaped(self, a, shape):
-        ways = [f"{a}.reshape(-1)", f"{a}.reshape({shape[0]}, -1)", f"np.reshape({a}, (-1, 1))", f"{a}.reshape(1, -1)"]
+    def expression(self, depth):
+        a = self.operand(depth)
+        shape = self.shape(a)
+        ways = [self.unary, self.unary, self.binary, self.binary, self.matrix]
+        if shape:
+            ways += [self.reduction, self.softmax, self.index, self.joined, self.reshaped]
+        return self.pick(ways)(a, shape, depth)
+
+    def operand(self, depth):
+        return f"({self.expression(depth - 1)})" if depth > 1 and self.rng.random() < 0.6 else self.pick(self.known)
+
+    def unary(self, a, shape, depth):
+        return self.pick(UNARY).format(a)
+
+    def binary(self, a, shape, depth):
+        return self.pick(BINARY).format(a, self.operand(depth))
+
+    def matrix(self, a, shape, depth):
+        return self.pick(MATRIX).format(a, self.operand(depth))
+
+    def softmax(self, a, shape, depth):
+        return self.pick(SOFTMAX).format(a, f"axis={self.rng.integers(len(shape))}, keepdims=True")
+
+    def reduction(self, a, shape, depth):
+        axes = self.pick([None, *range(len(shape)), -1, tuple(range(len(shape)))[:2]])
+        where = [*([] if axes is None else [f"axis={axes}"]), *self.pick([["keepdims=True"], []])]
+        name = self.pick(["sum", "mean", "max", "min", "sum", "mean", "var", "std"])
+        if name in ("var", "std"):  # those of an array have no complex step
+            return f"np.{name}({', '.join([f'{a} + np.arange({shape[-1]})', *where])})"
+        return self.pick([f"np.{name}({', '.join([a, *where])})", f"{a}.{name}({', '.join(where)})"])
+
+    def index(self, a, shape, depth):
+        k, ix, n = int(self.rng.integers(shape[0])), f"i{len(self.data)}", shape[0]
+        items = [f":{k + 1}", f"{k}:", "..., None", "None", "..., :2", "-1:", f"{k}"]
         if len(shape) > 1:
-            ways += [f"{a}.mT", f"{a}.reshape(len({a}), -1)", f"{a}.mT.reshape(-1)", f"{a}.reshape({a}.shape[1], -1)"]
-        ways += [f"{a} / {a}.size", f"{a} * len({a})", f"{a} / np.sqrt({a}.shape[{len(shape) - 1}])"]
+            items += [":, 0", f"{k}, 0", ":, :, None", ":, None", "0:1, 1:", "-1"]
+        picks = [(n, (3,), f"{a}[{ix}]"), (n, (2, 2), f"{a}[{ix}]"), (shape[-1], 2, f"{a}[..., {ix}]")]
+        if len(shape) > 1:
+            picks += [(shape[1], n, f"{a}[np.arange({n}), {ix}]"), (shape[1], n, f"{a}[np.arange(len({a})), {ix}]"),
+                      (shape[1], (), f"{a}[{k}, {ix}]"), (shape[1], (), f"{a}[:, {ix}]")]  # fmt: skip
+        if self.rng.random() < 0.5:
+            return f"{a}[{self.pick(items)}]"
+        most, size, code = self.pick(picks)
+        self.give(ix, np.array(self.rng.integers(most, size=size)))
+        return code
+
+    def joined(self, a, shape, depth):
+        axis, b, c = self.rng.integers(len(shape)), self.operand(depth), self.operand(depth)
+        ways = [f"np.concatenate([{a}, {b}], axis={axis})", f"np.stack([{a}, {b}, {c}], axis={axis})",
+                f"np.concatenate(({a}, {a}, {b}), axis={axis})", f"np.stack([{a}, {b}])"]  # fmt: skip
         return self.pick(ways)
 
-
-def _names(code, name):
-    import re
-
-    return re.search(rf"\b{name}\b", code) is not None
+    def reshaped(self, a, shape, depth):
+        ways = [
+            f"{a}.reshape(-1)", f"{a}.reshape({shape[0]}, -1)", f"np.reshape({a}, (-1, 1))", f"{a}.reshape(1, -1)",
+            f"{a} / {a}.size", f"{a} * len({a})", f"{a} / np.sqrt({a}.shape[{len(shape) - 1}])",
+        ]  # fmt: skip
+        if len(shape) > 1:
+            ways += [f"{a}.mT", f"{a}.reshape(len({a}), -1)", f"{a}.mT.reshape(-1)", f"{a}.reshape({a}.shape[1], -1)"]
+        return self.pick(ways)

@@ -4,24 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from backprop_lab.deriving import structure
 from backprop_lab.deriving.graph import Graph
-from backprop_lab.deriving.nodes import Node, RefusedError
+from backprop_lab.deriving.nodes import Node
 from backprop_lab.deriving.rules import MATRICES, REDUCED, RULES, layer, slope, written
 from backprop_lab.deriving.shapes import number_of
 from backprop_lab.deriving.simplifying import ONE, UNIT, Term, filled, merged, one, product_of, summed, total
-from backprop_lab.deriving.softmax import Found, Softmaxes
-
-
-class Grad(NamedTuple):
-    """The gradient of a node on its way: a sum of products over the shape of `full`, to which the node broadcasts.
-
-    `rules` are those that it has come through since the last value with a line.
-    """
-
-    terms: list[Term]
-    full: Node
-    rules: tuple[str, ...] = ()
+from backprop_lab.deriving.softmax import Found
+from backprop_lab.deriving.structure import Grad, Structure, spread
 
 
 class Gradient(NamedTuple):
@@ -37,7 +26,7 @@ class Gradient(NamedTuple):
     uses: int
 
 
-class Backward:
+class Backward(Structure):
     """The backward pass of a graph. `wanted` are names whose gradient has a line where it could be left out.
 
     `upstream` has the gradients that are given, by what they are of; `skipped` the terms of the loss that stand for
@@ -47,10 +36,10 @@ class Backward:
     def __init__(
         self, graph: Graph, wanted: Iterable[str], upstream: Mapping[Node, Node], skipped: Iterable[Node]
     ) -> None:
-        self.graph, self.wanted, self.upstream, self.skipped = graph, {*wanted}, upstream, {*skipped}
+        super().__init__(graph, {*wanted})
+        self.wanted, self.upstream, self.skipped = {*wanted}, upstream, {*skipped}
         self.found: list[Gradient] = []
         self.parts: dict[Node, None] = {}
-        self.softmaxes = Softmaxes(graph, self.wanted)
         self._arriving: dict[Node, list[Grad]] = {}
         self._ready: dict[Node, Grad] = {}
 
@@ -151,7 +140,9 @@ class Backward:
             for at, line in RULES[node.op].gradients.items():
                 if node.args[at].needs:
                     shorter = self._power(node) if node.op == "**" else None
-                    self._by_slope(node.args[at], grad, shorter or slope(self.graph, line, **names), RULES[node.op].name)
+                    self._by_slope(
+                        node.args[at], grad, shorter or slope(self.graph, line, **names), RULES[node.op].name
+                    )
         elif node.op in ("@", "mT"):
             rule = MATRICES[tuple(min(len(part.shape), 2) for part in node.args)]
             names = dict(zip("XZ", node.args, strict=False))
@@ -163,7 +154,7 @@ class Backward:
         elif node.op == "reduce":
             self._reduce(node, grad)
         else:
-            structure.RULES[node.op](self, node, grad)
+            self.by_structure(node, grad)
 
     def _by_slope(self, part: Node, grad: Grad, factor: Term, rule: str) -> None:
         self.push(part, Grad([term.times(factor) for term in grad.terms], grad.full, (*grad.rules, rule)))
@@ -177,31 +168,14 @@ class Backward:
         power = (exact - 1) / exact
         return Term(exact, {Y: power}) if power.denominator == 1 else None
 
-    def settled(self, node: Node, grad: Grad) -> list[Term]:
-        """The terms of a gradient, added up where the node has been broadcast."""
-        return [summed(self.graph, term, grad.full, node.shape) for term in grad.terms]
-
-    def whole(self, node: Node, grad: Grad) -> tuple[Fraction, Node]:
-        """A gradient as a number, and a node in the shape of the node that it is of."""
-        terms = self.settled(node, grad)
-        number = terms[0].number if len(terms) == 1 else ONE
-        terms = [term._replace(number=term.number / number) for term in terms]
-        return number, filled(self.graph, total(self.graph, terms), node)
-
-    def give(self, part: Node, number: Fraction, node: Node, rules: tuple[str, ...]) -> None:
-        """Give a part its gradient, a number times a node, which may have more axes than the part."""
-        found = product_of(node)
-        full = part if len(node.shape) <= len(part.shape) else node
-        self.push(part, Grad([found._replace(number=found.number * number)], full, rules))
-
     def _reduce(self, node: Node, grad: Grad) -> None:
         """A sum, mean, maximum ... along some axes: its gradient is spread over these."""
         X, axes, keepdims, name = node.args
         every = tuple(range(len(X.shape))) if axes is None else axes
         terms, Y = self.settled(node, grad), self.graph.value(node)
         if not keepdims:
-            terms = [structure.spread(self.graph, term, node, every) for term in terms]
-            (Y,) = structure.spread(self.graph, one(Y), node, every).powers
+            terms = [spread(self.graph, term, node, every) for term in terms]
+            (Y,) = spread(self.graph, one(Y), node, every).powers
         rule, make = REDUCED[name], self.graph.make
         line = rule.gradients[0].replace(" / {n}", "").replace("({Y} * {n})", "{Y}")
         names = {"X": X, "Y": Y}
@@ -234,6 +208,3 @@ def _is_cheap(terms: list[Term]) -> bool:
     if len(terms) > 1 or not varying:
         return not varying
     return len(terms[0].powers) == 1 and all(node.op == "name" and power == 1 for node, power in varying.items())
-
-
-__all__ = ["Backward", "Grad", "Gradient", "RefusedError"]

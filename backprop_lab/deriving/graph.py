@@ -14,11 +14,12 @@ class Graph:
     """Nodes, made once each. `samples` is a length that stands for any number of samples, 0 if there is none.
 
     `sums` has the values that add up to 1 along some axes, as the rows of a softmax do; `assumed`, the data of which
-    this was used; `guards`, the masks by which np.where chooses.
+    this was used; `guards`, the masks by which np.where chooses; `dtype` is that of what is learnt, where it is not
+    float.
     """
 
-    def __init__(self, samples: int = 0) -> None:
-        self.samples = samples
+    def __init__(self, samples: int = 0, dtype: str = "") -> None:
+        self.samples, self.dtype = samples, dtype
         self.names: dict[str, Node] = {}
         self.named: dict[Node, Node] = {}  # what a line computes, and its name
         self.meaning: dict[Node, Node] = {}  # a name, and what its line computes

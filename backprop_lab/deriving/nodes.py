@@ -120,7 +120,7 @@ def _written(node: Node, names: Mapping[Node, str]) -> tuple[str, int]:
     match op, args:
         case "name", (name,):
             return name, TIGHT
-        case ("np" | "math"), (name,):
+        case (("np" | "math"), (name,)):
             return f"{op}.{name}", TIGHT
         case "mT", _:
             return f"{first}.mT", TIGHT
@@ -135,7 +135,7 @@ def _written(node: Node, names: Mapping[Node, str]) -> tuple[str, int]:
         case "index", (_, items):
             end = max((k for k, item in enumerate(items) if item != ":"), default=0) + 1
             return f"{first}[{', '.join(map(part, items[:end]))}]", TIGHT
-        case ("concatenate" | "stack"), (parts, axis):
+        case (("concatenate" | "stack"), (parts, axis)):
             return f"np.{op}([{', '.join(map(part, parts))}], axis={axis})", TIGHT
         case "einsum", (spec, a, b):
             return f'np.einsum("{spec}", {part(a)}, {part(b)})', TIGHT

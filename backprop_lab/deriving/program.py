@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backprop_lab.deriving.backward import Backward
-from backprop_lab.deriving.graph import AmbiguousError, Graph
+from backprop_lab.deriving.graph import Graph
 from backprop_lab.deriving.nodes import COMPARISONS, SIGNS, SIZES, Node, RefusedError, Shape, code
-from backprop_lab.deriving.reading import Line, Reader, check_name, lines_in
-from backprop_lab.lines import Array
+from backprop_lab.deriving.reading import Reader
+from backprop_lab.deriving.text import check_name, lines_in
+from backprop_lab.nn.lines import Array
 
 KINDS = {"f": "f", "c": "f", "O": "f", "i": "i", "u": "i", "b": "b"}
 PASSING = ("addition", "subtraction", "minus")  # rules by which a gradient goes on as it is, or with a minus
@@ -56,7 +57,7 @@ def derive(
     what may not stand there, does not fit, or has no rule.
     """
     if both := {*parameters} & {*data}:
-        raise ValueError(f"{', '.join(sorted(both))}: among the parameters and the data, but a value is one or the other")
+        raise ValueError(f"a value is learnt or among the data: {', '.join(sorted(both))} cannot be both")
     given = {name: np.asarray(value) for name, value in (*data.items(), *parameters.items())}
     for name, value in given.items():
         check_name(name)
@@ -83,7 +84,7 @@ def _many_samples(given: Mapping[str, Array], data: Iterable[str]) -> dict[str, 
 
 
 class _Program:
-    """A way to read a program, with `many` samples or as it is: its lines, to which parts are added that need a name."""
+    """A way to read a program, with `many` samples or as it is: its lines, and parts of them that need a name."""
 
     def __init__(
         self,
@@ -95,6 +96,8 @@ class _Program:
     ) -> None:
         self.lines, self.given, self.learnt, self.wanted, self.many = lines_in(lines), given, learnt, wanted, many
         self.own = {line.name for line in self.lines}
+        kinds = {given[name].dtype for name in learnt if given[name].dtype.kind in "fO"} - {np.dtype(float)}
+        self.dtype = f"np.{kinds.pop().name}".replace("np.object", "object") if kinds else ""
         self.replaced: dict[str, str] = {}
         for line in self.lines:
             if line.name in given:
@@ -121,7 +124,7 @@ class _Program:
 
     def _read(self) -> None:
         """Read every line into a graph. Raises ValueError, with the line."""
-        self.graph = graph = Graph(next(iter(self.many.values()), (0,))[0])
+        self.graph = graph = Graph(next(iter(self.many.values()), (0,))[0], self.dtype)
         for name, value in self.given.items():
             is_learnt = name in self.learnt or name in self.wanted
             kind = "f" if is_learnt else KINDS[value.dtype.kind]
@@ -163,10 +166,10 @@ class _Program:
             of = node.args[0] if node.op == "reduce" and node.args[1:] == (None, False, "sum") else node
             for out, dout in (of.args, of.args[::-1]) if of.op == "*" else ():
                 is_given = dout.op == "name" and dout.args[0] in self.given and not dout.needs
-                if is_given and out in self.graph.meaning and dout.args[0] == f"d{out.args[0]}":
-                    if out.shape == dout.shape:
-                        found[node] = out, dout
-                        dout.is_gradient = True
+                is_of = out in self.graph.meaning and dout.args[:1] == (f"d{out.args[0]}",)
+                if is_given and is_of and out.shape == dout.shape:
+                    found[node] = out, dout
+                    dout.is_gradient = True
         return found
 
     def _repeated(self) -> dict[Node, None]:
@@ -194,8 +197,8 @@ class _Program:
             name = _free(line.name, part, names | {f"d{each}" for each in names})
             names.add(name)
             swapped = _Swap(places, name).visit(line.tree)
-            self.lines[at] = line._replace(tree=swapped, text=ast.unparse(swapped))
-            self.lines.insert(at, Line(name, tree, ast.unparse(tree), line.number))
+            self.lines[at] = line.rewritten(line.name, swapped)
+            self.lines.insert(at, line.rewritten(name, tree))
         return bool(parts)
 
     def _derivation(self) -> Derivation:
@@ -249,6 +252,3 @@ def _is_short(node: Node) -> bool:
     if node.op in (*SIGNS, *COMPARISONS, "neg", "~") and node.op != "@":
         return all(map(_is_short, node.parts)) and len(node.names()) <= 2 and len(code(node)) <= 20
     return node.op == "index" and node.args[0].op in ("name", "eye") and len(code(node)) <= 16
-
-
-__all__ = ["AmbiguousError", "Derivation", "Derived", "derive"]

@@ -1,17 +1,13 @@
-"""The lines of a forward pass, read: what may stand in them is on a list, and is checked before anything is run."""
+"""Expressions, read: what may stand in a line is on a list, and is checked before anything is run."""
 
 import ast
-import warnings
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from backprop_lab.deriving.graph import Graph
 from backprop_lab.deriving.nodes import SIZES, TIGHT, Node, RefusedError, code, seen
-from backprop_lab.deriving.refusals import FUNCTION, PART, SYNTAX, instead
+from backprop_lab.deriving.refusals import FUNCTION, SYNTAX, instead
 from backprop_lab.deriving.shapes import FUNCTIONS, Part, length, number_of
-from backprop_lab.lines import NAMESPACE, RESERVED
 
-MOST_LINES, LONGEST_LINE, DEEPEST = 400, 1000, 60
 OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@", ast.Pow: "**", ast.BitAnd: "&",
     ast.BitOr: "|", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=",
@@ -25,78 +21,6 @@ TAKES: dict[str, tuple[int, int, tuple[str, ...]]] = {  # arguments at least, at
 }  # fmt: skip
 METHODS = (*REDUCTIONS, "reshape", "dot", "clip")
 ALIASES = {"absolute": "abs", "fabs": "abs", "amax": "max", "amin": "min", "concat": "concatenate"}
-
-
-class Line(NamedTuple):
-    """A line as it was handed in: its name, its expression, the text of that, and its number."""
-
-    name: str
-    tree: ast.expr
-    text: str
-    number: int
-
-    def error(self, sentence: object) -> ValueError:
-        return ValueError(f"line {self.number}, `{self.name} = {self.text}`: {sentence}")
-
-
-def lines_in(text: str | Iterable[str]) -> list[Line]:
-    """The lines of a text, "name = expression" each. Raises ValueError, with the line, for anything else."""
-    given = [text] if isinstance(text, str) else [*text] if isinstance(text, Iterable) else [None]
-    if not given or not all(isinstance(each, str) for each in given):
-        raise ValueError(f'lines are a text, such as "H = np.tanh(X @ W)\\nL = np.sum((H - y)**2)"; got {text!r}')
-    text = "\n".join(map(str, given))
-    rows = text.splitlines()
-    if len(rows) > MOST_LINES or any(len(row) > LONGEST_LINE for row in rows):
-        raise ValueError(f"a program has at most {MOST_LINES} lines of at most {LONGEST_LINE} characters")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            body = ast.parse(text).body
-    except SyntaxError as error:
-        at = min(error.lineno or 1, len(rows)) - 1
-        raise ValueError(f"line {at + 1}, `{rows[at].strip()}`, is no Python: {error.msg}") from None
-    except (ValueError, RecursionError, MemoryError):
-        raise ValueError("the lines are no Python") from None
-    found: dict[str, Line] = {}
-    for statement in body:
-        row = Line("", ast.Constant(0), rows[statement.lineno - 1].strip(), statement.lineno)
-        try:
-            name, tree = _assigned(statement)
-            if name in found:
-                raise RefusedError(f"{name} is line {found[name].number} already: give this value a name of its own")
-        except RefusedError as refused:
-            raise ValueError(f"line {row.number}, `{row.text}`: {refused}") from None
-        segment = ast.get_source_segment(text, tree) or "\n"
-        found[name] = Line(name, tree, ast.unparse(tree) if "\n" in segment else segment, statement.lineno)
-    if not found:
-        raise ValueError('there are no lines: a program has at least one, such as "L = np.sum((X @ W - y)**2)"')
-    return [*found.values()]
-
-
-def _assigned(statement: ast.stmt) -> tuple[str, ast.expr]:
-    """The name and the expression of a line. Raises RefusedError for any other statement."""
-    if not isinstance(statement, ast.Assign):
-        raise RefusedError(SYNTAX.get(type(statement).__name__, 'a line is "name = expression", and gives one value'))
-    target = statement.targets[0]
-    if isinstance(target, ast.Subscript | ast.Attribute):
-        raise RefusedError(PART)
-    if not isinstance(target, ast.Name) or len(statement.targets) > 1:
-        raise RefusedError("unpacking, or two names: write a line for each name")
-    check_name(target.id)
-    level: list[ast.AST] = [statement.value]
-    for _ in range(DEEPEST):
-        level = [child for node in level for child in ast.iter_child_nodes(node)]
-    if level:
-        raise RefusedError(f"it is nested more than {DEEPEST} deep: give parts of it lines of their own")
-    return target.id, statement.value
-
-
-def check_name(name: object) -> None:
-    """Raise RefusedError for what cannot be the name of a value."""
-    if not isinstance(name, str) or not name.isidentifier() or name.startswith("_"):
-        raise RefusedError(f"{name!r} cannot be the name of a value: a name is letters and digits, such as W1")
-    if name in RESERVED or name in NAMESPACE:
-        raise RefusedError(f"{name} means something else in Python: call the value otherwise")
 
 
 class Reader:
@@ -139,7 +63,7 @@ class Reader:
                 return self._attribute(of, name)
             case ast.Subscript(value=ast.Attribute(value=of, attr="shape"), slice=at):
                 node = self.read(of)
-                axis = self._axis(at, len(node.shape))
+                axis = self._axis(at, node)
                 return make("axis", node, axis) if axis else make("len", node)
             case ast.Subscript(value=of, slice=at):
                 return self._index(self.read(of), [*at.elts] if isinstance(at, ast.Tuple) else [at])
@@ -152,8 +76,8 @@ class Reader:
         return self._refuse(tree)
 
     def _refuse(self, tree: ast.AST) -> Node:
-        kind = type(tree).__name__
-        raise RefusedError(SYNTAX.get(kind, f"{kind} may not stand in a line: write it with operators and np functions"))
+        otherwise = "it may not stand in a line: write it with + - * / @ ** and np functions"
+        raise RefusedError(SYNTAX.get(type(tree).__name__, otherwise))
 
     def _name(self, name: str) -> Node:
         if name not in self.names:
@@ -170,18 +94,19 @@ class Reader:
         text, axes = code(node, None, TIGHT), len(node.shape)
         if name == "size":
             return self.graph.make("size", node)
-        if name == "mT" or (name == "T" and axes == 2):
-            return self.graph.make("mT", node)
-        if name == "T":
+        if name == "T" and axes > 2:
             raise RefusedError(f"{seen(node)}.T turns round all axes there are: {text}.mT swaps the last two")
+        if name in ("mT", "T"):
+            return self.graph.make("mT", node)
         if name == "shape":
             raise RefusedError(f"a shape is no number: write {text}.shape[0]")
         raise RefusedError(f".{name} is not known here: {instead(name, f'{text}.mT, {text}.size and sums are')}")
 
-    def _axis(self, tree: ast.expr, axes: int) -> int:
-        axis = self._whole(tree)
+    def _axis(self, tree: ast.expr, of: Node, new: int = 0) -> int:
+        """An axis of a value, or one of `new` more."""
+        axis, axes = self._whole(tree), len(of.shape) + new
         if not -axes <= axis < axes:
-            raise RefusedError(f"there is no axis {axis}: there are {axes}, and the first is 0")
+            raise RefusedError(f"{seen(of)} has no axis {axis} here{', and the first is 0' if axes else ''}")
         return axis % axes
 
     def _whole(self, tree: ast.expr) -> int:
@@ -194,17 +119,18 @@ class Reader:
             case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult() as op, right=right):
                 a, b = self._whole(left), self._whole(right)
                 return a + b if isinstance(op, ast.Add) else a - b if isinstance(op, ast.Sub) else a * b
-        size = self._size(tree)
-        return self.graph.plain(length(size)) if isinstance(size, Node) else size
+        return self.graph.plain(length(self._named_size(tree)))
 
     def _size(self, tree: ast.expr) -> Any:
         """A length: a plain number, or a node that stands for one, such as len(X)."""
-        if isinstance(tree, ast.Constant | ast.UnaryOp | ast.BinOp):
-            return self._whole(tree) if not isinstance(tree, ast.Constant) or type(tree.value) is int else self._no(tree)
-        node = self.graph.meant(self.read(tree))
-        return node if node.op in SIZES else self._no(tree)
+        is_named = isinstance(tree, ast.Name | ast.Call | ast.Subscript | ast.Attribute)
+        return self._named_size(tree) if is_named else self._whole(tree)
 
-    def _no(self, tree: ast.expr) -> int:
+    def _named_size(self, tree: ast.expr) -> Node:
+        if isinstance(tree, ast.Name | ast.Call | ast.Subscript | ast.Attribute):
+            node = self.graph.meant(self.read(tree))
+            if node.op in SIZES:
+                return node
         raise RefusedError(f"`{ast.unparse(tree)}` must be a whole number known from the start, such as 1 or len(X)")
 
     def _index(self, of: Node, given: list[ast.expr]) -> Node:
@@ -220,7 +146,7 @@ class Reader:
             items.extend(own)
             at += 0 if is_new else len(own)
         items.extend([":"] * (len(of.shape) - at))
-        self._check_items(items)
+        self._check_items(of, items)
         return self.graph.make("index", of, (*items,)) if any(item != ":" for item in items) else of
 
     def _item(self, of: Node, axis: int, tree: ast.expr) -> Any:
@@ -248,16 +174,19 @@ class Reader:
             raise RefusedError(f"{whole} is out of range: axis {axis} of {seen(of)} has places 0 to {n - 1}")
         return whole if whole >= 0 else whole + self.graph.plain(n)
 
-    def _check_items(self, items: list[Any]) -> None:
+    def _check_items(self, of: Node, items: list[Any]) -> None:
         """Raise RefusedError for an index of which no rule is known."""
         arrays = [item for item in items if isinstance(item, Node) and item.shape != ()]
         others = [item for item in items if not any(item is array for array in arrays)]
         if arrays and any(item != ":" for item in others):
             raise RefusedError("an index array beside slices, numbers or None has no rule: take one after the other, "
                                "in two lines")  # fmt: skip
-        if len(arrays) > 1 and not (items[0].op == "arange" and len(items) == 2 and arrays[1].shape == arrays[0].shape):
-            raise RefusedError("two index arrays have a rule as in P[np.arange(N), y], where P has N rows: pick rows "
-                               "first, as P[rows], in a line of its own")  # fmt: skip
+        is_row = len(arrays) == 2 and items[1] is arrays[1] and arrays[0].op == "arange"
+        if len(arrays) > 1 and not (is_row and arrays[0].shape == arrays[1].shape == of.shape[:1]):
+            raise RefusedError(
+                "two index arrays have a rule as in P[np.arange(N), y], where P has N rows: pick rows first, as "
+                "P[rows], in a line of its own"
+            )
 
     def _call(self, func: ast.expr, args: list[ast.expr], named: dict[str, ast.expr]) -> Node:
         match func:
@@ -267,7 +196,7 @@ class Reader:
                     raise RefusedError(f"{seen(of)} has no length")
                 return self.graph.make(name, of)
             case ast.Name(id=name):
-                raise RefusedError(f"{name}() is not known here: {instead(name)}")
+                raise RefusedError(f"{name}() has no rule here: {instead(name)}")
             case ast.Attribute(value=ast.Name(id="math"), attr="sqrt" | "exp" | "log" as name) if len(args) == 1:
                 of = self.read(args[0])
                 if not of.is_fixed:
@@ -278,7 +207,9 @@ class Reader:
             case ast.Attribute(value=of, attr=name) if name in METHODS:
                 return self._function(name, [of, *args], named)
             case ast.Attribute(attr=name):
-                raise RefusedError(f".{name}() is not known here: {instead(name)}")
+                whole = ast.unparse(func)
+                name, shown = (whole.split(".")[1], whole) if whole.startswith("np.") else (name, f".{name}")
+                raise RefusedError(f"{shown}() has no rule: {instead(name)}")
         raise RefusedError(FUNCTION)
 
     def _function(self, name: str, args: list[ast.expr], named: dict[str, ast.expr]) -> Node:
@@ -288,8 +219,9 @@ class Reader:
         least, most, names = TAKES[name]
         if not least <= len(args) <= most or not named.keys() <= {*names}:
             by_name = f", and by name {' and '.join(names)}" if names else ", none by name"
-            raise RefusedError(f"np.{name} takes {least if least == most else f'{least} to {most}'} values{by_name}"
-                               + ("; divide by len(X) - 1 in a line of its own" if "ddof" in named else ""))  # fmt: skip
+            number = f"{least} to {most}" if least < most else most
+            mend = "; divide by len(X) - 1 in a line of its own" if "ddof" in named else ""
+            raise RefusedError(f"np.{name} takes {number} value{'s' if most > 1 else ''}{by_name}{mend}")
         if name in FUNCTIONS:
             return make(name, *map(read, args))
         if name in REDUCTIONS:
@@ -297,7 +229,7 @@ class Reader:
         if name in ("dot", "matmul"):
             a, b = map(read, args)
             if name == "dot" and len(b.shape) > 2:
-                raise RefusedError(f"np.dot with {seen(b)} on its right: write @ or np.einsum")
+                raise RefusedError(f"np.dot with {seen(b)} on its right: write @")
             return make("*" if name == "dot" and () in (a.shape, b.shape) else "@", a, b)
         if name == "arange":
             return make("arange", self._size(args[0]))
@@ -309,7 +241,7 @@ class Reader:
             raise RefusedError(f"np.{name} takes values in a list: np.{name}([A, B], axis=1)")
         parts = tuple(map(read, args[0].elts))
         where = args[1] if len(args) > 1 else named.get("axis", ast.Constant(0))
-        return make(name, parts, self._axis(where, len(parts[0].shape) + (name == "stack")))
+        return make(name, parts, self._axis(where, parts[0], int(name == "stack")))
 
     def _reduction(self, name: str, of: Node, where: ast.expr | None, named: dict[str, ast.expr]) -> Node:
         keepdims = named.get("keepdims", ast.Constant(False))
@@ -321,10 +253,12 @@ class Reader:
         axes = every
         if where is not None and ast.unparse(where) != "None":
             each = where.elts if isinstance(where, ast.Tuple) else [where]
-            axes = tuple(sorted({self._axis(axis, len(every)) for axis in each}))
+            axes = tuple(sorted({self._axis(axis, of) for axis in each}))
             if len(axes) < len(each) or not axes:
                 raise RefusedError(f"`{ast.unparse(where)}` names an axis twice, or none")
-        return self.graph.make("reduce", of, None if axes == every and not keepdims.value else axes, keepdims.value, name)
+        return self.graph.make(
+            "reduce", of, None if axes == every and not keepdims.value else axes, keepdims.value, name
+        )
 
     def _reshape(self, of: Node, args: list[ast.expr]) -> Node:
         first = args[0]

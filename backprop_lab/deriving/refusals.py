@@ -4,6 +4,8 @@ LOOP = "a loop: write its turns one after another, each with names of its own, s
 FUNCTION = "a function: write what it does as lines, each with a name"
 CHOICE = "an if: np.where(mask, A, B) chooses cell by cell"
 IMPORT = "an import: np is there already, and nothing else is needed"
+NUMBERS = "a line holds numbers such as 0.5: no text, no True or None, no complex number"
+EARLY = ("ListComp", "SetComp", "DictComp", "GeneratorExp", "Lambda", "IfExp", "JoinedStr", "NamedExpr")
 PART = "a part is changed in place: make the whole value in one line, with np.where or np.concatenate"
 SYNTAX = {  # by the name that Python has for it
     "For": LOOP, "While": LOOP, "AsyncFor": LOOP, "ListComp": LOOP, "SetComp": LOOP, "DictComp": LOOP,
@@ -11,7 +13,7 @@ SYNTAX = {  # by the name that Python has for it
     "Lambda": FUNCTION, "If": CHOICE, "IfExp": CHOICE, "Match": CHOICE, "Import": IMPORT, "ImportFrom": IMPORT,
     "AugAssign": "a value is changed in place: give the new one a name of its own",
     "AnnAssign": "an annotation: write the name, =, and what it is",
-    "JoinedStr": "text: a line holds numbers only", "Constant": "text, True and False: a line holds numbers only",
+    "JoinedStr": NUMBERS, "Constant": NUMBERS,
     "NamedExpr": "a walrus: give the part a line of its own",
     "BoolOp": "and, or: masks are joined cell by cell with & and |, each in parentheses",
     "Not": "not: a mask is turned round with ~",

@@ -29,8 +29,9 @@ def number_of(node: Node) -> float | None:
     """The number that an expression of plain numbers stands for; None if there is anything else in it."""
     if node.op == "number":
         return node.args[0]  # type: ignore[no-any-return]
-    values = [number_of(part) for part in node.parts] if node.op in ("neg", "+", "-", "*", "/", "**") else [None]
-    return None if None in values else _calculated(node.op, *values)  # type: ignore[arg-type]
+    parts = node.parts if node.op in ("neg", "+", "-", "*", "/", "**") else ()
+    values = [number for part in parts if (number := number_of(part)) is not None]
+    return _calculated(node.op, *values) if values and len(values) == len(parts) else None
 
 
 def _calculated(op: str, a: float, b: float = 0.0) -> float:
@@ -93,11 +94,16 @@ def _check_power(base: Node, power: Node) -> None:
     if number is not None and abs(number) > MOST_EXPONENT:
         raise RefusedError(f"an exponent such as {number:g} is too large here: {MOST_EXPONENT} is the most")
     if number is not None and number < 0 and base.kind != "f" and number_of(base) is None:
-        raise RefusedError(f"NumPy gives whole numbers no negative power: write 1 / {code(base, None, 8)}**{-number:g}")
+        raise RefusedError(f"NumPy gives whole numbers no negative power: write (1.0 * {code(base)})**{number:g}")
 
 
 def _fit(a: Shape, b: Shape) -> bool:
     return all(m in (1, n) or n == 1 for m, n in zip(reversed(a), reversed(b), strict=False))
+
+
+def _turning(node: Node) -> str:
+    text = code(node.args[0]) if node.op == "mT" else f"{code(node, None, TIGHT)}.mT"
+    return f"; {text} would be {node.shape[::-1]}"
 
 
 def _mend(a: Node, b: Node) -> str:
@@ -105,7 +111,7 @@ def _mend(a: Node, b: Node) -> str:
     for each, other in ((b, a), (a, b)):
         text = code(each, None, TIGHT)
         if len(each.shape) == 2 and _fit(each.shape[::-1], other.shape):
-            return f"; {text}.mT would be {each.shape[::-1]}"
+            return _turning(each)
         if len(each.shape) == 1 and len(other.shape) == 2 and other.shape[0] == each.shape[0]:
             return f"; {text}[:, None] would be {(*each.shape, 1)}"
     return ""
@@ -145,7 +151,7 @@ def _product(a: Node, b: Node) -> Result:
         mend = ""
         if len(a.shape) == len(b.shape) == 2:
             turned = next((x for x in (b, a) if (x.shape[1] == inner if x is b else x.shape[0] == other)), None)
-            mend = f"; {code(turned, None, TIGHT)}.mT would be {turned.shape[::-1]}" if turned else ""
+            mend = _turning(turned) if turned else ""
         raise RefusedError(f"{seen(a)} @ {seen(b)} does not fit: the last length of the left, {inner}, must be the "
                            f"first of the right, {other}{mend}") from None  # fmt: skip
     return shape, "f" if "f" in (a.kind, b.kind) else "i"
@@ -241,7 +247,7 @@ _RULES: dict[str, Callable[..., Result]] = {
     "stack": lambda parts, axis: _joined(parts, axis, is_new=True),
     "number": lambda number: ((), "i" if isinstance(number, int) else "f"),
     "len": lambda _: ((), "i"), "axis": lambda *_: ((), "i"), "size": lambda _: ((), "i"),
-    "arange": lambda n: ((length(n),), "i"), "eye": lambda n: ((length(n), length(n)), "f"),
+    "arange": lambda n: ((length(n),), "i"), "eye": lambda n, *_: ((length(n), length(n)), "f"),
     "ones_like": lambda of: (of.shape, "f"), "zeros_like": lambda of: (of.shape, "f"),
     "full_like": lambda of, _: (of.shape, "f"), "broadcast_to": lambda of, sizes: (lengths(sizes), of.kind),
     "pad": lambda of, widths: (tuple(n + sum(w) if sum(w) else n for n, w in zip(of.shape, widths, strict=True)),

@@ -220,7 +220,8 @@ def summed(graph: Graph, term: Term, full: Node, target: Shape) -> Term:
     kept = tuple(k - offset for k in axes if k - offset >= len(dropped) and own[k - offset] != 1)
     if not dropped and not kept:
         return outside.times(inside)
-    if [*inside.powers.values()] == [ONE] and graph.adds_up(*inside.powers, dropped + kept):
+    (first, power), *others = inside.powers.items()
+    if not others and power == 1 and graph.adds_up(first, dropped + kept):
         return outside
     node = node_of(graph, inside)
     if dropped:
