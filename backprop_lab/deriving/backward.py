@@ -85,7 +85,9 @@ class Backward(Structure):
             is_short = upstream is not None and not arrived
         self._ready[node] = Grad(terms, node)
         if not is_short:
-            gradient = f"d{name}_total" if f"d{name}" in self.graph.names else f"d{name}"
+            given = self.graph.names.get(f"d{name}")
+            is_data = given is not None and not given.needs and given not in self.graph.meaning
+            gradient = f"d{name}_total" if is_data else f"d{name}"
             rules = dict.fromkeys(rule for grad in arrived for rule in grad.rules)
             expression = filled(self.graph, total(self.graph, terms), node)
             uses = len(arrived) + (upstream is not None)

@@ -209,7 +209,8 @@ class _Program:
         taken, names, repeated = {*self.graph.names}, dict[Node, str](), self._repeated()
         for name, of, node, rules, uses in self.back.found:
             if name in taken:
-                raise ValueError(f"{name} would be the gradient of {of}, but is something else: give it another name")
+                raise ValueError(f"{name} is the name of the gradient of {of}, and stands for another value here: call "
+                                 f"that otherwise")  # fmt: skip
             taken.add(name)
             for part in node.inside():
                 if part in repeated and part not in names:

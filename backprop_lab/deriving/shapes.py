@@ -76,8 +76,8 @@ def _by_cell(op: str, args: tuple[Node, ...]) -> Result:
         shape = met(*(part.shape for part in args))
     except ValueError:
         a, b = next((a, b) for a in args for b in args if not _fit(a.shape, b.shape))
-        raise RefusedError(f"{seen(a)} and {seen(b)} do not fit: counted from the last, two lengths are equal, or one "
-                           f"of them is 1{_mend(a, b)}") from None  # fmt: skip
+        raise RefusedError(f"{seen(a)} and {seen(b)} do not fit: from the last axis on, two lengths must be equal, or "
+                           f"one of them 1{_mend(a, b)}") from None  # fmt: skip
     if op in COMPARISONS or op in "&|":
         return shape, "b"
     if "f" in kinds or op == "/" or (op in FUNCTIONS and op not in KEEPING):
@@ -119,7 +119,7 @@ def _mend(a: Node, b: Node) -> str:
 
 def is_settled(node: Node) -> bool:
     """Whether a part is made of plain numbers and sizes alone, so that Python computes it, and always the same."""
-    return node.op == "number" or node.op in SIZES or bool(node.parts and all(map(is_settled, node.parts)))
+    return node.op in ("number", "np", "math", *SIZES) or bool(node.parts and all(map(is_settled, node.parts)))
 
 
 def _turned_round(of: Node) -> Result:

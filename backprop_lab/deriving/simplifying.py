@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import reduce
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from backprop_lab.deriving.graph import Graph
 from backprop_lab.deriving.nodes import Node, Shape, code, met
@@ -119,7 +119,7 @@ def _halves(number: Fraction, has_factors: bool) -> tuple[float, float]:
 
 def total(graph: Graph, terms: Iterable[Term]) -> Node:
     """A sum of products as a person writes it: like terms together, what is common in front where that is shorter."""
-    found = _ordered(_joined(graph, merged(terms)))
+    found = _ordered(_summed_together(graph, _joined(graph, merged(terms))))
     if not found:
         return graph.make("number", 0.0)
     if len(found) == 1:
@@ -196,6 +196,24 @@ def _joined(graph: Graph, terms: list[Term]) -> list[Term]:
         node = graph.make("concatenate", parts, axis)
     rest = [term for term, each in zip(terms, bare, strict=True) if each not in pads]
     return [*rest[: bare.index(pads[0])], one(node), *rest[bare.index(pads[0]) :]]
+
+
+def _summed_together(graph: Graph, terms: list[Term]) -> list[Term]:
+    """Terms that are sums over the same axes of values of one shape, as one sum."""
+    groups: dict[Any, list[Term]] = {}
+    for term in terms:
+        first = next(iter(term.powers), None)
+        alone = first is not None and term.powers == {first: ONE} and first.op == "reduce" and first.args[3] == "sum"
+        groups.setdefault((first.args[1:], first.args[0].shape) if first and alone else id(term), []).append(term)
+    found = []
+    for group in groups.values():
+        if len(group) == 1:
+            found.extend(group)
+        else:
+            inside = [product_of(next(iter(term.powers)).args[0]) for term in group]
+            each = [own._replace(number=own.number * term.number) for own, term in zip(inside, group, strict=True)]
+            found.append(one(graph.make("reduce", total(graph, each), *next(iter(group[0].powers)).args[1:])))
+    return found
 
 
 def summed(graph: Graph, term: Term, full: Node, target: Shape) -> Term:

@@ -10,7 +10,7 @@ from backprop_lab.deriving.nodes import RefusedError
 from backprop_lab.deriving.refusals import EARLY, PART, SYNTAX
 from backprop_lab.nn.lines import NAMESPACE, RESERVED
 
-MOST_LINES, LONGEST_LINE, DEEPEST = 400, 1000, 60
+MOST_LINES, LONGEST_LINE, DEEPEST = 400, 1000, 100
 
 
 class Line(NamedTuple):
