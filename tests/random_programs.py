@@ -27,7 +27,7 @@ MATRIX = [
 ]  # fmt: skip
 SOFTMAX = [
     "np.exp({0}) / np.exp({0}).sum({1})", "{0} - np.log(np.exp({0}).sum({1}))", "np.exp({0}) / np.exp({0}).sum()",
-    "np.log(np.exp({0}) / np.exp({0}).sum({1}))", "{0} - {0}.max({1})", "{0} - np.exp({0}).sum({1}) / 9",
+    "np.log(np.exp({0}) / np.exp({0}).sum({1}))", "{0} - {0}.max({1})", "{0} - np.exp({0}).sum({1})",
     "np.exp({0} - {0}.max({1})) / np.exp({0} - {0}.max({1})).sum({1})",
 ]  # fmt: skip
 SUMS = [

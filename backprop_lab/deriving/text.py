@@ -2,6 +2,7 @@
 
 import ast
 import re
+import textwrap
 import warnings
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -37,8 +38,8 @@ def lines_in(text: str | Iterable[str]) -> list[Line]:
     given = [text] if isinstance(text, str) else [*text] if isinstance(text, Iterable) else [None]
     if not given or not all(isinstance(each, str) for each in given):
         raise ValueError(f'lines are a text, such as "H = np.tanh(X @ W)\\nL = np.sum((H - y)**2)"; got {text!r}')
-    text = "\n".join(map(str, given))
-    rows = text.splitlines()
+    text = textwrap.dedent("\n".join(map(str, given)))
+    rows = re.split("\r\n|\r|\n", text)  # as Python does
     if len(rows) > MOST_LINES or any(len(row) > LONGEST_LINE for row in rows):
         raise ValueError(f"a program has at most {MOST_LINES} lines of at most {LONGEST_LINE} characters")
     try:
