@@ -395,7 +395,26 @@ def test_whatever_is_typed_is_derived_or_refused_in_words():
     """Random programs with a few characters or words put in or taken out."""
     rng, derived_ones = np.random.default_rng(0), 0
     words = [*"()[]{}.,:;=+-*/@%&|~<>!'\"\\ \n\t#0129ejxwvT_\r\x0c\u2028\0µ²\ud800"]
-    words += "np. [None] .sum() axis= len( lambda for if ... 1e999 [-1] 'ij,jk->ik' not yield f'' w0 v0 (w0)".split()
+    words += [
+        "np.",
+        "[None]",
+        ".sum()",
+        "axis=",
+        "len(",
+        "lambda",
+        "for",
+        "if",
+        "...",
+        "1e999",
+        "[-1]",
+        "'ij,jk->ik'",
+        "not",
+        "yield",
+        "f''",
+        "w0",
+        "v0",
+        "(w0)",
+    ]
     for seed in range(count(10_000, 50)):
         program = RandomProgram(seed)
         text = "\n".join(f"{name} = {code}" for name, code in program.lines)

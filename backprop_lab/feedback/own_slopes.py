@@ -78,14 +78,16 @@ class Slopes:
         """Along which moves a gradient is off by more than doubt and rounding."""
         along, slopes = self.along(gradient), self.slopes
         near = self.doubt + AGREES * np.maximum(np.abs(along), np.abs(slopes)) + self.rounding(gradient)
-        return (np.abs(along - slopes) > near) & ~np.array([each.corner for each in self.found], bool)
+        is_wrong: Array = (np.abs(along - slopes) > near) & ~np.array([each.corner for each in self.found], bool)
+        return is_wrong
 
     def untold(self, gradient: Array) -> Array:
         """Of which numbers it cannot be told whether they are right, where no move shows that one is wrong."""
         along, rounding, doubt = self.along(gradient), self.rounding(gradient), self.doubt
         off = np.abs(along - self.slopes)
         is_right = off + doubt <= AGREES * np.abs(along) + rounding
-        return ~(is_right | ((off <= doubt + rounding) & (doubt <= LEAST * self.largest)))
+        is_untold: Array = ~(is_right | ((off <= doubt + rounding) & (doubt <= LEAST * self.largest)))
+        return is_untold
 
     def most_off(self, gradient: Array) -> float:
         """By how much a number may be off, if no direction shows it."""
