@@ -377,6 +377,13 @@ def test_in_more_than_ten_thousand_numbers_no_rare_patterns_are_looked_for():
         assert seen("dW1", answer, t).split("\n")[0] == pattern
 
 
+def test_a_number_added_to_each_is_told_where_it_is_more_than_a_millionth_of_the_largest(example):
+    largest = np.zeros_like(example["dW1"])
+    largest[0, 0] = 1.0
+    for right, more, is_told in ((1e-5 * largest, 1e-4, True), (1e6 * largest, 1.0, False), (1e6 * largest, 2.0, True)):
+        assert ("moved: " in seen("dW1", right + more, example.showing({"dW1": right}))) == is_told
+
+
 def test_slips_further_up_are_not_looked_for_in_a_step_of_more_numbers_than_anybody_waits_for(example, monkeypatch):
     numbers = sum(np.size(step.value) for step in example.steps)
     wrong = plant(example, MISTAKES["gradient-for-weights"], "dH1")["dW1"]

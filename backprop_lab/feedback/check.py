@@ -117,7 +117,7 @@ def check(
     try:
         return _feedback(_explaining(name, answer, trace, mistakes, digits))
     except NoAnswerError as nothing:
-        return _told(nothing)
+        return _without_answer(nothing)
 
 
 @raising_nothing
@@ -163,12 +163,12 @@ def _try(name: str, function: Any, trace: Trace, mistakes: Mapping[str, Mistake]
         own_way = name not in trace.given and bool(asked & set(trace.names) - {*trace.step(name).operands})
         return replace(_explaining(name, answer, trace, mistakes), own_way=own_way, warned=warned, function=function)
     except NoAnswerError as nothing:
-        told = _told(nothing)
+        feedback = _without_answer(nothing)
         if nothing.otherwise is not None:
             otherwise = check(name, nothing.otherwise, trace, mistakes)
             if {*otherwise.cause} & {*mistakes}:
-                return replace(told, cause=told.cause + otherwise.cause, message=f"{told} {otherwise}")
-        return told
+                return replace(feedback, cause=feedback.cause + otherwise.cause, message=f"{feedback} {otherwise}")
+        return feedback
 
 
 def _explaining(
@@ -178,8 +178,8 @@ def _explaining(
     if name not in trace:
         raise NoAnswerError(("name",), _no_such_name(name, trace))
     if digits is not None and not (isinstance(digits, int) and 1 <= digits <= 15):
-        said = f"digits is how many significant digits were copied, from 1 to 15; got {shown(digits)}."
-        raise NoAnswerError(("name",), said)
+        wanted = f"digits is how many significant digits were copied, from 1 to 15; got {shown(digits)}."
+        raise NoAnswerError(("name",), wanted)
     compared = compare(name, answer, trace, digits)
     if np.iscomplexobj(compared.answer) and not np.iscomplexobj(compared.right):
         raise NoAnswerError(("complex",), f"Your {name} has complex numbers in it, but {name} is real.")
@@ -194,7 +194,7 @@ def _misused(message: str) -> Feedback:
     return Feedback(False, ("name",), message)
 
 
-def _told(nothing: NoAnswerError) -> Feedback:
+def _without_answer(nothing: NoAnswerError) -> Feedback:
     return Feedback(False, nothing.cause, str(nothing), nothing.where)
 
 
@@ -267,11 +267,11 @@ def _misshapen(looked: Explaining, others: Sequence[Explaining]) -> Feedback:
 def _in_one(explained: list[Explanation]) -> str:
     """Explanations of one kind in a sentence: all of them where several mistakes give the same, otherwise the first."""
     first = explained[0]
-    said = dict.fromkeys(each.sentence for each in explained)
+    sentences = dict.fromkeys(each.sentence for each in explained)
     if first.kind == "further-up":
-        return f"It would follow from a slip further up: {'; or '.join(said)}."
+        return f"It would follow from a slip further up: {'; or '.join(sentences)}."
     if first.kind == "mistake":
-        return f"This looks like {'; or like '.join(said)}."
+        return f"This looks like {'; or like '.join(sentences)}."
     start = {"slip": "This looks like ", "two": "This looks like two mistakes: ", "pattern": ""}[first.kind]
     return f"{start}{first.sentence}{'' if first.kind == 'pattern' else '.'}"
 
@@ -280,8 +280,8 @@ def _diverged(compared: Comparison) -> Feedback:
     """What can be said where the trace itself holds inf or nan: whether the answer is the same, and where it began."""
     name, values = compared.name, compared.trace
     first = next(each for each in values if not np.isfinite(values[each]).all())
-    found = "nan" if np.isnan(values[first]).any() else "inf"
-    began = f"{first} is the first value with {found} in it."
+    kind = "nan" if np.isnan(values[first]).any() else "inf"
+    began = f"{first} is the first value with {kind} in it."
     if compared.is_right:
         return Feedback(True, (), f"{name} is the same here, but no longer finite: {began}")
     message = (

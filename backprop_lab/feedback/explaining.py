@@ -123,10 +123,11 @@ class Explaining:
         if not self.compared.fits and self.compared.answer.ndim == 1:
             shapes += [self.compared.answer[None], self.compared.answer[:, None]]
         for shaped in shapes:
-            found = [(m, line) for m in self.mistakes.values() if (line := self._line_that_gives(m, shaped))]
-            if found:
+            of_mistakes = [(m, line) for m in self.mistakes.values() if (line := self._line_that_gives(m, shaped))]
+            if of_mistakes:
                 return [
-                    Explanation("mistake", (m.name,), m.resemblance(self.trace, self.name, line)) for m, line in found
+                    Explanation("mistake", (m.name,), m.resemblance(self.trace, self.name, line))
+                    for m, line in of_mistakes
                 ]
         return []
 
@@ -176,25 +177,25 @@ class Explaining:
         """Every line that is one slip away from the right one and runs here, with its value."""
         if not self._is_small or self.name in self.trace.given:
             return []
-        found, scope = [], {**NAMESPACE, **self.trace}
+        near, scope = [], {**NAMESPACE, **self.trace}
         for slip in likely_slips(self.trace, self.name, self.function):
             with suppress(Exception):  # most of them do not run
                 value = np.asarray(eval(slip.code, scope))
                 if np.shape(value) == self.compared.answer.shape:
-                    found.append((slip, value))
-        return found
+                    near.append((slip, value))
+        return near
 
     def _slips(self, **factors: float) -> list[Explanation]:
         """Those of them that give this answer, or do so times one of the factors."""
-        found = []
+        explanations = []
         for slip, wrong in self._near_lines if self._is_telling else ():
             for times, factor in (factors or {"": 1.0}).items():
                 if self._is_it(slip.line, wrong, self.compared.answer, factor) and self._holds(slip.line, factor):
                     also = f"; and {self._all} {times}" if times else ""
                     key = ("slip", slip.line, times) if times else ("slip", slip.line)
                     kind = "two" if times else "slip"
-                    found.append(Explanation(kind, key, f"`{slip.line}`: {slip.words}{also}", slip.line))
-        return found
+                    explanations.append(Explanation(kind, key, f"`{slip.line}`: {slip.words}{also}", slip.line))
+        return explanations
 
     @cached_property
     def _elsewhere(self) -> tuple[Trace, Array] | None:
@@ -229,7 +230,7 @@ class Explaining:
 
     def _two(self) -> list[Explanation]:
         """Every mistake that times a factor gives this answer, or else the slips that do."""
-        found = []
+        explanations = []
         factors = {times: factor for times, factor in common_factors(self.trace).items() if factor != 1}
         if self._is_new:  # leaving the rate out and dividing the step by it are one mistake
             factors = {times: factor for times, factor in factors.items() if "rate" not in times}
@@ -238,8 +239,8 @@ class Explaining:
                 for times, factor in factors.items():
                     if self._is_it(line, wrong, self.compared.answer, factor):
                         sentence = f"{mistake.resemblance(self.trace, self.name, line)}; and {self._all} {times}"
-                        found.append(Explanation("two", (mistake.name, times), sentence))
-        return found or self._slips(**factors)
+                        explanations.append(Explanation("two", (mistake.name, times), sentence))
+        return explanations or self._slips(**factors)
 
     def bears_out(self, explanation: Explanation) -> bool:
         """Whether the same function's answer to this problem, right or wrong, agrees with an explanation of another."""
@@ -273,7 +274,7 @@ class Explaining:
         if in_vain or is_large or self.name not in names:
             return []
         before, terms = names[: names.index(self.name)], terms_in(self.trace)[self.name].terms
-        found = []
+        explanations = []
         for mistake in self.mistakes.values():
             for place in mistake.possible_at(self.trace):
                 if place in before:
@@ -281,5 +282,5 @@ class Explaining:
                     gives = self.compared.gives(wrong, terms, self.compared.answer)
                     if gives and not self.compared.does_no_harm(wrong):
                         sentence = f"{place} looks like {mistake.resemblance(self.trace, place)}"
-                        found.append(Explanation("further-up", (mistake.name,), sentence))
-        return found
+                        explanations.append(Explanation("further-up", (mistake.name,), sentence))
+        return explanations

@@ -191,16 +191,16 @@ def _met(warning: str) -> str:
 
 def _in_plain_words(error: BaseException) -> tuple[str, str]:
     """What an error says, in one line and without NumPy's terms where a beginner meets it often; and in short."""
-    said = reason(error)
-    if sizes := _misfit(said):
+    words = reason(error)
+    if sizes := _misfit(words):
         return (
             "in a product @ the first matrix needs as many columns as the second has rows, "
             f"and here the first has {sizes[0]} and the second {sizes[1]}"
         ), ""
-    if shapes := BROADCAST_MISFIT.search(said):
+    if shapes := BROADCAST_MISFIT.search(words):
         one, other = (shape.replace(",", ", ").replace(", )", ",)") for shape in shapes.groups())
         return f"`*`, `+` and `-` go cell by cell, and {one} and {other} do not fit", ""
-    if outside := OUTSIDE.search(said):
+    if outside := OUTSIDE.search(words):
         index, axis, size = outside.groups()
         line = {"0": "row", "1": "column"}.get(axis, "place")
         there_are = f"is 1 {line}, number 0" if size == "1" else f"are {size} {line}s, counted from 0"
@@ -208,13 +208,13 @@ def _in_plain_words(error: BaseException) -> tuple[str, str]:
             f"there {there_are}, and none has the number {index}. Take sizes from the values themselves, as in "
             "`X.shape[0]` or `len(X)`: another problem has others"
         ), "a size"
-    return next(((words, part) for part, words in PLAIN_WORDS.items() if part in said), (said, ""))
+    return next(((plain, part) for part, plain in PLAIN_WORDS.items() if part in words), (words, ""))
 
 
-def _misfit(said: str) -> tuple[str, str] | None:
+def _misfit(words: str) -> tuple[str, str] | None:
     """The columns of the first and the rows of the second matrix in a product that NumPy refuses."""
-    found = next(filter(None, (misfit.search(said) for misfit in PRODUCT_MISFITS)), None)
-    return (found["columns"], found["rows"]) if found else None
+    sizes = next(filter(None, (misfit.search(words) for misfit in PRODUCT_MISFITS)), None)
+    return (sizes["columns"], sizes["rows"]) if sizes else None
 
 
 def _reason(error: BaseException) -> Any:

@@ -299,13 +299,13 @@ def _of_another_shape(seen: Compared) -> Iterator[Pattern]:
     if answer.shape == right.T.shape and right.ndim == 2 and seen.same(right.T):
         yield Pattern("transposed", f"It is {seen.name} transposed.")
     axes = {"rows": 0, "columns": 1, "numbers": None} if right.ndim == 2 else {"numbers": None}
-    found = [
+    reductions = [
         (f"{what} of", along, np.asarray(how(right, axis=axis, keepdims=keep)))
         for (along, axis), (what, how), keep in product(axes.items(), REDUCTIONS.items(), (True, False))
     ]
     for times, factor in ({"": 1.0} | common_factors(seen.trace)).items():
         also = f", {times}" if times else ""
-        for what, along, reduced in found:
+        for what, along, reduced in reductions:
             if reduced.shape == answer.shape and _is_close(answer, factor * reduced):
                 yield Pattern(f"{what} {along}{also}", f"It is the {what} the {along} that it should have{also}.")
 
