@@ -1010,6 +1010,14 @@ _ALL = (
         },
     ),
     Mistake(
+        name="penalty-factor-in-loss",
+        title="Factor of the penalty in the loss",
+        resembles="{line}: the penalty R is added as it is, and here with another factor",
+        cause="Many courses write c / 2, or the factor is put where the penalty is added and where it is computed.",
+        symptom="The loss is not the one of its gradient, which has the right penalty.",
+        lines={(L2, "L"): ("{R} / 2", "2 * {R}")},
+    ),
+    Mistake(
         name="penalty-on-biases",
         title="Penalty on the biases too",
         resembles="{line}: the biases are in the penalty, which is for weights",
@@ -1426,6 +1434,7 @@ INVISIBLE_TO_GRADIENT_CHECK = (
     "root-of-the-loss",
     "lr-on-the-weights",
     "penalty-not-in-loss",
+    "penalty-factor-in-loss",
     "velocity-forgotten",
     "velocity-sign",
     "velocity-mixed",
