@@ -18,7 +18,21 @@ from own_parts import BinaryCrossEntropy as OwnBinaryCrossEntropy
 from problems import varied_problem, whole_problem
 
 import backprop_lab
-from backprop_lab import MISTAKES, Network, Problem, Tanh, check, drill, plant, random_problem, trace, worked_example
+from backprop_lab import (
+    L2,
+    MISTAKES,
+    Adam,
+    Momentum,
+    Network,
+    Problem,
+    Tanh,
+    check,
+    drill,
+    plant,
+    random_problem,
+    trace,
+    worked_example,
+)
 from backprop_lab.feedback import explaining
 from backprop_lab.feedback.check import Feedback, check_function
 from backprop_lab.feedback.patterns import common_factors, seen_in
@@ -467,3 +481,53 @@ def test_feedback_is_a_truth_value_a_sentence_and_in_a_notebook_a_box_in_which_n
         assert f"<b>{heading}</b> {feedback}</div>" in feedback._repr_html_()
     html = Feedback(False, ("value",), '"&<script> write `a < b` now')._repr_html_()
     assert html.endswith("</b> &quot;&amp;&lt;script&gt; write <code>a &lt; b</code> now</div>")
+
+
+def test_a_homework_with_a_penalty_momentum_and_adam_is_told_the_truth_as_a_student_writes_it():
+    """In plain NumPy, line by line, with nothing of ours but the numbers to start from."""
+    reg, lr, mu, b1, b2 = 0.1, 0.05, 0.9, 0.9, 0.999
+    p = random_problem(4, samples=5, inputs=3, outputs=2, lr=lr, penalty=L2(reg))
+    X, y, W1, W2 = p.X, p.y, p.parameters["W1"], p.parameters["W2"]
+    hidden = np.maximum(0, X @ W1)
+    scores = hidden @ W2
+    dscores = 2 * (scores - y)
+    data_loss, penalty = np.sum((scores - y) ** 2), np.sum(W1 * W1) + np.sum(W2 * W2)
+    grad1 = X.T @ ((dscores @ W2.T) * (hidden > 0))
+    t = trace(p)
+    told = {
+        "L": [data_loss + reg * penalty, data_loss, data_loss + 2 * reg * penalty, data_loss + 0.5 * reg * penalty],
+        "dW1": [grad1 + 2 * reg * W1, grad1, grad1 + 4 * reg * W1, grad1 + reg * W1],
+    }
+    causes = {"L": ["", "penalty-not-in-loss", "penalty-factor-in-loss", "penalty-factor-in-loss"],
+              "dW1": ["", "penalty-not-in-gradient", "penalty-factor", "penalty-factor"]}  # fmt: skip
+    for name, answers in told.items():
+        for answer, cause in zip(answers, causes[name], strict=True):
+            feedback = check(name, answer, t)
+            assert (feedback.ok, " ".join(feedback.cause)) == (not cause, cause), (name, str(feedback))
+
+    plain = random_problem(4, samples=5, inputs=3, outputs=2, lr=lr)
+    first = trace(plain.evolve(optimizer=Momentum(mu)))
+    second = trace(first.next_problem())
+    v, g, W = first["dW1"], second["dW1"], second["W1"]  # the velocity after the first step
+    right = mu * v + g
+    of_momentum = {
+        "vW1_new": {"": right, "velocity-forgotten": g, "velocity-sign": mu * v - g,
+                    "velocity-mixed": mu * v + (1 - mu) * g},
+        "W1_new": {"": W - lr * right, "memory-unused": W - lr * g, "plus-for-minus": W + lr * right,
+                   "memory-of-before": W - lr * v},
+    }  # fmt: skip
+    adam = trace(plain.evolve(optimizer=Adam(b1, b2)))
+    g, W = adam["dW1"], adam["W1"]
+    m, s = (1 - b1) * g, (1 - b2) * g * g
+    of_adam = {
+        "W1_new": {"": W - lr * (m / (1 - b1)) / (np.sqrt(s / (1 - b2)) + 1e-8),
+                   "adam-not-corrected": W - lr * m / (np.sqrt(s) + 1e-8),
+                   "adam-square-forgotten": W - lr * g / (g * g + 1e-8)},
+        "vW1_new": {"": s, "adam-square-forgotten": (1 - b2) * g},
+        "mW1_new": {"": m},
+    }  # fmt: skip
+    for step, homework in ((second, of_momentum), (adam, of_adam)):
+        for name, answers in homework.items():
+            for cause, answer in answers.items():
+                feedback = check(name, answer, step)
+                assert (feedback.ok, " ".join(feedback.cause)) == (not cause, cause), (name, str(feedback))

@@ -162,7 +162,8 @@ in made(GELU(), **OBLONG)
 in whole(Momentum(decay=0.2)), where N is 5, H 4 and D 2
   dW1: penalty-not-in-gradient = np.dot(X.T, dY1) | penalty-factor = dW1 - 0.3 * W1
   db1: penalty-on-biases = db1 + 0.6 * b1
-  L: penalty-not-in-loss = L - R | half-of-the-answers = -np.log(P[y == 1]).sum() / y.size + R
+  L: penalty-not-in-loss = L - R | penalty-factor-in-loss = L - R / 2
+  L: half-of-the-answers = -np.log(P[y == 1]).sum() / y.size + R
   dy_pred: half-of-the-answers = np.where(y == 1, P - 1, 0) / 5 | scores-for-probabilities = (y_pred - y) / 5
   dy_pred: sigmoid-slope-once-more = (P - y) / 5 * (P - P * P)
   dH1: dropout-forgotten-backward = dD1 | dropout-not-scaled = np.where(mask1, dD1, 0)

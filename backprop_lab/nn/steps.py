@@ -305,7 +305,7 @@ def _penalty_line(penalty: Penalty, penalised: Sequence[str], parameters: Sequen
         sizes = [formulas["size"].format_map(penalty.own_numbers() | {"p": name}) for name in names]
         return f"({' + '.join(map(as_term, sizes))})" if len(sizes) > 1 else sizes[0]
 
-    names = {"sizes": added(penalised), "all_sizes": added(parameters)} | penalty.own_numbers()
+    names = {"R": "R", "sizes": added(penalised), "all_sizes": added(parameters)} | penalty.own_numbers()
     return _line("loss", penalty, "R", formulas["R"], "R", names)
 
 

@@ -6,9 +6,17 @@ A line that is not in the table, such as one from a layer of your own, gets a pl
 import re
 from typing import NamedTuple
 
-from backprop_lab.nn.layers import Linear, ReLU, Sigmoid, Tanh
-from backprop_lab.nn.losses import HalfSquaredError, MeanSquaredError, SoftmaxCrossEntropy, SumSquaredError
-from backprop_lab.nn.optimizers import GradientDescent
+from backprop_lab.nn.layers import GELU, BatchNorm, Dropout, LayerNorm, LeakyReLU, Linear, ReLU, Sigmoid, Tanh
+from backprop_lab.nn.losses import (
+    BinaryCrossEntropy,
+    HalfSquaredError,
+    MeanSquaredError,
+    SigmoidCrossEntropy,
+    SoftmaxCrossEntropy,
+    SumSquaredError,
+)
+from backprop_lab.nn.optimizers import DECAY, Adam, GradientDescent, Momentum, Nesterov
+from backprop_lab.nn.penalties import L2
 from backprop_lab.nn.steps import Step
 
 
@@ -20,7 +28,7 @@ class Explanation(NamedTuple):
     sentence: str
 
 
-EXPLANATIONS = {
+EXPLANATIONS: dict[str | tuple[str, str], Explanation] = {  # by the line, or where several parts have it, by result too
     Linear.formulas["Y"]: Explanation(
         r"{Y} = {X}\,{W} + {b}",
         "Weighted sums",
@@ -82,6 +90,119 @@ EXPLANATIONS = {
         "The gradient is scaled by the slope of the sigmoid, which is at most 1/4 and approaches 0 where {Y} is near 0 "
         "or 1.",
     ),
+    LeakyReLU.formulas["Y"]: Explanation(
+        r"{Y} = \max({X},\,{slope}\,{X})",
+        "Leaky ReLU",
+        "A positive number passes through unchanged; a negative one is made smaller, but the unit is never quite off.",
+    ),
+    LeakyReLU.formulas["dX"]: Explanation(
+        r"{dX} = {dY} \odot [{Y} > 0] + {slope}\,{dY} \odot [{Y} \leq 0]",
+        "Back through the leaky ReLU",
+        "Where {X} was positive, the gradient passes through unchanged; elsewhere a part of {slope} of it does.",
+    ),
+    GELU.formulas["T"]: Explanation(
+        r"{T} = \tanh(\sqrt{{2 / \pi}}\,({X} + 0.044715\,{X}^3))",
+        "How far to let through",
+        "Twice the chance that a standard normal number is below {X}, less 1, or nearly so.",
+    ),
+    GELU.formulas["Y"]: Explanation(
+        r"{Y} = \frac{{1}}{{2}}\,{X} \odot (1 + {T})",
+        "GELU",
+        "Large positive numbers pass through, large negative ones become 0, and in between it goes over smoothly.",
+    ),
+    GELU.formulas["dX"]: Explanation(
+        r"{dX} = {dY} \odot (\frac{{1}}{{2}}(1 + {T}) + \frac{{1}}{{2}}{X} \odot (1 - {T}^2) \odot \sqrt{{2 / \pi}}\,"
+        r"(1 + 0.134145\,{X}^2))",
+        "Back through the GELU",
+        "{X} stands in both factors, so the slope has two parts: one with {T} as it is, one with the slope of {T}.",
+    ),
+    Dropout.formulas["Y"]: Explanation(
+        r"{Y} = \frac{{{X} \odot {mask}}}{{1 - {p}}}",
+        "Dropout",
+        "The mask sets some numbers to 0, others in each step; the rest is divided by the share that stays.",
+    ),
+    Dropout.formulas["dX"]: Explanation(
+        r"{dX} = \frac{{{dY} \odot {mask}}}{{1 - {p}}}",
+        "Back through the dropout",
+        "What was kept gets its gradient, divided in the same way; what was dropped had no effect, so it gets 0.",
+    ),
+    BatchNorm.formulas["mu"]: Explanation(
+        r"{mu} = \frac{{1}}{{N}} \sum_n {X}[n]",
+        "Mean of each unit over the batch",
+        "Each column of {X} is added up and divided by the number of samples.",
+    ),
+    LayerNorm.formulas["mu"]: Explanation(
+        r"{mu}[n] = \frac{{1}}{{H}} \sum_h {X}[n, h]",
+        "Mean of each sample over its units",
+        "Each row of {X} is added up and divided by the number of units.",
+    ),
+    BatchNorm.formulas["var"]: Explanation(
+        r"{var} = \frac{{1}}{{N}} \sum_n ({X}[n] - {mu})^2",
+        "Variance of each unit over the batch",
+        "The mean of the squared distances from the mean, for each column.",
+    ),
+    LayerNorm.formulas["var"]: Explanation(
+        r"{var}[n] = \frac{{1}}{{H}} \sum_h ({X}[n, h] - {mu}[n])^2",
+        "Variance of each sample over its units",
+        "The mean of the squared distances from the mean, for each row.",
+    ),
+    BatchNorm.formulas["Xhat"]: Explanation(
+        r"{Xhat} = \frac{{{X} - {mu}}}{{\sqrt{{{var} + {eps}}}}}",
+        "Normalised",
+        "What is left has the mean 0 and nearly the spread 1; the {eps} keeps it from a division by 0.",
+    ),
+    BatchNorm.formulas["Y"]: Explanation(
+        r"{Y} = {gamma} \odot {Xhat} + {beta}",
+        "Scaled and shifted",
+        "{gamma} and {beta} have a number for each unit, and are learned: so it can have any mean and spread again.",
+    ),
+    BatchNorm.formulas["dXhat"]: Explanation(
+        r"{dXhat} = {dY} \odot {gamma}",
+        "Gradient for {Xhat}",
+        "Each number of {Xhat} was multiplied by the {gamma} of its unit, so its gradient is, too.",
+    ),
+    BatchNorm.formulas["dvar"]: Explanation(
+        r"{dvar} = -\frac{{1}}{{2}} ({var} + {eps})^{{-3/2}} \sum_n {dXhat}[n] \odot ({X}[n] - {mu})",
+        "Gradient for {var}",
+        "A larger variance makes all of its column smaller, so what each number of it does to the loss is added up.",
+    ),
+    LayerNorm.formulas["dvar"]: Explanation(
+        r"{dvar}[n] = -\frac{{1}}{{2}} ({var}[n] + {eps})^{{-3/2}} \sum_h {dXhat}[n, h] \odot ({X}[n, h] - {mu}[n])",
+        "Gradient for {var}",
+        "A larger variance makes all of its row smaller, so what each number of it does to the loss is added up.",
+    ),
+    BatchNorm.formulas["dmu"]: Explanation(
+        r"{dmu} = -\frac{{1}}{{\sqrt{{{var} + {eps}}}}} \sum_n {dXhat}[n]",
+        "Gradient for {mu}",
+        "A larger mean shifts all of its column down. Through the variance it has no effect: there, the shifts cancel.",
+    ),
+    LayerNorm.formulas["dmu"]: Explanation(
+        r"{dmu}[n] = -\frac{{1}}{{\sqrt{{{var}[n] + {eps}}}}} \sum_h {dXhat}[n, h]",
+        "Gradient for {mu}",
+        "A larger mean shifts all of its row down. Through the variance it has no effect: there, the shifts cancel.",
+    ),
+    BatchNorm.formulas["dX"]: Explanation(
+        r"{dX} = \frac{{{dXhat}}}{{\sqrt{{{var} + {eps}}}}} + \frac{{2}}{{N}}\,{dvar} \odot ({X} - {mu}) "
+        r"+ \frac{{1}}{{N}}\,{dmu}",
+        "Gradient for {X}, along three paths",
+        "Each number of {X} counts in its own place, in the variance and in the mean of its column: all three add up.",
+    ),
+    LayerNorm.formulas["dX"]: Explanation(
+        r"{dX} = \frac{{{dXhat}}}{{\sqrt{{{var} + {eps}}}}} + \frac{{2}}{{H}}\,{dvar} \odot ({X} - {mu}) "
+        r"+ \frac{{1}}{{H}}\,{dmu}",
+        "Gradient for {X}, along three paths",
+        "Each number of {X} counts in its own place, in the variance and in the mean of its row: all three add up.",
+    ),
+    BatchNorm.formulas["dgamma"]: Explanation(
+        r"{dgamma} = \sum_n {dY}[n] \odot {Xhat}[n]",
+        "Gradient for {gamma}",
+        "A scale's gradient is what it scales times the gradient of what comes out, added up over the samples.",
+    ),
+    ("dbeta", BatchNorm.formulas["dbeta"]): Explanation(
+        r"{dbeta} = \sum_n {dY}[n]",
+        "Gradient for {beta}",
+        "It shifts its unit by the same amount for every sample, so its gradient is the column sum of {dY}.",
+    ),
     SumSquaredError.formulas["L"]: Explanation(
         r"{L} = \sum_{{n,k}} ({y_pred} - {y})^2",
         "Loss",
@@ -140,6 +261,99 @@ EXPLANATIONS = {
         "As a score grows, the loss grows at a rate of its probability less its target, divided by the number of "
         "samples.",
     ),
+    BinaryCrossEntropy.formulas["logP"]: Explanation(
+        r"{logP} = \log {y_pred}",
+        "Logarithms of the probabilities of a yes",
+        "Near 0 where the network is sure of a yes, and far below where it is sure of a no.",
+    ),
+    BinaryCrossEntropy.formulas["logQ"]: Explanation(
+        r"{logQ} = \log (1 - {y_pred})",
+        "Logarithms of the probabilities of a no",
+        "Near 0 where the network is sure of a no, and far below where it is sure of a yes.",
+    ),
+    BinaryCrossEntropy.formulas["L"]: Explanation(
+        r"{L} = -\frac{{1}}{{NK}} \sum_{{n,k}} ({y}\,{logP} + (1 - {y})\,{logQ})",
+        "Loss",
+        "How surprising are the right answers? Take minus the logarithm of the probability of each, and the mean.",
+    ),
+    BinaryCrossEntropy.formulas["dy_pred"]: Explanation(
+        r"{dy_pred} = \frac{{1}}{{NK}}\,\frac{{{y_pred} - {y}}}{{{y_pred} \odot (1 - {y_pred})}}",
+        "Gradient of the loss",
+        "As a probability grows, the loss falls where the answer is yes and grows where it is no.",
+    ),
+    SigmoidCrossEntropy.formulas["P"]: Explanation(
+        r"{P} = \frac{{1}}{{1 + e^{{-{y_pred}}}}}",
+        "Probabilities, by the sigmoid",
+        "Every score becomes the probability of a yes: 0 stands for one half.",
+    ),
+    SigmoidCrossEntropy.formulas["logP"]: Explanation(
+        r"{logP} = -\log (e^0 + e^{{-{y_pred}}})",
+        "Logarithms of the probabilities of a yes",
+        "They are made from the scores, not from P, which may have been rounded to 0, and 0 has no logarithm.",
+    ),
+    SigmoidCrossEntropy.formulas["logQ"]: Explanation(
+        r"{logQ} = -\log (e^0 + e^{{{y_pred}}})",
+        "Logarithms of the probabilities of a no",
+        "A no has the probability 1 − P; its logarithm, too, is made from the scores.",
+    ),
+    SigmoidCrossEntropy.formulas["dy_pred"]: Explanation(
+        r"{dy_pred} = \frac{{1}}{{NK}}\,({P} - {y})",
+        "Gradient of the loss",
+        "As a score grows, the loss grows at a rate of its probability less its target, divided by how many there are.",
+    ),
+    L2.formulas["R"]: Explanation(
+        r"{R} = {c} \sum w^2",
+        "Penalty",
+        "The squares of all weights are added up: large weights cost something. Biases are left out.",
+    ),
+    # What is added to a line, with its sign
+    L2.formulas["dp"]: Explanation(
+        r" + 2 \cdot {c}\,{p}", "", "The penalty adds its own slope, which pulls each weight towards 0."
+    ),
+    "{R}": Explanation(r" + {R}", "", "The penalty is added."),
+    DECAY: Explanation(
+        r" - {lr} \cdot {decay}\,{p}", "", "The decay takes a part of the weights off, beside the step."
+    ),
+    Momentum.formulas["v_new"]: Explanation(
+        r"{v_new} = {beta}\,{v} + {dp}",
+        "Velocity for {p}",
+        "What is left of the velocity of the step before, and the new gradient on top.",
+    ),
+    Momentum.formulas["new"]: Explanation(
+        r"{new} = {p} - {lr}\,{v_new}",
+        "New {p}",
+        "Take a step against the velocity, in which older gradients still count, scaled by the learning rate.",
+    ),
+    Nesterov.formulas["new"]: Explanation(
+        r"{new} = {p} - {lr}\,({dp} + {beta}\,{v_new})",
+        "New {p}",
+        "Take a step as if the same gradient came once more, scaled by the learning rate.",
+    ),
+    Adam.formulas["m_new"]: Explanation(
+        r"{m_new} = {beta1}\,{m} + (1 - {beta1})\,{dp}",
+        "Mean gradient for {p}",
+        "A mean of the gradients so far, in which older ones count less and less.",
+    ),
+    Adam.formulas["v_new"]: Explanation(
+        r"{v_new} = {beta2}\,{v} + (1 - {beta2})\,{dp}^2",
+        "Mean squared gradient for {p}",
+        "A mean of the squares of the gradients so far, which has a longer memory.",
+    ),
+    Adam.formulas["mhat"]: Explanation(
+        r"{mhat} = \frac{{{m_new}}}{{1 - {beta1}^{{{step}}}}}",
+        "Mean gradient, corrected",
+        "The mean began at 0, so at first it is too small by this factor, which comes to 1 as steps go by.",
+    ),
+    Adam.formulas["vhat"]: Explanation(
+        r"{vhat} = \frac{{{v_new}}}{{1 - {beta2}^{{{step}}}}}",
+        "Mean squared gradient, corrected",
+        "The mean began at 0, so at first it is too small by this factor, which comes to 1 as steps go by.",
+    ),
+    Adam.formulas["new"]: Explanation(
+        r"{new} = {p} - \frac{{{lr}\,{mhat}}}{{\sqrt{{{vhat}}} + {eps}}}",
+        "New {p}",
+        "Take a step of about the learning rate for each number, shorter where its gradients were not of one sign.",
+    ),
     GradientDescent.formulas["new"]: Explanation(
         r"{new} = {p} - {lr}\,{dp}",
         "New {p}",
@@ -153,11 +367,14 @@ def explain(step: Step) -> Explanation:
 
     For a planted mistake, the formula is the correct one, with its = crossed out; title and sentence are the mistake's.
     """
-    found = EXPLANATIONS.get(step.template)
+    found = EXPLANATIONS.get((step.result, step.template)) or EXPLANATIONS.get(step.template)
     latex, title, sentence = "", _plain_title(step), ""
     if found is not None and found.latex.startswith(f"{{{step.result}}}"):  # your own may make something else
         latex = found.latex.format_map({field: _in_latex(name) for field, name in step.names.items()})
         title, sentence = found.title.format_map(step.names), found.sentence.format_map(step.names)
+        if (beside := step.beside) and (added := EXPLANATIONS.get(beside.template)):
+            latex += added.latex.format_map({field: _in_latex(name) for field, name in beside.names.items()})
+            sentence += f" {added.sentence}"
     if step.title:
         return Explanation(latex.replace("=", r"\neq", 1), step.title, step.sentence)
     return Explanation(latex, title, sentence)
@@ -169,15 +386,23 @@ def _plain_title(step: Step) -> str:
         return "Loss" if step.result == "L" else f"{step.name}, a step toward the loss"
     if step.phase == "forward":
         return step.kind.__name__ if step.result == "Y" else f"{step.name}, a step toward {step.names['Y']}"
+    if step.phase == "update":
+        return f"New {step.of}" if step.of else f"{step.name}, in the update"
     if step.result == "dy_pred":
         return "Gradient of the loss"
     return f"Gradient for {step.of}" if step.of else f"{step.name}, in the backward pass"
 
 
 def _in_latex(name: str) -> str:
-    """dW1 -> dW_{1}, y_pred -> y_{pred}, W1_new -> W_{1}^{new}, logP -> log P; a number stays as it is."""
+    """dW1 -> dW_{1}, y_pred -> y_{pred}, W1_new -> W_{1}^{new}, logP -> log P; a number stays as it is.
+
+    Greek letters are such, as in dmu1, Xhat1 has a hat, and a word is upright.
+    """
     if not name.isidentifier():
         return name
+    name = re.sub(r"^(d?)(mu|gamma|beta)(?=\d|$)", r"\1\\\2 ", name)
+    name = re.sub(r"^(d?)([A-Za-z])hat", r"\1\\hat{\2}", name)
+    name = re.sub(r"^(d?)(var|mask|step)(?=\d|$)", r"\1\\mathrm{\2}", name)
     name = re.sub(r"^log(?=[A-Z])", r"\\log ", name)
     name = re.sub(r"(\d+)", r"_{\1}", name)
     name = re.sub(r"_new$", r"^{\\mathrm{new}}", name)

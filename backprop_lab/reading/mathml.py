@@ -5,7 +5,8 @@ from functools import lru_cache
 from html import escape
 
 TOKEN = re.compile(r"\\(?:[A-Za-z]+|.)|\d+(?:\.\d+)?|\S")
-SYMBOLS = {r"\top": "⊤", r"\odot": "⊙", r"\sum": "∑", r"\neq": "≠", r"\cdot": "·", r"\sigma": "σ"}
+SYMBOLS = {r"\top": "⊤", r"\odot": "⊙", r"\sum": "∑", r"\neq": "≠", r"\leq": "≤", r"\cdot": "·", r"\sigma": "σ"}
+LETTERS = {r"\pi": "π", r"\mu": "μ", r"\gamma": "γ", r"\beta": "β"}
 SPACES = {r"\,": "0.2em", r"\;": "0.3em"}
 FUNCTIONS = ("max", "tanh", "log", "exp")
 
@@ -41,6 +42,12 @@ def _one(tokens: list[str]) -> str:
         return inside
     if token == r"\frac":
         return f"<mfrac>{_one(tokens)}{_one(tokens)}</mfrac>"
+    if token == r"\sqrt":
+        return f"<msqrt>{_one(tokens)}</msqrt>"
+    if token == r"\hat":
+        return f'<mover accent="true">{_one(tokens)}<mo stretchy="false">^</mo></mover>'
+    if token in LETTERS:
+        return f"<mi>{LETTERS[token]}</mi>"
     if token == r"\mathrm":
         return (
             re.sub(r"</?mi>", "", _one(tokens)).replace("<mrow>", '<mi mathvariant="normal">').replace("mrow>", "mi>")
