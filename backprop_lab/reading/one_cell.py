@@ -230,11 +230,11 @@ class _Writing(Reader):
                 return self._cell(*parts[0])
             case "number":
                 text = typeset(code_of(node))
-                return _Part(
-                    text, text, Binds.ADDED if isinstance(node, ast.BinOp) else Binds.WHOLE, float(self.value(node))
-                )
+                binds = Binds.ADDED if isinstance(node, ast.BinOp) else Binds.WHOLE
+                return _Part(text, text, binds, float(self.value(node)))
             case "count":
-                return _Part(str(self.value(node)), str(self.value(node)), comes_to=float(self.value(node)))
+                count = str(self.value(node))
+                return _Part(count, count, comes_to=float(count))
         if over:
             return self._of_many(op, parts, over)
         one, *others = inside = [self.part(*each) for each in parts]
