@@ -89,6 +89,7 @@ class Diagnosis(Mapping[str, Verdict]):
         return "\n".join([*lines, f"({self.calls:,} calls of your loss)"])
 
 
+@np.errstate(all="ignore")
 def diagnose(loss: Callable[..., Any], parameters: Mapping[str, Any], gradients: Any = None) -> Diagnosis:
     """Whether the gradients of your own loss are right, one verdict a parameter, and what a wrong one looks like.
 

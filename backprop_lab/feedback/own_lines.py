@@ -147,7 +147,7 @@ def _layouts(given: Trace, used: set[str]) -> Iterator[Layout]:
     can_be_labels = y.ndim == 2 and y.shape[1] > 1 and np.isin(y, (0, 1)).all()
     ways = {
         "scores": (False, True)[: 1 + ("P" in given)],
-        "before": (False, True)[: 1 + any(name[-1:].isdigit() or name in ("a", "h") for name in used)],
+        "before": (False, True)[: 1 + ({"a", "h"} <= {name.lower().strip("d0123456789") for name in used})],
         "labels": (False, True)[: 1 + can_be_labels],
         "flat": (False, True),
         "rows_of_outputs": (False, True),
@@ -211,8 +211,8 @@ def _wrong(found: Found, best: Pass, used: set[str]) -> str:
 def _in_their_words(sentence: str, found: Found, best: Pass, used: set[str]) -> str:
     """A sentence with the learner's own names in it; where they have columns for rows, it says so of lines."""
     names, theirs = best.names[0], {}
-    for name in sorted(filter(names.is_sure, used), reverse=True):
-        theirs[names.gradient(name) or names.of(name)] = name
+    for name in sorted(used, reverse=True):
+        theirs[(names.is_sure(name) and names.gradient(name)) or names.of(name)] = name
     theirs |= {each.of: each.name for each in best.found}
     theirs.pop("", None)
     sentence = re.sub(r"[A-Za-z_]\w*", lambda word: theirs.get(word[0], word[0]), sentence)

@@ -49,7 +49,8 @@ class OwnLoss:
             raise ValueError("the parameters are a dictionary by name, such as {'W1': W1, 'b1': b1}")
         self.at = {str(name): _array(name, value) for name, value in parameters.items()}
         self.loss, self.calls, self.expected = loss, 0, 0
-        self._start, self._told = time.monotonic(), 0.0
+        self._start, self._is_told = time.monotonic(), False
+        self._next = self._start + PATIENCE  # when it is said how far it is
         self.how, result = self._way()
         value, given = _read(result)
         self.given = given
@@ -205,17 +206,15 @@ class OwnLoss:
         return float(np.nanmax(found))
 
     def _progress(self) -> None:
-        now = time.monotonic() - self._start
-        if now > PATIENCE and now - self._told > 1:
-            self._told = now
+        if self.expected and time.monotonic() > self._next:
+            self._next, self._is_told = time.monotonic() + 1, True
             sys.stderr.write(f"\rdiagnose: {self.calls:,} of about {self.expected:,} calls of your loss")
 
     def finished(self) -> None:
         """The line of progress ends, if there is one."""
-        if self._told:
-            sys.stderr.write(
-                f"\rdiagnose: {self.calls:,} calls of your loss, in {time.monotonic() - self._start:.0f} s\n"
-            )
+        if self._is_told:
+            seconds = time.monotonic() - self._start
+            sys.stderr.write(f"\rdiagnose: {self.calls:,} calls of your loss, in {seconds:.0f} s\n")
 
 
 def _call(loss: Callable[..., Any], values: dict[str, Any], form: str) -> Any:

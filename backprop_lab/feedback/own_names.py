@@ -26,8 +26,8 @@ A_GRADIENT = re.compile(r"d(?!ata|im|epth|type)\w*|delta\w*|grad\w*|.*_grad|err(
 class Layout:
     """How a learner lays out their arrays: samples in columns, W with a row for each output, flat biases, labels.
 
-    `before` says that a letter such as `a` stands for what enters an activation, and not for what leaves it; `scores`
-    that the last output is meant before the softmax.
+    `before` says that `a` stands for what enters an activation, and `h` for what leaves it; `scores` that the last
+    output is meant before the softmax.
     """
 
     columns: bool = False
@@ -84,7 +84,7 @@ class Names:
             return self._there(f"{'W' if letter[0] == 'w' else 'b'}{number if number > 0 else 1}")
         if number < 0:
             return self._there(self._unnumbered(name, short, predicted))
-        if letter in AFTER and not (self.layout.before and letter in ("a", "h")):
+        if letter in AFTER and not (self.layout.before and letter == "a"):
             return predicted if number == self.last else self.after.get(number, "")
         return self.before.get(number, "") if letter in BEFORE | AFTER else ""
 
@@ -95,7 +95,7 @@ class Names:
         if short in SCORES or (short in ("z", "s") and self.last == 1):
             return self.before[self.last]
         if short in HIDDEN and self.last == 2:
-            return self.before[1] if self.layout.before and short in ("a", "h") else self.after[1]
+            return self.before[1] if self.layout.before and short == "a" else self.after[1]
         return predicted if short in PREDICTED or (short in HIDDEN and self.last == 1) else ""
 
     def _there(self, name: str) -> str:

@@ -20,7 +20,7 @@ from backprop_lab.nn.layers import NUMBERS, Array
 SAME = 1e-8  # relative to the largest number of a value
 
 
-@dataclass
+@dataclass(eq=False)
 class Found:
     """A value that statements have given: which of them, its name, and which value of the step it is, or should be.
 
@@ -63,13 +63,15 @@ class Pass:
         self.known: list[dict[str, Any]] = [{} for _ in names]
         self.before: list[Any] = []  # the values that the last statement has changed
         self.factors, self.since = dict[str, float](), dict[str, list[int]]()
+        self.unknown: dict[str, str] = {}  # what cannot be run, and the name that is missing for it
         self.raw: dict[str, list[Any]] = {}  # as the lines gave it, right or wrong
         self.found: list[Found] = []
         for at, statement in enumerate(statements):
             before = self.since.get(statement.name, []) if statement.goes_on else []
             self.since[statement.name] = [*before, at]
             found = self._run(statement)
-            if found is None and self._is_done(statements[at + 1 :], statement.name):
+            is_there = statement.name in self.known[0]
+            if found is None and is_there and self._is_done(statements[at + 1 :], statement.name):
                 found = self._judged(statement.name)
                 self.since.pop(statement.name, None)
             if found is not None:
@@ -111,7 +113,8 @@ class Pass:
             for known, names in zip(self.known, self.names, strict=True)
         ]
         if missing:
-            sentence = f"what is {missing[0]}? Say it, as in names={{{missing[0]!r}: 'H1'}}, or write it out"
+            self.unknown[name] = what = self.unknown.get(missing[0], missing[0])
+            sentence = f"what is {what}? Say it, as in names={{{what!r}: 'H1'}}, or write it out"
             return self._stopped(name, reads, None, sentence) if of or A_GRADIENT.fullmatch(name) else None
         try:
             values = [statement.run(scope) for scope in scopes]
@@ -162,7 +165,7 @@ class Pass:
             self._put_right(found, entering if found.is_on_the_way else 1.0)
             return found
         of, factor, is_turned = fits[0]
-        is_turned &= not names.layout.is_across(names.trace, of)
+        is_turned = is_turned != names.layout.is_across(names.trace, of) and min(names.trace[of].shape) > 1
         found = Found(lines, name, of, True, values, factor, entering, 1.0, is_turned, names.is_on_the_way(of))
         if found.is_on_the_way and lines[-1] in self.blamed:
             found.mistaken = self.blamed[lines[-1]]

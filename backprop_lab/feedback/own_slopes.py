@@ -67,27 +67,30 @@ class Slopes:
     def along(self, gradient: Array) -> Array:
         """What an array of derivatives comes to along each move."""
         flat = gradient.ravel()
-        return np.stack(self.directions) @ flat if self.directions else flat
+        along: Array = np.stack(self.directions) @ flat if self.directions else flat
+        return along
 
     def rounding(self, gradient: Array) -> Array:
         """How much of that may be the gradient's own rounding."""
         sizes = np.array([np.linalg.norm(each) for each in self.directions]) if self.directions else 1.0
-        return ROUNDINGS * self.eps * float(np.max(np.abs(gradient))) * np.broadcast_to(sizes, len(self.found))
+        rounding: Array = (
+            ROUNDINGS * self.eps * float(np.max(np.abs(gradient))) * np.broadcast_to(sizes, len(self.found))
+        )
+        return rounding
 
     def wrong(self, gradient: Array) -> Array:
         """Along which moves a gradient is off by more than doubt and rounding."""
         along, slopes = self.along(gradient), self.slopes
         near = self.doubt + AGREES * np.maximum(np.abs(along), np.abs(slopes)) + self.rounding(gradient)
-        is_wrong: Array = (np.abs(along - slopes) > near) & ~np.array([each.corner for each in self.found], bool)
-        return is_wrong
+        wrong: Array = (np.abs(along - slopes) > near) & ~np.array([each.corner for each in self.found], bool)
+        return wrong
 
     def untold(self, gradient: Array) -> Array:
         """Of which numbers it cannot be told whether they are right, where no move shows that one is wrong."""
         along, rounding, doubt = self.along(gradient), self.rounding(gradient), self.doubt
         off = np.abs(along - self.slopes)
         is_right = off + doubt <= AGREES * np.abs(along) + rounding
-        is_untold: Array = ~(is_right | ((off <= doubt + rounding) & (doubt <= LEAST * self.largest)))
-        return is_untold
+        return np.asarray(~(is_right | ((off <= doubt + rounding) & (doubt <= LEAST * self.largest))))
 
     def most_off(self, gradient: Array) -> float:
         """By how much a number may be off, if no direction shows it."""

@@ -16,11 +16,9 @@ import numpy as np
 
 FUNCTIONS = {each.__name__: each for each in (len, range, float, int, abs, sum, max, min, round, list, tuple, pow)}
 REFUSED = ("save", "load", "file", "txt", "random", "lib", "test", "memmap", "DataSource", "show_", "set", "ctypes")
-TAKEN = (
-    ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Call, ast.Attribute, ast.Subscript,
-    ast.Slice, ast.Tuple, ast.List, ast.keyword, ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.expr_context,
-    ast.IfExp, ast.Assign, ast.AugAssign,
-)  # fmt: skip
+TAKEN = (ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Call, ast.Attribute,
+    ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.keyword, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
+    ast.expr_context, ast.IfExp, ast.Assign, ast.AugAssign)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,8 @@ def _statements(node: ast.stmt) -> Iterator[Statement]:
                 yield from _written(node, target, ast.Assign([target], value))
         case ast.Assign([ast.Tuple(targets)], ast.Attribute(attr="shape") as value):
             for at, target in enumerate(targets):
-                yield from _written(node, target, ast.Assign([target], ast.Subscript(value, ast.Constant(at))))
+                (part,) = ast.parse(f"{ast.unparse(target)} = {ast.unparse(value)}[{at}]").body
+                yield from _written(node, target, part)
         case ast.Assign([ast.Tuple()], ast.Name()):  # W1, b1 = cache: names that are known
             return
         case ast.Assign([target], _) | ast.AugAssign(target):
@@ -97,7 +96,7 @@ def _of_a_dictionary(node: ast.stmt, value: ast.expr | None) -> Iterator[Stateme
                 yield from _written(node, target, ast.Assign([target], each))
 
 
-def _written(node: ast.stmt, target: ast.expr, statement: ast.Assign | ast.AugAssign) -> Iterator[Statement]:
+def _written(node: ast.stmt, target: ast.expr, statement: ast.stmt) -> Iterator[Statement]:
     """A statement with plain names in it. Raises ValueError for what is not taken."""
     plain: Any = _Plain().visit(statement)
     base = target = plain.targets[0] if isinstance(plain, ast.Assign) else plain.target
@@ -108,7 +107,7 @@ def _written(node: ast.stmt, target: ast.expr, statement: ast.Assign | ast.AugAs
     for part in ast.walk(plain):
         _check(part, node.lineno)
     reads = {part.id for part in ast.walk(plain) if isinstance(part, ast.Name) and part is not base}
-    if isinstance(plain, ast.Assign) and plain.value == base:
+    if isinstance(plain, ast.Assign) and ast.unparse(plain.value) == ast.unparse(target):  # W1 = params["W1"]
         return
     goes_on = isinstance(plain, ast.AugAssign) or target is not base or base.id in reads
     module = ast.fix_missing_locations(ast.Module([plain], []))
