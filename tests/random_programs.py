@@ -35,7 +35,10 @@ SUMS = [
     "0.5 * np.sum(np.sin({0}))", "-np.mean(np.exp(-{0}**2))", "np.sum({0}) ** 2", "np.sum({0} * {0})",
 ]  # fmt: skip
 # What a program may run into by chance.
-MAY_BE_REFUSED = "each number with each|einsum's . is|np.dot with|two axes to swap|turns round all|no slope|be joined|make a matrix|holds nothing"
+MAY_BE_REFUSED = (
+    "each number with each|einsum's . is|np.dot with|two axes to swap|turns round all|no slope|be joined|"
+    "make a matrix|holds nothing"
+)
 
 
 class Analytic:
