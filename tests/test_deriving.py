@@ -346,6 +346,18 @@ def test_what_np_where_has_not_chosen_may_be_infinite():
     np.testing.assert_allclose(values["dw"], [1 + np.exp(-1), 2, 0.5 + np.exp(2), 1e-3])
 
 
+def test_a_probability_of_0_that_is_not_picked_does_no_harm():
+    given = {"X": np.array([[0.0, 1.0], [1.0, 0.0]]), "t": np.array([0, 1])}
+    parameters = {"W": np.array([[-2000.0, 0.0, 0.0], [0.0, -3000.0, 1.0]])}
+    lines = "S = X @ W\nP = np.exp(S) / np.exp(S).sum(axis=1, keepdims=True)\nL = -np.log(P[np.arange(2), t]).sum()"
+    for more in ("", " + np.sum(P**2)"):
+        values = run(codes(derive(lines + more, parameters, given)), parameters | given)
+        assert np.isfinite(values["dW"]).all()
+    lines = "L = -np.log(w[np.arange(2), t]).sum()"
+    values = run(codes(derive(lines, {"w": 2 * np.eye(2)}, {"t": given["t"]})), {"w": 2 * np.eye(2), "t": given["t"]})
+    np.testing.assert_array_equal(values["dw"], -np.eye(2) / 2)
+
+
 def test_cells_that_are_equal_share_the_gradient_of_their_maximum():
     lines = "h = x * w\nm = h.max(axis=1, keepdims=True)\nL = np.sum(m)"
     parameters, data = {"w": np.array([[2.0]])}, {"x": np.array([[1.0, 1.0, 0.0], [0.0, 3.0, 1.0]])}
