@@ -98,12 +98,26 @@ class Backward(Structure):
 
     def _goes_into_scores(self, node: Node, terms: list[Term]) -> bool:
         """Whether the gradient of probabilities, or of their logarithms, is simpler as a part of that of the scores."""
-        power = -1 if self.softmaxes.of(node) else 0
+        power, terms = -1 if self.softmaxes.of(node) else 0, self._unpicked(node, terms)
         others = (each for term in terms for each in term.powers if each is not node)
         is_either = power or self.softmaxes.log(node)
         return bool(is_either) and all(term.powers.get(node, 0) == power for term in terms) and not any(
             each.needs or each.is_gradient for each in others
         )  # fmt: skip
+
+    def _unpicked(self, P: Node, terms: list[Term]) -> list[Term]:
+        """Terms in which P[np.arange(N), y] is P itself: by the masks that stand beside it, only what is picked counts.
+
+        This is for what goes on to the scores, where P cancels. A line with 0 / P in it could be 0 / 0.
+        """
+        found = []
+        for term in terms:
+            for node, power in term.powers.items():
+                of, masks = self.picks.get(node, (None, set()))
+                if of is P and masks <= term.powers.keys():
+                    term = term.times(one(node, power), -1).times(one(P, power))
+            found.append(term)
+        return found
 
     def push(self, node: Node, grad: Grad, is_line: bool = False) -> None:
         """Take the gradient of a node on to what it is made of."""
@@ -115,7 +129,7 @@ class Backward(Structure):
             self._arriving.setdefault(node, []).append(Grad(settled, node, rules))
         elif (found := self.softmaxes.of(node)) is not None:
             P = self.graph.value(node)
-            terms = [term.times(one(P)) for term in self.settled(node, grad)]
+            terms = [term.times(one(P)) for term in self._unpicked(P, self.settled(node, grad))]
             self._into_scores(terms, P, found, (*grad.rules, "softmax"))
         elif (found := self.softmaxes.log(node)) is not None:
             P = self.softmaxes.named.get(found) or (

@@ -52,6 +52,7 @@ class Structure:
     def __init__(self, graph: Graph, wanted: Collection[str]) -> None:
         self.graph = graph
         self.softmaxes = Softmaxes(graph, wanted)
+        self.picks: dict[Node, tuple[Node, set[Node]]] = {}  # what is picked, of what, and by which masks
 
     def push(self, node: Node, grad: Grad) -> None:
         """Take the gradient of a node on to what it is made of."""
@@ -169,12 +170,7 @@ class Structure:
                 for _ in range(axes - 2 if is_row else axes - 1 - k):
                     mask = expanded(graph, mask, len(mask.shape))
                 masks = masks.times(one(mask))
-        terms = []
-        for term in self.settled(node, grad):
-            power = term.powers.get(Y, 0)
-            is_scored = power and self.softmaxes.of(X)  # where it is picked, it is X itself, which will cancel
-            if is_scored:
-                term = term.times(one(Y), -int(power))
-            term = spread(graph, term, node, tuple(taken)).times(masks)
-            terms.append(term.times(one(X), int(power)) if is_scored else term)
+        (spread_Y,) = spread(graph, one(Y), node, tuple(taken)).powers
+        self.picks[spread_Y] = X, {*masks.powers}
+        terms = [spread(graph, term, node, tuple(taken)).times(masks) for term in self.settled(node, grad)]
         self.push(X, grad._replace(terms=terms, full=X, rules=(*grad.rules, "index")))
