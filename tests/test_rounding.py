@@ -14,7 +14,7 @@ large = np.array([[0.1, -0.2], [0.0, 0.4]])  # what is left of numbers of size 8
 A, B = np.abs(a), np.abs(b)
 VALUES = {"a": Terms(a), "b": Terms(b), "large": Terms(large, np.full((2, 2), 8.0)), "x": Terms(np.array([-523.0]))}
 SUMS = """
-a * b; (a - b) ** 2; a ** 3; (a - b) * (a + b); (a - b).mT @ b - b; a.mT @ (a - b); (a - b) / a.size; len(a - b) * a
+a * b; (a - b) ** 2; (a - b) * (a + b); (a - b).mT @ b - b; a.mT @ (a - b); (a - b) / a.size; len(a - b) * a
 (a - b).size * a; (a - b).sum(); (a - b).sum(axis=0, keepdims=True); (a - b).mean(axis=1); (a - b).cumsum(axis=0)
 (a - b).prod(axis=0); (a - b).max(axis=1, keepdims=True); np.sum(a - b, axis=1); np.mean((a - b) ** 2)
 np.add.reduce(a - b, axis=1); np.trace(a - b); np.dot(a - b, b); np.outer(a[0] - b[0], b[1])

@@ -146,7 +146,8 @@ def assert_all_is_of_one_place(lab):
 def assert_a_fresh_board_and_the_call_agree(lab):
     place, losses = lab.stepper.place, lab.stepper.losses
     call, but = map(view_of(lab).state["below"].get, ("call", "but"))
-    board = Board(place.trace, *lab._page["map"], lab._page["ratio"], lab._page["dark"], scales=place.scales)
+    page = (*lab._page["map"], lab._page["ratio"], lab._page["dark"])
+    board = Board(place.trace, *page, scales=place.scales, renewed=place.renewed)
     board.draw(place.trace, place.index, losses, framed=False)
     assert (view_of(lab).picture, view_of(lab).boxes) == (board.png(), board.boxes_on_page())
     if place.custom:

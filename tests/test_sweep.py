@@ -138,10 +138,10 @@ def test_products_of_runs_side_by_side_lie_side_by_side_and_one_with_a_shared_ma
 class Counted(Scale):
     """One that counts how often it has been drawn."""
 
-    drawn = 0
+    redraws = 0
 
     def redrawn(self, rng):
-        Counted.drawn += 1
+        Counted.redraws += 1
         return self
 
 
@@ -149,9 +149,9 @@ def test_a_bad_seed_is_refused_before_anything_is_drawn():
     p = random_problem(0, activation=Counted(a=[[0.5, -2, 1.5, 1]]))
     with pytest.raises(ValueError, match="the seed must be a whole number"):
         sweep([0, None, -1], [0.1], 1, problem=p)
-    assert Counted.drawn == 0
+    assert Counted.redraws == 0
     sweep([0, None], [0.1], 1, problem=p)
-    assert Counted.drawn == 1
+    assert Counted.redraws == 1
 
 
 def test_single_precision_stays():

@@ -219,7 +219,7 @@ def _key_and_value(line: str) -> tuple[str, str]:
     key, colon, value = line.strip().partition(":")
     if not colon:
         raise ValueError(f"{line!r} should be a word, a colon and what belongs to it, such as 'cause: ...'")
-    return key, value.strip()
+    return key, value.removeprefix(" ")
 
 
 MISTAKES = mistakes_in(Path(__file__).with_name("mistakes.txt").read_text(encoding="utf-8"))

@@ -384,7 +384,7 @@ class Dropout(Layer):
         check_number("p", self.p, 1, such_as="0.5")
         check_seed(self.seed)
 
-    def drawn(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    def drawn(self, shape: tuple[int, ...], rng: "np.random.Generator") -> Array:
         """The mask: True where a number stays."""
         return np.asarray(rng.random(shape) >= self.p)
 
@@ -422,7 +422,7 @@ class _Norm(Layer):
 
     outputs = inputs  # and gives
 
-    def redrawn(self, rng: np.random.Generator) -> Self:
+    def redrawn(self, rng: "np.random.Generator") -> Self:
         """The same layer as it starts, whatever the seed: with 1 as each `gamma` and 0 as each `beta`."""
         return self.with_parameters({"gamma": np.ones_like(self.gamma), "beta": np.zeros_like(self.beta)})
 

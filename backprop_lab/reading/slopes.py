@@ -51,7 +51,7 @@ def _slope(trace: Trace, dX: str, dY: str) -> Slope | None:
     line = step.template.format_map(step.names)
     if not _is_cell_by_cell(line, step.operands, dY, step.value.shape):
         return None
-    code = step.template.removeprefix("{dY} * ").format_map({**step.names, "dY": "1"})
+    code = step.template.replace("{dY} * ", "").format_map({**step.names, "dY": "1"})
     if code.startswith("(") and code.find(")") == len(code) - 1:
         code = code[1:-1]
     probe = np.sqrt(np.arange(1.0, step.value.size + 1)).reshape(step.value.shape)
@@ -109,13 +109,14 @@ def but_for_rounding(trace: Trace) -> dict[str, Array]:
     shown = _ROUNDED.get(trace)
     if shown is None:
         numbers = np.abs(np.concatenate([np.ravel(step.value) for step in trace.steps]))
-        least = SMALL * eps_of(numbers) * numbers.max()  # or nan, or infinite
+        eps = eps_of(numbers)
+        least = SMALL * eps * numbers.max()  # or nan, or infinite
         shown = _ROUNDED[trace] = {}
         if least < math.inf and ((numbers < least) & (numbers > 0)).any():  # terms take longer
             for step in trace.steps:
                 size, rounding = np.abs(step.value), ROUNDINGS * eps_of(np.asarray(step.value))
                 squared = "**" in step.code or "square" in step.code  # as is the rounding of what is squared
-                doubt = (rounding**2 if squared else rounding) * terms_in(trace)[step.name].terms
+                doubt = (rounding**2 if squared else rounding) * terms_in(trace, eps)[step.name].terms
                 if (is_rounding := (size > 0) & (size <= doubt)).any():
                     shown[step.name] = np.where(is_rounding, 0.0, step.value)
     return shown
