@@ -16,7 +16,7 @@ from backprop_lab.step.random_problems import fitting
 
 STEPS = 50
 NEAR = 1e-12  # of the largest number of an array
-LR, DECAY, C = 0.02, 0.1, 0.03
+LR, DECAY, C = 0.002, 0.1, 0.03  # a rate at which no run bounces, and its rounding with it
 
 LAYERS = {  # what each of our layers is in PyTorch, of its parameters and what a step has drawn
     "ReLU": lambda X, _: torch.relu(X),
@@ -50,12 +50,15 @@ OPTIMIZERS = {
 
 
 def problem_of(layer: str, loss: str, optimizer: str, decay: float, penalty: float) -> Problem:
-    """A network with a layer of this kind between two Linear; one before a BatchNorm has no bias."""
+    """A network with a layer of this kind between two Linear; one before a BatchNorm has no bias.
+
+    Its numbers are small, so that no probability comes so near to 0 or 1 that PyTorch puts another in its place.
+    """
     rng, kind = np.random.default_rng(0), getattr(ours, layer)
-    first = Linear(rng.standard_normal((4, 5)), *([] if layer == "BatchNorm" else [rng.standard_normal((1, 5))]))
+    first = Linear(rng.standard_normal((4, 5)) / 2, *([] if layer == "BatchNorm" else [rng.standard_normal((1, 5))]))
     rows = [rng.standard_normal((1, 5)) for _ in kind.learnt]
-    made = {"Dropout": lambda: kind(0.5, seed=1), "Linear": lambda: kind(rng.standard_normal((5, 5)), rows[1])}
-    layers = [first, made.get(layer, lambda: kind(*rows))(), Linear(rng.standard_normal((5, 3)), np.zeros((1, 3)))]
+    made = {"Dropout": lambda: kind(0.5, seed=1), "Linear": lambda: kind(rng.standard_normal((5, 5)) / 2, rows[1])}
+    layers = [first, made.get(layer, lambda: kind(*rows))(), Linear(rng.standard_normal((5, 3)) / 2, np.zeros((1, 3)))]
     of = getattr(ours, loss)()
     drawn = random_problem(2, 6, 4, (5,), 3, loss=of)
     parts: dict[str, Any] = {"penalty": ours.L2(penalty) if penalty else None}
@@ -107,6 +110,7 @@ def furthest(layer: str, loss: str, optimizer: str, decay: float, penalty: float
 
 def main() -> dict[str, Any]:
     torch.set_default_dtype(torch.float64)
+    torch.set_num_threads(1)
     rows, worst = [], {"gradients": 0.0, "50 steps": 0.0}
     for optimizer in OPTIMIZERS:
         of = [
