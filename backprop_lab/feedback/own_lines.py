@@ -108,9 +108,10 @@ def _best_factors(
         return Pass(statements, [Names(problem, each, layout, own) for each in traces], blamed)
 
     best, samples = run({}), len(traces[0]["X"])
-    for found in best.found:
+    for lines in [found.lines for found in best.found]:
+        found = next(each for each in best.found if each.lines == lines)
         if found.ok and found.own_factor != 1:
-            at, counts = found.lines[-1], (1.0, 1.0 / samples, float(samples))
+            at, counts = lines[-1], (1.0, 1.0 / samples, float(samples))
             tries = [run({**best.blamed, at: found.own_factor * count}) for count in counts]
             tried = min(tries, key=lambda each: each.cost)
             is_count = any(abs(found.own_factor * count - 1) < 1e-6 for count in counts)

@@ -85,7 +85,7 @@ class Pass:
 
     def ends(self, found: Found) -> bool:
         """Whether a gradient of a parameter, in which a factor is seen, comes after a value."""
-        return any(not each.is_on_the_way for each in self.found[self.found.index(found) + 1 :])
+        return any(each.lines[0] > found.lines[-1] and not each.is_on_the_way for each in self.found)
 
     def again(self, at: int, found: Found, known: Mapping[str, Any]) -> Any:
         """What the same statements give where one of the problems has these values, as the package would have it."""
@@ -125,7 +125,10 @@ class Pass:
         self.before = [known.get(name) for known in self.known]
         for known, value in zip(self.known, values, strict=True):
             known[name] = value
-        self.factors[name] = self._entering(reads)
+        if reads & {*self.factors}:
+            self.factors[name] = self._entering(reads)
+        else:
+            self.factors.pop(name, None)
         return None
 
     def _entering(self, reads: Set[str]) -> float:
@@ -147,7 +150,7 @@ class Pass:
         self.raw[name] = values
         if any(not isinstance(each, np.ndarray | np.number | float | int) for each in values):
             return None
-        of, entering, lines = names.gradient(name), self.factors[name], self.since[name]
+        of, entering, lines = names.gradient(name), self.factors.get(name, 1.0), self.since[name]
         if not of and not A_GRADIENT.fullmatch(name):
             return self._forward(name, values, lines)
         sure = bool(of) and names.is_sure(name)
@@ -194,7 +197,8 @@ class Pass:
         return found
 
     def _put_right(self, found: Found, factor: float) -> None:
-        self.factors[found.name] = factor
+        if self.names[0].trace.role(found.of) == "gradient":
+            self.factors[found.name] = factor
         for known, names in zip(self.known, self.names, strict=True):
             known[found.name] = factor * names.layout.laid_out(names.trace, found.of)
 
