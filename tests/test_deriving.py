@@ -298,6 +298,13 @@ def test_slices_that_leave_something_out_or_overlap_have_zeros_around_them():
         )
 
 
+@pytest.mark.parametrize(
+    ("x", "w"), [((1, 3, 2), (4, 2, 3)), ((4, 3, 2), (1, 2, 3)), ((4, 3, 2), (2, 3)), ((3, 2), (4, 2, 3))]
+)
+def test_matrices_that_are_stacked_or_shared_by_a_stack_have_gradients_in_their_shapes(x, w):
+    assert_right(derive("L = np.sum((x @ w)**2)", numbers(x=x, w=w), {}), numbers(x=x, w=w), {})
+
+
 def test_a_mask_that_is_met_twice_stands_once():
     found = derive("L = np.sum(np.maximum(w, 0) * (w > 0) * (w > 0))", numbers(w=(2, 3)), {})
     assert derived(found) == ["dw = 1.0 * (w > 0)"]

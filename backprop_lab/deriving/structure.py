@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from backprop_lab.deriving.graph import Graph
-from backprop_lab.deriving.nodes import Node
+from backprop_lab.deriving.nodes import Node, met
 from backprop_lab.deriving.shapes import Part
 from backprop_lab.deriving.simplifying import ONE, UNIT, Term, filled, one, product_of, summed, total
 from backprop_lab.deriving.softmax import Softmaxes
@@ -70,9 +70,9 @@ class Structure:
         return number, filled(self.graph, total(self.graph, terms), node)
 
     def give(self, part: Node, number: Fraction, node: Node, rules: tuple[str, ...]) -> None:
-        """Give a part its gradient, a number times a node, which may have more axes than the part."""
+        """Give a part its gradient, a number times a node, which may have a larger shape than the part."""
         found = product_of(node)
-        full = part if len(node.shape) <= len(part.shape) else node
+        full = part if met(node.shape, part.shape) == part.shape else node
         self.push(part, Grad([found._replace(number=found.number * number)], full, rules))
 
     def by_structure(self, node: Node, grad: Grad) -> None:
