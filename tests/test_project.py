@@ -12,8 +12,8 @@ from packaging.utils import canonicalize_name
 
 import backprop_lab
 import backprop_lab.ui
-from backprop_lab import ACTIVATIONS, LOSSES
-from backprop_lab.nn import layers, losses
+from backprop_lab import ACTIVATIONS, LOSSES, OPTIMIZERS
+from backprop_lab.nn import layers, losses, optimizers
 
 ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -108,8 +108,9 @@ def test_the_readme_says_in_one_place_what_works_only_once_it_is_published_and_l
         assert f"]({COLAB}/{path.name})" in SECTIONS[PUBLISHED]
 
 
-def test_every_activation_and_loss_of_the_package_is_in_the_list_from_which_menus_sweep_and_tests_take_them():
-    for table, module in ((ACTIVATIONS, layers), (LOSSES, losses)):
-        classes = {kind for kind in vars(module).values() if isinstance(kind, type) and is_dataclass(kind)}
+def test_every_activation_loss_and_optimizer_is_in_the_list_from_which_menus_sweep_and_tests_take_them():
+    bases = {backprop_lab.Optimizer, backprop_lab.Dropout}  # of which none, or none without a number, is in a menu
+    for table, module in ((ACTIVATIONS, layers), (LOSSES, losses), (OPTIMIZERS, optimizers)):
+        classes = {kind for kind in vars(module).values() if isinstance(kind, type) and is_dataclass(kind)} - bases
         assert {type(each) for each in table.values()} == classes
         assert {kind.__name__ for kind in classes} <= {*backprop_lab.__all__}

@@ -269,7 +269,9 @@ def test_each_activation_has_a_slope_that_its_code_gives_and_that_the_gradient_i
     for _, X, Y, _ in one_by_one:
         slope = slope_of(t, f"slope of {Y}")
         assert slope.shown_with == f"d{X}"
-        assert slope.code in t.step(f"d{X}").code, "as it stands in the backward line"
+        line = t.step(f"d{X}").code
+        one_by_one = re.sub(rf"\bd{Y} \* |\bd{Y}(?= /)", "", line)
+        assert slope.code in line or slope.code == one_by_one, "as it stands in the backward line"
         assert slope.value.shape == t[X].shape
         assert np.array_equal(t.evaluate(slope.code), slope.value)
         assert np.allclose(t[f"d{Y}"] * slope.value, t[f"d{X}"], rtol=1e-14, atol=0)

@@ -154,8 +154,8 @@ class Terms(NDArrayOperatorsMixin):
 
 
 def _of_a_product(product: Any, x: Any, y: Any, terms_x: Any, terms_y: Any, **options: Any) -> Any:
-    """The terms of x * y or x @ y, of sizes: an error in one factor is multiplied by the other, and seldom both."""
-    return product(terms_x, y, **options) + product(x + FLOAT32 * (terms_x - x), terms_y - y, **options)
+    """The terms of x * y or x @ y, of sizes: an error in one factor is multiplied by the other alone, or nearly so."""
+    return product(terms_x, y, **options) + product(x + FLOAT64 * (terms_x - x), terms_y - y, **options)
 
 
 def _value(each: Any) -> Any:

@@ -19,9 +19,11 @@ from backprop_lab.checks.numeric import relative_error
 from backprop_lab.feedback.answers import shown
 from backprop_lab.feedback.check import Feedback, check
 from backprop_lab.feedback.mistakes import MISTAKES, Mistake, plant
-from backprop_lab.nn.layers import ACTIVATIONS, Array
+from backprop_lab.nn.layers import ACTIVATIONS, Activation, Array, Linear
 from backprop_lab.nn.lines import evaluate
 from backprop_lab.nn.losses import LOSSES
+from backprop_lab.nn.optimizers import GradientDescent
+from backprop_lab.nn.penalties import L2
 from backprop_lab.step.number_format import as_printed
 from backprop_lab.step.problem import check_seed, check_whole
 from backprop_lab.step.random_problems import random_problem
@@ -58,6 +60,13 @@ class Level(NamedTuple):
 # Named one by one: with another among them, every seed would draw another case than the one that was handed out.
 _DRAWN_ACTIVATIONS = ("ReLU", "Tanh", "Sigmoid")
 _DRAWN_LOSSES = ("sum of squares", "mean of squares", "half the sum of squares", "cross-entropy after a softmax")
+_DRAWN_KINDS = {Linear, Activation, GradientDescent, *(type(ACTIVATIONS[name]) for name in _DRAWN_ACTIVATIONS)}
+_DRAWN_KINDS |= {type(LOSSES[name]) for name in _DRAWN_LOSSES}
+_DRAWN_MISTAKES = [  # that can be made with these and plain descent: a number stands for the same case as ever
+    mistake.name
+    for mistake in MISTAKES.values()
+    if any(kind in _DRAWN_KINDS for kind, _ in mistake.lines) and not any(kind is L2 for kind, _ in mistake.lines)
+]
 LEVELS = {
     1: Level(("backward",), ("ReLU",), ("sum of squares",), 1, without=("cross-entropy",)),  # taught after them
     2: Level(("loss", "backward", "update"), _DRAWN_ACTIVATIONS, _DRAWN_LOSSES, 1),
@@ -140,8 +149,9 @@ def _meant(typed: str, right: Trace) -> list[str]:
         for m in MISTAKES.values()
         if words and all(any(each.startswith(word) for each in _words(f"{m.name} {m.title}")) for word in words)
     ]
+    possible = [name for name in fitting if any(MISTAKES[name].wrong_line(right, step.name) for step in right.steps)]
     if fitting or typed in right:
-        return fitting
+        return possible or fitting
     return [
         m.name
         for m in MISTAKES.values()
@@ -227,7 +237,7 @@ def _draw(seed: int, difficulty: int) -> tuple[Trace, str, Mistake]:
     rng, level = np.random.default_rng((seed, difficulty)), LEVELS[difficulty]
     for _ in range(DRAWS):
         right = _draw_step(rng, level)
-        mistake = MISTAKES[str(rng.choice(list(MISTAKES)))]
+        mistake = MISTAKES[str(rng.choice(_DRAWN_MISTAKES))]
         places = [name for name in mistake.possible_at(right) if right.step(name).phase in level.phases]
         if places and mistake.name not in level.without:
             name = str(rng.choice(places))

@@ -11,7 +11,7 @@ import numpy as np
 
 from backprop_lab.nn.layers import Array
 from backprop_lab.reading.slopes import is_slope, slope_of, slopes_of, value_of
-from backprop_lab.step.number_format import MINUS
+from backprop_lab.step.number_format import MINUS, plain
 from backprop_lab.step.trace import Trace
 
 Source = tuple[str, str, str]  # a matrix, and its rows and columns: i, j, all of them (*), or the only one (0)
@@ -115,6 +115,9 @@ class _Reader:
         """A number that stands in the line, or how many of something there are."""
         if isinstance(node, ast.Constant) or (isinstance(node, ast.Attribute) and node.attr == "size"):
             return str(self.value(node))
+        if not any(isinstance(part, ast.Name) and part.id in self.trace for part in ast.walk(node)):
+            number = self.value(node)  # such as of math.sqrt(2 / math.pi)
+            return plain(number) if isinstance(number, float) else None
         is_count = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len"
         return str(self.value(node)) if is_count else None
 

@@ -1,6 +1,7 @@
 """The slope of each activation as a matrix of its own: what a gradient is multiplied by on its way back."""
 
 import math
+import re
 from functools import lru_cache
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
@@ -50,7 +51,9 @@ def _slope(trace: Trace, dX: str, dY: str) -> Slope | None:
     line = step.template.format_map(step.names)
     if not _is_cell_by_cell(line, step.operands, dY, step.value.shape):
         return None
-    code = step.template.removeprefix("{dY} * ").format_map({**step.names, "dY": "1"})
+    rest = step.template.removeprefix("{dY} * ")
+    code = (step.template if "{dY}" in rest else rest).format_map({**step.names, "dY": "1"})
+    code = re.sub(r"((?:^|\(|[+*-] ))1 \* ", r"\1", code)  # as in a sum of products with dY
     if code.startswith("(") and code.find(")") == len(code) - 1:
         code = code[1:-1]
     probe = np.sqrt(np.arange(1.0, step.value.size + 1)).reshape(step.value.shape)
