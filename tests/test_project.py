@@ -14,8 +14,8 @@ from packaging.utils import canonicalize_name
 
 import backprop_lab
 import backprop_lab.ui
-from backprop_lab import ACTIVATIONS, LOSSES, Dropout
-from backprop_lab.nn import layers, losses
+from backprop_lab import ACTIVATIONS, LOSSES, OPTIMIZERS, Dropout, Optimizer
+from backprop_lab.nn import layers, losses, optimizers
 
 ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -110,10 +110,10 @@ def test_the_readme_says_in_one_place_what_needs_publishing():
         assert f"]({COLAB}/{path.name})" in SECTIONS[PUBLISHED]
 
 
-def test_every_activation_and_loss_is_in_the_list_of_all():
-    for table, module in ((ACTIVATIONS, layers), (LOSSES, losses)):
+def test_every_activation_loss_and_optimizer_is_in_the_list_of_all():
+    for table, module in ((ACTIVATIONS, layers), (LOSSES, losses), (OPTIMIZERS, optimizers)):
         classes = {kind for kind in vars(module).values() if isinstance(kind, type) and is_dataclass(kind)}
-        classes -= {Dropout}  # no activation, and with a number of its own
+        classes -= {Dropout, Optimizer}  # the one has a number of its own, the other is a base
         assert {type(each) for each in table.values()} == classes
         assert {kind.__name__ for kind in classes} <= {*backprop_lab.__all__}
 

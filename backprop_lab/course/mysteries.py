@@ -143,8 +143,9 @@ def _meant(typed: str, right: Trace) -> list[str]:
         for m in MISTAKES.values()
         if words and all(any(each.startswith(word) for each in _words(f"{m.name} {m.title}")) for word in words)
     ]
+    possible = [name for name in fitting if any(MISTAKES[name].wrong_line(right, step.name) for step in right.steps)]
     if fitting or typed in right:
-        return fitting
+        return possible or fitting
     return [
         m.name
         for m in MISTAKES.values()
