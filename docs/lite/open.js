@@ -6,7 +6,7 @@
 const LONGEST = 10_000; // the function refuses what is much shorter
 const bytes = new TextEncoder().encode(location.hash.slice(1, LONGEST));
 const digits = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-const code = `from backprop_lab.ui.opening import opened; opened(bytes.fromhex("${digits}").decode())`;
+const code = `from backprop_lab.ui.standalone import opened; opened(bytes.fromhex("${digits}").decode())`;
 const query = new URLSearchParams({ kernel: "python", execute: "1", hideCodeInput: "1", showBanner: "0", code });
 const address = location.pathname + location.hash;
 history.replaceState(null, "", `${location.pathname}?${query}${location.hash}`);

@@ -25,7 +25,10 @@ self.loadPyodide = async ({ packagesURL, courseURL, packages, ...options }) => {
     pyodide.runPython(`
 import sys, types
 sys.modules["IPython.terminal.embed"] = types.SimpleNamespace(embed=None)
-import pyodide_kernel, piplite.piplite, backprop_lab.ui
+import pyodide_kernel, piplite.piplite, backprop_lab.ui.standalone
+for package in (backprop_lab, backprop_lab.ui):
+    for name in package.__all__:
+        getattr(package, name)
 del sys.modules["IPython.terminal.embed"]`);
     say("ready", "Python is ready");
     return pyodide;
