@@ -38,7 +38,8 @@ class Slope(NamedTuple):
 class OwnLoss:
     """The loss at some parameters, and its slopes there. It gets float64 copies of them in each call.
 
-    `rough` is how far a value of it may be off by rounding; `given` are the gradients that it returns beside the loss,
+    `rough` is how far a value of it may be off by rounding; `is_single` says that the learner's numbers are float32;
+    `given` are the gradients that it returns beside the loss,
     or None. Raises ValueError, with a sentence, if it cannot be called, stops, or gives no number.
     """
 
@@ -48,6 +49,7 @@ class OwnLoss:
         if not isinstance(parameters, Mapping) or not parameters:
             raise ValueError("the parameters are a dictionary by name, such as {'W1': W1, 'b1': b1}")
         self.at = {str(name): _array(name, value) for name, value in parameters.items()}
+        self.is_single = any(np.asarray(value).dtype == np.float32 for value in parameters.values())
         self.loss, self.calls, self.expected = loss, 0, 0
         self._start, self._is_told = time.monotonic(), False
         self._next = self._start + PATIENCE  # when it is said how far it is
@@ -194,7 +196,7 @@ class OwnLoss:
             found.append(4 * float(np.median(np.abs(np.diff(line, 3)))))
             values += line
         if all(float(np.float32(value)) == value for value in values) and len({*values}) > 1:
-            found.append(ROUNDINGS * FLOAT32 * abs(self.value))
+            found.append(ROUNDINGS * FLOAT32 * abs(self.value))  # it is computed in float32
         return float(np.nanmax(found))
 
     def _progress(self) -> None:
