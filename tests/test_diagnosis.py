@@ -82,19 +82,28 @@ def test_a_transposed_gradient_is_right_and_said_to_be_transposed():
         for name, given in gradients.items():
             is_a_matrix = given.ndim == 2 and min(given.shape) > 1
             looks_the_same = given.shape == given.T.shape and np.allclose(given, given.T)
-            assert ("transposed" in found[name[1:]].sentence) == (is_a_matrix and not looks_the_same)
+            if given.any():
+                assert ("transposed" in found[name[1:]].sentence) == (is_a_matrix and not looks_the_same)
 
 
 @pytest.mark.parametrize("course", COURSES, ids=lambda course: course.__name__)
-def test_a_wrong_factor_of_any_gradient_of_any_course_is_named(course):
+def test_a_wrong_factor_in_all_gradients_of_any_course_is_named(course):
     loss, parameters, gradients = right(course)
-    for name, parameter in parameters.items():
-        for sentence, wrong in LOOKS.items():
-            found = diagnose(alone(loss), parameters, {**gradients, name: wrong(gradients[name], parameter)})
-            assert found.ok is False
-            is_one_number = np.size(parameter) == 1 and "7" in sentence + sentence.replace("3 times", "7")
-            assert sentence in found[name].sentence or is_one_number, (name, found)
-            assert all(found[other].ok for other in parameters if other != name)
+    for sentence, wrong in LOOKS.items():
+        found = diagnose(
+            alone(loss), parameters, {name: wrong(gradients[name], parameters[name]) for name in parameters}
+        )
+        for name, parameter in parameters.items():
+            assert found[name].ok is False
+            is_told = np.size(parameter) > 1 or not any(number in sentence for number in ("3", "7"))
+            assert not is_told or sentence in found[name].sentence, (name, found)
+
+
+def test_of_several_gradients_only_the_wrong_one_is_called_wrong():
+    loss, parameters, gradients = right(two_layer_net)
+    for name in parameters:
+        found = diagnose(alone(loss), parameters, {**gradients, name: 1.001 * gradients[name]})
+        assert [each for each in parameters if not found[each].ok] == [name]
 
 
 def test_a_planted_mistake_is_never_called_right_where_it_changes_a_gradient():
@@ -163,6 +172,14 @@ def test_the_right_gradient_of_another_penalty_is_told_as_that():
     loss, parameters, gradients = penalised()
     too_much = {**gradients, "W1": gradients["W1"] + 0.1 * parameters["W1"]}
     assert "0.1 * W1 is too much" in str(diagnose(loss, parameters, too_much)["W1"])
+
+
+def test_a_gradient_that_is_hardly_wrong_is_not_said_to_have_the_other_sign():
+    loss, parameters, gradients = right(two_layer_net)
+    found = diagnose(alone(loss), parameters, {**gradients, "W1": gradients["W1"] * (1 + 3e-5)})
+    assert found["W1"].ok is False
+    assert "what it should be" not in str(found["W1"])
+    assert "24 of its 24 numbers differ" in str(found["W1"])
 
 
 def test_two_mistakes_at_once_are_told_together():
@@ -252,6 +269,7 @@ def test_dropout_without_a_seed_and_a_loss_that_counts_its_calls_are_noticed():
         )
         assert found.ok is None
         assert "changes from call to call" in str(found["W"])
+        assert rate < 0.1 or found.calls < 40
     calls = []
 
     def drifting(W):
@@ -280,14 +298,46 @@ def test_losses_of_any_size_are_judged_alike(scale):
 
 def test_a_large_constant_in_the_loss_makes_it_untold_and_never_wrong():
     loss, parameters, gradients = right(two_layer_net)
-    for offset in (1e3, 1e6, 1e9, 1e12):
-        found = diagnose(lambda p, offset=offset: alone(loss)(p) + offset, parameters, gradients)
-        assert found.ok is not False, (offset, found)
-    assert found.ok is None
+    found = [diagnose(lambda p, c=c: alone(loss)(p) + c, parameters, gradients) for c in (1, 1e3, 1e6, 1e12)]
+    assert [each.ok for each in found] == [True, True, None, None]
+    assert "W1: cannot be told for 3 of its 24 numbers, the first at [0, 0]: rounding leaves" in repr(found[2])
+
+
+def test_a_loss_that_writes_into_what_it_is_given_is_judged_by_what_it_returns():
+    def loss(W):
+        W += 1
+        return np.sum(W**2)
+
+    start = drawn(1, W=(2, 3))
+    kept = start["W"].copy()
+    assert diagnose(loss, start, {"W": 2 * (kept + 1)}).ok is True
+    assert np.array_equal(start["W"], kept)
+
+
+def test_a_loss_that_is_computed_in_float32_is_never_called_wrong():
+    for seed in (106, *range(count(500))):
+        X, y = (array.astype(np.float32) for array in drawn(seed, X=(6, 4), y=6).values())
+
+        def loss(W, X=X, y=y):
+            return np.mean((np.tanh(X @ W.astype(np.float32)) - y) ** 2)
+
+        parameters = drawn(seed + 1, W=4)
+        H = np.tanh(X @ parameters["W"])
+        gradient = X.T @ (2 * (H - y) / 6 * (1 - H**2))
+        assert diagnose(loss, parameters, {"W": gradient}).ok is not False, seed
+        assert diagnose(loss, parameters, {"W": 1.5 * gradient}).ok is not True
+
+
+def test_a_float32_number_that_is_what_is_left_of_larger_ones_may_be_off_by_their_rounding():
+    X = np.linalg.qr(drawn(0, X=(2000, 6))["X"])[0].astype(np.float32) * 50
+    W = np.arange(6, dtype=np.float32)
+    y = X @ (W - 3 * np.eye(6, dtype=np.float32)[0])
+    found = diagnose(lambda W: np.sum((X @ W - y) ** 2), {"W": W}, {"W": 2 * X.T @ (X @ W - y)})
+    assert found.ok is not False, found
 
 
 def test_float32_homework_is_right_to_its_own_rounding():
-    for seed in range(count(300, 20)):
+    for seed in (124, *range(count(300, 20))):
         work = homework(seed)
         work.data = {n: v.astype(np.float32) if v.dtype == float else v for n, v in work.data.items()}
         work.parameters = {name: value.astype(np.float32) for name, value in work.parameters.items()}
@@ -311,6 +361,11 @@ def test_corners_of_the_loss_are_untold_and_never_called_wrong():
         assert "corner" in str(found) or found.ok
     near = {"W": np.array([1e-6, -1e-6, 0.5, 2e-6])}
     assert diagnose(lambda W: np.sum(np.abs(W)), near, {"W": np.sign(near["W"])}).ok is not False
+
+    def soft(W):
+        return np.sum(np.sign(W) * np.maximum(np.abs(W) - 1e-8, 0))
+
+    assert diagnose(soft, {"W": np.array([0.0, 1.0])}, {"W": np.array([0.0, 1.0])}).ok is None  # two corners hide
     dead_zone = np.array([0.0, 1.0, 2.0])
     shrunk = diagnose(lambda W: np.sum(np.maximum(np.abs(W) - 1e-8, 0)), {"W": dead_zone}, {"W": np.sign(dead_zone)})
     assert shrunk.ok is not False

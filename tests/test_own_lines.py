@@ -58,7 +58,7 @@ def backward(self, X, cache):
 
 
 def test_right_lines_in_every_convention_are_right():
-    for seed in range(count(3000, 20)):
+    for seed in range(count(3000, 40)):
         work = homework(seed)
         wanted = [name for name, _ in work.backward if name not in ("m", "N")]
         for text in (work.text, "\n".join([*work.forward[:-1], work.text])):

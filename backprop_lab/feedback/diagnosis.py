@@ -171,7 +171,8 @@ class _Judge:
             array = np.zeros(0)
         self.given = array.astype(float)
         self.ways = list(_ways(self.given, self.at.shape))
-        self.found = Slopes(own, name, FLOAT32 if _is_single(array) else FLOAT64, is_large)
+        eps = FLOAT32 if own.is_single or _is_single(array) else FLOAT64
+        self.found = Slopes(own, name, eps, is_large)
 
     def measure(self) -> None:
         """Find the slopes of the loss by this parameter."""

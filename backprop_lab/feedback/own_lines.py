@@ -199,11 +199,12 @@ def _wrong(found: Found, best: Pass, used: set[str]) -> str:
         shapes = f"{found.name} has shape {value.shape}, and should have {right.shape}."
         return _in_their_words(f"{shapes} {sentence.partition('. ')[2]}".strip(), found, best, used)
     if feedback.cause[:1] == ("value",):
+        right = right.reshape(value.shape) if right.size == value.size else right
         wrong = np.abs(value - right) > SAME * np.max(np.abs(right))
-        where = tuple(map(int, np.argwhere(wrong)[0])) if wrong.any() else ()
-        mine, yours = told_apart(right[where], value[where]) if wrong.any() else ("", "")
-        if not mine:  # it is right here, and wrong with other numbers
+        if not wrong.any():
             return f"{found.name} is right with these numbers, but not with others"
+        where = tuple(map(int, np.argwhere(wrong)[0]))
+        mine, yours = told_apart(right[where], value[where])
         count = f"; {np.sum(wrong)} of its {wrong.size} numbers differ" if wrong.size > 1 else ""
         return f"{found.name}{[*where] or ''} should be {mine}, and is {yours}{count}"
     return _in_their_words(sentence.rstrip("."), found, best, used)

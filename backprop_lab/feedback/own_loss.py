@@ -4,7 +4,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout, suppress
-from functools import partial
 from inspect import Parameter, getclosurevars, signature
 from io import StringIO
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ AGAIN = 5  # times that the loss is asked for at one place before it is believed
 SAME = 1e-12  # relative to the loss: so far the sums of one computer may differ from call to call
 PROBES, SPACINGS = 10, (1e-12, 1e-6)  # how many points in a row, and how near, tell how rough the loss is
 PATIENCE = 2.0  # seconds, after which it is said how many calls there will be
+BY_NAME, IN_ORDER, AS_IT_IS = "**({})", "*({}).values()", "{}"  # how the parameters are handed to the loss
 NO_NUMBERS = "must be an array of numbers"
 
 
@@ -38,7 +38,8 @@ class Slope(NamedTuple):
 class OwnLoss:
     """The loss at some parameters, and its slopes there. It gets float64 copies of them in each call.
 
-    `rough` is how far a value of it may be off by rounding; `given` are the gradients that it returns beside the loss,
+    `rough` is how far a value of it may be off by rounding; `is_single` says that the learner's numbers are float32;
+    `given` are the gradients that it returns beside the loss,
     or None. Raises ValueError, with a sentence, if it cannot be called, stops, or gives no number.
     """
 
@@ -48,19 +49,19 @@ class OwnLoss:
         if not isinstance(parameters, Mapping) or not parameters:
             raise ValueError("the parameters are a dictionary by name, such as {'W1': W1, 'b1': b1}")
         self.at = {str(name): _array(name, value) for name, value in parameters.items()}
+        self.is_single = any(np.asarray(value).dtype == np.float32 for value in parameters.values())
         self.loss, self.calls, self.expected = loss, 0, 0
         self._start, self._is_told = time.monotonic(), False
         self._next = self._start + PATIENCE  # when it is said how far it is
-        self.how, result = self._way()
-        value, given = _read(result)
-        self.given = given
+        self.form, result = self._form()
+        value, self.given = _read(result)
         values = [value, *(self() for _ in range(AGAIN - 1))]
         self.value, self.changes = value, max(map(abs, np.subtract(values, value)))
         self.rough = self._rough() if np.isfinite(value) else np.inf
 
     def __call__(self, **moved: Array) -> float:
         """The loss, where some parameters have other values."""
-        return _read(self._called(self.how, self.at | moved))[0]
+        return _read(self._called(self.form, self.at | moved))[0]
 
     @property
     def varies(self) -> bool:
@@ -115,34 +116,34 @@ class OwnLoss:
         h, cell = float(f"{STEPS[0] * self.unit(name):.0e}"), [*where] or "[()]"
         moved = [f"{{**parameters, {name!r}: parameters[{name!r}] {sign} h}}" for sign in "+-"]
         first = "[0]" * (self.given is not None)
-        up, down = (f"loss({self.how.keywords['form'].format(each)}){first}" for each in moved)
+        up, down = (f"loss({self.form.format(each)}){first}" for each in moved)
         return f"h = np.zeros(np.shape(parameters[{name!r}])); h{cell} = {h}\n({up} - {down}) / {2 * h}"
 
     def numbers(self) -> dict[str, float]:
         """Numbers that the learner's function knows by name, such as lr, and the sizes of arrays, such as len(X)."""
-        found: dict[str, float] = {}
-        todo: list[Any] = [self.loss]
-        for function in todo:  # which grows
-            known = getattr(getattr(function, "__self__", None), "__dict__", {})
+        numbers: dict[str, float] = {}
+        functions: list[Any] = [self.loss]
+        for function in functions:  # which grows
             with suppress(TypeError, ValueError):
                 near = getclosurevars(function)
-                known = {**near.globals, **near.nonlocals, **known}
-            for name, value in known.items():
-                if isinstance(value, int | float | np.number) and not isinstance(value, bool):
-                    found.setdefault(name, float(value))
-                elif isinstance(value, np.ndarray) and name not in self.at:
-                    found |= {f"{name}.shape[{axis}]": float(size) for axis, size in enumerate(value.shape)}
-                elif callable(value) and value not in todo and len(todo) < 20:
-                    todo.append(value)
-        return found
+                for name, value in {**near.globals, **near.nonlocals}.items():
+                    if isinstance(value, int | float | np.number) and not isinstance(value, bool):
+                        numbers.setdefault(name, float(value))
+                    elif isinstance(value, np.ndarray) and name not in self.at:
+                        numbers |= {f"{name}.shape[{axis}]": float(size) for axis, size in enumerate(value.shape)}
+                    elif callable(value) and value not in functions and len(functions) < 20:
+                        functions.append(value)
+        return numbers
 
-    def _called(self, how: Callable[..., Any], values: Mapping[str, Array]) -> Any:
+    def _called(self, form: str, values: Mapping[str, Array]) -> Any:
         self.calls += 1
         self._progress()
         copies = {name: value.copy() if value.ndim else value[()] for name, value in values.items()}
         try:
             with redirect_stdout(StringIO()), np.errstate(all="ignore"):
-                return how(copies)
+                if form == BY_NAME:
+                    return self.loss(**copies)
+                return self.loss(*copies.values()) if form == IN_ORDER else self.loss(copies)
         except Exception as error:
             shapes = ", ".join(f"{name} {value.shape}" for name, value in values.items())
             sentence = f"your loss stopped with {type(error).__name__}: {reason(error)}. It was given {shapes}"
@@ -154,37 +155,30 @@ class OwnLoss:
         except ValueError:  # as math.log stops where a number has moved below 0
             return np.nan
 
-    def _way(self) -> tuple[Any, Any]:
-        """How the loss is to be called, and what it then returns: with the arrays by name or in order, or the dict."""
-        ways = [partial(_call, self.loss, form=form) for form in self._forms()]
-        for way in ways[:-1]:
-            try:
-                result = self._called(way, self.at)
+    def _form(self) -> tuple[str, Any]:
+        """How the loss is to be called, and what it then returns."""
+        *likely, last = self._forms()
+        for form in likely:
+            with suppress(ValueError):
+                result = self._called(form, self.at)
                 _read(result)
-                return way, result
-            except ValueError:
-                continue
-        return ways[-1], self._called(ways[-1], self.at)
+                return form, result
+        return last, self._called(last, self.at)
 
     def _forms(self) -> list[str]:
+        """How the loss may be called, as the names of its arguments tell; the likeliest first."""
         try:
             takes = signature(self.loss).parameters.values()
         except (TypeError, ValueError):
-            return ["{}", "*({}).values()"]
-        kinds = {each.kind for each in takes}
-        needed = [p.name for p in takes if p.default is p.empty and "VAR" not in p.kind.name]
-        every = [p.name for p in takes]
-        if needed and {*needed} <= {*self.at}:
-            if {*self.at} <= {*every} or Parameter.VAR_KEYWORD in kinds:
-                return ["**({})"]
-        elif not needed and (Parameter.VAR_KEYWORD in kinds or (every and {*self.at} <= {*every})):
-            return ["**({})"]
-        elif len(needed) == 1:
-            return ["{}", "*({}).values()"] if len(self.at) == 1 else ["{}"]
-        elif Parameter.VAR_POSITIONAL in kinds and len(needed) <= len(self.at):
-            return ["*({}).values()"]
-        if len(needed) == len(self.at):
-            return ["*({}).values()"]
+            return [AS_IT_IS, IN_ORDER]
+        kinds, every, names = {each.kind for each in takes}, [each.name for each in takes], {*self.at}
+        needed = [each.name for each in takes if each.default is each.empty and "VAR" not in each.kind.name]
+        if {*needed} <= names and every and (names <= {*every} or Parameter.VAR_KEYWORD in kinds):
+            return [BY_NAME]
+        if len(needed) == 1:
+            return [AS_IT_IS, IN_ORDER][: 1 + (len(names) == 1)]
+        if len(needed) == len(names) or (Parameter.VAR_POSITIONAL in kinds and len(needed) <= len(names)):
+            return [IN_ORDER]
         asks = f"asks for {', '.join(needed or every)}" if needed or every else "takes no arguments"
         raise ValueError(
             f"your loss {asks}, and the parameters are {', '.join(self.at)}: give a function of these alone, such as "
@@ -202,7 +196,7 @@ class OwnLoss:
             found.append(4 * float(np.median(np.abs(np.diff(line, 3)))))
             values += line
         if all(float(np.float32(value)) == value for value in values) and len({*values}) > 1:
-            found.append(ROUNDINGS * FLOAT32 * abs(self.value))
+            found.append(ROUNDINGS * FLOAT32 * abs(self.value))  # it is computed in float32
         return float(np.nanmax(found))
 
     def _progress(self) -> None:
@@ -215,12 +209,6 @@ class OwnLoss:
         if self._is_told:
             seconds = time.monotonic() - self._start
             sys.stderr.write(f"\rdiagnose: {self.calls:,} calls of your loss, in {seconds:.0f} s\n")
-
-
-def _call(loss: Callable[..., Any], values: dict[str, Any], form: str) -> Any:
-    if form == "**({})":
-        return loss(**values)
-    return loss(values) if form == "{}" else loss(*values.values())
 
 
 def _array(name: Any, value: Any) -> Array:

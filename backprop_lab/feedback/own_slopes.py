@@ -12,6 +12,8 @@ LEAST = 1e-8  # of the largest slope: what is smaller need not be told apart fro
 ROUNDINGS = 64  # of its largest number are allowed for in a gradient
 DIRECTIONS, CERTAIN = 7, 13  # no error is more than so many times the largest of 7 projections, but in 3 cases in 1e9
 CONFIRMED = 4  # numbers that seem wrong are looked at with another step before the rest is believed
+SHARP = 1e-7  # relative to a slope: so near is what has been found to give it
+CLEAR = 30  # times what is allowed: a difference that is worth a name
 ENOUGH = 4  # more slopes than numbers that are fitted, or it would be no wonder
 
 
@@ -104,7 +106,7 @@ class Slopes:
 
     def allowed(self, gradient: Array, factor: float = 1.0) -> Array:
         """By how much each slope may differ from what is made of a gradient."""
-        allowed: Array = 2 * self.doubt + AGREES * np.abs(self.slopes) + abs(factor) * self.rounding(gradient)
+        allowed: Array = 2 * self.doubt + SHARP * np.abs(self.slopes) + abs(factor) * self.rounding(gradient)
         return allowed
 
     def tells(self, gradient: Array) -> bool:
@@ -127,6 +129,8 @@ class Slopes:
         if np.sum(told) < len(parts) + ENOUGH * (len(parts) > 1 or and_all_of_it) or not np.isfinite(columns).all():
             return None
         weights = 1 / self.allowed(gradient)[told]
+        if and_all_of_it and not np.any(np.abs(wanted[told]) * weights > CLEAR):
+            return None
         columns = columns[told] * weights[:, None]
         sizes = np.linalg.norm(columns, axis=0)
         if not np.all(sizes > 0) or np.linalg.svd(columns / sizes, compute_uv=False)[-1] < 1e-4:

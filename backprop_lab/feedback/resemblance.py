@@ -15,6 +15,7 @@ from backprop_lab.step.number_format import plain
 from backprop_lab.step.trace import Trace
 
 EXACT = 1e-5  # relative to a factor: it is no other
+NEARLY = 1e-3  # so near to 1, a factor says nothing
 SHARES = {0.0: "is missing", 0.5: "is half of", 2.0: "is twice", -1.0: "has the other sign, and should be"}
 LOOKS = ("_of_few_numbers", "_places", "_signs", "_zeros", "_powers", "_by_lines")  # at numbers alone
 
@@ -54,7 +55,8 @@ def times(factor: float, numbers: Mapping[str, float]) -> str:
 def _factor(found: Slopes, gradient: Array, numbers: Mapping[str, float]) -> Iterator[str]:
     """The right gradient times a number."""
     fitted = found.fitted(gradient, [gradient])
-    if fitted and (gradient.size > 1 or any(_same(abs(fitted[0]), known) for known in (1, 2, 0.5))):
+    is_telling = gradient.size > 1 or (fitted and any(_same(abs(fitted[0]), known) for known in (1, 2, 0.5)))
+    if fitted and is_telling and abs(fitted[0] - 1) > NEARLY:
         yield times(1 / fitted[0], numbers)
 
 
@@ -86,8 +88,9 @@ def _of_squares(found: Slopes, missing: float) -> str:
 
 def _two(found: Slopes, gradient: Array, _: Mapping[str, float]) -> Iterator[str]:
     """A factor, and a multiple of the parameter."""
-    if fitted := found.fitted(gradient, [gradient, found.at]):
-        factor, missing = fitted
+    factor, missing = found.fitted(gradient, [gradient, found.at]) or (1.0, 0.0)
+    share = abs(missing) * float(np.max(np.abs(found.at)))
+    if abs(factor - 1) > NEARLY and share > NEARLY * found.largest:
         sign = "-+"[missing > 0]
         yield (
             f"`{factor:.4g} * d{found.name} {sign} {abs(missing):.4g} * {found.name}` would be right: both a factor "
