@@ -117,7 +117,7 @@ class _Reader:
             return str(self.value(node))
         if not any(isinstance(part, ast.Name) and part.id in self.trace for part in ast.walk(node)):
             number = self.value(node)  # such as of math.sqrt(2 / math.pi)
-            return plain(number) if isinstance(number, float) else None
+            return plain(number, 7) if isinstance(number, float) else None
         is_count = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len"
         return str(self.value(node)) if is_count else None
 

@@ -254,7 +254,8 @@ class _Writing:
                 return _Part(count, count, comes_to=float(count))
             case ast.UnaryOp(ast.USub(), operand):
                 inner = self.part(operand, i, j)
-                return _joined(MINUS + "{}", [inner.within(NEGATIVE)], NEGATIVE).kept(inner, MINUS + "{}")
+                found = _joined(MINUS + "{}", [inner.within(NEGATIVE)], NEGATIVE).kept(inner, MINUS + "{}")
+                return found._replace(numbers="0", binds=WHOLE) if inner.numbers == "0" else found
             case ast.Compare(left, [asked], [right]) if type(asked) in QUESTIONS:
                 sides = self.part(left, i, j).within(ADDED), self.part(right, i, j).within(ADDED)
                 return _joined(f"{{}} {QUESTIONS[type(asked)]} {{}}", sides, COMPARED)
