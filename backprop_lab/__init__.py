@@ -1,5 +1,7 @@
 """backprop_lab: one training step of a neural network, taken apart so that you can see every number move."""
 
+import sys
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +10,9 @@ if TYPE_CHECKING:
     from backprop_lab.course.drills import drill
     from backprop_lab.course.mysteries import mystery, solve
     from backprop_lab.feedback.check import check, check_function
+    from backprop_lab.feedback.diagnosis import diagnose
     from backprop_lab.feedback.mistakes import MISTAKES, Mistake, plant
+    from backprop_lab.feedback.own_lines import check_lines
     from backprop_lab.nn.layers import (
         ACTIVATIONS,
         GELU,
@@ -81,6 +85,8 @@ __all__ = [
     "check",
     "check_function",
     "check_gradients",
+    "check_lines",
+    "diagnose",
     "drill",
     "mystery",
     "one_hot",
@@ -93,7 +99,25 @@ __all__ = [
     "worked_example",
 ]
 
-# A name is looked up in these modules, in this order, when it is first asked for: nobody waits for what is not used.
+
+def public_names(package: str, names: Sequence[str], homes: Sequence[str]) -> tuple[Callable[..., Any], ...]:
+    """The `__getattr__` and the `__dir__` of a package that looks names up when they are first asked for.
+
+    It looks in the modules `homes`, in this order: nobody waits for what is not used.
+    """
+    known = vars(sys.modules[package])
+
+    def load(name: str) -> Any:
+        for home in homes if name in names else ():
+            module = import_module(f"{package}.{home}")
+            if hasattr(module, name):
+                known[name] = getattr(module, name)
+                return known[name]
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    return load, lambda: sorted({*known, *names})
+
+
 _HOMES = (
     "nn.layers",
     "nn.losses",
@@ -107,21 +131,10 @@ _HOMES = (
     "checks.proof",
     "feedback.mistakes",
     "feedback.check",
+    "feedback.diagnosis",
+    "feedback.own_lines",
     "training.sweep",
     "course.drills",
     "course.mysteries",
 )
-
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        for home in _HOMES:
-            module = import_module(f"{__name__}.{home}")
-            if hasattr(module, name):
-                globals()[name] = getattr(module, name)
-                return globals()[name]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = public_names(__name__, __all__, _HOMES)

@@ -14,17 +14,19 @@ import matplotlib as mpl
 import nbformat
 import numpy as np
 import own_parts
+from anywidget import AnyWidget
 from PIL import Image
 from problems import identical
+from traitlets.log import get_logger
 
 import backprop_lab
 from backprop_lab import Linear, Network, Problem, ReLU, SumSquaredError, plant, trace, ui
 from backprop_lab.checks.rounding import terms_in
 from backprop_lab.course import predictions, quiz
-from backprop_lab.feedback import explaining, slips
+from backprop_lab.feedback import slips
 from backprop_lab.feedback.check import Feedback
 from backprop_lab.nn import layers as layers_module
-from backprop_lab.reading import equation, explanations, one_cell, slopes
+from backprop_lab.reading import equation, explanations, one_cell, parts, slopes
 from backprop_lab.step import examples
 from backprop_lab.ui.rates import sweeper as sweeper_module
 from backprop_lab.ui.rates import verdicts
@@ -32,6 +34,8 @@ from backprop_lab.ui.rates.sweeper import Sweeper
 from backprop_lab.ui.steps import frame, remarks, reopen
 
 SQUARE = {"samples": 3, "inputs": 3, "hidden": 3, "outputs": 3, "layers": 2}  # sizes in which most mistakes fit
+
+PAGE = {"width": 430, "height": 900, "map": [430, 300], "operation": [430, 120], "ratio": 1.0, "dark": False}
 
 
 def trained(problem, iterations, mistake=None):
@@ -162,6 +166,19 @@ def button(widget, label):
     return found
 
 
+def view_of(lab):
+    """The part of a lab that is made on the page; of a lab with another one in it, the first."""
+    return next(part for part, _ in parts_of(lab) if isinstance(part, AnyWidget))
+
+
+def tell(lab, kind, message=()):
+    """Let a lab hear what the page sends from there; ipywidgets would only log what breaks."""
+    data = {"method": "custom", "content": {**dict(message), "kind": kind}}
+    with mock.patch.object(get_logger(), "warning") as broken:
+        view_of(lab).comm.handle_msg({"content": {"data": data}, "buffers": []})
+    assert not broken.called, broken.call_args
+
+
 def kept(widget):
     """What a saved notebook keeps of a widget, by the kind of text or picture."""
     bundle = widget._repr_mimebundle_()
@@ -184,7 +201,7 @@ def check_said(name, said):
 def check_cases(name, names):
     """The same of what each line of Python in that file gives, or is refused with; it knows `names` and much else."""
     public = {name: getattr(module, name) for module in (backprop_lab, ui) for name in module.__all__}
-    modules = (equation, explaining, explanations, frame, layers_module, one_cell, predictions, quiz, remarks)
+    modules = (equation, explanations, frame, layers_module, one_cell, parts, predictions, quiz, remarks)
     modules += (reopen, slips, slopes, sweeper_module, verdicts)
     by_name = {module.__name__.rpartition(".")[2]: module for module in modules} | {"terms_in": terms_in}
     names = public | vars(examples) | vars(own_parts) | globals() | by_name | names

@@ -73,6 +73,14 @@ class Softmax(Layer):
     }
 
 
+class Centred(Activation):
+    """Not cell by cell: what comes in, less the mean of the batch; so a bias before it changes nothing."""
+
+    formulas: ClassVar = {
+        name: f"{{{x}}} - {{{x}}}.mean(axis=0, keepdims=True)" for name, x in (("Y", "X"), ("dX", "dY"))
+    }
+
+
 class BatchNorm(Layer):
     """Each unit less its mean over the batch, in units of its spread there, then scaled and shifted.
 

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from common import same_values
+from common import same_values, tell, view_of
 from own_parts import OWN_PROBLEMS
 
 from backprop_lab import ACTIVATIONS, LOSSES, random_problem
@@ -25,7 +25,7 @@ PLACES = [
 ]
 
 
-def test_a_link_opens_the_lab_where_the_call_does_that_it_stands_for_and_may_hold_whatever_a_call_shows():
+def test_a_link_opens_the_lab_where_its_call_does_and_holds_all_of_it():
     for place in PLACES:
         assert place_in(address_of(place)) == place
         assert opened(address_of(place)).call() == StepThrough(**place).call()
@@ -80,13 +80,13 @@ NO_LINK = {
 def test_a_lab_and_copy_link_say_what_no_link_can_hold(monkeypatch):
     monkeypatch.setenv("BACKPROP_LAB_SITE", "https://example.org/lab")
     lab = StepThrough(step="dW1")
-    assert lab.link() == lab._view.state["below"]["link"] == "https://example.org/lab/run/open/#step=dW1"
+    assert lab.link() == view_of(lab).state["below"]["link"] == "https://example.org/lab/run/open/#step=dW1"
     for problem, sentence in NO_LINK.values():
         lab = StepThrough(problem)
         with pytest.raises(ValueError, match=sentence) as refused:
             lab.link()
-        lab._heard("do", {"what": "link"})
-        assert (lab._view.state["below"]["link"], lab._view.note["text"]) == ("", str(refused.value))
+        tell(lab, "do", {"what": "link"})
+        assert (view_of(lab).state["below"]["link"], view_of(lab).note["text"]) == ("", str(refused.value))
 
 
 HOSTILE = [
@@ -109,7 +109,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("address", HOSTILE, ids=lambda address: address[:40].encode("unicode_escape").decode())
-def test_a_link_that_names_no_place_in_the_lab_is_refused_in_words_of_which_none_is_markup(address):
+def test_a_link_that_names_no_place_is_refused_without_markup(address):
     inside = '<div class="bpl-refused" role="alert">(.*?) <a href="./index.html">Open the lab [^<]*</a></div>'
     (sentence,) = re.fullmatch(inside, opened(address).value).groups()
     assert not set('<>"\n\0') & set(sentence)
@@ -121,7 +121,7 @@ BIG = "start=random&samples=64&inputs=64&hidden=64&layers=5&outputs=64"
 
 
 @pytest.mark.parametrize("network", ["lr=1e-9", BIG, address_of({"problem": mazur()})], ids=["small", "big", "own"])
-def test_a_link_goes_as_far_as_a_browser_does_in_seconds_and_says_how_far_that_is(network):
+def test_a_link_says_how_far_it_goes_and_goes_no_further(network):
     said = opened(f"{network}&iteration=100000").value
     (most,) = re.findall(r"at an iteration up to ([0-9,]+), .*; this one asks for 100,000\. In a notebook, ", said)
     most = int(most.replace(",", ""))
@@ -136,7 +136,7 @@ def test_a_link_goes_as_far_as_a_browser_does_in_seconds_and_says_how_far_that_i
         assert f"asks for {most + 1:,}" in opened(f"{network}&{further}").value
 
 
-def test_a_link_plants_no_mistake_where_a_browser_would_take_long_to_prove_all_gradients():
+def test_a_link_plants_no_mistake_in_a_network_too_large_to_prove():
     said = opened(f"{BIG}&mistake=mask-forgotten").value
     assert re.search("up to 26,086 numbers a step, or a browser .*; here are 173,186. Take fewer samples, units", said)
     lab = opened(f"{BIG.replace('64', '16')}&mistake=mask-forgotten")

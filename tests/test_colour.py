@@ -72,7 +72,7 @@ def says_too_little(place):
     return found
 
 
-def test_colours_say_something_of_every_problem_whatever_it_is_and_however_long_it_has_trained():
+def test_colours_say_something_of_every_problem_however_long_it_has_trained():
     """Of the finite cells that are beyond their rounding, under 25 % are grey, and under 5 % as dark as can be."""
     bad, problems = {}, all_problems(200)
     for name, problem in problems.items():
@@ -86,13 +86,13 @@ def test_colours_say_something_of_every_problem_whatever_it_is_and_however_long_
     assert not bad.keys() & {*STARTS, "on a sigmoid", "on scores"}
 
 
-def test_scales_are_renewed_in_under_one_of_ten_iterations_of_a_run_that_comes_to_something():
+def test_scales_are_renewed_in_under_one_of_ten_iterations():
     ran, renewed = 0, 0
     for name, problem in all_problems(200).items():
         stepper, here = Stepper(problem), []
         for iteration in range(1, 101):
             stepper.go(iteration=iteration)
-            here.append(bool(stepper.place.remembered.renewed))
+            here.append(bool(stepper.place.renewed))
         losses = np.array(stepper.losses)
         if np.isfinite(losses).all() and losses[0] / 1000 <= losses.min() and losses.max() <= 1000 * losses[0]:
             assert sum(here) < 10, name
@@ -122,7 +122,7 @@ def test_a_scale_is_never_renewed_between_two_steps_of_an_iteration():
         told = {
             name for name in ("values", "gradients") if k and getattr(scales[k], name) != getattr(scales[k - 1], name)
         }
-        assert {*place.remembered.renewed} == told
+        assert {*place.renewed} == told
 
 
 def test_the_colours_of_a_place_do_not_depend_on_the_way_there():
@@ -159,25 +159,6 @@ def test_the_scales_stay_while_seeds_and_learning_rates_move(start):
         assert stepper.place.scales == before
 
 
-def test_call_link_and_walk_have_the_colours_of_the_lab():
-    for lab, step in [
-        (StepThrough(start="random", seed=3, lr=0.03, iteration=6), "dW1"),
-        (StepThrough(start="xor", seed=2), "dH1"),
-        (StepThrough(start="mazur", lr=30.0, iteration=2, limit=(5, 0.25)), "dW2"),
-        (StepThrough(mistake="sign-flipped", limit=5), "dy_pred"),
-    ]:
-        lab.go(step)
-        again = eval(lab.call(), {"StepThrough": StepThrough})
-        by_link = opened(lab.link().partition("#")[2])
-        assert again.call() == by_link.call() == lab.call()
-        assert again.stepper.place.scales == by_link.stepper.place.scales == lab.stepper.place.scales
-    custom = StepThrough(start="mazur")
-    custom.stepper.pin("W1[0,0]")
-    custom.stepper.edit(40.0)
-    custom.stepper.set_lr(3.0)
-    assert opened(custom.link().partition("#")[2]).stepper.place.scales == custom.stepper.place.scales
-
-
 @pytest.mark.parametrize("limit", OTHER_LIMITS)
 def test_limit_sets_where_the_colours_end_and_stays_whatever_the_learner_does(limit):
     ends = limit if isinstance(limit, tuple | list) else (limit, limit)
@@ -190,7 +171,7 @@ def test_limit_sets_where_the_colours_end_and_stays_whatever_the_learner_does(li
         for change in changes:
             change(stepper)
             assert (stepper.place.scales.values.limit, stepper.place.scales.gradients.limit) == tuple(map(float, ends))
-            assert stepper.place.remembered.renewed == ()
+            assert stepper.place.renewed == ()
 
 
 @pytest.mark.parametrize("limit", [0, -1, np.inf, np.nan, "5", True, (1, 2, 3), (1,), (1, 0), (1, "2"), 1 + 2j, 1e300])
@@ -218,13 +199,13 @@ def test_a_scale_is_symmetric_about_0_and_monotone_and_ends_at_its_limit(power, 
     assert (np.abs(levels) <= 1).all()
 
 
-def test_what_is_linear_is_linear_and_beyond_powers_of_ten_are_steps_of_one_length():
+def test_a_scale_is_linear_and_beyond_that_even_in_powers_of_ten():
     levels = Scale(1e8, 0.5).levels
     assert levels([0.05, 0.1])[1] / levels([0.05, 0.1])[0] == pytest.approx(2, rel=0.01)
     assert np.diff(levels(10.0 ** np.arange(2, 9))) == pytest.approx(levels(1e8) - levels(1e7), rel=0.01)
 
 
-def test_what_rounding_has_left_of_a_0_has_no_say_in_the_scale_and_no_colour():
+def test_what_rounding_has_left_of_a_0_has_no_colour():
     """As where 0.1 + 0.2 - 0.3 should be 0, in a column of a gradient."""
     t = trace(with_numbers(worked_example(), X=[[1.0, 0.3 - 0.1 - 0.2, 0.5], [1.0, 0.3 - 0.1 - 0.2, 2.0]]))
     dW1 = np.abs(t["dW1"][1])
@@ -242,8 +223,6 @@ def test_both_numbers_of_both_scales_stand_at_them_and_on_nothing_else(start, sc
     for t, scales in [(stepper.place.trace, stepper.place.scales), (stepper.look(1, 0)[0].trace, None)]:
         scales = scales or scales_of([t], (1e-7, 2e16))
         board = Board(t, screen[0], screen[1], large=screen[2], scales=scales)
-        if board.layout.scales is None:
-            continue
         words = board.words[board.scale_words]
         said = " ".join(word.text for word in words)
         for scale in scales[:2]:
@@ -261,9 +240,36 @@ def test_both_numbers_of_both_scales_stand_at_them_and_on_nothing_else(start, sc
         assert np.array_equal(covers(edges, edges, by=0.02), np.eye(len(edges))), said
 
 
-def test_a_walk_has_the_new_scale_and_says_so_at_each_step_of_its_iteration():
+@pytest.mark.parametrize("renewed", [("values",), ("gradients",), ("values", "gradients")])
+def test_a_renewed_scale_has_a_mark_at_its_left_and_nothing_else_moves(renewed):
+    t, drawn = trace(worked_example()), []
+    for marked in ((), renewed):
+        board = Board(t, 386, 330, renewed=marked)
+        board.draw(t, 5)
+        drawn.append(pixels(board.png()))
+    changed = np.argwhere((drawn[0] != drawn[1]).any(axis=2)) + 0.5
+    ramps = [ramp for name, ramp in zip(("values", "gradients"), board.ramps, strict=True) if name in renewed]
+    beside = np.array([[(x - 8 < at < x) & (abs(y + height / 2 - down) < 6) for x, y, _, height in ramps]
+                       for down, at in changed])  # fmt: skip
+    assert beside.any(axis=1).all()
+    assert beside.any(axis=0).all()
+
+
+def test_the_lab_marks_a_scale_in_the_iteration_in_which_it_is_renewed_alone():
     stepper, last = with_renewals()
-    renewed = [stepper.look(k, 0)[0].remembered.renewed for k in range(last + 1)]
+    renewed = [stepper.look(k, 0)[0].renewed for k in range(last + 1)]
+    lab = StepThrough(start="mazur")
+    lab._heard("page", {"map": [900, 400], "operation": [400, 200], "ratio": 1.0, "dark": False})
+    for k in range(last + 1):
+        lab.go(iteration=k)
+        board, _ = lab._pictures
+        assert len(board.words[board.scale_marks]) == len(renewed[k])
+    assert {len(each) for each in renewed} >= {0, 1}
+
+
+def test_a_walk_says_at_each_step_that_its_scale_is_new():
+    stepper, last = with_renewals()
+    renewed = [stepper.look(k, 0)[0].renewed for k in range(last + 1)]
     at = next(k for k in range(1, last) if renewed[k] and not renewed[k + 1])
     stepper.go(iteration=at)
     recorded = record(stepper, 2)
@@ -274,7 +280,7 @@ def test_a_walk_has_the_new_scale_and_says_so_at_each_step_of_its_iteration():
         new = f"New colour scale for {' and '.join(renewed[at])}: on the one before, too many would look alike."
         assert [new in each for each in said] == [k == at] * len(said)
         place, losses = stepper.look(k, len(said) - 1)
-        board = Board(place.trace, *NARROW[0], NARROW[2], scales=place.scales)
+        board = Board(place.trace, *NARROW[0], NARROW[2], scales=place.scales, renewed=place.renewed)
         board.draw(place.trace, place.index, losses, framed=False)
         walk = base64.b64decode(pictures[-1]["light"][0])
         assert np.array_equal(pixels(board.png()), pixels(walk))

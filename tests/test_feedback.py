@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from common import check_cases, count, in_other_numbers, raises, through, trained, with_numbers
 from own_parts import OWN_PROBLEMS
+from own_parts import BinaryCrossEntropy as OwnBinaryCrossEntropy
 from problems import varied_problem, whole_problem
 
 import backprop_lab
@@ -21,13 +22,10 @@ from backprop_lab import (
     L2,
     MISTAKES,
     Adam,
-    Linear,
     Momentum,
     Network,
     Problem,
-    ReLU,
-    Sigmoid,
-    SoftmaxCrossEntropy,
+    Tanh,
     check,
     drill,
     plant,
@@ -35,9 +33,11 @@ from backprop_lab import (
     trace,
     worked_example,
 )
+from backprop_lab.feedback import explaining
 from backprop_lab.feedback.check import Feedback, check_function
 from backprop_lab.feedback.patterns import common_factors, seen_in
-from backprop_lab.nn.losses import Loss
+from backprop_lab.nn.layers import Linear, ReLU, Sigmoid
+from backprop_lab.nn.losses import Loss, SoftmaxCrossEntropy
 from backprop_lab.nn.steps import Lines
 from backprop_lab.step.trace import Trace
 from backprop_lab.ui import Exercises
@@ -196,7 +196,7 @@ def test_numbers_at_the_ends_of_the_range_get_a_sentence_and_no_warning(example)
         assert not check(name, np.sign(example[name]) * huge, example)
 
 
-def test_numbers_that_come_out_small_because_large_ones_cancel_are_right_or_too_small_to_tell():
+def test_numbers_left_where_large_ones_cancel_are_right_or_too_small_to_tell():
     """Near the end of training y_pred - y is tiny, and carries the rounding of the large numbers it came from."""
     t = trained(random_problem(0, samples=2, hidden=8, lr=0.01), 400)
     assert t["L"] < 1e-16
@@ -256,7 +256,7 @@ in example
 
 
 @pytest.mark.parametrize("row", list(rows(ANSWERS)))
-def test_an_answer_is_told_whether_it_is_right_or_what_is_wrong_with_it_and_no_more(row, example):
+def test_an_answer_is_told_what_is_wrong_with_it_and_no_more(row, example):
     made, name, code, cause, said = row
     names = vars(backprop_lab) | vars(common) | globals()
     t = eval(made, names | {"example": example})
@@ -272,15 +272,6 @@ def test_an_answer_is_told_whether_it_is_right_or_what_is_wrong_with_it_and_no_m
         assert t.step(name).code not in str(feedback), "which would give the answer away"
         given_away = [x for x in np.ravel(t[name]) if any(f"{x:.{d}g}" in str(feedback) for d in (4, 5, 6, 8))]
         assert len(given_away) <= 1, "no number but the first that differs"
-
-
-class CrossEntropy(Loss):
-    """A loss of a reader's own, for targets that are 0 or 1 and predictions between."""
-
-    formulas: ClassVar = {
-        "L": "-np.mean({y} * np.log({y_pred}) + (1 - {y}) * np.log(1 - {y_pred}))",
-        "dy_pred": "({y_pred} - {y}) / ({y_pred} * (1 - {y_pred})) / {y}.size",
-    }
 
 
 class ByMachine(Loss):
@@ -306,7 +297,7 @@ class Softplus(ReLU):
 def binary(seed=0, samples=5):
     y = (np.arange(samples) % 2.0)[:, None]
     p = random_problem(seed, X=np.random.default_rng(seed).standard_normal((samples, 2)), y=y, hidden=3)
-    return Problem(Network([*p.network.layers, Sigmoid()]), CrossEntropy(), p.X, y, 0.1)
+    return Problem(Network([*p.network.layers, Sigmoid()]), OwnBinaryCrossEntropy(), p.X, y, 0.1)
 
 
 WRITTEN = r"""
@@ -359,7 +350,7 @@ def y_pred(H1, W2, b2):
 
 
 @pytest.mark.parametrize("row", list(rows(WRITTEN)))
-def test_what_somebody_has_written_is_called_by_the_mistake_that_it_is_and_by_no_other(row, example):
+def test_what_somebody_has_written_is_called_by_its_mistake_and_no_other(row, example):
     made, name, code, said, other = row
     classes = [trace(random_problem(9, samples=5, outputs=2, loss=SoftmaxCrossEntropy()))]
     both = [example, trained(random_problem(1, samples=3, lr=0.1), 1)]
@@ -368,7 +359,7 @@ def test_what_somebody_has_written_is_called_by_the_mistake_that_it_is_and_by_no
     assert other not in feedback, feedback
 
 
-def test_a_slip_that_is_told_of_a_softmax_gives_the_same_where_the_targets_are_not_0_and_1():
+def test_a_slip_told_of_a_softmax_holds_for_targets_between_0_and_1():
     t = trace(random_problem(9, samples=4, outputs=3, loss=SoftmaxCrossEntropy()))
     given = t.given | {"y": 0.1 + 0.6 * t["y"]}
     moved, slips = Trace(t.problem, given, Lines(t.steps)), 0
@@ -381,6 +372,52 @@ def test_a_slip_that_is_told_of_a_softmax_gives_the_same_where_the_targets_are_n
             np.testing.assert_allclose(times * moved.evaluate(told.cause[1]), moved.evaluate(line), err_msg=line)
             slips += 1
     assert slips > 5
+
+
+@pytest.mark.parametrize(("hidden", "samples"), [(1, 10_000), (200, 100)])
+def test_of_far_too_many_numbers_only_the_shape_is_told(hidden, samples):
+    for more in (0, 1):
+        t = trace(random_problem(0, samples + more, 1, hidden, activation=Tanh()))
+        told = check("db1", t["dY1"], t)
+        assert told.cause[:2] == (("shape",) if more else ("shape", "sum-forgotten"))
+        assert f"has shape ({samples + more}, {hidden}); it should have shape (1, {hidden}), like b1." in str(told)
+
+
+def test_in_more_than_ten_thousand_numbers_no_rare_patterns_are_looked_for():
+    for inputs, pattern in ((100, "columns swapped: Columns 0 and 7 are swapped."), (101, "")):
+        t = trace(random_problem(0, 2, inputs, 100, activation=Tanh()))
+        answer = t["dW1"].copy()
+        answer[:, [0, 7]] = answer[:, [7, 0]]
+        assert seen("dW1", answer, t).split("\n")[0] == pattern
+
+
+def test_a_number_added_to_each_is_told_where_it_is_more_than_a_millionth_of_the_largest(example):
+    largest = np.zeros_like(example["dW1"])
+    largest[0, 0] = 1.0
+    for right, more, is_told in ((1e-5 * largest, 1e-4, True), (1e6 * largest, 1.0, False), (1e6 * largest, 2.0, True)):
+        assert ("moved: " in seen("dW1", right + more, example.showing({"dW1": right}))) == is_told
+
+
+def test_slips_further_up_are_not_looked_for_in_a_step_of_more_numbers_than_anybody_waits_for(example, monkeypatch):
+    numbers = sum(np.size(step.value) for step in example.steps)
+    wrong = plant(example, MISTAKES["gradient-for-weights"], "dH1")["dW1"]
+    for limit, cause in ((numbers, ("gradient-for-weights",)), (numbers - 1, ("value",))):
+        monkeypatch.setattr(explaining, "LARGE_STEP", limit)
+        assert check("dW1", wrong, example).cause == cause
+
+
+def test_a_number_that_underflows_may_come_to_0_and_one_that_overflows_is_no_number(example):
+    row, column = np.argwhere(example["dY1"] == 0)[0]
+    assert check("dY1", retyped(example["dY1"], (row, column), 1e-290), example)
+    assert not check("dY1", retyped(example["dY1"], (row, column), 2e-290), example)
+    t = through(Linear([[7e4]], [[0.0]]), X=[[1.0]], y=[[0.0]])
+    assert check("y_pred", np.array([[np.inf]], np.float16), t).cause == ("not-finite",)
+
+
+def test_what_is_right_to_four_digits_is_told_so_and_what_is_not_is_told_where_it_comes_from():
+    t = through(Linear([[10_003.0, 3.0]], [[-3.0, 0.5]]), X=[[1.0]], y=[[0.0, 0.0]])
+    assert "It is right to about 4 digits" in str(check("y_pred", [[10_000.9, 3.5]], t))
+    assert "y_pred[0, 0] is made of" in str(check("y_pred", [[10_001, 3.5]], t))
 
 
 def test_beside_an_inf_a_wrong_number_is_wrong():
@@ -422,7 +459,7 @@ def test_what_leaves_a_function_in_another_way_is_told_too(example):
         check_function("dW1", lambda X: raises(KeyboardInterrupt)(), [example])
 
 
-def test_the_signature_of_check_can_be_read_and_its_table_is_the_one_of_the_package():
+def test_the_signature_of_check_can_be_read():
     for function in (check, check_function, Exercises):
         assert "= MISTAKES" in str(signature(function))
         assert len(str(signature(function))) < 500
@@ -437,7 +474,7 @@ def test_what_is_said_of_a_function_is_what_somebody_has_read(kind):
     check_cases(kind, {"both": both, "one": one, "classes": classes, "raises": raises, "seen": seen})
 
 
-def test_feedback_is_a_truth_value_a_sentence_and_in_a_notebook_a_box_in_which_nothing_is_taken_for_html(example):
+def test_feedback_is_a_truth_value_a_sentence_and_a_box_without_markup(example):
     for ok, heading, answer in [(True, "Right.", example["dW1"]), (False, "Not yet.", 1), (False, "Your turn.", ...)]:
         feedback = check("dW1", answer, example)
         assert (bool(feedback), repr(feedback)) == (ok, feedback.message)

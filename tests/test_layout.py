@@ -27,7 +27,7 @@ def every():
     return [(f"{what} on {screen}", place_matrices(t, *screen), screen, t) for (what, t), screen in rooms]
 
 
-def test_no_two_matrices_names_or_scales_overlap_all_values_are_on_the_board_and_it_fits_its_screen(every):
+def test_the_board_fits_its_screen_with_all_values_and_nothing_overlaps(every):
     for what, found, (width, height), t in every:
         assert (found.width <= width + 1e-6, found.height <= height + 1e-6) == (True, True), what
         size, label = [found.width, found.height], 1.05 * found.font  # the name above a box
@@ -37,6 +37,7 @@ def test_no_two_matrices_names_or_scales_overlap_all_values_are_on_the_board_and
         assert np.array_equal(covers(places, places), np.eye(len(places))), what
         assert ((places >= 0) & (places <= [*size, *size])).all(), what
         assert found.loss or "64" in what or "1, 1, 1, 1" in what or width < 500, what
+        assert found.scales or len(t.problem.network.layers) > 8 or width < 500, what
         assert {*found.boxes} >= {*t.names}, what
 
 
@@ -52,14 +53,22 @@ def test_matrices_of_one_size_are_alike_gradients_and_new_weights_straight_benea
                 assert value.y + value.height < box.y, (what, name)
 
 
-def test_a_square_is_the_mean_of_as_few_cells_as_keep_it_wide_enough_to_see(every):
+def test_each_arrow_points_at_a_matrix_beside_it(every):
+    for what, found, _, _ in every:
+        boxes = found.boxes.values()
+        for x, y, way in found.arrows:
+            beside = max(b.x for b in boxes if b.x < x) if way < 0 else min(b.x for b in boxes if b.x > x)
+            assert any(b.x == beside and b.y < y < b.y + b.height for b in boxes), (what, x, y)
+
+
+def test_a_square_is_the_mean_of_as_few_cells_as_can_be_seen(every):
     for box in [box for _, found, _, _ in every for box in found.boxes.values()]:
         for side, n, each in zip((box.height, box.width), (box.rows, box.cols), box.means, strict=True):
             assert side * each / n >= SMALLEST - 1e-6 or n == 1, box
             assert each == 1 or side * (each - 1) / n < SMALLEST, box
 
 
-def test_eight_samples_have_room_for_their_numbers_on_a_laptop_with_its_file_list_open():
+def test_eight_samples_have_room_for_their_numbers_beside_the_file_list():
     for inputs, hidden, outputs in product((2, 3, 4, 5), (2, 4, 6), (1, 2)):
         found = place_matrices(trace(random_problem(0, 8, inputs, hidden, outputs)), 930, 318)
         for box in found.boxes.values():

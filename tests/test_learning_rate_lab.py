@@ -5,13 +5,14 @@ import time
 
 import ipywidgets as widgets
 import pytest
-from common import count, kept, parts_of, plain, same_values
+from common import count, kept, parts_of, plain, same_values, tell, view_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from own_parts import OWN_PROBLEMS
 
 from backprop_lab import ACTIVATIONS, trace
 from backprop_lab.ui import LearningRateLab
+from backprop_lab.ui.controls import ARROWS
 from backprop_lab.ui.rates import lab as lab_module
 from backprop_lab.ui.rates import sweeper as sweeper_module
 from backprop_lab.ui.rates import verdicts
@@ -63,7 +64,7 @@ class Page:
 
     def resize(self, kind):
         self.kind = kind
-        self.lab._view._receive("page", PAGES[kind][0])
+        tell(self.lab, "page", PAGES[kind][0])
 
     def press(self, name):
         found = getattr(self.lab, name)
@@ -79,12 +80,13 @@ class Page:
         return self
 
     def click(self, row, col):
-        self.lab._view._handle_custom_msg({"kind": "cell", "cell": ["runs", row, col], "clicked": True}, [])
+        tell(self.lab, "cell", {"cell": ["runs", row, col], "clicked": True})
 
     def key(self, key):
-        self.lab._view._handle_custom_msg({"kind": "key", "key": key}, [])
+        tell(self.lab, "key", {"key": key})
 
     def finish(self):
+        tick(2)  # a slider moved just after Cancel trains again
         while self.state.running:
             tick()
         tick(2)
@@ -100,10 +102,10 @@ def assert_agrees(page):
     assert (lab._activation.value, lab._compare.value) == (state.wanted.activation, state.comparing)
     assert lab._run.description == ("Cancel" if state.running else "Run")
     assert (lab._open.disabled, "Open B" in lab._open.description) == (not state.chosen, len(state.chosen) == 2)
-    progress, told = lab._progress, f", {state.told}" * bool(state.told)
+    progress, told = lab._progress, f", {state.progress}" * bool(state.progress)
     assert (progress.value, progress.max, progress.description) == (step, steps, f"step {step} of {steps}{told}")
     if runs is None:
-        assert not lab._view.picture
+        assert not view_of(lab).picture
         return
     assert state.running or state.wanted == runs.settings
     assert plain(lab._summary.value) == verdicts.on_map(runs)
@@ -113,16 +115,16 @@ def assert_agrees(page):
     assert [colour in lab._chosen.value for colour in CURVES[:2]] == [len(titles) > 0, len(titles) > 1]
     shown = {title: runs.losses(run).tolist() for title, run in titles.items()}
     assert lab._curves.value == (str(shown) if shown else "")
-    assert (lab._view.alt, lab._view.boxes) == (verdicts.of_picture(runs), [("runs", *lab._map.box, *runs.shape)])
+    assert (view_of(lab).alt, view_of(lab).boxes) == (verdicts.of_picture(runs), [("runs", *lab._map.box, *runs.shape)])
     lab._map.draw(runs, state.chosen)
-    assert lab._map.png() == lab._view.picture
+    assert lab._map.png() == view_of(lab).picture
 
 
-def test_once_it_is_on_a_page_it_trains_by_itself_what_it_is_told_to_and_each_control_has_a_name_and_a_tooltip():
+def test_on_a_page_it_trains_by_itself_and_each_control_has_a_name():
     page = Page(seeds=5, steps=60, hidden=2, activation="Tanh").finish()
     assert (page.state.runs.settings, page.state.runs.done) == (Settings(5, 60, 2, "Tanh"), True)
     assert repr(page.lab) == "LearningRateLab(seeds=5, steps=60, hidden=2, activation='Tanh')"
-    for control in (*page.lab._labelled, page.lab._run, page.lab._compare, page.lab._open):
+    for control in (*page.lab._fields.values(), page.lab._activation, page.lab._run, page.lab._compare, page.lab._open):
         assert control.description
         assert control.tooltip
 
@@ -136,7 +138,7 @@ def open_run(page, row, col):
     return opened
 
 
-def test_the_run_on_the_map_opens_whatever_the_controls_are_at_and_another_one_in_its_place():
+def test_the_run_on_the_map_opens_wherever_the_controls_are():
     page = Page(seeds=5, hidden=3, activation="Tanh").finish()
     page.set("hidden", 8)  # of which there is no map yet
     first = open_run(page, 1, 40)
@@ -150,12 +152,12 @@ def test_the_run_on_the_map_opens_whatever_the_controls_are_at_and_another_one_i
 def test_opening_another_run_stops_play_which_was_of_the_run_before():
     page = Page(seeds=5).finish()
     opened = open_run(page, 1, 40)
-    opened._heard("speed", {"speed": "as fast as it goes"})
-    opened._heard("do", {"what": "play"})
+    tell(opened, "speed", {"speed": "as fast as it goes"})
+    tell(opened, "do", {"what": "play"})
     tick(2)
-    assert opened._view.state["playing"]
+    assert view_of(opened).state["playing"]
     place = open_run(page, 4, 10).stepper.place
-    assert not opened._view.state["playing"]
+    assert not view_of(opened).state["playing"]
     time.sleep(0.03)  # in which its next move would come
     tick(3)
     assert opened.stepper.place is place
@@ -172,7 +174,7 @@ def test_of_ones_own_problem_a_run_opens_as_it_is_on_the_map():
             open_run(page, page.state.runs.sweep.seeds.index(seed), 30).stepper.set_up(start="random")
 
 
-def test_rubbish_is_refused_in_a_sentence_that_stays_to_be_read_until_the_learner_asks_for_something_else():
+def test_rubbish_is_refused_in_a_sentence_that_stays_until_the_next_request():
     page = Page().finish()
     for asked_for, *where in [(page.press, "_run"), (page.click, 0, 0)]:
         page.set("seeds", "<b>3</b>").finish()
@@ -189,7 +191,7 @@ GESTURES = st.one_of(
     st.tuples(st.just("set"), st.just("activation"), st.sampled_from(list(ACTIVATIONS))),
     st.tuples(st.just("press"), st.sampled_from(["_run", "_compare", "_open"])),
     st.tuples(st.just("click"), st.integers(0, 5), st.integers(0, 75)),
-    st.tuples(st.just("key"), st.sampled_from([*lab_module.KEYS, "Enter", "Escape"])),
+    st.tuples(st.just("key"), st.sampled_from([*ARROWS, "Enter", "Escape"])),
     st.tuples(st.just("resize"), st.sampled_from(list(PAGES))),
     st.tuples(st.just("tick"), st.integers(2, 12)),
     st.just(("finish",)),
@@ -207,13 +209,13 @@ def test_under_any_gestures_picture_words_buttons_and_choice_agree(gestures):
     assert not asyncio.all_tasks()
     fresh = RunMap(*PAGES[page.kind][1])
     fresh.draw(page.state.runs, page.state.chosen)
-    assert page.lab._view.picture == fresh.png()
+    assert view_of(page.lab).picture == fresh.png()
 
 
-def test_of_labs_that_no_page_has_shown_yet_only_the_last_keeps_its_runs_and_of_one_that_is_shown_no_more_none():
+def test_of_labs_that_no_page_shows_only_the_last_keeps_its_runs():
     labs = [LearningRateLab(seeds=3, steps=50) for _ in range(3)]
     assert len({kept(lab)["image/png"] for lab in labs}) == 1
     assert [lab.sweeper.state.runs is not None for lab in labs] == [False, False, True]
     page = Page().finish()
-    page.lab._view._receive("gone", {})
+    tell(page.lab, "gone")
     assert page.state.runs is None

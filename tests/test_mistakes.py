@@ -32,9 +32,9 @@ from backprop_lab import (
 )
 from backprop_lab.checks.numeric import complex_step_derivative, loss_of, off_at_zero, relative_error
 from backprop_lab.checks.rounding import terms_in
-from backprop_lab.feedback.mistakes import INVISIBLE_TO_GRADIENT_CHECK
+from backprop_lab.feedback.mistakes import INVISIBLE_TO_GRADIENT_CHECK, PARTS, mistakes_in
 from backprop_lab.nn.lines import evaluate
-from backprop_lab.nn.losses import SumSquaredError
+from backprop_lab.nn.losses import HalfSquaredError, MeanSquaredError, SumSquaredError
 
 OBLONG = {"inputs": 4, "hidden": [4], "outputs": 1}
 
@@ -72,6 +72,24 @@ def test_no_line_of_the_table_is_idle():
                 alone = replace(mistake, lines={key: line})
                 wrong = ((alone.wrong_value(t, step.name), step.value) for t in traces for step in t.steps)
                 assert any(a is not None and not np.array_equal(a, b) for a, b in wrong), (mistake.name, line)
+
+
+def test_a_table_of_mistakes_is_read_as_it_is_written_or_refused_with_what_is_wrong_in_it():
+    words = "resembles: half of\n        {line}: so it is\n    cause:  a | b\n    symptom: none"
+    table = mistakes_in(
+        f"# The first\n\nhalf: Half: of it\n    {words}\n    *SquaredError.L: 1 |\n        2\n\n\n# End\n"
+    )
+    (half,) = table.values()
+    assert (half.name, half.title, half.resembles) == ("half", "Half: of it", "half of {line}: so it is")
+    assert (half.cause, half.symptom, half.once) == (" a | b", "none", False)
+    squares = SumSquaredError, HalfSquaredError, MeanSquaredError
+    assert half.lines == {(loss, "L"): ("1", "2") for loss in squares}
+    assert mistakes_in(f"half: Half\n    {words}\n    once: halved twice is a quarter")["half"].once
+    with pytest.raises(ValueError, match=r"half has a line for Relu, and there is no such layer, loss or optimizer"):
+        mistakes_in("half: Half\n    Relu.dX: {dY}")
+    with pytest.raises(ValueError, match="'    cause, why' should be a word, a colon and what belongs to it, such as "):
+        mistakes_in("half: Half\n    cause, why")
+    assert repr(MISTAKES) == "MISTAKES"
 
 
 def test_what_can_go_wrong_with_any_activation_has_a_line_for_each():
@@ -178,7 +196,9 @@ def test_each_mistake_gives_what_someone_who_makes_it_by_hand_gets():
     tried = set()
     for line in BY_HAND.strip().splitlines():
         if line.startswith("in "):
-            names = vars(common) | globals() | {name: getattr(backprop_lab, name) for name in backprop_lab.__all__}
+            names = (
+                PARTS | vars(common) | globals() | {name: getattr(backprop_lab, name) for name in backprop_lab.__all__}
+            )
             t = eval(re.match(r"in (.*?)(?:, w.*)?$", line)[1], names)
             continue
         name, entries = line.strip().split(": ", 1)
@@ -193,7 +213,7 @@ def test_each_mistake_gives_what_someone_who_makes_it_by_hand_gets():
     assert tried == MISTAKES.keys(), "put those that are missing into the lines by hand above"
 
 
-def test_it_is_planted_wherever_that_changes_something_but_where_it_is_made_once_at_the_first_gradient(example):
+def test_it_is_planted_wherever_it_changes_something_or_once_at_the_first_gradient(example):
     assert MISTAKES["mask-forgotten"].possible_at(example) == ("dY1",)
     assert MISTAKES["plus-for-minus"].possible_at(example) == ("W1_new", "b1_new", "W2_new", "b2_new")
     assert MISTAKES["bias-forgotten"].possible_at(example) == (), "the biases are 0"
@@ -207,6 +227,7 @@ def test_it_is_planted_wherever_that_changes_something_but_where_it_is_made_once
 
 def test_a_planted_step_shows_the_wrong_line_and_what_follows_follows_from_it(example):
     assert MISTAKES["gradient-for-weights"].titled(example.step("dH1")) == "dW2 used where W2 was meant"
+    assert replace(MISTAKES["mask-forgotten"], title="W or b").titled(example.step("L")) == "W or b"
     wrong = plant(example, MISTAKES["mask-always-true"], "dY1")
     np.testing.assert_array_equal(wrong["dY1"], example["dH1"])
     np.testing.assert_array_equal(wrong["dW1"], example["X"].T @ example["dH1"])
@@ -241,7 +262,7 @@ def test_the_symptoms_of_a_softmax_gone_wrong_are_those_that_its_board_shows():
         assert "opposite numbers, such as 0.3 and -0.3" in symptoms["sigmoid-for-softmax"]
 
 
-def test_in_a_planted_trace_the_code_shown_is_still_the_code_run_in_a_diverging_step_too():
+def test_in_a_planted_trace_the_code_shown_is_the_code_run():
     diverging = [trained(random_problem(0, lr=1e200), iterations) for iterations in range(3)]
     assert [float(t["L"]) for t in diverging[1:]] == [np.inf, pytest.approx(np.nan, nan_ok=True)]
     varied = (trace(make(s)) for make in (varied_problem, whole_problem) for s in range(count(30)))

@@ -7,10 +7,9 @@ from itertools import product
 
 import numpy as np
 from common import SQUARE, trained
-from hypothesis import given, settings
-from problems import identical, problems
+from problems import identical
 
-from backprop_lab import MISTAKES, random_problem, trace
+from backprop_lab import MISTAKES, random_problem
 from backprop_lab.ui.steps.script import numpy_script
 from backprop_lab.ui.steps.setup import Setup
 
@@ -24,6 +23,7 @@ def assert_the_script_gives_every_number_and_needs_numpy_alone(t):
         assert identical(value, right) or (np.isnan(right).any() and np.array_equal(value, right, equal_nan=True)), name
     math = ["math"] * any("math." in step.code for step in t.steps)  # of Python itself
     assert re.findall(r"^ *(?:import|from) (\w+)", script, re.MULTILINE) == [*math, "numpy"]
+    assert {f"{step.name} = {step.code}" for step in t.steps} <= {*script.splitlines()}, "by the lines of the board"
 
 
 def test_python_with_numpy_alone_prints_the_same_numbers(example, tmp_path):
@@ -33,16 +33,7 @@ def test_python_with_numpy_alone_prints_the_same_numbers(example, tmp_path):
     assert ran.stdout == "".join(f"{step.name} =\n{step.value}\n" for step in example.steps)
 
 
-@settings(max_examples=40)
-@given(problems())
-def test_every_number_of_any_network_is_the_same_to_the_last_bit_by_the_lines_of_the_board(problem):
-    t = trace(problem)
-    assert_the_script_gives_every_number_and_needs_numpy_alone(t)
-    shown = [f"{step.name} = {step.code}" for step in t.steps]
-    assert [line for line in numpy_script(t).splitlines() if line in shown] == shown
-
-
-def test_however_large_or_small_the_numbers_and_whatever_mistake_is_planted_the_script_gives_them():
+def test_the_script_gives_any_numbers_whatever_mistake_is_planted():
     problem, b = random_problem(0, lr=2.0), {"b1": [[np.inf, -np.inf, np.nan, 1e300]], "b2": [[5e-324, -0.0]]}
     for t in (trained(problem, 190), trained(problem, 400), trained(problem.evolve(parameters=b), 0)):
         assert_the_script_gives_every_number_and_needs_numpy_alone(t)

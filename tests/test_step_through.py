@@ -9,13 +9,15 @@ import sys
 import time
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from operator import methodcaller as call
 from threading import Event, Thread
 from unittest import mock
 
+import ipywidgets as widgets
 import numpy as np
 import pytest
-from common import count, kept, parts_of, raises, same_values
+from common import PAGE, count, kept, parts_of, raises, same_values, tell, view_of
 
 from backprop_lab import MISTAKES, Linear, Network, Problem, ReLU, SoftmaxCrossEntropy, SumSquaredError, random_problem
 from backprop_lab.step.number_format import typed_number
@@ -26,9 +28,11 @@ from backprop_lab.ui.steps.script import numpy_script
 from backprop_lab.ui.steps.setup import SIZES
 from backprop_lab.ui.steps.stepper import Stepper
 
-PAGE = {"width": 430, "height": 900, "map": [430, 300], "operation": [430, 120], "ratio": 1.0, "dark": False}
 OTHER_PAGE = {"width": 960, "height": 200, "map": [960, 420], "operation": [300, 180], "ratio": 1.25, "dark": True}
 SIZE_LABELS = {name: name for name in SIZES} | {"hidden": "hidden units", "layers": "hidden layers"}
+
+
+SLIDERS = {"seed slider": widgets.IntSlider, "learning rate slider": widgets.FloatLogSlider}
 
 
 def opened(problem=None, **options):
@@ -38,25 +42,30 @@ def opened(problem=None, **options):
 
 
 def control(lab, label):
-    sliders = {"seed slider": lab._controls.seed, "learning rate slider": lab._controls.lr}
-    return sliders.get(label) or next(part for part, _ in parts_of(lab) if getattr(part, "description", "") == label)
+    kind = SLIDERS.get(label)
+    return next(
+        part
+        for part, _ in parts_of(lab)
+        if (isinstance(part, kind) if kind else getattr(part, "description", "") == label)
+    )
 
 
 def do(lab, *gestures):
     """Gestures one after the other: a button of the view, a control set to a value, or the page sends a message."""
     for gesture in gestures:
         if isinstance(gesture, str):
-            lab._view._receive("do", {"what": gesture})
+            tell(lab, "do", {"what": gesture})
         elif isinstance(gesture[1], dict):
-            lab._view._receive(*gesture)
+            tell(lab, *gesture)
         else:
             control(lab, gesture[0]).value = gesture[1]
             if gesture[0] == "learning rate":  # which the page's slider rounds, and it stays as it was typed
-                lab._controls.lr.value = 10 ** min(max(round(math.log10(lab._controls.lr.value) / 0.05) * 0.05, -6), 1)
+                slider = control(lab, "learning rate slider")
+                slider.value = 10 ** min(max(round(math.log10(slider.value) / 0.05) * 0.05, -6), 1)
 
 
 def is_seen(lab, label):
-    view = lab._view
+    view = view_of(lab)
     on_page = {"Play": "play" not in view.layout_of_steps["hidden"], "Copy": bool(view.state["below"]["call"])}
     seen = {getattr(part, "description", "") for part, hidden in parts_of(lab) if not hidden}
     return on_page.get(label, label in seen)
@@ -64,7 +73,7 @@ def is_seen(lab, label):
 
 def note(lab):
     """What is said in the view, and whether it is a refusal."""
-    return lab._view.note.get("text", ""), lab._view.note.get("kind") == "refused"
+    return view_of(lab).note.get("text", ""), view_of(lab).note.get("kind") == "refused"
 
 
 TYPED = [
@@ -75,7 +84,7 @@ TYPED = [
 def gestures(rng, lab):
     """All that can be done now, with sense or without, and what each asks of the stepper; some of it more than once."""
     place, steps, some = lab.stepper.place, len(lab.stepper.place.trace.steps), rng.choice
-    name, _, _, _, _, rows, cols, *_ = some(lab._view.boxes)
+    name, _, _, _, _, rows, cols, *_ = some(view_of(lab).boxes)
     cell, pinned = (name, rng.randrange(rows), rng.randrange(cols)), some([True, False])
     now = place.cell or ((place.step.name, 0, 0) if place.step else ("X", 0, 0))
     index, typed, on = rng.randint(1, steps), some(TYPED), some([True, True, False])
@@ -114,10 +123,10 @@ def gestures(rng, lab):
 
 
 def assert_all_is_of_one_place(lab):
-    place, setup, told = lab.stepper.place, lab.stepper.place.setup, lab._view.state
+    place, setup, told = lab.stepper.place, lab.stepper.place.setup, view_of(lab).state
     assert frame.state(place, lab.stepper.losses).items() <= told.items()
-    assert lab._view.alt == words.alt_text(place)
-    assert lab._view.layout_of_steps["steps"] == [[step.name, step.phase] for step in place.trace.steps]
+    assert view_of(lab).alt == words.alt_text(place)
+    assert view_of(lab).layout_of_steps["steps"] == [[step.name, step.phase] for step in place.trace.steps]
     expected = {
         "start": place.start, "seed": "" if setup.seed is None else str(setup.seed), "seed slider": setup.seed or 0,
         "learning rate": f"{place.lr:.4g}", "loss": setup.loss, "activation": setup.activation,
@@ -126,18 +135,21 @@ def assert_all_is_of_one_place(lab):
     }  # fmt: skip
     assert {label: control(lab, label).value for label in expected} == expected
     assert {to for _, to in control(lab, "start").options} == {*setup.choices()["start"], *["custom"] * place.custom}
-    assert math.log10(lab._controls.lr.value) == pytest.approx(min(max(math.log10(place.lr), -6), 1), abs=0.0251)
-    assert is_seen(lab, "hidden units") == lab._controls.more.value
-    assert told["below"]["tables"] == (words.table(place) if lab._controls.table.value else "")
-    assert told["below"]["script"] == (numpy_script(place.trace) if lab._controls.script.value else "")
+    assert math.log10(control(lab, "learning rate slider").value) == pytest.approx(
+        min(max(math.log10(place.lr), -6), 1), abs=0.0251
+    )
+    assert is_seen(lab, "hidden units") == control(lab, "More").value
+    assert told["below"]["tables"] == (words.table(place) if control(lab, "Values as a table").value else "")
+    assert told["below"]["script"] == (numpy_script(place.trace) if control(lab, "As NumPy").value else "")
 
 
 def assert_a_fresh_board_and_the_call_agree(lab):
     place, losses = lab.stepper.place, lab.stepper.losses
-    call, but = map(lab._view.state["below"].get, ("call", "but"))
-    board = Board(place.trace, *lab._page["map"], lab._page["ratio"], lab._page["dark"], scales=place.scales)
+    call, but = map(view_of(lab).state["below"].get, ("call", "but"))
+    page = (*lab._page["map"], lab._page["ratio"], lab._page["dark"])
+    board = Board(place.trace, *page, scales=place.scales, renewed=place.renewed)
     board.draw(place.trace, place.index, losses, framed=False)
-    assert (lab._view.picture, lab._view.boxes) == (board.png(), board.boxes_on_page())
+    assert (view_of(lab).picture, view_of(lab).boxes) == (board.png(), board.boxes_on_page())
     if place.custom:
         assert "without the numbers you changed" in but
     elif len(lab.stepper.rates) > 1:
@@ -151,14 +163,14 @@ def assert_a_fresh_board_and_the_call_agree(lab):
         assert again.scales == place.scales
 
 
-def test_whatever_is_done_all_that_is_shown_is_of_one_place_and_another_lab_stays_as_it_is():
+def test_whatever_is_done_all_that_is_shown_is_of_one_place():
     given = random_problem(5, X=[[1, -2], [0.5, 3]], y=[[1, 0], [0, 1]], hidden=(3, 2), loss=SoftmaxCrossEntropy())
     rng, lab, twin, other = random.Random(4), opened(given), Stepper(given), opened(given)
     left = [part.get_state() for part, _ in parts_of(other)]
     do(lab, ("Values as a table", True), ("As NumPy", True), ("learning rate", "0.123456"))
     twin.set_lr(0.123456)
     for turn in range(count(3000)):
-        before, noted = lab.stepper.place, lab._view.note
+        before, noted = lab.stepper.place, view_of(lab).note
         offered = gestures(rng, lab)
         gesture, asks = rng.choice(offered) if turn % 2 else offered[turn // 2 % len(offered)]  # each has its turn
         refused, twin.unread = "", lab.stepper.unread  # which the page decides
@@ -174,7 +186,7 @@ def test_whatever_is_done_all_that_is_shown_is_of_one_place_and_another_lab_stay
         if place is not before or refused:
             assert note(lab) == (refused or place.note or remarks.all_dead(place.trace, place.index), bool(refused))
         else:
-            assert lab._view.note == noted
+            assert view_of(lab).note == noted
         assert_all_is_of_one_place(lab)
         if turn % 10 == 0 or place.question not in (None, before.question):
             assert_a_fresh_board_and_the_call_agree(lab)
@@ -189,16 +201,16 @@ def test_the_call_shown_is_plain_python_whatever_numbers_it_was_opened_with():
     assert kept(lab)["image/png"], "its board stands in where there is no kernel"
 
 
-def test_of_a_seed_however_large_no_number_goes_to_the_page_that_javascript_cannot_hold():
+def test_a_seed_however_large_is_no_number_that_javascript_cannot_hold():
     for seed in (2**53, 10**30):
         do(lab := StepThrough(), ("seed", str(seed)))
-        assert (lab.stepper.place.setup.seed, lab._controls.seed_field.value) == (seed, str(seed))
+        assert (lab.stepper.place.setup.seed, control(lab, "seed").value) == (seed, str(seed))
         sent = json.dumps([part.get_state() for part, _ in parts_of(lab)], default=str)
         json.loads(sent, parse_int=(whole := []).append)
         assert max(map(int, whole)) < 2**53 - 1, "of which the web site's Python makes a BigInt"
 
 
-def test_a_problem_of_fractions_is_shown_at_every_step_worked_out_cell_by_cell_and_saved(tmp_path):
+def test_a_problem_of_fractions_is_shown_worked_out_and_saved(tmp_path):
     first, last = (
         Linear([[Fraction(1, 3), Fraction(-2)]], [[0, Fraction(1, 7)]]),
         Linear([[1], [Fraction(5, 3)]], [[0]]),
@@ -208,10 +220,10 @@ def test_a_problem_of_fractions_is_shown_at_every_step_worked_out_cell_by_cell_a
     for step in lab.trace.steps:
         do(lab, "next")
         assert (lab.step, note(lab)[1]) == (step.name, False), note(lab)
-        assert lab._view.state["card"]["code"] == f"{step.name} = {step.code}"
+        assert view_of(lab).state["card"]["code"] == f"{step.name} = {step.code}"
         for i, j in np.ndindex(np.atleast_2d(step.value).shape):
             do(lab, ("cell", {"cell": [step.name, i, j], "pinned": False}))
-            assert (lab._view.state["sum"]["total"] != "", note(lab)[1]) == (True, False)
+            assert (view_of(lab).state["sum"]["total"] != "", note(lab)[1]) == (True, False)
     for kind in ("png", "svg", "html"):
         lab.save(tmp_path / f"it.{kind}")
 
@@ -228,24 +240,28 @@ def test_each_control_has_a_tooltip_and_a_name_that_a_screen_reader_can_say():
     lab = StepThrough()
     found = [part for part, _ in parts_of(lab) if hasattr(part, "disabled")]
     assert [part.description for part in found if not part.tooltip] == []
-    assert [part for part in found if not part.description] == [lab._controls.seed, lab._controls.lr]
+    assert [part for part in found if not part.description] == [*map(partial(control, lab), SLIDERS)]
 
 
-def test_a_control_moved_while_another_is_answered_stays_where_it_was_put_and_what_a_menu_has_lost_is_not_chosen():
+def test_a_control_moved_while_another_is_answered_stays_where_it_was_put():
     lab, answering = opened(start="random"), Event()
     lab._show_view = lambda *_: answering.set() or time.sleep(0.2)
 
     def move(part, **state):  # on the page
         part.comm.handle_msg({"content": {"data": {"method": "update", "state": state}}})
 
-    seed = Thread(target=move, args=(lab._controls.seed,), kwargs={"value": 3})
+    seed = Thread(target=move, args=(control(lab, "seed slider"),), kwargs={"value": 3})
     seed.start()
     assert answering.wait(10)
-    move(lab._controls.lr, value=0.1)
+    move(control(lab, "learning rate slider"), value=0.1)
     seed.join()
     place = lab.stepper.place
-    assert (place.setup.seed, lab._controls.seed.value, lab._controls.seed_field.value) == (3, 3, "3")
-    assert (place.lr, lab._controls.lr.value, lab._controls.lr_field.value) == (0.1, 0.1, "0.1")
+    assert (place.setup.seed, control(lab, "seed slider").value, control(lab, "seed").value) == (3, 3, "3")
+    assert (place.lr, control(lab, "learning rate slider").value, control(lab, "learning rate").value) == (
+        0.1,
+        0.1,
+        "0.1",
+    )
     for menu in (part for part, _ in parts_of(MistakeLab()) if hasattr(part, "options")):
         menu._send, chosen = mock.Mock(), menu.index
         move(menu, index=len(menu.options))  # which the page still had
@@ -277,12 +293,12 @@ def playing(lab, script):
         do(lab, ("speed", {"speed": "as fast as it goes"}), "play")
         for _ in script:
             await asyncio.sleep(0)
-            assert lab._view.state["playing"] == lab._player.is_playing
+            assert view_of(lab).state["playing"] == lab._player.is_playing
 
     asyncio.run(asyncio.wait_for(played(), 20))
 
 
-def test_play_goes_on_while_the_controls_work_and_what_breaks_is_said_until_the_loss_overflows(waits, monkeypatch):
+def test_play_goes_on_while_controls_work_until_the_loss_overflows(waits, monkeypatch):
     lab = StepThrough(start="random")
 
     def script():
@@ -295,22 +311,22 @@ def test_play_goes_on_while_the_controls_work_and_what_breaks_is_said_until_the_
             yield from until(lambda: note(lab)[1])
         assert "Something went wrong inside the lab (RuntimeError: on <i>purpose</i>)" in note(lab)[0]
         yield from until(lambda: note(lab) == ("", False))
-        assert lab._player.is_playing
+        assert view_of(lab).state["playing"]
         lab.stepper.set_lr(10.0)
-        yield from until(lambda: not lab._player.is_playing)
+        yield from until(lambda: not view_of(lab).state["playing"])
         assert "overflowed at iteration" in note(lab)[0]
 
     playing(lab, script())
 
 
-def test_play_ends_when_it_is_pressed_again_and_with_a_restart_a_new_start_another_network_or_the_page(waits):
+def test_play_ends_when_pressed_again_or_when_something_else_is_set_up(waits):
     for gesture in ("play", "restart", ("start", "dead ReLU"), ("samples", 5), ("gone", {"view": "a"})):
         lab = StepThrough(start="random")
 
         def script(lab=lab, gesture=gesture):
             yield from until(lambda: lab.stepper.place.iteration >= 3)
             do(lab, gesture)
-            assert not lab._player.is_playing
+            assert not view_of(lab).state["playing"]
             stopped = lab.stepper.place
             yield from range(50)
             assert lab.stepper.place is stopped
@@ -318,7 +334,7 @@ def test_play_ends_when_it_is_pressed_again_and_with_a_restart_a_new_start_anoth
         playing(lab, script())
 
 
-def test_play_waits_for_the_page_to_show_each_picture_that_is_new_but_not_for_ever(waits, monkeypatch):
+def test_play_waits_for_the_page_to_show_each_picture_but_not_forever(waits, monkeypatch):
     monkeypatch.setattr(player, "PATIENCE", 3)
     lab = opened(start="random")
 
@@ -327,25 +343,25 @@ def test_play_waits_for_the_page_to_show_each_picture_that_is_new_but_not_for_ev
             yield from until(lambda: lab.stepper.place.iteration == k)  # noqa: B023
             yield from range(50)
             assert lab.stepper.place.iteration == k, "the page has not shown it yet"
-            do(lab, ("shown", {"frame": lab._view.frame}))
+            do(lab, ("shown", {"frame": view_of(lab).frame}))
         waits.clear()
-        yield from until(lambda: not lab._player.is_playing)
+        yield from until(lambda: not view_of(lab).state["playing"])
 
     playing(lab, script())
     assert lab.stepper.place.iteration == 4 + player.PATIENCE
     assert sum(waits) == pytest.approx(player.PATIENCE, rel=0.05), "a second for each picture"
 
 
-def test_it_keeps_its_picture_while_a_view_is_left_comes_into_view_once_one_is_there_and_hands_a_file_to_the_page():
+def test_it_keeps_its_picture_while_a_view_is_left_and_hands_out_files():
     lab = StepThrough()
-    lab._view.send = sent = mock.Mock()
+    view_of(lab).send = sent = mock.Mock()
     lab.come_into_view()
     for kind, view, is_drawn, came in [
         ("page", "a", True, 0), ("shown", "a", True, 1), ("shown", "a", True, 1), ("page", "b", True, 1),
         ("gone", "a", True, 1), ("gone", "b", False, 1), ("page", "a", False, 1), ("page", "c", True, 1),
     ]:  # fmt: skip
         do(lab, (kind, PAGE | {"view": view, "frame": 1}))  # of a view that has left, "page" may be heard late
-        assert (bool(lab._view.picture), sent.call_args_list) == (is_drawn, [mock.call({"do": "come"})] * came)
+        assert (bool(view_of(lab).picture), sent.call_args_list) == (is_drawn, [mock.call({"do": "come"})] * came)
     lab.come_into_view()
     with mock.patch.object(pictures, "written", raises(ImportError("as on the web site"))):
         do(lab, *[("do", {"what": "save", "text": kind}) for kind in ("png", "pdf", "exe")])

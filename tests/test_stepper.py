@@ -3,6 +3,7 @@
 import math
 import sys
 from operator import methodcaller as call
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from backprop_lab import LOSSES, MISTAKES, Network, Tanh, random_problem, trace,
 from backprop_lab.reading.slopes import value_of
 from backprop_lab.step.examples import iris, mazur
 from backprop_lab.step.random_problems import redrawn
+from backprop_lab.training.history import Training
 from backprop_lab.ui.steps.setup import AS_GIVEN, SIZES, Setup, all_active, dead_relu
 from backprop_lab.ui.steps.stepper import Stepper
 
@@ -58,7 +60,7 @@ def differing(problem, other):
     return [name for name in one if not identical(one[name], two[name])]
 
 
-def test_with_a_dead_relu_one_unit_is_off_for_every_sample_and_stays_so_and_where_all_are_active_each_is_on():
+def test_a_dead_relu_stays_off_and_where_all_are_active_each_is_on():
     p = random_problem(3, samples=5, hidden=(4, 3))
     dead, active = dead_relu(p), all_active(p)
     assert (differing(p, dead), differing(p, active)) == (["b1"], ["b1", "b2"])
@@ -128,6 +130,19 @@ OVER = [  # how it opened, what was changed (or else it is restarted); then its 
 ]  # fmt: skip
 
 
+def test_on_the_way_to_an_iteration_only_those_not_known_yet_are_trained():
+    stepper = Stepper(iteration=5)
+    with mock.patch.object(Training, "trace", autospec=True, side_effect=Training.trace) as trained:
+        stepper.go(iteration=8)
+        stepper.go(iteration=2)
+    assert [iteration for _, iteration in (each.args for each in trained.call_args_list)] == [6, 7]
+
+
+def test_a_problem_of_ones_own_is_the_one_that_is_opened():
+    problem = random_problem(3)
+    assert Stepper(problem).first_problem is problem
+
+
 def test_another_setup_starts_over_and_tells_the_sizes_that_are_on_the_board():
     for options, changes, setup, lr, step, mistake in OVER:
         stepper = Stepper(**options)
@@ -170,7 +185,7 @@ def test_what_makes_no_sense_is_refused_with_what_would_and_nothing_changes(opti
     assert stepper.place is place
 
 
-def test_divergence_is_noted_with_its_iteration_and_no_more_of_its_cause_than_is_known_and_so_is_an_idle_mistake():
+def test_divergence_is_noted_with_its_iteration_and_what_is_known_of_its_cause():
     typed = pinned_at(("X", 0, 0), seed=0)
     typed.edit(1e60)
     for stepper, said in [
@@ -196,7 +211,7 @@ def test_divergence_is_noted_with_its_iteration_and_no_more_of_its_cause_than_is
     assert idle == "ReLU mask forgotten: with these numbers, it changes nothing."
 
 
-def test_any_number_that_is_given_can_be_typed_over_and_training_goes_on_from_the_weights_it_has_then():
+def test_any_given_number_can_be_typed_over_and_training_goes_on_from_there():
     problem = plain_training(random_problem(1), [0.01] * 121)[0][-1]
     for name in ("X", "y", "W1", "b1", "W2", "b2"):
         array = trace(problem)[name].copy()
@@ -235,7 +250,7 @@ def first_question(**options):
     return stepper
 
 
-def test_zeros_of_a_relu_gradients_updates_and_the_next_loss_are_asked_for_before_they_are_shown():
+def test_what_can_be_predicted_is_asked_for_before_it_is_shown():
     for activation, first in (("ReLU", ["H1"]), ("Tanh", [])):
         stepper, asked = Stepper(seed=3, activation=activation), []
         stepper.predict(True)
@@ -251,7 +266,7 @@ def test_zeros_of_a_relu_gradients_updates_and_the_next_loss_are_asked_for_befor
         assert all((i, j) in np.ndindex(value_of(t, name).shape) for name, i, j in asked)
 
 
-def test_an_answer_shows_the_step_and_counts_and_a_reason_can_be_given_for_it():
+def test_an_answer_shows_the_step_and_counts_and_takes_a_reason():
     stepper = first_question(lr=0.01)
     for k, name in enumerate(gradients_of(stepper.place.trace), start=1):
         assert (stepper.place.note, cell_of(stepper)) == ("", (None, False)), "what was there before makes room"
@@ -276,3 +291,36 @@ def test_a_pinned_cell_stays_until_another_step():
         stepper = pinned_at(("dW1", 1, 1), step="dW1")
         move(stepper)
         assert cell_of(stepper) == ((("dW1", 1, 1), True) if where(stepper)[1] == "dW1" else (None, False)), move
+
+
+def counted(problem, iterations):
+    """A training after so many iterations, and a list that grows with every step that is run again."""
+    runs = []
+    training = Training(problem, lambda p: runs.append(1) or trace(p))
+    for iteration in range(iterations):
+        training.trace(iteration)
+    return training, runs
+
+
+def test_a_training_goes_back_and_on_by_at_most_100_steps_and_runs_none_twice_that_it_remembers():
+    training, runs = counted(random_problem(0, lr=1e-3), 250)
+    assert len(runs) == 250
+    losses = training.losses[:]
+    for back, again in ((99, 100), (101, 2), (100, 101), (0, 1), (30, 30), (200, 101), (249, 49)):
+        runs.clear()
+        assert training.trace(back)["L"] == losses[back]
+        assert (back, len(runs)) == (back, again)
+
+
+def test_a_training_goes_on_one_beyond_the_last_iteration_from_wherever_one_looked():
+    straight, _ = counted(random_problem(0, lr=1e-3), 201)
+    training, _ = counted(random_problem(0, lr=1e-3), 200)
+    training.trace(50)
+    assert training.trace(200)["L"] == straight.losses[200]
+
+
+def test_a_new_learning_rate_drops_the_losses_after_it():
+    training, _ = counted(random_problem(0, lr=1e-3), 5)
+    training.remembered(1, lr=0.1)
+    assert [*training.lrs] == [1e-3, 0.1]
+    assert len(training.losses) == 2

@@ -1,4 +1,4 @@
-"""Derivatives of the loss without calculus, to check backpropagation against; `proving` says how far to trust them."""
+"""Derivatives of the loss without calculus, to check backpropagation against; `proof` says how far to trust them."""
 
 from collections.abc import Callable
 from typing import Any

@@ -9,6 +9,7 @@ together. In between, it cannot be told.
 import math
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,7 +29,7 @@ ROUNDINGS = 32  # of all terms are allowed for
 STEPS = (1e-5, 1e-3, 1e-7, 1e-2, 1e-4, 1e-6)  # of a central difference, in units of the largest number moved
 COMPLEX_STEP, LEAST = 1e-20, 1e-270  # at most, and by how much the loss then moves, or of the largest gradient
 WORK = 1_500_000  # numbers in a tenth of a second: where entries moved one by one make more, directions are random
-DIRECTIONS = 8
+DIRECTIONS, SEED = 8, 0  # any other seed would do
 CERTAIN = 10  # no error is more than so many times the largest of its 8 projections, but for two cases in 1e9
 BLOCK = 2**18  # how many numbers are moved at a time
 
@@ -170,13 +171,12 @@ class _Moves:
         if self.each_entry:
             self.moves = one_entry_each(self.at)
         else:
-            rng = np.random.default_rng(0)  # pragma: no mutate  any other would do
-            self.moves = rng.standard_normal((DIRECTIONS, *self.at.shape))
+            self.moves = np.random.default_rng(SEED).standard_normal((DIRECTIONS, *self.at.shape))
 
     def along(self, array: Array, part: Any = np.asarray) -> Array:
         """What an array of derivatives comes to along each move; with `part=np.abs`, what all their sizes come to."""
         flat = np.ravel(np.float64(array))
-        if self.each_entry:  # pragma: no mutate  quicker
+        if self.each_entry:
             return flat
         along: Array = part(self.moves).reshape(len(self.moves), self.at.size) @ flat
         return along
@@ -290,13 +290,10 @@ class _Moves:
 
         Code with abs, sign or math.erf takes no complex numbers, or drops their imaginary part.
         """
-        agrees = _agree(exact, best)  # pragma: no mutate  other numbers would tell, too
-        values = self.name, next(iter(self.problem.network.parameters))  # all that follows is behind the first of all
-        tried = ((name, seed) for seed in range(3) for name in values)  # pragma: no mutate  one nearly always does
-        while agrees is None and (elsewhere := next(tried, None)):  # too near to the bottom, or at a corner, or 0
-            moves = _elsewhere(self.problem, *elsewhere)
-            there = moves and moves.complex_step()
-            agrees = _agree(there, moves.differences(STEPS)) if moves and there else None  # pragma: no mutate
+        agrees, elsewhere = _agree(exact, best), _elsewhere(self.problem, self.name)
+        while agrees is None and (moves := next(elsewhere, None)):  # too near to the bottom, or at a corner, or 0
+            if there := moves.complex_step():
+                agrees = _agree(there, moves.differences(STEPS))
         return bool(agrees)
 
     def _moved(self, loss: Any, steps: Array) -> Array:
@@ -320,30 +317,27 @@ def _agree(exact: _Slopes, best: _Slopes) -> bool | None:
     return bool(np.all(off[tell] <= doubt[tell]))  # pragma: no mutate  likewise
 
 
-def _elsewhere(problem: Problem, name: str, seed: int) -> _Moves | None:
-    """The same code on numbers of about 1; None if it does not take them."""
-    draw = np.random.default_rng(seed).standard_normal  # pragma: no mutate
+def _elsewhere(problem: Problem, name: str) -> Iterator[_Moves]:
+    """The same code on numbers of about 1, where it takes them; by the first parameter, too, behind which all is."""
     X, y = (array / (float(np.max(np.abs(array))) or 1.0) for array in (problem.X, problem.y))  # pragma: no mutate
     y = problem.y if hasattr(problem.loss, "check_targets") else y  # pragma: no mutate  which may refuse others
-    try:
-        sizes = {name: math.sqrt(a.size) for name, a in problem.network.parameters.items()}
-        numbers = {p: draw(a.shape) / sizes[p] for p, a in problem.network.parameters.items()}  # pragma: no mutate
-        there = trace(problem.evolve(network=problem.network.with_parameters(numbers), X=X, y=y))  # pragma: no mutate
-        return _Moves(there, name)
-    except Exception:  # code of a reader's own may refuse them in any way
-        return None
+    for seed in range(3):  # pragma: no mutate  one nearly always does
+        draw = np.random.default_rng(seed).standard_normal  # pragma: no mutate
+        numbers = {p: draw(a.shape) / math.sqrt(a.size) for p, a in problem.parameters.items()}  # pragma: no mutate
+        with suppress(Exception):  # code of a reader's own may refuse them in any way
+            there = trace(problem.evolve(parameters=numbers, X=X, y=y))
+            yield from (_Moves(there, each) for each in (name, next(iter(problem.parameters))))
 
 
 def _right_trace(trace: Trace, name: str) -> Trace:
     """One training step in floats, by the right lines, in which a value, such as W1 or H1, is what it is in `trace`."""
     problem, lines = trace.problem, trace.problem.lines
-    if all(
-        step.code == line.code and np.asarray(step.value).dtype == float  # pragma: no mutate  or it is run again
-        for step, line in zip(trace.steps, lines, strict=True)
-    ):
+    is_right = lines.codes == tuple((step.name, step.code) for step in trace.steps)
+    if is_right and all(
+        np.asarray(step.value).dtype == float for step in trace.steps
+    ):  # pragma: no mutate  or run again
         return trace
-    parameters = {p: np.asarray(array, dtype=float) for p, array in problem.parameters.items()}
-    X, y = np.asarray(problem.X, dtype=float), np.asarray(problem.y, dtype=float)
-    problem = problem.evolve(parameters=parameters, X=X, y=y)
+    floats = {each: np.asarray(array, dtype=float) for each, array in problem.given.items() if each != "lr"}
+    problem = problem.evolve(X=floats.pop("X"), y=floats.pop("y"), parameters=floats)
     given = problem.given | {name: np.asarray(trace[name], dtype=float)}
     return Trace(problem, given, Lines(line for line in lines if line.name != name))

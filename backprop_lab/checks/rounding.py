@@ -43,9 +43,11 @@ class Escapes(list[str]):
     """What goes its own way as a line is run over terms, and whether somebody may have multiplied out its squares.
 
     (a - b)**2 may be added up as a**2 - 2 * a * b + b**2, but nobody writes a and b out in it as they were computed.
+    `eps` is the size of a rounding, of which a product of two has the square in it.
     """
 
     multiplied_out = False
+    eps = FLOAT32
 
 
 class Terms(NDArrayOperatorsMixin):
@@ -123,11 +125,11 @@ class Terms(NDArrayOperatorsMixin):
             x, size = np.abs(values[0]), terms[0]
             return size**2 if self.escapes.multiplied_out else x * (2 * size - x)
         if ufunc in (np.multiply, np.matmul):
-            return _of_a_product(ufunc, *map(np.abs, values), *terms, **options)
+            return _of_a_product(ufunc, self.escapes.eps, *map(np.abs, values), *terms, **options)
         if ufunc is np.true_divide:
             x, y = map(np.abs, values)
             by = np.where(np.isinf(y), 0.0, terms[1] / y / y)  # whatever is divided by infinity is 0
-            return _of_a_product(np.multiply, x, 1 / y, terms[0], by)
+            return _of_a_product(np.multiply, self.escapes.eps, x, 1 / y, terms[0], by)
         found = np.abs(result)
         for at, (value, size) in enumerate(zip(values, terms, strict=True)):
             if np.asarray(value).dtype.kind in FLOATS:
@@ -153,9 +155,9 @@ class Terms(NDArrayOperatorsMixin):
         return Terms(result, carry(*_each(terms, args), **_each(terms, options)), self.escapes)
 
 
-def _of_a_product(product: Any, x: Any, y: Any, terms_x: Any, terms_y: Any, **options: Any) -> Any:
-    """The terms of x * y or x @ y, of sizes: an error in one factor is multiplied by the other alone, or nearly so."""
-    return product(terms_x, y, **options) + product(x + FLOAT64 * (terms_x - x), terms_y - y, **options)
+def _of_a_product(product: Any, eps: float, x: Any, y: Any, terms_x: Any, terms_y: Any, **options: Any) -> Any:
+    """The terms of x * y or x @ y, of sizes: an error in one factor is multiplied by the other, and seldom both."""
+    return product(terms_x, y, **options) + product(x + eps * (terms_x - x), terms_y - y, **options)
 
 
 def _value(each: Any) -> Any:
@@ -190,18 +192,18 @@ def terms_of(code: str, values: Mapping[str, Any]) -> Array:
     return _as_written_out(code, values, _carried_on(code, values))
 
 
-def _as_written_out(code: str, values: Mapping[str, Any], carried: Array) -> Array:
+def _as_written_out(code: str, values: Mapping[str, Any], carried: Array, eps: float = FLOAT32) -> Array:
     """The terms that are carried on, or those of this line with its squares multiplied out, where they are larger."""
     if "**" not in code and "square" not in code:
         return carried
     plain = {name: Terms(value.value) if isinstance(value, Terms) else value for name, value in values.items()}
-    return np.fmax(carried, _carried_on(code, plain, multiplied_out=True))
+    return np.fmax(carried, _carried_on(code, plain, eps, multiplied_out=True))
 
 
-def _carried_on(code: str, values: Mapping[str, Any], multiplied_out: bool = False) -> Array:
+def _carried_on(code: str, values: Mapping[str, Any], eps: float = FLOAT32, multiplied_out: bool = False) -> Array:
     """The same with its squares as they are, or multiplied out; the former is what comes of it in later lines."""
     escapes = Escapes()
-    escapes.multiplied_out = multiplied_out
+    escapes.multiplied_out, escapes.eps = multiplied_out, eps
     carried = {name: values[name] for name in dict.fromkeys(re.findall(r"\w+", code)) if name in values}
     for name, value in carried.items():
         if isinstance(value, Terms):
@@ -244,24 +246,28 @@ def eps_of(array: Array) -> float:
     return 0.0 if exact else FLOAT64
 
 
-_FOUND: WeakKeyDictionary[Trace, dict[str, Terms]] = WeakKeyDictionary()
+_FOUND: WeakKeyDictionary[Trace, dict[float, dict[str, Terms]]] = WeakKeyDictionary()
 
 
-def terms_in(trace: Trace) -> dict[str, Terms]:
-    """Every value of a trace with the sum of the sizes of all its terms, to which its rounding is relative, by name."""
-    if trace in _FOUND:
-        return _FOUND[trace]
+def terms_in(trace: Trace, eps: float = FLOAT32) -> dict[str, Terms]:
+    """Every value of a trace with the sum of the sizes of all its terms, to which its rounding is relative, by name.
+
+    `eps` is the coarsest rounding that they are for: somebody may have computed the same in single precision.
+    """
+    kept = _FOUND.setdefault(trace, {})
+    if eps in kept:
+        return kept[eps]
     known = {name: Terms(value) for name, value in trace.given.items()}
     found, waiting = dict(known), list(trace.steps)
     while waiting:
         later = []
         for step in waiting:
             if all(operand in known for operand in step.operands):
-                carried = _carried_on(step.code, known)
-                found[step.name] = Terms(step.value, _as_written_out(step.code, known, carried))
+                carried = _carried_on(step.code, known, eps)
+                found[step.name] = Terms(step.value, _as_written_out(step.code, known, carried, eps))
                 known[step.name] = Terms(step.value, carried)
             else:  # a planted line may ask for a later value
                 later.append(step)
         waiting = later
-    _FOUND[trace] = found
+    kept[eps] = found
     return found

@@ -12,10 +12,10 @@ import numpy as np
 
 from backprop_lab.feedback.answers import NoAnswerError, as_floats, read, shown
 from backprop_lab.feedback.check import Feedback, check, raising_nothing
-from backprop_lab.feedback.explaining import made_of
 from backprop_lab.nn.layers import Array, Linear, ReLU
 from backprop_lab.nn.losses import SumSquaredError
 from backprop_lab.nn.network import Network
+from backprop_lab.reading.parts import made_of
 from backprop_lab.step.number_format import MINUS
 from backprop_lab.step.problem import Problem, check_seed
 from backprop_lab.step.trace import Trace, trace
@@ -24,6 +24,7 @@ QUESTIONS = 5
 SPACE = "______"
 SAMPLES = 3  # at most, and
 LARGEST = 12  # the largest number, where something is to be computed
+RATE = 1.0  # only the sign of a step is asked for
 SIGNS = {-1: "-", 0: "0", 1: "+"}
 FORMS = {int: "one number", tuple: "a pair of numbers, as in (3, 2)", str: "'+', '-' or '0'"}
 
@@ -54,7 +55,7 @@ class Question(NamedTuple):
             try:
                 given = read(self.asked, answer).squeeze()
                 fits = given.ndim == np.ndim(self.answer)
-                given = as_floats(self.asked, given) if fits else given
+                given = as_floats(given, self.asked) if fits else given
             except NoAnswerError as nothing:
                 return Feedback(False, nothing.cause, str(nothing))
         if not fits:
@@ -157,8 +158,7 @@ def _whole_numbers(rng: np.random.Generator) -> Trace:
     hidden_layer = Linear(drawn(1, inputs, hidden), drawn(1, 1, hidden))
     network = Network((hidden_layer, ReLU(), Linear(drawn(1, hidden, outputs), drawn(1, 1, outputs))))
     X, y = drawn(2, samples, inputs), drawn(2, samples, outputs)
-    lr = 1.0  # pragma: no mutate  only the sign of a step is asked for
-    return trace(Problem(network, SumSquaredError(), X, y, lr))
+    return trace(Problem(network, SumSquaredError(), X, y, RATE))
 
 
 def _cell(traced: Trace, rng: np.random.Generator) -> Question | None:

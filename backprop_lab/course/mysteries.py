@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -37,6 +37,7 @@ class Case(NamedTuple):
     hidden: str
 
 
+ROT13: Final = "rot13"
 CASES = {
     1: Case({"seed": 10, "samples": 3}, "qL1 znfx-sbetbggra"),
     2: Case({"seed": 5, "samples": 3}, "ql_cerq zrna-sbe-fhz"),
@@ -60,13 +61,6 @@ class Level(NamedTuple):
 # Named one by one: with another among them, every seed would draw another case than the one that was handed out.
 _DRAWN_ACTIVATIONS = ("ReLU", "Tanh", "Sigmoid")
 _DRAWN_LOSSES = ("sum of squares", "mean of squares", "half the sum of squares", "cross-entropy after a softmax")
-_DRAWN_KINDS = {Linear, Activation, GradientDescent, *(type(ACTIVATIONS[name]) for name in _DRAWN_ACTIVATIONS)}
-_DRAWN_KINDS |= {type(LOSSES[name]) for name in _DRAWN_LOSSES}
-_DRAWN_MISTAKES = [  # that can be made with these and plain descent: a number stands for the same case as ever
-    mistake.name
-    for mistake in MISTAKES.values()
-    if any(kind in _DRAWN_KINDS for kind, _ in mistake.lines) and not any(kind is L2 for kind, _ in mistake.lines)
-]
 LEVELS = {
     1: Level(("backward",), ("ReLU",), ("sum of squares",), 1, without=("cross-entropy",)),  # taught after them
     2: Level(("loss", "backward", "update"), _DRAWN_ACTIVATIONS, _DRAWN_LOSSES, 1),
@@ -192,8 +186,7 @@ def _unread(
 
 def _alike(name: Any, names: Iterable[str]) -> str | None:
     """The one of `names` that is `name`, whatever its capitals."""
-    alike = [each for each in names if isinstance(name, str) and each.lower() == name.lower()]
-    return name if name in alike else alike[0] if len(alike) == 1 else None  # pragma: no mutate  no two are alike
+    return next((each for each in names if isinstance(name, str) and each.lower() == name.lower()), None)
 
 
 def _unknown(kind: str, name: Any, names: Iterable[str]) -> str:
@@ -218,7 +211,7 @@ def _open(number: Any, seed: Any, difficulty: Any) -> tuple[Trace, str, Mistake]
     if difficulty is not None:
         raise ValueError(f"mystery {number} has no difficulty; with a seed, another is drawn: {DRAWN}")
     given, hidden = CASES[int(number)]
-    name, mistake = codecs.decode(hidden, "rot13").split()  # pragma: no mutate  or in capitals
+    name, mistake = codecs.decode(hidden, ROT13).split()
     return trace(random_problem(**given)), name, MISTAKES[mistake]
 
 
@@ -237,13 +230,22 @@ def _draw(seed: int, difficulty: int) -> tuple[Trace, str, Mistake]:
     rng, level = np.random.default_rng((seed, difficulty)), LEVELS[difficulty]
     for _ in range(DRAWS):
         right = _draw_step(rng, level)
-        mistake = MISTAKES[str(rng.choice(_DRAWN_MISTAKES))]
+        mistake = MISTAKES[str(rng.choice(_drawn_mistakes()))]
         places = [name for name in mistake.possible_at(right) if right.step(name).phase in level.phases]
         if places and mistake.name not in level.without:
             name = str(rng.choice(places))
             if _can_be_told(right, name, mistake):
                 return right, name, mistake
     raise ValueError(f"no mystery was found in {DRAWS} draws")
+
+
+@lru_cache(maxsize=1)
+def _drawn_mistakes() -> tuple[str, ...]:
+    """The mistakes that people make in the lines of what is drawn: no other part brings others among them."""
+    drawn = [ACTIVATIONS[name] for name in _DRAWN_ACTIVATIONS] + [LOSSES[name] for name in _DRAWN_LOSSES]
+    kinds = {Linear, Activation, GradientDescent, *map(type, drawn)}
+    made_in = {mistake.name: {kind for kind, _ in mistake.lines} for mistake in MISTAKES.values()}
+    return tuple(name for name, parts in made_in.items() if parts & kinds and L2 not in parts)
 
 
 def _draw_step(rng: np.random.Generator, level: Level) -> Trace:

@@ -1,12 +1,13 @@
 """An answer as an array of numbers, whatever it was handed in as, or the sentence that says why it cannot be read."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from numbers import Number
 from typing import Any
 
 import numpy as np
 
-from backprop_lab.nn.layers import NUMBERS, Array
+from backprop_lab.nn.layers import NUMBERS, Array, is_masked
 from backprop_lab.step.trace import Trace
 
 READABLE, TEXT = "b" + NUMBERS, "US"  # kinds of dtype; True and False are read, too
@@ -25,40 +26,41 @@ class NoAnswerError(ValueError):
         self.cause, self.where, self.otherwise = cause, where, otherwise
 
 
+class UnreadableError(NoAnswerError):
+    """What was handed in cannot be read as numbers."""
+
+    def __init__(self, message: str, where: tuple[int, ...] | None = None) -> None:
+        super().__init__(("unreadable",), message, where)
+
+
 def read(name: str, answer: Any) -> Array:
     """The answer for `name` as an array, of numbers or of objects. Raises NoAnswerError if it holds something else."""
     if answer is None or answer is ...:
         raise NoAnswerError(("blank",), f"Put your {name} in place of the blank.")
     if isinstance(answer, str | bytes):
-        raise NoAnswerError(
-            ("unreadable",), f"Your {name} is text: write numbers, and names of arrays, without quotes."
-        )
+        raise UnreadableError(f"Your {name} is text: write numbers, and names of arrays, without quotes.")
     if isinstance(answer, Mapping):
         kind = "trace" if isinstance(answer, Trace) else "dictionary"
-        raise NoAnswerError(
-            ("unreadable",), f"Your {name} is a {kind}: take {name} out of it, by its key in square brackets."
-        )
+        raise UnreadableError(f"Your {name} is a {kind}: take {name} out of it, by its key in square brackets.")
     if callable(answer):
-        raise NoAnswerError(
-            ("unreadable",), f"Your {name} is a function, not what it returns: call it, with parentheses."
-        )
-    if isinstance(answer, np.ma.MaskedArray) and np.ma.is_masked(answer):
-        raise NoAnswerError(("unreadable",), f"Your {name} has masked cells, which have no number: fill them first.")
+        raise UnreadableError(f"Your {name} is a function, not what it returns: call it, with parentheses.")
+    if is_masked(answer):
+        raise UnreadableError(f"Your {name} has masked cells, which have no number: fill them first.")
     try:
         array = np.asarray(answer)
     except Exception as error:  # whatever a foreign object raises, a learner gets a sentence
-        raise NoAnswerError(("unreadable",), _why_not(name, error)) from None
+        raise UnreadableError(_why_not(name, error)) from None
     if array.dtype.kind in READABLE:
         return array
     if array.dtype.kind in TEXT:
-        raise NoAnswerError(("unreadable",), f"Your {name} has text in it: write numbers without quotes.")
-    raise NoAnswerError(("unreadable",), f"Your {name} holds {array.dtype}, not numbers.")
+        raise UnreadableError(f"Your {name} has text in it: write numbers without quotes.")
+    raise UnreadableError(f"Your {name} holds {array.dtype}, not numbers.")
 
 
-def as_floats(name: str, array: Array) -> Array:
+def as_floats(array: Array, name: str = "") -> Array:
     """The same numbers as float64, or complex128 if they are complex, or objects that NumPy has no type for.
 
-    Raises NoAnswerError if one of these is not a number.
+    Raises NoAnswerError, which says so of an answer for `name`, if one of these is not a number.
     """
     if array.dtype.kind != "O":
         return array.astype(np.complex128 if np.iscomplexobj(array) else np.float64)
@@ -69,14 +71,14 @@ def as_floats(name: str, array: Array) -> Array:
         if isinstance(item, Number):
             continue
         if where == ():
-            raise NoAnswerError(("unreadable",), f"Your {name} is {a_kind(item)}, not an array of numbers.")
+            raise UnreadableError(f"Your {name} is {a_kind(item)}, not an array of numbers.")
         what = "text" if isinstance(item, str) else a_kind(item)
-        raise NoAnswerError(("unreadable",), f"{cell(name, where)} is {what} in yours, not a number.", where)
+        raise UnreadableError(f"{cell(name, where)} is {what} in yours, not a number.", where)
     try:
         numbers: Array = array.astype(complex)
         return numbers if np.any(numbers.imag) else numbers.real
     except (OverflowError, TypeError, ValueError) as error:
-        raise NoAnswerError(("unreadable",), _why_not(name, error)) from None
+        raise UnreadableError(_why_not(name, error)) from None
 
 
 def a_kind(item: object) -> str:
@@ -100,11 +102,10 @@ def cell(name: str, where: tuple[int, ...]) -> str:
 
 def reason(error: BaseException) -> str:
     """The first line of what an error says, without its full stop; its type if it says nothing, or cannot say it."""
-    try:
-        said = str(error).strip().split("\n")[0].rstrip(".")
-    except Exception:  # an error whose own text raises another
-        said = ""  # pragma: no mutate  nothing
-    return said or type(error).__name__
+    with suppress(Exception):  # an error whose own text raises another
+        if first := str(error).strip().split("\n")[0].rstrip("."):
+            return first
+    return type(error).__name__
 
 
 def _why_not(name: str, error: Exception) -> str:

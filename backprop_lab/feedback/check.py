@@ -1,6 +1,6 @@
 """Check an answer against a trace: is it right, and if it is not, which mistake gave it, and where?
 
-`check("dW1", dW1, t)` looks at the shape first, then at the values (see `comparing.py`), then for what explains them
+`check("dW1", dW1, t)` looks at the shape first, then at the values (see `tolerance.py`), then for what explains them
 (see `explaining.py`): a mistake in `mistakes.py` that gives exactly these values, a slip of the pen, two mistakes at
 once, or a pattern. Otherwise it finds the first cell that differs. It shows that one cell and no more of the answer. It
 raises nothing: whatever is handed in, even under an unknown name, gets a sentence.
@@ -18,11 +18,12 @@ from typing import Any, ParamSpec
 import numpy as np
 
 from backprop_lab.feedback.answers import NoAnswerError, a_kind, cell, reason, shown
-from backprop_lab.feedback.explaining import Explaining, Explanation, made_of
+from backprop_lab.feedback.explaining import Explaining, Explanation
 from backprop_lab.feedback.learner_code import call
 from backprop_lab.feedback.mistakes import MISTAKES, Mistake
-from backprop_lab.feedback.tolerance import Comparison, compare
+from backprop_lab.feedback.tolerance import Comparison, compare, shape_message
 from backprop_lab.nn.layers import Array
+from backprop_lab.reading.parts import made_of
 from backprop_lab.step.number_format import plain, told_apart
 from backprop_lab.step.trace import Trace
 
@@ -98,7 +99,7 @@ def raising_nothing(judge: Callable[Given, Feedback]) -> Callable[Given, Feedbac
 def check(
     name: str, answer: Any, trace: Trace, mistakes: Mapping[str, Mistake] = MISTAKES, digits: int | None = None
 ) -> Feedback:
-    """Compare `answer` with `trace[name]`. See the top of `comparing.py` for what counts as right.
+    """Compare `answer` with `trace[name]`. See the top of `tolerance.py` for what counts as right.
 
     A wrong answer is compared with what each of `mistakes` gives; to look for your own too, pass
     `MISTAKES | {"mine": Mistake(...)}`. With `digits`, from 1 to 15, a number is right if it is the value rounded to
@@ -116,7 +117,7 @@ def check(
     try:
         return _feedback(_explaining(name, answer, trace, mistakes, digits))
     except NoAnswerError as nothing:
-        return _told(nothing)
+        return _without_answer(nothing)
 
 
 @raising_nothing
@@ -162,12 +163,12 @@ def _try(name: str, function: Any, trace: Trace, mistakes: Mapping[str, Mistake]
         own_way = name not in trace.given and bool(asked & set(trace.names) - {*trace.step(name).operands})
         return replace(_explaining(name, answer, trace, mistakes), own_way=own_way, warned=warned, function=function)
     except NoAnswerError as nothing:
-        told = _told(nothing)
+        feedback = _without_answer(nothing)
         if nothing.otherwise is not None:
             otherwise = check(name, nothing.otherwise, trace, mistakes)
             if {*otherwise.cause} & {*mistakes}:
-                return replace(told, cause=told.cause + otherwise.cause, message=f"{told} {otherwise}")
-        return told
+                return replace(feedback, cause=feedback.cause + otherwise.cause, message=f"{feedback} {otherwise}")
+        return feedback
 
 
 def _explaining(
@@ -177,8 +178,8 @@ def _explaining(
     if name not in trace:
         raise NoAnswerError(("name",), _no_such_name(name, trace))
     if digits is not None and not (isinstance(digits, int) and 1 <= digits <= 15):
-        said = f"digits is how many significant digits were copied, from 1 to 15; got {shown(digits)}."
-        raise NoAnswerError(("name",), said)
+        wanted = f"digits is how many significant digits were copied, from 1 to 15; got {shown(digits)}."
+        raise NoAnswerError(("name",), wanted)
     compared = compare(name, answer, trace, digits)
     if np.iscomplexobj(compared.answer) and not np.iscomplexobj(compared.right):
         raise NoAnswerError(("complex",), f"Your {name} has complex numbers in it, but {name} is real.")
@@ -193,11 +194,8 @@ def _misused(message: str) -> Feedback:
     return Feedback(False, ("name",), message)
 
 
-def _told(nothing: NoAnswerError) -> Feedback:
+def _without_answer(nothing: NoAnswerError) -> Feedback:
     return Feedback(False, nothing.cause, str(nothing), nothing.where)
-
-
-# What is said
 
 
 @np.errstate(all="ignore")  # huge numbers may overflow on the way
@@ -255,8 +253,8 @@ def _misshapen(looked: Explaining, others: Sequence[Explaining]) -> Feedback:
     """Both shapes, and what gives such a shape."""
     compared = looked.compared
     name, trace = compared.name, compared.trace
-    message = _shape_message(name, trace.owner(name), compared.answer.shape, compared.right.shape)
-    explained = looked.explained(others) if compared.can_be_explained else []  # pragma: no mutate  or it takes long
+    message = shape_message(trace, name, compared.answer.shape)
+    explained = looked.explained(others) if compared.answer.size else []
     if explained:
         message += f" {_in_one(explained)}"
     if compared.has_right_numbers:
@@ -269,11 +267,11 @@ def _misshapen(looked: Explaining, others: Sequence[Explaining]) -> Feedback:
 def _in_one(explained: list[Explanation]) -> str:
     """Explanations of one kind in a sentence: all of them where several mistakes give the same, otherwise the first."""
     first = explained[0]
-    said = dict.fromkeys(each.sentence for each in explained)
+    sentences = dict.fromkeys(each.sentence for each in explained)
     if first.kind == "further-up":
-        return f"It would follow from a slip further up: {'; or '.join(said)}."
+        return f"It would follow from a slip further up: {'; or '.join(sentences)}."
     if first.kind == "mistake":
-        return f"This looks like {'; or like '.join(said)}."
+        return f"This looks like {'; or like '.join(sentences)}."
     start = {"slip": "This looks like ", "two": "This looks like two mistakes: ", "pattern": ""}[first.kind]
     return f"{start}{first.sentence}{'' if first.kind == 'pattern' else '.'}"
 
@@ -282,8 +280,8 @@ def _diverged(compared: Comparison) -> Feedback:
     """What can be said where the trace itself holds inf or nan: whether the answer is the same, and where it began."""
     name, values = compared.name, compared.trace
     first = next(each for each in values if not np.isfinite(values[each]).all())
-    found = "nan" if np.isnan(values[first]).any() else "inf"
-    began = f"{first} is the first value with {found} in it."
+    kind = "nan" if np.isnan(values[first]).any() else "inf"
+    began = f"{first} is the first value with {kind} in it."
     if compared.is_right:
         return Feedback(True, (), f"{name} is the same here, but no longer finite: {began}")
     message = (
@@ -291,16 +289,6 @@ def _diverged(compared: Comparison) -> Feedback:
         "learning rate, or smaller numbers."
     )
     return Feedback(False, ("diverged",), message)
-
-
-def _shape_message(name: str, owner: str, yours: tuple[int, ...], right: tuple[int, ...]) -> str:
-    """Both shapes, and whose shape a gradient or a new parameter takes."""
-    if 0 in yours:
-        return f"Your {name} is empty."
-    has = f"has shape {yours}" if yours else "is one number"
-    if right == ():
-        return f"Your {name} {has}; it should be one number."
-    return f"Your {name} {has}; it should have shape {right}{f', like {owner}' if owner else ''}."
 
 
 def _first_difference(compared: Comparison, where: tuple[int, ...]) -> str:
@@ -321,8 +309,7 @@ def _value_message(compared: Comparison, where: tuple[int, ...]) -> str:
         wrong = int(np.count_nonzero(~compared.right_cells))
         message += f" {wrong} of the {right.size} numbers {'differs' if wrong == 1 else 'differ'}."
     off = float(np.max(np.abs(answer - right) / np.where(right == 0, 1e-300, np.abs(right))))
-    is_near = off < NEAR  # pragma: no mutate  no difference is that to the last bit
-    if is_near and compared.trace.role(name) != "new":  # after a small step every old parameter is near the new one
+    if off < NEAR and compared.trace.role(name) != "new":  # after a small step every old parameter is near the new one
         return (
             f"{message} It is right to about {-round(np.log10(off))} digits, and off by more than rounding: "
             "a gradient by finite differences is like that, or one of numbers copied by hand."

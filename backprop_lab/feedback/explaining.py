@@ -1,7 +1,6 @@
 """Why an answer is wrong: the mistakes, slips of the pen and patterns that give it, here and on other problems too."""
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +21,9 @@ from backprop_lab.nn.steps import Lines
 from backprop_lab.step.trace import Trace
 
 LARGE_STEP = 200_000  # numbers in all of a step, beyond which nobody waits for slips further up
+FEW = 1000  # numbers, which show whether a closer look is worth while
+NEAR = 1e-3  # relative to the largest number, beyond which no closer look is worth while
+JUMP = 0.1  # relative to the largest number: an answer that moves so far when the targets hardly do is no smooth one
 
 
 class Explanation(NamedTuple):
@@ -57,24 +59,22 @@ class Explaining:
 
     def explained(self, others: Sequence["Explaining"] = ()) -> list[Explanation]:
         """The explanations of the first kind that has some; those that the same answer to all others bears out."""
-        with np.errstate(all="ignore"):  # pragma: no mutate  only for quiet
-            if not np.isfinite(self.compared.answer).all():
-                return self._mistakes()
-            for explanations in (
-                self._as_written,
-                self._mistakes,
-                self._factors,
-                self._values,
-                self._further_up,
-                self._slips,
-                self._two,
-                self._patterns,
-            ):
-                borne_out = [each for each in explanations() if all(other.bears_out(each) for other in others)]
-                if borne_out:
-                    return borne_out
-            here = ("zeros", "constant", "mask", "equal rows", "equal columns")
-            return [each for each in self._patterns() if each.key[0] in here]
+        if not np.isfinite(self.compared.answer).all():
+            return self._mistakes()
+        for explanations in (
+            self._as_written,
+            self._mistakes,
+            self._factors,
+            self._values,
+            self._further_up,
+            self._slips,
+            self._two,
+            self._patterns,
+        ):
+            if borne_out := [each for each in explanations() if all(other.bears_out(each) for other in others)]:
+                return borne_out
+        here = ("zeros", "constant", "mask", "equal rows", "equal columns")
+        return [each for each in self._patterns() if each.key[0] in here]
 
     @cached_property
     def _seen(self) -> list[Pattern]:
@@ -123,10 +123,11 @@ class Explaining:
         if not self.compared.fits and self.compared.answer.ndim == 1:
             shapes += [self.compared.answer[None], self.compared.answer[:, None]]
         for shaped in shapes:
-            found = [(m, line) for m in self.mistakes.values() if (line := self._line_that_gives(m, shaped))]
-            if found:
+            of_mistakes = [(m, line) for m in self.mistakes.values() if (line := self._line_that_gives(m, shaped))]
+            if of_mistakes:
                 return [
-                    Explanation("mistake", (m.name,), m.resemblance(self.trace, self.name, line)) for m, line in found
+                    Explanation("mistake", (m.name,), m.resemblance(self.trace, self.name, line))
+                    for m, line in of_mistakes
                 ]
         return []
 
@@ -144,21 +145,20 @@ class Explaining:
         if np.shape(scaled) != answer.shape or not self._is_near(scaled, answer):
             return False
         if not np.isfinite(answer).all():
-            return bool(np.allclose(scaled, answer, 1e-5, 0, equal_nan=True))  # pragma: no mutate  or so
-        terms = terms_of(line, terms_in(self.trace))
-        if answer.shape == self.compared.right.shape:
-            terms = terms + terms_in(self.trace)[self.name].terms
+            return np.allclose(scaled, answer, equal_nan=True)
         no_harm = self.compared.does_no_harm(wrong) or (factor != 1 and self.compared.does_no_harm(scaled))
-        terms = (1 + abs(factor)) / 2 * terms  # pragma: no mutate  or a little more, or less
-        return self.compared.gives(scaled, terms, answer) and not no_harm
+        return self.compared.gives(scaled, self._terms(line, answer, factor), answer) and not no_harm
+
+    def _terms(self, line: str, answer: Array, factor: float) -> Any:
+        """The terms of a wrong line times a factor, and of the right one where the answer has its shape."""
+        terms = abs(factor) * terms_of(line, terms_in(self.trace))  # pragma: no mutate  or so
+        return terms + terms_in(self.trace)[self.name].terms if answer.shape == self.compared.right.shape else terms
 
     def _is_near(self, wrong: Any, answer: Array) -> bool:
-        """Whether it is worth a closer look: in some thousand cells at most a thousandth off, or not finite."""
-        every = max(1, answer.size // 1000)  # pragma: no mutate  or so
-        wrong, answer = np.asarray(wrong).ravel()[::every], answer.ravel()[::every]
+        """Whether it is worth a closer look: in the first cells at most a thousandth off, or not finite."""
+        wrong, answer = (np.asarray(each).ravel()[:FEW] for each in (wrong, answer))
         off, size = np.max(np.abs(wrong - answer)), np.max(np.abs(answer))
-        near = max(1e-3, self.compared.eps, 10.0 ** (1 - (self.compared.digits or 10)))  # pragma: no mutate  or so
-        return not off > near * size  # pragma: no mutate  the closer look tells
+        return bool(self.compared.digits) or not off > NEAR * size  # pragma: no mutate  the closer look tells
 
     def _times(self, wrong: Any, factor: float) -> Any:
         """A wrong value times a factor; of a new parameter only the step, which may be too long or too short."""
@@ -177,25 +177,25 @@ class Explaining:
         """Every line that is one slip away from the right one and runs here, with its value."""
         if not self._is_small or self.name in self.trace.given:
             return []
-        found, scope = [], {**NAMESPACE, **self.trace}
+        near, scope = [], {**NAMESPACE, **self.trace}
         for slip in likely_slips(self.trace, self.name, self.function):
             with suppress(Exception):  # most of them do not run
                 value = np.asarray(eval(slip.code, scope))
                 if np.shape(value) == self.compared.answer.shape:
-                    found.append((slip, value))
-        return found
+                    near.append((slip, value))
+        return near
 
     def _slips(self, **factors: float) -> list[Explanation]:
         """Those of them that give this answer, or do so times one of the factors."""
-        found = []
+        explanations = []
         for slip, wrong in self._near_lines if self._is_telling else ():
             for times, factor in (factors or {"": 1.0}).items():
                 if self._is_it(slip.line, wrong, self.compared.answer, factor) and self._holds(slip.line, factor):
                     also = f"; and {self._all} {times}" if times else ""
                     key = ("slip", slip.line, times) if times else ("slip", slip.line)
                     kind = "two" if times else "slip"
-                    found.append(Explanation(kind, key, f"`{slip.line}`: {slip.words}{also}", slip.line))
-        return found
+                    explanations.append(Explanation(kind, key, f"`{slip.line}`: {slip.words}{also}", slip.line))
+        return explanations
 
     @cached_property
     def _elsewhere(self) -> tuple[Trace, Array] | None:
@@ -213,7 +213,7 @@ class Explaining:
             there = np.asarray(call(self.name, self.function, moved, {})[0])
             asked = [name for name in signature(self.function).parameters if name in moved]
             by, is_asked = np.max(np.abs(there - here)), any(np.any(moved[each] != self.trace[each]) for each in asked)
-            if by < 0.1 * np.max(np.abs(here)) and (by > 0 or not is_asked):  # pragma: no mutate  or so
+            if by < JUMP * np.max(np.abs(here)) and (by or not is_asked):  # pragma: no mutate  or so
                 return moved, there
         return None
 
@@ -222,7 +222,7 @@ class Explaining:
         if self._elsewhere is None:
             return True
         moved, there = self._elsewhere
-        return np.allclose(self._times(moved.evaluate(line), factor), there, 1e-6, 1e-9)  # pragma: no mutate  or so
+        return np.allclose(self._times(moved.evaluate(line), factor), there)
 
     @property
     def _all(self) -> str:
@@ -230,7 +230,7 @@ class Explaining:
 
     def _two(self) -> list[Explanation]:
         """Every mistake that times a factor gives this answer, or else the slips that do."""
-        found = []
+        explanations = []
         factors = {times: factor for times, factor in common_factors(self.trace).items() if factor != 1}
         if self._is_new:  # leaving the rate out and dividing the step by it are one mistake
             factors = {times: factor for times, factor in factors.items() if "rate" not in times}
@@ -239,22 +239,21 @@ class Explaining:
                 for times, factor in factors.items():
                     if self._is_it(line, wrong, self.compared.answer, factor):
                         sentence = f"{mistake.resemblance(self.trace, self.name, line)}; and {self._all} {times}"
-                        found.append(Explanation("two", (mistake.name, times), sentence))
-        return found or self._slips(**factors)
+                        explanations.append(Explanation("two", (mistake.name, times), sentence))
+        return explanations or self._slips(**factors)
 
     def bears_out(self, explanation: Explanation) -> bool:
         """Whether the same function's answer to this problem, right or wrong, agrees with an explanation of another."""
         kind, key = explanation.kind, explanation.key
-        with np.errstate(all="ignore"):  # pragma: no mutate  only for quiet
-            if kind == "pattern":
-                return self.compared.is_right or any(each.key == key for each in self._patterns() + self._as_written())
-            if kind == "further-up":
-                return any(each.key == key for each in self._further_up())
-            lines: tuple[str, ...] = (explanation.line,)
-            if key[0] in self.mistakes:
-                lines = self.mistakes[key[0]].wrong_lines(self.trace, self.name)
-            factor = common_factors(self.trace)[key[-1]] if kind == "two" else 1.0
-            return any(self._could_be(line, factor) for line in lines)
+        if kind == "pattern":
+            return self.compared.is_right or any(each.key == key for each in self._patterns() + self._as_written())
+        if kind == "further-up":
+            return any(each.key == key for each in self._further_up())
+        lines: tuple[str, ...] = (explanation.line,)
+        if key[0] in self.mistakes:
+            lines = self.mistakes[key[0]].wrong_lines(self.trace, self.name)
+        factor = common_factors(self.trace)[key[-1]] if kind == "two" else 1.0
+        return any(self._could_be(line, factor) for line in lines)
 
     def _could_be(self, line: str, factor: float) -> bool:
         try:
@@ -264,21 +263,18 @@ class Explaining:
         scaled, answer = self._times(wrong, factor), self.compared.answer
         if answer.ndim == 1 and np.size(scaled) == answer.size:
             answer = answer.reshape(np.shape(scaled))
-        terms = terms_of(line, terms_in(self.trace)) * (1 + abs(factor))  # pragma: no mutate  or a little more, or less
-        if answer.shape == self.compared.right.shape:
-            terms = terms + terms_in(self.trace)[self.name].terms
-        return self.compared.gives(scaled, terms, answer)
+        return self.compared.gives(scaled, self._terms(line, answer, factor), answer)
 
     def _further_up(self) -> list[Explanation]:
         """Every mistake in a step before this one from which this answer follows, if all steps between are right."""
         steps = self.trace.steps
         names = [step.name for step in steps]
-        is_large = sum(np.size(step.value) for step in steps) > LARGE_STEP  # pragma: no mutate  it takes too long
+        is_large = sum(np.size(step.value) for step in steps) > LARGE_STEP
         in_vain = not (self.own_way and self.compared.fits and self._is_telling)
         if in_vain or is_large or self.name not in names:
             return []
         before, terms = names[: names.index(self.name)], terms_in(self.trace)[self.name].terms
-        found = []
+        explanations = []
         for mistake in self.mistakes.values():
             for place in mistake.possible_at(self.trace):
                 if place in before:
@@ -286,51 +282,5 @@ class Explaining:
                     gives = self.compared.gives(wrong, terms, self.compared.answer)
                     if gives and not self.compared.does_no_harm(wrong):
                         sentence = f"{place} looks like {mistake.resemblance(self.trace, place)}"
-                        found.append(Explanation("further-up", (mistake.name,), sentence))
-        return found
-
-
-def made_of(trace: Trace, name: str, where: tuple[int, ...]) -> str:
-    """The rows, columns or cells of its operands that a cell is computed from, found by changing all the others."""
-    step = trace.step(name)
-    shapes = {name: np.shape(trace[name]) for name in step.operands}
-    if len(where) != 2 or sum(map(math.prod, shapes.values())) > LARGE:
-        return ""
-    rng = np.random.default_rng(0)  # pragma: no mutate  any other would do
-
-    def is_all(operand: str, place: Any) -> bool:
-        """Whether nothing else of an operand changes the cell; now and then, as in a maximum, something else does."""
-        for _ in range(10):  # pragma: no mutate  or so
-            numbers = {each: rng.uniform(0.5, 1.5, shape) for each, shape in shapes.items()}  # pragma: no mutate
-            changed = rng.uniform(-1.5, 1.5, shapes[operand])  # pragma: no mutate  any others would do
-            changed[place] = numbers[operand][place]
-            one, other = (
-                trace.evaluate(step.code, **numbers | {operand: x})[where] for x in (numbers[operand], changed)
-            )
-            if one != other and not np.isclose(one, other, 1e-12):  # pragma: no mutate  or so
-                return False
-        return True
-
-    try:
-        parts = [
-            next((said for place, said in _parts_of(operand, shape, *where) if is_all(operand, place)), operand)
-            for operand, shape in shapes.items()
-        ]
-    except Exception:  # a line of your own may refuse such numbers
-        return ""
-    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]])) if parts else ""
-
-
-def _parts_of(operand: str, shape: tuple[int, ...], i: int, j: int) -> Iterator[tuple[Any, str]]:
-    """The cells, rows and columns of an operand that a cell (i, j) may come from, the smallest first."""
-    if len(shape) != 2:
-        return
-    rows, columns = shape
-    for row, column in dict.fromkeys([(i, j), (0, j), (i, 0), (j, i)]):
-        if row < rows and column < columns:
-            yield (row, column), f"{operand}[{row}, {column}]"
-    for at in dict.fromkeys([i, j]):
-        if at < rows:
-            yield at, f"row {at} of {operand}"
-        if at < columns:
-            yield (slice(None), at), f"column {at} of {operand}"
+                        explanations.append(Explanation("further-up", (mistake.name,), sentence))
+        return explanations

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from backprop_lab.feedback.answers import NoAnswerError, reason
+from backprop_lab.feedback.answers import NoAnswerError, UnreadableError, reason
 from backprop_lab.feedback.mistakes import Mistake
 from backprop_lab.feedback.slips import likely_slips
 from backprop_lab.nn.layers import ACTIVATIONS, FLOATS
 from backprop_lab.step.trace import Trace
 
+STOPS = (Exception, SystemExit, GeneratorExit)  # what a function may stop with that is no wish to interrupt it
 PRODUCT_MISFITS = (  # of `@` and of np.dot
     re.compile(r"matmul: .*\(size (?P<rows>\d+) is different from (?P<columns>\d+)\)"),
     re.compile(r"not aligned: (?P<columns>\d+) \(dim 1\) != (?P<rows>\d+) \(dim 0\)"),
@@ -44,14 +45,13 @@ def call(name: str, function: Callable[..., Any], trace: Trace, mistakes: Mappin
     Raises NoAnswerError, saying why, if it cannot be called, stops with an error, returns nothing, or writes into what
     it was given.
     """
-    given, first = _arguments(name, function, trace)
-    copies = {argument: value.copy() if isinstance(value, np.ndarray) else value for argument, value in given.items()}
+    asked = _Call(name, function, trace)
     try:
         with warnings.catch_warnings(record=True, action="always") as warned, np.errstate(all="warn"):
-            answer = function(*(copies[each] for each in first), **{k: v for k, v in copies.items() if k not in first})
-    except (Exception, SystemExit, GeneratorExit) as error:  # whatever it is, it is the learner's to see
-        raise _stopped(name, function, error, given, trace, mistakes) from None
-    for argument, value in given.items():
+            answer, copies = asked.run(function)
+    except STOPS as error:  # whatever it is, it is the learner's to see
+        raise asked.stopped(error, mistakes) from None
+    for argument, value in asked.given.items():
         if not np.array_equal(copies[argument], value, equal_nan=np.asarray(value).dtype.kind in FLOATS):
             message = (
                 f"Your {name} changes {argument}, which it was given. `-=`, `+=`, `out=` and an index before `=` do "
@@ -59,15 +59,122 @@ def call(name: str, function: Callable[..., Any], trace: Trace, mistakes: Mappin
             )
             raise NoAnswerError(("in-place",), message)
     if answer is function:
-        message = (
+        raise UnreadableError(
             f"Your {name} returns {name}, which is here the function itself. "
             "Write the line of NumPy behind `return`, or give its result a name first."
         )
-        raise NoAnswerError(("unreadable",), message)
     if answer is None:
         raise NoAnswerError(("blank",), f"Your {name} returns nothing yet: write `return` in front of your answer.")
     met = [words for each in warned if (words := _met(str(each.message)))]
     return answer, met[0] if met else ""
+
+
+class _Call:
+    """A learner's function for `name`, with the values that it asks for: `given`, by name."""
+
+    def __init__(self, name: str, function: Callable[..., Any], trace: Trace) -> None:
+        """Raises NoAnswerError if it cannot be called, or asks for what is not known before `name`."""
+        self.name, self.function, self.trace = name, function, trace
+        known = dict(list(trace.items())[: list(trace.names).index(name)])
+        self.given: dict[str, Any] = {}
+        self._first: list[str] = []  # those that have no name in its call
+        try:
+            parameters = signature(function).parameters.values()
+        except (TypeError, ValueError):
+            raise UnreadableError(f"Write your own function for {name}, with def.") from None
+        for parameter in parameters:
+            if parameter.kind is Parameter.VAR_KEYWORD:
+                self.given |= {each: value for each, value in known.items() if each not in self.given}
+            elif parameter.name in known:
+                self.given[parameter.name] = known[parameter.name]
+                self._first += [parameter.name] * (parameter.kind is Parameter.POSITIONAL_ONLY)
+            elif parameter.default is parameter.empty:
+                asked = f"Your {name} asks for {parameter.name!r}, which is not known yet."
+                raise NoAnswerError(("name",), f"{asked} Before {name} you have {', '.join(known) or 'nothing'}.")
+
+    def run(self, function: Callable[..., Any]) -> tuple[Any, dict[str, Any]]:
+        """What it returns for copies of these values, and the copies. Raises what it raises."""
+        copies = {each: x.copy() if isinstance(x, np.ndarray) else x for each, x in self.given.items()}
+        by_name = {each: x for each, x in copies.items() if each not in self._first}
+        return function(*(copies[each] for each in self._first), **by_name), copies
+
+    def stopped(self, error: BaseException, mistakes: Mapping[str, Mistake]) -> NoAnswerError:
+        """What to say of an error: what it says, what it was given, and a known line that NumPy refuses too."""
+        shapes = ", ".join(f"{argument} {np.shape(value)}" for argument, value in self.given.items()) or "nothing"
+        words, key = _in_plain_words(error)
+        message = f"Your {self.name} stopped with {type(error).__name__}: {words}. It was given {shapes}."
+        typed = getattr(getattr(self.function, "__code__", None), "co_names", ())
+        if elsewhere := {word: self.trace[word] for word in typed if word in self.trace and word not in self.given}:
+            message += f" It uses {' and '.join(elsewhere)}, which it was not given."
+            return NoAnswerError(("raised",), message, otherwise=self._with(elsewhere))
+        if isinstance(error, AttributeError) and error.obj is np:
+            is_activation = str(error.name).lower() in map(str.lower, ACTIVATIONS)  # which NumPy has under no name
+            near = [] if is_activation else get_close_matches(str(error.name), dir(np))
+            message += f" Did you mean np.{near[0]}?" if near else ""
+            key = "another name" if near else key
+        if isinstance(error, NameError) and (meant := self._meant(str(error.name))):
+            message += f" {meant}"
+            key = key or "another name"
+        for cause, line, what in self._refused_alike(error, mistakes):
+            return NoAnswerError(("raised", *cause), f"{message} Did you write `{line}` ({what})?")
+        return NoAnswerError(("raised", "pattern", key) if key else ("raised",), message)
+
+    def _with(self, more: Mapping[str, Any]) -> Any:
+        """What it gives where names that it does not ask for have values all the same; None if it fails again."""
+        if not isinstance(made := self.function, FunctionType):
+            return None
+        scope = {**made.__globals__, **more}
+        again = FunctionType(made.__code__, scope, argdefs=made.__defaults__, closure=made.__closure__)
+        try:
+            return self.run(again)[0]
+        except STOPS:  # it has been told what stopped it
+            return None
+
+    def _meant(self, missing: str) -> str:
+        """What a name that is not there may have been meant for."""
+        if hasattr(np, missing):
+            return f"It is one of NumPy's: write np.{missing}."
+        if missing == "learning_rate":
+            return "The learning rate is called lr."
+        if missing in ("relu", "sigmoid", "softmax"):
+            return f"NumPy has no {missing}: write out what it does."
+        if missing.startswith("axis"):
+            return "An axis is given as in axis=0."
+        used = () if self.name in self.trace.given else self.trace.step(self.name).operands
+        names = sorted(self.trace.names, key=lambda known: known not in used)
+        near = get_close_matches(missing.lower(), [known.lower() for known in names], cutoff=0.5)
+        return next((f"Did you mean {known}?" for known in names if known.lower() in near), "")
+
+    def _refused_alike(
+        self, error: BaseException, mistakes: Mapping[str, Mistake]
+    ) -> Iterator[tuple[tuple[str, ...], str, str]]:
+        """Lines of the same names that NumPy refuses in the same words, and what is wrong: mistakes first, then slips.
+
+        A mistake may use more names: a function may lack some of its line.
+        """
+        if not isinstance(error, ValueError | TypeError) or self.name in self.trace.given:
+            return
+        used = set(self.given)
+        for mistake in mistakes.values():
+            for line in mistake.wrong_lines(self.trace, self.name):
+                if used <= self._names_in(line) and self._refusal(line) == _reason(error):
+                    yield (mistake.name,), line, f"{mistake.title[0].lower()}{mistake.title[1:]}"
+        for slip in likely_slips(self.trace, self.name, self.function):
+            if used == self._names_in(slip.line) and self._refusal(slip.line) == _reason(error):
+                yield ("slip", slip.line), slip.line, slip.words
+
+    def _names_in(self, line: str) -> set[str]:
+        return set(re.findall(r"\w+", line)) & set(self.trace.names)
+
+    def _refusal(self, line: str) -> Any:
+        """What NumPy says of a line that it refuses; None of any other."""
+        try:
+            self.trace.evaluate(line)
+        except (TypeError, ValueError) as refusal:
+            return _reason(refusal)
+        except Exception:  # it fails in some other way
+            return None
+        return None
 
 
 def _met(warning: str) -> str:
@@ -82,80 +189,18 @@ def _met(warning: str) -> str:
     )
 
 
-def _arguments(name: str, function: Any, trace: Trace) -> tuple[dict[str, Any], list[str]]:
-    """The values that a function asks for, and which of them have no name in its call."""
-    known = dict(list(trace.items())[: list(trace.names).index(name)])
-    try:
-        parameters = signature(function).parameters.values()
-    except (TypeError, ValueError):
-        raise NoAnswerError(("unreadable",), f"Write your own function for {name}, with def.") from None
-    given: dict[str, Any] = {}
-    first = []
-    for parameter in parameters:
-        if parameter.kind is Parameter.VAR_KEYWORD:
-            given |= {each: value for each, value in known.items() if each not in given}
-        elif parameter.name in known:
-            given[parameter.name] = known[parameter.name]
-            first += [parameter.name] * (parameter.kind is Parameter.POSITIONAL_ONLY)
-        elif parameter.default is parameter.empty:
-            asked = f"Your {name} asks for {parameter.name!r}, which is not known yet."
-            raise NoAnswerError(("name",), f"{asked} Before {name} you have {', '.join(known) or 'nothing'}.")
-    return given, first
-
-
-def _stopped(
-    name: str,
-    function: Any,
-    error: BaseException,
-    given: Mapping[str, Any],
-    trace: Trace,
-    mistakes: Mapping[str, Mistake],
-) -> NoAnswerError:
-    """What to say of an error: what it says, what the function was given, and a known line that NumPy refuses too."""
-    shapes = ", ".join(f"{argument} {np.shape(value)}" for argument, value in given.items()) or "nothing"
-    words, key = _in_plain_words(error)
-    message = f"Your {name} stopped with {type(error).__name__}: {words}. It was given {shapes}."
-    typed = getattr(getattr(function, "__code__", None), "co_names", ())
-    if elsewhere := [word for word in typed if word in trace and word not in given]:
-        message += f" It uses {' and '.join(elsewhere)}, which it was not given."
-        return NoAnswerError(("raised",), message, otherwise=_with(function, given, {w: trace[w] for w in elsewhere}))
-    if isinstance(error, AttributeError) and error.obj is np:
-        is_activation = str(error.name).lower() in map(str.lower, ACTIVATIONS)  # which NumPy has under no name
-        near = [] if is_activation else get_close_matches(str(error.name), dir(np))
-        message += f" Did you mean np.{near[0]}?" if near else ""
-        key = "another name" if near else key
-    if isinstance(error, NameError) and (meant := _meant(str(error.name), name, trace)):
-        message += f" {meant}"
-        key = key or "another name"
-    for cause, sentence in _refused_alike(name, function, error, given, trace, mistakes):
-        return NoAnswerError(("raised", *cause), f"{message} Did you write {sentence}?")
-    return NoAnswerError(("raised", "pattern", key) if key else ("raised",), message)
-
-
-def _with(function: Any, given: Mapping[str, Any], more: Mapping[str, Any]) -> Any:
-    """What a function gives where names that it does not ask for have values all the same; None if it fails again."""
-    if not isinstance(function, FunctionType):
-        return None
-    scope = {**function.__globals__, **more}
-    again = FunctionType(function.__code__, scope, argdefs=function.__defaults__, closure=function.__closure__)
-    try:
-        return again(**{argument: np.copy(value) for argument, value in given.items()})
-    except (Exception, SystemExit, GeneratorExit):  # it has been told what stopped it
-        return None
-
-
 def _in_plain_words(error: BaseException) -> tuple[str, str]:
     """What an error says, in one line and without NumPy's terms where a beginner meets it often; and in short."""
-    said = reason(error)
-    if sizes := _misfit(said):
+    words = reason(error)
+    if sizes := _misfit(words):
         return (
             "in a product @ the first matrix needs as many columns as the second has rows, "
             f"and here the first has {sizes[0]} and the second {sizes[1]}"
         ), ""
-    if shapes := BROADCAST_MISFIT.search(said):
+    if shapes := BROADCAST_MISFIT.search(words):
         one, other = (shape.replace(",", ", ").replace(", )", ",)") for shape in shapes.groups())
         return f"`*`, `+` and `-` go cell by cell, and {one} and {other} do not fit", ""
-    if outside := OUTSIDE.search(said):
+    if outside := OUTSIDE.search(words):
         index, axis, size = outside.groups()
         line = {"0": "row", "1": "column"}.get(axis, "place")
         there_are = f"is 1 {line}, number 0" if size == "1" else f"are {size} {line}s, counted from 0"
@@ -163,67 +208,16 @@ def _in_plain_words(error: BaseException) -> tuple[str, str]:
             f"there {there_are}, and none has the number {index}. Take sizes from the values themselves, as in "
             "`X.shape[0]` or `len(X)`: another problem has others"
         ), "a size"
-    return next(((words, part) for part, words in PLAIN_WORDS.items() if part in said), (said, ""))
+    return next(((plain, part) for part, plain in PLAIN_WORDS.items() if part in words), (words, ""))
 
 
-def _misfit(said: str) -> tuple[str, str] | None:
+def _misfit(words: str) -> tuple[str, str] | None:
     """The columns of the first and the rows of the second matrix in a product that NumPy refuses."""
-    found = next(filter(None, (misfit.search(said) for misfit in PRODUCT_MISFITS)), None)
-    return (found["columns"], found["rows"]) if found else None
+    sizes = next(filter(None, (misfit.search(words) for misfit in PRODUCT_MISFITS)), None)
+    return (sizes["columns"], sizes["rows"]) if sizes else None
 
 
-def _meant(missing: str, name: str, trace: Trace) -> str:
-    """What a name that is not there may have been meant for."""
-    if hasattr(np, missing):
-        return f"It is one of NumPy's: write np.{missing}."
-    if missing == "learning_rate":
-        return "The learning rate is called lr."
-    if missing in ("relu", "sigmoid", "softmax"):
-        return f"NumPy has no {missing}: write out what it does."
-    if missing.startswith("axis"):
-        return "An axis is given as in axis=0."
-    used = () if name in trace.given else trace.step(name).operands
-    names = sorted(trace.names, key=lambda known: known not in used)
-    near = get_close_matches(missing.lower(), [known.lower() for known in names], cutoff=0.5)
-    return next((f"Did you mean {known}?" for known in names if known.lower() in near), "")
-
-
-def _refused_alike(
-    name: str,
-    function: Any,
-    error: BaseException,
-    given: Mapping[str, Any],
-    trace: Trace,
-    mistakes: Mapping[str, Mistake],
-) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Lines with the same names that NumPy refuses with the same words: known mistakes first, then slips."""
-    if not isinstance(error, ValueError | TypeError) or name in trace.given:
-        return
-    used = set(given)
-    for mistake in mistakes.values():
-        for line in mistake.wrong_lines(trace, name):
-            if used <= _names_in(line, trace) and _refusal(line, trace) == _told(error):
-                yield (mistake.name,), f"`{line}` ({mistake.title[0].lower()}{mistake.title[1:]})"
-    for slip in likely_slips(trace, name, function):
-        if used == _names_in(slip.line, trace) and _refusal(slip.line, trace) == _told(error):
-            yield ("slip", slip.line), f"`{slip.line}` ({slip.words})"
-
-
-def _names_in(line: str, trace: Trace) -> set[str]:
-    return set(re.findall(r"\w+", line)) & set(trace.names)
-
-
-def _refusal(line: str, trace: Trace) -> tuple[str, ...] | None:
-    try:
-        trace.evaluate(line)
-    except (TypeError, ValueError) as refusal:
-        return _told(refusal)
-    except Exception:  # it fails in some other way
-        return None
-    return None
-
-
-def _told(error: BaseException) -> tuple[str, ...]:
-    """What an error says, in the same words for `@` and np.dot."""
-    said = reason(error)
-    return _misfit(said) or (type(error).__name__, said)  # pragma: no mutate  the words are enough
+def _reason(error: BaseException) -> Any:
+    """What an error says; of a product the sizes, since `@` and np.dot have other words for them."""
+    words = reason(error)
+    return _misfit(words) or words

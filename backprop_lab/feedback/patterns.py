@@ -16,6 +16,9 @@ from backprop_lab.step.trace import Trace
 
 NEGLIGIBLE = 1e-11  # relative to a number: the same as far as anybody writes it down
 EXACT = 1e-9  # relative to a number: no coincidence
+SLACK = 4  # times the rounding of an answer, since what it is compared with has its own
+NOTICEABLE = 1e-6  # relative to the largest number: what is added to each is no rounding
+REDUCTIONS: dict[str, Callable[..., Any]] = {"sum": np.sum, "mean": np.mean, "largest": np.max}
 LARGE = 10_000  # numbers, beyond which nobody waits for a comparison with everything
 
 
@@ -42,9 +45,12 @@ class Compared(NamedTuple):
     def cells(self, expected: Array) -> Array:
         """Which cells of the answer are those of `expected`."""
         allowed = self.allowed if expected.shape == self.allowed.shape else np.max(self.allowed)
-        rounding = 4 * allowed  # pragma: no mutate  or so
-        close: Array = np.abs(self.answer - expected) <= NEGLIGIBLE * np.abs(expected) + rounding
-        return close
+        return _near(self.answer, expected, allowed, NEGLIGIBLE)
+
+    def is_times(self, factor: Any) -> bool:
+        """Whether the answer is the right value times a factor, or times one for each of its lines."""
+        allowed = self.allowed + np.abs(factor) * self.allowed
+        return bool(_near(self.answer, factor * self.right, allowed, NEGLIGIBLE).all())
 
 
 def seen_in(name: str, answer: Array, right: Array, allowed: Array, trace: Trace) -> Iterator[Pattern]:
@@ -57,9 +63,10 @@ def seen_in(name: str, answer: Array, right: Array, allowed: Array, trace: Trace
         if answer.shape != right.shape:
             looks = [_of_another_shape] if by_chance else [_of_another_value, _of_another_shape]
         else:
-            looks = [_of_few_numbers, _factors, _of_a_sample, _signs, _places, _zeros, _powers, _by_lines]
-            looks[2:2] = [] if by_chance else [_of_another_value, _combined]  # pragma: no mutate  or a little later
-            looks = looks[:2] if right.size > LARGE else looks  # pragma: no mutate  or it takes long
+            looks = [_of_few_numbers, _factors]
+            if right.size <= LARGE:
+                looks += [] if by_chance else [_of_another_value, _combined]
+                looks += [_of_a_sample, _signs, _places, _zeros, _powers, _by_lines]
         for look in looks:
             yield from look(seen)
 
@@ -95,35 +102,27 @@ def _of_few_numbers(seen: Compared) -> Iterator[Pattern]:
 
 def _factors(seen: Compared) -> Iterator[Pattern]:
     """The right numbers, or the right step of an update, times one factor."""
-    answer, right, trace = seen.answer, seen.right, seen.trace
-    old = trace.owner(seen.name) if trace.owner(seen.name) in trace.problem.parameters else None
-    old = old if trace.role(seen.name) == "new" else None
+    trace = seen.trace
+    of = trace.owner(seen.name)
+    old = of if trace.role(seen.name) == "new" and of in trace.problem.parameters else None
+    it, as_right = "Every number is" if seen.answer.size > 1 else "Yours is", "what it should be"
     if old:
-        answer, right = answer - trace[old], right - trace[old]
+        seen = seen._replace(answer=seen.answer - trace[old], right=seen.right - trace[old])
+        it, as_right = "Your step is", "as long as it should be"
+    answer, right = seen.answer, seen.right
     if not right.any() or not answer.any():
         return
-
-    def is_times(factor: float) -> bool:
-        for cells in (slice(1000), slice(None)):  # pragma: no mutate  most factors are out after a few cells
-            wanted = factor * right.ravel()[cells]
-            rounding = 4 * max(abs(factor), 1) * seen.allowed.ravel()[cells]  # pragma: no mutate  or so
-            allowed = NEGLIGIBLE * np.abs(wanted) + rounding
-            if not np.all(np.abs(answer.ravel()[cells] - wanted) <= allowed):
-                return False
-        return True
-
-    it, as_right = "Every number is" if answer.size > 1 else "Yours is", "what it should be"
-    if old:
-        it, as_right = "Your step is", "as long as it should be"
+    at = np.unravel_index(np.argmax(np.abs(right)), right.shape)  # one cell rules out most factors
+    one = seen._replace(answer=answer[at], right=right[at], allowed=seen.allowed[at])
     in_words = {"doubled": f"{it} twice {as_right}.", "halved": f"{it} half {as_right}."}
     if old:  # of p - dp / lr, in which it is divided once
         in_words["divided by the learning rate twice"] = f"{it} divided by the rate, and should be multiplied by it."
     in_words["with the other sign"] = "Your step goes the other way." if old else f"{it} right but for its sign."
     for times, factor in common_factors(trace).items():
-        if factor != 1 and is_times(factor):
+        if factor != 1 and one.is_times(factor) and seen.is_times(factor):
             yield Pattern(times, in_words.get(times, f"{it} {'the right one' if old else as_right}, {times}."))
     factor = np.vdot(right, answer) / np.vdot(right, right)
-    if np.count_nonzero(right) > 1 and is_times(factor) and plain(factor) != "1":
+    if np.count_nonzero(right) > 1 and seen.is_times(factor) and plain(factor) != "1":
         yield Pattern("proportional", f"{it} {plain(factor)} times {as_right}.")
 
 
@@ -154,31 +153,27 @@ def _of_a_sample(seen: Compared) -> Iterator[Pattern]:
     of_samples = [name for name in step.operands if np.shape(seen.trace[name])[:1] == (samples,)]
     if samples > 64 or not of_samples:
         return
-    parts = []
-    for sample in range(samples):
-        alone = np.arange(samples)[:, None] == sample
-        try:
-            part = seen.trace.evaluate(step.code, **{name: seen.trace[name] * alone for name in of_samples})
-        except Exception:  # a line of your own may refuse such numbers
-            return
-        parts.append(np.asarray(part))
-    if any(part.shape != seen.right.shape for part in parts):
+    try:
+        parts = [
+            np.asarray(seen.trace.evaluate(step.code, **{name: seen.trace[name] * alone for name in of_samples}))
+            for alone in np.eye(samples, dtype=bool)[:, :, None]
+        ]
+    except Exception:  # a line of your own may refuse such numbers
         return
-    if not np.allclose(sum(parts), seen.right, 1e-6):  # pragma: no mutate  or so
+    if any(part.shape != seen.right.shape for part in parts) or not np.allclose(sum(parts), seen.right):
         return
-    told = [(str(sample), part) for sample, part in enumerate(parts) if part.any()]  # of twins, nobody can tell which
-    if alone := [sample for sample, part in told if seen.same(part)]:
+    shares = [(str(sample), part) for sample, part in enumerate(parts) if part.any()]  # of twins, nobody can tell which
+    if alone := [sample for sample, part in shares if seen.same(part)]:
         yield Pattern("one sample", f"This is the part of sample {' or '.join(alone)} alone.")
-    if samples > 2 and (missing := [sample for sample, part in told if seen.same(seen.right - part)]):
+    if samples > 2 and (missing := [sample for sample, part in shares if seen.same(seen.right - part)]):
         yield Pattern("a sample missing", f"Sample {' or '.join(missing)} is missing from it.")
 
 
 def _signs(seen: Compared) -> Iterator[Pattern]:
     """The right sizes with some signs the other way round."""
     answer, right = seen.answer, seen.right
-    if np.iscomplexobj(answer) or np.iscomplexobj(right) or answer.size == 1:
-        return
-    if not seen.same(np.copysign(right, answer)):
+    is_complex = np.iscomplexobj(answer) or np.iscomplexobj(right)
+    if answer.size == 1 or is_complex or not seen.same(np.copysign(right, answer)):
         return
     flipped = ~seen.cells(right)
     if (answer >= 0).all():
@@ -186,12 +181,11 @@ def _signs(seen: Compared) -> Iterator[Pattern]:
     for axis, line in ((0, "column"), (1, "row")):
         if answer.ndim == 2 and answer.shape[axis] > 1:
             whole = (flipped | (right == 0)).all(axis=axis) & flipped.any(axis=axis)
-            if whole.any() and not whole.all() and not flipped[(slice(None), ~whole) if axis == 0 else ~whole].any():
+            if whole.any() and not whole.all() and not np.moveaxis(flipped, 1 - axis, 0)[~whole].any():
                 where = _numbered(line, np.flatnonzero(whole))
                 yield Pattern(f"signs of a {line}", f"The signs are the other way round in {where}; all else is right.")
     is_are = "the signs are" if flipped.sum() > 1 else "the sign is"
-    sentence = f"All sizes are right, and {is_are} the other way round at {_cells(flipped)}."
-    yield Pattern("signs", sentence)
+    yield Pattern("signs", f"All sizes are right, and {is_are} the other way round at {_cells(flipped)}.")
 
 
 def _places(seen: Compared) -> Iterator[Pattern]:
@@ -203,9 +197,8 @@ def _places(seen: Compared) -> Iterator[Pattern]:
         yield Pattern("transposed", f"This is {seen.name} transposed: rows and columns have changed places.")
     for axis, line in ((0, "row"), (1, "column")):
         yours, wanted = np.moveaxis(answer, axis, 0), np.moveaxis(right, axis, 0)
-        off = np.abs(yours[:, None] - wanted[None])
-        near = EXACT * np.abs(wanted) + np.moveaxis(seen.allowed, axis, 0)  # pragma: no mutate  or so
-        is_line = (off <= near).all(axis=2)  # [yours, wanted]  # pragma: no mutate  none is that to the last bit
+        near = _near(yours[:, None], wanted[None], np.moveaxis(seen.allowed, axis, 0))
+        is_line: Array = np.asarray(near.all(axis=2))  # [yours, wanted]
         if len(is_line) < 2 or not is_line.any(axis=1).all():
             continue
         moved, first = np.flatnonzero(~np.diag(is_line)), is_line.argmax(axis=1)
@@ -244,9 +237,7 @@ def _powers(seen: Compared) -> Iterator[Pattern]:
             yield Pattern(key, f"{it} {key} what it should be.")
     more = answer - right
     first = more.flat[0]
-    is_large = abs(first) > 1e-6 * np.max(np.abs(right))  # pragma: no mutate  or so
-    near = EXACT * abs(first) + 4 * seen.allowed  # pragma: no mutate  or so
-    is_even = (np.abs(more - first) <= near).all()  # pragma: no mutate  or so
+    is_large, is_even = abs(first) > NOTICEABLE * np.max(np.abs(right)), _near(more, first, seen.allowed).all()
     if answer.size > 1 and not np.iscomplexobj(more) and is_large and is_even:
         yield Pattern("moved", f"Every number is {plain(abs(first))} too {'large' if first > 0 else 'small'}.")
 
@@ -267,8 +258,7 @@ def _combined(seen: Compared) -> Iterator[Pattern]:
             f"divided by {name}, number by number": right / value,
         }
         for how, expected in combinations.items():
-            near = 1e-10 * (np.abs(expected) + np.abs(right))  # pragma: no mutate  or so
-            if np.isfinite(expected).all() and (np.abs(answer - expected) <= near).all():
+            if np.isfinite(expected).all() and _near(answer, expected, seen.allowed).all():
                 yield Pattern(how, f"Yours is what it should be, {how}.")
 
 
@@ -282,23 +272,17 @@ def _by_lines(seen: Compared) -> Iterator[Pattern]:
             yield Pattern(f"equal {line}s", f"All {line}s of yours are the same.")
         agrees = seen.cells(right)
         whole: Array = np.asarray(agrees.all(axis=axis) & right.any(axis=axis))
-        if whole.any() and not agrees[(slice(None), ~whole) if axis == 0 else ~whole].any():
+        if whole.any() and not np.moveaxis(agrees, 1 - axis, 0)[~whole].any():
             is_are = "is" if whole.sum() == 1 else "are"
             yield Pattern(f"right {line}s", f"Only {_numbered(line, np.flatnonzero(whole))} {is_are} right.")
         if (np.count_nonzero(right, axis=axis) < 2).any() or np.iscomplexobj(answer):
             continue
         factor = np.sum(right * answer, axis=axis, keepdims=True) / np.sum(right * right, axis=axis, keepdims=True)
-        rounding = 4 * np.maximum(np.abs(factor), 1) * seen.allowed  # pragma: no mutate  or so
-        near = 1e-10 * np.abs(factor * right) + rounding  # pragma: no mutate  or so
-        fits = (np.abs(answer - factor * right) <= near).all()
         each = [plain(number) for number in factor.flat]
-        if fits and np.all(factor) and len({*each}) > 1:
+        if seen.is_times(factor) and np.all(factor) and len({*each}) > 1:
             numbers = ", ".join(each[:4]) + ", ..." * (len(each) > 4)
-            own = f"Each {line} is what it should be, times a number of its own: {numbers}."
-            yield Pattern(f"a factor for each {line}", own)
-
-
-REDUCTIONS: dict[str, Callable[..., Any]] = {"sum": np.sum, "mean": np.mean, "largest": np.max}
+            sentence = f"Each {line} is what it should be, times a number of its own: {numbers}."
+            yield Pattern(f"a factor for each {line}", sentence)
 
 
 def _of_another_shape(seen: Compared) -> Iterator[Pattern]:
@@ -315,19 +299,24 @@ def _of_another_shape(seen: Compared) -> Iterator[Pattern]:
     if answer.shape == right.T.shape and right.ndim == 2 and seen.same(right.T):
         yield Pattern("transposed", f"It is {seen.name} transposed.")
     axes = {"rows": 0, "columns": 1, "numbers": None} if right.ndim == 2 else {"numbers": None}
-    found = [
+    reductions = [
         (f"{what} of", along, np.asarray(how(right, axis=axis, keepdims=keep)))
         for (along, axis), (what, how), keep in product(axes.items(), REDUCTIONS.items(), (True, False))
     ]
     for times, factor in ({"": 1.0} | common_factors(seen.trace)).items():
         also = f", {times}" if times else ""
-        for what, along, reduced in found:
+        for what, along, reduced in reductions:
             if reduced.shape == answer.shape and _is_close(answer, factor * reduced):
                 yield Pattern(f"{what} {along}{also}", f"It is the {what} the {along} that it should have{also}.")
 
 
+def _near(one: Array, other: Array, allowed: Any, relative: float = EXACT) -> Array:
+    """Which numbers are the same as far as anybody writes them down, or can compute them."""
+    return np.asarray(np.abs(one - other) <= relative * np.abs(other) + SLACK * allowed)
+
+
 def _is_close(one: Array, other: Array) -> bool:
-    return np.allclose(one, other, EXACT, 0)  # pragma: no mutate  others are far away
+    return bool(_near(one, other, 0).all())
 
 
 def _cells(where: Array) -> str:

@@ -5,11 +5,10 @@ right line of any layer or loss, one change at a time, so they are known for lay
 """
 
 import ast
-import copy
 import dis
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
 from itertools import chain, combinations, product
 from types import CodeType
 from typing import Any, NamedTuple
@@ -45,7 +44,6 @@ AROUND_A_PART = {"({}) ** 2": "a square", "np.abs({})": "np.abs", "np.sqrt({})":
 OFF_EVERY_CLASS = "1 is taken off every class; only off the true one: take off y, or write `[range(N), labels] -= 1`"
 
 Change = tuple[ast.expr, str]  # what may be typed in place of a part of a line, and what the slip is, in words
-Way = tuple[tuple[str, int | None], ...]  # the fields, and places in them, that lead to a part of a line
 
 
 class Slip(NamedTuple):
@@ -80,33 +78,44 @@ def likely_slips(trace: Trace, name: str, function: Any) -> tuple[Slip, ...]:
 
 @lru_cache(maxsize=256)
 def _slips(code: str, names: tuple[str, ...], binary: tuple[str, ...], has_classes: bool) -> tuple[Slip, ...]:
-    tree = _parsed(code)
-    found: dict[str, Slip] = {}
-    each = [_changes(line, names, binary, has_classes) for line in (tree, _from_the_right(tree))]
-    for changed, words in chain(*each):
-        line = ast.unparse(changed)
-        if line != code and line not in found:
-            found[line] = Slip(line, compile(line, "<a line with a slip>", "eval"), words)
-    return tuple(found.values())
+    right = _parsed(code)
+    slips: dict[str, Slip] = {}
+    for tree in (right, _from_the_right(right)):
+        for line, words in _changes(ast.Expression(tree), names, binary, has_classes):
+            if line != code and line not in slips:
+                slips[line] = Slip(line, compile(line, "<a line with a slip>", "eval"), words)
+    return tuple(slips.values())
 
 
-def _changes(line: ast.expr, names: Sequence[str], binary: Sequence[str], has_classes: bool) -> Iterator[Change]:
-    """Each line with one change."""
-    for way, part in _parts(line):
+def _changes(
+    line: ast.Expression, names: Sequence[str], binary: Sequence[str], has_classes: bool
+) -> Iterator[tuple[str, str]]:
+    """Each line with one change, and what it is; the change is made in the line itself, and taken back."""
+    parts = [*_parts(line)]
+    for part, put in parts:
         for other, slip in _changed(part, names, binary, has_classes):
-            yield _replaced(line, way, other), slip
-    used = [(way, part.id) for way, part in _parts(line) if isinstance(part, ast.Name) and part.id in names]
-    operands = list(dict.fromkeys(name for _, name in used))
-    for operand, name in product(operands, names):
-        if name != operand:  # wherever it stands
-            yield _renamed(line, {operand: name}), f"{name} used where {operand} was meant"
-    for one, two in combinations(operands, 2):
-        yield _renamed(line, {one: two, two: one}), f"{one} and {two} have changed places"
-    for way, part in _parts(line):
-        if way and isinstance(part, ast.BinOp) and not isinstance(part.op, ast.Pow):  # around all it would give it away
+            put(other)
+            yield ast.unparse(line), slip
+            put(part)
+    used = [part for part, _ in parts if isinstance(part, ast.Name) and part.id in names]
+    operands = list(dict.fromkeys(name.id for name in used))
+    others = [(operand, name) for operand, name in product(operands, names) if name != operand]
+    renamings = [({operand: name}, f"{name} used where {operand} was meant") for operand, name in others]
+    swapped = combinations(operands, 2)
+    renamings += [({one: two, two: one}, f"{one} and {two} have changed places") for one, two in swapped]
+    as_it_was = [name.id for name in used]
+    for new, slip in renamings:  # wherever they stand
+        for name, was in zip(used, as_it_was, strict=True):
+            name.id = new.get(was, was)
+        yield ast.unparse(line), slip
+    for name, was in zip(used, as_it_was, strict=True):
+        name.id = was
+    for part, put in parts[1:]:  # around all it would give it away
+        if isinstance(part, ast.BinOp) and not isinstance(part.op, ast.Pow):
             for template, what in AROUND_A_PART.items():
-                around = _parsed(template.format(ast.unparse(part)))
-                yield _replaced(line, way, around), f"{what} that does not belong there"
+                put(_parsed(template.format(ast.unparse(part))))
+                yield ast.unparse(line), f"{what} that does not belong there"
+            put(part)
 
 
 def _changed(part: ast.expr, names: Sequence[str], binary: Sequence[str], has_classes: bool) -> Iterator[Change]:
@@ -182,12 +191,10 @@ def _regrouped(part: ast.BinOp, sign: str) -> Iterator[Change]:
     for left, right in sides:
         for a, inner, b in _either_way(left):
             if type(inner) is not type(part.op):
-                other = SIGNS.get(type(inner), "")  # pragma: no mutate  all of our lines are there
-                yield ast.BinOp(a, inner, ast.BinOp(b, part.op, right)), slip.format(sign, other)
+                yield ast.BinOp(a, inner, ast.BinOp(b, part.op, right)), slip.format(sign, SIGNS[type(inner)])
         for a, inner, b in _either_way(right):
             if type(inner) is not type(part.op):
-                other = SIGNS.get(type(inner), "")  # pragma: no mutate  all of our lines are there
-                yield ast.BinOp(ast.BinOp(left, part.op, a), inner, b), slip.format(sign, other)
+                yield ast.BinOp(ast.BinOp(left, part.op, a), inner, b), slip.format(sign, SIGNS[type(inner)])
         if isinstance(right, ast.Compare) and type(right.ops[0]) in QUESTIONS:
             compared = ast.Compare(ast.BinOp(left, part.op, right.left), right.ops, right.comparators)
             yield compared, slip.format(sign, QUESTIONS[type(right.ops[0])])
@@ -195,7 +202,7 @@ def _regrouped(part: ast.BinOp, sign: str) -> Iterator[Change]:
 
 def _either_way(part: ast.expr) -> list[tuple[ast.expr, ast.operator, ast.expr]]:
     """The two sides of a part with their sign between them, and the other way round too if it is a product."""
-    if not isinstance(part, ast.BinOp):
+    if not isinstance(part, ast.BinOp) or type(part.op) not in SIGNS:
         return []
     ways = [(part.left, part.op, part.right), (part.right, part.op, part.left)]
     return ways[: 1 + isinstance(part.op, ast.Mult)]
@@ -274,37 +281,12 @@ def _from_the_right(line: ast.expr) -> ast.expr:
     return line
 
 
-def _parts(line: ast.AST, way: Way = ()) -> Iterator[tuple[Way, ast.expr]]:
-    """Every expression in a line, with the way to it, from the outside in."""
-    if isinstance(line, ast.expr):
-        yield way, line
+def _parts(line: ast.AST) -> Iterator[tuple[ast.expr, Callable[[ast.expr], None]]]:
+    """Every expression in a line, from the outside in, and what puts another in its place."""
     for field, value in ast.iter_fields(line):
-        several: Iterable[tuple[int | None, Any]] = enumerate(value) if isinstance(value, list) else [(None, value)]
-        for at, child in several:
+        is_list = isinstance(value, list)
+        for at, child in enumerate(value if is_list else [value]):
+            if isinstance(child, ast.expr):
+                yield child, partial(value.__setitem__, at) if is_list else partial(setattr, line, field)
             if isinstance(child, ast.AST):
-                yield from _parts(child, (*way, (field, at)))
-
-
-def _replaced(line: ast.expr, way: Way, new: ast.expr) -> ast.expr:
-    """A copy of a line with another part in one place."""
-    if not way:
-        return new
-    line = copy.deepcopy(line)
-    node: Any = line
-    for field, at in way[:-1]:
-        node = getattr(node, field) if at is None else getattr(node, field)[at]
-    field, at = way[-1]
-    if at is None:
-        setattr(node, field, new)
-    else:
-        getattr(node, field)[at] = new
-    return line
-
-
-def _renamed(line: ast.expr, new: dict[str, str]) -> ast.expr:
-    """A copy of a line with other names."""
-    line = copy.deepcopy(line)
-    for node in ast.walk(line):
-        if isinstance(node, ast.Name):
-            node.id = new.get(node.id, node.id)
-    return line
+                yield from _parts(child)

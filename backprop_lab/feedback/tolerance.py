@@ -15,34 +15,47 @@ from typing import Any
 import numpy as np
 
 from backprop_lab.checks.rounding import FLOAT32, FLOAT64, ROUNDINGS, eps_of, terms_in
-from backprop_lab.feedback.answers import as_floats, read
+from backprop_lab.feedback.answers import NoAnswerError, as_floats, read
 from backprop_lab.nn.layers import Array
 from backprop_lab.step.trace import Trace
 
 DIGITS = 1e-11
-TOO_MANY = 100  # times the numbers asked for: the shape is wrong, and the numbers are not compared
+MANY, TOO_MANY = 10_000, 100  # of more numbers, and more than so many times those asked for, only the shape is told
+HALF = 0.5 + 1e-9  # of the last digit that was copied
 VANISHING = 1e-290, 1e-30, 1e-4  # what comes of smaller numbers than a float64, float32 and float16 can hold
 
 
 def compare(name: str, answer: Any, trace: Trace, digits: int | None = None) -> "Comparison":
-    """An answer for `name` beside the trace's value. Raises NoAnswerError if it holds no numbers."""
+    """An answer for `name` beside the trace's value.
+
+    Raises NoAnswerError if it holds no numbers, or far too many.
+    """
     right = np.asarray(trace[name])
     with np.errstate(all="ignore"):  # huge numbers may overflow on the way
         array = read(name, answer)
-        floats = as_floats(name, right)  # pragma: no mutate  it has numbers, so no sentence names it
-        if array.size > TOO_MANY * (right.size + 1):  # pragma: no mutate  or so
-            array = np.broadcast_to(0.0, array.shape)  # pragma: no mutate  only its shape is told
-            return Comparison(name, trace, array, floats, array, FLOAT64, digits)  # pragma: no mutate  likewise
+        floats = as_floats(right)
+        if array.size > max(TOO_MANY * right.size, MANY):
+            raise NoAnswerError(("shape",), shape_message(trace, name, array.shape))
         eps = max(eps_of(array), eps_of(right))
-        numbers = as_floats(name, array)
+        numbers = as_floats(array, name)
         if np.iscomplexobj(numbers) and not np.any(numbers.imag):
             numbers = numbers.real
         if right.ndim == 0 and numbers.size == 1:
             numbers = numbers.reshape(())
         are_real = array.dtype.kind == "f" and not np.iscomplexobj(floats)
         nearest = floats.astype(array.dtype) if are_real else floats
-        nearest = np.where(np.isfinite(nearest), nearest, floats)  # pragma: no mutate  a float16 holds none above 65504
+        nearest = np.where(np.isfinite(nearest), nearest, floats)  # a float16 holds no number above 65504
         return Comparison(name, trace, numbers, floats, nearest, eps, digits)
+
+
+def shape_message(trace: Trace, name: str, yours: tuple[int, ...]) -> str:
+    """Both shapes, and whose shape a gradient or a new parameter takes."""
+    if 0 in yours:
+        return f"Your {name} is empty."
+    has = f"has shape {yours}" if yours else "is one number"
+    if (right := np.shape(trace[name])) == ():
+        return f"Your {name} {has}; it should be one number."
+    return f"Your {name} {has}; it should have shape {right}{f', like {of}' if (of := trace.owner(name)) else ''}."
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +75,7 @@ class Comparison:
 
     @cached_property
     def terms(self) -> Array:
-        terms = as_floats(self.name, terms_in(self.trace)[self.name].terms).real  # pragma: no mutate  they are numbers
+        terms = as_floats(terms_in(self.trace)[self.name].terms).real
         return np.where(np.isfinite(terms), terms, np.abs(self.right))
 
     @property
@@ -70,11 +83,6 @@ class Comparison:
         """Whether the answer has the right shape."""
         same: bool = self.answer.shape == self.right.shape
         return same
-
-    @property
-    def can_be_explained(self) -> bool:
-        """Whether the answer has numbers, and not too many to look at each."""
-        return bool(0 < self.answer.size <= TOO_MANY * (self.right.size + 1))  # pragma: no mutate  or so
 
     @cached_property
     def right_cells(self) -> Array:
@@ -103,17 +111,15 @@ class Comparison:
 
     def agrees(self, answer: Array, value: Array, terms: Array) -> Array:
         """Which cells of `answer` are those of `value` within the rounding of all terms of a cell."""
-        near: Array = np.abs(answer - value) <= self.allowed(value, terms)  # pragma: no mutate  none is that to the bit
-        return near if near.all() else near | _as_printed(answer, value, ~near)  # pragma: no mutate  or it takes longer
+        near: Array = np.abs(answer - value) <= self.allowed(value, terms)
+        return near if near.all() else near | _as_printed(answer, value, ~near)
 
     def allowed(self, value: Array, terms: Array) -> Array:
         """By how much each cell may be off."""
         size, terms = np.abs(value), np.where(np.isfinite(terms), terms, np.abs(value))
         allowed: Array = max(DIGITS, self.eps) * size + ROUNDINGS * min(self.eps, self._computed_in) * terms
         if self.digits:
-            some = np.where(size > 0, size, 1)  # pragma: no mutate  where it is 0, nothing is added below
-            unit = 10.0 ** (np.floor(np.log10(some)) - self.digits + 1)
-            allowed = allowed + (0.5 + 1e-9) * unit * (size > 0)
+            allowed = allowed + HALF * 10.0 ** (np.floor(np.log10(size)) - self.digits + 1)
         return allowed + self._vanishing
 
     @property
@@ -129,10 +135,10 @@ class Comparison:
 
     def gives(self, value: Any, terms: Any, answer: Array) -> bool:
         """Whether another value, with the terms of its own line, is this answer."""
-        value = as_floats(self.name, np.asarray(value))  # pragma: no mutate  it has numbers, so no sentence names it
+        value = as_floats(np.asarray(value))
         if value.shape != answer.shape:
             return False
-        sizes = as_floats(self.name, np.asarray(terms)).real  # pragma: no mutate  likewise
+        sizes = as_floats(np.asarray(terms)).real
         return bool(self.agrees(answer, value, np.abs(value) + sizes).all())
 
     def does_no_harm(self, value: Any) -> bool:
@@ -155,11 +161,9 @@ class Comparison:
 
 def _as_printed(answer: Array, value: Array, at: Array) -> Array:
     """Which cells `at` are what NumPy prints: eight decimals, or eight and a power of ten if all are small."""
-    if np.iscomplexobj(value) or not np.isfinite(value).all():  # pragma: no mutate  which nobody copies
-        return np.zeros(np.shape(value), dtype=bool)  # pragma: no mutate  none
+    can_be = np.isreal(value) & np.isfinite(value).all()
+    same: Array = np.asarray(at & can_be & np.isclose(answer, value))  # pragma: no mutate  or it takes longer
     formats = (".8f", ".8e") if np.max(np.abs(value)) >= 1e-4 else (".8e",)
-    near = np.abs(answer - value) <= 1e-8 * np.maximum(1, np.abs(value))  # pragma: no mutate  no other need be printed
-    same: Array = np.asarray(at & near)  # pragma: no mutate  more would take longer
-    printed = [[float(f"{number:{f}}") for number in np.asarray(value)[same]] for f in formats]
+    printed = [[float(f"{number:{f}}") for number in np.real(value)[same]] for f in formats]
     same[same] = np.any([np.asarray(answer)[same] == numbers for numbers in printed], axis=0)
     return same

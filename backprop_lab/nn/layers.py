@@ -10,6 +10,7 @@ Williams, "Learning representations by back-propagating errors", Nature 323 (198
 """
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Number
@@ -125,7 +126,7 @@ def as_readonly_array(name: str, value: Any) -> Array:
 
     Raises ValueError, naming `name`, if it is not a full table of numbers.
     """
-    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+    if is_masked(value):
         raise ValueError(f"{name} must hold a number in every cell, but some are masked: fill them first")
     try:
         array = np.asarray(value)
@@ -140,6 +141,12 @@ def as_readonly_array(name: str, value: Any) -> Array:
     array = array.astype(kind)  # a copy, in the same memory layout: a sweep chooses one for speed
     array.setflags(write=False)
     return array
+
+
+def is_masked(value: Any) -> bool:
+    """Whether it is a masked array with a cell that is masked. Who has one has loaded `np.ma`, which takes long."""
+    ma: Any = sys.modules.get("numpy.ma")
+    return ma is not None and isinstance(value, ma.MaskedArray) and bool(ma.is_masked(value))
 
 
 def _is_plain(number: Any) -> bool:
@@ -235,7 +242,7 @@ class Linear(Layer):
                 f"X {np.shape(X)} does not fit W {self.W.shape}: X needs shape (samples, {self.W.shape[-2]})"
             )
 
-    def redrawn(self, rng: np.random.Generator) -> Self:
+    def redrawn(self, rng: "np.random.Generator") -> Self:
         """The same layer with another `W`, standard normal numbers divided by the square root of D, and `b` 0.
 
         So Y has about the same spread as X.
@@ -377,7 +384,7 @@ class Dropout(Layer):
         check_number("p", self.p, 1, such_as="0.5")
         check_seed(self.seed)
 
-    def drawn(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    def drawn(self, shape: tuple[int, ...], rng: "np.random.Generator") -> Array:
         """The mask: True where a number stays."""
         return np.asarray(rng.random(shape) >= self.p)
 
@@ -415,7 +422,7 @@ class _Norm(Layer):
 
     outputs = inputs  # and gives
 
-    def redrawn(self, rng: np.random.Generator) -> Self:
+    def redrawn(self, rng: "np.random.Generator") -> Self:
         """The same layer as it starts, whatever the seed: with 1 as each `gamma` and 0 as each `beta`."""
         return self.with_parameters({"gamma": np.ones_like(self.gamma), "beta": np.zeros_like(self.beta)})
 
@@ -428,10 +435,13 @@ class BatchNorm(_Norm):
     column, and Y = gamma Xhat + beta. eps = 1e-5 keeps a column whose numbers are all equal from a division by 0.
 
     A cell of X moves its own cell of Xhat, and by mu and var all of its column. So the gradient comes to it along three
-    paths. dXhat = dY gamma, as each cell of Xhat feeds one of Y. With s = sqrt(var + eps),
+    paths. dXhat = dY gamma, as each cell of Xhat feeds one of Y.
+
+    With s = sqrt(var + eps)
         dvar[0, h] = sum over n of dXhat[n, h] (X[n, h] - mu[0, h]) (-1/2) / s^3    as the slope of s^-1 for var is that
         dmu[0, h] = -(sum over n of dXhat[n, h]) / s    and nothing by way of var, where the distances from mu cancel
         dX[n, h] = dXhat[n, h] / s + dvar[0, h] 2 (X[n, h] - mu[0, h]) / N + dmu[0, h] / N
+
     since X[n, h] is one of N in the mean mu, and its square one of N in the mean var. dgamma and dbeta are sums over
     the samples, which all have the same gamma and beta.
 
@@ -463,10 +473,13 @@ class LayerNorm(_Norm):
     sample depends on another, so nothing is different at test time. `gamma` and `beta` are (1, H), a number for each
     unit, and their gradients are sums over the samples, as in BatchNorm.
 
-    With s = sqrt(var + eps), the gradient comes to X[n, h] along three paths, as there:
+    The gradient comes to X[n, h] along three paths, as there.
+
+    With s = sqrt(var + eps)
         dvar[n, 0] = sum over h of dXhat[n, h] (X[n, h] - mu[n, 0]) (-1/2) / s^3
         dmu[n, 0] = -(sum over h of dXhat[n, h]) / s
         dX[n, h] = dXhat[n, h] / s + dvar[n, 0] 2 (X[n, h] - mu[n, 0]) / H + dmu[n, 0] / H
+
     Raises ValueError if gamma and beta are not one row each, or X is not as wide.
     Source: Ba, Kiros and Hinton, "Layer normalization", 2016, arXiv:1607.06450.
     """

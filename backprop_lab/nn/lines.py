@@ -247,6 +247,27 @@ def as_term(code: str) -> str:
     return f"({code})" if is_weak or is_bitwise else code
 
 
+def called(node: ast.expr) -> tuple[str, list[ast.expr], list[ast.keyword]] | None:
+    """The function of NumPy or method of an array that is called here, what it is called on, and its options.
+
+    `np.sum(X, axis=0)` and `X.sum(axis=0)` are the same. None if nothing is called, or something else.
+    """
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return None
+    name, of = node.func.attr, node.func.value
+    if isinstance(of, ast.Name) and of.id in NAMESPACE:
+        return (name, node.args, node.keywords) if of.id == "np" else None
+    return name, [of, *node.args], node.keywords
+
+
+def goes_cell_by_cell(name: str, n: int) -> bool:
+    """Whether a function of NumPy, called on n things, takes a cell of each, as NumPy broadcasts, to one of its own."""
+    function = getattr(np, name, None)
+    if isinstance(function, np.ufunc):
+        return not function.signature and (function.nin, function.nout) == (n, 1)
+    return name in ("where", "clip") and n == 3
+
+
 class _Analytic:
     """NumPy, but for functions that drop an imaginary part or go another way with it: here they keep to the branch of
     the real part, so that a complex step goes through them."""
@@ -341,33 +362,28 @@ class _Stacking:
         return ast.Subscript(shape, ast.Constant(axis - n), ast.Load()), 0
 
     def _call(self, node: ast.Call) -> tuple[ast.expr, int]:
-        function, arguments = node.func, node.args
-        if isinstance(function, ast.Name) and function.id == "len" and len(arguments) == 1:
-            return self._length(arguments[0], 0)
-        if not isinstance(function, ast.Attribute):
-            raise CannotBeStackedError
-        module = function.value.id if isinstance(function.value, ast.Name) else ""
-        if module == "math":
-            parts = [self.visit(argument) for argument in arguments]
+        function = node.func
+        if isinstance(function, ast.Name) and function.id == "len" and len(node.args) == 1:
+            return self._length(node.args[0], 0)
+        if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id == "math":
+            parts = [self.visit(argument) for argument in node.args]
             if node.keywords or {*names_in(ast.unparse(node))} - NAMESPACE.keys():
                 raise CannotBeStackedError  # a number of Python's own, as of a size, is none of many problems
             return ast.Call(function, [part for part, _ in parts], []), 0
-        if module != "np":
-            arguments = [function.value, *arguments]  # a method
-        if module == "np" and function.attr == "array":  # a matrix of its own, which is the same for all
+        name, arguments, options = called(node) or ("", [], [])
+        if name == "array":  # a matrix of its own, which is the same for all
             with suppress(ValueError):
                 return node, np.ndim(ast.literal_eval(arguments[0]))
-        if function.attr in _REDUCTIONS and arguments:
-            return self._reduced(function.attr, arguments, node.keywords)
-        if function.attr in ("dot", "matmul"):
+        if name in _REDUCTIONS and arguments:
+            return self._reduced(name, arguments, options)
+        if name in ("dot", "matmul"):
             return self.visit(ast.BinOp(arguments[0], ast.MatMult(), arguments[1]))
-        if module == "np" and function.attr in ("concatenate", "hstack", "vstack"):
-            return self._joined(function.attr, arguments, node.keywords)
-        is_known = isinstance(getattr(np, function.attr, None), np.ufunc) or function.attr in ("where", "clip")
-        if module != "np" or not is_known or node.keywords:
+        if name in ("concatenate", "hstack", "vstack"):
+            return self._joined(name, arguments, options)
+        if options or not goes_cell_by_cell(name, len(arguments)):
             raise CannotBeStackedError
         parts = [self.visit(argument) for argument in arguments]
-        return ast.Call(function, [part for part, _ in parts], []), max(n for _, n in parts)
+        return ast.Call(_of_numpy(name), [part for part, _ in parts], []), max(n for _, n in parts)
 
     def _reduced(self, name: str, arguments: list[ast.expr], keywords: list[ast.keyword]) -> tuple[ast.expr, int]:
         options = {each.arg: each.value for each in keywords} | dict(zip(("axis",), arguments[1:], strict=False))

@@ -1,7 +1,6 @@
 """The slope of each activation as a matrix of its own: what a gradient is multiplied by on its way back."""
 
 import math
-import re
 from functools import lru_cache
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
@@ -33,13 +32,14 @@ def is_slope(name: str) -> bool:
 
 def slopes_of(trace: Trace) -> dict[str, Slope]:
     """Every slope by name. An activation that does not act cell by cell, such as a softmax, has none."""
-    if trace not in _FOUND:
+    slopes = _FOUND.get(trace)
+    if slopes is None:
         slopes = {}
         for layer, X, Y, _ in trace.problem.network.stages:
             if not layer.learnt and f"d{X}" in trace and (slope := _slope(trace, f"d{X}", f"d{Y}")):
                 slopes[SLOPE + Y] = slope
         _FOUND[trace] = slopes
-    return _FOUND[trace]
+    return slopes
 
 
 _FOUND: WeakKeyDictionary[Trace, dict[str, Slope]] = WeakKeyDictionary()
@@ -51,9 +51,7 @@ def _slope(trace: Trace, dX: str, dY: str) -> Slope | None:
     line = step.template.format_map(step.names)
     if not _is_cell_by_cell(line, step.operands, dY, step.value.shape):
         return None
-    rest = step.template.removeprefix("{dY} * ")
-    code = (step.template if "{dY}" in rest else rest).format_map({**step.names, "dY": "1"})
-    code = re.sub(r"((?:^|\(|[+*-] ))1 \* ", r"\1", code)  # as in a sum of products with dY
+    code = step.template.replace("{dY} * ", "").format_map({**step.names, "dY": "1"})
     if code.startswith("(") and code.find(")") == len(code) - 1:
         code = code[1:-1]
     probe = np.sqrt(np.arange(1.0, step.value.size + 1)).reshape(step.value.shape)
@@ -108,18 +106,20 @@ def but_for_rounding(trace: Trace) -> dict[str, Array]:
 
     0.1 + 0.2 - 0.3 is 6e-17 in floats, and so are its gradients. The trace keeps them: only what is shown is another.
     """
-    if trace not in _ROUNDED:
+    shown = _ROUNDED.get(trace)
+    if shown is None:
         numbers = np.abs(np.concatenate([np.ravel(step.value) for step in trace.steps]))
-        least = SMALL * eps_of(numbers) * numbers.max()  # or nan, or infinite
-        found = _ROUNDED[trace] = {}
+        eps = eps_of(numbers)
+        least = SMALL * eps * numbers.max()  # or nan, or infinite
+        shown = _ROUNDED[trace] = {}
         if least < math.inf and ((numbers < least) & (numbers > 0)).any():  # terms take longer
             for step in trace.steps:
                 size, rounding = np.abs(step.value), ROUNDINGS * eps_of(np.asarray(step.value))
                 squared = "**" in step.code or "square" in step.code  # as is the rounding of what is squared
-                doubt = (rounding**2 if squared else rounding) * terms_in(trace)[step.name].terms
+                doubt = (rounding**2 if squared else rounding) * terms_in(trace, eps)[step.name].terms
                 if (is_rounding := (size > 0) & (size <= doubt)).any():
-                    found[step.name] = np.where(is_rounding, 0.0, step.value)
-    return _ROUNDED[trace]
+                    shown[step.name] = np.where(is_rounding, 0.0, step.value)
+    return shown
 
 
 _ROUNDED: WeakKeyDictionary[Trace, dict[str, Array]] = WeakKeyDictionary()

@@ -47,14 +47,14 @@ def format_number(value: Any) -> str:
         text = "inf"
     elif 0 < size < 0.0095 or size >= 9999.5:
         mantissa, power = f"{size:.{int(0 < value < 9.5e9 and size > 1)}e}".split("e")
-        text = f"{mantissa.removesuffix('.0')}e{int(power)}"
-    elif size == int(size):
+        text = f"{mantissa.removesuffix('.0')}e{int(power)}".replace("-", MINUS)
+    elif size >= 99.95 or size.is_integer():
         text = f"{size:.0f}"
     elif size < 0.0995:
         text = f"{size:.{2 if value < 0 else 3}f}".removesuffix("0")
     else:
-        text = f"{size:.{2 if size < 9.995 else 1 if size < 99.95 else 0}f}"
-    return f"{'-' if value < 0 else ''}{text}".replace("-", MINUS)
+        text = f"{size:.2f}" if size < 9.995 else f"{size:.1f}"  # a format in full is read faster
+    return MINUS + text if value < 0 else text
 
 
 def typed_number(text: str) -> int | float | str:

@@ -44,7 +44,7 @@ class Remembered:
         self.problem, self._again = made.problem, again
         self.renewed: tuple[str, ...] = ()
         self._scales: Scales | None = None
-        self._made: Trace | None = made  # pragma: no mutate  or it is made again
+        self._made: Trace | None = made
 
     @property
     def trace(self) -> Trace:
@@ -107,7 +107,7 @@ class Training:
         if lr is not None and lr != self.lrs[iteration]:
             is_new, self.lrs[iteration] = True, lr
             del self.lrs[iteration + 1 :]
-            del self.losses[iteration + 1 :]  # pragma: no mutate  what is left of them is written over
+            del self.losses[iteration + 1 :]
             self.lr_changes = [k for k in self.lr_changes if k < iteration]
             if iteration and lr != self.lrs[iteration - 1]:
                 self.lr_changes.append(iteration)
@@ -145,10 +145,10 @@ class Training:
         last, found = self._last
         if last == iteration:
             return found.problem
-        if last < iteration <= last + self.STRIDE:  # pragma: no mutate  either way is right
+        at = (iteration - 1) // self.STRIDE * self.STRIDE if iteration else 0  # the nearest before it that is kept
+        if last in range(at, iteration):
             at, problem = last + 1, found.trace.next_problem()
         else:
-            at = iteration - iteration % self.STRIDE
             problem = self._kept[at]
         if self._run is trace and at < iteration:
             return problem.trained(self.lrs[at:iteration])

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -14,9 +15,9 @@ from backprop_lab.step.problem import Problem, check_learning_rate, check_proble
 from backprop_lab.step.random_problems import random_problem, redrawn
 from backprop_lab.step.trace import trace
 
-BLOCK_BYTES = 2**23  # what one block makes in a step; what it works on at a time is a quarter of that
+BLOCK_NUMBERS = 2**18  # weights and units of all runs in a block, 2 MB; a step makes about four numbers of each
 ROUND_STEPS = 100  # after at most this many, the diverged runs are dropped and there is a whole map
-ROUND_NUMBERS = 2**27  # made in a round, more or less
+ROUND_NUMBERS = 2**25  # weights and units in all steps of a round, more or less
 PIECE = 0.02  # seconds after which a sweep lets others have their turn
 FEW_RUNS = 128  # in a block of fewer runs than this, `@` run by run is faster than `@` along the runs
 
@@ -34,9 +35,9 @@ class RunsContiguous(np.ndarray[Any, Any]):
 
     def __matmul__(self, other: Any) -> Any:
         # As where a layer multiplies by a matrix that all runs share.
-        if self.ndim != 3 or np.ndim(other) != 3:  # pragma: no mutate  for stacks this is for speed alone
+        if self.ndim != 3 or np.ndim(other) != 3:
             return super().__matmul__(other)
-        return np.einsum("snd,sdh->snh", self, other).view(RunsContiguous)  # pragma: no mutate  this is for speed alone
+        return np.einsum("snd,sdh->snh", self, other).view(RunsContiguous)
 
 
 @dataclass(eq=False)
@@ -120,7 +121,7 @@ def sweep(
         if options:
             raise ValueError(f"a problem of your own has its {', '.join(options)} already: leave that out")
         # At once: `redrawn` would find a bad one only after those before it.
-        seeds = _each("seeds", seeds, lambda seed: None if seed is None else check_seed(seed))  # pragma: no mutate
+        seeds = _each("seeds", seeds, lambda seed: None if seed is None else check_seed(seed))
         problems: Iterable[Problem] = (redrawn(problem, seed) for seed in seeds)
     else:
         seeds = _each("seeds", seeds, check_seed)
@@ -196,8 +197,8 @@ def _advance(result: Sweep) -> Iterator[Sweep]:
 
     numbers, active = _numbers(problems[0]), np.arange(runs_in_all)
     while (start := result.step) < steps:
-        stop = start + max(5, ROUND_NUMBERS // (numbers * len(loss)))  # pragma: no mutate  how often one may look
-        stop = min(steps, start + ROUND_STEPS, stop)  # pragma: no mutate
+        most = max(5, ROUND_NUMBERS // (numbers * len(loss)))  # pragma: no mutate  how often one may look
+        stop = min(steps, start + ROUND_STEPS, start + most)  # pragma: no mutate
         left = len(active) * (steps - start)
         for runs in _blocks(numbers, active):
             seed, rate = np.divmod(runs, len(lr))
@@ -227,15 +228,14 @@ def _advance(result: Sweep) -> Iterator[Sweep]:
 
 
 def _numbers(problem: Problem) -> int:
-    """How many numbers a step makes, more or less: about four of each weight and unit."""
-    weights = sum(p.size for p in problem.replaced.values())
-    units = sum(np.size(step.value) for step in trace(problem).steps if step.phase == "forward")
-    return 4 * (weights + units)  # pragma: no mutate  it is a guess, for speed
+    """How many weights there are, what is remembered of them, and numbers that come out of layers."""
+    forward = [step.value for step in trace(problem).steps if step.phase == "forward"]
+    return sum(map(np.size, (*problem.replaced.values(), *forward)))
 
 
 def _blocks(numbers: int, runs: Array) -> list[Array]:
-    """The runs in blocks of BLOCK_BYTES, each of which makes so many numbers of 8 bytes a step."""
-    size = max(1, BLOCK_BYTES // (8 * numbers))  # pragma: no mutate  for speed and little memory
+    """The runs in blocks of BLOCK_NUMBERS, where each has so many numbers."""
+    size = max(1, BLOCK_NUMBERS // numbers)  # pragma: no mutate  for speed and little memory
     return np.array_split(runs, math.ceil(len(runs) / size)) if len(runs) else []
 
 
@@ -262,8 +262,8 @@ def _train_block(
     Everything given is a stack too, (S, ...), but lr is (S, 1, 1); the losses are (S, stop - start + 1).
     """
     order: Literal["C", "F"] = "C" if len(lr) < FEW_RUNS else "F"
-    X, y = np.array(X, order=order), np.array(y, order=order)  # pragma: no mutate  for speed
-    replaced = {name: np.array(p, order=order) for name, p in replaced.items()}  # pragma: no mutate
+    laid_out = partial(np.array, order=order)  # pragma: no mutate  for speed
+    X, y, replaced = laid_out(X), laid_out(y), {name: laid_out(p) for name, p in replaced.items()}
     return _train(problem, replaced, X if order == "C" else X.view(RunsContiguous), y, lr, start, stop)
 
 
@@ -275,15 +275,13 @@ def _train(
     is_stack, first = np.ndim(lr) > 0, problem.state.get("step", 1) + start
     step = lines.function(("L", *(lines.replacing[name] for name in replaced)), names, is_stack)
     losses: list[Array] = []
-    while len(losses) < stop - start:
-        until = time.monotonic() + PIECE  # pragma: no mutate  how often one may look
-        while True:
-            loss, *new = step(X, y, *new, lr, *problem.drawn(first + len(losses)).values())
-            losses.append(loss)
-            if len(losses) == stop - start or time.monotonic() >= until:  # pragma: no mutate  or a moment later
-                break
-        if len(losses) < stop - start:  # pragma: no mutate  or once more
+    since = time.monotonic()
+    for number in range(first, first + stop - start):
+        loss, *new = step(X, y, *new, lr, *problem.drawn(number).values())
+        losses.append(loss)
+        if time.monotonic() - since >= PIECE:  # pragma: no mutate  how often one may look
             yield len(losses), None
+            since = time.monotonic()
     drawn = problem.drawn(first + stop - start).values()
     losses += lines.function(("L",), names, is_stack)(X, y, *new, lr, *drawn)
     yield stop - start, (dict(zip(replaced, new, strict=True)), np.array(losses).T)

@@ -4,6 +4,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
+ARROWS = {"ArrowUp": (-1, 0), "ArrowDown": (1, 0), "ArrowLeft": (0, -1), "ArrowRight": (0, 1)}  # rows, columns
 GROW = {"width": "auto", "flex": "1 1 60px", "min_width": "60px"}  # a slider that takes the remaining room
 
 
@@ -42,6 +43,11 @@ class Menu(widgets.Dropdown):
 
 def menu(label: str, width: str, tooltip: str) -> Menu:
     return Menu(description=label, tooltip=tooltip, **sized(width))
+
+
+def tooltips(*controls: widgets.Widget) -> dict[str, str]:
+    """What some labelled controls do, by label."""
+    return {control.description: control.tooltip for control in controls}
 
 
 def toggle(label: str, tooltip: str) -> widgets.ToggleButton:

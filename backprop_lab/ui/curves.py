@@ -51,9 +51,9 @@ def draw_curves(losses: Mapping[str, Sequence[float]], width: float = 560, heigh
     data = io.BytesIO()
     figure.set_dpi(200)  # crisp on a high-density screen too
     FigureCanvasAgg(figure).print_png(data)
-    told = "; ".join(
+    summary = "; ".join(
         f"{name} goes from {plain(values[0], 4)} to {plain(values[-1], 4)}" for name, values in losses.items()
     )
     source = base64.b64encode(data.getvalue()).decode()
-    alt = html.escape(f"Loss by iteration, on a logarithmic scale: {told}.")
+    alt = html.escape(f"Loss by iteration, on a logarithmic scale: {summary}.")
     return f'<img alt="{alt}" style="width: {width}px; max-width: 100%" src="data:image/png;base64,{source}">'

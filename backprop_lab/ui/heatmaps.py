@@ -21,7 +21,7 @@ GAP = 28  # between two matrices
 
 
 @dataclass(frozen=True, repr=False)
-class Picture:
+class Heatmaps:
     """A picture that a notebook shows where a cell ends with it; `alt` says in words what is on it."""
 
     png: bytes
@@ -36,7 +36,7 @@ class Picture:
 
 
 @own_settings()
-def draw_heatmaps(matrices: Mapping[str, Any], rows: Sequence[str] = (), columns: Sequence[str] = ()) -> Picture:
+def draw_heatmaps(matrices: Mapping[str, Any], rows: Sequence[str] = (), columns: Sequence[str] = ()) -> Heatmaps:
     """Matrices of one shape by their titles, such as `{"P": P, "y": y}`, with names for their rows and columns.
 
     All have the same colours, as on the board: red above 0, blue below, and darkest where a number is largest in size.
@@ -51,8 +51,8 @@ def draw_heatmaps(matrices: Mapping[str, Any], rows: Sequence[str] = (), columns
         list(map(str, given if len(given) else range(n)))
         for given, n in zip((rows, columns), tables[0].shape, strict=True)
     ]
-    if (found := tuple(map(len, names))) != tables[0].shape:
-        raise ValueError(f"heatmaps of shape {tables[0].shape} need as many names of rows and columns; got {found}")
+    if (counts := tuple(map(len, names))) != tables[0].shape:
+        raise ValueError(f"heatmaps of shape {tables[0].shape} need as many names of rows and columns; got {counts}")
     high, wide = tables[0].shape
     width, height = wide * CELL[0], high * CELL[1]
     figure = Figure(figsize=(width / 100, height / 100), dpi=200, facecolor=LIGHT.paper)  # 200: crisp on any screen
@@ -68,8 +68,8 @@ def draw_heatmaps(matrices: Mapping[str, Any], rows: Sequence[str] = (), columns
         axes.set_yticks(range(high), [""] * high if k else names[0], fontsize=9)
         axes.tick_params(length=0)
         if k == 0:
-            said = f"colours: linear to {plain(scale.linear, 3)}, darkest at {plain(scale.limit, 3)}"
-            axes.set_xlabel(said, fontsize=8, color=LIGHT.faint, loc="left")
+            legend = f"colours: linear to {plain(scale.linear, 3)}, darkest at {plain(scale.limit, 3)}"
+            axes.set_xlabel(legend, fontsize=8, color=LIGHT.faint, loc="left")
         for (i, j), number in np.ndenumerate(table):
             is_dark = (colours[i, j, :3] ** 2.2) @ [0.2126, 0.7152, 0.0722] < 0.18
             ink = "white" if is_dark else "black"
@@ -79,8 +79,8 @@ def draw_heatmaps(matrices: Mapping[str, Any], rows: Sequence[str] = (), columns
     figure.savefig(drawn, bbox_inches="tight")  # with what stands around: it is as large as the names are
     picture = Image.open(drawn).convert("RGB")
     picture.quantize(256, dither=Image.Dither.NONE).save(data, "PNG", optimize=True)  # a third of the size
-    said = "; ".join(f"{title}: {_in_words(table, *names)}" for title, table in zip(matrices, tables, strict=True))
-    return Picture(data.getvalue(), (picture.width // 2, picture.height // 2), f"Heatmap. {said}.")
+    words = "; ".join(f"{title}: {_in_words(table, *names)}" for title, table in zip(matrices, tables, strict=True))
+    return Heatmaps(data.getvalue(), (picture.width // 2, picture.height // 2), f"Heatmap. {words}.")
 
 
 def _in_words(table: Any, rows: Sequence[str], columns: Sequence[str]) -> str:

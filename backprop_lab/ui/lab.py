@@ -11,7 +11,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from backprop_lab.ui.comm_workarounds import TURN, serialize_messages
-from backprop_lab.ui.running import CELLS, without_view_if_nobody_is_there
+from backprop_lab.ui.running import without_view_if_nobody_is_there
 
 TASKS = set[asyncio.Task[None]]()  # those that labs have under way
 
@@ -102,13 +102,7 @@ class Lab(widgets.VBox):
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
-    def _come(self, wanted: Callable[[], bool]) -> None:
-        """Bring the top of the lab into view once it is shown, if that is still `wanted`; a lab may do without."""
-
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        cell = CELLS.begun
-        if CELLS.came_alone:
-            self._come(lambda: CELLS.begun == cell)
         bundle = super()._repr_mimebundle_(**kwargs)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         data.update(self._without_kernel())

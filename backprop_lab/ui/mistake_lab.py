@@ -1,7 +1,7 @@
 """The mistake lab: plant a classic mistake and see its effect on the board, the gradient check and the training."""
 
 import html
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -105,9 +105,6 @@ class MistakeLab(Lab):
             )
         self._text.value = f'<div {SCROLLS.format("The mistake")} class="bpl-text">{text}</div>'
 
-    def _come(self, wanted: Callable[[], bool]) -> None:
-        self.lab._come(wanted)
-
     def _still(self) -> bytes:
         return self.lab._still()
 
@@ -115,8 +112,8 @@ class MistakeLab(Lab):
 def _first_mistake(problem: Problem, mistakes: Mapping[str, Mistake]) -> str:
     """The forgotten mask, or else the first mistake that changes something in this network; "" if none does."""
     right = trace(problem)
-    found = [name for name, mistake in mistakes.items() if mistake.planted_at(right)]
-    return "mask-forgotten" if "mask-forgotten" in found else next(iter(found), "")
+    effective = [name for name, mistake in mistakes.items() if mistake.planted_at(right)]
+    return "mask-forgotten" if "mask-forgotten" in effective else next(iter(effective), "")
 
 
 def hundred_losses(problem: Problem, mistake: Mistake | None = None) -> Sequence[float]:
@@ -129,13 +126,13 @@ def hundred_losses(problem: Problem, mistake: Mistake | None = None) -> Sequence
 
 def _check(traced: Trace) -> str:
     """The gradient check of every parameter, as a table."""
-    rows = ""
-    for name in traced.problem.network.parameters:
-        proof = prove(traced, f"d{name}")
+    rows, gradients = "", {step.of: step.name for step in traced.steps if step.role == "gradient"}
+    for name in map(gradients.__getitem__, traced.problem.network.parameters):
+        proof = prove(traced, name)
         kind, mark, verdict = VERDICTS[proof.agrees]
         error = ""
         if proof.agrees is not None:
             error = at_most(proof.error, 2) if proof.agrees else percent(proof.error, 2)
-        rows += f'<tr><th scope="row">d{name}</th><td class="bpl-{kind}">{mark}{verdict}</td><td>{error}</td></tr>'
+        rows += f'<tr><th scope="row">{name}</th><td class="bpl-{kind}">{mark}{verdict}</td><td>{error}</td></tr>'
     table = f'<table class="bpl-check"><caption>Gradient check</caption>{rows}</table>'
     return f"<div {SCROLLS.format('Gradient check')}>{table}</div>"

@@ -20,7 +20,7 @@ def own_settings() -> Iterator[None]:
     """
     settings = mpl.rcParams
     with TURN:
-        foreign = {name: now for name, own in _OWN.items() if (now := dict.get(settings, name)) != own}
+        foreign = {name: value for name, own in _OWN.items() if (value := dict.get(settings, name)) != own}
         for name in foreign:
             dict.__setitem__(settings, name, _OWN[name])
         try:

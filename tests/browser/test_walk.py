@@ -4,6 +4,7 @@ import json
 import random
 
 import pytest
+from common import tell, view_of
 from lab_page import ONE_CELL, hear, node, violations
 from playwright.sync_api import expect
 
@@ -50,7 +51,7 @@ def test_all_of_it_works_with_no_network_and_no_kernel(new_context, lab, walk, w
             box = area.bounding_box()
             assert (box["y"] + box["height"] <= height, box["x"] + box["width"] <= width) == (True, True)
     assert len(seen) == 2 * len(names)
-    assert page.locator(".bpl-failed").count() == len(lab._view.state["wrong"]) > 0
+    assert page.locator(".bpl-failed").count() == len(view_of(lab).state["wrong"]) > 0
     board.press("Escape")
     page.get_by_role("button", name="dH1", exact=True).click()
     pictures = json.loads(page.locator("#recording").text_content())["pictures"]
@@ -90,7 +91,7 @@ console.log(JSON.stringify(%s.map((message) => {
 @pytest.mark.parametrize("seed", range(3))
 def test_whatever_is_done_leads_where_it_does_in_the_live_lab(seed, tmp_path):
     rng, live, messages, places = random.Random(seed), StepThrough(), [], []
-    layout = live._view.layout_of_steps
+    layout = view_of(live).layout_of_steps
     shapes = {name: value_of(live.trace, name).shape for name in layout["since"]}
     cells = {name: [[1] * cols] * rows for name, (rows, cols) in shapes.items()}
     while len(messages) < 1000:
@@ -98,7 +99,7 @@ def test_whatever_is_done_leads_where_it_does_in_the_live_lab(seed, tmp_path):
         others = {"kind": "jump", "index": rng.randrange(16)}, {"kind": "cell", "cell": cell, "pinned": seed > 0}
         keys = [{"kind": "key", "key": key} for key in KEYS]
         message = rng.choice([*({"kind": "do", "what": what} for what in DONE), *keys, *others])
-        live._heard(message["kind"], message)
+        tell(live, message["kind"], message)
         if live.stepper.place.iteration > 2:  # the recording has no more: it stays
             message = {"kind": "do", "what": "restart"}
             live.stepper.restart()

@@ -32,6 +32,7 @@ from backprop_lab.ui.plot_settings import own_settings
 from backprop_lab.ui.theme import DARK, LIGHT, OPERAND, RESULT
 
 SMALLEST_LABEL = 6.5  # CSS pixels an em
+RENEWED_MARK = "▶"  # beside a colour scale that is another than in the iteration before
 AVERAGED_MARK = "≈"  # where there is no room to say that squares are means
 
 
@@ -52,8 +53,9 @@ class Board(Picture):
     """The picture of one trace, at most `width` by `height` CSS pixels, at `ratio` device pixels for each of them.
 
     `large` cells are for the back row. A board is made for the shapes of its first trace; `draw` takes any other trace
-    of the same shapes. The colours have the scales that this trace sets, unless other `scales` are given. Raises
-    ValueError for a network that is too large for it: see `layout`.
+    of the same shapes. The colours have the scales that this trace sets, unless other `scales` are given; those that
+    are `renewed`, of "values" and "gradients", are marked. Raises ValueError for a network that is too large for it:
+    see `layout`.
     """
 
     @own_settings()
@@ -66,6 +68,7 @@ class Board(Picture):
         dark: bool = False,
         large: bool = False,
         scales: Scales | None = None,
+        renewed: Sequence[str] = (),
     ) -> None:
         self._layout_key = _layout_key(trace)
         self.layout = place_matrices(trace, width, height, large)
@@ -75,12 +78,12 @@ class Board(Picture):
         self._gradients = gradients_of(trace)
         self._draw_background(trace)
         self._make_artists()
-        self.rescale(scales or scales_of([trace]))
+        self.rescale(scales or scales_of([trace]), renewed)
 
     @own_settings()
-    def rescale(self, scales: Scales) -> None:
+    def rescale(self, scales: Scales, renewed: Sequence[str] = ()) -> None:
         """Take other scales for the colours of all matrices; what has been drawn is gone."""
-        self.scales = scales
+        self.scales, self.renewed = scales, renewed
         np.asarray(self.canvas.buffer_rgba())[:] = self._without_scales
         self.ramps: list[tuple[float, float, float, float]] = []
         if self.layout.scales:
@@ -160,7 +163,7 @@ class Board(Picture):
         em = 0.8 * self.layout.font
         ratio = self.ratio
         pixels = np.asarray(self.canvas.buffer_rgba()).view(np.uint32)[..., 0]
-        words, room, width = [], width, min(width, 13 * em)
+        words, marks, room, width = [], [], width, min(width, 13 * em)
         for k, name in enumerate(("values", "gradients")):
             scale = getattr(self.scales, name)
             top = y + k * height / 2 + 1.2 * em
@@ -174,6 +177,8 @@ class Board(Picture):
             inner = x + 1.4 * em, width - 2.8 * em
             left, right = round(inner[0] * ratio), round((inner[0] + inner[1]) * ratio)
             self.ramps.append((inner[0], top, inner[1], 0.7 * em))
+            if name in self.renewed:
+                marks.append(Word(RENEWED_MARK, inner[0] - 0.2 * em, top + 0.7 * em, 1.1 * em, align=1))
             shades = np.linspace(0, 255, right - left).round().astype(int)
             pixels[round(top * ratio) : round((top + 0.7 * em) * ratio), left:right] = digit_colours()[shades, 0]
             below = top + 1.7 * em
@@ -184,8 +189,9 @@ class Board(Picture):
                 words.append(word._replace(x=min(max(at, x + half), x + room - half), size=size, align=0.5))
             if width > 10 * em:
                 words.append(Word("0", inner[0] + inner[1] / 2, below, em, align=0.5))
-        self.rewrite(self.scale_words, words)
-        self.axes.draw_artist(self.scale_words)
+        for patch, texts in ((self.scale_words, words), (self.scale_marks, marks)):
+            self.rewrite(patch, texts)
+            self.axes.draw_artist(patch)
 
     def _make_artists(self) -> None:
         theme = self.theme
@@ -193,7 +199,7 @@ class Board(Picture):
         self.curve = PathPatch(EMPTY, fill=False, edgecolor=theme.ink, lw=1.6 * self.pixel, joinstyle="round")
         self.curve_end = PathPatch(EMPTY, facecolor=theme.loss, lw=0)
         self.curve_ticks, self.curve_label = self.write([], theme.faint), self.write([], theme.loss)
-        self.scale_words = self.write([], theme.faint)
+        self.scale_words, self.scale_marks = self.write([], theme.faint), self.write([], theme.ink)
         self.axes.add_collection(self.outlines, autolim=False)
         for patch in (self.curve, self.curve_end):
             self.axes.add_artist(patch)
@@ -215,9 +221,9 @@ class Board(Picture):
         last = len(losses) - 1
         at = _plotted_of(last)
         known = np.asarray(losses)[at]
-        if (now := (last, known.tobytes())) == self._plotted:
+        if (plotted := (last, known.tobytes())) == self._plotted:
             return
-        self._plotted = now
+        self._plotted = plotted
         self._set_curve(last, at, known)
         x, y, *_ = self.plot or (self.width, self.height)
         em = self.layout.font
@@ -247,7 +253,7 @@ class Board(Picture):
         dot = Path.unit_circle()
         self.curve_end.set_path(Path(np.asarray(dot.vertices) * 0.28 * self.layout.font + (x[-1], y[-1]), dot.codes))
         below, left = y0 + height + 1.25 * em, x0 - 0.4 * em
-        now = Word(format_number(known[finite][-1]), left, y[-1] + 0.36 * em, em, align=1, bold=True)
+        current = Word(format_number(known[finite][-1]), left, y[-1] + 0.36 * em, em, align=1, bold=True)
         ends = {int(np.argmax(logs)), int(np.argmin(logs))} if not flat else set()
         ticks = [
             Word(format_number(known[finite][k]), left, y[k] + 0.36 * em, em, align=1)
@@ -257,7 +263,7 @@ class Board(Picture):
         if last:
             ticks.append(Word(str(last), x0 + 0.94 * width, below, em, align=0.5))
         self.rewrite(self.curve_ticks, ticks)
-        self.rewrite(self.curve_label, [now])
+        self.rewrite(self.curve_label, [current])
 
 
 @lru_cache(maxsize=8)

@@ -60,10 +60,10 @@ class CellPainter:
     def fill(self, values: Sequence[Array | None]) -> None:
         """Give each box its matrix, or None if it is not shown yet."""
         for k, matrix in enumerate(values):
-            now = None if matrix is None else np.asarray(matrix, dtype=float).tobytes()
-            if now == self._filled[k]:
+            content = None if matrix is None else np.asarray(matrix, dtype=float).tobytes()
+            if content == self._filled[k]:
                 continue
-            self._filled[k] = now
+            self._filled[k] = content
             self.levels[k] = self.numbers[k] = None
             box = self.boxes[k]
             if matrix is not None:

@@ -21,11 +21,23 @@ SMALLEST = 2.0  # the side of a cell, or of a square that stands for several
 WIDEST, WIDEST_LARGE = 58.0, 90.0  # a cell; the second for the back row of a lecture hall
 FLAT, TALL, NATURAL = 3.0, 2.5, 0.52  # width by height at most, height by width at most, and height by width if free
 POWERS = (1.0, 0.85, 0.7, 0.55, 0.4)  # of the number of cells that a side grows with: the large ones give way first
-LOSS_ROOM = (7.5, 5.0)  # the smallest loss plot, its title included, in ems of labels
 READABLE = 7.3  # CSS pixels an em: smaller numbers are left out
 ACROSS, DOWN = 0.292, 0.75  # of a cell's width and height for an em: then −13.8 leaves a margin
 SHRINK = (0.9, 0.8)  # of labels, where that leaves room for numbers that can be read
 AVERAGED = "avg"  # what a label says of squares that are means
+
+
+class Room(NamedTuple):
+    """What something needs beside the matrices, in ems of labels; and its height by its width at most."""
+
+    least_wide: float
+    least_high: float
+    most_wide: float
+    most_high: float
+    tall: float
+
+
+LOSS, SCALES = Room(7.5, 5.0, 26.0, 12.0, 0.75), Room(5.2, 6.2, 16.0, 7.2, math.inf)
 
 
 class Box(NamedTuple):
@@ -87,13 +99,13 @@ ROWS = ("values", "gradients", "new weights")
 def place_matrices(trace: Trace, width: float, height: float = math.inf, large: bool = False) -> Layout:
     """Place every matrix of `trace` in a picture of at most `width` by `height` CSS pixels."""
     columns = _columns(trace)
-    found = _placed(columns, width, height, large)
-    if not _can_be_read(found):
+    layout = _placed(columns, width, height, large)
+    if not _can_be_read(layout):
         smaller = (_placed(columns, width, height, large, shrink=shrink) for shrink in SHRINK)
-        found = next(filter(_can_be_read, smaller), found)
-    if averaged := {name for name, box in found.boxes.items() if box.means != (1, 1)}:
-        found = _placed(columns, width, height, large, averaged)
-    return found
+        layout = next(filter(_can_be_read, smaller), layout)
+    if averaged := {name for name, box in layout.boxes.items() if box.means != (1, 1)}:
+        layout = _placed(columns, width, height, large, averaged)
+    return layout
 
 
 def _can_be_read(layout: Layout) -> bool:
@@ -130,7 +142,7 @@ def _placed(
         return _stacked(columns, lambda n: cell * n**power, label, row_gap)
 
     def bottom(cell: float, power: float) -> float:
-        return MARGIN + max(top + float(cell * n**power) for found in boxes(cell, power) for _, _, top, n, _ in found)
+        return MARGIN + max(top + float(cell * n**power) for stack in boxes(cell, power) for _, _, top, n, _ in stack)
 
     def is_low(cell: float, power: float) -> bool:
         return bottom(cell, power) <= height
@@ -144,14 +156,18 @@ def _placed(
     right, end = float(lefts[-1] - gap), bottom(cell_height, down)
     placed = {
         name: Box(name, float(x), top, cell_width * cols**across, cell_height * rows**down, rows, cols, row)
-        for x, found in zip(lefts, boxes(cell_height, down), strict=False)
-        for name, row, top, rows, cols in found
+        for x, stack in zip(lefts, boxes(cell_height, down), strict=False)
+        for name, row, top, rows, cols in stack
     }
-    loss = _free(placed, lefts, right, end, font, gap)
-    return Layout(
-        right + MARGIN, end, font, gap, placed, _arrows(columns, placed, lefts, gap), loss,
-        _beneath_samples(placed, font, float(lefts[1] - gap), row_gap),
-    )  # fmt: skip
+    loss, scales = (
+        _free(LOSS, placed, lefts, right, end, font, gap),
+        _beneath_samples(placed, font, lefts[1] - gap, row_gap),
+    )
+    if not scales:
+        taken = placed | ({"loss": Box("loss", *loss, 1, 1, "")} if loss else {})
+        scales = _free(SCALES, taken, lefts, right, end, font, gap)
+    arrows = _arrows(columns, placed, lefts, gap)
+    return Layout(right + MARGIN, end, font, gap, placed, arrows, loss, scales)
 
 
 def _cells_in_a_square(side: float, n: int) -> int:
@@ -165,10 +181,10 @@ def _first_with(readable: float, fits: Callable[[float, float], bool], most: flo
         for _ in range(40):
             middle = (low + high) / 2
             low, high = (middle, high) if fits(middle, power) else (low, middle)
-        found = most if fits(most, power) else low
-        if found >= min(readable, most):
+        largest = most if fits(most, power) else low
+        if largest >= min(readable, most):
             break
-    return power, max(found, 0.01)
+    return power, max(largest, 0.01)
 
 
 def _stacked(
@@ -179,50 +195,50 @@ def _stacked(
     Gradients begin where the highest column of values ends, and new weights where the highest of their columns does: a
     slope stands beside them, not above.
     """
-    found: list[list[tuple[str, str, float, int, int]]] = [[] for _ in columns]
+    stacks: list[list[tuple[str, str, float, int, int]]] = [[] for _ in columns]
     ends = [MARGIN for _ in columns]
     top = MARGIN
     for row, name in enumerate(ROWS):
         for k, column in enumerate(columns):
             y = top
             for matrix, rows, cols in column[row]:
-                found[k].append((matrix, name, y + label, rows, cols))
+                stacks[k].append((matrix, name, y + label, rows, cols))
                 y += label + height(rows)
                 ends[k] = y
         above = [end for end, column in zip(ends, columns, strict=True) if row == 0 or column.new]
         top = max(above) + row_gap
-    return found
+    return stacks
 
 
 def _arrows(
     columns: list[_Column], placed: dict[str, Box], lefts: np.ndarray, gap: float
 ) -> list[tuple[float, float, int]]:
-    """One from each column to the next, and in the gradients back again, in the middle of what samples go through."""
-    samples = placed["X"].height / 2
-    there = [(float(x - gap / 2), placed["X"].y + samples, 1) for x in lefts[1:-1]]
-    top = min(box.y for box in placed.values() if box.row == "gradients")
-    return there + [
-        (float(x - gap / 2), top + samples, -1)
-        for x, column in zip(lefts[1:-1], columns, strict=False)
-        if column.gradients
-    ]
+    """One to each column of values after the first, and one back to each of gradients, in the middle of what samples go
+    through, or of what is lower."""
+
+    def arrow(x: float, column: list[tuple[str, int, int]], way: int) -> tuple[float, float, int]:
+        box = placed[column[0][0]]
+        return float(x - gap / 2), box.y + min(placed["X"].height, box.height) / 2, way
+
+    there = [arrow(x, each.values, 1) for x, each in zip(lefts[1:], columns[1:], strict=False) if each.values]
+    return there + [arrow(x, each.gradients, -1) for x, each in zip(lefts[1:], columns, strict=True) if each.gradients]
 
 
 def _free(
-    placed: dict[str, Box], lefts: np.ndarray, right: float, end: float, font: float, gap: float
+    needs: Room, placed: dict[str, Box], lefts: np.ndarray, right: float, end: float, font: float, gap: float
 ) -> tuple[float, float, float, float] | None:
-    """Room for the loss: as much as there is at the right, or if that is too little, between two columns of weights."""
-    best, room = 0.0, None
+    """Free room: as much as there is at the right, or if that is too little, between two columns of weights."""
+    best, place = 0.0, None
     for first, last in combinations(range(1, len(lefts)), 2):
         x, x1 = float(lefts[first]), right if last == len(lefts) - 1 else float(lefts[last] - gap)
-        bottoms = [box.y + box.height for box in placed.values() if x - 1 < box.x < x1]
+        bottoms = [box.y + box.height for box in placed.values() if box.x < x1 and box.x + box.width > x]
         y = max(bottoms) + 0.5 * font
-        width, height = min(x1 - x, 26 * font), min(end - MARGIN - y, 0.75 * (x1 - x), 12 * font)
-        fits = width >= LOSS_ROOM[0] * font and height >= LOSS_ROOM[1] * font
+        width = min(x1 - x, needs.most_wide * font)
+        height = min(end - MARGIN - y, needs.tall * (x1 - x), needs.most_high * font)
         size = min(width, 2 * height) + (1000 if last == len(lefts) - 1 else 0)
-        if fits and size > best:
-            best, room = size, (x, end - MARGIN - height, width, height)
-    return room
+        if width >= needs.least_wide * font and height >= needs.least_high * font and size > best:
+            best, place = size, (x, end - MARGIN - height, width, height)
+    return place
 
 
 def _beneath_samples(
@@ -230,9 +246,13 @@ def _beneath_samples(
 ) -> tuple[float, float, float, float] | None:
     """Room for the colour scales between X and the learning rate, if they can be read there."""
     samples, lr = placed["X"], placed["lr"]
-    top, bottom = samples.y + samples.height + 2 * row_gap, lr.y - 1.3 * font - row_gap
-    place = (samples.x, max(top, bottom - 7.2 * font), right - samples.x, min(bottom - top, 7.2 * font))
-    return place if place[2] >= 5.2 * font and place[3] >= 6.2 * font else None
+    top, bottom, highest = (
+        samples.y + samples.height + 2 * row_gap,
+        lr.y - 1.3 * font - row_gap,
+        SCALES.most_high * font,
+    )
+    place = (samples.x, max(top, bottom - highest), float(right - samples.x), min(bottom - top, highest))
+    return place if place[2] >= SCALES.least_wide * font and place[3] >= SCALES.least_high * font else None
 
 
 def _columns(trace: Trace) -> list[_Column]:
@@ -241,15 +261,17 @@ def _columns(trace: Trace) -> list[_Column]:
     def sized(*names: str) -> list[tuple[str, int, int]]:
         return [(name, *np.atleast_2d(trace[name]).shape) for name in names]
 
-    def gradient(name: str) -> list[tuple[str, int, int]]:
-        return sized(f"d{name}") if f"d{name}" in trace else []
+    def those(role: str, *names: str) -> list[tuple[str, int, int]]:
+        """The gradients of some values, or what is new in their place."""
+        by_owner = {step.of: step.name for step in trace.steps if step.role == role}
+        return sized(*(by_owner[name] for name in names if name in by_owner))
 
     slopes = slopes_of(trace)
     columns = [_Column(sized("X"), [], sized(*(name for name in SCALARS if name in trace.given)))]
     for layer, X, Y, n in trace.problem.network.stages:
         if layer.learnt:
             names = [f"{p}{n}" for p in layer.learnt]
-            columns.append(_Column(*(sized(*(form.format(p) for p in names)) for form in ("{}", "d{}", "{}_new"))))
+            columns.append(_Column(sized(*names), those("gradient", *names), those("new", *names)))
             updates = [step for step in trace.steps if step.phase == "update" and step.names["p"] in names]
             for line in dict.fromkeys(step.result for step in updates if step.result != "new"):
                 steps = [step for step in updates if step.result == line]
@@ -258,14 +280,14 @@ def _columns(trace: Trace) -> list[_Column]:
         lines = [step for step in trace.steps if step.names.get("Y") == Y and step.names["X"] == X]
         between = [step.name for step in lines if step.phase == "forward" and step.name != Y]
         between = [mask for mask in trace.problem.network.masks if lines[0].names.get("mask") == mask] + between
-        columns += [_Column(sized(name), gradient(name), []) for name in between]
+        columns += [_Column(sized(name), those("gradient", name), []) for name in between]
         on_the_way = [step.name for step in lines if step.phase == "backward" and step.role == "value"]
         columns += [_Column([], sized(name), []) for name in on_the_way]
         slope = [(SLOPE + Y, *trace[Y].shape)] if SLOPE + Y in slopes else []
-        columns.append(_Column(sized(Y), gradient(Y) + slope, []))
+        columns.append(_Column(sized(Y), those("gradient", Y) + slope, []))
     lines = [step for step in trace.steps if "Y" not in step.names and step.phase in ("loss", "backward")]
     between = [step.name for step in lines if step.phase == "loss" and step.name != "L"]
-    columns += [_Column(sized(name), gradient(name), []) for name in between]
+    columns += [_Column(sized(name), those("gradient", name), []) for name in between]
     on_the_way = [step.name for step in lines if step.phase == "backward" and step.role == "value"]
     columns += [_Column([], sized(name), []) for name in on_the_way]
     return [*columns, _Column(sized("y", "L"), [], [])]

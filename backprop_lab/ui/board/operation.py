@@ -121,9 +121,9 @@ class Operation(Picture):
             if len(self._arranged) > 100:
                 self._arranged.clear()
             self._arranged[key] = arranged(parts, self.width, self.height, self.large, chosen)
-        found, operands = self._arranged[key], [part for part in parts if isinstance(part, Operand)]
-        placed = [p._replace(operand=now) for p, now in zip(found.placed, operands, strict=True)]
-        return replace(found, placed=placed)
+        alike, operands = self._arranged[key], [part for part in parts if isinstance(part, Operand)]
+        placed = [p._replace(operand=operand) for p, operand in zip(alike.placed, operands, strict=True)]
+        return replace(alike, placed=placed)
 
     def boxes_on_page(self) -> list[list[Any]]:
         """Of each operand and last the result: its label, and its name or ""; left, top, width and height in fractions
@@ -151,7 +151,7 @@ def arranged(
     if whole.em:
         return whole
     sizes = [n for part in parts if isinstance(part, Operand) for n in part.value.shape]
-    found, few, many = whole, 2, min(max(sizes) - 1, MOST_LINES)
+    largest, few, many = whole, 2, min(max(sizes) - 1, MOST_LINES)
     while few < many:
         most = (few + many + 1) // 2
         best = max(
@@ -163,10 +163,10 @@ def arranged(
             key=lambda one: (min(one.em, COMFORTABLE), sum(len(p.rows) * len(p.cols) for p in one.placed)),
         )
         if best.em >= COMFORTABLE:
-            found, few = best, most
+            largest, few = best, most
         else:
             many = most - 1
-    return found
+    return largest
 
 
 def _lines(height: float, stacked: bool) -> int:
@@ -198,16 +198,18 @@ def _fitted(
     in_line = max(len(each[0]) for k, each in enumerate(lines) if each and k != beneath)
     rows = max(in_line, (in_line + len(lines[2][0])) / 2 + 1) if stack else in_line  # the weights stand in the middle
 
-    signs_wide = [_width_of(p, 1) if isinstance(p, str) and k != beneath - 1 else 0.0 for k, p in enumerate(parts)]
+    signs = [
+        Word(p, 0, 0, 1).width + 0.7 if isinstance(p, str) and k != beneath - 1 else 0 for k, p in enumerate(parts)
+    ]
     names = [Word(_shortest(p), 0, 0, 0.75, bold=True).width if isinstance(p, Operand) else 0.0 for p in parts]
     least = [(k, len(each[1])) for k, each in enumerate(lines) if each and k != beneath]
 
     def widths(cell: float, em: float, label: float) -> list[float]:
         """How much room each part takes across; one that stands beneath another takes none."""
-        found = [em * sign for sign in signs_wide]
+        all_widths = [em * sign for sign in signs]
         for k, n in least:
-            found[k] = max(n * cell, label * names[k])
-        return found
+            all_widths[k] = max(n * cell, label * names[k])
+        return all_widths
 
     def room(cell: float) -> float:
         em, label = _sizes(cell, math.inf)
@@ -226,21 +228,21 @@ def _fitted(
     middle = MARGIN + 1.45 * label + in_line * tall / 2
     x = MARGIN
     placed: list[Placed] = []
-    signs: list[Word] = []
+    words: list[Word] = []
     for k, part in enumerate(parts):
         if k == beneath:
             above = placed[-1]
             y = above.y + len(above.rows) * tall + 1.45 * label + 3
             plus = min(em, tall)
-            signs.append(Word("+", above.x - 0.45 * plus, y + tall / 2 + 0.36 * plus, plus, align=1))
+            words.append(Word("+", above.x - 0.45 * plus, y + tall / 2 + 0.36 * plus, plus, align=1))
             placed.append(Placed(parts[k], above.x, y, (wide, tall), *lines[k]))  # type: ignore[arg-type]
         elif isinstance(part, Operand):
             placed.append(Placed(part, x, middle - len(lines[k][0]) * tall / 2, (wide, tall), *lines[k]))
         elif k != beneath - 1:
-            signs.append(Word(part, x + across[k] / 2, middle + 0.36 * em, em, align=0.5))
+            words.append(Word(part, x + across[k] / 2, middle + 0.36 * em, em, align=0.5))
         x += across[k]
     labels = [_label(p, label, placed, width - MARGIN) for p in placed]
-    return Arrangement(placed, signs, labels, number_size(wide, tall))
+    return Arrangement(placed, words, labels, number_size(wide, tall))
 
 
 def _sizes(wide: float, tall: float) -> tuple[float, float]:
@@ -259,10 +261,6 @@ def _some(n: int, most: int, chosen: int | None) -> list[int | None]:
     return [*range(most - len(last)), *last]
 
 
-def _width_of(sign: str, em: float) -> float:
-    return Word(sign, 0, 0, em).width + 0.7 * em
-
-
 def _shortest(operand: Operand) -> str:
     """Its label, or a word for what could not be read beside so few columns: a slope, or what part of a line gives."""
     most = max(12, 5 * operand.value.shape[1])
@@ -275,7 +273,7 @@ def _label(placed: Placed, size: float, others: Sequence[Placed], end: float) ->
     """The name of an operand and its whole shape, as they fit between its neighbours."""
     rows, cols = placed.operand.value.shape
     room = min([*(other.x for other in others if other.x > placed.x), end + 4]) - placed.x - 4
-    averaged = _means(placed)
+    averaged = _box(placed, 0, len(placed.rows), 0, len(placed.cols)).means
     note = f", averaged {averaged[0]} × {averaged[1]}" if averaged != (1, 1) else ""
     shape = f" ({rows}, {cols})" if rows * cols > 1 else ""
     label, short = placed.operand.label, _shortest(placed.operand)
@@ -283,10 +281,6 @@ def _label(placed: Placed, size: float, others: Sequence[Placed], end: float) ->
     words = [Word(text, placed.x, placed.y - 0.35 * size, size, bold=True) for text in texts]
     fitting = next((word for word in words if word.width <= room), words[-1])
     return fitting._replace(size=size * min(1.0, room / fitting.width))
-
-
-def _means(placed: Placed) -> tuple[int, int]:
-    return _box(placed, 0, len(placed.rows), 0, len(placed.cols)).means
 
 
 def _box(placed: Placed, top: int, bottom: int, left: int, right: int) -> Box:
@@ -307,12 +301,12 @@ def _blocks(placed: Placed, scales: Scales, gradients: set[str]) -> list[tuple[B
     """The blocks of an operand that are shown, each with its colour scale, and its values."""
     name = placed.operand.name
     scale = NO_SCALE if not name and placed.operand.value.shape == (1, 1) else scales.of(name, gradients)
-    found = []
+    blocks = []
     for (top, bottom), (left, right) in product(_runs(placed.rows), _runs(placed.cols)):
         row, col = placed.rows[top], placed.cols[left]  # an ellipsis stands between lines that do not follow each other
         value = placed.operand.value[row:, col:][: bottom - top, : right - left]
-        found.append((_box(placed, top, bottom, left, right), scale, value))
-    return found
+        blocks.append((_box(placed, top, bottom, left, right), scale, value))
+    return blocks
 
 
 def _ellipses(placed: Placed) -> list[Word]:

@@ -19,20 +19,25 @@ from backprop_lab.ui.theme import Theme
 
 
 class Picture:
-    """A canvas of `width` by `height` CSS pixels, at `ratio` device pixels for each of them."""
+    """A canvas of `width` by `height` CSS pixels, at `ratio` device pixels for each of them.
 
-    def __init__(self, width: float, height: float, ratio: float, theme: Theme) -> None:
-        self.theme, self.ratio = theme, ratio
+    Its palette has `of_scale` colours of the scale of values, and shades of `more`.
+    """
+
+    def __init__(
+        self, width: float, height: float, ratio: float, theme: Theme, of_scale: int = 64, more: tuple[str, ...] = ()
+    ) -> None:
+        self.theme, self.ratio, self._colours = theme, ratio, (theme, of_scale, more)
         size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
         # Slightly more than this many pixels: 464 can come out as 463.99, which matplotlib before 3.11 cuts to 463.
-        across, down = ((pixels + 1e-6) / 100 for pixels in size)
-        self.figure = Figure(figsize=(across, down), dpi=100, facecolor=theme.paper)
+        across, down = ((pixels + 1e-6) / (100 * ratio) for pixels in size)
+        self.figure = Figure(figsize=(across, down), dpi=100 * ratio, facecolor=theme.paper)
         self.canvas = FigureCanvasAgg(self.figure)
         self.axes = self.figure.add_axes((0, 0, 1, 1), frameon=False)
         self.axes.set(xlim=(0, size[0] / ratio), ylim=(size[1] / ratio, 0), xticks=[], yticks=[])
         self.pixels: Array
         self.words: dict[PathPatch, Sequence[Word]] = {}  # as whose outlines each of these is drawn
-        self.pixel = ratio * 72 / 100  # a CSS pixel in points, the unit of line widths
+        self.pixel = 72 / 100  # a CSS pixel in points, the unit of line widths
 
     def write(self, words: Sequence[Word], colour: str) -> PathPatch:
         """Add words to the picture, as one artist."""
@@ -49,12 +54,12 @@ class Picture:
     def take(self, left: int = 0, top: int = 0) -> Array:
         """What matplotlib has drawn to the right of and below a pixel, as numbers of the colours of the palette."""
         drawn = Image.fromarray(np.asarray(self.canvas.buffer_rgba())[top:, left:])
-        return np.array(in_few_colours(drawn, self.theme))
+        return np.array(in_few_colours(drawn, *self._colours))
 
     def image(self) -> Image.Image:
         """The picture as last drawn."""
         image = Image.fromarray(self.pixels)
-        image.putpalette(palette(self.theme).getpalette() or [])
+        image.putpalette(palette(*self._colours).getpalette() or [])
         return image
 
     def png(self) -> bytes:

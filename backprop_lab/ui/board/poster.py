@@ -5,13 +5,12 @@ Saved as SVG or PDF it is sharp at any size, and its text can be searched; as PN
 
 import io
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
@@ -62,10 +61,8 @@ def poster(board: Board, head: Head, progress: float | None = None) -> Figure:
     for box, levels, numbers in zip(board.boxes, board.cells.levels, board.cells.numbers, strict=True):
         _cells(board, box, levels, numbers)
     for x, top, width, height in board.ramps:
-        shades = _colours()[np.linspace(0, 255, 65).astype(int), 0]
-        at = x + width * np.arange(66) / 65
-        axes.add_collection(PolyCollection([_corners(a, top, b, top + height) for a, b in pairwise(at)],
-                                           facecolors=shades, edgecolors=shades, linewidths=0.3))  # fmt: skip
+        shades = _colours()[None, np.linspace(0, 255, 65).astype(int), 0]
+        axes.pcolormesh(x + width * np.arange(66) / 65, [top, top + height], shades, edgecolors="face", linewidth=0.3)
     if progress is not None:
         axes.add_patch(Rectangle((0, board.height + 2), board.width, BAR - 2, facecolor=theme.grid, lw=0))
         axes.add_patch(Rectangle((0, board.height + 2), board.width * progress, BAR - 2, facecolor=colour, lw=0))
@@ -78,36 +75,23 @@ def _cells(board: Board, box: Box, levels: Any, numbers: Sequence[str] | None) -
     wide, tall = box.width / box.cols, box.height / box.rows
     tops = box.y + tall * np.array([*range(0, box.rows, down), box.rows])
     lefts = box.x + wide * np.array([*range(0, box.cols, across), box.cols])
-    squares = [_corners(x0, y0, x1, y1) for y0, y1 in pairwise(tops)
-               for x0, x1 in pairwise(lefts)]  # fmt: skip
     outline = Rectangle((box.x, box.y), box.width, box.height, fill=False, edgecolor=theme.grid, lw=0.6 * board.pixel)
     board.axes.add_patch(outline)
-    lined = min(wide, tall) >= LINED
-    if levels is None:
-        if lined:
-            board.axes.add_collection(
-                PolyCollection(
-                    squares, facecolors="none", edgecolors=theme.grid, linewidths=0.6 * board.pixel, zorder=0.5
-                )
-            )
-        return
-    shades = _colours()[colours_of(levels).ravel()]
-    board.axes.add_collection(
-        PolyCollection(
-            squares, facecolors=shades[:, 0], edgecolors=theme.paper if lined else shades[:, 0],
-            linewidths=0.6 * board.pixel, zorder=0.5,
-        )
+    lined, line = min(wide, tall) >= LINED, theme.grid if levels is None else theme.paper
+    colours = np.zeros((len(tops) - 1, len(lefts) - 1, 4)) if levels is None else _colours()[colours_of(levels), 0]
+    board.axes.pcolormesh(
+        lefts, tops, colours, edgecolors=line if lined else "face", linewidth=0.6 * board.pixel, antialiased=True,
+        zorder=0.5,
     )  # fmt: skip
-    em = number_size(wide, tall)
-    for (corners, ink), text in zip(zip(squares, shades[:, 1], strict=True), numbers or (), strict=False):
-        (x0, y0), (x1, y1) = corners[0], corners[2]
-        word = Word(text, (x0 + x1) / 2, 0, em, align=0.5)
+    if not numbers:
+        return
+    em, inks = number_size(wide, tall), _colours()[colours_of(levels).ravel(), 1]
+    for ((top, bottom), (left, right)), ink, text in zip(
+        product(pairwise(tops), pairwise(lefts)), inks, numbers, strict=True
+    ):
+        word = Word(text, (left + right) / 2, 0, em, align=0.5)
         word = word._replace(size=em * min(1.0, (wide - BESIDE) / word.width))
-        _write(board, word._replace(y=(y0 + y1) / 2 + DIGIT_HEIGHT / 2 * word.size), ink)
-
-
-def _corners(x0: float, y0: float, x1: float, y1: float) -> list[tuple[float, float]]:
-    return [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
+        _write(board, word._replace(y=(top + bottom) / 2 + DIGIT_HEIGHT / 2 * word.size), ink)
 
 
 def _colours() -> Any:

@@ -1,4 +1,4 @@
-// How the page scrolls to the lab: when the learner asked for it, or by itself if nobody has scrolled or typed.
+// How the page scrolls to the lab: when the learner asked for it, or by itself where its cell has just been run.
 
 import { labAround } from "./surroundings.js";
 
@@ -13,21 +13,18 @@ export function initialize() {
   return () => heard.abort();
 }
 
-// Whether its cell is, in part at least, in sight in a notebook of JupyterLab or Notebook 7. Other hosts are not known.
-function isInNotebook(element) {
-  const cell = element.closest(".jp-Cell")?.getBoundingClientRect();
-  const panel = element.closest(".jp-WindowedPanel-outer, .jp-Notebook")?.getBoundingClientRect();
-  return Boolean(cell && panel && cell.bottom > panel.top && cell.top < panel.bottom);
+// To a lab that is shown for the first time, if its cell was run alone, and nobody has scrolled or typed since. In a
+// notebook of JupyterLab or Notebook 7, that cell is then the active one or the one above; to run all cells makes the
+// last one active. Other hosts are not known.
+export function comeOnceShown(el) {
+  const cell = el.closest(".jp-Notebook .jp-Cell");
+  const isActive = [cell, cell?.nextElementSibling].some((each) => each?.classList.contains("jp-mod-active"));
+  if (isActive && !touched) labAround(el)?.scrollIntoView({ block: "start" });
 }
 
-// To the whole lab, or to a part of it that has just been opened, once it is there. If the message names a `view`,
-// nobody asked for it: then only that one comes, with all that is around it, and the focus stays where it is.
-export function come(el, message, view, focus) {
+// To the whole lab, or to a part of it that has just been opened, once it is there.
+export function come(el, message, focus) {
   const lab = labAround(el) ?? el;
-  if (message.view) {
-    if (message.view === view && !touched && isInNotebook(el)) lab.scrollIntoView({ block: "start" });
-    return;
-  }
   if (message.to) {
     setTimeout(() => lab.querySelector(`.${message.to}`)?.scrollIntoView({ block: "nearest" }), 150);
     return;

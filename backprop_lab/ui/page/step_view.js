@@ -4,7 +4,7 @@
 import { isPlain } from "./arithmetic.js";
 import { makeBelow } from "./below.js";
 import { makeCard, makeTour, predicts } from "./card.js";
-import { come, initialize } from "./coming.js";
+import { come, comeOnceShown, initialize } from "./coming.js";
 import { make } from "./elements.js";
 import { makePicture } from "./picture.js";
 import { makePointer } from "./pointer.js";
@@ -125,6 +125,7 @@ function awaitMap(el, model, lab, { figure, image, fit }, presence, mapIsThere) 
     figure.style.width = "100%";
     figure.style.aspectRatio = model.get("aspect");
   }
+  let isFirst = true;
   image.onload = () => {
     figure.style.width = figure.style.aspectRatio = "";
     fit();
@@ -133,6 +134,8 @@ function awaitMap(el, model, lab, { figure, image, fit }, presence, mapIsThere) 
     nameControls(labAround(el), lab.tooltips());
     presence.awaited = false;
     lab.tell({ kind: "shown", frame: model.get("frame"), view: presence.view });
+    if (isFirst) comeOnceShown(el);
+    isFirst = false;
   };
   image.onerror = mapIsThere;
 }
@@ -152,7 +155,7 @@ function render({ model, el }) {
 
   function hear(message, buffers) {
     if (message.do === "download") below.download(message, buffers);
-    if (message.do === "come") come(el, message, presence.view, () => map.figure.focus({ preventScroll: true }));
+    if (message.do === "come") come(el, message, () => map.figure.focus({ preventScroll: true }));
   }
 
   const listeners = {

@@ -59,8 +59,6 @@ class StepView(anywidget.AnyWidget):
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
         self._comes = False
-        self._wanted: Callable[[], bool] | None = None  # whether the next view should still bring the lab into view
-        self._before: set[str] = set()  # the views that were there when this was asked for
         self._views: set[str] = set()  # now on a page
         self._left: set[str] = set()
         self._handlers: list[Callable[[str, dict[str, Any]], None]] = []
@@ -78,13 +76,6 @@ class StepView(anywidget.AnyWidget):
         self._comes = not self._views
         if self._views:
             self.send({"do": "come"})
-
-    def come_once_shown(self, wanted: Callable[[], bool]) -> None:
-        """Bring the top of the lab into view with the next new view of it, if this is `wanted` when it is shown.
-
-        The page does so only in a host that it knows, and if nobody has scrolled or typed since the lab was made.
-        """
-        self._wanted, self._before = wanted, self._views | self._left
 
     def scroll_to(self, part: str) -> None:
         """Scroll the page to a part of the lab around this, by its class."""
@@ -113,10 +104,6 @@ class StepView(anywidget.AnyWidget):
             self.picture = self.operation = b""
         for handler in self._handlers:
             handler(kind, message)
-        if self._wanted and kind == "shown" and view not in self._before:
-            if self._wanted():
-                self.send({"do": "come", "view": view})
-            self._wanted = None
         if self._comes and kind == "shown":  # only once the picture is there, since its size may change
             self.scroll_into_view()
 

@@ -3,7 +3,7 @@
 import asyncio
 import html
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, fields
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ import ipywidgets as widgets
 from backprop_lab.step.number_format import typed_number
 from backprop_lab.step.problem import Problem
 from backprop_lab.ui.comm_workarounds import serialize_messages
-from backprop_lab.ui.controls import GROW, menu, pair, row, sized, text_field, toggle
+from backprop_lab.ui.controls import ARROWS, GROW, menu, pair, row, sized, text_field, toggle, tooltips
 from backprop_lab.ui.curves import draw_curves
 from backprop_lab.ui.lab import Lab
 from backprop_lab.ui.page.step_view import StepView
@@ -30,7 +30,6 @@ NARROWEST = 420  # CSS pixels; on a narrower page, the picture is scaled down
 HEIGHTS = (300, 600)  # of the map, in CSS pixels, whatever the window's
 LABEL = "Map of all runs. Arrow keys choose a run; Enter turns comparing with another run on or off"
 PATIENCE = 0.3  # seconds that a training has to be shown before the slider's next move ends it
-KEYS = {"ArrowUp": (-1, 0), "ArrowDown": (1, 0), "ArrowLeft": (0, -1), "ArrowRight": (0, 1)}
 
 
 class LearningRateLab(Lab):
@@ -61,7 +60,7 @@ class LearningRateLab(Lab):
         super().__init__()
         controls = self._make_controls()
         self._view = StepView(label=LABEL, aspect=900 / 420)
-        self._view.tooltips = {control.description: control.tooltip for control in self._labelled}
+        self._view.tooltips = tooltips(*self._fields.values(), self._activation)
         self._summary, self._curves, self._chosen = widgets.HTML(), widgets.HTML(), widgets.HTML(layout=_BESIDE_CURVES)
         self._opened = widgets.VBox()
         chosen = widgets.HBox([self._curves, self._chosen], layout={"flex_flow": "row wrap", "align_items": "center"})
@@ -91,7 +90,6 @@ class LearningRateLab(Lab):
         self._compare = toggle("Compare", "Show the next run you choose beside the first")
         self._on_change(self._compare, self.sweeper.compare)
         self._open = self._button("Open", self._open_chosen, "Go through the run chosen last, step by step, below")
-        self._labelled = [*self._fields.values(), self._activation]
         pairs = [pair(field, self._sliders[name]) for name, field in self._fields.items()]
         menus = [self._activation] if len(wanted.choices) > 1 else []
         return [row(*pairs, *menus), row(self._run, self._progress, self._compare, self._open, self._note)]
@@ -112,8 +110,8 @@ class LearningRateLab(Lab):
             self.sweeper.choose(*message["cell"][1:])
         elif kind == "key" and message["key"] == "Enter":
             self.sweeper.compare(not self.sweeper.state.comparing)
-        elif kind == "key" and message["key"] in KEYS:
-            self.sweeper.walk(*KEYS[message["key"]])
+        elif kind == "key" and message["key"] in ARROWS:
+            self.sweeper.walk(*ARROWS[message["key"]])
 
     def _type(self, name: str, text: str) -> None:
         self._start_sweep(**{name: typed_number(text)})
@@ -196,7 +194,7 @@ class LearningRateLab(Lab):
             self._compare.value = state.comparing
             step, steps = (state.runs.step, state.runs.settings.steps) if state.runs else (0, state.wanted.steps)
             self._progress.max, self._progress.value = steps, step
-            self._progress.description = f"step {step} of {steps}{f', {state.told}' if state.told else ''}"
+            self._progress.description = f"step {step} of {steps}{f', {state.progress}' if state.progress else ''}"
             self._open.disabled = not state.chosen
             self._open.description = f"Open {NAMES[max(len(state.chosen), 1) - 1]} step by step"
 
@@ -215,10 +213,10 @@ class LearningRateLab(Lab):
         self._curves.value = draw_curves(losses, width=480, height=220) if losses else ""
 
     def _show_map(self, state: State) -> None:
-        now = self._map, state.runs, state.chosen
-        if state.runs is None or self._map is None or now == self._drawn:
+        shown = self._map, state.runs, state.chosen
+        if state.runs is None or self._map is None or shown == self._drawn:
             return
-        self._drawn = now
+        self._drawn = shown
         self._map.draw(state.runs, state.chosen)
         with self._view.hold_sync():
             self._view.boxes = [("runs", *self._map.box, *state.runs.shape)]
@@ -235,9 +233,6 @@ class LearningRateLab(Lab):
             if getattr(wanted, field.name) != getattr(plain, field.name)
         ]
         return f"LearningRateLab({', '.join(['problem'] * (wanted.problem is not None) + named)})"
-
-    def _come(self, wanted: Callable[[], bool]) -> None:
-        self._view.come_once_shown(wanted)
 
     def _still(self) -> bytes:
         if self.sweeper.state.runs is None:

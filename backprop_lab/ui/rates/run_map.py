@@ -1,24 +1,20 @@
 """The map of many runs: a network in every row, a learning rate in every column, coloured by the change of the loss."""
 
-import io
 import math
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import PathPatch, Rectangle
+from matplotlib.patches import Rectangle
 from matplotlib.path import Path
 from matplotlib.text import Annotation
 from matplotlib.textpath import TextPath
-from matplotlib.transforms import Affine2D
-from PIL import Image
 
 from backprop_lab.nn.layers import Array
-from backprop_lab.ui.board.colours import COLOURS, in_few_colours
-from backprop_lab.ui.board.text import EMPTY, Word, path_of
+from backprop_lab.ui.board.colours import COLOURS
+from backprop_lab.ui.board.picture import Picture
+from backprop_lab.ui.board.text import Word
 from backprop_lab.ui.plot_settings import own_settings
 from backprop_lab.ui.rates.sweeper import RunIndex, Runs
 from backprop_lab.ui.theme import CURVES, DARK, LIGHT, LOST
@@ -31,7 +27,7 @@ TEXT = 9.5  # points, of 1.4 CSS pixels each
 ROOM = 15  # CSS pixels for the number of a row
 
 
-class RunMap:
+class RunMap(Picture):
     """The picture of many runs, `width` by `height` CSS pixels, drawn at `ratio` device pixels for each of them.
 
     A loss that is as it was at the start is pale, one that fell is blue, one that grew is red, and one that overflowed
@@ -40,18 +36,15 @@ class RunMap:
 
     @own_settings()
     def __init__(self, width: float, height: float = 420, ratio: float = 1.0, dark: bool = False) -> None:
-        self.theme = DARK if dark else LIGHT
         larger = min(max(width / STANDARD, 1.0), 1.5)  # a large screen is viewed from further away
-        width, height, ratio = width / larger, height / larger, ratio * larger
-        self.figure = Figure(figsize=(width / 100, height / 100), dpi=100 * ratio, facecolor=self.theme.paper)
-        self.canvas = FigureCanvasAgg(self.figure)
-        self._pixels = Affine2D().scale(ratio, -ratio).translate(0, height * ratio)  # of CSS pixels, y downwards
+        width, height = width / larger, height / larger
+        super().__init__(width, height, ratio * larger, DARK if dark else LIGHT, 120, (LOST, *CURVES))
         left, right, top, bottom = MARGINS
         self.size = (width - left - right, height - top - bottom)  # of the map itself, in CSS pixels
         x, y, w, h = self.box = (left / width, top / height, self.size[0] / width, self.size[1] / height)
-        self.axes = self._make_axes(x, 1 - y - h, w, h)
-        self.axes.set_xlabel("learning rate", color=self.theme.ink, fontsize=TEXT)
-        self.axes.set_ylabel("seed", color=self.theme.ink, fontsize=TEXT)
+        self.map = self._make_axes(x, 1 - y - h, w, h)
+        self.map.set_xlabel("learning rate", color=self.theme.ink, fontsize=TEXT)
+        self.map.set_ylabel("seed", color=self.theme.ink, fontsize=TEXT)
         self._make_scale(x + w + 16 / width, 1 - y - h, 14 / width, h)
         self._make_artists()
         self._laid_out_for: object = None
@@ -79,35 +72,28 @@ class RunMap:
 
     def _make_artists(self) -> None:
         """The artists that change from one picture to the next, and the stripes behind them."""
-        axes = self.axes
-        axes.add_patch(_stripes(axes))
+        self.map.add_patch(_stripes(self.map))
         self.limit = [
-            axes.plot([], [], color=colour, lw=width, solid_joinstyle="miter", animated=True)[0]
+            self.map.plot([], [], color=colour, lw=width, solid_joinstyle="miter", animated=True)[0]
             for colour, width in (("#111111", 4.5), ("#ffffff", 2))
         ]
         size = TEXT * 100 / 72
         words = TextPath((0, 0), r"local limit of stability, $2/\lambda_\mathrm{max}$", size=size)
         middle = words.get_extents().x1 / 2, 0
         self._limit_words = (np.asarray(words.vertices) - middle) * (1, -1), words.codes
-        self.limit_label = self._write_later()
-        axes.yaxis.set_label_coords((20 - MARGINS[0]) / self.size[0], 0.5)
-        self.names = self._write_later()
+        self.map.yaxis.set_label_coords((20 - MARGINS[0]) / self.size[0], 0.5)
+        self.limit_label, self.names = self.write([], self.theme.ink), self.write([], self.theme.ink)
+        for patch in (self.limit_label, self.names):
+            patch.set_animated(True)
         self.marks = [self._make_mark(name, colour) for name, colour in zip(NAMES, CURVES, strict=False)]
-
-    def _write_later(self) -> PathPatch:
-        """Words outside the map, whose outlines come later, in CSS pixels."""
-        patch = PathPatch(EMPTY, facecolor=self.theme.ink, lw=0, transform=self._pixels, animated=True)
-        self.axes.add_artist(patch)
-        patch.set_clip_on(False)
-        return patch
 
     def _make_mark(self, name: str, colour: str) -> tuple[Line2D, Line2D, Annotation]:
         """A ring around a chosen run, visible on every colour of the map, with its name beside it."""
         halo, ring = (
-            self.axes.plot([], [], "o", ms=15, mfc="none", mec=edge, mew=width, animated=True, clip_on=False)[0]
+            self.map.plot([], [], "o", ms=15, mfc="none", mec=edge, mew=width, animated=True, clip_on=False)[0]
             for edge, width in (("#ffffff", 6), (colour, 3))
         )
-        label = self.axes.annotate(
+        label = self.map.annotate(
             name,
             (0, 0),
             xytext=(11, 11),
@@ -130,18 +116,19 @@ class RunMap:
         np.asarray(self.canvas.buffer_rgba())[:] = self._background
         self._paint(runs.change)
         for stroke in self.limit:
-            self.axes.draw_artist(stroke)
+            self.map.draw_artist(stroke)
         for (halo, ring, label), (row, col) in zip(self.marks, chosen, strict=False):
             halo.set_data([col], [row])
             ring.set_data([col], [row])
             label.xy = col, row
             for artist in (halo, ring, label):
-                self.axes.draw_artist(artist)
+                self.map.draw_artist(artist)
+        self.pixels = self.take()
 
     def _paint(self, change: Array) -> None:
         """Fill the cells, but not those of losses that have overflowed."""
         pixels = np.asarray(self.canvas.buffer_rgba()).view(np.uint32)[..., 0]
-        edges = np.rint(self.axes.get_window_extent().extents).astype(int)
+        edges = np.rint(self.map.get_window_extent().extents).astype(int)
         inside = pixels[len(pixels) - edges[3] : len(pixels) - edges[1], edges[0] : edges[2]]
         row, col = (np.arange(many) * cells // many for many, cells in zip(inside.shape, change.shape, strict=True))
         colours = COLOURS((levels(change) / DECADES + 1) / 2, bytes=True).view(np.uint32)[..., 0]
@@ -160,7 +147,7 @@ class RunMap:
         numbered = [row for row in range(0, rows, apart) if all(abs(row - other) >= apart for other in given)] + given
         left, top, em = MARGINS[0], MARGINS[2], TEXT * 100 / 72
         beside = [(_name(runs.sweep.seeds[row]), top + self.size[1] * (row + 0.5) / rows) for row in numbered]
-        self.names.set_path(path_of([Word(name, left - 7, y + 0.36 * em, em, align=1) for name, y in beside]))
+        self.rewrite(self.names, [Word(name, left - 7, y + 0.36 * em, em, align=1) for name, y in beside])
         known = [(lr if 0 < lr < math.inf else math.nan, row) for row, lr in enumerate(runs.limits)]
         line = [(column(lr), row + edge) for lr, row in known for edge in (-0.5, 0.5)]
         for stroke in self.limit:
@@ -170,27 +157,20 @@ class RunMap:
         middle = left + self.size[0] * (min(max([*limits[:1], 0]), cols - 1) + 0.5) / cols
         outlines, codes = self._limit_words
         self.limit_label.set_path(Path(outlines + (middle, top - 7), codes))
-        if self._ground[0] != (now := (rows, numbered, runs.sweep.lrs, bool(limits))):
+        if self._ground[0] != (drawn_for := (rows, numbered, runs.sweep.lrs, bool(limits))):
             decades = [10.0**k for k in range(math.ceil(first - 1e-9), math.floor(last + 1e-9) + 1)]
-            self.axes.set(xlim=(-0.5, cols - 0.5), ylim=(rows - 0.5, -0.5))
-            self.axes.set_xticks([column(lr) for lr in decades], [f"{lr:g}" for lr in decades])
-            self.axes.set_yticks(numbered, [""] * len(numbered))
-            self.axes.set_ylabel("seed, lowest limit on top" if limits else "seed")
+            self.map.set(xlim=(-0.5, cols - 0.5), ylim=(rows - 0.5, -0.5))
+            self.map.set_xticks([column(lr) for lr in decades], [f"{lr:g}" for lr in decades])
+            self.map.set_yticks(numbered, [""] * len(numbered))
+            self.map.set_ylabel("seed, lowest limit on top" if limits else "seed")
             self.canvas.draw()
-            self._ground = now, np.array(self.canvas.buffer_rgba())
+            self._ground = drawn_for, np.array(self.canvas.buffer_rgba())
         canvas = np.asarray(self.canvas.buffer_rgba())
         canvas[:] = self._ground[1]
         for artist in (self.names, self.limit_label):
             self.axes.draw_artist(artist)
         self._background = canvas.copy()
         self._laid_out_for = runs.sweep
-
-    def png(self) -> bytes:
-        """The picture as last drawn."""
-        data = io.BytesIO()
-        drawn = Image.fromarray(np.asarray(self.canvas.buffer_rgba()))
-        in_few_colours(drawn, self.theme, of_scale=120, more=(LOST, *CURVES)).save(data, "PNG", compress_level=1)
-        return data.getvalue()
 
 
 def levels(change: Array) -> Array:

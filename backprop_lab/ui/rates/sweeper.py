@@ -121,11 +121,11 @@ class Runs:
         then it is 0 for one that fell, 1 for one that stayed, and the largest number there is for one that grew.
         """
         # Some runs of the sweep may be ahead of `step`, so `sweep.diverged` cannot be used here.
-        first, now = self.sweep.loss[..., 0], self.sweep.loss[..., self.step]
+        first, latest = self.sweep.loss[..., 0], self.sweep.loss[..., self.step]
         with np.errstate(all="ignore"):
-            factor = np.where(first > 0, np.maximum(now, 0) / first, np.where(now < first, 0, LARGEST))
-        factor = np.where(now == first, 1, np.minimum(factor, LARGEST))
-        return np.where(np.isfinite(now), factor, np.inf)
+            factor = np.where(first > 0, np.maximum(latest, 0) / first, np.where(latest < first, 0, LARGEST))
+        factor = np.where(latest == first, 1, np.minimum(factor, LARGEST))
+        return np.where(np.isfinite(latest), factor, np.inf)
 
     def losses(self, run: RunIndex) -> Array:
         """The loss of a run before its first update and after each one so far."""
@@ -166,7 +166,7 @@ class State:
 
     `wanted` are the settings now being trained, or trained last; `runs` are on the map, None before there are any.
     Up to two runs are `chosen`; while `comparing`, the next one goes beside the first. `running` says that training is
-    under way, and `told` how far it is, or how many seconds it still takes.
+    under way, and `progress` how far it is, or how many seconds it still takes.
     """
 
     wanted: Settings
@@ -174,7 +174,7 @@ class State:
     chosen: tuple[RunIndex, ...] = ()
     comparing: bool = False
     running: bool = False
-    told: str = ""
+    progress: str = ""
 
 
 class Sweeper(HasTraits):
@@ -205,14 +205,14 @@ class Sweeper(HasTraits):
     def _run_sweep(self, wanted: Settings, turn: object) -> Iterator[None]:
         runs, due = None, time.monotonic() + PAUSE
         try:
-            for runs, told in _sweep(wanted):
+            for runs, progress in _sweep(wanted):
                 yield
                 if self._turn is not turn:
                     return
                 if time.monotonic() >= due:
-                    self._publish(runs, told=told)
+                    self._publish(runs, progress=progress)
                     due = time.monotonic() + PAUSE
-            self._publish(runs, told="", running=False)
+            self._publish(runs, progress="", running=False)
         finally:
             if self._turn is turn:
                 self.cancel()
@@ -223,7 +223,7 @@ class Sweeper(HasTraits):
         if self.state.running:
             runs = self.state.runs
             self.state = replace(
-                self.state, running=False, told="", wanted=runs.settings if runs else self.state.wanted
+                self.state, running=False, progress="", wanted=runs.settings if runs else self.state.wanted
             )
 
     def forget(self) -> None:
@@ -286,8 +286,8 @@ def _sweep(settings: Settings) -> Iterator[tuple[Runs | None, str]]:
         except ValueError as reason:
             limit, untold = math.nan, str(reason)
         limits.append((limit, seed))
-    limits.sort(key=lambda found: (math.isnan(found[0]), found[0]))
-    told, started, whole = "", time.monotonic(), None
+    limits.sort(key=lambda row: (math.isnan(row[0]), row[0]))
+    progress, started, whole = "", time.monotonic(), None
     seeds = [seed for _, seed in limits]
     for result in sweep_problems(
         [starts[seed] for seed in seeds], _learning_rates(settings, limits), settings.steps, seeds
@@ -296,9 +296,11 @@ def _sweep(settings: Settings) -> Iterator[tuple[Runs | None, str]]:
         took = time.monotonic() - started
         if whole > result.left and took > 1:  # until then, nobody can tell
             seconds = took * result.left / (whole - result.left)
-            told = "" if seconds < 1 else f"{seconds:.0f} s left" if seconds < 100 else f"{seconds / 60:.0f} min left"
+            progress = (
+                "" if seconds < 1 else f"{seconds:.0f} s left" if seconds < 100 else f"{seconds / 60:.0f} min left"
+            )
         runs = Runs(settings, result, tuple(limit for limit, _ in limits), result.step, untold) if result.step else None
-        yield runs, told
+        yield runs, progress
 
 
 def _learning_rates(settings: Settings, limits: list[tuple[float, int | None]]) -> tuple[float, ...]:

@@ -39,10 +39,10 @@ def on_run(runs: Runs, run: RunIndex) -> str:
     if came_down == (lr < limit):
         return f"{text}, so this was to be expected."
     text += ", but that limit is local."
-    if (now := runs.limit_at_end(run)) is not None:
-        curvature = "the same" if math.isclose(now, limit, rel_tol=1e-3) else "lower" if now > limit else "higher"
-        there = f"the limit is {plain(now, 3)}" if now < math.inf else "there is no limit"
-        text += f" The run {'settled' if lr < now else 'ended'} where the curvature is {curvature}, and {there}."
+    if (at_end := runs.limit_at_end(run)) is not None:
+        curvature = "the same" if math.isclose(at_end, limit, rel_tol=1e-3) else "lower" if at_end > limit else "higher"
+        there = f"the limit is {plain(at_end, 3)}" if at_end < math.inf else "there is no limit"
+        text += f" The run {'settled' if lr < at_end else 'ended'} where the curvature is {curvature}, and {there}."
     return text
 
 

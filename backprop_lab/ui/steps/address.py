@@ -32,24 +32,30 @@ LAYERS = ("Linear", *ACTIVATIONS)
 ARRAYS = ("X", "y", *(f"{p}{number + 1}" for number in range(SIZES["layers"] + 1) for p in "Wb"))
 
 
-def whole(text: str) -> int:
-    if not re.fullmatch("[0-9]+", text):
-        raise ValueError("a whole number such as 3")
-    return int(text)
+def reader(pattern: str, wanted: str, read: Callable[[str], Any] = str) -> Callable[[str], Any]:
+    """A function that reads a text of this pattern, and raises ValueError, with what is wanted, for any other."""
+
+    def read_text(text: str) -> Any:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(wanted)
+        return read(text)
+
+    return read_text
 
 
-def number(text: str) -> float:
-    if not re.fullmatch(NUMBER, text):
-        raise ValueError("a number such as 0.05")
-    return float(text)
+whole = reader("[0-9]+", "a whole number such as 3", int)
+number = reader(NUMBER, "a number such as 0.05", float)
+word = reader(r"[\w -]{1,80}", "a name of letters, digits and hyphens")
+cell = reader(r"L|lr|[\w ]{1,80}\[[0-9]{1,3},[0-9]{1,3}\]", "a cell such as dW1[1,0]")
+flag = reader("true", "true, or it is left out", bool)
 
 
 def rates(text: str) -> dict[int, float]:
-    found = [re.fullmatch(f"([0-9]{{1,6}}):({NUMBER})", each) for each in text.split(",")]
-    iterations = [int(each[1]) for each in found if each]
-    if None in found or iterations != sorted({*iterations}):
+    parts = [re.fullmatch(f"([0-9]{{1,6}}):({NUMBER})", each) for each in text.split(",")]
+    changes = {int(part[1]): float(part[2]) for part in parts if part}
+    if len(changes) < len(parts) or [*changes] != sorted(changes):
         raise ValueError("iterations, each after the one before, and their learning rates, such as 3:0.1,7:0.02")
-    return {int(each[1]): float(each[2]) for each in found if each}
+    return changes
 
 
 def array(text: str) -> np.ndarray:
@@ -70,30 +76,12 @@ def layers(text: str) -> list[str]:
 
 
 def limits(text: str) -> float | list[float]:
-    found = [number(each) for each in text.split(",")]
-    return found if len(found) > 1 else found[0]
-
-
-def word(text: str) -> str:
-    if not re.fullmatch(r"[\w -]{1,80}", text):
-        raise ValueError("a name of letters, digits and hyphens")
-    return text
-
-
-def cell(text: str) -> str:
-    if not re.fullmatch(r"L|lr|[\w ]{1,80}\[[0-9]{1,3},[0-9]{1,3}\]", text):
-        raise ValueError("a cell such as dW1[1,0]")
-    return text
+    numbers = [number(each) for each in text.split(",")]
+    return numbers if len(numbers) > 1 else numbers[0]
 
 
 def words(text: str) -> list[str]:
     return [word(each) for each in text.split(",")]
-
-
-def flag(text: str) -> bool:
-    if text != "true":
-        raise ValueError("true, or it is left out")
-    return True
 
 
 READ: dict[str, Callable[[str], Any]] = {

@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from backprop_lab.step.number_format import typed_number
-from backprop_lab.ui.controls import GROW, menu, pair, row, sized, text_field, toggle
+from backprop_lab.ui.controls import GROW, menu, pair, row, sized, text_field, toggle, tooltips
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import AS_GIVEN, CUSTOM, SIZES
 from backprop_lab.ui.steps.stepper import Stepper
@@ -100,8 +100,7 @@ class Controls:
     @property
     def tooltips(self) -> dict[str, str]:
         """What the labelled controls do, by label."""
-        labelled = (*self._fields.values(), self.seed_field, self.lr_field, self.mistake)
-        return {control.description: control.tooltip for control in labelled}
+        return tooltips(*self._fields.values(), self.seed_field, self.lr_field, self.mistake)
 
     def show(self, place: LabState) -> None:
         """Set each control to what is so at a place."""

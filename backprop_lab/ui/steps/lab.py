@@ -2,24 +2,24 @@
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from backprop_lab.course.quiz import LESSONS, Quiz
-from backprop_lab.reading.equation import rules
+from backprop_lab.reading.parts import rules
 from backprop_lab.step.number_format import typed_number
 from backprop_lab.step.problem import Problem, check_whole
 from backprop_lab.step.trace import Trace
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.board.operation import Operation
 from backprop_lab.ui.comm_workarounds import serialize_messages
+from backprop_lab.ui.controls import ARROWS
 from backprop_lab.ui.lab import Lab
 from backprop_lab.ui.page.step_view import StepView
 from backprop_lab.ui.steps import frame, reopen, words
 from backprop_lab.ui.steps.controls import Controls, checked_parts
-from backprop_lab.ui.steps.pictures import KINDS, picture
+from backprop_lab.ui.steps.pictures import KINDS, board_of, picture
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.player import SPEEDS, Player
 from backprop_lab.ui.steps.recording import walk
@@ -135,9 +135,6 @@ class StepThrough(Lab):
         """Scroll the page to this lab, and give its board the keyboard focus."""
         self._view.scroll_into_view()
 
-    def _come(self, wanted: Callable[[], bool]) -> None:
-        self._view.come_once_shown(wanted)
-
     def on_message(self, handler: Callable[[str, dict[str, Any]], None]) -> None:
         """Call `handler(kind, message)` for every message of `StepView`, after this lab has heard it."""
         self._view.on_message(handler)
@@ -151,11 +148,11 @@ class StepThrough(Lab):
     def _heard(self, kind: str, message: dict[str, Any]) -> None:
         """A message from the page."""
         stepper = self.stepper
+        if kind in ("page", "gone"):
+            self._page, self._pictures, self._drawn = message if kind == "page" else None, None, ()
         if kind == "page":
-            self._page, self._pictures, self._drawn = message, None, ()
             self._guarded(self._show_view, stepper.place)
         elif kind == "gone":
-            self._page, self._pictures, self._drawn = None, None, ()
             self._stop()
             stepper.forget()
         elif kind == "do":
@@ -176,39 +173,32 @@ class StepThrough(Lab):
 
     def _do(self, what: str, text: str) -> None:
         """What a button of the view asks for, or what was typed there."""
-        if what == "play":
-            self._stop() if self._player.is_playing else self._play()
-        elif what == "restart":
+        actions: dict[str, Callable[[], object]] = {
+            "play": self._stop if self._player.is_playing else self._play,
+            "edit": lambda: self.stepper.edit(typed_number(text)),
+            "answer": partial(self.stepper.answer, text),
+            "tour": partial(self._answer_tour, text),
+            "show": self._quiz.show,
+            "next_question": self._quiz.next,
+            "home": self._go_home,
+            "why": partial(self.stepper.give_reason, text),
+            "link": self.link,  # which says why there is none
+            **{to: getattr(self.stepper, to) for to in ("restart", "next", "back", "next_phase", "next_iteration")},
+        }
+        if what == "restart":
             self._stop()
-            self.stepper.restart()
-        elif what == "edit":
-            self.stepper.edit(typed_number(text))
-        elif what == "answer":
-            self.stepper.answer(text)
-        elif what == "tour":
-            self._answer_tour(text)
-        elif what == "show":
-            self._quiz.show()
-        elif what == "next_question":
-            self._quiz.next()
-        elif what == "home":
-            self._go_home()
-        elif what == "why":
-            self.stepper.give_reason(text)
-        elif what == "save" and text in SAVED:
+        if what == "save" and text in SAVED:
             self._view.download(f"{self.step or 'start'}.{text}", partial(self._saved, text))
-        elif what == "link":
-            self.link()  # which says why there is none
-        elif what in ("next", "back", "next_phase", "next_iteration"):
-            getattr(self.stepper, what)()
+        elif what in actions:
+            actions[what]()
 
     def _answer_tour(self, text: str) -> None:
         """Answer the question that stands in the lab; what is no answer is refused there."""
-        place = self.stepper.place
         try:
-            self._quiz.answer(text, place.shows)
+            self._quiz.answer(text, self.stepper.place.shows)
         except ValueError as error:
-            self._tell(tour={**(self._asked(place) or {}), "told": str(error), "right": False, "refused": True})
+            refusal = {"told": str(error), "right": False, "refused": True}
+            self._tell(tour=(self._asked(self.stepper.place) or {}) | refusal)
 
     def _go_home(self) -> None:
         """To the numbers that the question is about, at the present learning rate."""
@@ -221,23 +211,19 @@ class StepThrough(Lab):
     def _press(self, key: str) -> None:
         """A key on the board: arrows step and choose a matrix; Enter pins a cell, then arrows move between cells."""
         stepper, place = self.stepper, self.stepper.place
-        if key == "Escape":
-            stepper.choose(None)
-        elif key == "Enter":
-            start = place.cell or ((place.step.name, 0, 0) if place.step else ("X", 0, 0))
-            stepper.choose(start, pinned=not place.pinned)
-        elif key in ("ArrowUp", "ArrowDown") and not place.pinned:
-            stepper.choose_matrix(1 if key == "ArrowDown" else -1)
-        elif place.pinned and key in _ARROWS:
-            stepper.walk(*_ARROWS[key])
-        else:
-            moves: dict[str, Callable[[], None]] = {
-                "ArrowRight": stepper.next,
-                "ArrowLeft": stepper.back,
-                "Home": partial(stepper.go_to, 0),
-                "End": partial(stepper.go_to, len(place.trace.steps)),
-            }
-            moves[key]()
+        moves: dict[str, Callable[[], None]] = {
+            "Escape": partial(stepper.choose, None),
+            "Enter": partial(stepper.choose, place.cell or (self.step or "X", 0, 0), pinned=not place.pinned),
+            "ArrowUp": partial(stepper.choose_matrix, -1),
+            "ArrowDown": partial(stepper.choose_matrix, 1),
+            "ArrowLeft": stepper.back,
+            "ArrowRight": stepper.next,
+            "Home": partial(stepper.go_to, 0),
+            "End": partial(stepper.go_to, len(place.trace.steps)),
+        }
+        if place.pinned:
+            moves |= {arrow: partial(stepper.walk, *way) for arrow, way in ARROWS.items()}
+        moves[key]()
 
     def _play(self) -> None:
         self._start_task(self._player.play(ended=lambda: self._tell(playing=False)))
@@ -254,36 +240,35 @@ class StepThrough(Lab):
         self._show_view(place, words.note(place))
         self._show_controls(place)
 
-    def _show_view(self, place: LabState, *said: str) -> None:
-        """The pictures, if they are others, and the state; and what is `said` to the learner, if it is something else.
+    def _show_view(self, place: LabState, note: str | None = None) -> None:
+        """The pictures, if they are others, and the state; and a `note` to the learner, or "" for none, if it is new.
 
         The map goes ahead in a message of its own: the page shows it while the rest is still worked out.
         """
-        view, trace, losses = self._view, place.trace, self.stepper.losses
+        view, trace = self._view, place.trace
         pinned = place.cell if place.pinned else None  # one that is only pointed at is not drawn
-        now = (place.remembered, place.index, pinned)
-        operation = self._show_map(place) if self._drawn != now else None
+        shown = (place.remembered, place.index, pinned)
+        operation = self._show_map(place) if self._drawn != shown else None
         with view.hold_sync():
             if operation:
                 operation.draw(trace, place.index, pinned)
                 view.operation = operation.png()
                 self._tell(operation=[box[1:] for box in operation.boxes_on_page()])
-                self._drawn = now
+                self._drawn = shown
             if self._lines != (lines := [step[:3] for step in trace.steps]):
                 self._lines = lines
                 more = {"speeds": list(SPEEDS), "hidden": self._looks["hide"], "large": self._looks["large"]}
                 view.layout_of_steps = frame.layout(trace, rules(trace)) | more
             view.alt = words.alt_text(place)
-            told = frame.state(place, losses)
-            self._tell(**told, tour=self._asked(place), heard=self._heard_cell, below=self._below(place))
-            if said:
-                self._say(said)
+            state = frame.state(place, self.stepper.losses)
+            self._tell(**state, tour=self._asked(place), heard=self._heard_cell, below=self._below(place))
+            if note is not None:
+                self._say([note])
 
     def _asked(self, place: LabState) -> dict[str, Any] | None:
         """The question that stands in the lab, if any."""
-        home, drawn = (
-            place.setup == setup and not place.custom for setup in (Setup(), Setup(RANDOM, place.setup.seed))
-        )
+        starts = Setup(), Setup(RANDOM, place.setup.seed)
+        home, drawn = (place.setup == each and not place.custom for each in starts)
         return self._quiz.asked(home, drawn, place.iteration > 0, bool(place.mistake))
 
     def _show_map(self, place: LabState) -> Operation | None:
@@ -294,13 +279,13 @@ class StepThrough(Lab):
             if self._pictures is None or not self._pictures[0].fits(place.trace):
                 (width, height), (across, down) = page["map"], page["operation"]
                 looks = page["ratio"], page["dark"], self._looks["large"]
-                board = Board(place.trace, width, height, *looks, place.scales)
+                board = Board(place.trace, width, height, *looks, place.scales, place.renewed)
                 self.stepper.unread = board.cells.unread
                 self._pictures = board, Operation(place.scales, across, down, *looks)
                 self._view.boxes = board.boxes_on_page()
             board, operation = self._pictures
-            if board.scales != place.scales:
-                board.rescale(place.scales)
+            if (board.scales, board.renewed) != (place.scales, place.renewed):
+                board.rescale(place.scales, place.renewed)
                 operation.rescale(place.scales)
             board.draw(place.trace, place.index, self.stepper.losses, framed=False)
             self._view.show(board.png())
@@ -320,13 +305,7 @@ class StepThrough(Lab):
 
     def _below(self, place: LabState) -> dict[str, str]:
         """What stands below the pictures: the ways to keep what is shown, and what *More* has opened."""
-        link = ""
-        with suppress(ValueError):
-            link = self.link()
-        return {
-            "call": "" if "call" in self._looks["hide"] else self.call(),
-            "but": reopen.left_out(self.stepper),
-            "link": link,
+        return reopen.ways(self.stepper, self._looks) | {
             "tables": words.table(place) if self._controls.table.value else "",
             "script": numpy_script(place.trace) if self._controls.script.value else "",
         }
@@ -345,13 +324,7 @@ class StepThrough(Lab):
         return reopen.link_for(self.stepper, self._looks)
 
     def _still(self) -> bytes:
-        place = self.stepper.place
-        board = Board(place.trace, width=1000, large=self._looks["large"], scales=place.scales)
-        board.draw(place.trace, place.index, self.stepper.losses, place.question or place.cell)
-        return board.png()
+        return board_of(self.stepper.place, self.stepper.losses, self._looks["large"]).png()
 
     def __repr__(self) -> str:
         return self.call()
-
-
-_ARROWS = {"ArrowUp": (-1, 0), "ArrowDown": (1, 0), "ArrowLeft": (0, -1), "ArrowRight": (0, 1)}

@@ -47,24 +47,30 @@ def _poster(
     place: LabState, losses: Sequence[float], large: bool, rows: int = 0, progress: float | None = None
 ) -> Figure:
     """The board of a place, below at least `rows` lines of text."""
-    board, above = Board(place.trace, WIDTH, large=large, scales=place.scales), head(place, losses)
-    board.draw(place.trace, place.index, losses, place.question or place.cell)
+    above = head(place, losses)
     lines = [*above.lines, *[("", LIGHT.ink)] * (rows - len(above.lines))]
-    return poster(board, above._replace(lines=lines), progress)
+    return poster(board_of(place, losses, large), above._replace(lines=lines), progress)
+
+
+def board_of(place: LabState, losses: Sequence[float], large: bool) -> Board:
+    """The board as it is kept, with the cells framed that the place is about."""
+    board = Board(place.trace, WIDTH, large=large, scales=place.scales, renewed=place.renewed)
+    board.draw(place.trace, place.index, losses, place.question or place.cell)
+    return board
 
 
 def head(place: LabState, losses: Sequence[float]) -> Head:
     """The step in words, its code, and the chosen cell worked out, or what its proof says."""
-    card, told = words.card(place), frame.state(place, losses)
-    loss = f"loss {told['loss']}" if told["loss"] else ""
+    card, state = words.card(place), frame.state(place, losses)
+    loss = f"loss {state['loss']}" if state["loss"] else ""
     where = " · ".join(filter(None, (card["place"], f"iteration {place.iteration}", loss)))
     lines = [(card["code"], WRONG if card["right"] else LIGHT.ink)] if card["code"] else []
     lines += [(card["right"], RIGHT)] if card["right"] else []
     if place.question:
-        lines = [(told["question"]["title"], LIGHT.ink), (told["question"]["text"], LIGHT.faint)]
+        lines = [(state["question"]["title"], LIGHT.ink), (state["question"]["text"], LIGHT.faint)]
     elif place.cell:
         lines.append((str(work_out(place.trace, place.cell)), RIGHT))
     else:
-        proofs = [(said["text"], COLOURS[said["kind"]]) for said in told["remarks"] if said["kind"] in COLOURS]
+        proofs = [(remark["text"], COLOURS[remark["kind"]]) for remark in state["remarks"] if remark["kind"] in COLOURS]
         lines += proofs[:1]
     return Head(card["phase"], card["title"], where, lines)

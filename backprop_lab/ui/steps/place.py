@@ -47,6 +47,11 @@ class LabState:
         return self.remembered.scales
 
     @property
+    def renewed(self) -> tuple[str, ...]:
+        """Which of them, of "values" and "gradients", are others than in the iteration before."""
+        return self.remembered.renewed
+
+    @property
     def step(self) -> Step | None:
         """The current step, or None before the first."""
         return self.trace.steps[self.index - 1] if self.index else None

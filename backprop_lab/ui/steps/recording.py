@@ -9,8 +9,8 @@ from typing import Any
 
 from PIL import Image
 
-from backprop_lab.reading.equation import rules
 from backprop_lab.reading.one_cell import work_out
+from backprop_lab.reading.parts import rules
 from backprop_lab.reading.slopes import value_of
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.board.operation import Operation
@@ -112,15 +112,15 @@ def _note(place: LabState) -> dict[str, str]:
 def _pictures(looks: list[list[Look]], room: Room, large: bool) -> dict[str, Any]:
     """The map and the operation of each step, on light and on dark paper."""
     (width, height), (across, down), ratio = room
-    found: dict[str, Any] = {"operation": [across, down], "steps": []}
+    pictures: dict[str, Any] = {"operation": [across, down], "steps": []}
     first = looks[0][0][0]
     boards = {dark: Board(first.trace, width, height, ratio, dark, large, first.scales) for dark in (False, True)}
     operations = {dark: Operation(first.scales, across, down, ratio, dark, large) for dark in (False, True)}
     for iteration in looks:
-        steps, (now, _) = [], iteration[0]
+        steps, (opening, _) = [], iteration[0]
         for dark in boards:
-            boards[dark].rescale(now.scales)
-            operations[dark].rescale(now.scales)
+            boards[dark].rescale(opening.scales, opening.renewed)
+            operations[dark].rescale(opening.scales)
         for place, losses in iteration:
             step = {}
             for dark, theme in ((False, "light"), (True, "dark")):
@@ -128,8 +128,8 @@ def _pictures(looks: list[list[Look]], room: Room, large: bool) -> dict[str, Any
                 operations[dark].draw(place.trace, place.index)
                 step[theme] = [_packed(picture.png()) for picture in (boards[dark], operations[dark])]
             steps.append(step | {"boxes": [box[1:] for box in operations[False].boxes_on_page()]})
-        found["steps"].append(steps)
-    return found | {"map": [boards[False].width, boards[False].height], "boxes": boards[False].boxes_on_page()}
+        pictures["steps"].append(steps)
+    return pictures | {"map": [boards[False].width, boards[False].height], "boxes": boards[False].boxes_on_page()}
 
 
 def _packed(png: bytes) -> str:

@@ -30,7 +30,7 @@ def on_dead_units(trace: Trace, step: Step) -> str:
     its weights rule that out. With a planted mistake it may get a gradient, though it should not.
     """
     for at, (_, X, Y, number) in _relus(trace):
-        if step.name in (Y, f"d{X}"):
+        if step.name == Y or (step.role == "gradient" and step.of == X):
             dead = dead_units(trace, Y)
             if dead and len(dead) < trace[Y].shape[1]:
                 units = ", ".join(str(unit) for unit in dead)
@@ -78,9 +78,8 @@ def _may_come_back(trace: Trace, at: int, unit: int) -> bool | None:
 
 def _gets_gradient(trace: Trace, X: str, number: int, units: Sequence[int]) -> bool:
     """Whether any of these units of a ReLU has a gradient at its input X, or in its weights but for a penalty."""
-    names = [name for name in (f"d{X}", f"dW{number}", f"db{number}") if name in trace]
-    names = [name for name in names if not trace.step(name).beside]
-    return any(np.any(trace[name][:, list(units)] != 0) for name in names)
+    gradients = [step for step in trace.steps if step.role == "gradient" and step.of in (X, f"W{number}", f"b{number}")]
+    return any(np.any(step.value[:, list(units)] != 0) for step in gradients if not step.beside)
 
 
 def all_dead(trace: Trace, index: int) -> str:
@@ -120,10 +119,10 @@ def on_next_loss(trace: Trace, step: Step) -> str:
     """At an update: the loss with all the new weights, so that you can search for a good learning rate by eye."""
     if step.phase != "update":
         return ""
-    now, then = float(trace["L"]), float(trace.next_loss())
-    if not math.isfinite(then):
+    loss, next_loss = float(trace["L"]), float(trace.next_loss())
+    if not math.isfinite(next_loss):
         return "With all the new weights, the loss will overflow."
-    will_be, is_now = told_apart(then, now, 6)
+    will_be, is_now = told_apart(next_loss, loss, 6)
     return f"With all the new weights, the loss will be {will_be}; now it is {is_now}."
 
 
@@ -139,10 +138,10 @@ def on_loss(step: Step, losses: Sequence[float]) -> str:
     """At the loss: how it has changed since the iteration before."""
     if step.phase != "loss" or len(losses) < 2:
         return ""
-    before, now = losses[-2], losses[-1]
-    if not math.isfinite(now):
+    before, loss = losses[-2:]
+    if not math.isfinite(loss):
         return "The loss has overflowed."
-    if now == before:
+    if loss == before:
         return "The loss did not change."
-    was, is_now = told_apart(before, now, 6)
-    return f"The loss went {'down' if now < before else 'up'}, from {was} to {is_now}."
+    was, is_now = told_apart(before, loss, 6)
+    return f"The loss went {'down' if loss < before else 'up'}, from {was} to {is_now}."

@@ -1,6 +1,7 @@
 """What opens the lab again in its present state: a call, with what that leaves out, and a link."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import fields
 from typing import Any
 
@@ -13,9 +14,17 @@ from backprop_lab.ui.steps.setup import AS_GIVEN, WORKED_EXAMPLE, Setup
 from backprop_lab.ui.steps.stepper import Stepper
 
 
+def ways(stepper: Stepper, looks: Mapping[str, Any]) -> dict[str, str]:
+    """The call, unless it is hidden, what it leaves out, and the link; each "" where there is none."""
+    call, link = "" if "call" in looks["hide"] else call_for(stepper, looks), ""
+    with suppress(ValueError):
+        link = link_for(stepper, looks)
+    return {"call": call, "but": left_out(stepper), "link": link}
+
+
 def call_for(stepper: Stepper, looks: Mapping[str, Any]) -> str:
     """The call, except that it leaves out numbers the learner changed; `looks` is what it says besides the place."""
-    named = [f"{name}={value!r}" for name, value in _said(stepper, looks).items()]
+    named = [f"{name}={value!r}" for name, value in _settings(stepper, looks).items()]
     named += ["mistakes=mistakes"] * _has_own_mistake(stepper)
     return f"StepThrough({', '.join(['problem'] * (stepper.place.setup.start == AS_GIVEN) + named)})"
 
@@ -36,18 +45,18 @@ def left_out(stepper: Stepper) -> str:
 
 def link_for(stepper: Stepper, looks: Mapping[str, Any]) -> str:
     """The address, with the learner's own numbers in it. Raises ValueError, with a sentence, for what it can't hold."""
-    place, said = stepper.place, _said(stepper, looks)
+    place, settings = stepper.place, _settings(stepper, looks)
     check_reach(place, place.iteration)
     if _has_own_mistake(stepper):
         raise ValueError("A link holds no mistake of your own, only those of MISTAKES.")
     first, *later = stepper.rates.items()
     if later:
-        said |= {"lr": first[1], "then": dict(later)}
+        settings |= {"lr": first[1], "then": dict(later)}
     if place.custom or place.setup.start == AS_GIVEN:  # with its numbers, and not with what they were made from
         made_from = {field.name for field in fields(Setup)} - ({"seed"} if not place.custom else set())
-        said = {name: value for name, value in said.items() if name not in made_from}
-        said["problem"] = stepper.first_problem.evolve(lr=said.pop("lr", first[1]))
-    return link_to(said)
+        settings = {name: value for name, value in settings.items() if name not in made_from}
+        settings["problem"] = stepper.first_problem.evolve(lr=settings.pop("lr", first[1]))
+    return link_to(settings)
 
 
 def _has_own_mistake(stepper: Stepper) -> bool:
@@ -56,18 +65,18 @@ def _has_own_mistake(stepper: Stepper) -> bool:
     return bool(name) and stepper.mistakes[name] is not MISTAKES.get(name)
 
 
-def _said(stepper: Stepper, looks: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(stepper: Stepper, looks: Mapping[str, Any]) -> dict[str, Any]:
     """What the lab must be told to open in its present state, apart from a problem: only what is not so by itself."""
-    place, setup, said = stepper.place, stepper.place.setup, {}
-    plain = Setup(setup.start, given=setup.given)  # what it is if nothing but its start is said
+    place, setup, settings = stepper.place, stepper.place.setup, {}
+    plain = Setup(setup.start, given=setup.given)  # what it is if nothing but its start is given
     for field in fields(Setup):
         value = getattr(setup, field.name)
         if field.name not in ("start", "given") and value != getattr(plain, field.name):
-            said[field.name] = value.item() if isinstance(value, np.generic) else value
-    if setup.start != AS_GIVEN and (said or setup.start != WORKED_EXAMPLE):
-        said = {"start": setup.start} | said
+            settings[field.name] = value.item() if isinstance(value, np.generic) else value
+    if setup.start != AS_GIVEN and (settings or setup.start != WORKED_EXAMPLE):
+        settings = {"start": setup.start} | settings
     if place.lr != stepper.setup_lr:
-        said["lr"] = place.lr
+        settings["lr"] = place.lr
     at = {
         "iteration": int(place.iteration),
         "step": place.step.name if place.step else "",
@@ -75,4 +84,4 @@ def _said(stepper: Stepper, looks: Mapping[str, Any]) -> dict[str, Any]:
         "mistake": place.mistake,
         "limit": stepper.limits,
     }
-    return said | {name: value for name, value in (at | dict(looks)).items() if value}
+    return settings | {name: value for name, value in (at | dict(looks)).items() if value}

@@ -115,7 +115,7 @@ class Setup:
             )
             return RECIPES[self.start](drawn)
         problem = redrawn(base, self.seed)
-        if self.activation == self.loss == AS_GIVEN:  # pragma: no mutate  or an equal one is made
+        if self.activation == self.loss == AS_GIVEN:
             return problem
         *hidden, last = problem.network.layers
         if self.activation != AS_GIVEN:
@@ -132,25 +132,25 @@ class Setup:
             "loss": (*has_its_own, *LOSSES),
         }
 
-    def changed(self, changes: Mapping[str, Any]) -> tuple["Setup", str]:
-        """The setup with some fields changed, and what to say of it, if more has changed than was asked for.
+    def changed(self, changes: Mapping[str, Any]) -> tuple["Setup", list[str]]:
+        """The setup with some fields changed, and sentences to say if more has changed than was asked for.
 
         A start with sizes of its own becomes random numbers when one of them changes; so does the worked example with a
         seed. If it had no hidden layer, the random numbers get one.
         """
-        told = ""  # pragma: no mutate  nothing is said
+        sentences: list[str] = []
         if "start" not in changes:
             gone = changes.keys() & {*SIZES, *({"seed"} if self.start == WORKED_EXAMPLE else ())}
             if self.base is None or not gone:
-                return replace(self, **changes), ""
+                return replace(self, **changes), []
             changes = {**changes, "start": RANDOM}
             whose = "your problem" if self.start == AS_GIVEN else self.start
-            told = f"Random numbers now: choose {whose} under start to go back."
+            sentences = [f"Random numbers now: choose {whose} under start to go back."]
         setup = Setup(changes["start"], given=self.given)
         if setup.base is None:
             at_least = {name: max(getattr(self, name), 1) for name in ("hidden", "layers")}
             setup = replace(self, **{**at_least, **changes})
-        return setup, told
+        return setup, sentences
 
 
 def is_activation(layer: Layer) -> bool:
@@ -158,17 +158,17 @@ def is_activation(layer: Layer) -> bool:
     return not layer.learnt and not hasattr(layer, "drawn")
 
 
-def chosen(problem: Problem | None, said: Mapping[str, Any]) -> Setup:
-    """The setup to open with: a problem with its own numbers, or what the fields of Setup that are `said` come to.
+def chosen(problem: Problem | None, settings: Mapping[str, Any]) -> Setup:
+    """The setup to open with: a problem with its own numbers, or what `settings`, which are fields of Setup, come to.
 
     Raises TypeError for what is not such a field, and ValueError if the values make no sense.
     """
-    settled = dict(said)
+    settled = dict(settings)
     if problem is not None:
-        if "start" in said:
-            raise ValueError(f"give a problem or a start, and not both; got start={said['start']!r} as well")
+        if "start" in settings:
+            raise ValueError(f"give a problem or a start, and not both; got start={settings['start']!r} as well")
         settled |= {"start": AS_GIVEN, "given": checked(problem)}
-    elif said and "start" not in said:
+    elif settings and "start" not in settings:
         settled["start"] = RANDOM  # the worked example has numbers and sizes of its own
     known = [field.name for field in fields(Setup)]
     if alien := [name for name in settled if name not in known]:
@@ -177,7 +177,7 @@ def chosen(problem: Problem | None, said: Mapping[str, Any]) -> Setup:
             f"StepThrough takes no {alien[0]}; it takes {takes}, and how it is shown: hide, large, questions"
         )
     setup = Setup(**settled)
-    if setup.base is not None and (sizes := said.keys() & SIZES.keys()):
+    if setup.base is not None and (sizes := settings.keys() & SIZES.keys()):
         raise ValueError(f"{', '.join(sorted(sizes))}: {setup.start!r} has sizes of its own; leave them out")
     return setup
 
@@ -212,8 +212,8 @@ def checked(problem: Problem) -> Problem:
             raise ValueError(f"a lab shows real numbers, and {name} is complex: {name}.real is its real part")
         if np.ndim(value) > 2:
             raise ValueError(f"a lab shows values with rows and columns, and {name} has the shape {np.shape(value)}")
-        largest = max(np.shape(value), default=0)  # pragma: no mutate  of one number, which is small
-        if largest > (most := SIZES["hidden"]):
+        most = SIZES["hidden"]
+        if any(length > most for length in np.shape(value)):
             instead = "a narrower network shows the same steps"
             raise ValueError(f"a lab shows up to {most} rows and columns, and {name} is {np.shape(value)}: {instead}")
     return problem

@@ -64,10 +64,11 @@ class Stepper(HasTraits):
         super().__init__(place=LabState(opened, self._training.remembered(0), note=notes.on_seed(opened, made)))
         if mistake:
             self.plant(mistake)
-        told = self.place.note
-        self._open_at(step, iteration)
+        note = self.place.note
+        check_whole("iteration", iteration, 0, LAST)  # None is not one to open at
+        self.go(step, iteration)
         if iteration == 0:
-            self.place = replace(self.place, note=self.place.note or told)
+            self.place = replace(self.place, note=self.place.note or note)
         if cell:
             self.pin(cell)
 
@@ -91,8 +92,7 @@ class Stepper(HasTraits):
     @property
     def rates(self) -> dict[int, float]:
         """The learning rates up to the current iteration, each with the iteration from which on it was used."""
-        training = self._training
-        return {k: training.lrs[k] for k in (0, *training.lr_changes) if k <= self.place.iteration}
+        return {k: self._training.lrs[k] for k in (0, *self._training.lr_changes) if k <= self.place.iteration}
 
     @property
     def has_diverged(self) -> bool:
@@ -116,9 +116,9 @@ class Stepper(HasTraits):
 
         A note says what else has changed with them.
         """
-        setup, told = self.place.setup.changed(changes)
-        goes_with_it = "start" in changes or (told and self.place.lr == self.setup_lr)
-        self._begin(setup, None if goes_with_it else self.place.lr, told)
+        setup, sentences = self.place.setup.changed(changes)
+        goes_with_it = "start" in changes or (sentences and self.place.lr == self.setup_lr)
+        self._begin(setup, None if goes_with_it else self.place.lr, *sentences)
 
     def restart(self) -> None:
         """Back to the start of the same problem, with the present learning rate and the original numbers."""
@@ -132,15 +132,14 @@ class Stepper(HasTraits):
         problem = self.place.trace.problem
         parameters = problem.parameters
         if name not in ("X", "y", *parameters):
-            own = "has its own control" if name == "lr" else "is computed"
-            raise ValueError(f"{name} {own}; only X, y, {', '.join(parameters)} can be changed here")
+            why_not = "has its own control" if name == "lr" else "is computed"
+            raise ValueError(f"{name} {why_not}; only X, y, {', '.join(parameters)} can be changed here")
         if not isinstance(number, int | float) or not abs(number) <= sys.float_info.max:
             raise ValueError(f"a cell needs a finite number, such as -0.5; got {number!r}")
-        array = self.place.trace[name].copy()
+        cells = np.atleast_2d(array := self.place.trace[name].copy())
         with np.errstate(over="ignore", invalid="ignore"):
-            np.atleast_2d(array)[i, j] = number
-            kept = np.atleast_2d(array)[i, j]
-            if kept - kept != 0:
+            cells[i, j] = number
+            if cells[i, j] - cells[i, j] != 0:
                 raise ValueError(f"{number!r} is too large for {name}, whose numbers are of type {array.dtype}")
         changes = {"parameters": {name: array}} if name in parameters else {name: array}
         self._restart_training(problem.evolve(**changes), custom=True)
@@ -161,8 +160,7 @@ class Stepper(HasTraits):
 
     def choose(self, cell: Cell | None, pinned: bool = False) -> None:
         """Choose the cell to work out, or none; a cell that is not on the board yet counts as none."""
-        if cell is not None and not self.place.has(cell):
-            cell = None
+        cell = cell if cell is not None and self.place.has(cell) else None
         pinned = pinned and cell is not None
         if (cell, pinned) != (self.place.cell, self.place.pinned):
             self.place = replace(self.place, cell=cell, pinned=pinned)
@@ -171,8 +169,8 @@ class Stepper(HasTraits):
         """Choose the next matrix on the board in the order of computation, or with a `way` of -1 the previous one."""
         place = self.place
         shown = [name for name in place.trace if place.shows(name) and name != "lr"]
-        now = place.cell[0] if place.cell else getattr(place.step, "name", None)
-        at = (shown.index(now) + way) % len(shown) if now in shown else 0
+        chosen_one = place.cell[0] if place.cell else getattr(place.step, "name", None)
+        at = (shown.index(chosen_one) + way) % len(shown) if chosen_one in shown else 0
         self.choose((shown[at], 0, 0))
 
     def walk(self, down: int, right: int) -> None:
@@ -186,9 +184,9 @@ class Stepper(HasTraits):
 
     def predict(self, on: bool) -> None:
         """Start, or stop, asking before a step is shown; the score starts at 0."""
-        asks = "before a ReLU, a gradient and an update; at the last update, whether the loss will rise"
-        but = " But it asks for nothing that follows from numbers for which this board is too small."
-        note = f"Press Next: it asks first, {asks}.{but * bool(self.unread)}" if on else ""
+        asked = "before each ReLU, gradient and update, and at the last update whether the loss will rise"
+        but = " Nothing is asked that follows from numbers for which this board is too small."
+        note = f"Press Next. You are asked {asked}.{but * bool(self.unread)}" if on else ""
         self.place = replace(self.place, predicting=on, question=None, right=0, asked=0, why="", note=note)
 
     def answer(self, text: str) -> None:
@@ -215,15 +213,13 @@ class Stepper(HasTraits):
 
     def go(self, step: str | None = None, iteration: int | None = None) -> None:
         """Go to a step by its name, None for the start, of this iteration or another."""
-        self._open_at(step, self.place.iteration if iteration is None else iteration)
-
-    def _open_at(self, step: str | None, iteration: int) -> None:
+        iteration = self.place.iteration if iteration is None else iteration
         check_whole("iteration", iteration, 0, LAST)
         index = self.place.index_of(step)
         if step is not None and not index:
             names = ", ".join(each.name for each in self.place.trace.steps)
             raise ValueError(f"step must be one of {names}; got {step!r}")
-        for k in range(self._training.iterations, iteration):  # pragma: no mutate  earlier ones are known
+        for k in range(self._training.iterations, iteration):
             self._training.trace(k)
         self._go(int(iteration), index)
 
@@ -235,9 +231,9 @@ class Stepper(HasTraits):
 
     def look(self, iteration: int, index: int) -> tuple[LabState, Sequence[float]]:
         """What `place` and `losses` would be after `index` steps of an iteration, up to one beyond the last."""
-        now = self.place
-        place = LabState(now.setup, self._training.remembered(iteration), iteration, index, now.custom, now.mistake)
-        return self._with_note(place), self._training.losses[: iteration + 1]
+        setup, custom, mistake = self.place.setup, self.place.custom, self.place.mistake
+        place = LabState(setup, self._training.remembered(iteration), iteration, index, custom, mistake)
+        return replace(place, note=notes.on_overflow(self._training, place)), self._training.losses[: iteration + 1]
 
     def next(self) -> None:
         """One step forward; after the last, the forward pass begins again with the new weights.
@@ -282,37 +278,36 @@ class Stepper(HasTraits):
         rng = np.random.default_rng([place.setup.seed or 0, place.iteration, place.index])
         return asked_before(place.trace, step, rng)
 
-    def _begin(self, setup: Setup, lr: float | None, told: str = "", **changes: Any) -> None:
+    def _begin(self, setup: Setup, lr: float | None, *sentences: str, **changes: Any) -> None:
         """Start over from a setup, with the same mistake if it can be planted there; `changes` are of the place."""
         problem = setup.problem()
         self.setup_lr = float(problem.lr)
-        rate = ""  # pragma: no mutate  nothing is said
         if lr is not None:
             problem = problem.evolve(lr=lr)
         elif self.setup_lr != self.place.lr:
-            rate = f"The learning rate is {self.setup_lr:g} now, which goes with this start."
+            sentences += (f"The learning rate is {self.setup_lr:g} now, which goes with this start.",)
         mistake = self.place.mistake
         if mistake and not can_be_planted(self.mistakes[mistake], problem):
             mistake = ""
         changes |= {"setup": setup, "custom": False, "mistake": mistake, "cell": None, "pinned": False}
-        self._restart_training(problem, told, rate, notes.on_seed(setup, problem), **changes)
+        self._restart_training(problem, *sentences, notes.on_seed(setup, problem), **changes)
 
-    def _restart_training(self, problem: Problem, *told: str, **changes: Any) -> None:
+    def _restart_training(self, problem: Problem, *sentences: str, **changes: Any) -> None:
         """Start training over from `problem`, at the step of the same name, or at the start where there is none."""
-        now, place = self.place.step, replace(self.place, iteration=0, question=None, why="", **changes)
+        step, place = self.place.step, replace(self.place, iteration=0, question=None, why="", **changes)
         mistake = self.mistakes[place.mistake] if place.mistake else None
         scales = self._first_scales(place.setup, problem, place.custom)
         training = Training(problem, partial(with_mistake, mistake) if mistake else trace, scales)
         place = replace(place, remembered=training.remembered(0))
-        if now is not None and "index" not in changes:
-            place = replace(place, index=place.index_of(now.name))
+        if step is not None and "index" not in changes:
+            place = replace(place, index=place.index_of(step.name))
             if not place.index:
-                told += (f"This network has no {now.name}, so here is its start.",)
+                sentences += (f"This network has no {step.name}, so here is its start.",)
         note = notes.on_overflow(training, place)
         if mistake and not note and not mistake.planted_at(trace(problem)):
             note = f"{mistake.title}: with these numbers, it changes nothing."
         self._training = training
-        self.place = replace(place, note=" ".join(filter(None, (*told, note))))
+        self.place = replace(place, note=" ".join(filter(None, (*sentences, note))))
 
     def _first_scales(self, setup: Setup, problem: Problem, custom: bool = False) -> Scales:
         """Those of the colours before training: the same for all seeds, learning rates and mistakes."""
@@ -327,11 +322,8 @@ class Stepper(HasTraits):
 
     def _go(self, iteration: int, index: int, lr: float | None = None) -> None:
         """Go to a step of an iteration. A pinned cell stays while the step does, so that iterations can be compared."""
-        found = self._training.remembered(iteration, lr)
-        place = replace(self.place, remembered=found, iteration=iteration, index=index, question=None, why="")
+        remembered = self._training.remembered(iteration, lr)
+        place = replace(self.place, remembered=remembered, iteration=iteration, index=index, question=None, why="")
         if not (place.pinned and index == self.place.index):
             place = replace(place, cell=None, pinned=False)
-        self.place = self._with_note(place)
-
-    def _with_note(self, place: LabState) -> LabState:
-        return replace(place, note=notes.on_overflow(self._training, place))
+        self.place = replace(place, note=notes.on_overflow(self._training, place))

@@ -23,13 +23,13 @@ def card(place: LabState) -> dict[str, str]:
     The formula is MathML, everything else plain text. `right` is the line that a planted mistake has replaced.
     """
     step, trace = place.step, place.trace
-    said = dict.fromkeys(("formula", "code", "right", "shapes"), "")
+    empty = dict.fromkeys(("formula", "code", "right", "shapes"), "")
     if step is None:
         again = "The new weights have moved up." if place.iteration else START
         text = f"{again} Press Next to compute the first value."
-        return said | {"phase": "start", "place": "", "title": "What is given", "sentence": text}
+        return empty | {"phase": "start", "place": "", "title": "What is given", "sentence": text}
     explanation = explain(step)
-    return said | {
+    return empty | {
         "phase": step.phase,
         "place": f"step {place.index} of {len(trace.steps)}",
         "title": explanation.title,
@@ -49,22 +49,22 @@ def right_line(trace: Trace, step: Step) -> str:
 
 def remarks_on(place: LabState, losses: Sequence[float]) -> list[dict[str, str]]:
     """Remarks on the numbers of the current step, shown below its card: each with its kind and its text."""
-    step, trace, colours = place.step, place.trace, remarks.on_colours(place.remembered.renewed, place.iteration)
+    step, trace, colours = place.step, place.trace, remarks.on_colours(place.renewed, place.iteration)
     if step is None:
         return [{"kind": "remark", "text": colours}] if colours else []
-    said = []
+    proofs = []
     if step.role == "gradient":
         proof = prove(trace, step.name)
         kind, mark, _ = remarks.VERDICTS[proof.agrees]
-        said.append({"kind": kind, "text": mark + proof.sentence})
-    found = (
+        proofs.append({"kind": kind, "text": mark + proof.sentence})
+    texts = (
         remarks.on_dead_units(trace, step),
         remarks.on_update(trace, step),
         "" if place.predicting and place.index < len(trace.steps) else remarks.on_next_loss(trace, step),
         remarks.on_loss(step, losses),
         colours,
     )
-    return said + [{"kind": "remark", "text": text} for text in found if text]
+    return proofs + [{"kind": "remark", "text": text} for text in texts if text]
 
 
 def note(place: LabState) -> str:

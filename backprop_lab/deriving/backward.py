@@ -1,0 +1,226 @@
+"""The chain rule, line by line from the last: gradients as sums of products on their way through expressions."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+from backprop_lab.deriving.graph import Graph
+from backprop_lab.deriving.nodes import Node
+from backprop_lab.deriving.rules import MATRICES, REDUCED, RULES, layer, slope, written
+from backprop_lab.deriving.shapes import number_of
+from backprop_lab.deriving.simplifying import ONE, UNIT, Term, filled, merged, one, product_of, summed, total
+from backprop_lab.deriving.softmax import Found
+from backprop_lab.deriving.structure import Grad, Structure, spread
+
+
+class Gradient(NamedTuple):
+    """A line of the backward pass: its name, what it is the gradient of, the expression, and the rules that made it.
+
+    `uses` says in how many places that is used, each of which gives the gradient a term.
+    """
+
+    name: str
+    of: str
+    node: Node
+    rules: tuple[str, ...]
+    uses: int
+
+
+class Backward(Structure):
+    """The backward pass of a graph. `wanted` are names whose gradient has a line where it could be left out.
+
+    `upstream` has the gradients that are given, by what they are of; `skipped` the terms of the loss that stand for
+    them. Once it has run, `found` has the lines, and `parts` the parts of lines whose gradient needs a name.
+    """
+
+    def __init__(
+        self, graph: Graph, wanted: Iterable[str], upstream: Mapping[Node, Node], skipped: Iterable[Node]
+    ) -> None:
+        super().__init__(graph, {*wanted})
+        self.wanted, self.upstream, self.skipped = {*wanted}, upstream, {*skipped}
+        self.found: list[Gradient] = []
+        self.parts: dict[Node, None] = {}
+        self._arriving: dict[Node, list[Grad]] = {}
+        self._ready: dict[Node, Grad] = {}
+
+    def run(self, loss: Node) -> None:
+        """Find the gradients, in the order in which they are computed."""
+        users = self._users()
+        self._ready[loss] = Grad([UNIT], loss)
+        for line, meaning in reversed(self.graph.meaning.items()):
+            if (grad := self._ready.get(line)) is not None:
+                self.push(meaning, grad._replace(full=meaning), is_line=True)
+            for operand in users.get(line, ()):
+                self._finish(operand)
+
+    def _users(self) -> dict[Node, list[Node]]:
+        """For each line, what no line before it uses, in the order in which the gradients are written.
+
+        Values come before what is learnt, or after it, as the first that stands in the line.
+        """
+        users: dict[Node, list[Node]] = {}
+        taken: set[Node] = set()
+        for line, meaning in self.graph.meaning.items():
+            own = [each for each in meaning.names() if each.needs and each not in taken]
+            taken.update(own)
+            first = bool(own) and own[0] in self.graph.meaning
+            users[line] = [each for is_first in (first, not first) for each in own
+                           if (each in self.graph.meaning) == is_first]  # fmt: skip
+        return users
+
+    def _finish(self, node: Node) -> None:
+        """Write the line for the gradient of a name, all of whose uses have been gone through."""
+        arrived, name = self._arriving.pop(node, []), node.args[0]
+        terms = [term for grad in arrived for term in grad.terms]
+        upstream = self.upstream.get(node)
+        if upstream is not None:
+            terms.insert(0, one(upstream))
+        terms = merged(terms)
+        can_be_left_out = node in self.graph.meaning and name not in self.wanted
+        if upstream is None and can_be_left_out:
+            if not arrived:
+                return
+            is_short = _is_constant(node, terms) or self._goes_into_scores(node, terms)
+        else:
+            is_short = upstream is not None and not arrived
+        self._ready[node] = Grad(terms, node)
+        if not is_short:
+            given = self.graph.names.get(f"d{name}")
+            is_data = given is not None and not given.needs and given not in self.graph.meaning
+            gradient = f"d{name}_total" if is_data else f"d{name}"
+            rules = dict.fromkeys(rule for grad in arrived for rule in grad.rules)
+            expression = filled(self.graph, total(self.graph, terms), node)
+            uses = len(arrived) + (upstream is not None)
+            self.found.append(Gradient(gradient, name, expression, tuple(rules), uses))
+            named = self.graph.gradient(gradient, node)
+            named.is_fixed = expression.op == "number"
+            self._ready[node] = Grad([one(named)], node)
+
+    def _goes_into_scores(self, node: Node, terms: list[Term]) -> bool:
+        """Whether the gradient of probabilities, or of their logarithms, is simpler as a part of that of the scores."""
+        power, terms = -1 if self.softmaxes.of(node) else 0, self._unpicked(node, terms)
+        others = (each for term in terms for each in term.powers if each is not node)
+        is_either = power or self.softmaxes.log(node)
+        return bool(is_either) and all(term.powers.get(node, 0) == power for term in terms) and not any(
+            each.needs or each.is_gradient for each in others
+        )  # fmt: skip
+
+    def _unpicked(self, P: Node, terms: list[Term]) -> list[Term]:
+        """Terms in which P[np.arange(N), y] is P itself: by the masks that stand beside it, only what is picked counts.
+
+        This is for what goes on to the scores, where P cancels. A line with 0 / P in it could be 0 / 0.
+        """
+        found = []
+        for term in terms:
+            for node, power in term.powers.items():
+                of, masks = self.picks.get(node, (None, set()))
+                if of is P and masks <= term.powers.keys():
+                    term = term.times(one(node, power), -1).times(one(P, power))
+            found.append(term)
+        return found
+
+    def push(self, node: Node, grad: Grad, is_line: bool = False) -> None:
+        """Take the gradient of a node on to what it is made of."""
+        if not node.needs or node in self.skipped:
+            return
+        if node.op == "name":
+            settled = self.settled(node, grad)
+            rules = grad.rules if settled == grad.terms else (*grad.rules, "broadcast")
+            self._arriving.setdefault(node, []).append(Grad(settled, node, rules))
+        elif (found := self.softmaxes.of(node)) is not None:
+            P = self.graph.value(node)
+            terms = [term.times(one(P)) for term in self._unpicked(P, self.settled(node, grad))]
+            self._into_scores(terms, P, found, (*grad.rules, "softmax"))
+        elif (found := self.softmaxes.log(node)) is not None:
+            P = self.softmaxes.named.get(found) or (
+                node.args[0] if node.op == "log" else self.graph.make("exp", self.graph.value(node))
+            )
+            self._into_scores(self.settled(node, grad), P, found, (*grad.rules, "log-softmax"))
+        elif (whole := layer(self.graph, node)) is not None:
+            rule, X = whole
+            self._by_slope(X, grad, slope(self.graph, rule.gradients[0], X=X, Y=self.graph.value(node)), rule.name)
+        else:
+            if sum(part.needs for part in node.parts) > 1 and not is_line and not _is_cheap(grad.terms):
+                self.parts[node] = None  # until then, some name stands for its gradient
+                grad = Grad([one(self.graph.gradient("d", node))], node, grad.rules)
+            self._apart(node, grad)
+
+    def _apart(self, node: Node, grad: Grad) -> None:
+        """Go through one operation."""
+        if node.op in RULES:
+            names = dict(zip("XZV", node.args, strict=False)) | {"Y": self.graph.value(node)}
+            if node.op == "where":
+                mask = names["X"]
+                names["X"] = mask if mask.kind == "b" else self.graph.make("!=", mask, self.graph.number(0))
+                self.graph.guards |= {names["X"], self.graph.make("~", names["X"])}
+            for at, line in RULES[node.op].gradients.items():
+                if node.args[at].needs:
+                    shorter = self._power(node) if node.op == "**" else None
+                    self._by_slope(
+                        node.args[at], grad, shorter or slope(self.graph, line, **names), RULES[node.op].name
+                    )
+        elif node.op in ("@", "mT"):
+            rule = MATRICES[tuple(min(len(part.shape), 2) for part in node.args)]
+            names = dict(zip("XZ", node.args, strict=False))
+            number, dY = self.whole(node, grad)
+            for at, line in rule.gradients.items():
+                if node.args[at].needs:
+                    found = written(self.graph, line, dY=dY, **names)
+                    self.give(node.args[at], number, found, (*grad.rules, rule.name))
+        elif node.op == "reduce":
+            self._reduce(node, grad)
+        else:
+            self.by_structure(node, grad)
+
+    def _by_slope(self, part: Node, grad: Grad, factor: Term, rule: str) -> None:
+        self.push(part, Grad([term.times(factor) for term in grad.terms], grad.full, (*grad.rules, rule)))
+
+    def _power(self, node: Node) -> Term | None:
+        """The slope of X ** n by its own value where that is shorter: rstd = (var + e) ** -0.5 has -0.5 * rstd**3."""
+        Y, X, n = self.graph.value(node), node.args[0], number_of(node.args[1])
+        if not n or Y is node or (X.op == "name" and n > 0):
+            return None
+        exact = Fraction(repr(n))
+        power = (exact - 1) / exact
+        return Term(exact, {Y: power}) if power.denominator == 1 else None
+
+    def _reduce(self, node: Node, grad: Grad) -> None:
+        """A sum, mean, maximum ... along some axes: its gradient is spread over these."""
+        X, axes, keepdims, name = node.args
+        every = tuple(range(len(X.shape))) if axes is None else axes
+        terms, Y = self.settled(node, grad), self.graph.value(node)
+        if not keepdims:
+            terms = [spread(self.graph, term, node, every) for term in terms]
+            (Y,) = spread(self.graph, one(Y), node, every).powers
+        rule, make = REDUCED[name], self.graph.make
+        line = rule.gradients[0].replace(" / {n}", "").replace("({Y} * {n})", "{Y}")
+        names = {"X": X, "Y": Y}
+        if "mean" in line:
+            names["mean"] = make("reduce", X, axes, axes is not None, "mean")
+        if "ties" in line:
+            names["ties"] = make("reduce", make("==", X, Y), axes, axes is not None, "sum")
+        factor = slope(self.graph, line, **names)
+        for size in self.graph.count(X, axes) if "{n}" in rule.gradients[0] else ():
+            factor = factor.times(product_of(size), -1)
+        self.push(X, Grad([term.times(factor) for term in terms], X, (*grad.rules, rule.name)))
+
+    def _into_scores(self, terms: Sequence[Term], P: Node, found: Found, rules: tuple[str, ...]) -> None:
+        """terms - P * terms.sum(axis, keepdims=True): each score moves all probabilities of its row."""
+        S, axes = found
+        self.graph.sums[P] = axes
+        row = tuple(1 if k in axes else n for k, n in enumerate(P.shape))
+        sums = [summed(self.graph, term, P, row).times(Term(-ONE, {P: ONE})) for term in terms]
+        self.push(S, Grad([*terms, *sums], P, rules))
+
+
+def _is_constant(node: Node, terms: list[Term]) -> bool:
+    """Whether the gradient of one number is the same whatever is learnt: it is written where it is used."""
+    return node.shape == () and all(each.is_fixed for term in terms for each in term.powers)
+
+
+def _is_cheap(terms: list[Term]) -> bool:
+    """Whether a gradient is short enough to be written more than once."""
+    varying = {node: power for term in terms for node, power in term.powers.items() if not node.is_fixed}
+    if len(terms) > 1 or not varying:
+        return not varying
+    return len(terms[0].powers) == 1 and all(node.op == "name" and power == 1 for node, power in varying.items())

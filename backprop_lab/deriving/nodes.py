@@ -1,0 +1,156 @@
+"""An expression as a tree, of which equal parts are one object, and how it is written as code."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+SIGNS = {"+": 4, "-": 4, "*": 5, "/": 5, "@": 5, "**": 7, "&": 3, "|": 2}  # how tightly an operator binds
+COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
+SIZES = {"len": "len({})", "axis": "{}.shape[{}]", "size": "{}.size"}
+FLAT = (*COMPARISONS, *SIZES, "~", "sign", "zeros_like", "ones_like", "eye", "arange")  # no slope, or none but 0
+TIGHT = 9  # what needs no parentheses anywhere
+
+
+class RefusedError(ValueError):
+    """Something that may not stand in a line, or has no rule. The sentence says what to write instead."""
+
+
+class Length(int):
+    """How long an axis is, and which axis of which value that is: what is given comes before what is computed."""
+
+    of: "tuple[Node, int]"
+    rank: int
+
+    def __new__(cls, number: int, node: "Node", axis: int, rank: int) -> "Length":
+        length = super().__new__(cls, number)
+        length.of, length.rank = (node, axis), rank
+        return length
+
+
+Shape = tuple[int, ...]  # each a Length, where a value has it
+
+
+class Node:
+    """A part of an expression: an operation on other parts, with the shape and the kind of number that it gives.
+
+    `op` is "name", "number", an operator, "reduce", "index" and so on, or the name of a function of NumPy; `args` has
+    its operands, and whatever else belongs to it, such as an axis. `kind` is "f", "i" or "b" for floats, whole numbers
+    and True or False. `needs` says whether a gradient goes through it, as something learnt has a part in it;
+    `is_gradient`, whether a gradient has; `is_fixed`, whether it is one number that is the same whatever is learnt.
+    """
+
+    __slots__ = ("args", "is_fixed", "is_gradient", "kind", "needs", "op", "parts", "shape")
+
+    def __init__(self, op: str, args: tuple[Any, ...], shape: Shape, kind: str) -> None:
+        self.op, self.args, self.shape, self.kind = op, args, shape, kind
+        self.parts: tuple[Node, ...] = (*parts_of(args),)
+        self.needs: bool = op not in FLAT and any(part.needs for part in self.parts)
+        self.is_gradient: bool = any(part.is_gradient for part in self.parts)
+        self.is_fixed: bool = op in SIZES or (
+            shape == () and op != "name" and all(part.is_fixed for part in self.parts)
+        )
+
+    def __repr__(self) -> str:
+        return f"<{code(self)} {self.shape}>"
+
+    def inside(self) -> "list[Node]":
+        """All its parts and itself, the innermost first."""
+        found: dict[Node, None] = {}
+
+        def look(node: Node) -> None:
+            if node not in found:
+                for part in node.parts:
+                    look(part)
+                found[node] = None
+
+        look(self)
+        return [*found]
+
+    def names(self) -> "list[Node]":
+        """The names in it, in order."""
+        return [node for node in self.inside() if node.op == "name"]
+
+
+def parts_of(args: tuple[Any, ...]) -> Iterator[Node]:
+    """The nodes among some arguments, also of a tuple in them, in order."""
+    for each in args:
+        if isinstance(each, Node):
+            yield each
+        elif isinstance(each, tuple):
+            yield from parts_of(each)
+
+
+def code(node: Node, names: Mapping[Node, str] | None = None, around: int = 0) -> str:
+    """The node as a person writes it; in `names`, parts that have a name. `around` is how tightly its place binds."""
+    names = names or {}
+    if node in names:
+        return names[node]
+    text, binds = _written(node, names)
+    return f"({text})" if binds < around else text
+
+
+def seen(node: Node) -> str:
+    """A part with its shape, as sentences name it: `X (5, 3)`."""
+    return f"{code(node)} {node.shape if node.shape else '(one number)'}"
+
+
+def _written(node: Node, names: Mapping[Node, str]) -> tuple[str, int]:
+    """The code, and how tightly its outermost operation binds."""
+    op, args = node.op, node.args
+
+    def part(each: Any, around: int = 0) -> str:
+        return code(each, names, around) if isinstance(each, Node) else str(each)
+
+    def sizes(each: Any) -> str:
+        return f"{part(each, TIGHT)}.shape" if isinstance(each, Node) else ", ".join(map(part, each))
+
+    first = part(args[0], TIGHT) if args and op not in SIGNS else ""
+    if op == "number":
+        return repr(args[0]), 6 if args[0] < 0 else TIGHT
+    if op in SIGNS:
+        binds = SIGNS[op]
+        if op == "**":
+            return f"{part(args[0], 8)}**{part(args[1], 6)}", binds
+        return f"{part(args[0], binds)} {op} {part(args[1], binds + 1)}", binds
+    if op in COMPARISONS:
+        return f"{part(args[0], 1)} {op} {part(args[1], 1)}", 0
+    if op in ("neg", "~"):
+        return f"{'-' if op == 'neg' else op}{part(args[0], 6)}", 6
+    if op in SIZES:
+        return SIZES[op].format(first, args[-1]), TIGHT
+    match op, args:
+        case "name", (name,):
+            return name, TIGHT
+        case (("np" | "math"), (name,)):
+            return f"{op}.{name}", TIGHT
+        case "mT", _:
+            return f"{first}.mT", TIGHT
+        case "reduce", (_, axes, keepdims, name):
+            axis = "" if axes is None else f"axis={axes[0] if len(axes) == 1 else axes}"
+            return f"{first}.{name}({', '.join(filter(None, (axis, 'keepdims=True' * keepdims)))})", TIGHT
+        case "reshape", (_, shape):
+            return f"{first}.reshape({sizes(shape) or '()'})", TIGHT
+        case "broadcast_to", (of, shape):
+            written = sizes(shape)
+            return f"np.{op}({part(of)}, {written if isinstance(shape, Node) else f'({written},)'})", TIGHT
+        case "index", (_, items):
+            end = max((k for k, item in enumerate(items) if item != ":"), default=0) + 1
+            return f"{first}[{', '.join(map(part, items[:end]))}]", TIGHT
+        case (("concatenate" | "stack"), (parts, axis)):
+            return f"np.{op}([{', '.join(map(part, parts))}], axis={axis})", TIGHT
+        case "einsum", (spec, a, b):
+            return f'np.einsum("{spec}", {part(a)}, {part(b)})', TIGHT
+        case "pad", (of, widths):
+            return f"np.pad({part(of)}, [{', '.join(map(str, widths))}])", TIGHT
+    return f"np.{op}({', '.join(map(part, args))})", TIGHT
+
+
+def met(*shapes: Shape) -> Shape:
+    """The shape of values that meet cell by cell. Raises ValueError where they do not fit."""
+    found: list[int] = []
+    for k in range(1, max(map(len, shapes), default=0) + 1):
+        here = [shape[-k] for shape in shapes if len(shape) >= k]
+        long = [n for n in here if n != 1] or here
+        if any(n != long[0] for n in long):
+            raise ValueError
+        found.insert(0, min(long, key=lambda n: getattr(n, "rank", 9)))
+    return tuple(found)

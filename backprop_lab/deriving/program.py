@@ -1,0 +1,255 @@
+"""A forward pass, with the gradients of its loss as lines."""
+
+import ast
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backprop_lab.deriving.backward import Backward
+from backprop_lab.deriving.graph import Graph
+from backprop_lab.deriving.nodes import COMPARISONS, SIGNS, SIZES, Node, RefusedError, Shape, code
+from backprop_lab.deriving.reading import Reader
+from backprop_lab.deriving.text import check_name, lines_in
+from backprop_lab.nn.lines import Array
+
+KINDS = {"f": "f", "c": "f", "O": "f", "i": "i", "u": "i", "b": "b"}
+PASSING = ("addition", "subtraction", "minus")  # rules by which a gradient goes on as it is, or with a minus
+
+
+class Derived(NamedTuple):
+    """A line of a program: `name = code`.
+
+    `role` is "value", "gradient" or "new", and `of` what it is the gradient of, or what it replaces in the next step.
+    `rules` are those by which a gradient came about, from the loss on, and `rule` the one to name first. `is_own` says
+    whether the line was handed in; the others are derived, or are parts that have got a name.
+    """
+
+    name: str
+    code: str
+    role: str = "value"
+    of: str = ""
+    rule: str = ""
+    rules: tuple[str, ...] = ()
+    is_own: bool = False
+
+
+class Derivation(NamedTuple):
+    """The lines in order, the name of the loss, and what was taken from the data.
+
+    `indices` are data that pick places, and stay whole numbers; `assumed` those whose rows were seen to add up to 1.
+    """
+
+    lines: tuple[Derived, ...]
+    loss: str
+    indices: frozenset[str]
+    assumed: frozenset[str]
+
+
+def derive(
+    lines: str | Iterable[str], parameters: Mapping[str, Any], data: Mapping[str, Any], gradients: Iterable[str] = ()
+) -> Derivation:
+    """Every line of a program, forward and backward: see `Derivation`.
+
+    `lines` is a text with a line for each value, such as "H = np.tanh(X @ W + b)". The loss is the last that is no
+    `x_new` of a datum x. `gradients` names data whose gradient is wanted too, and values whose gradient shall have a
+    line even where it can be left out. Nothing is run. Raises ValueError, with the line and what to write instead, for
+    what may not stand there, does not fit, or has no rule.
+    """
+    if both := {*parameters} & {*data}:
+        raise ValueError(f"a value is learnt or among the data: {', '.join(sorted(both))} cannot be both")
+    given = {name: np.asarray(value) for name, value in (*data.items(), *parameters.items())}
+    for name, value in given.items():
+        check_name(name)
+        if value.dtype.kind not in KINDS:
+            raise ValueError(f"{name} must hold numbers, got {value.dtype}")
+    wanted = frozenset(gradients)
+    many = _many_samples(given, data)
+    if many:
+        try:
+            return _Program(lines, given, {*parameters}, wanted, many).derive()
+        except ValueError:  # one row is one row
+            pass
+    return _Program(lines, given, {*parameters}, wanted, {}).derive()
+
+
+def _many_samples(given: Mapping[str, Array], data: Iterable[str]) -> dict[str, Shape]:
+    """The shapes of data with one sample, as if there were many: one row of data looks like a bias."""
+    rows = [name for name in data if given[name].ndim]
+    if any(len(given[name]) != 1 for name in rows):
+        return {}
+    taken = {n for value in given.values() for n in value.shape}
+    samples = next(n for n in (1009, 1013, 1019, 1021, 1031, 1033, 1039) if n not in taken)
+    return {name: (samples, *given[name].shape[1:]) for name in rows}
+
+
+class _Program:
+    """A way to read a program, with `many` samples or as it is: its lines, and parts of them that need a name."""
+
+    def __init__(
+        self,
+        lines: str | Iterable[str],
+        given: Mapping[str, Array],
+        learnt: set[str],
+        wanted: frozenset[str],
+        many: Mapping[str, Shape],
+    ) -> None:
+        self.lines, self.given, self.learnt, self.wanted, self.many = lines_in(lines), given, learnt, wanted, many
+        self.own = {line.name for line in self.lines}
+        kinds = {given[name].dtype for name in learnt if given[name].dtype.kind in "fO"} - {np.dtype(float)}
+        self.dtype = f"np.{kinds.pop().name}".replace("np.object", "object") if kinds else ""
+        self.replaced: dict[str, str] = {}
+        for line in self.lines:
+            if line.name in given:
+                raise line.error(f"{line.name} is given: call what the line computes otherwise")
+            if line.name.endswith("_new") and (name := line.name.removesuffix("_new")) in given:
+                if name in learnt:
+                    raise line.error(f"{name} is learnt: what replaces it comes from the update, and no line gives it")
+                self.replaced[line.name] = name
+        last = [line for line in self.lines if line.name not in self.replaced]
+        if not last:
+            raise self.lines[-1].error("no line is left that could be the loss")
+        self.loss = last[-1]
+
+    def derive(self) -> Derivation:
+        while True:
+            self._read()
+            loss = self.graph.names[self.loss.name]
+            upstream = self._upstream(loss)
+            self.back = Backward(self.graph, self.wanted, dict(upstream.values()), upstream)
+            self.back.run(loss)
+            parts = [*self.back.parts, *self._repeated()]
+            if not self._name([part for part in parts if part in self.reader.places]):
+                return self._derivation()
+
+    def _read(self) -> None:
+        """Read every line into a graph. Raises ValueError, with the line."""
+        self.graph = graph = Graph(next(iter(self.many.values()), (0,))[0], self.dtype)
+        for name, value in self.given.items():
+            is_learnt = name in self.learnt or name in self.wanted
+            kind = "f" if is_learnt else KINDS[value.dtype.kind]
+            node = graph.give(name, self.many.get(name, value.shape), kind, is_learnt)
+            if not is_learnt and _rows_add_up(value):
+                graph.sums[node] = (value.ndim - 1,)
+        self.reader = Reader(graph)
+        for line in self.lines:
+            try:
+                graph.define(line.name, self.reader.read(line.tree))
+            except RefusedError as error:
+                raise line.error(error) from None
+        graph.is_read = True
+        loss = graph.names[self.loss.name]
+        if loss.shape != ():
+            raise self.loss.error(f"the loss is one number, and this has the shape {loss.shape}: np.sum or np.mean "
+                                  f"makes one number of it")  # fmt: skip
+        self._check_reached(loss)
+
+    def _check_reached(self, loss: Node) -> None:
+        """Raise ValueError for what is learnt and has no part in the loss."""
+        reached = {loss}
+        for line, meaning in reversed(self.graph.meaning.items()):
+            reached.update(meaning.names() if line in reached else ())
+        for name in (*self.learnt, *sorted(self.wanted)):
+            if name not in self.graph.names:
+                raise ValueError(f"there is no {name} to have a gradient; there are {', '.join(self.graph.names)}")
+            if self.graph.names[name] not in reached:
+                raise ValueError(f"{name} has no part in the loss {self.loss.name}: leave it out, or use it")
+        if not loss.needs:
+            raise self.loss.error("no slope goes from it to anything learnt")
+
+    def _upstream(self, loss: Node) -> dict[Node, tuple[Node, Node]]:
+        """Terms np.sum(out * dout) of the loss, in which dout is given: each with out, and its gradient dout."""
+        found: dict[Node, tuple[Node, Node]] = {}
+        todo = [self.graph.meaning[loss]]
+        for node in todo:
+            todo.extend(node.args if node.op == "+" else ())
+            of = node.args[0] if node.op == "reduce" and node.args[1:] == (None, False, "sum") else node
+            for out, dout in (of.args, of.args[::-1]) if of.op == "*" else ():
+                is_given = dout.op == "name" and dout.args[0] in self.given and not dout.needs
+                is_of = out in self.graph.meaning and dout.args[:1] == (f"d{out.args[0]}",)
+                if is_given and is_of and out.shape == dout.shape:
+                    found[node] = out, dout
+                    dout.is_gradient = True
+        return found
+
+    def _repeated(self) -> dict[Node, None]:
+        """Parts that the backward pass would write twice, the largest of each."""
+        times: dict[Node, int] = {}
+
+        def look(node: Node) -> None:
+            times[node] = times.get(node, 0) + 1
+            if times[node] == 1:
+                for part in node.parts:
+                    look(part)
+
+        for gradient in self.back.found:
+            look(gradient.node)
+        return {node: None for node, n in times.items() if n > 1 and not _is_short(node)}
+
+    def _name(self, parts: list[Node]) -> bool:
+        """Give parts of lines a line of their own. False if there are none."""
+        names = {*self.graph.names}
+        for part in sorted(parts, key=lambda node: len(code(node))):
+            places = {id(tree) for tree in self.reader.places[part]}
+            at, line = next((at, line) for at, line in enumerate(self.lines)
+                            if any(id(tree) in places for tree in ast.walk(line.tree)))  # fmt: skip
+            tree: Any = next(tree for tree in ast.walk(line.tree) if id(tree) in places)
+            name = _free(line.name, part, names | {f"d{each}" for each in names})
+            names.add(name)
+            swapped = _Swap(places, name).visit(line.tree)
+            self.lines[at] = line.rewritten(line.name, swapped)
+            self.lines.insert(at, line.rewritten(name, tree))
+        return bool(parts)
+
+    def _derivation(self) -> Derivation:
+        lines: list[Derived] = []
+        for line in self.lines:
+            of = self.replaced.get(line.name, "")
+            lines.append(Derived(line.name, line.text, "new" if of else "value", of, is_own=line.name in self.own))
+        taken, names, repeated = {*self.graph.names}, dict[Node, str](), self._repeated()
+        for name, of, node, rules, uses in self.back.found:
+            if name in taken:
+                raise ValueError(f"{name} is the name of the gradient of {of}, and stands for another value here: call "
+                                 f"that otherwise")  # fmt: skip
+            taken.add(name)
+            for part in node.inside():
+                if part in repeated and part not in names:
+                    written = code(part, names)
+                    names[part] = _free(name, part, taken)
+                    taken.add(names[part])
+                    lines.append(Derived(names[part], written))
+            telling = [rule for rule in rules if rule not in PASSING]
+            rule = "fan-out" if uses > 1 else [*rules, *telling, "copy"][len(rules) + len(telling) - 1]
+            lines.append(Derived(name, code(node, names), "gradient", of, rule, rules))
+        indices = frozenset(self.reader.indices & {*self.given})
+        return Derivation(tuple(lines), self.loss.name, indices, frozenset(self.graph.assumed))
+
+
+class _Swap(ast.NodeTransformer):
+    """Puts a name in the place of parts of a line."""
+
+    def __init__(self, places: set[int], name: str) -> None:
+        self.places, self.name = places, name
+
+    def visit(self, node: ast.AST) -> Any:
+        return ast.Name(self.name, ast.Load()) if id(node) in self.places else super().visit(node)
+
+
+def _rows_add_up(value: Array) -> bool:
+    return value.dtype.kind == "f" and value.ndim > 0 and bool((abs(value.sum(axis=-1) - 1) < 1e-12).all())
+
+
+def _free(name: str, part: Node, taken: set[str]) -> str:
+    """A name for a part, behind that of its line, such as L_diff, which nothing else has."""
+    kinds = {"-": "diff", "*": "prod", "/": "ratio", "**": "power", "index": "part", "+": "in", "@": "in"}
+    kind = part.args[3] if part.op == "reduce" else kinds.get(part.op, part.op if part.op.isalnum() else "mask")
+    return next(each for n in range(1, 999) if (each := f"{name}_{kind}{n if n > 1 else ''}") not in taken)
+
+
+def _is_short(node: Node) -> bool:
+    """Whether a part may be written more than once."""
+    if node.op in ("name", "number", "mT", "eye", "arange", *SIZES) or node.is_fixed:
+        return True
+    if node.op in (*SIGNS, *COMPARISONS, "neg", "~") and node.op != "@":
+        return all(map(_is_short, node.parts)) and len(node.names()) <= 2 and len(code(node)) <= 20
+    return node.op == "index" and node.args[0].op in ("name", "eye") and len(code(node)) <= 16

@@ -1,0 +1,285 @@
+"""Expressions, read: what may stand in a line is on a list, and is checked before anything is run."""
+
+import ast
+from typing import Any
+
+from backprop_lab.deriving.graph import Graph
+from backprop_lab.deriving.nodes import SIZES, TIGHT, Node, RefusedError, code, seen
+from backprop_lab.deriving.refusals import FUNCTION, SYNTAX, instead
+from backprop_lab.deriving.shapes import FUNCTIONS, Part, length, number_of
+
+OPERATORS: dict[type[ast.AST], str] = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@", ast.Pow: "**", ast.BitAnd: "&",
+    ast.BitOr: "|", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=",
+    ast.USub: "neg", ast.Invert: "~",
+}  # fmt: skip
+REDUCTIONS = ("sum", "mean", "var", "std", "max", "min")
+TAKES: dict[str, tuple[int, int, tuple[str, ...]]] = {  # arguments at least, at most, and those by name
+    **{name: (n, n, ()) for name, n in FUNCTIONS.items()}, **dict.fromkeys(REDUCTIONS, (1, 2, ("axis", "keepdims"))),
+    "reshape": (2, 9, ()), "dot": (2, 2, ()), "matmul": (2, 2, ()), "einsum": (3, 3, ()), "arange": (1, 1, ()),
+    "concatenate": (1, 2, ("axis",)), "stack": (1, 2, ("axis",)),
+}  # fmt: skip
+METHODS = (*REDUCTIONS, "reshape", "dot", "clip")
+ALIASES = {"absolute": "abs", "fabs": "abs", "amax": "max", "amin": "min", "concat": "concatenate"}
+
+
+class Reader:
+    """Reads expressions into nodes of a graph, whose names may stand in them, or those of a rule."""
+
+    def __init__(self, graph: Graph, names: dict[str, Node] | None = None) -> None:
+        self.graph = graph
+        self.names = graph.names if names is None else names
+        self.indices: set[str] = set()  # names of what is used as an index
+        self.places: dict[Node, list[ast.expr]] = {}  # where each node stands in the lines
+
+    def read(self, tree: ast.expr) -> Node:
+        """An expression as a node. Raises RefusedError."""
+        node = self._read(tree)
+        self.places.setdefault(node, []).append(tree)
+        return node
+
+    def _read(self, tree: ast.expr) -> Node:
+        make = self.graph.make
+        match tree:
+            case ast.Name(id=name):
+                return self._name(name)
+            case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+                if abs(value) > (2**53 if isinstance(value, int) else 1e300):
+                    raise RefusedError("a number that large does not fit: np.inf, or one such as 1e20, does")
+                return self.graph.number(value)
+            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+                return self.read(operand)
+            case ast.UnaryOp(op=op, operand=operand) if type(op) in OPERATORS:
+                return make(OPERATORS[type(op)], self.read(operand))
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
+                node = make(OPERATORS[type(op)], self.read(left), self.read(right))
+                number_of(node)
+                return node
+            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in OPERATORS:
+                return make(OPERATORS[type(op)], self.read(left), self.read(right))
+            case ast.Compare():
+                raise RefusedError("one comparison of two values makes a mask: write (0 < X) & (X < 1) for two")
+            case ast.Attribute(value=of, attr=name):
+                return self._attribute(of, name)
+            case ast.Subscript(value=ast.Attribute(value=of, attr="shape"), slice=at):
+                node = self.read(of)
+                axis = self._axis(at, node)
+                return make("axis", node, axis) if axis else make("len", node)
+            case ast.Subscript(value=of, slice=at):
+                return self._index(self.read(of), [*at.elts] if isinstance(at, ast.Tuple) else [at])
+            case ast.Call(func=func, args=args, keywords=keywords):
+                if any(keyword.arg is None for keyword in keywords):
+                    raise RefusedError(SYNTAX["Starred"])
+                return self._call(func, args, {str(keyword.arg): keyword.value for keyword in keywords})
+            case ast.BinOp(op=op) | ast.UnaryOp(op=op):
+                return self._refuse(op)
+        return self._refuse(tree)
+
+    def _refuse(self, tree: ast.AST) -> Node:
+        otherwise = "it may not stand in a line: write it with + - * / @ ** and np functions"
+        raise RefusedError(SYNTAX.get(type(tree).__name__, otherwise))
+
+    def _name(self, name: str) -> Node:
+        if name not in self.names:
+            there = ", ".join(self.names) or "nothing"
+            raise RefusedError(f"{name} is neither given nor a line before this one; there are {there}")
+        return self.names[name]
+
+    def _attribute(self, of: ast.expr, name: str) -> Node:
+        if isinstance(of, ast.Name) and of.id in ("np", "math"):
+            if name not in ("pi", "e", "inf"):
+                raise RefusedError(f"{of.id}.{name} is no number: {instead(name, 'np.pi, np.e and np.inf are')}")
+            return self.graph.make(of.id, name)
+        node = self.read(of)
+        text, axes = code(node, None, TIGHT), len(node.shape)
+        if name == "size":
+            return self.graph.make("size", node)
+        if name == "T" and axes > 2:
+            raise RefusedError(f"{seen(node)}.T turns round all axes there are: {text}.mT swaps the last two")
+        if name in ("mT", "T"):
+            return self.graph.make("mT", node)
+        if name == "shape":
+            raise RefusedError(f"a shape is no number: write {text}.shape[0]")
+        raise RefusedError(f".{name} is not known here: {instead(name, f'{text}.mT, {text}.size and sums are')}")
+
+    def _axis(self, tree: ast.expr, of: Node, new: int = 0) -> int:
+        """An axis of a value, or one of `new` more."""
+        axis, axes = self._whole(tree), len(of.shape) + new
+        if not -axes <= axis < axes:
+            raise RefusedError(f"{seen(of)} has no axis {axis} here{', and the first is 0' if axes else ''}")
+        return axis % axes
+
+    def _whole(self, tree: ast.expr) -> int:
+        """A whole number that is known before anything runs: 2, -1, len(X), X.shape[1] - 1."""
+        match tree:
+            case ast.Constant(value=int() as value) if not isinstance(value, bool):
+                return value
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return -self._whole(operand)
+            case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult() as op, right=right):
+                a, b = self._whole(left), self._whole(right)
+                return a + b if isinstance(op, ast.Add) else a - b if isinstance(op, ast.Sub) else a * b
+        return self.graph.plain(length(self._named_size(tree)))
+
+    def _size(self, tree: ast.expr) -> Any:
+        """A length: a plain number, or a node that stands for one, such as len(X)."""
+        is_named = isinstance(tree, ast.Name | ast.Call | ast.Subscript | ast.Attribute)
+        return self._named_size(tree) if is_named else self._whole(tree)
+
+    def _named_size(self, tree: ast.expr) -> Node:
+        if isinstance(tree, ast.Name | ast.Call | ast.Subscript | ast.Attribute):
+            node = self.graph.meant(self.read(tree))
+            if node.op in SIZES:
+                return node
+        raise RefusedError(f"`{ast.unparse(tree)}` must be a whole number known from the start, such as 1 or len(X)")
+
+    def _index(self, of: Node, given: list[ast.expr]) -> Node:
+        new = [ast.unparse(each) in ("None", "np.newaxis") for each in given]
+        dots = [isinstance(each, ast.Constant) and each.value is Ellipsis for each in given]
+        missing = len(of.shape) - (len(given) - sum(new) - sum(dots))
+        if missing < 0 or sum(dots) > 1:
+            raise RefusedError(f"{seen(of)} has {len(of.shape)} axes, and the index takes more")
+        items: list[Any] = []
+        at = 0
+        for each, is_new, is_dots in zip(given, new, dots, strict=True):
+            own = [None] if is_new else [":"] * missing if is_dots else [self._item(of, at, each)]
+            items.extend(own)
+            at += 0 if is_new else len(own)
+        items.extend([":"] * (len(of.shape) - at))
+        self._check_items(of, items)
+        return self.graph.make("index", of, (*items,)) if any(item != ":" for item in items) else of
+
+    def _item(self, of: Node, axis: int, tree: ast.expr) -> Any:
+        n = of.shape[axis]
+        if isinstance(tree, ast.Slice):
+            if tree.step is not None and ast.unparse(tree.step) != "1":
+                raise RefusedError("steps in a slice have no rule: reshape, or name the parts one by one")
+            ends = [None if end is None else self._whole(end) for end in (tree.lower, tree.upper)]
+            start, stop, _ = slice(*ends).indices(n)
+            if any(end is not None and end < 0 for end in ends):
+                self.graph.plain(n)
+            if start >= stop:
+                raise RefusedError(f"`{ast.unparse(tree)}` of axis {axis} of {seen(of)} holds nothing")
+            return ":" if stop - start == n else Part(f"{start or ''}:{stop if stop < n else ''}")
+        try:
+            whole = self._whole(tree)
+        except RefusedError:
+            node = self.read(tree)
+            if node.kind != "i":
+                mend = ": np.where(mask, X, 0) keeps what a mask keeps" if node.kind == "b" else ""
+                raise RefusedError(f"{seen(node)} picks no places, as it holds no whole numbers{mend}") from None
+            self.indices |= {name.args[0] for name in node.names()}
+            return node
+        if not -n <= whole < n:
+            raise RefusedError(f"{whole} is out of range: axis {axis} of {seen(of)} has places 0 to {n - 1}")
+        return whole if whole >= 0 else whole + self.graph.plain(n)
+
+    def _check_items(self, of: Node, items: list[Any]) -> None:
+        """Raise RefusedError for an index of which no rule is known."""
+        arrays = [item for item in items if isinstance(item, Node) and item.shape != ()]
+        others = [item for item in items if not any(item is array for array in arrays)]
+        if arrays and any(item != ":" for item in others):
+            raise RefusedError("an index array beside slices, numbers or None has no rule: take one after the other, "
+                               "in two lines")  # fmt: skip
+        is_row = len(arrays) == 2 and items[1] is arrays[1] and arrays[0].op == "arange"
+        if len(arrays) > 1 and not (is_row and arrays[0].shape == arrays[1].shape == of.shape[:1]):
+            raise RefusedError(
+                "two index arrays have a rule as in P[np.arange(N), y], where P has N rows: pick rows first, as "
+                "P[rows], in a line of its own"
+            )
+
+    def _call(self, func: ast.expr, args: list[ast.expr], named: dict[str, ast.expr]) -> Node:
+        match func:
+            case ast.Name(id="len" | "abs" as name) if len(args) == 1 and not named:
+                of = self.read(args[0])
+                if name == "len" and of.shape == ():
+                    raise RefusedError(f"{seen(of)} has no length")
+                return self.graph.make(name, of)
+            case ast.Name(id=name):
+                raise RefusedError(f"{name}() has no rule here: {instead(name)}")
+            case ast.Attribute(value=ast.Name(id="math"), attr="sqrt" | "exp" | "log" as name) if len(args) == 1:
+                of = self.read(args[0])
+                if not of.is_fixed:
+                    raise RefusedError(f"math.{name} takes one number that stays the same: write np.{name}")
+                return self.graph.make(name, of)
+            case ast.Attribute(value=ast.Name(id="np" | "math"), attr=name):
+                return self._function(ALIASES.get(name, name), args, named)
+            case ast.Attribute(value=of, attr=name) if name in METHODS:
+                return self._function(name, [of, *args], named)
+            case ast.Attribute(attr=name):
+                whole = ast.unparse(func)
+                name, shown = (whole.split(".")[1], whole) if whole.startswith("np.") else (name, f".{name}")
+                raise RefusedError(f"{shown}() has no rule: {instead(name)}")
+        raise RefusedError(FUNCTION)
+
+    def _function(self, name: str, args: list[ast.expr], named: dict[str, ast.expr]) -> Node:
+        make, read = self.graph.make, self.read
+        if name not in TAKES:
+            raise RefusedError(f"np.{name} has no rule: {instead(name)}")
+        least, most, names = TAKES[name]
+        if not least <= len(args) <= most or not named.keys() <= {*names}:
+            by_name = f", and by name {' and '.join(names)}" if names else ", none by name"
+            number = f"{least} to {most}" if least < most else most
+            mend = "; divide by len(X) - 1 in a line of its own" if "ddof" in named else ""
+            raise RefusedError(f"np.{name} takes {number} value{'s' if most > 1 else ''}{by_name}{mend}")
+        if name in FUNCTIONS:
+            return make(name, *map(read, args))
+        if name in REDUCTIONS:
+            return self._reduction(name, read(args[0]), args[1] if len(args) > 1 else named.get("axis"), named)
+        if name in ("dot", "matmul"):
+            a, b = map(read, args)
+            if name == "dot" and len(b.shape) > 2:
+                raise RefusedError(f"np.dot with {seen(b)} on its right: write @")
+            return make("*" if name == "dot" and () in (a.shape, b.shape) else "@", a, b)
+        if name == "arange":
+            return make("arange", self._size(args[0]))
+        if name == "reshape":
+            return self._reshape(read(args[0]), args[1:])
+        if name == "einsum":
+            return make("einsum", _einsum_letters(args[0]), *map(read, args[1:]))
+        if not isinstance(args[0], ast.List | ast.Tuple) or not args[0].elts:
+            raise RefusedError(f"np.{name} takes values in a list: np.{name}([A, B], axis=1)")
+        parts = tuple(map(read, args[0].elts))
+        where = args[1] if len(args) > 1 else named.get("axis", ast.Constant(0))
+        return make(name, parts, self._axis(where, parts[0], int(name == "stack")))
+
+    def _reduction(self, name: str, of: Node, where: ast.expr | None, named: dict[str, ast.expr]) -> Node:
+        keepdims = named.get("keepdims", ast.Constant(False))
+        if not isinstance(keepdims, ast.Constant) or not isinstance(keepdims.value, bool):
+            raise RefusedError("keepdims is True or False")
+        if of.shape == ():
+            raise RefusedError(f"{seen(of)} is one number already: leave np.{name} out")
+        every = tuple(range(len(of.shape)))
+        axes = every
+        if where is not None and ast.unparse(where) != "None":
+            each = where.elts if isinstance(where, ast.Tuple) else [where]
+            axes = tuple(sorted({self._axis(axis, of) for axis in each}))
+            if len(axes) < len(each) or not axes:
+                raise RefusedError(f"`{ast.unparse(where)}` names an axis twice, or none")
+        return self.graph.make(
+            "reduce", of, None if axes == every and not keepdims.value else axes, keepdims.value, name
+        )
+
+    def _reshape(self, of: Node, args: list[ast.expr]) -> Node:
+        first = args[0]
+        if isinstance(first, ast.Attribute) and first.attr == "shape":
+            return self.graph.make("reshape", of, self.read(first.value))
+        sizes = tuple(map(self._size, first.elts if isinstance(first, ast.Tuple | ast.List) else args))
+        numbers = [size for size in sizes if isinstance(size, int)]
+        if numbers.count(-1) > 1 or min(numbers, default=1) < -1:
+            raise RefusedError("one length of a reshape may be -1, and none is less")
+        return self.graph.make("reshape", of, sizes)
+
+
+def _einsum_letters(tree: ast.expr) -> str:
+    """The letters of an einsum that has a rule. Raises RefusedError for others."""
+    spec = tree.value.replace(" ", "") if isinstance(tree, ast.Constant) and isinstance(tree.value, str) else ""
+    inputs, arrow, output = spec.partition("->")
+    a, comma, b = inputs.partition(",")
+    if not arrow or not comma or not (a + b + output).isalpha() or not spec.isascii() or len(spec) > 40:
+        raise RefusedError('np.einsum is known for two values, with what comes out: np.einsum("nd,dh->nh", X, W)')
+    if any(len({*letters}) < len(letters) for letters in (a, b, output)):
+        raise RefusedError(f'"{spec}" has a letter twice in one value: take the diagonal or the sum in another line')
+    if not {*output} <= {*a, *b} or not {*a} <= {*b, *output} or not {*b} <= {*a, *output}:
+        raise RefusedError(f'a letter stands once only in "{spec}": sum over it in a line of its own, before')
+    return spec

@@ -1,0 +1,260 @@
+"""Gradients on their way, as products of factors: what cancels is left out, and what is common stands in front."""
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from functools import reduce
+from typing import Any, NamedTuple
+
+from backprop_lab.deriving.graph import Graph
+from backprop_lab.deriving.nodes import Node, Shape, code, met
+from backprop_lab.deriving.shapes import number_of
+
+ONE, HALF = Fraction(1), Fraction(1, 2)
+
+
+class Term(NamedTuple):
+    """A product: a number, and powers of nodes that keep their own shapes, in the order in which they came."""
+
+    number: Fraction
+    powers: dict[Node, Fraction]
+
+    def times(self, other: "Term", power: int = 1) -> "Term":
+        """The product with another one, or, with the power -1, divided by it."""
+        powers = dict(self.powers)
+        for node, own in other.powers.items():
+            found = powers.get(node, Fraction(0)) + own * power
+            powers[node] = min(found, ONE) if node.kind == "b" else found
+            if not found:
+                del powers[node]
+        return Term(self.number * other.number**power, powers)
+
+    @property
+    def is_gradient(self) -> bool:
+        return any(node.is_gradient for node in self.powers)
+
+    @property
+    def shape(self) -> Shape:
+        return met(*(node.shape for node in self.powers))
+
+
+UNIT = Term(ONE, {})
+
+
+def one(node: Node, power: Fraction = ONE) -> Term:
+    """A product of one factor."""
+    return Term(ONE, {node: power})
+
+
+def product_of(node: Node) -> Term:
+    """A node as a product of what it multiplies and divides."""
+    op, args = node.op, node.args
+    if op == "neg":
+        return product_of(args[0]).times(Term(-ONE, {}))
+    if op == "*":
+        return product_of(args[0]).times(product_of(args[1]))
+    if op == "/" and (under := product_of(args[1])).number:
+        return product_of(args[0]).times(under, -1)
+    if op == "sqrt":
+        return one(args[0], HALF)
+    if op == "square":
+        return one(args[0], Fraction(2))
+    if op == "**" and (power := number_of(args[1])) is not None and number_of(args[0]) is None:
+        return one(args[0], Fraction(repr(power))) if power else UNIT
+    return one(node) if (number := number_of(node)) is None else Term(Fraction(repr(number)), {})
+
+
+def node_of(graph: Graph, term: Term, is_float: bool = False) -> Node:
+    """A product as a person writes it: number, gradients, other factors; then what all is divided by.
+
+    With `is_float`, it holds floats, even if it is made of masks and whole numbers alone. What np.where has not chosen
+    may be infinite, and 0 times that is no number: where it may, np.where chooses again.
+    """
+    guards = [node for node in term.powers if node in graph.guards]
+    if guards and any(power < 0 or each.op != "name" for each, power in term.powers.items()
+                      if each not in guards and not each.is_fixed):  # fmt: skip
+        rest = Term(term.number, {each: power for each, power in term.powers.items() if each is not guards[0]})
+        return graph.make("where", guards[0], node_of(graph, rest, is_float), graph.number(0))
+    before, after = _halves(abs(term.number), bool(term.powers))
+    factors = [_power(graph, node, power) for node, power in sorted(term.powers.items(), key=_is_late) if power > 0]
+    under = [_power(graph, node, -power) for node, power in term.powers.items() if power < 0]
+    if after != 1:
+        under.insert(0, graph.number(after))
+    if before != 1 or not factors:
+        factors.insert(0, graph.number(before))
+    sign = -1 if term.number < 0 else 1
+    if sign < 0 and before == 1:
+        factors.sort(key=lambda factor: factor.kind == "b")  # NumPy takes no minus of a mask
+    is_whole = not under and all(factor.kind != "f" for factor in factors)
+    if (is_whole and is_float) or (sign < 0 and factors[0].kind == "b"):
+        first = factors.pop(0) if factors[0].op == "number" else graph.number(1)
+        factors.insert(0, graph.make("number", float(sign * first.args[0])))
+    elif sign < 0:
+        first = factors[0]
+        factors[0] = graph.number(-first.args[0]) if first.op == "number" else graph.make("neg", first)
+    node = reduce(lambda a, b: graph.make("*", a, b), factors)
+    return graph.make("/", node, reduce(lambda a, b: graph.make("*", a, b), under)) if under else node
+
+
+def _is_late(factor: tuple[Node, Fraction]) -> bool:
+    """Whether a factor stands behind the gradients; a sum in parentheses stays where it came."""
+    return not factor[0].is_gradient or factor[0].op in "+-"
+
+
+def _power(graph: Graph, node: Node, power: Fraction) -> Node:
+    if power in (ONE, HALF):
+        return node if power == 1 else graph.make("sqrt", node)
+    return graph.make("**", node, graph.number(float(power)))
+
+
+def _halves(number: Fraction, has_factors: bool) -> tuple[float, float]:
+    """A number that is not negative as one to multiply by and one to divide by: 0.1 and 1, 1 and 6, 2 and 3."""
+    over, under, as_float = number.numerator, number.denominator, float(number)
+    if under == 1 and over < 2**53:
+        return over, 1
+    is_short = len(repr(as_float)) <= 10 and Fraction(repr(as_float)) == number
+    if is_short and (over != 1 or under % 10 == 0 or not has_factors):
+        return as_float, 1
+    return (over, under) if over < 10_000 > under else (as_float, 1)
+
+
+def total(graph: Graph, terms: Iterable[Term]) -> Node:
+    """A sum of products as a person writes it: like terms together, what is common in front where that is shorter."""
+    found = _ordered(_summed_together(graph, _joined(graph, merged(terms))))
+    if not found:
+        return graph.make("number", 0.0)
+    if len(found) == 1:
+        return node_of(graph, found[0], is_float=True)
+    plain, common = _added(graph, found), _common(found)
+    if common.powers or common.number != 1:
+        rest = _added(graph, [term.times(common, -1) for term in found])
+        factored = node_of(graph, common.times(product_of(rest)))
+        if len(code(factored)) <= len(code(plain)):
+            return factored
+    return plain
+
+
+def merged(terms: Iterable[Term]) -> list[Term]:
+    """Like terms as one; those that add up to nothing are gone."""
+    found: dict[frozenset[tuple[Node, Fraction]], Term] = {}
+    for term in terms:
+        key = frozenset(term.powers.items())
+        found[key] = term._replace(number=term.number + found[key].number) if key in found else term
+    return [term for term in found.values() if term.number]
+
+
+def _ordered(terms: list[Term]) -> list[Term]:
+    """Those with a gradient in them first, and one with a plus in front."""
+    terms = sorted(terms, key=lambda term: not term.is_gradient)
+    first = next((term for term in terms if term.number > 0), None)
+    if first is not None and terms[0].number < 0:
+        terms.remove(first)
+        terms.insert(0, first)
+    return terms
+
+
+def _common(terms: Sequence[Term]) -> Term:
+    """What all terms have in common."""
+    powers = dict(terms[0].powers)
+    for term in terms[1:]:
+        both = {node: (power, term.powers.get(node, Fraction(0))) for node, power in powers.items()}
+        powers = {node: min(pair, key=abs) for node, pair in both.items() if pair[0] * pair[1] > 0}
+    numbers = {abs(term.number) for term in terms}
+    return Term(numbers.pop() if len(numbers) == 1 else ONE, powers)
+
+
+def _added(graph: Graph, terms: Sequence[Term]) -> Node:
+    """A sum from left to right. Where masks and whole numbers meet only each other, the first is made a float."""
+    rest = [node_of(graph, term._replace(number=abs(term.number))) for term in terms[1:]]
+    node = node_of(graph, terms[0])
+    if node.kind == "b" or all(each.kind != "f" for each in (node, *rest)):
+        node = node_of(graph, terms[0], is_float=True)
+    for term, each in zip(terms[1:], rest, strict=True):
+        node = graph.make("-" if term.number < 0 else "+", node, each)
+    return node
+
+
+def _joined(graph: Graph, terms: list[Term]) -> list[Term]:
+    """Terms that are parts of one array, with zeros around them, as these parts side by side."""
+    bare = [next(iter(term.powers)) if len(term.powers) == 1 and term.number == 1 else None for term in terms]
+    pads = [node for node in bare if node is not None and node.op == "pad"]
+    axes = {k for pad in pads for k, widths in enumerate(pad.args[1]) if widths != (0, 0)}
+    if len(pads) < 2 or len(axes) != 1:
+        return terms
+    (axis,), end = axes, 0
+    pads.sort(key=lambda pad: pad.args[1][axis][0])
+    for pad in pads:
+        if pad.args[1][axis][0] != end:
+            return terms
+        end += pad.args[0].shape[axis]
+    if end != pads[0].shape[axis]:
+        return terms
+    parts = tuple(pad.args[0] for pad in pads)
+    new = tuple(None if k == axis else ":" for k in range(len(pads[0].shape)))
+    if all(part.op == "index" and part.args[1] == new for part in parts):
+        node = graph.make("stack", tuple(part.args[0] for part in parts), axis)
+    else:
+        node = graph.make("concatenate", parts, axis)
+    rest = [term for term, each in zip(terms, bare, strict=True) if each not in pads]
+    return [*rest[: bare.index(pads[0])], one(node), *rest[bare.index(pads[0]) :]]
+
+
+def _summed_together(graph: Graph, terms: list[Term]) -> list[Term]:
+    """Terms that are sums over the same axes of values of one shape, as one sum."""
+    groups: dict[Any, list[Term]] = {}
+    for term in terms:
+        first = next(iter(term.powers), None)
+        alone = first is not None and term.powers == {first: ONE} and first.op == "reduce" and first.args[3] == "sum"
+        groups.setdefault((first.args[1:], first.args[0].shape) if first and alone else id(term), []).append(term)
+    found = []
+    for group in groups.values():
+        if len(group) == 1:
+            found.extend(group)
+        else:
+            inside = [product_of(next(iter(term.powers)).args[0]) for term in group]
+            each = [own._replace(number=own.number * term.number) for own, term in zip(inside, group, strict=True)]
+            found.append(one(graph.make("reduce", total(graph, each), *next(iter(group[0].powers)).args[1:])))
+    return found
+
+
+def summed(graph: Graph, term: Term, full: Node, target: Shape) -> Term:
+    """A product over the shape of `full`, added up so that it has a part in a value of the shape `target`.
+
+    This undoes broadcasting: what does not vary along the sum stands outside of it.
+    """
+    lead = len(full.shape) - len(target)
+    axes = [k for k, n in enumerate(full.shape) if n != 1 and (k < lead or target[k - lead] == 1)]
+    inside, outside = Term(ONE, {}), Term(term.number, {})
+    for node, power in term.powers.items():
+        offset = len(full.shape) - len(node.shape)
+        stays = offset >= lead and all(k < offset or node.shape[k - offset] == 1 for k in axes)
+        (outside if stays else inside).powers[node] = power
+    own = inside.shape
+    offset = len(full.shape) - len(own)
+    for k in axes:
+        if k < offset or own[k - offset] == 1:
+            for size in graph.count(full, (k,)):
+                outside = outside.times(product_of(size))
+    dropped = tuple(range(max(lead - offset, 0)))
+    kept = tuple(k - offset for k in axes if k - offset >= len(dropped) and own[k - offset] != 1)
+    if not dropped and not kept:
+        return outside.times(inside)
+    (first, power), *others = inside.powers.items()
+    if not others and power == 1 and graph.adds_up(first, dropped + kept):
+        return outside
+    node = node_of(graph, inside)
+    if dropped:
+        node = graph.make("reduce", node, dropped if len(dropped) < len(own) else None, False, "sum")
+    if kept:
+        node = graph.make("reduce", node, tuple(k - len(dropped) for k in kept), True, "sum")
+    return outside.times(one(node))
+
+
+def filled(graph: Graph, node: Node, like: Node) -> Node:
+    """A node in the shape of another one, which it broadcasts to."""
+    if node.shape == like.shape:
+        return node
+    if node.shape == () and like.op == "name":
+        if node.op == "number" and node.args[0] in (0, 1):
+            return graph.make("ones_like" if node.args[0] else "zeros_like", like)
+        return graph.make("full_like", like, node)
+    return graph.make("broadcast_to", node, graph.sizes(like))

@@ -1,0 +1,72 @@
+"""A softmax and its logarithm, recognised as a whole, however their parts are named."""
+
+from collections.abc import Collection
+from fractions import Fraction
+
+from backprop_lab.deriving.graph import Graph
+from backprop_lab.deriving.nodes import Node
+from backprop_lab.deriving.simplifying import one, product_of
+
+Found = tuple[Node, tuple[int, ...]]  # the scores, and the axes along which the probabilities add up to 1
+
+
+class Softmaxes:
+    """Finds them in a graph. A name in `wanted` is not looked into, as its own gradient is wanted."""
+
+    def __init__(self, graph: Graph, wanted: Collection[str]) -> None:
+        self.graph = graph
+        self.wanted = wanted
+        self.named: dict[Found, Node] = {}  # values of the program that are one
+        for name in graph.meaning:
+            if (found := self.of(name)) is not None:
+                self.named.setdefault(found, name)
+                graph.sums[name] = found[1]
+
+    def _see(self, node: Node) -> Node:
+        return node if node.op == "name" and node.args[0] in self.wanted else self.graph.meant(node)
+
+    def of(self, node: Node) -> Found | None:
+        """The scores and the axes of exp(S) / exp(S).sum(axis, keepdims=True); None for anything else."""
+        powers: dict[Node, Fraction] = {}
+        term = product_of(self.graph.meant(node))
+        for factor, power in term.powers.items():
+            inner = self._see(factor)
+            found = product_of(inner) if inner.op in ("**", "/") else one(factor)
+            if found.number != 1:
+                return None
+            for part, own in found.powers.items():
+                powers[part] = powers.get(part, Fraction(0)) + own * power
+        above = next((each for each, power in powers.items() if power == 1), None)
+        below = next((each for each, power in powers.items() if power == -1), None)
+        if term.number != 1 or len(powers) != 2 or above is None or below is None:
+            return None
+        return self._scores(above, self._see(below))
+
+    def log(self, node: Node) -> Found | None:
+        """The scores and the axes of the logarithm of a softmax."""
+        node = self.graph.meant(node)
+        if node.op == "log":
+            (of,) = node.args
+            return self.of(of) if self._see(of) is not of or of.op != "name" else None
+        log = self._see(node.args[1]) if node.op == "-" else node
+        whole = self._see(log.args[0]) if log.op == "log" else node
+        above = self._see(whole.args[0]) if whole.op == "reduce" else node
+        return self._scores(whole.args[0], whole) if above.op == "exp" and above.args[0] is node.args[0] else None
+
+    def _scores(self, above: Node, whole: Node) -> Found | None:
+        """What is in exp(Z), if `above` is that and `whole` its sum, without a maximum taken off, which cancels."""
+        top = self._see(above)
+        if top.op != "exp" or whole.op != "reduce" or whole.args[0] is not above or whole.args[3] != "sum":
+            return None
+        axes, (Z,) = whole.args[1], top.args
+        shift = self._see(Z)
+        most = self._see(shift.args[1]) if shift.op == "-" else shift
+        if most.op == "reduce" and most.args[0] is shift.args[0] and most.args[3] == "max":
+            Z = shift.args[0] if most.args[1] in (axes, None) and _is_spread(most) else Z
+        return (Z, tuple(range(len(Z.shape))) if axes is None else axes) if _is_spread(whole) else None
+
+
+def _is_spread(node: Node) -> bool:
+    """Whether a sum or a maximum meets what it was taken of along the axes that it has left."""
+    _, axes, keepdims, _ = node.args
+    return bool(keepdims or axes in (None, (0,)))

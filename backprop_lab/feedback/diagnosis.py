@@ -1,0 +1,248 @@
+"""Is the gradient of a learner's own loss right? Each of its entries is held against the slope of that loss.
+
+A slope is found by moving one number of a parameter and calling the loss, so it can itself be off, by its *doubt* (see
+`own_loss`). An entry is right if it is right to 1e-5 of itself, all doubt included; one that is next to nothing beside
+the largest is right if it cannot be off by more than 1e-8 of that. It is wrong if it is further off than doubt and
+rounding allow, and otherwise it cannot be told. Where there are too many entries, they are moved together, along random
+directions: these may show that a gradient is wrong, but never that the last of its entries is right.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backprop_lab.checks.proof import AGREES
+from backprop_lab.checks.rounding import FLOAT32, FLOAT64
+from backprop_lab.feedback.own_loss import OwnLoss
+from backprop_lab.feedback.own_slopes import DIRECTIONS, Slopes
+from backprop_lab.feedback.resemblance import resemblance
+from backprop_lab.nn.layers import NUMBERS, Array
+from backprop_lab.step.number_format import at_most, plain, told_apart
+
+MOST = 5_000  # numbers that are moved one by one, 4 calls each
+SEARCHED = 8  # of the largest numbers are looked at one by one, where a direction shows that one is wrong
+
+VARIES = (
+    "cannot be told, since your loss changes from call to call, from {} to {} for the same parameters: is there "
+    "dropout, or a sample drawn at random? Seed it inside the loss, such as `rng = np.random.default_rng(0)`"
+)
+STILL_ZERO = "right: it is 0, and your loss stays the same wherever {0} is moved"
+UNSEEN = (
+    "cannot be told for certain: {} along random directions, but they would not show one below {} in a single number; "
+    "where there are at most {:,} numbers in all, each is looked at"
+)
+STILL = "cannot be told: your loss stays the same wherever {0} is moved. Does it use the {0} that it is given?"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is found of one gradient: `ok` is True, False, or None where it cannot be told, and `sentence` says it.
+
+    `where` is the first cell that differs, as in (0, 2), and `code` the lines that find the slope there, over your own
+    `loss` and `parameters`.
+    """
+
+    name: str
+    ok: bool | None
+    sentence: str
+    where: tuple[int, ...] | None = None
+    code: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.sentence}"
+
+
+class Diagnosis(Mapping[str, Verdict]):
+    """The verdict on each parameter by its name, as in `diagnosis["W1"].ok`; it reads as a line for each.
+
+    `ok` is True if all are right, False if one is wrong, and else None; `calls` is how often the loss was called.
+    """
+
+    def __init__(self, verdicts: Sequence[Verdict], calls: int) -> None:
+        self._verdicts, self.calls = {verdict.name: verdict for verdict in verdicts}, calls
+
+    @property
+    def ok(self) -> bool | None:
+        each = [verdict.ok for verdict in self.values()]
+        return False if False in each else None if None in each else True
+
+    def __bool__(self) -> bool:
+        return self.ok is True
+
+    def __getitem__(self, name: str) -> Verdict:
+        if name not in self._verdicts:
+            raise KeyError(f"there is no parameter {name!r}; there are {', '.join(self._verdicts)}")
+        return self._verdicts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._verdicts)
+
+    def __len__(self) -> int:
+        return len(self._verdicts)
+
+    def __repr__(self) -> str:
+        lines = [f"{verdict}." for verdict in self.values()]
+        if shown := next((verdict for verdict in self.values() if verdict.code), None):
+            lines += [f"The slope of your loss at {shown.name}{[*(shown.where or ())]}:", shown.code]
+        return "\n".join([*lines, f"({self.calls:,} calls of your loss)"])
+
+
+@np.errstate(all="ignore")
+def diagnose(loss: Callable[..., Any], parameters: Mapping[str, Any], gradients: Any = None) -> Diagnosis:
+    """Whether the gradients of your own loss are right, one verdict a parameter, and what a wrong one looks like.
+
+    `loss` is a function of the dictionary `parameters`, or of its arrays: by name where its arguments are so called,
+    else in order. It returns one number, or `(number, gradients)`; then leave `gradients` out. These are a dictionary
+    by name, `W1`, `dW1` or `grad_W1`, or a sequence in the order of the parameters. A gradient may be transposed, and
+    that of a bias flat. All data is the loss's own: `diagnose(lambda p: loss(X, y, p), parameters, gradients)`.
+
+    The loss is called on copies, so no array of yours is changed; four times for each number of all parameters, plus
+    some 30 times; for more than 5,000 numbers, 28 times for
+    each parameter. A run of more than two seconds says how
+    many calls it needs. A loss that is not the same from call to call, as of dropout without a seed, is noticed.
+    Raises ValueError, with a sentence, if the loss cannot be called, stops, or gives no number, or if no gradient fits.
+    """
+    own = OwnLoss(loss, parameters)
+    given = _by_name(own.given if gradients is None else gradients, [*own.at])
+    numbers = sum(value.size for value in own.at.values())
+    judges = [_Judge(own, name, given.get(name), numbers > MOST) for name in own.at]
+    try:
+        if np.isfinite(own.value) and not own.varies:
+            own.expected = own.calls + 4 * (numbers if numbers <= MOST else DIRECTIONS * len(judges))
+            for judge in judges:
+                judge.measure()
+            own.ask_again()
+        largest = max(judge.found.largest for judge in judges)
+        return Diagnosis([judge.verdict(largest) for judge in judges], own.calls)
+    finally:
+        own.finished()
+
+
+def _by_name(gradients: Any, names: Sequence[str]) -> dict[str, Any]:
+    """The gradient of each parameter, as far as there is one. Raises ValueError if there is none."""
+    several = gradients if isinstance(gradients, tuple) else (gradients,)
+    if mappings := [each for each in several if isinstance(each, Mapping)]:
+        known = {str(key): value for each in mappings for key, value in each.items()}
+        spelled = ("d{0}", "{0}", "d_{0}", "grad_{0}", "{0}_grad")
+        ways = {name: [key for spelling in spelled if (key := spelling.format(name)) in known] for name in names}
+        if any(ways.values()):
+            return {name: known[keys[0]] for name, keys in ways.items() if keys}
+        raise ValueError(
+            f"no gradient of {', '.join(names)}: call it d{names[0]} or {names[0]}; got {', '.join(known)}"
+        )
+    if isinstance(gradients, tuple) and len(gradients) == 1:
+        (gradients,) = gradients
+    if len(names) == 1 and isinstance(gradients, np.ndarray | float | int):
+        gradients = [gradients]
+    if isinstance(gradients, list | tuple) and len(gradients) == len(names):
+        return dict(zip(names, gradients, strict=True))
+    wanted = f"a dictionary, such as {{'d{names[0]}': d{names[0]}}}"
+    if gradients is None or gradients == ():
+        raise ValueError(f"give the gradients as {wanted}, or let the loss return (loss, gradients)")
+    raise ValueError(f"the gradients are {wanted}, or a list of {len(names)}; got a {type(gradients).__name__}")
+
+
+def _ways(given: Array, shape: tuple[int, ...]) -> Iterator[tuple[str, Array]]:
+    """A gradient in the parameter's shape, as it is and transposed, as far as it has room for that."""
+    squeezed = [tuple(n for n in each if n != 1) for each in (given.shape, shape)]
+    if squeezed[0] == squeezed[1]:
+        yield "", given.reshape(shape)
+    if len(shape) == 2 and min(shape) > 1 and given.shape == shape[::-1]:
+        yield "transposed", given.T
+
+
+def _is_single(array: Array) -> bool:
+    """Whether the numbers are float32, or were on the way."""
+    few = array.astype(np.float16) == array  # as 0 and 0.5, which say nothing
+    return array.dtype.kind == "f" and bool(np.all(array.astype(np.float32) == array)) and not few.all()
+
+
+class _Judge:
+    """One parameter: its gradient, the slopes of the loss by it, and the verdict."""
+
+    def __init__(self, own: OwnLoss, name: str, given: Any, is_large: bool) -> None:
+        self.own, self.name, self.at, self.trouble = own, name, own.at[name], ""
+        array = np.asarray(given)
+        if given is None or array.dtype.kind not in NUMBERS or np.iscomplexobj(array):
+            what = f"its gradient holds {array.dtype}, and should hold real numbers"
+            self.trouble = what if given is not None else f"cannot be told: give its gradient, as d{name} or {name}"
+            array = np.zeros(0)
+        self.given = array.astype(float)
+        self.ways = list(_ways(self.given, self.at.shape))
+        self.found = Slopes(own, name, FLOAT32 if _is_single(array) else FLOAT64, is_large)
+
+    def measure(self) -> None:
+        """Find the slopes of the loss by this parameter."""
+        is_finite = self.ways and np.isfinite(self.given).all()
+        self.found.measure(self.ways[0][1] if is_finite else np.ones(self.at.shape))
+
+    def verdict(self, largest: float) -> Verdict:
+        """What is to be said, where the largest slope by any parameter is known."""
+        own, name, found = self.own, self.name, self.found
+        if self.trouble:
+            return Verdict(name, False if self.given.size else None, self.trouble)
+        if not np.isfinite(own.value):
+            return Verdict(name, None, f"cannot be told, since your loss is {own.value} here")
+        if own.varies:
+            return Verdict(name, None, VARIES.format(plain(own.value, 6), plain(own.value + own.changes, 6)))
+        if not np.isfinite(self.given).all():
+            where = tuple(map(int, np.argwhere(~np.isfinite(self.given))[0]))
+            return Verdict(name, False, f"wrong: {self.given[where]} at {[*where]}, and the loss is finite", where)
+        if not self.ways:
+            return Verdict(name, False, f"wrong: {self._of_another_shape()}")
+        if all(slope.still for slope in found.found):
+            is_zero = not self.given.any()
+            return Verdict(name, is_zero or None, (STILL_ZERO if is_zero else STILL).format(name))
+        possible = [(how, gradient) for how, gradient in self.ways if not found.wrong(gradient).any()]
+        for how, gradient in possible:
+            if found.is_nothing(gradient, largest) or not (found.directions or found.untold(gradient).any()):
+                return Verdict(
+                    name, True, f"right, but transposed: d{name}.T has the shape of {name}" if how else "right"
+                )
+        if possible:
+            return Verdict(name, None, self._why_not_told(*possible[0]))
+        return self._what_is_wrong(*self.ways[0])
+
+    def _why_not_told(self, how: str, gradient: Array) -> str:
+        if self.found.directions:
+            seen = f"if it is {how}, no error is seen" if how else "no error is seen"
+            return UNSEEN.format(seen, at_most(self.found.most_off(gradient)), MOST)
+        untold = self.found.untold(gradient)
+        count, first = int(np.sum(untold)), [*map(int, np.argwhere(untold.reshape(self.at.shape))[0])]
+        which = "" if count == untold.size else f" for {count:,} of its {untold.size:,} numbers, the first at {first}"
+        why = "rounding leaves too few digits of the slope there"
+        if any(slope.corner for slope in self.found.found):
+            why = "the loss has a corner there, as of a ReLU or a maximum at 0"
+        return f"cannot be told{which}: {why}{'; no number is seen to be wrong' if which else ''}"
+
+    def _of_another_shape(self) -> str:
+        """Both shapes, and a sum over an axis that would be right."""
+        said, given = f"its gradient has shape {self.given.shape}, and {self.name} has {self.at.shape}", self.given
+        for axis in range(given.ndim):
+            for how in (np.sum, np.mean):
+                for _, reduced in _ways(how(given, axis=axis), self.at.shape):
+                    if self.found.gives(reduced, given):
+                        return f"{said}; its {how.__name__} over axis {axis} would be right"
+        if given.size == 1 and not self.found.directions:
+            off = abs(np.sum(given) - np.sum(self.found.slopes))
+            if off <= np.sum(self.found.allowed(given)) < 1e-3 * abs(np.sum(given)):
+                return f"{said}: it is the sum of all that should be there"
+        return said
+
+    def _what_is_wrong(self, how: str, gradient: Array) -> Verdict:
+        own, name, found = self.own, self.name, self.found
+        looks, wrong = resemblance(found, self.ways), found.wrong(gradient)
+        cells, count = np.flatnonzero(wrong).tolist(), f"{np.sum(wrong)} of its {self.at.size:,} numbers differ; "
+        if found.directions:  # the largest, one by one
+            found.directions, count = [], ""
+            slopes = {int(at): found.one(int(at)) for at in np.argsort(-np.abs(gradient.ravel()))[:SEARCHED]}
+            off = {at: abs(slope.slope - gradient.flat[at]) - slope.doubt for at, slope in slopes.items()}
+            cells = [at for at, slope in slopes.items() if off[at] > AGREES * abs(slope.slope)]
+        if not cells:
+            return Verdict(name, False, f"wrong: {looks or 'it does not fit the slopes along random directions'}")
+        where = tuple(map(int, np.unravel_index(cells[0], self.at.shape)))
+        right, yours = told_apart(found.one(cells[0]).slope, gradient[where])
+        cell = f"d{name}{'.T' * bool(how)}{[*where]} is {yours}, and should be {right}"
+        return Verdict(name, False, f"wrong: {looks or count + cell}", where, own.code(name, where))

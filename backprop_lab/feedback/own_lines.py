@@ -1,0 +1,226 @@
+"""A learner's own backward pass as text, in their own names: each line judged by itself.
+
+How the arrays are laid out, and what doubtful names mean, is found out by trying: where the fewest lines are wrong.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from backprop_lab.feedback.check import check_function
+from backprop_lab.feedback.own_names import COUNTS, Layout, Names
+from backprop_lab.feedback.own_pass import SAME, Found, Pass
+from backprop_lab.feedback.own_text import Statement, statements_in
+from backprop_lab.feedback.resemblance import times
+from backprop_lab.step.number_format import plain, told_apart
+from backprop_lab.step.problem import Problem, check_problem
+from backprop_lab.step.trace import Trace, trace
+
+OTHERS, TRIES = 3, 60  # problems with other numbers, on which lines are judged, and how many are tried
+
+
+@dataclass(frozen=True)
+class Line:
+    """What is found of one value that a learner's lines give: the numbers of these `lines`, and their `text`.
+
+    `of` is the gradient, the new parameter or the value that it is, or is meant to be; `ok` is True, False, or None
+    where it cannot be told, and `sentence` says it.
+    """
+
+    lines: tuple[int, ...]
+    text: str
+    of: str
+    ok: bool | None
+    sentence: str
+
+    def __str__(self) -> str:
+        which = f"line{'s' * (len(self.lines) > 1)} {', '.join(map(str, self.lines))}"
+        return f"{which}, `{self.text}`: {self.sentence}"
+
+
+@dataclass(frozen=True, repr=False)
+class CheckedLines:
+    """What `check_lines` found, in order; lines that give no value of the step, such as a mask, are left out.
+
+    `ok` is True if all are right, False if one is wrong, and None if one cannot be told, or there are none.
+    """
+
+    lines: tuple[Line, ...]
+
+    @property
+    def ok(self) -> bool | None:
+        each = [line.ok for line in self.lines]
+        return False if False in each else True if each and None not in each else None
+
+    def __bool__(self) -> bool:
+        return self.ok is True
+
+    @property
+    def first_wrong(self) -> Line | None:
+        """The first line that is wrong by itself, or None."""
+        return next((line for line in self.lines if line.ok is False), None)
+
+    def __repr__(self) -> str:
+        return "\n".join(map(str, self.lines)) or "no line gives a gradient of this problem"
+
+
+def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = None) -> CheckedLines:
+    """Whether a backward pass of your own, as text, is right: the first line that is wrong, and its mistake.
+
+    `text` has lines such as `dW1 = X.T @ dZ1 / m`, in your own names: what they stand for is known where they are usual
+    ones, such as `A1`, `h1` or `delta2`, and where a forward line gives them; else say it, as in `{"q": "H1"}`, or give
+    a number, an array or a function. Samples may be columns, W may have a row for each output, biases may be flat, y
+    may be labels, and 1/m may stand in any line. Each line is run on right values of the lines before it, so those
+    after a wrong one are not blamed for it. Lines that change one value in place are judged together. Only plain lines
+    are run, in your own kernel, on copies. Raises ValueError for what is none, such as a loop, and as `trace` does.
+    """
+    check_problem(problem)
+    if not isinstance(text, str):
+        raise ValueError(f"the lines are text, in quotes; got a {type(text).__name__}")
+    own = dict(names or {})
+    given = trace(problem)
+    if unknown := [each for each in own.values() if isinstance(each, str) and each not in given]:
+        raise ValueError(f"there is no {unknown[0]!r} in this problem; there are {', '.join(given)}")
+    statements = statements_in(text)
+    traces = [given, *_others(problem)]
+    used = {name for each in statements for name in (each.name, *each.reads)}
+    best: Pass | None = None
+    for layout in _layouts(given, used):
+        tried = _best_factors(statements, problem, traces, layout, own)
+        best = tried if best is None or tried.cost < best.cost else best
+        if best.cost == (0, 0):
+            break
+    assert best is not None
+    return CheckedLines(tuple(_told(found, best, used) for found in best.found))
+
+
+def _best_factors(
+    statements: list[Statement], problem: Problem, traces: list[Trace], layout: Layout, own: Mapping[str, Any]
+) -> Pass:
+    """The statements run in one layout, with those factors taken for mistakes that explain the most."""
+
+    def run(blamed: Mapping[int, float]) -> Pass:
+        return Pass(statements, [Names(problem, each, layout, own) for each in traces], blamed)
+
+    best, samples = run({}), len(traces[0]["X"])
+    for lines in [found.lines for found in best.found]:
+        found = next(each for each in best.found if each.lines == lines)
+        if found.ok and found.own_factor != 1:
+            at, counts = lines[-1], (1.0, 1.0 / samples, float(samples))
+            tries = [run({**best.blamed, at: found.own_factor * count}) for count in counts]
+            tried = min(tries, key=lambda each: each.cost)
+            is_count = any(abs(found.own_factor * count - 1) < 1e-6 for count in counts)
+            if tried.cost < best.cost or (not is_count and (tried.cost == best.cost or not best.ends(found))):
+                best = tried
+    return best
+
+
+def _others(problem: Problem) -> list[Trace]:
+    """The same network with other numbers in it, and other samples, where something gets everywhere."""
+    y = np.asarray(problem.y, float)
+    found: list[Trace] = []
+    for seed in range(TRIES):
+        rng = np.random.default_rng(seed)
+        parameters = {name: rng.standard_normal(value.shape) for name, value in problem.parameters.items()}
+        targets = rng.permutation(y)
+        if np.isin(y, (0, 1)).all() and y.shape[1] > 1 and (y.sum(axis=1) == 1).all():
+            targets = np.eye(y.shape[1])[rng.integers(y.shape[1], size=len(y))]
+        elif not np.isin(y, (0, 1)).all() and not hasattr(problem.loss, "check_targets"):
+            targets = rng.standard_normal(y.shape)
+        with suppress(ValueError):  # a part of a reader's own may refuse them
+            other = trace(problem.evolve(parameters=parameters, X=rng.standard_normal(problem.X.shape), y=targets))
+            values = [np.asarray(value, float) for value in other.values()]
+            if all(np.isfinite(value).all() and value.any() for value in values):
+                found.append(other)
+        if len(found) == OTHERS:
+            break
+    return found
+
+
+def _layouts(given: Trace, used: set[str]) -> Iterator[Layout]:
+    """Every layout that may make a difference, the likeliest first."""
+    y = np.asarray(given["y"])
+    can_be_labels = y.ndim == 2 and y.shape[1] > 1 and np.isin(y, (0, 1)).all()
+    ways = {
+        "scores": (False, True)[: 1 + ("P" in given)],
+        "before": (False, True)[: 1 + ({"a", "h"} <= {name.lower().strip("d0123456789") for name in used})],
+        "labels": (False, True)[: 1 + can_be_labels],
+        "flat": (False, True),
+        "rows_of_outputs": (False, True),
+        "columns": (False, True),
+    }
+    for choice in product(*ways.values()):
+        layout = Layout(**dict(zip(ways, choice, strict=True)))
+        if not (layout.flat and layout.columns):
+            yield layout
+
+
+def _told(found: Found, best: Pass, used: set[str]) -> Line:
+    """What is said of a value that lines have given."""
+    statements = [best.statements[at] for at in found.lines]
+    numbers, text = tuple(each.line for each in statements), "; ".join(each.text for each in statements)
+    if found.ok is None:
+        return Line(numbers, text, found.of, None, f"cannot be told: {found.note}")
+    if found.ok:
+        return Line(numbers, text, found.of, True, _right(found))
+    if sentence := _wrong(found, best, used):
+        return Line(numbers, text, found.of, False, f"wrong: {sentence}")
+    return Line(numbers, text, found.of, True, _right(found))
+
+
+def _right(found: Found) -> str:
+    times_it = f", times {plain(found.factor)}" if found.factor not in (None, 1.0) else ""
+    return f"right{', but transposed' if found.is_turned else ''}: {found.of}{times_it}"
+
+
+def _wrong(found: Found, best: Pass, used: set[str]) -> str:
+    """What is wrong with a line: what it stops with, its factor, or what its numbers look like; "" if nothing is."""
+    if found.note:
+        return found.note
+    traces = [names.trace for names in best.names]
+    if found.mistaken != 1:
+        count = next((name for name in sorted(used) if name.lower() in COUNTS), "the number of samples")
+        return f"{found.name} is {times(found.mistaken, {count: float(len(traces[0]['X']))})}"
+
+    def answer(**known: Any) -> Any:
+        return best.again(next(at for at, t in enumerate(traces) if np.array_equal(t["X"], known["X"])), found, known)
+
+    feedback = check_function(found.of, answer, traces)
+    if feedback:
+        return ""
+    value, names = np.asarray(found.values[0]), best.names[0]
+    right, sentence = found.entering * names.layout.laid_out(traces[0], found.of), str(feedback)
+    if feedback.cause[:1] == ("shape",):
+        shapes = f"{found.name} has shape {value.shape}, and should have {right.shape}."
+        return _in_their_words(f"{shapes} {sentence.partition('. ')[2]}".strip(), found, best, used)
+    if feedback.cause[:1] == ("value",):
+        wrong = np.abs(value - right) > SAME * np.max(np.abs(right))
+        where = tuple(map(int, np.argwhere(wrong)[0])) if wrong.any() else ()
+        mine, yours = told_apart(right[where], value[where]) if wrong.any() else ("", "")
+        if not mine:  # it is right here, and wrong with other numbers
+            return f"{found.name} is right with these numbers, but not with others"
+        count = f"; {np.sum(wrong)} of its {wrong.size} numbers differ" if wrong.size > 1 else ""
+        return f"{found.name}{[*where] or ''} should be {mine}, and is {yours}{count}"
+    return _in_their_words(sentence.rstrip("."), found, best, used)
+
+
+def _in_their_words(sentence: str, found: Found, best: Pass, used: set[str]) -> str:
+    """A sentence with the learner's own names in it; where they have columns for rows, it says so of lines."""
+    names, theirs = best.names[0], {}
+    for name in sorted(used, reverse=True):
+        theirs[(names.is_sure(name) and names.gradient(name)) or names.of(name)] = name
+    theirs |= {each.of: each.name for each in best.found}
+    theirs.pop("", None)
+    sentence = re.sub(r"[A-Za-z_]\w*", lambda word: theirs.get(word[0], word[0]), sentence)
+    if names.layout.is_across(names.trace, found.of):
+        other = {"row": "column", "column": "row"}
+        sentence = re.sub(r"\b(row|column)(?=s?\b)", lambda word: other[word[0]], sentence)
+        sentence = re.sub(r"\[(\d+), (\d+)\]", r"[\2, \1]", sentence)
+    if "`" in sentence and (names.layout.columns or names.layout.rows_of_outputs):
+        sentence += " (as it is written with samples as rows)"
+    return sentence

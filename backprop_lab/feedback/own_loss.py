@@ -1,0 +1,255 @@
+"""A learner's own loss: how it is called, on copies of their parameters, and how far its numbers can be trusted."""
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout, suppress
+from functools import partial
+from inspect import Parameter, getclosurevars, signature
+from io import StringIO
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backprop_lab.checks.proof import STEPS
+from backprop_lab.checks.rounding import FLOAT32, FLOAT64, ROUNDINGS
+from backprop_lab.feedback.answers import reason
+from backprop_lab.nn.layers import NUMBERS, Array
+
+AGAIN = 5  # times that the loss is asked for at one place before it is believed to stay the same
+SAME = 1e-12  # relative to the loss: so far the sums of one computer may differ from call to call
+PROBES, SPACINGS = 10, (1e-12, 1e-6)  # how many points in a row, and how near, tell how rough the loss is
+PATIENCE = 2.0  # seconds, after which it is said how many calls there will be
+NO_NUMBERS = "must be an array of numbers"
+
+
+class Slope(NamedTuple):
+    """A derivative of the loss along one move, and how far it can be off.
+
+    `corner` says that the loss has a corner there, `still` that it has not changed at all.
+    """
+
+    slope: float
+    doubt: float
+    corner: bool
+    still: bool
+
+
+class OwnLoss:
+    """The loss at some parameters, and its slopes there. It gets float64 copies of them in each call.
+
+    `rough` is how far a value of it may be off by rounding; `given` are the gradients that it returns beside the loss,
+    or None. Raises ValueError, with a sentence, if it cannot be called, stops, or gives no number.
+    """
+
+    def __init__(self, loss: Callable[..., Any], parameters: Mapping[str, Any]) -> None:
+        if not callable(loss):
+            raise ValueError(f"the loss must be a function of the parameters, not a {type(loss).__name__}")
+        if not isinstance(parameters, Mapping) or not parameters:
+            raise ValueError("the parameters are a dictionary by name, such as {'W1': W1, 'b1': b1}")
+        self.at = {str(name): _array(name, value) for name, value in parameters.items()}
+        self.loss, self.calls, self.expected = loss, 0, 0
+        self._start, self._is_told = time.monotonic(), False
+        self._next = self._start + PATIENCE  # when it is said how far it is
+        self.how, result = self._way()
+        value, given = _read(result)
+        self.given = given
+        values = [value, *(self() for _ in range(AGAIN - 1))]
+        self.value, self.changes = value, max(map(abs, np.subtract(values, value)))
+        self.rough = self._rough() if np.isfinite(value) else np.inf
+
+    def __call__(self, **moved: Array) -> float:
+        """The loss, where some parameters have other values."""
+        return _read(self._called(self.how, self.at | moved))[0]
+
+    @property
+    def varies(self) -> bool:
+        """Whether it has given different numbers for the same parameters."""
+        return not self.changes <= SAME * abs(self.value) and np.isfinite(self.value)
+
+    def ask_again(self, times: int = AGAIN) -> None:
+        """Whether it still gives the same number, before anything is called wrong."""
+        for _ in range(times):
+            self.changes = max(self.changes, abs(self() - self.value))
+
+    def unit(self, name: str) -> float:
+        """How large a move of this parameter is large: its largest number, and 1 where all are 0."""
+        peak = float(np.max(np.abs(self.at[name])))
+        return max(peak, 0.01) if peak else 1.0
+
+    def slope(self, name: str, move: Array, step: float) -> Slope:
+        """The slope along a move of one parameter, by central differences at a step and at half of it.
+
+        The two tell how far the bend of the loss, or a corner nearby, spoils it: the slope then changes, or the bend
+        does not become half of what it was. See `proof`.
+        """
+        at, h = self.at[name], step * self.unit(name)
+        moved = up, down, half_up, half_down = [self._tried(**{name: at + t * h * move}) for t in (1, -1, 0.5, -0.5)]
+        slope, half_slope = (up - down) / (2 * h), (half_up - half_down) / h
+        bend, half_bend = (up - 2 * self.value + down) / h, (half_up - 2 * self.value + half_down) / (h / 2)
+        jump, rounded = abs(half_bend - bend / 2), 2 * (self.rough + self.changes) / h
+        inexact = 4 * FLOAT64 * self.unit(name) / h * abs(half_slope)  # a number that is moved is rounded, too
+        doubt = abs(slope - half_slope) + jump + rounded + inexact
+        doubt = doubt if np.isfinite(doubt) else np.inf
+        return Slope(half_slope, doubt, jump > max(2 * rounded, 0.1 * abs(bend)), {*moved} == {self.value})
+
+    def penalty(self, name: str) -> float | None:
+        """The slope of a penalty on a parameter, such as 0.2 for 0.1 * np.sum(W1**2); None if it cannot be seen.
+
+        It is what grows with the square far away, the same in each direction, where all else grows no faster than a
+        line, as a cross-entropy does.
+        """
+        at, rng = self.at[name], np.random.default_rng(0)
+        moves = [self.unit(name) * move for move in rng.standard_normal((3, *at.shape))]
+        for far in (1e4, 1e3, 100, 30):
+            found = []
+            for move in moves:
+                one, two, three = (self._tried(**{name: at + t * far * move}) for t in (1, 2, 3))
+                found.append((three - 2 * two + one) / (far * far * np.sum(move**2)))
+            if np.ptp(found) <= 1e-4 * abs(found[0]):
+                return float(found[0])
+        return None
+
+    def code(self, name: str, where: tuple[int, ...]) -> str:
+        """Lines that find the slope at one cell, over the learner's own `loss` and `parameters`."""
+        h, cell = float(f"{STEPS[0] * self.unit(name):.0e}"), [*where] or "[()]"
+        moved = [f"{{**parameters, {name!r}: parameters[{name!r}] {sign} h}}" for sign in "+-"]
+        first = "[0]" * (self.given is not None)
+        up, down = (f"loss({self.how.keywords['form'].format(each)}){first}" for each in moved)
+        return f"h = np.zeros(np.shape(parameters[{name!r}])); h{cell} = {h}\n({up} - {down}) / {2 * h}"
+
+    def numbers(self) -> dict[str, float]:
+        """Numbers that the learner's function knows by name, such as lr, and the sizes of arrays, such as len(X)."""
+        found: dict[str, float] = {}
+        todo: list[Any] = [self.loss]
+        for function in todo:  # which grows
+            known = getattr(getattr(function, "__self__", None), "__dict__", {})
+            with suppress(TypeError, ValueError):
+                near = getclosurevars(function)
+                known = {**near.globals, **near.nonlocals, **known}
+            for name, value in known.items():
+                if isinstance(value, int | float | np.number) and not isinstance(value, bool):
+                    found.setdefault(name, float(value))
+                elif isinstance(value, np.ndarray) and name not in self.at:
+                    found |= {f"{name}.shape[{axis}]": float(size) for axis, size in enumerate(value.shape)}
+                elif callable(value) and value not in todo and len(todo) < 20:
+                    todo.append(value)
+        return found
+
+    def _called(self, how: Callable[..., Any], values: Mapping[str, Array]) -> Any:
+        self.calls += 1
+        self._progress()
+        copies = {name: value.copy() if value.ndim else value[()] for name, value in values.items()}
+        try:
+            with redirect_stdout(StringIO()), np.errstate(all="ignore"):
+                return how(copies)
+        except Exception as error:
+            shapes = ", ".join(f"{name} {value.shape}" for name, value in values.items())
+            sentence = f"your loss stopped with {type(error).__name__}: {reason(error)}. It was given {shapes}"
+            raise ValueError(sentence) from error
+
+    def _tried(self, **moved: Array) -> float:
+        try:
+            return self(**moved)
+        except ValueError:  # as math.log stops where a number has moved below 0
+            return np.nan
+
+    def _way(self) -> tuple[Any, Any]:
+        """How the loss is to be called, and what it then returns: with the arrays by name or in order, or the dict."""
+        ways = [partial(_call, self.loss, form=form) for form in self._forms()]
+        for way in ways[:-1]:
+            try:
+                result = self._called(way, self.at)
+                _read(result)
+                return way, result
+            except ValueError:
+                continue
+        return ways[-1], self._called(ways[-1], self.at)
+
+    def _forms(self) -> list[str]:
+        try:
+            takes = signature(self.loss).parameters.values()
+        except (TypeError, ValueError):
+            return ["{}", "*({}).values()"]
+        kinds = {each.kind for each in takes}
+        needed = [p.name for p in takes if p.default is p.empty and "VAR" not in p.kind.name]
+        every = [p.name for p in takes]
+        if needed and {*needed} <= {*self.at}:
+            if {*self.at} <= {*every} or Parameter.VAR_KEYWORD in kinds:
+                return ["**({})"]
+        elif not needed and (Parameter.VAR_KEYWORD in kinds or (every and {*self.at} <= {*every})):
+            return ["**({})"]
+        elif len(needed) == 1:
+            return ["{}", "*({}).values()"] if len(self.at) == 1 else ["{}"]
+        elif Parameter.VAR_POSITIONAL in kinds and len(needed) <= len(self.at):
+            return ["*({}).values()"]
+        if len(needed) == len(self.at):
+            return ["*({}).values()"]
+        asks = f"asks for {', '.join(needed or every)}" if needed or every else "takes no arguments"
+        raise ValueError(
+            f"your loss {asks}, and the parameters are {', '.join(self.at)}: give a function of these alone, such as "
+            "diagnose(lambda p: loss(X, y, p), parameters, gradients)"
+        )
+
+    def _rough(self) -> float:
+        """How far the loss is from a smooth line: third differences of points so near that any curve is straight."""
+        rng, found = np.random.default_rng(0), [FLOAT64 * abs(self.value)]
+        moves = {name: rng.uniform(-1, 1, value.shape) * self.unit(name) for name, value in self.at.items()}
+        values = [self.value]
+        for spacing in SPACINGS:
+            steps = spacing * np.arange(PROBES)
+            line = [self._tried(**{name: self.at[name] + t * move for name, move in moves.items()}) for t in steps]
+            found.append(4 * float(np.median(np.abs(np.diff(line, 3)))))
+            values += line
+        if all(float(np.float32(value)) == value for value in values) and len({*values}) > 1:
+            found.append(ROUNDINGS * FLOAT32 * abs(self.value))
+        return float(np.nanmax(found))
+
+    def _progress(self) -> None:
+        if self.expected and time.monotonic() > self._next:
+            self._next, self._is_told = time.monotonic() + 1, True
+            sys.stderr.write(f"\rdiagnose: {self.calls:,} of about {self.expected:,} calls of your loss")
+
+    def finished(self) -> None:
+        """The line of progress ends, if there is one."""
+        if self._is_told:
+            seconds = time.monotonic() - self._start
+            sys.stderr.write(f"\rdiagnose: {self.calls:,} calls of your loss, in {seconds:.0f} s\n")
+
+
+def _call(loss: Callable[..., Any], values: dict[str, Any], form: str) -> Any:
+    if form == "**({})":
+        return loss(**values)
+    return loss(values) if form == "{}" else loss(*values.values())
+
+
+def _array(name: Any, value: Any) -> Array:
+    """A parameter as float64. Raises ValueError, naming it, if it holds no finite real numbers."""
+    if isinstance(value, list | tuple) and any(isinstance(each, np.ndarray) for each in value):
+        raise ValueError(f"{name} is a list of arrays: give each its own name, such as {name}1 and {name}2")
+    try:
+        array = np.asarray(value)
+    except Exception as error:
+        raise ValueError(f"{name} {NO_NUMBERS}; reading it stops with {reason(error)}") from None
+    if array.dtype.kind not in NUMBERS or array.dtype.kind == "c" or not array.size:
+        raise ValueError(f"{name} {NO_NUMBERS}; got {'an empty one' if not array.size else array.dtype}")
+    floats = array.astype(float)
+    if not np.isfinite(floats).all():
+        raise ValueError(f"{name} has {floats[~np.isfinite(floats)][0]} in it")
+    return floats
+
+
+def _read(result: Any) -> tuple[float, Any]:
+    """The loss in what a function returned, and what else there is. Raises ValueError if it is not one number."""
+    more = result[1:] if isinstance(result, tuple) and result else None
+    first = result[0] if more is not None else result
+    if first is None:
+        raise ValueError("your loss returns nothing: put `return` in front of it")
+    try:
+        number = np.asarray(first)
+    except Exception:
+        number = np.asarray("")
+    if number.size != 1 or number.dtype.kind not in NUMBERS + "b" or np.iscomplexobj(number):
+        got = f"an array of shape {number.shape}" if number.ndim else f"a {type(first).__name__}"
+        raise ValueError(f"your loss must return one number, or (number, gradients); it returns {got}")
+    return float(number.reshape(())), more

@@ -1,0 +1,147 @@
+"""What a learner's names stand for, in their layout: `A1` and `h1` for H1, `dZ2` and `delta2` for dY2."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backprop_lab.step.problem import Problem
+from backprop_lab.step.trace import Trace
+
+BEFORE, AFTER = {"z", "y", "s", "net", "lin", "pre"}, {"a", "h", "o", "out", "act", "hidden"}
+INPUTS, TARGETS = {"x", "inputs", "data", "features"}, {"y", "t", "target", "targets", "labels", "y_true", "onehot"}
+PREDICTED = {"y_hat", "yhat", "y_pred", "pred", "preds", "prediction", "predictions", "out", "output", "o", "al"}
+PROBABILITIES, SCORES = {"probs", "prob", "p", "softmax"}, {"scores", "logits", "zl"}
+HIDDEN = {"h", "hidden", "hidden_layer", "a", "hid", "h1"}
+COUNTS = {"m", "n", "num_train", "batch_size", "n_samples", "num_samples", "num_examples", "batch", "bs"}
+RATES = {"lr", "learning_rate", "alpha", "eta", "rate"}
+D = re.compile(r"(?:d[LlJE]_?d|grad_|d_?|delta_?)(?=\w)")
+NUMBERED = re.compile(r"(.+?)_?(\d+)")
+A_GRADIENT = re.compile(r"d(?!ata|im|epth|type)\w*|delta\w*|grad\w*|.*_grad|err(or)?\w*")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a learner lays out their arrays: samples in columns, W with a row for each output, flat biases, labels.
+
+    `before` says that `a` stands for what enters an activation, and `h` for what leaves it; `scores` that the last
+    output is meant before the softmax.
+    """
+
+    columns: bool = False
+    rows_of_outputs: bool = False
+    flat: bool = False
+    labels: bool = False
+    before: bool = False
+    scores: bool = False
+
+    def is_across(self, trace: Trace, name: str) -> bool:
+        """Whether a value, or a gradient, is the transpose of the package's."""
+        owner = trace.owner(name) or name
+        is_parameter = owner in trace.given and owner not in ("X", "y")
+        return self.rows_of_outputs if is_parameter and not is_bias(trace, owner) else self.columns
+
+    def laid_out(self, trace: Trace, name: str) -> Any:
+        """A value of a trace, or a gradient, as this learner has it."""
+        value, owner = np.asarray(trace[name]), trace.owner(name) or name
+        if owner == "y" and self.labels:
+            return value.argmax(axis=1)
+        if self.flat and owner in trace.given and is_bias(trace, owner):
+            return value.ravel()
+        return value.T if self.is_across(trace, name) else value
+
+
+def is_bias(trace: Trace, parameter: str) -> bool:
+    return np.shape(trace[parameter])[:1] == (1,) and not parameter.startswith("W")
+
+
+class Names:
+    """What names mean in one problem and layout; `own` says what some are: names of the trace, numbers, functions."""
+
+    def __init__(self, problem: Problem, traced: Trace, layout: Layout, own: Mapping[str, Any]) -> None:
+        self.problem, self.trace, self.layout, self.own = problem, traced, layout, dict(own)
+        self.before, self.after = {0: "X"}, {0: "X"}
+        network = getattr(problem, "network", None)
+        for stage in network.stages if network else ():
+            if stage.layer.learnt:
+                self.before[stage.number] = stage.Y
+            self.after[stage.number] = stage.Y
+        self.last = max(self.after)
+
+    def of(self, name: str) -> str:
+        """The value of the trace that a name stands for, or ""."""
+        if isinstance(meant := self.own.get(name), str):
+            return meant
+        if name in self.trace and name not in ("P", "Z"):
+            return name
+        short = name.lower()
+        numbered = NUMBERED.fullmatch(short)
+        letter, number = (numbered[1], int(numbered[2])) if numbered else (short, -1)
+        predicted = "P" if "P" in self.trace and not self.layout.scores else "y_pred"
+        if letter in ("w", "b", "weights", "bias") and (number > 0 or self.last == 1):
+            return self._there(f"{'W' if letter[0] == 'w' else 'b'}{number if number > 0 else 1}")
+        if number < 0:
+            return self._there(self._unnumbered(name, short, predicted))
+        if letter in AFTER and not (self.layout.before and letter == "a"):
+            return predicted if number == self.last else self.after.get(number, "")
+        return self.before.get(number, "") if letter in BEFORE | AFTER else ""
+
+    def _unnumbered(self, name: str, short: str, predicted: str) -> str:
+        for known, meant in ((INPUTS, "X"), (TARGETS, "y"), (PROBABILITIES, "P"), (RATES, "lr")):
+            if short in known:
+                return meant if meant in self.trace else predicted
+        if short in SCORES or (short in ("z", "s") and self.last == 1):
+            return self.before[self.last]
+        if short in HIDDEN and self.last == 2:
+            return self.before[1] if self.layout.before and short == "a" else self.after[1]
+        return predicted if short in PREDICTED or (short in HIDDEN and self.last == 1) else ""
+
+    def _there(self, name: str) -> str:
+        return name if name in self.trace else ""
+
+    def gradient(self, name: str) -> str:
+        """The gradient, or the new parameter, that a name certainly stands for, or ""."""
+        if isinstance(meant := self.own.get(name), str):
+            return meant
+        if name in self.trace and self.trace.role(name) != "value":
+            return name
+        if name.startswith("delta") and (number := NUMBERED.fullmatch(name)):
+            return self._there(f"d{self.before.get(int(number[2]), '')}")
+        if prefix := D.match(name):
+            return self._there(f"d{self.of(name[prefix.end() :])}")
+        owner = self.of(name)
+        return self._there(f"{owner}_new") if owner in self.trace.given else ""
+
+    def is_sure(self, name: str) -> bool:
+        """Whether a name can mean nothing else: `dhidden` may be before or after its mask, and `delta` anything."""
+        return bool(re.search(r"\d", name)) or name in self.own or self.gradient(name)[:2] in ("dW", "db")
+
+    def has(self, name: str) -> bool:
+        """Whether it is known what a name has in it, where no line has written it."""
+        return name in self.own or bool(self.of(name) or self.gradient(name)) or name.lower() in COUNTS
+
+    def value(self, name: str) -> Any:
+        """What a name has in it, where no line has written it. Raises KeyError if that is not known."""
+        meant = self.own.get(name)
+        if meant is not None and not isinstance(meant, str):
+            return meant
+        meant = self.of(name) or self.gradient(name)
+        if not meant and name.lower() in COUNTS:
+            return len(self.trace["X"])
+        return self.trace["lr"] if meant == "lr" else self.layout.laid_out(self.trace, meant)
+
+    def is_on_the_way(self, name: str) -> bool:
+        """Whether a gradient is that of a value, and not of a parameter."""
+        return self.trace.role(name) != "new" and self.trace.owner(name) not in self.trace.given
+
+    def following(self, gradient: str) -> str:
+        """The gradient of a value that comes after this one in the backward pass."""
+        names = [name for name in self.all_gradients() if self.is_on_the_way(name)]
+        return next(iter(names[names.index(gradient) + 1 :] if gradient in names else ()), gradient)
+
+    def all_gradients(self) -> Iterator[str]:
+        """Every gradient in the order of the backward pass, then what is new."""
+        for role in ("gradient", "new"):
+            yield from (step.name for step in self.trace.steps if step.role == role)

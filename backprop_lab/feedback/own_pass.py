@@ -1,0 +1,239 @@
+"""A learner's statements run one after the other, each on right values of those before it, and what each gives.
+
+A value is right if it is always the same gradient of the step, on one network with several sets of numbers; or that
+times one factor, which a later line takes off again: so 1/m may stand in the line of dZ or of dW.
+"""
+
+import math
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from backprop_lab.feedback.answers import reason
+from backprop_lab.feedback.own_names import A_GRADIENT, Names
+from backprop_lab.feedback.own_text import FUNCTIONS, Statement
+from backprop_lab.nn.layers import NUMBERS, Array
+
+SAME = 1e-8  # relative to the largest number of a value
+
+
+@dataclass(eq=False)
+class Found:
+    """A value that statements have given: which of them, its name, and which value of the step it is, or should be.
+
+    `ok` is True, False, or None where it cannot be told, and `note` says why not. `values` has it for each problem, and
+    `factor` is how many times the right one it is, of which `mistaken` should not be there; `entering` is that factor
+    of what it was made of. `is_turned` says that it is transposed, even for this layout.
+    """
+
+    lines: list[int]
+    name: str
+    of: str
+    ok: bool | None
+    values: list[Any]
+    factor: float | None = None
+    entering: float = 1.0
+    mistaken: float = 1.0
+    is_turned: bool = False
+    is_on_the_way: bool = False
+    note: str = ""
+
+    @property
+    def own_factor(self) -> float:
+        """The factor that its own line brings in."""
+        return 1.0 if self.factor is None else _round(self.factor / self.entering)
+
+
+class Pass:
+    """The statements run in one layout; what is wrong is put right before the next line uses it.
+
+    `blamed` has statements that bring in a factor by mistake, one that no later line takes off.
+    """
+
+    def __init__(
+        self,
+        statements: Sequence[Statement],
+        names: Sequence[Names],
+        blamed: Mapping[int, float] = MappingProxyType({}),
+    ) -> None:
+        self.statements, self.names, self.blamed = statements, names, blamed
+        self.known: list[dict[str, Any]] = [{} for _ in names]
+        self.before: list[Any] = []  # the values that the last statement has changed
+        self.factors, self.since = dict[str, float](), dict[str, list[int]]()
+        self.unknown: dict[str, str] = {}  # what cannot be run, and the name that is missing for it
+        self.raw: dict[str, list[Any]] = {}  # as the lines gave it, right or wrong
+        self.found: list[Found] = []
+        for at, statement in enumerate(statements):
+            before = self.since.get(statement.name, []) if statement.goes_on else []
+            self.since[statement.name] = [*before, at]
+            found = self._run(statement)
+            is_there = statement.name in self.known[0]
+            if found is None and is_there and self._is_done(statements[at + 1 :], statement.name):
+                found = self._judged(statement.name)
+                self.since.pop(statement.name, None)
+            if found is not None:
+                self.found.append(found)
+
+    @property
+    def cost(self) -> tuple[int, int]:
+        """How much is wrong, or of another layout, and how many lines cannot be run: the less, the better."""
+        odd = sum(found.is_turned or not found.ok for found in self.found)
+        return odd, sum(bool(found.note) for found in self.found)
+
+    def ends(self, found: Found) -> bool:
+        """Whether a gradient of a parameter, in which a factor is seen, comes after a value."""
+        return any(each.lines[0] > found.lines[-1] and not each.is_on_the_way for each in self.found)
+
+    def again(self, at: int, found: Found, known: Mapping[str, Any]) -> Any:
+        """What the same statements give where one of the problems has these values, as the package would have it."""
+        names = self.names[at]
+        there = Names(names.problem, names.trace.showing(known), names.layout, names.own)
+        run = Pass(self.statements[: found.lines[-1] + 1], [there], self.blamed)
+        value, right = np.asarray(run.raw[found.name][0]), np.asarray(names.trace[found.of])
+        is_across = names.layout.is_across(names.trace, found.of)
+        ways = [way for way in turned(value, right)[:: -1 if is_across else 1] if way is not None]
+        return (ways[0] if ways else value.T if is_across else value) / found.entering
+
+    @staticmethod
+    def _is_done(later: Sequence[Statement], name: str) -> bool:
+        """Whether another line uses a value before it is changed, or nothing changes it any more."""
+        following = next((each for each in later if each.name == name or name in each.reads), None)
+        return following is None or following.name != name or not following.goes_on
+
+    def _run(self, statement: Statement) -> Found | None:
+        """Run one statement on all problems. Gives what is found if it cannot be run."""
+        reads = (statement.reads | ({statement.name} if statement.goes_on else set())) - {*FUNCTIONS}
+        name, of = statement.name, self.names[0].gradient(statement.name)
+        missing = [each for each in sorted(reads) if each not in self.known[0] and not self.names[0].has(each)]
+        scopes = [
+            {each: known[each] if each in known else names.value(each) for each in reads - {*missing}}
+            for known, names in zip(self.known, self.names, strict=True)
+        ]
+        if missing:
+            self.unknown[name] = what = self.unknown.get(missing[0], missing[0])
+            sentence = f"what is {what}? Say it, as in names={{{what!r}: 'H1'}}, or write it out"
+            return self._stopped(name, reads, None, sentence) if of or A_GRADIENT.fullmatch(name) else None
+        try:
+            values = [statement.run(scope) for scope in scopes]
+        except Exception as error:
+            shapes = ", ".join(f"{each} {np.shape(value)}" for each, value in scopes[0].items() if np.ndim(value))
+            sentence = f"it stops with {type(error).__name__}: {reason(error)}. It was given {shapes or 'no array'}"
+            return self._stopped(name, reads, False, sentence)
+        self.before = [known.get(name) for known in self.known]
+        for known, value in zip(self.known, values, strict=True):
+            known[name] = value
+        if reads & {*self.factors}:
+            self.factors[name] = self._entering(reads)
+        else:
+            self.factors.pop(name, None)
+        return None
+
+    def _entering(self, reads: Set[str]) -> float:
+        """The factor that all gradients have from which something is made; 1 where they differ."""
+        factors = {self.factors[each] for each in reads & {*self.factors}}
+        return factors.pop() if len(factors) == 1 else 1.0
+
+    def _stopped(self, name: str, reads: Set[str], ok: bool | None, note: str) -> Found:
+        """What is found of a statement that cannot be run; what it should have given is there for the next ones."""
+        found = Found(self.since.pop(name), name, self.names[0].gradient(name), ok, [], note=note)
+        found.is_on_the_way = self.names[0].is_on_the_way(found.of)
+        if found.of:
+            self._put_right(found, self._entering(reads) if found.is_on_the_way else 1.0)
+        return found
+
+    def _judged(self, name: str) -> Found | None:
+        """What a finished value is; None if it is none of the step."""
+        names, values = self.names[0], [known[name] for known in self.known]
+        self.raw[name] = values
+        if any(not isinstance(each, np.ndarray | np.number | float | int) for each in values):
+            return None
+        of, entering, lines = names.gradient(name), self.factors.get(name, 1.0), self.since[name]
+        if not of and not A_GRADIENT.fullmatch(name):
+            return self._forward(name, values, lines)
+        sure = bool(of) and names.is_sure(name)
+        candidates = [of] if sure else [*filter(None, [of]), *names.all_gradients()]
+        fits = [(each, *fit) for each in dict.fromkeys(candidates) if (fit := self._fit(values, each))]
+        fits.sort(key=lambda fit: min(abs(fit[1] / entering - 1), abs(fit[1] - 1)) > SAME)
+        if fits and not sure and len(lines) > 1 and all(map(_same, values, self.before)):
+            of, fits = names.following(fits[0][0]), []  # the last line should have done something, and did not
+        if not fits:
+            seen = {found.of for found in self.found}
+            of = of or next((g for g in candidates if g not in seen and names.is_on_the_way(g)), "")
+            if not of:
+                return None
+            found = Found(lines, name, of, False, values, None, entering, is_on_the_way=names.is_on_the_way(of))
+            self._put_right(found, entering if found.is_on_the_way else 1.0)
+            return found
+        of, factor, is_turned = fits[0]
+        is_turned = is_turned != names.layout.is_across(names.trace, of) and min(names.trace[of].shape) > 1
+        found = Found(lines, name, of, True, values, factor, entering, 1.0, is_turned, names.is_on_the_way(of))
+        if found.is_on_the_way and lines[-1] in self.blamed:
+            found.mistaken = self.blamed[lines[-1]]
+        elif not found.is_on_the_way and factor != 1:
+            found.mistaken = factor
+        self.factors[name] = factor / found.mistaken
+        if found.mistaken != 1:
+            found.ok = False
+            for known in self.known:
+                known[name] = known[name] / found.mistaken
+        return found
+
+    def _forward(self, name: str, values: Sequence[Any], lines: list[int]) -> Found | None:
+        """A line of the forward pass gives a name to a value, or is wrong; any other is the learner's own."""
+        names, right = self.names[0], [step.name for step in self.names[0].trace.steps if step.role == "value"]
+        meant = names.of(name)
+        for of in dict.fromkeys([*filter(None, [meant]), *right]):
+            if (fit := self._fit(values, of)) and fit[0] == 1:
+                for each in self.names:
+                    each.own[name] = of
+                return None
+        if meant not in right or not name[-1:].isdigit() or np.asarray(values[0]).dtype == bool:
+            return None
+        found = Found(lines, name, meant, False, list(values), is_on_the_way=True)
+        self._put_right(found, 1.0)
+        return found
+
+    def _put_right(self, found: Found, factor: float) -> None:
+        if self.names[0].trace.role(found.of) == "gradient":
+            self.factors[found.name] = factor
+        for known, names in zip(self.known, self.names, strict=True):
+            known[found.name] = factor * names.layout.laid_out(names.trace, found.of)
+
+    def _fit(self, values: Sequence[Any], of: str) -> tuple[float, bool] | None:
+        """How many times a value of the step these are, on all problems, and whether they are transposed; or None."""
+        pairs = [(np.asarray(value), names.trace[of]) for value, names in zip(values, self.names, strict=True)]
+        pairs = pairs[1:] or pairs  # those with numbers of our own, which nothing is special about
+        first = self.names[0].layout.is_across(self.names[0].trace, of)
+        for is_turned in (first, not first):
+            factors = np.array([_factor(turned(value, np.asarray(right))[is_turned], right) for value, right in pairs])
+            if np.ptp(factors) <= SAME * abs(factors[0]):
+                return _round(float(np.mean(factors))), is_turned
+        return None
+
+
+def turned(value: Array, right: Array) -> tuple[Array | None, Array | None]:
+    """A value in the shape of the right one, as it is and transposed; None where it has no room for that."""
+    same = [n for n in value.shape if n > 1] == [n for n in right.shape if n > 1]
+    across = value.ndim == 2 and value.T.shape == right.shape
+    return value.reshape(right.shape) if same else None, value.T if across else None
+
+
+def _factor(value: Array | None, right: Array) -> float:
+    """By which number the right value is multiplied; nan if it is not that alone."""
+    if value is None or value.dtype.kind not in NUMBERS or not np.isfinite(value).all() or not np.any(right):
+        return math.nan
+    factor = float(np.vdot(right, value) / np.vdot(right, right))
+    off = np.max(np.abs(value - factor * right))
+    return factor if factor and off <= SAME * abs(factor) * np.max(np.abs(right)) else math.nan
+
+
+def _same(one: Any, other: Any) -> bool:
+    return np.shape(one) == np.shape(other) and bool(np.all(one == other))
+
+
+def _round(factor: float) -> float:
+    """1 for what is 1 but for rounding."""
+    return 1.0 if abs(factor - 1) <= SAME else factor

@@ -1,0 +1,136 @@
+"""The slopes of a learner's loss by one of their parameters, and what they tell of a gradient."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from backprop_lab.checks.proof import AGREES, STEPS
+from backprop_lab.feedback.own_loss import OwnLoss, Slope
+from backprop_lab.nn.layers import Array
+
+LEAST = 1e-8  # of the largest slope: what is smaller need not be told apart from 0
+ROUNDINGS = 64  # of its largest number are allowed for in a gradient
+DIRECTIONS, CERTAIN = 7, 13  # no error is more than so many times the largest of 7 projections, but in 3 cases in 1e9
+CONFIRMED = 4  # numbers that seem wrong are looked at with another step before the rest is believed
+ENOUGH = 4  # more slopes than numbers that are fitted, or it would be no wonder
+
+
+class Slopes:
+    """The slopes along the moves of one parameter: of each number alone, or along `directions`, if there are any.
+
+    `found` has a slope for each move; `eps` is one rounding in the gradient that is judged.
+    """
+
+    def __init__(self, own: OwnLoss, name: str, eps: float, is_large: bool) -> None:
+        self.own, self.name, self.at, self.eps = own, name, own.at[name], eps
+        rng = np.random.default_rng(0)
+        self.directions = [rng.standard_normal(self.at.size) for _ in range(DIRECTIONS * is_large)]
+        self.found: list[Slope] = []
+
+    def measure(self, gradient: Array) -> None:
+        """Find the slopes along every move, with other steps where the first leaves much doubt."""
+        self.found = [self.one(at) for at in range(len(self.directions) or self.at.size)]
+        least = LEAST * self.largest
+        for at, slope in enumerate(self.found):
+            for step in () if self.directions else STEPS[1:]:
+                if slope.doubt <= max(AGREES / 2 * abs(slope.slope), least):
+                    break
+                slope = min(slope, self.one(at, step), key=lambda each: each.doubt)
+            self.found[at] = slope
+        suspicious = np.flatnonzero(self.wrong(gradient)).tolist()
+        for at in suspicious[:CONFIRMED]:  # two corners, one to each side, may hide each other
+            again, before = self.one(at, STEPS[2]), self.found[at]
+            if abs(again.slope - before.slope) > again.doubt + before.doubt:
+                self.found = [
+                    each._replace(doubt=np.inf) if at in suspicious else each for at, each in enumerate(self.found)
+                ]
+                break
+
+    def one(self, at: int, step: float = STEPS[0]) -> Slope:
+        """The slope along one move."""
+        move = self.directions[at] if self.directions else np.eye(1, self.at.size, at)
+        return self.own.slope(self.name, move.reshape(self.at.shape), step)
+
+    @property
+    def slopes(self) -> Array:
+        return np.array([each.slope for each in self.found])
+
+    @property
+    def doubt(self) -> Array:
+        return np.array([each.doubt for each in self.found])
+
+    @property
+    def largest(self) -> float:
+        """The largest slope, as far as it is known."""
+        return max((abs(each.slope) - each.doubt for each in self.found if np.isfinite(each.doubt)), default=0.0)
+
+    def along(self, gradient: Array) -> Array:
+        """What an array of derivatives comes to along each move."""
+        flat = gradient.ravel()
+        along: Array = np.stack(self.directions) @ flat if self.directions else flat
+        return along
+
+    def rounding(self, gradient: Array) -> Array:
+        """How much of that may be the gradient's own rounding."""
+        sizes = np.array([np.linalg.norm(each) for each in self.directions]) if self.directions else 1.0
+        rounding: Array = (
+            ROUNDINGS * self.eps * float(np.max(np.abs(gradient))) * np.broadcast_to(sizes, len(self.found))
+        )
+        return rounding
+
+    def wrong(self, gradient: Array) -> Array:
+        """Along which moves a gradient is off by more than doubt and rounding."""
+        along, slopes = self.along(gradient), self.slopes
+        near = self.doubt + AGREES * np.maximum(np.abs(along), np.abs(slopes)) + self.rounding(gradient)
+        wrong: Array = (np.abs(along - slopes) > near) & ~np.array([each.corner for each in self.found], bool)
+        return wrong
+
+    def untold(self, gradient: Array) -> Array:
+        """Of which numbers it cannot be told whether they are right, where no move shows that one is wrong."""
+        along, rounding, doubt = self.along(gradient), self.rounding(gradient), self.doubt
+        off = np.abs(along - self.slopes)
+        is_right = off + doubt <= AGREES * np.abs(along) + rounding
+        return np.asarray(~(is_right | ((off <= doubt + rounding) & (doubt <= LEAST * self.largest))))
+
+    def most_off(self, gradient: Array) -> float:
+        """By how much a number may be off, if no direction shows it."""
+        return CERTAIN * float(np.max(np.abs(self.along(gradient) - self.slopes) + self.doubt))
+
+    def is_nothing(self, gradient: Array, largest: float) -> bool:
+        """Whether gradient and slopes are nothing beside the largest slope by any parameter."""
+        return bool(np.all(np.abs(self.along(gradient)) + np.abs(self.slopes) + self.doubt <= LEAST * largest))
+
+    # What else is right, or would be
+
+    def allowed(self, gradient: Array, factor: float = 1.0) -> Array:
+        """By how much each slope may differ from what is made of a gradient."""
+        allowed: Array = 2 * self.doubt + AGREES * np.abs(self.slopes) + abs(factor) * self.rounding(gradient)
+        return allowed
+
+    def tells(self, gradient: Array) -> bool:
+        """Whether there is more than doubt."""
+        return bool(np.any(np.abs(self.slopes) > 10 * self.allowed(gradient)))
+
+    def gives(self, made: Array, gradient: Array, factor: float = 1.0) -> bool:
+        """Whether something made of the gradient, at most `factor` times as large, would be right."""
+        off = np.abs(self.along(made) - self.slopes)
+        return self.tells(gradient) and bool(np.all(off <= self.allowed(gradient, factor)))
+
+    def fitted(self, gradient: Array, parts: Sequence[Array], and_all_of_it: bool = False) -> list[float] | None:
+        """By which numbers the parts, and perhaps the gradient as it is, add up to the right one.
+
+        None if they do not, or where that would be no wonder.
+        """
+        given = gradient if and_all_of_it else 0.0 * gradient
+        columns, wanted = np.stack([self.along(part) for part in parts], axis=1), self.slopes - self.along(given)
+        told = np.isfinite(self.doubt)
+        if np.sum(told) < len(parts) + ENOUGH * (len(parts) > 1 or and_all_of_it) or not np.isfinite(columns).all():
+            return None
+        weights = 1 / self.allowed(gradient)[told]
+        columns = columns[told] * weights[:, None]
+        sizes = np.linalg.norm(columns, axis=0)
+        if not np.all(sizes > 0) or np.linalg.svd(columns / sizes, compute_uv=False)[-1] < 1e-4:
+            return None  # one part is nothing, or nearly made of others
+        numbers = np.linalg.lstsq(columns / sizes, wanted[told] * weights, rcond=None)[0] / sizes
+        made: Array = given + sum(number * part for number, part in zip(numbers, parts, strict=True))
+        return [*map(float, numbers)] if self.gives(made, gradient, float(np.max(np.abs(numbers)))) else None

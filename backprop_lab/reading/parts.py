@@ -1,0 +1,234 @@
+"""What the cells of a line's result are made of: the line read as Python reads it, one part within another.
+
+A place in a matrix has a number for each axis, or says along what it runs: `i` and `j` are the rows and columns of the
+result, `k` is what a product sums over, and `n` and `m` are rows and columns that are gone through.
+"""
+
+import ast
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from enum import IntEnum
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backprop_lab.nn.layers import Array
+from backprop_lab.nn.lines import called, goes_cell_by_cell, names_in
+from backprop_lab.reading.slopes import is_slope, slope_of, slopes_of
+from backprop_lab.step.number_format import MINUS
+from backprop_lab.step.trace import Trace
+
+Place = tuple[Any, ...]
+FREE = ("k", "n", "m")  # the indices that take all values
+
+
+class Binds(IntEnum):
+    """How tightly a sign binds, from the least, as in Python."""
+
+    COMPARED, ADDED, MULTIPLIED, NEGATIVE, POWER, WHOLE = range(6)
+
+
+BINDS = {"+": Binds.ADDED, "-": Binds.ADDED, "neg": Binds.NEGATIVE, "**": Binds.POWER}
+BINDS |= dict.fromkeys(("*", "/", "@"), Binds.MULTIPLIED)
+COMPARISONS = (">", ">=", "<", "<=", "==", "!=")
+REDUCTIONS = ("sum", "mean", "max", "min", "prod")
+SIGNS: dict[type, str] = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@", ast.USub: "neg", ast.Pow: "**",
+    ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.LtE: "<=", ast.Eq: "==", ast.NotEq: "!=",
+}  # fmt: skip
+
+
+class UnclearError(Exception):
+    """A line has something in it that is not known here."""
+
+
+class Made(NamedTuple):
+    """How a cell is made: by `op` of `parts`, each at its own place; `over` has the indices that take all values.
+
+    `op` is a sign of SIGNS, one of REDUCTIONS or the name of a function that goes cell by cell. What is made of nothing
+    else is a "cell", of a matrix by name or of one that stands in the line, a "number", or a "count" of cells.
+    """
+
+    op: str
+    parts: tuple[tuple[ast.expr, Place], ...] = ()
+    over: Mapping[str, int] = {}
+
+
+class Reader:
+    """Reads the lines of one trace, some of whose values may be `shown` as others."""
+
+    def __init__(self, trace: Trace, shown: Mapping[str, Array] | None = None) -> None:
+        self.trace = trace
+        self._shown = shown or {}
+        self._shapes: dict[ast.expr, tuple[int, ...]] = {}
+        self._values: dict[ast.expr, Array] = {}
+
+    def made(self, node: ast.expr, place: Place) -> Made:
+        """How the cell of a part of a line is made that is broadcast to this place. Raises UnclearError."""
+        place = self.placed(node, place)
+        match node:
+            case ast.Name(name) if name in self.trace:
+                return Made("cell", ((node, place),))
+            case ast.BinOp(left, ast.MatMult(), right):
+                return self._product(left, right, place)
+            case ast.Attribute(matrix, "mT" | "T"):
+                return self.made(matrix, place[::-1])
+            case _ if not place and not self._has_cells(node):
+                return Made("number")
+            case ast.Call(ast.Attribute(ast.Name("np"), "array")) if not self._has_cells(node):  # such as a mask
+                return Made("cell", ((node, place),))
+            case ast.Attribute(_, "size") | ast.Call(ast.Name("len")) | ast.Subscript(ast.Attribute(_, "shape")):
+                if not place:
+                    return Made("count")
+            case ast.UnaryOp(ast.USub(), operand):
+                return Made("neg", ((operand, place),))
+            case ast.BinOp(left, sign, right) | ast.Compare(left, [sign], [right]) if type(sign) in SIGNS:
+                return Made(SIGNS[type(sign)], ((left, place), (right, place)))
+            case ast.Call(ast.Call(_, [ast.Name() | ast.Attribute() as function], options) as vectorize, args):
+                if (called(vectorize) or ("",))[0] == "vectorize" and all(each.arg == "otypes" for each in options):
+                    return Made(code_of(function), tuple((part, place) for part in args))
+        match called(node):
+            case "dot" | "matmul", [left, right], []:
+                return self._product(left, right, place)
+            case name, [matrix, *axis], options if name in REDUCTIONS:
+                return self._reduction(name, matrix, axis, options, place)
+            case name, args, [] if goes_cell_by_cell(name, len(args)):
+                return Made(name, tuple((part, place) for part in args))
+        raise UnclearError
+
+    def _product(self, left: ast.expr, right: ast.expr, place: Place) -> Made:
+        if not len(self.shape(left)) == len(self.shape(right)) == 2:
+            raise UnclearError
+        row, column = place
+        return Made("@", ((left, (row, "k")), (right, ("k", column))), {"k": self.shape(left)[1]})
+
+    def _reduction(
+        self, name: str, matrix: ast.expr, axis: list[ast.expr], options: list[ast.keyword], place: Place
+    ) -> Made:
+        given = {each.arg: each.value for each in options} | dict(zip(("axis",), axis, strict=False))
+        shape = self.shape(matrix)
+        if len(axis) > 1 or given.keys() - {"axis", "keepdims"} or not 0 < len(shape) < 3:
+            raise UnclearError
+        try:
+            along = ast.literal_eval(given.get("axis", ast.Constant(None)))
+        except ValueError:
+            raise UnclearError from None
+        axes = {*range(len(shape))} if along is None else {each % len(shape) for each in np.atleast_1d(along).tolist()}
+        kept = iter(at for k, at in enumerate(place) if len(place) < len(shape) or k not in axes)
+        free = "nm"[-len(shape) :]
+        inside = tuple(free[k] if k in axes else next(kept) for k in range(len(shape)))
+        return Made(name, ((matrix, inside),), {free[k]: shape[k] for k in sorted(axes)})
+
+    def placed(self, node: ast.expr, place: Place) -> Place:
+        """The place in a part of a line, of one or two axes, that NumPy broadcasts to a place in what is around it."""
+        shape = self.shape(node)
+        return tuple(0 if n == 1 else at for n, at in zip(shape, place[len(place) - len(shape) :], strict=True))
+
+    def number(self, node: ast.expr, place: Place) -> Any:
+        """The number that a part of the line has at a place."""
+        return self.value(node)[self.placed(node, place)]
+
+    def value(self, node: ast.expr) -> Array:
+        if node not in self._values:
+            self._values[node] = np.asarray(self.trace.evaluate(code_of(node), **self._shown))
+        return self._values[node]
+
+    def shape(self, node: ast.expr) -> tuple[int, ...]:
+        """That of the value of a part of a line. Raises UnclearError if it has none, or more than two axes."""
+        if node not in self._shapes:
+            try:
+                self._shapes[node] = self._found_shape(node)
+            except Exception:  # such as of the arguments in `np.maximum(*(X, 0))`, which are no value alone
+                raise UnclearError from None
+        if len(self._shapes[node]) > 2:
+            raise UnclearError
+        return self._shapes[node]
+
+    def _found_shape(self, node: ast.expr) -> tuple[int, ...]:
+        """Without computing large products and sums once more."""
+        match node:
+            case ast.Name(name) if name in self.trace:
+                return np.shape(self.trace[name])
+            case ast.BinOp(left, ast.MatMult(), right):
+                return (*self.shape(left)[:-1], *self.shape(right)[1:])
+            case ast.BinOp(left, _, right):
+                return np.broadcast_shapes(self.shape(left), self.shape(right))
+        return np.shape(self.trace.evaluate(code_of(node)))
+
+    def _has_cells(self, node: ast.expr) -> bool:
+        return any(name in self.trace for name in names_in(code_of(node)))
+
+    def sources(self, name: str, place: Place) -> list[tuple[str, Place]]:
+        """The cells that a cell of a computed matrix or slope is made of, as matrices and places, where `*` is all.
+
+        Raises UnclearError if its line does not say so.
+        """
+        leaves = self._leaves(tree_of(line_of(self.trace, name)), place)
+        found = dict.fromkeys((of, tuple("*" if at in FREE else at for at in inside)) for of, inside in leaves)
+        return [each for each in found if not any(_within(each, other) for other in found)]
+
+    def _leaves(self, node: ast.expr, place: Place) -> Iterator[tuple[str, Place]]:
+        made = self.made(node, place)
+        for part, inside in made.parts:
+            if made.op != "cell":
+                yield from self._leaves(part, inside)
+            elif isinstance(part, ast.Name):
+                yield part.id, inside
+
+
+def _within(one: tuple[str, Place], other: tuple[str, Place]) -> bool:
+    """Whether all cells of one are among those of another."""
+    return one != other and one[0] == other[0] and all(b in (a, "*") for a, b in zip(one[1], other[1], strict=True))
+
+
+@lru_cache(maxsize=512)
+def tree_of(code: str) -> ast.expr:
+    """A line as Python reads it."""
+    return ast.parse(code, mode="eval").body
+
+
+@lru_cache(maxsize=1024)
+def code_of(node: ast.expr) -> str:
+    """A part of a line as it is written; kept, since it takes as long as all else that is asked of a part."""
+    return ast.unparse(node)
+
+
+def typeset(code: str) -> str:
+    """Code as it stands in a sum or an equation."""
+    for written, short in (("np.", ""), ("math.", ""), ("maximum", "max"), ("minimum", "min"), ("-", MINUS)):
+        code = code.replace(written, short)
+    return code
+
+
+def line_of(trace: Trace, name: str) -> str:
+    """The code that computes a value or a slope. Raises KeyError if nothing does."""
+    return slope_of(trace, name).code if is_slope(name) else trace.step(name).code
+
+
+def rules(trace: Trace) -> dict[str, list[tuple[str, ...]]]:
+    """What cell [i, j] of each computed matrix or slope is made of, as (matrix, rows, columns), if its line says so.
+
+    `("X", "*", "i"), ("dY1", "*", "j")` are column i of X and column j of dY1; `0` is the only row or column.
+    """
+    found, reader = {}, Reader(trace)
+    for name in [*(step.name for step in trace.steps), *slopes_of(trace)]:
+        with suppress(UnclearError):
+            sources = reader.sources(name, ("i", "j"))
+            found[name] = [(of, *map(str, (0, *place)[-2:])) for of, place in sources if place]
+    return found
+
+
+def made_of(trace: Trace, name: str, where: tuple[int, ...]) -> str:
+    """The rows, columns or cells of its operands that a cell is computed from, in words; "" if its line doesn't say."""
+    parts = []
+    with suppress(UnclearError):
+        for of, place in Reader(trace).sources(name, where) if len(where) == 2 else ():
+            match place:
+                case (row, "*") if row != "*":
+                    parts.append(f"row {row} of {of}")
+                case ("*", column) if column != "*":
+                    parts.append(f"column {column} of {of}")
+                case _:
+                    parts.append(of if "*" in place or not place else f"{of}[{', '.join(map(str, place))}]")
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))

@@ -1,0 +1,419 @@
+"""A learner's own loss: right gradients of every kind are called right, wrong ones never, and they are named."""
+
+import numpy as np
+import pytest
+from common import count
+from course_homework import COURSES, deep_with_penalty, drawn, two_layer_net
+from homework import MISTAKES, homework
+
+from backprop_lab import diagnose
+
+LOOKS = {  # what becomes of a right gradient of a parameter, and what is said of it
+    "right but for its sign": lambda g, W: -g,
+    "twice what it should be": lambda g, W: 2 * g,
+    "half of what it should be": lambda g, W: g / 2,
+    "1/7 of what it should be": lambda g, W: g / 7,
+    "has the other sign, and is 3 times what it should be": lambda g, W: -3 * g,
+    "all its numbers are 0": lambda g, W: 0 * g,
+}
+
+
+def with_one(gradients, name, wrong):
+    """The same gradients, by name or in order, with another one for a parameter."""
+    if isinstance(gradients, dict):
+        key = next(key for key in (f"d{name}", name, f"grad_{name}") if key in gradients)
+        return {**gradients, key: wrong}
+    return wrong
+
+
+def by_name(result, names):
+    """What a course's loss returns: the value, and the gradients by name."""
+    value, gradients = result[0], result[1] if len(result) == 2 else result[1:]
+    if isinstance(gradients, dict):
+        spelled = ("d{}", "{}", "grad_{}")
+        return value, {n: next(gradients[s.format(n)] for s in spelled if s.format(n) in gradients) for n in names}
+    gradients = [gradients] if isinstance(gradients, np.ndarray) else gradients
+    return value, dict(zip(names, gradients, strict=True))
+
+
+def right(course):
+    """A course's loss as it is, one that returns the loss alone, parameters, and gradients by name."""
+    loss, parameters = course()
+    result = loss(*parameters.values()) if takes_arrays(loss) else loss(parameters)
+    return loss, parameters, by_name(result, [*parameters])[1]
+
+
+def takes_arrays(loss):
+    return loss.__code__.co_varnames[: loss.__code__.co_argcount] not in (("p",), ("params",), ("parameters",))
+
+
+def alone(loss):
+    if takes_arrays(loss):
+        return lambda *arrays: loss(*arrays)[0]
+    return lambda parameters: loss(parameters)[0]
+
+
+@pytest.mark.parametrize("course", COURSES, ids=lambda course: course.__name__)
+def test_right_homework_of_courses_is_called_right_and_its_arrays_stay_as_they_are(course):
+    loss, parameters, gradients = right(course)
+    before = {name: np.copy(value) for name, value in (parameters | {f"d{n}": g for n, g in gradients.items()}).items()}
+    for found in (diagnose(loss, parameters), diagnose(alone(loss), parameters, gradients)):
+        assert found.ok is True, found
+        assert found
+        assert all(found[name].ok and found[name].sentence == "right" for name in parameters)
+        assert found.calls <= 4 * sum(np.size(value) for value in parameters.values()) * 1.5 + 40
+    after = parameters | {f"d{name}": value for name, value in gradients.items()}
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
+def test_right_homework_in_every_convention_is_called_right():
+    for seed in range(count(3000, 20)):
+        work = homework(seed)
+        found = diagnose(work.loss, work.parameters, work.gradients)
+        assert found.ok is True, (seed, work.convention, found)
+
+
+def test_a_transposed_gradient_is_right_and_said_to_be_transposed():
+    for seed in range(count(300, 20)):
+        work = homework(seed)
+        gradients = {name: value.T for name, value in work.gradients.items()}
+        found = diagnose(work.loss, work.parameters, gradients)
+        assert found.ok is True, (seed, found)
+        for name, given in gradients.items():
+            is_a_matrix = given.ndim == 2 and min(given.shape) > 1
+            looks_the_same = given.shape == given.T.shape and np.allclose(given, given.T)
+            assert ("transposed" in found[name[1:]].sentence) == (is_a_matrix and not looks_the_same)
+
+
+@pytest.mark.parametrize("course", COURSES, ids=lambda course: course.__name__)
+def test_a_wrong_factor_of_any_gradient_of_any_course_is_named(course):
+    loss, parameters, gradients = right(course)
+    for name, parameter in parameters.items():
+        for sentence, wrong in LOOKS.items():
+            found = diagnose(alone(loss), parameters, {**gradients, name: wrong(gradients[name], parameter)})
+            assert found.ok is False
+            is_one_number = np.size(parameter) == 1 and "7" in sentence + sentence.replace("3 times", "7")
+            assert sentence in found[name].sentence or is_one_number, (name, found)
+            assert all(found[other].ok for other in parameters if other != name)
+
+
+def test_a_planted_mistake_is_never_called_right_where_it_changes_a_gradient():
+    wrong = 0
+    for seed in range(count(300, 20)):
+        for mistake in MISTAKES:
+            work = homework(seed, mistake)
+            if not work.wrong:
+                continue
+            try:
+                gradients = work.gradients
+            except (IndexError, ValueError):  # NumPy refuses it
+                continue
+            truth, found = homework(seed).gradients, diagnose(work.loss, work.parameters, gradients)
+            for name, given in gradients.items():
+                verdict = found[name[1:]]
+                if not any(np.shape(g) == truth[name].shape and np.allclose(g, truth[name]) for g in (given, given.T)):
+                    assert verdict.ok is False, (seed, mistake, name, verdict)
+                    wrong += 1
+                else:
+                    assert verdict.ok is True, (seed, mistake, name, verdict)
+    assert wrong > 100
+
+
+def penalised(square=0.0, size=0.0, loss=None):
+    """A cross-entropy with a penalty on W1, and its right gradients without one."""
+    X, y = drawn(4, X=(5, 4))["X"], np.array([0, 1, 2, 2, 1])
+    parameters = drawn(5, W1=(4, 3), b1=(1, 3))
+
+    def of(W1, b1):
+        scores = X @ W1 + b1
+        e = np.exp(scores - scores.max(axis=1, keepdims=True))
+        probs = e / e.sum(axis=1, keepdims=True)
+        value = -np.log(probs[range(5), y]).mean() + square * np.sum(W1**2) + size * np.sum(np.abs(W1))
+        probs[range(5), y] -= 1
+        return value, {"W1": X.T @ probs / 5, "b1": probs.sum(axis=0) / 5}
+
+    return of, parameters, of(**parameters)[1]
+
+
+@pytest.mark.parametrize(
+    ("share", "sentence"),
+    [
+        (0, "the penalty is missing: 0.2 * W1"),
+        (0.5, "the penalty is half of 0.2 * W1"),
+        (2, "the penalty is twice 0.2 * W1"),
+        (-1, "the penalty has the other sign, and should be 0.2 * W1"),
+        (0.2, "the penalty should be 0.2 * W1, and is 0.2 times that"),
+    ],
+)
+def test_a_penalty_that_is_missing_halved_doubled_or_turned_round_is_named(share, sentence):
+    loss, parameters, gradients = penalised(0.1)
+    W1 = parameters["W1"]
+    found = diagnose(loss, parameters, {**gradients, "W1": gradients["W1"] + share * 0.2 * W1})
+    assert sentence in str(found["W1"]), found
+    assert found["b1"].ok
+
+
+def test_the_right_gradient_of_another_penalty_is_told_as_that():
+    loss, parameters, gradients = penalised(0.1)
+    signs = np.sign(parameters["W1"])
+    said = str(diagnose(loss, parameters, {**gradients, "W1": gradients["W1"] + 0.3 * signs})["W1"])
+    assert "the penalty is another: it lacks 0.2 * W1 + -0.3 * np.sign(W1)" in said
+    loss, parameters, gradients = penalised(0, 0.3)
+    assert "0.3 * np.sign(W1) is missing" in str(diagnose(loss, parameters, gradients)["W1"])
+    loss, parameters, gradients = penalised()
+    too_much = {**gradients, "W1": gradients["W1"] + 0.1 * parameters["W1"]}
+    assert "0.1 * W1 is too much" in str(diagnose(loss, parameters, too_much)["W1"])
+
+
+def test_two_mistakes_at_once_are_told_together():
+    loss, parameters, gradients = penalised(0.1)
+    transposed = diagnose(loss, parameters, {**gradients, "W1": -(gradients["W1"] + 0.2 * parameters["W1"]).T})
+    assert "it is transposed, and right but for its sign" in str(transposed["W1"])
+    both = diagnose(loss, parameters, {**gradients, "W1": 5 * gradients["W1"]})  # no 1/m, and no penalty
+    assert "`0.2 * dW1 + 0.2 * W1` would be right" in str(both["W1"])
+
+
+def test_known_numbers_of_the_learner_are_named_where_a_factor_is_one_of_them():
+    X, y, lr = drawn(0, X=(7, 3))["X"], drawn(0, y=7)["y"], 0.013
+
+    def loss(w):
+        return np.sum((X @ w - y) ** 2) + 0 * lr
+
+    parameters = drawn(1, w=3)
+    dw = 2 * X.T @ (X @ parameters["w"] - y)
+    assert "1/7 of what it should be; X.shape[0] is 7" in str(diagnose(loss, parameters, {"dw": dw / 7}))
+    assert "0.013 times what it should be; lr is 0.013" in str(diagnose(loss, parameters, {"dw": lr * dw}))
+
+
+def test_what_can_be_seen_in_the_cells_is_said():
+    loss, parameters, gradients = right(two_layer_net)
+    W1, W2, b1 = gradients["W1"], gradients["W2"], gradients["b1"]
+
+    def said(**wrong):
+        (name,) = wrong
+        found = diagnose(alone(loss), parameters, {**gradients, **wrong})
+        assert found[name].ok is False
+        return found[name].sentence
+
+    assert "rows 0 and 1 are swapped" in said(W1=W1[[1, 0, 2, 3]])
+    assert "only row 2 is right" in said(W1=W1 * (np.arange(4) == 2)[:, None] + 1 * (np.arange(4) != 2)[:, None])
+    assert "only 0 and 1: that says where, as a mask does" in said(W2=(W2 > 0).astype(float))
+    assert "every number is the sum of all that should be there" in said(b1=np.full(6, b1.sum()))
+    assert "all numbers are right but for [1, 2]: 0 in yours" in said(W2=W2 * (np.arange(18).reshape(6, 3) != 5))
+    assert "these are the numbers of W1 itself" in said(W1=2 * parameters["W1"])
+    assert "one sample alone" in said(W2=np.outer(*drawn(0, h=6, d=3).values()))
+    assert "1 of its 24 numbers differ; dW1[3, 5] is" in said(W1=W1 + 1e-3 * np.eye(1, 24, 23).reshape(4, 6))
+    assert "nan at [0, 0], and the loss is finite" in said(W1=W1 * np.nan)
+
+
+def test_a_gradient_of_another_shape_is_told_which_sum_is_missing():
+    X, y = drawn(0, X=(5, 3), y=(5, 2)).values()
+    parameters = drawn(1, W=(3, 2), b=(1, 2))
+
+    def loss(W, b):
+        return np.mean((X @ W + b - y) ** 2)
+
+    d = 2 * (X @ parameters["W"] + parameters["b"] - y) / y.size
+    found = diagnose(loss, parameters, {"W": X.T @ d, "b": d})
+    assert (
+        str(found["b"])
+        == "b: wrong: its gradient has shape (5, 2), and b has (1, 2); its sum over axis 0 would be right"
+    )
+    assert "it is the sum of all that should be there" in str(
+        diagnose(loss, parameters, {"W": X.T @ d, "b": d.sum()})["b"]
+    )
+    assert diagnose(loss, parameters, {"W": X.T @ d, "b": d.sum(axis=1)})["b"].ok is False
+
+
+def test_the_code_that_is_shown_gives_the_slope_that_is_told():
+    for course in COURSES:
+        loss, parameters, gradients = right(course)
+        name = next(iter(parameters))
+        wrong = {n: g + 1 * (n == name) for n, g in gradients.items()}
+        for function, given in ((alone(loss), wrong),):
+            found = diagnose(function, parameters, given)
+            *before, last = found[name].code.splitlines()
+            scope = {"np": np, "loss": function, "parameters": parameters}
+            exec("\n".join(before), scope)
+            slope = eval(last, scope)
+            where = found[name].where
+            assert np.isclose(slope, np.asarray(gradients[name])[where], 1e-4, 1e-7)
+            assert found[name].code in repr(found)
+
+
+def test_dropout_without_a_seed_and_a_loss_that_counts_its_calls_are_noticed():
+    X, parameters = drawn(0, X=(4, 5))["X"], drawn(1, W=(5, 3))
+    for rate in (0.5, 0.02):
+        rng = np.random.default_rng(0)
+        found = diagnose(
+            lambda W, r=rate, rng=rng: np.sum((X * (rng.random(X.shape) > r)) @ W),
+            parameters,
+            {"W": X.T @ np.ones((4, 3))},
+        )
+        assert found.ok is None
+        assert "changes from call to call" in str(found["W"])
+    calls = []
+
+    def drifting(W):
+        calls.append(1)
+        return np.sum(X @ W) + 1e-5 * len(calls)
+
+    assert diagnose(drifting, parameters, {"W": X.T @ np.ones((4, 3))}).ok is None
+
+
+def test_a_loss_that_reads_its_numbers_from_elsewhere_is_told_so():
+    parameters = drawn(1, W=(5, 3))
+    found = diagnose(lambda W: np.sum(parameters["W"] ** 2), parameters, {"W": 2 * parameters["W"]})
+    assert found.ok is None
+    assert "your loss stays the same wherever W is moved. Does it use the W that it is given?" in str(found)
+    assert diagnose(lambda W: 3.0, parameters, {"W": 0 * parameters["W"]}).ok is True
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_losses_of_any_size_are_judged_alike(scale):
+    loss, parameters, gradients = right(deep_with_penalty)
+    scaled = {name: scale * value for name, value in gradients.items()}
+    assert diagnose(lambda p: scale * alone(loss)(p), parameters, scaled).ok is True
+    wrong = diagnose(lambda p: scale * alone(loss)(p), parameters, {**scaled, "W2": 1.01 * scaled["W2"]})
+    assert [verdict.ok for verdict in wrong.values()] == [name != "W2" for name in parameters]
+
+
+def test_a_large_constant_in_the_loss_makes_it_untold_and_never_wrong():
+    loss, parameters, gradients = right(two_layer_net)
+    for offset in (1e3, 1e6, 1e9, 1e12):
+        found = diagnose(lambda p, offset=offset: alone(loss)(p) + offset, parameters, gradients)
+        assert found.ok is not False, (offset, found)
+    assert found.ok is None
+
+
+def test_float32_homework_is_right_to_its_own_rounding():
+    for seed in range(count(300, 20)):
+        work = homework(seed)
+        work.data = {n: v.astype(np.float32) if v.dtype == float else v for n, v in work.data.items()}
+        work.parameters = {name: value.astype(np.float32) for name, value in work.parameters.items()}
+        gradients = work.gradients
+        found = diagnose(work.loss, work.parameters, gradients)
+        assert found.ok is not False, (seed, found)
+        assert all(verdict.ok for verdict in found.values()), (seed, found)
+        wrong = {name: value * np.float32(1.01) for name, value in gradients.items()}
+        assert not any(v.ok for n, v in diagnose(work.loss, work.parameters, wrong).items() if wrong[f"d{n}"].any())
+
+
+def test_corners_of_the_loss_are_untold_and_never_called_wrong():
+    parameters = {"W": np.array([[0.0, 1.0], [-1.0, 0.0]])}
+    for slope in (0.0, 0.5, 1.0):
+        found = diagnose(
+            lambda W: np.sum(np.maximum(W, 0)),
+            parameters,
+            {"W": (parameters["W"] > 0) + slope * (parameters["W"] == 0)},
+        )
+        assert found.ok is not False
+        assert "corner" in str(found) or found.ok
+    near = {"W": np.array([1e-6, -1e-6, 0.5, 2e-6])}
+    assert diagnose(lambda W: np.sum(np.abs(W)), near, {"W": np.sign(near["W"])}).ok is not False
+    dead_zone = np.array([0.0, 1.0, 2.0])
+    shrunk = diagnose(lambda W: np.sum(np.maximum(np.abs(W) - 1e-8, 0)), {"W": dead_zone}, {"W": np.sign(dead_zone)})
+    assert shrunk.ok is not False
+
+
+def large(loss_only=True, seed=0):
+    X, y = drawn(seed, X=(16, 700), y=(16, 5)).values()
+
+    def loss(W1, b1, W2, b2):
+        calls.append(1)
+        H = np.tanh(X @ W1 + b1)
+        d = 2 * (H @ W2 + b2 - y) / y.size
+        dY = (d @ W2.T) * (1 - H**2)
+        return np.mean((H @ W2 + b2 - y) ** 2), (X.T @ dY, dY.sum(axis=0), H.T @ d, d.sum(axis=0))
+
+    calls = []
+    parameters = {name: value / 20 for name, value in drawn(1, W1=(700, 142), b1=142, W2=(142, 5), b2=5).items()}
+    return loss, parameters, calls
+
+
+def test_a_hundred_thousand_numbers_take_at_most_200_calls_and_a_hidden_error_is_never_called_right():
+    loss, parameters, calls = large()
+    gradients = dict(zip(parameters, loss(**parameters)[1], strict=True))
+    calls.clear()
+    found = diagnose(loss, parameters)
+    assert sum(value.size for value in parameters.values()) > 100_000
+    assert len(calls) == found.calls <= 200
+    assert found.ok is None
+    assert "no error is seen along random directions, but they would not show one below" in str(found["W1"])
+    largest = np.max(np.abs(gradients["W1"]))
+    for size, verdict in ((1.0, False), (1e-3, False), (1e-12, None), (1e-16, None)):
+        wrong = {
+            **gradients,
+            "W1": gradients["W1"] + size * largest * np.eye(700, 142)[::-1] * (np.arange(700) == 600)[:, None],
+        }
+        calls.clear()
+        assert diagnose(lambda *p: loss(*p)[0], parameters, wrong)["W1"].ok is verdict
+        assert len(calls) <= 200
+    for sentence, made in (("right but for its sign", -1), ("twice what it should be", 2)):
+        calls.clear()
+        assert sentence in str(
+            diagnose(lambda *p: loss(*p)[0], parameters, {**gradients, "W1": made * gradients["W1"]})
+        )
+        assert len(calls) <= 200
+
+
+def test_a_long_run_says_how_many_calls_it_takes(capsys, monkeypatch):
+    monkeypatch.setattr("backprop_lab.feedback.own_loss.PATIENCE", -1.0)
+    loss, parameters = two_layer_net()
+    found = diagnose(loss, parameters)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert " of about " in said.err
+    assert f"\rdiagnose: {found.calls} calls of your loss" in said.err
+
+
+def test_what_a_loss_prints_is_kept_quiet(capsys):
+    def loss(w):
+        print("loss", w)  # noqa: T201
+        return float(np.sum(w**2))
+
+    assert diagnose(loss, {"w": np.ones(3)}, {"w": 2 * np.ones(3)}).ok is True
+    assert capsys.readouterr().out == ""
+
+
+W = np.ones((2, 2))
+REFUSED = {
+    "the loss must be a function of the parameters, not a float": (3.0, {"W": W}, {"W": W}),
+    "the parameters are a dictionary by name": (np.sum, [W], [W]),
+    "W is a list of arrays: give each its own name": (lambda p: 0.0, {"W": [W, W]}, {}),
+    "W must be an array of numbers": (lambda p: 0.0, {"W": "text"}, {}),
+    "W has nan in it": (lambda p: 0.0, {"W": W * np.nan}, {}),
+    "your loss asks for X, y, p": (lambda X, y, p: 0.0, {"W": W}, {"W": W}),
+    "your loss stopped with ZeroDivisionError: division by zero. It was given W (2, 2)": (
+        lambda W: 1 / 0,
+        {"W": W},
+        {},
+    ),
+    "it returns an array of shape (2, 2)": (lambda W: W, {"W": W}, {"W": W}),
+    "your loss returns nothing: put `return` in front of it": (lambda W: None, {"W": W}, {"W": W}),
+    "give the gradients as a dictionary, such as {'dW': dW}": (lambda W: np.sum(W), {"W": W}, None),
+    "no gradient of W: call it dW or W; got V": (lambda W: np.sum(W), {"W": W}, {"V": W}),
+    "or a list of 1; got a list": (lambda W: np.sum(W), {"W": W}, [W, W]),
+}
+
+
+@pytest.mark.parametrize("sentence", REFUSED)
+def test_what_cannot_be_diagnosed_is_refused_with_a_sentence_that_says_why(sentence):
+    with pytest.raises(ValueError) as refused:  # noqa: PT011
+        diagnose(*REFUSED[sentence])
+    assert sentence in str(refused.value)
+
+
+def test_a_missing_or_unreadable_gradient_is_told_beside_the_others():
+    found = diagnose(lambda W, b: np.sum(W) + b, {"W": W, "b": 1.0}, {"W": W})
+    assert (found["W"].ok, found["b"].ok, found.ok) == (True, None, None)
+    assert "give its gradient, as db or b" in str(found)
+    found = diagnose(lambda W, b: np.sum(W) + b, {"W": W, "b": 1.0}, {"W": W, "b": "one"})
+    assert "b: its gradient holds <U3, and should hold real numbers" in str(found)
+    with pytest.raises(KeyError, match="there is no parameter 'c'; there are W, b"):
+        found["c"]
+
+
+def test_a_loss_that_is_not_finite_cannot_be_told():
+    found = diagnose(lambda W: np.sum(W) / 0.0 if False else np.inf, {"W": W}, {"W": W})
+    assert (found.ok, str(found["W"])) == (None, "W: cannot be told, since your loss is inf here")

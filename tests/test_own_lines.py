@@ -1,0 +1,272 @@
+"""A learner's own lines: right ones are right in every convention, and of wrong ones the first is named."""
+
+import re
+
+import numpy as np
+import pytest
+from common import count
+from homework import MISTAKES, homework
+
+from backprop_lab import (
+    Linear,
+    MeanSquaredError,
+    Network,
+    Problem,
+    ReLU,
+    Sigmoid,
+    SoftmaxCrossEntropy,
+    Tanh,
+    check_lines,
+    random_problem,
+    worked_example,
+)
+
+SOFTMAX = random_problem(3, 5, 4, 6, 3, loss=SoftmaxCrossEntropy())
+DEEP_TANH = random_problem(3, 5, 4, 6, 3, loss=SoftmaxCrossEntropy(), activation=Tanh())
+COLUMNS = """
+m = X.shape[1]
+dZ2 = A2 - Y
+dW2 = 1/m * np.dot(dZ2, A1.T)
+db2 = 1/m * np.sum(dZ2, axis=1, keepdims=True)
+dZ1 = np.dot(W2.T, dZ2) * (1 - np.power(A1, 2))
+dW1 = 1/m * np.dot(dZ1, X.T)
+db1 = 1/m * np.sum(dZ1, axis=1, keepdims=True)
+"""
+IN_PLACE = """
+num_train = X.shape[0]
+dscores = probs
+dscores[range(num_train), y] -= 1
+dscores /= num_train
+grads['W2'] = np.dot(hidden_layer.T, dscores)
+grads['b2'] = np.sum(dscores, axis=0)
+dhidden = np.dot(dscores, W2.T)
+dhidden[hidden_layer <= 0] = 0
+grads['W1'] = np.dot(X.T, dhidden)
+grads['b1'] = np.sum(dhidden, axis=0)
+"""
+A_FUNCTION = '''
+def backward(self, X, cache):
+    """The backward pass."""
+    Z1, A1, A2 = cache
+    W1, b1, W2, b2 = self.params["W1"], self.params["b1"], self.params["W2"], self.params["b2"]
+    N, D = X.shape
+    delta2 = (A2 - Y) / N
+    assert delta2.shape == A2.shape
+    delta1 = delta2 @ W2.T * (Z1 > 0)
+    return {"dW2": A1.T @ delta2, "db2": delta2.sum(axis=0), "dW1": X.T @ delta1, "db1": delta1.sum(axis=0)}
+'''
+
+
+def test_right_lines_in_every_convention_are_right():
+    for seed in range(count(3000, 20)):
+        work = homework(seed)
+        wanted = [name for name, _ in work.backward if name not in ("m", "N")]
+        for text in (work.text, "\n".join([*work.forward[:-1], work.text])):
+            found = check_lines(text, work.problem)
+            assert found.ok is True, (seed, work.convention, text, found)
+            assert found
+            assert found.first_wrong is None
+            assert len(found.lines) == len(wanted), (seed, text, found)
+            assert "transposed" not in repr(found), (seed, text, found)
+
+
+def test_of_lines_with_a_mistake_only_that_one_is_wrong_and_it_is_named():
+    seen = dict.fromkeys(MISTAKES, 0)
+    for seed in range(count(400, 20)):
+        for mistake in MISTAKES:
+            work, good = homework(seed, mistake), homework(seed)
+            if not work.wrong:
+                continue
+            is_square = (
+                len({*np.shape(work.data["X"]), work.problem.y.shape[1]}) == 1
+            )  # forward lines say how samples lie
+            text = "\n".join([*work.forward[:-1] * is_square, work.text])
+            found = check_lines(text, work.problem)
+            wrong = [line for line in found.lines if line.ok is False]
+            if not wrong and same_values(work, good):
+                continue  # as a mask of the output of a ReLU in place of its input
+            assert found.ok is False, (seed, mistake, text, found)
+            assert found.first_wrong is wrong[0]
+            assert re.search(rf"\b{work.wrong} = ", wrong[0].text), (seed, mistake, text, found)
+            assert len(wrong) == 1, (seed, mistake, text, found)
+            seen[mistake] += 1
+    assert min(seen.values()) >= count(60, 20), seen
+
+
+def same_values(work, good):
+    """Whether a changed line gives the same all the same."""
+    one, other = (each.run(each.parameters, [each.text])[work.wrong] for each in (work, good))
+    return np.shape(one) == np.shape(other) and np.allclose(one, other)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [(COLUMNS, DEEP_TANH), (IN_PLACE, SOFTMAX), (A_FUNCTION, SOFTMAX)],
+    ids=("columns", "in place", "a function"),
+)
+def test_what_courses_write_is_right(text, problem):
+    found = check_lines(text, problem)
+    assert found.ok is True, found
+    assert {"dW1", "db1", "dW2", "db2", "dy_pred", "dY1"} <= {line.of for line in found.lines}
+
+
+SAID = [
+    (COLUMNS, "A2 - Y", "Y - A2", "dZ2 is right but for its sign"),
+    (COLUMNS, "1/m * np.dot(dZ1", "np.dot(dZ1", "dW1 is 5 times what it should be; m is 5"),
+    (COLUMNS, "1/m * ", "", "dZ2 is 5 times what it should be; m is 5"),
+    (COLUMNS, "np.power(A1, 2)", "np.power(Z1, 2)", "a slope computed from Z1"),
+    (COLUMNS, "np.dot(dZ2, A1.T)", "np.dot(dZ2, Z1.T)", "Z1 used where A1 was meant"),
+    (COLUMNS, "np.dot(W2.T, dZ2)", "np.dot(W2, dZ2)", "it stops with ValueError: shapes (3,6) and (3,5) not aligned"),
+    (COLUMNS, "np.sum(dZ1, axis=1, keepdims=True)", "np.sum(dZ1)", "db1 has shape (), and should have (6, 1)"),
+    (IN_PLACE, "dscores /= num_train\n", "", "dscores is 5 times what it should be; num_train is 5"),
+    (IN_PLACE, "hidden_layer <= 0", "hidden_layer < 0", "the ReLU's mask is missing"),
+    (IN_PLACE, "X.T, dhidden", "hidden_layer.T, dhidden", "hidden_layer used where X was meant"),
+    (IN_PLACE, "np.dot(dscores, W2.T)", "np.dot(dscores, W2)", "it stops with ValueError"),
+    (A_FUNCTION, "(Z1 > 0)", "(Z1 < 0)", "a mask that is upside down"),
+    (A_FUNCTION, "(A2 - Y) / N", "A2 - Y", "delta2 is 5 times what it should be; N is 5"),
+    (A_FUNCTION, "X.T @ delta1", "X.T @ delta1 / N", "dW1 is 1/5 of what it should be; N is 5"),
+]
+
+
+@pytest.mark.parametrize(("text", "right", "wrong", "sentence"), SAID)
+def test_the_first_wrong_line_is_named_with_its_mistake_and_none_after_it(text, right, wrong, sentence):
+    assert right in text
+    found = check_lines(text.replace(right, wrong), DEEP_TANH if text is COLUMNS else SOFTMAX)
+    assert found.ok is False
+    assert sentence in found.first_wrong.sentence, found
+    assert len([line for line in found.lines if line.ok is False]) == 1
+
+
+def test_lines_that_change_one_value_are_judged_together_and_all_are_named():
+    found = check_lines(IN_PLACE, SOFTMAX)
+    assert [line.lines for line in found.lines] == [(2, 3, 4), (5,), (6,), (7, 8), (9,), (10,)]
+    assert str(found.lines[3]).startswith(
+        "lines 7, 8, `dhidden = np.dot(dscores, W2.T); dhidden[hidden_layer <= 0] = 0`: right: dY1"
+    )
+
+
+def test_a_gradient_that_is_used_before_it_is_changed_is_judged_as_it_was_used():
+    text = "dout = (probs - y) / len(X)\ndW2 = h.T @ dout\ndh = dout @ W2.T\ndb2 = dout.sum(0)\n"
+    text += "dh = dh * (h > 0)\ndW1 = X.T @ dh"
+    found = check_lines(text, SOFTMAX)
+    assert found.ok is True, found
+    assert [line.of for line in found.lines] == ["dy_pred", "dW2", "db2", "dY1", "dW1"]
+
+
+def test_forward_lines_give_names_to_values_that_no_list_has():
+    text = (
+        "q = X @ W1 + b1\nr = np.maximum(q, 0)\nds = (probs - y) / 5\ndr = ds @ W2.T\ndq = dr * (q > 0)\ndW1 = X.T @ dq"
+    )
+    found = check_lines(text, SOFTMAX)
+    assert found.ok is True, found
+    assert [line.of for line in found.lines] == ["dy_pred", "dH1", "dY1", "dW1"]
+    wrong = check_lines(text.replace("q > 0", "q < 0"), SOFTMAX)
+    assert "upside down" in wrong.first_wrong.sentence
+
+
+def test_a_wrong_forward_line_is_named_and_the_backward_lines_are_not_blamed():
+    found = check_lines("z1 = X @ W1\na1 = np.maximum(z1, 0)\ndW2 = a1.T @ ((probs - y) / 5)", SOFTMAX)
+    assert [(line.of, line.ok) for line in found.lines] == [("Y1", False), ("dW2", True)], found
+    assert "without the bias" in found.first_wrong.sentence
+
+
+def test_names_of_the_learners_own_may_be_values_numbers_and_functions():
+    text = "e = (p - y) / count\nd1 = e @ W2.T * slope(zeta)\ndW1 = X.T @ d1"
+    found = check_lines(text, SOFTMAX, {"zeta": "Y1", "count": 5, "slope": lambda z: z > 0, "d1": "dY1"})
+    assert found.ok is True, found
+    unknown = check_lines(text, SOFTMAX)
+    assert unknown.ok is None
+    assert "what is count? Say it, as in names={'count': 'H1'}" in str(unknown)
+
+
+def test_an_update_is_judged_and_a_weight_that_is_updated_too_early_is_seen():
+    problem = worked_example()
+    lines = "dout = 2 * (y_pred - y)\ndW2 = h.T @ dout\nW2 -= lr * dW2\ndh = dout @ W2.T\n"
+    found = check_lines(lines, problem)
+    assert [(line.of, line.ok) for line in found.lines] == [
+        ("dy_pred", True),
+        ("dW2", True),
+        ("W2_new", True),
+        ("dH1", False),
+    ]
+    assert "already" in found.first_wrong.sentence or "used where W2 was meant" in found.first_wrong.sentence
+    uphill = check_lines("W2 = W2 + lr * dW2", problem)
+    assert "a step uphill" in uphill.first_wrong.sentence
+
+
+def test_a_mean_over_all_targets_and_a_sigmoid_at_the_end_are_understood():
+    rng = np.random.default_rng(0)
+    layers = (
+        Linear(rng.standard_normal((3, 4)), np.zeros((1, 4))),
+        Sigmoid(),
+        Linear(rng.standard_normal((4, 2)), np.zeros((1, 2))),
+        Sigmoid(),
+    )
+    problem = Problem(Network(layers), MeanSquaredError(), rng.standard_normal((5, 3)), rng.random((5, 2)), 0.1)
+    text = "dA2 = A2 - Y\ndZ2 = dA2 * A2 * (1 - A2)\ndW2 = A1.T @ dZ2 / 5\ndb2 = dZ2.sum(axis=0) / 5"  # 2 / 10 is 1 / 5
+    assert check_lines(text, problem).ok is True
+    assert "dA2" in check_lines(text.replace(" / 5", ""), problem).first_wrong.text
+
+
+def test_nothing_of_the_problem_and_of_the_text_is_changed_and_the_same_is_said_again():
+    before = {name: value.copy() for name, value in SOFTMAX.parameters.items()}
+    assert repr(check_lines(IN_PLACE, SOFTMAX)) == repr(check_lines(IN_PLACE, SOFTMAX))
+    assert all(np.array_equal(value, before[name]) for name, value in SOFTMAX.parameters.items())
+
+
+REFUSED = {
+    "line 2, `dW1 = X.T @@ dZ1`, is no Python": "dZ1 = 1\ndW1 = X.T @@ dZ1",
+    "line 1, `for k in range(2):`, is a for: only lines such as `dW1 = X.T @ dZ1` are followed": (
+        "for k in range(2):\n    dW1 = k"
+    ),
+    "line 1, `if True:`, is a if": "if True:\n    dW1 = 1",
+    "line 1 uses .__class__, which is not followed here": "dW1 = X.__class__",
+    "line 1 uses .save, which is not followed here": "dW1 = np.save('x', X)",
+    "line 1 has a lambda in it": "dW1 = (lambda: X)()",
+    "line 1 has a listcomp in it": "dW1 = [x for x in X]",
+    "line 1: `f(X)[0]` cannot be written to here": "f(X)[0] = 1",
+}
+
+
+@pytest.mark.parametrize("sentence", REFUSED)
+def test_what_is_more_than_plain_lines_is_refused_and_the_line_is_named(sentence):
+    with pytest.raises(ValueError) as refused:  # noqa: PT011
+        check_lines(REFUSED[sentence], SOFTMAX)
+    assert sentence in str(refused.value)
+
+
+def test_what_is_no_text_no_problem_or_no_name_is_refused():
+    with pytest.raises(ValueError, match="the lines are text, in quotes; got a int"):
+        check_lines(3, SOFTMAX)
+    with pytest.raises(ValueError, match="this takes a Problem"):
+        check_lines("dW1 = 1", "SOFTMAX")
+    with pytest.raises(ValueError, match="there is no 'H7' in this problem; there are X, y, W1"):
+        check_lines("dW1 = 1", SOFTMAX, {"A1": "H7"})
+
+
+def test_lines_that_give_no_gradient_are_not_judged():
+    found = check_lines("m = len(X)\nmask = H1 > 0", SOFTMAX)
+    assert (found.ok, found.lines, found.first_wrong) == (None, (), None)
+    assert repr(found) == "no line gives a gradient of this problem"
+    assert not found
+
+
+def test_a_single_layer_needs_no_numbers():
+    problem = Problem(
+        Network((Linear(np.ones((3, 2)), np.zeros((1, 2))),)),
+        SoftmaxCrossEntropy(),
+        np.eye(3),
+        np.eye(2)[[0, 1, 1]],
+        0.1,
+    )
+    text = "scores = X @ W + b\ndscores = (probs - y) / 3\ndW = X.T @ dscores\ndb = dscores.sum(axis=0)"
+    assert check_lines(text, problem).ok is True
+    assert "dW" in check_lines(text.replace("X.T", "2 * X.T"), problem).first_wrong.text
+
+
+def test_a_relu_that_is_dead_for_all_samples_still_shows_a_wrong_mask():
+    dead = Linear(np.zeros((3, 2)), np.full((1, 2), -1.0)), ReLU(), Linear(np.ones((2, 2)), np.zeros((1, 2)))
+    problem = Problem(Network(dead), SoftmaxCrossEntropy(), np.eye(3), np.eye(2)[[0, 1, 1]], 0.1)
+    text = "dscores = (probs - y) / 3\ndh = dscores @ W2.T\ndz1 = dh * (h {} 0)\ndW1 = X.T @ dz1"
+    assert check_lines(text.format(">"), problem).ok is True
+    assert check_lines(text.format(">="), problem).first_wrong.of == "dY1"
