@@ -9,7 +9,21 @@ from common import check_cases, trained, with_numbers
 from own_parts import OWN_PROBLEMS
 from problems import ACTIVATIONS, varied_problem
 
-from backprop_lab import Linear, Network, Problem, ReLU, SumSquaredError, Tanh, random_problem, trace
+from backprop_lab import (
+    L2,
+    Adam,
+    GradientDescent,
+    Linear,
+    Momentum,
+    Nesterov,
+    Network,
+    Problem,
+    ReLU,
+    SumSquaredError,
+    Tanh,
+    random_problem,
+    trace,
+)
 from backprop_lab.training import curvature
 from backprop_lab.training.curvature import critical_lr, curvature_along, iter_sharpness, sharpness
 
@@ -99,3 +113,24 @@ def test_on_the_way_to_overflow_there_is_never_a_warning():
                 refused.add(str(refusal))
     assert np.isfinite(bends).all()
     assert refused == {"the curvature is not finite at these weights: they are too large, as after a divergence"}
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.6])
+@pytest.mark.parametrize("penalty", [None, L2(0.4)])
+@pytest.mark.parametrize("optimizer", [GradientDescent, Momentum, Nesterov, Adam])
+def test_just_below_the_limit_a_parabola_is_run_down_and_just_above_it_no_longer(optimizer, penalty, decay):
+    """L = (2w - 3)^2 bends by 8, a penalty by 0.8 more, and a decay acts as 0.6 more."""
+    layer, rule = Linear([[1.0]]), optimizer(decay=decay)
+    p = Problem(Network([layer]), SumSquaredError(), [[2.0]], [[3.0]], 0.01, penalty=penalty, optimizer=rule)
+    if optimizer is Adam or (decay and optimizer is not GradientDescent):
+        with pytest.raises(ValueError, match="no limit is known for"):
+            critical_lr(p)
+        return
+    bend = 8 + 0.8 * bool(penalty) + decay
+    factor = {GradientDescent: 2, Momentum: 3.8, Nesterov: 3.8 / 2.8}[optimizer]
+    limit = critical_lr(p)
+    assert limit == pytest.approx(factor / bend, rel=1e-9)
+    for part, settles in ((0.98, True), (1.02, False)):
+        lr = part * limit
+        ends = [p.evolve(lr=lr).trained([lr] * steps).parameters["W1"].item() for steps in (2000, 2001)]
+        assert (abs(ends[0] - ends[1]) < 1e-6) == settles, part

@@ -8,9 +8,12 @@ import numpy as np
 
 from backprop_lab.checks.numeric import off_at_zero
 from backprop_lab.nn.lines import Array
+from backprop_lab.nn.optimizers import GradientDescent, Momentum, Nesterov, Optimizer
+from backprop_lab.nn.penalties import L2
 from backprop_lab.step.problem import Problem
 from backprop_lab.training.sweep import in_floats
 
+_DESCENT = GradientDescent()
 SMALL = 100  # parameters: up to here, the whole Hessian takes less time than some of its products
 SEED = 0  # of the direction to begin with: any other does
 MOVES = (1e-4, 1e-5, 1e-6)  # along a direction: where one is too long or too short, another does
@@ -120,18 +123,47 @@ def _can_be_told(problem: Problem, v: Array) -> bool:
 
 
 def critical_lr(problem: Problem) -> float:
-    """2 / sharpness, beyond which gradient descent overshoots: infinite if the loss bends upwards nowhere.
+    """The learning rate beyond which training overshoots at the present weights: infinite if the loss bends upwards
+    nowhere. 2 / sharpness for gradient descent; for the others see `limit_of`.
 
-    Where the loss bends by s, a step takes the distance from the bottom times 1 - lr s: it grows if lr > 2 / s.
+    Where the loss bends by s, a step of gradient descent takes the distance from the bottom times 1 - lr s: it grows if
+    lr > 2 / s. A penalty is part of the loss, and plain descent with a decay is descent with a penalty of half of it.
     For one Linear layer with a squared error that is the whole truth. Elsewhere s changes as the weights move, and
     the limit is a local one: a run above it can jump to where the loss bends less and settle there
     (Lewkowycz and others, "The large learning rate phase of deep learning", 2020, arXiv:2003.02218), and
     a run below it can come to where the loss bends more, up to the limit (Cohen and others, "Gradient descent on
     neural networks typically occurs at the edge of stability", 2021, arXiv:2103.00065).
+    Raises ValueError as `sharpness` does, and where no limit is known for the optimizer.
     """
-    return limit_of(sharpness(problem))
+    problem = with_decay_as_penalty(problem)
+    return limit_of(sharpness(problem), problem.optimizer)
 
 
-def limit_of(bend: float) -> float:
-    """The learning rate beyond which gradient descent overshoots where the loss bends by so much."""
-    return 2 / bend if bend > 0 else math.inf
+def with_decay_as_penalty(problem: Problem) -> Problem:
+    """The same problem for plain descent, with its decay as a penalty; as it is if it has no decay.
+
+    Raises ValueError where a decay is something else: with a memory, or beside a penalty that is no L2.
+    """
+    optimizer, penalty = problem.optimizer, problem.penalty
+    if not optimizer.decay:
+        return problem
+    if type(optimizer) is not GradientDescent or type(penalty) not in (type(None), L2):
+        raise ValueError(f"no limit is known for {optimizer!r}, whose decay is no part of the loss")
+    c = (penalty.c if isinstance(penalty, L2) else 0) + optimizer.decay / 2
+    return problem.evolve(penalty=L2(c), optimizer=GradientDescent())
+
+
+def limit_of(bend: float, optimizer: Optimizer = _DESCENT) -> float:
+    """The learning rate beyond which an optimizer overshoots where the loss bends by so much.
+
+    With a momentum, the distances x from the bottom follow x'' = (1 + beta - lr bend) x' - beta x, whose terms stay
+    bounded up to lr bend = 2 (1 + beta); Nesterov's, x'' = (1 + beta) (1 - lr bend) x' - beta (1 - lr bend) x, up to
+    2 (1 + beta) / (1 + 2 beta). Raises ValueError for another optimizer, such as Adam, whose step does not depend on
+    how steep the loss is.
+    Source: Polyak (1964), as at Momentum; Cohen and others (2021), appendix B.
+    """
+    if type(optimizer) not in (GradientDescent, Momentum, Nesterov) or optimizer.decay:
+        raise ValueError(f"no limit is known for {optimizer!r}: how long its steps are is not up to the slope alone")
+    beta = optimizer.beta if isinstance(optimizer, Momentum) else 0.0
+    by = 1 + 2 * beta if isinstance(optimizer, Nesterov) else 1.0
+    return float(2 * (1 + beta) / by / bend) if bend > 0 else math.inf

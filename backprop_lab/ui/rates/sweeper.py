@@ -14,7 +14,7 @@ from backprop_lab.nn.layers import ACTIVATIONS, Array
 from backprop_lab.nn.network import Network
 from backprop_lab.step.problem import Problem, check_problem, check_whole
 from backprop_lab.step.random_problems import random_problem, redrawn
-from backprop_lab.training.curvature import critical_lr, iter_sharpness, limit_of
+from backprop_lab.training.curvature import critical_lr, iter_sharpness, limit_of, with_decay_as_penalty
 from backprop_lab.training.sweep import Sweep, in_floats, sweep_problems
 from backprop_lab.ui.steps.setup import AS_GIVEN, Setup, is_activation
 
@@ -279,8 +279,9 @@ def _sweep(settings: Settings) -> Iterator[tuple[Runs | None, str]]:
     for seed, start in starts.items():
         limit = math.nan
         try:
-            for bend in iter_sharpness(start):
-                limit = limit_of(bend)
+            bowl = with_decay_as_penalty(start)
+            for bend in iter_sharpness(bowl):
+                limit = limit_of(bend, bowl.optimizer)
                 yield None, f"limit {len(limits) + 1} of {len(starts)}"
         except ValueError as reason:
             limit, untold = math.nan, str(reason)
