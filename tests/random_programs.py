@@ -151,7 +151,7 @@ class RandomProgram:
         a = self.operand(depth)
         shape = self.shape(a)
         ways = [self.unary, self.unary, self.binary, self.binary, self.matrix]
-        if shape:
+        if shape and 0 not in shape:
             ways += [self.reduction, self.softmax, self.index, self.joined, self.reshaped]
         return self.pick(ways)(a, shape, depth)
 
