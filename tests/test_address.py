@@ -7,7 +7,7 @@ import pytest
 from common import same_values, tell, view_of
 from own_parts import OWN_PROBLEMS
 
-from backprop_lab import ACTIVATIONS, LOSSES, random_problem
+from backprop_lab import ACTIVATIONS, L2, LOSSES, Adam, Momentum, random_problem
 from backprop_lab.step.examples import mazur
 from backprop_lab.ui.standalone import opened
 from backprop_lab.ui.steps.address import ARRAYS, LONGEST, READ, address_of, place_in
@@ -22,6 +22,8 @@ PLACES = [
     {"start": "iris", "seed": 10**30, "loss": "mean of squares", "questions": "tour"},
     {"lr": 1e-05, "mistake": "sign-flipped", "hide": ["lr", "seed"], "large": True},
     {"start": "xor", "limit": [5.0, 0.1]},
+    {"start": "random", "seed": 3, "optimizer": "Adam", "iteration": 2, "step": "mhatW1"},
+    {"start": "mazur", "optimizer": "Nesterov momentum", "step": "vW1_new"},
 ]
 
 
@@ -55,7 +57,7 @@ def random_lab(seed):
     return lab
 
 
-@pytest.mark.parametrize("lab", [*range(20), mazur()], ids=str)
+@pytest.mark.parametrize("lab", [*range(20), mazur(), random_problem(1, optimizer=Adam())], ids=str)
 def test_a_link_that_a_lab_gives_opens_the_same_state_number_by_number(lab):
     lab = random_lab(lab) if isinstance(lab, int) else StepThrough(lab, step="dW1")
     again = opened(lab.link().partition("#")[2])
@@ -67,7 +69,11 @@ def test_a_link_that_a_lab_gives_opens_the_same_state_number_by_number(lab):
     assert one.scales == other.scales
 
 
+REMEMBERED = random_problem(1, optimizer=Adam()).evolve(state={"vW1": np.ones((3, 4))})
 NO_LINK = {
+    "a penalty": (random_problem(1, penalty=L2(0.1)), "no penalty and only the optimizers gradient descent, .*L2"),
+    "an optimizer's own number": (random_problem(1, optimizer=Momentum(0.5)), "their usual numbers, .*Momentum"),
+    "memories": (REMEMBERED, "A link holds no memories of an optimizer, and here are some"),
     "a layer": (OWN_PROBLEMS["leaky ReLU"], "A link holds no code, so no LeakyReLU of your own"),
     "ours with a line of its own": (OWN_PROBLEMS["Linear with its own formula"], "so no Dotted of your own"),
     "a loss": (OWN_PROBLEMS["Huber"], "so no Huber of your own"),

@@ -12,10 +12,10 @@ from own_parts import OWN_PROBLEMS
 from PIL import Image
 from problems import problems
 
-from backprop_lab import SoftmaxCrossEntropy, Tanh, one_hot, random_problem, trace, worked_example
+from backprop_lab import Adam, Momentum, SoftmaxCrossEntropy, Tanh, one_hot, random_problem, trace, worked_example
 from backprop_lab.reading.equation import Operand, equation
 from backprop_lab.reading.scale import scales_of
-from backprop_lab.reading.slopes import value_of
+from backprop_lab.reading.slopes import is_slope, value_of
 from backprop_lab.step.number_format import format_number
 from backprop_lab.training.history import Remembered
 from backprop_lab.ui.board.board import Board
@@ -164,6 +164,21 @@ def test_a_label_stands_free_of_other_labels_of_matrices_and_of_the_edge(sizes):
         assert np.array_equal(covers(labels, labels, by=0.02), np.eye(len(labels)))
         if screen == (930, 345):
             assert {name for name in t if not name.endswith("_new")} <= {word.text for word in board.labels.values()}
+
+
+@pytest.mark.parametrize("optimizer", [Momentum(), Adam()])
+@pytest.mark.parametrize("screen", [(930, 345), (1300, 560), (390, 250)])
+def test_with_memories_no_two_matrices_have_the_same_label_and_each_its_own_name(optimizer, screen):
+    t = trace(random_problem(0, 5, 3, [4, 4], 2, activation=Tanh(), optimizer=optimizer))
+    board = Board(t, *screen)
+    words = {name: word.text for name, word in board.labels.items() if not is_slope(name)}
+    assert {*words} <= {*t.names}
+    assert all(text == name for name, text in words.items())
+    assert screen == (390, 250) or {*words} == {*t.names}
+    ends = np.array([(w.x, w.y - 0.75 * w.size, w.x + w.width, w.y + 0.2 * w.size) for w in board.labels.values()])
+    boxes = np.array([(b.x, b.y, b.x + b.width, b.y + b.height) for b in board.boxes])
+    assert not covers(ends, boxes).any()
+    assert np.array_equal(covers(ends, ends, by=0.02), np.eye(len(ends)))
 
 
 def test_the_losses_are_a_curve_in_its_frame_with_a_dot_on_the_last(example):

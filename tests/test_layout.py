@@ -7,7 +7,19 @@ import pytest
 from common import covers
 from own_parts import OWN_PROBLEMS
 
-from backprop_lab import SoftmaxCrossEntropy, SumSquaredError, Tanh, random_problem, trace
+from backprop_lab import (
+    OPTIMIZERS,
+    Adam,
+    BatchNorm,
+    Linear,
+    Network,
+    ReLU,
+    SoftmaxCrossEntropy,
+    SumSquaredError,
+    Tanh,
+    random_problem,
+    trace,
+)
 from backprop_lab.ui.board.cells import number_size
 from backprop_lab.ui.board.layout import READABLE, SMALLEST, place_matrices
 
@@ -18,12 +30,24 @@ SIZES = [
 ]  # fmt: skip
 
 
+def normed():
+    """A network with a norm, 5 samples, and an optimizer with two memories."""
+    p = random_problem(0, 5, 3, 4, 2, optimizer=Adam())
+    first, _, last = p.network.layers
+    norm = BatchNorm(np.ones((1, 4)), np.zeros((1, 4)))
+    return p.evolve(network=Network([Linear(first.parameters["W"]), norm, ReLU(), last]))
+
+
 @pytest.fixture(scope="module")
 def every():
     """(what, layout, screen) of boards of all kinds of sizes, on all kinds of screens."""
     losses = SumSquaredError(), SoftmaxCrossEntropy()  # the latter, of several outputs, has lines before L
     drawn = {str(s): random_problem(0, *s, activation=Tanh(), loss=losses[s[-1] > 1]) for s in SIZES}
-    rooms = product({name: trace(p) for name, p in (drawn | OWN_PROBLEMS).items()}.items(), SCREENS)
+    drawn |= {
+        f"{name} {s}": random_problem(0, *s, optimizer=rule) for name, rule in OPTIMIZERS.items() for s in SIZES[:9]
+    }
+    drawn |= {"normed": normed()} | OWN_PROBLEMS
+    rooms = product({name: trace(p) for name, p in drawn.items()}.items(), SCREENS)
     return [(f"{what} on {screen}", place_matrices(t, *screen), screen, t) for (what, t), screen in rooms]
 
 
@@ -78,3 +102,33 @@ def test_eight_samples_have_room_for_their_numbers_beside_the_file_list():
 def test_the_worked_example_has_room_for_its_numbers_on_a_laptop(example):
     found = place_matrices(example, 930, 345)
     assert (found.boxes["X"].width / 3 >= 36, found.boxes["X"].height / 2 >= 15, found.width > 925) == (True,) * 3
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_what_the_update_makes_of_a_memory_stands_beneath_it_and_beside_its_parameter_or_under_it(screen):
+    for p in (random_problem(0, optimizer=Adam()), normed()):
+        boxes = place_matrices(trace(p), *screen).boxes
+        for parameter, memory in product(p.network.parameters, "mv"):
+            stack = [f"{memory}{parameter}", f"{memory}{parameter}_new", f"{memory}hat{parameter}"]
+            assert {boxes[name].x for name in stack} == {boxes[stack[0]].x}, stack
+            assert sorted(stack, key=lambda name: boxes[name].y) == stack
+            between = {b.x for b in boxes.values() if boxes[parameter].x <= b.x < boxes[stack[0]].x}
+            assert {name for name, b in boxes.items() if b.x in between and name[0] in "XYHN"} == set()
+
+
+def test_a_norm_with_adam_has_room_for_its_numbers_where_there_is_height_to_use():
+    for screen in (1366 - 66, 560), (1000, np.inf):
+        found = place_matrices(trace(normed()), *screen)
+        assert min(number_size(b.width / b.cols, b.height / b.rows) for b in found.boxes.values()) >= READABLE
+        assert None not in (found.loss, found.scales)
+
+
+def test_no_arrow_leads_from_one_memory_to_another_or_back_into_a_gradient():
+    """The first new memory takes in the gradient beside it."""
+    t = trace(random_problem(0, optimizer=Adam()))
+    found = place_matrices(t, 1500)
+    boxes = found.boxes
+    assert boxes["W1"].x < boxes["mW1"].x < boxes["vW1"].x, "there is room for each beside the other"
+    between = [way for x, _, way in found.arrows if boxes["W1"].x < x < boxes["mW1"].x]
+    assert between == [1]
+    assert [x for x, _, _ in found.arrows if boxes["mW1"].x < x < boxes["vW1"].x] == []

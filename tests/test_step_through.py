@@ -19,7 +19,17 @@ import numpy as np
 import pytest
 from common import PAGE, count, kept, parts_of, raises, same_values, tell, view_of
 
-from backprop_lab import MISTAKES, Linear, Network, Problem, ReLU, SoftmaxCrossEntropy, SumSquaredError, random_problem
+from backprop_lab import (
+    MISTAKES,
+    Linear,
+    Momentum,
+    Network,
+    Problem,
+    ReLU,
+    SoftmaxCrossEntropy,
+    SumSquaredError,
+    random_problem,
+)
 from backprop_lab.step.number_format import typed_number
 from backprop_lab.ui import MistakeLab, StepThrough
 from backprop_lab.ui.board.board import Board
@@ -130,6 +140,7 @@ def assert_all_is_of_one_place(lab):
     expected = {
         "start": place.start, "seed": "" if setup.seed is None else str(setup.seed), "seed slider": setup.seed or 0,
         "learning rate": f"{place.lr:.4g}", "loss": setup.loss, "activation": setup.activation,
+        "optimizer": setup.optimizer,
         **{label: getattr(setup, name) for name, label in SIZE_LABELS.items()},
         "planted mistake": place.mistake, "Predict first": place.predicting,
     }  # fmt: skip
@@ -199,6 +210,23 @@ def test_the_call_shown_is_plain_python_whatever_numbers_it_was_opened_with():
     call = "StepThrough(start='random', seed=3, lr=0.1, iteration=2, hide=['seed', 'call'], large=True)"
     assert lab.call() == repr(lab) == call
     assert kept(lab)["image/png"], "its board stands in where there is no kernel"
+
+
+def test_an_optimizer_of_the_menu_makes_the_update_of_any_start_and_as_given_brings_its_own_back():
+    for start in ("random", "mazur"):
+        lab = StepThrough(start=start, optimizer="Adam", iteration=1)
+        assert lab.call() == f"StepThrough(start='{start}', optimizer='Adam', iteration=1)"
+        assert lab.stepper.place.trace["step"] == 2
+        assert np.any(lab.stepper.place.trace["mW1"])
+        control(lab, "optimizer").value = "gradient descent"
+        assert lab.stepper.place.trace.problem.lines.memories == {}
+    lab = StepThrough(random_problem(1, optimizer=Momentum(0.5)), iteration=1)
+    control(lab, "optimizer").value = "Adam"
+    assert [*lab.stepper.first_problem.lines.memories][:2] == ["mW1", "vW1"]
+    control(lab, "optimizer").value = "as given"
+    assert lab.stepper.first_problem.optimizer == Momentum(0.5)
+    with pytest.raises(ValueError, match=r"optimizer must be one of gradient descent, .*, Adam; got 'adam'"):
+        StepThrough(optimizer="adam")
 
 
 def test_a_seed_however_large_is_no_number_that_javascript_cannot_hold():

@@ -25,7 +25,8 @@ from backprop_lab.step.number_format import format_number, plain
 from backprop_lab.step.trace import Trace
 from backprop_lab.ui.board.cells import CellPainter
 from backprop_lab.ui.board.colours import digit_colours
-from backprop_lab.ui.board.layout import AVERAGED, READABLE, Box, Layout, place_matrices
+from backprop_lab.ui.board.columns import AVERAGED
+from backprop_lab.ui.board.layout import READABLE, Box, Layout, place_matrices
 from backprop_lab.ui.board.picture import Picture
 from backprop_lab.ui.board.text import EMPTY, Word
 from backprop_lab.ui.plot_settings import own_settings
@@ -296,10 +297,10 @@ def _frame(box: Box, block: Block) -> list[tuple[float, float]]:
 def _label(trace: Trace, box: Box, layout: Layout, mark: str = "") -> Word | None:
     """The name of a matrix, or of a slope its formula, such as `H1 > 0`; a short one where that could not be read.
 
-    A `mark` is put behind it, or in its place.
+    With memories, "new" would not say which: it is the name or none. A `mark` is put behind it, or in its place.
     """
     texts = [slope_of(trace, box.name).code, "slope"] if is_slope(box.name) else [box.name]
-    if box.row == "new weights" and box.name not in SCALARS:
+    if box.row == "new weights" and box.name not in SCALARS and not trace.problem.lines.memories:
         texts.append("new")
     texts = [f"{text} {mark}" for text in texts] + [mark] if mark else texts
     return _fitting(texts, box, layout, layout.font, bold=True)

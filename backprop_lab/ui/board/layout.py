@@ -7,14 +7,13 @@ below SMALLEST, squares of the picture stand for the mean of some cells in a row
 import math
 from collections.abc import Callable, Container
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from typing import NamedTuple
 
 import numpy as np
 
-from backprop_lab.nn.steps import SCALARS
-from backprop_lab.reading.slopes import SLOPE, slopes_of
 from backprop_lab.step.trace import Trace
+from backprop_lab.ui.board.columns import Column, columns_of
 
 MARGIN = 4.0  # at the edges, in which frames fit
 SMALLEST = 2.0  # the side of a cell, or of a square that stands for several
@@ -24,7 +23,6 @@ POWERS = (1.0, 0.85, 0.7, 0.55, 0.4)  # of the number of cells that a side grows
 READABLE = 7.3  # CSS pixels an em: smaller numbers are left out
 ACROSS, DOWN = 0.292, 0.75  # of a cell's width and height for an em: then −13.8 leaves a margin
 SHRINK = (0.9, 0.8)  # of labels, where that leaves room for numbers that can be read
-AVERAGED = "avg"  # what a label says of squares that are means
 
 
 class Room(NamedTuple):
@@ -76,46 +74,45 @@ class Layout:
     scales: tuple[float, float, float, float] | None
 
 
-class _Column(NamedTuple):
-    """Matrices one above the other, as (name, rows, columns), for each row of the board."""
-
-    values: list[tuple[str, int, int]]
-    gradients: list[tuple[str, int, int]]
-    new: list[tuple[str, int, int]]
-
-    @property
-    def cols(self) -> int:
-        return max(cols for row in self for _, _, cols in row)
-
-    def longest(self, averaged: Container[str]) -> int:
-        """Letters of its longest label. That of a slope can be short; some say that their squares are averaged."""
-        more = len(AVERAGED) + 1
-        return max(len(name.split(" ")[0]) + more * (name in averaged) for row in self for name, _, _ in row)
-
-
 ROWS = ("values", "gradients", "new weights")
 
 
 def place_matrices(trace: Trace, width: float, height: float = math.inf, large: bool = False) -> Layout:
     """Place every matrix of `trace` in a picture of at most `width` by `height` CSS pixels."""
-    columns = _columns(trace)
-    layout = _placed(columns, width, height, large)
-    if not _can_be_read(layout):
-        smaller = (_placed(columns, width, height, large, shrink=shrink) for shrink in SHRINK)
-        layout = next(filter(_can_be_read, smaller), layout)
+    memories = ("apart", "together", "beneath") if trace.problem.lines.memories else ("apart",)
+    found: list[tuple[list[Column], Layout]] = []
+    for way in product(memories, (False, True)):
+        columns = columns_of(trace, *way)
+        if all(columns != others for others, _ in found):
+            found.append((columns, _read_best(columns, width, height, large)))
+    columns, layout = max(found, key=lambda each: min(READABLE, _smallest_number(each[1])))
     if averaged := {name for name, box in layout.boxes.items() if box.means != (1, 1)}:
         layout = _placed(columns, width, height, large, averaged)
     return layout
 
 
+def _read_best(columns: list[Column], width: float, height: float, large: bool) -> Layout:
+    """Their layout with labels that are as large as leaves room for numbers that can be read."""
+    layout = _placed(columns, width, height, large)
+    if not _can_be_read(layout):
+        smaller = (_placed(columns, width, height, large, shrink=shrink) for shrink in SHRINK)
+        layout = next(filter(_can_be_read, smaller), layout)
+    return layout
+
+
 def _can_be_read(layout: Layout) -> bool:
     """Whether there is room for the numbers in every cell."""
+    return _smallest_number(layout) >= READABLE
+
+
+def _smallest_number(layout: Layout) -> float:
+    """The em that there is room for in every cell."""
     boxes = layout.boxes.values()
-    return all(min(ACROSS * box.width / box.cols, DOWN * box.height / box.rows) >= READABLE for box in boxes)
+    return min(min(ACROSS * box.width / box.cols, DOWN * box.height / box.rows) for box in boxes)
 
 
 def _placed(
-    columns: list[_Column],
+    columns: list[Column],
     width: float,
     height: float,
     large: bool,
@@ -188,7 +185,7 @@ def _first_with(readable: float, fits: Callable[[float, float], bool], most: flo
 
 
 def _stacked(
-    columns: list[_Column], height: Callable[[int], float], label: float, row_gap: float
+    columns: list[Column], height: Callable[[int], float], label: float, row_gap: float
 ) -> list[list[tuple[str, str, float, int, int]]]:
     """For each column its matrices as (name, row, top, rows, columns).
 
@@ -201,7 +198,7 @@ def _stacked(
     for row, name in enumerate(ROWS):
         for k, column in enumerate(columns):
             y = top
-            for matrix, rows, cols in column[row]:
+            for matrix, rows, cols in column.rows[row]:
                 stacks[k].append((matrix, name, y + label, rows, cols))
                 y += label + height(rows)
                 ends[k] = y
@@ -211,17 +208,28 @@ def _stacked(
 
 
 def _arrows(
-    columns: list[_Column], placed: dict[str, Box], lefts: np.ndarray, gap: float
+    columns: list[Column], placed: dict[str, Box], lefts: np.ndarray, gap: float
 ) -> list[tuple[float, float, int]]:
     """One to each column of values after the first, and one back to each of gradients, in the middle of what samples go
-    through, or of what is lower."""
+    through, or of what is lower.
+
+    None leads to memories but from the gradient that their new values take in, which then has none of its own.
+    """
 
     def arrow(x: float, column: list[tuple[str, int, int]], way: int) -> tuple[float, float, int]:
         box = placed[column[0][0]]
         return float(x - gap / 2), box.y + min(placed["X"].height, box.height) / 2, way
 
-    there = [arrow(x, each.values, 1) for x, each in zip(lefts[1:], columns[1:], strict=False) if each.values]
-    return there + [arrow(x, each.gradients, -1) for x, each in zip(lefts[1:], columns, strict=True) if each.gradients]
+    arrows = []
+    for x, left, here in zip(lefts[1:], columns, [*columns[1:], Column([], [], [])], strict=True):
+        takes_in = here.memories and not left.memories and bool(here.gradients)
+        if takes_in:
+            arrows.append(arrow(x, here.gradients, 1))
+        elif here.values and not here.memories:
+            arrows.append(arrow(x, here.values, 1))
+        if left.gradients and not left.memories and not takes_in:
+            arrows.append(arrow(x, left.gradients, -1))
+    return arrows
 
 
 def _free(
@@ -253,41 +261,3 @@ def _beneath_samples(
     )
     place = (samples.x, max(top, bottom - highest), float(right - samples.x), min(bottom - top, highest))
     return place if place[2] >= SCALES.least_wide * font and place[3] >= SCALES.least_high * font else None
-
-
-def _columns(trace: Trace) -> list[_Column]:
-    """The columns of the board: samples, each layer's parameters and outputs, the loss line by line, and targets."""
-
-    def sized(*names: str) -> list[tuple[str, int, int]]:
-        return [(name, *np.atleast_2d(trace[name]).shape) for name in names]
-
-    def those(role: str, *names: str) -> list[tuple[str, int, int]]:
-        """The gradients of some values, or what is new in their place."""
-        by_owner = {step.of: step.name for step in trace.steps if step.role == role}
-        return sized(*(by_owner[name] for name in names if name in by_owner))
-
-    slopes = slopes_of(trace)
-    columns = [_Column(sized("X"), [], sized(*(name for name in SCALARS if name in trace.given)))]
-    for layer, X, Y, n in trace.problem.network.stages:
-        if layer.learnt:
-            names = [f"{p}{n}" for p in layer.learnt]
-            columns.append(_Column(sized(*names), those("gradient", *names), those("new", *names)))
-            updates = [step for step in trace.steps if step.phase == "update" and step.names["p"] in names]
-            for line in dict.fromkeys(step.result for step in updates if step.result != "new"):
-                steps = [step for step in updates if step.result == line]
-                memories = [step.of for step in steps if step.of]
-                columns.append(_Column(sized(*memories), [], sized(*(step.name for step in steps))))
-        lines = [step for step in trace.steps if step.names.get("Y") == Y and step.names["X"] == X]
-        between = [step.name for step in lines if step.phase == "forward" and step.name != Y]
-        between = [mask for mask in trace.problem.network.masks if lines[0].names.get("mask") == mask] + between
-        columns += [_Column(sized(name), those("gradient", name), []) for name in between]
-        on_the_way = [step.name for step in lines if step.phase == "backward" and step.role == "value"]
-        columns += [_Column([], sized(name), []) for name in on_the_way]
-        slope = [(SLOPE + Y, *trace[Y].shape)] if SLOPE + Y in slopes else []
-        columns.append(_Column(sized(Y), those("gradient", Y) + slope, []))
-    lines = [step for step in trace.steps if "Y" not in step.names and step.phase in ("loss", "backward")]
-    between = [step.name for step in lines if step.phase == "loss" and step.name != "L"]
-    columns += [_Column(sized(name), those("gradient", name), []) for name in between]
-    on_the_way = [step.name for step in lines if step.phase == "backward" and step.role == "value"]
-    columns += [_Column([], sized(name), []) for name in on_the_way]
-    return [*columns, _Column(sized("y", "L"), [], [])]

@@ -16,7 +16,7 @@ import numpy as np
 from backprop_lab.nn.layers import ACTIVATIONS, Layer, Linear
 from backprop_lab.nn.losses import LOSSES, Loss
 from backprop_lab.nn.network import Network
-from backprop_lab.nn.optimizers import GradientDescent
+from backprop_lab.nn.optimizers import OPTIMIZERS
 from backprop_lab.step.problem import Problem
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import SIZES, Setup
@@ -29,6 +29,7 @@ OVERHEAD = 10_000  # numbers that would take as long as all else in an iteration
 PROOF = 50  # iterations that would take as long as the proof of a gradient; with a mistake planted, all are proved
 NUMBER = r"-?[0-9]*\.?[0-9]+(e[+-]?[0-9]{1,3})?"
 LAYERS = ("Linear", *ACTIVATIONS)
+PLAIN = "gradient descent"  # what a link does not name
 ARRAYS = ("X", "y", *(f"{p}{number + 1}" for number in range(SIZES["layers"] + 1) for p in "Wb"))
 
 
@@ -148,15 +149,23 @@ def _problem_in(place: dict[str, Any]) -> Problem:
     for name in given["network"]:
         number = sum(bool(layer.learnt) for layer in made) + 1
         made.append(ACTIVATIONS[name] if name in ACTIVATIONS else Linear(given[f"W{number}"], given[f"b{number}"]))
-    return Problem(Network(made), LOSSES[given["loss"]], given["X"], given["y"], given["lr"])
+    if (rule := place.pop("optimizer", PLAIN)) not in OPTIMIZERS:
+        raise ValueError(f"With numbers of your own, optimizer is one of {', '.join(OPTIMIZERS)}; got {rule!r}.")
+    return Problem(
+        Network(made), LOSSES[given["loss"]], given["X"], given["y"], given["lr"], optimizer=OPTIMIZERS[rule]
+    )
 
 
 def _parts_of(problem: Problem) -> dict[str, Any]:
     """What `_problem_in` puts together again. Raises ValueError, with a sentence, for what a link can't hold."""
     parts: tuple[Layer | Loss, ...] = (*problem.network.layers, problem.loss)
-    if problem.penalty or problem.optimizer != GradientDescent():
+    rule = next((name for name, each in OPTIMIZERS.items() if each == problem.optimizer), None)
+    if problem.penalty or rule is None:
         what = problem.penalty or problem.optimizer
-        raise ValueError(f"A link holds plain gradient descent without a penalty, and here is {what!r}. {_INSTEAD}")
+        kept = f"no penalty and only the optimizers {', '.join(OPTIMIZERS)}, with their usual numbers"
+        raise ValueError(f"A link holds {kept}, and here is {what!r}. {_INSTEAD}")
+    if problem.state.get("step", 1) != 1 or any(np.any(problem.state[name]) for name in problem.lines.memories):
+        raise ValueError(f"A link holds no memories of an optimizer, and here are some. {_INSTEAD}")
     if alien := [each for each in parts if not each.known_name]:
         names = f"the layers {', '.join(LAYERS)} and the losses {', '.join(LOSSES)}"
         if alien[0].learnt == ("W",) and alien[0].is_ours:
@@ -176,7 +185,8 @@ def _parts_of(problem: Problem) -> dict[str, Any]:
             f"take more. {_INSTEAD}"
         )
     network = ",".join(layer.known_name for layer in problem.network.layers)
-    return {**texts, "network": network, "loss": problem.loss.known_name, "lr": float(problem.lr)}
+    parts_by_name = {"network": network, "loss": problem.loss.known_name, "lr": float(problem.lr)}
+    return {**texts, **parts_by_name, **({"optimizer": rule} if rule != PLAIN else {})}
 
 
 _INSTEAD = "As NumPy, behind More, has the whole step as a script."

@@ -142,6 +142,7 @@ def _fields_of_setup() -> dict[str, widgets.Widget]:
         **sizes,
         "activation": menu("activation", "180px", "The activation after each hidden layer"),
         "loss": menu("loss", "230px", "What the network is trained to make small"),
+        "optimizer": menu("optimizer", "230px", "What the update makes of the gradients, and what it remembers"),
     }
 
 

@@ -35,13 +35,14 @@ class StepThrough(Lab):
 
     It opens exactly where you say: at a `start`, a `seed`, a learning rate `lr`, an `iteration` and a `step` such as
     "dW1", with a `cell` such as "dW1[1,0]" worked out, and the sizes `samples`, `inputs`, `hidden`, `layers`, `outputs`
-    of the network, its `activation` and its `loss`. A start is "random", an example such as "mazur" or "iris", or
-    another of the menu. A `problem`, of up to 64 samples, 128 units in a layer and 6 layers, has data, layers and loss
-    of its own; a seed draws other weights for it. `hide` removes controls, any of "start", "seed", "lr", "play",
-    "predict", "more" and "call"; `large` is for the back row of a lecture hall; `mistake` names one to plant, out of
-    the table `mistakes`; `questions`, of "tour" or "training", stand in the lab, one after another. `limit` is where
-    the colours end, one number or two, of values and of gradients; if it is left out, the problem's first step says
-    where, and a scale is renewed once too many cells look alike. Raises ValueError for a value that is not available.
+    of the network, its `activation`, its `loss` and its `optimizer`, such as "Adam". A start is "random", an example
+    such as "mazur" or "iris", or another of the menu. A `problem`, of up to 64 samples, 128 units in a layer and 6
+    layers, has data, layers and loss of its own; a seed draws other weights for it. `hide` removes controls, any of
+    "start", "seed", "lr", "play", "predict", "more" and "call"; `large` is for the back row of a lecture hall;
+    `mistake` names one to plant, out of the table `mistakes`; `questions`, of "tour" or "training", stand in the lab,
+    one after another. `limit` is where the colours end, one number or two, of values and of gradients; if it is left
+    out, the problem's first step says where, and a scale is renewed once too many cells look alike. Raises ValueError
+    for a value that is not available.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The settings of the lab: the numbers to start from, sizes, activation, loss; and the problem that they make."""
+"""The settings of the lab: the numbers to start from, sizes, activation, loss, optimizer; and the problem they make."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -10,6 +10,7 @@ import numpy as np
 from backprop_lab.nn.layers import ACTIVATIONS, Layer
 from backprop_lab.nn.losses import LOSSES
 from backprop_lab.nn.network import Network
+from backprop_lab.nn.optimizers import OPTIMIZERS
 from backprop_lab.step.examples import EXAMPLES
 from backprop_lab.step.problem import Problem, check_problem, check_seed, check_whole
 from backprop_lab.step.random_problems import fitting, random_problem, redrawn
@@ -57,11 +58,12 @@ _example = cache(lambda name: EXAMPLES[name]())
 
 @dataclass(frozen=True)
 class Setup:
-    """What a problem is made from: a start, a seed, the sizes of the network, its activation and its loss.
+    """What a problem is made from: a start, a seed, the sizes of the network, its activation, its loss, its optimizer.
 
     A start is an example with numbers of its own, or "as given": the problem `given`; then the seed draws other weights
     for its data, and with none they are its own. Or it is a recipe for random numbers, which the seed draws. The
-    `activation` is that of the hidden layers; "as given" leaves it, and likewise the `loss`, as the start has it.
+    `activation` is that of the hidden layers; "as given" leaves it, and likewise the `loss` and the `optimizer`, as the
+    start has it. Another optimizer than that of the start has nothing to remember yet.
     """
 
     start: str = WORKED_EXAMPLE
@@ -73,6 +75,7 @@ class Setup:
     outputs: int = 2
     activation: str = AS_GIVEN
     loss: str = AS_GIVEN
+    optimizer: str = AS_GIVEN
     given: Problem | None = None
 
     def __post_init__(self) -> None:
@@ -80,8 +83,9 @@ class Setup:
         if self.base is not None:
             self._settle(**sizes_of(self.base))
         else:
-            drawn = {"seed": (None, 0), "activation": (AS_GIVEN, "ReLU"), "loss": (AS_GIVEN, "sum of squares")}
-            self._settle(**{name: to for name, (at, to) in drawn.items() if getattr(self, name) == at})
+            usual = {"activation": "ReLU", "loss": "sum of squares", "optimizer": "gradient descent"}
+            self._settle(**{name: to for name, to in usual.items() if getattr(self, name) == AS_GIVEN})
+            self._settle(seed=0 if self.seed is None else self.seed)
 
     def _settle(self, **settled: Any) -> None:
         for name, value in settled.items():
@@ -112,9 +116,12 @@ class Setup:
                 self.outputs,
                 activation=ACTIVATIONS[self.activation],
                 loss=LOSSES[self.loss],
+                optimizer=OPTIMIZERS[self.optimizer],
             )
             return RECIPES[self.start](drawn)
         problem = redrawn(base, self.seed)
+        if self.optimizer != AS_GIVEN:
+            problem = problem.evolve(optimizer=OPTIMIZERS[self.optimizer])
         if self.activation == self.loss == AS_GIVEN:
             return problem
         *hidden, last = problem.network.layers
@@ -130,6 +137,7 @@ class Setup:
             "start": (*(AS_GIVEN,) * (self.given is not None), *STARTS),
             "activation": (*has_its_own, *ACTIVATIONS),
             "loss": (*has_its_own, *LOSSES),
+            "optimizer": (*has_its_own, *OPTIMIZERS),
         }
 
     def changed(self, changes: Mapping[str, Any]) -> tuple["Setup", list[str]]:
