@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -364,7 +365,47 @@ def test_a_line_of_ones_own_that_is_right_at_the_start_alone_is_refused():
 
 def test_a_corner_is_taken_as_the_backward_pass_takes_it():
     zeros = program("H = np.maximum(0, X @ W)\nL = np.sum((H - 1)**2)", {"W": np.zeros((2, 2))}, {"X": np.ones((3, 2))})
-    assert prove(trace(zeros), "dW").agrees is not False
+    assert prove(trace(zeros), "dW").agrees
+    wrong = trace(zeros).showing({"dW": np.array([[1e-3, 0], [0, 0]])})
+    assert prove(wrong, "dW").agrees is False
+    other = program("H = np.abs(X @ W)\nL = np.sum((H - 1)**2)", {"W": np.zeros((2, 2))}, {"X": np.ones((3, 2))})
+    assert prove(trace(other), "dW").agrees is None, "which side it takes is its own affair"
+
+
+def test_a_mask_hides_numbers_and_every_gradient_is_proved_all_the_same():
+    rng = np.random.default_rng(0)
+    lines = """
+    S = np.where(before, X @ W, -1e9) + far
+    Z = S - S.max(axis=1, keepdims=True)
+    A = np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True)
+    L = np.sum(A * y)
+    """
+    data = {"X": rng.standard_normal((3, 3)), "before": np.tri(3, dtype=bool), "y": rng.standard_normal((3, 3))}
+    p = program(lines, {"W": rng.standard_normal((3, 3))}, data | {"far": -1e9 * np.eye(3)[::-1]}, gradients=["Z"])
+    for name in ("dA", "dZ", "dS", "dW"):
+        t = trace(p)
+        assert prove(t, name).agrees, name
+        wrong = np.array(t[name])
+        wrong[np.unravel_index(np.abs(wrong).argmax(), wrong.shape)] *= 1.001
+        assert prove(t.showing({name: wrong}), name).agrees is False, name
+    with pytest.raises(ValueError, match="before must hold numbers"):
+        program(lines, {"W": np.ones((3, 3)), "before": data.pop("before")}, data)
+
+
+def test_numbers_of_any_precision_pass_through_a_program():
+    rng = np.random.default_rng(0)
+    given = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in (("W", (3, 2)), ("X", (4, 3)))}
+    single = trace(
+        program("H = np.tanh(X @ W)\nL = np.mean(H**2)", {"W": given["W"]}, {"X": given["X"]}, optimizer=Adam())
+    )
+    assert single["dW"].dtype == single["W_new"].dtype == np.float32
+    assert prove(single, "dW").agrees
+    half = Fraction(1, 2)
+    t = trace(program("L = np.sum((X @ W)**2)", {"W": [[half]]}, {"X": [[half], [half]]}, lr=half))
+    assert t["dW"].tolist() == [[half]]
+    assert t["W_new"].tolist() == [[half / 2]]
+    assert check_gradients(t.problem)["W"] < 1e-6
+    assert np.isfinite(sweep([None, 1], [0.1], 3, problem=t.problem).loss).all()
 
 
 @pytest.mark.parametrize("lab", [StepThrough, MistakeLab, Exercises, LearningRateLab, LineUp])

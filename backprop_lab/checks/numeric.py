@@ -1,6 +1,7 @@
 """Derivatives of the loss without calculus, to check backpropagation against; `proof` says how far to trust them."""
 
 import ast
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -13,6 +14,7 @@ from backprop_lab.nn.steps import Lines
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.program import Program
 
+_CORNERS = re.compile(r"[<>]|\b(abs|absolute|fabs|minimum|clip|where|max|min|sign|fmax|fmin)\b")
 LossOf = Callable[[Array], Array]  # the loss as a function of one array, or of a stack of such arrays
 
 
@@ -85,6 +87,14 @@ def off_at_zero(problem: Problem) -> Problem:
     if isinstance(problem, Program):
         return problem.with_lines(Lines(step._replace(code=_off_corner(step.code)) for step in problem.lines))
     return problem.evolve(network=Network(map(_off_at_zero, problem.network.layers)))
+
+
+def has_corners(problem: Problem) -> bool:
+    """Whether a line of a program may have a corner that `off_at_zero` does not know."""
+    codes = [step.code for step in problem.lines if step.phase in ("forward", "loss")]
+    return isinstance(problem, Program) and any(
+        _CORNERS.search(code) or ("maximum" in code and _off_corner(code) == code) for code in codes
+    )
 
 
 @lru_cache(maxsize=512)

@@ -14,14 +14,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backprop_lab.checks.numeric import loss_of, off_at_zero, one_entry_each
+from backprop_lab.checks.numeric import has_corners, loss_of, off_at_zero, one_entry_each
 from backprop_lab.checks.rounding import FLOAT64, Terms, eps_of, terms_in, terms_of
 from backprop_lab.nn.layers import Array
 from backprop_lab.nn.network import check_gradient
 from backprop_lab.nn.steps import Lines
 from backprop_lab.step.number_format import at_most, percent
 from backprop_lab.step.problem import Problem, check_problem
-from backprop_lab.step.program import Program
 from backprop_lab.step.trace import Trace, trace
 
 AGREES = 1e-5  # far above the error of a right gradient, about 1e-9, and far below that of a wrong one
@@ -297,7 +296,7 @@ class _Moves:
         Code with abs, sign or math.erf takes no complex numbers, or drops their imaginary part.
         """
         agrees, elsewhere = _agree(exact, best), _elsewhere(self.problem, self.gradient)
-        if best.at_corner and isinstance(self.problem, Program):  # where only finite differences see both sides
+        if best.at_corner and has_corners(self.problem):  # of which finite differences alone see both sides
             return False
         while agrees is None and (moves := next(elsewhere, None)):  # too near to the bottom, or at a corner, or 0
             if there := moves.complex_step():

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from backprop_lab.nn.layers import Array, as_readonly_array, can_be_kept
+from backprop_lab.nn.layers import Array, as_readonly_array, can_be_kept, is_masked
 from backprop_lab.nn.lines import Part
 from backprop_lab.nn.network import check_part
 from backprop_lab.nn.optimizers import GradientDescent, Optimizer
@@ -277,10 +277,17 @@ def _arrays(what: str, given: Any) -> dict[str, Array]:
         raise ValueError(f"{what} are given by name, as a dictionary such as {{'W': W}}; got {given!r:.60}")
     found: dict[str, Array] = {}
     for name, value in given.items():
-        array = as_readonly_array(str(name), value)
-        kept = np.asarray(value)
-        if what == "data" and kept.dtype.kind in "iub":
-            array = kept.copy()
-            array.setflags(write=False)
-        found[name] = array
+        if what == "data" and not is_masked(value) and _is_exact(value):
+            found[name] = np.array(value)
+            found[name].setflags(write=False)
+        else:
+            found[name] = as_readonly_array(str(name), value)
     return found
+
+
+def _is_exact(value: Any) -> bool:
+    """Whether these are whole numbers or truth values."""
+    try:
+        return np.asarray(value).dtype.kind in "iub"
+    except ValueError:  # rows of several lengths
+        return False
