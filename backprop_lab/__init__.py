@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from backprop_lab.nn.penalties import L2, Penalty
     from backprop_lab.step.examples import EXAMPLES, worked_example
     from backprop_lab.step.problem import Problem
+    from backprop_lab.step.program import program
     from backprop_lab.step.random_problems import one_hot, random_problem
     from backprop_lab.step.trace import trace
     from backprop_lab.training.sweep import sweep
@@ -91,6 +92,7 @@ __all__ = [
     "mystery",
     "one_hot",
     "plant",
+    "program",
     "prove",
     "random_problem",
     "solve",
@@ -125,6 +127,7 @@ _HOMES = (
     "nn.optimizers",
     "nn.network",
     "step.problem",
+    "step.program",
     "step.trace",
     "step.random_problems",
     "step.examples",

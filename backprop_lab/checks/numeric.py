@@ -1,6 +1,9 @@
 """Derivatives of the loss without calculus, to check backpropagation against; `proof` says how far to trust them."""
 
+import ast
+import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -9,7 +12,9 @@ from backprop_lab.nn.layers import Array, Layer
 from backprop_lab.nn.network import Network
 from backprop_lab.nn.steps import Lines
 from backprop_lab.step.problem import Problem
+from backprop_lab.step.program import Program
 
+_CORNERS = re.compile(r"[<>]|\b(abs|absolute|fabs|minimum|clip|where|max|min|sign|fmax|fmin)\b")
 LossOf = Callable[[Array], Array]  # the loss as a function of one array, or of a stack of such arrays
 
 
@@ -27,17 +32,18 @@ def loss_of(problem: Problem, name: str) -> LossOf:
     The lines after that value are run, over a stack all at once, unless one takes one problem at a time.
     """
     given = problem.given
-    before = [step.name for step in problem.lines if step.phase in ("forward", "loss") and step.name != "L"]
-    names = [*problem.parameters, "X", *before]
+    before = [s.name for s in problem.lines if s.phase in ("forward", "loss") and s.name != problem.loss_name]
+    of_data = (*problem.data, *problem.state) if isinstance(problem, Program) else ("X",)
+    names = [*problem.parameters, *of_data, *before]
     if name not in names:
         raise KeyError(f"the loss does not depend on {name!r}, only on {', '.join(names)}")
     lines = Lines(step for step in problem.lines if step.name != name)
     at = given[name] if name in given else problem.lines.function((name,), tuple(given))(*given.values())[0]
-    flat = {each for each, value in {**given, name: at}.items() if np.ndim(value) == 1}
+    dimensions = {each: np.ndim(value) for each, value in {**given, name: at}.items()}
 
     def loss(value: Array) -> Array:
         value = np.asarray(value)
-        (L,) = lines.call(("L",), given | {name: value}, flat, analytic=np.iscomplexobj(value))
+        (L,) = lines.call((problem.loss_name,), given | {name: value}, dimensions, analytic=np.iscomplexobj(value))
         return np.broadcast_to(L, value.shape[: value.ndim - np.ndim(at)])
 
     return loss
@@ -76,8 +82,35 @@ def off_at_zero(problem: Problem) -> Problem:
     """The same problem just off its corners, on the side that the backward pass takes: every ReLU at 0 is off.
 
     What comes to a layer without parameters, which alone may have corners, is taken to be less by the smallest float.
+    In a program that is what a maximum with 0 takes.
     """
+    if isinstance(problem, Program):
+        return problem.with_lines(Lines(step._replace(code=_off_corner(step.code)) for step in problem.lines))
     return problem.evolve(network=Network(map(_off_at_zero, problem.network.layers)))
+
+
+def has_corners(problem: Problem) -> bool:
+    """Whether a line of a program may have a corner that `off_at_zero` does not know."""
+    codes = [step.code for step in problem.lines if step.phase in ("forward", "loss")]
+    return isinstance(problem, Program) and any(
+        _CORNERS.search(code) or ("maximum" in code and _off_corner(code) == code) for code in codes
+    )
+
+
+@lru_cache(maxsize=512)
+def _off_corner(code: str) -> str:
+    """A line in which each maximum of something and 0 takes a little less of it."""
+    if "maximum" not in code:
+        return code
+    tree = ast.parse(code, mode="eval")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "np.maximum" and len(node.args) == 2:
+            zeros = [isinstance(each, ast.Constant) and each.value == 0 for each in node.args]
+            node.args = [
+                each if is_zero or not any(zeros) else ast.BinOp(each, ast.Sub(), ast.Constant(np.finfo(float).tiny))
+                for each, is_zero in zip(node.args, zeros, strict=True)
+            ]
+    return ast.unparse(tree)
 
 
 def _off_at_zero(layer: Layer) -> Layer:

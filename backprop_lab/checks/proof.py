@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backprop_lab.checks.numeric import loss_of, off_at_zero, one_entry_each
+from backprop_lab.checks.numeric import has_corners, loss_of, off_at_zero, one_entry_each
 from backprop_lab.checks.rounding import FLOAT64, Terms, eps_of, terms_in, terms_of
 from backprop_lab.nn.layers import Array
 from backprop_lab.nn.network import check_gradient
@@ -27,6 +27,7 @@ AGREES = 1e-5  # far above the error of a right gradient, about 1e-9, and far be
 TELLS = 1e-3  # slopes that are in doubt by more than this part of them say nothing
 ROUNDINGS = 32  # of all terms are allowed for
 STEPS = (1e-5, 1e-3, 1e-7, 1e-2, 1e-4, 1e-6)  # of a central difference, in units of the largest number moved
+HUGE, TINY_BESIDE = 1e6, 1e-6  # as -1e9, which hides a number from a softmax, beside the others
 COMPLEX_STEP, LEAST = 1e-20, 1e-270  # at most, and by how much the loss then moves, or of the largest gradient
 WORK = 1_500_000  # numbers in a tenth of a second: where entries moved one by one make more, directions are random
 DIRECTIONS, SEED = 8, 0  # any other seed would do
@@ -63,11 +64,11 @@ def prove(trace: Trace, name: str) -> Proof:
     and the sentence says how small an error they leave unseen. Raises KeyError if `name` is not a gradient of the
     trace, and ValueError if that is no trace.
     """
-    value = _of_gradient(trace, name)
+    _check_gradient_name(trace, name)
     if not np.all(np.isfinite(np.asarray(trace[name], dtype=float))):
         return Proof(None, math.nan, OVERFLOWED)
     with np.errstate(all="ignore"):  # pragma: no mutate  only for quiet
-        moves = _Moves(trace, value)
+        moves = _Moves(trace, name)
         better = moves.slopes()
         said = moves.verdict(trace, next(better))
         while not said.agrees and (found := next(better, None)):
@@ -91,10 +92,11 @@ def check_gradients(problem: Problem, gradients: Mapping[str, Array] | None = No
     """
     check_problem(problem)
     right, parameters = trace(problem), problem.parameters
-    given = {name: right[f"d{name}"] for name in parameters} if gradients is None else gradients
+    named = {step.of: step.name for step in right.steps if step.role == "gradient"}
+    given = {name: right[named[name]] for name in parameters} if gradients is None else gradients
     for name, parameter in parameters.items():
         check_gradient(name, given, parameter)
-    return {name: _error(right, name, np.asarray(given[name])) for name in parameters}
+    return {name: _error(right, named[name], np.asarray(given[name])) for name in parameters}
 
 
 def check_step(trace: Trace, name: str) -> float:
@@ -102,21 +104,20 @@ def check_step(trace: Trace, name: str) -> float:
 
     Raises KeyError if `name` is not a gradient in the trace, and ValueError if that is no trace.
     """
-    return _error(trace, _of_gradient(trace, name), trace[name])
+    _check_gradient_name(trace, name)
+    return _error(trace, name, trace[name])
 
 
-def _of_gradient(trace: Trace, name: str) -> str:
-    """What a gradient is of: `W1` for `dW1`."""
+def _check_gradient_name(trace: Trace, name: str) -> None:
     if not isinstance(trace, Trace):
         raise ValueError(f"this takes the trace of a problem, as trace(problem) gives it; got {trace!r:.60}")
     gradients = [step.name for step in trace.steps if step.role == "gradient"]
     if name not in gradients:
         raise KeyError(f"{name!r} is not a gradient of this trace; those are {', '.join(gradients)}")
-    return trace.owner(name)
 
 
 def _error(trace: Trace, name: str, analytic: Array) -> float:
-    """How far a gradient with respect to `name` is from the best slopes, the error as above."""
+    """How far what should be the gradient `name` is from the best slopes, the error as above."""
     with np.errstate(all="ignore"):  # pragma: no mutate  only for quiet
         moves = _Moves(trace, name)
         for found in moves.slopes():
@@ -162,10 +163,11 @@ class _Slopes(NamedTuple):
 class _Moves:
     """One value of a problem, and the moves along which it is tried: every entry, or random directions."""
 
-    def __init__(self, trace: Trace, name: str) -> None:
-        self.right = _right_trace(trace, name)
-        self.problem, self.name, self.at = self.right.problem, name, self.right[name]
-        self.terms = terms_in(self.right)[f"d{name}"]
+    def __init__(self, trace: Trace, gradient: str) -> None:
+        self.gradient, self.name = gradient, trace.owner(gradient)
+        self.right = _right_trace(trace, self.name)
+        self.problem, self.at = self.right.problem, np.asarray(self.right[self.name])
+        self.terms = terms_in(self.right)[gradient]
         numbers = sum(np.size(step.value) for step in self.right.steps if step.phase in ("forward", "loss"))
         self.each_entry = self.at.size * (self.at.size + numbers) <= WORK
         if self.each_entry:
@@ -183,7 +185,7 @@ class _Moves:
 
     def verdict(self, trace: Trace, found: _Slopes) -> Proof:
         """Whether the gradient in a trace agrees with these slopes."""
-        gradient, terms = trace[f"d{self.name}"], terms_in(trace)[f"d{self.name}"]
+        gradient, terms = trace[self.gradient], terms_in(trace)[self.gradient]
         analytic, own = self.along(gradient), self.along(_rounding_of(gradient, terms), np.abs)
         rounding = self.along(_rounding_of(gradient, self.terms), np.abs)  # of the right line
         off, size = np.abs(analytic - found.slopes), np.maximum(np.abs(analytic), np.abs(found.slopes))
@@ -205,7 +207,7 @@ class _Moves:
         if wrong.any() and not found.at_corner:
             error = float(np.max(_part(off, size)[wrong]))
             return Proof(False, error, f"does not agree with {found.how}: it is off by as much as {percent(error, 1)}")
-        if not abs(trace["L"]) < math.inf:
+        if not abs(trace[self.problem.loss_name]) < math.inf:
             return Proof(None, math.nan, OVERFLOWED)
         untold = int(np.sum(~(part <= AGREES)))
         some = self.each_entry and untold < self.at.size
@@ -215,7 +217,7 @@ class _Moves:
         """Whether gradient and slopes are nothing but the rounding of terms that cancel, and are large beside it."""
         if not np.any(size) or not np.all(size + doubt <= 3 * rounding):
             return False
-        step = self.right.step(f"d{self.name}")
+        step = self.right.step(self.gradient)
         if not any(self.right.step(o).phase == "backward" for o in step.operands if o not in self.right.given):
             return False  # the loss is at its bottom
         terms = self.along(terms_of(step.code, {name: Terms(self.right[name]) for name in step.operands}), np.abs)
@@ -242,8 +244,11 @@ class _Moves:
         changes, or (f(h) - 2 f(0) + f(-h)) / h does not become half of what it was.
         """
         loss = loss_of(self.problem, self.name)
-        terms, idle = np.abs(terms_in(self.right)["L"].terms), self.along(self.terms.terms, np.abs) == 0
-        unit = float(np.max(np.abs(self.at))) or 1.0  # pragma: no mutate  any other would do
+        terms, idle = (
+            np.abs(terms_in(self.right)[self.problem.loss_name].terms),
+            self.along(self.terms.terms, np.abs) == 0,
+        )
+        unit = self.units()
         slopes, doubt = np.zeros(len(self.moves)), np.full(len(self.moves), np.inf)
         at_corner = False  # as the first moves tell  # pragma: no mutate  None would do
         for step in steps:
@@ -290,11 +295,22 @@ class _Moves:
 
         Code with abs, sign or math.erf takes no complex numbers, or drops their imaginary part.
         """
-        agrees, elsewhere = _agree(exact, best), _elsewhere(self.problem, self.name)
+        agrees, elsewhere = _agree(exact, best), _elsewhere(self.problem, self.gradient)
+        if best.at_corner and has_corners(self.problem):  # of which finite differences alone see both sides
+            return False
         while agrees is None and (moves := next(elsewhere, None)):  # too near to the bottom, or at a corner, or 0
             if there := moves.complex_step():
                 agrees = _agree(there, moves.differences(STEPS))
         return bool(agrees)
+
+    def units(self) -> Any:
+        """The largest number moved, in which steps are counted; small numbers beside huge ones have their own."""
+        sizes = np.abs(self.at).ravel()
+        largest = float(np.max(sizes)) or 1.0  # pragma: no mutate  any other would do
+        small = sizes < TINY_BESIDE * largest
+        if largest <= HUGE or not self.each_entry or not small.any():
+            return largest
+        return np.where(small, float(np.max(sizes[small])) or 1.0, largest)
 
     def _moved(self, loss: Any, steps: Array) -> Array:
         """The loss after moves of these sizes, (..., 1) or one for each move; in blocks that take little memory."""
@@ -319,14 +335,16 @@ def _agree(exact: _Slopes, best: _Slopes) -> bool | None:
 
 def _elsewhere(problem: Problem, name: str) -> Iterator[_Moves]:
     """The same code on numbers of about 1, where it takes them; by the first parameter, too, behind which all is."""
-    X, y = (array / (float(np.max(np.abs(array))) or 1.0) for array in (problem.X, problem.y))  # pragma: no mutate
-    y = problem.y if hasattr(problem.loss, "check_targets") else y  # pragma: no mutate  which may refuse others
+    kept = ("y",) if hasattr(getattr(problem, "loss", None), "check_targets") else ()  # which may refuse others
+    data = {n: a / (float(np.max(np.abs(a))) or 1.0) for n, a in problem.data.items()
+            if a.dtype.kind == "f" and n not in kept}  # fmt: skip  # pragma: no mutate
     for seed in range(3):  # pragma: no mutate  one nearly always does
         draw = np.random.default_rng(seed).standard_normal  # pragma: no mutate
         numbers = {p: draw(a.shape) / math.sqrt(a.size) for p, a in problem.parameters.items()}  # pragma: no mutate
         with suppress(Exception):  # code of a reader's own may refuse them in any way
-            there = trace(problem.evolve(parameters=numbers, X=X, y=y))
-            yield from (_Moves(there, each) for each in (name, next(iter(problem.parameters))))
+            there = trace(problem.evolve(parameters=numbers, data=data))
+            first = next(step.name for step in there.steps if step.of in numbers and step.role == "gradient")
+            yield from (_Moves(there, each) for each in (name, first))
 
 
 def _right_trace(trace: Trace, name: str) -> Trace:
@@ -334,10 +352,14 @@ def _right_trace(trace: Trace, name: str) -> Trace:
     problem, lines = trace.problem, trace.problem.lines
     is_right = lines.codes == tuple((step.name, step.code) for step in trace.steps)
     if is_right and all(
-        np.asarray(step.value).dtype == float for step in trace.steps
+        np.asarray(step.value).dtype == float for step in trace.steps if np.asarray(step.value).dtype.kind not in "biu"
     ):  # pragma: no mutate  or run again
         return trace
-    floats = {each: np.asarray(array, dtype=float) for each, array in problem.given.items() if each != "lr"}
-    problem = problem.evolve(X=floats.pop("X"), y=floats.pop("y"), parameters=floats)
+    problem = problem.evolve(data=_floats(problem.data), parameters=_floats(problem.parameters))
     given = problem.given | {name: np.asarray(trace[name], dtype=float)}
     return Trace(problem, given, Lines(line for line in lines if line.name != name))
+
+
+def _floats(values: Mapping[str, Array]) -> dict[str, Array]:
+    """Numbers as floats; truth values and whole numbers, which pick places, stay as they are."""
+    return {name: np.asarray(value, dtype=float) for name, value in values.items() if value.dtype.kind not in "biu"}

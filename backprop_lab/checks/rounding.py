@@ -142,12 +142,26 @@ class Terms(NDArrayOperatorsMixin):
                 found = found + slope * size
         return found
 
+    def _of_the_chosen(self, function: Any, axis: Any = None, keepdims: bool = False) -> Array:
+        """The terms of the largest, or smallest, number along an axis: of the cells that rounding may make it."""
+        apart = np.abs(self.value - function(self.value, axis=axis, keepdims=True))
+        chosen = ~(apart > ROUNDINGS * self.escapes.eps * self.terms)
+        terms: Array = np.max(np.where(chosen, self.terms, 0), axis=axis, keepdims=keepdims)
+        return terms
+
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         result = function(*_each(_value, args), **_each(_value, options))
         is_array = isinstance(result, np.ndarray | np.generic)
         if not is_array or result.dtype.kind not in ROUNDED:  # pragma: no mutate  or it is moved
             return result
         carry: Any = function if function in _LINEAR else _LIKE_A_SUM.get(function)
+        if (
+            function in (np.max, np.min)
+            and args[0] is self
+            and len(args) <= 2
+            and not {*options} - {"axis", "keepdims"}
+        ):
+            return Terms(result, self._of_the_chosen(function, *args[1:], **options), self.escapes)
         if carry is None:
             self.escapes.append(function.__name__)  # pragma: no mutate
             return result
@@ -246,6 +260,12 @@ def eps_of(array: Array) -> float:
     return 0.0 if exact else FLOAT64
 
 
+def _carrying(value: Any, terms: Any = None) -> Any:
+    """A value with its terms; but truth values and whole numbers, which pick places, as they are."""
+    is_exact = isinstance(value, np.ndarray) and value.dtype.kind in "biu"
+    return value if is_exact else Terms(value, terms)
+
+
 _FOUND: WeakKeyDictionary[Trace, dict[float, dict[str, Terms]]] = WeakKeyDictionary()
 
 
@@ -257,15 +277,15 @@ def terms_in(trace: Trace, eps: float = FLOAT32) -> dict[str, Terms]:
     kept = _FOUND.setdefault(trace, {})
     if eps in kept:
         return kept[eps]
-    known = {name: Terms(value) for name, value in trace.given.items()}
-    found, waiting = dict(known), list(trace.steps)
+    found, waiting = {name: Terms(value) for name, value in trace.given.items()}, list(trace.steps)
+    known: dict[str, Any] = {name: _carrying(value) for name, value in trace.given.items()}
     while waiting:
         later = []
         for step in waiting:
             if all(operand in known for operand in step.operands):
                 carried = _carried_on(step.code, known, eps)
                 found[step.name] = Terms(step.value, _as_written_out(step.code, known, carried, eps))
-                known[step.name] = Terms(step.value, carried)
+                known[step.name] = _carrying(step.value, carried)
             else:  # a planted line may ask for a later value
                 later.append(step)
         waiting = later

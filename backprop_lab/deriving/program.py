@@ -10,7 +10,7 @@ from backprop_lab.deriving.backward import Backward
 from backprop_lab.deriving.graph import Graph
 from backprop_lab.deriving.nodes import COMPARISONS, SIGNS, SIZES, Node, RefusedError, Shape, code
 from backprop_lab.deriving.reading import Reader
-from backprop_lab.deriving.text import check_name, lines_in
+from backprop_lab.deriving.text import Line, check_name, lines_in
 from backprop_lab.nn.lines import Array
 
 KINDS = {"f": "f", "c": "f", "O": "f", "i": "i", "u": "i", "b": "b"}
@@ -73,6 +73,25 @@ def derive(
     return _Program(lines, given, {*parameters}, wanted, {}).derive()
 
 
+def read_lines(lines: str | Iterable[str], given: Mapping[str, Array] | None = None) -> list[Line]:
+    """The lines of a text; with what is `given` to them, each is read as a line of a program is, and nothing is run.
+
+    Raises ValueError, with the line and what to write instead, for what may not stand there or does not fit.
+    """
+    found = lines_in(lines)
+    if given is not None:
+        graph = Graph(0, "")
+        for name, value in given.items():
+            graph.give(name, value.shape, KINDS[value.dtype.kind], False)
+        reader = Reader(graph)
+        for line in found:
+            try:
+                graph.define(line.name, reader.read(line.tree))
+            except RefusedError as error:
+                raise line.error(error) from None
+    return found
+
+
 def _many_samples(given: Mapping[str, Array], data: Iterable[str]) -> dict[str, Shape]:
     """The shapes of data with one sample, as if there were many: one row of data looks like a bias."""
     rows = [name for name in data if given[name].ndim]
@@ -129,7 +148,7 @@ class _Program:
             is_learnt = name in self.learnt or name in self.wanted
             kind = "f" if is_learnt else KINDS[value.dtype.kind]
             node = graph.give(name, self.many.get(name, value.shape), kind, is_learnt)
-            if not is_learnt and _rows_add_up(value):
+            if not is_learnt and name not in self.replaced.values() and rows_add_up(value):
                 graph.sums[node] = (value.ndim - 1,)
         self.reader = Reader(graph)
         for line in self.lines:
@@ -235,7 +254,8 @@ class _Swap(ast.NodeTransformer):
         return ast.Name(self.name, ast.Load()) if id(node) in self.places else super().visit(node)
 
 
-def _rows_add_up(value: Array) -> bool:
+def rows_add_up(value: Array) -> bool:
+    """Whether each row adds up to 1, as probabilities do: what is derived may rest on it."""
     return value.dtype.kind == "f" and value.ndim > 0 and bool((abs(value.sum(axis=-1) - 1) < 1e-12).all())
 
 

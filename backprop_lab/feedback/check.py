@@ -148,7 +148,7 @@ def check_function(
     feedback = first if isinstance(first, Feedback) else _feedback(first, others)
     if at == 0 or feedback.cause == ("blank",):
         return feedback
-    shapes = ", ".join(f"{known} {np.shape(traces[at][known])}" for known in ("X", "y"))
+    shapes = ", ".join(f"{known} {np.shape(traces[at][known])}" for known in traces[at].problem.data)
     message = f"Right for the first problem, but not for another one, with {shapes}. {feedback.message}"
     return replace(feedback, message=message)
 

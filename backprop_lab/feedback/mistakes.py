@@ -154,7 +154,9 @@ def plant(trace: Trace, mistake: Mistake, *names: str) -> Trace:
     for name in names or mistake.planted_at(trace):
         step = next(mistake._rewritten(trace, name), None)
         if step is None:
-            raise ValueError(f"{mistake.title!r} does not apply to {name} in {trace.problem.network}")
+            raise ValueError(
+                f"{mistake.title!r} does not apply to {name} in {getattr(trace.problem, 'network', trace.problem)}"
+            )
         try:
             wrong = trace.evaluate(step.code)
         except (TypeError, ValueError) as error:

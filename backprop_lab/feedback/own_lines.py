@@ -19,6 +19,7 @@ from backprop_lab.feedback.own_text import Statement, statements_in
 from backprop_lab.feedback.resemblance import times
 from backprop_lab.step.number_format import plain, told_apart
 from backprop_lab.step.problem import Problem, check_problem
+from backprop_lab.step.program import check_chain
 from backprop_lab.step.trace import Trace, trace
 
 OTHERS, TRIES = 3, 60  # problems with other numbers, on which lines are judged, and how many are tried
@@ -80,6 +81,7 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
     are run, in your own kernel, on copies. Raises ValueError for what is none, such as a loop, and as `trace` does.
     """
     check_problem(problem)
+    check_chain(problem, "check_lines")
     if not isinstance(text, str):
         raise ValueError(f"the lines are text, in quotes; got a {type(text).__name__}")
     own = dict(names or {})

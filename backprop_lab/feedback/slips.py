@@ -56,9 +56,11 @@ class Slip(NamedTuple):
 
 def one_slip_away(trace: Trace, name: str) -> tuple[Slip, ...]:
     """Every line that is one slip away from the right one for `name`, the likeliest first."""
-    data = {each: np.asarray(trace[each]) for each in ("X", "y")}
+    data = {each: np.asarray(trace[each]) for each in trace.problem.data}
     binary = tuple(each for each, x in data.items() if ((x == 0) | (x == 1)).all())
-    has_classes = "y" in binary and data["y"].shape[1] > 1 and bool((data["y"].sum(axis=1) == 1).all())
+    has_classes = (
+        "y" in binary and data["y"].ndim == 2 and data["y"].shape[1] > 1 and bool((data["y"].sum(axis=1) == 1).all())
+    )
     return _slips(trace.step(name).code, tuple(trace.names), binary, has_classes)
 
 

@@ -106,9 +106,10 @@ def call(
     if not stacked:
         return [*alone(*given.values())]
     with suppress(CannotBeStackedError, LineError):  # as where a stack is to be joined to what is none
-        together = function_of(lines, tuple(given), results, tuple(dimensions.items()), analytic=analytic)
-        rows = ((v[:, None] if n in stacked and dimensions[n] == 1 else v) for n, v in given.items())
-        return [*together(*rows)]
+        known = tuple((name, dimensions[name]) for name in given)
+        together = function_of(lines, tuple(given), results, known, analytic=analytic)
+        missing = {name: tuple(range(1, 3 - dimensions[name])) for name in stacked}
+        return [*together(*(np.expand_dims(v, missing[n]) if missing.get(n) else v for n, v in given.items()))]
     runs = range(max(len(given[name]) for name in stacked))
     each = [alone(*(v[k % len(v)] if n in stacked else v for n, v in given.items())) for k in runs]
     return [np.array(values) for values in zip(*each, strict=True)]
@@ -143,6 +144,8 @@ def function_of(
     ordered = _in_order(_needed(codes, results), given)
     if dimensions is not None:
         known, rewritten = dict(dimensions), {}
+        if max(known.values(), default=0) > 2:
+            raise CannotBeStackedError
         for name, tree in ordered.items():
             rewritten[name], known[name] = _Stacking(known).visit(tree)
         ordered = rewritten
@@ -455,7 +458,7 @@ def read_only(value: Any) -> Any:
     """`value`, read-only if it is an array: itself, or a copy where someone else could write to it."""
     if isinstance(value, np.ndarray):
         if value.base is not None and value.flags.writeable:
-            value = value.copy()
+            value = value.copy("K")  # in the same layout, by which a line that adds it up may round
         value.setflags(False)
     return value
 

@@ -6,6 +6,7 @@ The lines are what a trace runs, and what a learner sees.
 from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +29,7 @@ from backprop_lab.nn.losses import Loss
 from backprop_lab.nn.optimizers import DECAY, GradientDescent, Optimizer
 from backprop_lab.nn.penalties import Penalty
 
+NO_DIMENSIONS: Mapping[str, int] = MappingProxyType({})
 SCALARS = ("lr", "step")  # what is one number to a problem, and to all runs of a stack
 
 
@@ -146,21 +148,26 @@ class Lines(tuple[Step, ...]):
         return step
 
     def call(
-        self, results: tuple[str, ...], given: Mapping[str, Any], flat: Container[str] = (), analytic: bool = False
+        self,
+        results: tuple[str, ...],
+        given: Mapping[str, Any],
+        dimensions: Mapping[str, int] = NO_DIMENSIONS,
+        analytic: bool = False,
     ) -> list[Any]:
-        """Some results; where a matrix that is given, or a row if it is `flat`, is a stack, (S, ...), stacks of them.
+        """Some results; where what is given is a stack, (S, ...), stacks of them.
 
-        With `analytic`, for a complex step: see `function_of`.
+        `dimensions` says how many each has to one problem, where it is no matrix. With `analytic`, for a complex step:
+        see `function_of`.
         """
-        if not analytic and all(np.ndim(value) <= 2 - (name in flat) for name, value in given.items()):
+        known = dict.fromkeys(given, 2) | dict.fromkeys(SCALARS, 0) | dict(dimensions)
+        if not analytic and all(np.ndim(value) <= known[name] for name, value in given.items()):
             return [*self.function(results, tuple(given))(*given.values())]
-        dimensions = {name: 1 if name in flat else 2 for name in given} | dict.fromkeys(SCALARS, 0)
-        return call(self.codes, results, given, dimensions, analytic)
+        return call(self.codes, results, given, known, analytic)
 
-    def can_be_stacked(self, given: Mapping[str, Any]) -> bool:
+    def can_be_stacked(self, given: Mapping[str, Any], loss: str = "L") -> bool:
         """Whether the whole step takes many problems at once, all of whose parameters are matrices, as these are."""
         try:
-            self.function(("L", *self.replacing.values()), tuple(given), stacked=True)
+            self.function((loss, *self.replacing.values()), tuple(given), stacked=True)
         except CannotBeStackedError:
             return False
         return all(np.ndim(value) == 2 for name, value in given.items() if name not in SCALARS)
@@ -265,7 +272,7 @@ def lines_of(
                 found.append(_line("backward", layer, result, template, name, here, values.get(of, ""), beside))
         backward[:0] = found
         for around in of_parameter.values():
-            update += _update(optimizer, around, around["p"] in penalised)
+            update += update_lines(optimizer, around, around["p"] in penalised)
 
     names = {name: name for name in ("y_pred", "y", *loss.formulas)} | loss.own_numbers()
     formulas = _formulas(loss, ("L", "dy_pred"))
@@ -283,7 +290,7 @@ def lines_of(
     lines = Lines((*forward, *losses, *backward, *update))
     given = (*(name for names in parameters_of for name in names.values()), *lines.memories, *masks.values())
     counted = ["step"] if masks or lines.count_steps else []
-    _check_names(["X", "y", *given, "lr", *counted], lines)
+    check_names(["X", "y", *given, "lr", *counted], lines)
     return lines
 
 
@@ -309,7 +316,7 @@ def _penalty_line(penalty: Penalty, penalised: Sequence[str], parameters: Sequen
     return _line("loss", penalty, "R", formulas["R"], "R", names)
 
 
-def _update(optimizer: Optimizer, around: Mapping[str, str], is_penalised: bool) -> list[Step]:
+def update_lines(optimizer: Optimizer, around: Mapping[str, str], is_penalised: bool) -> list[Step]:
     """The lines that move a parameter, and what is remembered of it."""
     formulas = _formulas(optimizer, ("new", *(f"{memory}_new" for memory in optimizer.memory)))
     memories = {memory: f"{memory}{around['p']}" for memory in optimizer.memory}
@@ -415,7 +422,7 @@ def _around(stages: Sequence[Stage], at: int) -> dict[str, str]:
     return names
 
 
-def _check_names(given: Iterable[str], lines: Lines) -> None:
+def check_names(given: Iterable[str], lines: Lines) -> None:
     """Raise ValueError unless every value has a name of its own, which can stand in a line of Python."""
     taken = set(NAMESPACE)
     for name in (*given, *lines.names):

@@ -384,6 +384,8 @@ def _plain_title(step: Step) -> str:
     """The title of a line that is not in the table."""
     if step.phase == "loss":
         return "Loss" if step.result == "L" else f"{step.name}, a step toward the loss"
+    if step.phase == "forward" and "Y" not in step.names:
+        return f"{step.name}, a line of the forward pass"
     if step.phase == "forward":
         return step.kind.__name__ if step.result == "Y" else f"{step.name}, a step toward {step.names['Y']}"
     if step.phase == "update":

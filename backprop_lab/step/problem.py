@@ -95,7 +95,7 @@ class Problem:
 
     def updated(self, new: Mapping[str, Any]) -> Self:
         """The same problem in its next step, in which what was replaced by name, such as W1 or vW1, is `new`."""
-        changes: dict[str, Any] = {"parameters": {name: new[name] for name in self.network.parameters}}
+        changes: dict[str, Any] = {"parameters": {name: new[name] for name in self.parameters}}
         if self.state:
             changes["state"] = {name: new[name] if name in new else value + 1 for name, value in self.state.items()}
         return self.evolve(**changes)
@@ -105,8 +105,11 @@ class Problem:
         lines, names = self.lines, (*self.replaced,)
         step = lines.function(tuple(lines.replacing[name] for name in names), tuple(self.given))
         values, first = [*self.replaced.values()], self.state.get("step", 1)
+        alone = any(value.ndim == 0 for value in values)
         for number, lr in enumerate(lrs, first):
-            values = step(self.X, self.y, *values, lr, *self.drawn(number).values())
+            values = step(*self.data.values(), *values, lr, *self.drawn(number).values())
+            if alone:  # NumPy may round a power of a plain number otherwise
+                values = [*map(np.asarray, values)]
         new = dict(zip(names, map(read_only, values), strict=True))
         state = {name: first + len(lrs) if name == "step" else new[name] for name in self.state}
         return self.evolve(parameters={name: new[name] for name in self.parameters}, state=state, lr=lrs[-1])
@@ -127,14 +130,24 @@ class Problem:
         return {"X": self.X, "y": self.y}
 
     @property
+    def loss_name(self) -> str:
+        """The name of the loss."""
+        return "L"
+
+    @property
+    def masks(self) -> dict[str, Any]:
+        """What layers draw in a step: see `Network.masks`."""
+        return self.network.masks
+
+    @property
     def replaced(self) -> dict[str, Array]:
         """What an update replaces, by name: the parameters, and what is remembered."""
-        return {**self.network.parameters, **{name: each for name, each in self.state.items() if name != "step"}}
+        return {**self.parameters, **{name: each for name, each in self.state.items() if name != "step"}}
 
     @property
     def given(self) -> dict[str, Any]:
         """What a training step starts from, by name: X, y, parameters, what is remembered, lr, and what is drawn."""
-        given = {"X": self.X, "y": self.y, **self.replaced, "lr": self.lr}
+        given = {**self.data, **self.replaced, "lr": self.lr}
         return given | self.drawn(self.state["step"]) if "step" in self.state else given
 
     def drawn(self, step: int) -> dict[str, Any]:
@@ -143,7 +156,7 @@ class Problem:
             return {}
         shapes: Mapping[str, tuple[int, ...]] = vars(self).get("_shapes", NOTHING)
         found: dict[str, Any] = {"step": step}
-        for name, (layer, _, place) in self.network.masks.items():
+        for name, (layer, _, place) in self.masks.items():
             rng = np.random.default_rng([getattr(layer, "seed", 0), place, step])
             mask = called(layer, "drawn", shapes[name], rng)
             if np.shape(mask) != shapes[name]:
@@ -183,12 +196,12 @@ class Problem:
 
     def _settle_state(self, given: Any, kept: Mapping[str, Any]) -> None:
         """What is given of the state, what is kept of another one where it fits, and all else as at first."""
-        parameters, lines, masks = self.network.parameters, self.lines, self.network.masks
+        parameters, lines, masks = self.parameters, self.lines, self.masks
         state: dict[str, Any] = {}
-        for name, of in lines.memories.items():
-            before = kept.get(name)
-            fits = before is not None and before.shape == parameters[of].shape
-            state[name] = before if fits else as_readonly_array(name, np.zeros_like(parameters[of]))
+        for name in lines.replacing:
+            if name not in parameters:
+                before = kept.get(name)
+                state[name] = before if before is not None and self._fits(name, before) else self._at_first(name)
         if masks or lines.count_steps:
             state["step"] = kept.get("step", 1)
         for name, value in _some("the state", given, state).items():
@@ -197,10 +210,9 @@ class Problem:
                 state[name] = int(value)
             elif not can_be_kept(value, state[name]):
                 state[name] = as_readonly_array(name, value)
-                if state[name].shape != (shape := parameters[lines.memories[name]].shape):
-                    raise ValueError(
-                        f"{name} must have the shape of {lines.memories[name]}, {shape}; got {state[name].shape}"
-                    )
+                if not self._fits(name, state[name]):
+                    of = f"the shape of {lines.memories[name]}," if name in lines.memories else "shape"
+                    raise ValueError(f"{name} must have {of} {self._at_first(name).shape}; got {state[name].shape}")
             else:
                 state[name] = value
         object.__setattr__(self, "state", MappingProxyType(state))
@@ -211,6 +223,14 @@ class Problem:
             shapes = dict(zip((X for X in entering if X != "X"), map(np.shape, found), strict=True))
             shapes["X"] = self.X.shape
             object.__setattr__(self, "_shapes", {name: shapes[X] for name, (_, X, _) in masks.items()})
+
+    def _fits(self, name: str, value: Array) -> bool:
+        """Whether an array has the shape of what a state calls so."""
+        return bool(value.shape == self.parameters[self.lines.memories[name]].shape)
+
+    def _at_first(self, name: str) -> Array:
+        """What a state calls so, before the first step."""
+        return as_readonly_array(name, np.zeros_like(self.parameters[self.lines.memories[name]]))
 
 
 def _some(what: str, given: Any, known: Mapping[str, Any]) -> dict[str, Any]:

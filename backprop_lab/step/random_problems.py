@@ -13,6 +13,7 @@ from backprop_lab.nn.network import Network
 from backprop_lab.nn.optimizers import GradientDescent, Optimizer
 from backprop_lab.nn.penalties import Penalty
 from backprop_lab.step.problem import Problem, called, check_seed, check_targets, check_whole
+from backprop_lab.step.program import Program
 
 
 def random_problem(
@@ -87,12 +88,15 @@ def redrawn(problem: Problem, seed: int | None) -> Problem:
     """The same problem with the weights of another seed, those of `random_problem(seed, X=X, y=y)`; None: as they are.
 
     Each layer, from first to last, draws its own with its method `redrawn`; one without keeps its numbers, as
-    `kept_by_seeds` says. Raises ValueError if the seed is not a whole number from 0 up, or if a layer cannot draw.
+    `kept_by_seeds` says. A program's parameters keep their mean and their spread, and those that are all one number
+    stay as they are. Raises ValueError if the seed is not a whole number from 0 up, or if a layer cannot draw.
     """
     if seed is None:
         return problem
     check_seed(seed)
     rng = np.random.default_rng(seed)
+    if isinstance(problem, Program):
+        return problem.redrawn(rng)
     layers = [called(layer, "redrawn", rng) if hasattr(layer, "redrawn") else layer for layer in problem.network.layers]
     network = Network(layers)
     for name, parameter in problem.network.parameters.items():

@@ -115,7 +115,7 @@ class Trace(Mapping[str, Any]):
         Where a layer draws, such as Dropout, it is that of the next step, with what is drawn there.
         """
         given = self.next_problem().given
-        return self.problem.lines.function(("L",), tuple(given))(*given.values())[0]
+        return self.problem.lines.function((self.problem.loss_name,), tuple(given))(*given.values())[0]
 
 
 def trace(problem: Problem) -> Trace:

@@ -115,7 +115,7 @@ class Training:
         if last != iteration or found.problem.lr != self.lrs[iteration]:
             found = Remembered(self._run(problem.evolve(lr=self.lrs[iteration])), self._run)
             self._last = (iteration, found)
-        self.losses[iteration] = float(found.trace["L"])
+        self.losses[iteration] = float(found.trace[found.problem.loss_name])
         if self._scales:
             self._follow(iteration, found, is_new)
         if iteration % self.STRIDE == 0:

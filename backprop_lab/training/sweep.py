@@ -161,7 +161,7 @@ def in_floats(problem: Problem) -> Problem:
 
     Raises ValueError if a number is complex.
     """
-    numbers = {"X": problem.X, "y": problem.y, **problem.replaced}
+    numbers = {n: a for n, a in {**problem.data, **problem.replaced}.items() if a.dtype.kind not in "biu"}
     for name, array in numbers.items():
         if np.iscomplexobj(array) or any(isinstance(each, complex) for each in array.flat if array.dtype == object):
             raise ValueError(f"this needs real numbers, and {name} has complex ones")
@@ -171,7 +171,8 @@ def in_floats(problem: Problem) -> Problem:
     floats = {name: array.astype(kind) for name, array in numbers.items()}
     parameters = {name: floats[name] for name in problem.parameters}
     state = {name: floats[name] for name in problem.state if name in floats}
-    return problem.evolve(parameters=parameters, state=state, X=floats["X"], y=floats["y"])
+    data = {name: floats[name] for name in problem.data if name in floats}
+    return problem.evolve(parameters=parameters, state=state, data=data)
 
 
 def _each(name: str, values: Any, check: Callable[[Any], None]) -> tuple[Any, ...]:
@@ -187,9 +188,10 @@ def _each(name: str, values: Any, check: Callable[[Any], None]) -> tuple[Any, ..
 def _advance(result: Sweep) -> Iterator[Sweep]:
     """Take all runs on together: a round is some steps of every run that is left, block by block."""
     problems, steps = result.problems, result.loss.shape[-1] - 1
-    train = _train_block if problems[0].lines.can_be_stacked(problems[0].given) else _train_alone
-    X, y = np.stack([p.X for p in problems]), np.stack([p.y for p in problems])
-    lr = np.array(result.lrs, X.dtype)[:, None, None]
+    train = _train_block if problems[0].lines.can_be_stacked(problems[0].given, problems[0].loss_name) else _train_alone
+    data = {name: np.stack([p.data[name] for p in problems]) for name in problems[0].data}
+    kind = np.result_type(*(p.dtype for p in result.parameters.values()))
+    lr = np.array(result.lrs, kind)[:, None, None]
     # The same arrays with one axis of runs, in which run = number of its seed * number of lrs + number of its lr.
     runs_in_all = result.diverged.size
     replaced = {name: p.reshape(runs_in_all, *p.shape[2:]) for name, p in (result.parameters | result.memories).items()}
@@ -203,7 +205,9 @@ def _advance(result: Sweep) -> Iterator[Sweep]:
         for runs in _blocks(numbers, active):
             seed, rate = np.divmod(runs, len(lr))
             stack = {name: p[runs] for name, p in replaced.items()}
-            for done, trained in train(problems[0], stack, X[seed], y[seed], lr[rate], start, stop):
+            for done, trained in train(
+                problems[0], stack, {n: a[seed] for n, a in data.items()}, lr[rate], start, stop
+            ):
                 result.left = left - round(done * len(runs))
                 if trained is None:
                     yield result
@@ -240,13 +244,14 @@ def _blocks(numbers: int, runs: Array) -> list[Array]:
 
 
 def _train_alone(
-    problem: Problem, replaced: dict[str, Array], X: Array, y: Array, lr: Array, start: int, stop: int
+    problem: Problem, replaced: dict[str, Array], data: dict[str, Array], lr: Array, start: int, stop: int
 ) -> Progress:
     """What `_train_block` does, one run after the other."""
     runs, steps = [], stop - start
     for run in range(len(lr)):
         one = {name: p[run] for name, p in replaced.items()}
-        for done, trained in _train(problem, one, X[run], y[run], lr[run, 0, 0], start, stop):
+        given = {name: array[run] for name, array in data.items()}
+        for done, trained in _train(problem, one, given, lr[run, 0, 0], start, stop):
             yield (run * steps + done) / len(lr), None
             if trained is not None:
                 runs.append(trained)
@@ -255,7 +260,7 @@ def _train_alone(
 
 
 def _train_block(
-    problem: Problem, replaced: dict[str, Array], X: Array, y: Array, lr: Array, start: int, stop: int
+    problem: Problem, replaced: dict[str, Array], data: dict[str, Array], lr: Array, start: int, stop: int
 ) -> Progress:
     """A stack of S runs after the updates from `start` to `stop`, and their losses before the first and after each.
 
@@ -263,25 +268,30 @@ def _train_block(
     """
     order: Literal["C", "F"] = "C" if len(lr) < FEW_RUNS else "F"
     laid_out = partial(np.array, order=order)  # pragma: no mutate  for speed
-    X, y, replaced = laid_out(X), laid_out(y), {name: laid_out(p) for name, p in replaced.items()}
-    return _train(problem, replaced, X if order == "C" else X.view(RunsContiguous), y, lr, start, stop)
+    data, replaced = ({name: laid_out(p) for name, p in each.items()} for each in (data, replaced))
+    if order == "F":
+        data = {name: array if name == "y" else array.view(RunsContiguous) for name, array in data.items()}
+    return _train(problem, replaced, data, lr, start, stop)
 
 
 def _train(
-    problem: Problem, replaced: dict[str, Array], X: Array, y: Array, lr: Any, start: int, stop: int
+    problem: Problem, replaced: dict[str, Array], data: dict[str, Array], lr: Any, start: int, stop: int
 ) -> Progress:
     """One run, or a stack of them, and its losses. There is no overflow warning; losses become infinite."""
     lines, names, new = problem.lines, (*problem.given,), [*replaced.values()]
     is_stack, first = np.ndim(lr) > 0, problem.state.get("step", 1) + start
-    step = lines.function(("L", *(lines.replacing[name] for name in replaced)), names, is_stack)
+    step = lines.function((problem.loss_name, *(lines.replacing[name] for name in replaced)), names, is_stack)
     losses: list[Array] = []
+    alone = any(np.ndim(value) == 0 for value in new)
     since = time.monotonic()
     for number in range(first, first + stop - start):
-        loss, *new = step(X, y, *new, lr, *problem.drawn(number).values())
+        loss, *new = step(*data.values(), *new, lr, *problem.drawn(number).values())
         losses.append(loss)
+        if alone:  # as in `Problem.trained`
+            new = [*map(np.asarray, new)]
         if time.monotonic() - since >= PIECE:  # pragma: no mutate  how often one may look
             yield len(losses), None
             since = time.monotonic()
     drawn = problem.drawn(first + stop - start).values()
-    losses += lines.function(("L",), names, is_stack)(X, y, *new, lr, *drawn)
+    losses += lines.function((problem.loss_name,), names, is_stack)(*data.values(), *new, lr, *drawn)
     yield stop - start, (dict(zip(replaced, new, strict=True)), np.array(losses).T)

@@ -19,6 +19,7 @@ from backprop_lab.reading.slopes import value_of
 from backprop_lab.step.examples import worked_example
 from backprop_lab.step.number_format import plain
 from backprop_lab.step.problem import Problem
+from backprop_lab.step.program import check_chain
 from backprop_lab.step.random_problems import random_problem
 from backprop_lab.step.trace import Trace, trace
 from backprop_lab.ui.running import without_view_if_nobody_is_there
@@ -48,6 +49,7 @@ class Exercises:
     ) -> None:
         if not isinstance(problem, Problem | None):
             raise ValueError(f'Exercises take a Problem, and what counts as names=["dW1", "db1"]; got {problem!r}')
+        check_chain(problem, "Exercises")
         self._mistakes = mistakes
         self.traces = _traces(worked_example() if problem is None else problem, seed)
         steps = [step.name for step in self.traces[0].steps]

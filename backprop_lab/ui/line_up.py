@@ -9,6 +9,7 @@ from backprop_lab.course.puzzle import Puzzle
 from backprop_lab.nn.losses import LOSSES
 from backprop_lab.step.examples import worked_example
 from backprop_lab.step.problem import Problem
+from backprop_lab.step.program import check_chain
 from backprop_lab.ui.comm_workarounds import serialize_messages
 from backprop_lab.ui.controls import row
 from backprop_lab.ui.lab import Lab
@@ -29,6 +30,7 @@ class LineUp(Lab):
     def __init__(self, problem: Problem | None = None, part: str = "whole", seed: int = 0) -> None:
         if problem is not None and not isinstance(problem, Problem):
             raise ValueError(f"LineUp takes a Problem, such as random_problem(1, hidden=(4, 4)); got {problem!r}")
+        check_chain(problem, "LineUp")
         self._problem = problem or worked_example()
         self.puzzle = Puzzle(self._problem, part, seed)
         super().__init__()

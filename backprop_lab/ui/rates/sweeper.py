@@ -13,6 +13,7 @@ from traitlets import HasTraits, Instance
 from backprop_lab.nn.layers import ACTIVATIONS, Array
 from backprop_lab.nn.network import Network
 from backprop_lab.step.problem import Problem, check_problem, check_whole
+from backprop_lab.step.program import check_chain
 from backprop_lab.step.random_problems import random_problem, redrawn
 from backprop_lab.training.curvature import critical_lr, iter_sharpness, limit_of, with_decay_as_penalty
 from backprop_lab.training.sweep import Sweep, in_floats, sweep_problems
@@ -44,6 +45,7 @@ class Settings:
     def __post_init__(self) -> None:
         if self.problem is not None:
             check_problem(self.problem)
+            check_chain(self.problem, "LearningRateLab")
             if self.hidden is not None:
                 raise ValueError(f"your problem has hidden units of its own: leave out hidden={self.hidden!r}")
         for name, value in {"hidden": 4 if self.problem is None else None, "activation": self.choices[0]}.items():

@@ -13,6 +13,7 @@ from backprop_lab.nn.network import Network
 from backprop_lab.nn.optimizers import OPTIMIZERS
 from backprop_lab.step.examples import EXAMPLES
 from backprop_lab.step.problem import Problem, check_problem, check_seed, check_whole
+from backprop_lab.step.program import check_chain
 from backprop_lab.step.random_problems import fitting, random_problem, redrawn
 from backprop_lab.step.trace import trace
 
@@ -208,6 +209,7 @@ def sizes_of(problem: Problem) -> dict[str, int]:
 def checked(problem: Problem) -> Problem:
     """A problem that the lab can show. Raises ValueError, saying why not and what would do, for anything else."""
     check_problem(problem)
+    check_chain(problem, "a lab")
     samples, layers = len(problem.X), sum(bool(layer.parameters) for layer in problem.network.layers)
     if samples > (most := SIZES["samples"]):
         instead = f"X[:{most}] and y[:{most}] are the first of them"
