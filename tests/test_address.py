@@ -27,7 +27,7 @@ PLACES = [
 ]
 
 
-def test_a_link_opens_the_lab_where_the_call_does_that_it_stands_for_and_may_hold_whatever_a_call_shows():
+def test_a_link_opens_the_lab_where_its_call_does_and_holds_all_of_it():
     for place in PLACES:
         assert place_in(address_of(place)) == place
         assert opened(address_of(place)).call() == StepThrough(**place).call()
@@ -115,7 +115,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("address", HOSTILE, ids=lambda address: address[:40].encode("unicode_escape").decode())
-def test_a_link_that_names_no_place_in_the_lab_is_refused_in_words_of_which_none_is_markup(address):
+def test_a_link_that_names_no_place_is_refused_without_markup(address):
     inside = '<div class="bpl-refused" role="alert">(.*?) <a href="./index.html">Open the lab [^<]*</a></div>'
     (sentence,) = re.fullmatch(inside, opened(address).value).groups()
     assert not set('<>"\n\0') & set(sentence)
@@ -127,7 +127,7 @@ BIG = "start=random&samples=64&inputs=64&hidden=64&layers=5&outputs=64"
 
 
 @pytest.mark.parametrize("network", ["lr=1e-9", BIG, address_of({"problem": mazur()})], ids=["small", "big", "own"])
-def test_a_link_goes_as_far_as_a_browser_does_in_seconds_and_says_how_far_that_is(network):
+def test_a_link_says_how_far_it_goes_and_goes_no_further(network):
     said = opened(f"{network}&iteration=100000").value
     (most,) = re.findall(r"at an iteration up to ([0-9,]+), .*; this one asks for 100,000\. In a notebook, ", said)
     most = int(most.replace(",", ""))
@@ -142,7 +142,7 @@ def test_a_link_goes_as_far_as_a_browser_does_in_seconds_and_says_how_far_that_i
         assert f"asks for {most + 1:,}" in opened(f"{network}&{further}").value
 
 
-def test_a_link_plants_no_mistake_where_a_browser_would_take_long_to_prove_all_gradients():
+def test_a_link_plants_no_mistake_in_a_network_too_large_to_prove():
     said = opened(f"{BIG}&mistake=mask-forgotten").value
     assert re.search("up to 26,086 numbers a step, or a browser .*; here are 173,186. Take fewer samples, units", said)
     lab = opened(f"{BIG.replace('64', '16')}&mistake=mask-forgotten")

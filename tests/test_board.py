@@ -70,7 +70,7 @@ def shades_at(place):
 @settings(max_examples=8)
 @given(problems())
 @also(worked_example().evolve(parameters={"b2": [[np.nan, np.inf]], "b1": [[1e300, -11.0, 5e-324, -np.inf]]}))
-def test_each_cell_has_the_colour_of_its_value_on_its_scale_and_its_number_in_it(problem):
+def test_each_cell_has_the_colour_of_its_value_and_its_number(problem):
     """Once it is computed: before, it is empty."""
     t = trace(problem)
     board = Board(t, width=4000, height=1500, large=True)  # all cells have room for their numbers
@@ -168,7 +168,7 @@ def test_a_label_stands_free_of_other_labels_of_matrices_and_of_the_edge(sizes):
 
 @pytest.mark.parametrize("optimizer", [Momentum(), Adam()])
 @pytest.mark.parametrize("screen", [(930, 345), (1300, 560), (390, 250)])
-def test_with_memories_no_two_matrices_have_the_same_label_and_each_its_own_name(optimizer, screen):
+def test_with_memories_a_label_is_the_name_of_its_matrix(optimizer, screen):
     t = trace(random_problem(0, 5, 3, [4, 4], 2, activation=Tanh(), optimizer=optimizer))
     board = Board(t, *screen)
     words = {name: word.text for name, word in board.labels.items() if not is_slope(name)}
@@ -181,7 +181,7 @@ def test_with_memories_no_two_matrices_have_the_same_label_and_each_its_own_name
     assert np.array_equal(covers(ends, ends, by=0.02), np.eye(len(ends)))
 
 
-def test_the_losses_are_a_curve_in_its_frame_that_falls_as_they_do_to_a_dot_on_the_last(example):
+def test_the_losses_are_a_curve_in_its_frame_with_a_dot_on_the_last(example):
     board, L = Board(example), example.names.index("L") - len(example.given) + 1
     falling = [100.0, 10.0, 1.0, 0.1]
     for losses, index, points in [
@@ -253,7 +253,7 @@ def test_everything_in_the_operation_lies_in_its_room_and_nothing_on_anything_el
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
-def test_each_cell_of_the_operation_has_the_colour_of_the_value_that_it_says_and_the_chosen_one_is_there(name):
+def test_each_cell_of_the_operation_has_its_colour_and_the_chosen_one_is_there(name):
     t = trace(PROBLEMS[name])
     scales = scales_of([t])
     for index, step in enumerate(t.steps, start=1):

@@ -54,7 +54,7 @@ def test_who_comes_in_through_the_door(authenticator, choice, refusal):
     assert (403 in said) is bool(refusal)
 
 
-def test_a_room_and_kubernetes_ask_for_a_name_on_the_list_and_a_password_and_start_the_same_server():
+def test_a_room_and_kubernetes_ask_for_the_same_and_start_the_same_server():
     room, cluster = load("jupyterhub_config.py"), KUBERNETES["hub"]["config"]
     assert room.JupyterHub.authenticator_class.endswith("NativeAuthenticator")
     assert cluster["JupyterHub"] == {"authenticator_class": "native"}
@@ -69,7 +69,7 @@ def test_a_room_and_kubernetes_ask_for_a_name_on_the_list_and_a_password_and_sta
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the rehearsal takes Linux")
-def test_the_hub_of_the_rehearsal_reads_no_file_of_a_checkout_that_may_lie_in_a_closed_folder(tmp_path, monkeypatch):
+def test_the_hub_of_the_rehearsal_reads_no_file_of_the_checkout(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "tests" / "classroom"))
     monkeypatch.setitem(sys.modules, "aiohttp", SimpleNamespace())
     for name in ("hub", "processes"):
@@ -86,7 +86,7 @@ def test_the_hub_of_the_rehearsal_reads_no_file_of_a_checkout_that_may_lie_in_a_
         assert path.read_bytes() == (CLASSROOM / path.name).read_bytes()
 
 
-def test_a_students_server_brings_no_solutions_starts_on_a_full_disk_and_no_neighbour_hears_it(tmp_path, monkeypatch):
+def test_a_students_server_brings_no_solutions_and_no_neighbour_hears_it(tmp_path, monkeypatch):
     for name, value in {"HOME": str(tmp_path), "OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"}.items():
         monkeypatch.setenv(name, value)
     server, notebooks = load("jupyter_server_config.py"), tmp_path / "backprop_lab_notebooks"
@@ -117,7 +117,7 @@ if sys.argv[1] == "add-item":
 
 
 @pytest.mark.skipif(os.name == "nt", reason="The Littlest JupyterHub runs on Ubuntu")
-def test_the_commands_for_the_class_list_add_each_name_once_one_with_dots_or_of_digits_too(tmp_path):
+def test_the_commands_for_the_class_list_add_each_name_once(tmp_path):
     readme = (CLASSROOM / "README.md").read_text(encoding="utf-8")
     (commands,) = re.findall(r"^(    for name in .*class\.txt(?:.*\n)+?    done\n)", readme, re.MULTILINE)
     for name, text in (("tljh-config", TLJH_CONFIG), ("sudo", '#!/bin/sh\nexec "$@"\n')):
@@ -134,7 +134,7 @@ def test_the_commands_for_the_class_list_add_each_name_once_one_with_dots_or_of_
     assert "a name of digits only gets an s before it" in " ".join(readme.split())
 
 
-def test_what_is_guaranteed_and_the_limits_hold_what_was_measured_and_stands_in_the_tables_of_the_readme():
+def test_the_limits_hold_what_was_measured_and_the_readme_has_it():
     checks = dict(report.limits(MEASURED))
     assert (len(checks), set(checks.values())) == (3, {True})
     more = json.loads(json.dumps(MEASURED), parse_float=lambda number: 10 * float(number))

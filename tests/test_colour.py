@@ -72,7 +72,7 @@ def says_too_little(place):
     return found
 
 
-def test_colours_say_something_of_every_problem_whatever_it_is_and_however_long_it_has_trained():
+def test_colours_say_something_of_every_problem_however_long_it_has_trained():
     """Of the finite cells that are beyond their rounding, under 25 % are grey, and under 5 % as dark as can be."""
     bad, problems = {}, all_problems(200)
     for name, problem in problems.items():
@@ -86,7 +86,7 @@ def test_colours_say_something_of_every_problem_whatever_it_is_and_however_long_
     assert not bad.keys() & {*STARTS, "on a sigmoid", "on scores"}
 
 
-def test_scales_are_renewed_in_under_one_of_ten_iterations_of_a_run_that_comes_to_something():
+def test_scales_are_renewed_in_under_one_of_ten_iterations():
     ran, renewed = 0, 0
     for name, problem in all_problems(200).items():
         stepper, here = Stepper(problem), []
@@ -199,13 +199,13 @@ def test_a_scale_is_symmetric_about_0_and_monotone_and_ends_at_its_limit(power, 
     assert (np.abs(levels) <= 1).all()
 
 
-def test_what_is_linear_is_linear_and_beyond_powers_of_ten_are_steps_of_one_length():
+def test_a_scale_is_linear_and_beyond_that_even_in_powers_of_ten():
     levels = Scale(1e8, 0.5).levels
     assert levels([0.05, 0.1])[1] / levels([0.05, 0.1])[0] == pytest.approx(2, rel=0.01)
     assert np.diff(levels(10.0 ** np.arange(2, 9))) == pytest.approx(levels(1e8) - levels(1e7), rel=0.01)
 
 
-def test_what_rounding_has_left_of_a_0_has_no_say_in_the_scale_and_no_colour():
+def test_what_rounding_has_left_of_a_0_has_no_colour():
     """As where 0.1 + 0.2 - 0.3 should be 0, in a column of a gradient."""
     t = trace(with_numbers(worked_example(), X=[[1.0, 0.3 - 0.1 - 0.2, 0.5], [1.0, 0.3 - 0.1 - 0.2, 2.0]]))
     dW1 = np.abs(t["dW1"][1])
@@ -267,7 +267,7 @@ def test_the_lab_marks_a_scale_in_the_iteration_in_which_it_is_renewed_alone():
     assert {len(each) for each in renewed} >= {0, 1}
 
 
-def test_a_walk_has_the_new_scale_and_says_so_at_each_step_of_its_iteration():
+def test_a_walk_says_at_each_step_that_its_scale_is_new():
     stepper, last = with_renewals()
     renewed = [stepper.look(k, 0)[0].renewed for k in range(last + 1)]
     at = next(k for k in range(1, last) if renewed[k] and not renewed[k + 1])

@@ -60,7 +60,7 @@ def test_a_student_gets_the_notebooks_and_a_teacher_all_that_lies_beside_them(tm
     assert copied == {name.removeprefix("notebooks/"): (ROOT / name).read_bytes() for name in beside}
 
 
-def test_what_is_in_the_way_of_the_folder_is_named_and_kept_and_another_folder_suggested(tmp_path, capsys):
+def test_what_is_in_the_way_of_the_folder_is_named_and_kept(tmp_path, capsys):
     thesis = tmp_path / "thesis"
     thesis.write_text("years of work", encoding="utf-8")
     for folder, said in [(thesis, f"{thesis}: this is a file"), (thesis / "inside", "run: backprop-lab FOLDER")]:
@@ -79,7 +79,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_what_the_learner_wrote_or_may_have_written_stays_and_the_newer_notebook_is_put_beside_it(change, tmp_path):
+def test_what_the_learner_wrote_stays_and_the_newer_notebook_lies_beside_it(change, tmp_path):
     path = tmp_path / "a.ipynb"
     copy_course(tmp_path, OLD, "1.0")
     change(path)
@@ -89,7 +89,7 @@ def test_what_the_learner_wrote_or_may_have_written_stays_and_the_newer_notebook
     assert (path.read_bytes(), (tmp_path / "a_2.0.ipynb").read_bytes()) == (mine, NEW["a.ipynb"])
 
 
-def test_an_older_notebook_that_was_only_run_and_saved_is_replaced_and_a_deleted_one_comes_back(tmp_path):
+def test_a_notebook_only_run_is_replaced_and_a_deleted_one_comes_back(tmp_path):
     path = tmp_path / "a.ipynb"
     copy_course(tmp_path, OLD, "1.0")
     metadata = {"execution": {"iopub.execute_input": "2026-11-25T10:00:00Z"}, "scrolled": True}
@@ -119,7 +119,7 @@ def test_each_newer_notebook_is_offered_once_and_may_be_edited_or_deleted_too(tm
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has links only for administrators")
-def test_nothing_is_written_through_a_link_in_place_of_a_notebook_of_the_record_or_of_a_folder(tmp_path, capsys):
+def test_nothing_is_written_through_a_symbolic_link(tmp_path, capsys):
     (outside := tmp_path / "outside").write_bytes(OLD["a.ipynb"])
     (elsewhere := tmp_path / "elsewhere").mkdir()
     for name, target in [("a.ipynb", outside), (RECORD, outside), ("solutions", elsewhere)]:
@@ -147,7 +147,7 @@ def test_two_commands_at_once_both_end_well_and_leave_one_whole_course(tmp_path)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has links only for administrators")
-def test_a_link_that_leads_back_to_itself_is_named_as_what_is_in_the_way(tmp_path, capsys):
+def test_a_link_that_leads_back_to_itself_is_named(tmp_path, capsys):
     (loop := tmp_path / "loop").symlink_to(tmp_path / "back")
     (tmp_path / "back").symlink_to(loop)
     for folder, why in [(loop, "a link that leads back to itself"), (loop / "inside", "levels of symbolic links")]:
@@ -165,7 +165,7 @@ def copy_only(folder, home, **options):
     return done.returncode, done.stderr, done.stdout
 
 
-def test_a_folder_whose_name_the_terminal_cannot_write_is_filled_and_named_as_well_as_it_can(tmp_path):
+def test_a_folder_whose_name_the_terminal_cannot_write_is_filled(tmp_path):
     (folder := tmp_path / "caf\N{LATIN SMALL LETTER E WITH ACUTE}").mkdir()
     told = copy_only(folder, tmp_path, env={"PYTHONIOENCODING": "ascii"}, stdout=subprocess.PIPE)
     assert told[:2] == (0, "")
@@ -174,7 +174,7 @@ def test_a_folder_whose_name_the_terminal_cannot_write_is_filled_and_named_as_we
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes and devices")
-def test_where_nothing_can_be_printed_the_notebooks_are_copied_and_the_folder_is_not_blamed(tmp_path):
+def test_where_nothing_can_be_printed_the_notebooks_are_copied(tmp_path):
     reads, broken = os.pipe()
     os.close(reads)
     with open(broken, "w", encoding="utf-8") as pipe, open("/dev/full", "w", encoding="utf-8") as full:

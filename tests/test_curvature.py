@@ -46,7 +46,7 @@ def test_it_is_the_largest_eigenvalue_of_the_hessian_found_by_differences(which)
     assert sharpness(problem) == pytest.approx(np.linalg.eigvalsh(expected)[-1], rel=1e-7)
 
 
-def test_a_unit_whose_input_is_zero_is_off_and_a_loss_that_is_flat_has_no_limit():
+def test_a_unit_at_zero_is_off_and_a_flat_loss_has_no_limit():
     """The first is off for the only sample, so the second hears 0, its bias; the loss (b3 - 1)^2 bends along b3."""
     off, on = (Linear([[-1.0]], [[0.0]]), ReLU()), (Linear([[1.0]], [[0.0]]), ReLU(), Linear([[1.0]], [[0.0]]))
     one_on, silent = (Problem(Network(layers), SumSquaredError(), [[1.0]], [[1.0]], 0.1) for layers in (off + on, off))
@@ -74,7 +74,7 @@ def rounded(problem):
     return f"{critical_lr(problem):.7g}"
 
 
-def test_the_limit_of_each_problem_and_why_it_cannot_be_told_are_what_somebody_has_read():
+def test_the_limit_of_each_problem_is_what_somebody_has_read():
     check_cases("limits", {**vars(curvature), **globals()})
 
 
@@ -85,7 +85,7 @@ def test_least_squares_diverges_exactly_beyond_the_critical_learning_rate():
     assert trained(problem.evolve(lr=1.02 * limit), 1000)["L"] > 1e6 * start
 
 
-def test_on_the_way_to_overflow_there_is_a_number_or_a_refusal_and_never_a_warning():
+def test_on_the_way_to_overflow_there_is_never_a_warning():
     bends, refused = [], set()
     weights = [("W1 b1 W2 b2", power) for power in range(0, 306, 25)]
     inputs = [("X", power) for power in np.arange(153, 154, 0.02)]  # where H is finite, and its eigenvalue not yet

@@ -314,7 +314,12 @@ def test_one_sample_is_derived_as_many():
     lines = "H = X @ W + b\nL = np.sum((H - y)**2)"
     found = derive(lines, numbers(W=(3, 2), b=(1, 2)), numbers(X=(1, 3), y=(1, 2)))
     assert derived(found)[-1] == "db = dH.sum(axis=0, keepdims=True)"
-    for lines in ("H = np.concatenate([X @ W, c], axis=0)\nL = np.sum(H**2)", "h = (X @ W)[:1]\nL = np.sum(h * c)"):
+    for lines in (
+        "H = np.concatenate([X @ W, c], axis=0)\nL = np.sum(H**2)",
+        "h = (X @ W)[:1]\nL = np.sum(h * c)",
+        "h = np.concatenate([X @ W, c], axis=0).mean(axis=0)\nL = np.sum(h**2)",
+        "h = np.concatenate([X @ W, c], axis=0)[1:].mean(axis=0)\nL = np.sum(h**2)",
+    ):
         parameters = numbers(W=(3, 2), c=(2, 2))  # where the number of samples is needed, it is as it is
         assert_right(derive(lines, parameters, numbers(X=(1, 3))), parameters, numbers(X=(1, 3)))
 

@@ -57,7 +57,7 @@ def assert_it_is_worth_asking(asked, shown):
         assert (shown["dH1"] * shown["H1"]).any()
 
 
-def test_from_the_numbers_on_a_sheet_follows_what_its_key_says_and_the_package_agrees():
+def test_the_key_of_a_sheet_follows_from_its_numbers_and_the_package_agrees():
     seeds, asked = count(200), set()
     for kind, seed in product(ALL, range(seeds)):
         made = drill(kind, seed)
@@ -80,7 +80,7 @@ def test_from_the_numbers_on_a_sheet_follows_what_its_key_says_and_the_package_a
     assert {"dW1", "dW2", "dY1", "sign of dy_pred", "sign of W2_new - W2", "shape of db1"} <= asked
 
 
-def test_a_value_whose_shape_is_asked_for_and_one_that_a_hint_names_is_on_the_sheet():
+def test_what_a_question_or_a_hint_names_is_on_the_sheet():
     for kind, seed in product(ALL, range(count(300))):
         made = drill(kind, seed)
         for question in made.questions:
@@ -98,7 +98,7 @@ def checked(*others, **wrong):
     return made.check(*(others or answers.values()))
 
 
-def test_what_is_said_of_an_answer_is_what_somebody_has_read_and_a_right_one_is_right_however_it_is_typed():
+def test_what_is_said_of_a_drills_answer_is_what_somebody_has_read():
     check_cases("answers", globals())
     cell, mask, shape, sign, last = (question.answer for question in drill("mixed", 3).questions)
     typed = sign.replace("-", "\N{MINUS SIGN}")

@@ -23,7 +23,7 @@ def text(exercise):
     return plain(" ".join(getattr(part, "value", "") or getattr(part, "description", "") for part in seen))
 
 
-def test_a_function_is_tried_on_other_problems_too_and_an_array_on_the_worked_example_alone(example):
+def test_a_function_is_tried_on_other_problems_and_an_array_is_not(example):
     ask = Exercises()
     for_two_samples = ask("db2", lambda dy_pred: dy_pred[:1] + dy_pred[1:2])
     assert "Right for the first problem, but not for another one, with X (3, 2)" in text(for_two_samples)
@@ -37,7 +37,7 @@ PROBLEMS = {"worked example": None, "classes": CLASSES} | OWN_PROBLEMS
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
-def test_hints_lead_from_the_shape_to_what_it_is_made_of_and_none_is_the_answer(name):
+def test_hints_lead_from_the_shape_to_the_parts_and_never_to_the_answer(name):
     ask = Exercises(PROBLEMS[name])
     assert ask.names == tuple(step.name for step in ask.traces[0].steps)
     for step in ask.traces[0].steps:
@@ -77,7 +77,7 @@ def test_progress_counts_what_is_right_now_of_the_names_that_were_chosen(example
         assert f"Solved {solved} of 2" in text(another(name, example[name]))
 
 
-def test_the_feedback_is_saved_as_its_sentence_can_be_asserted_and_names_a_mistake_of_ones_own(example):
+def test_an_exercise_is_saved_as_its_sentence_and_can_be_asserted(example):
     exercise, no_step = Exercises()("dW2", -example["dW2"]), Exercises()(7, "dW2")
     assert (no_step.feedback.cause, "Hint" in text(no_step)) == (("name",), False)
     with pytest.raises(AssertionError, match="sign flipped"):
@@ -87,7 +87,7 @@ def test_the_feedback_is_saved_as_its_sentence_can_be_asserted_and_names_a_mista
     assert "twice dW2" in text(Exercises(mistakes=MISTAKES | {mine.name: mine})("dW2", 2 * example["dW2"]))
 
 
-def test_its_functions_are_tried_on_two_problems_of_other_sizes_with_the_same_layers_and_loss():
+def test_functions_are_tried_on_other_sizes_of_the_same_layers_and_loss():
     for seed in (None, 5):
         traces = Exercises(CLASSES, seed=seed).traces
         parts = [[type(part) for part in (*t.problem.network.layers, t.problem.loss)] for t in traces]
@@ -102,7 +102,7 @@ class Rates(Loss):
     formulas: ClassVar = {"L": "-np.sum({y} * {y_pred})", "dy_pred": "-{y}"}
 
 
-def test_a_loss_of_ones_own_that_does_not_say_which_targets_it_takes_gets_those_of_its_problem():
+def test_a_loss_of_ones_own_gets_targets_of_its_problem():
     y = np.array([[0.2, 0.8], [0.5, 0.5], [1.0, 0.0]])
     p = random_problem(0, X=np.eye(3), y=y, loss=Rates())
     for seed in (None, 5):

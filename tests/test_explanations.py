@@ -14,7 +14,7 @@ from backprop_lab.reading.mathml import LETTERS, mathml
 
 
 @given(st.one_of(problems(), st.integers(0, 2**32 - 1).map(whole_problem)))
-def test_every_step_has_a_title_a_sentence_and_a_formula_and_no_placeholder_is_left_in_them(problem):
+def test_every_step_has_a_title_and_a_sentence_without_placeholders(problem):
     for step in trace(problem).steps:
         latex, title, sentence = explain(step)
         assert "mtext" not in mathml(latex)
@@ -23,7 +23,7 @@ def test_every_step_has_a_title_a_sentence_and_a_formula_and_no_placeholder_is_l
         assert not set("{}") & set(step.code + title + sentence)
 
 
-def test_a_formula_is_written_as_in_a_book_and_for_a_planted_mistake_it_is_crossed_out(example):
+def test_a_formula_is_written_as_in_a_book_and_crossed_out_for_a_mistake(example):
     formulas = {"y_pred": r"y_{\mathrm{pred}} = H_{1}\,W_{2} + b_{2}", "dW1": r"dW_{1} = X^{\top}\,dY_{1}"}
     assert {name: explain(example.step(name)).latex for name in formulas} == formulas
     mistake = MISTAKES["mask-forgotten"]
@@ -31,20 +31,20 @@ def test_a_formula_is_written_as_in_a_book_and_for_a_planted_mistake_it_is_cross
     assert explanation == (r"dY_{1} \neq dH_{1} \odot [H_{1} > 0]", mistake.title, mistake.cause)
 
 
-def test_a_line_of_ones_own_is_not_explained_as_ours_that_reads_the_same_and_makes_something_else(example):
+def test_a_line_of_ones_own_is_not_explained_as_one_of_ours(example):
     gradient = trace(example.problem.evolve(loss=HalfSquaredError())).step("dy_pred")
     assert explain(gradient).sentence
     assert explain(gradient._replace(name="E", result="E", of="E")) == ("", "Gradient for E", "")
 
 
-def test_a_formula_becomes_mathml_and_a_command_that_is_not_known_stands_as_it_is_written():
+def test_a_formula_becomes_mathml_and_an_unknown_command_stands_as_written():
     one, two = "<mrow><mn>1</mn></mrow>", "<mrow><mn>2</mn></mrow>"
     inside = f"<mfrac>{one}{two}</mfrac><msubsup><mi>x</mi>{one}{two}</msubsup><msup><mi>a</mi>{two}</msup>"
     inside += '<mo>−</mo><mo stretchy="false">[</mo><mtext>\\nabla</mtext>'
     assert mathml(r"\frac{1}{2}x_{1}^{2}a^{2}-[\nabla") == f"<math><mrow>{inside}</mrow></math>"
 
 
-def test_every_formula_of_ours_is_known_and_each_of_its_letters_and_numbers_is_there():
+def test_every_formula_of_ours_is_drawn_with_all_its_letters():
     for explanation in EXPLANATIONS.values():
         names = [field for _, field, _, _ in Formatter().parse(explanation.latex) if field]
         latex = explanation.latex.format_map({name: name for name in names})

@@ -196,7 +196,7 @@ def test_numbers_at_the_ends_of_the_range_get_a_sentence_and_no_warning(example)
         assert not check(name, np.sign(example[name]) * huge, example)
 
 
-def test_numbers_that_come_out_small_because_large_ones_cancel_are_right_or_too_small_to_tell():
+def test_numbers_left_where_large_ones_cancel_are_right_or_too_small_to_tell():
     """Near the end of training y_pred - y is tiny, and carries the rounding of the large numbers it came from."""
     t = trained(random_problem(0, samples=2, hidden=8, lr=0.01), 400)
     assert t["L"] < 1e-16
@@ -256,7 +256,7 @@ in example
 
 
 @pytest.mark.parametrize("row", list(rows(ANSWERS)))
-def test_an_answer_is_told_whether_it_is_right_or_what_is_wrong_with_it_and_no_more(row, example):
+def test_an_answer_is_told_what_is_wrong_with_it_and_no_more(row, example):
     made, name, code, cause, said = row
     names = vars(backprop_lab) | vars(common) | globals()
     t = eval(made, names | {"example": example})
@@ -350,7 +350,7 @@ def y_pred(H1, W2, b2):
 
 
 @pytest.mark.parametrize("row", list(rows(WRITTEN)))
-def test_what_somebody_has_written_is_called_by_the_mistake_that_it_is_and_by_no_other(row, example):
+def test_what_somebody_has_written_is_called_by_its_mistake_and_no_other(row, example):
     made, name, code, said, other = row
     classes = [trace(random_problem(9, samples=5, outputs=2, loss=SoftmaxCrossEntropy()))]
     both = [example, trained(random_problem(1, samples=3, lr=0.1), 1)]
@@ -359,7 +359,7 @@ def test_what_somebody_has_written_is_called_by_the_mistake_that_it_is_and_by_no
     assert other not in feedback, feedback
 
 
-def test_a_slip_that_is_told_of_a_softmax_gives_the_same_where_the_targets_are_not_0_and_1():
+def test_a_slip_told_of_a_softmax_holds_for_targets_between_0_and_1():
     t = trace(random_problem(9, samples=4, outputs=3, loss=SoftmaxCrossEntropy()))
     given = t.given | {"y": 0.1 + 0.6 * t["y"]}
     moved, slips = Trace(t.problem, given, Lines(t.steps)), 0
@@ -459,7 +459,7 @@ def test_what_leaves_a_function_in_another_way_is_told_too(example):
         check_function("dW1", lambda X: raises(KeyboardInterrupt)(), [example])
 
 
-def test_the_signature_of_check_can_be_read_and_its_table_is_the_one_of_the_package():
+def test_the_signature_of_check_can_be_read():
     for function in (check, check_function, Exercises):
         assert "= MISTAKES" in str(signature(function))
         assert len(str(signature(function))) < 500
@@ -474,7 +474,7 @@ def test_what_is_said_of_a_function_is_what_somebody_has_read(kind):
     check_cases(kind, {"both": both, "one": one, "classes": classes, "raises": raises, "seen": seen})
 
 
-def test_feedback_is_a_truth_value_a_sentence_and_in_a_notebook_a_box_in_which_nothing_is_taken_for_html(example):
+def test_feedback_is_a_truth_value_a_sentence_and_a_box_without_markup(example):
     for ok, heading, answer in [(True, "Right.", example["dW1"]), (False, "Not yet.", 1), (False, "Your turn.", ...)]:
         feedback = check("dW1", answer, example)
         assert (bool(feedback), repr(feedback)) == (ok, feedback.message)

@@ -14,7 +14,7 @@ W, b = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), np.array([[10.0, 20.0, 30.0
 X = np.array([[1.0, -1.0], [0.5, 2.0]])
 
 
-def test_linear_weighs_sums_and_shifts_and_takes_a_gradient_back_to_its_input_weights_and_bias():
+def test_linear_gives_what_is_worked_out_by_hand_forward_and_back():
     dY = np.array([[1.0, 0.0, 2.0], [-1.0, 1.0, 0.0]])
     for layer in (Linear(W, b), Linear(W, b[None]), Linear(W[None], b)):  # a stack of one has its numbers
         assert layer.forward(X).squeeze().tolist() == [[7, 17, 27], [18.5, 31, 43.5]]
@@ -35,7 +35,7 @@ def test_an_activation_has_the_value_and_the_slope_worked_out_by_hand(layer, x, 
     assert (layer.gradients(X, X), layer.with_parameters({})) == ({}, layer), "there is nothing to learn in it"
 
 
-def test_the_sum_of_squares_half_of_it_and_their_mean_over_samples_and_outputs_with_their_gradients():
+def test_the_losses_of_squares_and_their_gradients_are_those_by_hand():
     y_pred, y = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), np.array([[1.0, 1.0], [1.0, 1.0], [7.0, 3.0]])
     d = np.array([[0, 1], [2, 3], [-2, 3]])
     losses, squares = (SumSquaredError(), HalfSquaredError(), MeanSquaredError()), 0 + 1 + 4 + 9 + 4 + 9
@@ -44,7 +44,7 @@ def test_the_sum_of_squares_half_of_it_and_their_mean_over_samples_and_outputs_w
         np.testing.assert_allclose(loss.gradient(y_pred, y), gradient, rtol=1e-15)
 
 
-def test_cross_entropy_is_the_mean_surprise_and_its_gradient_how_far_the_probabilities_are_from_the_targets():
+def test_cross_entropy_and_its_gradient_are_those_by_hand_at_any_size():
     """Scores of log 1, log 2 and log 5 are probabilities of 1/8, 1/4 and 5/8, and equal scores are equal ones."""
     scores, y = np.array([[0.0, math.log(2), math.log(5)], [1e4, 1e4, 1e4]]), np.array([[0.0, 1, 0], [0.5, 0.5, 0]])
     loss, gradient = SoftmaxCrossEntropy(), [[1 / 16, -3 / 8, 5 / 16], [-1 / 12, -1 / 12, 1 / 6]]
@@ -56,7 +56,7 @@ def test_cross_entropy_is_the_mean_surprise_and_its_gradient_how_far_the_probabi
         assert [loss.gradient(scores, row[None]).tolist() for row in y[:2]] == [[[0, 0, 0]], [[1, -1, 0]]]
 
 
-def test_linear_keeps_its_own_read_only_copy_another_layer_may_share_it_and_what_an_update_gave_is_read_only_too():
+def test_parameters_are_copied_and_read_only_also_after_an_update():
     mine = W.copy(), b.copy()
     parameters = Linear(*mine).parameters
     mine[0][0, 0] = mine[1][0, 0] = 99

@@ -51,7 +51,7 @@ def every():
     return [(f"{what} on {screen}", place_matrices(t, *screen), screen, t) for (what, t), screen in rooms]
 
 
-def test_no_two_matrices_names_or_scales_overlap_all_values_are_on_the_board_and_it_fits_its_screen(every):
+def test_the_board_fits_its_screen_with_all_values_and_nothing_overlaps(every):
     for what, found, (width, height), t in every:
         assert (found.width <= width + 1e-6, found.height <= height + 1e-6) == (True, True), what
         size, label = [found.width, found.height], 1.05 * found.font  # the name above a box
@@ -85,14 +85,14 @@ def test_each_arrow_points_at_a_matrix_beside_it(every):
             assert any(b.x == beside and b.y < y < b.y + b.height for b in boxes), (what, x, y)
 
 
-def test_a_square_is_the_mean_of_as_few_cells_as_keep_it_wide_enough_to_see(every):
+def test_a_square_is_the_mean_of_as_few_cells_as_can_be_seen(every):
     for box in [box for _, found, _, _ in every for box in found.boxes.values()]:
         for side, n, each in zip((box.height, box.width), (box.rows, box.cols), box.means, strict=True):
             assert side * each / n >= SMALLEST - 1e-6 or n == 1, box
             assert each == 1 or side * (each - 1) / n < SMALLEST, box
 
 
-def test_eight_samples_have_room_for_their_numbers_on_a_laptop_with_its_file_list_open():
+def test_eight_samples_have_room_for_their_numbers_beside_the_file_list():
     for inputs, hidden, outputs in product((2, 3, 4, 5), (2, 4, 6), (1, 2)):
         found = place_matrices(trace(random_problem(0, 8, inputs, hidden, outputs)), 930, 318)
         for box in found.boxes.values():
@@ -105,7 +105,7 @@ def test_the_worked_example_has_room_for_its_numbers_on_a_laptop(example):
 
 
 @pytest.mark.parametrize("screen", SCREENS)
-def test_what_the_update_makes_of_a_memory_stands_beneath_it_and_beside_its_parameter_or_under_it(screen):
+def test_what_the_update_makes_of_a_memory_stands_beneath_it(screen):
     for p in (random_problem(0, optimizer=Adam()), normed()):
         boxes = place_matrices(trace(p), *screen).boxes
         for parameter, memory in product(p.network.parameters, "mv"):
@@ -116,14 +116,14 @@ def test_what_the_update_makes_of_a_memory_stands_beneath_it_and_beside_its_para
             assert {name for name, b in boxes.items() if b.x in between and name[0] in "XYHN"} == set()
 
 
-def test_a_norm_with_adam_has_room_for_its_numbers_where_there_is_height_to_use():
+def test_a_norm_with_adam_has_room_for_its_numbers():
     for screen in (1366 - 66, 560), (1000, np.inf):
         found = place_matrices(trace(normed()), *screen)
         assert min(number_size(b.width / b.cols, b.height / b.rows) for b in found.boxes.values()) >= READABLE
         assert None not in (found.loss, found.scales)
 
 
-def test_no_arrow_leads_from_one_memory_to_another_or_back_into_a_gradient():
+def test_no_arrow_leads_from_one_memory_to_another():
     """The first new memory takes in the gradient beside it."""
     t = trace(random_problem(0, optimizer=Adam()))
     found = place_matrices(t, 1500)

@@ -120,7 +120,7 @@ def assert_agrees(page):
     assert lab._map.png() == view_of(lab).picture
 
 
-def test_once_it_is_on_a_page_it_trains_by_itself_what_it_is_told_to_and_each_control_has_a_name_and_a_tooltip():
+def test_on_a_page_it_trains_by_itself_and_each_control_has_a_name():
     page = Page(seeds=5, steps=60, hidden=2, activation="Tanh").finish()
     assert (page.state.runs.settings, page.state.runs.done) == (Settings(5, 60, 2, "Tanh"), True)
     assert repr(page.lab) == "LearningRateLab(seeds=5, steps=60, hidden=2, activation='Tanh')"
@@ -138,7 +138,7 @@ def open_run(page, row, col):
     return opened
 
 
-def test_the_run_on_the_map_opens_whatever_the_controls_are_at_and_another_one_in_its_place():
+def test_the_run_on_the_map_opens_wherever_the_controls_are():
     page = Page(seeds=5, hidden=3, activation="Tanh").finish()
     page.set("hidden", 8)  # of which there is no map yet
     first = open_run(page, 1, 40)
@@ -174,7 +174,7 @@ def test_of_ones_own_problem_a_run_opens_as_it_is_on_the_map():
             open_run(page, page.state.runs.sweep.seeds.index(seed), 30).stepper.set_up(start="random")
 
 
-def test_rubbish_is_refused_in_a_sentence_that_stays_to_be_read_until_the_learner_asks_for_something_else():
+def test_rubbish_is_refused_in_a_sentence_that_stays_until_the_next_request():
     page = Page().finish()
     for asked_for, *where in [(page.press, "_run"), (page.click, 0, 0)]:
         page.set("seeds", "<b>3</b>").finish()
@@ -212,7 +212,7 @@ def test_under_any_gestures_picture_words_buttons_and_choice_agree(gestures):
     assert view_of(page.lab).picture == fresh.png()
 
 
-def test_of_labs_that_no_page_has_shown_yet_only_the_last_keeps_its_runs_and_of_one_that_is_shown_no_more_none():
+def test_of_labs_that_no_page_shows_only_the_last_keeps_its_runs():
     labs = [LearningRateLab(seeds=3, steps=50) for _ in range(3)]
     assert len({kept(lab)["image/png"] for lab in labs}) == 1
     assert [lab.sweeper.state.runs is not None for lab in labs] == [False, False, True]

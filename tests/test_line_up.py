@@ -40,7 +40,7 @@ def goal_of(step):
     return f"{way} through layer {max(numbers)}" if way and numbers else GOALS[step.phase]
 
 
-def test_every_order_that_python_can_run_is_right_and_of_every_other_the_first_unknown_value_or_wrong_line_is_named():
+def test_every_order_that_python_can_run_is_right_and_no_other():
     problems, refused, wrong_lines = [*map(varied_problem, range(count(200))), *OWN_PROBLEMS.values()], 0, 0
     for seed, problem in enumerate(problems):
         rng, part = np.random.default_rng(seed), [*PARTS][seed % 3]
@@ -121,7 +121,7 @@ def checked(lab):
     return plain(lab.children[-1].value)
 
 
-def test_a_goal_is_a_heading_and_no_rule_and_what_was_said_of_another_order_is_said_no_longer():
+def test_a_goal_is_no_rule_and_a_verdict_goes_with_its_order():
     lab = LineUp(part="forward")
     put(lab, "Y1 = X @ W1 + b1", "y_pred = H1 @ W2 + b2")
     assert view_of(lab).said == 'y_pred = H1 @ W2 + b2: line 2 of 2 of your program, under "How wrong is it?".'
@@ -135,7 +135,7 @@ def test_a_goal_is_a_heading_and_no_rule_and_what_was_said_of_another_order_is_s
     assert view_of(lab).place["program"] == (-1, -2, -3)
 
 
-def test_what_is_given_is_told_and_for_the_backward_pass_the_lines_before_it_too():
+def test_what_is_given_is_told_and_before_the_backward_pass_its_lines():
     text = {part: plain(LineUp(part=part).children[0].value) for part in PARTS}
     for part in PARTS:
         assert "Linear → ReLU → Linear. Loss: sum of squares. Given: X, y, W1, b1, W2, b2, lr" in text[part]

@@ -25,7 +25,7 @@ def checked(lab):
     return {name: (verdict, error) for name, verdict, error in re.findall(row, lab._checked.value)}
 
 
-def test_it_opens_with_the_forgotten_mask_or_where_it_is_told_to_and_draws_again_when_a_page_is_back(curves):
+def test_it_opens_where_it_is_told_to_and_draws_again_for_a_page(curves):
     lab = MistakeLab()
     told = MistakeLab(mistake="raw-input", seed=3, lr=0.1, step="dW2")
     for each, expected in {lab: ("mask-forgotten", 1, 0.01, "db1"), told: ("raw-input", 3, 0.1, "dW2")}.items():
@@ -67,7 +67,7 @@ def assert_all_is_of_the_mistake(lab, curves):
 
 
 @pytest.mark.parametrize("name", ["mask-forgotten", "mean-for-sum", "plus-for-minus", "bias-forgotten"])
-def test_whatever_is_done_text_check_menu_and_curves_are_of_the_mistake_and_stepping_trains_nothing_again(name, curves):
+def test_whatever_is_done_text_check_menu_and_curves_are_of_the_mistake(name, curves):
     lab = MistakeLab(mistake="", **SQUARE)
     stepper = lab.lab.stepper
     for trains, move in [

@@ -213,7 +213,7 @@ def test_each_mistake_gives_what_someone_who_makes_it_by_hand_gets():
     assert tried == MISTAKES.keys(), "put those that are missing into the lines by hand above"
 
 
-def test_it_is_planted_wherever_that_changes_something_but_where_it_is_made_once_at_the_first_gradient(example):
+def test_it_is_planted_wherever_it_changes_something_or_once_at_the_first_gradient(example):
     assert MISTAKES["mask-forgotten"].possible_at(example) == ("dY1",)
     assert MISTAKES["plus-for-minus"].possible_at(example) == ("W1_new", "b1_new", "W2_new", "b2_new")
     assert MISTAKES["bias-forgotten"].possible_at(example) == (), "the biases are 0"
@@ -262,7 +262,7 @@ def test_the_symptoms_of_a_softmax_gone_wrong_are_those_that_its_board_shows():
         assert "opposite numbers, such as 0.3 and -0.3" in symptoms["sigmoid-for-softmax"]
 
 
-def test_in_a_planted_trace_the_code_shown_is_still_the_code_run_in_a_diverging_step_too():
+def test_in_a_planted_trace_the_code_shown_is_the_code_run():
     diverging = [trained(random_problem(0, lr=1e200), iterations) for iterations in range(3)]
     assert [float(t["L"]) for t in diverging[1:]] == [np.inf, pytest.approx(np.nan, nan_ok=True)]
     varied = (trace(make(s)) for make in (varied_problem, whole_problem) for s in range(count(30)))

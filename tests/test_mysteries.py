@@ -21,7 +21,7 @@ def first_wrong_line(case):
 
 
 @pytest.mark.parametrize("number", mysteries.CASES)
-def test_the_lines_are_right_one_number_does_not_follow_and_a_gradient_check_finds_it_or_it_is_in_the_update(number):
+def test_of_right_lines_one_number_does_not_follow_and_a_check_finds_it(number):
     case = mystery(number)
     right, broken = trace(case.problem), first_wrong_line(case)
     assert [step._replace(value=None) for step in case.steps] == [step._replace(value=None) for step in right.steps]
@@ -32,7 +32,7 @@ def test_the_lines_are_right_one_number_does_not_follow_and_a_gradient_check_fin
 
 
 @pytest.mark.parametrize("number", mysteries.CASES)
-def test_it_is_solved_by_what_feedback_names_and_a_wrong_guess_is_told_nothing_of_the_answer(number):
+def test_it_is_solved_by_what_feedback_names_and_no_refusal_tells_it(number):
     case = mystery(number)
     line, right = first_wrong_line(case), trace(case.problem)
     solutions = {*check(line, case[line], right).cause}
@@ -53,7 +53,7 @@ def test_it_is_solved_by_what_feedback_names_and_a_wrong_guess_is_told_nothing_o
         assert not (same_shape and np.array_equal(np.round(wrong, 2), case[line].round(2))), "told apart by 2 decimals"
 
 
-def test_of_what_a_drawn_mystery_shows_one_line_is_the_explanation_and_the_board_tells_which_and_which_mistake():
+def test_the_board_tells_the_line_and_the_mistake_of_a_drawn_mystery():
     cases, twins = count(500), 0
     for seed in range(cases):
         drawn = {"seed": seed, "difficulty": seed % 3 + 1}
@@ -92,7 +92,7 @@ def answer_to(**drawn):
     return next(filter(None, (solve(mistake=name, **drawn) for name in MISTAKES)))
 
 
-def test_what_is_said_of_a_guess_and_of_a_case_that_there_is_not_is_what_somebody_has_read():
+def test_what_is_said_of_a_guess_is_what_somebody_has_read():
     check_cases("guesses", {"np": np, "raises": raises, "answer_to": answer_to})
 
 

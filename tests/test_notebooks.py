@@ -28,7 +28,7 @@ def printed(notebook):
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_it_was_run_from_top_to_bottom_and_saved_with_no_complaint_and_nothing_of_its_kernel(name):
+def test_it_was_run_from_top_to_bottom_and_saved_without_complaint(name):
     cells = code_cells(ALL[name])
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1)), "run `make notebooks`"
     outputs = [output for cell in cells for output in cell.outputs]
@@ -50,7 +50,7 @@ def test_its_code_is_short_plain_python_and_imports_little(notebook):
     assert modules <= {"backprop_lab", "numpy", "matplotlib", "torch", *sys.stdlib_module_names}
 
 
-def test_the_map_of_the_course_and_the_teaching_notes_give_the_minutes_that_each_lesson_gives_itself():
+def test_the_map_and_the_teaching_notes_give_each_lesson_its_minutes():
     own = {name[:-6]: re.search(r"\*\*Time\.\*\* About (\d+) minutes", prose(LESSONS[name]))[1] for name in LESSONS}
     start = prose(NOTEBOOKS["00_start_here.ipynb"])
     notes = (ROOT / "notebooks" / "teaching_notes.md").read_text(encoding="utf-8")
@@ -110,7 +110,7 @@ def test_every_number_in_the_prose_is_in_a_cell_that_computes_or_asserts_it(name
     assert {written for written in numbers(said) if not rounds_to(known, written)} <= NO_RESULT | HELD_ELSEWHERE
 
 
-def test_the_labs_of_the_tour_are_saved_as_pictures_and_give_the_answers_of_its_exercises():
+def test_the_labs_of_the_tour_give_the_answers_of_its_exercises():
     labs = [cell for cell in code_cells(TOUR) if "StepThrough(" in cell.source]
     assert ["image/png" in cell.outputs[0].data for cell in labs] == [True, True]
     assert "*Exercise 3.* At iteration 182." in prose(TOUR)

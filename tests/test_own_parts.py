@@ -37,7 +37,7 @@ from backprop_lab.ui.steps import words
 from backprop_lab.ui.steps.script import numpy_script
 
 
-def test_a_number_of_any_kind_stands_in_its_line_and_shows_in_the_next_trace_once_it_is_changed():
+def test_a_number_of_any_kind_stands_in_its_line_and_can_be_changed():
     loss = Huber()
     p = own_problem(LeakyReLU(0.3), linear(3, 3), LeakyReLU(0.2), loss=loss)
     assert trace(p).step("H2").code == "np.maximum(Y2, 0.2 * Y2)", "two layers of a kind are told apart"
@@ -47,7 +47,7 @@ def test_a_number_of_any_kind_stands_in_its_line_and_shows_in_the_next_trace_onc
         assert (step.code, step.operands) == (f"np.clip(y_pred - y, -{number}, {number})", ("y_pred", "y"))
 
 
-def test_a_mistake_of_ones_own_is_planted_seen_by_a_gradient_check_and_named_if_feedback_is_told_of_it():
+def test_a_mistake_of_ones_own_is_planted_caught_and_named():
     resembles, lines = "below 0 this one still passes {slope} of {dY}", {(LeakyReLU, "dX"): "{dY} * ({Y} > 0)"}
     forgotten = Mistake("leak-forgotten", "Leak forgotten", resembles, cause="", symptom="", lines=lines)
     p = random_problem(0, samples=3, hidden=(4, 5), activation=LeakyReLU(0.3))
@@ -86,7 +86,7 @@ DEEP = random_problem(3, samples=5, hidden=(6, 5, 4, 3), activation=Tanh(), lr=0
 
 
 @pytest.mark.parametrize("name", [*EXAMPLES, "deep", *OWN_PROBLEMS])
-def test_every_step_of_it_is_shown_with_the_code_that_ran_and_a_gradient_that_agrees_and_a_script_gives_it_too(name):
+def test_every_step_shows_the_code_that_ran_and_a_script_gives_it_too(name):
     lab = StepThrough(start=name) if name in EXAMPLES else StepThrough(OWN_PROBLEMS.get(name, DEEP))
     tell(lab, "page", PAGE)
     t, of_script = lab.stepper.place.trace, {"print": lambda *_, **__: None}
@@ -111,7 +111,7 @@ def test_a_layer_whose_gradient_is_wrong_steps_through_too_and_is_red():
     assert verdicts == {name: name in ("dY1", "dW1", "db1") for name in verdicts}
 
 
-def test_the_call_of_a_lab_with_a_mistake_of_ones_own_asks_for_the_table_that_has_it():
+def test_the_call_of_a_lab_names_the_table_of_ones_own_mistake():
     mine = Mistake("mine", "Mine", "mine", cause="", symptom="", lines={(ReLU, "dX"): "3 * {dY}"})
     mistakes = MISTAKES | {"mine": mine}
     lab = StepThrough(mistake="mine", mistakes=mistakes)
@@ -122,7 +122,7 @@ def test_the_call_of_a_lab_with_a_mistake_of_ones_own_asks_for_the_table_that_ha
     assert StepThrough(mistake="sign-flipped", mistakes=mistakes).call() == "StepThrough(mistake='sign-flipped')"
 
 
-def test_a_number_that_is_too_large_for_its_array_is_refused_where_it_is_typed():
+def test_a_number_too_large_for_its_array_is_refused_where_it_is_typed():
     X, y = np.ones((1, 2), np.float32), np.ones((1, 1), np.float32)
     p = Problem(
         Network([Linear(np.ones((2, 1), np.float32), np.zeros((1, 1), np.float32))]), SumSquaredError(), X, y, 0.1
@@ -151,7 +151,7 @@ class Differences(Loss):
     formulas: ClassVar = {"diff": "{y_pred} - {y}", "L": "np.sum({diff} ** 2)", "dy_pred": "2 * {diff}"}
 
 
-def test_a_name_that_begins_with_d_is_that_of_a_gradient_only_where_it_is_one():
+def test_a_name_that_begins_with_d_need_not_be_a_gradients():
     t = trace(own_problem(Named([[1.0, 2.0, 3.0]], [[0.1, 0.2, 0.3]]), loss=Differences()))
     roles = {
         name: (t.role(name), t.owner(name)) for name in ("diff", "delta1", "ddelta1", "dd1", "delta1_new", "d1_new")

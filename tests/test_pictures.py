@@ -24,7 +24,7 @@ def texts(svg):
 
 
 @pytest.mark.parametrize("step", [None, "dW1", "b2_new"])
-def test_an_svg_has_each_number_label_and_word_as_text_and_no_number_that_is_not_shown(step):
+def test_an_svg_has_as_text_all_that_is_shown_and_no_more(step):
     lab = StepThrough(step=step)
     place, found = lab.stepper.place, texts(picture(lab.stepper, "svg"))
     shown = [name for name in (*place.trace, *slopes_of(place.trace)) if place.shows(name)]
@@ -37,7 +37,7 @@ def test_an_svg_has_each_number_label_and_word_as_text_and_no_number_that_is_not
     assert not step or found[view_of(lab).state["card"]["code"]] == 1
 
 
-def test_it_says_which_cell_is_chosen_which_is_asked_for_and_which_line_is_wrong():
+def test_a_picture_says_what_is_chosen_asked_for_and_wrong():
     lab = StepThrough(step="dW1")
     lab.stepper.choose(("dW1", 1, 0))
     assert [text for text in texts(picture(lab.stepper, "svg")) if text.startswith("dW1[1,0] = X[0,1]")]
@@ -52,7 +52,7 @@ def test_it_says_which_cell_is_chosen_which_is_asked_for_and_which_line_is_wrong
     assert not [text for text in found if "agree" in text]  # that would tell
 
 
-def test_a_png_is_as_fine_as_one_says_and_a_pdf_has_its_fonts_in_it(tmp_path):
+def test_a_png_is_as_fine_as_asked_and_a_pdf_brings_its_fonts(tmp_path):
     lab = StepThrough(step="dW1")
     lab.save(tmp_path / "three.PNG", scale=3)
     assert pixels((tmp_path / "three.PNG").read_bytes()).shape[1] == 3000
@@ -63,7 +63,7 @@ def frames_of(gif):
     return [np.asarray(frame.convert("RGB"), int) for frame in ImageSequence.all_frames(Image.open(io.BytesIO(gif)))]
 
 
-def test_a_gif_walks_through_all_steps_and_that_of_the_readme_is_the_one_that_is_drawn_now():
+def test_a_gif_walks_through_all_steps_as_that_of_the_readme_does():
     kept, stepper = (Path(__file__).parents[1] / "docs/pages/_static/walk.gif").read_bytes(), Stepper()
     old, new = frames_of(kept), frames_of(picture(stepper, "gif"))
     assert len(old) == len({frame.tobytes() for frame in new}) == len(stepper.place.trace.steps)

@@ -45,7 +45,7 @@ def curves(losses):
     return [np.nonzero((np.abs(image - colour) < 3).all(axis=-1))[0] / len(image) for colour in colours]
 
 
-def test_each_curve_has_its_colour_the_larger_loss_is_above_and_one_that_explodes_leaves_the_other_its_shape():
+def test_a_curve_that_explodes_leaves_the_other_its_colour_place_and_shape():
     large, small, *others = curves({"large": [1.0] * 50, "small": [0.01] * 50})
     assert np.median(large) < 0.3 < 0.6 < np.median(small)
     assert not any(other.size for other in others)
@@ -61,7 +61,7 @@ def test_the_curves_say_in_words_where_they_begin_and_end():
     assert alt == "Loss by iteration, on a logarithmic scale: <b>A goes from 1 to 0.01; B goes from 2.5 to inf."
 
 
-def test_every_number_has_its_colour_in_its_place_and_all_matrices_have_one_scale_whatever_is_not_finite():
+def test_every_number_of_a_heatmap_has_its_colour_in_its_place():
     A, B = np.array([[3.5, -4.0, 0.1], [1.0, np.inf, 3.0]]), np.array([[-1.0, 2.0, 0.5], [1.5, -3.0, 2.5]])
     image, found = pixels(draw_heatmaps({"A": A, "B": B}).png), []
     for number in np.ravel([A, B]):
@@ -87,7 +87,7 @@ def test_it_says_in_words_what_it_shows():
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
-def test_text_stands_out_from_the_paper_and_each_phase_has_a_colour_of_its_own(example, theme):
+def test_text_stands_out_and_each_phase_has_its_own_colour(example, theme):
     colours = {theme.phase(step.phase) for step in example.steps}
     assert len(colours) == 4
     assert contrast(theme.ink, theme.paper) >= 7

@@ -26,7 +26,7 @@ def cells(t):
     return [((name, i, j), float(value)) for name in gradients_of(t) for (i, j), value in np.ndenumerate(t[name])]
 
 
-def test_a_value_is_right_as_the_board_prints_it_and_a_small_one_is_not_0(example):
+def test_a_value_is_right_as_printed_and_a_small_one_is_not_0(example):
     t = plant(example, MISTAKES["mask-forgotten"])
     for cell, value in cells(t):
         assert all(judge(t, cell, text)[0] for text in (f"{value:.3g}", repr(value * 0.991), format_number(value)))
@@ -131,7 +131,7 @@ def test_each_kind_of_question_gives_a_verdict_and_our_reason(example):
         assert f" 1 × {said}" in question(tied, ("dW1", 0, 0)).why
 
 
-def test_a_term_is_said_to_decide_the_sign_only_where_it_outweighs_all_of_the_other_sign():
+def test_a_term_is_said_to_decide_the_sign_only_where_it_does():
     found = Counter()
     for seed in range(count(300)):
         t = trace(random_problem(seed, samples=4, inputs=3, hidden=4, outputs=4, lr=0.01))
@@ -172,7 +172,7 @@ def test_what_is_right_in_the_tour_and_about_training_is_right_on_the_board(exam
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
-def test_a_wrong_answer_gets_a_sentence_a_right_one_ours_and_only_then_the_next_question_comes(lesson):
+def test_the_next_question_comes_only_after_a_right_answer(lesson):
     quiz, questions = Quiz(LESSONS[lesson]), LESSONS[lesson]
     for number, each in enumerate(questions, start=1):
         asked = quiz.asked()
@@ -192,7 +192,7 @@ def test_a_wrong_answer_gets_a_sentence_a_right_one_ours_and_only_then_the_next_
     assert quiz.asked() is None
 
 
-def test_a_tours_question_stands_beside_a_prediction_and_of_other_numbers_it_is_not_asked():
+def test_a_tours_question_stands_beside_a_prediction_of_the_same_numbers_only():
     lab = StepThrough(questions="tour", step="L")
 
     def do(what, text=""):
@@ -219,7 +219,7 @@ def test_a_tours_question_stands_beside_a_prediction_and_of_other_numbers_it_is_
     assert (do("home")["text"], lab.stepper.place.mistake) == (TRAINING[2].text, "mask-forgotten"), "still planted"
 
 
-def test_a_tours_question_is_answered_by_looking_in_digits_or_in_words_and_only_about_what_it_says():
+def test_a_tours_question_is_answered_in_digits_or_in_words():
     lab = StepThrough(questions="tour")
 
     def told(text):
@@ -240,7 +240,7 @@ def test_a_tours_question_is_answered_by_looking_in_digits_or_in_words_and_only_
         assert ("is at least one unit off" in view_of(lab).state["tour"]["text"]) == is_asked, setup
 
 
-def test_nothing_is_asked_for_that_follows_from_numbers_for_which_the_board_is_too_small():
+def test_nothing_is_asked_that_a_board_too_small_for_numbers_hides():
     room = {"width": 390, "height": 800, "operation": [390, 116], "ratio": 2.0, "dark": False, "view": "a"}
     for size, phases in (([390, 200], {"loss", "update"}), ([930, 318], {"forward", "loss", "backward", "update"})):
         lab, asked = StepThrough(lr=0.01), set()

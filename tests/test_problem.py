@@ -29,7 +29,7 @@ def test_the_same_seed_gives_the_same_problem_with_the_sizes_of_the_worked_examp
 
 
 @pytest.mark.parametrize("hidden", [4, [5, 3], ()])
-def test_numbers_are_drawn_in_the_documented_order_and_for_ones_own_data_divided_by_the_root_of_the_inputs(hidden):
+def test_numbers_are_drawn_in_the_documented_order_and_scaled_for_own_data(hidden):
     sizes = {"samples": 6, "inputs": 2, "hidden": hidden, "outputs": 3, "activation": Tanh()}
     p, rng = random_problem(7, **sizes), np.random.default_rng(7)
     of_classes = random_problem(7, **sizes, loss=SoftmaxCrossEntropy())
@@ -49,7 +49,7 @@ def test_numbers_are_drawn_in_the_documented_order_and_for_ones_own_data_divided
         assert all(map(identical, (each.X, each.y), (X, targets)))
 
 
-def test_a_problem_has_its_own_read_only_copy_of_what_it_is_given_lists_and_any_kind_of_number():
+def test_a_problem_has_its_own_read_only_copy_of_any_numbers():
     X, y = np.ones((2, 3), "f4"), [[Fraction(1, 2), 1], [0, 1]]
     view = X[:]
     view.setflags(write=False)
@@ -70,7 +70,7 @@ def test_one_hot_has_a_column_for_each_class_sorted_or_in_the_order_given():
     assert identical(one_hot(np.array(["b", "a"]), ["b", "c", "a"]), np.eye(3)[[0, 2]])
 
 
-def test_what_nobody_can_draw_keeps_its_numbers_and_a_layer_of_ones_own_may_draw_its_own():
+def test_a_layer_keeps_its_numbers_unless_it_can_draw_them():
     p = OWN_PROBLEMS["parameter called a"]
     before, after = p.network.parameters, redrawn(p, 5).network.parameters
     assert [name for name in before if identical(before[name], after[name])] == ["a1"]

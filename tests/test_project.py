@@ -14,8 +14,8 @@ from packaging.utils import canonicalize_name
 
 import backprop_lab
 import backprop_lab.ui
-from backprop_lab import ACTIVATIONS, LOSSES, Dropout
-from backprop_lab.nn import layers, losses
+from backprop_lab import ACTIVATIONS, LOSSES, OPTIMIZERS, Dropout, Optimizer
+from backprop_lab.nn import layers, losses, optimizers
 
 ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -39,7 +39,7 @@ def pins(path):
 
 
 @pytest.mark.parametrize("path", WANTED)
-def test_what_is_needed_in_a_place_is_pinned_there_to_one_version_that_suits_of_files_that_are_known(path):
+def test_what_a_place_needs_is_pinned_to_known_files_of_one_version(path):
     pinned = pins(path)
     for line in pinned.values():
         assert re.fullmatch(r"[\w.-]+==[\w.]+( ; .+?)?( --hash=sha256:[0-9a-f]{64})+", line)
@@ -72,7 +72,7 @@ def test_no_style_sheet_of_the_labs_reaches_into_what_another_one_is_for():
     assert not {*sheets.pop("line_list")} & set().union(*sheets.values())
 
 
-def test_every_public_name_has_its_docstring_and_its_line_in_the_reference_and_the_version_one_in_the_changelog():
+def test_every_public_name_has_its_docstring_and_its_line_in_the_reference():
     assert backprop_lab.__version__ in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     reference = (ROOT / "docs" / "pages" / "api.rst").read_text(encoding="utf-8")
     listed = re.findall(r"^\.\. (?:auto\w+|py:data):: (\w+)$", reference, re.MULTILINE)
@@ -91,7 +91,7 @@ def commands(text):
     return [[line.partition("  #")[0].strip() for line in block.splitlines()] for block in blocks]
 
 
-def test_the_readme_and_the_first_notebook_begin_with_the_same_commands_that_work_in_a_checkout():
+def test_readme_and_first_notebook_begin_with_commands_that_work_in_a_checkout():
     with_make, unix, windows = commands(SECTIONS["## Start here"])
     assert with_make == ["make lab", "make test"]
     assert unix == ["python3 -m venv .venv", '.venv/bin/pip install ".[lab]"', ".venv/bin/backprop-lab"]
@@ -102,7 +102,7 @@ def test_the_readme_and_the_first_notebook_begin_with_the_same_commands_that_wor
     assert not NEEDS_PUBLISHING.search(today)
 
 
-def test_the_readme_says_in_one_place_what_works_only_once_it_is_published_and_links_each_notebook():
+def test_the_readme_says_in_one_place_what_needs_publishing():
     assert [heading for heading, text in SECTIONS.items() if NEEDS_PUBLISHING.search(text)] == [PUBLISHED]
     assert "None of this works yet" in SECTIONS[PUBLISHED]
     for path in (ROOT / "notebooks").glob("*.ipynb"):
@@ -110,10 +110,10 @@ def test_the_readme_says_in_one_place_what_works_only_once_it_is_published_and_l
         assert f"]({COLAB}/{path.name})" in SECTIONS[PUBLISHED]
 
 
-def test_every_activation_and_loss_of_the_package_is_in_the_list_from_which_menus_sweep_and_tests_take_them():
-    for table, module in ((ACTIVATIONS, layers), (LOSSES, losses)):
+def test_every_activation_loss_and_optimizer_is_in_the_list_of_all():
+    for table, module in ((ACTIVATIONS, layers), (LOSSES, losses), (OPTIMIZERS, optimizers)):
         classes = {kind for kind in vars(module).values() if isinstance(kind, type) and is_dataclass(kind)}
-        classes -= {Dropout}  # no activation, and with a number of its own
+        classes -= {Dropout, Optimizer}  # the one has a number of its own, the other is a base
         assert {type(each) for each in table.values()} == classes
         assert {kind.__name__ for kind in classes} <= {*backprop_lab.__all__}
 

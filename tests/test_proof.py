@@ -164,7 +164,7 @@ def test_a_right_gradient_is_proved_or_cannot_be_told_and_is_never_called_wrong(
         assert {prove(t, name).agrees for t in steps() for name in gradients_of(t)} <= may_be
 
 
-def test_a_wrong_gradient_is_refused_at_a_corner_of_the_loss_however_far_the_targets_and_in_a_large_matrix():
+def test_a_wrong_gradient_is_refused_at_corners_far_away_and_in_large_matrices():
     t = plant(with_first_bias(-2.0, -1.5), MISTAKES["mask-forgotten"], "dY1")
     assert [prove(t, name).agrees for name in ("dY1", "dW1", "db1", "dW2")] == [False] * 3 + [True], "dW2 is after it"
     for far in (1, 1e3, 1e6, 1e9):
@@ -221,7 +221,7 @@ def test_where_only_differences_can_tell_it_says_of_how_many_entries_they_cannot
     assert prove(planted, "dW1").agrees is False
 
 
-def test_a_gradient_that_is_0_but_for_rounding_is_right_and_has_no_error_unless_the_loss_is_at_its_bottom():
+def test_a_gradient_that_is_0_but_for_rounding_is_right():
     centred = own_parts.own_problem(Centred())
     shifted = random_problem(4, outputs=4, loss=SoftmaxCrossEntropy())
     shifted = Problem(Network([*shifted.network.layers, Shift(c=[[0.7]])]), shifted.loss, shifted.X, shifted.y, 0.1)
@@ -258,7 +258,7 @@ def test_near_the_least_loss_of_soft_targets_it_is_proved_by_the_complex_step():
     assert (proof.agrees, "the complex step" in proof.sentence) == (True, True)
 
 
-def test_it_says_how_far_a_gradient_is_off_or_that_it_cannot_tell_among_rounding_and_what_has_overflowed(example):
+def test_a_proof_says_how_far_it_is_off_or_cannot_tell(example):
     assert re.fullmatch(r"agrees with finite differences to [1-9]e−\d\d", prove(example, "dW1").sentence)
     p = with_numbers(random_problem(3), y=trace(random_problem(3))["y_pred"] + 1e-15)
     assert all(np.isnan(error) for error in check_gradients(p).values())

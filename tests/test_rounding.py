@@ -43,7 +43,7 @@ def test_of_each_kind_of_line_the_terms_are_those_that_somebody_has_read():
     check_cases("terms", globals())
 
 
-def test_any_other_function_scales_the_terms_by_its_slope_there_and_one_that_goes_through_math_too():
+def test_any_other_function_scales_the_terms_by_its_slope_there():
     steep = np.abs(np.tanh(large)) + 8 * (1 - np.tanh(large) ** 2)
     for code in ("np.tanh(large)", "np.array([[math.tanh(x) for x in row] for row in large])"):
         np.testing.assert_allclose(terms_of(code, VALUES), steep, rtol=1e-4)

@@ -9,7 +9,7 @@ from backprop_lab.ui import StepThrough, running
 from backprop_lab.ui.running import nobody_is_there
 
 
-def test_nobody_is_there_where_what_runs_a_notebook_takes_no_input_for_it_which_then_keeps_no_widget(monkeypatch):
+def test_where_nobody_is_there_a_notebook_keeps_no_widget(monkeypatch):
     for takes_input, server, nobody in [(True, "", False), (False, "", True), (False, "voila/0.5", False)]:
         monkeypatch.setenv("SERVER_SOFTWARE", server)
         shell = SimpleNamespace(kernel=SimpleNamespace(_allow_stdin=takes_input))

@@ -41,7 +41,7 @@ def test_the_notebooks_with_blanks_are_those_that_have_solutions():
 
 
 @every_solution
-def test_a_solution_is_the_students_notebook_but_for_the_blanks_links_and_that_answers_must_be_right(name):
+def test_a_solution_is_the_students_notebook_with_its_blanks_filled_in(name):
     for student, solution in pairs(STUDENT[name], SOLUTION[name]):
         assert (solution.id, solution.cell_type) == (student.id, student.cell_type)
         if student.cell_type == "markdown":
@@ -67,7 +67,7 @@ def test_every_answer_of_a_solution_is_right_and_of_a_student_blank(name):
 
 
 @every_solution
-def test_no_answer_can_be_read_in_the_notebook_that_asks_for_it_and_no_line_of_it_in_any(name):
+def test_no_answer_can_be_read_in_the_notebook_that_asks_for_it(name):
     filled = [(a, b) for a, b in pairs(STUDENT[name], SOLUTION[name]) if a.cell_type == "code" and has_blank(a.source)]
     lines = {line.strip() for a, b in filled for line in {*b.source.splitlines()} - {*a.source.splitlines()}}
     assert len(lines) >= 2
@@ -106,7 +106,7 @@ def run_test(made, name, answer):
 
 
 @pytest.mark.parametrize("tool", GRADED)
-def test_a_script_for_a_grading_tool_gives_each_exercise_a_test_that_no_answer_overwrites(tool, tmp_path, monkeypatch):
+def test_a_grading_tools_script_gives_each_exercise_a_test(tool, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     copy_course(tmp_path, course(with_solutions=True))
     (script,) = re.findall(rf"`{tool}`[^\n]*\n\n```python\n(.*?)```", NOTES, re.DOTALL)

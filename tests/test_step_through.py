@@ -174,7 +174,7 @@ def assert_a_fresh_board_and_the_call_agree(lab):
         assert again.scales == place.scales
 
 
-def test_whatever_is_done_all_that_is_shown_is_of_one_place_and_another_lab_stays_as_it_is():
+def test_whatever_is_done_all_that_is_shown_is_of_one_place():
     given = random_problem(5, X=[[1, -2], [0.5, 3]], y=[[1, 0], [0, 1]], hidden=(3, 2), loss=SoftmaxCrossEntropy())
     rng, lab, twin, other = random.Random(4), opened(given), Stepper(given), opened(given)
     left = [part.get_state() for part, _ in parts_of(other)]
@@ -212,7 +212,7 @@ def test_the_call_shown_is_plain_python_whatever_numbers_it_was_opened_with():
     assert kept(lab)["image/png"], "its board stands in where there is no kernel"
 
 
-def test_an_optimizer_of_the_menu_makes_the_update_of_any_start_and_as_given_brings_its_own_back():
+def test_an_optimizer_of_the_menu_makes_the_update_of_any_start():
     for start in ("random", "mazur"):
         lab = StepThrough(start=start, optimizer="Adam", iteration=1)
         assert lab.call() == f"StepThrough(start='{start}', optimizer='Adam', iteration=1)"
@@ -229,7 +229,7 @@ def test_an_optimizer_of_the_menu_makes_the_update_of_any_start_and_as_given_bri
         StepThrough(optimizer="adam")
 
 
-def test_of_a_seed_however_large_no_number_goes_to_the_page_that_javascript_cannot_hold():
+def test_a_seed_however_large_is_no_number_that_javascript_cannot_hold():
     for seed in (2**53, 10**30):
         do(lab := StepThrough(), ("seed", str(seed)))
         assert (lab.stepper.place.setup.seed, control(lab, "seed").value) == (seed, str(seed))
@@ -238,7 +238,7 @@ def test_of_a_seed_however_large_no_number_goes_to_the_page_that_javascript_cann
         assert max(map(int, whole)) < 2**53 - 1, "of which the web site's Python makes a BigInt"
 
 
-def test_a_problem_of_fractions_is_shown_at_every_step_worked_out_cell_by_cell_and_saved(tmp_path):
+def test_a_problem_of_fractions_is_shown_worked_out_and_saved(tmp_path):
     first, last = (
         Linear([[Fraction(1, 3), Fraction(-2)]], [[0, Fraction(1, 7)]]),
         Linear([[1], [Fraction(5, 3)]], [[0]]),
@@ -271,7 +271,7 @@ def test_each_control_has_a_tooltip_and_a_name_that_a_screen_reader_can_say():
     assert [part for part in found if not part.description] == [*map(partial(control, lab), SLIDERS)]
 
 
-def test_a_control_moved_while_another_is_answered_stays_where_it_was_put_and_what_a_menu_has_lost_is_not_chosen():
+def test_a_control_moved_while_another_is_answered_stays_where_it_was_put():
     lab, answering = opened(start="random"), Event()
     lab._show_view = lambda *_: answering.set() or time.sleep(0.2)
 
@@ -326,7 +326,7 @@ def playing(lab, script):
     asyncio.run(asyncio.wait_for(played(), 20))
 
 
-def test_play_goes_on_while_the_controls_work_and_what_breaks_is_said_until_the_loss_overflows(waits, monkeypatch):
+def test_play_goes_on_while_controls_work_until_the_loss_overflows(waits, monkeypatch):
     lab = StepThrough(start="random")
 
     def script():
@@ -347,7 +347,7 @@ def test_play_goes_on_while_the_controls_work_and_what_breaks_is_said_until_the_
     playing(lab, script())
 
 
-def test_play_ends_when_it_is_pressed_again_and_with_a_restart_a_new_start_another_network_or_the_page(waits):
+def test_play_ends_when_pressed_again_or_when_something_else_is_set_up(waits):
     for gesture in ("play", "restart", ("start", "dead ReLU"), ("samples", 5), ("gone", {"view": "a"})):
         lab = StepThrough(start="random")
 
@@ -362,7 +362,7 @@ def test_play_ends_when_it_is_pressed_again_and_with_a_restart_a_new_start_anoth
         playing(lab, script())
 
 
-def test_play_waits_for_the_page_to_show_each_picture_that_is_new_but_not_for_ever(waits, monkeypatch):
+def test_play_waits_for_the_page_to_show_each_picture_but_not_forever(waits, monkeypatch):
     monkeypatch.setattr(player, "PATIENCE", 3)
     lab = opened(start="random")
 
@@ -380,7 +380,7 @@ def test_play_waits_for_the_page_to_show_each_picture_that_is_new_but_not_for_ev
     assert sum(waits) == pytest.approx(player.PATIENCE, rel=0.05), "a second for each picture"
 
 
-def test_it_keeps_its_picture_while_a_view_is_left_comes_into_view_once_one_is_there_and_hands_a_file_to_the_page():
+def test_it_keeps_its_picture_while_a_view_is_left_and_hands_out_files():
     lab = StepThrough()
     view_of(lab).send = sent = mock.Mock()
     lab.come_into_view()

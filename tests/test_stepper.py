@@ -60,7 +60,7 @@ def differing(problem, other):
     return [name for name in one if not identical(one[name], two[name])]
 
 
-def test_with_a_dead_relu_one_unit_is_off_for_every_sample_and_stays_so_and_where_all_are_active_each_is_on():
+def test_a_dead_relu_stays_off_and_where_all_are_active_each_is_on():
     p = random_problem(3, samples=5, hidden=(4, 3))
     dead, active = dead_relu(p), all_active(p)
     assert (differing(p, dead), differing(p, active)) == (["b1"], ["b1", "b2"])
@@ -185,7 +185,7 @@ def test_what_makes_no_sense_is_refused_with_what_would_and_nothing_changes(opti
     assert stepper.place is place
 
 
-def test_divergence_is_noted_with_its_iteration_and_no_more_of_its_cause_than_is_known_and_so_is_an_idle_mistake():
+def test_divergence_is_noted_with_its_iteration_and_what_is_known_of_its_cause():
     typed = pinned_at(("X", 0, 0), seed=0)
     typed.edit(1e60)
     for stepper, said in [
@@ -211,7 +211,7 @@ def test_divergence_is_noted_with_its_iteration_and_no_more_of_its_cause_than_is
     assert idle == "ReLU mask forgotten: with these numbers, it changes nothing."
 
 
-def test_any_number_that_is_given_can_be_typed_over_and_training_goes_on_from_the_weights_it_has_then():
+def test_any_given_number_can_be_typed_over_and_training_goes_on_from_there():
     problem = plain_training(random_problem(1), [0.01] * 121)[0][-1]
     for name in ("X", "y", "W1", "b1", "W2", "b2"):
         array = trace(problem)[name].copy()
@@ -250,7 +250,7 @@ def first_question(**options):
     return stepper
 
 
-def test_zeros_of_a_relu_gradients_updates_and_the_next_loss_are_asked_for_before_they_are_shown():
+def test_what_can_be_predicted_is_asked_for_before_it_is_shown():
     for activation, first in (("ReLU", ["H1"]), ("Tanh", [])):
         stepper, asked = Stepper(seed=3, activation=activation), []
         stepper.predict(True)
@@ -266,7 +266,7 @@ def test_zeros_of_a_relu_gradients_updates_and_the_next_loss_are_asked_for_befor
         assert all((i, j) in np.ndindex(value_of(t, name).shape) for name, i, j in asked)
 
 
-def test_an_answer_shows_the_step_and_counts_and_a_reason_can_be_given_for_it():
+def test_an_answer_shows_the_step_and_counts_and_takes_a_reason():
     stepper = first_question(lr=0.01)
     for k, name in enumerate(gradients_of(stepper.place.trace), start=1):
         assert (stepper.place.note, cell_of(stepper)) == ("", (None, False)), "what was there before makes room"

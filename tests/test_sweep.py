@@ -34,7 +34,7 @@ def runs_of(result):
 
 @every_activation
 @pytest.mark.parametrize("hidden", [4, (5, 4, 3)])
-def test_each_run_of_a_sweep_is_the_run_done_alone_to_the_bit_or_in_a_large_block_to_eleven_digits(activation, hidden):
+def test_each_run_of_a_sweep_is_the_run_done_alone(activation, hidden):
     for axes, rtol, every in ((FEW, 0, 1), (MANY, 1e-11, 144 // count(50))):
         result = sweep(**axes, steps=STEPS, hidden=hidden, activation=activation)
         assert (result.diverged == -1).all()
@@ -71,7 +71,7 @@ def test_a_loss_that_is_no_number_counts_as_infinite():
 
 @pytest.mark.parametrize("loss", LOSSES, ids=repr)
 @pytest.mark.parametrize(("widths", "part"), [((5, 4, 5, 4), ReLU()), ((3,), Scale(a=[[0.5, -2, 1.5]]))])
-def test_the_runs_of_a_problem_of_ones_own_are_those_of_other_weights_for_the_same_data(widths, part, loss):
+def test_runs_of_ones_own_problem_are_of_other_weights_for_its_data(widths, part, loss):
     p = random_problem(3, 7, 4, widths, 3, activation=part, loss=loss)
     assert is_stacked(p), "so that many runs are trained at once"
     result = sweep([None, *range(11)], np.logspace(-4, -2, 12), STEPS, problem=p)
@@ -95,7 +95,7 @@ class OneByOneError(SumSquaredError):
     formulas: ClassVar = {**SumSquaredError.formulas, "L": "sum((({y_pred} - {y}) ** 2).ravel())"}
 
 
-def test_a_length_that_is_by_chance_that_of_a_stack_is_not_taken_for_the_number_of_samples():
+def test_the_length_of_a_stack_is_not_taken_for_the_number_of_samples():
     for samples in (2, 3):
         p = random_problem(0, samples, loss=PerSampleError())
         assert is_stacked(p)
@@ -103,7 +103,7 @@ def test_a_length_that_is_by_chance_that_of_a_stack_is_not_taken_for_the_number_
 
 
 @pytest.mark.parametrize("name", OWN_PROBLEMS)
-def test_the_runs_of_parts_of_ones_own_are_those_done_alone_whether_their_lines_take_stacks_or_not(name):
+def test_runs_of_ones_own_parts_are_those_done_alone_stacked_or_not(name):
     p = OWN_PROBLEMS[name]
     assert is_stacked(p) == (name not in ("twice as wide", "arctan by math.atan"))
     for lrs in (FEW["lrs"], np.geomspace(1e-4, 1e-2, sweeping.FEW_RUNS)):
@@ -118,7 +118,7 @@ def test_the_runs_of_parts_of_ones_own_are_those_done_alone_whether_their_lines_
 @pytest.mark.parametrize(
     ("loss", "memory", "runs"), [(OneByOneError(), 9e9, 1), (LOSSES[0], 9e9, 4), (LOSSES[0], 1, 1)]
 )
-def test_what_is_left_goes_down_with_every_step_of_a_run_alone_or_of_a_block(loss, memory, runs, monkeypatch):
+def test_what_is_left_goes_down_with_every_step_of_a_run_or_block(loss, memory, runs, monkeypatch):
     for name, value in {"PIECE": 0.0, "ROUND_STEPS": 4, "BLOCK_NUMBERS": int(memory)}.items():
         monkeypatch.setattr(sweeping, name, value)
     rounds = sweeping.sweep_problems([random_problem(s, loss=loss) for s in (0, 1)], [1e-3, 1e-2], 9, (0, 1))
@@ -162,5 +162,5 @@ def test_single_precision_stays():
         assert identical(result.loss[i, 1], alone(start, 60)[0].astype(float))
 
 
-def test_a_run_that_was_not_swept_and_bad_input_are_refused_with_the_sentence_that_somebody_has_read():
+def test_what_cannot_be_swept_is_refused_with_the_sentence_that_somebody_has_read():
     check_cases("sweeps", globals())

@@ -34,7 +34,7 @@ def without_pauses(monkeypatch):  # every whole map is a state of its own, howev
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("own", [False, True])
-def test_the_runs_are_those_of_a_sweep_the_lowest_limit_first_and_each_can_be_opened_elsewhere(activation, own):
+def test_the_runs_are_those_of_a_sweep_with_the_lowest_limit_first(activation, own):
     part, (first, _, last) = ACTIVATIONS[activation], GIVEN.network.layers
     given = GIVEN.evolve(network=Network([first, part, last]))
     options = {"problem": given} if own else {"hidden": 3, "activation": part}
@@ -53,7 +53,7 @@ def test_the_runs_are_those_of_a_sweep_the_lowest_limit_first_and_each_can_be_op
     assert problem.loss.value(runs.network(run).forward(problem.X), problem.y) == pytest.approx(runs.losses(run)[-1])
 
 
-def test_a_state_is_a_whole_map_that_knows_nothing_of_what_comes_later_and_never_goes_back():
+def test_a_state_is_a_whole_map_and_knows_nothing_of_later_ones():
     sweeper, early = Sweeper(seeds=4, steps=4 * ROUND_STEPS), {}
     for _ in sweeper.train():
         if runs := sweeper.state.runs:
@@ -66,7 +66,7 @@ def test_a_state_is_a_whole_map_that_knows_nothing_of_what_comes_later_and_never
 
 
 @pytest.mark.parametrize("end", ["canceled", "dropped", "broken"])
-def test_a_sweep_that_ends_before_its_first_map_leaves_all_as_if_nothing_had_been_asked_for(end, monkeypatch):
+def test_a_sweep_that_ends_before_its_first_map_leaves_no_trace(end, monkeypatch):
     sweeper = swept(**SMALL)
     before = sweeper.state
     pieces = sweeper.train(steps=500, activation="Tanh")
@@ -104,7 +104,7 @@ def test_a_sweep_that_gave_way_to_another_never_shows_again():
     assert (seen[-1].runs.settings.hidden, seen[-1].runs.done, seen[-1].running) == (2, True, False)
 
 
-def test_a_choice_takes_the_place_of_the_last_one_or_goes_beside_the_first_and_walking_stops_at_the_edges():
+def test_a_choice_replaces_the_last_or_joins_the_first_and_stays_on_the_map():
     sweeper = swept(**SMALL)
     for by, run in [((1, 0), (2, 38)), ((1, 0), (3, 38)), ((1, 1), (3, 39)), ((-9, 99), (0, 75)), ((0, -99), (0, 0))]:
         sweeper.walk(*by)
@@ -118,7 +118,7 @@ def test_a_choice_takes_the_place_of_the_last_one_or_goes_beside_the_first_and_w
 
 
 @pytest.mark.parametrize("forgotten", [0, 2])
-def test_what_is_chosen_follows_its_seed_to_another_row_and_its_learning_rate_to_another_column(forgotten, monkeypatch):
+def test_what_is_chosen_follows_its_seed_and_its_learning_rate(forgotten, monkeypatch):
     """Whether it is trained again at once or the runs were forgotten meanwhile, even twice."""
     sweeper, lrs, rows = swept(seeds=12, steps=60), LEARNING_RATES, []
     sweeper.compare(True)
@@ -136,7 +136,7 @@ def test_what_is_chosen_follows_its_seed_to_another_row_and_its_learning_rate_to
     assert rows[0] != rows[1]
 
 
-def test_where_a_loss_is_0_or_below_its_direction_is_told_right_and_only_what_overflowed_has():
+def test_where_a_loss_is_0_or_below_its_direction_is_told_right():
     runs, big = swept(**SMALL).state.runs, np.finfo(float).max
     told = [(2, 1, 0.5), (2, -1, 0), (0, 0, 1), (0, 1, big), (-1, -2, 0), (-1, -1, 1), (-2, -1, big)]
     for first, now, change in [*told, (1e-300, 1e300, big), (-1, np.inf, np.inf), (0, np.inf, np.inf)]:
@@ -211,7 +211,7 @@ def test_a_white_line_goes_through_the_limit_of_every_row(runs):
         assert np.abs(np.flatnonzero((pixels(drawn.png())[round(y)] >= 250).all(axis=1)) - x).min() <= 2
 
 
-def test_a_ring_in_the_colour_of_its_curve_is_around_each_chosen_run_even_at_the_edge(runs):
+def test_a_ring_in_its_curves_colour_is_around_each_chosen_run(runs):
     drawn = RunMap(900)
     for chosen in [((0, 10), (2, 60)), ((0, 0), (7, 75)), ((0, 75), (7, 0))]:
         drawn.draw(runs, chosen)
@@ -222,7 +222,7 @@ def test_a_ring_in_the_colour_of_its_curve_is_around_each_chosen_run_even_at_the
             assert all(beyond.sum() > 20 for beyond in (cols < x - 6, cols > x + 6, rows < y - 6, rows > y + 6))
 
 
-def test_of_each_run_its_own_numbers_are_told_and_whether_they_were_to_be_expected(runs):
+def test_of_each_run_its_numbers_and_what_was_expected_are_told(runs):
     for run, above, outcome in list(kinds(runs))[::5]:
         said, losses = verdicts.on_run(runs, run), runs.losses(run)
         if outcome == "lost":
@@ -260,7 +260,7 @@ def test_no_run_between_one_and_two_limits_is_said_to_contradict_theory(activati
     assert settled > 100
 
 
-def test_a_run_that_comes_down_above_the_limit_of_a_bowl_finds_the_same_curvature():
+def test_a_run_above_the_limit_of_a_bowl_finds_the_same_curvature():
     """Its error has no part along the direction in which the bowl is steepest, so nothing grows."""
     bowl = Problem(
         Network([WithoutBias(W=[[0.0], [1.0]])]), SumSquaredError(), [[3.0, 0.0], [0.0, 1.0]], [[0.0], [0.0]], 0.1
@@ -283,7 +283,7 @@ def test_of_the_map_the_shares_are_counted_and_the_best_learning_rate_is_named(r
     assert verdicts.of_picture(runs) == f"Map of 8 seeds, in rows, at 76 learning rates from 0.0001 to 10. {said}"
 
 
-def test_of_ones_own_problem_the_weights_as_given_are_a_row_what_no_seed_draws_is_told_and_why_no_limit_is_known():
+def test_of_ones_own_problem_the_given_weights_are_a_row_on_the_map():
     runs = swept(seeds=4, steps=10, problem=OWN_PROBLEMS["parameter called a"]).state.runs
     assert verdicts.of_picture(runs).startswith("Map of the weights as given and 3 seeds, in rows, at 76 learning ra")
     assert verdicts.on_map(runs).endswith(" a1 stays as given, whatever the seed: a Scale cannot draw its numbers.")
@@ -298,7 +298,7 @@ def test_of_ones_own_problem_the_weights_as_given_are_a_row_what_no_seed_draws_i
     assert "of those above it" not in verdicts.on_map(unlimited), "nothing is said of a side where no run is"
 
 
-def test_of_a_bowl_all_is_as_the_theory_predicts_nothing_is_said_of_a_loss_that_stays_and_no_factor_below_0(runs):
+def test_of_a_bowl_all_is_said_to_be_as_the_theory_predicts(runs):
     """Of one weight alone the loss is a parabola; where that is at its bottom already, it stays there."""
     for x, below, end in [(1.0, "100%", "was to be expected."), (0.0, "0%", "stability at the start, 1.")]:
         problem = Problem(Network([Linear([[1.0]], [[0.0]])]), SumSquaredError(), [[x]], [[3 * x]], 0.1)

@@ -35,7 +35,7 @@ def assert_every_line_gives_its_value(t):
 
 
 @pytest.mark.parametrize("exact", [False, True])
-def test_the_code_shown_is_the_code_run_bit_for_bit_fractions_stay_exact_and_the_network_gives_the_same(exact):
+def test_the_code_shown_is_the_code_run_bit_for_bit(exact):
     for problem in (varied_problem(seed, exact) for seed in range(count(500))):
         t, network = trace(problem), problem.network
         assert_every_line_gives_its_value(t)
@@ -60,7 +60,7 @@ def test_so_it_is_with_norms_dropout_penalties_and_optimizers_and_training_runs_
         assert identical(t.next_loss(), trace(t.next_problem())["L"])
 
 
-def test_so_it_is_at_sizes_where_the_order_of_a_sum_matters_and_when_the_numbers_overflow():
+def test_so_it_is_at_large_sizes_and_when_the_numbers_overflow():
     sizes = {"inputs": 50, "hidden": 70, "outputs": 130}
     large = [trace(random_problem(0, samples, **sizes, loss=loss)) for samples in (1, 300) for loss in LOSSES]
     lost = trained(random_problem(0, lr=10.0, activation=Sigmoid()), 400)
@@ -76,7 +76,7 @@ def test_float32_stays_float32_to_the_last_step():
         assert {t[name].dtype for name in t if name != "lr"} == {np.dtype("f4")}
 
 
-def test_the_steps_go_forward_through_the_layers_and_back_as_in_a_mirror_and_stand_after_what_is_given():
+def test_the_steps_go_forward_through_the_layers_and_back_as_in_a_mirror():
     t = trace(random_problem(0, hidden=(4, 5)))
     phases = groupby(t.steps, lambda step: step.phase)
     assert [(phase, " ".join(step.name for step in steps)) for phase, steps in phases] == [
@@ -90,7 +90,7 @@ def test_the_steps_go_forward_through_the_layers_and_back_as_in_a_mirror_and_sta
     assert t.names == tuple(t) == (*t.given, *(step.name for step in t.steps))
 
 
-def test_the_shapes_that_meet_in_a_step_stand_where_its_names_do_and_an_unknown_name_is_refused_with_the_known(example):
+def test_the_shapes_of_a_step_stand_for_its_names_and_unknown_names_are_refused(example):
     shapes = {"dW1": "(3, 2) @ (2, 4) -> (3, 4)", "L": "np.sum(((2, 2) - (2, 2)) ** 2) -> one number"}
     assert {name: example.shapes(example.step(name)) for name in shapes} == shapes
     for look_up, known in ((example.__getitem__, example.names), (example.step, [s.name for s in example.steps])):
@@ -109,7 +109,7 @@ def values_of(given, **codes):
     return {name: found[name] for name in found if name not in given}
 
 
-def test_a_line_sees_what_is_before_it_numpy_and_math_overflows_in_silence_and_gives_an_array_that_is_nobodys_view():
+def test_a_line_sees_what_is_before_it_and_gives_nobodys_view():
     code = "np.array(list(map(lambda row: [math.sqrt(abs(x)) for x in row], X)))"
     assert identical(evaluate(code, {"X": X}), np.sqrt(np.abs(X)))
     assert identical(values_of({"X": X}, Y=code)["Y"], np.sqrt(np.abs(X)))
@@ -127,7 +127,7 @@ NUMBERS = [
 ]
 
 
-def test_a_number_stands_in_a_line_plainly_to_the_last_bit_and_to_a_power_with_its_sign():
+def test_a_number_stands_in_a_line_plainly_to_the_last_bit():
     for number in NUMBERS:
         with np.errstate(all="ignore"):
             for code, right in ((literal(number), number), (f"{literal(number)}**2", number**2)):
@@ -136,7 +136,7 @@ def test_a_number_stands_in_a_line_plainly_to_the_last_bit_and_to_a_power_with_i
     assert [literal(number) for number in (np.float64(0.2), -0.5)] == ["0.2", "(-0.5)"]
 
 
-def test_a_line_that_asks_for_a_later_value_waits_for_it_and_all_come_back_in_the_order_given():
+def test_a_line_waits_for_a_later_value_and_keeps_its_place():
     found = values_of({"a": 1}, p="q", q="a + 1", r="s + 1", s="p * 10")
     assert list(found.items()) == [("p", 2), ("q", 2), ("r", 21), ("s", 20)]
 

@@ -113,7 +113,7 @@ def check(t, steps):
 
 @settings(max_examples=25)
 @given(problems())
-def test_the_sum_of_a_cell_the_rule_of_its_matrix_and_the_equation_of_a_step_are_what_was_run(problem):
+def test_sum_rule_and_equation_are_what_was_run(problem):
     t = trace(problem)
     assert check(t, t.steps) == set()
     assert {step.name for step in t.steps} <= {*rules(t)}
@@ -121,7 +121,7 @@ def test_the_sum_of_a_cell_the_rule_of_its_matrix_and_the_equation_of_a_step_are
 
 
 @pytest.mark.parametrize("own", OWN_PROBLEMS)
-def test_so_they_are_for_layers_and_losses_of_ones_own_but_for_what_is_no_expression_of_cells(own):
+def test_so_they_are_for_ones_own_parts_where_cells_can_say_it(own):
     t = trace(OWN_PROBLEMS[own])
     not_so = {"arctan by math.atan": {"H1"}, "twice as wide": {"H1", "dY1"}}
     assert check(t, t.steps) == not_so.get(own, set())
@@ -156,7 +156,7 @@ def beyond(result, numbers, digits):
     return off - (Fraction(10) ** (math.floor(math.log10(size)) + 1 - digits) / 2 if size else 0)
 
 
-def test_an_equals_sign_stands_only_where_the_numbers_that_are_shown_give_the_result_that_is_shown():
+def test_an_equals_sign_stands_only_where_the_shown_numbers_give_the_result():
     signs = Counter()
     at_rates = {"the worked example": 0.01, "random": 0.01, "iris": None, "xor": None, "mazur": None}
     for start, iterations in product(at_rates, (0, 50, 100, 300)):
@@ -183,7 +183,7 @@ def test_an_equals_sign_stands_only_where_the_numbers_that_are_shown_give_the_re
     print(f"{signs['=']} equals signs, and {signs['≈']} that say that it is near")  # noqa: T201
 
 
-def test_a_number_that_is_nothing_but_rounding_is_0_and_says_so_where_it_is_worked_out():
+def test_a_number_that_is_nothing_but_rounding_is_0_and_says_so():
     """The value of the trace stays: it is what the line gives."""
     t = through(Linear([[0.1], [0.2], [-0.3]], [[0.0]]), X=[[1.0, 1.0, 1.0], [1.0, 2.0, 1.0]], y=[[0.0], [0.25]])
     assert t["y_pred"][0, 0] == 0.1 + 0.2 - 0.3 != 0
@@ -225,7 +225,7 @@ SAID = [
 ]
 
 
-def test_a_cell_is_said_in_its_symbols_its_numbers_and_its_value_and_an_equation_with_what_is_used(example):
+def test_a_cell_is_said_in_symbols_numbers_and_value(example):
     for said in SAID:
         name, i, j = re.match(r"([\w ]+)(?:\[(\d),(\d)\])? = ", said).groups(default=0)
         assert str(work_out(example, (name, int(i), int(j)))) == said
@@ -251,7 +251,7 @@ def test_a_long_sum_is_cut_in_the_middle_and_keeps_all_its_sources(inner):
 
 @settings(max_examples=100)
 @given(problems() | st.sampled_from([*OWN_PROBLEMS.values()]))
-def test_each_activation_has_a_slope_that_its_code_gives_and_that_the_gradient_is_multiplied_by(problem):
+def test_each_activation_has_the_slope_that_its_gradient_is_multiplied_by(problem):
     t = trace(problem)
     others = Softmax | ConcatenatedReLU
     stages = [stage for stage in problem.network.stages if f"d{stage.X}" in t]
@@ -267,7 +267,7 @@ def test_each_activation_has_a_slope_that_its_code_gives_and_that_the_gradient_i
 
 
 @pytest.mark.parametrize("layer", [Softmax(), Centred()])
-def test_a_layer_that_is_not_cell_by_cell_has_no_slope_even_where_its_numbers_look_as_if_it_had(layer):
+def test_a_layer_that_is_not_cell_by_cell_has_no_slope(layer):
     """Where a softmax is sure, or has one unit alone, dX is 0, or 1e-17: that is not 0 times dY for another dY."""
     for samples, hidden, scale in [(1, 1, 1), (2, 1, 1), (1, 3, 1), (3, 3, 0), (3, 3, 50), (3, 3, 1e5), (1, 2, 1e-12)]:
         p = random_problem(0, samples, hidden=hidden, activation=layer)

@@ -38,7 +38,7 @@ def tables(place):
 
 @settings(max_examples=25)
 @given(problems())
-def test_card_and_alt_text_say_all_there_is_of_the_step_and_the_tables_every_value_so_far_and_none_to_come(problem):
+def test_card_alt_text_and_tables_say_all_so_far_and_nothing_to_come(problem):
     t = trace(problem)
     start, *others = (LabState(Setup(), Remembered(t), index=index) for index in range(len(t.steps) + 1))
     assert words.card(start)["sentence"] == f"{words.START} Press Next to compute the first value."
@@ -64,7 +64,7 @@ def test_card_and_alt_text_say_all_there_is_of_the_step_and_the_tables_every_val
             assert np.allclose([[*map(typed_number, row)] for row in rows], value, rtol=1e-5, atol=0)
 
 
-def test_below_the_card_are_the_remarks_on_its_step_but_while_predicting_not_the_next_loss_that_is_asked_for():
+def test_below_the_card_are_its_remarks_but_not_what_is_asked_for():
     for options, said in [
         ({"start": "dead ReLU", "seed": 1, "step": "dY1"}, "✓ agrees .*Unit 0 is off .*"),
         ({"seed": 0, "lr": 0.01, "iteration": 1, "step": "L"}, r"The loss went down, from \S+ to \S+\."),
@@ -80,7 +80,7 @@ def test_below_the_card_are_the_remarks_on_its_step_but_while_predicting_not_the
 
 @settings(max_examples=20)
 @given(problems())
-def test_the_frames_hold_the_sources_of_a_cell_the_matrices_of_a_step_and_nothing_else(problem):
+def test_the_frames_hold_sources_and_matrices_and_nothing_else(problem):
     t = trace(problem)
     for index, step in enumerate(t.steps, start=1):
         rows, cols = value_of(t, step.name).shape
@@ -127,7 +127,7 @@ def test_a_sum_has_a_line_for_each_term_with_its_share_of_the_largest(example):
         assert frame.the_sum(example, work_out(example, cell))["lines"] == lines
 
 
-def test_with_a_mistake_planted_every_gradient_that_is_proved_wrong_is_named_at_every_step():
+def test_every_gradient_proved_wrong_is_named_at_every_step():
     """On the card are its line, the right one, its reason and a clear refusal."""
     for mistake, step in product(("plus-for-minus", "mask-forgotten"), ("Y1", "dY1")):
         stepper = Stepper(start="random", seed=1, mistake=mistake, step=step)
@@ -141,7 +141,7 @@ def test_with_a_mistake_planted_every_gradient_that_is_proved_wrong_is_named_at_
     assert [(kind, text[:16]) for kind, text in said_of(stepper.place)] == [("wrong", "✗ does not agree")]
 
 
-def test_only_given_numbers_that_are_pinned_can_be_changed_and_a_question_takes_the_frame():
+def test_only_given_numbers_that_are_pinned_can_be_changed():
     stepper = Stepper(step="L")
     for cell, pinned, can in [(("W1", 0, 0), True, True), (("W1", 0, 0), False, False), (("Y1", 0, 0), True, False)]:
         stepper.choose(cell, pinned)
@@ -154,7 +154,7 @@ def test_only_given_numbers_that_are_pinned_can_be_changed_and_a_question_takes_
     assert told["frames"] == [[name, i, i, j, j, "result"]]
 
 
-def test_units_that_are_off_for_every_sample_are_called_dead_at_their_relu_and_nowhere_else():
+def test_units_off_for_every_sample_are_called_dead_at_their_relu_only():
     for biases, told in [
         ((-9.0, 1.0, -8.0, -3.0), "Units 0, 2, 3 are off for every sample: they are dead, and learn nothing"),
         ((-3.0, 0.0), "Unit 0 is off for every sample: it is dead, and learns nothing"),  # its largest number is 0
@@ -172,7 +172,7 @@ def test_units_that_are_off_for_every_sample_are_called_dead_at_their_relu_and_n
         assert ("should" in said, "dead" in said) == (True, False)
 
 
-def test_a_dead_unit_is_said_to_come_back_only_where_other_numbers_in_the_layers_before_can_bring_it_back():
+def test_a_dead_unit_is_said_to_come_back_only_where_it_can():
     """Those of units that are off for good stay; and of what is called dead nothing comes back in training."""
     found, rng = {True: 0, False: 0}, np.random.default_rng(0)
     for seed in range(101):
@@ -197,7 +197,7 @@ def test_a_dead_unit_is_said_to_come_back_only_where_other_numbers_in_the_layers
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_only_a_relu_can_die_and_a_whole_layer_of_dead_units_is_warned_of_once_it_is_on_the_board(activation):
+def test_only_a_relu_dies_and_a_dead_layer_on_the_board_is_warned_of(activation):
     t = trace(with_numbers(random_problem(0, hidden=[3, 3], activation=activation), b2=np.full((1, 3), -1000.0)))
     warned = [remarks.all_dead(t, index).partition(":")[0] for index in range(len(t.steps) + 1)]
     warning = "Every unit of H2 is off for every sample" if activation == ReLU() else ""
@@ -206,7 +206,7 @@ def test_only_a_relu_can_die_and_a_whole_layer_of_dead_units_is_warned_of_once_i
 
 @settings(max_examples=60)
 @given(problems())
-def test_of_each_update_and_no_other_step_the_change_and_its_ratio_to_the_size_of_the_parameter_are_told(problem):
+def test_of_each_update_the_change_and_its_ratio_to_the_parameter_are_told(problem):
     t = trace(problem)
     for step in t.steps:
         told = remarks.on_update(t, step), remarks.on_next_loss(t, step)
@@ -220,7 +220,7 @@ def test_of_each_update_and_no_other_step_the_change_and_its_ratio_to_the_size_o
         assert ratio == pytest.approx(np.linalg.norm(step) / np.linalg.norm(old), rel=0.05)
 
 
-def test_near_overflow_no_ratio_is_made_up_and_beyond_it_no_unit_is_called_dead_and_no_change_and_no_loss_told():
+def test_near_overflow_and_beyond_nothing_is_made_up():
     t = trained(Problem(Network((Linear([[1e300]], [[0.0]]),)), SumSquaredError(), [[1.0]], [[0.0]], 0.25), 0)
     assert remarks.on_update(t, t.step("W1_new")).endswith("; the update is 5.0e−01 times the size of W1.")
     some = t, trace(with_numbers(t.problem, b1=[[1e-300]]))
@@ -232,7 +232,7 @@ def test_near_overflow_no_ratio_is_made_up_and_beyond_it_no_unit_is_called_dead_
     assert remarks.all_dead(t, len(t.steps)) == remarks.on_dead_units(t, t.step("H1")) == ""
 
 
-def test_the_loss_is_told_to_go_up_or_down_or_to_stay_with_digits_enough_to_see_it_and_what_the_next_one_is():
+def test_the_loss_is_told_to_go_up_down_or_nowhere_with_enough_digits():
     t = trace(random_problem(0, lr=0.01))
     then, now = plain(trace(t.next_problem())["L"], 6), plain(t["L"], 6)
     told = f"With all the new weights, the loss will be {then}; now it is {now}."

@@ -117,7 +117,7 @@ def test_the_slips_of_every_line_are_those_that_somebody_has_read():
     check_said("slips", {t.step(name).code: in_kinds(t, name) for t, name in lines})
 
 
-def test_every_name_and_slip_that_is_told_gives_what_the_line_gives_on_every_problem():
+def test_every_name_and_slip_told_gives_what_the_line_gives():
     """Each told line, times the told factor, is run and compared; or NumPy refuses it with the same error."""
     checked = 0
     for row in wrong_lines():

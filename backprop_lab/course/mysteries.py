@@ -19,9 +19,11 @@ from backprop_lab.checks.numeric import relative_error
 from backprop_lab.feedback.answers import shown
 from backprop_lab.feedback.check import Feedback, check
 from backprop_lab.feedback.mistakes import MISTAKES, Mistake, plant
-from backprop_lab.nn.layers import ACTIVATIONS, Array
+from backprop_lab.nn.layers import ACTIVATIONS, Activation, Array, Linear
 from backprop_lab.nn.lines import evaluate
 from backprop_lab.nn.losses import LOSSES
+from backprop_lab.nn.optimizers import GradientDescent
+from backprop_lab.nn.penalties import L2
 from backprop_lab.step.number_format import as_printed
 from backprop_lab.step.problem import check_seed, check_whole
 from backprop_lab.step.random_problems import random_problem
@@ -141,8 +143,9 @@ def _meant(typed: str, right: Trace) -> list[str]:
         for m in MISTAKES.values()
         if words and all(any(each.startswith(word) for each in _words(f"{m.name} {m.title}")) for word in words)
     ]
+    possible = [name for name in fitting if any(MISTAKES[name].wrong_line(right, step.name) for step in right.steps)]
     if fitting or typed in right:
-        return fitting
+        return possible or fitting
     return [
         m.name
         for m in MISTAKES.values()
@@ -227,13 +230,22 @@ def _draw(seed: int, difficulty: int) -> tuple[Trace, str, Mistake]:
     rng, level = np.random.default_rng((seed, difficulty)), LEVELS[difficulty]
     for _ in range(DRAWS):
         right = _draw_step(rng, level)
-        mistake = MISTAKES[str(rng.choice(list(MISTAKES)))]
+        mistake = MISTAKES[str(rng.choice(_drawn_mistakes()))]
         places = [name for name in mistake.possible_at(right) if right.step(name).phase in level.phases]
         if places and mistake.name not in level.without:
             name = str(rng.choice(places))
             if _can_be_told(right, name, mistake):
                 return right, name, mistake
     raise ValueError(f"no mystery was found in {DRAWS} draws")
+
+
+@lru_cache(maxsize=1)
+def _drawn_mistakes() -> tuple[str, ...]:
+    """The mistakes that people make in the lines of what is drawn: no other part brings others among them."""
+    drawn = [ACTIVATIONS[name] for name in _DRAWN_ACTIVATIONS] + [LOSSES[name] for name in _DRAWN_LOSSES]
+    kinds = {Linear, Activation, GradientDescent, *map(type, drawn)}
+    made_in = {mistake.name: {kind for kind, _ in mistake.lines} for mistake in MISTAKES.values()}
+    return tuple(name for name, parts in made_in.items() if parts & kinds and L2 not in parts)
 
 
 def _draw_step(rng: np.random.Generator, level: Level) -> Trace:

@@ -95,8 +95,8 @@ class Graph:
         return self.named.get(node, node)
 
     def plain(self, length: int) -> int:
-        """A length that a line will hold as a plain number. Raises AmbiguousError if it is the number of samples."""
-        if self.samples and length and length % self.samples == 0:
+        """A length that a line will hold as a plain number. Raises AmbiguousError if samples are counted in it."""
+        if self.samples and length > self.samples // 2:  # also without a few, or with some more
             raise AmbiguousError
         return int(length)
 

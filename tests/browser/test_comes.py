@@ -37,7 +37,7 @@ def came(lab):
     return lab.page.evaluate("window.came")
 
 
-def test_when_its_cell_alone_was_run_by_hand_the_top_of_the_lab_is_in_view(notebook):
+def test_a_lab_whose_cell_alone_was_run_by_hand_comes_into_view(notebook):
     lab = opened(notebook, "import backprop_lab.ui", SLOW)
     for cell in (0, 1):
         run_by_hand(lab, cell)

@@ -25,7 +25,7 @@ def open_map(notebook, *cells):
     return lab
 
 
-def test_while_a_sweep_runs_the_page_and_other_cells_answer_and_it_can_be_canceled(notebook):
+def test_while_a_sweep_runs_all_else_answers_and_it_can_be_canceled(notebook):
     lab = open_map(notebook, OTHER_CELL, MORE_RUNS)
     progress = lab.root.get_by_text(re.compile(r"^step \d+ of \d+(, .*)?$"))
     expect(progress).to_have_text("step 60 of 60")
@@ -42,7 +42,7 @@ def test_while_a_sweep_runs_the_page_and_other_cells_answer_and_it_can_be_cancel
     assert int(re.match(r"step (\d+) of 1000", progress.inner_text())[1]) < 1000, "it was over before all had an answer"
 
 
-def test_two_runs_are_compared_and_one_opens_step_by_step_by_keyboard_and_axe_finds_no_violation(notebook):
+def test_by_keyboard_two_runs_are_compared_and_one_is_opened(notebook):
     lab = open_map(notebook, "1 + 1")
     seeds = lab.in_kernel("list(lab.sweeper.state.runs.sweep.seeds)")
     lab.select_cell(0)

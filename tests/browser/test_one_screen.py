@@ -17,7 +17,7 @@ WHOLE = "all => all.every(({ parentElement: e, offsetWidth }) => offsetWidth >= 
 
 
 @pytest.mark.parametrize("seen", SEEN, ids=str)
-def test_all_is_seen_at_once_at_each_step_with_a_cell_chosen_and_nothing_moves(notebook, seen):
+def test_at_each_step_all_is_seen_at_once_and_nothing_moves(notebook, seen):
     call, *screens = seen
     lab = notebook(f"from backprop_lab.ui import MistakeLab, StepThrough\n\n{call}", run=False)
     if "large" in call:

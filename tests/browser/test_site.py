@@ -168,7 +168,7 @@ def page(new_context, site, request):
 
 
 @pytest.mark.parametrize("page", [(PHONE, "dark"), (LAPTOP, "light")], indirect=True)
-def test_every_page_fits_the_screen_with_its_notebook_and_the_lab_one_click_away_and_axe_finds_nothing(page):
+def test_every_page_fits_the_screen_and_is_one_click_from_its_notebook(page):
     for name in PAGES:
         page.goto(f"/{name}.html")
         assert page.evaluate("document.documentElement.scrollWidth") == page.viewport_size["width"], name
@@ -215,7 +215,7 @@ def test_on_paper_nothing_covers_the_text_and_no_line_of_code_is_cut(page):
         assert not page.evaluate(f"{wide}.map(pre => pre.textContent)"), name
 
 
-def test_what_is_searched_for_is_found_and_no_file_of_solutions_or_teaching_notes_is_on_the_site(page, site):
+def test_the_search_finds_pages_and_no_solutions_are_on_the_site(page, site):
     page.goto("/index.html")
     page.locator(".sidebar-search").fill("transposed")
     page.locator(".sidebar-search").press("Enter")
@@ -232,7 +232,7 @@ def test_the_site_for_teachers_has_the_notes_and_the_solutions(tmp_path):
     assert (folder / "run" / "files" / "solutions" / "06_your_turn.ipynb").is_file()
 
 
-def test_the_lab_alone_follows_its_slider_fits_a_laptop_and_a_phone_and_a_link_opens_it_at_a_place(page, site):
+def test_the_lab_alone_follows_its_slider_fits_its_screen_and_opens_at_a_link(page, site):
     page.goto("/index.html")
     start, board, said = time.monotonic(), page.locator(".bpl-board img[alt^=Board]"), page.locator(".bpl-call")
     page.get_by_role("link", name="Open the lab").click()
@@ -257,7 +257,7 @@ def test_the_lab_alone_follows_its_slider_fits_a_laptop_and_a_phone_and_a_link_o
         assert page.evaluate("document.documentElement.scrollWidth") == size["width"]
 
 
-def test_in_the_lab_alone_enter_counts_in_each_field_and_on_a_button_and_a_seed_may_be_huge(page):
+def test_in_the_lab_alone_enter_counts_everywhere_and_a_seed_may_be_huge(page):
     seed, huge = 2**53 + 1, 10**30
     page.goto(f"/run/open/#start=random&seed={seed}")
     lab = LabPage(page)
@@ -302,9 +302,7 @@ def test_no_page_of_the_site_runs_code_from_its_address(page, site):
 
 
 @pytest.mark.release
-def test_the_lab_alone_works_in_a_frame_on_another_site_in_a_browser_that_keeps_nothing_for_frames(
-    browser_type, browser_type_launch_args, site, tmp_path
-):
+def test_the_lab_alone_works_in_a_frame_of_another_site(browser_type, browser_type_launch_args, site, tmp_path):
     (tmp_path / "Default").mkdir()
     kept = {"profile": {"block_third_party_cookies": True, "cookie_controls_mode": 1}}
     (tmp_path / "Default" / "Preferences").write_text(json.dumps(kept))

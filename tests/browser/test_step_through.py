@@ -15,11 +15,11 @@ from backprop_lab.ui.page.joined import joined
 from backprop_lab.ui.steps.recording import RECORDING
 
 
-def test_the_page_finds_the_cell_under_the_pointer_frames_what_it_is_made_of_and_chooses_its_layout():
+def test_the_arithmetic_of_the_page_finds_cells_frames_and_the_layout():
     assert "pass 5" in node("--test", Path(__file__).with_name("step_view.test.mjs"))
 
 
-def test_the_view_is_one_module_of_all_its_files_each_of_which_imports_what_it_uses_and_has_to_be_there(tmp_path):
+def test_the_view_is_one_module_of_files_that_import_what_they_use(tmp_path):
     folder = Path(shutil.copytree(RECORDING.parent, tmp_path / "page"))
     codes = {path: path.read_text() for path in folder.glob("*.js") if path.stem not in ("line_list", "recording")}
     exports = {path: {*re.findall(r"^export (?:\w+ )+(\w+)", code, re.M)} for path, code in codes.items()}
@@ -35,7 +35,7 @@ def test_the_view_is_one_module_of_all_its_files_each_of_which_imports_what_it_u
         path.write_text(code)
 
 
-def test_a_tours_question_stands_beside_what_is_predicted_a_double_click_answers_one_and_nothing_moves(notebook):
+def test_a_double_click_answers_one_of_two_questions_side_by_side(notebook):
     lab = notebook(ONE_CELL.replace("StepThrough()", "StepThrough(questions='tour')"), run=False)
     lab.page.set_viewport_size({"width": 1280, "height": 720})  # with the file list open: too low for all of it
     lab.run_all()
@@ -86,7 +86,7 @@ TAP = """(image, [clientX, clientY]) => {
 }"""
 
 
-def test_hovering_works_a_cell_out_and_a_click_keeps_it_whatever_the_pointer_does_next(lab):
+def test_hovering_works_a_cell_out_and_a_click_keeps_it(lab):
     lab.jump("dW1")
     before = lab.picture()
     lab.hover("dW1", 1, 2)
@@ -146,7 +146,7 @@ FOCUSED = """() => {
 }"""
 
 
-def test_tab_goes_through_the_lab_in_the_order_in_which_it_is_seen_and_the_focus_is_visible(lab):
+def test_tab_goes_in_the_order_that_is_seen_and_the_focus_is_visible(lab):
     style = lab.page.add_style_tag(content="* { caret-color: transparent !important; transition: none !important; }")
     lab.jump("L")
     lab.press("Predict first", "Next", "More", "As NumPy")
@@ -177,7 +177,7 @@ def test_tab_goes_through_the_lab_in_the_order_in_which_it_is_seen_and_the_focus
     style.evaluate("style => style.remove()")
 
 
-def test_both_pictures_follow_the_theme_and_axe_finds_no_violation_with_everything_closed_and_open(notebook):
+def test_both_pictures_follow_the_theme_and_axe_finds_no_violation(notebook):
     the_second_comes_late = """import time, backprop_lab.ui.board.operation as it
 it.Operation.png = lambda drawn, png=it.Operation.png: time.sleep(0.3) or png(drawn)"""
     lab = notebook(the_second_comes_late, ONE_CELL)
@@ -214,7 +214,7 @@ def test_the_script_and_the_call_are_really_copied_as_they_are_now(lab):
         assert part in lab.page.evaluate("navigator.clipboard.readText()").strip() == shown.inner_text().strip()
 
 
-def test_a_control_that_is_moved_while_a_cell_runs_is_heard_and_goes_on_working(notebook):
+def test_a_control_moved_while_a_cell_runs_is_heard_and_goes_on_working(notebook):
     waits = "import asyncio\nwhile lab.step != 'y_pred':\n    await asyncio.sleep(0.1)\nprint('seen')"
     lab = notebook(ONE_CELL.replace("StepThrough()", "lab = StepThrough()\nlab"), waits, run=False)
     lab.page.evaluate(f"() => void {RUN_ALL}")
@@ -247,7 +247,7 @@ def shown_by(lab):
     return lab.call.inner_text(), lab.card.inner_text(), lab.image.get_attribute("alt"), lab.picture()
 
 
-def test_of_a_lab_whose_cell_was_run_again_no_picture_is_kept_and_after_a_reload_each_goes_on_where_it_was(notebook):
+def test_after_a_reload_each_lab_goes_on_and_one_gone_keeps_no_picture(notebook):
     lab = notebook(ONE_CELL.replace("StepThrough()", "lab = StepThrough(step='dW1')\nlab"), "lab", new=True)
     lab.run_all()
     lab.wait_until(lambda: lab.in_kernel(SHOWN) == 1)

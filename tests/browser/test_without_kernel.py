@@ -33,7 +33,7 @@ def test_the_html_of_nbconvert_shows_the_picture(executed, new_context, tmp_path
     assert_all_that_is_shown_is_the_board(page)
 
 
-def test_a_notebook_that_jupyterlab_saved_and_nobody_has_trusted_or_run_here_shows_the_picture(executed, notebook):
+def test_a_saved_notebook_that_nobody_has_trusted_shows_the_picture(executed, notebook):
     (saved := deepcopy(executed)).metadata.pop("widgets")
     saved.cells[0].outputs[0].data[VIEW] = {"version_major": 2, "version_minor": 0, "model_id": "gone"}
     assert_all_that_is_shown_is_the_board(notebook(made=saved, run=False).page)
