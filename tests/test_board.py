@@ -168,7 +168,7 @@ def test_a_label_stands_free_of_other_labels_of_matrices_and_of_the_edge(sizes):
 
 @pytest.mark.parametrize("optimizer", [Momentum(), Adam()])
 @pytest.mark.parametrize("screen", [(930, 345), (1300, 560), (390, 250)])
-def test_with_memories_no_two_matrices_have_the_same_label_and_each_its_own_name(optimizer, screen):
+def test_with_memories_a_label_is_the_name_of_its_matrix(optimizer, screen):
     t = trace(random_problem(0, 5, 3, [4, 4], 2, activation=Tanh(), optimizer=optimizer))
     board = Board(t, *screen)
     words = {name: word.text for name, word in board.labels.items() if not is_slope(name)}

@@ -292,6 +292,13 @@ def test_a_sweep_of_a_program_runs_on_stacks_where_its_lines_can_be_stacked():
     large = sweep(range(20), np.logspace(-3, -1, 10), steps=20, problem=p)
     alone = redrawn(p, 7).evolve(lr=float(large.lrs[4])).trained([float(large.lrs[4])] * 20)
     assert trace(alone)["L"] == pytest.approx(large.loss[7, 4, 20], rel=1e-9)
+    flat = by_hand().evolve(parameters={"b": np.ones(2)})
+    flat = program("L = c * np.sum((X @ W + b - y)**2)", flat.parameters | {"c": 0.5}, flat.data, optimizer=Adam())
+    assert flat.lines.can_be_stacked(flat.given, "L"), "rows and single numbers too"
+    rows = sweep(range(20), [0.01, 0.1], steps=20, problem=flat)
+    alone = redrawn(flat, 7).evolve(lr=0.1).trained([0.1] * 20)
+    assert trace(alone)["L"] == pytest.approx(rows.loss[7, 1, 20], rel=1e-9)
+    np.testing.assert_allclose(rows.parameters["b"][7, 1], alone.parameters["b"], rtol=1e-9)
     with pytest.raises(AttributeError, match=r"a program has no \.network"):
         large.network(7, float(large.lrs[4]))
 

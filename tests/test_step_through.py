@@ -212,7 +212,7 @@ def test_the_call_shown_is_plain_python_whatever_numbers_it_was_opened_with():
     assert kept(lab)["image/png"], "its board stands in where there is no kernel"
 
 
-def test_an_optimizer_of_the_menu_makes_the_update_of_any_start_and_as_given_brings_its_own_back():
+def test_an_optimizer_of_the_menu_makes_the_update_of_any_start():
     for start in ("random", "mazur"):
         lab = StepThrough(start=start, optimizer="Adam", iteration=1)
         assert lab.call() == f"StepThrough(start='{start}', optimizer='Adam', iteration=1)"

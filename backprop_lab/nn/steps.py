@@ -136,14 +136,16 @@ class Lines(tuple[Step, ...]):
         values: dict[str, Any] = step(*given.values())
         return values
 
-    def function(self, results: tuple[str, ...], given: tuple[str, ...], stacked: bool = False) -> Function:
-        """Some results as a function of what is given, all of it matrices but for `SCALARS`, or stacks of them.
+    def function(self, results: tuple[str, ...], given: tuple[str, ...], ranks: tuple[int, ...] = ()) -> Function:
+        """Some results as a function of what is given; with its `ranks` to one problem, of stacks of it.
+
+        In a stack what has no axis is (S, 1, 1), and what has one (S, 1, N); the results are (S,) and (S, N).
 
         Raises CannotBeStackedError if a line does what nobody has said how to do for many problems at once.
         """
-        key = results, given, stacked
+        key = results, given, ranks
         if (step := self._functions.get(key)) is None:
-            dimensions = tuple((name, 0 if name in SCALARS else 2) for name in given) if stacked else None
+            dimensions = tuple(zip(given, ranks, strict=True)) if ranks else None
             step = self._functions[key] = function_of(self.codes, given, results, dimensions)
         return step
 
@@ -165,12 +167,12 @@ class Lines(tuple[Step, ...]):
         return call(self.codes, results, given, known, analytic)
 
     def can_be_stacked(self, given: Mapping[str, Any], loss: str = "L") -> bool:
-        """Whether the whole step takes many problems at once, all of whose parameters are matrices, as these are."""
+        """Whether the whole step takes many problems at once, whose arrays have as many axes as these."""
         try:
-            self.function((loss, *self.replacing.values()), tuple(given), stacked=True)
+            self.function((loss, *self.replacing.values()), tuple(given), tuple(map(np.ndim, given.values())))
         except CannotBeStackedError:
             return False
-        return all(np.ndim(value) == 2 for name, value in given.items() if name not in SCALARS)
+        return True
 
 
 class Stage(NamedTuple):

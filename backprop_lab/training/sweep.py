@@ -280,18 +280,28 @@ def _train(
     """One run, or a stack of them, and its losses. There is no overflow warning; losses become infinite."""
     lines, names, new = problem.lines, (*problem.given,), [*replaced.values()]
     is_stack, first = np.ndim(lr) > 0, problem.state.get("step", 1) + start
-    step = lines.function((problem.loss_name, *(lines.replacing[name] for name in replaced)), names, is_stack)
+    ranks = tuple(map(np.ndim, problem.given.values())) if is_stack else ()
+    wide = [_widened(name, problem) if is_stack else np.asarray for name in (*data, *replaced)]
+    values = [widen(value) for widen, value in zip(wide, data.values(), strict=False)]
+    wide = wide[len(data) :]
+    step = lines.function((problem.loss_name, *(lines.replacing[name] for name in replaced)), names, ranks)
     losses: list[Array] = []
-    alone = any(np.ndim(value) == 0 for value in new)
+    low = any(problem.given[name].ndim < 2 for name in replaced)
     since = time.monotonic()
     for number in range(first, first + stop - start):
-        loss, *new = step(*data.values(), *new, lr, *problem.drawn(number).values())
+        given = [widen(value) for widen, value in zip(wide, new, strict=True)] if low else new
+        loss, *new = step(*values, *given, lr, *problem.drawn(number).values())
         losses.append(loss)
-        if alone:  # as in `Problem.trained`
-            new = [*map(np.asarray, new)]
         if time.monotonic() - since >= PIECE:  # pragma: no mutate  how often one may look
             yield len(losses), None
             since = time.monotonic()
     drawn = problem.drawn(first + stop - start).values()
-    losses += lines.function((problem.loss_name,), names, is_stack)(*data.values(), *new, lr, *drawn)
+    given = [widen(value) for widen, value in zip(wide, new, strict=True)]
+    losses += lines.function((problem.loss_name,), names, ranks)(*values, *given, lr, *drawn)
     yield stop - start, (dict(zip(replaced, new, strict=True)), np.array(losses).T)
+
+
+def _widened(name: str, problem: Problem) -> Callable[[Array], Array]:
+    """How a stack of what a problem calls so is given the axes of one of matrices."""
+    axes = tuple(range(1, 3 - problem.given[name].ndim))
+    return (lambda stack: np.expand_dims(stack, axes)) if axes else np.asanyarray
