@@ -53,7 +53,7 @@ def test_card_alt_text_and_tables_say_all_so_far_and_nothing_to_come(problem):
         proof = prove(t, step.name) if step.role == "gradient" else None
         proved = [(kind, text) for kind, text in said_of(place) if kind in ("right", "wrong")]
         assert proved == ([("right", f"✓ {proof.sentence}")] if proof and proof.agrees else [])
-        rows = "; ".join(", ".join(map(format_number, row)) for row in np.atleast_2d(step.value).tolist())
+        rows = "; ".join(", ".join(map(format_number, row)) for row in value_of(t, step.name).tolist())
         at = f"Board at iteration 0, step {place.index} of {len(t.steps)}, {step.phase}"
         assert words.alt_text(place) == f"{at}: {step.name} = {step.code}, which gives {rows}."
     for place in (start, others[len(others) // 2], others[-1]):

@@ -343,7 +343,8 @@ def _elsewhere(problem: Problem, name: str) -> Iterator[_Moves]:
         numbers = {p: draw(a.shape) / math.sqrt(a.size) for p, a in problem.parameters.items()}  # pragma: no mutate
         with suppress(Exception):  # code of a reader's own may refuse them in any way
             there = trace(problem.evolve(parameters=numbers, data=data))
-            first = next(step.name for step in there.steps if step.of in numbers and step.role == "gradient")
+            gradients = {step.of: step.name for step in there.steps if step.role == "gradient"}
+            first = next(gradients[p] for p in numbers if p in gradients)
             yield from (_Moves(there, each) for each in (name, first))
 
 

@@ -188,7 +188,7 @@ class Program(Problem):
     def masks(self) -> dict[str, Any]:
         return {}
 
-    def redrawn(self, rng: np.random.Generator) -> Self:
+    def redrawn(self, rng: "np.random.Generator") -> Self:
         """The same program with its parameters drawn anew, with the mean and spread of those there are.
 
         One whose numbers are all the same, as of a bias of zeros or a single number, stays as it is.
