@@ -3,11 +3,13 @@
 import json
 import random
 
+import numpy as np
 import pytest
 from common import tell, view_of
 from lab_page import ONE_CELL, hear, node, violations
 from playwright.sync_api import expect
 
+from backprop_lab import BatchNorm, Network, ReLU, random_problem
 from backprop_lab.reading.slopes import value_of
 from backprop_lab.ui import StepThrough
 from backprop_lab.ui.steps import words
@@ -16,6 +18,22 @@ from backprop_lab.ui.steps.recording import RECORDING
 
 KEYS = ("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "Enter", "Escape")
 DONE = ("next", "back", "next_phase", "next_iteration", "restart")
+
+
+def test_no_formula_is_wider_than_its_card(new_context, tmp_path):
+    norm = BatchNorm(np.ones((1, 4)), np.zeros((1, 4)))
+    first, last = random_problem(0, hidden=4).network.layers[::2]
+    given = random_problem(0, hidden=4).evolve(network=Network([first, norm, ReLU(), last]))
+    lab = StepThrough(given, step="dvar1")
+    lab.save(tmp_path / "walk.html", iterations=1)
+    page = new_context(offline=True).new_page()
+    page.set_viewport_size({"width": 1366, "height": 768})
+    page.goto((tmp_path / "walk.html").as_uri())
+    for name in ("var1", "dvar1", "dY1"):
+        page.get_by_role("button", name=name, exact=True).click()
+        formula = page.locator(".bpl-formula")
+        expect(formula).to_be_visible()
+        assert formula.evaluate("it => it.scrollWidth <= it.clientWidth + 1"), name
 
 
 @pytest.fixture(scope="module")

@@ -106,6 +106,13 @@ function fillWords(words, { card: now, remarks }, note) {
   }
 }
 
+// A formula that is too wide becomes smaller; one that then still is can be scrolled.
+function fitAcross(formula) {
+  const part = formula.clientWidth / formula.scrollWidth;
+  if (part < 1) formula.style.fontSize = `${1.12 * Math.max(0.7, 0.98 * part)}em`;
+  if (formula.scrollWidth > formula.clientWidth + 1) formula.tabIndex = 0;
+}
+
 // What needs sizes is done `later`.
 export function makeCard(board, { tell }, later) {
   const card = make("div", "bpl-card", board);
@@ -131,6 +138,7 @@ export function makeCard(board, { tell }, later) {
     later(() => {
       lookAtWhatIsSaid(card);
       for (const line of words.querySelectorAll(".bpl-line")) letScroll(line);
+      for (const formula of words.querySelectorAll(".bpl-formula")) fitAcross(formula);
     });
   }
 
