@@ -108,14 +108,15 @@ class RandomProgram:
         return self.pick(ways).format(name)
 
     def shape(self, code):
-        """That of an expression; () where NumPy refuses it, or its standard deviation has no slope."""
+        """That of an expression; None where NumPy refuses it, or a slope may depend on its rounding."""
         try:
             value = run([("v", code)], self.values)["v"]
-            deviations = re.findall(r"np\.std\(.*", code)
+            deviations = re.findall(r"np\.std\(.*", code)  # at 0 there is no slope
             is_fine = not deviations or np.min(run([("v", deviations[0])], self.values)["v"]) > 0.01
         except Exception:
             return None
-        return np.shape(value) if is_fine else None
+        is_noise = "np.log(" in code and np.any(np.abs(value) < 1e-12)  # as the logarithm of the only probability
+        return np.shape(value) if is_fine and not is_noise else None
 
     def add(self, name, code):
         shape = self.shape(code)
@@ -156,7 +157,8 @@ class RandomProgram:
         return self.pick(ways)(a, shape, depth)
 
     def operand(self, depth):
-        return f"({self.expression(depth - 1)})" if depth > 1 and self.rng.random() < 0.6 else self.pick(self.known)
+        code = f"({self.expression(depth - 1)})" if depth > 1 and self.rng.random() < 0.6 else ""
+        return code if code and self.shape(code) is not None else self.pick(self.known)
 
     def unary(self, a, shape, depth):
         return self.pick(UNARY).format(a)

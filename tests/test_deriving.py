@@ -305,6 +305,13 @@ def test_matrices_that_are_stacked_or_shared_by_a_stack_have_gradients_in_their_
     assert_right(derive("L = np.sum((x @ w)**2)", numbers(x=x, w=w), {}), numbers(x=x, w=w), {})
 
 
+@pytest.mark.parametrize("items", ["0, 1", "0, k", "0, 1:", "0, None, :", "0, :, None", "0", "0, ..., k"])
+def test_what_is_picked_of_a_sum_that_has_kept_its_axis_is_no_more_than_that(items):
+    lines, parameters = f"m = (x**2).sum(axis=0, keepdims=True)[{items}]\nL = np.sum(m[None]**2)", numbers(x=(2, 3))
+    data = {"k": np.array(2)}
+    assert_right(derive(lines, parameters, data), parameters, data)
+
+
 def test_a_mask_that_is_met_twice_stands_once():
     found = derive("L = np.sum(np.maximum(w, 0) * (w > 0) * (w > 0))", numbers(w=(2, 3)), {})
     assert derived(found) == ["dw = 1.0 * (w > 0)"]

@@ -79,8 +79,8 @@ class Graph:
                 return self.make("@", self.make("mT", b), self.make("mT", a))
             case ">", "maximum" if args[1] in first.args:
                 return self.make(">", *(part for part in first.args if part is not args[1]), args[1])
-            case "index", "reduce" if first.args[2] and first.args[1] == tuple(
-                k for k, item in enumerate(args[1]) if item == 0
+            case "index", "reduce" if first.args[2] and args[1] == tuple(
+                0 if k in first.args[1] else ":" for k in range(len(first.shape))
             ):
                 of, axes, _, name = first.args
                 return self.make("reduce", of, axes if len(axes) < len(of.shape) else None, False, name)
