@@ -196,9 +196,8 @@ class _Judge:
         if all(slope.still for slope in found.found):
             if not self.given.any():
                 return Verdict(name, True, STILL_ZERO.format(name))
-            return Verdict(
-                name, False if largest else None, ("wrong: " if largest else "cannot be told: ") + STILL.format(name)
-            )
+            ok, verdict = (False, "wrong") if largest > 0 else (None, "cannot be told")
+            return Verdict(name, ok, f"{verdict}: {STILL.format(name)}")
         possible = [(how, gradient) for how, gradient in self.ways if not found.wrong(gradient).any()]
         for how, gradient in possible:
             if found.is_nothing(gradient, largest) or not (found.directions or found.untold(gradient).any()):

@@ -84,7 +84,7 @@ class Pass:
         """How much is wrong, or of another layout; and how much of that cannot be run, or has no room: the less, the
         better."""
         odd = sum(found.is_turned or not found.ok for found in self.found)
-        return odd, sum(bool(found.note) or found.has_no_room for found in self.found)
+        return odd, sum(2 * bool(found.note) + found.has_no_room for found in self.found)
 
     def ends(self, found: Found) -> bool:
         """Whether a gradient of a parameter, in which a factor is seen, comes after a value."""
