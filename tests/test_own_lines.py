@@ -80,7 +80,9 @@ def test_of_lines_with_a_mistake_only_that_one_is_wrong_and_it_is_named():
             if not work.wrong:
                 continue
             sizes = {n for each in work.parameters.values() for n in each.shape}
-            is_doubtful = len(work.problem.X) in sizes  # then only forward lines say how samples lie
+            is_doubtful = (
+                len(work.problem.X) in sizes or len(work.parameters) == 2
+            )  # only forward lines say what is what
             text = "\n".join([*work.forward[:-1] * is_doubtful, work.text])
             found = check_lines(text, work.problem)
             wrong = [line for line in found.lines if line.ok is False]
