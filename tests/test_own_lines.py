@@ -8,8 +8,10 @@ from common import count
 from homework import MISTAKES, homework
 
 from backprop_lab import (
+    L2,
     Linear,
     MeanSquaredError,
+    Momentum,
     Network,
     Problem,
     ReLU,
@@ -77,10 +79,11 @@ def test_of_lines_with_a_mistake_only_that_one_is_wrong_and_it_is_named():
             work, good = homework(seed, mistake), homework(seed)
             if not work.wrong:
                 continue
-            is_square = (
-                len({*np.shape(work.data["X"]), work.problem.y.shape[1]}) == 1
-            )  # forward lines say how samples lie
-            text = "\n".join([*work.forward[:-1] * is_square, work.text])
+            sizes = {n for each in work.parameters.values() for n in each.shape}
+            is_doubtful = (
+                len(work.problem.X) in sizes or len(work.parameters) == 2
+            )  # only forward lines say what is what
+            text = "\n".join([*work.forward[:-1] * is_doubtful, work.text])
             found = check_lines(text, work.problem)
             wrong = [line for line in found.lines if line.ok is False]
             if not wrong and same_values(work, good):
@@ -192,6 +195,17 @@ def test_an_update_is_judged_and_a_weight_that_is_updated_too_early_is_seen():
     assert "already" in found.first_wrong.sentence or "used where W2 was meant" in found.first_wrong.sentence
     uphill = check_lines("W2 = W2 + lr * dW2", problem)
     assert "a step uphill" in uphill.first_wrong.sentence
+
+
+def test_a_penalty_is_part_of_the_line_and_a_momentum_of_the_update():
+    text = "dscores = (probs - y) / 5\ndW2 = h.T @ dscores + 2 * 0.1 * W2"
+    problem = SOFTMAX.evolve(penalty=L2(0.1))
+    assert check_lines(text, problem).ok is True
+    assert "without the penalty" in check_lines(text.replace(" + 2 * 0.1 * W2", ""), problem).first_wrong.sentence
+    problem = SOFTMAX.evolve(optimizer=Momentum(0.9))
+    assert check_lines("v = 0.9 * vW2 + dW2\nW2 -= lr * v", problem).ok is True
+    wrong = check_lines("vW2 = 0.9 * vW2 + 0.1 * dW2\nW2 -= lr * vW2", problem)
+    assert [(line.of, line.ok) for line in wrong.lines] == [("vW2_new", False), ("W2_new", True)]
 
 
 def test_a_mean_over_all_targets_and_a_sigmoid_at_the_end_are_understood():

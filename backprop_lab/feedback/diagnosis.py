@@ -2,7 +2,7 @@
 
 A slope is found by moving one number of a parameter and calling the loss, so it can itself be off, by its *doubt* (see
 `own_loss`). An entry is right if it is right to 1e-5 of itself, all doubt included; one that is next to nothing beside
-the largest is right if it cannot be off by more than 1e-8 of that. It is wrong if it is further off than doubt and
+the largest is right if it cannot be off by more than 1e-7 of that. It is wrong if it is further off than doubt and
 rounding allow, and otherwise it cannot be told. Where there are too many entries, they are moved together, along random
 directions: these may show that a gradient is wrong, but never that the last of its entries is right.
 """
@@ -33,7 +33,7 @@ UNSEEN = (
     "cannot be told for certain: {} along random directions, but they would not show one below {} in a single number; "
     "where there are at most {:,} numbers in all, each is looked at"
 )
-STILL = "cannot be told: your loss stays the same wherever {0} is moved. Does it use the {0} that it is given?"
+STILL = "your loss stays the same wherever {0} is moved. Does it use the {0} that it is given?"
 
 
 @dataclass(frozen=True)
@@ -194,8 +194,10 @@ class _Judge:
         if not self.ways:
             return Verdict(name, False, f"wrong: {self._of_another_shape()}")
         if all(slope.still for slope in found.found):
-            is_zero = not self.given.any()
-            return Verdict(name, is_zero or None, (STILL_ZERO if is_zero else STILL).format(name))
+            if not self.given.any():
+                return Verdict(name, True, STILL_ZERO.format(name))
+            ok, verdict = (False, "wrong") if largest > 0 else (None, "cannot be told")
+            return Verdict(name, ok, f"{verdict}: {STILL.format(name)}")
         possible = [(how, gradient) for how, gradient in self.ways if not found.wrong(gradient).any()]
         for how, gradient in possible:
             if found.is_nothing(gradient, largest) or not (found.directions or found.untold(gradient).any()):

@@ -109,16 +109,21 @@ def _best_factors(
     def run(blamed: Mapping[int, float]) -> Pass:
         return Pass(statements, [Names(problem, each, layout, own) for each in traces], blamed)
 
+    def tried(found: Found, count: float) -> Pass:
+        return run({**best.blamed, found.lines[-1]: found.own_factor * count})
+
     best, samples = run({}), len(traces[0]["X"])
-    for lines in [found.lines for found in best.found]:
-        found = next(each for each in best.found if each.lines == lines)
-        if found.ok and found.own_factor != 1:
-            at, counts = lines[-1], (1.0, 1.0 / samples, float(samples))
-            tries = [run({**best.blamed, at: found.own_factor * count}) for count in counts]
-            tried = min(tries, key=lambda each: each.cost)
-            is_count = any(abs(found.own_factor * count - 1) < 1e-6 for count in counts)
-            if tried.cost < best.cost or (not is_count and (tried.cost == best.cost or not best.ends(found))):
-                best = tried
+    counts = (1.0, 1.0 / samples, float(samples))
+    while odd := [found for found in best.found if found.ok and found.own_factor != 1]:
+        better = min((tried(found, count) for found in odd for count in counts), key=lambda each: each.cost)
+        if better.cost < best.cost:
+            best = better
+            continue
+        odd = [found for found in odd if not any(abs(found.own_factor * count - 1) < 1e-6 for count in counts)]
+        doubtful = (found for found in odd if tried(found, 1.0).cost == best.cost or not best.ends(found))
+        if (found := next(doubtful, None)) is None:
+            break
+        best = tried(found, 1.0)  # no number of samples is such a factor, so it is here that it does not belong
     return best
 
 

@@ -26,7 +26,8 @@ class Found:
 
     `ok` is True, False, or None where it cannot be told, and `note` says why not. `values` has it for each problem, and
     `factor` is how many times the right one it is, of which `mistaken` should not be there; `entering` is that factor
-    of what it was made of. `is_turned` says that it is transposed, even for this layout.
+    of what it was made of. `is_turned` says that it is transposed, even for this layout, and
+    `has_no_room` that its shape is another.
     """
 
     lines: list[int]
@@ -39,6 +40,7 @@ class Found:
     mistaken: float = 1.0
     is_turned: bool = False
     is_on_the_way: bool = False
+    has_no_room: bool = False
     note: str = ""
 
     @property
@@ -79,9 +81,10 @@ class Pass:
 
     @property
     def cost(self) -> tuple[int, int]:
-        """How much is wrong, or of another layout, and how many lines cannot be run: the less, the better."""
+        """How much is wrong, or of another layout; and how much of that cannot be run, or has no room: the less, the
+        better."""
         odd = sum(found.is_turned or not found.ok for found in self.found)
-        return odd, sum(bool(found.note) for found in self.found)
+        return odd, sum(2 * bool(found.note) + found.has_no_room for found in self.found)
 
     def ends(self, found: Found) -> bool:
         """Whether a gradient of a parameter, in which a factor is seen, comes after a value."""
@@ -165,6 +168,7 @@ class Pass:
             if not of:
                 return None
             found = Found(lines, name, of, False, values, None, entering, is_on_the_way=names.is_on_the_way(of))
+            found.has_no_room = all(way is None for way in turned(np.asarray(values[0]), names.trace[of]))
             self._put_right(found, entering if found.is_on_the_way else 1.0)
             return found
         of, factor, is_turned = fits[0]

@@ -8,7 +8,7 @@ from backprop_lab.checks.proof import AGREES, STEPS
 from backprop_lab.feedback.own_loss import OwnLoss, Slope
 from backprop_lab.nn.layers import Array
 
-LEAST = 1e-8  # of the largest slope: what is smaller need not be told apart from 0
+LEAST = 1e-7  # of the largest slope: what is smaller need not be told apart from 0
 ROUNDINGS = 64  # of its largest number are allowed for in a gradient
 DIRECTIONS, CERTAIN = 7, 13  # no error is more than so many times the largest of 7 projections, but in 3 cases in 1e9
 CONFIRMED = 4  # numbers that seem wrong are looked at with another step before the rest is believed

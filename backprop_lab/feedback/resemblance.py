@@ -44,10 +44,9 @@ def times(factor: float, numbers: Mapping[str, float]) -> str:
     is_whole = _same(whole, round(whole))
     how = plain(size) if not is_whole else f"{whole:.0f}" if size > 1 else f"1/{whole:.0f}"
     known = [
-        f"; {said.format(name)} is {plain(value)}"
+        f"; {name} is {plain(number)}"
         for name, number in numbers.items()
-        for said, value in (("{}", number), ("2 * {}", 2 * number), ("{} / 2", number / 2))
-        if _same(whole if is_whole else size, value) or (not is_whole and _same(1 / size, value))
+        if _same(whole if is_whole else size, number) or (not is_whole and _same(1 / size, number))
     ]
     return f"{sign}{how} {'of' if how.startswith('1/') else 'times'} what it should be{''.join(known[:1])}"
 
