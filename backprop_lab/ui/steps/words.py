@@ -14,7 +14,19 @@ from backprop_lab.step.trace import Trace
 from backprop_lab.ui.steps import remarks
 from backprop_lab.ui.steps.place import LabState
 
-START = "The board shows everything that is given: samples X, targets y, weights, biases and the learning rate."
+
+def _given(trace: Trace) -> str:
+    """What a step starts from, in words."""
+    problem = trace.problem
+    kinds = {name.rstrip("0123456789") for name in problem.parameters}
+    parts = [
+        "weights",
+        "biases" if "b" in kinds else "",
+        "the scales and shifts of norms" if "gamma" in kinds else "",
+        "what the optimizer remembers" if problem.lines.memories else "",
+        "the masks of this step" if problem.masks else "",
+    ]
+    return f"{', '.join(filter(None, parts))} and the learning rate"
 
 
 def card(place: LabState) -> dict[str, str]:
@@ -25,7 +37,8 @@ def card(place: LabState) -> dict[str, str]:
     step, trace = place.step, place.trace
     empty = dict.fromkeys(("formula", "code", "right", "shapes"), "")
     if step is None:
-        again = "The new weights have moved up." if place.iteration else START
+        start = f"The board shows everything that is given: samples X, targets y, {_given(trace)}."
+        again = "The new weights have moved up." if place.iteration else start
         text = f"{again} Press Next to compute the first value."
         return empty | {"phase": "start", "place": "", "title": "What is given", "sentence": text}
     explanation = explain(step)
@@ -59,6 +72,7 @@ def remarks_on(place: LabState, losses: Sequence[float]) -> list[dict[str, str]]
         proofs.append({"kind": kind, "text": mark + proof.sentence})
     texts = (
         remarks.on_dead_units(trace, step),
+        remarks.on_norm(step),
         remarks.on_update(trace, step),
         "" if place.predicting and place.index < len(trace.steps) else remarks.on_next_loss(trace, step),
         remarks.on_loss(step, losses),
@@ -76,9 +90,7 @@ def alt_text(place: LabState) -> str:
     """The picture in words: the step it shows and the values it computed."""
     step = place.step
     if step is None:
-        return (
-            f"Board at the start of iteration {place.iteration}: X, y, the weights, the biases and the learning rate."
-        )
+        return f"Board at the start of iteration {place.iteration}: X, y, the {_given(place.trace)}."
     return (
         f"Board at iteration {place.iteration}, step {place.index} of {len(place.trace.steps)}, {step.phase}: "
         f"{step.name} = {step.code}, which gives {_rows(value_of(place.trace, step.name))}."
