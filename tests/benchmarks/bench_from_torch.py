@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from tables import Bar, as_json, show_bars, show_table
 from torch import nn
+from torch.nn import functional
 
 from backprop_lab import from_torch, prove, trace
 
@@ -47,7 +47,7 @@ class Attention(nn.Module):
         q, k, v = self.q(x), self.k(x), self.v(x)
         scores = q @ k.transpose(-2, -1) / q.size(-1) ** 0.5
         hidden = torch.tril(torch.ones_like(scores)) == 0
-        return self.scale * (F.softmax(scores.masked_fill(hidden, float("-inf")), dim=-1) @ v)[:, :3]
+        return self.scale * (functional.softmax(scores.masked_fill(hidden, float("-inf")), dim=-1) @ v)[:, :3]
 
 
 class Words(nn.Module):
@@ -80,7 +80,10 @@ def chain(*layers: Any) -> nn.Module:
 MODULES: dict[str, tuple[Callable[[], nn.Module], Any]] = {
     "ReLU": (lambda: chain(nn.ReLU()), nn.MSELoss()),
     "tanh, GELU": (lambda: chain(nn.Tanh(), nn.Linear(6, 6), nn.GELU(approximate="tanh")), nn.CrossEntropyLoss()),
-    "batch norm, dropout": (lambda: chain(nn.BatchNorm1d(6), nn.LeakyReLU(0.1), nn.Dropout(0.4)), F.cross_entropy),
+    "batch norm, dropout": (
+        lambda: chain(nn.BatchNorm1d(6), nn.LeakyReLU(0.1), nn.Dropout(0.4)),
+        functional.cross_entropy,
+    ),
     "layer norm, SiLU": (lambda: nn.Sequential(nn.LayerNorm(4), chain(nn.SiLU()), nn.LogSoftmax(dim=1)), nn.NLLLoss()),
     "ELU": (lambda: chain(nn.ELU()), nn.BCEWithLogitsLoss()),
     "softplus, sigmoid": (lambda: nn.Sequential(chain(nn.Softplus()), nn.Sigmoid()), nn.BCELoss()),
@@ -105,7 +108,7 @@ def furthest(name: str, kind: torch.dtype) -> float:
     torch.manual_seed(0)
     module = make().to(kind)
     x = torch.tensor(WORDS) if name == "word vectors" else torch.tensor(X, dtype=kind)
-    is_of_classes = loss is F.cross_entropy or isinstance(loss, nn.CrossEntropyLoss | nn.NLLLoss)
+    is_of_classes = loss is functional.cross_entropy or isinstance(loss, nn.CrossEntropyLoss | nn.NLLLoss)
     y = torch.tensor(LABELS) if is_of_classes else torch.tensor(Y, dtype=kind)
     before = {path: value.clone() for path, value in module.state_dict().items()}
     torch.manual_seed(7)
