@@ -4,11 +4,12 @@ import re
 from string import Formatter
 from xml.etree import ElementTree
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from problems import problems, whole_problem
 
-from backprop_lab import MISTAKES, HalfSquaredError, plant, trace
+from backprop_lab import MISTAKES, Adam, HalfSquaredError, plant, random_problem, trace
 from backprop_lab.reading.explanations import EXPLANATIONS, explain
 from backprop_lab.reading.mathml import LETTERS, mathml
 
@@ -29,6 +30,13 @@ def test_a_formula_is_written_as_in_a_book_and_crossed_out_for_a_mistake(example
     mistake = MISTAKES["mask-forgotten"]
     explanation = explain(plant(example, mistake, "dY1").step("dY1"))
     assert explanation == (r"dY_{1} \neq dH_{1} \odot [H_{1} > 0]", mistake.title, mistake.cause)
+
+
+@pytest.mark.parametrize(("eps", "written"), [(1e-8, "10^{-8}"), (2.5e-7, r"2.5 \cdot 10^{-7}"), (0.01, "0.01")])
+def test_a_small_number_in_a_formula_is_a_power_of_ten(eps, written):
+    step = trace(random_problem(1, optimizer=Adam(eps=eps))).step("W1_new")
+    assert explain(step).latex.endswith(rf" + {written}}}")
+    assert "<mi>e</mi>" not in mathml(explain(step).latex)
 
 
 def test_a_line_of_ones_own_is_not_explained_as_one_of_ours(example):

@@ -396,12 +396,13 @@ def _plain_title(step: Step) -> str:
 
 
 def _in_latex(name: str) -> str:
-    """dW1 -> dW_{1}, y_pred -> y_{pred}, W1_new -> W_{1}^{new}, logP -> log P; a number stays as it is.
+    """dW1 -> dW_{1}, y_pred -> y_{pred}, W1_new -> W_{1}^{new}, logP -> log P, 1e-05 -> 10^{-5}; other numbers stay.
 
     Greek letters are such, as in dmu1, Xhat1 has a hat, and a word is upright.
     """
     if not name.isidentifier():
-        return name
+        power = re.sub(r"^([\d.]+)e\+?(-?)0*(\d+)$", r"\1 \\cdot 10^{\2\3}", name)
+        return power.removeprefix(r"1 \cdot ")
     name = re.sub(r"^(d?)(mu|gamma|beta)(?=\d|$)", r"\1\\\2 ", name)
     name = re.sub(r"^(d?)([A-Za-z])hat", r"\1\\hat{\2}", name)
     name = re.sub(r"^(d?)(var|mask|step)(?=\d|$)", r"\1\\mathrm{\2}", name)
