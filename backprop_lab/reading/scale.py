@@ -4,7 +4,7 @@ Both are set from the first trace of a problem, and stay while it trains until t
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ GREY = 0.1  # the level below which a cell looks grey
 MOST_GREY, MOST_DARK = 0.25, 0.05  # shares of the cells, grey or as dark as can be, with which a scale says nothing
 SOME_GREY, SOME_DARK = 0.125, 0.02  # and those with which a new one starts
 FURTHER = 1.5  # times as many powers of ten on a scale that follows one on which too many were grey
+HIDING = 1e6  # times the middle one of the data: such a number says no more than that it is huge
 NOTHING = 1e-290  # what is smaller has no colour, so that no scale overflows
 
 
@@ -47,16 +48,22 @@ class Scales(NamedTuple):
     gradients: Scale
     chosen: bool = False
 
-    def of(self, name: str, gradients: set[str]) -> Scale:
-        """That of a matrix; what is one number to a problem has none, and slopes that of the values."""
-        if name in ("L", "R", *SCALARS):
-            return NO_SCALE
-        return self.gradients if name in gradients else self.values
+    def of(self, name: str, kinds: Mapping[str, str]) -> Scale:
+        """That of a matrix, by the `kinds_of` a trace; slopes have that of the values."""
+        return {"values": self.values, "gradients": self.gradients, "": NO_SCALE}[kinds.get(name, "values")]
 
 
-def gradients_of(trace: Trace) -> set[str]:
-    """The names of what has the colours of gradients."""
-    return {step.name for step in trace.steps if step.phase == "backward"}
+def kinds_of(trace: Trace) -> dict[str, str]:
+    """Whether something has the colours of "values" or of "gradients", by name; "" for none.
+
+    What is one number to a problem has none, such as the loss or a term of it; but where all is one number, all have.
+    """
+    kinds = dict.fromkeys(trace.given, "values") | dict.fromkeys(trace.problem.upstream, "gradients")
+    kinds |= {step.name: "gradients" if step.phase == "backward" else "values" for step in trace.steps}
+    before = [step for step in trace.steps if step.phase in ("forward", "loss")]
+    numbers = [step.name for step in before if not np.ndim(step.value)]
+    are_all = len(numbers) == len(before)
+    return kinds | dict.fromkeys((*SCALARS, *([trace.problem.loss_name] if are_all else numbers)), "")
 
 
 def scales_of(traces: Sequence[Trace], limits: tuple[float, float] | None = None) -> Scales:
@@ -116,11 +123,21 @@ def checked_limits(limit: Any) -> tuple[float, float] | None:
 
 
 def _arrays(trace: Trace) -> tuple[list[Array], list[Array]]:
-    """All values but what is one number to a problem, and all gradients, as plain numbers."""
-    values = [array for name, array in trace.given.items() if name not in SCALARS]
-    values += [step.value for step in trace.steps if step.phase != "backward" and step.name not in ("L", "R")]
-    gradients = [step.value for step in trace.steps if step.phase == "backward"]
-    return [np.ravel(array) for array in values], [np.ravel(array) for array in gradients]
+    """All values that have colours, and all gradients, as plain numbers.
+
+    A number such as -1e9 among the data, which hides a score from a softmax, and what comes of it, is 0 here.
+    """
+    kinds = kinds_of(trace)
+    sizes = np.abs(np.concatenate([np.ravel(each).astype(float) for each in trace.problem.data.values()] or [np.ones(1)]))
+    sizes = np.sort(sizes[sizes > 0])
+    hiding = sizes[-1] / 2 if len(sizes) and sizes[-1] > HIDING * sizes[len(sizes) // 2] else math.inf
+    arrays: dict[str, list[Array]] = {"values": [], "gradients": []}
+    for name, kind in kinds.items():
+        if not kind:
+            continue
+        array = np.ravel(trace[name])
+        arrays[kind].append(array if hiding == math.inf else np.where(np.abs(array) > hiding, 0, array))
+    return arrays["values"], arrays["gradients"]
 
 
 def _sizes(arrays: Sequence[Array]) -> Array:

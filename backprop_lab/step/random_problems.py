@@ -107,11 +107,16 @@ def redrawn(problem: Problem, seed: int | None) -> Problem:
     return problem.evolve(network=network)
 
 
-def kept_by_seeds(network: Network) -> str:
+def kept_by_seeds(problem: Problem) -> str:
     """Which numbers `redrawn` leaves as they are, in a sentence; "" if each layer with parameters can draw its own."""
+    if isinstance(problem, Program):
+        same = [name for name, p in problem.parameters.items() if float(np.asarray(p, dtype=float).std()) == 0]
+        one = len(same) == 1
+        why = f"{'its' if one else 'their'} numbers have no spread to draw from"
+        return f"{', '.join(same)} {'stays' if one else 'stay'} as given, whatever the seed: {why}." if same else ""
     kept = {
         f"{p}{number}": type(layer).__name__
-        for layer, _, _, number in network.stages
+        for layer, _, _, number in problem.stages
         for p in layer.parameters
         if not hasattr(layer, "redrawn")
     }

@@ -7,13 +7,13 @@ below SMALLEST, squares of the picture stand for the mean of some cells in a row
 import math
 from collections.abc import Callable, Container
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 
 from backprop_lab.step.trace import Trace
-from backprop_lab.ui.board.columns import Column, columns_of
+from backprop_lab.ui.board.columns import Column, columns_of, ways_of
 
 MARGIN = 4.0  # at the edges, in which frames fit
 SMALLEST = 2.0  # the side of a cell, or of a square that stands for several
@@ -79,9 +79,8 @@ ROWS = ("values", "gradients", "new weights")
 
 def place_matrices(trace: Trace, width: float, height: float = math.inf, large: bool = False) -> Layout:
     """Place every matrix of `trace` in a picture of at most `width` by `height` CSS pixels."""
-    memories = ("apart", "together", "beneath") if trace.problem.lines.memories else ("apart",)
     found: list[tuple[list[Column], Layout]] = []
-    for way in product(memories, (False, True)):
+    for way in ways_of(trace):
         columns = columns_of(trace, *way)
         if all(columns != others for others, _ in found):
             found.append((columns, _read_best(columns, width, height, large)))
@@ -158,10 +157,10 @@ def _placed(
     }
     loss, scales = (
         _free(LOSS, placed, lefts, right, end, font, gap),
-        _beneath_samples(placed, font, lefts[1] - gap, row_gap),
+        _beneath_samples(columns[0], placed, font, lefts[1] - gap if len(lefts) > 1 else right, row_gap),
     )
     if not scales:
-        taken = placed | ({"loss": Box("loss", *loss, 1, 1, "")} if loss else {})
+        taken = placed | ({"": Box("", *loss, 1, 1, "")} if loss else {})
         scales = _free(SCALES, taken, lefts, right, end, font, gap)
     arrows = _arrows(columns, placed, lefts, gap)
     return Layout(right + MARGIN, end, font, gap, placed, arrows, loss, scales)
@@ -218,14 +217,15 @@ def _arrows(
 
     def arrow(x: float, column: list[tuple[str, int, int]], way: int) -> tuple[float, float, int]:
         box = placed[column[0][0]]
-        return float(x - gap / 2), box.y + min(placed["X"].height, box.height) / 2, way
+        heights = [placed[name].height for name, _, _ in (*columns[0].values[:1], column[0])]
+        return float(x - gap / 2), box.y + min(heights) / 2, way
 
     arrows = []
     for x, left, here in zip(lefts[1:], columns, [*columns[1:], Column([], [], [])], strict=True):
         takes_in = here.memories and not left.memories and bool(here.gradients)
         if takes_in:
             arrows.append(arrow(x, here.gradients, 1))
-        elif here.values and not here.memories:
+        elif here.values and not here.memories and (arrows or columns[0].values):
             arrows.append(arrow(x, here.values, 1))
         if left.gradients and not left.memories and not takes_in:
             arrows.append(arrow(x, left.gradients, -1))
@@ -240,7 +240,7 @@ def _free(
     for first, last in combinations(range(1, len(lefts)), 2):
         x, x1 = float(lefts[first]), right if last == len(lefts) - 1 else float(lefts[last] - gap)
         bottoms = [box.y + box.height for box in placed.values() if box.x < x1 and box.x + box.width > x]
-        y = max(bottoms) + 0.5 * font
+        y = max(bottoms, default=MARGIN) + 0.5 * font
         width = min(x1 - x, needs.most_wide * font)
         height = min(end - MARGIN - y, needs.tall * (x1 - x), needs.most_high * font)
         size = min(width, 2 * height) + (1000 if last == len(lefts) - 1 else 0)
@@ -250,10 +250,11 @@ def _free(
 
 
 def _beneath_samples(
-    placed: dict[str, Box], font: float, right: float, row_gap: float
+    column: Column, placed: dict[str, Box], font: float, right: float, row_gap: float
 ) -> tuple[float, float, float, float] | None:
-    """Room for the colour scales between X and the learning rate, if they can be read there."""
-    samples, lr = placed["X"], placed["lr"]
+    """Room for the colour scales in the first column, above the learning rate, if they can be read there."""
+    above = [placed[name] for name, _, _ in column.values + column.gradients]
+    samples, lr = max(above, key=lambda box: box.y, default=placed["lr"]._replace(y=0.0, height=MARGIN)), placed["lr"]
     top, bottom, highest = (
         samples.y + samples.height + 2 * row_gap,
         lr.y - 1.3 * font - row_gap,

@@ -18,6 +18,7 @@ from backprop_lab.nn.losses import LOSSES, Loss
 from backprop_lab.nn.network import Network
 from backprop_lab.nn.optimizers import OPTIMIZERS
 from backprop_lab.step.problem import Problem
+from backprop_lab.step.program import Program
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import SIZES, Setup
 
@@ -47,7 +48,7 @@ def reader(pattern: str, wanted: str, read: Callable[[str], Any] = str) -> Calla
 whole = reader("[0-9]+", "a whole number such as 3", int)
 number = reader(NUMBER, "a number such as 0.05", float)
 word = reader(r"[\w -]{1,80}", "a name of letters, digits and hyphens")
-cell = reader(r"L|lr|[\w ]{1,80}\[[0-9]{1,3},[0-9]{1,3}\]", "a cell such as dW1[1,0]")
+cell = reader(r"\w{1,80}|[\w ]{1,80}\[[0-9]{1,3}(,[0-9]{1,3}){0,3}\]", "a cell such as dW1[1,0]")
 flag = reader("true", "true, or it is left out", bool)
 
 
@@ -158,6 +159,8 @@ def _problem_in(place: dict[str, Any]) -> Problem:
 
 def _parts_of(problem: Problem) -> dict[str, Any]:
     """What `_problem_in` puts together again. Raises ValueError, with a sentence, for what a link can't hold."""
+    if isinstance(problem, Program):
+        raise ValueError(f"A link holds no lines of your own, only the name of an example. {_INSTEAD}")
     parts: tuple[Layer | Loss, ...] = (*problem.network.layers, problem.loss)
     rule = next((name for name, each in OPTIMIZERS.items() if each == problem.optimizer), None)
     if problem.penalty or rule is None:

@@ -63,7 +63,7 @@ def _may_come_back(trace: Trace, at: int, unit: int) -> bool | None:
     those that are not above 0, after a ReLU or a sigmoid, whose outputs are never below 0; otherwise only weights that
     are all 0. What comes from a unit that is off for good does not count. None behind what is no weighted sum.
     """
-    stages = trace.problem.network.stages
+    stages = trace.problem.stages
     if at == 0 or (stages[at - 1].X == "X" and stages[at - 1].layer.is_weighted_sum):
         return False
     if not stages[at - 1].layer.is_weighted_sum:
@@ -96,7 +96,7 @@ def all_dead(trace: Trace, index: int) -> str:
 
 
 def _relus(trace: Trace) -> list[tuple[int, Stage]]:
-    return [(at, stage) for at, stage in enumerate(trace.problem.network.stages) if stage.layer.can_die]
+    return [(at, stage) for at, stage in enumerate(trace.problem.stages) if stage.layer.can_die]
 
 
 def on_update(trace: Trace, step: Step) -> str:
@@ -119,7 +119,7 @@ def on_next_loss(trace: Trace, step: Step) -> str:
     """At an update: the loss with all the new weights, so that you can search for a good learning rate by eye."""
     if step.phase != "update":
         return ""
-    loss, next_loss = float(trace["L"]), float(trace.next_loss())
+    loss, next_loss = float(trace[trace.problem.loss_name]), float(trace.next_loss())
     if not math.isfinite(next_loss):
         return "With all the new weights, the loss will overflow."
     will_be, is_now = told_apart(next_loss, loss, 6)

@@ -11,9 +11,11 @@ from backprop_lab.nn.layers import ACTIVATIONS, Layer
 from backprop_lab.nn.losses import LOSSES
 from backprop_lab.nn.network import Network
 from backprop_lab.nn.optimizers import OPTIMIZERS
+from backprop_lab.reading.parts import MOST_AXES
+from backprop_lab.reading.slopes import in_rows
 from backprop_lab.step.examples import EXAMPLES
 from backprop_lab.step.problem import Problem, check_problem, check_seed, check_whole
-from backprop_lab.step.program import check_chain
+from backprop_lab.step.program import Program
 from backprop_lab.step.random_problems import fitting, random_problem, redrawn
 from backprop_lab.step.trace import trace
 
@@ -54,6 +56,7 @@ RECIPES: dict[str, Callable[[Problem], Problem]] = {  # what becomes of random n
 }
 STARTS = (WORKED_EXAMPLE, *RECIPES, *(name for name in EXAMPLES if name != WORKED_EXAMPLE))
 SIZES = {"samples": 64, "inputs": 128, "hidden": 128, "layers": 5, "outputs": 128}  # the most that a lab shows
+MOST_LINES = 200
 _example = cache(lambda name: EXAMPLES[name]())
 
 
@@ -134,10 +137,11 @@ class Setup:
     def choices(self) -> dict[str, tuple[str, ...]]:
         """What there is to choose from, for each field that is a choice by name."""
         has_its_own = (AS_GIVEN,) * (self.base is not None)
+        layers = not isinstance(self.base, Program)
         return {
             "start": (*(AS_GIVEN,) * (self.given is not None), *STARTS),
-            "activation": (*has_its_own, *ACTIVATIONS),
-            "loss": (*has_its_own, *LOSSES),
+            "activation": (*has_its_own, *(ACTIVATIONS if layers else ())),
+            "loss": (*has_its_own, *(LOSSES if layers else ())),
             "optimizer": (*has_its_own, *OPTIMIZERS),
         }
 
@@ -192,7 +196,12 @@ def chosen(problem: Problem | None, settings: Mapping[str, Any]) -> Setup:
 
 
 def sizes_of(problem: Problem) -> dict[str, int]:
-    """The sizes of a problem by name; `hidden` is the width of its first hidden layer, or 0 if it has none."""
+    """The sizes of a problem by name; `hidden` is the width of its first hidden layer, or 0 if it has none.
+
+    A program has none: no one number says how large it is.
+    """
+    if isinstance(problem, Program):
+        return dict.fromkeys(SIZES, 0)
     first, *others = problem.network.layers
     layers = sum(bool(layer.parameters) for layer in others)
     with np.errstate(all="ignore"):
@@ -209,21 +218,23 @@ def sizes_of(problem: Problem) -> dict[str, int]:
 def checked(problem: Problem) -> Problem:
     """A problem that the lab can show. Raises ValueError, saying why not and what would do, for anything else."""
     check_problem(problem)
-    check_chain(problem, "a lab")
-    samples, layers = len(problem.X), sum(bool(layer.parameters) for layer in problem.network.layers)
-    if samples > (most := SIZES["samples"]):
+    layers = sum(bool(layer.learnt) for layer, *_ in problem.stages)
+    if problem.stages and (samples := len(problem.X)) > (most := SIZES["samples"]):
         instead = f"X[:{most}] and y[:{most}] are the first of them"
         raise ValueError(f"a lab shows up to {most} samples, and here are {samples}: {instead}")
     if layers > (most := SIZES["layers"] + 1):
         instead = "a shallower network shows the same steps"
         raise ValueError(f"a lab shows up to {most} layers with parameters, and here are {layers}: {instead}")
+    if len(problem.lines) > MOST_LINES:
+        instead = "fewer turns of the same lines show as much"
+        raise ValueError(f"a lab shows up to {MOST_LINES} lines a step, and here are {len(problem.lines)}: {instead}")
     for name, value in trace(problem).items():
         if np.iscomplexobj(value):
             raise ValueError(f"a lab shows real numbers, and {name} is complex: {name}.real is its real part")
-        if np.ndim(value) > 2:
-            raise ValueError(f"a lab shows values with rows and columns, and {name} has the shape {np.shape(value)}")
+        if np.ndim(value) > MOST_AXES:
+            raise ValueError(f"a lab shows values of up to {MOST_AXES} axes, and {name} has the shape {np.shape(value)}")
         most = SIZES["hidden"]
-        if any(length > most for length in np.shape(value)):
+        if any(length > most for length in in_rows(value).shape):
             instead = "a narrower network shows the same steps"
             raise ValueError(f"a lab shows up to {most} rows and columns, and {name} is {np.shape(value)}: {instead}")
     return problem

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from backprop_lab.checks.proof import prove
-from backprop_lab.nn.steps import Step
+from backprop_lab.nn.steps import SCALARS, Step
 from backprop_lab.reading.explanations import explain
 from backprop_lab.reading.mathml import mathml
 from backprop_lab.reading.slopes import value_of
@@ -13,8 +13,6 @@ from backprop_lab.step.number_format import format_number, plain
 from backprop_lab.step.trace import Trace
 from backprop_lab.ui.steps import remarks
 from backprop_lab.ui.steps.place import LabState
-
-START = "The board shows everything that is given: samples X, targets y, weights, biases and the learning rate."
 
 
 def card(place: LabState) -> dict[str, str]:
@@ -25,7 +23,7 @@ def card(place: LabState) -> dict[str, str]:
     step, trace = place.step, place.trace
     empty = dict.fromkeys(("formula", "code", "right", "shapes"), "")
     if step is None:
-        again = "The new weights have moved up." if place.iteration else START
+        again = "The new weights have moved up." if place.iteration else f"The board shows all that is given: {given(trace)}."
         text = f"{again} Press Next to compute the first value."
         return empty | {"phase": "start", "place": "", "title": "What is given", "sentence": text}
     explanation = explain(step)
@@ -39,6 +37,14 @@ def card(place: LabState) -> dict[str, str]:
         "right": right_line(trace, step) if step.title else "",
         "shapes": trace.shapes(step).replace("->", "→"),
     }
+
+
+def given(trace: Trace) -> str:
+    """What is given, in words."""
+    if trace.problem.stages:
+        return "samples X, targets y, weights, biases and the learning rate"
+    names = [name for name in trace.given if name not in SCALARS]
+    return f"{', '.join(names)} and the learning rate"
 
 
 def right_line(trace: Trace, step: Step) -> str:
@@ -76,9 +82,7 @@ def alt_text(place: LabState) -> str:
     """The picture in words: the step it shows and the values it computed."""
     step = place.step
     if step is None:
-        return (
-            f"Board at the start of iteration {place.iteration}: X, y, the weights, the biases and the learning rate."
-        )
+        return f"Board at the start of iteration {place.iteration}: {given(place.trace)}."
     return (
         f"Board at iteration {place.iteration}, step {place.index} of {len(place.trace.steps)}, {step.phase}: "
         f"{step.name} = {step.code}, which gives {_rows(value_of(place.trace, step.name))}."
