@@ -135,9 +135,7 @@ class Reader:
         )
         return Made("@", parts, {letter.upper(): n for letter, n in sizes.items() if letter not in at})
 
-    def _moved(
-        self, matrices: list[ast.expr], moving: Callable[[list[ast.expr]], ast.expr], place: Place
-    ) -> Made:
+    def _moved(self, matrices: list[ast.expr], moving: Callable[[list[ast.expr]], ast.expr], place: Place) -> Made:
         """The cell of one of some matrices that stands at a place where cells are only picked, moved or put together.
 
         What does so is `moving` of the matrices; where each cell goes is seen by moving their numbers.
@@ -195,7 +193,7 @@ class Reader:
         return self._values[node]
 
     def shape(self, node: ast.expr) -> tuple[int, ...]:
-        """That of the value of a part of a line. Raises UnclearError if it has none, or more axes than are gone over."""
+        """That of the value of a part of a line. Raises UnclearError if it has none, or too many axes."""
         if node not in self._shapes:
             try:
                 self._shapes[node] = self._found_shape(node)

@@ -128,7 +128,9 @@ def _arrays(trace: Trace) -> tuple[list[Array], list[Array]]:
     A number such as -1e9 among the data, which hides a score from a softmax, and what comes of it, is 0 here.
     """
     kinds = kinds_of(trace)
-    sizes = np.abs(np.concatenate([np.ravel(each).astype(float) for each in trace.problem.data.values()] or [np.ones(1)]))
+    sizes = np.abs(
+        np.concatenate([np.ravel(each).astype(float) for each in trace.problem.data.values()] or [np.ones(1)])
+    )
     sizes = np.sort(sizes[sizes > 0])
     hiding = sizes[-1] / 2 if len(sizes) and sizes[-1] > HIDING * sizes[len(sizes) // 2] else math.inf
     arrays: dict[str, list[Array]] = {"values": [], "gradients": []}

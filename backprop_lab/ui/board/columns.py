@@ -75,7 +75,7 @@ MANY = 99  # more than stand one above the other
 
 
 def ways_of(trace: Trace) -> list[tuple[str, int]]:
-    """In which ways the columns of a board can be made: how memories stand, and how many matrices a stack has at most."""
+    """In which ways the columns of a board can be made: how memories stand, and how high a stack may be."""
     memories = ("apart", "together", "beneath") if trace.problem.lines.memories else ("apart",)
     return [*product(memories, (1, MANY) if trace.problem.stages else (MANY, 6, 4, 3, 2))]
 
@@ -89,9 +89,7 @@ def columns_of(trace: Trace, memories: str = "apart", most: int = 1) -> list[Col
     """
     stock = Stock(trace, memories)
     lines = [step for step in trace.steps if step.phase in ("forward", "loss")]
-    first = Column(
-        [], [], stock.sized(*(name for name in SCALARS if name in trace.given))
-    )
+    first = Column([], [], stock.sized(*(name for name in SCALARS if name in trace.given)))
     if not trace.problem.stages:
         return _levels(stock, lines, first, most)
     columns = [_joined([stock.column("X"), first])]

@@ -214,7 +214,11 @@ class StepThrough(Lab):
         stepper, place = self.stepper, self.stepper.place
         moves: dict[str, Callable[[], None]] = {
             "Escape": partial(stepper.choose, None),
-            "Enter": partial(stepper.choose, place.cell or (self.step or next(iter(place.trace.given)), 0, 0), pinned=not place.pinned),
+            "Enter": partial(
+                stepper.choose,
+                place.cell or (self.step or next(iter(place.trace.given)), 0, 0),
+                pinned=not place.pinned,
+            ),
             "ArrowUp": partial(stepper.choose_matrix, -1),
             "ArrowDown": partial(stepper.choose_matrix, 1),
             "ArrowLeft": stepper.back,

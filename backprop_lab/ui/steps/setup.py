@@ -232,7 +232,9 @@ def checked(problem: Problem) -> Problem:
         if np.iscomplexobj(value):
             raise ValueError(f"a lab shows real numbers, and {name} is complex: {name}.real is its real part")
         if np.ndim(value) > MOST_AXES:
-            raise ValueError(f"a lab shows values of up to {MOST_AXES} axes, and {name} has the shape {np.shape(value)}")
+            raise ValueError(
+                f"a lab shows values of up to {MOST_AXES} axes, and {name} has the shape {np.shape(value)}"
+            )
         most = SIZES["hidden"]
         if any(length > most for length in in_rows(value).shape):
             instead = "a narrower network shows the same steps"

@@ -23,7 +23,11 @@ def card(place: LabState) -> dict[str, str]:
     step, trace = place.step, place.trace
     empty = dict.fromkeys(("formula", "code", "right", "shapes"), "")
     if step is None:
-        again = "The new weights have moved up." if place.iteration else f"The board shows all that is given: {given(trace)}."
+        again = (
+            "The new weights have moved up."
+            if place.iteration
+            else f"The board shows all that is given: {given(trace)}."
+        )
         text = f"{again} Press Next to compute the first value."
         return empty | {"phase": "start", "place": "", "title": "What is given", "sentence": text}
     explanation = explain(step)
