@@ -41,8 +41,10 @@ def tables(place):
 def test_card_alt_text_and_tables_say_all_so_far_and_nothing_to_come(problem):
     t = trace(problem)
     start, *others = (LabState(Setup(), Remembered(t), index=index) for index in range(len(t.steps) + 1))
-    assert words.card(start)["sentence"] == f"{words.START} Press Next to compute the first value."
-    assert words.alt_text(start).startswith("Board at the start of iteration 0: X, y, the weights")
+    assert words.card(start)["sentence"] == (
+        f"The board shows all that is given: {words.given(start.trace)}. Press Next to compute the first value."
+    )
+    assert words.alt_text(start).startswith("Board at the start of iteration 0: samples X, targets y, weights")
     for place in others:
         step, (latex, title, sentence) = place.step, explain(place.step)
         assert words.card(place) == {

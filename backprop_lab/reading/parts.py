@@ -99,7 +99,7 @@ class Reader:
                 if (called(vectorize) or ("",))[0] == "vectorize" and all(each.arg == "otypes" for each in options):
                     return Made(code_of(function), tuple((part, place) for part in args))
         match called(node):
-            case "dot" | "matmul", [left, right], []:
+            case "dot" | "matmul" as name, [left, right], [] if name == "matmul" or len(self.shape(right)) < 3:
                 return self._product(left, right, place)
             case name, [matrix, *axis], options if name in REDUCTIONS:
                 return self._reduction(name, matrix, axis, options, place)
@@ -118,6 +118,8 @@ class Reader:
 
     def _product(self, left: ast.expr, right: ast.expr, place: Place) -> Made:
         axes, others, stack = len(self.shape(left)), len(self.shape(right)), [*place]
+        if not axes or not others:
+            raise UnclearError
         column = [stack.pop()] if others > 1 else []
         row = [stack.pop()] if axes > 1 else []
         first, second = (*stack, *row, "k")[-axes:], (*stack, "k", *column)[-others:]

@@ -115,7 +115,7 @@ def place_of(shape: tuple[int, ...], i: int, j: int) -> tuple[int, ...]:
 
 def cell_at(shape: tuple[int, ...], place: tuple[int, ...]) -> tuple[int, int]:
     """The row and column on the board of a place in an array of this shape."""
-    row, column = (0, *place)[-2:]
+    row, column = (0, 0, *place)[-2:]
     return (row, column) if len(shape) < 3 else (int(np.ravel_multi_index(place[:-1], shape[:-1])), column)
 
 

@@ -42,7 +42,7 @@ export function moved(recording, place, message) {
     ArrowUp: () => (pinned ? walk(-1, 0) : chooseMatrix(-1)),
     Home: () => to(iteration, 0),
     End: () => to(iteration, last),
-    Enter: () => choose(cell ?? [index ? steps[index - 1][0] : "X", 0, 0], !pinned),
+    Enter: () => choose(cell ?? [index ? steps[index - 1][0] : names[0], 0, 0], !pinned),
     Escape: () => choose(null, false),
   };
   if (message.kind === "do") return moves[message.what]?.() ?? place;

@@ -76,7 +76,7 @@ class Stepper(HasTraits):
         if chosen_one is not None:
             self.choose(chosen_one, pinned=True)
         if chosen_one is None or not self.place.pinned:
-            raise ValueError(f"there is no {cell} on the board at this step")
+            raise ValueError(f'there is no {cell} on the board at this step; a cell is named as in "X[1,0]"')
 
     @property
     def losses(self) -> Sequence[float]:
