@@ -415,7 +415,7 @@ def test_numbers_of_any_precision_pass_through_a_program():
     assert np.isfinite(sweep([None, 1], [0.1], 3, problem=t.problem).loss).all()
 
 
-@pytest.mark.parametrize("lab", [Exercises, LearningRateLab, LineUp])
+@pytest.mark.parametrize("lab", [Exercises, LineUp])
 def test_a_lab_says_that_it_takes_no_program_yet(lab):
     with pytest.raises(ValueError, match="takes a problem with a network of layers, and not yet a program"):
         lab(by_hand())

@@ -107,6 +107,13 @@ def redrawn(problem: Problem, seed: int | None) -> Problem:
     return problem.evolve(network=network)
 
 
+def can_be_redrawn(problem: Problem) -> bool:
+    """Whether another seed gives `redrawn` any other number."""
+    if isinstance(problem, Program):
+        return any(np.ptp(np.asarray(p, dtype=float)) > 0 for p in problem.parameters.values())
+    return any(hasattr(stage.layer, "redrawn") for stage in problem.stages)
+
+
 def kept_by_seeds(problem: Problem) -> str:
     """Which numbers `redrawn` leaves as they are, in a sentence; "" if each layer with parameters can draw its own."""
     if isinstance(problem, Program):

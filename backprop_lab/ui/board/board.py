@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
@@ -134,6 +134,7 @@ class Board(Picture):
         marks = {b.name: AVERAGED_MARK for b in self.boxes if b.means != (1, 1) and b.name not in self.notes}
         words = [(box.name, _label(trace, box, layout, marks.get(box.name, ""))) for box in self.boxes]
         self.labels = {name: word for name, word in words if word}
+        self._draw_edges()
         self.write([*self.labels.values()], theme.ink)
         self.write([*self.notes.values()], theme.faint)
         if layout.gap >= 7:
@@ -147,6 +148,12 @@ class Board(Picture):
             self._draw_axes(*layout.loss)
         self.canvas.draw()
         self._without_scales = np.array(self.canvas.buffer_rgba())
+
+    def _draw_edges(self) -> None:
+        """What skips a level, behind all else."""
+        ends = [(one, ((one[0] + to[0]) / 2, one[1]), ((one[0] + to[0]) / 2, to[1]), to) for one, to in self.layout.edges]
+        curves = [Path(each, [Path.MOVETO, *[Path.CURVE4] * 3]) for each in ends]
+        self.axes.add_artist(PathCollection(curves, facecolors="none", edgecolors=self.theme.grid, lw=self.pixel))
 
     def _draw_axes(self, x: float, y: float, width: float, height: float) -> None:
         """The axes of the loss, with its title; its ticks come with the losses."""

@@ -6,7 +6,7 @@ below SMALLEST, squares of the picture stand for the mean of some cells in a row
 
 import math
 from collections.abc import Callable, Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import NamedTuple
 
@@ -60,7 +60,8 @@ class Box(NamedTuple):
 class Layout:
     """The whole board, with labels of `font` pixels.
 
-    `arrows` have x, y and a direction, 1 to the right; `loss` and `scales`, if there is room, are places (x, y, width,
+    `arrows` have x, y and a direction, 1 to the right; `edges`, of what is used further on than in the next column, two
+    ends (x, y); `loss` and `scales`, if there is room, are places (x, y, width,
     height) for the loss plot with its axes, and for the colour scales.
     """
 
@@ -70,6 +71,7 @@ class Layout:
     gap: float
     boxes: dict[str, Box]
     arrows: list[tuple[float, float, int]]
+    edges: list[tuple[tuple[float, float], tuple[float, float]]]
     loss: tuple[float, float, float, float] | None
     scales: tuple[float, float, float, float] | None
 
@@ -87,7 +89,7 @@ def place_matrices(trace: Trace, width: float, height: float = math.inf, large: 
     columns, layout = max(found, key=lambda each: min(READABLE, _smallest_number(each[1])))
     if averaged := {name for name, box in layout.boxes.items() if box.means != (1, 1)}:
         layout = _placed(columns, width, height, large, averaged)
-    return layout
+    return replace(layout, edges=_edges(trace, columns, layout.boxes))
 
 
 def _read_best(columns: list[Column], width: float, height: float, large: bool) -> Layout:
@@ -163,7 +165,7 @@ def _placed(
         taken = placed | ({"": Box("", *loss, 1, 1, "")} if loss else {})
         scales = _free(SCALES, taken, lefts, right, end, font, gap)
     arrows = _arrows(columns, placed, lefts, gap)
-    return Layout(right + MARGIN, end, font, gap, placed, arrows, loss, scales)
+    return Layout(right + MARGIN, end, font, gap, placed, arrows, [], loss, scales)
 
 
 def _cells_in_a_square(side: float, n: int) -> int:
@@ -230,6 +232,26 @@ def _arrows(
         if left.gradients and not left.memories and not takes_in:
             arrows.append(arrow(x, left.gradients, -1))
     return arrows
+
+
+def _edges(
+    trace: Trace, columns: list[Column], placed: dict[str, Box]
+) -> list[tuple[tuple[float, float], tuple[float, float]]]:
+    """From each value or datum of a program to where it is used, if that is further on than in the next column but for
+    those of parameters."""
+    problem = trace.problem
+    if problem.stages:
+        return []
+    levels: dict[str, int] = {}
+    for column in columns:
+        names = [name for name, _, _ in column.values if name not in problem.parameters]
+        levels |= dict.fromkeys(names, max(levels.values(), default=-1) + 1)
+    before = [step for step in trace.steps if step.phase in ("forward", "loss")]
+    pairs = [(name, step.name) for step in before for name in step.operands]
+    uses = [
+        (placed[name], placed[user]) for name, user in pairs if levels.get(name, math.inf) < levels.get(user, 0) - 1
+    ]
+    return [((one.x + one.width, one.y + one.height / 2), (to.x, to.y + to.height / 2)) for one, to in uses]
 
 
 def _free(

@@ -27,7 +27,17 @@ def layout(trace: Trace, rules: Mapping[str, Any]) -> dict[str, Any]:
     numbers = {step.name: number for number, step in enumerate(trace.steps, start=1)}
     since = dict.fromkeys(trace.given, 0) | numbers
     since |= {name: numbers[slope.shown_with] for name, slope in slopes_of(trace).items()}
-    return {"steps": [[step.name, step.phase] for step in trace.steps], "since": since, "rules": dict(rules)}
+    steps = [[step.name, step.phase] for step in trace.steps]
+    return {"steps": steps, "since": since, "rules": dict(rules), "users": users(trace)}
+
+
+def users(trace: Trace) -> dict[str, list[str]]:
+    """What each value of a program goes into. In a network of layers it goes into the next layer, and has none here."""
+    found: dict[str, list[str]] = {}
+    for step in () if trace.problem.stages else trace.steps:
+        for name in step.operands:
+            found.setdefault(name, []).append(step.name)
+    return found
 
 
 def state(place: LabState, losses: Sequence[float]) -> dict[str, Any]:
