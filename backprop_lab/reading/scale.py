@@ -4,7 +4,9 @@ Both are set from the first trace of a problem, and stay while it trains until t
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -19,7 +21,7 @@ GREY = 0.1  # the level below which a cell looks grey
 MOST_GREY, MOST_DARK = 0.25, 0.05  # shares of the cells, grey or as dark as can be, with which a scale says nothing
 SOME_GREY, SOME_DARK = 0.125, 0.02  # and those with which a new one starts
 FURTHER = 1.5  # times as many powers of ten on a scale that follows one on which too many were grey
-HIDING = 1e6  # times the middle one of the data: such a number says no more than that it is huge
+HIDING = 1e6  # times as large as what is around it, a number says no more than that it is huge
 NOTHING = 1e-290  # what is smaller has no colour, so that no scale overflows
 
 
@@ -125,14 +127,11 @@ def checked_limits(limit: Any) -> tuple[float, float] | None:
 def _arrays(trace: Trace) -> tuple[list[Array], list[Array]]:
     """All values that have colours, and all gradients, as plain numbers.
 
-    A number such as -1e9 among the data, which hides a score from a softmax, and what comes of it, is 0 here.
+    A number such as -1e9 in a line or among the data, which hides a score from a softmax, and what comes of it, is 0
+    here.
     """
     kinds = kinds_of(trace)
-    sizes = np.abs(
-        np.concatenate([np.ravel(each).astype(float) for each in trace.problem.data.values()] or [np.ones(1)])
-    )
-    sizes = np.sort(sizes[sizes > 0])
-    hiding = sizes[-1] / 2 if len(sizes) and sizes[-1] > HIDING * sizes[len(sizes) // 2] else math.inf
+    hiding = min(_written(trace.problem.lines.codes), _given(trace))
     arrays: dict[str, list[Array]] = {"values": [], "gradients": []}
     for name, kind in kinds.items():
         if not kind:
@@ -140,6 +139,21 @@ def _arrays(trace: Trace) -> tuple[list[Array], list[Array]]:
         array = np.ravel(trace[name])
         arrays[kind].append(array if hiding == math.inf else np.where(np.abs(array) > hiding, 0, array))
     return arrays["values"], arrays["gradients"]
+
+
+@lru_cache(maxsize=256)
+def _written(codes: tuple[tuple[str, str], ...]) -> float:
+    """Half of the least number from HIDING on that stands in a line."""
+    numbers = [float(text) for _, code in codes for text in re.findall(r"(?<![\w.])[\d.]+e\d+|\d{7,}", code)]
+    return min((number / 2 for number in numbers if number >= HIDING), default=math.inf)
+
+
+def _given(trace: Trace) -> float:
+    """Half of the largest number of the data, if it is HIDING times the middle one."""
+    found = [np.abs(np.ravel(each).astype(float)) for each in trace.problem.data.values()]
+    sizes = np.sort(np.concatenate([*found, []]))
+    sizes = sizes[sizes > 0]
+    return float(sizes[-1]) / 2 if len(sizes) and sizes[-1] / HIDING > sizes[len(sizes) // 2] else math.inf
 
 
 def _sizes(arrays: Sequence[Array]) -> Array:
