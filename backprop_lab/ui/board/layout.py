@@ -22,6 +22,7 @@ FLAT, TALL, NATURAL = 3.0, 2.5, 0.52  # width by height at most, height by width
 POWERS = (1.0, 0.85, 0.7, 0.55, 0.4)  # of the number of cells that a side grows with: the large ones give way first
 READABLE = 7.3  # CSS pixels an em: smaller numbers are left out
 ACROSS, DOWN = 0.292, 0.75  # of a cell's width and height for an em: then −13.8 leaves a margin
+PHONE, LEAST_COLUMN = 500, 36  # CSS pixels: a narrower page is that of a phone; and how wide a column is there
 SHRINK = (0.9, 0.8)  # of labels, where that leaves room for numbers that can be read
 
 
@@ -90,6 +91,12 @@ def place_matrices(trace: Trace, width: float, height: float = math.inf, large: 
     if averaged := {name for name, box in layout.boxes.items() if box.means != (1, 1)}:
         layout = _placed(columns, width, height, large, averaged)
     return replace(layout, edges=_edges(trace, columns, layout.boxes))
+
+
+def width_of(trace: Trace, width: float) -> float:
+    """How wide a board is made where there is so much room: on a phone that of a program may be wider, and scrolls."""
+    columns = min(len(columns_of(trace, *way)) for way in ways_of(trace))
+    return width if trace.problem.stages or width >= PHONE else max(width, LEAST_COLUMN * columns)
 
 
 def _read_best(columns: list[Column], width: float, height: float, large: bool) -> Layout:

@@ -50,6 +50,12 @@ export function makePicture(parent, className) {
     fit() {
       image.style.width = `${image.naturalWidth / window.devicePixelRatio}px`;
     },
+    // Where it is wider than its room, as on a phone, it scrolls to a matrix.
+    keepInSight(name) {
+      const room = figure.parentElement, box = this.boxes.find(([each]) => each === name);
+      if (!box || room.scrollWidth <= room.clientWidth) return;
+      room.scrollTo({ left: (box[1] + box[3] / 2) * image.clientWidth - room.clientWidth / 2 });
+    },
     frame(wanted, wrong) {
       const framed = this.boxes.flatMap((box) =>
         wanted.filter(([name]) => name === box[0]).flatMap((frame) => makeFrame(box, frame)));

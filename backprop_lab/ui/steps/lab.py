@@ -12,6 +12,7 @@ from backprop_lab.step.number_format import typed_number
 from backprop_lab.step.problem import Problem, check_whole
 from backprop_lab.step.trace import Trace
 from backprop_lab.ui.board.board import Board
+from backprop_lab.ui.board.layout import width_of
 from backprop_lab.ui.board.operation import Operation
 from backprop_lab.ui.comm_workarounds import serialize_messages
 from backprop_lab.ui.controls import ARROWS
@@ -284,6 +285,7 @@ class StepThrough(Lab):
             if self._pictures is None or not self._pictures[0].fits(place.trace):
                 (width, height), (across, down) = page["map"], page["operation"]
                 looks = page["ratio"], page["dark"], self._looks["large"]
+                width = width_of(place.trace, width)
                 board = Board(place.trace, width, height, *looks, place.scales, place.renewed)
                 self.stepper.unread = board.cells.unread
                 self._pictures = board, Operation(place.scales, across, down, *looks)

@@ -13,6 +13,7 @@ from backprop_lab.reading.one_cell import work_out
 from backprop_lab.reading.parts import rules
 from backprop_lab.reading.slopes import value_of
 from backprop_lab.ui.board.board import Board
+from backprop_lab.ui.board.layout import width_of
 from backprop_lab.ui.board.operation import Operation
 from backprop_lab.ui.page.step_view import StepView
 from backprop_lab.ui.steps import frame, words
@@ -114,6 +115,7 @@ def _pictures(looks: list[list[Look]], room: Room, large: bool) -> dict[str, Any
     (width, height), (across, down), ratio = room
     pictures: dict[str, Any] = {"operation": [across, down], "steps": []}
     first = looks[0][0][0]
+    width = width_of(first.trace, width)
     boards = {dark: Board(first.trace, width, height, ratio, dark, large, first.scales) for dark in (False, True)}
     operations = {dark: Operation(first.scales, across, down, ratio, dark, large) for dark in (False, True)}
     for iteration in looks:
