@@ -105,7 +105,7 @@ def _written(node: Node, names: Mapping[Node, str]) -> tuple[str, int]:
 
     first = part(args[0], TIGHT) if args and op not in SIGNS else ""
     if op == "number":
-        return repr(args[0]), 6 if args[0] < 0 else TIGHT
+        return repr(args[0]).replace("e-0", "e-"), 6 if args[0] < 0 else TIGHT
     if op in SIGNS:
         binds = SIGNS[op]
         if op == "**":
