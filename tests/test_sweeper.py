@@ -50,7 +50,9 @@ def test_the_runs_are_those_of_a_sweep_with_the_lowest_limit_first(activation, o
     assert np.array_equal(runs.losses(run), loss[run])
     problem = runs.problem(run)
     assert same_values(trace(problem), trace(starts[runs.seed(run)].evolve(lr=lrs[30])))
-    assert problem.loss.value(runs.sweep.network(runs.seed(run), runs.lr(run)).forward(problem.X), problem.y) == pytest.approx(runs.losses(run)[-1])
+    assert problem.loss.value(
+        runs.sweep.network(runs.seed(run), runs.lr(run)).forward(problem.X), problem.y
+    ) == pytest.approx(runs.losses(run)[-1])
 
 
 def test_a_state_is_a_whole_map_and_knows_nothing_of_later_ones():

@@ -151,8 +151,12 @@ class Board(Picture):
 
     def _draw_edges(self) -> None:
         """What skips a level, behind all else."""
-        ends = [(one, ((one[0] + to[0]) / 2, one[1]), ((one[0] + to[0]) / 2, to[1]), to) for one, to in self.layout.edges]
-        curves = [Path(each, [Path.MOVETO, *[Path.CURVE4] * 3]) for each in ends]
+        curves = []
+        for (x, y), (right, end) in self.layout.edges:
+            sag = 2.4 * self.layout.font if abs(end - y) < self.layout.font else 0.0  # or it runs through the arrows
+            middle = (x + right) / 2
+            bend = [(x, y), (middle, y + sag), (middle, end + sag), (right, end)]
+            curves.append(Path(bend, [Path.MOVETO, *[Path.CURVE4] * 3]))
         self.axes.add_artist(PathCollection(curves, facecolors="none", edgecolors=self.theme.grid, lw=self.pixel))
 
     def _draw_axes(self, x: float, y: float, width: float, height: float) -> None:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -164,13 +164,16 @@ def _placed(
         for x, stack in zip(lefts, boxes(cell_height, down), strict=False)
         for name, row, top, rows, cols in stack
     }
-    loss, scales = (
-        _free(LOSS, placed, lefts, right, end, font, gap),
-        _beneath_samples(columns[0], placed, font, lefts[1] - gap if len(lefts) > 1 else right, row_gap),
-    )
-    if not scales:
-        taken = placed | ({"": Box("", *loss, 1, 1, "")} if loss else {})
-        scales = _free(SCALES, taken, lefts, right, end, font, gap)
+    beneath = _beneath_samples(columns[0], placed, font, lefts[1] - gap if len(lefts) > 1 else right, row_gap)
+
+    def beside(needs: Room, taken: tuple[float, float, float, float] | None = None) -> Any:
+        others = {"": Box("", *taken, 1, 1, "")} if taken else {}
+        return _free(needs, placed | others, lefts, right, end, font, gap)
+
+    loss = beside(LOSS)
+    if not (scales := beneath or beside(SCALES, loss)) and width < PHONE:  # where the loss stands above, as a number
+        scales = beside(SCALES)
+        loss = beside(LOSS, scales)
     arrows = _arrows(columns, placed, lefts, gap)
     return Layout(right + MARGIN, end, font, gap, placed, arrows, [], loss, scales)
 
