@@ -27,7 +27,7 @@ from backprop_lab import (
 )
 from backprop_lab.nn.lines import evaluate
 from backprop_lab.step.random_problems import redrawn
-from backprop_lab.ui import Exercises, LearningRateLab, LineUp, MistakeLab, StepThrough
+from backprop_lab.ui import Exercises, LineUp
 from backprop_lab.ui.steps.script import numpy_script
 
 DATA = Path(__file__).parent / "data"
