@@ -122,7 +122,8 @@ def _pictures(looks: list[list[Look]], room: Room, large: bool) -> dict[str, Any
         theme: Board(first.trace, wide, height, ratio, dark, large, first.scales) for theme, dark in themes.items()
     }
     operations = {theme: Operation(first.scales, across, down, ratio, dark, large) for theme, dark in themes.items()}
-    iterations, steps = [], []
+    iterations: list[dict[str, list[str]]] = []
+    steps: list[list[dict[str, Any]]] = []
     for iteration in looks:
         opening, ended = iteration[0], iteration[-1]
         for theme, board in boards.items():
