@@ -4,6 +4,7 @@ Saved as SVG or PDF it is sharp at any size, and its text can be searched; as PN
 """
 
 import io
+import textwrap
 from collections.abc import Sequence
 from itertools import pairwise, product
 from typing import Any, NamedTuple
@@ -25,6 +26,7 @@ from backprop_lab.ui.theme import GREY, PHASES, Theme
 
 MONO = "DejaVu Sans Mono"
 MONO_WIDTH = 0.602  # of an em
+SMALLEST = 11.0  # CSS pixels an em
 ROW, BAR = 22.0, 8.0  # the heights of a line of text and of a progress bar, in CSS pixels
 
 
@@ -67,6 +69,16 @@ def poster(board: Board, head: Head, progress: float | None = None) -> Figure:
         axes.add_patch(Rectangle((0, board.height + 2), board.width, BAR - 2, facecolor=theme.grid, lw=0))
         axes.add_patch(Rectangle((0, board.height + 2), board.width * progress, BAR - 2, facecolor=colour, lw=0))
     return figure
+
+
+def wrapped(lines: Sequence[tuple[str, str]], width: float) -> list[tuple[str, str]]:
+    """Lines of text, each in as many as it takes where its letters would be smaller than SMALLEST."""
+    most = int((width - 4 * MARGIN) / (MONO_WIDTH * SMALLEST))
+    return [
+        (part, ink)
+        for text, ink in lines
+        for part in textwrap.wrap(text, most, subsequent_indent="    ", break_long_words=False) or [""]
+    ]
 
 
 def _cells(board: Board, box: Box, levels: Any, numbers: Sequence[str] | None) -> None:
