@@ -7,6 +7,7 @@ axes has a number for each.
 
 import ast
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from enum import IntEnum
@@ -17,6 +18,7 @@ import numpy as np
 
 from backprop_lab.nn.layers import Array
 from backprop_lab.nn.lines import called, goes_cell_by_cell, names_in
+from backprop_lab.nn.steps import Step
 from backprop_lab.reading.slopes import is_slope, slope_of, slopes_of
 from backprop_lab.step.number_format import MINUS
 from backprop_lab.step.trace import Trace
@@ -274,6 +276,12 @@ def typeset(code: str) -> str:
 def line_of(trace: Trace, name: str) -> str:
     """The code that computes a value or a slope. Raises KeyError if nothing does."""
     return slope_of(trace, name).code if is_slope(name) else trace.step(name).code
+
+
+def taken_in(step: Step) -> list[str]:
+    """The values whose numbers a step takes in: not those of which it asks no more than how large they are."""
+    code = re.sub(r"\blen\(\w+\)|\b\w+\.(shape|size)\b", "", step.code)
+    return [name for name in step.operands if re.search(rf"\b{name}\b", code)]
 
 
 def rules(trace: Trace) -> dict[str, list[tuple[str, ...]]]:

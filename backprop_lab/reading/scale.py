@@ -149,11 +149,14 @@ def _written(codes: tuple[tuple[str, str], ...]) -> float:
 
 
 def _given(trace: Trace) -> float:
-    """Half of the largest number of the data, if it is HIDING times the middle one."""
-    found = [np.abs(np.ravel(each).astype(float)) for each in trace.problem.data.values()]
-    sizes = np.sort(np.concatenate([*found, []]))
+    """Half of the largest number of the data, if it is HIDING times the middle one of all that is given."""
+    data, others = (
+        np.concatenate([*(np.abs(np.ravel(each).astype(float)) for each in values.values()), []])
+        for values in (trace.problem.data, trace.problem.parameters)
+    )
+    sizes, most = np.unique(np.concatenate([data, others])), float(data.max(initial=0))
     sizes = sizes[sizes > 0]
-    return float(sizes[-1]) / 2 if len(sizes) and sizes[-1] / HIDING > sizes[len(sizes) // 2] else math.inf
+    return most / 2 if most and most / HIDING > sizes[(len(sizes) - 1) // 2] else math.inf
 
 
 def _sizes(arrays: Sequence[Array]) -> Array:

@@ -31,9 +31,10 @@ def _end_tasks() -> None:
 
 def checked_scale(scale: Any, usual: float) -> float:
     """How many pixels a picture has for each of the lab's. Raises ValueError for what makes no picture."""
-    if isinstance(scale, bool) or not isinstance(scale, int | float | None) or not 0.25 <= (scale or usual) <= 8:
+    number = usual if scale is None else scale
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0.25 <= number <= 8:
         raise ValueError(f"scale must be a number from 0.25 to 8; got {scale!r}")
-    return float(scale or usual)
+    return float(number)
 
 
 class Lab(widgets.VBox):

@@ -157,7 +157,9 @@ class Board(Picture):
             middle = (x + right) / 2
             bend = [(x, y), (middle, y + sag), (middle, end + sag), (right, end)]
             curves.append(Path(bend, [Path.MOVETO, *[Path.CURVE4] * 3]))
-        self.axes.add_artist(PathCollection(curves, facecolors="none", edgecolors=self.theme.grid, lw=self.pixel))
+        self.axes.add_artist(
+            PathCollection(curves, facecolors="none", edgecolors=self.theme.grid, lw=self.pixel, zorder=0.4)
+        )
 
     def _draw_axes(self, x: float, y: float, width: float, height: float) -> None:
         """The axes of the loss, with its title; its ticks come with the losses."""

@@ -5,6 +5,7 @@ from itertools import chain, product
 from typing import NamedTuple
 
 from backprop_lab.nn.steps import SCALARS, Step
+from backprop_lab.reading.parts import taken_in
 from backprop_lab.reading.slopes import SLOPE, in_rows, slopes_of
 from backprop_lab.step.trace import Trace
 
@@ -43,16 +44,18 @@ class Stock:
     def __init__(self, trace: Trace, memories: str) -> None:
         self.trace, self._how = trace, memories
         self._slopes = slopes_of(trace)
-        self._by_owner = {(step.role, step.of): step.name for step in trace.steps if step.of}
-        self._by_owner |= {("gradient", of): name for name, of in trace.problem.upstream.items()}
+        self._owned: dict[tuple[str, str], list[str]] = {}
+        for name, of in trace.problem.upstream.items():  # one that is given, and with it perhaps a whole one
+            self._owned[("gradient", of)] = [name]
+        for step in trace.steps:
+            self._owned.setdefault((step.role, step.of), []).append(step.name)
 
     def sized(self, *names: str) -> list[Matrix]:
         return [(name, *in_rows(self.trace[name]).shape) for name in names]
 
     def those(self, role: str, *names: str) -> list[Matrix]:
         """The gradients of some values, or what is new in their place."""
-        owned = ((role, name) for name in names)
-        return self.sized(*(self._by_owner[each] for each in owned if each in self._by_owner))
+        return self.sized(*(each for name in names for each in self._owned.get((role, name), ())))
 
     def column(self, *names: str) -> Column:
         """Some matrices, above what has become of each of them."""
@@ -120,17 +123,17 @@ def _levels(stock: Stock, lines: list[Step], first: Column, most: int) -> list[C
     """
     trace, problem = stock.trace, stock.trace.problem
     levels: dict[str, int] = {}
-    users: dict[str, Step] = {}
-    for step in lines:
-        levels[step.name] = 1 + max((levels[each] for each in step.operands if each in levels), default=0)
-        for each in step.operands:
-            users.setdefault(each, step)
     given = [name for name in trace.given if name not in (*SCALARS, *problem.upstream, *problem.lines.memories)]
-    at = {name: levels[users[name].name] if name in users else 0 for name in given}
+    at: dict[str, int] = {}
+    for step in lines:
+        takes = taken_in(step)
+        levels[step.name] = max([1, *(max(levels.get(each, 0) + 1, at.get(each, 1)) for each in takes)])
+        at |= {name: levels[step.name] for name in takes if name in given and name not in at}
+    at = {name: at.get(name, 0) for name in given}
     at |= {name: 0 for name in given if at[name] == 1 and name not in problem.parameters}
     values = [[name for name in levels if levels[name] == level] for level in range(max(levels.values()) + 1)]
     is_row = all(len(names) == 1 for names in values[1:]) and all(
-        {each for each in step.operands if each in levels} <= {*values[levels[step.name] - 1]} for step in lines
+        {each for each in taken_in(step) if each in levels} <= {*values[levels[step.name] - 1]} for step in lines
     )
     columns: list[Column] = []
     for level, names in enumerate(values):
@@ -138,7 +141,7 @@ def _levels(stock: Stock, lines: list[Step], first: Column, most: int) -> list[C
         learnt = [name for name in given if at[name] == level and name in problem.parameters]
         here = [*data, *names] if problem.loss_name in names else [*names, *data]
         if is_row or len(here) + len(learnt) > most:
-            for at_once in _in_stacks(learnt, most):
+            for at_once in _in_stacks(learnt, max(most, 2)):
                 columns += stock.with_memories(*at_once)
             columns.append(stock.column(*here))
         else:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from backprop_lab.reading.parts import taken_in
 from backprop_lab.step.trace import Trace
 from backprop_lab.ui.board.columns import Column, columns_of, ways_of
 
@@ -87,7 +88,12 @@ def place_matrices(trace: Trace, width: float, height: float = math.inf, large: 
         columns = columns_of(trace, *way)
         if all(columns != others for others, _ in found):
             found.append((columns, _read_best(columns, width, height, large)))
-    columns, layout = max(found, key=lambda each: min(READABLE, _smallest_number(each[1])))
+    are_low = height == math.inf and not trace.problem.stages  # a stack may be as high as it likes, and had better not
+
+    def how_good(each: tuple[list[Column], Layout]) -> tuple[float, float]:
+        return min(READABLE, _smallest_number(each[1])), -each[1].height * are_low
+
+    columns, layout = max(found, key=how_good)
     if averaged := {name for name, box in layout.boxes.items() if box.means != (1, 1)}:
         layout = _placed(columns, width, height, large, averaged)
     return replace(layout, edges=_edges(trace, columns, layout.boxes))
@@ -171,9 +177,12 @@ def _placed(
         return _free(needs, placed | others, lefts, right, end, font, gap)
 
     loss = beside(LOSS)
-    if not (scales := beneath or beside(SCALES, loss)) and width < PHONE:  # where the loss stands above, as a number
-        scales = beside(SCALES)
-        loss = beside(LOSS, scales)
+    scales = beneath or beside(SCALES, loss)
+    if loss and not scales:  # it has taken all the room there is
+        loss, scales = _shared(loss, font)
+        if not scales and width < PHONE:  # where the loss stands above, as a number
+            scales = beside(SCALES)
+            loss = beside(LOSS, scales)
     arrows = _arrows(columns, placed, lefts, gap)
     return Layout(right + MARGIN, end, font, gap, placed, arrows, [], loss, scales)
 
@@ -257,7 +266,7 @@ def _edges(
         names = [name for name, _, _ in column.values if name not in problem.parameters]
         levels |= dict.fromkeys(names, max(levels.values(), default=-1) + 1)
     before = [step for step in trace.steps if step.phase in ("forward", "loss")]
-    pairs = [(name, step.name) for step in before for name in step.operands]
+    pairs = [(name, step.name) for step in before for name in taken_in(step)]
     uses = [
         (placed[name], placed[user]) for name, user in pairs if levels.get(name, math.inf) < levels.get(user, 0) - 1
     ]
@@ -279,6 +288,15 @@ def _free(
         if width >= needs.least_wide * font and height >= needs.least_high * font and size > best:
             best, place = size, (x, end - MARGIN - height, width, height)
     return place
+
+
+def _shared(place: tuple[float, float, float, float], font: float) -> tuple[Any, Any]:
+    """A place for the loss as one for it, and beside it one for the scales, or None if that is too little."""
+    x, y, width, height = place
+    wide = max(SCALES.least_wide * font, min(SCALES.most_wide * font, width / 3))
+    if width < wide + (LOSS.least_wide + 1) * font or height < SCALES.least_high * font:
+        return place, None
+    return (x, y, width - wide - font, height), (x + width - wide, y, wide, min(height, SCALES.most_high * font))
 
 
 def _beneath_samples(

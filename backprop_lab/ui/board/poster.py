@@ -22,7 +22,7 @@ from backprop_lab.ui.board.colours import digit_colours, in_few_colours
 from backprop_lab.ui.board.layout import MARGIN, Box
 from backprop_lab.ui.board.text import DIGIT_HEIGHT, FAMILY, Word
 from backprop_lab.ui.plot_settings import own_settings
-from backprop_lab.ui.theme import GREY, PHASES, Theme
+from backprop_lab.ui.theme import GREY, LIGHT, PHASES, Theme
 
 MONO = "DejaVu Sans Mono"
 MONO_WIDTH = 0.602  # of an em
@@ -44,7 +44,7 @@ class Head(NamedTuple):
 def poster(board: Board, head: Head, progress: float | None = None) -> Figure:
     """The board as last drawn, below its head; with a bar beneath it that shows the progress, from 0 to 1."""
     figure, axes, theme = board.figure, board.axes, board.theme
-    colour = theme.phase(head.phase) if head.phase in PHASES else GREY
+    colour = LIGHT.phase(head.phase) if head.phase in PHASES else GREY  # behind white letters
     above, foot = 30.0 + ROW * len(head.lines), BAR * (progress is not None)
     figure.set_size_inches(board.width / 100, (above + board.height + foot) / 100)
     axes.set_ylim(board.height + foot, -above)
@@ -140,4 +140,5 @@ def painted(figure: Figure, theme: Theme, scale: float) -> Image.Image:
     figure.set_dpi(100 * scale)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    return in_few_colours(Image.fromarray(np.asarray(canvas.buffer_rgba())), theme)
+    fills = tuple(map(LIGHT.phase, PHASES))
+    return in_few_colours(Image.fromarray(np.asarray(canvas.buffer_rgba())), theme, more=fills)

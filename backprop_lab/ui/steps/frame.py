@@ -13,6 +13,7 @@ import numpy as np
 from backprop_lab.checks.proof import prove
 from backprop_lab.course.predictions import question
 from backprop_lab.reading.one_cell import Cell, Worked, spans, work_out
+from backprop_lab.reading.parts import taken_in
 from backprop_lab.reading.slopes import is_slope, slope_of, slopes_of, value_of
 from backprop_lab.step.number_format import plain
 from backprop_lab.step.trace import Trace
@@ -35,7 +36,7 @@ def users(trace: Trace) -> dict[str, list[str]]:
     """What each value of a program goes into. In a network of layers it goes into the next layer, and has none here."""
     found: dict[str, list[str]] = {}
     for step in () if trace.problem.stages else trace.steps:
-        for name in step.operands:
+        for name in taken_in(step):
             found.setdefault(name, []).append(step.name)
     return found
 
