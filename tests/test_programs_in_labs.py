@@ -190,7 +190,18 @@ def test_numbers_of_a_program_can_be_changed_and_whole_numbers_stay_whole():
 def test_what_means_nothing_to_a_program_is_not_offered_and_its_link_names_it():
     lab = StepThrough(start="rnn", seed=4, step="da2", lr=0.02)
     shown = [field for field, control in lab._controls._fields.items() if control.layout.display != "none"]
-    assert not {*shown} & {"samples", "inputs", "hidden", "layers", "outputs", "activation", "loss"}
+    assert not {*shown} & {
+        "samples",
+        "inputs",
+        "hidden",
+        "layers",
+        "outputs",
+        "activation",
+        "loss",
+        "norm",
+        "dropout",
+        "penalty",
+    }
     assert {"start", "optimizer"} <= {*shown}
     assert "start=rnn&seed=4" in lab.link()
     with pytest.raises(ValueError, match="A link holds no lines of your own, only the name of an example"):
@@ -244,7 +255,9 @@ def test_the_learning_rate_lab_trains_a_program_as_each_run_alone(name):
         for _ in range(12):
             problem = trace(problem).next_problem()
         assert float(trace(problem)[problem.loss_name]) == pytest.approx(runs.losses(run)[-1], rel=1e-6)
-    assert LearningRateLab(EXAMPLES[name](), seeds=3, steps=12).sweeper.state.wanted.choices == ("as given",)
+    assert LearningRateLab(EXAMPLES[name](), seeds=3, steps=12).sweeper.state.wanted.choices["activation"] == (
+        "as given",
+    )
 
 
 def test_memories_of_a_program_stand_beside_or_beneath_their_parameters():

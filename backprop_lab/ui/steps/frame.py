@@ -45,7 +45,6 @@ def state(place: LabState, losses: Sequence[float]) -> dict[str, Any]:
     """Where the lab is, in words and numbers."""
     trace, cell, loss = place.trace, place.cell, place.trace.problem.loss_name
     worked = work_out(trace, cell) if cell else None
-    can_change = (*trace.problem.data, *trace.problem.parameters)
     return {
         "index": place.index,
         "iteration": int(place.iteration),
@@ -59,7 +58,7 @@ def state(place: LabState, losses: Sequence[float]) -> dict[str, Any]:
         "badge": next((step.title for step in trace.steps if step.title), ""),
         "wrong": wrong_gradients(trace),
         "sum": the_sum(trace, worked) if worked else None,
-        "edit": bool(place.pinned and cell and cell[0] in can_change),
+        "edit": bool(place.pinned and cell and cell[0] in place.can_change),
         "question": asked(place),
         "why": bool(place.why),
     }

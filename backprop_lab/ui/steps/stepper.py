@@ -119,15 +119,15 @@ class Stepper(HasTraits):
         self._begin(self.place.setup, self.place.lr, index=0)
 
     def edit(self, number: Any) -> None:
-        """Set the chosen cell, of X, y, a weight or a bias, to another number; training starts over from there."""
+        """Set the chosen cell, of what `can_change` names, to another number; training starts over from there."""
         if self.place.cell is None:
             raise ValueError("choose a cell first: click it on the board")
         name, i, j = self.place.cell
         problem = self.place.trace.problem
-        parameters = problem.parameters
-        if name not in (can_change := [*problem.data, *parameters]):
-            why_not = "has its own control" if name == "lr" else "is computed"
-            raise ValueError(f"{name} {why_not}; only {', '.join(can_change)} can be changed here")
+        if name not in (known := self.place.can_change):
+            why_not = {"lr": "has its own control", "step": "counts the steps"}.get(name, "is computed")
+            why_not = "is drawn anew in each step" if name in problem.masks else why_not
+            raise ValueError(f"{name} {why_not}; only {', '.join(known)} can be changed here")
         if not isinstance(number, int | float) or not abs(number) <= sys.float_info.max:
             raise ValueError(f"a cell needs a finite number, such as -0.5; got {number!r}")
         array = self.place.trace[name].copy()
@@ -138,8 +138,12 @@ class Stepper(HasTraits):
             cells[i, j] = number
             if cells[i, j] ^ cells[i, j] if array.dtype.kind == "b" else cells[i, j] - cells[i, j] != 0:
                 raise ValueError(f"{number!r} is too large for {name}, whose numbers are of type {array.dtype}")
-        changes = {"parameters" if name in parameters else "data": {name: array}}
-        self._restart_training(problem.evolve(**changes), custom=True)
+        of = next(of for of in ("data", "parameters", "state") if name in getattr(problem, of))
+        changed = problem.evolve(**{of: {name: array}})
+        for new, remembered in problem.lines.memories.items():
+            if name == new and np.isnan(trace(changed)[f"{remembered}_new"]).any():
+                raise ValueError(f"with {number!r} in {name}, the update of {remembered} is not a number")
+        self._restart_training(changed, custom=True)
 
     def set_lr(self, lr: Any) -> None:
         """Change the learning rate from this iteration on; the step on the board and past iterations stay."""

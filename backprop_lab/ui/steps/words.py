@@ -23,11 +23,8 @@ def card(place: LabState) -> dict[str, str]:
     step, trace = place.step, place.trace
     empty = dict.fromkeys(("formula", "code", "right", "shapes"), "")
     if step is None:
-        again = (
-            "The new weights have moved up."
-            if place.iteration
-            else f"The board shows all that is given: {given(trace)}."
-        )
+        start = f"The board shows everything that is given: {given(trace)}."
+        again = "The new weights have moved up." if place.iteration else start
         text = f"{again} Press Next to compute the first value."
         return empty | {"phase": "start", "place": "", "title": "What is given", "sentence": text}
     explanation = explain(step)
@@ -44,11 +41,19 @@ def card(place: LabState) -> dict[str, str]:
 
 
 def given(trace: Trace) -> str:
-    """What is given, in words."""
-    if trace.problem.stages:
-        return "samples X, targets y, weights, biases and the learning rate"
-    names = [name for name in trace.given if name not in SCALARS]
-    return f"{', '.join(names)} and the learning rate"
+    """What a step starts from, in words."""
+    problem = trace.problem
+    kinds = {name.rstrip("0123456789") for name in problem.parameters}
+    parts = [
+        "samples X, targets y, weights",
+        "biases" if "b" in kinds else "",
+        "the scales and shifts of norms" if "gamma" in kinds else "",
+    ]
+    if not problem.stages:
+        parts = [name for name in trace.given if name not in (*SCALARS, *problem.lines.memories)]
+    parts += ["what the optimizer remembers" if problem.lines.memories else ""]
+    parts += ["the masks of this step" if problem.masks else ""]
+    return f"{', '.join(filter(None, parts))} and the learning rate"
 
 
 def right_line(trace: Trace, step: Step) -> str:
@@ -69,6 +74,7 @@ def remarks_on(place: LabState, losses: Sequence[float]) -> list[dict[str, str]]
         proofs.append({"kind": kind, "text": mark + proof.sentence})
     texts = (
         remarks.on_dead_units(trace, step),
+        remarks.on_norm(step),
         remarks.on_update(trace, step),
         "" if place.predicting and place.index < len(trace.steps) else remarks.on_next_loss(trace, step),
         remarks.on_loss(step, losses),
