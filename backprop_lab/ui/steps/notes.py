@@ -45,4 +45,4 @@ def on_overflow(training: Training, place: LabState) -> str:
 
 def on_seed(setup: Setup, problem: Problem) -> str:
     """Which numbers a seed did not draw anew."""
-    return kept_by_seeds(problem.network) if setup.base is not None and setup.seed is not None else ""
+    return kept_by_seeds(problem) if setup.base is not None and setup.seed is not None else ""
