@@ -115,12 +115,15 @@ def can_be_redrawn(problem: Problem) -> bool:
 
 
 def kept_by_seeds(problem: Problem) -> str:
-    """Which numbers `redrawn` leaves as they are, in a sentence; "" if each layer with parameters can draw its own."""
+    """Which numbers `redrawn` leaves as they are, in a sentence; "" if all that is learnt is drawn anew.
+
+    Of a problem of layers, those that a layer cannot draw; of a program, those that are all one number, as biases of 0.
+    """
     if isinstance(problem, Program):
-        same = [name for name, p in problem.parameters.items() if float(np.asarray(p, dtype=float).std()) == 0]
-        one = len(same) == 1
-        why = f"{'its' if one else 'their'} numbers have no spread to draw from"
-        return f"{', '.join(same)} {'stays' if one else 'stay'} as given, whatever the seed: {why}." if same else ""
+        same = [name for name, p in problem.parameters.items() if np.asarray(p, dtype=float).std() == 0]
+        stay = "stays" if len(same) == 1 else "stay"
+        why = "it is" if len(same) == 1 else "each is"
+        return f"{', '.join(same)} {stay} as given, whatever the seed: {why} one number all over." if same else ""
     kept = {
         f"{p}{number}": type(layer).__name__
         for layer, _, _, number in problem.stages
