@@ -210,7 +210,7 @@ def test_the_start_names_all_that_is_given_and_nothing_else():
         assert words.card(place)["sentence"].startswith(
             f"The board shows everything that is given: samples X, targets y, {told}. Press"
         )
-        assert words.alt_text(place) == f"Board at the start of iteration 0: X, y, the {told}."
+        assert words.alt_text(place) == f"Board at the start of iteration 0: samples X, targets y, {told}."
 
 
 def test_a_dead_unit_is_said_to_come_back_only_where_it_can():

@@ -30,7 +30,7 @@ def on_dead_units(trace: Trace, step: Step) -> str:
     Such a unit of the first layer is off for good; another one may be on again when the layers before it change, unless
     its weights rule that out. With a planted mistake it may get a gradient, though it should not.
     """
-    stages = trace.problem.network.stages
+    stages = trace.problem.stages
     for at, (layer, X, Y, _) in _relus(trace):
         if step.name == Y or (step.role == "gradient" and step.of == X):
             dead = dead_units(trace, Y)
@@ -87,7 +87,7 @@ def _gets_gradient(trace: Trace, at: int, units: Sequence[int]) -> bool:
 
     That is what the layer before learns, but for a penalty: a LayerNorm passes on to weights what came for other units.
     """
-    stages = trace.problem.network.stages
+    stages = trace.problem.stages
     before = [f"{p}{stages[at].number}" for p in stages[at - 1].layer.learnt] if at else []
     of = (stages[at].X, *before)
     gradients = [step for step in trace.steps if step.role == "gradient" and step.of in of]
