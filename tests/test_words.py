@@ -61,7 +61,7 @@ def test_card_alt_text_and_tables_say_all_so_far_and_nothing_to_come(problem):
         found = tables(place)
         assert [*found] == [f"{name}, {len(value)} by {len(value.T)}" for name, value in values.items()]
         for rows, value in zip(found.values(), values.values(), strict=True):
-            assert np.allclose([[*map(typed_number, row)] for row in rows], value, rtol=1e-5, atol=0)
+            assert np.allclose([[*map(typed_number, row)] for row in rows], value, rtol=1e-5, atol=0, equal_nan=True)
 
 
 def test_below_the_card_are_its_remarks_but_not_what_is_asked_for():
