@@ -63,7 +63,7 @@ def random_lab(seed):
         lab = StepThrough(problem, seed=seed if seed % 3 else None)
     else:
         lab = StepThrough(start=str(rng.choice(sorted({*STARTS} - {"worked example", "iris"}))), seed=seed)
-    if seed % 4 > 1:
+    if seed % 4 > 1 and lab.trace.problem.stages:  # a link holds no other numbers of a program
         lab.stepper.choose((str(rng.choice(["X", "W1", "b1"])), 0, 0), pinned=True)
         lab.stepper.edit(float(rng.normal() * 10 ** rng.uniform(-30, 1)))
     for _ in range(3):
@@ -71,7 +71,7 @@ def random_lab(seed):
         for _ in range(rng.integers(20)):
             lab.stepper.next()
     if seed % 3:
-        lab.stepper.choose(("W1", 0, 0), pinned=True)
+        lab.stepper.choose((next(iter(lab.trace.problem.parameters)), 0, 0), pinned=True)
     return lab
 
 

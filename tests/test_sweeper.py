@@ -64,7 +64,9 @@ def test_the_runs_are_those_of_a_sweep_with_the_lowest_limit_first(activation, o
     assert np.array_equal(runs.losses(run), loss[run])
     problem = runs.problem(run)
     assert same_values(trace(problem), trace(starts[runs.seed(run)].evolve(lr=lrs[30])))
-    assert problem.loss.value(runs.network(run).forward(problem.X), problem.y) == pytest.approx(runs.losses(run)[-1])
+    assert problem.loss.value(
+        runs.sweep.network(runs.seed(run), runs.lr(run)).forward(problem.X), problem.y
+    ) == pytest.approx(runs.losses(run)[-1])
 
 
 def test_a_state_is_a_whole_map_and_knows_nothing_of_later_ones():
@@ -265,7 +267,7 @@ def test_no_run_between_one_and_two_limits_is_said_to_contradict_theory(activati
             said = verdicts.on_run(runs, run)
             assert not re.search("disagree|contradict|theor", said)
             if losses[-1] < losses[0]:
-                now = critical_lr(runs.problem(run).evolve(network=runs.network(run)))
+                now = critical_lr(runs.problem(run).evolve(network=runs.sweep.network(runs.seed(run), runs.lr(run))))
                 run_did = "settled" if lr < now else "ended"
                 curvature = "the same" if abs(now / start - 1) < 1e-3 else "lower" if now > start else "higher"
                 end = f" The run {run_did} where the curvature is {curvature}, and the limit is {plain(now, 3)}."

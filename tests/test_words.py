@@ -42,7 +42,7 @@ def test_card_alt_text_and_tables_say_all_so_far_and_nothing_to_come(problem):
     t = trace(problem)
     start, *others = (LabState(Setup(), Remembered(t), index=index) for index in range(len(t.steps) + 1))
     assert words.card(start)["sentence"].endswith(" and the learning rate. Press Next to compute the first value.")
-    assert words.alt_text(start).startswith("Board at the start of iteration 0: X, y, the weights")
+    assert words.alt_text(start).startswith("Board at the start of iteration 0: samples X, targets y, weights")
     for place in others:
         step, (latex, title, sentence) = place.step, explain(place.step)
         assert words.card(place) == {
@@ -61,7 +61,7 @@ def test_card_alt_text_and_tables_say_all_so_far_and_nothing_to_come(problem):
         found = tables(place)
         assert [*found] == [f"{name}, {len(value)} by {len(value.T)}" for name, value in values.items()]
         for rows, value in zip(found.values(), values.values(), strict=True):
-            assert np.allclose([[*map(typed_number, row)] for row in rows], value, rtol=1e-5, atol=0)
+            assert np.allclose([[*map(typed_number, row)] for row in rows], value, rtol=1e-5, atol=0, equal_nan=True)
 
 
 def test_below_the_card_are_its_remarks_but_not_what_is_asked_for():
@@ -210,7 +210,7 @@ def test_the_start_names_all_that_is_given_and_nothing_else():
         assert words.card(place)["sentence"].startswith(
             f"The board shows everything that is given: samples X, targets y, {told}. Press"
         )
-        assert words.alt_text(place) == f"Board at the start of iteration 0: X, y, the {told}."
+        assert words.alt_text(place) == f"Board at the start of iteration 0: samples X, targets y, {told}."
 
 
 def test_a_dead_unit_is_said_to_come_back_only_where_it_can():

@@ -244,7 +244,7 @@ class LearningRateLab(Lab):
         ]
         return f"LearningRateLab({', '.join(['problem'] * (wanted.problem is not None) + named)})"
 
-    def _still(self) -> bytes:
+    def _still(self, scale: float = 1.0, dark: bool = False) -> bytes:
         if self.sweeper.state.runs is None:
             for _ in self.sweeper.train():
                 pass
@@ -255,7 +255,7 @@ class LearningRateLab(Lab):
                     before.sweeper.forget()
             _not_shown_yet.add(self)
         assert self.sweeper.state.runs is not None
-        still = RunMap(900)
+        still = RunMap(900, ratio=scale, dark=dark)
         still.draw(self.sweeper.state.runs, self.sweeper.state.chosen)
         return still.png()
 

@@ -11,11 +11,9 @@ import numpy as np
 from traitlets import HasTraits, Instance
 
 from backprop_lab.nn.layers import ACTIVATIONS, Array
-from backprop_lab.nn.network import Network
 from backprop_lab.nn.optimizers import OPTIMIZERS
 from backprop_lab.step.problem import Problem, check_problem, check_whole
-from backprop_lab.step.program import check_chain
-from backprop_lab.step.random_problems import random_problem, redrawn
+from backprop_lab.step.random_problems import can_be_redrawn, random_problem, redrawn
 from backprop_lab.training.curvature import critical_lr, iter_sharpness, limit_of, with_decay_as_penalty
 from backprop_lab.training.sweep import Sweep, in_floats, sweep_problems
 from backprop_lab.ui.steps.setup import AS_GIVEN, RANDOM, Setup
@@ -47,7 +45,6 @@ class Settings:
     def __post_init__(self) -> None:
         if self.problem is not None:
             check_problem(self.problem)
-            check_chain(self.problem, "LearningRateLab")
             if self.hidden is not None:
                 raise ValueError(f"your problem has hidden units of its own: leave out hidden={self.hidden!r}")
         usual = {name: names[0] for name, names in self.choices.items()}
@@ -85,7 +82,7 @@ class Settings:
     @property
     def has_seeds(self) -> bool:
         """Whether a seed draws any number."""
-        return self.problem is None or any(hasattr(layer, "redrawn") for layer in self.problem.network.layers)
+        return self.problem is None or can_be_redrawn(self.problem)
 
     @property
     def all_seeds(self) -> tuple[int | None, ...]:
@@ -149,10 +146,6 @@ class Runs:
         """The problem that a run started from."""
         return self.sweep.problem(self.seed(run), self.lr(run))
 
-    def network(self, run: RunIndex) -> Network:
-        """The trained network of a run, once all runs are done. Raises ValueError if it diverged."""
-        return self.sweep.network(self.seed(run), self.lr(run))
-
     @property
     def done(self) -> bool:
         return self.step == self.settings.steps
@@ -160,10 +153,11 @@ class Runs:
     def limit_at_end(self, run: RunIndex) -> float | None:
         """The critical learning rate where a run has ended; None if it cannot be told, or not in a moment."""
         problem = self.problem(run)
-        if not self.done or problem.X.size * sum(p.size for p in problem.network.parameters.values()) > QUICK:
+        data, parameters = ([value.size for value in each.values()] for each in (problem.data, problem.parameters))
+        if not self.done or max(data, default=1) * sum(parameters) > QUICK:
             return None
         try:
-            return critical_lr(problem.evolve(network=self.network(run)))
+            return critical_lr(self.sweep.trained(self.seed(run), self.lr(run)))
         except ValueError:
             return None
 

@@ -88,7 +88,7 @@ def notes_on(runs: Runs) -> list[str]:
     if (runs.sweep.loss[..., 0] <= 0).any() or (runs.sweep.loss[..., runs.step] < 0).any():
         notes.append("Of a loss at 0 or below, the darkest colors say only whether it fell or grew.")
     if runs.settings.problem is not None:
-        notes.append(kept_by_seeds(runs.settings.problem.network))
+        notes += [kept_by_seeds(runs.settings.problem), runs.sweep.one_by_one]
     return [note for note in notes if note]
 
 

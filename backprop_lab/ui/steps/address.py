@@ -24,6 +24,7 @@ from backprop_lab.nn.optimizers import OPTIMIZERS
 from backprop_lab.nn.penalties import L2
 from backprop_lab.nn.steps import stages_of
 from backprop_lab.step.problem import Problem
+from backprop_lab.step.program import Program
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import NONE, SIZES, Setup
 
@@ -64,7 +65,7 @@ def reader(pattern: str, wanted: str, read: Callable[[str], Any] = str) -> Calla
 whole = reader("[0-9]+", "a whole number such as 3", int)
 number = reader(NUMBER, "a number such as 0.05", float)
 word = reader(r"[\w .,()-]{1,80}", "a name of letters, digits and hyphens, such as random or L2(0.1)")
-cell = reader(r"L|lr|[\w ]{1,80}\[[0-9]{1,3},[0-9]{1,3}\]", "a cell such as dW1[1,0]")
+cell = reader(r"\w{1,80}|[\w ]{1,80}\[[0-9]{1,3}(,[0-9]{1,3}){0,3}\]", "a cell such as dW1[1,0]")
 flag = reader("true", "true, or it is left out", bool)
 
 
@@ -232,6 +233,8 @@ def _text_of(part: Part, of: str) -> str:
 
 def _parts_of(problem: Problem) -> dict[str, Any]:
     """What `_problem_in` puts together again. Raises ValueError, with a sentence, for what a link can't hold."""
+    if isinstance(problem, Program):
+        raise ValueError(f"A link holds no lines of your own, only the name of an example. {_INSTEAD}")
     network = ",".join(_text_of(layer, "layers") for layer in problem.network.layers)
     parts: dict[str, Any] = {"network": network, "loss": _text_of(problem.loss, "losses"), "lr": float(problem.lr)}
     if problem.penalty:

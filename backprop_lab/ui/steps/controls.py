@@ -110,6 +110,8 @@ class Controls:
             if name in options and control.options != options[name]:
                 control.options = options[name]
             control.value = place.start if name == "start" else getattr(setup, name)
+            means_nothing = len(options[name]) == 1 if name in options else not getattr(setup, name)
+            control.layout.display = "none" if means_nothing else None
         self.seed.max = max(100, seed := min(setup.seed or 0, LARGEST))
         self.seed.value = seed
         self.seed_field.value = "" if setup.seed is None else str(setup.seed)

@@ -30,7 +30,7 @@ def on_dead_units(trace: Trace, step: Step) -> str:
     Such a unit of the first layer is off for good; another one may be on again when the layers before it change, unless
     its weights rule that out. With a planted mistake it may get a gradient, though it should not.
     """
-    stages = trace.problem.network.stages
+    stages = trace.problem.stages
     for at, (layer, X, Y, _) in _relus(trace):
         if step.name == Y or (step.role == "gradient" and step.of == X):
             dead = dead_units(trace, Y)
@@ -67,7 +67,7 @@ def _may_come_back(trace: Trace, at: int, unit: int) -> bool | None:
     those that are not above 0, after a ReLU or a sigmoid, whose outputs are never below 0; otherwise only weights that
     are all 0. What comes from a unit that is off for good does not count. None behind what is no weighted sum.
     """
-    stages = trace.problem.network.stages
+    stages = trace.problem.stages
     if at == 0 or (stages[at - 1].X == "X" and stages[at - 1].layer.is_weighted_sum):
         return False
     if not stages[at - 1].layer.is_weighted_sum:
@@ -87,7 +87,7 @@ def _gets_gradient(trace: Trace, at: int, units: Sequence[int]) -> bool:
 
     That is what the layer before learns, but for a penalty: a LayerNorm passes on to weights what came for other units.
     """
-    stages = trace.problem.network.stages
+    stages = trace.problem.stages
     before = [f"{p}{stages[at].number}" for p in stages[at - 1].layer.learnt] if at else []
     of = (stages[at].X, *before)
     gradients = [step for step in trace.steps if step.role == "gradient" and step.of in of]
@@ -120,7 +120,7 @@ def all_dead(trace: Trace, index: int) -> str:
 
 
 def _relus(trace: Trace) -> list[tuple[int, Stage]]:
-    return [(at, stage) for at, stage in enumerate(trace.problem.network.stages) if stage.layer.can_die]
+    return [(at, stage) for at, stage in enumerate(trace.problem.stages) if stage.layer.can_die]
 
 
 def on_update(trace: Trace, step: Step) -> str:
@@ -143,7 +143,7 @@ def on_next_loss(trace: Trace, step: Step) -> str:
     """At an update: the loss with all the new weights, so that you can search for a good learning rate by eye."""
     if step.phase != "update":
         return ""
-    loss, next_loss = float(trace["L"]), float(trace.next_loss())
+    loss, next_loss = float(trace[trace.problem.loss_name]), float(trace.next_loss())
     if not math.isfinite(next_loss):
         return "With all the new weights, the loss will overflow."
     will_be, is_now = told_apart(next_loss, loss, 6)

@@ -15,9 +15,10 @@ from backprop_lab.nn.network import Network
 from backprop_lab.nn.optimizers import OPTIMIZERS
 from backprop_lab.nn.penalties import L2, Penalty
 from backprop_lab.nn.steps import Stage
+from backprop_lab.reading.parts import MOST_AXES
+from backprop_lab.reading.slopes import in_rows
 from backprop_lab.step.examples import EXAMPLES
 from backprop_lab.step.problem import Problem, check_problem, check_seed, check_whole
-from backprop_lab.step.program import check_chain
 from backprop_lab.step.random_problems import fitting, random_problem, redrawn
 from backprop_lab.step.trace import trace
 
@@ -61,6 +62,7 @@ RECIPES: dict[str, Callable[[Problem], Problem]] = {  # what becomes of random n
 }
 STARTS = (WORKED_EXAMPLE, *RECIPES, *(name for name in EXAMPLES if name != WORKED_EXAMPLE))
 SIZES = {"samples": 64, "inputs": 128, "hidden": 128, "layers": 5, "outputs": 128}  # the most that a lab shows
+MOST_LINES = 200
 PENALTIES: dict[str, Penalty | None] = {NONE: None, "L2(0.01)": L2(0.01), "L2(0.1)": L2(0.1)}
 DROPOUTS = {NONE: 0.0, "0.2": 0.2, "0.5": 0.5}
 _example = cache(lambda name: EXAMPLES[name]())
@@ -143,9 +145,10 @@ class Setup:
         changes: dict[str, Any] = {}
         tables: dict[str, Mapping[str, Any]] = {"loss": LOSSES, "penalty": PENALTIES, "optimizer": OPTIMIZERS}
         for name, table in tables.items():
-            part = table.get(getattr(self, name), getattr(problem, name))
-            if part != getattr(problem, name):
-                changes[name] = part
+            if (wanted := getattr(self, name)) in table and table[wanted] != getattr(problem, name):
+                changes[name] = table[wanted]
+        if not problem.stages:
+            return problem.evolve(**changes) if changes else problem
         layers = self._layers(problem.network.layers)
         if "loss" in changes:
             layers = fitting(layers, changes["loss"])
@@ -173,12 +176,14 @@ class Setup:
         tables: dict[str, Any] = {"activation": ACTIVATIONS, "norm": (NONE, *NORMS), "dropout": DROPOUTS}
         tables |= {"loss": LOSSES, "penalty": PENALTIES, "optimizer": OPTIMIZERS}
         if (base := self.base) is not None:
-            layers = [*_hidden(_without(base.network.layers, True, True))]
+            layers = [*_hidden(_without([stage.layer for stage in base.stages], True, True))]
             summed = [one.is_weighted_sum and is_hidden for (one, _), (_, is_hidden) in pairwise(layers)]
             if not any(summed):
                 tables["norm"] = ()
             if not any(is_hidden for _, is_hidden in layers):
                 tables |= {"activation": (), "dropout": ()}
+            if not base.stages:  # whose layers, loss and penalty are lines
+                tables |= {"loss": (), "penalty": ()}
             tables = {name: (AS_GIVEN, *table) for name, table in tables.items()}
         return {"start": (*(AS_GIVEN,) * (self.given is not None), *STARTS)} | {n: tuple(t) for n, t in tables.items()}
 
@@ -245,8 +250,13 @@ def chosen(problem: Problem | None, settings: Mapping[str, Any]) -> Setup:
 
 
 def sizes_of(problem: Problem) -> dict[str, int]:
-    """The sizes of a problem by name; `hidden` is the width of its first hidden layer, or 0 if it has none."""
-    *before, (_, _, _, number) = problem.network.stages
+    """The sizes of a problem by name; `hidden` is the width of its first hidden layer, or 0 if it has none.
+
+    A program has none: no one number says how large it is.
+    """
+    if not problem.stages:
+        return dict.fromkeys(SIZES, 0)
+    *before, (_, _, _, number) = problem.stages
     X, layers = problem.X, max(number - 1, 0)
     with np.errstate(all="ignore"):
         for stage in before:
@@ -264,21 +274,25 @@ def sizes_of(problem: Problem) -> dict[str, int]:
 def checked(problem: Problem) -> Problem:
     """A problem that the lab can show. Raises ValueError, saying why not and what would do, for anything else."""
     check_problem(problem)
-    check_chain(problem, "a lab")
-    samples, layers = len(problem.X), problem.network.stages[-1].number
-    if samples > (most := SIZES["samples"]):
+    layers = problem.stages[-1].number if problem.stages else 0
+    if problem.stages and (samples := len(problem.X)) > (most := SIZES["samples"]):
         instead = f"X[:{most}] and y[:{most}] are the first of them"
         raise ValueError(f"a lab shows up to {most} samples, and here are {samples}: {instead}")
     if layers > (most := SIZES["layers"] + 1):
         instead = "a shallower network shows the same steps"
         raise ValueError(f"a lab shows up to {most} layers with parameters, and here are {layers}: {instead}")
+    if len(problem.lines) > MOST_LINES:
+        instead = "fewer turns of the same lines show as much"
+        raise ValueError(f"a lab shows up to {MOST_LINES} lines a step, and here are {len(problem.lines)}: {instead}")
     for name, value in trace(problem).items():
         if np.iscomplexobj(value):
             raise ValueError(f"a lab shows real numbers, and {name} is complex: {name}.real is its real part")
-        if np.ndim(value) > 2:
-            raise ValueError(f"a lab shows values with rows and columns, and {name} has the shape {np.shape(value)}")
+        if np.ndim(value) > MOST_AXES:
+            raise ValueError(
+                f"a lab shows values of up to {MOST_AXES} axes, and {name} has the shape {np.shape(value)}"
+            )
         most = SIZES["hidden"]
-        if any(length > most for length in np.shape(value)):
+        if any(length > most for length in in_rows(value).shape):
             instead = "a narrower network shows the same steps"
             raise ValueError(f"a lab shows up to {most} rows and columns, and {name} is {np.shape(value)}: {instead}")
     return problem
