@@ -80,7 +80,7 @@ class Backward(Structure):
         if upstream is None and can_be_left_out:
             if not arrived:
                 return
-            is_short = _is_constant(node, terms) or self._goes_into_scores(node, terms)
+            is_short = _is_constant(node, terms) or self._goes_into_scores(node, terms) or self._cancels(node, terms)
         else:
             is_short = upstream is not None and not arrived
         self._ready[node] = Grad(terms, node)
@@ -104,6 +104,13 @@ class Backward(Structure):
         return bool(is_either) and all(term.powers.get(node, 0) == power for term in terms) and not any(
             each.needs or each.is_gradient for each in others
         )  # fmt: skip
+
+    def _cancels(self, P: Node, terms: list[Term]) -> bool:
+        """Whether the gradient of a sigmoid, y / P - (1 - y) / (1 - P), is simpler as a part of that of the score."""
+        whole = layer(self.graph, self.graph.meaning[P])
+        rest = self.graph.make("-", self.graph.number(1), P)
+        below = [{node for node, power in term.powers.items() if power == -1 and not node.is_fixed} for term in terms]
+        return whole is not None and "1 - {Y}" in whole[0].gradients[0] and below in ([{P}, {rest}], [{rest}, {P}])
 
     def _unpicked(self, P: Node, terms: list[Term]) -> list[Term]:
         """Terms in which P[np.arange(N), y] is P itself: by the masks that stand beside it, only what is picked counts.
@@ -136,6 +143,14 @@ class Backward(Structure):
                 node.args[0] if node.op == "log" else self.graph.make("exp", self.graph.value(node))
             )
             self._into_scores(self.settled(node, grad), P, found, (*grad.rules, "log-softmax"))
+        elif node.op == "log" and (Z := node.args[0]).op == "reduce" and Z.args[3] == "sum" and Z.args[0].op == "exp":
+            _, axes, keepdims, _ = Z.args
+            (X,), Y, terms = Z.args[0].args, one(self.graph.value(node)), self.settled(node, grad)
+            if not keepdims:
+                every = tuple(range(len(X.shape))) if axes is None else axes
+                Y, *terms = [spread(self.graph, term, node, every) for term in (Y, *terms)]
+            factor = self.graph.make("exp", self.graph.make("-", X, *Y.powers))  # which does not overflow
+            self.push(X, Grad([term.times(one(factor)) for term in terms], X, (*grad.rules, "sum", "slope")))
         elif (whole := layer(self.graph, node)) is not None:
             rule, X = whole
             self._by_slope(X, grad, slope(self.graph, rule.gradients[0], X=X, Y=self.graph.value(node)), rule.name)
@@ -159,18 +174,33 @@ class Backward(Structure):
                     self._by_slope(
                         node.args[at], grad, shorter or slope(self.graph, line, **names), RULES[node.op].name
                     )
+        elif node.op == "mT" and (turned := self._turned(self.settled(node, grad))):
+            self.push(node.args[0], Grad(turned, node.args[0], (*grad.rules, "transpose")))
         elif node.op in ("@", "mT"):
             rule = MATRICES[tuple(min(len(part.shape), 2) for part in node.args)]
             names = dict(zip("XZ", node.args, strict=False))
             number, dY = self.whole(node, grad)
+            is_column = dY.op == "broadcast_to" and dY.args[0].shape == (*node.shape[:-1], 1)
             for at, line in rule.gradients.items():
                 if node.args[at].needs:
-                    found = written(self.graph, line, dY=dY, **names)
+                    column = is_column and at == 1 and len(node.args[0].shape) == len(node.args[1].shape) == 2
+                    found = written(self.graph, line, dY=dY.args[0] if column else dY, **names)
                     self.give(node.args[at], number, found, (*grad.rules, rule.name))
         elif node.op == "reduce":
             self._reduce(node, grad)
         else:
             self.by_structure(node, grad)
+
+    def _turned(self, terms: list[Term]) -> list[Term]:
+        """Terms of one matrix each, and of numbers, with the matrix turned round; none for others."""
+        turned = []
+        for term in terms:
+            matrices = [node for node in term.powers if not node.is_fixed]
+            if len(matrices) != 1 or len(matrices[0].shape) < 2:
+                return []
+            rest = {node: power for node, power in term.powers.items() if node.is_fixed}
+            turned.append(Term(term.number, {self.graph.make("mT", matrices[0]): term.powers[matrices[0]]} | rest))
+        return turned
 
     def _by_slope(self, part: Node, grad: Grad, factor: Term, rule: str) -> None:
         self.push(part, Grad([term.times(factor) for term in grad.terms], grad.full, (*grad.rules, rule)))
@@ -223,4 +253,6 @@ def _is_cheap(terms: list[Term]) -> bool:
     varying = {node: power for term in terms for node, power in term.powers.items() if not node.is_fixed}
     if len(terms) > 1 or not varying:
         return not varying
-    return len(terms[0].powers) == 1 and all(node.op == "name" and power == 1 for node, power in varying.items())
+    (node, power), *others = varying.items()
+    is_spread = node.op == "index" and node.args[0].op == "name" and {*node.args[1]} <= {":", None}
+    return not others and len(terms[0].powers) == 1 and power == 1 and (node.op == "name" or is_spread)

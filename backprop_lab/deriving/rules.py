@@ -52,6 +52,8 @@ BY_CELL = (  # each line is the gradient of Y times a slope, cell by cell
 )  # fmt: skip
 LAYERS = (  # what matches as a whole comes before its parts
     _rule("slope", "1 / (1 + np.exp(-{X}))", "{dY} * {Y} * (1 - {Y})"),
+    _rule("slope", "{X} / (1 + np.exp(-{X}))", "{dY} * (1 + {X} - {Y}) / (1 + np.exp(-{X}))"),
+    _rule("slope", "np.logaddexp(0, {X})", "{dY} / (1 + np.exp(-{X}))"),
     _rule("slope", "np.maximum({X}, 0)", "{dY} * ({Y} > 0)"),
     _rule("slope", "np.maximum(0, {X})", "{dY} * ({Y} > 0)"),
 )
