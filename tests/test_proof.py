@@ -50,11 +50,12 @@ def in_long_floats(t, name):
 
 @lru_cache
 def choices(codes):
-    """Each comparison in some lines, and what they take the sign of, as lines."""
+    """Each comparison in some lines, the side on which a unit is, and what they take the sign of, as lines."""
     nodes = [node for _, code in codes for node in ast.walk(ast.parse(code, mode="eval"))]
     signs = [ast.Compare(node.args[0], [ast.Gt()], [ast.Constant(0)]) for node in nodes
              if isinstance(node, ast.Call) and ast.unparse(node.func) == "np.sign"]  # fmt: skip
-    return [ast.unparse(node) for node in (*nodes, *signs) if isinstance(node, ast.Compare)]
+    units = [f"{name} > 0" for name, _ in codes if name.startswith("H")]
+    return units + [ast.unparse(node) for node in (*nodes, *signs) if isinstance(node, ast.Compare)]
 
 
 def random_trace(rng, kind):
