@@ -4,11 +4,16 @@ import re
 from string import Formatter
 from xml.etree import ElementTree
 
+import numpy as np
+from common import check_said, count
 from hypothesis import given
 from hypothesis import strategies as st
 from problems import problems, whole_problem
+from random_programs import MAY_BE_REFUSED, RandomProgram
+from test_program import PROGRAMS, programmed
 
-from backprop_lab import MISTAKES, HalfSquaredError, plant, trace
+from backprop_lab import MISTAKES, HalfSquaredError, plant, program, trace
+from backprop_lab.reading.by_rule import AS_IT_IS, RULES
 from backprop_lab.reading.explanations import EXPLANATIONS, explain
 from backprop_lab.reading.mathml import LETTERS, mathml
 
@@ -53,3 +58,129 @@ def test_every_formula_of_ours_is_drawn_with_all_its_letters():
         plain = re.sub(r"\\(?:frac|mathrm|top|odot|sum|neq|leq|cdot|sqrt|hat|,)", "", latex)
         plain = re.sub(r"\\(?:pi|mu|gamma|beta)", lambda found: LETTERS[found[0]], plain)
         assert sorted(re.findall(r"\w", text)) == sorted(re.findall(r"[^\W_]", plain)), latex
+
+
+def programs():
+    """Steps of the programs that courses ask for, and of some drawn at random."""
+    yield from (trace(programmed(name)) for name in PROGRAMS)
+    for seed in range(count(800)):
+        p = RandomProgram(seed)
+        try:
+            yield trace(program([f"{name} = {code}" for name, code in p.lines], p.parameters, p.data))
+        except ValueError as error:
+            if not re.search(f"{MAY_BE_REFUSED}|no part in the loss", str(error)):
+                raise
+
+
+def test_nearly_every_gradient_of_a_program_has_a_sentence_and_no_line_has_an_invented_one():
+    said = gradients = 0
+    for t in programs():
+        for step in t.steps:
+            _, title, sentence = explain(step)
+            assert title
+            assert not set("{}") & set(title + sentence)
+            assert sentence == "" or sentence.endswith((".", "?"))
+            gradients += step.role == "gradient"
+            said += step.role == "gradient" and bool(sentence)
+            if not sentence and step.role == "value" and step.phase != "update":
+                assert title == step.code
+    print(f"{said} of {gradients} gradients have a sentence")  # noqa: T201
+    assert said >= 0.95 * gradients
+
+
+def summed_to(value, shape):
+    """What broadcasting has made of a value of some shape, added up again."""
+    value = np.asarray(value)
+    value = value.sum(axis=tuple(range(max(0, value.ndim - len(shape)))))
+    return value.sum(axis=tuple(k for k, n in enumerate(shape) if n == 1 != value.shape[k]), keepdims=True)
+
+
+CLAIMS = {  # what the sentence of a rule says, in numbers
+    "+": lambda up, X, Y, Z: up,
+    "- 0": lambda up, X, Y, Z: up,
+    "- 1": lambda up, X, Y, Z: -up,
+    "neg": lambda up, X, Y, Z: -up,
+    "*": lambda up, X, Y, Z: up * Z,
+    "* number": lambda up, X, Y, Z: up * Z,
+    "/ 0": lambda up, X, Y, Z: up / Z,
+    "/ 1": lambda up, X, Y, Z: up * -Y / X,
+    "**": lambda up, X, Y, Z: up * Z * X ** (Z - 1),
+    "square": lambda up, X, Y, Z: up * 2 * X,
+    "exp": lambda up, X, Y, Z: up * Y,
+    "log": lambda up, X, Y, Z: up / X,
+    "log1p": lambda up, X, Y, Z: up / (1 + X),
+    "sqrt": lambda up, X, Y, Z: up / (2 * Y),
+    "tanh": lambda up, X, Y, Z: up * (1 - Y**2),
+    "sin": lambda up, X, Y, Z: up * np.cos(X),
+    "cos": lambda up, X, Y, Z: up * -np.sin(X),
+    "abs": lambda up, X, Y, Z: up * np.sign(X),
+    "logaddexp": lambda up, X, Y, Z: up * np.exp(X) / (np.exp(X) + np.exp(Z)),
+    "sigmoid": lambda up, X, Y, Z: up * Y * (1 - Y),
+    "relu": lambda up, X, Y, Z: np.where(X > 0, up, 0),
+    "maximum": lambda up, X, Y, Z: np.where(np.maximum(X, Z) == X, up, 0),
+    "minimum": lambda up, X, Y, Z: np.where(np.minimum(X, Z) == X, up, 0),
+    "clip": lambda up, X, Y, Z: np.where(Y == X, up, 0),
+    "where": lambda up, X, Y, Z: np.where(Y == X, up, 0),
+    "@ 0": lambda up, X, Y, Z: up @ Z.mT,
+    "@ 1": lambda up, X, Y, Z: Z.mT @ up,
+    "mT": lambda up, X, Y, Z: up.mT,
+    "reshape": lambda up, X, Y, Z: up.reshape(X.shape),
+    "index rows": lambda up, X, Y, Z: rows_added(up, X, Z),
+    "softmax": lambda up, X, Y, Z: Y * (up - (up * Y).sum(axis=adding_up(Y), keepdims=True)),
+}
+
+
+def adding_up(P):
+    """The axis along which probabilities add up to 1; all axes, if they do so together."""
+    return next((axis for axis in range(P.ndim) if np.allclose(P.sum(axis=axis), 1)), None)
+
+
+def rows_added(up, X, Z):
+    found = np.zeros(X.shape)
+    np.add.at(found, Z, up)
+    return found
+
+
+def test_what_is_said_of_a_rule_is_true_of_the_numbers_of_its_line():
+    seen = dict.fromkeys(CLAIMS, 0)
+    for t in programs():
+        for step in (each for each in t.steps if each.role == "gradient" and len(each.paths) == 1):
+            ways = [passed for passed in step.paths[0] if passed.rule not in ("line", "broadcast")]
+            telling = [passed for passed in ways if passed.rule not in AS_IT_IS] or ways[-1:]
+            lines = [passed.Y for passed in step.paths[0] if passed.rule == "line"]
+            up = next((name for name in step.operands if name in (f"d{lines[0]}", f"d{lines[0]}_total")), "")
+            if len(telling) != 1 or not up or len(lines) != 1 or any(each.rule == "subtraction" for each in ways[:-1]):
+                continue
+            (one,) = telling
+            by = "square" if one.by == "**" and one.Z == "2" else one.by
+            key = next((key for key in (f"{by} {one.how}", f"{by} {one.at}", by) if key in RULES), "")
+            signs = [each for each in ways if each is not one and (each.by == "neg" or (each.by, each.at) == ("-", 1))]
+            if key not in CLAIMS or signs or (key == "softmax" and one.how != ""):
+                continue
+            names = {name: t.evaluate(code) if code else None for name, code in one._asdict().items() if name in "XYZ"}
+            with np.errstate(all="ignore"):
+                came = summed_to(t[up], np.shape(names["Y"]))
+                expected = summed_to(CLAIMS[key](came, **names), np.shape(step.value))
+            np.testing.assert_allclose(
+                step.value, np.broadcast_to(expected, np.shape(step.value)), rtol=1e-7, atol=1e-9
+            )
+            seen[key] += 1
+    print(", ".join(f"{key} {n}" for key, n in seen.items()))  # noqa: T201
+    assert sum(n > 0 for n in seen.values()) >= 20
+
+
+def test_what_is_said_of_the_lines_of_programs_is_what_somebody_has_read():
+    said = {}
+    for name in (
+        "softmax_classifier",
+        "makemore_4",
+        "causal_attention",
+        "lstm_cell",
+        "conv1d_scan",
+        "micrograd_readme",
+    ):
+        for step in trace(programmed(name)).steps:
+            if step.phase != "update":
+                _, title, sentence = explain(step)
+                said[f"{name}: {step.name} = {step.code}"] = f"{title}. {sentence}" if title != step.code else ""
+    check_said("programs", said)

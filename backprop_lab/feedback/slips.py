@@ -172,7 +172,7 @@ def _of_a_sign(part: ast.BinOp) -> Iterator[Change]:
             yield ast.BinOp(ast.BinOp(a, op, right), inner, ast.BinOp(b, op, right)), "each has a power of its own"
     if isinstance(op, ast.Add | ast.Sub | ast.Mult | ast.Div):
         for kept, lost in ((left, right), (right, left)):
-            if isinstance(lost, ast.Name | ast.Constant):
+            if isinstance(lost, ast.Name | ast.Constant) or isinstance(op, ast.Add | ast.Sub):
                 yield kept, f"{ast.unparse(lost)} is missing"
     if isinstance(op, ast.MatMult):
         one, two = _untransposed(left), _untransposed(right)

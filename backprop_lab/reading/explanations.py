@@ -18,6 +18,9 @@ from backprop_lab.nn.losses import (
 from backprop_lab.nn.optimizers import DECAY, Adam, GradientDescent, Momentum, Nesterov
 from backprop_lab.nn.penalties import L2
 from backprop_lab.nn.steps import Step
+from backprop_lab.reading.by_form import of_line
+from backprop_lab.reading.by_rule import of_gradient
+from backprop_lab.step.written import OwnLine
 
 
 class Explanation(NamedTuple):
@@ -368,7 +371,7 @@ def explain(step: Step) -> Explanation:
     For a planted mistake, the formula is the correct one, with its = crossed out; title and sentence are the mistake's.
     """
     found = EXPLANATIONS.get((step.result, step.template)) or EXPLANATIONS.get(step.template)
-    latex, title, sentence = "", _plain_title(step), ""
+    latex, (title, sentence) = "", _plain_words(step)
     if found is not None and found.latex.startswith(f"{{{step.result}}}"):  # your own may make something else
         latex = found.latex.format_map({field: _in_latex(name) for field, name in step.names.items()})
         title, sentence = found.title.format_map(step.names), found.sentence.format_map(step.names)
@@ -380,12 +383,19 @@ def explain(step: Step) -> Explanation:
     return Explanation(latex, title, sentence)
 
 
+def _plain_words(step: Step) -> tuple[str, str]:
+    """The title of a line that is not in the table; of one of a program its sentence too, where it has some."""
+    if step.kind is OwnLine and step.paths:
+        return of_gradient(step)
+    if step.kind is OwnLine and not step.of:
+        return of_line(step)
+    return _plain_title(step), ""
+
+
 def _plain_title(step: Step) -> str:
-    """The title of a line that is not in the table."""
+    """The title of a line of which nothing more is known."""
     if step.phase == "loss":
         return "Loss" if step.result == "L" else f"{step.name}, a step toward the loss"
-    if step.phase == "forward" and "Y" not in step.names:
-        return f"{step.name}, a line of the forward pass"
     if step.phase == "forward":
         return step.kind.__name__ if step.result == "Y" else f"{step.name}, a step toward {step.names['Y']}"
     if step.phase == "update":

@@ -127,7 +127,7 @@ def hundred_losses(problem: Problem, mistake: Mistake | None = None) -> Sequence
 def _check(traced: Trace) -> str:
     """The gradient check of every parameter, as a table."""
     rows, gradients = "", {step.of: step.name for step in traced.steps if step.role == "gradient"}
-    for name in map(gradients.__getitem__, traced.problem.network.parameters):
+    for name in map(gradients.__getitem__, traced.problem.parameters):
         proof = prove(traced, name)
         kind, mark, verdict = VERDICTS[proof.agrees]
         error = ""
