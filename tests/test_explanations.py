@@ -152,8 +152,8 @@ def test_what_is_said_of_a_rule_is_true_of_the_numbers_of_its_line():
             if len(telling) != 1 or not up or len(lines) != 1 or any(each.rule == "subtraction" for each in ways[:-1]):
                 continue
             (one,) = telling
-            by = "square" if one.by == "**" and one.Z == "2" else one.by
-            key = next((key for key in (f"{by} {one.how}", f"{by} {one.at}", by) if key in RULES), "")
+            keys = (f"{one.by} {one.how}", f"{one.by} {one.at}", one.by)
+            key = next((key for key in keys if key in RULES), "")
             signs = [each for each in ways if each is not one and (each.by == "neg" or (each.by, each.at) == ("-", 1))]
             if key not in CLAIMS or signs or (key == "softmax" and one.how != ""):
                 continue

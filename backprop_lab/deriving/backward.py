@@ -161,7 +161,8 @@ class Backward(Structure):
                     others = [each for each in node.args if each is not node.args[at]] or [node.args[at]]
                     Z: Any = (names["X"] if node.op == "where" else others[0]) if len(node.args) > 1 else ""
                     how = "number" if isinstance(Z, Node) and Z.is_fixed else ""
-                    passed = Passed(RULES[node.op].name, node.op, self.graph.value(node), node.args[at], at, Z, how)
+                    by = "square" if node.op == "**" and number_of(node.args[1]) == 2 else node.op
+                    passed = Passed(RULES[node.op].name, by, self.graph.value(node), node.args[at], at, Z, how)
                     self._by_slope(node.args[at], grad, factor, passed)
         elif node.op in ("@", "mT"):
             rule = MATRICES[tuple(min(len(part.shape), 2) for part in node.args)]

@@ -61,9 +61,9 @@ class Mistake:
         step = trace.step(name)
         found = self._ways(step.kind, step.result, step.template)
         if step.paths:
-            codes = [*wrong_codes(step, self.rules)]
-            codes.sort(key=lambda code: not _changes(_run(trace, code), step.value))  # what can be planted comes first
-            yield from (self._typed(step, code) for code in codes)
+            typed = [_typed(trace, step, *each) for each in wrong_codes(trace, step, self.rules).items()]
+            typed.sort(key=lambda each: not _changes(_run(trace, each.code), step.value))  # first what can be planted
+            yield from (each._replace(title=self.title, sentence=self.cause.replace("`", "")) for each in typed)
         elif found:
             yield from self._written(step, found)
         elif beside := step.beside:
@@ -79,11 +79,6 @@ class Mistake:
             if ways is not None and right in (None, template):  # a subclass with its own line has mistakes of its own
                 return (ways,) if isinstance(ways, str) else ways
         return ()
-
-    def _typed(self, step: Step, code: str) -> Step:
-        """The step with another line of its own names, as it is."""
-        operands = tuple(name for name in names_in(code) if name in step.names)
-        return step._replace(code=code, operands=operands, title=self.title, sentence=self.cause.replace("`", ""))
 
     def _written(self, step: Step, ways: tuple[str, ...], beside: bool = False) -> Iterator[Step]:
         """The step with each of some lines in place of its own, or of what stands beside it."""
@@ -127,8 +122,8 @@ class Mistake:
         """
         trace[name]
         line = self.wrong_line(trace, name) if line is None else line
+        step = next((each for each in self._rewritten(trace, name) if each.code == line), trace.step(name))
         line = re.sub(r"^1\.0 \* \((.*)\)$", r"\1", line or "")  # which makes numbers of truth values
-        step = trace.step(name)
         beside = step.beside.names if step.beside else {}
         try:
             return self.resembles.format_map({**beside, **step.names, "line": f"`{line}`"})
@@ -178,6 +173,12 @@ def plant(trace: Trace, mistake: Mistake, *names: str) -> Trace:
     if not planted:
         return trace
     return Trace(trace.problem, trace.given, Lines(planted.get(step.name, step) for step in trace.steps))
+
+
+def _typed(trace: Trace, step: Step, code: str, around: Mapping[str, str]) -> Step:
+    """A step with another line, and what stands around what is wrong in it."""
+    operands = tuple(name for name in names_in(code) if name in trace)
+    return step._replace(code=code, operands=operands, names={**step.names, **around})
 
 
 def _run(trace: Trace, line: str) -> Any:

@@ -27,6 +27,9 @@ class _OneWay(ast.NodeTransformer):
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         self.generic_visit(node)
+        match node:
+            case ast.Attribute(ast.Attribute(of, "mT"), "T" | "mT"):
+                return of
         return ast.Attribute(node.value, "mT", node.ctx) if node.attr == "T" else node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
@@ -92,19 +95,20 @@ def of_form(code: str, form: str) -> dict[str, str] | None:
     )
 
 
-def replaced(code: str, form: str, other: str, known: Mapping[str, str], of_the_sum: bool = False) -> Iterator[str]:
+def replaced(code: str, form: str, other: str, known: Mapping[str, str], among: str = "") -> Iterator[str]:
     """The line with one part that has a form written otherwise, for each such part, from the outside in.
 
-    `known` says what some braces stand for, as code. With `of_the_sum`, only terms of the sum are looked at that the
-    line is as a whole. Raises KeyError where the other form needs what is not known.
+    `known` says what some braces stand for, as code. With "terms", only sums are looked at of which the line consists
+    as a whole; with "whole", only all of it. Raises KeyError where the other form needs what is not known.
     """
     tree, shape, new = ast.Expression(parsed(code)), parsed(form), parsed(other)
-    among = {*map(id, _sums(tree.body))} if of_the_sum else None
+    parts = {"terms": _sums(tree.body), "whole": [tree.body]}.get(among, [*ast.walk(tree)])
+    places = {*map(id, parts)}
     for place in ast.walk(tree):
         for field, value in ast.iter_fields(place):
             for at, part in enumerate(value if isinstance(value, list) else [value]):
                 found = {name: parsed(each) for name, each in known.items()}
-                if not isinstance(part, ast.expr) or (among is not None and id(part) not in among):
+                if not isinstance(part, ast.expr) or id(part) not in places:
                     continue
                 if not fits(shape, part, found):
                     continue
@@ -118,7 +122,7 @@ def replaced(code: str, form: str, other: str, known: Mapping[str, str], of_the_
                         yield ast.unparse(tree).replace(" ** ", "**")
 
 
-def _sums(tree: ast.expr) -> list[ast.expr]:
+def _sums(tree: ast.expr) -> list[ast.AST]:
     """The sums that a line is made of as a whole, also if all is added up along an axis once more."""
     match tree:
         case ast.BinOp(left, ast.Add() | ast.Sub(), right):

@@ -219,10 +219,7 @@ def _taken_off(step: Step, way: Sequence[Any]) -> str:
 
 def _words(passed: Any) -> Words:
     """The words for one rule: those that say most of its place."""
-    by = "square" if passed.by == "**" and passed.Z == "2" else passed.by
-    if passed.rule in ("softmax", "log-softmax"):
-        by = passed.rule
-    keys = (f"{by} {passed.how}", f"{by} {passed.at}", by)
+    keys = (f"{passed.by} {passed.how}", f"{passed.by} {passed.at}", passed.by)
     return next(RULES[key] for key in keys if key in RULES)
 
 
