@@ -102,8 +102,8 @@ def replaced(code: str, form: str, other: str, known: Mapping[str, str], among: 
     as a whole; with "whole", only all of it. Raises KeyError where the other form needs what is not known.
     """
     tree, shape, new = ast.Expression(parsed(code)), parsed(form), parsed(other)
-    parts = {"terms": _sums(tree.body), "whole": [tree.body]}.get(among, [*ast.walk(tree)])
-    places = {*map(id, parts)}
+    parts: dict[str, list[ast.AST]] = {"terms": _sums(tree.body), "whole": [tree.body], "": [*ast.walk(tree)]}
+    places = {*map(id, parts[among])}
     for place in ast.walk(tree):
         for field, value in ast.iter_fields(place):
             for at, part in enumerate(value if isinstance(value, list) else [value]):

@@ -214,7 +214,7 @@ EXPLANATIONS: dict[str | tuple[str, str], Explanation] = {  # by the line, or wh
     SumSquaredError.formulas["dy_pred"]: Explanation(
         r"{dy_pred} = 2\,({y_pred} - {y})",
         "Gradient of the loss",
-        "As an entry of {y_pred} grows, the loss grows at a rate of twice its difference from the target.",
+        "The slope of the loss for each prediction is twice ({y_pred} − {y}).",
     ),
     HalfSquaredError.formulas["L"]: Explanation(
         r"{L} = \frac{{1}}{{2}} \sum_{{n,k}} ({y_pred} - {y})^2",
@@ -224,8 +224,7 @@ EXPLANATIONS: dict[str | tuple[str, str], Explanation] = {  # by the line, or wh
     HalfSquaredError.formulas["dy_pred"]: Explanation(
         r"{dy_pred} = {y_pred} - {y}",
         "Gradient of the loss",
-        "As an entry of {y_pred} grows, the loss grows at a rate of its difference from the target: the 1/2 and the 2 "
-        "from the square cancel.",
+        "The slope of the loss for each prediction is {y_pred} − {y}: the 1/2 and the 2 from the square cancel.",
     ),
     MeanSquaredError.formulas["L"]: Explanation(
         r"{L} = \frac{{1}}{{NK}} \sum_{{n,k}} ({y_pred} - {y})^2",
@@ -235,17 +234,16 @@ EXPLANATIONS: dict[str | tuple[str, str], Explanation] = {  # by the line, or wh
     MeanSquaredError.formulas["dy_pred"]: Explanation(
         r"{dy_pred} = \frac{{2}}{{NK}}\,({y_pred} - {y})",
         "Gradient of the loss",
-        "As an entry of {y_pred} grows, the loss grows at a rate of twice its difference from the target, divided by "
-        "the number of entries.",
+        "The slope of the loss for each prediction is twice ({y_pred} − {y}), divided by the number of entries.",
     ),
     SoftmaxCrossEntropy.formulas["Z"]: Explanation(
         r"{Z}[n] = {y_pred}[n] - \max_k {y_pred}[n, k]",
-        "Scores less the largest",
+        "Scores minus the row maximum",
         "Only differences between the scores of a sample count, so its largest becomes 0, and no power of e overflows.",
     ),
     SoftmaxCrossEntropy.formulas["P"]: Explanation(
         r"{P} = \frac{{e^{{{Z}}}}}{{\sum_k e^{{{Z}[n, k]}}}}",
-        "Probabilities, by the softmax",
+        "Softmax probabilities",
         "Every score becomes a positive number, and each sample's row is divided by its sum, so that it adds up to 1.",
     ),
     SoftmaxCrossEntropy.formulas["logP"]: Explanation(
@@ -261,8 +259,7 @@ EXPLANATIONS: dict[str | tuple[str, str], Explanation] = {  # by the line, or wh
     SoftmaxCrossEntropy.formulas["dy_pred"]: Explanation(
         r"{dy_pred} = \frac{{1}}{{N}}\,({P} - {y})",
         "Gradient of the loss",
-        "As a score grows, the loss grows at a rate of its probability less its target, divided by the number of "
-        "samples.",
+        "The slope of the loss for each score is (probability − target), divided by the number of samples.",
     ),
     BinaryCrossEntropy.formulas["logP"]: Explanation(
         r"{logP} = \log {y_pred}",
@@ -286,7 +283,7 @@ EXPLANATIONS: dict[str | tuple[str, str], Explanation] = {  # by the line, or wh
     ),
     SigmoidCrossEntropy.formulas["P"]: Explanation(
         r"{P} = \frac{{1}}{{1 + e^{{-{y_pred}}}}}",
-        "Probabilities, by the sigmoid",
+        "Sigmoid probabilities",
         "Every score becomes the probability of a yes: 0 stands for one half.",
     ),
     SigmoidCrossEntropy.formulas["logP"]: Explanation(
@@ -302,7 +299,7 @@ EXPLANATIONS: dict[str | tuple[str, str], Explanation] = {  # by the line, or wh
     SigmoidCrossEntropy.formulas["dy_pred"]: Explanation(
         r"{dy_pred} = \frac{{1}}{{NK}}\,({P} - {y})",
         "Gradient of the loss",
-        "As a score grows, the loss grows at a rate of its probability less its target, divided by how many there are.",
+        "The slope of the loss for each score is (probability − target), divided by the number of scores.",
     ),
     L2.formulas["R"]: Explanation(
         r"{R} = {c} \sum w^2",
