@@ -73,18 +73,20 @@ def programs():
 
 
 def test_nearly_every_gradient_of_a_program_has_a_sentence_and_no_line_has_an_invented_one():
-    said = gradients = 0
+    said = gradients = formulas = 0
     for t in programs():
         for step in t.steps:
-            _, title, sentence = explain(step)
+            latex, title, sentence = explain(step)
             assert title
+            assert "mtext" not in mathml(latex)
+            formulas += step.phase != "update" and bool(latex)
             assert not set("{}") & set(title + sentence)
             assert sentence == "" or sentence.endswith((".", "?"))
             gradients += step.role == "gradient"
             said += step.role == "gradient" and bool(sentence)
             if not sentence and step.role == "value" and step.phase != "update":
                 assert title == step.code
-    print(f"{said} of {gradients} gradients have a sentence")  # noqa: T201
+    print(f"{said} of {gradients} gradients have a sentence, {formulas} lines a formula")  # noqa: T201
     assert said >= 0.95 * gradients
 
 
@@ -181,6 +183,7 @@ def test_what_is_said_of_the_lines_of_programs_is_what_somebody_has_read():
     ):
         for step in trace(programmed(name)).steps:
             if step.phase != "update":
-                _, title, sentence = explain(step)
-                said[f"{name}: {step.name} = {step.code}"] = f"{title}. {sentence}" if title != step.code else ""
+                latex, title, sentence = explain(step)
+                words = f"{title}. {sentence}" if title != step.code else ""
+                said[f"{name}: {step.name} = {step.code}"] = "\n".join(filter(None, (words, latex)))
     check_said("programs", said)

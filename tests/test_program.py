@@ -238,6 +238,23 @@ def test_code_of_a_learner_is_judged_on_programs():
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "wrong", "said"),
+    [
+        ("min_char_rnn", "h1_in", "x[1:2] @ Wxh + bh", "`x[1:2] @ Wxh + bh`: h0 @ Whh is missing"),
+        ("layernorm_layer", "out", "norm * w", "`norm * w`: b is missing"),
+        ("rnn_cell", "z", "xt @ Wax + a_prev @ Waa - ba", "a `-` where `+` was meant"),
+        ("batchnorm_layer", "dx", "dxc", "mu too, which is no constant, and the path through it is missing"),
+        ("cbow", "dW_out", "h.mT @ dscores / 4", "divided by len(ctx)"),
+    ],
+)
+def test_a_term_that_is_lost_from_a_line_of_a_program_is_told(name, value, wrong, said):
+    t = trace(redrawn(programmed(name), 1))
+    feedback = check(value, t.evaluate(wrong), t)
+    assert not feedback
+    assert said in str(feedback)
+
+
 def test_a_mistake_of_the_update_is_planted_in_a_program():
     t = trace(by_hand(optimizer=Momentum()))
     planted = [name for name, mistake in MISTAKES.items() if mistake.possible_at(t)]

@@ -4,8 +4,12 @@ A line that is not in the table, such as one from a layer of your own, gets a pl
 """
 
 import re
+from itertools import islice
 from typing import NamedTuple
 
+import numpy as np
+
+from backprop_lab.nn.forms import of_form
 from backprop_lab.nn.layers import GELU, BatchNorm, Dropout, LayerNorm, LeakyReLU, Linear, ReLU, Sigmoid, Tanh
 from backprop_lab.nn.losses import (
     BinaryCrossEntropy,
@@ -362,13 +366,17 @@ EXPLANATIONS: dict[str | tuple[str, str], Explanation] = {  # by the line, or wh
 }
 
 
+SHORT = re.compile(r"d?[A-Za-z]{1,3}\d*|d?y_pred")  # names that look in a formula as they do in a book
+OWN_NUMBERS = ("slope", "eps", "p")
+
+
 def explain(step: Step) -> Explanation:
     """The formula, title and sentence of a step, with its own names filled in; formula and sentence may be empty.
 
     For a planted mistake, the formula is the correct one, with its = crossed out; title and sentence are the mistake's.
     """
     found = EXPLANATIONS.get((step.result, step.template)) or EXPLANATIONS.get(step.template)
-    latex, (title, sentence) = "", _plain_words(step)
+    latex, (title, sentence) = _formula(step), _plain_words(step)
     if found is not None and found.latex.startswith(f"{{{step.result}}}"):  # your own may make something else
         latex = found.latex.format_map({field: _in_latex(name) for field, name in step.names.items()})
         title, sentence = found.title.format_map(step.names), found.sentence.format_map(step.names)
@@ -378,6 +386,22 @@ def explain(step: Step) -> Explanation:
     if step.title:
         return Explanation(latex.replace("=", r"\neq", 1), step.title, step.sentence)
     return Explanation(latex, title, sentence)
+
+
+def _formula(step: Step) -> str:
+    """The formula of a line of a program that has the form of one of ours; "" for any other.
+
+    Sums are written over the rows and columns of matrices, so they are left out for anything else.
+    """
+    if step.kind is not OwnLine or not SHORT.fullmatch(step.name):
+        return ""
+    for key, (latex, *_) in islice(EXPLANATIONS.items(), [*EXPLANATIONS].index(L2.formulas["R"])):
+        form = key if isinstance(key, str) else key[1]
+        found = of_form(step.code, form) if r"\sum" not in latex or np.ndim(step.value) == 2 else None
+        if found and all(SHORT.fullmatch(part) or field in OWN_NUMBERS for field, part in found.items()):
+            found[latex[1 : latex.index("}")]] = step.name
+            return latex.format_map({field: _in_latex(code) for field, code in found.items()})
+    return ""
 
 
 def _plain_words(step: Step) -> tuple[str, str]:
