@@ -1,7 +1,10 @@
 """Forward passes drawn at random, in odd shapes too, and their gradients without any calculus."""
 
+import math
 import re
 
+import autograd
+import autograd.numpy as anp
 import numpy as np
 
 from backprop_lab.nn.lines import NAMESPACE
@@ -73,6 +76,19 @@ def numeric_gradient(lines, given, name, loss="L"):
         moved[at] += 1e-30j
         found[at] = np.imag(run(lines, given | {name: moved}, analytic=True)[loss]) / 1e-30
     return found
+
+
+def gradients_by_autograd(lines, given, names, loss):
+    """d(loss)/d(name) for each of `names` by another library, from nothing but the forward pass."""
+
+    def value(*learnt):
+        values = {"np": anp, "math": math, **given, **dict(zip(names, learnt, strict=True))}
+        for name, code in lines:
+            values[name] = eval(code.replace(".mT", ".swapaxes(-1, -2)"), values)
+        return values[loss]
+
+    found = autograd.grad(value, tuple(range(len(names))))(*(given[name] for name in names))
+    return dict(zip(names, found, strict=True))
 
 
 class RandomProgram:

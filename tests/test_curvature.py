@@ -21,6 +21,7 @@ from backprop_lab import (
     ReLU,
     SumSquaredError,
     Tanh,
+    program,
     random_problem,
     trace,
 )
@@ -90,6 +91,58 @@ def rounded(problem):
 
 def test_the_limit_of_each_problem_is_what_somebody_has_read():
     check_cases("limits", {**vars(curvature), **globals()})
+
+
+def by_lines(lines, seed=0, **options):
+    """A program of 5 samples with 3 inputs and 2 outputs."""
+    rng = np.random.default_rng(seed)
+    given = {name: rng.standard_normal(shape) for name, shape in (("W", (3, 2)), ("X", (5, 3)), ("y", (5, 2)))}
+    return program(lines, {"W": given.pop("W")}, given | {"t": np.array([0, 1, 1, 0, 1])}, **options)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "L = np.sum((np.tanh(X @ W) - y)**2)",
+        "S = X @ W\nP = np.exp(S) / np.exp(S).sum(axis=1, keepdims=True)\nL = -np.mean(np.log(P[np.arange(5), t]))",
+        "H = X @ W\nN = (H - H.mean(axis=0)) / H.std(axis=0)\nL = np.sum((N - y)**2)",
+        "H = X @ W\nL = H.var() + np.sum(np.var(H, axis=1)**2) + np.mean(np.logaddexp(0, H)) + abs(H).sum()",
+        "H = np.where(X @ W > 0, X @ W, 0.1 * (X @ W))\nm = H.max(axis=1)\nL = np.sum(np.clip(m, -1, 1)**2 * m)",
+    ],
+)
+def test_the_curvature_of_a_program_is_that_found_by_differences(lines):
+    p = by_lines(lines)
+    columns = []
+    for entry in np.eye(6).reshape(-1, 3, 2):
+        there = (p.evolve(parameters={"W": p.parameters["W"] + step * entry}) for step in (1e-5, -1e-5))
+        ahead, behind = (trace(q)["dW"].ravel() for q in there)
+        columns.append((ahead - behind) / 2e-5)
+    assert sharpness(p) == pytest.approx(max(np.linalg.eigvalsh(np.array(columns))[-1], 0), rel=1e-6)
+
+
+def test_the_limit_of_a_program_is_exact_for_least_squares_and_that_of_the_same_layers():
+    p = by_lines("L = np.sum((X @ W - y)**2)")
+    limit = critical_lr(p)
+    assert limit == pytest.approx(1 / np.linalg.eigvalsh(p.data["X"].T @ p.data["X"])[-1], rel=1e-9)
+    start = trace(p)["L"]
+    assert trace(p.trained([0.98 * limit] * 1000))["L"] < start
+    assert trace(p.trained([1.02 * limit] * 1000))["L"] > 1e6 * start
+    assert critical_lr(p.evolve(optimizer=Momentum(0.9))) == pytest.approx(1.9 * limit)
+    problem = random_problem(1, activation=Tanh())
+    lines = [f"{s.name} = {s.code}" for s in trace(problem).steps if s.phase in ("forward", "loss")]
+    same = program(lines, problem.parameters, problem.data)
+    assert critical_lr(same) == pytest.approx(critical_lr(problem), rel=1e-7)
+
+
+def test_the_limit_of_a_program_is_refused_in_words_where_none_is_known():
+    p = by_lines("L = np.sum((X @ W - y)**2)", optimizer=GradientDescent(decay=0.2))
+    with pytest.raises(ValueError, match=r"in a program: write its decay as a part of the loss, such as 0\.1 \* np"):
+        critical_lr(p)
+    with pytest.raises(ValueError, match=r"no limit is known for Adam\("):
+        critical_lr(p.evolve(optimizer=Adam()))
+    at_corner = by_lines("L = np.sum(np.abs(X @ W))").evolve(parameters={"W": np.zeros((3, 2))})
+    with pytest.raises(ValueError, match=r"how the loss bends cannot be told: .* is at a corner"):
+        critical_lr(at_corner)
 
 
 def test_least_squares_diverges_exactly_beyond_the_critical_learning_rate():

@@ -1,6 +1,5 @@
 """From the lines of a forward pass to those of its backward pass: right, readable, and refused in words."""
 
-import json
 import re
 import statistics
 import time
@@ -9,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from common import check_said, count
+from known_programs import FORTY, PROGRAMS, given_of
 from problems import varied_problem
-from random_programs import MAY_BE_REFUSED, RandomProgram, numeric_gradient, run
+from random_programs import MAY_BE_REFUSED, RandomProgram, gradients_by_autograd, numeric_gradient, run
 
 from backprop_lab import GELU, BinaryCrossEntropy, LeakyReLU, SigmoidCrossEntropy, trace
 from backprop_lab.deriving.program import derive
 from backprop_lab.nn.lines import evaluate
 
 DATA = Path(__file__).parent / "data"
-PROGRAMS = {each["name"]: each for each in json.loads((DATA / "programs.json").read_text(encoding="utf-8"))}
 BLOCK = """
 X0 = C[letters] + P
 mu1 = X0.mean(axis=1, keepdims=True)
@@ -59,13 +58,6 @@ def block():
     return parameters, {"letters": np.array([0, 5, 2, 2]), "y": np.array([5, 2, 2, 1]), "before": np.tri(4, dtype=bool)}
 
 
-def given_of(program):
-    """What a program learns, and its data."""
-    given = {name: np.array(value) for name, value in program["given"].items()}
-    learnt = {name: value for name, value in given.items() if name in program["gradients"]}
-    return learnt, {name: value for name, value in given.items() if name not in learnt}
-
-
 def lines_of(derivation, *roles):
     return [f"{line.name} = {line.code}" for line in derivation.lines if line.role in roles]
 
@@ -95,7 +87,7 @@ def assert_right(derivation, parameters, data, atol=1e-11):
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_every_gradient_of_a_program_that_courses_ask_for_is_right(name):
     program = PROGRAMS[name]
-    parameters, data = given_of(program)
+    parameters, data = given_of(name)
     for wanted in ((), [name for name in program["gradients"] if name not in parameters]):
         derivation = derive(program["lines"], parameters, data, wanted)
         values = run(codes(derivation), parameters | data)
@@ -106,6 +98,18 @@ def test_every_gradient_of_a_program_that_courses_ask_for_is_right(name):
             expected = np.array(program["gradients"][of])
             assert np.shape(found[of]) == expected.shape
             np.testing.assert_allclose(found[of], expected, rtol=1e-9, atol=1e-9, err_msg=of)
+
+
+@pytest.mark.parametrize("name", FORTY)
+def test_every_gradient_of_a_program_from_a_paper_is_what_autograd_finds(name):
+    lines, parameters, data = FORTY[name]
+    derivation = derive(lines, parameters, data)
+    names = [line.name for line in derivation.lines]
+    forward = codes(derivation)[: names.index(derivation.loss) + 1]
+    values = run(codes(derivation), parameters | data)
+    for of, expected in gradients_by_autograd(forward, parameters | data, [*parameters], derivation.loss).items():
+        assert np.shape(values[f"d{of}"]) == np.shape(expected)
+        np.testing.assert_allclose(values[f"d{of}"], expected, rtol=1e-9, atol=1e-12, err_msg=of)
 
 
 def test_the_lines_of_a_transformer_block_are_right_and_come_at_once():
@@ -121,7 +125,9 @@ def test_the_lines_of_a_transformer_block_are_right_and_come_at_once():
 
 
 def test_derived_lines_are_as_short_as_a_person_writes_them_and_few_names_are_invented():
-    derivations = [derive(each["lines"], *given_of(each)) for each in PROGRAMS.values()] + [derive(BLOCK, *block())]
+    derivations = [derive(each["lines"], *given_of(name)) for name, each in PROGRAMS.items()]
+    derivations += [derive(*each) for each in FORTY.values()]
+    assert len(derivations) == 61
     lengths = [len(line) for each in derivations for line in lines_of(each, "gradient")]
     invented = sum(not line.is_own for each in derivations for line in each.lines) - len(lengths)
     long = sum(length > 79 for length in lengths) / len(lengths)
@@ -147,7 +153,10 @@ def test_a_chain_of_layers_gives_word_for_word_the_lines_of_the_layers():
         with np.errstate(all="ignore"):
             for name, code in codes(derivation):
                 values[name] = evaluate(code, values)
-        for name, _ in by_phase["backward"]:
+        left_out = {name for name, _ in by_phase["backward"]} - values.keys()
+        is_cross_entropy = isinstance(problem.loss, BinaryCrossEntropy)  # whose gradient goes on to the scores
+        assert left_out <= ({"dy_pred"} if is_cross_entropy else set())
+        for name in (name for name, _ in by_phase["backward"] if name not in left_out):
             np.testing.assert_allclose(values[name], t[name], rtol=1e-9, atol=1e-12 * np.abs(t[name]).max())
 
 
@@ -277,6 +286,40 @@ def test_what_only_looks_like_a_softmax_is_taken_apart(lines):
     assert_right(derive(text, numbers(W=(2, 3)), data), numbers(W=(2, 3)), data)
 
 
+def test_a_cross_entropy_after_a_sigmoid_is_one_line_too():
+    for y in ("np.mean(y * np.log(a) + (1 - y) * np.log(1 - a))", "np.mean((1 - y) * np.log(1 - a) + np.log(a) * y)"):
+        found = derive(f"z = X @ w + b\na = 1 / (1 + np.exp(-z))\nL = -{y}", numbers(w=(3, 1), b=(1, 1)),
+                       numbers(X=(4, 3)) | {"y": np.array([[0.0], [1.0], [1.0], [0.3]])})  # fmt: skip
+        assert derived(found)[0] == "dz = (a - y) / y.size"
+    wanted = derive(
+        f"z = X @ w\na = 1 / (1 + np.exp(-z))\nL = -{y}", numbers(w=(3, 1)), numbers(X=(4, 3), y=(4, 1)), "a"
+    )
+    assert derived(wanted)[:2] == ["da = ((1 - y) / (1 - a) - y / a) / y.size", "dz = da * a * (1 - a)"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("h = np.where(z > 0, z, 0.1 * z)", "dz = np.where(z > 0, dh, 0.1 * dh)"),
+        ("h = np.where(z > 0, z, np.exp(z) - 1)", "dz = dh * np.where(z > 0, 1, np.exp(z))"),
+        ("h = np.maximum(z, 0.1 * z)", "dz = np.where(z > 0.1 * z, dh, 0.1 * dh)"),
+        ("h = z / (1 + np.exp(-z))", "dz = dh * (1 + z - h) / (1 + np.exp(-z))"),
+        ("h = np.logaddexp(0, -z)", "dz = -dh / (1 + np.exp(z))"),
+        ("h = np.log(np.exp(z).sum(axis=1, keepdims=True))", "dz = dh * np.exp(z - h)"),
+        ("h = np.log(np.exp(z).sum(axis=1))", "dz = dh[:, None] * np.exp(z - h[:, None])"),
+        ("h = z.mT * y.mT", "dz = (dh * y.mT).mT"),
+        ("h = (z * v).sum(axis=1)", "dz = dh[:, None] * v"),
+        ("h = np.concatenate([-z[:, 1:], z[:, :1]], axis=1)", "dz = np.concatenate([dh[:, 1:], -dh[:, :1]], axis=1)"),
+    ],
+)
+def test_an_idiom_is_written_as_a_person_writes_it(lines, expected):
+    parameters, data = numbers(w=(3, 2), v=(4, 2)), numbers(X=(4, 3), y=(4, 2))
+    lines = f"z = X @ w\n{lines}\nL = np.sum(h**2) + np.sum(v**2)"
+    found = derive(lines, parameters, data)
+    assert expected in derived(found)
+    assert_right(found, parameters, data)
+
+
 def test_labels_as_indices_are_taken_off_the_probabilities():
     lines = "S = X @ W\nP = np.exp(S) / np.exp(S).sum(axis=1, keepdims=True)\nL = -np.log(P[np.arange(4), y]).mean()"
     found = derive(lines, numbers(W=(2, 3)), numbers(X=(4, 2)) | {"y": np.array([0, 2, 1, 1])})
@@ -398,7 +441,7 @@ def test_lines_keep_the_kind_of_number_that_is_learnt(dtype):
 H = C[ix] @ W
 A = np.maximum(H[np.arange(3), ix], 0)
 B = np.where(H > 0, H, H / 4)
-L = A.sum() + (B * B).sum()
+L = A.sum() + (B * B).sum() + np.maximum(3 * H, H / 4).sum()
 """
     rng = np.random.default_rng(0)
     parameters = {"C": rng.integers(-9, 9, (2, 2)).astype(dtype), "W": rng.integers(-9, 9, (2, 2)).astype(dtype)}

@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 from common import check_cases, check_said, count, plain
-from test_program import programmed
+from known_programs import programmed
 
 from backprop_lab import drill, random_problem, worked_example
 from backprop_lab.course.drills import KINDS, QUESTIONS

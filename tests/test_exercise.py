@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from common import button, kept, parts_of, plain
+from known_programs import programmed
 from own_parts import OWN_PROBLEMS
-from test_program import programmed
 
 from backprop_lab import MISTAKES, Mistake, random_problem
 from backprop_lab.nn.layers import Linear, Tanh

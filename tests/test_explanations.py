@@ -8,14 +8,15 @@ import numpy as np
 from common import check_said, count
 from hypothesis import given
 from hypothesis import strategies as st
+from known_programs import FORTY, PROGRAMS, programmed
 from problems import problems, whole_problem
 from random_programs import MAY_BE_REFUSED, RandomProgram
-from test_program import PROGRAMS, programmed
 
 from backprop_lab import MISTAKES, HalfSquaredError, plant, program, trace
 from backprop_lab.reading.by_rule import AS_IT_IS, RULES
 from backprop_lab.reading.explanations import EXPLANATIONS, explain
 from backprop_lab.reading.mathml import LETTERS, mathml
+from backprop_lab.step.example_programs import EXAMPLE_PROGRAMS
 
 
 @given(st.one_of(problems(), st.integers(0, 2**32 - 1).map(whole_problem)))
@@ -61,8 +62,10 @@ def test_every_formula_of_ours_is_drawn_with_all_its_letters():
 
 
 def programs():
-    """Steps of the programs that courses ask for, and of some drawn at random."""
+    """Steps of the programs that courses ask for, of those of others, of the examples, and of some drawn at random."""
     yield from (trace(programmed(name)) for name in PROGRAMS)
+    yield from (trace(program(*each)) for each in FORTY.values())
+    yield from (trace(made()) for made in EXAMPLE_PROGRAMS.values())
     for seed in range(count(800)):
         p = RandomProgram(seed)
         try:
@@ -118,6 +121,8 @@ CLAIMS = {  # what the sentence of a rule says, in numbers
     "abs": lambda up, X, Y, Z: up * np.sign(X),
     "logaddexp": lambda up, X, Y, Z: up * np.exp(X) / (np.exp(X) + np.exp(Z)),
     "sigmoid": lambda up, X, Y, Z: up * Y * (1 - Y),
+    "silu": lambda up, X, Y, Z: up * (np.exp(X) * (1 + X + np.exp(X)) / (1 + np.exp(X)) ** 2),
+    "softplus": lambda up, X, Y, Z: up * np.exp(X) / (1 + np.exp(X)),
     "relu": lambda up, X, Y, Z: np.where(X > 0, up, 0),
     "maximum": lambda up, X, Y, Z: np.where(np.maximum(X, Z) == X, up, 0),
     "minimum": lambda up, X, Y, Z: np.where(np.minimum(X, Z) == X, up, 0),
@@ -163,9 +168,8 @@ def test_what_is_said_of_a_rule_is_true_of_the_numbers_of_its_line():
             with np.errstate(all="ignore"):
                 came = summed_to(t[up], np.shape(names["Y"]))
                 expected = summed_to(CLAIMS[key](came, **names), np.shape(step.value))
-            np.testing.assert_allclose(
-                step.value, np.broadcast_to(expected, np.shape(step.value)), rtol=1e-7, atol=1e-9
-            )
+            wanted = np.broadcast_to(expected, np.shape(step.value))
+            assert np.allclose(step.value, wanted, rtol=1e-7, atol=1e-9), (step.name, step.code, key, step.paths)
             seen[key] += 1
     print(", ".join(f"{key} {n}" for key, n in seen.items()))  # noqa: T201
     assert sum(n > 0 for n in seen.values()) >= 20

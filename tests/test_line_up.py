@@ -5,9 +5,9 @@ import re
 import numpy as np
 import pytest
 from common import button, check_cases, count, kept, plain, tell, view_of
+from known_programs import programmed
 from own_parts import OWN_PROBLEMS, Huber
 from problems import varied_problem
-from test_program import programmed
 
 from backprop_lab import random_problem, trace, worked_example
 from backprop_lab.course.puzzle import GOALS, PARTS, Puzzle, judge

@@ -8,9 +8,9 @@ import common
 import numpy as np
 import pytest
 from common import count, trained, with_numbers
+from known_programs import PROGRAMS, programmed
 from own_parts import OWN_PROBLEMS
 from problems import ACTIVATIONS, OPTIMIZERS, identical, losses_of, varied_problem, whole_problem
-from test_program import PROGRAMS, programmed
 
 import backprop_lab
 from backprop_lab import (

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from common import check_cases, count, raises
-from test_program import programmed
+from known_programs import programmed
 
 from backprop_lab import MISTAKES, check, mystery, solve, trace
 from backprop_lab.checks.numeric import relative_error

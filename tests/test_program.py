@@ -1,13 +1,12 @@
 """A problem of one's own forward pass: what any problem can do, lines of NumPy can."""
 
 import copy
-import json
 import pickle
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
+from known_programs import PROGRAMS, programmed
 from problems import identical, varied_problem
 
 from backprop_lab import (
@@ -26,20 +25,9 @@ from backprop_lab import (
     trace,
 )
 from backprop_lab.nn.lines import evaluate
-from backprop_lab.step.random_problems import redrawn
-from backprop_lab.ui import LearningRateLab, MistakeLab, StepThrough
+from backprop_lab.step.random_problems import kept_by_seeds, redrawn
+from backprop_lab.training.curvature import critical_lr
 from backprop_lab.ui.steps.script import numpy_script
-
-DATA = Path(__file__).parent / "data"
-PROGRAMS = {each["name"]: each for each in json.loads((DATA / "programs.json").read_text(encoding="utf-8"))}
-
-
-def programmed(name, **options):
-    given = {key: np.array(value) for key, value in PROGRAMS[name]["given"].items()}
-    parameters = {key: value for key, value in given.items() if key in PROGRAMS[name]["gradients"]}
-    return program(
-        PROGRAMS[name]["lines"], parameters, {k: v for k, v in given.items() if k not in parameters}, **options
-    )
 
 
 def by_hand(seed=0, **options):
@@ -228,6 +216,23 @@ def test_a_gradient_that_is_wrong_in_one_cell_is_seen_by_the_proof_and_by_check(
             assert not check(step.name, wrong, t), step.name
 
 
+def test_a_loss_of_one_line_is_proved_where_only_the_complex_step_can_tell():
+    p = program("L = np.mean((X @ W - y)**2)", {"W": np.ones((3, 1))}, {"X": np.eye(3), "y": 1e8 * np.ones((3, 1))})
+    assert prove(trace(p), "dW").agrees
+    assert check_gradients(p)["W"] < 1e-6
+    assert critical_lr(p) == pytest.approx(3)
+
+
+@pytest.mark.parametrize("line", ["np.log(w)", "np.log1p(w)", "np.sqrt(w)", "w**0.5", "np.log(w)**2"])
+def test_where_the_loss_is_not_a_number_no_gradient_is_called_right_or_wrong(line):
+    p = program(f"L = np.sum({line})", {"w": np.array([-2.0, 2.0])}, {})
+    assert np.isnan(trace(p)["L"])
+    assert prove(trace(p), "dw").agrees is None
+    assert np.isnan(check_gradients(p)["w"])
+    with pytest.raises(ValueError, match="the curvature is not finite at these weights"):
+        critical_lr(p)
+
+
 def test_code_of_a_learner_is_judged_on_programs():
     traces = [trace(by_hand(seed)) for seed in range(3)]
     assert check_function("dW", lambda X, dS: X.mT @ dS, traces)
@@ -284,6 +289,9 @@ def test_a_seed_draws_with_the_mean_and_spread_there_are_and_leaves_constants():
     assert not np.any(drawn.parameters["W"] == W)
     assert identical(drawn.parameters["b"], p.parameters["b"])
     assert drawn.parameters["c"] == 2
+    assert kept_by_seeds(p) == "b, c stay as given, whatever the seed: each is one number all over."
+    assert kept_by_seeds(by_hand()) == "b stays as given, whatever the seed: it is one number all over."
+    assert kept_by_seeds(programmed("rnn_cell")) == ""
     assert identical(redrawn(p, 3).parameters["W"], drawn.parameters["W"])
     assert redrawn(p, None) is p
 
@@ -303,15 +311,17 @@ def test_a_sweep_of_a_program_takes_the_steps_of_each_run_alone(name):
 
 def test_a_sweep_of_a_program_runs_on_stacks_where_its_lines_can_be_stacked():
     p = by_hand()
-    assert p.lines.can_be_stacked(p.given, p.loss_name)
-    q = programmed("cbow")
-    assert not q.lines.can_be_stacked(q.given, q.loss_name)
+    assert sweep([None], [0.1], 1, problem=p).one_by_one == ""
+    said = sweep([None], [0.1], 1, problem=programmed("cbow")).one_by_one
+    assert said == "The line left = W_in[ctx[:, 0]] takes one run at a time, so they are trained one after another."
+    said = sweep([None], [0.1], 1, problem=programmed("conv1d_scan")).one_by_one
+    assert said.startswith("The value dout, with 3 axes, takes one run at a time")
     large = sweep(range(20), np.logspace(-3, -1, 10), steps=20, problem=p)
     alone = redrawn(p, 7).evolve(lr=float(large.lrs[4])).trained([float(large.lrs[4])] * 20)
     assert trace(alone)["L"] == pytest.approx(large.loss[7, 4, 20], rel=1e-9)
     flat = by_hand().evolve(parameters={"b": np.ones(2)})
     flat = program("L = c * np.sum((X @ W + b - y)**2)", flat.parameters | {"c": 0.5}, flat.data, optimizer=Adam())
-    assert flat.lines.can_be_stacked(flat.given, "L"), "rows and single numbers too"
+    assert not flat.lines.not_stacked(flat.given), "rows and single numbers too"
     rows = sweep(range(20), [0.01, 0.1], steps=20, problem=flat)
     alone = redrawn(flat, 7).evolve(lr=0.1).trained([0.1] * 20)
     assert trace(alone)["L"] == pytest.approx(rows.loss[7, 1, 20], rel=1e-9)
@@ -430,9 +440,3 @@ def test_numbers_of_any_precision_pass_through_a_program():
     assert t["W_new"].tolist() == [[half / 2]]
     assert check_gradients(t.problem)["W"] < 1e-6
     assert np.isfinite(sweep([None, 1], [0.1], 3, problem=t.problem).loss).all()
-
-
-@pytest.mark.parametrize("lab", [StepThrough, MistakeLab, LearningRateLab])
-def test_a_lab_says_that_it_takes_no_program_yet(lab):
-    with pytest.raises(ValueError, match="takes a problem with a network of layers, and not yet a program"):
-        lab(by_hand())

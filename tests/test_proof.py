@@ -1,22 +1,28 @@
 """A proof is never wrong: green only for a gradient that is as right as it says, red only for a wrong one."""
 
+import ast
 import re
 from collections import Counter
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
 import own_parts
 import pytest
 from common import count, gradients_of, in_other_numbers, logs, through, trained, with_first_bias, with_numbers
+from known_programs import FORTY
 from own_parts import OWN_PROBLEMS, Centred, Huber
 from problems import losses_of
+from random_programs import RandomProgram
 
-from backprop_lab import MISTAKES, Mistake, Network, Problem, plant, random_problem, trace
+from backprop_lab import MISTAKES, OPTIMIZERS, Mistake, Network, Problem, plant, program, random_problem, trace
 from backprop_lab.checks.proof import ROUNDINGS, check_gradients, check_step, prove
 from backprop_lab.checks.rounding import terms_in
 from backprop_lab.nn.layers import ACTIVATIONS, Layer, Linear, ReLU, Sigmoid, Tanh
 from backprop_lab.nn.losses import SoftmaxCrossEntropy
 from backprop_lab.nn.steps import Lines
+from backprop_lab.step.example_programs import EXAMPLE_PROGRAMS
+from backprop_lab.step.random_problems import redrawn
 from backprop_lab.step.trace import Trace
 
 EPS = float(np.finfo(float).eps)
@@ -28,16 +34,28 @@ HAS_LONGER_FLOATS = np.finfo(np.longdouble).eps < EPS / 100
 def in_long_floats(t, name):
     """What the right lines give in longer floats, if the value of a gradient is that of the trace; and its terms.
 
-    None if a unit is off in the one and on in the other, so near is it to its corner.
+    None if a comparison is true in the one and false in the other, so near is it to its corner.
     """
-    problem, value = t.problem, name.removeprefix("d")
-    given = {"X": problem.X, "y": problem.y, **problem.network.parameters, value: t[value]}
-    kinds = [{key: np.asarray(array).astype(kind) for key, array in given.items()} for kind in (float, np.longdouble)]
+    problem, value = t.problem, t.owner(name)
+    given = {key: np.asarray(array) for key, array in {**problem.given, value: t[value]}.items() if key != "lr"}
+    floats = {key for key, array in given.items() if array.dtype.kind not in "biu"}
+    kinds = [{key: array.astype(kind) if key in floats else array for key, array in given.items()}
+             for kind in (float, np.longdouble)]  # fmt: skip
     lines = Lines(line for line in problem.lines if line.name != value)
     rounded, longer = (Trace(problem, {**numbers, "lr": problem.lr}, lines) for numbers in kinds)
-    if not all(np.array_equal(rounded[Y] > 0, longer[Y] > 0) for Y in lines.names if Y.startswith("H")):
+    if not all(np.array_equal(rounded.evaluate(code), longer.evaluate(code)) for code in choices(lines.codes)):
         return None
     return longer[name], terms_in(longer)[name].terms
+
+
+@lru_cache
+def choices(codes):
+    """Each comparison in some lines, the side on which a unit is, and what they take the sign of, as lines."""
+    nodes = [node for _, code in codes for node in ast.walk(ast.parse(code, mode="eval"))]
+    signs = [ast.Compare(node.args[0], [ast.Gt()], [ast.Constant(0)]) for node in nodes
+             if isinstance(node, ast.Call) and ast.unparse(node.func) == "np.sign"]  # fmt: skip
+    units = [f"{name} > 0" for name, _ in codes if name.startswith("H")]
+    return units + [ast.unparse(node) for node in (*nodes, *signs) if isinstance(node, ast.Compare)]
 
 
 def random_trace(rng, kind):
@@ -76,24 +94,53 @@ def test_a_gradient_in_single_precision_cannot_be_told_where_that_rounds_too_muc
 def with_a_slip(rng, t, name):
     """The trace with a gradient of which a cell, a row or a column is scaled, turned round or zeroed."""
     gradient = np.array(t[name], dtype=float)
-    row, column = (int(rng.integers(size)) for size in gradient.shape)
+    at = tuple(int(rng.integers(size)) for size in gradient.shape)
     if rng.random() < 0.5:  # the smallest that is not 0
         sizes = np.where(gradient == 0, np.inf, np.abs(gradient))
-        row, column = np.unravel_index(np.argmin(sizes), gradient.shape)
-    where = [(row, column), row, (slice(None), column)][rng.integers(3)]
+        at = np.unravel_index(np.argmin(sizes), gradient.shape)
+    where = [at, at[:1], (..., *at[-1:])][rng.integers(3)]
     with np.errstate(all="ignore"):
         gradient[where] *= rng.choice([0.0, -1.0, -3.0, 0.5, 1.01, 1 + 1e-4, 1e3])
     return t.showing({name: gradient})
 
 
+def program_trace(rng, kind):
+    """A step of a program, drawn at random or of those that people write, with other numbers than at first."""
+    if kind == "random":
+        drawn = RandomProgram(int(rng.integers(10**6)))
+        try:
+            p = program([f"{name} = {code}" for name, code in drawn.lines], drawn.parameters, drawn.data)
+        except ValueError:  # as it may be
+            return program_trace(rng, kind)
+    elif kind == "masked":
+        p = EXAMPLE_PROGRAMS["transformer block"]()
+    else:
+        lines, parameters, data = [*FORTY.values()][rng.integers(len(FORTY))]
+        p = program(lines, parameters, data, lr=10 ** rng.uniform(-4, -1), optimizer=rng.choice([*OPTIMIZERS.values()]))
+    p = redrawn(p, int(rng.integers(10**6)))
+    if kind == "scaled weights":
+        p = p.evolve(parameters={name: a * 10 ** rng.uniform(-3, 1) for name, a in p.parameters.items()})
+    if kind == "trained for long":
+        p = p.trained([p.lr] * int(rng.integers(20, 200)))
+    return trace(p)
+
+
 @pytest.mark.skipif(not HAS_LONGER_FLOATS, reason="NO FLOATS OF MORE THAN 64 BITS HERE, so nothing to judge a proof by")
-def test_no_proof_is_green_for_a_wrong_gradient_or_red_for_a_right_one():
+@pytest.mark.parametrize(
+    ("drawn", "kinds"),
+    [
+        (random_trace, KINDS),
+        (program_trace, ["random", "masked", "from papers", "scaled weights", "trained for long"]),
+    ],
+    ids=["of chains", "of programs"],
+)
+def test_no_proof_is_green_for_a_wrong_gradient_or_red_for_a_right_one(drawn, kinds):
     """Half of them with a slip in a cell, a row or a column; what cannot be told is counted among the others."""
     rng = np.random.default_rng(0)
     proofs, others, unknown, clear, untold, wrong = 0, Counter(), Counter(), 0, 0, 0
-    while proofs < count(100_000, 20):
-        kind = rng.choice(KINDS)
-        t = random_trace(rng, kind)
+    while proofs < count(100_000, 20 if drawn is random_trace else 200):
+        kind = rng.choice(kinds)
+        t = drawn(rng, kind)
         for name in gradients_of(t):
             if (judged := in_long_floats(t, name)) is None:
                 continue
@@ -118,7 +165,7 @@ def test_no_proof_is_green_for_a_wrong_gradient_or_red_for_a_right_one():
                 clear, untold = clear + told, untold + (told and proof.agrees is None)
                 others[kind] += 1
                 unknown[kind] += not told and proof.agrees is None
-    shares = ", ".join(f"{kind} {unknown[kind] / others[kind]:.0%}" for kind in KINDS if others[kind])
+    shares = ", ".join(f"{kind} {unknown[kind] / others[kind]:.0%}" for kind in kinds if others[kind])
     print(f"{proofs} proofs, {wrong} of wrong gradients, none false; of {others.total()} right ones {untold} not told")  # noqa: T201
     print(f"although rounding is under a thousandth; where it is more, not told: {shares}")  # noqa: T201
     assert untold < 0.01 * clear

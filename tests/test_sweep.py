@@ -25,7 +25,7 @@ def alone(problem, steps):
 
 
 def is_stacked(problem):
-    return problem.lines.can_be_stacked(problem.given)
+    return not problem.lines.not_stacked(problem.given)
 
 
 def runs_of(result):

@@ -35,6 +35,7 @@ CERTAIN = 10  # no error is more than so many times the largest of its 8 project
 BLOCK = 2**18  # how many numbers are moved at a time
 
 OVERFLOWED = "The numbers have overflowed, so this gradient cannot be checked."
+NO_NUMBER = "The loss is not a number here, so this gradient cannot be checked."
 CANNOT_BE_TOLD = "Inconclusive: rounding or a kink in the loss limits the accuracy of the numerical gradient here."
 SOME_CANNOT_BE_TOLD = (
     "Inconclusive for {} of its {} entries: rounding or a kink in the loss limits the accuracy of their numerical "
@@ -69,6 +70,8 @@ def prove(trace: Trace, name: str) -> Proof:
         return Proof(None, math.nan, OVERFLOWED)
     with np.errstate(all="ignore"):  # pragma: no mutate  only for quiet
         moves = _Moves(trace, name)
+        if moves.has_no_loss:
+            return Proof(None, math.nan, NO_NUMBER)
         better = moves.slopes()
         said = moves.verdict(trace, next(better))
         while not said.agrees and (found := next(better, None)):
@@ -120,6 +123,8 @@ def _error(trace: Trace, name: str, analytic: Array) -> float:
     """How far what should be the gradient `name` is from the best slopes, the error as above."""
     with np.errstate(all="ignore"):  # pragma: no mutate  only for quiet
         moves = _Moves(trace, name)
+        if moves.has_no_loss:
+            return math.nan
         for found in moves.slopes():
             if np.all(found.doubt <= 1e-7 * np.abs(found.slopes)):  # pragma: no mutate  better ones take longer
                 break
@@ -174,6 +179,11 @@ class _Moves:
             self.moves = one_entry_each(self.at)
         else:
             self.moves = np.random.default_rng(SEED).standard_normal((DIRECTIONS, *self.at.shape))
+
+    @property
+    def has_no_loss(self) -> bool:
+        """Whether the loss is not a number, as the logarithm of one below 0, which has a complex one."""
+        return bool(np.isnan(float(self.right[self.problem.loss_name])))
 
     def along(self, array: Array, part: Any = np.asarray) -> Array:
         """What an array of derivatives comes to along each move; with `part=np.abs`, what all their sizes come to."""
@@ -279,7 +289,9 @@ class _Moves:
         parameters = self.problem.parameters
         steps = (step for step in self.right.steps if step.role == "gradient" and step.of not in parameters)
         on_the_way = (terms_in(self.right)[step.name].terms for step in steps)
-        largest = max(1.0, *(float(np.fmax.reduce(each, axis=None)) for each in on_the_way))  # pragma: no mutate  or so
+        largest = max(
+            [1.0, *(float(np.fmax.reduce(each, axis=None)) for each in on_the_way)]
+        )  # pragma: no mutate  or so
         h = np.fmin(COMPLEX_STEP, np.fmax(LEAST, LEAST * largest / along))  # COMPLEX_STEP where they are nan
         try:
             with warnings.catch_warnings(action="error"):  # pragma: no mutate  as where an imaginary part is dropped

@@ -80,7 +80,7 @@ class Backward(Structure):
         if upstream is None and can_be_left_out:
             if not arrived:
                 return
-            is_short = _is_constant(node, terms) or self._goes_into_scores(node, terms)
+            is_short = _is_constant(node, terms) or self._goes_into_scores(node, terms) or self._cancels(node, terms)
         else:
             is_short = upstream is not None and not arrived
         self._ready[node] = Grad(terms, node, arrived[0].rules if len(arrived) == 1 else ())
@@ -103,6 +103,13 @@ class Backward(Structure):
         return bool(is_either) and all(term.powers.get(node, 0) == power for term in terms) and not any(
             each.needs or each.is_gradient for each in others
         )  # fmt: skip
+
+    def _cancels(self, P: Node, terms: list[Term]) -> bool:
+        """Whether the gradient of a sigmoid, y / P - (1 - y) / (1 - P), is simpler as a part of that of the score."""
+        whole = layer(self.graph, self.graph.meaning[P])
+        rest = self.graph.make("-", self.graph.number(1), P)
+        below = [{node for node, power in term.powers.items() if power == -1 and not node.is_fixed} for term in terms]
+        return whole is not None and "1 - {Y}" in whole[0].gradients[0] and below in ([{P}, {rest}], [{rest}, {P}])
 
     def _unpicked(self, P: Node, terms: list[Term]) -> list[Term]:
         """Terms in which P[np.arange(N), y] is P itself: by the masks that stand beside it, only what is picked counts.
@@ -135,11 +142,19 @@ class Backward(Structure):
             )
             rules = self.passed(grad, "log-softmax", node, 0, found[0], P)
             self._into_scores(self.settled(node, grad), P, found, rules)
+        elif node.op == "log" and (Z := node.args[0]).op == "reduce" and Z.args[3] == "sum" and Z.args[0].op == "exp":
+            _, axes, keepdims, _ = Z.args
+            (X,), Y, terms = Z.args[0].args, one(self.graph.value(node)), self.settled(node, grad)
+            if not keepdims:
+                every = tuple(range(len(X.shape))) if axes is None else axes
+                Y, *terms = [spread(self.graph, term, node, every) for term in (Y, *terms)]
+            rules = (*self.copied(node, grad), Passed("slope", "logsumexp", self.graph.value(node), X))
+            share = self.graph.make("exp", self.graph.make("-", X, *Y.powers))  # which does not overflow
+            self.push(X, Grad([term.times(one(share)) for term in terms], X, rules))
         elif (whole := layer(self.graph, node)) is not None:
             rule, X = whole
             factor = slope(self.graph, rule.gradients[0], X=X, Y=self.graph.value(node))
-            by = "relu" if node.op == "maximum" else "sigmoid"
-            self._by_slope(X, grad, factor, Passed(rule.name, by, self.graph.value(node), X))
+            self._by_slope(X, grad, factor, Passed("slope", rule.name, self.graph.value(node), X))
         else:
             if sum(part.needs for part in node.parts) > 1 and not is_line and not _is_cheap(grad.terms):
                 self.parts[node] = None  # until then, some name stands for its gradient
@@ -164,13 +179,17 @@ class Backward(Structure):
                     by = "square" if node.op == "**" and number_of(node.args[1]) == 2 else node.op
                     passed = Passed(RULES[node.op].name, by, self.graph.value(node), node.args[at], at, Z, how)
                     self._by_slope(node.args[at], grad, factor, passed)
+        elif node.op == "mT" and (turned := self._turned(self.settled(node, grad))):
+            self.push(node.args[0], Grad(turned, node.args[0], self.passed(grad, "transpose", node)))
         elif node.op in ("@", "mT"):
             rule = MATRICES[tuple(min(len(part.shape), 2) for part in node.args)]
             names = dict(zip("XZ", node.args, strict=False))
             number, dY = self.whole(node, grad)
+            is_column = dY.op == "broadcast_to" and dY.args[0].shape == (*node.shape[:-1], 1)
             for at, line in rule.gradients.items():
                 if node.args[at].needs:
-                    found = written(self.graph, line, dY=dY, **names)
+                    column = is_column and at == 1 and len(node.args[0].shape) == len(node.args[1].shape) == 2
+                    found = written(self.graph, line, dY=dY.args[0] if column else dY, **names)
                     how = "" if all(len(part.shape) == 2 for part in node.args) else "axes"
                     Z = node.args[1 - at] if node.op == "@" else ""
                     self.give(
@@ -180,6 +199,17 @@ class Backward(Structure):
             self._reduce(node, grad)
         else:
             self.by_structure(node, grad)
+
+    def _turned(self, terms: list[Term]) -> list[Term]:
+        """Terms of one matrix each, and of numbers, with the matrix turned round; none for others."""
+        turned = []
+        for term in terms:
+            matrices = [node for node in term.powers if not node.is_fixed]
+            if len(matrices) != 1 or len(matrices[0].shape) < 2:
+                return []
+            rest = {node: power for node, power in term.powers.items() if node.is_fixed}
+            turned.append(Term(term.number, {self.graph.make("mT", matrices[0]): term.powers[matrices[0]]} | rest))
+        return turned
 
     def _by_slope(self, part: Node, grad: Grad, factor: Term, rule: Passed) -> None:
         self.push(part, Grad([term.times(factor) for term in grad.terms], grad.full, (*grad.rules, rule)))
@@ -232,4 +262,6 @@ def _is_cheap(terms: list[Term]) -> bool:
     varying = {node: power for term in terms for node, power in term.powers.items() if not node.is_fixed}
     if len(terms) > 1 or not varying:
         return not varying
-    return len(terms[0].powers) == 1 and all(node.op == "name" and power == 1 for node, power in varying.items())
+    (node, power), *others = varying.items()
+    is_spread = node.op == "index" and node.args[0].op == "name" and {*node.args[1]} <= {":", None}
+    return not others and len(terms[0].powers) == 1 and power == 1 and (node.op == "name" or is_spread)

@@ -27,6 +27,7 @@ class Graph:
         self.assumed: set[str] = set()
         self.guards: set[Node] = set()
         self.is_read = False  # whether all lines that were handed in are read
+        self.written: set[float] = set()  # the plain numbers in these
         self._nodes: dict[Any, Node] = {}
 
     def give(self, name: str, shape: Shape, kind: str, learnt: bool) -> Node:
@@ -57,7 +58,14 @@ class Graph:
         return node
 
     def number(self, number: float) -> Node:
+        if not self.is_read:
+            self.written.add(number)
         return self.make("number", int(number) if number == int(number) and abs(number) < 1e6 else number)
+
+    def float(self, number: Any) -> Node:
+        """A plain number that makes floats of a mask, of the kind that is learnt."""
+        is_narrow = self.dtype in ("np.float32", "np.float16")  # others do not become wider
+        return self.make(self.dtype.removeprefix("np.") if is_narrow else "number", float(number))
 
     def make(self, op: str, *args: Any) -> Node:
         """A node, or the name of the value that it is. Raises RefusedError where shapes do not fit."""
@@ -72,7 +80,7 @@ class Graph:
         """A shorter way to write the same, if there is one."""
         first = args[0]
         match op, getattr(first, "op", ""):
-            case "mT", "mT":
+            case ("mT", "mT") | ("neg", "neg"):
                 return first.args[0]  # type: ignore[no-any-return]
             case "mT", "@" if min(len(part.shape) for part in first.args) > 1:
                 a, b = first.args
@@ -130,6 +138,9 @@ class Graph:
 
     def adds_up(self, node: Node, axes: tuple[int, ...]) -> bool:
         """Whether the numbers of a node add up to 1 along some axes, wherever along the others."""
+        if node.op == "mT":
+            last, swapped = len(node.shape) - 1, {len(node.shape) - 1: len(node.shape) - 2}
+            return self.adds_up(node.args[0], tuple(swapped.get(k, last if k == last - 1 else k) for k in axes))
         is_one_hot = node.op == "index" and node.args[0].op == "eye"
         own = (len(node.shape) - 1,) if is_one_hot else self.sums.get(node)
         if own is None or {k for k in axes if node.shape[k] != 1} != {k for k in own if node.shape[k] != 1}:

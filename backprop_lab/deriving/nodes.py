@@ -105,7 +105,7 @@ def _written(node: Node, names: Mapping[Node, str]) -> tuple[str, int]:
 
     first = part(args[0], TIGHT) if args and op not in SIGNS else ""
     if op == "number":
-        return repr(args[0]), 6 if args[0] < 0 else TIGHT
+        return repr(args[0]).replace("e-0", "e-"), 6 if args[0] < 0 else TIGHT
     if op in SIGNS:
         binds = SIGNS[op]
         if op == "**":
@@ -131,7 +131,8 @@ def _written(node: Node, names: Mapping[Node, str]) -> tuple[str, int]:
             return f"{first}.reshape({sizes(shape) or '()'})", TIGHT
         case "broadcast_to", (of, shape):
             written = sizes(shape)
-            return f"np.{op}({part(of)}, {written if isinstance(shape, Node) else f'({written},)'})", TIGHT
+            comma = "," * (len(node.shape) == 1)
+            return f"np.{op}({part(of)}, {written if isinstance(shape, Node) else f'({written}{comma})'})", TIGHT
         case "index", (_, items):
             end = max((k for k, item in enumerate(items) if item != ":"), default=0) + 1
             return f"{first}[{', '.join(map(part, items[:end]))}]", TIGHT

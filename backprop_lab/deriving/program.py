@@ -36,13 +36,15 @@ class Derived(NamedTuple):
 class Derivation(NamedTuple):
     """The lines in order, the name of the loss, and what was taken from the data.
 
-    `indices` are data that pick places, and stay whole numbers; `assumed` those whose rows were seen to add up to 1.
+    `indices` are data that pick places, and stay whole numbers; `assumed` those whose rows were seen to add up to 1;
+    `upstream` gradients that are given, each with what it is the gradient of.
     """
 
     lines: tuple[Derived, ...]
     loss: str
     indices: frozenset[str]
     assumed: frozenset[str]
+    upstream: Mapping[str, str]
 
 
 def derive(
@@ -134,10 +136,14 @@ class _Program:
             self._read()
             loss = self.graph.names[self.loss.name]
             upstream = self._upstream(loss)
+            self.upstream = {dout.args[0]: out.args[0] for out, dout in upstream.values()}
             self.back = Backward(self.graph, self.wanted, dict(upstream.values()), upstream)
             self.back.run(loss)
-            parts = [*self.back.parts, *self._repeated()]
-            if not self._name([part for part in parts if part in self.reader.places]):
+            needed, repeated = self.back.parts, self._repeated()
+            for part in repeated:  # what holds another one may come out shorter once that has a name
+                if all(each is part or each not in repeated for each in part.inside()):
+                    needed.setdefault(part)
+            if not self._name(needed):
                 return self._derivation()
 
     def _read(self) -> None:
@@ -204,9 +210,9 @@ class _Program:
             look(gradient.node)
         return {node: None for node, n in times.items() if n > 1 and not _is_short(node)}
 
-    def _name(self, parts: list[Node]) -> bool:
-        """Give parts of lines a line of their own. False if there are none."""
-        names = {*self.graph.names}
+    def _name(self, found: Iterable[Node]) -> bool:
+        """Give parts that stand in lines a line of their own. False if there are none."""
+        names, parts = {*self.graph.names}, [part for part in found if part in self.reader.places]
         for part in sorted(parts, key=lambda node: len(code(node))):
             places = {id(tree) for tree in self.reader.places[part]}
             at, line = next((at, line) for at, line in enumerate(self.lines)
@@ -239,7 +245,7 @@ class _Program:
             told = tuple(tuple(passed.told() for passed in path) for path in paths)
             lines.append(Derived(name, code(node, names), "gradient", of, told))
         indices = frozenset(self.reader.indices & {*self.given})
-        return Derivation(tuple(lines), self.loss.name, indices, frozenset(self.graph.assumed))
+        return Derivation(tuple(lines), self.loss.name, indices, frozenset(self.graph.assumed), self.upstream)
 
 
 class _Swap(ast.NodeTransformer):
@@ -259,7 +265,16 @@ def rows_add_up(value: Array) -> bool:
 
 def _free(name: str, part: Node, taken: set[str]) -> str:
     """A name for a part, behind that of its line, such as L_diff, which nothing else has."""
-    kinds = {"-": "diff", "*": "prod", "/": "ratio", "**": "power", "index": "part", "+": "in", "@": "in"}
+    kinds = {
+        "concatenate": "cat",
+        "-": "diff",
+        "*": "prod",
+        "/": "ratio",
+        "**": "power",
+        "index": "part",
+        "+": "in",
+        "@": "in",
+    }
     kind = part.args[3] if part.op == "reduce" else kinds.get(part.op, part.op if part.op.isalnum() else "mask")
     return next(each for n in range(1, 999) if (each := f"{name}_{kind}{n if n > 1 else ''}") not in taken)
 

@@ -17,7 +17,7 @@ REDUCTIONS = ("sum", "mean", "var", "std", "max", "min")
 TAKES: dict[str, tuple[int, int, tuple[str, ...]]] = {  # arguments at least, at most, and those by name
     **{name: (n, n, ()) for name, n in FUNCTIONS.items()}, **dict.fromkeys(REDUCTIONS, (1, 2, ("axis", "keepdims"))),
     "reshape": (2, 9, ()), "dot": (2, 2, ()), "matmul": (2, 2, ()), "einsum": (3, 3, ()), "arange": (1, 1, ()),
-    "concatenate": (1, 2, ("axis",)), "stack": (1, 2, ("axis",)),
+    "eye": (1, 1, ()), "concatenate": (1, 2, ("axis",)), "stack": (1, 2, ("axis",)),
 }  # fmt: skip
 METHODS = (*REDUCTIONS, "reshape", "dot", "clip")
 ALIASES = {"absolute": "abs", "fabs": "abs", "amax": "max", "amin": "min", "concat": "concatenate"}
@@ -231,8 +231,8 @@ class Reader:
             if name == "dot" and len(b.shape) > 2:
                 raise RefusedError(f"np.dot with {seen(b)} on its right: write @")
             return make("*" if name == "dot" and () in (a.shape, b.shape) else "@", a, b)
-        if name == "arange":
-            return make("arange", self._size(args[0]))
+        if name in ("arange", "eye"):
+            return make(name, self._size(args[0]))
         if name == "reshape":
             return self._reshape(read(args[0]), args[1:])
         if name == "einsum":

@@ -30,7 +30,7 @@ WINDOW = "it has no rule: name each window, such as x[:, 0:3]"
 INSTEAD = {  # of a function
     "sort": "it has no rule, as the order may change", "partition": "it has no rule, as the order may change",
     "argsort": DATA, "argmax": DATA, "argmin": DATA, "array": DATA, "asarray": DATA, "zeros": DATA, "ones": DATA,
-    "full": DATA, "eye": DATA, "identity": DATA, "tril": DATA, "triu": DATA, "int": DATA, "linspace": DATA,
+    "full": DATA, "identity": "write np.eye", "tril": DATA, "triu": DATA, "int": DATA, "linspace": DATA,
     "random": "draw the numbers before, and give them among the data",
     "cumsum": "write the sums one after another, such as s2 = s1 + x2",
     "cumprod": "write the products one after another", "prod": "write the product with *",

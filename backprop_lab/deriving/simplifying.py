@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import reduce
+from itertools import permutations, product
 from typing import Any, NamedTuple
 
 from backprop_lab.deriving.graph import Graph
@@ -74,7 +75,7 @@ def node_of(graph: Graph, term: Term, is_float: bool = False) -> Node:
                       if each not in guards and not each.is_fixed):  # fmt: skip
         rest = Term(term.number, {each: power for each, power in term.powers.items() if each is not guards[0]})
         return graph.make("where", guards[0], node_of(graph, rest, is_float), graph.number(0))
-    before, after = _halves(abs(term.number), bool(term.powers))
+    before, after = _halves(abs(term.number), bool(term.powers), graph.written)
     factors = [_power(graph, node, power) for node, power in sorted(term.powers.items(), key=_is_late) if power > 0]
     under = [_power(graph, node, -power) for node, power in term.powers.items() if power < 0]
     if after != 1:
@@ -87,7 +88,7 @@ def node_of(graph: Graph, term: Term, is_float: bool = False) -> Node:
     is_whole = not under and all(factor.kind != "f" for factor in factors)
     if (is_whole and is_float) or (sign < 0 and factors[0].kind == "b"):
         first = factors.pop(0) if factors[0].op == "number" else graph.number(1)
-        factors.insert(0, graph.make("number", float(sign * first.args[0])))
+        factors.insert(0, graph.float(sign * first.args[0]))
     elif sign < 0:
         first = factors[0]
         factors[0] = graph.number(-first.args[0]) if first.op == "number" else graph.make("neg", first)
@@ -106,31 +107,86 @@ def _power(graph: Graph, node: Node, power: Fraction) -> Node:
     return graph.make("**", node, graph.number(float(power)))
 
 
-def _halves(number: Fraction, has_factors: bool) -> tuple[float, float]:
-    """A number that is not negative as one to multiply by and one to divide by: 0.1 and 1, 1 and 6, 2 and 3."""
+def _halves(number: Fraction, has_factors: bool, written: set[float]) -> tuple[float, float]:
+    """A number that is not negative as one to multiply by and one to divide by: 0.1 and 1, 1 and 6, 2 and 3.
+
+    A fifth is 0.2, unless something has been divided by 5 in the lines that were `written`.
+    """
     over, under, as_float = number.numerator, number.denominator, float(number)
     if under == 1 and over < 2**53:
         return over, 1
     is_short = len(repr(as_float)) <= 10 and Fraction(repr(as_float)) == number
-    if is_short and (over != 1 or under % 10 == 0 or not has_factors):
+    if is_short and (over != 1 or (under % 5 == 0 and under not in written) or not has_factors):
         return as_float, 1
     return (over, under) if over < 10_000 > under else (as_float, 1)
 
 
 def total(graph: Graph, terms: Iterable[Term]) -> Node:
     """A sum of products as a person writes it: like terms together, what is common in front where that is shorter."""
-    found = _ordered(_summed_together(graph, _joined(graph, merged(terms))))
+    found = _ordered(_chosen(graph, _summed_together(graph, _joined(graph, _uncrossed(merged(terms))))))
     if not found:
         return graph.make("number", 0.0)
     if len(found) == 1:
         return node_of(graph, found[0], is_float=True)
-    plain, common = _added(graph, found), _common(found)
+    ways, common = [_added(graph, found)], _common(found)
     if common.powers or common.number != 1:
         rest = _added(graph, [term.times(common, -1) for term in found])
-        factored = node_of(graph, common.times(product_of(rest)))
-        if len(code(factored)) <= len(code(plain)):
-            return factored
-    return plain
+        ways.insert(0, node_of(graph, common.times(product_of(rest))))
+    elif len(parts := _by_factor(found)) < len(found):
+        ways.insert(0, _added(graph, [product_of(total(graph, part)) for part in parts]))
+    return min(ways, key=lambda node: len(code(node)))
+
+
+def _uncrossed(terms: list[Term]) -> list[Term]:
+    """P * (1 - y) - y * (1 - P) as P - y, beside whatever else is in both, and in other terms."""
+    for a, b in permutations(terms, 2):
+        own, others = ({node for node, power in each.powers.items() if power == 1} for each in (a, b))
+        for P, y in product(own - others, others - own):
+            less = [next((node for node in each if _is_rest(node, of)), None) for each, of in ((own, y), (others, P))]
+            if less[0] is not None and less[1] is not None:
+                shorter = a.times(one(less[0]), -1), b.times(one(less[1]), -1)
+                if shorter[0].times(one(P), -1) == shorter[1].times(one(y), -1).times(Term(-ONE, {})):
+                    return _uncrossed([*shorter, *(term for term in terms if term is not a and term is not b)])
+    return terms
+
+
+def _is_rest(node: Node, of: Node) -> bool:
+    """Whether a node is 1 - of."""
+    return node.op == "-" and node.args[1] is of and number_of(node.args[0]) == 1
+
+
+def _by_factor(terms: list[Term]) -> list[list[Term]]:
+    """Terms with the same number in front of them, and the same sizes, such as 1 / len(y), together."""
+    found: dict[Any, list[Term]] = {}
+    for term in terms:
+        sizes = frozenset((node, power) for node, power in term.powers.items() if node.is_fixed)
+        found.setdefault((abs(term.number), sizes) if sizes else id(term), []).append(term)
+    return [*found.values()]
+
+
+def _chosen(graph: Graph, terms: list[Term]) -> list[Term]:
+    """Terms of which a mask and its opposite choose one, as one term with np.where in it."""
+    for a, b in permutations(terms, 2):
+        for mask, other in product(a.powers, b.powers):
+            if mask.kind == other.kind == "b" and is_opposite(mask, other):
+                pair = [a.times(one(mask), -1), b.times(one(other), -1)]
+                common = _common(pair)
+                kept = {node: power for node, power in common.powers.items() if node.is_fixed}
+                pair = [term.times(common, -1) for term in pair]
+                if not any(term.powers for term in pair):  # a gradient makes floats of its kind of plain numbers
+                    pair = [term.times(common._replace(number=ONE)).times(Term(ONE, kept), -1) for term in pair]
+                    common = common._replace(powers=kept)
+                way = node_of if any(term.powers for term in pair) else lambda graph, term: graph.float(term.number)
+                where = graph.make("where", mask, *(way(graph, term) for term in pair))
+                rest = [term for term in terms if term is not a and term is not b]
+                return _chosen(graph, [common.times(one(where)), *rest])
+    return terms
+
+
+def is_opposite(mask: Node, other: Node) -> bool:
+    """Whether `other` is True just where `mask` is not: ~M, or Z >= X of X > Z."""
+    pair = {">": ">=", "<": "<="}.get(mask.op)
+    return (other.op == "~" and other.args[0] is mask) or (other.op == pair and other.args == mask.args[::-1])
 
 
 def merged(terms: Iterable[Term]) -> list[Term]:
@@ -175,8 +231,9 @@ def _added(graph: Graph, terms: Sequence[Term]) -> Node:
 
 def _joined(graph: Graph, terms: list[Term]) -> list[Term]:
     """Terms that are parts of one array, with zeros around them, as these parts side by side."""
-    bare = [next(iter(term.powers)) if len(term.powers) == 1 and term.number == 1 else None for term in terms]
+    bare = [next(iter(term.powers)) if len(term.powers) == 1 else None for term in terms]
     pads = [node for node in bare if node is not None and node.op == "pad"]
+    numbers = {node: term.number for node, term in zip(bare, terms, strict=True)}
     axes = {k for pad in pads for k, widths in enumerate(pad.args[1]) if widths != (0, 0)}
     if len(pads) < 2 or len(axes) != 1:
         return terms
@@ -188,7 +245,7 @@ def _joined(graph: Graph, terms: list[Term]) -> list[Term]:
         end += pad.args[0].shape[axis]
     if end != pads[0].shape[axis]:
         return terms
-    parts = tuple(pad.args[0] for pad in pads)
+    parts = tuple(node_of(graph, Term(numbers[pad], {pad.args[0]: ONE})) for pad in pads)
     new = tuple(None if k == axis else ":" for k in range(len(pads[0].shape)))
     if all(part.op == "index" and part.args[1] == new for part in parts):
         node = graph.make("stack", tuple(part.args[0] for part in parts), axis)

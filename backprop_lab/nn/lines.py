@@ -70,11 +70,6 @@ def is_a_line_of_ours(kind: type, result: str, template: str) -> bool:
     return any(vars(each).get("formulas", {}).get(result) == template for each in ours)
 
 
-def is_same(part: Part, other: Part) -> bool:
-    """Whether two parts are of one class, with the same numbers."""
-    return type(part) is type(other) and vars(part) == vars(other)
-
-
 @lru_cache(maxsize=256)
 def _own_names(formulas: Named, known: tuple[str, ...]) -> tuple[str, ...]:
     """The names in the formulas that are no results and nothing known."""
@@ -142,12 +137,17 @@ def function_of(
     """
     codes = dict(lines)
     ordered = _in_order(_needed(codes, results), given)
+    if analytic:
+        ordered = {name: _AsFunctions().visit(tree) for name, tree in ordered.items()}
     if dimensions is not None:
         known, rewritten = dict(dimensions), {}
-        if max(known.values(), default=0) > 2:
-            raise CannotBeStackedError
+        if many := [name for name, axes in known.items() if axes > 2]:
+            raise CannotBeStackedError(f"The value {many[0]}, with {known[many[0]]} axes,")
         for name, tree in ordered.items():
-            rewritten[name], known[name] = _Stacking(known).visit(tree)
+            try:
+                rewritten[name], known[name] = _Stacking(known).visit(tree)
+            except CannotBeStackedError:
+                raise CannotBeStackedError(f"The line {name} = {codes[name]}") from None
         ordered = rewritten
     body: list[ast.stmt] = []
     for number, (name, tree) in enumerate(ordered.items(), 1):
@@ -289,10 +289,26 @@ def _log_of_sum(x: Any, y: Any) -> Any:
     return np.where(is_larger, x, y) + np.log1p(np.exp(np.where(is_larger, y - x, x - y)))
 
 
-_OTHERWISE = {
+def _variance(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    away = x - np.mean(x, axis=axis, keepdims=True)
+    return np.mean(away * away, axis=axis, keepdims=keepdims)
+
+
+_OTHERWISE: dict[str, Function] = {
     "abs": _absolute, "absolute": _absolute, "fabs": _absolute, "sign": lambda x: np.sign(np.real(x)),
-    "logaddexp": _log_of_sum,
+    "logaddexp": _log_of_sum, "var": _variance, "std": lambda *given, **options: np.sqrt(_variance(*given, **options)),
 }  # fmt: skip
+
+
+class _AsFunctions(ast.NodeTransformer):
+    """Writes X.var(axis=0) as np.var(X, axis=0), and abs(X) as np.abs(X), which `_Analytic` knows."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id == "abs":
+            return ast.Call(_of_numpy("abs"), node.args, node.keywords)
+        name, arguments, options = called(node) or ("", [], [])
+        return ast.Call(_of_numpy(name), arguments, options) if name in ("var", "std") else node
 
 
 def _without_axes(value: Any, dimensions: int) -> Any:
@@ -303,7 +319,7 @@ def _without_axes(value: Any, dimensions: int) -> Any:
 
 
 class CannotBeStackedError(Exception):
-    """A line does something that nobody has said how to do for many problems at once."""
+    """A line does something that nobody has said how to do for many problems at once. It says which line."""
 
 
 _REDUCTIONS = ("sum", "mean", "max", "min", "prod", "var", "std")

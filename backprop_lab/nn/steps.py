@@ -168,13 +168,16 @@ class Lines(tuple[Step, ...]):
             return [*self.function(results, tuple(given))(*given.values())]
         return call(self.codes, results, given, known, analytic)
 
-    def can_be_stacked(self, given: Mapping[str, Any], loss: str = "L") -> bool:
-        """Whether the whole step takes many problems at once, whose arrays have as many axes as these."""
+    def not_stacked(self, given: Mapping[str, Any], loss: str = "L") -> str:
+        """The line that keeps a step from taking many problems at once, whose arrays have as many axes as these.
+
+        "" if there is none.
+        """
         try:
             self.function((loss, *self.replacing.values()), tuple(given), tuple(map(np.ndim, given.values())))
-        except CannotBeStackedError:
-            return False
-        return True
+        except CannotBeStackedError as error:
+            return str(error)
+        return ""
 
 
 class Stage(NamedTuple):

@@ -56,9 +56,20 @@ RULES: dict[str, Words] = {
     "logaddexp": Words(
         "logaddexp", "In log(exp(a) + exp(b)), the slope for each term is the share of its exp in their sum."
     ),
+    "logsumexp": Words(
+        "the logarithm of a sum of powers of e",
+        "The slope of the logarithm of a sum of powers of e is, for each, its share of the sum, as a softmax has it.",
+    ),
     "sigmoid": Words(
         "a sigmoid",
         "{up} is scaled by the slope of the sigmoid, which is at most 1/4 and fades where the output nears 0 or 1.",
+    ),
+    "silu": Words(
+        "a SiLU",
+        "{X} stands in both factors of {X} times its sigmoid, so the slope has a part for each.",
+    ),
+    "softplus": Words(
+        "a softplus", "The slope of the softplus is the sigmoid: close to 0 far below 0, and to 1 far above."
     ),
     "relu": Words(
         "a ReLU", "Where {X} is positive, {up} passes through; elsewhere {X} has no effect, so its gradient is 0."

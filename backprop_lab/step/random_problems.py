@@ -107,11 +107,26 @@ def redrawn(problem: Problem, seed: int | None) -> Problem:
     return problem.evolve(network=network)
 
 
-def kept_by_seeds(network: Network) -> str:
-    """Which numbers `redrawn` leaves as they are, in a sentence; "" if each layer with parameters can draw its own."""
+def can_be_redrawn(problem: Problem) -> bool:
+    """Whether another seed gives `redrawn` any other number."""
+    if isinstance(problem, Program):
+        return any(np.ptp(np.asarray(p, dtype=float)) > 0 for p in problem.parameters.values())
+    return any(hasattr(stage.layer, "redrawn") for stage in problem.stages)
+
+
+def kept_by_seeds(problem: Problem) -> str:
+    """Which numbers `redrawn` leaves as they are, in a sentence; "" if all that is learnt is drawn anew.
+
+    Of a problem of layers, those that a layer cannot draw; of a program, those that are all one number, as biases of 0.
+    """
+    if isinstance(problem, Program):
+        same = [name for name, p in problem.parameters.items() if np.asarray(p, dtype=float).std() == 0]
+        stay = "stays" if len(same) == 1 else "stay"
+        why = "it is" if len(same) == 1 else "each is"
+        return f"{', '.join(same)} {stay} as given, whatever the seed: {why} one number all over." if same else ""
     kept = {
         f"{p}{number}": type(layer).__name__
-        for layer, _, _, number in network.stages
+        for layer, _, _, number in problem.stages
         for p in layer.parameters
         if not hasattr(layer, "redrawn")
     }

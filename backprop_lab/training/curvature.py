@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from backprop_lab.checks.numeric import off_at_zero
+from backprop_lab.checks.numeric import has_corners, loss_of, off_at_zero
 from backprop_lab.nn.lines import Array
 from backprop_lab.nn.optimizers import GradientDescent, Momentum, Nesterov, Optimizer
 from backprop_lab.nn.penalties import L2
 from backprop_lab.step.problem import Problem
+from backprop_lab.step.program import Program
 from backprop_lab.training.sweep import in_floats
 
 _DESCENT = GradientDescent()
@@ -35,12 +36,15 @@ def curvature_along(problem: Problem, v: Array) -> Array:
 def _gradient(problem: Problem, away: Array) -> Array:
     """The gradient, (P,), at the parameters of a problem moved `away` by (P,); or those of a stack, (S, P)."""
     parameters, moved, at = problem.parameters, {}, 0
+    gradient_of = {step.of: step.name for step in problem.lines if step.role == "gradient"}
     for name, p in parameters.items():
         moved[name] = p + away[..., at : at + p.size].reshape(*away.shape[:-1], *p.shape)
         at += p.size
-    found = problem.lines.call(
-        tuple(f"d{name}" for name in parameters), problem.given | moved, analytic=np.iscomplexobj(away)
+    names, dimensions = (
+        tuple(gradient_of[name] for name in parameters),
+        {n: np.ndim(v) for n, v in problem.given.items()},
     )
+    found = problem.lines.call(names, problem.given | moved, dimensions, analytic=np.iscomplexobj(away))
     along = zip(found, parameters.values(), strict=True)
     return np.concatenate([gradient.reshape(*away.shape[:-1], p.size) for gradient, p in along], axis=-1)
 
@@ -65,6 +69,8 @@ def iter_sharpness(problem: Problem) -> Iterator[float]:
     """
     problem = in_floats(problem)
     size = sum(p.size for p in problem.parameters.values())
+    first, value = next(iter(problem.parameters.items()))
+    _finite(math.nan if np.isnan(loss_of(problem, first)(value)) else 0.0)  # a logarithm below 0 has a complex one
     ours = _is_ours(problem)
     if ours and size <= SMALL:
         with np.errstate(all="ignore"):
@@ -74,8 +80,8 @@ def iter_sharpness(problem: Problem) -> Iterator[float]:
     v = np.random.default_rng(SEED).standard_normal(size)
     if not ours and not _can_be_told(problem, v):
         raise ValueError(
-            "how the loss bends cannot be told: a layer or the loss does not pass complex numbers through, is at a "
-            "corner, or has a gradient that is none"
+            "how the loss bends cannot be told: a line does not pass complex numbers through, is at a corner, or is "
+            "no gradient"
         )
     Q = v[None] / np.linalg.norm(v)
     diagonal: list[float] = []
@@ -104,8 +110,8 @@ def _finite(number: float) -> float:
 
 
 def _is_ours(problem: Problem) -> bool:
-    """Whether all parts are those of this package, which pass complex numbers through."""
-    return all(part.is_ours for part in problem.parts)
+    """Whether all parts are those of this package, which pass complex numbers through, with no corner but at a ReLU."""
+    return all(part.is_ours for part in problem.parts) and not has_corners(problem)
 
 
 def _can_be_told(problem: Problem, v: Array) -> bool:
@@ -147,6 +153,9 @@ def with_decay_as_penalty(problem: Problem) -> Problem:
     optimizer, penalty = problem.optimizer, problem.penalty
     if not optimizer.decay:
         return problem
+    if isinstance(problem, Program):
+        raise ValueError(f"no limit is known for {optimizer!r} in a program: write its decay as a part of the loss, "
+                         f"such as {optimizer.decay / 2:g} * np.sum(W**2)")  # fmt: skip
     if type(optimizer) is not GradientDescent or type(penalty) not in (type(None), L2):
         raise ValueError(f"no limit is known for {optimizer!r}, whose decay is no part of the loss")
     c = (penalty.c if isinstance(penalty, L2) else 0) + optimizer.decay / 2

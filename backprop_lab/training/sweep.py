@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -50,6 +50,7 @@ class Sweep:
     `parameters` and `memories`, what is remembered of them, are (seeds, lrs, ...): where each run has come to.
     `diverged` is (seeds, lrs): that step, or -1. Every run is known up to `step`, so `loss[..., step]` is a whole map.
     `left` is how many updates of single runs are still to be made; it falls faster where runs diverge.
+    `one_by_one` says, in a sentence, which line keeps the runs from being trained as one stack; "" where none does.
     """
 
     seeds: tuple[int | None, ...]
@@ -62,6 +63,12 @@ class Sweep:
     left: int = 0
     step: int = 0
 
+    @cached_property
+    def one_by_one(self) -> str:
+        first = self.problems[0]
+        line = first.lines.not_stacked(first.given, first.loss_name)
+        return f"{line} takes one run at a time, so they are trained one after another." if line else ""
+
     def problem(self, seed: int | None, lr: float) -> Problem:
         """The problem that a run started from. Raises ValueError if the sweep has no such run."""
         i, j = self._find(seed, lr)
@@ -69,10 +76,15 @@ class Sweep:
 
     def network(self, seed: int | None, lr: float) -> Network:
         """The network that a run has trained. Raises ValueError if it diverged, or if the sweep has no such run."""
+        return self.trained(seed, lr).network
+
+    def trained(self, seed: int | None, lr: float) -> Problem:
+        """The problem that a run started from, with the parameters that it has come to. Raises ValueError likewise."""
         i, j = self._find(seed, lr)
         if self.diverged[i, j] >= 0:
             raise ValueError(f"the run with seed {seed} and learning rate {lr} diverged at step {self.diverged[i, j]}")
-        return self.problems[i].network.with_parameters({name: p[i, j] for name, p in self.parameters.items()})
+        parameters = {name: p[i, j] for name, p in self.parameters.items()}
+        return self.problems[i].evolve(parameters=parameters, lr=self.lrs[j])
 
     def _find(self, seed: int | None, lr: float) -> tuple[int, int]:
         """The row and the column of a run; a learning rate may be off in its last digits, as from a printed number."""
@@ -99,12 +111,12 @@ def sweep(
     `redrawn(problem, seed)`: the same data, layers, loss and so on with other weights, or, for the seed None, with the
     weights as given. What is drawn in a step, such as the mask of a Dropout, is the same for all runs.
 
-    Layers and losses that cannot take a stack of problems are trained one run at a time, which is slower. Fractions
-    and the like become floats. Time grows with runs x steps. The result keeps 8 bytes x (steps + 2 + number of
-    parameters, and of what is remembered) a run, and the problem of each seed; otherwise a sweep needs a few MB,
-    however many runs there are. Raises ValueError if there is no seed or no learning rate, if one is not as
-    `random_problem` needs it, if steps is not a whole number from 1 up, if a number is complex, or if there are
-    options besides a problem.
+    Layers, losses and lines that cannot take a stack of problems are trained one run at a time, which is slower;
+    `one_by_one` of the result says which line it is. Fractions and the like become floats. Time grows with runs x
+    steps. The result keeps 8 bytes x (steps + 2 + number of parameters, and of what is remembered) a run, and the
+    problem of each seed; otherwise a sweep needs a few MB, however many runs there are. Raises ValueError if there is
+    no seed or no learning rate, if one is not as `random_problem` needs it, if steps is not a whole number from 1 up,
+    if a number is complex, or if there are options besides a problem.
 
     A run takes the same steps that it would take alone, through the same layers. In a block of fewer than FEW_RUNS its
     numbers are the same to the bit. In a larger one `@` adds the same products, but rounds each before it is added,
@@ -188,7 +200,7 @@ def _each(name: str, values: Any, check: Callable[[Any], None]) -> tuple[Any, ..
 def _advance(result: Sweep) -> Iterator[Sweep]:
     """Take all runs on together: a round is some steps of every run that is left, block by block."""
     problems, steps = result.problems, result.loss.shape[-1] - 1
-    train = _train_block if problems[0].lines.can_be_stacked(problems[0].given, problems[0].loss_name) else _train_alone
+    train = _train_alone if result.one_by_one else _train_block
     data = {name: np.stack([p.data[name] for p in problems]) for name in problems[0].data}
     kind = np.result_type(*(p.dtype for p in result.parameters.values()))
     lr = np.array(result.lrs, kind)[:, None, None]

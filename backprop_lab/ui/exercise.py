@@ -90,7 +90,10 @@ class Exercises:
         name, shape = step.name, np.shape(step.value)
         cell = work_out(self.traces[0], (name, 0, 0))
         digits = 8 if step.phase == "update" else 4  # as in the cell's own value
-        seen = [f"{indexed(*at)} is {plain(value_of(self.traces[0], at[0])[at[1:]], digits)}" for at in cell.sources]
+        seen = [
+            f"{indexed(self.traces[0], at)} is {plain(value_of(self.traces[0], at[0])[at[1:]], digits)}"
+            for at in cell.sources
+        ]
         if len({at[0] for at in cell.sources}) < len(cell.sources):
             return f" {f'One of its cells: {name}[0,0]' if shape else f'Written out: {name}'} = {cell.symbols}."
         if len(shape) == 2:  # a line that works cell by cell is all there, but for its indices: so only numbers

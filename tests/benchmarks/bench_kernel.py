@@ -105,6 +105,38 @@ def arithmetic() -> dict[str, Times]:
     return found
 
 
+# Programs
+
+
+def plainly(problem: Problem) -> Callable[[int], Any]:
+    """All lines of a step as one function with nothing around it, called again and again: some steps of it."""
+    lines, new = problem.lines, [*problem.lines.replacing.values()]
+    body = "".join(f"        {step.name} = {step.code}\n" for step in lines)
+    turn = "".join(f"        {of} = {name}\n" for of, name in lines.replacing.items())
+    scope = {"np": np, **problem.data, "lr": problem.lr, **{f"{name}_0": p for name, p in problem.parameters.items()}}
+    starts = "".join(f"    {name} = {name}_0\n" for name in problem.parameters)
+    exec(f"def steps(n):\n{starts}    for _ in range(n):\n{body}{turn}    return {', '.join(new)}", scope)
+    return scope["steps"]  # type: ignore[return-value]
+
+
+def programs() -> dict[str, Times]:
+    """Seconds of a step of each example, in training and as plain NumPy, and of deriving each."""
+    from backprop_lab.deriving.program import derive
+    from backprop_lab.step.example_programs import EXAMPLE_PROGRAMS
+
+    found = {}
+    for name, make in EXAMPLE_PROGRAMS.items():
+        p: Any = make()
+        ways = {
+            "training": partial(p.trained, [p.lr] * 100),
+            "plain NumPy": partial(plainly(p), 100),
+            "deriving": partial(derive, p._text, p.parameters, p.data),
+        }
+        times = fastest(ways, rounds=20, calls=1)
+        found[name] = {way: seconds / (1 if way == "deriving" else 100) for way, seconds in times.items()}
+    return found
+
+
 # A frame of the lab
 
 
@@ -321,6 +353,14 @@ def main() -> dict[str, Any]:
         name, times = list(sums.items())[size]
         bars.append(Bar(f"{way}, {name}: x straight line", times[way] / times["straight-line NumPy"], limit))
 
+    examples = in_own_process("bench_kernel.programs()")
+    rows = [(name, *(1e6 * times[way] for way in ("training", "plain NumPy")), 1e3 * times["deriving"])
+            for name, times in examples.items()]  # fmt: skip
+    show_table("A step of each program", ("", "in training, microseconds", "plain NumPy", "deriving it, ms"), rows)
+    worst = max(times["training"] / times["plain NumPy"] for times in examples.values())
+    bars.append(Bar("a step of a program in training, the worst of eight: x plain NumPy", worst, 1.3))
+    bars.append(Bar("deriving a transformer block, ms", 1e3 * examples["transformer block"]["deriving"], 120))
+
     frames = in_own_process("bench_kernel.in_kernel('bench_kernel.frame()')")
     names = list(next(iter(frames.values())))
     rows = [(name, *(times[name] for times in frames.values())) for name in names]
@@ -341,6 +381,7 @@ def main() -> dict[str, Any]:
     show_bars(bars)
     return {
         "arithmetic": sums,
+        "programs": examples,
         "frame": frames,
         "map": redrawn,
         "history": past,

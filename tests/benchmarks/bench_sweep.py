@@ -21,6 +21,8 @@ import numpy as np
 from tables import Bar, as_json, show_bars, show_table
 
 from backprop_lab import random_problem, sweep
+from backprop_lab.step.example_programs import rnn
+from backprop_lab.step.random_problems import redrawn
 
 ROUNDS = 7
 LOOP, VMAP, JAX = "loop of single runs", "torch.func.vmap", "JAX: vmap, scan, jit"
@@ -126,6 +128,43 @@ def jax_rival() -> Rival:
     return lambda numbers, steps: np.asarray(compiled(numbers, steps))
 
 
+def recurrent_ns(seeds: int, lrs: int, steps: int) -> dict[str, float]:
+    """The same for the recurrent network of the examples: by a sweep, and by JAX on the same lines."""
+    import jax
+    from jax import lax
+    from jax import numpy as jnp
+
+    problem, rates = rnn(), learning_rates(lrs)
+    forward = [f"    {step.name} = {step.code}" for step in problem.lines if step.phase in ("forward", "loss")]
+    scope: dict[str, Any] = {"np": jnp}
+    exec("\n".join([f"def loss({', '.join((*problem.parameters, *problem.data))}):", *forward, "    return L"]), scope)
+    gradients = jax.vmap(jax.value_and_grad(scope["loss"], tuple(range(len(problem.parameters)))),
+                         (0,) * len(problem.parameters) + (None,) * len(problem.data))  # fmt: skip
+
+    def train(parameters: Any, lr: Any) -> Any:
+        def step(parameters: Any, _: Any) -> Any:
+            value, grads = gradients(*parameters, *problem.data.values())
+            return [p - lr * grad for p, grad in zip(parameters, grads, strict=True)], value
+
+        return lax.scan(step, parameters, None, length=steps)[1]
+
+    def by_jax() -> np.ndarray:
+        starts = [redrawn(problem, seed).parameters.values() for seed in range(seeds)]
+        stacks = [np.repeat(np.stack(arrays), lrs, axis=0) for arrays in zip(*starts, strict=True)]
+        return np.asarray(compiled(stacks, np.tile(rates, seeds)[:, None, None]))
+
+    compiled = jax.jit(train)
+    ours = sweep(range(seeds), rates, steps, problem=problem).loss[..., :steps]
+    assert np.allclose(by_jax().T.reshape(ours.shape), ours, rtol=1e-9)
+    best = {"sweep": np.inf, JAX: np.inf}
+    for _ in range(ROUNDS):
+        for name, way in (("sweep", lambda: sweep(range(seeds), rates, steps, problem=problem)), (JAX, by_jax)):
+            start = process_time()
+            way()
+            best[name] = min(best[name], (process_time() - start) / (seeds * lrs * steps) * 1e9)
+    return best
+
+
 def beside_the_result(seeds: int, lrs: int, steps: int) -> tuple[float, float]:
     """The megabytes that a sweep keeps, and what it takes at most beside them."""
     tracemalloc.start()
@@ -142,7 +181,7 @@ def main() -> dict[str, Any]:
         rivals[JAX] = jax_rival()
     if find_spec("torch"):
         rivals[VMAP] = vmap_rival()
-    sizes: dict[int, dict[str, float]] = {}
+    sizes: dict[Any, dict[str, float]] = {}
     for (seeds, lrs), steps in SIZES.items():
         runs = seeds * lrs
         best = dict.fromkeys(("sweep", LOOP, *rivals), np.inf)
@@ -182,6 +221,10 @@ def main() -> dict[str, Any]:
         bars.append(Bar("64 x 64 runs: x faster than vmap", map_[VMAP] / map_["sweep"], 1, at_least=True))
     if JAX in rivals:
         bars.append(Bar("64 x 64 runs: time, x JAX", map_["sweep"] / map_[JAX], 1.0))
+        recurrent = recurrent_ns(64, 64, 100)
+        sizes["recurrent"] = recurrent
+        show_table("64 x 64 runs of a recurrent network", ("", "ns a run and step"), [*recurrent.items()])
+        bars.append(Bar("64 x 64 runs of a recurrent network: time, x JAX", recurrent["sweep"] / recurrent[JAX], 1.5))
     bars += [
         Bar("twice the runs: time, x", 2 * took[GROWN[1]] / took[GROWN[0]], 2.2),
         Bar("twice the steps: time, x", 2 * took[GROWN[2]] / took[GROWN[0]], 2.2),

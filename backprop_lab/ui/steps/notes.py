@@ -15,7 +15,7 @@ def on_overflow(training: Training, place: LabState) -> str:
     if diverged is None:
         return ""
     if diverged == 0 and math.isnan(training.losses[0]):
-        if given := [name for name, value in training.first.network.parameters.items() if (value != value).any()]:
+        if given := [name for name, value in training.first.parameters.items() if (value != value).any()]:
             return f"The loss is not a number (nan) at the very start: {given[0]} has nan in it."
         return (
             "The loss is not a number (nan) at the very start: one of its lines has no answer for these numbers, "
@@ -45,4 +45,4 @@ def on_overflow(training: Training, place: LabState) -> str:
 
 def on_seed(setup: Setup, problem: Problem) -> str:
     """Which numbers a seed did not draw anew."""
-    return kept_by_seeds(problem.network) if setup.base is not None and setup.seed is not None else ""
+    return kept_by_seeds(problem) if setup.base is not None and setup.seed is not None else ""
