@@ -4,14 +4,20 @@ import re
 from string import Formatter
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+from common import check_said, count
 from hypothesis import given
 from hypothesis import strategies as st
+from known_programs import FORTY, PROGRAMS, programmed
 from problems import problems, whole_problem
+from random_programs import MAY_BE_REFUSED, RandomProgram
 
-from backprop_lab import MISTAKES, Adam, HalfSquaredError, plant, random_problem, trace
+from backprop_lab import MISTAKES, Adam, HalfSquaredError, plant, program, random_problem, trace
+from backprop_lab.reading.by_rule import AS_IT_IS, RULES
 from backprop_lab.reading.explanations import EXPLANATIONS, explain
 from backprop_lab.reading.mathml import LETTERS, mathml
+from backprop_lab.step.example_programs import EXAMPLE_PROGRAMS
 
 
 @given(st.one_of(problems(), st.integers(0, 2**32 - 1).map(whole_problem)))
@@ -61,3 +67,135 @@ def test_every_formula_of_ours_is_drawn_with_all_its_letters():
         plain = re.sub(r"\\(?:frac|mathrm|top|odot|sum|neq|leq|cdot|sqrt|hat|,)", "", latex)
         plain = re.sub(r"\\(?:pi|mu|gamma|beta)", lambda found: LETTERS[found[0]], plain)
         assert sorted(re.findall(r"\w", text)) == sorted(re.findall(r"[^\W_]", plain)), latex
+
+
+def programs():
+    """Steps of the programs that courses ask for, of those of others, of the examples, and of some drawn at random."""
+    yield from (trace(programmed(name)) for name in PROGRAMS)
+    yield from (trace(program(*each)) for each in FORTY.values())
+    yield from (trace(made()) for made in EXAMPLE_PROGRAMS.values())
+    for seed in range(count(800)):
+        p = RandomProgram(seed)
+        try:
+            yield trace(program([f"{name} = {code}" for name, code in p.lines], p.parameters, p.data))
+        except ValueError as error:
+            if not re.search(f"{MAY_BE_REFUSED}|no part in the loss", str(error)):
+                raise
+
+
+def test_nearly_every_gradient_of_a_program_has_a_sentence_and_no_line_has_an_invented_one():
+    said = gradients = formulas = 0
+    for t in programs():
+        for step in t.steps:
+            latex, title, sentence = explain(step)
+            assert title
+            assert "mtext" not in mathml(latex)
+            formulas += step.phase != "update" and bool(latex)
+            assert not set("{}") & set(title + sentence)
+            assert sentence == "" or sentence.endswith((".", "?"))
+            gradients += step.role == "gradient"
+            said += step.role == "gradient" and bool(sentence)
+            if not sentence and step.role == "value" and step.phase != "update":
+                assert title == step.code
+    print(f"{said} of {gradients} gradients have a sentence, {formulas} lines a formula")  # noqa: T201
+    assert said >= 0.95 * gradients
+
+
+def summed_to(value, shape):
+    """What broadcasting has made of a value of some shape, added up again."""
+    value = np.asarray(value)
+    value = value.sum(axis=tuple(range(max(0, value.ndim - len(shape)))))
+    return value.sum(axis=tuple(k for k, n in enumerate(shape) if n == 1 != value.shape[k]), keepdims=True)
+
+
+CLAIMS = {  # what the sentence of a rule says, in numbers
+    "+": lambda up, X, Y, Z: up,
+    "- 0": lambda up, X, Y, Z: up,
+    "- 1": lambda up, X, Y, Z: -up,
+    "neg": lambda up, X, Y, Z: -up,
+    "*": lambda up, X, Y, Z: up * Z,
+    "* number": lambda up, X, Y, Z: up * Z,
+    "/ 0": lambda up, X, Y, Z: up / Z,
+    "/ 1": lambda up, X, Y, Z: up * -Y / X,
+    "**": lambda up, X, Y, Z: up * Z * X ** (Z - 1),
+    "square": lambda up, X, Y, Z: up * 2 * X,
+    "exp": lambda up, X, Y, Z: up * Y,
+    "log": lambda up, X, Y, Z: up / X,
+    "log1p": lambda up, X, Y, Z: up / (1 + X),
+    "sqrt": lambda up, X, Y, Z: up / (2 * Y),
+    "tanh": lambda up, X, Y, Z: up * (1 - Y**2),
+    "sin": lambda up, X, Y, Z: up * np.cos(X),
+    "cos": lambda up, X, Y, Z: up * -np.sin(X),
+    "abs": lambda up, X, Y, Z: up * np.sign(X),
+    "logaddexp": lambda up, X, Y, Z: up * np.exp(X) / (np.exp(X) + np.exp(Z)),
+    "sigmoid": lambda up, X, Y, Z: up * Y * (1 - Y),
+    "silu": lambda up, X, Y, Z: up * (np.exp(X) * (1 + X + np.exp(X)) / (1 + np.exp(X)) ** 2),
+    "softplus": lambda up, X, Y, Z: up * np.exp(X) / (1 + np.exp(X)),
+    "relu": lambda up, X, Y, Z: np.where(X > 0, up, 0),
+    "maximum": lambda up, X, Y, Z: np.where(np.maximum(X, Z) == X, up, 0),
+    "minimum": lambda up, X, Y, Z: np.where(np.minimum(X, Z) == X, up, 0),
+    "clip": lambda up, X, Y, Z: np.where(Y == X, up, 0),
+    "where": lambda up, X, Y, Z: np.where(Y == X, up, 0),
+    "@ 0": lambda up, X, Y, Z: up @ Z.mT,
+    "@ 1": lambda up, X, Y, Z: Z.mT @ up,
+    "mT": lambda up, X, Y, Z: up.mT,
+    "reshape": lambda up, X, Y, Z: up.reshape(X.shape),
+    "index rows": lambda up, X, Y, Z: rows_added(up, X, Z),
+    "softmax": lambda up, X, Y, Z: Y * (up - (up * Y).sum(axis=adding_up(Y), keepdims=True)),
+}
+
+
+def adding_up(P):
+    """The axis along which probabilities add up to 1; all axes, if they do so together."""
+    return next((axis for axis in range(P.ndim) if np.allclose(P.sum(axis=axis), 1)), None)
+
+
+def rows_added(up, X, Z):
+    found = np.zeros(X.shape)
+    np.add.at(found, Z, up)
+    return found
+
+
+def test_what_is_said_of_a_rule_is_true_of_the_numbers_of_its_line():
+    seen = dict.fromkeys(CLAIMS, 0)
+    for t in programs():
+        for step in (each for each in t.steps if each.role == "gradient" and len(each.paths) == 1):
+            ways = [passed for passed in step.paths[0] if passed.rule not in ("line", "broadcast")]
+            telling = [passed for passed in ways if passed.rule not in AS_IT_IS] or ways[-1:]
+            lines = [passed.Y for passed in step.paths[0] if passed.rule == "line"]
+            up = next((name for name in step.operands if name in (f"d{lines[0]}", f"d{lines[0]}_total")), "")
+            if len(telling) != 1 or not up or len(lines) != 1 or any(each.rule == "subtraction" for each in ways[:-1]):
+                continue
+            (one,) = telling
+            keys = (f"{one.by} {one.how}", f"{one.by} {one.at}", one.by)
+            key = next((key for key in keys if key in RULES), "")
+            signs = [each for each in ways if each is not one and (each.by == "neg" or (each.by, each.at) == ("-", 1))]
+            if key not in CLAIMS or signs or (key == "softmax" and one.how != ""):
+                continue
+            names = {name: t.evaluate(code) if code else None for name, code in one._asdict().items() if name in "XYZ"}
+            with np.errstate(all="ignore"):
+                came = summed_to(t[up], np.shape(names["Y"]))
+                expected = summed_to(CLAIMS[key](came, **names), np.shape(step.value))
+            wanted = np.broadcast_to(expected, np.shape(step.value))
+            assert np.allclose(step.value, wanted, rtol=1e-7, atol=1e-9), (step.name, step.code, key, step.paths)
+            seen[key] += 1
+    print(", ".join(f"{key} {n}" for key, n in seen.items()))  # noqa: T201
+    assert sum(n > 0 for n in seen.values()) >= 20
+
+
+def test_what_is_said_of_the_lines_of_programs_is_what_somebody_has_read():
+    said = {}
+    for name in (
+        "softmax_classifier",
+        "makemore_4",
+        "causal_attention",
+        "lstm_cell",
+        "conv1d_scan",
+        "micrograd_readme",
+    ):
+        for step in trace(programmed(name)).steps:
+            if step.phase != "update":
+                latex, title, sentence = explain(step)
+                words = f"{title}. {sentence}" if title != step.code else ""
+                said[f"{name}: {step.name} = {step.code}"] = "\n".join(filter(None, (words, latex)))
+    check_said("programs", said)

@@ -126,7 +126,7 @@ SAID = [
     (IN_PLACE, "hidden_layer <= 0", "hidden_layer < 0", "the ReLU's mask is missing"),
     (IN_PLACE, "X.T, dhidden", "hidden_layer.T, dhidden", "hidden_layer used where X was meant"),
     (IN_PLACE, "np.dot(dscores, W2.T)", "np.dot(dscores, W2)", "it stops with ValueError"),
-    (A_FUNCTION, "(Z1 > 0)", "(Z1 < 0)", "a mask that is upside down"),
+    (A_FUNCTION, "(Z1 > 0)", "(Z1 < 0)", "an inverted mask"),
     (A_FUNCTION, "(A2 - Y) / N", "A2 - Y", "delta2 is 5 times what it should be; N is 5"),
     (A_FUNCTION, "X.T @ delta1", "X.T @ delta1 / N", "dW1 is 1/5 of what it should be; N is 5"),
 ]
@@ -165,7 +165,7 @@ def test_forward_lines_give_names_to_values_that_no_list_has():
     assert found.ok is True, found
     assert [line.of for line in found.lines] == ["dy_pred", "dH1", "dY1", "dW1"]
     wrong = check_lines(text.replace("q > 0", "q < 0"), SOFTMAX)
-    assert "upside down" in wrong.first_wrong.sentence
+    assert "inverted" in wrong.first_wrong.sentence
 
 
 def test_a_wrong_forward_line_is_named_and_the_backward_lines_are_not_blamed():

@@ -10,27 +10,26 @@ from backprop_lab.deriving.backward import Backward
 from backprop_lab.deriving.graph import Graph
 from backprop_lab.deriving.nodes import COMPARISONS, SIGNS, SIZES, Node, RefusedError, Shape, code
 from backprop_lab.deriving.reading import Reader
+from backprop_lab.deriving.structure import Passed
 from backprop_lab.deriving.text import Line, check_name, lines_in
 from backprop_lab.nn.lines import Array
 
 KINDS = {"f": "f", "c": "f", "O": "f", "i": "i", "u": "i", "b": "b"}
-PASSING = ("addition", "subtraction", "minus")  # rules by which a gradient goes on as it is, or with a minus
 
 
 class Derived(NamedTuple):
     """A line of a program: `name = code`.
 
     `role` is "value", "gradient" or "new", and `of` what it is the gradient of, or what it replaces in the next step.
-    `rules` are those by which a gradient came about, from the loss on, and `rule` the one to name first. `is_own` says
-    whether the line was handed in; the others are derived, or are parts that have got a name.
+    `paths` has the rules by which a gradient came about: for each place in which `of` is used, those on the way from
+    there. `is_own` says whether the line was handed in; the others are derived, or are parts that have got a name.
     """
 
     name: str
     code: str
     role: str = "value"
     of: str = ""
-    rule: str = ""
-    rules: tuple[str, ...] = ()
+    paths: tuple[tuple[Passed, ...], ...] = ()
     is_own: bool = False
 
 
@@ -246,7 +245,7 @@ class _Program:
             of = self.replaced.get(line.name, "")
             lines.append(Derived(line.name, line.text, "new" if of else "value", of, is_own=line.name in self.own))
         taken, names, repeated = {*self.graph.names}, dict[Node, str](), self._repeated()
-        for name, of, node, rules, uses in self.back.found:
+        for name, of, node, paths in self.back.found:
             if name in taken:
                 raise ValueError(f"{name} is the name of the gradient of {of}, and stands for another value here: call "
                                  f"that otherwise")  # fmt: skip
@@ -257,9 +256,8 @@ class _Program:
                     names[part] = _free(name, part, taken)
                     taken.add(names[part])
                     lines.append(Derived(names[part], written))
-            telling = [rule for rule in rules if rule not in PASSING]
-            rule = "fan-out" if uses > 1 else [*rules, *telling, "copy"][len(rules) + len(telling) - 1]
-            lines.append(Derived(name, code(node, names), "gradient", of, rule, rules))
+            told = tuple(tuple(passed.told() for passed in path) for path in paths)
+            lines.append(Derived(name, code(node, names), "gradient", of, told))
         indices = frozenset(self.reader.indices & {*self.given})
         return Derivation(tuple(lines), self.loss.name, indices, frozenset(self.graph.assumed), self.upstream)
 
