@@ -354,6 +354,12 @@ def test_what_a_line_computes_again_is_called_by_its_name_and_gets_all_its_gradi
     assert_right(found, numbers(w=(3, 2)), numbers(X=(4, 3)))
 
 
+def test_a_number_that_is_spread_over_an_axis_gets_the_gradient_of_all_its_copies():
+    found = derive("L = np.mean((X + b) * c)", numbers(b=(1, 2), c=()), numbers(X=(5, 2)))
+    assert derived(found) == ["db = np.full_like(b, c * len(X) / X.size)", "dc = (X + b).sum() / X.size"]
+    assert_right(found, numbers(b=(1, 2), c=()), numbers(X=(5, 2)))
+
+
 def test_labels_as_indices_are_taken_off_the_probabilities():
     lines = "S = X @ W\nP = np.exp(S) / np.exp(S).sum(axis=1, keepdims=True)\nL = -np.log(P[np.arange(4), y]).mean()"
     found = derive(lines, numbers(W=(2, 3)), numbers(X=(4, 2)) | {"y": np.array([0, 2, 1, 1])})
