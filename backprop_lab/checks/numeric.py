@@ -85,32 +85,31 @@ def off_at_zero(problem: Problem) -> Problem:
     In a program that is what a maximum with 0 takes.
     """
     if isinstance(problem, Program):
-        return problem.with_lines(Lines(step._replace(code=_off_corner(step.code)) for step in problem.lines))
+        return problem.with_lines(Lines(step._replace(code=_off_corner(step.code)[0]) for step in problem.lines))
     return problem.evolve(network=Network(map(_off_at_zero, problem.network.layers)))
 
 
 def has_corners(problem: Problem) -> bool:
     """Whether a line of a program may have a corner that `off_at_zero` does not know."""
     codes = [step.code for step in problem.lines if step.phase in ("forward", "loss")]
-    return isinstance(problem, Program) and any(
-        _CORNERS.search(code) or ("maximum" in code and _off_corner(code) == code) for code in codes
-    )
+    return isinstance(problem, Program) and any(_CORNERS.search(code) or not _off_corner(code)[1] for code in codes)
 
 
 @lru_cache(maxsize=512)
-def _off_corner(code: str) -> str:
-    """A line in which each maximum of something and 0 takes a little less of it."""
+def _off_corner(code: str) -> tuple[str, bool]:
+    """A line in which each maximum of something and 0 takes a little less of it, and whether there is no other one."""
     if "maximum" not in code:
-        return code
-    tree = ast.parse(code, mode="eval")
+        return code, True
+    tree, no_other = ast.parse(code, mode="eval"), True
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "np.maximum" and len(node.args) == 2:
             zeros = [isinstance(each, ast.Constant) and each.value == 0 for each in node.args]
+            no_other = no_other and any(zeros)
             node.args = [
                 each if is_zero or not any(zeros) else ast.BinOp(each, ast.Sub(), ast.Constant(np.finfo(float).tiny))
                 for each, is_zero in zip(node.args, zeros, strict=True)
             ]
-    return ast.unparse(tree)
+    return ast.unparse(tree), no_other
 
 
 def _off_at_zero(layer: Layer) -> Layer:

@@ -280,15 +280,9 @@ def rows_add_up(value: Array) -> bool:
 def _free(name: str, part: Node, taken: set[str]) -> str:
     """A name for a part, behind that of its line, such as L_diff, which nothing else has."""
     kinds = {
-        "concatenate": "cat",
-        "-": "diff",
-        "*": "prod",
-        "/": "ratio",
-        "**": "power",
-        "index": "part",
-        "+": "in",
-        "@": "in",
-    }
+        "-": "diff", "*": "prod", "/": "ratio", "**": "power", "index": "part", "+": "in", "@": "in",
+        "concatenate": "cat", "broadcast_to": "full", "full_like": "full",
+    }  # fmt: skip
     kind = part.args[3] if part.op == "reduce" else kinds.get(part.op, part.op if part.op.isalnum() else "mask")
     return next(each for n in range(1, 999) if (each := f"{name}_{kind}{n if n > 1 else ''}") not in taken)
 
