@@ -1,4 +1,4 @@
-"""Save each start of the lab that has numbers of its own as a recording, which needs no Python: `-m docs.record_starts FOLDER`."""
+"""`-m docs.record_starts FOLDER`: save each start of the lab that has its own numbers as a recording, without Python."""
 
 import sys
 from pathlib import Path
