@@ -1,4 +1,4 @@
-"""`-m docs.record_starts FOLDER`: save each start of the lab that has its own numbers as a recording, without Python."""
+"""`-m docs.record_starts FOLDER`: save each start of the lab with numbers of its own as a recording, without Python."""
 
 import sys
 from pathlib import Path
