@@ -22,7 +22,8 @@ class Derived(NamedTuple):
 
     `role` is "value", "gradient" or "new", and `of` what it is the gradient of, or what it replaces in the next step.
     `paths` has the rules by which a gradient came about: for each place in which `of` is used, those on the way from
-    there. `is_own` says whether the line was handed in; the others are derived, or are parts that have got a name.
+    there. `is_own` says whether the line was handed in, with a `comment` or without; the others are derived, or are
+    parts that have got a name.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Derived(NamedTuple):
     of: str = ""
     paths: tuple[tuple[Passed, ...], ...] = ()
     is_own: bool = False
+    comment: str = ""
 
 
 class Derivation(NamedTuple):
@@ -243,7 +245,9 @@ class _Program:
         lines: list[Derived] = []
         for line in self.lines:
             of = self.replaced.get(line.name, "")
-            lines.append(Derived(line.name, line.text, "new" if of else "value", of, is_own=line.name in self.own))
+            lines.append(
+                Derived(line.name, line.text, "new" if of else "value", of, (), line.name in self.own, line.comment)
+            )
         taken, names, repeated = {*self.graph.names}, dict[Node, str](), self._repeated()
         for name, of, node, paths in self.back.found:
             if name in taken:
