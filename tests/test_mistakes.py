@@ -37,6 +37,7 @@ from backprop_lab.checks.rounding import terms_in
 from backprop_lab.feedback.mistakes import INVISIBLE_TO_GRADIENT_CHECK, PARTS, mistakes_in
 from backprop_lab.nn.lines import evaluate
 from backprop_lab.nn.losses import HalfSquaredError, MeanSquaredError, SumSquaredError
+from backprop_lab.step.example_programs import EXAMPLE_PROGRAMS
 from backprop_lab.step.random_problems import redrawn
 
 OF_LAYERS = {name for name, mistake in MISTAKES.items() if mistake.lines}
@@ -287,8 +288,9 @@ def test_each_mistake_by_rule_gives_what_someone_who_makes_it_by_hand_gets():
 
 def test_nearly_every_gradient_of_a_program_has_a_mistake_which_its_numbers_give_away():
     gradients = possible = planted = named = 0
-    for seed, program in enumerate(PROGRAMS):
-        t = trace(redrawn(programmed(program), seed + 1))
+    made = [programmed(name) for name in PROGRAMS] + [make() for make in EXAMPLE_PROGRAMS.values()]
+    for seed, p in enumerate(made):
+        t = trace(redrawn(p, seed + 1))
         for step in (step for step in t.steps if step.role == "gradient"):
             found = [m for m in MISTAKES.values() if m.rules and step.name in possible_at(m, t, step)]
             gradients, possible = gradients + 1, possible + bool(found)

@@ -29,6 +29,8 @@ from backprop_lab.nn.lines import Array, Part, names_in
 from backprop_lab.nn.steps import Lines, Step
 from backprop_lab.step.trace import Trace
 
+REFUSED = TypeError, ValueError, AttributeError, IndexError, ArithmeticError  # what a line that does not run raises
+
 
 @dataclass(frozen=True, eq=False)
 class Mistake:
@@ -104,7 +106,7 @@ class Mistake:
     def wrong_values(self, trace: Trace, name: str) -> Iterator[tuple[str, Array]]:
         """Each of its wrong lines for `name` that runs, with its value, in any shape."""
         for line in self.wrong_lines(trace, name):
-            with suppress(TypeError, ValueError):
+            with suppress(*REFUSED):
                 yield line, np.asarray(trace.evaluate(line))
 
     def wrong_value(self, trace: Trace, name: str) -> Any:
@@ -162,7 +164,7 @@ def plant(trace: Trace, mistake: Mistake, *names: str) -> Trace:
             )
         try:
             wrong = trace.evaluate(step.code)
-        except (TypeError, ValueError) as error:
+        except REFUSED as error:
             raise ValueError(f"{name} = {step.code} cannot be planted, because NumPy refuses it: {error}") from None
         if np.shape(wrong) != np.shape(trace[name]):
             raise ValueError(
@@ -185,7 +187,7 @@ def _run(trace: Trace, line: str) -> Any:
     """What a line gives; None where NumPy refuses it."""
     try:
         return trace.evaluate(line)
-    except (TypeError, ValueError):
+    except REFUSED:
         return None
 
 
