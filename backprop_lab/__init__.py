@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from backprop_lab.nn.optimizers import OPTIMIZERS, Adam, GradientDescent, Momentum, Nesterov, Optimizer
     from backprop_lab.nn.penalties import L2, Penalty
     from backprop_lab.step.examples import EXAMPLES, worked_example
+    from backprop_lab.step.from_torch import from_torch
     from backprop_lab.step.problem import Problem
     from backprop_lab.step.program import program
     from backprop_lab.step.random_problems import one_hot, random_problem
@@ -89,6 +90,7 @@ __all__ = [
     "check_lines",
     "diagnose",
     "drill",
+    "from_torch",
     "mystery",
     "one_hot",
     "plant",
@@ -128,6 +130,7 @@ _HOMES = (
     "nn.network",
     "step.problem",
     "step.program",
+    "step.from_torch",
     "step.trace",
     "step.random_problems",
     "step.examples",

@@ -22,7 +22,7 @@ from backprop_lab import __version__
 FOLDER = "backprop_lab_notebooks"
 FIRST = "00_start_here.ipynb"
 FOR_STUDENTS = ("*.ipynb", "*.png", "*.csv")
-FOR_TEACHERS = ("teaching_notes.md", "solutions/*.ipynb")
+FOR_TEACHERS = ("teaching_notes.md", "solutions/*.*")
 
 # A file in the learner's folder that records each notebook as it was copied, to tell later whether the learner has
 # changed it.

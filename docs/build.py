@@ -82,7 +82,7 @@ def gather_sources(with_solutions: bool) -> None:
         notes, teachers = COURSE / "teaching_notes.md", PAGES / "teachers.md"
         notes.write_text(notes.read_text().replace("](solutions/)", "](solutions/index.md)"))
         (COURSE / "solutions" / "index.md").write_text(f"# Solutions\n\n{TOCTREE.format('[0-9]*')}")
-        teachers.write_text(teachers.read_text() + TOCTREE.format("course/teaching_notes\ncourse/solutions/index"))
+        teachers.write_text(teachers.read_text() + TOCTREE.format("course/teaching_notes\ncourse/solutions/[gis]*"))
 
 
 def make_pages(site: Path) -> None:

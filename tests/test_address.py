@@ -1,13 +1,30 @@
 """A link to the lab: what it holds is read as data, and whatever is no place in the lab is refused with a sentence."""
 
 import re
+from fractions import Fraction
+from typing import ClassVar
+from urllib.parse import unquote_plus
 
 import numpy as np
 import pytest
-from common import same_values, tell, view_of
-from own_parts import OWN_PROBLEMS
+from common import same_values, tell, trained, view_of
+from own_parts import OWN_PROBLEMS, own_problem
 
-from backprop_lab import ACTIVATIONS, L2, LOSSES, Adam, Momentum, random_problem
+from backprop_lab import (
+    ACTIVATIONS,
+    L2,
+    LOSSES,
+    Adam,
+    BatchNorm,
+    Dropout,
+    GradientDescent,
+    LeakyReLU,
+    Linear,
+    Momentum,
+    Nesterov,
+    random_problem,
+    trace,
+)
 from backprop_lab.step.examples import mazur
 from backprop_lab.ui.standalone import opened
 from backprop_lab.ui.steps.address import ARRAYS, LONGEST, READ, address_of, place_in
@@ -24,6 +41,7 @@ PLACES = [
     {"start": "xor", "limit": [5.0, 0.1]},
     {"start": "random", "seed": 3, "optimizer": "Adam", "iteration": 2, "step": "mhatW1"},
     {"start": "mazur", "optimizer": "Nesterov momentum", "step": "vW1_new"},
+    {"start": "random", "samples": 5, "norm": "BatchNorm", "dropout": "0.5", "penalty": "L2(0.1)", "step": "R"},
 ]
 
 
@@ -31,7 +49,7 @@ def test_a_link_opens_the_lab_where_its_call_does_and_holds_all_of_it():
     for place in PLACES:
         assert place_in(address_of(place)) == place
         assert opened(address_of(place)).call() == StepThrough(**place).call()
-    assert {"network", "then", *ARRAYS}.union(*PLACES) == READ.keys()
+    assert {"network", "count", "then", *ARRAYS}.union(*PLACES) == READ.keys()
 
 
 def random_lab(seed):
@@ -45,7 +63,7 @@ def random_lab(seed):
         lab = StepThrough(problem, seed=seed if seed % 3 else None)
     else:
         lab = StepThrough(start=str(rng.choice(sorted({*STARTS} - {"worked example", "iris"}))), seed=seed)
-    if seed % 4 > 1:
+    if seed % 4 > 1 and lab.trace.problem.stages:  # a link holds no other numbers of a program
         lab.stepper.choose((str(rng.choice(["X", "W1", "b1"])), 0, 0), pinned=True)
         lab.stepper.edit(float(rng.normal() * 10 ** rng.uniform(-30, 1)))
     for _ in range(3):
@@ -53,7 +71,7 @@ def random_lab(seed):
         for _ in range(rng.integers(20)):
             lab.stepper.next()
     if seed % 3:
-        lab.stepper.choose(("W1", 0, 0), pinned=True)
+        lab.stepper.choose((next(iter(lab.trace.problem.parameters)), 0, 0), pinned=True)
     return lab
 
 
@@ -69,18 +87,66 @@ def test_a_link_that_a_lab_gives_opens_the_same_state_number_by_number(lab):
     assert one.scales == other.scales
 
 
-REMEMBERED = random_problem(1, optimizer=Adam()).evolve(state={"vW1": np.ones((3, 4))})
+class Decaying(Momentum):
+    formulas: ClassVar = Momentum.formulas | {"new": "{p} - {lr} * {v_new} / {step}"}
+
+
+def with_other_eps():
+    norm = BatchNorm(np.ones((1, 3)), np.zeros((1, 3)))
+    vars(norm)["eps"] = 0.1
+    return own_problem(norm)
+
+
 NO_LINK = {
-    "a penalty": (random_problem(1, penalty=L2(0.1)), "no penalty and only the optimizers gradient descent, .*L2"),
-    "an optimizer's own number": (random_problem(1, optimizer=Momentum(0.5)), "their usual numbers, .*Momentum"),
-    "memories": (REMEMBERED, "A link holds no memories of an optimizer, and here are some"),
+    "an optimizer": (
+        random_problem(1, optimizer=Decaying()),
+        "holds no code, so no Decaying of your own: only the opt",
+    ),
+    "a norm that was changed": (with_other_eps(), "the layers .* as they are, and BatchNorm.* has been changed"),
+    "numbers of another kind": (random_problem(1, penalty=L2(Fraction(1, 3))), "of the kind float64, and L2.* has oth"),
     "a layer": (OWN_PROBLEMS["leaky ReLU"], "A link holds no code, so no LeakyReLU of your own"),
     "ours with a line of its own": (OWN_PROBLEMS["Linear with its own formula"], "so no Dotted of your own"),
     "a loss": (OWN_PROBLEMS["Huber"], "so no Huber of your own"),
-    "no bias": (OWN_PROBLEMS["batch norm"], "A link holds a bias for each Linear, and one here has none"),
+    "too much to remember": (
+        trained(random_problem(1, inputs=12, optimizer=Adam()), 3).problem,
+        "up to 2,000 characters of X, y, weights and biases and what is remembered, and these",
+    ),
     "too much": (random_problem(1, samples=4, inputs=30), "up to 2,000 characters of X, y, .*, and these 262 numbers"),
     "float32": (random_problem(1).evolve(X=np.ones((2, 3), "float32")), "of the kind float64, and X has others"),
 }
+
+
+NUMBERED = {  # parts with numbers of their own, as they stand in a link
+    "network=Linear,LeakyReLU(0.2),Dropout(0.25,7),Linear": {"layers": [LeakyReLU(0.2), Dropout(0.25, 7)]},
+    "network=Linear,BatchNorm,Linear": {"layers": [BatchNorm([[1.0, 2.0, -1.0]], [[0.0, 0.5, 1.0]])]},
+    "penalty=L2(0.1)": {"penalty": L2(0.1)},
+    "optimizer=Adam(0.5)": {"optimizer": Adam(0.5)},
+    "optimizer=Adam(0.9,0.999,1e-08,0.01)": {"optimizer": Adam(decay=0.01)},
+    "optimizer=Nesterov momentum(0.5)": {"optimizer": Nesterov(0.5)},
+    "optimizer=gradient descent(0.5)": {"optimizer": GradientDescent(decay=0.5)},
+}
+
+
+@pytest.mark.parametrize("text", NUMBERED)
+def test_a_link_holds_the_numbers_of_parts_and_what_is_remembered(text):
+    changes = dict(NUMBERED[text])
+    p = own_problem(*changes.pop("layers", []), first=Linear(own_problem().parameters["W1"]))
+    p = trained(p.evolve(**changes), 1).problem
+    link = StepThrough(p).link()
+    assert text in unquote_plus(link)
+    again = opened(link.partition("#")[2])
+    assert same_values(again.trace, trace(p))
+    assert same_values(trained(again.trace.problem, 2), trained(p, 2))
+
+
+def test_a_change_on_the_way_stands_in_a_link_with_all_that_is_remembered():
+    lab = StepThrough(seed=3, optimizer="Adam", dropout=0.5, norm="BatchNorm", hidden=2, samples=3, iteration=2)
+    lab.stepper.choose(("mW1", 0, 1), pinned=True)
+    lab.stepper.edit(0.25)
+    again = opened(lab.link().partition("#")[2])
+    assert again.link() == lab.link()
+    assert "&count=3&" in lab.link()
+    assert same_values(again.trace, lab.trace)
 
 
 def test_a_lab_and_copy_link_say_what_no_link_can_hold(monkeypatch):
@@ -109,7 +175,12 @@ HOSTILE = [
         ("X=0.05", "X="), ("X=0.05,0.1", "X=0.05;0.1"), ("X=0.05", "X=" + "1," * 999 + "1"), ("&y=", "&y=1&y="),
         ("y=0.01,0.99", "y=0.01,0.99;1,1"), ("W1=0.15,0.25;0.2,0.3", "W1=1,2"), ("W2=", "W3="),
         ("network=Linear", "network=eval"), ("Linear,Sigmoid&", "Linear&W3=1&"), ("half", "exec"),
-        ("lr=0.5", "lr=-0.5"), ("lr=0.5", "lr=0.5&start=random"),
+        ("lr=0.5", "lr=-0.5"), ("lr=0.5", "lr=0.5&start=random"), ("lr=0.5", "lr=0.5&optimizer=eval(1)"),
+        ("lr=0.5", "lr=0.5&optimizer=Adam(2)"), ("lr=0.5", "lr=0.5&optimizer=Adam(0.9,0.9,0,0,0)"),
+        ("lr=0.5", "lr=0.5&penalty=L2"), ("lr=0.5", "lr=0.5&penalty=L2(-1)"), ("lr=0.5", "lr=0.5&count=3"),
+        ("lr=0.5", "lr=0.5&vW1=1,2;3,4"), ("lr=0.5", "lr=0.5&optimizer=momentum&vW1=1,2"),
+        ("Linear,Sigmoid&", "Linear,Dropout(1)&"), ("Linear,Sigmoid&", "Linear,Dropout&"),
+        ("Linear,Sigmoid&", "Linear,Linear(3)&"), ("Linear,Sigmoid&", "Linear,BatchNorm&"),
     ]),
 ]  # fmt: skip
 

@@ -274,7 +274,7 @@ def test_a_walk_says_at_each_step_that_its_scale_is_new():
     stepper.go(iteration=at)
     recorded = record(stepper, 2)
     for k, steps, pictures in zip(
-        (at, at + 1), recorded["iterations"], recorded["pictures"]["narrow"]["steps"], strict=True
+        (at, at + 1), recorded["iterations"], recorded["pictures"]["narrow"]["boards"], strict=True
     ):
         said = [" ".join(each["text"] for each in step["state"]["remarks"]) for step in steps["steps"]]
         new = f"New colour scale for {' and '.join(renewed[at])}: on the one before, too many would look alike."
@@ -282,5 +282,5 @@ def test_a_walk_says_at_each_step_that_its_scale_is_new():
         place, losses = stepper.look(k, len(said) - 1)
         board = Board(place.trace, *NARROW[0], NARROW[2], scales=place.scales, renewed=place.renewed)
         board.draw(place.trace, place.index, losses, framed=False)
-        walk = base64.b64decode(pictures[-1]["light"][0])
+        walk = base64.b64decode(pictures["light"][1])
         assert np.array_equal(pixels(board.png()), pixels(walk))

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from own_parts import OWN_PROBLEMS
 
-from backprop_lab import ACTIVATIONS, trace
+from backprop_lab import ACTIVATIONS, OPTIMIZERS, trace
 from backprop_lab.ui import LearningRateLab
 from backprop_lab.ui.controls import ARROWS
 from backprop_lab.ui.rates import lab as lab_module
@@ -75,7 +75,7 @@ class Page:
 
     def set(self, name, value):
         """Move a slider to a number, or type a text into its field."""
-        found = self.lab._fields | {"activation": self.lab._activation}
+        found = self.lab._fields | self.lab._menus
         (self.lab._sliders if isinstance(value, int) else found)[name].value = value
         return self
 
@@ -99,7 +99,8 @@ def assert_agrees(page):
     wanted = {name: getattr(state.wanted, name) for name in lab._fields} | lab._slid
     assert {name: field.value for name, field in lab._fields.items()} == {name: str(n) for name, n in wanted.items()}
     assert {name: slider.value for name, slider in lab._sliders.items()} == wanted
-    assert (lab._activation.value, lab._compare.value) == (state.wanted.activation, state.comparing)
+    assert {name: menu.value for name, menu in lab._menus.items()} == state.wanted.chosen
+    assert lab._compare.value == state.comparing
     assert lab._run.description == ("Cancel" if state.running else "Run")
     assert (lab._open.disabled, "Open B" in lab._open.description) == (not state.chosen, len(state.chosen) == 2)
     progress, told = lab._progress, f", {state.progress}" * bool(state.progress)
@@ -124,7 +125,8 @@ def test_on_a_page_it_trains_by_itself_and_each_control_has_a_name():
     page = Page(seeds=5, steps=60, hidden=2, activation="Tanh").finish()
     assert (page.state.runs.settings, page.state.runs.done) == (Settings(5, 60, 2, "Tanh"), True)
     assert repr(page.lab) == "LearningRateLab(seeds=5, steps=60, hidden=2, activation='Tanh')"
-    for control in (*page.lab._fields.values(), page.lab._activation, page.lab._run, page.lab._compare, page.lab._open):
+    shown = [page.lab._run, page.lab._compare, page.lab._open]
+    for control in (*page.lab._fields.values(), *page.lab._menus.values(), *shown):
         assert control.description
         assert control.tooltip
 
@@ -167,9 +169,9 @@ def test_of_ones_own_problem_a_run_opens_as_it_is_on_the_map():
     page = Page(problem=OWN_PROBLEMS["leaky ReLU"]).finish()
     assert repr(page.lab) == "LearningRateLab(problem, seeds=3, steps=130)"
     seen = [part.description for part, _ in parts_of(page.lab.children[0]) if getattr(part, "description", "")]
-    assert seen == ["seeds", "steps", "activation"], "it has hidden units of its own"
-    for activation in ("as given", "Sigmoid"):
-        page.set("activation", activation).finish()
+    assert seen == ["seeds", "steps", "activation", "optimizer"], "it has hidden units of its own"
+    for name, chosen in (("activation", "as given"), ("activation", "Sigmoid"), ("optimizer", "Adam")):
+        page.set(name, chosen).finish()
         for seed in (None, 1):
             open_run(page, page.state.runs.sweep.seeds.index(seed), 30).stepper.set_up(start="random")
 
@@ -189,6 +191,7 @@ GESTURES = st.one_of(
     st.tuples(st.just("set"), st.sampled_from(["seeds", "hidden"]), st.integers(1, 5)),
     st.tuples(st.just("set"), st.sampled_from(["seeds", "steps", "hidden"]), st.sampled_from(["", "2.5", "abc", "4"])),
     st.tuples(st.just("set"), st.just("activation"), st.sampled_from(list(ACTIVATIONS))),
+    st.tuples(st.just("set"), st.just("optimizer"), st.sampled_from(list(OPTIMIZERS))),
     st.tuples(st.just("press"), st.sampled_from(["_run", "_compare", "_open"])),
     st.tuples(st.just("click"), st.integers(0, 5), st.integers(0, 75)),
     st.tuples(st.just("key"), st.sampled_from([*ARROWS, "Enter", "Escape"])),

@@ -22,6 +22,10 @@ def prose(notebook):
     return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
 
 
+def sources(notebook):
+    return [cell.source for cell in code_cells(notebook)]
+
+
 def printed(notebook):
     outputs = [output for cell in code_cells(notebook) for output in cell.outputs]
     return "".join(output.text for output in outputs if output.output_type == "stream")
@@ -41,17 +45,41 @@ def test_it_was_run_from_top_to_bottom_and_saved_without_complaint(name):
 @pytest.mark.parametrize("notebook", ALL.values(), ids=ALL)
 def test_its_code_is_short_plain_python_and_imports_little(notebook):
     code = [cell.source for cell in code_cells(notebook)]
-    lengths, lines = [len(source.splitlines()) for source in code], "\n".join(code).splitlines()
-    assert max(lengths) <= 15
-    assert median(lengths) <= 5
+    lines = "\n".join(code).splitlines()
+    assert max(len(source.splitlines()) for source in code) <= 15
+    assert median(len([line for line in source.splitlines() if line.strip()]) for source in code) <= 4
     assert not [line for line in lines if line.startswith(("%", "!")) or line.rstrip().endswith(";")]
     assert not [cell.id for cell in notebook.cells if "nbval" in f"{cell.source} {cell.metadata}".lower()], "skipped"
     modules = {name for line in lines for name in re.findall(r"^\s*(?:from|import) (\w+)", line)}
     assert modules <= {"backprop_lab", "numpy", "matplotlib", "torch", *sys.stdlib_module_names}
 
 
+def minutes(notebook):
+    return re.search(r"\*\*Time\.\*\* About (\d+) minutes", prose(notebook))[1]
+
+
+def words(notebook):
+    """What has a letter or a digit in it, of all that is there to read."""
+    return [word for word in prose(notebook).split() if re.search(r"\w", word)]
+
+
+def test_the_course_stays_as_long_as_it_is():
+    """Also no notebook asks to be read faster than 50 words a minute."""
+    assert sum(len(words(notebook)) for notebook in NOTEBOOKS.values()) <= 31_000
+    times = {name: int(minutes(notebook)) for name, notebook in NOTEBOOKS.items()}
+    assert sum(times.values()) <= 700
+    assert max(times.values()) <= 75
+    assert not [name for name, time in times.items() if len(words(NOTEBOOKS[name])) > 50 * time]
+
+
+def test_nobody_meets_partial_templates_or_nested_lists_before_09():
+    early = [source for name, notebook in NOTEBOOKS.items() if name < "09" for source in sources(notebook)]
+    early = [source for source in early if "def table(" not in source]
+    assert not [source for source in early if re.search(r"\bpartial\b|formulas\s*=|\[\[[^\]]* for ", source)]
+
+
 def test_the_map_and_the_teaching_notes_give_each_lesson_its_minutes():
-    own = {name[:-6]: re.search(r"\*\*Time\.\*\* About (\d+) minutes", prose(LESSONS[name]))[1] for name in LESSONS}
+    own = {name[:-6]: minutes(LESSONS[name]) for name in LESSONS}
     start = prose(NOTEBOOKS["00_start_here.ipynb"])
     notes = (ROOT / "notebooks" / "teaching_notes.md").read_text(encoding="utf-8")
     assert dict(re.findall(r"^\| \[(\w+)\]\(\1\.ipynb\) \|.*\| (\d+) \|$", start, re.MULTILINE)) == own

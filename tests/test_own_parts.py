@@ -30,7 +30,7 @@ from backprop_lab.nn.layers import Layer, Linear, ReLU, Tanh
 from backprop_lab.nn.lines import evaluate, literal
 from backprop_lab.nn.losses import Loss, SumSquaredError
 from backprop_lab.nn.optimizers import GradientDescent
-from backprop_lab.reading.scale import gradients_of
+from backprop_lab.reading.scale import kinds_of
 from backprop_lab.ui import StepThrough
 from backprop_lab.ui.board.layout import place_matrices
 from backprop_lab.ui.steps import words
@@ -160,7 +160,9 @@ def test_a_name_that_begins_with_d_need_not_be_a_gradients():
         "diff": ("value", ""), "delta1": ("value", ""), "ddelta1": ("gradient", "delta1"), "dd1": ("gradient", "d1"),
         "delta1_new": ("new", "delta1"), "d1_new": ("new", "d1"),
     }  # fmt: skip
-    assert gradients_of(t) == {step.name for step in t.steps if step.role == "gradient"}
+    assert {name for name, kind in kinds_of(t).items() if kind == "gradients"} == {
+        step.name for step in t.steps if step.role == "gradient"
+    }
     said = {name: str(check(name, np.zeros((7, 7)), t)) for name in (*roles, "dY1b")}
     assert [name for name in said if "like" in said[name]] == ["ddelta1", "dd1", "delta1_new", "d1_new", "dY1b"]
     assert not any("like iff" in each or "like elta" in each for each in said.values())

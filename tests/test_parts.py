@@ -13,7 +13,11 @@ from problems import identical, targets_of
 
 import backprop_lab
 from backprop_lab import (
+    ACTIVATIONS,
+    LOSSES,
     MISTAKES,
+    OPTIMIZERS,
+    Dropout,
     Layer,
     Linear,
     Loss,
@@ -31,14 +35,18 @@ from backprop_lab import (
     trace,
 )
 from backprop_lab.course.predictions import asked_before, question
+from backprop_lab.nn.layers import NORMS
 from backprop_lab.nn.lines import Part, evaluate
 from backprop_lab.step.random_problems import fitting, redrawn
 from backprop_lab.training.curvature import sharpness
+from backprop_lab.training.history import can_be_planted
 from backprop_lab.training.sweep import in_floats
-from backprop_lab.ui import Exercises, StepThrough
+from backprop_lab.ui import Exercises, MistakeLab, StepThrough
+from backprop_lab.ui.standalone import opened
 from backprop_lab.ui.steps import words
+from backprop_lab.ui.steps.recording import record
 from backprop_lab.ui.steps.script import numpy_script
-from backprop_lab.ui.steps.setup import Setup
+from backprop_lab.ui.steps.setup import PENALTIES, Setup
 
 OURS = [getattr(backprop_lab, name) for name in backprop_lab.__all__]
 PARTS = [each for each in OURS if isinstance(each, type) and issubclass(each, Part) and each.formulas]
@@ -138,7 +146,10 @@ def single_precision_stays(p):
 def a_seed_and_a_menu_keep_it(p):
     for other in (redrawn(p, 5), Setup("as given", given=p, seed=5).problem()):
         assert keeps(p, other)
-    menu = Setup("as given", given=p, activation="ReLU").problem()
+    choices = Setup("as given", given=p).choices()
+    menu = Setup(
+        "as given", given=p, **{name: each[-1] for name, each in choices.items() if name in LAYER_MENUS}
+    ).problem()
     assert [type(each) for each in menu.parts[-1:]] == [type(p.optimizer)]
     assert menu.penalty == p.penalty
 
@@ -179,10 +190,62 @@ def a_script_gives_it(p):
     assert all(identical(np.asarray(found[step.name]), np.asarray(step.value)) for step in trace(p).steps)
 
 
+def a_link_opens_it_again(p):
+    lab = StepThrough(p)
+    assert same_values(opened(lab.link().partition("#")[2]).trace, lab.trace)
+
+
+def a_call_opens_it_again(p):
+    choices = Setup("as given", given=p).choices()
+    chosen = {name: each[-1] for name, each in choices.items() if name in LAYER_MENUS}
+    lab = StepThrough(p, seed=3, iteration=1, step="L", **chosen)
+    again = eval(lab.call(), {"StepThrough": StepThrough, "problem": p})
+    assert again.call() == lab.call()
+    assert same_values(again.trace, lab.trace)
+
+
+def what_is_remembered_is_edited_and_undone(p):
+    stepper = StepThrough(p).stepper
+    for name in p.replaced:
+        stepper.choose((name, 0, 0))
+        stepper.edit(0.125)
+        assert stepper.place.trace[name][0, 0] == 0.125
+        assert keeps(p, stepper.place.trace.problem)
+        stepper.restart()
+        assert same_values(stepper.place.trace, trace(p))
+
+
+def a_walk_and_a_picture_keep_it(p):
+    with mock.patch("backprop_lab.ui.steps.recording._pictures"):  # which take seconds
+        kept = record(StepThrough(p).stepper)
+    assert kept["names"] == [name for name in trace(p) if name != "lr"]
+    assert StepThrough(p)._saved("svg").startswith(b"<?xml")
+
+
+def a_mistake_lab_is_about_it(p):
+    lab = MistakeLab(p)
+    names = [name for _, name in lab._mistake.options if name]
+    assert names == [name for name, mistake in MISTAKES.items() if can_be_planted(mistake, p)]
+    for name in {*names[:1], *names[-1:]}:
+        lab._mistake.value = name
+        assert lab.lab.stepper.place.mistake == name
+    assert keeps(p, lab.lab.trace.problem)
+
+
+def a_menu_has_it(p):
+    """Each class of ours is in a menu of the lab, or is there already: a Linear."""
+    choices = Setup("random").choices()
+    tables = {"activation": ACTIVATIONS, "norm": NORMS, "loss": LOSSES, "penalty": PENALTIES, "optimizer": OPTIMIZERS}
+    parts = [table[name] for menu, table in tables.items() for name in choices[menu] if name != "none"]
+    kinds = {part if isinstance(part, type) else type(part) for part in parts}
+    assert {type(part) for part in p.parts} <= kinds | {Linear, Dropout}
+
+
 def its_curvature_is_told(p):
     assert np.isfinite(sharpness(p))
 
 
+LAYER_MENUS = ("activation", "norm", "dropout")
 PLACES = [
     the_code_shown_is_the_code_run,
     each_gradient_is_proved,
@@ -197,6 +260,12 @@ PLACES = [
     the_lab_steps_through_it,
     questions_about_it_are_judged,
     a_script_gives_it,
+    a_link_opens_it_again,
+    a_call_opens_it_again,
+    what_is_remembered_is_edited_and_undone,
+    a_walk_and_a_picture_keep_it,
+    a_mistake_lab_is_about_it,
+    a_menu_has_it,
     its_curvature_is_told,
 ]
 

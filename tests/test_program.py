@@ -27,7 +27,7 @@ from backprop_lab import (
 from backprop_lab.nn.lines import evaluate
 from backprop_lab.step.random_problems import kept_by_seeds, redrawn
 from backprop_lab.training.curvature import critical_lr
-from backprop_lab.ui import Exercises, LearningRateLab, LineUp, MistakeLab, StepThrough
+from backprop_lab.ui import Exercises, LineUp
 from backprop_lab.ui.steps.script import numpy_script
 
 
@@ -446,7 +446,7 @@ def test_numbers_of_any_precision_pass_through_a_program():
     assert np.isfinite(sweep([None, 1], [0.1], 3, problem=t.problem).loss).all()
 
 
-@pytest.mark.parametrize("lab", [StepThrough, MistakeLab, Exercises, LearningRateLab, LineUp])
+@pytest.mark.parametrize("lab", [Exercises, LineUp])
 def test_a_lab_says_that_it_takes_no_program_yet(lab):
     with pytest.raises(ValueError, match="takes a problem with a network of layers, and not yet a program"):
         lab(by_hand())

@@ -82,8 +82,11 @@ def test_every_public_name_has_its_docstring_and_its_line_in_the_reference():
 
 NEEDS_PUBLISHING = re.compile(r"mybinder\.org|colab\.|backprop-lab\.github\.io|git clone|pip install .*backprop-lab")
 COLAB = PROJECT["urls"]["Homepage"].replace("github.com", "colab.research.google.com/github") + "/blob/main/notebooks"
-PUBLISHED = "## Once it is published"
-SECTIONS = {text.partition("\n")[0]: text for text in re.split(r"^(?=## )", README, flags=re.MULTILINE)}
+WAYS = (ROOT / "docs" / "pages" / "ways.md").read_text(encoding="utf-8")
+
+
+def sections(text):
+    return {part.partition("\n")[0]: part for part in re.split(r"^(?=## )", text, flags=re.MULTILINE)}
 
 
 def commands(text):
@@ -92,7 +95,7 @@ def commands(text):
 
 
 def test_readme_and_first_notebook_begin_with_commands_that_work_in_a_checkout():
-    with_make, unix, windows = commands(SECTIONS["## Start here"])
+    with_make, unix, windows = commands(sections(README)["## Start here"])
     assert with_make == ["make lab", "make test"]
     assert unix == ["python3 -m venv .venv", '.venv/bin/pip install ".[lab]"', ".venv/bin/backprop-lab"]
     assert windows == [line.replace("python3", "py").replace(".venv/bin/", ".venv\\Scripts\\") for line in unix]
@@ -102,12 +105,15 @@ def test_readme_and_first_notebook_begin_with_commands_that_work_in_a_checkout()
     assert not NEEDS_PUBLISHING.search(today)
 
 
-def test_the_readme_says_in_one_place_what_needs_publishing():
-    assert [heading for heading, text in SECTIONS.items() if NEEDS_PUBLISHING.search(text)] == [PUBLISHED]
-    assert "None of this works yet" in SECTIONS[PUBLISHED]
+def test_one_place_says_what_needs_publishing_and_has_every_notebook():
+    assert not NEEDS_PUBLISHING.search(README)
+    of_ways = sections(WAYS)
+    published = "## Once it is published"
+    assert [heading for heading, text in of_ways.items() if NEEDS_PUBLISHING.search(text)] == [published]
+    assert "None of this works yet" in of_ways[published]
     for path in (ROOT / "notebooks").glob("*.ipynb"):
-        assert f"| [{path.stem}](notebooks/{path.name}) |" in SECTIONS["## The notebooks"]
-        assert f"]({COLAB}/{path.name})" in SECTIONS[PUBLISHED]
+        assert f"| [{path.stem}](notebooks/{path.name}) |" in sections(README)["## The notebooks"]
+        assert f"]({COLAB}/{path.name})" in of_ways[published]
 
 
 def test_every_activation_loss_and_optimizer_is_in_the_list_of_all():

@@ -59,11 +59,14 @@ def test_every_step_card_and_sum_of_a_walk_is_the_live_labs(name, tmp_path, monk
 
 def test_a_walk_has_a_picture_of_every_step_and_holds_no_address(tmp_path):
     html, walk = saved(StepThrough(step="dW1"), tmp_path / "walk.html")
-    assert len(html) < 3e6
+    assert len(html) < 1.5e6
     for room in ("wide", "narrow"):
-        maps = [step[theme][0] for step in walk["pictures"][room]["steps"][0] for theme in ("light", "dark")]
-        assert len({*maps}) == len(maps) == 32
-        assert all(base64.b64decode(png).startswith(b"\x89PNG") for png in maps)
+        pictures = walk["pictures"][room]
+        boards = [png for theme in ("light", "dark") for png in pictures["boards"][0][theme]]
+        operations = [step[theme] for step in pictures["steps"][0] for theme in ("light", "dark")]
+        assert len({*boards}) == len(boards) == 4
+        assert len({*operations}) == len(operations) == 32
+        assert all(base64.b64decode(png).startswith(b"\x89PNG") for png in boards + operations)
     assert not re.findall(r"(?:src|href)=[\"'](?!data:)|@import|url\(", html)
     assert {*re.findall(r"https?://[\w./]+", html)} == {"http://www.w3.org/2000/svg"}  # a name
 

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import runpy
 from pathlib import Path
 from unittest import mock
 
@@ -79,9 +80,11 @@ def test_no_answer_can_be_read_in_the_notebook_that_asks_for_it(name):
     assert not theirs & lines
 
 
-NOTES = (ROOT / "notebooks" / "teaching_notes.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", NOTES, re.DOTALL)
-CALLS = [line for block in BLOCKS for line in block.splitlines() if re.match(r"(StepThrough|MistakeLab)\(", line)]
+def blocks(path):
+    return re.findall(r"```python\n(.*?)```", (ROOT / path).read_text(encoding="utf-8"), re.DOTALL)
+
+
+CALLS = re.findall(r"^(?:StepThrough|MistakeLab)\(.*", "".join(blocks("notebooks/teaching_notes.md")), re.MULTILINE)
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -109,9 +112,8 @@ def run_test(made, name, answer):
 def test_a_grading_tools_script_gives_each_exercise_a_test(tool, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     copy_course(tmp_path, course(with_solutions=True))
-    (script,) = re.findall(rf"`{tool}`[^\n]*\n\n```python\n(.*?)```", NOTES, re.DOTALL)
     with mock.patch("sys.argv", [tool, "12"]):
-        exec(script, {})
+        runpy.run_path(f"solutions/{tool}")
     made = nbformat.read(GRADED[tool], as_version=4)
     nbformat.validate(made)
     text = "\n".join(cell.source for cell in made.cells)
@@ -127,8 +129,32 @@ def test_a_grading_tools_script_gives_each_exercise_a_test(tool, tmp_path, monke
 
 
 def test_the_line_for_any_other_way_to_grade_counts_the_points():
-    (block,) = [block for block in BLOCKS if "points = sum(" in block]
+    (block,) = [block for block in blocks("notebooks/solutions/grading.md") if "points = sum(" in block]
     answers = type("Answers", (), {"dW2": staticmethod(lambda H1, dy_pred: H1.mT @ dy_pred), "dY1": lambda dH1: dH1})
     found = {"answers": answers}
     exec(block, found)
     assert found["points"] == 1
+
+
+def test_a_file_of_functions_is_graded_for_06_and_for_a_problem_of_ones_own(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("ada.py").write_text("def dW2(H1, dy_pred): return H1.mT @ dy_pred\ndef dY1(dH1): return dH1\n")
+    Path("ben.py").write_text("1 / 0")
+    own = "from backprop_lab import *\nproblem = random_problem(1).evolve(penalty=L2(0.1))\nnames = ['dY1', 'dW2']\n"
+    Path("own.py").write_text(own)
+    for more in ([], ["--problem", "own.py"]):
+        with mock.patch("sys.argv", ["grade.py", "--seed", "12", *more, "ada.py", "ben.py"]):
+            runpy.run_path(str(ROOT / "notebooks" / "solutions" / "grade.py"))
+    of_06, failed, of_own, _ = capsys.readouterr().out.splitlines()
+    assert of_06 == "ada: 1 of 12. Y1: Put your Y1 in place of the blank."
+    assert failed == "ben: 0 of 12. the file stops with ZeroDivisionError: division by zero"
+    assert of_own.startswith("ada: 0 of 2. dY1: This looks like dH1: the ReLU's mask is missing")
+
+
+def test_the_code_for_teachers_runs_as_it_stands(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for block in blocks("docs/pages/teachers.md"):
+        exec(block, names)
+    assert {path.name for path in tmp_path.iterdir()} == {"dW1.svg", "step.gif", "walk.html"}
+    assert names["ask"].solved == {"dW2"}

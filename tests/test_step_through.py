@@ -139,8 +139,8 @@ def assert_all_is_of_one_place(lab):
     assert view_of(lab).layout_of_steps["steps"] == [[step.name, step.phase] for step in place.trace.steps]
     expected = {
         "start": place.start, "seed": "" if setup.seed is None else str(setup.seed), "seed slider": setup.seed or 0,
-        "learning rate": f"{place.lr:.4g}", "loss": setup.loss, "activation": setup.activation,
-        "optimizer": setup.optimizer,
+        "learning rate": f"{place.lr:.4g}",
+        **{name: getattr(setup, name) for name in setup.choices() if name != "start"},
         **{label: getattr(setup, name) for name, label in SIZE_LABELS.items()},
         "planted mistake": place.mistake, "Predict first": place.predicting,
     }  # fmt: skip

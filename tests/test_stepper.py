@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from problems import identical
 
-from backprop_lab import LOSSES, MISTAKES, Network, Tanh, random_problem, trace, worked_example
+from backprop_lab import L2, LOSSES, MISTAKES, Adam, Dropout, Network, Tanh, random_problem, trace, worked_example
 from backprop_lab.reading.slopes import value_of
 from backprop_lab.step.examples import iris, mazur
 from backprop_lab.step.random_problems import redrawn
@@ -87,6 +87,76 @@ def test_every_start_is_made_of_its_seed_and_sizes():
         problem = setup.problem()
         assert (differing(problem, made), problem.loss) == ([], made.loss), setup
         assert problem.network.layers[1::2] == made.network.layers[1::2], setup
+
+
+def kinds_of(problem):
+    return " ".join(type(layer).__name__ for layer in problem.network.layers)
+
+
+def test_a_norm_stands_before_each_hidden_activation_and_a_dropout_behind_it():
+    parts = {"norm": "BatchNorm", "dropout": 0.5, "penalty": "L2(0.1)", "optimizer": "Adam"}
+    for start, sizes in (("random", {"seed": 3, "layers": 2, "samples": 5}), ("iris", {"seed": 3}), ("iris", {})):
+        p = Setup(start, **parts, **sizes).problem()
+        hidden = "Linear BatchNorm ReLU Dropout " * (len(p.network.layers) // 4)
+        assert kinds_of(p) == f"{hidden}Linear"
+        assert "b1" not in p.parameters, "which the norm would take off again"
+        assert (p.penalty, p.optimizer) == (L2(0.1), Adam())
+        assert {layer for layer in p.network.layers if isinstance(layer, Dropout)} == {
+            Dropout(0.5, sizes.get("seed", 0))
+        }
+    p = Setup("random", norm="LayerNorm", loss="binary cross-entropy").problem()
+    assert kinds_of(p) == "Linear LayerNorm ReLU Linear Sigmoid"
+    assert "b1" in p.parameters, "which shifts one unit of a sample against the others"
+
+
+def test_a_menu_takes_the_parts_of_a_problem_out_and_as_given_brings_them_back():
+    setup = Setup("random", samples=5, norm="BatchNorm", dropout="0.2", penalty="L2(0.01)", optimizer="momentum")
+    given = trained(setup.problem(), 2).problem
+    assert given.state["vgamma1"].any()
+    as_given = Setup(AS_GIVEN, given=given)
+    assert same_values(trace(as_given.problem()), trace(given))
+    without = Setup(AS_GIVEN, given=given, norm="none", dropout="none", penalty="none").problem()
+    assert (kinds_of(without), without.penalty) == ("Linear ReLU Linear", None)
+    assert identical(without.state["vW1"], given.state["vW1"])
+    other = Setup(AS_GIVEN, given=given, norm="LayerNorm", activation="Tanh").problem()
+    assert kinds_of(other) == "Linear LayerNorm Tanh Dropout Linear"
+    assert (as_given.layers, as_given.hidden) == (1, 4), "a norm is no hidden layer"
+
+
+def test_where_a_norm_or_a_dropout_has_no_place_none_is_offered():
+    straight = random_problem(1, hidden=())
+    choices = Setup(AS_GIVEN, given=straight).choices()
+    assert {choices[name] for name in ("activation", "norm", "dropout")} == {("as given",)}
+    with pytest.raises(ValueError, match="norm must be one of as given; got 'BatchNorm'"):
+        Setup(AS_GIVEN, given=straight, norm="BatchNorm").problem()
+
+
+@pytest.mark.parametrize("norm", ["none", "BatchNorm", "LayerNorm"])
+def test_with_a_norm_and_a_dropout_a_unit_is_dead_for_good_and_all_are_active(norm):
+    parts = {"norm": norm, "dropout": "0.5", "samples": 5, "layers": 2, "seed": 4}
+    for name in ("H1", "H2"):
+        assert np.all(trace(Setup("all active", **parts).problem())[name] >= 0.5 - 1e-12)
+    for lr in (1e-4, 1e-2):
+        assert not trained(Setup("dead ReLU", **parts).problem().evolve(lr=lr), 30)["H1"][:, 0].any()
+
+
+def test_what_is_remembered_can_be_changed_and_training_goes_on_from_it():
+    stepper = Stepper(seed=1, optimizer="Adam", dropout=0.5, iteration=2)
+    place = stepper.place
+    stepper.choose(("mW1", 0, 1), pinned=True)
+    stepper.edit(0.25)
+    assert stepper.place.trace["mW1"][0, 1] == 0.25
+    assert (stepper.place.trace["step"], stepper.place.start) == (3, "custom")
+    assert identical(stepper.place.trace["vW1"], place.trace["vW1"])
+    for name, refusal in {
+        "vW1": "with -1.0 in vW1, the update of W1 is not a number",
+        "mask1": "mask1 is drawn anew in each step; only X, y, W1, .*, vb2 can be changed here",
+        "step": "step counts the steps",
+        "lr": "lr has its own control",
+    }.items():
+        stepper.choose((name, 0, 0))
+        with pytest.raises(ValueError, match=refusal):
+            stepper.edit(-1.0)
 
 
 def test_where_moves_lead_and_what_is_said_there_is_what_somebody_has_read():

@@ -11,10 +11,24 @@ import pytest
 from common import at_first_map, pixels, raises, same_values, swept
 from own_parts import OWN_PROBLEMS, HuberBySample, WithoutBias, own_problem
 
-from backprop_lab import ACTIVATIONS, Linear, Network, Problem, SumSquaredError, Tanh, random_problem, sweep, trace
+from backprop_lab import (
+    ACTIVATIONS,
+    L2,
+    OPTIMIZERS,
+    GradientDescent,
+    Linear,
+    Momentum,
+    Network,
+    Problem,
+    SumSquaredError,
+    Tanh,
+    random_problem,
+    sweep,
+    trace,
+)
 from backprop_lab.step.number_format import plain
 from backprop_lab.step.random_problems import redrawn
-from backprop_lab.training.curvature import critical_lr
+from backprop_lab.training.curvature import critical_lr, sharpness
 from backprop_lab.training.sweep import ROUND_STEPS
 from backprop_lab.ui.board.colours import COLOURS
 from backprop_lab.ui.rates import sweeper as module
@@ -50,7 +64,9 @@ def test_the_runs_are_those_of_a_sweep_with_the_lowest_limit_first(activation, o
     assert np.array_equal(runs.losses(run), loss[run])
     problem = runs.problem(run)
     assert same_values(trace(problem), trace(starts[runs.seed(run)].evolve(lr=lrs[30])))
-    assert problem.loss.value(runs.network(run).forward(problem.X), problem.y) == pytest.approx(runs.losses(run)[-1])
+    assert problem.loss.value(
+        runs.sweep.network(runs.seed(run), runs.lr(run)).forward(problem.X), problem.y
+    ) == pytest.approx(runs.losses(run)[-1])
 
 
 def test_a_state_is_a_whole_map_and_knows_nothing_of_later_ones():
@@ -251,7 +267,7 @@ def test_no_run_between_one_and_two_limits_is_said_to_contradict_theory(activati
             said = verdicts.on_run(runs, run)
             assert not re.search("disagree|contradict|theor", said)
             if losses[-1] < losses[0]:
-                now = critical_lr(runs.problem(run).evolve(network=runs.network(run)))
+                now = critical_lr(runs.problem(run).evolve(network=runs.sweep.network(runs.seed(run), runs.lr(run))))
                 run_did = "settled" if lr < now else "ended"
                 curvature = "the same" if abs(now / start - 1) < 1e-3 else "lower" if now > start else "higher"
                 end = f" The run {run_did} where the curvature is {curvature}, and the limit is {plain(now, 3)}."
@@ -270,6 +286,33 @@ def test_a_run_above_the_limit_of_a_bowl_finds_the_same_curvature():
     assert verdicts.on_run(runs, run).endswith(
         " The run ended where the curvature is the same, and the limit is 0.111."
     )
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_line_of_theory_is_that_of_the_optimizer_and_the_words_say_which(name):
+    runs = swept(**SMALL, optimizer=name).state.runs
+    assert type(runs.problem((0, 0)).optimizer) is type(OPTIMIZERS[name])
+    bends = sorted(sharpness(random_problem(seed)) for seed in range(4))
+    factor, told = {
+        "gradient descent": (2, ""),
+        "momentum": (3.8, "The limit is 2 (1 + β) / λ, with β = 0.9, where λ is how much the loss bends at most."),
+        "Nesterov momentum": (3.8 / 2.8, "The limit is 2 (1 + β) / ((1 + 2β) λ), with β = 0.9, where λ is how much"),
+        "Adam": (math.nan, "No limit is shown for any run. No limit is known for Adam"),
+    }[name]
+    np.testing.assert_allclose(runs.limits, [factor / bend for bend in bends[::-1]], rtol=1e-9)
+    assert told in verdicts.on_map(runs)
+    assert ("The limit is" in verdicts.on_map(runs)) == ("momentum" in name)
+
+
+def test_a_penalty_and_a_decay_count_in_the_curvature_of_the_line_and_it_says_so():
+    p = random_problem(1, penalty=L2(0.1), optimizer=GradientDescent(decay=0.3))
+    runs = swept(seeds=2, steps=10, problem=p).state.runs
+    assert critical_lr(p) in runs.limits
+    assert "where λ is how much the loss bends at most, its penalty and the decay included." in verdicts.on_map(runs)
+    runs = swept(seeds=2, steps=10, problem=p, optimizer="momentum").state.runs
+    assert "bends at most, its penalty included." in verdicts.on_map(runs)
+    runs = swept(seeds=2, steps=10, problem=p.evolve(optimizer=Momentum(decay=0.3))).state.runs
+    assert re.search(r"No limit is known for Momentum\(.*\), whose decay is no part of the loss", verdicts.on_map(runs))
 
 
 def test_of_the_map_the_shares_are_counted_and_the_best_learning_rate_is_named(runs):

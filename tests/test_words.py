@@ -41,8 +41,8 @@ def tables(place):
 def test_card_alt_text_and_tables_say_all_so_far_and_nothing_to_come(problem):
     t = trace(problem)
     start, *others = (LabState(Setup(), Remembered(t), index=index) for index in range(len(t.steps) + 1))
-    assert words.card(start)["sentence"] == f"{words.START} Press Next to compute the first value."
-    assert words.alt_text(start).startswith("Board at the start of iteration 0: X, y, the weights")
+    assert words.card(start)["sentence"].endswith(" and the learning rate. Press Next to compute the first value.")
+    assert words.alt_text(start).startswith("Board at the start of iteration 0: samples X, targets y, weights")
     for place in others:
         step, (latex, title, sentence) = place.step, explain(place.step)
         assert words.card(place) == {
@@ -61,7 +61,7 @@ def test_card_alt_text_and_tables_say_all_so_far_and_nothing_to_come(problem):
         found = tables(place)
         assert [*found] == [f"{name}, {len(value)} by {len(value.T)}" for name, value in values.items()]
         for rows, value in zip(found.values(), values.values(), strict=True):
-            assert np.allclose([[*map(typed_number, row)] for row in rows], value, rtol=1e-5, atol=0)
+            assert np.allclose([[*map(typed_number, row)] for row in rows], value, rtol=1e-5, atol=0, equal_nan=True)
 
 
 def test_below_the_card_are_its_remarks_but_not_what_is_asked_for():
@@ -170,6 +170,47 @@ def test_units_off_for_every_sample_are_called_dead_at_their_relu_only():
         planted = plant(with_first_bias(*biases), MISTAKES["mask-forgotten"], "dY1")  # which gives them a gradient
         said = remarks.on_dead_units(planted, planted.step("H1")) or remarks.all_dead(planted, 4)
         assert ("should" in said, "dead" in said) == (True, False)
+
+
+def test_what_a_dead_unit_behind_a_norm_gets_is_told_as_it_is():
+    """A LayerNorm gives the weights before it a gradient for the sake of other units, and that is right."""
+    for norm in ("BatchNorm", "LayerNorm"):
+        t = trace(Setup("dead ReLU", samples=5, norm=norm, penalty="L2(0.1)").problem())
+        assert t["dW1"][:, 0].any()
+        assert "Unit 0 is off for every sample: its own gamma and beta get no gradient now." in (
+            remarks.on_dead_units(t, t.step("dN1"))
+        )
+
+
+def test_that_a_norm_of_two_numbers_leaves_next_to_nothing_of_them_is_said():
+    for sizes, norm, told in [
+        ({}, "BatchNorm", "two numbers come to 1 and −1 unless .* hardly any gradient gets back. Take more samples."),
+        ({"samples": 1}, "BatchNorm", "a number alone comes to 0, and hardly any gradient .* Take more samples."),
+        ({"hidden": 2}, "LayerNorm", "two numbers come to 1 and −1 .* Take more units."),
+        ({"samples": 3}, "BatchNorm", ""),
+        ({}, "LayerNorm", ""),
+    ]:
+        t = trace(Setup("random", seed=2, norm=norm, **sizes).problem())
+        said = {step.name: remarks.on_norm(step) for step in t.steps if remarks.on_norm(step)}
+        assert [*said] == ["Xhat1"] * bool(told)
+        assert re.search(told, said.get("Xhat1", ""))
+        if "−1" in told:
+            come = np.abs(t["Xhat1"]) > 0.999
+            assert np.mean(come) >= 0.75
+            assert np.abs(t["dY1"][come]).max() < 1e-2 * np.abs(t["dN1"]).max()
+
+
+def test_the_start_names_all_that_is_given_and_nothing_else():
+    for options, told in {
+        (): "weights, biases and the learning rate",
+        (("norm", "BatchNorm"), ("optimizer", "Adam"), ("dropout", 0.5)): "weights, biases, the scales and shifts of "
+        "norms, what the optimizer remembers, the masks of this step and the learning rate",
+    }.items():
+        place = Stepper(**dict(options)).place
+        assert words.card(place)["sentence"].startswith(
+            f"The board shows everything that is given: samples X, targets y, {told}. Press"
+        )
+        assert words.alt_text(place) == f"Board at the start of iteration 0: samples X, targets y, {told}."
 
 
 def test_a_dead_unit_is_said_to_come_back_only_where_it_can():

@@ -44,7 +44,8 @@ def asked_before(trace: Trace, step: Step, rng: np.random.Generator) -> Cell | N
     Nothing is asked where a number is nan, of which no answer would be right.
     """
     if step.phase == "update" and step is trace.steps[-1]:
-        return ("L", 0, 0) if math.isfinite(float(trace["L"])) else None
+        loss = trace.problem.loss_name
+        return (loss, 0, 0) if math.isfinite(float(trace[loss])) else None
     is_relu = step.name in _relus(trace)
     if (step.phase not in ("backward", "update") and not is_relu) or (step.phase == "update" and not step.of):
         return None
@@ -143,7 +144,7 @@ def _gradient(trace: Trace, cell: Cell, mistakes: Mapping[str, Mistake]) -> Ques
         if largest.value:
             why = f"{why} {said[0].upper()}{said[1:]}.".strip()
     return Question(
-        f"Predict {indexed(*cell)}",
+        f"Predict {indexed(trace, cell)}",
         "Framed on the board: what is its sign, or its value?",
         (MINUS, "0", "+"),
         "or its value",
@@ -162,10 +163,10 @@ def _way(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
     is_plain = step.kind is GradientDescent and not step.beside
     rule = "A step goes against the gradient. " if is_plain and not step.title else ""
     numbers = [each for each in step.operands if each != before and np.ndim(trace[each])]
-    listed = [f"{indexed(each, i, j)} is {plain(float(value_of(trace, each)[i, j]))}" for each in numbers]
+    listed = [f"{indexed(trace, (each, i, j))} is {plain(float(value_of(trace, each)[i, j]))}" for each in numbers]
     return Question(
-        f"Predict {indexed(*cell)}",
-        f"Which way will {indexed(before, i, j)} move, which is framed?",
+        f"Predict {indexed(trace, cell)}",
+        f"Which way will {indexed(trace, (before, i, j))} move, which is framed?",
         ("down", "stays", "up"),
         "",
         ((before, i, j), cell),
@@ -176,7 +177,7 @@ def _way(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
 
 def _rise(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
     """Whether the loss will rise with all the new weights."""
-    now, then = float(trace["L"]), float(trace.next_loss())
+    now, then = float(trace[trace.problem.loss_name]), float(trace.next_loss())
     with np.errstate(all="ignore"):
         slopes = {name: trace[f"d{name}"] for name in trace.problem.parameters}
         first = sum(float(np.sum((trace[f"{name}_new"] - trace[name]) * slope)) for name, slope in slopes.items())
@@ -186,7 +187,7 @@ def _rise(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
         then, told, really = math.inf, f"from {plain(now)} until it overflows", "it overflows"
     rises = first < 0 < then - now and all(prove(trace, f"d{name}").agrees for name in slopes)
     why = "The step is too long: on its way the loss turns and rises."
-    if trace.problem.network.masks:  # which are others in the next step
+    if trace.problem.masks:  # which are others in the next step
         why, rises = "But the next step has another mask, so it is another loss.", True
     too_long = f" {why}" if rises else ""
     return Question(
@@ -222,7 +223,7 @@ def _judge_way(change: float, told: str) -> Callable[[str], tuple[bool, str]]:
 
 def _relus(trace: Trace) -> dict[str, str]:
     """The input of every ReLU by its output."""
-    return {Y: X for layer, X, Y, _ in trace.problem.network.stages if layer.can_die}
+    return {Y: X for layer, X, Y, _ in trace.problem.stages if layer.can_die}
 
 
 def _close(number: float, value: float) -> bool:

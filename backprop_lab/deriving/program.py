@@ -37,13 +37,15 @@ class Derived(NamedTuple):
 class Derivation(NamedTuple):
     """The lines in order, the name of the loss, and what was taken from the data.
 
-    `indices` are data that pick places, and stay whole numbers; `assumed` those whose rows were seen to add up to 1.
+    `indices` are data that pick places, and stay whole numbers; `assumed` those whose rows were seen to add up to 1;
+    `upstream` gradients that are given, each with what it is the gradient of.
     """
 
     lines: tuple[Derived, ...]
     loss: str
     indices: frozenset[str]
     assumed: frozenset[str]
+    upstream: Mapping[str, str]
 
 
 def derive(
@@ -136,6 +138,7 @@ class _Program:
             self._read()
             loss = self.graph.names[self.loss.name]
             upstream = self._upstream(loss)
+            self.upstream = {dout.args[0]: out.args[0] for out, dout in upstream.values()}
             self.back = Backward(self.graph, self.wanted, dict(upstream.values()), upstream, apart)
             self.back.run(loss)
             if self.back.halved:
@@ -258,7 +261,7 @@ class _Program:
             rule = "fan-out" if uses > 1 else [*rules, *telling, "copy"][len(rules) + len(telling) - 1]
             lines.append(Derived(name, code(node, names), "gradient", of, rule, rules))
         indices = frozenset(self.reader.indices & {*self.given})
-        return Derivation(tuple(lines), self.loss.name, indices, frozenset(self.graph.assumed))
+        return Derivation(tuple(lines), self.loss.name, indices, frozenset(self.graph.assumed), self.upstream)
 
 
 class _Swap(ast.NodeTransformer):

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from backprop_lab.nn.lines import Array as Array
-from backprop_lab.nn.lines import Part, check_number, check_seed, is_same
+from backprop_lab.nn.lines import Part, check_number, check_seed
 
 FLOATS, WHOLE, NUMBERS = "fc", "iu", "iufcO"  # kinds of dtype; O is of objects, such as fractions
 
@@ -56,13 +56,6 @@ class Layer(Part):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name} {p.shape}' for name, p in self.parameters.items())})"
-
-    @property
-    def known_name(self) -> str:
-        """Linear, or a name of ACTIVATIONS, for one of ours as it is; "" for any other."""
-        if type(self) is Linear:
-            return "Linear" if vars(self).keys() == {"W", "b"} else ""
-        return next((name for name, ours in ACTIVATIONS.items() if is_same(self, ours)), "")
 
     @property
     def parameters(self) -> dict[str, Array]:
@@ -496,3 +489,6 @@ class LayerNorm(_Norm):
         "dgamma": "({dY} * {Xhat}).sum(axis=0, keepdims=True)",
         "dbeta": "{dY}.sum(axis=0, keepdims=True)",
     }
+
+
+NORMS: dict[str, type[_Norm]] = {kind.__name__: kind for kind in (BatchNorm, LayerNorm)}  # as in a menu

@@ -70,11 +70,6 @@ def is_a_line_of_ours(kind: type, result: str, template: str) -> bool:
     return any(vars(each).get("formulas", {}).get(result) == template for each in ours)
 
 
-def is_same(part: Part, other: Part) -> bool:
-    """Whether two parts are of one class, with the same numbers."""
-    return type(part) is type(other) and vars(part) == vars(other)
-
-
 @lru_cache(maxsize=256)
 def _own_names(formulas: Named, known: tuple[str, ...]) -> tuple[str, ...]:
     """The names in the formulas that are no results and nothing known."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from backprop_lab.nn.lines import Array, Part, is_same
+from backprop_lab.nn.lines import Array, Part
 
 
 class Loss(Part):
@@ -22,11 +22,6 @@ class Loss(Part):
 
     on_probabilities: ClassVar[bool] = False  # whether y_pred must be from 0 to 1, as what leaves a Sigmoid is
     _around = ("y_pred", "y")
-
-    @property
-    def known_name(self) -> str:
-        """A name of LOSSES, for one of ours as it is; "" for any other."""
-        return next((name for name, ours in LOSSES.items() if is_same(self, ours)), "")
 
     def value(self, y_pred: Array, y: Array) -> Any:
         """The loss: one number, or one for each problem of a stack. Raises ValueError where the shapes differ."""

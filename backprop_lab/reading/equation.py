@@ -101,7 +101,7 @@ class _Picture(Reader):
     def _inside(self, node: ast.expr, place: Place, made: Made, strength: int) -> list[str | Operand]:
         op, parts, over = made
         match op:
-            case "cell" if isinstance(node, ast.Name):
+            case "cell" if isinstance(node, ast.Name) and len(place) < 3:
                 return [self._operand(node.id, node.id, place, value_of(self.trace, node.id))]
             case "number":
                 return [typeset(code_of(node))]

@@ -28,7 +28,7 @@ from backprop_lab.reading.parts import (
     tree_of,
     typeset,
 )
-from backprop_lab.reading.slopes import but_for_rounding, is_slope, value_of
+from backprop_lab.reading.slopes import but_for_rounding, cell_at, in_rows, is_slope, place_of, slopes_of, value_of
 from backprop_lab.step.number_format import MINUS, plain
 from backprop_lab.step.trace import Trace
 
@@ -56,6 +56,7 @@ class Worked(NamedTuple):
     `every_term` has them all, however long the sum, and is empty where the cell is no sum; `around` says what is done
     with it, such as `sum / 4`. `sign`, and for the terms `sign_of_sum`, is `=` where the numbers shown, worked out,
     give the value as it is shown, and otherwise `≈`. `but` is said of a 0 that the line gives but for rounding.
+    `indexed` is the cell as it is written in a sum.
     """
 
     cell: Cell
@@ -68,12 +69,12 @@ class Worked(NamedTuple):
     sign: str = "="
     sign_of_sum: str = "="
     but: str = ""
+    indexed: str = ""
 
     def __str__(self) -> str:
-        name = indexed(*self.cell)
         if not self.symbols:
-            return f"{name} = {self.value} (given)"
-        worked = " = ".join(part for part in (name, self.symbols, self.numbers) if part)
+            return f"{self.indexed} = {self.value} (given)"
+        worked = " = ".join(part for part in (self.indexed, self.symbols, self.numbers) if part)
         return f"{worked} {self.sign} {self.value}{', ' * bool(self.but)}{self.but}"
 
 
@@ -89,30 +90,30 @@ def work_out(trace: Trace, cell: Cell) -> Worked:
     exact = float(value_of(trace, name)[i, j])
     value = plain(exact, least)
     if name in trace.given:
-        return Worked(cell, "", "", value, ())
+        return Worked(cell, "", "", value, (), indexed=indexed(trace, cell))
     but = ""
-    if name in but_for_rounding(trace) and (there := np.atleast_2d(trace[name])[i, j]) != exact:
+    if name in but_for_rounding(trace) and (there := in_rows(trace[name])[i, j]) != exact:
         but = f"but for rounding: {plain(there, 2)}"
     code = line_of(trace, name)
-    line = tree_of(code)
+    line, place = tree_of(code), (i, j) if is_slope(name) else place_of(np.shape(trace[name]), i, j)
     rounded = but_for_rounding(trace)
     ways = product([rounded, {}] if rounded else [{}], range(least, MOST_DIGITS + 1))  # `1e-17 > 0` needs it as it is
     first: Worked | None = None
     for shown, digits in ways:
         writing = _Writing(trace, digits, shown)
         try:
-            written = writing.part(line, (i, j))
+            written = writing.part(line, place)
         except UnclearError:  # a mistake's line, or one of a reader's own, may be any expression
-            axes = 2 if is_slope(name) else np.ndim(trace[name])
-            at = ",".join(map(str, (i, j)[2 - axes :]))
-            return Worked(cell, f"({code})[{at}]" if at else code, "", value, (), but=but)
+            at = ",".join(map(str, place))
+            return Worked(cell, f"({code})[{at}]" if at else code, "", value, (), but=but, indexed=indexed(trace, cell))
         terms = tuple(each.as_term(digits) for each in written.terms)
         around = written.around if terms else ""
         added = _evaluated(around, {"sum": _added([_read(term.written) for term in terms])})
         come_to = [(written.comes_to, exact), *[(added, exact)] * bool(terms)]
         sign, sign_of_sum = (_sign(*come_to[at], least) for at in (0, -1))
         sources = tuple(writing.cells)
-        worked = Worked(cell, *written[:2], value, sources, terms, around, sign, sign_of_sum, but)
+        end = sign, sign_of_sum, but, indexed(trace, cell)
+        worked = Worked(cell, *written[:2], value, sources, terms, around, *end)
         if all(_is_near(*each) for each in (*come_to, *((part.comes_to, part.value) for part in written.terms))):
             return worked
         first = first or worked
@@ -165,7 +166,9 @@ def spans(cells: Iterable[Cell]) -> list[tuple[str, int, int, int, int]]:
     return [(name, *span) for name, span in found.items()]
 
 
-MANY: dict[str, Callable[[Iterable[float]], float]] = {"max": max, "min": min, "prod": math.prod}
+MANY: dict[str, Callable[[Sequence[float]], float]] = {
+    "max": max, "min": min, "prod": math.prod, "var": np.var, "std": np.std,
+}  # fmt: skip
 
 
 class _Part(NamedTuple):
@@ -231,6 +234,8 @@ class _Writing(Reader):
                 text = typeset(code_of(node))
                 binds = Binds.ADDED if isinstance(node, ast.BinOp) else Binds.WHOLE
                 return _Part(text, text, binds, float(self.value(node)))
+            case "same":
+                return self.part(*parts[0])
             case "count":
                 count = str(self.value(node))
                 return _Part(count, count, comes_to=float(count))
@@ -262,7 +267,7 @@ class _Writing(Reader):
         if isinstance(node, ast.Name):
             symbol = f"{node.id}[{','.join(map(str, place))}]" if place else node.id
             if place:
-                self.cells[node.id, *(0, *place)[-2:]] = None
+                self.cells[node.id, *cell_at(np.shape(self.trace[node.id]), place)] = None
         return _Part(symbol, f"({number})" if number.startswith(MINUS) else number, comes_to=_read(number))
 
     def _of_many(self, op: str, parts: Sequence[tuple[ast.expr, Place]], over: Mapping[str, int]) -> _Part:
@@ -276,7 +281,7 @@ class _Writing(Reader):
         if op in MANY:
             listed = _shortened([term.bare() for term in terms])
             written = _joined(f"{op}({', '.join(['{}'] * len(listed))})", listed)
-            return written._replace(comes_to=MANY[op](term.comes_to for term in terms))
+            return written._replace(comes_to=float(MANY[op]([term.comes_to for term in terms])))
         total = self._sum(terms)
         if op != "mean":
             return total
@@ -308,6 +313,19 @@ def _shortened(parts: list[_Part]) -> list[_Part]:
     return parts if len(parts) <= TERMS else [*parts[: TERMS - 2], _Part("…", "…"), parts[-1]]
 
 
-def indexed(name: str, i: int, j: int) -> str:
-    """A cell as it is written in a sum."""
-    return name if name in ("L", "lr") else f"{name}[{i},{j}]"
+def indexed(trace: Trace, cell: Cell) -> str:
+    """A cell as it is written in a sum: a number by its name, and one of a row or of more axes as in code."""
+    name, i, j = cell
+    place = (i, j) if is_slope(name) else place_of(np.shape(trace[name]), i, j)
+    return f"{name}[{','.join(map(str, place))}]" if place else name
+
+
+def cell_written(trace: Trace, text: Any) -> Cell | None:
+    """The cell that is written so, as `indexed` writes it; None if there is none."""
+    named = re.fullmatch(r"([^\[\]]+)(?:\[(\d{1,4}(?:, ?\d{1,4})*)\])?", text) if isinstance(text, str) else None
+    if named is None or not (named[1] in trace or named[1] in slopes_of(trace)):
+        return None
+    name, place = named[1], tuple(map(int, named[2].split(","))) if named[2] else ()
+    shape = value_of(trace, name).shape if is_slope(name) else np.shape(trace[name])
+    is_there = len(place) == len(shape) and all(at < n for at, n in zip(place, shape, strict=True))
+    return (name, *cell_at(shape, place)) if is_there else None

@@ -4,7 +4,9 @@ Both are set from the first trace of a problem, and stay while it trains until t
 """
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -19,6 +21,7 @@ GREY = 0.1  # the level below which a cell looks grey
 MOST_GREY, MOST_DARK = 0.25, 0.05  # shares of the cells, grey or as dark as can be, with which a scale says nothing
 SOME_GREY, SOME_DARK = 0.125, 0.02  # and those with which a new one starts
 FURTHER = 1.5  # times as many powers of ten on a scale that follows one on which too many were grey
+HIDING = 1e6  # times as large as what is around it, a number says no more than that it is huge
 NOTHING = 1e-290  # what is smaller has no colour, so that no scale overflows
 
 
@@ -47,16 +50,22 @@ class Scales(NamedTuple):
     gradients: Scale
     chosen: bool = False
 
-    def of(self, name: str, gradients: set[str]) -> Scale:
-        """That of a matrix; what is one number to a problem has none, and slopes that of the values."""
-        if name in ("L", "R", *SCALARS):
-            return NO_SCALE
-        return self.gradients if name in gradients else self.values
+    def of(self, name: str, kinds: Mapping[str, str]) -> Scale:
+        """That of a matrix, by the `kinds_of` a trace; slopes have that of the values."""
+        return {"values": self.values, "gradients": self.gradients, "": NO_SCALE}[kinds.get(name, "values")]
 
 
-def gradients_of(trace: Trace) -> set[str]:
-    """The names of what has the colours of gradients."""
-    return {step.name for step in trace.steps if step.phase == "backward"}
+def kinds_of(trace: Trace) -> dict[str, str]:
+    """Whether something has the colours of "values" or of "gradients", by name; "" for none.
+
+    What is one number to a problem has none, such as the loss or a term of it; but where all is one number, all have.
+    """
+    kinds = dict.fromkeys(trace.given, "values") | dict.fromkeys(trace.problem.upstream, "gradients")
+    kinds |= {step.name: "gradients" if step.phase == "backward" else "values" for step in trace.steps}
+    before = [step for step in trace.steps if step.phase in ("forward", "loss")]
+    numbers = [step.name for step in before if not np.ndim(step.value)]
+    are_all = len(numbers) == len(before)
+    return kinds | dict.fromkeys((*SCALARS, *([trace.problem.loss_name] if are_all else numbers)), "")
 
 
 def scales_of(traces: Sequence[Trace], limits: tuple[float, float] | None = None) -> Scales:
@@ -116,11 +125,38 @@ def checked_limits(limit: Any) -> tuple[float, float] | None:
 
 
 def _arrays(trace: Trace) -> tuple[list[Array], list[Array]]:
-    """All values but what is one number to a problem, and all gradients, as plain numbers."""
-    values = [array for name, array in trace.given.items() if name not in SCALARS]
-    values += [step.value for step in trace.steps if step.phase != "backward" and step.name not in ("L", "R")]
-    gradients = [step.value for step in trace.steps if step.phase == "backward"]
-    return [np.ravel(array) for array in values], [np.ravel(array) for array in gradients]
+    """All values that have colours, and all gradients, as plain numbers.
+
+    A number such as -1e9 in a line or among the data, which hides a score from a softmax, and what comes of it, is 0
+    here.
+    """
+    kinds = kinds_of(trace)
+    hiding = min(_written(trace.problem.lines.codes), _given(trace))
+    arrays: dict[str, list[Array]] = {"values": [], "gradients": []}
+    for name, kind in kinds.items():
+        if not kind:
+            continue
+        array = np.ravel(trace[name])
+        arrays[kind].append(array if hiding == math.inf else np.where(np.abs(array) > hiding, 0, array))
+    return arrays["values"], arrays["gradients"]
+
+
+@lru_cache(maxsize=256)
+def _written(codes: tuple[tuple[str, str], ...]) -> float:
+    """Half of the least number from HIDING on that stands in a line."""
+    numbers = [float(text) for _, code in codes for text in re.findall(r"(?<![\w.])[\d.]+e\d+|\d{7,}", code)]
+    return min((number / 2 for number in numbers if number >= HIDING), default=math.inf)
+
+
+def _given(trace: Trace) -> float:
+    """Half of the largest number of the data, if it is HIDING times the middle one of all that is given."""
+    data, others = (
+        np.concatenate([*(np.abs(np.ravel(each).astype(float)) for each in values.values()), []])
+        for values in (trace.problem.data, trace.problem.parameters)
+    )
+    sizes, most = np.unique(np.concatenate([data, others])), float(data.max(initial=0))
+    sizes = sizes[sizes > 0]
+    return most / 2 if most and most / HIDING > sizes[(len(sizes) - 1) // 2] else math.inf
 
 
 def _sizes(arrays: Sequence[Array]) -> Array:

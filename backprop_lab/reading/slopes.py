@@ -2,7 +2,7 @@
 
 import math
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -35,7 +35,7 @@ def slopes_of(trace: Trace) -> dict[str, Slope]:
     slopes = _FOUND.get(trace)
     if slopes is None:
         slopes = {}
-        for layer, X, Y, _ in trace.problem.network.stages:
+        for layer, X, Y, _ in trace.problem.stages:
             if not layer.learnt and f"d{X}" in trace and (slope := _slope(trace, f"d{X}", f"d{Y}")):
                 slopes[SLOPE + Y] = slope
         _FOUND[trace] = slopes
@@ -92,13 +92,31 @@ def slope_of(trace: Trace, name: str) -> Slope:
 
 
 def value_of(trace: Trace, name: str) -> Array:
-    """A matrix of the board, whether a value of the trace or a slope; a single number becomes one row and column.
+    """A matrix of the board, whether a value of the trace or a slope; a single number becomes one row and column, and
+    the matrices of more axes lie beneath one another.
 
     A number that is nothing but rounding is 0 there: see `but_for_rounding`.
     """
     if is_slope(name):
         return slope_of(trace, name).value
-    return np.atleast_2d(but_for_rounding(trace).get(name, trace[name]))
+    return in_rows(but_for_rounding(trace).get(name, trace[name]))
+
+
+def in_rows(value: Any) -> Array:
+    """An array with rows and columns, as it lies on the board."""
+    array = np.atleast_2d(value)
+    return array if array.ndim == 2 else array.reshape(-1, array.shape[-1])
+
+
+def place_of(shape: tuple[int, ...], i: int, j: int) -> tuple[int, ...]:
+    """Where in an array of this shape a cell is that lies in row i and column j on the board."""
+    return (i, j)[2 - len(shape) :] if len(shape) < 3 else (*map(int, np.unravel_index(i, shape[:-1])), j)
+
+
+def cell_at(shape: tuple[int, ...], place: tuple[int, ...]) -> tuple[int, int]:
+    """The row and column on the board of a place in an array of this shape."""
+    row, column = (0, 0, *place)[-2:]
+    return (row, column) if len(shape) < 3 else (int(np.ravel_multi_index(place[:-1], shape[:-1])), column)
 
 
 def but_for_rounding(trace: Trace) -> dict[str, Array]:

@@ -7,6 +7,7 @@ import numpy as np
 from backprop_lab.nn.layers import Linear, ReLU, Sigmoid, Tanh
 from backprop_lab.nn.losses import HalfSquaredError, SoftmaxCrossEntropy, SumSquaredError
 from backprop_lab.nn.network import Network
+from backprop_lab.step.example_programs import EXAMPLE_PROGRAMS
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.random_problems import one_hot, random_problem
 
@@ -100,4 +101,5 @@ EXAMPLES: dict[str, Callable[[], Problem]] = {
     "mazur": mazur,
     "xor": xor,
     "iris": iris,
+    **EXAMPLE_PROGRAMS,
 }

@@ -18,7 +18,7 @@ from backprop_lab.nn.losses import Loss
 from backprop_lab.nn.network import Network, check_part
 from backprop_lab.nn.optimizers import GradientDescent, Optimizer
 from backprop_lab.nn.penalties import Penalty
-from backprop_lab.nn.steps import Lines
+from backprop_lab.nn.steps import Lines, Stage
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -118,6 +118,16 @@ class Problem:
     def parameters(self) -> dict[str, Array]:
         """Every weight and bias by name: see `Network.parameters`."""
         return self.network.parameters
+
+    @property
+    def upstream(self) -> Mapping[str, str]:
+        """Gradients that are given, each with the name of what it is the gradient of; none in a network."""
+        return NOTHING
+
+    @property
+    def stages(self) -> list[Stage]:
+        """Its layers in a row, each with the names of what enters and leaves it; none in a program."""
+        return self.network.stages
 
     @property
     def parts(self) -> tuple[Part, ...]:

@@ -9,7 +9,7 @@ from backprop_lab.nn.layers import Array, as_readonly_array, can_be_kept, is_mas
 from backprop_lab.nn.lines import Part
 from backprop_lab.nn.network import check_part
 from backprop_lab.nn.optimizers import GradientDescent, Optimizer
-from backprop_lab.nn.steps import Lines
+from backprop_lab.nn.steps import Lines, Stage
 from backprop_lab.step.problem import NOTHING, Problem, check_learning_rate
 from backprop_lab.step.written import Written, written_for
 
@@ -133,6 +133,7 @@ class Program(Problem):
             _first={name: value for name, value in data.items() if name in replaced},
             _lines=written.lines,
             _loss_name=written.loss,
+            _upstream=written.upstream,
             _text_lines=written.own,
         )
         if self._backward is not None:
@@ -187,6 +188,15 @@ class Program(Problem):
     @property
     def masks(self) -> dict[str, Any]:
         return {}
+
+    @property
+    def upstream(self) -> Mapping[str, str]:
+        upstream: Mapping[str, str] = self._upstream
+        return upstream
+
+    @property
+    def stages(self) -> list[Stage]:
+        return []
 
     def redrawn(self, rng: "np.random.Generator") -> Self:
         """The same program with its parameters drawn anew, with the mean and spread of those there are.

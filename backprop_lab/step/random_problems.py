@@ -107,6 +107,13 @@ def redrawn(problem: Problem, seed: int | None) -> Problem:
     return problem.evolve(network=network)
 
 
+def can_be_redrawn(problem: Problem) -> bool:
+    """Whether another seed gives `redrawn` any other number."""
+    if isinstance(problem, Program):
+        return any(np.ptp(np.asarray(p, dtype=float)) > 0 for p in problem.parameters.values())
+    return any(hasattr(stage.layer, "redrawn") for stage in problem.stages)
+
+
 def kept_by_seeds(problem: Problem) -> str:
     """Which numbers `redrawn` leaves as they are, in a sentence; "" if all that is learnt is drawn anew.
 
@@ -119,7 +126,7 @@ def kept_by_seeds(problem: Problem) -> str:
         return f"{', '.join(same)} {stay} as given, whatever the seed: {why} one number all over." if same else ""
     kept = {
         f"{p}{number}": type(layer).__name__
-        for layer, _, _, number in problem.network.stages
+        for layer, _, _, number in problem.stages
         for p in layer.parameters
         if not hasattr(layer, "redrawn")
     }

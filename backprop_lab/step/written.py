@@ -19,7 +19,10 @@ class OwnLine(Part):
 
 
 class Written(NamedTuple):
-    """The lines of a step, and what they are of; `backward` are those before any update, `derived` all but own ones."""
+    """The lines of a step, and what they are of; `backward` are those before any update, `derived` all but own ones.
+
+    `upstream` are gradients that are given, each with what it is the gradient of.
+    """
 
     lines: Lines
     loss: str
@@ -28,6 +31,7 @@ class Written(NamedTuple):
     backward: Lines
     derived: Lines
     gradients: tuple[str, ...]
+    upstream: Mapping[str, str]
 
 
 _WRITTEN: dict[Any, Written] = {}
@@ -98,6 +102,7 @@ def _write(
         Lines(found),
         Lines(first + derived),
         tuple(step.name for step in derived if step.role == "gradient"),
+        derivation.upstream,
     )
 
 

@@ -76,10 +76,15 @@ class Sweep:
 
     def network(self, seed: int | None, lr: float) -> Network:
         """The network that a run has trained. Raises ValueError if it diverged, or if the sweep has no such run."""
+        return self.trained(seed, lr).network
+
+    def trained(self, seed: int | None, lr: float) -> Problem:
+        """The problem that a run started from, with the parameters that it has come to. Raises ValueError likewise."""
         i, j = self._find(seed, lr)
         if self.diverged[i, j] >= 0:
             raise ValueError(f"the run with seed {seed} and learning rate {lr} diverged at step {self.diverged[i, j]}")
-        return self.problems[i].network.with_parameters({name: p[i, j] for name, p in self.parameters.items()})
+        parameters = {name: p[i, j] for name, p in self.parameters.items()}
+        return self.problems[i].evolve(parameters=parameters, lr=self.lrs[j])
 
     def _find(self, seed: int | None, lr: float) -> tuple[int, int]:
         """The row and the column of a run; a learning rate may be off in its last digits, as from a printed number."""

@@ -82,7 +82,10 @@ class Exercises:
         made = f"It is computed from {', '.join(others)}{' and ' if others else ''}{last}."
         cell = work_out(self.traces[0], (name, 0, 0))
         digits = 8 if step.phase == "update" else 4  # as in the cell's own value
-        seen = [f"{indexed(*at)} is {plain(value_of(self.traces[0], at[0])[at[1:]], digits)}" for at in cell.sources]
+        seen = [
+            f"{indexed(self.traces[0], at)} is {plain(value_of(self.traces[0], at[0])[at[1:]], digits)}"
+            for at in cell.sources
+        ]
         if len({at[0] for at in cell.sources}) < len(cell.sources):
             made += f" One of its cells: {name}[0,0]" if shape else f" Written out: {name}"
             made += f" = {cell.symbols}."

@@ -1,8 +1,10 @@
 """Matrices as heatmaps side by side, with their numbers in the cells and names on their rows and columns."""
 
 import io
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -27,6 +29,12 @@ class Heatmaps:
     png: bytes
     size: tuple[int, int]
     alt: str
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Save the picture, whose name ends with .png. Raises ValueError for another ending."""
+        if Path(path).suffix.lower() != ".png":
+            raise ValueError(f"heatmaps are saved as .png, by the ending of the name; got {os.fspath(path)!r}")
+        Path(path).write_bytes(self.png)
 
     def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
         return self.png, {"width": self.size[0], "height": self.size[1], "alt": self.alt}

@@ -4,8 +4,10 @@ import asyncio
 import atexit
 import base64
 import html
+import os
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
@@ -25,6 +27,14 @@ def _end_tasks() -> None:
             loop.set_exception_handler(lambda *_: None)  # if it is closed, nothing can end its tasks any more
             task.cancel()
             loop.run_until_complete(task)
+
+
+def checked_scale(scale: Any, usual: float) -> float:
+    """How many pixels a picture has for each of the lab's. Raises ValueError for what makes no picture."""
+    number = usual if scale is None else scale
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0.25 <= number <= 8:
+        raise ValueError(f"scale must be a number from 0.25 to 8; got {scale!r}")
+    return float(number)
 
 
 class Lab(widgets.VBox):
@@ -91,11 +101,21 @@ class Lab(widgets.VBox):
         text = "<br>".join(html.escape(sentence) for sentence in sentences if sentence)
         self._note.value = f'<div class="bpl-{kind}" role="status">{text}</div>' if text else ""
 
+    def save(self, path: str | os.PathLike[str], *, scale: float | None = None, dark: bool = False) -> None:
+        """Save what the lab shows now as a picture, on light paper or `dark`; the name ends with .png.
+
+        `scale` is how many pixels it has for each of the lab's: 2 if it is left out. Raises ValueError for another
+        ending, and for a scale that makes no picture.
+        """
+        if Path(path).suffix.lower() != ".png":
+            raise ValueError(f"this lab is saved as .png, by the ending of the name; got {os.fspath(path)!r}")
+        Path(path).write_bytes(self._still(checked_scale(scale, 2.0), dark))
+
     def _without_kernel(self) -> dict[str, str]:
         """What stands in for the lab on pages without a kernel, by its kind: a picture, unless a lab has none."""
         return {"image/png": base64.b64encode(self._still()).decode()}
 
-    def _still(self) -> bytes:
+    def _still(self, scale: float = 1.0, dark: bool = False) -> bytes:
         """The lab as a PNG picture."""
         raise NotImplementedError
 

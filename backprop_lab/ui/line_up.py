@@ -1,6 +1,8 @@
 """The lab of lines to put in order: a Parsons problem made of the lines of a training step."""
 
 import html
+import os
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
@@ -69,6 +71,13 @@ class LineUp(Lab):
         if feedback.where is not None:
             placed = [line for line in self.puzzle.place.program if line >= 0]
             self._lines.wrong = placed[feedback.where[0]]
+
+    def save(self, path: str | os.PathLike[str]) -> None:  # type: ignore[override]
+        """Save the task and its lines as a page to print, whose name ends with .html. Else raises ValueError."""
+        if Path(path).suffix.lower() != ".html":
+            raise ValueError(f"lines are saved as .html, by the ending of the name; got {os.fspath(path)!r}")
+        head = '<!DOCTYPE html>\n<html lang="en"><meta charset="utf-8"><title>Lines to put in order</title>\n'
+        Path(path).write_text(head + self._without_kernel()["text/html"], encoding="utf-8")
 
     def _without_kernel(self) -> dict[str, str]:
         lines = "".join(f"<li><code>{html.escape(line.text)}</code></li>" for line in self.puzzle.lines)

@@ -1,6 +1,7 @@
 """The mistake lab: plant a classic mistake and see its effect on the board, the gradient check and the training."""
 
 import html
+import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -105,8 +106,12 @@ class MistakeLab(Lab):
             )
         self._text.value = f'<div {SCROLLS.format("The mistake")} class="bpl-text">{text}</div>'
 
-    def _still(self) -> bytes:
-        return self.lab._still()
+    def save(self, path: str | os.PathLike[str], **options: Any) -> None:
+        """Save the step-through lab with the mistake in it: see `StepThrough.save`."""
+        self.lab.save(path, **options)
+
+    def _still(self, scale: float = 1.0, dark: bool = False) -> bytes:
+        return self.lab._still(scale, dark)
 
 
 def _first_mistake(problem: Problem, mistakes: Mapping[str, Mistake]) -> str:
@@ -127,7 +132,7 @@ def hundred_losses(problem: Problem, mistake: Mistake | None = None) -> Sequence
 def _check(traced: Trace) -> str:
     """The gradient check of every parameter, as a table."""
     rows, gradients = "", {step.of: step.name for step in traced.steps if step.role == "gradient"}
-    for name in map(gradients.__getitem__, traced.problem.network.parameters):
+    for name in map(gradients.__getitem__, traced.problem.parameters):
         proof = prove(traced, name)
         kind, mark, verdict = VERDICTS[proof.agrees]
         error = ""

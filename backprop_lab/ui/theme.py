@@ -6,7 +6,8 @@ PHASES = ("forward", "loss", "backward", "update")
 
 
 class Theme(NamedTuple):
-    """Colours of everything but the cells; the colour of each phase is for text, readable on this paper."""
+    """Colours of everything but the cells; those of each phase, and of what is right or wrong, are for text, readable
+    on this paper."""
 
     paper: str
     ink: str
@@ -16,6 +17,8 @@ class Theme(NamedTuple):
     loss: str
     backward: str
     update: str
+    right: str
+    wrong: str
 
     def phase(self, name: str) -> str:
         """The colour of one of PHASES."""
@@ -31,6 +34,8 @@ LIGHT = Theme(
     loss="#aa3377",
     backward="#b84a00",
     update="#7b62b5",
+    right="#1b6e20",
+    wrong="#b71c1c",
 )
 DARK = Theme(
     paper="#111111",
@@ -41,13 +46,14 @@ DARK = Theme(
     loss="#ee88bb",
     backward="#ff9c55",
     update="#b5a3e6",
+    right="#81d887",
+    wrong="#ff8a80",
 )
 OPERAND, RESULT = "#e69f00", "#009e73"  # of the frames around the operands and the result of a step
 HEATMAP = "coolwarm"  # of cells and runs; a colour map of matplotlib
 NOT_FINITE = "#ffe04d"
 LOST = "#c62828"  # of the stripes where the loss of a run has overflowed
 CURVES = ("#009e73", "#d55e00", "#0072b2", "#aa3377")  # of losses, on light and dark paper alike
-RIGHT, WRONG = "#1b6e20", "#b71c1c"  # of what is said of a gradient, on light paper
 GREY = "#7a7a7a"  # readable on white and on black
 
 

@@ -3,14 +3,19 @@
 import pytest
 from lab_page import LAID_OUT, check_that_all_is_seen
 
+from backprop_lab.step.example_programs import EXAMPLE_PROGRAMS
+
 LAPTOP, PROJECTOR, MONITOR, TABLET = (1366, 768), (1280, 720), (1920, 1080), (820, 1180)
 SEEN = [
     ("StepThrough()", LAPTOP, TABLET),
     ("StepThrough(questions='tour')", LAPTOP),
     ("StepThrough(large=True)", PROJECTOR),
     ("MistakeLab()", LAPTOP),
+    ("StepThrough(start='transformer block')", LAPTOP, TABLET),
 ]
 IN_RELEASES = [("StepThrough()", MONITOR), ("MistakeLab(large=True)", PROJECTOR)]
+IN_RELEASES += [(f"StepThrough(start={name!r})", LAPTOP, TABLET) for name in EXAMPLE_PROGRAMS]
+IN_RELEASES += [(f"StepThrough(start={name!r}, large=True)", PROJECTOR) for name in EXAMPLE_PROGRAMS]
 SEEN += [pytest.param(seen, marks=pytest.mark.release) for seen in IN_RELEASES]
 FITS = "all => all.every(e => e.scrollWidth <= e.clientWidth && e.getBoundingClientRect().right < 352)"  # beside a bar
 WHOLE = "all => all.every(({ parentElement: e, offsetWidth }) => offsetWidth >= 60 && e.scrollWidth <= e.clientWidth)"

@@ -12,14 +12,14 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
 from backprop_lab.nn.layers import Array
 from backprop_lab.nn.steps import SCALARS
 from backprop_lab.reading.one_cell import Cell, spans, work_out
-from backprop_lab.reading.scale import Scales, gradients_of, scales_of
+from backprop_lab.reading.scale import Scales, kinds_of, scales_of
 from backprop_lab.reading.slopes import is_slope, slope_of, slopes_of, value_of
 from backprop_lab.step.number_format import format_number, plain
 from backprop_lab.step.trace import Trace
@@ -76,7 +76,7 @@ class Board(Picture):
         self.width, self.height = round(self.layout.width), round(self.layout.height)
         super().__init__(self.width, self.height, ratio, DARK if dark else LIGHT)
         self.boxes = list(self.layout.boxes.values())
-        self._gradients = gradients_of(trace)
+        self._kinds = kinds_of(trace)
         self._draw_background(trace)
         self._make_artists()
         self.rescale(scales or scales_of([trace]), renewed)
@@ -91,7 +91,7 @@ class Board(Picture):
             self._draw_scales(*self.layout.scales)
         self._background = np.array(self.canvas.buffer_rgba())
         self._empty = self.take()
-        of_boxes = [scales.of(box.name, self._gradients) for box in self.boxes]
+        of_boxes = [scales.of(box.name, self._kinds) for box in self.boxes]
         self.cells = CellPainter(self.boxes, of_boxes, self.theme, self.ratio, self._empty.copy())
         self._plotted: object = None
 
@@ -113,7 +113,7 @@ class Board(Picture):
         elif framed and index:
             step = trace.steps[index - 1]
             operands, results = [Block(name) for name in step.operands], [Block(step.name)]
-        self._plot_losses(losses if "L" in shown else losses[:-1])
+        self._plot_losses(losses if trace.problem.loss_name in shown else losses[:-1])
         self.pixels = self.cells.pixels.copy()
         left, top, curve, drawn = self._curve_pixels
         np.copyto(self.pixels[top:, left:], curve, where=drawn)
@@ -134,6 +134,7 @@ class Board(Picture):
         marks = {b.name: AVERAGED_MARK for b in self.boxes if b.means != (1, 1) and b.name not in self.notes}
         words = [(box.name, _label(trace, box, layout, marks.get(box.name, ""))) for box in self.boxes]
         self.labels = {name: word for name, word in words if word}
+        self._draw_edges()
         self.write([*self.labels.values()], theme.ink)
         self.write([*self.notes.values()], theme.faint)
         if layout.gap >= 7:
@@ -147,6 +148,18 @@ class Board(Picture):
             self._draw_axes(*layout.loss)
         self.canvas.draw()
         self._without_scales = np.array(self.canvas.buffer_rgba())
+
+    def _draw_edges(self) -> None:
+        """What skips a level, behind all else."""
+        curves = []
+        for (x, y), (right, end) in self.layout.edges:
+            sag = 2.4 * self.layout.font if abs(end - y) < self.layout.font else 0.0  # or it runs through the arrows
+            middle = (x + right) / 2
+            bend = [(x, y), (middle, y + sag), (middle, end + sag), (right, end)]
+            curves.append(Path(bend, [Path.MOVETO, *[Path.CURVE4] * 3]))
+        self.axes.add_artist(
+            PathCollection(curves, facecolors="none", edgecolors=self.theme.grid, lw=self.pixel, zorder=0.4)
+        )
 
     def _draw_axes(self, x: float, y: float, width: float, height: float) -> None:
         """The axes of the loss, with its title; its ticks come with the losses."""

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from backprop_lab.nn.layers import Array
-from backprop_lab.ui.theme import HEATMAP, NOT_FINITE, OPERAND, RESULT, RIGHT, WRONG, Theme
+from backprop_lab.ui.theme import HEATMAP, NOT_FINITE, OPERAND, RESULT, Theme
 
 COLOURS = mpl.colormaps[HEATMAP].resampled(256)
 
@@ -22,7 +22,7 @@ def palette(theme: Theme, of_scale: int = 64, more: tuple[str, ...] = ()) -> Ima
     """The 256 colours, as a picture without pixels: so many of the scale of values, and shades of those of the theme
     and of some `more`."""
     rows = [COLOURS(np.linspace(0, 1, of_scale))[:, :3]]
-    fixed = [mpl.colors.to_rgb(c) for c in (*theme, OPERAND, RESULT, NOT_FINITE, RIGHT, WRONG, *more)]
+    fixed = [mpl.colors.to_rgb(c) for c in (*theme, OPERAND, RESULT, NOT_FINITE, *more)]
     paper = np.array(mpl.colors.to_rgb(theme.paper))
     for colour in fixed:
         rows.append(paper + np.linspace(0, 1, 8)[1:, None] * (np.array(colour) - paper))

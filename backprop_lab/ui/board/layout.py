@@ -6,14 +6,15 @@ below SMALLEST, squares of the picture stand for the mean of some cells in a row
 
 import math
 from collections.abc import Callable, Container
-from dataclasses import dataclass
-from itertools import combinations, product
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from backprop_lab.reading.parts import taken_in
 from backprop_lab.step.trace import Trace
-from backprop_lab.ui.board.columns import Column, columns_of
+from backprop_lab.ui.board.columns import Column, columns_of, ways_of
 
 MARGIN = 4.0  # at the edges, in which frames fit
 SMALLEST = 2.0  # the side of a cell, or of a square that stands for several
@@ -22,6 +23,7 @@ FLAT, TALL, NATURAL = 3.0, 2.5, 0.52  # width by height at most, height by width
 POWERS = (1.0, 0.85, 0.7, 0.55, 0.4)  # of the number of cells that a side grows with: the large ones give way first
 READABLE = 7.3  # CSS pixels an em: smaller numbers are left out
 ACROSS, DOWN = 0.292, 0.75  # of a cell's width and height for an em: then −13.8 leaves a margin
+PHONE, LEAST_COLUMN = 500, 36  # CSS pixels: a narrower page is that of a phone; and how wide a column is there
 SHRINK = (0.9, 0.8)  # of labels, where that leaves room for numbers that can be read
 
 
@@ -60,7 +62,8 @@ class Box(NamedTuple):
 class Layout:
     """The whole board, with labels of `font` pixels.
 
-    `arrows` have x, y and a direction, 1 to the right; `loss` and `scales`, if there is room, are places (x, y, width,
+    `arrows` have x, y and a direction, 1 to the right; `edges`, of what is used further on than in the next column, two
+    ends (x, y); `loss` and `scales`, if there is room, are places (x, y, width,
     height) for the loss plot with its axes, and for the colour scales.
     """
 
@@ -70,6 +73,7 @@ class Layout:
     gap: float
     boxes: dict[str, Box]
     arrows: list[tuple[float, float, int]]
+    edges: list[tuple[tuple[float, float], tuple[float, float]]]
     loss: tuple[float, float, float, float] | None
     scales: tuple[float, float, float, float] | None
 
@@ -79,16 +83,26 @@ ROWS = ("values", "gradients", "new weights")
 
 def place_matrices(trace: Trace, width: float, height: float = math.inf, large: bool = False) -> Layout:
     """Place every matrix of `trace` in a picture of at most `width` by `height` CSS pixels."""
-    memories = ("apart", "together", "beneath") if trace.problem.lines.memories else ("apart",)
     found: list[tuple[list[Column], Layout]] = []
-    for way in product(memories, (False, True)):
+    for way in ways_of(trace):
         columns = columns_of(trace, *way)
         if all(columns != others for others, _ in found):
             found.append((columns, _read_best(columns, width, height, large)))
-    columns, layout = max(found, key=lambda each: min(READABLE, _smallest_number(each[1])))
+    are_low = height == math.inf and not trace.problem.stages  # a stack may be as high as it likes, and had better not
+
+    def how_good(each: tuple[list[Column], Layout]) -> tuple[float, float]:
+        return min(READABLE, _smallest_number(each[1])), -each[1].height * are_low
+
+    columns, layout = max(found, key=how_good)
     if averaged := {name for name, box in layout.boxes.items() if box.means != (1, 1)}:
         layout = _placed(columns, width, height, large, averaged)
-    return layout
+    return replace(layout, edges=_edges(trace, columns, layout.boxes))
+
+
+def width_of(trace: Trace, width: float) -> float:
+    """How wide a board is made where there is so much room: on a phone that of a program may be wider, and scrolls."""
+    columns = min(len(columns_of(trace, *way)) for way in ways_of(trace))
+    return width if trace.problem.stages or width >= PHONE else max(width, LEAST_COLUMN * columns)
 
 
 def _read_best(columns: list[Column], width: float, height: float, large: bool) -> Layout:
@@ -156,15 +170,21 @@ def _placed(
         for x, stack in zip(lefts, boxes(cell_height, down), strict=False)
         for name, row, top, rows, cols in stack
     }
-    loss, scales = (
-        _free(LOSS, placed, lefts, right, end, font, gap),
-        _beneath_samples(placed, font, lefts[1] - gap, row_gap),
-    )
-    if not scales:
-        taken = placed | ({"loss": Box("loss", *loss, 1, 1, "")} if loss else {})
-        scales = _free(SCALES, taken, lefts, right, end, font, gap)
+    beneath = _beneath_samples(columns[0], placed, font, lefts[1] - gap if len(lefts) > 1 else right, row_gap)
+
+    def beside(needs: Room, taken: tuple[float, float, float, float] | None = None) -> Any:
+        others = {"": Box("", *taken, 1, 1, "")} if taken else {}
+        return _free(needs, placed | others, lefts, right, end, font, gap)
+
+    loss = beside(LOSS)
+    scales = beneath or beside(SCALES, loss)
+    if loss and not scales:  # it has taken all the room there is
+        loss, scales = _shared(loss, font)
+        if not scales and width < PHONE:  # where the loss stands above, as a number
+            scales = beside(SCALES)
+            loss = beside(LOSS, scales)
     arrows = _arrows(columns, placed, lefts, gap)
-    return Layout(right + MARGIN, end, font, gap, placed, arrows, loss, scales)
+    return Layout(right + MARGIN, end, font, gap, placed, arrows, [], loss, scales)
 
 
 def _cells_in_a_square(side: float, n: int) -> int:
@@ -218,18 +238,39 @@ def _arrows(
 
     def arrow(x: float, column: list[tuple[str, int, int]], way: int) -> tuple[float, float, int]:
         box = placed[column[0][0]]
-        return float(x - gap / 2), box.y + min(placed["X"].height, box.height) / 2, way
+        heights = [placed[name].height for name, _, _ in (*columns[0].values[:1], column[0])]
+        return float(x - gap / 2), box.y + min(heights) / 2, way
 
     arrows = []
     for x, left, here in zip(lefts[1:], columns, [*columns[1:], Column([], [], [])], strict=True):
         takes_in = here.memories and not left.memories and bool(here.gradients)
         if takes_in:
             arrows.append(arrow(x, here.gradients, 1))
-        elif here.values and not here.memories:
+        elif here.values and not here.memories and (arrows or columns[0].values):
             arrows.append(arrow(x, here.values, 1))
         if left.gradients and not left.memories and not takes_in:
             arrows.append(arrow(x, left.gradients, -1))
     return arrows
+
+
+def _edges(
+    trace: Trace, columns: list[Column], placed: dict[str, Box]
+) -> list[tuple[tuple[float, float], tuple[float, float]]]:
+    """From each value or datum of a program to where it is used, if that is further on than in the next column but for
+    those of parameters."""
+    problem = trace.problem
+    if problem.stages:
+        return []
+    levels: dict[str, int] = {}
+    for column in columns:
+        names = [name for name, _, _ in column.values if name not in problem.parameters]
+        levels |= dict.fromkeys(names, max(levels.values(), default=-1) + 1)
+    before = [step for step in trace.steps if step.phase in ("forward", "loss")]
+    pairs = [(name, step.name) for step in before for name in taken_in(step)]
+    uses = [
+        (placed[name], placed[user]) for name, user in pairs if levels.get(name, math.inf) < levels.get(user, 0) - 1
+    ]
+    return [((one.x + one.width, one.y + one.height / 2), (to.x, to.y + to.height / 2)) for one, to in uses]
 
 
 def _free(
@@ -240,7 +281,7 @@ def _free(
     for first, last in combinations(range(1, len(lefts)), 2):
         x, x1 = float(lefts[first]), right if last == len(lefts) - 1 else float(lefts[last] - gap)
         bottoms = [box.y + box.height for box in placed.values() if box.x < x1 and box.x + box.width > x]
-        y = max(bottoms) + 0.5 * font
+        y = max(bottoms, default=MARGIN) + 0.5 * font
         width = min(x1 - x, needs.most_wide * font)
         height = min(end - MARGIN - y, needs.tall * (x1 - x), needs.most_high * font)
         size = min(width, 2 * height) + (1000 if last == len(lefts) - 1 else 0)
@@ -249,11 +290,21 @@ def _free(
     return place
 
 
+def _shared(place: tuple[float, float, float, float], font: float) -> tuple[Any, Any]:
+    """A place for the loss as one for it, and beside it one for the scales, or None if that is too little."""
+    x, y, width, height = place
+    wide = max(SCALES.least_wide * font, min(SCALES.most_wide * font, width / 3))
+    if width < wide + (LOSS.least_wide + 1) * font or height < SCALES.least_high * font:
+        return place, None
+    return (x, y, width - wide - font, height), (x + width - wide, y, wide, min(height, SCALES.most_high * font))
+
+
 def _beneath_samples(
-    placed: dict[str, Box], font: float, right: float, row_gap: float
+    column: Column, placed: dict[str, Box], font: float, right: float, row_gap: float
 ) -> tuple[float, float, float, float] | None:
-    """Room for the colour scales between X and the learning rate, if they can be read there."""
-    samples, lr = placed["X"], placed["lr"]
+    """Room for the colour scales in the first column, above the learning rate, if they can be read there."""
+    above = [placed[name] for name, _, _ in column.values + column.gradients]
+    samples, lr = max(above, key=lambda box: box.y, default=placed["lr"]._replace(y=0.0, height=MARGIN)), placed["lr"]
     top, bottom, highest = (
         samples.y + samples.height + 2 * row_gap,
         lr.y - 1.3 * font - row_gap,

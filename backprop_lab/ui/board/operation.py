@@ -5,7 +5,7 @@ shown, with an ellipsis for the others: the first ones, and that of the chosen c
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from matplotlib.patches import PathPatch
 from backprop_lab.nn.layers import Array
 from backprop_lab.reading.equation import Operand, equation, listed
 from backprop_lab.reading.one_cell import Cell
-from backprop_lab.reading.scale import NO_SCALE, Scale, Scales, gradients_of
+from backprop_lab.reading.scale import NO_SCALE, Scale, Scales, kinds_of
 from backprop_lab.reading.slopes import is_slope
 from backprop_lab.step.trace import Trace
 from backprop_lab.ui.board.cells import CellPainter, number_size
@@ -95,8 +95,8 @@ class Operation(Picture):
         if not self.shown.em:  # a line so long that no number can be read: the card has it
             alone = self._arrange(listed(trace, name), chosen)
             self.shown = alone if alone.em else self.shown
-        gradients = gradients_of(trace)
-        blocks = [block for placed in self.shown.placed for block in _blocks(placed, self._scales, gradients)]
+        kinds = kinds_of(trace)
+        blocks = [block for placed in self.shown.placed for block in _blocks(placed, self._scales, kinds)]
         if self._written is not self.shown.labels:
             self._write(self.shown)
             boxes, scales = [box for box, _, _ in blocks], [scale for _, scale, _ in blocks]
@@ -297,10 +297,10 @@ def _runs(lines: Sequence[int | None]) -> list[tuple[int, int]]:
     return [(a + 1, b) for a, b in pairwise(ends) if b > a + 1]
 
 
-def _blocks(placed: Placed, scales: Scales, gradients: set[str]) -> list[tuple[Box, Scale, Array]]:
+def _blocks(placed: Placed, scales: Scales, kinds: Mapping[str, str]) -> list[tuple[Box, Scale, Array]]:
     """The blocks of an operand that are shown, each with its colour scale, and its values."""
     name = placed.operand.name
-    scale = NO_SCALE if not name and placed.operand.value.shape == (1, 1) else scales.of(name, gradients)
+    scale = NO_SCALE if not name and placed.operand.value.shape == (1, 1) else scales.of(name, kinds)
     blocks = []
     for (top, bottom), (left, right) in product(_runs(placed.rows), _runs(placed.cols)):
         row, col = placed.rows[top], placed.cols[left]  # an ellipsis stands between lines that do not follow each other

@@ -4,6 +4,7 @@ Saved as SVG or PDF it is sharp at any size, and its text can be searched; as PN
 """
 
 import io
+import textwrap
 from collections.abc import Sequence
 from itertools import pairwise, product
 from typing import Any, NamedTuple
@@ -21,10 +22,11 @@ from backprop_lab.ui.board.colours import digit_colours, in_few_colours
 from backprop_lab.ui.board.layout import MARGIN, Box
 from backprop_lab.ui.board.text import DIGIT_HEIGHT, FAMILY, Word
 from backprop_lab.ui.plot_settings import own_settings
-from backprop_lab.ui.theme import GREY, PHASES, Theme
+from backprop_lab.ui.theme import GREY, LIGHT, PHASES, Theme
 
 MONO = "DejaVu Sans Mono"
 MONO_WIDTH = 0.602  # of an em
+SMALLEST = 11.0  # CSS pixels an em
 ROW, BAR = 22.0, 8.0  # the heights of a line of text and of a progress bar, in CSS pixels
 
 
@@ -42,7 +44,7 @@ class Head(NamedTuple):
 def poster(board: Board, head: Head, progress: float | None = None) -> Figure:
     """The board as last drawn, below its head; with a bar beneath it that shows the progress, from 0 to 1."""
     figure, axes, theme = board.figure, board.axes, board.theme
-    colour = theme.phase(head.phase) if head.phase in PHASES else GREY
+    colour = LIGHT.phase(head.phase) if head.phase in PHASES else GREY  # behind white letters
     above, foot = 30.0 + ROW * len(head.lines), BAR * (progress is not None)
     figure.set_size_inches(board.width / 100, (above + board.height + foot) / 100)
     axes.set_ylim(board.height + foot, -above)
@@ -67,6 +69,16 @@ def poster(board: Board, head: Head, progress: float | None = None) -> Figure:
         axes.add_patch(Rectangle((0, board.height + 2), board.width, BAR - 2, facecolor=theme.grid, lw=0))
         axes.add_patch(Rectangle((0, board.height + 2), board.width * progress, BAR - 2, facecolor=colour, lw=0))
     return figure
+
+
+def wrapped(lines: Sequence[tuple[str, str]], width: float) -> list[tuple[str, str]]:
+    """Lines of text, each in as many as it takes where its letters would be smaller than SMALLEST."""
+    most = int((width - 4 * MARGIN) / (MONO_WIDTH * SMALLEST))
+    return [
+        (part, ink)
+        for text, ink in lines
+        for part in textwrap.wrap(text, most, subsequent_indent="    ", break_long_words=False) or [""]
+    ]
 
 
 def _cells(board: Board, box: Box, levels: Any, numbers: Sequence[str] | None) -> None:
@@ -128,4 +140,5 @@ def painted(figure: Figure, theme: Theme, scale: float) -> Image.Image:
     figure.set_dpi(100 * scale)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    return in_few_colours(Image.fromarray(np.asarray(canvas.buffer_rgba())), theme)
+    fills = tuple(map(LIGHT.phase, PHASES))
+    return in_few_colours(Image.fromarray(np.asarray(canvas.buffer_rgba())), theme, more=fills)

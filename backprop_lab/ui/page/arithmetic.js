@@ -33,8 +33,9 @@ export function nameAt(boxes, x, y, above) {
 }
 
 // Where a frame [name, first row, last row, first column, last column, kind] is in a box, as left, top, width, height;
-// null if nothing of it is drawn.
+// null if nothing of it is drawn. A frame whose rows are null is around all of it.
 export function placeIn([, left, top, width, height, rows, cols, transposed, down, across], [, ...cells]) {
+  if (cells[0] === null) return [left, top, width, height];
   const [r0, r1, c0, c1] = transposed ? [cells[2], cells[3], cells[0], cells[1]] : cells;
   const drawn = (shown, first, last) => {
     if (!shown) return [first, last];

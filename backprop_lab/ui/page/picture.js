@@ -37,18 +37,25 @@ export function makePicture(parent, className) {
     figure,
     image,
     boxes: [],
-    // Whether there is a new picture, which will be there as soon as the browser has decoded it.
-    show(bytes) {
-      if (bytes === shown) return false;
-      shown = bytes;
-      image.hidden = !bytes?.byteLength;
+    // Whether there is a new picture, as bytes or as an address with it in it, which will be there as soon as the browser
+    // has decoded it.
+    show(picture) {
+      if (picture === shown) return false;
+      shown = picture;
+      image.hidden = !(picture?.byteLength || picture?.length);
       if (image.hidden) return false;
-      image.src = addressOf(bytes);
+      image.src = typeof picture === "string" ? picture : addressOf(picture);
       return true;
     },
     // A picture drawn for n device pixels is shown on exactly n of them.
     fit() {
       image.style.width = `${image.naturalWidth / window.devicePixelRatio}px`;
+    },
+    // Where it is wider than its room, as on a phone, it scrolls to a matrix.
+    keepInSight(name) {
+      const room = figure.parentElement, box = this.boxes.find(([each]) => each === name);
+      if (!box || room.scrollWidth <= room.clientWidth) return;
+      room.scrollTo({ left: (box[1] + box[3] / 2) * image.clientWidth - room.clientWidth / 2 });
     },
     frame(wanted, wrong) {
       const framed = this.boxes.flatMap((box) =>

@@ -16,7 +16,10 @@ export function makePointer({ map, operation, sum }, { layout, state, hasSteps, 
     if (!hasSteps()) return;
     const isKnown = JSON.stringify(cell) === JSON.stringify(now.cell);
     const own = cell && (isKnown ? now.sources : framesOf(layout().rules, map.boxes, cell));
-    for (const picture of [map, operation]) picture.frame(own || now.frames, now.wrong);
+    const { users = {}, since } = layout(), reached = (cell && users[cell[0]]) || [];
+    const goingOn = reached.filter((name) => since[name] <= now.index).map((name) => [name, null, null, null, null, "user"]);
+    map.frame([...goingOn, ...(own || now.frames)], now.wrong);
+    operation.frame(own || now.frames, now.wrong);
     sum.setLate(!isKnown);
   }
 

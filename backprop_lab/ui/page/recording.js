@@ -42,7 +42,7 @@ export function moved(recording, place, message) {
     ArrowUp: () => (pinned ? walk(-1, 0) : chooseMatrix(-1)),
     Home: () => to(iteration, 0),
     End: () => to(iteration, last),
-    Enter: () => choose(cell ?? [index ? steps[index - 1][0] : "X", 0, 0], !pinned),
+    Enter: () => choose(cell ?? [index ? steps[index - 1][0] : names[0], 0, 0], !pinned),
     Escape: () => choose(null, false),
   };
   if (message.kind === "do") return moves[message.what]?.() ?? place;
@@ -62,31 +62,56 @@ export function told(recording, { iteration, index, cell, pinned, ended }) {
 
 const bytes = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 
+// The board at a step: with what is given alone, and over it, of the complete one, what there is by then. The two that
+// were decoded last are kept.
+export function makeBoards(recording) {
+  let last = null, kept = null;
+  return async ({ boards, boxes, curve }, iteration, index, theme) => {
+    const { since } = recording.layout, both = boards[iteration][theme];
+    if (both !== last) kept = Promise.all(both.map((png) => createImageBitmap(new Blob([bytes(png)]))));
+    last = both;
+    const [bare, whole] = await kept, { width, height } = whole, canvas = document.createElement("canvas");
+    Object.assign(canvas, { width, height });
+    const paper = canvas.getContext("2d"), there = boxes.filter(([name]) => since[name] <= index);
+    paper.drawImage(bare, 0, 0);
+    if (since[recording.loss] <= index) there.push(["", ...curve]);
+    for (const [, left, top, across, down] of there) {
+      const [x, y] = [Math.max(0, Math.floor(left * width) - 1), Math.max(0, Math.floor(top * height) - 1)];
+      const [w, h] = [Math.ceil(across * width) + 4, Math.ceil(down * height) + 4]; // its lines included
+      if (across) paper.drawImage(whole, x, y, w, h, x, y, w, h);
+    }
+    return canvas.toDataURL(); // a blob would be made only once the browser has nothing else to do
+  };
+}
+
 // A model for `render` of step_view.js. `fit` is called with the widths at which the pictures fill the room for them.
 export function playback(recording, fit) {
   const listeners = {}, { speeds } = recording;
   const { iteration, index, cell } = recording;
   let place = { iteration, index, cell, pinned: Boolean(cell) };
-  let page = null, drawn = "", timer = 0;
+  const boardOf = makeBoards(recording);
+  let page = null, drawn = "", timer = 0, asked = 0;
   let controls = { playing: false, speed: Object.keys(speeds)[0], heard: "", operation: [] };
   const traits = {
     layout_of_steps: recording.layout, label: recording.label, boxes: [], picture: null, operation: null,
     tooltips: {}, aspect: 2, frame: 0,
   };
 
-  function show() {
-    const changes = told(recording, place), { iteration, index } = place;
+  async function show() {
+    const mine = (asked += 1), changes = told(recording, place), { iteration, index } = place;
     if (page) {
       const pictures = recording.pictures[page.width < 600 ? "narrow" : "wide"];
       const step = pictures.steps[iteration][index];
       const now = JSON.stringify([page.width < 600, page.dark, iteration, index]);
       fit(Object.fromEntries(["map", "operation"].map((name) => {
         const [[width, height], [across, down]] = [pictures[name], page[name]];
-        return [name, Math.floor(width * Math.min(across / width, down / height))];
+        const scrolls = width > 500 && page.width < 500; // as a phone lets a wide board
+        return [name, Math.floor(width * (scrolls ? down / height : Math.min(across / width, down / height)))];
       })));
       if (now !== drawn) {
-        const [map, operation] = step[page.dark ? "dark" : "light"].map(bytes);
-        Object.assign(changes, { picture: map, operation, boxes: pictures.boxes });
+        const theme = page.dark ? "dark" : "light", picture = await boardOf(pictures, iteration, index, theme);
+        if (mine !== asked) return; // something else is to be shown by now
+        Object.assign(changes, { picture, operation: bytes(step[theme]), boxes: pictures.boxes });
         controls.operation = step.boxes;
         drawn = now;
       }

@@ -66,7 +66,7 @@ function makeShowing(model, lab, parts, pointer, toMeasure) {
   const { board, transport, timeline, map, card, tour, operation, sum, below } = parts;
 
   // A new map goes ahead: what belongs to it is made once it is on the screen.
-  let goesAhead = false;
+  let goesAhead = false, inSight = "";
   function showMap() {
     goesAhead = map.show(model.get("picture")) || goesAhead;
   }
@@ -99,6 +99,8 @@ function makeShowing(model, lab, parts, pointer, toMeasure) {
     pointer.frameAll();
     for (const look of toMeasure.splice(0)) look();
     timeline.keepInSight(now);
+    const step = lab.layout().steps[now.index - 1]?.[0];
+    if (step !== inSight) map.keepInSight(inSight = step);
   }
 
   function showLayout() {

@@ -44,8 +44,8 @@ class StepView(anywidget.AnyWidget):
         "Board. Left and right arrows step, up and down choose a matrix, Enter pins a cell", help="what the keys do"
     ).tag(sync=True)
     layout_of_steps: Any = traitlets.Dict(
-        help="`steps` as [name, phase], `since`: the step from which on each matrix is shown, `rules`: what a cell is "
-        "made of, `speeds`, what is `hidden`, and whether it is `large`"
+        help="`steps` as [name, phase], `since`: the step from which on each matrix is shown, `users`: in a program, "
+        "what a value goes into, `rules`: what a cell is made of, `speeds`, what is `hidden`, and whether it is `large`"
     ).tag(sync=True)
     state: Any = traitlets.Dict(help="where the lab is, as `ui/steps/frame.py` makes it").tag(sync=True)
     note: Any = traitlets.Dict(help="the `kind` and the `text` of what is said to the learner, if anything").tag(

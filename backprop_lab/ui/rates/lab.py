@@ -35,11 +35,11 @@ PATIENCE = 0.3  # seconds that a training has to be shown before the slider's ne
 class LearningRateLab(Lab):
     """`LearningRateLab()` is the whole cell: `seeds` networks, each trained for `steps` updates at many learning rates.
 
-    Each has `hidden` units with an `activation`. `LearningRateLab(problem)` trains a problem of yours: its own weights,
-    as given, and those that other seeds draw for its data. Moving a control trains them all again; this can be
-    cancelled, and the map then keeps what it shows. A click chooses a run, and up to two can be compared: their loss
-    curves appear below the map, and the last one chosen opens in the step-through lab. Raises ValueError for a setting
-    that is not available.
+    Each has `hidden` units with an `activation`, and an `optimizer` moves it. `LearningRateLab(problem)` trains a
+    problem of yours: its own weights, as given, and those that other seeds draw for its data. Moving a control trains
+    them all again; this can be cancelled, and the map then keeps what it shows. A click chooses a run, and up to two
+    can be compared: their loss curves appear below the map, and the last one chosen opens in the step-through lab.
+    Raises ValueError for a setting that is not available.
     """
 
     def __init__(
@@ -50,8 +50,10 @@ class LearningRateLab(Lab):
         steps: int = 300,
         hidden: int | None = None,
         activation: str | None = None,
+        optimizer: str | None = None,
     ) -> None:
-        self.sweeper = Sweeper(problem=problem, seeds=seeds, steps=steps, hidden=hidden, activation=activation)
+        settings = {"hidden": hidden, "activation": activation, "optimizer": optimizer}
+        self.sweeper = Sweeper(problem=problem, seeds=seeds, steps=steps, **settings)
         self._map: RunMap | None = None
         self._drawn: tuple[Any, ...] = ()  # what the picture on the page shows
         self._lab: StepThrough | None = None
@@ -60,7 +62,7 @@ class LearningRateLab(Lab):
         super().__init__()
         controls = self._make_controls()
         self._view = StepView(label=LABEL, aspect=900 / 420)
-        self._view.tooltips = tooltips(*self._fields.values(), self._activation)
+        self._view.tooltips = tooltips(*self._fields.values(), *self._menus.values())
         self._summary, self._curves, self._chosen = widgets.HTML(), widgets.HTML(), widgets.HTML(layout=_BESIDE_CURVES)
         self._opened = widgets.VBox()
         chosen = widgets.HBox([self._curves, self._chosen], layout={"flex_flow": "row wrap", "align_items": "center"})
@@ -81,9 +83,13 @@ class LearningRateLab(Lab):
             self._sliders[name] = widgets.IntSlider(least, least, most, readout=False, tooltip=tooltip, layout=GROW)
             self._on_change(self._fields[name], partial(self._type, name))
             self._on_change(self._sliders[name], partial(self._slide, name))
-        self._activation = menu("activation", "180px", "The activation of the hidden units")
-        self._activation.options = wanted.choices
-        self._on_change(self._activation, lambda activation: self._start_sweep(activation=activation))
+        self._menus = {
+            "activation": menu("activation", "180px", "The activation of the hidden units"),
+            "optimizer": menu("optimizer", "230px", "What each update makes of the gradients"),
+        }
+        for name, names in wanted.choices.items():
+            self._menus[name].options = names
+            self._on_change(self._menus[name], partial(self._choose, name))
         self._run = self._button("Run", self._run_or_cancel, "Train all networks again, or cancel training")
         self._run.layout.width = "90px"
         self._progress = widgets.IntProgress(**sized("280px"))
@@ -91,7 +97,7 @@ class LearningRateLab(Lab):
         self._on_change(self._compare, self.sweeper.compare)
         self._open = self._button("Open", self._open_chosen, "Go through the run chosen last, step by step, below")
         pairs = [pair(field, self._sliders[name]) for name, field in self._fields.items()]
-        menus = [self._activation] if len(wanted.choices) > 1 else []
+        menus = [self._menus[name] for name, names in wanted.choices.items() if len(names) > 1]
         return [row(*pairs, *menus), row(self._run, self._progress, self._compare, self._open, self._note)]
 
     # From the page to the state
@@ -115,6 +121,9 @@ class LearningRateLab(Lab):
 
     def _type(self, name: str, text: str) -> None:
         self._start_sweep(**{name: typed_number(text)})
+
+    def _choose(self, name: str, chosen: str) -> None:
+        self._start_sweep(**{name: chosen})
 
     def _slide(self, name: str, number: int) -> None:
         self._slid[name] = number
@@ -155,7 +164,7 @@ class LearningRateLab(Lab):
         assert runs is not None  # the button is off until a run is chosen
         run, settings = chosen[-1], runs.settings
         start: dict[str, Any] = {"start": "random", "hidden": settings.hidden} if settings.problem is None else {}
-        setup: dict[str, Any] = {"seed": runs.seed(run), "activation": settings.activation}
+        setup: dict[str, Any] = {"seed": runs.seed(run), **settings.chosen}
         if self._lab is None:
             self._lab = StepThrough(settings.problem, lr=runs.lr(run), **start, **setup)
             self._opened.children = [self._lab]
@@ -189,7 +198,8 @@ class LearningRateLab(Lab):
             for name, field in self._fields.items():
                 number = self._slid.get(name, getattr(state.wanted, name))
                 field.value, self._sliders[name].value = str(number), number
-            self._activation.value = state.wanted.activation
+            for name, menu_of in self._menus.items():
+                menu_of.value = getattr(state.wanted, name)
             self._run.description = "Cancel" if state.running else "Run"
             self._compare.value = state.comparing
             step, steps = (state.runs.step, state.runs.settings.steps) if state.runs else (0, state.wanted.steps)
@@ -234,7 +244,7 @@ class LearningRateLab(Lab):
         ]
         return f"LearningRateLab({', '.join(['problem'] * (wanted.problem is not None) + named)})"
 
-    def _still(self) -> bytes:
+    def _still(self, scale: float = 1.0, dark: bool = False) -> bytes:
         if self.sweeper.state.runs is None:
             for _ in self.sweeper.train():
                 pass
@@ -245,7 +255,7 @@ class LearningRateLab(Lab):
                     before.sweeper.forget()
             _not_shown_yet.add(self)
         assert self.sweeper.state.runs is not None
-        still = RunMap(900)
+        still = RunMap(900, ratio=scale, dark=dark)
         still.draw(self.sweeper.state.runs, self.sweeper.state.chosen)
         return still.png()
 

@@ -11,13 +11,12 @@ import numpy as np
 from traitlets import HasTraits, Instance
 
 from backprop_lab.nn.layers import ACTIVATIONS, Array
-from backprop_lab.nn.network import Network
+from backprop_lab.nn.optimizers import OPTIMIZERS
 from backprop_lab.step.problem import Problem, check_problem, check_whole
-from backprop_lab.step.program import check_chain
-from backprop_lab.step.random_problems import random_problem, redrawn
+from backprop_lab.step.random_problems import can_be_redrawn, random_problem, redrawn
 from backprop_lab.training.curvature import critical_lr, iter_sharpness, limit_of, with_decay_as_penalty
 from backprop_lab.training.sweep import Sweep, in_floats, sweep_problems
-from backprop_lab.ui.steps.setup import AS_GIVEN, Setup, is_activation
+from backprop_lab.ui.steps.setup import AS_GIVEN, RANDOM, Setup
 
 LEARNING_RATES = tuple(float(lr) for lr in np.logspace(-4, 1, 76))
 RANGES = {"seeds": (1, 64), "steps": (10, 1000), "hidden": (1, 8)}
@@ -33,53 +32,57 @@ class Settings:
     """The settings of a sweep. Raises ValueError for a setting that is not available.
 
     A `problem` has hidden units of its own; there are its weights as given, and `seeds` - 1 seeds that draw others for
-    its data, or none where no seed can. Its activation, "as given", may be another too.
+    its data, or none where no seed can. Its activation and its optimizer, "as given", may be others too.
     """
 
     seeds: int = 32
     steps: int = 300
     hidden: int | None = None
     activation: str | None = None
+    optimizer: str | None = None
     problem: Problem | None = None
 
     def __post_init__(self) -> None:
         if self.problem is not None:
             check_problem(self.problem)
-            check_chain(self.problem, "LearningRateLab")
             if self.hidden is not None:
                 raise ValueError(f"your problem has hidden units of its own: leave out hidden={self.hidden!r}")
-        for name, value in {"hidden": 4 if self.problem is None else None, "activation": self.choices[0]}.items():
+        usual = {name: names[0] for name, names in self.choices.items()}
+        for name, value in {"hidden": 4 if self.problem is None else None, **usual}.items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
         for name, (least, most) in RANGES.items():
             if name != "hidden" or self.problem is None:
                 check_whole(name, getattr(self, name), least, most)
                 object.__setattr__(self, name, int(getattr(self, name)))
-        if not isinstance(self.activation, str) or self.activation not in self.choices:
-            raise ValueError(f"activation must be one of {', '.join(self.choices)}; got {self.activation!r}")
+        for name, names in self.choices.items():
+            if getattr(self, name) not in names:
+                raise ValueError(f"{name} must be one of {', '.join(names)}; got {getattr(self, name)!r}")
         _ = self.options  # what cannot be trained is refused at once
 
+    @cached_property
+    def choices(self) -> dict[str, tuple[str, ...]]:
+        """The activations and the optimizers that there are to choose from."""
+        choices = Setup(RANDOM if self.problem is None else AS_GIVEN, given=self.problem).choices()
+        return {name: choices[name] for name in ("activation", "optimizer")}
+
     @property
-    def choices(self) -> tuple[str, ...]:
-        """The activations that there are to choose from."""
-        if self.problem is None:
-            return tuple(ACTIVATIONS)
-        has_one = any(map(is_activation, self.problem.network.layers[:-1]))
-        return (AS_GIVEN, *(ACTIVATIONS if has_one else ()))
+    def chosen(self) -> dict[str, Any]:
+        """What is chosen by name, as Setup takes it."""
+        return {name: getattr(self, name) for name in self.choices}
 
     @cached_property
     def options(self) -> dict[str, Any]:
         """The keyword arguments for `random_problem`, or a problem."""
-        if self.problem is None:
-            assert self.activation is not None
-            return {"hidden": self.hidden, "activation": ACTIVATIONS[self.activation]}
-        setup = Setup(AS_GIVEN, activation=self.activation or AS_GIVEN, given=self.problem)
-        return {"problem": in_floats(setup.problem())}
+        if self.problem is not None:
+            return {"problem": in_floats(Setup(AS_GIVEN, given=self.problem, **self.chosen).problem())}
+        tables: dict[str, Any] = {"activation": ACTIVATIONS, "optimizer": OPTIMIZERS}
+        return {"hidden": self.hidden, **{name: tables[name][chosen] for name, chosen in self.chosen.items()}}
 
     @property
     def has_seeds(self) -> bool:
         """Whether a seed draws any number."""
-        return self.problem is None or any(hasattr(layer, "redrawn") for layer in self.problem.network.layers)
+        return self.problem is None or can_be_redrawn(self.problem)
 
     @property
     def all_seeds(self) -> tuple[int | None, ...]:
@@ -143,10 +146,6 @@ class Runs:
         """The problem that a run started from."""
         return self.sweep.problem(self.seed(run), self.lr(run))
 
-    def network(self, run: RunIndex) -> Network:
-        """The trained network of a run, once all runs are done. Raises ValueError if it diverged."""
-        return self.sweep.network(self.seed(run), self.lr(run))
-
     @property
     def done(self) -> bool:
         return self.step == self.settings.steps
@@ -154,10 +153,11 @@ class Runs:
     def limit_at_end(self, run: RunIndex) -> float | None:
         """The critical learning rate where a run has ended; None if it cannot be told, or not in a moment."""
         problem = self.problem(run)
-        if not self.done or problem.X.size * sum(p.size for p in problem.network.parameters.values()) > QUICK:
+        data, parameters = ([value.size for value in each.values()] for each in (problem.data, problem.parameters))
+        if not self.done or max(data, default=1) * sum(parameters) > QUICK:
             return None
         try:
-            return critical_lr(problem.evolve(network=self.network(run)))
+            return critical_lr(self.sweep.trained(self.seed(run), self.lr(run)))
         except ValueError:
             return None
 

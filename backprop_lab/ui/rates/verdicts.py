@@ -5,7 +5,9 @@ import math
 import numpy as np
 
 from backprop_lab.nn.layers import Array
+from backprop_lab.nn.optimizers import GradientDescent, Momentum, Nesterov
 from backprop_lab.step.number_format import plain
+from backprop_lab.step.problem import Problem
 from backprop_lab.step.random_problems import kept_by_seeds
 from backprop_lab.ui.rates.sweeper import RunIndex, Runs
 
@@ -79,7 +81,7 @@ def _share(chosen: Array) -> str:
 
 def notes_on(runs: Runs) -> list[str]:
     """What a map cannot show, and why, in sentences."""
-    notes = []
+    notes = [theory(runs.sweep.problems[0])] if np.isfinite(runs.limits).any() else []
     if runs.untold:
         whose = "any run" if np.isnan(runs.limits).all() else "some runs"
         notes.append(f"No limit is shown for {whose}. {runs.untold[0].upper()}{runs.untold[1:]}.")
@@ -88,6 +90,18 @@ def notes_on(runs: Runs) -> list[str]:
     if runs.settings.problem is not None:
         notes += [kept_by_seeds(runs.settings.problem), runs.sweep.one_by_one]
     return [note for note in notes if note]
+
+
+def theory(problem: Problem) -> str:
+    """Where its limit comes from, where that is more than how the loss bends; "" for plain descent without more."""
+    optimizer = problem.optimizer
+    limits: dict[type, str] = {Momentum: "2 (1 + β) / λ", Nesterov: "2 (1 + β) / ((1 + 2β) λ)"}
+    of_beta = f", with β = {optimizer.beta:g}" if isinstance(optimizer, Momentum) else ""
+    besides = " and ".join(["its penalty"] * bool(problem.penalty) + ["the decay"] * bool(optimizer.decay))
+    if type(optimizer) is GradientDescent and not besides:
+        return ""
+    curvature = f"how much the loss bends at most{f', {besides} included' if besides else ''}"
+    return f"The limit is {limits.get(type(optimizer), '2 / λ')}{of_beta}, where λ is {curvature}."
 
 
 def of_picture(runs: Runs) -> str:

@@ -1,25 +1,32 @@
 """A place in the lab as a link holds it after its `#`: `start=random&seed=3&step=dW1`. It is data and never run.
 
 Your own numbers stand there too, row by row, with the layers that they belong to:
-`X=1,2;3,4&y=1;0&network=Linear,ReLU,Linear&W1=...&b1=...&W2=...&b2=...&loss=sum of squares&lr=0.1`.
+`X=1,2;3,4&y=1;0&network=Linear,ReLU,Linear&W1=...&b1=...&W2=...&b2=...&loss=sum of squares&lr=0.1`. A layer, a penalty
+or an optimizer has its own numbers behind it, in order, as far as they are not the usual ones: `Dropout(0.5,7)`,
+`Adam(0.9,0.99)`. What is remembered has its name, and `count` is the number of the step.
 """
 
 import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from inspect import Parameter, signature
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
 
-from backprop_lab.nn.layers import ACTIVATIONS, Layer, Linear
-from backprop_lab.nn.losses import LOSSES, Loss
+from backprop_lab.nn.layers import ACTIVATIONS, NORMS, Dropout, Linear
+from backprop_lab.nn.lines import Part
+from backprop_lab.nn.losses import LOSSES
 from backprop_lab.nn.network import Network
 from backprop_lab.nn.optimizers import OPTIMIZERS
+from backprop_lab.nn.penalties import L2
+from backprop_lab.nn.steps import stages_of
 from backprop_lab.step.problem import Problem
+from backprop_lab.step.program import Program
 from backprop_lab.ui.steps.place import LabState
-from backprop_lab.ui.steps.setup import SIZES, Setup
+from backprop_lab.ui.steps.setup import NONE, SIZES, Setup
 
 SITE = "https://backprop-lab.github.io/backprop-lab"
 MOST_NUMBERS = 2000  # characters of X, y, weights and biases
@@ -28,9 +35,20 @@ MOST_WORK = 30_000_000  # numbers on the way to an iteration, which a browser's 
 OVERHEAD = 10_000  # numbers that would take as long as all else in an iteration
 PROOF = 50  # iterations that would take as long as the proof of a gradient; with a mistake planted, all are proved
 NUMBER = r"-?[0-9]*\.?[0-9]+(e[+-]?[0-9]{1,3})?"
-LAYERS = ("Linear", *ACTIVATIONS)
+KINDS: dict[str, dict[str, type[Part]]] = {  # by the name in a link
+    "layers": {"Linear": Linear, **dict(NORMS), "Dropout": Dropout},
+    "losses": {name: type(each) for name, each in LOSSES.items()},
+    "penalties": {"L2": L2},
+    "optimizers": {name: type(each) for name, each in OPTIMIZERS.items()},
+}
+KINDS["layers"] |= {name: type(each) for name, each in ACTIVATIONS.items()}
 PLAIN = "gradient descent"  # what a link does not name
-ARRAYS = ("X", "y", *(f"{p}{number + 1}" for number in range(SIZES["layers"] + 1) for p in "Wb"))
+_LEARNT = dict.fromkeys(p for kind in KINDS["layers"].values() for p in kind.learnt)
+_REMEMBERED = {memory for rule in OPTIMIZERS.values() for memory in rule.memory}
+ARRAYS = (
+    *("X", "y", *(f"{p}{number + 1}" for number in range(SIZES["layers"] + 1) for p in _LEARNT)),
+    *(f"{m}{p}{number + 1}" for number in range(SIZES["layers"] + 1) for p in _LEARNT for m in sorted(_REMEMBERED)),
+)
 
 
 def reader(pattern: str, wanted: str, read: Callable[[str], Any] = str) -> Callable[[str], Any]:
@@ -46,8 +64,8 @@ def reader(pattern: str, wanted: str, read: Callable[[str], Any] = str) -> Calla
 
 whole = reader("[0-9]+", "a whole number such as 3", int)
 number = reader(NUMBER, "a number such as 0.05", float)
-word = reader(r"[\w -]{1,80}", "a name of letters, digits and hyphens")
-cell = reader(r"L|lr|[\w ]{1,80}\[[0-9]{1,3},[0-9]{1,3}\]", "a cell such as dW1[1,0]")
+word = reader(r"[\w .,()-]{1,80}", "a name of letters, digits and hyphens, such as random or L2(0.1)")
+cell = reader(r"\w{1,80}|[\w ]{1,80}\[[0-9]{1,3}(,[0-9]{1,3}){0,3}\]", "a cell such as dW1[1,0]")
 flag = reader("true", "true, or it is left out", bool)
 
 
@@ -70,9 +88,9 @@ def array(text: str) -> np.ndarray:
 
 
 def layers(text: str) -> list[str]:
-    names = text.split(",")
-    if not {*names} <= {*LAYERS}:
-        raise ValueError(f"any of {', '.join(LAYERS)}, in their order, such as Linear,ReLU,Linear")
+    names = re.split(r",(?![^(]*\))", text)
+    if not {each.partition("(")[0] for each in names} <= KINDS["layers"].keys():
+        raise ValueError(f"any of {', '.join(KINDS['layers'])}, in their order, such as Linear,ReLU,Linear")
     return names
 
 
@@ -90,6 +108,7 @@ READ: dict[str, Callable[[str], Any]] = {
     "lr": number,
     "then": rates,  # from an iteration on, another learning rate
     "network": layers,
+    "count": reader("[0-9]{1,6}", "a whole number such as 3", int),  # the number of the step, for what is remembered
     **dict.fromkeys(ARRAYS, array),
     "iteration": whole,
     "step": word,
@@ -119,80 +138,131 @@ def place_in(address: str) -> dict[str, Any]:
         ) from None
     for name, text in pairs:
         if name not in READ:
-            raise ValueError(f"A link to the lab holds any of {', '.join(READ)}; this one has {shortened(name)}.")
+            names = ", ".join(each for each in READ if each not in ARRAYS)
+            raise ValueError(
+                f"A link to the lab holds any of {names}, and of X, y and the arrays of a network; this one has "
+                f"{shortened(name)}."
+            )
         if name in place:
             raise ValueError(f"This link says twice what {name} is.")
         try:
             place[name] = READ[name](text)
         except ValueError as wanted:
             raise ValueError(f"In a link to the lab, {name} is {wanted}; this one has {shortened(text)}.") from None
-    if place.keys() & {"network", *ARRAYS}:
+    if place.keys() & {"network", "count", *ARRAYS}:
         place = {"problem": _problem_in(place)} | place
     return place
 
 
 def _problem_in(place: dict[str, Any]) -> Problem:
     """Take the parts of a problem out of a place, and put them together."""
+    kinds = [_part_in(text, "layers") for text in place.get("network", [])]
+    made: list[Any] = []
     parts = ["X", "y", "network", "loss", "lr"]
-    linear = place.get("network", []).count("Linear")
-    parts += [f"{p}{number + 1}" for number in range(linear) for p in "Wb"]
+    for stage in stages_of([kind for kind, _ in kinds]):  # which asks them only for what they have as classes
+        names = {p: f"{p}{stage.number}" for p in stage.layer.learnt}
+        optional = {"b"} & {*names} - {p for p in names if names[p] in place}
+        made.append({p: name for p, name in names.items() if p not in optional})
+        parts += made[-1].values()
     if missing := [name for name in parts if name not in place]:
         raise ValueError(
             f"A link with numbers of your own has all of {', '.join(parts)}; here {missing[0]} is missing."
         )
-    if unknown := [name for name in ARRAYS if name in place and name not in parts]:
-        raise ValueError(f"This link has {unknown[0]}, for which its network has no layer.")
     given = {name: place.pop(name) for name in parts}
-    if given["loss"] not in LOSSES:
-        raise ValueError(f"With numbers of your own, loss is one of {', '.join(LOSSES)}; got {given['loss']!r}.")
-    made: list[Layer] = []
-    for name in given["network"]:
-        number = sum(bool(layer.learnt) for layer in made) + 1
-        made.append(ACTIVATIONS[name] if name in ACTIVATIONS else Linear(given[f"W{number}"], given[f"b{number}"]))
-    if (rule := place.pop("optimizer", PLAIN)) not in OPTIMIZERS:
-        raise ValueError(f"With numbers of your own, optimizer is one of {', '.join(OPTIMIZERS)}; got {rule!r}.")
-    return Problem(
-        Network(made), LOSSES[given["loss"]], given["X"], given["y"], given["lr"], optimizer=OPTIMIZERS[rule]
+    network = Network(
+        kind(*(given[name] for name in names.values()), **numbers)
+        for (kind, numbers), names in zip(kinds, made, strict=True)
     )
+    loss, numbers = _part_in(given["loss"], "losses")
+    rule, of_rule = _part_in(place.pop("optimizer", PLAIN), "optimizers")
+    penalty = None
+    if (text := place.pop("penalty", NONE)) != NONE:
+        kind, of_penalty = _part_in(text, "penalties")
+        penalty = kind(**of_penalty)
+    problem = Problem(
+        network, loss(**numbers), given["X"], given["y"], given["lr"], penalty=penalty, optimizer=rule(**of_rule)
+    )
+    state = {"step" if name == "count" else name: place.pop(name) for name in (*ARRAYS, "count") if name in place}
+    if unknown := [name for name in state if name not in problem.state]:
+        name = "count" if unknown[0] == "step" else unknown[0]
+        raise ValueError(f"This link has {name}, for which its network and its optimizer have no place.")
+    return problem.evolve(state=state) if state else problem
+
+
+def _part_in(text: str, of: str) -> tuple[Any, dict[str, Any]]:
+    """The class of a part and its own numbers by name, from a text such as Adam(0.9,0.99)."""
+    named = re.fullmatch(rf"([\w -]+)(?:\(({NUMBER}(?:,{NUMBER})*)\))?", text)
+    if named is None or named[1] not in KINDS[of]:
+        raise ValueError(f"With numbers of your own, {of} are any of {', '.join(KINDS[of])}; got {shortened(text)}.")
+    kind = KINDS[of][named[1]]
+    own, texts = _own_numbers(kind), named[2].split(",") if named[2] else []
+    least = sum(each.default is each.empty for each in own)
+    if not least <= len(texts) <= len(own):
+        takes = ", ".join(each.name for each in own) or "no numbers"
+        raise ValueError(f"In a link, {named[1]} takes {takes}; got {shortened(text)}.")
+    values = [int(each) if re.fullmatch("-?[0-9]+", each) else float(each) for each in texts]
+    return kind, {each.name: value for each, value in zip(own, values, strict=False)}
+
+
+def _own_numbers(kind: type[Part]) -> list[Parameter]:
+    return [each for each in signature(kind).parameters.values() if each.name not in kind.learnt]
+
+
+def _text_of(part: Part, of: str) -> str:
+    """What `_part_in` reads as this part. Raises ValueError, with a sentence, for what a link can't hold."""
+    name = next((name for name, kind in KINDS[of].items() if kind is type(part)), "")
+    own = _own_numbers(type(part)) if name else []
+    values = [(each.name, getattr(part, each.name)) for each in own]
+    beside = {name: value for name, value in vars(part).items() if name not in part.learnt}
+    learnt = {"learnt": part.learnt, "formulas": part.formulas} if "learnt" in beside else {}  # of a Linear without b
+    if not name or beside != dict(values) | learnt or (learnt and part.formulas != Linear([[1]]).formulas):
+        names = ", ".join(KINDS[of])
+        if name or part.is_ours:
+            raise ValueError(f"A link holds the {of} {names} as they are, and {part!r} has been changed. {_INSTEAD}")
+        raise ValueError(
+            f"A link holds no code, so no {type(part).__name__} of your own: only the {of} {names}. {_INSTEAD}"
+        )
+    while values and values[-1][1] == own[len(values) - 1].default:
+        values.pop()
+    numbers = [value.item() if isinstance(value, np.float64 | np.int64) else value for _, value in values]
+    for number in numbers:
+        if type(number) not in (int, float) or not abs(number) <= np.finfo(float).max:
+            raise ValueError(f"A link holds finite numbers of the kind float64, and {part!r} has others. {_INSTEAD}")
+    return f"{name}({','.join(map(repr, numbers))})" if numbers else name
 
 
 def _parts_of(problem: Problem) -> dict[str, Any]:
     """What `_problem_in` puts together again. Raises ValueError, with a sentence, for what a link can't hold."""
-    parts: tuple[Layer | Loss, ...] = (*problem.network.layers, problem.loss)
-    rule = next((name for name, each in OPTIMIZERS.items() if each == problem.optimizer), None)
-    if problem.penalty or rule is None:
-        what = problem.penalty or problem.optimizer
-        kept = f"no penalty and only the optimizers {', '.join(OPTIMIZERS)}, with their usual numbers"
-        raise ValueError(f"A link holds {kept}, and here is {what!r}. {_INSTEAD}")
-    if problem.state.get("step", 1) != 1 or any(np.any(problem.state[name]) for name in problem.lines.memories):
-        raise ValueError(f"A link holds no memories of an optimizer, and here are some. {_INSTEAD}")
-    if alien := [each for each in parts if not each.known_name]:
-        names = f"the layers {', '.join(LAYERS)} and the losses {', '.join(LOSSES)}"
-        if alien[0].learnt == ("W",) and alien[0].is_ours:
-            raise ValueError(f"A link holds a bias for each Linear, and one here has none. {_INSTEAD}")
-        if alien[0].is_ours:
-            raise ValueError(f"A link holds only {names}, and here is {alien[0]!r}. {_INSTEAD}")
-        raise ValueError(f"A link holds no code, so no {type(alien[0]).__name__} of your own: only {names}. {_INSTEAD}")
-    arrays = {"X": problem.X, "y": problem.y, **problem.network.parameters}
+    if isinstance(problem, Program):
+        raise ValueError(f"A link holds no lines of your own, only the name of an example. {_INSTEAD}")
+    network = ",".join(_text_of(layer, "layers") for layer in problem.network.layers)
+    parts: dict[str, Any] = {"network": network, "loss": _text_of(problem.loss, "losses"), "lr": float(problem.lr)}
+    if problem.penalty:
+        parts["penalty"] = _text_of(problem.penalty, "penalties")
+    if (rule := _text_of(problem.optimizer, "optimizers")) != PLAIN:
+        parts["optimizer"] = rule
+    if (count := problem.state.get("step", 1)) != 1:
+        parts["count"] = count
+    remembered = {name: problem.state[name] for name in problem.lines.memories if np.any(problem.state[name])}
+    arrays = {**problem.data, **problem.parameters, **remembered}
     for name, value in {**arrays, "lr": np.asarray(problem.lr)}.items():
         if value.dtype not in (float, int) or not np.isfinite(value).all():
             raise ValueError(f"A link holds finite numbers of the kind float64, and {name} has others. {_INSTEAD}")
     cells = sum(value.size for value in arrays.values())
-    texts = {name: _text_of(value) for name, value in arrays.items()} if cells < MOST_NUMBERS else {}
+    texts = {name: _rows_of(value) for name, value in arrays.items()} if cells < MOST_NUMBERS else {}
     if not texts or sum(map(len, texts.values())) > MOST_NUMBERS:
+        what = "X, y, weights and biases" + " and what is remembered" * bool(remembered)
         raise ValueError(
-            f"A link holds up to {MOST_NUMBERS:,} characters of X, y, weights and biases, and these {cells:,} numbers "
-            f"take more. {_INSTEAD}"
+            f"A link holds up to {MOST_NUMBERS:,} characters of {what}, and these {cells:,} numbers take more. "
+            f"{_INSTEAD}"
         )
-    network = ",".join(layer.known_name for layer in problem.network.layers)
-    parts_by_name = {"network": network, "loss": problem.loss.known_name, "lr": float(problem.lr)}
-    return {**texts, **parts_by_name, **({"optimizer": rule} if rule != PLAIN else {})}
+    return texts | parts
 
 
 _INSTEAD = "As NumPy, behind More, has the whole step as a script."
 
 
-def _text_of(array: np.ndarray) -> str:
+def _rows_of(array: np.ndarray) -> str:
     """Each number in the fewest digits that give it back exactly."""
     shortest = [[repr(number).removesuffix(".0").replace("e+", "e") for number in row] for row in array.tolist()]
     return ";".join(map(",".join, shortest))
@@ -211,7 +281,7 @@ def address_of(place: Mapping[str, Any]) -> str:
             texts[name] = ",".join(map(str, value))
         else:
             texts[name] = "true" if value is True else str(value)
-    return urlencode(texts, safe=",;:[]")
+    return urlencode(texts, safe=",;:[]()")
 
 
 def check_reach(start: LabState, iteration: int) -> None:

@@ -110,6 +110,8 @@ class Controls:
             if name in options and control.options != options[name]:
                 control.options = options[name]
             control.value = place.start if name == "start" else getattr(setup, name)
+            means_nothing = len(options[name]) == 1 if name in options else not getattr(setup, name)
+            control.layout.display = "none" if means_nothing else None
         self.seed.max = max(100, seed := min(setup.seed or 0, LARGEST))
         self.seed.value = seed
         self.seed_field.value = "" if setup.seed is None else str(setup.seed)
@@ -141,7 +143,10 @@ def _fields_of_setup() -> dict[str, widgets.Widget]:
         "start": menu("start", "192px", "The numbers to start from"),
         **sizes,
         "activation": menu("activation", "180px", "The activation after each hidden layer"),
+        "norm": menu("norm", "150px", "What brings the numbers before each hidden activation to one size"),
+        "dropout": menu("dropout", "130px", "The chance of each hidden number to be set to 0, anew in each step"),
         "loss": menu("loss", "230px", "What the network is trained to make small"),
+        "penalty": menu("penalty", "140px", "What is added to the loss for large weights"),
         "optimizer": menu("optimizer", "230px", "What the update makes of the gradients, and what it remembers"),
     }
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from backprop_lab.checks.proof import prove
 from backprop_lab.course.predictions import question
-from backprop_lab.reading.one_cell import Cell, Worked, indexed, spans, work_out
+from backprop_lab.reading.one_cell import Cell, Worked, spans, work_out
+from backprop_lab.reading.parts import taken_in
 from backprop_lab.reading.slopes import is_slope, slope_of, slopes_of, value_of
 from backprop_lab.step.number_format import plain
 from backprop_lab.step.trace import Trace
@@ -27,18 +28,27 @@ def layout(trace: Trace, rules: Mapping[str, Any]) -> dict[str, Any]:
     numbers = {step.name: number for number, step in enumerate(trace.steps, start=1)}
     since = dict.fromkeys(trace.given, 0) | numbers
     since |= {name: numbers[slope.shown_with] for name, slope in slopes_of(trace).items()}
-    return {"steps": [[step.name, step.phase] for step in trace.steps], "since": since, "rules": dict(rules)}
+    steps = [[step.name, step.phase] for step in trace.steps]
+    return {"steps": steps, "since": since, "rules": dict(rules), "users": users(trace)}
+
+
+def users(trace: Trace) -> dict[str, list[str]]:
+    """What each value of a program goes into. In a network of layers it goes into the next layer, and has none here."""
+    found: dict[str, list[str]] = {}
+    for step in () if trace.problem.stages else trace.steps:
+        for name in taken_in(step):
+            found.setdefault(name, []).append(step.name)
+    return found
 
 
 def state(place: LabState, losses: Sequence[float]) -> dict[str, Any]:
     """Where the lab is, in words and numbers."""
-    trace, cell = place.trace, place.cell
+    trace, cell, loss = place.trace, place.cell, place.trace.problem.loss_name
     worked = work_out(trace, cell) if cell else None
-    can_change = ("X", "y", *trace.problem.network.parameters)
     return {
         "index": place.index,
         "iteration": int(place.iteration),
-        "loss": plain(value_of(trace, "L")[0, 0], 4) if place.shows("L") else "",
+        "loss": plain(value_of(trace, loss)[0, 0], 4) if place.shows(loss) else "",
         "cell": list(cell) if cell else None,
         "pinned": place.pinned,
         "frames": step_frames(place),
@@ -48,7 +58,7 @@ def state(place: LabState, losses: Sequence[float]) -> dict[str, Any]:
         "badge": next((step.title for step in trace.steps if step.title), ""),
         "wrong": wrong_gradients(trace),
         "sum": the_sum(trace, worked) if worked else None,
-        "edit": bool(place.pinned and cell and cell[0] in can_change),
+        "edit": bool(place.pinned and cell and cell[0] in place.can_change),
         "question": asked(place),
         "why": bool(place.why),
     }
@@ -122,7 +132,7 @@ def the_sum(trace: Trace, worked: Worked) -> dict[str, Any]:
     ]
     name = worked.cell[0]
     return {
-        "cell": indexed(*worked.cell),
+        "cell": worked.indexed,
         "label": slope_of(trace, name).code if is_slope(name) else f"{worked.value}, {worked.but}" * bool(worked.but),
         "terms": terms,
         "lines": [] if terms else [part for part in (worked.symbols, worked.numbers) if part] or ["given"],

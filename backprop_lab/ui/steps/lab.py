@@ -12,6 +12,7 @@ from backprop_lab.step.number_format import typed_number
 from backprop_lab.step.problem import Problem, check_whole
 from backprop_lab.step.trace import Trace
 from backprop_lab.ui.board.board import Board
+from backprop_lab.ui.board.layout import width_of
 from backprop_lab.ui.board.operation import Operation
 from backprop_lab.ui.comm_workarounds import serialize_messages
 from backprop_lab.ui.controls import ARROWS
@@ -109,14 +110,22 @@ class StepThrough(Lab):
         """
         self.stepper.go(step, iteration)
 
-    def save(self, path: str | os.PathLike[str], *, scale: float | None = None, iterations: int = 1) -> None:
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        scale: float | None = None,
+        iterations: int = 1,
+        dark: bool = False,
+        seconds: float = 1.0,
+    ) -> None:
         """Save what the lab shows now, in the format that the ending of `path` names.
 
         `.png`, `.svg` or `.pdf`: the board, with its step and code above it. `.gif`: a walk through the steps of this
         iteration. `.html`: one file that steps, points and explains with no kernel and no network, through this
-        iteration and, with `iterations`, the next ones. `scale` is how many pixels a PNG or GIF has for each of the
-        lab's: 2 or 1 if it is left out. Raises ValueError for another ending, and for a scale or iterations that make
-        no sense.
+        iteration and, with `iterations`, the next ones, in the theme of who opens it. `scale` is how many pixels a PNG
+        or GIF has for each of the lab's: 2 or 1 if it is left out. A picture is on light paper, or `dark`; each step of
+        a GIF stays for some `seconds`. Raises ValueError for another ending, and for a number that makes no sense.
         """
         check_whole("iterations", iterations, 1, 100)
         kind = Path(path).suffix.lower().removeprefix(".")
@@ -125,12 +134,14 @@ class StepThrough(Lab):
             raise ValueError(
                 f"a lab is saved as {endings} or .html, by the ending of the name; got {os.fspath(path)!r}"
             )
-        Path(path).write_bytes(self._saved(kind, scale, int(iterations)))
+        Path(path).write_bytes(self._saved(kind, scale, int(iterations), dark, seconds))
 
-    def _saved(self, kind: str, scale: float | None = None, iterations: int = 1) -> bytes:
+    def _saved(
+        self, kind: str, scale: float | None = None, iterations: int = 1, dark: bool = False, seconds: float = 1.0
+    ) -> bytes:
         if kind == "html":
             return walk(self.stepper, self.call(), iterations, self._looks["large"]).encode()
-        return picture(self.stepper, kind, scale, self._looks["large"])
+        return picture(self.stepper, kind, scale, self._looks["large"], dark, seconds)
 
     def come_into_view(self) -> None:
         """Scroll the page to this lab, and give its board the keyboard focus."""
@@ -214,7 +225,11 @@ class StepThrough(Lab):
         stepper, place = self.stepper, self.stepper.place
         moves: dict[str, Callable[[], None]] = {
             "Escape": partial(stepper.choose, None),
-            "Enter": partial(stepper.choose, place.cell or (self.step or "X", 0, 0), pinned=not place.pinned),
+            "Enter": partial(
+                stepper.choose,
+                place.cell or (self.step or next(iter(place.trace.given)), 0, 0),
+                pinned=not place.pinned,
+            ),
             "ArrowUp": partial(stepper.choose_matrix, -1),
             "ArrowDown": partial(stepper.choose_matrix, 1),
             "ArrowLeft": stepper.back,
@@ -280,6 +295,7 @@ class StepThrough(Lab):
             if self._pictures is None or not self._pictures[0].fits(place.trace):
                 (width, height), (across, down) = page["map"], page["operation"]
                 looks = page["ratio"], page["dark"], self._looks["large"]
+                width = width_of(place.trace, width)
                 board = Board(place.trace, width, height, *looks, place.scales, place.renewed)
                 self.stepper.unread = board.cells.unread
                 self._pictures = board, Operation(place.scales, across, down, *looks)
@@ -324,8 +340,8 @@ class StepThrough(Lab):
         """
         return reopen.link_for(self.stepper, self._looks)
 
-    def _still(self) -> bytes:
-        return board_of(self.stepper.place, self.stepper.losses, self._looks["large"]).png()
+    def _still(self, scale: float = 1.0, dark: bool = False) -> bytes:
+        return board_of(self.stepper.place, self.stepper.losses, self._looks["large"], dark).png()
 
     def __repr__(self) -> str:
         return self.call()

@@ -15,7 +15,7 @@ def on_overflow(training: Training, place: LabState) -> str:
     if diverged is None:
         return ""
     if diverged == 0 and math.isnan(training.losses[0]):
-        if given := [name for name, value in training.first.network.parameters.items() if (value != value).any()]:
+        if given := [name for name, value in training.first.parameters.items() if (value != value).any()]:
             return f"The loss is not a number (nan) at the very start: {given[0]} has nan in it."
         return (
             "The loss is not a number (nan) at the very start: one of its lines has no answer for these numbers, "

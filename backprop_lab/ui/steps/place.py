@@ -64,6 +64,12 @@ class LabState:
     def lr(self) -> float:
         return float(self.remembered.problem.lr)
 
+    @property
+    def can_change(self) -> tuple[str, ...]:
+        """What the learner can change cell by cell: the data, the parameters, and what is remembered of them."""
+        problem = self.remembered.problem
+        return (*problem.data, *problem.replaced)
+
     def index_of(self, name: str | None) -> int:
         """The number of the step with this name, counted from 1; 0 if there is none."""
         return next((k for k, step in enumerate(self.trace.steps, start=1) if step.name == name), 0)

@@ -13,6 +13,7 @@ from backprop_lab.reading.one_cell import work_out
 from backprop_lab.reading.parts import rules
 from backprop_lab.reading.slopes import value_of
 from backprop_lab.ui.board.board import Board
+from backprop_lab.ui.board.layout import width_of
 from backprop_lab.ui.board.operation import Operation
 from backprop_lab.ui.page.step_view import StepView
 from backprop_lab.ui.steps import frame, words
@@ -67,6 +68,7 @@ def record(stepper: Stepper, iterations: int = 1, large: bool = False) -> dict[s
         "layout": layout | {"speeds": [*speeds], "hidden": [], "large": large},
         "label": StepView.label.default_value,
         "names": [name for name in trace if name != "lr"],
+        "loss": trace.problem.loss_name,
         "speeds": speeds,
         "iteration": 0,
         "index": stepper.place.index,
@@ -110,26 +112,47 @@ def _note(place: LabState) -> dict[str, str]:
 
 
 def _pictures(looks: list[list[Look]], room: Room, large: bool) -> dict[str, Any]:
-    """The map and the operation of each step, on light and on dark paper."""
+    """The pictures on light and on dark paper: of each iteration the board with what is given alone, and complete, of
+    which a step uncovers its part; and the operation of each step."""
     (width, height), (across, down), ratio = room
-    pictures: dict[str, Any] = {"operation": [across, down], "steps": []}
     first = looks[0][0][0]
-    boards = {dark: Board(first.trace, width, height, ratio, dark, large, first.scales) for dark in (False, True)}
-    operations = {dark: Operation(first.scales, across, down, ratio, dark, large) for dark in (False, True)}
+    wide = width_of(first.trace, width)
+    themes = {"light": False, "dark": True}
+    boards = {
+        theme: Board(first.trace, wide, height, ratio, dark, large, first.scales) for theme, dark in themes.items()
+    }
+    operations = {theme: Operation(first.scales, across, down, ratio, dark, large) for theme, dark in themes.items()}
+    iterations: list[dict[str, list[str]]] = []
+    steps: list[list[dict[str, Any]]] = []
     for iteration in looks:
-        steps, (opening, _) = [], iteration[0]
-        for dark in boards:
-            boards[dark].rescale(opening.scales, opening.renewed)
-            operations[dark].rescale(opening.scales)
-        for place, losses in iteration:
-            step = {}
-            for dark, theme in ((False, "light"), (True, "dark")):
-                boards[dark].draw(place.trace, place.index, losses, framed=False)
-                operations[dark].draw(place.trace, place.index)
-                step[theme] = [_packed(picture.png()) for picture in (boards[dark], operations[dark])]
-            steps.append(step | {"boxes": [box[1:] for box in operations[False].boxes_on_page()]})
-        pictures["steps"].append(steps)
-    return pictures | {"map": [boards[False].width, boards[False].height], "boxes": boards[False].boxes_on_page()}
+        opening, ended = iteration[0], iteration[-1]
+        for theme, board in boards.items():
+            board.rescale(opening[0].scales, opening[0].renewed)
+            operations[theme].rescale(opening[0].scales)
+        iterations.append(
+            {theme: [_board(board, *each) for each in (opening, ended)] for theme, board in boards.items()}
+        )
+        steps.append([])
+        for place, _ in iteration:
+            for operation in operations.values():
+                operation.draw(place.trace, place.index)
+            drawn = {theme: _packed(operation.png()) for theme, operation in operations.items()}
+            steps[-1].append({**drawn, "boxes": [box[1:] for box in operations["light"].boxes_on_page()]})
+    board = boards["light"]
+    x, y, w, h = board.layout.loss or (0.0, 0.0, 0.0, 0.0)
+    return {
+        "map": [board.width, board.height],
+        "operation": [across, down],
+        "boxes": board.boxes_on_page(),
+        "curve": [x / board.width, y / board.height, w / board.width, h / board.height],
+        "boards": iterations,
+        "steps": steps,
+    }
+
+
+def _board(board: Board, place: LabState, losses: Any) -> str:
+    board.draw(place.trace, place.index, losses, framed=False)
+    return _packed(board.png())
 
 
 def _packed(png: bytes) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from backprop_lab.nn.layers import BatchNorm, LayerNorm
 from backprop_lab.nn.steps import Stage, Step
 from backprop_lab.step.number_format import plain, told_apart
 from backprop_lab.step.trace import Trace
@@ -29,17 +30,20 @@ def on_dead_units(trace: Trace, step: Step) -> str:
     Such a unit of the first layer is off for good; another one may be on again when the layers before it change, unless
     its weights rule that out. With a planted mistake it may get a gradient, though it should not.
     """
-    for at, (_, X, Y, number) in _relus(trace):
+    stages = trace.problem.stages
+    for at, (layer, X, Y, _) in _relus(trace):
         if step.name == Y or (step.role == "gradient" and step.of == X):
             dead = dead_units(trace, Y)
             if dead and len(dead) < trace[Y].shape[1]:
                 units = ", ".join(str(unit) for unit in dead)
                 one = len(dead) == 1
                 which, they = (f"Unit {units} is", "it") if one else (f"Units {units} are", "they")
-                weights = "its own weights get" if one else "their own weights get"
-                if _gets_gradient(trace, X, number, dead):
+                before = stages[at - 1].layer if at else layer
+                own = "weights" if before.is_weighted_sum or not before.learnt else " and ".join(before.learnt)
+                weights = f"{'its' if one else 'their'} own {own} get"
+                if _gets_gradient(trace, at, dead):
                     follows = f"{they} should get no gradient"
-                elif trace.problem.penalty:
+                elif trace.problem.penalty and before.penalised:
                     follows = f"{weights} no gradient now but that of the penalty"
                 elif trace.problem.lines.memories or trace.problem.optimizer.own_numbers():
                     follows = f"{weights} no gradient now, and move by what is remembered or decays alone"
@@ -63,12 +67,14 @@ def _may_come_back(trace: Trace, at: int, unit: int) -> bool | None:
     those that are not above 0, after a ReLU or a sigmoid, whose outputs are never below 0; otherwise only weights that
     are all 0. What comes from a unit that is off for good does not count. None behind what is no weighted sum.
     """
-    stages = trace.problem.network.stages
+    stages = trace.problem.stages
     if at == 0 or (stages[at - 1].X == "X" and stages[at - 1].layer.is_weighted_sum):
         return False
     if not stages[at - 1].layer.is_weighted_sum:
         return None
     before, number = stages[at - 2], stages[at - 1].number
+    while at > 2 and hasattr(before.layer, "drawn"):  # which leaves each number where it is, or drops it
+        at, before = at - 1, stages[at - 3]
     weights, bias = trace[f"W{number}"][:, unit], trace[f"b{number}"][0, unit] if f"b{number}" in trace else 0
     if before.layer.can_die:
         gone = [k for k in dead_units(trace, before.Y) if _may_come_back(trace, at - 2, k) is False]
@@ -76,27 +82,45 @@ def _may_come_back(trace: Trace, at: int, unit: int) -> bool | None:
     return bool(bias > 0 or np.any(weights > 0 if before.layer.is_never_negative else weights != 0))
 
 
-def _gets_gradient(trace: Trace, X: str, number: int, units: Sequence[int]) -> bool:
-    """Whether any of these units of a ReLU has a gradient at its input X, or in its weights but for a penalty."""
-    gradients = [step for step in trace.steps if step.role == "gradient" and step.of in (X, f"W{number}", f"b{number}")]
+def _gets_gradient(trace: Trace, at: int, units: Sequence[int]) -> bool:
+    """Whether any of these units of a ReLU, the layer `at`, has a gradient where it enters, or in what it is made with.
+
+    That is what the layer before learns, but for a penalty: a LayerNorm passes on to weights what came for other units.
+    """
+    stages = trace.problem.stages
+    before = [f"{p}{stages[at].number}" for p in stages[at - 1].layer.learnt] if at else []
+    of = (stages[at].X, *before)
+    gradients = [step for step in trace.steps if step.role == "gradient" and step.of in of]
     return any(np.any(step.value[:, list(units)] != 0) for step in gradients if not step.beside)
+
+
+def on_norm(step: Step) -> str:
+    """At what a norm makes of so few numbers that nothing of them is left."""
+    if step.result != "Xhat" or step.kind not in (BatchNorm, LayerNorm):
+        return ""
+    numbers, what = (len(step.value), "samples") if step.kind is BatchNorm else (step.value.shape[1], "units")
+    if numbers > 2:
+        return ""
+    come = "two numbers come to 1 and −1 unless they nearly agree, and where they do, hardly any gradient gets back"
+    come = come if numbers == 2 else "a number alone comes to 0, and hardly any gradient gets back"
+    return f"Less the mean and divided by the spread, {come}. Take more {what}."
 
 
 def all_dead(trace: Trace, index: int) -> str:
     """A warning, once it is on the board, that a whole layer of ReLUs is off for every sample."""
-    for _, (_, X, Y, number) in _relus(trace):
+    for at, (_, _, Y, _) in _relus(trace):
         shown = any(step.name == Y for step in trace.steps[:index])
         dead = dead_units(trace, Y)
         if shown and len(dead) == trace[Y].shape[1]:
             follows = "no gradient gets through, and nothing before it can learn"
-            if _gets_gradient(trace, X, number, dead):
+            if _gets_gradient(trace, at, dead):
                 follows = "no gradient should get through"
             return f"Every unit of {Y} is off for every sample: {follows}."
     return ""
 
 
 def _relus(trace: Trace) -> list[tuple[int, Stage]]:
-    return [(at, stage) for at, stage in enumerate(trace.problem.network.stages) if stage.layer.can_die]
+    return [(at, stage) for at, stage in enumerate(trace.problem.stages) if stage.layer.can_die]
 
 
 def on_update(trace: Trace, step: Step) -> str:
@@ -119,7 +143,7 @@ def on_next_loss(trace: Trace, step: Step) -> str:
     """At an update: the loss with all the new weights, so that you can search for a good learning rate by eye."""
     if step.phase != "update":
         return ""
-    loss, next_loss = float(trace["L"]), float(trace.next_loss())
+    loss, next_loss = float(trace[trace.problem.loss_name]), float(trace.next_loss())
     if not math.isfinite(next_loss):
         return "With all the new weights, the loss will overflow."
     will_be, is_now = told_apart(next_loss, loss, 6)

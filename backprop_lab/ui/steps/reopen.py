@@ -80,7 +80,7 @@ def _settings(stepper: Stepper, looks: Mapping[str, Any]) -> dict[str, Any]:
     at = {
         "iteration": int(place.iteration),
         "step": place.step.name if place.step else "",
-        "cell": indexed(*place.cell) if place.pinned and place.cell else "",
+        "cell": indexed(place.trace, place.cell) if place.pinned and place.cell else "",
         "mistake": place.mistake,
         "limit": stepper.limits,
     }

@@ -1,43 +1,51 @@
-"""The settings of the lab: the numbers to start from, sizes, activation, loss, optimizer; and the problem they make."""
+"""The settings of the lab: the numbers to start from, the sizes, and the parts by name; and the problem they make."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from backprop_lab.nn.layers import ACTIVATIONS, Layer
+from backprop_lab.nn.layers import ACTIVATIONS, NORMS, BatchNorm, Dropout, Layer, Linear
 from backprop_lab.nn.losses import LOSSES
 from backprop_lab.nn.network import Network
 from backprop_lab.nn.optimizers import OPTIMIZERS
+from backprop_lab.nn.penalties import L2, Penalty
+from backprop_lab.nn.steps import Stage
+from backprop_lab.reading.parts import MOST_AXES
+from backprop_lab.reading.slopes import in_rows
 from backprop_lab.step.examples import EXAMPLES
 from backprop_lab.step.problem import Problem, check_problem, check_seed, check_whole
-from backprop_lab.step.program import check_chain
 from backprop_lab.step.random_problems import fitting, random_problem, redrawn
 from backprop_lab.step.trace import trace
 
 
 def dead_relu(problem: Problem) -> Problem:
-    """The same problem with the first hidden unit pushed below zero for every sample: it is off and cannot learn."""
-    first, *rest = problem.network.layers
-    b = first.parameters["b"].copy()
-    b[0, 0] -= 1 + first.forward(problem.X)[:, 0].max()
-    return problem.evolve(network=Network((first.with_parameters({**first.parameters, "b": b}), *rest)))
+    """The same problem with the first hidden unit pushed below zero for every sample: it is off for good."""
+    stage, shift = _before_activations(problem)[0]
+    row = problem.parameters[shift].copy()
+    if isinstance(stage.layer, (*NORMS.values(),)):  # whose Xhat is at most the root of how many it is a mean of
+        row[0, 0] -= 1 + math.sqrt(max(len(problem.X), row.size))
+    else:
+        row[0, 0] -= 1 + trace(problem)[stage.Y][:, 0].max()
+    return problem.evolve(parameters={shift: row})
 
 
 def all_active(problem: Problem) -> Problem:
     """The same problem with hidden biases shifted until every unit is on for every sample: no ReLU hides anything."""
-    *hidden, last = problem.network.layers
-    layers: list[Layer] = []
-    X = problem.X
-    for layer in hidden:
-        if layer.parameters:
-            b = layer.parameters["b"] + (0.5 - layer.forward(X).min(axis=0))
-            layer = layer.with_parameters({**layer.parameters, "b": b})
-        layers.append(layer)
-        X = layer.forward(X)
-    return problem.evolve(network=Network((*layers, last)))
+    for stage, shift in _before_activations(problem):
+        row = problem.parameters[shift] + (0.5 - trace(problem)[stage.Y].min(axis=0))
+        problem = problem.evolve(parameters={shift: row})
+    return problem
+
+
+def _before_activations(problem: Problem) -> list[tuple[Stage, str]]:
+    """What gives the input of each hidden activation, with the name of its last parameter: a bias, or a beta."""
+    pairs = pairwise(problem.network.stages[:-1])
+    return [(one, f"{one.layer.learnt[-1]}{one.number}") for one, after in pairs if is_activation(after.layer)]
 
 
 def diverging(problem: Problem) -> Problem:
@@ -45,7 +53,7 @@ def diverging(problem: Problem) -> Problem:
     return problem.evolve(lr=2.0)
 
 
-WORKED_EXAMPLE, RANDOM, AS_GIVEN, CUSTOM = "worked example", "random", "as given", "custom"
+WORKED_EXAMPLE, RANDOM, AS_GIVEN, CUSTOM, NONE = "worked example", "random", "as given", "custom", "none"
 RECIPES: dict[str, Callable[[Problem], Problem]] = {  # what becomes of random numbers
     RANDOM: lambda problem: problem,
     "dead ReLU": dead_relu,
@@ -54,16 +62,20 @@ RECIPES: dict[str, Callable[[Problem], Problem]] = {  # what becomes of random n
 }
 STARTS = (WORKED_EXAMPLE, *RECIPES, *(name for name in EXAMPLES if name != WORKED_EXAMPLE))
 SIZES = {"samples": 64, "inputs": 128, "hidden": 128, "layers": 5, "outputs": 128}  # the most that a lab shows
+MOST_LINES = 200
+PENALTIES: dict[str, Penalty | None] = {NONE: None, "L2(0.01)": L2(0.01), "L2(0.1)": L2(0.1)}
+DROPOUTS = {NONE: 0.0, "0.2": 0.2, "0.5": 0.5}
 _example = cache(lambda name: EXAMPLES[name]())
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What a problem is made from: a start, a seed, the sizes of the network, its activation, its loss, its optimizer.
+    """What a problem is made from: a start, a seed, the sizes of the network, and its parts by name.
 
     A start is an example with numbers of its own, or "as given": the problem `given`; then the seed draws other weights
     for its data, and with none they are its own. Or it is a recipe for random numbers, which the seed draws. The
-    `activation` is that of the hidden layers; "as given" leaves it, and likewise the `loss` and the `optimizer`, as the
+    `activation` is that of the hidden layers, a `norm` stands before each of these activations, and a `dropout` with
+    this chance after it; "as given" leaves them, and likewise the `loss`, the `penalty` and the `optimizer`, as the
     start has it. Another optimizer than that of the start has nothing to remember yet.
     """
 
@@ -75,16 +87,21 @@ class Setup:
     layers: int = 1
     outputs: int = 2
     activation: str = AS_GIVEN
+    norm: str = AS_GIVEN
+    dropout: str = AS_GIVEN
     loss: str = AS_GIVEN
+    penalty: str = AS_GIVEN
     optimizer: str = AS_GIVEN
     given: Problem | None = None
 
     def __post_init__(self) -> None:
         """Settle what the start decides: the sizes of what has its own, and all of what is drawn."""
+        if isinstance(self.dropout, float | int):
+            self._settle(dropout=f"{self.dropout:g}" if self.dropout else NONE)
         if self.base is not None:
             self._settle(**sizes_of(self.base))
         else:
-            usual = {"activation": "ReLU", "loss": "sum of squares", "optimizer": "gradient descent"}
+            usual = {name: names[0] for name, names in self.choices().items() if name != "start"}
             self._settle(**{name: to for name, to in usual.items() if getattr(self, name) == AS_GIVEN})
             self._settle(seed=0 if self.seed is None else self.seed)
 
@@ -117,29 +134,58 @@ class Setup:
                 self.outputs,
                 activation=ACTIVATIONS[self.activation],
                 loss=LOSSES[self.loss],
+                penalty=PENALTIES[self.penalty],
                 optimizer=OPTIMIZERS[self.optimizer],
             )
-            return RECIPES[self.start](drawn)
-        problem = redrawn(base, self.seed)
-        if self.optimizer != AS_GIVEN:
-            problem = problem.evolve(optimizer=OPTIMIZERS[self.optimizer])
-        if self.activation == self.loss == AS_GIVEN:
-            return problem
-        *hidden, last = problem.network.layers
-        if self.activation != AS_GIVEN:
-            hidden = [ACTIVATIONS[self.activation] if is_activation(layer) else layer for layer in hidden]
-        loss = problem.loss if self.loss == AS_GIVEN else LOSSES[self.loss]
-        return replace(problem, network=Network(fitting((*hidden, last), loss)), loss=loss)
+            return RECIPES[self.start](self._with_parts(drawn))
+        return self._with_parts(redrawn(base, self.seed))
+
+    def _with_parts(self, problem: Problem) -> Problem:
+        """The problem with the parts that are chosen by name, each in place of its own."""
+        changes: dict[str, Any] = {}
+        tables: dict[str, Mapping[str, Any]] = {"loss": LOSSES, "penalty": PENALTIES, "optimizer": OPTIMIZERS}
+        for name, table in tables.items():
+            if (wanted := getattr(self, name)) in table and table[wanted] != getattr(problem, name):
+                changes[name] = table[wanted]
+        if not problem.stages:
+            return problem.evolve(**changes) if changes else problem
+        layers = self._layers(problem.network.layers)
+        if "loss" in changes:
+            layers = fitting(layers, changes["loss"])
+        if layers != [*problem.network.layers]:
+            changes["network"] = Network(layers)
+        return replace(problem.evolve(**changes)) if changes else problem
+
+    def _layers(self, layers: Sequence[Layer]) -> list[Layer]:
+        """The layers with the activation, the norm and the dropout that are chosen in place of their own."""
+        norm, chance = NORMS.get(self.norm), DROPOUTS.get(self.dropout)
+        made: list[Layer] = []
+        for layer, is_hidden in _hidden(_without(layers, self.norm != AS_GIVEN, self.dropout != AS_GIVEN)):
+            if norm and is_hidden and made and made[-1].is_weighted_sum:
+                W = made[-1].parameters["W"]
+                if norm is BatchNorm and type(made[-1]) is Linear:  # which would take a bias off again
+                    made[-1] = Linear(W)
+                made.append(norm(np.ones_like(W[:1]), np.zeros_like(W[:1])))
+            made.append(ACTIVATIONS.get(self.activation, layer) if is_hidden else layer)
+            if chance and is_hidden:
+                made.append(Dropout(chance, self.seed or 0))
+        return made
 
     def choices(self) -> dict[str, tuple[str, ...]]:
         """What there is to choose from, for each field that is a choice by name."""
-        has_its_own = (AS_GIVEN,) * (self.base is not None)
-        return {
-            "start": (*(AS_GIVEN,) * (self.given is not None), *STARTS),
-            "activation": (*has_its_own, *ACTIVATIONS),
-            "loss": (*has_its_own, *LOSSES),
-            "optimizer": (*has_its_own, *OPTIMIZERS),
-        }
+        tables: dict[str, Any] = {"activation": ACTIVATIONS, "norm": (NONE, *NORMS), "dropout": DROPOUTS}
+        tables |= {"loss": LOSSES, "penalty": PENALTIES, "optimizer": OPTIMIZERS}
+        if (base := self.base) is not None:
+            layers = [*_hidden(_without([stage.layer for stage in base.stages], True, True))]
+            summed = [one.is_weighted_sum and is_hidden for (one, _), (_, is_hidden) in pairwise(layers)]
+            if not any(summed):
+                tables["norm"] = ()
+            if not any(is_hidden for _, is_hidden in layers):
+                tables |= {"activation": (), "dropout": ()}
+            if not base.stages:  # whose layers, loss and penalty are lines
+                tables |= {"loss": (), "penalty": ()}
+            tables = {name: (AS_GIVEN, *table) for name, table in tables.items()}
+        return {"start": (*(AS_GIVEN,) * (self.given is not None), *STARTS)} | {n: tuple(t) for n, t in tables.items()}
 
     def changed(self, changes: Mapping[str, Any]) -> tuple["Setup", list[str]]:
         """The setup with some fields changed, and sentences to say if more has changed than was asked for.
@@ -160,6 +206,18 @@ class Setup:
             at_least = {name: max(getattr(self, name), 1) for name in ("hidden", "layers")}
             setup = replace(self, **{**at_least, **changes})
         return setup, sentences
+
+
+def _without(layers: Sequence[Layer], norms: bool, dropouts: bool) -> list[Layer]:
+    """The layers without norms, or without dropouts."""
+    gone = (*NORMS.values(),) * norms + (Dropout,) * dropouts
+    return [layer for layer in layers if not isinstance(layer, gone)]
+
+
+def _hidden(layers: Sequence[Layer]) -> list[tuple[Layer, bool]]:
+    """Each layer, and whether it is an activation with something to learn behind it."""
+    last = max((at for at, layer in enumerate(layers) if layer.learnt), default=0)
+    return [(layer, at < last and is_activation(layer)) for at, layer in enumerate(layers)]
 
 
 def is_activation(layer: Layer) -> bool:
@@ -192,15 +250,22 @@ def chosen(problem: Problem | None, settings: Mapping[str, Any]) -> Setup:
 
 
 def sizes_of(problem: Problem) -> dict[str, int]:
-    """The sizes of a problem by name; `hidden` is the width of its first hidden layer, or 0 if it has none."""
-    first, *others = problem.network.layers
-    layers = sum(bool(layer.parameters) for layer in others)
+    """The sizes of a problem by name; `hidden` is the width of its first hidden layer, or 0 if it has none.
+
+    A program has none: no one number says how large it is.
+    """
+    if not problem.stages:
+        return dict.fromkeys(SIZES, 0)
+    *before, (_, _, _, number) = problem.stages
+    X, layers = problem.X, max(number - 1, 0)
     with np.errstate(all="ignore"):
-        hidden = first.forward(problem.X).shape[1] if layers else 0
+        for stage in before:
+            if stage.number < 2:
+                X = stage.layer.forward(X)
     return {
         "samples": len(problem.X),
         "inputs": problem.X.shape[1],
-        "hidden": hidden,
+        "hidden": X.shape[1] if layers else 0,
         "layers": layers,
         "outputs": problem.y.shape[1],
     }
@@ -209,21 +274,25 @@ def sizes_of(problem: Problem) -> dict[str, int]:
 def checked(problem: Problem) -> Problem:
     """A problem that the lab can show. Raises ValueError, saying why not and what would do, for anything else."""
     check_problem(problem)
-    check_chain(problem, "a lab")
-    samples, layers = len(problem.X), sum(bool(layer.parameters) for layer in problem.network.layers)
-    if samples > (most := SIZES["samples"]):
+    layers = problem.stages[-1].number if problem.stages else 0
+    if problem.stages and (samples := len(problem.X)) > (most := SIZES["samples"]):
         instead = f"X[:{most}] and y[:{most}] are the first of them"
         raise ValueError(f"a lab shows up to {most} samples, and here are {samples}: {instead}")
     if layers > (most := SIZES["layers"] + 1):
         instead = "a shallower network shows the same steps"
         raise ValueError(f"a lab shows up to {most} layers with parameters, and here are {layers}: {instead}")
+    if len(problem.lines) > MOST_LINES:
+        instead = "fewer turns of the same lines show as much"
+        raise ValueError(f"a lab shows up to {MOST_LINES} lines a step, and here are {len(problem.lines)}: {instead}")
     for name, value in trace(problem).items():
         if np.iscomplexobj(value):
             raise ValueError(f"a lab shows real numbers, and {name} is complex: {name}.real is its real part")
-        if np.ndim(value) > 2:
-            raise ValueError(f"a lab shows values with rows and columns, and {name} has the shape {np.shape(value)}")
+        if np.ndim(value) > MOST_AXES:
+            raise ValueError(
+                f"a lab shows values of up to {MOST_AXES} axes, and {name} has the shape {np.shape(value)}"
+            )
         most = SIZES["hidden"]
-        if any(length > most for length in np.shape(value)):
+        if any(length > most for length in in_rows(value).shape):
             instead = "a narrower network shows the same steps"
             raise ValueError(f"a lab shows up to {most} rows and columns, and {name} is {np.shape(value)}: {instead}")
     return problem

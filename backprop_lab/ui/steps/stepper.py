@@ -1,9 +1,7 @@
 """The moves from one place to another: steps, iterations, other numbers, and questions that are asked before a step."""
 
-import re
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,9 +11,9 @@ from traitlets import HasTraits, Instance
 
 from backprop_lab.course.predictions import asked_before, question
 from backprop_lab.feedback.mistakes import MISTAKES, Mistake
-from backprop_lab.reading.one_cell import Cell
+from backprop_lab.reading.one_cell import Cell, cell_written
 from backprop_lab.reading.scale import Scales, checked_limits, scales_of
-from backprop_lab.reading.slopes import value_of
+from backprop_lab.reading.slopes import in_rows, value_of
 from backprop_lab.step.problem import Problem, check_learning_rate, check_whole
 from backprop_lab.step.trace import trace
 from backprop_lab.training.history import Training, can_be_planted, why_not_planted, with_mistake
@@ -74,15 +72,11 @@ class Stepper(HasTraits):
 
     def pin(self, cell: str) -> None:
         """Choose a cell by its name, such as "dW1[1,0]", and keep it."""
-        if cell in ("L", "lr"):
-            cell += "[0,0]"
-        named = re.fullmatch(r"(.+)\[(\d{1,4}),\s*(\d{1,4})\]", cell) if isinstance(cell, str) else None
-        if named is None:
-            raise ValueError(f'cell must be one of the board, such as "X[1,0]"; got {cell!r}')
-        with suppress(KeyError):  # where no matrix has this name
-            self.choose((named[1], int(named[2]), int(named[3])), pinned=True)
-        if not self.place.pinned:
-            raise ValueError(f"there is no {cell} on the board at this step")
+        chosen_one = cell_written(self.place.trace, cell)
+        if chosen_one is not None:
+            self.choose(chosen_one, pinned=True)
+        if chosen_one is None or not self.place.pinned:
+            raise ValueError(f'there is no {cell} on the board at this step; a cell is named as in "X[1,0]"')
 
     @property
     def losses(self) -> Sequence[float]:
@@ -125,24 +119,31 @@ class Stepper(HasTraits):
         self._begin(self.place.setup, self.place.lr, index=0)
 
     def edit(self, number: Any) -> None:
-        """Set the chosen cell, of X, y, a weight or a bias, to another number; training starts over from there."""
+        """Set the chosen cell, of what `can_change` names, to another number; training starts over from there."""
         if self.place.cell is None:
             raise ValueError("choose a cell first: click it on the board")
         name, i, j = self.place.cell
         problem = self.place.trace.problem
-        parameters = problem.parameters
-        if name not in ("X", "y", *parameters):
-            why_not = "has its own control" if name == "lr" else "is computed"
-            raise ValueError(f"{name} {why_not}; only X, y, {', '.join(parameters)} can be changed here")
+        if name not in (known := self.place.can_change):
+            why_not = {"lr": "has its own control", "step": "counts the steps"}.get(name, "is computed")
+            why_not = "is drawn anew in each step" if name in problem.masks else why_not
+            raise ValueError(f"{name} {why_not}; only {', '.join(known)} can be changed here")
         if not isinstance(number, int | float) or not abs(number) <= sys.float_info.max:
             raise ValueError(f"a cell needs a finite number, such as -0.5; got {number!r}")
-        cells = np.atleast_2d(array := self.place.trace[name].copy())
+        array = self.place.trace[name].copy()
+        cells = in_rows(array)
         with np.errstate(over="ignore", invalid="ignore"):
+            if array.dtype.kind in "iub" and array.dtype.type(number) != number:
+                raise ValueError(f"{name} holds {array.dtype} numbers, and {number!r} is none")
             cells[i, j] = number
-            if cells[i, j] - cells[i, j] != 0:
+            if cells[i, j] ^ cells[i, j] if array.dtype.kind == "b" else cells[i, j] - cells[i, j] != 0:
                 raise ValueError(f"{number!r} is too large for {name}, whose numbers are of type {array.dtype}")
-        changes = {"parameters": {name: array}} if name in parameters else {name: array}
-        self._restart_training(problem.evolve(**changes), custom=True)
+        of = next(of for of in ("data", "parameters", "state") if name in getattr(problem, of))
+        changed = problem.evolve(**{of: {name: array}})
+        for new, remembered in problem.lines.memories.items():
+            if name == new and np.isnan(trace(changed)[f"{remembered}_new"]).any():
+                raise ValueError(f"with {number!r} in {name}, the update of {remembered} is not a number")
+        self._restart_training(changed, custom=True)
 
     def set_lr(self, lr: Any) -> None:
         """Change the learning rate from this iteration on; the step on the board and past iterations stay."""

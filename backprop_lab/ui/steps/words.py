@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from backprop_lab.checks.proof import prove
-from backprop_lab.nn.steps import Step
+from backprop_lab.nn.steps import SCALARS, Step
 from backprop_lab.reading.explanations import explain
 from backprop_lab.reading.mathml import mathml
 from backprop_lab.reading.slopes import value_of
@@ -13,8 +13,6 @@ from backprop_lab.step.number_format import format_number, plain
 from backprop_lab.step.trace import Trace
 from backprop_lab.ui.steps import remarks
 from backprop_lab.ui.steps.place import LabState
-
-START = "The board shows everything that is given: samples X, targets y, weights, biases and the learning rate."
 
 
 def card(place: LabState) -> dict[str, str]:
@@ -25,7 +23,8 @@ def card(place: LabState) -> dict[str, str]:
     step, trace = place.step, place.trace
     empty = dict.fromkeys(("formula", "code", "right", "shapes"), "")
     if step is None:
-        again = "The new weights have moved up." if place.iteration else START
+        start = f"The board shows everything that is given: {given(trace)}."
+        again = "The new weights have moved up." if place.iteration else start
         text = f"{again} Press Next to compute the first value."
         return empty | {"phase": "start", "place": "", "title": "What is given", "sentence": text}
     explanation = explain(step)
@@ -39,6 +38,22 @@ def card(place: LabState) -> dict[str, str]:
         "right": right_line(trace, step) if step.title else "",
         "shapes": trace.shapes(step).replace("->", "→"),
     }
+
+
+def given(trace: Trace) -> str:
+    """What a step starts from, in words."""
+    problem = trace.problem
+    kinds = {name.rstrip("0123456789") for name in problem.parameters}
+    parts = [
+        "samples X, targets y, weights",
+        "biases" if "b" in kinds else "",
+        "the scales and shifts of norms" if "gamma" in kinds else "",
+    ]
+    if not problem.stages:
+        parts = [name for name in trace.given if name not in (*SCALARS, *problem.lines.memories)]
+    parts += ["what the optimizer remembers" if problem.lines.memories else ""]
+    parts += ["the masks of this step" if problem.masks else ""]
+    return f"{', '.join(filter(None, parts))} and the learning rate"
 
 
 def right_line(trace: Trace, step: Step) -> str:
@@ -59,6 +74,7 @@ def remarks_on(place: LabState, losses: Sequence[float]) -> list[dict[str, str]]
         proofs.append({"kind": kind, "text": mark + proof.sentence})
     texts = (
         remarks.on_dead_units(trace, step),
+        remarks.on_norm(step),
         remarks.on_update(trace, step),
         "" if place.predicting and place.index < len(trace.steps) else remarks.on_next_loss(trace, step),
         remarks.on_loss(step, losses),
@@ -76,9 +92,7 @@ def alt_text(place: LabState) -> str:
     """The picture in words: the step it shows and the values it computed."""
     step = place.step
     if step is None:
-        return (
-            f"Board at the start of iteration {place.iteration}: X, y, the weights, the biases and the learning rate."
-        )
+        return f"Board at the start of iteration {place.iteration}: {given(place.trace)}."
     return (
         f"Board at iteration {place.iteration}, step {place.index} of {len(place.trace.steps)}, {step.phase}: "
         f"{step.name} = {step.code}, which gives {_rows(value_of(place.trace, step.name))}."
