@@ -142,7 +142,7 @@ class _Program:
             self.upstream = {dout.args[0]: out.args[0] for out, dout in upstream.values()}
             self.back = Backward(self.graph, self.wanted, dict(upstream.values()), upstream, apart)
             self.back.run(loss)
-            if self.back.halved:
+            if not self.back.halved <= apart:
                 apart |= self.back.halved
                 continue
             needed, repeated = self.back.parts, self._repeated()
