@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from backprop_lab import program
+
 DATA = Path(__file__).parent / "data"
 PROGRAMS = {each["name"]: each for each in json.loads((DATA / "programs.json").read_text(encoding="utf-8"))}
 
@@ -51,3 +53,8 @@ def _forty():
 
 
 FORTY = dict(_forty())
+
+
+def programmed(name, **options):
+    """One of PROGRAMS as a problem."""
+    return program(PROGRAMS[name]["lines"], *given_of(name), **options)

@@ -4,9 +4,11 @@ import re
 from itertools import product
 
 import numpy as np
+import pytest
 from common import check_cases, check_said, count, plain
+from known_programs import programmed
 
-from backprop_lab import drill
+from backprop_lab import drill, random_problem, worked_example
 from backprop_lab.course.drills import KINDS, QUESTIONS
 
 ALL = (*KINDS, "mixed")
@@ -113,3 +115,38 @@ def test_a_sheet_shows_itself_is_the_same_for_everybody_and_another_with_another
         shown, numbered = plain(drill(kind, 3)._repr_html_()), re.sub(r"\n\d\. ", "", sheet)
         assert sorted("".join(shown.split())) == sorted("".join(numbered.split())), "on a page, in another arrangement"
     check_said("drills", {"mixed, 3": drill("mixed", 3).key})
+
+
+SLOPES = {
+    "ReLU": lambda up, Y: up * (Y > 0),
+    "tanh": lambda up, Y: up * (1 - Y**2),
+    "sigmoid": lambda up, Y: up * Y * (1 - Y),
+}
+
+
+@pytest.mark.parametrize(
+    "problem", [None, programmed("planar_tanh_sigmoid"), programmed("lstm_cell"), worked_example()]
+)
+def test_a_slope_is_answered_to_two_decimals_from_what_is_on_the_sheet(problem):
+    functions = set()
+    for seed in range(5):
+        sheet = drill("slope", seed, problem)
+        answers = []
+        for question in sheet.questions:
+            function, *numbers = question.shown
+            up, Y = (float(number.rpartition(" = ")[2]) for number in numbers)
+            answers.append(round(float(SLOPES[function](up, Y)), 2))
+            functions.add(function)
+        assert sheet.check(*answers), sheet.check(*answers)
+        assert not sheet.check(*[answer + 0.02 for answer in answers])
+        assert str(drill("slope", seed, problem)) == str(sheet)
+        assert all(f"{answer + 0.0:.2f}" in sheet.key for answer in answers)
+    if problem is None:
+        assert functions == {*SLOPES}
+
+
+def test_a_sheet_of_a_problem_without_such_a_slope_or_of_another_kind_is_refused():
+    with pytest.raises(ValueError, match="no line that goes back through a ReLU, a tanh or a sigmoid alone"):
+        drill("slope", 1, programmed("toy_model"))
+    with pytest.raises(ValueError, match='only "slope" takes a problem'):
+        drill("mask", 1, random_problem(1))

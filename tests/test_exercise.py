@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from common import button, kept, parts_of, plain
+from known_programs import programmed
 from own_parts import OWN_PROBLEMS
 
 from backprop_lab import MISTAKES, Mistake, random_problem
@@ -33,7 +34,8 @@ def test_a_function_is_tried_on_other_problems_and_an_array_is_not(example):
 
 
 CLASSES = random_problem(3, 6, 2, (7, 5), 3, activation=Tanh(), loss=SoftmaxCrossEntropy())
-PROBLEMS = {"worked example": None, "classes": CLASSES} | OWN_PROBLEMS
+PROGRAMMED = {name: programmed(name) for name in ("planar_tanh_sigmoid", "layernorm_layer")}
+PROBLEMS = {"worked example": None, "classes": CLASSES} | OWN_PROBLEMS | PROGRAMMED
 
 
 @pytest.mark.parametrize("name", PROBLEMS)

@@ -4,13 +4,25 @@ import re
 from string import Formatter
 from xml.etree import ElementTree
 
+import numpy as np
+import pytest
+from common import check_said, count
 from hypothesis import given
 from hypothesis import strategies as st
+from known_programs import FORTY, PROGRAMS, programmed
 from problems import problems, whole_problem
+from random_programs import MAY_BE_REFUSED, RandomProgram
 
-from backprop_lab import MISTAKES, HalfSquaredError, plant, trace
+from backprop_lab import MISTAKES, Adam, HalfSquaredError, plant, program, random_problem, trace
+from backprop_lab.nn.layers import Activation
+from backprop_lab.reading.by_rule import AS_IT_IS, RULES
 from backprop_lab.reading.explanations import EXPLANATIONS, explain
 from backprop_lab.reading.mathml import LETTERS, mathml
+from backprop_lab.step.example_programs import EXAMPLE_PROGRAMS
+from backprop_lab.training.history import Remembered
+from backprop_lab.ui.steps import words
+from backprop_lab.ui.steps.place import LabState
+from backprop_lab.ui.steps.setup import Setup
 
 
 @given(st.one_of(problems(), st.integers(0, 2**32 - 1).map(whole_problem)))
@@ -29,6 +41,13 @@ def test_a_formula_is_written_as_in_a_book_and_crossed_out_for_a_mistake(example
     mistake = MISTAKES["mask-forgotten"]
     explanation = explain(plant(example, mistake, "dY1").step("dY1"))
     assert explanation == (r"dY_{1} \neq dH_{1} \odot [H_{1} > 0]", mistake.title, mistake.cause)
+
+
+@pytest.mark.parametrize(("eps", "written"), [(1e-8, "10^{-8}"), (2.5e-7, r"2.5 \cdot 10^{-7}"), (0.01, "0.01")])
+def test_a_small_number_in_a_formula_is_a_power_of_ten(eps, written):
+    step = trace(random_problem(1, optimizer=Adam(eps=eps))).step("W1_new")
+    assert explain(step).latex.endswith(rf" + {written}}}")
+    assert "<mi>e</mi>" not in mathml(explain(step).latex)
 
 
 def test_a_line_of_ones_own_is_not_explained_as_one_of_ours(example):
@@ -53,3 +72,168 @@ def test_every_formula_of_ours_is_drawn_with_all_its_letters():
         plain = re.sub(r"\\(?:frac|mathrm|top|odot|sum|neq|leq|cdot|sqrt|hat|,)", "", latex)
         plain = re.sub(r"\\(?:pi|mu|gamma|beta)", lambda found: LETTERS[found[0]], plain)
         assert sorted(re.findall(r"\w", text)) == sorted(re.findall(r"[^\W_]", plain)), latex
+
+
+def programs():
+    """Steps of the programs that courses ask for, of those of others, of the examples, and of some drawn at random."""
+    yield from (trace(programmed(name)) for name in PROGRAMS)
+    yield from (trace(program(*each)) for each in FORTY.values())
+    yield from (trace(made()) for made in EXAMPLE_PROGRAMS.values())
+    for seed in range(count(800)):
+        p = RandomProgram(seed)
+        try:
+            yield trace(program([f"{name} = {code}" for name, code in p.lines], p.parameters, p.data))
+        except ValueError as error:
+            if not re.search(f"{MAY_BE_REFUSED}|no part in the loss", str(error)):
+                raise
+
+
+def test_nearly_every_gradient_of_a_program_has_a_sentence_and_no_line_has_an_invented_one():
+    said = gradients = formulas = 0
+    for t in programs():
+        for step in t.steps:
+            latex, title, sentence = explain(step)
+            assert title
+            assert "mtext" not in mathml(latex)
+            formulas += step.phase != "update" and bool(latex)
+            assert not set("{}") & set(title + sentence)
+            assert sentence == "" or sentence.endswith((".", "?"))
+            gradients += step.role == "gradient"
+            said += step.role == "gradient" and bool(sentence)
+            if not sentence and step.role == "value" and step.phase != "update":
+                assert title == step.code
+    print(f"{said} of {gradients} gradients have a sentence, {formulas} lines a formula")  # noqa: T201
+    assert said >= 0.95 * gradients
+
+
+def summed_to(value, shape):
+    """What broadcasting has made of a value of some shape, added up again."""
+    value = np.asarray(value)
+    value = value.sum(axis=tuple(range(max(0, value.ndim - len(shape)))))
+    return value.sum(axis=tuple(k for k, n in enumerate(shape) if n == 1 != value.shape[k]), keepdims=True)
+
+
+CLAIMS = {  # what the sentence of a rule says, in numbers
+    "+": lambda up, X, Y, Z: up,
+    "- 0": lambda up, X, Y, Z: up,
+    "- 1": lambda up, X, Y, Z: -up,
+    "neg": lambda up, X, Y, Z: -up,
+    "*": lambda up, X, Y, Z: up * Z,
+    "* number": lambda up, X, Y, Z: up * Z,
+    "/ 0": lambda up, X, Y, Z: up / Z,
+    "/ 1": lambda up, X, Y, Z: up * -Y / X,
+    "**": lambda up, X, Y, Z: up * Z * X ** (Z - 1),
+    "square": lambda up, X, Y, Z: up * 2 * X,
+    "exp": lambda up, X, Y, Z: up * Y,
+    "log": lambda up, X, Y, Z: up / X,
+    "log1p": lambda up, X, Y, Z: up / (1 + X),
+    "sqrt": lambda up, X, Y, Z: up / (2 * Y),
+    "tanh": lambda up, X, Y, Z: up * (1 - Y**2),
+    "sin": lambda up, X, Y, Z: up * np.cos(X),
+    "cos": lambda up, X, Y, Z: up * -np.sin(X),
+    "abs": lambda up, X, Y, Z: up * np.sign(X),
+    "logaddexp": lambda up, X, Y, Z: up * np.exp(X) / (np.exp(X) + np.exp(Z)),
+    "sigmoid": lambda up, X, Y, Z: up * Y * (1 - Y),
+    "silu": lambda up, X, Y, Z: up * (np.exp(X) * (1 + X + np.exp(X)) / (1 + np.exp(X)) ** 2),
+    "softplus": lambda up, X, Y, Z: up * np.exp(X) / (1 + np.exp(X)),
+    "relu": lambda up, X, Y, Z: np.where(X > 0, up, 0),
+    "maximum": lambda up, X, Y, Z: np.where(np.maximum(X, Z) == X, up, 0),
+    "minimum": lambda up, X, Y, Z: np.where(np.minimum(X, Z) == X, up, 0),
+    "clip": lambda up, X, Y, Z: np.where(Y == X, up, 0),
+    "where": lambda up, X, Y, Z: np.where(Y == X, up, 0),
+    "@ 0": lambda up, X, Y, Z: up @ Z.mT,
+    "@ 1": lambda up, X, Y, Z: Z.mT @ up,
+    "mT": lambda up, X, Y, Z: up.mT,
+    "reshape": lambda up, X, Y, Z: up.reshape(X.shape),
+    "index rows": lambda up, X, Y, Z: rows_added(up, X, Z),
+    "softmax": lambda up, X, Y, Z: Y * (up - (up * Y).sum(axis=adding_up(Y), keepdims=True)),
+}
+
+
+def adding_up(P):
+    """The axis along which probabilities add up to 1; all axes, if they do so together."""
+    return next((axis for axis in range(P.ndim) if np.allclose(P.sum(axis=axis), 1)), None)
+
+
+def rows_added(up, X, Z):
+    found = np.zeros(X.shape)
+    np.add.at(found, Z, up)
+    return found
+
+
+def test_what_is_said_of_a_rule_is_true_of_the_numbers_of_its_line():
+    seen = dict.fromkeys(CLAIMS, 0)
+    for t in programs():
+        for step in (each for each in t.steps if each.role == "gradient" and len(each.paths) == 1):
+            ways = [passed for passed in step.paths[0] if passed.rule not in ("line", "broadcast")]
+            telling = [passed for passed in ways if passed.rule not in AS_IT_IS] or ways[-1:]
+            lines = [passed.Y for passed in step.paths[0] if passed.rule == "line"]
+            up = next((name for name in step.operands if name in (f"d{lines[0]}", f"d{lines[0]}_total")), "")
+            if len(telling) != 1 or not up or len(lines) != 1 or any(each.rule == "subtraction" for each in ways[:-1]):
+                continue
+            (one,) = telling
+            keys = (f"{one.by} {one.how}", f"{one.by} {one.at}", one.by)
+            key = next((key for key in keys if key in RULES), "")
+            signs = [each for each in ways if each is not one and (each.by == "neg" or (each.by, each.at) == ("-", 1))]
+            if key not in CLAIMS or signs or (key == "softmax" and one.how != ""):
+                continue
+            names = {name: t.evaluate(code) if code else None for name, code in one._asdict().items() if name in "XYZ"}
+            with np.errstate(all="ignore"):
+                came = summed_to(t[up], np.shape(names["Y"]))
+                expected = summed_to(CLAIMS[key](came, **names), np.shape(step.value))
+            wanted = np.broadcast_to(expected, np.shape(step.value))
+            assert np.allclose(step.value, wanted, rtol=1e-7, atol=1e-9), (step.name, step.code, key, step.paths)
+            seen[key] += 1
+    print(", ".join(f"{key} {n}" for key, n in seen.items()))  # noqa: T201
+    assert sum(n > 0 for n in seen.values()) >= 20
+
+
+def test_what_is_said_of_the_lines_of_programs_is_what_somebody_has_read():
+    said = {}
+    for name in (
+        "softmax_classifier",
+        "makemore_4",
+        "causal_attention",
+        "lstm_cell",
+        "conv1d_scan",
+        "micrograd_readme",
+    ):
+        for step in trace(programmed(name)).steps:
+            if step.phase != "update":
+                latex, title, sentence = explain(step)
+                words = f"{title}. {sentence}" if title != step.code else ""
+                said[f"{name}: {step.name} = {step.code}"] = "\n".join(filter(None, (words, latex)))
+    check_said("programs", said)
+
+
+def with_words(**words):
+    """The lines of a step with a ReLU of one's own that says what its lines mean."""
+    formulas = {"Y": "np.maximum({X}, 0)", "dX": "{dY} * ({Y} > 0)"}
+    ramp = type("Ramp", (Activation,), {"formulas": formulas, **words})
+    return trace(random_problem(0, activation=ramp()))
+
+
+def test_a_part_of_ones_own_says_what_its_lines_mean_with_the_names_at_their_place():
+    t = with_words(
+        title={"Y": "Ramp", "dX": "Back down the ramp"},
+        sentence="{X}, where it is above 0.",
+        formula=r"{Y} = {X}^{{+}}",
+    )
+    assert explain(t.step("H1")) == (r"H_{1} = Y_{1}^{+}", "Ramp", "Y1, where it is above 0.")
+    assert explain(t.step("dY1")).title == "Back down the ramp"
+    card = words.card(LabState(Setup(), Remembered(t), index=2))
+    assert (card["title"], card["sentence"]) == ("Ramp", "Y1, where it is above 0.")
+    assert "<msup>" in card["formula"]
+    with pytest.raises(
+        ValueError, match=r"Ramp\.formula has braces that stand for no name of its lines, '\+': those of LaTeX"
+    ):
+        explain(with_words(formula="{Y} = {X}^{+}").step("H1"))
+
+
+def test_a_comment_on_a_line_of_a_program_is_what_its_card_says():
+    lines = 'A = X @ W  # one score a class\nB = A * 1.0 #\nL = np.sum((B - y)**2)  # "#" may stand in it'
+    t = trace(program(lines, {"W": np.ones((2, 3))}, {"X": np.eye(2), "y": np.eye(2, 3)}))
+    assert explain(t.step("A")).sentence == "one score a class"
+    assert explain(t.step("L")).sentence == '"#" may stand in it'
+    assert [step.code for step in t.steps][:2] == ["X @ W", "A * 1.0"]
+    assert explain(t.step("B")).sentence == ""

@@ -125,7 +125,7 @@ def test_right_answers_within_rounding_are_right():
 def test_every_mistake_is_named():
     """One answer for each problem: the mistake made at a place drawn by lot, where it does not happen to be right."""
     rng, named, alone, harmless = np.random.default_rng(0), Counter(), Counter(), 0
-    usual = [name for name in MISTAKES if name not in OVERFLOWING]
+    usual = [name for name, each in MISTAKES.items() if each.lines and name not in OVERFLOWING]
     for seed, t in varied_traces():
         for mistake in [MISTAKES[name] for name in usual if named[name] < count(200)]:
             for name in (t.steps[index].name for index in rng.permutation(len(t.steps))):
@@ -311,9 +311,9 @@ in both
   L = lambda y_pred, y: np.sum((y_pred - y) ** 2) ** 1 / 2 | a root is `** (1 / 2)` | no 1/2 in front
   dY1 = lambda dH1, Y1: dH1 * Y1 > 0 | `dH1 * Y1 > 0`, in which `*` comes first: the parentheses | 0 and 1
   dY1 = lambda dH1, H1: dH1 * H1 > 0 | `dH1 * H1 > 0`, in which `*` comes first: the parentheses | 0 and 1
-  dY1 = lambda dH1, H1: dH1 * (H1 < 0) | mask that is upside down | are 0
-  dY1 = lambda dH1, H1: np.where(H1 < 0, dH1, 0) | mask that is upside down | are 0
-  dY1 = lambda dH1: np.zeros(dH1.shape) | All your numbers are 0 | upside down
+  dY1 = lambda dH1, H1: dH1 * (H1 < 0) | an inverted mask | are 0
+  dY1 = lambda dH1, H1: np.where(H1 < 0, dH1, 0) | an inverted mask | are 0
+  dY1 = lambda dH1: np.zeros(dH1.shape) | All your numbers are 0 | inverted
   W1_new = lambda W1, dW1, lr: W1 - dW1 / lr | divided by the rate, and should be multiplied by it | twice
   b1_new = lambda b1, db1, lr: b1 - lr * db1.T | `db1.T` used where | does not belong
   dW1 = looped | there are 2 rows, counted from 0, and none has the number 2. Take sizes from | out of bounds

@@ -3,7 +3,9 @@
 import re
 
 import numpy as np
+import pytest
 from common import button, check_cases, count, kept, plain, tell, view_of
+from known_programs import programmed
 from own_parts import OWN_PROBLEMS, Huber
 from problems import varied_problem
 
@@ -144,3 +146,69 @@ def test_what_is_given_is_told_and_before_the_backward_pass_its_lines():
     assert "Linear → ReLU → Linear → ReLU → Linear. Loss: Huber." in plain(lab.children[0].value)
     listed = plain(kept(lab)["text/html"])
     assert all(line.text in listed for line in lab.puzzle.lines), "without a kernel, the lines can be read"
+
+
+OWN = "m = X.mean(axis=0)\nD = X - m\nv = (D**2).mean(axis=0)"
+
+
+def follow_hints(puzzle):
+    """Place what each hint says, until it says no more; the number of hints."""
+    for said in range(99):
+        if puzzle.judge():
+            return said
+        name = re.match(r"You could compute (\w+) next", puzzle.hint())[1]
+        text = re.search("`(.*)`", puzzle.hint(more=True))[1]
+        assert text.startswith(f"{name} = ")
+        puzzle.move([line.text for line in puzzle.lines].index(text), "program", 999)
+    raise AssertionError
+
+
+@pytest.mark.parametrize("name", ["planar_tanh_sigmoid", "causal_attention", "cbow"])
+def test_the_lines_of_a_program_are_put_in_order_with_a_hint_for_each(name):
+    p = programmed(name)
+    for part in PARTS:
+        puzzle = Puzzle(p, part, 1)
+        assert follow_hints(puzzle) == len(puzzle.needed)
+        wrong = [k for k, line in enumerate(puzzle.lines) if line.is_wrong]
+        assert wrong or part == "forward"
+        for k in wrong:
+            puzzle.start_over()
+            puzzle.move(k, "program", 1)
+            assert puzzle.judge().cause == (puzzle.lines[k].mistake.name,)
+            assert puzzle.hint() == str(puzzle.judge()), "what stands wrong is told first"
+    assert "Given: " in plain(LineUp(p).children[0].value)
+
+
+def test_lines_of_a_teachers_own_are_put_in_order_and_wrong_ones_say_why():
+    lab = LineUp(lines=OWN, wrong={"D = m - X": "The mean is taken off.", "v = D.mean(axis=0)": ""})
+    assert lab.puzzle.known == ("X",)
+    put(lab, "m = X.mean(axis=0)", "D = m - X")
+    assert "Line 2, D = m - X, is a mistake: The mean is taken off." in checked(lab)
+    lab.puzzle.start_over()
+    put(lab, "v = D.mean(axis=0)")
+    assert "does not belong into the program" in checked(lab)
+    lab.puzzle.start_over()
+    put(lab, "D = X - m")
+    assert "needs m, which is not known yet" in checked(lab)
+    lab.puzzle.start_over()
+    button(lab, "Hint").click()
+    assert plain(lab.children[-1].value) == "You could compute m next, from X."
+    button(lab, "Hint").click()
+    assert plain(lab.children[-1].value) == "You could compute m next: m = X.mean(axis=0)."
+    assert follow_hints(lab.puzzle) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"lines": "D = X - m\nm = X.mean(axis=0)"}, "`D = X - m` needs m, which comes later"),
+        ({"lines": "for x in X: pass"}, "line 1"),
+        ({"lines": OWN, "problem": worked_example()}, "a problem or lines of your own, not both"),
+        ({"wrong": "D = m - X"}, "go with lines of your own"),
+        ({"lines": OWN, "wrong": "D - X"}, "line 1"),
+        ({"lines": ""}, "there are no lines"),
+    ],
+)
+def test_what_is_no_line_of_ones_own_is_refused_in_words(options, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        LineUp(**options)

@@ -8,6 +8,7 @@ import common
 import numpy as np
 import pytest
 from common import count, trained, with_numbers
+from known_programs import PROGRAMS, programmed
 from own_parts import OWN_PROBLEMS
 from problems import ACTIVATIONS, OPTIMIZERS, identical, losses_of, varied_problem, whole_problem
 
@@ -26,6 +27,7 @@ from backprop_lab import (
     SigmoidCrossEntropy,
     SoftmaxCrossEntropy,
     Tanh,
+    check,
     plant,
     random_problem,
     trace,
@@ -35,7 +37,10 @@ from backprop_lab.checks.rounding import terms_in
 from backprop_lab.feedback.mistakes import INVISIBLE_TO_GRADIENT_CHECK, PARTS, mistakes_in
 from backprop_lab.nn.lines import evaluate
 from backprop_lab.nn.losses import HalfSquaredError, MeanSquaredError, SumSquaredError
+from backprop_lab.step.example_programs import EXAMPLE_PROGRAMS
+from backprop_lab.step.random_problems import redrawn
 
+OF_LAYERS = {name for name, mistake in MISTAKES.items() if mistake.lines}
 OBLONG = {"inputs": 4, "hidden": [4], "outputs": 1}
 
 
@@ -210,7 +215,105 @@ def test_each_mistake_gives_what_someone_who_makes_it_by_hand_gets():
             if value is not None:  # else NumPy refuses the line
                 np.testing.assert_allclose(wrong, value, rtol=1e-12, atol=1e-14, err_msg=f"{name}: {mistake}")
             tried.add(mistake)
-    assert tried == MISTAKES.keys(), "put those that are missing into the lines by hand above"
+    assert tried == OF_LAYERS, "put those that are missing into the lines by hand above"
+
+
+BY_RULE = r"""
+in planar_tanh_sigmoid, where X is (6, 2), W1 (2, 4) and W2 (4, 1)
+  dZ1: slope-left-out = dA1 | slope-at-what-goes-in = dA1 * (1 - Z1 * Z1) | half-of-a-slope = dA1 - dA1 * A1
+  dZ1: upstream-left-out = 1 - A1 * A1
+  db1: sum-left-out = dZ1 | axis-dropped = np.sum(dZ1, 0) | sum-over-everything = np.sum(dZ1)
+  db1: sum-over-the-other-axis = np.array([[row.sum()] for row in dZ1]) | mean-over-copies = dZ1.sum(0)[None] / 6
+  db1: step-skipped = np.array([dA1.sum(0)])
+  dW2: factor-of-before = np.dot(Z1.T, dZ2) | gradient-of-the-factor = np.dot(dA1.T, dZ2)
+  dA1: factor-of-afterwards = np.dot(dZ2, W2_new.T) | transpose-forgotten = None
+in three_layer_l2
+  dZ2: mask-left-out = dA2 | mask-turned-round = np.where(A2 > 0, 0, dA2) | mask-of-the-gradient = np.maximum(dA2, 0)
+  dW2: path-forgotten = np.dot(A1.T, dZ2) | path-twice = 2 * dW2 - np.dot(A1.T, dZ2)
+  dW2: operands-swapped = None | star-for-matmul = None
+in batchnorm_layer
+  dgamma: factor-left-out = dout.sum(0)
+  dx: statistic-as-constant = dxc | mean-not-divided = dxc + dmu | mean-over-another-number = dxc + dmu / x.size
+  dxhat: factor-of-its-own = dout * xhat
+  dstd: divisor-as-factor = np.sum(dxhat * xhat, 0) / std
+  dmu: minus-of-a-difference = dxc.sum(0)
+in min_char_rnn
+  dWhy: last-path-alone = np.outer(h0, dy0)
+in causal_attention
+  dscaled: softmax-as-division = dA_sig * A_sig | softmax-diagonal = dA_sig * (A_sig - A_sig**2)
+  dA_w: divisor-left-out = dscaled
+  dK: transposed-once-more = np.dot(dA_w, Q)
+in softmax_classifier, with 5 samples
+  dscores: pick-forgotten = prob / 5
+in cbow
+  dW_in: rows-overwritten = overwritten(W_in, ctx[:, 0], dleft) + added(W_in, ctx[:, 1], dright)
+in lstm_cell, where what is joined is (4, 5) and (4, 3)
+  da_prev: joined-the-other-way-round = dconcat[:, 3:]
+in udl_deep_relu
+  df3: power-not-lowered = 2 * np.square(f3 - y)
+"""
+
+
+def overwritten(table, places, rows):
+    found = np.zeros(table.shape)
+    found[places] = rows
+    return found
+
+
+def added(table, places, rows):
+    found = np.zeros(table.shape)
+    np.add.at(found, places, rows)
+    return found
+
+
+def test_each_mistake_by_rule_gives_what_someone_who_makes_it_by_hand_gets():
+    tried = set()
+    for line in BY_RULE.strip().splitlines():
+        if line.startswith("in "):
+            t = trace(redrawn(programmed(re.match(r"in (\w+)", line)[1]), 1))
+            continue
+        name, entries = line.strip().split(": ", 1)
+        for mistake, code in (entry.split(" = ", 1) for entry in entries.split(" | ")):
+            value = eval(code, {"np": np, "overwritten": overwritten, "added": added, **t})
+            wrong = [value for _, value in MISTAKES[mistake].wrong_values(t, name)]
+            if value is None:
+                assert not wrong, (name, mistake)
+            else:
+                fitting = [each for each in wrong if np.shape(each) == np.shape(value)]
+                assert any(np.allclose(each, value, rtol=1e-12, atol=1e-14) for each in fitting), (name, mistake)
+            tried.add(mistake)
+    by_rule = {name for name, mistake in MISTAKES.items() if mistake.rules}
+    assert tried == by_rule, "put those that are missing into the lines by hand above"
+
+
+def test_nearly_every_gradient_of_a_program_has_a_mistake_which_its_numbers_give_away():
+    gradients = possible = planted = named = 0
+    made = [programmed(name) for name in PROGRAMS] + [make() for make in EXAMPLE_PROGRAMS.values()]
+    for seed, p in enumerate(made):
+        t = trace(redrawn(p, seed + 1))
+        for step in (step for step in t.steps if step.role == "gradient"):
+            found = [m for m in MISTAKES.values() if m.rules and step.name in possible_at(m, t, step)]
+            gradients, possible = gradients + 1, possible + bool(found)
+            for mistake in found[seed % 3 :: 3]:
+                wrong = plant(t, mistake, step.name)
+                assert identical(evaluate(wrong.step(step.name).code, wrong), wrong[step.name])
+                feedback = check(step.name, wrong[step.name], t)
+                planted, named = planted + 1, named + (mistake.name in feedback.cause)
+                for cause in feedback.cause:
+                    values = [value for _, value in MISTAKES[cause].wrong_values(t, step.name)]
+                    assert any(
+                        np.allclose(value, wrong[step.name]) for value in values if value.shape == step.value.shape
+                    )
+                assert not {*"{}"} & {*str(feedback)}
+    print(f"{possible} of {gradients} gradients; {named} of {planted} planted mistakes named")  # noqa: T201
+    assert possible >= 0.95 * gradients
+    assert named >= 0.98 * planted
+
+
+def possible_at(mistake, t, step):
+    wrong = mistake.wrong_value(t, step.name)
+    is_one = wrong is not None and np.shape(wrong) == np.shape(step.value)
+    return [step.name] if is_one and not np.allclose(wrong, step.value, rtol=1e-9, atol=1e-12) else []
 
 
 def test_it_is_planted_wherever_it_changes_something_or_once_at_the_first_gradient(example):
@@ -298,4 +401,4 @@ def test_a_gradient_check_rejects_every_planted_mistake_that_changes_a_gradient(
     another_shape |= {"norm-sum-forgotten"} - seen
     unseen = {*INVISIBLE_TO_GRADIENT_CHECK, "shift-forgotten", "log-of-zero"}  # which are right until it overflows
     assert seen.isdisjoint(unseen)
-    assert seen | unseen | another_shape == MISTAKES.keys()
+    assert seen | unseen | another_shape == OF_LAYERS

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from common import check_cases, count, raises
+from known_programs import programmed
 
 from backprop_lab import MISTAKES, check, mystery, solve, trace
 from backprop_lab.checks.numeric import relative_error
@@ -106,3 +107,28 @@ def test_a_mystery_understands_the_words_of_a_mistake_and_the_line_that_one_susp
     assert [name for name in MISTAKES if name in several] == ["transpose-forgotten", "result-transposed"]
     for mistake in MISTAKES.values():
         assert solve(5, mistake.title) == solve(5, mistake.title.upper()) == solve(5, mistake.name) == solve(5, mistake)
+
+
+@pytest.mark.parametrize("name", ["planar_tanh_sigmoid", "batchnorm_layer", "min_char_rnn"])
+def test_a_mistake_in_a_program_is_hidden_and_found(name):
+    p = programmed(name)
+    for seed in range(3):
+        case = mystery(problem=p, seed=seed)
+        line, right = first_wrong_line(case), trace(p)
+        assert case.step(line).code == right.step(line).code
+        hidden = {*check(line, case[line], right).cause}
+        assert hidden <= MISTAKES.keys()
+        assert all(solve(mistake=each, problem=p, seed=seed) for each in hidden)
+        other = next(step.name for step in case.steps if step.name != line and step.role == "gradient")
+        assert solve(mistake=min(hidden), line=other, problem=p, seed=seed).cause == ("line",)
+    with pytest.raises(ValueError, match="has a seed, and neither a number nor a difficulty"):
+        mystery(problem=p)
+
+
+def test_a_line_that_one_suspects_may_be_typed_in_any_way_to_write_it():
+    for typed in ("np.matmul(dy_pred, W2)", "dH1 = np.dot(dy_pred, W2)", "dy_pred.dot(W2)"):
+        assert solve(5, typed), typed
+        assert solve(5, typed, "dH1 = dy_pred @ W2.mT"), typed
+    assert solve(5, "dy_pred @ W2.T * 1.5").cause == ("value",)
+    assert "a right line" in str(solve(5, "np.dot(dy_pred, W2.T)"))
+    assert solve(5, "dW2 = H1.T @ dy_pred * 2").cause == ("line",)

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from known_programs import PROGRAMS, given_of
+from known_programs import PROGRAMS, programmed
 from problems import identical, varied_problem
 
 from backprop_lab import (
@@ -27,12 +27,7 @@ from backprop_lab import (
 from backprop_lab.nn.lines import evaluate
 from backprop_lab.step.random_problems import kept_by_seeds, redrawn
 from backprop_lab.training.curvature import critical_lr
-from backprop_lab.ui import Exercises, LineUp
 from backprop_lab.ui.steps.script import numpy_script
-
-
-def programmed(name, **options):
-    return program(PROGRAMS[name]["lines"], *given_of(name), **options)
 
 
 def by_hand(seed=0, **options):
@@ -248,6 +243,23 @@ def test_code_of_a_learner_is_judged_on_programs():
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "wrong", "said"),
+    [
+        ("min_char_rnn", "h1_in", "x[1:2] @ Wxh + bh", "`x[1:2] @ Wxh + bh`: h0 @ Whh is missing"),
+        ("layernorm_layer", "out", "norm * w", "`norm * w`: b is missing"),
+        ("rnn_cell", "z", "xt @ Wax + a_prev @ Waa - ba", "a `-` where `+` was meant"),
+        ("batchnorm_layer", "dx", "dxc", "mu too, which is no constant, and the path through it is missing"),
+        ("cbow", "dW_out", "h.mT @ dscores / 4", "divided by len(ctx)"),
+    ],
+)
+def test_a_term_that_is_lost_from_a_line_of_a_program_is_told(name, value, wrong, said):
+    t = trace(redrawn(programmed(name), 1))
+    feedback = check(value, t.evaluate(wrong), t)
+    assert not feedback
+    assert said in str(feedback)
+
+
 def test_a_mistake_of_the_update_is_planted_in_a_program():
     t = trace(by_hand(optimizer=Momentum()))
     planted = [name for name, mistake in MISTAKES.items() if mistake.possible_at(t)]
@@ -394,6 +406,22 @@ def test_a_corner_is_taken_as_the_backward_pass_takes_it():
     assert prove(trace(other), "dW").agrees is None, "which side it takes is its own affair"
 
 
+@pytest.mark.parametrize(
+    ("line", "agrees"),
+    [
+        ("np.abs(w)**2 + w", True), ("np.maximum(w, 0)**2 + w", True), ("np.where(w > 0, w, w) + w", True),
+        ("np.minimum(w, 2 * w)**2 + w", True), ("np.clip(w, 0, 1)**2 + w", True), ("np.maximum(w, 0)", True),
+        ("np.abs(w)", None), ("np.where(w > 0, w, 2 * w)", None), ("np.clip(w, 0, 1)", None), ("w * (w > 0)", None),
+        ("np.minimum(w, 2 * w)", None), ("np.maximum(w,-w)", None), ("np.maximum(w, -w) * np.maximum(w + 1, 0)", None),
+        ("w.max()", None),
+    ],
+)  # fmt: skip
+def test_at_a_tie_it_cannot_be_told_only_where_the_two_sides_have_other_slopes(line, agrees):
+    p = program(f"L = np.sum({line} + w)", {"w": np.array([0.0, 0.7, 0.7, -1.3])}, {})
+    assert prove(trace(p), "dw").agrees is agrees
+    assert np.isnan(check_gradients(p)["w"]) == (agrees is None)
+
+
 def test_a_mask_hides_numbers_and_every_gradient_is_proved_all_the_same():
     rng = np.random.default_rng(0)
     lines = """
@@ -428,9 +456,3 @@ def test_numbers_of_any_precision_pass_through_a_program():
     assert t["W_new"].tolist() == [[half / 2]]
     assert check_gradients(t.problem)["W"] < 1e-6
     assert np.isfinite(sweep([None, 1], [0.1], 3, problem=t.problem).loss).all()
-
-
-@pytest.mark.parametrize("lab", [Exercises, LineUp])
-def test_a_lab_says_that_it_takes_no_program_yet(lab):
-    with pytest.raises(ValueError, match="takes a problem with a network of layers, and not yet a program"):
-        lab(by_hand())

@@ -8,9 +8,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from common import PAGE, covers, pixels, tell, view_of
-from known_programs import PROGRAMS
+from known_programs import PROGRAMS, programmed
 from PIL import Image, ImageSequence
-from test_program import programmed
 
 from backprop_lab import EXAMPLES, Adam, check_gradients, program, trace, worked_example
 from backprop_lab.reading.one_cell import indexed, work_out

@@ -220,7 +220,9 @@ def _carried_on(code: str, values: Mapping[str, Any], eps: float = FLOAT32, mult
     escapes.multiplied_out, escapes.eps = multiplied_out, eps
     carried = {name: values[name] for name in dict.fromkeys(re.findall(r"\w+", code)) if name in values}
     for name, value in carried.items():
-        if isinstance(value, Terms):
+        if isinstance(value, Terms) and _carrying(value.value) is value.value:  # it picks places
+            carried[name] = value.value
+        elif isinstance(value, Terms):
             carried[name] = Terms(value.value, None if value.is_given else value.terms, escapes)
     with np.errstate(all="ignore"):
         try:

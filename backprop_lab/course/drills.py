@@ -1,7 +1,7 @@
 """Drills: five minutes of one kind of sum, done by hand, as a sheet with blanks, its key, and a check of the answers.
 
 `drill("mask", seed=3)` shows a sheet to fill in, the same for everybody with that seed, and its `key` is the same sheet
-with the answers. All numbers are whole and small: nobody needs a calculator.
+with the answers. All numbers are whole and small: nobody needs a calculator, but for slopes, which have two decimals.
 """
 
 from collections.abc import Callable
@@ -12,21 +12,24 @@ import numpy as np
 
 from backprop_lab.feedback.answers import NoAnswerError, as_floats, read, shown
 from backprop_lab.feedback.check import Feedback, check, raising_nothing
-from backprop_lab.nn.layers import Array, Linear, ReLU
+from backprop_lab.nn.forms import of_form
+from backprop_lab.nn.layers import Array, Linear, ReLU, Sigmoid, Tanh
 from backprop_lab.nn.losses import SumSquaredError
 from backprop_lab.nn.network import Network
 from backprop_lab.reading.parts import made_of
 from backprop_lab.step.number_format import MINUS
 from backprop_lab.step.problem import Problem, check_seed
+from backprop_lab.step.random_problems import random_problem
 from backprop_lab.step.trace import Trace, trace
 
 QUESTIONS = 5
 SPACE = "______"
 SAMPLES = 3  # at most, and
 LARGEST = 12  # the largest number, where something is to be computed
+HALF_A_CENT = 0.0051  # how far an answer with two decimals may be off
 RATE = 1.0  # only the sign of a step is asked for
 SIGNS = {-1: "-", 0: "0", 1: "+"}
-FORMS = {int: "one number", tuple: "a pair of numbers, as in (3, 2)", str: "'+', '-' or '0'"}
+FORMS = {int: "one number", float: "one number", tuple: "a pair of numbers, as in (3, 2)", str: "'+', '-' or '0'"}
 
 
 class Question(NamedTuple):
@@ -60,7 +63,8 @@ class Question(NamedTuple):
                 return Feedback(False, nothing.cause, str(nothing))
         if not fits:
             return Feedback(False, ("unreadable",), f"{self._named('The')} is {FORMS[type(self.answer)]}.")
-        if np.array_equal(given, self.answer):
+        is_near = isinstance(self.answer, float) and abs(given - self.answer) <= HALF_A_CENT
+        if is_near or np.array_equal(given, self.answer):
             return Feedback(True, (), f"{self._named('The')} is right.")
         return Feedback(False, ("value",), f"{self._named('The')} is not {shown(answer)}. {self.hint}")
 
@@ -126,19 +130,25 @@ class Drill(NamedTuple):
         return f"<b>{self.title}</b><ol>{''.join(items)}</ol>"
 
 
-def drill(kind: str, seed: int) -> Drill:
-    """A drill: "cell", "mask", "shape" or "sign", or "mixed" of them all.
+def drill(kind: str, seed: int, problem: Problem | None = None) -> Drill:
+    """A drill: "cell", "mask", "shape" or "sign", or "mixed" of them all; or "slope", back through an activation.
 
-    Raises ValueError if there is no such kind, or if the seed is not a whole number from 0 up. For example::
+    "slope" may be of a `problem` of your own, with its numbers: of its ReLU, tanh and sigmoid. Raises ValueError if
+    there is no such kind, if the seed is not a whole number from 0 up, or if the problem has no such slope. For
+    example::
 
         sheet = drill("cell", seed=3)
         sheet.check(12, -4, ..., ..., ...)  # dots where there is no answer yet
         print(sheet.key)
     """
-    if kind not in (*KINDS, "mixed"):
-        raise ValueError(f"kind must be one of {', '.join(KINDS)}, mixed; got {kind!r}")
+    if kind not in (*KINDS, "mixed", "slope"):
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}, mixed, slope; got {kind!r}")
     check_seed(seed)
     rng = np.random.default_rng((seed, *kind.encode()))
+    if kind == "slope":
+        return Drill(f"{SLOPES} (sheet {seed})", _slopes(problem, rng))
+    if problem is not None:
+        raise ValueError(f'{kind} has numbers of its own: only "slope" takes a problem')
     kinds = [*KINDS, *KINDS][:QUESTIONS] if kind == "mixed" else [kind] * QUESTIONS
     questions: list[Question] = []
     while len(questions) < QUESTIONS:
@@ -209,6 +219,43 @@ def _sign(traced: Trace, rng: np.random.Generator) -> Question | None:
     return Question(_matrices(traced, *shown), asked, SIGNS[int(np.sign(value[i, j]))], hint)
 
 
+def _slopes(problem: Problem | None, rng: np.random.Generator) -> tuple[Question, ...]:
+    """Cells of gradients that have come back through an activation, from the numbers around them, to two decimals."""
+    traces = (
+        [trace(problem)]
+        if problem is not None
+        else [_with_activation(rng, each) for each in (ReLU(), Tanh(), Sigmoid())]
+    )
+    cells = [(t, step, form, known, at) for t in traces for step in t.steps for form in OF_SLOPES
+             if step.role == "gradient" and (known := of_form(step.code, form)) and {*known.values()} <= {*t}
+             for at in np.ndindex(np.shape(step.value))]  # fmt: skip
+    if not cells:
+        raise ValueError("this problem has no line that goes back through a ReLU, a tanh or a sigmoid alone")
+    questions: dict[str, Question] = {}
+    for k in rng.permutation(len(cells)):
+        t, step, form, known, at = cells[k]
+        given = {name: round(float(t[code][at]), 2) for name, code in known.items()}
+        answer = float(t.evaluate(form.format_map(known), **{known[name]: value for name, value in given.items()}))
+        place = f"[{', '.join(map(str, at))}]" if at else ""
+        if len(questions) < QUESTIONS and given["up"] and abs(answer) < LARGEST:
+            shown = tuple(f"{known[name]}{place} = {value:.2f}" for name, value in given.items())
+            hint = f"Its line is {step.name} = {step.code}."
+            asked = f"{step.name}{place}"
+            questions.setdefault(asked, Question((OF_SLOPES[form], *shown), asked, round(answer, 2) + 0.0, hint))
+    return (*questions.values(),)
+
+
+def _with_activation(rng: np.random.Generator, activation: Any) -> Trace:
+    """A step of a small network with an activation."""
+    return trace(random_problem(int(rng.integers(2**31)), 3, 2, 4, 2, activation=activation))
+
+
+OF_SLOPES = {
+    "{up} * ({Y} > 0)": "ReLU",
+    "{up} * (1 - {Y}**2)": "tanh",
+    "{up} * {Y} * (1 - {Y})": "sigmoid",
+}
+SLOPES = "Back through an activation. Rows and columns are counted from 0; answers to two decimals"
 KINDS: dict[str, Callable[[Trace, np.random.Generator], Question | None]] = {
     "cell": _cell,
     "mask": _mask,
@@ -254,7 +301,7 @@ def _side_by_side(texts: tuple[str, ...]) -> list[str]:
 def _answer(answer: Any) -> str:
     """An answer as it is written on paper."""
     if not isinstance(answer, np.ndarray):
-        return str(answer)
+        return f"{answer:.2f}" if isinstance(answer, float) else str(answer)
     rows = [[str(int(number)) for number in row] for row in answer]
     width = max(len(number) for row in rows for number in row)
     return "\n".join("  ".join(number.rjust(width) for number in row) for row in rows)

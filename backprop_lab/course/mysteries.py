@@ -7,16 +7,13 @@ it, and `solve(line="dW1", mistake="sign-flipped", seed=12, difficulty=2)` says 
 """
 
 import codecs
-import re
-from collections.abc import Iterable
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from backprop_lab.checks.numeric import relative_error
-from backprop_lab.feedback.answers import shown
+from backprop_lab.course.guesses import alike, meant_by, name_of, unread, value_of_line
 from backprop_lab.feedback.check import Feedback, check
 from backprop_lab.feedback.mistakes import MISTAKES, Mistake, plant
 from backprop_lab.nn.layers import ACTIVATIONS, Activation, Array, Linear
@@ -25,7 +22,7 @@ from backprop_lab.nn.losses import LOSSES
 from backprop_lab.nn.optimizers import GradientDescent
 from backprop_lab.nn.penalties import L2
 from backprop_lab.step.number_format import as_printed
-from backprop_lab.step.problem import check_seed, check_whole
+from backprop_lab.step.problem import Problem, check_problem, check_seed, check_whole
 from backprop_lab.step.random_problems import random_problem
 from backprop_lab.step.trace import Trace, trace
 
@@ -73,20 +70,23 @@ FILLED = 0.25  # at least this part of each value is not 0: a layer that is off,
 READABLE = 1000  # every number on the board is smaller
 
 
-def mystery(number: int | None = None, *, seed: int | None = None, difficulty: int | None = None) -> Trace:
+def mystery(
+    number: int | None = None, *, seed: int | None = None, difficulty: int | None = None, problem: Problem | None = None
+) -> Trace:
     """The training step of a case: right lines, and the numbers that come out with a mistake in one of them.
 
     `mystery(1)` to `mystery(6)` are those of the course. With a seed and a difficulty, another is drawn, always the
     same. Of difficulty 1 it is like the first five: a gradient is wrong, in a network with a ReLU and a sum of squares.
     Of difficulty 2 any activation and loss may occur, and the mistake may be in the loss or the update; of 3 it may be
     anywhere, and the network is one layer deeper, with as many samples as inputs and units, so that any two matrices
-    fit. Raises ValueError if there is no such case. For example::
+    fit. With a `problem` of your own, such as a program, and a seed, a mistake is made somewhere in its step. Raises
+    ValueError if there is no such case. For example::
 
         case = mystery(seed=12, difficulty=2)
         case["dW1"]  # what came out
         case.step("dW1").code  # the line that should have been run
     """
-    right, name, mistake = _open(number, seed, difficulty)
+    right, name, mistake = _open(number, seed, difficulty, problem)
     return _shown(right, name, mistake)
 
 
@@ -97,28 +97,33 @@ def solve(
     *,
     seed: int | None = None,
     difficulty: int | None = None,
+    problem: Problem | None = None,
 ) -> Feedback:
     """Whether `mistake` is the one that is hidden in a case: one of `MISTAKES`, its name, or the line you suspect.
 
     Some words of a name or title, such as "softmax twice", will do where they fit no other mistake. Where several
     mistakes give the same numbers, each is right. Of a wrong guess it tells only whether that mistake is made in the
-    same line. With `line`, such as "dW1", that has to be the line in which it is made, and is credited by itself.
-    `seed` and `difficulty` are those of the mystery. Raises ValueError if there is no such case. For example::
+    same line. With `line`, such as "dW1", that has to be the line in which it is made, and is credited by itself. What
+    you think was run may also be typed in NumPy, as `mistake`, in any way to write it.
+    `seed`, `difficulty` and `problem` are those of the mystery. Raises ValueError if there is no such case. For
+    example::
 
         solve(1, "sign-flipped")
         solve(seed=12, difficulty=2, line="dW1", mistake="sign-flipped")
     """
-    right, name, hidden = _open(number, seed, difficulty)
+    right, name, hidden = _open(number, seed, difficulty, problem)
     mistake = mistake.name if isinstance(mistake, Mistake) else mistake
-    meant = _meant(mistake, right) if isinstance(mistake, str) else []
+    meant = meant_by(mistake, right) if isinstance(mistake, str) else []
     mistake = meant[0] if len(meant) == 1 else mistake
-    place = _alike(line, [step.name for step in right.steps])
-    if unread := _unread(mistake, meant, line, place, right):
-        return Feedback(False, *unread)
+    place = alike(name_of(line), [step.name for step in right.steps])
+    if cannot_be_read := unread(mistake, meant, line, place, right):
+        return Feedback(False, *cannot_be_read)
     if place not in (None, name):
         said = f"The mistake is not in {place}: its line, run on the values shown, gives just this {place}."
         return Feedback(False, ("line",), said)
     wrong = _shown(right, name, hidden)[name]
+    if mistake not in MISTAKES:
+        return _typed(mistake, right, name, wrong, hidden)
     guess, found = MISTAKES[mistake], check(name, wrong, right)
     if mistake in found.cause:
         what = next(code for code, value in _runs(guess, right, name) if _same(value, wrong))
@@ -133,71 +138,28 @@ def solve(
     return Feedback(False, ("value",), f"{start} {found_line}that would give other numbers.")
 
 
-def _meant(typed: str, right: Trace) -> list[str]:
-    """The mistakes that a text may mean: by name or title, or the words that these begin with, or by the wrong line."""
-    if exact := [m.name for m in MISTAKES.values() if typed.lower() in (m.name, m.title.lower())]:
-        return exact
-    words = _words(typed)
-    fitting = [
-        m.name
-        for m in MISTAKES.values()
-        if words and all(any(each.startswith(word) for each in _words(f"{m.name} {m.title}")) for word in words)
-    ]
-    possible = [name for name in fitting if any(MISTAKES[name].wrong_line(right, step.name) for step in right.steps)]
-    if fitting or typed in right:
-        return possible or fitting
-    return [
-        m.name
-        for m in MISTAKES.values()
-        if any(_bare(line) == _bare(typed) for step in right.steps for line in m.wrong_lines(right, step.name))
-    ]
+def _typed(typed: str, right: Trace, name: str, wrong: Array, hidden: Mistake) -> Feedback:
+    """What there is to say of a line of NumPy that one suspects to have been run."""
+    value, of = value_of_line(typed, right), name_of(typed)
+    if of in right and of != name and of != typed:
+        return Feedback(False, ("line",), f"The mistake is not in {of}: its line, run on the values shown, gives just "
+                                          f"this {of}.")  # fmt: skip
+    if value is not None and value.shape == wrong.shape and _same(value, wrong):
+        return Feedback(True, (), f"That is it: {hidden.title}. {hidden.cause}")
+    if value is not None and value.shape == wrong.shape and _same(value, right[name]):
+        return Feedback(False, ("value",), "Not this one: that is a right line, and something else was run.")
+    return Feedback(False, ("value",), "Not this one: that line would give other numbers.")
 
 
-def _words(text: str) -> list[str]:
-    return re.findall(r"[^\s-]+", text.lower())
-
-
-def _bare(line: str) -> str:
-    """A line of NumPy without what does not change it, such as what it is the line for."""
-    return re.sub(r"^\w+\s*=(?!=)|\s", "", line).replace(".mT", ".T")
-
-
-def _unread(
-    mistake: Any, meant: list[str], line: Any, place: str | None, right: Trace
-) -> tuple[tuple[str, ...], str] | None:
-    """Where what was typed has a blank, or is not a mistake or a line of the step: the cause, and what to say."""
-    if missing := ["line"] * (line is ...) + ["mistake"] * (mistake is None or mistake is ...):
-        blanks = {"line": "the wrong line, such as 'dW1',", "mistake": "the mistake"}
-        names, places = ("the names", "the blanks") if len(missing) > 1 else ("the name", "the blank")
-        said = f"Put {names} of {' and of '.join(blanks[each] for each in missing)} in place of {places}, in quotes."
-        return ("blank",), said
-    if not isinstance(mistake, str) or mistake not in MISTAKES:
-        if isinstance(mistake, str) and mistake in right:
-            kind = "a value that is given" if mistake in right.given else "a line"
-            return ("name",), f"{mistake} is {kind}, not a mistake: name what is done wrong, as in 'sign-flipped'."
-        if meant:
-            fitting = ", ".join(map(repr, meant[:-1]))
-            return ("name",), f"{mistake!r} fits several mistakes: which one, {fitting} or {meant[-1]!r}?"
-        return ("name",), _unknown("mistake", mistake, MISTAKES)
-    if place is None and line is not None:
-        return ("name",), _unknown("line", line, [step.name for step in right.steps])
-    return None
-
-
-def _alike(name: Any, names: Iterable[str]) -> str | None:
-    """The one of `names` that is `name`, whatever its capitals."""
-    return next((each for each in names if isinstance(name, str) and each.lower() == name.lower()), None)
-
-
-def _unknown(kind: str, name: Any, names: Iterable[str]) -> str:
-    near = get_close_matches(name, [*names], cutoff=0.8) if isinstance(name, str) else []
-    known = "the keys of MISTAKES" if names is MISTAKES else ", ".join(names)
-    guess = f"Did you mean {near[0]!r}?" if near else f"The names are {known}."
-    return f"There is no {kind} of the name {shown(name)}. {guess}"
-
-
-def _open(number: Any, seed: Any, difficulty: Any) -> tuple[Trace, str, Mistake]:
+def _open(number: Any, seed: Any, difficulty: Any, problem: Any = None) -> tuple[Trace, str, Mistake]:
     """The step of a case as it should be, where a mistake is made in it, and which."""
+    if problem is not None:
+        check_problem(problem)
+        if number is not None or difficulty is not None or seed is None:
+            raise ValueError("a mystery in a problem of your own has a seed, and neither a number nor a difficulty: "
+                             "mystery(problem=p, seed=12)")  # fmt: skip
+        check_seed(seed)
+        return _draw_in(problem, int(seed))
     if seed is not None:
         if number is not None:
             raise ValueError(f"a mystery has a number or a seed, not both; got {number!r} and seed={seed!r}")
@@ -237,6 +199,17 @@ def _draw(seed: int, difficulty: int) -> tuple[Trace, str, Mistake]:
             if _can_be_told(right, name, mistake):
                 return right, name, mistake
     raise ValueError(f"no mystery was found in {DRAWS} draws")
+
+
+def _draw_in(problem: Problem, seed: int) -> tuple[Trace, str, Mistake]:
+    """A mistake in a step of a problem, that can be told from its numbers. Raises ValueError if there is none."""
+    rng, right = np.random.default_rng(seed), trace(problem)
+    cases = [(name, mistake) for mistake in MISTAKES.values() for name in mistake.possible_at(right)]
+    for k in rng.permutation(len(cases)):
+        name, mistake = cases[k]
+        if mistake.name in check(name, _shown(right, name, mistake)[name], right).cause:
+            return right, name, mistake
+    raise ValueError("nobody knows a mistake in this problem that its numbers would give away")
 
 
 @lru_cache(maxsize=1)

@@ -84,12 +84,13 @@ def _zeros(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
     numbers = f": {', '.join(plain(x, 3) for x in value_of(trace, X)[i])}" if units <= 8 else ""
     return Question(
         f"Predict row {i} of {Y}",
-        f"Framed is row {i} of {X}, which the ReLU takes. Which units will be 0? Their numbers begin with 0.",
+        f"The framed row {i} of {X} is about to go through the ReLU. Which units will output 0? (Units are numbered "
+        "from 0.)",
         ("none", "all"),
         "or their numbers",
         tuple((X, i, j) for j in range(units)),
         judge,
-        f"A ReLU lets through what is positive and makes 0 of all else. Here is row {i} of {X}{numbers}.",
+        f"A ReLU passes positive numbers unchanged and turns everything else into 0. Here is row {i} of {X}{numbers}.",
     )
 
 
@@ -197,7 +198,8 @@ def _rise(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
         "",
         (cell,),
         _judge_way(then - now, f"the loss goes {told}."),
-        f"If its slopes held all the way, the loss would change by {plain(first, 3)}; {really}.{too_long}",
+        f"If the gradient stayed constant along the step, the loss would change by {plain(first, 3)}; in fact {really}."
+        f"{too_long}",
     )
 
 

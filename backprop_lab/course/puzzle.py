@@ -1,14 +1,19 @@
 """The lines of a training step, shuffled and with wrong ones among them, and whether an order of them computes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import traitlets
 
+from backprop_lab.deriving.text import lines_in
 from backprop_lab.feedback.check import Feedback
 from backprop_lab.feedback.mistakes import MISTAKES, Mistake
+from backprop_lab.nn.lines import NAMESPACE, RESERVED, names_in
+from backprop_lab.nn.steps import Step
+from backprop_lab.reading.explanations import explain
 from backprop_lab.step.problem import Problem, check_seed
+from backprop_lab.step.program import Program
 from backprop_lab.step.trace import Trace, trace
 
 PARTS = {
@@ -21,12 +26,17 @@ WRONG_AT_LEAST = 3
 
 
 class Line(NamedTuple):
-    """A line of NumPy to place, with the goal that it serves; one that is wrong also has its mistake, in words too."""
+    """A line of NumPy to place, with the goal that it serves, and what it means.
+
+    One that `is_wrong` may say why, and which mistake it is.
+    """
 
     name: str
     code: str
     operands: tuple[str, ...]
     goal: str
+    means: str = ""
+    is_wrong: bool = False
     mistake: Mistake | None = None
     why: str = ""
 
@@ -48,25 +58,41 @@ class Place(NamedTuple):
 class Puzzle(traitlets.HasTraits):
     """The lines of one part of a training step, some wrong ones, and the program that is made of them.
 
-    The seed draws which wrong lines there are, and shuffles all. Raises ValueError if there is no such part or seed.
+    The seed draws which wrong lines there are, and shuffles all. `lines` of one's own, and `wrong` ones, stand in place
+    of those of a problem. Raises ValueError if there is no such part or seed, or something is no line.
     """
 
     place: Any = traitlets.Any(help="where each line is, a Place")
 
-    def __init__(self, problem: Problem, part: str = "whole", seed: int = 0) -> None:
+    def __init__(
+        self,
+        problem: Problem | None,
+        part: str = "whole",
+        seed: int = 0,
+        lines: str | Iterable[str] | None = None,
+        wrong: str | Iterable[str] | Mapping[str, str] = (),
+    ) -> None:
         if part not in [*PARTS]:
             raise ValueError(f"part must be one of {', '.join(PARTS)}; got {part!r}")
         check_seed(seed)
-        traced, rng = trace(problem), np.random.default_rng(seed)
-        goals = _goals(traced)
-        steps = [step for step in traced.steps if step.phase in PARTS[part]]
-        right = [Line(s.name, s.code, s.operands, goals.get(s.name) or GOALS[s.phase]) for s in steps]
-        lines = [*right, *_wrong_lines(traced, right, rng)]
-        self.lines = tuple(lines[k] for k in rng.permutation(len(lines)))
+        rng = np.random.default_rng(seed)
+        self.before: list[Step] = []
+        if problem is None or lines is not None:
+            right, found = _own_lines(lines if lines is not None else "", wrong)
+            names = dict.fromkeys(name for line in right for name in line.operands)
+            self.known = tuple(name for name in names if name not in {line.name for line in right})
+        else:
+            traced = trace(problem)
+            goals = _goals(traced)
+            steps = [step for step in traced.steps if step.phase in PARTS[part]]
+            right = [Line(s.name, s.code, s.operands, goals[s.name], explain(s).sentence) for s in steps]
+            found = _wrong_lines(traced, right, rng)
+            self.before = [step for step in traced.steps if part == "backward" and step.phase in PARTS["forward"]]
+            self.known = (*traced.given, *(step.name for step in self.before))
+        every = [*right, *found]
+        self.lines = tuple(every[k] for k in rng.permutation(len(every)))
         self.needed = [line.name for line in right]
         self.goals = tuple(dict.fromkeys(line.goal for line in right))
-        self.before = [step for step in traced.steps if part == "backward" and step.phase in PARTS["forward"]]
-        self.known = (*traced.given, *(step.name for step in self.before))
         super().__init__()
         self.start_over()
 
@@ -94,6 +120,22 @@ class Puzzle(traitlets.HasTraits):
         """Whether the program has every line and can be computed in its order; or the first thing that is wrong."""
         return judge(self.program, self.known, self.needed)
 
+    def hint(self, more: bool = False) -> str:
+        """What could come next, and what it means; with `more`, its line. What stands wrong is told first."""
+        feedback = self.judge()
+        if feedback.where is not None:
+            return str(feedback)
+        there = {*self.known, *(line.name for line in self.program)}
+        waiting = [line for name in self.needed for line in self.lines if line.name == name and not line.is_wrong]
+        line = next((each for each in waiting if each.name not in there and there.issuperset(each.operands)), None)
+        if line is None:
+            return str(feedback)
+        start = f"You could compute {line.name} next"
+        if more:
+            return f"{start}: `{line.text}`."
+        made = f", from {_listed(line.operands)}" if line.operands else ""
+        return f"{start}{made}. {line.means}".strip()
+
     def where(self, line: int) -> str:
         """The place of a line in words, for those who cannot see it."""
         text, program = self.lines[line].text, self.place.program
@@ -113,8 +155,10 @@ def judge(program: Sequence[Line], known: Sequence[str], needed: Sequence[str]) 
     there = set(known)
     for number, line in enumerate(program):
         said = f"Line {number + 1}, `{line.text}`,"
-        if line.mistake is not None:
-            return Feedback(False, (line.mistake.name,), f"{said} is a mistake: {line.why}", (number,))
+        if line.is_wrong:
+            cause = line.mistake.name if line.mistake else "wrong"
+            why = f"{said} is a mistake: {line.why}" if line.why else f"{said} does not belong into the program."
+            return Feedback(False, (cause,), why, (number,))
         unknown = next((operand for operand in line.operands if operand not in there), None)
         if unknown is not None:
             why = f"{said} needs {unknown}, which is not known yet."
@@ -129,14 +173,43 @@ def judge(program: Sequence[Line], known: Sequence[str], needed: Sequence[str]) 
 
 
 GOALS = {"loss": "How wrong is it?", "backward": "From the loss back to the prediction", "update": "A step downhill"}
+OF_A_PROGRAM = {"forward": "Forward, from what is given", "backward": "Back from the loss"}
+OWN = "Your program"
 
 
 def _goals(traced: Trace) -> dict[str, str]:
-    """What the lines of each layer are for, by the name of their value."""
+    """What each line is for, by the name of its value: in a network, of which layer it is."""
+    if isinstance(traced.problem, Program):
+        return {step.name: (GOALS | OF_A_PROGRAM)[step.phase] for step in traced.steps}
     numbers = {stage.Y: stage.number for stage in traced.problem.network.stages}
     ways = {"forward": "Forward through layer {}", "backward": "Back through layer {}"}
-    of_layers = [step for step in traced.steps if "Y" in step.names]
-    return {step.name: ways[step.phase].format(numbers[step.names["Y"]]) for step in of_layers}
+    return {
+        step.name: ways[step.phase].format(numbers[step.names["Y"]]) if "Y" in step.names else GOALS[step.phase]
+        for step in traced.steps
+    }
+
+
+def _own_lines(
+    lines: str | Iterable[str], wrong: str | Iterable[str] | Mapping[str, str]
+) -> tuple[list[Line], list[Line]]:
+    """Lines of one's own, and the wrong ones among them. Raises ValueError, with the line, for what is no line.
+
+    What is right has to be right in the order in which it is handed in.
+    """
+
+    def line(name: str, code: str, why: str | None = None) -> Line:
+        names = tuple(each for each in names_in(code) if each not in RESERVED and each not in NAMESPACE)
+        return Line(name, code, names, OWN, is_wrong=why is not None, why=why or "")
+
+    right = [line(each.name, each.text) for each in lines_in(lines)]
+    for at, each in enumerate(right):
+        if late := {*each.operands} & {later.name for later in right[at:]}:
+            raise ValueError(f"`{each.text}` needs {', '.join(sorted(late))}, which comes later: hand them in, in an "
+                             f"order in which they run")  # fmt: skip
+    texts = wrong.splitlines() if isinstance(wrong, str) else [*wrong]
+    whys = wrong if isinstance(wrong, Mapping) else {}
+    found = [(text, lines_in(text)[0]) for text in texts if text.strip()]
+    return right, [line(each.name, each.text, whys.get(text, "")) for text, each in found]
 
 
 def _wrong_lines(traced: Trace, right: Sequence[Line], rng: np.random.Generator) -> list[Line]:
@@ -149,7 +222,8 @@ def _wrong_lines(traced: Trace, right: Sequence[Line], rng: np.random.Generator)
             misfits = value is None or np.shape(value) != np.shape(traced[line.name])
             if code and (misfits or line.name in possible):
                 why = f"{mistake.titled(traced.step(line.name))}. {mistake.cause}"
-                found.setdefault(line.name, []).append(line._replace(code=code, mistake=mistake, why=why))
+                wrong = line._replace(code=code, is_wrong=True, mistake=mistake, why=why)
+                found.setdefault(line.name, []).append(wrong)
     several = min(len(found), max(WRONG_AT_LEAST, len(right) // RIGHT_FOR_EACH_WRONG))
     names = [list(found)[k] for k in rng.permutation(len(found))[:several]]
     return [found[name][rng.integers(len(found[name]))] for name in names]

@@ -140,7 +140,7 @@ TOUR = (
         needs="H1",
     ),
     LabQuestion(
-        "Press Next phase until the loss L is there, and click it. How much of it is its largest square?",
+        "Press Next phase until the loss L is there, and click it. What fraction of it comes from its largest square?",
         "more than half",
         "Compare the largest term with the total below it.",
         "More than half, 62 %: 3.79 was predicted where −1.90 was wanted. Squaring makes large errors count far more.",

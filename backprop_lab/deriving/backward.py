@@ -2,42 +2,50 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from backprop_lab.deriving.graph import Graph
 from backprop_lab.deriving.nodes import Node
-from backprop_lab.deriving.rules import MATRICES, REDUCED, RULES, layer, slope, written
+from backprop_lab.deriving.rules import MATRICES, REDUCED, RULES, Rule, layer, slope, written
 from backprop_lab.deriving.shapes import number_of
 from backprop_lab.deriving.simplifying import ONE, UNIT, Term, filled, merged, one, product_of, summed, total
 from backprop_lab.deriving.softmax import Found
-from backprop_lab.deriving.structure import Grad, Structure, spread
+from backprop_lab.deriving.structure import Grad, Passed, Structure, along, spread
 
 
 class Gradient(NamedTuple):
-    """A line of the backward pass: its name, what it is the gradient of, the expression, and the rules that made it.
+    """A line of the backward pass: its name, what it is the gradient of, and the expression.
 
-    `uses` says in how many places that is used, each of which gives the gradient a term.
+    `paths` has, for each place in which that is used, the rules by which the gradient came from there.
     """
 
     name: str
     of: str
     node: Node
-    rules: tuple[str, ...]
-    uses: int
+    paths: tuple[tuple[Passed, ...], ...]
 
 
 class Backward(Structure):
     """The backward pass of a graph. `wanted` are names whose gradient has a line where it could be left out.
 
     `upstream` has the gradients that are given, by what they are of; `skipped` the terms of the loss that stand for
-    them. Once it has run, `found` has the lines, and `parts` the parts of lines whose gradient needs a name.
+    them. Once it has run, `found` has the lines, and `parts` the parts of lines whose gradient needs a name. `halved`
+    are values inside a softmax or a sigmoid that was gone through as a whole, of which another use has a gradient too:
+    their line would lack a term. They belong to `apart` the next time: to what is gone through one by one.
     """
 
     def __init__(
-        self, graph: Graph, wanted: Iterable[str], upstream: Mapping[Node, Node], skipped: Iterable[Node]
+        self,
+        graph: Graph,
+        wanted: Iterable[str],
+        upstream: Mapping[Node, Node],
+        skipped: Iterable[Node],
+        apart: Iterable[str] = (),
     ) -> None:
-        super().__init__(graph, {*wanted})
-        self.wanted, self.upstream, self.skipped = {*wanted}, upstream, {*skipped}
+        super().__init__(graph, {*wanted, *apart})
+        self.wanted, self.upstream, self.skipped, self.apart = {*wanted}, upstream, {*skipped}, {*apart}
+        self.halved: set[str] = set()
+        self._inside: set[Node] = set()
         self.found: list[Gradient] = []
         self.parts: dict[Node, None] = {}
         self._arriving: dict[Node, list[Grad]] = {}
@@ -49,7 +57,8 @@ class Backward(Structure):
         self._ready[loss] = Grad([UNIT], loss)
         for line, meaning in reversed(self.graph.meaning.items()):
             if (grad := self._ready.get(line)) is not None:
-                self.push(meaning, grad._replace(full=meaning), is_line=True)
+                rules = (*grad.rules, Passed("line", meaning.op, line, line))
+                self.push(meaning, Grad(grad.terms, meaning, rules), is_line=True)
             for operand in users.get(line, ()):
                 self._finish(operand)
 
@@ -76,6 +85,8 @@ class Backward(Structure):
         if upstream is not None:
             terms.insert(0, one(upstream))
         terms = merged(terms)
+        if node in self._inside and (terms or name in self.wanted):
+            self.halved.add(name)
         can_be_left_out = node in self.graph.meaning and name not in self.wanted
         if upstream is None and can_be_left_out:
             if not arrived:
@@ -83,15 +94,14 @@ class Backward(Structure):
             is_short = _is_constant(node, terms) or self._goes_into_scores(node, terms) or self._cancels(node, terms)
         else:
             is_short = upstream is not None and not arrived
-        self._ready[node] = Grad(terms, node)
+        self._ready[node] = Grad(terms, node, arrived[0].rules if len(arrived) == 1 else ())
         if not is_short:
             given = self.graph.names.get(f"d{name}")
             is_data = given is not None and not given.needs and given not in self.graph.meaning
             gradient = f"d{name}_total" if is_data else f"d{name}"
-            rules = dict.fromkeys(rule for grad in arrived for rule in grad.rules)
             expression = filled(self.graph, total(self.graph, terms), node)
-            uses = len(arrived) + (upstream is not None)
-            self.found.append(Gradient(gradient, name, expression, tuple(rules), uses))
+            paths = tuple(grad.rules for grad in arrived) + ((),) * (upstream is not None)
+            self.found.append(Gradient(gradient, name, expression, paths))
             named = self.graph.gradient(gradient, node)
             named.is_fixed = expression.op == "number"
             self._ready[node] = Grad([one(named)], node)
@@ -107,7 +117,7 @@ class Backward(Structure):
 
     def _cancels(self, P: Node, terms: list[Term]) -> bool:
         """Whether the gradient of a sigmoid, y / P - (1 - y) / (1 - P), is simpler as a part of that of the score."""
-        whole = layer(self.graph, self.graph.meaning[P])
+        whole = self._layer(self.graph.meaning[P])
         rest = self.graph.make("-", self.graph.number(1), P)
         below = [{node for node, power in term.powers.items() if power == -1 and not node.is_fixed} for term in terms]
         return whole is not None and "1 - {Y}" in whole[0].gradients[0] and below in ([{P}, {rest}], [{rest}, {P}])
@@ -131,29 +141,34 @@ class Backward(Structure):
         if not node.needs or node in self.skipped:
             return
         if node.op == "name":
-            settled = self.settled(node, grad)
-            rules = grad.rules if settled == grad.terms else (*grad.rules, "broadcast")
-            self._arriving.setdefault(node, []).append(Grad(settled, node, rules))
+            arrived = Grad(self.settled(node, grad), node, self.copied(node, grad))
+            self._arriving.setdefault(node, []).append(arrived)
         elif (found := self.softmaxes.of(node)) is not None:
+            self._inside |= self._names_between(node, found[0])
             P = self.graph.value(node)
             terms = [term.times(one(P)) for term in self._unpicked(P, self.settled(node, grad))]
-            self._into_scores(terms, P, found, (*grad.rules, "softmax"))
+            self._into_scores(terms, P, found, self.passed(grad, "softmax", node, 0, found[0]))
         elif (found := self.softmaxes.log(node)) is not None:
+            self._inside |= self._names_between(node, found[0])
             P = self.softmaxes.named.get(found) or (
                 node.args[0] if node.op == "log" else self.graph.make("exp", self.graph.value(node))
             )
-            self._into_scores(self.settled(node, grad), P, found, (*grad.rules, "log-softmax"))
+            rules = self.passed(grad, "log-softmax", node, 0, found[0], P)
+            self._into_scores(self.settled(node, grad), P, found, rules)
         elif node.op == "log" and (Z := node.args[0]).op == "reduce" and Z.args[3] == "sum" and Z.args[0].op == "exp":
             _, axes, keepdims, _ = Z.args
             (X,), Y, terms = Z.args[0].args, one(self.graph.value(node)), self.settled(node, grad)
             if not keepdims:
                 every = tuple(range(len(X.shape))) if axes is None else axes
                 Y, *terms = [spread(self.graph, term, node, every) for term in (Y, *terms)]
-            factor = self.graph.make("exp", self.graph.make("-", X, *Y.powers))  # which does not overflow
-            self.push(X, Grad([term.times(one(factor)) for term in terms], X, (*grad.rules, "sum", "slope")))
-        elif (whole := layer(self.graph, node)) is not None:
+            rules = (*self.copied(node, grad), Passed("slope", "logsumexp", self.graph.value(node), X))
+            share = self.graph.make("exp", self.graph.make("-", X, *Y.powers))  # which does not overflow
+            self.push(X, Grad([term.times(one(share)) for term in terms], X, rules))
+        elif (whole := self._layer(node)) is not None:
             rule, X = whole
-            self._by_slope(X, grad, slope(self.graph, rule.gradients[0], X=X, Y=self.graph.value(node)), rule.name)
+            self._inside |= self._names_between(node, X)
+            factor = slope(self.graph, rule.gradients[0], X=X, Y=self.graph.value(node))
+            self._by_slope(X, grad, factor, Passed("slope", rule.name, self.graph.value(node), X))
         else:
             if sum(part.needs for part in node.parts) > 1 and not is_line and not _is_cheap(grad.terms):
                 self.parts[node] = None  # until then, some name stands for its gradient
@@ -171,11 +186,15 @@ class Backward(Structure):
             for at, line in RULES[node.op].gradients.items():
                 if node.args[at].needs:
                     shorter = self._power(node) if node.op == "**" else None
-                    self._by_slope(
-                        node.args[at], grad, shorter or slope(self.graph, line, **names), RULES[node.op].name
-                    )
+                    factor = shorter or slope(self.graph, line, **names)
+                    others = [each for each in node.args if each is not node.args[at]] or [node.args[at]]
+                    Z: Any = (names["X"] if node.op == "where" else others[0]) if len(node.args) > 1 else ""
+                    how = "number" if isinstance(Z, Node) and Z.is_fixed else ""
+                    by = "square" if node.op == "**" and number_of(node.args[1]) == 2 else node.op
+                    passed = Passed(RULES[node.op].name, by, self.graph.value(node), node.args[at], at, Z, how)
+                    self._by_slope(node.args[at], grad, factor, passed)
         elif node.op == "mT" and (turned := self._turned(self.settled(node, grad))):
-            self.push(node.args[0], Grad(turned, node.args[0], (*grad.rules, "transpose")))
+            self.push(node.args[0], Grad(turned, node.args[0], self.passed(grad, "transpose", node)))
         elif node.op in ("@", "mT"):
             rule = MATRICES[tuple(min(len(part.shape), 2) for part in node.args)]
             names = dict(zip("XZ", node.args, strict=False))
@@ -185,11 +204,32 @@ class Backward(Structure):
                 if node.args[at].needs:
                     column = is_column and at == 1 and len(node.args[0].shape) == len(node.args[1].shape) == 2
                     found = written(self.graph, line, dY=dY.args[0] if column else dY, **names)
-                    self.give(node.args[at], number, found, (*grad.rules, rule.name))
+                    how = "" if all(len(part.shape) == 2 for part in node.args) else "axes"
+                    Z = node.args[1 - at] if node.op == "@" else ""
+                    self.give(
+                        node.args[at], number, found, self.passed(grad, rule.name, node, at, node.args[at], Z, how)
+                    )
         elif node.op == "reduce":
             self._reduce(node, grad)
         else:
             self.by_structure(node, grad)
+
+    def _layer(self, node: Node) -> tuple[Rule, Node] | None:
+        """The layer that a node is as a whole: see `layer`."""
+        whole = layer(self.graph, node)
+        is_apart = whole and any(each.args[0] in self.apart for each in self._names_between(node, whole[1]))
+        return None if is_apart else whole
+
+    def _names_between(self, node: Node, X: Node) -> set[Node]:
+        """The values of which a node is made, down to one part of it."""
+        found, todo = set[Node](), [node]
+        while todo:
+            part = todo.pop()
+            if part is not X and part not in found:
+                meaning = self.graph.meaning.get(part)
+                found.update({part} if meaning else ())
+                todo.extend([meaning] if meaning else part.parts)
+        return found
 
     def _turned(self, terms: list[Term]) -> list[Term]:
         """Terms of one matrix each, and of numbers, with the matrix turned round; none for others."""
@@ -202,7 +242,7 @@ class Backward(Structure):
             turned.append(Term(term.number, {self.graph.make("mT", matrices[0]): term.powers[matrices[0]]} | rest))
         return turned
 
-    def _by_slope(self, part: Node, grad: Grad, factor: Term, rule: str) -> None:
+    def _by_slope(self, part: Node, grad: Grad, factor: Term, rule: Passed) -> None:
         self.push(part, Grad([term.times(factor) for term in grad.terms], grad.full, (*grad.rules, rule)))
 
     def _power(self, node: Node) -> Term | None:
@@ -229,12 +269,12 @@ class Backward(Structure):
             names["mean"] = make("reduce", X, axes, axes is not None, "mean")
         if "ties" in line:
             names["ties"] = make("reduce", make("==", X, Y), axes, axes is not None, "sum")
-        factor = slope(self.graph, line, **names)
+        factor, how = slope(self.graph, line, **names), along(X.shape, axes)
         for size in self.graph.count(X, axes) if "{n}" in rule.gradients[0] else ():
             factor = factor.times(product_of(size), -1)
-        self.push(X, Grad([term.times(factor) for term in terms], X, (*grad.rules, rule.name)))
+        self.push(X, Grad([term.times(factor) for term in terms], X, self.passed(grad, rule.name, node, how=how)))
 
-    def _into_scores(self, terms: Sequence[Term], P: Node, found: Found, rules: tuple[str, ...]) -> None:
+    def _into_scores(self, terms: Sequence[Term], P: Node, found: Found, rules: tuple[Passed, ...]) -> None:
         """terms - P * terms.sum(axis, keepdims=True): each score moves all probabilities of its row."""
         S, axes = found
         self.graph.sums[P] = axes

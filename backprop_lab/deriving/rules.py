@@ -51,11 +51,11 @@ BY_CELL = (  # each line is the gradient of Y times a slope, cell by cell
     _rule("mask", "np.where({X}, {Z}, {V})", "", "{dY} * {X}", "{dY} * ~{X}"),
 )  # fmt: skip
 LAYERS = (  # what matches as a whole comes before its parts
-    _rule("slope", "1 / (1 + np.exp(-{X}))", "{dY} * {Y} * (1 - {Y})"),
-    _rule("slope", "{X} / (1 + np.exp(-{X}))", "{dY} * (1 + {X} - {Y}) / (1 + np.exp(-{X}))"),
-    _rule("slope", "np.logaddexp(0, {X})", "{dY} / (1 + np.exp(-{X}))"),
-    _rule("slope", "np.maximum({X}, 0)", "{dY} * ({Y} > 0)"),
-    _rule("slope", "np.maximum(0, {X})", "{dY} * ({Y} > 0)"),
+    _rule("sigmoid", "1 / (1 + np.exp(-{X}))", "{dY} * {Y} * (1 - {Y})"),
+    _rule("silu", "{X} / (1 + np.exp(-{X}))", "{dY} * (1 + {X} - {Y}) / (1 + np.exp(-{X}))"),
+    _rule("softplus", "np.logaddexp(0, {X})", "{dY} / (1 + np.exp(-{X}))"),
+    _rule("relu", "np.maximum({X}, 0)", "{dY} * ({Y} > 0)"),
+    _rule("relu", "np.maximum(0, {X})", "{dY} * ({Y} > 0)"),
 )
 MATRICES = {  # these take dY in the shape of Y; products by how many axes the factors have, 2 for more
     (2, 2): _rule("matrix product", "{X} @ {Z}", "{dY} @ {Z}.mT", "{X}.mT @ {dY}"),

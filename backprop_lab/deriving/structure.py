@@ -5,21 +5,53 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from backprop_lab.deriving.graph import Graph
-from backprop_lab.deriving.nodes import Node, met
+from backprop_lab.deriving.nodes import Node, Shape, code, met
 from backprop_lab.deriving.shapes import Part
 from backprop_lab.deriving.simplifying import ONE, UNIT, Term, filled, one, product_of, summed, total
 from backprop_lab.deriving.softmax import Softmaxes
 
 
+class Passed(NamedTuple):
+    """A rule by which a gradient goes on to `X`, a part of `Y`, and what else `Y` is made of, if anything: `Z`.
+
+    `by` is the operation, `at` the place of `X` in it, and `how` says more, such as along which axis. The rule "line"
+    says that here begins what the line of `Y` computes. Once all is derived, the nodes are code.
+    """
+
+    rule: str
+    by: str
+    Y: Any
+    X: Any
+    at: int = 0
+    Z: Any = ""
+    how: str = ""
+
+    def told(self) -> "Passed":
+        """The same with code in place of nodes."""
+        X, Y, Z = (code(each) if isinstance(each, Node) else each for each in (self.X, self.Y, self.Z))
+        return self._replace(X=X, Y=Y, Z=Z)
+
+
 class Grad(NamedTuple):
     """The gradient of a node on its way: a sum of products over the shape of `full`, to which the node broadcasts.
 
-    `rules` are those that it has come through since the last value with a line.
+    `rules` are those that it has come through since the last gradient with a line.
     """
 
     terms: list[Term]
     full: Node
-    rules: tuple[str, ...] = ()
+    rules: tuple[Passed, ...] = ()
+
+
+def along(shape: Shape, axes: Collection[int] | None) -> str:
+    """Along which axes of a shape numbers are added up, in a word: "down" the columns or "along" the rows of a matrix.
+
+    Otherwise "all" of them, or "axes".
+    """
+    if axes is None or len({*axes}) == len(shape):
+        return "all"
+    names: dict[tuple[int, ...], str] = {(0,): "down", (1,): "along"} if len(shape) == 2 else {}
+    return names.get((*axes,), "axes")
 
 
 def expanded(graph: Graph, node: Node, axis: int) -> Node:
@@ -58,6 +90,23 @@ class Structure:
         """Take the gradient of a node on to what it is made of."""
         raise NotImplementedError
 
+    def passed(
+        self, grad: Grad, rule: str, node: Node, at: int = 0, X: Node | None = None, Z: Any = "", how: str = ""
+    ) -> tuple[Passed, ...]:
+        """The rules of a gradient, and one more, by which it goes on to a part of a node, by default the first."""
+        by = node.args[3] if node.op == "reduce" else rule if "softmax" in rule else node.op
+        own = Passed(rule, by, self.graph.value(node), node.args[0] if X is None else X, at, Z, how)
+        return *self.copied(node, grad), own
+
+    def copied(self, node: Node, grad: Grad) -> tuple[Passed, ...]:
+        """The rules of a gradient, and one more if the node has been broadcast."""
+        if self.settled(node, grad) == grad.terms:
+            return grad.rules
+        full, lead = grad.full.shape, len(grad.full.shape) - len(node.shape)
+        axes = [k for k, n in enumerate(full) if n != 1 and (k < lead or node.shape[k - lead] == 1)]
+        how = "all" if node.shape == () else along(full, axes)
+        return *grad.rules, Passed("broadcast", "broadcast", grad.full, self.graph.value(node), how=how)
+
     def settled(self, node: Node, grad: Grad) -> list[Term]:
         """The terms of a gradient, added up where the node has been broadcast."""
         return [summed(self.graph, term, grad.full, node.shape) for term in grad.terms]
@@ -69,7 +118,7 @@ class Structure:
         terms = [term._replace(number=term.number / number) for term in terms]
         return number, filled(self.graph, total(self.graph, terms), node)
 
-    def give(self, part: Node, number: Fraction, node: Node, rules: tuple[str, ...]) -> None:
+    def give(self, part: Node, number: Fraction, node: Node, rules: tuple[Passed, ...]) -> None:
         """Give a part its gradient, a number times a node, which may have a larger shape than the part."""
         found = product_of(node)
         full = part if met(node.shape, part.shape) == part.shape else node
@@ -84,7 +133,7 @@ class Structure:
         X = node.args[0]
         number, dY = self.whole(node, grad)
         found = dY if dY.is_fixed else self.graph.make("reshape", dY, self.graph.sizes(X))
-        self.give(X, number, found, (*grad.rules, "reshape"))
+        self.give(X, number, found, self.passed(grad, "reshape", node))
 
     def _join(self, node: Node, grad: Grad) -> None:
         """Each part gets what belongs to it: a slice of a concatenation, a place of a stack."""
@@ -100,7 +149,7 @@ class Structure:
                     item = ":" if n == node.shape[axis] else Part(f"{start or ''}:{stop if k + 1 < len(parts) else ''}")
                 items = tuple(item if at == axis else ":" for at in range(len(node.shape)))
                 found = dY if item == ":" else self.graph.make("index", dY, items)
-                self.give(part, number, found, (*grad.rules, "concatenation"))
+                self.give(part, number, found, self.passed(grad, "concatenation", node, k, part))
             start = stop
 
     def _einsum(self, node: Node, grad: Grad) -> None:
@@ -109,9 +158,11 @@ class Structure:
         x, z = inputs.split(",")
         number, dY = self.whole(node, grad)
         if X.needs:
-            self.give(X, number, self.graph.make("einsum", f"{y},{z}->{x}", dY, Z), (*grad.rules, "einsum"))
+            found = self.graph.make("einsum", f"{y},{z}->{x}", dY, Z)
+            self.give(X, number, found, self.passed(grad, "einsum", node, 0, X, Z))
         if Z.needs:
-            self.give(Z, number, self.graph.make("einsum", f"{x},{y}->{z}", X, dY), (*grad.rules, "einsum"))
+            found = self.graph.make("einsum", f"{x},{y}->{z}", X, dY)
+            self.give(Z, number, found, self.passed(grad, "einsum", node, 1, Z, X))
 
     def _index(self, node: Node, grad: Grad) -> None:
         _, items = node.args
@@ -141,7 +192,7 @@ class Structure:
             dY = self.graph.make("index", dY, (*returned,))
         if any(width != (0, 0) for width in widths):
             dY = self.graph.make("pad", dY, (*widths,))
-        self.give(X, number, dY, (*grad.rules, "index"))
+        self.give(X, number, dY, self.passed(grad, "index", node, how="slice"))
 
     def _rows(self, node: Node, grad: Grad, axis: int) -> None:
         """What an index array picks along one axis: each gets what all its copies get."""
@@ -155,7 +206,8 @@ class Structure:
         else:
             y = "abcdefghijklmnopq"[: len(node.shape)]
             found = make("einsum", f"{y},{y[axis : axis + n]}z->{y[:axis]}z{y[axis + n :]}", dY, chosen)
-        self.give(X, number, found, (*grad.rules, "index"))
+        how = "rows" if axis == 0 else "copies"
+        self.give(X, number, found, self.passed(grad, "index", node, 0, X, items[axis], how))
 
     def _picked(self, node: Node, grad: Grad) -> None:
         """One number of each row, P[np.arange(N), y], or a place, p[0, k]: it gets the gradient, and all others 0."""
@@ -173,4 +225,4 @@ class Structure:
         (spread_Y,) = spread(graph, one(Y), node, tuple(taken)).powers
         self.picks[spread_Y] = X, {*masks.powers}
         terms = [spread(graph, term, node, tuple(taken)).times(masks) for term in self.settled(node, grad)]
-        self.push(X, grad._replace(terms=terms, full=X, rules=(*grad.rules, "index")))
+        self.push(X, grad._replace(terms=terms, full=X, rules=self.passed(grad, "index", node, how="picked")))

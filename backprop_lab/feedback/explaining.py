@@ -204,7 +204,7 @@ class Explaining:
         None if that tells nothing: other data, no function, or one that asks which target is 1, as `argmax` does, and
         so stays as it is, or jumps.
         """
-        y, here = np.asarray(self.trace["y"]), self.compared.answer
+        y, here = np.asarray(self.trace.problem.data.get("y", 2)), self.compared.answer
         if self.function is None or not np.isin(y, (0, 1)).all():
             return None
         given = {**self.trace.given, "y": 0.01 + 0.98 * y}

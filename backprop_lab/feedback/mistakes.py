@@ -23,10 +23,13 @@ from typing import Any
 
 import numpy as np
 
+from backprop_lab.feedback.rule_lines import wrong_codes
 from backprop_lab.nn import layers, losses, optimizers, penalties
-from backprop_lab.nn.lines import Array, Part
+from backprop_lab.nn.lines import Array, Part, names_in
 from backprop_lab.nn.steps import Lines, Step
 from backprop_lab.step.trace import Trace
+
+REFUSED = TypeError, ValueError, AttributeError, IndexError, ArithmeticError  # what a line that does not run raises
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +40,10 @@ class Mistake:
     each of its results, the wrong line that takes the right one's place, or several ways to write it, of which the
     first is planted; for `GradientDescent` and "new" it is the line of a parameter after the update. Of what a penalty
     or a decay adds to the line of another, `(L2, "dp")` in the gradients, `(L2, "L")` in the loss and
-    `(Optimizer, "decay")`, it is the part that is wrong, "" if it is missing. In `resembles`,
-    `{line}` is that line. Planted, it is applied everywhere unless `once`: then at the first gradient.
+    `(Optimizer, "decay")`, it is the part that is wrong, "" if it is missing. `rules` are for gradients that were
+    derived: a rule of differentiation, the form of a part that it has written, and the ways to write that wrong. In
+    `resembles`, `{line}` is the wrong line. Planted, it is applied everywhere unless `once`: then at the first
+    gradient.
     """
 
     name: str
@@ -48,6 +53,7 @@ class Mistake:
     symptom: str
     lines: Mapping[tuple[type, str], str | tuple[str, ...]]
     once: bool = False
+    rules: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
 
     def _rewritten(self, trace: Trace, name: str) -> Iterator[Step]:
         """The step for `name` with each way to write this mistake, not run yet; none where it does not apply."""
@@ -56,7 +62,11 @@ class Mistake:
             return
         step = trace.step(name)
         found = self._ways(step.kind, step.result, step.template)
-        if found:
+        if step.paths:
+            typed = [_typed(trace, step, *each) for each in wrong_codes(trace, step, self.rules).items()]
+            typed.sort(key=lambda each: not _changes(_run(trace, each.code), step.value))  # first what can be planted
+            yield from (each._replace(title=self.title, sentence=self.cause.replace("`", "")) for each in typed)
+        elif found:
             yield from self._written(step, found)
         elif beside := step.beside:
             ways = self._ways(beside.kind, beside.result, beside.template)
@@ -96,7 +106,7 @@ class Mistake:
     def wrong_values(self, trace: Trace, name: str) -> Iterator[tuple[str, Array]]:
         """Each of its wrong lines for `name` that runs, with its value, in any shape."""
         for line in self.wrong_lines(trace, name):
-            with suppress(TypeError, ValueError):
+            with suppress(*REFUSED):
                 yield line, np.asarray(trace.evaluate(line))
 
     def wrong_value(self, trace: Trace, name: str) -> Any:
@@ -105,12 +115,7 @@ class Mistake:
         It may be the right value: a transpose forgotten on a single number does no harm.
         """
         line = self.wrong_line(trace, name)
-        if line is None:
-            return None
-        try:
-            return trace.evaluate(line)
-        except (TypeError, ValueError):
-            return None
+        return None if line is None else _run(trace, line)
 
     def resemblance(self, trace: Trace, name: str, line: str | None = None) -> str:
         """What completes "This looks like ..." where the answer for `name` is what this mistake gives, with `line`.
@@ -119,8 +124,8 @@ class Mistake:
         """
         trace[name]
         line = self.wrong_line(trace, name) if line is None else line
+        step = next((each for each in self._rewritten(trace, name) if each.code == line), trace.step(name))
         line = re.sub(r"^1\.0 \* \((.*)\)$", r"\1", line or "")  # which makes numbers of truth values
-        step = trace.step(name)
         beside = step.beside.names if step.beside else {}
         try:
             return self.resembles.format_map({**beside, **step.names, "line": f"`{line}`"})
@@ -159,7 +164,7 @@ def plant(trace: Trace, mistake: Mistake, *names: str) -> Trace:
             )
         try:
             wrong = trace.evaluate(step.code)
-        except (TypeError, ValueError) as error:
+        except REFUSED as error:
             raise ValueError(f"{name} = {step.code} cannot be planted, because NumPy refuses it: {error}") from None
         if np.shape(wrong) != np.shape(trace[name]):
             raise ValueError(
@@ -170,6 +175,20 @@ def plant(trace: Trace, mistake: Mistake, *names: str) -> Trace:
     if not planted:
         return trace
     return Trace(trace.problem, trace.given, Lines(planted.get(step.name, step) for step in trace.steps))
+
+
+def _typed(trace: Trace, step: Step, code: str, around: Mapping[str, str]) -> Step:
+    """A step with another line, and what stands around what is wrong in it."""
+    operands = tuple(name for name in names_in(code) if name in trace)
+    return step._replace(code=code, operands=operands, names={**step.names, **around})
+
+
+def _run(trace: Trace, line: str) -> Any:
+    """What a line gives; None where NumPy refuses it."""
+    try:
+        return trace.evaluate(line)
+    except REFUSED:
+        return None
 
 
 def _changes(wrong: Any, right: Array) -> bool:
@@ -206,6 +225,10 @@ def mistakes_in(text: str) -> dict[str, Mistake]:
         (name, title), *rest = map(_key_and_value, entry.splitlines())
         words = dict(rest)
         lines: dict[tuple[type, str], tuple[str, ...]] = {}
+        rules: list[tuple[str, str, tuple[str, ...]]] = []
+        for key in [key for key in words if " in " in key]:
+            rule, form = key.split(" in ", 1)
+            rules.append((rule, form, tuple(words.pop(key).split(" | "))))
         for key in [key for key in words if "." in key]:
             kind, result = key.split(".")
             ways = tuple(way.replace("nothing", "") for way in words.pop(key).split(" | "))
@@ -213,15 +236,15 @@ def mistakes_in(text: str) -> dict[str, Mistake]:
                 raise ValueError(f"{name} has a line for {kind}, and there is no such layer, loss or optimizer")
             lines |= {(part, result): ways for part in parts}
         once = bool(words.pop("once", ""))
-        table[name] = Mistake(name, title, **words, lines=lines, once=once)
+        table[name] = Mistake(name, title, **words, lines=lines, once=once, rules=(*rules,))
     return table
 
 
 def _key_and_value(line: str) -> tuple[str, str]:
-    key, colon, value = line.strip().partition(":")
+    key, colon, value = f"{line.strip()} ".partition(": ")
     if not colon:
         raise ValueError(f"{line!r} should be a word, a colon and what belongs to it, such as 'cause: ...'")
-    return key, value.removeprefix(" ")
+    return key, value[:-1]
 
 
 MISTAKES = mistakes_in(Path(__file__).with_name("mistakes.txt").read_text(encoding="utf-8"))
@@ -229,5 +252,5 @@ MISTAKES = mistakes_in(Path(__file__).with_name("mistakes.txt").read_text(encodi
 INVISIBLE_TO_GRADIENT_CHECK = tuple(
     mistake.name
     for mistake in MISTAKES.values()
-    if all(result == "L" or part.__module__ == optimizers.__name__ for part, result in mistake.lines)
+    if mistake.lines and all(result == "L" or part.__module__ == optimizers.__name__ for part, result in mistake.lines)
 )

@@ -73,20 +73,33 @@ def seen_in(name: str, answer: Array, right: Array, allowed: Array, trace: Trace
 
 def common_factors(trace: Trace) -> dict[str, float]:
     """What answers are often multiplied by, each by words that say so."""
-    samples, outputs = len(trace["y"]), trace["y"].size // len(trace["y"])
-    counts = {"samples": samples, "outputs": outputs, "targets": samples * outputs, "inputs": trace["X"].shape[1]}
-    lr = float(trace["lr"])
+    counts, lr = _counts(trace), float(trace["lr"])
     return {
         "doubled": 2.0,
         "halved": 0.5,
         "with the other sign": -1.0,
-        **{f"divided by the number of {what}": 1 / count for what, count in counts.items()},
-        **{f"multiplied by the number of {what}": float(count) for what, count in counts.items()},
-        **{f"divided by twice the number of {what}": 0.5 / count for what, count in counts.items()},
+        **{f"divided by {what}": 1 / count for what, count in counts.items()},
+        **{f"multiplied by {what}": float(count) for what, count in counts.items()},
+        **{f"divided by twice {what}": 0.5 / count for what, count in counts.items()},
         "multiplied by the learning rate": lr,
         "divided by the learning rate": 1 / lr,
         "divided by the learning rate twice": 1 / lr / lr,
     }
+
+
+def _counts(trace: Trace) -> dict[str, int]:
+    """What may be counted, in words: samples, or, where nobody knows which these are, the lengths of the data."""
+    data = {name: np.shape(value) for name, value in trace.problem.data.items()}
+    if len(data.get("X", ())) == len(data.get("y", ())) == 2:
+        (samples, outputs), inputs = data["y"], data["X"][1]
+        counts = {"samples": samples, "outputs": outputs, "targets": samples * outputs, "inputs": inputs}
+        return {f"the number of {what}": count for what, count in counts.items()}
+    found: dict[int, str] = {}
+    for name, shape in data.items():
+        for axis, length in enumerate(shape):
+            if length > 1:
+                found.setdefault(length, f"{name}.shape[{axis}]" if axis else f"len({name})")
+    return {what: length for length, what in found.items()}
 
 
 def _of_few_numbers(seen: Compared) -> Iterator[Pattern]:
@@ -149,7 +162,10 @@ def _others(seen: Compared) -> Iterator[tuple[str, Array]]:
 
 def _of_a_sample(seen: Compared) -> Iterator[Pattern]:
     """What a sum over the samples would be for one of them, or without one."""
-    step, samples = seen.trace.step(seen.name), len(seen.trace["X"])
+    step, X = seen.trace.step(seen.name), seen.trace.problem.data.get("X")
+    if X is None or X.ndim != 2:
+        return
+    samples = len(X)
     of_samples = [name for name in step.operands if np.shape(seen.trace[name])[:1] == (samples,)]
     if samples > 64 or not of_samples:
         return

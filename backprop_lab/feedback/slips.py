@@ -17,6 +17,7 @@ import numpy as np
 
 from backprop_lab.nn.lines import is_a_line_of_ours
 from backprop_lab.step.trace import Trace
+from backprop_lab.step.written import OwnLine
 
 SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@", ast.Pow: "**"}
 OTHER_SIGNS: dict[type[ast.operator], tuple[type[ast.operator], ...]] = {
@@ -68,12 +69,12 @@ def likely_slips(trace: Trace, name: str, function: Any) -> tuple[Slip, ...]:
     """Those of them that somebody may have made: all, or those that can be seen in the learner's function.
 
     The line of a part of your own may be one that nobody would write, such as one by a complex step, or that a learner
-    would write in another way; then a slip in it is no help.
+    would write in another way; then a slip in it is no help. The lines of a program are as people write them.
     """
     step, slips = trace.step(name), one_slip_away(trace, name)
     return (
         slips
-        if is_a_line_of_ours(step.kind, step.result, step.template)
+        if step.kind is OwnLine or is_a_line_of_ours(step.kind, step.result, step.template)
         else tuple(slip for slip in slips if shows(function, slip.line))
     )
 
@@ -172,7 +173,7 @@ def _of_a_sign(part: ast.BinOp) -> Iterator[Change]:
             yield ast.BinOp(ast.BinOp(a, op, right), inner, ast.BinOp(b, op, right)), "each has a power of its own"
     if isinstance(op, ast.Add | ast.Sub | ast.Mult | ast.Div):
         for kept, lost in ((left, right), (right, left)):
-            if isinstance(lost, ast.Name | ast.Constant):
+            if isinstance(lost, ast.Name | ast.Constant) or isinstance(op, ast.Add | ast.Sub):
                 yield kept, f"{ast.unparse(lost)} is missing"
     if isinstance(op, ast.MatMult):
         one, two = _untransposed(left), _untransposed(right)

@@ -56,7 +56,9 @@ class Step(NamedTuple):
     says which of its results this is, such as "dX", by its line `template`; `names` are those around this place, by
     what a template calls them. `role` is "value", "gradient" or "new", and `of` is what it is the gradient of, or what
     it replaces in the next step; "" for a value. `beside` is what a penalty or a decay adds to the line, if one does.
-    `title` and `sentence` are those of a planted mistake. `value` is None until it is run.
+    `title` and `sentence` are those of a planted mistake; `paths` has, for a gradient that was derived, the rules that
+    made it: see `deriving.program.Derived`. `note` is what its author says of a line of a program. `value` is None
+    until it is run.
     """
 
     name: str
@@ -72,6 +74,8 @@ class Step(NamedTuple):
     beside: Beside | None = None
     title: str = ""
     sentence: str = ""
+    paths: tuple[Any, ...] = ()
+    note: str = ""
     value: Any = None
 
     def rewritten(self, template: str, title: str, sentence: str, beside: str | None = None) -> "Step":

@@ -4,8 +4,12 @@ A line that is not in the table, such as one from a layer of your own, gets a pl
 """
 
 import re
+from itertools import islice
 from typing import NamedTuple
 
+import numpy as np
+
+from backprop_lab.nn.forms import of_form
 from backprop_lab.nn.layers import GELU, BatchNorm, Dropout, LayerNorm, LeakyReLU, Linear, ReLU, Sigmoid, Tanh
 from backprop_lab.nn.losses import (
     BinaryCrossEntropy,
@@ -18,6 +22,9 @@ from backprop_lab.nn.losses import (
 from backprop_lab.nn.optimizers import DECAY, Adam, GradientDescent, Momentum, Nesterov
 from backprop_lab.nn.penalties import L2
 from backprop_lab.nn.steps import Step
+from backprop_lab.reading.by_form import of_line
+from backprop_lab.reading.by_rule import of_gradient
+from backprop_lab.step.written import OwnLine
 
 
 class Explanation(NamedTuple):
@@ -211,7 +218,7 @@ EXPLANATIONS: dict[str | tuple[str, str], Explanation] = {  # by the line, or wh
     SumSquaredError.formulas["dy_pred"]: Explanation(
         r"{dy_pred} = 2\,({y_pred} - {y})",
         "Gradient of the loss",
-        "As an entry of {y_pred} grows, the loss grows at a rate of twice its difference from the target.",
+        "The slope of the loss for each prediction is twice ({y_pred} − {y}).",
     ),
     HalfSquaredError.formulas["L"]: Explanation(
         r"{L} = \frac{{1}}{{2}} \sum_{{n,k}} ({y_pred} - {y})^2",
@@ -221,8 +228,7 @@ EXPLANATIONS: dict[str | tuple[str, str], Explanation] = {  # by the line, or wh
     HalfSquaredError.formulas["dy_pred"]: Explanation(
         r"{dy_pred} = {y_pred} - {y}",
         "Gradient of the loss",
-        "As an entry of {y_pred} grows, the loss grows at a rate of its difference from the target: the 1/2 and the 2 "
-        "from the square cancel.",
+        "The slope of the loss for each prediction is {y_pred} − {y}: the 1/2 and the 2 from the square cancel.",
     ),
     MeanSquaredError.formulas["L"]: Explanation(
         r"{L} = \frac{{1}}{{NK}} \sum_{{n,k}} ({y_pred} - {y})^2",
@@ -232,17 +238,16 @@ EXPLANATIONS: dict[str | tuple[str, str], Explanation] = {  # by the line, or wh
     MeanSquaredError.formulas["dy_pred"]: Explanation(
         r"{dy_pred} = \frac{{2}}{{NK}}\,({y_pred} - {y})",
         "Gradient of the loss",
-        "As an entry of {y_pred} grows, the loss grows at a rate of twice its difference from the target, divided by "
-        "the number of entries.",
+        "The slope of the loss for each prediction is twice ({y_pred} − {y}), divided by the number of entries.",
     ),
     SoftmaxCrossEntropy.formulas["Z"]: Explanation(
         r"{Z}[n] = {y_pred}[n] - \max_k {y_pred}[n, k]",
-        "Scores less the largest",
+        "Scores minus the row maximum",
         "Only differences between the scores of a sample count, so its largest becomes 0, and no power of e overflows.",
     ),
     SoftmaxCrossEntropy.formulas["P"]: Explanation(
         r"{P} = \frac{{e^{{{Z}}}}}{{\sum_k e^{{{Z}[n, k]}}}}",
-        "Probabilities, by the softmax",
+        "Softmax probabilities",
         "Every score becomes a positive number, and each sample's row is divided by its sum, so that it adds up to 1.",
     ),
     SoftmaxCrossEntropy.formulas["logP"]: Explanation(
@@ -258,8 +263,7 @@ EXPLANATIONS: dict[str | tuple[str, str], Explanation] = {  # by the line, or wh
     SoftmaxCrossEntropy.formulas["dy_pred"]: Explanation(
         r"{dy_pred} = \frac{{1}}{{N}}\,({P} - {y})",
         "Gradient of the loss",
-        "As a score grows, the loss grows at a rate of its probability less its target, divided by the number of "
-        "samples.",
+        "The slope of the loss for each score is (probability − target), divided by the number of samples.",
     ),
     BinaryCrossEntropy.formulas["logP"]: Explanation(
         r"{logP} = \log {y_pred}",
@@ -283,7 +287,7 @@ EXPLANATIONS: dict[str | tuple[str, str], Explanation] = {  # by the line, or wh
     ),
     SigmoidCrossEntropy.formulas["P"]: Explanation(
         r"{P} = \frac{{1}}{{1 + e^{{-{y_pred}}}}}",
-        "Probabilities, by the sigmoid",
+        "Sigmoid probabilities",
         "Every score becomes the probability of a yes: 0 stands for one half.",
     ),
     SigmoidCrossEntropy.formulas["logP"]: Explanation(
@@ -299,7 +303,7 @@ EXPLANATIONS: dict[str | tuple[str, str], Explanation] = {  # by the line, or wh
     SigmoidCrossEntropy.formulas["dy_pred"]: Explanation(
         r"{dy_pred} = \frac{{1}}{{NK}}\,({P} - {y})",
         "Gradient of the loss",
-        "As a score grows, the loss grows at a rate of its probability less its target, divided by how many there are.",
+        "The slope of the loss for each score is (probability − target), divided by the number of scores.",
     ),
     L2.formulas["R"]: Explanation(
         r"{R} = {c} \sum w^2",
@@ -362,30 +366,71 @@ EXPLANATIONS: dict[str | tuple[str, str], Explanation] = {  # by the line, or wh
 }
 
 
+SHORT = re.compile(r"d?[A-Za-z]{1,3}\d*|d?y_pred")  # names that look in a formula as they do in a book
+OWN_NUMBERS = ("slope", "eps", "p")
+
+
 def explain(step: Step) -> Explanation:
     """The formula, title and sentence of a step, with its own names filled in; formula and sentence may be empty.
 
     For a planted mistake, the formula is the correct one, with its = crossed out; title and sentence are the mistake's.
     """
     found = EXPLANATIONS.get((step.result, step.template)) or EXPLANATIONS.get(step.template)
-    latex, title, sentence = "", _plain_title(step), ""
+    latex, (title, sentence) = _formula(step), _plain_words(step)
     if found is not None and found.latex.startswith(f"{{{step.result}}}"):  # your own may make something else
         latex = found.latex.format_map({field: _in_latex(name) for field, name in step.names.items()})
         title, sentence = found.title.format_map(step.names), found.sentence.format_map(step.names)
         if (beside := step.beside) and (added := EXPLANATIONS.get(beside.template)):
             latex += added.latex.format_map({field: _in_latex(name) for field, name in beside.names.items()})
             sentence += f" {added.sentence}"
+    own_title, own_sentence, own_latex = (_own(step, words) for words in ("title", "sentence", "formula"))
+    latex, title, sentence = own_latex or latex, own_title or title, own_sentence or step.note or sentence
     if step.title:
         return Explanation(latex.replace("=", r"\neq", 1), step.title, step.sentence)
     return Explanation(latex, title, sentence)
 
 
+def _own(step: Step, words: str) -> str:
+    """What a part of a reader's own says of a line of its, with the names at its place filled in; "" for nothing."""
+    said = getattr(step.kind, words, {})
+    said = {"Y": said, "L": said, "new": said} if isinstance(said, str) else said
+    names = {field: _in_latex(name) for field, name in step.names.items()} if words == "formula" else step.names
+    try:
+        return str(said.get(step.result, "").format_map(names))
+    except (KeyError, ValueError, IndexError) as error:
+        braces = f"braces that stand for no name of its lines, {error}: those of LaTeX are doubled"
+        raise ValueError(f"{step.kind.__name__}.{words} has {braces}") from None
+
+
+def _formula(step: Step) -> str:
+    """The formula of a line of a program that has the form of one of ours; "" for any other.
+
+    Sums are written over the rows and columns of matrices, so they are left out for anything else.
+    """
+    if step.kind is not OwnLine or not SHORT.fullmatch(step.name):
+        return ""
+    for key, (latex, *_) in islice(EXPLANATIONS.items(), [*EXPLANATIONS].index(L2.formulas["R"])):
+        form = key if isinstance(key, str) else key[1]
+        found = of_form(step.code, form) if r"\sum" not in latex or np.ndim(step.value) == 2 else None
+        if found and all(SHORT.fullmatch(part) or field in OWN_NUMBERS for field, part in found.items()):
+            found[latex[1 : latex.index("}")]] = step.name
+            return latex.format_map({field: _in_latex(code) for field, code in found.items()})
+    return ""
+
+
+def _plain_words(step: Step) -> tuple[str, str]:
+    """The title of a line that is not in the table; of one of a program its sentence too, where it has some."""
+    if step.kind is OwnLine and step.paths:
+        return of_gradient(step)
+    if step.kind is OwnLine and not step.of:
+        return of_line(step)
+    return _plain_title(step), ""
+
+
 def _plain_title(step: Step) -> str:
-    """The title of a line that is not in the table."""
+    """The title of a line of which nothing more is known."""
     if step.phase == "loss":
         return "Loss" if step.result == "L" else f"{step.name}, a step toward the loss"
-    if step.phase == "forward" and "Y" not in step.names:
-        return f"{step.name}, a line of the forward pass"
     if step.phase == "forward":
         return step.kind.__name__ if step.result == "Y" else f"{step.name}, a step toward {step.names['Y']}"
     if step.phase == "update":
@@ -396,12 +441,13 @@ def _plain_title(step: Step) -> str:
 
 
 def _in_latex(name: str) -> str:
-    """dW1 -> dW_{1}, y_pred -> y_{pred}, W1_new -> W_{1}^{new}, logP -> log P; a number stays as it is.
+    """dW1 -> dW_{1}, y_pred -> y_{pred}, W1_new -> W_{1}^{new}, logP -> log P, 1e-05 -> 10^{-5}; other numbers stay.
 
     Greek letters are such, as in dmu1, Xhat1 has a hat, and a word is upright.
     """
     if not name.isidentifier():
-        return name
+        power = re.sub(r"^([\d.]+)e\+?(-?)0*(\d+)$", r"\1 \\cdot 10^{\2\3}", name)
+        return power.removeprefix(r"1 \cdot ")
     name = re.sub(r"^(d?)(mu|gamma|beta)(?=\d|$)", r"\1\\\2 ", name)
     name = re.sub(r"^(d?)([A-Za-z])hat", r"\1\\hat{\2}", name)
     name = re.sub(r"^(d?)(var|mask|step)(?=\d|$)", r"\1\\mathrm{\2}", name)

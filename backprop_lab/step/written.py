@@ -116,7 +116,10 @@ def _step(phase: str, line: Derived) -> Step:
     operands = tuple(name for name in names_in(line.code) if name not in RESERVED and name not in NAMESPACE)
     names = {"name": line.name, **{name: name for name in operands}}
     result = "L" if phase == "loss" else line.name
-    return Step(line.name, phase, line.code, operands, OwnLine, result, line.code, names, line.role, line.of)
+    return Step(
+        line.name, phase, line.code, operands, OwnLine, result, line.code, names, line.role, line.of, paths=line.paths,
+        note=line.comment,
+    )  # fmt: skip
 
 
 def _check_own(

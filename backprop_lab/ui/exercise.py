@@ -19,7 +19,7 @@ from backprop_lab.reading.slopes import value_of
 from backprop_lab.step.examples import worked_example
 from backprop_lab.step.number_format import plain
 from backprop_lab.step.problem import Problem
-from backprop_lab.step.program import check_chain
+from backprop_lab.step.program import Program
 from backprop_lab.step.random_problems import random_problem
 from backprop_lab.step.trace import Trace, trace
 from backprop_lab.ui.running import without_view_if_nobody_is_there
@@ -32,7 +32,8 @@ class Exercises:
     that are known by then, `def dW2(H1, dy_pred): ...`, tried on the problem and on two of other sizes with the same
     layers and loss, drawn at random; or an array, compared with the problem's own numbers. (Layers that fit no other
     size, such as one of your own with other parameters, are tried with more samples instead. For a loss of your own
-    without `check_targets`, targets are rows of the problem's own y, since no others may fit it.)
+    without `check_targets`, targets are rows of the problem's own y, since no others may fit it. A program is tried
+    with other parameters.)
     `names` are the steps that count towards the progress, by default every step of the problem; a wrong answer is
     compared with what each of `mistakes` gives. With a `seed`, a whole number, all problems are drawn, by it:
     `traces[0]` has the numbers that an array is compared with. Raises ValueError if `problem` is not a Problem, or
@@ -49,7 +50,6 @@ class Exercises:
     ) -> None:
         if not isinstance(problem, Problem | None):
             raise ValueError(f'Exercises take a Problem, and what counts as names=["dW1", "db1"]; got {problem!r}')
-        check_chain(problem, "Exercises")
         self._mistakes = mistakes
         self.traces = _traces(worked_example() if problem is None else problem, seed)
         steps = [step.name for step in self.traces[0].steps]
@@ -76,10 +76,18 @@ class Exercises:
 
     def _hints(self, step: Step) -> tuple[str, ...]:
         """Up to three hints, each closer to the answer, none of them the answer."""
-        name, shape = step.name, np.shape(step.value)
+        shape = np.shape(step.value)
         like = f", like that of {step.of}," if step.of else ""
         *others, last = step.operands or ("nothing",)
         made = f"It is computed from {', '.join(others)}{' and ' if others else ''}{last}."
+        if len(shape) <= 2:
+            made += self._one_cell(step)
+        size = f"Its shape{like} is {shape} in {self._first}." if shape else "It is a single number."
+        return tuple(hint for hint in (size, explain(step).sentence, made) if hint)
+
+    def _one_cell(self, step: Step) -> str:
+        """What is said of one cell of a step: its parts, or, where they would be all of its line, only numbers."""
+        name, shape = step.name, np.shape(step.value)
         cell = work_out(self.traces[0], (name, 0, 0))
         digits = 8 if step.phase == "update" else 4  # as in the cell's own value
         seen = [
@@ -87,13 +95,11 @@ class Exercises:
             for at in cell.sources
         ]
         if len({at[0] for at in cell.sources}) < len(cell.sources):
-            made += f" One of its cells: {name}[0,0]" if shape else f" Written out: {name}"
-            made += f" = {cell.symbols}."
-        elif len(shape) == 2:  # a line that works cell by cell is all there, but for its indices: so only numbers
+            return f" {f'One of its cells: {name}[0,0]' if shape else f'Written out: {name}'} = {cell.symbols}."
+        if len(shape) == 2:  # a line that works cell by cell is all there, but for its indices: so only numbers
             where = f", where {' and '.join(seen)}" if seen else ""
-            made += f" One of its cells, {name}[0,0], is {cell.value} in {self._first}{where}."
-        size = f"Its shape{like} is {shape} in {self._first}." if shape else "It is a single number."
-        return tuple(hint for hint in (size, explain(step).sentence, made) if hint)
+            return f" One of its cells, {name}[0,0], is {cell.value} in {self._first}{where}."
+        return ""
 
 
 def _traces(problem: Problem, seed: int | None) -> list[Trace]:
@@ -115,6 +121,10 @@ def _drawn(problem: Problem, seed: int, sizes: Sequence[int]) -> Trace:
     its numbers overflow, it is the problem itself, with two samples more, drawn from its own.
     """
     samples, inputs, hidden, outputs = sizes
+    if isinstance(problem, Program):
+        redrawn = problem.redrawn(np.random.default_rng(seed))
+        moved = trace(trace(redrawn).next_problem())
+        return moved if all(np.isfinite(step.value).all() for step in moved.steps) else trace(redrawn)
     layers, loss, rows = problem.network.layers, problem.loss, len(problem.X)
     is_known = hasattr(loss, "check_targets") or loss.is_ours
     outputs = outputs if is_known else problem.y.shape[1]

@@ -55,7 +55,7 @@ def test_a_double_click_answers_one_of_two_questions_side_by_side(notebook):
     expect(tour.locator(".bpl-note")).to_have_count(0)
     lab.field("Why?").fill("as they are <b>")
     lab.field("Why?").press("Enter")
-    expect(lab.card).to_contain_text("You: as they are <b> — Ours: A ReLU lets through what is positive")
+    expect(lab.card).to_contain_text("You: as they are <b> — Ours: A ReLU passes positive numbers unchanged")
     lab.field("a number, then Enter").click()
     lab.page.keyboard.type("5\n")
     lab.settle()

@@ -14,7 +14,7 @@ from backprop_lab.step.trace import Trace
 VERDICTS = {
     True: ("right", "✓ ", "agrees"),
     False: ("wrong", "✗ ", "wrong"),
-    None: ("unknown", "", "cannot be told here"),
+    None: ("unknown", "", "inconclusive here"),
 }
 
 

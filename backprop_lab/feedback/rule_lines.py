@@ -1,0 +1,74 @@
+"""Wrong lines for a gradient that was derived: the forms that its rules have written, written otherwise."""
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+import numpy as np
+
+from backprop_lab.nn.forms import replaced
+from backprop_lab.nn.steps import Step
+from backprop_lab.step.trace import Trace
+
+SEVERAL = "fan-out"  # the rule of a gradient that comes along several paths; "whole fan-out" is of a line as a whole
+Places = dict[str, str]  # what stands in which braces, as code
+
+
+def wrong_codes(trace: Trace, step: Step, rules: Iterable[tuple[str, str, tuple[str, ...]]]) -> dict[str, Places]:
+    """Each wrong line that some mistakes by rule have for a step, and what stands around the place that is wrong.
+
+    There are none where its gradient came about by other rules.
+    """
+    found: dict[str, Places] = {}
+    for rule, form, ways in rules:
+        for known in _places(trace, step, rule):
+            for way in ways:
+                for code in _written(step.code, form, way, tuple(known.items()), rule):
+                    found.setdefault(code, known)
+    found.pop(step.code, None)
+    return found
+
+
+def _places(trace: Trace, step: Step, rule: str) -> Iterator[Places]:
+    """What is known at each place at which a rule made a gradient."""
+    for path in step.paths:
+        line = next((passed.Y for passed in path if passed.rule == "line"), "")
+        up = next((name for name in step.operands if name in (f"d{line}", f"d{line}_total")), "")
+        around = {"V": step.of, "name": step.name, "up": up, "up_out": _entering(trace, up, "gradient")}
+        is_of_terms = not any("softmax" in passed.rule for path in step.paths for passed in path)  # which has two
+        if rule.endswith(SEVERAL) and len(step.paths) > 1 and is_of_terms:
+            yield {key: code for key, code in around.items() if code}
+        for passed in path:
+            if rule in (passed.by, f"{passed.by} {passed.at}", f"{passed.by} {passed.how}"):
+                known = {**around, "X": passed.X, "Y": passed.Y, "Z": passed.Z}
+                W = passed.Z.removesuffix(".mT")
+                if W in trace:
+                    known |= {"W": W, "W_raw": _entering(trace, W)}
+                    others, after = {"dW": f"d{W}", "W_new": f"{W}_new"}, _after(trace, step)
+                    known |= {key: name for key, name in others.items() if name in trace and name not in after}
+                yield {key: code for key, code in known.items() if code}
+
+
+def _entering(trace: Trace, name: str, role: str = "value") -> str:
+    """The first value of its shape, or gradient, that a value is made of: what it was before its last step."""
+    if not name or name in trace.given:
+        return ""
+    shape, operands = np.shape(trace[name]), trace.step(name).operands
+    return next((each for each in operands if np.shape(trace[each]) == shape and trace.role(each) == role), "")
+
+
+def _after(trace: Trace, step: Step) -> set[str]:
+    """What is computed with a step: if it used that, each would wait for the other."""
+    after = {step.name}
+    for each in trace.steps:
+        if after.intersection(each.operands):
+            after.add(each.name)
+    return after
+
+
+@lru_cache(maxsize=4096)
+def _written(code: str, form: str, way: str, known: tuple[tuple[str, str], ...], rule: str) -> tuple[str, ...]:
+    among = {SEVERAL: "terms", f"whole {SEVERAL}": "whole"}.get(rule, "")
+    try:
+        return tuple(replaced(code, form, way, dict(known), among))
+    except KeyError:  # what the way needs is not here
+        return ()

@@ -1,0 +1,150 @@
+"""Whether a line of NumPy has a given form, such as `{A} @ {B}`, and what stands in its braces."""
+
+import ast
+import copy
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+
+OPEN = "OPEN_"  # before a name in braces, which stands for any expression
+WITH = "with_"
+METHODS = ("sum", "mean", "max", "min", "var", "std", "reshape", "dot")
+
+
+def parsed(code: str) -> ast.expr:
+    """A line, or the form of one, as a tree in which what can be written in two ways is written in one."""
+    return copy.deepcopy(_parsed(code))
+
+
+@lru_cache(maxsize=2048)
+def _parsed(code: str) -> ast.expr:
+    tree = ast.parse(re.sub(r"\{(\w+)\}", rf"{OPEN}\1", code), mode="eval").body
+    return _OneWay().visit(tree)  # type: ignore[no-any-return]
+
+
+class _OneWay(ast.NodeTransformer):
+    """np.sum(X) as X.sum(), X.T as X.mT, np.square(X) as X ** 2, np.maximum(0, X) as np.maximum(X, 0)."""
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        self.generic_visit(node)
+        match node:
+            case ast.Attribute(ast.Attribute(of, "mT"), "T" | "mT"):
+                return of
+        return ast.Attribute(node.value, "mT", node.ctx) if node.attr == "T" else node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        match node:
+            case ast.Call(ast.Attribute(ast.Name("np"), "square"), [X]):
+                return ast.BinOp(X, ast.Pow(), ast.Constant(2))
+            case ast.Call(ast.Attribute(ast.Name("np"), "maximum"), [ast.Constant(0) as zero, X]):
+                return ast.Call(node.func, [X, zero], [])
+            case ast.Call(ast.Attribute(ast.Name("np"), name), [X, *others], keywords) if name in METHODS:
+                return ast.Call(ast.Attribute(X, name, ast.Load()), others, keywords)
+        return node
+
+
+def fits(form: ast.AST, tree: ast.AST, known: dict[str, ast.expr]) -> bool:
+    """Whether a tree has a form; what stands in its braces, the same each time, is put into `known`.
+
+    `{with_up}` stands for something that has in it what `{up}` stands for, and `f(...)` for a call of f with anything.
+    """
+    if isinstance(form, ast.Name) and form.id.startswith(OPEN):
+        name = form.id.removeprefix(OPEN)
+        if name in known:
+            return ast.dump(known[name]) == ast.dump(tree)
+        if name.startswith(WITH):
+            inside = known.get(name.removeprefix(WITH))
+            if inside is None or ast.dump(inside) not in map(ast.dump, ast.walk(tree)):
+                return False
+        known[name] = tree  # type: ignore[assignment]
+        return True
+    if type(form) is not type(tree):
+        return False
+    if _is_of_anything(form):
+        known["..."] = tree  # type: ignore[assignment]
+        return fits(form.func, tree.func, known)  # type: ignore[attr-defined]
+    if isinstance(form, ast.Constant):
+        return bool(form.value == tree.value)  # type: ignore[attr-defined]
+    for field in form._fields:
+        if field in ("ctx", "kind"):
+            continue
+        one, other = getattr(form, field), getattr(tree, field)
+        pairs = [*zip(one, other, strict=False)] if isinstance(one, list) else [(one, other)]
+        if isinstance(one, list) and len(one) != len(other):
+            return False
+        for a, b in pairs:
+            if not (fits(a, b, known) if isinstance(a, ast.AST) and isinstance(b, ast.AST) else a == b):
+                return False
+    return True
+
+
+def _is_of_anything(form: ast.AST) -> bool:
+    """Whether this is f(...), a call whatever it is of."""
+    match form:
+        case ast.Call(_, [ast.Constant(value)], []) if value is ...:
+            return True
+    return False
+
+
+def of_form(code: str, form: str) -> dict[str, str] | None:
+    """What stands in the braces of a form, as code, if a whole line has it; else None."""
+    known: dict[str, ast.expr] = {}
+    return (
+        {name: ast.unparse(part) for name, part in known.items()} if fits(parsed(form), parsed(code), known) else None
+    )
+
+
+def replaced(code: str, form: str, other: str, known: Mapping[str, str], among: str = "") -> Iterator[str]:
+    """The line with one part that has a form written otherwise, for each such part, from the outside in.
+
+    `known` says what some braces stand for, as code. With "terms", only sums are looked at of which the line consists
+    as a whole; with "whole", only all of it. Raises KeyError where the other form needs what is not known.
+    """
+    tree, shape, new = ast.Expression(parsed(code)), parsed(form), parsed(other)
+    parts: dict[str, list[ast.AST]] = {"terms": _sums(tree.body), "whole": [tree.body], "": [*ast.walk(tree)]}
+    places = {*map(id, parts[among])}
+    for place in ast.walk(tree):
+        for field, value in ast.iter_fields(place):
+            for at, part in enumerate(value if isinstance(value, list) else [value]):
+                found = {name: parsed(each) for name, each in known.items()}
+                if not isinstance(part, ast.expr) or id(part) not in places:
+                    continue
+                if not fits(shape, part, found):
+                    continue
+                written = _Filled(found).visit(copy.deepcopy(new))
+                for each in (written, part):
+                    if isinstance(value, list):
+                        value[at] = each
+                    else:
+                        setattr(place, field, each)
+                    if each is written:
+                        yield ast.unparse(tree).replace(" ** ", "**")
+
+
+def _sums(tree: ast.expr) -> list[ast.AST]:
+    """The sums that a line is made of as a whole, also if all is added up along an axis once more."""
+    match tree:
+        case ast.BinOp(left, ast.Add() | ast.Sub(), right):
+            return [tree, *_sums(left), *_sums(right)]
+        case ast.Call(ast.Attribute(of, "sum")):
+            return _sums(of)
+    return []
+
+
+class _Filled(ast.NodeTransformer):
+    """Puts what was found in braces back into another form. A brace that stands for nothing raises KeyError."""
+
+    def __init__(self, found: Mapping[str, ast.expr]) -> None:
+        self.found = found
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return copy.deepcopy(self.found[node.id.removeprefix(OPEN)]) if node.id.startswith(OPEN) else node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        is_of_anything = _is_of_anything(node)
+        self.generic_visit(node)
+        if is_of_anything:
+            call = copy.deepcopy(self.found["..."])
+            node.args, node.keywords = call.args, call.keywords  # type: ignore[attr-defined]
+        return node
