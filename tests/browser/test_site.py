@@ -150,7 +150,7 @@ def test_a_notebook_runs_to_its_end_and_prints_what_was_saved(name, visit, site)
         assert printed(cell) == printed(before), cell["source"]
 
 
-MORE = ("training", "homework", "teachers", "api", "about")
+MORE = ("own_forward_pass", "training", "homework", "teachers", "ways", "speed", "api", "about")
 PAGES = ["index", *(f"course/{name[:-6]}" for name in NOTEBOOKS), *MORE, "search"]
 SOME = ["index", "course/02_step_through", "course/03_why_these_formulas", "api", "search"]  # one of each kind
 PHONE, LAPTOP = {"width": 390, "height": 844}, {"width": 1366, "height": 768}
