@@ -280,13 +280,13 @@ class LabPage:
             expect(self.card.locator("code").first).to_have_text(re.compile(f"^{step} = "))
 
 
-def check_that_all_is_seen(lab):
-    """Of the worked example, at each step, with a cell chosen; and that nothing moves."""
+def check_that_all_is_seen(lab, problem=None):
+    """Of the worked example or another problem, at each step, with a cell chosen; and that nothing moves."""
     lab.page.evaluate(LAID_OUT)
     lab.settle()  # into another layout, before it is scrolled to
     lab.root.evaluate("lab => lab.scrollIntoView({ block: 'start' })")
     first = None
-    for step in trace(worked_example()).steps:
+    for step in trace(problem or worked_example()).steps:
         lab.jump(step.name)
         lab.board.focus()
         lab.key("Enter")
