@@ -121,13 +121,15 @@ def make_lite(site: Path, packages: Path) -> None:
     (SOURCE / "jupyter_lite_config.json").write_text(json.dumps({"LiteBuildConfig": build}))
     run(sys.executable, "-m", "jupyterlite_core", "build", cwd=SOURCE)
     (site / "repl").rename(site / "open")
+    run(sys.executable, "-m", "docs.record_starts", site / "recorded")
     change_pages(site)
 
 
 def change_pages(site: Path) -> None:
     """Let the pages tell what a learner waits for and fit a phone, and make the lab alone of the console."""
-    for name in ("loading_notice.js", "fields.js", "narrow.js", "open.js", "open.css"):
+    for name in ("loading_notice.js", "fields.js", "narrow.js", "open.js", "open.css", "recorded.js"):
         shutil.copy(LITE / name, site)
+    replace(site / "recorded.js", '"STARTS"', json.dumps([path.stem for path in sorted((site / "recorded").iterdir())]))
     replace(site / "index.html", "await import('./config-utils.js')", 'location.replace("../index.html")')
     lab, alone = site / "lab" / "index.html", site / "open" / "index.html"
     for page in (lab, alone):
@@ -136,7 +138,10 @@ def change_pages(site: Path) -> None:
             page, "</body>", '<script src="../loading_notice.js"></script><script src="../fields.js"></script></body>'
         )
     replace(lab, "</body>", '<script src="../narrow.js"></script></body>')
-    first = '<link rel="stylesheet" href="../open.css"><script src="../open.js"></script>'
+    scripts = "".join(f'<script src="../{name}.js"></script>' for name in ("recorded", "open"))
+    first = f'<link rel="stylesheet" href="../open.css">{scripts}'
+    replace(alone, 'rel="preload"', 'rel="prefetch"')  # the recording comes first
+    replace(alone, "await import(", "await window.recorded; await import(")
     replace(alone, "<title>REPLite</title>", f"<title>The lab of backprop_lab</title>{first}")
 
     # The lab alone keeps nothing: so it is apart from what a learner keeps in the notebooks, and it works in a frame on

@@ -97,6 +97,14 @@ def with_other_eps():
     return own_problem(norm)
 
 
+@pytest.mark.parametrize("sizes", [(8, 4, 10, 3), (8, 8, 16, 4)])
+def test_a_network_of_ordinary_size_fits_into_a_link(sizes):
+    samples, inputs, hidden, outputs = sizes
+    problem = random_problem(3, samples, inputs, hidden, outputs)
+    again = opened(StepThrough(problem, step="dW1").link().partition("#")[2])
+    assert same_values(again.trace, trace(problem))
+
+
 NO_LINK = {
     "an optimizer": (
         random_problem(1, optimizer=Decaying()),
@@ -108,10 +116,10 @@ NO_LINK = {
     "ours with a line of its own": (OWN_PROBLEMS["Linear with its own formula"], "so no Dotted of your own"),
     "a loss": (OWN_PROBLEMS["Huber"], "so no Huber of your own"),
     "too much to remember": (
-        trained(random_problem(1, inputs=12, optimizer=Adam()), 3).problem,
-        "up to 2,000 characters of X, y, weights and biases and what is remembered, and these",
+        trained(random_problem(1, inputs=40, optimizer=Adam()), 3).problem,
+        "up to 6,000 characters of X, y, weights and biases and what is remembered, and these",
     ),
-    "too much": (random_problem(1, samples=4, inputs=30), "up to 2,000 characters of X, y, .*, and these 262 numbers"),
+    "too much": (random_problem(1, samples=4, inputs=90), "up to 6,000 characters of X, y, .*, and these 742 numbers"),
     "float32": (random_problem(1).evolve(X=np.ones((2, 3), "float32")), "of the kind float64, and X has others"),
 }
 

@@ -5,6 +5,7 @@ from string import Formatter
 from xml.etree import ElementTree
 
 import numpy as np
+import pytest
 from common import check_said, count
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,11 +13,16 @@ from known_programs import FORTY, PROGRAMS, programmed
 from problems import problems, whole_problem
 from random_programs import MAY_BE_REFUSED, RandomProgram
 
-from backprop_lab import MISTAKES, HalfSquaredError, plant, program, trace
+from backprop_lab import MISTAKES, Adam, HalfSquaredError, plant, program, random_problem, trace
+from backprop_lab.nn.layers import Activation
 from backprop_lab.reading.by_rule import AS_IT_IS, RULES
 from backprop_lab.reading.explanations import EXPLANATIONS, explain
 from backprop_lab.reading.mathml import LETTERS, mathml
 from backprop_lab.step.example_programs import EXAMPLE_PROGRAMS
+from backprop_lab.training.history import Remembered
+from backprop_lab.ui.steps import words
+from backprop_lab.ui.steps.place import LabState
+from backprop_lab.ui.steps.setup import Setup
 
 
 @given(st.one_of(problems(), st.integers(0, 2**32 - 1).map(whole_problem)))
@@ -35,6 +41,13 @@ def test_a_formula_is_written_as_in_a_book_and_crossed_out_for_a_mistake(example
     mistake = MISTAKES["mask-forgotten"]
     explanation = explain(plant(example, mistake, "dY1").step("dY1"))
     assert explanation == (r"dY_{1} \neq dH_{1} \odot [H_{1} > 0]", mistake.title, mistake.cause)
+
+
+@pytest.mark.parametrize(("eps", "written"), [(1e-8, "10^{-8}"), (2.5e-7, r"2.5 \cdot 10^{-7}"), (0.01, "0.01")])
+def test_a_small_number_in_a_formula_is_a_power_of_ten(eps, written):
+    step = trace(random_problem(1, optimizer=Adam(eps=eps))).step("W1_new")
+    assert explain(step).latex.endswith(rf" + {written}}}")
+    assert "<mi>e</mi>" not in mathml(explain(step).latex)
 
 
 def test_a_line_of_ones_own_is_not_explained_as_one_of_ours(example):
@@ -191,3 +204,36 @@ def test_what_is_said_of_the_lines_of_programs_is_what_somebody_has_read():
                 words = f"{title}. {sentence}" if title != step.code else ""
                 said[f"{name}: {step.name} = {step.code}"] = "\n".join(filter(None, (words, latex)))
     check_said("programs", said)
+
+
+def with_words(**words):
+    """The lines of a step with a ReLU of one's own that says what its lines mean."""
+    formulas = {"Y": "np.maximum({X}, 0)", "dX": "{dY} * ({Y} > 0)"}
+    ramp = type("Ramp", (Activation,), {"formulas": formulas, **words})
+    return trace(random_problem(0, activation=ramp()))
+
+
+def test_a_part_of_ones_own_says_what_its_lines_mean_with_the_names_at_their_place():
+    t = with_words(
+        title={"Y": "Ramp", "dX": "Back down the ramp"},
+        sentence="{X}, where it is above 0.",
+        formula=r"{Y} = {X}^{{+}}",
+    )
+    assert explain(t.step("H1")) == (r"H_{1} = Y_{1}^{+}", "Ramp", "Y1, where it is above 0.")
+    assert explain(t.step("dY1")).title == "Back down the ramp"
+    card = words.card(LabState(Setup(), Remembered(t), index=2))
+    assert (card["title"], card["sentence"]) == ("Ramp", "Y1, where it is above 0.")
+    assert "<msup>" in card["formula"]
+    with pytest.raises(
+        ValueError, match=r"Ramp\.formula has braces that stand for no name of its lines, '\+': those of LaTeX"
+    ):
+        explain(with_words(formula="{Y} = {X}^{+}").step("H1"))
+
+
+def test_a_comment_on_a_line_of_a_program_is_what_its_card_says():
+    lines = 'A = X @ W  # one score a class\nB = A * 1.0 #\nL = np.sum((B - y)**2)  # "#" may stand in it'
+    t = trace(program(lines, {"W": np.ones((2, 3))}, {"X": np.eye(2), "y": np.eye(2, 3)}))
+    assert explain(t.step("A")).sentence == "one score a class"
+    assert explain(t.step("L")).sentence == '"#" may stand in it'
+    assert [step.code for step in t.steps][:2] == ["X @ W", "A * 1.0"]
+    assert explain(t.step("B")).sentence == ""

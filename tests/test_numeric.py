@@ -40,7 +40,12 @@ def test_a_large_parameter_is_moved_by_more():
     """L = (w - 99 999 997)^2 at w = 10^8, where a move of 10^-6 would drown in the rounding."""
     t = through(Linear([[1e8]], [[0.0]]), X=[[1.0]], y=[[1e8 - 3]])
     assert slopes(t, "dW1", central_difference) == pytest.approx(6, rel=1e-12)
-    assert central_difference(lambda w: w[:, 0] ** 3, np.array([0.5]), h=0.5) == 3 * 0.5**2 + 0.5**2, "by h"
+    assert central_difference(lambda w: w[0] ** 3, np.array([0.5]), h=0.5) == 3 * 0.5**2 + 0.5**2, "by h"
+    X = np.arange(6.0).reshape(2, 3)
+    for derivative in (central_difference, complex_step_derivative):  # of any function of an array
+        np.testing.assert_allclose(
+            derivative(lambda W: np.sum((X @ W) ** 2), np.ones((3, 1))), 2 * X.T @ X @ np.ones((3, 1))
+        )
 
 
 def by_autograd(problem):

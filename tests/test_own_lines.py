@@ -9,6 +9,7 @@ from homework import MISTAKES, homework
 
 from backprop_lab import (
     L2,
+    Adam,
     Linear,
     MeanSquaredError,
     Momentum,
@@ -20,6 +21,7 @@ from backprop_lab import (
     Tanh,
     check_lines,
     random_problem,
+    trace,
     worked_example,
 )
 
@@ -102,11 +104,10 @@ def same_values(work, good):
     return np.shape(one) == np.shape(other) and np.allclose(one, other)
 
 
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [(COLUMNS, DEEP_TANH), (IN_PLACE, SOFTMAX), (A_FUNCTION, SOFTMAX)],
-    ids=("columns", "in place", "a function"),
-)
+PASSES = {"columns": (COLUMNS, DEEP_TANH), "in place": (IN_PLACE, SOFTMAX), "a function": (A_FUNCTION, SOFTMAX)}
+
+
+@pytest.mark.parametrize(("text", "problem"), PASSES.values(), ids=PASSES)
 def test_what_courses_write_is_right(text, problem):
     found = check_lines(text, problem)
     assert found.ok is True, found
@@ -204,8 +205,27 @@ def test_a_penalty_is_part_of_the_line_and_a_momentum_of_the_update():
     assert "without the penalty" in check_lines(text.replace(" + 2 * 0.1 * W2", ""), problem).first_wrong.sentence
     problem = SOFTMAX.evolve(optimizer=Momentum(0.9))
     assert check_lines("v = 0.9 * vW2 + dW2\nW2 -= lr * v", problem).ok is True
+    assert check_lines("v = 0.9 * v + dW2\nW2 += -lr * v", problem, {"v": "vW2"}).ok is True, "in a name of one's own"
     wrong = check_lines("vW2 = 0.9 * vW2 + 0.1 * dW2\nW2 -= lr * vW2", problem)
     assert [(line.of, line.ok) for line in wrong.lines] == [("vW2_new", False), ("W2_new", True)]
+
+
+def test_adam_as_courses_write_it_is_right_and_without_its_correction_wrong():
+    problem = trace(SOFTMAX.evolve(optimizer=Adam())).next_problem()
+    text = """
+    m = 0.9 * m + (1 - 0.9) * dW2
+    v = 0.999 * v + (1 - 0.999) * dW2**2
+    mt = m / (1 - 0.9**t)
+    vt = v / (1 - 0.999**t)
+    W2 -= lr * mt / (np.sqrt(vt) + 1e-8)
+    """
+    names = {"m": "mW2", "v": "vW2", "t": 2}
+    found = check_lines(text, problem, names)
+    assert found.ok is True, found
+    assert {"mW2_new", "vW2_new", "W2_new"} <= {line.of for line in found.lines}
+    wrong = check_lines(text.replace("m / (1 - 0.9**t)", "m"), problem, names)
+    assert "used where mhatW2 was meant" in wrong.first_wrong.sentence
+    assert "a mean of squares" in check_lines(text.replace("dW2**2", "dW2"), problem, names).first_wrong.sentence
 
 
 def test_a_mean_over_all_targets_and_a_sigmoid_at_the_end_are_understood():

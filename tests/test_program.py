@@ -406,6 +406,22 @@ def test_a_corner_is_taken_as_the_backward_pass_takes_it():
     assert prove(trace(other), "dW").agrees is None, "which side it takes is its own affair"
 
 
+@pytest.mark.parametrize(
+    ("line", "agrees"),
+    [
+        ("np.abs(w)**2 + w", True), ("np.maximum(w, 0)**2 + w", True), ("np.where(w > 0, w, w) + w", True),
+        ("np.minimum(w, 2 * w)**2 + w", True), ("np.clip(w, 0, 1)**2 + w", True), ("np.maximum(w, 0)", True),
+        ("np.abs(w)", None), ("np.where(w > 0, w, 2 * w)", None), ("np.clip(w, 0, 1)", None), ("w * (w > 0)", None),
+        ("np.minimum(w, 2 * w)", None), ("np.maximum(w,-w)", None), ("np.maximum(w, -w) * np.maximum(w + 1, 0)", None),
+        ("w.max()", None),
+    ],
+)  # fmt: skip
+def test_at_a_tie_it_cannot_be_told_only_where_the_two_sides_have_other_slopes(line, agrees):
+    p = program(f"L = np.sum({line} + w)", {"w": np.array([0.0, 0.7, 0.7, -1.3])}, {})
+    assert prove(trace(p), "dw").agrees is agrees
+    assert np.isnan(check_gradients(p)["w"]) == (agrees is None)
+
+
 def test_a_mask_hides_numbers_and_every_gradient_is_proved_all_the_same():
     rng = np.random.default_rng(0)
     lines = """

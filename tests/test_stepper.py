@@ -159,6 +159,17 @@ def test_what_is_remembered_can_be_changed_and_training_goes_on_from_it():
             stepper.edit(-1.0)
 
 
+def test_where_samples_are_large_an_overflow_tells_the_line_that_brings_them_to_one_size():
+    X = np.array([[1000.0, 0.2], [3000.0, 0.4], [2500.0, 0.1]])
+    mended = "X = (X - X.mean(axis=0)) / (X.std(axis=0) + 1e-9)"
+    for data in (X, eval(mended.partition(" = ")[2], {"X": X})):
+        stepper = Stepper(random_problem(1, X=data, y=[[1.0], [0.0], [2.0]], hidden=(), lr=1e4))
+        stepper.go(iteration=100)
+        said = f" X has numbers up to 3,000: {mended} brings its columns to one size."
+        assert "The loss overflowed at" in stepper.place.note
+        assert stepper.place.note.endswith(said) == (data is X)
+
+
 def test_where_moves_lead_and_what_is_said_there_is_what_somebody_has_read():
     check_cases("moves", globals())
 

@@ -33,7 +33,7 @@ from backprop_lab.training.sweep import ROUND_STEPS
 from backprop_lab.ui.board.colours import COLOURS
 from backprop_lab.ui.rates import sweeper as module
 from backprop_lab.ui.rates import verdicts
-from backprop_lab.ui.rates.run_map import DECADES, RunMap, levels
+from backprop_lab.ui.rates.run_map import DECADES, RunMap, levels, limit_label
 from backprop_lab.ui.rates.sweeper import LEARNING_RATES, RANGES, Settings, Sweeper
 from backprop_lab.ui.theme import CURVES, LOST
 
@@ -302,6 +302,9 @@ def test_the_line_of_theory_is_that_of_the_optimizer_and_the_words_say_which(nam
     np.testing.assert_allclose(runs.limits, [factor / bend for bend in bends[::-1]], rtol=1e-9)
     assert told in verdicts.on_map(runs)
     assert ("The limit is" in verdicts.on_map(runs)) == ("momentum" in name)
+    above = limit_label(OPTIMIZERS[name])
+    assert (r"$2/\lambda" in above, r"2(1+\beta)" in above) == ("momentum" not in name, "momentum" in name)
+    assert (r"(1+2\beta)" in above) == (name == "Nesterov momentum")
 
 
 def test_a_penalty_and_a_decay_count_in_the_curvature_of_the_line_and_it_says_so():

@@ -15,7 +15,7 @@ from backprop_lab.step.problem import Problem
 from backprop_lab.step.program import Program
 
 _CORNERS = re.compile(r"[<>]|\b(abs|absolute|fabs|minimum|clip|where|max|min|sign|fmax|fmin)\b")
-LossOf = Callable[[Array], Array]  # the loss as a function of one array, or of a stack of such arrays
+LossOf = Callable[[Array], Any]  # the loss as a function of one array
 
 
 def loss_with(problem: Problem, name: str, value: Array) -> Array:
@@ -23,7 +23,8 @@ def loss_with(problem: Problem, name: str, value: Array) -> Array:
 
     A stack of values, (S, ...), gives S losses. Raises KeyError if the problem has no such name.
     """
-    return loss_of(problem, name)(value)
+    loss: Array = loss_of(problem, name)(value)
+    return loss
 
 
 def loss_of(problem: Problem, name: str) -> LossOf:
@@ -52,14 +53,16 @@ def loss_of(problem: Problem, name: str) -> LossOf:
 def central_difference(loss: LossOf, at: Array, h: Any = 1e-6) -> Array:
     """(L(p + h) - L(p - h)) / 2h for every entry p of `at`, with h in units of max(1, |p|).
 
-    The error is of order h^2 from a curve that is not a parabola and of order 1e-16 L / h from rounding, so h must be
-    neither too large nor too small. A ReLU that switches between p - h and p + h spoils its entries. With `Fraction`
-    numbers and a squared error there is no rounding, and without a switch the result is exact.
+    `loss` is any function of an array that gives a number. The error is of order h^2 from a curve that is not a
+    parabola and of order 1e-16 L / h from rounding, so h must be neither too large nor too small. A ReLU that switches
+    between p - h and p + h spoils its entries. With `Fraction` numbers and a squared error there is no rounding, and
+    without a switch the result is exact.
     Source: https://cs231n.github.io/neural-networks-3/#gradcheck
     """
     h = h * np.maximum(1, np.abs(at))
     moves = one_entry_each(at) * h
-    slopes: Array = (loss(at + moves) - loss(at - moves)).reshape(at.shape) / (2 * h)
+    found = [loss(at + move) - loss(at - move) for move in moves]
+    slopes: Array = np.array(found).reshape(at.shape) / (2 * h)
     return slopes
 
 
@@ -69,7 +72,8 @@ def complex_step_derivative(loss: LossOf, at: Array, h: float = 1e-20) -> Array:
     Needs every layer to pass complex numbers through. Source: Squire and Trapp, "Using complex variables to
     estimate derivatives of real functions", SIAM Review 40 (1998) 110-112.
     """
-    slopes: Array = np.imag(loss(at + one_entry_each(at) * (1j * h))).reshape(at.shape) / h
+    found = [np.imag(loss(at + move)) for move in one_entry_each(at) * (1j * h)]
+    slopes: Array = np.array(found).reshape(at.shape) / h
     return slopes
 
 
@@ -85,32 +89,31 @@ def off_at_zero(problem: Problem) -> Problem:
     In a program that is what a maximum with 0 takes.
     """
     if isinstance(problem, Program):
-        return problem.with_lines(Lines(step._replace(code=_off_corner(step.code)) for step in problem.lines))
+        return problem.with_lines(Lines(step._replace(code=_off_corner(step.code)[0]) for step in problem.lines))
     return problem.evolve(network=Network(map(_off_at_zero, problem.network.layers)))
 
 
 def has_corners(problem: Problem) -> bool:
     """Whether a line of a program may have a corner that `off_at_zero` does not know."""
     codes = [step.code for step in problem.lines if step.phase in ("forward", "loss")]
-    return isinstance(problem, Program) and any(
-        _CORNERS.search(code) or ("maximum" in code and _off_corner(code) == code) for code in codes
-    )
+    return isinstance(problem, Program) and any(_CORNERS.search(code) or not _off_corner(code)[1] for code in codes)
 
 
 @lru_cache(maxsize=512)
-def _off_corner(code: str) -> str:
-    """A line in which each maximum of something and 0 takes a little less of it."""
+def _off_corner(code: str) -> tuple[str, bool]:
+    """A line in which each maximum of something and 0 takes a little less of it, and whether there is no other one."""
     if "maximum" not in code:
-        return code
-    tree = ast.parse(code, mode="eval")
+        return code, True
+    tree, no_other = ast.parse(code, mode="eval"), True
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "np.maximum" and len(node.args) == 2:
             zeros = [isinstance(each, ast.Constant) and each.value == 0 for each in node.args]
+            no_other = no_other and any(zeros)
             node.args = [
                 each if is_zero or not any(zeros) else ast.BinOp(each, ast.Sub(), ast.Constant(np.finfo(float).tiny))
                 for each, is_zero in zip(node.args, zeros, strict=True)
             ]
-    return ast.unparse(tree)
+    return ast.unparse(tree), no_other
 
 
 def _off_at_zero(layer: Layer) -> Layer:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from backprop_lab.deriving.graph import Graph
 from backprop_lab.deriving.nodes import Node
-from backprop_lab.deriving.rules import MATRICES, REDUCED, RULES, layer, slope, written
+from backprop_lab.deriving.rules import MATRICES, REDUCED, RULES, Rule, layer, slope, written
 from backprop_lab.deriving.shapes import number_of
 from backprop_lab.deriving.simplifying import ONE, UNIT, Term, filled, merged, one, product_of, summed, total
 from backprop_lab.deriving.softmax import Found
@@ -29,14 +29,23 @@ class Backward(Structure):
     """The backward pass of a graph. `wanted` are names whose gradient has a line where it could be left out.
 
     `upstream` has the gradients that are given, by what they are of; `skipped` the terms of the loss that stand for
-    them. Once it has run, `found` has the lines, and `parts` the parts of lines whose gradient needs a name.
+    them. Once it has run, `found` has the lines, and `parts` the parts of lines whose gradient needs a name. `halved`
+    are values inside a softmax or a sigmoid that was gone through as a whole, of which another use has a gradient too:
+    their line would lack a term. They belong to `apart` the next time: to what is gone through one by one.
     """
 
     def __init__(
-        self, graph: Graph, wanted: Iterable[str], upstream: Mapping[Node, Node], skipped: Iterable[Node]
+        self,
+        graph: Graph,
+        wanted: Iterable[str],
+        upstream: Mapping[Node, Node],
+        skipped: Iterable[Node],
+        apart: Iterable[str] = (),
     ) -> None:
-        super().__init__(graph, {*wanted})
-        self.wanted, self.upstream, self.skipped = {*wanted}, upstream, {*skipped}
+        super().__init__(graph, {*wanted, *apart})
+        self.wanted, self.upstream, self.skipped, self.apart = {*wanted}, upstream, {*skipped}, {*apart}
+        self.halved: set[str] = set()
+        self._inside: set[Node] = set()
         self.found: list[Gradient] = []
         self.parts: dict[Node, None] = {}
         self._arriving: dict[Node, list[Grad]] = {}
@@ -76,6 +85,8 @@ class Backward(Structure):
         if upstream is not None:
             terms.insert(0, one(upstream))
         terms = merged(terms)
+        if node in self._inside and (terms or name in self.wanted):
+            self.halved.add(name)
         can_be_left_out = node in self.graph.meaning and name not in self.wanted
         if upstream is None and can_be_left_out:
             if not arrived:
@@ -106,7 +117,7 @@ class Backward(Structure):
 
     def _cancels(self, P: Node, terms: list[Term]) -> bool:
         """Whether the gradient of a sigmoid, y / P - (1 - y) / (1 - P), is simpler as a part of that of the score."""
-        whole = layer(self.graph, self.graph.meaning[P])
+        whole = self._layer(self.graph.meaning[P])
         rest = self.graph.make("-", self.graph.number(1), P)
         below = [{node for node, power in term.powers.items() if power == -1 and not node.is_fixed} for term in terms]
         return whole is not None and "1 - {Y}" in whole[0].gradients[0] and below in ([{P}, {rest}], [{rest}, {P}])
@@ -133,10 +144,12 @@ class Backward(Structure):
             arrived = Grad(self.settled(node, grad), node, self.copied(node, grad))
             self._arriving.setdefault(node, []).append(arrived)
         elif (found := self.softmaxes.of(node)) is not None:
+            self._inside |= self._names_between(node, found[0])
             P = self.graph.value(node)
             terms = [term.times(one(P)) for term in self._unpicked(P, self.settled(node, grad))]
             self._into_scores(terms, P, found, self.passed(grad, "softmax", node, 0, found[0]))
         elif (found := self.softmaxes.log(node)) is not None:
+            self._inside |= self._names_between(node, found[0])
             P = self.softmaxes.named.get(found) or (
                 node.args[0] if node.op == "log" else self.graph.make("exp", self.graph.value(node))
             )
@@ -151,8 +164,9 @@ class Backward(Structure):
             rules = (*self.copied(node, grad), Passed("slope", "logsumexp", self.graph.value(node), X))
             share = self.graph.make("exp", self.graph.make("-", X, *Y.powers))  # which does not overflow
             self.push(X, Grad([term.times(one(share)) for term in terms], X, rules))
-        elif (whole := layer(self.graph, node)) is not None:
+        elif (whole := self._layer(node)) is not None:
             rule, X = whole
+            self._inside |= self._names_between(node, X)
             factor = slope(self.graph, rule.gradients[0], X=X, Y=self.graph.value(node))
             self._by_slope(X, grad, factor, Passed("slope", rule.name, self.graph.value(node), X))
         else:
@@ -199,6 +213,23 @@ class Backward(Structure):
             self._reduce(node, grad)
         else:
             self.by_structure(node, grad)
+
+    def _layer(self, node: Node) -> tuple[Rule, Node] | None:
+        """The layer that a node is as a whole: see `layer`."""
+        whole = layer(self.graph, node)
+        is_apart = whole and any(each.args[0] in self.apart for each in self._names_between(node, whole[1]))
+        return None if is_apart else whole
+
+    def _names_between(self, node: Node, X: Node) -> set[Node]:
+        """The values of which a node is made, down to one part of it."""
+        found, todo = set[Node](), [node]
+        while todo:
+            part = todo.pop()
+            if part is not X and part not in found:
+                meaning = self.graph.meaning.get(part)
+                found.update({part} if meaning else ())
+                todo.extend([meaning] if meaning else part.parts)
+        return found
 
     def _turned(self, terms: list[Term]) -> list[Term]:
         """Terms of one matrix each, and of numbers, with the matrix turned round; none for others."""

@@ -22,7 +22,8 @@ class Derived(NamedTuple):
 
     `role` is "value", "gradient" or "new", and `of` what it is the gradient of, or what it replaces in the next step.
     `paths` has the rules by which a gradient came about: for each place in which `of` is used, those on the way from
-    there. `is_own` says whether the line was handed in; the others are derived, or are parts that have got a name.
+    there. `is_own` says whether the line was handed in, with a `comment` or without; the others are derived, or are
+    parts that have got a name.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Derived(NamedTuple):
     of: str = ""
     paths: tuple[tuple[Passed, ...], ...] = ()
     is_own: bool = False
+    comment: str = ""
 
 
 class Derivation(NamedTuple):
@@ -132,13 +134,17 @@ class _Program:
         self.loss = last[-1]
 
     def derive(self) -> Derivation:
+        apart = set[str]()
         while True:
             self._read()
             loss = self.graph.names[self.loss.name]
             upstream = self._upstream(loss)
             self.upstream = {dout.args[0]: out.args[0] for out, dout in upstream.values()}
-            self.back = Backward(self.graph, self.wanted, dict(upstream.values()), upstream)
+            self.back = Backward(self.graph, self.wanted, dict(upstream.values()), upstream, apart)
             self.back.run(loss)
+            if not self.back.halved <= apart:
+                apart |= self.back.halved
+                continue
             needed, repeated = self.back.parts, self._repeated()
             for part in repeated:  # what holds another one may come out shorter once that has a name
                 if all(each is part or each not in repeated for each in part.inside()):
@@ -156,17 +162,27 @@ class _Program:
             if not is_learnt and name not in self.replaced.values() and rows_add_up(value):
                 graph.sums[node] = (value.ndim - 1,)
         self.reader = Reader(graph)
-        for line in self.lines:
+        for at, line in enumerate(self.lines):
             try:
                 graph.define(line.name, self.reader.read(line.tree))
             except RefusedError as error:
                 raise line.error(error) from None
+            self.lines[at] = self._with_names(line)
         graph.is_read = True
         loss = graph.names[self.loss.name]
         if loss.shape != ():
             raise self.loss.error(f"the loss is one number, and this has the shape {loss.shape}: np.sum or np.mean "
                                   f"makes one number of it")  # fmt: skip
         self._check_reached(loss)
+
+    def _with_names(self, line: Line) -> Line:
+        """The line with the names of what lines before it compute: by its name, a gradient goes back to it."""
+        again = {id(tree): node.args[0] for node, trees in self.reader.places.items() if node.op == "name"
+                 for tree in trees if not isinstance(tree, ast.Name)}  # fmt: skip
+        here = {id(tree) for tree in ast.walk(line.tree)} & again.keys()
+        return (
+            line.rewritten(line.name, _Swap({place: again[place] for place in here}).visit(line.tree)) if here else line
+        )
 
     def _check_reached(self, loss: Node) -> None:
         """Raise ValueError for what is learnt and has no part in the loss."""
@@ -220,7 +236,7 @@ class _Program:
             tree: Any = next(tree for tree in ast.walk(line.tree) if id(tree) in places)
             name = _free(line.name, part, names | {f"d{each}" for each in names})
             names.add(name)
-            swapped = _Swap(places, name).visit(line.tree)
+            swapped = _Swap(dict.fromkeys(places, name)).visit(line.tree)
             self.lines[at] = line.rewritten(line.name, swapped)
             self.lines.insert(at, line.rewritten(name, tree))
         return bool(parts)
@@ -229,7 +245,9 @@ class _Program:
         lines: list[Derived] = []
         for line in self.lines:
             of = self.replaced.get(line.name, "")
-            lines.append(Derived(line.name, line.text, "new" if of else "value", of, is_own=line.name in self.own))
+            lines.append(
+                Derived(line.name, line.text, "new" if of else "value", of, (), line.name in self.own, line.comment)
+            )
         taken, names, repeated = {*self.graph.names}, dict[Node, str](), self._repeated()
         for name, of, node, paths in self.back.found:
             if name in taken:
@@ -249,13 +267,13 @@ class _Program:
 
 
 class _Swap(ast.NodeTransformer):
-    """Puts a name in the place of parts of a line."""
+    """Puts names in the places of parts of a line."""
 
-    def __init__(self, places: set[int], name: str) -> None:
-        self.places, self.name = places, name
+    def __init__(self, names: Mapping[int, str]) -> None:
+        self.names = names
 
     def visit(self, node: ast.AST) -> Any:
-        return ast.Name(self.name, ast.Load()) if id(node) in self.places else super().visit(node)
+        return ast.Name(self.names[id(node)], ast.Load()) if id(node) in self.names else super().visit(node)
 
 
 def rows_add_up(value: Array) -> bool:
@@ -266,15 +284,9 @@ def rows_add_up(value: Array) -> bool:
 def _free(name: str, part: Node, taken: set[str]) -> str:
     """A name for a part, behind that of its line, such as L_diff, which nothing else has."""
     kinds = {
-        "concatenate": "cat",
-        "-": "diff",
-        "*": "prod",
-        "/": "ratio",
-        "**": "power",
-        "index": "part",
-        "+": "in",
-        "@": "in",
-    }
+        "-": "diff", "*": "prod", "/": "ratio", "**": "power", "index": "part", "+": "in", "@": "in",
+        "concatenate": "cat", "broadcast_to": "full", "full_like": "full",
+    }  # fmt: skip
     kind = part.args[3] if part.op == "reduce" else kinds.get(part.op, part.op if part.op.isalnum() else "mask")
     return next(each for n in range(1, 999) if (each := f"{name}_{kind}{n if n > 1 else ''}") not in taken)
 

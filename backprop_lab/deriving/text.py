@@ -15,19 +15,20 @@ MOST_LINES, LONGEST_LINE, DEEPEST = 400, 1000, 100
 
 
 class Line(NamedTuple):
-    """A line as it was handed in: its name, its expression, the text of that, and its number."""
+    """A line as it was handed in: its name, its expression, the text of that, its number, and its comment."""
 
     name: str
     tree: ast.expr
     text: str
     number: int
+    comment: str = ""
 
     def rewritten(self, name: str, tree: ast.expr) -> "Line":
         """A line with another name and another expression, whose numbers are written as they are in this one."""
         text = ast.unparse(tree)
         for number in re.findall(r"(?<![\w.])[\d.]+e[+-]?\d+", self.text):
             text = re.sub(rf"(?<![\w.]){re.escape(repr(float(number)))}", number, text)
-        return Line(name, tree, text, self.number)
+        return Line(name, tree, text, self.number, self.comment)
 
     def error(self, sentence: object) -> ValueError:
         return ValueError(f"line {self.number}, `{self.name} = {self.text}`: {sentence}")
@@ -61,7 +62,10 @@ def lines_in(text: str | Iterable[str]) -> list[Line]:
         except RefusedError as refused:
             raise ValueError(f"line {row.number}, `{row.text}`: {refused}") from None
         segment = ast.get_source_segment(text, tree) or "\n"
-        found[name] = Line(name, tree, ast.unparse(tree) if "\n" in segment else segment, statement.lineno)
+        code = ast.unparse(tree) if "\n" in segment else segment
+        behind = rows[(statement.end_lineno or 1) - 1].encode()[statement.end_col_offset or 0 :].decode()
+        comment = behind.partition("#")[2].strip()
+        found[name] = Line(name, tree, code, statement.lineno, comment)
     if not found:
         raise ValueError('there are no lines: a program has at least one, such as "L = np.sum((X @ W - y)**2)"')
     return [*found.values()]

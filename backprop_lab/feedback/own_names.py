@@ -104,7 +104,7 @@ class Names:
     def gradient(self, name: str) -> str:
         """The gradient, or the new parameter, that a name certainly stands for, or ""."""
         if isinstance(meant := self.own.get(name), str):
-            return meant
+            return self._there(f"{meant}_new") or meant  # a line can give no other value of what is given
         if name in self.trace and self.trace.role(name) != "value":
             return name
         if name.startswith("delta") and (number := NUMBERED.fullmatch(name)):

@@ -54,7 +54,8 @@ def times(factor: float, numbers: Mapping[str, float]) -> str:
 def _factor(found: Slopes, gradient: Array, numbers: Mapping[str, float]) -> Iterator[str]:
     """The right gradient times a number."""
     fitted = found.fitted(gradient, [gradient])
-    is_telling = gradient.size > 1 or (fitted and any(_same(abs(fitted[0]), known) for known in (1, 2, 0.5)))
+    whole = fitted and max(abs(fitted[0]), 1 / abs(fitted[0]))
+    is_telling = gradient.size > 1 or (whole and abs(whole - round(whole)) <= EXACT)  # of one number, not any factor
     if fitted and is_telling and abs(fitted[0] - 1) > NEARLY:
         yield times(1 / fitted[0], numbers)
 
@@ -116,7 +117,10 @@ def _cells(found: Slopes, gradient: Array, _: Mapping[str, float]) -> Iterator[s
         for pattern in getattr(patterns, look)(compared):
             yield f"{pattern.sentence[0].lower()}{pattern.sentence[1:].rstrip('.')}"
     if gradient.ndim == 2 and min(gradient.shape) > 1 and _rank_one(gradient, 1e-9) and not _rank_one(right, 1e-3):
-        yield "its rows are multiples of one another, and should not be: so it is with one sample alone"
+        yield (
+            "its rows are multiples of one another, and should not be: so it is with one sample alone, or with one "
+            "output whose gradient has gone through no mask or slope"
+        )
 
 
 def _is_multiple(one: Array, other: Array) -> bool:

@@ -12,6 +12,7 @@ Williams, "Learning representations by back-propagating errors", Nature 323 (198
 import math
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from numbers import Number
 from typing import Any, ClassVar, Self
@@ -146,15 +147,26 @@ def _is_plain(number: Any) -> bool:
     return isinstance(number, float | int | np.bool | np.integer)
 
 
+def _is_number(value: Any) -> bool:
+    """Whether it is a number, or the text of one."""
+    if not isinstance(value, str):
+        return isinstance(value, Number)
+    with suppress(ValueError):
+        return bool(float(value) or True)
+    return False
+
+
 def _no_numbers(name: str, value: Any, array: Array) -> str:
     """What there is in place of numbers, and the line that makes numbers of it or leaves it out."""
-    if array.dtype.kind == "O" and array.ndim == 2:
-        wrong = np.array([[not isinstance(v, Number) for v in row] for row in array])
+    if array.dtype.kind in "OU" and array.ndim == 2 and array.size:
+        wrong = np.array([[not _is_number(v) for v in row] for row in array])
+        if not wrong.any():
+            return f"numbers are written as text in it. np.asarray({name}, float) makes numbers of them"
         row, column = np.argwhere(wrong)[0]
         names = getattr(value, "columns", None)  # of a DataFrame
         columns = list(range(array.shape[1])) if names is None else list(names)
         kept = [each for each, column_of in zip(columns, wrong.T, strict=True) if not column_of.any()]
-        found = f"in row {row} of column {columns[column]!r} stands {array[row, column]!r}"
+        found = f"in row {row} of column {columns[column]!r} stands {array.tolist()[row][column]!r}"
         matrix = name if isinstance(value, np.ndarray) else f"np.array({name})"
         chosen = f"{matrix}[:, {kept}].astype(float)" if names is None else f"{name}[{kept}]"
         return f"{found}. {chosen} leaves such columns out." if kept else found
@@ -211,8 +223,11 @@ class Linear(Layer):
         b = self.b.shape
         if b[-2:] != (1, W[-1]):
             sentence = f"b must be one row as wide as W, of shape (1, {W[-1]}); got b {b} for W {W}"
-            is_row = len(W) == 2 and self.b.size == W[1]
-            raise ValueError(f"{sentence}: np.reshape(b, (1, -1)) makes it so" if is_row else sentence)
+            if len(W) == 2 and self.b.size == W[1]:
+                sentence += ": np.reshape(b, (1, -1)) makes it so"
+            elif len(W) == 2 and self.b.size == W[0]:
+                sentence += f": W.T, of shape {W[::-1]}, fits it; a W with a row for each output is turned round here"
+            raise ValueError(sentence)
         if len(W) > 2 and len(b) > 2 and W[:-2] != b[:-2]:
             raise ValueError(f"a stack has as many b as W; got b {b} for W {W}")
 

@@ -36,9 +36,16 @@ class Part:
     `formulas` has a line of NumPy for each of its results, by the name of that result, in the order in which they are
     shown. In a line `{X}`, `{W}`, `{dY}` ... stand for the names at its place, such as `H1`, `W2`, `dY2`, and anything
     else in braces for a number of its own: an attribute, such as a slope. `learnt` names its parameters.
+
+    A part of your own may say what its lines mean: `title`, `sentence` and `formula`, in LaTeX, each for results by
+    name, such as {"Y": "Swish", "dX": "Gradient of Swish"}, or one text for Y, L or new. The card shows them, with the
+    names around it for {X}, {dY} and so on; braces of LaTeX are doubled.
     """
 
     formulas: ClassVar[Mapping[str, str]] = {}
+    title: ClassVar[Mapping[str, str] | str] = {}
+    sentence: ClassVar[Mapping[str, str] | str] = {}
+    formula: ClassVar[Mapping[str, str] | str] = {}
     learnt: ClassVar[tuple[str, ...]] = ()
     _around: ClassVar[tuple[str, ...]] = ()  # what a line may name besides results, parameters and numbers
 

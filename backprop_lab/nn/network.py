@@ -199,7 +199,10 @@ def check_gradient(name: str, grads: Mapping[str, Any], parameter: Array) -> Arr
         raise KeyError(f"no gradient for {name}; got {', '.join(grads) or 'none'}")
     gradient: Array = np.asanyarray(given)
     if gradient.shape != parameter.shape:
-        raise ValueError(f"the gradient for {name} has shape {gradient.shape}, but {name} has {parameter.shape}")
+        turned = ": its transpose, .T, fits" if gradient.shape == parameter.shape[::-1] else ""
+        raise ValueError(
+            f"the gradient for {name} has shape {gradient.shape}, but {name} has {parameter.shape}{turned}"
+        )
     return gradient
 
 

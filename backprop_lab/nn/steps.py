@@ -57,7 +57,8 @@ class Step(NamedTuple):
     what a template calls them. `role` is "value", "gradient" or "new", and `of` is what it is the gradient of, or what
     it replaces in the next step; "" for a value. `beside` is what a penalty or a decay adds to the line, if one does.
     `title` and `sentence` are those of a planted mistake; `paths` has, for a gradient that was derived, the rules that
-    made it: see `deriving.program.Derived`. `value` is None until it is run.
+    made it: see `deriving.program.Derived`. `note` is what its author says of a line of a program. `value` is None
+    until it is run.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Step(NamedTuple):
     title: str = ""
     sentence: str = ""
     paths: tuple[Any, ...] = ()
+    note: str = ""
     value: Any = None
 
     def rewritten(self, template: str, title: str, sentence: str, beside: str | None = None) -> "Step":

@@ -383,9 +383,23 @@ def explain(step: Step) -> Explanation:
         if (beside := step.beside) and (added := EXPLANATIONS.get(beside.template)):
             latex += added.latex.format_map({field: _in_latex(name) for field, name in beside.names.items()})
             sentence += f" {added.sentence}"
+    own_title, own_sentence, own_latex = (_own(step, words) for words in ("title", "sentence", "formula"))
+    latex, title, sentence = own_latex or latex, own_title or title, own_sentence or step.note or sentence
     if step.title:
         return Explanation(latex.replace("=", r"\neq", 1), step.title, step.sentence)
     return Explanation(latex, title, sentence)
+
+
+def _own(step: Step, words: str) -> str:
+    """What a part of a reader's own says of a line of its, with the names at its place filled in; "" for nothing."""
+    said = getattr(step.kind, words, {})
+    said = {"Y": said, "L": said, "new": said} if isinstance(said, str) else said
+    names = {field: _in_latex(name) for field, name in step.names.items()} if words == "formula" else step.names
+    try:
+        return str(said.get(step.result, "").format_map(names))
+    except (KeyError, ValueError, IndexError) as error:
+        braces = f"braces that stand for no name of its lines, {error}: those of LaTeX are doubled"
+        raise ValueError(f"{step.kind.__name__}.{words} has {braces}") from None
 
 
 def _formula(step: Step) -> str:
@@ -427,12 +441,13 @@ def _plain_title(step: Step) -> str:
 
 
 def _in_latex(name: str) -> str:
-    """dW1 -> dW_{1}, y_pred -> y_{pred}, W1_new -> W_{1}^{new}, logP -> log P; a number stays as it is.
+    """dW1 -> dW_{1}, y_pred -> y_{pred}, W1_new -> W_{1}^{new}, logP -> log P, 1e-05 -> 10^{-5}; other numbers stay.
 
     Greek letters are such, as in dmu1, Xhat1 has a hat, and a word is upright.
     """
     if not name.isidentifier():
-        return name
+        power = re.sub(r"^([\d.]+)e\+?(-?)0*(\d+)$", r"\1 \\cdot 10^{\2\3}", name)
+        return power.removeprefix(r"1 \cdot ")
     name = re.sub(r"^(d?)(mu|gamma|beta)(?=\d|$)", r"\1\\\2 ", name)
     name = re.sub(r"^(d?)([A-Za-z])hat", r"\1\\hat{\2}", name)
     name = re.sub(r"^(d?)(var|mask|step)(?=\d|$)", r"\1\\mathrm{\2}", name)

@@ -271,10 +271,13 @@ def _check_finite(**data: Array) -> None:
             finite = array - array == 0
         if not finite.all():
             row, column = map(int, np.argwhere(~finite)[0])
-            raise ValueError(
-                f"{name}[{row}, {column}] is {array[row, column]}, and data must be finite. To leave such samples out: "
-                f"keep = np.isfinite({name}).all(axis=1); X, y = X[keep], y[keep]"
-            )
+            sentence = f"{name}[{row}, {column}] is {array[row, column]}, and data must be finite"
+            kept = np.flatnonzero(finite.any(axis=0))
+            if name == "X" and len(array) > 1 and 0 < len(kept) < array.shape[1]:
+                gone = ", ".join(map(str, np.flatnonzero(~finite.any(axis=0))))
+                raise ValueError(f"{sentence}. No sample has column {gone}: {name}[:, {kept.tolist()}] leaves it out")
+            keep = f"keep = np.isfinite({name}).all(axis=1); X, y = X[keep], y[keep]"
+            raise ValueError(f"{sentence}. To leave such samples out: {keep}")
 
 
 def _misshapen(y: Array, shape: tuple[int, ...]) -> ValueError:

@@ -117,8 +117,9 @@ def _step(phase: str, line: Derived) -> Step:
     names = {"name": line.name, **{name: name for name in operands}}
     result = "L" if phase == "loss" else line.name
     return Step(
-        line.name, phase, line.code, operands, OwnLine, result, line.code, names, line.role, line.of, paths=line.paths
-    )
+        line.name, phase, line.code, operands, OwnLine, result, line.code, names, line.role, line.of, paths=line.paths,
+        note=line.comment,
+    )  # fmt: skip
 
 
 def _check_own(

@@ -21,7 +21,7 @@ from backprop_lab.ui.page.line_list import LineList
 
 
 class LineUp(Lab):
-    """`LineUp()` is the whole cell: the lines of a training step to put in order, with wrong ones among them.
+    r"""`LineUp()` is the whole cell: the lines of a training step to put in order, with wrong ones among them.
 
     `part` is "forward", which ends with the loss, "backward", or "whole"; without a problem it is the worked example.
     Every order that can be computed is right. Another `seed` draws other wrong lines, in another order. `lines` are

@@ -132,7 +132,7 @@ def programs() -> dict[str, Times]:
             "plain NumPy": partial(plainly(p), 100),
             "deriving": partial(derive, p._text, p.parameters, p.data),
         }
-        times = fastest(ways, rounds=20, calls=1)
+        times = fastest(ways, rounds=100, calls=1)
         found[name] = {way: seconds / (1 if way == "deriving" else 100) for way, seconds in times.items()}
     return found
 

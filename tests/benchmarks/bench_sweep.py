@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from tables import Bar, as_json, show_bars, show_table
 
-from backprop_lab import random_problem, sweep
+from backprop_lab import Adam, random_problem, sweep
 from backprop_lab.step.example_programs import rnn
 from backprop_lab.step.random_problems import redrawn
 
@@ -165,6 +165,50 @@ def recurrent_ns(seeds: int, lrs: int, steps: int) -> dict[str, float]:
     return best
 
 
+def adam_ns(seeds: int, lrs: int, steps: int) -> dict[str, float]:
+    """The same with Adam, whose memories JAX has beside the parameters of each run."""
+    import jax
+    from jax import lax
+    from jax import numpy as jnp
+
+    def loss(parameters: Any, X: Any, y: Any) -> Any:
+        W1, b1, W2, b2 = parameters
+        return ((jnp.maximum(X @ W1 + b1, 0) @ W2 + b2 - y) ** 2).sum()
+
+    gradients = jax.vmap(jax.value_and_grad(loss))
+
+    def train(numbers: Any) -> Any:
+        *first, X, y, lr = numbers
+
+        def step(carried: Any, number: Any) -> Any:
+            parameters, means, squares = carried
+            value, grads = gradients(parameters, X, y)
+            means = [0.9 * m + (1 - 0.9) * g for m, g in zip(means, grads, strict=True)]
+            squares = [0.999 * v + (1 - 0.999) * g**2 for v, g in zip(squares, grads, strict=True)]
+            corrected = [
+                lr * (m / (1 - 0.9**number)) / (jnp.sqrt(v / (1 - 0.999**number)) + 1e-8)
+                for m, v in zip(means, squares, strict=True)
+            ]
+            return ([p - c for p, c in zip(parameters, corrected, strict=True)], means, squares), value
+
+        zeros = [jnp.zeros_like(p) for p in first]
+        return lax.scan(step, (first, zeros, zeros), jnp.arange(1.0, steps + 1))[1]
+
+    def by_sweep() -> Any:
+        return sweep(range(seeds), learning_rates(lrs), steps, optimizer=Adam())
+
+    compiled = jax.jit(train)
+    ours = by_sweep().loss[..., :steps]
+    assert np.allclose(np.asarray(compiled(numbers_of(seeds, lrs))).T.reshape(ours.shape), ours, rtol=1e-9)
+    best = {"sweep": np.inf, JAX: np.inf}
+    for _ in range(ROUNDS):
+        for name, way in (("sweep", by_sweep), (JAX, lambda: np.asarray(compiled(numbers_of(seeds, lrs))))):
+            start = process_time()
+            way()
+            best[name] = min(best[name], (process_time() - start) / (seeds * lrs * steps) * 1e9)
+    return best
+
+
 def beside_the_result(seeds: int, lrs: int, steps: int) -> tuple[float, float]:
     """The megabytes that a sweep keeps, and what it takes at most beside them."""
     tracemalloc.start()
@@ -221,6 +265,9 @@ def main() -> dict[str, Any]:
         bars.append(Bar("64 x 64 runs: x faster than vmap", map_[VMAP] / map_["sweep"], 1, at_least=True))
     if JAX in rivals:
         bars.append(Bar("64 x 64 runs: time, x JAX", map_["sweep"] / map_[JAX], 1.0))
+        adam = sizes["Adam"] = adam_ns(64, 64, 500)
+        show_table("64 x 64 runs with Adam", ("", "ns a run and step"), [*adam.items()])
+        bars.append(Bar("64 x 64 runs with Adam: time, x JAX", adam["sweep"] / adam[JAX], 1.0))
         recurrent = recurrent_ns(64, 64, 100)
         sizes["recurrent"] = recurrent
         show_table("64 x 64 runs of a recurrent network", ("", "ns a run and step"), [*recurrent.items()])

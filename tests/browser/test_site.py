@@ -258,6 +258,41 @@ def test_the_lab_alone_follows_its_slider_fits_its_screen_and_opens_at_a_link(pa
         assert page.evaluate("document.documentElement.scrollWidth") == size["width"]
 
 
+def test_the_front_page_steps_at_once_and_its_sliders_wake_at_the_same_step(page):
+    start = time.monotonic()
+    page.goto("/index.html")
+    front = page.frame_locator("iframe.front")
+    recorded = front.frame_locator("#bpl-recorded")
+    for step in ("Y1", "H1", "y_pred"):
+        recorded.locator(".bpl-do-next").click()
+        expect(recorded.locator(".bpl-timeline [aria-current]")).to_have_text(step)
+        print(f"the front page: {step} after {time.monotonic() - start:.1f} s")  # noqa: T201
+    front.locator("#bpl-waiting input[name=seed]").fill("7")
+    front.locator("#bpl-recorded").wait_for(state="detached")
+    expect(front.locator("#bpl-waiting")).to_have_count(0)
+    expect(front.locator(".bpl-timeline [aria-current]")).to_have_text("y_pred")
+    expect(front.locator(".bpl-call")).to_have_text("StepThrough(start='random', seed=7, step='y_pred')")
+
+
+def test_without_python_the_recording_goes_on_and_says_what_is_missing(page):
+    page.route("**/run/python/**", lambda route: route.abort())
+    page.goto("/run/open/index.html#start=lstm")
+    recorded = page.frame_locator("#bpl-recorded")
+    recorded.locator(".bpl-do-next").click()
+    expect(page.locator("#loading-notice")).to_have_attribute("data-state", "failed", timeout=WAIT)
+    expect(page.locator("#loading-notice")).to_contain_text("Python did not start")
+    recorded.locator(".bpl-do-next").click()
+    expect(recorded.locator(".bpl-timeline [aria-current]")).to_have_text("i")
+    page.unroute_all()
+
+
+@pytest.mark.parametrize("place", ["start=random&seed=3", "start=lstm&seed=3", "X=1&y=1", "start=nothing"])
+def test_no_recording_of_other_numbers_stands_in_for_a_link(page, place):
+    page.goto(f"/run/open/index.html#{place}")
+    page.locator("#loading-notice").wait_for()
+    expect(page.locator("#bpl-recorded, #bpl-waiting")).to_have_count(0)
+
+
 def test_in_the_lab_alone_enter_counts_everywhere_and_a_seed_may_be_huge(page):
     seed, huge = 2**53 + 1, 10**30
     page.goto(f"/run/open/#start=random&seed={seed}")

@@ -113,6 +113,15 @@ function fitAcross(formula) {
   if (formula.scrollWidth > formula.clientWidth + 1) formula.tabIndex = 0;
 }
 
+// Words that are higher than their room become smaller; those that then still are can be scrolled.
+function fitDown(card) {
+  for (const part of [1, 0.95, 0.9, 0.85]) {
+    card.style.fontSize = part < 1 ? `calc(${0.93 * part} * var(--bpl-size, 14px))` : "";
+    if (card.scrollHeight <= card.clientHeight + 1 || card.closest(".bpl-large")) break;
+  }
+  letScroll(card);
+}
+
 // What needs sizes is done `later`.
 export function makeCard(board, { tell }, later) {
   const card = make("div", "bpl-card", board);
@@ -121,7 +130,7 @@ export function makeCard(board, { tell }, later) {
   const head = make("div", "bpl-words", card);
   const showQuestion = makeQuestion(card, "answer", tell), say = makeSaid(card, tell);
   const words = make("div", "bpl-words", card);
-  const fit = () => letScroll(card);
+  const fit = () => fitDown(card);
 
   let shown = "";
   function show(state, note) {
@@ -136,9 +145,10 @@ export function makeCard(board, { tell }, later) {
     fillHead(head, state);
     fillWords(words, state, note);
     later(() => {
+      for (const formula of words.querySelectorAll(".bpl-formula")) fitAcross(formula);
+      fit();
       lookAtWhatIsSaid(card);
       for (const line of words.querySelectorAll(".bpl-line")) letScroll(line);
-      for (const formula of words.querySelectorAll(".bpl-formula")) fitAcross(formula);
     });
   }
 

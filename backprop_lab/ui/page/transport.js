@@ -94,9 +94,10 @@ export function makeTimeline(board, { tell }) {
 
   // Where there is no room for the whole timeline, it follows the current step.
   function keepInSight({ index }) {
-    const { left, right } = (stops[index - 1] ?? timeline).getBoundingClientRect();
+    const stop = stops[index - 1], { left, right } = (stop ?? timeline).getBoundingClientRect();
     const row = timeline.getBoundingClientRect();
-    if (left < row.left || right > row.right) timeline.scrollLeft += (left + right - row.left - row.right) / 2;
+    const name = stop?.parentElement.firstChild.getBoundingClientRect(); // which stays, above the steps
+    if (left < (name?.right ?? row.left) || right > row.right) timeline.scrollLeft += (left + right - row.left - row.right) / 2;
     showEnd();
   }
 

@@ -1,6 +1,7 @@
 """The map of many runs: a network in every row, a learning rate in every column, coloured by the change of the loss."""
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from matplotlib.text import Annotation
 from matplotlib.textpath import TextPath
 
 from backprop_lab.nn.layers import Array
+from backprop_lab.nn.optimizers import Momentum, Nesterov, Optimizer
 from backprop_lab.ui.board.colours import COLOURS
 from backprop_lab.ui.board.picture import Picture
 from backprop_lab.ui.board.text import Word
@@ -77,10 +79,6 @@ class RunMap(Picture):
             self.map.plot([], [], color=colour, lw=width, solid_joinstyle="miter", animated=True)[0]
             for colour, width in (("#111111", 4.5), ("#ffffff", 2))
         ]
-        size = TEXT * 100 / 72
-        words = TextPath((0, 0), r"local limit of stability, $2/\lambda_\mathrm{max}$", size=size)
-        middle = words.get_extents().x1 / 2, 0
-        self._limit_words = (np.asarray(words.vertices) - middle) * (1, -1), words.codes
         self.map.yaxis.set_label_coords((20 - MARGINS[0]) / self.size[0], 0.5)
         self.limit_label, self.names = self.write([], self.theme.ink), self.write([], self.theme.ink)
         for patch in (self.limit_label, self.names):
@@ -155,7 +153,7 @@ class RunMap(Picture):
         limits = [col for col, _ in line if not math.isnan(col)]
         self.limit_label.set_visible(bool(limits))
         middle = left + self.size[0] * (min(max([*limits[:1], 0]), cols - 1) + 0.5) / cols
-        outlines, codes = self._limit_words
+        outlines, codes = _as_outlines(limit_label(runs.sweep.problems[0].optimizer))
         self.limit_label.set_path(Path(outlines + (middle, top - 7), codes))
         if self._ground[0] != (drawn_for := (rows, numbered, runs.sweep.lrs, bool(limits))):
             decades = [10.0**k for k in range(math.ceil(first - 1e-9), math.floor(last + 1e-9) + 1)]
@@ -171,6 +169,24 @@ class RunMap(Picture):
             self.axes.draw_artist(artist)
         self._background = canvas.copy()
         self._laid_out_for = runs.sweep
+
+
+def limit_label(optimizer: Optimizer) -> str:
+    """What stands above the line of the limits: see `limit_of` in `curvature`."""
+    curvature = r"\lambda_\mathrm{max}"
+    formulas: dict[type, str] = {
+        Momentum: rf"2(1+\beta)/{curvature}",
+        Nesterov: rf"2(1+\beta)/((1+2\beta)\,{curvature})",
+    }
+    return f"local limit of stability, ${formulas.get(type(optimizer), f'2/{curvature}')}$"
+
+
+@lru_cache
+def _as_outlines(label: str) -> tuple[Array, Array]:
+    """Words as outlines around their middle."""
+    words = TextPath((0, 0), label, size=TEXT * 100 / 72)
+    middle = words.get_extents().x1 / 2, 0
+    return (np.asarray(words.vertices) - middle) * (1, -1), np.asarray(words.codes)
 
 
 def levels(change: Array) -> Array:

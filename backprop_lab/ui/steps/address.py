@@ -29,8 +29,8 @@ from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import NONE, SIZES, Setup
 
 SITE = "https://backprop-lab.github.io/backprop-lab"
-MOST_NUMBERS = 2000  # characters of X, y, weights and biases
-LONGEST = 2500  # characters in all
+MOST_NUMBERS = 6000  # characters of X, y, weights and biases
+LONGEST = 7000  # characters in all
 MOST_WORK = 30_000_000  # numbers on the way to an iteration, which a browser's Python works out in some three seconds
 OVERHEAD = 10_000  # numbers that would take as long as all else in an iteration
 PROOF = 50  # iterations that would take as long as the proof of a gradient; with a mistake planted, all are proved

@@ -334,7 +334,7 @@ class StepThrough(Lab):
     def link(self) -> str:
         """The address that opens the lab alone in its present state, in a browser and with nothing installed.
 
-        It has numbers of your own in it, X, y, weights and biases, in up to 2,000 characters. The environment variable
+        It has numbers of your own in it, X, y, weights and biases, in up to 6,000 characters. The environment variable
         BACKPROP_LAB_SITE names another web site than ours. Raises ValueError for what a link can't hold: more numbers,
         layers or a loss of your own, a mistake that is not in MISTAKES, and an iteration that takes a browser long.
         """

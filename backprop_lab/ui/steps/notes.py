@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.random_problems import kept_by_seeds
 from backprop_lab.training.history import Training
@@ -38,9 +40,22 @@ def on_overflow(training: Training, place: LabState) -> str:
     if place.setup.start == AS_GIVEN:
         return (
             f"{then}: the learning rate is too large for this problem, or a gradient is wrong, which its check "
-            "shows. Restart with a smaller learning rate, or go back to see how it began."
+            f"shows. Restart with a smaller learning rate, or go back to see how it began.{_on_size(training.first)}"
         )
     return f"{then}: the learning rate is too large. Restart with a smaller one, or go back to see how it began."
+
+
+LARGE = 100  # a number of X for which weights of a usual size are too large
+
+
+def _on_size(problem: Problem) -> str:
+    """What makes samples of large numbers such that usual weights and learning rates fit, or ""."""
+    X = np.asarray(problem.data.get("X", 0.0))
+    largest = np.max(np.abs(X)) if X.dtype.kind == "f" else 0.0
+    if X.ndim != 2 or len(X) < 2 or largest <= LARGE:
+        return ""
+    scaled = "X = (X - X.mean(axis=0)) / (X.std(axis=0) + 1e-9)"
+    return f" X has numbers up to {largest:,.6g}: {scaled} brings its columns to one size."
 
 
 def on_seed(setup: Setup, problem: Problem) -> str:
