@@ -223,7 +223,7 @@ def test_a_part_of_ones_own_says_what_its_lines_mean_with_the_names_at_their_pla
     assert explain(t.step("dY1")).title == "Back down the ramp"
     card = words.card(LabState(Setup(), Remembered(t), index=2))
     assert (card["title"], card["sentence"]) == ("Ramp", "Y1, where it is above 0.")
-    assert "<msup>" in card["formula"]
+    assert "<msubsup>" in card["formula"]
     with pytest.raises(
         ValueError, match=r"Ramp\.formula has braces that stand for no name of its lines, '\+': those of LaTeX"
     ):
