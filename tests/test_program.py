@@ -250,7 +250,7 @@ def test_code_of_a_learner_is_judged_on_programs():
         ("layernorm_layer", "out", "norm * w", "`norm * w`: b is missing"),
         ("rnn_cell", "z", "xt @ Wax + a_prev @ Waa - ba", "a `-` where `+` was meant"),
         ("batchnorm_layer", "dx", "dxc", "mu too, which is no constant, and the path through it is missing"),
-        ("cbow", "dW_out", "h.mT @ dscores / 4", "divided by len(ctx)"),
+        ("cbow", "dW_out", "h.mT @ dscores / 4", "a mean, where a sum belongs"),
     ],
 )
 def test_a_term_that_is_lost_from_a_line_of_a_program_is_told(name, value, wrong, said):
