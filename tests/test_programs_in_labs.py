@@ -82,7 +82,7 @@ def test_what_skips_a_level_has_an_edge_and_what_only_lends_its_size_has_none():
     found = place_matrices(t, 930, 345)
     ends = {(one, to) for one, to in found.edges}
     V, A, Q, Z = (found.boxes[name] for name in ("V", "O", "Q", "Z"))
-    assert ends == {((V.x + V.width, V.y + V.height / 2), (A.x, A.y + A.height / 2))}
+    assert ends == {((V.x + V.width, V.y + V.height / 2), (A.x, A.y + 0.8 * A.height))}
     assert "Q.shape" in t.step("S").code + t.step("Z").code
     assert Q.x < Z.x
 
@@ -318,3 +318,26 @@ def test_a_walk_of_a_program_keeps_what_the_lab_says_at_each_step(tmp_path):
         assert step["state"]["card"] == json.loads(json.dumps(view_of(lab).state["card"]))
     for one, other in pairwise(recorded["pictures"]["wide"]["boards"][0]["light"]):
         assert one != other
+
+
+@pytest.mark.parametrize("name", ["rnn", "attention", "residual", "transformer block"])
+def test_an_arrow_between_two_columns_is_there_only_where_something_goes_from_one_to_the_other(name):
+    t = trace(EXAMPLES[name]())
+    found = place_matrices(t, 980, 440)
+    at = sorted({box.x for box in found.boxes.values()})
+    columns = [[name for name, box in found.boxes.items() if box.x == x] for x in at]
+    uses = {(step.name, each) for step in t.steps for each in step.operands}
+    for x, _, way in found.arrows:
+        right = next((k for k, left in enumerate(at) if left > x), None)
+        if right is None:  # from the loss
+            continue
+        into, of = (columns[right], columns[right - 1])[::way]
+        later = [d for column in columns[right:] for d in column if d.startswith("d")]
+        assert any((one, other) in uses for one in into for other in of) or not later
+    assert len(found.arrows) > 6
+
+
+def test_the_mistake_lab_opens_a_program_at_the_line_that_is_wrong():
+    lab = MistakeLab(start="attention").lab
+    assert lab.trace.step(lab.step).title
+    assert f"{lab.step} = " in view_of(lab).state["card"]["right"]

@@ -1,11 +1,12 @@
 """Expressions, read: what may stand in a line is on a list, and is checked before anything is run."""
 
 import ast
+from difflib import get_close_matches
 from typing import Any
 
 from backprop_lab.deriving.graph import Graph
 from backprop_lab.deriving.nodes import SIZES, TIGHT, Node, RefusedError, code, seen
-from backprop_lab.deriving.refusals import FUNCTION, SYNTAX, instead
+from backprop_lab.deriving.refusals import FUNCTION, OTHERWISE, SYNTAX, instead
 from backprop_lab.deriving.shapes import FUNCTIONS, Part, length, number_of
 
 OPERATORS: dict[type[ast.AST], str] = {
@@ -21,6 +22,12 @@ TAKES: dict[str, tuple[int, int, tuple[str, ...]]] = {  # arguments at least, at
 }  # fmt: skip
 METHODS = (*REDUCTIONS, "reshape", "dot", "clip")
 ALIASES = {"absolute": "abs", "fabs": "abs", "amax": "max", "amin": "min", "concat": "concatenate"}
+
+
+def _meant(name: str) -> str:
+    """What to write in place of a function that is not known: one that is called nearly so, if there is one."""
+    close = get_close_matches(name, TAKES, 1, 0.7)
+    return f"is np.{close[0]} meant?" if close else OTHERWISE
 
 
 class Reader:
@@ -82,7 +89,10 @@ class Reader:
     def _name(self, name: str) -> Node:
         if name not in self.names:
             there = ", ".join(self.names) or "nothing"
-            raise RefusedError(f"{name} is neither given nor a line before this one; there are {there}")
+            close = {each.lower(): each for each in self.names}
+            meant = [close[each] for each in get_close_matches(name.lower(), close, 1, 0.75)]
+            hint = f". Is it {meant[0]}?" if meant else ""
+            raise RefusedError(f"{name} is neither given nor a line before this one; there are {there}{hint}")
         return self.names[name]
 
     def _attribute(self, of: ast.expr, name: str) -> Node:
@@ -196,7 +206,7 @@ class Reader:
                     raise RefusedError(f"{seen(of)} has no length")
                 return self.graph.make(name, of)
             case ast.Name(id=name):
-                raise RefusedError(f"{name}() has no rule here: {instead(name)}")
+                raise RefusedError(f"{name}() has no rule here: {instead(name, _meant(name))}")
             case ast.Attribute(value=ast.Name(id="math"), attr="sqrt" | "exp" | "log" as name) if len(args) == 1:
                 of = self.read(args[0])
                 if not of.is_fixed:
@@ -215,7 +225,7 @@ class Reader:
     def _function(self, name: str, args: list[ast.expr], named: dict[str, ast.expr]) -> Node:
         make, read = self.graph.make, self.read
         if name not in TAKES:
-            raise RefusedError(f"np.{name} has no rule: {instead(name)}")
+            raise RefusedError(f"np.{name} has no rule: {instead(name, _meant(name))}")
         least, most, names = TAKES[name]
         if not least <= len(args) <= most or not named.keys() <= {*names}:
             by_name = f", and by name {' and '.join(names)}" if names else ", none by name"

@@ -18,6 +18,8 @@ SYNTAX = {  # by the name that Python has for it
     "BoolOp": "and, or: masks are joined cell by cell with & and |, each in parentheses",
     "Not": "not: a mask is turned round with ~",
     "Starred": "a star: name each value",
+    "BitXor": "^: a power is written with **",
+    "Return": 'a return: a line is "name = expression", and the last one is the loss',
     "FloorDiv": "//: it has no slope",
     "Mod": "%: it has no slope",
     "List": "a list: give its numbers among the data, or join values with np.concatenate or np.stack",
@@ -52,6 +54,9 @@ INSTEAD = {  # of a function
 }  # fmt: skip
 
 
-def instead(name: str, otherwise: str = "write it with operators and what is known here") -> str:
+OTHERWISE = "write it with operators and what is known here"
+
+
+def instead(name: str, otherwise: str = OTHERWISE) -> str:
     """What to write in place of a function."""
     return INSTEAD.get(name, otherwise)

@@ -94,12 +94,12 @@ def _counts(trace: Trace) -> dict[str, int]:
         (samples, outputs), inputs = data["y"], data["X"][1]
         counts = {"samples": samples, "outputs": outputs, "targets": samples * outputs, "inputs": inputs}
         return {f"the number of {what}": count for what, count in counts.items()}
-    found: dict[int, str] = {}
+    found: dict[int, list[str]] = {}
     for name, shape in data.items():
         for axis, length in enumerate(shape):
             if length > 1:
-                found.setdefault(length, f"{name}.shape[{axis}]" if axis else f"len({name})")
-    return {what: length for length, what in found.items()}
+                found.setdefault(length, []).append(f"{name}.shape[{axis}]" if axis else f"len({name})")
+    return {whats[0] if len(whats) == 1 else str(length): length for length, whats in found.items()}
 
 
 def _of_few_numbers(seen: Compared) -> Iterator[Pattern]:

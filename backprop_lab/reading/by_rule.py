@@ -216,15 +216,19 @@ def _of_several(step: Step, paths: Sequence[Sequence[Any]]) -> str:
         places = [f"into {line}" for line in into]
     if len(paths) < len(step.paths):
         return f"{step.of} goes {_listed(places)}. The gradient handed in for it is added to what comes from there."
-    return f"{step.of} goes {_listed(places)}: what comes back along each of these paths is added up."
+    joined = step.code.startswith(("np.concatenate(", "np.stack("))  # each path has a part of it
+    how = "put side by side again" if joined else "added up"
+    return f"{step.of} goes {_listed(places)}: what comes back along each of these paths is {how}."
 
 
 def _taken_off(step: Step, way: Sequence[Any]) -> str:
     """What is said of a softmax, its logarithm, and one number picked of each row, if their gradient is one line."""
     if {"softmax", "log-softmax"} & {passed.rule for passed in way}:
         for form, sentence in AFTER_SOFTMAX.items():
-            if of_form(step.code, form) or of_form(step.code, f"({form}) / {{n}}"):
+            if of_form(step.code, form):
                 return sentence
+            if found := of_form(step.code, f"({form}) / {{n}}"):
+                return f"{sentence.removesuffix('.')}, all of it divided by {found['n']}."
     return ""
 
 

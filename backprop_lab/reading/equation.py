@@ -15,7 +15,7 @@ from backprop_lab.reading.slopes import slopes_of, value_of
 from backprop_lab.step.number_format import MINUS
 from backprop_lab.step.trace import Trace
 
-MOST_OPERANDS = 5  # in one picture
+MOST_OPERANDS = 6  # in one picture
 LONGEST_LABEL = 24
 
 _POWERS = {"2": "²", "3": "³"}

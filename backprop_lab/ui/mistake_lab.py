@@ -47,7 +47,10 @@ class MistakeLab(Lab):
             stepper.plant(_first_mistake(stepper.first_problem, stepper.mistakes))
         if "step" not in opening:
             steps = stepper.place.trace.steps
-            stepper.go_to(max(at for at, step in enumerate(steps, start=1) if step.role == "gradient"))
+            gradients = [at for at, step in enumerate(steps, start=1) if step.role == "gradient"]
+            planted = [at for at, step in enumerate(steps, start=1) if step.title]
+            in_a_row = stepper.first_problem.stages  # then a gradient that is wrong makes those after it wrong, too
+            stepper.go_to(gradients[-1] if in_a_row or not planted else planted[0])
         self._mistake = menu("mistake", "430px", "The mistake to make in every iteration")
         self._text, self._checked, self._curves = widgets.HTML(), widgets.HTML(), widgets.HTML()
         super().__init__()

@@ -157,8 +157,12 @@ class Board(Picture):
             middle = (x + right) / 2
             bend = [(x, y), (middle, y + sag), (middle, end + sag), (right, end)]
             curves.append(Path(bend, [Path.MOVETO, *[Path.CURVE4] * 3]))
+            tip = min(
+                4.0, 0.4 * self.layout.gap
+            )  # in the gap before what it leads to, or it would seem to end anywhere
+            curves.append(Path([(right - tip, end - tip), (right, end), (right - tip, end + tip)]))
         self.axes.add_artist(
-            PathCollection(curves, facecolors="none", edgecolors=self.theme.grid, lw=self.pixel, zorder=0.4)
+            PathCollection(curves, facecolors="none", edgecolors=self.theme.faint, lw=0.8 * self.pixel, zorder=0.4)
         )
 
     def _draw_axes(self, x: float, y: float, width: float, height: float) -> None:

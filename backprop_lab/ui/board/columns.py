@@ -16,13 +16,16 @@ AVERAGED = "avg"  # what a label says of squares that are means
 class Column(NamedTuple):
     """Matrices one above the other, as (name, rows, columns), for each row of the board.
 
-    One of memories has above, beside the gradients that they take in, and below what the update makes of them.
+    One of memories has above, beside the gradients that they take in, and below what the update makes of them. A column
+    `takes_in` something of the one before, and its gradients, which it `gives_back`, something of those of the next.
     """
 
     values: list[Matrix]
     gradients: list[Matrix]
     new: list[Matrix]
     memories: bool = False
+    takes_in: bool = True
+    gives_back: bool = True
 
     @property
     def rows(self) -> tuple[list[Matrix], ...]:
@@ -148,7 +151,20 @@ def _levels(stock: Stock, lines: list[Step], first: Column, most: int) -> list[C
             columns += stock.with_memories(*learnt, beneath=(*here,))
     columns[0] = _joined([columns[0], first])
     _put_on_the_way(columns, trace)
-    return columns
+    if is_row:
+        return columns
+    operands = {step.name: step.operands for step in trace.steps}
+
+    def goes(into: list[Matrix], of: list[Matrix]) -> bool:
+        return any(name in operands.get(user, ()) for user, *_ in into for name, *_ in of)
+
+    found = []
+    for k, column in enumerate(columns):
+        later = [each.gradients for each in columns[k + 1 :]]
+        takes_in = k > 0 and goes(column.values, columns[k - 1].values)
+        gives_back = not any(later) or goes(column.gradients, later[0])  # the first of all takes in the loss
+        found.append(column._replace(takes_in=takes_in, gives_back=gives_back))
+    return found
 
 
 def _in_stacks(names: list[str], most: int) -> list[list[str]]:

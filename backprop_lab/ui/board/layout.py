@@ -246,9 +246,9 @@ def _arrows(
         takes_in = here.memories and not left.memories and bool(here.gradients)
         if takes_in:
             arrows.append(arrow(x, here.gradients, 1))
-        elif here.values and not here.memories and (arrows or columns[0].values):
+        elif here.values and not here.memories and here.takes_in and (arrows or columns[0].values):
             arrows.append(arrow(x, here.values, 1))
-        if left.gradients and not left.memories and not takes_in:
+        if left.gradients and not left.memories and left.gives_back and not takes_in:
             arrows.append(arrow(x, left.gradients, -1))
     return arrows
 
@@ -270,7 +270,7 @@ def _edges(
     uses = [
         (placed[name], placed[user]) for name, user in pairs if levels.get(name, math.inf) < levels.get(user, 0) - 1
     ]
-    return [((one.x + one.width, one.y + one.height / 2), (to.x, to.y + to.height / 2)) for one, to in uses]
+    return [((one.x + one.width, one.y + one.height / 2), (to.x, to.y + 0.8 * to.height)) for one, to in uses]
 
 
 def _free(
