@@ -238,6 +238,7 @@ in batchnorm_layer
   dstd: divisor-as-factor = np.sum(dxhat * xhat, 0) / std
   dmu: minus-of-a-difference = dxc.sum(0)
 in min_char_rnn
+  dWhh: path-forgotten = np.dot(h1.T, dh2_in)
   dWhy: last-path-alone = np.outer(h0, dy0)
 in causal_attention
   dscaled: softmax-as-division = dA_sig * A_sig | softmax-diagonal = dA_sig * (A_sig - A_sig**2)

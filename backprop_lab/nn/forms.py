@@ -88,11 +88,16 @@ def _is_of_anything(form: ast.AST) -> bool:
 
 
 def of_form(code: str, form: str) -> dict[str, str] | None:
-    """What stands in the braces of a form, as code, if a whole line has it; else None."""
+    """What stands in the braces of a form, as code, if a whole line has it, numbers as they are written; else None."""
     known: dict[str, ast.expr] = {}
-    return (
-        {name: ast.unparse(part) for name, part in known.items()} if fits(parsed(form), parsed(code), known) else None
-    )
+    if not fits(parsed(form), parsed(code), known):
+        return None
+
+    def written(part: ast.expr) -> str:
+        number = part.operand if isinstance(part, ast.UnaryOp) else part
+        return (isinstance(number, ast.Constant) and ast.get_source_segment(code, part)) or ast.unparse(part)
+
+    return {name: written(part) for name, part in known.items()}
 
 
 def replaced(code: str, form: str, other: str, known: Mapping[str, str], among: str = "") -> Iterator[str]:

@@ -94,12 +94,12 @@ RULES: dict[str, Words] = {
     "@ 0": Words(
         "a matrix product with {Z}",
         "Each number of {X} goes into a whole row of the product: {up} along that row, times the numbers of {Z} that "
-        "it met, is added up. That is a product with {Z} transposed.",
+        "it met, is added up. That is a product with {turned}.",
     ),
     "@ 1": Words(
         "a matrix product with {Z}",
         "Each number of {X} goes into a whole column of the product: {up} down that column, times the numbers of {Z} "
-        "that it met, is added up. That is a product with {Z} transposed.",
+        "that it met, is added up. That is a product with {turned}.",
     ),
     "@ axes": Words(
         "a product with {Z}",
@@ -155,8 +155,8 @@ RULES: dict[str, Words] = {
     ),
 }
 BROADCAST = {
-    "down": "{X} is the same in every row, so the gradients of all rows are added up.",
-    "along": "{X} is the same in every column, so the gradients of all columns are added up.",
+    "down": "The same {X} is used in every row, so the gradients of all rows are added up.",
+    "along": "The same {X} is used in every column, so the gradients of all columns are added up.",
     "all": "{X} is one number that is used everywhere, so the gradients of all places are added up.",
     "axes": "{X} is used several times along an axis, so the gradients of all its copies are added up.",
 }
@@ -242,6 +242,8 @@ def _filled(text: str, passed: Any, names: dict[str, str]) -> str:
     """A text with the code of a place in it; what is long is told by what it is."""
     parts = {"X": (passed.X, "what goes in"), "Y": (passed.Y, "what comes out"), "Z": (passed.Z, "the other factor")}
     short = {key: code if len(code) <= LONGEST else told for key, (code, told) in parts.items()}
+    Z = short["Z"]
+    short["turned"] = Z.removesuffix(".mT") if Z.endswith(".mT") else f"{Z} transposed"
     return text.format_map({**names, **short})
 
 
