@@ -175,11 +175,11 @@ def _of_a_sign(part: ast.BinOp) -> Iterator[Change]:
         for kept, lost in ((left, right), (right, left)):
             if isinstance(lost, ast.Name | ast.Constant) or isinstance(op, ast.Add | ast.Sub):
                 yield kept, f"{ast.unparse(lost)} is missing"
-        first, terms = left, 2
-        while isinstance(first, ast.BinOp) and isinstance(first.op, ast.Add) and isinstance(op, ast.Add):
-            first, terms = first.left, terms + 1
+        leftmost, terms = left, 2
+        while isinstance(leftmost, ast.BinOp) and isinstance(leftmost.op, ast.Add) and isinstance(op, ast.Add):
+            leftmost, terms = leftmost.left, terms + 1
         if terms > 2:
-            yield first, f"this is one of {terms} terms, and the others are missing"
+            yield leftmost, f"this is one of {terms} terms, and the others are missing"
     if isinstance(op, ast.MatMult):
         one, two = _untransposed(left), _untransposed(right)
         ways = [((one, ast.Attribute(one, "mT")), (two, ast.Attribute(two, "mT")))]
