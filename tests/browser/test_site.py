@@ -303,6 +303,7 @@ def test_in_the_lab_alone_enter_counts_everywhere_and_a_seed_may_be_huge(page):
     ):
         if label == "hidden units":
             lab.button("More").press("Enter")
+        page.wait_for_timeout(1000)  # the controls follow the last change a little after the call does
         lab.field(label).press("ControlOrMeta+a")
         page.keyboard.type(number)
         page.keyboard.press("Enter")
