@@ -236,6 +236,8 @@ def test_a_number_that_hides_others_does_not_set_their_colours():
     assert scales_of([t]).values.limit <= 5
     large = worked_example().evolve(X=1e8 * worked_example().X)
     assert scales_of([trace(large)]).values.limit >= 1e8
+    tiny = {"W": 1e-9 * np.arange(1.0, 10).reshape(3, 3)}  # beside which a 1 hides nothing
+    assert scales_of([trace(program("L = np.sum((X @ W + X)**2)", tiny, {"X": np.eye(3)}))]).values.limit >= 1
 
 
 def test_on_a_phone_a_board_of_many_columns_is_wider_than_the_page_and_elsewhere_as_wide():

@@ -149,14 +149,15 @@ def _written(codes: tuple[tuple[str, str], ...]) -> float:
 
 
 def _given(trace: Trace) -> float:
-    """Half of the largest number of the data, if it is HIDING times the middle one of all that is given."""
-    data, others = (
-        np.concatenate([*(np.abs(np.ravel(each).astype(float)) for each in values.values()), []])
-        for values in (trace.problem.data, trace.problem.parameters)
-    )
-    sizes, most = np.unique(np.concatenate([data, others])), float(data.max(initial=0))
+    """Half of the largest number of the data, if it is HIDING or more, and HIDING times the middle one of all that is
+    given."""
+    data, parameters = trace.problem.data.values(), trace.problem.parameters.values()
+    most = max((float(np.max(np.abs(each.astype(float)), initial=0)) for each in data), default=0.0)
+    if most < HIDING:  # as nearly always; the rest takes longer, and is asked in each iteration
+        return math.inf
+    sizes = np.unique(np.concatenate([np.abs(np.ravel(each).astype(float)) for each in (*data, *parameters)]))
     sizes = sizes[sizes > 0]
-    return most / 2 if most and most / HIDING > sizes[(len(sizes) - 1) // 2] else math.inf
+    return most / 2 if most / HIDING > sizes[(len(sizes) - 1) // 2] else math.inf
 
 
 def _sizes(arrays: Sequence[Array]) -> Array:

@@ -101,8 +101,9 @@ def place_matrices(trace: Trace, width: float, height: float = math.inf, large: 
 
 def width_of(trace: Trace, width: float) -> float:
     """How wide a board is made where there is so much room: on a phone that of a program may be wider, and scrolls."""
-    columns = min(len(columns_of(trace, *way)) for way in ways_of(trace))
-    return width if trace.problem.stages or width >= PHONE else max(width, LEAST_COLUMN * columns)
+    if trace.problem.stages or width >= PHONE:
+        return width
+    return max(width, LEAST_COLUMN * min(len(columns_of(trace, *way)) for way in ways_of(trace)))
 
 
 def _read_best(columns: list[Column], width: float, height: float, large: bool) -> Layout:
