@@ -267,6 +267,9 @@ def test_memories_of_a_program_stand_beside_or_beneath_their_parameters():
     boxes = place_matrices(t, 930, 345).boxes
     assert {"mW", "vW", "mb", "vb", "mW_new", "vb_new"} <= {*boxes}
     assert boxes["mW"].x >= boxes["W"].x
+    rnn = EXAMPLES["rnn"]()
+    edges = [len(place_matrices(trace(each), 1000).edges) for each in (rnn, rnn.evolve(optimizer=Adam()))]
+    assert edges[0] == edges[1] > 0  # a column of memories is no level
 
 
 def by_parts():

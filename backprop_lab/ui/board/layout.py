@@ -264,7 +264,7 @@ def _edges(
         return []
     levels: dict[str, int] = {}
     for column in columns:
-        names = [name for name, _, _ in column.values if name not in problem.parameters]
+        names = [name for name, _, _ in column.values if name not in {**problem.parameters, **problem.lines.memories}]
         levels |= dict.fromkeys(names, max(levels.values(), default=-1) + 1)
     before = [step for step in trace.steps if step.phase in ("forward", "loss")]
     pairs = [(name, step.name) for step in before for name in taken_in(step)]
