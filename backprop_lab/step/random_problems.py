@@ -99,8 +99,9 @@ def redrawn(problem: Problem, seed: int | None) -> Problem:
     rng = np.random.default_rng(seed)
     if not problem.stages:
         return cast("Program", problem).redrawn(rng)
-    layers = [called(layer, "redrawn", rng) if hasattr(layer, "redrawn") else layer for layer in problem.network.layers]
-    network = Network(layers)
+    made = {id(layer): layer for layer in problem.network.layers}
+    made |= {at: called(layer, "redrawn", rng) for at, layer in made.items() if hasattr(layer, "redrawn")}
+    network = Network(made[id(layer)] for layer in problem.network.layers)
     for name, parameter in problem.network.parameters.items():
         if (drawn := network.parameters.get(name)) is None or drawn.shape != parameter.shape:
             raise ValueError(
@@ -127,10 +128,10 @@ def kept_by_seeds(problem: Problem) -> str:
         why = "it is" if len(same) == 1 else "each is"
         return f"{', '.join(same)} {stay} as given, whatever the seed: {why} one number all over." if same else ""
     kept = {
-        f"{p}{number}": type(layer).__name__
-        for layer, _, _, number in problem.stages
-        for p in layer.parameters
-        if not hasattr(layer, "redrawn")
+        name: type(stage.layer).__name__
+        for stage in problem.stages
+        for name in stage.parameters.values()
+        if not hasattr(stage.layer, "redrawn")
     }
     if not kept:
         return ""

@@ -45,7 +45,7 @@ def all_active(problem: Problem) -> Problem:
 def _before_activations(problem: Problem) -> list[tuple[Stage, str]]:
     """What gives the input of each hidden activation, with the name of its last parameter: a bias, or a beta."""
     pairs = pairwise(problem.network.stages[:-1])
-    return [(one, f"{one.layer.learnt[-1]}{one.number}") for one, after in pairs if is_activation(after.layer)]
+    return [(one, [*one.parameters.values()][-1]) for one, after in pairs if is_activation(after.layer)]
 
 
 def diverging(problem: Problem) -> Problem:
@@ -256,8 +256,8 @@ def sizes_of(problem: Problem) -> dict[str, int]:
     """
     if not problem.stages:
         return dict.fromkeys(SIZES, 0)
-    *before, (_, _, _, number) = problem.stages
-    X, layers = problem.X, max(number - 1, 0)
+    *before, last = problem.stages
+    X, layers = problem.X, max(last.number - 1, 0)
     with np.errstate(all="ignore"):
         for stage in before:
             if stage.number < 2:
