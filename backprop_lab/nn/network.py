@@ -24,9 +24,9 @@ class Network:
     """Layers in order, such as `Network((Linear(W1, b1), ReLU(), Linear(W2, b2)))`.
 
     Names count the layers that have parameters: `W1 b1 Y1`, then `H1` after its activation, `W2 b2 Y2` and so on; what
-    comes out last is `y_pred`. A layer that stands in several places shares its parameters, called after the first, and
-    their gradient is the sum of what each place gives. Raises ValueError if a layer lacks something that a network needs, or if the layers do
-    not chain, naming both layers and both shapes.
+    comes out last is `y_pred`. A layer that stands in several places shares its parameters, which are called after the
+    first, and their gradient is the sum of what each place gives. Raises ValueError if a layer lacks something that a
+    network needs, or if the layers do not chain, naming both layers and both shapes.
     """
 
     def __init__(self, layers: Iterable[Layer]) -> None:
