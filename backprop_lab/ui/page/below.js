@@ -1,6 +1,6 @@
 // Below the board: ways to keep what is shown, and what More has opened.
 
-import { make, makeCopy, named } from "./elements.js";
+import { labelled, make, makeCopy } from "./elements.js";
 
 // What the lab can be saved as: the ending, and what it is.
 const FILES = [["", "Save as…"], ["png", "PNG, a picture"], ["svg", "SVG, for slides"], ["pdf", "PDF, for print"],
@@ -28,7 +28,7 @@ export function makeBelow(el, { state, tell }) {
   const save = makeSave(ways, tell);
   const tables = make("div", "", below), scripts = make("div", "", below);
   makeCopy(scripts, "Copy the script", () => state().below.script);
-  const script = named("The step as a NumPy script", make("pre", "bpl-script", scripts), "region");
+  const script = labelled("The step as a NumPy script", make("pre", "bpl-script", scripts), "region");
   script.tabIndex = 0;
 
   function show({ below: now }) {

@@ -1,7 +1,7 @@
 // The card: the step in words, with a question in its place while one is asked; and the tour, whose questions stand
 // beside it.
 
-import { letScroll, make, makeField, named } from "./elements.js";
+import { labelled, letScroll, make, makeField } from "./elements.js";
 
 export function predicts({ question }) {
   return Boolean(question);
@@ -63,7 +63,7 @@ function makeSaid(card, tell) {
 }
 
 export function makeTour(board, { tell }, later) {
-  const tour = named("A question", make("div", "bpl-tour", board)), showQuestion = makeQuestion(tour, "tour", tell);
+  const tour = labelled("A question", make("div", "bpl-tour", board)), showQuestion = makeQuestion(tour, "tour", tell);
   function show({ tour: now }) {
     tour.hidden = !now;
     board.classList.toggle("bpl-asks", Boolean(now));
@@ -114,7 +114,7 @@ function fitDown(card) {
 
 // What needs sizes is done `later`.
 export function makeCard(board, { tell }, later) {
-  const card = named("The step in words", make("div", "bpl-card", board));
+  const card = labelled("The step in words", make("div", "bpl-card", board));
   const head = make("div", "bpl-words", card);
   const showQuestion = makeQuestion(card, "answer", tell), say = makeSaid(card, tell);
   const words = make("div", "bpl-words", card);

@@ -10,7 +10,7 @@ export function make(tag, className, parent, text) {
 }
 
 // An element with a name, and the role in which a screen reader says it.
-export function named(name, element, role = "group") {
+export function labelled(name, element, role = "group") {
   element.setAttribute("role", role);
   element.setAttribute("aria-label", name);
   return element;

@@ -1,6 +1,6 @@
 // Two lists of lines. It draws where each line is, and reports the gestures that move one.
 
-import { make, named } from "./elements.js";
+import { labelled, make } from "./elements.js";
 import { keepKeys } from "./surroundings.js";
 
 const HOW =
@@ -68,7 +68,7 @@ function render({ model, el }) {
   }
 
   function list(title, numbers, parent) {
-    const found = named(title, make("ol", "", parent), "list");
+    const found = labelled(title, make("ol", "", parent), "list");
     for (const number of numbers) {
       const item = make("li", "", found);
       make("span", "bpl-handle", item, "⠿").setAttribute("aria-hidden", "true");

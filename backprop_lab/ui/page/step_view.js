@@ -5,7 +5,7 @@ import { isPlain } from "./arithmetic.js";
 import { makeBelow } from "./below.js";
 import { makeCard, makeTour, predicts } from "./card.js";
 import { come, comeOnceShown, initialize } from "./coming.js";
-import { make, named } from "./elements.js";
+import { labelled, make } from "./elements.js";
 import { makePicture } from "./picture.js";
 import { makePointer } from "./pointer.js";
 import { makePresence, makeRoom } from "./room.js";
@@ -36,7 +36,7 @@ function makeLab(model) {
 
 function makeMap(board, label, tell) {
   const map = makePicture(make("div", "bpl-map", board), "bpl-picture");
-  named(label, map.figure).tabIndex = 0;
+  labelled(label, map.figure).tabIndex = 0;
   map.figure.addEventListener("keydown", (event) => {
     if (!KEYS.includes(event.key) || !isPlain(event)) return;
     event.preventDefault();

@@ -1,7 +1,7 @@
 // The sum: what the chosen cell is made of, term by term, and a field to change it.
 
 import { termsSeen } from "./arithmetic.js";
-import { letScroll, make, makeField, named } from "./elements.js";
+import { labelled, letScroll, make, makeField } from "./elements.js";
 
 function fillName(head, now, pinned) {
   head.title = now.words;
@@ -37,7 +37,7 @@ function showMore(sum, terms) {
 
 // What needs sizes is done `later`.
 export function makeSum(board, { tell }, later) {
-  const sum = named("The chosen cell, worked out", make("div", "bpl-sum", board));
+  const sum = labelled("The chosen cell, worked out", make("div", "bpl-sum", board));
   const hint = make("p", "bpl-hint", sum, "Point at a number, or tap it, to see what it is made of. A click keeps it.");
   const workedAt = make("div", "", sum);
   const change = makeField(sum, "new value:", "Type a new number and press Enter", (text) =>

@@ -1,6 +1,6 @@
 // What goes through the steps: the buttons, and the timeline of one iteration.
 
-import { icon, make, named } from "./elements.js";
+import { icon, labelled, make } from "./elements.js";
 
 // What can be done to the steps: the message, its name, the word on its button, its drawing in a square of 16, a tip.
 const ACTIONS = [
@@ -69,7 +69,7 @@ function makeStops(timeline, steps, tell) {
 }
 
 export function makeTimeline(board, { tell }) {
-  const timeline = named("Steps of this iteration", make("div", "bpl-timeline", board));
+  const timeline = labelled("Steps of this iteration", make("div", "bpl-timeline", board));
   let stops = [];
 
   function arrange({ steps = [] }) {
