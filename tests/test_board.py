@@ -22,6 +22,7 @@ from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.board.colours import COLOURS, digit_colours, in_few_colours
 from backprop_lab.ui.board.layout import ACROSS, DOWN, READABLE
 from backprop_lab.ui.board.operation import Operation
+from backprop_lab.ui.steps.pictures import board_of
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import Setup
 from backprop_lab.ui.theme import LIGHT, NOT_FINITE, OPERAND, RESULT
@@ -29,9 +30,9 @@ from backprop_lab.ui.theme import LIGHT, NOT_FINITE, OPERAND, RESULT
 LOSSES = [3.0, 2.0, 1.5]
 
 
-def drawn(t, index, losses=(), cell=None, framed=True, **options):
+def drawn(t, index, losses=(), **options):
     board = Board(t, **options)
-    board.draw(t, index, losses, cell, framed)
+    board.draw(t, index, losses)
     return board
 
 
@@ -145,10 +146,13 @@ def test_a_chosen_cell_is_framed_with_the_row_and_the_column_that_made_it(exampl
     for index, step in enumerate(example.steps, start=1):
         sizes = {name: value_of(example, name).shape for name in (*step.operands, step.name)}
         *operands, result = [(name, (0, rows - 1), (0, cols - 1)) for name, (rows, cols) in sizes.items()]
-        assert framed(drawn(example, index)) == [*((OPERAND, *whole) for whole in operands), (RESULT, *result)]
-    assert framed(drawn(example, 15, cell=("Y1", 1, 2), framed=False)) == [], "the page draws them"
+        place = LabState(Setup(), Remembered(example), index=index)
+        assert framed(board_of(place, [], False)) == [*((OPERAND, *whole) for whole in operands), (RESULT, *result)]
+    assert framed(drawn(example, 15)) == [], "the page draws them"
     operands = [(OPERAND, "X", (1, 1), (0, 2)), (OPERAND, "W1", (0, 2), (2, 2)), (OPERAND, "b1", (0, 0), (2, 2))]
-    assert framed(drawn(example, 15, cell=("Y1", 1, 2))) == [*operands, (RESULT, "Y1", (1, 1), (2, 2))]
+    for chosen in ("cell", "question"):
+        place = LabState(Setup(), Remembered(example), index=15, **{chosen: ("Y1", 1, 2)})
+        assert framed(board_of(place, [], False)) == [*operands, (RESULT, "Y1", (1, 1), (2, 2))]
 
 
 @pytest.mark.parametrize("sizes", [(2, 3, [4], 2), (1, 3, [1, 1, 1], 1), (8, 8, 8, 8), (64, 4, [128], 3)])

@@ -281,6 +281,6 @@ def test_a_walk_says_at_each_step_that_its_scale_is_new():
         assert [new in each for each in said] == [k == at] * len(said)
         place, losses = stepper.look(k, len(said) - 1)
         board = Board(place.trace, *NARROW[0], NARROW[2], scales=place.scales, renewed=place.renewed)
-        board.draw(place.trace, place.index, losses, framed=False)
+        board.draw(place.trace, place.index, losses)
         walk = base64.b64decode(pictures["light"][1])
         assert np.array_equal(pixels(board.png()), pixels(walk))

@@ -24,7 +24,7 @@ FOREIGN = {"image.origin": "lower", "image.lut": 8, "text.usetex": True, "font.s
 
 def pictures():
     t, board, runs = trace(worked_example()), Board(trace(worked_example())), RunMap(500)
-    board.draw(t, 8, [52.0, 3.0, 1e-7], ("dW2", 0, 0))
+    board.draw(t, 8, [52.0, 3.0, 1e-7], [["dW2", 0, 0, 0, 0, "result"]])
     runs.draw(swept(seeds=3, steps=50).state.runs, ((0, 3), (1, 70)))
     yield from (board.png(), runs.png(), draw_heatmaps({"P": [[0.2, -1.0]]}, ["row"]).png)
     yield draw_curves({"right": [3.0, 2.0, 1e-4], "wrong": [3.0, 1e9, np.inf]})

@@ -159,7 +159,7 @@ def assert_a_fresh_board_and_the_call_agree(lab):
     call, but = map(view_of(lab).state["below"].get, ("call", "but"))
     page = (*lab._page["map"], lab._page["ratio"], lab._page["dark"])
     board = Board(place.trace, *page, scales=place.scales, renewed=place.renewed)
-    board.draw(place.trace, place.index, losses, framed=False)
+    board.draw(place.trace, place.index, losses)
     assert (view_of(lab).picture, view_of(lab).boxes) == (board.png(), board.boxes_on_page())
     if place.custom:
         assert "without the numbers you changed" in but

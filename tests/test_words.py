@@ -94,7 +94,7 @@ def test_the_frames_hold_sources_and_matrices_and_nothing_else(problem):
         for name, r0, r1, c0, c1, kind in told["frames"]:
             assert (r0, c0, r1 + 1, c1 + 1) == (0, 0, *value_of(t, name).shape)
             assert kind == ("result" if name == step.name else "operand")
-    since = frame.layout(t, {})["since"]
+    since = frame.layout(t)["since"]
     assert {*since} == {*t, *slopes_of(t)}
     for name, index in since.items():
         shown = [LabState(Setup(), Remembered(t), index=k).shows(name) for k in range(len(t.steps) + 1)]

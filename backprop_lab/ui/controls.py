@@ -15,10 +15,9 @@ def row(*children: widgets.Widget) -> widgets.HBox:
 
 def sized(width: str) -> dict[str, Any]:
     """Arguments that make a control this wide, including its label; in a large lab, wider in proportion to its text."""
-    if width != "auto":
-        width = f"calc({width} * var(--bpl-larger, 1))"
     within = "calc(100% - 4px)"  # of its row, and a margin of 2 on each side
-    return {"layout": {"width": width, "max_width": within}, "style": {"description_width": "initial"}}
+    layout = {"width": f"calc({width} * var(--bpl-larger, 1))", "max_width": within}
+    return {"layout": layout, "style": {"description_width": "initial"}}
 
 
 def pair(field: widgets.Text, slider: widgets.Widget) -> widgets.HBox:
@@ -43,11 +42,6 @@ class Menu(widgets.Dropdown):
 
 def menu(label: str, width: str, tooltip: str) -> Menu:
     return Menu(description=label, tooltip=tooltip, **sized(width))
-
-
-def tooltips(*controls: widgets.Widget) -> dict[str, str]:
-    """What some labelled controls do, by label."""
-    return {control.description: control.tooltip for control in controls}
 
 
 def toggle(label: str, tooltip: str) -> widgets.ToggleButton:

@@ -10,7 +10,7 @@ import numpy as np
 
 from backprop_lab.feedback.check import Feedback, check_function
 from backprop_lab.feedback.mistakes import MISTAKES, Mistake
-from backprop_lab.nn.layers import Array, Layer
+from backprop_lab.nn.layers import Layer
 from backprop_lab.nn.network import Network
 from backprop_lab.nn.steps import Step
 from backprop_lab.reading.explanations import explain
@@ -65,14 +65,10 @@ class Exercises:
         """Check an answer for `name`; returns a widget with feedback, hints and the progress so far."""
         traces = self.traces if callable(answer) else self.traces[:1]
         feedback = check_function(name, answer, traces, self._mistakes)
-        if not isinstance(name, str):
-            return Exercise(feedback, (), len(self.solved), len(self.names))
-        if feedback and name in self.names:
-            self.solved.add(name)
-        elif not feedback:
-            self.solved.discard(name)
-        step = next((step for step in self.traces[0].steps if step.name == name), None)
-        return Exercise(feedback, self._hints(step) if step else (), len(self.solved), len(self.names))
+        asked = [step for step in self.traces[0].steps if isinstance(name, str) and step.name == name]
+        if asked and name in self.names:
+            (self.solved.add if feedback else self.solved.discard)(name)
+        return Exercise(feedback, self._hints(asked[0]) if asked else (), len(self.solved), len(self.names))
 
     def _hints(self, step: Step) -> tuple[str, ...]:
         """Up to three hints, each closer to the answer, none of them the answer."""
@@ -144,13 +140,14 @@ def _drawn(problem: Problem, seed: int, sizes: Sequence[int]) -> Trace:
                 own = {name: rng.choice(row.ravel(), (1, width)) for name, row in layer.parameters.items()}
                 made.append(layer.with_parameters(own))
             else:
-                made.append(_with_numbers(layer, next(numbers)) if layer.learnt else layer)
+                known = next(numbers) if layer.learnt else {}
+                made.append(layer.with_parameters({name: known[name] for name in layer.parameters}) if known else layer)
                 width = getattr(made[-1], "outputs", width)
         first = replace(problem, network=Network(made), X=drawn.X, y=y, lr=drawn.lr, state={})
         updated = trace(trace(first).next_problem())
         if all(np.isfinite(step.value).all() for step in updated.steps):
             return updated
-    except ValueError:
+    except (KeyError, ValueError):  # of parameters that nobody knows how to draw, or of another size
         pass
     some = np.random.default_rng(seed).integers(rows, size=rows + 2)
     try:
@@ -163,13 +160,6 @@ def _is_row(layer: Layer) -> bool:
     """Whether its parameters are one row each, as wide as what comes in, as in a norm; they are drawn from its own."""
     shape, shapes = (1, getattr(layer, "inputs", 0)), {p.shape for p in layer.parameters.values()}
     return shapes == {shape} and "W" not in layer.learnt
-
-
-def _with_numbers(layer: Layer, numbers: Mapping[str, Array]) -> Layer:
-    """A layer with other weights and biases. Raises ValueError if its parameters are of another kind."""
-    if not layer.parameters.keys() <= numbers.keys():
-        raise ValueError(f"{layer!r} has parameters that nobody knows how to draw")
-    return layer.with_parameters({name: numbers[name] for name in layer.parameters})
 
 
 class Exercise(widgets.VBox):
@@ -205,7 +195,7 @@ class Exercise(widgets.VBox):
         self._button.layout.display = "" if more else "none"  # not None, which Pyodide's kernel does not send
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return without_view_if_nobody_is_there(super()._repr_mimebundle_(**kwargs))
+        return without_view_if_nobody_is_there(super()._repr_mimebundle_(**kwargs), {})
 
     def __repr__(self) -> str:
         return self.feedback.message

@@ -42,6 +42,7 @@ class Lab(widgets.VBox):
 
     def __init__(self) -> None:
         self._note = widgets.HTML()
+        self._tooltips: dict[str, str] = {}  # what its labelled controls do, by label
         self._following = False  # while the controls are set to the state, they must not change it
         super().__init__()
         self.add_class("bpl-lab")
@@ -54,6 +55,8 @@ class Lab(widgets.VBox):
 
     def _on_change(self, control: Any, action: Callable[[Any], None]) -> None:
         """Call `action` with the new value of a control whenever the learner changes it."""
+        if control.description:
+            self._tooltips[control.description] = control.tooltip
         control.observe(lambda change: self._guarded(action, change.new), "value")
         serialize_messages(control)
 
@@ -123,7 +126,4 @@ class Lab(widgets.VBox):
         return f"{type(self).__name__}()"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        data.update(self._without_kernel())
-        return without_view_if_nobody_is_there(bundle)
+        return without_view_if_nobody_is_there(super()._repr_mimebundle_(**kwargs), self._without_kernel())

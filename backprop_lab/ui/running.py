@@ -1,6 +1,7 @@
 """Whether a notebook is run with nobody there, as far as a kernel can tell."""
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from IPython import get_ipython
@@ -15,9 +16,10 @@ def nobody_is_there(shell: Any) -> bool:
     return not takes_input and not os.environ.get("SERVER_SOFTWARE", "").startswith("voila/")
 
 
-def without_view_if_nobody_is_there(bundle: Any) -> Any:
+def without_view_if_nobody_is_there(bundle: Any, stands_in: Mapping[str, str]) -> Any:
     """What a cell shows. A widget that nobody can use would hide what stands in for it, and be blank offline."""
     data = bundle[0] if isinstance(bundle, tuple) else bundle
+    data.update(stands_in)
     if nobody_is_there(get_ipython()):
         data.pop("application/vnd.jupyter.widget-view+json", None)
     return bundle

@@ -58,14 +58,10 @@ GREY = "#7a7a7a"  # readable on white and on black
 
 
 def custom_properties() -> str:
-    """The colours as CSS: `--bpl-backward` goes behind white text, and `--bpl-backward-ink` is for text itself."""
-
-    def declared(properties: dict[str, str]) -> str:
-        return " ".join(f"--bpl-{name}: {colour};" for name, colour in properties.items())
-
-    fills = {phase: LIGHT.phase(phase) for phase in PHASES}
-    inks, dark_inks = ({f"{phase}-ink": theme.phase(phase) for phase in PHASES} for theme in (LIGHT, DARK))
-    return (
-        f":root {{ {declared({'result': RESULT} | fills | inks)} }}\n"
-        f'[data-jp-theme-light="false"] {{ {declared(dark_inks)} }}\n'
-    )
+    """The colours as CSS: of each phase `--bpl-phase`, to stand behind white text, and `--bpl-ink` for text itself."""
+    rules = [f":root {{ --bpl-operand: {OPERAND}; --bpl-result: {RESULT}; }}"]
+    for phase in PHASES:
+        colour = LIGHT.phase(phase)
+        rules.append(f".bpl-{phase} {{ --bpl-phase: {colour}; --bpl-ink: {colour}; }}")
+        rules.append(f'[data-jp-theme-light="false"] .bpl-{phase} {{ --bpl-ink: {DARK.phase(phase)}; }}')
+    return "\n".join([*rules, ""])

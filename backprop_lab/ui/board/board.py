@@ -8,8 +8,7 @@ times as long.
 import math
 import re
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from matplotlib.collections import LineCollection, PathCollection
@@ -18,7 +17,6 @@ from matplotlib.path import Path
 
 from backprop_lab.nn.layers import Array
 from backprop_lab.nn.steps import SCALARS
-from backprop_lab.reading.one_cell import Cell, spans, work_out
 from backprop_lab.reading.scale import Scales, kinds_of, scales_of
 from backprop_lab.reading.slopes import is_slope, slope_of, slopes_of, value_of
 from backprop_lab.step.number_format import format_number, plain
@@ -35,19 +33,6 @@ from backprop_lab.ui.theme import DARK, LIGHT, OPERAND, RESULT
 SMALLEST_LABEL = 6.5  # CSS pixels an em
 RENEWED_MARK = "▶"  # beside a colour scale that is another than in the iteration before
 AVERAGED_MARK = "≈"  # where there is no room to say that squares are means
-
-
-class Block(NamedTuple):
-    """A block of a matrix, from the first to the last of its `rows` and `cols`; None means all of them."""
-
-    name: str
-    rows: tuple[int, int] | None = None
-    cols: tuple[int, int] | None = None
-
-
-def blocks(cells: Sequence[Cell]) -> list[Block]:
-    """The cells as blocks, one for each matrix."""
-    return [Block(name, (top, bottom), (left, right)) for name, top, bottom, left, right in spans(cells)]
 
 
 class Board(Picture):
@@ -97,27 +82,21 @@ class Board(Picture):
 
     @own_settings()
     def draw(
-        self, trace: Trace, index: int, losses: Sequence[float] = (), cell: Cell | None = None, framed: bool = True
+        self, trace: Trace, index: int, losses: Sequence[float] = (), frames: Sequence[Sequence[Any]] = ()
     ) -> None:
-        """Show the first `index` steps of `trace`, with the last of them as the current one, and the losses so far.
+        """Show the first `index` steps of `trace`, and the losses so far.
 
-        The loss of this iteration, the last of `losses`, is shown once its step is. Unless a page draws them, the
-        operands of the current step and its result are framed; or, if a `cell` is given, that cell and its sources.
+        The loss of this iteration, the last of `losses`, is shown once its step is. Where no page draws them, `frames`
+        are [name, first row, last row, first column, last column, "operand" or "result"].
         """
         shown = {*trace.given, *(step.name for step in trace.steps[:index])}
         shown |= {name for name in self.layout.boxes if is_slope(name) and slope_of(trace, name).shown_with in shown}
         self.cells.fill([value_of(trace, box.name) if box.name in shown else None for box in self.boxes])
-        operands, results = [], []
-        if framed and cell is not None:
-            operands, results = blocks(work_out(trace, cell).sources), blocks([cell])
-        elif framed and index:
-            step = trace.steps[index - 1]
-            operands, results = [Block(name) for name in step.operands], [Block(step.name)]
         self._plot_losses(losses if trace.problem.loss_name in shown else losses[:-1])
         self.pixels = self.cells.pixels.copy()
         left, top, curve, drawn = self._curve_pixels
         np.copyto(self.pixels[top:, left:], curve, where=drawn)
-        self._outline(operands, results)
+        self._outline(frames)
 
     def fits(self, trace: Trace) -> bool:
         """Whether a trace has the shapes and layers this board was made for."""
@@ -157,9 +136,7 @@ class Board(Picture):
             middle = (x + right) / 2
             bend = [(x, y), (middle, y + sag), (middle, end + sag), (right, end)]
             curves.append(Path(bend, [Path.MOVETO, *[Path.CURVE4] * 3]))
-            tip = min(
-                4.0, 0.4 * self.layout.gap
-            )  # in the gap before what it leads to, or it would seem to end anywhere
+            tip = min(4.0, 0.4 * self.layout.gap)  # before what it leads to, or it would seem to end anywhere
             curves.append(Path([(right - tip, end - tip), (right, end), (right - tip, end + tip)]))
         self.axes.add_artist(
             PathCollection(curves, facecolors="none", edgecolors=self.theme.faint, lw=0.8 * self.pixel, zorder=0.4)
@@ -222,13 +199,12 @@ class Board(Picture):
         for patch in (self.curve, self.curve_end):
             self.axes.add_artist(patch)
 
-    def _outline(self, operands: Sequence[Block], results: Sequence[Block]) -> None:
-        """Frame the operands and the result of the step, or of the chosen cell."""
-        chosen = [(block, OPERAND, 2.0) for block in operands] + [(block, RESULT, 2.6) for block in results]
-        self.outlines.set_segments([_frame(self.layout.boxes[block.name], block) for block, _, _ in chosen])
-        self.outlines.set_color([colour for _, colour, _ in chosen])
-        self.outlines.set_linewidth([width * self.pixel for _, _, width in chosen] or [0])
-        if chosen:
+    def _outline(self, frames: Sequence[Sequence[Any]]) -> None:
+        looks = [{"operand": (OPERAND, 2.0), "result": (RESULT, 2.6)}[kind] for *_, kind in frames]
+        self.outlines.set_segments([_frame(self.layout.boxes[name], *cells) for name, *cells, _ in frames])
+        self.outlines.set_color([colour for colour, _ in looks])
+        self.outlines.set_linewidth([width * self.pixel for _, width in looks] or [0])
+        if frames:
             canvas, before = np.asarray(self.canvas.buffer_rgba()), np.asarray(self.image().convert("RGBA"))
             canvas[:] = before
             self.axes.draw_artist(self.outlines)
@@ -237,7 +213,7 @@ class Board(Picture):
     def _plot_losses(self, losses: Sequence[float]) -> None:
         """The losses on a logarithmic scale, with a dot on the current one; losses that overflowed are left out."""
         last = len(losses) - 1
-        at = _plotted_of(last)
+        at = np.unique(np.linspace(0, last, min(last + 1, 200)).astype(int))  # at most 200, spread evenly
         known = np.asarray(losses)[at]
         if (plotted := (last, known.tobytes())) == self._plotted:
             return
@@ -284,12 +260,6 @@ class Board(Picture):
         self.rewrite(self.curve_label, [current])
 
 
-@lru_cache(maxsize=8)
-def _plotted_of(last: int) -> Array:
-    """Of the iterations up to the last one, at most 200 to plot, which are spread evenly; of -1, none."""
-    return np.unique(np.linspace(0, last, min(last + 1, 200)).astype(int))
-
-
 def _layout_key(trace: Trace) -> Any:
     """What the layout of a trace depends on."""
     shapes = [np.shape(trace[name]) for name in trace.given]
@@ -301,10 +271,8 @@ def _short(number: float) -> str:
     return re.sub(r"(?<=e)[+]?(−?)0*", r"\1", plain(number, 3))
 
 
-def _frame(box: Box, block: Block) -> list[tuple[float, float]]:
-    """The outline of a block, as a closed line slightly outside it."""
-    top, bottom = block.rows or (0, box.rows - 1)
-    left, right = block.cols or (0, box.cols - 1)
+def _frame(box: Box, top: int, bottom: int, left: int, right: int) -> list[tuple[float, float]]:
+    """The outline of a block, from its first to its last row and column, as a closed line slightly outside it."""
     wide, high, out = box.width / box.cols, box.height / box.rows, 1.5
     x0, x1 = box.x + left * wide - out, box.x + (right + 1) * wide + out
     y0, y1 = box.y + top * high - out, box.y + (bottom + 1) * high + out

@@ -65,6 +65,11 @@ class Stock:
         slopes = [(SLOPE + name, *self.trace[name].shape) for name in names if SLOPE + name in self._slopes]
         return Column(self.sized(*names), self.those("gradient", *names) + slopes, self.those("new", *names))
 
+    def on_the_way(self, steps: list[Step]) -> list[Column]:
+        """A column for each value of the backward pass that is no gradient."""
+        names = [step.name for step in steps if step.phase == "backward" and step.role == "value"]
+        return [Column([], self.sized(name), []) for name in names]
+
     def with_memories(self, *parameters: str, beneath: tuple[str, ...] = ()) -> list[Column]:
         """The column of some parameters, that stand beneath other matrices, and those of what is remembered of them."""
         own = self.column(*beneath, *parameters)
@@ -109,14 +114,10 @@ def columns_of(trace: Trace, memories: str = "apart", most: int = 1) -> list[Col
         between = [mask for mask in trace.problem.masks if steps[0].names.get("mask") == mask] + between
         inner = [stock.column(name) for name in between]
         columns += [_joined(inner)] if len(inner) <= most and inner else inner
-        on_the_way = [step.name for step in steps if step.phase == "backward" and step.role == "value"]
-        columns += [Column([], stock.sized(name), []) for name in on_the_way]
-        columns.append(stock.column(Y))
+        columns += [*stock.on_the_way(steps), stock.column(Y)]
     steps = [step for step in trace.steps if "Y" not in step.names and step.phase in ("loss", "backward")]
     columns += [stock.column(step.name) for step in steps if step.phase == "loss" and step.name != "L"]
-    on_the_way = [step.name for step in steps if step.phase == "backward" and step.role == "value"]
-    columns += [Column([], stock.sized(name), []) for name in on_the_way]
-    return [*columns, Column(stock.sized("y", "L"), [], [])]
+    return [*columns, *stock.on_the_way(steps), Column(stock.sized("y", "L"), [], [])]
 
 
 def _levels(stock: Stock, lines: list[Step], first: Column, most: int) -> list[Column]:

@@ -27,6 +27,11 @@ PHONE, LEAST_COLUMN = 500, 36  # CSS pixels: a narrower page is that of a phone;
 SHRINK = (0.9, 0.8)  # of labels, where that leaves room for numbers that can be read
 
 
+Area = tuple[float, float, float, float]  # left, top, width and height
+Edge = tuple[tuple[float, float], tuple[float, float]]
+Stack = list[tuple[str, str, float, int, int]]  # the matrices of a column, each with its row, top, rows and columns
+
+
 class Room(NamedTuple):
     """What something needs beside the matrices, in ems of labels; and its height by its width at most."""
 
@@ -63,8 +68,7 @@ class Layout:
     """The whole board, with labels of `font` pixels.
 
     `arrows` have x, y and a direction, 1 to the right; `edges`, of what is used further on than in the next column, two
-    ends (x, y); `loss` and `scales`, if there is room, are places (x, y, width,
-    height) for the loss plot with its axes, and for the colour scales.
+    ends (x, y); `loss` and `scales`, if there is room, are for the loss plot with its axes, and for the colour scales.
     """
 
     width: float
@@ -73,16 +77,17 @@ class Layout:
     gap: float
     boxes: dict[str, Box]
     arrows: list[tuple[float, float, int]]
-    edges: list[tuple[tuple[float, float], tuple[float, float]]]
-    loss: tuple[float, float, float, float] | None
-    scales: tuple[float, float, float, float] | None
+    edges: list[Edge]
+    loss: Area | None
+    scales: Area | None
 
 
 ROWS = ("values", "gradients", "new weights")
 
 
 def place_matrices(trace: Trace, width: float, height: float = math.inf, large: bool = False) -> Layout:
-    """Place every matrix of `trace` in a picture of at most `width` by `height` CSS pixels."""
+    """Place every matrix of `trace` in a picture of at most `width` by `height` CSS pixels, but for `width_of`."""
+    width = width_of(trace, width)
     found: list[tuple[list[Column], Layout]] = []
     for way in ways_of(trace):
         columns = columns_of(trace, *way)
@@ -127,12 +132,7 @@ def _smallest_number(layout: Layout) -> float:
 
 
 def _placed(
-    columns: list[Column],
-    width: float,
-    height: float,
-    large: bool,
-    averaged: Container[str] = (),
-    shrink: float = 1.0,
+    columns: list[Column], width: float, height: float, large: bool, averaged: Container[str] = (), shrink: float = 1.0
 ) -> Layout:
     """The layout, with room for the labels of matrices whose squares are means."""
     font = shrink * float(np.clip(8 + 5 * (min(width / 930, height / 345) - 0.42), 8, 16 if large else 13))
@@ -149,8 +149,7 @@ def _placed(
 
     across, cell_width = _first_with(5, is_narrow, WIDEST_LARGE if large else WIDEST)
 
-    def boxes(cell: float, power: float) -> list[list[tuple[str, str, float, int, int]]]:
-        """For each column, its matrices as (name, row, top, rows, columns)."""
+    def boxes(cell: float, power: float) -> list[Stack]:
         return _stacked(columns, lambda n: cell * n**power, label, row_gap)
 
     def bottom(cell: float, power: float) -> float:
@@ -173,7 +172,7 @@ def _placed(
     }
     beneath = _beneath_samples(columns[0], placed, font, lefts[1] - gap if len(lefts) > 1 else right, row_gap)
 
-    def beside(needs: Room, taken: tuple[float, float, float, float] | None = None) -> Any:
+    def beside(needs: Room, taken: Area | None = None) -> Any:
         others = {"": Box("", *taken, 1, 1, "")} if taken else {}
         return _free(needs, placed | others, lefts, right, end, font, gap)
 
@@ -205,15 +204,13 @@ def _first_with(readable: float, fits: Callable[[float, float], bool], most: flo
     return power, max(largest, 0.01)
 
 
-def _stacked(
-    columns: list[Column], height: Callable[[int], float], label: float, row_gap: float
-) -> list[list[tuple[str, str, float, int, int]]]:
-    """For each column its matrices as (name, row, top, rows, columns).
+def _stacked(columns: list[Column], height: Callable[[int], float], label: float, row_gap: float) -> list[Stack]:
+    """Each column with the tops of its matrices.
 
     Gradients begin where the highest column of values ends, and new weights where the highest of their columns does: a
     slope stands beside them, not above.
     """
-    stacks: list[list[tuple[str, str, float, int, int]]] = [[] for _ in columns]
+    stacks: list[Stack] = [[] for _ in columns]
     ends = [MARGIN for _ in columns]
     top = MARGIN
     for row, name in enumerate(ROWS):
@@ -254,9 +251,7 @@ def _arrows(
     return arrows
 
 
-def _edges(
-    trace: Trace, columns: list[Column], placed: dict[str, Box]
-) -> list[tuple[tuple[float, float], tuple[float, float]]]:
+def _edges(trace: Trace, columns: list[Column], placed: dict[str, Box]) -> list[Edge]:
     """From each value or datum of a program to where it is used, if that is further on than in the next column but for
     those of parameters."""
     problem = trace.problem
@@ -276,7 +271,7 @@ def _edges(
 
 def _free(
     needs: Room, placed: dict[str, Box], lefts: np.ndarray, right: float, end: float, font: float, gap: float
-) -> tuple[float, float, float, float] | None:
+) -> Area | None:
     """Free room: as much as there is at the right, or if that is too little, between two columns of weights."""
     best, place = 0.0, None
     for first, last in combinations(range(1, len(lefts)), 2):
@@ -291,7 +286,7 @@ def _free(
     return place
 
 
-def _shared(place: tuple[float, float, float, float], font: float) -> tuple[Any, Any]:
+def _shared(place: Area, font: float) -> tuple[Area, Area | None]:
     """A place for the loss as one for it, and beside it one for the scales, or None if that is too little."""
     x, y, width, height = place
     wide = max(SCALES.least_wide * font, min(SCALES.most_wide * font, width / 3))
@@ -300,16 +295,11 @@ def _shared(place: tuple[float, float, float, float], font: float) -> tuple[Any,
     return (x, y, width - wide - font, height), (x + width - wide, y, wide, min(height, SCALES.most_high * font))
 
 
-def _beneath_samples(
-    column: Column, placed: dict[str, Box], font: float, right: float, row_gap: float
-) -> tuple[float, float, float, float] | None:
+def _beneath_samples(column: Column, placed: dict[str, Box], font: float, right: float, row_gap: float) -> Area | None:
     """Room for the colour scales in the first column, above the learning rate, if they can be read there."""
     above = [placed[name] for name, _, _ in column.values + column.gradients]
-    samples, lr = max(above, key=lambda box: box.y, default=placed["lr"]._replace(y=0.0, height=MARGIN)), placed["lr"]
-    top, bottom, highest = (
-        samples.y + samples.height + 2 * row_gap,
-        lr.y - 1.3 * font - row_gap,
-        SCALES.most_high * font,
-    )
+    lr, highest = placed["lr"], SCALES.most_high * font
+    samples = max(above, key=lambda box: box.y, default=lr._replace(y=0.0, height=MARGIN))
+    top, bottom = samples.y + samples.height + 2 * row_gap, lr.y - 1.3 * font - row_gap
     place = (samples.x, max(top, bottom - highest), float(right - samples.x), min(bottom - top, highest))
     return place if place[2] >= SCALES.least_wide * font and place[3] >= SCALES.least_high * font else None

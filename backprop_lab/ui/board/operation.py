@@ -11,7 +11,6 @@ from itertools import pairwise, product
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.patches import PathPatch
 
 from backprop_lab.nn.layers import Array
 from backprop_lab.reading.equation import Operand, equation, listed
@@ -22,13 +21,14 @@ from backprop_lab.step.trace import Trace
 from backprop_lab.ui.board.cells import CellPainter, number_size
 from backprop_lab.ui.board.layout import ACROSS, DOWN, MARGIN, Box
 from backprop_lab.ui.board.picture import Picture
-from backprop_lab.ui.board.text import EMPTY, Word, path_of
+from backprop_lab.ui.board.text import Word
 from backprop_lab.ui.plot_settings import own_settings
 from backprop_lab.ui.theme import DARK, LIGHT
 
 COMFORTABLE = 9.0  # CSS pixels an em, of numbers where only some rows and columns are shown
 WIDEST, WIDEST_LARGE = 64.0, 104.0  # a cell
 ACROSS_DOWN = 0.52  # a cell's height by its width
+ALL = 10**6, 10**6  # rows and columns
 MOST_LINES = 24  # rows or columns shown of a matrix that is not shown whole
 
 
@@ -68,11 +68,7 @@ class Operation(Picture):
         self.canvas.draw()
         self._background = np.array(self.canvas.buffer_rgba())
         self._empty = self.take()
-        self._words = {
-            colour: PathPatch(EMPTY, facecolor=colour, lw=0) for colour in (self.theme.ink, self.theme.faint)
-        }
-        for patch in self._words.values():
-            self.axes.add_artist(patch)
+        self._inked, self._faint = self.write([], self.theme.ink), self.write([], self.theme.faint)
         self.shown: Arrangement | None = None
         self._written: list[Word] | None = None  # the labels of the step that the painter paints
         self._arranged: dict[Any, Arrangement] = {}  # those of this network's steps, which differ in numbers alone
@@ -108,10 +104,9 @@ class Operation(Picture):
         """Draw all but the cells."""
         np.asarray(self.canvas.buffer_rgba())[:] = self._background
         dots = [word for placed in shown.placed for word in _ellipses(placed)]
-        texts = {self.theme.ink: shown.labels, self.theme.faint: [*shown.signs, *dots]}
-        for colour, words in texts.items():
-            self._words[colour].set_path(path_of(words))
-            self.axes.draw_artist(self._words[colour])
+        for patch, words in ((self._inked, shown.labels), (self._faint, [*shown.signs, *dots])):
+            self.rewrite(patch, words)
+            self.axes.draw_artist(patch)
         self._written = shown.labels
 
     def _arrange(self, parts: Sequence[str | Operand], chosen: tuple[int, int] | None) -> Arrangement:
@@ -120,10 +115,101 @@ class Operation(Picture):
         if key not in self._arranged:
             if len(self._arranged) > 100:
                 self._arranged.clear()
-            self._arranged[key] = arranged(parts, self.width, self.height, self.large, chosen)
+            self._arranged[key] = self._largest(parts, chosen)
         alike, operands = self._arranged[key], [part for part in parts if isinstance(part, Operand)]
         placed = [p._replace(operand=operand) for p, operand in zip(alike.placed, operands, strict=True)]
         return replace(alike, placed=placed)
+
+    def _largest(self, parts: Sequence[str | Operand], chosen: tuple[int, int] | None) -> Arrangement:
+        """An equation with the largest numbers that it can have in this picture.
+
+        All cells are shown if their numbers can be read; if not, as many rows and columns as can be read; and if those
+        are fewer than three, all cells as colours alone.
+        """
+        stacks = [False, True] if _stackable(parts) else [False]
+        whole = max((self._fitted(parts, chosen, stack) for stack in stacks), key=lambda one: one.em)
+        if whole.em:
+            return whole
+        sizes = [n for part in parts if isinstance(part, Operand) for n in part.value.shape]
+        largest, few, many = whole, 2, min(max(sizes) - 1, MOST_LINES)
+        while few < many:
+            most = (few + many + 1) // 2
+            best = max(
+                (
+                    self._fitted(parts, chosen, stack, (rows, most))
+                    for stack in stacks
+                    for rows in {most, max(3, _lines(self.height, stack))}
+                ),
+                key=lambda one: (min(one.em, COMFORTABLE), sum(len(p.rows) * len(p.cols) for p in one.placed)),
+            )
+            if best.em >= COMFORTABLE:
+                largest, few = best, most
+            else:
+                many = most - 1
+        return largest
+
+    def _fitted(
+        self, parts: Sequence[str | Operand], chosen: tuple[int, int] | None, stack: bool, most: tuple[int, int] = ALL
+    ) -> Arrangement:
+        """The equation with cells as large as they can be, and at most so many rows and columns of each matrix."""
+        limit = {"i": most[0], "n": most[0], "j": most[1], "m": most[1], "k": min(most), "0": 1}
+        at = dict(zip("ij", chosen, strict=True)) if chosen else {}
+        lines = [
+            tuple(_some(n, limit[axis], at.get(axis)) for n, axis in zip(p.value.shape, (p.rows, p.cols), strict=True))
+            if isinstance(p, Operand) else ()
+            for p in parts
+        ]  # fmt: skip
+        beneath = 4 if stack else -1  # the bias stands beneath the weights
+        in_line = max(len(each[0]) for k, each in enumerate(lines) if each and k != beneath)
+        rows = (
+            max(in_line, (in_line + len(lines[2][0])) / 2 + 1) if stack else in_line
+        )  # the weights stand in the middle
+
+        signs = [
+            Word(p, 0, 0, 1).width + 0.7 if isinstance(p, str) and k != beneath - 1 else 0 for k, p in enumerate(parts)
+        ]
+        names = [Word(_shortest(p), 0, 0, 0.75, bold=True).width if isinstance(p, Operand) else 0.0 for p in parts]
+        least = [(k, len(each[1])) for k, each in enumerate(lines) if each and k != beneath]
+
+        def widths(cell: float, em: float, label: float) -> list[float]:
+            """How much room each part takes across; one that stands beneath another takes none."""
+            all_widths = [em * sign for sign in signs]
+            for k, n in least:
+                all_widths[k] = max(n * cell, label * names[k])
+            return all_widths
+
+        def room(cell: float) -> float:
+            em, label = _sizes(cell, math.inf)
+            return sum(widths(cell, em, label)) + 2 * MARGIN + (0.9 * em if stack else 0)
+
+        low, high = 0.5, WIDEST_LARGE if self.large else WIDEST
+        for _ in range(24):
+            middle = (low + high) / 2
+            low, high = (middle, high) if room(middle) <= self.width else (low, middle)
+        _, label = _sizes(low, math.inf)
+        free = self.height - 2 * MARGIN - 1.45 * label * (2 if stack else 1) - (3 if stack else 0)
+        tall = max(0.2, min(ACROSS_DOWN * low if low >= 16 else 1.5 * low, free / rows))
+        wide = min(low, (3.2 if tall > 6 else 12.8) * tall)
+        em, label = _sizes(wide, tall)
+        across = widths(wide, em, label)
+        middle = MARGIN + 1.45 * label + in_line * tall / 2
+        x = MARGIN
+        placed: list[Placed] = []
+        words: list[Word] = []
+        for k, part in enumerate(parts):
+            if k == beneath:
+                above = placed[-1]
+                y = above.y + len(above.rows) * tall + 1.45 * label + 3
+                plus = min(em, tall)
+                words.append(Word("+", above.x - 0.45 * plus, y + tall / 2 + 0.36 * plus, plus, align=1))
+                placed.append(Placed(parts[k], above.x, y, (wide, tall), *lines[k]))  # type: ignore[arg-type]
+            elif isinstance(part, Operand):
+                placed.append(Placed(part, x, middle - len(lines[k][0]) * tall / 2, (wide, tall), *lines[k]))
+            elif k != beneath - 1:
+                words.append(Word(part, x + across[k] / 2, middle + 0.36 * em, em, align=0.5))
+            x += across[k]
+        labels = [_label(p, label, placed, self.width - MARGIN) for p in placed]
+        return Arrangement(placed, words, labels, number_size(wide, tall))
 
     def boxes_on_page(self) -> list[list[Any]]:
         """Of each operand and last the result: its label, and its name or ""; left, top, width and height in fractions
@@ -137,38 +223,6 @@ class Operation(Picture):
         ]  # fmt: skip
 
 
-def arranged(
-    parts: Sequence[str | Operand], width: float, height: float, large: bool = False,
-    chosen: tuple[int, int] | None = None,
-) -> Arrangement:  # fmt: skip
-    """An equation in a room of `width` by `height` CSS pixels, with the largest numbers that it can have.
-
-    All cells are shown if their numbers can be read; if not, as many rows and columns as can be read; and if those
-    are fewer than three, all cells as colours alone.
-    """
-    stacks = [False, True] if _stackable(parts) else [False]
-    whole = max((_fitted(parts, width, height, large, chosen, stack) for stack in stacks), key=lambda one: one.em)
-    if whole.em:
-        return whole
-    sizes = [n for part in parts if isinstance(part, Operand) for n in part.value.shape]
-    largest, few, many = whole, 2, min(max(sizes) - 1, MOST_LINES)
-    while few < many:
-        most = (few + many + 1) // 2
-        best = max(
-            (
-                _fitted(parts, width, height, large, chosen, stack, (rows, most))
-                for stack in stacks
-                for rows in {most, max(3, _lines(height, stack))}
-            ),
-            key=lambda one: (min(one.em, COMFORTABLE), sum(len(p.rows) * len(p.cols) for p in one.placed)),
-        )
-        if best.em >= COMFORTABLE:
-            largest, few = best, most
-        else:
-            many = most - 1
-    return largest
-
-
 def _lines(height: float, stacked: bool) -> int:
     """How many rows of readable numbers there is room for."""
     return min(MOST_LINES, int((height - 2 * MARGIN - (36 if stacked else 18)) * DOWN / COMFORTABLE) - stacked)
@@ -180,69 +234,6 @@ def _stackable(parts: Sequence[str | Operand]) -> bool:
         return False
     weights, bias = parts[2], parts[4]
     return isinstance(weights, Operand) and isinstance(bias, Operand) and weights.cols == bias.cols == "j"
-
-
-def _fitted(
-    parts: Sequence[str | Operand], width: float, height: float, large: bool, chosen: tuple[int, int] | None,
-    stack: bool, most: tuple[int, int] = (10**6, 10**6),
-) -> Arrangement:  # fmt: skip
-    """The equation with cells as large as they can be, and at most so many rows and columns of each matrix."""
-    limit = {"i": most[0], "n": most[0], "j": most[1], "m": most[1], "k": min(most), "0": 1}
-    at = dict(zip("ij", chosen, strict=True)) if chosen else {}
-    lines = [
-        tuple(_some(n, limit[axis], at.get(axis)) for n, axis in zip(p.value.shape, (p.rows, p.cols), strict=True))
-        if isinstance(p, Operand) else ()
-        for p in parts
-    ]  # fmt: skip
-    beneath = 4 if stack else -1  # the bias stands beneath the weights
-    in_line = max(len(each[0]) for k, each in enumerate(lines) if each and k != beneath)
-    rows = max(in_line, (in_line + len(lines[2][0])) / 2 + 1) if stack else in_line  # the weights stand in the middle
-
-    signs = [
-        Word(p, 0, 0, 1).width + 0.7 if isinstance(p, str) and k != beneath - 1 else 0 for k, p in enumerate(parts)
-    ]
-    names = [Word(_shortest(p), 0, 0, 0.75, bold=True).width if isinstance(p, Operand) else 0.0 for p in parts]
-    least = [(k, len(each[1])) for k, each in enumerate(lines) if each and k != beneath]
-
-    def widths(cell: float, em: float, label: float) -> list[float]:
-        """How much room each part takes across; one that stands beneath another takes none."""
-        all_widths = [em * sign for sign in signs]
-        for k, n in least:
-            all_widths[k] = max(n * cell, label * names[k])
-        return all_widths
-
-    def room(cell: float) -> float:
-        em, label = _sizes(cell, math.inf)
-        return sum(widths(cell, em, label)) + 2 * MARGIN + (0.9 * em if stack else 0)
-
-    low, high = 0.5, WIDEST_LARGE if large else WIDEST
-    for _ in range(24):
-        middle = (low + high) / 2
-        low, high = (middle, high) if room(middle) <= width else (low, middle)
-    _, label = _sizes(low, math.inf)
-    free = height - 2 * MARGIN - 1.45 * label * (2 if stack else 1) - (3 if stack else 0)
-    tall = max(0.2, min(ACROSS_DOWN * low if low >= 16 else 1.5 * low, free / rows))
-    wide = min(low, (3.2 if tall > 6 else 12.8) * tall)
-    em, label = _sizes(wide, tall)
-    across = widths(wide, em, label)
-    middle = MARGIN + 1.45 * label + in_line * tall / 2
-    x = MARGIN
-    placed: list[Placed] = []
-    words: list[Word] = []
-    for k, part in enumerate(parts):
-        if k == beneath:
-            above = placed[-1]
-            y = above.y + len(above.rows) * tall + 1.45 * label + 3
-            plus = min(em, tall)
-            words.append(Word("+", above.x - 0.45 * plus, y + tall / 2 + 0.36 * plus, plus, align=1))
-            placed.append(Placed(parts[k], above.x, y, (wide, tall), *lines[k]))  # type: ignore[arg-type]
-        elif isinstance(part, Operand):
-            placed.append(Placed(part, x, middle - len(lines[k][0]) * tall / 2, (wide, tall), *lines[k]))
-        elif k != beneath - 1:
-            words.append(Word(part, x + across[k] / 2, middle + 0.36 * em, em, align=0.5))
-        x += across[k]
-    labels = [_label(p, label, placed, width - MARGIN) for p in placed]
-    return Arrangement(placed, words, labels, number_size(wide, tall))
 
 
 def _sizes(wide: float, tall: float) -> tuple[float, float]:
@@ -313,15 +304,6 @@ def _ellipses(placed: Placed) -> list[Word]:
     """An ellipsis in each cell that stands for others."""
     wide, tall = placed.cell
     size = min(0.4 * wide, 0.8 * tall)
-    return [
-        Word(
-            "⋮" if row is None else "…",
-            placed.x + (c + 0.5) * wide,
-            placed.y + (r + 0.5) * tall + 0.25 * size,
-            size,
-            0.5,
-        )
-        for r, row in enumerate(placed.rows)
-        for c, col in enumerate(placed.cols)
-        if row is None or col is None
-    ]
+    cells = product(enumerate(placed.rows), enumerate(placed.cols))
+    at = [("⋮" if row is None else "…", r + 0.5, c + 0.5) for (r, row), (c, col) in cells if None in (row, col)]
+    return [Word(dots, placed.x + c * wide, placed.y + r * tall + 0.25 * size, size, 0.5) for dots, r, c in at]

@@ -1,6 +1,6 @@
 // Below the board: ways to keep what is shown, and what More has opened.
 
-import { make, makeCopy } from "./elements.js";
+import { labelled, make, makeCopy } from "./elements.js";
 
 // What the lab can be saved as: the ending, and what it is.
 const FILES = [["", "Save as…"], ["png", "PNG, a picture"], ["svg", "SVG, for slides"], ["pdf", "PDF, for print"],
@@ -19,14 +19,6 @@ function makeSave(parent, tell) {
   return save;
 }
 
-function makeScript(parent) {
-  const script = make("pre", "bpl-script", parent);
-  script.tabIndex = 0;
-  script.setAttribute("role", "region");
-  script.setAttribute("aria-label", "The step as a NumPy script");
-  return script;
-}
-
 export function makeBelow(el, { state, tell }) {
   const below = make("div", "bpl-below", el), ways = make("div", "bpl-ways", below);
   below.hidden = true;
@@ -36,7 +28,8 @@ export function makeBelow(el, { state, tell }) {
   const save = makeSave(ways, tell);
   const tables = make("div", "", below), scripts = make("div", "", below);
   makeCopy(scripts, "Copy the script", () => state().below.script);
-  const script = makeScript(scripts);
+  const script = labelled("The step as a NumPy script", make("pre", "bpl-script", scripts), "region");
+  script.tabIndex = 0;
 
   function show({ below: now }) {
     below.hidden = !now;

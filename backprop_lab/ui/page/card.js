@@ -1,7 +1,7 @@
 // The card: the step in words, with a question in its place while one is asked; and the tour, whose questions stand
 // beside it.
 
-import { letScroll, make, makeField } from "./elements.js";
+import { labelled, letScroll, make, makeField } from "./elements.js";
 
 export function predicts({ question }) {
   return Boolean(question);
@@ -10,7 +10,6 @@ export function predicts({ question }) {
 // A double click would also answer the question that comes next.
 function makeAnswer(parent, word, say) {
   const button = make("button", "bpl-button", parent, word);
-  button.type = "button";
   button.onclick = ({ detail }) => detail > 1 || say();
   return button;
 }
@@ -33,12 +32,7 @@ function makeQuestion(parent, what, tell) {
     const kind = now.refused ? "bpl-refused" : `bpl-note ${now.right ? "bpl-is-right" : ""}`;
     if (now.told) make("div", kind, make("div", "bpl-said", question), now.told);
     for (const choice of now.choices) makeAnswer(answers, choice, () => say(choice));
-    if (now.field) {
-      const guess = makeField(answers, now.field, "Type your answer and press Enter", (text) => {
-        say(text);
-        guess.value = "";
-      });
-    }
+    if (now.field) makeField(answers, now.field, "Type your answer and press Enter", say);
     for (const [does, word] of now.buttons ?? []) {
       makeAnswer(answers, word, () => tell({ kind: "do", what: does })).classList.add("bpl-more");
     }
@@ -58,10 +52,8 @@ function lookAtWhatIsSaid(area) {
 function makeSaid(card, tell) {
   const said = make("div", "bpl-said", card);
   said.setAttribute("role", "status");
-  const because = makeField(card, "Why?", "Type your reason in one line and press Enter", (text) => {
-    tell({ kind: "do", what: "why", text });
-    because.value = "";
-  });
+  const because = makeField(card, "Why?", "Type your reason in one line and press Enter", (text) =>
+    tell({ kind: "do", what: "why", text }));
   return (note, why) => {
     if (because.parentElement.hidden !== !why) because.value = "";
     because.parentElement.hidden = !why;
@@ -71,9 +63,7 @@ function makeSaid(card, tell) {
 }
 
 export function makeTour(board, { tell }, later) {
-  const tour = make("div", "bpl-tour", board), showQuestion = makeQuestion(tour, "tour", tell);
-  tour.setAttribute("role", "group");
-  tour.setAttribute("aria-label", "A question");
+  const tour = labelled("A question", make("div", "bpl-tour", board)), showQuestion = makeQuestion(tour, "tour", tell);
   function show({ tour: now }) {
     tour.hidden = !now;
     board.classList.toggle("bpl-asks", Boolean(now));
@@ -124,9 +114,7 @@ function fitDown(card) {
 
 // What needs sizes is done `later`.
 export function makeCard(board, { tell }, later) {
-  const card = make("div", "bpl-card", board);
-  card.setAttribute("role", "group");
-  card.setAttribute("aria-label", "The step in words");
+  const card = labelled("The step in words", make("div", "bpl-card", board));
   const head = make("div", "bpl-words", card);
   const showQuestion = makeQuestion(card, "answer", tell), say = makeSaid(card, tell);
   const words = make("div", "bpl-words", card);

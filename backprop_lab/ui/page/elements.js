@@ -3,8 +3,16 @@
 export function make(tag, className, parent, text) {
   const element = document.createElement(tag);
   element.className = className;
+  if (tag === "button") element.type = "button";
   if (text !== undefined) element.textContent = text;
   parent?.append(element);
+  return element;
+}
+
+// An element with a name, and the role in which a screen reader says it.
+export function labelled(name, element, role = "group") {
+  element.setAttribute("role", role);
+  element.setAttribute("aria-label", name);
   return element;
 }
 
@@ -35,7 +43,6 @@ async function copy(text, near) {
 // A button that copies a text, if there is one, and confirms it.
 export function makeCopy(parent, word, text) {
   const button = make("button", "bpl-button", parent, word);
-  button.type = "button";
   button.onclick = async () => {
     const now = text();
     if (!now) return;
@@ -49,13 +56,17 @@ export function makeCopy(parent, word, text) {
   };
 }
 
-// A label with a field that reports what was typed when Enter is pressed.
+// A label with a field that reports what was typed when Enter is pressed, and is empty again.
 export function makeField(parent, text, title, report) {
   const label = make("label", "bpl-field", parent, text);
   const field = make("input", "", label);
   field.title = title;
   field.autocomplete = "off";
-  field.addEventListener("keydown", (event) => event.key === "Enter" && field.value && report(field.value));
+  field.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !field.value) return;
+    report(field.value);
+    field.value = "";
+  });
   return field;
 }
 

@@ -1,5 +1,8 @@
 // Two lists of lines. It draws where each line is, and reports the gestures that move one.
 
+import { labelled, make } from "./elements.js";
+import { keepKeys } from "./surroundings.js";
+
 const HOW =
   "Click a line to put it into your program, under the blue goal; click it again to take it back. Click another goal " +
   "to go on under that one, or drag a line by its dots to any place.";
@@ -8,13 +11,8 @@ const KEYS =
   "Shift with up or down moves it.";
 const FAR = 6; // pixels: a shorter way is a click
 
-// How many of the middles, from top to bottom, lie above y.
-export function placeAt(middles, y) {
-  return middles.filter((middle) => middle < y).length;
-}
-
 // What an arrow key does with a line: [list, how many others stand before it there], or null.
-export function moveByKey(key, shift, line, { pool, program }, end) {
+function moveByKey(key, shift, line, { pool, program }, end) {
   const at = program.indexOf(line);
   if (shift && at >= 0 && key === "ArrowUp") return at > 1 ? ["program", at - 1] : null;
   if (shift && at >= 0 && key === "ArrowDown") return at < program.length - 1 ? ["program", at + 1] : null;
@@ -24,29 +22,24 @@ export function moveByKey(key, shift, line, { pool, program }, end) {
 }
 
 // Where the lines under a goal end in the program.
-export function endOf(goal, program) {
+function endOf(goal, program) {
   const start = program.indexOf(goal), next = program.findIndex((other, at) => at > start && other < 0);
   return next < 0 ? program.length : next;
 }
 
-const made = (kind, className, text = "") =>
-  Object.assign(document.createElement(kind), { className, textContent: text });
-
 function render({ model, el }) {
-  const root = made("div", "bpl-lines");
-  const lists = { pool: made("section", "bpl-pool"), program: made("section", "bpl-program") };
-  const said = made("div", "bpl-heard");
+  const root = make("div", "bpl-lines", el);
+  for (const [className, text] of [["bpl-how", HOW], ["bpl-how bpl-keys", KEYS]]) make("p", className, root, text);
+  const lists = { pool: make("section", "bpl-pool", root), program: make("section", "bpl-program", root) };
+  const said = make("div", "bpl-heard", root);
   said.setAttribute("role", "status");
-  root.append(made("p", "bpl-how", HOW), made("p", "bpl-how bpl-keys", KEYS), lists.pool, lists.program, said);
-  el.append(root);
   let goal = -1; // the one under which a click puts a line
   let focus = null; // what has the focus once a move is shown
 
   const buttons = () => [...root.querySelectorAll("button")];
   const numberOf = (button) => Number(button.dataset.number);
-  const button = (number, text, className) => {
-    const it = made("button", className, text);
-    it.type = "button";
+  const button = (number, text, className, parent) => {
+    const it = make("button", className, parent, text);
     it.dataset.number = number;
     return it;
   };
@@ -74,29 +67,27 @@ function render({ model, el }) {
     for (const each of buttons()) each.tabIndex = each === one ? 0 : -1;
   }
 
-  function list(title, numbers) {
-    const found = made("ol", "");
-    found.setAttribute("aria-label", title);
+  function list(title, numbers, parent) {
+    const found = labelled(title, make("ol", "", parent), "list");
     for (const number of numbers) {
-      const line = button(number, model.get("lines")[number], number === model.get("wrong") ? "bpl-marked" : "");
-      const item = made("li", ""), handle = made("span", "bpl-handle", "⠿");
-      handle.setAttribute("aria-hidden", "true");
-      item.append(handle, line);
-      found.append(item);
+      const item = make("li", "", found);
+      make("span", "bpl-handle", item, "⠿").setAttribute("aria-hidden", "true");
+      button(number, model.get("lines")[number], number === model.get("wrong") ? "bpl-marked" : "", item);
     }
-    return found;
   }
 
   function draw() {
     const { pool, program } = model.get("place"), goals = model.get("goals");
     const active = root.contains(document.activeElement) ? document.activeElement.dataset.number : undefined;
-    lists.pool.replaceChildren(made("b", "", "Lines to choose from"), list("Lines to choose from", pool));
-    lists.program.replaceChildren(made("b", "", "Your program"));
+    for (const section of Object.values(lists)) section.replaceChildren();
+    make("b", "", lists.pool, "Lines to choose from");
+    list("Lines to choose from", pool, lists.pool);
+    make("b", "", lists.program, "Your program");
     program.forEach((number, at) => {
       if (number >= 0) return;
-      const heading = button(number, goals[-1 - number], "bpl-goal");
+      const heading = button(number, goals[-1 - number], "bpl-goal", lists.program);
       heading.title = "Lines that you click are put at the end of those under this goal";
-      lists.program.append(heading, list(goals[-1 - number], program.slice(at + 1, endOf(number, program))));
+      list(goals[-1 - number], program.slice(at + 1, endOf(number, program)), lists.program);
     });
     choose(goal);
     const wanted = focus ?? active;
@@ -125,11 +116,6 @@ function render({ model, el }) {
     if (to && event.shiftKey) move(line, ...to);
     else if (to) toggle(line);
     else if (!event.shiftKey) all[at + { ArrowUp: -1, ArrowDown: 1 }[event.key]]?.focus();
-  }
-
-  // JupyterLab and Notebook 7 look for their shortcuts before this hears a key; they leave alone what is marked.
-  function keepArrows(event) {
-    if (root.contains(event.target)) root.toggleAttribute("data-lm-suppress-shortcuts", event.key.startsWith("Arrow"));
   }
 
   let drag = null; // { line, item, x, y, moving, target }
@@ -164,8 +150,7 @@ function render({ model, el }) {
       const { left, right, top, bottom } = section.getBoundingClientRect();
       if (x < left || x > right || y < top || y > bottom) continue;
       const boxes = othersIn(section).map((each) => each.getBoundingClientRect());
-      const middles = boxes.map((box) => (box.top + box.bottom) / 2);
-      return [name, placeAt(middles, y)];
+      return [name, boxes.filter((box) => (box.top + box.bottom) / 2 < y).length];
     }
     return null;
   }
@@ -197,11 +182,11 @@ function render({ model, el }) {
     pointercancel: onUp,
   };
   for (const [event, listener] of Object.entries(gestures)) root.addEventListener(event, listener);
-  window.addEventListener("keydown", keepArrows, true);
+  const release = keepKeys(el, ({ key }) => key.startsWith("Arrow"));
   draw();
   return () => {
     for (const [event, listener] of Object.entries(changes)) model.off(event, listener);
-    window.removeEventListener("keydown", keepArrows, true);
+    release();
   };
 }
 

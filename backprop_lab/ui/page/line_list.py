@@ -6,6 +6,8 @@ from typing import Any
 import anywidget
 import traitlets
 
+from backprop_lab.ui.page.joined import joined
+
 
 class LineList(anywidget.AnyWidget):
     """Shows lines to choose from and a program of lines, and reports that one should be moved, as a message.
@@ -13,7 +15,7 @@ class LineList(anywidget.AnyWidget):
     `{"kind": "move", "line": 3, "to": "program", "at": 5}`: there are to be 5 others before it there, goals included.
     """
 
-    _esm = Path(__file__).with_suffix(".js")
+    _esm = joined(Path(__file__).with_suffix(".js"))
     _css = Path(__file__).with_suffix(".css")
 
     lines: Any = traitlets.List(help="the text of every line, by its number").tag(sync=True)

@@ -94,7 +94,7 @@ export function playback(recording, fit) {
   let controls = { playing: false, speed: Object.keys(speeds)[0], heard: "", operation: [] };
   const traits = {
     layout_of_steps: recording.layout, label: recording.label, boxes: [], picture: null, operation: null,
-    tooltips: {}, aspect: 2, frame: 0,
+    tooltips: {}, frame: 0,
   };
 
   async function show() {

@@ -5,12 +5,12 @@ import { isPlain } from "./arithmetic.js";
 import { makeBelow } from "./below.js";
 import { makeCard, makeTour, predicts } from "./card.js";
 import { come, comeOnceShown, initialize } from "./coming.js";
-import { make } from "./elements.js";
+import { labelled, make } from "./elements.js";
 import { makePicture } from "./picture.js";
 import { makePointer } from "./pointer.js";
 import { makePresence, makeRoom } from "./room.js";
 import { makeSum } from "./sum.js";
-import { keepPlainKeys, labAround, nameControls } from "./surroundings.js";
+import { keepKeys, labAround, nameControls } from "./surroundings.js";
 import { makeTimeline, makeTransport } from "./transport.js";
 
 const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "Enter", "Escape"];
@@ -36,9 +36,7 @@ function makeLab(model) {
 
 function makeMap(board, label, tell) {
   const map = makePicture(make("div", "bpl-map", board), "bpl-picture");
-  map.figure.tabIndex = 0;
-  map.figure.setAttribute("role", "group");
-  map.figure.setAttribute("aria-label", label);
+  labelled(label, map.figure).tabIndex = 0;
   map.figure.addEventListener("keydown", (event) => {
     if (!KEYS.includes(event.key) || !isPlain(event)) return;
     event.preventDefault();
@@ -61,15 +59,13 @@ function makeParts(el, lab, label, later) {
   return { board, transport, timeline, map, card, tour, operation, sum, below };
 }
 
-// What shows what the model says. What needs sizes is done last: each look at one lays the page out anew.
+// What shows what the model says, by what has changed there. What needs sizes is done last: each look at one lays the
+// page out anew.
 function makeShowing(model, lab, parts, pointer, toMeasure) {
   const { board, transport, timeline, map, card, tour, operation, sum, below } = parts;
 
   // A new map goes ahead: what belongs to it is made once it is on the screen.
   let goesAhead = false, inSight = "";
-  function showMap() {
-    goesAhead = map.show(model.get("picture")) || goesAhead;
-  }
   function mapIsThere() {
     requestAnimationFrame(() => setTimeout(() => {
       goesAhead = false;
@@ -103,29 +99,30 @@ function makeShowing(model, lab, parts, pointer, toMeasure) {
     if (step !== inSight) map.keepInSight(inSight = step);
   }
 
-  function showLayout() {
-    board.classList.toggle("bpl-plain", !lab.hasSteps());
-    for (const part of [transport, timeline]) part.arrange(lab.layout());
-    showState();
-  }
-
-  function showBoxes() {
-    map.boxes = model.get("boxes");
-    pointer.frameAll();
-  }
-
-  function showAlt() {
-    map.image.alt = model.get("alt");
-  }
-
-  return { showMap, mapIsThere, showOperation, showState, showLayout, showBoxes, showAlt };
+  const shows = {
+    "change:boxes": () => {
+      map.boxes = model.get("boxes");
+      pointer.frameAll();
+    },
+    "change:layout_of_steps": () => {
+      board.classList.toggle("bpl-plain", !lab.hasSteps());
+      for (const part of [transport, timeline]) part.arrange(lab.layout());
+      showState();
+    },
+    "change:alt": () => (map.image.alt = model.get("alt")),
+    "change:picture": () => (goesAhead = map.show(model.get("picture")) || goesAhead),
+    "change:operation": showOperation,
+    "change:note": showState,
+    "change:state": showState,
+  };
+  return { mapIsThere, shows };
 }
 
 // Where nothing else keeps room for the map, its shape does until it is there, so that the page does not jump.
 function awaitMap(el, model, lab, { figure, image, fit }, presence, mapIsThere) {
   if (!lab.hasSteps()) {
     figure.style.width = "100%";
-    figure.style.aspectRatio = model.get("aspect");
+    figure.style.aspectRatio = 900 / 420;
   }
   let isFirst = true;
   image.onload = () => {
@@ -146,8 +143,7 @@ function render({ model, el }) {
   const lab = makeLab(model), presence = makePresence(lab.tell), toMeasure = [];
   const parts = makeParts(el, lab, model.get("label"), (look) => toMeasure.push(look));
   const { timeline, map, card, sum, below } = parts, pointer = makePointer(parts, lab);
-  const { showMap, mapIsThere, showOperation, showState, showLayout, showBoxes, showAlt } =
-    makeShowing(model, lab, parts, pointer, toMeasure);
+  const { mapIsThere, shows } = makeShowing(model, lab, parts, pointer, toMeasure);
   const room = makeRoom(el, parts, lab, presence, () => {
     card.fit();
     sum.fit();
@@ -160,22 +156,13 @@ function render({ model, el }) {
     if (message.do === "come") come(el, message, () => map.figure.focus({ preventScroll: true }));
   }
 
-  const listeners = {
-    "change:layout_of_steps": () => { showLayout(); room.changed(); },
-    "change:boxes": showBoxes,
-    "change:state": showState,
-    "change:operation": showOperation,
-    "change:picture": showMap,
-    "change:alt": showAlt,
-    "change:note": showState,
-    "msg:custom": hear,
-  };
-  for (const show of [showBoxes, showLayout, showAlt, showMap]) show();
-  for (const [event, listener] of Object.entries(listeners)) model.on(event, listener);
-  const unwatch = room.watch(), release = keepPlainKeys(el);
+  for (const show of new Set(Object.values(shows))) show();
+  const listeners = [...Object.entries(shows), ["change:layout_of_steps", room.changed], ["msg:custom", hear]];
+  for (const [event, listener] of listeners) model.on(event, listener);
+  const unwatch = room.watch(), release = keepKeys(el);
 
   return () => {
-    for (const [event, listener] of Object.entries(listeners)) model.off(event, listener);
+    for (const [event, listener] of listeners) model.off(event, listener);
     unwatch();
     release();
     presence.leave();

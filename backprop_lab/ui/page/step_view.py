@@ -52,7 +52,6 @@ class StepView(anywidget.AnyWidget):
         sync=True
     )
     boxes: Any = traitlets.List(help="for every matrix: name, left, top, width, height, rows, columns").tag(sync=True)
-    aspect = traitlets.Float(2.0, help="width divided by height of the picture, to keep room for it").tag(sync=True)
     tooltips: Any = traitlets.Dict(help="for the labelled controls around the board, by label").tag(sync=True)
     frame = traitlets.Int(help="the number of the picture").tag(sync=True)
 

@@ -1,7 +1,7 @@
 // The sum: what the chosen cell is made of, term by term, and a field to change it.
 
 import { termsSeen } from "./arithmetic.js";
-import { letScroll, make, makeField } from "./elements.js";
+import { labelled, letScroll, make, makeField } from "./elements.js";
 
 function fillName(head, now, pinned) {
   head.title = now.words;
@@ -37,15 +37,11 @@ function showMore(sum, terms) {
 
 // What needs sizes is done `later`.
 export function makeSum(board, { tell }, later) {
-  const sum = make("div", "bpl-sum", board);
-  sum.setAttribute("role", "group");
-  sum.setAttribute("aria-label", "The chosen cell, worked out");
+  const sum = labelled("The chosen cell, worked out", make("div", "bpl-sum", board));
   const hint = make("p", "bpl-hint", sum, "Point at a number, or tap it, to see what it is made of. A click keeps it.");
   const workedAt = make("div", "", sum);
-  const change = makeField(sum, "new value:", "Type a new number and press Enter", (text) => {
-    tell({ kind: "do", what: "edit", text });
-    change.value = "";
-  });
+  const change = makeField(sum, "new value:", "Type a new number and press Enter", (text) =>
+    tell({ kind: "do", what: "edit", text }));
 
   let shown = "", terms = 0;
   function show({ sum: now, edit, pinned }) {

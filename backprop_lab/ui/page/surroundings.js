@@ -43,12 +43,12 @@ export function nameControls(lab, tooltips) {
 }
 
 // Notebook 7 looks for its shortcuts before the lab sees a key, and JupyterLab among the keys that the lab ignores: A
-// on a slider would insert a cell. A plain key on a control of the lab is marked as the lab's before either looks.
-// Returns a function that ends this.
-export function keepPlainKeys(el) {
+// on a slider would insert a cell. A plain key on a control of the lab, or what else is its own, is marked as the lab's
+// before either looks. Returns a function that ends this.
+export function keepKeys(el, isOwn = isPlain) {
   function mark(event) {
     if (!labAround(el)?.contains(event.target)) return;
-    event.target.toggleAttribute("data-lm-suppress-shortcuts", isPlain(event));
+    event.target.toggleAttribute("data-lm-suppress-shortcuts", isOwn(event));
   }
   window.addEventListener("keydown", mark, true);
   return () => window.removeEventListener("keydown", mark, true);

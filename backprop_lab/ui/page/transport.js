@@ -1,6 +1,6 @@
 // What goes through the steps: the buttons, and the timeline of one iteration.
 
-import { icon, make } from "./elements.js";
+import { icon, labelled, make } from "./elements.js";
 
 // What can be done to the steps: the message, its name, the word on its button, its drawing in a square of 16, a tip.
 const ACTIONS = [
@@ -15,7 +15,6 @@ const ACTIONS = [
 
 function makeAction(parent, [what, name, word, path, why], tell) {
   const button = make("button", `bpl-button bpl-do-${what}`, parent);
-  button.type = "button";
   button.append(icon(path));
   if (word !== name) make("span", "bpl-long", button, name);
   make("span", word !== name ? "bpl-short" : "", button, word);
@@ -34,7 +33,7 @@ export function makeTransport(board, { tell }) {
   speed.onchange = () => tell({ kind: "speed", speed: speed.value });
   const badge = make("span", "bpl-badge", transport);
   const where = make("span", "bpl-where", transport);
-  const iteration = make("span", "bpl-iteration", where), loss = make("span", "bpl-loss-now", where);
+  const iteration = make("span", "bpl-iteration", where), loss = make("span", "bpl-loss-now bpl-loss", where);
 
   function arrange({ speeds = [], hidden = [] }) {
     for (const part of [play, speed]) part.hidden = hidden.includes("play");
@@ -64,16 +63,13 @@ function makeStops(timeline, steps, tell) {
       make("span", "", group, phase);
     }
     const stop = make("button", "", group, name);
-    stop.type = "button";
     stop.onclick = () => tell({ kind: "jump", index: position + 1 });
     return stop;
   });
 }
 
 export function makeTimeline(board, { tell }) {
-  const timeline = make("div", "bpl-timeline", board);
-  timeline.setAttribute("role", "group");
-  timeline.setAttribute("aria-label", "Steps of this iteration");
+  const timeline = labelled("Steps of this iteration", make("div", "bpl-timeline", board));
   let stops = [];
 
   function arrange({ steps = [] }) {

@@ -14,7 +14,7 @@ import ipywidgets as widgets
 from backprop_lab.step.number_format import typed_number
 from backprop_lab.step.problem import Problem
 from backprop_lab.ui.comm_workarounds import serialize_messages
-from backprop_lab.ui.controls import ARROWS, GROW, menu, pair, row, sized, text_field, toggle, tooltips
+from backprop_lab.ui.controls import ARROWS, GROW, menu, pair, row, sized, text_field, toggle
 from backprop_lab.ui.curves import draw_curves
 from backprop_lab.ui.lab import Lab
 from backprop_lab.ui.page.step_view import StepView
@@ -61,9 +61,10 @@ class LearningRateLab(Lab):
         self._hand: asyncio.Task[None] | None = None
         super().__init__()
         controls = self._make_controls()
-        self._view = StepView(label=LABEL, aspect=900 / 420)
-        self._view.tooltips = tooltips(*self._fields.values(), *self._menus.values())
-        self._summary, self._curves, self._chosen = widgets.HTML(), widgets.HTML(), widgets.HTML(layout=_BESIDE_CURVES)
+        self._view = StepView(label=LABEL)
+        self._view.tooltips = self._tooltips
+        self._summary, self._curves = widgets.HTML(), widgets.HTML()
+        self._chosen = widgets.HTML(layout={"flex": "1 1 260px"})
         self._opened = widgets.VBox()
         chosen = widgets.HBox([self._curves, self._chosen], layout={"flex_flow": "row wrap", "align_items": "center"})
         self.children = [*controls, self._view, chosen, self._summary, self._opened]
@@ -81,7 +82,7 @@ class LearningRateLab(Lab):
             least, most = RANGES[name]
             self._fields[name] = text_field(label, "140px", f"{tooltip}: a whole number from {least} to {most}")
             self._sliders[name] = widgets.IntSlider(least, least, most, readout=False, tooltip=tooltip, layout=GROW)
-            self._on_change(self._fields[name], partial(self._type, name))
+            self._on_change(self._fields[name], partial(self._choose, name))
             self._on_change(self._sliders[name], partial(self._slide, name))
         self._menus = {
             "activation": menu("activation", "180px", "The activation of the hidden units"),
@@ -119,11 +120,8 @@ class LearningRateLab(Lab):
         elif kind == "key" and message["key"] in ARROWS:
             self.sweeper.walk(*ARROWS[message["key"]])
 
-    def _type(self, name: str, text: str) -> None:
-        self._start_sweep(**{name: typed_number(text)})
-
-    def _choose(self, name: str, chosen: str) -> None:
-        self._start_sweep(**{name: chosen})
+    def _choose(self, name: str, text: str) -> None:
+        self._start_sweep(**{name: typed_number(text) if name in self._fields else text})
 
     def _slide(self, name: str, number: int) -> None:
         self._slid[name] = number
@@ -218,7 +216,8 @@ class LearningRateLab(Lab):
         for run, name, colour in zip(state.chosen, NAMES, CURVES, strict=False):
             title = f"{name}: {verdicts.name_of(state.runs, run)}"
             losses[title] = state.runs.losses(run).tolist()
-            texts += _text_about(title, verdicts.on_run(state.runs, run), colour)
+            verdict = html.escape(verdicts.on_run(state.runs, run))
+            texts += f'<p style="border-color: {colour}"><b>{html.escape(title)}.</b> {verdict}</p>'
         self._chosen.value = f'<div class="bpl-runs" role="status">{texts or _HOW_TO_CHOOSE}</div>'
         self._curves.value = draw_curves(losses, width=480, height=220) if losses else ""
 
@@ -260,14 +259,8 @@ class LearningRateLab(Lab):
         return still.png()
 
 
-def _text_about(title: str, verdict: str, colour: str) -> str:
-    """The verdict on a chosen run, beside a line in its colour."""
-    return f'<p style="border-color: {colour}"><b>{html.escape(title)}.</b> {html.escape(verdict)}</p>'
-
-
 _not_shown_yet: WeakSet[LearningRateLab] = WeakSet()  # one lab at most
 _HOW_TO_CHOOSE = "<p>Click a run, or move to one with the arrow keys, to see its loss curve.</p>"
-_BESIDE_CURVES = {"flex": "1 1 260px"}
 _NUMBERS = (
     ("seeds", "seeds", "How many networks"),
     ("steps", "steps", "How many updates each network makes"),

@@ -20,6 +20,7 @@ from backprop_lab.ui.steps.setup import AS_GIVEN, RANDOM, Setup
 
 LEARNING_RATES = tuple(float(lr) for lr in np.logspace(-4, 1, 76))
 RANGES = {"seeds": (1, 64), "steps": (10, 1000), "hidden": (1, 8)}
+CHOICES = ("activation", "optimizer")
 QUICK = 10**6  # numbers of the data times parameters; with more, no limit is worked out where a run has ended
 LARGEST = np.finfo(float).max
 PAUSE = 0.15  # seconds between two states while a sweep runs, so that drawing them does not hold it up
@@ -47,37 +48,34 @@ class Settings:
             check_problem(self.problem)
             if self.hidden is not None:
                 raise ValueError(f"your problem has hidden units of its own: leave out hidden={self.hidden!r}")
-        usual = {name: names[0] for name, names in self.choices.items()}
-        for name, value in {"hidden": 4 if self.problem is None else None, **usual}.items():
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, value)
+        for name in (*CHOICES, *["hidden"] * (self.problem is None)):
+            object.__setattr__(self, name, getattr(self.setup, name))
         for name, (least, most) in RANGES.items():
             if name != "hidden" or self.problem is None:
                 check_whole(name, getattr(self, name), least, most)
                 object.__setattr__(self, name, int(getattr(self, name)))
-        for name, names in self.choices.items():
-            if getattr(self, name) not in names:
-                raise ValueError(f"{name} must be one of {', '.join(names)}; got {getattr(self, name)!r}")
-        _ = self.options  # what cannot be trained is refused at once
+        _ = self.given  # what cannot be trained is refused at once
 
     @cached_property
+    def setup(self) -> Setup:
+        """What all runs start from, whatever their seed."""
+        chosen = {name: value for name in ("hidden", *CHOICES) if (value := getattr(self, name)) is not None}
+        return Setup(RANDOM if self.problem is None else AS_GIVEN, given=self.problem, **chosen)
+
+    @property
     def choices(self) -> dict[str, tuple[str, ...]]:
         """The activations and the optimizers that there are to choose from."""
-        choices = Setup(RANDOM if self.problem is None else AS_GIVEN, given=self.problem).choices()
-        return {name: choices[name] for name in ("activation", "optimizer")}
+        return {name: names for name, names in self.setup.choices().items() if name in CHOICES}
 
     @property
     def chosen(self) -> dict[str, Any]:
         """What is chosen by name, as Setup takes it."""
-        return {name: getattr(self, name) for name in self.choices}
+        return {name: getattr(self, name) for name in CHOICES}
 
     @cached_property
-    def options(self) -> dict[str, Any]:
-        """The keyword arguments for `random_problem`, or a problem."""
-        if self.problem is not None:
-            return {"problem": in_floats(Setup(AS_GIVEN, given=self.problem, **self.chosen).problem())}
-        tables: dict[str, Any] = {"activation": ACTIVATIONS, "optimizer": OPTIMIZERS}
-        return {"hidden": self.hidden, **{name: tables[name][chosen] for name, chosen in self.chosen.items()}}
+    def given(self) -> Problem:
+        """Where the runs of the weights as given start, or those of seed 0."""
+        return in_floats(self.setup.problem())
 
     @property
     def has_seeds(self) -> bool:
@@ -93,11 +91,10 @@ class Settings:
 
     def start(self, seed: int | None) -> Problem:
         """Where the runs of a seed start."""
-        return (
-            random_problem(seed or 0, **self.options)
-            if self.problem is None
-            else redrawn(self.options["problem"], seed)
-        )
+        if self.problem is not None:
+            return redrawn(self.given, seed)
+        parts = ACTIVATIONS[self.setup.activation], OPTIMIZERS[self.setup.optimizer]
+        return random_problem(seed or 0, hidden=self.setup.hidden, activation=parts[0], optimizer=parts[1])
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,6 @@ or an optimizer has its own numbers behind it, in order, as far as they are not 
 `Adam(0.9,0.99)`. What is remembered has its name, and `count` is the number of the step.
 """
 
-import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -28,7 +27,6 @@ from backprop_lab.step.program import Program
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import NONE, SIZES, Setup
 
-SITE = "https://backprop-lab.github.io/backprop-lab"
 MOST_NUMBERS = 6000  # characters of X, y, weights and biases
 LONGEST = 7000  # characters in all
 MOST_WORK = 30_000_000  # numbers on the way to an iteration, which a browser's Python works out in some three seconds
@@ -303,11 +301,6 @@ def check_reach(start: LabState, iteration: int) -> None:
             f"A link opens this network at an iteration up to {most:,}, which takes a browser some seconds; this one "
             f"asks for {iteration:,}. In a notebook, lab.go(iteration=...) goes further."
         )
-
-
-def link_to(place: Mapping[str, Any]) -> str:
-    """The whole address, on the web site that the environment variable BACKPROP_LAB_SITE names, or ours."""
-    return f"{os.environ.get('BACKPROP_LAB_SITE', SITE).rstrip('/')}/run/open/#{address_of(place)}"
 
 
 def shortened(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from backprop_lab.step.number_format import typed_number
-from backprop_lab.ui.controls import GROW, menu, pair, row, sized, text_field, toggle, tooltips
+from backprop_lab.ui.controls import GROW, menu, pair, row, sized, text_field, toggle
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import AS_GIVEN, CUSTOM, SIZES
 from backprop_lab.ui.steps.stepper import Stepper
@@ -97,15 +97,12 @@ class Controls:
         on_change(self.predict, stepper.predict)
         on_change(self.mistake, stepper.plant)
 
-    @property
-    def tooltips(self) -> dict[str, str]:
-        """What the labelled controls do, by label."""
-        return tooltips(*self._fields.values(), self.seed_field, self.lr_field, self.mistake)
-
     def show(self, place: LabState) -> None:
         """Set each control to what is so at a place."""
         setup = place.setup
-        options: dict[str, tuple[Any, ...]] = {**setup.choices(), "start": _starts(place)}
+        options: dict[str, tuple[Any, ...]] = {**setup.choices()}
+        names = (*options["start"], *(CUSTOM,) * place.custom)
+        options["start"] = tuple((_START_NAMES.get(name, name), name) for name in names)
         for name, control in self._fields.items():
             if name in options and control.options != options[name]:
                 control.options = options[name]
@@ -149,12 +146,6 @@ def _fields_of_setup() -> dict[str, widgets.Widget]:
         "penalty": menu("penalty", "140px", "What is added to the loss for large weights"),
         "optimizer": menu("optimizer", "230px", "What the update makes of the gradients, and what it remembers"),
     }
-
-
-def _starts(place: LabState) -> tuple[tuple[str, str], ...]:
-    """The menu of starts, as (what it says, its value)."""
-    names = (*place.setup.choices()["start"], *(CUSTOM,) * place.custom)
-    return tuple((_START_NAMES.get(name, name), name) for name in names)
 
 
 _START_NAMES = {"mazur": "Mazur's example", "xor": "XOR", "iris": "iris, 16 flowers", AS_GIVEN: "your problem"}

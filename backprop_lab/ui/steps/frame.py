@@ -4,7 +4,7 @@ Both are plain data, as `ui/page/step_view.py` describes them, so that they can 
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -13,7 +13,7 @@ import numpy as np
 from backprop_lab.checks.proof import prove
 from backprop_lab.course.predictions import question
 from backprop_lab.reading.one_cell import Cell, Worked, spans, work_out
-from backprop_lab.reading.parts import taken_in
+from backprop_lab.reading.parts import rules, taken_in
 from backprop_lab.reading.slopes import is_slope, slope_of, slopes_of, value_of
 from backprop_lab.step.number_format import plain
 from backprop_lab.step.trace import Trace
@@ -23,13 +23,13 @@ from backprop_lab.ui.steps.place import LabState
 Frame = list[Any]  # [name, first row, last row, first column, last column, "operand" or "result"]
 
 
-def layout(trace: Trace, rules: Mapping[str, Any]) -> dict[str, Any]:
+def layout(trace: Trace) -> dict[str, Any]:
     """What stays while the network does: the steps, from which of them on each value is shown, and its sources."""
     numbers = {step.name: number for number, step in enumerate(trace.steps, start=1)}
     since = dict.fromkeys(trace.given, 0) | numbers
     since |= {name: numbers[slope.shown_with] for name, slope in slopes_of(trace).items()}
     steps = [[step.name, step.phase] for step in trace.steps]
-    return {"steps": steps, "since": since, "rules": dict(rules), "users": users(trace)}
+    return {"steps": steps, "since": since, "rules": rules(trace), "users": users(trace)}
 
 
 def users(trace: Trace) -> dict[str, list[str]]:
@@ -45,6 +45,7 @@ def state(place: LabState, losses: Sequence[float]) -> dict[str, Any]:
     """Where the lab is, in words and numbers."""
     trace, cell, loss = place.trace, place.cell, place.trace.problem.loss_name
     worked = work_out(trace, cell) if cell else None
+    now = question(trace, place.question) if place.question else None  # what the learner should predict
     return {
         "index": place.index,
         "iteration": int(place.iteration),
@@ -59,17 +60,9 @@ def state(place: LabState, losses: Sequence[float]) -> dict[str, Any]:
         "wrong": wrong_gradients(trace),
         "sum": the_sum(trace, worked) if worked else None,
         "edit": bool(place.pinned and cell and cell[0] in place.can_change),
-        "question": asked(place),
+        "question": now and {"title": now.title, "text": now.text, "choices": list(now.choices), "field": now.field},
         "why": bool(place.why),
     }
-
-
-def asked(place: LabState) -> dict[str, Any] | None:
-    """What the learner should predict now, and how it can be answered."""
-    if place.question is None:
-        return None
-    now = question(place.trace, place.question)
-    return {"title": now.title, "text": now.text, "choices": list(now.choices), "field": now.field}
 
 
 def step_frames(place: LabState) -> list[Frame]:

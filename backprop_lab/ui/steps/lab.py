@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from backprop_lab.course.quiz import LESSONS, Quiz
-from backprop_lab.reading.parts import rules
 from backprop_lab.step.number_format import typed_number
 from backprop_lab.step.problem import Problem, check_whole
 from backprop_lab.step.trace import Trace
 from backprop_lab.ui.board.board import Board
-from backprop_lab.ui.board.layout import width_of
 from backprop_lab.ui.board.operation import Operation
 from backprop_lab.ui.comm_workarounds import serialize_messages
 from backprop_lab.ui.controls import ARROWS
@@ -77,7 +75,7 @@ class StepThrough(Lab):
             self.add_class("bpl-large")
         self.stepper.observe(lambda _: self._show(), "place")
         self._quiz.observe(lambda _: self._show(), "place")
-        self._view.tooltips = self._controls.tooltips
+        self._view.tooltips = self._tooltips
         self._view.on_message(self._heard)
         serialize_messages(self._view)
         self._show()
@@ -134,14 +132,12 @@ class StepThrough(Lab):
             raise ValueError(
                 f"a lab is saved as {endings} or .html, by the ending of the name; got {os.fspath(path)!r}"
             )
-        Path(path).write_bytes(self._saved(kind, scale, int(iterations), dark, seconds))
+        Path(path).write_bytes(self._saved(kind, int(iterations), scale=scale, dark=dark, seconds=seconds))
 
-    def _saved(
-        self, kind: str, scale: float | None = None, iterations: int = 1, dark: bool = False, seconds: float = 1.0
-    ) -> bytes:
+    def _saved(self, kind: str, iterations: int = 1, **options: Any) -> bytes:
         if kind == "html":
             return walk(self.stepper, self.call(), iterations, self._looks["large"]).encode()
-        return picture(self.stepper, kind, scale, self._looks["large"], dark, seconds)
+        return picture(self.stepper, kind, large=self._looks["large"], **options)
 
     def come_into_view(self) -> None:
         """Scroll the page to this lab, and give its board the keyboard focus."""
@@ -155,7 +151,7 @@ class StepThrough(Lab):
 
     def _refuse(self, sentence: str) -> None:
         self._show_controls(self.stepper.place)
-        super()._refuse(sentence)
+        self._view.note = {"kind": "refused", "text": sentence}
 
     def _heard(self, kind: str, message: dict[str, Any]) -> None:
         """A message from the page."""
@@ -223,13 +219,10 @@ class StepThrough(Lab):
     def _press(self, key: str) -> None:
         """A key on the board: arrows step and choose a matrix; Enter pins a cell, then arrows move between cells."""
         stepper, place = self.stepper, self.stepper.place
+        chosen = place.cell or (self.step or next(iter(place.trace.given)), 0, 0)
         moves: dict[str, Callable[[], None]] = {
             "Escape": partial(stepper.choose, None),
-            "Enter": partial(
-                stepper.choose,
-                place.cell or (self.step or next(iter(place.trace.given)), 0, 0),
-                pinned=not place.pinned,
-            ),
+            "Enter": partial(stepper.choose, chosen, pinned=not place.pinned),
             "ArrowUp": partial(stepper.choose_matrix, -1),
             "ArrowDown": partial(stepper.choose_matrix, 1),
             "ArrowLeft": stepper.back,
@@ -256,8 +249,8 @@ class StepThrough(Lab):
         self._show_view(place, words.note(place))
         self._show_controls(place)
 
-    def _show_view(self, place: LabState, note: str | None = None) -> None:
-        """The pictures, if they are others, and the state; and a `note` to the learner, or "" for none, if it is new.
+    def _show_view(self, place: LabState, note: dict[str, str] | None = None) -> None:
+        """The pictures, if they are others, and the state; and a `note` to the learner, or {} for none, if it is new.
 
         The map goes ahead in a message of its own: the page shows it while the rest is still worked out.
         """
@@ -274,12 +267,12 @@ class StepThrough(Lab):
             if self._lines != (lines := [step[:3] for step in trace.steps]):
                 self._lines = lines
                 more = {"speeds": list(SPEEDS), "hidden": self._looks["hide"], "large": self._looks["large"]}
-                view.layout_of_steps = frame.layout(trace, rules(trace)) | more
+                view.layout_of_steps = frame.layout(trace) | more
             view.alt = words.alt_text(place)
             state = frame.state(place, self.stepper.losses)
             self._tell(**state, tour=self._asked(place), heard=self._heard_cell, below=self._below(place))
             if note is not None:
-                self._say([note])
+                view.note = note
 
     def _asked(self, place: LabState) -> dict[str, Any] | None:
         """The question that stands in the lab, if any."""
@@ -295,7 +288,6 @@ class StepThrough(Lab):
             if self._pictures is None or not self._pictures[0].fits(place.trace):
                 (width, height), (across, down) = page["map"], page["operation"]
                 looks = page["ratio"], page["dark"], self._looks["large"]
-                width = width_of(place.trace, width)
                 board = Board(place.trace, width, height, *looks, place.scales, place.renewed)
                 self.stepper.unread = board.cells.unread
                 self._pictures = board, Operation(place.scales, across, down, *looks)
@@ -304,17 +296,13 @@ class StepThrough(Lab):
             if (board.scales, board.renewed) != (place.scales, place.renewed):
                 board.rescale(place.scales, place.renewed)
                 operation.rescale(place.scales)
-            board.draw(place.trace, place.index, self.stepper.losses, framed=False)
+            board.draw(place.trace, place.index, self.stepper.losses)
             self._view.show(board.png())
         return operation
 
     def _tell(self, **changes: Any) -> None:
         """Change the state on the page, and leave the rest of it as it is."""
         self._view.state = {**self._view.state, **changes}
-
-    def _say(self, sentences: Sequence[str], kind: str = "note") -> None:
-        text = " ".join(filter(None, sentences))
-        self._view.note = {"kind": kind, "text": text} if text else {}
 
     def _show_controls(self, place: LabState) -> None:
         with self._controls_follow():

@@ -66,7 +66,9 @@ def _poster(
 def board_of(place: LabState, losses: Sequence[float], large: bool, dark: bool = False) -> Board:
     """The board as it is kept, with the cells framed that the place is about."""
     board = Board(place.trace, WIDTH, dark=dark, large=large, scales=place.scales, renewed=place.renewed)
-    board.draw(place.trace, place.index, losses, place.question or place.cell)
+    cell = place.question or place.cell
+    frames = frame.sources(work_out(place.trace, cell)) if cell else frame.step_frames(place)
+    board.draw(place.trace, place.index, losses, frames)
     return board
 
 

@@ -10,10 +10,8 @@ from typing import Any
 from PIL import Image
 
 from backprop_lab.reading.one_cell import work_out
-from backprop_lab.reading.parts import rules
 from backprop_lab.reading.slopes import value_of
 from backprop_lab.ui.board.board import Board
-from backprop_lab.ui.board.layout import width_of
 from backprop_lab.ui.board.operation import Operation
 from backprop_lab.ui.page.step_view import StepView
 from backprop_lab.ui.steps import frame, words
@@ -53,7 +51,7 @@ def walk(stepper: Stepper, call: str, iterations: int = 1, large: bool = False) 
 def record(stepper: Stepper, iterations: int = 1, large: bool = False) -> dict[str, Any]:
     """What the page is told at each step of some iterations, and of each cell, as plain data."""
     first, trace = stepper.place.iteration, stepper.place.trace
-    layout = frame.layout(trace, rules(trace))
+    layout = frame.layout(trace)
     shapes = [value_of(trace, name).shape for name in layout["since"]]
     if (cells := iterations * sum(rows * cols for rows, cols in shapes)) > MOST_CELLS:
         raise ValueError(
@@ -94,7 +92,7 @@ def _iteration(looks: list[Look], names: list[str]) -> dict[str, Any]:
 
     return {
         "steps": [
-            {"state": frame.state(place, losses), "alt": words.alt_text(place), "note": _note(place)}
+            {"state": frame.state(place, losses), "alt": words.alt_text(place), "note": words.note(place)}
             for place, losses in looks
         ],
         "cells": {
@@ -106,39 +104,25 @@ def _iteration(looks: list[Look], names: list[str]) -> dict[str, Any]:
     }
 
 
-def _note(place: LabState) -> dict[str, str]:
-    text = words.note(place)
-    return {"kind": "note", "text": text} if text else {}
-
-
 def _pictures(looks: list[list[Look]], room: Room, large: bool) -> dict[str, Any]:
     """The pictures on light and on dark paper: of each iteration the board with what is given alone, and complete, of
     which a step uncovers its part; and the operation of each step."""
     (width, height), (across, down), ratio = room
     first = looks[0][0][0]
-    wide = width_of(first.trace, width)
-    themes = {"light": False, "dark": True}
-    boards = {
-        theme: Board(first.trace, wide, height, ratio, dark, large, first.scales) for theme, dark in themes.items()
-    }
-    operations = {theme: Operation(first.scales, across, down, ratio, dark, large) for theme, dark in themes.items()}
-    iterations: list[dict[str, list[str]]] = []
-    steps: list[list[dict[str, Any]]] = []
-    for iteration in looks:
-        opening, ended = iteration[0], iteration[-1]
-        for theme, board in boards.items():
+    iterations: list[dict[str, list[str]]] = [{} for _ in looks]
+    steps: list[list[dict[str, Any]]] = [[{} for _ in iteration] for iteration in looks]
+    for theme, dark in (("light", False), ("dark", True)):
+        board = Board(first.trace, width, height, ratio, dark, large, first.scales)
+        operation = Operation(first.scales, across, down, ratio, dark, large)
+        for iteration, drawn, equations in zip(looks, iterations, steps, strict=True):
+            opening, ended = iteration[0], iteration[-1]
             board.rescale(opening[0].scales, opening[0].renewed)
-            operations[theme].rescale(opening[0].scales)
-        iterations.append(
-            {theme: [_board(board, *each) for each in (opening, ended)] for theme, board in boards.items()}
-        )
-        steps.append([])
-        for place, _ in iteration:
-            for operation in operations.values():
+            operation.rescale(opening[0].scales)
+            drawn[theme] = [_board(board, *each) for each in (opening, ended)]
+            for (place, _), equation in zip(iteration, equations, strict=True):
                 operation.draw(place.trace, place.index)
-            drawn = {theme: _packed(operation.png()) for theme, operation in operations.items()}
-            steps[-1].append({**drawn, "boxes": [box[1:] for box in operations["light"].boxes_on_page()]})
-    board = boards["light"]
+                boxes = [box[1:] for box in operation.boxes_on_page()]
+                equation |= {theme: _packed(operation.png()), "boxes": boxes}
     x, y, w, h = board.layout.loss or (0.0, 0.0, 0.0, 0.0)
     return {
         "map": [board.width, board.height],
@@ -151,7 +135,7 @@ def _pictures(looks: list[list[Look]], room: Room, large: bool) -> dict[str, Any
 
 
 def _board(board: Board, place: LabState, losses: Any) -> str:
-    board.draw(place.trace, place.index, losses, framed=False)
+    board.draw(place.trace, place.index, losses)
     return _packed(board.png())
 
 

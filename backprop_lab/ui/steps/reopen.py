@@ -1,5 +1,6 @@
 """What opens the lab again in its present state: a call, with what that leaves out, and a link."""
 
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import fields
@@ -9,9 +10,11 @@ import numpy as np
 
 from backprop_lab.feedback.mistakes import MISTAKES
 from backprop_lab.reading.one_cell import indexed
-from backprop_lab.ui.steps.address import check_reach, link_to
+from backprop_lab.ui.steps.address import address_of, check_reach
 from backprop_lab.ui.steps.setup import AS_GIVEN, WORKED_EXAMPLE, Setup
 from backprop_lab.ui.steps.stepper import Stepper
+
+SITE = "https://backprop-lab.github.io/backprop-lab"  # unless the environment variable names another
 
 
 def ways(stepper: Stepper, looks: Mapping[str, Any]) -> dict[str, str]:
@@ -56,7 +59,7 @@ def link_for(stepper: Stepper, looks: Mapping[str, Any]) -> str:
         made_from = {field.name for field in fields(Setup)} - ({"seed"} if not place.custom else set())
         settings = {name: value for name, value in settings.items() if name not in made_from}
         settings["problem"] = stepper.first_problem.evolve(lr=settings.pop("lr", first[1]))
-    return link_to(settings)
+    return f"{os.environ.get('BACKPROP_LAB_SITE', SITE).rstrip('/')}/run/open/#{address_of(settings)}"
 
 
 def _has_own_mistake(stepper: Stepper) -> bool:

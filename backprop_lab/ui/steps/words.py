@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from backprop_lab.checks.proof import prove
-from backprop_lab.nn.steps import SCALARS, Step
+from backprop_lab.nn.steps import SCALARS
 from backprop_lab.reading.explanations import explain
 from backprop_lab.reading.mathml import mathml
 from backprop_lab.reading.slopes import value_of
@@ -27,7 +27,7 @@ def card(place: LabState) -> dict[str, str]:
         again = "The new weights have moved up." if place.iteration else start
         text = f"{again} Press Next to compute the first value."
         return empty | {"phase": "start", "place": "", "title": "What is given", "sentence": text}
-    explanation = explain(step)
+    explanation, right = explain(step), next(line for line in trace.problem.lines if line.name == step.name)
     return empty | {
         "phase": step.phase,
         "place": f"step {place.index} of {len(trace.steps)}",
@@ -35,7 +35,7 @@ def card(place: LabState) -> dict[str, str]:
         "sentence": explanation.sentence,
         "formula": mathml(explanation.latex) if explanation.latex else "",
         "code": f"{step.name} = {step.code}",
-        "right": right_line(trace, step) if step.title else "",
+        "right": f"{right.name} = {right.code}" if step.title else "",
         "shapes": trace.shapes(step).replace("->", "→"),
     }
 
@@ -54,12 +54,6 @@ def given(trace: Trace) -> str:
     parts += ["what the optimizer remembers" if problem.lines.memories else ""]
     parts += ["the masks of this step" if problem.masks else ""]
     return f"{', '.join(filter(None, parts))} and the learning rate"
-
-
-def right_line(trace: Trace, step: Step) -> str:
-    """The line in whose place a planted mistake stands."""
-    lines = trace.problem.lines
-    return next(f"{line.name} = {line.code}" for line in lines if line.name == step.name)
 
 
 def remarks_on(place: LabState, losses: Sequence[float]) -> list[dict[str, str]]:
@@ -83,9 +77,10 @@ def remarks_on(place: LabState, losses: Sequence[float]) -> list[dict[str, str]]
     return proofs + [{"kind": "remark", "text": text} for text in texts if text]
 
 
-def note(place: LabState) -> str:
-    """What is said to the learner at this place, or that a whole layer is dead there; "" if there is nothing to say."""
-    return place.note or remarks.all_dead(place.trace, place.index)
+def note(place: LabState) -> dict[str, str]:
+    """What is said to the learner at this place, or that a whole layer is dead there; {} if there is nothing to say."""
+    text = place.note or remarks.all_dead(place.trace, place.index)
+    return {"kind": "note", "text": text} if text else {}
 
 
 def alt_text(place: LabState) -> str:
