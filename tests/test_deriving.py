@@ -64,7 +64,7 @@ def lines_of(derivation, *roles):
 
 def derived(derivation):
     """The lines of the backward pass, and before them the parts that have got a name."""
-    return [f"{line.name} = {line.code}" for line in derivation.lines if not line.is_own]
+    return [f"{line.name} = {line.code}" for line in derivation.lines if line.name not in derivation.own]
 
 
 def codes(derivation):
@@ -140,7 +140,7 @@ def test_derived_lines_are_as_short_as_a_person_writes_them_and_few_names_are_in
     derivations += [derive(*each) for each in FORTY.values()]
     assert len(derivations) == 61
     lengths = [len(line) for each in derivations for line in lines_of(each, "gradient")]
-    invented = sum(not line.is_own for each in derivations for line in each.lines) - len(lengths)
+    invented = sum(line.name not in each.own for each in derivations for line in each.lines) - len(lengths)
     long = sum(length > 79 for length in lengths) / len(lengths)
     assert statistics.median(lengths) <= 25
     assert long <= 0.04

@@ -7,7 +7,7 @@ from itertools import product
 import common
 import numpy as np
 import pytest
-from common import count, trained, with_numbers
+from common import complex_step_derivative, count, trained, with_numbers
 from known_programs import PROGRAMS, programmed
 from own_parts import OWN_PROBLEMS
 from problems import ACTIVATIONS, OPTIMIZERS, identical, losses_of, varied_problem, whole_problem
@@ -32,7 +32,7 @@ from backprop_lab import (
     random_problem,
     trace,
 )
-from backprop_lab.checks.numeric import complex_step_derivative, loss_of, off_at_zero, relative_error
+from backprop_lab.checks.numeric import loss_of, off_at_zero, relative_error
 from backprop_lab.checks.rounding import terms_in
 from backprop_lab.feedback.mistakes import INVISIBLE_TO_GRADIENT_CHECK, PARTS, mistakes_in
 from backprop_lab.nn.lines import evaluate

@@ -7,18 +7,11 @@ import autograd
 import autograd.numpy as anp
 import numpy as np
 import pytest
-from common import check_cases, count, gradients_of, through
+from common import check_cases, complex_step_derivative, count, gradients_of, through
 from problems import identical, varied_problem, whole_problem
 
 from backprop_lab import MISTAKES, check_gradients, plant, trace
-from backprop_lab.checks.numeric import (
-    central_difference,
-    complex_step_derivative,
-    loss_of,
-    loss_with,
-    off_at_zero,
-    relative_error,
-)
+from backprop_lab.checks.numeric import central_difference, loss_of, loss_with, off_at_zero, relative_error
 from backprop_lab.checks.proof import check_step
 from backprop_lab.checks.rounding import terms_in
 from backprop_lab.nn.layers import GELU, LeakyReLU, Linear, ReLU, Sigmoid, Tanh

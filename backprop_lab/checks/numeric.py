@@ -66,17 +66,6 @@ def central_difference(loss: LossOf, at: Array, h: Any = 1e-6) -> Array:
     return slopes
 
 
-def complex_step_derivative(loss: LossOf, at: Array, h: float = 1e-20) -> Array:
-    """Im L(p + ih) / h for every entry p of `at`: nothing is subtracted, so it is right to the last digits.
-
-    Needs every layer to pass complex numbers through. Source: Squire and Trapp, "Using complex variables to
-    estimate derivatives of real functions", SIAM Review 40 (1998) 110-112.
-    """
-    found = [np.imag(loss(at + move)) for move in one_entry_each(at) * (1j * h)]
-    slopes: Array = np.array(found).reshape(at.shape) / h
-    return slopes
-
-
 def one_entry_each(at: Array) -> Array:
     """A stack of arrays shaped like `at`, each with a single 1: to move every entry alone, all of them side by side."""
     return np.eye(at.size, dtype=int).reshape(at.size, *at.shape)

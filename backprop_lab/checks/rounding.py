@@ -21,7 +21,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from backprop_lab.nn.layers import FLOATS, WHOLE, Array
-from backprop_lab.nn.lines import NAMESPACE, compiled, evaluate
+from backprop_lab.nn.lines import NAMESPACE, compiled, evaluate, in_order
 from backprop_lab.step.trace import Trace
 
 FLOAT64 = float(np.finfo(float).eps)
@@ -39,59 +39,64 @@ _LINEAR = {  # functions that only move, choose and add what they are given
 _LIKE_A_SUM = {np.max: np.max, np.min: np.max, np.prod: np.prod}  # and what they do to terms
 
 
-class Escapes(list[str]):
-    """What goes its own way as a line is run over terms, and whether somebody may have multiplied out its squares.
+class Run:
+    """How a line is run over terms: whether somebody may have multiplied out its squares, and what went its own way.
 
     (a - b)**2 may be added up as a**2 - 2 * a * b + b**2, but nobody writes a and b out in it as they were computed.
     `eps` is the size of a rounding, of which a product of two has the square in it.
     """
 
-    multiplied_out = False
-    eps = FLOAT32
+    def __init__(self, eps: float = FLOAT32, multiplied_out: bool = False) -> None:
+        self.eps, self.multiplied_out = eps, multiplied_out
+        self.has_escapes = False
+
+    def escape(self) -> None:
+        """Note that something takes plain numbers alone."""
+        self.has_escapes = True
 
 
 class Terms(NDArrayOperatorsMixin):
     """An array with the terms of each of its entries; arithmetic and NumPy's functions carry both along.
 
-    What cannot carry them, such as a function of `math`, gets the plain numbers, and `escapes` notes it.
+    What cannot carry them, such as a function of `math`, gets the plain numbers, and the `run` notes it.
     """
 
-    def __init__(self, value: Any, terms: Any = None, escapes: "Escapes | None" = None) -> None:
+    def __init__(self, value: Any, terms: Any = None, run: Run | None = None) -> None:
         self.value = np.asarray(value)
         if self.value.dtype in (np.float16, np.float32):  # too coarse for the slope of a function
             self.value = self.value.astype(np.float64)  # pragma: no mutate  None is float64
         self.is_given = terms is None  # nothing has cancelled on the way to it  # pragma: no mutate  only quicker
         self.terms = np.abs(self.value) if terms is None else np.asarray(terms)
-        self.escapes = Escapes() if escapes is None else escapes  # pragma: no mutate  or it is moved
+        self.run = run or Run()
 
     def __array__(self, *_: Any, **__: Any) -> Array:
-        self.escapes.append("array")  # pragma: no mutate  what counts is that there is one
+        self.run.escape()
         return self.value.copy()
 
     def __float__(self) -> float:
-        self.escapes.append("float")  # pragma: no mutate
+        self.run.escape()
         return float(self.value)
 
     def __len__(self) -> int:
         return len(self.value)
 
     def __getitem__(self, index: Any) -> "Terms":
-        return Terms(self.value[index], self.terms[index], self.escapes)
+        return Terms(self.value[index], self.terms[index], self.run)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # or NumPy would find the numbers without asking `__array__` for them
-            raise AttributeError(name)  # pragma: no mutate  nobody reads it
+            raise AttributeError
         plain = getattr(self.value, name)
         if name in ("T", "mT", "real"):
             terms = None if self.is_given else getattr(self.terms, name)  # pragma: no mutate  None is quicker later
-            return Terms(plain, terms, self.escapes)
+            return Terms(plain, terms, self.run)
         if name == "reshape":
-            return lambda *shape: Terms(plain(*shape), self.terms.reshape(*shape), self.escapes)
+            return lambda *shape: Terms(plain(*shape), self.terms.reshape(*shape), self.run)
         if not callable(plain):
             return plain
         function = np.ravel if name == "flatten" else getattr(np, name, None)  # pragma: no mutate  or it is moved
         if function is None:
-            self.escapes.append(name)  # pragma: no mutate
+            self.run.escape()
             return plain
         return partial(function, self)
 
@@ -101,20 +106,14 @@ class Terms(NDArrayOperatorsMixin):
         if not isinstance(result, np.ndarray | np.generic) or result.dtype.kind not in ROUNDED:
             return result
         terms = [_size(each) for each in inputs]
-        if method == "reduce":
-            added = ufunc.reduce(terms[0], **options) if ufunc in (np.add, np.maximum, np.multiply) else None
-            return self._carried(result, added, f"{ufunc.__name__}.reduce")  # pragma: no mutate  any name would do
+        if method == "reduce" and ufunc in (np.add, np.maximum, np.multiply):
+            return Terms(result, ufunc.reduce(terms[0], **options), self.run)
         if method != "__call__":
-            return self._carried(result, None, method)  # pragma: no mutate  or it is moved, too
+            self.run.escape()
+            return result
         if ufunc in (np.multiply, np.matmul) and not all(isinstance(e, Terms) and not e.is_given for e in inputs):
-            return Terms(result, ufunc(*terms, **options), self.escapes)
-        return Terms(result, self._after(ufunc, values, terms, result, options), self.escapes)
-
-    def _carried(self, result: Any, terms: Any, how: str) -> "Terms":
-        """A result with its terms, or with a note that they are not known."""
-        if terms is None:
-            self.escapes.append(how)  # pragma: no mutate
-        return Terms(result, terms, self.escapes)
+            return Terms(result, ufunc(*terms, **options), self.run)
+        return Terms(result, self._after(ufunc, values, terms, result, options), self.run)
 
     def _after(self, ufunc: Any, values: list[Any], terms: list[Any], result: Any, options: dict[str, Any]) -> Any:
         """The terms of what a ufunc gives."""
@@ -123,13 +122,13 @@ class Terms(NDArrayOperatorsMixin):
         is_square = ufunc is np.power and np.ndim(values[1]) == 0 and values[1] == 2
         if ufunc is np.square or is_square:
             x, size = np.abs(values[0]), terms[0]
-            return size**2 if self.escapes.multiplied_out else x * (2 * size - x)
+            return size**2 if self.run.multiplied_out else x * (2 * size - x)
         if ufunc in (np.multiply, np.matmul):
-            return _of_a_product(ufunc, self.escapes.eps, *map(np.abs, values), *terms, **options)
+            return _of_a_product(ufunc, self.run.eps, *map(np.abs, values), *terms, **options)
         if ufunc is np.true_divide:
             x, y = map(np.abs, values)
             by = np.where(np.isinf(y), 0.0, terms[1] / y / y)  # whatever is divided by infinity is 0
-            return _of_a_product(np.multiply, self.escapes.eps, x, 1 / y, terms[0], by)
+            return _of_a_product(np.multiply, self.run.eps, x, 1 / y, terms[0], by)
         found = np.abs(result)
         for at, (value, size) in enumerate(zip(values, terms, strict=True)):
             if np.asarray(value).dtype.kind in FLOATS:
@@ -145,7 +144,7 @@ class Terms(NDArrayOperatorsMixin):
     def _of_the_chosen(self, function: Any, axis: Any = None, keepdims: bool = False) -> Array:
         """The terms of the largest, or smallest, number along an axis: of the cells that rounding may make it."""
         apart = np.abs(self.value - function(self.value, axis=axis, keepdims=True))
-        chosen = ~(apart > ROUNDINGS * self.escapes.eps * self.terms)
+        chosen = ~(apart > ROUNDINGS * self.run.eps * self.terms)
         terms: Array = np.max(np.where(chosen, self.terms, 0), axis=axis, keepdims=keepdims)
         return terms
 
@@ -161,12 +160,12 @@ class Terms(NDArrayOperatorsMixin):
             and len(args) <= 2
             and not {*options} - {"axis", "keepdims"}
         ):
-            return Terms(result, self._of_the_chosen(function, *args[1:], **options), self.escapes)
+            return Terms(result, self._of_the_chosen(function, *args[1:], **options), self.run)
         if carry is None:
-            self.escapes.append(function.__name__)  # pragma: no mutate
+            self.run.escape()
             return result
         terms = _size if function is np.where else _terms  # pragma: no mutate  or an array with one number
-        return Terms(result, carry(*_each(terms, args), **_each(terms, options)), self.escapes)
+        return Terms(result, carry(*_each(terms, args), **_each(terms, options)), self.run)
 
 
 def _of_a_product(product: Any, eps: float, x: Any, y: Any, terms_x: Any, terms_y: Any, **options: Any) -> Any:
@@ -216,14 +215,13 @@ def _as_written_out(code: str, values: Mapping[str, Any], carried: Array, eps: f
 
 def _carried_on(code: str, values: Mapping[str, Any], eps: float = FLOAT32, multiplied_out: bool = False) -> Array:
     """The same with its squares as they are, or multiplied out; the former is what comes of it in later lines."""
-    escapes = Escapes()
-    escapes.multiplied_out, escapes.eps = multiplied_out, eps
+    run = Run(eps, multiplied_out)
     carried = {name: values[name] for name in dict.fromkeys(re.findall(r"\w+", code)) if name in values}
     for name, value in carried.items():
         if isinstance(value, Terms) and _carrying(value.value) is value.value:  # it picks places
             carried[name] = value.value
         elif isinstance(value, Terms):
-            carried[name] = Terms(value.value, None if value.is_given else value.terms, escapes)
+            carried[name] = Terms(value.value, None if value.is_given else value.terms, run)
     with np.errstate(all="ignore"):
         try:
             result = eval(compiled(code), {**NAMESPACE, **carried})
@@ -231,7 +229,7 @@ def _carried_on(code: str, values: Mapping[str, Any], eps: float = FLOAT32, mult
             result = None  # pragma: no mutate  nothing
         if not isinstance(result, Terms):
             return _terms_by_moving(code, carried)
-        return np.fmax(result.terms, _terms_by_moving(code, carried)) if escapes else result.terms
+        return np.fmax(result.terms, _terms_by_moving(code, carried)) if run.has_escapes else result.terms
 
 
 def _terms_by_moving(code: str, values: Mapping[str, Any]) -> Array:
@@ -279,17 +277,11 @@ def terms_in(trace: Trace, eps: float = FLOAT32) -> dict[str, Terms]:
     kept = _FOUND.setdefault(trace, {})
     if eps in kept:
         return kept[eps]
-    found, waiting = {name: Terms(value) for name, value in trace.given.items()}, list(trace.steps)
+    found = {name: Terms(value) for name, value in trace.given.items()}
     known: dict[str, Any] = {name: _carrying(value) for name, value in trace.given.items()}
-    while waiting:
-        later = []
-        for step in waiting:
-            if all(operand in known for operand in step.operands):
-                carried = _carried_on(step.code, known, eps)
-                found[step.name] = Terms(step.value, _as_written_out(step.code, known, carried, eps))
-                known[step.name] = _carrying(step.value, carried)
-            else:  # a planted line may ask for a later value
-                later.append(step)
-        waiting = later
+    for step in map(trace.step, in_order({step.name: step.operands for step in trace.steps})):
+        carried = _carried_on(step.code, known, eps)
+        found[step.name] = Terms(step.value, _as_written_out(step.code, known, carried, eps))
+        known[step.name] = _carrying(step.value, carried)
     kept[eps] = found
     return found

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 from backprop_lab.deriving.graph import Graph
 from backprop_lab.deriving.nodes import Node
@@ -13,25 +13,15 @@ from backprop_lab.deriving.softmax import Found
 from backprop_lab.deriving.structure import Grad, Passed, Structure, along, spread
 
 
-class Gradient(NamedTuple):
-    """A line of the backward pass: its name, what it is the gradient of, and the expression.
-
-    `paths` has, for each place in which that is used, the rules by which the gradient came from there.
-    """
-
-    name: str
-    of: str
-    node: Node
-    paths: tuple[tuple[Passed, ...], ...]
-
-
 class Backward(Structure):
     """The backward pass of a graph. `wanted` are names whose gradient has a line where it could be left out.
 
     `upstream` has the gradients that are given, by what they are of; `skipped` the terms of the loss that stand for
-    them. Once it has run, `found` has the lines, and `parts` the parts of lines whose gradient needs a name. `halved`
-    are values inside a softmax or a sigmoid that was gone through as a whole, of which another use has a gradient too:
-    their line would lack a term. They belong to `apart` the next time: to what is gone through one by one.
+    them. Once it has run, `found` has the lines: of each its name, what it is the gradient of, the expression, and, for
+    each place in which that is used, the rules by which the gradient came from there. `parts` has the parts of lines
+    whose gradient needs a name. `halved` are values inside a softmax or a sigmoid that was gone through as a whole, of
+    which another use has a gradient too: their line would lack a term. They belong to `apart` the next time: to what is
+    gone through one by one.
     """
 
     def __init__(
@@ -46,7 +36,7 @@ class Backward(Structure):
         self.wanted, self.upstream, self.skipped, self.apart = {*wanted}, upstream, {*skipped}, {*apart}
         self.halved: set[str] = set()
         self._inside: set[Node] = set()
-        self.found: list[Gradient] = []
+        self.found: list[tuple[str, str, Node, tuple[tuple[Passed, ...], ...]]] = []
         self.parts: dict[Node, None] = {}
         self._arriving: dict[Node, list[Grad]] = {}
         self._ready: dict[Node, Grad] = {}
@@ -101,7 +91,7 @@ class Backward(Structure):
             gradient = f"d{name}_total" if is_data else f"d{name}"
             expression = filled(self.graph, total(self.graph, terms), node)
             paths = tuple(grad.rules for grad in arrived) + ((),) * (upstream is not None)
-            self.found.append(Gradient(gradient, name, expression, paths))
+            self.found.append((gradient, name, expression, paths))
             named = self.graph.gradient(gradient, node)
             named.is_fixed = expression.op == "number"
             self._ready[node] = Grad([one(named)], node)

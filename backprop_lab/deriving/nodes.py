@@ -5,7 +5,11 @@ from typing import Any
 
 SIGNS = {"+": 4, "-": 4, "*": 5, "/": 5, "@": 5, "**": 7, "&": 3, "|": 2}  # how tightly an operator binds
 COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
-SIZES = {"len": "len({})", "axis": "{}.shape[{}]", "size": "{}.size"}
+SIZES = ("len", "axis", "size")
+SHORT = {  # how what is no call of NumPy is written
+    "name": "{}", "np": "np.{}", "math": "math.{}", "mT": "{}.mT", "len": "len({})", "axis": "{}.shape[{}]",
+    "size": "{}.size",
+}  # fmt: skip
 FLAT = (*COMPARISONS, *SIZES, "~", "sign", "zeros_like", "ones_like", "eye", "arange")  # no slope, or none but 0
 TIGHT = 9  # what needs no parentheses anywhere
 
@@ -103,39 +107,30 @@ def _written(node: Node, names: Mapping[Node, str]) -> tuple[str, int]:
     def sizes(each: Any) -> str:
         return f"{part(each, TIGHT)}.shape" if isinstance(each, Node) else ", ".join(map(part, each))
 
-    first = part(args[0], TIGHT) if args and op not in SIGNS else ""
-    if op == "number":
-        return repr(args[0]).replace("e-0", "e-"), 6 if args[0] < 0 else TIGHT
-    if op in SIGNS:
-        binds = SIGNS[op]
-        if op == "**":
-            return f"{part(args[0], 8)}**{part(args[1], 6)}", binds
-        return f"{part(args[0], binds)} {op} {part(args[1], binds + 1)}", binds
-    if op in COMPARISONS:
-        return f"{part(args[0], 1)} {op} {part(args[1], 1)}", 0
-    if op in ("neg", "~"):
-        return f"{'-' if op == 'neg' else op}{part(args[0], 6)}", 6
-    if op in SIZES:
-        return SIZES[op].format(first, args[-1]), TIGHT
+    if op in SHORT:
+        return SHORT[op].format(*(part(each, TIGHT) for each in args)), TIGHT
     match op, args:
-        case "name", (name,):
-            return name, TIGHT
-        case (("np" | "math"), (name,)):
-            return f"{op}.{name}", TIGHT
-        case "mT", _:
-            return f"{first}.mT", TIGHT
-        case "reduce", (_, axes, keepdims, name):
+        case "number", (number,):
+            return repr(number).replace("e-0", "e-"), 6 if number < 0 else TIGHT
+        case "**", (base, power):
+            return f"{part(base, 8)}**{part(power, 6)}", SIGNS[op]
+        case _, (left, right) if op in SIGNS or op in COMPARISONS:
+            binds = SIGNS.get(op, 0)
+            return f"{part(left, binds or 1)} {op} {part(right, binds + 1)}", binds
+        case (("neg" | "~"), (of,)):
+            return f"{'-' if op == 'neg' else op}{part(of, 6)}", 6
+        case "reduce", (of, axes, keepdims, name):
             axis = "" if axes is None else f"axis={axes[0] if len(axes) == 1 else axes}"
-            return f"{first}.{name}({', '.join(filter(None, (axis, 'keepdims=True' * keepdims)))})", TIGHT
-        case "reshape", (_, shape):
-            return f"{first}.reshape({sizes(shape) or '()'})", TIGHT
+            return f"{part(of, TIGHT)}.{name}({', '.join(filter(None, (axis, 'keepdims=True' * keepdims)))})", TIGHT
+        case "reshape", (of, shape):
+            return f"{part(of, TIGHT)}.reshape({sizes(shape) or '()'})", TIGHT
         case "broadcast_to", (of, shape):
             written = sizes(shape)
             comma = "," * (len(node.shape) == 1)
             return f"np.{op}({part(of)}, {written if isinstance(shape, Node) else f'({written}{comma})'})", TIGHT
-        case "index", (_, items):
+        case "index", (of, items):
             end = max((k for k, item in enumerate(items) if item != ":"), default=0) + 1
-            return f"{first}[{', '.join(map(part, items[:end]))}]", TIGHT
+            return f"{part(of, TIGHT)}[{', '.join(map(part, items[:end]))}]", TIGHT
         case (("concatenate" | "stack"), (parts, axis)):
             return f"np.{op}([{', '.join(map(part, parts))}], axis={axis})", TIGHT
         case "einsum", (spec, a, b):

@@ -10,43 +10,40 @@ from backprop_lab.deriving.backward import Backward
 from backprop_lab.deriving.graph import Graph
 from backprop_lab.deriving.nodes import COMPARISONS, SIGNS, SIZES, Node, RefusedError, Shape, code
 from backprop_lab.deriving.reading import Reader
-from backprop_lab.deriving.structure import Passed
 from backprop_lab.deriving.text import Line, check_name, lines_in
-from backprop_lab.nn.lines import Array
+from backprop_lab.nn.forms import Swapped
+from backprop_lab.nn.lines import Array, Part
+from backprop_lab.nn.steps import Step, operands_of
 
 KINDS = {"f": "f", "c": "f", "O": "f", "i": "i", "u": "i", "b": "b"}
 
 
-class Derived(NamedTuple):
-    """A line of a program: `name = code`.
-
-    `role` is "value", "gradient" or "new", and `of` what it is the gradient of, or what it replaces in the next step.
-    `paths` has the rules by which a gradient came about: for each place in which `of` is used, those on the way from
-    there. `is_own` says whether the line was handed in, with a `comment` or without; the others are derived, or are
-    parts that have got a name.
-    """
-
-    name: str
-    code: str
-    role: str = "value"
-    of: str = ""
-    paths: tuple[tuple[Passed, ...], ...] = ()
-    is_own: bool = False
-    comment: str = ""
+class OwnLine(Part):
+    """The kind of a line that was handed in as a program, and of those that are derived from it."""
 
 
 class Derivation(NamedTuple):
-    """The lines in order, the name of the loss, and what was taken from the data.
+    """The lines in order, forward and backward, the name of the loss, and what was taken from the data.
 
-    `indices` are data that pick places, and stay whole numbers; `assumed` those whose rows were seen to add up to 1;
-    `upstream` gradients that are given, each with what it is the gradient of.
+    `own` are the lines that were handed in; the others are derived, or are parts that have got a name. `indices` are
+    data that pick places, and stay whole numbers; `assumed` those whose rows were seen to add up to 1; `upstream`
+    gradients that are given, each with what it is the gradient of.
     """
 
-    lines: tuple[Derived, ...]
+    lines: tuple[Step, ...]
     loss: str
+    own: frozenset[str]
     indices: frozenset[str]
     assumed: frozenset[str]
     upstream: Mapping[str, str]
+
+
+def line_of(phase: str, name: str, code: str, role: str = "value", of: str = "", **more: Any) -> Step:
+    """A line of a program as one of a training step."""
+    operands = operands_of(code)
+    names = {"name": name, **{each: each for each in operands}}
+    result = "L" if phase == "loss" else name
+    return Step(name, phase, code, operands, OwnLine, result, code, names, role, of, **more)
 
 
 def derive(
@@ -88,11 +85,16 @@ def read_lines(lines: str | Iterable[str], given: Mapping[str, Array] | None = N
             graph.give(name, value.shape, KINDS[value.dtype.kind], False)
         reader = Reader(graph)
         for line in found:
-            try:
-                graph.define(line.name, reader.read(line.tree))
-            except RefusedError as error:
-                raise line.error(error) from None
+            _define(reader, line)
     return found
+
+
+def _define(reader: Reader, line: Line) -> None:
+    """Read a line into a graph. Raises ValueError, with the line."""
+    try:
+        reader.graph.define(line.name, reader.read(line.tree))
+    except RefusedError as error:
+        raise line.error(error) from None
 
 
 def _many_samples(given: Mapping[str, Array], data: Iterable[str]) -> dict[str, Shape]:
@@ -163,10 +165,7 @@ class _Program:
                 graph.sums[node] = (value.ndim - 1,)
         self.reader = Reader(graph)
         for at, line in enumerate(self.lines):
-            try:
-                graph.define(line.name, self.reader.read(line.tree))
-            except RefusedError as error:
-                raise line.error(error) from None
+            _define(self.reader, line)
             self.lines[at] = self._with_names(line)
         graph.is_read = True
         loss = graph.names[self.loss.name]
@@ -177,12 +176,11 @@ class _Program:
 
     def _with_names(self, line: Line) -> Line:
         """The line with the names of what lines before it compute: by its name, a gradient goes back to it."""
-        again = {id(tree): node.args[0] for node, trees in self.reader.places.items() if node.op == "name"
+        places = self.reader.places.items()
+        again = {id(tree): ast.Name(node.args[0], ast.Load()) for node, trees in places if node.op == "name"
                  for tree in trees if not isinstance(tree, ast.Name)}  # fmt: skip
-        here = {id(tree) for tree in ast.walk(line.tree)} & again.keys()
-        return (
-            line.rewritten(line.name, _Swap({place: again[place] for place in here}).visit(line.tree)) if here else line
-        )
+        is_here = any(id(tree) in again for tree in ast.walk(line.tree))
+        return line.rewritten(line.name, Swapped(again).visit(line.tree)) if is_here else line
 
     def _check_reached(self, loss: Node) -> None:
         """Raise ValueError for what is learnt and has no part in the loss."""
@@ -222,8 +220,8 @@ class _Program:
                 for part in node.parts:
                     look(part)
 
-        for gradient in self.back.found:
-            look(gradient.node)
+        for _, _, node, _ in self.back.found:
+            look(node)
         return {node: None for node, n in times.items() if n > 1 and not _is_short(node)}
 
     def _name(self, found: Iterable[Node]) -> bool:
@@ -236,18 +234,16 @@ class _Program:
             tree: Any = next(tree for tree in ast.walk(line.tree) if id(tree) in places)
             name = _free(line.name, part, names | {f"d{each}" for each in names})
             names.add(name)
-            swapped = _Swap(dict.fromkeys(places, name)).visit(line.tree)
+            swapped = Swapped(dict.fromkeys(places, ast.Name(name, ast.Load()))).visit(line.tree)
             self.lines[at] = line.rewritten(line.name, swapped)
             self.lines.insert(at, line.rewritten(name, tree))
         return bool(parts)
 
     def _derivation(self) -> Derivation:
-        lines: list[Derived] = []
+        lines: list[Step] = []
         for line in self.lines:
-            of = self.replaced.get(line.name, "")
-            lines.append(
-                Derived(line.name, line.text, "new" if of else "value", of, (), line.name in self.own, line.comment)
-            )
+            of, phase = self.replaced.get(line.name, ""), "loss" if line.name == self.loss.name else "forward"
+            lines.append(line_of(phase, line.name, line.text, "new" if of else "value", of, note=line.comment))
         taken, names, repeated = {*self.graph.names}, dict[Node, str](), self._repeated()
         for name, of, node, paths in self.back.found:
             if name in taken:
@@ -259,21 +255,11 @@ class _Program:
                     written = code(part, names)
                     names[part] = _free(name, part, taken)
                     taken.add(names[part])
-                    lines.append(Derived(names[part], written))
+                    lines.append(line_of("backward", names[part], written))
             told = tuple(tuple(passed.told() for passed in path) for path in paths)
-            lines.append(Derived(name, code(node, names), "gradient", of, told))
-        indices = frozenset(self.reader.indices & {*self.given})
-        return Derivation(tuple(lines), self.loss.name, indices, frozenset(self.graph.assumed), self.upstream)
-
-
-class _Swap(ast.NodeTransformer):
-    """Puts names in the places of parts of a line."""
-
-    def __init__(self, names: Mapping[int, str]) -> None:
-        self.names = names
-
-    def visit(self, node: ast.AST) -> Any:
-        return ast.Name(self.names[id(node)], ast.Load()) if id(node) in self.names else super().visit(node)
+            lines.append(line_of("backward", name, code(node, names), "gradient", of, paths=told))
+        own, indices = frozenset(self.own), frozenset(self.reader.indices & {*self.given})
+        return Derivation(tuple(lines), self.loss.name, own, indices, frozenset(self.graph.assumed), self.upstream)
 
 
 def rows_add_up(value: Array) -> bool:

@@ -58,12 +58,10 @@ class Reader:
                 return self.read(operand)
             case ast.UnaryOp(op=op, operand=operand) if type(op) in OPERATORS:
                 return make(OPERATORS[type(op)], self.read(operand))
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
+            case ast.BinOp(left, op, right) | ast.Compare(left, [op], [right]) if type(op) in OPERATORS:
                 node = make(OPERATORS[type(op)], self.read(left), self.read(right))
                 number_of(node)
                 return node
-            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in OPERATORS:
-                return make(OPERATORS[type(op)], self.read(left), self.read(right))
             case ast.Compare():
                 raise RefusedError("one comparison of two values makes a mask: write (0 < X) & (X < 1) for two")
             case ast.Attribute(value=of, attr=name):
@@ -121,6 +119,11 @@ class Reader:
 
     def _whole(self, tree: ast.expr) -> int:
         """A whole number that is known before anything runs: 2, -1, len(X), X.shape[1] - 1."""
+        size = self._size(tree)
+        return self.graph.plain(length(size)) if isinstance(size, Node) else int(size)
+
+    def _size(self, tree: ast.expr) -> Any:
+        """The same, or a node that stands for it, such as len(X)."""
         match tree:
             case ast.Constant(value=int() as value) if not isinstance(value, bool):
                 return value
@@ -129,18 +132,10 @@ class Reader:
             case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult() as op, right=right):
                 a, b = self._whole(left), self._whole(right)
                 return a + b if isinstance(op, ast.Add) else a - b if isinstance(op, ast.Sub) else a * b
-        return self.graph.plain(length(self._named_size(tree)))
-
-    def _size(self, tree: ast.expr) -> Any:
-        """A length: a plain number, or a node that stands for one, such as len(X)."""
-        is_named = isinstance(tree, ast.Name | ast.Call | ast.Subscript | ast.Attribute)
-        return self._named_size(tree) if is_named else self._whole(tree)
-
-    def _named_size(self, tree: ast.expr) -> Node:
-        if isinstance(tree, ast.Name | ast.Call | ast.Subscript | ast.Attribute):
-            node = self.graph.meant(self.read(tree))
-            if node.op in SIZES:
-                return node
+            case ast.Name() | ast.Call() | ast.Subscript() | ast.Attribute():
+                node = self.graph.meant(self.read(tree))
+                if node.op in SIZES:
+                    return node
         raise RefusedError(f"`{ast.unparse(tree)}` must be a whole number known from the start, such as 1 or len(X)")
 
     def _index(self, of: Node, given: list[ast.expr]) -> Node:

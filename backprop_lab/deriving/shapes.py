@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from operator import add, mul, neg, sub, truediv
 from typing import Any
 
 from backprop_lab.deriving.nodes import COMPARISONS, SIGNS, SIZES, TIGHT, Node, RefusedError, Shape, code, met, seen
@@ -13,6 +14,7 @@ FUNCTIONS = {
     "logaddexp": 2, "maximum": 2, "minimum": 2, "clip": 3, "where": 3,
 }  # fmt: skip
 KEEPING = ("abs", "sign", "square", "maximum", "minimum", "clip", "where")  # whole numbers stay whole
+_WAYS: dict[str, Callable[..., Any]] = {"neg": neg, "+": add, "-": sub, "*": mul, "/": truediv, "**": pow}
 Result = tuple[Shape, str]
 
 
@@ -34,15 +36,11 @@ def number_of(node: Node) -> float | None:
     return _calculated(node.op, *values) if values and len(values) == len(parts) else None
 
 
-def _calculated(op: str, a: float, b: float = 0.0) -> float:
-    if op == "**" and abs(b) > MOST_EXPONENT:
-        raise RefusedError(f"an exponent such as {b:g} is too large here: {MOST_EXPONENT} is the most")
-    ways: dict[str, Callable[[], Any]] = {
-        "neg": lambda: -a, "+": lambda: a + b, "-": lambda: a - b, "*": lambda: a * b, "/": lambda: a / b,
-        "**": lambda: a**b,
-    }  # fmt: skip
+def _calculated(op: str, *numbers: float) -> float:
+    if op == "**" and abs(numbers[1]) > MOST_EXPONENT:
+        raise RefusedError(f"an exponent such as {numbers[1]:g} is too large here: {MOST_EXPONENT} is the most")
     try:
-        found: float = ways[op]()
+        found: float = _WAYS[op](*numbers)
         if isinstance(found, complex) or not math.isfinite(found) or abs(found) > (1e300, 2**53)[type(found) is int]:
             raise OverflowError
     except (ZeroDivisionError, OverflowError):

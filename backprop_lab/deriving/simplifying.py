@@ -57,8 +57,6 @@ def product_of(node: Node) -> Term:
         return product_of(args[0]).times(under, -1)
     if op == "sqrt":
         return one(args[0], HALF)
-    if op == "square":
-        return one(args[0], Fraction(2))
     if op == "**" and (power := number_of(args[1])) is not None and number_of(args[0]) is None:
         return one(args[0], Fraction(repr(power))) if power else UNIT
     return one(node) if (number := number_of(node)) is None else Term(Fraction(repr(number)), {})

@@ -5,6 +5,7 @@ import copy
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import Any
 
 OPEN = "OPEN_"  # before a name in braces, which stands for any expression
 WITH = "with_"
@@ -109,22 +110,23 @@ def replaced(code: str, form: str, other: str, known: Mapping[str, str], among: 
     tree, shape, new = ast.Expression(parsed(code)), parsed(form), parsed(other)
     parts: dict[str, list[ast.AST]] = {"terms": _sums(tree.body), "whole": [tree.body], "": [*ast.walk(tree)]}
     places = {*map(id, parts[among])}
-    for place in ast.walk(tree):
-        for field, value in ast.iter_fields(place):
-            for at, part in enumerate(value if isinstance(value, list) else [value]):
-                found = {name: parsed(each) for name, each in known.items()}
-                if not isinstance(part, ast.expr) or id(part) not in places:
-                    continue
-                if not fits(shape, part, found):
-                    continue
-                written = _Filled(found).visit(copy.deepcopy(new))
-                for each in (written, part):
-                    if isinstance(value, list):
-                        value[at] = each
-                    else:
-                        setattr(place, field, each)
-                    if each is written:
-                        yield ast.unparse(tree).replace(" ** ", "**")
+    for part in [*ast.walk(tree)]:
+        found = {name: parsed(each) for name, each in known.items()}
+        if id(part) in places and isinstance(part, ast.expr) and fits(shape, part, found):
+            written = _Filled(found).visit(copy.deepcopy(new))
+            Swapped({id(part): written}).visit(tree)
+            yield ast.unparse(tree).replace(" ** ", "**")
+            Swapped({id(written): part}).visit(tree)
+
+
+class Swapped(ast.NodeTransformer):
+    """Puts others in the places of parts of a line, which are known by their id."""
+
+    def __init__(self, others: Mapping[int, ast.AST]) -> None:
+        self.others = others
+
+    def visit(self, node: ast.AST) -> Any:
+        return self.others[id(node)] if id(node) in self.others else super().visit(node)
 
 
 def _sums(tree: ast.expr) -> list[ast.AST]:

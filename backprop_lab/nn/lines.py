@@ -8,8 +8,7 @@ import builtins
 import keyword
 import math
 import re
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from fractions import Fraction
 from functools import lru_cache
@@ -143,9 +142,9 @@ def function_of(
     that nothing gives, or if lines wait for each other; its function does so, naming the line, if NumPy refuses one.
     """
     codes = dict(lines)
-    ordered = _in_order(_needed(codes, results), given)
+    ordered = _trees(codes, results, given)
     if analytic:
-        ordered = {name: _AsFunctions().visit(tree) for name, tree in ordered.items()}
+        ordered = {name: _Analytic().visit(tree) for name, tree in ordered.items()}
     if dimensions is not None:
         known, rewritten = dict(dimensions), {}
         if many := [name for name, axes in known.items() if axes > 2]:
@@ -171,8 +170,7 @@ def function_of(
     function: Any = made.body[0]
     function.body[:0] = body
     scope: dict[str, Any] = {**NAMESPACE, "_keep": read_only, "_array": np.ndarray, "_alone": _without_axes}
-    if analytic:
-        scope["np"] = _Analytic()
+    scope |= {f"_analytic_{name}": other for name, other in _OTHERWISE.items()}
     exec(compile(made, "<lines of NumPy>", "exec"), scope)
     run, names = scope["step"], tuple(ordered)
 
@@ -191,44 +189,50 @@ def function_of(
     return step
 
 
-def _in_order(lines: Named, given: tuple[str, ...]) -> dict[str, ast.expr]:
-    """The lines as trees, each after those whose values it uses."""
-    known, ordered = {*given}, dict[str, ast.expr]()
-    todo, waiting = deque(lines), 0
-    while todo:
-        name, code = todo.popleft()
-        later = {other for other, _ in todo}
-        missing = [each for each in names_in(code) if each not in known and each not in RESERVED | NAMESPACE.keys()]
-        if not missing:
-            ordered[name], waiting = _tree(code), 0
-            known.add(name)
-        elif missing[0] in later:
-            todo.append((name, code))
-            waiting += 1
-            if waiting == len(todo):
-                circle, uses = [name], {each: names_in(code) for each, code in todo}
-                while circle[-1] not in circle[:-1]:
-                    circle.append(next(each for each in uses[circle[-1]] if each in uses))
-                names = [each for each, _ in lines if each in circle[circle.index(circle[-1]) :]]
-                raise LineError(name, f"the lines for {' and '.join(names)} wait for each other")
-        else:
-            there = ", ".join(dict.fromkeys((*given, *ordered)))
-            raise LineError(
-                name,
-                f"{name} = {code} uses {missing[0]}, which no line gives; before {name} there are {there}, as well as "
-                f"{', '.join(NAMESPACE)}",
-            )
-    return ordered
+def _trees(codes: Mapping[str, str], results: Iterable[str], given: tuple[str, ...]) -> dict[str, ast.expr]:
+    """The lines that some results need, as trees, each after those whose values it uses."""
+    known = {*given}
+    uses = {name: [each for each in names_in(code) if each not in known] for name, code in codes.items()}
+    wanted, trees = needed(uses, results), dict[str, ast.expr]()
+    for name in in_order({name: each for name, each in uses.items() if name in wanted}):
+        for missing in uses[name]:
+            if missing not in trees and missing not in RESERVED and missing not in NAMESPACE:
+                raise LineError(
+                    name,
+                    f"{name} = {codes[name]} uses {missing}, which no line gives; before {name} there are "
+                    f"{', '.join((*given, *trees))}, as well as {', '.join(NAMESPACE)}",
+                )
+        trees[name] = _tree(codes[name])
+    return trees
 
 
-def _needed(codes: dict[str, str], results: tuple[str, ...]) -> Named:
-    """The lines that some results need."""
-    needed, todo = set[str](), [*results]
+def needed(uses: Mapping[str, Iterable[str]], results: Iterable[str]) -> set[str]:
+    """The lines that some results need, these among them; `uses` says what each line uses."""
+    found, todo = set[str](), [*results]
     while todo:
-        if (name := todo.pop()) in codes and name not in needed:
-            needed.add(name)
-            todo.extend(names_in(codes[name]))
-    return tuple((name, code) for name, code in codes.items() if name in needed)
+        if (name := todo.pop()) in uses and name not in found:
+            found.add(name)
+            todo.extend(uses[name])
+    return found
+
+
+def in_order(uses: Mapping[str, Iterable[str]]) -> list[str]:
+    """Lines by name, each after those that it uses. Raises LineError where some wait for each other."""
+    ordered: dict[str, None] = {}
+
+    def add(name: str, waiting: tuple[str, ...]) -> None:
+        if name in waiting:
+            circle = [each for each in uses if each in waiting[waiting.index(name) :]]
+            raise LineError(name, f"the lines for {' and '.join(circle)} wait for each other")
+        if name not in ordered:
+            for each in uses[name]:
+                if each in uses and each != name:
+                    add(each, (*waiting, name))
+            ordered[name] = None
+
+    for name in uses:
+        add(name, ())
+    return [*ordered]
 
 
 @lru_cache(maxsize=1024)
@@ -278,14 +282,6 @@ def goes_cell_by_cell(name: str, n: int) -> bool:
     return name in ("where", "clip") and n == 3
 
 
-class _Analytic:
-    """NumPy, but for functions that drop an imaginary part or go another way with it: here they keep to the branch of
-    the real part, so that a complex step goes through them."""
-
-    def __getattr__(self, name: str) -> Any:
-        return _OTHERWISE.get(name) or getattr(np, name)
-
-
 def _absolute(x: Any) -> Any:
     return x * np.sign(np.real(x))
 
@@ -307,15 +303,15 @@ _OTHERWISE: dict[str, Function] = {
 }  # fmt: skip
 
 
-class _AsFunctions(ast.NodeTransformer):
-    """Writes X.var(axis=0) as np.var(X, axis=0), and abs(X) as np.abs(X), which `_Analytic` knows."""
+class _Analytic(ast.NodeTransformer):
+    """Puts others in place of functions that drop an imaginary part or go another way with it: these keep to the branch
+    of the real part, so that a complex step goes through them."""
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
-        if isinstance(node.func, ast.Name) and node.func.id == "abs":
-            return ast.Call(_of_numpy("abs"), node.args, node.keywords)
-        name, arguments, options = called(node) or ("", [], [])
-        return ast.Call(_of_numpy(name), arguments, options) if name in ("var", "std") else node
+        name, arguments, options = called(node) or (getattr(node.func, "id", ""), node.args, node.keywords)
+        other = ast.Name(f"_analytic_{name}", ast.Load())
+        return ast.Call(other, arguments, options) if name in _OTHERWISE else node
 
 
 def _without_axes(value: Any, dimensions: int) -> Any:
@@ -345,39 +341,36 @@ class _Stacking:
 
     def visit(self, node: ast.expr) -> tuple[ast.expr, int]:
         """A part of a line, rewritten, and how many dimensions it has to one problem."""
-        if isinstance(node, ast.Constant):
-            return node, 0
-        if isinstance(node, ast.Name) and node.id in self.dimensions:
-            return node, self.dimensions[node.id]
-        if isinstance(node, ast.UnaryOp):
-            operand, n = self.visit(node.operand)
-            return ast.UnaryOp(node.op, operand), n
-        if isinstance(node, ast.BinOp):
-            (left, m), (right, n) = self.visit(node.left), self.visit(node.right)
-            if isinstance(node.op, ast.MatMult) and (m, n) != (2, 2):
-                raise CannotBeStackedError
-            return ast.BinOp(left, node.op, right), max(m, n)
-        if isinstance(node, ast.Compare) and len(node.ops) == 1:
-            (left, m), (right, n) = self.visit(node.left), self.visit(node.comparators[0])
-            return ast.Compare(left, node.ops, [right]), max(m, n)
-        if isinstance(node, ast.Attribute):
-            return self._attribute(node)
-        if isinstance(node, ast.Call):
-            return self._call(node)
-        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
-            of = node.value
-            if isinstance(of, ast.Attribute) and of.attr == "shape" and node.slice.value in (0, 1):
-                return self._length(of.value, 1 if node.slice.value else 0)
-        raise CannotBeStackedError
-
-    def _attribute(self, node: ast.Attribute) -> tuple[ast.expr, int]:
-        if isinstance(node.value, ast.Name) and node.value.id == "math" and node.attr in ("pi", "e"):
-            return node, 0
-        of, n = self.visit(node.value)
-        if node.attr in ("T", "mT") and n == 2:
-            return ast.Attribute(of, "mT", ast.Load()), 2
-        if node.attr == "size" and n == 2:
-            return ast.BinOp(self._length(node.value, 0)[0], ast.Mult(), self._length(node.value, 1)[0]), 0
+        match node:
+            case ast.Constant() | ast.Attribute(ast.Name("math"), "pi" | "e"):
+                return node, 0
+            case ast.Name(name) if name in self.dimensions:
+                return node, self.dimensions[name]
+            case ast.UnaryOp(op, operand):
+                of, n = self.visit(operand)
+                return ast.UnaryOp(op, of), n
+            case ast.BinOp(left, op, right):
+                (a, m), (b, n) = self.visit(left), self.visit(right)
+                if not isinstance(op, ast.MatMult) or (m, n) == (2, 2):
+                    return ast.BinOp(a, op, b), max(m, n)
+            case ast.Compare(left, [op], [right]):
+                (a, m), (b, n) = self.visit(left), self.visit(right)
+                return ast.Compare(a, [op], [b]), max(m, n)
+            case ast.Attribute(value, "T" | "mT"):
+                of, n = self.visit(value)
+                if n == 2:
+                    return ast.Attribute(of, "mT", ast.Load()), 2
+            case ast.Attribute(value, "size") if self.visit(value)[1] == 2:
+                return ast.BinOp(self._length(value, 0)[0], ast.Mult(), self._length(value, 1)[0]), 0
+            case ast.Subscript(ast.Attribute(of, "shape"), ast.Constant(0 | 1) as axis):
+                return self._length(of, 1 if axis.value else 0)
+            case ast.Call(ast.Name("len"), [of]):
+                return self._length(of, 0)
+            case ast.Call(ast.Attribute(ast.Name("math")) as function, arguments, []):
+                if not {*names_in(ast.unparse(node))} - NAMESPACE.keys():  # else it is none of many problems
+                    return ast.Call(function, [self.visit(each)[0] for each in arguments], []), 0
+            case ast.Call():
+                return self._call(*called(node) or ("", [], []))
         raise CannotBeStackedError
 
     def _length(self, node: ast.expr, axis: int) -> tuple[ast.expr, int]:
@@ -387,19 +380,10 @@ class _Stacking:
         shape = ast.Attribute(of, "shape", ast.Load())
         return ast.Subscript(shape, ast.Constant(axis - n), ast.Load()), 0
 
-    def _call(self, node: ast.Call) -> tuple[ast.expr, int]:
-        function = node.func
-        if isinstance(function, ast.Name) and function.id == "len" and len(node.args) == 1:
-            return self._length(node.args[0], 0)
-        if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id == "math":
-            parts = [self.visit(argument) for argument in node.args]
-            if node.keywords or {*names_in(ast.unparse(node))} - NAMESPACE.keys():
-                raise CannotBeStackedError  # a number of Python's own, as of a size, is none of many problems
-            return ast.Call(function, [part for part, _ in parts], []), 0
-        name, arguments, options = called(node) or ("", [], [])
+    def _call(self, name: str, arguments: list[ast.expr], options: list[ast.keyword]) -> tuple[ast.expr, int]:
         if name == "array":  # a matrix of its own, which is the same for all
             with suppress(ValueError):
-                return node, np.ndim(ast.literal_eval(arguments[0]))
+                return ast.Call(_of_numpy(name), arguments, options), np.ndim(ast.literal_eval(arguments[0]))
         if name in _REDUCTIONS and arguments:
             return self._reduced(name, arguments, options)
         if name in ("dot", "matmul"):

@@ -24,6 +24,7 @@ from backprop_lab.nn.lines import (
     fields_of,
     function_of,
     names_in,
+    needed,
 )
 from backprop_lab.nn.losses import Loss
 from backprop_lab.nn.optimizers import DECAY, GradientDescent, Optimizer
@@ -58,8 +59,8 @@ class Step(NamedTuple):
     what a template calls them. `role` is "value", "gradient" or "new", and `of` is what it is the gradient of, or what
     it replaces in the next step; "" for a value. `beside` is what a penalty or a decay adds to the line, if one does.
     `title` and `sentence` are those of a planted mistake; `paths` has, for a gradient that was derived, the rules that
-    made it: see `deriving.program.Derived`. `note` is what its author says of a line of a program. `value` is None
-    until it is run.
+    made it: for each place in which `of` is used, those on the way from there, each a `deriving.structure.Passed`.
+    `note` is what its author says of a line of a program. `value` is None until it is run.
     """
 
     name: str
@@ -383,17 +384,11 @@ def _parted(formulas: Mapping[str, str], last: str) -> tuple[list[str], list[str
 def _wanted(part: Part, backward: Sequence[str], has_learnt_before: bool) -> set[str]:
     """The lines of a part's backward pass that somebody needs: without a parameter before it, not dX and what is for it
     alone. Raises ValueError for a line that nothing needs in any case."""
-    fields = {line: {*fields_of(part.formulas[line])} - {line} for line in backward}
-
-    def needed_by(results: set[str]) -> set[str]:
-        while more := {line for line in backward if any(line in fields[each] for each in results)} - results:
-            results = results | more
-        return results
-
-    last = {"dX", "dy_pred", *(f"d{p}" for p in part.learnt)} & {*backward}
-    if idle := [line for line in backward if line not in needed_by(last)]:
+    uses = {line: fields_of(part.formulas[line]) for line in backward}
+    last = {"dX", "dy_pred", *(f"d{p}" for p in part.learnt)}
+    if idle := [line for line in backward if line not in needed(uses, last)]:
         raise ValueError(f"{part!r} has a line for {', '.join(idle)}, where nothing needs it")
-    return needed_by(last if has_learnt_before else last - {"dX"})
+    return needed(uses, last if has_learnt_before else last - {"dX"})
 
 
 def _line(
@@ -431,7 +426,12 @@ def _filled(template: str, names: Mapping[str, str], beside: Beside | None = Non
     code = template.format_map(names)
     if beside:
         code = f"{as_term(code)} {beside.sign} {as_term(beside.template.format_map(beside.names))}"
-    return code, tuple(name for name in names_in(code) if name not in RESERVED and name not in NAMESPACE)
+    return code, operands_of(code)
+
+
+def operands_of(code: str) -> tuple[str, ...]:
+    """The names of values in a line, in order."""
+    return tuple(name for name in names_in(code) if name not in RESERVED and name not in NAMESPACE)
 
 
 def _formulas(part: Part, results: tuple[str, ...]) -> Mapping[str, str]:

@@ -17,14 +17,7 @@ from backprop_lab.step.program import Program, program
 from backprop_lab.step.torch_lines import BY_CELL, LETTERS, MODULES, WRITTEN, Value, flat, index_of, real_of, text_of
 
 SAME = ("contiguous", "clone", "identity")  # what comes out is what goes in
-CONSTANT = (
-    "zeros_like",
-    "ones_like",
-    "rand_like",
-    "randn_like",
-    "new_zeros",
-    "new_ones",
-)  # of what, it does not matter
+CONSTANT = ("zeros_like", "ones_like", "rand_like", "randn_like", "new_zeros", "new_ones")  # of what does not matter
 RESHAPED = ("reshape", "view", "flatten", "squeeze", "unsqueeze")
 TURNED = ("transpose", "t", "permute")
 REDUCED = {"sum": "sum", "mean": "mean", "amax": "max", "amin": "min", "var": "var"}
@@ -185,11 +178,8 @@ class _Writer:
 
     def _module(self, module: Any, path: str, args: Any, kwargs: Mapping[str, Any]) -> Any:
         kind = type(module).__name__
-        if not type(module).__module__.startswith("torch.nn.") or kind.lower() not in (
-            *BY_CELL,
-            *SAME,
-            *map(str.lower, MODULES),
-        ):
+        known = kind in MODULES or kind.lower() in (*BY_CELL, *SAME)
+        if not type(module).__module__.startswith("torch.nn.") or not known:
             raise ValueError(f"from_torch has no line for {path}, {module}: {INSTEAD}")
         name, of_module = MODULES.get(kind, (kind.lower(), ()))
         own = {each: self._value(getattr(module, each), each) for each in of_module}

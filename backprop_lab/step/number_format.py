@@ -6,6 +6,7 @@ from decimal import ROUND_CEILING, Context
 from typing import Any
 
 DECIMAL_COMMA = re.compile(r"(?<=\d),(?=(\d{1,2}|\d{4,})(e[-+]?\d+)?$)")
+ENOUGH = 18  # 17 digits tell any two floats apart
 MINUS = "\N{MINUS SIGN}"  # in prose, on the board and in sums; a line of code keeps its "-", so that it can be pasted
 
 
@@ -29,8 +30,7 @@ def percent(error: float, digits: int) -> str:
 
 def told_apart(one: Any, other: Any, digits: int = 4) -> tuple[str, str]:
     """Two numbers to `digits` digits, or to as many more as it takes to tell them apart."""
-    enough = 18  # pragma: no mutate: 17 digits tell any two floats apart
-    pairs = [(plain(one, more), plain(other, more)) for more in range(digits, enough)]
+    pairs = [(plain(one, more), plain(other, more)) for more in range(digits, ENOUGH)]
     return next((pair for pair in pairs if pair[0] != pair[1]), pairs[0])
 
 

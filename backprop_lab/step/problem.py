@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from numbers import Number, Real
 from types import MappingProxyType
-from typing import Any, Self, cast
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -47,6 +47,7 @@ class Problem:
     penalty: Penalty | None = field(default=None, kw_only=True)
     optimizer: Optimizer = field(default=GradientDescent(), kw_only=True)
     state: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    _first: ClassVar[Mapping[str, Array]] = NOTHING  # of the state, what does not begin with 0
 
     def __post_init__(self) -> None:
         if not isinstance(self.network, Network):
@@ -56,7 +57,7 @@ class Problem:
             )
         self._settle()
         _check_finite(X=self.X, y=self.y)
-        self._settle_state(self.state, NOTHING)
+        self._settle_state(self.state)
         _check_shapes(self)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -74,7 +75,7 @@ class Problem:
         """
         parts = {field.name: getattr(self, field.name) for field in fields(self)}
         if "data" in changes:
-            changes |= _some("data", changes.pop("data"), self.data)
+            changes |= self._some("data", changes.pop("data"), self.data)
         if "parameters" in changes:
             parameters = changes.pop("parameters")
             network = changes.get("network", self.network)
@@ -89,8 +90,7 @@ class Problem:
         problem._settle(changes)
         _check_finite(**{name: getattr(problem, name) for name in ("X", "y") if name in changes})
         if changes.keys() - {"lr", "y", "loss"}:
-            kept = NOTHING if changes.get("optimizer", self.optimizer) != self.optimizer else self.state
-            problem._settle_state(changes.get("state", NOTHING), kept)
+            problem._settle_state(changes.get("state", NOTHING), self)
         return problem
 
     def updated(self, new: Mapping[str, Any]) -> Self:
@@ -111,8 +111,7 @@ class Problem:
             if alone:  # NumPy may round a power of a plain number otherwise
                 values = [*map(np.asarray, values)]
         new = dict(zip(names, map(read_only, values), strict=True))
-        state = {name: first + len(lrs) if name == "step" else new[name] for name in self.state}
-        return self.evolve(parameters={name: new[name] for name in self.parameters}, state=state, lr=lrs[-1])
+        return self.updated(new | {"step": first + len(lrs)}).evolve(lr=lrs[-1])
 
     @property
     def parameters(self) -> dict[str, Array]:
@@ -125,7 +124,7 @@ class Problem:
         return NOTHING
 
     @property
-    def stages(self) -> list[Stage]:
+    def stages(self) -> Sequence[Stage]:
         """Its layers in a row, each with the names of what enters and leaves it; none in a program."""
         return self.network.stages
 
@@ -145,7 +144,7 @@ class Problem:
         return "L"
 
     @property
-    def masks(self) -> dict[str, Any]:
+    def masks(self) -> Mapping[str, Any]:
         """What layers draw in a step: see `Network.masks`."""
         return self.network.masks
 
@@ -204,52 +203,52 @@ class Problem:
             raise _misshapen(self.y, (len(self.X), outputs))
         check_targets(self.loss, self.y)
 
-    def _settle_state(self, given: Any, kept: Mapping[str, Any]) -> None:
-        """What is given of the state, what is kept of another one where it fits, and all else as at first."""
-        parameters, lines, masks = self.parameters, self.lines, self.masks
+    def _settle_state(self, given: Any, before: "Problem | None" = None) -> None:
+        """What is given of the state, what is kept of the problem `before` where it fits, and all else as at first.
+
+        Another optimizer has nothing remembered.
+        """
+        parameters, lines, masks, first = self.parameters, self.lines, self.masks, self._first
+        kept = before.state if before else NOTHING
+        if before and before.optimizer != self.optimizer:
+            kept = {name: value for name, value in kept.items() if name in first}
         state: dict[str, Any] = {}
         for name in lines.replacing:
             if name not in parameters:
-                before = kept.get(name)
-                state[name] = before if before is not None and self._fits(name, before) else self._at_first(name)
+                like = first[name] if name in first else parameters[lines.memories[name]]
+                state[name] = kept.get(name)
+                if state[name] is None or state[name].shape != like.shape:
+                    state[name] = like if name in first else as_readonly_array(name, np.zeros_like(like))
         if masks or lines.count_steps:
             state["step"] = kept.get("step", 1)
-        for name, value in _some("the state", given, state).items():
+        for name, value in self._some("the state", given, state).items():
             if name == "step":
                 check_whole("step", value, 1)
                 state[name] = int(value)
-            elif not can_be_kept(value, state[name]):
-                state[name] = as_readonly_array(name, value)
-                if not self._fits(name, state[name]):
-                    of = f"the shape of {lines.memories[name]}," if name in lines.memories else "shape"
-                    raise ValueError(f"{name} must have {of} {self._at_first(name).shape}; got {state[name].shape}")
-            else:
+            elif can_be_kept(value, state[name]):
                 state[name] = value
+            else:
+                shape, state[name] = state[name].shape, as_readonly_array(name, value)
+                if state[name].shape != shape:
+                    of = f"the shape of {lines.memories[name]}," if name in lines.memories else "shape"
+                    raise ValueError(f"{name} must have {of} {shape}; got {state[name].shape}")
         object.__setattr__(self, "state", MappingProxyType(state))
         if masks:  # which depend on shapes alone, and these not on what is drawn
             anything = self.replaced | {"X": self.X, "y": self.y, "lr": self.lr, "step": 1} | dict.fromkeys(masks, True)
             entering = tuple(X for _, X, _ in masks.values())
-            found = lines.function(tuple(X for X in entering if X != "X"), tuple(anything))(*anything.values())
-            shapes = dict(zip((X for X in entering if X != "X"), map(np.shape, found), strict=True))
-            shapes["X"] = self.X.shape
-            object.__setattr__(self, "_shapes", {name: shapes[X] for name, (_, X, _) in masks.items()})
+            found = lines.function(entering, tuple(anything))(*anything.values())
+            object.__setattr__(self, "_shapes", dict(zip(masks, map(np.shape, found), strict=True)))
 
-    def _fits(self, name: str, value: Array) -> bool:
-        """Whether an array has the shape of what a state calls so."""
-        return bool(value.shape == self.parameters[self.lines.memories[name]].shape)
-
-    def _at_first(self, name: str) -> Array:
-        """What a state calls so, before the first step."""
-        return as_readonly_array(name, np.zeros_like(self.parameters[self.lines.memories[name]]))
-
-
-def _some(what: str, given: Any, known: Mapping[str, Any]) -> dict[str, Any]:
-    """What is given by name. Raises ValueError for a name that is not known."""
-    if not isinstance(given, Mapping):
-        raise ValueError(f"{what} is given by name, as a dictionary; got {given!r:.60}")
-    if alien := [name for name in given if name not in known]:
-        raise ValueError(f"{what} has {', '.join(known) or 'nothing in it'}; got {', '.join(map(str, alien))}")
-    return dict(given)
+    def _some(self, what: str, given: Any, known: Mapping[str, Any]) -> dict[str, Any]:
+        """What is given by name. Raises ValueError for a name that is not known."""
+        if not isinstance(given, Mapping):
+            verb = "is" if what == "the state" else "are"
+            raise ValueError(f"{what} {verb} given by name, as a dictionary; got {given!r:.60}")
+        if alien := [str(name) for name in given if name not in known]:
+            name = next((each for each in alien if each in self._first), "")
+            hint = f": {name} is replaced in each step, so it is state={{{name!r}: ...}}" * bool(name)
+            raise ValueError(f"{what} has {', '.join(known) or 'nothing in it'}; got {', '.join(alien)}{hint}")
+        return dict(given)
 
 
 def check_problem(problem: Any) -> None:
@@ -358,8 +357,8 @@ def called(owner: Any, method: str, *arguments: Any) -> Any:
 
 def check_learning_rate(lr: Any) -> None:
     """Raise ValueError unless lr is a positive, finite number."""
-    number = lr.item() if isinstance(lr, np.generic) else lr  # a float32 would overflow in the comparison
-    real = cast(float, number)  # pragma: no mutate  for the types
-    if not isinstance(number, Real) or isinstance(number, bool) or not 0 < real <= sys.float_info.max:
+    number: Any = lr.item() if isinstance(lr, np.generic) else lr  # a float32 would overflow in the comparison
+    is_real = isinstance(number, Real) and not isinstance(number, bool)
+    if not is_real or not 0 < number <= sys.float_info.max:
         point = ", which needs a point in place of the comma" if isinstance(lr, str) and "," in lr else ""
         raise ValueError(f"the learning rate must be a positive, finite number such as 0.01; got {lr!r}{point}")

@@ -1,6 +1,6 @@
 """A problem whose forward pass is a few lines of NumPy, of any graph: its backward pass is derived from them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -31,6 +31,12 @@ class Program(Problem):
     which there is a line x_new, and what the optimizer remembers.
     """
 
+    stages: Sequence[Stage] = ()
+    masks: Mapping[str, Any] = NOTHING
+    _parameters: dict[str, Array]
+    _data: dict[str, Array]
+    _written: Written
+
     def __init__(
         self,
         lines: str | Iterable[str],
@@ -49,11 +55,12 @@ class Program(Problem):
         vars(self).update(_text=text, _wanted=wanted, _backward=own, lr=lr, optimizer=optimizer)
         self._write(_arrays("parameters", parameters), _arrays("data", data))
         check_learning_rate(lr)
-        self._settle_state(NOTHING, NOTHING)
+        self._settle_state(NOTHING)
         self.lines.run(self.given)
 
     def __repr__(self) -> str:
-        return f"program of {len(self._text_lines)} lines, with {', '.join(self.parameters) or 'nothing'} to learn"
+        own = len(self._written.derivation.own)
+        return f"program of {own} lines, with {', '.join(self.parameters) or 'nothing'} to learn"
 
     def __getattr__(self, name: str) -> Any:
         if name in INSTEAD:
@@ -78,39 +85,19 @@ class Program(Problem):
             vars(new)["lr"] = changes["lr"]
         if changes.keys() <= {"lr"}:
             return new
-        if changes.keys() & {"parameters", "data", "optimizer"}:
-            vars(new)["optimizer"] = changes.get("optimizer", self.optimizer)
-            new._change(self, changes)
-        kept = self.state
-        if new.optimizer != self.optimizer:
-            kept = {name: value for name, value in kept.items() if name in self._first}
-        new._settle_state(changes.get("state", NOTHING), kept)
-        return new
-
-    def _change(self, before: Self, changes: Mapping[str, Any]) -> None:
-        """Take other parameters and data, and write the lines anew unless all is as it was but for numbers."""
-        parameters = before._some("parameters", changes.get("parameters", NOTHING), before.parameters)
-        data = before._some("data", changes.get("data", NOTHING), before.data)
-        kept = all(can_be_kept(value, before._parameters[name]) for name, value in parameters.items())
-        if kept and not data and self.optimizer == before.optimizer:
-            vars(self)["_parameters"] = before._parameters | parameters
-            return
-        self._write(
-            before._parameters | _arrays("parameters", parameters),
-            {**before._data, **before._first} | _arrays("data", data),
-        )
-        self._settle_state(NOTHING, NOTHING)
+        parameters = self._some("parameters", changes.get("parameters", NOTHING), self._parameters)
+        data = self._some("data", changes.get("data", NOTHING), self._data)
+        vars(new)["optimizer"] = changes.get("optimizer", self.optimizer)
+        kept = all(can_be_kept(value, self._parameters[name]) for name, value in parameters.items())
+        if kept and not data and new.optimizer == self.optimizer:
+            vars(new)["_parameters"] = self._parameters | parameters
+        else:
+            all_data = {**self._data, **self._first} | _arrays("data", data)
+            new._write(self._parameters | _arrays("parameters", parameters), all_data)
+        new._settle_state(changes.get("state", NOTHING), self)
         if data:
-            self.lines.run(self.given)
-
-    def _some(self, what: str, given: Any, known: Mapping[str, Any]) -> dict[str, Any]:
-        if not isinstance(given, Mapping):
-            raise ValueError(f"{what} are given by name, as a dictionary; got {given!r:.60}")
-        for name in given:
-            if name not in known:
-                hint = f": {name} is replaced in each step, so it is state={{{name!r}: ...}}" * (name in self._first)
-                raise ValueError(f"{what} has {', '.join(known) or 'nothing in it'}; got {name}{hint}")
-        return dict(given)
+            new.lines.run(new.given)
+        return new
 
     def _write(self, parameters: dict[str, Array], data: dict[str, Array]) -> None:
         """Set parameters and data, and the lines of a step with them."""
@@ -118,7 +105,7 @@ class Program(Problem):
         written = written_for(self._text, parameters, data, self._wanted, self._backward, self.optimizer)
         replaced = {step.of for step in written.lines if step.role == "new"}
         for name in data:
-            if name in written.indices:
+            if name in written.derivation.indices:
                 if name in replaced:
                     raise ValueError(f"{name} picks places, and cannot be replaced by {name}_new in each step")
             elif data[name].dtype.kind in "iu":  # int64 becomes float64, which does not wrap round
@@ -131,19 +118,17 @@ class Program(Problem):
             _parameters=parameters,
             _data={name: value for name, value in data.items() if name not in replaced},
             _first={name: value for name, value in data.items() if name in replaced},
-            _lines=written.lines,
-            _loss_name=written.loss,
-            _upstream=written.upstream,
-            _text_lines=written.own,
+            _written=written,
         )
         if self._backward is not None:
             self._prove_backward(written)
 
-    def _prove_backward(self, written: "Written") -> None:
+    def _prove_backward(self, written: Written) -> None:
         """Raise ValueError, with the cell, unless one's own backward pass gives what the derived one gives."""
         values = {**self._data, **self._first, **self._parameters}
         values = {n: np.asarray(v, dtype=float) if v.dtype.kind in "fO" else v for n, v in values.items()}
-        names = [name for name in written.gradients if name in written.lines.names]
+        gradients = (step.name for step in written.derived if step.role == "gradient")
+        names = [name for name in gradients if name in written.lines.names]
         seen = dict.fromkeys(names, False)
         rng = np.random.default_rng(SEED)
         for draw in range(DRAWS + 1):
@@ -176,27 +161,16 @@ class Program(Problem):
     @property
     def lines(self) -> Lines:
         """The lines of one training step, in order."""
-        lines: Lines = self._lines
-        return lines
+        return self._written.lines
 
     @property
     def loss_name(self) -> str:
         """The name of the loss."""
-        name: str = self._loss_name
-        return name
-
-    @property
-    def masks(self) -> dict[str, Any]:
-        return {}
+        return self._written.derivation.loss
 
     @property
     def upstream(self) -> Mapping[str, str]:
-        upstream: Mapping[str, str] = self._upstream
-        return upstream
-
-    @property
-    def stages(self) -> list[Stage]:
-        return []
+        return self._written.derivation.upstream
 
     def redrawn(self, rng: "np.random.Generator") -> Self:
         """The same program with its parameters drawn anew, with the mean and spread of those there are.
@@ -211,16 +185,10 @@ class Program(Problem):
                 drawn[name] = rng.normal(numbers.mean(), spread, p.shape).astype(kind)
         return self.evolve(parameters=drawn)
 
-    def _fits(self, name: str, value: Array) -> bool:
-        return value.shape == self._at_first(name).shape if name in self._first else super()._fits(name, value)
-
-    def _at_first(self, name: str) -> Array:
-        return self._first[name] if name in self._first else super()._at_first(name)
-
     def with_lines(self, lines: Lines) -> Self:
         """The same program with other lines in a step, such as `off_at_zero` has."""
         new = object.__new__(type(self))
-        vars(new).update(vars(self), _lines=lines)
+        vars(new).update(vars(self), _written=self._written._replace(lines=lines))
         return new
 
 

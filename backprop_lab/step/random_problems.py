@@ -123,21 +123,18 @@ def kept_by_seeds(problem: Problem) -> str:
     Of a problem of layers, those that a layer cannot draw; of a program, those that are all one number, as biases of 0.
     """
     if not problem.stages:
-        same = [name for name, p in problem.parameters.items() if np.asarray(p, dtype=float).std() == 0]
-        stay = "stays" if len(same) == 1 else "stay"
-        why = "it is" if len(same) == 1 else "each is"
-        return f"{', '.join(same)} {stay} as given, whatever the seed: {why} one number all over." if same else ""
-    kept = {
-        name: type(stage.layer).__name__
-        for stage in problem.stages
-        for name in stage.parameters.values()
-        if not hasattr(stage.layer, "redrawn")
-    }
-    if not kept:
-        return ""
+        kept = {name: "" for name, p in problem.parameters.items() if np.asarray(p, dtype=float).std() == 0}
+    else:
+        kept = {
+            name: type(stage.layer).__name__
+            for stage in problem.stages
+            for name in stage.parameters.values()
+            if not hasattr(stage.layer, "redrawn")
+        }
+    stay, each = ("stays", "it is") if len(kept) == 1 else ("stay", "each is")
     kinds = " or ".join(dict.fromkeys(kept.values()))
-    stay = "stays" if len(kept) == 1 else "stay"
-    return f"{', '.join(kept)} {stay} as given, whatever the seed: a {kinds} cannot draw its numbers."
+    why = f"{each} one number all over" if not problem.stages else f"a {kinds} cannot draw its numbers"
+    return f"{', '.join(kept)} {stay} as given, whatever the seed: {why}." if kept else ""
 
 
 def one_hot(labels: Any, classes: Any = None) -> Array:
@@ -153,17 +150,19 @@ def one_hot(labels: Any, classes: Any = None) -> Array:
         kinds = {isinstance(label, str) for label in found}
         if len(kinds) > 1:
             raise ValueError(f"labels must be all whole numbers or all strings, and some are strings; got {labels!r}")
-        classes, known = sorted(set(found)), ""  # pragma: no mutate  every label is a class
+        names = sorted(set(found))
     elif np.ndim(classes) == 0 and not isinstance(classes, str):
         check_whole("classes", classes, 1, such_as=", or the names of the classes, such as ['cat', 'dog']")
-        classes, known = list(range(classes)), f"the whole numbers below classes={classes}"
+        names = list(range(classes))
     else:
-        classes = _names("classes", classes)
-        known = f"the classes {', '.join(map(repr, classes))}"
-        if len(set(classes)) < len(classes):
-            raise ValueError(f"classes must have each name once, in the order of the columns; got {classes}")
-    columns = {name: column for column, name in enumerate(classes)}
+        names = _names("classes", classes)
+        if len(set(names)) < len(names):
+            raise ValueError(f"classes must have each name once, in the order of the columns; got {names}")
+    columns = {name: column for column, name in enumerate(names)}
     if lost := [n for n, label in enumerate(found) if label not in columns]:
+        known = f"the classes {', '.join(map(repr, names))}"
+        if np.ndim(classes) == 0:
+            known = f"the whole numbers below classes={classes}"
         raise ValueError(f"labels[{lost[0]}] is {found[lost[0]]!r}, which is none of {known}")
     rows = np.zeros((len(found), len(columns)))
     rows[range(len(found)), [columns[label] for label in found]] = 1

@@ -130,13 +130,9 @@ def real_of(tree: Any) -> Any:
         return tree.tensor
     if isinstance(tree, Mapping):
         return {key: real_of(value) for key, value in tree.items()}
-    return (
-        [*map(real_of, tree)]
-        if isinstance(tree, list)
-        else tuple(map(real_of, tree))
-        if isinstance(tree, tuple)
-        else tree
-    )
+    if isinstance(tree, list):
+        return [*map(real_of, tree)]
+    return tuple(map(real_of, tree)) if isinstance(tree, tuple) else tree
 
 
 def text_of(value: Any) -> str:
@@ -145,7 +141,6 @@ def text_of(value: Any) -> str:
 
 def index_of(item: Any) -> str:
     if isinstance(item, slice):
-        return ":".join(
-            "" if end is None else str(end) for end in (item.start, item.stop, item.step)[: 2 + bool(item.step)]
-        )
+        ends = (item.start, item.stop, item.step)[: 2 + bool(item.step)]
+        return ":".join("" if end is None else str(end) for end in ends)
     return "..." if item is Ellipsis else text_of(item)

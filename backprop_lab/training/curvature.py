@@ -25,7 +25,7 @@ def curvature_along(problem: Problem, v: Array) -> Array:
 
     A stack of directions, (S, P), gives as many products, if the layers and the loss take stacks.
 
-    H is the slope of the gradient g, so H v = Im g(p + ihv) / h, the complex step of `numeric` taken once more:
+    H is the slope of the gradient g, so H v = Im g(p + ihv) / h, the complex step of `proof` taken once more:
     nothing is subtracted, so it is right to the last digits. A ReLU stays on the straight piece that it is on.
     Source: Pearlmutter, "Fast exact multiplication by the Hessian", Neural Computation 6 (1994) 147-160.
     """
@@ -40,10 +40,8 @@ def _gradient(problem: Problem, away: Array) -> Array:
     for name, p in parameters.items():
         moved[name] = p + away[..., at : at + p.size].reshape(*away.shape[:-1], *p.shape)
         at += p.size
-    names, dimensions = (
-        tuple(gradient_of[name] for name in parameters),
-        {n: np.ndim(v) for n, v in problem.given.items()},
-    )
+    names = tuple(gradient_of[name] for name in parameters)
+    dimensions = {name: np.ndim(value) for name, value in problem.given.items()}
     found = problem.lines.call(names, problem.given | moved, dimensions, analytic=np.iscomplexobj(away))
     along = zip(found, parameters.values(), strict=True)
     return np.concatenate([gradient.reshape(*away.shape[:-1], p.size) for gradient, p in along], axis=-1)

@@ -211,8 +211,8 @@ def _advance(result: Sweep) -> Iterator[Sweep]:
 
     numbers, active = _numbers(problems[0]), np.arange(runs_in_all)
     while (start := result.step) < steps:
-        most = max(5, ROUND_NUMBERS // (numbers * len(loss)))  # pragma: no mutate  how often one may look
-        stop = min(steps, start + ROUND_STEPS, start + most)  # pragma: no mutate
+        most = min(ROUND_STEPS, max(5, ROUND_NUMBERS // (numbers * len(loss))))  # pragma: no mutate  or look less often
+        stop = min(steps, start + most)
         left = len(active) * (steps - start)
         for runs in _blocks(numbers, active):
             seed, rate = np.divmod(runs, len(lr))
