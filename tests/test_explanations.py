@@ -18,6 +18,7 @@ from backprop_lab.nn.layers import Activation
 from backprop_lab.reading.by_rule import AS_IT_IS, RULES
 from backprop_lab.reading.explanations import EXPLANATIONS, explain
 from backprop_lab.reading.mathml import LETTERS, mathml
+from backprop_lab.reading.words import tables_in
 from backprop_lab.step.example_programs import EXAMPLE_PROGRAMS
 from backprop_lab.training.history import Remembered
 from backprop_lab.ui.steps import words
@@ -72,6 +73,14 @@ def test_every_formula_of_ours_is_drawn_with_all_its_letters():
         plain = re.sub(r"\\(?:frac|mathrm|top|odot|sum|neq|leq|cdot|sqrt|hat|,)", "", latex)
         plain = re.sub(r"\\(?:pi|mu|gamma|beta)", lambda found: LETTERS[found[0]], plain)
         assert sorted(re.findall(r"\w", text)) == sorted(re.findall(r"[^\W_]", plain)), latex
+
+
+def test_a_table_of_words_is_read_as_it_is_written_or_refused_with_its_row():
+    text = "# Said once\n[forms]\n{X}[:, {k}]: Part | Some of\n    {X}: those\n\n[sums]\nsum: All\n"
+    assert tables_in(text) == {"forms": {"{X}[:, {k}]": ("Part", "Some of {X}: those")}, "sums": {"sum": ("All",)}}
+    for row in ("exp", "sum: All"):
+        with pytest.raises(ValueError, match=f"'{row}' should be a key of its own, a colon and what is said, such as"):
+            tables_in(f"{text}{row}")
 
 
 def programs():

@@ -12,6 +12,7 @@ from backprop_lab.feedback.mistakes import MISTAKES, Mistake
 from backprop_lab.nn.lines import NAMESPACE, RESERVED, names_in
 from backprop_lab.nn.steps import Step
 from backprop_lab.reading.explanations import explain
+from backprop_lab.reading.words import listed
 from backprop_lab.step.problem import Problem, check_seed
 from backprop_lab.step.program import Program
 from backprop_lab.step.trace import Trace, trace
@@ -133,7 +134,7 @@ class Puzzle(traitlets.HasTraits):
         start = f"You could compute {line.name} next"
         if more:
             return f"{start}: `{line.text}`."
-        made = f", from {_listed(line.operands)}" if line.operands else ""
+        made = f", from {listed(line.operands)}" if line.operands else ""
         return f"{start}{made}. {line.means}".strip()
 
     def where(self, line: int) -> str:
@@ -168,7 +169,7 @@ def judge(program: Sequence[Line], known: Sequence[str], needed: Sequence[str]) 
     if len(missing) == len(needed):
         return Feedback(False, ("blank",), "Put lines into your program, in an order in which they can be computed.")
     if missing:
-        return Feedback(False, ("missing", *missing), f"So far it can be computed. Still missing: {_listed(missing)}.")
+        return Feedback(False, ("missing", *missing), f"So far it can be computed. Still missing: {listed(missing)}.")
     return Feedback(True, (), f"All {len(needed)} lines can be computed in this order.")
 
 
@@ -231,8 +232,3 @@ def _wrong_lines(traced: Trace, right: Sequence[Line], rng: np.random.Generator)
 
 def _is_whole(number: Any) -> bool:
     return isinstance(number, int) and not isinstance(number, bool)
-
-
-def _listed(names: Sequence[str]) -> str:
-    *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last

@@ -24,9 +24,10 @@ from typing import Any
 import numpy as np
 
 from backprop_lab.feedback.rule_lines import wrong_codes
-from backprop_lab.nn import layers, losses, optimizers, penalties
-from backprop_lab.nn.lines import Array, Part, names_in
+from backprop_lab.nn import optimizers
+from backprop_lab.nn.lines import Array, names_in
 from backprop_lab.nn.steps import Lines, Step
+from backprop_lab.reading.words import PARTS
 from backprop_lab.step.trace import Trace
 
 REFUSED = TypeError, ValueError, AttributeError, IndexError, ArithmeticError  # what a line that does not run raises
@@ -208,14 +209,6 @@ def _changes(wrong: Any, right: Array) -> bool:
         return False
     with np.errstate(all="ignore"):
         return not np.max(np.abs(wrong - right)) <= 1e-12 * np.max(np.abs(right))  # pragma: no mutate  or so
-
-
-PARTS = {
-    name: part
-    for module in (layers, losses, optimizers, penalties)
-    for name, part in vars(module).items()
-    if isinstance(part, type) and issubclass(part, Part)
-}
 
 
 class _Table(dict[str, Mistake]):
