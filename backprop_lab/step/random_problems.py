@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -13,7 +13,9 @@ from backprop_lab.nn.network import Network
 from backprop_lab.nn.optimizers import GradientDescent, Optimizer
 from backprop_lab.nn.penalties import Penalty
 from backprop_lab.step.problem import Problem, called, check_seed, check_targets, check_whole
-from backprop_lab.step.program import Program
+
+if TYPE_CHECKING:  # what derives lines takes a while to load, and a problem of layers needs none of it
+    from backprop_lab.step.program import Program
 
 
 def random_problem(
@@ -95,8 +97,8 @@ def redrawn(problem: Problem, seed: int | None) -> Problem:
         return problem
     check_seed(seed)
     rng = np.random.default_rng(seed)
-    if isinstance(problem, Program):
-        return problem.redrawn(rng)
+    if not problem.stages:
+        return cast("Program", problem).redrawn(rng)
     layers = [called(layer, "redrawn", rng) if hasattr(layer, "redrawn") else layer for layer in problem.network.layers]
     network = Network(layers)
     for name, parameter in problem.network.parameters.items():
@@ -109,7 +111,7 @@ def redrawn(problem: Problem, seed: int | None) -> Problem:
 
 def can_be_redrawn(problem: Problem) -> bool:
     """Whether another seed gives `redrawn` any other number."""
-    if isinstance(problem, Program):
+    if not problem.stages:
         return any(np.ptp(np.asarray(p, dtype=float)) > 0 for p in problem.parameters.values())
     return any(hasattr(stage.layer, "redrawn") for stage in problem.stages)
 
@@ -119,7 +121,7 @@ def kept_by_seeds(problem: Problem) -> str:
 
     Of a problem of layers, those that a layer cannot draw; of a program, those that are all one number, as biases of 0.
     """
-    if isinstance(problem, Program):
+    if not problem.stages:
         same = [name for name, p in problem.parameters.items() if np.asarray(p, dtype=float).std() == 0]
         stay = "stays" if len(same) == 1 else "stay"
         why = "it is" if len(same) == 1 else "each is"
