@@ -24,7 +24,6 @@ from backprop_lab import (
     Network,
     Problem,
     SoftmaxCrossEntropy,
-    plant,
     program,
     random_problem,
     trace,
