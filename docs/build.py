@@ -129,7 +129,11 @@ def change_pages(site: Path) -> None:
     """Let the pages tell what a learner waits for and fit a phone, and make the lab alone of the console."""
     for name in ("loading_notice.js", "fields.js", "narrow.js", "open.js", "open.css", "recorded.js"):
         shutil.copy(LITE / name, site)
-    replace(site / "recorded.js", '"STARTS"', json.dumps([path.stem for path in sorted((site / "recorded").iterdir())]))
+    replace(
+        site / "recorded.js",
+        '"STARTS"',
+        json.dumps([path.stem for path in sorted((site / "recorded" / "wide-light").iterdir())]),
+    )
     replace(site / "index.html", "await import('./config-utils.js')", 'location.replace("../index.html")')
     lab, alone = site / "lab" / "index.html", site / "open" / "index.html"
     for page in (lab, alone):
