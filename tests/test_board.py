@@ -266,9 +266,9 @@ def test_each_cell_of_the_operation_has_its_colour_and_the_chosen_one_is_there(n
         image = canvas(drawn)
         high, wide = image.shape
         parts = [part for part in equation(t, step.name) if isinstance(part, Operand)]
-        for part, box in zip(parts, drawn.boxes_on_page(), strict=True):
-            label, matrix, left, top, width, height, rows, cols, transposed, at_rows, at_cols = box
-            assert (label, matrix, transposed) == (part.label, part.name, part.transposed)
+        for part, placed, box in zip(parts, drawn.shown.placed, drawn.boxes_on_page(), strict=True):
+            matrix, left, top, width, height, rows, cols, transposed, at_rows, at_cols = box
+            assert (placed.operand.label, matrix, transposed) == (part.label, part.name, part.transposed)
             no_colour = not matrix and part.value.size == 1
             for r, c in np.ndindex(rows, cols):
                 x = round((left + width * (c + 0.08) / cols) * wide)
@@ -278,7 +278,7 @@ def test_each_cell_of_the_operation_has_its_colour_and_the_chosen_one_is_there(n
                     continue
                 value = float(part.value[at_rows[r], at_cols[c]])
                 level = level_of(value, scales, "L" if no_colour else matrix, t)
-                assert alike(f"#{image[y, x]:06x}", COLOURS((level + 1) / 2)), (step.name, label, r, c)
+                assert alike(f"#{image[y, x]:06x}", COLOURS((level + 1) / 2)), (step.name, part.label, r, c)
         assert (i in at_rows, j in at_cols) == (True, True), step.name
         assert drawn.shown.em >= READABLE
         if name == "worked example":  # 2.4 percent of a projector's picture can be read from the back row

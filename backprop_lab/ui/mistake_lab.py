@@ -61,7 +61,7 @@ class MistakeLab(Lab):
         self.children = [head, self.lab]
         self._trained: tuple[Problem, float, str] | None = None
         self.lab.stepper.observe(lambda _: self._show(self.lab.stepper.place), "place")
-        self.lab.on_message(self._heard)
+        self.lab._view.on_message(self._heard)
         self._on_change(self._mistake, self.lab.stepper.plant)
         self._show(self.lab.stepper.place)
 

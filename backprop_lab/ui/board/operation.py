@@ -212,12 +212,12 @@ class Operation(Picture):
         return Arrangement(placed, words, labels, number_size(wide, tall))
 
     def boxes_on_page(self) -> list[list[Any]]:
-        """Of each operand and last the result: its label, and its name or ""; left, top, width and height in fractions
-        of the picture; how many rows and columns are drawn; whether it is transposed; and which rows and columns these
-        are, as they stand here, with None for an ellipsis."""
+        """Of each operand and last the result: its name or ""; left, top, width and height in fractions of the picture;
+        how many rows and columns are drawn; whether it is transposed; and which rows and columns these are, as they
+        stand here, with None for an ellipsis."""
         W, H = self.width, self.height
         return [
-            [p.operand.label, p.operand.name, p.x / W, p.y / H, len(p.cols) * p.cell[0] / W,
+            [p.operand.name, p.x / W, p.y / H, len(p.cols) * p.cell[0] / W,
              len(p.rows) * p.cell[1] / H, len(p.rows), len(p.cols), p.operand.transposed, p.rows, p.cols]
             for p in (self.shown.placed if self.shown else [])
         ]  # fmt: skip

@@ -4,7 +4,7 @@ import asyncio
 import html
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 from weakref import WeakSet
@@ -22,7 +22,7 @@ from backprop_lab.ui.rates import verdicts
 from backprop_lab.ui.rates.run_map import NAMES, RunMap
 from backprop_lab.ui.rates.sweeper import RANGES, Settings, State, Sweeper
 from backprop_lab.ui.steps.lab import StepThrough
-from backprop_lab.ui.steps.setup import AS_GIVEN, Setup
+from backprop_lab.ui.steps.setup import AS_GIVEN, Setup, differing
 from backprop_lab.ui.theme import CURVES
 
 BESIDE_MAP = 470  # CSS pixels of a window's height taken by controls, curves, text and JupyterLab itself
@@ -235,12 +235,8 @@ class LearningRateLab(Lab):
     def __repr__(self) -> str:
         """The call that opens the lab with its present settings."""
         wanted = self.sweeper.state.wanted
-        plain = Settings(problem=wanted.problem)
-        named = [
-            f"{field.name}={getattr(wanted, field.name)!r}"
-            for field in fields(Settings)
-            if getattr(wanted, field.name) != getattr(plain, field.name)
-        ]
+        own = differing(wanted, Settings(problem=wanted.problem))
+        named = [f"{name}={value!r}" for name, value in own.items()]
         return f"LearningRateLab({', '.join(['problem'] * (wanted.problem is not None) + named)})"
 
     def _still(self, scale: float = 1.0, dark: bool = False) -> bytes:

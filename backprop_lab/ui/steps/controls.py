@@ -40,11 +40,8 @@ class Controls:
     ) -> None:
         """`on_change` calls a function with each new value of a widget; `start_over` sets a field of Setup."""
         self._stepper = stepper
-        self.seed_field = text_field(
-            "seed",
-            "100px",
-            "A whole number, 0 or more, draws other numbers; an empty field brings the given ones back",
-        )
+        draws = "A whole number, 0 or more, draws other numbers; an empty field brings the given ones back"
+        self.seed_field = text_field("seed", "100px", draws)
         self.seed = widgets.IntSlider(
             min=0, max=100, readout=False, tooltip="Draw different random numbers", layout=GROW
         )

@@ -129,9 +129,8 @@ class StepThrough(Lab):
         kind = Path(path).suffix.lower().removeprefix(".")
         if kind not in SAVED:
             endings = ", ".join(f".{each}" for each in KINDS)
-            raise ValueError(
-                f"a lab is saved as {endings} or .html, by the ending of the name; got {os.fspath(path)!r}"
-            )
+            named = os.fspath(path)
+            raise ValueError(f"a lab is saved as {endings} or .html, by the ending of the name; got {named!r}")
         Path(path).write_bytes(self._saved(kind, int(iterations), scale=scale, dark=dark, seconds=seconds))
 
     def _saved(self, kind: str, iterations: int = 1, **options: Any) -> bytes:
@@ -142,10 +141,6 @@ class StepThrough(Lab):
     def come_into_view(self) -> None:
         """Scroll the page to this lab, and give its board the keyboard focus."""
         self._view.scroll_into_view()
-
-    def on_message(self, handler: Callable[[str, dict[str, Any]], None]) -> None:
-        """Call `handler(kind, message)` for every message of `StepView`, after this lab has heard it."""
-        self._view.on_message(handler)
 
     # From the page to the stepper
 
@@ -262,7 +257,7 @@ class StepThrough(Lab):
             if operation:
                 operation.draw(trace, place.index, pinned)
                 view.operation = operation.png()
-                self._tell(operation=[box[1:] for box in operation.boxes_on_page()])
+                self._tell(operation=operation.boxes_on_page())
                 self._drawn = shown
             if self._lines != (lines := [step[:3] for step in trace.steps]):
                 self._lines = lines

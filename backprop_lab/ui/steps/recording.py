@@ -121,8 +121,7 @@ def _pictures(looks: list[list[Look]], room: Room, large: bool) -> dict[str, Any
             drawn[theme] = [_board(board, *each) for each in (opening, ended)]
             for (place, _), equation in zip(iteration, equations, strict=True):
                 operation.draw(place.trace, place.index)
-                boxes = [box[1:] for box in operation.boxes_on_page()]
-                equation |= {theme: _packed(operation.png()), "boxes": boxes}
+                equation |= {theme: _packed(operation.png()), "boxes": operation.boxes_on_page()}
     x, y, w, h = board.layout.loss or (0.0, 0.0, 0.0, 0.0)
     return {
         "map": [board.width, board.height],

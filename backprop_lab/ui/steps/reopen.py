@@ -11,7 +11,7 @@ import numpy as np
 from backprop_lab.feedback.mistakes import MISTAKES
 from backprop_lab.reading.one_cell import indexed
 from backprop_lab.ui.steps.address import address_of, check_reach
-from backprop_lab.ui.steps.setup import AS_GIVEN, WORKED_EXAMPLE, Setup
+from backprop_lab.ui.steps.setup import AS_GIVEN, WORKED_EXAMPLE, Setup, differing
 from backprop_lab.ui.steps.stepper import Stepper
 
 SITE = "https://backprop-lab.github.io/backprop-lab"  # unless the environment variable names another
@@ -70,12 +70,9 @@ def _has_own_mistake(stepper: Stepper) -> bool:
 
 def _settings(stepper: Stepper, looks: Mapping[str, Any]) -> dict[str, Any]:
     """What the lab must be told to open in its present state, apart from a problem: only what is not so by itself."""
-    place, setup, settings = stepper.place, stepper.place.setup, {}
-    plain = Setup(setup.start, given=setup.given)  # what it is if nothing but its start is given
-    for field in fields(Setup):
-        value = getattr(setup, field.name)
-        if field.name not in ("start", "given") and value != getattr(plain, field.name):
-            settings[field.name] = value.item() if isinstance(value, np.generic) else value
+    place, setup = stepper.place, stepper.place.setup
+    own = differing(setup, Setup(setup.start, given=setup.given))  # from what it is if only its start is given
+    settings = {name: value.item() if isinstance(value, np.generic) else value for name, value in own.items()}
     if setup.start != AS_GIVEN and (settings or setup.start != WORKED_EXAMPLE):
         settings = {"start": setup.start} | settings
     if place.lr != stepper.setup_lr:

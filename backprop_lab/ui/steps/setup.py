@@ -237,6 +237,12 @@ def is_activation(layer: Layer) -> bool:
     return not layer.learnt and not hasattr(layer, "drawn")
 
 
+def differing(settings: Any, usual: Any) -> dict[str, Any]:
+    """The fields of a dataclass in which it differs from another one, by name."""
+    pairs = {field.name: (getattr(settings, field.name), getattr(usual, field.name)) for field in fields(settings)}
+    return {name: value for name, (value, other) in pairs.items() if value != other}
+
+
 def chosen(problem: Problem | None, settings: Mapping[str, Any]) -> Setup:
     """The setup to open with: a problem with its own numbers, or what `settings`, which are fields of Setup, come to.
 
