@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from backprop_lab.feedback.rule_lines import wrong_codes
-from backprop_lab.nn import layers, losses, optimizers, penalties
+from backprop_lab.nn import layers, losses, norms, optimizers, penalties
 from backprop_lab.nn.lines import Array, Part, names_in
 from backprop_lab.nn.steps import Lines, Step
 from backprop_lab.step.trace import Trace
@@ -212,7 +212,7 @@ def _changes(wrong: Any, right: Array) -> bool:
 
 PARTS = {
     name: part
-    for module in (layers, losses, optimizers, penalties)
+    for module in (layers, norms, losses, optimizers, penalties)
     for name, part in vars(module).items()
     if isinstance(part, type) and issubclass(part, Part)
 }

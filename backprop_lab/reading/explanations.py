@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from backprop_lab.nn.forms import of_form
-from backprop_lab.nn.layers import GELU, BatchNorm, Dropout, LayerNorm, LeakyReLU, Linear, ReLU, Sigmoid, Tanh
+from backprop_lab.nn.layers import GELU, Dropout, LeakyReLU, Linear, ReLU, Sigmoid, Tanh
 from backprop_lab.nn.losses import (
     BinaryCrossEntropy,
     HalfSquaredError,
@@ -19,6 +19,7 @@ from backprop_lab.nn.losses import (
     SoftmaxCrossEntropy,
     SumSquaredError,
 )
+from backprop_lab.nn.norms import BatchNorm, LayerNorm
 from backprop_lab.nn.optimizers import DECAY, Adam, GradientDescent, Momentum, Nesterov
 from backprop_lab.nn.penalties import L2
 from backprop_lab.nn.steps import Step

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from backprop_lab.nn.layers import Array, Layer, Linear, ReLU, Sigmoid, as_readonly_array
+from backprop_lab.nn.arrays import as_readonly_array
+from backprop_lab.nn.layers import Array, Layer, Linear, ReLU, Sigmoid
 from backprop_lab.nn.losses import Loss, SumSquaredError
 from backprop_lab.nn.network import Network
 from backprop_lab.nn.optimizers import GradientDescent, Optimizer
 from backprop_lab.nn.penalties import Penalty
-from backprop_lab.step.problem import Problem, called, check_seed, check_targets, check_whole
+from backprop_lab.step.checking import called, check_targets
+from backprop_lab.step.problem import Problem, check_seed, check_whole
 
 if TYPE_CHECKING:  # what derives lines takes a while to load, and a problem of layers needs none of it
     from backprop_lab.step.program import Program
