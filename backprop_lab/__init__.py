@@ -17,10 +17,8 @@ if TYPE_CHECKING:
         ACTIVATIONS,
         GELU,
         Activation,
-        BatchNorm,
         Dropout,
         Layer,
-        LayerNorm,
         LeakyReLU,
         Linear,
         ReLU,
@@ -38,6 +36,7 @@ if TYPE_CHECKING:
         SumSquaredError,
     )
     from backprop_lab.nn.network import Network
+    from backprop_lab.nn.norms import BatchNorm, LayerNorm
     from backprop_lab.nn.optimizers import OPTIMIZERS, Adam, GradientDescent, Momentum, Nesterov, Optimizer
     from backprop_lab.nn.penalties import L2, Penalty
     from backprop_lab.step.examples import EXAMPLES, worked_example
@@ -132,6 +131,7 @@ _HOMES = (
     "step.trace",
     "step.random_problems",
     "step.examples",
+    "nn.norms",
     "step.program",
     "step.from_torch",
     "checks.proof",

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import backprop_lab
 from backprop_lab import L2, BatchNorm, Dropout, LayerNorm, Linear, Network, Problem, ReLU, Sigmoid
-from backprop_lab.step.problem import check_targets
+from backprop_lab.step.checking import check_targets
 from backprop_lab.step.random_problems import fitting
 
 ACTIVATIONS = tuple(backprop_lab.ACTIVATIONS.values())

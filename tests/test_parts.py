@@ -35,8 +35,8 @@ from backprop_lab import (
     trace,
 )
 from backprop_lab.course.predictions import asked_before, question
-from backprop_lab.nn.layers import NORMS
 from backprop_lab.nn.lines import Part, evaluate
+from backprop_lab.nn.norms import NORMS
 from backprop_lab.step.random_problems import fitting, redrawn
 from backprop_lab.training.curvature import sharpness
 from backprop_lab.training.history import can_be_planted

@@ -16,7 +16,8 @@ from problems import losses_of
 from random_programs import RandomProgram
 
 from backprop_lab import MISTAKES, OPTIMIZERS, Mistake, Network, Problem, plant, program, random_problem, trace
-from backprop_lab.checks.proof import ROUNDINGS, check_gradients, check_step, prove
+from backprop_lab.checks.moves import ROUNDINGS
+from backprop_lab.checks.proof import check_gradients, check_step, prove
 from backprop_lab.checks.rounding import terms_in
 from backprop_lab.nn.layers import ACTIVATIONS, Layer, Linear, ReLU, Sigmoid, Tanh
 from backprop_lab.nn.losses import SoftmaxCrossEntropy

@@ -20,8 +20,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from backprop_lab.nn.layers import FLOATS, WHOLE, Array
-from backprop_lab.nn.lines import NAMESPACE, compiled, evaluate, in_order
+from backprop_lab.nn.arrays import FLOATS, WHOLE
+from backprop_lab.nn.layers import Array
+from backprop_lab.nn.lines import NAMESPACE, compiled, evaluate
+from backprop_lab.nn.running import in_order
 from backprop_lab.step.trace import Trace
 
 FLOAT64 = float(np.finfo(float).eps)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from backprop_lab.nn.layers import NUMBERS, Array, is_masked
+from backprop_lab.nn.arrays import NUMBERS, is_masked
+from backprop_lab.nn.layers import Array
 from backprop_lab.step.trace import Trace
 
 READABLE, TEXT = "b" + NUMBERS, "US"  # kinds of dtype; True and False are read, too

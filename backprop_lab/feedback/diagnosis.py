@@ -18,7 +18,8 @@ from backprop_lab.checks.rounding import FLOAT32, FLOAT64
 from backprop_lab.feedback.own_loss import OwnLoss
 from backprop_lab.feedback.own_slopes import DIRECTIONS, Slopes
 from backprop_lab.feedback.resemblance import resemblance
-from backprop_lab.nn.layers import NUMBERS, Array
+from backprop_lab.nn.arrays import NUMBERS
+from backprop_lab.nn.layers import Array
 from backprop_lab.step.number_format import at_most, plain, told_apart
 
 MOST = 5_000  # numbers that are moved one by one, 4 calls each

@@ -13,7 +13,8 @@ import numpy as np
 from backprop_lab.feedback.answers import NoAnswerError, UnreadableError, reason
 from backprop_lab.feedback.mistakes import Mistake
 from backprop_lab.feedback.slips import likely_slips
-from backprop_lab.nn.layers import ACTIVATIONS, FLOATS
+from backprop_lab.nn.arrays import FLOATS
+from backprop_lab.nn.layers import ACTIVATIONS
 from backprop_lab.step.trace import Trace
 
 STOPS = (Exception, SystemExit, GeneratorExit)  # what a function may stop with that is no wish to interrupt it

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backprop_lab.checks.proof import STEPS
+from backprop_lab.checks.moves import STEPS
 from backprop_lab.checks.rounding import FLOAT32, FLOAT64, ROUNDINGS
 from backprop_lab.feedback.answers import reason
-from backprop_lab.nn.layers import NUMBERS, Array
+from backprop_lab.nn.arrays import NUMBERS
+from backprop_lab.nn.layers import Array
 
 AGAIN = 5  # times that the loss is asked for at one place before it is believed to stay the same
 SAME = 1e-12  # relative to the loss: so far the sums of one computer may differ from call to call

@@ -15,7 +15,8 @@ import numpy as np
 from backprop_lab.feedback.answers import reason
 from backprop_lab.feedback.own_names import A_GRADIENT, Names
 from backprop_lab.feedback.own_text import FUNCTIONS, Statement
-from backprop_lab.nn.layers import NUMBERS, Array
+from backprop_lab.nn.arrays import NUMBERS
+from backprop_lab.nn.layers import Array
 
 SAME = 1e-8  # relative to the largest number of a value
 

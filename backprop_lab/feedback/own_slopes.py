@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backprop_lab.checks.proof import AGREES, STEPS
+from backprop_lab.checks.moves import STEPS
+from backprop_lab.checks.proof import AGREES
 from backprop_lab.feedback.own_loss import OwnLoss, Slope
 from backprop_lab.nn.layers import Array
 

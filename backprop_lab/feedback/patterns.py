@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backprop_lab.nn.layers import FLOATS, Array
+from backprop_lab.nn.arrays import FLOATS
+from backprop_lab.nn.layers import Array
 from backprop_lab.reading.words import listed
 from backprop_lab.step.number_format import plain
 from backprop_lab.step.trace import Trace

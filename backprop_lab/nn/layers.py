@@ -10,19 +10,16 @@ Williams, "Learning representations by back-propagating errors", Nature 323 (198
 """
 
 import math
-import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from numbers import Number
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from backprop_lab.nn.arrays import as_readonly_array, can_be_kept
 from backprop_lab.nn.lines import Array as Array
 from backprop_lab.nn.lines import Part, check_number, check_seed
-
-FLOATS, WHOLE, NUMBERS = "fc", "iu", "iufcO"  # kinds of dtype; O is of objects, such as fractions
+from backprop_lab.nn.running import results_of
 
 
 class Layer(Part):
@@ -95,7 +92,7 @@ class Layer(Part):
         self.check_input(X)
         if hasattr(self, "drawn"):
             return np.asanyarray(X)
-        (Y,) = self._results(("Y",), {"X": X, **self.parameters})
+        (Y,) = results_of(self, ("Y",), {"X": X, **self.parameters})
         return np.asanyarray(Y)
 
     def backward(self, X: Array, dY: Array) -> Array:
@@ -105,76 +102,14 @@ class Layer(Part):
         """
         if hasattr(self, "drawn"):
             raise ValueError(f"{self!r} goes back through the mask of a step, which trace(problem) has")
-        (dX,) = self._results(("dX",), {"X": X, **self.parameters, "dY": dY})
+        (dX,) = results_of(self, ("dX",), {"X": X, **self.parameters, "dY": dY})
         return np.asanyarray(dX)
 
     def gradients(self, X: Array, dY: Array) -> dict[str, Array]:
         """The gradient of each parameter, by the parameter's name."""
         names = tuple(f"d{name}" for name in self.learnt)
-        found = self._results(names, {"X": X, **self.parameters, "dY": dY}) if names else []
+        found = results_of(self, names, {"X": X, **self.parameters, "dY": dY}) if names else []
         return dict(zip(self.learnt, found, strict=True))
-
-
-def as_readonly_array(name: str, value: Any) -> Array:
-    """A read-only copy of `value` as an array, whole numbers as floats, which don't wrap round where they grow large.
-
-    Raises ValueError, naming `name`, if it is not a full table of numbers.
-    """
-    if is_masked(value):
-        raise ValueError(f"{name} must hold a number in every cell, but some are masked: fill them first")
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise ValueError(f"{name} must be a full table of numbers, but its rows differ in length") from None
-    of_objects = array.dtype.kind == "O"
-    if array.dtype.kind not in NUMBERS or (of_objects and not all(isinstance(v, Number) for v in array.flat)):
-        raise ValueError(f"{name} must hold numbers, got {array.dtype}: {_no_numbers(name, value, array)}")
-    if of_objects and any(isinstance(v, float) for v in array.flat) and all(map(_is_plain, array.flat)):
-        array = array.astype(float)  # a column of True and False among floats  # pragma: no mutate  None is float
-    kind = np.result_type(array, np.float32) if array.dtype.kind in WHOLE else array.dtype  # int64 becomes float64
-    array = array.astype(kind)  # a copy, in the same memory layout: a sweep chooses one for speed
-    array.setflags(write=False)
-    return array
-
-
-def is_masked(value: Any) -> bool:
-    """Whether it is a masked array with a cell that is masked. Who has one has loaded `np.ma`, which takes long."""
-    ma: Any = sys.modules.get("numpy.ma")
-    return ma is not None and isinstance(value, ma.MaskedArray) and bool(ma.is_masked(value))
-
-
-def _is_plain(number: Any) -> bool:
-    return isinstance(number, float | int | np.bool | np.integer)
-
-
-def _is_number(value: Any) -> bool:
-    """Whether it is a number, or the text of one."""
-    if not isinstance(value, str):
-        return isinstance(value, Number)
-    with suppress(ValueError):
-        return bool(float(value) or True)
-    return False
-
-
-def _no_numbers(name: str, value: Any, array: Array) -> str:
-    """What there is in place of numbers, and the line that makes numbers of it or leaves it out."""
-    if array.dtype.kind in "OU" and array.ndim == 2 and array.size:
-        wrong = np.array([[not _is_number(v) for v in row] for row in array])
-        if not wrong.any():
-            return f"numbers are written as text in it. np.asarray({name}, float) makes numbers of them"
-        row, column = np.argwhere(wrong)[0]
-        names = getattr(value, "columns", None)  # of a DataFrame
-        columns = list(range(array.shape[1])) if names is None else list(names)
-        kept = [each for each, column_of in zip(columns, wrong.T, strict=True) if not column_of.any()]
-        found = f"in row {row} of column {columns[column]!r} stands {array.tolist()[row][column]!r}"
-        matrix = name if isinstance(value, np.ndarray) else f"np.array({name})"
-        chosen = f"{matrix}[:, {kept}].astype(float)" if names is None else f"{name}[{kept}]"
-        return f"{found}. {chosen} leaves such columns out." if kept else found
-    if array.dtype.kind == "b":
-        return f"{value!r}. np.asarray({name}, float) makes 0 and 1 of them."
-    if array.dtype.kind == "U" and array.ndim == 1 and array.size:
-        return f"{value!r}. one_hot({name}) makes a row of 0 and 1 of each name."
-    return repr(value)
 
 
 class Linear(Layer):
@@ -259,17 +194,6 @@ class Linear(Layer):
         W = rng.standard_normal((self.inputs, self.outputs)) / math.sqrt(self.inputs)
         zeros = {name: np.zeros(array.shape, kind) for name, array in self.parameters.items()}
         return self.with_parameters({**zeros, "W": W.astype(kind)})
-
-
-def can_be_kept(array: Any, before: Array) -> bool:
-    """Whether an array that takes the place of another is of the same kind, and nobody can write to it."""
-    return (
-        isinstance(array, np.ndarray)
-        and array.dtype is before.dtype
-        and array.shape == before.shape
-        and array.base is None
-        and not array.flags.writeable
-    )
 
 
 class Activation(Layer):
@@ -395,115 +319,3 @@ class Dropout(Layer):
     def drawn(self, shape: tuple[int, ...], rng: "np.random.Generator") -> Array:
         """The mask: True where a number stays."""
         return np.asarray(rng.random(shape) >= self.p)
-
-
-class _Norm(Layer):
-    """What the norms share: `gamma` and `beta` are one row, (1, H), with a number for each of the H inputs."""
-
-    gamma: Array
-    beta: Array
-    letter, learnt, eps = "N", ("gamma", "beta"), 1e-5
-
-    def __init__(self, gamma: Any, beta: Any) -> None:
-        super().__init__(gamma, beta)
-        self._check_shapes()
-
-    def _check_shapes(self) -> None:
-        for name, row in self.parameters.items():
-            if row.ndim < 2 or row.shape[-2:] != (1, self.gamma.shape[-1]) or 0 in row.shape:
-                raise ValueError(
-                    f"gamma and beta must be one row each, with a number for each input, of shape (1, inputs); got "
-                    f"{name} {row.shape}"
-                    + (f": np.reshape({name}, (1, -1)) makes it so" if row.ndim == 1 and row.size else "")
-                )
-
-    def check_input(self, X: Array) -> None:
-        if np.ndim(X) < 2 or X.shape[-1] != self.inputs:
-            raise ValueError(
-                f"X {np.shape(X)} does not fit gamma {self.gamma.shape}: X needs shape (samples, {self.inputs})"
-            )
-
-    @property
-    def inputs(self) -> int:
-        """H, how many numbers a sample it takes."""
-        return int(self.gamma.shape[-1])
-
-    outputs = inputs  # and gives
-
-    def redrawn(self, rng: "np.random.Generator") -> Self:
-        """The same layer as it starts, whatever the seed: with 1 as each `gamma` and 0 as each `beta`."""
-        return self.with_parameters({"gamma": np.ones_like(self.gamma), "beta": np.zeros_like(self.beta)})
-
-
-class BatchNorm(_Norm):
-    """Each unit less its mean over the batch, in units of its spread there; then scaled by gamma, shifted by beta.
-
-    `X` and `Y` are (N, H), `gamma` and `beta` (1, H), and so are `mu`, the mean of each column of X, and `var`, the
-    mean of the squared distances from it. Xhat = (X - mu) / sqrt(var + eps) has a mean of 0 and a spread of 1 in each
-    column, and Y = gamma Xhat + beta. eps = 1e-5 keeps a column whose numbers are all equal from a division by 0.
-
-    A cell of X moves its own cell of Xhat, and by mu and var all of its column. So the gradient comes to it along three
-    paths. dXhat = dY gamma, as each cell of Xhat feeds one of Y.
-
-    With s = sqrt(var + eps)
-        dvar[0, h] = sum over n of dXhat[n, h] (X[n, h] - mu[0, h]) (-1/2) / s^3    as the slope of s^-1 for var is that
-        dmu[0, h] = -(sum over n of dXhat[n, h]) / s    and nothing by way of var, where the distances from mu cancel
-        dX[n, h] = dXhat[n, h] / s + dvar[0, h] 2 (X[n, h] - mu[0, h]) / N + dmu[0, h] / N
-
-    since X[n, h] is one of N in the mean mu, and its square one of N in the mean var. dgamma and dbeta are sums over
-    the samples, which all have the same gamma and beta.
-
-    The mean and variance are the batch's own. At test time, where there may be one sample alone, libraries take those
-    of the training data in their place, which they have averaged on the way; a training step, which is all that this
-    is about, has no need of these. A bias in a Linear directly before is taken off again with the mean: write
-    Linear(W). Raises ValueError if gamma and beta are not one row each, or X is not as wide. Source: Ioffe and
-    Szegedy, "Batch normalization", 2015, arXiv:1502.03167, section 3.
-    """
-
-    formulas: ClassVar = {
-        "mu": "{X}.mean(axis=0, keepdims=True)",
-        "var": "(({X} - {mu}) ** 2).mean(axis=0, keepdims=True)",
-        "Xhat": "({X} - {mu}) / np.sqrt({var} + {eps})",
-        "Y": "{gamma} * {Xhat} + {beta}",
-        "dXhat": "{dY} * {gamma}",
-        "dvar": "({dXhat} * ({X} - {mu})).sum(axis=0, keepdims=True) * -0.5 / ({var} + {eps}) ** 1.5",
-        "dmu": "-{dXhat}.sum(axis=0, keepdims=True) / np.sqrt({var} + {eps})",
-        "dX": "{dXhat} / np.sqrt({var} + {eps}) + {dvar} * 2 * ({X} - {mu}) / len({X}) + {dmu} / len({X})",
-        "dgamma": "({dY} * {Xhat}).sum(axis=0, keepdims=True)",
-        "dbeta": "{dY}.sum(axis=0, keepdims=True)",
-    }
-
-
-class LayerNorm(_Norm):
-    """Each sample less the mean of its own units, in units of their spread; then scaled by gamma, shifted by beta.
-
-    As BatchNorm, but the mean and the variance are those of a row of X, over its H units: `mu` and `var` are (N, 1). No
-    sample depends on another, so nothing is different at test time. `gamma` and `beta` are (1, H), a number for each
-    unit, and their gradients are sums over the samples, as in BatchNorm.
-
-    The gradient comes to X[n, h] along three paths, as there.
-
-    With s = sqrt(var + eps)
-        dvar[n, 0] = sum over h of dXhat[n, h] (X[n, h] - mu[n, 0]) (-1/2) / s^3
-        dmu[n, 0] = -(sum over h of dXhat[n, h]) / s
-        dX[n, h] = dXhat[n, h] / s + dvar[n, 0] 2 (X[n, h] - mu[n, 0]) / H + dmu[n, 0] / H
-
-    Raises ValueError if gamma and beta are not one row each, or X is not as wide.
-    Source: Ba, Kiros and Hinton, "Layer normalization", 2016, arXiv:1607.06450.
-    """
-
-    formulas: ClassVar = {
-        "mu": "{X}.mean(axis=1, keepdims=True)",
-        "var": "(({X} - {mu}) ** 2).mean(axis=1, keepdims=True)",
-        "Xhat": "({X} - {mu}) / np.sqrt({var} + {eps})",
-        "Y": "{gamma} * {Xhat} + {beta}",
-        "dXhat": "{dY} * {gamma}",
-        "dvar": "({dXhat} * ({X} - {mu})).sum(axis=1, keepdims=True) * -0.5 / ({var} + {eps}) ** 1.5",
-        "dmu": "-{dXhat}.sum(axis=1, keepdims=True) / np.sqrt({var} + {eps})",
-        "dX": "{dXhat} / np.sqrt({var} + {eps}) + {dvar} * 2 * ({X} - {mu}) / {X}.shape[1] + {dmu} / {X}.shape[1]",
-        "dgamma": "({dY} * {Xhat}).sum(axis=0, keepdims=True)",
-        "dbeta": "{dY}.sum(axis=0, keepdims=True)",
-    }
-
-
-NORMS: dict[str, type[_Norm]] = {kind.__name__: kind for kind in (BatchNorm, LayerNorm)}  # as in a menu

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from backprop_lab.nn.lines import Array, Part
+from backprop_lab.nn.running import results_of
 
 
 class Loss(Part):
@@ -26,13 +27,13 @@ class Loss(Part):
     def value(self, y_pred: Array, y: Array) -> Any:
         """The loss: one number, or one for each problem of a stack. Raises ValueError where the shapes differ."""
         self.check_shapes(y_pred, y)
-        (L,) = self._results(("L",), {"y_pred": y_pred, "y": y})
+        (L,) = results_of(self, ("L",), {"y_pred": y_pred, "y": y})
         return L
 
     def gradient(self, y_pred: Array, y: Array) -> Array:
         """dy_pred, of shape (N, K). Raises ValueError where the shapes differ."""
         self.check_shapes(y_pred, y)
-        (dy_pred,) = self._results(("dy_pred",), {"y_pred": y_pred, "y": y})
+        (dy_pred,) = results_of(self, ("dy_pred",), {"y_pred": y_pred, "y": y})
         return np.asanyarray(dy_pred)
 
     def check_shapes(self, y_pred: Array, y: Array) -> None:

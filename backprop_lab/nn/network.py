@@ -10,12 +10,15 @@ from typing import Any, Self
 
 import numpy as np
 
-from backprop_lab.nn.layers import Array, Layer, can_be_kept
-from backprop_lab.nn.lines import Function, Part, function_of
+from backprop_lab.nn.arrays import can_be_kept
+from backprop_lab.nn.chain import lines_of
+from backprop_lab.nn.layers import Array, Layer
+from backprop_lab.nn.lines import Part
 from backprop_lab.nn.losses import LOSSES, Loss
 from backprop_lab.nn.optimizers import GradientDescent, Optimizer
 from backprop_lab.nn.penalties import Penalty
-from backprop_lab.nn.steps import Lines, Stage, lines_of, masks_of, stages_of
+from backprop_lab.nn.running import Function, function_of
+from backprop_lab.nn.steps import Lines, Stage, masks_of, stages_of
 
 _DESCENT = GradientDescent()
 

@@ -1,4 +1,4 @@
-"""One training step as lines of NumPy: what each layer, the loss and the update write, names filled in.
+"""One training step as lines of NumPy: each with its name, its role and what it is of, and the functions that run them.
 
 The lines are what a trace runs, and what a learner sees.
 """
@@ -12,23 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backprop_lab.nn.layers import Layer
-from backprop_lab.nn.lines import (
-    NAMESPACE,
-    RESERVED,
-    CannotBeStackedError,
-    Function,
-    Part,
-    as_term,
-    call,
-    compiled,
-    fields_of,
-    function_of,
-    names_in,
-    needed,
-)
-from backprop_lab.nn.losses import Loss
-from backprop_lab.nn.optimizers import DECAY, GradientDescent, Optimizer
-from backprop_lab.nn.penalties import Penalty
+from backprop_lab.nn.lines import NAMESPACE, RESERVED, as_term, fields_of, names_in
+from backprop_lab.nn.running import Function, call, function_of
+from backprop_lab.nn.stacking import CannotBeStackedError
 
 NO_DIMENSIONS: Mapping[str, int] = MappingProxyType({})
 AGAIN = "_again"  # behind what a line calls the values around a further place of its layer
@@ -97,7 +83,7 @@ class Step(NamedTuple):
             kept = None
         elif kept and beside:
             kept = kept._replace(template=beside)
-        code, operands = _filled(template, self.names, kept)
+        code, operands = filled(template, self.names, kept)
         return self._replace(code=code, operands=operands, title=title, sentence=sentence)
 
 
@@ -202,9 +188,6 @@ class Stage(NamedTuple):
     parameters: dict[str, str]
 
 
-_DESCENT = GradientDescent()
-
-
 def stages_of(layers: Sequence[Layer]) -> list[Stage]:
     """Each layer with its names and its number, such as `Stage(relu, "Y1", "H1", 1, {})`.
 
@@ -220,7 +203,7 @@ def stages_of(layers: Sequence[Layer]) -> list[Stage]:
             number, under = number + 1, set()
         under |= {*layer.learnt}
         letter = layer.letter or ("Y" if layer.learnt else "H")
-        leaving = "y_pred" if at == len(layers) else _free(f"{letter}{number}", taken)
+        leaving = "y_pred" if at == len(layers) else free(f"{letter}{number}", taken)
         names = {p: f"{p}{number}" for p in layer.learnt}
         names = names if isinstance(layer, type) else before.setdefault(id(layer), names)
         stages.append(Stage(layer, entering, leaving, number, names))
@@ -228,7 +211,7 @@ def stages_of(layers: Sequence[Layer]) -> list[Stage]:
     return stages
 
 
-def _free(name: str, taken: set[str]) -> str:
+def free(name: str, taken: set[str]) -> str:
     """A name that no other value has: the name itself, or with b, c ... behind it. It is taken then."""
     free = next(each for each in chain([name], (f"{name}{chr(at)}" for at in range(98, 1000))) if each not in taken)
     taken.add(free)
@@ -238,190 +221,10 @@ def _free(name: str, taken: set[str]) -> str:
 def masks_of(stages: Sequence[Stage]) -> dict[int, str]:
     """The names of what layers draw in a step, such as `mask1`, by the place of the layer."""
     taken: set[str] = set()
-    return {at: _free(f"mask{s.number}", taken) for at, s in enumerate(stages) if hasattr(s.layer, "drawn")}
+    return {at: free(f"mask{s.number}", taken) for at, s in enumerate(stages) if hasattr(s.layer, "drawn")}
 
 
-def lines_of(
-    stages: Sequence[Stage], loss: Loss, penalty: Penalty | None = None, optimizer: Optimizer = _DESCENT
-) -> Lines:
-    """The lines of one training step, in order: forward, loss, backward, update; their values are still to come.
-
-    What only the gradient of X needs is left out: nothing needs that one. Raises ValueError if a part lacks a line, if
-    a line uses a name that is not there, or if two values have one name.
-    """
-    forward: list[Step] = []
-    backward: list[Step] = []
-    update: list[Step] = []
-    masks = masks_of(stages)
-    taken = {*(stage.Y for stage in stages), *masks.values()}
-    numbers = penalty.own_numbers() if penalty else {}
-    every = [*dict.fromkeys(chain(*(stage.parameters.values() for stage in stages)))]
-    penalised = _penalised(stages)
-    if penalty and not penalised:
-        raise ValueError(f"{penalty!r} acts on nothing: no layer says which of its parameters are `penalised`")
-    for at, (layer, X, Y, number, parameters) in enumerate(stages):
-        letters = tuple(layer.learnt)
-        if reserved := {"X", "Y", "lr"} & {*letters}:
-            raise ValueError(
-                f"{layer!r} calls a parameter {', '.join(reserved)}, which is what lines call something else"
-            )
-        formulas = _formulas(layer, ("Y", "dX", *(f"d{p}" for p in letters)))
-        values = {"X": X, "Y": Y} | parameters
-        before_Y, after_Y = _parted(formulas, "Y")
-        values |= {line: _free(f"{line}{number}", taken) for line in before_Y if line != "Y"}
-        gradients = {f"d{value}": value for value in values}
-        results = {"Y": Y, "dX": f"d{X}", **{f"d{p}": f"d{name}" for p, name in parameters.items()}}
-        for line in after_Y:
-            if line not in results:
-                is_gradient = line in gradients
-                results[line] = f"d{values[gradients[line]]}" if is_gradient else _free(f"{line}{number}", taken)
-        names = {"lr": "lr", **_around(stages, at), **numbers, **parameters, **values, **results}
-        names |= {"X": X, "dY": f"d{Y}", **({"mask": masks[at]} if at in masks else {}), **layer.own_numbers()}
-        of_parameter = {p: {"p": name, "dp": f"d{name}", "new": f"{name}_new"} for p, name in parameters.items()}
-        first = next(iter(letters), "")
-        wanted = _wanted(layer, after_Y, has_learnt_before=any(before.layer.learnt for before in stages[:at]))
-        places = {step.name: place for place, step in enumerate(backward)}
-        found: list[Step] = []
-        for result, template in formulas.items():
-            of = gradients.get(result, "")
-            here = of_parameter.get(of, of_parameter.get(first, {})) | names
-            if result in before_Y:
-                forward.append(_line("forward", layer, result, template, values[result], here))
-            elif result in wanted:
-                beside = None
-                if penalty and of in parameters and parameters[of] in penalised:
-                    beside = _beside(penalty, "dp", "+", penalty.formulas["dp"], {"p": parameters[of]})
-                name = results[result]
-                if name in places:
-                    backward[places[name]] = _with_another_place(backward[places[name]], layer, template, here)
-                else:
-                    found.append(_line("backward", layer, result, template, name, here, values.get(of, ""), beside))
-        backward[:0] = found
-        for around in of_parameter.values():
-            if around["dp"] not in places:
-                update += update_lines(optimizer, around, around["p"] in penalised)
-
-    names = {name: name for name in ("y_pred", "y", *loss.formulas)} | loss.own_numbers()
-    formulas = _formulas(loss, ("L", "dy_pred"))
-    before_L, after_L = _parted(formulas, "L")
-    _wanted(loss, after_L, has_learnt_before=True)
-    gradients = {f"d{value}": value for value in ("y_pred", *before_L)}
-    losses: list[Step] = []
-    for result, template in formulas.items():
-        beside = None
-        if penalty and result == "L":
-            losses.append(_penalty_line(penalty, penalised, every))
-            beside = _beside(penalty, "L", "+", "{R}", {"R": "R"})
-        phase, of = ("loss", "") if result in before_L else ("backward", gradients.get(result, ""))
-        losses.append(_line(phase, loss, result, template, result, names, of, beside))
-    lines = Lines((*forward, *losses, *backward, *update))
-    given = (*every, *lines.memories, *masks.values())
-    counted = ["step"] if masks or lines.count_steps else []
-    check_names(["X", "y", *given, "lr", *counted], lines)
-    return lines
-
-
-def _with_another_place(step: Step, layer: Layer, template: str, names: Mapping[str, str]) -> Step:
-    """The gradient of a parameter whose layer stands in one more place: with what it gets there added."""
-    fields = {name: name + AGAIN for name in fields_of(template)}
-    while {*fields.values()} & step.names.keys():
-        fields = {name: again + AGAIN for name, again in fields.items()}
-    there = {again: names[name] for name, again in fields.items()}
-    both = f"{as_term(step.template)} + {as_term(template.format_map({n: f'{{{a}}}' for n, a in fields.items()}))}"
-    return _line("backward", layer, step.result, both, step.name, {**step.names, **there}, step.of, step.beside)
-
-
-def _penalised(stages: Sequence[Stage]) -> tuple[str, ...]:
-    """The names of the parameters that a penalty and a decay act on."""
-    names = []
-    for layer, _, _, _, parameters in stages:
-        if unknown := [p for p in layer.penalised if p not in parameters]:
-            raise ValueError(f"{layer!r} says that {', '.join(unknown)} is penalised, but it is no parameter of it")
-        names += [parameters[p] for p in layer.penalised]
-    return tuple(dict.fromkeys(names))
-
-
-def _penalty_line(penalty: Penalty, penalised: Sequence[str], parameters: Sequence[str]) -> Step:
-    """The line for R; a mistake may take `{all_sizes}`, in which the parameters are that are not penalised."""
-    formulas = _formulas(penalty, ("size", "R", "dp"))
-
-    def added(names: Sequence[str]) -> str:
-        sizes = [formulas["size"].format_map(penalty.own_numbers() | {"p": name}) for name in names]
-        return f"({' + '.join(map(as_term, sizes))})" if len(sizes) > 1 else sizes[0]
-
-    names = {"R": "R", "sizes": added(penalised), "all_sizes": added(parameters)} | penalty.own_numbers()
-    return _line("loss", penalty, "R", formulas["R"], "R", names)
-
-
-def update_lines(optimizer: Optimizer, around: Mapping[str, str], is_penalised: bool) -> list[Step]:
-    """The lines that move a parameter, and what is remembered of it."""
-    formulas = _formulas(optimizer, ("new", *(f"{memory}_new" for memory in optimizer.memory)))
-    memories = {memory: f"{memory}{around['p']}" for memory in optimizer.memory}
-    between = {line: f"{line}{around['p']}" for line in formulas if line != "new"}
-    names = {**around, "lr": "lr", **between, **memories, **{f"{m}_new": f"{name}_new" for m, name in memories.items()}}
-    if any("step" in fields_of(template) for template in formulas.values()):
-        names["step"] = "step"
-    numbers = optimizer.own_numbers()
-    beside = None
-    if is_penalised and "decay" in numbers:
-        beside = _beside(optimizer, "decay", "-", DECAY, {"lr": "lr", "p": around["p"]}, ("decay",))
-    else:
-        numbers.pop("decay", None)
-    replaced = {"new": around["p"], **{f"{memory}_new": name for memory, name in memories.items()}}
-    return [
-        _line("update", optimizer, line, template, names[line], names | numbers, replaced.get(line, ""),
-              beside if line == "new" else None)
-        for line, template in formulas.items()
-    ]  # fmt: skip
-
-
-def _parted(formulas: Mapping[str, str], last: str) -> tuple[list[str], list[str]]:
-    """The results up to the one that leaves a part, Y or L, and those after it."""
-    names = list(formulas)
-    return names[: names.index(last) + 1], names[names.index(last) + 1 :]
-
-
-def _wanted(part: Part, backward: Sequence[str], has_learnt_before: bool) -> set[str]:
-    """The lines of a part's backward pass that somebody needs: without a parameter before it, not dX and what is for it
-    alone. Raises ValueError for a line that nothing needs in any case."""
-    uses = {line: fields_of(part.formulas[line]) for line in backward}
-    last = {"dX", "dy_pred", *(f"d{p}" for p in part.learnt)}
-    if idle := [line for line in backward if line not in needed(uses, last)]:
-        raise ValueError(f"{part!r} has a line for {', '.join(idle)}, where nothing needs it")
-    return needed(uses, last if has_learnt_before else last - {"dX"})
-
-
-def _line(
-    phase: str,
-    source: Part,
-    result: str,
-    template: str,
-    name: str,
-    names: Mapping[str, str],
-    of: str = "",
-    beside: Beside | None = None,
-) -> Step:
-    names = {"name": name, **names}
-    try:
-        code, operands = _filled(template, names, beside)
-    except KeyError as missing:
-        raise ValueError(
-            f"the line for {result} of {source!r}, {template!r}, uses {missing.args[0]!r}, which is neither a value "
-            f"there nor a number that it has"
-        ) from None
-    compiled(code)
-    role = {"backward": "gradient", "update": "new"}[phase] if of else "value"
-    return Step(name, phase, code, operands, type(source), result, template, names, role, of, beside)
-
-
-def _beside(
-    part: Part, result: str, sign: str, template: str, names: Mapping[str, str], numbers: tuple[str, ...] = ()
-) -> Beside:
-    own = part.own_numbers()
-    return Beside(type(part), result, sign, template, {**names, **own}, numbers or tuple(own))
-
-
-def _filled(template: str, names: Mapping[str, str], beside: Beside | None = None) -> tuple[str, tuple[str, ...]]:
+def filled(template: str, names: Mapping[str, str], beside: Beside | None = None) -> tuple[str, tuple[str, ...]]:
     """The code with names filled in, and those that are names of values. Raises KeyError for one that is missing."""
     code = template.format_map(names)
     if beside:
@@ -432,30 +235,6 @@ def _filled(template: str, names: Mapping[str, str], beside: Beside | None = Non
 def operands_of(code: str) -> tuple[str, ...]:
     """The names of values in a line, in order."""
     return tuple(name for name in names_in(code) if name not in RESERVED and name not in NAMESPACE)
-
-
-def _formulas(part: Part, results: tuple[str, ...]) -> Mapping[str, str]:
-    """The formulas of a layer or a loss. Raises ValueError if a line is missing."""
-    if missing := [result for result in results if result not in part.formulas]:
-        raise ValueError(
-            f"{part!r} has no line for {', '.join(missing)}: its formulas need one for each of {', '.join(results)}"
-        )
-    return part.formulas
-
-
-def _around(stages: Sequence[Stage], at: int) -> dict[str, str]:
-    """The names that a mistake may use by confusion: `X_raw` entered the activation that gave X, `X_other` enters
-    another layer with parameters, and `dY_out` is the gradient on the far side of the activation that Y enters."""
-    names = {}
-    before = [other.X for other in stages[:at] if other.layer.learnt]
-    after = [other.X for other in stages[at + 1 :] if other.layer.learnt]
-    if before or after:
-        names["X_other"] = (before[-1:] + after)[0]
-    if at > 0 and not stages[at - 1].layer.learnt:
-        names["X_raw"] = stages[at - 1].X
-    if at + 1 < len(stages) and not stages[at + 1].layer.learnt:
-        names["dY_out"] = f"d{stages[at + 1].Y}"
-    return names
 
 
 def check_names(given: Iterable[str], lines: Lines) -> None:

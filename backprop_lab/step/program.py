@@ -5,12 +5,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from backprop_lab.nn.layers import Array, as_readonly_array, can_be_kept, is_masked
+from backprop_lab.nn.arrays import as_readonly_array, can_be_kept, is_masked
+from backprop_lab.nn.layers import Array
 from backprop_lab.nn.lines import Part
 from backprop_lab.nn.network import check_part
 from backprop_lab.nn.optimizers import GradientDescent, Optimizer
 from backprop_lab.nn.steps import Lines, Stage
-from backprop_lab.step.problem import NOTHING, Problem, check_learning_rate
+from backprop_lab.step.checking import check_learning_rate
+from backprop_lab.step.problem import NOTHING, Problem
 from backprop_lab.step.written import Written, written_for
 
 INSTEAD = {

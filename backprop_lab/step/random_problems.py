@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from backprop_lab.nn.layers import Array, Layer, Linear, ReLU, Sigmoid, as_readonly_array
+from backprop_lab.nn.arrays import as_readonly_array
+from backprop_lab.nn.layers import Array, Layer, Linear, ReLU, Sigmoid
 from backprop_lab.nn.losses import Loss, SumSquaredError
 from backprop_lab.nn.network import Network
 from backprop_lab.nn.optimizers import GradientDescent, Optimizer
 from backprop_lab.nn.penalties import Penalty
-from backprop_lab.step.problem import Problem, called, check_seed, check_targets, check_whole
+from backprop_lab.step.checking import called, check_targets
+from backprop_lab.step.problem import Problem, check_seed, check_whole
 
 if TYPE_CHECKING:  # what derives lines takes a while to load, and a problem of layers needs none of it
     from backprop_lab.step.program import Program
@@ -122,18 +124,18 @@ def kept_by_seeds(problem: Problem) -> str:
 
     Of a problem of layers, those that a layer cannot draw; of a program, those that are all one number, as biases of 0.
     """
-    if not problem.stages:
-        kept = {name: "" for name, p in problem.parameters.items() if np.asarray(p, dtype=float).std() == 0}
-    else:
+    if problem.stages:
         kept = {
             name: type(stage.layer).__name__
             for stage in problem.stages
             for name in stage.parameters.values()
             if not hasattr(stage.layer, "redrawn")
         }
+    else:
+        kept = {name: "" for name, p in problem.parameters.items() if np.asarray(p, dtype=float).std() == 0}
     stay, each = ("stays", "it is") if len(kept) == 1 else ("stay", "each is")
     kinds = " or ".join(dict.fromkeys(kept.values()))
-    why = f"{each} one number all over" if not problem.stages else f"a {kinds} cannot draw its numbers"
+    why = f"a {kinds} cannot draw its numbers" if problem.stages else f"{each} one number all over"
     return f"{', '.join(kept)} {stay} as given, whatever the seed: {why}." if kept else ""
 
 

@@ -8,9 +8,11 @@ import numpy as np
 
 from backprop_lab.deriving.program import Derivation, derive, line_of, read_lines, rows_add_up
 from backprop_lab.deriving.program import OwnLine as OwnLine
-from backprop_lab.nn.lines import Array, in_order, needed
+from backprop_lab.nn.chain import update_lines
+from backprop_lab.nn.lines import Array
 from backprop_lab.nn.optimizers import Optimizer
-from backprop_lab.nn.steps import Lines, Step, check_names, update_lines
+from backprop_lab.nn.running import in_order, needed
+from backprop_lab.nn.steps import Lines, Step, check_names
 
 MOST_WRITTEN = 64
 

@@ -25,7 +25,7 @@ def curvature_along(problem: Problem, v: Array) -> Array:
 
     A stack of directions, (S, P), gives as many products, if the layers and the loss take stacks.
 
-    H is the slope of the gradient g, so H v = Im g(p + ihv) / h, the complex step of `proof` taken once more:
+    H is the slope of the gradient g, so H v = Im g(p + ihv) / h, the complex step of `moves` taken once more:
     nothing is subtracted, so it is right to the last digits. A ReLU stays on the straight piece that it is on.
     Source: Pearlmutter, "Fast exact multiplication by the Hessian", Neural Computation 6 (1994) 147-160.
     """

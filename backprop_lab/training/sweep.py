@@ -11,7 +11,8 @@ import numpy as np
 
 from backprop_lab.nn.layers import Array
 from backprop_lab.nn.network import Network
-from backprop_lab.step.problem import Problem, check_learning_rate, check_problem, check_seed, check_whole
+from backprop_lab.step.checking import check_learning_rate
+from backprop_lab.step.problem import Problem, check_problem, check_seed, check_whole
 from backprop_lab.step.random_problems import random_problem, redrawn
 from backprop_lab.step.trace import trace
 

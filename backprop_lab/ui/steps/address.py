@@ -15,10 +15,11 @@ from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
 
-from backprop_lab.nn.layers import ACTIVATIONS, NORMS, Dropout, Linear
+from backprop_lab.nn.layers import ACTIVATIONS, Dropout, Linear
 from backprop_lab.nn.lines import Part
 from backprop_lab.nn.losses import LOSSES
 from backprop_lab.nn.network import Network
+from backprop_lab.nn.norms import NORMS
 from backprop_lab.nn.optimizers import OPTIMIZERS
 from backprop_lab.nn.penalties import L2
 from backprop_lab.nn.steps import stages_of

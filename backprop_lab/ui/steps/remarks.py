@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backprop_lab.nn.layers import BatchNorm, LayerNorm
+from backprop_lab.nn.norms import BatchNorm, LayerNorm
 from backprop_lab.nn.steps import Stage, Step
 from backprop_lab.step.number_format import plain, told_apart
 from backprop_lab.step.trace import Trace

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from backprop_lab.nn.layers import ACTIVATIONS, NORMS, BatchNorm, Dropout, Layer, Linear
+from backprop_lab.nn.layers import ACTIVATIONS, Dropout, Layer, Linear
 from backprop_lab.nn.losses import LOSSES
 from backprop_lab.nn.network import Network
+from backprop_lab.nn.norms import NORMS, BatchNorm
 from backprop_lab.nn.optimizers import OPTIMIZERS
 from backprop_lab.nn.penalties import L2, Penalty
 from backprop_lab.nn.steps import Stage

@@ -1,0 +1,114 @@
+"""What a problem refuses: data, targets, rates and lines that do not fit, each with what would be right."""
+
+import math
+import sys
+from collections.abc import Mapping
+from numbers import Number, Real
+from typing import Any
+
+import numpy as np
+
+from backprop_lab.nn.lines import Array
+from backprop_lab.nn.losses import Loss
+from backprop_lab.nn.running import LineError
+
+
+def check_finite(**data: Array) -> None:
+    """Raise ValueError, naming the first cell, if data has nan or inf in it."""
+    for name, array in data.items():
+        with np.errstate(invalid="ignore"):  # of numbers of any kind, such as fractions with a nan among them
+            finite = array - array == 0
+        if not finite.all():
+            row, column = map(int, np.argwhere(~finite)[0])
+            sentence = f"{name}[{row}, {column}] is {array[row, column]}, and data must be finite"
+            kept = np.flatnonzero(finite.any(axis=0))
+            if name == "X" and len(array) > 1 and 0 < len(kept) < array.shape[1]:
+                gone = ", ".join(map(str, np.flatnonzero(~finite.any(axis=0))))
+                raise ValueError(f"{sentence}. No sample has column {gone}: {name}[:, {kept.tolist()}] leaves it out")
+            keep = f"keep = np.isfinite({name}).all(axis=1); X, y = X[keep], y[keep]"
+            raise ValueError(f"{sentence}. To leave such samples out: {keep}")
+
+
+def misshapen(y: Array, shape: tuple[int, ...]) -> ValueError:
+    """An error for y, and the line that gives it the shape, if there is one."""
+    sentence = f"y must have shape {shape}, one row of targets a sample; got {y.shape}"
+    if y.shape == shape[::-1]:
+        return ValueError(f"{sentence}. Samples are rows: y.T makes them so.")
+    if y.shape in (shape[:1], (*shape[:1], 1)) and shape[1] > 1:
+        return ValueError(f"{sentence}. If these are labels, one_hot(np.ravel(y), {shape[1]}) makes such rows of them.")
+    if y.size == math.prod(shape):
+        return ValueError(f"{sentence}. np.reshape(y, {shape}) makes it so.")
+    return ValueError(sentence)
+
+
+def check_targets(loss: Loss, y: Array) -> None:
+    """Raise ValueError, with its sentence, if the loss refuses y."""
+    if hasattr(loss, "check_targets"):
+        called(loss, "check_targets", y)
+
+
+def check_shapes(problem: Any) -> None:
+    """Run every line of a training step, and raise ValueError, naming it, if one gives another shape than it must.
+
+    A gradient has that of what it is of, L is one number, and y_pred has that of y.
+    """
+    lines, given = problem.lines, problem.given
+    try:
+        values = lines.run(given)
+    except LineError as error:  # the first that is wrong is named, not one that follows
+        names = lines.names[: lines.names.index(error.name)]
+        before = lines.function(names, tuple(given))(*given.values())
+        _compare_shapes(problem, dict(zip(names, before, strict=True)))
+        raise
+    _compare_shapes(problem, values)
+    y_pred = values["y_pred"]
+    if problem.loss.on_probabilities and not (right := (y_pred >= 0) & (y_pred <= 1)).all():
+        row, column = map(int, np.argwhere(~right)[0])
+        raise ValueError(
+            f"{problem.loss!r} takes probabilities, from 0 to 1, and y_pred[{row}, {column}] is "
+            f"{y_pred[row, column]}: let the last layer be a Sigmoid(), or take SigmoidCrossEntropy(), of scores"
+        )
+
+
+def _compare_shapes(problem: Any, values: Mapping[str, Any]) -> None:
+    like = {name: np.shape(value) for name, value in {**problem.given, **values}.items()}
+    for layer, X, Y, *_ in problem.network.stages:
+        if layer.is_elementwise:
+            like[Y] = like[X]
+        elif Y in values and hasattr(layer, "outputs"):
+            like[Y] = (len(problem.X), layer.outputs)
+        if Y == "y_pred" and Y in values and like[Y] != problem.y.shape:
+            raise misshapen(problem.y, like[Y])
+    like |= {"L": (), "R": ()}
+    outputs = {stage.Y for stage in problem.network.stages}
+    for step in problem.lines:
+        if step.name not in values or not (step.of or step.name in outputs or step.result in ("L", "R")):
+            continue  # a line between may give anything
+        value, shape = values[step.name], like[step.of or step.name]
+        is_number = isinstance(value, np.ndarray | Number)
+        if not is_number or np.shape(value) != shape:
+            got = f"shape {np.shape(value)}" if is_number else f"a {type(value).__name__}"
+            of = f", like {step.of}" if step.of else ""
+            wanted = f"an array of shape {shape}{of}" if shape else "one number"
+            raise ValueError(
+                f"the line {step.name} = {step.code} of {step.kind.__name__} must give {wanted}; got {got}"
+            )
+
+
+def called(owner: Any, method: str, *arguments: Any) -> Any:
+    """What a method returns. Raises ValueError, saying what happened, whatever the method raises."""
+    try:
+        return getattr(owner, method)(*arguments)
+    except ValueError:
+        raise
+    except Exception as error:
+        raise ValueError(f"{owner!r}.{method} stopped with {type(error).__name__}: {error}") from error
+
+
+def check_learning_rate(lr: Any) -> None:
+    """Raise ValueError unless lr is a positive, finite number."""
+    number: Any = lr.item() if isinstance(lr, np.generic) else lr  # a float32 would overflow in the comparison
+    is_real = isinstance(number, Real) and not isinstance(number, bool)
+    if not is_real or not 0 < number <= sys.float_info.max:
+        point = ", which needs a point in place of the comma" if isinstance(lr, str) and "," in lr else ""
+        raise ValueError(f"the learning rate must be a positive, finite number such as 0.01; got {lr!r}{point}")
