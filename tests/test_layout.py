@@ -21,7 +21,7 @@ from backprop_lab import (
     trace,
 )
 from backprop_lab.ui.board.cells import number_size
-from backprop_lab.ui.board.layout import READABLE, SMALLEST, place_matrices
+from backprop_lab.ui.board.layout import READABLE, SMALLEST, place_matrices, width_of
 
 SCREENS = [(930, 345), (1180, 420), (390, 250), (1500, np.inf)]
 SIZES = [
@@ -53,7 +53,7 @@ def every():
 
 def test_the_board_fits_its_screen_with_all_values_and_nothing_overlaps(every):
     for what, found, (width, height), t in every:
-        assert (found.width <= width + 1e-6, found.height <= height + 1e-6) == (True, True), what
+        assert (found.width <= width_of(t, width) + 1e-6, found.height <= height + 1e-6) == (True, True), what
         size, label = [found.width, found.height], 1.05 * found.font  # the name above a box
         each = np.array([(b.x, b.y - label, b.x + b.width, b.y + b.height) for b in found.boxes.values()])
         beside = np.array([(x, y, x + w, y + h) for x, y, w, h in filter(None, (found.loss, found.scales))])

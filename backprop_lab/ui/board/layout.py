@@ -105,10 +105,12 @@ def place_matrices(trace: Trace, width: float, height: float = math.inf, large: 
 
 
 def width_of(trace: Trace, width: float) -> float:
-    """How wide a board is made where there is so much room: on a phone that of a program may be wider, and scrolls."""
-    if trace.problem.stages or width >= PHONE:
+    """How wide a board is made where there is so much room: on a phone one of many columns is wider, and scrolls."""
+    if width >= PHONE:
         return width
-    return max(width, LEAST_COLUMN * min(len(columns_of(trace, *way)) for way in ways_of(trace)))
+    ways = [len(columns_of(trace, *way)) for way in ways_of(trace)]
+    least = LEAST_COLUMN * (1.3 if trace.problem.lines.memories else 1)  # whose names are longer
+    return max(width, least * (max(ways) if trace.problem.stages else min(ways)))
 
 
 def _read_best(columns: list[Column], width: float, height: float, large: bool) -> Layout:
