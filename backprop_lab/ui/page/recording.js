@@ -106,7 +106,7 @@ export function playback(recording, fit) {
       const now = JSON.stringify([page.width < 600, page.dark, iteration, index]);
       fit(Object.fromEntries(["map", "operation"].map((name) => {
         const [[width, height], [across, down]] = [pictures[name], page[name]];
-        const scrolls = width > 500 && page.width < 500; // as a phone lets a wide board
+        const scrolls = width > 400 && page.width < 500; // as a phone lets a wide board
         return [name, Math.floor(width * (scrolls ? down / height : Math.min(across / width, down / height)))];
       })));
       if (now !== drawn) {
