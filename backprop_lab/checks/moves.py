@@ -138,7 +138,7 @@ class Moves:
         parameters = self.problem.parameters
         steps = (step for step in self.right.steps if step.role == "gradient" and step.of not in parameters)
         on_the_way = (terms_in(self.right)[step.name].terms for step in steps)
-        largest = max([1.0, *(float(np.fmax.reduce(each, axis=None)) for each in on_the_way)])
+        largest = max([1.0, *(float(np.fmax.reduce(each, axis=None)) for each in on_the_way)])  # pragma: no mutate
         h = np.fmin(COMPLEX_STEP, np.fmax(LEAST, LEAST * largest / along))  # COMPLEX_STEP where they are nan
         try:
             with warnings.catch_warnings(action="error"):  # pragma: no mutate  as where an imaginary part is dropped

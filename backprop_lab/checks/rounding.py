@@ -48,9 +48,10 @@ class Run:
     `eps` is the size of a rounding, of which a product of two has the square in it.
     """
 
+    has_escapes = False
+
     def __init__(self, eps: float = FLOAT32, multiplied_out: bool = False) -> None:
         self.eps, self.multiplied_out = eps, multiplied_out
-        self.has_escapes = False
 
     def escape(self) -> None:
         """Note that something takes plain numbers alone."""
