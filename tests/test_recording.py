@@ -82,7 +82,7 @@ def test_a_picture_of_a_walk_has_each_pixel_of_the_board(tmp_path):
     _, walk = saved(lab, tmp_path / "walk.html")
     (width, height), ratio = walk["pictures"]["narrow"]["map"], 2
     board = Board(lab.stepper.place.trace, width, height, ratio, scales=lab.stepper.place.scales)
-    board.draw(lab.stepper.place.trace, 0, lab.stepper.losses, framed=False)
+    board.draw(lab.stepper.place.trace, 0, lab.stepper.losses)
     packed = base64.b64decode(walk["pictures"]["narrow"]["boards"][0]["light"][0])
     here, there = (np.asarray(Image.open(io.BytesIO(each)).convert("RGB")) for each in (board.png(), packed))
     assert np.array_equal(here, there)

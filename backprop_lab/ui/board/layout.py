@@ -7,7 +7,7 @@ below SMALLEST, squares of the picture stand for the mean of some cells in a row
 import math
 from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -115,16 +115,9 @@ def width_of(trace: Trace, width: float) -> float:
 
 def _read_best(columns: list[Column], width: float, height: float, large: bool) -> Layout:
     """Their layout with labels that are as large as leaves room for numbers that can be read."""
-    layout = _placed(columns, width, height, large)
-    if not _can_be_read(layout):
-        smaller = (_placed(columns, width, height, large, shrink=shrink) for shrink in SHRINK)
-        layout = next(filter(_can_be_read, smaller), layout)
-    return layout
-
-
-def _can_be_read(layout: Layout) -> bool:
-    """Whether there is room for the numbers in every cell."""
-    return _smallest_number(layout) >= READABLE
+    usual = _placed(columns, width, height, large)
+    smaller = (_placed(columns, width, height, large, shrink=shrink) for shrink in SHRINK)
+    return next((layout for layout in chain([usual], smaller) if _smallest_number(layout) >= READABLE), usual)
 
 
 def _smallest_number(layout: Layout) -> float:

@@ -144,7 +144,8 @@ class RunMap(Picture):
         given = [row for row, seed in enumerate(runs.sweep.seeds) if seed is None]  # one row, if any, with a name
         numbered = [row for row in range(0, rows, apart) if all(abs(row - other) >= apart for other in given)] + given
         left, top, em = MARGINS[0], MARGINS[2], TEXT * 100 / 72
-        beside = [(_name(runs.sweep.seeds[row]), top + self.size[1] * (row + 0.5) / rows) for row in numbered]
+        names = ["given" if seed is None else str(seed) for seed in runs.sweep.seeds]
+        beside = [(names[row], top + self.size[1] * (row + 0.5) / rows) for row in numbered]
         self.rewrite(self.names, [Word(name, left - 7, y + 0.36 * em, em, align=1) for name, y in beside])
         known = [(lr if 0 < lr < math.inf else math.nan, row) for row, lr in enumerate(runs.limits)]
         line = [(column(lr), row + edge) for lr, row in known for edge in (-0.5, 0.5)]
@@ -193,10 +194,6 @@ def levels(change: Array) -> Array:
     """By how many decades each loss has fallen (below 0) or grown."""
     with np.errstate(divide="ignore"):
         return np.clip(np.log10(change), -DECADES, DECADES)
-
-
-def _name(seed: int | None) -> str:
-    return "given" if seed is None else str(seed)
 
 
 def _stripes(axes: Axes) -> Rectangle:
