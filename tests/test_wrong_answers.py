@@ -12,7 +12,8 @@ from common import check_said
 
 from backprop_lab import ACTIVATIONS, MISTAKES, SoftmaxCrossEntropy, random_problem, trace
 from backprop_lab.feedback.check import check_function
-from backprop_lab.feedback.patterns import common_factors, seen_in
+from backprop_lab.feedback.mistakes import common_factors
+from backprop_lab.feedback.patterns import seen_in
 from backprop_lab.feedback.slips import one_slip_away
 from backprop_lab.ui.exercise import Exercises
 
