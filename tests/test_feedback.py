@@ -35,7 +35,8 @@ from backprop_lab import (
 )
 from backprop_lab.feedback import explaining
 from backprop_lab.feedback.check import Feedback, check_function
-from backprop_lab.feedback.patterns import common_factors, seen_in
+from backprop_lab.feedback.mistakes import common_factors
+from backprop_lab.feedback.patterns import seen_in
 from backprop_lab.nn.layers import Linear, ReLU, Sigmoid
 from backprop_lab.nn.losses import Loss, SoftmaxCrossEntropy
 from backprop_lab.nn.steps import Lines
@@ -237,7 +238,7 @@ in example
   dW1 = dW1 * [[2.0], [3.0], [4.0]] | pattern a factor for each row | ... times a number of its own: 2, 3, 4.
   dW1 = np.round(dW1, 1) | rounded | These are the right numbers rounded to 1 decimal. Hand in dW1 itself, with all ...
   dY1 = dH1 | mask-forgotten mask-always-true | This looks like dH1: the ReLU's mask is missing; or like a mask that ...
-  dW1 = X.T @ np.maximum(dH1, 0) | mask-from-gradient | ... further up: dY1 looks like dH1 with its negative numbers ...
+  dW1 = X.T @ np.maximum(dH1, 0) | mask-from-gradient | ... further up: dY1 looks like `dH1 * (dH1 > 0)`: a mask asks ...
   db1 = dY1.sum(axis=0) | shape dimension-dropped | ...; it should have shape (1, 4), like b1. ... The numbers ...
   dW1 = dW1.T | shape result-transposed | Your dW1 has shape (4, 3); ..., like W1. This looks like dW1 transposed.
   dW1 = ... | blank | Put your dW1 in place of the blank.

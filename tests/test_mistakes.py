@@ -16,10 +16,14 @@ import backprop_lab
 from backprop_lab import (
     L2,
     MISTAKES,
+    Adam,
     BatchNorm,
     Dropout,
+    GradientDescent,
     LayerNorm,
     Linear,
+    Momentum,
+    Nesterov,
     Network,
     Problem,
     ReLU,
@@ -89,12 +93,28 @@ def test_a_table_of_mistakes_is_read_as_it_is_written_or_refused_with_what_is_wr
     assert (half.cause, half.symptom, half.once) == (" a | b", "none", False)
     squares = SumSquaredError, HalfSquaredError, MeanSquaredError
     assert half.lines == {(loss, "L"): ("1", "2") for loss in squares}
+    several = "    Linear.dX, *Norm.dg*: -{right}\n    *.new: {move} | nothing\n    sin, cos in {A}: -{A} | 0"
+    half = mistakes_in(f"half: Half\n    {words}\n{several}")["half"]
+    steps = {Adam: "{mhat} / (np.sqrt({vhat}) + {eps})", Nesterov: "({dp} + {beta} * {v_new})", Momentum: "{v_new}"}
+    steps[GradientDescent] = "{dp}"
+    scaled = {(norm, "dgamma"): ("-({dY} * {Xhat}).sum(axis=0, keepdims=True)",) for norm in (BatchNorm, LayerNorm)}
+    updates = {(optimizer, "new"): (step, "") for optimizer, step in steps.items()}
+    assert half.lines == {(Linear, "dX"): ("-{dY} @ {W}.mT",)} | scaled | updates
+    assert half.rules == (("sin", "{A}", ("-{A}", "0")), ("cos", "{A}", ("-{A}", "0")))
     assert mistakes_in(f"half: Half\n    {words}\n    once: halved twice is a quarter")["half"].once
-    with pytest.raises(ValueError, match=r"half has a line for Relu, and there is no such layer, loss or optimizer"):
-        mistakes_in("half: Half\n    Relu.dX: {dY}")
+    for key in ("Relu.dX", "*Norm.dgama"):
+        with pytest.raises(
+            ValueError, match=re.escape(f"half has a line for {key}, and no layer, loss or optimizer has")
+        ):
+            mistakes_in(f"half: Half\n    {key}: {{dY}}")
     with pytest.raises(ValueError, match="'    cause, why' should be a word, a colon and what belongs to it, such as "):
         mistakes_in("half: Half\n    cause, why")
     assert repr(MISTAKES) == "MISTAKES"
+
+
+def test_what_is_said_of_a_mistake_wherever_it_is_made_names_no_value():
+    for mistake in MISTAKES.values():
+        assert not {*"{}"} & {*mistake.title, *mistake.cause, *mistake.symptom}, mistake.name
 
 
 def test_what_can_go_wrong_with_any_activation_has_a_line_for_each():
@@ -220,20 +240,20 @@ def test_each_mistake_gives_what_someone_who_makes_it_by_hand_gets():
 
 BY_RULE = r"""
 in planar_tanh_sigmoid, where X is (6, 2), W1 (2, 4) and W2 (4, 1)
-  dZ1: slope-left-out = dA1 | slope-at-what-goes-in = dA1 * (1 - Z1 * Z1) | half-of-a-slope = dA1 - dA1 * A1
-  dZ1: upstream-left-out = 1 - A1 * A1
-  db1: sum-left-out = dZ1 | axis-dropped = np.sum(dZ1, 0) | sum-over-everything = np.sum(dZ1)
+  dZ1: slope-forgotten = dA1 | slope-of-input = dA1 * (1 - Z1 * Z1) | slope-half-written = dA1 - dA1 * A1
+  dZ1: incoming-gradient-dropped = 1 - A1 * A1
+  db1: sum-forgotten = dZ1 | dimension-dropped = np.sum(dZ1, 0) | axis-forgotten = np.sum(dZ1)
   db1: sum-over-the-other-axis = np.array([[row.sum()] for row in dZ1]) | mean-over-copies = dZ1.sum(0)[None] / 6
   db1: step-skipped = np.array([dA1.sum(0)])
   dW2: factor-of-before = np.dot(Z1.T, dZ2) | gradient-of-the-factor = np.dot(dA1.T, dZ2)
   dA1: factor-of-afterwards = np.dot(dZ2, W2_new.T) | transpose-forgotten = None
 in three_layer_l2
-  dZ2: mask-left-out = dA2 | mask-turned-round = np.where(A2 > 0, 0, dA2) | mask-of-the-gradient = np.maximum(dA2, 0)
+  dZ2: mask-left-out = dA2 | mask-upside-down = np.where(A2 > 0, 0, dA2) | mask-from-gradient = np.maximum(dA2, 0)
   dW2: path-forgotten = np.dot(A1.T, dZ2) | path-twice = 2 * dW2 - np.dot(A1.T, dZ2)
   dW2: operands-swapped = None | star-for-matmul = None
 in batchnorm_layer
   dgamma: factor-left-out = dout.sum(0)
-  dx: statistic-as-constant = dxc | mean-not-divided = dxc + dmu | mean-over-another-number = dxc + dmu / x.size
+  dx: statistic-as-constant = dxc | sum-for-mean = dxc + dmu | mean-over-another-number = dxc + dmu / x.size
   dxhat: factor-of-its-own = dout * xhat
   dstd: divisor-as-factor = np.sum(dxhat * xhat, 0) / std
   dmu: minus-of-a-difference = dxc.sum(0)
@@ -242,7 +262,7 @@ in min_char_rnn
   dWhy: last-path-alone = np.outer(h0, dy0)
 in causal_attention
   dscaled: softmax-as-division = dA_sig * A_sig | softmax-diagonal = dA_sig * (A_sig - A_sig**2)
-  dA_w: divisor-left-out = dscaled
+  dA_w: factor-left-out = dscaled
   dK: transposed-once-more = np.dot(dA_w, Q)
 in softmax_classifier, with 5 samples
   dscores: pick-forgotten = prob / 5

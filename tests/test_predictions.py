@@ -10,12 +10,14 @@ from common import count, gradients_of, tell, through, trained, view_of, with_nu
 
 from backprop_lab import MISTAKES, Linear, plant, random_problem, trace
 from backprop_lab.course.predictions import asked_before, question
-from backprop_lab.course.quiz import LESSONS, TOUR, TRAINING, Quiz
+from backprop_lab.course.quiz import LESSONS, Quiz
 from backprop_lab.reading.one_cell import work_out
 from backprop_lab.step.number_format import format_number
 from backprop_lab.ui import StepThrough
 from backprop_lab.ui.steps.frame import wrong_gradients
 from backprop_lab.ui.steps.stepper import Stepper
+
+TOUR, TRAINING = LESSONS["tour"], LESSONS["training"]
 
 
 def judge(t, cell, text):

@@ -141,12 +141,12 @@ def drill(kind: str, seed: int, problem: Problem | None = None) -> Drill:
         sheet.check(12, -4, ..., ..., ...)  # dots where there is no answer yet
         print(sheet.key)
     """
-    if kind not in (*KINDS, "mixed", "slope"):
-        raise ValueError(f"kind must be one of {', '.join(KINDS)}, mixed, slope; got {kind!r}")
+    if kind not in TITLES:
+        raise ValueError(f"kind must be one of {', '.join(TITLES)}; got {kind!r}")
     check_seed(seed)
     rng = np.random.default_rng((seed, *kind.encode()))
     if kind == "slope":
-        return Drill(f"{SLOPES} (sheet {seed})", _slopes(problem, rng))
+        return Drill(f"{TITLES[kind]} (sheet {seed})", _slopes(problem, rng))
     if problem is not None:
         raise ValueError(f'{kind} has numbers of its own: only "slope" takes a problem')
     kinds = [*KINDS, *KINDS][:QUESTIONS] if kind == "mixed" else [kind] * QUESTIONS
@@ -221,12 +221,10 @@ def _sign(traced: Trace, rng: np.random.Generator) -> Question | None:
 
 def _slopes(problem: Problem | None, rng: np.random.Generator) -> tuple[Question, ...]:
     """Cells of gradients that have come back through an activation, from the numbers around them, to two decimals."""
-    traces = (
-        [trace(problem)]
-        if problem is not None
-        else [_with_activation(rng, each) for each in (ReLU(), Tanh(), Sigmoid())]
-    )
-    cells = [(t, step, form, known, at) for t in traces for step in t.steps for form in OF_SLOPES
+    problems = [problem] if problem is not None else [
+        random_problem(int(rng.integers(2**31)), 3, 2, 4, 2, activation=each) for each in (ReLU(), Tanh(), Sigmoid())
+    ]  # fmt: skip
+    cells = [(t, step, form, known, at) for t in map(trace, problems) for step in t.steps for form in OF_SLOPES
              if step.role == "gradient" and (known := of_form(step.code, form)) and {*known.values()} <= {*t}
              for at in np.ndindex(np.shape(step.value))]  # fmt: skip
     if not cells:
@@ -245,17 +243,11 @@ def _slopes(problem: Problem | None, rng: np.random.Generator) -> tuple[Question
     return (*questions.values(),)
 
 
-def _with_activation(rng: np.random.Generator, activation: Any) -> Trace:
-    """A step of a small network with an activation."""
-    return trace(random_problem(int(rng.integers(2**31)), 3, 2, 4, 2, activation=activation))
-
-
 OF_SLOPES = {
     "{up} * ({Y} > 0)": "ReLU",
     "{up} * (1 - {Y}**2)": "tanh",
     "{up} * {Y} * (1 - {Y})": "sigmoid",
 }
-SLOPES = "Back through an activation. Rows and columns are counted from 0; answers to two decimals"
 KINDS: dict[str, Callable[[Trace, np.random.Generator], Question | None]] = {
     "cell": _cell,
     "mask": _mask,
@@ -270,6 +262,7 @@ TITLES = {
     "shape": f"The shape of a value, where {NETWORK}",
     "sign": f"The sign: + or - or 0; {LOSS}",
     "mixed": f"Some of everything; {NETWORK}, and {LOSS}",
+    "slope": "Back through an activation. Rows and columns are counted from 0; answers to two decimals",
 }
 
 

@@ -26,22 +26,14 @@ from backprop_lab.step.problem import Problem, check_problem, check_seed, check_
 from backprop_lab.step.random_problems import random_problem
 from backprop_lab.step.trace import Trace, trace
 
-
-class Case(NamedTuple):
-    """The numbers to start from, and in rot13 the step and the mistake that is made there."""
-
-    given: dict[str, Any]
-    hidden: str
-
-
 ROT13: Final = "rot13"
-CASES = {
-    1: Case({"seed": 10, "samples": 3}, "qL1 znfx-sbetbggra"),
-    2: Case({"seed": 5, "samples": 3}, "ql_cerq zrna-sbe-fhz"),
-    3: Case({"seed": 19, "samples": 3}, "qJ2 enj-vachg"),
-    4: Case({"seed": 0, "samples": 3}, "qJ1 npgvingvba-fxvccrq-onpxjneq"),
-    5: Case({"seed": 24, "samples": 4, "inputs": 2, "hidden": 3, "outputs": 3}, "qU1 genafcbfr-sbetbggra"),
-    6: Case({"seed": 33, "samples": 3, "lr": 0.1}, "J2_arj jrvtugf-sbe-tenqvrag"),
+CASES: dict[int, tuple[dict[str, Any], str]] = {  # the numbers to start from, and the step and the mistake in it
+    1: ({"seed": 10, "samples": 3}, "qL1 znfx-sbetbggra"),
+    2: ({"seed": 5, "samples": 3}, "ql_cerq zrna-sbe-fhz"),
+    3: ({"seed": 19, "samples": 3}, "qJ2 enj-vachg"),
+    4: ({"seed": 0, "samples": 3}, "qJ1 npgvingvba-fxvccrq-onpxjneq"),
+    5: ({"seed": 24, "samples": 4, "inputs": 2, "hidden": 3, "outputs": 3}, "qU1 genafcbfr-sbetbggra"),
+    6: ({"seed": 33, "samples": 3, "lr": 0.1}, "J2_arj jrvtugf-sbe-tenqvrag"),
 }
 
 

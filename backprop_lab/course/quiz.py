@@ -1,16 +1,15 @@
 """Questions that stand in the lab, one after another; each is answered before its answer is shown."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from traitlets import HasTraits, Instance
 
+from backprop_lab.reading.words import tables_in
 from backprop_lab.step.number_format import typed_number
 
 RIGHT = "Right."
-HOME = "the worked example as it begins"
-TRAINED, PLANTED = "the same at any iteration", "also with a mistake planted in it"
-DRAWN = "or random numbers of the same sizes, whatever the seed"
 NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 WORDS = {"zero": 0} | {word: number for number, word in enumerate(NUMBERS)}
 
@@ -23,7 +22,7 @@ class LabQuestion(NamedTuple):
     hint: str  # what is said to a wrong answer: where to look
     answer: str  # in full
     choices: tuple[str, ...] = ()
-    where: str = HOME  # which numbers the answer is about
+    where: str = "home"  # which numbers the answer is about: see `lessons.txt`
     needs: str = ""  # the value that has to be on the board to be looked at
 
 
@@ -79,9 +78,9 @@ class Quiz(HasTraits):
     def fits(self, home: bool, drawn: bool, trained: bool, planted: bool) -> bool:
         """Whether the question is about what is on the board."""
         where = self.questions[self.place.at].where
-        if where == DRAWN:
+        if where == "drawn":
             return (home or drawn) and not planted
-        return home and (where == PLANTED or not planted) and (where != HOME or not trained)
+        return home and (where == "planted" or not planted) and (where != "home" or not trained)
 
     def answer(self, text: str, shows: Callable[[str], bool] = lambda _: True) -> None:
         """Check an answer: a wrong one gets a hint, a right one ours.
@@ -123,98 +122,14 @@ class Quiz(HasTraits):
         return self.questions[self.place.at]
 
 
-TOUR = (
-    LabQuestion(
-        "Press Next once, so that Y1 fills, and click the 2.37 in its upper right corner. Which input "
-        "adds the most to it?",
-        "the second",
-        "Look at the sum: its largest term is in bold.",
-        "The second input, −2.06 times −0.74, which is 1.53. Two negative numbers make a positive one.",
-        ("the first", "the second", "the third"),
-    ),
-    LabQuestion(
-        "Press Next for H1. How many of its eight numbers are 0?",
-        "3",
-        "Count the cells of H1 without a colour; point at one to be sure.",
-        "Three, all in the first row: these units are off for the first sample. None is off for both, so none is dead.",
-        needs="H1",
-    ),
-    LabQuestion(
-        "Press Next phase until the loss L is there, and click it. What fraction of it comes from its largest square?",
-        "more than half",
-        "Compare the largest term with the total below it.",
-        "More than half, 62 %: 3.79 was predicted where −1.90 was wanted. Squaring makes large errors count far more.",
-        ("about a quarter", "about half", "more than half"),
-    ),
-    LabQuestion(
-        "Don't press Next yet. What will be the sign of dy_pred in its upper right corner? Look only at y_pred and y.",
-        "+",
-        "Is the prediction above its target or below? If it grew, would the loss grow?",
-        "Plus. The prediction, 4.48, is above its target, 1.01, so raising it further would raise the loss.",
-        ("−", "0", "+"),
-    ),
-    LabQuestion(
-        "Jump to dY1 by its name above the board, and compare it with dH1. In how many cells do they differ?",
-        "3",
-        "Point at each cell of dY1: what was dH1 multiplied by there?",
-        "In three, where H1 is 0. Where a unit is off, a small change of its input still gives 0: no "
-        "gradient goes back.",
-    ),
-    LabQuestion(
-        "Jump to dW1 and click the −11.9 at the left of its second row. One of its two products is 0: "
-        "which sample is silent?",
-        "the first",
-        "The sum has one product for each sample, in their order.",
-        "The first: its gradient in dY1 is 0, because that unit was off for it. The same holds for the "
-        "first three columns.",
-        ("the first", "the second"),
-    ),
-    LabQuestion(
-        "With 1e-06 as learning rate, press Next phase until the bottom row is full, and jump to W2_new. "
-        "Read the largest change in the card, "
-        "then type 0.001 as learning rate and read it again. How many times as large is it?",
-        "1000",
-        "Divide the second by the first; 4.5e−05 is 0.000045.",
-        "A thousand times, like the learning rate. It plays no part in the forward pass or in the gradients.",
-    ),
-    LabQuestion(
-        "Choose random as the start, jump to H1, and set the seed to 0, 1, and so on to 9. For how many of"
-        " these ten seeds is "
-        "at least one unit off for both samples?",
-        "8",
-        "Such a unit is a column of H1 that is all 0; the card names it.",
-        "For eight; only 1 and 9 have no dead unit. With 8 samples, under More, for none: the more "
-        "samples, the less likely.",
-        where=DRAWN,
-    ),
-)
+def _question(text: str, right: str, hint: str, answer: str, *more: str) -> LabQuestion:
+    """A question from its row in `lessons.txt`."""
+    own = dict(each.split(": ", 1) for each in more)
+    choices = own.pop("choices", "").split(", ")
+    return LabQuestion(text, right, hint, answer, tuple(filter(None, choices)), **own)
 
-TRAINING = (
-    LabQuestion(
-        "With 0.05 as learning rate, press Next iteration twice and watch H1. How many of its four units are dead now?",
-        "4",
-        "A unit is dead if its whole column is 0.",
-        "All four: the steps are too long. Now choose 10 iterations/s and press Play: only b2 still learns, and the "
-        "loss ends at 6.61.",
-        where=TRAINED,
-    ),
-    LabQuestion(
-        "Type 0.01 as learning rate, press Restart, jump to L, then press Next iteration ten times, and "
-        "note the loss. Then press More, plant ReLU mask forgotten, and press Next iteration ten times again. "
-        "When is the loss lower?",
-        "with the mistake",
-        "After ten iterations, compare the two losses at the top right.",
-        "With the mistake: 0.14, and 2.47 without. A falling loss proves nothing about the gradient.",
-        ("without the mistake", "with the mistake"),
-        where=PLANTED,
-    ),
-    LabQuestion(
-        "The mistake is still planted. Walk through the gradients. How many of the seven does the lab reject?",
-        "3",
-        "Count the red crosses above the board.",
-        "Three: dY1, dW1 and db1, which come after the forgotten mask. The four before it are right.",
-        where=PLANTED,
-    ),
-)
 
-LESSONS = {"tour": TOUR, "training": TRAINING}
+LESSONS = {
+    lesson: tuple(_question(*row) for row in rows.values())
+    for lesson, rows in tables_in(Path(__file__).with_name("lessons.txt").read_text(encoding="utf-8")).items()
+}

@@ -11,8 +11,8 @@ import numpy as np
 
 from backprop_lab.checks.rounding import terms_in, terms_of
 from backprop_lab.feedback.learner_code import call
-from backprop_lab.feedback.mistakes import Mistake, plant
-from backprop_lab.feedback.patterns import LARGE, Pattern, common_factors, seen_in
+from backprop_lab.feedback.mistakes import Mistake, common_factors, plant
+from backprop_lab.feedback.patterns import LARGE, Pattern, seen_in
 from backprop_lab.feedback.slips import Slip, likely_slips, powers_divided, shows
 from backprop_lab.feedback.tolerance import Comparison
 from backprop_lab.nn.layers import Array

@@ -25,7 +25,7 @@ import numpy as np
 
 from backprop_lab.feedback.rule_lines import wrong_codes
 from backprop_lab.nn import optimizers
-from backprop_lab.nn.lines import Array, names_in
+from backprop_lab.nn.lines import Array, Part, names_in
 from backprop_lab.nn.steps import Lines, Step
 from backprop_lab.reading.words import PARTS
 from backprop_lab.step.trace import Trace
@@ -127,9 +127,11 @@ class Mistake:
         line = self.wrong_line(trace, name) if line is None else line
         step = next((each for each in self._rewritten(trace, name) if each.code == line), trace.step(name))
         line = re.sub(r"^1\.0 \* \((.*)\)$", r"\1", line or "")  # which makes numbers of truth values
-        beside = step.beside.names if step.beside else {}
+        around = step.beside.names if step.beside else {}
+        if not step.paths:  # which say so of what was derived
+            around = {"V": step.of, "up": step.names.get("dY", ""), **around}
         try:
-            return self.resembles.format_map({**beside, **step.names, "line": f"`{line}`"})
+            return self.resembles.format_map({**around, **step.names, "line": f"`{line}`"})
         except KeyError:
             return self.title
 
@@ -227,21 +229,38 @@ def mistakes_in(text: str) -> dict[str, Mistake]:
     whole = re.sub(r"^#.*\n|\n {7}(?= )", "", text, flags=re.MULTILINE)  # without comments, each line in one
     for entry in filter(None, re.split(r"\n{2,}", whole.strip())):
         (name, title), *rest = map(_key_and_value, entry.splitlines())
-        words = dict(rest)
+        words: dict[str, str] = {}
         lines: dict[tuple[type, str], tuple[str, ...]] = {}
         rules: list[tuple[str, str, tuple[str, ...]]] = []
-        for key in [key for key in words if " in " in key]:
-            rule, form = key.split(" in ", 1)
-            rules.append((rule, form, tuple(words.pop(key).split(" | "))))
-        for key in [key for key in words if "." in key]:
-            kind, result = key.split(".")
-            ways = tuple(way.replace("nothing", "") for way in words.pop(key).split(" | "))
-            if not (parts := [part for each, part in PARTS.items() if fnmatchcase(each, kind)]):
-                raise ValueError(f"{name} has a line for {kind}, and there is no such layer, loss or optimizer")
-            lines |= {(part, result): ways for part in parts}
+        for key, value in rest:
+            if " in " in key:
+                several, form = key.split(" in ", 1)
+                rules += [(rule, form, tuple(value.split(" | "))) for rule in several.split(", ")]
+            elif "." in key:
+                for place in (place for each in key.split(", ") for place in _places(name, each)):
+                    lines[place] = (*lines.get(place, ()), *_ways(value, *place))
+            else:
+                words[key] = value
         once = bool(words.pop("once", ""))
         table[name] = Mistake(name, title, **words, lines=lines, once=once, rules=(*rules,))
     return table
+
+
+def _places(name: str, key: str) -> list[tuple[type[Part], str]]:
+    """The parts and results that a mistake has a line for, such as `Linear.d*`, `*ReLU.dX` or `Activation.Y`."""
+    kind, result = key.split(".")
+    parts = [part for each, part in PARTS.items() if fnmatchcase(each, kind)]
+    results = [(part, each) for part in parts for each in (part.formulas if "*" in key else [result])]
+    if not (places := [each for each in results if fnmatchcase(each[1], result)]):
+        raise ValueError(f"{name} has a line for {key}, and no layer, loss or optimizer has that")
+    return places
+
+
+def _ways(value: str, part: type[Part], result: str) -> tuple[str, ...]:
+    """The ways to write a wrong line, with what stands in the right one filled in; that itself is none of them."""
+    right = part.formulas.get(result, "")
+    filled = value.replace("{right}", right).replace("{move}", right.removeprefix("{p} - {lr} * "))
+    return tuple(way.replace("nothing", "") for way in filled.split(" | ") if way != right)
 
 
 def _key_and_value(line: str) -> tuple[str, str]:
@@ -258,3 +277,34 @@ INVISIBLE_TO_GRADIENT_CHECK = tuple(
     for mistake in MISTAKES.values()
     if mistake.lines and all(result == "L" or part.__module__ == optimizers.__name__ for part, result in mistake.lines)
 )
+
+
+def common_factors(trace: Trace) -> dict[str, float]:
+    """What answers are often multiplied by, each by words that say so."""
+    counts, lr = _counts(trace), float(trace["lr"])
+    return {
+        "doubled": 2.0,
+        "halved": 0.5,
+        "with the other sign": -1.0,
+        **{f"divided by {what}": 1 / count for what, count in counts.items()},
+        **{f"multiplied by {what}": float(count) for what, count in counts.items()},
+        **{f"divided by twice {what}": 0.5 / count for what, count in counts.items()},
+        "multiplied by the learning rate": lr,
+        "divided by the learning rate": 1 / lr,
+        "divided by the learning rate twice": 1 / lr / lr,
+    }
+
+
+def _counts(trace: Trace) -> dict[str, int]:
+    """What may be counted, in words: samples, or, where nobody knows which these are, the lengths of the data."""
+    data = {name: np.shape(value) for name, value in trace.problem.data.items()}
+    if len(data.get("X", ())) == len(data.get("y", ())) == 2:
+        (samples, outputs), inputs = data["y"], data["X"][1]
+        counts = {"samples": samples, "outputs": outputs, "targets": samples * outputs, "inputs": inputs}
+        return {f"the number of {what}": count for what, count in counts.items()}
+    found: dict[int, list[str]] = {}
+    for name, shape in data.items():
+        for axis, length in enumerate(shape):
+            if length > 1:
+                found.setdefault(length, []).append(f"{name}.shape[{axis}]" if axis else f"len({name})")
+    return {whats[0] if len(whats) == 1 else str(length): length for length, whats in found.items()}

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from backprop_lab.feedback.mistakes import common_factors
 from backprop_lab.nn.arrays import FLOATS
 from backprop_lab.nn.layers import Array
 from backprop_lab.reading.words import listed
@@ -73,37 +74,6 @@ def seen_in(name: str, answer: Array, right: Array, allowed: Array, trace: Trace
             yield from look(seen)
 
 
-def common_factors(trace: Trace) -> dict[str, float]:
-    """What answers are often multiplied by, each by words that say so."""
-    counts, lr = _counts(trace), float(trace["lr"])
-    return {
-        "doubled": 2.0,
-        "halved": 0.5,
-        "with the other sign": -1.0,
-        **{f"divided by {what}": 1 / count for what, count in counts.items()},
-        **{f"multiplied by {what}": float(count) for what, count in counts.items()},
-        **{f"divided by twice {what}": 0.5 / count for what, count in counts.items()},
-        "multiplied by the learning rate": lr,
-        "divided by the learning rate": 1 / lr,
-        "divided by the learning rate twice": 1 / lr / lr,
-    }
-
-
-def _counts(trace: Trace) -> dict[str, int]:
-    """What may be counted, in words: samples, or, where nobody knows which these are, the lengths of the data."""
-    data = {name: np.shape(value) for name, value in trace.problem.data.items()}
-    if len(data.get("X", ())) == len(data.get("y", ())) == 2:
-        (samples, outputs), inputs = data["y"], data["X"][1]
-        counts = {"samples": samples, "outputs": outputs, "targets": samples * outputs, "inputs": inputs}
-        return {f"the number of {what}": count for what, count in counts.items()}
-    found: dict[int, list[str]] = {}
-    for name, shape in data.items():
-        for axis, length in enumerate(shape):
-            if length > 1:
-                found.setdefault(length, []).append(f"{name}.shape[{axis}]" if axis else f"len({name})")
-    return {whats[0] if len(whats) == 1 else str(length): length for length, whats in found.items()}
-
-
 def _of_few_numbers(seen: Compared) -> Iterator[Pattern]:
     answer = seen.answer
     if not answer.any():
@@ -144,14 +114,18 @@ def _factors(seen: Compared) -> Iterator[Pattern]:
 def _of_another_value(seen: Compared) -> Iterator[Pattern]:
     """The numbers of something else in this step, as they are, transposed, or times a common factor."""
     for name, value in _others(seen):
-        for transposed, changed in (("", value), (" transposed", value.T)):
-            if changed.shape != seen.answer.shape or (transposed and np.array_equal(value, changed)):
-                continue
-            for times, factor in ({"": 1.0} | common_factors(seen.trace)).items():
-                if _is_close(seen.answer, factor * changed):
-                    how = " and".join(filter(None, [transposed, f" {times}" if times else ""]))
-                    these = "These are the numbers of" if value.size > 1 else "This is"
-                    yield Pattern(f"{name}{how}", f"{these} {name}{',' if how else ''}{how}.")
+        turned = [] if np.array_equal(value, value.T) else [(" transposed", value.T)]
+        for transposed, changed in (("", value), *turned):
+            for times in _multiples(seen, changed):
+                how = " and".join(filter(None, [transposed, f" {times}" if times else ""]))
+                these = "These are the numbers of" if value.size > 1 else "This is"
+                yield Pattern(f"{name}{how}", f"{these} {name}{',' if how else ''}{how}.")
+
+
+def _multiples(seen: Compared, value: Array) -> list[str]:
+    """In words, each common factor times which the answer is a value; "" where it is that as it is."""
+    fitting = {"": 1.0} | common_factors(seen.trace) if value.shape == seen.answer.shape else {}
+    return [times for times, factor in fitting.items() if _near(seen.answer, factor * value, 0).all()]
 
 
 def _others(seen: Compared) -> Iterator[tuple[str, Array]]:
@@ -251,7 +225,7 @@ def _powers(seen: Compared) -> Iterator[Pattern]:
     it = "Every number is" if answer.size > 1 else "Yours is"
     powers = {"the square of": right * right, "the square root of": np.sqrt(right), "the size of": np.abs(right)}
     for key, power in powers.items():
-        if _is_close(answer, power):
+        if _near(answer, power, 0).all():
             yield Pattern(key, f"{it} {key} what it should be.")
     more = answer - right
     first = more.flat[0]
@@ -312,20 +286,18 @@ def _of_another_shape(seen: Compared) -> Iterator[Pattern]:
         )
     operands = [np.asarray(seen.trace[each]) for each in seen.trace.step(seen.name).operands]
     for one, other in permutations([each for each in operands if each.ndim == 2], 2):
-        if answer.shape == (one.size, other.size) and _is_close(answer, np.outer(one, other)):
+        if answer.shape == (one.size, other.size) and _near(answer, np.outer(one, other), 0).all():
             yield Pattern("outer", "It is every number times every other, as np.outer gives: `@` adds up over samples.")
     if answer.shape == right.T.shape and right.ndim == 2 and seen.same(right.T):
         yield Pattern("transposed", f"It is {seen.name} transposed.")
     axes = {"rows": 0, "columns": 1, "numbers": None} if right.ndim == 2 else {"numbers": None}
     reductions = [
-        (f"{what} of", along, np.asarray(how(right, axis=axis, keepdims=keep)))
+        (f", {times}" * bool(times), what, along)
         for (along, axis), (what, how), keep in product(axes.items(), REDUCTIONS.items(), (True, False))
+        for times in _multiples(seen, np.asarray(how(right, axis=axis, keepdims=keep)))
     ]
-    for times, factor in ({"": 1.0} | common_factors(seen.trace)).items():
-        also = f", {times}" if times else ""
-        for what, along, reduced in reductions:
-            if reduced.shape == answer.shape and _is_close(answer, factor * reduced):
-                yield Pattern(f"{what} {along}{also}", f"It is the {what} the {along} that it should have{also}.")
+    for also, what, along in sorted(reductions, key=lambda each: bool(each[0])):
+        yield Pattern(f"{what} of {along}{also}", f"It is the {what} of the {along} that it should have{also}.")
 
 
 def _near(one: Array, other: Array, allowed: Any, relative: float = EXACT) -> Array:
@@ -333,17 +305,11 @@ def _near(one: Array, other: Array, allowed: Any, relative: float = EXACT) -> Ar
     return np.asarray(np.abs(one - other) <= relative * np.abs(other) + SLACK * allowed)
 
 
-def _is_close(one: Array, other: Array) -> bool:
-    return bool(_near(one, other, 0).all())
-
-
 def _cells(where: Array) -> str:
     """Cells in words: the only one, or how many and the first."""
-    count = int(np.count_nonzero(where))
-    first = list(map(int, np.argwhere(where)[0]))
-    return f"{first}" if count == 1 else f"{count} of them, the first at {first}"
+    first, *others = np.argwhere(where).tolist()
+    return f"{len(others) + 1} of them, the first at {first}" if others else f"{first}"
 
 
 def _numbered(line: str, at: Array) -> str:
-    numbers = [str(int(each)) for each in at]
-    return f"{line}{'s' * (len(numbers) > 1)} {listed(numbers)}"
+    return f"{line}{'s' * (len(at) > 1)} {listed([*map(str, at)])}"

@@ -88,9 +88,9 @@ def work_out(trace: Trace, cell: Cell) -> Worked:
     name, i, j = cell
     least = 8 if trace.role(name) == "new" else 4  # an update may be too small to show in four digits
     exact = float(value_of(trace, name)[i, j])
-    value = plain(exact, least)
+    value, label = plain(exact, least), indexed(trace, cell)
     if name in trace.given:
-        return Worked(cell, "", "", value, (), indexed=indexed(trace, cell))
+        return Worked(cell, "", "", value, (), indexed=label)
     but = ""
     if name in but_for_rounding(trace) and (there := in_rows(trace[name])[i, j]) != exact:
         but = f"but for rounding: {plain(there, 2)}"
@@ -105,15 +105,14 @@ def work_out(trace: Trace, cell: Cell) -> Worked:
             written = writing.part(line, place)
         except UnclearError:  # a mistake's line, or one of a reader's own, may be any expression
             at = ",".join(map(str, place))
-            return Worked(cell, f"({code})[{at}]" if at else code, "", value, (), but=but, indexed=indexed(trace, cell))
+            return Worked(cell, f"({code})[{at}]" if at else code, "", value, (), but=but, indexed=label)
         terms = tuple(each.as_term(digits) for each in written.terms)
         around = written.around if terms else ""
         added = _evaluated(around, {"sum": _added([_read(term.written) for term in terms])})
         come_to = [(written.comes_to, exact), *[(added, exact)] * bool(terms)]
         sign, sign_of_sum = (_sign(*come_to[at], least) for at in (0, -1))
         sources = tuple(writing.cells)
-        end = sign, sign_of_sum, but, indexed(trace, cell)
-        worked = Worked(cell, *written[:2], value, sources, terms, around, *end)
+        worked = Worked(cell, *written[:2], value, sources, terms, around, sign, sign_of_sum, but, label)
         if all(_is_near(*each) for each in (*come_to, *((part.comes_to, part.value) for part in written.terms))):
             return worked
         first = first or worked
