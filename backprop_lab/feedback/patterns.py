@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backprop_lab.nn.layers import FLOATS, Array
-from backprop_lab.step.number_format import plain
+from backprop_lab.step.number_format import listed, plain
 from backprop_lab.step.trace import Trace
 
 NEGLIGIBLE = 1e-11  # relative to a number: the same as far as anybody writes it down
@@ -344,4 +344,4 @@ def _cells(where: Array) -> str:
 
 def _numbered(line: str, at: Array) -> str:
     numbers = [str(int(each)) for each in at]
-    return f"{line} {numbers[0]}" if len(numbers) == 1 else f"{line}s {', '.join(numbers[:-1])} and {numbers[-1]}"
+    return f"{line}{'s' * (len(numbers) > 1)} {listed(numbers)}"

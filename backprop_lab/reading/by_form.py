@@ -7,6 +7,7 @@ import numpy as np
 
 from backprop_lab.nn.forms import of_form, parsed
 from backprop_lab.nn.steps import Step
+from backprop_lab.step.number_format import listed
 
 
 class Form(NamedTuple):
@@ -123,8 +124,8 @@ def _products(tree: ast.expr) -> tuple[str, str] | None:
     if not products or len(products) > 3:
         return None
     pairs = [f"each row of {ast.unparse(p.left)} with each column of {ast.unparse(p.right)}" for p in products]
-    said = f"Multiply {_listed(pairs)}, and add up the products"
-    added = f"; then {_listed([ast.unparse(term) for term in rest])} is added" if len(rest) == 1 else ""
+    said = f"Multiply {listed(pairs)}, and add up the products"
+    added = f"; then {listed([ast.unparse(term) for term in rest])} is added" if len(rest) == 1 else ""
     if len(rest) > 1:
         return None
     return "Weighted sums" if rest else "Matrix product", f"{said}{added}."
@@ -142,7 +143,7 @@ def _join(tree: ast.expr, step: Step) -> tuple[str, str] | None:
     """Arrays joined, scaled and shifted, reshaped, or a part of one."""
     match tree:
         case ast.Call(ast.Attribute(ast.Name("np"), "concatenate"), [ast.List(parts) | ast.Tuple(parts)]):
-            return "Joined", f"The numbers of {_listed([ast.unparse(part) for part in parts])} in one array."
+            return "Joined", f"The numbers of {listed([ast.unparse(part) for part in parts])} in one array."
         case ast.Subscript(ast.Name(of), ast.Name(index)):
             return "Lookup", f"One entry of {of} is looked up for each index in {index}."
         case ast.Call(ast.Attribute(of, "reshape")):
@@ -157,8 +158,3 @@ def _join(tree: ast.expr, step: Step) -> tuple[str, str] | None:
         case ast.BinOp(ast.Name(X), ast.Sub(), ast.Name(mean)):
             return f"{X} minus {mean}", f"How far each number of {X} lies above that of {mean}."
     return None
-
-
-def _listed(parts: list[str]) -> str:
-    *others, last = parts
-    return f"{', '.join(others)} and {last}" if others else last

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from backprop_lab.nn.forms import of_form
 from backprop_lab.nn.steps import Step
+from backprop_lab.step.number_format import listed
 
 LONGEST = 28  # characters of a part of a line that stands in a sentence; a longer one is told by what it is
 
@@ -193,7 +194,7 @@ def _of_one(step: Step, path: Sequence[Any]) -> str:
     elif len(telling) == 1:
         said = _filled(_words(telling[0]).sentence, telling[0], names)
     elif telling:
-        nouns = _listed([_filled(_words(passed).noun, passed, names) for passed in reversed(telling)])
+        nouns = listed([_filled(_words(passed).noun, passed, names) for passed in reversed(telling)])
         said = f"Between {step.of} and {line} lie {nouns}: {up} comes back through them, the last one first."
     else:
         said = "" if copies else f"{step.of} goes into {line} as it is, so it has the same gradient."
@@ -210,15 +211,15 @@ def _of_several(step: Step, paths: Sequence[Sequence[Any]]) -> str:
             for passed in reversed(path[at:])
             if passed.rule not in (*AS_IT_IS, "line", "broadcast")
         ]
-        into.setdefault(path[at].Y, []).append(f"through {_listed(nouns)}" if nouns else "as it is")
+        into.setdefault(path[at].Y, []).append(f"through {listed(nouns)}" if nouns else "as it is")
     places = [f"into {line} {ways[0] if len(ways) == 1 else _times(len(ways))}" for line, ways in into.items()]
     if len(places) > MOST_PLACES:
         places = [f"into {line}" for line in into]
     if len(paths) < len(step.paths):
-        return f"{step.of} goes {_listed(places)}. The gradient handed in for it is added to what comes from there."
+        return f"{step.of} goes {listed(places)}. The gradient handed in for it is added to what comes from there."
     joined = step.code.startswith(("np.concatenate(", "np.stack("))  # each path has a part of it
     how = "put side by side again" if joined else "added up"
-    return f"{step.of} goes {_listed(places)}: what comes back along each of these paths is {how}."
+    return f"{step.of} goes {listed(places)}: what comes back along each of these paths is {how}."
 
 
 def _taken_off(step: Step, way: Sequence[Any]) -> str:
@@ -251,11 +252,6 @@ def _start(text: str) -> str:
     """A sentence with a capital, unless it begins with a name."""
     first = text.split()[0]
     return text if first not in ("what", "the", "a", "an") else text[0].upper() + text[1:]
-
-
-def _listed(parts: Sequence[str]) -> str:
-    *others, last = parts
-    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _times(number: int) -> str:
