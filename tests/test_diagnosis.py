@@ -485,7 +485,7 @@ REFUSED = {
     "your loss returns nothing: put `return` in front of it": (lambda W: None, {"W": W}, {"W": W}),
     "give the gradients as a dictionary, such as {'dW': dW}": (lambda W: np.sum(W), {"W": W}, None),
     "no gradient of W: call it dW or W; got V": (lambda W: np.sum(W), {"W": W}, {"V": W}),
-    "or a list of 1; got a list": (lambda W: np.sum(W), {"W": W}, [W, W]),
+    "or a list of 1; got 2": (lambda W: np.sum(W), {"W": W}, [W, W]),
 }
 
 

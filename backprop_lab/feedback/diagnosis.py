@@ -101,8 +101,9 @@ def diagnose(loss: Callable[..., Any], parameters: Mapping[str, Any], gradients:
     that gives them. A gradient may be transposed, and that of a bias flat. All data is the loss's own:
     `diagnose(lambda p: loss(X, y, p), parameters, gradients)`.
 
-    Where functions give wrong gradients, and no array of yours has more than 5,000 numbers, their lines are tried with
-    one change each, and you are told one that makes them right. Afterwards your functions are as they were.
+    Where a function gives wrong gradients, and no array of yours has more than 5,000 numbers, its lines and those of
+    the functions that it calls are tried with one change each, 6,000 at most, and you are told one that makes them
+    right. Afterwards your functions are as they were.
 
     The loss is called on copies, so no array of yours is changed; four times for each number of all parameters, plus
     some 30 times; for more than 5,000 numbers, 28 times for

@@ -178,7 +178,8 @@ class OwnLoss:
         wanted = f"a dictionary, such as {{'d{names[0]}': d{names[0]}}}"
         if gradients is None or gradients == ():
             raise ValueError(f"give the gradients as {wanted}, or let the loss return (loss, gradients)")
-        raise ValueError(f"the gradients are {wanted}, or a list of {len(names)}; got a {type(gradients).__name__}")
+        got = f"{len(gradients)}" if isinstance(gradients, list | tuple) else f"a {type(gradients).__name__}"
+        raise ValueError(f"the gradients are {wanted}, or a list of {len(names)}; got {got}")
 
     def _called(self, function: Any, form: str, values: Mapping[str, Array], what: str = "loss") -> Any:
         self.calls += 1
