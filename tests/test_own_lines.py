@@ -8,6 +8,7 @@ from common import count
 from homework import MISTAKES, homework
 
 from backprop_lab import (
+    EXAMPLES,
     L2,
     Adam,
     Linear,
@@ -304,3 +305,53 @@ def test_a_relu_that_is_dead_for_all_samples_still_shows_a_wrong_mask():
     text = "dscores = (probs - y) / 3\ndh = dscores @ W2.T\ndz1 = dh * (h {} 0)\ndW1 = X.T @ dz1"
     assert check_lines(text.format(">"), problem).ok is True
     assert check_lines(text.format(">="), problem).first_wrong.of == "dY1"
+
+
+RECURRENT = """
+dp1, dp2, dp3 = 2 * (p1 - y1), 2 * (p2 - y2), 2 * (p3 - y3)
+dWy = h1.T @ dp1 + h2.T @ dp2 + h3.T @ dp3
+dh3 = dp3 @ Wy.T
+da3 = dh3 * (1 - h3**2)
+dh2 = dp2 @ Wy.T + da3 @ Wh.T
+da2 = dh2 * (1 - h2**2)
+dh1 = dp1 @ Wy.T + da2 @ Wh.T
+da1 = dh1 * (1 - h1**2)
+dWx = x1.T @ da1 + x2.T @ da2 + x3.T @ da3
+dWh = h0.T @ da1 + h1.T @ da2 + h2.T @ da3
+db = (da1 + da2 + da3).sum(axis=0)
+"""
+OF_RECURRENT = [  # what becomes of which line, and what is said of it
+    (
+        "h0.T @ da1 + h1.T @ da2 + h2.T @ da3",
+        "h1.T @ da1 + h2.T @ da2 + h3.T @ da3",
+        "one step later than it should be",
+    ),
+    ("h1.T @ dp1 + h2.T @ dp2 + h3.T @ dp3", "h0.T @ dp1 + h1.T @ dp2 + h2.T @ dp3", "one step earlier"),
+    (
+        "h0.T @ da1 + h1.T @ da2 + h2.T @ da3",
+        "h0.T @ dh1 + h1.T @ dh2 + h2.T @ dh3",
+        "dh3, dh2 and dh1 in place of da3",
+    ),
+    ("(da1 + da2 + da3)", "(dh1 + dh2 + dh3)", "without going back through all that lies between"),
+    ("h0.T @ da1 + h1.T @ da2 + h2.T @ da3", "h2.T @ da3", "several paths, and not all of them are here"),
+    ("dp2 @ Wy.T + da3 @ Wh.T", "dp2 @ Wy.T", "h2 affects the loss along several paths"),
+    ("dh2 * (1 - h2**2)", "dh2", "the slope of the function that gives h2 is missing"),
+    ("da2 @ Wh.T", "da2 @ Wh", "nothing was transposed"),
+]
+
+
+def test_lines_of_a_program_such_as_a_recurrent_net_are_judged_too():
+    problem = EXAMPLES["rnn"]()
+    found = check_lines(RECURRENT, problem)
+    assert found.ok is True, found
+    assert [line.of for line in found.lines][-4:] == ["da1", "dWx", "dWh", "db"]
+    attention = EXAMPLES["attention"]()
+    assert check_lines("\n".join(f"{s.name} = {s.code}" for s in trace(attention).steps), attention).ok is True
+
+
+@pytest.mark.parametrize(("right", "wrong", "sentence"), OF_RECURRENT)
+def test_a_state_of_another_step_and_what_is_missing_in_every_term_are_named(right, wrong, sentence):
+    assert right in RECURRENT
+    found = check_lines(RECURRENT.replace(right, wrong), EXAMPLES["rnn"]())
+    assert [line.ok for line in found.lines].count(False) == 1, found
+    assert sentence in found.first_wrong.sentence

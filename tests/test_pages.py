@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import linecache
 import os
 import re
 from importlib.util import find_spec
@@ -25,8 +26,10 @@ def test_the_code_of_a_page_prints_what_everybody_reads_below_it(name):
         if "import torch" in code and not find_spec("torch"):
             return block[0]
         printed = io.StringIO()
+        file = f"<{name} {len(linecache.cache)}>"
+        linecache.cache[file] = len(code), None, code.splitlines(keepends=True), file  # as of a cell, it can be read
         with contextlib.redirect_stdout(printed):
-            exec(code, scope)
+            exec(compile(code, file, "exec"), scope)
         text = "".join(f"{line.rstrip()}\n" for line in printed.getvalue().splitlines())
         return f"```python\n{code}```\n" + (f"\n```text\n{text}```\n" if text else "")
 

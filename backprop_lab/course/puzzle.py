@@ -12,7 +12,7 @@ from backprop_lab.feedback.mistakes import MISTAKES, Mistake
 from backprop_lab.nn.lines import NAMESPACE, RESERVED, names_in
 from backprop_lab.nn.steps import Step
 from backprop_lab.reading.explanations import explain
-from backprop_lab.reading.words import listed
+from backprop_lab.step.number_format import listed
 from backprop_lab.step.problem import Problem, check_seed
 from backprop_lab.step.program import Program
 from backprop_lab.step.trace import Trace, trace

@@ -15,8 +15,9 @@ import numpy as np
 
 from backprop_lab.checks.proof import AGREES
 from backprop_lab.checks.rounding import FLOAT32, FLOAT64
+from backprop_lab.feedback.mending import Change, Mending
 from backprop_lab.feedback.own_loss import OwnLoss
-from backprop_lab.feedback.own_slopes import DIRECTIONS, Slopes
+from backprop_lab.feedback.own_slopes import DIRECTIONS, Slopes, ways
 from backprop_lab.feedback.resemblance import resemblance
 from backprop_lab.nn.arrays import NUMBERS
 from backprop_lab.nn.layers import Array
@@ -59,10 +60,11 @@ class Diagnosis(Mapping[str, Verdict]):
     """The verdict on each parameter by its name, as in `diagnosis["W1"].ok`; it reads as a line for each.
 
     `ok` is True if all are right, False if one is wrong, and else None; `calls` is how often the loss was called.
+    `changes` are those of your own lines that would make wrong ones right, as far as any was found.
     """
 
-    def __init__(self, verdicts: Sequence[Verdict], calls: int) -> None:
-        self._verdicts, self.calls = {verdict.name: verdict for verdict in verdicts}, calls
+    def __init__(self, verdicts: Sequence[Verdict], changes: Sequence[Change], calls: int) -> None:
+        self._verdicts, self.changes, self.calls = {verdict.name: verdict for verdict in verdicts}, [*changes], calls
 
     @property
     def ok(self) -> bool | None:
@@ -84,7 +86,7 @@ class Diagnosis(Mapping[str, Verdict]):
         return len(self._verdicts)
 
     def __repr__(self) -> str:
-        lines = [f"{verdict}." for verdict in self.values()]
+        lines = [f"{said}." for said in (*self.values(), *self.changes)]
         if shown := next((verdict for verdict in self.values() if verdict.code), None):
             lines += [f"The slope of your loss at {shown.name}{[*(shown.where or ())]}:", shown.code]
         return "\n".join([*lines, f"({self.calls:,} calls of your loss)"])
@@ -96,8 +98,13 @@ def diagnose(loss: Callable[..., Any], parameters: Mapping[str, Any], gradients:
 
     `loss` is a function of the dictionary `parameters`, or of its arrays: by name where its arguments are so called,
     else in order. It returns one number, or `(number, gradients)`; then leave `gradients` out. These are a dictionary
-    by name, `W1`, `dW1` or `grad_W1`, or a sequence in the order of the parameters. A gradient may be transposed, and
-    that of a bias flat. All data is the loss's own: `diagnose(lambda p: loss(X, y, p), parameters, gradients)`.
+    by name, `W1`, `dW1` or `grad_W1`, or a sequence in the order of the parameters, or a function of the parameters
+    that gives them. A gradient may be transposed, and that of a bias flat. All data is the loss's own:
+    `diagnose(lambda p: loss(X, y, p), parameters, gradients)`.
+
+    Where a function gives wrong gradients, and no array of yours has more than 5,000 numbers, its lines and those of
+    the functions that it calls are tried with one change each, 6,000 at most, and you are told one that makes them
+    right. Afterwards your functions are as they were.
 
     The loss is called on copies, so no array of yours is changed; four times for each number of all parameters, plus
     some 30 times; for more than 5,000 numbers, 28 times for
@@ -105,10 +112,9 @@ def diagnose(loss: Callable[..., Any], parameters: Mapping[str, Any], gradients:
     many calls it needs. A loss that is not the same from call to call, as of dropout without a seed, is noticed.
     Raises ValueError, with a sentence, if the loss cannot be called, stops, or gives no number, or if no gradient fits.
     """
-    own = OwnLoss(loss, parameters)
-    given = _by_name(own.given if gradients is None else gradients, [*own.at])
+    own = OwnLoss(loss, parameters, gradients)
     numbers = sum(value.size for value in own.at.values())
-    judges = [_Judge(own, name, given.get(name), numbers > MOST) for name in own.at]
+    judges = [_Judge(own, name, own.given.get(name), numbers > MOST) for name in own.at]
     try:
         if np.isfinite(own.value) and not own.varies:
             own.expected = own.calls + 4 * (numbers if numbers <= MOST else DIRECTIONS * len(judges))
@@ -116,42 +122,15 @@ def diagnose(loss: Callable[..., Any], parameters: Mapping[str, Any], gradients:
                 judge.measure()
             own.ask_again()
         largest = max(judge.found.largest for judge in judges)
-        return Diagnosis([judge.verdict(largest) for judge in judges], own.calls)
+        verdicts = [judge.verdict(largest) for judge in judges]
+        right, wrong = ({each.name for each in verdicts if each.ok is ok} for ok in (True, False))
+        changes: list[Change] = []
+        if wrong and numbers <= MOST and (gradients is None or callable(gradients)):
+            changes = Mending(own, {judge.name: judge.found for judge in judges}, right, wrong).changes
+            own()  # what it leaves behind, it leaves of the parameters that were handed in
+        return Diagnosis(verdicts, changes, own.calls)
     finally:
         own.finished()
-
-
-def _by_name(gradients: Any, names: Sequence[str]) -> dict[str, Any]:
-    """The gradient of each parameter, as far as there is one. Raises ValueError if there is none."""
-    several = gradients if isinstance(gradients, tuple) else (gradients,)
-    if mappings := [each for each in several if isinstance(each, Mapping)]:
-        known = {str(key): value for each in mappings for key, value in each.items()}
-        spelled = ("d{0}", "{0}", "d_{0}", "grad_{0}", "{0}_grad")
-        ways = {name: [key for spelling in spelled if (key := spelling.format(name)) in known] for name in names}
-        if any(ways.values()):
-            return {name: known[keys[0]] for name, keys in ways.items() if keys}
-        raise ValueError(
-            f"no gradient of {', '.join(names)}: call it d{names[0]} or {names[0]}; got {', '.join(known)}"
-        )
-    if isinstance(gradients, tuple) and len(gradients) == 1:
-        (gradients,) = gradients
-    if len(names) == 1 and isinstance(gradients, np.ndarray | float | int):
-        gradients = [gradients]
-    if isinstance(gradients, list | tuple) and len(gradients) == len(names):
-        return dict(zip(names, gradients, strict=True))
-    wanted = f"a dictionary, such as {{'d{names[0]}': d{names[0]}}}"
-    if gradients is None or gradients == ():
-        raise ValueError(f"give the gradients as {wanted}, or let the loss return (loss, gradients)")
-    raise ValueError(f"the gradients are {wanted}, or a list of {len(names)}; got a {type(gradients).__name__}")
-
-
-def _ways(given: Array, shape: tuple[int, ...]) -> Iterator[tuple[str, Array]]:
-    """A gradient in the parameter's shape, as it is and transposed, as far as it has room for that."""
-    squeezed = [tuple(n for n in each if n != 1) for each in (given.shape, shape)]
-    if squeezed[0] == squeezed[1]:
-        yield "", given.reshape(shape)
-    if len(shape) == 2 and min(shape) > 1 and given.shape == shape[::-1]:
-        yield "transposed", given.T
 
 
 def _is_single(array: Array) -> bool:
@@ -171,7 +150,7 @@ class _Judge:
             self.trouble = what if given is not None else f"cannot be told: give its gradient, as d{name} or {name}"
             array = np.zeros(0)
         self.given = array.astype(float)
-        self.ways = list(_ways(self.given, self.at.shape))
+        self.ways = list(ways(self.given, self.at.shape))
         eps = FLOAT32 if own.is_single or _is_single(array) else FLOAT64
         self.found = Slopes(own, name, eps, is_large)
 
@@ -226,7 +205,7 @@ class _Judge:
         said, given = f"its gradient has shape {self.given.shape}, and {self.name} has {self.at.shape}", self.given
         for axis in range(given.ndim):
             for how in (np.sum, np.mean):
-                for _, reduced in _ways(how(given, axis=axis), self.at.shape):
+                for _, reduced in ways(how(given, axis=axis), self.at.shape):
                     if self.found.gives(reduced, given):
                         return f"{said}; its {how.__name__} over axis {axis} would be right"
         if given.size == 1 and not self.found.directions:

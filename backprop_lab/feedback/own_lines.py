@@ -17,9 +17,10 @@ from backprop_lab.feedback.own_names import COUNTS, Layout, Names
 from backprop_lab.feedback.own_pass import SAME, Found, Pass
 from backprop_lab.feedback.own_text import Statement, statements_in
 from backprop_lab.feedback.resemblance import times
+from backprop_lab.nn.layers import Array
 from backprop_lab.step.number_format import plain, told_apart
 from backprop_lab.step.problem import Problem, check_problem
-from backprop_lab.step.program import check_chain
+from backprop_lab.step.program import Program
 from backprop_lab.step.trace import Trace, trace
 
 OTHERS, TRIES = 3, 60  # problems with other numbers, on which lines are judged, and how many are tried
@@ -73,15 +74,15 @@ class CheckedLines:
 def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = None) -> CheckedLines:
     """Whether a backward pass of your own, as text, is right: the first line that is wrong, and its mistake.
 
-    `text` has lines such as `dW1 = X.T @ dZ1 / m`, in your own names: what they stand for is known where they are usual
-    ones, such as `A1`, `h1` or `delta2`, and where a forward line gives them; else say it, as in `{"q": "H1"}`, or give
-    a number, an array or a function. Samples may be columns, W may have a row for each output, biases may be flat, y
-    may be labels, and 1/m may stand in any line. Each line is run on right values of the lines before it, so those
-    after a wrong one are not blamed for it. Lines that change one value in place are judged together. Only plain lines
-    are run, in your own kernel, on copies. Raises ValueError for what is none, such as a loop, and as `trace` does.
+    `problem` is what it belongs to: a network of layers, or a `program`, with its names. `text` has lines such as
+    `dW1 = X.T @ dZ1 / m`, in your own names: what they stand for is known where they are usual ones, such as `A1`, `h1`
+    or `delta2`, and where a forward line gives them; else say it, as in `{"q": "H1"}`, or give a number, an array or a
+    function. Samples may be columns, W may have a row for each output, biases may be flat, y may be labels, and 1/m may
+    stand in any line. Each line is run on right values of the lines before it, so those after a wrong one are not
+    blamed for it. Lines that change one value in place are judged together. Only plain lines are run, in your own
+    kernel, on copies. Raises ValueError for what is none, such as a loop, and as `trace` does.
     """
     check_problem(problem)
-    check_chain(problem, "check_lines")
     if not isinstance(text, str):
         raise ValueError(f"the lines are text, in quotes; got a {type(text).__name__}")
     own = dict(names or {})
@@ -112,7 +113,7 @@ def _best_factors(
     def tried(found: Found, count: float) -> Pass:
         return run({**best.blamed, found.lines[-1]: found.own_factor * count})
 
-    best, samples = run({}), len(traces[0]["X"])
+    best, samples = run({}), Names(problem, traces[0], layout, own).samples
     counts = (1.0, 1.0 / samples, float(samples))
     while odd := [found for found in best.found if found.ok and found.own_factor != 1]:
         better = min((tried(found, count) for found in odd for count in counts), key=lambda each: each.cost)
@@ -129,18 +130,18 @@ def _best_factors(
 
 def _others(problem: Problem) -> list[Trace]:
     """The same network with other numbers in it, and other samples, where something gets everywhere."""
-    y = np.asarray(problem.y, float)
     found: list[Trace] = []
     for seed in range(TRIES):
         rng = np.random.default_rng(seed)
         parameters = {name: rng.standard_normal(value.shape) for name, value in problem.parameters.items()}
-        targets = rng.permutation(y)
-        if np.isin(y, (0, 1)).all() and y.shape[1] > 1 and (y.sum(axis=1) == 1).all():
-            targets = np.eye(y.shape[1])[rng.integers(y.shape[1], size=len(y))]
-        elif not np.isin(y, (0, 1)).all() and not hasattr(problem.loss, "check_targets"):
-            targets = rng.standard_normal(y.shape)
+        if isinstance(problem, Program):
+            changed: dict[str, Any] = {"data": {name: _drawn(value, rng) for name, value in problem.data.items()}}
+        else:
+            y = np.asarray(problem.y, float)
+            targets = rng.permutation(y) if hasattr(problem.loss, "check_targets") else _drawn(y, rng)
+            changed = {"X": rng.standard_normal(problem.X.shape), "y": targets}
         with suppress(ValueError):  # a part of a reader's own may refuse them
-            other = trace(problem.evolve(parameters=parameters, X=rng.standard_normal(problem.X.shape), y=targets))
+            other = trace(problem.evolve(parameters=parameters, **changed))
             values = [np.asarray(value, float) for value in other.values()]
             if all(np.isfinite(value).all() and value.any() for value in values):
                 found.append(other)
@@ -149,9 +150,17 @@ def _others(problem: Problem) -> list[Trace]:
     return found
 
 
+def _drawn(data: Array, rng: np.random.Generator) -> Array:
+    """Other numbers of the same kind: what says where, such as 0 and 1, or a place, is only put in another order."""
+    says_where = data.dtype.kind != "f" or (np.isin(data, (0, 1)).all() and data.any()) or np.max(np.abs(data)) > 1e6
+    if says_where:
+        return rng.permutation(data) if data.ndim else data
+    return np.asarray(rng.standard_normal(data.shape))
+
+
 def _layouts(given: Trace, used: set[str]) -> Iterator[Layout]:
     """Every layout that may make a difference, the likeliest first."""
-    y = np.asarray(given["y"])
+    y = np.asarray(given.get("y", 0))
     can_be_labels = y.ndim == 2 and y.shape[1] > 1 and np.isin(y, (0, 1)).all()
     ways = {
         "scores": (False, True)[: 1 + ("P" in given)],
@@ -192,10 +201,13 @@ def _wrong(found: Found, best: Pass, used: set[str]) -> str:
     traces = [names.trace for names in best.names]
     if found.mistaken != 1:
         count = next((name for name in sorted(used) if name.lower() in COUNTS), "the number of samples")
-        return f"{found.name} is {times(found.mistaken, {count: float(len(traces[0]['X']))})}"
+        return f"{found.name} is {times(found.mistaken, {count: float(best.names[0].samples)})}"
 
     def answer(**known: Any) -> Any:
-        return best.again(next(at for at, t in enumerate(traces) if np.array_equal(t["X"], known["X"])), found, known)
+        at = next(
+            at for at, t in enumerate(traces) if all(np.array_equal(t[n], known[n]) for n in t.problem.parameters)
+        )
+        return best.again(at, found, known)
 
     feedback = check_function(found.of, answer, traces)
     if feedback:

@@ -1,10 +1,10 @@
-"""A learner's own loss: how it is called, on copies of their parameters, and how far its numbers can be trusted."""
+"""A learner's own loss and gradients: how they are called, on copies of the parameters, and how far a loss is exact."""
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stdout, suppress
-from inspect import Parameter, getclosurevars, signature
+from inspect import Parameter, getclosurevars, isfunction, signature
 from io import StringIO
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from backprop_lab.nn.layers import Array
 AGAIN = 5  # times that the loss is asked for at one place before it is believed to stay the same
 SAME = 1e-12  # relative to the loss: so far the sums of one computer may differ from call to call
 PROBES, SPACINGS = 10, (1e-12, 1e-6)  # how many points in a row, and how near, tell how rough the loss is
+REACHED = 20  # functions, at most, that call each other
 PATIENCE = 2.0  # seconds, after which it is said how many calls there will be
 BY_NAME, IN_ORDER, AS_IT_IS = "**({})", "*({}).values()", "{}"  # how the parameters are handed to the loss
 NO_NUMBERS = "must be an array of numbers"
@@ -40,29 +41,40 @@ class OwnLoss:
     """The loss at some parameters, and its slopes there. It gets float64 copies of them in each call.
 
     `rough` is how far a value of it may be off by rounding; `is_single` says that the learner's numbers are float32;
-    `given` are the gradients that it returns beside the loss,
-    or None. Raises ValueError, with a sentence, if it cannot be called, stops, or gives no number.
+    `given` are the gradients by name, and `functions` what gives the loss and them, as far as a function does. Raises
+    ValueError, with a sentence, if the loss cannot be called, stops, or gives no number, or if no gradient fits.
     """
 
-    def __init__(self, loss: Callable[..., Any], parameters: Mapping[str, Any]) -> None:
+    def __init__(self, loss: Callable[..., Any], parameters: Mapping[str, Any], gradients: Any = None) -> None:
         if not callable(loss):
             raise ValueError(f"the loss must be a function of the parameters, not a {type(loss).__name__}")
         if not isinstance(parameters, Mapping) or not parameters:
             raise ValueError("the parameters are a dictionary by name, such as {'W1': W1, 'b1': b1}")
         self.at = {str(name): _array(name, value) for name, value in parameters.items()}
         self.is_single = any(np.asarray(value).dtype == np.float32 for value in parameters.values())
-        self.loss, self.calls, self.expected = loss, 0, 0
+        self.loss, self.gradients, self.calls, self.expected = loss, gradients, 0, 0
         self._start, self._is_told = time.monotonic(), False
         self._next = self._start + PATIENCE  # when it is said how far it is
-        self.form, result = self._form()
-        value, self.given = _read(result)
-        values = [value, *(self() for _ in range(AGAIN - 1))]
-        self.value, self.changes = value, max(map(abs, np.subtract(values, value)))
-        self.rough = self._rough() if np.isfinite(value) else np.inf
+        self.form, result = self._form(loss, _read)
+        self.value, beside = _read(result)
+        self.gives_both = beside is not None
+        if callable(gradients):
+            self.form_of_gradients, beside = self._form(gradients, self._by_name, "gradient")
+        self.given = self._by_name(beside if gradients is None or callable(gradients) else gradients)
+        values = [self.value, *(self() for _ in range(AGAIN - 1))]
+        self.changes = max(map(abs, np.subtract(values, self.value)))
+        self.rough = self._rough() if np.isfinite(self.value) else np.inf
 
     def __call__(self, **moved: Array) -> float:
         """The loss, where some parameters have other values."""
-        return _read(self._called(self.form, self.at | moved))[0]
+        return _read(self._called(self.loss, self.form, self.at | moved))[0]
+
+    def gradients_now(self) -> dict[str, Any] | None:
+        """The gradients that the learner's code gives, as it is now; None if it gives another loss."""
+        value, beside = _read(self._called(self.loss, self.form, self.at))
+        if callable(self.gradients):
+            beside = self._called(self.gradients, self.form_of_gradients, self.at, "gradient")
+        return self._by_name(beside) if abs(value - self.value) <= SAME * abs(self.value) else None
 
     @property
     def varies(self) -> bool:
@@ -116,38 +128,72 @@ class OwnLoss:
         """Lines that find the slope at one cell, over the learner's own `loss` and `parameters`."""
         h, cell = float(f"{STEPS[0] * self.unit(name):.0e}"), [*where] or "[()]"
         moved = [f"{{**parameters, {name!r}: parameters[{name!r}] {sign} h}}" for sign in "+-"]
-        first = "[0]" * (self.given is not None)
+        first = "[0]" * self.gives_both
         up, down = (f"loss({self.form.format(each)}){first}" for each in moved)
         return f"h = np.zeros(np.shape(parameters[{name!r}])); h{cell} = {h}\n({up} - {down}) / {2 * h}"
+
+    def functions(self) -> Iterator[tuple[Any, dict[str, Any]]]:
+        """The learner's functions and those that they call, each with what it knows by name."""
+        functions: list[Any] = [self.loss, *([self.gradients] if callable(self.gradients) else [])]
+        for each in functions:  # which grows
+            with suppress(TypeError, ValueError):
+                function = getattr(each, "__func__", getattr(each, "func", each))  # of a method, or a partial
+                near = getclosurevars(function)
+                known = {**near.globals, **near.nonlocals}
+                yield function, known
+                kinds = [value if isinstance(value, type) else type(value) for value in known.values()]
+                methods = [method for kind in kinds for method in vars(kind).values() if isfunction(method)]
+                for other in (*filter(callable, known.values()), *methods):
+                    functions += [other] if len(functions) < REACHED and other not in functions else []
 
     def numbers(self) -> dict[str, float]:
         """Numbers that the learner's function knows by name, such as lr, and the sizes of arrays, such as len(X)."""
         numbers: dict[str, float] = {}
-        functions: list[Any] = [self.loss]
-        for function in functions:  # which grows
-            with suppress(TypeError, ValueError):
-                near = getclosurevars(function)
-                for name, value in {**near.globals, **near.nonlocals}.items():
-                    if isinstance(value, int | float | np.number) and not isinstance(value, bool):
-                        numbers.setdefault(name, float(value))
-                    elif isinstance(value, np.ndarray) and name not in self.at:
-                        numbers |= {f"{name}.shape[{axis}]": float(size) for axis, size in enumerate(value.shape)}
-                    elif callable(value) and value not in functions and len(functions) < 20:
-                        functions.append(value)
+        for _, known in self.functions():
+            for name, value in known.items():
+                if isinstance(value, int | float | np.number) and not isinstance(value, bool):
+                    numbers.setdefault(name, float(value))
+                elif isinstance(value, np.ndarray) and name not in self.at:
+                    numbers |= {f"{name}.shape[{axis}]": float(size) for axis, size in enumerate(value.shape)}
         return numbers
 
-    def _called(self, form: str, values: Mapping[str, Array]) -> Any:
+    def _by_name(self, gradients: Any) -> dict[str, Any]:
+        """The gradient of each parameter, as far as there is one. Raises ValueError if there is none."""
+        names = [*self.at]
+        several = gradients if isinstance(gradients, tuple) else (gradients,)
+        if mappings := [each for each in several if isinstance(each, Mapping)]:
+            known = {str(key): value for each in mappings for key, value in each.items()}
+            spelled = ("d{0}", "{0}", "d_{0}", "grad_{0}", "{0}_grad")
+            ways = {name: [key for spelling in spelled if (key := spelling.format(name)) in known] for name in names}
+            if any(ways.values()):
+                return {name: known[keys[0]] for name, keys in ways.items() if keys}
+            raise ValueError(
+                f"no gradient of {', '.join(names)}: call it d{names[0]} or {names[0]}; got {', '.join(known)}"
+            )
+        if isinstance(gradients, tuple) and len(gradients) == 1:
+            (gradients,) = gradients
+        if len(names) == 1 and isinstance(gradients, np.ndarray | float | int):
+            gradients = [gradients]
+        if isinstance(gradients, list | tuple) and len(gradients) == len(names):
+            return dict(zip(names, gradients, strict=True))
+        wanted = f"a dictionary, such as {{'d{names[0]}': d{names[0]}}}"
+        if gradients is None or gradients == ():
+            raise ValueError(f"give the gradients as {wanted}, or let the loss return (loss, gradients)")
+        got = f"{len(gradients)}" if isinstance(gradients, list | tuple) else f"a {type(gradients).__name__}"
+        raise ValueError(f"the gradients are {wanted}, or a list of {len(names)}; got {got}")
+
+    def _called(self, function: Any, form: str, values: Mapping[str, Array], what: str = "loss") -> Any:
         self.calls += 1
         self._progress()
         copies = {name: value.copy() if value.ndim else value[()] for name, value in values.items()}
         try:
             with redirect_stdout(StringIO()), np.errstate(all="ignore"):
                 if form == BY_NAME:
-                    return self.loss(**copies)
-                return self.loss(*copies.values()) if form == IN_ORDER else self.loss(copies)
+                    return function(**copies)
+                return function(*copies.values()) if form == IN_ORDER else function(copies)
         except Exception as error:
             shapes = ", ".join(f"{name} {value.shape}" for name, value in values.items())
-            sentence = f"your loss stopped with {type(error).__name__}: {reason(error)}. It was given {shapes}"
+            sentence = f"your {what} stopped with {type(error).__name__}: {reason(error)}. It was given {shapes}"
             raise ValueError(sentence) from error
 
     def _tried(self, **moved: Array) -> float:
@@ -156,20 +202,20 @@ class OwnLoss:
         except ValueError:  # as math.log stops where a number has moved below 0
             return np.nan
 
-    def _form(self) -> tuple[str, Any]:
-        """How the loss is to be called, and what it then returns."""
-        *likely, last = self._forms()
+    def _form(self, function: Any, read: Callable[[Any], Any], what: str = "loss") -> tuple[str, Any]:
+        """How a function is to be called, and what it then returns."""
+        *likely, last = self._forms(function, what)
         for form in likely:
             with suppress(ValueError):
-                result = self._called(form, self.at)
-                _read(result)
+                result = self._called(function, form, self.at, what)
+                read(result)
                 return form, result
-        return last, self._called(last, self.at)
+        return last, self._called(function, last, self.at, what)
 
-    def _forms(self) -> list[str]:
-        """How the loss may be called, as the names of its arguments tell; the likeliest first."""
+    def _forms(self, function: Any, what: str) -> list[str]:
+        """How a function may be called, as the names of its arguments tell; the likeliest first."""
         try:
-            takes = signature(self.loss).parameters.values()
+            takes = signature(function).parameters.values()
         except (TypeError, ValueError):
             return [AS_IT_IS, IN_ORDER]
         kinds, every, names = {each.kind for each in takes}, [each.name for each in takes], {*self.at}
@@ -182,8 +228,8 @@ class OwnLoss:
             return [IN_ORDER]
         asks = f"asks for {', '.join(needed or every)}" if needed or every else "takes no arguments"
         raise ValueError(
-            f"your loss {asks}, and the parameters are {', '.join(self.at)}: give a function of these alone, such as "
-            "diagnose(lambda p: loss(X, y, p), parameters, gradients)"
+            f"your {what} {asks}, and the parameters are {', '.join(self.at)}: give a function of these alone, such as "
+            f"`lambda p: {what}(X, y, p)`"
         )
 
     def _rough(self) -> float:
@@ -236,6 +282,7 @@ def _read(result: Any) -> tuple[float, Any]:
         raise ValueError("your loss returns nothing: put `return` in front of it")
     try:
         number = np.asarray(first)
+        float(number.reshape(-1)[0])
     except Exception:
         number = np.asarray("")
     if number.size != 1 or number.dtype.kind not in NUMBERS + "b" or np.iscomplexobj(number):

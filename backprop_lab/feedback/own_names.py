@@ -40,7 +40,7 @@ class Layout:
     def is_across(self, trace: Trace, name: str) -> bool:
         """Whether a value, or a gradient, is the transpose of the package's."""
         owner = trace.owner(name) or name
-        is_parameter = owner in trace.given and owner not in ("X", "y")
+        is_parameter = owner in trace.given and owner not in trace.problem.data
         return self.rows_of_outputs if is_parameter and not is_bias(trace, owner) else self.columns
 
     def laid_out(self, trace: Trace, name: str) -> Any:
@@ -69,11 +69,14 @@ class Names:
                 self.before[stage.number] = stage.Y
             self.after[stage.number] = stage.Y
         self.last = max(self.after)
+        self.samples = next(len(value) for value in problem.data.values() if np.ndim(value))
 
     def of(self, name: str) -> str:
         """The value of the trace that a name stands for, or ""."""
-        if isinstance(meant := self.own.get(name), str):
-            return meant
+        meant = self.own.get(name)
+        return meant if isinstance(meant, str) else self._there(self._usual(name))
+
+    def _usual(self, name: str) -> str:
         if name in self.trace and name not in ("P", "Z"):
             return name
         short = name.lower()
@@ -81,9 +84,9 @@ class Names:
         letter, number = (numbered[1], int(numbered[2])) if numbered else (short, -1)
         predicted = "P" if "P" in self.trace and not self.layout.scores else "y_pred"
         if letter in ("w", "b", "weights", "bias") and (number > 0 or self.last == 1):
-            return self._there(f"{'W' if letter[0] == 'w' else 'b'}{number if number > 0 else 1}")
+            return f"{'W' if letter[0] == 'w' else 'b'}{number if number > 0 else 1}"
         if number < 0:
-            return self._there(self._unnumbered(name, short, predicted))
+            return self._unnumbered(name, short, predicted)
         if letter in AFTER and not (self.layout.before and letter == "a"):
             return predicted if number == self.last else self.after.get(number, "")
         return self.before.get(number, "") if letter in BEFORE | AFTER else ""
@@ -129,7 +132,7 @@ class Names:
             return meant
         meant = self.of(name) or self.gradient(name)
         if not meant and name.lower() in COUNTS:
-            return len(self.trace["X"])
+            return self.samples
         return self.trace["lr"] if meant == "lr" else self.layout.laid_out(self.trace, meant)
 
     def is_on_the_way(self, name: str) -> bool:

@@ -1,6 +1,6 @@
 """The slopes of a learner's loss by one of their parameters, and what they tell of a gradient."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -139,3 +139,12 @@ class Slopes:
         numbers = np.linalg.lstsq(columns / sizes, wanted[told] * weights, rcond=None)[0] / sizes
         made: Array = given + sum(number * part for number, part in zip(numbers, parts, strict=True))
         return [*map(float, numbers)] if self.gives(made, gradient, float(np.max(np.abs(numbers)))) else None
+
+
+def ways(given: Array, shape: tuple[int, ...]) -> Iterator[tuple[str, Array]]:
+    """A gradient in the parameter's shape, as it is and transposed, as far as it has room for that."""
+    squeezed = [tuple(n for n in each if n != 1) for each in (given.shape, shape)]
+    if squeezed[0] == squeezed[1]:
+        yield "", given.reshape(shape)
+    if len(shape) == 2 and min(shape) > 1 and given.shape == shape[::-1]:
+        yield "transposed", given.T

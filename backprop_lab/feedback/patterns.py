@@ -13,8 +13,7 @@ import numpy as np
 from backprop_lab.feedback.mistakes import common_factors
 from backprop_lab.nn.arrays import FLOATS
 from backprop_lab.nn.layers import Array
-from backprop_lab.reading.words import listed
-from backprop_lab.step.number_format import plain
+from backprop_lab.step.number_format import listed, plain
 from backprop_lab.step.trace import Trace
 
 NEGLIGIBLE = 1e-11  # relative to a number: the same as far as anybody writes it down

@@ -7,6 +7,7 @@ import numpy as np
 
 from backprop_lab.nn.forms import replaced
 from backprop_lab.nn.steps import Step
+from backprop_lab.step.number_format import listed
 from backprop_lab.step.trace import Trace
 
 SEVERAL = "fan-out"  # the rule of a gradient that comes along several paths; "whole fan-out" is of a line as a whole
@@ -20,10 +21,17 @@ def wrong_codes(trace: Trace, step: Step, rules: Iterable[tuple[str, str, tuple[
     """
     found: dict[str, Places] = {}
     for rule, form, ways in rules:
-        for known in _places(trace, step, rule):
-            for way in ways:
+        places = [*_places(trace, step, rule)]
+        for way in ways:
+            everywhere = step.code
+            for known in places:
                 for code in _written(step.code, form, way, tuple(known.items()), rule):
                     found.setdefault(code, known)
+                everywhere = next(iter(_written(everywhere, form, way, tuple(known.items()), rule)), everywhere)
+            if len(places) > 1:  # as in every term of a sum
+                found.setdefault(
+                    everywhere, {key: listed([known.get(key, "") for known in places]) for key in places[0]}
+                )
     found.pop(step.code, None)
     return found
 

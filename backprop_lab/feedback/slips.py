@@ -6,6 +6,7 @@ right line of any layer or loss, one change at a time, so they are known for lay
 
 import ast
 import dis
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backprop_lab.nn.lines import is_a_line_of_ours
+from backprop_lab.step.number_format import listed
 from backprop_lab.step.trace import Trace
 from backprop_lab.step.written import OwnLine
 
@@ -94,9 +96,9 @@ def _changes(
     line: ast.Expression, names: Sequence[str], binary: Sequence[str], has_classes: bool
 ) -> Iterator[tuple[str, str]]:
     """Each line with one change, and what it is; the change is made in the line itself, and taken back."""
-    parts = [*_parts(line)]
+    parts = [*parts_of(line)]
     for part, put in parts:
-        for other, slip in _changed(part, names, binary, has_classes):
+        for other, slip in changed(part, names, binary, has_classes):
             put(other)
             yield ast.unparse(line), slip
             put(part)
@@ -104,6 +106,7 @@ def _changes(
     operands = list(dict.fromkeys(name.id for name in used))
     others = [(operand, name) for operand, name in product(operands, names) if name != operand]
     renamings = [({operand: name}, f"{name} used where {operand} was meant") for operand, name in others]
+    renamings += _one_later(operands, names)
     swapped = combinations(operands, 2)
     renamings += [({one: two, two: one}, f"{one} and {two} have changed places") for one, two in swapped]
     as_it_was = [name.id for name in used]
@@ -121,7 +124,19 @@ def _changes(
             put(part)
 
 
-def _changed(part: ast.expr, names: Sequence[str], binary: Sequence[str], has_classes: bool) -> Iterator[Change]:
+def _one_later(operands: Sequence[str], names: Sequence[str]) -> Iterator[tuple[dict[str, str], str]]:
+    """Each of several names that count steps, such as h0 and h1, one step later or earlier."""
+    numbered = [(found[1], int(found[2])) for name in operands if (found := re.fullmatch(r"(.*?)(\d+)", name))]
+    for stem in dict.fromkeys(stem for stem, _ in numbered):
+        steps = [number for each, number in numbered if each == stem]
+        for by, when in ((1, "later"), (-1, "earlier")):
+            new = {f"{stem}{number}": f"{stem}{number + by}" for number in steps}
+            if len(steps) > 1 and {*new.values()} <= {*names}:
+                used, meant = listed([*new.values()]), listed([*new])
+                yield new, f"one step {when} than it should be: {used} used where {meant} were meant"
+
+
+def changed(part: ast.expr, names: Sequence[str], binary: Sequence[str], has_classes: bool) -> Iterator[Change]:
     """What may be typed in place of one part of a line, or of the whole line."""
     match part:
         case ast.BinOp():
@@ -289,7 +304,7 @@ def _from_the_right(line: ast.expr) -> ast.expr:
     return line
 
 
-def _parts(line: ast.AST) -> Iterator[tuple[ast.expr, Callable[[ast.expr], None]]]:
+def parts_of(line: ast.AST) -> Iterator[tuple[ast.expr, Callable[[ast.expr], None]]]:
     """Every expression in a line, from the outside in, and what puts another in its place."""
     for field, value in ast.iter_fields(line):
         is_list = isinstance(value, list)
@@ -297,4 +312,4 @@ def _parts(line: ast.AST) -> Iterator[tuple[ast.expr, Callable[[ast.expr], None]
             if isinstance(child, ast.expr):
                 yield child, partial(value.__setitem__, at) if is_list else partial(setattr, line, field)
             if isinstance(child, ast.AST):
-                yield from _parts(child)
+                yield from parts_of(child)

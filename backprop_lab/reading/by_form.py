@@ -6,7 +6,8 @@ import numpy as np
 
 from backprop_lab.nn.forms import of_form, parsed
 from backprop_lab.nn.steps import Step
-from backprop_lab.reading.words import WORDS, listed
+from backprop_lab.reading.words import WORDS
+from backprop_lab.step.number_format import listed
 
 
 def of_line(step: Step) -> tuple[str, str]:

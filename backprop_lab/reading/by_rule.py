@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from backprop_lab.nn.forms import of_form
 from backprop_lab.nn.steps import Step
-from backprop_lab.reading.words import WORDS, listed
+from backprop_lab.reading.words import WORDS
+from backprop_lab.step.number_format import listed
 
 LONGEST = 28  # characters of a part of a line that stands in a sentence; a longer one is told by what it is
 

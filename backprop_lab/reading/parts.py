@@ -20,8 +20,7 @@ from backprop_lab.nn.layers import Array
 from backprop_lab.nn.lines import called, goes_cell_by_cell, names_in
 from backprop_lab.nn.steps import Step
 from backprop_lab.reading.slopes import is_slope, slope_of, slopes_of
-from backprop_lab.reading.words import listed
-from backprop_lab.step.number_format import MINUS
+from backprop_lab.step.number_format import MINUS, listed
 from backprop_lab.step.trace import Trace
 
 Place = tuple[Any, ...]
@@ -311,4 +310,4 @@ def made_of(trace: Trace, name: str, where: tuple[int, ...]) -> str:
                     parts.append(f"column {column} of {of}")
                 case _:
                     parts.append(of if "*" in place or not place else f"{of}[{', '.join(map(str, place))}]")
-    return listed(parts) if parts else ""
+    return listed(parts)

@@ -1,7 +1,6 @@
-"""The words for lines, forms and rules, which stand in `words.txt`; and how several things are listed in a sentence."""
+"""The words for lines, forms and rules, which stand in `words.txt`."""
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 from backprop_lab.nn import layers, losses, norms, optimizers, penalties
@@ -32,12 +31,6 @@ def tables_in(text: str) -> dict[str, Rows]:
             raise ValueError(f"{line!r} should be a key of its own, a colon and what is said, such as 'exp: Powers'")
         rows[key] = tuple(said.split(" | "))
     return tables
-
-
-def listed(parts: Sequence[str]) -> str:
-    """In a sentence: a, b and c."""
-    *others, last = parts
-    return f"{', '.join(others)} and {last}" if others else last
 
 
 WORDS = tables_in(Path(__file__).with_name("words.txt").read_text(encoding="utf-8"))

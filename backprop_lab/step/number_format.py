@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from decimal import ROUND_CEILING, Context
 from typing import Any
 
@@ -32,6 +33,11 @@ def told_apart(one: Any, other: Any, digits: int = 4) -> tuple[str, str]:
     """Two numbers to `digits` digits, or to as many more as it takes to tell them apart."""
     pairs = [(plain(one, more), plain(other, more)) for more in range(digits, ENOUGH)]
     return next((pair for pair in pairs if pair[0] != pair[1]), pairs[0])
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Several names, numbers or parts of a sentence in words, `W1, b1 and W2`; "" for none."""
+    return " and ".join([*filter(None, [", ".join(parts[:-1])]), *parts[-1:]])
 
 
 def format_number(value: Any) -> str:

@@ -1,0 +1,283 @@
+"""Wrong homework is told what it is: exactly, by its numbers, or by the change in a line that makes it right."""
+
+import ast
+import linecache
+import re
+import sys
+
+import numpy as np
+import pytest
+from common import count
+from more_homework import ALL
+from test_diagnosis import by_name, right, takes_arrays, wrong_homework
+from test_own_lines import PASSES
+
+from backprop_lab import diagnose
+
+CLASS = """
+def affine_backward(dout, cache):
+    x, w, b = cache
+    return dout.dot(w.T), x.T.dot(dout), np.sum(dout, axis=0)
+
+
+def relu_backward(dout, cache):
+    return dout * (dout > 0)
+
+
+class TwoLayerNet:
+    def __init__(self, params, reg):
+        self.params, self.reg = params, reg
+
+    def loss(self, X, y):
+        W1, b1, W2, b2 = (self.params[name] for name in ("W1", "b1", "W2", "b2"))
+        a = X.dot(W1) + b1
+        h = np.maximum(0, a)
+        scores = h.dot(W2) + b2
+        probs = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+        loss = -np.log(probs[range(len(y)), y]).mean() + 0.5 * self.reg * (np.sum(W1 * W1) + np.sum(W2 * W2))
+        probs[range(len(y)), y] -= 1
+        grads = {}
+        dh, grads["W2"], grads["b2"] = affine_backward(probs / len(y), (h, W2, b2))
+        da = relu_backward(dh, a)
+        dx, grads["W1"], grads["b1"] = affine_backward(da, (X, W1, b1))
+        grads["W2"] += self.reg * W2
+        grads["W1"] += self.reg * W1
+        return loss, grads
+
+
+def loss(p):
+    net.params = p
+    return net.loss(X, y)
+"""
+TWO_FUNCTIONS = """
+def forward(X, p):
+    A1 = np.tanh(np.dot(p["W1"], X) + p["b1"])
+    A2 = 1 / (1 + np.exp(-(np.dot(p["W2"], A1) + p["b2"])))
+    return A2, {"A1": A1, "A2": A2}
+
+
+def loss(p):
+    A2, cache = forward(X, p)
+    return -np.sum(Y * np.log(A2) + (1 - Y) * np.log(1 - A2)) / Y.shape[1]
+
+
+def backward(p, cache, X, Y):
+    m = X.shape[1]
+    A1, A2 = cache["A1"], cache["A2"]
+    dZ2 = A2 - Y
+    dW2, db2 = 1 / m * np.dot(dZ2, A1.T), 1 / m * np.sum(dZ2, axis=1, keepdims=True)
+    dZ1 = np.dot(p["W2"].T, dZ2) * (1 - A1)
+    dW1, db1 = 1 / m * np.dot(dZ1, X.T), 1 / m * np.sum(dZ1, axis=1, keepdims=True)
+    return {"dW1": dW1, "db1": db1, "dW2": dW2, "db2": db2}
+
+
+def gradients(p):
+    return backward(p, forward(X, p)[1], X, Y)
+"""
+GLOBALS = """
+def loss_and_gradients(inputs, targets, hprev):
+    hs, ps, loss = {-1: hprev}, {}, 0
+    for t in range(len(inputs)):
+        hs[t] = np.tanh(Wxh[:, inputs[t]] + Whh @ hs[t - 1])
+        ps[t] = np.exp(Why @ hs[t]) / np.sum(np.exp(Why @ hs[t]))
+        loss += -np.log(ps[t][targets[t]])
+    dWxh, dWhh, dWhy, dhnext = np.zeros_like(Wxh), np.zeros_like(Whh), np.zeros_like(Why), 0
+    for t in reversed(range(len(inputs))):
+        dy = np.copy(ps[t])
+        dy[targets[t]] -= 1
+        dWhy += np.outer(dy, hs[t])
+        dhraw = (1 - hs[t] * hs[t]) * (Why.T @ dy + dhnext)
+        dWxh[:, inputs[t]] += dhraw
+        dWhh += np.outer(dhraw, hs[t])
+        dhnext = Whh.T @ dhraw
+    return loss, dWxh, dWhh, dWhy
+
+
+def loss(p):
+    globals().update(p)
+    return loss_and_gradients([0, 1, 2, 2, 3], [1, 2, 2, 3, 0], np.zeros(5))
+"""
+
+
+def typed(source, scope):
+    """What a source defines, as a cell of a notebook would: it can be read afterwards."""
+    file = f"<cell {len(linecache.cache)}>"
+    linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
+    exec(compile(source, file, "exec"), scope)
+    return scope
+
+
+def course_typed(course, source):
+    return typed(source, dict(vars(sys.modules[course.__module__])))[course.__name__]()[0]
+
+
+def called(loss, parameters):
+    return by_name(loss(*parameters.values()) if takes_arrays(loss) else loss(parameters), [*parameters])[1]
+
+
+def is_same(one, other):
+    return np.shape(one) == np.shape(other) and np.allclose(one, other, 1e-9, 1e-12)
+
+
+def is_exact(said, wrong, right, at):
+    """Whether what is said of a wrong gradient tells how to get the right one: by a factor, a penalty, or both."""
+    of_a_factor = re.search("what it should be|right but for its sign|would be right", said)
+    of_a_penalty = re.search("penalty|is missing|is too much", said)
+    if not of_a_factor and not of_a_penalty:
+        return "all its numbers are 0" in said and not np.any(wrong)
+    parts = [at, np.sign(at)] * bool(of_a_penalty or "would be right" in said) + [wrong] * bool(of_a_factor)
+    columns = np.stack([np.ravel(part) for part in parts], axis=1)
+    wanted = np.ravel(right - (0 if of_a_factor else wrong))
+    return np.allclose(columns @ np.linalg.lstsq(columns, wanted, rcond=None)[0], wanted, 1e-6, 1e-9)
+
+
+def sources_with(source, change):
+    """The source with a change that was told, in the place of a statement in its line or of each part of it."""
+    tree = ast.parse(source)
+    bodies = [b for node in ast.walk(tree) for f in ("body", "orelse") if isinstance(b := getattr(node, f, 0), list)]
+    body, at = next((b, at) for b in bodies for at, each in enumerate(b) if each.lineno == change.line)
+    statement, new = body[at], ast.parse(change.text).body
+    body[at : at + 1] = {"in": new, "after": [statement, *new], "no longer in": [ast.Pass()]}[change.how]
+    yield ast.unparse(tree)
+    body[at : at + 1 + (change.how == "after")] = [statement]
+    for node in ast.walk(statement) if isinstance(new[0], ast.Expr) and change.how == "in" else ():
+        for field, value in ast.iter_fields(node):
+            parts = value if isinstance(value, list) else [value]
+            for place in (place for place, part in enumerate(parts) if isinstance(part, ast.expr)):
+                put = [*parts[:place], new[0].value, *parts[place + 1 :]]
+                setattr(node, field, put if isinstance(value, list) else put[0])
+                yield ast.unparse(tree)
+                setattr(node, field, value)
+
+
+def is_mended(course, source, change):
+    """Whether the change makes the gradients right that it should, at other numbers than those that were handed in."""
+    loss, parameters, _ = right(course)
+    rng = np.random.default_rng(8)
+    moved = {name: value + rng.uniform(-0.05, 0.05, np.shape(value)) for name, value in parameters.items()}
+    wanted = called(loss, moved)
+    for mended in sources_with(source, change):
+        try:
+            got = called(course_typed(course, mended), moved)
+        except Exception:  # the text stands for another part of the statement
+            continue
+        if all(is_same(got[name], wanted[name]) for name in change.mends):
+            return True
+    return False
+
+
+def test_nine_tenths_of_wrong_homework_are_told_what_it_is_and_nothing_false():
+    cases, tried, by_numbers, told = [*wrong_homework()], 0, 0, 0
+    for course, what, source in cases[:: len(cases) // count(len(cases), 5)]:
+        _, parameters, gradients = right(course)
+        wrong_loss = course_typed(course, source)
+        wrong, found = called(wrong_loss, parameters), diagnose(wrong_loss, parameters)
+        off = {name for name in parameters if not is_same(wrong[name], gradients[name])}
+        assert {name for name in parameters if found[name].ok is False} == off, (what, found)
+        for change in found.changes:
+            assert is_mended(course, source, change), (course.__name__, what, found)
+        exactly = {n for n in off if is_exact(found[n].sentence, wrong[n], gradients[n], parameters[n])}
+        tried, by_numbers = tried + 1, by_numbers + (off <= exactly)
+        told += off <= exactly.union(*(change.mends for change in found.changes))
+    assert len(ALL) + len(PASSES) >= 40
+    print(f"{tried} wrong solutions: {told} told what it is, {by_numbers} of them by numbers alone")  # noqa: T201
+    assert told >= 0.9 * tried
+
+
+def drawn(seed, **shapes):
+    rng = np.random.default_rng(seed)
+    return {name: rng.uniform(-0.5, 0.5, shape) for name, shape in shapes.items()}
+
+
+def of_a_class(source=CLASS):
+    parameters = drawn(0, W1=(4, 6), b1=6, W2=(6, 3), b2=3)
+    scope = typed(source, {"np": np, "__name__": "cell", "X": drawn(1, X=(5, 4))["X"], "y": np.array([0, 1, 2, 2, 1])})
+    scope["net"] = scope["TwoLayerNet"](parameters, 0.1)
+    return scope, parameters
+
+
+def test_a_class_that_keeps_its_parameters_is_read_through_all_its_functions():
+    scope, parameters = of_a_class()
+    found = diagnose(scope["loss"], parameters)
+    assert "With `da = dh * (a > 0)` in line 25 of loss, W1 and b1 are right." in repr(found)
+    assert all(np.array_equal(scope["net"].params[name], value) for name, value in parameters.items())
+
+
+def test_gradients_may_come_from_a_function_of_their_own():
+    parameters = drawn(0, W1=(4, 2), b1=(4, 1), W2=(1, 4), b2=(1, 1))
+    scope = {"np": np, "__name__": "cell", "X": drawn(1, X=(2, 6))["X"], "Y": np.array([[0, 1, 1, 0, 1, 0]])}
+    typed(TWO_FUNCTIONS, scope)
+    found = diagnose(scope["loss"], parameters, scope["gradients"])
+    mended = "dZ1 = np.dot(p['W2'].T, dZ2) * (1 - A1 ** 2)"
+    assert f"With `{mended}` in line 18 of backward, W1 and b1 are right." in repr(found)
+    typed(TWO_FUNCTIONS.replace("* (1 - A1)", "* (1 - A1**2)"), scope)
+    assert diagnose(scope["loss"], parameters, scope["gradients"]).ok is True
+
+
+def test_the_state_of_another_step_in_a_recurrent_loop_is_told():
+    parameters = drawn(0, Wxh=(5, 4), Whh=(5, 5), Why=(4, 5))
+    scope = typed(GLOBALS, {"np": np, "__name__": "cell"})
+    found = diagnose(scope["loss"], parameters)
+    assert "With `dWhh += np.outer(dhraw, hs[t - 1])` in line 15 of loss_and_gradients, Whh is right." in repr(found)
+
+
+def test_a_learners_functions_and_arrays_are_afterwards_as_they_were_even_if_it_is_interrupted():
+    scope, parameters = of_a_class()
+    kept, code = {name: scope[name].copy() for name in ("X", "y")}, scope["relu_backward"].__code__
+    diagnose(scope["loss"], parameters)
+    calls, loss = [], scope["loss"]
+
+    def interrupted(p):
+        calls.append(1)
+        if len(calls) > 600:
+            raise KeyboardInterrupt
+        return loss(p)
+
+    with pytest.raises(KeyboardInterrupt):
+        diagnose(interrupted, parameters)
+    assert scope["relu_backward"].__code__ is code
+    assert all(np.array_equal(scope[name], value) and scope[name].flags.writeable for name, value in kept.items())
+
+
+def test_each_of_two_lines_with_a_mistake_is_told():
+    source = CLASS.replace("(dout > 0)", "(cache > 0)").replace('["W2"] += self.reg', '["W2"] += 2 * self.reg')
+    scope, parameters = of_a_class(source.replace('["W1"] += self.reg', '["W1"] -= self.reg'))
+    found = diagnose(scope["loss"], parameters)
+    assert sorted(sorted(change.mends) for change in found.changes) == [["W1"], ["W2"]], found
+
+
+def test_a_change_that_is_right_at_these_numbers_alone_is_not_told():
+    scope = typed("def loss(W):\n    return np.sum(W**2), {'W': 3 * W}\n", {"np": np, "__name__": "cell"})
+    (change,) = diagnose(scope["loss"], {"W": np.full(6, 2.0)}).changes  # where W ** 2 and 2 * W are the same
+    assert "W **" not in change.text
+
+
+def test_source_that_is_no_longer_what_runs_is_not_read():
+    scope, parameters = of_a_class()
+    file = scope["loss"].__code__.co_filename
+    lines = CLASS.replace("(dout > 0)", "(cache > 0)").splitlines(keepends=True)  # mended, and not run since
+    linecache.cache[file] = len(CLASS), None, lines, file
+    found = diagnose(scope["loss"], parameters)
+    assert found.ok is False
+    assert not [change for change in found.changes if change.function == "relu_backward"]
+
+
+def test_large_arrays_are_not_multiplied_in_every_way_to_find_a_line():
+    scope, parameters = of_a_class()
+    scope["X"], scope["y"] = drawn(1, X=(2000, 4))["X"], np.zeros(2000, int)
+    found = diagnose(scope["loss"], parameters)
+    assert (found.ok, found.changes) == (False, [])
+
+
+REFUSED = {
+    "your gradient asks for W, b, and the parameters are W": lambda W, b: W,
+    "your gradient stopped with ZeroDivisionError: division by zero. It was given W (2,)": lambda W: 1 / 0,
+    "give the gradients as a dictionary, such as {'dW': dW}": lambda W: None,
+}
+
+
+@pytest.mark.parametrize("sentence", REFUSED)
+def test_a_function_that_gives_no_gradients_is_refused_with_a_sentence(sentence):
+    with pytest.raises(ValueError) as refused:  # noqa: PT011
+        diagnose(lambda W: np.sum(W), {"W": np.ones(2)}, REFUSED[sentence])
+    assert sentence in str(refused.value)
