@@ -149,7 +149,8 @@ CLAIMS = {  # what the sentence of a rule says, in numbers
     "maximum": lambda up, X, Y, Z: np.where(np.maximum(X, Z) == X, up, 0),
     "minimum": lambda up, X, Y, Z: np.where(np.minimum(X, Z) == X, up, 0),
     "clip": lambda up, X, Y, Z: np.where(Y == X, up, 0),
-    "where": lambda up, X, Y, Z: np.where(Y == X, up, 0),
+    "where 1": lambda up, X, Y, Z: np.where(Z, up, 0),
+    "where 2": lambda up, X, Y, Z: np.where(Z, 0, up),
     "@ 0": lambda up, X, Y, Z: up @ Z.mT,
     "@ 1": lambda up, X, Y, Z: Z.mT @ up,
     "mT": lambda up, X, Y, Z: up.mT,
@@ -183,6 +184,7 @@ def test_what_is_said_of_a_rule_is_true_of_the_numbers_of_its_line():
             (one,) = telling
             keys = (f"{one.by} {one.how}", f"{one.by} {one.at}", one.by)
             key = next((key for key in keys if key in RULES), "")
+            key = f"where {one.at}" if key == "where" else key
             signs = [each for each in ways if each is not one and (each.by == "neg" or (each.by, each.at) == ("-", 1))]
             if key not in CLAIMS or signs or (key == "softmax" and one.how != ""):
                 continue
