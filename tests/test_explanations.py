@@ -146,8 +146,8 @@ CLAIMS = {  # what the sentence of a rule says, in numbers
     "silu": lambda up, X, Y, Z: up * (np.exp(X) * (1 + X + np.exp(X)) / (1 + np.exp(X)) ** 2),
     "softplus": lambda up, X, Y, Z: up * np.exp(X) / (1 + np.exp(X)),
     "relu": lambda up, X, Y, Z: np.where(X > 0, up, 0),
-    "maximum": lambda up, X, Y, Z: np.where(np.maximum(X, Z) == X, up, 0),
-    "minimum": lambda up, X, Y, Z: np.where(np.minimum(X, Z) == X, up, 0),
+    "maximum": lambda up, X, Y, Z: np.where(X == Z, np.nan, np.where(X > Z, up, 0)),  # of equal ones nothing is said
+    "minimum": lambda up, X, Y, Z: np.where(X == Z, np.nan, np.where(X < Z, up, 0)),
     "clip": lambda up, X, Y, Z: np.where(Y == X, up, 0),
     "where 1": lambda up, X, Y, Z: np.where(Z, up, 0),
     "where 2": lambda up, X, Y, Z: np.where(Z, 0, up),
@@ -192,7 +192,7 @@ def test_what_is_said_of_a_rule_is_true_of_the_numbers_of_its_line():
             with np.errstate(all="ignore"):
                 came = summed_to(t[up], np.shape(names["Y"]))
                 expected = summed_to(CLAIMS[key](came, **names), np.shape(step.value))
-            wanted = np.broadcast_to(expected, np.shape(step.value))
+            wanted = np.where(np.isnan(expected), step.value, expected)
             assert np.allclose(step.value, wanted, rtol=1e-7, atol=1e-9), (step.name, step.code, key, step.paths)
             seen[key] += 1
     print(", ".join(f"{key} {n}" for key, n in seen.items()))  # noqa: T201
