@@ -17,6 +17,7 @@ from typing import Any, ParamSpec
 
 import numpy as np
 
+from backprop_lab.checks.rounding import FLOAT32
 from backprop_lab.feedback.answers import NoAnswerError, a_kind, cell, reason, shown
 from backprop_lab.feedback.explaining import Explaining, Explanation
 from backprop_lab.feedback.learner_code import call
@@ -240,9 +241,10 @@ def _decided(compared: Comparison) -> Feedback | None:
     if not compared.is_right:
         return None
     if compared.is_rounding_alone:
+        of = "" if compared.eps < FLOAT32 else " in single precision"
         message = (
             f"{compared.name} is rounding alone here: it is what is left where larger numbers cancel, and no larger "
-            "than their last digits. So nobody can tell a right answer from a wrong one. Start from an earlier "
+            f"than their last digits{of}. So nobody can tell a right answer from a wrong one. Start from an earlier "
             "iteration."
         )
         return Feedback(False, ("only-rounding",), message)
