@@ -251,7 +251,7 @@ def own_code(functions: Sequence[Any]) -> list[Code]:
     for function in functions:
         try:
             file = getsourcefile(function) or ""
-            if not (function.__module__.startswith("backprop_lab") or file.startswith(LIBRARIES)):
+            if not (str(function.__module__).startswith("backprop_lab") or file.startswith(LIBRARIES)):
                 found.append(Code(function))
         except (AttributeError, OSError, TypeError, ValueError, SyntaxError):
             continue
