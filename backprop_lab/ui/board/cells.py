@@ -73,21 +73,17 @@ class CellPainter:
             self._paint(self._grids[k], self.levels[k], self.numbers[k])
 
     def _grid(self, box: Box) -> _Grid:
-        down, across = box.means
-        rows, cols = (
-            _edges(start * self._ratio, length * self._ratio, n, each)
-            for start, length, n, each in (
-                (box.y, box.height, box.rows, down), (box.x, box.width, box.cols, across),
-            )
-        )  # fmt: skip
+        (down, across), ratio = box.means, self._ratio
+        rows = _edges(box.y * ratio, box.height * ratio, box.rows, down)
+        cols = _edges(box.x * ratio, box.width * ratio, box.cols, across)
         lined = min(box.width / box.cols, box.height / box.rows) >= LINED
         lines = [edges if lined else edges[[0, -1]] for edges in (rows, cols)]
         squares = [np.repeat(np.arange(len(edges) - 1), np.diff(edges)) for edges in (rows, cols)]
-        em = number_size(box.width / box.cols, box.height / box.rows) * self._ratio
+        em = number_size(box.width / box.cols, box.height / box.rows) * ratio
         return _Grid(
             int(rows[0]), int(cols[0]), squares[0], squares[1],
             (lines[0] - rows[0]).tolist(), (lines[1] - cols[0]).tolist(), em,
-            int(np.diff(cols).min() - self._line - BESIDE * self._ratio),
+            int(np.diff(cols).min() - self._line - BESIDE * ratio),
         )  # fmt: skip
 
     @property

@@ -66,6 +66,7 @@ SIZES = {"samples": 64, "inputs": 128, "hidden": 128, "layers": 5, "outputs": 12
 MOST_LINES = 200
 PENALTIES: dict[str, Penalty | None] = {NONE: None, "L2(0.01)": L2(0.01), "L2(0.1)": L2(0.1)}
 DROPOUTS = {NONE: 0.0, "0.2": 0.2, "0.5": 0.5}
+PARTS: dict[str, Mapping[str, Any]] = {"loss": LOSSES, "penalty": PENALTIES, "optimizer": OPTIMIZERS}
 _example = cache(lambda name: EXAMPLES[name]())
 
 
@@ -127,25 +128,16 @@ class Setup:
             check_seed(self.seed)
             for name, most in SIZES.items():
                 check_whole(name, getattr(self, name), 1, most)
-            drawn = random_problem(
-                self.seed or 0,
-                self.samples,
-                self.inputs,
-                (self.hidden,) * self.layers,
-                self.outputs,
-                activation=ACTIVATIONS[self.activation],
-                loss=LOSSES[self.loss],
-                penalty=PENALTIES[self.penalty],
-                optimizer=OPTIMIZERS[self.optimizer],
-            )
+            sizes = (self.samples, self.inputs, (self.hidden,) * self.layers, self.outputs)
+            parts = {name: table[getattr(self, name)] for name, table in PARTS.items()}
+            drawn = random_problem(self.seed or 0, *sizes, activation=ACTIVATIONS[self.activation], **parts)
             return RECIPES[self.start](self._with_parts(drawn))
         return self._with_parts(redrawn(base, self.seed))
 
     def _with_parts(self, problem: Problem) -> Problem:
         """The problem with the parts that are chosen by name, each in place of its own."""
         changes: dict[str, Any] = {}
-        tables: dict[str, Mapping[str, Any]] = {"loss": LOSSES, "penalty": PENALTIES, "optimizer": OPTIMIZERS}
-        for name, table in tables.items():
+        for name, table in PARTS.items():
             if (wanted := getattr(self, name)) in table and table[wanted] != getattr(problem, name):
                 changes[name] = table[wanted]
         if not problem.stages:
@@ -174,8 +166,7 @@ class Setup:
 
     def choices(self) -> dict[str, tuple[str, ...]]:
         """What there is to choose from, for each field that is a choice by name."""
-        tables: dict[str, Any] = {"activation": ACTIVATIONS, "norm": (NONE, *NORMS), "dropout": DROPOUTS}
-        tables |= {"loss": LOSSES, "penalty": PENALTIES, "optimizer": OPTIMIZERS}
+        tables: dict[str, Any] = {"activation": ACTIVATIONS, "norm": (NONE, *NORMS), "dropout": DROPOUTS, **PARTS}
         if (base := self.base) is not None:
             layers = [*_hidden(_without([stage.layer for stage in base.stages], True, True))]
             summed = [one.is_weighted_sum and is_hidden for (one, _), (_, is_hidden) in pairwise(layers)]
