@@ -491,6 +491,18 @@ L = A.sum() + (B * B).sum() + np.maximum(3 * H, H / 4).sum()
     assert {values[f"d{name}"].dtype for name in parameters} == {np.dtype(dtype)}
 
 
+@pytest.mark.parametrize("size", ["2 / math.pi", "X.shape[1]"])
+def test_a_function_of_math_stays_one_so_that_float32_stays_float32(size):
+    lines = f"S = X @ W / math.sqrt({size})\nH = np.tanh(S * math.exp(0.5))\nL = np.sum(H**2)"
+    parameters, data = numbers(W=(3, 2)), numbers(X=(4, 3))
+    assert_right(derive(lines, parameters, data), parameters, data)
+    narrow = [{name: value.astype(np.float32) for name, value in each.items()} for each in (parameters, data)]
+    found = derive(lines, *narrow)
+    assert any(f"math.sqrt({size})" in line for line in derived(found))
+    values = run(codes(found), narrow[0] | narrow[1])
+    assert {str(values[line.name].dtype) for line in found.lines} == {"float32"}
+
+
 def test_random_programs_in_odd_shapes_have_right_gradients():
     tried, refused, gradients = count(50_000, 100), 0, 0
     for seed in range(tried):

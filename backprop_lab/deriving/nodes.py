@@ -137,7 +137,7 @@ def _written(node: Node, names: Mapping[Node, str]) -> tuple[str, int]:
             return f'np.einsum("{spec}", {part(a)}, {part(b)})', TIGHT
         case "pad", (of, widths):
             return f"np.pad({part(of)}, [{', '.join(map(str, widths))}])", TIGHT
-    return f"np.{op}({', '.join(map(part, args))})", TIGHT
+    return f"{'' if op.startswith('math.') else 'np.'}{op}({', '.join(map(part, args))})", TIGHT
 
 
 def met(*shapes: Shape) -> Shape:

@@ -206,7 +206,7 @@ class Reader:
                 of = self.read(args[0])
                 if not of.is_fixed:
                     raise RefusedError(f"math.{name} takes one number that stays the same: write np.{name}")
-                return self.graph.make(name, of)
+                return self.graph.make(f"math.{name}", of)
             case ast.Attribute(value=ast.Name(id="np" | "math"), attr=name):
                 return self._function(ALIASES.get(name, name), args, named)
             case ast.Attribute(value=of, attr=name) if name in METHODS:

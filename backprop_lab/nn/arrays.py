@@ -12,9 +12,10 @@ from backprop_lab.nn.lines import Array
 FLOATS, WHOLE, NUMBERS = "fc", "iu", "iufcO"  # kinds of dtype; O is of objects, such as fractions
 
 
-def as_readonly_array(name: str, value: Any) -> Array:
+def as_readonly_array(name: str, value: Any, is_data: bool = False) -> Array:
     """A read-only copy of `value` as an array, whole numbers as floats, which don't wrap round where they grow large.
 
+    Those that are data of a program may pick places: they stay as they are, and so do truth values.
     Raises ValueError, naming `name`, if it is not a full table of numbers.
     """
     if is_masked(value):
@@ -23,12 +24,14 @@ def as_readonly_array(name: str, value: Any) -> Array:
         array = np.asarray(value)
     except ValueError:
         raise ValueError(f"{name} must be a full table of numbers, but its rows differ in length") from None
-    of_objects = array.dtype.kind == "O"
-    if array.dtype.kind not in NUMBERS or (of_objects and not all(isinstance(v, Number) for v in array.flat)):
+    stays, of_objects = is_data and array.dtype.kind in "iub", array.dtype.kind == "O"
+    if array.dtype.kind not in NUMBERS + "b" * stays or (
+        of_objects and not all(isinstance(v, Number) for v in array.flat)
+    ):
         raise ValueError(f"{name} must hold numbers, got {array.dtype}: {_no_numbers(name, value, array)}")
     if of_objects and any(isinstance(v, float) for v in array.flat) and all(map(_is_plain, array.flat)):
         array = array.astype(float)  # a column of True and False among floats  # pragma: no mutate  None is float
-    kind = np.result_type(array, np.float32) if array.dtype.kind in WHOLE else array.dtype  # int64 becomes float64
+    kind = np.result_type(array, np.float32) if array.dtype.kind in WHOLE and not stays else array.dtype
     array = array.astype(kind)  # a copy, in the same memory layout: a sweep chooses one for speed
     array.setflags(write=False)
     return array

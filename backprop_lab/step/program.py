@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from backprop_lab.nn.arrays import as_readonly_array, can_be_kept, is_masked
+from backprop_lab.nn.arrays import as_readonly_array, can_be_kept
 from backprop_lab.nn.layers import Array
 from backprop_lab.nn.lines import Part
 from backprop_lab.nn.network import check_part
@@ -255,19 +255,4 @@ def _arrays(what: str, given: Any) -> dict[str, Array]:
     """What is given by name, as read-only arrays; whole numbers and truth values of the data stay such."""
     if not isinstance(given, Mapping):
         raise ValueError(f"{what} are given by name, as a dictionary such as {{'W': W}}; got {given!r:.60}")
-    found: dict[str, Array] = {}
-    for name, value in given.items():
-        if what == "data" and not is_masked(value) and _is_exact(value):
-            found[name] = np.array(value)
-            found[name].setflags(write=False)
-        else:
-            found[name] = as_readonly_array(str(name), value)
-    return found
-
-
-def _is_exact(value: Any) -> bool:
-    """Whether these are whole numbers or truth values."""
-    try:
-        return np.asarray(value).dtype.kind in "iub"
-    except ValueError:  # rows of several lengths
-        return False
+    return {name: as_readonly_array(str(name), value, what == "data") for name, value in given.items()}
