@@ -7,14 +7,15 @@ right line of any layer or loss, one change at a time, so they are known for lay
 import ast
 import dis
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache, partial
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import chain, combinations, product
 from types import CodeType
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from backprop_lab.nn.forms import expressions
 from backprop_lab.nn.lines import is_a_line_of_ours
 from backprop_lab.step.trace import Trace
 from backprop_lab.step.written import OwnLine
@@ -94,7 +95,7 @@ def _changes(
     line: ast.Expression, names: Sequence[str], binary: Sequence[str], has_classes: bool
 ) -> Iterator[tuple[str, str]]:
     """Each line with one change, and what it is; the change is made in the line itself, and taken back."""
-    parts = [*_parts(line)]
+    parts = [*expressions(line)]
     for part, put in parts:
         for other, slip in _changed(part, names, binary, has_classes):
             put(other)
@@ -287,14 +288,3 @@ def _from_the_right(line: ast.expr) -> ast.expr:
         case ast.BinOp(ast.BinOp(a, ast.Mult(), b), ast.Mult(), c):
             return ast.BinOp(a, ast.Mult(), ast.BinOp(b, ast.Mult(), c))
     return line
-
-
-def _parts(line: ast.AST) -> Iterator[tuple[ast.expr, Callable[[ast.expr], None]]]:
-    """Every expression in a line, from the outside in, and what puts another in its place."""
-    for field, value in ast.iter_fields(line):
-        is_list = isinstance(value, list)
-        for at, child in enumerate(value if is_list else [value]):
-            if isinstance(child, ast.expr):
-                yield child, partial(value.__setitem__, at) if is_list else partial(setattr, line, field)
-            if isinstance(child, ast.AST):
-                yield from _parts(child)
