@@ -12,7 +12,8 @@ from textwrap import dedent
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
-from backprop_lab.feedback.slips import IN_PLACE_OF_A_NAME, changed, parts_of
+from backprop_lab.feedback.slips import IN_PLACE_OF_A_NAME, changed
+from backprop_lab.nn.forms import expressions
 
 LONGEST = 24  # signs in what may stand in another place: `params["W1"]`, `hs[t - 1]`, `sigmoid(z1)`
 A_GRADIENT = re.compile("d|grad|err")
@@ -97,7 +98,7 @@ class Code:
         in_text = {id(p) for text in ast.walk(statement) if isinstance(text, ast.JoinedStr) for p in ast.walk(text)}
         return [
             Place(part, put, root_of.get(id(part)), statement, len(roots) == 1)
-            for part, put in parts_of(statement)
+            for part, put in expressions(statement)
             if (id(part) in root_of or id(part) in where) and id(part) not in in_text and not _is_written(part)
         ]
 

@@ -51,7 +51,7 @@ def _places(trace: Trace, step: Step, rule: str) -> Iterator[Places]:
                 W = passed.Z.removesuffix(".mT")
                 if W in trace:
                     known |= {"W": W, "W_raw": _entering(trace, W)}
-                    others, after = {"dW": f"d{W}", "W_new": f"{W}_new"}, _after(trace, step)
+                    others, after = {"dW": f"d{W}", "W_new": f"{W}_new"}, made_with(trace, step)
                     known |= {key: name for key, name in others.items() if name in trace and name not in after}
                 yield {key: code for key, code in known.items() if code}
 
@@ -64,8 +64,8 @@ def _entering(trace: Trace, name: str, role: str = "value") -> str:
     return next((each for each in operands if np.shape(trace[each]) == shape and trace.role(each) == role), "")
 
 
-def _after(trace: Trace, step: Step) -> set[str]:
-    """What is computed with a step: if it used that, each would wait for the other."""
+def made_with(trace: Trace, step: Step) -> set[str]:
+    """A step and all that is computed with it: if its line used one of these, each would wait for the other."""
     after = {step.name}
     for each in trace.steps:
         if after.intersection(each.operands):

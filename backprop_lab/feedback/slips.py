@@ -8,14 +8,15 @@ import ast
 import dis
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache, partial
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import chain, combinations, product
 from types import CodeType
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from backprop_lab.nn.forms import expressions
 from backprop_lab.nn.lines import is_a_line_of_ours
 from backprop_lab.step.number_format import listed
 from backprop_lab.step.trace import Trace
@@ -96,7 +97,7 @@ def _changes(
     line: ast.Expression, names: Sequence[str], binary: Sequence[str], has_classes: bool
 ) -> Iterator[tuple[str, str]]:
     """Each line with one change, and what it is; the change is made in the line itself, and taken back."""
-    parts = [*parts_of(line)]
+    parts = [*expressions(line)]
     for part, put in parts:
         for other, slip in changed(part, names, binary, has_classes):
             put(other)
@@ -302,14 +303,3 @@ def _from_the_right(line: ast.expr) -> ast.expr:
         case ast.BinOp(ast.BinOp(a, ast.Mult(), b), ast.Mult(), c):
             return ast.BinOp(a, ast.Mult(), ast.BinOp(b, ast.Mult(), c))
     return line
-
-
-def parts_of(line: ast.AST) -> Iterator[tuple[ast.expr, Callable[[ast.expr], None]]]:
-    """Every expression in a line, from the outside in, and what puts another in its place."""
-    for field, value in ast.iter_fields(line):
-        is_list = isinstance(value, list)
-        for at, child in enumerate(value if is_list else [value]):
-            if isinstance(child, ast.expr):
-                yield child, partial(value.__setitem__, at) if is_list else partial(setattr, line, field)
-            if isinstance(child, ast.AST):
-                yield from parts_of(child)

@@ -3,8 +3,8 @@
 import ast
 import copy
 import re
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache, partial
 from typing import Any
 
 OPEN = "OPEN_"  # before a name in braces, which stands for any expression
@@ -110,13 +110,23 @@ def replaced(code: str, form: str, other: str, known: Mapping[str, str], among: 
     tree, shape, new = ast.Expression(parsed(code)), parsed(form), parsed(other)
     parts: dict[str, list[ast.AST]] = {"terms": _sums(tree.body), "whole": [tree.body], "": [*ast.walk(tree)]}
     places = {*map(id, parts[among])}
-    for part in [*ast.walk(tree)]:
+    for part, put in expressions(tree):
         found = {name: parsed(each) for name, each in known.items()}
-        if id(part) in places and isinstance(part, ast.expr) and fits(shape, part, found):
-            written = _Filled(found).visit(copy.deepcopy(new))
-            Swapped({id(part): written}).visit(tree)
+        if id(part) in places and fits(shape, part, found):
+            put(_Filled(found).visit(copy.deepcopy(new)))
             yield ast.unparse(tree).replace(" ** ", "**")
-            Swapped({id(written): part}).visit(tree)
+            put(part)
+
+
+def expressions(tree: ast.AST) -> Iterator[tuple[ast.expr, Callable[[ast.expr], None]]]:
+    """Every expression in a tree, from the outside in, and what puts another in its place."""
+    for field, value in ast.iter_fields(tree):
+        is_list = isinstance(value, list)
+        for at, child in enumerate(value if is_list else [value]):
+            if isinstance(child, ast.expr):
+                yield child, partial(value.__setitem__, at) if is_list else partial(setattr, tree, field)
+            if isinstance(child, ast.AST):
+                yield from expressions(child)
 
 
 class Swapped(ast.NodeTransformer):

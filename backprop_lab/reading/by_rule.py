@@ -5,7 +5,7 @@ used. A line that is one's own, or that no rule explains, gets none of these wor
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from backprop_lab.nn.forms import of_form
 from backprop_lab.nn.steps import Step
@@ -15,18 +15,7 @@ from backprop_lab.step.number_format import listed
 LONGEST = 28  # characters of a part of a line that stands in a sentence; a longer one is told by what it is
 
 
-class Words(NamedTuple):
-    """What a rule says: a `noun` for a longer way, and a `sentence`, in which braces stand for what is at that place.
-
-    `{X}` is what goes in, `{Y}` what comes out, `{Z}` the other part, `{V}` what the gradient is of, and `{up}` the
-    gradient of the line that all this stands in.
-    """
-
-    noun: str
-    sentence: str
-
-
-RULES = {key: Words(*said) for key, said in WORDS["rules"].items()}
+RULES = WORDS["rules"]  # a noun for a longer way, and a sentence, by operation
 MOST_PLACES = 3  # for which it is said how a value goes into each
 AS_IT_IS = ("addition", "subtraction", "minus")  # rules by which a gradient goes on as it is, or with a minus
 
@@ -53,9 +42,9 @@ def _of_one(step: Step, path: Sequence[Any]) -> str:
     elif picked := _taken_off(step, way):
         said = picked
     elif len(telling) == 1:
-        said = _filled(_words(telling[0]).sentence, telling[0], names)
+        said = _filled(_words(telling[0])[1], telling[0], names)
     elif telling:
-        nouns = listed([_filled(_words(passed).noun, passed, names) for passed in reversed(telling)])
+        nouns = listed([_filled(_words(passed)[0], passed, names) for passed in reversed(telling)])
         said = f"Between {step.of} and {line} lie {nouns}: {up} comes back through them, the last one first."
     else:
         said = "" if copies else f"{step.of} goes into {line} as it is, so it has the same gradient."
@@ -68,7 +57,7 @@ def _of_several(step: Step, paths: Sequence[Sequence[Any]]) -> str:
     for path in paths:
         at = max(at for at, passed in enumerate(path) if passed.rule == "line")
         nouns = [
-            _filled(_words(passed).noun, passed, {"V": step.of, "up": "the gradient"})
+            _filled(_words(passed)[0], passed, {"V": step.of, "up": "the gradient"})
             for passed in reversed(path[at:])
             if passed.rule not in (*AS_IT_IS, "line", "broadcast")
         ]
@@ -94,8 +83,8 @@ def _taken_off(step: Step, way: Sequence[Any]) -> str:
     return ""
 
 
-def _words(passed: Any) -> Words:
-    """The words for one rule: those that say most of its place."""
+def _words(passed: Any) -> tuple[str, ...]:
+    """The noun and the sentence of one rule: those that say most of its place."""
     keys = (f"{passed.by} {passed.how}", f"{passed.by} {passed.at}", passed.by)
     return next(RULES[key] for key in keys if key in RULES)
 
