@@ -129,7 +129,11 @@ def change_pages(site: Path) -> None:
     """Let the pages tell what a learner waits for and fit a phone, and make the lab alone of the console."""
     for name in ("loading_notice.js", "fields.js", "narrow.js", "open.js", "open.css", "recorded.js"):
         shutil.copy(LITE / name, site)
-    replace(site / "recorded.js", '"STARTS"', json.dumps([path.stem for path in sorted((site / "recorded").iterdir())]))
+    replace(
+        site / "recorded.js",
+        '"STARTS"',
+        json.dumps([path.stem for path in sorted((site / "recorded" / "wide-light").iterdir())]),
+    )
     replace(site / "index.html", "await import('./config-utils.js')", 'location.replace("../index.html")')
     lab, alone = site / "lab" / "index.html", site / "open" / "index.html"
     for page in (lab, alone):
@@ -164,14 +168,21 @@ def report(site: Path, seconds: float) -> None:
     size = sum(path.stat().st_size for path in all_files)
     front = (site / "index.html").read_text()
     loaded = {site / name for name in re.findall(r'<(?:img|script|link)[^>]* (?:src|href)="([^"?#:]+)', front)}
-    page = compressed({site / "index.html", *loaded} & set(all_files))
+    first_step = {
+        *run.glob("*.js"),
+        run / "open" / "index.html",
+        run / "recorded" / "wide-light" / "worked example.html",
+    }
+    page = compressed(({site / "index.html", *loaded} & set(all_files)) | first_step)
     python, others = compressed(files(run / "python")), compressed(files(run / "build") + files(run / "extensions"))
     print(f"{site} holds {len(all_files)} files, {size / 1e6:.1f} MB, and was built in {seconds:.0f} s.")
     walks = [path.stat().st_size / 1e6 for path in all_files if "-lab-" in path.name]
     print(
         f"{len(walks)} labs step on the pages to read, of {max(walks):.1f} MB at most, fetched when one gets to them."
     )
-    print(f"A first visit fetches {page:.1f} MB, compressed; to run something, {python:.1f} MB of Python too,")
+    print(
+        f"A first visit fetches {page:.2f} MB, compressed, for its first step; to run, {python:.1f} MB of Python too,"
+    )
     print(f"and what it uses of {others:.1f} MB of JupyterLite. To see the site, serve it:")
     print(f"  python3 -m http.server --directory {site}")
 

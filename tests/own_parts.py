@@ -168,6 +168,7 @@ def own_problem(*hidden, loss=None, first=None, y=None, before=()):
 
 NORM = {"gamma": [[1.5, -0.5, 1.0]], "beta": [[0.2, 0.0, -0.1]]}
 MASK = np.array([[True, False, True], [True, True, False], [False, True, True]])
+SHARED = linear(3, 3, seed=4)
 OWN_PROBLEMS = {
     "Linear with its own formula": own_problem(ReLU(), first=linear(4, 3, Dotted)),
     "Linear without bias": own_problem(Tanh(), first=WithoutBias(W=linear(4, 3).W)),
@@ -183,4 +184,5 @@ OWN_PROBLEMS = {
     "a norm first": own_problem(ReLU(), before=[BatchNorm([[1.0, 2.0, 0.5, -1.0]], [[0.0, 0.1, 0.0, 0.3]])]),
     "two activations in a row": own_problem(Tanh(), ReLU()),
     "an activation first": own_problem(Tanh(), before=[ReLU()]),
+    "a layer in two places": own_problem(ReLU(), SHARED, Tanh(), SHARED),
 }

@@ -1,14 +1,28 @@
 """Layers, losses and the network: their numbers by hand; what they hold is read-only. Stacks: test_sweep.py."""
 
+import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
 from own_parts import OWN_PROBLEMS, linear
 from problems import identical
 
-from backprop_lab import HalfSquaredError, MeanSquaredError, Network, SoftmaxCrossEntropy, SumSquaredError, trace
+from backprop_lab import (
+    L2,
+    HalfSquaredError,
+    MeanSquaredError,
+    Network,
+    Problem,
+    SoftmaxCrossEntropy,
+    SumSquaredError,
+    check,
+    prove,
+    trace,
+)
 from backprop_lab.nn.layers import Linear, ReLU, Sigmoid, Tanh
+from backprop_lab.step.random_problems import redrawn
 
 W, b = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), np.array([[10.0, 20.0, 30.0]])
 X = np.array([[1.0, -1.0], [0.5, 2.0]])
@@ -71,8 +85,32 @@ def test_parameters_are_copied_and_read_only_also_after_an_update():
 
 def test_names_count_the_layers_with_parameters_and_what_comes_out_last_is_y_pred():
     network = Network([linear(2, 3), ReLU(), linear(3, 3), linear(3, 4), Tanh(), linear(4, 1)])
-    assert " ".join(f"{layer}: {before} -> {after} ({number})" for layer, before, after, number in network.stages) == (
+    assert " ".join(
+        f"{layer}: {before} -> {after} ({number})" for layer, before, after, number, _ in network.stages
+    ) == (
         "Linear(2, 3): X -> Y1 (1) ReLU(): Y1 -> H1 (1) Linear(3, 3): H1 -> Y2 (2) "
         "Linear(3, 4): Y2 -> Y3 (3) Tanh(): Y3 -> H3 (3) Linear(4, 1): H3 -> y_pred (4)"
     )
     assert list(network.parameters) == ["W1", "b1", "W2", "b2", "W3", "b3", "W4", "b4"]
+
+
+def test_a_layer_in_two_places_shares_its_numbers_and_adds_its_gradients():
+    same, rng = linear(3, 3), np.random.default_rng(0)
+    network = Network([same, ReLU(), same, ReLU(), linear(3, 2)])
+    problem = Problem(network, SumSquaredError(), rng.normal(size=(4, 3)), rng.normal(size=(4, 2)), 0.01, penalty=L2(1))
+    t = trace(problem)
+    assert [*problem.parameters] == ["W1", "b1", "W3", "b3"]
+    assert t.step("R").code == "1 * (np.sum(W1**2) + np.sum(W3**2))"
+    assert t.step("dW1").code == "X.mT @ dY1 + H1.mT @ dY2 + 2 * 1 * W1"
+    assert [step.name for step in t.steps if step.phase == "backward"][-3:] == ["dY1", "dW1", "db1"]
+    assert all(prove(t, f"d{name}").agrees for name in problem.parameters)
+    for each in (t.next_problem(), redrawn(problem, 5), pickle.loads(pickle.dumps(problem)), copy.deepcopy(problem)):
+        first, _, again, *_ = each.network.layers
+        assert first is again
+        assert [*each.parameters] == [*problem.parameters]
+
+
+def test_of_a_layer_in_two_places_a_forgotten_one_is_named():
+    t = trace(OWN_PROBLEMS["a layer in two places"])
+    left_out = t["dW2"] - t["H2"].mT @ t["dY3"]
+    assert "H2.mT @ dY3 is missing" in str(check("dW2", left_out, t))

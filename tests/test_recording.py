@@ -1,15 +1,19 @@
 """The walk that needs nothing says and shows at each step, and of each cell, what the live lab does."""
 
 import base64
+import io
 import json
 import re
 
+import numpy as np
 import pytest
 from common import view_of
 from own_parts import Steep, own_problem
+from PIL import Image
 
 from backprop_lab import Tanh, random_problem
 from backprop_lab.ui import StepThrough
+from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.steps import recording
 
 LABS = {
@@ -62,13 +66,26 @@ def test_a_walk_has_a_picture_of_every_step_and_holds_no_address(tmp_path):
     assert len(html) < 1.5e6
     for room in ("wide", "narrow"):
         pictures = walk["pictures"][room]
-        boards = [png for theme in ("light", "dark") for png in pictures["boards"][0][theme]]
+        boards = [board for theme in ("light", "dark") for board in pictures["boards"][0][theme]]
         operations = [step[theme] for step in pictures["steps"][0] for theme in ("light", "dark")]
         assert len({*boards}) == len(boards) == 4
         assert len({*operations}) == len(operations) == 32
-        assert all(base64.b64decode(png).startswith(b"\x89PNG") for png in boards + operations)
+        for size, drawn in ((pictures["map"], boards), (pictures["operation"], operations)):
+            for picture in (Image.open(io.BytesIO(base64.b64decode(each))) for each in drawn):
+                assert picture.width / size[0] == picture.height / size[1] == (1.5 if room == "wide" else 2)
     assert not re.findall(r"(?:src|href)=[\"'](?!data:)|@import|url\(", html)
     assert {*re.findall(r"https?://[\w./]+", html)} == {"http://www.w3.org/2000/svg"}  # a name
+
+
+def test_a_picture_of_a_walk_has_each_pixel_of_the_board(tmp_path):
+    lab = StepThrough(iteration=1)
+    _, walk = saved(lab, tmp_path / "walk.html")
+    (width, height), ratio = walk["pictures"]["narrow"]["map"], 2
+    board = Board(lab.stepper.place.trace, width, height, ratio, scales=lab.stepper.place.scales)
+    board.draw(lab.stepper.place.trace, 0, lab.stepper.losses, framed=False)
+    packed = base64.b64decode(walk["pictures"]["narrow"]["boards"][0]["light"][0])
+    here, there = (np.asarray(Image.open(io.BytesIO(each)).convert("RGB")) for each in (board.png(), packed))
+    assert np.array_equal(here, there)
 
 
 def test_what_cannot_be_saved_is_refused_with_a_sentence(tmp_path):

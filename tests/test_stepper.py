@@ -117,6 +117,7 @@ def test_a_menu_takes_the_parts_of_a_problem_out_and_as_given_brings_them_back()
     assert same_values(trace(as_given.problem()), trace(given))
     without = Setup(AS_GIVEN, given=given, norm="none", dropout="none", penalty="none").problem()
     assert (kinds_of(without), without.penalty) == ("Linear ReLU Linear", None)
+    assert "b1" in without.parameters, "which the norm had taken off"
     assert identical(without.state["vW1"], given.state["vW1"])
     other = Setup(AS_GIVEN, given=given, norm="LayerNorm", activation="Tanh").problem()
     assert kinds_of(other) == "Linear LayerNorm Tanh Dropout Linear"

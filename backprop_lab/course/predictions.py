@@ -225,7 +225,7 @@ def _judge_way(change: float, told: str) -> Callable[[str], tuple[bool, str]]:
 
 def _relus(trace: Trace) -> dict[str, str]:
     """The input of every ReLU by its output."""
-    return {Y: X for layer, X, Y, _ in trace.problem.stages if layer.can_die}
+    return {Y: X for layer, X, Y, *_ in trace.problem.stages if layer.can_die}
 
 
 def _close(number: float, value: float) -> bool:

@@ -67,7 +67,7 @@ class Mistake:
             typed.sort(key=lambda each: not _changes(_run(trace, each.code), step.value))  # first what can be planted
             yield from (each._replace(title=self.title, sentence=self.cause.replace("`", "")) for each in typed)
         elif found:
-            yield from self._written(step, found)
+            yield from (each for each in self._written(step, found) if not _waits_for_itself(trace, each))
         elif beside := step.beside:
             ways = self._ways(beside.kind, beside.result, beside.template)
             yield from self._written(step, ways, beside=True)
@@ -181,6 +181,17 @@ def _typed(trace: Trace, step: Step, code: str, around: Mapping[str, str]) -> St
     """A step with another line, and what stands around what is wrong in it."""
     operands = tuple(name for name in names_in(code) if name in trace)
     return step._replace(code=code, operands=operands, names={**step.names, **around})
+
+
+def _waits_for_itself(trace: Trace, step: Step) -> bool:
+    """Whether a line uses what is made of its own value, as `W1_new` does at dH1 where W1 is used in two places."""
+    made = {each.name: each.operands for each in trace.steps}
+    needed, todo = set[str](), [*step.operands]
+    while todo:
+        if (name := todo.pop()) not in needed:
+            needed.add(name)
+            todo += made.get(name, ())
+    return step.name in needed
 
 
 def _run(trace: Trace, line: str) -> Any:

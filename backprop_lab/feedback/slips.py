@@ -74,7 +74,7 @@ def likely_slips(trace: Trace, name: str, function: Any) -> tuple[Slip, ...]:
     step, slips = trace.step(name), one_slip_away(trace, name)
     return (
         slips
-        if step.kind is OwnLine or is_a_line_of_ours(step.kind, step.result, step.template)
+        if step.kind is OwnLine or step.adds_up_places or is_a_line_of_ours(step.kind, step.result, step.template)
         else tuple(slip for slip in slips if shows(function, slip.line))
     )
 

@@ -24,8 +24,9 @@ class Network:
     """Layers in order, such as `Network((Linear(W1, b1), ReLU(), Linear(W2, b2)))`.
 
     Names count the layers that have parameters: `W1 b1 Y1`, then `H1` after its activation, `W2 b2 Y2` and so on; what
-    comes out last is `y_pred`. Raises ValueError if a layer lacks something that a network needs, or if the layers do
-    not chain, naming both layers and both shapes.
+    comes out last is `y_pred`. A layer that stands in several places shares its parameters, which are called after the
+    first, and their gradient is the sum of what each place gives. Raises ValueError if a layer lacks something that a
+    network needs, or if the layers do not chain, naming both layers and both shapes.
     """
 
     def __init__(self, layers: Iterable[Layer]) -> None:
@@ -33,8 +34,7 @@ class Network:
             raise ValueError(f"a network takes its layers in a list, such as [Linear(W, b), ReLU()]; got {layers!r}")
         self.layers = tuple(layers)
         _check_layers(self.layers)
-        stages = stages_of(self.layers)
-        self._names = tuple(tuple((p, f"{p}{stage.number}") for p in stage.layer.learnt) for stage in stages)
+        self._names = tuple((*stage.parameters.items(),) for stage in stages_of(self.layers))
         self._kinds = self.layers  # with the numbers of some network of these layers
         self._lines: dict[str, Any] = {}  # shared by all networks of these layers
         named = zip(self.layers, self._names, strict=True)
@@ -52,8 +52,13 @@ class Network:
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """The layers, each with its parameters."""
+        return self._layers_with(self._parameters)
+
+    def _layers_with(self, parameters: Mapping[str, Any]) -> tuple[Layer, ...]:
+        """These layers with other numbers; one that stands in two places is one still."""
         named = zip(self._kinds, self._names, strict=True)
-        return tuple(layer.with_parameters({p: self._parameters[name] for p, name in names}) for layer, names in named)
+        made = {id(k): k.with_parameters({p: parameters[name] for p, name in names}) for k, names in named}
+        return tuple(made[id(layer)] for layer in self._kinds)
 
     @property
     def parameters(self) -> dict[str, Array]:
@@ -66,7 +71,7 @@ class Network:
 
     @property
     def stages(self) -> list[Stage]:
-        """Each layer with its names and its number, such as `Stage(relu, "Y1", "H1", 1)`."""
+        """Each layer with its names and its number, such as `Stage(relu, "Y1", "H1", 1, {})`."""
         return stages_of(self.layers)
 
     @property
@@ -91,7 +96,7 @@ class Network:
         ):
             parts = [part for part in (*self._kinds, *beside) if part is not None]
             numbered = [(part, part.own_numbers()) for part in parts if part.own_names()]
-            if (key := (penalty is None, *map(_kind, parts))) not in _WRITTEN:
+            if (key := (penalty is None, self._names, *map(_kind, parts))) not in _WRITTEN:
                 if len(_WRITTEN) > MOST_WRITTEN:
                     _WRITTEN.clear()
                 _WRITTEN[key] = lines_of(stages_of(self._kinds), *beside)
@@ -154,8 +159,7 @@ class Network:
             raise KeyError(f"no numbers for {', '.join(missing)}; got {', '.join(parameters) or 'none'}")
         if all(can_be_kept(parameters[name], before) for name, before in self._parameters.items()):  # as in training
             return self._having({name: parameters[name] for name in self._parameters})
-        named = zip(self._kinds, self._names, strict=True)
-        layers = tuple(layer.with_parameters({p: parameters[name] for p, name in names}) for layer, names in named)
+        layers = self._layers_with(parameters)
         _check_chain(layers)
         named = zip(layers, self._names, strict=True)
         network = self._having({name: layer.parameters[p] for layer, names in named for p, name in names})
@@ -242,13 +246,6 @@ METHODS = {
 def _check_layers(layers: tuple[Layer, ...]) -> None:
     for number, layer in enumerate(layers, start=1):
         check_part(layer, Layer, f"layer {number}", "ReLU")
-        before = next(at for at, each in enumerate(layers, start=1) if each is layer)
-        if layer.learnt and before < number:
-            raise ValueError(
-                f"layer {number} is layer {before} once more, and its numbers would be trained apart, as if there were "
-                "two: weights that stay the same in two places are not possible yet, so make each layer its own, "
-                f"such as {type(layer).__name__}({', '.join(f'{name}.copy()' for name in layer.learnt)})"
-            )
     if not any(layer.learnt for layer in layers):
         raise ValueError(f"a network has a layer with parameters, such as Linear; got {layers!r}")
     _check_chain(layers)

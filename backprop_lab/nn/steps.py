@@ -30,6 +30,7 @@ from backprop_lab.nn.optimizers import DECAY, GradientDescent, Optimizer
 from backprop_lab.nn.penalties import Penalty
 
 NO_DIMENSIONS: Mapping[str, int] = MappingProxyType({})
+AGAIN = "_again"  # behind what a line calls the values around a further place of its layer
 SCALARS = ("lr", "step")  # what is one number to a problem, and to all runs of a stack
 
 
@@ -77,6 +78,11 @@ class Step(NamedTuple):
     paths: tuple[Any, ...] = ()
     note: str = ""
     value: Any = None
+
+    @property
+    def adds_up_places(self) -> bool:
+        """Whether it adds up what a parameter gets at each place of its layer, which stands in several."""
+        return any(name.endswith(AGAIN) for name in self.names)
 
     def rewritten(self, template: str, title: str, sentence: str, beside: str | None = None) -> "Step":
         """The same step with another line in place of its own, or with another one `beside` it, "" for none.
@@ -183,19 +189,23 @@ class Lines(tuple[Step, ...]):
 
 
 class Stage(NamedTuple):
-    """A layer in its place: the names of what enters and leaves it, and the number of its parameters."""
+    """A layer in its place: the names of what enters and leaves it, its number, and the names of its parameters.
+
+    Those of a layer that stands in two places are called after the first: {"W": "W1", "b": "b1"}.
+    """
 
     layer: Layer
     X: str
     Y: str
     number: int
+    parameters: dict[str, str]
 
 
 _DESCENT = GradientDescent()
 
 
 def stages_of(layers: Sequence[Layer]) -> list[Stage]:
-    """Each layer with its names and its number, such as `Stage(relu, "Y1", "H1", 1)`.
+    """Each layer with its names and its number, such as `Stage(relu, "Y1", "H1", 1, {})`.
 
     A number starts anew where a parameter's letter is taken under it, so W1 b1 gamma1 beta1 W2 b2; it is 0 before any.
     What comes out last is `y_pred`. A further value of one name takes b, c ... behind it, such as `H1b`.
@@ -203,13 +213,16 @@ def stages_of(layers: Sequence[Layer]) -> list[Stage]:
     stages: list[Stage] = []
     taken: set[str] = set()
     number, under, entering = 0, set[str](), "X"
+    before: dict[int, dict[str, str]] = {}  # the parameters of each layer; two of one class are two
     for at, layer in enumerate(layers, 1):
         if layer.learnt and (number == 0 or under & {*layer.learnt}):
             number, under = number + 1, set()
         under |= {*layer.learnt}
         letter = layer.letter or ("Y" if layer.learnt else "H")
         leaving = "y_pred" if at == len(layers) else _free(f"{letter}{number}", taken)
-        stages.append(Stage(layer, entering, leaving, number))
+        names = {p: f"{p}{number}" for p in layer.learnt}
+        names = names if isinstance(layer, type) else before.setdefault(id(layer), names)
+        stages.append(Stage(layer, entering, leaving, number, names))
         entering = leaving
     return stages
 
@@ -241,12 +254,11 @@ def lines_of(
     masks = masks_of(stages)
     taken = {*(stage.Y for stage in stages), *masks.values()}
     numbers = penalty.own_numbers() if penalty else {}
-    parameters_of = [{p: f"{p}{stage.number}" for p in stage.layer.learnt} for stage in stages]
-    penalised = _penalised(stages, parameters_of)
+    every = [*dict.fromkeys(chain(*(stage.parameters.values() for stage in stages)))]
+    penalised = _penalised(stages)
     if penalty and not penalised:
         raise ValueError(f"{penalty!r} acts on nothing: no layer says which of its parameters are `penalised`")
-    for at, (stage, parameters) in enumerate(zip(stages, parameters_of, strict=True)):
-        layer, X, Y, number = stage
+    for at, (layer, X, Y, number, parameters) in enumerate(stages):
         letters = tuple(layer.learnt)
         if reserved := {"X", "Y", "lr"} & {*letters}:
             raise ValueError(
@@ -267,6 +279,7 @@ def lines_of(
         of_parameter = {p: {"p": name, "dp": f"d{name}", "new": f"{name}_new"} for p, name in parameters.items()}
         first = next(iter(letters), "")
         wanted = _wanted(layer, after_Y, has_learnt_before=any(before.layer.learnt for before in stages[:at]))
+        places = {step.name: place for place, step in enumerate(backward)}
         found: list[Step] = []
         for result, template in formulas.items():
             of = gradients.get(result, "")
@@ -278,10 +291,14 @@ def lines_of(
                 if penalty and of in parameters and parameters[of] in penalised:
                     beside = _beside(penalty, "dp", "+", penalty.formulas["dp"], {"p": parameters[of]})
                 name = results[result]
-                found.append(_line("backward", layer, result, template, name, here, values.get(of, ""), beside))
+                if name in places:
+                    backward[places[name]] = _with_another_place(backward[places[name]], layer, template, here)
+                else:
+                    found.append(_line("backward", layer, result, template, name, here, values.get(of, ""), beside))
         backward[:0] = found
         for around in of_parameter.values():
-            update += update_lines(optimizer, around, around["p"] in penalised)
+            if around["dp"] not in places:
+                update += update_lines(optimizer, around, around["p"] in penalised)
 
     names = {name: name for name in ("y_pred", "y", *loss.formulas)} | loss.own_numbers()
     formulas = _formulas(loss, ("L", "dy_pred"))
@@ -292,21 +309,31 @@ def lines_of(
     for result, template in formulas.items():
         beside = None
         if penalty and result == "L":
-            losses.append(_penalty_line(penalty, penalised, [*chain(*(each.values() for each in parameters_of))]))
+            losses.append(_penalty_line(penalty, penalised, every))
             beside = _beside(penalty, "L", "+", "{R}", {"R": "R"})
         phase, of = ("loss", "") if result in before_L else ("backward", gradients.get(result, ""))
         losses.append(_line(phase, loss, result, template, result, names, of, beside))
     lines = Lines((*forward, *losses, *backward, *update))
-    given = (*(name for names in parameters_of for name in names.values()), *lines.memories, *masks.values())
+    given = (*every, *lines.memories, *masks.values())
     counted = ["step"] if masks or lines.count_steps else []
     check_names(["X", "y", *given, "lr", *counted], lines)
     return lines
 
 
-def _penalised(stages: Sequence[Stage], parameters_of: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
+def _with_another_place(step: Step, layer: Layer, template: str, names: Mapping[str, str]) -> Step:
+    """The gradient of a parameter whose layer stands in one more place: with what it gets there added."""
+    fields = {name: name + AGAIN for name in fields_of(template)}
+    while {*fields.values()} & step.names.keys():
+        fields = {name: again + AGAIN for name, again in fields.items()}
+    there = {again: names[name] for name, again in fields.items()}
+    both = f"{as_term(step.template)} + {as_term(template.format_map({n: f'{{{a}}}' for n, a in fields.items()}))}"
+    return _line("backward", layer, step.result, both, step.name, {**step.names, **there}, step.of, step.beside)
+
+
+def _penalised(stages: Sequence[Stage]) -> tuple[str, ...]:
     """The names of the parameters that a penalty and a decay act on."""
     names = []
-    for (layer, *_), parameters in zip(stages, parameters_of, strict=True):
+    for layer, _, _, _, parameters in stages:
         if unknown := [p for p in layer.penalised if p not in parameters]:
             raise ValueError(f"{layer!r} says that {', '.join(unknown)} is penalised, but it is no parameter of it")
         names += [parameters[p] for p in layer.penalised]

@@ -424,6 +424,9 @@ def _plain_words(step: Step) -> tuple[str, str]:
         return of_gradient(step)
     if step.kind is OwnLine and not step.of:
         return of_line(step)
+    if step.adds_up_places:
+        places = f"{step.of} is used in more than one place, and each use changes the loss: what it gets there adds up."
+        return _plain_title(step), places
     return _plain_title(step), ""
 
 

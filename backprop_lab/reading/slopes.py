@@ -35,7 +35,7 @@ def slopes_of(trace: Trace) -> dict[str, Slope]:
     slopes = _FOUND.get(trace)
     if slopes is None:
         slopes = {}
-        for layer, X, Y, _ in trace.problem.stages:
+        for layer, X, Y, *_ in trace.problem.stages:
             if not layer.learnt and f"d{X}" in trace and (slope := _slope(trace, f"d{X}", f"d{Y}")):
                 slopes[SLOPE + Y] = slope
         _FOUND[trace] = slopes

@@ -6,7 +6,6 @@ import numpy as np
 
 from backprop_lab.nn.lines import Array
 from backprop_lab.step.problem import Problem
-from backprop_lab.step.program import program
 
 
 def batch_norm() -> Problem:
@@ -200,6 +199,8 @@ def _drawn(seed: int, **shapes: tuple[int, ...]) -> dict[str, Array]:
 def _problem(
     lines: str, given: Mapping[str, Array], learnt: tuple[str, ...], lr: float, gradients: tuple[str, ...] = ()
 ) -> Problem:
+    from backprop_lab.step.program import program  # nobody who asks for another example waits for it
+
     data = {name: value for name, value in given.items() if name not in learnt}
     return program(lines, {name: given[name] for name in learnt}, data, lr=lr, gradients=gradients)
 

@@ -323,7 +323,7 @@ def _check_shapes(problem: Problem) -> None:
 
 def _compare_shapes(problem: Problem, values: Mapping[str, Any]) -> None:
     like = {name: np.shape(value) for name, value in {**problem.given, **values}.items()}
-    for layer, X, Y, _ in problem.network.stages:
+    for layer, X, Y, *_ in problem.network.stages:
         if layer.is_elementwise:
             like[Y] = like[X]
         elif Y in values and hasattr(layer, "outputs"):

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -13,7 +13,9 @@ from backprop_lab.nn.network import Network
 from backprop_lab.nn.optimizers import GradientDescent, Optimizer
 from backprop_lab.nn.penalties import Penalty
 from backprop_lab.step.problem import Problem, called, check_seed, check_targets, check_whole
-from backprop_lab.step.program import Program
+
+if TYPE_CHECKING:  # what derives lines takes a while to load, and a problem of layers needs none of it
+    from backprop_lab.step.program import Program
 
 
 def random_problem(
@@ -95,10 +97,11 @@ def redrawn(problem: Problem, seed: int | None) -> Problem:
         return problem
     check_seed(seed)
     rng = np.random.default_rng(seed)
-    if isinstance(problem, Program):
-        return problem.redrawn(rng)
-    layers = [called(layer, "redrawn", rng) if hasattr(layer, "redrawn") else layer for layer in problem.network.layers]
-    network = Network(layers)
+    if not problem.stages:
+        return cast("Program", problem).redrawn(rng)
+    made = {id(layer): layer for layer in problem.network.layers}
+    made |= {at: called(layer, "redrawn", rng) for at, layer in made.items() if hasattr(layer, "redrawn")}
+    network = Network(made[id(layer)] for layer in problem.network.layers)
     for name, parameter in problem.network.parameters.items():
         if (drawn := network.parameters.get(name)) is None or drawn.shape != parameter.shape:
             raise ValueError(
@@ -109,7 +112,7 @@ def redrawn(problem: Problem, seed: int | None) -> Problem:
 
 def can_be_redrawn(problem: Problem) -> bool:
     """Whether another seed gives `redrawn` any other number."""
-    if isinstance(problem, Program):
+    if not problem.stages:
         return any(np.ptp(np.asarray(p, dtype=float)) > 0 for p in problem.parameters.values())
     return any(hasattr(stage.layer, "redrawn") for stage in problem.stages)
 
@@ -119,16 +122,16 @@ def kept_by_seeds(problem: Problem) -> str:
 
     Of a problem of layers, those that a layer cannot draw; of a program, those that are all one number, as biases of 0.
     """
-    if isinstance(problem, Program):
+    if not problem.stages:
         same = [name for name, p in problem.parameters.items() if np.asarray(p, dtype=float).std() == 0]
         stay = "stays" if len(same) == 1 else "stay"
         why = "it is" if len(same) == 1 else "each is"
         return f"{', '.join(same)} {stay} as given, whatever the seed: {why} one number all over." if same else ""
     kept = {
-        f"{p}{number}": type(layer).__name__
-        for layer, _, _, number in problem.stages
-        for p in layer.parameters
-        if not hasattr(layer, "redrawn")
+        name: type(stage.layer).__name__
+        for stage in problem.stages
+        for name in stage.parameters.values()
+        if not hasattr(stage.layer, "redrawn")
     }
     if not kept:
         return ""

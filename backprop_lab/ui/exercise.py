@@ -128,13 +128,18 @@ def _drawn(problem: Problem, seed: int, sizes: Sequence[int]) -> Trace:
     layers, loss, rows = problem.network.layers, problem.loss, len(problem.X)
     is_known = hasattr(loss, "check_targets") or loss.is_ours
     outputs = outputs if is_known else problem.y.shape[1]
-    widths = range(hidden, hidden + sum(not _is_row(layer) and bool(layer.learnt) for layer in layers) - 1)
+    wide = [id(layer) for layer in layers if layer.learnt and not _is_row(layer)]
+    widths = range(hidden, hidden + len(wide) - 1) if len({*wide}) == len(wide) else [hidden] * (len({*wide}) - 1)
     try:
         drawn = random_problem(seed, samples, inputs, widths, outputs, lr=0.02, loss=loss)
         rng = np.random.default_rng(seed)
         y = drawn.y if is_known else problem.y[rng.choice(rows, samples, replace=samples > rows)]
         made, numbers, width = list[Layer](), (each.parameters for each in drawn.network.layers[::2]), inputs
-        for layer in layers:
+        at = {id(layer): place for place, layer in reversed([*enumerate(layers)])}  # the first place of each
+        for place, layer in enumerate(layers):
+            if at[id(layer)] < place:
+                made.append(made[at[id(layer)]])
+                continue
             if _is_row(layer):
                 own = {name: rng.choice(row.ravel(), (1, width)) for name, row in layer.parameters.items()}
                 made.append(layer.with_parameters(own))

@@ -27,7 +27,9 @@ function makeFrame() {
   const frame = document.createElement("iframe");
   frame.id = "bpl-recorded";
   frame.title = "The lab, as a recording";
-  frame.src = `../recorded/${encodeURIComponent(start)}.html`;
+  const room = innerWidth < 600 ? "narrow" : "wide";
+  const theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  frame.src = `../recorded/${room}-${theme}/${encodeURIComponent(start)}.html`;
   return frame;
 }
 

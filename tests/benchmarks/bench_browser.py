@@ -18,7 +18,8 @@ REST = 120  # milliseconds between two keys, and for whatever follows a picture
 SECONDS = 5  # of dragging
 
 
-LEARNING_RATE, SEED = "StepThrough, learning rate", "StepThrough, seed"
+LEARNING_RATE, SEED, BLOCK = "StepThrough, learning rate", "StepThrough, seed", "a transformer block, seed"
+AT_MOST = {LEARNING_RATE: 1.2, SEED: 1.2, BLOCK: 1.6}  # times the echo
 
 
 class Way(NamedTuple):
@@ -36,6 +37,7 @@ CELLS = [
     "rivals.echo()",
     'from backprop_lab.ui import StepThrough\nStepThrough(step="dW1", lr=0.1)',  # where each step of the slider shows
     'StepThrough(step="dW1")',
+    'StepThrough(start="transformer block", step="dWq")',
     "rivals.fresh_figure()",
     "rivals.kept_figure()",
     "rivals.ipympl_figure()",
@@ -44,12 +46,13 @@ WAYS = [
     Way("echo", cell=1, presses=3),
     Way(LEARNING_RATE, cell=2, slider=1, presses=3, dragged=False),
     Way(SEED, cell=3, presses=3),
-    Way("kept figure, set_data", cell=5),
-    Way("interact, fresh figure", cell=4),
+    Way(BLOCK, cell=4, presses=3, dragged=False),
+    Way("kept figure, set_data", cell=6),
+    Way("interact, fresh figure", cell=5),
 ]
 if find_spec("ipympl"):
     CELLS[0] = f"import ipympl.backend_nbagg\n{CELLS[0]}"  # importing it makes it pyplot's backend
-    WAYS.append(Way("ipympl", cell=6))
+    WAYS.append(Way("ipympl", cell=7))
 else:
     CELLS.pop()
 
@@ -130,11 +133,11 @@ def main() -> dict[str, Any]:
             for name, row in found.items()
         ],
     )
-    for name in (LEARNING_RATE, SEED):
+    for name, most in AT_MOST.items():
         ours = found[name]["shown_ms"]
-        bars.append(Bar(f"{name}: time, x echo", ours / floor["shown_ms"], 1.3))
+        bars.append(Bar(f"{name}: time, x echo", ours / floor["shown_ms"], most))
         for rival, times_faster in (("interact, fresh figure", 15), ("ipympl", 6)):
-            if rival in found:
+            if rival in found and name != BLOCK:
                 ratio = found[rival]["shown_ms"] / ours
                 bars.append(Bar(f"{name}: x faster than {rival.split(',')[0]}", ratio, times_faster, at_least=True))
     show_bars(bars)

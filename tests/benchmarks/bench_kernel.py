@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from tables import Bar, as_json, show_bars, show_table
 
-from backprop_lab import Problem, random_problem, trace, worked_example
+from backprop_lab import Problem, prove, random_problem, trace, worked_example
 
 Times = dict[str, float]
 LARGE = {"samples": 512, "inputs": 784, "hidden": 1024, "outputs": 10}
@@ -70,6 +70,10 @@ def gradients_and_update(problem: Problem) -> Callable[[], Any]:
     return lambda: network.update(network.gradients(loss, X, y), lr)
 
 
+def values_of(problem: Problem) -> list[Any]:
+    return [step.value for step in trace(problem).steps]
+
+
 def pytorch(problem: Problem) -> Callable[[], Any]:
     """The same step in PyTorch as it comes: no compilation, no optimizer."""
     import torch
@@ -90,19 +94,29 @@ def pytorch(problem: Problem) -> Callable[[], Any]:
 
 def arithmetic() -> dict[str, Times]:
     found = {}
-    for size, problem, rounds, calls in [
-        ("original size", worked_example(), 200, 100),
-        ("N=512, D=784, H=1024, K=10", random_problem(0, **LARGE, lr=1e-6), 40, 1),
+    for size, problem, rounds, calls, trained in [
+        ("original size", worked_example(), 100, 100, 100),
+        ("N=512, D=784, H=1024, K=10", random_problem(0, **LARGE, lr=1e-6), 40, 1, 2),
     ]:
         ways = {
             "straight-line NumPy": straight_line(problem),
             "gradients + update": gradients_and_update(problem),
             "trace": partial(trace, problem),
+            "trace, its steps read": partial(values_of, problem),
         }
         if find_spec("torch"):
             ways["PyTorch eager"] = pytorch(problem)
         found[size] = fastest(ways, rounds, calls)
+        training = fastest({"": partial(problem.trained, [problem.lr] * trained)}, rounds, 1)
+        found[size]["in training"] = training[""] / trained
     return found
+
+
+def proof() -> float:
+    """Seconds to prove a gradient of a fresh trace, on average over all of them."""
+    p = worked_example()
+    of = [f"d{name}" for name in (*p.parameters, "Y1", "H1", "y_pred")]
+    return sum(fastest({name: lambda name=name: prove(trace(p), name) for name in of}, 30, 3).values()) / len(of)
 
 
 # Programs
@@ -173,6 +187,7 @@ class Stopwatch:
 
 
 ARITHMETIC, CELLS, DRAWING, PNG = "arithmetic", "cells and numbers", "other drawing", "PNG"
+BLOCK = "seed of a transformer block"
 CARD, PROOF, WIDGETS = "card and alt text", "numeric proof", "widgets and messages"
 PARTS = (ARITHMETIC, CELLS, DRAWING, PNG, CARD, PROOF, WIDGETS)
 
@@ -216,22 +231,23 @@ def frame() -> dict[str, Times]:
         for name, part in parts.items():
             watch.watch(owner, name, part)
 
-    lab = opened_lab(step="dW1", lr=0.1)
+    lab, block = opened_lab(step="dW1", lr=0.1), opened_lab(start="transformer block", step="dWq")
     watch.watch(lab._pictures[0].axes, "draw_artist", DRAWING)
     sliders = {
-        "learning rate": (lab._controls.lr, [10 ** (k / 20 - 1) for k in range(40)]),
-        "seed": (lab._controls.seed, list(range(1, 41))),
+        "learning rate": (lab, lab._controls.lr, [10 ** (k / 20 - 1) for k in range(40)]),
+        "seed": (lab, lab._controls.seed, list(range(1, 41))),
+        BLOCK: (block, block._controls.seed, list(range(1, 41))),
     }
     found: dict[str, list[Times]] = {name: [] for name in sliders}
     for turn in range(200):
-        for name, (slider, values) in sliders.items():
+        for name, (shown, slider, values) in sliders.items():
             watch.spent.clear()
             start = time.perf_counter()
             with watch.part(WIDGETS):
                 move(slider, values[turn % len(values)])
             whole = time.perf_counter() - start
             parts = {part: 1000 * watch.spent[part] for part in PARTS}
-            found[name].append(parts | {"whole": 1000 * whole, "bytes of picture": len(lab._view.picture)})
+            found[name].append(parts | {"whole": 1000 * whole, "bytes of picture": len(shown._view.picture)})
             time.sleep(0.005)  # for the thread that sends
     return {name: undisturbed(times) for name, times in found.items()}
 
@@ -260,13 +276,13 @@ def in_kernel(call: str) -> Any:
     return json.loads("".join(said))
 
 
-def map_of_runs() -> float:
+def map_of_runs(optimizer: str = "gradient descent") -> float:
     """Milliseconds from a slider to the new map of 32 x 64 runs, at best: training, drawing and telling of them."""
     from backprop_lab.ui import LearningRateLab
     from backprop_lab.ui.rates import sweeper
 
     sweeper.LEARNING_RATES = tuple(np.logspace(-4, 1, 64))
-    lab = LearningRateLab()
+    lab = LearningRateLab(optimizer=optimizer)
     lab._heard("page", {"width": 880, "height": 800, "ratio": 1.0, "dark": False})
     best = np.inf
     for turn in range(12):
@@ -349,7 +365,8 @@ def main() -> dict[str, Any]:
         straight = times["straight-line NumPy"]
         rows += [(f"{name}, {size}", 1e6 * seconds, seconds / straight) for name, seconds in times.items()]
     show_table("One training step, best of many", ("", "microseconds", "x straight line"), rows)
-    for size, way, limit in [(0, "gradients + update", 1.45), (0, "trace", 1.6), (1, "gradients + update", 0.95)]:
+    bounds = [("gradients + update", 1.45), ("in training", 1.25), ("trace", 1.6), ("trace, its steps read", 2.0)]
+    for size, way, limit in [*((0, *bound) for bound in bounds), (1, "gradients + update", 0.95)]:
         name, times = list(sums.items())[size]
         bars.append(Bar(f"{way}, {name}: x straight line", times[way] / times["straight-line NumPy"], limit))
 
@@ -366,10 +383,17 @@ def main() -> dict[str, Any]:
     rows = [(name, *(times[name] for times in frames.values())) for name in names]
     show_table("A frame in the kernel, at step dW1: milliseconds, the fastest quarter of 200", ("", *frames), rows)
 
+    block = frames[BLOCK]["whole"] - frames[BLOCK][PROOF]
+    bars.append(Bar("a frame of a transformer block in the kernel, without its proof, ms", block, 15))
+    bars.append(Bar("a proof of a gradient of the worked example, ms", 1e3 * in_own_process("bench_kernel.proof()"), 1))
+
     redrawn = in_own_process("bench_kernel.in_kernel('bench_kernel.map_of_runs()')")
+    with_adam = in_own_process("""bench_kernel.in_kernel('bench_kernel.map_of_runs("Adam")')""")
     straight = 1e6 * next(iter(sums.values()))["straight-line NumPy"]  # on a quick machine 14 microseconds
-    show_table("The map of 32 x 64 runs of 300 steps", ("", "ms"), [("from slider to picture", redrawn)])
+    rows = [("from slider to picture", redrawn), ("with Adam", with_adam)]
+    show_table("The map of 32 x 64 runs of 300 steps", ("", "ms"), rows)
     bars.append(Bar("the map of 32 x 64 runs of 300 steps: x a straight-line step, thousands", redrawn / straight, 5.7))
+    bars.append(Bar("the same with Adam", with_adam / straight, 8.6))
     past = in_own_process("bench_kernel.history()")
     show_table("Ten thousand iterations", ("", "ms a frame or MB"), list(past.items()))
     bars.append(Bar("a frame at iteration 10,000: x at 0", past["iteration 10,000"] / past["iteration 0"], 1.1))
@@ -383,7 +407,7 @@ def main() -> dict[str, Any]:
         "arithmetic": sums,
         "programs": examples,
         "frame": frames,
-        "map": redrawn,
+        "map": {"gradient descent": redrawn, "Adam": with_adam},
         "history": past,
         "imports": loads,
         "bars": as_json(bars),

@@ -285,6 +285,37 @@ def test_without_python_the_recording_goes_on_and_says_what_is_missing(page):
     expect(recorded.locator(".bpl-timeline [aria-current]")).to_have_text("i")
 
 
+@pytest.mark.release
+@pytest.mark.parametrize("what", ["internetdisconnected", "connectionreset", "slow"])
+def test_whatever_becomes_of_python_in_the_middle_of_a_press_no_step_is_lost(page, what):
+    held = []  # what is asked for of Python, and waits
+    page.context.route("**/*.tar.gz", lambda route: held.append(route))
+    page.goto("/run/open/index.html#start=rnn")
+    recorded = page.frame_locator("#bpl-recorded")
+    here = recorded.locator(".bpl-timeline [aria-current]")
+    recorded.locator(".bpl-do-next").click()
+    expect(here).to_have_text("a1")
+    page.locator("#bpl-waiting input[name='learning rate']").fill("0.25")
+    while not held:
+        page.wait_for_timeout(100)
+    button = recorded.locator(".bpl-do-next").bounding_box()
+    page.mouse.move(button["x"] + button["width"] / 2, button["y"] + button["height"] / 2)
+    page.mouse.down()
+    for each in held:
+        each.continue_() if what == "slow" else each.abort(what)
+    page.mouse.up()
+    expect(here).to_have_text("h1")
+    if what == "slow":
+        page.context.unroute("**/*.tar.gz")
+        page.locator("#bpl-recorded").wait_for(state="detached", timeout=WAIT)
+        expect(page.locator(".bpl-timeline [aria-current]")).to_have_text("h1")
+        expect(page.locator(".bpl-call")).to_have_text("StepThrough(start='rnn', lr=0.25, step='h1')")
+    else:
+        expect(page.locator("#loading-notice")).to_have_attribute("data-state", "failed", timeout=WAIT)
+        recorded.locator(".bpl-do-next").click()
+        expect(here).to_have_text("a2")
+
+
 @pytest.mark.parametrize("place", ["start=random&seed=3", "start=lstm&seed=3", "X=1&y=1", "start=nothing"])
 def test_no_recording_of_other_numbers_stands_in_for_a_link(page, place):
     page.goto(f"/run/open/index.html#{place}")

@@ -11,6 +11,7 @@ from clean_room import ROOT, CleanRoom, clean_room, require
 
 LOADS_NUMPY_ALONE = """
 import sys, backprop_lab
+backprop_lab.trace(backprop_lab.worked_example())
 assert "site-packages" in backprop_lab.__file__, backprop_lab.__file__
 assert "numpy" in sys.modules and not {"matplotlib", "ipywidgets", "anywidget"} & set(sys.modules)
 """

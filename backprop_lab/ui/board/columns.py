@@ -99,9 +99,11 @@ def columns_of(trace: Trace, memories: str = "apart", most: int = 1) -> list[Col
     if not trace.problem.stages:
         return _levels(stock, lines, first, most)
     columns = [_joined([stock.column("X"), first])]
-    for layer, X, Y, n in trace.problem.stages:
-        if layer.learnt:
-            columns += stock.with_memories(*(f"{p}{n}" for p in layer.learnt))
+    shown: set[str] = set()
+    for _, X, Y, _, parameters in trace.problem.stages:
+        if new := [name for name in parameters.values() if name not in shown]:
+            columns += stock.with_memories(*new)
+        shown |= {*new}
         steps = [step for step in trace.steps if step.names.get("Y") == Y and step.names["X"] == X]
         between = [step.name for step in steps if step.phase == "forward" and step.name != Y]
         between = [mask for mask in trace.problem.masks if steps[0].names.get("mask") == mask] + between

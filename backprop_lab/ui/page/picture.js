@@ -24,7 +24,7 @@ function makeCross([, left, top, width]) {
 function addressOf(bytes) {
   const all = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength), parts = [];
   for (let at = 0; at < all.length; at += 8192) parts.push(String.fromCharCode(...all.subarray(at, at + 8192)));
-  return `data:image/png;base64,${btoa(parts.join(""))}`;
+  return `data:image/${all[0] === 0x89 ? "png" : "webp"};base64,${btoa(parts.join(""))}`;
 }
 
 export function makePicture(parent, className) {

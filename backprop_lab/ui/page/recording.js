@@ -68,7 +68,7 @@ export function makeBoards(recording) {
   let last = null, kept = null;
   return async ({ boards, boxes, curve }, iteration, index, theme) => {
     const { since } = recording.layout, both = boards[iteration][theme];
-    if (both !== last) kept = Promise.all(both.map((png) => createImageBitmap(new Blob([bytes(png)]))));
+    if (both !== last) kept = Promise.all(both.map((each) => createImageBitmap(new Blob([bytes(each)]))));
     last = both;
     const [bare, whole] = await kept, { width, height } = whole, canvas = document.createElement("canvas");
     Object.assign(canvas, { width, height });
@@ -100,7 +100,8 @@ export function playback(recording, fit) {
   async function show() {
     const mine = (asked += 1), changes = told(recording, place), { iteration, index } = place;
     if (page) {
-      const pictures = recording.pictures[page.width < 600 ? "narrow" : "wide"];
+      const { wide, narrow } = recording.pictures; // or one of them, as on the site
+      const pictures = (page.width < 600 ? narrow : wide) ?? wide ?? narrow;
       const step = pictures.steps[iteration][index];
       const now = JSON.stringify([page.width < 600, page.dark, iteration, index]);
       fit(Object.fromEntries(["map", "operation"].map((name) => {
@@ -109,9 +110,11 @@ export function playback(recording, fit) {
         return [name, Math.floor(width * (scrolls ? down / height : Math.min(across / width, down / height)))];
       })));
       if (now !== drawn) {
-        const theme = page.dark ? "dark" : "light", picture = await boardOf(pictures, iteration, index, theme);
+        const theme = page.dark ? "dark" : "light";
+        const shown = step[theme] ? theme : page.dark ? "light" : "dark";
+        const picture = await boardOf(pictures, iteration, index, shown);
         if (mine !== asked) return; // something else is to be shown by now
-        Object.assign(changes, { picture, operation: bytes(step[theme]), boxes: pictures.boxes });
+        Object.assign(changes, { picture, operation: bytes(step[shown]), boxes: pictures.boxes });
         controls.operation = step.boxes;
         drawn = now;
       }

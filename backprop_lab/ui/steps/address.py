@@ -160,7 +160,7 @@ def _problem_in(place: dict[str, Any]) -> Problem:
     made: list[Any] = []
     parts = ["X", "y", "network", "loss", "lr"]
     for stage in stages_of([kind for kind, _ in kinds]):  # which asks them only for what they have as classes
-        names = {p: f"{p}{stage.number}" for p in stage.layer.learnt}
+        names = stage.parameters
         optional = {"b"} & {*names} - {p for p in names if names[p] in place}
         made.append({p: name for p, name in names.items() if p not in optional})
         parts += made[-1].values()
@@ -235,6 +235,9 @@ def _parts_of(problem: Problem) -> dict[str, Any]:
     """What `_problem_in` puts together again. Raises ValueError, with a sentence, for what a link can't hold."""
     if isinstance(problem, Program):
         raise ValueError(f"A link holds no lines of your own, only the name of an example. {_INSTEAD}")
+    names = [name for stage in problem.stages for name in stage.parameters.values()]
+    if twice := next((name for name in names if names.count(name) > 1), ""):
+        raise ValueError(f"A link holds each layer once, and the one with {twice} stands in two places. {_INSTEAD}")
     network = ",".join(_text_of(layer, "layers") for layer in problem.network.layers)
     parts: dict[str, Any] = {"network": network, "loss": _text_of(problem.loss, "losses"), "lr": float(problem.lr)}
     if problem.penalty:

@@ -31,7 +31,7 @@ def on_dead_units(trace: Trace, step: Step) -> str:
     its weights rule that out. With a planted mistake it may get a gradient, though it should not.
     """
     stages = trace.problem.stages
-    for at, (layer, X, Y, _) in _relus(trace):
+    for at, (layer, X, Y, *_) in _relus(trace):
         if step.name == Y or (step.role == "gradient" and step.of == X):
             dead = dead_units(trace, Y)
             if dead and len(dead) < trace[Y].shape[1]:
@@ -72,10 +72,10 @@ def _may_come_back(trace: Trace, at: int, unit: int) -> bool | None:
         return False
     if not stages[at - 1].layer.is_weighted_sum:
         return None
-    before, number = stages[at - 2], stages[at - 1].number
+    before, names = stages[at - 2], stages[at - 1].parameters
     while at > 2 and hasattr(before.layer, "drawn"):  # which leaves each number where it is, or drops it
         at, before = at - 1, stages[at - 3]
-    weights, bias = trace[f"W{number}"][:, unit], trace[f"b{number}"][0, unit] if f"b{number}" in trace else 0
+    weights, bias = trace[names["W"]][:, unit], trace[names["b"]][0, unit] if "b" in names else 0
     if before.layer.can_die:
         gone = [k for k in dead_units(trace, before.Y) if _may_come_back(trace, at - 2, k) is False]
         weights = np.delete(weights, gone)
@@ -88,8 +88,7 @@ def _gets_gradient(trace: Trace, at: int, units: Sequence[int]) -> bool:
     That is what the layer before learns, but for a penalty: a LayerNorm passes on to weights what came for other units.
     """
     stages = trace.problem.stages
-    before = [f"{p}{stages[at].number}" for p in stages[at - 1].layer.learnt] if at else []
-    of = (stages[at].X, *before)
+    of = (stages[at].X, *(stages[at - 1].parameters.values() if at else ()))
     gradients = [step for step in trace.steps if step.role == "gradient" and step.of in of]
     return any(np.any(step.value[:, list(units)] != 0) for step in gradients if not step.beside)
 
@@ -108,7 +107,7 @@ def on_norm(step: Step) -> str:
 
 def all_dead(trace: Trace, index: int) -> str:
     """A warning, once it is on the board, that a whole layer of ReLUs is off for every sample."""
-    for at, (_, _, Y, _) in _relus(trace):
+    for at, (_, _, Y, *_) in _relus(trace):
         shown = any(step.name == Y for step in trace.steps[:index])
         dead = dead_units(trace, Y)
         if shown and len(dead) == trace[Y].shape[1]:
@@ -120,7 +119,11 @@ def all_dead(trace: Trace, index: int) -> str:
 
 
 def _relus(trace: Trace) -> list[tuple[int, Stage]]:
-    return [(at, stage) for at, stage in enumerate(trace.problem.stages) if stage.layer.can_die]
+    """The ReLUs and their places, up to the first behind a layer that stands in two: it learns elsewhere, too."""
+    stages = trace.problem.stages
+    names = [name for stage in stages for name in stage.parameters.values()]
+    apart = [all(names.count(name) == 1 for name in stage.parameters.values()) for stage in stages]
+    return [(at, stage) for at, stage in enumerate(stages) if stage.layer.can_die and all(apart[:at])]
 
 
 def on_update(trace: Trace, step: Step) -> str:

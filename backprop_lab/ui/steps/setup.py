@@ -45,7 +45,7 @@ def all_active(problem: Problem) -> Problem:
 def _before_activations(problem: Problem) -> list[tuple[Stage, str]]:
     """What gives the input of each hidden activation, with the name of its last parameter: a bias, or a beta."""
     pairs = pairwise(problem.network.stages[:-1])
-    return [(one, f"{one.layer.learnt[-1]}{one.number}") for one, after in pairs if is_activation(after.layer)]
+    return [(one, [*one.parameters.values()][-1]) for one, after in pairs if is_activation(after.layer)]
 
 
 def diverging(problem: Problem) -> Problem:
@@ -163,7 +163,7 @@ class Setup:
         for layer, is_hidden in _hidden(_without(layers, self.norm != AS_GIVEN, self.dropout != AS_GIVEN)):
             if norm and is_hidden and made and made[-1].is_weighted_sum:
                 W = made[-1].parameters["W"]
-                if norm is BatchNorm and type(made[-1]) is Linear:  # which would take a bias off again
+                if norm is BatchNorm and _is_free(made[-1], layers):  # it would take a bias off again
                     made[-1] = Linear(W)
                 made.append(norm(np.ones_like(W[:1]), np.zeros_like(W[:1])))
             made.append(ACTIVATIONS.get(self.activation, layer) if is_hidden else layer)
@@ -209,9 +209,21 @@ class Setup:
 
 
 def _without(layers: Sequence[Layer], norms: bool, dropouts: bool) -> list[Layer]:
-    """The layers without norms, or without dropouts."""
+    """The layers without norms, or without dropouts; a bias that a batch norm would have taken off is back, as 0."""
     gone = (*NORMS.values(),) * norms + (Dropout,) * dropouts
-    return [layer for layer in layers if not isinstance(layer, gone)]
+    left: list[Layer] = []
+    for layer in layers:
+        if not isinstance(layer, gone):
+            left.append(layer)
+        elif isinstance(layer, BatchNorm) and left and _is_free(left[-1], layers) and "b" not in left[-1].learnt:
+            W = left[-1].parameters["W"]
+            left[-1] = Linear(W, np.zeros_like(W[:1]))
+    return left
+
+
+def _is_free(layer: Layer, layers: Sequence[Layer]) -> bool:
+    """Whether it is a Linear that stands in one place alone, so that another may take its place."""
+    return type(layer) is Linear and sum(each is layer for each in layers) < 2
 
 
 def _hidden(layers: Sequence[Layer]) -> list[tuple[Layer, bool]]:
@@ -256,8 +268,8 @@ def sizes_of(problem: Problem) -> dict[str, int]:
     """
     if not problem.stages:
         return dict.fromkeys(SIZES, 0)
-    *before, (_, _, _, number) = problem.stages
-    X, layers = problem.X, max(number - 1, 0)
+    *before, last = problem.stages
+    X, layers = problem.X, max(last.number - 1, 0)
     with np.errstate(all="ignore"):
         for stage in before:
             if stage.number < 2:
