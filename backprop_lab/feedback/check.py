@@ -241,11 +241,10 @@ def _decided(compared: Comparison) -> Feedback | None:
     if not compared.is_right:
         return None
     if compared.is_rounding_alone:
-        of = "" if compared.eps < FLOAT32 else " in single precision"
+        digits = "their last digits" + " in single precision" * (compared.eps >= FLOAT32)
         message = (
             f"{compared.name} is rounding alone here: it is what is left where larger numbers cancel, and no larger "
-            f"than their last digits{of}. So nobody can tell a right answer from a wrong one. Start from an earlier "
-            "iteration."
+            f"than {digits}. So nobody can tell a right answer from a wrong one. Start from an earlier iteration."
         )
         return Feedback(False, ("only-rounding",), message)
     return Feedback(True, (), f"{compared.name} is right.")
