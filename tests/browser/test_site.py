@@ -289,7 +289,7 @@ def test_without_python_the_recording_goes_on_and_says_what_is_missing(page):
 @pytest.mark.parametrize("what", ["internetdisconnected", "connectionreset", "slow"])
 def test_whatever_becomes_of_python_in_the_middle_of_a_press_no_step_is_lost(page, what):
     held = []  # what is asked for of Python, and waits
-    page.context.route("**/*.tar.gz", held.append)
+    page.context.route("**/*.tar.gz", lambda route: held.append(route))
     page.goto("/run/open/index.html#start=rnn")
     recorded = page.frame_locator("#bpl-recorded")
     here = recorded.locator(".bpl-timeline [aria-current]")
