@@ -73,7 +73,8 @@ def seen_in(name: str, answer: Array, right: Array, allowed: Array, trace: Trace
 
 def common_factors(trace: Trace) -> dict[str, float]:
     """What answers are often multiplied by, each by words that say so."""
-    counts, lr = _counts(trace), float(trace["lr"])
+    counts, lr, optimizer = _counts(trace), float(trace["lr"]), vars(trace.problem.optimizer)
+    betas = {f"1 - {name}": 1 - float(beta) for name, beta in optimizer.items() if name.startswith("beta") and beta}
     return {
         "doubled": 2.0,
         "halved": 0.5,
@@ -81,6 +82,8 @@ def common_factors(trace: Trace) -> dict[str, float]:
         **{f"divided by {what}": 1 / count for what, count in counts.items()},
         **{f"multiplied by {what}": float(count) for what, count in counts.items()},
         **{f"divided by twice {what}": 0.5 / count for what, count in counts.items()},
+        **{f"multiplied by {what}": factor for what, factor in betas.items()},
+        **{f"divided by {what}": 1 / factor for what, factor in betas.items()},
         "multiplied by the learning rate": lr,
         "divided by the learning rate": 1 / lr,
         "divided by the learning rate twice": 1 / lr / lr,
@@ -135,8 +138,24 @@ def _factors(seen: Compared) -> Iterator[Pattern]:
         if factor != 1 and one.is_times(factor) and seen.is_times(factor):
             yield Pattern(times, in_words.get(times, f"{it} {'the right one' if old else as_right}, {times}."))
     factor = np.vdot(right, answer) / np.vdot(right, right)
+    yield from _in_another_step(seen, factor)
     if np.count_nonzero(right) > 1 and seen.is_times(factor) and plain(factor) != "1":
         yield Pattern("proportional", f"{it} {plain(factor)} times {as_right}.")
+
+
+def _in_another_step(seen: Compared, factor: float) -> Iterator[Pattern]:
+    """A line that divides by 1 - beta**step, with another number for the step."""
+    trace, optimizer = seen.trace, vars(seen.trace.problem.optimizer)
+    if "step" not in trace.step(seen.name).operands or not factor > 0:
+        return
+    for beta in (float(each) for name, each in optimizer.items() if name.startswith("beta") and each):
+        left = 1 - (1 - beta ** float(trace["step"])) / factor
+        count = np.log(left) / np.log(beta) if 0 < left < 1 else 0.5
+        if abs(count - round(count)) < EXACT * 1e3 and seen.is_times(factor):
+            words = (
+                f"This is what it would be in step {round(count)}, and this is step {int(trace['step'])}: steps are "
+            )
+            yield Pattern("another step", f"{words}counted from 1, once for all parameters.")
 
 
 def _of_another_value(seen: Compared) -> Iterator[Pattern]:

@@ -124,9 +124,10 @@ def _products(tree: ast.expr) -> tuple[str, str] | None:
         return None
     pairs = [f"each row of {ast.unparse(p.left)} with each column of {ast.unparse(p.right)}" for p in products]
     said = f"Multiply {_listed(pairs)}, and add up the products"
-    added = f"; then {_listed([ast.unparse(term) for term in rest])} is added" if len(rest) == 1 else ""
-    if len(rest) > 1:
+    if any(not isinstance(term, ast.Name) for term in rest[1:] + rest[:-1]):
         return None
+    is_are = "are" if len(rest) > 1 else "is"
+    added = f"; then {_listed([ast.unparse(term) for term in rest])} {is_are} added" if rest else ""
     return "Weighted sums" if rest else "Matrix product", f"{said}{added}."
 
 
@@ -152,6 +153,10 @@ def _join(tree: ast.expr, step: Step) -> tuple[str, str] | None:
             if np.ndim(step.value) == 2 and first.isdigit() and isinstance(stop, ast.Constant):
                 last = int(stop.value) - 1  # type: ignore[arg-type]
                 return "Some of the columns", f"Columns {first} to {last} of {ast.unparse(of)}."
+        case ast.BinOp(
+            ast.BinOp(ast.Name(a), ast.Mult(), ast.Name(X)), ast.Add(), ast.BinOp(ast.Name(b), ast.Mult(), ast.Name(Z))
+        ):
+            return "Two products, added", f"{a} is multiplied by {X}, and {b} by {Z}, cell by cell; the two are added."
         case ast.BinOp(ast.BinOp(ast.Name(X), ast.Mult(), ast.Name(Z)), ast.Add(), ast.Name(b)):
             return "Scaled and shifted", f"{X} is multiplied by {Z}, cell by cell, and {b} is added."
         case ast.BinOp(ast.Name(X), ast.Sub(), ast.Name(mean)):
