@@ -217,6 +217,16 @@ def test_what_is_said_of_the_lines_of_programs_is_what_somebody_has_read():
     check_said("programs", said)
 
 
+def test_a_shortcut_and_two_products_that_are_added_have_a_sentence():
+    R, c = (trace(EXAMPLE_PROGRAMS[of]()).step(name) for of, name in (("residual", "R"), ("lstm", "c")))
+    said = "Multiply each row of H1 with each column of W2, and add up the products; then X and b2 are added."
+    assert explain(R)[1:] == ("Weighted sums", said)
+    assert explain(c)[1:] == (
+        "Two products, added",
+        "f is multiplied by c0, and i by g, cell by cell; the two are added.",
+    )
+
+
 def with_words(**words):
     """The lines of a step with a ReLU of one's own that says what its lines mean."""
     formulas = {"Y": "np.maximum({X}, 0)", "dX": "{dY} * ({Y} > 0)"}

@@ -195,6 +195,7 @@ in whole(Momentum(decay=0.2)), where N is 5, H 4 and D 2
   dH1: dropout-drawn-anew = np.where(np.random.default_rng(0).random((5, 4)) < 0.4, 0, dD1) / 0.6
   dY1: norm-of-constants = dXhat1 / np.sqrt(np.var(Y1, axis=0) + 1e-5)
   dY1: norm-path-missing = dXhat1 / np.sqrt(np.var(Y1, axis=0) + 1e-5) + np.mean(dY1, axis=0) + dmu1 / 5
+  dY1: norm-over-everything = (dXhat1 - (dXhat1.sum() + Xhat1 * (dXhat1 * Xhat1).sum()) / 5) / (var1 + 1e-5) ** 0.5
   var1: variance-of-a-sample = np.var(Y1, axis=0, ddof=1, keepdims=True)
   dgamma1: norm-sum-forgotten = dgamma1 / 5 | gamma-without-its-input = dbeta1
   dXhat1: gamma-forgotten-backward = dN1
@@ -206,6 +207,7 @@ in whole(Momentum(decay=0.2)), where N is 5, H 4 and D 2
   vb1_new: decay-as-penalty = None
 in whole(Nesterov()), with no decay
   W1_new: memory-unused = W1 - vW1_new / 10 | decay-forgotten = None
+  W1_new: memory-of-afterwards = W1 - 0.19 * dW1 - 0.081 * vW1_new
 in whole(Adam(decay=0.2), LayerNorm)
   dY1: norm-of-constants = (dXhat1.T / np.sqrt(np.var(Y1, axis=1) + 1e-5)).T
   mhatW1: adam-not-corrected = mW1_new | adam-counted-from-zero = mW1_new / 0.19 | memory-of-before = mW1 / 0.271
@@ -241,7 +243,10 @@ def test_each_mistake_gives_what_someone_who_makes_it_by_hand_gets():
 BY_RULE = r"""
 in planar_tanh_sigmoid, where X is (6, 2), W1 (2, 4) and W2 (4, 1)
   dZ1: slope-forgotten = dA1 | slope-of-input = dA1 * (1 - Z1 * Z1) | slope-half-written = dA1 - dA1 * A1
-  dZ1: incoming-gradient-dropped = 1 - A1 * A1
+  dZ1: incoming-gradient-dropped = 1 - A1 * A1 | value-for-slope = dA1 * A1
+  dZ1: slope-of-output = dA1 * (1 - np.tanh(A1) ** 2)
+  dZ1: slope-of-another-activation = dA1 * A1 * (1 - A1) | incoming-gradient-dropped = 1 / (1 - A1 * A1)
+  dZ2: sigmoid-slope-once-more = (A2 - y) * A2 * (1 - A2) / 6
   db1: sum-forgotten = dZ1 | dimension-dropped = np.sum(dZ1, 0) | axis-forgotten = np.sum(dZ1)
   db1: sum-over-the-other-axis = np.array([[row.sum()] for row in dZ1]) | mean-over-copies = dZ1.sum(0)[None] / 6
   db1: step-skipped = np.array([dA1.sum(0)])
@@ -270,6 +275,8 @@ in cbow
   dW_in: rows-overwritten = overwritten(W_in, ctx[:, 0], dleft) + added(W_in, ctx[:, 1], dright)
 in lstm_cell, where what is joined is (4, 5) and (4, 3)
   da_prev: joined-the-other-way-round = dconcat[:, 3:]
+  dconcat: step-skipped = dot @ Wo.T + dcct @ Wc.T + dit @ Wi.T + dft @ Wf.T
+  dot: slope-for-factor = da_next * (1 - a_next_tanh * a_next_tanh)
 in udl_deep_relu
   df3: power-not-lowered = 2 * np.square(f3 - y)
 """

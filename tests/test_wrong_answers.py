@@ -179,6 +179,7 @@ def test_of_lines_for_programs_norms_optimizers_and_penalties_most_are_understoo
 
 def test_what_is_said_of_each_line_is_what_somebody_has_read():
     check_said("wrong_answers", {" | ".join(row): feedback_on(row) for row in wrong_lines()})
+    check_said("more_wrong_answers", {" | ".join(row): feedback_on(row) for row in more_wrong_lines()})
 
 
 def in_kinds(t, name):
@@ -198,7 +199,7 @@ def test_the_slips_of_every_line_are_those_that_somebody_has_read():
 def test_every_name_and_slip_told_gives_what_the_line_gives():
     """Each told line, times the told factor, is run and compared; or NumPy refuses it with the same error."""
     checked = 0
-    for row in wrong_lines():
+    for row in (*wrong_lines(), *more_wrong_lines()):
         value, cause = row[0], feedback_on(row).cause
         told = [MISTAKES[name] for name in cause if name in MISTAKES]
         known = kind_of(row) in ("named", "slip") and cause[0] not in ("raised", "in-place")
@@ -212,4 +213,4 @@ def test_every_name_and_slip_told_gives_what_the_line_gives():
                 near = [one.size == answer.size and np.allclose(one, answer.ravel(), 1e-9, 1e-12) for one in scaled]
                 assert any(near), (row, cause)
                 checked += 1
-    assert checked > 500
+    assert checked > 800

@@ -20,6 +20,7 @@ import numpy as np
 from backprop_lab.checks.rounding import FLOAT32
 from backprop_lab.feedback.answers import NoAnswerError, a_kind, cell, reason, shown
 from backprop_lab.feedback.explaining import Explaining, Explanation
+from backprop_lab.feedback.kinks import at_a_kink
 from backprop_lab.feedback.learner_code import call
 from backprop_lab.feedback.mistakes import MISTAKES, Mistake
 from backprop_lab.feedback.tolerance import Comparison, compare, shape_message
@@ -32,6 +33,7 @@ NEAR = 1e-4  # this near to the right value is no coincidence
 HEADINGS = {
     "blank": ("Your turn.", "info-color1, #0288d1"),
     "only-rounding": ("Too small to tell.", "info-color1, #0288d1"),
+    "kink": ("Too near to tell.", "info-color1, #0288d1"),
 }
 NO_MISTAKES = "mistakes is a dictionary of them by name, such as MISTAKES | {'mine': Mistake(...)}."
 WHY = (
@@ -46,8 +48,8 @@ class Feedback:
 
     `cause` is empty for a right answer. Otherwise it names what is wrong: "shape", "raised", and the mistakes (by their
     `name` in `MISTAKES`) whose value the answer has, with the factor if there is one; "slip" and the line that gives
-    it; "pattern" and which one; or one of "value", "rounded", "only-rounding", "not-finite", "diverged", "blank",
-    "complex", "unreadable", "name", "in-place". `where` is the cell, as in (0, 2), if there is one to point at.
+    it; "pattern" and which one; or one of "value", "rounded", "only-rounding", "kink", "not-finite", "diverged",
+    "blank", "complex", "unreadable", "name", "in-place". `where` is the cell, as in (0, 2), if there is one.
     """
 
     ok: bool
@@ -57,9 +59,6 @@ class Feedback:
 
     def __bool__(self) -> bool:
         return self.ok
-
-    def __str__(self) -> str:
-        return self.message
 
     def __repr__(self) -> str:
         return self.message
@@ -239,7 +238,8 @@ def _decided(compared: Comparison) -> Feedback | None:
     if not np.isfinite(compared.right).all():
         return _diverged(compared)
     if not compared.is_right:
-        return None
+        near = at_a_kink(compared)
+        return Feedback(False, ("kink",), near) if near else None
     if compared.is_rounding_alone:
         digits = "their last digits" + " in single precision" * (compared.eps >= FLOAT32)
         message = (

@@ -13,7 +13,7 @@ from backprop_lab.checks.rounding import terms_in, terms_of
 from backprop_lab.feedback.learner_code import call
 from backprop_lab.feedback.mistakes import Mistake, common_factors, plant
 from backprop_lab.feedback.patterns import LARGE, Pattern, seen_in
-from backprop_lab.feedback.slips import Slip, likely_slips, powers_divided, shows
+from backprop_lab.feedback.slips import Slip, likely_slips, longer_slips, powers_divided, shows
 from backprop_lab.feedback.tolerance import Comparison
 from backprop_lab.nn.layers import Array
 from backprop_lab.nn.lines import NAMESPACE
@@ -100,8 +100,10 @@ class Explaining:
         return [Explanation("pattern", (key,), sentence) for key, sentence in self._seen]
 
     def _values(self) -> list[Explanation]:
-        """Another value of the step in place of this one."""
-        return [each for each in self._patterns() if each.key[0] in self.trace]
+        """Another value of the step in place of this one, or what left it so: a function of it that is missing."""
+        values = [each for each in self._patterns() if each.key[0] in self.trace]
+        left_out = [each for each in self._slips() if each.line in self.trace] if values else []
+        return [each for each in left_out if "is missing" in each.sentence] or values
 
     def _factors(self) -> list[Explanation]:
         """The right value times a common factor."""
@@ -177,8 +179,11 @@ class Explaining:
         """Every line that is one slip away from the right one and runs here, with its value."""
         if not self._is_small or self.name in self.trace.given:
             return []
-        near, scope = [], {**NAMESPACE, **self.trace}
-        for slip in likely_slips(self.trace, self.name, self.function):
+        near, scope, slips = [], {**NAMESPACE, **self.trace}, dict[str, Slip]()
+        asked = self.trace, self.name, self.function
+        for slip in (*longer_slips(*asked), *likely_slips(*asked)):
+            slips[slip.line] = slip
+        for slip in slips.values():
             with suppress(Exception):  # most of them do not run
                 value = np.asarray(eval(slip.code, scope))
                 if np.shape(value) == self.compared.answer.shape:

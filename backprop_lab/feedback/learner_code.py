@@ -12,7 +12,7 @@ import numpy as np
 
 from backprop_lab.feedback.answers import NoAnswerError, UnreadableError, reason
 from backprop_lab.feedback.mistakes import Mistake
-from backprop_lab.feedback.slips import likely_slips
+from backprop_lab.feedback.slips import likely_slips, longer_slips, shows
 from backprop_lab.nn.arrays import FLOATS
 from backprop_lab.nn.layers import ACTIVATIONS
 from backprop_lab.step.trace import Trace
@@ -160,7 +160,9 @@ class _Call:
             for line in mistake.wrong_lines(self.trace, self.name):
                 if used <= self._names_in(line) and self._refusal(line) == _reason(error):
                     yield (mistake.name,), line, f"{mistake.title[0].lower()}{mistake.title[1:]}"
-        for slip in likely_slips(self.trace, self.name, self.function):
+        asked = self.trace, self.name, self.function
+        longer = (slip for slip in longer_slips(*asked) if shows(self.function, slip.line))
+        for slip in (*longer, *likely_slips(*asked)):
             if used == self._names_in(slip.line) and self._refusal(slip.line) == _reason(error):
                 yield ("slip", slip.line), slip.line, slip.words
 

@@ -271,7 +271,8 @@ INVISIBLE_TO_GRADIENT_CHECK = tuple(
 
 def common_factors(trace: Trace) -> dict[str, float]:
     """What answers are often multiplied by, each by words that say so."""
-    counts, lr = _counts(trace), float(trace["lr"])
+    counts, lr, optimizer = _counts(trace), float(trace["lr"]), vars(trace.problem.optimizer)
+    betas = {f"1 - {name}": 1 - float(beta) for name, beta in optimizer.items() if name.startswith("beta") and beta}
     return {
         "doubled": 2.0,
         "halved": 0.5,
@@ -279,6 +280,8 @@ def common_factors(trace: Trace) -> dict[str, float]:
         **{f"divided by {what}": 1 / count for what, count in counts.items()},
         **{f"multiplied by {what}": float(count) for what, count in counts.items()},
         **{f"divided by twice {what}": 0.5 / count for what, count in counts.items()},
+        **{f"multiplied by {what}": factor for what, factor in betas.items()},
+        **{f"divided by {what}": 1 / factor for what, factor in betas.items()},
         "multiplied by the learning rate": lr,
         "divided by the learning rate": 1 / lr,
         "divided by the learning rate twice": 1 / lr / lr,

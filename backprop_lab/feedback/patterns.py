@@ -106,8 +106,24 @@ def _factors(seen: Compared) -> Iterator[Pattern]:
         if factor != 1 and one.is_times(factor) and seen.is_times(factor):
             yield Pattern(times, in_words.get(times, f"{it} {'the right one' if old else as_right}, {times}."))
     factor = np.vdot(right, answer) / np.vdot(right, right)
+    yield from _in_another_step(seen, factor)
     if np.count_nonzero(right) > 1 and seen.is_times(factor) and plain(factor) != "1":
         yield Pattern("proportional", f"{it} {plain(factor)} times {as_right}.")
+
+
+def _in_another_step(seen: Compared, factor: float) -> Iterator[Pattern]:
+    """A line that divides by 1 - beta**step, with another number for the step."""
+    trace, optimizer = seen.trace, vars(seen.trace.problem.optimizer)
+    if "step" not in trace.step(seen.name).operands or not factor > 0:
+        return
+    for beta in (float(each) for name, each in optimizer.items() if name.startswith("beta") and each):
+        left = 1 - (1 - beta ** float(trace["step"])) / factor
+        count = np.log(left) / np.log(beta) if 0 < left < 1 else 0.5
+        if abs(count - round(count)) < EXACT * 1e3 and seen.is_times(factor):
+            words = (
+                f"This is what it would be in step {round(count)}, and this is step {int(trace['step'])}: steps are "
+            )
+            yield Pattern("another step", f"{words}counted from 1, once for all parameters.")
 
 
 def _of_another_value(seen: Compared) -> Iterator[Pattern]:

@@ -1,5 +1,6 @@
 """Wrong lines for a gradient that was derived: the forms that its rules have written, written otherwise."""
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
@@ -10,6 +11,7 @@ from backprop_lab.nn.steps import Step
 from backprop_lab.step.number_format import listed
 from backprop_lab.step.trace import Trace
 
+EVERY = "every term"  # the rule of a mistake that is made in all terms of a line at once
 SEVERAL = "fan-out"  # the rule of a gradient that comes along several paths; "whole fan-out" is of a line as a whole
 Places = dict[str, str]  # what stands in which braces, as code
 
@@ -21,6 +23,8 @@ def wrong_codes(trace: Trace, step: Step, rules: Iterable[tuple[str, str, tuple[
     """
     found: dict[str, Places] = {}
     for rule, form, ways in rules:
+        if rule == EVERY:
+            found |= _in_every_term(trace, step)
         places = [*_places(trace, step, rule)]
         for way in ways:
             everywhere = step.code
@@ -54,6 +58,16 @@ def _places(trace: Trace, step: Step, rule: str) -> Iterator[Places]:
                     others, after = {"dW": f"d{W}", "W_new": f"{W}_new"}, made_with(trace, step)
                     known |= {key: name for key, name in others.items() if name in trace and name not in after}
                 yield {key: code for key, code in known.items() if code}
+
+
+def _in_every_term(trace: Trace, step: Step) -> dict[str, Places]:
+    """The line with each gradient in it as it was before its last step, where there are several."""
+    out = {each: _entering(trace, each, "gradient") for each in step.operands if trace.role(each) == "gradient"}
+    if len(out) < 2 or not all(out.values()):
+        return {}
+    code = re.sub(r"\b[^\W\d]\w*", lambda name: out.get(name[0], name[0]), step.code)
+    ups, outs = (" and ".join(", ".join(each).rsplit(", ", 1)) for each in (out, out.values()))
+    return {code: {"V": step.of, "name": step.name, "up": ups, "up_out": outs}}
 
 
 def _entering(trace: Trace, name: str, role: str = "value") -> str:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from backprop_lab.feedback.changes import Change, everywhere, further_changes, of_other_numbers, written_out
 from backprop_lab.nn.forms import expressions
 from backprop_lab.nn.lines import is_a_line_of_ours
 from backprop_lab.step.number_format import listed
@@ -39,15 +40,13 @@ FUNCTIONS = (
     ("tanh", "tan", "sinh", "cosh"),
 )
 OTHER_NUMBERS = {0: (1,), 1: (2, 0), 2: (1, 3, 4)}
-IN_PLACE_OF_A_NAME = ("{}.T", "-{}", "{} ** 2", "np.abs({})", "{} > 0", "np.sqrt({})", "np.sign({})", "np.mean({})",
+IN_PLACE_OF_A_NAME = ("{}.T", "-{}", "{} ** 2", "np.abs({})", "{} > 0", "np.sqrt({})", "np.mean({})",
     "np.sum({})", "1 - {}", "np.tanh({})", "np.exp({})", "np.maximum({}, 0)", "np.mean({}, axis=0)",
     "np.sum({}, axis=0)")  # fmt: skip
 OF_0_AND_1 = ("{}.T", "-{}", "1 - {}")  # of these alone: the others would hold only since the numbers are 0 and 1
-AROUND_A_PART = {"({}) ** 2": "a square", "np.abs({})": "np.abs", "np.sqrt({})": "a root", "np.sign({})": "np.sign",
+AROUND_A_PART = {"({}) ** 2": "a square", "np.abs({})": "np.abs", "np.sqrt({})": "a root",
     "np.maximum({}, 0)": "np.maximum", "({}).T": "a transpose"}  # fmt: skip
 OFF_EVERY_CLASS = "1 is taken off every class; only off the true one: take off y, or write `[range(N), labels] -= 1`"
-
-Change = tuple[ast.expr, str]  # what may be typed in place of a part of a line, and what the slip is, in words
 
 
 class Slip(NamedTuple):
@@ -60,12 +59,18 @@ class Slip(NamedTuple):
 
 def one_slip_away(trace: Trace, name: str) -> tuple[Slip, ...]:
     """Every line that is one slip away from the right one for `name`, the likeliest first."""
+    return _of_line(trace, trace.step(name).code)
+
+
+def _of_line(trace: Trace, code: str) -> tuple[Slip, ...]:
     data = {each: np.asarray(trace[each]) for each in trace.problem.data}
     binary = tuple(each for each, x in data.items() if ((x == 0) | (x == 1)).all())
     has_classes = (
         "y" in binary and data["y"].ndim == 2 and data["y"].shape[1] > 1 and bool((data["y"].sum(axis=1) == 1).all())
     )
-    return _slips(trace.step(name).code, tuple(trace.names), binary, has_classes)
+    others = ((ast.unparse(_parsed(line)), words) for line, words in of_other_numbers(trace, code))
+    numbers = (Slip(line, compile(line, "<a line with a slip>", "eval"), words) for line, words in others)
+    return (*_slips(code, tuple(trace.names), binary, has_classes), *numbers)
 
 
 def likely_slips(trace: Trace, name: str, function: Any) -> tuple[Slip, ...]:
@@ -82,12 +87,19 @@ def likely_slips(trace: Trace, name: str, function: Any) -> tuple[Slip, ...]:
     )
 
 
+def longer_slips(trace: Trace, name: str, function: Any) -> tuple[Slip, ...]:
+    """Those of the line with what the function does not ask for written out, if it asks for what that is made of."""
+    lines = written_out(trace, name, asked_for(function))
+    slips = chain(*(_of_line(trace, line) for line in lines))
+    return tuple(each for each in slips if "itself was meant" not in each.words or shows(function, each.line))
+
+
 @lru_cache(maxsize=256)
 def _slips(code: str, names: tuple[str, ...], binary: tuple[str, ...], has_classes: bool) -> tuple[Slip, ...]:
     right = _parsed(code)
     slips: dict[str, Slip] = {}
     for tree in (right, _from_the_right(right)):
-        for line, words in _changes(ast.Expression(tree), names, binary, has_classes):
+        for line, words in chain(_changes(ast.Expression(tree), names, binary, has_classes), everywhere(tree, names)):
             if line != code and line not in slips:
                 slips[line] = Slip(line, compile(line, "<a line with a slip>", "eval"), words)
     return tuple(slips.values())
@@ -171,6 +183,7 @@ def changed(part: ast.expr, names: Sequence[str], binary: Sequence[str], has_cla
             for template in OF_0_AND_1 if name in binary else IN_PLACE_OF_A_NAME:
                 used = template.format(name)
                 yield _parsed(used), f"`{used}` used where {name} itself was meant"
+    yield from further_changes(part)
 
 
 def _of_a_sign(part: ast.BinOp) -> Iterator[Change]:
@@ -249,7 +262,8 @@ def _of_a_call(call: ast.Call) -> Iterator[Change]:
         match keyword:
             case ast.keyword("axis", ast.Constant(0 | 1 as axis)):
                 along = ast.keyword("axis", ast.Constant(1 - axis))
-                yield ast.Call(call.func, call.args, [*rest, along]), f"{called} along the other axis"
+                keywords = [*call.keywords[:at], along, *call.keywords[at + 1 :]]
+                yield ast.Call(call.func, call.args, keywords), f"{called} along the other axis"
     yield ast.Call(call.func, call.args, []), f"{called} without an axis adds up everything"
     if short in ("sum", "mean") and "axis" not in [keyword.arg for keyword in call.keywords]:
         for axis in (0, 1):
@@ -275,6 +289,12 @@ def powers_divided(function: Any) -> list[int]:
         for (power, _), (_, raised), (part, _), (_, divided) in zip(each, each[1:], each[2:], each[3:], strict=False)
         if (power, raised, divided) == (1, "**", "/") and isinstance(part, int)  # 2 * d ** 1 / 2 is (2 * d ** 1) / 2
     ]
+
+
+def asked_for(function: Any) -> tuple[str, ...]:
+    """The names that a function asks for, if it is one of Python's."""
+    code = getattr(function, "__code__", None)
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if isinstance(code, CodeType) else ()
 
 
 def shows(function: Any, line: str) -> bool:

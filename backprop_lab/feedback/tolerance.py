@@ -117,7 +117,7 @@ class Comparison:
     def allowed(self, value: Array, terms: Array) -> Array:
         """By how much each cell may be off."""
         size, terms = np.abs(value), np.where(np.isfinite(terms), terms, np.abs(value))
-        allowed: Array = max(DIGITS, self.eps) * size + ROUNDINGS * min(self.eps, self._computed_in) * terms
+        allowed: Array = max(DIGITS, self.eps) * size + ROUNDINGS * self.coarsest * terms
         if self.digits:
             allowed = allowed + HALF * 10.0 ** (np.floor(np.log10(size)) - self.digits + 1)
         return allowed + self._vanishing
@@ -132,6 +132,11 @@ class Comparison:
     def _computed_in(self) -> float:
         """The coarsest numbers that an answer is taken to be computed in; in a float16 it is only kept."""
         return max(FLOAT32, eps_of(np.asarray(self.trace[self.name])))
+
+    @property
+    def coarsest(self) -> float:
+        """The coarsest rounding in what the answer was computed from."""
+        return min(self.eps, self._computed_in)
 
     def gives(self, value: Any, terms: Any, answer: Array) -> bool:
         """Whether another value, with the terms of its own line, is this answer."""

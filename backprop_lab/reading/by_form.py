@@ -67,11 +67,15 @@ def _products(tree: ast.expr) -> tuple[str, str] | None:
     terms = [*_terms(tree)]
     products = [term for term in terms if isinstance(term, ast.BinOp) and isinstance(term.op, ast.MatMult)]
     rest = [term for term in terms if term not in products]
-    if not 0 < len(products) <= 3 or len(rest) > 1:
+    if not 0 < len(products) <= 3:
         return None
     pairs = [f"each row of {ast.unparse(p.left)} with each column of {ast.unparse(p.right)}" for p in products]
-    added = f"; then {ast.unparse(rest[0])} is added" if rest else ""
-    return "Weighted sums" if rest else "Matrix product", f"Multiply {listed(pairs)}, and add up the products{added}."
+    said = f"Multiply {listed(pairs)}, and add up the products"
+    if any(not isinstance(term, ast.Name) for term in rest[1:] + rest[:-1]):
+        return None
+    is_are = "are" if len(rest) > 1 else "is"
+    added = f"; then {listed([ast.unparse(term) for term in rest])} {is_are} added" if rest else ""
+    return "Weighted sums" if rest else "Matrix product", f"{said}{added}."
 
 
 def _terms(tree: ast.expr) -> list[ast.expr]:
@@ -92,4 +96,12 @@ def _part(tree: ast.expr, step: Step) -> tuple[str, str] | None:
             if np.ndim(step.value) == 2 and first.isdigit() and isinstance(stop, ast.Constant):
                 last = int(stop.value) - 1  # type: ignore[arg-type]
                 return "Some of the columns", f"Columns {first} to {last} of {ast.unparse(of)}."
+        case ast.BinOp(
+            ast.BinOp(ast.Name(a), ast.Mult(), ast.Name(X)), ast.Add(), ast.BinOp(ast.Name(b), ast.Mult(), ast.Name(Z))
+        ):
+            return "Two products, added", f"{a} is multiplied by {X}, and {b} by {Z}, cell by cell; the two are added."
+        case ast.BinOp(ast.BinOp(ast.Name(X), ast.Mult(), ast.Name(Z)), ast.Add(), ast.Name(b)):
+            return "Scaled and shifted", f"{X} is multiplied by {Z}, cell by cell, and {b} is added."
+        case ast.BinOp(ast.Name(X), ast.Sub(), ast.Name(mean)):
+            return f"{X} minus {mean}", f"How far each number of {X} lies above that of {mean}."
     return None

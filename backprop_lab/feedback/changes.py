@@ -1,0 +1,196 @@
+"""Slips that change more than a name or a sign: another function, what stands outside of one, or all terms at once."""
+
+import ast
+import copy
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+
+from backprop_lab.nn.forms import of_form
+from backprop_lab.nn.norms import BatchNorm, LayerNorm
+from backprop_lab.step.trace import Trace
+
+Change = tuple[ast.expr, str]  # what may be typed in place of a part of a line, and what the slip is, in words
+
+ACTIVATIONS = {"a sigmoid": "1 / (1 + np.exp(-{X}))", "a tanh": "np.tanh({X})", "a ReLU": "np.maximum({X}, 0)"}
+OF_SQUARES = {
+    "var": "a variance, from which the mean is taken off, where the mean of the squares was meant",
+    "std": "a standard deviation, which has a root in it, where the mean of the squares was meant",
+}
+NORM = (  # the gradient of what a norm takes, in one line, as most people write it
+    "({{dXhat}} - {{dXhat}}.mean(axis={0}, keepdims=True) - {{Xhat}} * ({{dXhat}} * {{Xhat}}).mean(axis={0}, "
+    "keepdims=True)) / np.sqrt({{var}} + {{eps}})"
+)
+OTHER_FORMS: dict[tuple[type, str], str] = {(BatchNorm, "dX"): NORM.format(0), (LayerNorm, "dX"): NORM.format(1)}
+FLOAT = r"(?<![\w.])\d+\.\d+(?:e-?\d+)?(?![\w.])"
+DEEP = 5  # how many lines may be written as one
+LONG = 300  # letters of a line, beyond which nobody writes it as one
+
+
+def further_changes(part: ast.expr) -> Iterator[Change]:
+    """What may be typed in place of one part of a line, or of the whole line."""
+    for what, form in ACTIVATIONS.items() if isinstance(part, ast.Call | ast.BinOp) else ():
+        if found := of_form(ast.unparse(part), form):
+            for another, its_form in ACTIVATIONS.items():
+                if another != what:
+                    yield _parsed(its_form.format(X=f"({found['X']})")), f"{another} where {what} was meant"
+            if what == "a sigmoid":
+                yield _parsed(found["X"]), "the sigmoid is missing"
+                yield from _outside(_parsed(found["X"]), "the sigmoid", form)
+    match part:
+        case ast.Call(ast.Attribute(ast.Name("np"), "where"), [asked, one, other], []):
+            yield ast.Call(part.func, [asked, other, one], []), "the two choices of np.where have changed places"
+            yield one, "np.where is missing, and with it the mask"
+        case ast.Call(ast.Attribute(ast.Name("np"), name), [X], []):
+            if name == "sqrt":
+                yield ast.BinOp(X, ast.Pow(), ast.Constant(2)), "a square where a root was meant"
+            yield from _outside(X, f"np.{name}", f"np.{name}({{X}})")
+        case ast.Call(ast.Attribute(of, "mean" | "sum" as how), args, keywords):
+            yield _parsed(f"np.sqrt({ast.unparse(part)})"), "a root that does not belong there"
+            match [of, *args]:
+                case [*module, ast.BinOp(X, ast.Pow(), ast.Constant(2))] if how == "mean":
+                    for name, words in OF_SQUARES.items():
+                        function = ast.Attribute(module[0] if module else X, name)
+                        yield ast.Call(function, [X] if module else [], keywords), words
+            for keyword in keywords:
+                if keyword.arg == "axis" and ast.unparse(keyword.value) == "-1":
+                    rest = [each for each in keywords if each is not keyword]
+                    for axis in ("0", "(0, 1)"):
+                        along = ast.keyword("axis", _parsed(axis))
+                        yield ast.Call(part.func, args, [along, *rest]), "a mean or sum along another axis"
+        case ast.BinOp(_, ast.Mult(), _):
+            yield from _of_one_term(part)
+        case ast.BinOp(left, ast.Add() | ast.Sub() as op, right):
+            two = ast.Constant(2)
+            yield ast.BinOp(ast.BinOp(two, ast.Mult(), left), op, right), f"{ast.unparse(left)} counts twice"
+            yield ast.BinOp(left, op, ast.BinOp(two, ast.Mult(), right)), f"{ast.unparse(right)} counts twice"
+            match left, right:
+                case ast.BinOp(a, ast.Mult(), x), ast.BinOp(b, ast.Mult(), y):
+                    swapped = f"{ast.unparse(a)} and {ast.unparse(b)} have changed places"
+                    yield ast.BinOp(ast.BinOp(b, ast.Mult(), x), op, ast.BinOp(a, ast.Mult(), y)), swapped
+            if isinstance(op, ast.Sub):
+                for one, _ in _of_one_term(right, "- "):
+                    yield ast.BinOp(left, op, one), "the minus reaches one of two terms alone: parentheses are missing"
+
+
+def _outside(X: ast.expr, what: str, form: str) -> Iterator[Change]:
+    """A function of a part of the sum that it is of: np.sqrt(a) + b for np.sqrt(a + b)."""
+    outside = ""
+    while isinstance(X, ast.BinOp) and isinstance(X.op, ast.Add | ast.Sub):
+        sign = "+" if isinstance(X.op, ast.Add) else "-"
+        outside, X = f" {sign} {ast.unparse(X.right)}{outside}", X.left
+        words = f"`{outside.strip()}` stands outside of {what}, and belongs inside: the parentheses end too early"
+        yield _parsed(form.format(X=f"({ast.unparse(X)})") + outside), words
+
+
+def _of_one_term(product: ast.expr, sign: str = "") -> Iterator[Change]:
+    """Factors that reach one of two terms alone: a * c + b * c * d for (a + b) * c * d; or a sign that does."""
+    factors = _factors(product)
+    for at, factor in enumerate(factors):
+        if not isinstance(factor, ast.BinOp) or not isinstance(factor.op, ast.Add) or len(factors) > 5:
+            continue
+        codes = [f"({ast.unparse(each)})" for each in factors[:at] + factors[at + 1 :]]
+        a, b = (f"({ast.unparse(each)})" for each in (factor.left, factor.right))
+        if sign:
+            yield _parsed(f"{' * '.join([a, *codes])} - {' * '.join([b, *codes])}"), ""
+        for kept in range(len(codes)) if not sign else ():
+            lost = " * ".join(code if " " in code else code[1:-1] for code in codes[kept:])
+            for one, other in ((codes[:kept], codes), (codes, codes[:kept])):
+                line = f"{' * '.join([a, *one])} + {' * '.join([b, *other])}"
+                yield _parsed(line), f"`{lost}` reaches one of two terms alone: the parentheses of the sum are missing"
+
+
+def _factors(part: ast.expr) -> list[ast.expr]:
+    match part:
+        case ast.BinOp(left, ast.Mult(), right):
+            return [*_factors(left), right]
+    return [part]
+
+
+def everywhere(line: ast.expr, names: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The line with all names of a series one step further, or those of another layer or gate in place of its own, or
+    with one part of an array in all of its terms.
+    """
+    used = sorted({each.id for each in ast.walk(line) if isinstance(each, ast.Name)} & {*names})
+    series: dict[str, list[int]] = {}
+    for stem, number in (each.groups() for name in used if (each := re.fullmatch(r"(.*?\D)(\d+)", name))):
+        series.setdefault(stem, []).append(int(number))
+    for stem, numbers in series.items():
+        for by, when in ((1, "late"), (-1, "early")):
+            moved = {f"{stem}{number}": f"{stem}{number + by}" for number in numbers}
+            if by > 0 and len(before := [name for name in used if re.fullmatch(rf"{re.escape(stem)}\D+", name)]) == 1:
+                moved[before[0]] = f"{stem}{min(numbers)}"  # what comes before the first, such as h_prev
+            if len(moved) > 1 and {*moved.values()} <= {*names}:
+                old, new = next(iter(moved.items()))
+                words = f"each {stem} is one step too {when}: {new} used where {old} was meant, and so on"
+                yield _renamed(line, moved), words
+    for end in sorted({name[-1] for name in used if len(name) > 1}):
+        own = [name for name in used if len(name) > 1 and name.endswith(end)]
+        for other in sorted({name[-1] for name in names} - {end}) if len(own) > 1 else ():
+            moved = {name: name[:-1] + other for name in own}
+            if {*moved.values()} <= {*names}:
+                words = f"{' and '.join(moved.values())} used where {' and '.join(moved)} were meant"
+                yield _renamed(line, moved), words
+    slices = [each for each in ast.walk(line) if isinstance(each, ast.Subscript)]
+    for base in dict.fromkeys(ast.unparse(each.value) for each in slices):
+        parts = list(dict.fromkeys(ast.unparse(each) for each in slices if ast.unparse(each.value) == base))
+        for one in parts if len(parts) > 1 else ():
+            words = f"`{one}` stands in every term, and each has a part of {base} of its own"
+            yield _renamed(line, dict.fromkeys(parts, one)), words
+
+
+def of_other_numbers(trace: Trace, code: str) -> Iterator[tuple[str, str]]:
+    """The line with a number of another line of the step in place of its own, such as the other beta of Adam."""
+    numbers = dict.fromkeys(re.findall(FLOAT, " ".join(step.code for step in trace.steps)))
+    for own in dict.fromkeys(re.findall(FLOAT, code)):
+        for other in numbers:
+            if other != own:
+                yield (
+                    re.sub(rf"(?<![\w.]){re.escape(own)}(?![\w.])", other, code),
+                    f"{other} used where {own} was meant",
+                )
+
+
+def written_out(trace: Trace, name: str, asked: Collection[str]) -> list[str]:
+    """The line for a name with what a function does not ask for written out, where it asks for what that is made of.
+
+    First the form that most people write, if it is another, then with a little written out, then with more; no line
+    that is longer than anybody writes one.
+    """
+    steps = {step.name: step for step in trace.steps}
+
+    def asks_for_a_part(inner: str) -> bool:
+        operands = steps[inner].operands
+        return any(each in asked or (each in steps and asks_for_a_part(each)) for each in operands)
+
+    def instead(each: ast.expr) -> str:
+        inner = ast.unparse(each)
+        known = inner in asked or inner not in steps or not asks_for_a_part(inner)
+        return "" if known else steps[inner].code
+
+    lines = [ast.unparse(_parsed(steps[name].code))] if name in steps else []
+    other = OTHER_FORMS.get((steps[name].kind, steps[name].result)) if lines else None
+    form = [steps[name].rewritten(other, "", "").code] if other else []
+    while lines and len(lines) < DEEP and (longer := _with(_parsed(lines[-1]), instead)) != lines[-1]:
+        lines.append(longer)
+    return [line for line in form + lines[1:] if len(line) <= LONG]
+
+
+def _renamed(line: ast.expr, moved: Mapping[str, str]) -> str:
+    return _with(line, lambda each: moved.get(ast.unparse(each), ""))
+
+
+def _with(line: ast.expr, instead: Callable[[ast.expr], str]) -> str:
+    """A line with names and parts of arrays put otherwise, where there is something to put instead."""
+
+    class Put(ast.NodeTransformer):
+        def visit(self, node: ast.AST) -> Any:
+            if isinstance(node, ast.Name | ast.Subscript) and (code := instead(node)):
+                return _parsed(code)
+            return super().generic_visit(node)
+
+    return ast.unparse(Put().visit(copy.deepcopy(line)))
+
+
+def _parsed(line: str) -> ast.expr:
+    return ast.parse(line, mode="eval").body

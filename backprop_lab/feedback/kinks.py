@@ -1,0 +1,62 @@
+"""Answers that hang on rounding: the last digits may decide on which side of a kink, as of a ReLU, a number lies.
+
+Somebody who adds in another order, or in single precision, may get a number just below 0 where the trace has one just
+above, and from there on another mask. So every value before is moved at random by as much as its rounding may be, and
+the line is run again. Where nothing is near a kink, that moves it by rounding alone.
+"""
+
+import re
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from backprop_lab.checks.rounding import ROUNDINGS, terms_in
+from backprop_lab.feedback.tolerance import Comparison
+from backprop_lab.nn.arrays import FLOATS
+from backprop_lab.nn.layers import Array
+from backprop_lab.nn.lines import evaluate
+
+KINKED = re.compile("[<>]|==|max|min|abs|where|clip|sign")  # in a line that may have one
+DRAWS = 8
+FAR = 1000  # times the rounding of a number: no rounding alone has moved it so far
+LARGE = 20_000  # numbers in all of a step, beyond which nobody waits for it
+
+
+def at_a_kink(compared: Comparison) -> str:
+    """What to say of a wrong answer that would be right on the other side of a kink; "" of any other."""
+    name, trace = compared.name, compared.trace
+    lines = "" if name in trace.given else " ".join(step.code for step in trace.steps)
+    if not KINKED.search(lines) or sum(np.size(step.value) for step in trace.steps) > LARGE:
+        return ""
+    low = high = compared.right
+    with suppress(Exception):  # a line of your own may refuse such numbers
+        for draw in range(DRAWS):
+            value = _moved(compared, draw)
+            low, high = np.fmin(low, value), np.fmax(high, value)
+            allowed = compared.allowed(np.fmax(np.abs(low), np.abs(high)), compared.terms)
+            within = (low - allowed <= compared.answer) & (compared.answer <= high + allowed)
+            if (within & (compared.right_cells | (high - low > FAR * allowed))).all():
+                return (
+                    f"{name} hangs on rounding here: a number before it is so near to a kink, such as the 0 of a ReLU "
+                    "or two largest numbers that are equal, that its last digits decide, and yours lies on the other "
+                    "side. So nobody can tell a right answer from a wrong one. Take other numbers."
+                )
+    return ""
+
+
+def _moved(compared: Comparison, seed: int) -> Array:
+    """What the line gives after every value before it has been moved by its rounding."""
+    trace, terms, rng = compared.trace, terms_in(compared.trace), np.random.default_rng(seed)
+    values: dict[str, Any] = dict(trace.given)
+    for step in trace.steps:
+        value = np.asarray(evaluate(step.code, values))
+        if step.name == compared.name:
+            return value
+        if value.dtype.kind in FLOATS:
+            operands = np.concatenate([[0.0], *(np.ravel(values[each]) for each in step.operands)])
+            rounds = ~np.isin(value, operands)  # a maximum or a mask moves nothing
+            by = ROUNDINGS * compared.coarsest * rng.uniform(-1, 1, value.shape)
+            value = value + by * rounds * terms[step.name].terms
+        values[step.name] = value
+    return compared.right
