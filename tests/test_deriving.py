@@ -168,7 +168,11 @@ def test_a_chain_of_layers_gives_word_for_word_the_lines_of_the_layers():
         is_cross_entropy = isinstance(problem.loss, BinaryCrossEntropy)  # whose gradient goes on to the scores
         assert left_out <= ({"dy_pred"} if is_cross_entropy else set())
         for name in (name for name, _ in by_phase["backward"] if name not in left_out):
-            np.testing.assert_allclose(values[name], t[name], rtol=1e-9, atol=1e-12 * np.abs(t[name]).max())
+            fits = np.isfinite(t[name])  # not where a sigmoid has come to 1, and the loss divides by 1 - 1
+            assert fits.all() or is_cross_entropy
+            right = np.asarray(t[name])[fits]
+            atol = 1e-12 * np.abs(right).max(initial=0)
+            np.testing.assert_allclose(np.asarray(values[name])[fits], right, rtol=1e-9, atol=atol)
 
 
 def test_batch_norm_reads_as_a_person_writes_it():

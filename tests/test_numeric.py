@@ -57,9 +57,10 @@ def by_autograd(problem):
             value = anp.dot(value, next(found)) + next(found) if layer.parameters else squash[type(layer)](value)
         if isinstance(problem.loss, SoftmaxCrossEntropy):
             return -anp.sum(problem.y * (value - anp.log(anp.sum(anp.exp(value), axis=1, keepdims=True)))) / len(value)
-        if isinstance(problem.loss, BinaryCrossEntropy | SigmoidCrossEntropy):
-            P = value if isinstance(problem.loss, BinaryCrossEntropy) else squash[Sigmoid](value)
-            return -anp.mean(anp.log(anp.where(problem.y == 1, P, 1 - P)))
+        if isinstance(problem.loss, BinaryCrossEntropy):
+            return -anp.mean(anp.log(anp.where(problem.y == 1, value, 1 - value)))
+        if isinstance(problem.loss, SigmoidCrossEntropy):
+            return anp.mean(anp.logaddexp(0, anp.where(problem.y == 1, -value, value)))
         mean, half = (isinstance(problem.loss, kind) for kind in (MeanSquaredError, HalfSquaredError))
         return (anp.mean if mean else anp.sum)((value - problem.y) ** 2) / (2 if half else 1)
 
