@@ -509,7 +509,7 @@ def test_a_function_of_math_stays_one_so_that_float32_stays_float32(size):
 
 def test_random_programs_in_odd_shapes_have_right_gradients():
     tried, refused, gradients = count(50_000, 100), 0, 0
-    for seed in range(tried):
+    for seed in (13_314, *range(1, tried)):  # in that one a part of dP0 is a sum, and there is a P0_sum
         program = RandomProgram(seed)
         try:
             found = derive([f"{name} = {code}" for name, code in program.lines], program.parameters, program.data)

@@ -245,6 +245,7 @@ class _Program:
             of, phase = self.replaced.get(line.name, ""), "loss" if line.name == self.loss.name else "forward"
             lines.append(line_of(phase, line.name, line.text, "new" if of else "value", of, note=line.comment))
         taken, names, repeated = {*self.graph.names}, dict[Node, str](), self._repeated()
+        gradients = {name for name, *_ in self.back.found}
         for name, of, node, paths in self.back.found:
             if name in taken:
                 raise ValueError(f"{name} is the name of the gradient of {of}, and stands for another value here: call "
@@ -253,7 +254,7 @@ class _Program:
             for part in node.inside():
                 if part in repeated and part not in names:
                     written = code(part, names)
-                    names[part] = _free(name, part, taken)
+                    names[part] = _free(name, part, taken | gradients)
                     taken.add(names[part])
                     lines.append(line_of("backward", names[part], written))
             told = tuple(tuple(passed.told() for passed in path) for path in paths)
