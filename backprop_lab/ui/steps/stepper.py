@@ -73,8 +73,7 @@ class Stepper(HasTraits):
 
     def pin(self, cell: str) -> None:
         """Choose a cell by its name, such as "dW1[1,0]", and keep it."""
-        chosen_one = cell_written(self.place.trace, cell)
-        if chosen_one is not None:
+        if (chosen_one := cell_written(self.place.trace, cell)) is not None:
             self.choose(chosen_one, pinned=True)
         if chosen_one is None or not self.place.pinned:
             raise ValueError(f'there is no {cell} on the board at this step; a cell is named as in "X[1,0]"')
