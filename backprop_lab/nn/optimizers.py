@@ -92,7 +92,7 @@ class Adam(Optimizer):
     m is a mean of the gradients so far, in which older ones count less and less, and v one of their squares. As both
     begin at 0, they are too small at first: after t steps with equal gradients, m is 1 - beta1^t times the gradient.
     So mhat = m / (1 - beta1^t), and vhat likewise. The step is lr mhat / sqrt(vhat): as long as lr where the gradients
-    all have one sign, and shorter where they change. eps keeps it from a division by 0. t is `step`, which is 1 in the
+    hardly change, and shorter where they do. eps keeps it from a division by 0. t is `step`, which is 1 in the
     first.
 
     Raises ValueError unless both betas are from 0 up and below 1, and eps is no negative number.
