@@ -96,7 +96,7 @@ def gestures(rng, lab):
     place, steps, some = lab.stepper.place, len(lab.stepper.place.trace.steps), rng.choice
     name, _, _, _, _, rows, cols, *_ = some(view_of(lab).boxes)
     cell, pinned = (name, rng.randrange(rows), rng.randrange(cols)), some([True, False])
-    now = place.cell or ((place.step.name, 0, 0) if place.step else ("X", 0, 0))
+    now = place.cell or (place.step.name if place.step else next(iter(place.trace.given)), 0, 0)
     index, typed, on = rng.randint(1, steps), some(TYPED), some([True, True, False])
     ways = {"ArrowRight": (0, 1), "ArrowLeft": (0, -1), "ArrowDown": (1, 0), "ArrowUp": (-1, 0)}
     keys = {key: call("walk", *way) for key, way in ways.items()}
@@ -149,7 +149,7 @@ def assert_all_is_of_one_place(lab):
     assert math.log10(control(lab, "learning rate slider").value) == pytest.approx(
         min(max(math.log10(place.lr), -6), 1), abs=0.0251
     )
-    assert is_seen(lab, "hidden units") == control(lab, "More").value
+    assert is_seen(lab, "hidden units") == (control(lab, "More").value and bool(place.trace.problem.stages))
     assert told["below"]["tables"] == (words.table(place) if control(lab, "Values as a table").value else "")
     assert told["below"]["script"] == (numpy_script(place.trace) if control(lab, "As NumPy").value else "")
 

@@ -256,8 +256,8 @@ def test_each_activation_has_the_slope_that_its_gradient_is_multiplied_by(proble
     others = Softmax | ConcatenatedReLU
     stages = [stage for stage in problem.network.stages if f"d{stage.X}" in t]
     one_by_one = [s for s in stages if not (s.layer.parameters or isinstance(s.layer, others))]
-    assert [*slopes_of(t)] == [f"slope of {Y}" for _, _, Y, _ in one_by_one]
-    for _, X, Y, _ in one_by_one:
+    assert [*slopes_of(t)] == [f"slope of {Y}" for _, _, Y, *_ in one_by_one]
+    for _, X, Y, *_ in one_by_one:
         slope = slope_of(t, f"slope of {Y}")
         assert slope.shown_with == f"d{X}"
         assert slope.code in t.step(f"d{X}").code.replace(f"d{Y} * ", ""), "as it stands in the backward line"
