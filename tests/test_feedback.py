@@ -128,7 +128,7 @@ def test_every_mistake_is_named():
     rng, named, alone, harmless = np.random.default_rng(0), Counter(), Counter(), 0
     usual = [name for name, each in MISTAKES.items() if each.lines and name not in OVERFLOWING]
     for seed, t in varied_traces():
-        for mistake in [MISTAKES[name] for name in usual if named[name] < count(200)]:
+        for mistake in [MISTAKES[name] for name in usual if named[name] < count(200, 20)]:
             for name in (t.steps[index].name for index in rng.permutation(len(t.steps))):
                 if (wrong := mistake.wrong_value(t, name)) is None or not np.isfinite(wrong).all():
                     continue
@@ -147,9 +147,9 @@ def test_every_mistake_is_named():
                     break
                 np.testing.assert_allclose(wrong, t[name], rtol=1e-5, atol=1e-7, err_msg="right by coincidence")
                 harmless += 1
-        if named.total() == count(200) * len(usual):
+        if named.total() == count(200, 20) * len(usual):
             break
-    print(f"{len(usual)} mistakes, each on {count(200)} problems of {seed + 1}: all {named.total()} named,")  # noqa: T201
+    print(f"{len(usual)} mistakes, each on {count(200, 20)} problems of {seed + 1}: all {named.total()} named,")  # noqa: T201
     print(f"{alone.total()} of them without a twin; {harmless} more were right by coincidence")  # noqa: T201
 
 
@@ -178,7 +178,7 @@ def test_no_wrong_answer_is_called_by_a_name_that_does_not_give_it():
                 given += [way for way in ways if way.shape == np.shape(answer)]
                 close = [np.allclose(answer - base, k * (each - base), 1e-6, 1e-9) for each in given for k in times]
                 assert any(close), (seed, name, cause)
-        if wrong >= count(1000):
+        if wrong >= count(1000, 20):
             break
     print(f"{wrong} random wrong answers, no name that does not give them: {dict(causes)}")  # noqa: T201
 

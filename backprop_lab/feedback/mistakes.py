@@ -134,7 +134,8 @@ class Mistake:
         try:
             return self.resembles.format_map({**around, **step.names, "line": f"`{line}`"})
         except KeyError:
-            return self.title
+            word, *others = self.title.split(" ")  # "A factor left out" in the middle of a sentence
+            return " ".join([word.lower() if word in ("A", "The", "One") else word, *others])
 
     def titled(self, step: Step) -> str:
         """The title with the names of this line in it: dW2 in place of dW."""
