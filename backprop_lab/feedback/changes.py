@@ -1,13 +1,13 @@
 """Slips that change more than a name or a sign: another function, what stands outside of one, or all terms at once."""
 
 import ast
-import copy
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator
 
-from backprop_lab.nn.forms import of_form
+from backprop_lab.nn.forms import of_form, with_others
+from backprop_lab.nn.lines import names_in, tree_of
 from backprop_lab.nn.norms import BatchNorm, LayerNorm
+from backprop_lab.step.number_format import listed
 from backprop_lab.step.trace import Trace
 
 Change = tuple[ast.expr, str]  # what may be typed in place of a part of a line, and what the slip is, in words
@@ -33,10 +33,10 @@ def further_changes(part: ast.expr) -> Iterator[Change]:
         if found := of_form(ast.unparse(part), form):
             for another, its_form in ACTIVATIONS.items():
                 if another != what:
-                    yield _parsed(its_form.format(X=f"({found['X']})")), f"{another} where {what} was meant"
+                    yield tree_of(its_form.format(X=f"({found['X']})")), f"{another} where {what} was meant"
             if what == "a sigmoid":
-                yield _parsed(found["X"]), "the sigmoid is missing"
-                yield from _outside(_parsed(found["X"]), "the sigmoid", form)
+                yield tree_of(found["X"]), "the sigmoid is missing"
+                yield from _outside(tree_of(found["X"]), "the sigmoid", form)
     match part:
         case ast.Call(ast.Attribute(ast.Name("np"), "where"), [asked, one, other], []):
             yield ast.Call(part.func, [asked, other, one], []), "the two choices of np.where have changed places"
@@ -46,7 +46,7 @@ def further_changes(part: ast.expr) -> Iterator[Change]:
                 yield ast.BinOp(X, ast.Pow(), ast.Constant(2)), "a square where a root was meant"
             yield from _outside(X, f"np.{name}", f"np.{name}({{X}})")
         case ast.Call(ast.Attribute(of, "mean" | "sum" as how), args, keywords):
-            yield _parsed(f"np.sqrt({ast.unparse(part)})"), "a root that does not belong there"
+            yield tree_of(f"np.sqrt({ast.unparse(part)})"), "a root that does not belong there"
             match [of, *args]:
                 case [*module, ast.BinOp(X, ast.Pow(), ast.Constant(2))] if how == "mean":
                     for name, words in OF_SQUARES.items():
@@ -56,7 +56,7 @@ def further_changes(part: ast.expr) -> Iterator[Change]:
                 if keyword.arg == "axis" and ast.unparse(keyword.value) == "-1":
                     rest = [each for each in keywords if each is not keyword]
                     for axis in ("0", "(0, 1)"):
-                        along = ast.keyword("axis", _parsed(axis))
+                        along = ast.keyword("axis", tree_of(axis))
                         yield ast.Call(part.func, args, [along, *rest]), "a mean or sum along another axis"
         case ast.BinOp(_, ast.Mult(), _):
             yield from _of_one_term(part)
@@ -80,7 +80,7 @@ def _outside(X: ast.expr, what: str, form: str) -> Iterator[Change]:
         sign = "+" if isinstance(X.op, ast.Add) else "-"
         outside, X = f" {sign} {ast.unparse(X.right)}{outside}", X.left
         words = f"`{outside.strip()}` stands outside of {what}, and belongs inside: the parentheses end too early"
-        yield _parsed(form.format(X=f"({ast.unparse(X)})") + outside), words
+        yield tree_of(form.format(X=f"({ast.unparse(X)})") + outside), words
 
 
 def _of_one_term(product: ast.expr, sign: str = "") -> Iterator[Change]:
@@ -92,12 +92,12 @@ def _of_one_term(product: ast.expr, sign: str = "") -> Iterator[Change]:
         codes = [f"({ast.unparse(each)})" for each in factors[:at] + factors[at + 1 :]]
         a, b = (f"({ast.unparse(each)})" for each in (factor.left, factor.right))
         if sign:
-            yield _parsed(f"{' * '.join([a, *codes])} - {' * '.join([b, *codes])}"), ""
+            yield tree_of(f"{' * '.join([a, *codes])} - {' * '.join([b, *codes])}"), ""
         for kept in range(len(codes)) if not sign else ():
             lost = " * ".join(code if " " in code else code[1:-1] for code in codes[kept:])
             for one, other in ((codes[:kept], codes), (codes, codes[:kept])):
                 line = f"{' * '.join([a, *one])} + {' * '.join([b, *other])}"
-                yield _parsed(line), f"`{lost}` reaches one of two terms alone: the parentheses of the sum are missing"
+                yield tree_of(line), f"`{lost}` reaches one of two terms alone: the parentheses of the sum are missing"
 
 
 def _factors(part: ast.expr) -> list[ast.expr]:
@@ -111,32 +111,32 @@ def everywhere(line: ast.expr, names: Collection[str]) -> Iterator[tuple[str, st
     """The line with all names of a series one step further, or those of another layer or gate in place of its own, or
     with one part of an array in all of its terms.
     """
-    used = sorted({each.id for each in ast.walk(line) if isinstance(each, ast.Name)} & {*names})
+    used = [name for name in names_in(ast.unparse(line)) if name in names]
     series: dict[str, list[int]] = {}
     for stem, number in (each.groups() for name in used if (each := re.fullmatch(r"(.*?\D)(\d+)", name))):
         series.setdefault(stem, []).append(int(number))
     for stem, numbers in series.items():
-        for by, when in ((1, "late"), (-1, "early")):
+        for by, when in ((1, "later"), (-1, "earlier")):
             moved = {f"{stem}{number}": f"{stem}{number + by}" for number in numbers}
             if by > 0 and len(before := [name for name in used if re.fullmatch(rf"{re.escape(stem)}\D+", name)]) == 1:
                 moved[before[0]] = f"{stem}{min(numbers)}"  # what comes before the first, such as h_prev
             if len(moved) > 1 and {*moved.values()} <= {*names}:
-                old, new = next(iter(moved.items()))
-                words = f"each {stem} is one step too {when}: {new} used where {old} was meant, and so on"
-                yield _renamed(line, moved), words
+                used_here, meant = listed([*moved.values()]), listed([*moved])
+                words = f"one step {when} than it should be: {used_here} used where {meant} were meant"
+                yield with_others(line, moved), words
     for end in sorted({name[-1] for name in used if len(name) > 1}):
         own = [name for name in used if len(name) > 1 and name.endswith(end)]
         for other in sorted({name[-1] for name in names} - {end}) if len(own) > 1 else ():
             moved = {name: name[:-1] + other for name in own}
             if {*moved.values()} <= {*names}:
                 words = f"{' and '.join(moved.values())} used where {' and '.join(moved)} were meant"
-                yield _renamed(line, moved), words
+                yield with_others(line, moved), words
     slices = [each for each in ast.walk(line) if isinstance(each, ast.Subscript)]
     for base in dict.fromkeys(ast.unparse(each.value) for each in slices):
         parts = list(dict.fromkeys(ast.unparse(each) for each in slices if ast.unparse(each.value) == base))
         for one in parts if len(parts) > 1 else ():
             words = f"`{one}` stands in every term, and each has a part of {base} of its own"
-            yield _renamed(line, dict.fromkeys(parts, one)), words
+            yield with_others(line, dict.fromkeys(parts, one)), words
 
 
 def of_other_numbers(trace: Trace, code: str) -> Iterator[tuple[str, str]]:
@@ -163,34 +163,13 @@ def written_out(trace: Trace, name: str, asked: Collection[str]) -> list[str]:
         operands = steps[inner].operands
         return any(each in asked or (each in steps and asks_for_a_part(each)) for each in operands)
 
-    def instead(each: ast.expr) -> str:
-        inner = ast.unparse(each)
-        known = inner in asked or inner not in steps or not asks_for_a_part(inner)
-        return "" if known else steps[inner].code
+    def longer(line: str) -> str:
+        inner = (each for each in names_in(line) if each in steps and each not in asked and asks_for_a_part(each))
+        return with_others(tree_of(line), {each: steps[each].code for each in inner})
 
-    lines = [ast.unparse(_parsed(steps[name].code))] if name in steps else []
+    lines = [ast.unparse(tree_of(steps[name].code))] if name in steps else []
     other = OTHER_FORMS.get((steps[name].kind, steps[name].result)) if lines else None
     form = [steps[name].rewritten(other, "", "").code] if other else []
-    while lines and len(lines) < DEEP and (longer := _with(_parsed(lines[-1]), instead)) != lines[-1]:
-        lines.append(longer)
+    while lines and len(lines) < DEEP and (more := longer(lines[-1])) != lines[-1]:
+        lines.append(more)
     return [line for line in form + lines[1:] if len(line) <= LONG]
-
-
-def _renamed(line: ast.expr, moved: Mapping[str, str]) -> str:
-    return _with(line, lambda each: moved.get(ast.unparse(each), ""))
-
-
-def _with(line: ast.expr, instead: Callable[[ast.expr], str]) -> str:
-    """A line with names and parts of arrays put otherwise, where there is something to put instead."""
-
-    class Put(ast.NodeTransformer):
-        def visit(self, node: ast.AST) -> Any:
-            if isinstance(node, ast.Name | ast.Subscript) and (code := instead(node)):
-                return _parsed(code)
-            return super().generic_visit(node)
-
-    return ast.unparse(Put().visit(copy.deepcopy(line)))
-
-
-def _parsed(line: str) -> ast.expr:
-    return ast.parse(line, mode="eval").body

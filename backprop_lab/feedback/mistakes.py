@@ -134,8 +134,7 @@ class Mistake:
         try:
             return self.resembles.format_map({**around, **step.names, "line": f"`{line}`"})
         except KeyError:
-            word, *others = self.title.split(" ")  # "A factor left out" in the middle of a sentence
-            return " ".join([word.lower() if word in ("A", "The", "One") else word, *others])
+            return self.title
 
     def titled(self, step: Step) -> str:
         """The title with the names of this line in it: dW2 in place of dW."""

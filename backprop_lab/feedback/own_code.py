@@ -3,7 +3,7 @@
 import ast
 import re
 import sysconfig
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import suppress
 from fractions import Fraction
 from inspect import getsourcefile, getsourcelines
@@ -13,7 +13,8 @@ from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 from backprop_lab.feedback.slips import IN_PLACE_OF_A_NAME, changed
-from backprop_lab.nn.forms import expressions
+from backprop_lab.nn.forms import expressions, is_written, with_others
+from backprop_lab.nn.lines import tree_of
 
 LONGEST = 24  # signs in what may stand in another place: `params["W1"]`, `hs[t - 1]`, `sigmoid(z1)`
 A_GRADIENT = re.compile("d|grad|err")
@@ -67,7 +68,7 @@ class Code:
             if isinstance(body := getattr(node, field, None), list)
         ]
         names = [each for each in ast.walk(tree) if isinstance(each, ast.Name)]
-        unused = {*self.atoms} - {each.id for each in names if not _is_written(each)}
+        unused = {*self.atoms} - {each.id for each in names if not is_written(each)}
         self.paths = [each for each in self.atoms if (each.isidentifier() and each in unused) or A_GRADIENT.match(each)]
         self.values = [each for each in self.atoms if not A_GRADIENT.match(each)]
         self.share, self.asks = Fraction(1), False  # how much of a change is to be made, and whether that is asked
@@ -93,13 +94,13 @@ class Code:
         """Every part of a statement that can be another."""
         roots = [*_roots(getattr(statement, "value", None))]
         root_of = {id(part): root for root in roots for part in ast.walk(root)}
-        targets = [each for each in ast.walk(statement) if isinstance(each, ast.Subscript) and _is_written(each)]
+        targets = [each for each in ast.walk(statement) if isinstance(each, ast.Subscript) and is_written(each)]
         where = {id(part) for target in targets for part in ast.walk(target.slice)}
         in_text = {id(p) for text in ast.walk(statement) if isinstance(text, ast.JoinedStr) for p in ast.walk(text)}
         return [
             Place(part, put, root_of.get(id(part)), statement, len(roots) == 1)
             for part, put in expressions(statement)
-            if (id(part) in root_of or id(part) in where) and id(part) not in in_text and not _is_written(part)
+            if (id(part) in root_of or id(part) in where) and id(part) not in in_text and not is_written(part)
         ]
 
     def look(self, affected: Callable[[], Set[str]]) -> None:
@@ -113,7 +114,7 @@ class Code:
                 by_root: dict[int, Set[str]] = {}
                 for place in places:
                     if place.part is place.root:
-                        place.put(_parsed(PROBE.format(ast.unparse(place.part))))
+                        place.put(tree_of(PROBE.format(ast.unparse(place.part))))
                         by_root[id(place.root)] = affected()
                         place.put(place.part)
                 all_of_it = frozenset[str]().union(*by_root.values())
@@ -148,8 +149,8 @@ class Code:
         self, place: Place, form: str, parts: Sequence[str], statement: ast.stmt
     ) -> Iterator[tuple[str, str, int]]:
         number = self.share + (form == FACTOR)
-        with suppress(SyntaxError):  # as 6.T
-            part = _parsed(_without_ones(form.format(*parts, number.numerator, number.denominator)))
+        with suppress(ValueError):  # as 6.T
+            part = tree_of(_without_ones(form.format(*parts, number.numerator, number.denominator)))
             place.put(part)
             try:
                 yield place.text(part), "in", self._line(statement)
@@ -219,7 +220,7 @@ def _renamed(place: Place, code: "Code") -> Iterator[tuple[str, ...]]:
         ways = [{one: two, two: one} for one, two in combinations(used, 2)]
         ways += [{one: two} for one in used if text.count(one) > 1 for two in code.atoms]
         for way in ways:
-            yield "{0}", ast.unparse(_Renamed(way).visit(_parsed(text)))
+            yield "{0}", with_others(place.part, way)
 
 
 def _around(place: Place, code: "Code") -> Iterator[tuple[str, ...]]:
@@ -281,10 +282,6 @@ def _is_number(part: ast.AST) -> bool:
     return isinstance(part, ast.Constant) and type(part.value) in (int, float)
 
 
-def _is_written(part: ast.AST) -> bool:
-    return isinstance(getattr(part, "ctx", None), ast.Store)
-
-
 def _roots(value: ast.expr | None) -> Iterator[ast.expr]:
     """The expressions that stand for themselves in what is written or returned: the parts of tuples, lists and
     dictionaries."""
@@ -298,19 +295,3 @@ def _roots(value: ast.expr | None) -> Iterator[ast.expr]:
 
 def _without_ones(text: str) -> str:
     return re.sub(r"(?<![\w.])1 \* | / 1$", "", text).replace("-1 * ", "-").replace("+ -", "- ")
-
-
-def _parsed(text: str) -> ast.expr:
-    return ast.parse(text, mode="eval").body
-
-
-class _Renamed(ast.NodeTransformer):
-    """Puts others in the place of some parts, wherever they stand."""
-
-    def __init__(self, names: Mapping[str, str]) -> None:
-        self.names = names
-
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        if isinstance(node, ast.expr) and not _is_written(node) and (text := ast.unparse(node)) in self.names:
-            return _parsed(self.names[text])
-        return super().generic_visit(node)

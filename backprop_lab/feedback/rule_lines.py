@@ -1,6 +1,5 @@
 """Wrong lines for a gradient that was derived: the forms that its rules have written, written otherwise."""
 
-import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
@@ -11,7 +10,6 @@ from backprop_lab.nn.steps import Step
 from backprop_lab.step.number_format import listed
 from backprop_lab.step.trace import Trace
 
-EVERY = "every term"  # the rule of a mistake that is made in all terms of a line at once
 SEVERAL = "fan-out"  # the rule of a gradient that comes along several paths; "whole fan-out" is of a line as a whole
 Places = dict[str, str]  # what stands in which braces, as code
 
@@ -22,20 +20,20 @@ def wrong_codes(trace: Trace, step: Step, rules: Iterable[tuple[str, str, tuple[
     There are none where its gradient came about by other rules.
     """
     found: dict[str, Places] = {}
+    alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for rule, form, ways in rules:
-        if rule == EVERY:
-            found |= _in_every_term(trace, step)
-        places = [*_places(trace, step, rule)]
+        alike.setdefault((form, ways), []).append(rule)
+    for (form, ways), names in alike.items():
+        places = [(known, rule) for rule in names for known in _places(trace, step, rule)]
         for way in ways:
             everywhere = step.code
-            for known in places:
+            for known, rule in places:
                 for code in _written(step.code, form, way, tuple(known.items()), rule):
                     found.setdefault(code, known)
                 everywhere = next(iter(_written(everywhere, form, way, tuple(known.items()), rule)), everywhere)
-            if len(places) > 1:  # as in every term of a sum
-                found.setdefault(
-                    everywhere, {key: listed([known.get(key, "") for known in places]) for key in places[0]}
-                )
+            if len(places) > 1:  # as in every term of a sum, each by its own rule
+                each_of = {key: dict.fromkeys(known.get(key, "") for known, _ in places) for key in places[0][0]}
+                found.setdefault(everywhere, {key: listed([*codes]) for key, codes in each_of.items()})
     found.pop(step.code, None)
     return found
 
@@ -49,7 +47,7 @@ def _places(trace: Trace, step: Step, rule: str) -> Iterator[Places]:
         is_of_terms = not any("softmax" in passed.rule for path in step.paths for passed in path)  # which has two
         if rule.endswith(SEVERAL) and len(step.paths) > 1 and is_of_terms:
             yield {key: code for key, code in around.items() if code}
-        for passed in path:
+        for passed in sorted(path, key=lambda passed: passed.rule == "line"):  # the others say more
             if rule in (passed.by, f"{passed.by} {passed.at}", f"{passed.by} {passed.how}"):
                 known = {**around, "X": passed.X, "Y": passed.Y, "Z": passed.Z}
                 W = passed.Z.removesuffix(".mT")
@@ -58,16 +56,6 @@ def _places(trace: Trace, step: Step, rule: str) -> Iterator[Places]:
                     others, after = {"dW": f"d{W}", "W_new": f"{W}_new"}, made_with(trace, step)
                     known |= {key: name for key, name in others.items() if name in trace and name not in after}
                 yield {key: code for key, code in known.items() if code}
-
-
-def _in_every_term(trace: Trace, step: Step) -> dict[str, Places]:
-    """The line with each gradient in it as it was before its last step, where there are several."""
-    out = {each: _entering(trace, each, "gradient") for each in step.operands if trace.role(each) == "gradient"}
-    if len(out) < 2 or not all(out.values()):
-        return {}
-    code = re.sub(r"\b[^\W\d]\w*", lambda name: out.get(name[0], name[0]), step.code)
-    ups, outs = (" and ".join(", ".join(each).rsplit(", ", 1)) for each in (out, out.values()))
-    return {code: {"V": step.of, "name": step.name, "up": ups, "up_out": outs}}
 
 
 def _entering(trace: Trace, name: str, role: str = "value") -> str:

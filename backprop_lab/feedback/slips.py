@@ -6,7 +6,6 @@ right line of any layer or loss, one change at a time, so they are known for lay
 
 import ast
 import dis
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -18,8 +17,7 @@ import numpy as np
 
 from backprop_lab.feedback.changes import Change, everywhere, further_changes, of_other_numbers, written_out
 from backprop_lab.nn.forms import expressions
-from backprop_lab.nn.lines import is_a_line_of_ours
-from backprop_lab.step.number_format import listed
+from backprop_lab.nn.lines import is_a_line_of_ours, tree_of
 from backprop_lab.step.trace import Trace
 from backprop_lab.step.written import OwnLine
 
@@ -68,7 +66,7 @@ def _of_line(trace: Trace, code: str) -> tuple[Slip, ...]:
     has_classes = (
         "y" in binary and data["y"].ndim == 2 and data["y"].shape[1] > 1 and bool((data["y"].sum(axis=1) == 1).all())
     )
-    others = ((ast.unparse(_parsed(line)), words) for line, words in of_other_numbers(trace, code))
+    others = ((ast.unparse(tree_of(line)), words) for line, words in of_other_numbers(trace, code))
     numbers = (Slip(line, compile(line, "<a line with a slip>", "eval"), words) for line, words in others)
     return (*_slips(code, tuple(trace.names), binary, has_classes), *numbers)
 
@@ -96,7 +94,7 @@ def longer_slips(trace: Trace, name: str, function: Any) -> tuple[Slip, ...]:
 
 @lru_cache(maxsize=256)
 def _slips(code: str, names: tuple[str, ...], binary: tuple[str, ...], has_classes: bool) -> tuple[Slip, ...]:
-    right = _parsed(code)
+    right = tree_of(code)
     slips: dict[str, Slip] = {}
     for tree in (right, _from_the_right(right)):
         for line, words in chain(_changes(ast.Expression(tree), names, binary, has_classes), everywhere(tree, names)):
@@ -119,7 +117,6 @@ def _changes(
     operands = list(dict.fromkeys(name.id for name in used))
     others = [(operand, name) for operand, name in product(operands, names) if name != operand]
     renamings = [({operand: name}, f"{name} used where {operand} was meant") for operand, name in others]
-    renamings += _one_later(operands, names)
     swapped = combinations(operands, 2)
     renamings += [({one: two, two: one}, f"{one} and {two} have changed places") for one, two in swapped]
     as_it_was = [name.id for name in used]
@@ -132,21 +129,9 @@ def _changes(
     for part, put in parts[1:]:  # around all it would give it away
         if isinstance(part, ast.BinOp) and not isinstance(part.op, ast.Pow):
             for template, what in AROUND_A_PART.items():
-                put(_parsed(template.format(ast.unparse(part))))
+                put(tree_of(template.format(ast.unparse(part))))
                 yield ast.unparse(line), f"{what} that does not belong there"
             put(part)
-
-
-def _one_later(operands: Sequence[str], names: Sequence[str]) -> Iterator[tuple[dict[str, str], str]]:
-    """Each of several names that count steps, such as h0 and h1, one step later or earlier."""
-    numbered = [(found[1], int(found[2])) for name in operands if (found := re.fullmatch(r"(.*?)(\d+)", name))]
-    for stem in dict.fromkeys(stem for stem, _ in numbered):
-        steps = [number for each, number in numbered if each == stem]
-        for by, when in ((1, "later"), (-1, "earlier")):
-            new = {f"{stem}{number}": f"{stem}{number + by}" for number in steps}
-            if len(steps) > 1 and {*new.values()} <= {*names}:
-                used, meant = listed([*new.values()]), listed([*new])
-                yield new, f"one step {when} than it should be: {used} used where {meant} were meant"
 
 
 def changed(part: ast.expr, names: Sequence[str], binary: Sequence[str], has_classes: bool) -> Iterator[Change]:
@@ -159,7 +144,7 @@ def changed(part: ast.expr, names: Sequence[str], binary: Sequence[str], has_cla
                     one = OFF_EVERY_CLASS if has_classes else "a 1 where y was meant"
                     yield ast.BinOp(scores, ast.Sub(), ast.Constant(1)), one
                     if has_classes:  # as `[:, labels] -= 1` does where only some occur
-                        yield ast.BinOp(scores, ast.Sub(), _parsed("y.max(axis=0)")), one
+                        yield ast.BinOp(scores, ast.Sub(), tree_of("y.max(axis=0)")), one
         case ast.Compare(left, [op], [right]) if type(op) in QUESTIONS:
             for other, sign in QUESTIONS.items():
                 if not isinstance(op, other):
@@ -171,7 +156,7 @@ def changed(part: ast.expr, names: Sequence[str], binary: Sequence[str], has_cla
             name = ast.unparse(matrix)
             yield matrix, f"{name} should be transposed"
             yield (
-                _parsed(f"{name}.reshape({name}.T.shape)"),
+                tree_of(f"{name}.reshape({name}.T.shape)"),
                 "reshape keeps the order of the numbers, which a transpose changes",
             )
         case ast.Call():
@@ -182,7 +167,7 @@ def changed(part: ast.expr, names: Sequence[str], binary: Sequence[str], has_cla
         case ast.Name(name) if name in names:
             for template in OF_0_AND_1 if name in binary else IN_PLACE_OF_A_NAME:
                 used = template.format(name)
-                yield _parsed(used), f"`{used}` used where {name} itself was meant"
+                yield tree_of(used), f"`{used}` used where {name} itself was meant"
     yield from further_changes(part)
 
 
@@ -311,10 +296,6 @@ def _words(code: CodeType) -> Counter[Any]:
 
 
 # The parts of a line
-
-
-def _parsed(line: str) -> ast.expr:
-    return ast.parse(line, mode="eval").body
 
 
 def _from_the_right(line: ast.expr) -> ast.expr:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache, partial
 from typing import Any
 
+from backprop_lab.nn.lines import tree_of
+
 OPEN = "OPEN_"  # before a name in braces, which stands for any expression
 WITH = "with_"
 METHODS = ("sum", "mean", "max", "min", "var", "std", "reshape", "dot")
@@ -127,6 +129,20 @@ def expressions(tree: ast.AST) -> Iterator[tuple[ast.expr, Callable[[ast.expr], 
                 yield child, partial(value.__setitem__, at) if is_list else partial(setattr, tree, field)
             if isinstance(child, ast.AST):
                 yield from expressions(child)
+
+
+def with_others(line: ast.expr, others: Mapping[str, str]) -> str:
+    """The code of an expression with others in the place of some of its parts, by their code, wherever it is read."""
+    line = copy.deepcopy(line)
+    read = (each for each in ast.walk(line) if isinstance(each, ast.expr) and not is_written(each))
+    parts = ((part, ast.unparse(part)) for part in read)
+    swapped = Swapped({id(part): tree_of(others[code]) for part, code in parts if code in others})
+    return ast.unparse(swapped.visit(line))
+
+
+def is_written(part: ast.AST) -> bool:
+    """Whether it gets a value where it stands, as what a comprehension counts with."""
+    return isinstance(getattr(part, "ctx", None), ast.Store)
 
 
 class Swapped(ast.NodeTransformer):

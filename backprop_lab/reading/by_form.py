@@ -96,12 +96,4 @@ def _part(tree: ast.expr, step: Step) -> tuple[str, str] | None:
             if np.ndim(step.value) == 2 and first.isdigit() and isinstance(stop, ast.Constant):
                 last = int(stop.value) - 1  # type: ignore[arg-type]
                 return "Some of the columns", f"Columns {first} to {last} of {ast.unparse(of)}."
-        case ast.BinOp(
-            ast.BinOp(ast.Name(a), ast.Mult(), ast.Name(X)), ast.Add(), ast.BinOp(ast.Name(b), ast.Mult(), ast.Name(Z))
-        ):
-            return "Two products, added", f"{a} is multiplied by {X}, and {b} by {Z}, cell by cell; the two are added."
-        case ast.BinOp(ast.BinOp(ast.Name(X), ast.Mult(), ast.Name(Z)), ast.Add(), ast.Name(b)):
-            return "Scaled and shifted", f"{X} is multiplied by {Z}, cell by cell, and {b} is added."
-        case ast.BinOp(ast.Name(X), ast.Sub(), ast.Name(mean)):
-            return f"{X} minus {mean}", f"How far each number of {X} lies above that of {mean}."
     return None
