@@ -211,10 +211,9 @@ def _right_trace(trace: Trace, name: str) -> Trace:
     """One training step in floats, by the right lines, in which a value, such as W1 or H1, is what it is in `trace`."""
     problem, lines = trace.problem, trace.problem.lines
     is_right = lines.codes == tuple((step.name, step.code) for step in trace.steps)
-    kinds = {str(np.asarray(step.value).dtype): np.asarray(step.value).dtype.kind for step in trace.steps}
-    if is_right and all(
-        name == "float64" or kind in "biu" for name, kind in kinds.items()
-    ):  # pragma: no mutate  or run again
+    types = {np.asarray(step.value).dtype for step in trace.steps}
+    is_exact = all(each == np.dtype(float) or each.kind in "biu" for each in types)
+    if is_right and is_exact:  # pragma: no mutate  or run again
         return trace
     problem = problem.evolve(data=_floats(problem.data), parameters=_floats(problem.parameters))
     given = problem.given | {name: np.asarray(trace[name], dtype=float)}

@@ -9,10 +9,8 @@ import keyword
 import math
 import re
 from collections.abc import Mapping
-from fractions import Fraction
 from functools import lru_cache
 from numbers import Real
-from string import Formatter
 from types import CodeType
 from typing import Any, ClassVar
 
@@ -20,7 +18,17 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 Named = tuple[tuple[str, str], ...]  # lines by name, such as (("Y1", "X @ W1 + b1"), ...)
-NAMESPACE = {"np": np, "math": math, "Fraction": Fraction}
+IN_BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
+
+
+def _fraction(*numbers: Any) -> Any:
+    """A number without rounding: `fractions`, which loads `decimal`, waits for the first line that needs one."""
+    from fractions import Fraction
+
+    return Fraction(*numbers)
+
+
+NAMESPACE = {"np": np, "math": math, "Fraction": _fraction}
 RESERVED = {*dir(builtins), *keyword.kwlist, "_array", "_keep", "_alone"}
 
 
@@ -42,6 +50,16 @@ class Part:
     formula: ClassVar[Mapping[str, str] | str] = {}
     learnt: ClassVar[tuple[str, ...]] = ()
     _around: ClassVar[tuple[str, ...]] = ()  # what a line may name besides results, parameters and numbers
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={number}' for name, number in self.own_numbers().items())})"
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both are of one class and have nothing of their own; a dataclass compares its fields."""
+        return self is other or (type(self) is type(other) and not vars(self) and not vars(other))
+
+    def __hash__(self) -> int:
+        return object.__hash__(self if vars(self) else type(self))
 
     @property
     def is_ours(self) -> bool:
@@ -75,7 +93,7 @@ def _own_names(formulas: Named, known: tuple[str, ...]) -> tuple[str, ...]:
 @lru_cache(maxsize=1024)
 def fields_of(template: str) -> tuple[str, ...]:
     """The names in braces in a template, in order."""
-    return tuple(field for _, field, _, _ in Formatter().parse(template) if field)
+    return tuple(field for field in IN_BRACES.findall(template) if field)
 
 
 @lru_cache(maxsize=1024)

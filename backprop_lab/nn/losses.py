@@ -4,7 +4,6 @@ Shapes: `y_pred` and `y` are both (N, K), N samples of K outputs, and must be eq
 would silently broadcast to (N, N). Axes in front are a stack of problems; `value` then gives one loss for each.
 """
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -44,7 +43,6 @@ class Loss(Part):
             )
 
 
-@dataclass(frozen=True)
 class SumSquaredError(Loss):
     """L = sum of (y_pred - y)^2 over all samples and outputs.
 
@@ -54,7 +52,6 @@ class SumSquaredError(Loss):
     formulas: ClassVar = {"L": "np.sum(({y_pred} - {y}) ** 2)", "dy_pred": "2 * ({y_pred} - {y})"}
 
 
-@dataclass(frozen=True)
 class HalfSquaredError(Loss):
     """L = 1/2 sum of (y_pred - y)^2 over all samples and outputs.
 
@@ -66,7 +63,6 @@ class HalfSquaredError(Loss):
     formulas: ClassVar = {"L": "np.sum(({y_pred} - {y}) ** 2) / 2", "dy_pred": "{y_pred} - {y}"}
 
 
-@dataclass(frozen=True)
 class MeanSquaredError(Loss):
     """L = mean of (y_pred - y)^2 over all samples and outputs.
 
@@ -76,7 +72,6 @@ class MeanSquaredError(Loss):
     formulas: ClassVar = {"L": "np.mean(({y_pred} - {y}) ** 2)", "dy_pred": "2 * ({y_pred} - {y}) / {y}.size"}
 
 
-@dataclass(frozen=True)
 class SoftmaxCrossEntropy(Loss):
     """L = -sum of y log P over all samples and classes, divided by N; P is the softmax of the scores `y_pred`.
 
@@ -145,7 +140,6 @@ class _BinaryCrossEntropy(Loss):
             )
 
 
-@dataclass(frozen=True)
 class BinaryCrossEntropy(_BinaryCrossEntropy):
     """L = -mean of y log P + (1 - y) log(1 - P) over all samples and outputs; P is the probability `y_pred`.
 
@@ -170,7 +164,6 @@ class BinaryCrossEntropy(_BinaryCrossEntropy):
     }
 
 
-@dataclass(frozen=True)
 class SigmoidCrossEntropy(_BinaryCrossEntropy):
     """BinaryCrossEntropy of P = the sigmoid of the scores `y_pred`, with a loss that is finite however sure they are.
 

@@ -36,7 +36,6 @@ class Optimizer(Part):
         return super().own_numbers() | ({"decay": literal(self.decay)} if self.decay else {})
 
 
-@dataclass(frozen=True)
 class GradientDescent(Optimizer):
     """A step against the gradient, for every parameter `p`.
 
@@ -69,7 +68,6 @@ class Momentum(Optimizer):
         check_number("beta", self.beta, 1, such_as="0.9")
 
 
-@dataclass(frozen=True)
 class Nesterov(Momentum):
     """Momentum that looks ahead: the step takes the velocity as it would be if the same gradient came once more.
 
