@@ -70,9 +70,9 @@ def torch_loss(problem: Problem, parameters: dict[str, torch.Tensor], step: int)
     """The loss of the same step, written once more in PyTorch."""
     y_pred, drawn = torch.from_numpy(np.array(problem.X)), problem.drawn(step)
     masks = {place: torch.from_numpy(np.array(drawn[name])) for name, (*_, place) in problem.network.masks.items()}
-    for place, (layer, *_, number) in enumerate(problem.network.stages):
-        own = {p: parameters[f"{p}{number}"] for p in layer.learnt} | {"mask": masks.get(place)}
-        y_pred = LAYERS[type(layer).__name__](y_pred, own)
+    for place, stage in enumerate(problem.network.stages):
+        own = {p: parameters[name] for p, name in stage.parameters.items()} | {"mask": masks.get(place)}
+        y_pred = LAYERS[type(stage.layer).__name__](y_pred, own)
     loss = LOSSES[type(problem.loss).__name__](y_pred, torch.from_numpy(np.array(problem.y)))
     weights = [p for name, p in parameters.items() if name.startswith("W")]
     return loss + (C * sum((w**2).sum() for w in weights) if problem.penalty else 0.0)
