@@ -43,10 +43,10 @@ CELLS = [
     "rivals.ipympl_figure()",
 ]
 WAYS = [
-    Way("echo", cell=1, presses=3),
-    Way(LEARNING_RATE, cell=2, slider=1, presses=3, dragged=False),
-    Way(SEED, cell=3, presses=3),
-    Way(BLOCK, cell=4, presses=3, dragged=False),
+    Way("echo", cell=1, presses=6),
+    Way(LEARNING_RATE, cell=2, slider=1, presses=6, dragged=False),
+    Way(SEED, cell=3, presses=6),
+    Way(BLOCK, cell=4, presses=6, dragged=False),
     Way("kept figure, set_data", cell=6),
     Way("interact, fresh figure", cell=5),
 ]
