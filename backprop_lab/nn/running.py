@@ -4,7 +4,6 @@ import ast
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import lru_cache
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from backprop_lab.nn.stacking import CannotBeStackedError, Stacking
 
 Function = Callable[..., Any]
 # What makes a value read-only; a call takes longer, and nearly all are arrays of their own.
-_KEEPS = "if {0}.__class__ is _array and {0}.base is None: {0}.setflags(False)\nelse: {0} = _keep({0})"
+_KEEPS = "; {0}.setflags(False) if {0}.__class__ is _array and {0}.base is None else ({0} := _keep({0}))"
 
 
 def call(
@@ -69,33 +68,25 @@ def function_of(
     that nothing gives, or if lines wait for each other; its function does so, naming the line, if NumPy refuses one.
     """
     codes = dict(lines)
-    ordered = _trees(codes, results, given)
+    ordered = {name: _on_one_line(codes[name]) for name in _that_are_needed(codes, results, given)}
     if analytic:
-        ordered = {name: _Analytic().visit(tree) for name, tree in ordered.items()}
+        ordered = {name: ast.unparse(_Analytic().visit(tree_of(code))) for name, code in ordered.items()}
     if dimensions is not None:
-        known, rewritten = dict(dimensions), {}
+        known = dict(dimensions)
         if many := [name for name, axes in known.items() if axes > 2]:
             raise CannotBeStackedError(f"The value {many[0]}, with {known[many[0]]} axes,")
-        for name, tree in ordered.items():
+        for name, code in ordered.items():
             try:
-                rewritten[name], known[name] = Stacking(known).visit(tree)
+                tree, known[name] = Stacking(known).visit(tree_of(code))
             except CannotBeStackedError:
                 raise CannotBeStackedError(f"The line {name} = {codes[name]}") from None
-        ordered = rewritten
-    body: list[ast.stmt] = []
-    for number, (name, tree) in enumerate(ordered.items(), 1):
-        statements: list[ast.stmt] = [ast.Assign([ast.Name(name, ast.Store())], tree)]
-        if keep:
-            statements += ast.parse(_KEEPS.format(name)).body
-        for node in chain(*map(ast.walk, statements)):  # the number of its line tells which one stopped
-            vars(node).update(lineno=number, end_lineno=number, col_offset=0, end_col_offset=0)
-        body += statements
+            ordered[name] = ast.unparse(tree)
+    # Each line of the function is one of these, so that the number of its line tells which one stopped.
+    body = [f"    {name} = {code}{_KEEPS.format(name) if keep else ''}" for name, code in ordered.items()]
     ends = [f"_alone({name}, {known[name]})" if dimensions and known[name] < 2 else name for name in results]
     by_name = (f"{name!r}: {name}" for name in (*given, *results))
     returned = f"{{{', '.join(by_name)}}}" if keep else f"[{', '.join(ends)}]"
-    made = ast.parse(f"def step({', '.join(given)}):\n    return {returned}")
-    function: Any = made.body[0]
-    function.body[:0] = body
+    made = "\n".join([f"def step({', '.join(given)}):", *body, f"    return {returned}"])
     scope: dict[str, Any] = {**NAMESPACE, "_keep": read_only, "_array": np.ndarray, "_alone": _without_axes}
     scope |= {f"_analytic_{name}": other for name, other in _OTHERWISE.items()}
     exec(compile(made, "<lines of NumPy>", "exec"), scope)
@@ -107,30 +98,35 @@ def function_of(
                 return run(*values)
         except Exception as error:  # whatever NumPy raises, or a function of your own
             at = error.__traceback__ and error.__traceback__.tb_next
-            if at is None or not 0 < at.tb_lineno <= len(names):
+            if at is None or not 1 < at.tb_lineno <= len(names) + 1:
                 raise
-            name = names[at.tb_lineno - 1]
+            name = names[at.tb_lineno - 2]
             raise LineError(name, f"{name} = {codes[name]} stopped with {type(error).__name__}: {error}") from error
 
     vars(step)["plain"] = run  # without silence, and without a word on which line it was
     return step
 
 
-def _trees(codes: Mapping[str, str], results: Iterable[str], given: tuple[str, ...]) -> dict[str, ast.expr]:
-    """The lines that some results need, as trees, each after those whose values it uses."""
+def _that_are_needed(codes: Mapping[str, str], results: Iterable[str], given: tuple[str, ...]) -> list[str]:
+    """The names of the lines that some results need, each after those whose values it uses."""
     known = {*given}
     uses = {name: [each for each in names_in(code) if each not in known] for name, code in codes.items()}
-    wanted, trees = needed(uses, results), dict[str, ast.expr]()
+    wanted, found = needed(uses, results), list[str]()
     for name in in_order({name: each for name, each in uses.items() if name in wanted}):
         for missing in uses[name]:
-            if missing not in trees and missing not in RESERVED and missing not in NAMESPACE:
+            if missing not in found and missing not in RESERVED and missing not in NAMESPACE:
                 raise LineError(
                     name,
                     f"{name} = {codes[name]} uses {missing}, which no line gives; before {name} there are "
-                    f"{', '.join((*given, *trees))}, as well as {', '.join(NAMESPACE)}",
+                    f"{', '.join((*given, *found))}, as well as {', '.join(NAMESPACE)}",
                 )
-        trees[name] = tree_of(codes[name])
-    return trees
+        found.append(name)
+    return found
+
+
+def _on_one_line(code: str) -> str:
+    """A line as it stands, unless it has a line break or a comment in it."""
+    return code if code.isprintable() and "#" not in code else ast.unparse(tree_of(code))
 
 
 def needed(uses: Mapping[str, Iterable[str]], results: Iterable[str]) -> set[str]:
