@@ -14,8 +14,8 @@ from problems import problems, whole_problem
 from random_programs import MAY_BE_REFUSED, RandomProgram
 
 from backprop_lab import MISTAKES, Adam, HalfSquaredError, plant, program, random_problem, trace
-from backprop_lab.nn.layers import Activation
-from backprop_lab.reading.by_rule import AS_IT_IS, RULES
+from backprop_lab.nn.layers import Activation, LeakyReLU
+from backprop_lab.reading.by_rule import RULES, telling_of
 from backprop_lab.reading.explanations import EXPLANATIONS, explain
 from backprop_lab.reading.mathml import LETTERS, mathml
 from backprop_lab.reading.words import tables_in
@@ -172,31 +172,115 @@ def rows_added(up, X, Z):
 
 
 def test_what_is_said_of_a_rule_is_true_of_the_numbers_of_its_line():
-    seen = dict.fromkeys(CLAIMS, 0)
+    seen, turned = dict.fromkeys(CLAIMS, 0), 0
     for t in programs():
         for step in (each for each in t.steps if each.role == "gradient" and len(each.paths) == 1):
             ways = [passed for passed in step.paths[0] if passed.rule not in ("line", "broadcast")]
-            telling = [passed for passed in ways if passed.rule not in AS_IT_IS] or ways[-1:]
+            telling, is_minus = telling_of(ways)
             lines = [passed.Y for passed in step.paths[0] if passed.rule == "line"]
             up = next((name for name in step.operands if name in (f"d{lines[0]}", f"d{lines[0]}_total")), "")
-            if len(telling) != 1 or not up or len(lines) != 1 or any(each.rule == "subtraction" for each in ways[:-1]):
+            if len(telling) != 1 or not up or len(lines) != 1:
                 continue
             (one,) = telling
             keys = (f"{one.by} {one.how}", f"{one.by} {one.at}", one.by)
             key = next((key for key in keys if key in RULES), "")
             key = f"where {one.at}" if key == "where" else key
-            signs = [each for each in ways if each is not one and (each.by == "neg" or (each.by, each.at) == ("-", 1))]
-            if key not in CLAIMS or signs or (key == "softmax" and one.how != ""):
+            if key not in CLAIMS or (key == "softmax" and one.how != ""):
                 continue
             names = {name: t.evaluate(code) if code else None for name, code in one._asdict().items() if name in "XYZ"}
             with np.errstate(all="ignore"):
-                came = summed_to(t[up], np.shape(names["Y"]))
+                came = summed_to(-t[up] if is_minus else t[up], np.shape(names["Y"]))
                 expected = summed_to(CLAIMS[key](came, **names), np.shape(step.value))
             wanted = np.where(np.isnan(expected), step.value, expected)
             assert np.allclose(step.value, wanted, rtol=1e-7, atol=1e-9), (step.name, step.code, key, step.paths)
+            sentence = explain(step).sentence
+            assert (f"−{up}" in sentence) == (is_minus and up in sentence), (step.code, sentence)
+            assert bool(re.search("gets (a|another) minus sign", sentence)) == is_minus
             seen[key] += 1
-    print(", ".join(f"{key} {n}" for key, n in seen.items()))  # noqa: T201
+            turned += is_minus
+    print(", ".join(f"{key} {n}" for key, n in seen.items()), f"{turned} with a minus")  # noqa: T201
     assert sum(n > 0 for n in seen.values()) >= 20
+    assert turned
+
+
+SOFTMAX = "a = X @ W\nP = np.exp(a) / np.exp(a).sum(axis=1, keepdims=True)\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "name", "said"),
+    [
+        (f"{SOFTMAX}L = -np.sum(y * np.log(P))", "da", "The slope for each score is its probability minus its target."),
+        (f"{SOFTMAX}L = -np.sum(c * np.log(P))", "da", "a product with c, a sum and a minus sign: the upstream"),
+        (f"{SOFTMAX}L = np.sum(y * np.log(P))", "da", "a product with y and a sum: the upstream"),
+        (f"{SOFTMAX}L = -np.sum(np.log(P))", "da", "a sum and a minus sign: the upstream"),
+        (
+            "a = X @ W\nh = c - 2 * a\nL = np.sum(h**2)",
+            "da",
+            "a is multiplied by 2, so −dh is multiplied by 2 as well.",
+        ),
+        ("h = c - (y + X @ W)\nL = np.sum(h**2)", "dW", "−dh down that column"),
+        ("a = X @ W\nh = c - (y - a)\nL = np.sum(h**2)", "da", "so −dh passes through with the opposite sign. On its"),
+        (
+            "h = c - (X @ W + b)\nL = np.sum(h**2)",
+            "db",
+            "is subtracted, so dh passes through with the opposite sign. The",
+        ),
+        (
+            "a = X @ W\nh = y * a - a\nk = c - a\nL = np.sum(h**2) + np.sum(k)",
+            "da",
+            "a goes into k through a minus sign and into h twice:",
+        ),
+        ("m = (X @ W).sum(axis=1)\nr = m[:, None]\nL = np.sum((r - y)**2)", "dm", "A new axis moves no number"),
+        ("a = X @ W\np = 1 / (1 + np.exp(-a))\nL = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))", "da", "cancels"),
+        (
+            "a = X @ W\np = 1 / (1 + np.exp(-a))\nL = np.mean((p - y)**2)",
+            "da",
+            "dp is scaled by the slope of the sigmoid",
+        ),
+        ("h = X @ c.mT @ W\nL = np.sum(h**2)", "dW", "That is a product with (X @ c.mT) transposed."),
+    ],
+)
+def test_a_sentence_is_said_where_it_is_true_and_no_name_gets_a_capital(lines, name, said):
+    rng = np.random.default_rng(1)
+    learnt = {"W": rng.random((3, 3)), "b": rng.random((1, 3))}
+    given = {"X": rng.random((3, 3)), "y": np.eye(3), "c": rng.random((3, 3))}
+    t = trace(program(lines, {each: learnt[each] for each in learnt if each in lines}, given))
+    assert said in explain(t.step(name)).sentence
+
+
+@pytest.mark.parametrize(
+    ("lines", "name", "latex"),
+    [
+        ("H = X @ W\nmu = H.mean(axis=1, keepdims=True)\nL = np.sum(mu**2)", "mu", ""),
+        ("A = X @ W\nmu = A.mean(axis=1, keepdims=True)\nL = np.sum(mu**2)", "mu",
+         r"\mu [n] = \frac{1}{H} \sum_h A[n, h]"),
+        ("K = X @ W\nL = np.mean((K - y)**2)", "dK", ""),
+        ("A = X @ W\nL = np.mean((A - y)**2)", "dA", r"dA = \frac{2}{NK}\,(A - y)"),
+        ("A = (X @ W)[None]\nL = np.mean((A - z)**2)", "dA", ""),
+        ("p = X @ W\nv = ((p - y) ** 2).mean(axis=0, keepdims=True)\nL = np.sum(v**2)", "v",
+         r"v = \frac{1}{N} \sum_n (p - y)^2[n]"),
+    ],
+)  # fmt: skip
+def test_a_formula_stands_where_its_counts_and_places_are_those_of_the_line(lines, name, latex):
+    rng = np.random.default_rng(1)
+    given = {"X": rng.random((2, 3)), "y": rng.random((2, 4)), "z": rng.random((1, 2, 4))}
+    t = trace(program(lines, {"W": rng.random((3, 4))}, given))
+    assert explain(t.step(name)).latex == latex
+
+
+def test_a_gate_is_called_a_gelu_only_if_it_is_one():
+    gelu = "0.5 * g * (1 + np.tanh(np.sqrt(2 / np.pi) * (g + 0.044715 * g**3)))"
+    lines = f"h = {gelu}\nk = 0.5 * g * (1 + np.tanh(g))\nL = np.sum((h * w + k)**2)"
+    t = trace(program(lines, {"w": 1.5}, {"g": np.eye(2)}))
+    assert [explain(t.step(name)).title == "GELU" for name in "hk"] == [True, False]
+
+
+def test_what_is_said_of_a_part_holds_for_each_of_its_numbers():
+    t = trace(random_problem(1, optimizer=Adam(beta1=0.9, beta2=0.5), activation=LeakyReLU(0.0)))
+    assert explain(t.step("vW1_new")).sentence == (
+        "A mean of the squares of the gradients so far, in which older ones count less and less."
+    )
+    assert explain(t.step("H1")).sentence.endswith("a negative one is multiplied by 0.0, where a ReLU would make it 0.")
 
 
 def test_what_is_said_of_the_lines_of_programs_is_what_somebody_has_read():
@@ -225,6 +309,11 @@ def test_a_shortcut_and_two_products_that_are_added_have_a_sentence():
         "Two products, added",
         "f is multiplied by c0, and i by g, cell by cell; the two are added.",
     )
+
+
+def test_a_vector_has_no_rows_and_columns_to_multiply():
+    t = trace(program("s = X @ w\nL = np.sum(s**2)", {"w": np.ones(3)}, {"X": np.ones((2, 3))}))
+    assert explain(t.step("s")).sentence == "Multiply X with w, and add up the products."
 
 
 def with_words(**words):

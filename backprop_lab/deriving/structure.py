@@ -192,7 +192,7 @@ class Structure:
             dY = self.graph.make("index", dY, (*returned,))
         if any(width != (0, 0) for width in widths):
             dY = self.graph.make("pad", dY, (*widths,))
-        self.give(X, number, dY, self.passed(grad, "index", node, how="slice"))
+        self.give(X, number, dY, self.passed(grad, "index", node, how="axis" if {*items} <= {":", None} else "slice"))
 
     def _rows(self, node: Node, grad: Grad, axis: int) -> None:
         """What an index array picks along one axis: each gets what all its copies get."""

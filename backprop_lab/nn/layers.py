@@ -234,7 +234,7 @@ class Sigmoid(Activation):
 
     With s(x) = 1 / (1 + e^-x), the slope is e^-x / (1 + e^-x)^2 = s(x) (1 - s(x)), as 1 - s(x) = e^-x / (1 + e^-x);
     and s(x) is what has come out: Y. For very negative X, e^-x overflows to infinity in silence, and Y comes out as 0,
-    which is right to the last digit.
+    where s(x) is below 1 over the largest float.
     """
 
     formulas: ClassVar = {"Y": "1 / (1 + np.exp(-{X}))", "dX": "{dY} * {Y} * (1 - {Y})"}
@@ -266,12 +266,12 @@ class LeakyReLU(Activation):
 class GELU(Activation):
     """Gaussian error linear unit, in its tanh form: x times nearly the chance that a standard normal number is below x.
 
-    That chance is (1 + erf(x / sqrt(2))) / 2. This is the form with a tanh in place of erf, which differs from it by at
-    most 5e-4, and which GPT-2 and others use; in PyTorch it is `GELU(approximate="tanh")`.
+    That chance is (1 + erf(x / sqrt(2))) / 2. This is the form with a tanh in place of erf, whose Y differs by at most
+    5e-4, and which GPT-2 and others use; in PyTorch it is `GELU(approximate="tanh")`.
 
     With u = sqrt(2 / pi) (x + 0.044715 x^3) and T = tanh(u), Y is x (1 + T) / 2. Both factors move with x: by the
     product rule the slope is (1 + T) / 2 + x / 2 times the slope of T, which is (1 - T^2) times that of u, and u has
-    the slope sqrt(2 / pi) (1 + 3 * 0.044715 x^2).
+    the slope sqrt(2 / pi) (1 + 0.134145 x^2), as 3 * 0.044715 = 0.134145.
     Source: Hendrycks and Gimpel, "Gaussian error linear units (GELUs)", 2016, arXiv:1606.08415, section 2.
     """
 

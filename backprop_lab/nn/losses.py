@@ -46,7 +46,8 @@ class Loss(Part):
 class SumSquaredError(Loss):
     """L = sum of (y_pred - y)^2 over all samples and outputs.
 
-    Each square depends on its own entry alone, so one term of the sum is left, and the slope of u^2 is 2 u.
+    Each square depends on its own entry alone, so one term of the sum is left; with u = y_pred - y, the slope of u^2
+    is 2 u.
     """
 
     formulas: ClassVar = {"L": "np.sum(({y_pred} - {y}) ** 2)", "dy_pred": "2 * ({y_pred} - {y})"}
@@ -149,10 +150,12 @@ class BinaryCrossEntropy(_BinaryCrossEntropy):
     The slope of log P is 1 / P, and that of log(1 - P) is -1 / (1 - P); each entry is one of N K in the mean. So
         dy_pred = -(y / P - (1 - y) / (1 - P)) / (N K) = (P - y) / (P (1 - P)) / (N K)
 
-    Probabilities come out of a Sigmoid; others than from 0 to 1 are refused, as are such targets. Where one is 0 or 1
-    to the last digit, its logarithm is infinite, or L not a number: SigmoidCrossEntropy, which takes scores, has no
-    such end. Source: Goodfellow, Bengio and Courville, "Deep Learning", MIT Press (2016), section 6.2.2.2; the mean
-    over all is that of PyTorch's BCELoss.
+    since y (1 - P) - (1 - y) P = y - P over the common denominator.
+
+    Probabilities come out of a Sigmoid; numbers outside of 0 to 1 are refused, as predictions and as targets. Where
+    one is 0 or 1 to the last digit, one of its logarithms is infinite, and L is so too, or no number:
+    SigmoidCrossEntropy, which takes scores, has no such limit. Source: Goodfellow, Bengio and Courville, "Deep
+    Learning", MIT Press (2016), section 6.2.2.2; the mean over all is that of PyTorch's BCELoss.
     """
 
     on_probabilities = True
@@ -172,8 +175,8 @@ class SigmoidCrossEntropy(_BinaryCrossEntropy):
     0, plus log(1 + e^-a), where a is the size of s. So both are finite for scores up to 1e300, where P itself rounds to
     0 or 1.
 
-    By the chain rule the gradient is that of BinaryCrossEntropy, (P - y) / (P (1 - P)), times the slope of the sigmoid,
-    P (1 - P), which cancels, and what is left is dy_pred = (P - y) / (N K).
+    By the chain rule the gradient is that of BinaryCrossEntropy, (P - y) / (P (1 - P)) / (N K), times the slope of the
+    sigmoid, P (1 - P), which cancels, and what is left is dy_pred = (P - y) / (N K).
 
     A Problem refuses targets that are not from 0 to 1. The mean over all is that of PyTorch's BCEWithLogitsLoss.
     Source: Goodfellow, Bengio and Courville, "Deep Learning", MIT Press (2016), section 6.2.2.2.

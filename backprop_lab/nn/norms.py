@@ -47,22 +47,23 @@ class _Norm(Layer):
 
 
 class BatchNorm(_Norm):
-    """Each unit less its mean over the batch, in units of its spread there; then scaled by gamma, shifted by beta.
+    """Each unit minus its mean over the batch, divided by its spread there; then scaled by gamma, shifted by beta.
 
     `X` and `Y` are (N, H), `gamma` and `beta` (1, H), and so are `mu`, the mean of each column of X, and `var`, the
-    mean of the squared distances from it. Xhat = (X - mu) / sqrt(var + eps) has a mean of 0 and a spread of 1 in each
-    column, and Y = gamma Xhat + beta. eps = 1e-5 keeps a column whose numbers are all equal from a division by 0.
+    mean of the squared distances from it. Xhat = (X - mu) / sqrt(var + eps) has a mean of 0 and a spread of nearly 1 in
+    each column, and Y = gamma Xhat + beta. eps = 1e-5 keeps a column of equal numbers from a division by 0.
 
     A cell of X moves its own cell of Xhat, and by mu and var all of its column. So the gradient comes to it along three
     paths. dXhat = dY gamma, as each cell of Xhat feeds one of Y.
 
-    With s = sqrt(var + eps)
-        dvar[0, h] = sum over n of dXhat[n, h] (X[n, h] - mu[0, h]) (-1/2) / s^3    as the slope of s^-1 for var is that
+    With s = sqrt(var[0, h] + eps)
+        dvar[0, h] = sum over n of dXhat[n, h] (X[n, h] - mu[0, h]) (-1/2) / s^3    as 1 / s has the slope (-1/2) / s^3
         dmu[0, h] = -(sum over n of dXhat[n, h]) / s    and nothing by way of var, where the distances from mu cancel
         dX[n, h] = dXhat[n, h] / s + dvar[0, h] 2 (X[n, h] - mu[0, h]) / N + dmu[0, h] / N
 
-    since X[n, h] is one of N in the mean mu, and its square one of N in the mean var. dgamma and dbeta are sums over
-    the samples, which all have the same gamma and beta.
+    since X[n, h] is one of N in the mean mu, and the square of its distance from mu one of N in the mean var. The
+    slope of Y for gamma is Xhat, and for beta 1: dgamma is the sum of dY Xhat over the samples, which all have the same
+    gamma, and dbeta that of dY.
 
     The mean and variance are the batch's own. At test time, where there may be one sample alone, libraries take those
     of the training data in their place, which they have averaged on the way; a training step, which is all that this
@@ -86,7 +87,7 @@ class BatchNorm(_Norm):
 
 
 class LayerNorm(_Norm):
-    """Each sample less the mean of its own units, in units of their spread; then scaled by gamma, shifted by beta.
+    """Each sample minus the mean of its own units, divided by their spread; then scaled by gamma, shifted by beta.
 
     As BatchNorm, but the mean and the variance are those of a row of X, over its H units: `mu` and `var` are (N, 1). No
     sample depends on another, so nothing is different at test time. `gamma` and `beta` are (1, H), a number for each
@@ -94,7 +95,7 @@ class LayerNorm(_Norm):
 
     The gradient comes to X[n, h] along three paths, as there.
 
-    With s = sqrt(var + eps)
+    With s = sqrt(var[n, 0] + eps)
         dvar[n, 0] = sum over h of dXhat[n, h] (X[n, h] - mu[n, 0]) (-1/2) / s^3
         dmu[n, 0] = -(sum over h of dXhat[n, h]) / s
         dX[n, h] = dXhat[n, h] / s + dvar[n, 0] 2 (X[n, h] - mu[n, 0]) / H + dmu[n, 0] / H

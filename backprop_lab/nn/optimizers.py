@@ -50,9 +50,10 @@ class GradientDescent(Optimizer):
 class Momentum(Optimizer):
     """A step along the velocity, the sum of all gradients so far, in which older ones count less and less.
 
-    v = dp + beta dp' + beta^2 dp'' + ... has the gradients of this step, of the one before, and so on. What they have
-    in common adds up, to 1 / (1 - beta) times as much in the end, and what changes its sign cancels. Of all that, one
-    number a parameter has to be remembered, as the velocity of the next step is beta v + dp'.
+    v_new = dp + beta dp' + beta^2 dp'' + ... has the gradients of this step, of the one before, and so on. What they
+    have in common adds up, to 1 / (1 - beta) times as much in the end, and what changes its sign cancels. Of all that,
+    one number is remembered for each number of p: the velocity of the step before, v = dp' + beta dp'' + ..., as
+    v_new = beta v + dp.
 
     Raises ValueError unless beta is from 0 up and below 1.
     Source: Polyak, "Some methods of speeding up the convergence of iteration methods", USSR Computational Mathematics
@@ -87,11 +88,12 @@ class Nesterov(Momentum):
 class Adam(Optimizer):
     """A step of about lr for each number, whatever the size of its gradients: their mean, divided by their usual size.
 
-    m is a mean of the gradients so far, in which older ones count less and less, and v one of their squares. As both
-    begin at 0, they are too small at first: after t steps with equal gradients, m is 1 - beta1^t times the gradient.
-    So mhat = m / (1 - beta1^t), and vhat likewise. The step is lr mhat / sqrt(vhat): as long as lr where the gradients
-    hardly change, and shorter where they do. eps keeps it from a division by 0. t is `step`, which is 1 in the
-    first.
+    m_new is a mean of the gradients so far, in which older ones count less and less, and v_new one of their squares. As
+    both begin at 0, they are too small at first: after t steps with equal gradients, m_new is 1 - beta1^t times the
+    gradient. So mhat = m_new / (1 - beta1^t), and vhat likewise. The step is lr mhat / sqrt(vhat): as long as lr where
+    the gradients hardly change, and as a rule shorter where their signs do. Where they grow all at once, after many
+    steps, it is longer for a while if beta2 is above beta1, as v_new then follows more slowly. eps keeps it from a
+    division by 0. t is `step`, which is 1 in the first.
 
     Raises ValueError unless both betas are from 0 up and below 1, and eps is no negative number.
     Source: Kingma and Ba, "Adam: a method for stochastic optimization", 2014, arXiv:1412.6980, algorithm 1. With a

@@ -21,9 +21,9 @@ class Penalty(Part):
 class L2(Penalty):
     """R = c times the sum of the squares of all weights.
 
-    Each square depends on its own weight alone, so its slope is 2 c p, and dp has that more than without a penalty. A
-    step against it makes each weight smaller by the same part of itself. Many write c / 2, or divide by the number of
-    samples too: c is then another, and the 2 cancels. Raises ValueError if c is no number from 0 up.
+    Each square depends on its own weight alone, so the slope of R for a weight p is 2 c p, which is added to its
+    gradient. A step against it makes each weight smaller by the same part of itself. Many write c / 2, or divide by the
+    number of samples too: c is then another, and the 2 of c / 2 cancels. Raises ValueError if c is no number from 0 up.
     Source: Krogh and Hertz, "A simple weight decay can improve generalization", NIPS 4 (1991) 950-957; as here in
     https://cs231n.github.io/neural-networks-2/#reg but for its 1/2.
     """

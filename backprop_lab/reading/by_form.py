@@ -17,7 +17,7 @@ def of_line(step: Step) -> tuple[str, str]:
         _of_form(step.code, "forms")
         or _upstream(step.code)
         or _reduction(tree, step)
-        or _products(tree)
+        or _products(tree, np.ndim(step.value))
         or _part(tree, step)
         or _of_form(step.code, "named")
         or (step.code, "")
@@ -62,14 +62,15 @@ def _reduction(tree: ast.expr, step: Step) -> tuple[str, str] | None:
     return None
 
 
-def _products(tree: ast.expr) -> tuple[str, str] | None:
-    """Products of matrices, and what is added to them."""
+def _products(tree: ast.expr, axes: int) -> tuple[str, str] | None:
+    """Products of matrices, or with a vector, which has no rows or columns; and what is added to them."""
     terms = [*_terms(tree)]
     products = [term for term in terms if isinstance(term, ast.BinOp) and isinstance(term.op, ast.MatMult)]
     rest = [term for term in terms if term not in products]
     if not 0 < len(products) <= 3:
         return None
-    pairs = [f"each row of {ast.unparse(p.left)} with each column of {ast.unparse(p.right)}" for p in products]
+    pair = "each row of {} with each column of {}" if axes > 1 else "{} with {}"
+    pairs = [pair.format(ast.unparse(product.left), ast.unparse(product.right)) for product in products]
     said = f"Multiply {listed(pairs)}, and add up the products"
     if any(not isinstance(term, ast.Name) for term in rest[1:] + rest[:-1]):
         return None

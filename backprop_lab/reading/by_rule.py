@@ -4,6 +4,7 @@ A rule says how one operation takes a gradient back to what went into it, so wha
 used. A line that is one's own, or that no rule explains, gets none of these words.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,18 @@ MOST_PLACES = 3  # for which it is said how a value goes into each
 AS_IT_IS = ("addition", "subtraction", "minus")  # rules by which a gradient goes on as it is, or with a minus
 
 
+def _turns(passed: Any) -> bool:
+    """Whether a gradient gets a minus there."""
+    return passed.rule == "minus" or (passed.rule, passed.at) == ("subtraction", 1)
+
+
+def telling_of(way: Sequence[Any]) -> tuple[list[Any], bool]:
+    """The rules of a way that say something, and whether the others have turned the sign of the gradient."""
+    turning = [passed for passed in way if _turns(passed)]
+    telling = [passed for passed in way if passed.rule not in AS_IT_IS] or turning[-1:] or [*way[-1:]]
+    return telling, len([passed for passed in turning if passed not in telling]) % 2 == 1
+
+
 def of_gradient(step: Step) -> tuple[str, str]:
     """The title and the sentence of a gradient that was derived; the sentence is empty where no rule says anything."""
     title = f"Gradient for {step.of}"
@@ -33,22 +46,27 @@ def _of_one(step: Step, path: Sequence[Any]) -> str:
     """What one way says: of a single rule its sentence, of several in what order they come."""
     line = next(passed.Y for passed in path if passed.rule == "line")
     way = [passed for passed in path if passed.rule not in ("line", "broadcast")]
-    telling = [passed for passed in way if passed.rule not in AS_IT_IS] or way[-1:]
+    telling, is_minus = telling_of(way)
     copies = [_filled(WORDS["copies"][passed.how][0], passed, {}) for passed in path if passed.rule == "broadcast"]
     up = next((name for name in step.operands if name in (f"d{line}", f"d{line}_total")), "the upstream gradient")
     names = {"V": step.of, "up": up}
+    a = "another" if any(map(_turns, telling)) else "a"
+    minus = f"On its way into {line}, {step.of} gets {a} minus sign."
     if copies and telling and telling[-1].rule == "addition":
         said = ""
     elif picked := _taken_off(step, way):
-        said = picked
+        said, is_minus = picked, False
     elif len(telling) == 1:
+        if is_minus:
+            names["up"] = f"−{up}" if up in step.operands else f"minus {up}"
         said = _filled(_words(telling[0])[1], telling[0], names)
     elif telling:
-        nouns = listed([_filled(_words(passed)[0], passed, names) for passed in reversed(telling)])
+        is_minus, rest = False, [passed for passed in way if passed in telling or _turns(passed)]
+        nouns = listed([_filled(_words(passed)[0], passed, names) for passed in reversed(rest)])
         said = f"Between {step.of} and {line} lie {nouns}: {up} comes back through them, the last one first."
     else:
         said = "" if copies else f"{step.of} goes into {line} as it is, so it has the same gradient."
-    return " ".join(_start(each.format_map(names)) for each in (said, *copies) if each)
+    return " ".join(_start(each.format_map(names)) for each in (said, *copies, minus * is_minus) if each)
 
 
 def _of_several(step: Step, paths: Sequence[Sequence[Any]]) -> str:
@@ -59,7 +77,7 @@ def _of_several(step: Step, paths: Sequence[Sequence[Any]]) -> str:
         nouns = [
             _filled(_words(passed)[0], passed, {"V": step.of, "up": "the gradient"})
             for passed in reversed(path[at:])
-            if passed.rule not in (*AS_IT_IS, "line", "broadcast")
+            if _turns(passed) or passed.rule not in (*AS_IT_IS, "line", "broadcast")
         ]
         into.setdefault(path[at].Y, []).append(f"through {listed(nouns)}" if nouns else "as it is")
     places = [f"into {line} {ways[0] if len(ways) == 1 else _times(len(ways))}" for line, ways in into.items()]
@@ -73,13 +91,17 @@ def _of_several(step: Step, paths: Sequence[Sequence[Any]]) -> str:
 
 
 def _taken_off(step: Step, way: Sequence[Any]) -> str:
-    """What is said of a softmax, its logarithm, and one number picked of each row, if their gradient is one line."""
-    if {"softmax", "log-softmax"} & {passed.rule for passed in way}:
-        for form, (sentence,) in WORDS["picked"].items():
-            if of_form(step.code, form):
-                return sentence
-            if found := of_form(step.code, f"({form}) / {{n}}"):
-                return f"{sentence.removesuffix('.')}, all of it divided by {found['n']}."
+    """What is said of a softmax, its logarithm, and one number picked of each row, if their gradient is one line; and
+    of a sigmoid whose slope cancels."""
+    probabilities = [passed.Y if passed.rule == "softmax" else passed.Z for passed in way if "softmax" in passed.rule]
+    for form, (sentence,) in WORDS["picked"].items() if probabilities else ():
+        for whole, rest in ((form, ""), (f"({form}) / {{n}}", ", all of it divided by {n}")):
+            found = of_form(step.code, whole) or {}
+            if found.get("P") in probabilities:
+                return f"{sentence.removesuffix('.')}{rest.format_map(found)}."
+    is_whole = len(way) == 1 and way[0].by == "sigmoid" and way[0].Y.isidentifier()
+    if is_whole and f"d{way[0].Y}" not in step.operands and f"(1 - {way[0].Y})" not in step.code:
+        return RULES["sigmoid gone"][1].format(Y=way[0].Y)
     return ""
 
 
@@ -91,17 +113,19 @@ def _words(passed: Any) -> tuple[str, ...]:
 
 def _filled(text: str, passed: Any, names: dict[str, str]) -> str:
     """A text with the code of a place in it; what is long is told by what it is."""
-    parts = {"X": (passed.X, "what goes in"), "Y": (passed.Y, "what comes out"), "Z": (passed.Z, "the other factor")}
+    goes_in = "value" if text.startswith("The same ") else "what goes in"
+    parts = {"X": (passed.X, goes_in), "Y": (passed.Y, "what comes out"), "Z": (passed.Z, "the other factor")}
     short = {key: code if len(code) <= LONGEST else told for key, (code, told) in parts.items()}
-    Z = short["Z"]
-    short["turned"] = Z.removesuffix(".mT") if Z.endswith(".mT") else f"{Z} transposed"
+    bare, is_one = short["Z"].removesuffix(".mT"), r"\w+(\[[^]]*\])?|the other factor"
+    turned = bare if bare != short["Z"] else f"{bare} transposed"
+    short["turned"] = turned if re.fullmatch(is_one, bare) else f"({short['Z']}) transposed"
     return text.format_map({**names, **short})
 
 
 def _start(text: str) -> str:
     """A sentence with a capital, unless it begins with a name."""
-    first = text.split()[0]
-    return text if first not in ("what", "the", "a", "an") else text[0].upper() + text[1:]
+    is_told = re.match("(what (goes in|comes out)|the (upstream gradient|other factor)|minus the) ", text)
+    return text[0].upper() + text[1:] if is_told else text
 
 
 def _times(number: int) -> str:

@@ -39,6 +39,7 @@ def _table(name: str) -> dict[tuple[str, str], Explanation]:
 LINES = _table("lines")
 EXPLANATIONS = LINES | _table("updates") | _table("beside")
 SHORT = re.compile(r"d?[A-Za-z]{1,3}\d*|d?y_pred")  # names that look in a formula as they do in a book
+COUNTS = re.compile(r"\{\{([NKH]+)\}\}")  # of samples, outputs and units, in the formulas of ours
 OWN_NUMBERS = ("slope", "eps", "p")
 
 
@@ -76,14 +77,19 @@ def _own(step: Step, words: str) -> str:
 def _formula(step: Step) -> str:
     """The formula of a line of a program that has the form of one of ours; "" for any other.
 
-    Sums are written over the rows and columns of matrices, so they are left out for anything else.
+    Sums are written over the rows and columns of matrices, so they are left out for anything else, and where a count,
+    such as N, would be called like a value.
     """
     if step.kind is not OwnLine or not SHORT.fullmatch(step.name):
         return ""
     for (result, form), (latex, *_) in LINES.items():
-        found = of_form(step.code, form) if r"\sum" not in latex or np.ndim(step.value) == 2 else None
+        counts = {*"".join(COUNTS.findall(latex))}
+        is_any = r"\sum" not in latex and "K" not in counts
+        found = of_form(step.code, form) if is_any or np.ndim(step.value) == 2 else None
         if found and all(SHORT.fullmatch(part) or field in OWN_NUMBERS for field, part in found.items()):
             found[result] = step.name
+            if counts & {*found.values()}:
+                return ""
             return latex.format_map({field: _in_latex(code) for field, code in found.items()})
     return ""
 
