@@ -14,13 +14,12 @@ WITH = "with_"
 METHODS = ("sum", "mean", "max", "min", "var", "std", "reshape", "dot")
 
 
-def parsed(code: str) -> ast.expr:
-    """A line, or the form of one, as a tree in which what can be written in two ways is written in one."""
-    return copy.deepcopy(_parsed(code))
-
-
 @lru_cache(maxsize=2048)
-def _parsed(code: str) -> ast.expr:
+def parsed(code: str) -> ast.expr:
+    """A line, or the form of one, as a tree in which what can be written in two ways is written in one.
+
+    Whoever would change the tree changes a copy.
+    """
     tree = ast.parse(re.sub(r"\{(\w+)\}", rf"{OPEN}\1", code), mode="eval").body
     return _OneWay().visit(tree)  # type: ignore[no-any-return]
 
@@ -109,11 +108,12 @@ def replaced(code: str, form: str, other: str, known: Mapping[str, str], among: 
     `known` says what some braces stand for, as code. With "terms", only sums are looked at of which the line consists
     as a whole; with "whole", only all of it. Raises KeyError where the other form needs what is not known.
     """
-    tree, shape, new = ast.Expression(parsed(code)), parsed(form), parsed(other)
+    tree, shape, new = ast.Expression(copy.deepcopy(parsed(code))), parsed(form), parsed(other)
+    given = {name: parsed(each) for name, each in known.items()}
     parts: dict[str, list[ast.AST]] = {"terms": _sums(tree.body), "whole": [tree.body], "": [*ast.walk(tree)]}
     places = {*map(id, parts[among])}
     for part, put in expressions(tree):
-        found = {name: parsed(each) for name, each in known.items()}
+        found = {**given}
         if id(part) in places and fits(shape, part, found):
             put(_Filled(found).visit(copy.deepcopy(new)))
             yield ast.unparse(tree).replace(" ** ", "**")
