@@ -7,6 +7,7 @@ times one factor, which a later line takes off again: so 1/m may stand in the li
 import math
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import takewhile
 from types import MappingProxyType
 from typing import Any
 
@@ -213,8 +214,9 @@ class Pass:
         pairs = pairs[1:] or pairs  # those with numbers of our own, which nothing is special about
         first = self.names[0].layout.is_across(self.names[0].trace, of)
         for is_turned in (first, not first):
-            factors = np.array([_factor(turned(value, np.asarray(right))[is_turned], right) for value, right in pairs])
-            if np.ptp(factors) <= SAME * abs(factors[0]):
+            each = (_factor(turned(value, np.asarray(right))[is_turned], right) for value, right in pairs)
+            factors = [*takewhile(math.isfinite, each)]
+            if len(factors) == len(pairs) and np.ptp(factors) <= SAME * abs(factors[0]):
                 return _round(float(np.mean(factors))), is_turned
         return None
 
