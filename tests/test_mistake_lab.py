@@ -5,7 +5,7 @@ import re
 import pytest
 from common import PAGE, SQUARE, plain, tell, trained
 
-from backprop_lab import MISTAKES, prove, trace
+from backprop_lab import L2, MISTAKES, prove, random_problem, trace
 from backprop_lab.training.history import can_be_planted
 from backprop_lab.ui import MistakeLab, mistake_lab
 
@@ -37,6 +37,15 @@ def test_it_opens_where_it_is_told_to_and_draws_again_for_a_page(curves):
         tell(lab, kind, PAGE | {"view": kind})
         assert len(curves) == drawn
     assert MistakeLab(mistake="plus-for-minus")._text.value.split("<u>")[0].endswith("W1_new = W1 + lr * dW1</code> … ")
+
+
+@pytest.mark.parametrize(
+    ("mistake", "step"),
+    [("penalty-not-in-gradient", "dW1"), ("penalty-not-in-loss", "L"), ("plus-for-minus", "W1_new"), ("", "db1")],
+)
+def test_it_opens_where_the_mistake_is_to_be_seen(mistake, step):
+    lab = MistakeLab(random_problem(1, penalty=L2(0.1)), mistake=mistake).lab
+    assert lab.step == step
 
 
 def assert_all_is_of_the_mistake(lab, curves):

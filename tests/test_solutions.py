@@ -158,3 +158,5 @@ def test_the_code_for_teachers_runs_as_it_stands(tmp_path, monkeypatch):
         exec(block, names)
     assert {path.name for path in tmp_path.iterdir()} == {"dW1.svg", "step.gif", "walk.html"}
     assert names["ask"].solved == {"dW2"}
+    ask = names["Exercises"](names["recurrent"].problem, names=["dWh"], seed=12)
+    assert not ask("dWh", lambda h1, dh2_in: h1.mT @ dh2_in).feedback, "a path forgotten shows in its numbers"

@@ -267,6 +267,15 @@ def test_what_makes_no_sense_is_refused_with_what_would_and_nothing_changes(opti
     assert stepper.place is place
 
 
+def test_a_mistake_that_there_is_not_is_refused_with_those_that_can_be_planted_here():
+    stepper = Stepper(random_problem(1, activation=Tanh()))
+    with pytest.raises(ValueError, match="there is no mistake 'slope'; choose one of slope-forgotten, ") as refused:
+        stepper.plant("slope")
+    offered = str(refused.value).split("one of ")[1].split(", ")
+    for name in offered:
+        stepper.plant(name)
+
+
 def test_divergence_is_noted_with_its_iteration_and_what_is_known_of_its_cause():
     typed = pinned_at(("X", 0, 0), seed=0)
     typed.edit(1e60)

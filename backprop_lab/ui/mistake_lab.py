@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
+import numpy as np
 
 from backprop_lab.checks.proof import prove
 from backprop_lab.feedback.mistakes import Mistake
@@ -46,11 +47,13 @@ class MistakeLab(Lab):
         if mistake is None:
             stepper.plant(_first_mistake(stepper.first_problem, stepper.mistakes))
         if "step" not in opening:
-            steps = stepper.place.trace.steps
+            made = stepper.place.trace
+            steps, right = made.steps, trace(made.problem)
             gradients = [at for at, step in enumerate(steps, start=1) if step.role == "gradient"]
+            wrong = [at for at in gradients if not np.array_equal(steps[at - 1].value, right[steps[at - 1].name])]
             planted = [at for at, step in enumerate(steps, start=1) if step.title]
             in_a_row = stepper.first_problem.stages  # then a gradient that is wrong makes those after it wrong, too
-            stepper.go_to(gradients[-1] if in_a_row or not planted else planted[0])
+            stepper.go_to([*(wrong[::-1] if in_a_row else ()), *planted, gradients[-1]][0])
         self._mistake = menu("mistake", "430px", "The mistake to make in every iteration")
         self._text, self._checked, self._curves = widgets.HTML(), widgets.HTML(), widgets.HTML()
         super().__init__()

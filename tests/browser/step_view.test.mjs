@@ -54,6 +54,7 @@ test("the layout goes with the room there is, and fills it, but no lower than it
   for (const [width, height, large, kind] of [
     [930, 600, false, "desktop"], [1180, 560, true, "large"], [390, 720, false, "phone"], [390, 720, true, "phone"],
     [640, 1000, false, "tall"], [520, 400, true, "tall"], [1400, 900, false, "wide"], [1180, 560, false, "desktop"],
+    [820, 1100, true, "tall"], [820, 560, true, "large"],
   ]) {
     assert.equal(kindOf(width, height, large), kind);
   }

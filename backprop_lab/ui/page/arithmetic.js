@@ -59,11 +59,11 @@ export function framesOf(rules, boxes, [name, i, j]) {
   return [...found, [name, i, i, j, j, "result"]];
 }
 
-// Which of these layouts: `large` is for the back row of a lecture hall.
+// Which of these layouts: `large` is for the back row of a lecture hall, where rooms are wider than they are high.
 export function kindOf(width, height, large) {
   if (width < 500) return "phone";
-  if (large && width >= 800) return "large";
   if (width < 700 || height > 0.9 * width) return "tall";
+  if (large && width >= 800) return "large";
   return width >= 1150 && height >= 600 ? "wide" : "desktop";
 }
 

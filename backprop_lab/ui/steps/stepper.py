@@ -152,9 +152,10 @@ class Stepper(HasTraits):
 
     def plant(self, mistake: str) -> None:
         """Make the mistake with this name in every iteration, or none if it is empty. Training starts over."""
-        if mistake and not (isinstance(mistake, str) and mistake in self.mistakes):
-            raise ValueError(f"there is no mistake {mistake!r}; choose one of {', '.join(self.mistakes)}")
         problem = self.first_problem.evolve(lr=self.place.lr)
+        if mistake and not (isinstance(mistake, str) and mistake in self.mistakes):
+            fitting = [name for name, each in self.mistakes.items() if can_be_planted(each, problem)]
+            raise ValueError(f"there is no mistake {mistake!r}; choose one of {', '.join(fitting)}")
         if mistake and (why_not := why_not_planted(self.mistakes[mistake], trace(problem))):
             raise ValueError(f"{self.mistakes[mistake].title}: this mistake cannot be planted here, because {why_not}")
         self._restart_training(problem, mistake=mistake)
@@ -287,10 +288,8 @@ class Stepper(HasTraits):
             problem = problem.evolve(lr=lr)
         elif self.setup_lr != self.place.lr:
             sentences += (f"The learning rate is {self.setup_lr:g} now, which goes with this start.",)
-        mistake = self.place.mistake
-        if mistake and not can_be_planted(self.mistakes[mistake], problem):
-            mistake = ""
-        changes |= {"setup": setup, "custom": False, "mistake": mistake, "cell": None, "pinned": False}
+        fits = (mistake := self.place.mistake) and can_be_planted(self.mistakes[mistake], problem)
+        changes |= {"setup": setup, "custom": False, "mistake": mistake * bool(fits), "cell": None, "pinned": False}
         self._restart_training(problem, *sentences, notes.on_seed(setup, problem), **changes)
 
     def _restart_training(self, problem: Problem, *sentences: str, **changes: Any) -> None:
