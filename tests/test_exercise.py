@@ -11,7 +11,7 @@ from common import button, kept, parts_of, plain
 from known_programs import programmed
 from own_parts import OWN_PROBLEMS
 
-from backprop_lab import MISTAKES, Mistake, random_problem
+from backprop_lab import MISTAKES, Mistake, program, random_problem
 from backprop_lab.nn.layers import Linear, Tanh
 from backprop_lab.nn.losses import Loss, SoftmaxCrossEntropy
 from backprop_lab.reading.explanations import explain
@@ -112,3 +112,16 @@ def test_a_loss_of_ones_own_gets_targets_of_its_problem():
         assert len({t["X"].shape for t in traces}) == 3
         assert {tuple(row) for t in traces for row in t["y"].tolist()} <= {*map(tuple, y.tolist())}
         assert len({t["X"].tobytes() for t in traces}) == 3
+
+
+def test_a_path_forgotten_from_a_state_that_is_0_is_wrong():
+    """Of the numbers that are there it is right: the first state of a recurrent network is 0."""
+    lines = "h1 = np.tanh(x1 @ Wx + h0 @ Wh)\nh2 = np.tanh(x2 @ Wx + h1 @ Wh)\nL = ((h2 - y) ** 2).sum()"
+    rng = np.random.default_rng(0)
+    weights = {"Wx": rng.standard_normal((2, 3)), "Wh": rng.standard_normal((3, 3))}
+    data = {name: rng.standard_normal((4, columns)) for name, columns in (("x1", 2), ("x2", 2), ("y", 3))}
+    ask = Exercises(program(lines, weights, data | {"h0": np.zeros((4, 3))}))
+    step = ask.traces[0].step("dWh")
+    one, other = (eval(f"lambda {', '.join(step.operands)}: {code}") for code in (step.code, step.code.split(" + ")[0]))
+    assert ask("dWh", one).feedback
+    assert not ask("dWh", other).feedback

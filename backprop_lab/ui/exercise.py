@@ -33,7 +33,7 @@ class Exercises:
     layers and loss, drawn at random; or an array, compared with the problem's own numbers. (Layers that fit no other
     size, such as one of your own with other parameters, are tried with more samples instead. For a loss of your own
     without `check_targets`, targets are rows of the problem's own y, since no others may fit it. A program is tried
-    with other parameters.)
+    with other parameters, and with other numbers for data that are 0 everywhere, such as a first state.)
     `names` are the steps that count towards the progress, by default every step of the problem; a wrong answer is
     compared with what each of `mistakes` gives. With a `seed`, a whole number, all problems are drawn, by it:
     `traces[0]` has the numbers that an array is compared with. Raises ValueError if `problem` is not a Problem, or
@@ -114,11 +114,15 @@ def _drawn(problem: Problem, seed: int, sizes: Sequence[int]) -> Trace:
 
     A loss that does not say which targets it takes gets some that the problem has, and as many outputs. It has had one
     update, so that no bias is 0, and a forgotten one is noticed. Where the layers or the loss take no other size, or
-    its numbers overflow, it is the problem itself, with two samples more, drawn from its own.
+    its numbers overflow, it is the problem itself, with two samples more, drawn from its own. A program keeps its data,
+    but for what is 0 everywhere, as a forgotten path from there would be right.
     """
     samples, inputs, hidden, outputs = sizes
     if isinstance(problem, Program):
-        redrawn = problem.redrawn(np.random.default_rng(seed))
+        rng = np.random.default_rng(seed)
+        zeros = {name: data for name, data in problem.data.items() if data.dtype.kind == "f" and not data.any()}
+        others = {name: rng.standard_normal(data.shape) / 2 for name, data in zeros.items()}
+        redrawn = problem.redrawn(np.random.default_rng(seed)).evolve(data=others)
         moved = trace(trace(redrawn).next_problem())
         return moved if all(np.isfinite(step.value).all() for step in moved.steps) else trace(redrawn)
     layers, loss, rows = problem.network.layers, problem.loss, len(problem.X)
