@@ -221,6 +221,33 @@ def test_the_state_of_another_step_in_a_recurrent_loop_is_told():
     assert "With `dWhh += np.outer(dhraw, hs[t - 1])` in line 15 of loss_and_gradients, Whh is right." in repr(found)
 
 
+OF_A_LOOP = {  # what becomes of which part of the right loop, and the change that is told
+    "for t in reversed(range(len(inputs))):": ("for t in range(len(inputs)):", ""),
+    "Whh.T @ dhraw": ("Whh.T @ dh", "dhnext = Whh.T @ dhraw"),
+    "        dy[targets[t]] -= 1\n": ("", "dy[targets[t]] -= 1"),
+}
+
+
+@pytest.mark.parametrize("right", OF_A_LOOP)
+def test_a_loop_the_wrong_way_another_gradient_and_a_line_that_is_missing_are_told(right):
+    of_gradients = "dh = Why.T @ dy + dhnext\n        dhraw = (1 - hs[t] * hs[t]) * dh"
+    source = GLOBALS.replace("dhraw = (1 - hs[t] * hs[t]) * (Why.T @ dy + dhnext)", of_gradients)
+    source = source.replace("np.outer(dhraw, hs[t])", "np.outer(dhraw, hs[t - 1])")
+    assert right in source
+    wrong, change = OF_A_LOOP[right]
+    scope = typed(source.replace(right, wrong), {"np": np, "__name__": "cell"})
+    found = diagnose(scope["loss"], drawn(0, Wxh=(5, 4), Whh=(5, 5), Why=(4, 5)))
+    assert [each.text for each in found.changes] == [right if "reversed" in right else change], found
+
+
+def test_gradients_that_are_clipped_are_said_to_be():
+    def loss(W):
+        return np.sum(W**4), {"W": np.clip(4 * W**3, -0.1, 0.1)}
+
+    found = diagnose(loss, {"W": np.linspace(-0.5, 0.4, 10)})
+    assert "all numbers are right but for 5 that are cut off at 0.1, as by np.clip" in found["W"].sentence
+
+
 def test_a_learners_functions_and_arrays_are_afterwards_as_they_were_even_if_it_is_interrupted():
     scope, parameters = of_a_class()
     kept, code = {name: scope[name].copy() for name in ("X", "y")}, scope["relu_backward"].__code__

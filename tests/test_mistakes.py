@@ -195,6 +195,8 @@ in whole(Momentum(decay=0.2)), where N is 5, H 4 and D 2
   dH1: dropout-drawn-anew = np.where(np.random.default_rng(0).random((5, 4)) < 0.4, 0, dD1) / 0.6
   dY1: norm-of-constants = dXhat1 / np.sqrt(np.var(Y1, axis=0) + 1e-5)
   dY1: norm-path-missing = dXhat1 / np.sqrt(np.var(Y1, axis=0) + 1e-5) + np.mean(dY1, axis=0) + dmu1 / 5
+  dY1: norm-share-forgotten = dXhat1 / np.sqrt(np.var(Y1, axis=0) + 1e-5) + 2 * dvar1 * (Y1 - mu1) + dmu1
+  dvar1: norm-power-divided = np.sum(dXhat1 * (Y1 - mu1), 0, keepdims=True) / (-4 * (var1 + 1e-5) ** 3)
   dY1: norm-over-everything = (dXhat1 - (dXhat1.sum() + Xhat1 * (dXhat1 * Xhat1).sum()) / 5) / (var1 + 1e-5) ** 0.5
   var1: variance-of-a-sample = np.var(Y1, axis=0, ddof=1, keepdims=True)
   dgamma1: norm-sum-forgotten = dgamma1 / 5 | gamma-without-its-input = dbeta1

@@ -105,7 +105,13 @@ def same_values(work, good):
     return np.shape(one) == np.shape(other) and np.allclose(one, other)
 
 
-PASSES = {"columns": (COLUMNS, DEEP_TANH), "in place": (IN_PLACE, SOFTMAX), "a function": (A_FUNCTION, SOFTMAX)}
+NUMBERED = IN_PLACE.replace("dhidden", "dh1").replace("hidden_layer", "h1")
+PASSES = {
+    "columns": (COLUMNS, DEEP_TANH),
+    "in place": (IN_PLACE, SOFTMAX),
+    "in place, numbered": (NUMBERED, SOFTMAX),
+    "a function": (A_FUNCTION, SOFTMAX),
+}
 
 
 @pytest.mark.parametrize(("text", "problem"), PASSES.values(), ids=PASSES)
@@ -123,6 +129,8 @@ SAID = [
     (COLUMNS, "np.dot(dZ2, A1.T)", "np.dot(dZ2, Z1.T)", "Z1 used where A1 was meant"),
     (COLUMNS, "np.dot(W2.T, dZ2)", "np.dot(W2, dZ2)", "it stops with ValueError: shapes (3,6) and (3,5) not aligned"),
     (COLUMNS, "np.sum(dZ1, axis=1, keepdims=True)", "np.sum(dZ1)", "db1 has shape (), and should have (6, 1)"),
+    (COLUMNS, "np.dot(dZ1, X.T)", "np.dot(dZ1, A1.T)", "This looks like A1 used where X was meant"),
+    (NUMBERED, "h1 <= 0", "h1 < 0", "the ReLU's mask is missing"),
     (IN_PLACE, "dscores /= num_train\n", "", "dscores is 5 times what it should be; num_train is 5"),
     (IN_PLACE, "hidden_layer <= 0", "hidden_layer < 0", "the ReLU's mask is missing"),
     (IN_PLACE, "X.T, dhidden", "hidden_layer.T, dhidden", "hidden_layer used where X was meant"),
@@ -345,6 +353,12 @@ def test_lines_of_a_program_such_as_a_recurrent_net_are_judged_too():
     found = check_lines(RECURRENT, problem)
     assert found.ok is True, found
     assert [line.of for line in found.lines][-4:] == ["da1", "dWx", "dWh", "db"]
+    of_paths = RECURRENT.replace("dh2 =", "dnext = da3 @ Wh.T\ndh2 =").replace("+ da3 @ Wh.T", "+ dnext")
+    of_paths = of_paths.replace("dh1 =", "dnext = da2 @ Wh.T\ndh1 =").replace("+ da2 @ Wh.T", "+ dnext")
+    assert check_lines(of_paths, problem).ok is True, check_lines(of_paths, problem)
+    wrong = check_lines(of_paths.replace("dnext = da2", "dnext = dh2"), problem)
+    assert [line.of for line in wrong.lines if not line.ok] == ["dh1"]
+    assert "dh2 in place of da2" in wrong.first_wrong.sentence
     attention = EXAMPLES["attention"]()
     assert check_lines("\n".join(f"{s.name} = {s.code}" for s in trace(attention).steps), attention).ok is True
 

@@ -195,12 +195,14 @@ class Explaining:
         explanations = []
         for slip, wrong in self._near_lines if self._is_telling else ():
             for times, factor in (factors or {"": 1.0}).items():
+                if "rate" in times and slip.words.startswith("lr used"):
+                    continue  # which only says that something is missing
                 if self._is_it(slip.line, wrong, self.compared.answer, factor) and self._holds(slip.line, factor):
                     also = f"; and {self._all} {times}" if times else ""
                     key = ("slip", slip.line, times) if times else ("slip", slip.line)
                     kind = "two" if times else "slip"
                     explanations.append(Explanation(kind, key, f"`{slip.line}`: {slip.words}{also}", slip.line))
-        return explanations
+        return sorted(explanations, key=lambda each: not shows(self.function, each.line))
 
     @cached_property
     def _elsewhere(self) -> tuple[Trace, Array] | None:

@@ -52,7 +52,7 @@ class Mending:
         self.here = _Measured(own, found)
         self.first, self.tried, self.start = self.here.gradients() or {}, 0, time.process_time()
         self.found: dict[frozenset[str], Change] = {}
-        own.expected = own.calls + 2 * MOST_CHANGES
+        own.expected = own.calls + 2 * MOST_CHANGES * (1 + callable(own.gradients))
         reached = [*own.functions()]
         held = [*{id(each): each for _, known in reached for each in _held_by(list(known.values()))}.values()]
         if all(each.size <= LARGEST for each in held if isinstance(each, np.ndarray)):
@@ -60,6 +60,7 @@ class Mending:
                 codes = [code for code in own_code([each for each, _ in reached[::-1]]) if self._is_what_is_run(code)]
                 for code in codes:
                     code.look(partial(self._affected, code))
+                codes.sort(key=lambda code: len(code.found))  # a mask belongs into the function that has little else
                 self._search(codes, lambda affects: affects >= self.wrong)
                 self._search(codes, lambda affects: not affects >= self.wrong)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import suppress
 from fractions import Fraction
 from inspect import getsourcefile, getsourcelines
-from itertools import combinations
+from itertools import combinations, product
 from textwrap import dedent
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ IN_PLACE = (*(each.replace("{}", "{0}") for each in IN_PLACE_OF_A_NAME), "{0} - 
 AROUND = ("({0}) * ({1} > 0)", "({0}) * (1 - {1} ** 2)", "({0}) * {1} * (1 - {1})", "({0}) / {1}", "({0}) * {1}",
     "({0}) / len({1})")  # fmt: skip
 FACTOR, TERM = "{2} * ({0}) / {3}", "({0}) + {2} * {1} / {3}"  # of which the numbers may be found
-OFF_THE_TRUE_CLASS = "{0}[range(len({0})), {1}] -= 1"
+OFF_THE_TRUE_CLASS = "{0}[range(len({0})), {1}] -= 1", "{0}[{1}] -= 1"  # of a batch, and of one sample
 OTHER_SIGN = {ast.Add: "-=", ast.Sub: "+=", ast.Mult: "/=", ast.Div: "*="}
 STATEMENTS = ast.Assign | ast.AugAssign | ast.Return | ast.Expr
 WRITING = {"open", "save", "savez", "savetxt", "tofile", "dump", "write", "remove", "rmtree", "system", "exec", "eval"}
@@ -111,6 +111,10 @@ class Code:
         for body in self.bodies:
             for at, statement in enumerate(body):
                 places = self.places(statement) if isinstance(statement, STATEMENTS) else []
+                for turned, _, _ in self._other_statements(statement) if isinstance(statement, ast.For) else ():
+                    body[at : at + 1] = turned
+                    self.found.append((body, at, [], affected()))
+                    body[at : at + 1] = [statement]
                 by_root: dict[int, Set[str]] = {}
                 for place in places:
                     if place.part is place.root:
@@ -145,6 +149,12 @@ class Code:
                         self.asks = False
                         yield from self._put(place, form, parts, statement)
 
+    def _off_the_true_class(self, scores: ast.expr) -> Iterator[str]:
+        """1 taken off the scores at what may be labels: names for a batch, `targets[t]` for one sample."""
+        for form, labels in product(OFF_THE_TRUE_CLASS, self.atoms):
+            if labels.isidentifier() if form == OFF_THE_TRUE_CLASS[0] else "[" in labels:
+                yield form.format(ast.unparse(scores), labels)
+
     def _put(
         self, place: Place, form: str, parts: Sequence[str], statement: ast.stmt
     ) -> Iterator[tuple[str, str, int]]:
@@ -166,15 +176,22 @@ class Code:
             case ast.Assign([ast.Name() | ast.Subscript() as target], value):
                 text = f"{ast.unparse(target)} += {ast.unparse(value)}"
                 yield ast.parse(text).body, text, "in"
-                for labels in filter(str.isidentifier, self.atoms):
-                    text = OFF_THE_TRUE_CLASS.format(ast.unparse(target), labels)
+                for text in self._off_the_true_class(target):
                     yield [statement, *ast.parse(text).body], text, "after"
             case ast.AugAssign(target, op, value) if type(op) in OTHER_SIGN:
                 text = f"{ast.unparse(target)} {OTHER_SIGN[type(op)]} {ast.unparse(value)}"
                 yield ast.parse(text).body, text, "in"
-                for labels in filter(str.isidentifier, self.atoms):
-                    text = OFF_THE_TRUE_CLASS.format(ast.unparse(target), labels)
+                for text in self._off_the_true_class(target.value if isinstance(target, ast.Subscript) else target):
                     yield ast.parse(text).body, text, "in"
+            case ast.For(target, steps, body, []):
+                match steps:
+                    case ast.Call(ast.Name("reversed"), [other]):
+                        pass
+                    case _:
+                        other = tree_of(f"reversed({ast.unparse(steps)})")
+                turned = ast.copy_location(ast.For(target, other, body, []), statement)
+                yield [turned], f"for {ast.unparse(target)} in {ast.unparse(other)}:", "in"
+                return
         match statement:
             case ast.Assign([ast.Subscript(base, ast.Name() as rows)], value) | ast.AugAssign(
                 ast.Subscript(base, ast.Name() as rows), _, value
@@ -187,6 +204,16 @@ class Code:
 def _slips(place: Place, _: "Code") -> Iterator[tuple[str, ...]]:
     for other, _words in changed(place.part, (), (), has_classes=False):
         yield "{0}", ast.unparse(other).replace(".mT", ".T")
+
+
+def _alike(place: Place, code: "Code") -> Iterator[tuple[str, ...]]:
+    """Another gradient in the place of one, or another text, such as "relu"."""
+    match place.part:
+        case ast.Name(name) if A_GRADIENT.match(name):
+            yield from (("{0}", each) for each in code.atoms if each.isidentifier() and A_GRADIENT.match(each))
+        case ast.Constant(str()):
+            texts = (each for each in ast.walk(code.tree) if isinstance(each, ast.Constant))
+            yield from (("{0}", repr(each.value)) for each in texts if isinstance(each.value, str))
 
 
 def _factors(place: Place, _: "Code") -> Iterator[tuple[str, ...]]:
@@ -244,7 +271,7 @@ def _paths(place: Place, code: "Code") -> Iterator[tuple[str, ...]]:
         yield from (("({0}) * {1}", text, each) for each in code.paths)
 
 
-KINDS: tuple[Kind | None, ...] = (_slips, None, _factors, _typed, _renamed, _paths, _around, _others, _within)
+KINDS: tuple[Kind | None, ...] = (_slips, _alike, None, _factors, _typed, _renamed, _paths, _around, _others, _within)
 
 
 def own_code(functions: Sequence[Any]) -> list[Code]:

@@ -114,6 +114,9 @@ def _best_factors(
         return run({**best.blamed, found.lines[-1]: found.own_factor * count})
 
     best, samples = run({}), Names(problem, traces[0], layout, own).samples
+    for guess in [each for each in best.found if each.ok is False and not best.names[0].gradient(each.name)]:
+        as_their_own = run({**best.blamed, guess.lines[-1]: 0.0})
+        best = min(best, as_their_own, key=lambda each: each.cost)
     counts = (1.0, 1.0 / samples, float(samples))
     while odd := [found for found in best.found if found.ok and found.own_factor != 1]:
         better = min((tried(found, count) for found in odd for count in counts), key=lambda each: each.cost)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stdout, suppress
 from inspect import Parameter, getclosurevars, isfunction, signature
 from io import StringIO
+from traceback import extract_tb
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from backprop_lab.checks.moves import STEPS
 from backprop_lab.checks.rounding import FLOAT32, FLOAT64, ROUNDINGS
 from backprop_lab.feedback.answers import reason
+from backprop_lab.feedback.own_code import LIBRARIES
 from backprop_lab.nn.arrays import NUMBERS
 from backprop_lab.nn.layers import Array
 
@@ -194,6 +196,11 @@ class OwnLoss:
         except Exception as error:
             shapes = ", ".join(f"{name} {value.shape}" for name, value in values.items())
             sentence = f"your {what} stopped with {type(error).__name__}: {reason(error)}. It was given {shapes}"
+            frames = [each for each in extract_tb(error.__traceback__)[1:] if not each.filename.startswith(LIBRARIES)]
+            for frame in frames[-1:]:
+                sentence += (
+                    f". It stopped in line {frame.lineno} of {frame.name}{f', `{frame.line}`' * bool(frame.line)}"
+                )
             raise ValueError(sentence) from error
 
     def _tried(self, **moved: Array) -> float:

@@ -5,6 +5,7 @@ times one factor, which a later line takes off again: so 1/m may stand in the li
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import takewhile
@@ -19,6 +20,7 @@ from backprop_lab.feedback.own_text import FUNCTIONS, Statement
 from backprop_lab.nn.arrays import NUMBERS
 from backprop_lab.nn.layers import Array
 
+MASKS = re.compile("[<>]")
 SAME = 1e-8  # relative to the largest number of a value
 
 
@@ -54,7 +56,8 @@ class Found:
 class Pass:
     """The statements run in one layout; what is wrong is put right before the next line uses it.
 
-    `blamed` has statements that bring in a factor by mistake, one that no later line takes off.
+    `blamed` has statements that bring in a factor by mistake, one that no later line takes off; 0 says that one gives
+    a value of the learner's own, such as the share of a gradient that comes along one path.
     """
 
     def __init__(
@@ -158,20 +161,24 @@ class Pass:
         of, entering, lines = names.gradient(name), self.factors.get(name, 1.0), self.since[name]
         if not of and not A_GRADIENT.fullmatch(name):
             return self._forward(name, values, lines)
-        sure = bool(of) and names.is_sure(name)
-        candidates = [of] if sure else [*filter(None, [of]), *names.all_gradients()]
+        if self.blamed.get(lines[-1]) == 0:
+            return None
+        sure, last = bool(of) and names.is_sure(name), self.statements[lines[-1]]
+        through = [names.following(of)] if len(lines) > 1 and of else []  # as `dh1[h1 <= 0] = 0` goes through the ReLU
+        candidates = [of, *through] if sure else [*filter(None, [of]), *names.all_gradients()]
         fits = [(each, *fit) for each in dict.fromkeys(candidates) if (fit := self._fit(values, each))]
         fits.sort(key=lambda fit: min(abs(fit[1] / entering - 1), abs(fit[1] - 1)) > SAME)
-        if fits and not sure and len(lines) > 1 and all(map(_same, values, self.before)):
+        if fits and len(lines) > 1 and MASKS.search(last.text) and all(map(_same, values, self.before)):
             of, fits = names.following(fits[0][0]), []  # the last line should have done something, and did not
         if not fits:
             seen = {found.of for found in self.found}
             of = of or next((g for g in candidates if g not in seen and names.is_on_the_way(g)), "")
             if not of:
                 return None
+            entering = entering if names.is_on_the_way(of) else 1.0
             found = Found(lines, name, of, False, values, None, entering, is_on_the_way=names.is_on_the_way(of))
             found.has_no_room = all(way is None for way in turned(np.asarray(values[0]), names.trace[of]))
-            self._put_right(found, entering if found.is_on_the_way else 1.0)
+            self._put_right(found, entering)
             return found
         of, factor, is_turned = fits[0]
         is_turned = is_turned != names.layout.is_across(names.trace, of) and min(names.trace[of].shape) > 1

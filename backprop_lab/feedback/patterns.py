@@ -311,7 +311,7 @@ def _of_another_shape(seen: Compared) -> Iterator[Pattern]:
         for (along, axis), (what, how), keep in product(axes.items(), REDUCTIONS.items(), (True, False))
         for times in _multiples(seen, np.asarray(how(right, axis=axis, keepdims=keep)))
     ]
-    for also, what, along in sorted(reductions, key=lambda each: bool(each[0])):
+    for also, what, along in sorted(reductions, key=lambda each: bool(each[0])) if answer.size < right.size else ():
         yield Pattern(f"{what} of {along}{also}", f"It is the {what} of the {along} that it should have{also}.")
 
 

@@ -178,8 +178,6 @@ def _of_a_sign(part: ast.BinOp) -> Iterator[Change]:
     if sign is None:
         return
     yield from _regrouped(part, sign)
-    for other in OTHER_SIGNS[type(op)]:
-        yield ast.BinOp(left, other(), right), f"a `{SIGNS[other]}` where `{sign}` was meant"
     if isinstance(op, ast.Sub | ast.Div | ast.MatMult | ast.Pow):
         yield ast.BinOp(right, op, left), f"a `{sign}` with its two sides swapped"
     match left:
@@ -187,10 +185,15 @@ def _of_a_sign(part: ast.BinOp) -> Iterator[Change]:
             yield ast.BinOp(ast.BinOp(a, op, right), inner, ast.BinOp(b, op, right)), "each has a power of its own"
     if isinstance(op, ast.Add | ast.Sub | ast.Mult | ast.Div):
         for kept, lost in ((left, right), (right, left)):
-            if isinstance(lost, ast.Name | ast.Constant) or isinstance(op, ast.Add | ast.Sub):
-                yield kept, f"{ast.unparse(lost)} is missing"
+            is_sum = isinstance(lost, ast.BinOp) and isinstance(lost.op, ast.Add | ast.Sub) and isinstance(op, ast.Mult)
+            if is_sum or isinstance(lost, ast.Name | ast.Constant | ast.Call) or isinstance(op, ast.Add | ast.Sub):
+                of_it = ast.BinOp(ast.Constant(1), op, kept) if kept is right and isinstance(op, ast.Div) else kept
+                yield of_it, f"{ast.unparse(lost)} is missing"
+    for other in OTHER_SIGNS[type(op)]:
+        yield ast.BinOp(left, other(), right), f"a `{SIGNS[other]}` where `{sign}` was meant"
+    if isinstance(op, ast.Add):
         leftmost, terms = left, 2
-        while isinstance(leftmost, ast.BinOp) and isinstance(leftmost.op, ast.Add) and isinstance(op, ast.Add):
+        while isinstance(leftmost, ast.BinOp) and isinstance(leftmost.op, ast.Add):
             leftmost, terms = leftmost.left, terms + 1
         if terms > 2:
             yield leftmost, f"this is one of {terms} terms, and the others are missing"
