@@ -318,3 +318,13 @@ def test_a_proof_says_how_far_it_is_off_or_cannot_tell(example):
 def test_a_proof_along_random_directions_is_the_same_each_time():
     t = trace(random_problem(3, samples=20, inputs=50, hidden=60))
     assert prove(t, "dW1") == prove(t, "dW1")
+
+
+def test_a_slope_that_is_0_as_all_its_parts_are_is_right():
+    """The complex step is off by its square times the third derivative, and there is nothing beside which that is small."""
+    lines = "v = np.maximum(0, w)\nL = np.sum((v / (1 + np.exp(-2 * v))) ** 2)"
+    t = trace(program(lines, {"w": [[1.5, -1.0], [0.5, -2.0]]}, {}, gradients=["v"]))
+    assert (t["dv"] == 0).any()
+    assert prove(t, "dv").agrees is True
+    wrong = t.showing({"dv": np.where(t["dv"] == 0, 1e-12, t["dv"])})
+    assert prove(wrong, "dv").agrees is False

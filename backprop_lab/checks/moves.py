@@ -139,7 +139,8 @@ class Moves:
         steps = (step for step in self.right.steps if step.role == "gradient" and step.of not in parameters)
         on_the_way = (terms_in(self.right)[step.name].terms for step in steps)
         largest = max([1.0, *(float(np.fmax.reduce(each, axis=None)) for each in on_the_way)])  # pragma: no mutate
-        h = np.fmin(COMPLEX_STEP, np.fmax(LEAST, LEAST * largest / along))  # COMPLEX_STEP where they are nan
+        of = np.where(along == 0, 1.0, along)  # a slope that is 0 must not be the square of a step
+        h = np.fmin(COMPLEX_STEP, np.fmax(LEAST, LEAST * largest / of))  # COMPLEX_STEP where they are nan
         try:
             with warnings.catch_warnings(action="error"):  # pragma: no mutate  as where an imaginary part is dropped
                 slopes = np.imag(self._moved(loss, 1j * h)[0]) / h

@@ -252,7 +252,7 @@ def _of_a_call(call: ast.Call) -> Iterator[Change]:
                 along = ast.keyword("axis", ast.Constant(1 - axis))
                 keywords = [*call.keywords[:at], along, *call.keywords[at + 1 :]]
                 yield ast.Call(call.func, call.args, keywords), f"{called} along the other axis"
-    yield ast.Call(call.func, call.args, []), f"{called} without an axis adds up everything"
+    yield ast.Call(call.func, call.args, []), f"{called} without an axis takes all the numbers at once"
     if short in ("sum", "mean") and "axis" not in [keyword.arg for keyword in call.keywords]:
         for axis in (0, 1):
             along = ast.keyword("axis", ast.Constant(axis))
