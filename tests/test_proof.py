@@ -321,7 +321,7 @@ def test_a_proof_along_random_directions_is_the_same_each_time():
 
 
 def test_a_slope_that_is_0_as_all_its_parts_are_is_right():
-    """The complex step is off by its square times the third derivative, and there is nothing beside which that is small."""
+    """The complex step is off by its square times the third derivative, which is not small beside 0."""
     lines = "v = np.maximum(0, w)\nL = np.sum((v / (1 + np.exp(-2 * v))) ** 2)"
     t = trace(program(lines, {"w": [[1.5, -1.0], [0.5, -2.0]]}, {}, gradients=["v"]))
     assert (t["dv"] == 0).any()

@@ -81,7 +81,7 @@ NOTEBOOK = """(({ activeCellIndex: active, widgets, mode }) => ({ active, cells:
 
 AREAS = ["transport", "timeline", "map", "card", "tour", "operation", "sum"]  # below the controls
 
-# Where the areas are, and the panel that shows them; and which of them shows less than it holds, and does not scroll aside.
+# Where the areas are, and the panel that shows them; and which shows less than it holds, and does not scroll aside.
 MEASURE = """(names) => {
   const lab = document.querySelector(".bpl-lab");
   const panel = lab.closest(".jp-WindowedPanel-outer, .jp-CodeConsole-content");
@@ -92,8 +92,11 @@ MEASURE = """(names) => {
     const part = lab.querySelector(`.bpl-${area}`);
     if (part && !part.hidden) areas[area] = part; // there may be no tour
   }
-  const cut = Object.entries(areas).filter(([area, e]) => e.scrollHeight > e.clientHeight + 1 ||
-    (getComputedStyle(e).overflowX !== "auto" && e.scrollWidth > e.clientWidth + parseFloat(getComputedStyle(e).overflowClipMargin)));
+  const cut = Object.entries(areas).filter(([, e]) => {
+    const { overflowX, overflowClipMargin } = getComputedStyle(e);
+    return e.scrollHeight > e.clientHeight + 1 ||
+      (overflowX !== "auto" && e.scrollWidth > e.clientWidth + parseFloat(overflowClipMargin));
+  });
   return { panel: box(panel), cut: cut.map(([area]) => area), boxes: Object.values(areas).map(box) };
 }"""
 
