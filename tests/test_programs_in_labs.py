@@ -292,8 +292,9 @@ def test_every_lab_is_saved_on_light_and_dark_paper_and_refuses_what_it_cannot_b
                 lab.save(tmp_path / "two.png", scale=scale)
     LineUp().save(tmp_path / "lines.html")
     assert "dy_pred = 2 * (y_pred - y)" in (tmp_path / "lines.html").read_text()
-    draw_heatmaps({"P": np.eye(2)}).save(tmp_path / "maps.png")
-    assert pixels((tmp_path / "maps.png").read_bytes()).size
+    for dark in (False, True):
+        draw_heatmaps({"P": np.eye(2)}, dark=dark).save(tmp_path / "maps.png")
+        assert (pixels((tmp_path / "maps.png").read_bytes())[2, 2].max() > 128) == (not dark)
     for lab, ending in ((LineUp(), "png"), (draw_heatmaps({"P": np.eye(2)}), "svg")):
         with pytest.raises(ValueError, match=f"saved as .* got '.*one.{ending}'"):
             lab.save(tmp_path / f"one.{ending}")

@@ -16,7 +16,7 @@ from PIL import Image
 from backprop_lab.reading.scale import scale_of
 from backprop_lab.step.number_format import format_number, plain
 from backprop_lab.ui.plot_settings import own_settings
-from backprop_lab.ui.theme import HEATMAP, LIGHT, NOT_FINITE
+from backprop_lab.ui.theme import DARK, HEATMAP, LIGHT, NOT_FINITE
 
 CELL = (62, 34)  # the width and the height of a cell, in CSS pixels
 GAP = 28  # between two matrices
@@ -44,11 +44,13 @@ class Heatmaps:
 
 
 @own_settings()
-def draw_heatmaps(matrices: Mapping[str, Any], rows: Sequence[str] = (), columns: Sequence[str] = ()) -> Heatmaps:
+def draw_heatmaps(
+    matrices: Mapping[str, Any], rows: Sequence[str] = (), columns: Sequence[str] = (), *, dark: bool = False
+) -> Heatmaps:
     """Matrices of one shape by their titles, such as `{"P": P, "y": y}`, with names for their rows and columns.
 
     All have the same colours, as on the board: red above 0, blue below, and darkest where a number is largest in size.
-    Beneath them stands how far the scale is linear, and where it ends.
+    Beneath them stands how far the scale is linear, and where it ends. With `dark`, they are on dark paper.
     Raises ValueError if there is none, if they differ in shape, and if there are not as many names as rows or columns.
     """
     tables = [np.atleast_2d(np.asarray(matrix, dtype=float)) for matrix in matrices.values()]
@@ -61,9 +63,9 @@ def draw_heatmaps(matrices: Mapping[str, Any], rows: Sequence[str] = (), columns
     ]
     if (counts := tuple(map(len, names))) != tables[0].shape:
         raise ValueError(f"heatmaps of shape {tables[0].shape} need as many names of rows and columns; got {counts}")
-    high, wide = tables[0].shape
+    high, wide, theme = *tables[0].shape, DARK if dark else LIGHT
     width, height = wide * CELL[0], high * CELL[1]
-    figure = Figure(figsize=(width / 100, height / 100), dpi=200, facecolor=LIGHT.paper)  # 200: crisp on any screen
+    figure = Figure(figsize=(width / 100, height / 100), dpi=200, facecolor=theme.paper)  # 200: crisp on any screen
     scale = scale_of(tables)
     for k, (title, table) in enumerate(zip(matrices, tables, strict=True)):
         axes = figure.add_axes((k * (1 + GAP / width), 0, 1, 1))
@@ -71,13 +73,13 @@ def draw_heatmaps(matrices: Mapping[str, Any], rows: Sequence[str] = (), columns
         colours = mpl.colormaps[HEATMAP].resampled(256)(levels / 2 + 0.5)
         colours[levels > 1] = mpl.colors.to_rgba(NOT_FINITE)
         axes.imshow(colours, aspect="auto")
-        axes.set_title(title, fontsize=10, color=LIGHT.ink)
+        axes.set_title(title, fontsize=10, color=theme.ink)
         axes.set_xticks(range(wide), names[1], fontsize=9)
         axes.set_yticks(range(high), [""] * high if k else names[0], fontsize=9)
-        axes.tick_params(length=0)
+        axes.tick_params(length=0, labelcolor=theme.ink)
         if k == 0:
             legend = f"colours: linear to {plain(scale.linear, 3)}, darkest at {plain(scale.limit, 3)}"
-            axes.set_xlabel(legend, fontsize=8, color=LIGHT.faint, loc="left")
+            axes.set_xlabel(legend, fontsize=8, color=theme.faint, loc="left")
         for (i, j), number in np.ndenumerate(table):
             is_dark = (colours[i, j, :3] ** 2.2) @ [0.2126, 0.7152, 0.0722] < 0.18
             ink = "white" if is_dark else "black"
