@@ -136,6 +136,9 @@ def test_every_mistake_is_named():
                 if feedback.cause == ("only-rounding",):
                     assert np.max(np.abs(t[name])) < 1e-12, "nobody can tell"
                     continue
+                if feedback.cause == ("diverged",):
+                    assert not all(np.isfinite(value).all() for value in t.values()), "nothing to compare with"
+                    continue
                 if not feedback.ok:
                     assert mistake.name in feedback.cause, (seed, mistake.name, name, str(feedback))
                     single = check(name, np.asarray(wrong, np.float32), t)
