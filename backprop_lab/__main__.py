@@ -165,7 +165,7 @@ def read_record(folder: Path) -> dict[str, str]:
         return {}
     if not stat.S_ISREG(kind):
         raise OSError(
-            errno.EINVAL, "this is not an ordinary file, as the record of what was copied is", folder / RECORD
+            errno.EINVAL, "this is not an ordinary file, and the record of what was copied is one", folder / RECORD
         )
     try:
         record = json.loads((folder / RECORD).read_bytes())

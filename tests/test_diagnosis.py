@@ -199,7 +199,7 @@ def test_the_right_gradient_of_another_penalty_is_told_as_that():
     loss, parameters, gradients = penalised(0.1)
     signs = np.sign(parameters["W1"])
     said = str(diagnose(loss, parameters, {**gradients, "W1": gradients["W1"] + 0.3 * signs})["W1"])
-    assert "the penalty is another: it lacks 0.2 * W1 + -0.3 * np.sign(W1)" in said
+    assert "the penalty is a different one: it lacks 0.2 * W1 + -0.3 * np.sign(W1)" in said
     loss, parameters, gradients = penalised(0, 0.3)
     assert "0.3 * np.sign(W1) is missing" in str(diagnose(loss, parameters, gradients)["W1"])
     loss, parameters, gradients = penalised()

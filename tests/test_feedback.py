@@ -312,8 +312,8 @@ def binary(seed=0, samples=5):
 
 WRITTEN = r"""
 in classes
-  dy_pred = lambda P, y: (P - 1) / len(y) | 1 is taken off every class; only off the true one | lr > 0
-  dy_pred = off_every_class | 1 is taken off every class; only off the true one | lr > 0
+  dy_pred = lambda P, y: (P - 1) / len(y) | 1 is taken off every class, not only the true one | lr > 0
+  dy_pred = off_every_class | 1 is taken off every class, not only the true one | lr > 0
   dy_pred = lambda P, y: (P - 1 / P.shape[1]) / len(y) | dy_pred[0, 0] should be | np.mean(y)
 in both
   dy_pred = lambda y_pred: 2 * (y_pred - 1) | a 1 where y was meant | lr > 0
@@ -327,7 +327,7 @@ in both
   W1_new = lambda W1, dW1, lr: W1 - dW1 / lr | divided by the rate, and should be multiplied by it | twice
   b1_new = lambda b1, db1, lr: b1 - lr * db1.T | `db1.T` used where | does not belong
   dW1 = looped | there are 2 rows, counted from 0, and none has the number 2. Take sizes from | out of bounds
-  y_pred = y_pred | returns y_pred, which is here the function itself | call it
+  y_pred = y_pred | returns y_pred, which here is the function itself | call it
 in [trace(binary())]
   dy_pred = lambda y_pred, y: y_pred - y | dy_pred[0, 0] should be | two mistakes
   dy_pred = lambda y_pred, y: (y_pred - y) * 1 / y.size | dy_pred[0, 0] should be | y_pred + (1 - y_pred)

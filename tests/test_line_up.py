@@ -189,7 +189,7 @@ def test_lines_of_a_teachers_own_are_put_in_order_and_wrong_ones_say_why():
     assert "Line 2, D = m - X, is a mistake: The mean is taken off." in checked(lab)
     lab.puzzle.start_over()
     put(lab, "v = D.mean(axis=0)")
-    assert "does not belong into the program" in checked(lab)
+    assert "does not belong in the program" in checked(lab)
     lab.puzzle.start_over()
     put(lab, "D = X - m")
     assert "needs m, which is not known yet" in checked(lab)

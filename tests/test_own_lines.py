@@ -258,7 +258,7 @@ def test_nothing_of_the_problem_and_of_the_text_is_changed_and_the_same_is_said_
 
 
 REFUSED = {
-    "line 2, `dW1 = X.T @@ dZ1`, is no Python": "dZ1 = 1\ndW1 = X.T @@ dZ1",
+    "line 2, `dW1 = X.T @@ dZ1`, is not Python": "dZ1 = 1\ndW1 = X.T @@ dZ1",
     "line 1, `for k in range(2):`, is a for: only lines such as `dW1 = X.T @ dZ1` are followed": (
         "for k in range(2):\n    dW1 = k"
     ),

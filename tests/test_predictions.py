@@ -123,7 +123,7 @@ def test_each_kind_of_question_gives_a_verdict_and_our_reason(example):
     assert way.judge("up")[1].startswith("Right: W1_new[1,0] = W1[1,0]")
     assert way.why.startswith("A step goes against the gradient. W1_new = W1 - lr * dW1, and dW1[1,0] is −11.8")
     assert rise.judge("stays")[1].startswith("No: the loss goes from 52.15")
-    assert rise.why.endswith(" The step is too long: on its way the loss turns and rises.")
+    assert rise.why.endswith(" The step is too long: along the way the loss turns and rises.")
     assert "too long" not in question(plant(t, MISTAKES["mask-forgotten"]), ("L", 0, 0)).why, "a gradient is wrong here"
     for other, said in (
         (2, "−2 is one of the largest of its 3 terms, but"),
@@ -189,7 +189,7 @@ def test_the_next_question_comes_only_after_a_right_answer(lesson):
         with pytest.raises(ValueError, match="there is no question"):
             quiz.answer(each.right)
         quiz.next()
-    assert quiz.asked()["text"] == f"1 of {len(questions)} were right at the first answer."
+    assert quiz.asked()["text"] == f"1 of {len(questions)} were right at the first try."
     quiz.next()
     assert quiz.asked() is None
 

@@ -1,5 +1,6 @@
 """The files around the package agree with each other, and with what Binder and a fresh clone need."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -13,8 +14,9 @@ from packaging.utils import canonicalize_name
 
 import backprop_lab
 import backprop_lab.ui
-from backprop_lab import ACTIVATIONS, LOSSES, OPTIMIZERS, Activation, Loss, Optimizer
+from backprop_lab import ACTIVATIONS, LOSSES, MISTAKES, OPTIMIZERS, Activation, Loss, Optimizer
 from backprop_lab.nn import layers, losses, optimizers
+from backprop_lab.reading.words import WORDS, tables_in
 
 ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -133,3 +135,58 @@ def test_a_first_trace_loads_nothing_slow_of_numpy_and_nothing_that_derives_line
     loaded = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split()
     assert "backprop_lab.step.trace" in loaded
     assert not [name for name in loaded if name.startswith(("numpy.", "backprop_lab.deriving"))]
+
+
+SLIPS = {  # what no sentence has; the English of this house is British
+    "a word twice": r"\b([A-Za-z]+) \1\b",
+    "two spaces": r"\S  +\S",
+    "curly quotes": r"[\u2018-\u201d]",
+    "a space before a comma": r"[a-z)] [,.;?!](?:\s|$)",
+    "a for an": r"\b[Aa] (?!one\b)(?:[aeio]|u[^ns]|un[^i])\w",
+    "an for a": r"\b[Aa]n (?:[b-df-gj-np-tv-z]\w\w|uni|one\b)",
+    "its and it's": r"\bit's\b|\bits (?:an?|the|not|been)\b",
+    "American": r"(?<!-)\b(?:colors?\b(?![-:])|center|gray|toward\b|behavior|learned\b|canceled|labeled|normalized\b)",
+    "no English": r"\bcan not\b|\bbelongs? into\b|\bis no (?:Python|number)\b|\bcall [^:;]+ otherwise\b",
+}
+
+
+def texts_in(path):
+    """(text, whether it ends in a full stop, None where it may or may not) for the strings of a Python file."""
+    nodes = [*ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    left_out = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+    left_out |= {id(node.value) for node in nodes if isinstance(node, ast.Expr)}  # docstrings
+    raised = {id(each) for node in nodes if isinstance(node, ast.Raise) for each in getattr(node.exc, "args", ())}
+    for node in nodes:
+        if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+            parts = [part.value for part in getattr(node, "values", [node])]
+            text = "".join(part if isinstance(part, str) else f"{{{ast.unparse(part)}}}" for part in parts)
+            begins = re.match(r"(?:(A|An|The|This|There|Your|In|With|No)|[a-z]+) .*[^},]$", text, re.DOTALL)
+            if id(node) not in left_out:
+                yield text, bool(begins[1]) if begins and id(node) in raised else None
+
+
+def all_said():
+    """Every text that a lab, the feedback or an error can say, as (file, text, whether it ends in a full stop)."""
+    package = ROOT / "backprop_lab"
+    for one in MISTAKES.values():
+        kinds = {one.title: False, one.resembles: False, one.cause: True, one.symptom: True}
+        yield from (("mistakes.txt", text, ends) for text, ends in kinds.items())
+    rows = [row for table in WORDS.values() for row in table.values()]
+    yield from (("words.txt", text, text == row[-1]) for row in rows for text in row)
+    lessons = tables_in((package / "course" / "lessons.txt").read_text(encoding="utf-8"))
+    yield from (("lessons.txt", text, None) for table in lessons.values() for row in table.values() for text in row)
+    for path in sorted(package.rglob("*.py")):
+        yield from ((path.name, *found) for found in texts_in(path))
+    for path in [*package.glob("ui/page/*.js"), *ROOT.glob("docs/lite/*.js")]:
+        found = re.findall(r'"([^"\n]+)"|`([^`]+)`', path.read_text(encoding="utf-8"))
+        yield from ((path.name, quoted or template, None) for quoted, template in found)
+
+
+def test_every_sentence_is_british_english_and_ends_as_its_kind_does():
+    """With `pytest -s`, the list of them is printed: all texts of four words or more that are not of code alone."""
+    said = [each for each in all_said() if len(re.findall(r"(?<![\w.{])[A-Za-z]{2,}(?![\w(={.])", each[1])) > 3]
+    for file, text, ends in said:
+        print(f"{file}: {text}")  # noqa: T201
+        found = re.sub(r"{[^{}]*}|</?\w[^>]*>", "_", text)
+        assert not [slip for slip, form in SLIPS.items() if re.search(form, found)], (file, text)
+        assert ends in (None, bool(re.search(r"(?<!\.\.)[.?]\)?$", text))), (file, text)

@@ -356,5 +356,5 @@ def test_of_a_bowl_all_is_said_to_be_as_the_theory_predicts(runs):
     changed = replace(runs, sweep=replace(runs.sweep, loss=runs.sweep.loss.copy()))
     changed.sweep.loss[..., -1] = 1e9
     changed.sweep.loss[0, 0, -1] = -1.0
-    assert re.search("in under 1% of the runs .* Of a loss at 0 or below, the darkest col", verdicts.on_map(changed))
+    assert re.search("in under 1% of the runs .* Where the loss is at 0 or below, the dark", verdicts.on_map(changed))
     assert "best" not in verdicts.on_map(changed), "where none comes down"

@@ -184,9 +184,9 @@ def test_what_a_dead_unit_behind_a_norm_gets_is_told_as_it_is():
 
 def test_that_a_norm_of_two_numbers_leaves_next_to_nothing_of_them_is_said():
     for sizes, norm, told in [
-        ({}, "BatchNorm", "two numbers come to 1 and −1 unless .* hardly any gradient gets back. Take more samples."),
-        ({"samples": 1}, "BatchNorm", "a number alone comes to 0, and hardly any gradient .* Take more samples."),
-        ({"hidden": 2}, "LayerNorm", "two numbers come to 1 and −1 .* Take more units."),
+        ({}, "BatchNorm", "two numbers become 1 and −1 unless .* let hardly any gradient back. Take more samples."),
+        ({"samples": 1}, "BatchNorm", "a number alone becomes 0, and hardly any gradient .* Take more samples."),
+        ({"hidden": 2}, "LayerNorm", "two numbers become 1 and −1 .* Take more units."),
         ({"samples": 3}, "BatchNorm", ""),
         ({}, "LayerNorm", ""),
     ]:

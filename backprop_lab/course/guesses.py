@@ -97,4 +97,4 @@ def _unknown(kind: str, name: Any, names: Iterable[str]) -> str:
     near = get_close_matches(name, [*names], cutoff=0.8) if isinstance(name, str) else []
     known = "the keys of MISTAKES" if names is MISTAKES else ", ".join(names)
     guess = f"Did you mean {near[0]!r}?" if near else f"The names are {known}."
-    return f"There is no {kind} of the name {shown(name)}. {guess}"
+    return f"There is no {kind} called {shown(name)}. {guess}"

@@ -157,7 +157,7 @@ def _open(number: Any, seed: Any, difficulty: Any, problem: Any = None) -> tuple
             raise ValueError(f"a mystery has a number or a seed, not both; got {number!r} and seed={seed!r}")
         check_seed(seed)
         if difficulty is None:
-            raise ValueError(f"each difficulty has another mystery of seed {seed}: add difficulty=1, 2 or 3")
+            raise ValueError(f"seed {seed} gives a different mystery for each difficulty: add difficulty=1, 2 or 3")
         check_whole("difficulty", difficulty, 1, len(LEVELS))
         return _draw(int(seed), int(difficulty))
     if not isinstance(number, int | np.integer) or isinstance(number, bool) or number not in CASES:
@@ -201,7 +201,7 @@ def _draw_in(problem: Problem, seed: int) -> tuple[Trace, str, Mistake]:
         name, mistake = cases[k]
         if mistake.name in check(name, _shown(right, name, mistake)[name], right).cause:
             return right, name, mistake
-    raise ValueError("nobody knows a mistake in this problem that its numbers would give away")
+    raise ValueError("no known mistake in this problem would show in its numbers")
 
 
 @lru_cache(maxsize=1)

@@ -167,7 +167,7 @@ def _way(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
     listed = [f"{indexed(trace, (each, i, j))} is {plain(float(value_of(trace, each)[i, j]))}" for each in numbers]
     return Question(
         f"Predict {indexed(trace, cell)}",
-        f"Which way will {indexed(trace, (before, i, j))} move, which is framed?",
+        f"Which way will {indexed(trace, (before, i, j))}, framed on the board, move?",
         ("down", "stays", "up"),
         "",
         ((before, i, j), cell),
@@ -187,9 +187,9 @@ def _rise(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
     else:
         then, told, really = math.inf, f"from {plain(now)} until it overflows", "it overflows"
     rises = first < 0 < then - now and all(prove(trace, f"d{name}").agrees for name in slopes)
-    why = "The step is too long: on its way the loss turns and rises."
+    why = "The step is too long: along the way the loss turns and rises."
     if trace.problem.masks:  # which are others in the next step
-        why, rises = "But the next step has another mask, so it is another loss.", True
+        why, rises = "But the next step has another mask, so its loss is a different one.", True
     too_long = f" {why}" if rises else ""
     return Question(
         "Predict the loss",

@@ -158,7 +158,7 @@ def judge(program: Sequence[Line], known: Sequence[str], needed: Sequence[str]) 
         said = f"Line {number + 1}, `{line.text}`,"
         if line.is_wrong:
             cause = line.mistake.name if line.mistake else "wrong"
-            why = f"{said} is a mistake: {line.why}" if line.why else f"{said} does not belong into the program."
+            why = f"{said} is a mistake: {line.why}" if line.why else f"{said} does not belong in the program."
             return Feedback(False, (cause,), why, (number,))
         unknown = next((operand for operand in line.operands if operand not in there), None)
         if unknown is not None:
@@ -169,7 +169,8 @@ def judge(program: Sequence[Line], known: Sequence[str], needed: Sequence[str]) 
     if len(missing) == len(needed):
         return Feedback(False, ("blank",), "Put lines into your program, in an order in which they can be computed.")
     if missing:
-        return Feedback(False, ("missing", *missing), f"So far it can be computed. Still missing: {listed(missing)}.")
+        said = f"So far your program can be computed. Still missing: {listed(missing)}."
+        return Feedback(False, ("missing", *missing), said)
     return Feedback(True, (), f"All {len(needed)} lines can be computed in this order.")
 
 
@@ -205,8 +206,8 @@ def _own_lines(
     right = [line(each.name, each.text) for each in lines_in(lines)]
     for at, each in enumerate(right):
         if late := {*each.operands} & {later.name for later in right[at:]}:
-            raise ValueError(f"`{each.text}` needs {', '.join(sorted(late))}, which comes later: hand them in, in an "
-                             f"order in which they run")  # fmt: skip
+            raise ValueError(f"`{each.text}` needs {', '.join(sorted(late))}, which comes later: hand the lines in, in "
+                             f"an order in which they run")  # fmt: skip
     texts = wrong.splitlines() if isinstance(wrong, str) else [*wrong]
     whys = wrong if isinstance(wrong, Mapping) else {}
     found = [(text, lines_in(text)[0]) for text in texts if text.strip()]

@@ -59,11 +59,11 @@ class Quiz(HasTraits):
             return None
         now = {"choices": [], "field": "", "told": told, "right": told.startswith(RIGHT)}
         if at == many:
-            text = f"{right} of {many} were right at the first answer."
+            text = f"{right} of {many} were right at the first try."
             return now | {"title": "That was the last question", "text": text, "buttons": [["next_question", "Close"]]}
         title = f"Question {at + 1} of {many}"
         if not self.fits(home, drawn, trained, planted):
-            text = "This question is about the worked example, as it is, and other numbers are on the board now."
+            text = "This question is about the worked example as it is, and the board has other numbers now."
             return now | {"title": title, "text": text, "told": "", "buttons": [["home", "Back to the worked example"]]}
         now |= {"title": title, "text": self.questions[at].text}
         if shown:

@@ -125,7 +125,7 @@ class _Program:
         self.replaced: dict[str, str] = {}
         for line in self.lines:
             if line.name in given:
-                raise line.error(f"{line.name} is given: call what the line computes otherwise")
+                raise line.error(f"{line.name} is given: give what the line computes another name")
             if line.name.endswith("_new") and (name := line.name.removesuffix("_new")) in given:
                 if name in learnt:
                     raise line.error(f"{name} is learnt: what replaces it comes from the update, and no line gives it")
@@ -193,7 +193,7 @@ class _Program:
             if self.graph.names[name] not in reached:
                 raise ValueError(f"{name} has no part in the loss {self.loss.name}: leave it out, or use it")
         if not loss.needs:
-            raise self.loss.error("no slope goes from it to anything learnt")
+            raise self.loss.error("it has no slope for anything learnt")
 
     def _upstream(self, loss: Node) -> dict[Node, tuple[Node, Node]]:
         """Terms np.sum(out * dout) of the loss, in which dout is given: each with out, and its gradient dout."""
@@ -248,8 +248,8 @@ class _Program:
         gradients = {name for name, *_ in self.back.found}
         for name, of, node, paths in self.back.found:
             if name in taken:
-                raise ValueError(f"{name} is the name of the gradient of {of}, and stands for another value here: call "
-                                 f"that otherwise")  # fmt: skip
+                raise ValueError(f"{name} is the name of the gradient of {of}, and stands for another value here: give "
+                                 f"that another name")  # fmt: skip
             taken.add(name)
             for part in node.inside():
                 if part in repeated and part not in names:

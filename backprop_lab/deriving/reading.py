@@ -81,7 +81,7 @@ class Reader:
         return self._refuse(tree)
 
     def _refuse(self, tree: ast.AST) -> Node:
-        otherwise = "it may not stand in a line: write it with + - * / @ ** and np functions"
+        otherwise = "it cannot stand in a line: write it with + - * / @ ** and np functions"
         raise RefusedError(SYNTAX.get(type(tree).__name__, otherwise))
 
     def _name(self, name: str) -> Node:
@@ -96,18 +96,18 @@ class Reader:
     def _attribute(self, of: ast.expr, name: str) -> Node:
         if isinstance(of, ast.Name) and of.id in ("np", "math"):
             if name not in ("pi", "e", "inf"):
-                raise RefusedError(f"{of.id}.{name} is no number: {instead(name, 'np.pi, np.e and np.inf are')}")
+                raise RefusedError(f"{of.id}.{name} is not a number: {instead(name, 'np.pi, np.e and np.inf are')}")
             return self.graph.make(of.id, name)
         node = self.read(of)
         text, axes = code(node, None, TIGHT), len(node.shape)
         if name == "size":
             return self.graph.make("size", node)
         if name == "T" and axes > 2:
-            raise RefusedError(f"{seen(node)}.T turns round all axes there are: {text}.mT swaps the last two")
+            raise RefusedError(f"{seen(node)}.T reverses the order of all axes: {text}.mT swaps the last two")
         if name in ("mT", "T"):
             return self.graph.make("mT", node)
         if name == "shape":
-            raise RefusedError(f"a shape is no number: write {text}.shape[0]")
+            raise RefusedError(f"a shape is not a number: write {text}.shape[0]")
         raise RefusedError(f".{name} is not known here: {instead(name, f'{text}.mT, {text}.size and sums are')}")
 
     def _axis(self, tree: ast.expr, of: Node, new: int = 0) -> int:
@@ -189,7 +189,7 @@ class Reader:
         is_row = len(arrays) == 2 and items[1] is arrays[1] and arrays[0].op == "arange"
         if len(arrays) > 1 and not (is_row and arrays[0].shape == arrays[1].shape == of.shape[:1]):
             raise RefusedError(
-                "two index arrays have a rule as in P[np.arange(N), y], where P has N rows: pick rows first, as "
+                "two index arrays have a rule only as in P[np.arange(N), y], where P has N rows: pick rows first, as "
                 "P[rows], in a line of its own"
             )
 
@@ -286,5 +286,5 @@ def _einsum_letters(tree: ast.expr) -> str:
     if any(len({*letters}) < len(letters) for letters in (a, b, output)):
         raise RefusedError(f'"{spec}" has a letter twice in one value: take the diagonal or the sum in another line')
     if not {*output} <= {*a, *b} or not {*a} <= {*b, *output} or not {*b} <= {*a, *output}:
-        raise RefusedError(f'a letter stands once only in "{spec}": sum over it in a line of its own, before')
+        raise RefusedError(f'a letter stands only once in "{spec}": sum over it first, in a line of its own')
     return spec

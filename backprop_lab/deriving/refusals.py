@@ -16,7 +16,7 @@ SYNTAX = {  # by the name that Python has for it
     "JoinedStr": NUMBERS, "Constant": NUMBERS,
     "NamedExpr": "a walrus: give the part a line of its own",
     "BoolOp": "and, or: masks are joined cell by cell with & and |, each in parentheses",
-    "Not": "not: a mask is turned round with ~",
+    "Not": "not: a mask is inverted with ~",
     "Starred": "a star: name each value",
     "BitXor": "^: a power is written with **",
     "Return": 'a return: a line is "name = expression", and the last one is the loss',

@@ -63,7 +63,7 @@ def check_meant(parts: tuple[Node, ...]) -> None:
 def _by_cell(op: str, args: tuple[Node, ...]) -> Result:
     kinds = {part.kind for part in (args[1:] if op == "where" else args)}
     if op in "&|" and (wrong := [part for part in args if part.kind != "b"]):
-        raise RefusedError(f"`{op}` joins masks such as `X > 0`; {seen(wrong[0])} is none")
+        raise RefusedError(f"`{op}` joins masks such as `X > 0`; {seen(wrong[0])} is not one")
     if kinds == {"b"} and op in ("-", "sign", "square"):
         raise RefusedError(f"NumPy has no {op} of masks alone: multiply {code(args[0], None, 6)} by 1.0 first")
     if op == "where" and is_settled(args[0]):
@@ -122,7 +122,7 @@ def is_settled(node: Node) -> bool:
 
 def _turned_round(of: Node) -> Result:
     if of.kind != "b":
-        raise RefusedError(f"`~` turns a mask such as `X > 0` round; {seen(of)} is none")
+        raise RefusedError(f"`~` inverts a mask such as `X > 0`; {seen(of)} is not one")
     if is_settled(of):
         raise RefusedError(f"write the opposite of {code(of)} in place of ~, which makes -2 of True")
     return of.shape, "b"

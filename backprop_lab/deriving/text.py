@@ -49,9 +49,9 @@ def lines_in(text: str | Iterable[str]) -> list[Line]:
             body = ast.parse(text).body
     except SyntaxError as error:
         at = min(error.lineno or 1, len(rows)) - 1
-        raise ValueError(f"line {at + 1}, `{rows[at].strip()}`, is no Python: {error.msg}") from None
+        raise ValueError(f"line {at + 1}, `{rows[at].strip()}`, is not Python: {error.msg}") from None
     except (ValueError, RecursionError, MemoryError):
-        raise ValueError("the lines are no Python") from None
+        raise ValueError("the lines are not Python") from None
     found: dict[str, Line] = {}
     for statement in body:
         row = Line("", ast.Constant(0), rows[statement.lineno - 1].strip(), statement.lineno)
@@ -96,4 +96,4 @@ def check_name(name: object) -> None:
     if not isinstance(name, str) or not name.isidentifier() or name.startswith("_"):
         raise RefusedError(f"{name!r} cannot be the name of a value: a name is letters and digits, such as W1")
     if name in RESERVED or name in NAMESPACE:
-        raise RefusedError(f"{name} means something else in Python: call the value otherwise")
+        raise RefusedError(f"{name} means something else in Python: give the value another name")

@@ -85,7 +85,7 @@ def as_floats(array: Array, name: str = "") -> Array:
 def a_kind(item: object) -> str:
     """What an object is: a list, an int."""
     kind = type(item).__name__
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+    return f"{'an' if kind[0] in 'aeiouAEIO' else 'a'} {kind}"
 
 
 def shown(thing: object) -> str:
@@ -112,7 +112,7 @@ def reason(error: BaseException) -> str:
 def _why_not(name: str, error: Exception) -> str:
     why = reason(error)
     if "inhomogeneous" in why:
-        return f"The rows of your {name} differ in length: a matrix has equally many numbers in every row."
+        return f"The rows of your {name} differ in length: every row of a matrix has the same number of entries."
     if "requires grad" in why:
         return f"Your {name} is a tensor that still records gradients: hand in {name}.detach()."
     return f"Your {name} cannot be read as numbers: {why}."

@@ -70,7 +70,7 @@ def further_changes(part: ast.expr) -> Iterator[Change]:
                     yield ast.BinOp(ast.BinOp(b, ast.Mult(), x), op, ast.BinOp(a, ast.Mult(), y)), swapped
             if isinstance(op, ast.Sub):
                 for one, _ in _of_one_term(right, "- "):
-                    yield ast.BinOp(left, op, one), "the minus reaches one of two terms alone: parentheses are missing"
+                    yield ast.BinOp(left, op, one), "the minus reaches only one of two terms: parentheses are missing"
 
 
 def _outside(X: ast.expr, what: str, form: str) -> Iterator[Change]:
@@ -97,7 +97,7 @@ def _of_one_term(product: ast.expr, sign: str = "") -> Iterator[Change]:
             lost = " * ".join(code if " " in code else code[1:-1] for code in codes[kept:])
             for one, other in ((codes[:kept], codes), (codes, codes[:kept])):
                 line = f"{' * '.join([a, *one])} + {' * '.join([b, *other])}"
-                yield tree_of(line), f"`{lost}` reaches one of two terms alone: the parentheses of the sum are missing"
+                yield tree_of(line), f"`{lost}` reaches only one of two terms: the parentheses of the sum are missing"
 
 
 def _factors(part: ast.expr) -> list[ast.expr]:

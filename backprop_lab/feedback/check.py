@@ -313,7 +313,7 @@ def _value_message(compared: Comparison, where: tuple[int, ...]) -> str:
     if off < NEAR and compared.trace.role(name) != "new":  # after a small step every old parameter is near the new one
         return (
             f"{message} It is right to about {-round(np.log10(off))} digits, and off by more than rounding: "
-            "a gradient by finite differences is like that, or one that was float32 on the way, or copied by hand."
+            "a gradient from finite differences is like that, or one that was float32 on the way, or copied by hand."
         )
     parts = "" if name in compared.trace.given else made_of(compared.trace, name, where)
     return f"{message} {cell(name, where)} is made of {parts}." if parts else message

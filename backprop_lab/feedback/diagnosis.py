@@ -197,7 +197,7 @@ class _Judge:
         which = "" if count == untold.size else f" for {count:,} of its {untold.size:,} numbers, the first at {first}"
         why = "rounding leaves too few digits of the slope there"
         if any(slope.corner for slope in self.found.found):
-            why = "the loss has a corner there, as of a ReLU or a maximum at 0"
+            why = "the loss has a corner there, as a ReLU or a maximum has at 0"
         return f"cannot be told{which}: {why}{'; no number is seen to be wrong' if which else ''}"
 
     def _of_another_shape(self) -> str:

@@ -38,9 +38,9 @@ def at_a_kink(compared: Comparison) -> str:
             within = (low - allowed <= compared.answer) & (compared.answer <= high + allowed)
             if (within & (compared.right_cells | (high - low > FAR * allowed))).all():
                 return (
-                    f"{name} hangs on rounding here: a number before it is so near to a kink, such as the 0 of a ReLU "
-                    "or two largest numbers that are equal, that its last digits decide, and yours lies on the other "
-                    "side. So nobody can tell a right answer from a wrong one. Take other numbers."
+                    f"{name} depends on rounding here: a number before it is so near to a kink, such as the 0 of a "
+                    "ReLU or two largest numbers that are equal, that its last digits decide, and yours lies on the "
+                    "other side. So nobody can tell a right answer from a wrong one. Take other numbers."
                 )
     return ""
 

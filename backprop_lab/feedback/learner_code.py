@@ -32,7 +32,7 @@ PLAIN_WORDS = {
     "np.maximum, np.where and a `*` with what is compared go cell by cell",
     "bitwise_xor": "`^` is not a power in Python: a square is `** 2`",
     "object is not callable": "a number or an array in front of parentheses is called like a function: write `*` there",
-    "as a data type": "the second thing in .sum( ) is a type of numbers: write keepdims=True with its name",
+    "as a data type": "the second argument of .sum( ) is a data type: write keepdims=True with its name",
     "is out of bounds for array of dimension": "a matrix has the axes 0, down the columns, and 1, along the rows",
     "must be square": "only a square matrix has an inverse; what is asked for here is a transpose",
     "unexpected keyword argument 'keepdim'": "the word is keepdims",
@@ -61,7 +61,7 @@ def call(name: str, function: Callable[..., Any], trace: Trace, mistakes: Mappin
             raise NoAnswerError(("in-place",), message)
     if answer is function:
         raise UnreadableError(
-            f"Your {name} returns {name}, which is here the function itself. "
+            f"Your {name} returns {name}, which here is the function itself. "
             "Write the line of NumPy behind `return`, or give its result a name first."
         )
     if answer is None:
@@ -209,7 +209,7 @@ def _in_plain_words(error: BaseException) -> tuple[str, str]:
         there_are = f"is 1 {line}, number 0" if size == "1" else f"are {size} {line}s, counted from 0"
         return (
             f"there {there_are}, and none has the number {index}. Take sizes from the values themselves, as in "
-            "`X.shape[0]` or `len(X)`: another problem has others"
+            "`X.shape[0]` or `len(X)`: another problem has other sizes"
         ), "a size"
     return next(((plain, part) for part, plain in PLAIN_WORDS.items() if part in words), (words, ""))
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop_lab.feedback.answers import a_kind
 from backprop_lab.feedback.check import check_function
 from backprop_lab.feedback.own_names import COUNTS, Layout, Names
 from backprop_lab.feedback.own_pass import SAME, Found, Pass
@@ -84,7 +85,7 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
     """
     check_problem(problem)
     if not isinstance(text, str):
-        raise ValueError(f"the lines are text, in quotes; got a {type(text).__name__}")
+        raise ValueError(f"the lines are text, in quotes; got {a_kind(text)}")
     own = dict(names or {})
     given = trace(problem)
     if unknown := [each for each in own.values() if isinstance(each, str) and each not in given]:

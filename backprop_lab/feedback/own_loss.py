@@ -13,7 +13,7 @@ import numpy as np
 
 from backprop_lab.checks.moves import STEPS
 from backprop_lab.checks.rounding import FLOAT32, FLOAT64, ROUNDINGS
-from backprop_lab.feedback.answers import reason
+from backprop_lab.feedback.answers import a_kind, reason
 from backprop_lab.feedback.own_code import LIBRARIES
 from backprop_lab.nn.arrays import NUMBERS
 from backprop_lab.nn.layers import Array
@@ -49,7 +49,7 @@ class OwnLoss:
 
     def __init__(self, loss: Callable[..., Any], parameters: Mapping[str, Any], gradients: Any = None) -> None:
         if not callable(loss):
-            raise ValueError(f"the loss must be a function of the parameters, not a {type(loss).__name__}")
+            raise ValueError(f"the loss must be a function of the parameters, not {a_kind(loss)}")
         if not isinstance(parameters, Mapping) or not parameters:
             raise ValueError("the parameters are a dictionary by name, such as {'W1': W1, 'b1': b1}")
         self.at = {str(name): _array(name, value) for name, value in parameters.items()}
@@ -181,7 +181,7 @@ class OwnLoss:
         wanted = f"a dictionary, such as {{'d{names[0]}': d{names[0]}}}"
         if gradients is None or gradients == ():
             raise ValueError(f"give the gradients as {wanted}, or let the loss return (loss, gradients)")
-        got = f"{len(gradients)}" if isinstance(gradients, list | tuple) else f"a {type(gradients).__name__}"
+        got = f"{len(gradients)}" if isinstance(gradients, list | tuple) else a_kind(gradients)
         raise ValueError(f"the gradients are {wanted}, or a list of {len(names)}; got {got}")
 
     def _called(self, function: Any, form: str, values: Mapping[str, Array], what: str = "loss") -> Any:
@@ -293,6 +293,6 @@ def _read(result: Any) -> tuple[float, Any]:
     except Exception:
         number = np.asarray("")
     if number.size != 1 or number.dtype.kind not in NUMBERS + "b" or np.iscomplexobj(number):
-        got = f"an array of shape {number.shape}" if number.ndim else f"a {type(first).__name__}"
+        got = f"an array of shape {number.shape}" if number.ndim else a_kind(first)
         raise ValueError(f"your loss must return one number, or (number, gradients); it returns {got}")
     return float(number.reshape(())), more

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from backprop_lab.feedback.answers import a_kind
+
 FUNCTIONS = {each.__name__: each for each in (len, range, float, int, abs, sum, max, min, round, list, tuple, pow)}
 REFUSED = ("save", "load", "file", "txt", "random", "lib", "test", "memmap", "DataSource", "show_", "set", "ctypes")
 TAKEN = (ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Call, ast.Attribute,
@@ -49,7 +51,7 @@ def statements_in(text: str) -> list[Statement]:
         tree = ast.parse(dedent(text).strip("\n"))
     except SyntaxError as error:
         line = (error.text or "").strip()
-        raise ValueError(f"line {error.lineno}, `{line}`, is no Python: {error.msg}") from None
+        raise ValueError(f"line {error.lineno}, `{line}`, is not Python: {error.msg}") from None
     return [each for node in tree.body for each in _statements(node)]
 
 
@@ -80,9 +82,9 @@ def _statements(node: ast.stmt) -> Iterator[Statement]:
         case ast.Assign([target], _) | ast.AugAssign(target):
             yield from _written(node, target, node)
         case _:
-            kind = type(node).__name__.lower()
+            kind = a_kind(node).lower()
             raise ValueError(
-                f"line {node.lineno}, `{ast.unparse(node).splitlines()[0]}`, is a {kind}: only lines such as "
+                f"line {node.lineno}, `{ast.unparse(node).splitlines()[0]}`, is {kind}: only lines such as "
                 "`dW1 = X.T @ dZ1` are followed, so write out what it does, layer by layer"
             )
 
@@ -118,7 +120,7 @@ def _written(node: ast.stmt, target: ast.expr, statement: ast.stmt) -> Iterator[
 def _check(part: ast.AST, line: int) -> None:
     """Raise ValueError for a part of a line that is not taken."""
     if not isinstance(part, TAKEN):
-        raise ValueError(f"line {line} has a {type(part).__name__.lower()} in it, which is not followed here")
+        raise ValueError(f"line {line} has {a_kind(part).lower()} in it, which is not followed here")
     if isinstance(part, ast.Attribute) and (part.attr.startswith("_") or any(word in part.attr for word in REFUSED)):
         raise ValueError(f"line {line} uses .{part.attr}, which is not followed here: write what it does in NumPy")
 

@@ -214,7 +214,7 @@ def _places(seen: Compared) -> Iterator[Pattern]:
         elif len(moved) and len(set(first)) == len(first):
             yield Pattern(f"{line}s moved", f"The {line}s are right, but in another order.")
         elif len(moved) and len(set(first)) == 1:
-            yield Pattern(f"{line} repeated", f"Every {line} of yours is {line} {first[0]} of what it should be.")
+            yield Pattern(f"{line} repeated", f"Each of your {line}s is {line} {first[0]} of what it should be.")
 
 
 def _zeros(seen: Compared) -> Iterator[Pattern]:
@@ -276,7 +276,7 @@ def _by_lines(seen: Compared) -> Iterator[Pattern]:
         return
     for axis, line in ((1, "row"), (0, "column")):
         if np.ptp(answer, axis=1 - axis).max() == 0:
-            yield Pattern(f"equal {line}s", f"All {line}s of yours are the same.")
+            yield Pattern(f"equal {line}s", f"All your {line}s are the same.")
         agrees = seen.cells(right)
         whole: Array = np.asarray(agrees.all(axis=axis) & right.any(axis=axis))
         if whole.any() and not np.moveaxis(agrees, 1 - axis, 0)[~whole].any():
@@ -296,9 +296,7 @@ def _of_another_shape(seen: Compared) -> Iterator[Pattern]:
     """The right numbers added up or not added up, transposed or picked; or every number times every other."""
     answer, right = seen.answer, seen.right
     if answer.ndim == 1 < answer.size < right.size and np.array_equal(answer, right[right != 0]):
-        yield Pattern(
-            "picked", "These are some of its numbers, all that are not 0: whoever picks cells loses the shape."
-        )
+        yield Pattern("picked", "These are some of its numbers, all that are not 0: picking cells loses the shape.")
     operands = [np.asarray(seen.trace[each]) for each in seen.trace.step(seen.name).operands]
     for one, other in permutations([each for each in operands if each.ndim == 2], 2):
         if answer.shape == (one.size, other.size) and _near(answer, np.outer(one, other), 0).all():

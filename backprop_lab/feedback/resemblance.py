@@ -69,7 +69,7 @@ def _penalty(found: Slopes, gradient: Array, _: Mapping[str, float]) -> Iterator
         size, how = f"{abs(fitted[0]):.4g}", "is missing" if fitted[0] > 0 else "is too much"
         yield f"{size} * np.sign({name}) {how}, the slope of a penalty {size} * np.sum(np.abs({name}))"
     if fitted := found.fitted(gradient, [at, np.sign(at)], and_all_of_it=True):
-        yield f"the penalty is another: it lacks {fitted[0]:.4g} * {name} + {fitted[1]:.4g} * np.sign({name})"
+        yield f"the penalty is a different one: it lacks {fitted[0]:.4g} * {name} + {fitted[1]:.4g} * np.sign({name})"
 
 
 def _of_squares(found: Slopes, missing: float) -> str:
@@ -124,7 +124,7 @@ def _cells(found: Slopes, gradient: Array, _: Mapping[str, float]) -> Iterator[s
             yield f"{pattern.sentence[0].lower()}{pattern.sentence[1:].rstrip('.')}"
     if gradient.ndim == 2 and min(gradient.shape) > 1 and _rank_one(gradient, 1e-9) and not _rank_one(right, 1e-3):
         yield (
-            "its rows are multiples of one another, and should not be: so it is with one sample alone, or with one "
+            "its rows are multiples of one another, and should not be: that happens with one sample alone, or with one "
             "output whose gradient has gone through no mask or slope"
         )
 

@@ -44,7 +44,7 @@ IN_PLACE_OF_A_NAME = ("{}.T", "-{}", "{} ** 2", "np.abs({})", "{} > 0", "np.sqrt
 OF_0_AND_1 = ("{}.T", "-{}", "1 - {}")  # of these alone: the others would hold only since the numbers are 0 and 1
 AROUND_A_PART = {"({}) ** 2": "a square", "np.abs({})": "np.abs", "np.sqrt({})": "a root",
     "np.maximum({}, 0)": "np.maximum", "({}).T": "a transpose"}  # fmt: skip
-OFF_EVERY_CLASS = "1 is taken off every class; only off the true one: take off y, or write `[range(N), labels] -= 1`"
+OFF_EVERY_CLASS = "1 is taken off every class, not only the true one: take off y, or write `[range(N), labels] -= 1`"
 
 
 class Slip(NamedTuple):
@@ -202,7 +202,7 @@ def _of_a_sign(part: ast.BinOp) -> Iterator[Change]:
         ways = [((one, ast.Attribute(one, "mT")), (two, ast.Attribute(two, "mT")))]
         for first, second in (ways[0], ways[0][::-1]):
             for a, b in product(first, second):
-                yield ast.BinOp(a, op, b), "the two factors of a product, in another order or transposed otherwise"
+                yield ast.BinOp(a, op, b), "the two factors of a product, in another order or transposed differently"
 
 
 def _untransposed(part: ast.expr) -> ast.expr:

@@ -61,19 +61,19 @@ def _no_numbers(name: str, value: Any, array: Array) -> str:
     if array.dtype.kind in "OU" and array.ndim == 2 and array.size:
         wrong = np.array([[not _is_number(v) for v in row] for row in array])
         if not wrong.any():
-            return f"numbers are written as text in it. np.asarray({name}, float) makes numbers of them"
+            return f"its numbers are written as text. np.asarray({name}, float) turns them into numbers"
         row, column = np.argwhere(wrong)[0]
         names = getattr(value, "columns", None)  # of a DataFrame
         columns = list(range(array.shape[1])) if names is None else list(names)
         kept = [each for each, column_of in zip(columns, wrong.T, strict=True) if not column_of.any()]
-        found = f"in row {row} of column {columns[column]!r} stands {array.tolist()[row][column]!r}"
+        found = f"row {row} of column {columns[column]!r} has {array.tolist()[row][column]!r}"
         matrix = name if isinstance(value, np.ndarray) else f"np.array({name})"
         chosen = f"{matrix}[:, {kept}].astype(float)" if names is None else f"{name}[{kept}]"
         return f"{found}. {chosen} leaves such columns out." if kept else found
     if array.dtype.kind == "b":
-        return f"{value!r}. np.asarray({name}, float) makes 0 and 1 of them."
+        return f"{value!r}. np.asarray({name}, float) turns it into 0 and 1."
     if array.dtype.kind == "U" and array.ndim == 1 and array.size:
-        return f"{value!r}. one_hot({name}) makes a row of 0 and 1 of each name."
+        return f"{value!r}. one_hot({name}) turns each name into a row of 0 and 1."
     return repr(value)
 
 

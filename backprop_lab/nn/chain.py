@@ -37,7 +37,7 @@ def lines_of(
         letters = tuple(layer.learnt)
         if reserved := {"X", "Y", "lr"} & {*letters}:
             raise ValueError(
-                f"{layer!r} calls a parameter {', '.join(reserved)}, which is what lines call something else"
+                f"{layer!r} calls a parameter {', '.join(reserved)}, and lines use that name for something else"
             )
         formulas = _formulas(layer, ("Y", "dX", *(f"d{p}" for p in letters)))
         values = {"X": X, "Y": Y} | parameters
@@ -110,7 +110,7 @@ def _penalised(stages: Sequence[Stage]) -> tuple[str, ...]:
     names = []
     for layer, _, _, _, parameters in stages:
         if unknown := [p for p in layer.penalised if p not in parameters]:
-            raise ValueError(f"{layer!r} says that {', '.join(unknown)} is penalised, but it is no parameter of it")
+            raise ValueError(f"{layer!r} says that {', '.join(unknown)} is penalised, but it has no such parameter")
         names += [parameters[p] for p in layer.penalised]
     return tuple(dict.fromkeys(names))
 

@@ -161,7 +161,7 @@ class Linear(Layer):
             if len(W) == 2 and self.b.size == W[1]:
                 sentence += ": np.reshape(b, (1, -1)) makes it so"
             elif len(W) == 2 and self.b.size == W[0]:
-                sentence += f": W.T, of shape {W[::-1]}, fits it; a W with a row for each output is turned round here"
+                sentence += f": W.T, of shape {W[::-1]}, fits it, with a row for each input"
             raise ValueError(sentence)
         if len(W) > 2 and len(b) > 2 and W[:-2] != b[:-2]:
             raise ValueError(f"a stack has as many b as W; got b {b} for W {W}")

@@ -107,7 +107,7 @@ class SoftmaxCrossEntropy(Loss):
         to 1 within 1e-6."""
         wanted = "the targets of SoftmaxCrossEntropy are probabilities, one row a sample"
         if y.ndim != 2:
-            raise ValueError(f"{wanted}; got y of shape {y.shape}: of labels, one_hot(labels) makes such rows")
+            raise ValueError(f"{wanted}; got y of shape {y.shape}: one_hot(labels) makes such rows from labels")
         if y.shape[1] == 1:
             raise ValueError(
                 f"{wanted}; got y of shape {y.shape}, and one score alone always has the probability 1: of labels, "

@@ -218,7 +218,7 @@ def check_part(part: Any, base: type[Part], what: str, such_as: str) -> None:
     kind = base.__name__
     if isinstance(part, type):
         made = f"{part.__name__}({', '.join(getattr(part, 'learnt', ()) or _asked_for(part))})"
-        raise ValueError(f"{what} is the class {part.__name__} itself: write {made}, which makes one of it")
+        raise ValueError(f"{what} is the class {part.__name__} itself: write {made}, which makes one")
     if not isinstance(part, base):
         known = f"; {part!r} is LOSSES[{part!r}]" if isinstance(part, str) and part in LOSSES else ""
         raise ValueError(

@@ -39,8 +39,8 @@ def _upstream(code: str) -> tuple[str, str] | None:
     out, dout = found.get("out", ""), found.get("dout")
     if out.isidentifier() and dout == f"d{out}":
         return "In place of a loss", (
-            f"Of the loss only its gradient for {out} is known, {dout}. A sum of {out} times {dout} has just this "
-            "gradient."
+            f"All that is known of the loss is {dout}, its gradient for {out}. A sum of {out} times {dout} has exactly "
+            "this gradient."
         )
     return None
 

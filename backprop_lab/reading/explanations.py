@@ -101,7 +101,7 @@ def _plain_words(step: Step) -> tuple[str, str]:
     if step.kind is OwnLine and not step.of:
         return of_line(step)
     if step.adds_up_places:
-        places = f"{step.of} is used in more than one place, and each use changes the loss: what it gets there adds up."
+        places = f"{step.of} is used in more than one place, and each counts: the gradients from there add up."
         return _plain_title(step), places
     return _plain_title(step), ""
 
@@ -109,9 +109,9 @@ def _plain_words(step: Step) -> tuple[str, str]:
 def _plain_title(step: Step) -> str:
     """The title of a line of which nothing more is known."""
     if step.phase == "loss":
-        return "Loss" if step.result == "L" else f"{step.name}, a step toward the loss"
+        return "Loss" if step.result == "L" else f"{step.name}, a step towards the loss"
     if step.phase == "forward":
-        return step.kind.__name__ if step.result == "Y" else f"{step.name}, a step toward {step.names['Y']}"
+        return step.kind.__name__ if step.result == "Y" else f"{step.name}, a step towards {step.names['Y']}"
     if step.phase == "update":
         return f"New {step.of}" if step.of else f"{step.name}, in the update"
     if step.result == "dy_pred":

@@ -66,7 +66,7 @@ def check_shapes(problem: Any) -> None:
         row, column = map(int, np.argwhere(~right)[0])
         raise ValueError(
             f"{problem.loss!r} takes probabilities, from 0 to 1, and y_pred[{row}, {column}] is "
-            f"{y_pred[row, column]}: let the last layer be a Sigmoid(), or take SigmoidCrossEntropy(), of scores"
+            f"{y_pred[row, column]}: let the last layer be a Sigmoid(), or take SigmoidCrossEntropy() for scores"
         )
 
 

@@ -97,7 +97,7 @@ class _Writer:
         made = program([f"{name} = {code}" for name, code in self.lines], arrays, data)
         ours, theirs, near = float(made.lines.run(made.given)[made.loss_name]), float(found.tensor), NEAR[self.kind]
         if not math.isclose(ours, theirs, rel_tol=near, abs_tol=near):
-            raise ValueError(f"these lines give the loss {ours:.6g}, and the module {theirs:.6g}: they are not it")
+            raise ValueError(f"these lines give the loss {ours:.6g}, and the module {theirs:.6g}: they do not match")
         return made
 
     def _all_of(self, root: Any, what: str, entering: Iterable[Any]) -> Any:
@@ -219,7 +219,7 @@ class _Writer:
             name += ", probabilities"
         is_of_rows = name == "nll_loss" or name.startswith("cross_entropy") or name == "batch_norm"
         if is_of_rows and x.tensor.ndim != 2:
-            raise ValueError(f"from_torch has a line for {name} of rows, (N, K); here are {tuple(x.tensor.shape)}")
+            raise ValueError(f"from_torch has a line for {name} of rows, (N, K); this has {tuple(x.tensor.shape)}")
         if name in ("rnn_cell", "lstm_cell", "gru_cell"):
             args = (x, *self._start(name, args, named))
         if name in WRITTEN:

@@ -135,7 +135,7 @@ def kept_by_seeds(problem: Problem) -> str:
         kept = {name: "" for name, p in problem.parameters.items() if np.asarray(p, dtype=float).std() == 0}
     stay, each = ("stays", "it is") if len(kept) == 1 else ("stay", "each is")
     kinds = " or ".join(dict.fromkeys(kept.values()))
-    why = f"a {kinds} cannot draw its numbers" if problem.stages else f"{each} one number all over"
+    why = f"{kinds} cannot draw its numbers" if problem.stages else f"{each} one number throughout"
     return f"{', '.join(kept)} {stay} as given, whatever the seed: {why}." if kept else ""
 
 
@@ -165,7 +165,7 @@ def one_hot(labels: Any, classes: Any = None) -> Array:
         known = f"the classes {', '.join(map(repr, names))}"
         if np.ndim(classes) == 0:
             known = f"the whole numbers below classes={classes}"
-        raise ValueError(f"labels[{lost[0]}] is {found[lost[0]]!r}, which is none of {known}")
+        raise ValueError(f"labels[{lost[0]}] is {found[lost[0]]!r}, which is not one of {known}")
     rows = np.zeros((len(found), len(columns)))
     rows[range(len(found)), [columns[label] for label in found]] = 1
     return rows

@@ -170,7 +170,7 @@ def limit_of(bend: float, optimizer: Optimizer = _DESCENT) -> float:
     Source: Polyak (1964), as at Momentum; Cohen and others (2021), appendix B.
     """
     if type(optimizer) not in (GradientDescent, Momentum, Nesterov) or optimizer.decay:
-        raise ValueError(f"no limit is known for {optimizer!r}: how long its steps are is not up to the slope alone")
+        raise ValueError(f"no limit is known for {optimizer!r}: the length of its steps depends on more than the slope")
     beta = optimizer.beta if isinstance(optimizer, Momentum) else 0.0
     by = 1 + 2 * beta if isinstance(optimizer, Nesterov) else 1.0
     return float(2 * (1 + beta) / by / bend) if bend > 0 else math.inf

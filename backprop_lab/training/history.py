@@ -25,7 +25,7 @@ def why_not_planted(mistake: Mistake, traced: Trace) -> str:
     if any(mistake.wrong_line(traced, step.name) for step in traced.steps):
         return "the shapes would not fit"
     if not mistake.lines:
-        return "it is one in a gradient of a program, and there is none here that came about by its rule"
+        return "it is one in a gradient of a program, and none here comes from its rule"
     kinds = " or ".join(dict.fromkeys(kind.__name__ for kind, _ in mistake.lines))
     return f"it is one in a line of {kinds}, and this network has none that it could replace"
 

@@ -56,7 +56,7 @@ class LineUp(Lab):
         self._lines.on_msg(lambda _, message, __: self._guarded(self._heard, message))
         serialize_messages(self._lines)
         check = self._button("Check", self._check, "Can your program be computed, line by line?", "primary")
-        hint = self._button("Hint", self._hint, "What could come next? Once more, and its line is shown")
+        hint = self._button("Hint", self._hint, "What could come next? Press again to see its line")
         again = self._button("Start again", self.puzzle.start_over, "Take all lines back")
         self.children = [widgets.HTML(self._task()), self._lines, row(check, hint, again), self._note]
         self.puzzle.observe(lambda _: self._show(), "place")

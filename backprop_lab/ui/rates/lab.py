@@ -86,7 +86,7 @@ class LearningRateLab(Lab):
             self._on_change(self._sliders[name], partial(self._slide, name))
         self._menus = {
             "activation": menu("activation", "180px", "The activation of the hidden units"),
-            "optimizer": menu("optimizer", "230px", "What each update makes of the gradients"),
+            "optimizer": menu("optimizer", "230px", "How each update uses the gradients"),
         }
         for name, names in wanted.choices.items():
             self._menus[name].options = names

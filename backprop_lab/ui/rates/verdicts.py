@@ -86,7 +86,7 @@ def notes_on(runs: Runs) -> list[str]:
         whose = "any run" if np.isnan(runs.limits).all() else "some runs"
         notes.append(f"No limit is shown for {whose}. {runs.untold[0].upper()}{runs.untold[1:]}.")
     if (runs.sweep.loss[..., 0] <= 0).any() or (runs.sweep.loss[..., runs.step] < 0).any():
-        notes.append("Of a loss at 0 or below, the darkest colours say only whether it fell or grew.")
+        notes.append("Where the loss is at 0 or below, the darkest colours say only whether it fell or grew.")
     if runs.settings.problem is not None:
         notes += [kept_by_seeds(runs.settings.problem), runs.sweep.one_by_one]
     return [note for note in notes if note]

@@ -143,7 +143,7 @@ def place_in(address: str) -> dict[str, Any]:
                 f"{shortened(name)}."
             )
         if name in place:
-            raise ValueError(f"This link says twice what {name} is.")
+            raise ValueError(f"This link gives {name} twice.")
         try:
             place[name] = READ[name](text)
         except ValueError as wanted:

@@ -32,7 +32,7 @@ def picture(
     """
     scale = checked_scale(scale, 1.0 if kind == "gif" else 2.0)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0.05 <= seconds <= 60:
-        raise ValueError(f"seconds, for which a step of a GIF stays, must be a number from 0.05 to 60; got {seconds!r}")
+        raise ValueError(f"seconds, how long a GIF shows each step, must be a number from 0.05 to 60; got {seconds!r}")
     theme = DARK if dark else LIGHT
     data = io.BytesIO()
     if kind != "gif":

@@ -100,8 +100,8 @@ def on_norm(step: Step) -> str:
     numbers, what = (len(step.value), "samples") if step.kind is BatchNorm else (step.value.shape[1], "units")
     if numbers > 2:
         return ""
-    come = "two numbers come to 1 and −1 unless they nearly agree, and where they do, hardly any gradient gets back"
-    come = come if numbers == 2 else "a number alone comes to 0, and hardly any gradient gets back"
+    come = "two numbers become 1 and −1 unless they are nearly equal, and as 1 and −1 let hardly any gradient back"
+    come = come if numbers == 2 else "a number alone becomes 0, and hardly any gradient gets back"
     return f"Less the mean and divided by the spread, {come}. Take more {what}."
 
 

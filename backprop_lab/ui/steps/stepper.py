@@ -134,7 +134,7 @@ class Stepper(HasTraits):
         cells = in_rows(array)
         with np.errstate(over="ignore", invalid="ignore"):
             if array.dtype.kind in "iub" and array.dtype.type(number) != number:
-                raise ValueError(f"{name} holds {array.dtype} numbers, and {number!r} is none")
+                raise ValueError(f"{name} holds {array.dtype} numbers, and {number!r} is not one")
             cells[i, j] = number
             if cells[i, j] ^ cells[i, j] if array.dtype.kind == "b" else cells[i, j] - cells[i, j] != 0:
                 raise ValueError(f"{number!r} is too large for {name}, whose numbers are of type {array.dtype}")
@@ -187,7 +187,7 @@ class Stepper(HasTraits):
     def predict(self, on: bool) -> None:
         """Start, or stop, asking before a step is shown; the score starts at 0."""
         asked = "before each ReLU, gradient and update, and at the last update whether the loss will rise"
-        but = " Nothing is asked that follows from numbers for which this board is too small."
+        but = " Nothing is asked about values that follow from numbers this board is too small to show."
         note = f"Press Next. You are asked {asked}.{but * bool(self.unread)}" if on else ""
         self.place = replace(self.place, predicting=on, question=None, right=0, asked=0, why="", note=note)
 
