@@ -262,7 +262,7 @@ REFUSED = {
     "line 1, `for k in range(2):`, is a for: only lines such as `dW1 = X.T @ dZ1` are followed": (
         "for k in range(2):\n    dW1 = k"
     ),
-    "line 1, `if True:`, is a if": "if True:\n    dW1 = 1",
+    "line 1, `if True:`, is an if": "if True:\n    dW1 = 1",
     "line 1 uses .__class__, which is not followed here": "dW1 = X.__class__",
     "line 1 uses .save, which is not followed here": "dW1 = np.save('x', X)",
     "line 1 has a lambda in it": "dW1 = (lambda: X)()",
@@ -279,7 +279,7 @@ def test_what_is_more_than_plain_lines_is_refused_and_the_line_is_named(sentence
 
 
 def test_what_is_no_text_no_problem_or_no_name_is_refused():
-    with pytest.raises(ValueError, match="the lines are text, in quotes; got a int"):
+    with pytest.raises(ValueError, match="the lines are text, in quotes; got an int"):
         check_lines(3, SOFTMAX)
     with pytest.raises(ValueError, match="this takes a Problem"):
         check_lines("dW1 = 1", "SOFTMAX")
