@@ -211,7 +211,7 @@ def test_a_tours_question_stands_beside_a_prediction_of_the_same_numbers_only():
     assert do("show")["told"] == TOUR[1].answer
     for elsewhere in ({"start": "iris"}, {"hidden": 6}, {"activation": "Tanh"}, {}):
         lab.stepper.set_up(**elsewhere) if elsewhere else lab.stepper.next_iteration()
-        assert "other numbers are on the board" in view_of(lab).state["tour"]["text"]
+        assert "the board has other numbers now" in view_of(lab).state["tour"]["text"]
         assert (view_of(lab).state["tour"]["told"], do("home")["told"]) == ("", TOUR[1].answer)
     lab = StepThrough(questions="training", mistake="mask-forgotten", lr=0.01)
     assert do("home")["text"] == TRAINING[0].text == do("next_iteration")["text"], "it is about right gradients"

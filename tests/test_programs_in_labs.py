@@ -177,7 +177,7 @@ def test_numbers_of_a_program_can_be_changed_and_whole_numbers_stay_whole():
     lab.stepper.edit(0.25)
     assert lab.trace["C"][1, 2] == 0.25
     lab.stepper.choose(("left", 0, 1), pinned=True)
-    with pytest.raises(ValueError, match=r"left holds int64 numbers, and 0\.5 is none"):
+    with pytest.raises(ValueError, match=r"left holds int64 numbers, and 0\.5 is not one"):
         lab.stepper.edit(0.5)
     lab.stepper.edit(2)
     assert lab.trace["left"].tolist() == [0, 2, 2, 0]

@@ -332,7 +332,7 @@ def test_of_the_map_the_shares_are_counted_and_the_best_learning_rate_is_named(r
 def test_of_ones_own_problem_the_given_weights_are_a_row_on_the_map():
     runs = swept(seeds=4, steps=10, problem=OWN_PROBLEMS["parameter called a"]).state.runs
     assert verdicts.of_picture(runs).startswith("Map of the weights as given and 3 seeds, in rows, at 76 learning ra")
-    assert verdicts.on_map(runs).endswith(" a1 stays as given, whatever the seed: a Scale cannot draw its numbers.")
+    assert verdicts.on_map(runs).endswith(" a1 stays as given, whatever the seed: Scale cannot draw its numbers.")
     fixed = Problem(Network([WithoutBias(W=[[1.0], [2.0]])]), SumSquaredError(), [[1.0, 2.0]], [[1.0]], 0.1)
     assert swept(steps=10, problem=fixed).state.runs.sweep.seeds == (None,)
     runs = swept(seeds=2, steps=10, problem=OWN_PROBLEMS["arctan by math.atan"]).state.runs
