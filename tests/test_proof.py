@@ -328,3 +328,12 @@ def test_a_slope_that_is_0_as_all_its_parts_are_is_right():
     assert prove(t, "dv").agrees is True
     wrong = t.showing({"dv": np.where(t["dv"] == 0, 1e-12, t["dv"])})
     assert prove(wrong, "dv").agrees is False
+
+
+def test_where_the_loss_is_the_logarithm_of_0_no_gradient_is_refused():
+    """Its slope is infinite times 0, of which a complex step makes any number."""
+    lines = "p = 1 / (1 + np.exp(-s))\nlogp = y * np.log(p) + (1 - y) * np.log(1 - p)\nL = -np.sum(logp)"
+    t = trace(program(lines, {"s": [[36.3], [55.4], [1.8]]}, {"y": [[0.0], [0.0], [1.0]]}))
+    assert t["L"] == np.inf
+    assert prove(t, "ds").agrees is None
+    assert "overflowed" in prove(t, "ds").sentence

@@ -148,7 +148,14 @@ class Moves:
             return None
         underflow = np.finfo(float).tiny / h * largest  # smaller imaginary parts are lost on the way
         doubt = ROUNDINGS * FLOAT64 * along + np.where(along > 0, underflow, 0.0)
-        return Slopes(slopes, np.where(np.isfinite(slopes + doubt), doubt, np.inf), "the complex step")
+        is_told = np.isfinite(slopes + doubt) & (not self.ends_in_infinity())
+        return Slopes(slopes, np.where(is_told, doubt, np.inf), "the complex step")
+
+    def ends_in_infinity(self) -> bool:
+        """Whether the loss is infinite as a value before it is, such as the logarithm of 0, which has no slope."""
+        loss = self.problem.loss_name
+        before = [step.value for step in self.right.steps if step.role == "value" and step.name != loss]
+        return not np.isfinite(self.right[loss]) and not all(np.isfinite(value).all() for value in before)
 
     def holds(self, exact: Slopes, best: Slopes) -> bool:
         """Whether the code is such that the complex step holds: it agrees with finite differences where both can tell.
