@@ -186,3 +186,8 @@ def test_there_is_no_mathematics_in_a_part_of_ours_outside_of_its_lines():
         assert not methods & vars(part).keys(), part
         assert part.formulas
         assert part.__doc__
+
+
+def test_a_part_whose_formulas_are_no_lines_can_still_be_shown():
+    for formulas in (None, [1], {"L": 3}):
+        assert repr(type("Broken", (Loss,), {"formulas": formulas})()) == "Broken()"

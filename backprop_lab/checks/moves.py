@@ -154,7 +154,7 @@ class Moves:
     def ends_in_infinity(self) -> bool:
         """Whether the loss is infinite as a value before it is, such as the logarithm of 0, which has no slope."""
         loss = self.problem.loss_name
-        before = [step.value for step in self.right.steps if step.role == "value" and step.name != loss]
+        before = (step.value for step in self.right.steps if step.role == "value" and step.name != loss)
         return not np.isfinite(self.right[loss]) and not all(np.isfinite(value).all() for value in before)
 
     def holds(self, exact: Slopes, best: Slopes) -> bool:

@@ -52,7 +52,7 @@ class Part:
     _around: ClassVar[tuple[str, ...]] = ()  # what a line may name besides results, parameters and numbers
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={number}' for name, number in self.own_numbers().items())})"
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
 
     def __eq__(self, other: object) -> bool:
         """Whether both are of one class and have nothing of their own; a dataclass compares its fields."""

@@ -119,10 +119,9 @@ def _drawn(problem: Problem, seed: int, sizes: Sequence[int]) -> Trace:
     """
     samples, inputs, hidden, outputs = sizes
     if isinstance(problem, Program):
-        rng = np.random.default_rng(seed)
+        redrawn = problem.redrawn(rng := np.random.default_rng(seed))
         zeros = {name: data for name, data in problem.data.items() if data.dtype.kind == "f" and not data.any()}
-        others = {name: rng.standard_normal(data.shape) / 2 for name, data in zeros.items()}
-        redrawn = problem.redrawn(np.random.default_rng(seed)).evolve(data=others)
+        redrawn = redrawn.evolve(data={name: rng.standard_normal(data.shape) / 2 for name, data in zeros.items()})
         moved = trace(trace(redrawn).next_problem())
         return moved if all(np.isfinite(step.value).all() for step in moved.steps) else trace(redrawn)
     layers, loss, rows = problem.network.layers, problem.loss, len(problem.X)
