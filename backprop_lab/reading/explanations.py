@@ -5,6 +5,7 @@ it, add it there.
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -119,6 +120,7 @@ def _plain_title(step: Step) -> str:
     return f"Gradient for {step.of}" if step.of else f"{step.name}, in the backward pass"
 
 
+@lru_cache(maxsize=1024)
 def _in_latex(name: str) -> str:
     """dW1 -> dW_{1}, y_pred -> y_{pred}, W1_new -> W_{1}^{new}, logP -> log P, 1e-05 -> 10^{-5}; other numbers stay.
 

@@ -94,8 +94,8 @@ class Board(Picture):
         self.cells.fill([value_of(trace, box.name) if box.name in shown else None for box in self.boxes])
         self._plot_losses(losses if trace.problem.loss_name in shown else losses[:-1])
         self.pixels = self.cells.pixels.copy()
-        left, top, curve, drawn = self._curve_pixels
-        np.copyto(self.pixels[top:, left:], curve, where=drawn)
+        corner, drawn, colours = self._curve_pixels
+        self.pixels[corner][drawn] = colours
         self._outline(frames)
 
     def fits(self, trace: Trace) -> bool:
@@ -222,11 +222,13 @@ class Board(Picture):
         x, y, *_ = self.plot or (self.width, self.height)
         em = self.layout.font
         left, top = (max(0, int(self.ratio * edge)) for edge in (x - 7 * em, y - em))  # its numbers included
-        np.asarray(self.canvas.buffer_rgba())[top:, left:] = self._background[top:, left:]
+        corner = slice(top, None), slice(left, None)
+        canvas, background = np.asarray(self.canvas.buffer_rgba())[corner], self._background[corner]
+        canvas[:] = background
         for artist in (self.curve, self.curve_end, self.curve_ticks, self.curve_label):
             self.axes.draw_artist(artist)
-        curve = self.take(left, top)
-        self._curve_pixels = left, top, curve, curve != self._empty[top:, left:]
+        drawn = canvas.view(np.uint32)[..., 0] != background.view(np.uint32)[..., 0]
+        self._curve_pixels = corner, drawn, self.numbers_of(canvas[drawn][None])[0]
 
     def _set_curve(self, last: int, at: Array, known: Array) -> None:
         """Give the curve, its dot and its numbers their outlines: `known` are the losses `at` some iterations."""

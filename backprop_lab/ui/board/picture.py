@@ -51,10 +51,13 @@ class Picture:
         patch.set_path(path_of(words))
         self.words[patch] = words
 
-    def take(self, left: int = 0, top: int = 0) -> Array:
-        """What matplotlib has drawn to the right of and below a pixel, as numbers of the colours of the palette."""
-        drawn = Image.fromarray(np.asarray(self.canvas.buffer_rgba())[top:, left:])
-        return np.array(in_few_colours(drawn, *self._colours))
+    def take(self) -> Array:
+        """What matplotlib has drawn, as numbers of the colours of the palette."""
+        return self.numbers_of(np.asarray(self.canvas.buffer_rgba()))
+
+    def numbers_of(self, pixels: Array) -> Array:
+        """Rows of pixels of RGBA bytes, as numbers of the colours of the palette."""
+        return np.array(in_few_colours(Image.fromarray(pixels), *self._colours))
 
     def image(self) -> Image.Image:
         """The picture as last drawn."""
