@@ -52,6 +52,17 @@ def test_a_picture_says_what_is_chosen_asked_for_and_wrong():
     assert not [text for text in found if "agree" in text]  # that would tell
 
 
+def test_the_mark_at_a_new_colour_scale_is_explained_above_it():
+    stepper = Stepper(start="diverging", step="dW1")
+    while not stepper.place.renewed:
+        stepper.next_iteration()
+    found = texts(picture(stepper, "svg"))
+    assert found["▶"] == len(stepper.place.renewed)
+    assert [text for text in found if text.startswith("▶ New colour scale for")]
+    stepper.restart()
+    assert not [text for text in texts(picture(stepper, "svg")) if "▶" in text]
+
+
 def test_a_png_is_as_fine_as_asked_and_a_pdf_brings_its_fonts(tmp_path):
     lab = StepThrough(step="dW1")
     lab.save(tmp_path / "three.PNG", scale=3)

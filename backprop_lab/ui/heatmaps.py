@@ -33,7 +33,7 @@ class Heatmaps:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save the picture, whose name ends with .png. Raises ValueError for another ending."""
         if Path(path).suffix.lower() != ".png":
-            raise ValueError(f"heatmaps are saved as .png, by the ending of the name; got {os.fspath(path)!r}")
+            raise ValueError(f"heatmaps are saved as a .png file; got {os.fspath(path)!r}")
         Path(path).write_bytes(self.png)
 
     def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:

@@ -111,19 +111,21 @@ class Lab(widgets.VBox):
         ending, and for a scale that makes no picture.
         """
         if Path(path).suffix.lower() != ".png":
-            raise ValueError(f"this lab is saved as .png, by the ending of the name; got {os.fspath(path)!r}")
-        Path(path).write_bytes(self._still(checked_scale(scale, 2.0), dark))
+            raise ValueError(f"this lab is saved as a .png file; got {os.fspath(path)!r}")
+        Path(path).write_bytes(self._still(checked_scale(scale, 2.0), dark)[0])
 
-    def _without_kernel(self) -> dict[str, str]:
-        """What stands in for the lab on pages without a kernel, by its kind: a picture, unless a lab has none."""
-        return {"image/png": base64.b64encode(self._still()).decode()}
+    def _without_kernel(self) -> tuple[dict[str, str], str]:
+        """What stands in for the lab on pages without a kernel, by its kind, a picture unless a lab has none; and its
+        words for who cannot see it."""
+        picture, alt = self._still()
+        return {"image/png": base64.b64encode(picture).decode()}, alt
 
-    def _still(self, scale: float = 1.0, dark: bool = False) -> bytes:
-        """The lab as a PNG picture."""
+    def _still(self, scale: float = 1.0, dark: bool = False) -> tuple[bytes, str]:
+        """The lab as a PNG picture, and that in words."""
         raise NotImplementedError
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return without_view_if_nobody_is_there(super()._repr_mimebundle_(**kwargs), self._without_kernel())
+        return without_view_if_nobody_is_there(super()._repr_mimebundle_(**kwargs), *self._without_kernel())

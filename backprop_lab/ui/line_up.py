@@ -103,10 +103,10 @@ class LineUp(Lab):
     def save(self, path: str | os.PathLike[str]) -> None:  # type: ignore[override]
         """Save the task and its lines as a page to print, whose name ends with .html. Else raises ValueError."""
         if Path(path).suffix.lower() != ".html":
-            raise ValueError(f"lines are saved as .html, by the ending of the name; got {os.fspath(path)!r}")
+            raise ValueError(f"lines are saved as an .html file; got {os.fspath(path)!r}")
         head = '<!DOCTYPE html>\n<html lang="en"><meta charset="utf-8"><title>Lines to put in order</title>\n'
-        Path(path).write_text(head + self._without_kernel()["text/html"], encoding="utf-8")
+        Path(path).write_text(head + self._without_kernel()[0]["text/html"], encoding="utf-8")
 
-    def _without_kernel(self) -> dict[str, str]:
+    def _without_kernel(self) -> tuple[dict[str, str], str]:
         lines = "".join(f"<li><code>{html.escape(line.text)}</code></li>" for line in self.puzzle.lines)
-        return {"text/html": f"{self._task()}<ul>{lines}</ul>"}
+        return {"text/html": f"{self._task()}<ul>{lines}</ul>"}, ""

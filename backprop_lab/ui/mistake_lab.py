@@ -116,7 +116,7 @@ class MistakeLab(Lab):
         """Save the step-through lab with the mistake in it: see `StepThrough.save`."""
         self.lab.save(path, **options)
 
-    def _still(self, scale: float = 1.0, dark: bool = False) -> bytes:
+    def _still(self, scale: float = 1.0, dark: bool = False) -> tuple[bytes, str]:
         return self.lab._still(scale, dark)
 
 

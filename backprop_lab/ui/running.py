@@ -16,10 +16,11 @@ def nobody_is_there(shell: Any) -> bool:
     return not takes_input and not os.environ.get("SERVER_SOFTWARE", "").startswith("voila/")
 
 
-def without_view_if_nobody_is_there(bundle: Any, stands_in: Mapping[str, str]) -> Any:
-    """What a cell shows. A widget that nobody can use would hide what stands in for it, and be blank offline."""
-    data = bundle[0] if isinstance(bundle, tuple) else bundle
+def without_view_if_nobody_is_there(bundle: Any, stands_in: Mapping[str, str], alt: str = "") -> Any:
+    """What a cell shows, and that in words. A widget that nobody can use would hide what stands in for it, and be blank
+    offline."""
+    data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
     data.update(stands_in)
     if nobody_is_there(get_ipython()):
         data.pop("application/vnd.jupyter.widget-view+json", None)
-    return bundle
+    return data, metadata | ({"image/png": {"alt": alt}} if alt else {})

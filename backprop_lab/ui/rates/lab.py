@@ -239,7 +239,7 @@ class LearningRateLab(Lab):
         named = [f"{name}={value!r}" for name, value in own.items()]
         return f"LearningRateLab({', '.join(['problem'] * (wanted.problem is not None) + named)})"
 
-    def _still(self, scale: float = 1.0, dark: bool = False) -> bytes:
+    def _still(self, scale: float = 1.0, dark: bool = False) -> tuple[bytes, str]:
         if self.sweeper.state.runs is None:
             for _ in self.sweeper.train():
                 pass
@@ -252,7 +252,7 @@ class LearningRateLab(Lab):
         assert self.sweeper.state.runs is not None
         still = RunMap(900, ratio=scale, dark=dark)
         still.draw(self.sweeper.state.runs, self.sweeper.state.chosen)
-        return still.png()
+        return still.png(), verdicts.of_picture(self.sweeper.state.runs)
 
 
 _not_shown_yet: WeakSet[LearningRateLab] = WeakSet()  # one lab at most

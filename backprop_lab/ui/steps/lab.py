@@ -18,7 +18,7 @@ from backprop_lab.ui.lab import Lab
 from backprop_lab.ui.page.step_view import StepView
 from backprop_lab.ui.steps import frame, reopen, words
 from backprop_lab.ui.steps.controls import Controls, checked_parts
-from backprop_lab.ui.steps.pictures import KINDS, board_of, picture
+from backprop_lab.ui.steps.pictures import KINDS, picture, still
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.player import SPEEDS, Player
 from backprop_lab.ui.steps.recording import walk
@@ -128,9 +128,8 @@ class StepThrough(Lab):
         check_whole("iterations", iterations, 1, 100)
         kind = Path(path).suffix.lower().removeprefix(".")
         if kind not in SAVED:
-            endings = ", ".join(f".{each}" for each in KINDS)
-            named = os.fspath(path)
-            raise ValueError(f"a lab is saved as {endings} or .html, by the ending of the name; got {named!r}")
+            kinds = ", ".join(f".{each}" for each in KINDS)
+            raise ValueError(f"a lab is saved as a {kinds} or .html file; got {os.fspath(path)!r}")
         Path(path).write_bytes(self._saved(kind, int(iterations), scale=scale, dark=dark, seconds=seconds))
 
     def _saved(self, kind: str, iterations: int = 1, **options: Any) -> bytes:
@@ -323,8 +322,8 @@ class StepThrough(Lab):
         """
         return reopen.link_for(self.stepper, self._looks)
 
-    def _still(self, scale: float = 1.0, dark: bool = False) -> bytes:
-        return board_of(self.stepper.place, self.stepper.losses, self._looks["large"], dark).png()
+    def _still(self, scale: float = 1.0, dark: bool = False) -> tuple[bytes, str]:
+        return still(self.stepper, scale, self._looks["large"], dark), words.alt_text(self.stepper.place)
 
     def __repr__(self) -> str:
         return self.call()

@@ -3,14 +3,17 @@
 import io
 from collections.abc import Sequence
 
+from IPython import get_ipython
 from matplotlib.figure import Figure
 
 from backprop_lab.reading.one_cell import work_out
-from backprop_lab.ui.board.board import Board
+from backprop_lab.ui.board.board import RENEWED_MARK, Board
 from backprop_lab.ui.board.poster import Head, painted, poster, wrapped, written
 from backprop_lab.ui.lab import checked_scale
+from backprop_lab.ui.running import nobody_is_there
 from backprop_lab.ui.steps import frame, words
 from backprop_lab.ui.steps.place import LabState
+from backprop_lab.ui.steps.remarks import on_colours
 from backprop_lab.ui.steps.stepper import Stepper
 from backprop_lab.ui.theme import DARK, LIGHT, Theme
 
@@ -53,6 +56,13 @@ def picture(
     return data.getvalue()
 
 
+def still(stepper: Stepper, scale: float, large: bool, dark: bool) -> bytes:
+    """The PNG that stands in for the lab. The words above it take a moment, and who is there has them in the lab."""
+    if nobody_is_there(get_ipython()):
+        return picture(stepper, "png", scale, large, dark)
+    return board_of(stepper.place, stepper.losses, large, dark).png()
+
+
 def _poster(
     place: LabState, losses: Sequence[float], large: bool, dark: bool, rows: int = 0, progress: float | None = None
 ) -> Figure:
@@ -87,4 +97,6 @@ def head(place: LabState, losses: Sequence[float], theme: Theme) -> Head:
         colours = {"right": theme.right, "wrong": theme.wrong}
         proofs = [(remark["text"], colours[remark["kind"]]) for remark in state["remarks"] if remark["kind"] in colours]
         lines += proofs[:1]
+    if renewed := on_colours(place.renewed, place.iteration):
+        lines.append((f"{RENEWED_MARK} {renewed}", theme.faint))
     return Head(card["phase"], card["title"], where, wrapped(lines, WIDTH))
