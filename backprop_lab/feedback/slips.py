@@ -1,7 +1,8 @@
 """Lines that are one slip of the pen away from the right one: another name, another sign, parentheses moved.
 
-The mistakes in `mistakes.py` are those that are worth a name and a story. These need neither: they are made from the
-right line of any layer or loss, one change at a time, so they are known for layers of your own as well.
+What is worth a name and a story, such as the parentheses forgotten around a mask, is in `mistakes.txt`, and is said
+first: see `explaining.py`. These need neither: they are made from the right line of any layer or loss, one change at a
+time, so they are known for layers of your own as well.
 """
 
 import ast

@@ -21,12 +21,11 @@ from backprop_lab.nn.losses import LOSSES
 from backprop_lab.nn.network import Network
 from backprop_lab.nn.norms import NORMS
 from backprop_lab.nn.optimizers import OPTIMIZERS
-from backprop_lab.nn.penalties import L2
 from backprop_lab.nn.steps import stages_of
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.program import Program
 from backprop_lab.ui.steps.place import LabState
-from backprop_lab.ui.steps.setup import NONE, SIZES, Setup
+from backprop_lab.ui.steps.setup import NONE, PENALTIES, SIZES, Setup
 
 MOST_NUMBERS = 6000  # characters of X, y, weights and biases
 LONGEST = 7000  # characters in all
@@ -37,7 +36,7 @@ NUMBER = r"-?[0-9]*\.?[0-9]+(e[+-]?[0-9]{1,3})?"
 KINDS: dict[str, dict[str, type[Part]]] = {  # by the name in a link
     "layers": {"Linear": Linear, **dict(NORMS), "Dropout": Dropout},
     "losses": {name: type(each) for name, each in LOSSES.items()},
-    "penalties": {"L2": L2},
+    "penalties": {type(each).__name__: type(each) for each in PENALTIES.values() if each},
     "optimizers": {name: type(each) for name, each in OPTIMIZERS.items()},
 }
 KINDS["layers"] |= {name: type(each) for name, each in ACTIVATIONS.items()}
