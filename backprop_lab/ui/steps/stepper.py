@@ -289,7 +289,7 @@ class Stepper(HasTraits):
         elif self.setup_lr != self.place.lr:
             sentences += (f"The learning rate is {self.setup_lr:g} now, which goes with this start.",)
         fits = (mistake := self.place.mistake) and can_be_planted(self.mistakes[mistake], problem)
-        changes |= {"setup": setup, "custom": False, "mistake": mistake * bool(fits), "cell": None, "pinned": False}
+        changes |= {"setup": setup, "custom": False, "mistake": mistake if fits else "", "cell": None, "pinned": False}
         self._restart_training(problem, *sentences, notes.on_seed(setup, problem), **changes)
 
     def _restart_training(self, problem: Problem, *sentences: str, **changes: Any) -> None:
