@@ -199,7 +199,7 @@ def of_a_class(source=CLASS):
 def test_a_class_that_keeps_its_parameters_is_read_through_all_its_functions():
     scope, parameters = of_a_class()
     found = diagnose(scope["loss"], parameters)
-    assert "With `da = dh * (a > 0)` in line 25 of loss, W1 and b1 are right." in repr(found)
+    assert "With `da = dh * (a > 0)` in line 25, in `loss`, W1 and b1 are right." in repr(found)
     assert all(np.array_equal(scope["net"].params[name], value) for name, value in parameters.items())
 
 

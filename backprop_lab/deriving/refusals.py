@@ -1,6 +1,6 @@
 """What may not stand in a line, and what to write instead."""
 
-LOOP = "a loop: write its turns one after another, each with names of its own, such as h1, h2, h3"
+LOOP = "a loop: write out each turn, with names of its own, such as h1, h2, h3"
 FUNCTION = "a function: write what it does as lines, each with a name"
 CHOICE = "an if: np.where(mask, A, B) chooses cell by cell"
 IMPORT = "an import: np is there already, and nothing else is needed"
@@ -28,9 +28,10 @@ SYNTAX = {  # by the name that Python has for it
     "Set": "a set: give each value a name",
 }  # fmt: skip
 DATA = "give it among the data"
-WINDOW = "it has no rule: name each window, such as x[:, 0:3]"
+WINDOW = "name each window, such as x[:, 0:3]"
+SORTED = "where the order stays as it is, give it among the data, and write X[order]"
 INSTEAD = {  # of a function
-    "sort": "it has no rule, as the order may change", "partition": "it has no rule, as the order may change",
+    "sort": SORTED, "partition": SORTED,
     "argsort": DATA, "argmax": DATA, "argmin": DATA, "array": DATA, "asarray": DATA, "zeros": DATA, "ones": DATA,
     "full": DATA, "identity": "write np.eye", "tril": DATA, "triu": DATA, "int": DATA, "linspace": DATA,
     "random": "draw the numbers before, and give them among the data",

@@ -101,7 +101,7 @@ def _fit(a: Shape, b: Shape) -> bool:
 
 def _turning(node: Node) -> str:
     text = code(node.args[0]) if node.op == "mT" else f"{code(node, None, TIGHT)}.mT"
-    return f"; {text} would be {node.shape[::-1]}"
+    return f"; {text}, of shape {node.shape[::-1]}, would fit"
 
 
 def _mend(a: Node, b: Node) -> str:

@@ -41,7 +41,7 @@ class Change(NamedTuple):
 
     def __str__(self) -> str:
         names, are = listed(sorted(self.mends)), "are" if len(self.mends) > 1 else "is"
-        return f"With `{self.text}` {self.how} line {self.line} of {self.function}, {names} {are} right"
+        return f"With `{self.text}` {self.how} line {self.line}, in `{self.function}`, {names} {are} right"
 
 
 class Mending:

@@ -199,7 +199,7 @@ class OwnLoss:
             frames = [each for each in extract_tb(error.__traceback__)[1:] if not each.filename.startswith(LIBRARIES)]
             for frame in frames[-1:]:
                 sentence += (
-                    f". It stopped in line {frame.lineno} of {frame.name}{f', `{frame.line}`' * bool(frame.line)}"
+                    f". It stopped in line {frame.lineno}, in `{frame.name}`{f': `{frame.line}`' * bool(frame.line)}"
                 )
             raise ValueError(sentence) from error
 

@@ -77,8 +77,8 @@ def _of_squares(found: Slopes, missing: float) -> str:
     name, all_of_it = found.name, found.own.penalty(found.name)
     part = f"{abs(missing):.4g} * {name}"
     if all_of_it is None:
-        how = "left out, or too small" if missing > 0 else "too large, or in it and not in the loss"
-        return f"{part} {'is missing' if missing > 0 else 'is too much'}, as of a penalty that is {how}"
+        how = "was left out, or is too small" if missing > 0 else "is too large, or is not in the loss"
+        return f"{part} {'is missing' if missing > 0 else 'is too much'}, perhaps from a penalty that {how}"
     share = 1 - missing / all_of_it
     for known, words in SHARES.items():
         if abs(share - known) < 1e-3:
