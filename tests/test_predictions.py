@@ -194,6 +194,15 @@ def test_the_next_question_comes_only_after_a_right_answer(lesson):
     assert quiz.asked() is None
 
 
+def test_what_a_question_is_about_is_said_where_the_board_has_other_numbers():
+    quiz = Quiz(LESSONS["tour"])
+    for each in quiz.questions:
+        quiz.place = quiz.place._replace(at=quiz.questions.index(each), shown=False)
+        about = "the worked example as it is" if each.where == "home" else "random numbers"
+        assert f"about {about}" in quiz.asked(home=False, drawn=False)["text"]
+    assert {each.where for each in quiz.questions} == {"home", "drawn"}
+
+
 def test_a_tours_question_stands_beside_a_prediction_of_the_same_numbers_only():
     lab = StepThrough(questions="tour", step="L")
 

@@ -63,7 +63,9 @@ class Quiz(HasTraits):
             return now | {"title": "That was the last question", "text": text, "buttons": [["next_question", "Close"]]}
         title = f"Question {at + 1} of {many}"
         if not self.fits(home, drawn, trained, planted):
-            text = "This question is about the worked example as it is, and the board has other numbers now."
+            drawn_ones = "random numbers, with as many samples and units as at first"
+            about = drawn_ones if self.questions[at].where == "drawn" else "the worked example as it is"
+            text = f"This question is about {about}, and the board has other numbers now."
             return now | {"title": title, "text": text, "told": "", "buttons": [["home", "Back to the worked example"]]}
         now |= {"title": title, "text": self.questions[at].text}
         if shown:
