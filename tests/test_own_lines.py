@@ -1,6 +1,8 @@
 """A learner's own lines: right ones are right in every convention, and of wrong ones the first is named."""
 
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -361,6 +363,13 @@ def test_lines_of_a_program_such_as_a_recurrent_net_are_judged_too():
     assert "dh2 in place of da2" in wrong.first_wrong.sentence
     attention = EXAMPLES["attention"]()
     assert check_lines("\n".join(f"{s.name} = {s.code}" for s in trace(attention).steps), attention).ok is True
+
+
+def test_a_line_may_be_the_first_of_all_to_use_a_method_that_numpy_imports_late():
+    asked = "dby = 2 * (dp1 + dp2 + dp3).mean(axis=0, keepdims=True)"
+    code = f"from backprop_lab import EXAMPLES, check_lines; print(check_lines({asked!r}, EXAMPLES['rnn']()))"
+    said = subprocess.check_output([sys.executable, "-c", code], text=True, encoding="utf-8")
+    assert said.endswith("right: dby\n"), said
 
 
 @pytest.mark.parametrize(("right", "wrong", "sentence"), OF_RECURRENT)
