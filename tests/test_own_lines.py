@@ -372,6 +372,23 @@ def test_a_line_may_be_the_first_of_all_to_use_a_method_that_numpy_imports_late(
     assert said.endswith("right: dby\n"), said
 
 
+TRANSPOSED = "dWx = x1 @ da1.T + x2 @ da2.T + x3 @ da3.T"
+
+
+def test_where_rows_and_columns_explain_as_many_lines_it_is_rows_and_the_right_line_is_not_blamed():
+    text = f"dp1 = 2 * (p1 - y1)\ndby = (dp3 + dp2 + dp1).sum(axis=0, keepdims=True)\n{TRANSPOSED}"
+    found = check_lines(text, EXAMPLES["rnn"]())
+    assert [(line.of, line.ok) for line in found.lines] == [("dp1", True), ("dby", True), ("dWx", False)], found
+
+
+def test_of_a_line_that_is_right_only_with_samples_as_columns_it_is_said():
+    alone = check_lines(TRANSPOSED, EXAMPLES["rnn"]())
+    assert alone.lines[0].sentence == "right: dWx, with samples as columns"
+    program = check_lines(f"{TRANSPOSED}\ndWh = h0 @ da1.T + h1 @ da2.T + h2 @ da3.T", EXAMPLES["rnn"]())
+    assert [line.sentence.endswith(", with samples as columns") for line in program.lines] == [True, True], program
+    assert "columns" not in repr(check_lines(COLUMNS, DEEP_TANH)), "many lines say that they are"
+
+
 @pytest.mark.parametrize(("right", "wrong", "sentence"), OF_RECURRENT)
 def test_a_state_of_another_step_and_what_is_missing_in_every_term_are_named(right, wrong, sentence):
     assert right in RECURRENT

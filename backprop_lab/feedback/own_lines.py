@@ -6,7 +6,7 @@ How the arrays are laid out, and what doubtful names mean, is found out by tryin
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -96,11 +96,21 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
     best: Pass | None = None
     for layout in _layouts(given, used):
         tried = _best_factors(statements, problem, traces, layout, own)
-        best = tried if best is None or tried.cost < best.cost else best
+        best = tried if best is None or _explains_more(tried, best) else best
         if best.cost == (0, 0):
             break
     assert best is not None
-    return CheckedLines(tuple(_told(found, best, used) for found in best.found))
+    only_in_columns = set[int]()
+    if best.names[0].layout.columns:
+        in_rows = _best_factors(statements, problem, traces, replace(best.names[0].layout, columns=False), own)
+        if isinstance(problem, Program) or in_rows.cost[0] - best.cost[0] <= 1:  # one line alone speaks for it
+            only_in_columns = best.right - in_rows.right
+    return CheckedLines(tuple(_told(found, best, only_in_columns, used) for found in best.found))
+
+
+def _explains_more(tried: Pass, best: Pass) -> bool:
+    """Whether fewer lines are wrong in a layout than in a likelier one; if only other lines are, it does not."""
+    return tried.cost < best.cost and (tried.cost[0] < best.cost[0] or tried.right == best.right)
 
 
 def _best_factors(
@@ -180,14 +190,15 @@ def _layouts(given: Trace, used: set[str]) -> Iterator[Layout]:
             yield layout
 
 
-def _told(found: Found, best: Pass, used: set[str]) -> Line:
-    """What is said of a value that lines have given."""
+def _told(found: Found, best: Pass, only_in_columns: set[int], used: set[str]) -> Line:
+    """What is said of a value that lines have given; of one in doubt, that it is right only with samples as columns."""
     statements = [best.statements[at] for at in found.lines]
     numbers, text = tuple(each.line for each in statements), "; ".join(each.text for each in statements)
     if found.ok is None:
         return Line(numbers, text, found.of, None, f"cannot be told: {found.note}")
     if found.ok:
-        return Line(numbers, text, found.of, True, _right(found))
+        turned = ", with samples as columns" if found.lines[-1] in only_in_columns else ""
+        return Line(numbers, text, found.of, True, _right(found) + turned)
     if sentence := _wrong(found, best, used):
         return Line(numbers, text, found.of, False, f"wrong: {sentence}")
     return Line(numbers, text, found.of, True, _right(found))

@@ -88,8 +88,13 @@ class Pass:
     def cost(self) -> tuple[int, int]:
         """How much is wrong, or of another layout; and how much of that cannot be run, or has no room: the less, the
         better."""
-        odd = sum(found.is_turned or not found.ok for found in self.found)
+        odd = len(self.found) - len(self.right)
         return odd, sum(2 * bool(found.note) + found.has_no_room for found in self.found)
+
+    @property
+    def right(self) -> set[int]:
+        """The last statement of each value that is right in this layout."""
+        return {found.lines[-1] for found in self.found if found.ok and not found.is_turned}
 
     def ends(self, found: Found) -> bool:
         """Whether a gradient of a parameter, in which a factor is seen, comes after a value."""
