@@ -239,6 +239,17 @@ def test_adam_as_courses_write_it_is_right_and_without_its_correction_wrong():
     assert "a mean of squares" in check_lines(text.replace("dW2**2", "dW2"), problem, names).first_wrong.sentence
 
 
+def test_a_line_of_the_update_is_judged_by_itself():
+    adam = SOFTMAX.evolve(optimizer=Adam())
+    for right in ("mhatW1 = mW1_new / (1 - 0.9**step)", "vhatb2 = vb2_new / (1 - 0.999**step)"):
+        found = check_lines(right, adam)
+        assert [(line.of, line.ok) for line in found.lines] == [(right.partition(" ")[0], True)], found
+    assert check_lines("mhatW1 = mW1_new / (1 - 0.99**step)", adam).ok is False
+    velocity = check_lines("vW1_new = 0.9 * vW1 - lr * dW1", SOFTMAX.evolve(optimizer=Momentum(0.9)))
+    assert velocity.first_wrong.sentence.startswith("wrong: vW1_new is 1/"), velocity
+    assert "of what it should be, with the other sign" in velocity.first_wrong.sentence, velocity
+
+
 def test_a_mean_over_all_targets_and_a_sigmoid_at_the_end_are_understood():
     rng = np.random.default_rng(0)
     layers = (

@@ -200,14 +200,17 @@ class Pass:
         return found
 
     def _forward(self, name: str, values: Sequence[Any], lines: list[int]) -> Found | None:
-        """A line of the forward pass gives a name to a value, or is wrong; any other is the learner's own."""
+        """A line of the forward pass gives a name to a value, or is wrong; any other is the learner's own.
+
+        So does one of the update, such as Adam's `mhatW1`, which is judged as well.
+        """
         names, right = self.names[0], [step.name for step in self.names[0].trace.steps if step.role == "value"]
         meant = names.of(name)
         for of in dict.fromkeys([*filter(None, [meant]), *right]):
             if (fit := self._fit(values, of)) and fit[0] == 1:
                 for each in self.names:
                     each.own[name] = of
-                return None
+                return Found(lines, name, of, True, list(values), 1.0) if names.is_of_the_update(of) else None
         if meant not in right or not name[-1:].isdigit() or np.asarray(values[0]).dtype == bool:
             return None
         found = Found(lines, name, meant, False, list(values), is_on_the_way=True)
