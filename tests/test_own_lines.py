@@ -300,6 +300,22 @@ def test_what_is_no_text_no_problem_or_no_name_is_refused():
         check_lines("dW1 = 1", SOFTMAX, {"A1": "H7"})
 
 
+def test_numbers_of_the_problem_in_place_of_their_name_are_refused_with_the_name():
+    labels = SOFTMAX.y.argmax(axis=1)
+    for name, numbers, meant in [
+        ("y", labels, "y"),
+        ("of", [*labels], "y"),
+        ("q", SOFTMAX.X.T, "X"),
+        ("A1", [1], "H1"),
+    ]:
+        with pytest.raises(ValueError, match="tried with others too") as refused:
+            check_lines(IN_PLACE, SOFTMAX, {name: numbers})
+        assert f"names={{{name!r}: {meant!r}}}" in str(refused.value)
+    with pytest.raises(ValueError, match="names is a dictionary"):
+        check_lines(IN_PLACE, SOFTMAX, "y")
+    assert check_lines(IN_PLACE, SOFTMAX, {"eye": np.eye(3), "t": 2}).ok is True
+
+
 def test_lines_that_give_no_gradient_are_not_judged():
     found = check_lines("m = len(X)\nmask = H1 > 0", SOFTMAX)
     assert (found.ok, found.lines, found.first_wrong) == (None, (), None)

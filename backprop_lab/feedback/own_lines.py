@@ -86,10 +86,11 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
     check_problem(problem)
     if not isinstance(text, str):
         raise ValueError(f"the lines are text, in quotes; got {a_kind(text)}")
+    if not isinstance(names, Mapping | None):
+        raise ValueError(f"names is a dictionary, such as {{'q': 'H1'}}; got {a_kind(names)}")
     own = dict(names or {})
     given = trace(problem)
-    if unknown := [each for each in own.values() if isinstance(each, str) and each not in given]:
-        raise ValueError(f"there is no {unknown[0]!r} in this problem; there are {', '.join(given)}")
+    _check_names(own, problem, given)
     statements = statements_in(text)
     traces = [given, *_others(problem)]
     used = {name for each in statements for name in (each.name, *each.reads)}
@@ -106,6 +107,26 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
         if isinstance(problem, Program) or in_rows.cost[0] - best.cost[0] <= 1:  # one line alone speaks for it
             only_in_columns = best.right - in_rows.right
     return CheckedLines(tuple(_told(found, best, only_in_columns, used) for found in best.found))
+
+
+def _check_names(own: Mapping[str, Any], problem: Problem, given: Trace) -> None:
+    """Raise ValueError for what is not there, and for numbers of the problem in place of their name.
+
+    Lines are run on problems with other numbers too.
+    """
+    if unknown := [each for each in own.values() if isinstance(each, str) and each not in given]:
+        raise ValueError(f"there is no {unknown[0]!r} in this problem; there are {', '.join(given)}")
+    usual = Names(problem, given, Layout(), {})
+    laid_out = [Layout(), Layout(columns=True, rows_of_outputs=True), Layout(flat=True), Layout(labels=True)]
+    for name, value in own.items():
+        if isinstance(value, np.ndarray | list | tuple) and np.ndim(value):
+            layouts = laid_out[: 3 + (np.ndim(given.get("y", 0)) == 2)]
+            same = (of for of in given for each in layouts if np.array_equal(each.laid_out(given, of), value))
+            if meant := usual.of(name) or next((of for of in same if np.ptp(given[of])), ""):
+                raise ValueError(
+                    f"say what {name} is by its name in this problem, names={{{name!r}: {meant!r}}}, and not by its "
+                    "numbers: the lines are tried with others too"
+                )
 
 
 def _explains_more(tried: Pass, best: Pass) -> bool:
