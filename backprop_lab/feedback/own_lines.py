@@ -77,11 +77,11 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
 
     `problem` is what it belongs to: a network of layers, or a `program`, with its names. `text` has lines such as
     `dW1 = X.T @ dZ1 / m`, in your own names: what they stand for is known where they are usual ones, such as `A1`, `h1`
-    or `delta2`, and where a forward line gives them; else say it, as in `{"q": "H1"}`, or give a number, an array or a
-    function. Samples may be columns, W may have a row for each output, biases may be flat, y may be labels, and 1/m may
-    stand in any line. Each line is run on right values of the lines before it, so those after a wrong one are not
-    blamed for it. Lines that change one value in place are judged together. Only plain lines are run, in your own
-    kernel, on copies. Raises ValueError for what is none, such as a loop, and as `trace` does.
+    or `delta2`, and where a forward line gives them; else say it, as in `{"q": "H1"}`, or give a number, a function or
+    an array of your own. Samples may be columns, W may have a row for each output, biases may be flat, y may be labels,
+    and 1/m may stand in any line. Each line is run on right values of the lines before it, so those after a wrong one
+    are not blamed for it. Lines that change one value in place are judged together. Only plain lines are run, in your
+    own kernel, on copies. Raises ValueError for what is none, such as a loop, and as `trace` does.
     """
     check_problem(problem)
     if not isinstance(text, str):
