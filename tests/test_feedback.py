@@ -38,7 +38,8 @@ from backprop_lab.feedback.check import Feedback, check_function
 from backprop_lab.feedback.mistakes import common_factors
 from backprop_lab.feedback.patterns import seen_in
 from backprop_lab.nn.layers import Linear, ReLU, Sigmoid
-from backprop_lab.nn.losses import Loss, SoftmaxCrossEntropy
+from backprop_lab.nn.losses import Loss, MeanSquaredError, SoftmaxCrossEntropy
+from backprop_lab.nn.norms import BatchNorm
 from backprop_lab.nn.steps import Lines
 from backprop_lab.step.trace import Trace
 from backprop_lab.ui import Exercises
@@ -482,6 +483,20 @@ def test_what_is_said_of_a_function_is_what_somebody_has_read(kind):
     one = [trace(random_problem(0, samples=1, inputs=1, hidden=1, outputs=1))]
     classes = [trace(random_problem(seed, samples=3, outputs=3, loss=SoftmaxCrossEntropy())) for seed in (9, 8)]
     check_cases(kind, {"both": both, "one": one, "classes": classes, "raises": raises, "seen": seen})
+
+
+def test_a_function_may_use_later_gradients_that_do_not_need_its_own():
+    rng = np.random.default_rng(0)
+    W1, gamma, beta, W2 = (rng.standard_normal(shape) for shape in [(3, 4), (1, 4), (1, 4), (4, 2)])
+    network = Network((Linear(W1), BatchNorm(gamma, beta), ReLU(), Linear(W2)))
+    t = [trace(Problem(network, MeanSquaredError(), rng.standard_normal((6, 3)), rng.standard_normal((6, 2)), 0.1))]
+
+    def of_courses(gamma1, X, dN1, dbeta1, Xhat1, dgamma1, var1):
+        return gamma1 * (len(X) * dN1 - dbeta1 - Xhat1 * dgamma1) / (len(X) * np.sqrt(var1 + 1e-5))
+
+    assert check_function("dY1", of_courses, t)
+    for name, function in [("dY1", lambda dW1: dW1), ("dN1", lambda dbeta1: dbeta1), ("H1", lambda dW2: dW2)]:
+        assert "which is not known yet" in str(check_function(name, function, t)), name
 
 
 def test_feedback_is_a_truth_value_a_sentence_and_a_box_without_markup(example):

@@ -209,7 +209,7 @@ def test_gradients_may_come_from_a_function_of_their_own():
     typed(TWO_FUNCTIONS, scope)
     found = diagnose(scope["loss"], parameters, scope["gradients"])
     mended = "dZ1 = np.dot(p['W2'].T, dZ2) * (1 - A1 ** 2)"
-    assert f"With `{mended}` in line 18 of backward, W1 and b1 are right." in repr(found)
+    assert f"With `{mended}` in line 18, in `backward`, W1 and b1 are right." in repr(found)
     typed(TWO_FUNCTIONS.replace("* (1 - A1)", "* (1 - A1**2)"), scope)
     assert diagnose(scope["loss"], parameters, scope["gradients"]).ok is True
 
@@ -218,7 +218,7 @@ def test_the_state_of_another_step_in_a_recurrent_loop_is_told():
     parameters = drawn(0, Wxh=(5, 4), Whh=(5, 5), Why=(4, 5))
     scope = typed(GLOBALS, {"np": np, "__name__": "cell"})
     found = diagnose(scope["loss"], parameters)
-    assert "With `dWhh += np.outer(dhraw, hs[t - 1])` in line 15 of loss_and_gradients, Whh is right." in repr(found)
+    assert "With `dWhh += np.outer(dhraw, hs[t - 1])` in line 15, in `loss_and_gradients`, Whh is right." in repr(found)
 
 
 OF_A_LOOP = {  # what becomes of which part of the right loop, and the change that is told
@@ -271,6 +271,21 @@ def test_each_of_two_lines_with_a_mistake_is_told():
     scope, parameters = of_a_class(source.replace('["W1"] += self.reg', '["W1"] -= self.reg'))
     found = diagnose(scope["loss"], parameters)
     assert sorted(sorted(change.mends) for change in found.changes) == [["W1"], ["W2"]], found
+
+
+def test_a_number_of_samples_that_is_missing_in_several_lines_is_told_by_its_name():
+    source = """
+def loss(p):
+    m = X.shape[1]
+    dZ = p["W"] @ X + p["b"] + p["c"] * Y
+    dW = dZ @ X.T
+    db = np.sum(dZ, axis=1, keepdims=True)
+    return np.sum(dZ**2) / 2 / m, {"W": dW, "b": db, "c": np.sum(dZ * Y) / m}
+"""
+    scope = typed(source, {"np": np, "__name__": "cell"} | drawn(1, X=(3, 5), Y=(2, 5)))
+    found = diagnose(scope["loss"], drawn(0, W=(2, 3), b=(2, 1)) | {"c": -1.0})
+    assert found["c"].ok
+    assert "dW = dZ @ X.T / m" in [change.text for change in found.changes], found
 
 
 def test_a_change_that_is_right_at_these_numbers_alone_is_not_told():

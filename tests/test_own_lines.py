@@ -1,6 +1,8 @@
 """A learner's own lines: right ones are right in every convention, and of wrong ones the first is named."""
 
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -237,6 +239,17 @@ def test_adam_as_courses_write_it_is_right_and_without_its_correction_wrong():
     assert "a mean of squares" in check_lines(text.replace("dW2**2", "dW2"), problem, names).first_wrong.sentence
 
 
+def test_a_line_of_the_update_is_judged_by_itself():
+    adam = SOFTMAX.evolve(optimizer=Adam())
+    for right in ("mhatW1 = mW1_new / (1 - 0.9**step)", "vhatb2 = vb2_new / (1 - 0.999**step)"):
+        found = check_lines(right, adam)
+        assert [(line.of, line.ok) for line in found.lines] == [(right.partition(" ")[0], True)], found
+    assert check_lines("mhatW1 = mW1_new / (1 - 0.99**step)", adam).ok is False
+    velocity = check_lines("vW1_new = 0.9 * vW1 - lr * dW1", SOFTMAX.evolve(optimizer=Momentum(0.9)))
+    assert velocity.first_wrong.sentence.startswith("wrong: vW1_new is 1/"), velocity
+    assert "of what it should be, with the other sign" in velocity.first_wrong.sentence, velocity
+
+
 def test_a_mean_over_all_targets_and_a_sigmoid_at_the_end_are_understood():
     rng = np.random.default_rng(0)
     layers = (
@@ -285,6 +298,22 @@ def test_what_is_no_text_no_problem_or_no_name_is_refused():
         check_lines("dW1 = 1", "SOFTMAX")
     with pytest.raises(ValueError, match="there is no 'H7' in this problem; there are X, y, W1"):
         check_lines("dW1 = 1", SOFTMAX, {"A1": "H7"})
+
+
+def test_numbers_of_the_problem_in_place_of_their_name_are_refused_with_the_name():
+    labels = SOFTMAX.y.argmax(axis=1)
+    for name, numbers, meant in [
+        ("y", labels, "y"),
+        ("of", [*labels], "y"),
+        ("q", SOFTMAX.X.T, "X"),
+        ("A1", [1], "H1"),
+    ]:
+        with pytest.raises(ValueError, match="tried with others too") as refused:
+            check_lines(IN_PLACE, SOFTMAX, {name: numbers})
+        assert f"names={{{name!r}: {meant!r}}}" in str(refused.value)
+    with pytest.raises(ValueError, match="names is a dictionary"):
+        check_lines(IN_PLACE, SOFTMAX, "y")
+    assert check_lines(IN_PLACE, SOFTMAX, {"eye": np.eye(3), "t": 2}).ok is True
 
 
 def test_lines_that_give_no_gradient_are_not_judged():
@@ -361,6 +390,30 @@ def test_lines_of_a_program_such_as_a_recurrent_net_are_judged_too():
     assert "dh2 in place of da2" in wrong.first_wrong.sentence
     attention = EXAMPLES["attention"]()
     assert check_lines("\n".join(f"{s.name} = {s.code}" for s in trace(attention).steps), attention).ok is True
+
+
+def test_a_line_may_be_the_first_of_all_to_use_a_method_that_numpy_imports_late():
+    asked = "dby = 2 * (dp1 + dp2 + dp3).mean(axis=0, keepdims=True)"
+    code = f"from backprop_lab import EXAMPLES, check_lines; print(check_lines({asked!r}, EXAMPLES['rnn']()))"
+    said = subprocess.check_output([sys.executable, "-c", code], text=True, encoding="utf-8")
+    assert said.endswith("right: dby\n"), said
+
+
+TRANSPOSED = "dWx = x1 @ da1.T + x2 @ da2.T + x3 @ da3.T"
+
+
+def test_where_rows_and_columns_explain_as_many_lines_it_is_rows_and_the_right_line_is_not_blamed():
+    text = f"dp1 = 2 * (p1 - y1)\ndby = (dp3 + dp2 + dp1).sum(axis=0, keepdims=True)\n{TRANSPOSED}"
+    found = check_lines(text, EXAMPLES["rnn"]())
+    assert [(line.of, line.ok) for line in found.lines] == [("dp1", True), ("dby", True), ("dWx", False)], found
+
+
+def test_of_a_line_that_is_right_only_with_samples_as_columns_it_is_said():
+    alone = check_lines(TRANSPOSED, EXAMPLES["rnn"]())
+    assert alone.lines[0].sentence == "right: dWx, with samples as columns"
+    program = check_lines(f"{TRANSPOSED}\ndWh = h0 @ da1.T + h1 @ da2.T + h2 @ da3.T", EXAMPLES["rnn"]())
+    assert [line.sentence.endswith(", with samples as columns") for line in program.lines] == [True, True], program
+    assert "columns" not in repr(check_lines(COLUMNS, DEEP_TANH)), "many lines say that they are"
 
 
 @pytest.mark.parametrize(("right", "wrong", "sentence"), OF_RECURRENT)

@@ -129,9 +129,9 @@ def check_function(
 ) -> Feedback:
     """Whether a function gives `name` in every one of `traces`, such as `lambda X, dY1: X.mT @ dY1` for dW1.
 
-    Its arguments are names of values that are known before `name`; it gets copies, so it can spoil nothing. What it
-    raises comes back as a sentence. If it is wrong, only what all the traces bear out is said of it. Give traces of
-    different sizes: then a factor of 1/2 is told from one of 1/N. `mistakes` is as for `check`.
+    Its arguments are names of values before `name`, or of gradients that do not need it; it gets copies, so it can
+    spoil nothing. What it raises comes back as a sentence. If it is wrong, only what all the traces bear out is said
+    of it. Give traces of different sizes: then a factor of 1/2 is told from one of 1/N. `mistakes` is as for `check`.
     Raises nothing itself.
     """
     if not isinstance(name, str):

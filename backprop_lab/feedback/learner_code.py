@@ -74,9 +74,9 @@ class _Call:
     """A learner's function for `name`, with the values that it asks for: `given`, by name."""
 
     def __init__(self, name: str, function: Callable[..., Any], trace: Trace) -> None:
-        """Raises NoAnswerError if it cannot be called, or asks for what is not known before `name`."""
+        """Raises NoAnswerError if it cannot be called, or asks for what is not known without `name`."""
         self.name, self.function, self.trace = name, function, trace
-        known = dict(list(trace.items())[: list(trace.names).index(name)])
+        known = _known_for(name, trace)
         self.given: dict[str, Any] = {}
         self._first: list[str] = []  # those that have no name in its call
         try:
@@ -178,6 +178,17 @@ class _Call:
         except Exception:  # it fails in some other way
             return None
         return None
+
+
+def _known_for(name: str, trace: Trace) -> dict[str, Any]:
+    """What may be used for a value: all before it, and gradients after it that are found without it."""
+    known, needs_it = dict(list(trace.items())[: list(trace.names).index(name)]), {name}
+    for step in trace.steps:
+        if needs_it.intersection(step.operands):
+            needs_it.add(step.name)
+        elif step.role == "gradient" and step.name != name:
+            known[step.name] = step.value
+    return known
 
 
 def _met(warning: str) -> str:

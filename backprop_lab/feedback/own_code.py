@@ -71,6 +71,7 @@ class Code:
         unused = {*self.atoms} - {each.id for each in names if not is_written(each)}
         self.paths = [each for each in self.atoms if (each.isidentifier() and each in unused) or A_GRADIENT.match(each)]
         self.values = [each for each in self.atoms if not A_GRADIENT.match(each)]
+        self.names = [each for each in self.values if not each[0].isdigit()]
         self.share, self.asks = Fraction(1), False  # how much of a change is to be made, and whether that is asked
         self.found: list[tuple[list[ast.stmt], int, list[Place], Set[str]]] = []
         free = ", ".join(function.__code__.co_freevars)
@@ -146,7 +147,10 @@ class Code:
                     self.share, self.asks = Fraction(1), form in (FACTOR, TERM)
                     yield from self._put(place, form, parts, statement)
                     if self.asks and self.share not in (0, 1):
-                        self.asks = False
+                        self.asks, factor = False, self.share + 1
+                        for sign, size in ("/", 1 / factor), ("*", factor):
+                            for name in self.names if form == FACTOR and size > 1 and size.denominator == 1 else ():
+                                yield from self._put(place, f"({{0}}) {sign} {{1}}", [parts[0], name], statement)
                         yield from self._put(place, form, parts, statement)
 
     def _off_the_true_class(self, scores: ast.expr) -> Iterator[str]:

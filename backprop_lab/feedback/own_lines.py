@@ -6,7 +6,7 @@ How the arrays are laid out, and what doubtful names mean, is found out by tryin
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -77,30 +77,61 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
 
     `problem` is what it belongs to: a network of layers, or a `program`, with its names. `text` has lines such as
     `dW1 = X.T @ dZ1 / m`, in your own names: what they stand for is known where they are usual ones, such as `A1`, `h1`
-    or `delta2`, and where a forward line gives them; else say it, as in `{"q": "H1"}`, or give a number, an array or a
-    function. Samples may be columns, W may have a row for each output, biases may be flat, y may be labels, and 1/m may
-    stand in any line. Each line is run on right values of the lines before it, so those after a wrong one are not
-    blamed for it. Lines that change one value in place are judged together. Only plain lines are run, in your own
-    kernel, on copies. Raises ValueError for what is none, such as a loop, and as `trace` does.
+    or `delta2`, and where a forward line gives them; else say it, as in `{"q": "H1"}`, or give a number, a function or
+    an array of your own. Samples may be columns, W may have a row for each output, biases may be flat, y may be labels,
+    and 1/m may stand in any line. Each line is run on right values of the lines before it, so those after a wrong one
+    are not blamed for it. Lines that change one value in place are judged together. Only plain lines are run, in your
+    own kernel, on copies. Raises ValueError for what is none, such as a loop, and as `trace` does.
     """
     check_problem(problem)
     if not isinstance(text, str):
         raise ValueError(f"the lines are text, in quotes; got {a_kind(text)}")
+    if not isinstance(names, Mapping | None):
+        raise ValueError(f"names is a dictionary, such as {{'q': 'H1'}}; got {a_kind(names)}")
     own = dict(names or {})
     given = trace(problem)
-    if unknown := [each for each in own.values() if isinstance(each, str) and each not in given]:
-        raise ValueError(f"there is no {unknown[0]!r} in this problem; there are {', '.join(given)}")
+    _check_names(own, problem, given)
     statements = statements_in(text)
     traces = [given, *_others(problem)]
     used = {name for each in statements for name in (each.name, *each.reads)}
     best: Pass | None = None
     for layout in _layouts(given, used):
         tried = _best_factors(statements, problem, traces, layout, own)
-        best = tried if best is None or tried.cost < best.cost else best
+        best = tried if best is None or _explains_more(tried, best) else best
         if best.cost == (0, 0):
             break
     assert best is not None
-    return CheckedLines(tuple(_told(found, best, used) for found in best.found))
+    only_in_columns = set[int]()
+    if best.names[0].layout.columns:
+        in_rows = _best_factors(statements, problem, traces, replace(best.names[0].layout, columns=False), own)
+        if isinstance(problem, Program) or in_rows.cost[0] - best.cost[0] <= 1:  # one line alone speaks for it
+            only_in_columns = best.right - in_rows.right
+    return CheckedLines(tuple(_told(found, best, only_in_columns, used) for found in best.found))
+
+
+def _check_names(own: Mapping[str, Any], problem: Problem, given: Trace) -> None:
+    """Raise ValueError for what is not there, and for numbers of the problem in place of their name.
+
+    Lines are run on problems with other numbers too.
+    """
+    if unknown := [each for each in own.values() if isinstance(each, str) and each not in given]:
+        raise ValueError(f"there is no {unknown[0]!r} in this problem; there are {', '.join(given)}")
+    usual = Names(problem, given, Layout(), {})
+    laid_out = [Layout(), Layout(columns=True, rows_of_outputs=True), Layout(flat=True), Layout(labels=True)]
+    for name, value in own.items():
+        if isinstance(value, np.ndarray | list | tuple) and np.ndim(value):
+            layouts = laid_out[: 3 + (np.ndim(given.get("y", 0)) == 2)]
+            same = (of for of in given for each in layouts if np.array_equal(each.laid_out(given, of), value))
+            if meant := usual.of(name) or next((of for of in same if np.ptp(given[of])), ""):
+                raise ValueError(
+                    f"say what {name} is by its name in this problem, names={{{name!r}: {meant!r}}}, and not by its "
+                    "numbers: the lines are tried with others too"
+                )
+
+
+def _explains_more(tried: Pass, best: Pass) -> bool:
+    """Whether fewer lines are wrong in a layout than in a likelier one; if only other lines are, it does not."""
+    return tried.cost < best.cost and (tried.cost[0] < best.cost[0] or tried.right == best.right)
 
 
 def _best_factors(
@@ -180,14 +211,15 @@ def _layouts(given: Trace, used: set[str]) -> Iterator[Layout]:
             yield layout
 
 
-def _told(found: Found, best: Pass, used: set[str]) -> Line:
-    """What is said of a value that lines have given."""
+def _told(found: Found, best: Pass, only_in_columns: set[int], used: set[str]) -> Line:
+    """What is said of a value that lines have given; of one in doubt, that it is right only with samples as columns."""
     statements = [best.statements[at] for at in found.lines]
     numbers, text = tuple(each.line for each in statements), "; ".join(each.text for each in statements)
     if found.ok is None:
         return Line(numbers, text, found.of, None, f"cannot be told: {found.note}")
     if found.ok:
-        return Line(numbers, text, found.of, True, _right(found))
+        turned = ", with samples as columns" if found.lines[-1] in only_in_columns else ""
+        return Line(numbers, text, found.of, True, _right(found) + turned)
     if sentence := _wrong(found, best, used):
         return Line(numbers, text, found.of, False, f"wrong: {sentence}")
     return Line(numbers, text, found.of, True, _right(found))

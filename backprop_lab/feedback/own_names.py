@@ -139,6 +139,11 @@ class Names:
         """Whether a gradient is that of a value, and not of a parameter."""
         return self.trace.role(name) != "new" and self.trace.owner(name) not in self.trace.given
 
+    def is_of_the_update(self, name: str) -> bool:
+        """Whether a value is computed after gradients."""
+        steps = [step.name for step in self.trace.steps]
+        return "gradient" in map(self.trace.role, steps[: steps.index(name)])
+
     def following(self, gradient: str) -> str:
         """The gradient of a value that comes after this one in the backward pass."""
         names = [name for name in self.all_gradients() if self.is_on_the_way(name)]

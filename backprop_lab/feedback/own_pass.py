@@ -88,8 +88,13 @@ class Pass:
     def cost(self) -> tuple[int, int]:
         """How much is wrong, or of another layout; and how much of that cannot be run, or has no room: the less, the
         better."""
-        odd = sum(found.is_turned or not found.ok for found in self.found)
+        odd = len(self.found) - len(self.right)
         return odd, sum(2 * bool(found.note) + found.has_no_room for found in self.found)
+
+    @property
+    def right(self) -> set[int]:
+        """The last statement of each value that is right in this layout."""
+        return {found.lines[-1] for found in self.found if found.ok and not found.is_turned}
 
     def ends(self, found: Found) -> bool:
         """Whether a gradient of a parameter, in which a factor is seen, comes after a value."""
@@ -195,14 +200,17 @@ class Pass:
         return found
 
     def _forward(self, name: str, values: Sequence[Any], lines: list[int]) -> Found | None:
-        """A line of the forward pass gives a name to a value, or is wrong; any other is the learner's own."""
+        """A line of the forward pass gives a name to a value, or is wrong; any other is the learner's own.
+
+        So does one of the update, such as Adam's `mhatW1`, which is judged as well.
+        """
         names, right = self.names[0], [step.name for step in self.names[0].trace.steps if step.role == "value"]
         meant = names.of(name)
         for of in dict.fromkeys([*filter(None, [meant]), *right]):
             if (fit := self._fit(values, of)) and fit[0] == 1:
                 for each in self.names:
                     each.own[name] = of
-                return None
+                return Found(lines, name, of, True, list(values), 1.0) if names.is_of_the_update(of) else None
         if meant not in right or not name[-1:].isdigit() or np.asarray(values[0]).dtype == bool:
             return None
         found = Found(lines, name, meant, False, list(values), is_on_the_way=True)

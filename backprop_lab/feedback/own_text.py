@@ -18,6 +18,8 @@ from backprop_lab.feedback.answers import a_kind
 
 FUNCTIONS = {each.__name__: each for each in (len, range, float, int, abs, sum, max, min, round, list, tuple, pow)}
 REFUSED = ("save", "load", "file", "txt", "random", "lib", "test", "memmap", "DataSource", "show_", "set", "ctypes")
+# What a line finds without asking for it: NumPy imports the code of `mean` and `sum` when they are first called.
+SCOPE = {"__builtins__": {"__import__": __import__}, "np": np, "numpy": np, "math": math, **FUNCTIONS}
 TAKEN = (ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Call, ast.Attribute,
     ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.keyword, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
     ast.expr_context, ast.IfExp, ast.Assign, ast.AugAssign)  # fmt: skip
@@ -41,7 +43,7 @@ class Statement:
         """What it writes, where the names have these values, which stay as they are. Raises what NumPy raises."""
         scope = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in known.items()}
         with np.errstate(all="ignore"):
-            exec(self.code, {"__builtins__": {}, "np": np, "numpy": np, "math": math, **FUNCTIONS, **scope}, scope)
+            exec(self.code, {**SCOPE, **scope}, scope)
         return scope[self.name]
 
 

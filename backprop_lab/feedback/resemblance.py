@@ -35,11 +35,11 @@ def resemblance(found: Slopes, ways: Sequence[tuple[str, Array]]) -> str:
 
 def times(factor: float, numbers: Mapping[str, float]) -> str:
     """A factor in words, `twice what it should be`, with the number of the learner's that it is."""
-    size, sign = abs(factor), "has the other sign, and is " if factor < 0 else ""
+    size, sign = abs(factor), ", with the other sign" if factor < 0 else ""
     if _same(size, 1):
         return "right but for its sign"
     if _same(size, 2) or _same(size, 0.5):
-        return f"{sign}{'twice' if size > 1 else 'half of'} what it should be"
+        return f"{'twice' if size > 1 else 'half of'} what it should be{sign}"
     whole = size if size > 1 else 1 / size
     is_whole = _same(whole, round(whole))
     how = plain(size) if not is_whole else f"{whole:.0f}" if size > 1 else f"1/{whole:.0f}"
@@ -48,7 +48,7 @@ def times(factor: float, numbers: Mapping[str, float]) -> str:
         for name, number in numbers.items()
         if _same(whole if is_whole else size, number) or (not is_whole and _same(1 / size, number))
     ]
-    return f"{sign}{how} {'of' if how.startswith('1/') else 'times'} what it should be{''.join(known[:1])}"
+    return f"{how} {'of' if how.startswith('1/') else 'times'} what it should be{sign}{''.join(known[:1])}"
 
 
 def _factor(found: Slopes, gradient: Array, numbers: Mapping[str, float]) -> Iterator[str]:

@@ -29,11 +29,12 @@ class Exercises:
     """The exercises of a notebook: `ask = Exercises()`, then `ask("dW2", dW2)` below each answer.
 
     `problem` is what they are about, by default the worked example. An answer is a function whose arguments are names
-    that are known by then, `def dW2(H1, dy_pred): ...`, tried on the problem and on two of other sizes with the same
-    layers and loss, drawn at random; or an array, compared with the problem's own numbers. (Layers that fit no other
-    size, such as one of your own with other parameters, are tried with more samples instead. For a loss of your own
-    without `check_targets`, targets are rows of the problem's own y, since no others may fit it. A program is tried
-    with other parameters, and with other numbers for data that are 0 everywhere, such as a first state.)
+    that are known by then, or gradients that do not need its own, `def dW2(H1, dy_pred): ...`, tried on the problem and
+    on two of other sizes with the same layers and loss, drawn at random; or an array, compared with the problem's own
+    numbers. (Layers that fit no other size, such as one of your own with other parameters, are tried with more samples
+    instead. For a loss of your own without `check_targets`, targets are rows of the problem's own y, since no others
+    may fit it. A program is tried with other parameters, and with other numbers for data that are 0 everywhere, such as
+    a first state.)
     `names` are the steps that count towards the progress, by default every step of the problem; a wrong answer is
     compared with what each of `mistakes` gives. With a `seed`, a whole number, all problems are drawn, by it:
     `traces[0]` has the numbers that an array is compared with. Raises ValueError if `problem` is not a Problem, or
