@@ -328,6 +328,13 @@ in both
   b1_new = lambda b1, db1, lr: b1 - lr * db1.T | `db1.T` used where | does not belong
   dW1 = looped | there are 2 rows, counted from 0, and none has the number 2. Take sizes from | out of bounds
   y_pred = y_pred | returns y_pred, which here is the function itself | call it
+in Exercises(backprop_lab.EXAMPLES["rnn"]()).traces
+  dWh = lambda h2, h1, h0, da3, da2, da1: h2.T @ da3 + h1.T @ da2 - h0.T @ da1 | not for another one, with other
+    numbers. | x1
+in Exercises(backprop_lab.EXAMPLES["batch norm"]()).traces
+  dAhat = lambda dN: dN | not for another one, with other numbers. | X (4, 3)
+in Exercises(random_problem(4, optimizer=Adam())).traces
+  mhatW1 = lambda mW1_new: mW1_new / (1 - 0.9) | `mW1_new / (1 - 0.9)`: m and v begin at 0 | step - 1
 in [trace(binary())]
   dy_pred = lambda y_pred, y: y_pred - y | dy_pred[0, 0] should be | two mistakes
   dy_pred = lambda y_pred, y: (y_pred - y) * 1 / y.size | dy_pred[0, 0] should be | y_pred + (1 - y_pred)
