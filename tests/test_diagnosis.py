@@ -19,7 +19,7 @@ LOOKS = {  # what becomes of a right gradient of a parameter, and what is said o
     "twice what it should be": lambda g, W: 2 * g,
     "half of what it should be": lambda g, W: g / 2,
     "1/7 of what it should be": lambda g, W: g / 7,
-    "has the other sign, and is 3 times what it should be": lambda g, W: -3 * g,
+    "of the other sign, and 3 times what it should be": lambda g, W: -3 * g,
     "all its numbers are 0": lambda g, W: 0 * g,
 }
 

@@ -329,10 +329,17 @@ in both
   dW1 = looped | there are 2 rows, counted from 0, and none has the number 2. Take sizes from | out of bounds
   y_pred = y_pred | returns y_pred, which here is the function itself | call it
 in Exercises(backprop_lab.EXAMPLES["rnn"]()).traces
+  dWh = lambda a2, a1, h0, da3, da2, da1: a2.T @ da3 + a1.T @ da2 + h0.T @ da1 | a2 and a1 used in place of h2 and h1:
+    | h0
   dWh = lambda h2, h1, h0, da3, da2, da1: h2.T @ da3 + h1.T @ da2 - h0.T @ da1 | not for another one, with other
     numbers. | x1
+  dh1 = lambda dp1, Wy, da2, Wh: dp1 @ Wy.T + da2 @ Wh | like `dp1 @ Wy.mT + da2 @ Wh`, in which a | nothing
 in Exercises(backprop_lab.EXAMPLES["batch norm"]()).traces
+  dA = lambda dD, dmu: dD + dmu | `dD + dmu`, as for a sum | twice
+  dD = lambda dAhat, var, dvar, D: dAhat / np.sqrt(var + 1e-5) + 2 * dvar * D | as for a sum | twice
   dAhat = lambda dN: dN | not for another one, with other numbers. | X (4, 3)
+in Exercises(backprop_lab.EXAMPLES["word vectors"]()).traces
+  dS = lambda P, y: P - np.eye(P.shape[1])[y] | as for a sum: a mean was meant | like A
 in Exercises(random_problem(4, optimizer=Adam())).traces
   mhatW1 = lambda mW1_new: mW1_new / (1 - 0.9) | `mW1_new / (1 - 0.9)`: m and v begin at 0 | step - 1
 in [trace(binary())]

@@ -35,7 +35,7 @@ def resemblance(found: Slopes, ways: Sequence[tuple[str, Array]]) -> str:
 
 def times(factor: float, numbers: Mapping[str, float]) -> str:
     """A factor in words, `twice what it should be`, with the number of the learner's that it is."""
-    size, sign = abs(factor), "has the other sign, and is " if factor < 0 else ""
+    size, sign = abs(factor), "of the other sign, and " if factor < 0 else ""
     if _same(size, 1):
         return "right but for its sign"
     if _same(size, 2) or _same(size, 0.5):
