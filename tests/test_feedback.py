@@ -329,6 +329,29 @@ in both
   b1_new = lambda b1, db1, lr: b1 - lr * db1.T | `db1.T` used where | does not belong
   dW1 = looped | there are 2 rows, counted from 0, and none has the number 2. Take sizes from | out of bounds
   y_pred = y_pred | returns y_pred, which here is the function itself | call it
+in Exercises(backprop_lab.EXAMPLES["rnn"]()).traces
+  dWh = lambda a2, a1, h0, da3, da2, da1: a2.T @ da3 + a1.T @ da2 + h0.T @ da1 | a2 and a1 used in place of h2 and h1:
+    | h0
+  dWh = lambda h2, h1, h0, da3, da2, da1: h2.T @ da3 + h1.T @ da2 - h0.T @ da1 | not for another one, with other
+    numbers. | x1
+  dh2 = lambda dp2, da3, Wh: (dp2 + da3) @ Wh.T | da3 (2, 3), Wh (3, 3). | Wy
+  dWh = lambda h2, h1, h0, da3, da2, da1: h2.T @ da3 * h1.T @ da2 * h0.T @ da1 | do not fit | Did you write
+  dp3 = lambda p3, y3: 2 * (p3 - y3) / len(y3) | Every number is half what it should be. | part of the slope
+  dh1 = lambda dp1, Wy, da2, Wh: dp1 @ Wy.T + da2 @ Wh | like `dp1 @ Wy.mT + da2 @ Wh`, in which a | nothing
+in Exercises(backprop_lab.EXAMPLES["attention"]()).traces
+  dO = lambda O, y: 2 * (O - y) / y.size | Every number is half what it should be. | part of the slope
+  dK = lambda dZ, Q: dZ.T @ Q / np.sqrt(len(Q)) | a 0 where 1 was meant | is missing
+  dZ = lambda A, dA: A * (dA - (dA @ A).sum(axis=1, keepdims=True)) | a `@` where `*` was meant | missing
+  dQ = lambda dS, K: dS @ K / 3 | Every number is 0.3333 times what it should be. | inputs
+in Exercises(backprop_lab.EXAMPLES["batch norm"]()).traces
+  dA = lambda dD, dmu: dD + dmu | `dD + dmu`, as for a sum | twice
+  dD = lambda dAhat, var, dvar, D: dAhat / np.sqrt(var + 1e-5) + 2 * dvar * D | as for a sum | twice
+  dAhat = lambda dN: dN | not for another one, with other numbers. | X (4, 3)
+in Exercises(backprop_lab.EXAMPLES["word vectors"]()).traces
+  dS = lambda P, y: P - np.eye(P.shape[1])[y] | as for a sum: a mean was meant | like A
+in Exercises(random_problem(4, activation=Tanh(), optimizer=Adam())).traces
+  mhatW1 = lambda mW1_new: mW1_new / (1 - 0.9) | `mW1_new / (1 - 0.9)`: m and v begin at 0 | step - 1
+  mW1_new = lambda mW1, dW1: 0.9 * mW1 + 0.9 * dW1 | `0.9 * mW1 + 0.9 * dW1`: `1 -` is missing | : 1 is
 in [trace(binary())]
   dy_pred = lambda y_pred, y: y_pred - y | dy_pred[0, 0] should be | two mistakes
   dy_pred = lambda y_pred, y: (y_pred - y) * 1 / y.size | dy_pred[0, 0] should be | y_pred + (1 - y_pred)

@@ -373,7 +373,7 @@ OF_RECURRENT = [  # what becomes of which line, and what is said of it
     ("h0.T @ da1 + h1.T @ da2 + h2.T @ da3", "h2.T @ da3", "several paths, and not all of them are here"),
     ("dp2 @ Wy.T + da3 @ Wh.T", "dp2 @ Wy.T", "h2 affects the loss along several paths"),
     ("dh2 * (1 - h2**2)", "dh2", "the slope of the function that gives h2 is missing"),
-    ("da2 @ Wh.T", "da2 @ Wh", "nothing was transposed"),
+    ("da2 @ Wh.T", "da2 @ Wh", "in which a transpose is missing"),
 ]
 
 

@@ -23,7 +23,7 @@ from backprop_lab.feedback.explaining import Explaining, Explanation
 from backprop_lab.feedback.kinks import at_a_kink
 from backprop_lab.feedback.learner_code import call
 from backprop_lab.feedback.mistakes import MISTAKES, Mistake
-from backprop_lab.feedback.tolerance import Comparison, compare, shape_message
+from backprop_lab.feedback.tolerance import Comparison, compare, shape_message, what_differs
 from backprop_lab.nn.layers import Array
 from backprop_lab.reading.parts import made_of
 from backprop_lab.step.number_format import plain, told_apart
@@ -148,9 +148,8 @@ def check_function(
     feedback = first if isinstance(first, Feedback) else _feedback(first, others)
     if at == 0 or feedback.cause == ("blank",):
         return feedback
-    shapes = ", ".join(f"{known} {np.shape(traces[at][known])}" for known in traces[at].problem.data)
-    message = f"Right for the first problem, but not for another one, with {shapes}. {feedback.message}"
-    return replace(feedback, message=message)
+    other = f"another one, with {what_differs(traces[0], traces[at])}"
+    return replace(feedback, message=f"Right for the first problem, but not for {other}. {feedback.message}")
 
 
 def _try(name: str, function: Any, trace: Trace, mistakes: Mapping[str, Mistake]) -> Explaining | Feedback:

@@ -1,10 +1,12 @@
 """Why an answer is wrong: the mistakes, slips of the pen and patterns that give it, here and on other problems too."""
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from inspect import signature
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,13 +15,15 @@ from backprop_lab.checks.rounding import terms_in, terms_of
 from backprop_lab.feedback.learner_code import call
 from backprop_lab.feedback.mistakes import Mistake, common_factors, plant
 from backprop_lab.feedback.patterns import LARGE, Pattern, seen_in
-from backprop_lab.feedback.slips import Slip, likely_slips, longer_slips, powers_divided, shows
+from backprop_lab.feedback.slips import Slip, is_shown, leaves_out, likely_slips, longer_slips, powers_divided, shows
 from backprop_lab.feedback.tolerance import Comparison
 from backprop_lab.nn.layers import Array
 from backprop_lab.nn.lines import NAMESPACE
 from backprop_lab.nn.steps import Lines
 from backprop_lab.step.trace import Trace
 
+SIZES, COUNT = {"len", "shape", "size", "mean", "average"}, re.compile(r"divided by .*(number of|len\(|shape\[)")
+AS_IT_IS = MappingProxyType({"": 1.0})
 LARGE_STEP = 200_000  # numbers in all of a step, beyond which nobody waits for slips further up
 FEW = 1000  # numbers, which show whether a closer look is worth while
 NEAR = 1e-3  # relative to the largest number, beyond which no closer look is worth while
@@ -60,16 +64,18 @@ class Explaining:
     def explained(self, others: Sequence["Explaining"] = ()) -> list[Explanation]:
         """The explanations of the first kind that has some; those that the same answer to all others bears out."""
         if not np.isfinite(self.compared.answer).all():
-            return self._mistakes()
+            return self._of_mistakes
         for explanations in (
             self._as_written,
-            self._mistakes,
+            self._likely_mistakes,
             self._factors,
+            lambda: self._of_mistakes,
             self._values,
             self._further_up,
             self._slips,
             self._two,
             self._patterns,
+            self._unlikely,
         ):
             if borne_out := [each for each in explanations() if all(other.bears_out(each) for other in others)]:
                 return borne_out
@@ -97,7 +103,13 @@ class Explaining:
         ]
 
     def _patterns(self) -> list[Explanation]:
-        return [Explanation("pattern", (key,), sentence) for key, sentence in self._seen]
+        """What is seen; no count that it is divided by, where a function asks for no size and has the number in it."""
+        code: Any = getattr(self.function, "__code__", None)
+        numbers = code.co_consts if code and SIZES.isdisjoint(code.co_names) else ()
+        typed = [1 / each for each in numbers if isinstance(each, int | float) and each]
+        common = common_factors(self.trace)
+        told = [(key, words) for key, words in self._seen if not (COUNT.match(key) and common.get(key) in typed)]
+        return [Explanation("pattern", (key,), sentence) for key, sentence in told]
 
     def _values(self) -> list[Explanation]:
         """Another value of the step in place of this one, or what left it so: a function of it that is missing."""
@@ -120,7 +132,8 @@ class Explaining:
         """Whether no other line gives such numbers by chance, as may happen with whole ones."""
         return all(np.any(numbers != np.round(numbers.real)) for numbers in (self.compared.right, self.compared.answer))
 
-    def _mistakes(self) -> list[Explanation]:
+    @cached_property
+    def _of_mistakes(self) -> list[Explanation]:
         shapes = [self.compared.answer]
         if not self.compared.fits and self.compared.answer.ndim == 1:
             shapes += [self.compared.answer[None], self.compared.answer[:, None]]
@@ -128,10 +141,15 @@ class Explaining:
             of_mistakes = [(m, line) for m in self.mistakes.values() if (line := self._line_that_gives(m, shaped))]
             if of_mistakes:
                 return [
-                    Explanation("mistake", (m.name,), m.resemblance(self.trace, self.name, line))
+                    Explanation("mistake", (m.name,), m.resemblance(self.trace, self.name, line), line)
                     for m, line in of_mistakes
                 ]
         return []
+
+    def _likely_mistakes(self) -> list[Explanation]:
+        """Those that leave out nothing which the function has in it."""
+        right = self.trace.step(self.name).code if self._of_mistakes else ""
+        return [each for each in self._of_mistakes if not leaves_out(self.function, each.line, right)]
 
     def _line_that_gives(self, mistake: Mistake, answer: Array) -> str | None:
         """The line of a mistake whose value this answer is; zeros come of many, so it is the usual one, or seen."""
@@ -190,19 +208,28 @@ class Explaining:
                     near.append((slip, value))
         return near
 
-    def _slips(self, **factors: float) -> list[Explanation]:
+    def _slips(self, factors: Mapping[str, float] = AS_IT_IS, likely: bool = True) -> list[Explanation]:
         """Those of them that give this answer, or do so times one of the factors."""
         explanations = []
         for slip, wrong in self._near_lines if self._is_telling else ():
-            for times, factor in (factors or {"": 1.0}).items():
+            for times, factor in factors.items():
                 if "rate" in times and slip.words.startswith("lr used"):
                     continue  # which only says that something is missing
-                if self._is_it(slip.line, wrong, self.compared.answer, factor) and self._holds(slip.line, factor):
+                if (
+                    not self._is_it(slip.line, wrong, self.compared.answer, factor)
+                    or is_shown(self.function, slip, self.trace) != likely
+                ):
+                    continue
+                if self._holds(slip.line, factor) and not leaves_out(self.function, slip.line, slip.right):
                     also = f"; and {self._all} {times}" if times else ""
                     key = ("slip", slip.line, times) if times else ("slip", slip.line)
                     kind = "two" if times else "slip"
                     explanations.append(Explanation(kind, key, f"`{slip.line}`: {slip.words}{also}", slip.line))
         return sorted(explanations, key=lambda each: not shows(self.function, each.line))
+
+    def _unlikely(self) -> list[Explanation]:
+        """Slips in a line that gives the same, though the function is written otherwise."""
+        return self._slips(likely=False) or self._slips(self._all_factors, likely=False)
 
     @cached_property
     def _elsewhere(self) -> tuple[Trace, Array] | None:
@@ -235,19 +262,22 @@ class Explaining:
     def _all(self) -> str:
         return "the step" if self._is_new else "all of it"
 
+    @property
+    def _all_factors(self) -> dict[str, float]:
+        """Those that may come with a mistake: leaving the rate out and dividing the step by it are one mistake."""
+        common = common_factors(self.trace).items()
+        return {times: by for times, by in common if by != 1 and not (self._is_new and "rate" in times)}
+
     def _two(self) -> list[Explanation]:
         """Every mistake that times a factor gives this answer, or else the slips that do."""
-        explanations = []
-        factors = {times: factor for times, factor in common_factors(self.trace).items() if factor != 1}
-        if self._is_new:  # leaving the rate out and dividing the step by it are one mistake
-            factors = {times: factor for times, factor in factors.items() if "rate" not in times}
+        explanations, factors = list[Explanation](), self._all_factors
         for mistake in self.mistakes.values() if self._is_telling and self._is_small else ():
             for line, wrong in mistake.wrong_values(self.trace, self.name):
                 for times, factor in factors.items():
                     if self._is_it(line, wrong, self.compared.answer, factor):
                         sentence = f"{mistake.resemblance(self.trace, self.name, line)}; and {self._all} {times}"
                         explanations.append(Explanation("two", (mistake.name, times), sentence))
-        return explanations or self._slips(**factors)
+        return explanations or self._slips(factors)
 
     def bears_out(self, explanation: Explanation) -> bool:
         """Whether the same function's answer to this problem, right or wrong, agrees with an explanation of another."""

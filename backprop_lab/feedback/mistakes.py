@@ -134,7 +134,12 @@ class Mistake:
         try:
             return self.resembles.format_map({**around, **step.names, "line": f"`{line}`"})
         except KeyError:
-            return self.title
+            return f"`{line}`: {self.title_inside}" if line else self.title_inside
+
+    @property
+    def title_inside(self) -> str:
+        """The title as it stands inside a sentence."""
+        return re.sub(r"^(?!Adam)[A-Z](?=[^A-Z\s]*\s)", lambda first: first[0].lower(), self.title)
 
     def titled(self, step: Step) -> str:
         """The title with the names of this line in it: dW2 in place of dW."""

@@ -26,13 +26,14 @@ def wrong_codes(trace: Trace, step: Step, rules: Iterable[tuple[str, str, tuple[
     for (form, ways), names in alike.items():
         places = [(known, rule) for rule in names for known in _places(trace, step, rule)]
         for way in ways:
-            everywhere = step.code
+            everywhere, changed = step.code, list[Places]()
             for known, rule in places:
                 for code in _written(step.code, form, way, tuple(known.items()), rule):
                     found.setdefault(code, known)
-                everywhere = next(iter(_written(everywhere, form, way, tuple(known.items()), rule)), everywhere)
-            if len(places) > 1:  # as in every term of a sum, each by its own rule
-                each_of = {key: dict.fromkeys(known.get(key, "") for known, _ in places) for key in places[0][0]}
+                for code in _written(everywhere, form, way, tuple(known.items()), rule)[:1]:
+                    everywhere, changed = code, [*changed, known]
+            if len(changed) > 1:  # as in every term of a sum, each by its own rule
+                each_of = {key: dict.fromkeys(known[key] for known in changed if key in known) for key in changed[0]}
                 found.setdefault(everywhere, {key: listed([*codes]) for key, codes in each_of.items()})
     found.pop(step.code, None)
     return found
@@ -47,6 +48,7 @@ def _places(trace: Trace, step: Step, rule: str) -> Iterator[Places]:
         is_of_terms = not any("softmax" in passed.rule for path in step.paths for passed in path)  # which has two
         if rule.endswith(SEVERAL) and len(step.paths) > 1 and is_of_terms:
             yield {key: code for key, code in around.items() if code}
+            return  # once for all paths
         for passed in sorted(path, key=lambda passed: passed.rule == "line"):  # the others say more
             if rule in (passed.by, f"{passed.by} {passed.at}", f"{passed.by} {passed.how}"):
                 known = {**around, "X": passed.X, "Y": passed.Y, "Z": passed.Z}

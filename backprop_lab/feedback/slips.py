@@ -8,8 +8,8 @@ time, so they are known for layers of your own as well.
 import ast
 import dis
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache, partial
 from itertools import chain, combinations, product
 from types import CodeType
 from typing import Any, NamedTuple
@@ -49,11 +49,12 @@ OFF_EVERY_CLASS = "1 is taken off every class, not only the true one: take off y
 
 
 class Slip(NamedTuple):
-    """A line with one slip in it, the same compiled, and what the slip is, in words."""
+    """A line with one slip in it, the same compiled, what the slip is, in words, and the right line."""
 
     line: str
     code: CodeType
     words: str
+    right: str
 
 
 def one_slip_away(trace: Trace, name: str) -> tuple[Slip, ...]:
@@ -68,7 +69,7 @@ def _of_line(trace: Trace, code: str) -> tuple[Slip, ...]:
         "y" in binary and data["y"].ndim == 2 and data["y"].shape[1] > 1 and bool((data["y"].sum(axis=1) == 1).all())
     )
     others = ((ast.unparse(tree_of(line)), words) for line, words in of_other_numbers(trace, code))
-    numbers = (Slip(line, compile(line, "<a line with a slip>", "eval"), words) for line, words in others)
+    numbers = (Slip(line, _compiled(line), words, code) for line, words in others)
     return (*_slips(code, tuple(trace.names), binary, has_classes), *numbers)
 
 
@@ -100,7 +101,7 @@ def _slips(code: str, names: tuple[str, ...], binary: tuple[str, ...], has_class
     for tree in (right, _from_the_right(right)):
         for line, words in chain(_changes(ast.Expression(tree), names, binary, has_classes), everywhere(tree, names)):
             if line != code and line not in slips:
-                slips[line] = Slip(line, compile(line, "<a line with a slip>", "eval"), words)
+                slips[line] = Slip(line, _compiled(line), words, code)
     return tuple(slips.values())
 
 
@@ -189,7 +190,8 @@ def _of_a_sign(part: ast.BinOp) -> Iterator[Change]:
             is_sum = isinstance(lost, ast.BinOp) and isinstance(lost.op, ast.Add | ast.Sub) and isinstance(op, ast.Mult)
             if is_sum or isinstance(lost, ast.Name | ast.Constant | ast.Call) or isinstance(op, ast.Add | ast.Sub):
                 of_it = ast.BinOp(ast.Constant(1), op, kept) if kept is right and isinstance(op, ast.Div) else kept
-                yield of_it, f"{ast.unparse(lost)} is missing"
+                is_1_less = isinstance(lost, ast.Constant) and kept is right and isinstance(op, ast.Sub)
+                yield of_it, f"{f'`{ast.unparse(lost)} -`' if is_1_less else ast.unparse(lost)} is missing"
     for other in OTHER_SIGNS[type(op)]:
         yield ast.BinOp(left, other(), right), f"a `{SIGNS[other]}` where `{sign}` was meant"
     if isinstance(op, ast.Add):
@@ -289,7 +291,25 @@ def asked_for(function: Any) -> tuple[str, ...]:
 def shows(function: Any, line: str) -> bool:
     """Whether a function may have a line in it: each of its names and numbers at least as often."""
     code = getattr(function, "__code__", None)
-    return isinstance(code, CodeType) and _words(compile(line, "<a line>", "eval")) <= _words(code)
+    return isinstance(code, CodeType) and _words(_compiled(line)) <= _words(code)
+
+
+def is_shown(function: Any, slip: Slip, names: Collection[str] = ()) -> bool:
+    """Whether a function asks for those of some names that a slip has, and shows what it puts in the place of one."""
+    asked = asked_for(function)
+    used = {each.argval for each in dis.get_instructions(slip.code) if each.opname == "LOAD_NAME"} & {*names}
+    fits = " used where " not in slip.words or "itself" in slip.words or shows(function, slip.line)
+    return not asked or (used <= {*asked} and fits)
+
+
+def leaves_out(function: Any, line: str, right: str) -> bool:
+    """Whether a line only lacks something of the right one, and a function has that in it: nobody has left it out."""
+    code, meant, left = getattr(function, "__code__", None), _words(_compiled(right)), _words(_compiled(line))
+    there = _words(code) if isinstance(code, CodeType) else Counter()
+    return left < meant and all(there[word] >= meant[word] for word in meant - left)
+
+
+_compiled = partial(compile, filename="<a line>", mode="eval")
 
 
 def _words(code: CodeType) -> Counter[Any]:

@@ -58,6 +58,13 @@ def shape_message(trace: Trace, name: str, yours: tuple[int, ...]) -> str:
     return f"Your {name} {has}; it should have shape {right}{f', like {of}' if (of := trace.owner(name)) else ''}."
 
 
+def what_differs(one: Trace, other: Trace) -> str:
+    """What is otherwise in another step: its data, where those have other shapes, or what else has."""
+    differ = [name for name in other.given if name not in one or np.shape(one[name]) != np.shape(other[name])]
+    shown = differ if set(differ).isdisjoint(other.problem.data) else other.problem.data
+    return ", ".join(f"{name} {np.shape(other[name])}" for name in shown) or "other numbers"
+
+
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """An answer and the right value, both as float64 or complex128; `nearest` is that value in the answer's precision.
@@ -141,7 +148,7 @@ class Comparison:
     def gives(self, value: Any, terms: Any, answer: Array) -> bool:
         """Whether another value, with the terms of its own line, is this answer."""
         value = as_floats(np.asarray(value))
-        if value.shape != answer.shape:
+        if value.shape != answer.shape or (np.isfinite(answer) & ~np.isfinite(value)).any():  # any is near inf
             return False
         sizes = as_floats(np.asarray(terms)).real
         return bool(self.agrees(answer, value, np.abs(value) + sizes).all())
