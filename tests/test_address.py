@@ -25,6 +25,7 @@ from backprop_lab import (
     random_problem,
     trace,
 )
+from backprop_lab.step.example_programs import EXAMPLE_PROGRAMS
 from backprop_lab.step.examples import mazur
 from backprop_lab.ui.standalone import opened
 from backprop_lab.ui.steps.address import ARRAYS, LONGEST, READ, address_of, place_in
@@ -62,8 +63,9 @@ def random_lab(seed):
         problem = random_problem(seed, **sizes, hidden=hidden, activation=activation, loss=loss)
         lab = StepThrough(problem, seed=seed if seed % 3 else None)
     else:
-        lab = StepThrough(start=str(rng.choice(sorted({*STARTS} - {"worked example", "iris"}))), seed=seed)
-    if seed % 4 > 1 and lab.trace.problem.stages:  # a link holds no other numbers of a program
+        programs = {*EXAMPLE_PROGRAMS} if seed % 4 > 1 else set()  # a link holds no other numbers of one
+        lab = StepThrough(start=str(rng.choice(sorted({*STARTS} - {"worked example", "iris"} - programs))), seed=seed)
+    if seed % 4 > 1:
         lab.stepper.choose((str(rng.choice(["X", "W1", "b1"])), 0, 0), pinned=True)
         lab.stepper.edit(float(rng.normal() * 10 ** rng.uniform(-30, 1)))
     for _ in range(3):

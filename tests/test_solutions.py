@@ -1,6 +1,8 @@
 """The solutions: the students' notebooks, every blank filled in and every check green, and kept out of sight."""
 
 import ast
+import contextlib
+import io
 import re
 import runpy
 from pathlib import Path
@@ -155,7 +157,8 @@ def test_the_code_for_teachers_runs_as_it_stands(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {}
     for block in blocks("docs/pages/teachers.md"):
-        exec(block, names)
+        with contextlib.redirect_stdout(io.StringIO()):
+            exec(block, names)
     assert {path.name for path in tmp_path.iterdir()} == {"dW1.svg", "step.gif", "walk.html"}
     assert names["ask"].solved == {"dW2"}
     ask = names["Exercises"](names["recurrent"].problem, names=["dWh"], seed=12)
