@@ -10,7 +10,7 @@ Source: Higham, "Accuracy and Stability of Numerical Algorithms", 2nd edition, 2
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from numbers import Number, Rational
@@ -23,7 +23,8 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from backprop_lab.nn.arrays import FLOATS, WHOLE
 from backprop_lab.nn.layers import Array
 from backprop_lab.nn.lines import NAMESPACE, compiled, evaluate
-from backprop_lab.nn.running import in_order
+from backprop_lab.nn.running import in_order, needed
+from backprop_lab.nn.steps import Step
 from backprop_lab.step.trace import Trace
 
 FLOAT64 = float(np.finfo(float).eps)
@@ -66,7 +67,7 @@ class Terms(NDArrayOperatorsMixin):
 
     def __init__(self, value: Any, terms: Any = None, run: Run | None = None) -> None:
         self.value = np.asarray(value)
-        if self.value.dtype in (np.float16, np.float32):  # too coarse for the slope of a function
+        if self.value.dtype.char in "ef":  # float16 and float32 are too coarse for the slope of a function
             self.value = self.value.astype(np.float64)  # pragma: no mutate  None is float64
         self.is_given = terms is None  # nothing has cancelled on the way to it  # pragma: no mutate  only quicker
         self.terms = np.abs(self.value) if terms is None else np.asarray(terms)
@@ -221,10 +222,9 @@ def _carried_on(code: str, values: Mapping[str, Any], eps: float = FLOAT32, mult
     run = Run(eps, multiplied_out)
     carried = {name: values[name] for name in dict.fromkeys(re.findall(r"\w+", code)) if name in values}
     for name, value in carried.items():
-        if isinstance(value, Terms) and _carrying(value.value) is value.value:  # it picks places
-            carried[name] = value.value
-        elif isinstance(value, Terms):
-            carried[name] = Terms(value.value, None if value.is_given else value.terms, run)
+        if isinstance(value, Terms):
+            terms = None if value.is_given else value.terms
+            carried[name] = value.value if _picks_places(value.value) else Terms(value.value, terms, run)
     with np.errstate(all="ignore"):
         try:
             result = eval(compiled(code), {**NAMESPACE, **carried})
@@ -263,28 +263,56 @@ def eps_of(array: Array) -> float:
     return 0.0 if exact else FLOAT64
 
 
-def _carrying(value: Any, terms: Any = None) -> Any:
-    """A value with its terms; but truth values and whole numbers, which pick places, as they are."""
-    is_exact = isinstance(value, np.ndarray) and value.dtype.kind in "biu"
-    return value if is_exact else Terms(value, terms)
+def _picks_places(value: Any) -> bool:
+    """Whether these are truth values or whole numbers, which are carried as they are."""
+    return isinstance(value, np.ndarray) and value.dtype.kind in "biu"
 
 
-_FOUND: WeakKeyDictionary[Trace, dict[float, dict[str, Terms]]] = WeakKeyDictionary()
+class _Found(Mapping[str, Terms]):
+    """The values of a trace with their terms, each worked out when it is asked for, with what it is made of."""
+
+    def __init__(self, trace: Trace, eps: float) -> None:
+        self._steps = {step.name: step for step in trace.steps}
+        self._uses = {
+            name: [each for each in step.operands if each in self._steps] for name, step in self._steps.items()
+        }
+        self._eps = eps
+        self._found = {name: Terms(value) for name, value in trace.given.items()}
+        self._carried = {
+            name: found.value if _picks_places(found.value) else found for name, found in self._found.items()
+        }
+
+    def __getitem__(self, name: str) -> Terms:
+        if name not in self._found:
+            missing = needed(self._uses, [name]) - {*self._found}
+            for each in in_order({line: uses for line, uses in self._uses.items() if line in missing}):
+                self._add(self._steps[each])
+        return self._found[name]
+
+    def _add(self, step: Step) -> None:
+        carried = _carried_on(step.code, self._carried, self._eps)
+        self._found[step.name] = Terms(step.value, _as_written_out(step.code, self._carried, carried, self._eps))
+        self._carried[step.name] = step.value if _picks_places(step.value) else Terms(step.value, carried)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._found, **self._steps})
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._found or name in self._steps
+
+    def __len__(self) -> int:
+        return len({**self._found, **self._steps})
 
 
-def terms_in(trace: Trace, eps: float = FLOAT32) -> dict[str, Terms]:
+_FOUND: WeakKeyDictionary[Trace, dict[float, _Found]] = WeakKeyDictionary()
+
+
+def terms_in(trace: Trace, eps: float = FLOAT32) -> Mapping[str, Terms]:
     """Every value of a trace with the sum of the sizes of all its terms, to which its rounding is relative, by name.
 
     `eps` is the coarsest rounding that they are for: somebody may have computed the same in single precision.
     """
     kept = _FOUND.setdefault(trace, {})
-    if eps in kept:
-        return kept[eps]
-    found = {name: Terms(value) for name, value in trace.given.items()}
-    known: dict[str, Any] = {name: _carrying(value) for name, value in trace.given.items()}
-    for step in map(trace.step, in_order({step.name: step.operands for step in trace.steps})):
-        carried = _carried_on(step.code, known, eps)
-        found[step.name] = Terms(step.value, _as_written_out(step.code, known, carried, eps))
-        known[step.name] = _carrying(step.value, carried)
-    kept[eps] = found
-    return found
+    if eps not in kept:
+        kept[eps] = _Found(trace, eps)
+    return kept[eps]

@@ -12,7 +12,7 @@ from backprop_lab.step.problem import Problem, check_whole
 from backprop_lab.step.trace import Trace
 from backprop_lab.ui.board.board import Board
 from backprop_lab.ui.board.operation import Operation
-from backprop_lab.ui.comm_workarounds import serialize_messages
+from backprop_lab.ui.comm_workarounds import let_go_ahead, serialize_messages
 from backprop_lab.ui.controls import ARROWS
 from backprop_lab.ui.lab import Lab
 from backprop_lab.ui.page.step_view import StepView
@@ -292,6 +292,7 @@ class StepThrough(Lab):
                 operation.rescale(place.scales)
             board.draw(place.trace, place.index, self.stepper.losses)
             self._view.show(board.png())
+        let_go_ahead()
         return operation
 
     def _tell(self, **changes: Any) -> None:
