@@ -180,12 +180,23 @@ class Explaining:
         off, size = np.max(np.abs(wrong - answer)), np.max(np.abs(answer))
         return bool(self.compared.digits) or not off > NEAR * size  # pragma: no mutate  the closer look tells
 
+    def _possible(self, factors: Mapping[str, float], wrong: Any) -> list[tuple[str, float]]:
+        """Those of some factors that give the largest number: the others need no look at all of them."""
+        answer = self.compared.answer
+        if np.shape(wrong) != answer.shape:
+            return []
+        moved, step = np.ravel(wrong - self._base), np.ravel(answer - self._base)
+        at, far = np.argmax(np.abs(moved)), np.inf if self.compared.digits else NEAR * np.max(np.abs(answer))
+        return [each for each in factors.items() if not abs(each[1] * moved[at] - step[at]) > far]
+
     def _times(self, wrong: Any, factor: float) -> Any:
         """A wrong value times a factor; of a new parameter only the step, which may be too long or too short."""
-        if factor == 1:
-            return wrong
-        base = self.trace[self.trace.owner(self.name)] if self._is_new else 0.0
-        return base + factor * (wrong - base)
+        return wrong if factor == 1 else self._base + factor * (wrong - self._base)
+
+    @property
+    def _base(self) -> Any:
+        """What no factor changes: the old parameter, of a new one."""
+        return self.trace[self.trace.owner(self.name)] if self._is_new else 0.0
 
     @property
     def _is_new(self) -> bool:
@@ -212,13 +223,10 @@ class Explaining:
         """Those of them that give this answer, or do so times one of the factors."""
         explanations = []
         for slip, wrong in self._near_lines if self._is_telling else ():
-            for times, factor in factors.items():
-                if "rate" in times and slip.words.startswith("lr used"):
-                    continue  # which only says that something is missing
-                if (
-                    not self._is_it(slip.line, wrong, self.compared.answer, factor)
-                    or is_shown(self.function, slip, self.trace) != likely
-                ):
+            for times, factor in self._possible(factors, wrong):
+                is_missing = "rate" in times and slip.words.startswith("lr used")  # which says no more
+                is_it = not is_missing and self._is_it(slip.line, wrong, self.compared.answer, factor)
+                if not is_it or is_shown(self.function, slip, self.trace) != likely:
                     continue
                 if self._holds(slip.line, factor) and not leaves_out(self.function, slip.line, slip.right):
                     also = f"; and {self._all} {times}" if times else ""
@@ -273,7 +281,7 @@ class Explaining:
         explanations, factors = list[Explanation](), self._all_factors
         for mistake in self.mistakes.values() if self._is_telling and self._is_small else ():
             for line, wrong in mistake.wrong_values(self.trace, self.name):
-                for times, factor in factors.items():
+                for times, factor in self._possible(factors, wrong):
                     if self._is_it(line, wrong, self.compared.answer, factor):
                         sentence = f"{mistake.resemblance(self.trace, self.name, line)}; and {self._all} {times}"
                         explanations.append(Explanation("two", (mistake.name, times), sentence))
@@ -298,8 +306,7 @@ class Explaining:
         except Exception:  # it does not run here, and this answer did
             return False
         scaled, answer = self._times(wrong, factor), self.compared.answer
-        if answer.ndim == 1 and np.size(scaled) == answer.size:
-            answer = answer.reshape(np.shape(scaled))
+        answer = answer.reshape(np.shape(scaled)) if answer.ndim == 1 and np.size(scaled) == answer.size else answer
         return self.compared.gives(scaled, self._terms(line, answer, factor), answer)
 
     def _further_up(self) -> list[Explanation]:

@@ -245,11 +245,12 @@ def turned(value: Array, right: Array) -> tuple[Array | None, Array | None]:
 
 def _factor(value: Array | None, right: Array) -> float:
     """By which number the right value is multiplied; nan if it is not that alone."""
-    if value is None or value.dtype.kind not in NUMBERS or not np.isfinite(value).all() or not np.any(right):
+    if value is None or value.dtype.kind not in NUMBERS or not (size := np.vdot(right, right)):
         return math.nan
-    factor = float(np.vdot(right, value) / np.vdot(right, right))
-    off = np.max(np.abs(value - factor * right))
-    return factor if factor and off <= SAME * abs(factor) * np.max(np.abs(right)) else math.nan
+    factor = float(np.vdot(right, value) / size)
+    if not factor or not math.isfinite(factor):
+        return math.nan
+    return factor if abs(value - factor * right).max() <= SAME * abs(factor) * abs(right).max() else math.nan
 
 
 def _same(one: Any, other: Any) -> bool:
