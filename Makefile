@@ -20,6 +20,8 @@ UPGRADE ?= --upgrade
 
 BIN = .venv/bin
 SHARED_OUT = -n logical --dist
+# Browser tests wait for a page half of the time, so one more than there are processors run side by side.
+ONE_MORE = -n $(shell "$(PYTHON)" -c 'import os; print(1 + (os.cpu_count() or 1))') --dist
 UNIT_TESTS = $(BIN)/pytest tests $(SHARED_OUT) worksteal --ignore tests/browser --ignore tests/benchmarks
 
 # If another environment is active in this shell, IPython would put its packages ahead of ours.
@@ -45,7 +47,7 @@ test: .venv/.tests ## check everything: style, types, layering, tests, notebooks
 	$(call step,$(BIN)/lint-imports --no-logo)
 	$(call step,$(UNIT_TESTS))
 	$(call step,$(BIN)/pytest notebooks $(SHARED_OUT) loadfile --nbval --nbval-current-env --nbval-cell-timeout=60)
-	$(call step,$(BIN)/pytest tests/browser $(SHARED_OUT) worksteal -m "not release")
+	$(call step,$(BIN)/pytest tests/browser $(ONE_MORE) worksteal -m "not release")
 	@printf '\n%s\n' 'make test: style, types, layering, tests, notebooks and browser are all fine.'
 
 notebooks: .venv/.project ## run every notebook and save it with its outputs
@@ -122,7 +124,8 @@ define need_python
 	exit 1; }
 endef
 
-install = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Without compiling what is installed, of which most is never used: Python does that when it first needs a file.
+install = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 
 .venv/.learner: binder/requirements.txt
 	@$(need_python)
@@ -155,5 +158,5 @@ build/site-env/.pins: docs/requirements.txt
 	@$(need_python)
 	@echo "Making build/site-env with the tools that build the site. This takes half a minute, and happens only when docs/requirements.txt changes."
 	@"$(PYTHON)" -m venv --clear build/site-env
-	@build/site-env/bin/python -m pip install --quiet --disable-pip-version-check --requirement docs/requirements.txt
+	@build/site-env/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --requirement docs/requirements.txt
 	@touch $@

@@ -15,6 +15,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from browser_python import (
@@ -52,11 +53,16 @@ def main() -> None:
     pyodide = verified(given.pyodide) if given.pyodide else downloaded()
     packages = third_party(pyodide)
     print("Building the site.", flush=True)
-    for folder in (MADE, SOURCE):
+    for folder in (MADE, SOURCE, RECORDED):
         shutil.rmtree(folder, ignore_errors=True)
     gather_sources(given.with_solutions)
-    make_pages(MADE)
-    make_lite(MADE / "run", packages)
+    with ThreadPoolExecutor() as beside:  # recording takes as long as the rest
+        recording = beside.submit(run, sys.executable, "-m", "docs.record_starts", RECORDED)
+        make_pages(MADE)
+        make_lite(MADE / "run", packages)
+        recording.result()
+    shutil.move(RECORDED, MADE / "run" / "recorded")
+    change_pages(MADE / "run")
     lay_out(MADE / "run" / "python", pyodide, packages)
     shutil.rmtree(SOURCE)
     if wrong := broken(MADE):
@@ -70,6 +76,7 @@ def main() -> None:
 
 SOURCE = BUILD / "source-of-site"  # JupyterLite overlooks a source whose path begins with that of the site
 MADE = BUILD / "site-made"
+RECORDED = BUILD / "site-recorded"
 TOCTREE = "\n```{{toctree}}\n:glob:\n\n{}\n```\n"
 PAGES, COURSE = SOURCE / "pages", SOURCE / "pages" / "course"
 
@@ -121,8 +128,6 @@ def make_lite(site: Path, packages: Path) -> None:
     (SOURCE / "jupyter_lite_config.json").write_text(json.dumps({"LiteBuildConfig": build}))
     run(sys.executable, "-m", "jupyterlite_core", "build", cwd=SOURCE)
     (site / "repl").rename(site / "open")
-    run(sys.executable, "-m", "docs.record_starts", site / "recorded")
-    change_pages(site)
 
 
 def change_pages(site: Path) -> None:

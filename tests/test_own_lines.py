@@ -79,7 +79,7 @@ def test_right_lines_in_every_convention_are_right():
 
 def test_of_lines_with_a_mistake_only_that_one_is_wrong_and_it_is_named():
     seen = dict.fromkeys(MISTAKES, 0)
-    for seed in range(count(400, 20)):
+    for seed in range(count(400, 40)):
         for mistake in MISTAKES:
             work, good = homework(seed, mistake), homework(seed)
             if not work.wrong:
@@ -98,7 +98,7 @@ def test_of_lines_with_a_mistake_only_that_one_is_wrong_and_it_is_named():
             assert re.search(rf"\b{work.wrong} = ", wrong[0].text), (seed, mistake, text, found)
             assert len(wrong) == 1, (seed, mistake, text, found)
             seen[mistake] += 1
-    assert min(seen.values()) >= count(60, 20), seen
+    assert min(seen.values()) >= count(60, 40), seen
 
 
 def same_values(work, good):

@@ -141,7 +141,7 @@ def _board(board: Board, place: LabState, losses: Any) -> str:
 def _packed(png: bytes) -> str:
     """The same picture in two thirds of the room, as text: the lab packs for speed."""
     data = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").save(data, "WEBP", lossless=True, method=2, quality=50)
+    Image.open(io.BytesIO(png)).convert("RGB").save(data, "WEBP", lossless=True, method=1, quality=50)
     return base64.b64encode(data.getvalue()).decode()
 
 
