@@ -20,8 +20,6 @@ UPGRADE ?= --upgrade
 
 BIN = .venv/bin
 SHARED_OUT = -n logical --dist
-# Browser tests wait for a page half of the time, so one more than there are processors run side by side.
-ONE_MORE = -n $(shell "$(PYTHON)" -c 'import os; print(1 + (os.cpu_count() or 1))') --dist
 UNIT_TESTS = $(BIN)/pytest tests $(SHARED_OUT) worksteal --ignore tests/browser --ignore tests/benchmarks
 
 # If another environment is active in this shell, IPython would put its packages ahead of ours.
@@ -47,7 +45,7 @@ test: .venv/.tests ## check everything: style, types, layering, tests, notebooks
 	$(call step,$(BIN)/lint-imports --no-logo)
 	$(call step,$(UNIT_TESTS))
 	$(call step,$(BIN)/pytest notebooks $(SHARED_OUT) loadfile --nbval --nbval-current-env --nbval-cell-timeout=60)
-	$(call step,$(BIN)/pytest tests/browser $(ONE_MORE) worksteal -m "not release")
+	$(call step,$(BIN)/pytest tests/browser $(SHARED_OUT) worksteal -m "not release")
 	@printf '\n%s\n' 'make test: style, types, layering, tests, notebooks and browser are all fine.'
 
 notebooks: .venv/.project ## run every notebook and save it with its outputs

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from backprop_lab.step.trace import trace
     from backprop_lab.training.sweep import sweep
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "ACTIVATIONS",

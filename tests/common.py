@@ -223,8 +223,8 @@ def _outcome(code, names):
         return f"{type(error).__name__}: {error}"
 
 
-def count(full, part=10):
-    """A large number of cases: a tenth of it in `make test`, or another part, and all of it in `make release-check`.
+def count(full, part=20):
+    """A large number of cases: a twentieth of it in `make test`, or another part; all of it in `make release-check`.
 
     For each mutant of `make mutants` it is a tenth of that part again.
     """

@@ -19,6 +19,7 @@ from problems import varied_problem, whole_problem
 
 import backprop_lab
 from backprop_lab import (
+    EXAMPLES,
     L2,
     MISTAKES,
     Adam,
@@ -29,6 +30,7 @@ from backprop_lab import (
     check,
     drill,
     plant,
+    program,
     random_problem,
     trace,
     worked_example,
@@ -39,7 +41,7 @@ from backprop_lab.feedback.mistakes import common_factors
 from backprop_lab.feedback.patterns import seen_in
 from backprop_lab.nn.layers import Linear, ReLU, Sigmoid
 from backprop_lab.nn.losses import Loss, MeanSquaredError, SoftmaxCrossEntropy
-from backprop_lab.nn.norms import BatchNorm
+from backprop_lab.nn.norms import BatchNorm, LayerNorm
 from backprop_lab.nn.steps import Lines
 from backprop_lab.step.trace import Trace
 from backprop_lab.ui import Exercises
@@ -506,6 +508,75 @@ def test_what_is_said_of_a_function_is_what_somebody_has_read(kind):
     one = [trace(random_problem(0, samples=1, inputs=1, hidden=1, outputs=1))]
     classes = [trace(random_problem(seed, samples=3, outputs=3, loss=SoftmaxCrossEntropy())) for seed in (9, 8)]
     check_cases(kind, {"both": both, "one": one, "classes": classes, "raises": raises, "seen": seen})
+
+
+def small(*layers, **more):
+    rng = np.random.default_rng(5)
+    X, y = rng.standard_normal((6, 3)), rng.standard_normal((6, 2))
+    return Problem(Network(layers), MeanSquaredError(), X, y, 0.1, **more)
+
+
+def drawn(*shape):
+    return np.random.default_rng(shape).standard_normal(shape).round(2)
+
+
+TWO_STEPS = """
+h1 = np.tanh(x1 @ U + h0 @ W)
+h2 = np.tanh(x2 @ U + h1 @ W)
+o = h2 @ V
+P = np.exp(o) / np.exp(o).sum(axis=1, keepdims=True)
+L = -np.log(P[np.arange(len(y)), y]).mean()
+"""
+PROBLEMS = {
+    "recurrent": program(
+        TWO_STEPS,
+        {"U": drawn(2, 4), "W": drawn(4, 4), "V": drawn(4, 3)},
+        {"x1": drawn(5, 2), "x2": drawn(2, 5).T, "h0": drawn(5, 4), "y": np.array([0, 2, 1, 1, 0])},
+    ),
+    "batch norm": small(Linear(drawn(3, 4)), BatchNorm(drawn(1, 4), drawn(1, 4) / 3), ReLU(), Linear(drawn(4, 2))),
+    "layer norm": small(Linear(drawn(3, 4)), LayerNorm(drawn(1, 4), drawn(1, 4) / 3), ReLU(), Linear(drawn(4, 2))),
+    "Adam": small(Linear(drawn(3, 2)), optimizer=Adam()),
+    "momentum": small(Linear(drawn(3, 2)), optimizer=Momentum(0.9)),
+}
+SLIPS = {  # a line for each: name = code | what is said of it
+    "recurrent": """
+dW = h0 @ dh1_in.T + h1 @ dh2_in.T | in every product the two factors
+dW = (h0 + h1).T @ (dh1_in + dh2_in) | each place has a product of its own
+do = (P - y[:, None]) / len(y) | a 1 at each of these places was meant
+""",
+    "batch norm": """
+dgamma1 = Xhat1.T @ dN1 | each belongs with its own, by `*` and a sum
+dvar1 = (dN1 * (Y1 - mu1)).sum(axis=0, keepdims=True) * -0.5 / (var1 + 1e-5)**1.5 | dN1 used where dXhat1 was meant
+dvar1 = (dXhat1 * (Y1 - mu1)).sum(axis=0, keepdims=True) / (var1 + 1e-5)**1.5 | -0.5 is missing
+gamma1_new = gamma1 - lr * dbeta1 | dbeta1 used where dgamma1 was meant
+""",
+    "layer norm": """
+dY1 = (dXhat1 - dXhat1.mean(axis=0) - Xhat1 * (dXhat1 * Xhat1).mean(axis=0)) / np.sqrt(var1 + 1e-5) | the other axis
+dY1 = dXhat1 / np.sqrt(var1 + 1e-5) - dvar1 * (Y1 - mu1) * 2 / 4 - dmu1 / 4 | all signs between the terms
+dY1 = dXhat1 / np.sqrt(var1) + 1e-5 + dvar1 * (Y1 - mu1) * 2 / 4 + dmu1 / 4 | `+ 1e-05` stands outside of np.sqrt
+""",
+    "Adam": "vW1_new = 0.999 * vW1 + (1 - 0.999) * mW1_new**2 | mW1_new used where dW1 was meant",
+    "momentum": "W1_new = W1 - 0.9 * vW1_new | 0.9 used where lr was meant",
+}
+
+
+@pytest.mark.parametrize(
+    ("problem", "row"), [(name, row) for name, rows in SLIPS.items() for row in rows.strip().split("\n")]
+)
+def test_one_slip_in_every_term_or_a_name_too_early_is_told_as_what_it_is(problem, row):
+    name, code, said = re.split(r" (?:=|\|) ", row)
+    t = trace(PROBLEMS[problem])
+    asked = ", ".join(dict.fromkeys(each for each in re.findall(r"\w+", code) if each in t))
+    feedback = check_function(name, eval(f"lambda {asked}: {code}", {"np": np}), [t])
+    assert not feedback
+    assert said in str(feedback)
+    assert not any(words in str(feedback) for words in ("two mistakes", "further up"))
+
+
+def test_a_line_that_two_mistakes_share_is_shown_once():
+    feedback = check_function("dK", lambda dS, Q: dS @ Q, [trace(EXAMPLES["attention"]())])
+    assert len(feedback.cause) == 2
+    assert str(feedback).count("`dS @ Q`") == 1
 
 
 def test_a_function_may_use_later_gradients_that_do_not_need_its_own():

@@ -3,8 +3,9 @@
 import ast
 import re
 from collections.abc import Collection, Iterator
+from itertools import product
 
-from backprop_lab.nn.forms import of_form, with_others
+from backprop_lab.nn.forms import of_form, untransposed, with_others
 from backprop_lab.nn.lines import names_in, tree_of
 from backprop_lab.nn.norms import BatchNorm, LayerNorm
 from backprop_lab.step.number_format import listed
@@ -22,7 +23,10 @@ NORM = (  # the gradient of what a norm takes, in one line, as most people write
     "keepdims=True)) / np.sqrt({{var}} + {{eps}})"
 )
 OTHER_FORMS: dict[tuple[type, str], str] = {(BatchNorm, "dX"): NORM.format(0), (LayerNorm, "dX"): NORM.format(1)}
+AXIS = re.compile(r"axis=([01])\b")
 FLOAT = r"(?<![\w.])\d+\.\d+(?:e-?\d+)?(?![\w.])"
+EVERY_COLUMN = "a matrix product, of every column with every other: each belongs with its own, by `*` and a sum"
+OUTSIDE = "`{}` stands outside of {}, and belongs inside: the parentheses end too early"
 DEEP = 5  # how many lines may be written as one
 LONG = 300  # letters of a line, beyond which nobody writes it as one
 
@@ -47,6 +51,10 @@ def further_changes(part: ast.expr) -> Iterator[Change]:
             yield from _outside(X, f"np.{name}", f"np.{name}({{X}})")
         case ast.Call(ast.Attribute(of, "mean" | "sum" as how), args, keywords):
             yield tree_of(f"np.sqrt({ast.unparse(part)})"), "a root that does not belong there"
+            match of, [(each.arg, ast.unparse(each.value)) for each in keywords]:
+                case ast.BinOp(a, ast.Mult(), b), [("axis", "0"), *_] if how == "sum":
+                    for one, other in ((a, b), (b, a)):
+                        yield ast.BinOp(ast.Attribute(one, "mT"), ast.MatMult(), other), EVERY_COLUMN
             match [of, *args]:
                 case [*module, ast.BinOp(X, ast.Pow(), ast.Constant(2))] if how == "mean":
                     for name, words in OF_SQUARES.items():
@@ -58,6 +66,15 @@ def further_changes(part: ast.expr) -> Iterator[Change]:
                     for axis in ("0", "(0, 1)"):
                         along = ast.keyword("axis", tree_of(axis))
                         yield ast.Call(part.func, args, [along, *rest]), "a mean or sum along another axis"
+        case ast.Subscript(ast.Call(ast.Attribute(ast.Name("np"), "eye")), ast.Name(labels)):
+            yield tree_of(f"{labels}[:, None]"), f"the numbers in {labels}, where a 1 at each of these places was meant"
+        case ast.BinOp(
+            left, ast.Div(), ast.Call(ast.Attribute(ast.Name("np"), name) as function, [ast.BinOp() as X], [])
+        ):
+            if isinstance(X.op, ast.Add | ast.Sub):
+                one = ast.BinOp(left, ast.Div(), ast.Call(function, [X.left], []))
+                outside = f"{'+' if isinstance(X.op, ast.Add) else '-'} {ast.unparse(X.right)}"
+                yield ast.BinOp(one, X.op, X.right), OUTSIDE.format(outside, f"np.{name}")
         case ast.BinOp(_, ast.Mult(), _):
             yield from _of_one_term(part)
         case ast.BinOp(left, ast.Add() | ast.Sub() as op, right):
@@ -79,8 +96,7 @@ def _outside(X: ast.expr, what: str, form: str) -> Iterator[Change]:
     while isinstance(X, ast.BinOp) and isinstance(X.op, ast.Add | ast.Sub):
         sign = "+" if isinstance(X.op, ast.Add) else "-"
         outside, X = f" {sign} {ast.unparse(X.right)}{outside}", X.left
-        words = f"`{outside.strip()}` stands outside of {what}, and belongs inside: the parentheses end too early"
-        yield tree_of(form.format(X=f"({ast.unparse(X)})") + outside), words
+        yield tree_of(form.format(X=f"({ast.unparse(X)})") + outside), OUTSIDE.format(outside.strip(), what)
 
 
 def _of_one_term(product: ast.expr, sign: str = "") -> Iterator[Change]:
@@ -137,18 +153,61 @@ def everywhere(line: ast.expr, names: Collection[str]) -> Iterator[tuple[str, st
         for one in parts if len(parts) > 1 else ():
             words = f"`{one}` stands in every term, and each has a part of {base} of its own"
             yield with_others(line, dict.fromkeys(parts, one)), words
+    yield from _in_all_terms(line)
+
+
+def _in_all_terms(line: ast.expr) -> Iterator[tuple[str, str]]:
+    """The line with one slip made in every axis, sign or product; or with sums multiplied, for a sum of products."""
+    code, terms, signs = ast.unparse(line), *_terms_of_sum(line)
+    if len(AXIS.findall(code)) > 1:
+        yield AXIS.sub(lambda axis: f"axis={1 - int(axis[1])}", code), "every sum or mean goes along the other axis"
+    if len(terms) > 2:
+        rest = (
+            f"{'-' if sign == '+' else '+'} {ast.unparse(each)}" for sign, each in zip(signs, terms[1:], strict=True)
+        )
+        yield " ".join([ast.unparse(terms[0]), *rest]), "all signs between the terms are the other way round"
+    factors = [
+        (term.left, term.right) for term in terms if isinstance(term, ast.BinOp) and isinstance(term.op, ast.MatMult)
+    ]
+    if len(terms) < 2 or len(factors) < len(terms) or "-" in signs:
+        return
+    plain = [[ast.unparse(untransposed(each)) for each in both] for both in factors]
+    was = [untransposed(each) is not each for each in factors[0]]
+    for is_swapped, *turned in product((False, True), repeat=3):
+        if is_swapped and turned == [not each for each in was]:
+            continue  # it is the right one transposed, and told as that
+        one, two = (".mT" * each for each in turned)
+        ways = [f"{b}{two} @ {a}{one}" if is_swapped else f"{a}{one} @ {b}{two}" for a, b in plain]
+        yield " + ".join(ways), "in every product the two factors are in another order, or transposed differently"
+    left, right = (" + ".join(each) for each in zip(*plain, strict=True))
+    one, two = (".mT" * each for each in was)
+    also = f"{plain[0][0]}{one} @ {plain[1][1]}{two}"
+    yield (
+        f"({left}){one} @ ({right}){two}",
+        (
+            f"a product of two sums, which has `{also}` and the like in it too: each place has a product of its own, "
+            "and these are added up"
+        ),
+    )
+
+
+def _terms_of_sum(line: ast.expr) -> tuple[list[ast.expr], list[str]]:
+    """The terms of a sum, and the signs between them."""
+    terms, signs = list[ast.expr](), list[str]()
+    while isinstance(line, ast.BinOp) and isinstance(line.op, ast.Add | ast.Sub):
+        terms, signs = [line.right, *terms], ["+" if isinstance(line.op, ast.Add) else "-", *signs]
+        line = line.left
+    return [line, *terms], signs
 
 
 def of_other_numbers(trace: Trace, code: str) -> Iterator[tuple[str, str]]:
-    """The line with a number of another line of the step in place of its own, such as the other beta of Adam."""
+    """The line with a number of another line in place of its own, or of the rate, such as the other beta of Adam."""
     numbers = dict.fromkeys(re.findall(FLOAT, " ".join(step.code for step in trace.steps)))
-    for own in dict.fromkeys(re.findall(FLOAT, code)):
+    for own in dict.fromkeys(re.findall(rf"{FLOAT}|\blr\b", code)):
         for other in numbers:
             if other != own:
-                yield (
-                    re.sub(rf"(?<![\w.]){re.escape(own)}(?![\w.])", other, code),
-                    f"{other} used where {own} was meant",
-                )
+                changed = re.sub(rf"(?<![\w.]){re.escape(own)}(?![\w.])", other, code)
+                yield changed, f"{other} used where {own} was meant"
 
 
 def written_out(trace: Trace, name: str, asked: Collection[str]) -> list[str]:

@@ -71,6 +71,7 @@ class Explaining:
             self._factors,
             lambda: self._of_mistakes,
             self._values,
+            lambda: [each for each in self._slips() if shows(self.function, each.line)],
             self._further_up,
             self._slips,
             self._two,

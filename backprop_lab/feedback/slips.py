@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backprop_lab.feedback.changes import Change, everywhere, further_changes, of_other_numbers, written_out
-from backprop_lab.nn.forms import expressions
+from backprop_lab.nn.forms import expressions, untransposed
 from backprop_lab.nn.lines import is_a_line_of_ours, tree_of
 from backprop_lab.step.trace import Trace
 from backprop_lab.step.written import OwnLine
@@ -188,7 +188,8 @@ def _of_a_sign(part: ast.BinOp) -> Iterator[Change]:
     if isinstance(op, ast.Add | ast.Sub | ast.Mult | ast.Div):
         for kept, lost in ((left, right), (right, left)):
             is_sum = isinstance(lost, ast.BinOp) and isinstance(lost.op, ast.Add | ast.Sub) and isinstance(op, ast.Mult)
-            if is_sum or isinstance(lost, ast.Name | ast.Constant | ast.Call) or isinstance(op, ast.Add | ast.Sub):
+            is_one = isinstance(lost, ast.Name | ast.Constant | ast.Call | ast.UnaryOp)
+            if is_sum or is_one or isinstance(op, ast.Add | ast.Sub):
                 of_it = ast.BinOp(ast.Constant(1), op, kept) if kept is right and isinstance(op, ast.Div) else kept
                 is_1_less = isinstance(lost, ast.Constant) and kept is right and isinstance(op, ast.Sub)
                 yield of_it, f"{f'`{ast.unparse(lost)} -`' if is_1_less else ast.unparse(lost)} is missing"
@@ -201,15 +202,11 @@ def _of_a_sign(part: ast.BinOp) -> Iterator[Change]:
         if terms > 2:
             yield leftmost, f"this is one of {terms} terms, and the others are missing"
     if isinstance(op, ast.MatMult):
-        one, two = _untransposed(left), _untransposed(right)
+        one, two = untransposed(left), untransposed(right)
         ways = [((one, ast.Attribute(one, "mT")), (two, ast.Attribute(two, "mT")))]
         for first, second in (ways[0], ways[0][::-1]):
             for a, b in product(first, second):
                 yield ast.BinOp(a, op, b), "the two factors of a product, in another order or transposed differently"
-
-
-def _untransposed(part: ast.expr) -> ast.expr:
-    return part.value if isinstance(part, ast.Attribute) and part.attr in ("mT", "T") else part
 
 
 def _regrouped(part: ast.BinOp, sign: str) -> Iterator[Change]:
@@ -317,9 +314,6 @@ def _words(code: CodeType) -> Counter[Any]:
     loaded = [each for each in dis.get_instructions(code) if each.opname.startswith("LOAD")]
     words = chain(*(each.argval if isinstance(each.argval, tuple) else (each.argval,) for each in loaded))
     return Counter("mT" if word == "T" else word for word in words)
-
-
-# The parts of a line
 
 
 def _from_the_right(line: ast.expr) -> ast.expr:

@@ -140,6 +140,10 @@ def with_others(line: ast.expr, others: Mapping[str, str]) -> str:
     return ast.unparse(swapped.visit(line))
 
 
+def untransposed(part: ast.expr) -> ast.expr:
+    return part.value if isinstance(part, ast.Attribute) and part.attr in ("mT", "T") else part
+
+
 def is_written(part: ast.AST) -> bool:
     """Whether it gets a value where it stands, as what a comprehension counts with."""
     return isinstance(getattr(part, "ctx", None), ast.Store)

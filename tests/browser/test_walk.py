@@ -71,6 +71,11 @@ def test_all_of_it_works_with_no_network_and_no_kernel(new_context, lab, walk, w
     assert len(seen) == 2 * len(names)
     assert page.locator(".bpl-failed").count() == len(view_of(lab).state["wrong"]) > 0
     board.press("Escape")
+    page.locator(".bpl-timeline").evaluate("timeline => (timeline.scrollLeft = 0)")
+    board.press("Enter")
+    expect(worked).to_contain_text(name)
+    assert page.locator(".bpl-timeline").evaluate("timeline => timeline.scrollLeft") == 0  # where one has scrolled to
+    board.press("Escape")
     page.get_by_role("button", name="dH1", exact=True).click()
     pictures = json.loads(page.locator("#recording").text_content())["pictures"]
     boxes = pictures["wide" if width > 600 else "narrow"]["boxes"]

@@ -65,7 +65,7 @@ function makeShowing(model, lab, parts, pointer, toMeasure) {
   const { board, transport, timeline, map, card, tour, operation, sum, below } = parts;
 
   // A new map goes ahead: what belongs to it is made once it is on the screen.
-  let goesAhead = false, inSight = "";
+  let goesAhead = false, inSight = null;
   function mapIsThere() {
     requestAnimationFrame(() => setTimeout(() => {
       goesAhead = false;
@@ -94,9 +94,10 @@ function makeShowing(model, lab, parts, pointer, toMeasure) {
     below.show(now);
     pointer.frameAll();
     for (const look of toMeasure.splice(0)) look();
-    timeline.keepInSight(now);
     const step = lab.layout().steps[now.index - 1]?.[0];
-    if (step !== inSight) map.keepInSight(inSight = step);
+    if (step === inSight) return; // whoever has scrolled to look at another one stays there
+    timeline.keepInSight(now);
+    map.keepInSight(inSight = step);
   }
 
   const shows = {
@@ -107,6 +108,7 @@ function makeShowing(model, lab, parts, pointer, toMeasure) {
     "change:layout_of_steps": () => {
       board.classList.toggle("bpl-plain", !lab.hasSteps());
       for (const part of [transport, timeline]) part.arrange(lab.layout());
+      inSight = null;
       showState();
     },
     "change:alt": () => (map.image.alt = model.get("alt")),
