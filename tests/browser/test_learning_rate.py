@@ -10,7 +10,7 @@ from backprop_lab.ui.rates.sweeper import LEARNING_RATES
 LAB = "from backprop_lab.ui import LearningRateLab\n\nlab = LearningRateLab(seeds=8, steps=60)\nlab"
 MORE_RUNS = """import numpy as np
 from backprop_lab.ui.rates import sweeper
-sweeper.LEARNING_RATES = tuple(np.logspace(-4, 1, 1600))  # so that a sweep takes long, even on a fast machine"""
+sweeper.LEARNING_RATES = tuple(np.logspace(-4, 1, 800))  # so that a sweep takes long, even on a fast machine"""
 OTHER_CELL = """import ipywidgets as widgets
 slider, answer = widgets.IntSlider(description="another"), widgets.Label("0")
 slider.observe(lambda change: setattr(answer, "value", f"heard {change.new}"), "value")
