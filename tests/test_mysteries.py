@@ -55,7 +55,7 @@ def test_it_is_solved_by_what_feedback_names_and_no_refusal_tells_it(number):
 
 
 def test_the_board_tells_the_line_and_the_mistake_of_a_drawn_mystery():
-    cases, twins = count(500), 0
+    cases, twins = count(500, 10), 0
     for seed in range(cases):
         drawn = {"seed": seed, "difficulty": seed % 3 + 1}
         case, rng = mystery(**drawn), np.random.default_rng(seed)
