@@ -548,6 +548,9 @@ do = (P - y[:, None]) / len(y) | a 1 at each of these places was meant
 dgamma1 = Xhat1.T @ dN1 | each belongs with its own, by `*` and a sum
 dvar1 = (dN1 * (Y1 - mu1)).sum(axis=0, keepdims=True) * -0.5 / (var1 + 1e-5)**1.5 | dN1 used where dXhat1 was meant
 dvar1 = (dXhat1 * (Y1 - mu1)).sum(axis=0, keepdims=True) / (var1 + 1e-5)**1.5 | -0.5 is missing
+dvar1 = (dXhat1 * (Y1 - mu1)).sum(axis=0, keepdims=True) * -0.5 / (var1 + 1e-5) | `** 1.5` is missing
+dY1 = dXhat1 / np.sqrt(var1 + 1e-5) + dvar1 * 2 * (Y1 - mu1) / len(Y1) + dmu1 / (len(Y1) - 1) | 1 less than len(Y1)
+dY1 = dXhat1 / np.sqrt(var1 + 1e-5) + dvar1 * 2 * (Y1 - mu1) / len(Y1) + dmu1 / Y1.shape[1] | a number of columns
 gamma1_new = gamma1 - lr * dbeta1 | dbeta1 used where dgamma1 was meant
 """,
     "layer norm": """

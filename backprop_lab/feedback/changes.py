@@ -66,6 +66,14 @@ def further_changes(part: ast.expr) -> Iterator[Change]:
                     for axis in ("0", "(0, 1)"):
                         along = ast.keyword("axis", tree_of(axis))
                         yield ast.Call(part.func, args, [along, *rest]), "a mean or sum along another axis"
+        case ast.Call(ast.Name("len"), [counted]):
+            yield ast.BinOp(part, ast.Sub(), ast.Constant(1)), f"1 less than {ast.unparse(part)}"
+            columns = tree_of(f"{ast.unparse(counted)}.shape[1]")
+            yield columns, f"a number of columns where that of rows, {ast.unparse(part)}, was meant"
+        case ast.Subscript(ast.Attribute(_, "shape"), ast.Constant()):
+            yield ast.BinOp(part, ast.Sub(), ast.Constant(1)), f"1 less than {ast.unparse(part)}"
+        case ast.BinOp(base, ast.Pow(), exponent):
+            yield base, f"`** {ast.unparse(exponent)}` is missing"
         case ast.Subscript(ast.Call(ast.Attribute(ast.Name("np"), "eye")), ast.Name(labels)):
             yield tree_of(f"{labels}[:, None]"), f"the numbers in {labels}, where a 1 at each of these places was meant"
         case ast.BinOp(
@@ -75,8 +83,10 @@ def further_changes(part: ast.expr) -> Iterator[Change]:
                 one = ast.BinOp(left, ast.Div(), ast.Call(function, [X.left], []))
                 outside = f"{'+' if isinstance(X.op, ast.Add) else '-'} {ast.unparse(X.right)}"
                 yield ast.BinOp(one, X.op, X.right), OUTSIDE.format(outside, f"np.{name}")
-        case ast.BinOp(_, ast.Mult(), _):
+        case ast.BinOp(left, ast.Mult(), right):
             yield from _of_one_term(part)
+            if isinstance(left, ast.UnaryOp):
+                yield ast.UnaryOp(left.op, right), f"{ast.unparse(left.operand)} is missing"
         case ast.BinOp(left, ast.Add() | ast.Sub() as op, right):
             two = ast.Constant(2)
             yield ast.BinOp(ast.BinOp(two, ast.Mult(), left), op, right), f"{ast.unparse(left)} counts twice"

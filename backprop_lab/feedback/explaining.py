@@ -13,7 +13,7 @@ import numpy as np
 
 from backprop_lab.checks.rounding import terms_in, terms_of
 from backprop_lab.feedback.learner_code import call
-from backprop_lab.feedback.mistakes import Mistake, common_factors, plant
+from backprop_lab.feedback.mistakes import SIZES, Mistake, common_factors, factors_beside, plant
 from backprop_lab.feedback.patterns import LARGE, Pattern, seen_in
 from backprop_lab.feedback.slips import Slip, is_shown, leaves_out, likely_slips, longer_slips, powers_divided, shows
 from backprop_lab.feedback.tolerance import Comparison
@@ -22,7 +22,7 @@ from backprop_lab.nn.lines import NAMESPACE
 from backprop_lab.nn.steps import Lines
 from backprop_lab.step.trace import Trace
 
-SIZES, COUNT = {"len", "shape", "size", "mean", "average"}, re.compile(r"divided by .*(number of|len\(|shape\[)")
+COUNT = re.compile(r"divided by .*(number of|len\(|shape\[)")
 AS_IT_IS = MappingProxyType({"": 1.0})
 LARGE_STEP = 200_000  # numbers in all of a step, beyond which nobody waits for slips further up
 FEW = 1000  # numbers, which show whether a closer look is worth while
@@ -238,7 +238,7 @@ class Explaining:
 
     def _unlikely(self) -> list[Explanation]:
         """Slips in a line that gives the same, though the function is written otherwise."""
-        return self._slips(likely=False) or self._slips(self._all_factors, likely=False)
+        return self._slips(likely=False) or self._slips(factors_beside(self.trace, self.name), likely=False)
 
     @cached_property
     def _elsewhere(self) -> tuple[Trace, Array] | None:
@@ -271,15 +271,9 @@ class Explaining:
     def _all(self) -> str:
         return "the step" if self._is_new else "all of it"
 
-    @property
-    def _all_factors(self) -> dict[str, float]:
-        """Those that may come with a mistake: leaving the rate out and dividing the step by it are one mistake."""
-        common = common_factors(self.trace).items()
-        return {times: by for times, by in common if by != 1 and not (self._is_new and "rate" in times)}
-
     def _two(self) -> list[Explanation]:
         """Every mistake that times a factor gives this answer, or else the slips that do."""
-        explanations, factors = list[Explanation](), self._all_factors
+        explanations, factors = list[Explanation](), factors_beside(self.trace, self.name)
         for mistake in self.mistakes.values() if self._is_telling and self._is_small else ():
             for line, wrong in mistake.wrong_values(self.trace, self.name):
                 for times, factor in self._possible(factors, wrong):

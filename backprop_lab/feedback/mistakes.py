@@ -30,6 +30,7 @@ from backprop_lab.nn.steps import Lines, Step
 from backprop_lab.reading.words import PARTS
 from backprop_lab.step.trace import Trace
 
+SIZES = {"len", "shape", "size", "mean", "average"}  # in a line with a length in it
 REFUSED = TypeError, ValueError, AttributeError, IndexError, ArithmeticError  # what a line that does not run raises
 
 
@@ -291,6 +292,17 @@ def common_factors(trace: Trace) -> dict[str, float]:
         "divided by the learning rate": 1 / lr,
         "divided by the learning rate twice": 1 / lr / lr,
     }
+
+
+def factors_beside(trace: Trace, name: str) -> dict[str, float]:
+    """Those of them that may come with a mistake: leaving the rate out and dividing the step by it are one mistake.
+
+    In a program a length is a factor of lines that have one in them: elsewhere it is some other number by chance.
+    """
+    step = next((each for each in trace.steps if each.name == name), None)
+    by_length = not (step and step.paths) or bool(SIZES.intersection(re.findall(r"\w+", step.code)))
+    out = "rate" if trace.role(name) == "new" else "$^" if by_length else r"by (twice )?(?!the learning|1 - )"
+    return {times: by for times, by in common_factors(trace).items() if by != 1 and not re.search(out, times)}
 
 
 def _counts(trace: Trace) -> dict[str, int]:

@@ -110,7 +110,8 @@ def _changes(
 ) -> Iterator[tuple[str, str]]:
     """Each line with one change, and what it is; the change is made in the line itself, and taken back."""
     parts = [*expressions(line)]
-    for part, put in parts:
+    counted = [call.args for call, _ in parts if isinstance(call, ast.Call) and ast.unparse(call.func) == "len"]
+    for part, put in [each for each in parts if [each[0]] not in counted]:  # whose transpose has another length
         for other, slip in changed(part, names, binary, has_classes):
             put(other)
             yield ast.unparse(line), slip

@@ -59,10 +59,11 @@ def shape_message(trace: Trace, name: str, yours: tuple[int, ...]) -> str:
 
 
 def what_differs(one: Trace, other: Trace) -> str:
-    """What is otherwise in another step: its data, where those have other shapes, or what else has."""
+    """What is otherwise in another step: its number, and its data, where those have other shapes, or what else has."""
+    later = [f"step {int(other['step'])}"] if "step" in other.given and one.given.get("step") != other["step"] else []
     differ = [name for name in other.given if name not in one or np.shape(one[name]) != np.shape(other[name])]
     shown = differ if set(differ).isdisjoint(other.problem.data) else other.problem.data
-    return ", ".join(f"{name} {np.shape(other[name])}" for name in shown) or "other numbers"
+    return ", ".join(later + [f"{name} {np.shape(other[name])}" for name in shown]) or "other numbers"
 
 
 @dataclass(frozen=True, eq=False)
