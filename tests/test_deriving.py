@@ -286,6 +286,7 @@ def test_a_cross_entropy_after_a_softmax_is_one_line_however_it_is_written(lines
         "P = np.exp(S) / np.exp(S).sum(axis=1)[None, :]",
         "P = np.exp(S) / np.exp(S).sum(axis=0)",
         "P = np.exp(S) / np.exp(S).sum(axis=1)",
+        "Z = S - S.max(axis=0)\nP = np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True)",
         "Z = S - S.max(axis=1)\nP = np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True)",
         "P = np.exp(S) / np.exp(2 * S).sum(axis=1, keepdims=True)",
         "P = 2 * np.exp(S) / np.exp(S).sum(axis=1, keepdims=True)",
@@ -379,10 +380,13 @@ def test_slices_that_make_up_a_value_give_its_gradient_side_by_side():
 
 
 def test_slices_that_leave_something_out_or_overlap_have_zeros_around_them():
-    for lines in ("i = a[:, :2]\nf = a[:, 2:3]\nL = np.sum(i * f)", "i = a[:, :4]\nf = a[:, 2:]\nL = np.sum(i * f**2)"):
-        assert_right(
-            derive(f"a = X @ W\n{lines}", numbers(W=(3, 6)), numbers(X=(2, 3))), numbers(W=(3, 6)), numbers(X=(2, 3))
-        )
+    parameters, data = numbers(W=(3, 6)), numbers(X=(2, 3))
+    for end in (
+        "i = a[:, :2]\nf = a[:, 2:3]\nL = np.sum(i * f)",
+        "i = a[:, :4]\nf = a[:, 2:]\nL = np.sum(i * f**2)",
+        "i = a[:, :3]\nf = a[:, 1:4]\nL = np.sum(i * f**2)",
+    ):
+        assert_right(derive(f"a = X @ W\n{end}", parameters, data), parameters, data)
 
 
 @pytest.mark.parametrize(

@@ -266,6 +266,15 @@ def test_a_learners_functions_and_arrays_are_afterwards_as_they_were_even_if_it_
     assert all(np.array_equal(scope[name], value) and scope[name].flags.writeable for name, value in kept.items())
 
 
+def test_an_array_that_is_a_part_of_another_can_be_written_into_afterwards():
+    source = "def loss(w):\n    return np.sum((X @ w)**2 + D[:, 2:]), {'w': X.T @ (X @ w)}\n"
+    D = np.random.default_rng(0).standard_normal((2, 3))
+    scope = typed(source, {"np": np, "__name__": "cell", "X": D[:, :2], "D": D})
+    assert diagnose(scope["loss"], drawn(0, w=(2, 1))).changes
+    assert scope["X"].flags.writeable
+    assert D.flags.writeable
+
+
 def test_each_of_two_lines_with_a_mistake_is_told():
     source = CLASS.replace("(dout > 0)", "(cache > 0)").replace('["W2"] += self.reg', '["W2"] += 2 * self.reg')
     scope, parameters = of_a_class(source.replace('["W1"] += self.reg', '["W1"] -= self.reg'))

@@ -344,6 +344,14 @@ def test_a_relu_that_is_dead_for_all_samples_still_shows_a_wrong_mask():
     assert check_lines(text.format(">="), problem).first_wrong.of == "dY1"
 
 
+def test_a_mask_that_changes_nothing_in_this_problem_is_right():
+    on = [Linear(np.ones(shape), np.ones((1, shape[1]))) for shape in ((3, 4), (4, 5), (5, 2))]
+    network = Network([on[0], ReLU(), on[1], ReLU(), on[2]])
+    problem = Problem(network, SoftmaxCrossEntropy(), np.eye(3), np.eye(2)[[0, 1, 1]], 0.1)
+    text = "dscores = (probs - y) / 3\ndh2 = dscores @ W3.T\ndh2[h2 <= 0] = 0\ndW2 = h1.T @ dh2"
+    assert check_lines(text, problem).ok is True
+
+
 RECURRENT = """
 dp1, dp2, dp3 = 2 * (p1 - y1), 2 * (p2 - y2), 2 * (p3 - y3)
 dWy = h1.T @ dp1 + h2.T @ dp2 + h3.T @ dp3

@@ -115,7 +115,7 @@ def moved(code, **values):
     [
         "w[1:, 1:3]", "w.reshape(2, 6)", "w.T", "np.concatenate([w, 2 * w], axis=1)", "w[None, 1:2]",
         "np.stack([w, w], axis=1)", "np.einsum('ij,kj->ik', w, w)", "w[2]",
-        "w[None] @ w.mT", "w.var(axis=0)", "w @ w[0]", "w[0] @ w.mT", "w.mT[1]",
+        "w[None] @ w.mT", "w.var(axis=0)", "w @ w[0]", "w[0] @ w.mT", "w.mT[1]", "w[None].mT",
     ],
 )  # fmt: skip
 def test_a_cell_is_made_of_those_cells_that_change_it(code):
