@@ -1,4 +1,5 @@
-"""Workarounds for how ipykernel and ipywidgets handle messages; each names the versions that need it."""
+"""Workarounds for how ipykernel and ipywidgets handle messages, each with the versions that need it; and for few
+processors."""
 
 import sys
 import threading
