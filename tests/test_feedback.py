@@ -528,15 +528,19 @@ P = np.exp(o) / np.exp(o).sum(axis=1, keepdims=True)
 L = -np.log(P[np.arange(len(y)), y]).mean()
 """
 PROBLEMS = {
-    "recurrent": program(
+    "recurrent": lambda: program(
         TWO_STEPS,
         {"U": drawn(2, 4), "W": drawn(4, 4), "V": drawn(4, 3)},
         {"x1": drawn(5, 2), "x2": drawn(2, 5).T, "h0": drawn(5, 4), "y": np.array([0, 2, 1, 1, 0])},
     ),
-    "batch norm": small(Linear(drawn(3, 4)), BatchNorm(drawn(1, 4), drawn(1, 4) / 3), ReLU(), Linear(drawn(4, 2))),
-    "layer norm": small(Linear(drawn(3, 4)), LayerNorm(drawn(1, 4), drawn(1, 4) / 3), ReLU(), Linear(drawn(4, 2))),
-    "Adam": small(Linear(drawn(3, 2)), optimizer=Adam()),
-    "momentum": small(Linear(drawn(3, 2)), optimizer=Momentum(0.9)),
+    "batch norm": lambda: small(
+        Linear(drawn(3, 4)), BatchNorm(drawn(1, 4), drawn(1, 4) / 3), ReLU(), Linear(drawn(4, 2))
+    ),
+    "layer norm": lambda: small(
+        Linear(drawn(3, 4)), LayerNorm(drawn(1, 4), drawn(1, 4) / 3), ReLU(), Linear(drawn(4, 2))
+    ),
+    "Adam": lambda: small(Linear(drawn(3, 2)), optimizer=Adam()),
+    "momentum": lambda: small(Linear(drawn(3, 2)), optimizer=Momentum(0.9)),
 }
 SLIPS = {  # a line for each: name = code | what is said of it
     "recurrent": """
@@ -568,7 +572,7 @@ dY1 = dXhat1 / np.sqrt(var1) + 1e-5 + dvar1 * (Y1 - mu1) * 2 / 4 + dmu1 / 4 | `+
 )
 def test_one_slip_in_every_term_or_a_name_too_early_is_told_as_what_it_is(problem, row):
     name, code, said = re.split(r" (?:=|\|) ", row)
-    t = trace(PROBLEMS[problem])
+    t = trace(PROBLEMS[problem]())
     asked = ", ".join(dict.fromkeys(each for each in re.findall(r"\w+", code) if each in t))
     feedback = check_function(name, eval(f"lambda {asked}: {code}", {"np": np}), [t])
     assert not feedback

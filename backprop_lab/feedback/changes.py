@@ -26,7 +26,6 @@ OTHER_FORMS: dict[tuple[type, str], str] = {(BatchNorm, "dX"): NORM.format(0), (
 AXIS = re.compile(r"axis=([01])\b")
 FLOAT = r"(?<![\w.])\d+\.\d+(?:e-?\d+)?(?![\w.])"
 EVERY_COLUMN = "a matrix product, of every column with every other: each belongs with its own, by `*` and a sum"
-OUTSIDE = "`{}` stands outside of {}, and belongs inside: the parentheses end too early"
 DEEP = 5  # how many lines may be written as one
 LONG = 300  # letters of a line, beyond which nobody writes it as one
 
@@ -76,13 +75,8 @@ def further_changes(part: ast.expr) -> Iterator[Change]:
             yield base, f"`** {ast.unparse(exponent)}` is missing"
         case ast.Subscript(ast.Call(ast.Attribute(ast.Name("np"), "eye")), ast.Name(labels)):
             yield tree_of(f"{labels}[:, None]"), f"the numbers in {labels}, where a 1 at each of these places was meant"
-        case ast.BinOp(
-            left, ast.Div(), ast.Call(ast.Attribute(ast.Name("np"), name) as function, [ast.BinOp() as X], [])
-        ):
-            if isinstance(X.op, ast.Add | ast.Sub):
-                one = ast.BinOp(left, ast.Div(), ast.Call(function, [X.left], []))
-                outside = f"{'+' if isinstance(X.op, ast.Add) else '-'} {ast.unparse(X.right)}"
-                yield ast.BinOp(one, X.op, X.right), OUTSIDE.format(outside, f"np.{name}")
+        case ast.BinOp(left, ast.Div(), ast.Call(ast.Attribute(ast.Name("np"), name), [X], [])):
+            yield from _outside(X, f"np.{name}", f"({ast.unparse(left)}) / np.{name}({{X}})")
         case ast.BinOp(left, ast.Mult(), right):
             yield from _of_one_term(part)
             if isinstance(left, ast.UnaryOp):
@@ -106,7 +100,8 @@ def _outside(X: ast.expr, what: str, form: str) -> Iterator[Change]:
     while isinstance(X, ast.BinOp) and isinstance(X.op, ast.Add | ast.Sub):
         sign = "+" if isinstance(X.op, ast.Add) else "-"
         outside, X = f" {sign} {ast.unparse(X.right)}{outside}", X.left
-        yield tree_of(form.format(X=f"({ast.unparse(X)})") + outside), OUTSIDE.format(outside.strip(), what)
+        words = f"`{outside.strip()}` stands outside of {what}, and belongs inside: the parentheses end too early"
+        yield tree_of(form.format(X=f"({ast.unparse(X)})") + outside), words
 
 
 def _of_one_term(product: ast.expr, sign: str = "") -> Iterator[Change]:
@@ -169,8 +164,8 @@ def everywhere(line: ast.expr, names: Collection[str]) -> Iterator[tuple[str, st
 def _in_all_terms(line: ast.expr) -> Iterator[tuple[str, str]]:
     """The line with one slip made in every axis, sign or product; or with sums multiplied, for a sum of products."""
     code, terms, signs = ast.unparse(line), *_terms_of_sum(line)
-    if len(AXIS.findall(code)) > 1:
-        yield AXIS.sub(lambda axis: f"axis={1 - int(axis[1])}", code), "every sum or mean goes along the other axis"
+    if 1 < code.count("axis=") == len(AXIS.findall(code)):
+        yield AXIS.sub(lambda axis: f"axis={1 - int(axis[1])}", code), "everything goes along the other axis"
     if len(terms) > 2:
         rest = (
             f"{'-' if sign == '+' else '+'} {ast.unparse(each)}" for sign, each in zip(signs, terms[1:], strict=True)
@@ -179,10 +174,11 @@ def _in_all_terms(line: ast.expr) -> Iterator[tuple[str, str]]:
     factors = [
         (term.left, term.right) for term in terms if isinstance(term, ast.BinOp) and isinstance(term.op, ast.MatMult)
     ]
-    if len(terms) < 2 or len(factors) < len(terms) or "-" in signs:
+    transposed = [[untransposed(each) is not each for each in both] for both in factors]
+    was = transposed[0] if transposed else []
+    if len(terms) < 2 or transposed != [was] * len(terms) or "-" in signs:
         return
     plain = [[ast.unparse(untransposed(each)) for each in both] for both in factors]
-    was = [untransposed(each) is not each for each in factors[0]]
     for is_swapped, *turned in product((False, True), repeat=3):
         if is_swapped and turned == [not each for each in was]:
             continue  # it is the right one transposed, and told as that

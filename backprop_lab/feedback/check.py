@@ -271,8 +271,8 @@ def _in_one(explained: list[Explanation]) -> str:
     if first.kind == "further-up":
         return f"It would follow from a slip further up: {'; or '.join(sentences)}."
     if first.kind == "mistake":
-        shown = f"`{first.line}`: "  # a line that several mistakes share is shown once
-        others = [s.removeprefix(shown) if s.startswith(shown) else f"like {s}" for s in [*sentences][1:]]
+        once = f"`{first.line}`: " if f"`{first.line}`" in first.sentence else "\n"  # a line that mistakes share
+        others = [s.removeprefix(once) if s.startswith(once) else f"like {s}" for s in [*sentences][1:]]
         return f"This looks like {'; or '.join([first.sentence, *others])}."
     start = {"slip": "This looks like ", "two": "This looks like two mistakes: ", "pattern": ""}[first.kind]
     return f"{start}{first.sentence}{'' if first.kind == 'pattern' else '.'}"

@@ -31,6 +31,7 @@ from backprop_lab.reading.words import PARTS
 from backprop_lab.step.trace import Trace
 
 SIZES = {"len", "shape", "size", "mean", "average"}  # in a line with a length in it
+LENGTHS = r"by (twice )?(?!the learning|1 - )"  # in the words for a factor that is one
 REFUSED = TypeError, ValueError, AttributeError, IndexError, ArithmeticError  # what a line that does not run raises
 
 
@@ -300,9 +301,10 @@ def factors_beside(trace: Trace, name: str) -> dict[str, float]:
     In a program a length is a factor of lines that have one in them: elsewhere it is some other number by chance.
     """
     step = next((each for each in trace.steps if each.name == name), None)
-    by_length = not (step and step.paths) or bool(SIZES.intersection(re.findall(r"\w+", step.code)))
-    out = "rate" if trace.role(name) == "new" else "$^" if by_length else r"by (twice )?(?!the learning|1 - )"
-    return {times: by for times, by in common_factors(trace).items() if by != 1 and not re.search(out, times)}
+    has_length = not (step and step.paths) or SIZES.intersection(re.findall(r"\w+", step.code))
+    out = ["rate"] * (trace.role(name) == "new") + [LENGTHS] * (not has_length)
+    beside = {times: by for times, by in common_factors(trace).items() if by != 1}
+    return {times: by for times, by in beside.items() if not any(re.search(each, times) for each in out)}
 
 
 def _counts(trace: Trace) -> dict[str, int]:
