@@ -266,8 +266,7 @@ def _misshapen(looked: Explaining, others: Sequence[Explaining]) -> Feedback:
 
 def _in_one(explained: list[Explanation]) -> str:
     """Explanations of one kind in a sentence: all of them where several mistakes give the same, otherwise the first."""
-    first = explained[0]
-    sentences = dict.fromkeys(each.sentence for each in explained)
+    first, sentences = explained[0], dict.fromkeys(each.sentence for each in explained)
     if first.kind == "further-up":
         return f"It would follow from a slip further up: {'; or '.join(sentences)}."
     if first.kind == "mistake":
