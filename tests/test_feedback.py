@@ -539,6 +539,7 @@ PROBLEMS = {
     "layer norm": lambda: small(
         Linear(drawn(3, 4)), LayerNorm(drawn(1, 4), drawn(1, 4) / 3), ReLU(), Linear(drawn(4, 2))
     ),
+    "gates": EXAMPLES["lstm"],
     "Adam": lambda: small(Linear(drawn(3, 2)), optimizer=Adam()),
     "momentum": lambda: small(Linear(drawn(3, 2)), optimizer=Momentum(0.9)),
 }
@@ -547,6 +548,13 @@ SLIPS = {  # a line for each: name = code | what is said of it
 dW = h0 @ dh1_in.T + h1 @ dh2_in.T | in every product the two factors
 dW = (h0 + h1).T @ (dh1_in + dh2_in) | each place has a product of its own
 do = (P - y[:, None]) / len(y) | a 1 at each of these places was meant
+do = (P - 1) / len(y) | belongs to the right class of each row alone
+do = -np.eye(3)[y] / P / len(y) | still has to come back through the softmax
+dW = h1.T @ (dh2_in * (1 - h2**2)) + h0.T @ dh1_in | it is in dh2_in already
+""",
+    "gates": """
+df = dc * c0 * f * (1 - f) | the slope of f, `f * (1 - f)`, is in it, and comes with the next step back
+da = np.concatenate([di, df, do, dg], axis=1) | the slope of the function that gives g, o, f and i is missing
 """,
     "batch norm": """
 dgamma1 = Xhat1.T @ dN1 | each belongs with its own, by `*` and a sum

@@ -186,6 +186,7 @@ in made(GELU(), **OBLONG)
   dY1: slope-half-written = dH1 / 2 + dH1 * T1 / 2
 in whole(Momentum(decay=0.2)), where N is 5, H 4 and D 2
   dW1: penalty-not-in-gradient = np.dot(X.T, dY1) | penalty-factor = dW1 - 0.3 * W1
+  dW1: penalty-square = np.dot(X.T, dY1) + 0.3 * np.square(W1)
   db1: penalty-on-biases = db1 + 0.6 * b1
   L: penalty-not-in-loss = L - R | penalty-factor-in-loss = L - R / 2
   L: half-of-the-answers = -np.log(P[y == 1]).sum() / y.size + R
@@ -212,6 +213,7 @@ in whole(Nesterov()), with no decay
   W1_new: memory-of-afterwards = W1 - 0.19 * dW1 - 0.081 * vW1_new
 in whole(Adam(decay=0.2), LayerNorm)
   dY1: norm-of-constants = (dXhat1.T / np.sqrt(np.var(Y1, axis=1) + 1e-5)).T
+  dY1: norm-gamma-outside = (dN1.T - dN1.mean(1) - Xhat1.T * (dN1 * Xhat1).mean(1)).T * gamma1 / np.sqrt(var1 + 1e-5)
   mhatW1: adam-not-corrected = mW1_new | adam-counted-from-zero = mW1_new / 0.19 | memory-of-before = mW1 / 0.271
   W1_new: adam-eps-in-the-root = 0.98 * W1 - 0.1 * mhatW1 * (vhatW1 + 1e-8) ** -0.5
   vW1_new: adam-square-forgotten = 0.999 * vW1 + 0.001 * dW1
@@ -251,7 +253,7 @@ in planar_tanh_sigmoid, where X is (6, 2), W1 (2, 4) and W2 (4, 1)
   dZ2: sigmoid-slope-once-more = (A2 - y) * A2 * (1 - A2) / 6
   db1: sum-forgotten = dZ1 | dimension-dropped = np.sum(dZ1, 0) | axis-forgotten = np.sum(dZ1)
   db1: sum-over-the-other-axis = np.array([[row.sum()] for row in dZ1]) | mean-over-copies = dZ1.sum(0)[None] / 6
-  db1: step-skipped = np.array([dA1.sum(0)])
+  db1: step-skipped = np.array([dA1.sum(0)]) | slope-twice = np.sum(dZ1 - dZ1 * A1 * A1, axis=0, keepdims=True)
   dW2: factor-of-before = np.dot(Z1.T, dZ2) | gradient-of-the-factor = np.dot(dA1.T, dZ2)
   dA1: factor-of-afterwards = np.dot(dZ2, W2_new.T) | transpose-forgotten = None
 in three_layer_l2
@@ -272,12 +274,14 @@ in causal_attention
   dA_w: factor-left-out = dscaled
   dK: transposed-once-more = np.dot(dA_w, Q)
 in softmax_classifier, with 5 samples
-  dscores: pick-forgotten = prob / 5
+  dscores: pick-forgotten = prob / 5 | pick-everywhere = prob / 5 - 0.2
+  dscores: softmax-slope-forgotten = np.where(np.arange(prob.shape[1]) == y[:, None], -1 / prob / 5, 0)
 in cbow
   dW_in: rows-overwritten = overwritten(W_in, ctx[:, 0], dleft) + added(W_in, ctx[:, 1], dright)
 in lstm_cell, where what is joined is (4, 5) and (4, 3)
   da_prev: joined-the-other-way-round = dconcat[:, 3:]
   dconcat: step-skipped = dot @ Wo.T + dcct @ Wc.T + dit @ Wi.T + dft @ Wf.T
+  dft: slope-too-early = dft * ft - dft * ft * ft
   dot: slope-for-factor = da_next * (1 - a_next_tanh * a_next_tanh)
 in udl_deep_relu
   df3: power-not-lowered = 2 * np.square(f3 - y)

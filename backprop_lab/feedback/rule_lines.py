@@ -10,7 +10,9 @@ from backprop_lab.nn.steps import Step
 from backprop_lab.step.number_format import listed
 from backprop_lab.step.trace import Trace
 
-SEVERAL = "fan-out"  # the rule of a gradient that comes along several paths; "whole fan-out" is of a line as a whole
+SEVERAL = "fan-out"  # the rule of a gradient that comes along several paths
+WHOLE = "whole "  # before a rule whose form is that of a line as a whole
+SLOPES = {"tanh": "1 - {Y}**2", "sigmoid": "{Y} * (1 - {Y})"}  # by what comes out
 Places = dict[str, str]  # what stands in which braces, as code
 
 
@@ -20,23 +22,42 @@ def wrong_codes(trace: Trace, step: Step, rules: Iterable[tuple[str, str, tuple[
     There are none where its gradient came about by other rules.
     """
     found: dict[str, Places] = {}
+    in_all = _Everywhere(step.code)
     alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for rule, form, ways in rules:
         alike.setdefault((form, ways), []).append(rule)
     for (form, ways), names in alike.items():
         places = [(known, rule) for rule in names for known in _places(trace, step, rule)]
         for way in ways:
-            everywhere, changed = step.code, list[Places]()
+            in_each = _Everywhere(step.code)
             for known, rule in places:
                 for code in _written(step.code, form, way, tuple(known.items()), rule):
                     found.setdefault(code, known)
-                for code in _written(everywhere, form, way, tuple(known.items()), rule)[:1]:
-                    everywhere, changed = code, [*changed, known]
-            if len(changed) > 1:  # as in every term of a sum, each by its own rule
-                each_of = {key: dict.fromkeys(known[key] for known in changed if key in known) for key in changed[0]}
-                found.setdefault(everywhere, {key: listed([*codes]) for key, codes in each_of.items()})
+                in_each.write(form, way, known, rule)
+                if way == ways[0]:
+                    in_all.write(form, way, known, rule)
+            in_each.put_into(found)
+    in_all.put_into(found)
     found.pop(step.code, None)
     return found
+
+
+class _Everywhere:
+    """A line with a mistake in every term of a sum, each by its own rule, and what stands around these places."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        self.changed: list[Places] = []
+
+    def write(self, form: str, way: str, known: Places, rule: str) -> None:
+        for code in _written(self.code, form, way, tuple(known.items()), rule)[:1]:
+            self.code = code
+            self.changed.append(known)
+
+    def put_into(self, found: dict[str, Places]) -> None:
+        if len(self.changed) > 1:
+            each_of = {key: dict.fromkeys(each[key] for each in self.changed if key in each) for key in self.changed[0]}
+            found.setdefault(self.code, {key: listed([*codes]) for key, codes in each_of.items()})
 
 
 def _places(trace: Trace, step: Step, rule: str) -> Iterator[Places]:
@@ -45,12 +66,17 @@ def _places(trace: Trace, step: Step, rule: str) -> Iterator[Places]:
         line = next((passed.Y for passed in path if passed.rule == "line"), "")
         up = next((name for name in step.operands if name in (f"d{line}", f"d{line}_total")), "")
         around = {"V": step.of, "name": step.name, "up": up, "up_out": _entering(trace, up, "gradient")}
+        around |= {
+            "V_slope": _slope(trace.steps, step.of),
+            "up_slope": _slope(each for each in trace.steps if each.name == up),
+        }
         is_of_terms = not any("softmax" in passed.rule for path in step.paths for passed in path)  # which has two
         if rule.endswith(SEVERAL) and len(step.paths) > 1 and is_of_terms:
             yield {key: code for key, code in around.items() if code}
             return  # once for all paths
         for passed in sorted(path, key=lambda passed: passed.rule == "line"):  # the others say more
-            if rule in (passed.by, f"{passed.by} {passed.at}", f"{passed.by} {passed.how}"):
+            names = passed.by, f"{passed.by} {passed.at}", f"{passed.by} {passed.how}", passed.rule
+            if rule.removeprefix(WHOLE) in (names if passed.rule == "line" else names[:3]):
                 known = {**around, "X": passed.X, "Y": passed.Y, "Z": passed.Z}
                 W = passed.Z.removesuffix(".mT")
                 if W in trace:
@@ -58,6 +84,12 @@ def _places(trace: Trace, step: Step, rule: str) -> Iterator[Places]:
                     others, after = {"dW": f"d{W}", "W_new": f"{W}_new"}, made_with(trace, step)
                     known |= {key: name for key, name in others.items() if name in trace and name not in after}
                 yield {key: code for key, code in known.items() if code}
+
+
+def _slope(steps: Iterable[Step], of: str = "") -> str:
+    """The slope of an activation that some gradients have in them: of the one that gives `of`, or of any."""
+    passed = (each for step in steps for path in step.paths for each in path if each.by in SLOPES)
+    return next((SLOPES[each.by].format(Y=each.Y) for each in passed if of == each.Y or not of), "")
 
 
 def _entering(trace: Trace, name: str, role: str = "value") -> str:
@@ -79,7 +111,7 @@ def made_with(trace: Trace, step: Step) -> set[str]:
 
 @lru_cache(maxsize=4096)
 def _written(code: str, form: str, way: str, known: tuple[tuple[str, str], ...], rule: str) -> tuple[str, ...]:
-    among = {SEVERAL: "terms", f"whole {SEVERAL}": "whole"}.get(rule, "")
+    among = "whole" if rule.startswith(WHOLE) else "terms" if rule == SEVERAL else ""
     try:
         return tuple(replaced(code, form, way, dict(known), among))
     except KeyError:  # what the way needs is not here
