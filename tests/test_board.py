@@ -12,7 +12,17 @@ from own_parts import OWN_PROBLEMS
 from PIL import Image
 from problems import problems
 
-from backprop_lab import Adam, Momentum, SoftmaxCrossEntropy, Tanh, one_hot, random_problem, trace, worked_example
+from backprop_lab import (
+    EXAMPLES,
+    Adam,
+    Momentum,
+    SoftmaxCrossEntropy,
+    Tanh,
+    one_hot,
+    random_problem,
+    trace,
+    worked_example,
+)
 from backprop_lab.reading.equation import Operand, equation
 from backprop_lab.reading.scale import scales_of
 from backprop_lab.reading.slopes import is_slope, value_of
@@ -168,6 +178,20 @@ def test_a_label_stands_free_of_other_labels_of_matrices_and_of_the_edge(sizes):
         assert np.array_equal(covers(labels, labels, by=0.02), np.eye(len(labels)))
         if screen == (930, 345):
             assert {name for name in t if not name.endswith("_new")} <= {word.text for word in board.labels.values()}
+
+
+@pytest.mark.parametrize("name", ["residual", "lstm", "transformer block"])
+def test_no_edge_strikes_out_the_letters_of_a_label(name, monkeypatch):
+    t = trace(EXAMPLES[name]())
+    board = drawn(t, len(t.steps), ratio=2)
+    with_edges = canvas(board)
+    monkeypatch.setattr("backprop_lab.ui.board.layout._edges", lambda *_: [])
+    without = canvas(drawn(t, len(t.steps), ratio=2))
+    assert (with_edges != without).any()
+    for word in board.labels.values():
+        x0, x1, y0, y1 = 2 * np.array([word.x, word.x + word.width, word.y - 0.73 * word.size, word.y])
+        letters = np.s_[round(y0) : round(y1), round(x0) : round(x1)]
+        assert np.array_equal(with_edges[letters], without[letters]), word.text
 
 
 @pytest.mark.parametrize("layers", [1, 2])

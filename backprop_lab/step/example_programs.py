@@ -116,8 +116,8 @@ def attention() -> Problem:
 def transformer_block() -> Problem:
     """A transformer block of one head, in which no token sees a later one, and a guess at the letter that comes next.
 
-    4 tokens of 4 features; 6 hidden units; 3 letters. The gradient of its input X is there too, as a block below would
-    take it.
+    5 tokens of 4 features, with queries, keys and values of 3; 6 hidden units; 2 letters. The gradient of its input X
+    is there too, as a block below would take it. No two sizes are the same, so that the wrong one is seen to be wrong.
     Source: Vaswani and others, https://arxiv.org/abs/1706.03762; the norms come first, as in GPT-2
     """
     lines = """
@@ -146,17 +146,17 @@ def transformer_block() -> Problem:
         P = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
         L = -np.log(P[np.arange(len(y)), y]).mean()
     """
-    squares = dict.fromkeys(("X", "Wq", "Wk", "Wv", "Wo"), (4, 4))
-    given = _drawn(3, **squares, W1=(4, 6), W2=(6, 4), Wu=(4, 3))
+    heads = dict.fromkeys(("Wq", "Wk", "Wv"), (4, 3))
+    given = _drawn(113, X=(5, 4), **heads, Wo=(3, 4), W1=(4, 6), W2=(6, 4), Wu=(4, 2))
     norms = {"gamma1": np.ones((1, 4)), "beta1": np.zeros((1, 4)), "gamma2": np.ones((1, 4)), "beta2": np.zeros((1, 4))}
     given |= norms | {"b1": np.zeros((1, 6)), "b2": np.zeros((1, 4))}
-    given |= {"before": np.tri(4, dtype=bool), "y": np.array([1, 2, 0, 1])}
+    given |= {"before": np.tri(5, dtype=bool), "y": np.array([1, 1, 0, 1, 0])}
     learnt = ("gamma1", "beta1", "Wq", "Wk", "Wv", "Wo", "gamma2", "beta2", "W1", "b1", "W2", "b2", "Wu")
     return _problem(lines, given, learnt, lr=0.1, gradients=("X",))
 
 
 def convolution() -> Problem:
-    """A convolution along a row, and the largest of what it finds: 3 samples of 5 numbers, one filter of 3.
+    """A convolution along a row, and the largest of what it finds: 4 samples of 5 numbers, one filter of 3.
 
     Source: LeCun and others, "Backpropagation applied to handwritten zip code recognition", Neural Computation 1 (1989)
     541-551; with a max-pool, as in CS231n
@@ -170,7 +170,7 @@ def convolution() -> Problem:
         m = H.max(axis=1, keepdims=True)
         L = np.sum((m - y)**2) / len(y)
     """
-    given = _drawn(23, x=(3, 5), y=(3, 1), w=(3, 1), b=(1, 1))
+    given = _drawn(910, x=(4, 5), y=(4, 1), w=(3, 1), b=(1, 1))
     return _problem(lines, given, ("w", "b"), lr=0.1)
 
 

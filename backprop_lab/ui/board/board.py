@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.collections import LineCollection, PathCollection
-from matplotlib.patches import PathPatch
+from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 
 from backprop_lab.nn.layers import Array
@@ -113,7 +113,11 @@ class Board(Picture):
         marks = {b.name: AVERAGED_MARK for b in self.boxes if b.means != (1, 1) and b.name not in self.notes}
         words = [(box.name, _label(trace, box, layout, marks.get(box.name, ""))) for box in self.boxes]
         self.labels = {name: word for name, word in words if word}
-        self._draw_edges()
+        if layout.edges:
+            self._draw_edges()
+            for word in self.labels.values():  # so that no edge strikes out its letters
+                place = (word.x - 1, word.y - 0.8 * word.size), word.width + 2, word.size
+                self.axes.add_artist(Rectangle(*place, color=theme.paper, lw=0, zorder=0.45))
         self.write([*self.labels.values()], theme.ink)
         self.write([*self.notes.values()], theme.faint)
         if layout.gap >= 7:
