@@ -119,6 +119,22 @@ def test_a_transposed_gradient_is_right_and_said_to_be_transposed():
                 assert ("transposed" in found[name[1:]].sentence) == (is_a_matrix and not looks_the_same)
 
 
+@pytest.mark.parametrize(
+    ("shape", "given", "sentence"),
+    [
+        ((4, 1), (4,), "right, but of shape (4,), where b has (4, 1): reshape it before the update"),
+        ((4,), (4, 1), "right, but of shape (4, 1), where b has (4,): reshape it before the update"),
+        ((1, 4), (4, 1), "right, but of shape (4, 1), where b has (1, 4): reshape it before the update"),
+        ((1, 4), (4,), "right"),
+        ((4,), (1, 4), "right"),
+        ((1, 1), (), "right"),
+    ],
+)
+def test_a_right_gradient_whose_update_would_be_a_table_is_said_to_have_another_shape(shape, given, sentence):
+    b = drawn(1, b=shape)["b"]
+    assert diagnose(lambda b: np.sum(b**2), {"b": b}, {"b": 2 * b.reshape(given)})["b"].sentence == sentence
+
+
 @pytest.mark.parametrize("course", COURSES, ids=lambda course: course.__name__)
 def test_a_wrong_factor_in_all_gradients_of_any_course_is_named(course):
     loss, parameters, gradients = right(course)

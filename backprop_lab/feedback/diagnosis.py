@@ -10,6 +10,7 @@ directions: these may show that a gradient is wrong, but never that the last of 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import dropwhile
 from typing import Any
 
 import numpy as np
@@ -201,12 +202,19 @@ class _Judge:
         possible = [(how, gradient) for how, gradient in self.ways if not found.wrong(gradient).any()]
         for how, gradient in possible:
             if found.is_nothing(gradient, largest) or not (found.directions or found.untold(gradient).any()):
-                return Verdict(
-                    name, True, f"right, but transposed: d{name}.T has the shape of {name}" if how else "right"
-                )
+                return Verdict(name, True, self._right(how))
         if possible:
             return Verdict(name, None, self._why_not_told(*possible[0]))
         return self._what_is_wrong(*self.ways[0])
+
+    def _right(self, how: str) -> str:
+        if how:
+            return f"right, but transposed: d{self.name}.T has the shape of {self.name}"
+        there, yours = ([*dropwhile(lambda n: n == 1, each.shape)] for each in (self.at, self.given))
+        if there == yours:
+            return "right"
+        shapes = f"of shape {self.given.shape}, where {self.name} has {self.at.shape}"
+        return f"right, but {shapes}: reshape it before the update"
 
     def _why_not_told(self, how: str, gradient: Array) -> str:
         if self.found.directions:
