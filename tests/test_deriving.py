@@ -445,6 +445,14 @@ def test_a_gradient_that_is_given_needs_no_line_and_is_added_to_where_there_is_m
     assert derived(derive(other, numbers(w=(2, 1)), given)) == ["dh = dout", "dw = x.mT @ (dh * (1 - h**2))"]
     other = "out = np.tanh(x @ w)\nh = out**2\nL = np.sum(h * dout)"
     assert "dout_total = 2 * dh * out" in derived(derive(other, numbers(w=(2, 1)), given))
+    for loss in (
+        "np.sum(out * dout) + np.sum(out * dout)",
+        "np.sum(out * dout) + np.sum(dout * out)",
+        "np.sum(out * dout) + (np.sum(x) + np.sum(out * dout))",
+    ):
+        twice = derive(f"out = np.tanh(x @ w)\nL = {loss}", numbers(w=(2, 1)), given)
+        assert derived(twice)[0] in ("dout_total = 2 * dout", "dout_total = dout + dout")
+        assert_right(twice, numbers(w=(2, 1)), given)
 
 
 def test_lines_that_do_not_reach_the_loss_stay_and_state_replaces_what_it_is_called_by():

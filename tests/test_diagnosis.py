@@ -63,11 +63,12 @@ def alone(loss):
 def test_right_homework_of_courses_is_called_right_and_its_arrays_stay_as_they_are(course):
     loss, parameters, gradients = right(course)
     before = {name: np.copy(value) for name, value in (parameters | {f"d{n}": g for n, g in gradients.items()}).items()}
-    for found in (diagnose(loss, parameters), diagnose(alone(loss), parameters, gradients)):
+    elsewhere = 8 * len(parameters) + 40  # calls at other parameters, where the gradients come from a function
+    for found, more in ((diagnose(loss, parameters), elsewhere), (diagnose(alone(loss), parameters, gradients), 0)):
         assert found.ok is True, found
         assert found
         assert all(found[name].ok and found[name].sentence == "right" for name in parameters)
-        assert found.calls <= 4 * sum(np.size(value) for value in parameters.values()) * 1.5 + 40
+        assert found.calls <= 4 * sum(np.size(value) for value in parameters.values()) * 1.5 + 40 + more
     after = parameters | {f"d{name}": value for name, value in gradients.items()}
     assert all(np.array_equal(before[name], after[name]) for name in before)
 
@@ -116,6 +117,22 @@ def test_a_transposed_gradient_is_right_and_said_to_be_transposed():
             looks_the_same = given.shape == given.T.shape and np.allclose(given, given.T)
             if given.any():
                 assert ("transposed" in found[name[1:]].sentence) == (is_a_matrix and not looks_the_same)
+
+
+@pytest.mark.parametrize(
+    ("shape", "given", "sentence"),
+    [
+        ((4, 1), (4,), "right, but of shape (4,), where b has (4, 1): reshape it before the update"),
+        ((4,), (4, 1), "right, but of shape (4, 1), where b has (4,): reshape it before the update"),
+        ((1, 4), (4, 1), "right, but of shape (4, 1), where b has (1, 4): reshape it before the update"),
+        ((1, 4), (4,), "right"),
+        ((4,), (1, 4), "right"),
+        ((1, 1), (), "right"),
+    ],
+)
+def test_a_right_gradient_whose_update_would_be_a_table_is_said_to_have_another_shape(shape, given, sentence):
+    b = drawn(1, b=shape)["b"]
+    assert diagnose(lambda b: np.sum(b**2), {"b": b}, {"b": 2 * b.reshape(given)})["b"].sentence == sentence
 
 
 @pytest.mark.parametrize("course", COURSES, ids=lambda course: course.__name__)
@@ -193,6 +210,24 @@ def test_a_penalty_that_is_missing_halved_doubled_or_turned_round_is_named(share
     found = diagnose(loss, parameters, {**gradients, "W1": gradients["W1"] + share * 0.2 * W1})
     assert sentence in str(found["W1"]), found
     assert found["b1"].ok
+
+
+def test_what_is_right_only_where_all_of_a_parameter_is_0_is_not_called_right():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((5, 4)), rng.standard_normal(5)
+
+    def loss(p, share=0.0):
+        off = X @ p["w"] + p["b"] - y
+        return np.sum(off**2) + 0.1 * np.sum(p["w"] ** 2), {"w": 2 * X.T @ off + share * p["w"], "b": 2 * off.sum()}
+
+    start = {"w": np.zeros(4), "b": 0.0}
+    found = diagnose(loss, start)
+    assert (found["w"].ok, found["b"].ok, found.ok) == (None, True, None)
+    assert "right for these parameters, but not for others near them" in found["w"].sentence
+    assert diagnose(lambda p: loss(p, 0.2), start)
+    assert diagnose(lambda p: loss(p, -0.2), start)["w"].ok is None
+    numbers = loss(start)[1]
+    assert diagnose(lambda p: loss(p)[0], start, lambda p: numbers), "numbers are of these parameters alone"
 
 
 def test_the_right_gradient_of_another_penalty_is_told_as_that():

@@ -316,6 +316,23 @@ def test_a_vector_has_no_rows_and_columns_to_multiply():
     assert explain(t.step("s")).sentence == "Multiply X with w, and add up the products."
 
 
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("np.exp(T) / np.exp(T).sum(axis=1, keepdims=True)", ""),
+        ("T / T.sum(axis=1, keepdims=True)", ""),
+        ("T - T.max(axis=1, keepdims=True)", ""),
+        ("np.exp(T - T.max(axis=1, keepdims=True))", "Every number becomes a positive one: a sum becomes a product."),
+        ("w[:, 1:9]", "Columns 1 to 3 of w."),
+        ("w[:, 1:2]", "Column 1 of w."),
+    ],
+)
+def test_rows_and_columns_are_named_where_there_are_such(code, sentence):
+    given = {"T": np.ones((2, 3, 4))}
+    t = trace(program(f"v = {code}\nL = np.sum(v * v) + np.sum(w)", {"w": np.ones((2, 4))}, given))
+    assert explain(t.step("v")) == ("", explain(t.step("v")).title, sentence)
+
+
 def with_words(**words):
     """The lines of a step with a ReLU of one's own that says what its lines mean."""
     formulas = {"Y": "np.maximum({X}, 0)", "dX": "{dY} * ({Y} > 0)"}

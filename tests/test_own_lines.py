@@ -204,7 +204,7 @@ def test_an_update_is_judged_and_a_weight_that_is_updated_too_early_is_seen():
         ("W2_new", True),
         ("dH1", False),
     ]
-    assert "already" in found.first_wrong.sentence or "used where W2 was meant" in found.first_wrong.sentence
+    assert "looks like W2_new used where W2 was meant" in found.first_wrong.sentence
     uphill = check_lines("W2 = W2 + lr * dW2", problem)
     assert "a step uphill" in uphill.first_wrong.sentence
 
@@ -321,6 +321,24 @@ def test_lines_that_give_no_gradient_are_not_judged():
     assert (found.ok, found.lines, found.first_wrong) == (None, (), None)
     assert repr(found) == "no line gives a gradient of this problem"
     assert not found
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("line", "ok", "sentence"),
+    [
+        ("dW1 = None", None, "cannot be told: it gives None, and no array of numbers"),
+        ("dW1 = (X.T @ dY1).tolist()", None, "cannot be told: it gives a list, and no array of numbers"),
+        ("dW1 = 'X.T @ dY1'", None, "cannot be told: it gives a str, and no array of numbers"),
+        ("dW1 = np.array(['a'])", None, "cannot be told: it gives an array of <U1, and no array of numbers"),
+        ("dW1 = None\ndW1 = X.T @ dY1", True, "right: dW1"),
+        ("dW1 = 2(X.T @ dY1)", False, "wrong: it stops with TypeError: 'int' object is not callable"),
+    ],
+)
+def test_a_gradient_that_is_no_array_of_numbers_is_not_passed_over(line, ok, sentence):
+    found = check_lines(f"dY1 = dH1 * (H1 > 0)\n{line}", random_problem(1))
+    assert (found.ok, found.lines[-1].ok) == (ok, ok)
+    assert found.lines[-1].sentence.startswith(sentence)
 
 
 def test_a_single_layer_needs_no_numbers():

@@ -455,3 +455,13 @@ def test_numbers_of_any_precision_pass_through_a_program():
     assert t["W_new"].tolist() == [[half / 2]]
     assert check_gradients(t.problem)["W"] < 1e-6
     assert np.isfinite(sweep([None, 1], [0.1], 3, problem=t.problem).loss).all()
+
+
+def test_a_name_is_the_one_that_python_reads_however_it_is_typed():
+    micro, mu = "\u00b5", "\u03bc"  # a key of many keyboards, and the Greek letter that Python makes of it
+    lines = f"{micro} = X.mean(axis=0)\nL = np.sum(((X - {micro}) @ W)**2)"
+    t = trace(program(lines, {"W": np.ones((3, 1))}, {"X": np.arange(6.0).reshape(2, 3)}))
+    assert mu in t.step("L").code
+    assert prove(t, "dW").agrees
+    with pytest.raises(ValueError, match=f"{micro} is read as {mu} in a line: give the value that name"):
+        program(f"L = {micro}**2", {micro: 1.0}, {})

@@ -15,6 +15,7 @@ from backprop_lab import EXAMPLES, Adam, check_gradients, program, trace, worked
 from backprop_lab.reading.one_cell import indexed, work_out
 from backprop_lab.reading.scale import scales_of
 from backprop_lab.reading.slopes import in_rows, value_of
+from backprop_lab.step.number_format import plain
 from backprop_lab.ui import LearningRateLab, LineUp, MistakeLab, StepThrough, draw_heatmaps
 from backprop_lab.ui.board.columns import columns_of
 from backprop_lab.ui.board.layout import LEAST_COLUMN, place_matrices, width_of
@@ -108,6 +109,21 @@ def test_nearly_every_cell_of_a_program_is_worked_out_in_numbers():
 def moved(code, **values):
     data = {"y": np.ones(())}
     return trace(program(f"v = {code}\nL = np.sum(v**2) * y", values, data))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "code", ["w.sum() / (2 * len(w))", "w.sum() * (y + 1)", "w.sum() / (x @ x)", "-w.mean() / y**2"]
+)
+def test_what_is_done_with_a_sum_gives_the_cell(code):
+    t = trace(program(f"L = {code}", {"w": np.array([0.5, -1.25, 3.0])}, {"y": 1.5, "x": np.arange(3)}))
+    worked = work_out(t, ("L", 0, 0))
+    said = worked.around.replace(")(", ")*(").translate(str.maketrans({"·": "*", "−": "-", "²": "**2"}))
+    assert said.startswith(("sum", "-sum"))
+    added = sum(float(term.written.replace("−", "-")) for term in worked.every_term)
+    came_to = eval(said, {"sum": added})
+    assert came_to == pytest.approx(t["L"], rel=1e-3)
+    assert worked.sign_of_sum == ("=" if plain(came_to) == worked.value else "≈")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,19 @@ from common import gradients_of, trained, with_first_bias, with_numbers
 from hypothesis import given, settings
 from problems import ACTIVATIONS, problems
 
-from backprop_lab import MISTAKES, Linear, Network, Problem, ReLU, SumSquaredError, plant, prove, random_problem, trace
+from backprop_lab import (
+    MISTAKES,
+    Linear,
+    Network,
+    Problem,
+    ReLU,
+    SumSquaredError,
+    plant,
+    program,
+    prove,
+    random_problem,
+    trace,
+)
 from backprop_lab.reading.explanations import explain
 from backprop_lab.reading.mathml import mathml
 from backprop_lab.reading.one_cell import work_out
@@ -268,9 +280,20 @@ def test_near_overflow_and_beyond_nothing_is_made_up():
     assert "times" not in str([remarks.on_update(a, a.step("b1_new")) for a in some]), "of next to 0 no ratio is told"
     for number in (1e100, np.inf, np.nan):
         t = trained(random_problem(0).evolve(parameters={"W1": np.full((3, 4), number)}), 0)
-        assert remarks.on_next_loss(t, t.step("b1_new")) == "With all the new weights, the loss will overflow."
-    assert remarks.on_update(t, t.step("W1_new")) == "The numbers have overflowed."
+        will = "not be a number (nan)" if np.isnan(t.next_loss()) else "overflow"
+        assert remarks.on_next_loss(t, t.step("b1_new")) == f"With all the new weights, the loss will {will}."
+    assert remarks.on_update(t, t.step("W1_new")) == "The numbers have overflowed, or are nan."
     assert remarks.all_dead(t, len(t.steps)) == remarks.on_dead_units(t, t.step("H1")) == ""
+
+
+def test_a_logarithm_of_a_negative_number_is_no_overflow():
+    stepper = Stepper(program("L = np.sum(np.log(w))", {"w": np.array([0.5, 2.0])}, {}, lr=0.3), iteration=1)
+    assert stepper.place.note.startswith("The loss is not a number (nan) at iteration 1: ")
+    t = trace(stepper.first_problem)
+    assert remarks.on_next_loss(t, t.step("w_new")) == "With all the new weights, the loss will not be a number (nan)."
+    t = trace(program("L = (np.sqrt(np.sum(w**2)) - 1)**2", {"w": np.zeros(2)}, {}))
+    assert prove(t, "dw").sentence.startswith("The numbers have overflowed, or are nan")
+    assert remarks.on_update(t, t.step("w_new")) == "The numbers have overflowed, or are nan."
 
 
 def test_the_loss_is_told_to_go_up_down_or_nowhere_with_enough_digits():
@@ -280,7 +303,8 @@ def test_the_loss_is_told_to_go_up_down_or_nowhere_with_enough_digits():
     assert remarks.on_next_loss(t, t.step("b1_new")) == told
     for losses, told in [
         ((3.0, 2.5, 1.25), "The loss went down, from 2.5 to 1.25."), ((1.0, 2.0), "The loss went up, from 1 to 2."),
-        ((2.0, 2.0), "The loss did not change."), ((math.inf, math.nan), "The loss has overflowed."), ((3.0,), ""),
+        ((2.0, 2.0), "The loss did not change."), ((2.0, math.inf), "The loss has overflowed."), ((3.0,), ""),
+        ((2.0, math.nan), "The loss is not a number (nan)."),
         ((252.4, 252.4 * (1 - 1e-9)), "The loss went down, from 252.4 to 252.3999997."),
     ]:  # fmt: skip
         for step in t.steps:

@@ -23,7 +23,7 @@ from backprop_lab.step.trace import Trace, trace
 AGREES = 1e-5  # far above the error of a right gradient, about 1e-9, and far below that of a wrong one
 CERTAIN = 10  # no error is more than so many times the largest of its 8 projections, but for two cases in 1e9
 
-OVERFLOWED = "The numbers have overflowed, so this gradient cannot be checked."
+OVERFLOWED = "The numbers have overflowed, or are nan, as 0 / 0 is, so this gradient cannot be checked."
 NO_NUMBER = "The loss is not a number here, so this gradient cannot be checked."
 CANNOT_BE_TOLD = "Inconclusive: rounding or a kink in the loss limits the accuracy of the numerical gradient here."
 SOME_CANNOT_BE_TOLD = (

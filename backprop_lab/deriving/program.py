@@ -196,16 +196,21 @@ class _Program:
             raise self.loss.error("it has no slope for anything learnt")
 
     def _upstream(self, loss: Node) -> dict[Node, tuple[Node, Node]]:
-        """Terms np.sum(out * dout) of the loss, in which dout is given: each with out, and its gradient dout."""
+        """Terms np.sum(out * dout) of the loss, in which dout is given: each with out, and its gradient dout.
+
+        The same once more is a term like any other.
+        """
         found: dict[Node, tuple[Node, Node]] = {}
-        todo = [self.graph.meaning[loss]]
-        for node in todo:
-            todo.extend(node.args if node.op == "+" else ())
+        terms = [self.graph.meaning[loss]]
+        for node in terms:
+            terms.extend(node.args if node.op == "+" else ())
+        for node in [each for each in terms if terms.count(each) == 1]:
             of = node.args[0] if node.op == "reduce" and node.args[1:] == (None, False, "sum") else node
             for out, dout in (of.args, of.args[::-1]) if of.op == "*" else ():
                 is_given = dout.op == "name" and dout.args[0] in self.given and not dout.needs
                 is_of = out in self.graph.meaning and dout.args[:1] == (f"d{out.args[0]}",)
-                if is_given and is_of and out.shape == dout.shape:
+                is_first = all(out is not each for each, _ in found.values())
+                if is_given and is_of and is_first and out.shape == dout.shape:
                     found[node] = out, dout
                     dout.is_gradient = True
         return found

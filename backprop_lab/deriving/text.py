@@ -6,6 +6,7 @@ import textwrap
 import warnings
 from collections.abc import Iterable
 from typing import NamedTuple
+from unicodedata import normalize
 
 from backprop_lab.deriving.nodes import RefusedError
 from backprop_lab.deriving.refusals import EARLY, PART, SYNTAX
@@ -62,7 +63,8 @@ def lines_in(text: str | Iterable[str]) -> list[Line]:
         except RefusedError as refused:
             raise ValueError(f"line {row.number}, `{row.text}`: {refused}") from None
         segment = ast.get_source_segment(text, tree) or "\n"
-        code = ast.unparse(tree) if "\n" in segment else segment
+        is_as_read = "\n" not in segment and normalize("NFKC", segment) == segment  # as Python reads names
+        code = segment if is_as_read else ast.unparse(tree)
         behind = rows[(statement.end_lineno or 1) - 1].encode()[statement.end_col_offset or 0 :].decode()
         comment = behind.partition("#")[2].strip()
         found[name] = Line(name, tree, code, statement.lineno, comment)
@@ -97,3 +99,5 @@ def check_name(name: object) -> None:
         raise RefusedError(f"{name!r} cannot be the name of a value: a name is letters and digits, such as W1")
     if name in RESERVED or name in NAMESPACE:
         raise RefusedError(f"{name} means something else in Python: give the value another name")
+    if (read := normalize("NFKC", name)) != name:
+        raise RefusedError(f"{name} is read as {read} in a line: give the value that name")

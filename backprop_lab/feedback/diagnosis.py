@@ -8,14 +8,16 @@ directions: these may show that a gradient is wrong, but never that the last of 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import dropwhile
 from typing import Any
 
 import numpy as np
 
 from backprop_lab.checks.proof import AGREES
 from backprop_lab.checks.rounding import FLOAT32, FLOAT64
-from backprop_lab.feedback.mending import Change, Mending
+from backprop_lab.feedback.mending import Change, Measured, Mending
 from backprop_lab.feedback.own_loss import OwnLoss
 from backprop_lab.feedback.own_slopes import DIRECTIONS, Slopes, ways
 from backprop_lab.feedback.resemblance import resemblance
@@ -34,6 +36,10 @@ STILL_ZERO = "right: it is 0, and your loss stays the same wherever {0} is moved
 UNSEEN = (
     "cannot be told for certain: {} along random directions, but they would not show one below {} in a single number; "
     "where there are at most {:,} numbers in all, each is looked at"
+)
+ONLY_HERE = (
+    "right for these parameters, but not for others near them: what is wrong is nothing here, as a penalty is where "
+    "all is 0; or your code has kept something, as a cache"
 )
 STILL = "your loss stays the same wherever {0} is moved. Does it use the {0} that it is given?"
 
@@ -107,7 +113,7 @@ def diagnose(loss: Callable[..., Any], parameters: Mapping[str, Any], gradients:
     right. Afterwards your functions are as they were.
 
     The loss is called on copies, so no array of yours is changed; four times for each number of all parameters, plus
-    some 30 times; for more than 5,000 numbers, 28 times for
+    some 30 times, and where all is right as often again elsewhere; for more than 5,000 numbers, 28 times for
     each parameter. A run of more than two seconds says how
     many calls it needs. A loss that is not the same from call to call, as of dropout without a seed, is noticed.
     Raises ValueError, with a sentence, if the loss cannot be called, stops, or gives no number, or if no gradient fits.
@@ -125,12 +131,27 @@ def diagnose(loss: Callable[..., Any], parameters: Mapping[str, Any], gradients:
         verdicts = [judge.verdict(largest) for judge in judges]
         right, wrong = ({each.name for each in verdicts if each.ok is ok} for ok in (True, False))
         changes: list[Change] = []
-        if wrong and numbers <= MOST and (gradients is None or callable(gradients)):
+        gives_gradients = gradients is None or callable(gradients)
+        if len(right) == len(judges) and gives_gradients:
+            verdicts = _elsewhere(own, {judge.name: judge.found for judge in judges}, verdicts)
+        if wrong and numbers <= MOST and gives_gradients:
             changes = Mending(own, {judge.name: judge.found for judge in judges}, right, wrong).changes
             own()  # what it leaves behind, it leaves of the parameters that were handed in
         return Diagnosis(verdicts, changes, own.calls)
     finally:
         own.finished()
+
+
+def _elsewhere(own: OwnLoss, found: Mapping[str, Slopes], verdicts: list[Verdict]) -> list[Verdict]:
+    """The verdicts on gradients that are right here, where they are not at other parameters."""
+    try:
+        with suppress(ValueError):  # as where a loss stops there
+            there = Measured.elsewhere(own, found, 2)
+            if any(not np.array_equal(there.given.get(name, ()), given) for name, given in own.given.items()):
+                return [Verdict(each.name, None, ONLY_HERE) if there.is_wrong(each.name) else each for each in verdicts]
+        return verdicts  # they are numbers that stay as they are, or cannot be looked at
+    finally:
+        own()  # what it leaves behind, it leaves of the parameters that were handed in
 
 
 def _is_single(array: Array) -> bool:
@@ -181,12 +202,19 @@ class _Judge:
         possible = [(how, gradient) for how, gradient in self.ways if not found.wrong(gradient).any()]
         for how, gradient in possible:
             if found.is_nothing(gradient, largest) or not (found.directions or found.untold(gradient).any()):
-                return Verdict(
-                    name, True, f"right, but transposed: d{name}.T has the shape of {name}" if how else "right"
-                )
+                return Verdict(name, True, self._right(how))
         if possible:
             return Verdict(name, None, self._why_not_told(*possible[0]))
         return self._what_is_wrong(*self.ways[0])
+
+    def _right(self, how: str) -> str:
+        if how:
+            return f"right, but transposed: d{self.name}.T has the shape of {self.name}"
+        there, yours = ([*dropwhile(lambda n: n == 1, each.shape)] for each in (self.at, self.given))
+        if there == yours:
+            return "right"
+        shapes = f"of shape {self.given.shape}, where {self.name} has {self.at.shape}"
+        return f"right, but {shapes}: reshape it before the update"
 
     def _why_not_told(self, how: str, gradient: Array) -> str:
         if self.found.directions:

@@ -22,7 +22,7 @@ import numpy as np
 from backprop_lab.checks.proof import AGREES
 from backprop_lab.feedback.own_code import KINDS, Code, own_code
 from backprop_lab.feedback.own_loss import OwnLoss
-from backprop_lab.feedback.own_slopes import Slopes, ways
+from backprop_lab.feedback.own_slopes import DIRECTIONS, Slopes, ways
 from backprop_lab.step.number_format import listed
 
 MOST_CHANGES, MOST_SECONDS = 3_000, 20.0  # that are tried, twice, and for how long the processor may be busy with it
@@ -49,7 +49,7 @@ class Mending:
 
     def __init__(self, own: OwnLoss, found: Mapping[str, Slopes], right: Set[str], wrong: Set[str]) -> None:
         self.own, self.right, self.wrong = own, frozenset(right), frozenset(wrong)
-        self.here = _Measured(own, found)
+        self.here = Measured(own, found)
         self.first, self.tried, self.start = self.here.gradients() or {}, 0, time.process_time()
         self.found: dict[frozenset[str], Change] = {}
         own.expected = own.calls + 2 * MOST_CHANGES * (1 + callable(own.gradients))
@@ -65,16 +65,8 @@ class Mending:
                 self._search(codes, lambda affects: not affects >= self.wrong)
 
     @cached_property
-    def elsewhere(self) -> "_Measured":
-        """The same at other parameters, along random directions."""
-        own, rng = self.own, np.random.default_rng(1)
-        moved = {name: at + own.unit(name) * rng.uniform(-0.1, 0.1, at.shape) for name, at in own.at.items()}
-        there = OwnLoss(own.loss, moved, own.gradients)
-        found = {name: Slopes(there, name, self.here.found[name].eps, is_large=True) for name in moved}
-        for each in found.values():
-            each.found = [each.one(at) for at in range(len(each.directions))]
-        own.calls += there.calls
-        return _Measured(there, found)
+    def elsewhere(self) -> "Measured":
+        return Measured.elsewhere(self.own, self.here.found)
 
     @property
     def changes(self) -> list[Change]:
@@ -123,7 +115,7 @@ class Mending:
         others = {name for name in now if not np.array_equal(now[name], self.first[name])}
         return frozenset() if others & self.right else others & self.wrong
 
-    def _with(self, code: Code, measured: "_Measured") -> Mapping[str, Any]:
+    def _with(self, code: Code, measured: "Measured") -> Mapping[str, Any]:
         """The gradients with the change in a function; none if the loss is another. Raises what it stops with."""
         self.tried += 1
         try:
@@ -133,11 +125,30 @@ class Mending:
             code.put_back()
 
 
-class _Measured:
-    """The slopes of a loss at some parameters, and what the learner's code gives there."""
+class Measured:
+    """The slopes of a loss at some parameters, and what the learner's code gives there: first, and now."""
 
     def __init__(self, own: OwnLoss, found: Mapping[str, Slopes]) -> None:
-        self.gradients, self.found = own.gradients_now, found
+        self.given, self.gradients, self.found = own.given, own.gradients_now, found
+
+    @classmethod
+    def elsewhere(cls, own: OwnLoss, found: Mapping[str, Slopes], directions: int = DIRECTIONS) -> "Measured":
+        """The same at other parameters, along random directions."""
+        rng = np.random.default_rng(1)
+        moved = {name: at + own.unit(name) * rng.uniform(-0.1, 0.1, at.shape) for name, at in own.at.items()}
+        there = OwnLoss(own.loss, moved, own.gradients)
+        along = {name: Slopes(there, name, found[name].eps, is_large=True) for name in moved}
+        for each in along.values():
+            each.directions = each.directions[:directions]
+            each.found = [each.one(at) for at in range(directions)]
+        own.calls += there.calls
+        return cls(there, along)
+
+    def is_wrong(self, name: str) -> bool:
+        """Whether the first gradient is off along every direction, whichever way it is turned."""
+        found = self.found[name]
+        each = [gradient for _, gradient in ways(np.asarray(self.given.get(name), float), found.at.shape)]
+        return bool(each) and all(found.wrong(gradient).all() for gradient in each)
 
     def right_of(self, gradients: Mapping[str, Any], names: Set[str]) -> frozenset[str]:
         """Which of these gradients are right."""

@@ -272,6 +272,8 @@ def _in_their_words(sentence: str, found: Found, best: Pass, used: set[str]) -> 
         theirs[(names.is_sure(name) and names.gradient(name)) or names.of(name)] = name
     theirs |= {each.of: each.name for each in best.found}
     theirs.pop("", None)
+    said = {*re.findall(r"\w+", sentence)} - {*theirs}  # `W2 = W2 - lr * dW2`: two values have that name
+    theirs = {of: name for of, name in theirs.items() if name not in said}
     sentence = re.sub(r"[A-Za-z_]\w*", lambda word: theirs.get(word[0], word[0]), sentence)
     if names.layout.is_across(names.trace, found.of):
         other = {"row": "column", "column": "row"}

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_lab.feedback.answers import reason
+from backprop_lab.feedback.answers import a_kind, reason
 from backprop_lab.feedback.own_names import A_GRADIENT, Names
 from backprop_lab.feedback.own_text import FUNCTIONS, Statement
 from backprop_lab.nn.arrays import NUMBERS
@@ -79,7 +79,7 @@ class Pass:
             found = self._run(statement)
             is_there = statement.name in self.known[0]
             if found is None and is_there and self._is_done(statements[at + 1 :], statement.name):
-                found = self._judged(statement.name)
+                found = self._judged(statement.name, any(each.name == statement.name for each in statements[at + 1 :]))
                 self.since.pop(statement.name, None)
             if found is not None:
                 self.found.append(found)
@@ -157,12 +157,13 @@ class Pass:
             self._put_right(found, self._entering(reads) if found.is_on_the_way else 1.0)
         return found
 
-    def _judged(self, name: str) -> Found | None:
-        """What a finished value is; None if it is none of the step."""
+    def _judged(self, name: str, is_replaced: bool) -> Found | None:
+        """What a finished value is; None if it is none of the step, or is replaced and was no array till then."""
         names, values = self.names[0], [known[name] for known in self.known]
         self.raw[name] = values
-        if any(not isinstance(each, np.ndarray | np.number | float | int) for each in values):
-            return None
+        if other := next((what for what in map(_no_numbers, values) if what), ""):
+            note = f"it gives {other}, and no array of numbers"
+            return self._stopped(name, frozenset(), None, note) if names.gradient(name) and not is_replaced else None
         of, entering, lines = names.gradient(name), self.factors.get(name, 1.0), self.since[name]
         if not of and not A_GRADIENT.fullmatch(name):
             return self._forward(name, values, lines)
@@ -251,6 +252,14 @@ def _factor(value: Array | None, right: Array) -> float:
     if not factor or not math.isfinite(factor):
         return math.nan
     return factor if abs(value - factor * right).max() <= SAME * abs(factor) * abs(right).max() else math.nan
+
+
+def _no_numbers(value: Any) -> str:
+    """What a value is that holds no numbers; "" for one that does."""
+    if isinstance(value, np.ndarray | np.number | float | int):
+        kind = np.asarray(value).dtype
+        return "" if kind.kind in NUMBERS + "b" else f"an array of {kind}"
+    return "None" if value is None else a_kind(value)
 
 
 def _same(one: Any, other: Any) -> bool:

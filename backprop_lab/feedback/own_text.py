@@ -6,6 +6,7 @@ wrapped in makes no difference: `cache["A1"]`, `self.A1` and `A1` are one, and `
 
 import ast
 import math
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from textwrap import dedent
@@ -115,7 +116,8 @@ def _written(node: ast.stmt, target: ast.expr, statement: ast.stmt) -> Iterator[
         return
     goes_on = isinstance(plain, ast.AugAssign) or target is not base or base.id in reads
     module = ast.fix_missing_locations(ast.Module([plain], []))
-    code = compile(module, "<a line of yours>", "exec")
+    with warnings.catch_warnings(action="ignore"):  # such as of 2(X), which is told when it stops
+        code = compile(module, "<a line of yours>", "exec")
     yield Statement(node.lineno, ast.unparse(plain), base.id, frozenset(reads - {"np", "numpy", "math"}), goes_on, code)
 
 

@@ -14,20 +14,20 @@ def of_line(step: Step) -> tuple[str, str]:
     """The title and the sentence of a line: its code and none, if its form says nothing."""
     tree = parsed(step.code)
     return (
-        _of_form(step.code, "forms")
+        _of_form(step.code, "forms", step)
         or _upstream(step.code)
         or _reduction(tree, step)
         or _products(tree, np.ndim(step.value))
         or _part(tree, step)
-        or _of_form(step.code, "named")
+        or _of_form(step.code, "named", step)
         or (step.code, "")
     )
 
 
-def _of_form(code: str, table: str) -> tuple[str, str] | None:
-    """What the first form of a table says that a line has."""
+def _of_form(code: str, table: str, step: Step) -> tuple[str, str] | None:
+    """What the first form of a table says that a line has; of rows, those of a matrix."""
     for form, (title, sentence) in WORDS[table].items():
-        found = of_form(code, form)
+        found = of_form(code, form) if "axis=1" not in form or np.ndim(step.value) == 2 else None
         if found is not None and (table != "named" or all(map(str.isidentifier, found.values()))):
             return title.format_map(found), sentence.format_map(found)
     return None
@@ -95,6 +95,7 @@ def _part(tree: ast.expr, step: Step) -> tuple[str, str] | None:
         case ast.Subscript(of, ast.Tuple([ast.Slice(None, None), ast.Slice(start, stop, None)])):
             first = ast.unparse(start) if start else "0"
             if np.ndim(step.value) == 2 and first.isdigit() and isinstance(stop, ast.Constant):
-                last = int(stop.value) - 1  # type: ignore[arg-type]
-                return "Some of the columns", f"Columns {first} to {last} of {ast.unparse(of)}."
+                last = int(first) + np.shape(step.value)[1] - 1
+                which = f"Columns {first} to {last}" if last > int(first) else f"Column {first}"
+                return "Some of the columns", f"{which} of {ast.unparse(of)}."
     return None

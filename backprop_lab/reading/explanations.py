@@ -85,7 +85,7 @@ def _formula(step: Step) -> str:
         return ""
     for (result, form), (latex, *_) in LINES.items():
         counts = {*"".join(COUNTS.findall(latex))}
-        is_any = r"\sum" not in latex and "K" not in counts
+        is_any = r"\sum" not in latex and r"\max_k" not in latex and "K" not in counts
         found = of_form(step.code, form) if is_any or np.ndim(step.value) == 2 else None
         if found and all(SHORT.fullmatch(part) or field in OWN_NUMBERS for field, part in found.items()):
             found[result] = step.name

@@ -149,7 +149,7 @@ def _evaluated(text: str, values: Mapping[str, Any]) -> float:
 
 @lru_cache(maxsize=1024)
 def _compiled(text: str) -> CodeType:
-    return compile(text.translate(_AS_CODE), "<a sum>", "eval")
+    return compile(text.replace(")(", ")·(").translate(_AS_CODE), "<a sum>", "eval")
 
 
 _AS_CODE = {ord(MINUS): "-", ord("·"): "*", ord("²"): "**2"}
@@ -251,9 +251,9 @@ class _Writing(Reader):
                 return _joined(sign, [one.within(Binds.WHOLE), others[0].within(Binds.POWER)], Binds.POWER)
             case "+" | "-" | "*" | "/":
                 sign = {"-": f"{{}} {MINUS} {{}}", "*": "{}·{}"}.get(op, f"{{}} {op} {{}}")
-                found = _joined(sign, [one.within(BINDS[op]), others[0].within(BINDS[op] + 1)], BINDS[op])
-                scales = op in "*/" and not self.shape(parts[1][0])
-                return found.kept(one, sign.format("{}", others[0].numbers)) if scales else found
+                right, scales = others[0].within(BINDS[op] + 1), op in "*/" and not self.shape(parts[1][0])
+                found = _joined(sign, [one.within(BINDS[op]), right], BINDS[op])
+                return found.kept(one, sign.format("{}", right.numbers)) if scales else found
             case _ if op in COMPARISONS:
                 return _joined(f"{{}} {op} {{}}", [side.within(Binds.ADDED) for side in inside], Binds.COMPARED)
         template = f"{typeset(op)}({', '.join(['{}'] * len(inside))})"

@@ -26,7 +26,8 @@ def on_overflow(training: Training, place: LabState) -> str:
     if diverged == 0:
         cause = "the planted mistake may be the cause, or " * bool(place.mistake)
         return f"The loss overflows at the very start: {cause}some of these numbers are too large for it."
-    then = f"The loss overflowed at iteration {diverged}"
+    is_none = math.isnan(training.losses[diverged])
+    then = f"The loss {'is not a number (nan)' if is_none else 'overflowed'} at iteration {diverged}"
     if place.mistake:
         return (
             f"{then}: the planted mistake may be the cause, or the learning rate. Go back to see how it began, or "

@@ -136,7 +136,7 @@ def on_update(trace: Trace, step: Step) -> str:
         change = float(np.max(np.abs(new - old)))
         size, step_size = math.hypot(*np.ravel(old)), math.hypot(*np.ravel(new - old))
     if not math.isfinite(change):
-        return "The numbers have overflowed."
+        return "The numbers have overflowed, or are nan."
     ratio = step_size / size if size > 0 else math.inf  # which may be too large for a float, too
     of_size = f"; the update is {plain(ratio, 1, 'e')} times the size of {parameter}" if ratio < math.inf else ""
     return f"The largest change is {plain(change, 2)}{of_size}."
@@ -148,7 +148,8 @@ def on_next_loss(trace: Trace, step: Step) -> str:
         return ""
     loss, next_loss = float(trace[trace.problem.loss_name]), float(trace.next_loss())
     if not math.isfinite(next_loss):
-        return "With all the new weights, the loss will overflow."
+        be = "not be a number (nan)" if math.isnan(next_loss) else "overflow"
+        return f"With all the new weights, the loss will {be}."
     will_be, is_now = told_apart(next_loss, loss, 6)
     return f"With all the new weights, the loss will be {will_be}; now it is {is_now}."
 
@@ -167,7 +168,7 @@ def on_loss(step: Step, losses: Sequence[float]) -> str:
         return ""
     before, loss = losses[-2:]
     if not math.isfinite(loss):
-        return "The loss has overflowed."
+        return f"The loss {'is not a number (nan)' if math.isnan(loss) else 'has overflowed'}."
     if loss == before:
         return "The loss did not change."
     was, is_now = told_apart(before, loss, 6)
