@@ -287,7 +287,7 @@ def test_what_can_be_seen_in_the_cells_is_said():
     assert "all numbers are right but for [1, 2]: 0 in yours" in said(W2=W2 * (np.arange(18).reshape(6, 3) != 5))
     assert "these are the numbers of W1 itself" in said(W1=2 * parameters["W1"])
     assert "one sample alone" in said(W2=np.outer(*drawn(0, h=6, d=3).values()))
-    assert "1 of its 24 numbers differ; dW1[3, 5] is" in said(W1=W1 + 1e-3 * np.eye(1, 24, 23).reshape(4, 6))
+    assert "1 of its 24 numbers differs; dW1[3, 5] is" in said(W1=W1 + 1e-3 * np.eye(1, 24, 23).reshape(4, 6))
     assert "nan at [0, 0], and the loss is finite" in said(W1=W1 * np.nan)
 
 

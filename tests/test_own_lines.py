@@ -422,7 +422,7 @@ def test_a_line_may_be_the_first_of_all_to_use_a_method_that_numpy_imports_late(
     asked = "dby = 2 * (dp1 + dp2 + dp3).mean(axis=0, keepdims=True)"
     code = f"from backprop_lab import EXAMPLES, check_lines; print(check_lines({asked!r}, EXAMPLES['rnn']()))"
     said = subprocess.check_output([sys.executable, "-c", code], text=True, encoding="utf-8")
-    assert said.endswith("right: dby\n"), said
+    assert said.endswith("right: dby\nno line was found for dWy, dWx, dWh and db\n"), said
 
 
 TRANSPOSED = "dWx = x1 @ da1.T + x2 @ da2.T + x3 @ da3.T"
@@ -432,6 +432,16 @@ def test_where_rows_and_columns_explain_as_many_lines_it_is_rows_and_the_right_l
     text = f"dp1 = 2 * (p1 - y1)\ndby = (dp3 + dp2 + dp1).sum(axis=0, keepdims=True)\n{TRANSPOSED}"
     found = check_lines(text, EXAMPLES["rnn"]())
     assert [(line.of, line.ok) for line in found.lines] == [("dp1", True), ("dby", True), ("dWx", False)], found
+
+
+def test_a_rate_of_ones_own_is_told_and_which_gradients_no_line_gives():
+    """With 10 numbers in y, a rate of 0.1 in place of 0.01 is also the right one times how many these are."""
+    problem = random_problem(0, samples=5, lr=0.01)
+    checked = check_lines("dW2 = H1.T @ dy_pred\nW2 = W2 - 0.1 * dW2\nb2 -= 0.01 * dy_pred.sum(axis=0)", problem)
+    assert "that of a rate of 0.1, and here lr is 0.01" in str(checked.first_wrong)
+    assert checked.missing == ("dW1", "db1")
+    assert str(checked).endswith("no line was found for dW1 and db1")
+    assert not check_lines("y_pred = H1 @ W2 + b2", problem).missing, "they are of the forward pass"
 
 
 def test_of_a_line_that_is_right_only_with_samples_as_columns_it_is_said():

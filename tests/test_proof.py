@@ -15,7 +15,18 @@ from own_parts import OWN_PROBLEMS, Centred, Huber
 from problems import losses_of
 from random_programs import RandomProgram
 
-from backprop_lab import MISTAKES, OPTIMIZERS, Mistake, Network, Problem, plant, program, random_problem, trace
+from backprop_lab import (
+    MISTAKES,
+    OPTIMIZERS,
+    Mistake,
+    Network,
+    Problem,
+    plant,
+    program,
+    random_problem,
+    trace,
+    worked_example,
+)
 from backprop_lab.checks.moves import ROUNDINGS
 from backprop_lab.checks.proof import check_gradients, check_step, prove
 from backprop_lab.checks.rounding import terms_in
@@ -297,6 +308,15 @@ def test_along_random_directions_no_entry_is_off_by_more_than_is_said():
         mistake = Mistake("cell", "", "", "", "", lines={(Linear, "dW"): by})
         seen = prove(plant(t, mistake, "dW1"), "dW1")
         assert seen.agrees is False or f"{seen.sentence}" != proof.sentence
+
+
+def test_complex_numbers_are_refused_by_name_and_with_no_warning(recwarn):
+    p = worked_example()
+    p = p.evolve(parameters={"W1": p.parameters["W1"] * (1 + 1j)})
+    for asked in (lambda: prove(trace(p), "dW1"), lambda: check_gradients(p), lambda: check_step(trace(p), "dW1")):
+        with pytest.raises(ValueError, match="needs real numbers, and W1 has complex ones"):
+            asked()
+    assert not recwarn
 
 
 def test_near_the_least_loss_of_soft_targets_it_is_proved_by_the_complex_step():

@@ -16,6 +16,7 @@ from backprop_lab.checks.moves import TELLS, Moves, Slopes, rounding_of
 from backprop_lab.checks.rounding import terms_in
 from backprop_lab.nn.layers import Array
 from backprop_lab.nn.network import check_gradient
+from backprop_lab.step.checking import check_real
 from backprop_lab.step.number_format import at_most, percent
 from backprop_lab.step.problem import Problem, check_problem
 from backprop_lab.step.trace import Trace, trace
@@ -52,7 +53,7 @@ def prove(trace: Trace, name: str) -> Proof:
     that moves the loss by less than its last digits, the complex step decides, if the layers and the loss are code that
     it holds for. Where moving the entries one by one would take too long, the loss is moved along 8 random directions,
     and the sentence says how small an error they leave unseen. Raises KeyError if `name` is not a gradient of the
-    trace, and ValueError if that is no trace.
+    trace, and ValueError if that is no trace or has complex numbers.
     """
     _check_gradient_name(trace, name)
     if not np.all(np.isfinite(np.asarray(trace[name], dtype=float))):
@@ -80,9 +81,10 @@ def check_gradients(problem: Problem, gradients: Mapping[str, Array] | None = No
     cannot be told: where rounding is more than a thousandth of the gradient, or an entry is too small for finite
     differences, and the complex step does not hold for the code. `gradients` are the ones to check, by default those of
     `problem`. Raises KeyError if a gradient is missing, and ValueError if one has another shape than its parameter, or
-    if `problem` is not a Problem.
+    if `problem` is not a Problem or has complex numbers.
     """
     check_problem(problem)
+    check_real(**problem.data, **problem.replaced)
     right, parameters = trace(problem), problem.parameters
     named = {step.of: step.name for step in right.steps if step.role == "gradient"}
     given = {name: right[named[name]] for name in parameters} if gradients is None else gradients
@@ -106,6 +108,7 @@ def _check_gradient_name(trace: Trace, name: str) -> None:
     gradients = [step.name for step in trace.steps if step.role == "gradient"]
     if name not in gradients:
         raise KeyError(f"{name!r} is not a gradient of this trace; those are {', '.join(gradients)}")
+    check_real(**trace.problem.data, **trace.problem.replaced)
 
 
 def _error(trace: Trace, name: str, analytic: Array) -> float:

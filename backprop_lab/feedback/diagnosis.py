@@ -245,7 +245,8 @@ class _Judge:
     def _what_is_wrong(self, how: str, gradient: Array) -> Verdict:
         own, name, found = self.own, self.name, self.found
         looks, wrong = resemblance(found, self.ways), found.wrong(gradient)
-        cells, count = np.flatnonzero(wrong).tolist(), f"{np.sum(wrong)} of its {self.at.size:,} numbers differ; "
+        cells = np.flatnonzero(wrong).tolist()
+        count = f"{len(cells)} of its {self.at.size:,} numbers differ{'s' * (len(cells) == 1)}; "
         if found.directions:  # the largest, one by one
             found.directions, count = [], ""
             slopes = {int(at): found.one(int(at)) for at in np.argsort(-np.abs(gradient.ravel()))[:SEARCHED]}

@@ -72,6 +72,7 @@ class Explaining:
             lambda: self._of_mistakes,
             self._values,
             lambda: [each for each in self._slips() if shows(self.function, each.line)],
+            lambda: [each for each in self._patterns() if each.key == ("another rate",)],
             self._further_up,
             self._slips,
             self._two,

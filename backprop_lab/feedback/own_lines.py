@@ -19,7 +19,7 @@ from backprop_lab.feedback.own_pass import SAME, Found, Pass
 from backprop_lab.feedback.own_text import Statement, statements_in
 from backprop_lab.feedback.resemblance import times
 from backprop_lab.nn.layers import Array
-from backprop_lab.step.number_format import plain, told_apart
+from backprop_lab.step.number_format import listed, plain, told_apart
 from backprop_lab.step.problem import Problem, check_problem
 from backprop_lab.step.program import Program
 from backprop_lab.step.trace import Trace, trace
@@ -50,10 +50,12 @@ class Line:
 class CheckedLines:
     """What `check_lines` found, in order; lines that give no value of the step, such as a mask, are left out.
 
-    `ok` is True if all are right, False if one is wrong, and None if one cannot be told, or there are none.
+    `ok` is True if all are right, False if one is wrong, and None if one cannot be told, or there are none. `missing`
+    are the gradients of parameters for which there is none, where there is one for another.
     """
 
     lines: tuple[Line, ...]
+    missing: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool | None:
@@ -69,7 +71,8 @@ class CheckedLines:
         return next((line for line in self.lines if line.ok is False), None)
 
     def __repr__(self) -> str:
-        return "\n".join(map(str, self.lines)) or "no line gives a gradient of this problem"
+        missing = [f"no line was found for {listed(self.missing)}"] if self.missing else []
+        return "\n".join([*map(str, self.lines), *missing]) or "no line gives a gradient of this problem"
 
 
 def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = None) -> CheckedLines:
@@ -106,7 +109,11 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
         in_rows = _best_factors(statements, problem, traces, replace(best.names[0].layout, columns=False), own)
         if isinstance(problem, Program) or in_rows.cost[0] - best.cost[0] <= 1:  # one line alone speaks for it
             only_in_columns = best.right - in_rows.right
-    return CheckedLines(tuple(_told(found, best, only_in_columns, used) for found in best.found))
+    found = {each.of for each in best.found}
+    of = {step.name: step.of for step in given.steps if step.of in problem.parameters}  # gradients and what is new
+    there = {of[name] for name in found.intersection(of)}
+    missing = [name for name in of if there and of[name] not in there and given.role(name) == "gradient"]
+    return CheckedLines(tuple(_told(found, best, only_in_columns, used) for found in best.found), tuple(missing))
 
 
 def _check_names(own: Mapping[str, Any], problem: Problem, given: Trace) -> None:
@@ -260,7 +267,8 @@ def _wrong(found: Found, best: Pass, used: set[str]) -> str:
             return f"{found.name} is right with these numbers, but not with others"
         where = tuple(map(int, np.argwhere(wrong)[0]))
         mine, yours = told_apart(right[where], value[where])
-        count = f"; {np.sum(wrong)} of its {wrong.size} numbers differ" if wrong.size > 1 else ""
+        how_many = int(np.sum(wrong))
+        count = f"; {how_many} of its {wrong.size} numbers differ{'s' * (how_many == 1)}" if wrong.size > 1 else ""
         return f"{found.name}{[*where] or ''} should be {mine}, and is {yours}{count}"
     return _in_their_words(sentence.rstrip("."), found, best, used)
 

@@ -91,10 +91,9 @@ def _factors(seen: Compared) -> Iterator[Pattern]:
     old = of if trace.role(seen.name) == "new" and of in trace.problem.parameters else None
     it, as_right = "Every number is" if seen.answer.size > 1 else "Yours is", "what it should be"
     if old:
-        seen = seen._replace(answer=seen.answer - trace[old], right=seen.right - trace[old])
         it, as_right = "Your step is", "as long as it should be"
-    answer, right = seen.answer, seen.right
-    if not right.any() or not answer.any():
+        seen = seen._replace(answer=seen.answer - trace[old], right=seen.right - trace[old])
+    if not (right := seen.right).any() or not (answer := seen.answer).any():
         return
     at = np.unravel_index(np.argmax(np.abs(right)), right.shape)  # one cell rules out most factors
     one = seen._replace(answer=answer[at], right=right[at], allowed=seen.allowed[at])
@@ -102,10 +101,16 @@ def _factors(seen: Compared) -> Iterator[Pattern]:
     if old:  # of p - dp / lr, in which it is divided once
         in_words["divided by the learning rate twice"] = f"{it} divided by the rate, and should be multiplied by it."
     in_words["with the other sign"] = "Your step goes the other way." if old else f"{it} right but for its sign."
-    for times, factor in common_factors(trace).items():
-        if factor != 1 and one.is_times(factor) and seen.is_times(factor):
-            yield Pattern(times, in_words.get(times, f"{it} {'the right one' if old else as_right}, {times}."))
     factor = np.vdot(right, answer) / np.vdot(right, right)
+    rate = factor.real * float(trace["lr"]) if old else 0.0
+    is_round = factor.real > 1 and f"{rate:.9e}".startswith("1.000000000e-") and seen.is_times(factor)
+    for times, common in common_factors(trace).items():
+        is_told = common != 1 and (times in in_words or not is_round)  # a rate of 0.1 may be 10 times the right one
+        if is_told and one.is_times(common) and seen.is_times(common):
+            yield Pattern(times, in_words.get(times, f"{it} {'the right one' if old else as_right}, {times}."))
+            is_round = False
+    if is_round:
+        yield Pattern("another rate", f"{it} that of a rate of {plain(rate)}, and here lr is {plain(trace['lr'])}.")
     yield from _in_another_step(seen, factor)
     if np.count_nonzero(right) > 1 and seen.is_times(factor) and plain(factor) != "1":
         yield Pattern("proportional", f"{it} {plain(factor)} times {as_right}.")
@@ -120,10 +125,8 @@ def _in_another_step(seen: Compared, factor: float) -> Iterator[Pattern]:
         left = 1 - (1 - beta ** float(trace["step"])) / factor
         count = np.log(left) / np.log(beta) if 0 < left < 1 else 0.5
         if abs(count - round(count)) < EXACT * 1e3 and seen.is_times(factor):
-            words = (
-                f"This is what it would be in step {round(count)}, and this is step {int(trace['step'])}: steps are "
-            )
-            yield Pattern("another step", f"{words}counted from 1, once for all parameters.")
+            words = f"This is what it would be in step {round(count)}, and this is step {int(trace['step'])}: steps"
+            yield Pattern("another step", f"{words} are counted from 1, once for all parameters.")
 
 
 def _of_another_value(seen: Compared) -> Iterator[Pattern]:
@@ -287,9 +290,8 @@ def _by_lines(seen: Compared) -> Iterator[Pattern]:
         factor = np.sum(right * answer, axis=axis, keepdims=True) / np.sum(right * right, axis=axis, keepdims=True)
         each = [plain(number) for number in factor.flat]
         if seen.is_times(factor) and np.all(factor) and len({*each}) > 1:
-            numbers = ", ".join(each[:4]) + ", ..." * (len(each) > 4)
-            sentence = f"Each {line} is what it should be, times a number of its own: {numbers}."
-            yield Pattern(f"a factor for each {line}", sentence)
+            words = f"Each {line} is what it should be, times a number of its own: {', '.join(each[:4])}"
+            yield Pattern(f"a factor for each {line}", words + (", ...." if len(each) > 4 else "."))
 
 
 def _of_another_shape(seen: Compared) -> Iterator[Pattern]:

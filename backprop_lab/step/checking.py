@@ -29,6 +29,13 @@ def check_finite(**data: Array) -> None:
             raise ValueError(f"{sentence}. To leave such samples out: {keep}")
 
 
+def check_real(**arrays: Array) -> None:
+    """Raise ValueError, naming the first, if one of them has complex numbers in it."""
+    for name, array in arrays.items():
+        if np.iscomplexobj(array) or (array.dtype == object and any(isinstance(each, complex) for each in array.flat)):
+            raise ValueError(f"this needs real numbers, and {name} has complex ones")
+
+
 def misshapen(y: Array, shape: tuple[int, ...]) -> ValueError:
     """An error for y, and the line that gives it the shape, if there is one."""
     sentence = f"y must have shape {shape}, one row of targets a sample; got {y.shape}"

@@ -11,7 +11,7 @@ import numpy as np
 
 from backprop_lab.nn.layers import Array
 from backprop_lab.nn.network import Network
-from backprop_lab.step.checking import check_learning_rate
+from backprop_lab.step.checking import check_learning_rate, check_real
 from backprop_lab.step.problem import Problem, check_problem, check_seed, check_whole
 from backprop_lab.step.random_problems import random_problem, redrawn
 from backprop_lab.step.trace import trace
@@ -175,9 +175,7 @@ def in_floats(problem: Problem) -> Problem:
     Raises ValueError if a number is complex.
     """
     numbers = {n: a for n, a in {**problem.data, **problem.replaced}.items() if a.dtype.kind not in "biu"}
-    for name, array in numbers.items():
-        if np.iscomplexobj(array) or any(isinstance(each, complex) for each in array.flat if array.dtype == object):
-            raise ValueError(f"this needs real numbers, and {name} has complex ones")
+    check_real(**numbers)
     kind = np.result_type(*(array.dtype if array.dtype.kind == "f" else float for array in numbers.values()))
     if all(array.dtype == kind for array in numbers.values()):
         return problem
