@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backprop_lab.checks.rounding import terms_in, terms_of
+from backprop_lab.feedback.compared import Pattern
 from backprop_lab.feedback.learner_code import call
 from backprop_lab.feedback.mistakes import SIZES, Mistake, common_factors, factors_beside, plant
-from backprop_lab.feedback.patterns import LARGE, Pattern, seen_in
+from backprop_lab.feedback.patterns import LARGE, seen_in
 from backprop_lab.feedback.slips import Slip, is_shown, leaves_out, likely_slips, longer_slips, powers_divided, shows
 from backprop_lab.feedback.tolerance import Comparison
 from backprop_lab.nn.layers import Array

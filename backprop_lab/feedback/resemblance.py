@@ -8,8 +8,9 @@ from typing import cast
 
 import numpy as np
 
-from backprop_lab.feedback import patterns
+from backprop_lab.feedback.compared import Compared
 from backprop_lab.feedback.own_slopes import Slopes
+from backprop_lab.feedback.patterns import NUMBERS_ALONE
 from backprop_lab.nn.layers import Array
 from backprop_lab.step.number_format import plain
 from backprop_lab.step.trace import Trace
@@ -17,7 +18,6 @@ from backprop_lab.step.trace import Trace
 EXACT = 1e-5  # relative to a factor: it is no other
 NEARLY = 1e-3  # so near to 1, a factor says nothing
 SHARES = {0.0: "is missing", 0.5: "is half of", 2.0: "is twice", -1.0: "has the other sign, and should be"}
-LOOKS = ("_of_few_numbers", "_places", "_signs", "_zeros", "_powers", "_by_lines")  # at numbers alone
 
 
 def resemblance(found: Slopes, ways: Sequence[tuple[str, Array]]) -> str:
@@ -118,9 +118,9 @@ def _cells(found: Slopes, gradient: Array, _: Mapping[str, float]) -> Iterator[s
             "what there is before it"
         )
     yours, mine, near = map(np.atleast_2d, (gradient, right, allowed))  # a flat bias is a row
-    compared = patterns.Compared(name, yours, mine, near, cast(Trace, None))
-    for look in LOOKS:
-        for pattern in getattr(patterns, look)(compared):
+    compared = Compared(name, yours, mine, near, cast(Trace, None))
+    for look in NUMBERS_ALONE:
+        for pattern in look(compared):
             yield f"{pattern.sentence[0].lower()}{pattern.sentence[1:].rstrip('.')}"
     if gradient.ndim == 2 and min(gradient.shape) > 1 and _rank_one(gradient, 1e-9) and not _rank_one(right, 1e-3):
         yield (
