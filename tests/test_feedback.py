@@ -342,7 +342,7 @@ in Exercises(backprop_lab.EXAMPLES["rnn"]()).traces
   dh1 = lambda dp1, Wy, da2, Wh: dp1 @ Wy.T + da2 @ Wh | like `dp1 @ Wy.mT + da2 @ Wh`, in which a | nothing
 in Exercises(backprop_lab.EXAMPLES["attention"]()).traces
   dO = lambda O, y: 2 * (O - y) / y.size | Every number is half what it should be. | part of the slope
-  dK = lambda dZ, Q: dZ.T @ Q / np.sqrt(len(Q)) | a 0 where 1 was meant | is missing
+  dK = lambda dZ, Q: dZ.T @ Q / np.sqrt(len(Q)) | that of columns, Q.shape[1], was meant | is missing
   dZ = lambda A, dA: A * (dA - (dA @ A).sum(axis=1, keepdims=True)) | a `@` where `*` was meant | missing
   dQ = lambda dS, K: dS @ K / 3 | Every number is 0.3333 times what it should be. | inputs
 in Exercises(backprop_lab.EXAMPLES["batch norm"]()).traces
@@ -540,6 +540,8 @@ PROBLEMS = {
         Linear(drawn(3, 4)), LayerNorm(drawn(1, 4), drawn(1, 4) / 3), ReLU(), Linear(drawn(4, 2))
     ),
     "gates": EXAMPLES["lstm"],
+    "attention": EXAMPLES["attention"],
+    "block": EXAMPLES["transformer block"],
     "Adam": lambda: small(Linear(drawn(3, 2)), optimizer=Adam()),
     "momentum": lambda: small(Linear(drawn(3, 2)), optimizer=Momentum(0.9)),
 }
@@ -551,6 +553,11 @@ do = (P - y[:, None]) / len(y) | a 1 at each of these places was meant
 do = (P - 1) / len(y) | belongs to the right class of each row alone
 do = -np.eye(3)[y] / P / len(y) | still has to come back through the softmax
 dW = h1.T @ (dh2_in * (1 - h2**2)) + h0.T @ dh1_in | it is in dh2_in already
+""",
+    "attention": """
+dS = dZ / np.sqrt(len(Q)) | a number of rows where that of columns, Q.shape[1], was meant
+dWk = X.mT @ np.repeat(dK.mean(axis=0, keepdims=True), 4, axis=0) | All your numbers are 0, but for rounding
+dS = dZ / np.sqrt(X.shape[0]) | a number of rows where that of columns, Q.shape[1], was meant
 """,
     "gates": """
 df = dc * c0 * f * (1 - f) | the slope of f, `f * (1 - f)`, is in it, and comes with the next step back
@@ -570,6 +577,7 @@ dY1 = (dXhat1 - dXhat1.mean(axis=0) - Xhat1 * (dXhat1 * Xhat1).mean(axis=0)) / n
 dY1 = dXhat1 / np.sqrt(var1 + 1e-5) - dvar1 * (Y1 - mu1) * 2 / 4 - dmu1 / 4 | all signs between the terms
 dY1 = dXhat1 / np.sqrt(var1) + 1e-5 + dvar1 * (Y1 - mu1) * 2 / 4 + dmu1 / 4 | `+ 1e-05` stands outside of np.sqrt
 """,
+    "block": "dX1 = dX2 + dN2 | These are the numbers of dX2 + dN2",
     "Adam": "vW1_new = 0.999 * vW1 + (1 - 0.999) * mW1_new**2 | mW1_new used where dW1 was meant",
     "momentum": "W1_new = W1 - 0.9 * vW1_new | 0.9 used where lr was meant",
 }
@@ -586,6 +594,16 @@ def test_one_slip_in_every_term_or_a_name_too_early_is_told_as_what_it_is(proble
     assert not feedback
     assert said in str(feedback)
     assert not any(words in str(feedback) for words in ("two mistakes", "further up"))
+
+
+def test_rows_to_which_an_index_adds_are_told_as_overwritten_in_both_places_at_once():
+    def added(C, left, right, dh):
+        d = np.zeros_like(C)
+        d[left] += dh / 2
+        d[right] += dh / 2
+        return d
+
+    assert "rows overwritten" in str(check_function("dC", added, [trace(EXAMPLES["word vectors"]())]))
 
 
 def test_a_line_that_two_mistakes_share_is_shown_once():

@@ -192,6 +192,7 @@ in whole(Momentum(decay=0.2)), where N is 5, H 4 and D 2
   L: half-of-the-answers = -np.log(P[y == 1]).sum() / y.size + R
   dy_pred: half-of-the-answers = np.where(y == 1, P - 1, 0) / 5 | scores-for-probabilities = (y_pred - y) / 5
   dy_pred: sigmoid-slope-once-more = (P - y) / 5 * (P - P * P)
+  dy_pred: sigmoid-slope-forgotten = np.where(y == 1, -1 / P, 1 / (1 - P)) / 5
   dH1: dropout-forgotten-backward = dD1 | dropout-not-scaled = np.where(mask1, dD1, 0)
   dH1: dropout-drawn-anew = np.where(np.random.default_rng(0).random((5, 4)) < 0.4, 0, dD1) / 0.6
   dY1: norm-of-constants = dXhat1 / np.sqrt(np.var(Y1, axis=0) + 1e-5)
@@ -251,6 +252,7 @@ in planar_tanh_sigmoid, where X is (6, 2), W1 (2, 4) and W2 (4, 1)
   dZ1: slope-of-output = dA1 * (1 - np.tanh(A1) ** 2)
   dZ1: slope-of-another-activation = dA1 * A1 * (1 - A1) | incoming-gradient-dropped = 1 / (1 - A1 * A1)
   dZ2: sigmoid-slope-once-more = (A2 - y) * A2 * (1 - A2) / 6
+  dZ2: sigmoid-slope-forgotten = np.where(y == 1, -1 / A2, 1 / (1 - A2)) / 6
   db1: sum-forgotten = dZ1 | dimension-dropped = np.sum(dZ1, 0) | axis-forgotten = np.sum(dZ1)
   db1: sum-over-the-other-axis = np.array([[row.sum()] for row in dZ1]) | mean-over-copies = dZ1.sum(0)[None] / 6
   db1: step-skipped = np.array([dA1.sum(0)]) | slope-twice = np.sum(dZ1 - dZ1 * A1 * A1, axis=0, keepdims=True)

@@ -22,7 +22,12 @@ NORM = (  # the gradient of what a norm takes, in one line, as most people write
     "({{dXhat}} - {{dXhat}}.mean(axis={0}, keepdims=True) - {{Xhat}} * ({{dXhat}} * {{Xhat}}).mean(axis={0}, "
     "keepdims=True)) / np.sqrt({{var}} + {{eps}})"
 )
-OTHER_FORMS: dict[tuple[type, str], str] = {(BatchNorm, "dX"): NORM.format(0), (LayerNorm, "dX"): NORM.format(1)}
+DVAR = "({{dXhat}} * {{Xhat}}).sum(axis={0}, keepdims=True) * -0.5 / ({{var}} + {{eps}})"
+OTHER_FORMS: dict[tuple[type, str], str] = {
+    (norm, result): form.format(axis)
+    for norm, axis in ((BatchNorm, 0), (LayerNorm, 1))
+    for result, form in (("dX", NORM), ("dvar", DVAR))
+}
 AXIS = re.compile(r"axis=([01])\b")
 FLOAT = r"(?<![\w.])\d+\.\d+(?:e-?\d+)?(?![\w.])"
 EVERY_COLUMN = "a matrix product, of every column with every other: each belongs with its own, by `*` and a sum"
@@ -69,8 +74,11 @@ def further_changes(part: ast.expr) -> Iterator[Change]:
             yield ast.BinOp(part, ast.Sub(), ast.Constant(1)), f"1 less than {ast.unparse(part)}"
             columns = tree_of(f"{ast.unparse(counted)}.shape[1]")
             yield columns, f"a number of columns where that of rows, {ast.unparse(part)}, was meant"
-        case ast.Subscript(ast.Attribute(_, "shape"), ast.Constant()):
+        case ast.Subscript(ast.Attribute(counted, "shape"), ast.Constant(axis)):
             yield ast.BinOp(part, ast.Sub(), ast.Constant(1)), f"1 less than {ast.unparse(part)}"
+            if axis == 1:
+                words = f"a number of rows where that of columns, {ast.unparse(part)}, was meant"
+                yield tree_of(f"len({ast.unparse(counted)})"), words
         case ast.BinOp(base, ast.Pow(), exponent):
             yield base, f"`** {ast.unparse(exponent)}` is missing"
         case ast.Subscript(ast.Call(ast.Attribute(ast.Name("np"), "eye")), ast.Name(labels)):

@@ -7,6 +7,7 @@ time, so they are known for layers of your own as well.
 
 import ast
 import dis
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache, partial
@@ -293,9 +294,13 @@ def shows(function: Any, line: str) -> bool:
 
 
 def is_shown(function: Any, slip: Slip, names: Collection[str] = ()) -> bool:
-    """Whether a function asks for those of some names that a slip has, and shows what it puts in the place of one."""
+    """Whether a function asks for those of some names that a slip has, and shows what it puts in the place of one.
+
+    A length may be that of another array, or a number.
+    """
     asked = asked_for(function)
-    used = {each.argval for each in dis.get_instructions(slip.code) if each.opname == "LOAD_NAME"} & {*names}
+    without_sizes = re.sub(r"len\(\w+\)|\b\w+\.(shape\[\d\]|size)\b", "", slip.line)
+    used = {*re.findall(r"[^\W\d]\w*", without_sizes)} & {*names}
     fits = " used where " not in slip.words or "itself" in slip.words or shows(function, slip.line)
     return not asked or (used <= {*asked} and fits)
 
@@ -304,7 +309,7 @@ def leaves_out(function: Any, line: str, right: str) -> bool:
     """Whether a line only lacks something of the right one, and a function has that in it: nobody has left it out."""
     code, meant, left = getattr(function, "__code__", None), _words(_compiled(right)), _words(_compiled(line))
     there = _words(code) if isinstance(code, CodeType) else Counter()
-    return left < meant and all(there[word] >= meant[word] for word in meant - left)
+    return left < meant and all(there[word] >= meant[word] for word in meant - left if word != "np")
 
 
 _compiled = partial(compile, filename="<a line>", mode="eval")
