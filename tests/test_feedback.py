@@ -541,6 +541,8 @@ PROBLEMS = {
     ),
     "gates": EXAMPLES["lstm"],
     "attention": EXAMPLES["attention"],
+    "three steps": EXAMPLES["rnn"],
+    "convolution": EXAMPLES["convolution"],
     "block": EXAMPLES["transformer block"],
     "Adam": lambda: small(Linear(drawn(3, 2)), optimizer=Adam()),
     "momentum": lambda: small(Linear(drawn(3, 2)), optimizer=Momentum(0.9)),
@@ -559,6 +561,8 @@ dS = dZ / np.sqrt(len(Q)) | a number of rows where that of columns, Q.shape[1], 
 dWk = X.mT @ np.repeat(dK.mean(axis=0, keepdims=True), 4, axis=0) | All your numbers are 0, but for rounding
 dS = dZ / np.sqrt(X.shape[0]) | a number of rows where that of columns, Q.shape[1], was meant
 """,
+    "three steps": "dWy = h3.T @ (dp1 + dp2 + dp3) | h3 stands in every term, and each has one of its own",
+    "convolution": "dw = (x[:, 2:].T @ dz2 + x[:, 1:4].T @ dz1 + x[:, :3].T @ dz0) / 3 | a mean, where a sum belongs",
     "gates": """
 df = dc * c0 * f * (1 - f) | the slope of f, `f * (1 - f)`, is in it, and comes with the next step back
 da = np.concatenate([di, df, do, dg], axis=1) | the slope of the function that gives g, o, f and i is missing

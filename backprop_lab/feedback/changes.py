@@ -74,9 +74,9 @@ def further_changes(part: ast.expr) -> Iterator[Change]:
             yield ast.BinOp(part, ast.Sub(), ast.Constant(1)), f"1 less than {ast.unparse(part)}"
             columns = tree_of(f"{ast.unparse(counted)}.shape[1]")
             yield columns, f"a number of columns where that of rows, {ast.unparse(part)}, was meant"
-        case ast.Subscript(ast.Attribute(counted, "shape"), ast.Constant(axis)):
+        case ast.Subscript(ast.Attribute(counted, "shape"), ast.Constant() as axis):
             yield ast.BinOp(part, ast.Sub(), ast.Constant(1)), f"1 less than {ast.unparse(part)}"
-            if axis == 1:
+            if axis.value == 1:
                 words = f"a number of rows where that of columns, {ast.unparse(part)}, was meant"
                 yield tree_of(f"len({ast.unparse(counted)})"), words
         case ast.BinOp(base, ast.Pow(), exponent):
@@ -195,6 +195,9 @@ def _in_all_terms(line: ast.expr) -> Iterator[tuple[str, str]]:
         yield " + ".join(ways), "in every product the two factors are in another order, or transposed differently"
     left, right = (" + ".join(each) for each in zip(*plain, strict=True))
     one, two = (".mT" * each for each in was)
+    for side, same in product((0, 1), plain):
+        ways = [f"{same[0]}{one} @ {b}{two}" if side == 0 else f"{a}{one} @ {same[1]}{two}" for a, b in plain]
+        yield " + ".join(ways), f"{same[side]} stands in every term, and each has one of its own"
     also = f"{plain[0][0]}{one} @ {plain[1][1]}{two}"
     yield (
         f"({left}){one} @ ({right}){two}",
