@@ -181,7 +181,8 @@ class Explaining:
         """Whether it is worth a closer look: in the first cells at most a thousandth off, or not finite."""
         wrong, answer = (np.asarray(each).ravel()[:FEW] for each in (wrong, answer))
         off, size = np.max(np.abs(wrong - answer)), np.max(np.abs(answer))
-        return bool(self.compared.digits) or not off > NEAR * size  # pragma: no mutate  the closer look tells
+        is_near = off <= NEAR * size or not np.isfinite(answer).all()
+        return bool(self.compared.digits or is_near)  # pragma: no mutate  the closer look tells
 
     def _possible(self, factors: Mapping[str, float], wrong: Any) -> list[tuple[str, float]]:
         """Those of some factors that give the largest number: the others need no look at all of them."""
