@@ -52,6 +52,12 @@ def project_files(tmp_path_factory):
     return [name for name in subprocess.check_output(git, cwd=root, text=True, encoding="utf-8").split("\0") if name]
 
 
+def pytest_collection_finish():
+    """What is there by now stays to the end, and the garbage collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_collection_modifyitems(items):  # a mutant meets the fastest tests first: most are caught by one of them
     if os.environ.get("MUTANT_UNDER_TEST") and (known := Path("mutmut-stats.json")).is_file():
         seconds = json.loads(known.read_text())["duration_by_test"]

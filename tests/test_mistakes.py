@@ -274,10 +274,12 @@ in min_char_rnn
 in causal_attention
   dscaled: softmax-as-division = dA_sig * A_sig | softmax-diagonal = dA_sig * (A_sig - A_sig**2)
   dA_w: factor-left-out = dscaled
-  dK: transposed-once-more = np.dot(dA_w, Q)
+  dK: transpose-forgotten = np.dot(dA_w, Q)
 in softmax_classifier, with 5 samples
   dscores: pick-forgotten = prob / 5 | pick-everywhere = prob / 5 - 0.2
   dscores: softmax-slope-forgotten = np.where(np.arange(prob.shape[1]) == y[:, None], -1 / prob / 5, 0)
+in cs231n_two_layer
+  dX: transposed-once-more = dx.ravel(order="F").reshape(X.shape)
 in cbow
   dW_in: rows-overwritten = overwritten(W_in, ctx[:, 0], dleft) + added(W_in, ctx[:, 1], dright)
 in lstm_cell, where what is joined is (4, 5) and (4, 3)
