@@ -205,6 +205,7 @@ in whole(Momentum(decay=0.2)), where N is 5, H 4 and D 2
   dXhat1: gamma-forgotten-backward = dN1
   vW1_new: velocity-forgotten = dW1 | velocity-sign = vW1 * 0.9 - dW1 | velocity-mixed = vW1 * 0.9 + dW1 * 0.1
   vW1_new: decay-as-penalty = vW1 * 0.9 + dW1 + W1 / 5
+  W1_new: velocity-sign = 0.98 * W1 + vW1_new
   W1_new: memory-unused = 0.98 * W1 - dW1 / 10 | memory-of-before = 0.98 * W1 - 0.1 * vW1
   W1_new: decay-forgotten = W1 - vW1_new / 10 | decay-as-penalty = W1 - (vW1_new + W1 / 5) / 10
   W1_new: plus-for-minus = 0.98 * W1 + vW1_new / 10 | not-updated = W1
