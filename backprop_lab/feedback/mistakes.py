@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ class Mistake:
         if name in trace.given:
             return
         step = trace.step(name)
-        found = self._ways(step.kind, step.result, step.template)
+        found = _ways_at(self, step.kind, step.result, step.template)
         if step.paths:
             typed = [_typed(trace, step, *each) for each in wrong_codes(trace, step, self.rules).items()]
             typed.sort(key=lambda each: not _changes(_run(trace, each.code), step.value))  # first what can be planted
@@ -73,18 +74,8 @@ class Mistake:
             after = made_with(trace, step)  # as W1_new is with dH1, where W1 is used in two places
             yield from (each for each in self._written(step, found) if after.isdisjoint(each.operands))
         elif beside := step.beside:
-            ways = self._ways(beside.kind, beside.result, beside.template)
+            ways = _ways_at(self, beside.kind, beside.result, beside.template)
             yield from self._written(step, ways, beside=True)
-
-    def _ways(self, kind: type, result: str, template: str) -> tuple[str, ...]:
-        """The wrong lines for a result of this kind of part: of the first of its bases that has some."""
-        for base in kind.__mro__:
-            formulas = getattr(base, "formulas", None)
-            right = formulas.get(result) if isinstance(formulas, Mapping) else None
-            ways = self.lines.get((base, result))
-            if ways is not None and right in (None, template):  # a subclass with its own line has mistakes of its own
-                return (ways,) if isinstance(ways, str) else ways
-        return ()
 
     def _written(self, step: Step, ways: tuple[str, ...], beside: bool = False) -> Iterator[Step]:
         """The step with each of some lines in place of its own, or of what stands beside it."""
@@ -157,6 +148,18 @@ class Mistake:
         possible = self.possible_at(trace)
         gradients = tuple(name for name in possible if trace.step(name).phase == "backward")
         return (gradients or possible)[:1] if self.once else possible
+
+
+@lru_cache(maxsize=4096)
+def _ways_at(mistake: Mistake, kind: type, result: str, template: str) -> tuple[str, ...]:
+    """A mistake's wrong lines for a result of this kind of part: of the first of its bases that has some."""
+    for base in kind.__mro__:
+        formulas = getattr(base, "formulas", None)
+        right = formulas.get(result) if isinstance(formulas, Mapping) else None
+        ways = mistake.lines.get((base, result))
+        if ways is not None and right in (None, template):  # a subclass with its own line has mistakes of its own
+            return (ways,) if isinstance(ways, str) else ways
+    return ()
 
 
 def plant(trace: Trace, mistake: Mistake, *names: str) -> Trace:

@@ -10,7 +10,7 @@ import dis
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import chain, combinations, product
 from types import CodeType
 from typing import Any, NamedTuple
@@ -294,10 +294,7 @@ def shows(function: Any, line: str) -> bool:
 
 
 def is_shown(function: Any, slip: Slip, names: Collection[str] = ()) -> bool:
-    """Whether a function asks for those of some names that a slip has, and shows what it puts in the place of one.
-
-    A length may be that of another array, or a number.
-    """
+    """Whether a function asks for the names that a slip has, but for lengths, and shows what it puts in their place."""
     asked = asked_for(function)
     without_sizes = re.sub(r"len\(\w+\)|\b\w+\.(shape\[\d\]|size)\b", "", slip.line)
     used = {*re.findall(r"[^\W\d]\w*", without_sizes)} & {*names}
@@ -312,9 +309,12 @@ def leaves_out(function: Any, line: str, right: str) -> bool:
     return left < meant and all(there[word] >= meant[word] for word in meant - left if word != "np")
 
 
-_compiled = partial(compile, filename="<a line>", mode="eval")
+@lru_cache(maxsize=4096)
+def _compiled(line: str) -> CodeType:
+    return compile(line, "<a line>", "eval")
 
 
+@lru_cache(maxsize=4096)
 def _words(code: CodeType) -> Counter[Any]:
     """How often each name and number is loaded in compiled Python; some versions load two names at once."""
     loaded = [each for each in dis.get_instructions(code) if each.opname.startswith("LOAD")]
