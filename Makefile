@@ -20,7 +20,7 @@ UPGRADE ?= --upgrade
 
 BIN = .venv/bin
 SHARED_OUT = -n logical --dist
-UNIT_TESTS = $(BIN)/pytest tests $(SHARED_OUT) worksteal --ignore tests/browser --ignore tests/benchmarks
+UNIT_TESTS = $(BIN)/pytest tests -p no:nbval -p no:playwright $(SHARED_OUT) worksteal --ignore tests/browser --ignore tests/benchmarks
 
 # If another environment is active in this shell, IPython would put its packages ahead of ours.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
