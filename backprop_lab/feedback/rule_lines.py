@@ -1,7 +1,9 @@
 """Wrong lines for a gradient that was derived: the forms that its rules have written, written otherwise."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from functools import lru_cache
+from itertools import chain
+from typing import Any
 
 import numpy as np
 
@@ -24,8 +26,10 @@ def wrong_codes(trace: Trace, step: Step, rules: Iterable[tuple[str, str, tuple[
     found: dict[str, Places] = {}
     in_all = _Everywhere(step.code)
     alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    there = _rules_in(step.paths)
     for rule, form, ways in rules:
-        alike.setdefault((form, ways), []).append(rule)
+        if rule.removeprefix(WHOLE) in there:
+            alike.setdefault((form, ways), []).append(rule)
     for (form, ways), names in alike.items():
         places = [(known, rule) for rule in names for known in _places(trace, step, rule)]
         for way in ways:
@@ -74,8 +78,7 @@ def _places(trace: Trace, step: Step, rule: str) -> Iterator[Places]:
             yield {key: code for key, code in around.items() if code}
             return  # once for all paths
         for passed in sorted(path, key=lambda passed: passed.rule == "line"):  # the others say more
-            names = passed.by, f"{passed.by} {passed.at}", f"{passed.by} {passed.how}", passed.rule
-            if rule.removeprefix(WHOLE) in (names if passed.rule == "line" else names[:3]):
+            if rule.removeprefix(WHOLE) in _rules_in(((passed,),)):
                 known = {**around, "X": passed.X, "Y": passed.Y, "Z": passed.Z}
                 W = passed.Z.removesuffix(".mT")
                 if W in trace:
@@ -83,6 +86,14 @@ def _places(trace: Trace, step: Step, rule: str) -> Iterator[Places]:
                     others, after = {"dW": f"d{W}", "W_new": f"{W}_new"}, made_with(trace, step)
                     known |= {key: name for key, name in others.items() if name in trace and name not in after}
                 yield {key: code for key, code in known.items() if code}
+
+
+@lru_cache(maxsize=4096)
+def _rules_in(paths: tuple[tuple[Any, ...], ...]) -> Set[str]:
+    """The rules that a gradient has come through on some paths, by each of their names in the table of mistakes."""
+    passed = {*chain(*paths)}
+    names = {f"{each.by}{more}" for each in passed for more in ("", f" {each.at}", f" {each.how}")}
+    return names | {each.rule for each in passed if each.rule == "line"} | ({SEVERAL} if len(paths) > 1 else set())
 
 
 def _slope(steps: Iterable[Step], of: str = "") -> str:

@@ -10,13 +10,14 @@ TURN = threading.RLock()  # one lock for all labs, since one lab may contain ano
 AHEAD = 0.0 if sys.platform == "emscripten" else 0.006  # seconds; in the browser's Python a page never waits for it
 
 
-def let_go_ahead() -> None:
-    """Leave the processor to what was just sent, for as long as a server takes to pass it on.
+def let_go_ahead(widget: Any) -> None:
+    """Leave the processor to what a kernel has just sent, for as long as a server takes to pass it on.
 
     Otherwise the server and the page wait for the kernel to work out what comes after it, on a machine with two
     processors or fewer, such as a student's share of a class or of Binder.
     """
-    time.sleep(AHEAD)
+    if getattr(widget.comm, "kernel", None) is not None:
+        time.sleep(AHEAD)
 
 
 def serialize_messages(widget: Any) -> None:

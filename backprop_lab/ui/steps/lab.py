@@ -292,7 +292,7 @@ class StepThrough(Lab):
                 operation.rescale(place.scales)
             board.draw(place.trace, place.index, self.stepper.losses)
             self._view.show(board.png())
-        let_go_ahead()
+        let_go_ahead(self._view)
         return operation
 
     def _tell(self, **changes: Any) -> None:
