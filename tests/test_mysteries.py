@@ -5,7 +5,7 @@ import pytest
 from common import check_cases, count, raises
 from known_programs import programmed
 
-from backprop_lab import MISTAKES, check, mystery, random_problem, solve, trace
+from backprop_lab import MISTAKES, check, mystery, program, random_problem, solve, trace
 from backprop_lab.checks.numeric import relative_error
 from backprop_lab.checks.proof import check_step
 from backprop_lab.course import mysteries
@@ -139,6 +139,9 @@ def test_a_line_that_one_suspects_may_be_typed_in_any_way_to_write_it():
         ("np.abs(y_pred - y)", 2, 3),
     ):  # of the mistake, not what was run
         assert solve(mistake=typed, seed=seed, difficulty=difficulty).cause == ("value",), typed
+    p = program("E = x * w - y\nL = np.sum(E**2)", {"w": [2.0, 3.0]}, {"x": [1.0, -2.0], "y": [0.5, 1.0]}, lr=0.1)
+    seed = next(seed for seed in range(99) if solve(problem=p, seed=seed, mistake="w_new = w - dw"))
+    assert solve(problem=p, seed=seed, mistake="w - dw", line="w_new"), "not the words of a title"
     assert solve(5, "X = 2 * X").message == "Not this one: X is given."
 
 
@@ -148,3 +151,12 @@ def test_a_line_that_one_suspects_is_told_apart_however_small_the_numbers_are():
     case = mystery(problem=small, seed=3)
     (broken,) = [step.name for step in case.steps if not np.array_equal(evaluate(step.code, case), step.value)]
     assert solve(mistake=f"0 * {broken}", problem=small, seed=3).cause == ("value",)
+
+
+def test_a_line_is_told_from_one_whose_name_differs_by_capitals_alone():
+    p = program("A = x * v\nL = np.sum((A * V - y) ** 2)", {"v": [2.0], "V": [3.0]}, {"x": [1.5], "y": [0.5]})
+    for seed in range(2):
+        _, name, hidden = mysteries._open(None, seed, None, p)
+        assert name == ("dV", "dv")[seed]
+        assert solve(problem=p, seed=seed, line=name, mistake=hidden)
+        assert solve(problem=p, seed=seed, line=("dv", "dV")[seed], mistake=hidden).cause == ("line",)

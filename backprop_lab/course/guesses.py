@@ -21,6 +21,8 @@ def meant_by(typed: str, right: Trace) -> list[str]:
     """
     if exact := [m.name for m in MISTAKES.values() if typed.lower() in (m.name, m.title.lower())]:
         return exact
+    if typed not in right and value_of_line(typed, right) is not None:
+        return []
     words = _words(typed)
     fitting = [
         m.name
@@ -28,7 +30,7 @@ def meant_by(typed: str, right: Trace) -> list[str]:
         if words and all(any(each.startswith(word) for each in _words(f"{m.name} {m.title}")) for word in words)
     ]
     possible = [name for name in fitting if any(MISTAKES[name].wrong_line(right, step.name) for step in right.steps)]
-    if fitting or typed in right or value_of_line(typed, right) is not None:
+    if fitting or typed in right:
         return possible or fitting
     return [m.name for m in MISTAKES.values() if any(line_like(typed, m, right, step.name) for step in right.steps)]
 
@@ -94,7 +96,8 @@ def unread(
 
 def alike(name: Any, names: Iterable[str]) -> str | None:
     """The one of `names` that is `name`, whatever its capitals."""
-    return next((each for each in names if isinstance(name, str) and each.lower() == name.lower()), None)
+    near = [each for each in names if isinstance(name, str) and each.lower() == name.lower()]
+    return name if name in near else next(iter(near), None)
 
 
 def _unknown(kind: str, name: Any, names: Iterable[str]) -> str:
