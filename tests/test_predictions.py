@@ -150,6 +150,17 @@ def test_no_step_is_called_too_long_whose_loss_rises_for_another_reason():
     assert "too long" not in question(t, ("L", 0, 0)).why
 
 
+def test_nothing_is_asked_of_a_loss_that_will_be_no_number_and_a_loss_may_overflow_downwards():
+    def last(w, lr):
+        t = trace(program("L = np.sum(np.log(w))", {"w": [w]}, {}, lr=lr))
+        return t, asked_before(t, t.steps[-1], np.random.default_rng(0))
+
+    assert last(0.5, 1.0)[1] is None, "of the logarithm of a negative number"
+    t, cell = last(0.5, 0.25)
+    assert t.next_loss() == -np.inf
+    assert judge(t, cell, "falls") == (True, "Right: the loss goes from −0.6931 until it overflows.")
+
+
 def test_a_typed_number_is_held_against_mistakes_in_an_array_of_three_axes():
     t = trace(programmed("layernorm_layer"))
     (cell,) = [(s.name, 0, 0) for s in t.steps if s.role == "gradient" and np.ndim(s.value) == 3][:1]

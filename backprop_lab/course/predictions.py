@@ -47,7 +47,8 @@ def asked_before(trace: Trace, step: Step, rng: np.random.Generator) -> Cell | N
     """
     if step.phase == "update" and step is trace.steps[-1]:
         loss = trace.problem.loss_name
-        return (loss, 0, 0) if math.isfinite(float(trace[loss])) else None
+        told = math.isfinite(float(trace[loss])) and not math.isnan(float(trace.next_loss()))
+        return (loss, 0, 0) if told else None
     is_relu = step.name in _relus(trace)
     if (step.phase not in ("backward", "update") and not is_relu) or (step.phase == "update" and not step.of):
         return None
@@ -187,7 +188,7 @@ def _rise(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
     if math.isfinite(then):
         told, really = "from {} to {}".format(*told_apart(now, then, 6)), f"it changes by {plain(then - now, 3)}"
     else:
-        then, told, really = math.inf, f"from {plain(now)} until it overflows", "it overflows"
+        told, really = f"from {plain(now)} until it overflows", "it overflows"
     near, own = ROUNDED * eps_of(np.asarray(trace[trace.problem.loss_name])) * abs(now), trace.problem.of_each_step
     rises = -first > near < then - now and all(prove(trace, f"d{name}").agrees for name in slopes)
     why = "The step is too long: along the way the loss turns and rises."
