@@ -25,11 +25,12 @@ from backprop_lab import (
     random_problem,
     trace,
 )
+from backprop_lab.course.predictions import question
 from backprop_lab.reading.explanations import explain
 from backprop_lab.reading.mathml import mathml
 from backprop_lab.reading.one_cell import work_out
 from backprop_lab.reading.slopes import slopes_of, value_of
-from backprop_lab.step.number_format import format_number, plain, typed_number
+from backprop_lab.step.number_format import format_number, plain, told_apart, typed_number
 from backprop_lab.training.history import Remembered
 from backprop_lab.ui.steps import frame, remarks, words
 from backprop_lab.ui.steps.place import LabState
@@ -271,6 +272,24 @@ def test_of_each_update_the_change_and_its_ratio_to_the_parameter_are_told(probl
         change, ratio = map(typed_number, told.groups())
         assert change == pytest.approx(np.abs(step).max(), rel=0.05)
         assert ratio == pytest.approx(np.linalg.norm(step) / np.linalg.norm(old), rel=0.05)
+
+
+def test_with_a_mistake_the_next_loss_is_the_one_that_the_lab_shows_next():
+    for mistake in (
+        "loss-not-squared",
+        "loss-halved",
+        "bias-forgotten",
+        "slope-forgotten",
+    ):  # of which b1 is 0 at first
+        stepper = Stepper(start="random", lr=1e-6, activation="Tanh", mistake=mistake)
+        for _ in range(2):
+            t, asked = stepper.place.trace, question(stepper.place.trace, ("L", 0, 0))
+            now, then = float(t["L"]), float(stepper.look(stepper.place.iteration + 1, 0)[0].trace["L"])
+            told = f"the loss will be {told_apart(then, now, 6)[0]}; now it is {told_apart(then, now, 6)[1]}."
+            assert remarks.on_next_loss(t, t.step("b1_new")).endswith(told)
+            assert asked.judge(("stays", "rises", "falls")[int(np.sign(then - now))])[0]
+            assert "too long" not in asked.why, "where a mistake may be why"
+            stepper.next_iteration()
 
 
 def test_near_overflow_and_beyond_nothing_is_made_up():

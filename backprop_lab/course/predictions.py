@@ -190,7 +190,8 @@ def _rise(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
     else:
         told, really = f"from {plain(now)} until it overflows", "it overflows"
     near, own = ROUNDED * eps_of(np.asarray(trace[trace.problem.loss_name])) * abs(now), trace.problem.of_each_step
-    rises = -first > near < then - now and all(prove(trace, f"d{name}").agrees for name in slopes)
+    planted = any(step.title for step in trace.steps)
+    rises = -first > near < then - now and not planted and all(prove(trace, f"d{name}").agrees for name in slopes)
     why = "The step is too long: along the way the loss turns and rises."
     if own:
         why, rises = f"But the next step has its own {listed(own)}, so its loss is a different one.", True
