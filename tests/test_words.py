@@ -305,6 +305,18 @@ def test_near_overflow_and_beyond_nothing_is_made_up():
     assert remarks.all_dead(t, len(t.steps)) == remarks.on_dead_units(t, t.step("H1")) == ""
 
 
+def test_an_overflow_is_not_laid_to_the_learning_rate_alone_where_a_state_grows():
+    p = program("h1 = 100 * h0\nh0_new = h1\nL = np.sum((h1 * w)**2)", {"w": [1.0]}, {"h0": [1.0]}, lr=1e-300)
+    note = Stepper(p, iteration=100).place.note
+    assert note.startswith("The loss overflowed at iteration 76: the learning rate is too large for this problem, or")
+    assert ", or h0 grows from step to step. Restart" in note
+    for lines in ("L = np.sum(1 / w)", "L = np.sum(np.log(w))"):
+        assert Stepper(program(lines, {"w": [0.0]}, {})).place.note == (
+            "The loss overflows at the very start: some of these numbers are too large for it or 0 where it divides or "
+            "takes a logarithm."
+        )
+
+
 def test_a_logarithm_of_a_negative_number_is_no_overflow():
     stepper = Stepper(program("L = np.sum(np.log(w))", {"w": np.array([0.5, 2.0])}, {}, lr=0.3), iteration=1)
     assert stepper.place.note.startswith("The loss is not a number (nan) at iteration 1: ")
