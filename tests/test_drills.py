@@ -8,7 +8,7 @@ import pytest
 from common import check_cases, check_said, count, plain
 from known_programs import programmed
 
-from backprop_lab import drill, random_problem, worked_example
+from backprop_lab import drill, program, random_problem, trace, worked_example
 from backprop_lab.course.drills import KINDS, QUESTIONS
 
 ALL = (*KINDS, "mixed")
@@ -150,3 +150,15 @@ def test_a_sheet_of_a_problem_without_such_a_slope_or_of_another_kind_is_refused
         drill("slope", 1, programmed("toy_model"))
     with pytest.raises(ValueError, match='only "slope" takes a problem'):
         drill("mask", 1, random_problem(1))
+
+
+@pytest.mark.parametrize(("size", "asked"), [(1e-5, 0), (1.0, 4), (1e200, 0)])
+def test_a_number_that_two_decimals_make_0_or_a_large_one_is_not_asked_about(size, asked):
+    lines = "A = X @ W\nH = np.maximum(A, 0)\nP = H @ V\nL = np.sum((P - y) ** 2)"
+    ones = np.ones((2, 2))
+    p = program(lines, {"W": size * ones, "V": np.eye(2)}, {"X": ones, "y": 3 * ones})
+    if asked:
+        assert [question.answer for question in drill("slope", 1, p).questions] == [trace(p)["dA"][0, 0]] * asked
+    else:  # where H is 0.00 on the sheet, or too large for it
+        with pytest.raises(ValueError, match="too small or too large"):
+            drill("slope", 1, p)

@@ -7,12 +7,13 @@ import math
 import subprocess
 import sys
 from statistics import fmean, pvariance
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from backprop_lab import from_torch
-from backprop_lab.step.torch_lines import BY_CELL, WRITTEN
+from backprop_lab.step.torch_lines import BY_CELL, WRITTEN, check_slopes
 
 
 @pytest.mark.parametrize("no_module", [None, "Linear", 3.0, type("Sequential", (), {})(), dict])
@@ -133,3 +134,26 @@ def test_the_tables_of_this_file_leave_no_operation_out():
     assert {*WRITTEN} - told == {name for name in WRITTEN if "entropy" in name}
     of_two = {name for name, line in BY_CELL.items() if "{1}" in line}
     assert {*BY_CELL} - of_two == {*OF_A_NUMBER, *OF_A_POSITIVE_ONE}
+
+
+class Tensor(NamedTuple):
+    """As much of one as has to be known of a gradient."""
+
+    numbers: list[float]
+
+    def cpu(self):
+        return self
+
+    def numpy(self):
+        return np.array(self.numbers)
+
+
+def test_a_gradient_that_autograd_has_not_is_refused_and_rounding_is_not():
+    values = {"dW1": np.array([1.0, -2.0]), "db1": np.array([1e-17])}
+    check_slopes({"W1": Tensor([1.0, -2.0 + 1e-12]), "b1": None}, values, 1e-9)
+    check_slopes({"W1": Tensor([1.0, -2.0]), "b1": Tensor([-1e-17])}, values, 1e-9)
+    for slopes in ({"W1": None, "b1": None}, {"W1": Tensor([1.0, 0.0]), "b1": None}):
+        with pytest.raises(
+            ValueError, match=r"dW1 of these lines is not the \.grad of the module, which holds a path or part"
+        ):
+            check_slopes(slopes, values, 1e-9)

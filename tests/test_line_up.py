@@ -215,3 +215,13 @@ def test_lines_of_a_teachers_own_are_put_in_order_and_wrong_ones_say_why():
 def test_what_is_no_line_of_ones_own_is_refused_in_words(options, said):
     with pytest.raises(ValueError, match=re.escape(said)):
         LineUp(**options)
+
+
+def test_what_is_right_is_not_wrong_as_well_and_one_line_is_not_all_lines():
+    with pytest.raises(ValueError, match=r"`v = D  -  m` is among your lines"):
+        LineUp(lines="v = D - m", wrong=["v = m", "v = D  -  m"])
+    with pytest.raises(ValueError, match="got 5"):
+        LineUp(lines=OWN, wrong=5)
+    puzzle = LineUp(lines="m = X.mean(axis=0)").puzzle
+    puzzle.move(0, "program", 1)
+    assert str(puzzle.judge()) == "Your line can be computed."

@@ -8,7 +8,7 @@ import common
 import numpy as np
 import pytest
 from common import complex_step_derivative, count, trained, with_numbers
-from known_programs import PROGRAMS, programmed
+from known_programs import FORTY, PROGRAMS, programmed
 from own_parts import OWN_PROBLEMS
 from problems import ACTIVATIONS, OPTIMIZERS, identical, losses_of, varied_problem, whole_problem
 
@@ -33,6 +33,7 @@ from backprop_lab import (
     Tanh,
     check,
     plant,
+    program,
     random_problem,
     trace,
 )
@@ -365,6 +366,20 @@ def test_it_is_planted_wherever_it_changes_something_or_once_at_the_first_gradie
     assert MISTAKES["mask-forgotten"].planted_at(t) == ("dY2", "dY1")
     assert MISTAKES["sign-flipped"].planted_at(t) == MISTAKES["mean-for-sum"].planted_at(t) == ("dy_pred",)
     assert replace(MISTAKES["loss-halved"], once=True).planted_at(t) == ("L",), "the first value if it is no gradient"
+
+
+@pytest.mark.parametrize("name", ["micrograd_readme", "planar_tanh_sigmoid", "triplet loss"])
+def test_in_a_program_it_is_planted_where_no_lines_wait_for_each_other(name):
+    p = program(*FORTY[name]) if name in FORTY else programmed(name)
+    right, planted = trace(p), set()
+    for mistake in MISTAKES.values():
+        t = plant(right, mistake)
+        at = tuple(step.name for step in t.steps if step.title)
+        assert {*at} == {*mistake.planted_at(right)}
+        assert bool(at) == bool(mistake.possible_at(right))
+        planted |= {mistake.name} if at else set()
+    assert len(planted) > 10
+    assert ("gradient-of-the-factor" in planted) == (name != "triplet loss")
 
 
 def test_a_planted_step_shows_the_wrong_line_and_what_follows_follows_from_it(example):

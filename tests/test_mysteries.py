@@ -5,7 +5,7 @@ import pytest
 from common import check_cases, count, raises
 from known_programs import programmed
 
-from backprop_lab import MISTAKES, check, mystery, solve, trace
+from backprop_lab import MISTAKES, check, mystery, program, random_problem, solve, trace
 from backprop_lab.checks.numeric import relative_error
 from backprop_lab.checks.proof import check_step
 from backprop_lab.course import mysteries
@@ -132,3 +132,31 @@ def test_a_line_that_one_suspects_may_be_typed_in_any_way_to_write_it():
     assert solve(5, "dy_pred @ W2.T * 1.5").cause == ("value",)
     assert "a right line" in str(solve(5, "np.dot(dy_pred, W2.T)"))
     assert solve(5, "dW2 = H1.T @ dy_pred * 2").cause == ("line",)
+    assert "a right line" in str(solve(line="L", mistake="np.sum((y_pred - y) ** 2)", seed=2, difficulty=2))
+    assert solve(mistake="db2 = b2", seed=0, difficulty=1)
+    for typed, seed, difficulty in (
+        ("lr * dW1", 0, 2),
+        ("np.abs(y_pred - y)", 2, 3),
+    ):  # of the mistake, not what was run
+        assert solve(mistake=typed, seed=seed, difficulty=difficulty).cause == ("value",), typed
+    p = program("E = x * w - y\nL = np.sum(E**2)", {"w": [2.0, 3.0]}, {"x": [1.0, -2.0], "y": [0.5, 1.0]}, lr=0.1)
+    seed = next(seed for seed in range(99) if solve(problem=p, seed=seed, mistake="w_new = w - dw"))
+    assert solve(problem=p, seed=seed, mistake="w - dw", line="w_new"), "not the words of a title"
+    assert solve(5, "X = 2 * X").message == "Not this one: X is given."
+
+
+def test_a_line_that_one_suspects_is_told_apart_however_small_the_numbers_are():
+    p = random_problem(3)
+    small = p.evolve(data={"X": p.X * 1e-9, "y": p.y * 1e-9})
+    case = mystery(problem=small, seed=3)
+    (broken,) = [step.name for step in case.steps if not np.array_equal(evaluate(step.code, case), step.value)]
+    assert solve(mistake=f"0 * {broken}", problem=small, seed=3).cause == ("value",)
+
+
+def test_a_line_is_told_from_one_whose_name_differs_by_capitals_alone():
+    p = program("A = x * v\nL = np.sum((A * V - y) ** 2)", {"v": [2.0], "V": [3.0]}, {"x": [1.5], "y": [0.5]})
+    for seed in range(2):
+        _, name, hidden = mysteries._open(None, seed, None, p)
+        assert name == ("dV", "dv")[seed]
+        assert solve(problem=p, seed=seed, line=name, mistake=hidden)
+        assert solve(problem=p, seed=seed, line=("dv", "dV")[seed], mistake=hidden).cause == ("line",)

@@ -7,13 +7,16 @@ from itertools import combinations
 import numpy as np
 import pytest
 from common import count, gradients_of, tell, through, trained, view_of, with_numbers
+from known_programs import programmed
+from problems import varied_problem
 
-from backprop_lab import MISTAKES, Linear, plant, random_problem, trace
+from backprop_lab import MISTAKES, Linear, plant, program, random_problem, trace
 from backprop_lab.course.predictions import asked_before, question
 from backprop_lab.course.quiz import LESSONS, Quiz
 from backprop_lab.reading.one_cell import work_out
 from backprop_lab.step.number_format import format_number
 from backprop_lab.ui import StepThrough
+from backprop_lab.ui.steps import remarks
 from backprop_lab.ui.steps.frame import wrong_gradients
 from backprop_lab.ui.steps.stepper import Stepper
 
@@ -131,6 +134,37 @@ def test_each_kind_of_question_gives_a_verdict_and_our_reason(example):
     ):
         tied = through(Linear([[1.0]], [[0.0]]), X=np.ones((3, 1)), y=[[0.0], [other], [0.5]])
         assert f" 1 × {said}" in question(tied, ("dW1", 0, 0)).why
+
+
+def test_no_step_is_called_too_long_whose_loss_rises_for_another_reason():
+    lines = "h1 = np.tanh(x @ Wx + h0 @ Wh)\nh0_new = h1\nL = np.sum((h1 @ Wy - y) ** 2)"
+    weights, data = {"Wx": [[0.5]], "Wh": [[2.0]], "Wy": [[1.0]]}, {"x": [[1.0]], "h0": [[0.0]], "y": [[0.0]]}
+    t = trace(program(lines, weights, data, lr=1e-6))
+    assert t.next_loss() > 3 * t["L"]
+    asked = question(t, ("L", 0, 0))
+    assert asked.text.endswith("With all the new weights and the next h0, will the loss rise?")
+    assert asked.why.endswith(" But the next step has its own h0, so its loss is a different one.")
+    assert remarks.on_next_loss(t, t.steps[-1]).startswith("With all the new weights and the next h0, the loss will be")
+    t = trace(varied_problem(44).evolve(lr=1e-16))
+    assert t.next_loss() > t["L"], "by rounding alone"
+    assert "too long" not in question(t, ("L", 0, 0)).why
+
+
+def test_nothing_is_asked_of_a_loss_that_will_be_no_number_and_a_loss_may_overflow_downwards():
+    def last(w, lr):
+        t = trace(program("L = np.sum(np.log(w))", {"w": [w]}, {}, lr=lr))
+        return t, asked_before(t, t.steps[-1], np.random.default_rng(0))
+
+    assert last(0.5, 1.0)[1] is None, "of the logarithm of a negative number"
+    t, cell = last(0.5, 0.25)
+    assert t.next_loss() == -np.inf
+    assert judge(t, cell, "falls") == (True, "Right: the loss goes from −0.6931 until it overflows.")
+
+
+def test_a_typed_number_is_held_against_mistakes_in_an_array_of_three_axes():
+    t = trace(programmed("layernorm_layer"))
+    (cell,) = [(s.name, 0, 0) for s in t.steps if s.role == "gradient" and np.ndim(s.value) == 3][:1]
+    assert judge(t, cell, repr(1.5 * float(t[cell[0]].flat[0]) + 1))[0] is False
 
 
 def test_a_term_is_said_to_decide_the_sign_only_where_it_does():

@@ -1,6 +1,7 @@
 """The stepper: where the learner is, whichever way they got there, and what each move may and may not change."""
 
 import math
+import re
 import sys
 from operator import methodcaller as call
 from unittest import mock
@@ -12,7 +13,19 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from problems import identical
 
-from backprop_lab import L2, LOSSES, MISTAKES, Adam, Dropout, Network, Tanh, random_problem, trace, worked_example
+from backprop_lab import (
+    L2,
+    LOSSES,
+    MISTAKES,
+    Adam,
+    Dropout,
+    Network,
+    Tanh,
+    program,
+    random_problem,
+    trace,
+    worked_example,
+)
 from backprop_lab.reading.slopes import value_of
 from backprop_lab.step.examples import iris, mazur
 from backprop_lab.step.random_problems import redrawn
@@ -415,3 +428,11 @@ def test_a_new_learning_rate_drops_the_losses_after_it():
     training.remembered(1, lr=0.1)
     assert [*training.lrs] == [1e-3, 0.1]
     assert len(training.losses) == 2
+
+
+@pytest.mark.parametrize(("kind", "number"), [(np.int64, 10**30), (np.int64, 1e155), (np.uint8, 300), (np.uint8, -1)])
+def test_a_whole_number_that_its_cell_cannot_hold_is_refused(kind, number):
+    p = program("L = np.sum(W[i] ** 2)", {"W": np.ones((3, 2))}, {"i": np.array([0, 2], kind)})
+    stepper = Stepper(p, cell="i[0]")
+    with pytest.raises(ValueError, match=f"i holds {np.dtype(kind)} numbers, and {re.escape(repr(number))} is not one"):
+        stepper.edit(number)

@@ -22,6 +22,7 @@ from backprop_lab import (
     Problem,
     SumSquaredError,
     Tanh,
+    program,
     random_problem,
     sweep,
     trace,
@@ -342,6 +343,21 @@ def test_of_ones_own_problem_the_given_weights_are_a_row_on_the_map():
     unlimited = replace(runs, limits=(np.inf, np.inf))
     assert verdicts.on_run(unlimited, (0, 0)).endswith("has no positive curvature, so the theory sets no limit.")
     assert "of those above it" not in verdicts.on_map(unlimited), "nothing is said of a side where no run is"
+
+
+def test_of_a_program_a_loss_may_be_no_number_and_a_state_may_be_why_it_changes():
+    log = swept(steps=10, problem=program("L = np.sum(np.log(w))", {"w": [1.0]}, {})).state.runs
+    assert verdicts.on_run(log, (0, 75)).startswith(
+        "The loss began at 0 and had overflowed or was no number after step 1."
+    )
+    assert "of all runs it has overflowed or is no number." in verdicts.on_map(log)
+    lines = "h1 = np.tanh(x @ Wx + h0 @ Wh)\nh0_new = h1\nL = np.sum((h1 @ Wy - y) ** 2)"
+    weights, data = {"Wx": [[0.5]], "Wh": [[2.0]], "Wy": [[1.0]]}, {"x": [[1.0]], "h0": [[0.0]], "y": [[0.0]]}
+    grown = swept(steps=10, problem=program(lines, weights, data)).state.runs
+    assert grown.losses((0, 0))[-1] > grown.losses((0, 0))[0], "at a thousandth of the limit"
+    assert verdicts.on_run(grown, (0, 0)).endswith(
+        "stability at the start, 1.02, but each step has its own h0, and the loss changes with that, too."
+    )
 
 
 def test_of_a_bowl_all_is_said_to_be_as_the_theory_predicts(runs):

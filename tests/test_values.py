@@ -275,6 +275,12 @@ def test_a_layer_that_is_not_cell_by_cell_has_no_slope(layer):
             assert slopes_of(trace(with_numbers(p, **at))) == {}, (samples, hidden, scale)
 
 
+def test_a_slope_that_overflows_does_so_without_a_warning():
+    for activation in ACTIVATIONS:
+        right = trace(with_numbers(random_problem(1, activation=activation), W1=np.full((3, 4), 1e200)))
+        assert "slope of H1" in slopes_of(plant(right, MISTAKES["another-activation"]))
+
+
 def test_a_slope_is_from_the_left_at_a_corner():
     slope = slope_of(with_first_bias(-2.0), "slope of H1")  # of 1, 2 and 3
     assert (slope.value.tolist(), slope.code) == ([[0], [0], [1]], "H1 > 0")

@@ -25,11 +25,12 @@ from backprop_lab import (
     random_problem,
     trace,
 )
+from backprop_lab.course.predictions import question
 from backprop_lab.reading.explanations import explain
 from backprop_lab.reading.mathml import mathml
 from backprop_lab.reading.one_cell import work_out
 from backprop_lab.reading.slopes import slopes_of, value_of
-from backprop_lab.step.number_format import format_number, plain, typed_number
+from backprop_lab.step.number_format import format_number, plain, told_apart, typed_number
 from backprop_lab.training.history import Remembered
 from backprop_lab.ui.steps import frame, remarks, words
 from backprop_lab.ui.steps.place import LabState
@@ -273,6 +274,24 @@ def test_of_each_update_the_change_and_its_ratio_to_the_parameter_are_told(probl
         assert ratio == pytest.approx(np.linalg.norm(step) / np.linalg.norm(old), rel=0.05)
 
 
+def test_with_a_mistake_the_next_loss_is_the_one_that_the_lab_shows_next():
+    for mistake in (
+        "loss-not-squared",
+        "loss-halved",
+        "bias-forgotten",
+        "slope-forgotten",
+    ):  # of which b1 is 0 at first
+        stepper = Stepper(start="random", lr=1e-6, activation="Tanh", mistake=mistake)
+        for _ in range(2):
+            t, asked = stepper.place.trace, question(stepper.place.trace, ("L", 0, 0))
+            now, then = float(t["L"]), float(stepper.look(stepper.place.iteration + 1, 0)[0].trace["L"])
+            told = f"the loss will be {told_apart(then, now, 6)[0]}; now it is {told_apart(then, now, 6)[1]}."
+            assert remarks.on_next_loss(t, t.step("b1_new")).endswith(told)
+            assert asked.judge(("stays", "rises", "falls")[int(np.sign(then - now))])[0]
+            assert "too long" not in asked.why, "where a mistake may be why"
+            stepper.next_iteration()
+
+
 def test_near_overflow_and_beyond_nothing_is_made_up():
     t = trained(Problem(Network((Linear([[1e300]], [[0.0]]),)), SumSquaredError(), [[1.0]], [[0.0]], 0.25), 0)
     assert remarks.on_update(t, t.step("W1_new")).endswith("; the update is 5.0e−01 times the size of W1.")
@@ -284,6 +303,18 @@ def test_near_overflow_and_beyond_nothing_is_made_up():
         assert remarks.on_next_loss(t, t.step("b1_new")) == f"With all the new weights, the loss will {will}."
     assert remarks.on_update(t, t.step("W1_new")) == "The numbers have overflowed, or are nan."
     assert remarks.all_dead(t, len(t.steps)) == remarks.on_dead_units(t, t.step("H1")) == ""
+
+
+def test_an_overflow_is_not_laid_to_the_learning_rate_alone_where_a_state_grows():
+    p = program("h1 = 100 * h0\nh0_new = h1\nL = np.sum((h1 * w)**2)", {"w": [1.0]}, {"h0": [1.0]}, lr=1e-300)
+    note = Stepper(p, iteration=100).place.note
+    assert note.startswith("The loss overflowed at iteration 76: the learning rate is too large for this problem, or")
+    assert ", or h0 grows from step to step. Restart" in note
+    for lines in ("L = np.sum(1 / w)", "L = np.sum(np.log(w))"):
+        assert Stepper(program(lines, {"w": [0.0]}, {})).place.note == (
+            "The loss overflows at the very start: some of these numbers are too large for it or 0 where it divides or "
+            "takes a logarithm."
+        )
 
 
 def test_a_logarithm_of_a_negative_number_is_no_overflow():

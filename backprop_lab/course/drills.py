@@ -235,11 +235,16 @@ def _slopes(problem: Problem | None, rng: np.random.Generator) -> tuple[Question
         given = {name: round(float(t[code][at]), 2) for name, code in known.items()}
         answer = float(t.evaluate(form.format_map(known), **{known[name]: value for name, value in given.items()}))
         place = f"[{', '.join(map(str, at))}]" if at else ""
-        if len(questions) < QUESTIONS and given["up"] and abs(answer) < LARGEST:
+        is_as_shown = (given["Y"] > 0) == (t[known["Y"]][at] > 0)  # a mask, too
+        if len(questions) < QUESTIONS and given["up"] and is_as_shown and abs(answer) < LARGEST:
             shown = tuple(f"{known[name]}{place} = {value:.2f}" for name, value in given.items())
             hint = f"Its line is {step.name} = {step.code}."
             asked = f"{step.name}{place}"
             questions.setdefault(asked, Question((OF_SLOPES[form], *shown), asked, round(answer, 2) + 0.0, hint))
+    if not questions:
+        raise ValueError(
+            "no slope of this problem can be asked to two decimals: its numbers are too small or too large"
+        )
     return (*questions.values(),)
 
 

@@ -9,15 +9,20 @@ import numpy as np
 
 from backprop_lab.deriving.program import read_lines
 from backprop_lab.feedback.answers import shown
-from backprop_lab.feedback.mistakes import MISTAKES
+from backprop_lab.feedback.mistakes import MISTAKES, Mistake
 from backprop_lab.nn.layers import Array
 from backprop_lab.step.trace import Trace
 
 
 def meant_by(typed: str, right: Trace) -> list[str]:
-    """The mistakes that a text may mean: by name or title, or the words that these begin with, or by the wrong line."""
+    """The mistakes that a text may mean: by name or title, or the words that these begin with, or by the wrong line.
+
+    A line that runs means itself: what it gives says whether it was run.
+    """
     if exact := [m.name for m in MISTAKES.values() if typed.lower() in (m.name, m.title.lower())]:
         return exact
+    if typed not in right and value_of_line(typed, right) is not None:
+        return []
     words = _words(typed)
     fitting = [
         m.name
@@ -27,11 +32,12 @@ def meant_by(typed: str, right: Trace) -> list[str]:
     possible = [name for name in fitting if any(MISTAKES[name].wrong_line(right, step.name) for step in right.steps)]
     if fitting or typed in right:
         return possible or fitting
-    return [
-        m.name
-        for m in MISTAKES.values()
-        if any(_bare(line) == _bare(typed) for step in right.steps for line in m.wrong_lines(right, step.name))
-    ]
+    return [m.name for m in MISTAKES.values() if any(line_like(typed, m, right, step.name) for step in right.steps)]
+
+
+def line_like(typed: str, mistake: Mistake, right: Trace, name: str) -> str | None:
+    """The way to write a mistake in the line for `name` that was typed, but for spaces."""
+    return next((line for line in mistake.wrong_lines(right, name) if _bare(line) == _bare(typed)), None)
 
 
 def name_of(line: Any) -> Any:
@@ -90,7 +96,8 @@ def unread(
 
 def alike(name: Any, names: Iterable[str]) -> str | None:
     """The one of `names` that is `name`, whatever its capitals."""
-    return next((each for each in names if isinstance(name, str) and each.lower() == name.lower()), None)
+    near = [each for each in names if isinstance(name, str) and each.lower() == name.lower()]
+    return name if name in near else next(iter(near), None)
 
 
 def _unknown(kind: str, name: Any, names: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from backprop_lab.checks.numeric import relative_error
-from backprop_lab.course.guesses import alike, meant_by, name_of, unread, value_of_line
+from backprop_lab.course.guesses import alike, line_like, meant_by, name_of, unread, value_of_line
 from backprop_lab.feedback.check import Feedback, check
 from backprop_lab.feedback.mistakes import MISTAKES, Mistake, plant
 from backprop_lab.nn.layers import ACTIVATIONS, Activation, Array, Linear
@@ -134,10 +134,13 @@ def _typed(typed: str, right: Trace, name: str, wrong: Array, hidden: Mistake) -
     """What there is to say of a line of NumPy that one suspects to have been run."""
     value, of = value_of_line(typed, right), name_of(typed)
     if of in right and of != name and of != typed:
-        return Feedback(False, ("line",), f"The mistake is not in {of}: its line, run on the values shown, gives just "
-                                          f"this {of}.")  # fmt: skip
+        said = f"The mistake is not in {of}: its line, run on the values shown, gives just this {of}."
+        return Feedback(False, ("line",), f"Not this one: {of} is given." if of in right.given else said)
     if value is not None and value.shape == wrong.shape and _same(value, wrong):
-        return Feedback(True, (), f"That is it: {hidden.title}. {hidden.cause}")
+        ways = ((line_like(typed, each, right, name), each.cause) for each in MISTAKES.values())
+        run, cause = next(((f"what was run is {name} = {way}", cause) for way, cause in ways if way),
+                          (hidden.title, hidden.cause))  # fmt: skip
+        return Feedback(True, (), f"That is it: {run}. {cause}")
     if value is not None and value.shape == wrong.shape and _same(value, right[name]):
         return Feedback(False, ("value",), "Not this one: that is a right line, and something else was run.")
     return Feedback(False, ("value",), "Not this one: that line would give other numbers.")
@@ -252,7 +255,10 @@ def _runs(mistake: Mistake, right: Trace, name: str) -> list[tuple[str, Array]]:
 
 
 def _same(one: Array, other: Array) -> bool:
-    return bool(np.allclose(one, other, rtol=1e-9, atol=1e-12))  # pragma: no mutate  others are far away
+    near = 1e-12 * np.max(
+        np.abs(other), initial=0.0, where=np.isfinite(other)
+    )  # pragma: no mutate  others are far away
+    return bool(np.allclose(one, other, rtol=1e-9, atol=near))
 
 
 def _printed(value: Any) -> Array:

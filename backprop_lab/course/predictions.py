@@ -9,16 +9,18 @@ from typing import NamedTuple
 import numpy as np
 
 from backprop_lab.checks.proof import prove
+from backprop_lab.checks.rounding import eps_of
 from backprop_lab.feedback.mistakes import MISTAKES, Mistake
 from backprop_lab.nn.optimizers import GradientDescent
 from backprop_lab.nn.steps import Step
 from backprop_lab.reading.explanations import explain
 from backprop_lab.reading.one_cell import Cell, indexed, work_out
-from backprop_lab.reading.slopes import value_of
-from backprop_lab.step.number_format import MINUS, as_printed, plain, told_apart, typed_number
+from backprop_lab.reading.slopes import in_rows, value_of
+from backprop_lab.step.number_format import MINUS, as_printed, listed, plain, told_apart, typed_number
 from backprop_lab.step.trace import Trace
 
 SIGNS = {"+": 1, "-": -1, MINUS: -1, "\N{EN DASH}": -1, "0": 0, "plus": 1, "minus": -1, "positive": 1, "negative": -1}
+ROUNDED = 4096  # roundings of a loss: what it changes by less may be nothing else
 WAYS = SIGNS | {"up": 1, "down": -1, "stays": 0, "rises": 1, "falls": -1}
 
 
@@ -45,7 +47,8 @@ def asked_before(trace: Trace, step: Step, rng: np.random.Generator) -> Cell | N
     """
     if step.phase == "update" and step is trace.steps[-1]:
         loss = trace.problem.loss_name
-        return (loss, 0, 0) if math.isfinite(float(trace[loss])) else None
+        told = math.isfinite(float(trace[loss])) and not math.isnan(float(trace.next_loss()))
+        return (loss, 0, 0) if told else None
     is_relu = step.name in _relus(trace)
     if (step.phase not in ("backward", "update") and not is_relu) or (step.phase == "update" and not step.of):
         return None
@@ -117,7 +120,7 @@ def _gradient(trace: Trace, cell: Cell, mistakes: Mapping[str, Mistake]) -> Ques
             if (
                 wrong is not None
                 and np.shape(wrong) == np.shape(trace[name])
-                and _close(number, float(np.atleast_2d(wrong)[i, j]))
+                and _close(number, float(in_rows(wrong)[i, j]))
             ):
                 found.append(mistake.resemblance(trace, name))
         if found:
@@ -185,15 +188,18 @@ def _rise(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
     if math.isfinite(then):
         told, really = "from {} to {}".format(*told_apart(now, then, 6)), f"it changes by {plain(then - now, 3)}"
     else:
-        then, told, really = math.inf, f"from {plain(now)} until it overflows", "it overflows"
-    rises = first < 0 < then - now and all(prove(trace, f"d{name}").agrees for name in slopes)
+        told, really = f"from {plain(now)} until it overflows", "it overflows"
+    near, own = ROUNDED * eps_of(np.asarray(trace[trace.problem.loss_name])) * abs(now), trace.problem.of_each_step
+    planted = any(step.title for step in trace.steps)
+    rises = -first > near < then - now and not planted and all(prove(trace, f"d{name}").agrees for name in slopes)
     why = "The step is too long: along the way the loss turns and rises."
-    if trace.problem.masks:  # which are others in the next step
-        why, rises = "But the next step has another mask, so its loss is a different one.", True
+    if own:
+        why, rises = f"But the next step has its own {listed(own)}, so its loss is a different one.", True
     too_long = f" {why}" if rises else ""
     return Question(
         "Predict the loss",
-        f"The learning rate is {plain(trace.problem.lr)}. With all the new weights, will the loss rise?",
+        f"The learning rate is {plain(trace.problem.lr)}. With all the new weights"
+        f"{f' and the next {listed(own)}' * bool(own)}, will the loss rise?",
         ("falls", "stays", "rises"),
         "",
         (cell,),

@@ -171,7 +171,8 @@ def judge(program: Sequence[Line], known: Sequence[str], needed: Sequence[str]) 
     if missing:
         said = f"So far your program can be computed. Still missing: {listed(missing)}."
         return Feedback(False, ("missing", *missing), said)
-    return Feedback(True, (), f"All {len(needed)} lines can be computed in this order.")
+    lines = f"All {len(needed)} lines" if len(needed) > 1 else "Your line"
+    return Feedback(True, (), f"{lines} can be computed{' in this order' * (len(needed) > 1)}.")
 
 
 GOALS = {"loss": "How wrong is it?", "backward": "From the loss back to the prediction", "update": "A step downhill"}
@@ -208,9 +209,14 @@ def _own_lines(
         if late := {*each.operands} & {later.name for later in right[at:]}:
             raise ValueError(f"`{each.text}` needs {', '.join(sorted(late))}, which comes later: hand the lines in, in "
                              f"an order in which they run")  # fmt: skip
+    if not isinstance(wrong, Iterable):
+        raise ValueError(f"wrong lines are a text, several, or a dictionary that says of each why; got {wrong!r:.60}")
     texts = wrong.splitlines() if isinstance(wrong, str) else [*wrong]
     whys = wrong if isinstance(wrong, Mapping) else {}
     found = [(text, lines_in(text)[0]) for text in texts if text.strip()]
+    known = {(each.name, each.code.replace(" ", "")) for each in right}
+    if both := [text.strip() for text, each in found if (each.name, each.text.replace(" ", "")) in known]:
+        raise ValueError(f"`{both[0]}` is among your lines, and cannot be a wrong one as well")
     return right, [line(each.name, each.text, whys.get(text, "")) for text, each in found]
 
 

@@ -27,6 +27,7 @@ import numpy as np
 from backprop_lab.feedback.rule_lines import made_with, wrong_codes
 from backprop_lab.nn import optimizers
 from backprop_lab.nn.lines import Array, Part, names_in
+from backprop_lab.nn.running import LineError, in_order
 from backprop_lab.nn.steps import Lines, Step
 from backprop_lab.reading.words import PARTS
 from backprop_lab.step.trace import Trace
@@ -144,10 +145,16 @@ class Mistake:
         return tuple(step.name for step in trace.steps if _changes(self.wrong_value(trace, step.name), step.value))
 
     def planted_at(self, trace: Trace) -> tuple[str, ...]:
-        """Those of them where it is planted: all, or the first gradient if it is made once."""
+        """Those of them where it is planted: the first gradient if it is made once, or all that run together."""
         possible = self.possible_at(trace)
-        gradients = tuple(name for name in possible if trace.step(name).phase == "backward")
-        return (gradients or possible)[:1] if self.once else possible
+        if self.once:
+            return (tuple(name for name in possible if trace.step(name).phase == "backward") or possible)[:1]
+        uses, planted = {step.name: step.operands for step in trace.steps}, list[str]()
+        for name in possible:
+            with suppress(LineError):  # of lines that wait for each other
+                in_order(changed := uses | {name: next(self._rewritten(trace, name)).operands})
+                uses, planted = changed, [*planted, name]
+        return tuple(planted)
 
 
 @lru_cache(maxsize=4096)
@@ -207,7 +214,8 @@ def _run(trace: Trace, line: str) -> Any:
 
 def _changes(wrong: Any, right: Array) -> bool:
     """Whether `wrong` has the shape of `right` and differs from it by more than rounding does."""
-    if wrong is None or np.shape(wrong) != np.shape(right):
+    kind, right_kind = np.asarray(wrong).dtype.kind, np.asarray(right).dtype.kind
+    if wrong is None or np.shape(wrong) != np.shape(right) or kind == "b" != right_kind:
         return False
     with np.errstate(all="ignore"):
         return not np.max(np.abs(wrong - right)) <= 1e-12 * np.max(np.abs(right))  # pragma: no mutate  or so

@@ -60,7 +60,8 @@ def _slope(trace: Trace, dX: str, dY: str) -> Slope | None:
         value = np.broadcast_to(np.asarray(trace.evaluate(code), dtype=float), step.value.shape)
     except Exception:  # a line that does with dY what no 1 can do, such as `dY.clip(-1, 1) * (H1 > 0)`
         return None
-    off, size = np.abs(np.asarray(right - probe * value, dtype=float)), np.abs(probe * value)
+    with np.errstate(all="ignore"):  # once numbers have overflowed
+        off, size = np.abs(np.asarray(right - probe * value, dtype=float)), np.abs(probe * value)
     if (off > 1e-9 * size.max()).any():
         return None
     return Slope(code, value, dX)

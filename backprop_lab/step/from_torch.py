@@ -13,6 +13,7 @@ from itertools import chain, count
 from typing import Any
 
 from backprop_lab.nn.lines import names_in
+from backprop_lab.step import torch_lines
 from backprop_lab.step.program import Program, program
 from backprop_lab.step.torch_lines import BY_CELL, LETTERS, MODULES, WRITTEN, Value, flat, index_of, real_of, text_of
 
@@ -21,7 +22,11 @@ CONSTANT = ("zeros_like", "ones_like", "rand_like", "randn_like", "new_zeros", "
 RESHAPED = ("reshape", "view", "flatten", "squeeze", "unsqueeze")
 TURNED = ("transpose", "t", "permute")
 REDUCED = {"sum": "sum", "mean": "mean", "amax": "max", "amin": "min", "var": "var"}
-USUAL = {"ignore_index": (-100,)}  # of what is passed by name, what changes nothing beside None, 0 and False
+USUAL = {
+    "ignore_index": (-100,),
+    "threshold": (20,),
+    "norm_type": (2,),
+}  # of what is passed by name, what changes nothing beside None, 0 and False
 NEAR = {"float32": 1e-4, "float64": 1e-9}  # how far the loss of the lines may be from the module's
 INSTEAD = "write it with operations that have a line, such as @, +, relu, softmax or mean"
 
@@ -38,7 +43,7 @@ def from_torch(module: Any, X: Any, y: Any, loss: Any) -> Program:
     data. A BatchNorm takes the mean and the variance of the batch.
 
     Raises ValueError for what has no line, naming the module or the function; where `torch.fx` cannot trace the module;
-    and where the loss of the lines is not that of the module.
+    and where the loss or a gradient of the lines is not that of the module.
     """
     if not any(kind.__module__ == "torch.nn.modules.module" for kind in type(module).__mro__):
         raise ValueError(f"from_torch takes a module, such as torch.nn.Sequential(...); got {module!r:.80}")
@@ -98,6 +103,12 @@ class _Writer:
         ours, theirs, near = float(made.lines.run(made.given)[made.loss_name]), float(found.tensor), NEAR[self.kind]
         if not math.isclose(ours, theirs, rel_tol=near, abs_tol=near):
             raise ValueError(f"these lines give the loss {ours:.6g}, and the module {theirs:.6g}: they do not match")
+        given = [self.data[name].clone() for name in (*(each.name for each in entering), "y")]
+        with self.torch.random.fork_rng(devices=[]), self.torch.enable_grad():
+            found, learnt = loss(self.module(*given[:-1]), given[-1]), [*self.learnt.values()]
+            has_slopes = found.requires_grad
+            slopes = self.torch.autograd.grad(found, learnt, allow_unused=True) if has_slopes else [None] * len(learnt)
+        torch_lines.check_slopes(dict(zip(self.learnt, slopes, strict=True)), made.lines.run(made.given), near)
         return made
 
     def _all_of(self, root: Any, what: str, entering: Iterable[Any]) -> Any:
@@ -136,7 +147,7 @@ class _Writer:
     # Names
 
     def _free(self, name: str) -> str:
-        name = name if name.isidentifier() else f"p{name}"
+        name = name.strip("_") if name.strip("_").isidentifier() else f"p{name}"
         free = next(each for each in chain([name], (f"{name}_{k}" for k in count(2))) if each not in self.taken)
         self.taken.add(free)
         return free
@@ -147,7 +158,7 @@ class _Writer:
     def _given(self, name: str, given: Any) -> Value:
         tensor = self.torch.as_tensor(given)
         self.data[name] = tensor.to(getattr(self.torch, self.kind)) if tensor.is_floating_point() else tensor
-        return Value(name, self.data[name])
+        return Value(name, self.data[name].clone())  # which a ReLU(inplace=True) may change
 
     def _value(self, tensor: Any, name: str) -> Any:
         """A tensor under its name, if it is one; one that is new is data."""

@@ -148,6 +148,11 @@ class Problem:
         return self.network.masks
 
     @property
+    def of_each_step(self) -> tuple[str, ...]:
+        """What a step has of its own besides weights and what is remembered: what it starts from, and masks."""
+        return (*self._first, *self.masks)
+
+    @property
     def replaced(self) -> dict[str, Array]:
         """What an update replaces, by name: the parameters, and what is remembered."""
         return {**self.parameters, **{name: each for name, each in self.state.items() if name != "step"}}

@@ -1,7 +1,10 @@
 """The lines of NumPy for operations of PyTorch, by the name of the function or method."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from backprop_lab.nn.lines import literal
 
@@ -94,10 +97,10 @@ WRITTEN: dict[str, tuple[str, ...]] = {  # first what it takes; then each line, 
 _CELL = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 MODULES: dict[str, tuple[str, tuple[str, ...]]] = {  # the function that it is, and what that takes of the module
     "Linear": ("linear", ("weight", "bias")), "LeakyReLU": ("leaky_relu", ("negative_slope",)),
-    "ELU": ("elu", ("alpha",)), "GELU": ("gelu", ("approximate",)), "Softplus": ("softplus", ("beta",)),
+    "ELU": ("elu", ("alpha",)), "GELU": ("gelu", ("approximate",)), "Softplus": ("softplus", ("beta", "threshold")),
     "Hardtanh": ("hardtanh", ("min_val", "max_val")), "Softmax": ("softmax", ("dim",)),
     "LogSoftmax": ("log_softmax", ("dim",)), "BatchNorm1d": ("batch_norm", ("weight", "bias", "eps")),
-    "LayerNorm": ("layer_norm", ("weight", "bias", "eps")), "Embedding": ("embedding", ("weight",)),
+    "LayerNorm": ("layer_norm", ("weight", "bias", "eps")), "Embedding": ("embedding", ("weight", "max_norm")),
     "Dropout": ("dropout", ("p",)), "Flatten": ("flatten", ()), "RNNCell": ("rnn_cell", _CELL),
     "LSTMCell": ("lstm_cell", _CELL), "GRUCell": ("gru_cell", _CELL), "MSELoss": ("mse_loss", ("reduction",)),
     "L1Loss": ("l1_loss", ("reduction",)), "HuberLoss": ("huber_loss", ("reduction", "delta")),
@@ -144,3 +147,17 @@ def index_of(item: Any) -> str:
         ends = (item.start, item.stop, item.step)[: 2 + bool(item.step)]
         return ":".join("" if end is None else str(end) for end in ends)
     return "..." if item is Ellipsis else text_of(item)
+
+
+def check_slopes(slopes: Mapping[str, Any], values: Mapping[str, Any], near: float) -> None:
+    """Raise ValueError where a gradient of the lines is not autograd's, as of what is done under torch.no_grad.
+
+    `slopes` are autograd's by parameter, None where there is none.
+    """
+    theirs = {name: 0.0 if each is None else each.cpu().numpy() for name, each in slopes.items()}
+    size = {name: float(np.max(np.abs(each), initial=0.0)) for name, each in theirs.items()}
+    for name, each in theirs.items():
+        off = float(np.max(np.abs(values[f"d{name}"] - each), initial=0.0))
+        if off > max(near * max(size.values()), math.sqrt(near) * size[name]):
+            raise ValueError(f"d{name} of these lines is not the .grad of the module, which holds a path or part back, "
+                             "as torch.no_grad and the padding_idx of an Embedding do")  # fmt: skip

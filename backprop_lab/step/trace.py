@@ -2,7 +2,7 @@
 
 import copy
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -24,6 +24,7 @@ class Trace(Mapping[str, Any]):
         """Run the lines over what is given: the problem's own, or some with a mistake in them."""
         self.problem = problem
         self.given = given
+        self.again: Callable[[Problem], Trace] = trace  # what makes the trace of the next step
         self._lines = lines
         self._values = lines.run(given)
 
@@ -112,8 +113,11 @@ class Trace(Mapping[str, Any]):
     def next_loss(self) -> Any:
         """The loss after this step's update, on the same samples; what overflows does so without a warning.
 
-        Where a layer draws, such as Dropout, it is that of the next step, with what is drawn there.
+        Where a layer draws, such as Dropout, it is that of the next step, with what is drawn there; and where a mistake
+        is made in every step, it is made in the next one, too.
         """
+        if self.again is not trace:
+            return self.again(self.next_problem())[self.problem.loss_name]
         given = self.next_problem().given
         return self.problem.lines.function((self.problem.loss_name,), tuple(given))(*given.values())[0]
 

@@ -3,6 +3,7 @@
 import math
 from array import array
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -32,7 +33,9 @@ def why_not_planted(mistake: Mistake, traced: Trace) -> str:
 
 def with_mistake(mistake: Mistake, problem: Problem) -> Trace:
     """The trace of `problem` with a mistake made wherever it can be made."""
-    return plant(trace(problem), mistake)
+    made = plant(trace(problem), mistake)
+    made.again = partial(with_mistake, mistake)
+    return made
 
 
 class Remembered:

@@ -131,6 +131,21 @@ class Conditional(nn.Module):
         return x if x.sum() > 0 else -x
 
 
+class Held(nn.Module):
+    """A part of it is held back: from the gradient of one layer, or of one word."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__()
+        self.a, self.table, self.options = nn.Linear(4, 3), nn.Embedding(7, 3, **options), options
+
+    def forward(self, x: Any) -> Any:
+        if self.options:
+            return self.a(x) + self.table(torch.tensor([0, 1, 0, 2]))
+        with torch.no_grad():
+            a = self.a(x)
+        return self.a(x) * a + self.table(torch.tensor([0, 1, 0, 2]))
+
+
 REFUSED = {  # a module, a loss, and what is named
     "Conv1d(4, 2, kernel_size=(1,), stride=(1,))": (nn.Sequential(nn.Conv1d(4, 2, 1)), None),
     "GELU(approximate='tanh')": (chain(nn.GELU()), None),
@@ -141,6 +156,10 @@ REFUSED = {  # a module, a loss, and what is named
     "no line for cumsum": (chain(nn.ReLU()), lambda out, y: (out - y).cumsum(0).sum()),
     "float16": (chain(nn.ReLU()).half(), None),
     "got 'mse'": (chain(nn.ReLU()), "mse"),
+    "dW1 of these lines is not the .grad": (Held(), None),
+    "dW2 of these lines is not the .grad": (Held(padding_idx=0), None),
+    "embedding with max_norm": (Held(max_norm=0.1), None),
+    "softplus with threshold": (chain(nn.Softplus(threshold=0.1)), None),
     "linear stopped with RuntimeError": (nn.Linear(5, 3), None),
 }
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from backprop_lab.nn.layers import Array
 from backprop_lab.nn.optimizers import GradientDescent, Momentum, Nesterov
-from backprop_lab.step.number_format import plain
+from backprop_lab.step.number_format import listed, plain
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.random_problems import kept_by_seeds
 from backprop_lab.ui.rates.sweeper import RunIndex, Runs
@@ -27,9 +27,10 @@ def on_run(runs: Runs, run: RunIndex) -> str:
     if math.isfinite(losses[-1]):
         text = f"The loss went from {plain(losses[0], 4)} to {plain(losses[-1], 4)} in {runs.step} steps."
     elif math.isfinite(losses[0]):
-        text = f"The loss began at {plain(losses[0], 4)} and had overflowed after step {np.isinf(losses).argmax()}."
+        lost = f"had {_lost(runs, 'was')} after step {np.isinf(losses).argmax()}"
+        text = f"The loss began at {plain(losses[0], 4)} and {lost}."
     else:
-        text = "The loss had overflowed at the start."
+        text = f"The loss had {_lost(runs, 'was')} at the start."
     limit, lr, came_down = runs.limits[run[0]], runs.lr(run), losses[-1] < losses[0]
     if math.isnan(limit):
         return f"{text} No limit is known at its start."
@@ -38,6 +39,8 @@ def on_run(runs: Runs, run: RunIndex) -> str:
     text += f" The learning rate is {plain(lr / limit, 3)} times the limit of stability at the start, {plain(limit, 3)}"
     if losses[-1] == losses[0]:
         return f"{text}."
+    if own := _own(runs):
+        return f"{text}, but each step has its own {listed(own)}, and the loss changes with that, too."
     if came_down == (lr < limit):
         return f"{text}, so this was to be expected."
     text += ", but that limit is local."
@@ -62,15 +65,24 @@ def on_map(runs: Runs) -> str:
         if came_down[above].any():
             text += ": that limit is local, and a run can settle where the curvature is lower."
         else:
-            text += ", as the theory predicts." if came_down[below].all() else "."
+            text += ", as the theory predicts." if came_down[below].all() and not _own(runs) else "."
     else:
         text += f"{_share(came_down)} of the runs."
     medians, who = np.median(runs.change, axis=0), "median seed" if len(runs.sweep.seeds) > 1 else "network"
-    text += f" In {_share(lost)} of all runs it has overflowed."
+    text += f" In {_share(lost)} of all runs it has {_lost(runs, 'is')}."
     if medians.min() < 1:
         best = runs.sweep.lrs[int(np.argmin(medians))]
         text += f" The {who} does best at a learning rate of {plain(best, 2)}."
     return " ".join([text, *notes_on(runs)])
+
+
+def _lost(runs: Runs, is_or_was: str) -> str:
+    """What has become of a loss that is no finite number: in lines of one's own it may be the logarithm of anything."""
+    return f"overflowed or {is_or_was} no number" if not runs.sweep.problems[0].stages else "overflowed"
+
+
+def _own(runs: Runs) -> tuple[str, ...]:
+    return runs.sweep.problems[0].of_each_step
 
 
 def _share(chosen: Array) -> str:

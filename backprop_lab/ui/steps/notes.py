@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from backprop_lab.step.number_format import listed
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.random_problems import kept_by_seeds
 from backprop_lab.training.history import Training
@@ -25,23 +26,26 @@ def on_overflow(training: Training, place: LabState) -> str:
         )
     if diverged == 0:
         cause = "the planted mistake may be the cause, or " * bool(place.mistake)
-        return f"The loss overflows at the very start: {cause}some of these numbers are too large for it."
+        or_no_number = " or 0 where it divides or takes a logarithm" * (not training.first.stages)
+        return f"The loss overflows at the very start: {cause}some of these numbers are too large for it{or_no_number}."
     is_none = math.isnan(training.losses[diverged])
     then = f"The loss {'is not a number (nan)' if is_none else 'overflowed'} at iteration {diverged}"
+    kept = [name for name in training.first.of_each_step if name not in training.first.masks]
+    grows = f", or {listed(kept)} {'grows' if len(kept) == 1 else 'grow'} from step to step" * bool(kept)
     if place.mistake:
         return (
-            f"{then}: the planted mistake may be the cause, or the learning rate. Go back to see how it began, or "
-            "plant no mistake and compare."
+            f"{then}: the planted mistake may be the cause, or the learning rate{grows}. Go back to see how it began, "
+            "or plant no mistake and compare."
         )
     if place.custom:
         return (
-            f"{then}: the learning rate is too large for these numbers, or they are too large themselves. Restart "
-            "brings the original numbers back; or go back to see how it began."
+            f"{then}: the learning rate is too large for these numbers, or they are too large themselves{grows}. "
+            "Restart brings the original numbers back; or go back to see how it began."
         )
     if place.setup.start == AS_GIVEN:
         return (
-            f"{then}: the learning rate is too large for this problem, or a gradient is wrong, which its check "
-            f"shows. Restart with a smaller learning rate, or go back to see how it began.{_on_size(training.first)}"
+            f"{then}: the learning rate is too large for this problem, or a gradient is wrong, which its check shows"
+            f"{grows}. Restart with a smaller learning rate, or go back to see how it began.{_on_size(training.first)}"
         )
     return f"{then}: the learning rate is too large. Restart with a smaller one, or go back to see how it began."
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from backprop_lab.nn.norms import BatchNorm, LayerNorm
 from backprop_lab.nn.steps import Stage, Step
-from backprop_lab.step.number_format import plain, told_apart
+from backprop_lab.step.number_format import listed, plain, told_apart
 from backprop_lab.step.trace import Trace
 
 # What the proof of a gradient comes to: its class on the page, its mark, and a word.
@@ -147,11 +147,13 @@ def on_next_loss(trace: Trace, step: Step) -> str:
     if step.phase != "update":
         return ""
     loss, next_loss = float(trace[trace.problem.loss_name]), float(trace.next_loss())
+    own = trace.problem.of_each_step
+    then = f"With all the new weights{f' and the next {listed(own)}' * bool(own)}, the loss will"
     if not math.isfinite(next_loss):
         be = "not be a number (nan)" if math.isnan(next_loss) else "overflow"
-        return f"With all the new weights, the loss will {be}."
+        return f"{then} {be}."
     will_be, is_now = told_apart(next_loss, loss, 6)
-    return f"With all the new weights, the loss will be {will_be}; now it is {is_now}."
+    return f"{then} be {will_be}; now it is {is_now}."
 
 
 def on_colours(renewed: Sequence[str], iteration: int) -> str:

@@ -133,7 +133,7 @@ class Stepper(HasTraits):
         array = self.place.trace[name].copy()
         cells = in_rows(array)
         with np.errstate(over="ignore", invalid="ignore"):
-            if array.dtype.kind in "iub" and array.dtype.type(number) != number:
+            if array.dtype.kind in "iub" and np.float64(number).astype(array.dtype) != number:
                 raise ValueError(f"{name} holds {array.dtype} numbers, and {number!r} is not one")
             cells[i, j] = number
             if cells[i, j] ^ cells[i, j] if array.dtype.kind == "b" else cells[i, j] - cells[i, j] != 0:
