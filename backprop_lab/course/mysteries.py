@@ -255,10 +255,8 @@ def _runs(mistake: Mistake, right: Trace, name: str) -> list[tuple[str, Array]]:
 
 
 def _same(one: Array, other: Array) -> bool:
-    near = 1e-12 * np.max(
-        np.abs(other), initial=0.0, where=np.isfinite(other)
-    )  # pragma: no mutate  others are far away
-    return bool(np.allclose(one, other, rtol=1e-9, atol=near))
+    size = np.max(np.abs(other), initial=0.0, where=np.isfinite(other))
+    return bool(np.allclose(one, other, rtol=1e-9, atol=1e-12 * size))  # pragma: no mutate  others are far away
 
 
 def _printed(value: Any) -> Array:

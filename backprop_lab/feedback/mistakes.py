@@ -180,18 +180,15 @@ def plant(trace: Trace, mistake: Mistake, *names: str) -> Trace:
     for name in names or mistake.planted_at(trace):
         step = next(mistake._rewritten(trace, name), None)
         if step is None:
-            raise ValueError(
-                f"{mistake.title!r} does not apply to {name} in {getattr(trace.problem, 'network', trace.problem)}"
-            )
+            where = getattr(trace.problem, "network", trace.problem)
+            raise ValueError(f"{mistake.title!r} does not apply to {name} in {where}")
         try:
             wrong = trace.evaluate(step.code)
         except REFUSED as error:
             raise ValueError(f"{name} = {step.code} cannot be planted, because NumPy refuses it: {error}") from None
         if np.shape(wrong) != np.shape(trace[name]):
-            raise ValueError(
-                f"{name} = {step.code} cannot be planted: it has shape {np.shape(wrong)}, and {name} has "
-                f"{np.shape(trace[name])}"
-            )
+            shapes = f"{np.shape(wrong)}, and {name} has {np.shape(trace[name])}"
+            raise ValueError(f"{name} = {step.code} cannot be planted: it has shape {shapes}")
         planted[name] = step
     if not planted:
         return trace
