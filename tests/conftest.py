@@ -27,7 +27,9 @@ np.set_printoptions(
 @pytest.fixture(scope="session")
 def caches():
     found = [each for each in gc.get_objects() if isinstance(each, _lru_cache_wrapper)]
-    return [each for each in found if each.__module__.startswith(("backprop_lab", "test_"))]
+    ours = [each for each in found if each.__module__.startswith(("backprop_lab", "test_"))]
+    assert ours, "the package keeps what it has worked out"
+    return ours
 
 
 @pytest.fixture(autouse="MUTANT_UNDER_TEST" in os.environ)
@@ -50,12 +52,6 @@ def project_files(tmp_path_factory):
     subprocess.run(["git", "init", "--quiet", "--bare", empty], check=True)
     git = ["git", f"--git-dir={empty}", f"--work-tree={root}", "ls-files", "-z", "--others", "--exclude-standard"]
     return [name for name in subprocess.check_output(git, cwd=root, text=True, encoding="utf-8").split("\0") if name]
-
-
-def pytest_collection_finish():
-    """What is there by now stays to the end, and the garbage collector need not look at it again and again."""
-    gc.collect()
-    gc.freeze()
 
 
 def pytest_collection_modifyitems(items):  # a mutant meets the fastest tests first: most are caught by one of them
