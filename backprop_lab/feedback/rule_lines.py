@@ -70,7 +70,7 @@ def _places(trace: Trace, step: Step, rule: str) -> Iterator[Places]:
         line = next((passed.Y for passed in path if passed.rule == "line"), "")
         up = next((name for name in step.operands if name in (f"d{line}", f"d{line}_total")), "")
         around = {"V": step.of, "name": step.name, "up": up, "up_out": _entering(trace, up, "gradient")}
-        around["V_slope"] = _slope(trace.steps, step.of)
+        around["V_slope"] = _slope((each for each in trace.steps if step.name in each.operands), step.of)
         around["up_slope"] = _slope(each for each in trace.steps if each.name == up)
         around["paths"] = str(len(step.paths)) if len(step.paths) > 2 else ""  # half may be half of anything
         is_of_terms = not any("softmax" in passed.rule for path in step.paths for passed in path)  # which has two

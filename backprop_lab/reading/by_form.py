@@ -14,20 +14,20 @@ def of_line(step: Step) -> tuple[str, str]:
     """The title and the sentence of a line: its code and none, if its form says nothing."""
     tree = parsed(step.code)
     return (
-        _of_form(step.code, "forms", step)
+        _of_form(step, "forms")
         or _upstream(step.code)
         or _reduction(tree, step)
         or _products(tree, np.ndim(step.value))
         or _part(tree, step)
-        or _of_form(step.code, "named", step)
+        or _of_form(step, "named")
         or (step.code, "")
     )
 
 
-def _of_form(code: str, table: str, step: Step) -> tuple[str, str] | None:
+def _of_form(step: Step, table: str) -> tuple[str, str] | None:
     """What the first form of a table says that a line has; of rows, those of a matrix."""
     for form, (title, sentence) in WORDS[table].items():
-        found = of_form(code, form) if "axis=1" not in form or np.ndim(step.value) == 2 else None
+        found = of_form(step.code, form) if "axis=1" not in form or np.ndim(step.value) == 2 else None
         if found is not None and (table != "named" or all(map(str.isidentifier, found.values()))):
             return title.format_map(found), sentence.format_map(found)
     return None

@@ -22,11 +22,8 @@ CONSTANT = ("zeros_like", "ones_like", "rand_like", "randn_like", "new_zeros", "
 RESHAPED = ("reshape", "view", "flatten", "squeeze", "unsqueeze")
 TURNED = ("transpose", "t", "permute")
 REDUCED = {"sum": "sum", "mean": "mean", "amax": "max", "amin": "min", "var": "var"}
-USUAL = {
-    "ignore_index": (-100,),
-    "threshold": (20,),
-    "norm_type": (2,),
-}  # of what is passed by name, what changes nothing beside None, 0 and False
+# Of what is passed by name, what changes nothing beside None, 0 and False.
+USUAL = {"ignore_index": (-100,), "threshold": (20,), "norm_type": (2,)}
 NEAR = {"float32": 1e-4, "float64": 1e-9}  # how far the loss of the lines may be from the module's
 INSTEAD = "write it with operations that have a line, such as @, +, relu, softmax or mean"
 
@@ -100,7 +97,8 @@ class _Writer:
             for each in (self.learnt, {name: tensor for name, tensor in self.data.items() if name in used})
         )
         made = program([f"{name} = {code}" for name, code in self.lines], arrays, data)
-        ours, theirs, near = float(made.lines.run(made.given)[made.loss_name]), float(found.tensor), NEAR[self.kind]
+        values, near = made.lines.run(made.given), NEAR[self.kind]
+        ours, theirs = float(values[made.loss_name]), float(found.tensor)
         if not math.isclose(ours, theirs, rel_tol=near, abs_tol=near):
             raise ValueError(f"these lines give the loss {ours:.6g}, and the module {theirs:.6g}: they do not match")
         given = [self.data[name].clone() for name in (*(each.name for each in entering), "y")]
@@ -108,7 +106,7 @@ class _Writer:
             found, learnt = loss(self.module(*given[:-1]), given[-1]), [*self.learnt.values()]
             has_slopes = found.requires_grad
             slopes = self.torch.autograd.grad(found, learnt, allow_unused=True) if has_slopes else [None] * len(learnt)
-        torch_lines.check_slopes(dict(zip(self.learnt, slopes, strict=True)), made.lines.run(made.given), near)
+        torch_lines.check_slopes(dict(zip(self.learnt, slopes, strict=True)), values, near)
         return made
 
     def _all_of(self, root: Any, what: str, entering: Iterable[Any]) -> Any:
