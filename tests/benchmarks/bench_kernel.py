@@ -193,7 +193,8 @@ class Stopwatch:
 ARITHMETIC, CELLS, DRAWING, PNG = "arithmetic", "cells and numbers", "other drawing", "PNG"
 BLOCK = "seed of a transformer block"
 CARD, PROOF, WIDGETS = "card and alt text", "numeric proof", "widgets and messages"
-PARTS = (ARITHMETIC, CELLS, DRAWING, PNG, CARD, PROOF, WIDGETS)
+PAUSE = "pause, the picture being on its way"
+PARTS = (ARITHMETIC, CELLS, DRAWING, PNG, CARD, PROOF, WIDGETS, PAUSE)
 
 
 def opened_lab(**place: Any) -> Any:
@@ -220,6 +221,7 @@ def frame() -> dict[str, Times]:
     from backprop_lab.ui.board.board import Board
     from backprop_lab.ui.board.cells import CellPainter
     from backprop_lab.ui.board.operation import Operation
+    from backprop_lab.ui.steps import lab as steps_lab
     from backprop_lab.ui.steps import words
     from backprop_lab.ui.steps.setup import Setup
 
@@ -230,6 +232,7 @@ def frame() -> dict[str, Times]:
         (Board, {"draw": DRAWING, "png": PNG}),
         (Operation, {"draw": DRAWING, "png": PNG}),
         (CellPainter, {"fill": CELLS}),
+        (steps_lab, {"let_go_ahead": PAUSE}),
         (words, {"card": CARD, "remarks_on": CARD, "alt_text": CARD, "prove": PROOF}),
     ):
         for name, part in parts.items():
@@ -387,7 +390,7 @@ def main() -> dict[str, Any]:
     rows = [(name, *(times[name] for times in frames.values())) for name in names]
     show_table("A frame in the kernel, at step dW1: milliseconds, the fastest quarter of 200", ("", *frames), rows)
 
-    block = frames[BLOCK]["whole"] - frames[BLOCK][PROOF]
+    block = frames[BLOCK]["whole"] - frames[BLOCK][PROOF] - frames[BLOCK][PAUSE]
     bars.append(Bar("a frame of a transformer block in the kernel, without its proof, ms", block, 15))
     bars.append(Bar("a proof of a gradient of the worked example, ms", 1e3 * in_own_process("bench_kernel.proof()"), 1))
 
