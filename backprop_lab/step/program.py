@@ -224,15 +224,6 @@ def program(
     return Program(lines, parameters, data, lr, optimizer, gradients, backward)
 
 
-def check_chain(problem: Any, what: str) -> None:
-    """Raise ValueError for a program where something takes a network of layers alone."""
-    if isinstance(problem, Program):
-        raise ValueError(
-            f"{what} takes a problem with a network of layers, and not yet a program: trace, prove, check, sweep and "
-            "check_gradients take one"
-        )
-
-
 def _compared(name: str, answer: Array, right: Array, written: Written) -> bool:
     """Whether something could be seen. Raises ValueError, with the cell, if one's own gradient is another."""
     code = written.backward[written.backward.names.index(name)].code
