@@ -549,6 +549,7 @@ PROBLEMS = {
     "three steps": EXAMPLES["rnn"],
     "convolution": EXAMPLES["convolution"],
     "block": EXAMPLES["transformer block"],
+    "words": EXAMPLES["word vectors"],
     "Adam": lambda: small(Linear(drawn(3, 2)), optimizer=Adam()),
     "momentum": lambda: small(Linear(drawn(3, 2)), optimizer=Momentum(0.9)),
 }
@@ -565,6 +566,10 @@ dW = h1.T @ (dh2_in * (1 - h2**2)) + h0.T @ dh1_in | it is in dh2_in already
 dS = dZ / np.sqrt(len(Q)) | a number of rows where that of columns, Q.shape[1], was meant
 dWk = X.mT @ np.repeat(dK.mean(axis=0, keepdims=True), 4, axis=0) | All your numbers are 0, but for rounding
 dS = dZ / np.sqrt(X.shape[0]) | a number of rows where that of columns, Q.shape[1], was meant
+""",
+    "words": """
+dU = C[left].T @ dS / 2 | C[right] is missing
+dU = ((C[left] + C[right]) / 2).reshape(3, 4) @ dS | reshape keeps the order of the numbers
 """,
     "three steps": "dWy = h3.T @ (dp1 + dp2 + dp3) | h3 stands in every term, and each has one of its own",
     "convolution": "dw = (x[:, 2:].T @ dz2 + x[:, 1:4].T @ dz1 + x[:, :3].T @ dz0) / 3 | a mean, where a sum belongs",

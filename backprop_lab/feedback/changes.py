@@ -72,7 +72,7 @@ def further_changes(part: ast.expr) -> Iterator[Change]:
                         yield ast.Call(part.func, args, [along, *rest]), "a mean or sum along another axis"
         case ast.Call(ast.Name("len"), [counted]):
             yield ast.BinOp(part, ast.Sub(), ast.Constant(1)), f"1 less than {ast.unparse(part)}"
-            columns = tree_of(f"{ast.unparse(counted)}.shape[1]")
+            columns = ast.Subscript(ast.Attribute(counted, "shape"), ast.Constant(1))
             yield columns, f"a number of columns where that of rows, {ast.unparse(part)}, was meant"
         case ast.Subscript(ast.Attribute(counted, "shape"), ast.Constant() as axis):
             yield ast.BinOp(part, ast.Sub(), ast.Constant(1)), f"1 less than {ast.unparse(part)}"
@@ -186,7 +186,8 @@ def _in_all_terms(line: ast.expr) -> Iterator[tuple[str, str]]:
     was = transposed[0] if transposed else []
     if len(terms) < 2 or transposed != [was] * len(terms) or "-" in signs:
         return
-    plain = [[ast.unparse(untransposed(each)) for each in both] for both in factors]
+    bare = [[untransposed(each) for each in both] for both in factors]
+    plain = [[f"({ast.unparse(x)})" if isinstance(x, ast.BinOp) else ast.unparse(x) for x in both] for both in bare]
     for is_swapped, *turned in product((False, True), repeat=3):
         if is_swapped and turned == [not each for each in was]:
             continue  # it is the right one transposed, and told as that

@@ -157,12 +157,10 @@ def changed(part: ast.expr, names: Sequence[str], binary: Sequence[str], has_cla
         case ast.UnaryOp(ast.USub(), positive):
             yield positive, f"the minus before {ast.unparse(positive)} is missing"
         case ast.Attribute(matrix, "mT" | "T"):
-            name = ast.unparse(matrix)
-            yield matrix, f"{name} should be transposed"
-            yield (
-                tree_of(f"{name}.reshape({name}.T.shape)"),
-                "reshape keeps the order of the numbers, which a transpose changes",
-            )
+            yield matrix, f"{ast.unparse(matrix)} should be transposed"
+            turned = ast.Attribute(ast.Attribute(matrix, "T"), "shape")
+            reshaped = ast.Call(ast.Attribute(matrix, "reshape"), [turned], [])
+            yield reshaped, "reshape keeps the order of the numbers, which a transpose changes"
         case ast.Call():
             yield from _of_a_call(part)
         case ast.Constant(int() as number):
