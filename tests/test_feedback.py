@@ -621,6 +621,7 @@ vW1_new = 0.999 * vW1 + (1 - 0.999) * np.abs(dW1) | v is a mean of squares
     "decay": """
 W1_new = W1 - lr * (mhatW1 + 0.05 * W1) / (np.sqrt(vhatW1) + 1e-8) | a decoupled one stands beside the step
 W1_new = W1 - lr * mhatW1 / (np.sqrt(vhatW1) + 1e-8) - lr * 0.05 * W1 - lr * 2 * 0.1 * W1 | is in dW1 already
+W1_new = W1 - lr * mhatW1 / (np.sqrt(vhatW1) + 1e-8) - lr * 0.05 * W1 - lr * 0.1 * W1 | is in dW1 already
 dW1 = X.T @ dy_pred + 0.1 * (W1**2).sum() | the square of the weights is still there
 """,
     "latent": """
