@@ -549,7 +549,19 @@ PROBLEMS = {
     "three steps": EXAMPLES["rnn"],
     "convolution": EXAMPLES["convolution"],
     "block": EXAMPLES["transformer block"],
+    "words": EXAMPLES["word vectors"],
     "Adam": lambda: small(Linear(drawn(3, 2)), optimizer=Adam()),
+    "decay": lambda: small(Linear(drawn(3, 2)), optimizer=Adam(decay=0.05), penalty=L2(0.1)),
+    "latent": lambda: program(
+        "s = np.exp(0.5 * lv)\nL = ((s * e - x)**2).sum() - 0.5 * (1 + lv - np.exp(lv)).sum() / len(x)",
+        {"lv": drawn(3, 2)},
+        {"e": drawn(3, 2) + 1, "x": drawn(2, 3).T},
+    ),
+    "twins": lambda: program(
+        "u = x1 @ W\nv = x2 @ W\na = np.tanh(u)\nb = np.tanh(v)\nd = a - b\nL = (d**2).sum()",
+        {"W": drawn(3, 4)},
+        {"x1": drawn(5, 3), "x2": drawn(3, 5).T},
+    ),
     "momentum": lambda: small(Linear(drawn(3, 2)), optimizer=Momentum(0.9)),
 }
 SLIPS = {  # a line for each: name = code | what is said of it
@@ -560,13 +572,24 @@ do = (P - y[:, None]) / len(y) | a 1 at each of these places was meant
 do = (P - 1) / len(y) | belongs to the right class of each row alone
 do = -np.eye(3)[y] / P / len(y) | still has to come back through the softmax
 dW = h1.T @ (dh2_in * (1 - h2**2)) + h0.T @ dh1_in | it is in dh2_in already
+do = P / len(y) - np.eye(3)[y] | `/ len(y)` reaches only one of two terms
+do = (P - np.eye(3)[y]) * P * (1 - P) / len(y) | the softmax, or its slope, is in it once more
 """,
     "attention": """
 dS = dZ / np.sqrt(len(Q)) | a number of rows where that of columns, Q.shape[1], was meant
 dWk = X.mT @ np.repeat(dK.mean(axis=0, keepdims=True), 4, axis=0) | All your numbers are 0, but for rounding
 dS = dZ / np.sqrt(X.shape[0]) | a number of rows where that of columns, Q.shape[1], was meant
+dZ = dA | the slope of the function that gives A is missing
 """,
-    "three steps": "dWy = h3.T @ (dp1 + dp2 + dp3) | h3 stands in every term, and each has one of its own",
+    "words": """
+dU = C[left].T @ dS / 2 | C[right] is missing
+dU = ((C[left] + C[right]) / 2).reshape(3, 4) @ dS | reshape keeps the order of the numbers
+""",
+    "three steps": """
+dWy = h3.T @ (dp1 + dp2 + dp3) | h3 stands in every term, and each has one of its own
+dh1 = dp1 @ Wy.T + da2 @ Wh.T + da3 @ Wh.T | `da3 @ Wh.mT` is too much
+dp1 = p1 - y1 | the 2 from the square is missing
+""",
     "convolution": "dw = (x[:, 2:].T @ dz2 + x[:, 1:4].T @ dz1 + x[:, :3].T @ dz0) / 3 | a mean, where a sum belongs",
     "gates": """
 df = dc * c0 * f * (1 - f) | the slope of f, `f * (1 - f)`, is in it, and comes with the next step back
@@ -586,8 +609,28 @@ dY1 = (dXhat1 - dXhat1.mean(axis=0) - Xhat1 * (dXhat1 * Xhat1).mean(axis=0)) / n
 dY1 = dXhat1 / np.sqrt(var1 + 1e-5) - dvar1 * (Y1 - mu1) * 2 / 4 - dmu1 / 4 | all signs between the terms
 dY1 = dXhat1 / np.sqrt(var1) + 1e-5 + dvar1 * (Y1 - mu1) * 2 / 4 + dmu1 / 4 | `+ 1e-05` stands outside of np.sqrt
 """,
-    "block": "dX1 = dX2 + dN2 | These are the numbers of dX2 + dN2",
-    "Adam": "vW1_new = 0.999 * vW1 + (1 - 0.999) * mW1_new**2 | mW1_new used where dW1 was meant",
+    "block": """
+dX1 = dX2 + dN2 | These are the numbers of dX2 + dN2
+dF = dH * F | the mask is `H > 0`, and lets a gradient through as it is
+dS = dZ * before * A / np.sqrt(Q.shape[1]) | times A, number by number
+""",
+    "Adam": """
+vW1_new = 0.999 * vW1 + (1 - 0.999) * mW1_new**2 | mW1_new used where dW1 was meant
+vW1_new = 0.999 * vW1 + (1 - 0.999) * np.abs(dW1) | v is a mean of squares
+""",
+    "decay": """
+W1_new = W1 - lr * (mhatW1 + 0.05 * W1) / (np.sqrt(vhatW1) + 1e-8) | a decoupled one stands beside the step
+W1_new = W1 - lr * mhatW1 / (np.sqrt(vhatW1) + 1e-8) - lr * 0.05 * W1 - lr * 2 * 0.1 * W1 | is in dW1 already
+W1_new = W1 - lr * mhatW1 / (np.sqrt(vhatW1) + 1e-8) - lr * 0.05 * W1 - lr * 0.1 * W1 | is in dW1 already
+dW1 = X.T @ dy_pred + 0.1 * (W1**2).sum() | the square of the weights is still there
+""",
+    "latent": """
+dlv = ds * s / 2 | lv affects the loss along several paths, and not all of them are here
+""",
+    "twins": """
+dW = x1.T @ du - x2.T @ dv | a `-` where `+` was meant
+dv = -db * (1 - b**2) | Every number is right but for its sign
+""",
     "momentum": "W1_new = W1 - 0.9 * vW1_new | 0.9 used where lr was meant",
 }
 

@@ -168,8 +168,10 @@ in made(Tanh(), **OBLONG)
   dY1: slope-forgotten = dH1 | slope-of-input = dH1 * (1 - Y1 * Y1) | slope-of-output = dH1 * (1 - np.tanh(H1) ** 2)
   dY1: slope-half-written = dH1 - dH1 * H1 | slope-of-tan = dH1 * (1 + H1 * H1)
   dY1: incoming-gradient-dropped = 1 - H1 * H1
+  dW1: slope-twice = np.dot(X.T, dY1 - dY1 * H1 * H1)
 in made(Sigmoid(), **OBLONG)
   dY1: slope-of-input = dH1 * (Y1 - Y1 * Y1) | sign-flipped = dH1 * (H1 - 1) * H1
+  db1: slope-twice = np.array([np.sum(dY1 * (H1 - H1 * H1), 0)])
 in made(ReLU(), SoftmaxCrossEntropy()), where N and K are 3
   L: softmax-forgotten = -y_pred[y == 1].sum() / 3 | mean-over-classes = -np.log(P[y == 1]).sum() / 9
   L: squares-for-cross-entropy = np.square(P - y).sum(axis=1).mean()
@@ -209,6 +211,7 @@ in whole(Momentum(decay=0.2)), where N is 5, H 4 and D 2
   W1_new: velocity-sign = 0.98 * W1 + vW1_new
   W1_new: memory-unused = 0.98 * W1 - dW1 / 10 | memory-of-before = 0.98 * W1 - 0.1 * vW1
   W1_new: decay-forgotten = W1 - vW1_new / 10 | decay-as-penalty = W1 - (vW1_new + W1 / 5) / 10
+  W1_new: penalty-twice = 0.92 * W1 - vW1_new / 10
   W1_new: plus-for-minus = 0.98 * W1 + vW1_new / 10 | not-updated = W1
   vb1_new: decay-as-penalty = None
 in whole(Nesterov()), with no decay
@@ -262,6 +265,7 @@ in planar_tanh_sigmoid, where X is (6, 2), W1 (2, 4) and W2 (4, 1)
   dA1: factor-of-afterwards = np.dot(dZ2, W2_new.T) | transpose-forgotten = None
 in three_layer_l2
   dZ2: mask-left-out = dA2 | mask-upside-down = np.where(A2 > 0, 0, dA2) | mask-from-gradient = np.maximum(dA2, 0)
+  dZ2: value-for-mask = dA2 * A2 | value-for-mask = dA2 * Z2
   dW2: path-forgotten = np.dot(A1.T, dZ2) | path-twice = 2 * dW2 - np.dot(A1.T, dZ2)
   dW2: operands-swapped = None | star-for-matmul = None
 in batchnorm_layer
@@ -275,10 +279,12 @@ in min_char_rnn
   dWhy: last-path-alone = np.outer(h0, dy0)
 in causal_attention
   dscaled: softmax-as-division = dA_sig * A_sig | softmax-diagonal = dA_sig * (A_sig - A_sig**2)
+  dscaled: slope-forgotten = dA_sig
   dA_w: factor-left-out = dscaled
   dK: transpose-forgotten = np.dot(dA_w, Q)
 in softmax_classifier, with 5 samples
   dscores: pick-forgotten = prob / 5 | pick-everywhere = prob / 5 - 0.2
+  dscores: softmax-twice = (prob - prob**2) * np.where(np.arange(prob.shape[1]) == y[:, None], prob - 1, prob) / 5
   dscores: softmax-slope-forgotten = np.where(np.arange(prob.shape[1]) == y[:, None], -1 / prob / 5, 0)
 in cs231n_two_layer
   dX: transposed-once-more = dx.ravel(order="F").reshape(X.shape)
@@ -290,7 +296,7 @@ in lstm_cell, where what is joined is (4, 5) and (4, 3)
   dft: slope-too-early = dft * ft - dft * ft * ft
   dot: slope-for-factor = da_next * (1 - a_next_tanh * a_next_tanh)
 in udl_deep_relu
-  df3: power-not-lowered = 2 * np.square(f3 - y)
+  df3: power-not-lowered = 2 * np.square(f3 - y) | factor-two-dropped = f3 - y
 """
 
 

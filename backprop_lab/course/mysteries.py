@@ -50,6 +50,7 @@ class Level(NamedTuple):
 # Named one by one: with another among them, every seed would draw another case than the one that was handed out.
 _DRAWN_ACTIVATIONS = ("ReLU", "Tanh", "Sigmoid")
 _DRAWN_LOSSES = ("sum of squares", "mean of squares", "half the sum of squares", "cross-entropy after a softmax")
+_NOT_DRAWN = ("slope-twice", "penalty-twice")  # likewise
 LEVELS = {
     1: Level(("backward",), ("ReLU",), ("sum of squares",), 1, without=("cross-entropy",)),  # taught after them
     2: Level(("loss", "backward", "update"), _DRAWN_ACTIVATIONS, _DRAWN_LOSSES, 1),
@@ -213,7 +214,8 @@ def _drawn_mistakes() -> tuple[str, ...]:
     drawn = [ACTIVATIONS[name] for name in _DRAWN_ACTIVATIONS] + [LOSSES[name] for name in _DRAWN_LOSSES]
     kinds = {Linear, Activation, GradientDescent, *map(type, drawn)}
     made_in = {mistake.name: {kind for kind, _ in mistake.lines} for mistake in MISTAKES.values()}
-    return tuple(name for name, parts in made_in.items() if parts & kinds and L2 not in parts)
+    drawable = (name for name, parts in made_in.items() if parts & kinds and L2 not in parts)
+    return tuple(name for name in drawable if name not in _NOT_DRAWN)
 
 
 def _draw_step(rng: np.random.Generator, level: Level) -> Trace:

@@ -72,7 +72,7 @@ def further_changes(part: ast.expr) -> Iterator[Change]:
                         yield ast.Call(part.func, args, [along, *rest]), "a mean or sum along another axis"
         case ast.Call(ast.Name("len"), [counted]):
             yield ast.BinOp(part, ast.Sub(), ast.Constant(1)), f"1 less than {ast.unparse(part)}"
-            columns = tree_of(f"{ast.unparse(counted)}.shape[1]")
+            columns = ast.Subscript(ast.Attribute(counted, "shape"), ast.Constant(1))
             yield columns, f"a number of columns where that of rows, {ast.unparse(part)}, was meant"
         case ast.Subscript(ast.Attribute(counted, "shape"), ast.Constant() as axis):
             yield ast.BinOp(part, ast.Sub(), ast.Constant(1)), f"1 less than {ast.unparse(part)}"
@@ -83,6 +83,11 @@ def further_changes(part: ast.expr) -> Iterator[Change]:
             yield base, f"`** {ast.unparse(exponent)}` is missing"
         case ast.Subscript(ast.Call(ast.Attribute(ast.Name("np"), "eye")), ast.Name(labels)):
             yield tree_of(f"{labels}[:, None]"), f"the numbers in {labels}, where a 1 at each of these places was meant"
+        case ast.BinOp(ast.BinOp(a, ast.Add() | ast.Sub() as op, b), ast.Div() as by, divisor):
+            reaches = (
+                f"`/ {ast.unparse(divisor)}` reaches only one of two terms: the parentheses of the sum are missing"
+            )
+            yield ast.BinOp(ast.BinOp(a, by, divisor), op, b), reaches
         case ast.BinOp(left, ast.Div(), ast.Call(ast.Attribute(ast.Name("np"), name), [X], [])):
             yield from _outside(X, f"np.{name}", f"({ast.unparse(left)}) / np.{name}({{X}})")
         case ast.BinOp(left, ast.Mult(), right):
@@ -153,6 +158,13 @@ def everywhere(line: ast.expr, names: Collection[str]) -> Iterator[tuple[str, st
                 used_here, meant = listed([*moved.values()]), listed([*moved])
                 words = f"one step {when} than it should be: {used_here} used where {meant} were meant"
                 yield with_others(line, moved), words
+    terms = _terms_of_sum(line)[0]
+    for term, stem in product(terms if len(terms) > 1 else (), series):
+        numbered = [name for name in names if re.fullmatch(rf"{re.escape(stem)}\d+", name)]
+        there = [name for name in names_in(ast.unparse(term)) if name in numbered]
+        for here, another in product(there, [name for name in numbered if name not in used]):
+            more = with_others(term, {here: another})
+            yield f"{ast.unparse(line)} + {more}", f"`{more}` is too much"
     for end in sorted({name[-1] for name in used if len(name) > 1}):
         own = [name for name in used if len(name) > 1 and name.endswith(end)]
         for other in sorted({name[-1] for name in names} - {end}) if len(own) > 1 else ():
@@ -186,7 +198,8 @@ def _in_all_terms(line: ast.expr) -> Iterator[tuple[str, str]]:
     was = transposed[0] if transposed else []
     if len(terms) < 2 or transposed != [was] * len(terms) or "-" in signs:
         return
-    plain = [[ast.unparse(untransposed(each)) for each in both] for both in factors]
+    bare = [[untransposed(each) for each in both] for both in factors]
+    plain = [[f"({ast.unparse(x)})" if isinstance(x, ast.BinOp) else ast.unparse(x) for x in both] for both in bare]
     for is_swapped, *turned in product((False, True), repeat=3):
         if is_swapped and turned == [not each for each in was]:
             continue  # it is the right one transposed, and told as that

@@ -13,10 +13,10 @@ import numpy as np
 
 from backprop_lab.checks.rounding import terms_in, terms_of
 from backprop_lab.feedback.compared import Pattern
-from backprop_lab.feedback.learner_code import call
+from backprop_lab.feedback.learner_code import call, powers_divided
 from backprop_lab.feedback.mistakes import SIZES, Mistake, common_factors, factors_beside, plant
 from backprop_lab.feedback.patterns import LARGE, seen_in
-from backprop_lab.feedback.slips import Slip, is_shown, leaves_out, likely_slips, longer_slips, powers_divided, shows
+from backprop_lab.feedback.slips import Slip, is_another, is_shown, leaves_out, likely_slips, longer_slips, shows
 from backprop_lab.feedback.tolerance import Comparison
 from backprop_lab.nn.layers import Array
 from backprop_lab.nn.lines import NAMESPACE
@@ -150,9 +150,9 @@ class Explaining:
         return []
 
     def _likely_mistakes(self) -> list[Explanation]:
-        """Those that leave out nothing which the function has in it."""
+        """Those that leave out nothing which the function has in it, and have nothing in its place."""
         right = self.trace.step(self.name).code if self._of_mistakes else ""
-        return [each for each in self._of_mistakes if not leaves_out(self.function, each.line, right)]
+        return [each for each in self._of_mistakes if not is_another(self.function, each.line, right, self.trace)]
 
     def _line_that_gives(self, mistake: Mistake, answer: Array) -> str | None:
         """The line of a mistake whose value this answer is; zeros come of many, so it is the usual one, or seen."""

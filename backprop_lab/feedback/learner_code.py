@@ -253,3 +253,15 @@ def _reason(error: BaseException) -> Any:
     """What an error says; of a product the sizes, since `@` and np.dot have other words for them."""
     words = reason(error)
     return _misfit(words) or words
+
+
+def powers_divided(function: Any) -> list[int]:
+    """The number below each `** 1 / 2` in a function, which is no root, but half of the power 1."""
+    code = getattr(function, "__code__", None)
+    read = dis.get_instructions(code) if isinstance(code, CodeType) else ()
+    each = [(x.argval, x.argrepr) for x in read if x.argrepr != "*"]
+    return [
+        part
+        for (power, _), (_, raised), (part, _), (_, divided) in zip(each, each[1:], each[2:], each[3:], strict=False)
+        if (power, raised, divided) == (1, "**", "/") and isinstance(part, int)  # 2 * d ** 1 / 2 is (2 * d ** 1) / 2
+    ]

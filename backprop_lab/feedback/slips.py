@@ -19,7 +19,7 @@ import numpy as np
 
 from backprop_lab.feedback.changes import Change, everywhere, further_changes, of_other_numbers, written_out
 from backprop_lab.nn.forms import expressions, untransposed
-from backprop_lab.nn.lines import is_a_line_of_ours, tree_of
+from backprop_lab.nn.lines import is_a_line_of_ours, names_in, tree_of
 from backprop_lab.step.trace import Trace
 from backprop_lab.step.written import OwnLine
 
@@ -157,12 +157,10 @@ def changed(part: ast.expr, names: Sequence[str], binary: Sequence[str], has_cla
         case ast.UnaryOp(ast.USub(), positive):
             yield positive, f"the minus before {ast.unparse(positive)} is missing"
         case ast.Attribute(matrix, "mT" | "T"):
-            name = ast.unparse(matrix)
-            yield matrix, f"{name} should be transposed"
-            yield (
-                tree_of(f"{name}.reshape({name}.T.shape)"),
-                "reshape keeps the order of the numbers, which a transpose changes",
-            )
+            yield matrix, f"{ast.unparse(matrix)} should be transposed"
+            turned = ast.Attribute(ast.Attribute(matrix, "T"), "shape")
+            reshaped = ast.Call(ast.Attribute(matrix, "reshape"), [turned], [])
+            yield reshaped, "reshape keeps the order of the numbers, which a transpose changes"
         case ast.Call():
             yield from _of_a_call(part)
         case ast.Constant(int() as number):
@@ -198,6 +196,7 @@ def _of_a_sign(part: ast.BinOp) -> Iterator[Change]:
     for other in OTHER_SIGNS[type(op)]:
         yield ast.BinOp(left, other(), right), f"a `{SIGNS[other]}` where `{sign}` was meant"
     if isinstance(op, ast.Add):
+        yield ast.BinOp(right, ast.Sub(), left), "a `-` where `+` was meant"
         leftmost, terms = left, 2
         while isinstance(leftmost, ast.BinOp) and isinstance(leftmost.op, ast.Add):
             leftmost, terms = leftmost.left, terms + 1
@@ -269,18 +268,6 @@ def _of_a_call(call: ast.Call) -> Iterator[Change]:
             yield late, f"`**` comes after {short}, and should come before it"
 
 
-def powers_divided(function: Any) -> list[int]:
-    """The number below each `** 1 / 2` in a function, which is no root, but half of the power 1."""
-    code = getattr(function, "__code__", None)
-    read = dis.get_instructions(code) if isinstance(code, CodeType) else ()
-    each = [(x.argval, x.argrepr) for x in read if x.argrepr != "*"]
-    return [
-        part
-        for (power, _), (_, raised), (part, _), (_, divided) in zip(each, each[1:], each[2:], each[3:], strict=False)
-        if (power, raised, divided) == (1, "**", "/") and isinstance(part, int)  # 2 * d ** 1 / 2 is (2 * d ** 1) / 2
-    ]
-
-
 def asked_for(function: Any) -> tuple[str, ...]:
     """The names that a function asks for, if it is one of Python's."""
     code = getattr(function, "__code__", None)
@@ -296,10 +283,15 @@ def shows(function: Any, line: str) -> bool:
 def is_shown(function: Any, slip: Slip, names: Collection[str] = ()) -> bool:
     """Whether a function asks for the names that a slip has, but for lengths, and shows what it puts in their place."""
     asked = asked_for(function)
-    without_sizes = re.sub(r"len\(\w+\)|\b\w+\.(shape\[\d\]|size)\b", "", slip.line)
-    used = {*re.findall(r"[^\W\d]\w*", without_sizes)} & {*names}
-    fits = " used where " not in slip.words or "itself" in slip.words or shows(function, slip.line)
-    return not asked or (used <= {*asked} and fits)
+    gone = {*names_in(slip.right)} - {*names_in(slip.line)}  # which a function that asks for it has not replaced
+    fits = "itself" in slip.words or (shows(function, slip.line) and gone.isdisjoint(asked))
+    return not asked or (values_in(slip.line, names) <= {*asked} and (fits or " used where " not in slip.words))
+
+
+def values_in(line: str, names: Collection[str]) -> set[str]:
+    """The names of values in a line, but for those of which it takes the length alone."""
+    without_sizes = re.sub(r"len\(\w+\)|\b\w+\.(shape\[\d\]|size)\b", "", line)
+    return {*re.findall(r"[^\W\d]\w*", without_sizes)} & {*names}
 
 
 def leaves_out(function: Any, line: str, right: str) -> bool:
@@ -307,6 +299,13 @@ def leaves_out(function: Any, line: str, right: str) -> bool:
     code, meant, left = getattr(function, "__code__", None), _words(_compiled(right)), _words(_compiled(line))
     there = _words(code) if isinstance(code, CodeType) else Counter()
     return left < meant and all(there[word] >= meant[word] for word in meant - left if word != "np")
+
+
+def is_another(function: Any, line: str, right: str, names: Collection[str]) -> bool:
+    """Whether a function has what a line lacks of the right one, or asks for none of what stands there instead."""
+    asked = {*asked_for(function)}
+    has_other_values = values_in(right, names) <= asked and not values_in(line, names) <= asked
+    return has_other_values or leaves_out(function, line, right)
 
 
 @lru_cache(maxsize=4096)

@@ -1,6 +1,7 @@
 """The lines of one training step of layers in a row and a loss: what each layer, the loss and the update write, names
 filled in."""
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import chain
 
@@ -13,6 +14,7 @@ from backprop_lab.nn.running import needed
 from backprop_lab.nn.steps import AGAIN, Beside, Lines, Stage, Step, check_names, filled, free, masks_of
 
 _DESCENT = GradientDescent()
+SLOPE = re.compile(r"\{dY\} \* ((?:(?: \* )?(?:\{\w\}|\([^()]*\)))+)")  # of a line that multiplies by it, and by no sum
 
 
 def lines_of(
@@ -73,6 +75,8 @@ def lines_of(
         backward[:0] = found
         for around in of_parameter.values():
             if around["dp"] not in places:
+                if penalty and around["p"] in penalised:
+                    around["of_penalty"] = penalty.formulas["dp"].format_map({**around, **penalty.own_numbers()})
                 update += update_lines(optimizer, around, around["p"] in penalised)
 
     names = {name: name for name in ("y_pred", "y", *loss.formulas)} | loss.own_numbers()
@@ -206,7 +210,8 @@ def _formulas(part: Part, results: tuple[str, ...]) -> Mapping[str, str]:
 
 def _around(stages: Sequence[Stage], at: int) -> dict[str, str]:
     """The names that a mistake may use by confusion: `X_raw` entered the activation that gave X, `X_other` enters
-    another layer with parameters, and `dY_out` is the gradient on the far side of the activation that Y enters."""
+    another layer with parameters, and `dY_out` is the gradient on the far side of the activation that Y enters, whose
+    slope is `up_slope`."""
     names = {}
     before = [other.X for other in stages[:at] if other.layer.learnt]
     after = [other.X for other in stages[at + 1 :] if other.layer.learnt]
@@ -215,5 +220,9 @@ def _around(stages: Sequence[Stage], at: int) -> dict[str, str]:
     if at > 0 and not stages[at - 1].layer.learnt:
         names["X_raw"] = stages[at - 1].X
     if at + 1 < len(stages) and not stages[at + 1].layer.learnt:
-        names["dY_out"] = f"d{stages[at + 1].Y}"
+        activation = stages[at + 1]
+        names["dY_out"] = f"d{activation.Y}"
+        slope = SLOPE.fullmatch(activation.layer.formulas.get("dX", ""))
+        if slope and {*fields_of(slope[1])} <= {"X", "Y"}:
+            names["up_slope"] = slope[1].format(X=activation.X, Y=activation.Y)
     return names

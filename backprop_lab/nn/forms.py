@@ -160,11 +160,11 @@ class Swapped(ast.NodeTransformer):
 
 
 def _sums(tree: ast.expr) -> list[ast.AST]:
-    """The sums that a line is made of as a whole, also if all is added up along an axis once more."""
+    """The sums that a line is made of as a whole, also if all is added up along an axis, or divided, once more."""
     match tree:
         case ast.BinOp(left, ast.Add() | ast.Sub(), right):
             return [tree, *_sums(left), *_sums(right)]
-        case ast.Call(ast.Attribute(of, "sum")):
+        case ast.Call(ast.Attribute(of, "sum")) | ast.BinOp(of, ast.Div()):
             return _sums(of)
     return []
 
