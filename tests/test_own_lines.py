@@ -316,6 +316,27 @@ def test_numbers_of_the_problem_in_place_of_their_name_are_refused_with_the_name
     assert check_lines(IN_PLACE, SOFTMAX, {"eye": np.eye(3), "t": 2}).ok is True
 
 
+BEFORE = "dZ2 = 2 * (y_pred - y)\ndH = dZ2 @ W2.T\ndZ1 = dH * (Y1 > 0)\n"
+COLLECTED = [
+    "grads = {'W2': H1.T @ dZ2, 'b2': dZ2.sum(0)}\ngrads['W1'] = X.T @ dZ1\ngrads['b1'] = dZ1.sum(0)",
+    "gradients = dict(W2=H1.T @ dZ2, b2=dZ2.sum(0), dW1=X.T @ dZ1, db1=dZ1.sum(0))",
+    "grads = {}\ngrads.update(W2=H1.T @ dZ2, b2=dZ2.sum(0))\ngrads.update({'dW1': X.T @ dZ1, 'db1': dZ1.sum(0)})",
+    "dW1: np.ndarray = X.T @ dZ1\ndb1: np.ndarray\ndb1 = dZ1.sum(0)\nreturn {'W2': H1.T @ dZ2, 'b2': dZ2.sum(0)}",
+    "return X.T @ dZ1, dZ1.sum(0), H1.T @ dZ2, dZ2.sum(0)",
+]
+
+
+@pytest.mark.parametrize("text", COLLECTED)
+def test_gradients_that_are_collected_by_the_name_of_their_parameter_or_returned_are_judged(text):
+    problem = random_problem(3, samples=4)
+    checked = check_lines(BEFORE + text, problem)
+    assert checked.ok is True, str(checked)
+    assert {f"d{name}" for name in problem.parameters} <= {line.of for line in checked.lines}
+    wrong = check_lines(BEFORE + text.replace("X.T @ dZ1", "X.T @ dH"), problem)
+    named = [line.of for line in wrong.lines if line.ok is False]
+    assert (named, wrong.missing) == (([], ("dW1",)) if text.startswith("return X") else (["dW1"], ())), str(wrong)
+
+
 def test_lines_that_give_no_gradient_are_not_judged():
     found = check_lines("m = len(X)\nmask = H1 > 0", SOFTMAX)
     assert (found.ok, found.lines, found.first_wrong) == (None, (), None)

@@ -10,8 +10,9 @@ from common import count
 from known_programs import FORTY, PROGRAMS, programmed
 from problems import varied_problem, whole_problem
 
-from backprop_lab import check, program, trace
+from backprop_lab import EXAMPLES, check, program, trace
 from backprop_lab.step.example_programs import EXAMPLE_PROGRAMS
+from backprop_lab.ui import Exercises
 
 MADE = [
     *EXAMPLE_PROGRAMS.values(),
@@ -113,3 +114,17 @@ def test_an_answer_on_the_other_side_of_a_kink_is_told_that_rounding_decides(lin
     assert check("dA", 2 * answer, t).cause != ("kink",)
     assert check("dA", t["dA"], t)
     assert check("dA", t["dA"] * (1 + 1e-10), t).cause != ("kink",), "off by more than rounding, and by no kink"
+
+
+def test_of_numbers_that_are_equally_large_the_first_may_take_the_gradient_but_none_twice():
+    """As NumPy's argmax does: here they share it. Each is a slope of a maximum where it has a corner."""
+    t = trace(EXAMPLES["convolution"]().redrawn(np.random.default_rng(0)))
+    H, dm, first = t["H"], t["dm"], np.eye(3)[t["H"].argmax(axis=1)]
+    assert ((t["m"] == H).sum(axis=1) > 1).any(), "a row of a ReLU's zeros"
+    told = check("dH", dm * first, t)
+    assert told
+    assert "takes the first" in told.message
+    assert check("dZ", dm * first * (H > 0), t)
+    for wrong in (dm * (t["m"] == H), dm * (H > 0), dm * np.eye(3)[H.argmin(axis=1)], 2 * dm * first):
+        assert not check("dH", wrong, t)
+    assert Exercises(EXAMPLES["convolution"]())("dH", lambda dm, H: dm * np.eye(3)[H.argmax(axis=1)])

@@ -142,7 +142,8 @@ def check_function(
         return _misused(NO_MISTAKES)
     looked = [_try(name, function, trace, mistakes) for trace in traces]
     decided = [look if isinstance(look, Feedback) else _decided(look.compared) for look in looked]
-    at = next((at for at, feedback in enumerate(decided) if not feedback), 0)
+    causes = [feedback.cause if feedback is not None else None for feedback in decided]
+    at = next((at for at, cause in enumerate(causes) if cause != () and (at == 0 or cause != ("kink",))), 0)
     first = looked[at]
     others = [look for look in looked if look is not first and isinstance(look, Explaining)]
     feedback = first if isinstance(first, Feedback) else _feedback(first, others)
@@ -237,8 +238,7 @@ def _decided(compared: Comparison) -> Feedback | None:
     if not np.isfinite(compared.right).all():
         return _diverged(compared)
     if not compared.is_right:
-        near = at_a_kink(compared)
-        return Feedback(False, ("kink",), near) if near else None
+        return Feedback(*near) if (near := at_a_kink(compared)) else None
     if compared.is_rounding_alone:
         digits = "their last digits" + " in single precision" * (compared.eps >= FLOAT32)
         message = (

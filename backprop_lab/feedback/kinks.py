@@ -6,6 +6,7 @@ the line is run again. Where nothing is near a kink, that moves it by rounding a
 """
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -18,17 +19,27 @@ from backprop_lab.nn.layers import Array
 from backprop_lab.nn.lines import evaluate
 
 KINKED = re.compile("[<>]|==|max|min|abs|where|clip|sign")  # in a line that may have one
+LARGEST = r"\b{0}\.(?:max|min)\(|\b(?:max|min)\({0}\b"  # the largest number of a value, or the smallest
 DRAWS = 8
 FAR = 1000  # times the rounding of a number: no rounding alone has moved it so far
 LARGE = 20_000  # numbers in all of a step, beyond which nobody waits for it
 
 
-def at_a_kink(compared: Comparison) -> str:
-    """What to say of a wrong answer that would be right on the other side of a kink; "" of any other."""
+def at_a_kink(compared: Comparison) -> tuple[bool, tuple[str, ...], str] | None:
+    """What to say of an answer that would be right on the other side of a kink; None of any other.
+
+    Where several numbers are the largest, they share the gradient here; argmax gives all of it to the first, and that
+    is right too.
+    """
     name, trace = compared.name, compared.trace
-    lines = "" if name in trace.given else " ".join(step.code for step in trace.steps)
+    lines = "" if name in trace.given else "\n".join(step.code for step in trace.steps)
     if not KINKED.search(lines) or sum(np.size(step.value) for step in trace.steps) > LARGE:
-        return ""
+        return None
+    largest = [step.name for step in trace.steps if re.search(LARGEST.format(step.name), lines)]
+    with suppress(Exception):  # a line of your own may refuse such numbers
+        value = _moved(compared, 0, largest) if largest else np.nan
+        if (np.abs(compared.answer - value) <= compared.allowed(np.abs(value), compared.terms)).all():
+            return True, (), f"{name} is right. Of numbers that are equally large, it takes the first."
     low = high = compared.right
     with suppress(Exception):  # a line of your own may refuse such numbers
         for draw in range(DRAWS):
@@ -37,16 +48,21 @@ def at_a_kink(compared: Comparison) -> str:
             allowed = compared.allowed(np.fmax(np.abs(low), np.abs(high)), compared.terms)
             within = (low - allowed <= compared.answer) & (compared.answer <= high + allowed)
             if (within & (compared.right_cells | (high - low > FAR * allowed))).all():
-                return (
+                message = (
                     f"{name} depends on rounding here: a number before it is so near to a kink, such as the 0 of a "
                     "ReLU or two largest numbers that are equal, that its last digits decide, and yours lies on the "
                     "other side. So nobody can tell a right answer from a wrong one. Take other numbers."
                 )
-    return ""
+                return False, ("kink",), message
+    return None
 
 
-def _moved(compared: Comparison, seed: int) -> Array:
-    """What the line gives after every value before it has been moved by its rounding."""
+def _moved(compared: Comparison, seed: int, only_equal: Sequence[str] = ()) -> Array:
+    """What the line gives after every value before it has been moved by its rounding.
+
+    Or after each number of some values has been lowered a little, the later the more: then the first of equal ones is
+    the largest, and a 0 of a ReLU stays off.
+    """
     trace, terms, rng = compared.trace, terms_in(compared.trace), np.random.default_rng(seed)
     values: dict[str, Any] = dict(trace.given)
     for step in trace.steps:
@@ -54,10 +70,13 @@ def _moved(compared: Comparison, seed: int) -> Array:
         if step.name == compared.name:
             return value
         if value.dtype.kind in FLOATS:
-            operands = np.concatenate([[0.0], *(np.ravel(values[each]) for each in step.operands)])
-            rounds = ~_are_among(value, operands)  # a maximum or a mask moves nothing
-            by = ROUNDINGS * compared.coarsest * rng.uniform(-1, 1, value.shape)
-            value = value + by * rounds * terms[step.name].terms
+            by = ROUNDINGS * compared.coarsest
+            if step.name in only_equal:
+                value = value - by * np.max(np.abs(value)) * np.arange(value.size).reshape(value.shape) / value.size
+            elif not only_equal:
+                operands = np.concatenate([[0.0], *(np.ravel(values[each]) for each in step.operands)])
+                rounds = ~_are_among(value, operands)  # a maximum or a mask moves nothing
+                value = value + by * rng.uniform(-1, 1, value.shape) * rounds * terms[step.name].terms
         values[step.name] = value
     return compared.right
 

@@ -61,18 +61,27 @@ def statements_in(text: str) -> list[Statement]:
 def _statements(node: ast.stmt) -> Iterator[Statement]:
     match node:
         case ast.FunctionDef(body=body):
-            for each in body:
-                yield from _statements(each)
+            for inner in body:
+                yield from _statements(inner)
         case ast.Import() | ast.ImportFrom() | ast.Assert() | ast.Pass() | ast.Expr(ast.Constant()):
             return
         case ast.Expr(ast.Call(ast.Name("print"))):
             return
+        case ast.Return(ast.Dict() | ast.Call(ast.Name("dict")) as value):
+            yield from _of_a_dictionary(node, value, "grads")
         case ast.Return(value):
-            yield from _of_a_dictionary(node, value)
-        case ast.Assign([ast.Name()], ast.Dict() as value):
-            yield from _of_a_dictionary(node, value)
-        case ast.Assign([target], ast.Call(ast.Name("dict"), [], [])) if isinstance(target, ast.Name):
-            return
+            for at, each in enumerate(value.elts if isinstance(value, ast.Tuple) else [value] if value else []):
+                if not isinstance(each, ast.Name):
+                    named = ast.Name(f"d_returned_{at + 1}", ast.Store())
+                    yield from _written(node, named, ast.Assign([named], each))
+        case ast.Assign([ast.Name(holder)], ast.Dict() | ast.Call(ast.Name("dict")) as value):
+            yield from _of_a_dictionary(node, value, holder)
+        case ast.Expr(ast.Call(ast.Attribute(ast.Name(holder), "update"), args, keywords)):
+            for each in (*args, ast.Call(ast.Name("dict"), [], keywords)):
+                yield from _of_a_dictionary(node, each, holder)
+        case ast.AnnAssign(target, _, value):
+            if value:
+                yield from _written(node, target, ast.Assign([target], value))
         case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)) if len(targets) == len(values):
             for target, value in zip(targets, values, strict=True):
                 yield from _written(node, target, ast.Assign([target], value))
@@ -92,13 +101,24 @@ def _statements(node: ast.stmt) -> Iterator[Statement]:
             )
 
 
-def _of_a_dictionary(node: ast.stmt, value: ast.expr | None) -> Iterator[Statement]:
+def _of_a_dictionary(node: ast.stmt, value: ast.expr, holder: str) -> Iterator[Statement]:
     """`{"dW1": X.T @ dZ1}` writes dW1; what is a name already is only collected, and anything else is no gradient."""
-    if isinstance(value, ast.Dict):
-        for key, each in zip(value.keys, value.values, strict=True):
-            if isinstance(key, ast.Constant) and not isinstance(each, ast.Name):
-                target = ast.Name(str(key.value), ast.Store())
-                yield from _written(node, target, ast.Assign([target], each))
+    match value:
+        case ast.Dict(keys, values):
+            pairs = [(key.value, each) for key, each in zip(keys, values, strict=True) if isinstance(key, ast.Constant)]
+        case ast.Call(ast.Name("dict"), [], keywords):
+            pairs = [(each.arg, each.value) for each in keywords]
+        case _:
+            return
+    for key, each in pairs:
+        if not isinstance(each, ast.Name):
+            target = ast.Name(_of_it(str(key), holder), ast.Store())
+            yield from _written(node, target, ast.Assign([target], each))
+
+
+def _of_it(key: str, holder: str) -> str:
+    """The name of what a dictionary holds: `grads["W1"]` is dW1."""
+    return f"d{key}" if "grad" in holder.lower() and not key.startswith(("d", "grad")) else key
 
 
 def _written(node: ast.stmt, target: ast.expr, statement: ast.stmt) -> Iterator[Statement]:
@@ -134,9 +154,7 @@ class _Plain(ast.NodeTransformer):
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
-            name, holder = node.slice.value, ast.unparse(node.value).lower()
-            is_of_it = "grad" in holder and not name.startswith(("d", "grad"))
-            return ast.Name(f"d{name}" if is_of_it else name, node.ctx)
+            return ast.Name(_of_it(node.slice.value, ast.unparse(node.value)), node.ctx)
         self.generic_visit(node)
         return node
 
