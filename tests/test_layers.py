@@ -110,6 +110,15 @@ def test_a_layer_in_two_places_shares_its_numbers_and_adds_its_gradients():
         assert [*each.parameters] == [*problem.parameters]
 
 
+def test_a_layer_in_three_places_gets_a_gradient_from_each():
+    same, rng = linear(3, 3), np.random.default_rng(0)
+    network = Network([same, ReLU(), same, Tanh(), same, linear(3, 2)])
+    t = trace(Problem(network, SumSquaredError(), rng.normal(size=(4, 3)), rng.normal(size=(4, 2)), 0.01))
+    assert t.step("dW1").code == "X.mT @ dY1 + H1.mT @ dY2 + H2.mT @ dY3"
+    assert prove(t, "dW1").agrees
+    assert prove(t, "db1").agrees
+
+
 def test_of_a_layer_in_two_places_a_forgotten_one_is_named():
     t = trace(OWN_PROBLEMS["a layer in two places"])
     left_out = t["dW2"] - t["H2"].mT @ t["dY3"]

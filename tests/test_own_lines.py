@@ -27,6 +27,7 @@ from backprop_lab import (
     trace,
     worked_example,
 )
+from backprop_lab.step.number_format import plain
 
 SOFTMAX = random_problem(3, 5, 4, 6, 3, loss=SoftmaxCrossEntropy())
 DEEP_TANH = random_problem(3, 5, 4, 6, 3, loss=SoftmaxCrossEntropy(), activation=Tanh())
@@ -463,6 +464,16 @@ def test_a_rate_of_ones_own_is_told_and_which_gradients_no_line_gives():
     assert checked.missing == ("dW1", "db1")
     assert str(checked).endswith("no line was found for dW1 and db1")
     assert not check_lines("y_pred = H1 @ W2 + b2", problem).missing, "they are of the forward pass"
+
+
+def test_where_nothing_explains_a_wrong_line_the_first_number_that_differs_is_told():
+    problem = random_problem(3, samples=4)
+    checked = check_lines("dW2 = (H1.T @ dy_pred) ** 2 + X[0, 0]", problem)
+    right = trace(problem)["dW2"][0, 0]
+    (line,) = checked.lines
+    assert line.ok is False
+    yours = plain(right**2 + problem.X[0, 0])
+    assert line.sentence == f"wrong: dW2[0, 0] should be {plain(right)}, and is {yours}; 8 of its 8 numbers differ"
 
 
 def test_of_a_line_that_is_right_only_with_samples_as_columns_it_is_said():
