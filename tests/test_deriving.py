@@ -379,6 +379,13 @@ def test_slices_that_make_up_a_value_give_its_gradient_side_by_side():
     assert_right(found, numbers(W=(3, 6)), numbers(X=(2, 3)))
 
 
+def test_columns_that_make_up_a_value_give_its_gradient_in_a_stack():
+    lines = "a = H[:, 0]\nc = H[:, 1]\nL = np.sum(a * c**2)"
+    found = derive(f"H = X @ W\n{lines}", numbers(W=(3, 2)), numbers(X=(4, 3)))
+    assert "dH = np.stack([da, dc], axis=1)" in derived(found)
+    assert_right(found, numbers(W=(3, 2)), numbers(X=(4, 3)))
+
+
 def test_slices_that_leave_something_out_or_overlap_have_zeros_around_them():
     parameters, data = numbers(W=(3, 6)), numbers(X=(2, 3))
     for end in (

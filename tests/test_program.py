@@ -177,6 +177,14 @@ def test_parameters_data_and_optimizer_of_another_kind_are_refused():
         program("L = np.sum(W)", np.ones(2), {})
     with pytest.raises(ValueError, match="W must hold numbers"):
         program("L = np.sum(W)", {"W": "text"}, {})
+    with pytest.raises(ValueError, match="a value is learnt or among the data: W cannot be both"):
+        program("L = np.sum(W)", {"W": np.ones(2)}, {"W": np.ones(2)})
+    with pytest.raises(ValueError, match="there is no Q to have a gradient; there are W, H, L"):
+        program("H = 2 * W\nL = np.sum(W)", {"W": np.ones(2)}, {}, gradients=["Q"])
+    with pytest.raises(ValueError, match="H has no part in the loss L: leave it out, or use it"):
+        program("H = 2 * W\nL = np.sum(W)", {"W": np.ones(2)}, {}, gradients=["H"])
+    with pytest.raises(ValueError, match="a program has at most 400 lines of at most 1000 characters"):
+        program("H = W\n" * 500, {"W": 1.0}, {})
     with pytest.raises(ValueError, match="the optimizer is the class Adam itself"):
         program("L = W**2", {"W": 1.0}, {}, optimizer=Adam)
     with pytest.raises(ValueError, match="the learning rate must be"):

@@ -226,7 +226,8 @@ class Reader:
             by_name = f", and by name {' and '.join(names)}" if names else ", none by name"
             number = f"{least} to {most}" if least < most else most
             mend = "; divide by len(X) - 1 in a line of its own" if "ddof" in named else ""
-            raise RefusedError(f"np.{name} takes {number} value{'s' if most > 1 else ''}{by_name}{mend}")
+            values = "its letters and two values" if name == "einsum" else f"{number} value{'s' * (most > 1)}{by_name}"
+            raise RefusedError(f"np.{name} takes {values}{mend}")
         if name in FUNCTIONS:
             return make(name, *map(read, args))
         if name in REDUCTIONS:
