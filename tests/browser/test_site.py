@@ -168,17 +168,25 @@ def page(new_context, site, request):
     assert not heard
 
 
-@pytest.mark.parametrize("page", [(PHONE, "dark"), (LAPTOP, "light")], indirect=True)
-def test_every_page_fits_the_screen_and_is_one_click_from_its_notebook(page):
+def test_every_page_fits_its_screen_or_paper_and_is_one_click_from_its_notebook(page):
     for name in PAGES:
         page.goto(f"/{name}.html")
-        assert page.evaluate("document.documentElement.scrollWidth") == page.viewport_size["width"], name
         first = name.removeprefix("course/") if name.startswith("course/") else "00_start_here"
-        for link, target in (("notebook", f"/run/lab/index.html?path={first}.ipynb"), ("lab", "/run/open/index.html")):
-            (link,) = page.locator(f".run a.run-{link}").all()
-            assert link.evaluate("link => link.href").endswith(target), name
-            expect(link).to_be_in_viewport(ratio=1)
-        assert name not in SOME or violations(page) == [], name
+        links = ("notebook", f"/run/lab/index.html?path={first}.ipynb"), ("lab", "/run/open/index.html")
+        for size, theme in ((LAPTOP, "light"), (PHONE, "dark")):
+            page.set_viewport_size(size)
+            page.emulate_media(media="screen", color_scheme=theme)
+            assert page.evaluate("document.documentElement.scrollWidth") == size["width"], name
+            for link, target in links:
+                (link,) = page.locator(f".run a.run-{link}").all()
+                assert link.evaluate("link => link.href").endswith(target), name
+                expect(link).to_be_in_viewport(ratio=1)
+            assert name not in SOME or violations(page) == [], name
+        page.set_viewport_size({"width": 718, "height": 1047})  # A4 within its margins
+        page.emulate_media(media="print", color_scheme="light")
+        expect(page.locator(".skip-to-content, .run, footer").locator("visible=true")).to_have_count(0)
+        wide = "[...document.querySelectorAll('pre')].filter(pre => pre.scrollWidth > pre.clientWidth + 1)"
+        assert not page.evaluate(f"{wide}.map(pre => pre.textContent)"), name
 
 
 def test_each_lab_on_the_pages_to_read_steps_and_points_without_python(page, site):
@@ -204,16 +212,6 @@ def test_each_lab_on_the_pages_to_read_steps_and_points_without_python(page, sit
     said = [output.get("data", {}).get("text/plain", "") for cell in cells for output in cell.get("outputs", [])]
     assert stepped == sum(text.startswith(("StepThrough(", "MistakeLab(")) for text in said) > 0
     assert not [path for path in site.asked[before:] if path.is_relative_to(site.folder / "run")]
-
-
-def test_on_paper_nothing_covers_the_text_and_no_line_of_code_is_cut(page):
-    page.set_viewport_size({"width": 718, "height": 1047})  # A4 within its margins
-    page.emulate_media(media="print")
-    for name in PAGES:
-        page.goto(f"/{name}.html")
-        expect(page.locator(".skip-to-content, .run, footer").locator("visible=true")).to_have_count(0)
-        wide = "[...document.querySelectorAll('pre')].filter(pre => pre.scrollWidth > pre.clientWidth + 1)"
-        assert not page.evaluate(f"{wide}.map(pre => pre.textContent)"), name
 
 
 def test_the_search_finds_pages_and_no_solutions_are_on_the_site(page, site):
