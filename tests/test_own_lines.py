@@ -693,6 +693,66 @@ dW1 = X.T @ dz
         SOFTMAX,
         "dY1 dY1 dW1",
     ),
+    "delta_W2 and gb2": (
+        """
+delta_out = (probs - y) / 5
+delta_W2 = h.T @ delta_out
+gb2 = delta_out.sum(0)
+""",
+        SOFTMAX,
+        "dy_pred dW2 db2",
+    ),
+    "lists of weights": (
+        """
+d_weights[1] = h.T @ dy_pred
+d_biases[1] = dy_pred.sum(0)
+d1 = dy_pred @ weights[1].T * (h > 0)
+d_weights[0] = X.T @ d1
+""",
+        SOFTMAX,
+        "dW2 db2 dY1 dW1",
+    ),
+    "what comes back in one name": (
+        """
+dA_prev = dY3 @ W3.T
+dZ2 = dA_prev * (1 - A2**2)
+dA_prev = dZ2 @ W2.T
+dZ1 = dA_prev * (1 - A1**2)
+""",
+        LOGISTIC,
+        "dH2 dY2 dH1 dY1",
+    ),
+    "Adam of VdW and SdW": (
+        IN_TWO
+        + """
+t = 0
+t += 1
+VdW1 = 0.9 * VdW1 + 0.1 * dW1
+SdW1 = 0.999 * SdW1 + 0.001 * dW1**2
+W1 -= lr * VdW1 / (1 - 0.9**t) / (np.sqrt(SdW1 / (1 - 0.999**t)) + 1e-8)
+""",
+        ADAM,
+        "dy_pred dW2 dY1 dW1 mW1_new vW1_new W1_new",
+    ),
+    "dropout between h1 and h1_drop": (
+        """
+p_drop = 0.4
+dW2 = h1_drop.T @ dy_pred
+dh1_drop = dy_pred @ W2.T
+dh1 = dh1_drop * mask / (1 - p_drop)
+dz1 = dh1 * (h1 > 0)
+""",
+        DROPPED,
+        "dW2 dD1 dH1 dY1",
+    ),
+    "batch norm with a number": (
+        """
+dn1 = dy_pred @ W2.T * (h1 > 0)
+dgamma1 = (dn1 * xhat1).sum(0)
+""",
+        NORMED,
+        "dN1 dgamma1",
+    ),
     "Adam of v and s": (
         IN_TWO
         + """
@@ -754,6 +814,9 @@ def test_right_lines_in_many_styles_are_right_and_each_is_judged(text, problem, 
 
 
 IN_STYLES = [  # what becomes of which line in a style, which value is wrong, and what is said of it
+    ("what comes back in one name", "dZ2 @ W2.T", "dZ2 @ W2", "dH1", "it stops with"),
+    ("Adam of VdW and SdW", "0.001 * dW1**2", "0.001 * SdW1**2", "vW1_new", "SdW1"),
+    ("delta_W2 and gb2", "h.T @ delta_out", "h.T @ (delta_out - 1)", "dW2", ""),
     ("mask in place", "h <= 0", "h > 0", "dY1", ""),
     ("lists", "1 - activations[2] ** 2", "1 - activations[2]", "dY2", "which has only part of the slope"),
     ("helpers", "a * (1 - a)", "a * (1 + a)", "dY1", "a `+` where `-` was meant"),

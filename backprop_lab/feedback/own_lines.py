@@ -230,7 +230,7 @@ def _layouts(given: Trace, used: set[str]) -> Iterator[Layout]:
         "scores": (False, True)[: 1 + ("P" in given)],
         "before": ("", *letters),
         "masks": (False, True)[: 1 + has("mask1", r"D\d+")],
-        "squares": (False, True)[: 1 + has("mW1", r"s_?d?[Ww]\w*")],
+        "squares": (False, True)[: 1 + has("mW1", r"[sS]_?d?[Ww]\w*")],
         "labels": (False, True)[: 1 + can_be_labels],
         "flat": (False, True),
         "rows_of_outputs": (False, True),

@@ -18,11 +18,11 @@ HIDDEN = {"h", "hidden", "hidden_layer", "a", "hid", "h1"}
 COUNTS = {"m", "n", "num_train", "batch_size", "n_samples", "num_samples", "num_examples", "batch", "bs"}
 RATES = {"lr", "learning_rate", "alpha", "eta", "rate"}
 WORDS = {"xnorm": "xhat", "mean": "mu", "variance": "var"}  # of a norm, besides those that the package has
-D = re.compile(r"(?:d(?:[LlJEC]|[Ll]oss|[Cc]ost)_?d|gradient_|grad_?|nabla_?|g_|d_?|delta_?)(?=\w)")
+D = re.compile(r"(?:d(?:[LlJEC]|[Ll]oss|[Cc]ost)_?d|gradient_|grad_?|nabla_?|g_|g(?=[Wwb]\d)|delta_?|d_?)(?=\w)")
 OF_IT = re.compile(r"(\w+?)_?(?:grad|gradient)")
 NUMBERED = re.compile(r"(.+?)_?(\d+)")
 A_GRADIENT = re.compile(
-    r"d(?!ata|im|epth|type)\w*|delta\w*|δ\w*|g_\w+|nabla\w*|grad\w*|.*_(grad|gradient|delta)|err(or)?\w*"
+    r"d(?!ata|im|epth|type)\w*|delta\w*|δ\w*|g_\w+|g[Wwb]\d+|nabla\w*|grad\w*|.*_(grad|gradient|delta)|err(or)?\w*"
 )
 A_STATE = re.compile(r"([mvs]|vel\w*|mom\w*)_?(d?)([WwBb]\w*)", re.IGNORECASE)
 ACTIVATED = re.compile(r"([a-z]+)(\d*)_(?:relu|act|tanh|sigmoid|drop)")
@@ -116,7 +116,8 @@ class Names:
             return self._there(f"{'m' if first and 'm' + owner in self.trace else 'v'}{owner}")
         bare = short.replace("_", "")
         bare = WORDS.get(bare, bare)
-        alike = [each for each in self.trace if len(bare) > 1 and re.fullmatch(rf"{bare}\d+", each.lower())]
+        is_one = re.fullmatch(r"[a-z]{2,}\d*", bare)
+        alike = [each for each in self.trace if is_one and re.fullmatch(rf"{bare}\d*", each.lower())]
         return alike[0] if len(alike) == 1 else ""
 
     def _activated(self, letter: str, number: str) -> str:
@@ -144,8 +145,8 @@ class Names:
             return self._there(f"{meant}_new") or meant  # a line can give no other value of what is given
         if name in self.trace and self.trace.role(name) != "value":
             return name
-        if name.startswith(("delta", "δ")) and (number := NUMBERED.fullmatch(name)):
-            return self._there(f"d{self.before.get(int(number[2]), '')}")
+        if number := re.fullmatch(r"(?:delta|δ)_?(\d+)", name):
+            return self._there(f"d{self.before.get(int(number[1]), '')}")
         if prefix := D.match(name):
             return self._there(f"d{self.of(name[prefix.end() :])}")
         if whose := OF_IT.fullmatch(name):
@@ -156,8 +157,9 @@ class Names:
     def is_sure(self, name: str) -> bool:
         """Whether a name can mean nothing else: `dhidden` may be before or after its mask, and `delta` anything."""
         of = self.gradient(name)
-        if self.trace.owner(of) in self.before.values() and f"N{of[2:]}" in self.trace and name != of:
-            return False  # `dz1` may be before or after a norm
+        is_beside = any(f"{each}{of[2:]}" in self.trace for each in ("N", "mask"))
+        if name != of and is_beside and of[:2] in ("dY", "dH", "dD", "dN"):
+            return False  # `dz1` may be before or after a norm, and `dh1` before or after a dropout
         owner, usual = self.trace.owner(of), {*self.before.values(), *self.after.values(), "y_pred"}
         is_of_a_norm = bool(self.last and owner and name != of and owner not in usual)
         return bool(re.search(r"\d", name)) or name in self.own or of[:2] in ("dW", "db") or is_of_a_norm

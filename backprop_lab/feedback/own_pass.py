@@ -131,14 +131,14 @@ class Pass:
         name, of = statement.name, self.names[0].gradient(statement.name)
         missing = [each for each in sorted(reads) if each not in self.known[0] and not self.names[0].has(each)]
         scopes = [
-            {each: known[each] if each in known else names.value(each) for each in reads - {*missing}}
+            {each: known[each] if each in known else names.value(each) for each in sorted(reads - {*missing})}
             for known, names in zip(self.known, self.names, strict=True)
         ]
         if missing:
             self.unknown[name] = what = self.unknown.get(missing[0], missing[0])
             sentence = f"what is {what}? Say it, as in names={{{what!r}: 'H1'}}, or write it out"
             for known in self.known:
-                known.pop(name, None)  # what it was before is known no more
+                known.pop(name, None)
             return self._stopped(name, reads, None, sentence) if of or self._may_be_a_gradient(name, reads) else None
         try:
             values = [statement.run(scope) for scope in scopes]
@@ -146,7 +146,7 @@ class Pass:
             shapes = ", ".join(f"{each} {np.shape(value)}" for each, value in scopes[0].items() if np.ndim(value))
             sentence = f"it stops with {type(error).__name__}: {reason(error)}. It was given {shapes or 'no array'}"
             return self._stopped(name, reads, False, sentence)
-        if self._begins(name, values):
+        if not statement.goes_on and self._begins(name, values):
             return None
         self.before = [known.get(name) for known in self.known]
         for known, value in zip(self.known, values, strict=True):
@@ -164,8 +164,8 @@ class Pass:
 
     def _begins(self, name: str, values: Sequence[Any]) -> bool:
         """Whether a state is set to the 0 that it has at first: it is judged with other numbers in it too."""
-        is_state = self.names[0].of(name) in getattr(self.names[0].problem, "state", ())
-        return is_state and not any(map(np.any, values))
+        of, state = self.names[0].of(name), getattr(self.names[0].problem, "state", {})
+        return bool(np.ndim(state.get(of, 0))) and not any(map(np.any, values))
 
     def _entering(self, reads: Set[str]) -> float:
         """The factor that all gradients have from which something is made; 1 where they differ."""
@@ -174,8 +174,13 @@ class Pass:
 
     def _stopped(self, name: str, reads: Set[str], ok: bool | None, note: str) -> Found:
         """What is found of a statement that cannot be run; what it should have given is there for the next ones."""
-        found = Found(self.since.pop(name), name, self.names[0].gradient(name), ok, [], note=note)
+        lines = self.since.pop(name)
+        meant = self.blamed.get(lines[-1])
+        of = meant if isinstance(meant, str) else self.names[0].gradient(name)
+        found = Found(lines, name, of, ok, [], note=note)
         found.is_on_the_way = self.names[0].is_on_the_way(found.of)
+        for known in self.known:
+            known.pop(name, None)  # what it was before is known no more
         if found.of:
             self._put_right(found, self._entering(reads) if found.is_on_the_way else 1.0)
         if found.of and ok is None:

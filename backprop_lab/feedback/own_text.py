@@ -33,7 +33,9 @@ OF_HELPERS = (ast.FunctionDef, ast.arguments, ast.arg, ast.Return, ast.If, ast.E
 A_STATE = re.compile(
     r"[mvs]|\w*(vel|mom|hat|corr)\w*", re.IGNORECASE
 )  # a dictionary of what is remembered, or made of it
-A_LIST = re.compile(r"((?:d|grad|delta|nabla)?_?)([Wwb])s|(deltas)|(activations)")  # one entry for each layer
+A_LIST = re.compile(
+    r"((?:d|grad|delta|nabla)?_?)([Wwb])(?:s|eights|iases)|(deltas)|(activations)"
+)  # one entry for each layer
 Helpers = Mapping[str, ast.FunctionDef]
 
 
@@ -238,11 +240,7 @@ def _in_layers(tree: ast.Module) -> ast.Module:
     ]
     first = 1 - min((at for _, names, at in places if not names[4]), default=1)
     names_of = {
-        id(each): "X"
-        if names[4] and not at
-        else f"A{at}"
-        if names[4]
-        else f"{(names[1] or '') + (names[2] or 'delta')}{at + first}"
+        id(each): f"{(names[1] or '') + (names[2] or 'delta')}{at + first}" if not names[4] else f"A{at}" if at else "X"
         for each, names, at in places
     }
 
