@@ -753,6 +753,45 @@ dgamma1 = (dn1 * xhat1).sum(0)
         NORMED,
         "dN1 dgamma1",
     ),
+    "lists from the end": (
+        """
+delta = (activations[-1] - y) / len(y)
+nabla_b[-1] = delta.sum(axis=0)
+nabla_w[-1] = np.dot(activations[-2].transpose(), delta)
+delta = np.dot(delta, weights[-1].transpose()) * (1 - np.tanh(zs[-2]) ** 2)
+nabla_b[-2] = delta.sum(axis=0)
+nabla_w[-2] = np.dot(activations[-3].transpose(), delta)
+delta = np.dot(delta, weights[-2].transpose()) * (1 - activations[-3] ** 2)
+nabla_w[-3] = np.dot(activations[-4].transpose(), delta)
+""",
+        LOGISTIC,
+        "dY3 db3 dW3 dY2 db2 dW2 dY1 dW1",
+    ),
+    "a class": (
+        """
+class Net:
+    def __init__(self, rng):
+        self.W1, self.b1 = 0.01 * rng.random((4, 6)), np.zeros(6)
+
+    @staticmethod
+    def slope(z):
+        return 1.0 * (z > 0)
+
+    def forward(self, X):
+        self.Z1 = X @ self.W1 + self.b1
+        self.A1 = np.maximum(self.Z1, 0)
+
+    def backward(self, X, y):
+        dZ2 = (self.probs - y) / len(y)
+        self.dW2 = self.A1.T @ dZ2
+        self.dZ1 = dZ2 @ self.W2.T * self.slope(self.Z1)
+
+    def step(self, lr):
+        self.W2 -= lr * self.dW2
+""",
+        SOFTMAX,
+        "dy_pred dW2 dY1 W2_new",
+    ),
     "Adam of v and s": (
         IN_TWO
         + """
@@ -817,6 +856,8 @@ IN_STYLES = [  # what becomes of which line in a style, which value is wrong, an
     ("what comes back in one name", "dZ2 @ W2.T", "dZ2 @ W2", "dH1", "it stops with"),
     ("Adam of VdW and SdW", "0.001 * dW1**2", "0.001 * SdW1**2", "vW1_new", "SdW1"),
     ("delta_W2 and gb2", "h.T @ delta_out", "h.T @ (delta_out - 1)", "dW2", ""),
+    ("a class", "z > 0", "z < 0", "dY1", "an inverted mask"),
+    ("lists from the end", "activations[-3].transpose()", "activations[-2].transpose()", "dW2", "A2 used where A1"),
     ("mask in place", "h <= 0", "h > 0", "dY1", ""),
     ("lists", "1 - activations[2] ** 2", "1 - activations[2]", "dY2", "which has only part of the slope"),
     ("helpers", "a * (1 - a)", "a * (1 + a)", "dY1", "a `+` where `-` was meant"),

@@ -96,7 +96,7 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
     own = dict(names or {})
     given = trace(problem)
     _check_names(own, problem, given)
-    statements = statements_in(text)
+    statements = statements_in(text, Names(problem, given, Layout(), {}).last)
     traces = [given, *_others(problem)]
     used = {name for each in statements for name in (each.name, *each.reads)}
     best: Pass | None = None

@@ -30,12 +30,10 @@ TAKEN = (ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare
     ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.keyword, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
     ast.expr_context, ast.IfExp, ast.Assign, ast.AugAssign)  # fmt: skip
 OF_HELPERS = (ast.FunctionDef, ast.arguments, ast.arg, ast.Return, ast.If, ast.Expr)
-A_STATE = re.compile(
-    r"[mvs]|\w*(vel|mom|hat|corr)\w*", re.IGNORECASE
-)  # a dictionary of what is remembered, or made of it
-A_LIST = re.compile(
-    r"((?:d|grad|delta|nabla)?_?)([Wwb])(?:s|eights|iases)|(deltas)|(activations)"
-)  # one entry for each layer
+A_STATE = re.compile(r"[mvs]|\w*(vel|mom|hat|corr)\w*", re.IGNORECASE)  # a dictionary of what is remembered
+A_LIST = re.compile(  # one entry for each layer; of activations, X comes first
+    r"(?P<of>(?:(?:d|grad|delta)?_?)[WwbZz])(?:s|eights|iases)|nabla_(?P<nabla>[wb])|(?P<delta>delta)s|activations"
+)
 Helpers = Mapping[str, ast.FunctionDef]
 
 
@@ -64,14 +62,17 @@ class Statement:
         return scope[self.name]
 
 
-def statements_in(text: str) -> list[Statement]:
-    """The statements of a text. Raises ValueError, naming the line, for what is no Python, or more than plain lines."""
+def statements_in(text: str, last: int) -> list[Statement]:
+    """The statements of a text, for a network whose last layer has that number, or 0.
+
+    Raises ValueError, naming the line, for what is no Python, or more than plain lines.
+    """
     try:
         tree = ast.parse(dedent(text).strip("\n"))
     except SyntaxError as error:
         line = (error.text or "").strip()
         raise ValueError(f"line {error.lineno}, `{line}`, is not Python: {error.msg}") from None
-    tree = _in_layers(tree)
+    tree = _in_layers(tree, last)
     helpers = _helpers(tree)
     return [_with(helpers, each) for node in tree.body for each in _statements(node, helpers)]
 
@@ -80,7 +81,9 @@ def _statements(node: ast.stmt, helpers: Helpers) -> Iterator[Statement]:
     match node:
         case ast.FunctionDef(name) | ast.Assign([ast.Name(name)], ast.Lambda()) if name in helpers:
             return
-        case ast.FunctionDef(body=body):
+        case ast.FunctionDef("__init__"):
+            return
+        case ast.FunctionDef(body=body) | ast.ClassDef(body=body):
             for inner in body:
                 yield from _statements(inner, helpers)
         case ast.Import() | ast.ImportFrom() | ast.Assert() | ast.Pass() | ast.Expr(ast.Constant()):
@@ -230,26 +233,29 @@ def _with(helpers: Helpers, statement: Statement) -> Statement:
     return replace(statement, reads=frozenset(reads - used - LIBRARIES), code=code)
 
 
-def _in_layers(tree: ast.Module) -> ast.Module:
-    """`dWs[0]` as dW1, or `dWs[1]` where none has a 0; `activations[0]` is X, and so `activations[1]` A1."""
-    places = [
-        (each, names, int(each.slice.value))
-        for each in ast.walk(tree)
-        if isinstance(each, ast.Subscript) and isinstance(each.value, ast.Name) and isinstance(each.slice, ast.Constant)
-        if isinstance(each.slice.value, int) and (names := A_LIST.fullmatch(each.value.id))
-    ]
-    first = 1 - min((at for _, names, at in places if not names[4]), default=1)
-    names_of = {
-        id(each): f"{(names[1] or '') + (names[2] or 'delta')}{at + first}" if not names[4] else f"A{at}" if at else "X"
-        for each, names, at in places
-    }
+def _in_layers(tree: ast.Module, last: int) -> ast.Module:
+    """`dWs[0]` as dW1, or `dWs[1]` where none has a 0; `dWs[-1]` is of the last layer; `activations[0]` is X."""
+    places: list[tuple[ast.Subscript, str, int]] = []
+    for each in ast.walk(tree):
+        match each:
+            case ast.Subscript(ast.Name(name), ast.Constant(int(at)) | ast.UnaryOp(ast.USub(), ast.Constant(int(at)))):
+                if found := A_LIST.fullmatch(name):
+                    of = found["of"] or found["delta"] or (found["nabla"] and f"d{found['nabla']}") or "A"
+                    places.append((each, of, at if isinstance(each.slice, ast.Constant) else -at))
+    first = 1 - min((at for _, of, at in places if of != "A" and at >= 0), default=1)
+    names = {}
+    for each, of, at in places:
+        if first not in (0, 1) or (at < 0 and not last):
+            continue
+        layer = at + first * (of != "A") if at >= 0 else last + 1 + at
+        names[id(each)] = "X" if of == "A" and not layer else f"{of}{layer}"
 
     class InLayers(ast.NodeTransformer):
         def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
             self.generic_visit(node)
-            return ast.Name(names_of[id(node)], node.ctx) if id(node) in names_of else node
+            return ast.Name(names[id(node)], node.ctx) if id(node) in names else node
 
-    return InLayers().visit(tree) if first in (0, 1) else tree
+    return InLayers().visit(tree)
 
 
 def _check(part: ast.AST, line: int, taken: tuple[type, ...] = TAKEN) -> None:
