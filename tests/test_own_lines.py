@@ -792,6 +792,21 @@ class Net:
         SOFTMAX,
         "dy_pred dW2 dY1 W2_new",
     ),
+    "other dictionaries of gradients": (
+        """
+d = {"W2": h.T @ dy_pred}
+layer["b1"] = np.zeros(6)
+sums["b2"] = np.zeros_like(b2)
+sums["b2"] += dy_pred.sum(0)
+dz = dy_pred @ params["W2"].T * (h > 0)
+self.dparams["W1"] = np.zeros_like(W1)
+self.dparams["W1"] += X.T @ dz
+params["W1"] -= lr * self.dparams["W1"]
+params["W2"] = params["W2"] - lr * d["W2"]
+""",
+        SOFTMAX,
+        "dW2 db2 dY1 dW1 W1_new W2_new",
+    ),
     "Adam of v and s": (
         IN_TWO
         + """
@@ -858,6 +873,7 @@ IN_STYLES = [  # what becomes of which line in a style, which value is wrong, an
     ("delta_W2 and gb2", "h.T @ delta_out", "h.T @ (delta_out - 1)", "dW2", ""),
     ("a class", "z > 0", "z < 0", "dY1", "an inverted mask"),
     ("lists from the end", "activations[-3].transpose()", "activations[-2].transpose()", "dW2", "A2 used where A1"),
+    ("other dictionaries of gradients", "X.T @ dz", "2 * X.T @ dz", "dW1", "twice what it should be"),
     ("mask in place", "h <= 0", "h > 0", "dY1", ""),
     ("lists", "1 - activations[2] ** 2", "1 - activations[2]", "dY2", "which has only part of the slope"),
     ("helpers", "a * (1 - a)", "a * (1 + a)", "dY1", "a `+` where `-` was meant"),

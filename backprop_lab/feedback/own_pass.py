@@ -200,7 +200,9 @@ class Pass:
             return self._forward(name, values, lines)
         if of in (f"{each}_new" for each in names.problem.parameters) and not any(map(A_GRADIENT.fullmatch, read)):
             was = [each.layout.laid_out(each.trace, of.removesuffix("_new")) for each in self.names]
-            if all(map(_same, values, was)):  # W1 = W1.copy() is no update
+            if not read or not any(map(np.any, values)) or all(map(_same, values, was)):
+                for known in self.known:  # W1 = W1.copy() and b1 = np.zeros(6) are no update
+                    known.pop(name)
                 return None
         if self.blamed.get(lines[-1]) == 0:
             return None

@@ -34,6 +34,9 @@ A_STATE = re.compile(r"[mvs]|\w*(vel|mom|hat|corr)\w*", re.IGNORECASE)  # a dict
 A_LIST = re.compile(  # one entry for each layer; of activations, X comes first
     r"(?P<of>(?:(?:d|grad|delta)?_?)[WwbZz])(?:s|eights|iases)|nabla_(?P<nabla>[wb])|(?P<delta>delta)s|activations"
 )
+A_PARAMETER = re.compile(r"[Ww]\w{0,3}|b\w{0,2}|gamma\d*|beta\d*")
+NO_GRADIENT = "zeros|zeros_like|ones|lr|learning_rate|alpha|eta|rate"
+PARAMETERS = re.compile(r"(self\.)?(p|params?|parameters|weights|theta|model|net|cache|new_\w+|updated\w*)")
 Helpers = Mapping[str, ast.FunctionDef]
 
 
@@ -72,7 +75,8 @@ def statements_in(text: str, last: int) -> list[Statement]:
     except SyntaxError as error:
         line = (error.text or "").strip()
         raise ValueError(f"line {error.lineno}, `{line}`, is not Python: {error.msg}") from None
-    tree = _in_layers(tree, last)
+    _name_gradients(tree)
+    _InLayers(tree, last).visit(tree)
     helpers = _helpers(tree)
     return [_with(helpers, each) for node in tree.body for each in _statements(node, helpers)]
 
@@ -233,29 +237,57 @@ def _with(helpers: Helpers, statement: Statement) -> Statement:
     return replace(statement, reads=frozenset(reads - used - LIBRARIES), code=code)
 
 
-def _in_layers(tree: ast.Module, last: int) -> ast.Module:
-    """`dWs[0]` as dW1, or `dWs[1]` where none has a 0; `dWs[-1]` is of the last layer; `activations[0]` is X."""
-    places: list[tuple[ast.Subscript, str, int]] = []
+def _name_gradients(tree: ast.Module) -> None:
+    """Call `grads` what else holds gradients, such as `dparams`: what is put there is not made of the parameter."""
+    holders = set()
     for each in ast.walk(tree):
         match each:
-            case ast.Subscript(ast.Name(name), ast.Constant(int(at)) | ast.UnaryOp(ast.USub(), ast.Constant(int(at)))):
-                if found := A_LIST.fullmatch(name):
-                    of = found["of"] or found["delta"] or (found["nabla"] and f"d{found['nabla']}") or "A"
-                    places.append((each, of, at if isinstance(each.slice, ast.Constant) else -at))
-    first = 1 - min((at for _, of, at in places if of != "A" and at >= 0), default=1)
-    names = {}
-    for each, of, at in places:
-        if first not in (0, 1) or (at < 0 and not last):
+            case ast.Assign([ast.Subscript(holder, ast.Constant() as one)], value) | ast.AugAssign(
+                ast.Subscript(holder, ast.Constant() as one), ast.Add(), value
+            ):
+                pairs: Sequence[tuple[ast.expr | None, ast.expr]] = [(one, value)]
+            case ast.Assign([ast.Name() as holder], ast.Dict(keys, values)):
+                pairs = [*zip(keys, values, strict=True)]
+            case _:
+                continue
+        name = ast.unparse(holder)
+        if PARAMETERS.fullmatch(name) or A_STATE.fullmatch(name.removeprefix("self.")):
             continue
-        layer = at + first * (of != "A") if at >= 0 else last + 1 + at
-        names[id(each)] = "X" if of == "A" and not layer else f"{of}{layer}"
+        for key, value in pairs:
+            owner = str(getattr(key, "value", ""))
+            if A_PARAMETER.fullmatch(owner) and not re.search(rf"(?<!\w)({owner}|{NO_GRADIENT})\b", ast.unparse(value)):
+                holders.add(name)
+    for each in ast.walk(tree):
+        match each:
+            case ast.Subscript(holder, ast.Constant(str())) if ast.unparse(holder) in holders:
+                each.value = ast.Name("grads", ast.Load())
+            case ast.Assign([ast.Name(name) as target], ast.Dict()) if name in holders:
+                target.id = "grads"
 
-    class InLayers(ast.NodeTransformer):
-        def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
-            self.generic_visit(node)
-            return ast.Name(names[id(node)], node.ctx) if id(node) in names else node
 
-    return InLayers().visit(tree)
+class _InLayers(ast.NodeTransformer):
+    """`dWs[0]` as dW1, or `dWs[1]` where none has a 0; `dWs[-1]` is of the last layer; `activations[0]` is X."""
+
+    def __init__(self, tree: ast.Module, last: int) -> None:
+        places: list[tuple[ast.Subscript, str, int]] = []
+        for each in ast.walk(tree):
+            match each:
+                case ast.Subscript(
+                    ast.Name(name), ast.Constant(int(at)) | ast.UnaryOp(ast.USub(), ast.Constant(int(at)))
+                ):
+                    if found := A_LIST.fullmatch(name):
+                        of = found["of"] or found["delta"] or (found["nabla"] and f"d{found['nabla']}") or "A"
+                        places.append((each, of, at if isinstance(each.slice, ast.Constant) else -at))
+        first = 1 - min((at for _, of, at in places if of != "A" and at >= 0), default=1)
+        self.names = dict[int, str]()
+        for each, of, at in places:
+            if first in (0, 1) and (at >= 0 or last):
+                layer = at + first * (of != "A") if at >= 0 else last + 1 + at
+                self.names[id(each)] = "X" if of == "A" and not layer else f"{of}{layer}"
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        self.generic_visit(node)
+        return ast.Name(self.names[id(node)], node.ctx) if id(node) in self.names else node
 
 
 def _check(part: ast.AST, line: int, taken: tuple[type, ...] = TAKEN) -> None:
