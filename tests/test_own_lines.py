@@ -807,6 +807,14 @@ params["W2"] = params["W2"] - lr * d["W2"]
         SOFTMAX,
         "dW2 db2 dY1 dW1 W1_new W2_new",
     ),
+    "hidden": (
+        """
+d_hidden = dy_pred @ W2.T * (1 - hidden**2)
+dW1 = X.T @ d_hidden
+""",
+        DEEP_TANH,
+        "dY1 dW1",
+    ),
     "Adam of v and s": (
         IN_TWO
         + """
@@ -874,6 +882,7 @@ IN_STYLES = [  # what becomes of which line in a style, which value is wrong, an
     ("a class", "z > 0", "z < 0", "dY1", "an inverted mask"),
     ("lists from the end", "activations[-3].transpose()", "activations[-2].transpose()", "dW2", "A2 used where A1"),
     ("other dictionaries of gradients", "X.T @ dz", "2 * X.T @ dz", "dW1", "twice what it should be"),
+    ("hidden", "(1 - hidden**2)", "(1 - hidden)", "dY1", "which has only part of the slope"),
     ("mask in place", "h <= 0", "h > 0", "dY1", ""),
     ("lists", "1 - activations[2] ** 2", "1 - activations[2]", "dY2", "which has only part of the slope"),
     ("helpers", "a * (1 - a)", "a * (1 + a)", "dY1", "a `+` where `-` was meant"),

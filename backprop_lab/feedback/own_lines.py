@@ -166,11 +166,14 @@ def _best_factors(
         return run({**best.blamed, found.lines[-1]: found.own_factor * count})
 
     best, samples = run({}), Names(problem, traces[0], layout, own).samples
-    for guess in [each for each in best.found if each.ok is False and not best.names[0].gradient(each.name)]:
-        names, at = best.names[0], guess.lines[-1]
-        others = [each for each in names.all_gradients() if names.is_on_the_way(each)]
-        ways = (run({**best.blamed, at: each}) for each in (*(others if guesses else ()), 0.0))
-        best = min(best, *ways, key=lambda each: each.cost)
+    names = best.names[0]
+    others = [each for each in names.all_gradients() if guesses and names.is_on_the_way(each)]
+    for guess in [each for each in best.found if each.ok is False]:
+        meant = names.gradient(guess.name)
+        ways: list[float | str] = [] if meant and names.is_sure(guess.name) else [*others]
+        ways += [] if meant else [0.0]
+        tries = (run({**best.blamed, guess.lines[-1]: each}) for each in ways)
+        best = min([best, *tries], key=lambda each: each.cost)
     counts = (1.0, 1.0 / samples, float(samples))
     while odd := [found for found in best.found if found.ok and found.own_factor != 1]:
         better = min((tried(found, count) for found in odd for count in counts), key=lambda each: each.cost)
