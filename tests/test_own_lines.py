@@ -248,6 +248,8 @@ def test_a_line_of_the_update_is_judged_by_itself():
         found = check_lines(right, adam)
         assert [(line.of, line.ok) for line in found.lines] == [(right.partition(" ")[0], True)], found
     assert check_lines("mhatW1 = mW1_new / (1 - 0.99**step)", adam).ok is False
+    for sign, ok in (("+", True), ("-", False)):
+        assert check_lines(f"b1_new = b1 - lr * mhatb1 / (np.sqrt(vhatb1) {sign} 1e-8)", adam).ok is ok
     velocity = check_lines("vW1_new = 0.9 * vW1 - lr * dW1", SOFTMAX.evolve(optimizer=Momentum(0.9)))
     assert "the minus and the rate come with the step" in velocity.first_wrong.sentence, velocity
 

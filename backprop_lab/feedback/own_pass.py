@@ -278,7 +278,9 @@ class Pass:
         pairs = [
             (np.asarray(value), np.asarray(names.trace[of])) for value, names in zip(values, self.names, strict=True)
         ]
-        pairs = pairs[1:] or pairs  # those with numbers of our own, which nothing is special about
+        has_state = any(map(np.ndim, getattr(self.names[0].problem, "state", {}).values()))
+        if not has_state or not pairs[0][1].any():  # at first, where a state is 0, what is small shows best
+            pairs = pairs[1:] or pairs  # those with numbers of our own, which nothing is special about
         first = self.names[0].layout.is_across(self.names[0].trace, of)
         for is_turned in (first, not first):
             each = (_factor(turned(value, right)[is_turned], right) for value, right in pairs)
