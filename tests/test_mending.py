@@ -332,3 +332,48 @@ def test_a_function_that_gives_no_gradients_is_refused_with_a_sentence(sentence)
     with pytest.raises(ValueError) as refused:  # noqa: PT011
         diagnose(lambda W: np.sum(W), {"W": np.ones(2)}, REFUSED[sentence])
     assert sentence in str(refused.value)
+
+
+IN_COLUMNS = """
+def forward(X, p):
+    Z1 = np.dot(p["W1"], X) + p["b1"]
+    A1 = np.tanh(Z1)
+    e = np.exp(np.dot(p["W2"], A1))
+    return e / e.sum(axis=0), (Z1, A1)
+
+
+def loss(p):
+    A2, (Z1, A1) = forward(X, p)
+    dZ2 = A2 - Y
+    dW2 = np.dot(dZ2, A1.T)
+    dZ1 = np.dot(p["W2"].T, dZ2) * (1 - A1**2)
+    dW1 = np.dot(dZ1, X.T)
+    db1 = np.sum(dZ1, axis=1, keepdims=True)
+    return -np.sum(Y * np.log(A2)), {"W1": dW1, "b1": db1, "W2": dW2}
+"""
+OF_ONE_SAMPLE = """
+def loss(p):
+    q = np.exp(p["W"] @ x)
+    q /= q.sum()
+    dz = q.copy()
+    dz[c] -= 1
+    return -np.log(q[c]), {"W": np.outer(dz, x)}
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "right", "wrong", "told"),
+    [
+        (IN_COLUMNS, "A2 - Y", "(A2 - Y) * A2 * (1 - A2)", "dZ2 = A2 - Y"),
+        (IN_COLUMNS, "1 - A1**2", "1 - Z1**2", "dZ1 = np.dot(p['W2'].T, dZ2) * (1 - np.tanh(Z1) ** 2)"),
+        (IN_COLUMNS, "np.sum(dZ1, axis=1, keepdims=True)", "np.sum(dZ1)", "db1 = np.sum(dZ1, axis=1, keepdims=True)"),
+        (OF_ONE_SAMPLE, "dz[c] -= 1", "dz[c] = 1", "dz[c] -= 1"),
+    ],
+)
+def test_a_line_that_is_told_is_one_that_a_learner_would_write(source, right, wrong, told):
+    assert right in source
+    data = {"X": drawn(1, X=(4, 5))["X"], "Y": np.eye(3)[[0, 1, 2, 2, 1]].T, "x": drawn(2, x=4)["x"], "c": 2}
+    scope = typed(source.replace(right, wrong), {"np": np, "__name__": "cell"} | data)
+    shapes = {"W": (3, 4)} if source is OF_ONE_SAMPLE else {"W1": (6, 4), "b1": (6, 1), "W2": (3, 6)}
+    found = diagnose(scope["loss"], drawn(0, **shapes))
+    assert [change.text.replace('"', "'") for change in found.changes] == [told], found

@@ -13,6 +13,9 @@ from backprop_lab import (
     EXAMPLES,
     L2,
     Adam,
+    BatchNorm,
+    BinaryCrossEntropy,
+    Dropout,
     Linear,
     MeanSquaredError,
     Momentum,
@@ -246,9 +249,10 @@ def test_a_line_of_the_update_is_judged_by_itself():
         found = check_lines(right, adam)
         assert [(line.of, line.ok) for line in found.lines] == [(right.partition(" ")[0], True)], found
     assert check_lines("mhatW1 = mW1_new / (1 - 0.99**step)", adam).ok is False
+    for sign, ok in (("+", True), ("-", False)):
+        assert check_lines(f"b1_new = b1 - lr * mhatb1 / (np.sqrt(vhatb1) {sign} 1e-8)", adam).ok is ok
     velocity = check_lines("vW1_new = 0.9 * vW1 - lr * dW1", SOFTMAX.evolve(optimizer=Momentum(0.9)))
-    assert velocity.first_wrong.sentence.startswith("wrong: vW1_new is 1/"), velocity
-    assert "of what it should be, with the other sign" in velocity.first_wrong.sentence, velocity
+    assert "the minus and the rate come with the step" in velocity.first_wrong.sentence, velocity
 
 
 def test_a_mean_over_all_targets_and_a_sigmoid_at_the_end_are_understood():
@@ -490,3 +494,438 @@ def test_a_state_of_another_step_and_what_is_missing_in_every_term_are_named(rig
     found = check_lines(RECURRENT.replace(right, wrong), EXAMPLES["rnn"]())
     assert [line.ok for line in found.lines].count(False) == 1, found
     assert sentence in found.first_wrong.sentence
+
+
+SIGMOIDS = random_problem(5, 5, 4, 6, 1, activation=Sigmoid(), loss=BinaryCrossEntropy())
+LOGISTIC = random_problem(2, 5, 4, (6, 3), 1, activation=Tanh(), loss=BinaryCrossEntropy())
+MOMENTUM, ADAM = SOFTMAX.evolve(optimizer=Momentum(0.9)), SOFTMAX.evolve(optimizer=Adam())
+DRAWN = np.random.default_rng(0).standard_normal
+NORMED, DROPPED = (
+    Problem(
+        Network((*layers, Linear(DRAWN((6, 3)), DRAWN((1, 3))))), SoftmaxCrossEntropy(), DRAWN((5, 4)), SOFTMAX.y, 0.1
+    )
+    for layers in (
+        (Linear(DRAWN((4, 6))), BatchNorm(1 + 0.1 * DRAWN((1, 6)), DRAWN((1, 6))), ReLU()),
+        (Linear(DRAWN((4, 6)), DRAWN((1, 6))), ReLU(), Dropout(0.4)),
+    )
+)
+IN_TWO = "d2 = (probs - y) / 5\ndW2 = h.T @ d2\nd1 = d2 @ W2.T * (h > 0)\ndW1 = X.T @ d1\n"
+STYLES = {
+    "lists": (
+        """
+dWs, dbs, deltas = [None] * 3, [None] * 3, [None] * 3
+deltas[2] = (activations[3] - y) / len(X)
+dWs[2] = activations[2].T @ deltas[2]
+dbs[2] = deltas[2].sum(axis=0)
+deltas[1] = deltas[2] @ Ws[2].T * (1 - activations[2] ** 2)
+dWs[1] = activations[1].T @ deltas[1]
+deltas[0] = deltas[1] @ Ws[1].T * (1 - activations[1] ** 2)
+dWs[0] = activations[0].T @ deltas[0]
+""",
+        LOGISTIC,
+        "dY3 dW3 db3 dY2 dW2 dY1 dW1",
+    ),
+    "lists from one": (
+        """
+dWs[2] = h.T @ dy_pred
+d1 = dy_pred @ Ws[2].T * (h > 0)
+dWs[1] = X.T @ d1
+""",
+        SOFTMAX,
+        "dW2 dY1 dW1",
+    ),
+    "helpers": (
+        """
+def slope(a):
+    '''Of a sigmoid.'''
+    return a * (1 - a)
+twice = lambda z: z + z
+d2 = (twice(output) - 2 * y) / 10
+d1 = d2 @ W2.T * slope(hidden)
+dW1 = X.T @ d1
+""",
+        SIGMOIDS,
+        "dY2 dY1 dW1",
+    ),
+    "helpers that give several": (
+        """
+def relu_backward(dA: np.ndarray, Z) -> np.ndarray:
+    dZ = np.array(dA, copy=True)
+    dZ[Z <= 0] = 0
+    return dZ
+def linear_backward(dZ, A_prev, W):
+    return np.dot(dZ, W.T), np.dot(A_prev.T, dZ), dZ.sum(axis=0)
+def backward(self, X, y):
+    dA1, dW2, db2 = linear_backward((probs - y) / 5, A1, W2)
+    _, dW1, db1 = linear_backward(relu_backward(dA1, Z1), X, W1)
+""",
+        SOFTMAX,
+        "dH1 dW2 db2 dW1 db1",
+    ),
+    "several targets": (
+        """
+dW2 = db2 = None
+dz2 = dscores = (p - y) / 5
+dW2 = h.T @ dscores
+db2 = dscores.sum(0)
+""",
+        SOFTMAX,
+        "dy_pred dy_pred dW2 db2",
+    ),
+    "walrus": (
+        """
+grads['W2'] = h.T @ (d := (p - y) / 5)
+grads['b2'] = d.sum(0)
+""",
+        SOFTMAX,
+        "dy_pred dW2 db2",
+    ),
+    "loss and gradients": (
+        IN_TWO
+        + """
+return loss / 5, {'W2': h.T @ d2, 'b2': d2.sum(0)}
+""",
+        SOFTMAX,
+        "dy_pred dW2 dY1 dW1 dW2 db2",
+    ),
+    "collected": (
+        IN_TWO
+        + """
+q = d2.sum(0)
+return {'w1': dW1, 'w2': dW2, 'b2': q}
+""",
+        SOFTMAX,
+        "dy_pred dW2 dY1 dW1 db2",
+    ),
+    "float32": (
+        """
+X = X.astype(np.float32)
+W2 = W2.astype('float32')
+d2 = (probs - y) / np.float32(5)
+dW2 = h.T @ d2
+d1 = d2 @ W2.T * (h > 0)
+dW1 = X.T @ d1
+
+""",
+        SOFTMAX,
+        "dy_pred dW2 dY1 dW1",
+    ),
+    "Greek": (
+        """
+δ3 = (A3 - y) / 5
+dW3 = A2.T @ δ3
+δ2 = δ3 @ W3.T * (1 - A2**2)
+db2 = δ2.sum(0)
+""",
+        LOGISTIC,
+        "dY3 dW3 dY2 db2",
+    ),
+    "local slopes": (
+        """
+dC_da2 = (a2 - y) / (a2 * (1 - a2)) / 5
+da2_dz2 = a2 * (1 - a2)
+dz2_dw2 = a1
+dC_dz2 = dC_da2 * da2_dz2
+dC_dw2 = dz2_dw2.T @ dC_dz2
+""",
+        SIGMOIDS,
+        "dy_pred dY2 dW2",
+    ),
+    "h before h_relu": (
+        """
+grad_y_pred = (probs - y) / 5
+grad_w2 = h_relu.T @ grad_y_pred
+grad_h_relu = grad_y_pred @ w2.T
+grad_h = grad_h_relu.copy()
+grad_h[h < 0] = 0
+grad_w1 = X.T @ grad_h
+""",
+        SOFTMAX,
+        "dy_pred dW2 dH1 dY1 dW1",
+    ),
+    "g_": (
+        """
+g_out = (probs - y) / 5
+g_W2 = h.T @ g_out
+b2_gradient = g_out.sum(0)
+""",
+        SOFTMAX,
+        "dy_pred dW2 db2",
+    ),
+    "states in dictionaries": (
+        IN_TWO
+        + """
+v['dW1'] = 0.9 * v['dW1'] + grads['dW1']
+W1 = W1 - lr * v['dW1']
+""",
+        MOMENTUM,
+        "dy_pred dW2 dY1 dW1 vW1_new W1_new",
+    ),
+    "states that begin at 0": (
+        IN_TWO
+        + """
+velocity_W1 = np.zeros_like(W1)
+velocity_W1 = 0.9 * velocity_W1 + dW1
+W1 -= lr * velocity_W1
+""",
+        MOMENTUM,
+        "dy_pred dW2 dY1 dW1 vW1_new W1_new",
+    ),
+    "Adam of a class": (
+        IN_TWO
+        + """
+self.m['W1'] = 0.9 * self.m['W1'] + 0.1 * dW1
+self.v['W1'] = 0.999 * self.v['W1'] + 0.001 * dW1**2
+m_hat = self.m['W1'] / (1 - 0.9**self.t)
+v_hat = self.v['W1'] / (1 - 0.999**self.t)
+params['W1'] -= lr * m_hat / (np.sqrt(v_hat) + 1e-8)
+""",
+        ADAM,
+        "dy_pred dW2 dY1 dW1 mW1_new vW1_new mhatW1 vhatW1 W1_new",
+    ),
+    "names that are used again": (
+        IN_TWO
+        + """
+mh = (0.9 * mW1 + 0.1 * dW1) / (1 - 0.9)
+vh = (0.999 * vW1 + 0.001 * dW1**2) / (1 - 0.999)
+W1 -= lr * mh / (np.sqrt(vh) + 1e-8)
+mh = (0.9 * mW2 + 0.1 * dW2) / (1 - 0.9)
+vh = (0.999 * vW2 + 0.001 * dW2**2) / (1 - 0.999)
+W2 -= lr * mh / (np.sqrt(vh) + 1e-8)
+""",
+        ADAM,
+        "dy_pred dW2 dY1 dW1 mhatW1 vhatW1 W1_new mhatW2 vhatW2 W2_new",
+    ),
+    "mask in place": (
+        """
+dh = dy_pred @ W2.T
+dh[h <= 0] = 0
+dz = dh
+dW1 = X.T @ dz
+""",
+        SOFTMAX,
+        "dY1 dY1 dW1",
+    ),
+    "delta_W2 and gb2": (
+        """
+delta_out = (probs - y) / 5
+delta_W2 = h.T @ delta_out
+gb2 = delta_out.sum(0)
+""",
+        SOFTMAX,
+        "dy_pred dW2 db2",
+    ),
+    "lists of weights": (
+        """
+d_weights[1] = h.T @ dy_pred
+d_biases[1] = dy_pred.sum(0)
+d1 = dy_pred @ weights[1].T * (h > 0)
+d_weights[0] = X.T @ d1
+""",
+        SOFTMAX,
+        "dW2 db2 dY1 dW1",
+    ),
+    "what comes back in one name": (
+        """
+dA_prev = dY3 @ W3.T
+dZ2 = dA_prev * (1 - A2**2)
+dA_prev = dZ2 @ W2.T
+dZ1 = dA_prev * (1 - A1**2)
+""",
+        LOGISTIC,
+        "dH2 dY2 dH1 dY1",
+    ),
+    "Adam of VdW and SdW": (
+        IN_TWO
+        + """
+t = 0
+t += 1
+VdW1 = 0.9 * VdW1 + 0.1 * dW1
+SdW1 = 0.999 * SdW1 + 0.001 * dW1**2
+W1 -= lr * VdW1 / (1 - 0.9**t) / (np.sqrt(SdW1 / (1 - 0.999**t)) + 1e-8)
+""",
+        ADAM,
+        "dy_pred dW2 dY1 dW1 mW1_new vW1_new W1_new",
+    ),
+    "dropout between h1 and h1_drop": (
+        """
+p_drop = 0.4
+dW2 = h1_drop.T @ dy_pred
+dh1_drop = dy_pred @ W2.T
+dh1 = dh1_drop * mask / (1 - p_drop)
+dz1 = dh1 * (h1 > 0)
+""",
+        DROPPED,
+        "dW2 dD1 dH1 dY1",
+    ),
+    "batch norm with a number": (
+        """
+dn1 = dy_pred @ W2.T * (h1 > 0)
+dgamma1 = (dn1 * xhat1).sum(0)
+""",
+        NORMED,
+        "dN1 dgamma1",
+    ),
+    "lists from the end": (
+        """
+delta = (activations[-1] - y) / len(y)
+nabla_b[-1] = delta.sum(axis=0)
+nabla_w[-1] = np.dot(activations[-2].transpose(), delta)
+delta = np.dot(delta, weights[-1].transpose()) * (1 - np.tanh(zs[-2]) ** 2)
+nabla_b[-2] = delta.sum(axis=0)
+nabla_w[-2] = np.dot(activations[-3].transpose(), delta)
+delta = np.dot(delta, weights[-2].transpose()) * (1 - activations[-3] ** 2)
+nabla_w[-3] = np.dot(activations[-4].transpose(), delta)
+""",
+        LOGISTIC,
+        "dY3 db3 dW3 dY2 db2 dW2 dY1 dW1",
+    ),
+    "a class": (
+        """
+class Net:
+    def __init__(self, rng):
+        self.W1, self.b1 = 0.01 * rng.random((4, 6)), np.zeros(6)
+
+    @staticmethod
+    def slope(z):
+        return 1.0 * (z > 0)
+
+    def forward(self, X):
+        self.Z1 = X @ self.W1 + self.b1
+        self.A1 = np.maximum(self.Z1, 0)
+
+    def backward(self, X, y):
+        dZ2 = (self.probs - y) / len(y)
+        self.dW2 = self.A1.T @ dZ2
+        self.dZ1 = dZ2 @ self.W2.T * self.slope(self.Z1)
+
+    def step(self, lr):
+        self.W2 -= lr * self.dW2
+""",
+        SOFTMAX,
+        "dy_pred dW2 dY1 W2_new",
+    ),
+    "other dictionaries of gradients": (
+        """
+d = {"W2": h.T @ dy_pred}
+layer["b1"] = np.zeros(6)
+sums["b2"] = np.zeros_like(b2)
+sums["b2"] += dy_pred.sum(0)
+dz = dy_pred @ params["W2"].T * (h > 0)
+self.dparams["W1"] = np.zeros_like(W1)
+self.dparams["W1"] += X.T @ dz
+params["W1"] -= lr * self.dparams["W1"]
+params["W2"] = params["W2"] - lr * d["W2"]
+""",
+        SOFTMAX,
+        "dW2 db2 dY1 dW1 W1_new W2_new",
+    ),
+    "hidden": (
+        """
+d_hidden = dy_pred @ W2.T * (1 - hidden**2)
+dW1 = X.T @ d_hidden
+""",
+        DEEP_TANH,
+        "dY1 dW1",
+    ),
+    "Adam of v and s": (
+        IN_TWO
+        + """
+v['dW1'] = 0.9 * v['dW1'] + 0.1 * dW1
+v_corrected['dW1'] = v['dW1'] / (1 - 0.9**t)
+s['dW1'] = 0.999 * s['dW1'] + 0.001 * dW1**2
+s_corrected['dW1'] = s['dW1'] / (1 - 0.999**t)
+W1 -= lr * v_corrected['dW1'] / (np.sqrt(s_corrected['dW1']) + 1e-8)
+""",
+        ADAM,
+        "dy_pred dW2 dY1 dW1 mW1_new mhatW1 vW1_new vhatW1 W1_new",
+    ),
+    "batch norm": (
+        """
+d2 = (probs - y) / 5
+dbn = d2 @ W2.T * (h > 0)
+dgamma = np.sum(dbn * x_hat, axis=0)
+dbeta = dbn.sum(0)
+dx_hat = dbn * gamma
+std_inv = 1 / np.sqrt(var + 1e-5)
+dvar = np.sum(dx_hat * (z1 - mu), axis=0) * -0.5 * std_inv**3
+dmu = np.sum(-dx_hat * std_inv, axis=0)
+dz1 = dx_hat * std_inv + dvar * 2 * (z1 - mu) / 5 + dmu / 5
+dW1 = X.T @ dz1
+""",
+        NORMED,
+        "dy_pred dN1 dgamma1 dbeta1 dXhat1 dvar1 dmu1 dY1 dW1",
+    ),
+    "dropout with D1 as its mask": (
+        """
+dZ2 = (A2 - Y) / 5
+dW2 = np.dot(A1.T, dZ2)
+dA1 = np.dot(dZ2, W2.T)
+dA1 = dA1 * D1
+dA1 = dA1 / 0.6
+dZ1 = dA1 * (Z1 > 0)
+dW1 = np.dot(X.T, dZ1)
+""",
+        DROPPED,
+        "dy_pred dW2 dH1 dY1 dW1",
+    ),
+    "dropout with mask": (
+        """
+dh = dy_pred @ W2.T
+dh *= mask / 0.6
+dz1 = dh * (z1 > 0)
+""",
+        DROPPED,
+        "dH1 dY1",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "problem", "of"), STYLES.values(), ids=STYLES)
+def test_right_lines_in_many_styles_are_right_and_each_is_judged(text, problem, of):
+    found = check_lines(text, problem)
+    assert found.ok is True, found
+    assert [line.of for line in found.lines] == of.split(), found
+
+
+IN_STYLES = [  # what becomes of which line in a style, which value is wrong, and what is said of it
+    ("what comes back in one name", "dZ2 @ W2.T", "dZ2 @ W2", "dH1", "it stops with"),
+    ("Adam of VdW and SdW", "0.001 * dW1**2", "0.001 * SdW1**2", "vW1_new", "SdW1"),
+    ("delta_W2 and gb2", "h.T @ delta_out", "h.T @ (delta_out - 1)", "dW2", ""),
+    ("a class", "z > 0", "z < 0", "dY1", "an inverted mask"),
+    ("lists from the end", "activations[-3].transpose()", "activations[-2].transpose()", "dW2", "A2 used where A1"),
+    ("other dictionaries of gradients", "X.T @ dz", "2 * X.T @ dz", "dW1", "twice what it should be"),
+    ("hidden", "(1 - hidden**2)", "(1 - hidden)", "dY1", "which has only part of the slope"),
+    ("mask in place", "h <= 0", "h > 0", "dY1", ""),
+    ("lists", "1 - activations[2] ** 2", "1 - activations[2]", "dY2", "which has only part of the slope"),
+    ("helpers", "a * (1 - a)", "a * (1 + a)", "dY1", "a `+` where `-` was meant"),
+    ("helpers that give several", "Z <= 0", "Z < 0", "", ""),
+    ("helpers that give several", "dZ.sum(axis=0)", "dZ.mean(axis=0)", "db2 db1", "1/5 of what it should be"),
+    ("collected", "'w1': dW1", "'w1': dW2", "dW1", "has shape (6, 3), and should have (4, 6)"),
+    ("Greek", "1 - A2**2", "1 - A2", "dY2", "which has only part of the slope"),
+    ("Greek", "(A3 - y) / 5", "A3 - y", "dY3", "5 times what it should be"),
+    ("float32", "h > 0", "h < 0", "dY1", "All your numbers are 0"),
+    ("g_", "h.T @ g_out", "z1.T @ g_out", "dW2", "z1 used where H1 was meant"),
+    ("g_", "g_out.sum(0)", "(2 * g_out).sum(0)", "db2", "twice"),
+    ("states in dictionaries", "lr * v['dW1']", "lr * grads['dW1']", "W1_new", "that is the step of another optimizer"),
+    ("Adam of a class", "0.001 * dW1**2", "0.01 * dW1**2", "vW1_new", ""),
+    ("batch norm", "dbn * gamma", "dbn", "dXhat1", ""),
+]
+
+
+@pytest.mark.parametrize(("style", "right", "wrong", "of", "sentence"), IN_STYLES)
+def test_a_mistake_in_any_style_is_found_in_its_line(style, right, wrong, of, sentence):
+    text, problem, _ = STYLES[style]
+    assert right in text
+    found = check_lines(text.replace(right, wrong), problem)
+    assert [line.of for line in found.lines if line.ok is not True] == of.split(), found
+    assert not of or sentence in found.first_wrong.sentence, found
+
+
+def test_a_line_that_is_made_of_what_cannot_be_told_is_not_called_wrong():
+    found = check_lines("dh1 = dy_pred @ W2.T * keep / (1 - p)\ndz1 = dh1 * (h1 > 0)\ndW1 = X.T @ dz1", DROPPED)
+    assert [line.ok for line in found.lines] == [None, None, True], found
+    assert found.lines[0].sentence == found.lines[1].sentence
+    lists = check_lines("ds = [None] * 2\nds[1] = quite(y_pred)\ndb2 = ds[1].sum(0)", SOFTMAX)
+    assert lists.ok is None, lists
+    assert check_lines("W1 = W1.copy()\nW2 = np.array(W2)", SOFTMAX).lines == (), "no update"

@@ -13,15 +13,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from functools import cached_property, partial
-from itertools import product
+from inspect import getsourcefile
+from itertools import dropwhile, product
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from backprop_lab.checks.proof import AGREES
-from backprop_lab.feedback.own_code import KINDS, Code, own_code
-from backprop_lab.feedback.own_loss import OwnLoss
+from backprop_lab.feedback.own_code import KINDS, Code
+from backprop_lab.feedback.own_loss import LIBRARIES, OwnLoss
 from backprop_lab.feedback.own_slopes import DIRECTIONS, Slopes, ways
 from backprop_lab.step.number_format import listed
 
@@ -57,7 +58,7 @@ class Mending:
         held = [*{id(each): each for _, known in reached for each in _held_by(list(known.values()))}.values()]
         if all(each.size <= LARGEST for each in held if isinstance(each, np.ndarray)):
             with _kept(held), warnings.catch_warnings(action="ignore"):
-                codes = [code for code in own_code([each for each, _ in reached[::-1]]) if self._is_what_is_run(code)]
+                codes = [code for code in _own_code([each for each, _ in reached[::-1]]) if self._is_what_is_run(code)]
                 for code in codes:
                     code.look(partial(self._affected, code))
                 codes.sort(key=lambda code: len(code.found))  # a mask belongs into the function that has little else
@@ -156,7 +157,8 @@ class Measured:
 
     def _is_right(self, name: str, gradient: Any) -> bool:
         found = self.found[name]
-        return any(
+        shape, at, given = _shape(gradient), _shape(found.at), _shape(self.given.get(name))
+        return shape in (at, given, at[::-1]) and any(
             np.isfinite(each).all()
             and not found.wrong(each).any()
             and (bool(found.directions) or not found.untold(each).any())
@@ -180,6 +182,24 @@ class Measured:
                     if is_it and np.max(np.abs(wanted - share * by)) <= AGREES * np.max(np.abs(wanted)):
                         return fraction
         return Fraction(1)
+
+
+def _own_code(functions: Sequence[Any]) -> list[Code]:
+    """Those functions that a learner has written, as far as their source can be read."""
+    found = []
+    for function in functions:
+        try:
+            file = getsourcefile(function) or ""
+            if not (str(function.__module__).startswith("backprop_lab") or file.startswith(LIBRARIES)):
+                found.append(Code(function))
+        except (AttributeError, OSError, TypeError, ValueError, SyntaxError):
+            continue
+    return found
+
+
+def _shape(value: Any) -> list[int]:
+    """The shape without its first ones, which an update takes as it is."""
+    return [*dropwhile(lambda n: n == 1, np.shape(value))]
 
 
 def _held_by(known: Any, depth: int = 4) -> Iterator[Any]:

@@ -2,15 +2,14 @@
 
 import ast
 import re
-import sysconfig
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import suppress
 from fractions import Fraction
-from inspect import getsourcefile, getsourcelines
+from inspect import getsourcelines
 from itertools import combinations, product
 from textwrap import dedent
 from types import CodeType, FunctionType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from backprop_lab.feedback.slips import IN_PLACE_OF_A_NAME, changed
 from backprop_lab.nn.forms import expressions, is_written, with_others
@@ -28,7 +27,6 @@ OFF_THE_TRUE_CLASS = "{0}[range(len({0})), {1}] -= 1", "{0}[{1}] -= 1"  # of a b
 OTHER_SIGN = {ast.Add: "-=", ast.Sub: "+=", ast.Mult: "/=", ast.Div: "*="}
 STATEMENTS = ast.Assign | ast.AugAssign | ast.Return | ast.Expr
 WRITING = {"open", "save", "savez", "savetxt", "tofile", "dump", "write", "remove", "rmtree", "system", "exec", "eval"}
-LIBRARIES = tuple(sysconfig.get_paths()[each] for each in ("stdlib", "platstdlib", "purelib", "platlib"))
 
 
 class Place(NamedTuple):
@@ -178,8 +176,8 @@ class Code:
         """What may stand in the place of a statement: another sign, one more, or none."""
         match statement:
             case ast.Assign([ast.Name() | ast.Subscript() as target], value):
-                text = f"{ast.unparse(target)} += {ast.unparse(value)}"
-                yield ast.parse(text).body, text, "in"
+                for text in (f"{ast.unparse(target)} {sign}= {ast.unparse(value)}" for sign in "+-"):
+                    yield ast.parse(text).body, text, "in"
                 for text in self._off_the_true_class(target):
                     yield [statement, *ast.parse(text).body], text, "after"
             case ast.AugAssign(target, op, value) if type(op) in OTHER_SIGN:
@@ -206,8 +204,14 @@ class Code:
 
 
 def _slips(place: Place, _: "Code") -> Iterator[tuple[str, ...]]:
+    match place.part:
+        case ast.BinOp(ast.BinOp(kept, ast.Mult()), ast.Mult()):  # a slope too many, such as A * (1 - A)
+            yield "{0}", ast.unparse(kept)
     for other, _words in changed(place.part, (), (), has_classes=False):
-        yield "{0}", ast.unparse(other).replace(".mT", ".T")
+        text = ast.unparse(other).replace(".mT", ".T")
+        yield "{0}", text
+        if text.endswith(("axis=0)", "axis=1)")):
+            yield "{0}", f"{text[:-1]}, keepdims=True)"
 
 
 def _alike(place: Place, code: "Code") -> Iterator[tuple[str, ...]]:
@@ -227,7 +231,8 @@ def _factors(place: Place, _: "Code") -> Iterator[tuple[str, ...]]:
 
 def _typed(place: Place, code: "Code") -> Iterator[tuple[str, ...]]:
     """What may be typed for a name, or for the slope of something."""
-    if (text := ast.unparse(place.part)) in code.atoms:
+    is_handed_on = place.part is place.root and not place.is_whole
+    if (text := ast.unparse(place.part)) in code.atoms and not is_handed_on:
         yield from ((form, text) for form in IN_PLACE)
     if isinstance(place.part, ast.BinOp | ast.Compare | ast.Call):
         yield from ((form, each) for each in code.values if each in text for form in SLOPES)
@@ -276,19 +281,6 @@ def _paths(place: Place, code: "Code") -> Iterator[tuple[str, ...]]:
 
 
 KINDS: tuple[Kind | None, ...] = (_slips, _alike, None, _factors, _typed, _renamed, _paths, _around, _others, _within)
-
-
-def own_code(functions: Sequence[Any]) -> list[Code]:
-    """Those functions that a learner has written, as far as their source can be read."""
-    found = []
-    for function in functions:
-        try:
-            file = getsourcefile(function) or ""
-            if not (str(function.__module__).startswith("backprop_lab") or file.startswith(LIBRARIES)):
-                found.append(Code(function))
-        except (AttributeError, OSError, TypeError, ValueError, SyntaxError):
-            continue
-    return found
 
 
 def _is_left_alone(node: ast.AST) -> bool:

@@ -4,7 +4,8 @@ How the arrays are laid out, and what doubtful names mean, is found out by tryin
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import product
@@ -14,7 +15,7 @@ import numpy as np
 
 from backprop_lab.feedback.answers import a_kind
 from backprop_lab.feedback.check import check_function
-from backprop_lab.feedback.own_names import COUNTS, Layout, Names
+from backprop_lab.feedback.own_names import ACTIVATED, AFTER, COUNTS, Layout, Names
 from backprop_lab.feedback.own_pass import SAME, Found, Pass
 from backprop_lab.feedback.own_text import Statement, statements_in
 from backprop_lab.feedback.resemblance import times
@@ -84,7 +85,8 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
     an array of your own. Samples may be columns, W may have a row for each output, biases may be flat, y may be labels,
     and 1/m may stand in any line. Each line is run on right values of the lines before it, so those after a wrong one
     are not blamed for it. Lines that change one value in place are judged together. Only plain lines are run, in your
-    own kernel, on copies. Raises ValueError for what is none, such as a loop, and as `trace` does.
+    own kernel, on copies, and functions that the text itself has, such as the slope of a sigmoid. Raises ValueError for
+    what is none, such as a loop, and as `trace` does.
     """
     check_problem(problem)
     if not isinstance(text, str):
@@ -94,7 +96,7 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
     own = dict(names or {})
     given = trace(problem)
     _check_names(own, problem, given)
-    statements = statements_in(text)
+    statements = statements_in(text, Names(problem, given, Layout(), {}).last)
     traces = [given, *_others(problem)]
     used = {name for each in statements for name in (each.name, *each.reads)}
     best: Pass | None = None
@@ -104,6 +106,9 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
         if best.cost == (0, 0):
             break
     assert best is not None
+    if best.cost[0] > 1 or (best.cost[0] and 0.0 in best.blamed.values()):
+        guessed = _best_factors(statements, problem, traces, best.names[0].layout, own, guesses=True)
+        best = min(guessed, best, key=lambda each: each.cost)
     only_in_columns = set[int]()
     if best.names[0].layout.columns:
         in_rows = _best_factors(statements, problem, traces, replace(best.names[0].layout, columns=False), own)
@@ -142,20 +147,33 @@ def _explains_more(tried: Pass, best: Pass) -> bool:
 
 
 def _best_factors(
-    statements: list[Statement], problem: Problem, traces: list[Trace], layout: Layout, own: Mapping[str, Any]
+    statements: list[Statement],
+    problem: Problem,
+    traces: list[Trace],
+    layout: Layout,
+    own: Mapping[str, Any],
+    guesses: bool = False,
 ) -> Pass:
-    """The statements run in one layout, with those factors taken for mistakes that explain the most."""
+    """The statements run in one layout, with those factors taken for mistakes that explain the most.
 
-    def run(blamed: Mapping[int, float]) -> Pass:
+    With `guesses`, so is what a wrong line should give, where its name does not say it.
+    """
+
+    def run(blamed: Mapping[int, float | str]) -> Pass:
         return Pass(statements, [Names(problem, each, layout, own) for each in traces], blamed)
 
     def tried(found: Found, count: float) -> Pass:
         return run({**best.blamed, found.lines[-1]: found.own_factor * count})
 
     best, samples = run({}), Names(problem, traces[0], layout, own).samples
-    for guess in [each for each in best.found if each.ok is False and not best.names[0].gradient(each.name)]:
-        as_their_own = run({**best.blamed, guess.lines[-1]: 0.0})
-        best = min(best, as_their_own, key=lambda each: each.cost)
+    names = best.names[0]
+    others = [each for each in names.all_gradients() if guesses and names.is_on_the_way(each)]
+    for guess in [each for each in best.found if each.ok is False]:
+        meant = names.gradient(guess.name)
+        ways: list[float | str] = [] if meant and names.is_sure(guess.name) else [*others]
+        ways += [] if meant else [0.0]
+        tries = (run({**best.blamed, guess.lines[-1]: each}) for each in ways)
+        best = min([best, *tries], key=lambda each: each.cost)
     counts = (1.0, 1.0 / samples, float(samples))
     while odd := [found for found in best.found if found.ok and found.own_factor != 1]:
         better = min((tried(found, count) for found in odd for count in counts), key=lambda each: each.cost)
@@ -181,7 +199,8 @@ def _others(problem: Problem) -> list[Trace]:
         else:
             y = np.asarray(problem.y, float)
             targets = rng.permutation(y) if hasattr(problem.loss, "check_targets") else _drawn(y, rng)
-            changed = {"X": rng.standard_normal(problem.X.shape), "y": targets}
+            state = {name: _drawn(value, rng) ** 2 for name, value in problem.state.items() if np.ndim(value)}
+            changed = {"X": rng.standard_normal(problem.X.shape), "y": targets, "state": {**problem.state, **state}}
         with suppress(ValueError):  # a part of a reader's own may refuse them
             other = trace(problem.evolve(parameters=parameters, **changed))
             values = [np.asarray(value, float) for value in other.values()]
@@ -204,9 +223,17 @@ def _layouts(given: Trace, used: set[str]) -> Iterator[Layout]:
     """Every layout that may make a difference, the likeliest first."""
     y = np.asarray(given.get("y", 0))
     can_be_labels = y.ndim == 2 and y.shape[1] > 1 and np.isin(y, (0, 1)).all()
-    ways = {
+    letters = ["a"] if {"a", "h"} <= {name.lower().strip("d0123456789") for name in used} else []
+    letters += sorted({name[1] for each in used if (name := ACTIVATED.fullmatch(each.lower())) and name[1] in AFTER})
+
+    def has(what: str, name: str) -> bool:
+        return what in given and any(re.fullmatch(name, each) for each in used)
+
+    ways: dict[str, Sequence[Any]] = {
         "scores": (False, True)[: 1 + ("P" in given)],
-        "before": (False, True)[: 1 + ({"a", "h"} <= {name.lower().strip("d0123456789") for name in used})],
+        "before": ("", *letters),
+        "masks": (False, True)[: 1 + has("mask1", r"D\d+")],
+        "squares": (False, True)[: 1 + has("mW1", r"[sS]_?d?[Ww]\w*")],
         "labels": (False, True)[: 1 + can_be_labels],
         "flat": (False, True),
         "rows_of_outputs": (False, True),
@@ -281,7 +308,8 @@ def _in_their_words(sentence: str, found: Found, best: Pass, used: set[str]) -> 
     theirs |= {each.of: each.name for each in best.found}
     theirs.pop("", None)
     said = {*re.findall(r"\w+", sentence)} - {*theirs}  # `W2 = W2 - lr * dW2`: two values have that name
-    theirs = {of: name for of, name in theirs.items() if name not in said}
+    of_one = Counter(theirs[of] for of in {*re.findall(r"\w+", sentence)} & {*theirs})
+    theirs = {of: name for of, name in theirs.items() if name not in said and of_one[name] < 2}
     sentence = re.sub(r"[A-Za-z_]\w*", lambda word: theirs.get(word[0], word[0]), sentence)
     if names.layout.is_across(names.trace, found.of):
         other = {"row": "column", "column": "row"}

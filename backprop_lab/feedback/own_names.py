@@ -17,25 +17,34 @@ PROBABILITIES, SCORES = {"probs", "prob", "p", "softmax"}, {"scores", "logits", 
 HIDDEN = {"h", "hidden", "hidden_layer", "a", "hid", "h1"}
 COUNTS = {"m", "n", "num_train", "batch_size", "n_samples", "num_samples", "num_examples", "batch", "bs"}
 RATES = {"lr", "learning_rate", "alpha", "eta", "rate"}
-D = re.compile(r"(?:d[LlJE]_?d|grad_|d_?|delta_?)(?=\w)")
+WORDS = {"xnorm": "xhat", "mean": "mu", "variance": "var"}  # of a norm, besides those that the package has
+D = re.compile(r"(?:d(?:[LlJEC]|[Ll]oss|[Cc]ost)_?d|gradient_|grad_?|nabla_?|g_|g(?=[Wwb]\d)|delta_?|d_?)(?=\w)")
+OF_IT = re.compile(r"(\w+?)_?(?:grad|gradient)")
 NUMBERED = re.compile(r"(.+?)_?(\d+)")
-A_GRADIENT = re.compile(r"d(?!ata|im|epth|type)\w*|delta\w*|grad\w*|.*_grad|err(or)?\w*")
+A_GRADIENT = re.compile(
+    r"d(?!ata|im|epth|type)\w*|delta\w*|δ\w*|g_\w+|g[Wwb]\d+|nabla\w*|grad\w*|.*_(grad|gradient|delta)|err(or)?\w*"
+)
+A_STATE = re.compile(r"([mvs]|vel\w*|mom\w*)_?(d?)([WwBb]\w*)", re.IGNORECASE)
+ACTIVATED = re.compile(r"([a-z]+)(\d*)_(?:relu|act|tanh|sigmoid|drop)")
 
 
 @dataclass(frozen=True)
 class Layout:
     """How a learner lays out their arrays: samples in columns, W with a row for each output, flat biases, labels.
 
-    `before` says that `a` stands for what enters an activation, and `h` for what leaves it; `scores` that the last
-    output is meant before the softmax.
+    `before` is the letter that stands for what enters an activation, such as a where h stands for what leaves it, or h
+    beside `h_relu`; `scores` says that the last output is meant before the softmax, `masks` that `D1` is a mask, and
+    `squares` that the v and s of Adam are what is called m and v here.
     """
 
     columns: bool = False
     rows_of_outputs: bool = False
     flat: bool = False
     labels: bool = False
-    before: bool = False
+    before: str = ""
     scores: bool = False
+    masks: bool = False
+    squares: bool = False
 
     def is_across(self, trace: Trace, name: str) -> bool:
         """Whether a value, or a gradient, is the transpose of the package's."""
@@ -66,7 +75,7 @@ class Names:
         network = getattr(problem, "network", None)
         for stage in network.stages if network else ():
             if stage.layer.learnt:
-                self.before[stage.number] = stage.Y
+                self.before.setdefault(stage.number, stage.Y)  # a norm has the number of what is before it
             self.after[stage.number] = stage.Y
         self.last = max(self.after)
         self.samples = next(len(value) for value in problem.data.values() if np.ndim(value))
@@ -77,9 +86,15 @@ class Names:
         return meant if isinstance(meant, str) else self._there(self._usual(name))
 
     def _usual(self, name: str) -> str:
+        if self.layout.masks and re.fullmatch(r"D\d+", name):
+            return f"mask{name[1:]}"
         if name in self.trace and name not in ("P", "Z"):
             return name
         short = name.lower()
+        if known := self._of_the_step(name, short):
+            return known
+        if activated := ACTIVATED.fullmatch(short):
+            return self._activated(activated[1], activated[2])
         numbered = NUMBERED.fullmatch(short)
         letter, number = (numbered[1], int(numbered[2])) if numbered else (short, -1)
         predicted = "P" if "P" in self.trace and not self.layout.scores else "y_pred"
@@ -87,18 +102,38 @@ class Names:
             return f"{'W' if letter[0] == 'w' else 'b'}{number if number > 0 else 1}"
         if number < 0:
             return self._unnumbered(name, short, predicted)
-        if letter in AFTER and not (self.layout.before and letter == "a"):
+        if letter in AFTER and letter != self.layout.before:
             return predicted if number == self.last else self.after.get(number, "")
         return self.before.get(number, "") if letter in BEFORE | AFTER else ""
 
+    def _of_the_step(self, name: str, short: str) -> str:
+        """What an optimizer or a norm has: `v_dW1` for vW1, and `x_hat` for Xhat1 if there is one alone."""
+        if short == "t" and len(getattr(self.problem, "state", ())) > 1:
+            return self._there("step")
+        if (state := A_STATE.fullmatch(name)) and (owner := self._usual(state[3])) in self.problem.parameters:
+            letter = state[1][0].lower()
+            first = letter == "m" or (letter == "v" and self.layout.squares)
+            return self._there(f"{'m' if first and 'm' + owner in self.trace else 'v'}{owner}")
+        bare = short.replace("_", "")
+        bare = WORDS.get(bare, bare)
+        is_one = re.fullmatch(r"[a-z]{2,}\d*", bare)
+        alike = [each for each in self.trace if is_one and re.fullmatch(rf"{bare}\d*", each.lower())]
+        return alike[0] if len(alike) == 1 else ""
+
+    def _activated(self, letter: str, number: str) -> str:
+        """`h_relu` and `z1_relu` are what comes out of the activation."""
+        if letter in AFTER | BEFORE:
+            return self.after.get(int(number or 1), "") if number or self.last == 2 else ""
+        return ""
+
     def _unnumbered(self, name: str, short: str, predicted: str) -> str:
         for known, meant in ((INPUTS, "X"), (TARGETS, "y"), (PROBABILITIES, "P"), (RATES, "lr")):
-            if short in known:
+            if short in known and not (name == "p" and getattr(self.problem, "masks", None)):  # that of a dropout
                 return meant if meant in self.trace else predicted
         if short in SCORES or (short in ("z", "s") and self.last == 1):
             return self.before[self.last]
         if short in HIDDEN and self.last == 2:
-            return self.before[1] if self.layout.before and short == "a" else self.after[1]
+            return self.before[1] if self.layout.before == short else self.after[1]
         return predicted if short in PREDICTED or (short in HIDDEN and self.last == 1) else ""
 
     def _there(self, name: str) -> str:
@@ -110,16 +145,31 @@ class Names:
             return self._there(f"{meant}_new") or meant  # a line can give no other value of what is given
         if name in self.trace and self.trace.role(name) != "value":
             return name
-        if name.startswith("delta") and (number := NUMBERED.fullmatch(name)):
-            return self._there(f"d{self.before.get(int(number[2]), '')}")
+        if number := re.fullmatch(r"(?:delta|δ)_?(\d+)", name):
+            return self._there(f"d{self.before.get(int(number[1]), '')}")
         if prefix := D.match(name):
             return self._there(f"d{self.of(name[prefix.end() :])}")
+        if whose := OF_IT.fullmatch(name):
+            return self._there(f"d{self.of(whose[1])}")
         owner = self.of(name)
         return self._there(f"{owner}_new") if owner in self.trace.given else ""
 
     def is_sure(self, name: str) -> bool:
         """Whether a name can mean nothing else: `dhidden` may be before or after its mask, and `delta` anything."""
-        return bool(re.search(r"\d", name)) or name in self.own or self.gradient(name)[:2] in ("dW", "db")
+        of = self.gradient(name)
+        is_beside = any(f"{each}{of[2:]}" in self.trace for each in ("N", "mask"))
+        if name != of and is_beside and of[:2] in ("dY", "dH", "dD", "dN"):
+            return False  # `dz1` may be before or after a norm, and `dh1` before or after a dropout
+        owner, usual = self.trace.owner(of), {*self.before.values(), *self.after.values(), "y_pred"}
+        is_of_a_norm = bool(self.last and owner and name != of and owner not in usual)
+        return bool(re.search(r"\d", name)) or name in self.own or of[:2] in ("dW", "db") or is_of_a_norm
+
+    def may_be_a_gradient(self, name: str) -> bool:
+        """Whether a name is one of a gradient, and not of a local slope, such as `da1_dz1`."""
+        local = re.fullmatch(r"d(\w+?)_d(\w+)", name)
+        return bool(A_GRADIENT.fullmatch(name)) and not (
+            local and self.of(local[1]) not in ("", "L") and self.of(local[2])
+        )
 
     def has(self, name: str) -> bool:
         """Whether it is known what a name has in it, where no line has written it."""
@@ -142,7 +192,7 @@ class Names:
     def is_of_the_update(self, name: str) -> bool:
         """Whether a value is computed after gradients."""
         steps = [step.name for step in self.trace.steps]
-        return "gradient" in map(self.trace.role, steps[: steps.index(name)])
+        return name in steps and "gradient" in map(self.trace.role, steps[: steps.index(name)])
 
     def following(self, gradient: str) -> str:
         """The gradient of a value that comes after this one in the backward pass."""

@@ -57,24 +57,33 @@ class Pass:
     """The statements run in one layout; what is wrong is put right before the next line uses it.
 
     `blamed` has statements that bring in a factor by mistake, one that no later line takes off; 0 says that one gives
-    a value of the learner's own, such as the share of a gradient that comes along one path.
+    a value of the learner's own, such as the share of a gradient that comes along one path; and a name which gradient
+    it should be.
     """
 
     def __init__(
         self,
         statements: Sequence[Statement],
         names: Sequence[Names],
-        blamed: Mapping[int, float] = MappingProxyType({}),
+        blamed: Mapping[int, float | str] = MappingProxyType({}),
     ) -> None:
         self.statements, self.names, self.blamed = statements, names, blamed
         self.known: list[dict[str, Any]] = [{} for _ in names]
         self.before: list[Any] = []  # the values that the last statement has changed
         self.factors, self.since = dict[str, float](), dict[str, list[int]]()
         self.unknown: dict[str, str] = {}  # what cannot be run, and the name that is missing for it
+        self.untold: dict[
+            str, str
+        ] = {}  # what is right only if a name means what it seems to, and why that is not known
         self.raw: dict[str, list[Any]] = {}  # as the lines gave it, right or wrong
+        self.learnt = set[str]()  # names for values of the step, which a line has given
         self.found: list[Found] = []
         for at, statement in enumerate(statements):
             before = self.since.get(statement.name, []) if statement.goes_on else []
+            if not statement.goes_on and statement.name in self.learnt:
+                self.learnt.discard(statement.name)
+                for each in names:
+                    del each.own[statement.name]
             self.since[statement.name] = [*before, at]
             found = self._run(statement)
             is_there = statement.name in self.known[0]
@@ -122,19 +131,23 @@ class Pass:
         name, of = statement.name, self.names[0].gradient(statement.name)
         missing = [each for each in sorted(reads) if each not in self.known[0] and not self.names[0].has(each)]
         scopes = [
-            {each: known[each] if each in known else names.value(each) for each in reads - {*missing}}
+            {each: known[each] if each in known else names.value(each) for each in sorted(reads - {*missing})}
             for known, names in zip(self.known, self.names, strict=True)
         ]
         if missing:
             self.unknown[name] = what = self.unknown.get(missing[0], missing[0])
             sentence = f"what is {what}? Say it, as in names={{{what!r}: 'H1'}}, or write it out"
-            return self._stopped(name, reads, None, sentence) if of or A_GRADIENT.fullmatch(name) else None
+            for known in self.known:
+                known.pop(name, None)
+            return self._stopped(name, reads, None, sentence) if of or self._may_be_a_gradient(name, reads) else None
         try:
             values = [statement.run(scope) for scope in scopes]
         except Exception as error:
             shapes = ", ".join(f"{each} {np.shape(value)}" for each, value in scopes[0].items() if np.ndim(value))
             sentence = f"it stops with {type(error).__name__}: {reason(error)}. It was given {shapes or 'no array'}"
             return self._stopped(name, reads, False, sentence)
+        if not statement.goes_on and self._begins(name, values):
+            return None
         self.before = [known.get(name) for known in self.known]
         for known, value in zip(self.known, values, strict=True):
             known[name] = value
@@ -144,6 +157,16 @@ class Pass:
             self.factors.pop(name, None)
         return None
 
+    def _may_be_a_gradient(self, name: str, reads: Set[str]) -> bool:
+        """Whether a name may be that of a gradient; what is returned is one only if it is made of one."""
+        may_be = self.names[0].may_be_a_gradient
+        return may_be(name) and (not name.startswith("d_returned") or any(map(may_be, reads)))
+
+    def _begins(self, name: str, values: Sequence[Any]) -> bool:
+        """Whether a state is set to the 0 that it has at first: it is judged with other numbers in it too."""
+        of, state = self.names[0].of(name), getattr(self.names[0].problem, "state", {})
+        return bool(np.ndim(state.get(of, 0))) and not any(map(np.any, values))
+
     def _entering(self, reads: Set[str]) -> float:
         """The factor that all gradients have from which something is made; 1 where they differ."""
         factors = {self.factors[each] for each in reads & {*self.factors}}
@@ -151,10 +174,17 @@ class Pass:
 
     def _stopped(self, name: str, reads: Set[str], ok: bool | None, note: str) -> Found:
         """What is found of a statement that cannot be run; what it should have given is there for the next ones."""
-        found = Found(self.since.pop(name), name, self.names[0].gradient(name), ok, [], note=note)
+        lines = self.since.pop(name)
+        meant = self.blamed.get(lines[-1])
+        of = meant if isinstance(meant, str) else self.names[0].gradient(name)
+        found = Found(lines, name, of, ok, [], note=note)
         found.is_on_the_way = self.names[0].is_on_the_way(found.of)
+        for known in self.known:
+            known.pop(name, None)  # what it was before is known no more
         if found.of:
             self._put_right(found, self._entering(reads) if found.is_on_the_way else 1.0)
+        if found.of and ok is None:
+            self.untold[name] = note
         return found
 
     def _judged(self, name: str, is_replaced: bool) -> Found | None:
@@ -165,8 +195,15 @@ class Pass:
             note = f"it gives {other}, and no array of numbers"
             return self._stopped(name, frozenset(), None, note) if names.gradient(name) and not is_replaced else None
         of, entering, lines = names.gradient(name), self.factors.get(name, 1.0), self.since[name]
-        if not of and not A_GRADIENT.fullmatch(name):
+        read = {each for at in lines for each in self.statements[at].reads}
+        if not of and not self._may_be_a_gradient(name, read):
             return self._forward(name, values, lines)
+        if of in (f"{each}_new" for each in names.problem.parameters) and not any(map(A_GRADIENT.fullmatch, read)):
+            was = [each.layout.laid_out(each.trace, of.removesuffix("_new")) for each in self.names]
+            if not read or not any(map(np.any, values)) or all(map(_same, values, was)):
+                for known in self.known:  # W1 = W1.copy() and b1 = np.zeros(6) are no update
+                    known.pop(name)
+                return None
         if self.blamed.get(lines[-1]) == 0:
             return None
         sure, last = bool(of) and names.is_sure(name), self.statements[lines[-1]]
@@ -176,11 +213,16 @@ class Pass:
         fits.sort(key=lambda fit: min(abs(fit[1] / entering - 1), abs(fit[1] - 1)) > SAME)
         if fits and len(lines) > 1 and MASKS.search(last.text) and all(map(_same, values, self.before)):
             of, fits = names.following(fits[0][0]), []  # the last line should have done something, and did not
+        note = next((self.untold[each] for each in sorted(read) if each in self.untold), "")
         if not fits:
-            seen = {found.of for found in self.found}
-            of = of or next((g for g in candidates if g not in seen and names.is_on_the_way(g)), "")
+            meant, seen = self.blamed.get(lines[-1]), {found.of for found in self.found}
+            unseen = (each for each in candidates if each not in seen and names.is_on_the_way(each))
+            of = through[0] if through and MASKS.search(last.text) else of
+            of = meant if isinstance(meant, str) else of or next(unseen, "")
             if not of:
                 return None
+            if note:
+                return self._stopped(name, read, None, note)
             entering = entering if names.is_on_the_way(of) else 1.0
             found = Found(lines, name, of, False, values, None, entering, is_on_the_way=names.is_on_the_way(of))
             found.has_no_room = all(way is None for way in turned(np.asarray(values[0]), names.trace[of]))
@@ -189,15 +231,20 @@ class Pass:
         of, factor, is_turned = fits[0]
         is_turned = is_turned != names.layout.is_across(names.trace, of) and min(names.trace[of].shape) > 1
         found = Found(lines, name, of, True, values, factor, entering, 1.0, is_turned, names.is_on_the_way(of))
-        if found.is_on_the_way and lines[-1] in self.blamed:
-            found.mistaken = self.blamed[lines[-1]]
+        blamed = self.blamed.get(lines[-1])
+        if found.is_on_the_way and isinstance(blamed, float):
+            found.mistaken = blamed
         elif not found.is_on_the_way and factor != 1:
             found.mistaken = factor
         self.factors[name] = factor / found.mistaken
+        if note and found.own_factor != 1:
+            return self._stopped(name, read, None, note)
         if found.mistaken != 1:
             found.ok = False
             for known in self.known:
                 known[name] = known[name] / found.mistaken
+        elif last.collects and any(each.of == of and each.ok for each in self.found):
+            return None
         return found
 
     def _forward(self, name: str, values: Sequence[Any], lines: list[int]) -> Found | None:
@@ -209,6 +256,8 @@ class Pass:
         meant = names.of(name)
         for of in dict.fromkeys([*filter(None, [meant]), *right]):
             if (fit := self._fit(values, of)) and fit[0] == 1:
+                if name not in names.own:
+                    self.learnt.add(name)
                 for each in self.names:
                     each.own[name] = of
                 return Found(lines, name, of, True, list(values), 1.0) if names.is_of_the_update(of) else None
@@ -226,11 +275,15 @@ class Pass:
 
     def _fit(self, values: Sequence[Any], of: str) -> tuple[float, bool] | None:
         """How many times a value of the step these are, on all problems, and whether they are transposed; or None."""
-        pairs = [(np.asarray(value), names.trace[of]) for value, names in zip(values, self.names, strict=True)]
-        pairs = pairs[1:] or pairs  # those with numbers of our own, which nothing is special about
+        pairs = [
+            (np.asarray(value), np.asarray(names.trace[of])) for value, names in zip(values, self.names, strict=True)
+        ]
+        has_state = any(map(np.ndim, getattr(self.names[0].problem, "state", {}).values()))
+        if not has_state or not pairs[0][1].any():  # at first, where a state is 0, what is small shows best
+            pairs = pairs[1:] or pairs  # those with numbers of our own, which nothing is special about
         first = self.names[0].layout.is_across(self.names[0].trace, of)
         for is_turned in (first, not first):
-            each = (_factor(turned(value, np.asarray(right))[is_turned], right) for value, right in pairs)
+            each = (_factor(turned(value, right)[is_turned], right) for value, right in pairs)
             factors = [*takewhile(math.isfinite, each)]
             if len(factors) == len(pairs) and np.ptp(factors) <= SAME * abs(factors[0]):
                 return _round(float(np.mean(factors))), is_turned

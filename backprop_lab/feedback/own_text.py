@@ -1,14 +1,17 @@
 """A learner's backward pass as text: its statements, in order, and what each writes and reads.
 
 Only plain lines are taken: names, numbers, operators, indices, functions of NumPy and methods of arrays. What a name is
-wrapped in makes no difference: `cache["A1"]`, `self.A1` and `A1` are one, and `grads["W1"] = ` gives dW1.
+wrapped in makes no difference: `cache["A1"]`, `self.A1` and `A1` are one, and `grads["W1"] = ` gives dW1. Functions
+that the text defines and calls, such as the slope of a sigmoid, are run as they are.
 """
 
 import ast
 import math
+import re
 import warnings
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from textwrap import dedent
 from types import CodeType
 from typing import Any
@@ -16,21 +19,33 @@ from typing import Any
 import numpy as np
 
 from backprop_lab.feedback.answers import a_kind
+from backprop_lab.nn.forms import is_written
 
 FUNCTIONS = {each.__name__: each for each in (len, range, float, int, abs, sum, max, min, round, list, tuple, pow)}
 REFUSED = ("save", "load", "file", "txt", "random", "lib", "test", "memmap", "DataSource", "show_", "set", "ctypes")
 # What a line finds without asking for it: NumPy imports the code of `mean` and `sum` when they are first called.
 SCOPE = {"__builtins__": {"__import__": __import__}, "np": np, "numpy": np, "math": math, **FUNCTIONS}
+LIBRARIES = {"np", "numpy", "math"}
 TAKEN = (ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Call, ast.Attribute,
     ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.keyword, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
     ast.expr_context, ast.IfExp, ast.Assign, ast.AugAssign)  # fmt: skip
+OF_HELPERS = (ast.FunctionDef, ast.arguments, ast.arg, ast.Return, ast.If, ast.Expr)
+A_STATE = re.compile(r"[mvs]|\w*(vel|mom|hat|corr)\w*", re.IGNORECASE)  # a dictionary of what is remembered
+A_LIST = re.compile(  # one entry for each layer; of activations, X comes first
+    r"(?P<of>(?:(?:d|grad|delta)?_?)[WwbZz])(?:s|eights|iases)|nabla_(?P<nabla>[wb])|(?P<delta>delta)s|activations"
+)
+A_PARAMETER = re.compile(r"[Ww]\w{0,3}|b\w{0,2}|gamma\d*|beta\d*")
+NO_GRADIENT = "zeros|zeros_like|ones|lr|learning_rate|alpha|eta|rate"
+PARAMETERS = re.compile(r"(self\.)?(p|params?|parameters|weights|theta|model|net|cache|new_\w+|updated\w*)")
+Helpers = Mapping[str, ast.FunctionDef]
 
 
 @dataclass(frozen=True)
 class Statement:
     """One statement: the line it stands in, its text, what it writes and reads, and the code that is run.
 
-    `goes_on` says that it changes what it writes, or makes it of itself: `dW1 += reg * W1`, `dh[h <= 0] = 0`.
+    `goes_on` says that it changes what it writes, or makes it of itself: `dW1 += reg * W1`, `dh[h <= 0] = 0`; and
+    `collects` that it only puts what has a name into a dictionary.
     """
 
     line: int
@@ -39,41 +54,56 @@ class Statement:
     reads: frozenset[str]
     goes_on: bool
     code: CodeType
+    collects: bool = False
 
     def run(self, known: Mapping[str, Any]) -> Any:
         """What it writes, where the names have these values, which stay as they are. Raises what NumPy raises."""
         scope = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in known.items()}
+        scope = {**SCOPE, **scope}
         with np.errstate(all="ignore"):
-            exec(self.code, {**SCOPE, **scope}, scope)
+            exec(self.code, scope)
         return scope[self.name]
 
 
-def statements_in(text: str) -> list[Statement]:
-    """The statements of a text. Raises ValueError, naming the line, for what is no Python, or more than plain lines."""
+def statements_in(text: str, last: int) -> list[Statement]:
+    """The statements of a text, for a network whose last layer has that number, or 0.
+
+    Raises ValueError, naming the line, for what is no Python, or more than plain lines.
+    """
     try:
         tree = ast.parse(dedent(text).strip("\n"))
     except SyntaxError as error:
         line = (error.text or "").strip()
         raise ValueError(f"line {error.lineno}, `{line}`, is not Python: {error.msg}") from None
-    return [each for node in tree.body for each in _statements(node)]
+    _name_gradients(tree)
+    _InLayers(tree, last).visit(tree)
+    helpers = _helpers(tree)
+    return [_with(helpers, each) for node in tree.body for each in _statements(node, helpers)]
 
 
-def _statements(node: ast.stmt) -> Iterator[Statement]:
+def _statements(node: ast.stmt, helpers: Helpers) -> Iterator[Statement]:
     match node:
-        case ast.FunctionDef(body=body):
+        case ast.FunctionDef(name) | ast.Assign([ast.Name(name)], ast.Lambda()) if name in helpers:
+            return
+        case ast.FunctionDef("__init__"):
+            return
+        case ast.FunctionDef(body=body) | ast.ClassDef(body=body):
             for inner in body:
-                yield from _statements(inner)
+                yield from _statements(inner, helpers)
         case ast.Import() | ast.ImportFrom() | ast.Assert() | ast.Pass() | ast.Expr(ast.Constant()):
             return
         case ast.Expr(ast.Call(ast.Name("print"))):
             return
-        case ast.Return(ast.Dict() | ast.Call(ast.Name("dict")) as value):
-            yield from _of_a_dictionary(node, value, "grads")
         case ast.Return(value):
-            for at, each in enumerate(value.elts if isinstance(value, ast.Tuple) else [value] if value else []):
-                if not isinstance(each, ast.Name):
+            for at, each in enumerate(_returned(value)):
+                if isinstance(each, ast.Dict) or (isinstance(each, ast.Call) and ast.unparse(each.func) == "dict"):
+                    yield from _of_a_dictionary(node, each, "grads")
+                elif not isinstance(each, ast.Name | ast.Constant):
                     named = ast.Name(f"d_returned_{at + 1}", ast.Store())
                     yield from _written(node, named, ast.Assign([named], each))
+        case ast.Assign([_, _, *_] as targets, value):  # dW1 = db1 = None
+            for target in targets:
+                yield from _statements(ast.copy_location(ast.Assign([target], value), node), helpers)
         case ast.Assign([ast.Name(holder)], ast.Dict() | ast.Call(ast.Name("dict")) as value):
             yield from _of_a_dictionary(node, value, holder)
         case ast.Expr(ast.Call(ast.Attribute(ast.Name(holder), "update"), args, keywords)):
@@ -85,10 +115,11 @@ def _statements(node: ast.stmt) -> Iterator[Statement]:
         case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)) if len(targets) == len(values):
             for target, value in zip(targets, values, strict=True):
                 yield from _written(node, target, ast.Assign([target], value))
-        case ast.Assign([ast.Tuple(targets)], ast.Attribute(attr="shape") as value):
+        case ast.Assign([ast.Tuple(targets)], ast.Attribute(attr="shape") | ast.Call() as value):
             for at, target in enumerate(targets):
                 (part,) = ast.parse(f"{ast.unparse(target)} = {ast.unparse(value)}[{at}]").body
-                yield from _written(node, target, part)
+                if ast.unparse(target) != "_":
+                    yield from _written(node, target, part)
         case ast.Assign([ast.Tuple()], ast.Name()):  # W1, b1 = cache: names that are known
             return
         case ast.Assign([target], _) | ast.AugAssign(target):
@@ -102,7 +133,7 @@ def _statements(node: ast.stmt) -> Iterator[Statement]:
 
 
 def _of_a_dictionary(node: ast.stmt, value: ast.expr, holder: str) -> Iterator[Statement]:
-    """`{"dW1": X.T @ dZ1}` writes dW1; what is a name already is only collected, and anything else is no gradient."""
+    """`{"dW1": X.T @ dZ1}` writes dW1; what is a name already is collected, and anything else is no gradient."""
     match value:
         case ast.Dict(keys, values):
             pairs = [(key.value, each) for key, each in zip(keys, values, strict=True) if isinstance(key, ast.Constant)]
@@ -111,19 +142,33 @@ def _of_a_dictionary(node: ast.stmt, value: ast.expr, holder: str) -> Iterator[S
         case _:
             return
     for key, each in pairs:
-        if not isinstance(each, ast.Name):
-            target = ast.Name(_of_it(str(key), holder), ast.Store())
-            yield from _written(node, target, ast.Assign([target], each))
+        target = ast.Name(_of_it(str(key), holder), ast.Store())
+        for statement in _written(node, target, ast.Assign([target], each)):
+            yield replace(statement, collects=isinstance(each, ast.Name))
+
+
+def _returned(value: ast.expr | None) -> Iterator[ast.expr]:
+    """What a function gives back, each by itself."""
+    if isinstance(value, ast.Tuple | ast.List):
+        for each in value.elts:
+            yield from _returned(each)
+    elif value is not None:
+        yield value
 
 
 def _of_it(key: str, holder: str) -> str:
-    """The name of what a dictionary holds: `grads["W1"]` is dW1."""
+    """The name of what a dictionary holds: `grads["W1"]` is dW1, and `v["dW1"]` another than that."""
+    holder = holder.removeprefix("self.")
+    if A_STATE.fullmatch(holder):
+        return f"{holder}_{key}"
     return f"d{key}" if "grad" in holder.lower() and not key.startswith(("d", "grad")) else key
 
 
 def _written(node: ast.stmt, target: ast.expr, statement: ast.stmt) -> Iterator[Statement]:
-    """A statement with plain names in it. Raises ValueError for what is not taken."""
-    plain: Any = _Plain().visit(statement)
+    """A statement with plain names in it, after those that it names within. Raises ValueError for what is not taken."""
+    for inner in (each for each in ast.walk(statement) if isinstance(each, ast.NamedExpr)):
+        yield from _written(node, inner.target, ast.Assign([inner.target], inner.value))
+    plain: Any = ast.fix_missing_locations(_Plain().visit(statement))
     base = target = plain.targets[0] if isinstance(plain, ast.Assign) else plain.target
     while isinstance(base, ast.Subscript):
         base = base.value
@@ -135,15 +180,119 @@ def _written(node: ast.stmt, target: ast.expr, statement: ast.stmt) -> Iterator[
     if isinstance(plain, ast.Assign) and ast.unparse(plain.value) == ast.unparse(target):  # W1 = params["W1"]
         return
     goes_on = isinstance(plain, ast.AugAssign) or target is not base or base.id in reads
-    module = ast.fix_missing_locations(ast.Module([plain], []))
+    code = _compiled([plain])
+    yield Statement(node.lineno, ast.unparse(plain), base.id, frozenset(reads - LIBRARIES), goes_on, code)
+
+
+def _compiled(body: Sequence[ast.stmt]) -> CodeType:
+    """The code of statements, in which float32 is float64: what it rounds is no mistake."""
+    module = ast.fix_missing_locations(_Exact().visit(ast.Module([deepcopy(each) for each in body], [])))
     with warnings.catch_warnings(action="ignore"):  # such as of 2(X), which is told when it stops
-        code = compile(module, "<a line of yours>", "exec")
-    yield Statement(node.lineno, ast.unparse(plain), base.id, frozenset(reads - {"np", "numpy", "math"}), goes_on, code)
+        return compile(module, "<a line of yours>", "exec")
 
 
-def _check(part: ast.AST, line: int) -> None:
+def _helpers(tree: ast.Module) -> dict[str, ast.FunctionDef]:
+    """The functions that a text defines and calls, but for those that write gradients of layers: these are followed.
+
+    Raises ValueError for what is not taken in them.
+    """
+    plain = _Plain().visit(deepcopy(tree))
+    called = {ast.unparse(each.func) for each in ast.walk(plain) if isinstance(each, ast.Call)}
+    found = {}
+    for node in ast.walk(plain):
+        match node:
+            case ast.Assign([ast.Name(name)], ast.Lambda(args, inner)):
+                body: list[ast.stmt] = [ast.Return(inner)]
+            case ast.FunctionDef(name, args, body):
+                if any(
+                    is_written(each) and re.search(r"\d", each.id)
+                    for each in ast.walk(node)
+                    if isinstance(each, ast.Name)
+                ):
+                    continue
+            case _:
+                continue
+        if name in called:
+            args.args = [ast.arg(each.arg) for each in args.args if each.arg != "self"]  # without their types
+            (helper,) = ast.parse(f"def {name}({ast.unparse(args)}): pass").body
+            assert isinstance(helper, ast.FunctionDef)
+            helper.body, found[name] = body, helper
+            for part in ast.walk(helper):
+                _check(part, node.lineno, TAKEN + OF_HELPERS)
+    return found
+
+
+def _with(helpers: Helpers, statement: Statement) -> Statement:
+    """A statement with the functions that it calls, and what these read."""
+    used, reads = set[str](), set(statement.reads)
+    while more := (reads & {*helpers}) - used:
+        used |= more
+        for name in more:
+            names = [each for each in ast.walk(helpers[name]) if isinstance(each, ast.Name)]
+            inside = {each.arg for each in helpers[name].args.args} | {each.id for each in names if is_written(each)}
+            reads |= {each.id for each in names} - inside
+    if not used:
+        return statement
+    code = _compiled([*(helpers[name] for name in used), *ast.parse(statement.text).body])
+    return replace(statement, reads=frozenset(reads - used - LIBRARIES), code=code)
+
+
+def _name_gradients(tree: ast.Module) -> None:
+    """Call `grads` what else holds gradients, such as `dparams`: what is put there is not made of the parameter."""
+    holders = set()
+    for each in ast.walk(tree):
+        match each:
+            case ast.Assign([ast.Subscript(holder, ast.Constant() as one)], value) | ast.AugAssign(
+                ast.Subscript(holder, ast.Constant() as one), ast.Add(), value
+            ):
+                pairs: Sequence[tuple[ast.expr | None, ast.expr]] = [(one, value)]
+            case ast.Assign([ast.Name() as holder], ast.Dict(keys, values)):
+                pairs = [*zip(keys, values, strict=True)]
+            case _:
+                continue
+        name = ast.unparse(holder)
+        if PARAMETERS.fullmatch(name) or A_STATE.fullmatch(name.removeprefix("self.")):
+            continue
+        for key, value in pairs:
+            owner = str(getattr(key, "value", ""))
+            if A_PARAMETER.fullmatch(owner) and not re.search(rf"(?<!\w)({owner}|{NO_GRADIENT})\b", ast.unparse(value)):
+                holders.add(name)
+    for each in ast.walk(tree):
+        match each:
+            case ast.Subscript(holder, ast.Constant(str())) if ast.unparse(holder) in holders:
+                each.value = ast.Name("grads", ast.Load())
+            case ast.Assign([ast.Name(name) as target], ast.Dict()) if name in holders:
+                target.id = "grads"
+
+
+class _InLayers(ast.NodeTransformer):
+    """`dWs[0]` as dW1, or `dWs[1]` where none has a 0; `dWs[-1]` is of the last layer; `activations[0]` is X."""
+
+    def __init__(self, tree: ast.Module, last: int) -> None:
+        places: list[tuple[ast.Subscript, str, int]] = []
+        for each in ast.walk(tree):
+            match each:
+                case ast.Subscript(
+                    ast.Name(name), ast.Constant(int(at)) | ast.UnaryOp(ast.USub(), ast.Constant(int(at)))
+                ):
+                    if found := A_LIST.fullmatch(name):
+                        of = found["of"] or found["delta"] or (found["nabla"] and f"d{found['nabla']}") or "A"
+                        places.append((each, of, at if isinstance(each.slice, ast.Constant) else -at))
+        first = 1 - min((at for _, of, at in places if of != "A" and at >= 0), default=1)
+        self.names = dict[int, str]()
+        for each, of, at in places:
+            if first in (0, 1) and (at >= 0 or last):
+                layer = at + first * (of != "A") if at >= 0 else last + 1 + at
+                self.names[id(each)] = "X" if of == "A" and not layer else f"{of}{layer}"
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        self.generic_visit(node)
+        return ast.Name(self.names[id(node)], node.ctx) if id(node) in self.names else node
+
+
+def _check(part: ast.AST, line: int, taken: tuple[type, ...] = TAKEN) -> None:
     """Raise ValueError for a part of a line that is not taken."""
-    if not isinstance(part, TAKEN):
+    if not isinstance(part, taken):
         raise ValueError(f"line {line} has {a_kind(part).lower()} in it, which is not followed here")
     if isinstance(part, ast.Attribute) and (part.attr.startswith("_") or any(word in part.attr for word in REFUSED)):
         raise ValueError(f"line {line} uses .{part.attr}, which is not followed here: write what it does in NumPy")
@@ -158,8 +307,20 @@ class _Plain(ast.NodeTransformer):
         self.generic_visit(node)
         return node
 
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.expr:
+        return ast.Name(node.target.id, ast.Load())
+
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         if isinstance(node.value, ast.Name) and node.value.id == "self":
             return ast.Name(node.attr, node.ctx)
         self.generic_visit(node)
         return node
+
+
+class _Exact(ast.NodeTransformer):
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        self.generic_visit(node)
+        return ast.Attribute(node.value, "float64", node.ctx) if node.attr in ("float32", "float16") else node
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        return ast.Constant("float64") if node.value in ("float32", "float16") else node
