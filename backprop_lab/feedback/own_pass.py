@@ -72,9 +72,7 @@ class Pass:
         self.before: list[Any] = []  # the values that the last statement has changed
         self.factors, self.since = dict[str, float](), dict[str, list[int]]()
         self.unknown: dict[str, str] = {}  # what cannot be run, and the name that is missing for it
-        self.untold: dict[
-            str, str
-        ] = {}  # what is right only if a name means what it seems to, and why that is not known
+        self.untold = dict[str, str]()  # what is right only if a name means what it seems to, and why nobody knows
         self.raw: dict[str, list[Any]] = {}  # as the lines gave it, right or wrong
         self.learnt = set[str]()  # names for values of the step, which a line has given
         self.found: list[Found] = []
