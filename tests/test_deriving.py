@@ -386,6 +386,71 @@ def test_columns_that_make_up_a_value_give_its_gradient_in_a_stack():
     assert_right(found, numbers(W=(3, 2)), numbers(X=(4, 3)))
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "N = len(X)\nS = X @ W\nh = S.reshape(N, -1)",
+        "N = X.shape[0]\nS = X @ W\nh = S[np.arange(N), y].reshape(-1, 1)",
+        "K = W.shape[1]\nS = X @ W\nh = S.reshape(len(X), 2, K // 2)",
+        "K = len(W)\nh = W[y]",
+        "K = W.shape[1]\nh = W[np.arange(3), k]",
+    ],
+)
+def test_a_length_that_has_a_name_is_one_wherever_a_gradient_needs_it(lines):
+    parameters = numbers(W=(3, 4))
+    data = numbers(X=(5, 3)) | {"y": np.array([0, 2, 1, 1, 0]), "k": np.array([1, 0, 3])}
+    assert_right(derive(f"{lines}\nL = np.sum(h**2)", parameters, data), parameters, data)
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("n, k = W.shape\nH = X @ W / n", ["n = W.shape[0]", "k = W.shape[1]", "H = X @ W / n"]),
+        ("_, k = W.shape\nH = X @ W / k", ["k = W.shape[1]", "H = X @ W / k"]),
+        ("A, B = X @ W, X @ W**2\nH = A * B", ["A = X @ W", "B = X @ W**2", "H = A * B"]),
+        ("H = np.multiply(np.add(X @ W, Y), 1e-5 * Y)", ["H = (X @ W + Y) * (1e-5 * Y)"]),
+        ("H = np.divide(np.subtract(X @ W, Y), 2)", ["H = (X @ W - Y) / 2"]),
+        ("H = np.power(np.negative(X @ W), 3)", ["H = (-(X @ W)) ** 3"]),
+        (
+            "M = np.logical_and(Y > 0, np.logical_not(Y > 1))\nH = X @ W * M",
+            ["M = (Y > 0) & ~(Y > 1)", "H = X @ W * M"],
+        ),
+        ("S = X @ W\nH = S[range(len(S)), ix]", ["S = X @ W", "H = S[np.arange(len(S)), ix]"]),
+    ],
+)
+def test_what_has_a_plainer_way_to_be_written_is_shown_in_that(typed, shown):
+    parameters, data = numbers(W=(3, 2)), numbers(X=(4, 3), Y=(4, 2)) | {"ix": np.array([0, 1, 1, 0])}
+    found = derive(f"{typed}\nL = np.sum(H**2)", parameters, data)
+    assert lines_of(found, "value")[: len(shown)] == shown
+    assert_right(found, parameters, data)
+
+
+@pytest.mark.parametrize("turned", ["{}.transpose(0, 2, 1, 3)", "np.transpose({}, (0, 2, 1, 3))", "{}.swapaxes(1, -2)",
+                                    "np.swapaxes({}, 1, 2)", "{}.transpose((0, 2, 3, 1))",
+                                    "{}.transpose(0, 1, -1, 2)", "{}.T.transpose(0, 2, 1)"])  # fmt: skip
+def test_axes_change_places_and_gradients_go_back_to_theirs(turned):
+    axes = "X @ W" if ".T" in turned else "(X @ W).reshape(2, 3, 2, 2)"
+    turned = turned.replace("{}.T.", "np.einsum('abc,cd->dba', X, W).")
+    lines = f"Q = {axes}\nH = {turned.format('Q')}\nL = np.sum(np.tanh(H) * np.arange(H.shape[-1]))"
+    parameters, data = numbers(W=(3, 4)), numbers(X=(2, 3, 3))
+    assert_right(derive(lines, parameters, data), parameters, data)
+
+
+def test_heads_of_attention_read_as_they_are_typed():
+    lines = """B, T, C = X.shape
+Q = (X @ Wq).reshape(B, T, 2, C // 2).transpose(0, 2, 1, 3)
+K = (X @ Wk).reshape(B, T, 2, C // 2).transpose(0, 2, 1, 3)
+V = (X @ Wv).reshape(B, T, 2, C // 2).transpose(0, 2, 1, 3)
+S = Q @ K.transpose(0, 1, 3, 2) / np.sqrt(Q.shape[-1])
+A = np.exp(S) / np.exp(S).sum(axis=-1, keepdims=True)
+O = (A @ V).transpose(0, 2, 1, 3).reshape(B, T, C)
+L = np.sum((O @ Wo)**2)"""
+    parameters, data = numbers(Wq=(4, 4), Wk=(4, 4), Wv=(4, 4), Wo=(4, 4)), numbers(X=(2, 3, 4))
+    found = derive(lines, parameters, data)
+    assert_right(found, parameters, data)
+    assert "dK = dS_in.mT @ Q" in derived(found)
+
+
 def test_slices_that_leave_something_out_or_overlap_have_zeros_around_them():
     parameters, data = numbers(W=(3, 6)), numbers(X=(2, 3))
     for end in (

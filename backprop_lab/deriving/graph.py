@@ -94,6 +94,12 @@ class Graph:
                 return self.make("reduce", of, axes if len(axes) < len(of.shape) else None, False, name)
         return None
 
+    def transposed(self, node: Node, axes: tuple[int, ...]) -> Node:
+        """A node with its axes in another order: node.mT if only the last two change places."""
+        every = (*range(len(axes)),)
+        is_turned = axes == (*every[:-2], *every[:-3:-1])
+        return node if axes == every else self.make("mT", node) if is_turned else self.make("transpose", node, axes)
+
     def meant(self, node: Node) -> Node:
         """What a name stands for; anything else as it is."""
         return self.meaning.get(node, node)
@@ -119,7 +125,7 @@ class Graph:
     def sizes(self, node: Node) -> Any:
         """The shape of a node, as a person writes it: that of a value, or length by length."""
         whole = self._whole(node)
-        return whole or tuple(self.size(node, axis) for axis in range(len(node.shape)))
+        return whole or tuple(self.meant(self.size(node, axis)) for axis in range(len(node.shape)))
 
     def count(self, node: Node, axes: tuple[int, ...] | None) -> list[Node]:
         """How many numbers lie along some axes of a node, or all: y.size, or the factors of a product."""
