@@ -268,6 +268,14 @@ t = E.sum(axis=1, keepdims=True)
 u = t**-1
 P = E * u
 L = -np.mean(np.sum(y * np.log(P), axis=1))""",
+        """E = np.exp(S - np.max(S, axis=1)[:, np.newaxis])
+P = E / np.sum(E, axis=1)[:, None]
+L = -np.sum(y * np.log(P)) / len(y)""",
+        """m = S.max(axis=1)
+E = np.exp(S - m[:, None])
+s = E.sum(axis=1)
+P = E / s[:, None]
+L = -np.sum(y * np.log(P)) / len(y)""",
     ],
 )
 def test_a_cross_entropy_after_a_softmax_is_one_line_however_it_is_written(lines):
@@ -294,6 +302,14 @@ def test_a_cross_entropy_after_a_softmax_is_one_line_however_it_is_written(lines
         "P = np.exp(S) / np.exp(S).sum(axis=1, keepdims=True)**2",
         "P = np.exp(S - np.exp(S).sum(axis=1, keepdims=True))",
         "P = np.exp(S - np.log(S**2).sum(axis=1, keepdims=True))",
+        "P = np.exp(S) / np.exp(S).sum(axis=1)[None]",
+        "m = S.max(axis=1)\nP = np.exp(m + np.log(np.exp(S - m).sum(axis=1)))[:, None] + S**2",
+        "m = S**2\nP = np.exp(S - m - np.log(np.exp(S - m).sum(axis=1, keepdims=True)))",
+        "m = S.max(axis=0)\nP = np.exp(m[0] + np.log(np.exp(S - m).sum(axis=1, keepdims=True))) + 0 * S",
+        "m = S.mean(axis=1, keepdims=True)\nP = m + np.log(np.exp(S - m).sum(axis=1, keepdims=True)) + m**2 + S**2 + 9",
+        "m = S.max(axis=1, keepdims=True)\nP = m + np.log(np.exp(S - m).sum(axis=1, keepdims=True)) + m**2 + S**2 + 9",
+        "s = S.max(axis=1, keepdims=True)\nP = np.exp(s - np.log(np.exp(S - s).sum(axis=1, keepdims=True))) + S**2",
+        "s = S.max(axis=1, keepdims=True)\nP = np.exp(2 * s + np.log(np.exp(S - s).sum(axis=1, keepdims=True))) + S**2",
     ],
 )
 def test_what_only_looks_like_a_softmax_is_taken_apart(lines):
@@ -323,6 +339,22 @@ def test_a_cross_entropy_after_a_sigmoid_is_one_line_too():
         ("h = np.logaddexp(0, -z)", "dz = -dh / (1 + np.exp(z))"),
         ("h = np.log(np.exp(z).sum(axis=1, keepdims=True))", "dz = dh * np.exp(z - h)"),
         ("h = np.log(np.exp(z).sum(axis=1))", "dz = dh[:, None] * np.exp(z - h[:, None])"),
+        (
+            "m = z.max(axis=1, keepdims=True)\nh = m + np.log(np.exp(z - m).sum(axis=1, keepdims=True))",
+            "dz = dh * np.exp(z - h)",
+        ),
+        (
+            "m = z.max(axis=1)\nE = np.exp(z - m[:, None])\nh = np.log(np.sum(E, axis=1)) + m",
+            "dz = dh[:, None] * np.exp(z - h[:, None])",
+        ),
+        (
+            "m = z.max(axis=1, keepdims=True)\nh = np.log(np.exp(z - m).sum(axis=1)) + m[:, 0]",
+            "dz = dh[:, None] * np.exp(z - h[:, None])",
+        ),
+        (
+            "m = z.max(axis=1, keepdims=True)\ns = m + np.log(np.exp(z - m).sum(axis=1, keepdims=True))\nh = z - s",
+            "dz = dh - dh.sum(axis=1, keepdims=True) * np.exp(h)",
+        ),
         ("h = z.mT * y.mT", "dz = (dh * y.mT).mT"),
         ("h = (z * v).sum(axis=1)", "dz = dh[:, None] * v"),
         ("h = np.concatenate([-z[:, 1:], z[:, :1]], axis=1)", "dz = np.concatenate([dh[:, 1:], -dh[:, :1]], axis=1)"),
@@ -363,6 +395,25 @@ def test_a_number_that_is_spread_over_an_axis_gets_the_gradient_of_all_its_copie
     found = derive("L = np.mean((X + b) * c)", numbers(b=(1, 2), c=()), numbers(X=(5, 2)))
     assert derived(found) == ["db = np.full_like(b, c * len(X) / X.size)", "dc = (X + b).sum() / X.size"]
     assert_right(found, numbers(b=(1, 2), c=()), numbers(X=(5, 2)))
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("P = np.exp(S) / np.exp(S).sum()\nL = -np.log(P[1, 0])", ["dS = P - np.eye(len(P))[1][:, None]"]),
+        ("P = np.exp(S) / np.exp(S).sum()\nL = -np.log(P[k, 0])", ["dS = P - np.eye(len(P))[k][:, None]"]),
+        ("R = S[:, 0]\nP = np.exp(R) / np.exp(R).sum()\nL = -np.log(P[-1])", ["dR = P - np.eye(len(P))[2]"]),
+        (
+            "R = S.mT\nP = np.exp(R) / np.exp(R).sum()\nc = -np.log(P[np.arange(1), t])\nL = c.mean()",
+            ["dc = np.full_like(c, 1 / len(c))", "dR = dc[:, None] * (P - np.eye(P.shape[1])[t])"],
+        ),
+    ],
+)
+def test_a_label_that_is_picked_by_number_is_taken_off_the_probabilities(lines, expected):
+    parameters, data = numbers(W=(3, 2)), numbers(x=(2, 1)) | {"k": np.array(2), "t": np.array([2])}
+    found = derive(f"S = W @ x\n{lines}", parameters, data)
+    assert derived(found)[: len(expected)] == expected
+    assert_right(found, parameters, data)
 
 
 def test_labels_as_indices_are_taken_off_the_probabilities():
@@ -473,6 +524,20 @@ def test_what_is_picked_of_a_sum_that_has_kept_its_axis_is_no_more_than_that(ite
     lines, parameters = f"m = (x**2).sum(axis=0, keepdims=True)[{items}]\nL = np.sum(m[None]**2)", numbers(x=(2, 3))
     data = {"k": np.array(2)}
     assert_right(derive(lines, parameters, data), parameters, data)
+
+
+def test_axes_that_are_summed_or_added_one_after_another_are_written_at_once():
+    parameters, data = numbers(w=(1, 2, 1, 1), b=(2,)), numbers(x=(3, 2, 4, 2), y=(3, 2, 4), c=(3, 2, 2, 1))
+    convolved = derive("Z = x[:, :, :, 0] * w[:, :, :, 0] + b[:, None]\nL = np.sum(Z * y)", parameters, data)
+    assert "db = dZ.sum(axis=(0, 2))" in derived(convolved)
+    pooled = derive(
+        "P = (x * w * b[:, None, None]).reshape(3, 2, 2, 2, 1, 2).max(axis=(3, 5))\nL = np.sum(P * c)", parameters, data
+    )
+    assert any("== P[:, :, :, None, :, None]" in line for line in derived(pooled))
+    scaled = derive("Z = x * b.reshape(1, -1, 1, 1) + w.sum()\nL = np.sum(Z * x)", parameters, data)
+    assert "db = (dZ * x).sum(axis=(0, 2, 3))" in derived(scaled)
+    for found in (convolved, pooled, scaled):
+        assert_right(found, parameters, data)
 
 
 def test_a_mask_that_is_met_twice_stands_once():

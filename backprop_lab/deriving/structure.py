@@ -175,7 +175,9 @@ class Structure:
         arrays = [item for item in items if isinstance(item, Node)]
         if len(arrays) == 1 and arrays[0].shape != ():
             self._rows(node, grad, items.index(arrays[0]))
-        elif arrays or (node.shape == () and all(each.is_fixed for term in grad.terms for each in term.powers)):
+        elif arrays or (node.shape == () and (
+            self.softmaxes.of(node.args[0]) or all(each.is_fixed for term in grad.terms for each in term.powers)
+        )):  # fmt: skip
             self._picked(node, grad)
         else:
             self._sliced(node, grad)
