@@ -416,6 +416,24 @@ def test_a_label_that_is_picked_by_number_is_taken_off_the_probabilities(lines, 
     assert_right(found, parameters, data)
 
 
+def test_a_probability_that_is_picked_in_a_line_of_its_own_is_gone_through_at_once():
+    parameters, data = numbers(W=(3, 4)), numbers(X=(5, 3)) | {"y": np.array([0, 2, 1, 1, 0])}
+    softmax = "S = X @ W\nP = np.exp(S) / np.exp(S).sum(axis=1, keepdims=True)\np = P[np.arange(len(y)), y]"
+    found = derive(f"{softmax}\nL = -np.mean(np.log(p))", parameters, data)
+    assert derived(found)[0] == "dS = (P - np.eye(P.shape[1])[y]) / len(p)"
+    for loss in (
+        "np.sum(p)",
+        "np.sum((1 - p)**2 * np.log(p))",
+        "np.sum(np.log(p)) + np.sum(p**2)",
+        "np.sum(P**2 / p[:, None])",
+    ):
+        found = derive(f"{softmax}\nL = {loss}", parameters, data)
+        assert "dp" in [line.name for line in found.lines]
+        assert_right(found, parameters, data)
+    rows = "p = P[y]\nL = np.sum(np.log(p)) + np.sum(np.log(P[:, 1:]))"
+    assert_right(derive(softmax.replace("p = P[np.arange(len(y)), y]", rows), parameters, data), parameters, data)
+
+
 def test_labels_as_indices_are_taken_off_the_probabilities():
     lines = "S = X @ W\nP = np.exp(S) / np.exp(S).sum(axis=1, keepdims=True)\nL = -np.log(P[np.arange(4), y]).mean()"
     found = derive(lines, numbers(W=(2, 3)), numbers(X=(4, 2)) | {"y": np.array([0, 2, 1, 1])})
@@ -444,6 +462,8 @@ def test_columns_that_make_up_a_value_give_its_gradient_in_a_stack():
         "N = X.shape[0]\nS = X @ W\nh = S[np.arange(N), y].reshape(-1, 1)",
         "K = W.shape[1]\nS = X @ W\nh = S.reshape(len(X), 2, K // 2)",
         "K = len(W)\nh = W[y]",
+        "n, j = 2, 3\nS = X @ W\nh = S[:n, n:j] / j",
+        "n = 2\nN, K = len(X), W.shape[1]\nj = K // n\nS = (X @ W).reshape(N, n, j)\nh = S[:, :, j // n:] / j",
         "K = W.shape[1]\nh = W[np.arange(3), k]",
     ],
 )
@@ -466,6 +486,7 @@ def test_a_length_that_has_a_name_is_one_wherever_a_gradient_needs_it(lines):
             "M = np.logical_and(Y > 0, np.logical_not(Y > 1))\nH = X @ W * M",
             ["M = (Y > 0) & ~(Y > 1)", "H = X @ W * M"],
         ),
+        ("S = np.transpose(X @ W)\nH = S.transpose()", ["S = (X @ W).T", "H = S.T"]),
         ("S = X @ W\nH = S[range(len(S)), ix]", ["S = X @ W", "H = S[np.arange(len(S)), ix]"]),
     ],
 )

@@ -10,7 +10,7 @@ from backprop_lab.deriving.rules import MATRICES, REDUCED, RULES, Rule, layer, s
 from backprop_lab.deriving.shapes import number_of
 from backprop_lab.deriving.simplifying import ONE, UNIT, Term, filled, merged, one, product_of, summed, total
 from backprop_lab.deriving.softmax import Found
-from backprop_lab.deriving.structure import Grad, Passed, Structure, along, spread
+from backprop_lab.deriving.structure import Grad, Passed, Structure, along, is_one_of_each_row, spread
 
 
 class Backward(Structure):
@@ -98,7 +98,10 @@ class Backward(Structure):
 
     def _goes_into_scores(self, node: Node, terms: list[Term]) -> bool:
         """Whether the gradient of probabilities, or of their logarithms, is simpler as a part of that of the scores."""
-        power, terms = -1 if self.softmaxes.of(node) else 0, self._unpicked(node, terms)
+        meaning = self.graph.meaning[node]
+        is_picked = meaning.op == "index" and (node.shape == () or is_one_of_each_row(meaning))
+        of = meaning.args[0] if is_picked else node
+        power, terms = -1 if self.softmaxes.of(of) else 0, self._unpicked(node, terms)
         others = (each for term in terms for each in term.powers if each is not node)
         is_either = power or self.softmaxes.log(node)
         return bool(is_either) and all(term.powers.get(node, 0) == power for term in terms) and not any(

@@ -84,6 +84,11 @@ class Reader:
                 if any(keyword.arg is None for keyword in keywords):
                     raise RefusedError(SYNTAX["Starred"])
                 return self._call(func, args, {str(keyword.arg): keyword.value for keyword in keywords})
+            case ast.BinOp(op=ast.FloorDiv() as op):
+                try:
+                    return self.graph.number(self._whole(tree))
+                except RefusedError:
+                    return self._refuse(op)
             case ast.BinOp(op=op) | ast.UnaryOp(op=op):
                 return self._refuse(op)
         return self._refuse(tree)
@@ -147,6 +152,8 @@ class Reader:
                 node = self.graph.meant(self.read(tree))
                 if node.op in SIZES:
                     return node
+                if isinstance(whole := number_of(node), int):
+                    return whole
         raise RefusedError(f"`{ast.unparse(tree)}` must be a whole number known from the start, such as 1 or len(X)")
 
     def _index(self, of: Node, given: list[ast.expr]) -> Node:
@@ -298,7 +305,7 @@ class Reader:
         if len(every) < 2:
             return self.graph.make("mT", of)
         given = args[0].elts if len(args) == 1 and isinstance(args[0], ast.Tuple | ast.List) else args
-        axes = [self._axis(axis, of) for axis in given] or [*every][::-1]
+        axes = [self._axis(axis, of) for axis in given]
         if is_pair:
             axes = [axes[1] if k == axes[0] else axes[0] if k == axes[1] else k for k in every]
         if sorted(axes) != [*every]:

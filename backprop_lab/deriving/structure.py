@@ -78,6 +78,11 @@ def _one_hot(graph: Graph, X: Node, axis: int, ix: Any) -> Node:
     return graph.make("index", eye, (ix, ":"))
 
 
+def is_one_of_each_row(node: Node) -> bool:
+    """Whether an index is one such as P[np.arange(N), y]."""
+    return isinstance(node.args[1][0], Node) and node.args[1][0].op == "arange" and len(node.args[1]) == 2
+
+
 class Structure:
     """What takes gradients through a graph; `push`, which takes them further, is still to come."""
 

@@ -16,6 +16,7 @@ JOINING = {
     "multiply": ast.Mult(), "add": ast.Add(), "subtract": ast.Sub(), "divide": ast.Div(), "true_divide": ast.Div(),
     "power": ast.Pow(), "logical_and": ast.BitAnd(), "logical_or": ast.BitOr(),
 }  # fmt: skip
+ROUNDABOUT = re.compile(rf"\b({'|'.join(JOINING)}|negative|logical_not|transpose|range)\(")
 MOST_LINES, LONGEST_LINE, DEEPEST = 400, 1000, 100
 
 
@@ -79,7 +80,8 @@ def lines_in(text: str | Iterable[str]) -> list[Line]:
                 code = segment if is_as_read else ast.unparse(tree)
                 line = Line(name, tree, code, statement.lineno, comment, axes)
                 plainer = Plainer()
-                tree = plainer.visit(tree)
+                if ROUNDABOUT.search(code):
+                    tree = plainer.visit(tree)
                 found[name] = line.rewritten(name, tree) if plainer.changed else line
         except RefusedError as refused:
             raise ValueError(f"line {row.number}, `{row.text}`: {refused}") from None
@@ -91,7 +93,10 @@ def lines_in(text: str | Iterable[str]) -> list[Line]:
 def _assigned(statement: ast.stmt) -> tuple[list[tuple[str, ast.expr]], int]:
     """Each name and its expression, and how many lengths were unpacked. Raises RefusedError for other statements."""
     if not isinstance(statement, ast.Assign):
-        raise RefusedError(SYNTAX.get(type(statement).__name__, 'a line is "name = expression", and gives one value'))
+        shown = ast.unparse(statement)[:6] if isinstance(statement, ast.Expr | ast.Assert) else ""
+        mend = "leave it out: " if shown in ("print(", "assert") or shown[:1] in ("'", '"') else ""
+        otherwise = f'{mend}a line is "name = expression", and gives one value'
+        raise RefusedError(SYNTAX.get(type(statement).__name__, otherwise))
     target, value, axes = statement.targets[0], statement.value, 0
     if isinstance(target, ast.Attribute) and target.attr not in ("T", "mT", "shape"):
         raise RefusedError(ALONE.format(ast.unparse(target), target.attr))
@@ -133,6 +138,10 @@ class Plainer(ast.NodeTransformer):
                 plainer = ast.BinOp(A, JOINING[name], B)
             case ast.Call(ast.Attribute(ast.Name("np"), "negative" | "logical_not" as name), [A], []):
                 plainer = ast.UnaryOp(ast.USub() if name == "negative" else ast.Invert(), A)
+            case ast.Call(ast.Attribute(ast.Name("np"), "transpose"), [A], []) | ast.Call(
+                ast.Attribute(A, "transpose"), [], []
+            ):
+                plainer = ast.Attribute(A, "T", ast.Load())
             case ast.Call(ast.Name("range"), [n], []):
                 plainer = ast.Call(ast.Attribute(ast.Name("np", ast.Load()), "arange", ast.Load()), [n], [])
         self.changed |= plainer is not node
