@@ -308,6 +308,7 @@ def test_a_cross_entropy_after_a_softmax_is_one_line_however_it_is_written(lines
         "m = S.max(axis=0)\nP = np.exp(m[0] + np.log(np.exp(S - m).sum(axis=1, keepdims=True))) + 0 * S",
         "m = S.mean(axis=1, keepdims=True)\nP = m + np.log(np.exp(S - m).sum(axis=1, keepdims=True)) + m**2 + S**2 + 9",
         "m = S.max(axis=1, keepdims=True)\nP = m + np.log(np.exp(S - m).sum(axis=1, keepdims=True)) + m**2 + S**2 + 9",
+        "m = S.max()\nP = np.exp(m + np.log(np.exp(S - m).sum())) * S**2",
         "s = S.max(axis=1, keepdims=True)\nP = np.exp(s - np.log(np.exp(S - s).sum(axis=1, keepdims=True))) + S**2",
         "s = S.max(axis=1, keepdims=True)\nP = np.exp(2 * s + np.log(np.exp(S - s).sum(axis=1, keepdims=True))) + S**2",
     ],
@@ -351,6 +352,7 @@ def test_a_cross_entropy_after_a_sigmoid_is_one_line_too():
             "m = z.max(axis=1, keepdims=True)\nh = np.log(np.exp(z - m).sum(axis=1)) + m[:, 0]",
             "dz = dh[:, None] * np.exp(z - h[:, None])",
         ),
+        ("m = z.max(axis=0)\nh = m + np.log(np.exp(z - m).sum(axis=0))", "dz = dh * np.exp(z - h)"),
         (
             "m = z.max(axis=1, keepdims=True)\ns = m + np.log(np.exp(z - m).sum(axis=1, keepdims=True))\nh = z - s",
             "dz = dh - dh.sum(axis=1, keepdims=True) * np.exp(h)",

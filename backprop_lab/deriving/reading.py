@@ -76,7 +76,7 @@ class Reader:
                 node = self.read(of)
                 axis = self._axis(at, node)
                 return make("axis", node, axis) if axis else make("len", node)
-            case ast.Subscript(value=ast.Name(id=of), slice=ast.Constant(value=str() as name)) if of not in self.names:
+            case ast.Subscript(value=of, slice=ast.Constant(value=str() as name)) if ast.unparse(of) not in self.names:
                 raise RefusedError(ALONE.format(ast.unparse(tree), name))
             case ast.Subscript(value=of, slice=at):
                 return self._index(self.read(of), [*at.elts] if isinstance(at, ast.Tuple) else [at])

@@ -42,6 +42,7 @@ SORTED = "where the order stays as it is, give it among the data, and write X[or
 INSTEAD = {  # of a function
     "sort": SORTED, "partition": SORTED,
     "argsort": DATA, "argmax": DATA, "argmin": DATA, "array": JOIN, "asarray": JOIN, "zeros": DATA, "ones": DATA,
+    "zeros_like": DATA, "ones_like": DATA,
     "full": DATA, "identity": "write np.eye", "tril": DATA, "triu": DATA, "int": DATA, "linspace": DATA,
     "random": "draw the numbers before, and give them among the data",
     "cumsum": "write the sums one after another, such as s2 = s1 + x2",

@@ -70,7 +70,8 @@ class Softmaxes:
                 continue
             (X, shift), (_, axes, keepdims, _) = less.args, whole.args
             most, items = self._see(shift), spreading(range(len(X.shape)) if axes is None else axes, len(X.shape))
-            if keepdims or shift.shape == ():
+            last = len(X.shape) - 1 if axes is None else max(axes)
+            if keepdims or len(shift.shape) < len(X.shape) - last:  # what has no axis of the sum is the same along it
                 is_same = m is shift
             else:  # m has lost the axis that it is taken off with
                 lost = shift, tuple(0 if item is None else item for item in items)
