@@ -23,7 +23,7 @@ MOST_LINES, LONGEST_LINE, DEEPEST = 400, 1000, 100
 class Line(NamedTuple):
     """A line as it was handed in: its name, its expression, the text of that, its number, and its comment.
 
-    Of `m, n = X.shape`, which are two lines, `axes` is 2.
+    Of `m, n = X.shape`, which are two lines, `axes` is 2. `typed` is what stood there where the text is another one.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Line(NamedTuple):
     number: int
     comment: str = ""
     axes: int = 0
+    typed: str = ""
 
     def rewritten(self, name: str, tree: ast.expr) -> "Line":
         """A line with another name and another expression, whose numbers are written as they are in this one."""
@@ -41,7 +42,7 @@ class Line(NamedTuple):
         return self._replace(name=name, tree=tree, text=text)
 
     def error(self, sentence: object) -> ValueError:
-        return ValueError(f"line {self.number}, `{self.name} = {self.text}`: {sentence}")
+        return ValueError(f"line {self.number}, `{self.name} = {self.typed or self.text}`: {sentence}")
 
 
 def lines_in(text: str | Iterable[str]) -> list[Line]:
@@ -82,7 +83,7 @@ def lines_in(text: str | Iterable[str]) -> list[Line]:
                 plainer = Plainer()
                 if ROUNDABOUT.search(code):
                     tree = plainer.visit(tree)
-                found[name] = line.rewritten(name, tree) if plainer.changed else line
+                found[name] = line.rewritten(name, tree)._replace(typed=code) if plainer.changed else line
         except RefusedError as refused:
             raise ValueError(f"line {row.number}, `{row.text}`: {refused}") from None
     if not found:
