@@ -268,6 +268,14 @@ t = E.sum(axis=1, keepdims=True)
 u = t**-1
 P = E * u
 L = -np.mean(np.sum(y * np.log(P), axis=1))""",
+        """E = np.exp(S - np.max(S, axis=1)[:, np.newaxis])
+P = E / np.sum(E, axis=1)[:, None]
+L = -np.sum(y * np.log(P)) / len(y)""",
+        """m = S.max(axis=1)
+E = np.exp(S - m[:, None])
+s = E.sum(axis=1)
+P = E / s[:, None]
+L = -np.sum(y * np.log(P)) / len(y)""",
     ],
 )
 def test_a_cross_entropy_after_a_softmax_is_one_line_however_it_is_written(lines):
@@ -294,6 +302,15 @@ def test_a_cross_entropy_after_a_softmax_is_one_line_however_it_is_written(lines
         "P = np.exp(S) / np.exp(S).sum(axis=1, keepdims=True)**2",
         "P = np.exp(S - np.exp(S).sum(axis=1, keepdims=True))",
         "P = np.exp(S - np.log(S**2).sum(axis=1, keepdims=True))",
+        "P = np.exp(S) / np.exp(S).sum(axis=1)[None]",
+        "m = S.max(axis=1)\nP = np.exp(m + np.log(np.exp(S - m).sum(axis=1)))[:, None] + S**2",
+        "m = S**2\nP = np.exp(S - m - np.log(np.exp(S - m).sum(axis=1, keepdims=True)))",
+        "m = S.max(axis=0)\nP = np.exp(m[0] + np.log(np.exp(S - m).sum(axis=1, keepdims=True))) + 0 * S",
+        "m = S.mean(axis=1, keepdims=True)\nP = m + np.log(np.exp(S - m).sum(axis=1, keepdims=True)) + m**2 + S**2 + 9",
+        "m = S.max(axis=1, keepdims=True)\nP = m + np.log(np.exp(S - m).sum(axis=1, keepdims=True)) + m**2 + S**2 + 9",
+        "m = S.max()\nP = np.exp(m + np.log(np.exp(S - m).sum())) * S**2",
+        "s = S.max(axis=1, keepdims=True)\nP = np.exp(s - np.log(np.exp(S - s).sum(axis=1, keepdims=True))) + S**2",
+        "s = S.max(axis=1, keepdims=True)\nP = np.exp(2 * s + np.log(np.exp(S - s).sum(axis=1, keepdims=True))) + S**2",
     ],
 )
 def test_what_only_looks_like_a_softmax_is_taken_apart(lines):
@@ -323,6 +340,23 @@ def test_a_cross_entropy_after_a_sigmoid_is_one_line_too():
         ("h = np.logaddexp(0, -z)", "dz = -dh / (1 + np.exp(z))"),
         ("h = np.log(np.exp(z).sum(axis=1, keepdims=True))", "dz = dh * np.exp(z - h)"),
         ("h = np.log(np.exp(z).sum(axis=1))", "dz = dh[:, None] * np.exp(z - h[:, None])"),
+        (
+            "m = z.max(axis=1, keepdims=True)\nh = m + np.log(np.exp(z - m).sum(axis=1, keepdims=True))",
+            "dz = dh * np.exp(z - h)",
+        ),
+        (
+            "m = z.max(axis=1)\nE = np.exp(z - m[:, None])\nh = np.log(np.sum(E, axis=1)) + m",
+            "dz = dh[:, None] * np.exp(z - h[:, None])",
+        ),
+        (
+            "m = z.max(axis=1, keepdims=True)\nh = np.log(np.exp(z - m).sum(axis=1)) + m[:, 0]",
+            "dz = dh[:, None] * np.exp(z - h[:, None])",
+        ),
+        ("m = z.max(axis=0)\nh = m + np.log(np.exp(z - m).sum(axis=0))", "dz = dh * np.exp(z - h)"),
+        (
+            "m = z.max(axis=1, keepdims=True)\ns = m + np.log(np.exp(z - m).sum(axis=1, keepdims=True))\nh = z - s",
+            "dz = dh - dh.sum(axis=1, keepdims=True) * np.exp(h)",
+        ),
         ("h = z.mT * y.mT", "dz = (dh * y.mT).mT"),
         ("h = (z * v).sum(axis=1)", "dz = dh[:, None] * v"),
         ("h = np.concatenate([-z[:, 1:], z[:, :1]], axis=1)", "dz = np.concatenate([dh[:, 1:], -dh[:, :1]], axis=1)"),
@@ -365,6 +399,43 @@ def test_a_number_that_is_spread_over_an_axis_gets_the_gradient_of_all_its_copie
     assert_right(found, numbers(b=(1, 2), c=()), numbers(X=(5, 2)))
 
 
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("P = np.exp(S) / np.exp(S).sum()\nL = -np.log(P[1, 0])", ["dS = P - np.eye(len(P))[1][:, None]"]),
+        ("P = np.exp(S) / np.exp(S).sum()\nL = -np.log(P[k, 0])", ["dS = P - np.eye(len(P))[k][:, None]"]),
+        ("R = S[:, 0]\nP = np.exp(R) / np.exp(R).sum()\nL = -np.log(P[-1])", ["dR = P - np.eye(len(P))[2]"]),
+        (
+            "R = S.mT\nP = np.exp(R) / np.exp(R).sum()\nc = -np.log(P[np.arange(1), t])\nL = c.mean()",
+            ["dc = np.full_like(c, 1 / len(c))", "dR = dc[:, None] * (P - np.eye(P.shape[1])[t])"],
+        ),
+    ],
+)
+def test_a_label_that_is_picked_by_number_is_taken_off_the_probabilities(lines, expected):
+    parameters, data = numbers(W=(3, 2)), numbers(x=(2, 1)) | {"k": np.array(2), "t": np.array([2])}
+    found = derive(f"S = W @ x\n{lines}", parameters, data)
+    assert derived(found)[: len(expected)] == expected
+    assert_right(found, parameters, data)
+
+
+def test_a_probability_that_is_picked_in_a_line_of_its_own_is_gone_through_at_once():
+    parameters, data = numbers(W=(3, 4)), numbers(X=(5, 3)) | {"y": np.array([0, 2, 1, 1, 0])}
+    softmax = "S = X @ W\nP = np.exp(S) / np.exp(S).sum(axis=1, keepdims=True)\np = P[np.arange(len(y)), y]"
+    found = derive(f"{softmax}\nL = -np.mean(np.log(p))", parameters, data)
+    assert derived(found)[0] == "dS = (P - np.eye(P.shape[1])[y]) / len(p)"
+    for loss in (
+        "np.sum(p)",
+        "np.sum((1 - p)**2 * np.log(p))",
+        "np.sum(np.log(p)) + np.sum(p**2)",
+        "np.sum(P**2 / p[:, None])",
+    ):
+        found = derive(f"{softmax}\nL = {loss}", parameters, data)
+        assert "dp" in [line.name for line in found.lines]
+        assert_right(found, parameters, data)
+    rows = "p = P[y]\nL = np.sum(np.log(p)) + np.sum(np.log(P[:, 1:]))"
+    assert_right(derive(softmax.replace("p = P[np.arange(len(y)), y]", rows), parameters, data), parameters, data)
+
+
 def test_labels_as_indices_are_taken_off_the_probabilities():
     lines = "S = X @ W\nP = np.exp(S) / np.exp(S).sum(axis=1, keepdims=True)\nL = -np.log(P[np.arange(4), y]).mean()"
     found = derive(lines, numbers(W=(2, 3)), numbers(X=(4, 2)) | {"y": np.array([0, 2, 1, 1])})
@@ -384,6 +455,74 @@ def test_columns_that_make_up_a_value_give_its_gradient_in_a_stack():
     found = derive(f"H = X @ W\n{lines}", numbers(W=(3, 2)), numbers(X=(4, 3)))
     assert "dH = np.stack([da, dc], axis=1)" in derived(found)
     assert_right(found, numbers(W=(3, 2)), numbers(X=(4, 3)))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "N = len(X)\nS = X @ W\nh = S.reshape(N, -1)",
+        "N = X.shape[0]\nS = X @ W\nh = S[np.arange(N), y].reshape(-1, 1)",
+        "K = W.shape[1]\nS = X @ W\nh = S.reshape(len(X), 2, K // 2)",
+        "K = len(W)\nh = W[y]",
+        "n, j = 2, 3\nS = X @ W\nh = S[:n, n:j] / j",
+        "n = 2\nN, K = len(X), W.shape[1]\nj = K // n\nS = (X @ W).reshape(N, n, j)\nh = S[:, :, j // n:] / j",
+        "K = W.shape[1]\nh = W[np.arange(3), k]",
+    ],
+)
+def test_a_length_that_has_a_name_is_one_wherever_a_gradient_needs_it(lines):
+    parameters = numbers(W=(3, 4))
+    data = numbers(X=(5, 3)) | {"y": np.array([0, 2, 1, 1, 0]), "k": np.array([1, 0, 3])}
+    assert_right(derive(f"{lines}\nL = np.sum(h**2)", parameters, data), parameters, data)
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("n, k = W.shape\nH = X @ W / n", ["n = W.shape[0]", "k = W.shape[1]", "H = X @ W / n"]),
+        ("_, k = W.shape\nH = X @ W / k", ["k = W.shape[1]", "H = X @ W / k"]),
+        ("A, B = X @ W, X @ W**2\nH = A * B", ["A = X @ W", "B = X @ W**2", "H = A * B"]),
+        ("H = np.multiply(np.add(X @ W, Y), 1e-5 * Y)", ["H = (X @ W + Y) * (1e-5 * Y)"]),
+        ("H = np.divide(np.subtract(X @ W, Y), 2)", ["H = (X @ W - Y) / 2"]),
+        ("H = np.power(np.negative(X @ W), 3)", ["H = (-(X @ W)) ** 3"]),
+        (
+            "M = np.logical_and(Y > 0, np.logical_not(Y > 1))\nH = X @ W * M",
+            ["M = (Y > 0) & ~(Y > 1)", "H = X @ W * M"],
+        ),
+        ("S = np.transpose(X @ W)\nH = S.transpose()", ["S = (X @ W).T", "H = S.T"]),
+        ("S = X @ W\nH = S[range(len(S)), ix]", ["S = X @ W", "H = S[np.arange(len(S)), ix]"]),
+    ],
+)
+def test_what_has_a_plainer_way_to_be_written_is_shown_in_that(typed, shown):
+    parameters, data = numbers(W=(3, 2)), numbers(X=(4, 3), Y=(4, 2)) | {"ix": np.array([0, 1, 1, 0])}
+    found = derive(f"{typed}\nL = np.sum(H**2)", parameters, data)
+    assert lines_of(found, "value")[: len(shown)] == shown
+    assert_right(found, parameters, data)
+
+
+@pytest.mark.parametrize("turned", ["{}.transpose(0, 2, 1, 3)", "np.transpose({}, (0, 2, 1, 3))", "{}.swapaxes(1, -2)",
+                                    "np.swapaxes({}, 1, 2)", "{}.transpose((0, 2, 3, 1))",
+                                    "{}.transpose(0, 1, -1, 2)", "{}.T.transpose(0, 2, 1)"])  # fmt: skip
+def test_axes_change_places_and_gradients_go_back_to_theirs(turned):
+    axes = "X @ W" if ".T" in turned else "(X @ W).reshape(2, 3, 2, 2)"
+    turned = turned.replace("{}.T.", "np.einsum('abc,cd->dba', X, W).")
+    lines = f"Q = {axes}\nH = {turned.format('Q')}\nL = np.sum(np.tanh(H) * np.arange(H.shape[-1]))"
+    parameters, data = numbers(W=(3, 4)), numbers(X=(2, 3, 3))
+    assert_right(derive(lines, parameters, data), parameters, data)
+
+
+def test_heads_of_attention_read_as_they_are_typed():
+    lines = """B, T, C = X.shape
+Q = (X @ Wq).reshape(B, T, 2, C // 2).transpose(0, 2, 1, 3)
+K = (X @ Wk).reshape(B, T, 2, C // 2).transpose(0, 2, 1, 3)
+V = (X @ Wv).reshape(B, T, 2, C // 2).transpose(0, 2, 1, 3)
+S = Q @ K.transpose(0, 1, 3, 2) / np.sqrt(Q.shape[-1])
+A = np.exp(S) / np.exp(S).sum(axis=-1, keepdims=True)
+O = (A @ V).transpose(0, 2, 1, 3).reshape(B, T, C)
+L = np.sum((O @ Wo)**2)"""
+    parameters, data = numbers(Wq=(4, 4), Wk=(4, 4), Wv=(4, 4), Wo=(4, 4)), numbers(X=(2, 3, 4))
+    found = derive(lines, parameters, data)
+    assert_right(found, parameters, data)
+    assert "dK = dS_in.mT @ Q" in derived(found)
 
 
 def test_slices_that_leave_something_out_or_overlap_have_zeros_around_them():
@@ -408,6 +547,20 @@ def test_what_is_picked_of_a_sum_that_has_kept_its_axis_is_no_more_than_that(ite
     lines, parameters = f"m = (x**2).sum(axis=0, keepdims=True)[{items}]\nL = np.sum(m[None]**2)", numbers(x=(2, 3))
     data = {"k": np.array(2)}
     assert_right(derive(lines, parameters, data), parameters, data)
+
+
+def test_axes_that_are_summed_or_added_one_after_another_are_written_at_once():
+    parameters, data = numbers(w=(1, 2, 1, 1), b=(2,)), numbers(x=(3, 2, 4, 2), y=(3, 2, 4), c=(3, 2, 2, 1))
+    convolved = derive("Z = x[:, :, :, 0] * w[:, :, :, 0] + b[:, None]\nL = np.sum(Z * y)", parameters, data)
+    assert "db = dZ.sum(axis=(0, 2))" in derived(convolved)
+    pooled = derive(
+        "P = (x * w * b[:, None, None]).reshape(3, 2, 2, 2, 1, 2).max(axis=(3, 5))\nL = np.sum(P * c)", parameters, data
+    )
+    assert any("== P[:, :, :, None, :, None]" in line for line in derived(pooled))
+    scaled = derive("Z = x * b.reshape(1, -1, 1, 1) + w.sum()\nL = np.sum(Z * x)", parameters, data)
+    assert "db = (dZ * x).sum(axis=(0, 2, 3))" in derived(scaled)
+    for found in (convolved, pooled, scaled):
+        assert_right(found, parameters, data)
 
 
 def test_a_mask_that_is_met_twice_stands_once():

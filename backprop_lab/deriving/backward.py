@@ -10,7 +10,7 @@ from backprop_lab.deriving.rules import MATRICES, REDUCED, RULES, Rule, layer, s
 from backprop_lab.deriving.shapes import number_of
 from backprop_lab.deriving.simplifying import ONE, UNIT, Term, filled, merged, one, product_of, summed, total
 from backprop_lab.deriving.softmax import Found
-from backprop_lab.deriving.structure import Grad, Passed, Structure, along, spread
+from backprop_lab.deriving.structure import Grad, Passed, Structure, along, is_one_of_each_row, spread
 
 
 class Backward(Structure):
@@ -98,11 +98,14 @@ class Backward(Structure):
 
     def _goes_into_scores(self, node: Node, terms: list[Term]) -> bool:
         """Whether the gradient of probabilities, or of their logarithms, is simpler as a part of that of the scores."""
-        power, terms = -1 if self.softmaxes.of(node) else 0, self._unpicked(node, terms)
+        meaning = self.graph.meaning[node]
+        is_picked = meaning.op == "index" and (node.shape == () or is_one_of_each_row(meaning))
+        of = meaning.args[0] if is_picked else node
+        power, terms = -1 if self.softmaxes.of(of) else 0, self._unpicked(node, terms)
         others = (each for term in terms for each in term.powers if each is not node)
         is_either = power or self.softmaxes.log(node)
         return bool(is_either) and all(term.powers.get(node, 0) == power for term in terms) and not any(
-            each.needs or each.is_gradient for each in others
+            each.needs or (each.is_gradient and not power) for each in others
         )  # fmt: skip
 
     def _cancels(self, P: Node, terms: list[Term]) -> bool:
@@ -145,9 +148,10 @@ class Backward(Structure):
             )
             rules = self.passed(grad, "log-softmax", node, 0, found[0], P)
             self._into_scores(self.settled(node, grad), P, found, rules)
-        elif node.op == "log" and (Z := node.args[0]).op == "reduce" and Z.args[3] == "sum" and Z.args[0].op == "exp":
-            _, axes, keepdims, _ = Z.args
-            (X,), Y, terms = Z.args[0].args, one(self.graph.value(node)), self.settled(node, grad)
+        elif (found_sum := self._log_sum(node)) is not None:
+            X, (_, axes, keepdims, _) = found_sum[0], found_sum[1].args
+            self._inside |= self._names_between(node, X)
+            Y, terms = one(self.graph.value(node)), self.settled(node, grad)
             if not keepdims:
                 every = tuple(range(len(X.shape))) if axes is None else axes
                 Y, *terms = [spread(self.graph, term, node, every) for term in (Y, *terms)]
@@ -203,6 +207,12 @@ class Backward(Structure):
             self._reduce(node, grad)
         else:
             self.by_structure(node, grad)
+
+    def _log_sum(self, node: Node) -> tuple[Node, Node] | None:
+        """X and the sum of np.log(np.exp(X).sum()), also where a maximum was taken off and added again."""
+        if node.op == "log" and (Z := node.args[0]).op == "reduce" and Z.args[3] == "sum" and Z.args[0].op == "exp":
+            return Z.args[0].args[0], Z
+        return self.softmaxes.log_sum(node)
 
     def _layer(self, node: Node) -> tuple[Rule, Node] | None:
         """The layer that a node is as a whole: see `layer`."""

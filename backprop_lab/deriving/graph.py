@@ -1,9 +1,15 @@
 """The values of a program as nodes: equal parts are one node, and what has a name is called by it."""
 
+from collections.abc import Collection
 from typing import Any
 
 from backprop_lab.deriving.nodes import Length, Node, Shape
-from backprop_lab.deriving.shapes import check_meant, shape_of
+from backprop_lab.deriving.shapes import check_meant, lengths, shape_of
+
+
+def spreading(axes: Collection[int], n: int) -> tuple[Any, ...]:
+    """The items of an index that brings back, with length 1, some of n axes, over which a sum was taken."""
+    return tuple(None if k in axes else ":" for k in range(n))
 
 
 class AmbiguousError(ValueError):
@@ -92,7 +98,31 @@ class Graph:
             ):
                 of, axes, _, name = first.args
                 return self.make("reduce", of, axes if len(axes) < len(of.shape) else None, False, name)
+            case "index", "reduce" if not first.args[2]:
+                of, axes, _, name = first.args
+                every = (*range(len(of.shape)),) if axes is None else axes
+                if args[1] == spreading(every, len(of.shape)):
+                    return self.make("reduce", of, every, True, name)
+            case "reshape", "reduce" if first.args[2]:
+                of, axes, _, name = first.args
+                if lengths(args[1]) == tuple(n for k, n in enumerate(of.shape) if k not in axes):
+                    return self.make("reduce", of, axes if len(axes) < len(of.shape) else None, False, name)
+            case "index", "index" if {*args[1], *first.args[1]} <= {":", None}:
+                inner = iter(first.args[1])
+                return self.make("index", first.args[0], tuple(item and next(inner) for item in args[1]))
+            case "reduce", "reduce" if (args[2:], first.args[2:]) == ((False, "sum"),) * 2:
+                left = [k for k in range(len(first.args[0].shape)) if k not in first.args[1]]
+                gone = {left[k] for k in (range(len(left)) if args[1] is None else args[1])}
+                axes = (*sorted({*first.args[1]} | gone),)
+                is_all = len(axes) == len(first.args[0].shape)
+                return self.make("reduce", first.args[0], None if is_all else axes, False, "sum")
         return None
+
+    def transposed(self, node: Node, axes: tuple[int, ...]) -> Node:
+        """A node with its axes in another order: node.mT if only the last two change places."""
+        every = (*range(len(axes)),)
+        is_turned = axes == (*every[:-2], *every[:-3:-1])
+        return node if axes == every else self.make("mT", node) if is_turned else self.make("transpose", node, axes)
 
     def meant(self, node: Node) -> Node:
         """What a name stands for; anything else as it is."""
@@ -119,7 +149,7 @@ class Graph:
     def sizes(self, node: Node) -> Any:
         """The shape of a node, as a person writes it: that of a value, or length by length."""
         whole = self._whole(node)
-        return whole or tuple(self.size(node, axis) for axis in range(len(node.shape)))
+        return whole or tuple(self.meant(self.size(node, axis)) for axis in range(len(node.shape)))
 
     def count(self, node: Node, axes: tuple[int, ...] | None) -> list[Node]:
         """How many numbers lie along some axes of a node, or all: y.size, or the factors of a product."""
@@ -141,6 +171,9 @@ class Graph:
         if node.op == "mT":
             last, swapped = len(node.shape) - 1, {len(node.shape) - 1: len(node.shape) - 2}
             return self.adds_up(node.args[0], tuple(swapped.get(k, last if k == last - 1 else k) for k in axes))
+        if node.op == "index" and node.args[0].op == "index" and {*node.args[1]} <= {":", None}:
+            kept = [k for k, item in enumerate(node.args[1]) if item == ":"]
+            return self.adds_up(node.args[0], tuple(kept.index(k) for k in axes if k in kept))
         is_one_hot = node.op == "index" and node.args[0].op == "eye"
         own = (len(node.shape) - 1,) if is_one_hot else self.sums.get(node)
         if own is None or {k for k in axes if node.shape[k] != 1} != {k for k in own if node.shape[k] != 1}:

@@ -124,6 +124,8 @@ def _written(node: Node, names: Mapping[Node, str]) -> tuple[str, int]:
             return f"{part(of, TIGHT)}.{name}({', '.join(filter(None, (axis, 'keepdims=True' * keepdims)))})", TIGHT
         case "reshape", (of, shape):
             return f"{part(of, TIGHT)}.reshape({sizes(shape) or '()'})", TIGHT
+        case "transpose", (of, axes):
+            return f"{part(of, TIGHT)}.transpose{axes}", TIGHT
         case "broadcast_to", (of, shape):
             written = sizes(shape)
             comma = "," * (len(node.shape) == 1)

@@ -8,7 +8,7 @@ import numpy as np
 
 from backprop_lab.deriving.backward import Backward
 from backprop_lab.deriving.graph import Graph
-from backprop_lab.deriving.nodes import COMPARISONS, SIGNS, SIZES, Node, RefusedError, Shape, code
+from backprop_lab.deriving.nodes import COMPARISONS, SIGNS, SIZES, Node, RefusedError, Shape, code, seen
 from backprop_lab.deriving.reading import Reader
 from backprop_lab.deriving.text import Line, check_name, lines_in
 from backprop_lab.nn.forms import Swapped
@@ -92,7 +92,11 @@ def read_lines(lines: str | Iterable[str], given: Mapping[str, Array] | None = N
 def _define(reader: Reader, line: Line) -> None:
     """Read a line into a graph. Raises ValueError, with the line."""
     try:
-        reader.graph.define(line.name, reader.read(line.tree))
+        node = reader.read(line.tree)
+        of = reader.graph.meant(node).args[0]
+        if line.axes and len(of.shape) != line.axes:
+            raise RefusedError(f"{seen(of)} has {len(of.shape)} axes, and names are given for {line.axes}")
+        reader.graph.define(line.name, node)
     except RefusedError as error:
         raise line.error(error) from None
 

@@ -1,12 +1,14 @@
 """Expressions, read: what may stand in a line is on a list, and is checked before anything is run."""
 
 import ast
+from collections.abc import Callable
 from difflib import get_close_matches
+from operator import add, floordiv, mul, sub
 from typing import Any
 
 from backprop_lab.deriving.graph import Graph
 from backprop_lab.deriving.nodes import SIZES, TIGHT, Node, RefusedError, code, seen
-from backprop_lab.deriving.refusals import FUNCTION, OTHERWISE, SYNTAX, instead
+from backprop_lab.deriving.refusals import ALONE, FUNCTION, OTHERWISE, SYNTAX, instead
 from backprop_lab.deriving.shapes import FUNCTIONS, Part, length, number_of
 
 OPERATORS: dict[type[ast.AST], str] = {
@@ -14,13 +16,17 @@ OPERATORS: dict[type[ast.AST], str] = {
     ast.BitOr: "|", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=",
     ast.USub: "neg", ast.Invert: "~",
 }  # fmt: skip
+WHOLE: dict[type[ast.AST], Callable[[int, int], int]] = {
+    ast.Add: add, ast.Sub: sub, ast.Mult: mul, ast.FloorDiv: floordiv,
+}  # fmt: skip
 REDUCTIONS = ("sum", "mean", "var", "std", "max", "min")
 TAKES: dict[str, tuple[int, int, tuple[str, ...]]] = {  # arguments at least, at most, and those by name
     **{name: (n, n, ()) for name, n in FUNCTIONS.items()}, **dict.fromkeys(REDUCTIONS, (1, 2, ("axis", "keepdims"))),
     "reshape": (2, 9, ()), "dot": (2, 2, ()), "matmul": (2, 2, ()), "einsum": (3, 3, ()), "arange": (1, 1, ()),
     "eye": (1, 1, ()), "concatenate": (1, 2, ("axis",)), "stack": (1, 2, ("axis",)),
+    "transpose": (1, 9, ()), "swapaxes": (3, 3, ()),
 }  # fmt: skip
-METHODS = (*REDUCTIONS, "reshape", "dot", "clip")
+METHODS = (*REDUCTIONS, "reshape", "dot", "clip", "transpose", "swapaxes")
 ALIASES = {"absolute": "abs", "fabs": "abs", "amax": "max", "amin": "min", "concat": "concatenate"}
 
 
@@ -70,12 +76,19 @@ class Reader:
                 node = self.read(of)
                 axis = self._axis(at, node)
                 return make("axis", node, axis) if axis else make("len", node)
+            case ast.Subscript(value=of, slice=ast.Constant(value=str() as name)) if ast.unparse(of) not in self.names:
+                raise RefusedError(ALONE.format(ast.unparse(tree), name))
             case ast.Subscript(value=of, slice=at):
                 return self._index(self.read(of), [*at.elts] if isinstance(at, ast.Tuple) else [at])
             case ast.Call(func=func, args=args, keywords=keywords):
                 if any(keyword.arg is None for keyword in keywords):
                     raise RefusedError(SYNTAX["Starred"])
                 return self._call(func, args, {str(keyword.arg): keyword.value for keyword in keywords})
+            case ast.BinOp(op=ast.FloorDiv() as op):
+                try:
+                    return self.graph.number(self._whole(tree))
+                except RefusedError:
+                    return self._refuse(op)
             case ast.BinOp(op=op) | ast.UnaryOp(op=op):
                 return self._refuse(op)
         return self._refuse(tree)
@@ -98,6 +111,8 @@ class Reader:
             if name not in ("pi", "e", "inf"):
                 raise RefusedError(f"{of.id}.{name} is not a number: {instead(name, 'np.pi, np.e and np.inf are')}")
             return self.graph.make(of.id, name)
+        if isinstance(of, ast.Name) and of.id not in self.names and name not in ("T", "mT", "size", "shape"):
+            raise RefusedError(ALONE.format(f"{of.id}.{name}", name))
         node = self.read(of)
         text, axes = code(node, None, TIGHT), len(node.shape)
         if name == "size":
@@ -129,13 +144,16 @@ class Reader:
                 return value
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return -self._whole(operand)
-            case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult() as op, right=right):
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in WHOLE:
                 a, b = self._whole(left), self._whole(right)
-                return a + b if isinstance(op, ast.Add) else a - b if isinstance(op, ast.Sub) else a * b
+                if b or not isinstance(op, ast.FloorDiv):
+                    return WHOLE[type(op)](a, b)
             case ast.Name() | ast.Call() | ast.Subscript() | ast.Attribute():
                 node = self.graph.meant(self.read(tree))
                 if node.op in SIZES:
                     return node
+                if isinstance(whole := number_of(node), int):
+                    return whole
         raise RefusedError(f"`{ast.unparse(tree)}` must be a whole number known from the start, such as 1 or len(X)")
 
     def _index(self, of: Node, given: list[ast.expr]) -> Node:
@@ -166,6 +184,8 @@ class Reader:
             if start >= stop:
                 raise RefusedError(f"`{ast.unparse(tree)}` of axis {axis} of {seen(of)} holds nothing")
             return ":" if stop - start == n else Part(f"{start or ''}:{stop if stop < n else ''}")
+        if isinstance(tree, ast.List):
+            raise RefusedError("a list picks places: give it among the data, or write a slice, such as 0:1")
         try:
             whole = self._whole(tree)
         except RefusedError:
@@ -213,8 +233,10 @@ class Reader:
                 return self._function(name, [of, *args], named)
             case ast.Attribute(attr=name):
                 whole = ast.unparse(func)
-                name, shown = (whole.split(".")[1], whole) if whole.startswith("np.") else (name, f".{name}")
-                raise RefusedError(f"{shown}() has no rule: {instead(name)}")
+                name, shown = (whole[3:], whole) if whole.startswith("np.") else (name, f".{name}")
+                known = ALIASES.get(name, name)
+                is_module = isinstance(func.value, ast.Name) and func.value.id not in self.names and known in TAKES
+                raise RefusedError(f"{shown}() has no rule: {f'write np.{known}' if is_module else instead(name)}")
         raise RefusedError(FUNCTION)
 
     def _function(self, name: str, args: list[ast.expr], named: dict[str, ast.expr]) -> Node:
@@ -241,6 +263,8 @@ class Reader:
             return make(name, self._size(args[0]))
         if name == "reshape":
             return self._reshape(read(args[0]), args[1:])
+        if name in ("transpose", "swapaxes"):
+            return self._transposed(read(args[0]), args[1:], is_pair=name == "swapaxes")
         if name == "einsum":
             return make("einsum", _einsum_letters(args[0]), *map(read, args[1:]))
         if not isinstance(args[0], ast.List | ast.Tuple) or not args[0].elts:
@@ -275,6 +299,18 @@ class Reader:
         if numbers.count(-1) > 1 or min(numbers, default=1) < -1:
             raise RefusedError("one length of a reshape may be -1, and none is less")
         return self.graph.make("reshape", of, sizes)
+
+    def _transposed(self, of: Node, args: list[ast.expr], is_pair: bool) -> Node:
+        every = range(len(of.shape))
+        if len(every) < 2:
+            return self.graph.make("mT", of)
+        given = args[0].elts if len(args) == 1 and isinstance(args[0], ast.Tuple | ast.List) else args
+        axes = [self._axis(axis, of) for axis in given]
+        if is_pair:
+            axes = [axes[1] if k == axes[0] else axes[0] if k == axes[1] else k for k in every]
+        if sorted(axes) != [*every]:
+            raise RefusedError(f"{seen(of)} has the axes {', '.join(map(str, every))}: name each of them once")
+        return self.graph.transposed(of, (*axes,))
 
 
 def _einsum_letters(tree: ast.expr) -> str:

@@ -7,6 +7,7 @@ IMPORT = "an import: np is there already, and nothing else is needed"
 NUMBERS = "a line holds numbers such as 0.5: no text, no True or None, no complex number"
 EARLY = ("ListComp", "SetComp", "DictComp", "GeneratorExp", "Lambda", "IfExp", "JoinedStr", "NamedExpr")
 PART = "a part is changed in place: make the whole value in one line, with np.where or np.concatenate"
+ALONE = "{}: a value is called by a name alone: write {}"
 SYNTAX = {  # by the name that Python has for it
     "For": LOOP, "While": LOOP, "AsyncFor": LOOP, "ListComp": LOOP, "SetComp": LOOP, "DictComp": LOOP,
     "GeneratorExp": LOOP, "FunctionDef": FUNCTION, "AsyncFunctionDef": FUNCTION, "ClassDef": FUNCTION,
@@ -29,28 +30,51 @@ SYNTAX = {  # by the name that Python has for it
 }  # fmt: skip
 DATA = "give it among the data"
 WINDOW = "name each window, such as x[:, 0:3]"
+JOIN = f"{DATA}, or join values with np.concatenate or np.stack"
+COLUMNS = "write np.concatenate([A, B], axis=1)"
+SIGMOID = "write 1 / (1 + np.exp(-X))"
+LOG_SUM = "write m + np.log(np.exp(X - m).sum(axis=1, keepdims=True)), where m = X.max(axis=1, keepdims=True)"
+NONE = "it has no slope"
+ORDER = "give the order among the data, and write X[order]"
+AGAIN = "name the value several times in np.concatenate or np.stack"
+ONE = "write np.sum(X), which makes one number of X"
 SORTED = "where the order stays as it is, give it among the data, and write X[order]"
 INSTEAD = {  # of a function
     "sort": SORTED, "partition": SORTED,
-    "argsort": DATA, "argmax": DATA, "argmin": DATA, "array": DATA, "asarray": DATA, "zeros": DATA, "ones": DATA,
+    "argsort": DATA, "argmax": DATA, "argmin": DATA, "array": JOIN, "asarray": JOIN, "zeros": DATA, "ones": DATA,
+    "zeros_like": DATA, "ones_like": DATA,
     "full": DATA, "identity": "write np.eye", "tril": DATA, "triu": DATA, "int": DATA, "linspace": DATA,
     "random": "draw the numbers before, and give them among the data",
     "cumsum": "write the sums one after another, such as s2 = s1 + x2",
     "cumprod": "write the products one after another", "prod": "write the product with *",
     "power": "write X**2", "pow": "write X**2", "float_power": "write X**2", "reciprocal": "write 1 / X",
     "add": "write A + B", "subtract": "write A - B", "multiply": "write A * B", "divide": "write A / B",
-    "negative": "write -X", "transpose": "write X.mT", "swapaxes": "write X.mT", "outer": "write a[:, None] * b",
+    "negative": "write -X", "outer": "write a[:, None] * b",
     "inner": "write a @ b", "vdot": "write a @ b", "tensordot": "write np.einsum",
-    "expand_dims": "write X[:, None]", "squeeze": "write X[:, 0]", "take": "write C[ix]",
+    "expand_dims": "write X[:, None]", "squeeze": "write X[:, 0], or np.sum(X) where it is one number",
+    "take": "write C[ix]",
     "flatten": "write X.reshape(-1)", "ravel": "write X.reshape(-1)",
-    "hstack": "write np.concatenate([A, B], axis=1)", "vstack": "write np.concatenate([A, B], axis=0)",
+    "hstack": COLUMNS, "column_stack": COLUMNS, "c_": COLUMNS, "vstack": "write np.concatenate([A, B], axis=0)",
     "pad": "join zeros from the data with np.concatenate", "linalg": "write it with @, sums and np.sqrt",
-    "norm": "write np.sqrt(np.sum(X**2))", "tan": "write np.sin(X) / np.cos(X)", "expm1": "write np.exp(X) - 1",
+    "norm": "write np.sqrt(np.sum(X**2)), with the same axis",
+    "tan": "write np.sin(X) / np.cos(X)", "expm1": "write np.exp(X) - 1",
     "log2": "write np.log(X) / np.log(2)", "log10": "write np.log(X) / np.log(10)",
-    "sigmoid": "write 1 / (1 + np.exp(-X))", "relu": "write np.maximum(X, 0)",
+    "sigmoid": SIGMOID, "expit": SIGMOID, "relu": "write np.maximum(X, 0)",
     "softmax": "write np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True)",
-    "range": "write np.arange", "min": "write np.min", "max": "write np.max", "sum": "write np.sum",
-    "float": "leave it out", "astype": "leave it out", "copy": "leave it out", "item": "leave it out",
+    "log_softmax": "write Z - np.log(np.exp(Z).sum(axis=1, keepdims=True))", "logsumexp": LOG_SUM,
+    "logaddexp.reduce": LOG_SUM, "add.reduce": "write np.sum", "maximum.reduce": "write np.max",
+    "leaky_relu": "write np.maximum(X, 0.01 * X)", "softplus": "write np.logaddexp(0, X)",
+    "gelu": "write 0.5 * X * (1 + np.tanh(np.sqrt(2 / np.pi) * (X + 0.044715 * X**3)))",
+    "silu": "write X / (1 + np.exp(-X))", "cosh": "write (np.exp(X) + np.exp(-X)) / 2",
+    "sinh": "write (np.exp(X) - np.exp(-X)) / 2", "heaviside": "np.heaviside(X, 0) is 1.0 * (X > 0)",
+    "trace": "write np.sum(X * np.eye(len(X)))", "average": "write np.mean, or np.sum(w * X) / np.sum(w)",
+    "nansum": "write np.sum",
+    "diag": "the diagonal of X is np.sum(X * np.eye(len(X)), axis=1)", "one_hot": "write np.eye(4)[y]",
+    "round": NONE, "floor": NONE, "ceil": NONE, "flip": ORDER, "roll": ORDER,
+    "split": "name each part, such as X[:, 0:3]", "repeat": AGAIN, "tile": AGAIN,
+    "range": "write np.arange(n)", "min": "write np.min", "max": "write np.max", "sum": "write np.sum",
+    "float": "leave it out", "float32": "leave it out", "float64": "leave it out", "astype": "leave it out",
+    "copy": "leave it out", "item": ONE,
     "as_strided": WINDOW, "sliding_window_view": WINDOW, "strides": WINDOW, "lib": WINDOW,
 }  # fmt: skip
 
@@ -59,5 +83,6 @@ OTHERWISE = "write it with operators and what is known here"
 
 
 def instead(name: str, otherwise: str = OTHERWISE) -> str:
-    """What to write in place of a function."""
-    return INSTEAD.get(name, otherwise)
+    """What to write in place of a function, such as exp, or add.reduce and linalg.norm."""
+    names = name, name.split(".")[-1], name.split(".")[0]
+    return next((INSTEAD[each] for each in names if each in INSTEAD), otherwise)

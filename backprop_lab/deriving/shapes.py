@@ -243,6 +243,7 @@ _RULES: dict[str, Callable[..., Result]] = {
     "~": _turned_round, "neg": _minus, "@": _product, "reduce": _reduce, "mT": _turned, "reshape": _reshape,
     "index": _index, "concatenate": _joined, "einsum": _einsum,
     "stack": lambda parts, axis: _joined(parts, axis, is_new=True),
+    "transpose": lambda of, axes: (tuple(of.shape[k] for k in axes), of.kind),
     "number": lambda number: ((), "i" if isinstance(number, int) else "f"),
     "len": lambda _: ((), "i"), "axis": lambda *_: ((), "i"), "size": lambda _: ((), "i"),
     "arange": lambda n: ((length(n),), "i"), "eye": lambda n, *_: ((length(n), length(n)), "f"),

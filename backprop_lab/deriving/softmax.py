@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from fractions import Fraction
 
-from backprop_lab.deriving.graph import Graph
+from backprop_lab.deriving.graph import Graph, spreading
 from backprop_lab.deriving.nodes import Node
 from backprop_lab.deriving.simplifying import one, product_of
 
@@ -23,7 +23,11 @@ class Softmaxes:
                 graph.sums[name] = found[1]
 
     def _see(self, node: Node) -> Node:
-        return node if node.op == "name" and node.args[0] in self.wanted else self.graph.meant(node)
+        """What a name stands for; of s[:, None], in which s is a sum along the rows, the sum that keeps its axis."""
+        seen = node if node.op == "name" and node.args[0] in self.wanted else self.graph.meant(node)
+        if seen.op == "index" and {*seen.args[1]} <= {":", None} and (of := self._see(seen.args[0])).op == "reduce":
+            return self.graph.meant(self.graph.make("index", of, seen.args[1]))
+        return seen
 
     def of(self, node: Node) -> Found | None:
         """The scores and the axes of exp(S) / exp(S).sum(axis, keepdims=True); None for anything else."""
@@ -49,9 +53,32 @@ class Softmaxes:
             (of,) = node.args
             return self.of(of) if self._see(of) is not of or of.op != "name" else None
         log = self._see(node.args[1]) if node.op == "-" else node
+        if (found := self.log_sum(log)) is not None:
+            X, whole = found
+            return (X, whole.args[1]) if X is node.args[0] and whole.args[2] else None
         whole = self._see(log.args[0]) if log.op == "log" else node
         above = self._see(whole.args[0]) if whole.op == "reduce" else node
         return self._scores(whole.args[0], whole) if above.op == "exp" and above.args[0] is node.args[0] else None
+
+    def log_sum(self, node: Node) -> tuple[Node, Node] | None:
+        """X and the sum in m + np.log(np.exp(X - m).sum(axis)), where m is a maximum that is the same along the sum."""
+        for m, log in (node.args, node.args[::-1]) if node.op == "+" else ():
+            whole = self._see(log.args[0]) if log.op == "log" and node.shape == log.shape else log
+            if whole.op != "reduce" or whole.args[3] != "sum" or (inner := self._see(whole.args[0])).op != "exp":
+                continue
+            if (less := self._see(inner.args[0])).op != "-":
+                continue
+            (X, shift), (_, axes, keepdims, _) = less.args, whole.args
+            most, items = self._see(shift), spreading(range(len(X.shape)) if axes is None else axes, len(X.shape))
+            last = len(X.shape) - 1 if axes is None else max(axes)
+            if keepdims or len(shift.shape) < len(X.shape) - last:  # what has no axis of the sum is the same along it
+                is_same = m is shift
+            else:  # m has lost the axis that it is taken off with
+                lost = shift, tuple(0 if item is None else item for item in items)
+                is_same = m.args == lost or self._see(self.graph.make("index", m, items)) is most
+            if is_same and most.op == "reduce" and most.args[3] == "max":
+                return X, whole
+        return None
 
     def _scores(self, above: Node, whole: Node) -> Found | None:
         """What is in exp(Z), if `above` is that and `whole` its sum, without a maximum taken off, which cancels."""

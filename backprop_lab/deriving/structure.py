@@ -74,8 +74,13 @@ def spread(graph: Graph, term: Term, node: Node, axes: tuple[int, ...]) -> Term:
 
 def _one_hot(graph: Graph, X: Node, axis: int, ix: Any) -> Node:
     """A row for each index, with a 1 in its place."""
-    eye = graph.make("eye", graph.size(X, axis), *([f"dtype={graph.dtype}"] if graph.dtype else []))
+    eye = graph.make("eye", graph.meant(graph.size(X, axis)), *([f"dtype={graph.dtype}"] if graph.dtype else []))
     return graph.make("index", eye, (ix, ":"))
+
+
+def is_one_of_each_row(node: Node) -> bool:
+    """Whether an index is one such as P[np.arange(N), y]."""
+    return isinstance(node.args[1][0], Node) and node.args[1][0].op == "arange" and len(node.args[1]) == 2
 
 
 class Structure:
@@ -126,7 +131,7 @@ class Structure:
 
     def by_structure(self, node: Node, grad: Grad) -> None:
         """Go through an operation that moves numbers."""
-        rules = {"reshape": self._reshape, "einsum": self._einsum, "index": self._index}
+        rules = {"reshape": self._reshape, "transpose": self._transpose, "einsum": self._einsum, "index": self._index}
         rules.get(node.op, self._join)(node, grad)
 
     def _reshape(self, node: Node, grad: Grad) -> None:
@@ -134,6 +139,12 @@ class Structure:
         number, dY = self.whole(node, grad)
         found = dY if dY.is_fixed else self.graph.make("reshape", dY, self.graph.sizes(X))
         self.give(X, number, found, self.passed(grad, "reshape", node))
+
+    def _transpose(self, node: Node, grad: Grad) -> None:
+        X, axes = node.args
+        number, dY = self.whole(node, grad)
+        back = self.graph.transposed(dY, (*sorted(range(len(axes)), key=axes.__getitem__),))
+        self.give(X, number, back, self.passed(grad, "transpose", node))
 
     def _join(self, node: Node, grad: Grad) -> None:
         """Each part gets what belongs to it: a slice of a concatenation, a place of a stack."""
@@ -169,7 +180,9 @@ class Structure:
         arrays = [item for item in items if isinstance(item, Node)]
         if len(arrays) == 1 and arrays[0].shape != ():
             self._rows(node, grad, items.index(arrays[0]))
-        elif arrays or (node.shape == () and all(each.is_fixed for term in grad.terms for each in term.powers)):
+        elif arrays or (node.shape == () and (
+            self.softmaxes.of(node.args[0]) or all(each.is_fixed for term in grad.terms for each in term.powers)
+        )):  # fmt: skip
             self._picked(node, grad)
         else:
             self._sliced(node, grad)

@@ -5,34 +5,44 @@ import re
 import textwrap
 import warnings
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unicodedata import normalize
 
 from backprop_lab.deriving.nodes import RefusedError
-from backprop_lab.deriving.refusals import EARLY, PART, SYNTAX
+from backprop_lab.deriving.refusals import ALONE, EARLY, PART, SYNTAX
 from backprop_lab.nn.lines import NAMESPACE, RESERVED
 
+JOINING = {
+    "multiply": ast.Mult(), "add": ast.Add(), "subtract": ast.Sub(), "divide": ast.Div(), "true_divide": ast.Div(),
+    "power": ast.Pow(), "logical_and": ast.BitAnd(), "logical_or": ast.BitOr(),
+}  # fmt: skip
+ROUNDABOUT = re.compile(rf"\b({'|'.join(JOINING)}|negative|logical_not|transpose|range)\(")
 MOST_LINES, LONGEST_LINE, DEEPEST = 400, 1000, 100
 
 
 class Line(NamedTuple):
-    """A line as it was handed in: its name, its expression, the text of that, its number, and its comment."""
+    """A line as it was handed in: its name, its expression, the text of that, its number, and its comment.
+
+    Of `m, n = X.shape`, which are two lines, `axes` is 2. `typed` is what stood there where the text is another one.
+    """
 
     name: str
     tree: ast.expr
     text: str
     number: int
     comment: str = ""
+    axes: int = 0
+    typed: str = ""
 
     def rewritten(self, name: str, tree: ast.expr) -> "Line":
         """A line with another name and another expression, whose numbers are written as they are in this one."""
         text = ast.unparse(tree)
         for number in re.findall(r"(?<![\w.])[\d.]+e[+-]?\d+", self.text):
             text = re.sub(rf"(?<![\w.]){re.escape(repr(float(number)))}", number, text)
-        return Line(name, tree, text, self.number, self.comment)
+        return self._replace(name=name, tree=tree, text=text)
 
     def error(self, sentence: object) -> ValueError:
-        return ValueError(f"line {self.number}, `{self.name} = {self.text}`: {sentence}")
+        return ValueError(f"line {self.number}, `{self.name} = {self.typed or self.text}`: {sentence}")
 
 
 def lines_in(text: str | Iterable[str]) -> list[Line]:
@@ -56,41 +66,87 @@ def lines_in(text: str | Iterable[str]) -> list[Line]:
     found: dict[str, Line] = {}
     for statement in body:
         row = Line("", ast.Constant(0), rows[statement.lineno - 1].strip(), statement.lineno)
-        try:
-            name, tree = _assigned(statement)
-            if name in found:
-                raise RefusedError(f"{name} is line {found[name].number} already: give this value a name of its own")
-        except RefusedError as refused:
-            raise ValueError(f"line {row.number}, `{row.text}`: {refused}") from None
-        segment = ast.get_source_segment(text, tree) or "\n"
-        is_as_read = "\n" not in segment and normalize("NFKC", segment) == segment  # as Python reads names
-        code = segment if is_as_read else ast.unparse(tree)
         behind = rows[(statement.end_lineno or 1) - 1].encode()[statement.end_col_offset or 0 :].decode()
         comment = behind.partition("#")[2].strip()
-        found[name] = Line(name, tree, code, statement.lineno, comment)
+        try:
+            assigned, axes = _assigned(statement)
+            for name, tree in assigned:
+                check_name(name)
+                if name in found:
+                    raise RefusedError(
+                        f"{name} is line {found[name].number} already: give this value a name of its own"
+                    )
+                segment = ast.get_source_segment(text, tree) or "\n"
+                is_as_read = "\n" not in segment and normalize("NFKC", segment) == segment  # as Python reads names
+                code = segment if is_as_read else ast.unparse(tree)
+                line = Line(name, tree, code, statement.lineno, comment, axes)
+                plainer = Plainer()
+                if ROUNDABOUT.search(code):
+                    tree = plainer.visit(tree)
+                found[name] = line.rewritten(name, tree)._replace(typed=code) if plainer.changed else line
+        except RefusedError as refused:
+            raise ValueError(f"line {row.number}, `{row.text}`: {refused}") from None
     if not found:
         raise ValueError('there are no lines: a program has at least one, such as "L = np.sum((X @ W - y)**2)"')
     return [*found.values()]
 
 
-def _assigned(statement: ast.stmt) -> tuple[str, ast.expr]:
-    """The name and the expression of a line. Raises RefusedError for any other statement."""
+def _assigned(statement: ast.stmt) -> tuple[list[tuple[str, ast.expr]], int]:
+    """Each name and its expression, and how many lengths were unpacked. Raises RefusedError for other statements."""
     if not isinstance(statement, ast.Assign):
-        raise RefusedError(SYNTAX.get(type(statement).__name__, 'a line is "name = expression", and gives one value'))
-    target = statement.targets[0]
+        shown = ast.unparse(statement)[:6] if isinstance(statement, ast.Expr | ast.Assert) else ""
+        mend = "leave it out: " if shown in ("print(", "assert") or shown[:1] in ("'", '"') else ""
+        otherwise = f'{mend}a line is "name = expression", and gives one value'
+        raise RefusedError(SYNTAX.get(type(statement).__name__, otherwise))
+    target, value, axes = statement.targets[0], statement.value, 0
+    if isinstance(target, ast.Attribute) and target.attr not in ("T", "mT", "shape"):
+        raise RefusedError(ALONE.format(ast.unparse(target), target.attr))
     if isinstance(target, ast.Subscript | ast.Attribute):
         raise RefusedError(PART)
-    if not isinstance(target, ast.Name) or len(statement.targets) > 1:
+    pairs = [(target, value)]
+    if isinstance(target, ast.Tuple):
+        if isinstance(value, ast.Attribute) and value.attr == "shape":
+            axes = len(target.elts)
+            of = [ast.Subscript(value, ast.Constant(k), ast.Load()) for k in range(axes)]
+            pairs = [pair for pair in zip(target.elts, of, strict=True) if ast.unparse(pair[0]) != "_"]
+        elif isinstance(value, ast.Tuple) and len(value.elts) == len(target.elts):
+            pairs = [*zip(target.elts, value.elts, strict=True)]
+    names = [each.id for each, _ in pairs if isinstance(each, ast.Name)]
+    used = {each.id for each in ast.walk(value) if isinstance(each, ast.Name)} if len(pairs) > 1 else set()
+    if len(names) < len(pairs) or len(statement.targets) > 1 or used & {*names}:
         raise RefusedError("unpacking, or two names: write a line for each name")
-    check_name(target.id)
-    level: list[ast.AST] = [statement.value]
+    level: list[ast.AST] = [value]
     for _ in range(DEEPEST):
         if early := [kind for node in level if (kind := type(node).__name__) in EARLY]:
             raise RefusedError(SYNTAX[early[0]])
         level = [child for node in level for child in ast.iter_child_nodes(node)]
     if level:
         raise RefusedError(f"it is nested more than {DEEPEST} deep: give parts of it lines of their own")
-    return target.id, statement.value
+    return [(name, tree) for name, (_, tree) in zip(names, pairs, strict=True)], axes
+
+
+class Plainer(ast.NodeTransformer):
+    """Writes np.multiply(A, B) as A * B, and range(n) as np.arange(n). Says whether it has `changed` anything."""
+
+    def __init__(self) -> None:
+        self.changed = False
+
+    def visit_Call(self, node: ast.Call) -> Any:
+        self.generic_visit(node)
+        plainer: ast.expr = node
+        match node:
+            case ast.Call(ast.Attribute(ast.Name("np"), name), [A, B], []) if name in JOINING:
+                plainer = ast.BinOp(A, JOINING[name], B)
+            case ast.Call(ast.Attribute(ast.Name("np"), "negative" | "logical_not" as name), [A], []):
+                plainer = ast.UnaryOp(ast.USub() if name == "negative" else ast.Invert(), A)
+            case ast.Call(ast.Attribute(ast.Name("np"), "transpose"), [A], []) | ast.Call(
+                ast.Attribute(A, "transpose"), [], []
+            ):
+                plainer = ast.Attribute(A, "T", ast.Load())
+            case ast.Call(ast.Name("range"), [n], []):
+                plainer = ast.Call(ast.Attribute(ast.Name("np", ast.Load()), "arange", ast.Load()), [n], [])
+        self.changed |= plainer is not node
+        return plainer
 
 
 def check_name(name: object) -> None:

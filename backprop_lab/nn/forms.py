@@ -11,7 +11,7 @@ from backprop_lab.nn.lines import tree_of
 
 OPEN = "OPEN_"  # before a name in braces, which stands for any expression
 WITH = "with_"
-METHODS = ("sum", "mean", "max", "min", "var", "std", "reshape", "dot")
+METHODS = ("sum", "mean", "max", "min", "var", "std", "reshape", "dot", "transpose", "swapaxes")
 
 
 @lru_cache(maxsize=2048)
