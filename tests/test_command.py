@@ -209,12 +209,15 @@ def test_jupyterlab_opens_on_the_first_notebook_with_the_flags_that_are_passed_o
     assert start == f"--LabApp.default_url=/lab/tree/{FIRST}"
 
 
+def without_make():
+    """The environment, but for what a `make` that runs these tests has put into it."""
+    return {name: os.environ[name] for name in os.environ.keys() - {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}}
+
+
 @pytest.mark.skipif(shutil.which("make") is None, reason="there is no make, as on Windows")
 def test_make_lab_opens_a_copy_that_git_ignores_without_solutions_with_the_flags_given(tmp_path, monkeypatch):
     make = ["make", "--dry-run", "--no-print-directory", "lab", "LABFLAGS=--no-browser --port=8899"]
-    hidden = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
-    environment = {name: os.environ[name] for name in os.environ.keys() - hidden}
-    last = subprocess.check_output(make, cwd=ROOT, env=environment, encoding="utf-8").splitlines()[-1]
+    last = subprocess.check_output(make, cwd=ROOT, env=without_make(), encoding="utf-8").splitlines()[-1]
     command, folder, *flags = shlex.split(last.removeprefix("exec "))
     assert command == ".venv/bin/backprop-lab"
     assert f"{folder}/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
@@ -226,3 +229,32 @@ def test_make_lab_opens_a_copy_that_git_ignores_without_solutions_with_the_flags
     assert starts == ["--LabApp.default_url=/lab/tree/02_step_through.ipynb"], "JupyterLab takes no more than one"
     assert (given[0], given[-2:]) == (f"--ServerApp.root_dir={tmp_path / folder}", ["--no-browser", "--port=8899"])
     assert {"02_step_through.ipynb", "solutions"} & {*names(tmp_path / folder)} == {"02_step_through.ipynb"}
+
+
+PYTHON_OF_A_TEST = """#!/bin/sh
+case "$*" in
+*" venv "*)
+    mkdir -p .venv/bin && cp "$0" .venv/bin/python
+    printf '%s' "$UV_OF_A_TEST" > .venv/bin/uv && chmod +x .venv/bin/uv ;;
+*) echo "$(basename "$0") $*" >> asked ;;
+esac
+"""
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make, as on Windows")
+@pytest.mark.parametrize("reached", [True, False], ids=["uv gets all", "uv gets nothing"])
+def test_make_installs_with_uv_and_with_pip_what_uv_cannot_get(tmp_path, reached):
+    files = ("binder/requirements.txt", "tests/requirements.txt", "pyproject.toml", "backprop_lab/__init__.py")
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    python = tmp_path / "python"
+    python.write_text(PYTHON_OF_A_TEST)
+    python.chmod(0o755)
+    uv = f"#!/bin/sh\necho uv $* >> asked\n{'true' if reached else 'false'}\n"
+    make = ["make", "--file", str(ROOT / "Makefile"), ".venv/.tests", f"PYTHON={python}"]
+    subprocess.run(make, cwd=tmp_path, env={**without_make(), "UV_OF_A_TEST": uv}, check=True, capture_output=True)
+    asked = [line.split() for line in (tmp_path / "asked").read_text().splitlines()]
+    for last in ("binder/requirements.txt", ".", "tests/requirements.txt"):
+        tools = ["uv", *["python"] * (not reached)]
+        assert [line[0] for line in asked if line[-1] == last] == tools, last
