@@ -131,16 +131,17 @@ def but_for_rounding(trace: Trace) -> dict[str, Array]:
         eps = eps_of(numbers)
         least = SMALL * eps * numbers.max()  # or nan, or infinite
         shown = _ROUNDED[trace] = {}
-        for step in trace.steps:
-            size = np.abs(step.value)
-            small = (size > 0) & (size < least) & (least < math.inf)
-            if not np.any(small):
-                continue  # terms take longer
-            rounding = ROUNDINGS * eps_of(np.asarray(step.value))
-            squared = "**" in step.code or "square" in step.code  # as is the rounding of what is squared
-            doubt = (rounding**2 if squared else rounding) * terms_in(trace, eps)[step.name].terms
-            if (is_rounding := small & (size <= doubt)).any():
-                shown[step.name] = np.where(is_rounding, 0.0, step.value)
+        if least < math.inf and ((numbers < least) & (numbers > 0)).any():
+            for step in trace.steps:
+                size = np.abs(step.value)
+                small = (size > 0) & (size < least)
+                if not np.any(small):
+                    continue  # terms take longer
+                rounding = ROUNDINGS * eps_of(np.asarray(step.value))
+                squared = "**" in step.code or "square" in step.code  # as is the rounding of what is squared
+                doubt = (rounding**2 if squared else rounding) * terms_in(trace, eps)[step.name].terms
+                if (is_rounding := small & (size <= doubt)).any():
+                    shown[step.name] = np.where(is_rounding, 0.0, step.value)
     return shown
 
 
