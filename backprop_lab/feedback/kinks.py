@@ -37,8 +37,10 @@ def at_a_kink(compared: Comparison) -> tuple[bool, tuple[str, ...], str] | None:
         return None
     largest = [step.name for step in trace.steps if re.search(LARGEST.format(step.name), lines)]
     with suppress(Exception):  # a line of your own may refuse such numbers
-        value = _moved(compared, 0, largest) if largest else np.nan
-        if (np.abs(compared.answer - value) <= compared.allowed(np.abs(value), compared.terms)).all():
+        value = _moved(compared, 0, largest) if largest else compared.right
+        allowed = compared.allowed(np.abs(value), compared.terms)
+        takes_first = (np.abs(compared.answer - value) <= allowed).all()
+        if takes_first and (np.abs(value - compared.right) > FAR * allowed).any():
             return True, (), f"{name} is right. Of numbers that are equally large, it takes the first."
     low = high = compared.right
     with suppress(Exception):  # a line of your own may refuse such numbers
