@@ -109,7 +109,7 @@ pins: ## update every requirements.txt to the newest versions that fit together
 	@$(need_python)
 	@echo "Looking up the version of every package. This takes about ten seconds."
 	@uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT && "$(PYTHON)" -m venv "$$uv" && \
-	"$$uv/bin/python" -m pip install --quiet --disable-pip-version-check uv && "$$uv/bin/python" tools/pins.py $(UPGRADE)
+	$(call pip_install,"$$uv") $(UV) && "$$uv/bin/python" tools/pins.py $(UPGRADE)
 	@echo "Wrote the requirements.txt of binder, tests, classroom and docs."
 
 # The environment, in layers: what a learner has, this package on top of it, what the tests need, and what only mutants and

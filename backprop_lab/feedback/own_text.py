@@ -25,12 +25,12 @@ FUNCTIONS = {each.__name__: each for each in (len, range, float, int, abs, sum, 
 REFUSED = ("save", "load", "file", "txt", "random", "lib", "test", "memmap", "DataSource", "show_", "set", "ctypes")
 # What a line finds without asking for it: NumPy imports the code of `mean` and `sum` when they are first called.
 SCOPE = {"__builtins__": {"__import__": __import__}, "np": np, "numpy": np, "math": math, **FUNCTIONS}
-LIBRARIES = {"np", "numpy", "math"}
+MODULES = {"np", "numpy", "math"}
 TAKEN = (ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Call, ast.Attribute,
     ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.keyword, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
     ast.expr_context, ast.IfExp, ast.Assign, ast.AugAssign)  # fmt: skip
 OF_HELPERS = (ast.FunctionDef, ast.arguments, ast.arg, ast.Return, ast.If, ast.Expr)
-A_STATE = re.compile(r"[mvs]|\w*(vel|mom|hat|corr)\w*", re.IGNORECASE)  # a dictionary of what is remembered
+STATES = re.compile(r"[mvs]|\w*(vel|mom|hat|corr)\w*", re.IGNORECASE)  # a dictionary of what is remembered
 A_LIST = re.compile(  # one entry for each layer; of activations, X comes first
     r"(?P<of>(?:(?:d|grad|delta)?_?)[WwbZz])(?:s|eights|iases)|nabla_(?P<nabla>[wb])|(?P<delta>delta)s|activations"
 )
@@ -159,7 +159,7 @@ def _returned(value: ast.expr | None) -> Iterator[ast.expr]:
 def _of_it(key: str, holder: str) -> str:
     """The name of what a dictionary holds: `grads["W1"]` is dW1, and `v["dW1"]` another than that."""
     holder = holder.removeprefix("self.")
-    if A_STATE.fullmatch(holder):
+    if STATES.fullmatch(holder):
         return f"{holder}_{key}"
     return f"d{key}" if "grad" in holder.lower() and not key.startswith(("d", "grad")) else key
 
@@ -181,7 +181,7 @@ def _written(node: ast.stmt, target: ast.expr, statement: ast.stmt) -> Iterator[
         return
     goes_on = isinstance(plain, ast.AugAssign) or target is not base or base.id in reads
     code = _compiled([plain])
-    yield Statement(node.lineno, ast.unparse(plain), base.id, frozenset(reads - LIBRARIES), goes_on, code)
+    yield Statement(node.lineno, ast.unparse(plain), base.id, frozenset(reads - MODULES), goes_on, code)
 
 
 def _compiled(body: Sequence[ast.stmt]) -> CodeType:
@@ -234,7 +234,7 @@ def _with(helpers: Helpers, statement: Statement) -> Statement:
     if not used:
         return statement
     code = _compiled([*(helpers[name] for name in used), *ast.parse(statement.text).body])
-    return replace(statement, reads=frozenset(reads - used - LIBRARIES), code=code)
+    return replace(statement, reads=frozenset(reads - used - MODULES), code=code)
 
 
 def _name_gradients(tree: ast.Module) -> None:
@@ -251,7 +251,7 @@ def _name_gradients(tree: ast.Module) -> None:
             case _:
                 continue
         name = ast.unparse(holder)
-        if PARAMETERS.fullmatch(name) or A_STATE.fullmatch(name.removeprefix("self.")):
+        if PARAMETERS.fullmatch(name) or STATES.fullmatch(name.removeprefix("self.")):
             continue
         for key, value in pairs:
             owner = str(getattr(key, "value", ""))
