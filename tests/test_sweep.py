@@ -9,6 +9,7 @@ from own_parts import OWN_PROBLEMS, Scale
 from problems import LOSSES, identical
 
 from backprop_lab import ACTIVATIONS, ReLU, SumSquaredError, random_problem, sweep, trace
+from backprop_lab.nn.stacking import products
 from backprop_lab.step.random_problems import redrawn
 from backprop_lab.training import sweep as sweeping
 
@@ -126,13 +127,13 @@ def test_what_is_left_goes_down_with_every_step_of_a_run_or_block(loss, memory, 
     assert [*left] == [*range(36 - runs, 0, -runs), 0]
 
 
-def test_products_of_runs_side_by_side_lie_side_by_side_and_one_with_a_shared_matrix_is_numpys():
-    X, W = (np.asfortranarray(np.random.default_rng(0).standard_normal(shape)) for shape in ((200, 2, 3), (200, 3, 4)))
-    stacked, shared = X.view(sweeping.RunsContiguous) @ W, X.view(sweeping.RunsContiguous) @ W[0]
-    assert isinstance(stacked, sweeping.RunsContiguous)
-    assert stacked.strides[0] == stacked.itemsize
-    np.testing.assert_allclose(stacked, X @ W, rtol=1e-13)
-    assert identical(np.asarray(shared), X @ W[0])
+def test_products_of_problems_side_by_side_lie_side_by_side_and_any_other_is_numpys():
+    X, W = (np.random.default_rng(0).standard_normal(shape) for shape in ((200, 2, 3), (200, 3, 4)))
+    beside = products(np.asfortranarray(X), np.asfortranarray(W))
+    assert beside.strides[0] == beside.itemsize
+    np.testing.assert_allclose(beside, X @ W, rtol=1e-13)
+    for left, right in ((X, W), (np.asfortranarray(X), W[0]), (X[0], W)):
+        assert identical(products(left, right), left @ right)
 
 
 class Counted(Scale):

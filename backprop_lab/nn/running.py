@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from backprop_lab.nn.lines import NAMESPACE, RESERVED, Named, Part, called, fields_of, names_in, read_only, tree_of
-from backprop_lab.nn.stacking import CannotBeStackedError, Stacking
+from backprop_lab.nn.stacking import CannotBeStackedError, Stacking, products
 
 Function = Callable[..., Any]
 # What makes a value read-only; a call takes longer, and nearly all are arrays of their own.
@@ -87,7 +87,13 @@ def function_of(
     by_name = (f"{name!r}: {name}" for name in (*given, *results))
     returned = f"{{{', '.join(by_name)}}}" if keep else f"[{', '.join(ends)}]"
     made = "\n".join([f"def step({', '.join(given)}):", *body, f"    return {returned}"])
-    scope: dict[str, Any] = {**NAMESPACE, "_keep": read_only, "_array": np.ndarray, "_alone": _without_axes}
+    scope: dict[str, Any] = {
+        **NAMESPACE,
+        "_keep": read_only,
+        "_array": np.ndarray,
+        "_alone": _without_axes,
+        "_products": products,
+    }
     scope |= {f"_analytic_{name}": other for name, other in _OTHERWISE.items()}
     exec(compile(made, "<lines of NumPy>", "exec"), scope)
     run, names = scope["step"], tuple(ordered)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_lab.nn.lines import NAMESPACE, called, goes_cell_by_cell, names_in
+from backprop_lab.nn.lines import NAMESPACE, Array, called, goes_cell_by_cell, names_in
 
 
 class CannotBeStackedError(Exception):
@@ -40,8 +40,10 @@ class Stacking:
                 return ast.UnaryOp(op, of), n
             case ast.BinOp(left, op, right):
                 (a, m), (b, n) = self.visit(left), self.visit(right)
-                if not isinstance(op, ast.MatMult) or (m, n) == (2, 2):
+                if not isinstance(op, ast.MatMult):
                     return ast.BinOp(a, op, b), max(m, n)
+                if (m, n) == (2, 2):
+                    return ast.Call(ast.Name("_products", ast.Load()), [a, b], []), 2
             case ast.Compare(left, [op], [right]):
                 (a, m), (b, n) = self.visit(left), self.visit(right)
                 return ast.Compare(a, [op], [b]), max(m, n)
@@ -114,6 +116,18 @@ class Stacking:
             raise CannotBeStackedError
         joined = ast.List([part for part, _ in parts], ast.Load())
         return ast.Call(_of_numpy("concatenate"), [joined, ast.Constant(axis - 2)], []), 2
+
+
+def products(left: Array, right: Array) -> Array:
+    """`left @ right` of stacks, (S, N, D) and (S, D, H), in the way that is faster.
+
+    NumPy multiplies a stack matrix by matrix, which for tiny ones is mostly overhead. Where the problems lie side by
+    side in memory (order "F"), this takes one entry [n, d] of all times one entry [d, h] of all in one go through
+    memory, and so on for all n, d and h.
+    """
+    along_the_problems = left.ndim == right.ndim == 3 and left.strides[0] == left.itemsize
+    product: Array = np.einsum("snd,sdh->snh", left, right) if along_the_problems else left @ right
+    return product
 
 
 def _of_numpy(name: str) -> ast.expr:

@@ -20,25 +20,10 @@ BLOCK_NUMBERS = 2**18  # weights and units of all runs in a block, 2 MB; a step 
 ROUND_STEPS = 100  # after at most this many, the diverged runs are dropped and there is a whole map
 ROUND_NUMBERS = 2**25  # weights and units in all steps of a round, more or less
 PIECE = 0.02  # seconds after which a sweep lets others have their turn
-FEW_RUNS = 128  # in a block of fewer runs than this, `@` run by run is faster than `@` along the runs
+FEW_RUNS = 128  # from this many in a block they lie side by side in memory: see `products` in `nn/stacking.py`
 
 # How many steps are made, of each run on average, and at the end what has come of them: parameters and losses.
 Progress = Iterator[tuple[float, tuple[dict[str, Array], Array] | None]]
-
-
-class RunsContiguous(np.ndarray[Any, Any]):
-    """A stack (S, N, D) whose runs lie side by side in memory (order "F"), and whose `@` goes along them.
-
-    NumPy multiplies a stack matrix by matrix, which for tiny ones is mostly overhead. This takes one entry
-    [n, d] of all runs times one entry [d, h] of all runs in one go through memory, and so on for all n, d and h.
-    Whatever is computed from such an X is RunsContiguous again, and with it every left operand of the layers.
-    """
-
-    def __matmul__(self, other: Any) -> Any:
-        # As where a layer multiplies by a matrix that all runs share.
-        if self.ndim != 3 or np.ndim(other) != 3:
-            return super().__matmul__(other)
-        return np.einsum("snd,sdh->snh", self, other).view(RunsContiguous)
 
 
 @dataclass(eq=False)
@@ -243,9 +228,9 @@ def _advance(result: Sweep) -> Iterator[Sweep]:
 
 
 def _numbers(problem: Problem) -> int:
-    """How many weights there are, what is remembered of them, and numbers that come out of layers."""
+    """How many weights there are, and numbers that come out of layers."""
     forward = [step.value for step in trace(problem).steps if step.phase == "forward"]
-    return sum(map(np.size, (*problem.replaced.values(), *forward)))
+    return sum(map(np.size, (*problem.parameters.values(), *forward)))
 
 
 def _blocks(numbers: int, runs: Array) -> list[Array]:
@@ -280,8 +265,6 @@ def _train_block(
     order: Literal["C", "F"] = "C" if len(lr) < FEW_RUNS else "F"
     laid_out = partial(np.array, order=order)  # pragma: no mutate  for speed
     data, replaced = ({name: laid_out(p) for name, p in each.items()} for each in (data, replaced))
-    if order == "F":
-        data = {name: array if name == "y" else array.view(RunsContiguous) for name, array in data.items()}
     return _train(problem, replaced, data, lr, start, stop)
 
 
