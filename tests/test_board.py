@@ -38,6 +38,7 @@ from backprop_lab.ui.steps.setup import Setup
 from backprop_lab.ui.theme import LIGHT, NOT_FINITE, OPERAND, RESULT
 
 LOSSES = [3.0, 2.0, 1.5]
+DARK_GREY = 0x606060
 
 
 def drawn(t, index, losses=(), **options):
@@ -145,8 +146,8 @@ def framed(board):
     for segment, colour in zip(board.outlines.get_segments(), board.outlines.get_colors(), strict=True):
         (x0, y0), (x1, y1) = np.min(segment, axis=0), np.max(segment, axis=0)
         (box,) = [b for b in board.boxes if -2 < x0 - b.x < b.width and -2 < y0 - b.y < b.height]
-        top, bottom = (round((y - box.y + 1.5) / box.height * box.rows) for y in (y0, y1 - 3))
-        left, right = (round((x - box.x + 1.5) / box.width * box.cols) for x in (x0, x1 - 3))
+        top, bottom = (round((y - box.y) / box.height * box.rows) for y in (y0, y1))
+        left, right = (round((x - box.x) / box.width * box.cols) for x in (x0, x1))
         found.append((mpl.colors.to_hex(colour), box.name, (top, bottom - 1), (left, right - 1)))
     return found
 
@@ -163,6 +164,22 @@ def test_a_chosen_cell_is_framed_with_the_row_and_the_column_that_made_it(exampl
     for chosen in ("cell", "question"):
         place = LabState(Setup(), Remembered(example), index=15, **{chosen: ("Y1", 1, 2)})
         assert framed(board_of(place, [], False)) == [*operands, (RESULT, "Y1", (1, 1), (2, 2))]
+
+
+@pytest.mark.parametrize("start", ["worked example", "attention", "transformer block"])
+@pytest.mark.parametrize("screen", [(930, 345), (1240, 560), (700, 300)])
+def test_a_frame_around_a_matrix_covers_no_letter_of_its_name(start, screen):
+    t = trace(EXAMPLES[start]())
+    board = Board(t, *screen, ratio=2)
+    board.draw(t, len(t.steps))
+    before = canvas(board)
+    board.draw(t, len(t.steps), frames=[[b.name, 0, b.rows - 1, 0, b.cols - 1, "operand"] for b in board.boxes])
+    for name, word in board.labels.items():
+        reach = np.array([word.x, word.x + word.width, word.y - 0.75 * word.size, word.y + 0.25 * word.size])
+        x0, x1, y0, y1 = np.round(2 * reach).astype(int)
+        was, now = before[y0:y1, x0:x1], canvas(board)[y0:y1, x0:x1]
+        assert (was < DARK_GREY).any()
+        assert (now[was < DARK_GREY] < DARK_GREY).all(), name
 
 
 @pytest.mark.parametrize("sizes", [(2, 3, [4], 2), (1, 3, [1, 1, 1], 1), (8, 8, 8, 8), (64, 4, [128], 3)])

@@ -17,6 +17,7 @@ from backprop_lab import (
     SoftmaxCrossEntropy,
     SumSquaredError,
     Tanh,
+    program,
     random_problem,
     trace,
 )
@@ -132,3 +133,11 @@ def test_no_arrow_leads_from_one_memory_to_another():
     between = [way for x, _, way in found.arrows if boxes["W1"].x < x < boxes["mW1"].x]
     assert between == [1]
     assert [x for x, _, _ in found.arrows if boxes["mW1"].x < x < boxes["vW1"].x] == []
+
+
+def test_an_edge_leads_from_a_value_that_skips_a_column_but_from_no_length():
+    lines = "m, d = X.shape\nH = np.tanh(X @ W)\nZ = H * 2\nE = Z - H\nL = np.sum(E**2) / (m * d)"
+    p = program(lines, {"W": np.eye(3)}, {"X": np.ones((2, 3))})
+    layout = place_matrices(trace(p), 930, 345)
+    ends = {name: (box.x + box.width, box.y + box.height / 2) for name, box in layout.boxes.items()}
+    assert {name for name, end in ends.items() if end in {start for start, _ in layout.edges}} == {"H"}

@@ -278,10 +278,10 @@ def _short(number: float) -> str:
 
 
 def _frame(box: Box, top: int, bottom: int, left: int, right: int) -> list[tuple[float, float]]:
-    """The outline of a block, from its first to its last row and column, as a closed line slightly outside it."""
-    wide, high, out = box.width / box.cols, box.height / box.rows, 1.5
-    x0, x1 = box.x + left * wide - out, box.x + (right + 1) * wide + out
-    y0, y1 = box.y + top * high - out, box.y + (bottom + 1) * high + out
+    """The outline of a block, from its first to its last row and column, as a closed line."""
+    wide, high = box.width / box.cols, box.height / box.rows
+    x0, x1 = box.x + left * wide, box.x + (right + 1) * wide
+    y0, y1 = box.y + top * high, box.y + (bottom + 1) * high
     return [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]
 
 
@@ -311,8 +311,9 @@ def _note(trace: Trace, box: Box, layout: Layout) -> Word | None:
 def _fitting(texts: list[str], box: Box, layout: Layout, size: float, bold: bool = False) -> Word | None:
     """The first of some texts that can be read in the room above a box, as large as it can be up to a size."""
     right = min(x for x in [layout.width, *(b.x for b in layout.boxes.values() if b.x > box.x + box.width)])
+    baseline = box.y - 0.24 * layout.font - 1.5  # so that a frame leaves the tail of a "y" as it is
     for text in texts:
-        word = Word(text, box.x, box.y - 0.34 * layout.font, size, bold=bold)
+        word = Word(text, box.x, baseline, size, bold=bold)
         fitting = min(1.0, (right - 4 - box.x) / word.width)
         if fitting * size >= (SMALLEST_LABEL if text is texts[-1] else READABLE):
             return word._replace(size=fitting * size)

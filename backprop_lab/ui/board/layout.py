@@ -248,7 +248,7 @@ def _arrows(
 
 def _edges(trace: Trace, columns: list[Column], placed: dict[str, Box]) -> list[Edge]:
     """From each value or datum of a program to where it is used, if that is further on than in the next column but for
-    those of parameters."""
+    those of parameters. A whole number, such as a length, has none: it says little, and may be used everywhere."""
     problem = trace.problem
     if problem.stages:
         return []
@@ -256,8 +256,9 @@ def _edges(trace: Trace, columns: list[Column], placed: dict[str, Box]) -> list[
     for column in columns:
         names = [name for name, _, _ in column.values if name not in {**problem.parameters, **problem.lines.memories}]
         levels |= dict.fromkeys(names, max(levels.values(), default=-1) + 1)
+    lengths = {name for name in levels if np.ndim(trace[name]) == 0 and np.asarray(trace[name]).dtype.kind in "iu"}
     before = [step for step in trace.steps if step.phase in ("forward", "loss")]
-    pairs = [(name, step.name) for step in before for name in taken_in(step)]
+    pairs = [(name, step.name) for step in before for name in taken_in(step) if name not in lengths]
     uses = [
         (placed[name], placed[user]) for name, user in pairs if levels.get(name, math.inf) < levels.get(user, 0) - 1
     ]
