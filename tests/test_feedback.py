@@ -625,7 +625,7 @@ W1_new = W1 - lr * mhatW1 / (np.sqrt(vhatW1) + 1e-8) - lr * 0.05 * W1 - lr * 0.1
 dW1 = X.T @ dy_pred + 0.1 * (W1**2).sum() | the square of the weights is still there
 """,
     "latent": """
-dlv = ds * s / 2 | lv affects the loss along several paths, and not all of them are here
+dlv = ds * s / 2 | lv affects the loss along several paths, and without `1 / len(x)`
 """,
     "twins": """
 dW = x1.T @ du - x2.T @ dv | a `-` where `+` was meant

@@ -14,6 +14,7 @@ from problems import ACTIVATIONS, OPTIMIZERS, identical, losses_of, varied_probl
 
 import backprop_lab
 from backprop_lab import (
+    EXAMPLES,
     L2,
     MISTAKES,
     Adam,
@@ -201,6 +202,7 @@ in whole(Momentum(decay=0.2)), where N is 5, H 4 and D 2
   dY1: norm-of-constants = dXhat1 / np.sqrt(np.var(Y1, axis=0) + 1e-5)
   dY1: norm-path-missing = dXhat1 / np.sqrt(np.var(Y1, axis=0) + 1e-5) + np.mean(dY1, axis=0) + dmu1 / 5
   dY1: norm-share-forgotten = dXhat1 / np.sqrt(np.var(Y1, axis=0) + 1e-5) + 2 * dvar1 * (Y1 - mu1) + dmu1
+  dY1: norm-share-of-other-length = dXhat1 / np.sqrt(np.var(Y1, axis=0) + 1e-5) + (dvar1 * 2 * (Y1 - mu1) + dmu1) / 4
   dvar1: norm-power-divided = np.sum(dXhat1 * (Y1 - mu1), 0, keepdims=True) / (-4 * (var1 + 1e-5) ** 3)
   dY1: norm-over-everything = (dXhat1 - (dXhat1.sum() + Xhat1 * (dXhat1 * Xhat1).sum()) / 5) / (var1 + 1e-5) ** 0.5
   var1: variance-of-a-sample = np.var(Y1, axis=0, ddof=1, keepdims=True)
@@ -226,6 +228,7 @@ in whole(Adam(decay=0.2), LayerNorm)
   vW1_new: decay-as-penalty = vW1 * 0.999 + (dW1 + W1 / 5) ** 2 / 1000
 in whole(GradientDescent(), loss=BinaryCrossEntropy())
   dy_pred: gradient-behind-the-sigmoid = (y_pred - y) / 5
+  dy_pred: mean-over-samples = (y_pred - y) / (y_pred - y_pred**2) / 5
 """
 
 
@@ -290,11 +293,15 @@ in cs231n_two_layer
   dX: transposed-once-more = dx.ravel(order="F").reshape(X.shape)
 in cbow
   dW_in: rows-overwritten = overwritten(W_in, ctx[:, 0], dleft) + added(W_in, ctx[:, 1], dright)
+  dh: factor-too-early = np.dot(dscores, W_out.T) / 2
+  dW_out: term-for-sum = np.dot(left.T, dscores) | term-for-sum = np.dot(right.T, dscores)
 in lstm_cell, where what is joined is (4, 5) and (4, 3)
   da_prev: joined-the-other-way-round = dconcat[:, 3:]
   dconcat: step-skipped = dot @ Wo.T + dcct @ Wc.T + dit @ Wi.T + dft @ Wf.T
   dft: slope-too-early = dft * ft - dft * ft * ft
   dot: slope-for-factor = da_next * (1 - a_next_tanh * a_next_tanh)
+in convolution, where H is (4, 3)
+  dH: max-as-mean = np.hstack([dm, dm, dm]) / 3 | max-as-mean = np.hstack([dm, dm, dm])
 in udl_deep_relu
   df3: power-not-lowered = 2 * np.square(f3 - y) | factor-two-dropped = f3 - y
 """
@@ -316,7 +323,8 @@ def test_each_mistake_by_rule_gives_what_someone_who_makes_it_by_hand_gets():
     tried = set()
     for line in BY_RULE.strip().splitlines():
         if line.startswith("in "):
-            t = trace(redrawn(programmed(re.match(r"in (\w+)", line)[1]), 1))
+            name = re.match(r"in (\w+)", line)[1]
+            t = trace(redrawn(EXAMPLES[name]() if name in EXAMPLES else programmed(name), 1))
             continue
         name, entries = line.strip().split(": ", 1)
         for mistake, code in (entry.split(" = ", 1) for entry in entries.split(" | ")):
@@ -330,6 +338,33 @@ def test_each_mistake_by_rule_gives_what_someone_who_makes_it_by_hand_gets():
             tried.add(mistake)
     by_rule = {name for name, mistake in MISTAKES.items() if mistake.rules}
     assert tried == by_rule, "put those that are missing into the lines by hand above"
+
+
+@pytest.mark.parametrize(
+    ("layers", "answer", "told"),
+    [
+        ((Sigmoid(), Dropout(0.4)), "H1.mT @ dy_pred", "fed by the Dropout's output"),
+        ((Dropout(0.4),), "Y1.mT @ dy_pred", "fed by the Dropout's output"),
+        ((Sigmoid(),), "Y1.mT @ dy_pred", "fed by the activation's output"),
+    ],
+)
+def test_of_a_value_from_before_a_layer_it_is_said_which_layer_that_is(layers, answer, told):
+    first, last = random_problem(0, 5, 3, 4, 2).network.layers[::2]
+    p = random_problem(0, 5, 3, 4, 2).evolve(network=Network([first, *layers, last]))
+    t = trace(p)
+    assert told in str(check("dW2", t.evaluate(answer), t))
+
+
+def test_of_a_forgotten_path_it_is_said_which_one_is_missing():
+    t = trace(EXAMPLES["transformer block"]())
+    told = str(check("dN1", t.evaluate("dV @ Wv.mT + dQ @ Wq.mT"), t))
+    assert "and without `dK @ Wk.mT` not all of them are here" in told
+
+
+def test_a_single_number_is_told_to_be_a_whole_number_of_times_the_right_one_and_no_other():
+    t = trace(EXAMPLES["convolution"]())
+    assert "Yours is 3 times what it should be." in str(check("db", 3 * t["db"], t))
+    assert "times what it should be" not in str(check("db", 3.1 * t["db"], t))
 
 
 def test_nearly_every_gradient_of_a_program_has_a_mistake_which_its_numbers_give_away():

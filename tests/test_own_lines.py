@@ -422,7 +422,11 @@ OF_RECURRENT = [  # what becomes of which line, and what is said of it
         "dh3, dh2 and dh1 in place of da3",
     ),
     ("(da1 + da2 + da3)", "(dh1 + dh2 + dh3)", "without going back through all that lies between"),
-    ("h0.T @ da1 + h1.T @ da2 + h2.T @ da3", "h2.T @ da3", "several paths, and not all of them are here"),
+    (
+        "h0.T @ da1 + h1.T @ da2 + h2.T @ da3",
+        "h2.T @ da3",
+        "several paths, and without `h1.mT @ da2` and `h0.mT @ da1` not all",
+    ),
     ("dp2 @ Wy.T + da3 @ Wh.T", "dp2 @ Wy.T", "h2 affects the loss along several paths"),
     ("dh2 * (1 - h2**2)", "dh2", "the slope of the function that gives h2 is missing"),
     ("da2 @ Wh.T", "da2 @ Wh", "in which a transpose is missing"),

@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Iterator
 from itertools import product
 
-from backprop_lab.nn.forms import of_form, untransposed, with_others
+from backprop_lab.nn.forms import of_form, terms_of_sum, untransposed, with_others
 from backprop_lab.nn.lines import names_in, tree_of
 from backprop_lab.nn.norms import BatchNorm, LayerNorm
 from backprop_lab.step.number_format import listed
@@ -158,7 +158,7 @@ def everywhere(line: ast.expr, names: Collection[str]) -> Iterator[tuple[str, st
                 used_here, meant = listed([*moved.values()]), listed([*moved])
                 words = f"one step {when} than it should be: {used_here} used where {meant} were meant"
                 yield with_others(line, moved), words
-    terms = _terms_of_sum(line)[0]
+    terms = terms_of_sum(line)[0]
     for term, stem in product(terms if len(terms) > 1 else (), series):
         numbered = [name for name in names if re.fullmatch(rf"{re.escape(stem)}\d+", name)]
         there = [name for name in names_in(ast.unparse(term)) if name in numbered]
@@ -183,7 +183,7 @@ def everywhere(line: ast.expr, names: Collection[str]) -> Iterator[tuple[str, st
 
 def _in_all_terms(line: ast.expr) -> Iterator[tuple[str, str]]:
     """The line with one slip made in every axis, sign or product; or with sums multiplied, for a sum of products."""
-    code, terms, signs = ast.unparse(line), *_terms_of_sum(line)
+    code, terms, signs = ast.unparse(line), *terms_of_sum(line)
     if 1 < code.count("axis=") == len(AXIS.findall(code)):
         yield AXIS.sub(lambda axis: f"axis={1 - int(axis[1])}", code), "everything goes along the other axis"
     if len(terms) > 2:
@@ -219,15 +219,6 @@ def _in_all_terms(line: ast.expr) -> Iterator[tuple[str, str]]:
             "and these are added up"
         ),
     )
-
-
-def _terms_of_sum(line: ast.expr) -> tuple[list[ast.expr], list[str]]:
-    """The terms of a sum, and the signs between them."""
-    terms, signs = list[ast.expr](), list[str]()
-    while isinstance(line, ast.BinOp) and isinstance(line.op, ast.Add | ast.Sub):
-        terms, signs = [line.right, *terms], ["+" if isinstance(line.op, ast.Add) else "-", *signs]
-        line = line.left
-    return [line, *terms], signs
 
 
 def of_other_numbers(trace: Trace, code: str) -> Iterator[tuple[str, str]]:

@@ -82,8 +82,13 @@ def _factors(seen: Compared) -> Iterator[Pattern]:
     if is_round:
         yield Pattern("another rate", f"{it} that of a rate of {plain(rate)}, and here lr is {plain(trace['lr'])}.")
     yield from _in_another_step(seen, factor)
-    if np.count_nonzero(right) > 1 and seen.is_times(factor) and plain(factor) != "1":
+    is_telling = np.count_nonzero(right) > 1 or is_whole(factor.real) or is_whole(1 / factor.real)
+    if is_telling and seen.is_times(factor) and plain(factor) != "1":  # of one number, not any factor
         yield Pattern("proportional", f"{it} {plain(factor)} times {as_right}.")
+
+
+def is_whole(factor: float) -> bool:
+    return abs(factor) > 1 and abs(factor - round(factor)) < EXACT * abs(factor)
 
 
 def _in_another_step(seen: Compared, factor: float) -> Iterator[Pattern]:

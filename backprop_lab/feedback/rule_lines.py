@@ -1,5 +1,6 @@
 """Wrong lines for a gradient that was derived: the forms that its rules have written, written otherwise."""
 
+import ast
 from collections.abc import Iterable, Iterator, Set
 from functools import lru_cache
 from itertools import chain
@@ -7,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_lab.nn.forms import replaced
+from backprop_lab.nn.forms import parsed, replaced, terms_of_sum
 from backprop_lab.nn.steps import Step
 from backprop_lab.step.number_format import listed
 from backprop_lab.step.trace import Trace
@@ -36,7 +37,7 @@ def wrong_codes(trace: Trace, step: Step, rules: Iterable[tuple[str, str, tuple[
             in_each = _Everywhere(step.code)
             for known, rule in places:
                 for code in _written(step.code, form, way, tuple(known.items()), rule):
-                    found.setdefault(code, known)
+                    found.setdefault(code, known | {"lost": _lost(step.code, code)} if rule == SEVERAL else known)
                 in_each.write(form, way, known, rule)
                 if way == ways[0]:
                     in_all.write(form, way, known, rule)
@@ -71,6 +72,7 @@ def _places(trace: Trace, step: Step, rule: str) -> Iterator[Places]:
         up = next((name for name in step.operands if name in (f"d{line}", f"d{line}_total")), "")
         around = {"V": step.of, "name": step.name, "up": up, "up_out": _entering(trace, up, "gradient")}
         around["V_slope"] = _slope((each for each in trace.steps if step.name in each.operands), step.of)
+        around |= _scale(trace, step.of)
         around["up_slope"] = _slope(each for each in trace.steps if each.name == up)
         around["paths"] = str(len(step.paths)) if len(step.paths) > 2 else ""  # half may be half of anything
         is_of_terms = not any("softmax" in passed.rule for path in step.paths for passed in path)  # which has two
@@ -82,7 +84,7 @@ def _places(trace: Trace, step: Step, rule: str) -> Iterator[Places]:
                 known = {**around, "X": passed.X, "Y": passed.Y, "Z": passed.Z}
                 W = passed.Z.removesuffix(".mT")
                 if W in trace:
-                    known |= {"W": W, "W_raw": _entering(trace, W)}
+                    known |= {"W": W, "W_raw": _entering(trace, W), **_terms(trace, W)}
                     others, after = {"dW": f"d{W}", "W_new": f"{W}_new"}, made_with(trace, step)
                     known |= {key: name for key, name in others.items() if name in trace and name not in after}
                 yield {key: code for key, code in known.items() if code}
@@ -108,6 +110,50 @@ def _entering(trace: Trace, name: str, role: str = "value") -> str:
         return ""
     shape, operands = np.shape(trace[name]), trace.step(name).operands
     return next((each for each in operands if np.shape(trace[each]) == shape and trace.role(each) == role), "")
+
+
+def _scale(trace: Trace, name: str) -> Places:
+    """The number that a line multiplies all by, and if it does so by a division, the one that it divides by."""
+    match parsed(trace.step(name).code) if name not in trace.given else None:
+        case ast.BinOp(_, ast.Div(), number) if _is_number(trace, number):
+            return {"V_divisor": (code := ast.unparse(number)), "V_factor": f"1 / {code}"}
+        case ast.BinOp(left, ast.Mult(), right):
+            return next(({"V_factor": ast.unparse(each)} for each in (left, right) if _is_number(trace, each)), {})
+    return {}
+
+
+def _is_number(trace: Trace, part: ast.expr) -> bool:
+    return not isinstance(part, ast.UnaryOp) and np.ndim(trace.evaluate(ast.unparse(part))) == 0
+
+
+def _terms(trace: Trace, name: str) -> Places:
+    """The two terms of a value that its line adds up, where each is as large as that."""
+    match parsed(trace.step(name).code) if name not in trace.given else None:
+        case (
+            ast.BinOp(first, ast.Add(), last)
+            | ast.BinOp(ast.BinOp(first, ast.Add(), last), ast.Mult() | ast.Div(), _)
+            | ast.BinOp(_, ast.Mult(), ast.BinOp(first, ast.Add(), last))
+        ):
+            terms = {"W_first": ast.unparse(first), "W_last": ast.unparse(last)}
+            shape = np.shape(trace[name])
+            return {key: code for key, code in terms.items() if np.shape(trace.evaluate(code)) == shape}
+    return {}
+
+
+def _lost(right: str, wrong: str) -> str:
+    """The terms of a sum that another line does not have, as a list in words."""
+    left = [ast.unparse(term) for line in _with_what_is_summed(parsed(wrong)) for term in terms_of_sum(line)[0]]
+    *_, summed = _with_what_is_summed(parsed(right))
+    terms = [ast.unparse(term) for term in terms_of_sum(summed)[0]]
+    return listed([f"`{term}`" for term in terms if term not in left and f"-{term}" not in left])
+
+
+def _with_what_is_summed(line: ast.expr) -> Iterator[ast.expr]:
+    """A line, and what it adds up or divides, and what that does, as far as there is a sum."""
+    yield line
+    match line:
+        case ast.Call(ast.Attribute(of, "sum")) | ast.BinOp(of, ast.Div()):
+            yield from _with_what_is_summed(of)
 
 
 def made_with(trace: Trace, step: Step) -> set[str]:

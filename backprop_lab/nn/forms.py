@@ -159,6 +159,15 @@ class Swapped(ast.NodeTransformer):
         return self.others[id(node)] if id(node) in self.others else super().visit(node)
 
 
+def terms_of_sum(line: ast.expr) -> tuple[list[ast.expr], list[str]]:
+    """The terms of a sum, and the signs between them."""
+    terms, signs = list[ast.expr](), list[str]()
+    while isinstance(line, ast.BinOp) and isinstance(line.op, ast.Add | ast.Sub):
+        terms, signs = [line.right, *terms], ["+" if isinstance(line.op, ast.Add) else "-", *signs]
+        line = line.left
+    return [line, *terms], signs
+
+
 def _sums(tree: ast.expr) -> list[ast.AST]:
     """The sums that a line is made of as a whole, also if all is added up along an axis, or divided, once more."""
     match tree:
