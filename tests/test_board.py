@@ -166,8 +166,7 @@ def test_a_chosen_cell_is_framed_with_the_row_and_the_column_that_made_it(exampl
         assert framed(board_of(place, [], False)) == [*operands, (RESULT, "Y1", (1, 1), (2, 2))]
 
 
-@pytest.mark.parametrize("start", ["worked example", "attention", "transformer block"])
-@pytest.mark.parametrize("screen", [(930, 345), (1240, 560), (700, 300)])
+@pytest.mark.parametrize(("start", "screen"), [("worked example", (930, 345)), ("attention", (700, 300))])
 def test_a_frame_around_a_matrix_covers_no_letter_of_its_name(start, screen):
     t = trace(EXAMPLES[start]())
     board = Board(t, *screen, ratio=2)
