@@ -245,7 +245,7 @@ in trace(in_other_numbers(example.problem, np.float32))
   dW1 = X.T.astype(float) @ dY1
 in through(Linear(np.ones((2, 2)), [[0.0, 0]]), X=[[1.0, 0], [2.0, 0]], y=np.zeros((2, 2)))
   dW1 = [[10, 7], [0, 0]] | value | dW1[0, 1] should be 10, and yours is 7. 1 of the 4 numbers differs. ... of dy_pred.
-  dW1 = np.zeros((2, 2)) | pattern zeros | dW1[0, 0] should be 10, and yours is 0. All your numbers are 0.
+  dW1 = np.zeros((2, 2)) | pattern zeros | ... All your numbers are 0, as if the loss did not depend on W1, and it does.
 in through(Linear([[1.0]], [[0.5]]), X=[[1.5], [1.5], [2.5]], y=[[0.1], [0.1], [0.3]])
   dW1 = X[1:].T @ dy_pred[1:] | pattern a sample missing | ... Sample 0 or 1 is missing from it.
 in example
@@ -562,6 +562,14 @@ PROBLEMS = {
         {"W": drawn(3, 4)},
         {"x1": drawn(5, 3), "x2": drawn(3, 5).T},
     ),
+    "graph": lambda: program(
+        "Z = A @ H @ W\nL = (np.tanh(Z)**2).sum()", {"W": drawn(3, 4)}, {"A": drawn(5, 5), "H": drawn(5, 3)}
+    ),
+    "norm by lines": lambda: program(
+        "H = X @ W\nm = H.mean(axis=1, keepdims=True)\nC = H - m\nL = (C**3).sum()",
+        {"W": drawn(3, 4)},
+        {"X": drawn(5, 3)},
+    ),
     "momentum": lambda: small(Linear(drawn(3, 2)), optimizer=Momentum(0.9)),
 }
 SLIPS = {  # a line for each: name = code | what is said of it
@@ -576,24 +584,20 @@ do = P / len(y) - np.eye(3)[y] | `/ len(y)` reaches only one of two terms
 do = (P - np.eye(3)[y]) * P * (1 - P) / len(y) | the softmax, or its slope, is in it once more
 """,
     "attention": """
+dS = dZ * np.sqrt(Q.shape[1]) | a `*` where `/` was meant
+dWq = X.mT @ (dQ + dK + dV) | dQ + dK + dV used where dQ was meant
 dS = dZ / np.sqrt(len(Q)) | a number of rows where that of columns, Q.shape[1], was meant
 dWk = X.mT @ np.repeat(dK.mean(axis=0, keepdims=True), 4, axis=0) | All your numbers are 0, but for rounding
 dS = dZ / np.sqrt(X.shape[0]) | a number of rows where that of columns, Q.shape[1], was meant
 dZ = dA | the slope of the function that gives A is missing
 """,
-    "words": """
-dU = C[left].T @ dS / 2 | C[right] is missing
-dU = ((C[left] + C[right]) / 2).reshape(3, 4) @ dS | reshape keeps the order of the numbers
-""",
-    "three steps": """
-dWy = h3.T @ (dp1 + dp2 + dp3) | h3 stands in every term, and each has one of its own
-dh1 = dp1 @ Wy.T + da2 @ Wh.T + da3 @ Wh.T | `da3 @ Wh.mT` is too much
-dp1 = p1 - y1 | the 2 from the square is missing
-""",
-    "convolution": "dw = (x[:, 2:].T @ dz2 + x[:, 1:4].T @ dz1 + x[:, :3].T @ dz0) / 3 | a mean, where a sum belongs",
     "gates": """
 df = dc * c0 * f * (1 - f) | the slope of f, `f * (1 - f)`, is in it, and comes with the next step back
 da = np.concatenate([di, df, do, dg], axis=1) | the slope of the function that gives g, o, f and i is missing
+""",
+    "words": """
+dU = C[left].T @ dS | the line that gives h adds up two terms, and this is one of them alone
+dh = dS @ U.T / 2 | the factor `1 / 2` of the line that gives h is in it, and comes with the next step back
 """,
     "batch norm": """
 dgamma1 = Xhat1.T @ dN1 | each belongs with its own, by `*` and a sum
@@ -602,9 +606,11 @@ dvar1 = (dXhat1 * (Y1 - mu1)).sum(axis=0, keepdims=True) / (var1 + 1e-5)**1.5 | 
 dvar1 = (dXhat1 * (Y1 - mu1)).sum(axis=0, keepdims=True) * -0.5 / (var1 + 1e-5) | `** 1.5` is missing
 dY1 = dXhat1 / np.sqrt(var1 + 1e-5) + dvar1 * 2 * (Y1 - mu1) / len(Y1) + dmu1 / (len(Y1) - 1) | 1 less than len(Y1)
 dY1 = dXhat1 / np.sqrt(var1 + 1e-5) + dvar1 * 2 * (Y1 - mu1) / len(Y1) + dmu1 / Y1.shape[1] | a number of columns
+dvar1 = (dXhat1 * Xhat1).sum(axis=0, keepdims=True) * -0.5 / (var1 + 1e-5)**1.5 | Xhat1 used where Y1 - mu1 was meant
 gamma1_new = gamma1 - lr * dbeta1 | dbeta1 used where dgamma1 was meant
 """,
     "layer norm": """
+dgamma1 = 0 * gamma1 | All your numbers are 0, as if the loss did not depend on gamma1, and it does
 dY1 = (dXhat1 - dXhat1.mean(axis=0) - Xhat1 * (dXhat1 * Xhat1).mean(axis=0)) / np.sqrt(var1 + 1e-5) | the other axis
 dY1 = dXhat1 / np.sqrt(var1 + 1e-5) - dvar1 * (Y1 - mu1) * 2 / 4 - dmu1 / 4 | all signs between the terms
 dY1 = dXhat1 / np.sqrt(var1) + 1e-5 + dvar1 * (Y1 - mu1) * 2 / 4 + dmu1 / 4 | `+ 1e-05` stands outside of np.sqrt
@@ -625,12 +631,15 @@ W1_new = W1 - lr * mhatW1 / (np.sqrt(vhatW1) + 1e-8) - lr * 0.05 * W1 - lr * 0.1
 dW1 = X.T @ dy_pred + 0.1 * (W1**2).sum() | the square of the weights is still there
 """,
     "latent": """
+L = ((s * e - x)**2).sum() - 0.5 * (1 + lv - s).sum() / len(x) | s used where np.exp(lv) was meant
 dlv = ds * s / 2 | lv affects the loss along several paths, and without `1 / len(x)`
 """,
     "twins": """
 dW = x1.T @ du - x2.T @ dv | a `-` where `+` was meant
 dv = -db * (1 - b**2) | Every number is right but for its sign
 """,
+    "graph": "dW = H.T @ dZ | A.mT is missing",
+    "norm by lines": "dH = dC - dC.mean(axis=0, keepdims=True) | everything goes along the other axis",
     "momentum": "W1_new = W1 - 0.9 * vW1_new | 0.9 used where lr was meant",
 }
 

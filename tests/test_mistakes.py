@@ -285,6 +285,7 @@ in causal_attention
   dscaled: slope-forgotten = dA_sig
   dA_w: factor-left-out = dscaled
   dK: transpose-forgotten = np.dot(dA_w, Q)
+  dWq: gradients-of-all-uses = np.dot(X.T, dQ + dK + dV)
 in softmax_classifier, with 5 samples
   dscores: pick-forgotten = prob / 5 | pick-everywhere = prob / 5 - 0.2
   dscores: softmax-twice = (prob - prob**2) * np.where(np.arange(prob.shape[1]) == y[:, None], prob - 1, prob) / 5

@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Iterator
 from itertools import product
 
-from backprop_lab.nn.forms import of_form, terms_of_sum, untransposed, with_others
+from backprop_lab.nn.forms import expressions, of_form, terms_of_sum, untransposed, with_others
 from backprop_lab.nn.lines import names_in, tree_of
 from backprop_lab.nn.norms import BatchNorm, LayerNorm
 from backprop_lab.step.number_format import listed
@@ -29,6 +29,7 @@ OTHER_FORMS: dict[tuple[type, str], str] = {
     for result, form in (("dX", NORM), ("dvar", DVAR))
 }
 AXIS = re.compile(r"axis=([01])\b")
+LENGTH = re.compile(r"len\((\w+)\)|\b(\w+)\.shape\[1\]")
 FLOAT = r"(?<![\w.])\d+\.\d+(?:e-?\d+)?(?![\w.])"
 EVERY_COLUMN = "a matrix product, of every column with every other: each belongs with its own, by `*` and a sum"
 DEEP = 5  # how many lines may be written as one
@@ -79,6 +80,9 @@ def further_changes(part: ast.expr) -> Iterator[Change]:
             if axis.value == 1:
                 words = f"a number of rows where that of columns, {ast.unparse(part)}, was meant"
                 yield tree_of(f"len({ast.unparse(counted)})"), words
+        case ast.BinOp(ast.BinOp(a, ast.MatMult() as op, b), ast.MatMult(), c):
+            for kept, lost in (((a, c), b), ((b, c), a), ((a, b), c)):
+                yield ast.BinOp(kept[0], op, kept[1]), f"{ast.unparse(lost)} is missing"
         case ast.BinOp(base, ast.Pow(), exponent):
             yield base, f"`** {ast.unparse(exponent)}` is missing"
         case ast.Subscript(ast.Call(ast.Attribute(ast.Name("np"), "eye")), ast.Name(labels)):
@@ -184,8 +188,12 @@ def everywhere(line: ast.expr, names: Collection[str]) -> Iterator[tuple[str, st
 def _in_all_terms(line: ast.expr) -> Iterator[tuple[str, str]]:
     """The line with one slip made in every axis, sign or product; or with sums multiplied, for a sum of products."""
     code, terms, signs = ast.unparse(line), *terms_of_sum(line)
+    across = AXIS.sub(lambda axis: f"axis={1 - int(axis[1])}", code)
     if 1 < code.count("axis=") == len(AXIS.findall(code)):
-        yield AXIS.sub(lambda axis: f"axis={1 - int(axis[1])}", code), "everything goes along the other axis"
+        yield across, "everything goes along the other axis"
+    if across != code:  # and is divided by as many as there are along that
+        others = LENGTH.sub(lambda length: f"{length[1] or length[2]}.shape[{int(bool(length[1]))}]", across)
+        yield others, "everything goes along the other axis"
     if len(terms) > 2:
         rest = (
             f"{'-' if sign == '+' else '+'} {ast.unparse(each)}" for sign, each in zip(signs, terms[1:], strict=True)
@@ -229,6 +237,19 @@ def of_other_numbers(trace: Trace, code: str) -> Iterator[tuple[str, str]]:
             if other != own:
                 changed = re.sub(rf"(?<![\w.]){re.escape(own)}(?![\w.])", other, code)
                 yield changed, f"{other} used where {own} was meant"
+
+
+def of_other_values(trace: Trace, code: str) -> Iterator[tuple[str, str]]:
+    """The line with a value in place of a part that it shares a name with, such as std for np.exp(s), where std is made
+    of s."""
+    made_of = {step.name: {step.name, *step.operands} for step in trace.steps if step.phase == "forward"}
+    line = ast.Expression(tree_of(code))
+    for part, put in [*expressions(line)][1:]:
+        names = {*names_in(ast.unparse(part))} if isinstance(part, ast.BinOp | ast.Call) else set()
+        for value in [value for value, of in made_of.items() if of & names and value not in names]:
+            put(ast.Name(value))
+            yield ast.unparse(line), f"{value} used where {ast.unparse(part)} was meant"
+        put(part)
 
 
 def written_out(trace: Trace, name: str, asked: Collection[str]) -> list[str]:

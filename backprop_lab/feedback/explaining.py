@@ -13,10 +13,11 @@ import numpy as np
 
 from backprop_lab.checks.rounding import terms_in, terms_of
 from backprop_lab.feedback.compared import Pattern
-from backprop_lab.feedback.learner_code import call, powers_divided
+from backprop_lab.feedback.function_code import is_another, is_written, leaves_out, powers_divided, shows
+from backprop_lab.feedback.learner_code import call
 from backprop_lab.feedback.mistakes import SIZES, Mistake, common_factors, factors_beside, plant
 from backprop_lab.feedback.patterns import LARGE, seen_in
-from backprop_lab.feedback.slips import Slip, is_another, is_shown, leaves_out, likely_slips, longer_slips, shows
+from backprop_lab.feedback.slips import UNDONE, Slip, is_shown, likely_slips, longer_slips
 from backprop_lab.feedback.tolerance import Comparison
 from backprop_lab.nn.layers import Array
 from backprop_lab.nn.lines import NAMESPACE
@@ -69,6 +70,7 @@ class Explaining:
         for explanations in (
             self._as_written,
             self._likely_mistakes,
+            lambda: [each for each in self._slips() if UNDONE(each.sentence) and is_written(self.function, each.line)],
             self._factors,
             lambda: self._of_mistakes,
             self._values,

@@ -1,19 +1,19 @@
 """Call a learner's function on copies of the values it asks for, and put into words what it stops with."""
 
-import dis
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from inspect import Parameter, signature
-from types import CodeType, FunctionType
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from backprop_lab.feedback.answers import NoAnswerError, UnreadableError, reason
+from backprop_lab.feedback.function_code import has_its_signs, shows
 from backprop_lab.feedback.mistakes import Mistake
-from backprop_lab.feedback.slips import is_shown, likely_slips, longer_slips, shows
+from backprop_lab.feedback.slips import is_shown, likely_slips, longer_slips
 from backprop_lab.nn.arrays import FLOATS
 from backprop_lab.nn.layers import ACTIVATIONS
 from backprop_lab.step.trace import Trace
@@ -26,7 +26,6 @@ PRODUCT_MISFITS = (  # of `@` and of np.dot
 BROADCAST_MISFIT = re.compile(r"could not be broadcast together with shapes (\(.*?\)) (\(.*?\))")
 OUTSIDE = re.compile(r"^index (-?\d+) is out of bounds for axis (\d) with size (\d+)")
 WARNED = re.compile(r"(invalid value|divide by zero|overflow) encountered in (?:scalar )?(\w+)")
-SIGNS_BY_NAME = {"add", "subtract", "multiply", "divide", "negative", "outer", "dot"}
 PLAIN_WORDS = {
     "does not have enough dimensions": "a product @ takes two matrices, "
     "and one of these is a single number or a function",
@@ -160,13 +159,13 @@ class _Call:
         used, right = set(self.given), self.trace.step(self.name).code
         for mistake in mistakes.values():
             for line in mistake.wrong_lines(self.trace, self.name):
-                may_be = used <= self._names_in(line) and _has_its_signs(self.function, line, right)
+                may_be = used <= self._names_in(line) and has_its_signs(self.function, line, right)
                 if may_be and self._refusal(line) == _reason(error):
                     yield (mistake.name,), line, mistake.title_inside
         asked = self.trace, self.name, self.function
         longer = (slip for slip in longer_slips(*asked) if shows(self.function, slip.line))
         for slip in (*longer, *likely_slips(*asked)):
-            may_be = used == self._names_in(slip.line) and _has_its_signs(self.function, slip.line)
+            may_be = used == self._names_in(slip.line) and has_its_signs(self.function, slip.line)
             if may_be and self._refusal(slip.line) == _reason(error) and is_shown(self.function, slip):
                 yield ("slip", slip.line), slip.line, slip.words
 
@@ -235,33 +234,7 @@ def _misfit(words: str) -> tuple[str, str] | None:
     return (sizes["columns"], sizes["rows"]) if sizes else None
 
 
-def _has_its_signs(function: Any, line: str, right: str = "0") -> bool:
-    """Whether a function has each kind of sign that a line has, but those of the right one, as far as that is plain."""
-    code = getattr(function, "__code__", None)
-    if not isinstance(code, CodeType) or not SIGNS_BY_NAME.isdisjoint(code.co_names):
-        return True
-    has_more = any(isinstance(each, CodeType) for each in code.co_consts)
-    of_line, of_right = (_signs(compile(each, "<a line>", "eval")) for each in (line, right))
-    return has_more or of_line - of_right <= _signs(code)
-
-
-def _signs(code: CodeType) -> set[str]:
-    return {each.argrepr.rstrip("=") for each in dis.get_instructions(code) if each.opname == "BINARY_OP"} - {"@", "**"}
-
-
 def _reason(error: BaseException) -> Any:
     """What an error says; of a product the sizes, since `@` and np.dot have other words for them."""
     words = reason(error)
     return _misfit(words) or words
-
-
-def powers_divided(function: Any) -> list[int]:
-    """The number below each `** 1 / 2` in a function, which is no root, but half of the power 1."""
-    code = getattr(function, "__code__", None)
-    read = dis.get_instructions(code) if isinstance(code, CodeType) else ()
-    each = [(x.argval, x.argrepr) for x in read if x.argrepr != "*"]
-    return [
-        part
-        for (power, _), (_, raised), (part, _), (_, divided) in zip(each, each[1:], each[2:], each[3:], strict=False)
-        if (power, raised, divided) == (1, "**", "/") and isinstance(part, int)  # 2 * d ** 1 / 2 is (2 * d ** 1) / 2
-    ]

@@ -44,7 +44,9 @@ def seen_in(name: str, answer: Array, right: Array, allowed: Array, trace: Trace
 def _of_few_numbers(seen: Compared) -> Iterator[Pattern]:
     answer = seen.answer
     if not answer.any():
-        yield Pattern("zeros", "All your numbers are 0." if answer.size > 1 else "Yours is 0.")
+        of = seen.trace.owner(seen.name) if seen.trace.role(seen.name) == "gradient" else ""
+        said = f", as if the loss did not depend on {of}, and it does." if of and of != seen.name else "."
+        yield Pattern("zeros", f"{'All your numbers are' if answer.size > 1 else 'Yours is'} 0{said}")
     elif (np.abs(answer) <= SLACK * seen.allowed).all():
         yield Pattern("zeros", "All your numbers are 0, but for rounding.")
     elif answer.size > 1:

@@ -6,9 +6,7 @@ time, so they are known for layers of your own as well.
 """
 
 import ast
-import dis
 import re
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain, combinations, product
@@ -17,7 +15,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backprop_lab.feedback.changes import Change, everywhere, further_changes, of_other_numbers, written_out
+from backprop_lab.feedback.changes import (
+    Change,
+    everywhere,
+    further_changes,
+    of_other_numbers,
+    of_other_values,
+    written_out,
+)
+from backprop_lab.feedback.function_code import asked_for, compiled, shows, values_in
 from backprop_lab.nn.forms import expressions, untransposed
 from backprop_lab.nn.lines import is_a_line_of_ours, names_in, tree_of
 from backprop_lab.step.trace import Trace
@@ -40,6 +46,7 @@ FUNCTIONS = (
     ("tanh", "tan", "sinh", "cosh"),
 )
 OTHER_NUMBERS = {0: (1,), 1: (2, 0), 2: (1, 3, 4)}
+UNDONE = re.compile(r"a `[*/]` where `[*/]` was").search  # with some sizes that makes the difference of a factor
 IN_PLACE_OF_A_NAME = ("{}.T", "-{}", "{} ** 2", "np.abs({})", "{} > 0", "np.sqrt({})", "np.mean({})",
     "np.sum({})", "1 - {}", "np.tanh({})", "np.exp({})", "np.maximum({}, 0)", "np.mean({}, axis=0)",
     "np.sum({}, axis=0)")  # fmt: skip
@@ -69,9 +76,10 @@ def _of_line(trace: Trace, code: str) -> tuple[Slip, ...]:
     has_classes = (
         "y" in binary and data["y"].ndim == 2 and data["y"].shape[1] > 1 and bool((data["y"].sum(axis=1) == 1).all())
     )
-    others = ((ast.unparse(tree_of(line)), words) for line, words in of_other_numbers(trace, code))
-    numbers = (Slip(line, _compiled(line), words, code) for line, words in others)
-    return (*_slips(code, tuple(trace.names), binary, has_classes), *numbers)
+    found = chain(of_other_numbers(trace, code), of_other_values(trace, code))
+    others = ((ast.unparse(tree_of(line)), words) for line, words in found)
+    slips = (Slip(line, compiled(line), words, code) for line, words in others)
+    return (*_slips(code, tuple(trace.names), binary, has_classes), *slips)
 
 
 def likely_slips(trace: Trace, name: str, function: Any) -> tuple[Slip, ...]:
@@ -102,7 +110,7 @@ def _slips(code: str, names: tuple[str, ...], binary: tuple[str, ...], has_class
     for tree in (right, _from_the_right(right)):
         for line, words in chain(_changes(ast.Expression(tree), names, binary, has_classes), everywhere(tree, names)):
             if line != code and line not in slips:
-                slips[line] = Slip(line, _compiled(line), words, code)
+                slips[line] = Slip(line, compiled(line), words, code)
     return tuple(slips.values())
 
 
@@ -268,57 +276,12 @@ def _of_a_call(call: ast.Call) -> Iterator[Change]:
             yield late, f"`**` comes after {short}, and should come before it"
 
 
-def asked_for(function: Any) -> tuple[str, ...]:
-    """The names that a function asks for, if it is one of Python's."""
-    code = getattr(function, "__code__", None)
-    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if isinstance(code, CodeType) else ()
-
-
-def shows(function: Any, line: str) -> bool:
-    """Whether a function may have a line in it: each of its names and numbers at least as often."""
-    code = getattr(function, "__code__", None)
-    return isinstance(code, CodeType) and _words(_compiled(line)) <= _words(code)
-
-
 def is_shown(function: Any, slip: Slip, names: Collection[str] = ()) -> bool:
     """Whether a function asks for the names that a slip has, but for lengths, and shows what it puts in their place."""
     asked = asked_for(function)
     gone = {*names_in(slip.right)} - {*names_in(slip.line)}  # which a function that asks for it has not replaced
     fits = "itself" in slip.words or (shows(function, slip.line) and gone.isdisjoint(asked))
     return not asked or (values_in(slip.line, names) <= {*asked} and (fits or " used where " not in slip.words))
-
-
-def values_in(line: str, names: Collection[str]) -> set[str]:
-    """The names of values in a line, but for those of which it takes the length alone."""
-    without_sizes = re.sub(r"len\(\w+\)|\b\w+\.(shape\[\d\]|size)\b", "", line)
-    return {*re.findall(r"[^\W\d]\w*", without_sizes)} & {*names}
-
-
-def leaves_out(function: Any, line: str, right: str) -> bool:
-    """Whether a line only lacks something of the right one, and a function has that in it: nobody has left it out."""
-    code, meant, left = getattr(function, "__code__", None), _words(_compiled(right)), _words(_compiled(line))
-    there = _words(code) if isinstance(code, CodeType) else Counter()
-    return left < meant and all(there[word] >= meant[word] for word in meant - left if word != "np")
-
-
-def is_another(function: Any, line: str, right: str, names: Collection[str]) -> bool:
-    """Whether a function has what a line lacks of the right one, or asks for none of what stands there instead."""
-    asked = {*asked_for(function)}
-    has_other_values = values_in(right, names) <= asked and not values_in(line, names) <= asked
-    return has_other_values or leaves_out(function, line, right)
-
-
-@lru_cache(maxsize=4096)
-def _compiled(line: str) -> CodeType:
-    return compile(line, "<a line>", "eval")
-
-
-@lru_cache(maxsize=4096)
-def _words(code: CodeType) -> Counter[Any]:
-    """How often each name and number is loaded in compiled Python; some versions load two names at once."""
-    loaded = [each for each in dis.get_instructions(code) if each.opname.startswith("LOAD")]
-    words = chain(*(each.argval if isinstance(each.argval, tuple) else (each.argval,) for each in loaded))
-    return Counter("mT" if word == "T" else word for word in words)
 
 
 def _from_the_right(line: ast.expr) -> ast.expr:

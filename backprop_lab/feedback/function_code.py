@@ -1,0 +1,96 @@
+"""What a learner's function has in its code: the names that it asks for, and names, numbers and signs."""
+
+import dis
+import re
+from collections import Counter
+from collections.abc import Collection
+from functools import lru_cache
+from itertools import chain
+from types import CodeType
+from typing import Any
+
+SIGNS_BY_NAME = {"add", "subtract", "multiply", "divide", "negative", "outer", "dot"}
+
+
+def asked_for(function: Any) -> tuple[str, ...]:
+    """The names that a function asks for, if it is one of Python's."""
+    code = getattr(function, "__code__", None)
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if isinstance(code, CodeType) else ()
+
+
+def shows(function: Any, line: str) -> bool:
+    """Whether a function may have a line in it: each of its names and numbers at least as often."""
+    code = getattr(function, "__code__", None)
+    return isinstance(code, CodeType) and _words(compiled(line)) <= _words(code)
+
+
+def is_written(function: Any, line: str) -> bool:
+    """Whether a function has the names, numbers and signs of a line, each as often, and no others."""
+    code = getattr(function, "__code__", None)
+    if not isinstance(code, CodeType) or any(isinstance(each, CodeType) for each in code.co_consts):
+        return False
+    of_line = compiled(line)
+    return _words(of_line) == _words(code) and _all_signs(of_line) == _all_signs(code)
+
+
+def values_in(line: str, names: Collection[str]) -> set[str]:
+    """The names of values in a line, but for those of which it takes the length alone."""
+    without_sizes = re.sub(r"len\(\w+\)|\b\w+\.(shape\[\d\]|size)\b", "", line)
+    return {*re.findall(r"[^\W\d]\w*", without_sizes)} & {*names}
+
+
+def leaves_out(function: Any, line: str, right: str) -> bool:
+    """Whether a line only lacks something of the right one, and a function has that in it: nobody has left it out."""
+    code, meant, left = getattr(function, "__code__", None), _words(compiled(right)), _words(compiled(line))
+    there = _words(code) if isinstance(code, CodeType) else Counter()
+    return left < meant and all(there[word] >= meant[word] for word in meant - left if word != "np")
+
+
+def is_another(function: Any, line: str, right: str, names: Collection[str]) -> bool:
+    """Whether a function has what a line lacks of the right one, or asks for none of what stands there instead."""
+    asked = {*asked_for(function)}
+    has_other_values = values_in(right, names) <= asked and not values_in(line, names) <= asked
+    return has_other_values or leaves_out(function, line, right)
+
+
+@lru_cache(maxsize=4096)
+def compiled(line: str) -> CodeType:
+    return compile(line, "<a line>", "eval")
+
+
+@lru_cache(maxsize=4096)
+def _words(code: CodeType) -> Counter[Any]:
+    """How often each name and number is loaded in compiled Python; some versions load two names at once."""
+    loaded = [each for each in dis.get_instructions(code) if each.opname.startswith("LOAD")]
+    words = chain(*(each.argval if isinstance(each.argval, tuple) else (each.argval,) for each in loaded))
+    return Counter("mT" if word == "T" else word for word in words)
+
+
+def has_its_signs(function: Any, line: str, right: str = "0") -> bool:
+    """Whether a function has each kind of sign that a line has, but those of the right one, as far as that is plain."""
+    code = getattr(function, "__code__", None)
+    if not isinstance(code, CodeType) or not SIGNS_BY_NAME.isdisjoint(code.co_names):
+        return True
+    has_more = any(isinstance(each, CodeType) for each in code.co_consts)
+    of_line, of_right = (_signs(compiled(each)) for each in (line, right))
+    return has_more or of_line - of_right <= _signs(code)
+
+
+def _signs(code: CodeType) -> set[str]:
+    return {*_all_signs(code)} - {"@", "**"}
+
+
+def _all_signs(code: CodeType) -> Counter[str]:
+    return Counter(each.argrepr.rstrip("=") for each in dis.get_instructions(code) if each.opname == "BINARY_OP")
+
+
+def powers_divided(function: Any) -> list[int]:
+    """The number below each `** 1 / 2` in a function, which is no root, but half of the power 1."""
+    code = getattr(function, "__code__", None)
+    read = dis.get_instructions(code) if isinstance(code, CodeType) else ()
+    each = [(x.argval, x.argrepr) for x in read if x.argrepr != "*"]
+    return [
+        part
+        for (power, _), (_, raised), (part, _), (_, divided) in zip(each, each[1:], each[2:], each[3:], strict=False)
+        if (power, raised, divided) == (1, "**", "/") and isinstance(part, int)  # 2 * d ** 1 / 2 is (2 * d ** 1) / 2
+    ]
