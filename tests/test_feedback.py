@@ -744,3 +744,33 @@ def test_a_homework_with_a_penalty_momentum_and_adam_is_told_the_truth_as_a_stud
             for cause, answer in answers.items():
                 feedback = check(name, answer, step)
                 assert (feedback.ok, " ".join(feedback.cause)) == (not cause, cause), (name, str(feedback))
+
+
+def test_a_new_value_in_the_shape_of_another_is_told_both_shapes_and_whose_numbers_these_are():
+    t = trace(worked_example())
+    said = "Your b1_new has shape (1, 2); it should have shape (1, 4), like b1. These are the numbers of b2_new."
+    assert str(check("b1_new", t["b2_new"], t)) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "asked"),
+    [
+        ("y_pred", "W2.mT @ H1 + b2", lambda W2, H1, b2: W2.T @ H1 + b2),
+        ("dH1", "dy_pred.mT @ W2", lambda dy_pred, W2: dy_pred.T @ W2),
+    ],
+)
+def test_of_lines_that_stop_alike_the_one_that_reads_as_the_learners_is_shown(name, line, asked):
+    assert f"Did you write `{line}`" in str(check_function(name, asked, [trace(worked_example())]))
+
+
+def test_sizes_are_spoken_of_where_one_was_typed_and_else_the_index_that_stands_there():
+    def one_cell(i, d):
+        return lambda X, dY1: np.sum(X[:, i] * dY1[:, d])
+
+    def typed(X, dY1):
+        return np.array([[np.sum(X[:, i] * dY1[:, d]) for i in range(4)] for d in range(3)])
+
+    t = trace(worked_example())
+    assert "Take sizes from the values themselves" in str(check_function("dW1", typed, [t]))
+    told = str(check_function("dW1", one_cell(3, 0), [t]))
+    assert "there are 3 columns, counted from 0, and none has the number 3: the index that stands there counts" in told

@@ -191,18 +191,13 @@ class Explaining:
         answer = self.compared.answer
         if np.shape(wrong) != answer.shape:
             return []
-        moved, step = np.ravel(wrong - self._base), np.ravel(answer - self._base)
+        moved, step = np.ravel(wrong - self.compared.base), np.ravel(answer - self.compared.base)
         at, far = np.argmax(np.abs(moved)), np.inf if self.compared.digits else NEAR * np.max(np.abs(answer))
         return [each for each in factors.items() if not abs(each[1] * moved[at] - step[at]) > far]
 
     def _times(self, wrong: Any, factor: float) -> Any:
         """A wrong value times a factor; of a new parameter only the step, which may be too long or too short."""
-        return wrong if factor == 1 else self._base + factor * (wrong - self._base)
-
-    @property
-    def _base(self) -> Any:
-        """What no factor changes: the old parameter, of a new one."""
-        return self.trace[self.trace.owner(self.name)] if self._is_new else 0.0
+        return wrong if factor == 1 else self.compared.base + factor * (wrong - self.compared.base)
 
     @property
     def _is_new(self) -> bool:

@@ -33,6 +33,18 @@ def is_written(function: Any, line: str) -> bool:
     return _words(of_line) == _words(code) and _all_signs(of_line) == _all_signs(code)
 
 
+def reads_as(function: Any, line: str) -> bool:
+    """Whether a function has the names and numbers of a line in its order, and no others."""
+    code = getattr(function, "__code__", None)
+    return isinstance(code, CodeType) and _in_order(code) == _in_order(compiled(line))
+
+
+def has_typed_numbers(function: Any) -> bool:
+    """Whether there are whole numbers above 1 in a function, such as sizes."""
+    numbers = getattr(getattr(function, "__code__", None), "co_consts", ())
+    return any(isinstance(each, int) and each > 1 for each in numbers)
+
+
 def values_in(line: str, names: Collection[str]) -> set[str]:
     """The names of values in a line, but for those of which it takes the length alone."""
     without_sizes = re.sub(r"len\(\w+\)|\b\w+\.(shape\[\d\]|size)\b", "", line)
@@ -60,10 +72,15 @@ def compiled(line: str) -> CodeType:
 
 @lru_cache(maxsize=4096)
 def _words(code: CodeType) -> Counter[Any]:
-    """How often each name and number is loaded in compiled Python; some versions load two names at once."""
+    """How often each name and number is loaded in compiled Python."""
+    return Counter(_in_order(code))
+
+
+def _in_order(code: CodeType) -> list[Any]:
+    """The names and numbers that compiled Python loads; some versions load two names at once."""
     loaded = [each for each in dis.get_instructions(code) if each.opname.startswith("LOAD")]
     words = chain(*(each.argval if isinstance(each.argval, tuple) else (each.argval,) for each in loaded))
-    return Counter("mT" if word == "T" else word for word in words)
+    return ["mT" if word == "T" else word for word in words]
 
 
 def has_its_signs(function: Any, line: str, right: str = "0") -> bool:

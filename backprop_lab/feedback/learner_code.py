@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from backprop_lab.feedback.answers import NoAnswerError, UnreadableError, reason
-from backprop_lab.feedback.function_code import has_its_signs, shows
+from backprop_lab.feedback.function_code import has_its_signs, has_typed_numbers, reads_as, shows
 from backprop_lab.feedback.mistakes import Mistake
 from backprop_lab.feedback.slips import is_shown, likely_slips, longer_slips
 from backprop_lab.nn.arrays import FLOATS
@@ -32,7 +32,8 @@ PLAIN_WORDS = {
     "truth value of an array": "`max`, `if`, `and` and `or` compare single numbers, and this is a whole array; "
     "np.maximum, np.where and a `*` with what is compared go cell by cell",
     "bitwise_xor": "`^` is not a power in Python: a square is `** 2`",
-    "object is not callable": "a number or an array in front of parentheses is called like a function: write `*` there",
+    "object is not callable": "a number or an array in front of parentheses is called like a function: write `*` "
+    "there, and no parentheses after `.T`",
     "as a data type": "the second argument of .sum( ) is a data type: write keepdims=True with its name",
     "is out of bounds for array of dimension": "a matrix has the axes 0, down the columns, and 1, along the rows",
     "must be square": "only a square matrix has an inverse; what is asked for here is a transpose",
@@ -103,7 +104,7 @@ class _Call:
     def stopped(self, error: BaseException, mistakes: Mapping[str, Mistake]) -> NoAnswerError:
         """What to say of an error: what it says, what it was given, and a known line that NumPy refuses too."""
         shapes = ", ".join(f"{argument} {np.shape(value)}" for argument, value in self.given.items()) or "nothing"
-        words, key = _in_plain_words(error)
+        words, key = _in_plain_words(error, self.function)
         message = f"Your {self.name} stopped with {type(error).__name__}: {words}. It was given {shapes}."
         typed = getattr(getattr(self.function, "__code__", None), "co_names", ())
         if elsewhere := {word: self.trace[word] for word in typed if word in self.trace and word not in self.given}:
@@ -117,7 +118,8 @@ class _Call:
         if isinstance(error, NameError) and (meant := self._meant(str(error.name))):
             message += f" {meant}"
             key = key or "another name"
-        for cause, line, what in self._refused_alike(error, mistakes):
+        alike = sorted(self._refused_alike(error, mistakes), key=lambda each: not reads_as(self.function, each[1]))
+        for cause, line, what in alike:
             return NoAnswerError(("raised", *cause), f"{message} Did you write `{line}` ({what})?")
         return NoAnswerError(("raised", "pattern", key) if key else ("raised",), message)
 
@@ -206,7 +208,7 @@ def _met(warning: str) -> str:
     )
 
 
-def _in_plain_words(error: BaseException) -> tuple[str, str]:
+def _in_plain_words(error: BaseException, function: Any) -> tuple[str, str]:
     """What an error says, in one line and without NumPy's terms where a beginner meets it often; and in short."""
     words = reason(error)
     if sizes := _misfit(words):
@@ -221,9 +223,12 @@ def _in_plain_words(error: BaseException) -> tuple[str, str]:
         index, axis, size = outside.groups()
         line = {"0": "row", "1": "column"}.get(axis, "place")
         there_are = f"is 1 {line}, number 0" if size == "1" else f"are {size} {line}s, counted from 0"
+        none = f"there {there_are}, and none has the number {index}"
+        if not has_typed_numbers(function):
+            return f"{none}: the index that stands there counts something else", "an index"
         return (
-            f"there {there_are}, and none has the number {index}. Take sizes from the values themselves, as in "
-            "`X.shape[0]` or `len(X)`: another problem has other sizes"
+            f"{none}. Take sizes from the values themselves, as in `X.shape[0]` or `len(X)`: another problem has other "
+            "sizes"
         ), "a size"
     return next(((plain, part) for part, plain in PLAIN_WORDS.items() if part in words), (words, ""))
 

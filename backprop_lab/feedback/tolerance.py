@@ -8,6 +8,7 @@ A cell is also right if it is what NumPy prints of the value, to eight decimals,
 and a float32 or float16 is right if it is the nearest to the value.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -91,6 +92,14 @@ class Comparison:
         """Whether the answer has the right shape."""
         same: bool = self.answer.shape == self.right.shape
         return same
+
+    @cached_property
+    def base(self) -> Any:
+        """What no factor changes: the old parameter, of a new one, where it fits what was answered."""
+        if self.trace.role(self.name) == "new":
+            with suppress(ValueError):
+                return np.broadcast_to(self.trace[self.trace.owner(self.name)], self.answer.shape)
+        return 0.0
 
     @cached_property
     def right_cells(self) -> Array:
