@@ -774,3 +774,15 @@ def test_sizes_are_spoken_of_where_one_was_typed_and_else_the_index_that_stands_
     assert "Take sizes from the values themselves" in str(check_function("dW1", typed, [t]))
     told = str(check_function("dW1", one_cell(3, 0), [t]))
     assert "there are 3 columns, counted from 0, and none has the number 3: the index that stands there counts" in told
+
+
+def test_a_gradient_whose_line_is_the_name_of_another_is_told_by_the_line_of_that():
+    lines = "E = X @ w - y\nL = np.sum(np.where(np.abs(E) <= 1, E**2 / 2, np.abs(E) - 0.5))"
+    t = trace(
+        program(f"h = X @ w\n{lines.replace('X @ w', 'h')}", {"w": drawn(3, 2)}, {"X": drawn(5, 3), "y": drawn(5, 2)})
+    )
+    assert t.step("dh").code == "dE"
+    assert "`E`: np.where is missing, and with it the mask" in str(check("dh", t["E"], t))
+    swapped = np.where(np.abs(t["E"]) > 1, t["E"], np.sign(t["E"]))
+    assert "the two choices of np.where have changed places" in str(check("dh", swapped, t))
+    assert str(check("dh", t["E"] ** 3 + 2, t)).endswith("is made of E[0, 0].")

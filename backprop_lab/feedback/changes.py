@@ -50,6 +50,7 @@ def further_changes(part: ast.expr) -> Iterator[Change]:
         case ast.Call(ast.Attribute(ast.Name("np"), "where"), [asked, one, other], []):
             yield ast.Call(part.func, [asked, other, one], []), "the two choices of np.where have changed places"
             yield one, "np.where is missing, and with it the mask"
+            yield other, "np.where is missing, and with it the first of its two choices"
         case ast.Call(ast.Attribute(ast.Name("np"), name), [X], []):
             if name == "sqrt":
                 yield ast.BinOp(X, ast.Pow(), ast.Constant(2)), "a square where a root was meant"

@@ -315,7 +315,7 @@ def _value_message(compared: Comparison, where: tuple[int, ...]) -> str:
             f"{message} It is right to about {-round(np.log10(off))} digits, and off by more than rounding: "
             "a gradient from finite differences is like that, or one that was float32 on the way, or copied by hand."
         )
-    parts = "" if name in compared.trace.given else made_of(compared.trace, name, where)
+    parts = "" if name in compared.trace.given else made_of(compared.trace, compared.line_of, where)
     return f"{message} {cell(name, where)} is made of {parts}." if parts else message
 
 

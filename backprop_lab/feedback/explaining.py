@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from inspect import signature
 from types import MappingProxyType
@@ -67,6 +67,10 @@ class Explaining:
         """The explanations of the first kind that has some; those that the same answer to all others bears out."""
         if not np.isfinite(self.compared.answer).all():
             return self._of_mistakes
+        if self.name != self.compared.line_of:
+            same, *alike = (replace(each, compared=each.compared.under_its_line) for each in (self, *others))
+            if found := same.explained(alike):
+                return found
         for explanations in (
             self._as_written,
             self._likely_mistakes,

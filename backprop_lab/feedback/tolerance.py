@@ -93,6 +93,18 @@ class Comparison:
         same: bool = self.answer.shape == self.right.shape
         return same
 
+    @property
+    def line_of(self) -> str:
+        """The gradient with whose line it is made: where that is only the name of another, as in dy_pred = dE, that."""
+        gradients = {step.name: step.code for step in self.trace.steps if step.role == "gradient"}
+        code = gradients.get(self.name)
+        return code if code in gradients else self.name
+
+    @property
+    def under_its_line(self) -> "Comparison":
+        """The same for that gradient."""
+        return replace(self, name=self.line_of)
+
     @cached_property
     def base(self) -> Any:
         """What no factor changes: the old parameter, of a new one, where it fits what was answered."""
