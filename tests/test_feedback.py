@@ -786,3 +786,9 @@ def test_a_gradient_whose_line_is_the_name_of_another_is_told_by_the_line_of_tha
     swapped = np.where(np.abs(t["E"]) > 1, t["E"], np.sign(t["E"]))
     assert "the two choices of np.where have changed places" in str(check("dh", swapped, t))
     assert str(check("dh", t["E"] ** 3 + 2, t)).endswith("is made of E[0, 0].")
+
+
+def test_a_comma_that_makes_two_values_of_an_answer_is_told_as_that():
+    t = trace(worked_example())
+    said = "Your Y1 is 2 values with a comma between them, and should be one array: a decimal has a point"
+    assert said in str(check_function("Y1", lambda X, W1, b1: (X @ W1, b1), [t]))
