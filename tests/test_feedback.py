@@ -346,7 +346,7 @@ in Exercises(backprop_lab.EXAMPLES["rnn"]()).traces
   dp3 = lambda p3, y3: 2 * (p3 - y3) / len(y3) | Every number is half what it should be. | part of the slope
   dh1 = lambda dp1, Wy, da2, Wh: dp1 @ Wy.T + da2 @ Wh | like `dp1 @ Wy.mT + da2 @ Wh`, in which a | nothing
 in Exercises(backprop_lab.EXAMPLES["attention"]()).traces
-  dO = lambda O, y: 2 * (O - y) / y.size | Every number is half what it should be. | part of the slope
+  dO = lambda O, y: 2 * (O - y) / y.size | divided by another number than in the forward pass | part of the slope
   dK = lambda dZ, Q: dZ.T @ Q / np.sqrt(len(Q)) | that of columns, Q.shape[1], was meant | is missing
   dZ = lambda A, dA: A * (dA - (dA @ A).sum(axis=1, keepdims=True)) | a `@` where `*` was meant | missing
   dQ = lambda dS, K: dS @ K / 3 | Every number is 0.3333 times what it should be. | inputs
@@ -584,6 +584,8 @@ do = P / len(y) - np.eye(3)[y] | `/ len(y)` reaches only one of two terms
 do = (P - np.eye(3)[y]) * P * (1 - P) / len(y) | the softmax, or its slope, is in it once more
 """,
     "attention": """
+dQ = dS @ K / np.sqrt(Q.shape[1]) | dS with the factor `1 / np.sqrt(Q.shape[1])` once more: it is in dS already
+dK = dS.mT @ Q / np.sqrt(Q.shape[1]) | dS with the factor `1 / np.sqrt(Q.shape[1])` once more
 dS = dZ * np.sqrt(Q.shape[1]) | a `*` where `/` was meant
 dWq = X.mT @ (dQ + dK + dV) | dQ + dK + dV used where dQ was meant
 dS = dZ / np.sqrt(len(Q)) | a number of rows where that of columns, Q.shape[1], was meant

@@ -229,6 +229,7 @@ in whole(Adam(decay=0.2), LayerNorm)
 in whole(GradientDescent(), loss=BinaryCrossEntropy())
   dy_pred: gradient-behind-the-sigmoid = (y_pred - y) / 5
   dy_pred: mean-over-samples = (y_pred - y) / (y_pred - y_pred**2) / 5
+  dY2: gradient-of-a-cross-entropy = y_pred - y
 """
 
 
@@ -286,6 +287,7 @@ in causal_attention
   dA_w: factor-left-out = dscaled
   dK: transpose-forgotten = np.dot(dA_w, Q)
   dWq: gradients-of-all-uses = np.dot(X.T, dQ + dK + dV)
+  dQ: factor-twice = np.dot(dA_w, K) / np.sqrt(2)
 in softmax_classifier, with 5 samples
   dscores: pick-forgotten = prob / 5 | pick-everywhere = prob / 5 - 0.2
   dscores: softmax-twice = (prob - prob**2) * np.where(np.arange(prob.shape[1]) == y[:, None], prob - 1, prob) / 5

@@ -50,7 +50,7 @@ class Level(NamedTuple):
 # Named one by one: with another among them, every seed would draw another case than the one that was handed out.
 _DRAWN_ACTIVATIONS = ("ReLU", "Tanh", "Sigmoid")
 _DRAWN_LOSSES = ("sum of squares", "mean of squares", "half the sum of squares", "cross-entropy after a softmax")
-_NOT_DRAWN = ("slope-twice", "penalty-twice", "mean-over-samples")  # likewise
+_NOT_DRAWN = ("slope-twice", "penalty-twice", "mean-over-samples", "gradient-of-a-cross-entropy")  # likewise
 LEVELS = {
     1: Level(("backward",), ("ReLU",), ("sum of squares",), 1, without=("cross-entropy",)),  # taught after them
     2: Level(("loss", "backward", "update"), _DRAWN_ACTIVATIONS, _DRAWN_LOSSES, 1),

@@ -19,7 +19,8 @@ import numpy as np
 
 from backprop_lab.checks.rounding import FLOAT32
 from backprop_lab.feedback.answers import NoAnswerError, a_kind, cell, reason, shown
-from backprop_lab.feedback.explaining import Explaining, Explanation
+from backprop_lab.feedback.compared import in_a_sentence
+from backprop_lab.feedback.explaining import Explaining
 from backprop_lab.feedback.kinks import at_a_kink
 from backprop_lab.feedback.learner_code import call
 from backprop_lab.feedback.mistakes import MISTAKES, Mistake
@@ -210,7 +211,7 @@ def _feedback(looked: Explaining, others: Sequence[Explaining] = ()) -> Feedback
     if not np.isfinite(answer).all():
         where = _first(~np.isfinite(answer))
         if explained := looked.explained():
-            return Feedback(False, tuple(each.key[0] for each in explained), _in_one(explained), where)
+            return Feedback(False, tuple(each.key[0] for each in explained), in_a_sentence(explained), where)
         why = looked.warned or WHY[bool(np.isnan(answer[where]))]
         message = f"{cell(name, where)} is {plain(answer[where])} in yours: {why}."
         return Feedback(False, ("not-finite", *(("pattern", why) if looked.warned else ())), message, where)
@@ -219,7 +220,7 @@ def _feedback(looked: Explaining, others: Sequence[Explaining] = ()) -> Feedback
     if explained and explained[0].kind != "pattern":
         several = explained if explained[0].kind in ("mistake", "further-up") else explained[:1]
         causes = tuple(dict.fromkeys(cause for each in several for cause in each.key))
-        return Feedback(False, causes, _in_one(explained), where)
+        return Feedback(False, causes, in_a_sentence(explained), where)
     if (decimals := compared.decimals) is not None:
         to = {0: "whole numbers", 1: "1 decimal"}.get(decimals, f"{decimals} decimals")
         rounded = f"These are the right numbers rounded to {to}."
@@ -256,25 +257,12 @@ def _misshapen(looked: Explaining, others: Sequence[Explaining]) -> Feedback:
     message = shape_message(trace, name, compared.answer.shape)
     explained = looked.explained(others) if compared.answer.size else []
     if explained:
-        message += f" {_in_one(explained)}"
+        message += f" {in_a_sentence(explained)}"
     if compared.has_right_numbers:
         message += " The numbers themselves are right."
     if explained and explained[0].kind == "pattern":
         return Feedback(False, ("shape", "pattern", *explained[0].key), message)
     return Feedback(False, ("shape", *(cause for each in explained for cause in each.key)), message)
-
-
-def _in_one(explained: list[Explanation]) -> str:
-    """Explanations of one kind in a sentence: all of them where several mistakes give the same, otherwise the first."""
-    first, sentences = explained[0], dict.fromkeys(each.sentence for each in explained)
-    if first.kind == "further-up":
-        return f"It would follow from a slip further up: {'; or '.join(sentences)}."
-    if first.kind == "mistake":
-        once = f"`{first.line}`: " if f"`{first.line}`" in first.sentence else "\n"  # a line that mistakes share
-        others = [s.removeprefix(once) if s.startswith(once) else f"like {s}" for s in [*sentences][1:]]
-        return f"This looks like {'; or '.join([first.sentence, *others])}."
-    start = {"slip": "This looks like ", "two": "This looks like two mistakes: ", "pattern": ""}[first.kind]
-    return f"{start}{first.sentence}{'' if first.kind == 'pattern' else '.'}"
 
 
 def _diverged(compared: Comparison) -> Feedback:

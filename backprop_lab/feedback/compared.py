@@ -19,6 +19,28 @@ class Pattern(NamedTuple):
     sentence: str
 
 
+class Explanation(NamedTuple):
+    """One way to explain a wrong answer. `key` is the same for every problem; `line` gives the answer, if any does."""
+
+    kind: str
+    key: tuple[str, ...]
+    sentence: str
+    line: str = ""
+
+
+def in_a_sentence(explained: list[Explanation]) -> str:
+    """Explanations of one kind in a sentence: all of them where several mistakes give the same, otherwise the first."""
+    first, sentences = explained[0], dict.fromkeys(each.sentence for each in explained)
+    if first.kind == "further-up":
+        return f"It would follow from a slip further up: {'; or '.join(sentences)}."
+    if first.kind == "mistake":
+        once = f"`{first.line}`: " if f"`{first.line}`" in first.sentence else "\n"  # a line that mistakes share
+        others = [s.removeprefix(once) if s.startswith(once) else f"like {s}" for s in [*sentences][1:]]
+        return f"This looks like {'; or '.join([first.sentence, *others])}."
+    start = {"slip": "This looks like ", "two": "This looks like two mistakes: ", "pattern": ""}[first.kind]
+    return f"{start}{first.sentence}{'' if first.kind == 'pattern' else '.'}"
+
+
 class Compared(NamedTuple):
     """An answer beside the right value of `name`, with how much each number of the right one may be off by rounding."""
 

@@ -7,16 +7,25 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from inspect import signature
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from backprop_lab.checks.rounding import terms_in, terms_of
-from backprop_lab.feedback.compared import Pattern
-from backprop_lab.feedback.function_code import is_another, is_written, leaves_out, powers_divided, shows
+from backprop_lab.feedback.compared import Explanation, Pattern
+from backprop_lab.feedback.function_code import (
+    asked_for,
+    is_another,
+    is_written,
+    leaves_out,
+    may_have,
+    powers_divided,
+    shows,
+)
 from backprop_lab.feedback.learner_code import call
 from backprop_lab.feedback.mistakes import SIZES, Mistake, common_factors, factors_beside, plant
 from backprop_lab.feedback.patterns import LARGE, seen_in
+from backprop_lab.feedback.rule_lines import made_with
 from backprop_lab.feedback.slips import UNDONE, Slip, is_shown, likely_slips, longer_slips
 from backprop_lab.feedback.tolerance import Comparison
 from backprop_lab.nn.layers import Array
@@ -30,15 +39,6 @@ LARGE_STEP = 200_000  # numbers in all of a step, beyond which nobody waits for 
 FEW = 1000  # numbers, which show whether a closer look is worth while
 NEAR = 1e-3  # relative to the largest number, beyond which no closer look is worth while
 JUMP = 0.1  # relative to the largest number: an answer that moves so far when the targets hardly do is no smooth one
-
-
-class Explanation(NamedTuple):
-    """One way to explain a wrong answer. `key` is the same for every problem; `line` gives the answer, if any does."""
-
-    kind: str
-    key: tuple[str, ...]
-    sentence: str
-    line: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,13 +67,10 @@ class Explaining:
         """The explanations of the first kind that has some; those that the same answer to all others bears out."""
         if not np.isfinite(self.compared.answer).all():
             return self._of_mistakes
-        if self.name != self.compared.line_of:
-            same, *alike = (replace(each, compared=each.compared.under_its_line) for each in (self, *others))
-            if found := same.explained(alike):
-                return found
         for explanations in (
             self._as_written,
             self._likely_mistakes,
+            lambda: self._under_its_line(others),
             lambda: [each for each in self._slips() if UNDONE(each.sentence) and is_written(self.function, each.line)],
             self._factors,
             lambda: self._of_mistakes,
@@ -90,6 +87,11 @@ class Explaining:
                 return borne_out
         here = ("zeros", "constant", "mask", "equal rows", "equal columns")
         return [each for each in self._patterns() if each.key[0] in here]
+
+    def _under_its_line(self, others: Sequence["Explaining"]) -> list[Explanation]:
+        """What explains the answer for the gradient whose name is all of this line, as in dy_pred = dE."""
+        same, *alike = (replace(each, compared=each.compared.under_its_line) for each in (self, *others))
+        return same.explained(alike) if same.name != self.name else []
 
     @cached_property
     def _seen(self) -> list[Pattern]:
@@ -164,6 +166,8 @@ class Explaining:
         """The line of a mistake whose value this answer is; zeros come of many, so it is the usual one, or seen."""
         usual = mistake.wrong_line(self.trace, self.name)
         for line, wrong in mistake.wrong_values(self.trace, self.name):
+            if mistake.handed and not may_have(self.function, line, self.trace):
+                continue
             if self._is_it(line, wrong, answer) and (answer.any() or line == usual or shows(self.function, line)):
                 return line
         return None
@@ -202,11 +206,6 @@ class Explaining:
     def _times(self, wrong: Any, factor: float) -> Any:
         """A wrong value times a factor; of a new parameter only the step, which may be too long or too short."""
         return wrong if factor == 1 else self.compared.base + factor * (wrong - self.compared.base)
-
-    @property
-    def _is_new(self) -> bool:
-        """Whether it is what replaces a value in the next step."""
-        return self.trace.role(self.name) == "new"
 
     @cached_property
     def _near_lines(self) -> list[tuple[Slip, Any]]:
@@ -273,7 +272,7 @@ class Explaining:
 
     @property
     def _all(self) -> str:
-        return "the step" if self._is_new else "all of it"
+        return "the step" if self.trace.role(self.name) == "new" else "all of it"
 
     def _two(self) -> list[Explanation]:
         """Every mistake that times a factor gives this answer, or else the slips that do."""
@@ -295,7 +294,8 @@ class Explaining:
             return any(each.key == key for each in self._further_up())
         lines: tuple[str, ...] = (explanation.line,)
         if key[0] in self.mistakes:
-            lines = self.mistakes[key[0]].wrong_lines(self.trace, self.name)
+            names = self.name, self.compared.line_of
+            lines = tuple(line for name in names for line in self.mistakes[key[0]].wrong_lines(self.trace, name))
         factor = common_factors(self.trace)[key[-1]] if kind == "two" else 1.0
         return any(self._could_be(line, factor) for line in lines)
 
@@ -309,21 +309,21 @@ class Explaining:
         return self.compared.gives(scaled, self._terms(line, answer, factor), answer)
 
     def _further_up(self) -> list[Explanation]:
-        """Every mistake in a step before this one from which this answer follows, if all steps between are right."""
-        steps = self.trace.steps
-        names = [step.name for step in steps]
-        is_large = sum(np.size(step.value) for step in steps) > LARGE_STEP
-        in_vain = not (self.own_way and self.compared.fits and self._is_telling)
-        if in_vain or is_large or self.name not in names:
+        """Every mistake in a step before this one from which this answer follows, if all steps between are right.
+
+        A function that was handed what comes of that step has the right numbers of it.
+        """
+        steps, handed = self.trace.steps, {*asked_for(self.function)}
+        in_vain = not (self.own_way and self.compared.fits and self._is_telling) or self.name in self.trace.given
+        if in_vain or sum(np.size(step.value) for step in steps) > LARGE_STEP:
             return []
-        before, terms = names[: names.index(self.name)], terms_in(self.trace)[self.name].terms
-        explanations = []
+        before = steps[: [step.name for step in steps].index(self.name)]
+        places = {step.name for step in before if handed.isdisjoint(made_with(self.trace, step))}
+        terms, explanations = terms_in(self.trace)[self.name].terms, []
         for mistake in self.mistakes.values():
-            for place in mistake.possible_at(self.trace):
-                if place in before:
-                    wrong = plant(self.trace, mistake, place)[self.name]
-                    gives = self.compared.gives(wrong, terms, self.compared.answer)
-                    if gives and not self.compared.does_no_harm(wrong):
-                        sentence = f"{place} looks like {mistake.resemblance(self.trace, place)}"
-                        explanations.append(Explanation("further-up", (mistake.name,), sentence))
+            for place in (each for each in mistake.possible_at(self.trace) if each in places):
+                wrong = plant(self.trace, mistake, place)[self.name]
+                if self.compared.gives(wrong, terms, self.compared.answer) and not self.compared.does_no_harm(wrong):
+                    sentence = f"{place} looks like {mistake.resemblance(self.trace, place)}"
+                    explanations.append(Explanation("further-up", (mistake.name,), sentence))
         return explanations

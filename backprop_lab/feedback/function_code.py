@@ -47,7 +47,7 @@ def has_typed_numbers(function: Any) -> bool:
 
 def values_in(line: str, names: Collection[str]) -> set[str]:
     """The names of values in a line, but for those of which it takes the length alone."""
-    without_sizes = re.sub(r"len\(\w+\)|\b\w+\.(shape\[\d\]|size)\b", "", line)
+    without_sizes = re.sub(r"len\(\w+\)|\b\w+\.(shape\[\d\]|size\b)", "", line)
     return {*re.findall(r"[^\W\d]\w*", without_sizes)} & {*names}
 
 
@@ -63,6 +63,12 @@ def is_another(function: Any, line: str, right: str, names: Collection[str]) -> 
     asked = {*asked_for(function)}
     has_other_values = values_in(right, names) <= asked and not values_in(line, names) <= asked
     return has_other_values or leaves_out(function, line, right)
+
+
+def may_have(function: Any, line: str, names: Collection[str]) -> bool:
+    """Whether a function asks for all values that a line uses, if that can be told."""
+    asked = {*asked_for(function)}
+    return not asked or values_in(line, names) <= asked
 
 
 @lru_cache(maxsize=4096)

@@ -48,7 +48,7 @@ class Mistake:
     `(Optimizer, "decay")`, it is the part that is wrong, "" if it is missing. `rules` are for gradients that were
     derived: a rule of differentiation, the form of a part that it has written, and the ways to write that wrong. In
     `resembles`, `{line}` is the wrong line. Planted, it is applied everywhere unless `once`: then at the first
-    gradient.
+    gradient. If it is `handed`, a function makes it only with values that it asks for.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Mistake:
     symptom: str
     lines: Mapping[tuple[type, str], str | tuple[str, ...]]
     once: bool = False
+    handed: bool = False
     rules: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
 
     def _rewritten(self, trace: Trace, name: str) -> Iterator[Step]:
@@ -234,7 +235,7 @@ def mistakes_in(text: str) -> dict[str, Mistake]:
     whole = re.sub(r"^#.*\n|\n {7}(?= )", "", text, flags=re.MULTILINE)  # without comments, each line in one
     for entry in filter(None, re.split(r"\n{2,}", whole.strip())):
         (name, title), *rest = map(_key_and_value, entry.splitlines())
-        words: dict[str, str] = {}
+        words: dict[str, Any] = {}
         lines: dict[tuple[type, str], tuple[str, ...]] = {}
         rules: list[tuple[str, str, tuple[str, ...]]] = []
         for key, value in rest:
@@ -245,9 +246,8 @@ def mistakes_in(text: str) -> dict[str, Mistake]:
                 for place in (place for each in key.split(", ") for place in _places(name, each)):
                     lines[place] = (*lines.get(place, ()), *_ways(value, *place))
             else:
-                words[key] = value
-        once = bool(words.pop("once", ""))
-        table[name] = Mistake(name, title, **words, lines=lines, once=once, rules=(*rules,))
+                words[key] = key in ("once", "handed") or value
+        table[name] = Mistake(name, title, **words, lines=lines, rules=(*rules,))
     return table
 
 

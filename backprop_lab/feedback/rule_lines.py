@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop_lab.feedback.function_code import values_in
 from backprop_lab.nn.forms import parsed, replaced, terms_of_sum
 from backprop_lab.nn.steps import Step
 from backprop_lab.step.number_format import listed
@@ -33,6 +34,7 @@ def wrong_codes(trace: Trace, step: Step, rules: Iterable[tuple[str, str, tuple[
             alike.setdefault((form, ways), []).append(rule)
     for (form, ways), names in alike.items():
         places = [(known, rule) for rule in names for known in _places(trace, step, rule)]
+        places = [(known, rule) for known, rule in places if "{Z}" not in form or "Z" in known]
         for way in ways:
             in_each = _Everywhere(step.code)
             for known, rule in places:
@@ -72,7 +74,8 @@ def _places(trace: Trace, step: Step, rule: str) -> Iterator[Places]:
         up = next((name for name in step.operands if name in (f"d{line}", f"d{line}_total")), "")
         around = {"V": step.of, "name": step.name, "up": up, "up_out": _entering(trace, up, "gradient")}
         around["V_slope"] = _slope((each for each in trace.steps if step.name in each.operands), step.of)
-        around |= _scale(trace, step.of)
+        around |= {f"V_{key}": code for key, code in _scale(trace, step.of).items()}
+        around |= {f"up_{key}": code for key, code in _scale(trace, up).items()}
         around["up_slope"] = _slope(each for each in trace.steps if each.name == up)
         around["paths"] = str(len(step.paths)) if len(step.paths) > 2 else ""  # half may be half of anything
         is_of_terms = not any("softmax" in passed.rule for path in step.paths for passed in path)  # which has two
@@ -115,16 +118,19 @@ def _entering(trace: Trace, name: str, role: str = "value") -> str:
 
 def _scale(trace: Trace, name: str) -> Places:
     """The number that a line multiplies all by, and if it does so by a division, the one that it divides by."""
-    match parsed(trace.step(name).code) if name not in trace.given else None:
+    match parsed(trace.step(name).code) if name and name not in trace.given else None:
         case ast.BinOp(_, ast.Div(), number) if _is_number(trace, number):
-            return {"V_divisor": (code := ast.unparse(number)), "V_factor": f"1 / {code}"}
+            return {"divisor": (code := ast.unparse(number)), "factor": f"1 / {code}"}
         case ast.BinOp(left, ast.Mult(), right):
-            return next(({"V_factor": ast.unparse(each)} for each in (left, right) if _is_number(trace, each)), {})
+            return next(({"factor": ast.unparse(each)} for each in (left, right) if _is_number(trace, each)), {})
     return {}
 
 
 def _is_number(trace: Trace, part: ast.expr) -> bool:
-    return not isinstance(part, ast.UnaryOp) and np.ndim(trace.evaluate(ast.unparse(part))) == 0
+    """Whether a factor is one number that is the same in each step: a constant, a datum or a length."""
+    code, changes = ast.unparse(part), {step.name for step in trace.steps} | {*trace.problem.parameters}
+    is_constant = not isinstance(part, ast.UnaryOp) and not values_in(code, changes)
+    return is_constant and np.ndim(trace.evaluate(code)) == 0
 
 
 def _terms(trace: Trace, name: str) -> Places:

@@ -211,12 +211,15 @@ def _formulas(part: Part, results: tuple[str, ...]) -> Mapping[str, str]:
 def _around(stages: Sequence[Stage], at: int) -> dict[str, str]:
     """The names that a mistake may use by confusion: `X_raw` entered the `X_layer` that gave X, `X_other` enters
     another layer with parameters, and `dY_out` is the gradient on the far side of the `dY_layer` that Y enters, whose
-    slope is `up_slope`. A layer is called "activation" or, if it is none, by the name of its class."""
+    slope is `up_slope`; at the last layer `target` is y. A layer is called "activation" or, if it is none, by the name
+    of its class."""
     names = {}
     before = [other.X for other in stages[:at] if other.layer.learnt]
     after = [other.X for other in stages[at + 1 :] if other.layer.learnt]
     if before or after:
         names["X_other"] = (before[-1:] + after)[0]
+    if at == len(stages) - 1:
+        names["target"] = "y"
     if at > 0 and not stages[at - 1].layer.learnt:
         names |= {"X_raw": stages[at - 1].X, "X_layer": _called(stages[at - 1].layer)}
     if at + 1 < len(stages) and not stages[at + 1].layer.learnt:
