@@ -351,7 +351,7 @@ def test_a_loss_that_reads_its_numbers_from_elsewhere_is_told_so():
     parameters = drawn(1, W=(5, 3))
     found = diagnose(lambda W: np.sum(parameters["W"] ** 2), parameters, {"W": 2 * parameters["W"]})
     assert found.ok is None
-    assert "your loss stays the same wherever W is moved. Does it use the W that it is given?" in str(found)
+    assert "your loss stays the same wherever W is moved. Does it use the W that it is given?\n" in str(found)
     assert diagnose(lambda W: 3.0, parameters, {"W": 0 * parameters["W"]}).ok is True
     both = {**parameters, "b": 1.0}
     found = diagnose(lambda W, b: np.sum(parameters["W"]) * b, both, {"W": parameters["W"], "b": parameters["W"].sum()})

@@ -1,6 +1,7 @@
 """Drills: what is printed on a sheet is enough to fill it in, and gives what stands in its key."""
 
 import re
+from decimal import ROUND_HALF_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from itertools import product
 
 import numpy as np
@@ -105,6 +106,56 @@ def test_what_is_said_of_a_drills_answer_is_what_somebody_has_read():
     cell, mask, shape, sign, last = (question.answer for question in drill("mixed", 3).questions)
     typed = sign.replace("-", "\N{MINUS SIGN}")
     assert checked([cell, mask.tolist(), [*shape], f" {typed} ", float(last)])
+    for typed in ("\N{EN DASH}", "minus", "Negative", -1, -1.0, np.float64(-1)):
+        assert checked(d=typed), typed
+    zero, plus = (
+        next(question for seed in range(99) for question in drill("sign", seed).questions if question.answer == sign)
+        for sign in "0+"
+    )
+    assert all(zero.judge(typed) for typed in (0, 0.0, "0", -0.0))
+    assert all(plus.judge(typed) for typed in (1, +1.0, "+1", "plus", "positive"))
+    assert not plus.judge(0)
+    numbers = drill("cell", 1)
+    assert numbers.check(np.array([question.answer for question in numbers.questions]))
+
+
+def test_a_sheet_with_one_question_is_told_as_one():
+    lines = "A = X @ W\nH = np.tanh(A)\nL = np.sum((H - y) ** 2)"
+    single = drill("slope", 1, program(lines, {"W": [[0.5]]}, {"X": [[1.0]], "y": [[2.0]]}))
+    (question,) = single.questions
+    assert str(single.check(1, 2)) == "There is 1 question, and 2 answers: put ... where you have none."
+    assert str(single.check(question.answer)) == str(single.check([question.answer])) == "Your answer is right."
+
+
+def test_either_rounding_of_an_exact_half_is_right():
+    halves = 0
+    for seed in range(count(350)):
+        sheet = drill("slope", seed)
+        answers = [Decimal(f"{question.answer:.7f}") for question in sheet.questions]
+        for way in (ROUND_HALF_UP, ROUND_HALF_EVEN, ROUND_HALF_DOWN):
+            told = sheet.check(*[float(answer.quantize(Decimal("0.01"), way)) for answer in answers])
+            assert told, (seed, told)
+        assert not sheet.check(*[float(answer) + 0.006 for answer in answers])
+        halves += sum(answer * 1000 % 10 == 5 for answer in map(abs, answers))
+    sheet = drill("slope", 132)
+    assert halves or count(350) < 350
+    assert any(
+        question.judge(1.1) and question.judge(1.09) and not question.judge(1.08) for question in sheet.questions
+    )
+
+
+def test_a_decimal_comma_is_told_to_be_written_as_a_point():
+    question = drill("slope", 1).questions[0]
+    assert str(question.judge("0,25")) == f"Write {question.asked} with a point, and without quotes: 0.25."
+    assert str(question.judge("\N{MINUS SIGN}0,25")).endswith("without quotes: -0.25.")
+    assert "without quotes" in str(question.judge("0.25"))
+    assert drill("cell", 1).questions[0].judge("1,000").cause == ("unreadable",)
+
+
+def test_a_kind_that_is_no_text_is_refused_in_words():
+    for kind in (["mask"], np.array(["mask", "cell"]), None):
+        with pytest.raises(ValueError, match="kind must be one of cell, mask"):
+            drill(kind, 3)
 
 
 def test_a_sheet_shows_itself_is_the_same_for_everybody_and_another_with_another_seed():

@@ -15,7 +15,7 @@ from backprop_lab import MISTAKES, Mistake, program, random_problem
 from backprop_lab.nn.layers import Linear, Tanh
 from backprop_lab.nn.losses import Loss, SoftmaxCrossEntropy
 from backprop_lab.reading.explanations import explain
-from backprop_lab.ui import Exercises
+from backprop_lab.ui import Exercises, MistakeLab, StepThrough
 
 
 def text(exercise):
@@ -31,6 +31,20 @@ def test_a_function_is_tried_on_other_problems_and_an_array_is_not(example):
     assert "db1" in text(ask("db1", lambda b1, dY1: dY1.sum(0, keepdims=True) + b1)), "biases that are 0 hide nothing"
     assert ask.solved == set()
     assert ask("db2", example["db2"].tolist()).feedback.ok
+
+
+@pytest.mark.parametrize("seed", [1.5, -1, "3", True])
+def test_a_seed_that_is_none_is_refused_in_words(seed):
+    with pytest.raises(ValueError, match=f"the seed must be a whole number, 0 or more, such as 3; got {seed!r}"):
+        Exercises(seed=seed)
+
+
+@pytest.mark.parametrize("mistakes", [3, [MISTAKES["lr-twice"]], {"mine": 3}, "lr-twice"])
+@pytest.mark.parametrize("lab", [Exercises, MistakeLab, StepThrough])
+def test_a_table_of_mistakes_that_is_none_is_refused_in_words(lab, mistakes):
+    said = r"mistakes must be a dictionary of them by name, such as MISTAKES; got "
+    with pytest.raises(ValueError, match=said + re.escape(f"{mistakes!r:.60}")):
+        lab(mistakes=mistakes)
 
 
 CLASSES = random_problem(3, 6, 2, (7, 5), 3, activation=Tanh(), loss=SoftmaxCrossEntropy())

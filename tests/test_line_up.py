@@ -205,6 +205,7 @@ def test_lines_of_a_teachers_own_are_put_in_order_and_wrong_ones_say_why():
     ("options", "said"),
     [
         ({"lines": "D = X - m\nm = X.mean(axis=0)"}, "`D = X - m` needs m, which comes later"),
+        ({"lines": "W = W - lr * dW"}, "`W = W - lr * dW`: W is given: give what the line computes another name"),
         ({"lines": "for x in X: pass"}, "line 1"),
         ({"lines": OWN, "problem": worked_example()}, "a problem or lines of your own, not both"),
         ({"wrong": "D = m - X"}, "go with lines of your own"),
@@ -225,3 +226,21 @@ def test_what_is_right_is_not_wrong_as_well_and_one_line_is_not_all_lines():
     puzzle = LineUp(lines="m = X.mean(axis=0)").puzzle
     puzzle.move(0, "program", 1)
     assert str(puzzle.judge()) == "Your line can be computed."
+    puzzle = LineUp(lines="m = X.mean(axis=0)\nD = X - m").puzzle
+    assert follow_hints(puzzle) == 2
+    assert str(puzzle.judge()) == "Both lines can be computed in this order."
+
+
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        (None, "does not belong in the program."),
+        ("it is turned round", "is a mistake: it is turned round."),
+        ("Why turn it round? ", "is a mistake: Why turn it round?"),
+    ],
+)
+def test_the_reason_of_a_wrong_line_may_be_left_out_and_ends_as_a_sentence(why, said):
+    lab = LineUp(lines="a = x\nb = a", wrong={"b = x": why})
+    put(lab, "a = x", "b = x")
+    assert checked(lab).endswith(f"Line 2, b = x, {said}")
+    assert lab.puzzle.needed == ["a", "b"]

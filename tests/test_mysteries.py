@@ -5,10 +5,11 @@ import pytest
 from common import check_cases, count, raises
 from known_programs import programmed
 
-from backprop_lab import MISTAKES, check, mystery, program, random_problem, solve, trace
+from backprop_lab import MISTAKES, MeanSquaredError, Tanh, check, mystery, program, random_problem, solve, trace
 from backprop_lab.checks.numeric import relative_error
 from backprop_lab.checks.proof import check_step
 from backprop_lab.course import mysteries
+from backprop_lab.course.guesses import meant_by
 from backprop_lab.nn.lines import evaluate
 from backprop_lab.step.number_format import as_printed
 
@@ -106,7 +107,92 @@ def test_a_mystery_understands_the_words_of_a_mistake_and_the_line_that_one_susp
     assert "fits several" in several
     assert [name for name in MISTAKES if name in several] == ["transpose-forgotten", "result-transposed"]
     for mistake in MISTAKES.values():
-        assert solve(5, mistake.title) == solve(5, mistake.title.upper()) == solve(5, mistake.name) == solve(5, mistake)
+        assert solve(5, f" {mistake.name.upper()} ") == solve(5, mistake.name) == solve(5, mistake)
+        assert solve(5, mistake.title) == solve(5, mistake.title.upper())
+        spaced = mistake.name.replace("-", " ")
+        if mistake.name not in SAID_ALIKE:
+            assert solve(5, mistake.title) == solve(5, spaced) == solve(5, mistake.name), mistake.name
+    for name, possible in SAID_ALIKE.items():
+        assert str(solve(5, MISTAKES[name].title)).startswith(f"Taken as {possible}. Not this one: ")
+
+
+SAID_ALIKE = {"mask-left-out": "mask-forgotten", "mean-over-copies": "mean-for-sum", "velocity-mixed": "mean-for-sum"}
+READINGS = {
+    "mask-forgotten": ["forgot the mask", "the mask forgotten", "no mask", "mask left out", "Mask  left out.",
+                       "I forgot the ReLU's mask", "without the mask", "the mask is missing", "mask forgotten"],
+    "weights-for-gradient": ["W for dW", "W2 in place of dW2", "weights instead of the gradient", "b for db"],
+    "gradient-for-weights": ["dW for W", "dW1 instead of W1", "the gradient for the weights", "dW where W was meant"],
+    "star-for-matmul": ["* for @", "star for matmul", "* in place of @"],
+    "matmul-for-star": ["@ for *", "@ instead of *"],
+    "sum-for-mean": ["sum for mean", "a sum instead of the mean"],
+    "mean-for-sum": ["mean for sum", "the mean in place of a sum"],
+    "lr-twice": ["lr twice", "learning rate twice"],
+    "activation-skipped-backward": ["activation skipped"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READINGS)
+def test_words_mean_what_they_say_in_their_order_and_what_can_occur_here(name):
+    t = trace(mystery(1).problem)
+    for typed in READINGS[name]:
+        assert meant_by(typed, t) == [name], typed
+
+
+def test_words_mean_first_what_can_be_done_wrong_in_the_line_that_is_suspected():
+    t = trace(mystery(1).problem)
+    assert meant_by("forgotten", t, "db1") == ["sum-forgotten", "axis-forgotten"]
+    assert meant_by("forgotten", t, "b1_new") == ["lr-forgotten", "not-updated"]
+    assert len(meant_by("forgotten", t)) > 5
+
+
+def test_a_refusal_says_what_was_understood_unless_it_was_the_name():
+    assert solve(1, "no mask")
+    assert solve(6, "W for dW")
+    assert str(solve(6, "forgot the mask")).startswith("Taken as mask-forgotten. Not this one: ")
+    assert str(solve(6, "dW for W")).startswith("Taken as gradient-for-weights. Not this one: ")
+    assert str(solve(6, "mask forgotten")).startswith("Not this one: ")
+    assert str(solve(6, "ReLU mask forgotten")).startswith("Not this one: ")
+    assert "But it is not mask-forgotten:" in str(solve(6, "forgot the mask", "W2_new"))
+
+
+@pytest.mark.parametrize("letter", ["X", "W", "s", "1", "*", "x "])
+def test_one_letter_is_no_mistake(letter):
+    told = solve(1, letter)
+    assert not told
+    assert "Taken as" not in str(told)
+    assert told.cause == ("name",) or letter == "1"  # which is a line of NumPy
+
+
+def test_what_was_run_may_be_a_bare_name():
+    for typed in ("dH1", " dH1 ", "dY1 = dH1"):
+        assert solve(1, typed), typed
+        assert solve(1, typed, "dY1"), typed
+    assert solve(1, "dH1", "dW1").cause == ("line",)
+    assert solve(seed=20, difficulty=3, line="b2_new", mistake="b2")
+    assert str(solve(1, "dW1")).startswith("dW1 is a line, not a mistake: ")
+
+
+def test_a_line_that_is_typed_gives_the_numbers_that_are_shown():
+    """It is not enough that it is another way to write the mistake."""
+    p = random_problem(3, samples=5, hidden=(4, 3), activation=Tanh(), loss=MeanSquaredError())
+    cases = [{"problem": p, "seed": 1}, {"problem": p, "seed": 2}]
+    cases += [{"seed": seed, "difficulty": difficulty} for seed in range(count(200, 10)) for difficulty in (1, 2, 3)]
+    refused = 0
+    for drawn in (*cases, {"seed": 118, "difficulty": 2}):
+        right, line, _ = mysteries._open(None, drawn["seed"], drawn.get("difficulty"), drawn.get("problem"))
+        shown = mystery(**drawn)[line]
+        for code, value in {
+            code: value for m in MISTAKES.values() for code, value in m.wrong_values(right, line)
+        }.items():
+            gives = np.shape(value) == np.shape(shown) and np.allclose(value, shown, rtol=1e-9, atol=1e-12)
+            assert bool(solve(line=line, mistake=code, **drawn)) == bool(gives), (drawn, code)
+            refused += not gives
+    assert refused
+    told = solve(seed=118, difficulty=2, line="dy_pred", mistake="P - y.argmax(axis=1, keepdims=True)")
+    assert str(told) == "Not this one: that line would give other numbers."
+    for typed in ("np.sinh(Y2)", "np.arctan(Y2)"):
+        assert not solve(problem=p, seed=1, line="H2", mistake=typed)
+    assert solve(1, "dH1 @ (H1 > 0)").cause == ("shape",)
 
 
 @pytest.mark.parametrize("name", ["planar_tanh_sigmoid", "batchnorm_layer", "min_char_rnn"])

@@ -17,7 +17,7 @@ from backprop_lab.nn.layers import Array, Linear, ReLU, Sigmoid, Tanh
 from backprop_lab.nn.losses import SumSquaredError
 from backprop_lab.nn.network import Network
 from backprop_lab.reading.parts import made_of
-from backprop_lab.step.number_format import MINUS
+from backprop_lab.step.number_format import SIGNS, typed_number
 from backprop_lab.step.problem import Problem, check_seed
 from backprop_lab.step.random_problems import random_problem
 from backprop_lab.step.trace import Trace, trace
@@ -26,16 +26,17 @@ QUESTIONS = 5
 SPACE = "______"
 SAMPLES = 3  # at most, and
 LARGEST = 12  # the largest number, where something is to be computed
-HALF_A_CENT = 0.0051  # how far an answer with two decimals may be off
+HALF_A_CENT = 0.005 + 1e-9  # how far two decimals may be off: an exact half may be rounded either way
 RATE = 1.0  # only the sign of a step is asked for
-SIGNS = {-1: "-", 0: "0", 1: "+"}
+WRITTEN: dict[Any, str] = {-1: "-", 0: "0", 1: "+"}
 FORMS = {int: "one number", float: "one number", tuple: "a pair of numbers, as in (3, 2)", str: "'+', '-' or '0'"}
 
 
 class Question(NamedTuple):
     """What is shown, side by side, what is asked for, its answer, and what to say of a wrong one.
 
-    `answer` is a number, a shape, a sign or, for the whole of a value of a step `trace`, a matrix.
+    `answer` is a number, a shape, a sign or, for the whole of a value of a step `trace`, a matrix. Of a float two
+    decimals are asked for.
     """
 
     shown: tuple[str, ...]
@@ -51,16 +52,25 @@ class Question(NamedTuple):
         if self.trace is not None:
             told = check(self.asked, answer, self.trace)
             return replace(told, message=told.message.replace(", like Y1.", ", like H1."))  # which is on the sheet
+        given: Any
         if isinstance(self.answer, str):
-            given: Any = str(answer).strip().replace(MINUS, "-")
-            fits = given in SIGNS.values()
+            text = str(answer).strip().lower()
+            given = WRITTEN.get(SIGNS.get(text, typed_number(text)))
+            fits = given is not None
         else:
+            number = typed_number(answer) if isinstance(answer, str) and "," in answer else None
+            if isinstance(number, float) and isinstance(self.answer, float):
+                said = f"Write {self._named('the')} with a point, and without quotes: {number}."
+                return Feedback(False, ("unreadable",), said)
             try:
-                given = read(self.asked, answer).squeeze()
+                name = "answer" if isinstance(self.answer, tuple) else self.asked
+                given = read(name, answer).squeeze()
                 fits = given.ndim == np.ndim(self.answer)
-                given = as_floats(given, self.asked) if fits else given
+                given = as_floats(given, name) if fits else given
             except NoAnswerError as nothing:
-                return Feedback(False, nothing.cause, str(nothing))
+                half = nothing.cause == ("blank",) and isinstance(self.answer, tuple)
+                said = f"There is still a blank in {self._named('the')}." if half else str(nothing)
+                return Feedback(False, nothing.cause, said)
         if not fits:
             return Feedback(False, ("unreadable",), f"{self._named('The')} is {FORMS[type(self.answer)]}.")
         is_near = isinstance(self.answer, float) and abs(given - self.answer) <= HALF_A_CENT
@@ -91,21 +101,23 @@ class Drill(NamedTuple):
 
     @raising_nothing
     def check(self, *answers: Any) -> Feedback:
-        """What there is to say of the first answer that is wrong, or else missing; a list of all counts too.
+        """What there is to say of the first answer that is wrong, or else missing; all may be in one list.
 
         Raises nothing.
         """
-        if len(answers) == 1 and isinstance(answers[0], list | tuple):
+        if len(answers) == 1 and (isinstance(answers[0], list | tuple) or np.ndim(answers[0]) == 1):
             answers = tuple(answers[0])
         if len(answers) != len(self.questions):
+            there = "There is 1 question" if len(self.questions) == 1 else f"There are {len(self.questions)} questions"
             got = "1 answer" if len(answers) == 1 else f"{len(answers)} answers"
-            said = f"There are {len(self.questions)} questions, and {got}: put ... where you have none."
+            said = f"{there}, and {got}: put ... where you have none."
             return Feedback(False, ("name",), said)
         asked = enumerate(zip(self.questions, answers, strict=True), start=1)
         for number, (question, answer) in sorted(asked, key=lambda each: _is_blank(each[1][1])):  # blanks come last
             if not (told := question.judge(answer)):
                 return Feedback(False, told.cause, f"Question {number}: {told}", told.where)
-        return Feedback(True, (), f"Each of the {len(answers)} answers is right.")
+        said = f"Each of the {len(answers)} answers is right." if len(answers) > 1 else "Your answer is right."
+        return Feedback(True, (), said)
 
     def _written(self, title: str, answers: list[str]) -> str:
         parts = [title]
@@ -141,7 +153,7 @@ def drill(kind: str, seed: int, problem: Problem | None = None) -> Drill:
         sheet.check(12, -4, ..., ..., ...)  # dots where there is no answer yet
         print(sheet.key)
     """
-    if kind not in TITLES:
+    if not isinstance(kind, str) or kind not in TITLES:
         raise ValueError(f"kind must be one of {', '.join(TITLES)}; got {kind!r}")
     check_seed(seed)
     rng = np.random.default_rng((seed, *kind.encode()))
@@ -216,7 +228,7 @@ def _sign(traced: Trace, rng: np.random.Generator) -> Question | None:
         hint = "A step goes against the gradient."
     if not _is_small(traced, *shown):
         return None
-    return Question(_matrices(traced, *shown), asked, SIGNS[int(np.sign(value[i, j]))], hint)
+    return Question(_matrices(traced, *shown), asked, WRITTEN[int(np.sign(value[i, j]))], hint)
 
 
 def _slopes(problem: Problem | None, rng: np.random.Generator) -> tuple[Question, ...]:
@@ -240,7 +252,7 @@ def _slopes(problem: Problem | None, rng: np.random.Generator) -> tuple[Question
             shown = tuple(f"{known[name]}{place} = {value:.2f}" for name, value in given.items())
             hint = f"Its line is {step.name} = {step.code}."
             asked = f"{step.name}{place}"
-            questions.setdefault(asked, Question((OF_SLOPES[form], *shown), asked, round(answer, 2) + 0.0, hint))
+            questions.setdefault(asked, Question((OF_SLOPES[form], *shown), asked, answer, hint))
     if not questions:
         raise ValueError(
             "no slope of this problem can be asked to two decimals: its numbers are too small or too large"
@@ -299,7 +311,7 @@ def _side_by_side(texts: tuple[str, ...]) -> list[str]:
 def _answer(answer: Any) -> str:
     """An answer as it is written on paper."""
     if not isinstance(answer, np.ndarray):
-        return f"{answer:.2f}" if isinstance(answer, float) else str(answer)
+        return f"{round(answer, 2) + 0.0:.2f}" if isinstance(answer, float) else str(answer)
     rows = [[str(int(number)) for number in row] for row in answer]
     width = max(len(number) for row in rows for number in row)
     return "\n".join("  ".join(number.rjust(width) for number in row) for row in rows)

@@ -13,26 +13,55 @@ from backprop_lab.feedback.mistakes import MISTAKES, Mistake
 from backprop_lab.nn.layers import Array
 from backprop_lab.step.trace import Trace
 
+LEFT_OUT = re.compile(r"\b(left out|forgot|forgotten|forget|forgets|missing|without|omitted|no)\b")  # said as one word
+IN_PLACE_OF = re.compile(r"\b(?:for|instead of|in place of|where|as)\b")  # what stands before it was written
+FILLERS = {"a", "an", "the", "of", "in", "on", "is", "was", "are", "it", "its", "my", "i", "have", "used", "meant"}
+AS_WORDS = {"w": "weights", "b": "weights", "dw": "gradient", "db": "gradient"}  # where one is in place of another
+WHOLE = 3  # letters: a shorter word begins no other
+Sides = tuple[set[str], set[str]]  # the words before and after what says that one is in place of another; or all, twice
 
-def meant_by(typed: str, right: Trace) -> list[str]:
-    """The mistakes that a text may mean: by name or title, or the words that these begin with, or by the wrong line.
 
-    A line that runs means itself: what it gives says whether it was run.
+def meant_by(typed: str, right: Trace, place: str | None = None) -> list[str]:
+    """The mistakes that a text may mean: by name or title, or by words of these, or their beginnings, in any order.
+
+    Those that can be made in the line `place`, or else in the step, come first, and among them those that the words say
+    in full.
     """
-    if exact := [m.name for m in MISTAKES.values() if typed.lower() in (m.name, m.title.lower())]:
-        return exact
-    if typed not in right and value_of_line(typed, right) is not None:
+    if typed.strip().lower() in MISTAKES:
+        return [typed.strip().lower()]
+    words = _sides(typed)
+    if len("".join(words[0] | words[1])) < 2:
         return []
-    words = _words(typed)
-    fitting = [
-        m.name
-        for m in MISTAKES.values()
-        if words and all(any(each.startswith(word) for each in _words(f"{m.name} {m.title}")) for word in words)
-    ]
-    possible = [name for name in fitting if any(MISTAKES[name].wrong_line(right, step.name) for step in right.steps)]
-    if fitting or typed in right:
-        return possible or fitting
-    return [m.name for m in MISTAKES.values() if any(line_like(typed, m, right, step.name) for step in right.steps)]
+    named = [name for name, mistake in MISTAKES.items() if names(typed, mistake)]
+    told = {name: (_sides(name), _sides(mistake.title)) for name, mistake in MISTAKES.items()}
+    all_of = [name for name, each in told.items() if any(_fit(words, one) and _fit(one, words, True) for one in each)]
+    some_of = [name for name, (one, other) in told.items() if _fit(words, (one[0] | other[0], one[1] | other[1]))]
+    ways = (named, all_of) if named else (all_of, some_of)
+    return next(filter(None, (*(_possible(each, right, place) for each in ways), *ways)), [])
+
+
+def names(typed: str, mistake: Mistake) -> bool:
+    """Whether a text is the name or the title of a mistake, whatever its capitals, spaces and hyphens."""
+    return any(typed.lower().replace("-", " ").split() == each.lower().replace("-", " ").split()
+               for each in (mistake.name, mistake.title))  # fmt: skip
+
+
+def line_in(typed: Any, right: Trace) -> str | None:
+    """The code of a line of NumPy that was typed, with or without the name that it is for; None if it is none.
+
+    It is one that can be read, or a known way to write a mistake.
+    """
+    if not isinstance(typed, str) or typed.strip().lower() in MISTAKES:
+        return None
+    code = re.sub(r"^\s*\w+\s*=(?!=)", "", typed).strip()
+    try:
+        read_lines(f"line_of_ones_own = {code}", {name: np.asarray(value) for name, value in right.items()})
+        return code
+    except (ArithmeticError, TypeError, ValueError, NameError):
+        if {*re.findall(r"\w+", code)}.isdisjoint(right):
+            return None
+        ways = (line_like(code, mistake, right, step.name) for mistake in MISTAKES.values() for step in right.steps)
+        return next(filter(None, ways), None)
 
 
 def line_like(typed: str, mistake: Mistake, right: Trace, name: str) -> str | None:
@@ -46,18 +75,45 @@ def name_of(line: Any) -> Any:
     return found[1] if found else line
 
 
-def value_of_line(typed: str, right: Trace) -> Array | None:
-    """What a line of NumPy gives, typed with or without the name that it is for; None if it is none."""
+def value_of(code: str, right: Trace) -> Array | None:
+    """What a line of NumPy gives; None if it does not run."""
     try:
-        code = re.sub(r"^\s*\w+\s*=(?!=)", "", typed).strip()
-        read_lines(f"line_of_ones_own = {code}", {name: np.asarray(value) for name, value in right.items()})
         return np.asarray(right.evaluate(code))
-    except (ArithmeticError, TypeError, ValueError, NameError):
+    except (ArithmeticError, TypeError, ValueError, NameError, IndexError):
         return None
 
 
-def _words(text: str) -> list[str]:
-    return re.findall(r"[^\s-]+", text.lower())
+def _possible(found: list[str], right: Trace, place: str | None) -> list[str]:
+    """Those of some mistakes that can be made in a line, or else anywhere in the step."""
+    steps = [step.name for step in right.steps]
+    here = [name for name in found if place and MISTAKES[name].wrong_line(right, place)]
+    return here or [name for name in found if any(MISTAKES[name].wrong_line(right, each) for each in steps)]
+
+
+def _sides(text: str) -> Sides:
+    """The words of a text before and after what says that one is in place of the other."""
+    plain = LEFT_OUT.sub("forgotten", text.lower().replace("-", " "))
+    sides = IN_PLACE_OF.split(plain, maxsplit=1)
+    words = [
+        {word for each in side.split() if (word := each.strip(".,;:!?'\"()").removesuffix("'s"))} - FILLERS
+        for side in sides
+    ]
+    if len(words) == 1:
+        return words[0], words[0]
+    one, other = ({AS_WORDS.get(word.rstrip("0123456789"), word) for word in side} for side in words)
+    return one, other
+
+
+def _fit(words: Sides, told: Sides, begun: bool = False) -> bool:
+    """Whether each word is told, or begins one that is, on its side; or is `begun` by one."""
+    if words[0] == words[1] or told[0] == told[1]:
+        words, told = ((*(each[0] | each[1],) * 2,) for each in (words, told))
+    return all(any(_begins(each, word) if begun else _begins(word, each) for each in side)
+               for own, side in zip(words, told, strict=True) for word in own)  # fmt: skip
+
+
+def _begins(start: str, word: str) -> bool:
+    return word == start or (len(start) >= WHOLE and word.startswith(start))
 
 
 def _bare(line: str) -> str:
@@ -66,28 +122,18 @@ def _bare(line: str) -> str:
 
 
 def unread(
-    mistake: Any, meant: list[str], line: Any, place: str | None, right: Trace
+    mistake: Any, is_line: bool, meant: list[str], line: Any, place: str | None, right: Trace
 ) -> tuple[tuple[str, ...], str] | None:
     """Where what was typed has a blank, or is not a mistake or a line of the step: the cause, and what to say."""
     if missing := ["line"] * (line is ...) + ["mistake"] * (mistake is None or mistake is ...):
         blanks = {"line": "the wrong line, such as 'dW1',", "mistake": "the mistake"}
-        names, places = ("the names", "the blanks") if len(missing) > 1 else ("the name", "the blank")
-        said = f"Put {names} of {' and of '.join(blanks[each] for each in missing)} in place of {places}, in quotes."
+        those, places = ("the names", "the blanks") if len(missing) > 1 else ("the name", "the blank")
+        said = f"Put {those} of {' and of '.join(blanks[each] for each in missing)} in place of {places}, in quotes."
         return ("blank",), said
-    if not isinstance(mistake, str) or mistake not in MISTAKES:
-        if (
-            isinstance(mistake, str)
-            and not meant
-            and mistake not in right
-            and value_of_line(mistake, right) is not None
-        ):
-            return None
-        if isinstance(mistake, str) and mistake in right:
-            kind = "a value that is given" if mistake in right.given else "a line"
-            return ("name",), f"{mistake} is {kind}, not a mistake: name what is done wrong, as in 'sign-flipped'."
-        if meant:
-            fitting = ", ".join(map(repr, meant[:-1]))
-            return ("name",), f"{mistake!r} fits several mistakes: which one, {fitting} or {meant[-1]!r}?"
+    if len(meant) > 1:
+        fitting = ", ".join(map(repr, meant[:-1]))
+        return ("name",), f"{mistake!r} fits several mistakes: which one, {fitting} or {meant[-1]!r}?"
+    if not meant and not is_line:
         return ("name",), _unknown("mistake", mistake, MISTAKES)
     if place is None and line is not None:
         return ("name",), _unknown("line", line, [step.name for step in right.steps])

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from backprop_lab.checks.numeric import relative_error
-from backprop_lab.course.guesses import alike, line_like, meant_by, name_of, unread, value_of_line
+from backprop_lab.course.guesses import alike, line_in, line_like, meant_by, name_of, names, unread, value_of
 from backprop_lab.feedback.check import Feedback, check
 from backprop_lab.feedback.mistakes import MISTAKES, Mistake, plant
 from backprop_lab.nn.layers import ACTIVATIONS, Activation, Array, Linear
@@ -94,10 +94,11 @@ def solve(
 ) -> Feedback:
     """Whether `mistake` is the one that is hidden in a case: one of `MISTAKES`, its name, or the line you suspect.
 
-    Some words of a name or title, such as "softmax twice", will do where they fit no other mistake. Where several
-    mistakes give the same numbers, each is right. Of a wrong guess it tells only whether that mistake is made in the
-    same line. With `line`, such as "dW1", that has to be the line in which it is made, and is credited by itself. What
-    you think was run may also be typed in NumPy, as `mistake`, in any way to write it.
+    Some words of a name or title, such as "no mask", will do where they fit no other mistake that can be made here.
+    Where several mistakes give the same numbers, each is right. Of a wrong guess it tells only how it was taken, and
+    whether that mistake is made in the same line. With `line`, such as "dW1", that has to be the line in which it is
+    made, and is credited by itself. What you think was run may also be typed in NumPy, as `mistake`, in any way to
+    write it: right is what gives the numbers that are shown.
     `seed`, `difficulty` and `problem` are those of the mystery. Raises ValueError if there is no such case. For
     example::
 
@@ -105,23 +106,24 @@ def solve(
         solve(seed=12, difficulty=2, line="dW1", mistake="sign-flipped")
     """
     right, name, hidden = _open(number, seed, difficulty, problem)
-    mistake = mistake.name if isinstance(mistake, Mistake) else mistake
-    meant = meant_by(mistake, right) if isinstance(mistake, str) else []
-    mistake = meant[0] if len(meant) == 1 else mistake
+    typed = mistake.name if isinstance(mistake, Mistake) else mistake
     place = alike(name_of(line), [step.name for step in right.steps])
-    if cannot_be_read := unread(mistake, meant, line, place, right):
+    code = line_in(typed, right)
+    meant = meant_by(typed, right, place) if code is None and isinstance(typed, str) else []
+    if cannot_be_read := unread(typed, code is not None, meant, line, place, right):
         return Feedback(False, *cannot_be_read)
     if place not in (None, name):
         said = f"The mistake is not in {place}: its line, run on the values shown, gives just this {place}."
         return Feedback(False, ("line",), said)
     wrong = _shown(right, name, hidden)[name]
-    if mistake not in MISTAKES:
-        return _typed(mistake, right, name, wrong, hidden)
-    guess, found = MISTAKES[mistake], check(name, wrong, right)
-    if mistake in found.cause:
+    if code is not None:
+        return _typed(typed.strip(), code, right, name, wrong, hidden)
+    guess, found = MISTAKES[meant[0]], check(name, wrong, right)
+    if guess.name in found.cause:
         what = next(code for code, value in _runs(guess, right, name) if _same(value, wrong))
         return Feedback(True, (), f"That is it: what was run is {name} = {what}. {guess.cause}")
-    start = f"You have found the line, {name}. But it is not {mistake}:" if place else "Not this one:"
+    start = "Not this one:" if names(typed, guess) else f"Taken as {guess.name}. Not this one:"
+    start = f"You have found the line, {name}. But it is not {guess.name}:" if place else start
     if guess.wrong_line(right, name) is None:
         return Feedback(False, ("place",), f"{start} that cannot occur in the line that is wrong here.")
     if not _runs(guess, right, name):
@@ -131,9 +133,9 @@ def solve(
     return Feedback(False, ("value",), f"{start} {found_line}that would give other numbers.")
 
 
-def _typed(typed: str, right: Trace, name: str, wrong: Array, hidden: Mistake) -> Feedback:
+def _typed(typed: str, code: str, right: Trace, name: str, wrong: Array, hidden: Mistake) -> Feedback:
     """What there is to say of a line of NumPy that one suspects to have been run."""
-    value, of = value_of_line(typed, right), name_of(typed)
+    value, of = value_of(code, right), name_of(typed)
     if of in right and of != name and of != typed:
         said = f"The mistake is not in {of}: its line, run on the values shown, gives just this {of}."
         return Feedback(False, ("line",), f"Not this one: {of} is given." if of in right.given else said)
@@ -142,7 +144,14 @@ def _typed(typed: str, right: Trace, name: str, wrong: Array, hidden: Mistake) -
         run, cause = next(((f"what was run is {name} = {way}", cause) for way, cause in ways if way),
                           (hidden.title, hidden.cause))  # fmt: skip
         return Feedback(True, (), f"That is it: {run}. {cause}")
-    if value is not None and value.shape == wrong.shape and _same(value, right[name]):
+    if typed in right:
+        kind = "a value that is given" if typed in right.given else "a line"
+        return Feedback(
+            False, ("name",), f"{typed} is {kind}, not a mistake: name what is done wrong, as in 'sign-flipped'."
+        )
+    if value is None:
+        return Feedback(False, ("shape",), "Not this one: with sizes such as these that would not run.")
+    if value.shape == wrong.shape and _same(value, right[name]):
         return Feedback(False, ("value",), "Not this one: that is a right line, and something else was run.")
     return Feedback(False, ("value",), "Not this one: that line would give other numbers.")
 

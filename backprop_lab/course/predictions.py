@@ -16,10 +16,9 @@ from backprop_lab.nn.steps import Step
 from backprop_lab.reading.explanations import explain
 from backprop_lab.reading.one_cell import Cell, indexed, work_out
 from backprop_lab.reading.slopes import in_rows, value_of
-from backprop_lab.step.number_format import MINUS, as_printed, listed, plain, told_apart, typed_number
+from backprop_lab.step.number_format import MINUS, SIGNS, as_printed, listed, plain, told_apart, typed_number
 from backprop_lab.step.trace import Trace
 
-SIGNS = {"+": 1, "-": -1, MINUS: -1, "\N{EN DASH}": -1, "0": 0, "plus": 1, "minus": -1, "positive": 1, "negative": -1}
 ROUNDED = 4096  # roundings of a loss: what it changes by less may be nothing else
 WAYS = SIGNS | {"up": 1, "down": -1, "stays": 0, "rises": 1, "falls": -1}
 
@@ -174,7 +173,7 @@ def _way(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
         ("down", "stays", "up"),
         "",
         ((before, i, j), cell),
-        _judge_way(new - old, f"{work_out(trace, cell)}."),
+        _judge_way(new - old, f"{work_out(trace, cell)}.", "up, down or stays"),
         f"{rule}{name} = {step.code}, and {' and '.join(listed)}." if listed else f"{rule}{name} = {step.code}.",
     )
 
@@ -203,7 +202,7 @@ def _rise(trace: Trace, cell: Cell, _: Mapping[str, Mistake]) -> Question:
         ("falls", "stays", "rises"),
         "",
         (cell,),
-        _judge_way(then - now, f"the loss goes {told}."),
+        _judge_way(then - now, f"the loss goes {told}.", "falls, stays or rises"),
         f"If the gradient stayed constant along the step, the loss would change by {plain(first, 3)}; in fact {really}."
         f"{too_long}",
     )
@@ -217,12 +216,12 @@ _KINDS: dict[str, Callable[[Trace, Cell, Mapping[str, Mistake]], Question]] = {
 }
 
 
-def _judge_way(change: float, told: str) -> Callable[[str], tuple[bool, str]]:
-    """What judges a way, up, down or neither, by the change there is."""
+def _judge_way(change: float, told: str, ways: str) -> Callable[[str], tuple[bool, str]]:
+    """What judges a way, up, down or neither, by the change there is; `ways` may be answered."""
 
     def judge(text: str) -> tuple[bool, str]:
         if text.lower() not in WAYS:
-            raise ValueError(f"answer with up, down or stays; got {text!r}")
+            raise ValueError(f"answer with {ways}; got {text!r}")
         right = bool(WAYS[text.lower()] == np.sign(change))
         return right, f"{'Right' if right else 'No'}: {told}"
 

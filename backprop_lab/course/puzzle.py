@@ -171,7 +171,7 @@ def judge(program: Sequence[Line], known: Sequence[str], needed: Sequence[str]) 
     if missing:
         said = f"So far your program can be computed. Still missing: {listed(missing)}."
         return Feedback(False, ("missing", *missing), said)
-    lines = f"All {len(needed)} lines" if len(needed) > 1 else "Your line"
+    lines = {1: "Your line", 2: "Both lines"}.get(len(needed), f"All {len(needed)} lines")
     return Feedback(True, (), f"{lines} can be computed{' in this order' * (len(needed) > 1)}.")
 
 
@@ -206,6 +206,8 @@ def _own_lines(
 
     right = [line(each.name, each.text) for each in lines_in(lines)]
     for at, each in enumerate(right):
+        if each.name in each.operands:
+            raise ValueError(f"`{each.text}`: {each.name} is given: give what the line computes another name")
         if late := {*each.operands} & {later.name for later in right[at:]}:
             raise ValueError(f"`{each.text}` needs {', '.join(sorted(late))}, which comes later: hand the lines in, in "
                              f"an order in which they run")  # fmt: skip
@@ -217,7 +219,13 @@ def _own_lines(
     known = {(each.name, each.code.replace(" ", "")) for each in right}
     if both := [text.strip() for text, each in found if (each.name, each.text.replace(" ", "")) in known]:
         raise ValueError(f"`{both[0]}` is among your lines, and cannot be a wrong one as well")
-    return right, [line(each.name, each.text, whys.get(text, "")) for text, each in found]
+    return right, [line(each.name, each.text, _sentence(whys.get(text))) for text, each in found]
+
+
+def _sentence(why: str | None) -> str:
+    """A reason with a full stop, if it ends without one; "" for none."""
+    why = str(why or "").strip()
+    return why if not why or why.endswith((".", "!", "?", "\N{HORIZONTAL ELLIPSIS}")) else f"{why}."
 
 
 def _wrong_lines(traced: Trace, right: Sequence[Line], rng: np.random.Generator) -> list[Line]:

@@ -92,7 +92,7 @@ class Diagnosis(Mapping[str, Verdict]):
         return len(self._verdicts)
 
     def __repr__(self) -> str:
-        lines = [f"{said}." for said in (*self.values(), *self.changes)]
+        lines = [said if said.endswith("?") else f"{said}." for said in map(str, (*self.values(), *self.changes))]
         if shown := next((verdict for verdict in self.values() if verdict.code), None):
             lines += [f"The slope of your loss at {shown.name}{[*(shown.where or ())]}:", shown.code]
         return "\n".join([*lines, f"({self.calls:,} calls of your loss)"])

@@ -9,6 +9,7 @@ from typing import Any
 DECIMAL_COMMA = re.compile(r"(?<=\d),(?=(\d{1,2}|\d{4,})(e[-+]?\d+)?$)")
 ENOUGH = 18  # 17 digits tell any two floats apart
 MINUS = "\N{MINUS SIGN}"  # in prose, on the board and in sums; a line of code keeps its "-", so that it can be pasted
+SIGNS = {"+": 1, "-": -1, MINUS: -1, "\N{EN DASH}": -1, "0": 0, "plus": 1, "minus": -1, "positive": 1, "negative": -1}
 
 
 def plain(value: Any, digits: int = 4, form: str = "g") -> str:

@@ -18,10 +18,11 @@ from backprop_lab.reading.one_cell import indexed, work_out
 from backprop_lab.reading.slopes import value_of
 from backprop_lab.step.examples import worked_example
 from backprop_lab.step.number_format import plain
-from backprop_lab.step.problem import Problem
+from backprop_lab.step.problem import Problem, check_seed
 from backprop_lab.step.program import Program
 from backprop_lab.step.random_problems import random_problem
 from backprop_lab.step.trace import Trace, trace
+from backprop_lab.training.history import checked_mistakes
 from backprop_lab.ui.running import without_view_if_nobody_is_there
 
 
@@ -36,9 +37,9 @@ class Exercises:
     may fit it. A program is tried with other parameters, and with other numbers for data that are 0 everywhere, such as
     a first state.)
     `names` are the steps that count towards the progress, by default every step of the problem; a wrong answer is
-    compared with what each of `mistakes` gives. With a `seed`, a whole number, all problems are drawn, by it:
-    `traces[0]` has the numbers that an array is compared with. Raises ValueError if `problem` is not a Problem, or
-    a name is not one of a step.
+    compared with what each of `mistakes` gives. With a `seed`, all problems are drawn, by it: `traces[0]` has the
+    numbers that an array is compared with. Raises ValueError if `problem` is not a Problem, if a name is not one of a
+    step, if the seed is not a whole number from 0 up, or if `mistakes` are no table of them.
     """
 
     def __init__(
@@ -51,7 +52,9 @@ class Exercises:
     ) -> None:
         if not isinstance(problem, Problem | None):
             raise ValueError(f'Exercises take a Problem, and what counts as names=["dW1", "db1"]; got {problem!r}')
-        self._mistakes = mistakes
+        if seed is not None:
+            check_seed(seed)
+        self._mistakes = checked_mistakes(mistakes)
         self.traces = _traces(worked_example() if problem is None else problem, seed)
         steps = [step.name for step in self.traces[0].steps]
         names = steps if names is None else names

@@ -17,7 +17,7 @@ from backprop_lab.reading.slopes import in_rows, value_of
 from backprop_lab.step.checking import check_learning_rate
 from backprop_lab.step.problem import Problem, check_whole
 from backprop_lab.step.trace import trace
-from backprop_lab.training.history import Training, can_be_planted, why_not_planted, with_mistake
+from backprop_lab.training.history import Training, can_be_planted, checked_mistakes, why_not_planted, with_mistake
 from backprop_lab.ui.steps import notes
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import AS_GIVEN, Setup, chosen
@@ -52,7 +52,7 @@ class Stepper(HasTraits):
         The colours of values and gradients end at `limit`, one number or two; with none, where the problem's own do.
         It opens on `problem`, with its own numbers, or on what the fields of Setup in `setup` say.
         """
-        self.mistakes, self.limits = mistakes, checked_limits(limit)
+        self.mistakes, self.limits = checked_mistakes(mistakes), checked_limits(limit)
         opened = chosen(problem, setup)
         made = opened.problem()
         self.unread: set[str] = set()  # the matrices whose numbers the learner cannot see on the board
