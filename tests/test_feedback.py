@@ -245,7 +245,7 @@ in trace(in_other_numbers(example.problem, np.float32))
   dW1 = X.T.astype(float) @ dY1
 in through(Linear(np.ones((2, 2)), [[0.0, 0]]), X=[[1.0, 0], [2.0, 0]], y=np.zeros((2, 2)))
   dW1 = [[10, 7], [0, 0]] | value | dW1[0, 1] should be 10, and yours is 7. 1 of the 4 numbers differs. ... of dy_pred.
-  dW1 = np.zeros((2, 2)) | pattern zeros | ... All your numbers are 0, as if the loss did not depend on W1, and it does.
+  dW1 = np.zeros((2, 2)) | pattern zeros | dW1[0, 0] should be 10, and yours is 0. All your numbers are 0, ... it does.
 in through(Linear([[1.0]], [[0.5]]), X=[[1.5], [1.5], [2.5]], y=[[0.1], [0.1], [0.3]])
   dW1 = X[1:].T @ dy_pred[1:] | pattern a sample missing | ... Sample 0 or 1 is missing from it.
 in example
