@@ -562,6 +562,7 @@ PROBLEMS = {
         {"W": drawn(3, 4)},
         {"x1": drawn(5, 3), "x2": drawn(3, 5).T},
     ),
+    "shortcut": EXAMPLES["residual"],
     "graph": lambda: program(
         "Z = A @ H @ W\nL = (np.tanh(Z)**2).sum()", {"W": drawn(3, 4)}, {"A": drawn(5, 5), "H": drawn(5, 3)}
     ),
@@ -587,7 +588,8 @@ do = (P - np.eye(3)[y]) * P * (1 - P) / len(y) | the softmax, or its slope, is i
 dQ = dS @ K / np.sqrt(Q.shape[1]) | dS with the factor `1 / np.sqrt(Q.shape[1])` once more: it is in dS already
 dK = dS.mT @ Q / np.sqrt(Q.shape[1]) | dS with the factor `1 / np.sqrt(Q.shape[1])` once more
 dS = dZ * np.sqrt(Q.shape[1]) | a `*` where `/` was meant
-dWq = X.mT @ (dQ + dK + dV) | dQ + dK + dV used where dQ was meant
+dWq = X.mT @ (dQ + dK + dV) | dQ + dK + dV used where dQ was meant: only one of these lines has Wq in it
+dWq = X.mT @ (dQ + dK) | `+ dK` is too much
 dS = dZ / np.sqrt(len(Q)) | a number of rows where that of columns, Q.shape[1], was meant
 dWk = X.mT @ np.repeat(dK.mean(axis=0, keepdims=True), 4, axis=0) | All your numbers are 0, but for rounding
 dS = dZ / np.sqrt(X.shape[0]) | a number of rows where that of columns, Q.shape[1], was meant
@@ -639,6 +641,10 @@ dlv = ds * s / 2 | lv affects the loss along several paths, and without `1 / len
     "twins": """
 dW = x1.T @ du - x2.T @ dv | a `-` where `+` was meant
 dv = -db * (1 - b**2) | Every number is right but for its sign
+""",
+    "shortcut": """
+dW1 = X.T @ (dA1 + dR) | dA1 + dR used where dA1 was meant: only one of these lines has W1 in it
+dW2 = dR.T @ H1 | in which a product is transposed: its factors are swapped, and each of them is turned
 """,
     "graph": "dW = H.T @ dZ | A.mT is missing",
     "norm by lines": "dH = dC - dC.mean(axis=0, keepdims=True) | everything goes along the other axis",

@@ -279,6 +279,7 @@ in batchnorm_layer
   dstd: divisor-as-factor = np.sum(dxhat * xhat, 0) / std
   dmu: minus-of-a-difference = dxc.sum(0)
 in min_char_rnn
+  dWhh: product-transposed = np.dot(dh2_in.T, h1) + np.dot(h0.T, dh1_in) + np.dot(hprev.T, dh0_in)
   dWhh: path-forgotten = np.dot(h1.T, dh2_in)
   dWhy: last-path-alone = np.outer(h0, dy0)
 in causal_attention

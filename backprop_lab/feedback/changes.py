@@ -5,6 +5,8 @@ import re
 from collections.abc import Collection, Iterator
 from itertools import product
 
+import numpy as np
+
 from backprop_lab.nn.forms import expressions, of_form, terms_of_sum, untransposed, with_others
 from backprop_lab.nn.lines import names_in, tree_of
 from backprop_lab.nn.norms import BatchNorm, LayerNorm
@@ -242,7 +244,8 @@ def of_other_numbers(trace: Trace, code: str) -> Iterator[tuple[str, str]]:
 
 def of_other_values(trace: Trace, code: str) -> Iterator[tuple[str, str]]:
     """The line with a value in place of a part that it shares a name with, such as std for np.exp(s), where std is made
-    of s."""
+    of s; or with a gradient and another one in place of that gradient."""
+    gradients = [step.name for step in trace.steps if step.role == "gradient" and step.code != code]
     made_of = {step.name: {step.name, *step.operands} for step in trace.steps if step.phase == "forward"}
     line = ast.Expression(tree_of(code))
     for part, put in [*expressions(line)][1:]:
@@ -250,6 +253,11 @@ def of_other_values(trace: Trace, code: str) -> Iterator[tuple[str, str]]:
         for value in [value for value, of in made_of.items() if of & names and value not in names]:
             put(ast.Name(value))
             yield ast.unparse(line), f"{value} used where {ast.unparse(part)} was meant"
+        own = part.id if isinstance(part, ast.Name) else ""
+        for other in gradients if own in gradients else ():
+            if other != own and np.shape(trace[other]) == np.shape(trace[own]):
+                put(ast.BinOp(part, ast.Add(), ast.Name(other)))
+                yield ast.unparse(line), f"`+ {other}` is too much"
         put(part)
 
 
