@@ -600,7 +600,7 @@ df = dc * c0 * f * (1 - f) | the slope of f, `f * (1 - f)`, is in it, and comes 
 da = np.concatenate([di, df, do, dg], axis=1) | the slope of the function that gives g, o, f and i is missing
 """,
     "words": """
-dU = C[left].T @ dS | the line that gives h adds up two terms, and this is one of them alone
+dU = C[left].T @ dS | the line that gives h adds up several terms, and not all of them are here
 dh = dS @ U.T / 2 | the factor `1 / 2` of the line that gives h is in it, and comes with the next step back
 """,
     "batch norm": """

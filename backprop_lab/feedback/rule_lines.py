@@ -39,7 +39,8 @@ def wrong_codes(trace: Trace, step: Step, rules: Iterable[tuple[str, str, tuple[
             in_each = _Everywhere(step.code)
             for known, rule in places:
                 for code in _written(step.code, form, way, tuple(known.items()), rule):
-                    found.setdefault(code, known | {"lost": _lost(step.code, code)} if rule == SEVERAL else known)
+                    lost = _lost(step.code, code) if rule == SEVERAL else ""
+                    found.setdefault(code, known | ({"lost": lost} if lost else {}))
                 in_each.write(form, way, known, rule)
                 if way == ways[0]:
                     in_all.write(form, way, known, rule)
