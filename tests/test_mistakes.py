@@ -276,6 +276,7 @@ in batchnorm_layer
   dgamma: factor-left-out = dout.sum(0)
   dx: statistic-as-constant = dxc | sum-for-mean = dxc + dmu | mean-over-another-number = dxc + dmu / x.size
   dxhat: factor-of-its-own = dout * xhat
+  dvar: root-as-factor = dstd * std / 2
   dstd: divisor-as-factor = np.sum(dxhat * xhat, 0) / std
   dmu: minus-of-a-difference = dxc.sum(0)
 in min_char_rnn
