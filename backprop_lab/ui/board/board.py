@@ -311,9 +311,9 @@ def _note(trace: Trace, box: Box, layout: Layout) -> Word | None:
 def _fitting(texts: list[str], box: Box, layout: Layout, size: float, bold: bool = False) -> Word | None:
     """The first of some texts that can be read in the room above a box, as large as it can be up to a size."""
     right = min(x for x in [layout.width, *(b.x for b in layout.boxes.values() if b.x > box.x + box.width)])
-    baseline = box.y - 0.24 * layout.font - 1.5  # so that a frame leaves the tail of a "y" as it is
     for text in texts:
-        word = Word(text, box.x, baseline, size, bold=bold)
+        word = Word(text, box.x, 0, size, bold=bold)
+        word = word._replace(y=box.y - max(0.34 * layout.font, word.drop + 1.5))  # a frame leaves the tail of a "y"
         fitting = min(1.0, (right - 4 - box.x) / word.width)
         if fitting * size >= (SMALLEST_LABEL if text is texts[-1] else READABLE):
             return word._replace(size=fitting * size)

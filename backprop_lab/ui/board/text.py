@@ -38,6 +38,11 @@ class Word(NamedTuple):
     def width(self) -> float:
         return outline_of(self.text, self.bold).width * self.size
 
+    @property
+    def drop(self) -> float:
+        """How far its letters reach below the baseline."""
+        return -float(outline_of(self.text, self.bold).vertices[:, 1].min(initial=0)) * self.size
+
 
 @lru_cache(maxsize=16)  # those of one picture, since many change from one to the next
 def outline_of(string: str, bold: bool = False) -> Outline:
