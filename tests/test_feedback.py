@@ -179,6 +179,7 @@ def test_no_wrong_answer_is_called_by_a_name_that_does_not_give_it():
             feedback = check(name, answer, t)
             right = np.shape(answer) == value.shape and np.allclose(answer, value, rtol=1e-9, atol=1e-12)
             assert feedback.ok == right, (seed, name, str(feedback))
+            assert "unreadable" not in feedback.cause, (seed, name, str(feedback))
             wrong += not right
             causes.update(feedback.cause)
             times = [1.0, *(factor for words, factor in common_factors(t).items() if words in feedback.cause)]

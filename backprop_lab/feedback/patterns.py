@@ -90,7 +90,7 @@ def _factors(seen: Compared) -> Iterator[Pattern]:
 
 
 def is_whole(factor: float) -> bool:
-    return abs(factor) > 1 and abs(factor - round(factor)) < EXACT * abs(factor)
+    return 1 < abs(factor) < np.inf and abs(factor - round(factor)) < EXACT * abs(factor)
 
 
 def _in_another_step(seen: Compared, factor: float) -> Iterator[Pattern]:
