@@ -13,6 +13,7 @@ import common
 import numpy as np
 import pytest
 from common import check_cases, count, in_other_numbers, raises, through, trained, with_numbers
+from known_programs import FORTY, programmed
 from own_parts import OWN_PROBLEMS
 from own_parts import BinaryCrossEntropy as OwnBinaryCrossEntropy
 from problems import varied_problem, whole_problem
@@ -801,3 +802,13 @@ def test_a_comma_that_makes_two_values_of_an_answer_is_told_as_that():
     t = trace(worked_example())
     said = "Your Y1 is 2 values with a comma between them, and should be one array: a decimal has a point"
     assert said in str(check_function("Y1", lambda X, W1, b1: (X @ W1, b1), [t]))
+
+
+@pytest.mark.parametrize(
+    "problem", [program(*FORTY["bidirectional rnn"]), programmed("conv1d_scan")], ids=["rnn", "scan"]
+)
+def test_no_answer_of_numbers_stops_the_feedback_on_a_program(problem):
+    rng, t = np.random.default_rng(3), trace(problem)
+    for step in t.steps:
+        for answer in (rng.standard_normal(np.shape(step.value)), rng.standard_normal()):
+            assert "unreadable" not in check(step.name, answer, t).cause, step.name

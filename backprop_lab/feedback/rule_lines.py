@@ -89,7 +89,7 @@ def _places(trace: Trace, step: Step, rule: str) -> Iterator[Places]:
                 W = passed.Z.removesuffix(".mT")
                 if W in trace:
                     known |= {"W": W, "W_raw": _entering(trace, W), **_terms(trace, W)}
-                    known["up_all"] = _gradients_of_all(trace, W, up, step.of)
+                    known["up_all"] = _gradients_of_all(trace, W, up, step)
                     others, after = {"dW": f"d{W}", "W_new": f"{W}_new"}, made_with(trace, step)
                     known |= {key: name for key, name in others.items() if name in trace and name not in after}
                 yield {key: code for key, code in known.items() if code}
@@ -148,13 +148,14 @@ def _terms(trace: Trace, name: str) -> Places:
     return {}
 
 
-def _gradients_of_all(trace: Trace, name: str, up: str, of: str) -> str:
-    """The gradients of all lines that use a value, added up, where one of them is `up`, which alone uses `of`, and they
-    are of its shape."""
-    using = [step for step in trace.steps if step.role == "value" and name in step.operands]
-    users = [f"d{step.name}" for step in using] if sum(of in step.operands for step in using) == 1 else []
+def _gradients_of_all(trace: Trace, name: str, up: str, step: Step) -> str:
+    """The gradients of all lines that use a value, added up, where one of them is `up`, which alone uses what the step
+    is of, they are of its shape, and none of them needs the step."""
+    using = [each for each in trace.steps if each.role == "value" and name in each.operands]
+    users = [f"d{each.name}" for each in using] if sum(step.of in each.operands for each in using) == 1 else []
     alike = [each for each in users if up and each in trace and np.shape(trace[each]) == np.shape(trace[up])]
-    return " + ".join(alike) if up in alike and len(alike) > 1 else ""
+    can_be = up in alike and len(alike) > 1 and made_with(trace, step).isdisjoint(alike)
+    return " + ".join(alike) if can_be else ""
 
 
 def _lost(right: str, wrong: str) -> str:

@@ -269,7 +269,9 @@ def _of_a_call(call: ast.Call) -> Iterator[Change]:
                 ast.Call(call.func, call.args, [*call.keywords, along]),
                 f"{called} along one axis only, as Python's own sum goes",
             )
-    yield call.args[0] if call.args else module, f"{short} is missing"
+    of = call.args[0] if call.args else module
+    if not isinstance(of, ast.Constant):  # such as the letters of an einsum
+        yield of, f"{short} is missing"
     match call.args:
         case [ast.BinOp(base, ast.Pow() as power, exponent), *others]:
             late = ast.BinOp(ast.Call(call.func, [base, *others], call.keywords), power, exponent)
