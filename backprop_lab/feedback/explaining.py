@@ -15,6 +15,7 @@ from backprop_lab.checks.rounding import terms_in, terms_of
 from backprop_lab.feedback.compared import Explanation, Pattern
 from backprop_lab.feedback.function_code import (
     asked_for,
+    code_of,
     is_another,
     is_written,
     leaves_out,
@@ -115,7 +116,7 @@ class Explaining:
 
     def _patterns(self) -> list[Explanation]:
         """What is seen; no count that it is divided by, where a function asks for no size and has the number in it."""
-        code: Any = getattr(self.function, "__code__", None)
+        code = code_of(self.function)
         numbers = code.co_consts if code and SIZES.isdisjoint(code.co_names) else ()
         typed = [1 / each for each in numbers if isinstance(each, int | float) and each]
         common = common_factors(self.trace)

@@ -12,22 +12,28 @@ from typing import Any
 SIGNS_BY_NAME = {"add", "subtract", "multiply", "divide", "negative", "outer", "dot"}
 
 
-def asked_for(function: Any) -> tuple[str, ...]:
-    """The names that a function asks for, if it is one of Python's."""
+def code_of(function: Any) -> CodeType | None:
+    """The compiled code of a function, if it is one of Python's."""
     code = getattr(function, "__code__", None)
-    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if isinstance(code, CodeType) else ()
+    return code if isinstance(code, CodeType) else None
+
+
+def asked_for(function: Any) -> tuple[str, ...]:
+    """The names that a function asks for."""
+    code = code_of(function)
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if code else ()
 
 
 def shows(function: Any, line: str) -> bool:
     """Whether a function may have a line in it: each of its names and numbers at least as often."""
-    code = getattr(function, "__code__", None)
-    return isinstance(code, CodeType) and _words(compiled(line)) <= _words(code)
+    code = code_of(function)
+    return code is not None and _words(compiled(line)) <= _words(code)
 
 
 def is_written(function: Any, line: str) -> bool:
     """Whether a function has the names, numbers and signs of a line, each as often, and no others."""
-    code = getattr(function, "__code__", None)
-    if not isinstance(code, CodeType) or any(isinstance(each, CodeType) for each in code.co_consts):
+    code = code_of(function)
+    if code is None or _has_functions(code):
         return False
     of_line = compiled(line)
     return _words(of_line) == _words(code) and _all_signs(of_line) == _all_signs(code)
@@ -35,14 +41,14 @@ def is_written(function: Any, line: str) -> bool:
 
 def reads_as(function: Any, line: str) -> bool:
     """Whether a function has the names and numbers of a line in its order, and no others."""
-    code = getattr(function, "__code__", None)
-    return isinstance(code, CodeType) and _in_order(code) == _in_order(compiled(line))
+    code = code_of(function)
+    return code is not None and _in_order(code) == _in_order(compiled(line))
 
 
 def has_typed_numbers(function: Any) -> bool:
     """Whether there are whole numbers above 1 in a function, such as sizes."""
-    numbers = getattr(getattr(function, "__code__", None), "co_consts", ())
-    return any(isinstance(each, int) and each > 1 for each in numbers)
+    code = code_of(function)
+    return code is not None and any(isinstance(each, int) and each > 1 for each in code.co_consts)
 
 
 def values_in(line: str, names: Collection[str]) -> set[str]:
@@ -53,8 +59,8 @@ def values_in(line: str, names: Collection[str]) -> set[str]:
 
 def leaves_out(function: Any, line: str, right: str) -> bool:
     """Whether a line only lacks something of the right one, and a function has that in it: nobody has left it out."""
-    code, meant, left = getattr(function, "__code__", None), _words(compiled(right)), _words(compiled(line))
-    there = _words(code) if isinstance(code, CodeType) else Counter()
+    code, meant, left = code_of(function), _words(compiled(right)), _words(compiled(line))
+    there = _words(code) if code else Counter()
     return left < meant and all(there[word] >= meant[word] for word in meant - left if word != "np")
 
 
@@ -91,12 +97,16 @@ def _in_order(code: CodeType) -> list[Any]:
 
 def has_its_signs(function: Any, line: str, right: str = "0") -> bool:
     """Whether a function has each kind of sign that a line has, but those of the right one, as far as that is plain."""
-    code = getattr(function, "__code__", None)
-    if not isinstance(code, CodeType) or not SIGNS_BY_NAME.isdisjoint(code.co_names):
+    code = code_of(function)
+    if code is None or not SIGNS_BY_NAME.isdisjoint(code.co_names):
         return True
-    has_more = any(isinstance(each, CodeType) for each in code.co_consts)
     of_line, of_right = (_signs(compiled(each)) for each in (line, right))
-    return has_more or of_line - of_right <= _signs(code)
+    return _has_functions(code) or of_line - of_right <= _signs(code)
+
+
+def _has_functions(code: CodeType) -> bool:
+    """Whether there are others in a function, whose names and signs are their own."""
+    return any(isinstance(each, CodeType) for each in code.co_consts)
 
 
 def _signs(code: CodeType) -> set[str]:
@@ -109,8 +119,8 @@ def _all_signs(code: CodeType) -> Counter[str]:
 
 def powers_divided(function: Any) -> list[int]:
     """The number below each `** 1 / 2` in a function, which is no root, but half of the power 1."""
-    code = getattr(function, "__code__", None)
-    read = dis.get_instructions(code) if isinstance(code, CodeType) else ()
+    code = code_of(function)
+    read = dis.get_instructions(code) if code else ()
     each = [(x.argval, x.argrepr) for x in read if x.argrepr != "*"]
     return [
         part

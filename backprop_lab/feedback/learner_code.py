@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from backprop_lab.feedback.answers import NoAnswerError, UnreadableError, reason
-from backprop_lab.feedback.function_code import has_its_signs, has_typed_numbers, reads_as, shows
+from backprop_lab.feedback.function_code import code_of, has_its_signs, has_typed_numbers, reads_as, shows
 from backprop_lab.feedback.mistakes import Mistake
 from backprop_lab.feedback.slips import is_shown, likely_slips, longer_slips
 from backprop_lab.nn.arrays import FLOATS
@@ -106,7 +106,7 @@ class _Call:
         shapes = ", ".join(f"{argument} {np.shape(value)}" for argument, value in self.given.items()) or "nothing"
         words, key = _in_plain_words(error, self.function)
         message = f"Your {self.name} stopped with {type(error).__name__}: {words}. It was given {shapes}."
-        typed = getattr(getattr(self.function, "__code__", None), "co_names", ())
+        typed = code.co_names if (code := code_of(self.function)) else ()
         if elsewhere := {word: self.trace[word] for word in typed if word in self.trace and word not in self.given}:
             message += f" It uses {' and '.join(elsewhere)}, which it was not given."
             return NoAnswerError(("raised",), message, otherwise=self._with(elsewhere))

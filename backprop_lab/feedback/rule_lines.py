@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from backprop_lab.feedback.function_code import values_in
-from backprop_lab.nn.forms import parsed, replaced, terms_of_sum
+from backprop_lab.nn.forms import parsed, replaced, terms_of_sum, with_what_is_summed
 from backprop_lab.nn.steps import Step
 from backprop_lab.step.number_format import listed
 from backprop_lab.step.trace import Trace
@@ -160,18 +160,10 @@ def _gradients_of_all(trace: Trace, name: str, up: str, step: Step) -> str:
 
 def _lost(right: str, wrong: str) -> str:
     """The terms of a sum that another line does not have, as a list in words."""
-    left = [ast.unparse(term) for line in _with_what_is_summed(parsed(wrong)) for term in terms_of_sum(line)[0]]
-    *_, summed = _with_what_is_summed(parsed(right))
+    left = [ast.unparse(term) for line in with_what_is_summed(parsed(wrong)) for term in terms_of_sum(line)[0]]
+    *_, summed = with_what_is_summed(parsed(right))
     terms = [ast.unparse(term) for term in terms_of_sum(summed)[0]]
     return listed([f"`{term}`" for term in terms if term not in left and f"-{term}" not in left])
-
-
-def _with_what_is_summed(line: ast.expr) -> Iterator[ast.expr]:
-    """A line, and what it adds up or divides, and what that does, as far as there is a sum."""
-    yield line
-    match line:
-        case ast.Call(ast.Attribute(of, "sum")) | ast.BinOp(of, ast.Div()):
-            yield from _with_what_is_summed(of)
 
 
 def made_with(trace: Trace, step: Step) -> set[str]:

@@ -96,9 +96,11 @@ class Comparison:
     @property
     def line_of(self) -> str:
         """The gradient with whose line it is made: where that is only the name of another, as in dy_pred = dE, that."""
-        gradients = {step.name: step.code for step in self.trace.steps if step.role == "gradient"}
-        code = gradients.get(self.name)
-        return code if code in gradients else self.name
+        if self.trace.role(self.name) == "gradient":
+            code = self.trace.step(self.name).code
+            if self.trace.role(code) == "gradient":
+                return code
+        return self.name
 
     @property
     def under_its_line(self) -> "Comparison":

@@ -168,13 +168,20 @@ def terms_of_sum(line: ast.expr) -> tuple[list[ast.expr], list[str]]:
     return [line, *terms], signs
 
 
-def _sums(tree: ast.expr) -> list[ast.AST]:
+def with_what_is_summed(line: ast.expr) -> Iterator[ast.expr]:
+    """A line, and what it adds up along an axis or divides, and what that does, as far as it goes."""
+    yield line
+    match line:
+        case ast.Call(ast.Attribute(of, "sum")) | ast.BinOp(of, ast.Div()):
+            yield from with_what_is_summed(of)
+
+
+def _sums(line: ast.expr) -> list[ast.AST]:
     """The sums that a line is made of as a whole, also if all is added up along an axis, or divided, once more."""
+    *_, tree = with_what_is_summed(line)
     match tree:
         case ast.BinOp(left, ast.Add() | ast.Sub(), right):
             return [tree, *_sums(left), *_sums(right)]
-        case ast.Call(ast.Attribute(of, "sum")) | ast.BinOp(of, ast.Div()):
-            return _sums(of)
     return []
 
 
