@@ -133,7 +133,13 @@ SAID = [
     (COLUMNS, "1/m * ", "", "dZ2 is 5 times what it should be; m is 5"),
     (COLUMNS, "np.power(A1, 2)", "np.power(Z1, 2)", "a slope computed from Z1"),
     (COLUMNS, "np.dot(dZ2, A1.T)", "np.dot(dZ2, Z1.T)", "Z1 used where A1 was meant"),
-    (COLUMNS, "np.dot(W2.T, dZ2)", "np.dot(W2, dZ2)", "it stops with ValueError: shapes (3,6) and (3,5) not aligned"),
+    (
+        COLUMNS,
+        "np.dot(W2.T, dZ2)",
+        "np.dot(W2, dZ2)",
+        "it stops with ValueError: in a product @ the first matrix needs as many columns as the second has rows, and here "
+        "the first has 6 and the second 3. It was given A1 (6, 5), W2 (3, 6), dZ2 (3, 5), and dZ1 should have (6, 5)",
+    ),
     (COLUMNS, "np.sum(dZ1, axis=1, keepdims=True)", "np.sum(dZ1)", "db1 has shape (), and should have (6, 1)"),
     (COLUMNS, "np.dot(dZ1, X.T)", "np.dot(dZ1, A1.T)", "This looks like A1 used where X was meant"),
     (NUMBERED, "h1 <= 0", "h1 < 0", "the ReLU's mask is missing"),
@@ -358,7 +364,11 @@ def test_lines_that_give_no_gradient_are_not_judged():
         ("dW1 = 'X.T @ dY1'", None, "cannot be told: it gives a str, and no array of numbers"),
         ("dW1 = np.array(['a'])", None, "cannot be told: it gives an array of <U1, and no array of numbers"),
         ("dW1 = None\ndW1 = X.T @ dY1", True, "right: dW1"),
-        ("dW1 = 2(X.T @ dY1)", False, "wrong: it stops with TypeError: 'int' object is not callable"),
+        (
+            "dW1 = 2(X.T @ dY1)",
+            False,
+            "wrong: it stops with TypeError: a number or an array in front of parentheses is called like a function",
+        ),
     ],
 )
 def test_a_gradient_that_is_no_array_of_numbers_is_not_passed_over(line, ok, sentence):

@@ -13,33 +13,13 @@ import numpy as np
 from backprop_lab.feedback.answers import NoAnswerError, UnreadableError, reason
 from backprop_lab.feedback.function_code import code_of, has_its_signs, has_typed_numbers, reads_as, shows
 from backprop_lab.feedback.mistakes import Mistake
+from backprop_lab.feedback.plain_words import in_plain_words, met, misfit
 from backprop_lab.feedback.slips import is_shown, likely_slips, longer_slips
 from backprop_lab.nn.arrays import FLOATS
 from backprop_lab.nn.layers import ACTIVATIONS
 from backprop_lab.step.trace import Trace
 
 STOPS = (Exception, SystemExit, GeneratorExit)  # what a function may stop with that is no wish to interrupt it
-PRODUCT_MISFITS = (  # of `@` and of np.dot
-    re.compile(r"matmul: .*\(size (?P<rows>\d+) is different from (?P<columns>\d+)\)"),
-    re.compile(r"not aligned: (?P<columns>\d+) \(dim 1\) != (?P<rows>\d+) \(dim 0\)"),
-)
-BROADCAST_MISFIT = re.compile(r"could not be broadcast together with shapes (\(.*?\)) (\(.*?\))")
-OUTSIDE = re.compile(r"^index (-?\d+) is out of bounds for axis (\d) with size (\d+)")
-WARNED = re.compile(r"(invalid value|divide by zero|overflow) encountered in (?:scalar )?(\w+)")
-PLAIN_WORDS = {
-    "does not have enough dimensions": "a product @ takes two matrices, "
-    "and one of these is a single number or a function",
-    "truth value of an array": "`max`, `if`, `and` and `or` compare single numbers, and this is a whole array; "
-    "np.maximum, np.where and a `*` with what is compared go cell by cell",
-    "bitwise_xor": "`^` is not a power in Python: a square is `** 2`",
-    "object is not callable": "a number or an array in front of parentheses is called like a function: write `*` "
-    "there, and no parentheses after `.T`",
-    "as a data type": "the second argument of .sum( ) is a data type: write keepdims=True with its name",
-    "is out of bounds for array of dimension": "a matrix has the axes 0, down the columns, and 1, along the rows",
-    "must be square": "only a square matrix has an inverse; what is asked for here is a transpose",
-    "unexpected keyword argument 'keepdim'": "the word is keepdims",
-    "takes from 2 to 3 positional arguments but 1": "it takes two things, such as an array and a number",
-}
 
 
 def call(name: str, function: Callable[..., Any], trace: Trace, mistakes: Mapping[str, Mistake]) -> tuple[Any, str]:
@@ -68,8 +48,8 @@ def call(name: str, function: Callable[..., Any], trace: Trace, mistakes: Mappin
         )
     if answer is None:
         raise NoAnswerError(("blank",), f"Your {name} returns nothing yet: write `return` in front of your answer.")
-    met = [words for each in warned if (words := _met(str(each.message)))]
-    return answer, met[0] if met else ""
+    warnings_met = [words for each in warned if (words := met(str(each.message)))]
+    return answer, warnings_met[0] if warnings_met else ""
 
 
 class _Call:
@@ -104,7 +84,7 @@ class _Call:
     def stopped(self, error: BaseException, mistakes: Mapping[str, Mistake]) -> NoAnswerError:
         """What to say of an error: what it says, what it was given, and a known line that NumPy refuses too."""
         shapes = ", ".join(f"{argument} {np.shape(value)}" for argument, value in self.given.items()) or "nothing"
-        words, key = _in_plain_words(error, self.function)
+        words, key = in_plain_words(error, has_typed_numbers(self.function))
         message = f"Your {self.name} stopped with {type(error).__name__}: {words}. It was given {shapes}."
         typed = code.co_names if (code := code_of(self.function)) else ()
         if elsewhere := {word: self.trace[word] for word in typed if word in self.trace and word not in self.given}:
@@ -196,50 +176,7 @@ def _known_for(name: str, trace: Trace) -> dict[str, Any]:
     return known
 
 
-def _met(warning: str) -> str:
-    """What a warning of NumPy says, in words."""
-    if not (met := WARNED.search(warning)):
-        return ""
-    what, where = met.groups()
-    if what == "overflow":
-        return f"a number grew too large in {where}"
-    return (
-        f"{where} was given 0" if what == "divide by zero" else f"{where} was given a number for which it has no result"
-    )
-
-
-def _in_plain_words(error: BaseException, function: Any) -> tuple[str, str]:
-    """What an error says, in one line and without NumPy's terms where a beginner meets it often; and in short."""
-    words = reason(error)
-    if sizes := _misfit(words):
-        return (
-            "in a product @ the first matrix needs as many columns as the second has rows, "
-            f"and here the first has {sizes[0]} and the second {sizes[1]}"
-        ), ""
-    if shapes := BROADCAST_MISFIT.search(words):
-        one, other = (shape.replace(",", ", ").replace(", )", ",)") for shape in shapes.groups())
-        return f"`*`, `+` and `-` go cell by cell, and {one} and {other} do not fit", ""
-    if outside := OUTSIDE.search(words):
-        index, axis, size = outside.groups()
-        line = {"0": "row", "1": "column"}.get(axis, "place")
-        there_are = f"is 1 {line}, number 0" if size == "1" else f"are {size} {line}s, counted from 0"
-        none = f"there {there_are}, and none has the number {index}"
-        if not has_typed_numbers(function):
-            return f"{none}: the index that stands there counts something else", "an index"
-        return (
-            f"{none}. Take sizes from the values themselves, as in `X.shape[0]` or `len(X)`: another problem has other "
-            "sizes"
-        ), "a size"
-    return next(((plain, part) for part, plain in PLAIN_WORDS.items() if part in words), (words, ""))
-
-
-def _misfit(words: str) -> tuple[str, str] | None:
-    """The columns of the first and the rows of the second matrix in a product that NumPy refuses."""
-    sizes = next(filter(None, (misfit.search(words) for misfit in PRODUCT_MISFITS)), None)
-    return (sizes["columns"], sizes["rows"]) if sizes else None
-
-
 def _reason(error: BaseException) -> Any:
     """What an error says; of a product the sizes, since `@` and np.dot have other words for them."""
     words = reason(error)
-    return _misfit(words) or words
+    return misfit(words) or words

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from backprop_lab.feedback.answers import a_kind, reason
+from backprop_lab.feedback.answers import a_kind
 from backprop_lab.feedback.own_names import A_GRADIENT, Names
 from backprop_lab.feedback.own_text import FUNCTIONS, Statement
+from backprop_lab.feedback.plain_words import in_plain_words
 from backprop_lab.nn.arrays import NUMBERS
 from backprop_lab.nn.layers import Array
 
@@ -142,7 +143,11 @@ class Pass:
             values = [statement.run(scope) for scope in scopes]
         except Exception as error:
             shapes = ", ".join(f"{each} {np.shape(value)}" for each, value in scopes[0].items() if np.ndim(value))
-            sentence = f"it stops with {type(error).__name__}: {reason(error)}. It was given {shapes or 'no array'}"
+            words, _ = in_plain_words(error, has_typed_sizes=False)
+            sentence = f"it stops with {type(error).__name__}: {words}. It was given {shapes or 'no array'}"
+            if of and self.names[0].is_sure(name):
+                laid_out = self.names[0].layout.laid_out(self.names[0].trace, of)
+                sentence += f", and {name} should have {np.shape(laid_out)}"
             return self._stopped(name, reads, False, sentence)
         if not statement.goes_on and self._begins(name, values):
             return None

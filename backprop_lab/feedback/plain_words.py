@@ -1,0 +1,70 @@
+"""What NumPy and Python say of code that they refuse, in the words of the course."""
+
+import re
+
+from backprop_lab.feedback.answers import reason
+
+PRODUCT_MISFITS = (  # of `@` and of np.dot
+    re.compile(r"matmul: .*\(size (?P<rows>\d+) is different from (?P<columns>\d+)\)"),
+    re.compile(r"not aligned: (?P<columns>\d+) \(dim 1\) != (?P<rows>\d+) \(dim 0\)"),
+)
+BROADCAST_MISFIT = re.compile(r"could not be broadcast together with shapes (\(.*?\)) (\(.*?\))")
+OUTSIDE = re.compile(r"^index (-?\d+) is out of bounds for axis (\d) with size (\d+)")
+WARNED = re.compile(r"(invalid value|divide by zero|overflow) encountered in (?:scalar )?(\w+)")
+PLAIN_WORDS = {
+    "does not have enough dimensions": "a product @ takes two matrices, "
+    "and one of these is a single number or a function",
+    "truth value of an array": "`max`, `if`, `and` and `or` compare single numbers, and this is a whole array; "
+    "np.maximum, np.where and a `*` with what is compared go cell by cell",
+    "bitwise_xor": "`^` is not a power in Python: a square is `** 2`",
+    "object is not callable": "a number or an array in front of parentheses is called like a function: write `*` "
+    "there, and no parentheses after `.T`",
+    "as a data type": "the second argument of .sum( ) is a data type: write keepdims=True with its name",
+    "is out of bounds for array of dimension": "a matrix has the axes 0, down the columns, and 1, along the rows",
+    "must be square": "only a square matrix has an inverse; what is asked for here is a transpose",
+    "unexpected keyword argument 'keepdim'": "the word is keepdims",
+    "takes from 2 to 3 positional arguments but 1": "it takes two things, such as an array and a number",
+}
+
+
+def met(warning: str) -> str:
+    """What a warning of NumPy says, in words."""
+    if not (found := WARNED.search(warning)):
+        return ""
+    what, where = found.groups()
+    if what == "overflow":
+        return f"a number grew too large in {where}"
+    return (
+        f"{where} was given 0" if what == "divide by zero" else f"{where} was given a number for which it has no result"
+    )
+
+
+def in_plain_words(error: BaseException, has_typed_sizes: bool) -> tuple[str, str]:
+    """What an error says, in one line and without NumPy's terms where a beginner meets it often; and in short."""
+    words = reason(error)
+    if sizes := misfit(words):
+        return (
+            "in a product @ the first matrix needs as many columns as the second has rows, "
+            f"and here the first has {sizes[0]} and the second {sizes[1]}"
+        ), ""
+    if shapes := BROADCAST_MISFIT.search(words):
+        one, other = (shape.replace(",", ", ").replace(", )", ",)") for shape in shapes.groups())
+        return f"`*`, `+` and `-` go cell by cell, and {one} and {other} do not fit", ""
+    if outside := OUTSIDE.search(words):
+        index, axis, size = outside.groups()
+        line = {"0": "row", "1": "column"}.get(axis, "place")
+        there_are = f"is 1 {line}, number 0" if size == "1" else f"are {size} {line}s, counted from 0"
+        none = f"there {there_are}, and none has the number {index}"
+        if not has_typed_sizes:
+            return f"{none}: the index that stands there counts something else", "an index"
+        return (
+            f"{none}. Take sizes from the values themselves, as in `X.shape[0]` or `len(X)`: another problem has other "
+            "sizes"
+        ), "a size"
+    return next(((plain, part) for part, plain in PLAIN_WORDS.items() if part in words), (words, ""))
+
+
+def misfit(words: str) -> tuple[str, str] | None:
+    """The columns of the first and the rows of the second matrix in a product that NumPy refuses."""
+    sizes = next(filter(None, (misfit.search(words) for misfit in PRODUCT_MISFITS)), None)
+    return (sizes["columns"], sizes["rows"]) if sizes else None
