@@ -39,7 +39,7 @@ from backprop_lab import (
 from backprop_lab.checks.rounding import terms_in
 from backprop_lab.feedback import explaining
 from backprop_lab.feedback.check import Feedback, check_function
-from backprop_lab.feedback.mistakes import common_factors
+from backprop_lab.feedback.factors import common_factors
 from backprop_lab.feedback.patterns import seen_in
 from backprop_lab.nn.layers import Linear, ReLU, Sigmoid
 from backprop_lab.nn.losses import Loss, MeanSquaredError, SoftmaxCrossEntropy

@@ -29,7 +29,7 @@ from backprop_lab import (
     trace,
 )
 from backprop_lab.feedback.check import check_function
-from backprop_lab.feedback.mistakes import common_factors
+from backprop_lab.feedback.factors import common_factors
 from backprop_lab.feedback.patterns import seen_in
 from backprop_lab.feedback.slips import one_slip_away
 from backprop_lab.step.example_programs import EXAMPLE_PROGRAMS

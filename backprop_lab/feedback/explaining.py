@@ -13,6 +13,7 @@ import numpy as np
 
 from backprop_lab.checks.rounding import terms_in, terms_of
 from backprop_lab.feedback.compared import Explanation, Pattern
+from backprop_lab.feedback.factors import SIZES, common_factors, factors_beside
 from backprop_lab.feedback.function_code import (
     asked_for,
     code_of,
@@ -24,7 +25,7 @@ from backprop_lab.feedback.function_code import (
     shows,
 )
 from backprop_lab.feedback.learner_code import call
-from backprop_lab.feedback.mistakes import SIZES, Mistake, common_factors, factors_beside, plant
+from backprop_lab.feedback.mistakes import Mistake, plant
 from backprop_lab.feedback.patterns import LARGE, seen_in
 from backprop_lab.feedback.rule_lines import made_with
 from backprop_lab.feedback.slips import UNDONE, Slip, is_shown, likely_slips, longer_slips

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from backprop_lab.feedback.compared import EXACT, SLACK, Compared, Pattern, near
-from backprop_lab.feedback.mistakes import common_factors
+from backprop_lab.feedback.factors import common_factors
 from backprop_lab.feedback.places import lines, of_a_sample, places, signs, zeros
 from backprop_lab.nn.arrays import FLOATS
 from backprop_lab.nn.layers import Array

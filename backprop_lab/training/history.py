@@ -2,9 +2,8 @@
 
 import math
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -12,13 +11,6 @@ from backprop_lab.feedback.mistakes import Mistake, plant
 from backprop_lab.reading.scale import Scales, kept, scales_of
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.trace import Trace, trace
-
-
-def checked_mistakes(mistakes: Any) -> Mapping[str, Mistake]:
-    """A table of mistakes, such as MISTAKES. Raises ValueError for anything else."""
-    if not isinstance(mistakes, Mapping) or not all(isinstance(each, Mistake) for each in mistakes.values()):
-        raise ValueError(f"mistakes must be a dictionary of them by name, such as MISTAKES; got {mistakes!r:.60}")
-    return mistakes
 
 
 def can_be_planted(mistake: Mistake, problem: Problem) -> bool:

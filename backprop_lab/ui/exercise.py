@@ -9,7 +9,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from backprop_lab.feedback.check import Feedback, check_function
-from backprop_lab.feedback.mistakes import MISTAKES, Mistake
+from backprop_lab.feedback.mistakes import MISTAKES, Mistake, checked_mistakes
 from backprop_lab.nn.layers import Layer
 from backprop_lab.nn.network import Network
 from backprop_lab.nn.steps import Step
@@ -22,7 +22,6 @@ from backprop_lab.step.problem import Problem, check_seed
 from backprop_lab.step.program import Program
 from backprop_lab.step.random_problems import random_problem
 from backprop_lab.step.trace import Trace, trace
-from backprop_lab.training.history import checked_mistakes
 from backprop_lab.ui.running import without_view_if_nobody_is_there
 
 

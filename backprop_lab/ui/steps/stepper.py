@@ -10,14 +10,14 @@ import numpy as np
 from traitlets import HasTraits, Instance
 
 from backprop_lab.course.predictions import asked_before, question
-from backprop_lab.feedback.mistakes import MISTAKES, Mistake
+from backprop_lab.feedback.mistakes import MISTAKES, Mistake, checked_mistakes
 from backprop_lab.reading.one_cell import Cell, cell_written
 from backprop_lab.reading.scale import Scales, checked_limits, scales_of
 from backprop_lab.reading.slopes import in_rows, value_of
 from backprop_lab.step.checking import check_learning_rate
 from backprop_lab.step.problem import Problem, check_whole
 from backprop_lab.step.trace import trace
-from backprop_lab.training.history import Training, can_be_planted, checked_mistakes, why_not_planted, with_mistake
+from backprop_lab.training.history import Training, can_be_planted, why_not_planted, with_mistake
 from backprop_lab.ui.steps import notes
 from backprop_lab.ui.steps.place import LabState
 from backprop_lab.ui.steps.setup import AS_GIVEN, Setup, chosen
