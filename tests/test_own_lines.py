@@ -26,6 +26,7 @@ from backprop_lab import (
     SoftmaxCrossEntropy,
     Tanh,
     check_lines,
+    program,
     random_problem,
     trace,
     worked_example,
@@ -900,6 +901,111 @@ def test_right_lines_in_many_styles_are_right_and_each_is_judged(text, problem, 
     found = check_lines(text, problem)
     assert found.ok is True, found
     assert [line.of for line in found.lines] == of.split(), found
+
+
+MAKEMORE = program(
+    """
+    norm_logits = X @ W + b
+    counts = np.exp(norm_logits)
+    counts_sum = counts.sum(axis=1, keepdims=True)
+    counts_sum_inv = counts_sum**-1
+    probs = counts * counts_sum_inv
+    logprobs = np.log(probs)
+    loss = -logprobs[np.arange(len(Yb)), Yb].mean()
+    """,
+    {"W": DRAWN((4, 3)), "b": DRAWN((1, 3))},
+    {"X": DRAWN((6, 4)), "Yb": np.array([0, 2, 1, 1, 0, 2])},
+)
+OF_MAKEMORE = """
+n = len(Yb)
+dlogprobs = np.zeros_like(logprobs)
+dlogprobs[range(n), Yb] = -1.0/n
+dprobs = (1.0 / probs) * dlogprobs
+dcounts_sum_inv = (counts * dprobs).sum(1, keepdims=True)
+dcounts = counts_sum_inv * dprobs
+dcounts_sum = (-counts_sum**-2) * dcounts_sum_inv
+dcounts += np.ones_like(counts) * dcounts_sum
+dnorm_logits = counts * dcounts
+dW = X.T @ dnorm_logits
+"""
+
+
+def test_of_a_program_every_value_has_a_gradient_that_can_be_judged():
+    each = ["dlogprobs", "dprobs", "dcounts_sum_inv", "dcounts_sum", "dcounts", "dnorm_logits", "dW"]
+    found = check_lines(OF_MAKEMORE, MAKEMORE)
+    assert found.ok, found
+    assert [line.of for line in found.lines] == each, found
+    wrong = check_lines(OF_MAKEMORE.replace("(-counts_sum**-2)", "counts_sum**-2"), MAKEMORE)
+    assert [line.of for line in wrong.lines if line.ok is not True] == ["dcounts_sum"], wrong
+    assert "sign" in wrong.first_wrong.sentence
+
+
+GATES = program(
+    """
+    a = x @ Wx + h0 @ Wh
+    i = 1 / (1 + np.exp(-a[:, 0:2]))
+    f = 1 / (1 + np.exp(-a[:, 2:4]))
+    g = np.tanh(a[:, 4:6])
+    c = f * c0 + i * g
+    L = np.sum((c - y)**2)
+    """,
+    {"Wx": DRAWN((3, 6)), "Wh": DRAWN((2, 6))},
+    {"x": DRAWN((4, 3)), "h0": DRAWN((4, 2)), "c0": DRAWN((4, 2)), "y": DRAWN((4, 2))},
+)
+OF_GATES = """
+dc = 2 * (c - y)
+di = dc * g
+df = dc * c0
+dg = dc * i
+di_input = i * (1 - i) * di
+df_input = f * (1 - f) * df
+dg_input = (1 - g ** 2) * dg
+da = np.hstack((di_input, df_input, dg_input))
+dWx = x.T.dot(da)
+dh0 = da.dot(Wh.T)
+"""
+
+
+def test_parts_of_the_learners_own_that_a_right_line_puts_together_are_not_blamed():
+    found = check_lines(OF_GATES, GATES)
+    assert found.ok, found
+    assert [line.of for line in found.lines] == ["dc", "di", "df", "dg", "da", "dWx", "dh0"], found
+    for right, wrong, of in (("(1 - g ** 2)", "g * (1 - g)", "da"), ("df = dc * c0", "df = dc * c", "df")):
+        assert right in OF_GATES
+        found = check_lines(OF_GATES.replace(right, wrong), GATES)
+        assert [line.of for line in found.lines if line.ok is not True] == [of], found
+
+
+def test_where_all_data_are_single_numbers_lines_are_judged():
+    net = program("h = np.tanh(w1 * x)\nL = (w2 * h - t)**2", {"w1": 0.5, "w2": -1.5}, {"x": 2.0, "t": 1.0})
+    text = "dy = 2 * (w2 * h - t)\ndw2 = dy * h\ndh = dy * w2\ndw1 = dh * (1 - h**2) * x"
+    assert check_lines(text, net).ok
+    wrong = check_lines(text.replace("dh * (1 - h**2)", "dh * (1 - h)"), net)
+    assert [line.of for line in wrong.lines if line.ok is not True] == ["dw1"], wrong
+
+
+HINGE = program(
+    "scores = X @ W\nmargins = np.maximum(0, scores - scores[np.arange(len(y)), y][:, None] + 1) * others\n"
+    "L = margins.sum() / len(y) + 0.1 * np.sum(W**2)",
+    {"W": DRAWN((4, 3))},
+    {"X": DRAWN((5, 4)), "y": np.array([0, 2, 1, 1, 0]), "others": 1 - np.eye(3)[[0, 2, 1, 1, 0]]},
+)
+OF_HINGE = """
+mask = np.zeros_like(scores)
+mask[margins > 0] = 1
+mask[np.arange(5), y] = -np.sum(mask, axis=1)
+dW = X.T.dot(mask)
+dW /= 5
+dW += 2 * 0.1 * W
+"""
+
+
+def test_a_line_that_rests_on_how_data_hang_together_is_right_and_it_says_so():
+    found = check_lines(OF_HINGE, HINGE)
+    assert found.ok, found
+    assert [line.sentence for line in found.lines] == ["right: dW, with data as yours"], found
+    for right, wrong in (("0.1 * W", "0.2 * W"), ("/= 5", "/= 4"), ("-np.sum", "np.sum")):
+        assert check_lines(OF_HINGE.replace(right, wrong), HINGE).ok is False, right
 
 
 IN_STYLES = [  # what becomes of which line in a style, which value is wrong, and what is said of it

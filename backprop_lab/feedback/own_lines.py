@@ -5,27 +5,24 @@ How the arrays are laid out, and what doubtful names mean, is found out by tryin
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import Any
 
 import numpy as np
 
 from backprop_lab.feedback.answers import a_kind
 from backprop_lab.feedback.check import check_function
-from backprop_lab.feedback.own_names import ACTIVATED, AFTER, COUNTS, Layout, Names
-from backprop_lab.feedback.own_pass import SAME, Found, Pass
+from backprop_lab.feedback.own_found import SAME, Found
+from backprop_lab.feedback.own_names import COUNTS, Layout, Names
+from backprop_lab.feedback.own_pass import Pass
 from backprop_lab.feedback.own_text import Statement, statements_in
+from backprop_lab.feedback.own_trials import layouts, others, with_gradients
 from backprop_lab.feedback.resemblance import times
-from backprop_lab.nn.layers import Array
 from backprop_lab.step.number_format import listed, plain, told_apart
 from backprop_lab.step.problem import Problem, check_problem
 from backprop_lab.step.program import Program
 from backprop_lab.step.trace import Trace, trace
-
-OTHERS, TRIES = 3, 60  # problems with other numbers, on which lines are judged, and how many are tried
 
 
 @dataclass(frozen=True)
@@ -97,10 +94,11 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
     given = trace(problem)
     _check_names(own, problem, given)
     statements = statements_in(text, Names(problem, given, Layout(), {}).last)
-    traces = [given, *_others(problem)]
+    problem, given = with_gradients(problem, given, own, statements)
+    traces = [given, *others(problem)]
     used = {name for each in statements for name in (each.name, *each.reads)}
     best: Pass | None = None
-    for layout in _layouts(given, used):
+    for layout in layouts(given, used):
         tried = _best_factors(statements, problem, traces, layout, own)
         best = tried if best is None or _explains_more(tried, best) else best
         if best.cost == (0, 0):
@@ -114,11 +112,14 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
         in_rows = _best_factors(statements, problem, traces, replace(best.names[0].layout, columns=False), own)
         if isinstance(problem, Program) or in_rows.cost[0] - best.cost[0] <= 1:  # one line alone speaks for it
             only_in_columns = best.right - in_rows.right
+    with_theirs = _right_with_their_data(best)
     found = {each.of for each in best.found}
     of = {step.name: step.of for step in given.steps if step.of in problem.parameters}  # gradients and what is new
     there = {of[name] for name in found.intersection(of)}
     missing = [name for name in of if there and of[name] not in there and given.role(name) == "gradient"]
-    return CheckedLines(tuple(_told(found, best, only_in_columns, used) for found in best.found), tuple(missing))
+    return CheckedLines(
+        tuple(_told(found, best, only_in_columns, used, with_theirs) for found in best.found), tuple(missing)
+    )
 
 
 def _check_names(own: Mapping[str, Any], problem: Problem, given: Trace) -> None:
@@ -139,6 +140,21 @@ def _check_names(own: Mapping[str, Any], problem: Problem, given: Trace) -> None
                     f"say what {name} is by its name in this problem, names={{{name!r}: {meant!r}}}, and not by its "
                     "numbers: the lines are tried with others too"
                 )
+
+
+def _with_own_parts(best: Pass, run: Callable[[Mapping[int, float | str]], Pass]) -> Pass:
+    """The same with doubtful wrong values taken for parts of the learner's own, where that explains more.
+
+    A line that uses a single one of them, and is wrong, does not put parts together: then that one was wrong.
+    """
+    parts, free = best, dict[int, float | str]()
+    while more := {at: 0.0 for at in parts.doubtful() if at not in free}:
+        free |= more
+        parts = run(free)
+    own = {best.statements[at].name for at in free}
+    wrong = [found for found in parts.found if found.ok is False]
+    uses = [{each for at in found.lines for each in best.statements[at].reads & own} for found in wrong]
+    return parts if parts.cost < best.cost and all(len(each) != 1 for each in uses) else best
 
 
 def _explains_more(tried: Pass, best: Pass) -> bool:
@@ -167,10 +183,12 @@ def _best_factors(
 
     best, samples = run({}), Names(problem, traces[0], layout, own).samples
     names = best.names[0]
-    others = [each for each in names.all_gradients() if guesses and names.is_on_the_way(each)]
+    on_the_way = [each for each in names.all_gradients() if guesses and names.is_on_the_way(each)]
+    if guesses:
+        best = _with_own_parts(best, run)
     for guess in [each for each in best.found if each.ok is False]:
         meant = names.gradient(guess.name)
-        ways: list[float | str] = [] if meant and names.is_sure(guess.name) else [*others]
+        ways: list[float | str] = [] if meant and names.is_sure(guess.name) else [*on_the_way]
         ways += [] if meant else [0.0]
         tries = (run({**best.blamed, guess.lines[-1]: each}) for each in ways)
         best = min([best, *tries], key=lambda each: each.cost)
@@ -188,64 +206,19 @@ def _best_factors(
     return best
 
 
-def _others(problem: Problem) -> list[Trace]:
-    """The same network with other numbers in it, and other samples, where something gets everywhere."""
-    found: list[Trace] = []
-    for seed in range(TRIES):
-        rng = np.random.default_rng(seed)
-        parameters = {name: rng.standard_normal(value.shape) for name, value in problem.parameters.items()}
-        if isinstance(problem, Program):
-            changed: dict[str, Any] = {"data": {name: _drawn(value, rng) for name, value in problem.data.items()}}
-        else:
-            y = np.asarray(problem.y, float)
-            targets = rng.permutation(y) if hasattr(problem.loss, "check_targets") else _drawn(y, rng)
-            state = {name: _drawn(value, rng) ** 2 for name, value in problem.state.items() if np.ndim(value)}
-            changed = {"X": rng.standard_normal(problem.X.shape), "y": targets, "state": {**problem.state, **state}}
-        with suppress(ValueError):  # a part of a reader's own may refuse them
-            other = trace(problem.evolve(parameters=parameters, **changed))
-            values = [np.asarray(value, float) for value in other.values()]
-            if all(np.isfinite(value).all() and value.any() for value in values):
-                found.append(other)
-        if len(found) == OTHERS:
-            break
-    return found
+def _right_with_their_data(best: Pass) -> dict[int, Found]:
+    """Values of a program that are right with the data as handed in, by their last statement, where some are wrong."""
+    names = best.names[0]
+    if not isinstance(names.problem, Program) or all(found.ok is not False for found in best.found):
+        return {}
+    traces = [names.trace, *others(names.problem, keeps_data=True)]
+    again = Pass(best.statements, [Names(names.problem, each, names.layout, names.own) for each in traces], best.blamed)
+    return {found.lines[-1]: found for found in again.found if found.ok}
 
 
-def _drawn(data: Array, rng: np.random.Generator) -> Array:
-    """Other numbers of the same kind: what says where, such as 0 and 1, or a place, is only put in another order."""
-    says_where = data.dtype.kind != "f" or (np.isin(data, (0, 1)).all() and data.any()) or np.max(np.abs(data)) > 1e6
-    if says_where:
-        return rng.permutation(data) if data.ndim else data
-    return np.asarray(rng.standard_normal(data.shape))
-
-
-def _layouts(given: Trace, used: set[str]) -> Iterator[Layout]:
-    """Every layout that may make a difference, the likeliest first."""
-    y = np.asarray(given.get("y", 0))
-    can_be_labels = y.ndim == 2 and y.shape[1] > 1 and np.isin(y, (0, 1)).all()
-    letters = ["a"] if {"a", "h"} <= {name.lower().strip("d0123456789") for name in used} else []
-    letters += sorted({name[1] for each in used if (name := ACTIVATED.fullmatch(each.lower())) and name[1] in AFTER})
-
-    def has(what: str, name: str) -> bool:
-        return what in given and any(re.fullmatch(name, each) for each in used)
-
-    ways: dict[str, Sequence[Any]] = {
-        "scores": (False, True)[: 1 + ("P" in given)],
-        "before": ("", *letters),
-        "masks": (False, True)[: 1 + has("mask1", r"D\d+")],
-        "squares": (False, True)[: 1 + has("mW1", r"[sS]_?d?[Ww]\w*")],
-        "labels": (False, True)[: 1 + can_be_labels],
-        "flat": (False, True),
-        "rows_of_outputs": (False, True),
-        "columns": (False, True),
-    }
-    for choice in product(*ways.values()):
-        layout = Layout(**dict(zip(ways, choice, strict=True)))
-        if not (layout.flat and layout.columns):
-            yield layout
-
-
-def _told(found: Found, best: Pass, only_in_columns: set[int], used: set[str]) -> Line:
+def _told(
+    found: Found, best: Pass, only_in_columns: set[int], used: set[str], with_theirs: Mapping[int, Found]
+) -> Line:
     """What is said of a value that lines have given; of one in doubt, that it is right only with samples as columns."""
     statements = [best.statements[at] for at in found.lines]
     numbers, text = tuple(each.line for each in statements), "; ".join(each.text for each in statements)
@@ -254,6 +227,8 @@ def _told(found: Found, best: Pass, only_in_columns: set[int], used: set[str]) -
     if found.ok:
         turned = ", with samples as columns" if found.lines[-1] in only_in_columns else ""
         return Line(numbers, text, found.of, True, _right(found) + turned)
+    if right := with_theirs.get(found.lines[-1]):
+        return Line(numbers, text, right.of, True, f"{_right(right)}, with data as yours")
     if sentence := _wrong(found, best, used):
         return Line(numbers, text, found.of, False, f"wrong: {sentence}")
     return Line(numbers, text, found.of, True, _right(found))

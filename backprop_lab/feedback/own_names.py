@@ -78,7 +78,7 @@ class Names:
                 self.before.setdefault(stage.number, stage.Y)  # a norm has the number of what is before it
             self.after[stage.number] = stage.Y
         self.last = max(self.after)
-        self.samples = next(len(value) for value in problem.data.values() if np.ndim(value))
+        self.samples = next((len(value) for value in problem.data.values() if np.ndim(value)), 1)
 
     def of(self, name: str) -> str:
         """The value of the trace that a name stands for, or ""."""
@@ -147,12 +147,17 @@ class Names:
             return name
         if number := re.fullmatch(r"(?:delta|δ)_?(\d+)", name):
             return self._there(f"d{self.before.get(int(number[1]), '')}")
-        if prefix := D.match(name):
-            return self._there(f"d{self.of(name[prefix.end() :])}")
-        if whose := OF_IT.fullmatch(name):
-            return self._there(f"d{self.of(whose[1])}")
+        if D.match(name) or OF_IT.fullmatch(name):
+            return self._there(f"d{self.of_gradient(name)}")
         owner = self.of(name)
         return self._there(f"{owner}_new") if owner in self.trace.given else ""
+
+    def of_gradient(self, name: str) -> str:
+        """The value whose gradient a name is, by its form, or ""."""
+        if prefix := D.match(name):
+            return self.of(name[prefix.end() :])
+        whose = OF_IT.fullmatch(name)
+        return self.of(whose[1]) if whose else ""
 
     def is_sure(self, name: str) -> bool:
         """Whether a name can mean nothing else: `dhidden` may be before or after its mask, and `delta` anything."""

@@ -7,51 +7,18 @@ times one factor, which a later line takes off again: so 1/m may stand in the li
 import math
 import re
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
 from itertools import takewhile
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from backprop_lab.feedback.answers import a_kind
+from backprop_lab.feedback.own_found import SAME, Found, are_same, factor_of, no_numbers, rounded, turned
 from backprop_lab.feedback.own_names import A_GRADIENT, Names
 from backprop_lab.feedback.own_text import FUNCTIONS, Statement
 from backprop_lab.feedback.plain_words import in_plain_words
-from backprop_lab.nn.arrays import NUMBERS
-from backprop_lab.nn.layers import Array
 
 MASKS = re.compile("[<>]")
-SAME = 1e-8  # relative to the largest number of a value
-
-
-@dataclass(eq=False)
-class Found:
-    """A value that statements have given: which of them, its name, and which value of the step it is, or should be.
-
-    `ok` is True, False, or None where it cannot be told, and `note` says why not. `values` has it for each problem, and
-    `factor` is how many times the right one it is, of which `mistaken` should not be there; `entering` is that factor
-    of what it was made of. `is_turned` says that it is transposed, even for this layout, and
-    `has_no_room` that its shape is another.
-    """
-
-    lines: list[int]
-    name: str
-    of: str
-    ok: bool | None
-    values: list[Any]
-    factor: float | None = None
-    entering: float = 1.0
-    mistaken: float = 1.0
-    is_turned: bool = False
-    is_on_the_way: bool = False
-    has_no_room: bool = False
-    note: str = ""
-
-    @property
-    def own_factor(self) -> float:
-        """The factor that its own line brings in."""
-        return 1.0 if self.factor is None else _round(self.factor / self.entering)
 
 
 class Pass:
@@ -103,6 +70,12 @@ class Pass:
     def right(self) -> set[int]:
         """The last statement of each value that is right in this layout."""
         return {found.lines[-1] for found in self.found if found.ok and not found.is_turned}
+
+    def doubtful(self) -> list[int]:
+        """The last statements of wrong values whose names say no gradient and which others use: they may be parts."""
+        wrong = {found.lines[-1]: found.name for found in self.found if found.ok is False}
+        used = {at for at, name in wrong.items() if any(name in later.reads for later in self.statements[at + 1 :])}
+        return [at for at in sorted(used) if not self.names[0].gradient(wrong[at])]
 
     def ends(self, found: Found) -> bool:
         """Whether a gradient of a parameter, in which a factor is seen, comes after a value."""
@@ -194,7 +167,7 @@ class Pass:
         """What a finished value is; None if it is none of the step, or is replaced and was no array till then."""
         names, values = self.names[0], [known[name] for known in self.known]
         self.raw[name] = values
-        if other := next((what for what in map(_no_numbers, values) if what), ""):
+        if other := next((what for what in map(no_numbers, values) if what), ""):
             note = f"it gives {other}, and no array of numbers"
             return self._stopped(name, frozenset(), None, note) if names.gradient(name) and not is_replaced else None
         of, entering, lines = names.gradient(name), self.factors.get(name, 1.0), self.since[name]
@@ -203,7 +176,7 @@ class Pass:
             return self._forward(name, values, lines)
         if of in (f"{each}_new" for each in names.problem.parameters) and not any(map(A_GRADIENT.fullmatch, read)):
             was = [each.layout.laid_out(each.trace, of.removesuffix("_new")) for each in self.names]
-            if not read or not any(map(np.any, values)) or all(map(_same, values, was)):
+            if not read or not any(map(np.any, values)) or all(map(are_same, values, was)):
                 for known in self.known:  # W1 = W1.copy() and b1 = np.zeros(6) are no update
                     known.pop(name)
                 return None
@@ -214,7 +187,7 @@ class Pass:
         candidates = [of, *through] if sure else [*filter(None, [of]), *names.all_gradients()]
         fits = [(each, *fit) for each in dict.fromkeys(candidates) if (fit := self._fit(values, each))]
         fits.sort(key=lambda fit: min(abs(fit[1] / entering - 1), abs(fit[1] - 1)) > SAME)
-        if fits and len(lines) > 1 and MASKS.search(last.text) and all(map(_same, values, self.before)):
+        if fits and len(lines) > 1 and MASKS.search(last.text) and all(map(are_same, values, self.before)):
             of, fits = names.following(fits[0][0]), []  # the last line should have done something, and did not
         note = next((self.untold[each] for each in sorted(read) if each in self.untold), "")
         if not fits:
@@ -232,7 +205,9 @@ class Pass:
             self._put_right(found, entering)
             return found
         of, factor, is_turned = fits[0]
-        is_turned = is_turned != names.layout.is_across(names.trace, of) and min(names.trace[of].shape) > 1
+        is_turned = (
+            is_turned != names.layout.is_across(names.trace, of) and min(np.shape(names.trace[of]), default=1) > 1
+        )
         found = Found(lines, name, of, True, values, factor, entering, 1.0, is_turned, names.is_on_the_way(of))
         blamed = self.blamed.get(lines[-1])
         if found.is_on_the_way and isinstance(blamed, float):
@@ -286,42 +261,8 @@ class Pass:
             pairs = pairs[1:] or pairs  # those with numbers of our own, which nothing is special about
         first = self.names[0].layout.is_across(self.names[0].trace, of)
         for is_turned in (first, not first):
-            each = (_factor(turned(value, right)[is_turned], right) for value, right in pairs)
+            each = (factor_of(turned(value, right)[is_turned], right) for value, right in pairs)
             factors = [*takewhile(math.isfinite, each)]
             if len(factors) == len(pairs) and np.ptp(factors) <= SAME * abs(factors[0]):
-                return _round(float(np.mean(factors))), is_turned
+                return rounded(float(np.mean(factors))), is_turned
         return None
-
-
-def turned(value: Array, right: Array) -> tuple[Array | None, Array | None]:
-    """A value in the shape of the right one, as it is and transposed; None where it has no room for that."""
-    same = [n for n in value.shape if n > 1] == [n for n in right.shape if n > 1]
-    across = value.ndim == 2 and value.T.shape == right.shape
-    return value.reshape(right.shape) if same else None, value.T if across else None
-
-
-def _factor(value: Array | None, right: Array) -> float:
-    """By which number the right value is multiplied; nan if it is not that alone."""
-    if value is None or value.dtype.kind not in NUMBERS or not (size := np.vdot(right, right)):
-        return math.nan
-    factor = float(np.vdot(right, value) / size)
-    if not factor or not math.isfinite(factor):
-        return math.nan
-    return factor if abs(value - factor * right).max() <= SAME * abs(factor) * abs(right).max() else math.nan
-
-
-def _no_numbers(value: Any) -> str:
-    """What a value is that holds no numbers; "" for one that does."""
-    if isinstance(value, np.ndarray | np.number | float | int):
-        kind = np.asarray(value).dtype
-        return "" if kind.kind in NUMBERS + "b" else f"an array of {kind}"
-    return "None" if value is None else a_kind(value)
-
-
-def _same(one: Any, other: Any) -> bool:
-    return np.shape(one) == np.shape(other) and bool(np.all(one == other))
-
-
-def _round(factor: float) -> float:
-    """1 for what is 1 but for rounding."""
-    return 1.0 if abs(factor - 1) <= SAME else factor

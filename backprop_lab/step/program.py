@@ -187,6 +187,13 @@ class Program(Problem):
                 drawn[name] = rng.normal(numbers.mean(), spread, p.shape).astype(kind)
         return self.evolve(parameters=drawn)
 
+    def with_gradients(self, names: Iterable[str]) -> Self:
+        """The same program with gradients of more data or values. Raises ValueError, as `program` does, for others."""
+        new = object.__new__(type(self))
+        vars(new).update(vars(self), _wanted=tuple(dict.fromkeys((*self._wanted, *names))))
+        new._write(self._parameters, {**self._data, **self._first})
+        return new
+
     def with_lines(self, lines: Lines) -> Self:
         """The same program with other lines in a step, such as `off_at_zero` has."""
         new = object.__new__(type(self))

@@ -1,0 +1,92 @@
+"""What a learner's lines are tried on: the problem with every gradient that they give, and with other numbers."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from backprop_lab.feedback.own_names import ACTIVATED, AFTER, Layout, Names
+from backprop_lab.feedback.own_text import Statement
+from backprop_lab.nn.layers import Array
+from backprop_lab.step.problem import Problem
+from backprop_lab.step.program import Program
+from backprop_lab.step.trace import Trace, trace
+
+OTHERS, TRIES = 3, 60  # problems with other numbers, on which lines are judged, and how many are tried
+
+
+def with_gradients(
+    problem: Problem, given: Trace, own: Mapping[str, Any], statements: Sequence[Statement]
+) -> tuple[Problem, Trace]:
+    """A program with a gradient for each of its values for which the learner has a line, and its trace."""
+    names = Names(problem, given, Layout(), own)
+    of = dict.fromkeys(names.of_gradient(each.name) for each in statements)
+    for name in of:
+        if isinstance(problem, Program) and name and f"d{name}" not in given:
+            with suppress(ValueError):  # it has no slope, or no part in the loss
+                problem = problem.with_gradients([name])
+    return problem, trace(problem)
+
+
+def others(problem: Problem, keeps_data: bool = False) -> list[Trace]:
+    """The same network with other numbers in it, and other samples, where something gets everywhere.
+
+    A program may keep its data, which may hang together in a way that others would not.
+    """
+    found: list[Trace] = []
+    for seed in range(TRIES):
+        rng = np.random.default_rng(seed)
+        parameters = {name: rng.standard_normal(value.shape) for name, value in problem.parameters.items()}
+        if isinstance(problem, Program):
+            data = {} if keeps_data else {name: _drawn(value, rng) for name, value in problem.data.items()}
+            changed: dict[str, Any] = {"data": data}
+        else:
+            y = np.asarray(problem.y, float)
+            targets = rng.permutation(y) if hasattr(problem.loss, "check_targets") else _drawn(y, rng)
+            state = {name: _drawn(value, rng) ** 2 for name, value in problem.state.items() if np.ndim(value)}
+            changed = {"X": rng.standard_normal(problem.X.shape), "y": targets, "state": {**problem.state, **state}}
+        with suppress(ValueError):  # a part of a reader's own may refuse them
+            other = trace(problem.evolve(parameters=parameters, **changed))
+            values = [np.asarray(value, float) for value in other.values()]
+            if all(np.isfinite(value).all() and value.any() for value in values):
+                found.append(other)
+        if len(found) == OTHERS:
+            break
+    return found
+
+
+def _drawn(data: Array, rng: np.random.Generator) -> Array:
+    """Other numbers of the same kind: what says where, such as 0 and 1, or a place, is only put in another order."""
+    says_where = data.dtype.kind != "f" or (np.isin(data, (0, 1)).all() and data.any()) or np.max(np.abs(data)) > 1e6
+    if says_where:
+        return rng.permutation(data) if data.ndim else data
+    return np.asarray(rng.standard_normal(data.shape))
+
+
+def layouts(given: Trace, used: set[str]) -> Iterator[Layout]:
+    """Every layout that may make a difference, the likeliest first."""
+    y = np.asarray(given.get("y", 0))
+    can_be_labels = y.ndim == 2 and y.shape[1] > 1 and np.isin(y, (0, 1)).all()
+    letters = ["a"] if {"a", "h"} <= {name.lower().strip("d0123456789") for name in used} else []
+    letters += sorted({name[1] for each in used if (name := ACTIVATED.fullmatch(each.lower())) and name[1] in AFTER})
+
+    def has(what: str, name: str) -> bool:
+        return what in given and any(re.fullmatch(name, each) for each in used)
+
+    ways: dict[str, Sequence[Any]] = {
+        "scores": (False, True)[: 1 + ("P" in given)],
+        "before": ("", *letters),
+        "masks": (False, True)[: 1 + has("mask1", r"D\d+")],
+        "squares": (False, True)[: 1 + has("mW1", r"[sS]_?d?[Ww]\w*")],
+        "labels": (False, True)[: 1 + can_be_labels],
+        "flat": (False, True),
+        "rows_of_outputs": (False, True),
+        "columns": (False, True),
+    }
+    for choice in product(*ways.values()):
+        layout = Layout(**dict(zip(ways, choice, strict=True)))
+        if not (layout.flat and layout.columns):
+            yield layout
