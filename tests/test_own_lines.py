@@ -291,7 +291,7 @@ REFUSED = {
     "line 1 uses .__class__, which is not followed here": "dW1 = X.__class__",
     "line 1 uses .save, which is not followed here": "dW1 = np.save('x', X)",
     "line 1 has a lambda in it": "dW1 = (lambda: X)()",
-    "line 1 has a listcomp in it": "dW1 = [x for x in X]",
+    "line 1 has a list comprehension in it, which is not followed here: write its turns": "dW1 = [x for x in X]",
     "line 1: `f(X)[0]` cannot be written to here": "f(X)[0] = 1",
 }
 
@@ -1006,6 +1006,114 @@ def test_a_line_that_rests_on_how_data_hang_together_is_right_and_it_says_so():
     assert [line.sentence for line in found.lines] == ["right: dW, with data as yours"], found
     for right, wrong in (("0.1 * W", "0.2 * W"), ("/= 5", "/= 4"), ("-np.sum", "np.sum")):
         assert check_lines(OF_HINGE.replace(right, wrong), HINGE).ok is False, right
+
+
+SUM, MEAN = random_problem(1, 5, 4, 6, 3), random_problem(1, 5, 4, 6, 3, loss=MeanSquaredError())
+OF_MEAN = """
+diff = y_pred - y
+dout = 2 * diff / diff.size
+dW2 = H1.T @ dout
+db2 = dout.sum(0)
+dh = dout @ W2.T
+dz = dh * (H1 > 0)
+dW1 = X.T @ dz
+db1 = dz.sum(0)
+"""
+RESIDUAL = program(
+    "H = np.maximum(X @ W1, 0)\nR = X + H @ W2\nL = np.sum((R - y)**2)",
+    {"W1": DRAWN((3, 4)), "W2": DRAWN((4, 3))},
+    {"X": DRAWN((5, 3)), "y": DRAWN((5, 3))},
+    gradients=["X"],
+)
+POOLED = program(
+    "Z = X @ w\nm = Z.max(axis=1, keepdims=True)\nL = np.sum((m - y)**2)",
+    {"w": DRAWN((3, 4))},
+    {"X": DRAWN((5, 3)), "y": DRAWN((5, 1))},
+)
+EMBEDDED = program(
+    "E = C[words]\nL = np.sum((E - y)**2)",
+    {"C": DRAWN((6, 2))},
+    {"words": np.array([0, 2, 0]), "y": DRAWN((3, 2))},
+)
+ATTENTION = program(
+    """
+    Q = X @ Wq
+    K = X @ Wk
+    S = Q @ K.mT / np.sqrt(2)
+    A = np.exp(S) / np.exp(S).sum(axis=1, keepdims=True)
+    L = np.sum((A @ X - y)**2)
+    """,
+    {"Wq": DRAWN((3, 2)), "Wk": DRAWN((3, 2))},
+    {"X": DRAWN((4, 3)), "y": DRAWN((4, 3))},
+)
+NOT_BLAMED = {  # right texts, and which values they give
+    "the other sign, and added": ("dY2 = 2 * (y - y_pred)\nW2 += lr * H1.T @ dY2", SUM, "dy_pred W2_new"),
+    "a list of one's own": ("Ws = [W1, W2]\ndH1 = dy_pred @ Ws[1].T", SUM, "dH1"),
+    "dictionaries that are filled": ("xs, hs = {}, {}\nxs[0] = X\ndW2 = H1.T @ dy_pred", SUM, "dW2"),
+    "a list that is filled": ("zs = []\nzs.append(Y1)\ndY1 = dH1 * (zs[0] > 0)", SUM, "dY1"),
+    "places that are added to": ("dC = np.zeros_like(C)\nnp.add.at(dC, words, 2 * (E - y))", EMBEDDED, "dC"),
+    "written into": ("dW2 = np.empty((6, 3))\nnp.matmul(H1.T, dy_pred, out=dW2)", SUM, "dW2"),
+    "with": ("with np.errstate(all='ignore'):\n    dW2 = H1.T @ dy_pred", SUM, "dW2"),
+    "a number of an object": (
+        (
+            "class Net:\n    def __init__(self):\n        self.scale, self.b = 2.0, None\n"
+            "    def backward(self, X, y):\n        dY2 = self.scale * (y_pred - y)"
+        ),
+        SUM,
+        "dy_pred",
+    ),
+    "a prompt and a fence": ("```python\n>>> dW2 = H1.T @ dy_pred\n```\n%matplotlib inline", SUM, "dW2"),
+    "what is copied from a page": ("dY2 = 2 * (y_pred \u2212 y)\ndE/dW2 = H1.T @ dY2", SUM, "dy_pred dW2"),
+    "one name for several values": ("Z_ = Z\ndZ = 2 * (m - y) * (Z == m)", POOLED, "dZ"),
+    "lists by name": ("dH1 = dy_pred @ weights[1].T", SUM, "dH1"),
+}
+
+
+@pytest.mark.parametrize(("text", "problem", "of"), NOT_BLAMED.values(), ids=NOT_BLAMED)
+def test_what_students_write_is_read(text, problem, of):
+    names = {"weights": ["W1", "W2"]} if "weights" in text else None
+    found = check_lines(text, problem, names)
+    assert [line.of for line in found.lines] == of.split(), found
+    assert found.ok, found
+
+
+BLAMED = [  # a text, the values that are wrong in it, and what is said of the first
+    ("dR = 2 * (R - y)\ndX = dR", RESIDUAL, "dX", ""),
+    ("dH = dR @ W2", RESIDUAL, "dH", "the first has 3 and the second 4"),
+    ("dY2 = 2 * (y_pred - y)\ndW2 = H1 @ dY2\ndW2 += 0.1 * W2", SUM, "dW2", "it stops"),
+    ("_dW2 = 3 * H1.T @ dy_pred", SUM, "dW2", "3 times"),
+    ("ΔW2 = H1.T @ (dy_pred + 1)", SUM, "dW2", ""),
+    ("dW = [None] * 2\ndW[1] = 3 * H1.T @ dy_pred", SUM, "dW2", ""),
+    (OF_MEAN.replace("y_pred - y", "y - y_pred"), MEAN, "dy_pred", "but for its sign"),
+    (OF_MEAN.replace("2 * diff", "3 * diff"), MEAN, "dy_pred", "dout is 1.5 times what it should be"),
+    (OF_MEAN.replace(" / diff.size", ""), MEAN, "dy_pred", "15 times"),
+    ("error = y_pred - y\ndout = 2 * H1[:, :3] / error.size", MEAN, "dy_pred", "dout"),
+    (
+        (
+            "dA = 2 * (A @ X - y) @ X.T\ndS = A * (dA - (A * dA).sum(1, keepdims=True)) * np.sqrt(2)\n"
+            "dWq = X.T @ dS @ K\ndWk = X.T @ dS.T @ Q"
+        ),
+        ATTENTION,
+        "dS",
+        "twice what it should be",
+    ),
+    ("pair = (H1, W2)\ndH1 = dy_pred.T @ pair[1] @ pair[1]", SUM, "dH1", "it stops with"),
+    ("g = [dy_pred, H1]\ndW2 = g[2].T @ g[0]", SUM, "dW2", "the list has fewer entries than that"),
+]
+
+
+@pytest.mark.parametrize(("text", "problem", "of", "sentence"), BLAMED)
+def test_what_is_wrong_in_them_is_wrong_where_it_is_written(text, problem, of, sentence):
+    found = check_lines(text, problem)
+    assert [line.of for line in found.lines if line.ok is False] == of.split(), found
+    assert sentence in found.first_wrong.sentence, found
+
+
+def test_where_one_line_alone_speaks_for_another_layout_it_says_so():
+    alone = check_lines("dH1 = dy_pred @ W2", SUM)
+    assert [line.sentence for line in alone.lines] == ["right: dH1, with weights as (outputs, inputs)"]
+    both = check_lines("dW2 = dy_pred.T @ H1\ndH1 = dy_pred @ W2", SUM)
+    assert [line.sentence for line in both.lines] == ["right: dW2", "right: dH1"]
 
 
 IN_STYLES = [  # what becomes of which line in a style, which value is wrong, and what is said of it

@@ -13,10 +13,9 @@ import numpy as np
 from backprop_lab.feedback.answers import NoAnswerError, UnreadableError, reason
 from backprop_lab.feedback.function_code import code_of, has_its_signs, has_typed_numbers, reads_as, shows
 from backprop_lab.feedback.mistakes import Mistake
-from backprop_lab.feedback.plain_words import in_plain_words, met, misfit
+from backprop_lab.feedback.plain_words import another_name, in_plain_words, met, misfit
 from backprop_lab.feedback.slips import is_shown, likely_slips, longer_slips
 from backprop_lab.nn.arrays import FLOATS
-from backprop_lab.nn.layers import ACTIVATIONS
 from backprop_lab.step.trace import Trace
 
 STOPS = (Exception, SystemExit, GeneratorExit)  # what a function may stop with that is no wish to interrupt it
@@ -90,11 +89,8 @@ class _Call:
         if elsewhere := {word: self.trace[word] for word in typed if word in self.trace and word not in self.given}:
             message += f" It uses {' and '.join(elsewhere)}, which it was not given."
             return NoAnswerError(("raised",), message, otherwise=self._with(elsewhere))
-        if isinstance(error, AttributeError) and error.obj is np:
-            is_activation = str(error.name).lower() in map(str.lower, ACTIVATIONS)  # which NumPy has under no name
-            near = [] if is_activation else get_close_matches(str(error.name), dir(np))
-            message += f" Did you mean np.{near[0]}?" if near else ""
-            key = "another name" if near else key
+        if near := another_name(error):
+            message, key = f"{message} Did you mean {near}?", "another name"
         if isinstance(error, NameError) and (meant := self._meant(str(error.name))):
             message += f" {meant}"
             key = key or "another name"

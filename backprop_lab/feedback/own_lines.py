@@ -14,7 +14,7 @@ import numpy as np
 from backprop_lab.feedback.answers import a_kind
 from backprop_lab.feedback.check import check_function
 from backprop_lab.feedback.own_found import SAME, Found
-from backprop_lab.feedback.own_names import COUNTS, Layout, Names
+from backprop_lab.feedback.own_names import A_DIFFERENCE, COUNTS, Layout, Names
 from backprop_lab.feedback.own_pass import Pass
 from backprop_lab.feedback.own_text import Statement, statements_in
 from backprop_lab.feedback.own_trials import layouts, others, with_gradients
@@ -93,7 +93,8 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
     own = dict(names or {})
     given = trace(problem)
     _check_names(own, problem, given)
-    statements = statements_in(text, Names(problem, given, Layout(), {}).last)
+    lists = {name: [*value] for name, value in own.items() if isinstance(value, list | tuple)}
+    statements = statements_in(text, Names(problem, given, Layout(), {}).last, lists)
     problem, given = with_gradients(problem, given, own, statements)
     traces = [given, *others(problem)]
     used = {name for each in statements for name in (each.name, *each.reads)}
@@ -107,19 +108,21 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
     if best.cost[0] > 1 or (best.cost[0] and 0.0 in best.blamed.values()):
         guessed = _best_factors(statements, problem, traces, best.names[0].layout, own, guesses=True)
         best = min(guessed, best, key=lambda each: each.cost)
-    only_in_columns = set[int]()
-    if best.names[0].layout.columns:
-        in_rows = _best_factors(statements, problem, traces, replace(best.names[0].layout, columns=False), own)
-        if isinstance(problem, Program) or in_rows.cost[0] - best.cost[0] <= 1:  # one line alone speaks for it
-            only_in_columns = best.right - in_rows.right
+    only_so, layout = dict[int, str](), best.names[0].layout
+    for is_turned, usual_one, words in (
+        (layout.columns, replace(layout, columns=False), ", with samples as columns"),
+        (layout.rows_of_outputs, replace(layout, rows_of_outputs=False), ", with weights as (outputs, inputs)"),
+    ):
+        if is_turned:
+            usual = _best_factors(statements, problem, traces, usual_one, own)
+            if isinstance(problem, Program) or usual.cost[0] - best.cost[0] <= 1:  # one line alone speaks for it
+                only_so |= dict.fromkeys(best.right - usual.right, words)
     with_theirs = _right_with_their_data(best)
     found = {each.of for each in best.found}
     of = {step.name: step.of for step in given.steps if step.of in problem.parameters}  # gradients and what is new
     there = {of[name] for name in found.intersection(of)}
     missing = [name for name in of if there and of[name] not in there and given.role(name) == "gradient"]
-    return CheckedLines(
-        tuple(_told(found, best, only_in_columns, used, with_theirs) for found in best.found), tuple(missing)
-    )
+    return CheckedLines(tuple(_told(found, best, only_so, used, with_theirs) for found in best.found), tuple(missing))
 
 
 def _check_names(own: Mapping[str, Any], problem: Problem, given: Trace) -> None:
@@ -178,31 +181,44 @@ def _best_factors(
     def run(blamed: Mapping[int, float | str]) -> Pass:
         return Pass(statements, [Names(problem, each, layout, own) for each in traces], blamed)
 
-    def tried(found: Found, count: float) -> Pass:
-        return run({**best.blamed, found.lines[-1]: found.own_factor * count})
+    def blaming(found: Found, factor: float) -> Pass:
+        return run({**best.blamed, found.lines[-1]: factor})
 
     best, samples = run({}), Names(problem, traces[0], layout, own).samples
     names = best.names[0]
     on_the_way = [each for each in names.all_gradients() if guesses and names.is_on_the_way(each)]
     if guesses:
         best = _with_own_parts(best, run)
-    for guess in [each for each in best.found if each.ok is False]:
+    for guess in best.found:
         meant = names.gradient(guess.name)
-        ways: list[float | str] = [] if meant and names.is_sure(guess.name) else [*on_the_way]
-        ways += [] if meant else [0.0]
+        ways: list[float | str] = []
+        if guess.ok is False:
+            ways += [] if meant and names.is_sure(guess.name) else on_the_way
+            ways += [] if meant else [0.0]
+        elif guesses and guess.ok and guess.is_on_the_way and not names.is_sure(guess.name):
+            ways += [names.following(guess.of)]  # as a delta without its slope is the gradient before it
         tries = (run({**best.blamed, guess.lines[-1]: each}) for each in ways)
         best = min([best, *tries], key=lambda each: each.cost)
     counts = (1.0, 1.0 / samples, float(samples))
-    while odd := [found for found in best.found if found.ok and found.own_factor != 1]:
-        better = min((tried(found, count) for found in odd for count in counts), key=lambda each: each.cost)
-        if better.cost < best.cost:
-            best = better
-            continue
-        odd = [found for found in odd if not any(abs(found.own_factor * count - 1) < 1e-6 for count in counts)]
-        doubtful = (found for found in odd if tried(found, 1.0).cost == best.cost or not best.ends(found))
-        if (found := next(doubtful, None)) is None:
+    while odd := [found for found in best.found if found.ok and found.is_on_the_way and found.own_factor != 1]:
+        odd.sort(key=lambda found: bool(A_DIFFERENCE.fullmatch(found.name)))
+        left = {found.mistaken for found in best.found if not found.is_on_the_way} - {1.0}
+        if best.cost > (0, 0):
+            tried = ((found, factor) for found in odd for factor in (*(found.own_factor * n for n in counts), *left))
+            better = min((blaming(*each) for each in tried), key=lambda each: (each.cost, each.inherited))
+            if (better.cost, better.inherited) < (best.cost, best.inherited):
+                best = better
+                continue
+        usual = () if isinstance(problem, Program) else counts  # its 1/m has a place in the loss
+        odd = [found for found in odd if not any(abs(found.own_factor * count - 1) < 1e-6 for count in usual)]
+        for found in odd:
+            alone = blaming(found, found.own_factor)
+            is_last = not (best.ends(found) or A_DIFFERENCE.fullmatch(found.name))
+            if is_last or alone.cost == best.cost:
+                best = alone  # no number of samples is such a factor, so it is here that it does not belong
+                break
+        else:
             break
-        best = tried(found, 1.0)  # no number of samples is such a factor, so it is here that it does not belong
     return best
 
 
@@ -217,16 +233,15 @@ def _right_with_their_data(best: Pass) -> dict[int, Found]:
 
 
 def _told(
-    found: Found, best: Pass, only_in_columns: set[int], used: set[str], with_theirs: Mapping[int, Found]
+    found: Found, best: Pass, only_so: Mapping[int, str], used: set[str], with_theirs: Mapping[int, Found]
 ) -> Line:
-    """What is said of a value that lines have given; of one in doubt, that it is right only with samples as columns."""
+    """What is said of a value that lines have given; of one in doubt, that it is right only in this layout."""
     statements = [best.statements[at] for at in found.lines]
     numbers, text = tuple(each.line for each in statements), "; ".join(each.text for each in statements)
     if found.ok is None:
         return Line(numbers, text, found.of, None, f"cannot be told: {found.note}")
     if found.ok:
-        turned = ", with samples as columns" if found.lines[-1] in only_in_columns else ""
-        return Line(numbers, text, found.of, True, _right(found) + turned)
+        return Line(numbers, text, found.of, True, _right(found) + only_so.get(found.lines[-1], ""))
     if right := with_theirs.get(found.lines[-1]):
         return Line(numbers, text, right.of, True, f"{_right(right)}, with data as yours")
     if sentence := _wrong(found, best, used):
@@ -281,7 +296,8 @@ def _in_their_words(sentence: str, found: Found, best: Pass, used: set[str]) -> 
     for name in sorted(used, reverse=True):
         theirs[(names.is_sure(name) and names.gradient(name)) or names.of(name)] = name
     theirs |= {each.of: each.name for each in best.found}
-    theirs.pop("", None)
+    for no_name in ("", "step"):  # which is a word as well
+        theirs.pop(no_name, None)
     said = {*re.findall(r"\w+", sentence)} - {*theirs}  # `W2 = W2 - lr * dW2`: two values have that name
     of_one = Counter(theirs[of] for of in {*re.findall(r"\w+", sentence)} & {*theirs})
     theirs = {of: name for of, name in theirs.items() if name not in said and of_one[name] < 2}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from backprop_lab.step.problem import Problem
+from backprop_lab.step.program import Program
 from backprop_lab.step.trace import Trace
 
 BEFORE, AFTER = {"z", "y", "s", "net", "lin", "pre"}, {"a", "h", "o", "out", "act", "hidden"}
@@ -18,12 +19,13 @@ HIDDEN = {"h", "hidden", "hidden_layer", "a", "hid", "h1"}
 COUNTS = {"m", "n", "num_train", "batch_size", "n_samples", "num_samples", "num_examples", "batch", "bs"}
 RATES = {"lr", "learning_rate", "alpha", "eta", "rate"}
 WORDS = {"xnorm": "xhat", "mean": "mu", "variance": "var"}  # of a norm, besides those that the package has
-D = re.compile(r"(?:d(?:[LlJEC]|[Ll]oss|[Cc]ost)_?d|gradient_|grad_?|nabla_?|g_|g(?=[Wwb]\d)|delta_?|d_?)(?=\w)")
+D = re.compile(r"(?:d(?:[LlJEC]|[Ll]oss|[Cc]ost)_?d|gradient_|grad_?|nabla_?|[Δ∇]_?|g_|g(?=[Wwb]\d)|delta_?|d_?)(?=\w)")
 OF_IT = re.compile(r"(\w+?)_?(?:grad|gradient)")
 NUMBERED = re.compile(r"(.+?)_?(\d+)")
 A_GRADIENT = re.compile(
-    r"d(?!ata|im|epth|type)\w*|delta\w*|δ\w*|g_\w+|g[Wwb]\d+|nabla\w*|grad\w*|.*_(grad|gradient|delta)|err(or)?\w*"
+    r"[Δ∇]\w+|d(?!ata|im|epth|type)\w*|delta\w*|δ\w*|g_\w+|g[Wwb]\d+|nabla\w*|grad\w*|.*_(grad|gradient|delta)|err(or)?\w*"
 )
+A_DIFFERENCE = re.compile(r"_*(?:diff\w*|err(?:or)?s?)")  # which may be a gradient, or only a part of one
 A_STATE = re.compile(r"([mvs]|vel\w*|mom\w*)_?(d?)([WwBb]\w*)", re.IGNORECASE)
 ACTIVATED = re.compile(r"([a-z]+)(\d*)_(?:relu|act|tanh|sigmoid|drop)")
 
@@ -83,12 +85,12 @@ class Names:
     def of(self, name: str) -> str:
         """The value of the trace that a name stands for, or ""."""
         meant = self.own.get(name)
-        return meant if isinstance(meant, str) else self._there(self._usual(name))
+        return meant if isinstance(meant, str) else self._there(self._usual(name.lstrip("_")))
 
     def _usual(self, name: str) -> str:
         if self.layout.masks and re.fullmatch(r"D\d+", name):
             return f"mask{name[1:]}"
-        if name in self.trace and name not in ("P", "Z"):
+        if name in self.trace and (name not in ("P", "Z") or isinstance(self.problem, Program)):
             return name
         short = name.lower()
         if known := self._of_the_step(name, short):
@@ -143,6 +145,7 @@ class Names:
         """The gradient, or the new parameter, that a name certainly stands for, or ""."""
         if isinstance(meant := self.own.get(name), str):
             return self._there(f"{meant}_new") or meant  # a line can give no other value of what is given
+        name = name.lstrip("_")
         if name in self.trace and self.trace.role(name) != "value":
             return name
         if number := re.fullmatch(r"(?:delta|δ)_?(\d+)", name):
@@ -154,6 +157,7 @@ class Names:
 
     def of_gradient(self, name: str) -> str:
         """The value whose gradient a name is, by its form, or ""."""
+        name = name.lstrip("_")
         if prefix := D.match(name):
             return self.of(name[prefix.end() :])
         whose = OF_IT.fullmatch(name)
@@ -162,6 +166,8 @@ class Names:
     def is_sure(self, name: str) -> bool:
         """Whether a name can mean nothing else: `dhidden` may be before or after its mask, and `delta` anything."""
         of = self.gradient(name)
+        if name == of and isinstance(self.problem, Program):
+            return True
         is_beside = any(f"{each}{of[2:]}" in self.trace for each in ("N", "mask"))
         if name != of and is_beside and of[:2] in ("dY", "dH", "dD", "dN"):
             return False  # `dz1` may be before or after a norm, and `dh1` before or after a dropout
@@ -171,6 +177,7 @@ class Names:
 
     def may_be_a_gradient(self, name: str) -> bool:
         """Whether a name is one of a gradient, and not of a local slope, such as `da1_dz1`."""
+        name = name.lstrip("_")
         local = re.fullmatch(r"d(\w+?)_d(\w+)", name)
         return bool(A_GRADIENT.fullmatch(name)) and not (
             local and self.of(local[1]) not in ("", "L") and self.of(local[2])
@@ -183,6 +190,8 @@ class Names:
     def value(self, name: str) -> Any:
         """What a name has in it, where no line has written it. Raises KeyError if that is not known."""
         meant = self.own.get(name)
+        if isinstance(meant, list | tuple) and all(isinstance(each, str) and each in self.trace for each in meant):
+            return [self.layout.laid_out(self.trace, each) for each in meant]
         if meant is not None and not isinstance(meant, str):
             return meant
         meant = self.of(name) or self.gradient(name)

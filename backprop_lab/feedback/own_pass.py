@@ -16,9 +16,10 @@ import numpy as np
 from backprop_lab.feedback.own_found import SAME, Found, are_same, factor_of, no_numbers, rounded, turned
 from backprop_lab.feedback.own_names import A_GRADIENT, Names
 from backprop_lab.feedback.own_text import FUNCTIONS, Statement
-from backprop_lab.feedback.plain_words import in_plain_words
+from backprop_lab.feedback.plain_words import another_name, in_plain_words
 
 MASKS = re.compile("[<>]")
+MORE = re.compile(r"\w+ [-+]= ")
 
 
 class Pass:
@@ -42,9 +43,13 @@ class Pass:
         self.unknown: dict[str, str] = {}  # what cannot be run, and the name that is missing for it
         self.untold = dict[str, str]()  # what is right only if a name means what it seems to, and why nobody knows
         self.raw: dict[str, list[Any]] = {}  # as the lines gave it, right or wrong
+        self.unfinished = set[str]()  # what cannot be run, as long as no line begins it anew
         self.learnt = set[str]()  # names for values of the step, which a line has given
         self.found: list[Found] = []
         for at, statement in enumerate(statements):
+            if statement.name in self.unfinished and MORE.match(statement.text):
+                continue  # nobody knows to what it would have been added
+            self.unfinished.discard(statement.name)
             before = self.since.get(statement.name, []) if statement.goes_on else []
             if not statement.goes_on and statement.name in self.learnt:
                 self.learnt.discard(statement.name)
@@ -67,6 +72,11 @@ class Pass:
         return odd, sum(2 * bool(found.note) + found.has_no_room for found in self.found)
 
     @property
+    def inherited(self) -> int:
+        """How many values are wrong by a factor alone that their own lines do not bring in."""
+        return sum(found.mistaken != 1 and found.own_factor == 1 for found in self.found)
+
+    @property
     def right(self) -> set[int]:
         """The last statement of each value that is right in this layout."""
         return {found.lines[-1] for found in self.found if found.ok and not found.is_turned}
@@ -86,7 +96,8 @@ class Pass:
         names = self.names[at]
         there = Names(names.problem, names.trace.showing(known), names.layout, names.own)
         run = Pass(self.statements[: found.lines[-1] + 1], [there], self.blamed)
-        value, right = np.asarray(run.raw[found.name][0]), np.asarray(names.trace[found.of])
+        value = np.asarray(run.raw.get(found.name, self.raw[found.name][at:])[0])
+        right = np.asarray(names.trace[found.of])
         is_across = names.layout.is_across(names.trace, found.of)
         ways = [way for way in turned(value, right)[:: -1 if is_across else 1] if way is not None]
         return (ways[0] if ways else value.T if is_across else value) / found.entering
@@ -108,16 +119,18 @@ class Pass:
         ]
         if missing:
             self.unknown[name] = what = self.unknown.get(missing[0], missing[0])
-            sentence = f"what is {what}? Say it, as in names={{{what!r}: 'H1'}}, or write it out"
+            sentence = _what_is(what, statement.text)
             for known in self.known:
                 known.pop(name, None)
             return self._stopped(name, reads, None, sentence) if of or self._may_be_a_gradient(name, reads) else None
         try:
             values = [statement.run(scope) for scope in scopes]
         except Exception as error:
-            shapes = ", ".join(f"{each} {np.shape(value)}" for each, value in scopes[0].items() if np.ndim(value))
+            arrays = {each: value for each, value in scopes[0].items() if isinstance(value, np.ndarray) and value.ndim}
+            shapes = ", ".join(f"{each} {value.shape}" for each, value in arrays.items())
             words, _ = in_plain_words(error, has_typed_sizes=False)
-            sentence = f"it stops with {type(error).__name__}: {words}. It was given {shapes or 'no array'}"
+            meant = f" (did you mean {near}?)" if (near := another_name(error)) else ""
+            sentence = f"it stops with {type(error).__name__}: {words}{meant}. It was given {shapes or 'no array'}"
             if of and self.names[0].is_sure(name):
                 laid_out = self.names[0].layout.laid_out(self.names[0].trace, of)
                 sentence += f", and {name} should have {np.shape(laid_out)}"
@@ -151,6 +164,7 @@ class Pass:
     def _stopped(self, name: str, reads: Set[str], ok: bool | None, note: str) -> Found:
         """What is found of a statement that cannot be run; what it should have given is there for the next ones."""
         lines = self.since.pop(name)
+        self.unfinished.add(name)
         meant = self.blamed.get(lines[-1])
         of = meant if isinstance(meant, str) else self.names[0].gradient(name)
         found = Found(lines, name, of, ok, [], note=note)
@@ -186,12 +200,14 @@ class Pass:
         through = [names.following(of)] if len(lines) > 1 and of else []  # as `dh1[h1 <= 0] = 0` goes through the ReLU
         candidates = [of, *through] if sure else [*filter(None, [of]), *names.all_gradients()]
         fits = [(each, *fit) for each in dict.fromkeys(candidates) if (fit := self._fit(values, each))]
+        meant = self.blamed.get(lines[-1])
+        fits = [fit for fit in fits if not isinstance(meant, str) or fit[0] == meant]
         fits.sort(key=lambda fit: min(abs(fit[1] / entering - 1), abs(fit[1] - 1)) > SAME)
         if fits and len(lines) > 1 and MASKS.search(last.text) and all(map(are_same, values, self.before)):
             of, fits = names.following(fits[0][0]), []  # the last line should have done something, and did not
         note = next((self.untold[each] for each in sorted(read) if each in self.untold), "")
         if not fits:
-            meant, seen = self.blamed.get(lines[-1]), {found.of for found in self.found}
+            seen = {found.of for found in self.found}
             unseen = (each for each in candidates if each not in seen and names.is_on_the_way(each))
             of = through[0] if through and MASKS.search(last.text) else of
             of = meant if isinstance(meant, str) else of or next(unseen, "")
@@ -266,3 +282,12 @@ class Pass:
             if len(factors) == len(pairs) and np.ptp(factors) <= SAME * abs(factors[0]):
                 return rounded(float(np.mean(factors))), is_turned
         return None
+
+
+def _what_is(name: str, line: str) -> str:
+    """The question for a name that nobody has given."""
+    if (attribute := re.search(rf"\b{re.escape(name)}\.(\w+)", line)) and not hasattr(np.ndarray, attribute[1]):
+        return f"what is {name}? Of modules only NumPy is known here, as np: write it with that"
+    is_called = re.search(rf"\b{re.escape(name)}\(", line)
+    meant = f"np.{name}" if is_called and hasattr(np, name) else "your_function" if is_called else "'H1'"
+    return f"what is {name}? Say it, as in names={{{name!r}: {meant}}}, or write it out"

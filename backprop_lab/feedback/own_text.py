@@ -13,12 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from textwrap import dedent
-from types import CodeType
+from types import CodeType, MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from backprop_lab.feedback.answers import a_kind
+from backprop_lab.feedback.own_spellings import InLayers, Plain, as_python, is_to_be_filled, name_gradients, of_it
 from backprop_lab.nn.forms import is_written
 
 FUNCTIONS = {each.__name__: each for each in (len, range, float, int, abs, sum, max, min, round, list, tuple, pow)}
@@ -26,17 +27,21 @@ REFUSED = ("save", "load", "file", "txt", "random", "lib", "test", "memmap", "Da
 # What a line finds without asking for it: NumPy imports the code of `mean` and `sum` when they are first called.
 SCOPE = {"__builtins__": {"__import__": __import__}, "np": np, "numpy": np, "math": math, **FUNCTIONS}
 MODULES = {"np", "numpy", "math"}
+IN_PLACE = ("add.at", "subtract.at", "put_along_axis", "fill_diagonal", "copyto")  # what changes its first argument
+TURNS = "in it, which is not followed here: write its turns one by one"
+KINDS = {
+    "ListComp": f"a list comprehension {TURNS}",
+    "GeneratorExp": f"a `for` in parentheses {TURNS}",
+    "DictComp": f"a dictionary made by a `for` {TURNS}",
+    "Dict": "a dictionary in it, which is not followed here: give its values names",
+    "JoinedStr": "a text with braces in it, which is not followed here",
+    "Expr": "a line that gives its result no name",
+}
 TAKEN = (ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Call, ast.Attribute,
     ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.keyword, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
     ast.expr_context, ast.IfExp, ast.Assign, ast.AugAssign)  # fmt: skip
 OF_HELPERS = (ast.FunctionDef, ast.arguments, ast.arg, ast.Return, ast.If, ast.Expr)
-STATES = re.compile(r"[mvs]|\w*(vel|mom|hat|corr)\w*", re.IGNORECASE)  # a dictionary of what is remembered
-A_LIST = re.compile(  # one entry for each layer; of activations, X comes first
-    r"(?P<of>(?:(?:d|grad|delta)?_?)[WwbZz])(?:s|eights|iases)|nabla_(?P<nabla>[wb])|(?P<delta>delta)s|activations"
-)
-A_PARAMETER = re.compile(r"[Ww]\w{0,3}|b\w{0,2}|gamma\d*|beta\d*")
-NO_GRADIENT = "zeros|zeros_like|ones|lr|learning_rate|alpha|eta|rate"
-PARAMETERS = re.compile(r"(self\.)?(p|params?|parameters|weights|theta|model|net|cache|new_\w+|updated\w*)")
+NONE: Mapping[str, list[str]] = MappingProxyType({})
 Helpers = Mapping[str, ast.FunctionDef]
 
 
@@ -65,18 +70,18 @@ class Statement:
         return scope[self.name]
 
 
-def statements_in(text: str, last: int) -> list[Statement]:
-    """The statements of a text, for a network whose last layer has that number, or 0.
+def statements_in(text: str, last: int, lists: Mapping[str, list[str]] = NONE) -> list[Statement]:
+    """The statements of a text, for a network whose last layer has that number, or 0; `lists` have names in them.
 
     Raises ValueError, naming the line, for what is no Python, or more than plain lines.
     """
     try:
-        tree = ast.parse(dedent(text).strip("\n"))
+        tree = ast.parse(as_python(dedent(text).strip("\n")))
     except SyntaxError as error:
         line = (error.text or "").strip()
         raise ValueError(f"line {error.lineno}, `{line}`, is not Python: {error.msg}") from None
-    _name_gradients(tree)
-    _InLayers(tree, last).visit(tree)
+    name_gradients(tree)
+    InLayers(tree, last, lists).visit(tree)
     helpers = _helpers(tree)
     return [_with(helpers, each) for node in tree.body for each in _statements(node, helpers)]
 
@@ -85,8 +90,13 @@ def _statements(node: ast.stmt, helpers: Helpers) -> Iterator[Statement]:
     match node:
         case ast.FunctionDef(name) | ast.Assign([ast.Name(name)], ast.Lambda()) if name in helpers:
             return
-        case ast.FunctionDef("__init__"):
-            return
+        case ast.FunctionDef("__init__", body=body):
+            for inner in body:
+                if isinstance(inner, ast.Assign) and not any(isinstance(each, ast.Call) for each in ast.walk(inner)):
+                    yield from _statements(inner, helpers)
+        case ast.With([ast.withitem(ast.Call(ast.Attribute(attr="errstate" | "no_grad")))], body):
+            for inner in body:
+                yield from _statements(inner, helpers)
         case ast.FunctionDef(body=body) | ast.ClassDef(body=body):
             for inner in body:
                 yield from _statements(inner, helpers)
@@ -94,6 +104,17 @@ def _statements(node: ast.stmt, helpers: Helpers) -> Iterator[Statement]:
             return
         case ast.Expr(ast.Call(ast.Name("print"))):
             return
+        case ast.Expr(ast.Call(ast.Attribute(attr="append"), [ast.Name() | ast.Attribute() | ast.Subscript()])):
+            return
+        case ast.Assign([_], value) if is_to_be_filled(value):
+            return
+        case ast.Expr(
+            ast.Call(ast.Attribute(ast.Name("np" | "numpy")) | ast.Attribute(ast.Attribute()) as f, args, kw)
+        ):
+            out = next((each.value for each in kw if each.arg == "out"), None)
+            if out is None and ast.unparse(f).split(".", 1)[1] not in IN_PLACE:
+                raise ValueError(f"line {node.lineno}, `{ast.unparse(node)}`, gives its result no name")
+            yield from _written(node, args[0] if out is None else out, node)
         case ast.Return(value):
             for at, each in enumerate(_returned(value)):
                 if isinstance(each, ast.Dict) or (isinstance(each, ast.Call) and ast.unparse(each.func) == "dict"):
@@ -114,7 +135,7 @@ def _statements(node: ast.stmt, helpers: Helpers) -> Iterator[Statement]:
                 yield from _written(node, target, ast.Assign([target], value))
         case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)) if len(targets) == len(values):
             for target, value in zip(targets, values, strict=True):
-                yield from _written(node, target, ast.Assign([target], value))
+                yield from _statements(ast.copy_location(ast.Assign([target], value), node), helpers)
         case ast.Assign([ast.Tuple(targets)], ast.Attribute(attr="shape") | ast.Call() as value):
             for at, target in enumerate(targets):
                 (part,) = ast.parse(f"{ast.unparse(target)} = {ast.unparse(value)}[{at}]").body
@@ -125,7 +146,7 @@ def _statements(node: ast.stmt, helpers: Helpers) -> Iterator[Statement]:
         case ast.Assign([target], _) | ast.AugAssign(target):
             yield from _written(node, target, node)
         case _:
-            kind = a_kind(node).lower()
+            kind = KINDS.get(type(node).__name__, a_kind(node).lower())
             raise ValueError(
                 f"line {node.lineno}, `{ast.unparse(node).splitlines()[0]}`, is {kind}: only lines such as "
                 "`dW1 = X.T @ dZ1` are followed, so write out what it does, layer by layer"
@@ -142,7 +163,7 @@ def _of_a_dictionary(node: ast.stmt, value: ast.expr, holder: str) -> Iterator[S
         case _:
             return
     for key, each in pairs:
-        target = ast.Name(_of_it(str(key), holder), ast.Store())
+        target = ast.Name(of_it(str(key), holder), ast.Store())
         for statement in _written(node, target, ast.Assign([target], each)):
             yield replace(statement, collects=isinstance(each, ast.Name))
 
@@ -156,30 +177,23 @@ def _returned(value: ast.expr | None) -> Iterator[ast.expr]:
         yield value
 
 
-def _of_it(key: str, holder: str) -> str:
-    """The name of what a dictionary holds: `grads["W1"]` is dW1, and `v["dW1"]` another than that."""
-    holder = holder.removeprefix("self.")
-    if STATES.fullmatch(holder):
-        return f"{holder}_{key}"
-    return f"d{key}" if "grad" in holder.lower() and not key.startswith(("d", "grad")) else key
-
-
 def _written(node: ast.stmt, target: ast.expr, statement: ast.stmt) -> Iterator[Statement]:
     """A statement with plain names in it, after those that it names within. Raises ValueError for what is not taken."""
     for inner in (each for each in ast.walk(statement) if isinstance(each, ast.NamedExpr)):
         yield from _written(node, inner.target, ast.Assign([inner.target], inner.value))
-    plain: Any = ast.fix_missing_locations(_Plain().visit(statement))
-    base = target = plain.targets[0] if isinstance(plain, ast.Assign) else plain.target
+    plain: Any = ast.fix_missing_locations(Plain().visit(statement))
+    is_call = isinstance(plain, ast.Expr)  # of what writes into one of its arguments
+    base = target = Plain().visit(target) if is_call else getattr(plain, "targets", [getattr(plain, "target", None)])[0]
     while isinstance(base, ast.Subscript):
         base = base.value
     if not isinstance(base, ast.Name):
         raise ValueError(f"line {node.lineno}: `{ast.unparse(target)}` cannot be written to here; give it a name")
-    for part in ast.walk(plain):
+    for part in ast.walk(plain.value if is_call else plain):
         _check(part, node.lineno)
     reads = {part.id for part in ast.walk(plain) if isinstance(part, ast.Name) and part is not base}
     if isinstance(plain, ast.Assign) and ast.unparse(plain.value) == ast.unparse(target):  # W1 = params["W1"]
         return
-    goes_on = isinstance(plain, ast.AugAssign) or target is not base or base.id in reads
+    goes_on = not isinstance(plain, ast.Assign) or target is not base or base.id in reads
     code = _compiled([plain])
     yield Statement(node.lineno, ast.unparse(plain), base.id, frozenset(reads - MODULES), goes_on, code)
 
@@ -196,7 +210,7 @@ def _helpers(tree: ast.Module) -> dict[str, ast.FunctionDef]:
 
     Raises ValueError for what is not taken in them.
     """
-    plain = _Plain().visit(deepcopy(tree))
+    plain = Plain().visit(deepcopy(tree))
     called = {ast.unparse(each.func) for each in ast.walk(plain) if isinstance(each, ast.Call)}
     found = {}
     for node in ast.walk(plain):
@@ -237,84 +251,13 @@ def _with(helpers: Helpers, statement: Statement) -> Statement:
     return replace(statement, reads=frozenset(reads - used - MODULES), code=code)
 
 
-def _name_gradients(tree: ast.Module) -> None:
-    """Call `grads` what else holds gradients, such as `dparams`: what is put there is not made of the parameter."""
-    holders = set()
-    for each in ast.walk(tree):
-        match each:
-            case ast.Assign([ast.Subscript(holder, ast.Constant() as one)], value) | ast.AugAssign(
-                ast.Subscript(holder, ast.Constant() as one), ast.Add(), value
-            ):
-                pairs: Sequence[tuple[ast.expr | None, ast.expr]] = [(one, value)]
-            case ast.Assign([ast.Name() as holder], ast.Dict(keys, values)):
-                pairs = [*zip(keys, values, strict=True)]
-            case _:
-                continue
-        name = ast.unparse(holder)
-        if PARAMETERS.fullmatch(name) or STATES.fullmatch(name.removeprefix("self.")):
-            continue
-        for key, value in pairs:
-            owner = str(getattr(key, "value", ""))
-            if A_PARAMETER.fullmatch(owner) and not re.search(rf"(?<!\w)({owner}|{NO_GRADIENT})\b", ast.unparse(value)):
-                holders.add(name)
-    for each in ast.walk(tree):
-        match each:
-            case ast.Subscript(holder, ast.Constant(str())) if ast.unparse(holder) in holders:
-                each.value = ast.Name("grads", ast.Load())
-            case ast.Assign([ast.Name(name) as target], ast.Dict()) if name in holders:
-                target.id = "grads"
-
-
-class _InLayers(ast.NodeTransformer):
-    """`dWs[0]` as dW1, or `dWs[1]` where none has a 0; `dWs[-1]` is of the last layer; `activations[0]` is X."""
-
-    def __init__(self, tree: ast.Module, last: int) -> None:
-        places: list[tuple[ast.Subscript, str, int]] = []
-        for each in ast.walk(tree):
-            match each:
-                case ast.Subscript(
-                    ast.Name(name), ast.Constant(int(at)) | ast.UnaryOp(ast.USub(), ast.Constant(int(at)))
-                ):
-                    if found := A_LIST.fullmatch(name):
-                        of = found["of"] or found["delta"] or (found["nabla"] and f"d{found['nabla']}") or "A"
-                        places.append((each, of, at if isinstance(each.slice, ast.Constant) else -at))
-        first = 1 - min((at for _, of, at in places if of != "A" and at >= 0), default=1)
-        self.names = dict[int, str]()
-        for each, of, at in places:
-            if first in (0, 1) and (at >= 0 or last):
-                layer = at + first * (of != "A") if at >= 0 else last + 1 + at
-                self.names[id(each)] = "X" if of == "A" and not layer else f"{of}{layer}"
-
-    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
-        self.generic_visit(node)
-        return ast.Name(self.names[id(node)], node.ctx) if id(node) in self.names else node
-
-
 def _check(part: ast.AST, line: int, taken: tuple[type, ...] = TAKEN) -> None:
     """Raise ValueError for a part of a line that is not taken."""
     if not isinstance(part, taken):
-        raise ValueError(f"line {line} has {a_kind(part).lower()} in it, which is not followed here")
+        kind = KINDS.get(type(part).__name__, f"{a_kind(part).lower()} in it, which is not followed here")
+        raise ValueError(f"line {line} has {kind}")
     if isinstance(part, ast.Attribute) and (part.attr.startswith("_") or any(word in part.attr for word in REFUSED)):
         raise ValueError(f"line {line} uses .{part.attr}, which is not followed here: write what it does in NumPy")
-
-
-class _Plain(ast.NodeTransformer):
-    """`cache["A1"]`, `self.params["A1"]` and `self.A1` become A1; a gradient's own `grads["W1"]` becomes dW1."""
-
-    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
-        if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
-            return ast.Name(_of_it(node.slice.value, ast.unparse(node.value)), node.ctx)
-        self.generic_visit(node)
-        return node
-
-    def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.expr:
-        return ast.Name(node.target.id, ast.Load())
-
-    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        if isinstance(node.value, ast.Name) and node.value.id == "self":
-            return ast.Name(node.attr, node.ctx)
-        self.generic_visit(node)
-        return node
 
 
 class _Exact(ast.NodeTransformer):

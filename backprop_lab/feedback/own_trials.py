@@ -83,7 +83,7 @@ def layouts(given: Trace, used: set[str]) -> Iterator[Layout]:
         "squares": (False, True)[: 1 + has("mW1", r"[sS]_?d?[Ww]\w*")],
         "labels": (False, True)[: 1 + can_be_labels],
         "flat": (False, True),
-        "rows_of_outputs": (False, True),
+        "rows_of_outputs": (False, True)[: 2 - isinstance(given.problem, Program)],  # its shapes are the learner's own
         "columns": (False, True),
     }
     for choice in product(*ways.values()):

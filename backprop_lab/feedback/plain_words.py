@@ -1,8 +1,12 @@
 """What NumPy and Python say of code that they refuse, in the words of the course."""
 
 import re
+from difflib import get_close_matches
+
+import numpy as np
 
 from backprop_lab.feedback.answers import reason
+from backprop_lab.nn.layers import ACTIVATIONS
 
 PRODUCT_MISFITS = (  # of `@` and of np.dot
     re.compile(r"matmul: .*\(size (?P<rows>\d+) is different from (?P<columns>\d+)\)"),
@@ -16,6 +20,8 @@ PLAIN_WORDS = {
     "and one of these is a single number or a function",
     "truth value of an array": "`max`, `if`, `and` and `or` compare single numbers, and this is a whole array; "
     "np.maximum, np.where and a `*` with what is compared go cell by cell",
+    "numpy boolean subtract": "True and False cannot be subtracted: take `1.0 *` one of them",
+    "numpy boolean negative": "True and False have no minus in front: write `-1.0 *`",
     "bitwise_xor": "`^` is not a power in Python: a square is `** 2`",
     "object is not callable": "a number or an array in front of parentheses is called like a function: write `*` "
     "there, and no parentheses after `.T`",
@@ -23,7 +29,13 @@ PLAIN_WORDS = {
     "is out of bounds for array of dimension": "a matrix has the axes 0, down the columns, and 1, along the rows",
     "must be square": "only a square matrix has an inverse; what is asked for here is a transpose",
     "unexpected keyword argument 'keepdim'": "the word is keepdims",
+    "list index out of range": "the list has fewer entries than that: they are counted from 0",
+    "takes 1 positional argument but 2 were given": "it takes one thing: several arrays go in one pair of brackets",
     "takes from 2 to 3 positional arguments but 1": "it takes two things, such as an array and a number",
+    "axes don't match array": "a transpose names each axis once, and this array has another number of axes",
+    "cannot be interpreted as an integer": "an axis or a size is a whole number, without quotes",
+    "only integer scalar arrays can be converted": "several arrays go in one pair of brackets: np.concatenate([a, b])",
+    "with remapped shapes": "a letter of einsum has one length, and here it stands for two",
 }
 
 
@@ -68,3 +80,15 @@ def misfit(words: str) -> tuple[str, str] | None:
     """The columns of the first and the rows of the second matrix in a product that NumPy refuses."""
     sizes = next(filter(None, (misfit.search(words) for misfit in PRODUCT_MISFITS)), None)
     return (sizes["columns"], sizes["rows"]) if sizes else None
+
+
+def another_name(error: BaseException) -> str:
+    """What of NumPy, or of an array, was meant by an attribute that it has not; "" if nothing is near."""
+    if not isinstance(error, AttributeError) or str(error.name).lower() in map(str.lower, ACTIVATIONS):
+        return ""  # NumPy has an activation under no name
+    is_array, name = isinstance(error.obj, np.ndarray), str(error.name)
+    if not is_array and error.obj is not np:
+        return ""
+    there = dir(error.obj)
+    near = [each for each in there if each.lower() == name.lower()] or get_close_matches(name, there)
+    return f"{'' if is_array else 'np'}.{near[0]}" if near else ""

@@ -1,0 +1,141 @@
+"""How a learner spells a name: `cache["A1"]`, `self.A1` and `A1` are one, and `weights[0]` is W1."""
+
+import ast
+import re
+from collections.abc import Mapping, Sequence
+
+STATES = re.compile(r"[mvs]|\w*(vel|mom|hat|corr)\w*", re.IGNORECASE)  # a dictionary of what is remembered
+A_LIST = re.compile(  # one entry for each layer; of activations, X comes first
+    r"(?P<of>(?:(?:d|grad|delta)?_?)[WwbZz])(?:s|eights|iases)|nabla_(?P<nabla>[wb])|(?P<delta>delta)s|activations"
+)
+A_SHORT_LIST = re.compile(r"(?:(?:d|delta)_?)?[WwbZza]|delta")  # those that are one only where a list is made
+A_PARAMETER = re.compile(r"[Ww]\w{0,3}|b\w{0,2}|gamma\d*|beta\d*")
+NO_GRADIENT = "zeros|zeros_like|ones|lr|learning_rate|alpha|eta|rate"
+PARAMETERS = re.compile(r"(self\.)?(p|params?|parameters|weights|theta|model|net|cache|new_\w+|updated\w*)")
+
+
+def as_python(text: str) -> str:
+    """The text as Python has it: without prompts, fences and magics, and with dE/dW called dW."""
+    text = re.sub(r"^( *)(?:>>>|\.\.\.) ", r"\1", text, flags=re.MULTILINE)
+    text = re.sub(r"^ *(?:```|[%!]).*$", "", text, flags=re.MULTILINE)
+    text = text.replace("\N{MINUS SIGN}", "-").replace("\N{PARTIAL DIFFERENTIAL}", "d")
+    return re.sub(r"^( *)d(?:[LlJEC]|[Ll]oss|[Cc]ost)\w* */ *(d\w+)(?= *[-+*/]?=)", r"\1\2", text, flags=re.MULTILINE)
+
+
+def is_to_be_filled(value: ast.expr | None) -> bool:
+    """Whether a list is empty, or has only None in it."""
+    listed = value.left if isinstance(value, ast.BinOp) else value
+    return isinstance(listed, ast.List) and all(ast.unparse(each) == "None" for each in listed.elts)
+
+
+def of_it(key: str, holder: str) -> str:
+    """The name of what a dictionary holds: `grads["W1"]` is dW1, and `v["dW1"]` another than that."""
+    holder = holder.removeprefix("self.")
+    if STATES.fullmatch(holder):
+        return f"{holder}_{key}"
+    return f"d{key}" if "grad" in holder.lower() and not key.startswith(("d", "grad")) else key
+
+
+def name_gradients(tree: ast.Module) -> None:
+    """Call `grads` what else holds gradients, such as `dparams`: what is put there is not made of the parameter."""
+    holders = set()
+    for each in ast.walk(tree):
+        match each:
+            case ast.Assign([ast.Subscript(holder, ast.Constant() as one)], value) | ast.AugAssign(
+                ast.Subscript(holder, ast.Constant() as one), ast.Add(), value
+            ):
+                pairs: Sequence[tuple[ast.expr | None, ast.expr]] = [(one, value)]
+            case ast.Assign([ast.Name() as holder], ast.Dict(keys, values)):
+                pairs = [*zip(keys, values, strict=True)]
+            case _:
+                continue
+        name = ast.unparse(holder)
+        if PARAMETERS.fullmatch(name) or STATES.fullmatch(name.removeprefix("self.")):
+            continue
+        for key, value in pairs:
+            owner = str(getattr(key, "value", ""))
+            if A_PARAMETER.fullmatch(owner) and not re.search(rf"(?<!\w)({owner}|{NO_GRADIENT})\b", ast.unparse(value)):
+                holders.add(name)
+    for each in ast.walk(tree):
+        match each:
+            case ast.Subscript(holder, ast.Constant(str())) if ast.unparse(holder) in holders:
+                each.value = ast.Name("grads", ast.Load())
+            case ast.Assign([ast.Name(name) as target], ast.Dict()) if name in holders:
+                target.id = "grads"
+
+
+def _bare(holder: ast.expr) -> str:
+    return ast.unparse(holder).removeprefix("self.")
+
+
+def _lists_in(tree: ast.Module) -> dict[str, list[str]]:
+    """The names in each list that is made of names, and [] for one that is to be filled."""
+    found = dict[str, list[str]]()
+    for each in ast.walk(tree):
+        if isinstance(each, ast.Assign) and (is_to_be_filled(each.value) or isinstance(each.value, ast.List)):
+            listed = [one.id for one in getattr(each.value, "elts", ()) if isinstance(one, ast.Name)]
+            if is_to_be_filled(each.value) or len(listed) == len(getattr(each.value, "elts", ())):
+                found |= {_bare(target): listed for target in each.targets}
+    for each in ast.walk(tree):
+        if isinstance(each, ast.Attribute) and each.attr in ("append", "insert") and _bare(each.value) in found:
+            found[_bare(each.value)] = []
+    return found
+
+
+def _sizes_in(tree: ast.Module) -> set[int]:
+    """The n of each `[None] * n`."""
+    made = (each.right for each in ast.walk(tree) if isinstance(each, ast.BinOp) and is_to_be_filled(each))
+    return {right.value for right in made if isinstance(right, ast.Constant) and isinstance(right.value, int)}
+
+
+class InLayers(ast.NodeTransformer):
+    """`dWs[0]` as dW1, or `dWs[1]` where none has a 0; `dWs[-1]` is of the last layer; `activations[0]` is X.
+
+    So is `dW[0]`, where dW is a list to be filled; and of `Ws = [W1, W2]`, `Ws[1]` is W2.
+    """
+
+    def __init__(self, tree: ast.Module, last: int, lists: Mapping[str, list[str]]) -> None:
+        self.names = dict[int, str]()
+        places, lists = list[tuple[ast.Subscript, str, int]](), {**_lists_in(tree), **lists}
+        for each in ast.walk(tree):
+            match each:
+                case ast.Subscript(holder, ast.Constant(int(at)) | ast.UnaryOp(ast.USub(), ast.Constant(int(at)))):
+                    name, at = _bare(holder), at if isinstance(each.slice, ast.Constant) else -at
+                    if -len(listed := lists.get(name, [])) <= at < len(listed):
+                        self.names[id(each)] = listed[at]
+                    elif found := A_LIST.fullmatch(name):
+                        of = found["of"] or found["delta"] or (found["nabla"] and f"d{found['nabla']}") or "A"
+                        places.append((each, of, at))
+                    elif name in lists and A_SHORT_LIST.fullmatch(name):
+                        places.append((each, "A" if name == "a" else name, at))
+        counted = {at for _, of, at in places if of != "A" and at >= 0}
+        first = 1 - min(counted, default=1) if not last or last in counted else 1
+        sizes = {len(each) for each in lists.values() if each} | _sizes_in(tree)
+        first = 1 if last in sizes else first
+        for each, of, at in places:
+            if first in (0, 1) and (at >= 0 or last):
+                layer = at + first * (of != "A") if at >= 0 else last + 1 + at
+                self.names[id(each)] = "X" if of == "A" and not layer else f"{of}{layer}"
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        self.generic_visit(node)
+        return ast.Name(self.names[id(node)], node.ctx) if id(node) in self.names else node
+
+
+class Plain(ast.NodeTransformer):
+    """`cache["A1"]`, `self.params["A1"]` and `self.A1` become A1; a gradient's own `grads["W1"]` becomes dW1."""
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
+            return ast.Name(of_it(node.slice.value, ast.unparse(node.value)), node.ctx)
+        self.generic_visit(node)
+        return node
+
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.expr:
+        return ast.Name(node.target.id, ast.Load())
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        if isinstance(node.value, ast.Name) and node.value.id == "self":
+            return ast.Name(node.attr, node.ctx)
+        self.generic_visit(node)
+        return node
