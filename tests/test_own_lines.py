@@ -1046,6 +1046,16 @@ ATTENTION = program(
     {"Wq": DRAWN((3, 2)), "Wk": DRAWN((3, 2))},
     {"X": DRAWN((4, 3)), "y": DRAWN((4, 3))},
 )
+SHIFTED = program(
+    """
+    S = X @ W
+    m = S.max(axis=1, keepdims=True)
+    P = np.exp(S - m) / np.exp(S - m).sum(axis=1, keepdims=True)
+    L = -np.sum(y * np.log(P)) / 6
+    """,
+    {"W": DRAWN((4, 3))},
+    {"X": DRAWN((6, 4)), "y": np.eye(3)[[0, 2, 1, 1, 0, 2]]},
+)
 NOT_BLAMED = {  # right texts, and which values they give
     "the other sign, and added": ("dY2 = 2 * (y - y_pred)\nW2 += lr * H1.T @ dY2", SUM, "dy_pred W2_new"),
     "a list of one's own": ("Ws = [W1, W2]\ndH1 = dy_pred @ Ws[1].T", SUM, "dH1"),
@@ -1065,6 +1075,16 @@ NOT_BLAMED = {  # right texts, and which values they give
     "a prompt and a fence": ("```python\n>>> dW2 = H1.T @ dy_pred\n```\n%matplotlib inline", SUM, "dW2"),
     "what is copied from a page": ("dY2 = 2 * (y_pred \u2212 y)\ndE/dW2 = H1.T @ dY2", SUM, "dy_pred dW2"),
     "one name for several values": ("Z_ = Z\ndZ = 2 * (m - y) * (Z == m)", POOLED, "dZ"),
+    "values that are kept": (
+        (
+            "class Network:\n    def backprop(self, X, y):\n        activations = [X]\n        zs = []\n"
+            "        z = X @ W1 + b1\n        zs.append(z)\n        activations.append(np.maximum(z, 0))\n"
+            "        dY1 = dH1 * (zs[0] > 0)\n        dW1 = activations[0].T @ dY1"
+        ),
+        SUM,
+        "dY1 dW1",
+    ),
+    "what is 0 but for rounding": ("dm = -(P - y).sum(1, keepdims=True) / 6", SHIFTED, "dm"),
     "lists by name": ("dH1 = dy_pred @ weights[1].T", SUM, "dH1"),
 }
 

@@ -104,7 +104,9 @@ def _statements(node: ast.stmt, helpers: Helpers) -> Iterator[Statement]:
             return
         case ast.Expr(ast.Call(ast.Name("print"))):
             return
-        case ast.Expr(ast.Call(ast.Attribute(attr="append"), [ast.Name() | ast.Attribute() | ast.Subscript()])):
+        case ast.Expr(ast.Call(ast.Attribute(holder, "append"), [value])) if isinstance(
+            value, ast.Name | ast.Attribute | ast.Subscript
+        ) or ast.unparse(holder) in ("zs", "activations"):
             return
         case ast.Assign([_], value) if is_to_be_filled(value):
             return
