@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import nbformat
 from browser_python import (
     BUILD,
     DOCS,
@@ -85,6 +86,8 @@ def gather_sources(with_solutions: bool) -> None:
     shutil.copytree(DOCS / "pages", PAGES)
     left_out = shutil.ignore_patterns(".*", *(() if with_solutions else FOR_TEACHERS))
     shutil.copytree(ROOT / "notebooks", COURSE, ignore=left_out)
+    for notebook in COURSE.rglob("*.ipynb"):  # JupyterLite puts commas between the lines of a list
+        notebook.write_text(json.dumps(nbformat.read(notebook, 4)))
     if with_solutions:
         notes, teachers = COURSE / "teaching_notes.md", PAGES / "teachers.md"
         notes.write_text(notes.read_text().replace("](solutions/)", "](solutions/index.md)"))
@@ -132,7 +135,7 @@ def make_lite(site: Path, packages: Path) -> None:
 
 def change_pages(site: Path) -> None:
     """Let the pages tell what a learner waits for and fit a phone, and make the lab alone of the console."""
-    for name in ("loading_notice.js", "fields.js", "narrow.js", "open.js", "open.css", "recorded.js"):
+    for name in ("loading_notice.js", "fields.js", "narrow.js", "address.js", "open.js", "open.css", "recorded.js"):
         shutil.copy(LITE / name, site)
     replace(
         site / "recorded.js",
@@ -146,7 +149,7 @@ def change_pages(site: Path) -> None:
         replace(
             page, "</body>", '<script src="../loading_notice.js"></script><script src="../fields.js"></script></body>'
         )
-    replace(lab, "</body>", '<script src="../narrow.js"></script></body>')
+    replace(lab, "</body>", '<script src="../narrow.js"></script><script src="../address.js"></script></body>')
     scripts = "".join(f'<script src="../{name}.js"></script>' for name in ("recorded", "open"))
     first = f'<link rel="stylesheet" href="../open.css">{scripts}'
     replace(alone, 'rel="preload"', 'rel="prefetch"')  # the recording comes first

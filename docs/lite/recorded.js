@@ -36,6 +36,20 @@ function makeFrame() {
 const currentOf = (page) => page.querySelector(".bpl-timeline [aria-current]");
 const isDrawn = (page) => page?.querySelector(".bpl-map img[src]")?.complete;
 
+// What stands there where there is no recording: what it is, and what is being waited for.
+async function say() {
+  await until(() => document.body);
+  const note = document.createElement("main");
+  note.id = "bpl-on-its-way";
+  note.innerHTML = `<h1>backprop_lab</h1>
+    <p>One training step of a neural network, to step through. The one that this link opens is on its way: it is
+    computed in your browser, for which Python comes first, about 17 MB at a first visit.</p>
+    <p><a href="../../index.html" target="_top">What is backprop_lab?</a></p>`;
+  document.body.prepend(note);
+  await until(() => isDrawn(document) || document.querySelector(".bpl-refused"));
+  note.remove();
+}
+
 // The lab goes to the step of the recording, and takes what was typed; then it stands there instead.
 async function wake(row, frame) {
   await until(() => isDrawn(document));
@@ -51,6 +65,8 @@ async function wake(row, frame) {
   for (const part of [row, frame]) part.remove();
   document.body.classList.remove("bpl-recorded");
 }
+
+if (!isRecorded) say();
 
 // The page of JupyterLite waits for this before it fetches anything.
 window.recorded = isRecorded && (async () => {

@@ -266,10 +266,35 @@ def test_the_front_page_steps_at_once_and_its_sliders_wake_at_the_same_step(page
         expect(recorded.locator(".bpl-timeline [aria-current]")).to_have_text(step)
         print(f"the front page: {step} after {time.monotonic() - start:.1f} s")  # noqa: T201
     front.locator("#bpl-waiting input[name=seed]").fill("7")
+    early = recorded.locator(".bpl-do-next").bounding_box()
     front.locator("#bpl-recorded").wait_for(state="detached")
+    assert_is_there_still(early, front.locator(".bpl-do-next").bounding_box())
     expect(front.locator("#bpl-waiting")).to_have_count(0)
     expect(front.locator(".bpl-timeline [aria-current]")).to_have_text("y_pred")
     expect(front.locator(".bpl-call")).to_have_text("StepThrough(start='random', seed=7, step='y_pred')")
+
+
+def assert_is_there_still(early, late):
+    assert all(abs(early[side] - late[side]) <= 4 for side in ("x", "y")), (early, late)
+
+
+@pytest.mark.release
+@pytest.mark.parametrize("size", [PHONE, {"width": 360, "height": 740}, {"width": 820, "height": 1180}, WINDOW])
+def test_nothing_moves_when_python_comes(browser, site, size):
+    touch = {"has_touch": size != WINDOW, "is_mobile": size != WINDOW}
+    with browser.new_context(viewport=size, base_url=site.url, **touch) as context:
+        for address in ("/index.html", "/run/open/index.html"):
+            page = context.new_page()
+            page.goto(address)
+            lab = page.frame_locator("iframe.front") if "open" not in address else page
+            recorded = lab.frame_locator("#bpl-recorded")
+            recorded.locator(".bpl-map img[src]").wait_for()
+            early = [recorded.locator(part).bounding_box() for part in (".bpl-do-next", ".bpl-map", ".bpl-operation")]
+            lab.locator("#bpl-recorded").wait_for(state="detached", timeout=WAIT)
+            late = [lab.locator(part).first.bounding_box() for part in (".bpl-do-next", ".bpl-map", ".bpl-operation")]
+            for before, after in zip(early, late, strict=True):
+                assert_is_there_still(before, after)
+            page.close()
 
 
 def test_without_python_the_recording_goes_on_and_says_what_is_missing(page):
@@ -319,6 +344,9 @@ def test_no_recording_of_other_numbers_stands_in_for_a_link(page, place):
     page.goto(f"/run/open/index.html#{place}")
     page.locator("#loading-notice").wait_for()
     expect(page.locator("#bpl-recorded, #bpl-waiting")).to_have_count(0)
+    expect(page.locator("#bpl-on-its-way")).to_contain_text("One training step of a neural network")
+    page.locator(".bpl-board img[src], .bpl-refused").first.wait_for(timeout=WAIT)
+    expect(page.locator("#bpl-on-its-way")).to_have_count(0)
 
 
 def test_in_the_lab_alone_enter_counts_everywhere_and_a_seed_may_be_huge(page):
@@ -344,8 +372,32 @@ def test_in_the_lab_alone_enter_counts_everywhere_and_a_seed_may_be_huge(page):
 
 @pytest.mark.parametrize("page", [(PHONE, "light")], indirect=True)
 def test_on_a_phone_a_notebook_to_run_has_most_of_the_width(page):
-    page.goto("/run/lab/index.html?path=01_worked_example.ipynb", wait_until="commit")
+    page.goto("/course/01_worked_example.html")
+    page.locator("a.run-notebook").click()
+    page.locator(".jp-Notebook").wait_for(state="attached")
+    page.mouse.click(200, 400)  # a touch in the middle of it all
     page.wait_for_function("document.querySelector('.jp-MarkdownCell')?.clientWidth > 300")
+    page.wait_for_timeout(2000)
+    assert page.evaluate("document.querySelector('.jp-MarkdownCell').clientWidth") > 300
+
+
+def test_a_running_notebook_has_an_address_that_can_be_kept_and_back_leaves_it(page):
+    page.goto("/course/01_worked_example.html")
+    page.locator("a.run-notebook").click()
+    page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+    page.evaluate(READY)
+    page.wait_for_url("**/run/lab/index.html?path=01_worked_example.ipynb")
+    page.reload()
+    page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+    page.go_back()
+    page.wait_for_url("**/course/01_worked_example.html")
+
+
+def test_no_output_on_the_site_is_a_list_of_lines(site):
+    for path in (site.folder / "run" / "files").rglob("*.ipynb"):
+        for cell in json.loads(path.read_text())["cells"]:
+            for output in cell.get("outputs", ()):
+                assert not any(isinstance(each, list) for each in output.get("data", {}).values()), path
 
 
 RUN_THIS = urlencode({"code": 'print("it " + "ran")', "execute": "1", "kernel": "python", "toolbar": "1"})

@@ -23,7 +23,7 @@ from backprop_lab.ui.steps.stepper import Stepper
 Room = tuple[tuple[int, int], tuple[int, int], float]
 WIDE: Room = (980, 440), (980, 240), 1.5
 LARGE: Room = (740, 330), (1340, 260), 1.5
-NARROW: Room = (386, 330), (386, 116), 2.0
+NARROW: Room = (368, 210), (368, 116), 2.0
 MOST_CELLS = 20_000  # in all iterations: each with its sum
 
 RECORDING = Path(__file__).parents[1] / "page" / "recording.js"
