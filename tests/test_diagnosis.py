@@ -212,6 +212,27 @@ def test_a_penalty_that_is_missing_halved_doubled_or_turned_round_is_named(share
     assert found["b1"].ok
 
 
+def test_a_loss_that_is_infinite_far_away_says_nothing_of_the_size_of_its_penalty():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((5, 4)), np.array([0, 1, 2, 2, 1])
+    start = {"W1": rng.standard_normal((4, 6)), "b1": 0.1 * rng.standard_normal(6)}
+    start |= {"W2": rng.standard_normal((6, 3)), "b2": 0.1 * rng.standard_normal(3)}
+
+    def loss(W1, b1, W2, b2):
+        h = np.maximum(0, X @ W1 + b1)
+        e = np.exp(h @ W2 + b2 - np.max(h @ W2 + b2, axis=1, keepdims=True))
+        probs = e / e.sum(axis=1, keepdims=True)
+        value = -np.log(probs[range(5), y]).sum() / 5 + 0.05 * (np.sum(W1**2) + np.sum(W2**2))
+        dscores = (probs - np.eye(3)[y]) / 5
+        dh = dscores @ W2.T * (h > 0)
+        grads = {"W2": h.T @ dscores + 0.05 * W2, "b2": dscores.sum(0), "W1": X.T @ dh + 0.1 * W1, "b1": dh.sum(0)}
+        return value, grads
+
+    found = diagnose(loss, start)
+    assert "0.05 * W2 is missing" in found["W2"].sentence
+    assert [found[name].ok for name in start] == [True, True, False, True]
+
+
 def test_what_is_right_only_where_all_of_a_parameter_is_0_is_not_called_right():
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((5, 4)), rng.standard_normal(5)

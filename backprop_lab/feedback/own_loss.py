@@ -15,6 +15,7 @@ import numpy as np
 from backprop_lab.checks.moves import STEPS
 from backprop_lab.checks.rounding import FLOAT32, FLOAT64, ROUNDINGS
 from backprop_lab.feedback.answers import a_kind, reason
+from backprop_lab.feedback.plain_words import in_plain_words
 from backprop_lab.nn.arrays import NUMBERS
 from backprop_lab.nn.layers import Array
 
@@ -124,7 +125,7 @@ class OwnLoss:
             for move in moves:
                 one, two, three = (self._tried(**{name: at + t * far * move}) for t in (1, 2, 3))
                 found.append((three - 2 * two + one) / (far * far * np.sum(move**2)))
-            if np.ptp(found) <= 1e-4 * abs(found[0]):
+            if np.isfinite(found).all() and np.ptp(found) <= 1e-4 * abs(found[0]):
                 return float(found[0])
         return None
 
@@ -197,7 +198,8 @@ class OwnLoss:
                 return function(*copies.values()) if form == IN_ORDER else function(copies)
         except Exception as error:
             shapes = ", ".join(f"{name} {value.shape}" for name, value in values.items())
-            sentence = f"your {what} stopped with {type(error).__name__}: {reason(error)}. It was given {shapes}"
+            words, _ = in_plain_words(error, has_typed_sizes=False)
+            sentence = f"your {what} stopped with {type(error).__name__}: {words}. It was given {shapes}"
             frames = [each for each in extract_tb(error.__traceback__)[1:] if not each.filename.startswith(LIBRARIES)]
             for frame in frames[-1:]:
                 sentence += (
