@@ -1,6 +1,7 @@
 """What is said to the learner of a move, and stays until the next: an overflow, numbers that a seed has not drawn."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -66,3 +67,11 @@ def _on_size(problem: Problem) -> str:
 def on_seed(setup: Setup, problem: Problem) -> str:
     """Which numbers a seed did not draw anew."""
     return kept_by_seeds(problem) if setup.base is not None and setup.seed is not None else ""
+
+
+def on_predicting(alone: Sequence[str]) -> str:
+    """What is asked: before which steps, or before those `alone` whose numbers the board has room for."""
+    if alone:
+        return f"Press Next. This board is too small to show every number: you are asked only before {listed(alone)}."
+    asked = "before each ReLU, gradient and update, and at the last update whether the loss will rise"
+    return f"Press Next. You are asked {asked}."

@@ -11,6 +11,7 @@ from traitlets import HasTraits, Instance
 
 from backprop_lab.course.predictions import asked_before, question
 from backprop_lab.feedback.mistakes import MISTAKES, Mistake, checked_mistakes
+from backprop_lab.nn.steps import Step
 from backprop_lab.reading.one_cell import Cell, cell_written
 from backprop_lab.reading.scale import Scales, checked_limits, scales_of
 from backprop_lab.reading.slopes import in_rows, value_of
@@ -186,9 +187,9 @@ class Stepper(HasTraits):
 
     def predict(self, on: bool) -> None:
         """Start, or stop, asking before a step is shown; the score starts at 0."""
-        asked = "before each ReLU, gradient and update, and at the last update whether the loss will rise"
-        but = " Nothing is asked about values that follow from numbers this board is too small to show."
-        note = f"Press Next. You are asked {asked}.{but * bool(self.unread)}" if on else ""
+        steps = self.place.trace.steps
+        alone = [step.name for at, step in enumerate(steps) if self._question(at)]
+        note = notes.on_predicting(alone if any(map(self._is_unread, steps)) else []) if on else ""
         self.place = replace(self.place, predicting=on, question=None, right=0, asked=0, why="", note=note)
 
     def answer(self, text: str) -> None:
@@ -242,7 +243,7 @@ class Stepper(HasTraits):
 
         While predicting, a step is first asked about, if there is a question; a second `next` shows it unanswered.
         """
-        if self.place.predicting and self.place.question is None and (asked := self._question()):
+        if self.place.predicting and self.place.question is None and (asked := self._question(self.place.index)):
             self.place = replace(self.place, question=asked, cell=None, pinned=False, why="", note="")
         elif self.place.index < len(self.place.trace.steps):
             self.go_to(self.place.index + 1)
@@ -269,16 +270,16 @@ class Stepper(HasTraits):
         """Go to the same step in the next iteration."""
         self._go(self.place.iteration + 1, self.place.index)
 
-    def _question(self) -> Cell | None:
-        """What to ask before the next step; always the same at the same step and iteration."""
+    def _question(self, index: int) -> Cell | None:
+        """What to ask before the step after this one; always the same at the same step and iteration."""
         place = self.place
-        if place.index == len(place.trace.steps):
+        if index == len(place.trace.steps) or self._is_unread(step := place.trace.steps[index]):
             return None
-        step = place.trace.steps[place.index]
-        if step.phase != "update" and not self.unread.isdisjoint(step.operands):  # a colour shows which way, no more
-            return None
-        rng = np.random.default_rng([place.setup.seed or 0, place.iteration, place.index])
-        return asked_before(place.trace, step, rng)
+        return asked_before(place.trace, step, np.random.default_rng([place.setup.seed or 0, place.iteration, index]))
+
+    def _is_unread(self, step: Step) -> bool:
+        """Whether a step follows from numbers that the board hides; a colour shows which way, and no more."""
+        return step.phase != "update" and not self.unread.isdisjoint(step.operands)
 
     def _begin(self, setup: Setup, lr: float | None, *sentences: str, **changes: Any) -> None:
         """Start over from a setup, with the same mistake if it can be planted there; `changes` are of the place."""
