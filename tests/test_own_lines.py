@@ -1056,6 +1056,32 @@ SHIFTED = program(
     {"W": DRAWN((4, 3))},
     {"X": DRAWN((6, 4)), "y": np.eye(3)[[0, 2, 1, 1, 0, 2]]},
 )
+SIGNED = program(
+    "s = X @ w\nL = np.mean(np.log(1 + np.exp(-t * s)))",
+    {"w": DRAWN((3, 1))},
+    {"X": DRAWN((5, 3)), "t": np.array([[1], [-1], [1], [1], [-1.0]])},
+)
+TWO_HEADS = program(
+    "h = np.tanh(x @ W)\nu = h @ U\nv = h @ V\nL = np.sum((u - y)**2) + np.sum((v - y)**2)",
+    {"W": DRAWN((3, 4)), "U": DRAWN((4, 2)), "V": DRAWN((4, 2))},
+    {"x": DRAWN((5, 3)), "y": DRAWN((5, 2))},
+)
+PART_BY_PART = """
+dh = 2 * (u - y) @ U.T
+dW = x.T @ (dh * (1 - h**2))
+dh = 2 * (v - y) @ V.T
+dW += x.T @ (dh * (1 - h**2))
+"""
+IN_COLUMNS = """
+A0 = X.T
+Z1 = W1.T @ A0 + b1.T
+A1 = np.tanh(Z1)
+Z2 = W2.T @ A1 + b2.T
+dZ2 = (probs - y).T / 5
+dW2 = dZ2 @ A1.T
+"""
+
+
 NOT_BLAMED = {  # right texts, and which values they give
     "the other sign, and added": ("dY2 = 2 * (y - y_pred)\nW2 += lr * H1.T @ dY2", SUM, "dy_pred W2_new"),
     "a list of one's own": ("Ws = [W1, W2]\ndH1 = dy_pred @ Ws[1].T", SUM, "dH1"),
@@ -1085,6 +1111,35 @@ NOT_BLAMED = {  # right texts, and which values they give
         "dY1 dW1",
     ),
     "what is 0 but for rounding": ("dm = -(P - y).sum(1, keepdims=True) / 6", SHIFTED, "dm"),
+    "parts in one name": (PART_BY_PART, TWO_HEADS, "dW"),
+    "a norm in between": (
+        "dh = 2 * (u - y) @ U.T\nnorm = np.abs(dh).max()\ndh += 2 * (v - y) @ V.T\ndW = x.T @ (dh * (1 - h**2))",
+        TWO_HEADS,
+        "dh dW",
+    ),
+    "a list under a known name": (
+        "dh = [2 * (u - y) @ U.T, 2 * (v - y) @ V.T]\ndW = x.T @ ((dh[0] + dh[1]) * (1 - h**2))",
+        TWO_HEADS,
+        "dW",
+    ),
+    "a dictionary under a known name": (
+        'dh = {"u": 2 * (u - y) @ U.T, "v": 2 * (v - y) @ V.T}\ndW = x.T @ ((dh["u"] + dh["v"]) * (1 - h**2))',
+        TWO_HEADS,
+        "dW",
+    ),
+    "zeros that are not needed": ("d = 2 * (y_pred - y)\ndW2 = np.zeros_like(W2)\ndW2 = H1.T @ d", SUM, "dy_pred dW2"),
+    "a default": ("def backward(X, y, two=2):\n    dY2 = two * (y_pred - y)", SUM, "dy_pred"),
+    "a list of gradients": (
+        "dWs = [X.T @ dY1, H1.T @ dy_pred]\ndW1 = dWs[0]\ndW2 = dWs[1]",
+        SUM,
+        "dW1 dW2",
+    ),
+    "zeros by a for": (
+        "nabla_w = [np.zeros(w.shape) for w in (W1, W2)]\nnabla_w[-1] = H1.T @ dy_pred",
+        SUM,
+        "dW2",
+    ),
+    "a new name": ("dW2 = H1.T @ dy_pred\nnew_W2 = W2 - lr * dW2", SUM, "dW2 W2_new"),
     "lists by name": ("dH1 = dy_pred @ weights[1].T", SUM, "dH1"),
 }
 
@@ -1101,6 +1156,10 @@ BLAMED = [  # a text, the values that are wrong in it, and what is said of the f
     ("dR = 2 * (R - y)\ndX = dR", RESIDUAL, "dX", ""),
     ("dH = dR @ W2", RESIDUAL, "dH", "the first has 3 and the second 4"),
     ("dY2 = 2 * (y_pred - y)\ndW2 = H1 @ dY2\ndW2 += 0.1 * W2", SUM, "dW2", "it stops"),
+    ("dW2 = H1.T @ dy_pred\nW2_next = W2 + lr * dW2", SUM, "W2_new", "a step uphill"),
+    ("ds = ((t + 1) / 2 - 1 / (1 + np.exp(-s))) / 5\ndw = X.T @ ds", SIGNED, "ds", "right but for its sign"),
+    (IN_COLUMNS.replace("np.tanh(Z1)", "np.tanh(Z1) ** 2"), DEEP_TANH, "H1", ""),
+    ("on = (Y1 > 0.1)\ndY1 = dH1 * on", SUM, "dY1", "and should not be; or the mistake is in on of line 1"),
     ("_dW2 = 3 * H1.T @ dy_pred", SUM, "dW2", "3 times"),
     ("ΔW2 = H1.T @ (dy_pred + 1)", SUM, "dW2", ""),
     ("dW = [None] * 2\ndW[1] = 3 * H1.T @ dy_pred", SUM, "dW2", ""),

@@ -242,10 +242,14 @@ def _told(
         return Line(numbers, text, found.of, None, f"cannot be told: {found.note}")
     if found.ok:
         return Line(numbers, text, found.of, True, _right(found) + only_so.get(found.lines[-1], ""))
-    if right := with_theirs.get(found.lines[-1]):
+    if (right := with_theirs.get(found.lines[-1])) and right.own_factor == 1:
         return Line(numbers, text, right.of, True, f"{_right(right)}, with data as yours")
+    if right:
+        sentence = f"wrong: {found.name} is {times(right.own_factor, {})}"
+        return Line(numbers, text, right.of, False, sentence)
     if sentence := _wrong(found, best, used):
-        return Line(numbers, text, found.of, False, f"wrong: {sentence}")
+        elsewhere = _parts_of(found, best) if "should be" in sentence else ""  # no mistake is named
+        return Line(numbers, text, found.of, False, f"wrong: {sentence}{elsewhere}")
     return Line(numbers, text, found.of, True, _right(found))
 
 
@@ -289,6 +293,14 @@ def _wrong(found: Found, best: Pass, used: set[str]) -> str:
         count = f"; {how_many} of its {wrong.size} numbers differ{'s' * (how_many == 1)}" if wrong.size > 1 else ""
         return f"{found.name}{[*where] or ''} should be {mine}, and is {yours}{count}"
     return _in_their_words(sentence.rstrip("."), found, best, used)
+
+
+def _parts_of(found: Found, best: Pass) -> str:
+    """Where else the mistake may be: in values of the learner's own that a line is made of, and which nobody judges."""
+    reads = {name for at in found.lines for name in best.statements[at].reads} - {each.name for each in best.found}
+    lines = {each.name: each.line for each in best.statements[: found.lines[-1]] if each.name in reads}
+    own = [name for name in lines if np.ndim(best.known[0].get(name, 0)) and not best.names[0].has(name)]
+    return f"; or the mistake is in {listed([f'{name} of line {lines[name]}' for name in own])}" if own else ""
 
 
 def _in_their_words(sentence: str, found: Found, best: Pass, used: set[str]) -> str:

@@ -26,6 +26,7 @@ A_GRADIENT = re.compile(
     r"[Δ∇]\w+|d(?!ata|im|epth|type)\w*|delta\w*|δ\w*|g_\w+|g[Wwb]\d+|nabla\w*|grad\w*|.*_(grad|gradient|delta)|err(or)?\w*"
 )
 A_DIFFERENCE = re.compile(r"_*(?:diff\w*|err(?:or)?s?)")  # which may be a gradient, or only a part of one
+A_NEW = re.compile(r"(?:new|next|updated)_?(\w+)|(\w+?)_?(?:new|next|updated?|upd)")
 A_STATE = re.compile(r"([mvs]|vel\w*|mom\w*)_?(d?)([WwBb]\w*)", re.IGNORECASE)
 ACTIVATED = re.compile(r"([a-z]+)(\d*)_(?:relu|act|tanh|sigmoid|drop)")
 
@@ -152,7 +153,8 @@ class Names:
             return self._there(f"d{self.before.get(int(number[1]), '')}")
         if D.match(name) or OF_IT.fullmatch(name):
             return self._there(f"d{self.of_gradient(name)}")
-        owner = self.of(name)
+        new = A_NEW.fullmatch(name)
+        owner = self.of(next(filter(None, new.groups())) if new else name)
         return self._there(f"{owner}_new") if owner in self.trace.given else ""
 
     def of_gradient(self, name: str) -> str:

@@ -6,6 +6,7 @@ times one factor, which a later line takes off again: so 1/m may stand in the li
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from itertools import takewhile
 from types import MappingProxyType
@@ -19,6 +20,7 @@ from backprop_lab.feedback.own_text import FUNCTIONS, Statement
 from backprop_lab.feedback.plain_words import another_name, in_plain_words
 
 MASKS = re.compile("[<>]")
+ZEROS = re.compile(r"= (?:np\.)?(?:zeros|empty|zeros_like|empty_like)\(|= 0(?:\.0)?$")
 MORE = re.compile(r"\w+ [-+]= ")
 
 
@@ -82,10 +84,12 @@ class Pass:
         return {found.lines[-1] for found in self.found if found.ok and not found.is_turned}
 
     def doubtful(self) -> list[int]:
-        """The last statements of wrong values whose names say no gradient and which others use: they may be parts."""
+        """The last statements of wrong values that others use, whose names say no gradient or are given twice: they may
+        be parts."""
         wrong = {found.lines[-1]: found.name for found in self.found if found.ok is False}
         used = {at for at, name in wrong.items() if any(name in later.reads for later in self.statements[at + 1 :])}
-        return [at for at in sorted(used) if not self.names[0].gradient(wrong[at])]
+        times = Counter(statement.name for statement in self.statements if not statement.goes_on)
+        return [at for at in sorted(used) if not self.names[0].gradient(wrong[at]) or times[wrong[at]] > 1]
 
     def ends(self, found: Found) -> bool:
         """Whether a gradient of a parameter, in which a factor is seen, comes after a value."""
@@ -102,10 +106,14 @@ class Pass:
         ways = [way for way in turned(value, right)[:: -1 if is_across else 1] if way is not None]
         return (ways[0] if ways else value.T if is_across else value) / found.entering
 
-    @staticmethod
-    def _is_done(later: Sequence[Statement], name: str) -> bool:
+    def _is_done(self, later: Sequence[Statement], name: str) -> bool:
         """Whether another line uses a value before it is changed, or nothing changes it any more."""
-        following = next((each for each in later if each.name == name or name in each.reads), None)
+        names, read = self.names[0], set[str]().union(*(each.reads for each in later))
+
+        def counts(each: Statement) -> bool:  # what nobody reads, such as a norm, is no use of it
+            return each.name in read or names.may_be_a_gradient(each.name) or bool(names.gradient(each.name))
+
+        following = next((each for each in later if each.name == name or (name in each.reads and counts(each))), None)
         return following is None or following.name != name or not following.goes_on
 
     def _run(self, statement: Statement) -> Found | None:
@@ -181,6 +189,10 @@ class Pass:
         """What a finished value is; None if it is none of the step, or is replaced and was no array till then."""
         names, values = self.names[0], [known[name] for known in self.known]
         self.raw[name] = values
+        if isinstance(values[0], list | tuple) and any(isinstance(each, np.ndarray) for each in values[0]):
+            return None  # parts of the learner's own
+        if is_replaced and ZEROS.search(self.statements[self.since[name][-1]].text):
+            return None
         if other := next((what for what in map(no_numbers, values) if what), ""):
             note = f"it gives {other}, and no array of numbers"
             return self._stopped(name, frozenset(), None, note) if names.gradient(name) and not is_replaced else None
@@ -264,8 +276,10 @@ class Pass:
     def _put_right(self, found: Found, factor: float) -> None:
         if self.names[0].trace.role(found.of) == "gradient":
             self.factors[found.name] = factor
-        for known, names in zip(self.known, self.names, strict=True):
-            known[found.name] = factor * names.layout.laid_out(names.trace, found.of)
+        for at, (known, names) in enumerate(zip(self.known, self.names, strict=True)):
+            right = factor * names.layout.laid_out(names.trace, found.of)
+            is_across = bool(found.values) and np.shape(found.values[at]) == right.T.shape != right.shape
+            known[found.name] = right.T if is_across else right
 
     def _fit(self, values: Sequence[Any], of: str) -> tuple[float, bool] | None:
         """How many times a value of the step these are, on all problems, and whether they are transposed; or None."""

@@ -23,7 +23,9 @@ def as_python(text: str) -> str:
 
 
 def is_to_be_filled(value: ast.expr | None) -> bool:
-    """Whether a list is empty, or has only None in it."""
+    """Whether a list is empty, or has only None or zeros in it."""
+    if isinstance(value, ast.ListComp):
+        return bool(re.match(r"np\.(zeros|empty)", ast.unparse(value.elt)))
     listed = value.left if isinstance(value, ast.BinOp) else value
     return isinstance(listed, ast.List) and all(ast.unparse(each) == "None" for each in listed.elts)
 
@@ -31,7 +33,7 @@ def is_to_be_filled(value: ast.expr | None) -> bool:
 def of_it(key: str, holder: str) -> str:
     """The name of what a dictionary holds: `grads["W1"]` is dW1, and `v["dW1"]` another than that."""
     holder = holder.removeprefix("self.")
-    if STATES.fullmatch(holder):
+    if STATES.fullmatch(holder) or re.fullmatch(r"d[A-Za-z]\d*", holder):
         return f"{holder}_{key}"
     return f"d{key}" if "grad" in holder.lower() and not key.startswith(("d", "grad")) else key
 
@@ -68,17 +70,20 @@ def _bare(holder: ast.expr) -> str:
     return ast.unparse(holder).removeprefix("self.")
 
 
-def _lists_in(tree: ast.Module) -> dict[str, list[str]]:
-    """The names in each list that is made of names, and [] for one that is to be filled."""
-    found = dict[str, list[str]]()
+def _lists_in(tree: ast.Module) -> dict[str, list[str] | None]:
+    """The names in each list that is made of names, [] for one that is to be filled, None for one of other values."""
+    found = dict[str, list[str] | None]()
     for each in ast.walk(tree):
         if isinstance(each, ast.Assign) and (is_to_be_filled(each.value) or isinstance(each.value, ast.List)):
-            listed = [one.id for one in getattr(each.value, "elts", ()) if isinstance(one, ast.Name)]
-            if is_to_be_filled(each.value) or len(listed) == len(getattr(each.value, "elts", ())):
-                found |= {_bare(target): listed for target in each.targets}
+            elements = getattr(each.value, "elts", [])
+            listed = [one.id for one in elements if isinstance(one, ast.Name)]
+            of_names = is_to_be_filled(each.value) or len(listed) == len(elements)
+            found |= {_bare(target): listed if of_names else None for target in each.targets}
     for each in ast.walk(tree):
-        if isinstance(each, ast.Attribute) and each.attr in ("append", "insert") and _bare(each.value) in found:
-            found[_bare(each.value)] = []
+        match each:
+            case ast.Attribute(holder, "append" | "insert") | ast.Subscript(holder, _, ast.Store()):
+                if _bare(holder) in found:
+                    found[_bare(holder)] = []
     return found
 
 
@@ -94,15 +99,18 @@ class InLayers(ast.NodeTransformer):
     So is `dW[0]`, where dW is a list to be filled; and of `Ws = [W1, W2]`, `Ws[1]` is W2.
     """
 
-    def __init__(self, tree: ast.Module, last: int, lists: Mapping[str, list[str]]) -> None:
+    def __init__(self, tree: ast.Module, last: int, given: Mapping[str, list[str]]) -> None:
         self.names = dict[int, str]()
-        places, lists = list[tuple[ast.Subscript, str, int]](), {**_lists_in(tree), **lists}
+        places = list[tuple[ast.Subscript, str, int]]()
+        lists = _lists_in(tree) | dict(given)
         for each in ast.walk(tree):
             match each:
                 case ast.Subscript(holder, ast.Constant(int(at)) | ast.UnaryOp(ast.USub(), ast.Constant(int(at)))):
                     name, at = _bare(holder), at if isinstance(each.slice, ast.Constant) else -at
-                    if -len(listed := lists.get(name, [])) <= at < len(listed):
+                    if -len(listed := lists.get(name) or []) <= at < len(listed):
                         self.names[id(each)] = listed[at]
+                    elif lists.get(name, []) is None:
+                        continue
                     elif found := A_LIST.fullmatch(name):
                         of = found["of"] or found["delta"] or (found["nabla"] and f"d{found['nabla']}") or "A"
                         places.append((each, of, at))

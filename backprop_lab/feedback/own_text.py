@@ -98,6 +98,8 @@ def _statements(node: ast.stmt, helpers: Helpers) -> Iterator[Statement]:
             for inner in body:
                 yield from _statements(inner, helpers)
         case ast.FunctionDef(body=body) | ast.ClassDef(body=body):
+            for argument, number in _defaults(node):
+                yield from _statements(ast.copy_location(ast.Assign([argument], number), node), helpers)
             for inner in body:
                 yield from _statements(inner, helpers)
         case ast.Import() | ast.ImportFrom() | ast.Assert() | ast.Pass() | ast.Expr(ast.Constant()):
@@ -143,7 +145,7 @@ def _statements(node: ast.stmt, helpers: Helpers) -> Iterator[Statement]:
                 (part,) = ast.parse(f"{ast.unparse(target)} = {ast.unparse(value)}[{at}]").body
                 if ast.unparse(target) != "_":
                     yield from _written(node, target, part)
-        case ast.Assign([ast.Tuple()], ast.Name()):  # W1, b1 = cache: names that are known
+        case ast.Assign([ast.Tuple()], ast.Name() | ast.Attribute()):  # W1, b1 = cache: names that are known
             return
         case ast.Assign([target], _) | ast.AugAssign(target):
             yield from _written(node, target, node)
@@ -153,6 +155,14 @@ def _statements(node: ast.stmt, helpers: Helpers) -> Iterator[Statement]:
                 f"line {node.lineno}, `{ast.unparse(node).splitlines()[0]}`, is {kind}: only lines such as "
                 "`dW1 = X.T @ dZ1` are followed, so write out what it does, layer by layer"
             )
+
+
+def _defaults(node: ast.stmt) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """The numbers that a function has for arguments that it is not given, such as `reg=0.1`."""
+    if isinstance(node, ast.FunctionDef) and (given := node.args.defaults):
+        for argument, number in zip(node.args.args[-len(given) :], given, strict=True):
+            if isinstance(number, ast.Constant) and isinstance(number.value, int | float):
+                yield ast.Name(argument.arg, ast.Store()), number
 
 
 def _of_a_dictionary(node: ast.stmt, value: ast.expr, holder: str) -> Iterator[Statement]:

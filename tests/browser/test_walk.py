@@ -100,6 +100,7 @@ def test_axe_finds_no_violation(new_context, walk):
     expect(page.locator(".bpl-tables caption").first).to_have_text("X, 2 by 3")
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
+        expect(page.locator(".bpl-board.bpl-dark")).to_have_count(int(theme == "dark"))
         assert violations(page, ".bpl-lab") == []
 
 
