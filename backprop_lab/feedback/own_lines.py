@@ -5,7 +5,7 @@ How the arrays are laid out, and what doubtful names mean, is found out by tryin
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,10 +13,11 @@ import numpy as np
 
 from backprop_lab.feedback.answers import a_kind
 from backprop_lab.feedback.check import check_function
+from backprop_lab.feedback.own_blame import best_pass
 from backprop_lab.feedback.own_found import SAME, Found
-from backprop_lab.feedback.own_names import A_DIFFERENCE, COUNTS, Layout, Names
+from backprop_lab.feedback.own_names import COUNTS, Layout, Names
 from backprop_lab.feedback.own_pass import Pass
-from backprop_lab.feedback.own_text import Statement, statements_in
+from backprop_lab.feedback.own_text import statements_in
 from backprop_lab.feedback.own_trials import layouts, others, with_gradients
 from backprop_lab.feedback.resemblance import times
 from backprop_lab.step.number_format import listed, plain, told_apart
@@ -100,13 +101,13 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
     used = {name for each in statements for name in (each.name, *each.reads)}
     best: Pass | None = None
     for layout in layouts(given, used):
-        tried = _best_factors(statements, problem, traces, layout, own)
+        tried = best_pass(statements, problem, traces, layout, own)
         best = tried if best is None or _explains_more(tried, best) else best
         if best.cost == (0, 0):
             break
     assert best is not None
     if best.cost[0] > 1 or (best.cost[0] and 0.0 in best.blamed.values()):
-        guessed = _best_factors(statements, problem, traces, best.names[0].layout, own, guesses=True)
+        guessed = best_pass(statements, problem, traces, best.names[0].layout, own, guesses=True)
         best = min(guessed, best, key=lambda each: each.cost)
     only_so, layout = dict[int, str](), best.names[0].layout
     for is_turned, usual_one, words in (
@@ -114,7 +115,7 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
         (layout.rows_of_outputs, replace(layout, rows_of_outputs=False), ", with weights as (outputs, inputs)"),
     ):
         if is_turned:
-            usual = _best_factors(statements, problem, traces, usual_one, own)
+            usual = best_pass(statements, problem, traces, usual_one, own)
             if isinstance(problem, Program) or usual.cost[0] - best.cost[0] <= 1:  # one line alone speaks for it
                 only_so |= dict.fromkeys(best.right - usual.right, words)
     with_theirs = _right_with_their_data(best)
@@ -145,81 +146,9 @@ def _check_names(own: Mapping[str, Any], problem: Problem, given: Trace) -> None
                 )
 
 
-def _with_own_parts(best: Pass, run: Callable[[Mapping[int, float | str]], Pass]) -> Pass:
-    """The same with doubtful wrong values taken for parts of the learner's own, where that explains more.
-
-    A line that uses a single one of them, and is wrong, does not put parts together: then that one was wrong.
-    """
-    parts, free = best, dict[int, float | str]()
-    while more := {at: 0.0 for at in parts.doubtful() if at not in free}:
-        free |= more
-        parts = run(free)
-    own = {best.statements[at].name for at in free}
-    wrong = [found for found in parts.found if found.ok is False]
-    uses = [{each for at in found.lines for each in best.statements[at].reads & own} for found in wrong]
-    return parts if parts.cost < best.cost and all(len(each) != 1 for each in uses) else best
-
-
 def _explains_more(tried: Pass, best: Pass) -> bool:
     """Whether fewer lines are wrong in a layout than in a likelier one; if only other lines are, it does not."""
     return tried.cost < best.cost and (tried.cost[0] < best.cost[0] or tried.right == best.right)
-
-
-def _best_factors(
-    statements: list[Statement],
-    problem: Problem,
-    traces: list[Trace],
-    layout: Layout,
-    own: Mapping[str, Any],
-    guesses: bool = False,
-) -> Pass:
-    """The statements run in one layout, with those factors taken for mistakes that explain the most.
-
-    With `guesses`, so is what a wrong line should give, where its name does not say it.
-    """
-
-    def run(blamed: Mapping[int, float | str]) -> Pass:
-        return Pass(statements, [Names(problem, each, layout, own) for each in traces], blamed)
-
-    def blaming(found: Found, factor: float) -> Pass:
-        return run({**best.blamed, found.lines[-1]: factor})
-
-    best, samples = run({}), Names(problem, traces[0], layout, own).samples
-    names = best.names[0]
-    on_the_way = [each for each in names.all_gradients() if guesses and names.is_on_the_way(each)]
-    if guesses:
-        best = _with_own_parts(best, run)
-    for guess in best.found:
-        meant = names.gradient(guess.name)
-        ways: list[float | str] = []
-        if guess.ok is False:
-            ways += [] if meant and names.is_sure(guess.name) else on_the_way
-            ways += [] if meant else [0.0]
-        elif guesses and guess.ok and guess.is_on_the_way and not names.is_sure(guess.name):
-            ways += [names.following(guess.of)]  # as a delta without its slope is the gradient before it
-        tries = (run({**best.blamed, guess.lines[-1]: each}) for each in ways)
-        best = min([best, *tries], key=lambda each: each.cost)
-    counts = (1.0, 1.0 / samples, float(samples))
-    while odd := [found for found in best.found if found.ok and found.is_on_the_way and found.own_factor != 1]:
-        odd.sort(key=lambda found: bool(A_DIFFERENCE.fullmatch(found.name)))
-        left = {found.mistaken for found in best.found if not found.is_on_the_way} - {1.0}
-        if best.cost > (0, 0):
-            tried = ((found, factor) for found in odd for factor in (*(found.own_factor * n for n in counts), *left))
-            better = min((blaming(*each) for each in tried), key=lambda each: (each.cost, each.inherited))
-            if (better.cost, better.inherited) < (best.cost, best.inherited):
-                best = better
-                continue
-        usual = () if isinstance(problem, Program) else counts  # its 1/m has a place in the loss
-        odd = [found for found in odd if not any(abs(found.own_factor * count - 1) < 1e-6 for count in usual)]
-        for found in odd:
-            alone = blaming(found, found.own_factor)
-            is_last = not (best.ends(found) or A_DIFFERENCE.fullmatch(found.name))
-            if is_last or alone.cost == best.cost:
-                best = alone  # no number of samples is such a factor, so it is here that it does not belong
-                break
-        else:
-            break
-    return best
 
 
 def _right_with_their_data(best: Pass) -> dict[int, Found]:

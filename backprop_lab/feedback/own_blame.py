@@ -1,0 +1,97 @@
+"""Which of a learner's lines are blamed: what each should give, and where a factor that is wrong comes in."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from backprop_lab.feedback.own_found import Found
+from backprop_lab.feedback.own_names import A_DIFFERENCE, Layout, Names
+from backprop_lab.feedback.own_pass import Pass
+from backprop_lab.feedback.own_text import Statement
+from backprop_lab.step.problem import Problem
+from backprop_lab.step.program import Program
+from backprop_lab.step.trace import Trace
+
+Blamed = Mapping[int, float | str]  # see Pass
+Run = Callable[[Blamed], Pass]
+
+
+def best_pass(
+    statements: list[Statement],
+    problem: Problem,
+    traces: list[Trace],
+    layout: Layout,
+    own: Mapping[str, Any],
+    guesses: bool = False,
+) -> Pass:
+    """The statements run in one layout, with those values and factors taken for mistakes that explain the most.
+
+    With `guesses`, names that say no gradient for certain may be others, or parts of the learner's own.
+    """
+
+    def run(blamed: Blamed) -> Pass:
+        return Pass(statements, [Names(problem, each, layout, own) for each in traces], blamed)
+
+    best = _with_own_parts(run({}), run) if guesses else run({})
+    return _with_factors(_with_guesses(best, run, guesses), run)
+
+
+def _with_own_parts(best: Pass, run: Run) -> Pass:
+    """The same with doubtful wrong values taken for parts of the learner's own, where that explains more.
+
+    A line that uses a single one of them, and is wrong, does not put parts together: then that one was wrong.
+    """
+    parts, free = best, dict[int, float | str]()
+    while more := {at: 0.0 for at in parts.doubtful() if at not in free}:
+        free |= more
+        parts = run(free)
+    own = {best.statements[at].name for at in free}
+    wrong = [found for found in parts.found if found.ok is False]
+    uses = [{each for at in found.lines for each in best.statements[at].reads & own} for found in wrong]
+    return parts if parts.cost < best.cost and all(len(each) != 1 for each in uses) else best
+
+
+def _with_guesses(best: Pass, run: Run, guesses: bool) -> Pass:
+    """The same with what a doubtful value should be where that explains more; for 0, any part of the learner's own."""
+    names = best.names[0]
+    on_the_way = [each for each in names.all_gradients() if guesses and names.is_on_the_way(each)]
+    for guess in best.found:
+        meant = names.gradient(guess.name)
+        ways: list[float | str] = []
+        if guess.ok is False:
+            ways += [] if meant and names.is_sure(guess.name) else on_the_way
+            ways += [] if meant else [0.0]
+        elif guesses and guess.ok and guess.is_on_the_way and not names.is_sure(guess.name):
+            ways += [names.following(guess.of)]  # as a delta without its slope is the gradient before it
+        tries = (run({**best.blamed, guess.lines[-1]: each}) for each in ways)
+        best = min([best, *tries], key=lambda each: each.cost)
+    return best
+
+
+def _with_factors(best: Pass, run: Run) -> Pass:
+    """The same with factors blamed on the lines that bring them in, where no later line takes them off."""
+
+    def blaming(found: Found, factor: float) -> Pass:
+        return run({**best.blamed, found.lines[-1]: factor})
+
+    problem, samples = best.names[0].problem, best.names[0].samples
+    counts = (1.0, 1.0 / samples, float(samples))
+    while odd := [found for found in best.found if found.ok and found.is_on_the_way and found.own_factor != 1]:
+        odd.sort(key=lambda found: bool(A_DIFFERENCE.fullmatch(found.name)))
+        left = {found.mistaken for found in best.found if not found.is_on_the_way} - {1.0}
+        if best.cost > (0, 0):
+            tried = ((found, factor) for found in odd for factor in (*(found.own_factor * n for n in counts), *left))
+            better = min((blaming(*each) for each in tried), key=lambda each: (each.cost, each.inherited))
+            if (better.cost, better.inherited) < (best.cost, best.inherited):
+                best = better
+                continue
+        usual = () if isinstance(problem, Program) else counts  # its 1/m has a place in the loss
+        odd = [found for found in odd if not any(abs(found.own_factor * count - 1) < 1e-6 for count in usual)]
+        for found in odd:
+            alone = blaming(found, found.own_factor)
+            is_last = not (best.ends(found) or A_DIFFERENCE.fullmatch(found.name))
+            if is_last or alone.cost == best.cost:
+                best = alone  # no number of samples is such a factor, so it is here that it does not belong
+                break
+        else:
+            break
+    return best
