@@ -291,6 +291,7 @@ REFUSED = {
     "line 1 uses .__class__, which is not followed here": "dW1 = X.__class__",
     "line 1 uses .save, which is not followed here": "dW1 = np.save('x', X)",
     "line 1 has a lambda in it": "dW1 = (lambda: X)()",
+    "line 1, `np.copyto()`, gives its result no name": "np.copyto()",
     "line 1 has a list comprehension in it, which is not followed here: write its turns": "dW1 = [x for x in X]",
     "line 1: `f(X)[0]` cannot be written to here": "f(X)[0] = 1",
 }
@@ -1084,6 +1085,14 @@ dW2 = dZ2 @ A1.T
 
 NOT_BLAMED = {  # right texts, and which values they give
     "the other sign, and added": ("dY2 = 2 * (y - y_pred)\nW2 += lr * H1.T @ dY2", SUM, "dy_pred W2_new"),
+    "a factor that is taken off, with data as theirs": (
+        (
+            "dscores = others * (margins > 0)\ndscores[np.arange(5), y] = -dscores.sum(axis=1)\n"
+            "dW = X.T @ dscores / 5 + 0.2 * W"
+        ),
+        HINGE,
+        "dscores dW",
+    ),
     "a list of one's own": ("Ws = [W1, W2]\ndH1 = dy_pred @ Ws[1].T", SUM, "dH1"),
     "dictionaries that are filled": ("xs, hs = {}, {}\nxs[0] = X\ndW2 = H1.T @ dy_pred", SUM, "dW2"),
     "a list that is filled": ("zs = []\nzs.append(Y1)\ndY1 = dH1 * (zs[0] > 0)", SUM, "dY1"),
@@ -1160,6 +1169,7 @@ BLAMED = [  # a text, the values that are wrong in it, and what is said of the f
     ("ds = ((t + 1) / 2 - 1 / (1 + np.exp(-s))) / 5\ndw = X.T @ ds", SIGNED, "ds", "right but for its sign"),
     (IN_COLUMNS.replace("np.tanh(Z1)", "np.tanh(Z1) ** 2"), DEEP_TANH, "H1", ""),
     ("on = (Y1 > 0.1)\ndY1 = dH1 * on", SUM, "dY1", "and should not be; or the mistake is in on of line 1"),
+    ("dW2 = np.empty((6, 3))\nnp.matmul(H1.T, 2 * dy_pred, out=dW2)", SUM, "dW2", "twice"),
     ("_dW2 = 3 * H1.T @ dy_pred", SUM, "dW2", "3 times"),
     ("ΔW2 = H1.T @ (dy_pred + 1)", SUM, "dW2", ""),
     ("dW = [None] * 2\ndW[1] = 3 * H1.T @ dy_pred", SUM, "dW2", ""),

@@ -99,6 +99,13 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
     problem, given = with_gradients(problem, given, own, statements)
     traces = [given, *others(problem)]
     used = {name for each in statements for name in (each.name, *each.reads)}
+
+    def guessed(found: Pass, traces: list[Trace]) -> Pass:
+        if found.cost[0] > 1 or (found.cost[0] and 0.0 in found.blamed.values()):
+            guess = best_pass(statements, problem, traces, found.names[0].layout, own, guesses=True)
+            return min(guess, found, key=lambda each: each.cost)
+        return found
+
     best: Pass | None = None
     for layout in layouts(given, used):
         tried = best_pass(statements, problem, traces, layout, own)
@@ -106,9 +113,7 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
         if best.cost == (0, 0):
             break
     assert best is not None
-    if best.cost[0] > 1 or (best.cost[0] and 0.0 in best.blamed.values()):
-        guessed = best_pass(statements, problem, traces, best.names[0].layout, own, guesses=True)
-        best = min(guessed, best, key=lambda each: each.cost)
+    best = guessed(best, traces)
     only_so, layout = dict[int, str](), best.names[0].layout
     for is_turned, usual_one, words in (
         (layout.columns, replace(layout, columns=False), ", with samples as columns"),
@@ -118,12 +123,23 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
             usual = best_pass(statements, problem, traces, usual_one, own)
             if isinstance(problem, Program) or usual.cost[0] - best.cost[0] <= 1:  # one line alone speaks for it
                 only_so |= dict.fromkeys(best.right - usual.right, words)
-    with_theirs = _right_with_their_data(best)
+    theirs = dict[int, tuple[Found, Pass]]()
+    if isinstance(problem, Program) and any(each.ok is False for each in best.found):
+        on_theirs = [given, *others(problem, keeps_data=True)]
+        with_theirs = guessed(best_pass(statements, problem, on_theirs, layout, own), on_theirs)
+        theirs = {each.lines[-1]: (each, with_theirs) for each in with_theirs.found if each.ok or each.mistaken != 1}
     found = {each.of for each in best.found}
     of = {step.name: step.of for step in given.steps if step.of in problem.parameters}  # gradients and what is new
     there = {of[name] for name in found.intersection(of)}
     missing = [name for name in of if there and of[name] not in there and given.role(name) == "gradient"]
-    return CheckedLines(tuple(_told(found, best, only_so, used, with_theirs) for found in best.found), tuple(missing))
+    lines = []
+    for each in best.found:
+        if each.ok is False and each.lines[-1] in theirs:
+            only_so |= {each.lines[-1]: ", with data as yours"}
+            lines.append(_told(*theirs[each.lines[-1]], only_so, used))
+        else:
+            lines.append(_told(each, best, only_so, used))
+    return CheckedLines(tuple(lines), tuple(missing))
 
 
 def _check_names(own: Mapping[str, Any], problem: Problem, given: Trace) -> None:
@@ -151,19 +167,7 @@ def _explains_more(tried: Pass, best: Pass) -> bool:
     return tried.cost < best.cost and (tried.cost[0] < best.cost[0] or tried.right == best.right)
 
 
-def _right_with_their_data(best: Pass) -> dict[int, Found]:
-    """Values of a program that are right with the data as handed in, by their last statement, where some are wrong."""
-    names = best.names[0]
-    if not isinstance(names.problem, Program) or all(found.ok is not False for found in best.found):
-        return {}
-    traces = [names.trace, *others(names.problem, keeps_data=True)]
-    again = Pass(best.statements, [Names(names.problem, each, names.layout, names.own) for each in traces], best.blamed)
-    return {found.lines[-1]: found for found in again.found if found.ok}
-
-
-def _told(
-    found: Found, best: Pass, only_so: Mapping[int, str], used: set[str], with_theirs: Mapping[int, Found]
-) -> Line:
+def _told(found: Found, best: Pass, only_so: Mapping[int, str], used: set[str]) -> Line:
     """What is said of a value that lines have given; of one in doubt, that it is right only in this layout."""
     statements = [best.statements[at] for at in found.lines]
     numbers, text = tuple(each.line for each in statements), "; ".join(each.text for each in statements)
@@ -171,11 +175,6 @@ def _told(
         return Line(numbers, text, found.of, None, f"cannot be told: {found.note}")
     if found.ok:
         return Line(numbers, text, found.of, True, _right(found) + only_so.get(found.lines[-1], ""))
-    if (right := with_theirs.get(found.lines[-1])) and right.own_factor == 1:
-        return Line(numbers, text, right.of, True, f"{_right(right)}, with data as yours")
-    if right:
-        sentence = f"wrong: {found.name} is {times(right.own_factor, {})}"
-        return Line(numbers, text, right.of, False, sentence)
     if sentence := _wrong(found, best, used):
         elsewhere = _parts_of(found, best) if "should be" in sentence else ""  # no mistake is named
         return Line(numbers, text, found.of, False, f"wrong: {sentence}{elsewhere}")

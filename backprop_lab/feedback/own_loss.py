@@ -198,7 +198,7 @@ class OwnLoss:
                 return function(*copies.values()) if form == IN_ORDER else function(copies)
         except Exception as error:
             shapes = ", ".join(f"{name} {value.shape}" for name, value in values.items())
-            words, _ = in_plain_words(error, has_typed_sizes=False)
+            words, _ = in_plain_words(error)
             sentence = f"your {what} stopped with {type(error).__name__}: {words}. It was given {shapes}"
             frames = [each for each in extract_tb(error.__traceback__)[1:] if not each.filename.startswith(LIBRARIES)]
             for frame in frames[-1:]:

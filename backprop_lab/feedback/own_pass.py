@@ -136,7 +136,7 @@ class Pass:
         except Exception as error:
             arrays = {each: value for each, value in scopes[0].items() if isinstance(value, np.ndarray) and value.ndim}
             shapes = ", ".join(f"{each} {value.shape}" for each, value in arrays.items())
-            words, _ = in_plain_words(error, has_typed_sizes=False)
+            words, _ = in_plain_words(error)
             meant = f" (did you mean {near}?)" if (near := another_name(error)) else ""
             sentence = f"it stops with {type(error).__name__}: {words}{meant}. It was given {shapes or 'no array'}"
             if of and self.names[0].is_sure(name):

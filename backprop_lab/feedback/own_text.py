@@ -115,10 +115,11 @@ def _statements(node: ast.stmt, helpers: Helpers) -> Iterator[Statement]:
         case ast.Expr(
             ast.Call(ast.Attribute(ast.Name("np" | "numpy")) | ast.Attribute(ast.Attribute()) as f, args, kw)
         ):
-            out = next((each.value for each in kw if each.arg == "out"), None)
-            if out is None and ast.unparse(f).split(".", 1)[1] not in IN_PLACE:
+            changed = args[:1] if ast.unparse(f).split(".", 1)[1] in IN_PLACE else []
+            written = [each.value for each in kw if each.arg == "out"] or changed
+            if not written:
                 raise ValueError(f"line {node.lineno}, `{ast.unparse(node)}`, gives its result no name")
-            yield from _written(node, args[0] if out is None else out, node)
+            yield from _written(node, written[0], node)
         case ast.Return(value):
             for at, each in enumerate(_returned(value)):
                 if isinstance(each, ast.Dict) or (isinstance(each, ast.Call) and ast.unparse(each.func) == "dict"):

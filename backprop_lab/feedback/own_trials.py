@@ -28,7 +28,7 @@ def with_gradients(
         if isinstance(problem, Program) and name and f"d{name}" not in given:
             with suppress(ValueError):  # it has no slope, or no part in the loss
                 problem = problem.with_gradients([name])
-    return problem, trace(problem)
+    return problem, given if problem is given.problem else trace(problem)
 
 
 def others(problem: Problem, keeps_data: bool = False) -> list[Trace]:

@@ -51,7 +51,7 @@ def met(warning: str) -> str:
     )
 
 
-def in_plain_words(error: BaseException, has_typed_sizes: bool) -> tuple[str, str]:
+def in_plain_words(error: BaseException, has_typed_sizes: bool = False) -> tuple[str, str]:
     """What an error says, in one line and without NumPy's terms where a beginner meets it often; and in short."""
     words = reason(error)
     if sizes := misfit(words):
@@ -78,7 +78,7 @@ def in_plain_words(error: BaseException, has_typed_sizes: bool) -> tuple[str, st
 
 def misfit(words: str) -> tuple[str, str] | None:
     """The columns of the first and the rows of the second matrix in a product that NumPy refuses."""
-    sizes = next(filter(None, (misfit.search(words) for misfit in PRODUCT_MISFITS)), None)
+    sizes = next(filter(None, (each.search(words) for each in PRODUCT_MISFITS)), None)
     return (sizes["columns"], sizes["rows"]) if sizes else None
 
 
