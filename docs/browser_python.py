@@ -180,7 +180,8 @@ def run(*command: str | Path, cwd: Path = ROOT) -> None:
 def lay_out(python: Path, pyodide: Path, packages: Path) -> None:
     """Fill a folder of the site with all that start_pyodide.js fetches."""
     python.mkdir()
-    for path in (packages / "packages.tar.gz", packages / "python_stdlib.zip", LITE / "start_pyodide.js"):
+    lite = (LITE / name for name in ("start_pyodide.js", "early_worker.js"))
+    for path in (packages / "packages.tar.gz", packages / "python_stdlib.zip", *lite):
         shutil.copy(path, python)
     course = BUILD / "site-course"
     shutil.rmtree(course, ignore_errors=True)

@@ -135,7 +135,17 @@ def make_lite(site: Path, packages: Path) -> None:
 
 def change_pages(site: Path) -> None:
     """Let the pages tell what a learner waits for and fit a phone, and make the lab alone of the console."""
-    for name in ("loading_notice.js", "fields.js", "narrow.js", "address.js", "open.js", "open.css", "recorded.js"):
+    early = "early_python.js"
+    for name in (
+        "loading_notice.js",
+        "fields.js",
+        "narrow.js",
+        "address.js",
+        "open.js",
+        "open.css",
+        "recorded.js",
+        early,
+    ):
         shutil.copy(LITE / name, site)
     replace(
         site / "recorded.js",
@@ -145,7 +155,8 @@ def change_pages(site: Path) -> None:
     replace(site / "index.html", "await import('./config-utils.js')", 'location.replace("../index.html")')
     lab, alone = site / "lab" / "index.html", site / "open" / "index.html"
     for page in (lab, alone):
-        replace(page, "</head>", '<link rel="icon" href="../lab/favicon.ico"></head>')
+        head = f'<link rel="icon" href="../lab/favicon.ico"><script src="../{early}"></script></head>'
+        replace(page, "</head>", head)
         replace(
             page, "</body>", '<script src="../loading_notice.js"></script><script src="../fields.js"></script></body>'
         )

@@ -8,6 +8,7 @@ from common import kept
 
 from backprop_lab.ui import LearningRateLab, LineUp, MistakeLab, StepThrough, running
 from backprop_lab.ui.running import nobody_is_there
+from backprop_lab.ui.standalone import opened
 from backprop_lab.ui.steps.pictures import picture
 
 
@@ -29,6 +30,10 @@ def test_the_picture_that_stands_in_for_a_lab_has_words_for_who_cannot_see_it():
     for lab, words in labs.items():
         assert lab._repr_mimebundle_()[1]["image/png"]["alt"].startswith(words)
     assert LineUp()._repr_mimebundle_()[1] == {}, "it is text"
+
+
+def test_the_lab_alone_is_kept_nowhere_and_draws_no_picture_to_keep():
+    assert ["image/png" in kept(lab) for lab in (StepThrough(), opened(""))] == [True, False]
 
 
 def test_where_nobody_is_there_a_notebook_keeps_no_widget(monkeypatch):

@@ -40,6 +40,8 @@ def checked_scale(scale: Any, usual: float) -> float:
 class Lab(widgets.VBox):
     """Controls, pictures and text, one below the other. A subclass places `_note`, where messages appear."""
 
+    is_kept = True  # in a notebook, which is opened without a kernel too
+
     def __init__(self) -> None:
         self._note = widgets.HTML()
         self._tooltips: dict[str, str] = {}  # what its labelled controls do, by label
@@ -128,4 +130,5 @@ class Lab(widgets.VBox):
         return f"{type(self).__name__}()"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return without_view_if_nobody_is_there(super()._repr_mimebundle_(**kwargs), *self._without_kernel())
+        stands_in = self._without_kernel() if self.is_kept else ({}, "")
+        return without_view_if_nobody_is_there(super()._repr_mimebundle_(**kwargs), *stands_in)

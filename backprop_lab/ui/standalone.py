@@ -19,6 +19,7 @@ def opened(address: str) -> widgets.Widget:
         start = Stepper(**{name: value for name, value in place.items() if name not in (*WHERE, *LOOKS)})
         check_reach(start.place, max(place.get("iteration", 0), *rates, 0))
         lab = StepThrough(**{name: value for name, value in place.items() if not rates or name not in WHERE})
+        lab.is_kept = False
         with lab.stepper.hold_trait_notifications():  # or each place on the way would be shown
             for iteration, lr in rates.items():
                 lab.go(iteration=iteration)

@@ -1,15 +1,18 @@
 // Starts Python in the kernel's worker. The kernel believes that this is Pyodide, and calls loadPyodide as it always does.
+// It may be started already: early_worker.js loads this file before the kernel does, so nothing here is a const.
 //
 // Left alone, it would install two dozen wheels on every visit and compile what they hold, half a minute of work. Here
 // everything comes in two archives, compiled, and is laid into Pyodide's file system as it is.
 
-const SITE = "/lib/python3.12/site-packages/";
-const page = new BroadcastChannel("backprop_lab start"); // loading_notice.js listens
+var SITE = "/lib/python3.12/site-packages/";
+var page = new BroadcastChannel("backprop_lab start"); // loading_notice.js listens
 
-const say = (state, text) => page.postMessage({ state, text });
-const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
+var say = (state, text) => page.postMessage({ state, text });
+var megabytes = (bytes) => (bytes / 1e6).toFixed(1);
 
-self.loadPyodide = async ({ packagesURL, courseURL, packages, ...options }) => {
+self.loadPyodide = (options) => (self.started ??= startPython(options));
+
+async function startPython({ packagesURL, courseURL, packages, ...options }) {
   // `packages` names what the kernel need not install. It is all in the archives.
   try {
     const site = new URL("../..", new URL(options.indexURL, location.href)).href; // where links to the lab lead
@@ -36,7 +39,7 @@ del sys.modules["IPython.terminal.embed"]`);
     say("failed", `Python did not start: ${error.message}. Reload the page to try again.`);
     throw error;
   }
-};
+}
 
 // Fetches archives at the same time; each is a tar, gzipped.
 async function fetchAll(urls) {

@@ -8,9 +8,12 @@ import re
 import subprocess
 import sys
 import time
-from functools import partial
+from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from itertools import takewhile
 from pathlib import Path
+from statistics import median
 from threading import Thread
 from urllib.parse import urlencode
 
@@ -26,6 +29,9 @@ NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
 OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
 WAIT = 120_000  # milliseconds
 MOST_MB = 29  # that a visit may fetch, compressed
+MOST_MB_TO_A_STEP = 0.6  # likewise, on the front page
+TEXT = {".css", ".html", ".ipynb", ".js", ".json", ".svg"}  # what a web host compresses
+TEN_MBIT = {"offline": False, "latency": 100, "downloadThroughput": 1.25e6, "uploadThroughput": 1.25e6}
 MISSED = {"run/lab/lab.png"}  # JupyterLab asks for a picture first where the page is, then where the notebook is
 UNTESTED = "NO PYODIDE, SO THE WEB SITE IS NOT TESTED. Name a folder with it in PYODIDE_DIST."
 pytestmark = pytest.mark.skipif(not PYODIDE, reason=UNTESTED)
@@ -52,15 +58,27 @@ def build(folder, *options):
     return folder
 
 
+@cache
+def compressed(path):
+    return gzip.compress(path.read_bytes())
+
+
 class Handler(SimpleHTTPRequestHandler):
-    """Serves as any web host would, and notes which files were asked for."""
+    """Serves as any web host would, text compressed, and notes which files were asked for."""
 
     protocol_version = "HTTP/1.1"
 
     def send_head(self):
         path = Path(self.translate_path(self.path))
-        self.server.asked.append(path / "index.html" if path.is_dir() else path)
-        return super().send_head()
+        self.server.asked.append(path := path / "index.html" if path.is_dir() else path)
+        if path.suffix not in TEXT or not path.is_file():
+            return super().send_head()
+        self.send_response(200)
+        self.send_header("Content-Type", self.guess_type(path))
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", len(compressed(path)))
+        self.end_headers()
+        return BytesIO(compressed(path))
 
     def end_headers(self):
         self.send_header("Cache-Control", "max-age=600")  # as GitHub Pages does
@@ -112,6 +130,10 @@ def visit(reader, site):
     assert not [said for said in heard if "responded with a status of 404" not in said], "and see `site`"
 
 
+def megabytes(asked):
+    return sum(len(compressed(path)) for path in asked if path.is_file()) / 1e6
+
+
 @pytest.mark.parametrize("visits", [["first"], pytest.param(["first", "second"], marks=pytest.mark.release)])
 def test_a_visit_ends_with_a_board_that_follows_its_slider_and_plays(visits, visit, site):
     for which in visits:
@@ -122,7 +144,7 @@ def test_a_visit_ends_with_a_board_that_follows_its_slider_and_plays(visits, vis
         lab.image.wait_for()
         lab.after_a_new_picture(lambda lab=lab: lab.seed_slider.press("ArrowRight"))
         seconds = time.monotonic() - start
-        size = sum(len(gzip.compress(path.read_bytes())) for path in site.asked[before:] if path.is_file()) / 1e6
+        size = megabytes(site.asked[before:])
         print(f"{which}: slider moved after {seconds:.1f} s; {size:.1f} MB, compressed")  # noqa: T201
         assert size < MOST_MB
     lab.button("Play").click()
@@ -189,8 +211,9 @@ def test_every_page_fits_its_screen_or_paper_and_is_one_click_from_its_notebook(
         assert not page.evaluate(f"{wide}.map(pre => pre.textContent)"), name
 
 
-def test_each_lab_on_the_pages_to_read_steps_and_points_without_python(page, site):
-    before, stepped = len(site.asked), 0
+def test_each_lab_on_the_pages_to_read_steps_and_points_without_python(page):
+    asked, stepped = [], 0
+    page.on("request", lambda request: asked.append(request.url))
     page.emulate_media(color_scheme="null")  # or a page in a frame would not be told what is chosen around it
     for name in PAGES[1:]:  # the first one starts Python, once its recording is there
         page.goto(f"/{name}.html")
@@ -211,7 +234,8 @@ def test_each_lab_on_the_pages_to_read_steps_and_points_without_python(page, sit
     cells = [cell for path in (ROOT / "notebooks").glob("*.ipynb") for cell in nbformat.read(path, as_version=4).cells]
     said = [output.get("data", {}).get("text/plain", "") for cell in cells for output in cell.get("outputs", [])]
     assert stepped == sum(text.startswith(("StepThrough(", "MistakeLab(")) for text in said) > 0
-    assert not [path for path in site.asked[before:] if path.is_relative_to(site.folder / "run")]
+    assert asked
+    assert not [address for address in asked if "/run/" in address]
 
 
 def test_the_search_finds_pages_and_no_solutions_are_on_the_site(page, site):
@@ -272,6 +296,50 @@ def test_the_front_page_steps_at_once_and_its_sliders_wake_at_the_same_step(page
     expect(front.locator("#bpl-waiting")).to_have_count(0)
     expect(front.locator(".bpl-timeline [aria-current]")).to_have_text("y_pred")
     expect(front.locator(".bpl-call")).to_have_text("StepThrough(start='random', seed=7, step='y_pred')")
+
+
+FIRST_STEP_AND_SLIDER = """async (justAStep) => {
+  const until = async (found) => {
+    for (let it; ; await new Promise((done) => setTimeout(done, 10))) if ((it = found())) return it;
+  };
+  const seconds = () => performance.now() / 1000;
+  const lab = () => document.querySelector("iframe.front")?.contentDocument;
+  const recorded = () => lab()?.querySelector("#bpl-recorded")?.contentDocument;
+  await until(() => recorded()?.querySelector(".bpl-map img[src]")?.complete);
+  recorded().querySelector(".bpl-do-next").click();
+  await until(() => recorded().querySelector(".bpl-timeline [aria-current]")?.textContent === "Y1");
+  const step = seconds();
+  if (justAStep) return [step];
+  await until(() => !lab().querySelector("#bpl-recorded"));
+  const board = lab().querySelector(".bpl-board img[alt^=Board]"), drawn = board.src;
+  const handle = lab().querySelector(".noUi-handle"), { KeyboardEvent } = lab().defaultView;
+  handle.focus();
+  handle.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true }));
+  await until(() => board.src !== drawn);
+  return [step, seconds()];
+}"""
+
+
+@pytest.mark.release
+def test_a_newcomer_fetches_little_until_the_front_page_steps(browser, site):
+    """What is fetched has a limit; how long it takes is said, the median of visits to which nothing was kept."""
+    for size in (LAPTOP, PHONE):
+        for network in (None, TEN_MBIT):
+            times = []
+            for _ in range(5):
+                with browser.new_context(viewport=size, base_url=site.url) as context:
+                    page, before = context.new_page(), len(site.asked)
+                    if network:
+                        context.new_cdp_session(page).send("Network.emulateNetworkConditions", network)
+                    page.goto("/index.html", wait_until="commit")
+                    times.append(page.evaluate(FIRST_STEP_AND_SLIDER, bool(network)))
+                    first = takewhile(lambda path: path.name != "jupyter-lite.json", site.asked[before:])
+                    fetched = megabytes(first)
+                    assert 0.1 < fetched < MOST_MB_TO_A_STEP
+            step, *slider = (median(each) for each in zip(*times, strict=True))
+            where = f"{size['width']} wide" + (", 10 Mbit/s and 100 ms" if network else "")
+            moved = "".join(f"; a slider has moved after {each:.1f} s" for each in slider)
+            print(f"{where}: a step answers after {step:.2f} s and {fetched:.2f} MB{moved}")  # noqa: T201
 
 
 def assert_is_there_still(early, late):
