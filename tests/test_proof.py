@@ -31,7 +31,7 @@ from backprop_lab.checks.moves import ROUNDINGS
 from backprop_lab.checks.proof import check_gradients, check_step, prove
 from backprop_lab.checks.rounding import terms_in
 from backprop_lab.nn.layers import ACTIVATIONS, Layer, Linear, ReLU, Sigmoid, Tanh
-from backprop_lab.nn.losses import SoftmaxCrossEntropy
+from backprop_lab.nn.losses import BinaryCrossEntropy, SoftmaxCrossEntropy
 from backprop_lab.nn.steps import Lines
 from backprop_lab.step.example_programs import EXAMPLE_PROGRAMS
 from backprop_lab.step.random_problems import redrawn
@@ -203,6 +203,9 @@ RIGHT = {  # steps whose gradients are right, and what may be said of them
         Linear(np.eye(2), [[0.0, 0.0]]), loss=SoftmaxCrossEntropy(), X=[[0.0, -716.5]], y=[[1.0, 0.0]]),
         through(*(Linear([[small]], [[0.0]]) for small in (1e-145, 1e-85, 1e-227)), X=[[1.0]], y=[[1e119]]),
         trace(in_other_numbers(with_numbers(towards().problem, W2=1e-6 * towards()["W2"]), np.float16))]),
+    "of a logarithm of numbers smaller than any step": ({True, None}, lambda: [through(
+        Linear([[1.0]], [[0.0]]), Sigmoid(), loss=BinaryCrossEntropy(), X=[[x], [0.1]], y=[[1.0], [0.0]])
+        for x in (-620.0, -640.0, -666.0, -680.0)]),
     "behind a number so large that a step of 1e-20 bends a tanh": ({True}, lambda: [through(
         Linear([[w]], [[0.0]]), Tanh(), Linear([[1e-50]], [[1e6]]), X=[[1e50]], y=[[0.0]]) for w in (0.0, 1e-60)]),
     "where terms of another sample overflow in a sigmoid": ({True, None}, lambda: [through(

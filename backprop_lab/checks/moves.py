@@ -20,6 +20,7 @@ ROUNDINGS = 32  # of all terms are allowed for
 STEPS = (1e-5, 1e-3, 1e-7, 1e-2, 1e-4, 1e-6)  # of a central difference, in units of the largest number moved
 HUGE, TINY_BESIDE = 1e6, 1e-6  # as -1e9, which hides a number from a softmax, beside the others
 COMPLEX_STEP, LEAST = 1e-20, 1e-270  # at most, and by how much the loss then moves, or of the largest gradient
+STRAIGHT = 1e-8  # the most: a logarithm of 1e-290, with a slope of 1e290, bends before it has moved by 1
 WORK = 1_500_000  # numbers in a tenth of a second: where entries moved one by one make more, directions are random
 DIRECTIONS, SEED = 8, 0  # any other seed would do
 BLOCK = 2**18  # how many numbers are moved at a time
@@ -141,6 +142,7 @@ class Moves:
         largest = max([1.0, *(float(np.fmax.reduce(each, axis=None)) for each in on_the_way)])  # pragma: no mutate
         of = np.where(along == 0, 1.0, along)  # a slope that is 0 must not be the square of a step
         h = np.fmin(COMPLEX_STEP, np.fmax(LEAST, LEAST * largest / of))  # COMPLEX_STEP where they are nan
+        h = np.fmin(h, STRAIGHT / of)
         try:
             with warnings.catch_warnings(action="error"):  # pragma: no mutate  as where an imaginary part is dropped
                 slopes = np.imag(self._moved(loss, 1j * h)[0]) / h
