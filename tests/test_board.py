@@ -52,6 +52,18 @@ def canvas(picture):
     return pixels(picture.png()) @ [65536, 256, 1]
 
 
+@pytest.mark.parametrize("size", [(714, 257), (800, 300), (970, 417), (1100, 480)])
+def test_a_number_stands_in_the_middle_of_its_cell(size):
+    t = trace(with_numbers(random_problem(1, 4, 3, 5, 2), X=np.full((4, 3), 0.85)))
+    board = drawn(t, len(t.steps), width=size[0], height=size[1])
+    box = next(box for box in board.boxes if box.name == "X")
+    picture, (left, right) = canvas(board), np.rint(box.x + box.width / box.cols * np.arange(2)).astype(int)
+    for top, below in pairwise(np.floor(box.y + box.height / box.rows * np.arange(5) + 0.5).astype(int)):
+        cell = picture[top + 1 : below, left + 1 : right]
+        written = np.flatnonzero((cell != cell[0, 0]).any(axis=1))
+        assert abs(written[0] - (len(cell) - 1 - written[-1])) <= 1
+
+
 def level_of(value, scales, name, t):
     """Where a number of a matrix should be from -1 to 1: the loss and the learning rate have no colour."""
     scale = scales.gradients if name in {s.name for s in t.steps if s.phase == "backward"} else scales.values

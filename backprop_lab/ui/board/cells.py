@@ -168,8 +168,7 @@ def _digits(number: str, em: float, room: int) -> Array:
 @lru_cache(maxsize=1024)
 def _digit(character: str, em: float) -> Array:
     font = ImageFont.truetype(DIGITS, max(1.0, em), layout_engine=ImageFont.Layout.BASIC)
-    height = round(em * 1.1)
-    image = Image.new("L", (round(font.getlength(character)), height))
-    baseline = height / 2 + DIGIT_HEIGHT / 2 * em
-    ImageDraw.Draw(image).text((0, round(baseline)), character, 255, font, anchor="ls")
+    digit, beside = round(DIGIT_HEIGHT * em), round(0.2 * em)
+    image = Image.new("L", (round(font.getlength(character)), digit + 2 * beside))
+    ImageDraw.Draw(image).text((0, beside + digit), character, 255, font, anchor="ls")
     return np.asarray(image)
