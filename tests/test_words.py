@@ -14,11 +14,15 @@ from problems import ACTIVATIONS, problems
 
 from backprop_lab import (
     MISTAKES,
+    Dropout,
     Linear,
+    Momentum,
     Network,
     Problem,
     ReLU,
+    Sigmoid,
     SumSquaredError,
+    Tanh,
     plant,
     program,
     prove,
@@ -248,6 +252,34 @@ def test_a_dead_unit_is_said_to_come_back_only_where_it_can():
         later = [trained(t.problem, k) for k in (1, 30)]
         assert not any((each["H2"][:, [*off[1] - claimed]] > 0).any() for each in later)
     assert min(found.values()) > 10, found
+
+
+@pytest.mark.parametrize(
+    ("before", "bias", "optimizer", "told"),
+    [
+        ([Tanh()], -20, {}, "it is dead"),  # no layer before it learns
+        ([], -20, {"optimizer": Momentum()}, "it is dead"),  # nothing is remembered
+        ([Linear([[1], [1]]), Tanh()], -20, {}, "it is dead"),  # a tanh is at most 1
+        ([Linear([[1], [1]]), Sigmoid()], -20, {}, "it is dead"),
+        ([Linear([[1], [1]]), Tanh()], -0.7, {}, "may come back"),
+        ([Linear([[1], [1]]), ReLU()], -20, {}, "may come back"),
+        ([Linear([[1], [1]]), Tanh(), Dropout(0.5)], -20, {}, "may come back"),  # what it keeps is larger than 1
+    ],
+)
+def test_a_unit_that_nothing_can_bring_back_is_called_dead(before, bias, optimizer, told):
+    X = np.array([[0.2, 0.1], [0.3, -0.1], [0.1, 0.2]])
+    width = 1 if any(isinstance(layer, Linear) for layer in before) else 2
+    last = Linear(np.ones((width, 2)), [[bias, 0.5]]), ReLU(), Linear([[1], [1]])
+    t = trace(Problem(Network([*before, *last]), SumSquaredError(), X, np.ones((3, 1)), 0.1, **optimizer))
+    (said,) = {remarks.on_dead_units(t, step) for step in t.steps} - {""}
+    assert told in said
+
+
+def test_a_dead_unit_moves_by_what_is_remembered_only_where_there_is_something():
+    p = with_numbers(random_problem(0, optimizer=Momentum()), b1=[[-9.0, 1.0, 1.0, 1.0]])
+    assert "it is dead" in remarks.on_dead_units(trace(p), trace(p).step("H1"))
+    t = trace(p.evolve(state={"vb1": np.ones((1, 4))}))
+    assert "move by what is remembered" in remarks.on_dead_units(t, t.step("H1"))
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

@@ -39,7 +39,7 @@ class Layer(Part):
     penalised: ClassVar[tuple[str, ...]] = ()  # of what is learnt, what a penalty and a decay make small
     is_elementwise: ClassVar[bool] = False  # whether each cell of Y comes from the same cell of X, and from no other
     can_die: ClassVar[bool] = False  # whether a unit can give 0 for every sample, and then pass no gradient back
-    is_never_negative: ClassVar[bool] = False  # whether its output is always 0 or more
+    between: ClassVar[tuple[float, float]] = (-math.inf, math.inf)  # what its output never leaves
     _around = ("X", "Y")
 
     def __init__(self, *values: Any, **named: Any) -> None:
@@ -215,7 +215,8 @@ class ReLU(Activation):
     """
 
     formulas: ClassVar = {"Y": "np.maximum({X}, 0)", "dX": "{dY} * ({Y} > 0)"}
-    can_die = is_never_negative = True
+    can_die = True
+    between = (0, math.inf)
 
 
 @dataclass(frozen=True)
@@ -226,6 +227,7 @@ class Tanh(Activation):
     """
 
     formulas: ClassVar = {"Y": "np.tanh({X})", "dX": "{dY} * (1 - {Y}**2)"}
+    between = (-1, 1)
 
 
 @dataclass(frozen=True)
@@ -238,7 +240,7 @@ class Sigmoid(Activation):
     """
 
     formulas: ClassVar = {"Y": "1 / (1 + np.exp(-{X}))", "dX": "{dY} * {Y} * (1 - {Y})"}
-    is_never_negative = True
+    between = (0, 1)
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def on_dead_units(trace: Trace, step: Step) -> str:
                     follows = f"{they} should get no gradient"
                 elif trace.problem.penalty and before.penalised:
                     follows = f"{weights} no gradient now but that of the penalty"
-                elif trace.problem.lines.memories or trace.problem.optimizer.own_numbers():
+                elif _moves(trace, at, dead):
                     follows = f"{weights} no gradient now, and move by what is remembered or decays alone"
                 elif None in (chances := {unit: _may_come_back(trace, at, unit) for unit in dead}).values():
                     follows = f"{weights} no gradient now"
@@ -63,23 +63,33 @@ def on_dead_units(trace: Trace, step: Step) -> str:
 def _may_come_back(trace: Trace, at: int, unit: int) -> bool | None:
     """Whether a unit of a ReLU, the layer `at`, that is off may be on again when the layers before it change.
 
-    Not behind the first layer, whose data stay. Nor where its bias is not above 0, and its weights can only lower it:
-    those that are not above 0, after a ReLU or a sigmoid, whose outputs are never below 0; otherwise only weights that
-    are all 0. What comes from a unit that is off for good does not count. None behind what is no weighted sum.
+    Not behind the first layer that learns, whose data stay. Nor where whatever comes out of the layer before, such as
+    numbers from 0 up of a ReLU and up to 1 of a sigmoid, its weights and its bias can't raise above 0. What comes from
+    a unit that is off for good does not count. None behind what is no weighted sum.
     """
     stages = trace.problem.stages
-    if at == 0 or (stages[at - 1].X == "X" and stages[at - 1].layer.is_weighted_sum):
-        return False
-    if not stages[at - 1].layer.is_weighted_sum:
+    if at and not stages[at - 1].layer.is_weighted_sum:
         return None
+    if not any(stage.parameters or hasattr(stage.layer, "drawn") for stage in stages[: max(at - 1, 0)]):
+        return False
     before, names = stages[at - 2], stages[at - 1].parameters
-    while at > 2 and hasattr(before.layer, "drawn"):  # which leaves each number where it is, or drops it
+    least, most = before.layer.between
+    while at > 2 and hasattr(before.layer, "drawn"):  # which makes each number larger where it is, or drops it
         at, before = at - 1, stages[at - 3]
+        least, most = (end and math.copysign(math.inf, end) for end in before.layer.between)
     weights, bias = trace[names["W"]][:, unit], trace[names["b"]][0, unit] if "b" in names else 0
     if before.layer.can_die:
         gone = [k for k in dead_units(trace, before.Y) if _may_come_back(trace, at - 2, k) is False]
         weights = np.delete(weights, gone)
-    return bool(bias > 0 or np.any(weights > 0 if before.layer.is_never_negative else weights != 0))
+    weights = weights[weights != 0]
+    return bool(bias + np.sum(np.maximum(least * weights, most * weights)) > 0)
+
+
+def _moves(trace: Trace, at: int, units: Sequence[int]) -> bool:
+    """Whether the update changes what these units of a ReLU, the layer `at`, are made with."""
+    names = trace.problem.stages[at - 1].parameters.values() if at else ()
+    new = trace.problem.lines.replacing
+    return any(np.any((trace[new[name]] != trace[name])[:, list(units)]) for name in names)
 
 
 def _gets_gradient(trace: Trace, at: int, units: Sequence[int]) -> bool:
