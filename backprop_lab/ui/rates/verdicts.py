@@ -27,10 +27,10 @@ def on_run(runs: Runs, run: RunIndex) -> str:
     if math.isfinite(losses[-1]):
         text = f"The loss went from {plain(losses[0], 4)} to {plain(losses[-1], 4)} in {runs.step} steps."
     elif math.isfinite(losses[0]):
-        lost = f"had {_lost(runs, 'was')} after step {np.isinf(losses).argmax()}"
-        text = f"The loss began at {plain(losses[0], 4)} and {lost}."
+        step = np.isinf(losses).argmax()
+        text = f"The loss began at {plain(losses[0], 4)} and had overflowed or was no number after step {step}."
     else:
-        text = f"The loss had {_lost(runs, 'was')} at the start."
+        text = "The loss had overflowed or was no number at the start."
     limit, lr, came_down = runs.limits[run[0]], runs.lr(run), losses[-1] < losses[0]
     if math.isnan(limit):
         return f"{text} No limit is known at its start."
@@ -43,12 +43,15 @@ def on_run(runs: Runs, run: RunIndex) -> str:
         return f"{text}, but each step has its own {listed(own)}, and the loss changes with that, too."
     if came_down == (lr < limit):
         return f"{text}, so this was to be expected."
-    text += ", but that limit is local."
-    if (at_end := runs.limit_at_end(run)) is not None:
-        curvature = "the same" if math.isclose(at_end, limit, rel_tol=1e-3) else "lower" if at_end > limit else "higher"
-        there = f"the limit is {plain(at_end, 3)}" if at_end < math.inf else "there is no limit"
-        text += f" The run {'settled' if lr < at_end else 'ended'} where the curvature is {curvature}, and {there}."
-    return text
+    if (at_end := runs.limit_at_end(run)) is None:
+        return f"{text}, but that limit is local."
+    if math.isclose(at_end, limit, rel_tol=1e-3):
+        return f"{text}. It ended where the curvature is the same: what the limit says may take more steps to be seen."
+    last = losses[-max(2, len(losses) // 10) :]
+    is_calm = lr < at_end and np.all(np.diff(last) <= 0.01 * np.abs(last[:-1]))  # and so no more rises
+    there = f"the limit is {plain(at_end, 3)}" if at_end < math.inf else "there is no limit"
+    text += f", but that limit is local. The run {'settled' if is_calm else 'ended'} where the curvature is"
+    return f"{text} {'lower' if at_end > limit else 'higher'}, and {there}."
 
 
 def on_map(runs: Runs) -> str:
@@ -63,22 +66,17 @@ def on_map(runs: Runs) -> str:
             f"{_share(came_down[above])} of those above it"
         )
         if came_down[above].any():
-            text += ": that limit is local, and a run can settle where the curvature is lower."
+            text += ": that limit is local, and a run can settle where the curvature is lower, or take longer to grow."
         else:
             text += ", as the theory predicts." if came_down[below].all() and not _own(runs) else "."
     else:
         text += f"{_share(came_down)} of the runs."
     medians, who = np.median(runs.change, axis=0), "median seed" if len(runs.sweep.seeds) > 1 else "network"
-    text += f" In {_share(lost)} of all runs it has {_lost(runs, 'is')}."
+    text += f" In {_share(lost)} of all runs it has overflowed or is no number."
     if medians.min() < 1:
         best = runs.sweep.lrs[int(np.argmin(medians))]
         text += f" The {who} does best at a learning rate of {plain(best, 2)}."
     return " ".join([text, *notes_on(runs)])
-
-
-def _lost(runs: Runs, is_or_was: str) -> str:
-    """What has become of a loss that is no finite number: in lines of one's own it may be the logarithm of anything."""
-    return f"overflowed or {is_or_was} no number" if not runs.sweep.problems[0].stages else "overflowed"
 
 
 def _own(runs: Runs) -> tuple[str, ...]:
