@@ -175,6 +175,9 @@ def plant(trace: Trace, mistake: Mistake, *names: str) -> Trace:
     shown is still the code run. Raises ValueError, saying why, where it cannot be planted: it does not apply, NumPy
     refuses the line, or the value has a shape for which the network has no room. Raises KeyError as `trace` does.
     """
+    if not isinstance(mistake, Mistake):
+        known = f"write MISTAKES[{mistake!r}]" if isinstance(mistake, str) else "such as MISTAKES['mask-forgotten']"
+        raise ValueError(f"what is planted is a Mistake, {known}; got {mistake!r}")
     planted: dict[str, Step] = {}
     for name in names or mistake.planted_at(trace):
         step = next(mistake._rewritten(trace, name), None)

@@ -3,7 +3,7 @@
 What else a step may have, a penalty, an optimizer with its memory, what a layer draws, belongs to a Problem.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from inspect import signature
 from typing import Any, Self
@@ -220,15 +220,27 @@ def check_part(part: Any, base: type[Part], what: str, such_as: str) -> None:
         made = f"{part.__name__}({', '.join(getattr(part, 'learnt', ()) or _asked_for(part))})"
         raise ValueError(f"{what} is the class {part.__name__} itself: write {made}, which makes one")
     if not isinstance(part, base):
-        known = f"; {part!r} is LOSSES[{part!r}]" if isinstance(part, str) and part in LOSSES else ""
+        named = (f"{each.__name__}()" for each in _kinds_of(base) if each.__name__.lower() == f"{part}".lower())
+        meant = f"LOSSES[{part!r}]" if isinstance(part, str) and part in LOSSES else next(named, "")
+        if kind == "Penalty" and isinstance(part, int | float):
+            meant = f"L2({part!r})"
+        if meant:
+            raise ValueError(f"{what} is {part!r}: write {meant}")
         raise ValueError(
             f"{what} is {part!r}, and not made of lines: derive its class from {kind}, and give it formulas, as "
-            f"{such_as} has{known}"
+            f"{such_as} has"
         )
     own = [name for name in METHODS[kind] if getattr(type(part), name) is not getattr(base, name)]
     if own:
         methods = " and ".join(own)
         raise ValueError(f"{type(part).__name__} has {methods} beside its lines, which say it all: delete {methods}")
+
+
+def _kinds_of(base: type[Part]) -> Iterator[type[Part]]:
+    """The public classes derived from this one."""
+    for each in base.__subclasses__():
+        yield from () if each.__name__.startswith("_") else (each,)
+        yield from _kinds_of(each)
 
 
 def _asked_for(kind: type) -> list[str]:

@@ -14,7 +14,8 @@ SIGNS = {"+": 1, "-": -1, MINUS: -1, "\N{EN DASH}": -1, "0": 0, "plus": 1, "minu
 
 def plain(value: Any, digits: int = 4, form: str = "g") -> str:
     """A number in the format ".4g", or another, with a proper minus sign, and never as −0."""
-    return f"{value + 0.0:.{digits}{form}}".replace("-", MINUS)
+    full, kind = form[:-1], form[-1]  # "#g" keeps the zeros at the end
+    return f"{value + 0.0:{full}.{digits}{kind}}".removesuffix(".").replace("-", MINUS)
 
 
 def at_most(error: float, digits: int = 0) -> str:
@@ -31,9 +32,10 @@ def percent(error: float, digits: int) -> str:
 
 
 def told_apart(one: Any, other: Any, digits: int = 4) -> tuple[str, str]:
-    """Two numbers to `digits` digits, or to as many more as it takes to tell them apart."""
-    pairs = [(plain(one, more), plain(other, more)) for more in range(digits, ENOUGH)]
-    return next((pair for pair in pairs if pair[0] != pair[1]), pairs[0])
+    """Two numbers to `digits` digits, or to as many more, both alike, as it takes to tell them apart."""
+    pair = plain(one, digits), plain(other, digits)
+    longer = ((plain(one, more, "#g"), plain(other, more, "#g")) for more in range(digits + 1, ENOUGH))
+    return next((each for each in (pair, *longer) if each[0] != each[1]), pair)
 
 
 def listed(parts: Sequence[str]) -> str:
