@@ -2,10 +2,11 @@
 
 import re
 
+import numpy as np
 import pytest
 from common import PAGE, SQUARE, plain, tell, trained
 
-from backprop_lab import L2, MISTAKES, prove, random_problem, trace
+from backprop_lab import L2, MISTAKES, program, prove, random_problem, trace
 from backprop_lab.training.history import can_be_planted
 from backprop_lab.ui import MistakeLab, mistake_lab
 
@@ -73,6 +74,19 @@ def assert_all_is_of_the_mistake(lab, curves):
         assert [plain(line) for line in re.findall("<code>.*?</code>", lab._text.value)] == lines
     assert bool(said) == bool(place.mistake)
     assert ("It changes nothing" in said) == bool(place.mistake and harmless)
+
+
+def test_no_symptom_is_told_of_a_line_of_which_one_term_is_wrong():
+    """Of A + relu(A) @ W2 the mask of one path is taken from the gradient, and negative numbers remain in dA."""
+    draw = np.random.default_rng(0).standard_normal
+    X, y, W0, W2 = draw((4, 3)), draw((4, 2)), draw((3, 2)), draw((2, 2))
+    lines = "A = X @ W0\nH = np.maximum(A, 0)\nR = {}H @ W2\nL = np.sum((R - y)**2)"
+    for skip, is_told in (("A + ", False), ("", True)):
+        p = program(lines.format(skip), {"W0": W0, "W2": W2}, {"X": X, "y": y})
+        assert ("On the board:" in MistakeLab(p, mistake="mask-from-gradient")._text.value) == is_told
+    penalised = random_problem(1, penalty=L2(0.1))
+    for name, is_told in (("weights-for-gradient", False), ("penalty-not-in-gradient", True), ("mask-forgotten", True)):
+        assert ("On the board:" in MistakeLab(penalised, mistake=name)._text.value) == is_told
 
 
 @pytest.mark.parametrize("name", ["mask-forgotten", "mean-for-sum", "plus-for-minus", "bias-forgotten"])

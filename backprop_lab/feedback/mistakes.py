@@ -13,6 +13,7 @@ has the right numbers: `check_gradients` refuses its shape, but a check that let
 accepts it.
 """
 
+import ast
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -83,6 +84,14 @@ class Mistake:
         for way in ways:
             with suppress(KeyError):
                 yield step.rewritten(step.template, *words, way) if beside else step.rewritten(way, *words)
+
+    def is_all_of(self, step: Step) -> bool:
+        """Whether what it makes wrong is a whole line, so that its symptom is seen, and not one term beside others."""
+        if step.paths:
+            line = ast.parse(step.code, mode="eval").body
+            return not (isinstance(line, ast.BinOp) and isinstance(line.op, ast.Add | ast.Sub))
+        is_own = bool(_ways_at(self, step.kind, step.result, step.template))
+        return not (is_own and step.beside and step.role == "gradient")
 
     def wrong_lines(self, trace: Trace, name: str) -> tuple[str, ...]:
         """Each way to write this mistake in the line for `name`; none where it does not apply.

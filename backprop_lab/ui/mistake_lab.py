@@ -105,8 +105,9 @@ class MistakeLab(Lab):
             lines = {name: mistake.wrong_line(right, name) for name in made}
             codes = [f"<code>{html.escape(f'{name} = {line}')}</code>" for name, line in lines.items() if line]
             first = "".join(codes[:1]) + " …" * (len(codes) > 1)
-            text = (
-                f"<p><b>On the board:</b> {html.escape(mistake.symptom)}</p>"
+            if all(mistake.is_all_of(right.step(name)) for name in lines):
+                text = f"<p><b>On the board:</b> {html.escape(mistake.symptom)}</p>"
+            text += (
                 f"<details><summary><b>Written instead:</b>{harmless} {first} <u>Why?</u></summary>"
                 f"<p>{html.escape(mistake.cause.replace('`', ''))}</p>{'<br>'.join(codes[1:])}</details>"
             )
