@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from own_parts import OWN_PROBLEMS, Centred, ConcatenatedReLU, Softmax
 from problems import ACTIVATIONS, losses_of, problems, varied_problem
 
-from backprop_lab import MISTAKES, Mistake, SoftmaxCrossEntropy, plant, random_problem, trace, worked_example
+from backprop_lab import MISTAKES, Mistake, SoftmaxCrossEntropy, plant, program, random_problem, trace, worked_example
 from backprop_lab.course.predictions import question
 from backprop_lab.nn.layers import Linear
 from backprop_lab.reading.equation import Operand, equation
@@ -154,6 +154,11 @@ def beyond(result, numbers, digits):
     off, size = abs(exactly(numbers) - exactly(result)), abs(exactly(result))
     assert off <= size / 90 or not size, (numbers, result)
     return off - (Fraction(10) ** (math.floor(math.log10(size)) + 1 - digits) / 2 if size else 0)
+
+
+def test_an_equality_that_the_digits_shown_do_not_give_is_written_as_what_it_is():
+    p = program("r = (S**2).max(axis=1)\nL = np.sum(r)", {"S": np.array([[1 / 3, -0.2]])}, {})
+    assert str(work_out(trace(p), ("dS", 0, 0))).endswith(" = 2·1·(1)·0.3333 / ((1) + ((−0.2)² == 0.1111)) ≈ 0.6667")
 
 
 def test_an_equals_sign_stands_only_where_the_shown_numbers_give_the_result():

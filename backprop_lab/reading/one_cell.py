@@ -29,7 +29,7 @@ from backprop_lab.reading.parts import (
     typeset,
 )
 from backprop_lab.reading.slopes import but_for_rounding, cell_at, in_rows, is_slope, place_of, slopes_of, value_of
-from backprop_lab.step.number_format import MINUS, plain
+from backprop_lab.step.number_format import MINUS, plain, typed_number
 from backprop_lab.step.trace import Trace
 
 Cell = tuple[str, int, int]
@@ -108,7 +108,7 @@ def work_out(trace: Trace, cell: Cell) -> Worked:
             return Worked(cell, f"({code})[{at}]" if at else code, "", value, (), but=but, indexed=label)
         terms = tuple(each.as_term(digits) for each in written.terms)
         around = written.around if terms else ""
-        added = _evaluated(around, {"sum": _added([_read(term.written) for term in terms])})
+        added = _evaluated(around, {"sum": _added([float(typed_number(term.written)) for term in terms])})
         come_to = [(written.comes_to, exact), *[(added, exact)] * bool(terms)]
         sign, sign_of_sum = (_sign(*come_to[at], least) for at in (0, -1))
         sources = tuple(writing.cells)
@@ -133,10 +133,6 @@ def _added(numbers: Sequence[float]) -> float:
     """Their sum; 0 where on paper, in decimals, it is 0."""
     total = float(sum(numbers))
     return total if abs(total) > 1e-14 * max(map(abs, numbers), default=0.0) else 0.0 * total
-
-
-def _read(text: str) -> float:
-    return float(text.replace(MINUS, "-"))
 
 
 def _evaluated(text: str, values: Mapping[str, Any]) -> float:
@@ -255,7 +251,10 @@ class _Writing(Reader):
                 found = _joined(sign, [one.within(BINDS[op]), right], BINDS[op])
                 return found.kept(one, sign.format("{}", right.numbers)) if scales else found
             case _ if op in COMPARISONS:
-                return _joined(f"{{}} {op} {{}}", [side.within(Binds.ADDED) for side in inside], Binds.COMPARED)
+                found = _joined(f"{{}} {op} {{}}", [side.within(Binds.ADDED) for side in inside], Binds.COMPARED)
+                if op == "==" and found.comes_to != (holds := float(self.number(node, place))):
+                    return found._replace(numbers=f"{holds:.0f}", comes_to=holds)  # 0.3333² is not 0.1111
+                return found
         template = f"{typeset(op)}({', '.join(['{}'] * len(inside))})"
         return _joined(template, [part.bare() for part in inside])
 
@@ -267,7 +266,8 @@ class _Writing(Reader):
             symbol = f"{node.id}[{','.join(map(str, place))}]" if place else node.id
             if place:
                 self.cells[node.id, *cell_at(np.shape(self.trace[node.id]), place)] = None
-        return _Part(symbol, f"({number})" if number.startswith(MINUS) else number, comes_to=_read(number))
+        text = f"({number})" if number.startswith(MINUS) else number
+        return _Part(symbol, text, comes_to=float(typed_number(number)))
 
     def _of_many(self, op: str, parts: Sequence[tuple[ast.expr, Place]], over: Mapping[str, int]) -> _Part:
         """What many cells make together: the terms of a product @ or of a sum, or the largest of them."""
