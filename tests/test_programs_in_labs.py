@@ -239,6 +239,9 @@ def test_pointing_at_a_value_tells_what_it_goes_into_in_a_program_alone():
     assert users["X"][:3] == ["Q", "K", "V"]
     assert "dA" in users["V"]
     assert view_of(StepThrough()).layout_of_steps["users"] == {}
+    p = program("q = X @ w\nL = q.mean()", {"w": np.ones(2)}, {"X": np.eye(2)})
+    assert trace(p).step("dq").code.startswith("np.full_like(q, ")
+    assert view_of(StepThrough(p)).layout_of_steps["users"]["q"] == ["L"], "dq asks only how large it is"
 
 
 def test_a_number_that_hides_others_does_not_set_their_colours():

@@ -280,7 +280,7 @@ def line_of(trace: Trace, name: str) -> str:
 
 def taken_in(step: Step) -> list[str]:
     """The values whose numbers a step takes in: not those of which it asks no more than how large they are."""
-    code = re.sub(r"\blen\(\w+\)|\b\w+\.(shape|size)\b", "", step.code)
+    code = re.sub(r"\blen\(\w+\)|\b\w+\.(shape|size)\b|(?<=_like\()\w+(?=[,)])", "", step.code)
     return [name for name in step.operands if re.search(rf"\b{name}\b", code)]
 
 
