@@ -165,6 +165,8 @@ def _open(number: Any, seed: Any, difficulty: Any, problem: Any = None) -> tuple
                              "mystery(problem=p, seed=12)")  # fmt: skip
         check_seed(seed)
         return _draw_in(problem, int(seed))
+    if isinstance(number, Problem):
+        raise ValueError("a mystery in a problem of your own is asked for by name: mystery(problem=p, seed=12)")
     if seed is not None:
         if number is not None:
             raise ValueError(f"a mystery has a number or a seed, not both; got {number!r} and seed={seed!r}")

@@ -191,8 +191,11 @@ class Reader:
         except RefusedError:
             node = self.read(tree)
             if node.kind != "i":
-                mend = ": np.where(mask, X, 0) keeps what a mask keeps" if node.kind == "b" else ""
-                raise RefusedError(f"{seen(node)} picks no places, as it holds no whole numbers{mend}") from None
+                mend = f", as {tree.id}.astype(int) has" if isinstance(tree, ast.Name) else ""
+                made = f"floats: places need whole numbers{mend}"
+                if node.kind == "b":
+                    made = "truth values: np.where(mask, X, 0) keeps what a mask keeps"
+                raise RefusedError(f"{seen(node)} picks no places, as it is made of {made}") from None
             self.indices |= {name.args[0] for name in node.names()}
             return node
         if not -n <= whole < n:

@@ -261,6 +261,8 @@ def check_problem(problem: Any) -> None:
         is_class = isinstance(problem, type)
         kind = f"the class {problem.__name__} itself" if is_class else f"a value of type {type(problem).__name__}"
         got = f"{problem!r}, {kind}" if isinstance(problem, str) else kind
+        if isinstance(getattr(problem, "problem", None), Problem):
+            raise ValueError(f"this takes a Problem, not {got}: that has one, its .problem")
         raise ValueError(
             f"this takes a Problem, not {got}: worked_example() is one, random_problem(0, X=X, y=y) makes one of your "
             "data, and Problem(network, loss, X, y, lr) one of your network"
