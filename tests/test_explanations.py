@@ -304,6 +304,29 @@ def test_no_formula_on_a_card_counts_by_a_letter_that_is_a_matrix_on_the_board(l
     assert formula(count) == ""
 
 
+@pytest.mark.parametrize(
+    ("code", "title", "sentence"),
+    [
+        ("A.max(axis=1)", "Maximum of each row", "The largest number of each row."),
+        ("np.sum(A)", "Sum of the whole array", "The numbers of the whole array are added up."),
+        ("np.abs(A).max(axis=1)", "Maximum of each row of np.abs(A)", "The largest number of each row of np.abs(A)."),
+        ("(A**2).max(axis=1)", "Maximum of each row of A ** 2", "The largest number of each row of A ** 2."),
+        ("(A**2).sum(axis=1)", "Sum of each row", "The squares of the numbers of each row are added up."),
+        ("((A - B)**2).sum(axis=0)", "Sum of each column of A - B",
+         "The squares of the numbers of each column of A - B are added up."),
+        ("A.mean(axis=1).max()", "Maximum of A.mean(axis=1)", "The largest number of A.mean(axis=1)."),
+        ("np.sum(np.abs(A))", "Sum of np.abs(A)", "The numbers of np.abs(A) are added up."),
+        ("np.mean(A.sum(axis=1))", "Mean of A.sum(axis=1)",
+         "The numbers of A.sum(axis=1) are added up and divided by how many there are."),
+        ("np.sum(np.tanh(A) * np.exp(B) + np.sin(A), axis=1)", "Sum of each row of what is worked out first",
+         "The numbers of each row of what is worked out first are added up."),
+    ],
+)  # fmt: skip
+def test_a_reduction_is_said_to_be_of_what_it_reduces(code, title, sentence):
+    t = trace(program(f"m = {code}\nL = np.sum(m[None])", {"A": np.array([[-3.0, 1.0], [2.0, 1.0]])}, {"B": np.eye(2)}))
+    assert explain(t.step("m"))[1:] == (title, sentence)
+
+
 def test_a_gate_is_called_a_gelu_only_if_it_is_one():
     gelu = "0.5 * g * (1 + np.tanh(np.sqrt(2 / np.pi) * (g + 0.044715 * g**3)))"
     lines = f"h = {gelu}\nk = 0.5 * g * (1 + np.tanh(g))\nL = np.sum((h * w + k)**2)"

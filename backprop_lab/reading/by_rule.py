@@ -11,11 +11,8 @@ from typing import Any
 
 from backprop_lab.nn.forms import of_form, parsed, terms_of_sum
 from backprop_lab.nn.steps import Step
-from backprop_lab.reading.words import WORDS
+from backprop_lab.reading.words import LONGEST, WORDS
 from backprop_lab.step.number_format import listed
-
-LONGEST = 28  # characters of a part of a line that stands in a sentence; a longer one is told by what it is
-
 
 RULES = WORDS["rules"]  # a noun for a longer way, and a sentence, by operation
 MOST_PLACES = 3  # for which it is said how a value goes into each

@@ -48,7 +48,8 @@ OWN_NUMBERS = ("slope", "eps", "p")
 def explain(step: Step, taken: Collection[str] = ()) -> Explanation:
     """The formula, title and sentence of a step, with its own names filled in; formula and sentence may be empty.
 
-    A formula is left out where it counts by a letter, such as N, that is `taken`, being the name of a value. For a planted mistake, the formula is the correct one, with its = crossed out; title and sentence are the mistake's.
+    A formula is left out where it counts by a letter, such as N, that is `taken`, being the name of a value. For a
+    planted mistake, the formula is the correct one, with its = crossed out; title and sentence are the mistake's.
     """
     latex, (title, sentence) = _formula(step, taken), _plain_words(step)
     if found := EXPLANATIONS.get((step.result, step.template)):

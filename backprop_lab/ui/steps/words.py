@@ -27,10 +27,8 @@ def card(place: LabState) -> dict[str, str]:
         again = "The new weights have moved up." if place.iteration else start
         text = f"{again} Press Next to compute the first value."
         return empty | {"phase": "start", "place": "", "title": "What is given", "sentence": text}
-    explanation, right = (
-        explain(step, trace.names),
-        next(line for line in trace.problem.lines if line.name == step.name),
-    )
+    explanation = explain(step, trace.names)
+    right = next(line for line in trace.problem.lines if line.name == step.name)
     return empty | {
         "phase": step.phase,
         "place": f"step {place.index} of {len(trace.steps)}",
