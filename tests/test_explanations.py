@@ -327,6 +327,13 @@ def test_a_reduction_is_said_to_be_of_what_it_reduces(code, title, sentence):
     assert explain(t.step("m"))[1:] == (title, sentence)
 
 
+@pytest.mark.parametrize("C", [np.eye(3), np.ones(3)])
+def test_what_is_said_of_a_lookup_is_true_of_rows_and_of_single_numbers(C):
+    t = trace(program("E = C[ix]\nL = np.sum(E**2)", {"C": C}, {"ix": np.array([0, 2])}))
+    assert explain(t.step("E"))[1:] == ("Lookup", "For each index in ix, what stands there in C is looked up.")
+    assert explain(t.step("dC")).sentence.startswith("ix picks from C: what it picked gets ")
+
+
 def test_a_gate_is_called_a_gelu_only_if_it_is_one():
     gelu = "0.5 * g * (1 + np.tanh(np.sqrt(2 / np.pi) * (g + 0.044715 * g**3)))"
     lines = f"h = {gelu}\nk = 0.5 * g * (1 + np.tanh(g))\nL = np.sum((h * w + k)**2)"

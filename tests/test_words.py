@@ -14,7 +14,9 @@ from problems import ACTIVATIONS, problems
 
 from backprop_lab import (
     MISTAKES,
+    LayerNorm,
     Linear,
+    MeanSquaredError,
     Network,
     Problem,
     ReLU,
@@ -224,6 +226,12 @@ def test_the_start_names_all_that_is_given_and_nothing_else():
             f"The board shows everything that is given: samples X, targets y, {told}. Press"
         )
         assert words.alt_text(place) == f"Board at the start of iteration 0: samples X, targets y, {told}."
+
+
+def test_a_network_without_weights_or_biases_is_not_said_to_have_them():
+    norm = Network([LayerNorm(np.ones((1, 2)), np.zeros((1, 2)))])
+    told = words.given(trace(Problem(norm, MeanSquaredError(), np.eye(2), np.eye(2), lr=0.1)))
+    assert told == "samples X, targets y, the scales and shifts of norms and the learning rate"
 
 
 def test_a_dead_unit_is_said_to_come_back_only_where_it_can():

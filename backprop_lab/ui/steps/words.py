@@ -46,7 +46,8 @@ def given(trace: Trace) -> str:
     problem = trace.problem
     kinds = {name.rstrip("0123456789") for name in problem.parameters}
     parts = [
-        "samples X, targets y, weights",
+        "samples X, targets y",
+        "weights" if kinds - {"b", "gamma", "beta"} else "",
         "biases" if "b" in kinds else "",
         "the scales and shifts of norms" if "gamma" in kinds else "",
     ]
