@@ -228,6 +228,12 @@ def test_the_start_names_all_that_is_given_and_nothing_else():
         assert words.alt_text(place) == f"Board at the start of iteration 0: samples X, targets y, {told}."
 
 
+def test_the_letters_of_an_einsum_stay_as_they_are_on_its_card():
+    lines = 'O = np.einsum("i,j->ij", i, j)\nL = np.sum(O**2)'
+    place = Stepper(program(lines, {"i": np.ones(3), "j": np.ones(2)}, {}), step="O").place
+    assert words.card(place)["shapes"] == 'np.einsum("i,j->ij", (3,), (2,)) → (3, 2)'
+
+
 def test_a_network_without_weights_or_biases_is_not_said_to_have_them():
     norm = Network([LayerNorm(np.ones((1, 2)), np.zeros((1, 2)))])
     told = words.given(trace(Problem(norm, MeanSquaredError(), np.eye(2), np.eye(2), lr=0.1)))

@@ -37,7 +37,7 @@ def card(place: LabState) -> dict[str, str]:
         "formula": mathml(explanation.latex) if explanation.latex else "",
         "code": f"{step.name} = {step.code}",
         "right": f"{right.name} = {right.code}" if step.title else "",
-        "shapes": trace.shapes(step).replace("->", "→"),
+        "shapes": " → ".join(trace.shapes(step).rsplit(" -> ", 1)),
     }
 
 
