@@ -268,6 +268,72 @@ def test_a_formula_stands_where_its_counts_and_places_are_those_of_the_line(line
     assert explain(t.step(name)).latex == latex
 
 
+@pytest.mark.parametrize(
+    ("lines", "how"),
+    [
+        ("i = np.tanh(a[:, :2])\nf = a[:, 2:]\nL = np.sum(i * f)", "put side by side again"),
+        ("i = np.tanh(a[:, :2])\nf = np.sin(a[:, 2:])\nL = np.sum(i * f) + np.sum(a**2)",
+         "added up, side by side again where it is of a part"),
+        ("i = np.tanh(a[:, :2])\nf = a[:, 2:]\nL = np.sum(np.concatenate([i, f], axis=1) * a)",
+         "added up, side by side again where it is of a part"),
+        ("i = a[0] * 2\nf = np.sin(a[1])\nL = np.sum(i * f) - np.sum(a)",
+         "added up, side by side again where it is of a part"),
+        ("i = np.tanh(a)\nL = np.sum(np.concatenate([i, i], axis=1)) + np.sum(a * np.concatenate([y, y], axis=1))",
+         "added up"),
+    ],
+)  # fmt: skip
+def test_what_comes_back_side_by_side_and_what_is_added_is_said_as_its_line_has_it(lines, how):
+    t = trace(program(lines, {"a": np.eye(2, 4)}, {"y": np.ones((2, 2))}))
+    assert explain(t.step("da")).sentence.endswith(f": what comes back along each of these paths is {how}.")
+
+
+@pytest.mark.parametrize(
+    ("lines", "step", "count"),
+    [
+        ("mu = X.mean(axis=0, keepdims=True)\n{} = X - mu\nL = np.sum({}**2 * w)", 1, "N"),
+        ("mu = X.mean(axis=1, keepdims=True)\n{} = X - mu\nL = np.sum({}**2 * w)", 1, "H"),
+        ("{} = X @ w\nO = np.tanh({})\nL = np.mean((O - X)**2)", 4, "K"),
+    ],
+)  # fmt: skip
+def test_no_formula_on_a_card_counts_by_a_letter_that_is_a_matrix_on_the_board(lines, step, count):
+    def formula(name):
+        t = trace(program(lines.format(name, name), {"w": np.eye(2)}, {"X": np.eye(2)}))
+        return words.card(LabState(Setup(), Remembered(t), index=step))["formula"]
+
+    assert f"<mi>{count}</mi>" in formula("Z")
+    assert formula(count) == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "title", "sentence"),
+    [
+        ("A.max(axis=1)", "Maximum of each row", "The largest number of each row."),
+        ("np.sum(A)", "Sum of the whole array", "The numbers of the whole array are added up."),
+        ("np.abs(A).max(axis=1)", "Maximum of each row of np.abs(A)", "The largest number of each row of np.abs(A)."),
+        ("(A**2).max(axis=1)", "Maximum of each row of A ** 2", "The largest number of each row of A ** 2."),
+        ("(A**2).sum(axis=1)", "Sum of each row", "The squares of the numbers of each row are added up."),
+        ("((A - B)**2).sum(axis=0)", "Sum of each column of A - B",
+         "The squares of the numbers of each column of A - B are added up."),
+        ("A.mean(axis=1).max()", "Maximum of A.mean(axis=1)", "The largest number of A.mean(axis=1)."),
+        ("np.sum(np.abs(A))", "Sum of np.abs(A)", "The numbers of np.abs(A) are added up."),
+        ("np.mean(A.sum(axis=1))", "Mean of A.sum(axis=1)",
+         "The numbers of A.sum(axis=1) are added up and divided by how many there are."),
+        ("np.sum(np.tanh(A) * np.exp(B) + np.sin(A), axis=1)", "Sum of each row of what is worked out first",
+         "The numbers of each row of what is worked out first are added up."),
+    ],
+)  # fmt: skip
+def test_a_reduction_is_said_to_be_of_what_it_reduces(code, title, sentence):
+    t = trace(program(f"m = {code}\nL = np.sum(m[None])", {"A": np.array([[-3.0, 1.0], [2.0, 1.0]])}, {"B": np.eye(2)}))
+    assert explain(t.step("m"))[1:] == (title, sentence)
+
+
+@pytest.mark.parametrize("C", [np.eye(3), np.ones(3)])
+def test_what_is_said_of_a_lookup_is_true_of_rows_and_of_single_numbers(C):
+    t = trace(program("E = C[ix]\nL = np.sum(E**2)", {"C": C}, {"ix": np.array([0, 2])}))
+    assert explain(t.step("E"))[1:] == ("Lookup", "For each index in ix, what stands there in C is looked up.")
+    assert explain(t.step("dC")).sentence.startswith("ix picks from C: what it picked gets ")
+
+
 def test_a_gate_is_called_a_gelu_only_if_it_is_one():
     gelu = "0.5 * g * (1 + np.tanh(np.sqrt(2 / np.pi) * (g + 0.044715 * g**3)))"
     lines = f"h = {gelu}\nk = 0.5 * g * (1 + np.tanh(g))\nL = np.sum((h * w + k)**2)"

@@ -185,6 +185,14 @@ def test_a_term_is_said_to_decide_the_sign_only_where_it_does():
     assert len(found) == 3, found
 
 
+def test_a_term_with_which_a_sentence_begins_keeps_its_name():
+    for seed in range(20):
+        t = trace(random_problem(seed, samples=4, hidden=4))
+        for cell, _ in cells(t):
+            names = re.findall(r"(\w+)\[\d,\d\]", question(t, cell).why)
+            assert {*names} <= {*t.names}, cell
+
+
 def test_what_is_right_in_the_tour_and_about_training_is_right_on_the_board(example):
     t, mistake = example, MISTAKES["mask-forgotten"]
     squares = (t["y_pred"] - t["y"]) ** 2

@@ -172,6 +172,20 @@ def test_the_lab_goes_through_every_step_of_a_program_and_back_to_its_call(name)
     assert again.trace[lab.trace.problem.loss_name] == lab.trace[lab.trace.problem.loss_name]
 
 
+@pytest.mark.parametrize("spec", ["nd,dh->nh", "nd,md->nm", "nd,nd->n", "nd,hn->hnd", "nd,dn->"])
+def test_every_einsum_is_drawn_at_each_step_and_saved(spec, tmp_path):
+    rng, sizes = np.random.default_rng(0), {"n": 4, "d": 3, "h": 2, "m": 2}
+    A, W = (rng.standard_normal([sizes[each] for each in letters]) for letters in spec.split("->")[0].split(","))
+    lab = StepThrough(
+        program(f'S = np.einsum("{spec}", A, W)\nR = S + W.sum()\nL = np.mean(R[None]**2)', {"W": W}, {"A": A})
+    )
+    tell(lab, "page", PAGE)
+    for step in lab.trace.steps:
+        tell(lab, "do", {"what": "next"})
+        assert (lab.step, view_of(lab).note) == (step.name, {})
+    lab.save(tmp_path / "walk.html")
+
+
 def test_predict_first_asks_and_judges_at_programs_too():
     lab, asked = StepThrough(start="lstm"), 0
     lab.stepper.predict(True)

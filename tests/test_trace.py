@@ -10,7 +10,7 @@ import pytest
 from common import count, in_other_numbers, same_values, trained
 from problems import ACTIVATIONS, LOSSES, identical, varied_problem, whole_problem
 
-from backprop_lab import Sigmoid, random_problem, trace
+from backprop_lab import Sigmoid, program, random_problem, trace
 from backprop_lab.nn.lines import evaluate, literal
 from backprop_lab.nn.optimizers import Optimizer
 from backprop_lab.nn.steps import Lines, Step
@@ -93,6 +93,8 @@ def test_the_steps_go_forward_through_the_layers_and_back_as_in_a_mirror():
 def test_the_shapes_of_a_step_stand_for_its_names_and_unknown_names_are_refused(example):
     shapes = {"dW1": "(3, 2) @ (2, 4) -> (3, 4)", "L": "np.sum(((2, 2) - (2, 2)) ** 2) -> one number"}
     assert {name: example.shapes(example.step(name)) for name in shapes} == shapes
+    outer = trace(program('O = np.einsum("i,j->ij", i, j)\nL = np.sum(O**2)', {"i": np.ones(3), "j": np.ones(2)}, {}))
+    assert outer.shapes(outer.step("O")) == 'np.einsum("i,j->ij", (3,), (2,)) -> (3, 2)'
     for look_up, known in ((example.__getitem__, example.names), (example.step, [s.name for s in example.steps])):
         with pytest.raises(KeyError, match=f"'dX'.* {', '.join(known)}"):
             look_up("dX")

@@ -120,6 +120,61 @@ def test_sum_rule_and_equation_are_what_was_run(problem):
     assert all("→" not in equation(t, step.name) for step in t.steps)
 
 
+EINSUMS = {  # how they are drawn, with the shapes of A and W
+    "nd,dh->nh": ("A @ W", (4, 3), (3, 2)),
+    "nd,md->nm": ("A @ W.mT", (4, 3), (2, 3)),
+    "dn,md->mn": ("W @ A", (3, 4), (2, 3)),
+    "ji,j->i": ("A.mT @ W", (3, 2), (3,)),
+    "i,i->": ("A @ W", (3,), (3,)),
+    "ij,ij->ij": ("A * W", (2, 2), (2, 2)),
+    "ij,ji->ij": ("A * W.mT", (2, 2), (2, 2)),
+    "ij,j->ij": ("A * W", (3, 2), (2,)),
+    "ij,->ji": ("A.mT * W", (3, 2), ()),
+    "ij,i->ij": ("einsum( A , W )", (2, 2), (2,)),
+    "i,j->ij": ("einsum( A , W )", (3,), (2,)),
+    "ij,ij->i": ("einsum( A , W )", (3, 2), (3, 2)),
+    "ij,ji->": ("einsum( A , W )", (3, 2), (2, 3)),
+    "DI,ID->D": ("einsum( A , W )", (3, 2), (2, 3)),
+    "abc,cd->abd": ("A , W →", (2, 3, 4), (4, 2)),
+    "ab,cb->abc": ("A , W →", (2, 3), (2, 3)),
+}
+
+
+def einsum(spec):
+    """A step with the product in it, whose gradients are more of them."""
+    rng, (_, left, right) = np.random.default_rng(2), EINSUMS[spec]
+    lines = f'S = np.einsum("{spec}", A, W)\nR = np.tanh(S)\nL = R * R' + "\nloss = np.sum(L)" * (spec[-1] != ">")
+    parameters = {"A": rng.standard_normal(left), "W": rng.standard_normal(right)}
+    return trace(program(lines, parameters, {}))
+
+
+@pytest.mark.parametrize("spec", EINSUMS)
+def test_an_einsum_is_drawn_as_the_product_that_it_is_or_by_its_name(spec):
+    t = einsum(spec)
+    *parts, sign, _ = equation(t, "S")
+    drawn = " ".join(part if isinstance(part, str) else part.label for part in parts) + " →" * (sign == "→")
+    assert drawn == EINSUMS[spec][0]
+    for step in t.steps:
+        *parts, sign, result = equation(t, step.name)
+        if sign == "=" and "einsum(" not in parts and np.ndim(step.value) == 2:
+            assert np.allclose(gives([*parts, sign, result]), step.value), step.code
+
+
+@pytest.mark.parametrize("spec", EINSUMS)
+def test_a_cell_of_an_einsum_is_a_sum_of_products_of_the_cells_that_its_rule_names(spec):
+    t = einsum(spec)
+    ruled = rules(t)
+    for name in ("S", "dA", "dW"):
+        for (i, j), value in np.ndenumerate(value_of(t, name)):
+            worked = work_out(t, (name, i, j))
+            assert re.fullmatch(r"[−+·\w\[\], ]+", worked.symbols), "arithmetic, and no name of a function"
+            if "…" not in worked.symbols:
+                found = eval(worked.symbols.replace("·", "*").replace("−", "-"), dict(t))
+                assert found == pytest.approx(float(value), rel=1e-9)
+            if max(np.ndim(t[each]) for each in ("A", "W", "S")) < 3:
+                assert named(ruled[name], t, i, j) == {*worked.sources}, worked.cell
+
+
 @pytest.mark.parametrize("own", OWN_PROBLEMS)
 def test_so_they_are_for_ones_own_parts_where_cells_can_say_it(own):
     t = trace(OWN_PROBLEMS[own])

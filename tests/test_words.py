@@ -15,7 +15,9 @@ from problems import ACTIVATIONS, problems
 from backprop_lab import (
     MISTAKES,
     Dropout,
+    LayerNorm,
     Linear,
+    MeanSquaredError,
     Momentum,
     Network,
     Problem,
@@ -230,6 +232,18 @@ def test_the_start_names_all_that_is_given_and_nothing_else():
         assert words.alt_text(place) == f"Board at the start of iteration 0: samples X, targets y, {told}."
 
 
+def test_the_letters_of_an_einsum_stay_as_they_are_on_its_card():
+    lines = 'O = np.einsum("i,j->ij", i, j)\nL = np.sum(O**2)'
+    place = Stepper(program(lines, {"i": np.ones(3), "j": np.ones(2)}, {}), step="O").place
+    assert words.card(place)["shapes"] == 'np.einsum("i,j->ij", (3,), (2,)) → (3, 2)'
+
+
+def test_a_network_without_weights_or_biases_is_not_said_to_have_them():
+    norm = Network([LayerNorm(np.ones((1, 2)), np.zeros((1, 2)))])
+    told = words.given(trace(Problem(norm, MeanSquaredError(), np.eye(2), np.eye(2), lr=0.1)))
+    assert told == "samples X, targets y, the scales and shifts of norms and the learning rate"
+
+
 def test_a_dead_unit_is_said_to_come_back_only_where_it_can():
     """Those of units that are off for good stay; and of what is called dead nothing comes back in training."""
     found, rng = {True: 0, False: 0}, np.random.default_rng(0)
@@ -368,7 +382,7 @@ def test_the_loss_is_told_to_go_up_down_or_nowhere_with_enough_digits():
         ((3.0, 2.5, 1.25), "The loss went down, from 2.5 to 1.25."), ((1.0, 2.0), "The loss went up, from 1 to 2."),
         ((2.0, 2.0), "The loss did not change."), ((2.0, math.inf), "The loss has overflowed."), ((3.0,), ""),
         ((2.0, math.nan), "The loss is not a number (nan)."),
-        ((252.4, 252.4 * (1 - 1e-9)), "The loss went down, from 252.4 to 252.3999997."),
+        ((252.4, 252.4 * (1 - 1e-9)), "The loss went down, from 252.4000000 to 252.3999997."),
     ]:  # fmt: skip
         for step in t.steps:
             assert remarks.on_loss(step, losses) == (told if step.name == "L" else "")

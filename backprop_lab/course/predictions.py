@@ -132,7 +132,7 @@ def _gradient(trace: Trace, cell: Cell, mistakes: Mapping[str, Mistake]) -> Ques
         largest = max(terms, key=lambda term: (abs(term.value), np.sign(term.value) != np.sign(value)))
         with_it = [term.value for term in terms if abs(term.value) == abs(largest.value)]
         against = [term.value for term in terms if np.sign(term.value) == -np.sign(value)]
-        many, text = f"the largest of its {len(terms)} terms", largest.text
+        text, many = largest.text, f"the largest of its {len(terms)} terms"
         if np.sign(largest.value) != np.sign(value):
             follows = "but the others together outweigh it" if value else "but the others cancel it"
         elif abs(sum(with_it)) > abs(sum(against)):
@@ -142,10 +142,10 @@ def _gradient(trace: Trace, cell: Cell, mistakes: Mapping[str, Mistake]) -> Ques
         said = (
             f"{text} is {'one of ' * (len(with_it) > 1)}{many}, {follows}"
             if follows
-            else f"{many}, {text}, decides the sign"
+            else f"The largest of its {len(terms)} terms, {text}, decides the sign"
         )
         if largest.value:
-            why = f"{why} {said[0].upper()}{said[1:]}.".strip()
+            why = f"{why} {said}.".strip()
     return Question(
         f"Predict {indexed(trace, cell)}",
         "Framed on the board: what is its sign, or its value?",

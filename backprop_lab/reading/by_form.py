@@ -6,7 +6,7 @@ import numpy as np
 
 from backprop_lab.nn.forms import of_form, parsed
 from backprop_lab.nn.steps import Step
-from backprop_lab.reading.words import WORDS
+from backprop_lab.reading.words import LONGEST, WORDS
 from backprop_lab.step.number_format import listed
 
 
@@ -56,9 +56,14 @@ def _reduction(tree: ast.expr, step: Step) -> tuple[str, str] | None:
                 each = "the whole array"
             if each:
                 title, sentence = WORDS["sums"][name]
-                of_squares = isinstance(of, ast.BinOp) and isinstance(of.op, ast.Pow) and ast.unparse(of.right) == "2"
-                said = sentence.replace("The numbers", "The squares of the numbers") if of_squares else sentence
-                return f"{title} of {each}", said.format(each=each)
+                match of:
+                    case ast.BinOp(base, ast.Pow(), ast.Constant(2)) if sentence.startswith("The numbers"):
+                        of, sentence = base, sentence.replace("The numbers", "The squares of the numbers")
+                if not isinstance(of, ast.Name):
+                    code = ast.unparse(of)
+                    told = code if len(code) <= LONGEST else "what is worked out first"
+                    each = told if axis is None else f"{each} of {told}"
+                return f"{title} of {each}", sentence.format(each=each)
     return None
 
 

@@ -4,17 +4,15 @@ A rule says how one operation takes a gradient back to what went into it, so wha
 used. A line that is one's own, or that no rule explains, gets none of these words.
 """
 
+import ast
 import re
 from collections.abc import Sequence
 from typing import Any
 
-from backprop_lab.nn.forms import of_form
+from backprop_lab.nn.forms import of_form, parsed, terms_of_sum
 from backprop_lab.nn.steps import Step
-from backprop_lab.reading.words import WORDS
+from backprop_lab.reading.words import LONGEST, WORDS
 from backprop_lab.step.number_format import listed
-
-LONGEST = 28  # characters of a part of a line that stands in a sentence; a longer one is told by what it is
-
 
 RULES = WORDS["rules"]  # a noun for a longer way, and a sentence, by operation
 MOST_PLACES = 3  # for which it is said how a value goes into each
@@ -85,8 +83,13 @@ def _of_several(step: Step, paths: Sequence[Sequence[Any]]) -> str:
         places = [f"into {line}" for line in into]
     if len(paths) < len(step.paths):
         return f"{step.of} goes {listed(places)}. The gradient handed in for it is added to what comes from there."
-    joined = step.code.startswith(("np.concatenate(", "np.stack("))  # each path has a part of it
-    how = "put side by side again" if joined else "added up"
+    terms, joins = terms_of_sum(parsed(step.code))[0], ("np.concatenate(", "np.stack(")
+    is_cut = any(passed.how == "slice" for path in paths for passed in path)
+    how = "added up"
+    if len(terms) == 1 and step.code.startswith(joins):  # each path has a part of it
+        how = "put side by side again"
+    elif is_cut and any(ast.unparse(term).startswith(joins) for term in terms):
+        how = "added up, side by side again where it is of a part"
     return f"{step.of} goes {listed(places)}: what comes back along each of these paths is {how}."
 
 

@@ -120,7 +120,7 @@ class _Picture(Reader):
                 return [MINUS + first, *rest] if isinstance(first, str) else [MINUS, first, *rest]
             case "sum" | "mean" if not self.shape(node):
                 return [f"{op}(", *self.read(*parts[0]), ")"]
-            case _ if isinstance(getattr(np, op, None), np.ufunc):
+            case _ if op == "einsum" or isinstance(getattr(np, op, None), np.ufunc):
                 inside = [self.read(*part) for part in parts]
                 return [f"{typeset(op)}(", *inside[0], *(part for more in inside[1:] for part in (",", *more)), ")"]
         along = _ALONG.get("".join(over))

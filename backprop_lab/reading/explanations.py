@@ -5,6 +5,7 @@ it, add it there.
 """
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -44,12 +45,13 @@ COUNTS = re.compile(r"\{\{([NKH]+)\}\}")  # of samples, outputs and units, in th
 OWN_NUMBERS = ("slope", "eps", "p")
 
 
-def explain(step: Step) -> Explanation:
+def explain(step: Step, taken: Collection[str] = ()) -> Explanation:
     """The formula, title and sentence of a step, with its own names filled in; formula and sentence may be empty.
 
-    For a planted mistake, the formula is the correct one, with its = crossed out; title and sentence are the mistake's.
+    A formula is left out where it counts by a letter, such as N, that is `taken`, being the name of a value. For a
+    planted mistake, the formula is the correct one, with its = crossed out; title and sentence are the mistake's.
     """
-    latex, (title, sentence) = _formula(step), _plain_words(step)
+    latex, (title, sentence) = _formula(step, taken), _plain_words(step)
     if found := EXPLANATIONS.get((step.result, step.template)):
         latex = found.latex.format_map({field: _in_latex(name) for field, name in step.names.items()})
         title, sentence = found.title.format_map(step.names), found.sentence.format_map(step.names)
@@ -75,7 +77,7 @@ def _own(step: Step, words: str) -> str:
         raise ValueError(f"{step.kind.__name__}.{words} has {braces}") from None
 
 
-def _formula(step: Step) -> str:
+def _formula(step: Step, taken: Collection[str]) -> str:
     """The formula of a line of a program that has the form of one of ours; "" for any other.
 
     Sums are written over the rows and columns of matrices, so they are left out for anything else, and where a count,
@@ -89,7 +91,7 @@ def _formula(step: Step) -> str:
         found = of_form(step.code, form) if is_any or np.ndim(step.value) == 2 else None
         if found and all(SHORT.fullmatch(part) or field in OWN_NUMBERS for field, part in found.items()):
             found[result] = step.name
-            if counts & {*found.values()}:
+            if counts & {*found.values(), *taken}:
                 return ""
             return latex.format_map({field: _in_latex(code) for field, code in found.items()})
     return ""

@@ -234,7 +234,7 @@ class _Writing(Reader):
             case "count":
                 count = str(self.value(node))
                 return _Part(count, count, comes_to=float(count))
-        if over:
+        if over or op == "einsum":  # where nothing is added up, of one term
             return self._of_many(op, parts, over)
         one, *others = inside = [self.part(*each) for each in parts]
         match op:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from enum import IntEnum
 from functools import lru_cache
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,9 +53,10 @@ class UnclearError(Exception):
 class Made(NamedTuple):
     """How a cell is made: by `op` of `parts`, each at its own place; `over` has the indices that take all values.
 
-    `op` is a sign of SIGNS, one of REDUCTIONS or the name of a function that goes cell by cell. What is made of nothing
-    else is a "cell", of a matrix by name or of one that stands in the line, a "number", or a "count" of cells. What is
-    the "same" is a cell of its one part, which has been picked, moved or put beside others.
+    `op` is a sign of SIGNS, one of REDUCTIONS or the name of a function that goes cell by cell; "einsum" is that of one
+    which is no product @ or * of its values. What is made of nothing else is a "cell", of a matrix by name or of one
+    that stands in the line, a "number", or a "count" of cells. What is the "same" is a cell of its one part, which has
+    been picked, moved or put beside others.
     """
 
     op: str
@@ -128,16 +130,25 @@ class Reader:
         return Made("@", ((left, first), (right, second)), {"k": self.shape(left)[-1]})
 
     def _einsum(self, axes: str, left: ast.expr, right: ast.expr, place: Place) -> Made:
-        """As of "nd,md->nm"."""
-        taken, _, made = axes.replace(" ", "").partition("->")
-        one, other = taken.split(",")
-        sizes = dict(zip(one + other, self.shape(left) + self.shape(right), strict=True))
-        at = dict(zip(made, place, strict=True))
-        parts = tuple(
-            (part, tuple(at.get(letter, letter.upper()) for letter in letters))
-            for part, letters in ((left, one), (right, other))
-        )
-        return Made("@", parts, {letter.upper(): n for letter, n in sizes.items() if letter not in at})
+        """As of "nd,md->nm": a product @ or * of two values, turned if need be; else of cells, and added up."""
+        read = re.fullmatch(r"(\w*),(\w*)->(\w*)", axes.replace(" ", ""))
+        if not read or len(read[1] + read[2]) != len(self.shape(left) + self.shape(right)):
+            raise UnclearError
+        sizes = dict(zip(read[1] + read[2], self.shape(left) + self.shape(right), strict=True))
+        made, summed = read[3], "".join(letter for letter in sizes if letter not in read[3])
+        sides = [
+            [(value, letters), *[(ast.Attribute(value, "mT"), letters[::-1])] * (len(letters) == 2)]
+            for value, letters in ((left, read[1]), (right, read[2]))
+        ]
+        for (first, one), (second, other) in [*product(*sides), *product(*sides[::-1])]:
+            if not summed and made.endswith(one) and made.endswith(other):
+                return Made("*", ((first, place), (second, place)))
+            if len(other) < 3 and one[-1:] == other[:1] == summed and one[:-1] + other[1:] == made:
+                return self._product(first, second, place)
+        free = dict(zip(summed, "k" if len(summed) == 1 else "nmrqstuv", strict=False))
+        at = dict(zip(made, place, strict=True)) | free
+        parts = tuple((value, tuple(at[letter] for letter in letters)) for (value, letters), *_ in sides)
+        return Made("einsum", parts, {free[letter]: sizes[letter] for letter in summed})
 
     def _moved(self, matrices: list[ast.expr], moving: Callable[[list[ast.expr]], ast.expr], place: Place) -> Made:
         """The cell of one of some matrices that stands at a place where cells are only picked, moved or put together.

@@ -90,13 +90,13 @@ class Trace(Mapping[str, Any]):
         """The shapes that meet in a step, such as `(3, 2) @ (2, 4) -> (3, 4)`; a shape is (rows, columns)."""
 
         def shape(match: re.Match[str]) -> str:
-            name, transposed = match.groups()
+            name, transposed = match.groups()  # none in a text, such as the letters of an einsum
             value = self._values.get(name)
             if not isinstance(value, np.ndarray):
                 return match.group()
             return str(value.T.shape if transposed else value.shape)
 
-        code = re.sub(r"\b([A-Za-z]\w*)\b(\.mT)?", shape, step.code)
+        code = re.sub(r"\"[^\"]*\"|'[^']*'|\b([A-Za-z]\w*)\b(\.mT)?", shape, step.code)
         return f"{code} -> {np.shape(step.value) or 'one number'}"
 
     def evaluate(self, code: str, **others: Any) -> Any:

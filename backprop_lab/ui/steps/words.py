@@ -27,7 +27,8 @@ def card(place: LabState) -> dict[str, str]:
         again = "The new weights have moved up." if place.iteration else start
         text = f"{again} Press Next to compute the first value."
         return empty | {"phase": "start", "place": "", "title": "What is given", "sentence": text}
-    explanation, right = explain(step), next(line for line in trace.problem.lines if line.name == step.name)
+    explanation = explain(step, trace.names)
+    right = next(line for line in trace.problem.lines if line.name == step.name)
     return empty | {
         "phase": step.phase,
         "place": f"step {place.index} of {len(trace.steps)}",
@@ -36,7 +37,7 @@ def card(place: LabState) -> dict[str, str]:
         "formula": mathml(explanation.latex) if explanation.latex else "",
         "code": f"{step.name} = {step.code}",
         "right": f"{right.name} = {right.code}" if step.title else "",
-        "shapes": trace.shapes(step).replace("->", "→"),
+        "shapes": " → ".join(trace.shapes(step).rsplit(" -> ", 1)),
     }
 
 
@@ -45,7 +46,8 @@ def given(trace: Trace) -> str:
     problem = trace.problem
     kinds = {name.rstrip("0123456789") for name in problem.parameters}
     parts = [
-        "samples X, targets y, weights",
+        "samples X, targets y",
+        "weights" if kinds - {"b", "gamma", "beta"} else "",
         "biases" if "b" in kinds else "",
         "the scales and shifts of norms" if "gamma" in kinds else "",
     ]
