@@ -1161,6 +1161,80 @@ def test_what_students_write_is_read(text, problem, of):
     assert found.ok, found
 
 
+GATED = program(
+    """
+    z = 1 / (1 + np.exp(-(x @ Wz + h0 @ Uz)))
+    n = np.tanh(x @ Wn)
+    h = (1 - z) * n + z * h0
+    L = np.mean((h - y)**2)
+    """,
+    {"Wz": DRAWN((3, 2)), "Uz": DRAWN((2, 2)), "Wn": DRAWN((3, 2))},
+    {"x": DRAWN((4, 3)), "h0": DRAWN((4, 2)), "y": DRAWN((4, 2))},
+)
+OF_GATED = """
+dh = 2 * (h - y) / 8
+dz = dh * (h0 - n) * z * (1 - z)
+dn = dh * (1 - z) * (1 - n**2)
+dWz = x.T @ dz
+dUz = h0.T @ dz
+dWn = x.T @ dn
+"""
+OF_HIDDEN = """
+dout = 2 * (y_pred - y)
+dH1 = dout @ W2.T * (H1 > 0)
+dW1 = X.T @ dH1
+db1 = dH1.sum(0)
+"""
+OF_COLUMNS = """
+dc = 2 * (c - y)
+di = dc * g * i * (1 - i)
+df = dc * c0 * f * (1 - f)
+dg = dc * i * (1 - g ** 2)
+da = np.hstack((di, df, dg))
+"""
+WITH_SLOPES = {  # right texts, in which a gradient has the slope of its value in it, and what their values are
+    "in one line": (OF_HIDDEN, SUM, "dy_pred dY1 dW1 db1"),
+    "in two": (OF_HIDDEN.replace("* (H1", "\ndH1 = dH1 * (H1"), SUM, "dy_pred dY1 dW1 db1"),
+    "of a gate": (OF_GATED, GATED, "dh dz_in dWz dUz dWn"),
+    "of a gate, in place": (OF_GATED.replace("* z * (", "\ndz *= z * ("), GATED, "dh dz_in dWz dUz dWn"),
+    "of columns, which have no name": (OF_COLUMNS, GATES, "dc da"),
+}
+
+
+@pytest.mark.parametrize(("text", "problem", "of"), WITH_SLOPES.values(), ids=WITH_SLOPES)
+def test_a_gradient_with_the_slope_in_it_is_that_of_what_the_activation_was_taken_of(text, problem, of):
+    found = check_lines(text, problem)
+    assert found.ok is True, found
+    assert [line.of for line in found.lines] == of.split(), found
+
+
+WITH_WRONG_SLOPES = [  # what becomes of which line in them, which values are wrong, and what is said of the first
+    (OF_HIDDEN, SUM, "(H1 > 0)", "(Y1 < 0)", "dY1", "an inverted mask"),
+    (OF_HIDDEN, SUM, " * (H1 > 0)", "", "dW1 db1", "it has not been back through the activation yet"),
+    (OF_HIDDEN, SUM, "db1 = dH1.sum(0)", "dY1 = dH1 * (H1 > 0)", "dH1 dW1", ""),
+    (OF_GATED, GATED, "z * (1 - z)", "z * (1 + z)", "dz_in", "a `+` where `-` was meant"),
+    (OF_GATED, GATED, "(h0 - n) *", "(h0 + n) *", "dz_in", ""),
+    (OF_GATED, GATED, "x.T @ dn", "x.T @ dh", "dWn", ""),
+    (OF_COLUMNS, GATES, "c0 * f * (1 - f)", "c0 * f * (1 + f)", "df da", ""),
+    (OF_COLUMNS, GATES, "(1 - g ** 2)", "(1 - g)", "dg da", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "problem", "right", "wrong", "of", "sentence"), WITH_WRONG_SLOPES)
+def test_a_gradient_with_a_wrong_slope_in_it_is_wrong(text, problem, right, wrong, of, sentence):
+    assert right in text
+    found = check_lines(text.replace(right, wrong), problem)
+    assert [line.of for line in found.lines if line.ok is not True] == of.split(), found
+    assert sentence in found.first_wrong.sentence, found
+
+
+def test_dy_is_no_name_for_a_gradient_with_a_number():
+    text = OF_HIDDEN.replace("dout", "dy")
+    assert check_lines(text, SUM).ok is True
+    assert "dy" not in check_lines(text.replace("X.T @ dH1", "X.T @ (dy @ W2.T)"), SUM).first_wrong.sentence
+    assert check_lines("dW1 = X.T @ dy", SUM).ok is None, "what is dy?"
+
+
 BLAMED = [  # a text, the values that are wrong in it, and what is said of the first
     ("dR = 2 * (R - y)\ndX = dR", RESIDUAL, "dX", ""),
     ("dH = dR @ W2", RESIDUAL, "dH", "the first has 3 and the second 4"),

@@ -58,7 +58,7 @@ def _with_guesses(best: Pass, run: Run, guesses: bool) -> Pass:
         meant = names.gradient(guess.name)
         ways: list[float | str] = []
         if guess.ok is False:
-            ways += [] if meant and names.is_sure(guess.name) else on_the_way
+            ways += best.also(guess.name) if meant and names.is_sure(guess.name) else on_the_way
             ways += [] if meant else [0.0]
         elif guesses and guess.ok and guess.is_on_the_way and not names.is_sure(guess.name):
             ways += [names.following(guess.of)]  # as a delta without its slope is the gradient before it

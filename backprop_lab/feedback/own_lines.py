@@ -81,10 +81,10 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
     `dW1 = X.T @ dZ1 / m`, in your own names: what they stand for is known where they are usual ones, such as `A1`, `h1`
     or `delta2`, and where a forward line gives them; else say it, as in `{"q": "H1"}`, or give a number, a function or
     an array of your own. Samples may be columns, W may have a row for each output, biases may be flat, y may be labels,
-    and 1/m may stand in any line. Each line is run on right values of the lines before it, so those after a wrong one
-    are not blamed for it. Lines that change one value in place are judged together. Only plain lines are run, in your
-    own kernel, on copies, and functions that the text itself has, such as the slope of a sigmoid. Raises ValueError for
-    what is none, such as a loop, and as `trace` does.
+    1/m may stand in any line, and dH1 may have the slope of H1 in it, as dY1 has. Each line is run on right values of
+    the lines before it, so those after a wrong one are not blamed for it. Lines that change one value in place are
+    judged together. Only plain lines are run, in your own kernel, on copies, and functions that the text itself has,
+    such as the slope of a sigmoid. Raises ValueError for what is none, such as a loop, and as `trace` does.
     """
     check_problem(problem)
     if not isinstance(text, str):
