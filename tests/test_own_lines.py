@@ -1067,6 +1067,17 @@ TWO_HEADS = program(
     {"W": DRAWN((3, 4)), "U": DRAWN((4, 2)), "V": DRAWN((4, 2))},
     {"x": DRAWN((5, 3)), "y": DRAWN((5, 2))},
 )
+UNIT = program(
+    """
+    U = X @ W
+    r = np.sqrt((U**2).sum(axis=1, keepdims=True))
+    N = U / r
+    Y = g * N + b
+    L = np.sum((Y - y)**2) / len(y)
+    """,
+    {"W": DRAWN((4, 3)), "g": DRAWN(3), "b": DRAWN(3)},
+    {"X": DRAWN((5, 4)), "y": DRAWN((5, 3))},
+)
 PART_BY_PART = """
 dh = 2 * (u - y) @ U.T
 dW = x.T @ (dh * (1 - h**2))
@@ -1277,6 +1288,23 @@ def test_where_one_line_alone_speaks_for_another_layout_it_says_so():
     assert [line.sentence for line in alone.lines] == ["right: dH1, with weights as (outputs, inputs)"]
     both = check_lines("dW2 = dy_pred.T @ H1\ndH1 = dy_pred @ W2", SUM)
     assert [line.sentence for line in both.lines] == ["right: dW2", "right: dH1"]
+
+
+ROWS_ALONE = [  # wrong lines of what has its samples as rows, which would be right if they were columns
+    ("dS = A * (dA - (dA * A).sum(axis=0, keepdims=True)) / np.sqrt(2)", ATTENTION, "dS"),
+    ("dU = dN / r - N * (N * dN).sum(axis=0, keepdims=True) / r", UNIT, "dU"),
+    ("dg = (dY * N).sum(axis=1)", UNIT, "dg"),
+    (("dN1 = dH1 * (H1 > 0)\ndXhat1 = dN1 * gamma1\ndY1 = (dXhat1 - dXhat1.mean(axis=1, keepdims=True) - Xhat1 * "
+        "(dXhat1 * Xhat1).mean(axis=1, keepdims=True)) / np.sqrt(var1 + 1e-5)"), NORMED, "dY1"),
+    ("dy_pred = 2 * (y_pred - y) / len(y)", MEAN, "dy_pred"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "problem", "of"), ROWS_ALONE)
+def test_a_wrong_line_that_runs_as_it_is_is_not_taken_for_one_with_samples_as_columns(text, problem, of):
+    found = check_lines(text, problem)
+    assert [line.of for line in found.lines if line.ok is False] == [of], found
+    assert "columns" not in str(found)
 
 
 IN_STYLES = [  # what becomes of which line in a style, which value is wrong, and what is said of it

@@ -25,6 +25,8 @@ from backprop_lab.step.problem import Problem, check_problem
 from backprop_lab.step.program import Program
 from backprop_lab.step.trace import Trace, trace
 
+A_PRODUCT = re.compile(r"@|\b(?:dot|matmul|einsum)\(")
+
 
 @dataclass(frozen=True)
 class Line:
@@ -106,9 +108,12 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
             return min(guess, found, key=lambda each: each.cost)
         return found
 
-    best: Pass | None = None
+    best = usual = None
     for layout in layouts(given, used):
         tried = best_pass(statements, problem, traces, layout, own)
+        if layout.columns and not _speak_for_columns(tried, usual):
+            continue
+        usual = tried
         best = tried if best is None or _explains_more(tried, best) else best
         if best.cost == (0, 0):
             break
@@ -160,6 +165,21 @@ def _check_names(own: Mapping[str, Any], problem: Problem, given: Trace) -> None
                     f"say what {name} is by its name in this problem, names={{{name!r}: {meant!r}}}, and not by its "
                     "numbers: the lines are tried with others too"
                 )
+
+
+def _speak_for_columns(tried: Pass, usual: Pass | None) -> bool:
+    """Whether the lines that are right with samples as columns alone say so: elsewhere one stops, or has no room.
+
+    Several say as much, but not of a program, whose forward lines have rows: there it is the products that have none,
+    since a sum along the other axis is a mistake.
+    """
+    if usual is None:
+        return False
+    found = [each for each in usual.found if each.lines[-1] in tried.right - usual.right]
+    if isinstance(tried.names[0].problem, Program):
+        texts = (tried.statements[each.lines[-1]].text for each in found if each.note or each.has_no_room)
+        return any(map(A_PRODUCT.search, texts))
+    return len(found) > 1 or any(each.note or each.has_no_room for each in found)
 
 
 def _explains_more(tried: Pass, best: Pass) -> bool:
