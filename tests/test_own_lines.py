@@ -1078,6 +1078,21 @@ UNIT = program(
     {"W": DRAWN((4, 3)), "g": DRAWN(3), "b": DRAWN(3)},
     {"X": DRAWN((5, 4)), "y": DRAWN((5, 3))},
 )
+LEAKY = program(
+    "A = X @ W\nH = np.where(A > 0, A, 0.1 * A)\nL = np.sum((H - y)**2)",
+    {"W": DRAWN((3, 2))},
+    {"X": DRAWN((4, 3)), "y": DRAWN((4, 2))},
+)
+EXPERTS = program(
+    """
+    g = np.exp(X @ Wg)
+    F = np.einsum('nd,kdo->nko', X, Wf)
+    o = np.einsum('nk,nko->no', g, F)
+    L = np.sum((o - y)**2)
+    """,
+    {"Wg": DRAWN((3, 2)), "Wf": DRAWN((2, 3, 2))},
+    {"X": DRAWN((4, 3)), "y": DRAWN((4, 2))},
+)
 PART_BY_PART = """
 dh = 2 * (u - y) @ U.T
 dW = x.T @ (dh * (1 - h**2))
@@ -1305,6 +1320,21 @@ def test_a_wrong_line_that_runs_as_it_is_is_not_taken_for_one_with_samples_as_co
     found = check_lines(text, problem)
     assert [line.of for line in found.lines if line.ok is False] == [of], found
     assert "columns" not in str(found)
+
+
+NOT_READ = [  # wrong lines, what was said of them that they do not have, and what is said
+    ("dgamma1 = (dN1 * dN1).sum(axis=0)", NORMED, "dH1", "dN1 used where Xhat1"),
+    ("dgamma1 = (dN1 * H1).sum(axis=0)", NORMED, "N1 used where", "(dN1 * H1).sum(axis=0, keepdims=True)`: H1 used"),
+    ("dA = np.where(A > 0, dH, 0.01 * dH)", LEAKY, "dA used where", "of its 8 numbers differ"),
+    ("dF = np.broadcast_to(do[:, None], F.shape)", EXPERTS, "`g > 0` used", "16 of its 16 numbers differ"),
+]
+
+
+@pytest.mark.parametrize(("text", "problem", "said", "sentence"), NOT_READ)
+def test_no_mistake_is_named_by_what_a_line_does_not_have(text, problem, said, sentence):
+    wrong = check_lines(text, problem).first_wrong.sentence
+    assert said not in wrong
+    assert sentence in wrong
 
 
 IN_STYLES = [  # what becomes of which line in a style, which value is wrong, and what is said of it
