@@ -1322,6 +1322,21 @@ def test_a_wrong_line_that_runs_as_it_is_is_not_taken_for_one_with_samples_as_co
     assert "columns" not in str(found)
 
 
+def test_a_factor_that_lines_after_a_wrong_one_take_off_is_not_held_against_them():
+    """1 / sqrt(2) stands in the line of dS, which is wrong, and so in none of the lines after it."""
+    text = "dA = 2 * (A @ X - y) @ X.T\ndS = A * (dA - (A * dA).sum(0, keepdims=True)) / np.sqrt(2)\n"
+    for rest in (
+        "dQ = dS @ K\ndK = dS.T @ Q",
+        "dQ = dS @ K\ndWq = X.T @ dQ",
+        "dWq = X.T @ dS @ K\ndWk = X.T @ dS.T @ Q",
+    ):
+        found = check_lines(text + rest, ATTENTION)
+        assert [line.of for line in found.lines if line.ok is False] == ["dS"], found
+        assert "(dA * A).sum along the other axis" in found.first_wrong.sentence, found
+    twice = check_lines(f"{text}dQ = dS @ K\ndK = 2 * dS.T @ Q", ATTENTION)
+    assert [line.of for line in twice.lines if line.ok is False] == ["dS", "dQ", "dK"], "nobody knows which is meant"
+
+
 NOT_READ = [  # wrong lines, what was said of them that they do not have, and what is said
     ("dgamma1 = (dN1 * dN1).sum(axis=0)", NORMED, "dH1", "dN1 used where Xhat1"),
     ("dgamma1 = (dN1 * H1).sum(axis=0)", NORMED, "N1 used where", "(dN1 * H1).sum(axis=0, keepdims=True)`: H1 used"),

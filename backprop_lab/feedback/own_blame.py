@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from backprop_lab.feedback.own_found import Found
+from backprop_lab.feedback.own_found import SAME, Found
 from backprop_lab.feedback.own_names import A_DIFFERENCE, Layout, Names
 from backprop_lab.feedback.own_pass import Pass
 from backprop_lab.feedback.own_text import Statement
@@ -32,7 +32,7 @@ def best_pass(
         return Pass(statements, [Names(problem, each, layout, own) for each in traces], blamed)
 
     best = _with_own_parts(run({}), run) if guesses else run({})
-    return _with_factors(_with_guesses(best, run, guesses), run)
+    return _with_factors(_with_guesses(_with_wrong_ones(best, run), run, guesses), run)
 
 
 def _with_own_parts(best: Pass, run: Run) -> Pass:
@@ -67,6 +67,18 @@ def _with_guesses(best: Pass, run: Run, guesses: bool) -> Pass:
     return best
 
 
+def _with_wrong_ones(best: Pass, run: Run) -> Pass:
+    """The same with wrong values put right times a factor that all lines made of them take off: it was meant there."""
+    for wrong in [each for each in best.found if each.ok is False and each.is_on_the_way and each.factor is None]:
+        later = [each for each in best.found if each.lines[0] > wrong.lines[-1] and each.factor]
+        using = [each for each in later if any(wrong.name in best.statements[at].reads for at in each.lines)]
+        factors = [each.own_factor for each in using]
+        if factors and abs(factors[0] - 1) > SAME and max(factors) - min(factors) <= SAME * abs(factors[0]):
+            tried = run({**best.blamed, wrong.lines[-1]: 1 / factors[0]})
+            best = tried if tried.cost <= best.cost else best
+    return best
+
+
 def _with_factors(best: Pass, run: Run) -> Pass:
     """The same with factors blamed on the lines that bring them in, where no later line takes them off."""
 
@@ -85,7 +97,11 @@ def _with_factors(best: Pass, run: Run) -> Pass:
                 best = better
                 continue
         usual = () if isinstance(problem, Program) else counts  # its 1/m has a place in the loss
-        odd = [found for found in odd if not any(abs(found.own_factor * count - 1) < 1e-6 for count in usual)]
+        odd = [
+            found
+            for found in odd
+            if found.factor != 1 and not any(abs(found.own_factor * count - 1) < 1e-6 for count in usual)
+        ]
         for found in odd:
             alone = blaming(found, found.own_factor)
             is_last = not (best.ends(found) or A_DIFFERENCE.fullmatch(found.name))

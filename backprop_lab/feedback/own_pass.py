@@ -237,7 +237,7 @@ class Pass:
                 return None
             if note:
                 return self._stopped(name, read, None, note)
-            entering = entering if names.is_on_the_way(of) else 1.0
+            entering = (entering if names.is_on_the_way(of) else 1.0) * (meant if isinstance(meant, float) else 1.0)
             found = Found(lines, name, of, False, values, None, entering, is_on_the_way=names.is_on_the_way(of))
             found.has_no_room = all(way is None for way in turned(np.asarray(values[0]), names.trace[of]))
             self._put_right(found, entering)
