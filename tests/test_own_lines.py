@@ -1241,8 +1241,8 @@ WITH_WRONG_SLOPES = [  # what becomes of which line in them, which values are wr
     (OF_GATED, GATED, "z * (1 - z)", "z * (1 + z)", "dz_in", "a `+` where `-` was meant"),
     (OF_GATED, GATED, "(h0 - n) *", "(h0 + n) *", "dz_in", ""),
     (OF_GATED, GATED, "x.T @ dn", "x.T @ dh", "dWn", ""),
-    (OF_COLUMNS, GATES, "c0 * f * (1 - f)", "c0 * f * (1 + f)", "df da", ""),
-    (OF_COLUMNS, GATES, "(1 - g ** 2)", "(1 - g)", "dg da", ""),
+    (OF_COLUMNS, GATES, "c0 * f * (1 - f)", "c0 * f * (1 + f)", "df", "8 of its 8 numbers differ"),
+    (OF_COLUMNS, GATES, "(1 - g ** 2)", "(1 - g)", "dg", "8 of its 8 numbers differ"),
 ]
 
 

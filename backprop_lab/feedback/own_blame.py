@@ -5,7 +5,7 @@ from typing import Any
 
 from backprop_lab.feedback.own_found import SAME, Found
 from backprop_lab.feedback.own_names import A_DIFFERENCE, Layout, Names
-from backprop_lab.feedback.own_pass import Pass
+from backprop_lab.feedback.own_pass import WITH_SLOPE, Pass
 from backprop_lab.feedback.own_text import Statement
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.program import Program
@@ -60,6 +60,7 @@ def _with_guesses(best: Pass, run: Run, guesses: bool) -> Pass:
         if guess.ok is False:
             ways += best.also(guess.name) if meant and names.is_sure(guess.name) else on_the_way
             ways += [] if meant else [0.0]
+            ways += [WITH_SLOPE] if guess.values and names.with_its_slope(guess.of) is not None else []
         elif guesses and guess.ok and guess.is_on_the_way and not names.is_sure(guess.name):
             ways += [names.following(guess.of)]  # as a delta without its slope is the gradient before it
         tries = (run({**best.blamed, guess.lines[-1]: each}) for each in ways)

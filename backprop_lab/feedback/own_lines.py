@@ -229,7 +229,9 @@ def _wrong(found: Found, best: Pass, used: set[str]) -> str:
     largest = max(np.max(np.abs(traces[0][each])) for each in names.all_gradients())
     if feedback or (feedback.cause == ("only-rounding",) and np.max(np.abs(value)) <= SAME * largest):
         return ""
-    right, sentence = found.entering * names.layout.laid_out(traces[0], found.of), _as_written(feedback, found, best)
+    right, sentence = found.entering * names.right(found.of, found.has_its_slope), ""
+    if not found.has_its_slope:  # of which no line is known
+        sentence = _as_written(feedback, found, best)
     if feedback.cause[:1] == ("shape",):
         shapes = f"{found.name} has shape {value.shape}, and should have {right.shape}."
         return _in_their_words(f"{shapes} {sentence.partition('. ')[2]}".strip(), found, best, used)

@@ -245,6 +245,13 @@ class Names:
         has_none = not slope or self.before_its_activation(gradient)
         return None if has_none else self.trace.evaluate(f"{gradient} * ({slope.format(Y=of)})")
 
+    def right(self, name: str, with_its_slope: bool = False) -> Any:
+        """A value of the trace, or a gradient, in the learner's layout."""
+        value = self.with_its_slope(name) if with_its_slope else None
+        if value is None:
+            return self.layout.laid_out(self.trace, name)
+        return value.T if self.layout.is_across(self.trace, name) else value
+
     def following(self, gradient: str) -> str:
         """The gradient of a value that comes after this one in the backward pass."""
         names = [name for name in self.all_gradients() if self.is_on_the_way(name)]

@@ -20,6 +20,7 @@ from backprop_lab.feedback.own_text import FUNCTIONS, Statement
 from backprop_lab.feedback.plain_words import another_name, in_plain_words
 
 MASKS = re.compile("[<>]")
+WITH_SLOPE = "with its slope"
 ZEROS = re.compile(r"= (?:np\.)?(?:zeros|empty|zeros_like|empty_like)\(|= 0(?:\.0)?$")
 MORE = re.compile(r"\w+ [-+]= ")
 
@@ -29,7 +30,7 @@ class Pass:
 
     `blamed` has statements that bring in a factor by mistake, one that no later line takes off; 0 says that one gives
     a value of the learner's own, such as the share of a gradient that comes along one path; and a name which gradient
-    it should be. `meant` are gradients for which the whole text has a line, where these are its first statements.
+    it should be, or that the slope should be in it. `meant` are gradients for which the whole text has a line.
     """
 
     def __init__(
@@ -220,7 +221,8 @@ class Pass:
         through = [names.following(of)] if len(lines) > 1 and of else []  # as `dh1[h1 <= 0] = 0` goes through the ReLU
         candidates = [of, *through, *self.also(name)] if sure else [*filter(None, [of]), *names.all_gradients()]
         fits = [(each, *fit) for each in dict.fromkeys(candidates) if (fit := self._fit(values, each))]
-        meant = self.blamed.get(lines[-1])
+        meant, has_slope = self.blamed.get(lines[-1]), self.blamed.get(lines[-1]) == WITH_SLOPE
+        meant = None if has_slope else meant
         fits = [fit for fit in fits if not isinstance(meant, str) or fit[0] == meant]
         fits.sort(key=lambda fit: min(abs(fit[1] / entering - 1), abs(fit[1] - 1)) > SAME)
         if fits and len(lines) > 1 and MASKS.search(last.text) and all(map(are_same, values, self.before)):
@@ -239,6 +241,7 @@ class Pass:
                 return self._stopped(name, read, None, note)
             entering = (entering if names.is_on_the_way(of) else 1.0) * (meant if isinstance(meant, float) else 1.0)
             found = Found(lines, name, of, False, values, None, entering, is_on_the_way=names.is_on_the_way(of))
+            found.has_its_slope = has_slope
             found.has_no_room = all(way is None for way in turned(np.asarray(values[0]), names.trace[of]))
             self._put_right(found, entering)
             return found
@@ -296,7 +299,7 @@ class Pass:
         if self.names[0].trace.role(found.of) == "gradient":
             self.factors[found.name] = factor
         for at, (known, names) in enumerate(zip(self.known, self.names, strict=True)):
-            right = factor * names.layout.laid_out(names.trace, found.of)
+            right = factor * names.right(found.of, found.has_its_slope)
             is_across = bool(found.values) and np.shape(found.values[at]) == right.T.shape != right.shape
             known[found.name] = right.T if is_across else right
 
