@@ -1337,6 +1337,16 @@ def test_a_factor_that_lines_after_a_wrong_one_take_off_is_not_held_against_them
     assert [line.of for line in twice.lines if line.ok is False] == ["dS", "dQ", "dK"], "nobody knows which is meant"
 
 
+def test_where_a_line_is_right_on_another_gradient_than_its_own_name_has_the_line_of_that_name_is_wrong():
+    text = "dnormed = dY * g\ndU = (dnormed - N * (N * dnormed).sum(1, keepdims=True)) / r"
+    assert check_lines(text, UNIT).ok is True
+    found = check_lines(text.replace(" * g", ""), UNIT)
+    assert [(line.of, line.ok) for line in found.lines] == [("dN", False), ("dU", True)], found
+    assert "g, which multiplies or divides" in found.first_wrong.sentence
+    used = check_lines("err = dy_pred @ W2.T\ndz = err * (H1 > 0)\ndW1 = X.T @ err", SUM)
+    assert [(line.of, line.ok) for line in used.lines] == [("dH1", True), ("dY1", True), ("dW1", False)], used
+
+
 NOT_READ = [  # wrong lines, what was said of them that they do not have, and what is said
     ("dgamma1 = (dN1 * dN1).sum(axis=0)", NORMED, "dH1", "dN1 used where Xhat1"),
     ("dgamma1 = (dN1 * H1).sum(axis=0)", NORMED, "N1 used where", "(dN1 * H1).sum(axis=0, keepdims=True)`: H1 used"),

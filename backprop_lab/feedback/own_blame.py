@@ -61,11 +61,18 @@ def _with_guesses(best: Pass, run: Run, guesses: bool) -> Pass:
             ways += best.also(guess.name) if meant and names.is_sure(guess.name) else on_the_way
             ways += [] if meant else [0.0]
             ways += [WITH_SLOPE] if guess.values and names.with_its_slope(guess.of) is not None else []
-        elif guesses and guess.ok and guess.is_on_the_way and not names.is_sure(guess.name):
+        is_open = bool(guess.ok and not meant and _is_in_wrong_lines(guess.name, best))
+        if (guesses or is_open) and guess.ok and guess.is_on_the_way and not names.is_sure(guess.name):
             ways += [names.following(guess.of)]  # as a delta without its slope is the gradient before it
-        tries = (run({**best.blamed, guess.lines[-1]: each}) for each in ways)
-        best = min([best, *tries], key=lambda each: each.cost)
+        tries = [run({**best.blamed, guess.lines[-1]: each}) for each in ways]
+        best = min([*tries, best] if is_open else [best, *tries], key=lambda each: each.cost)
     return best
+
+
+def _is_in_wrong_lines(name: str, best: Pass) -> bool:
+    """Whether all lines that use a value are wrong: if its name says nothing, it may not be the one that was meant."""
+    using = [each for each in best.found if any(name in best.statements[at].reads for at in each.lines)]
+    return bool(using) and all(each.ok is False for each in using)
 
 
 def _with_wrong_ones(best: Pass, run: Run) -> Pass:
