@@ -1234,6 +1234,11 @@ def test_a_gradient_with_the_slope_in_it_is_that_of_what_the_activation_was_take
     assert [line.of for line in found.lines] == of.split(), found
 
 
+SCALED = program(
+    "S = X @ W * np.exp(t)\nL = np.sum((S - y)**2)",
+    {"W": DRAWN((3, 2)), "t": 0.7},
+    {"X": DRAWN((4, 3)), "y": DRAWN((4, 2))},
+)
 WITH_WRONG_SLOPES = [  # what becomes of which line in them, which values are wrong, and what is said of the first
     (OF_HIDDEN, SUM, "(H1 > 0)", "(Y1 < 0)", "dY1", "an inverted mask"),
     (OF_HIDDEN, SUM, " * (H1 > 0)", "", "dW1 db1", "it has not been back through the activation yet"),
@@ -1241,6 +1246,7 @@ WITH_WRONG_SLOPES = [  # what becomes of which line in them, which values are wr
     (OF_GATED, GATED, "z * (1 - z)", "z * (1 + z)", "dz_in", "a `+` where `-` was meant"),
     (OF_GATED, GATED, "(h0 - n) *", "(h0 + n) *", "dz_in", ""),
     (OF_GATED, GATED, "x.T @ dn", "x.T @ dh", "dWn", ""),
+    ("dS_exp = (dS * (X @ W)).sum()", SCALED, "W)", "W) * np.exp(t)", "dS_exp", "dt"),  # which is a parameter's
     (OF_COLUMNS, GATES, "c0 * f * (1 - f)", "c0 * f * (1 + f)", "df", "8 of its 8 numbers differ"),
     (OF_COLUMNS, GATES, "(1 - g ** 2)", "(1 - g)", "dg", "8 of its 8 numbers differ"),
 ]

@@ -72,7 +72,7 @@ def _before_its_activation(trace: Trace, gradient: str) -> str:
     """See Names; a function that acts cell by cell lets its gradient through in each cell by itself."""
     of = trace.owner(gradient)
     made_of = {*trace.step(of).operands} if trace.role(gradient) == "gradient" and of not in trace.given else {""}
-    before = f"d{made_of.pop()}" if len(made_of) == 1 else ""
+    before = f"d{made_of.pop()}" if len(made_of) == 1 and made_of.isdisjoint(trace.given) else ""
     if trace.role(before) != "gradient" or np.shape(trace[before]) != np.shape(trace[gradient]):
         return ""
     step = trace.step(before)
