@@ -106,6 +106,13 @@ def test_of_lines_with_a_mistake_only_that_one_is_wrong_and_it_is_named():
     assert min(seen.values()) >= count(60, 40), seen
 
 
+def test_where_all_matrices_are_square_several_lines_say_that_samples_are_columns():
+    work = homework(5022, "mean")
+    assert {each.shape for each in (work.problem.X, work.problem.parameters["W1"])} == {(3, 3)}
+    found = check_lines("\n".join([*work.forward[:-1], work.text]), work.problem)
+    assert [line.of for line in found.lines if line.ok is False] == ["db1"], found
+
+
 def same_values(work, good):
     """Whether a changed line gives the same all the same."""
     one, other = (each.run(each.parameters, [each.text])[work.wrong] for each in (work, good))

@@ -178,7 +178,8 @@ def _speak_for_columns(tried: Pass, usual: Pass | None) -> bool:
     """
     if usual is None:
         return False
-    found = [each for each in usual.found if each.lines[-1] in tried.right - usual.right]
+    odd = {each.lines[-1] for each in tried.found} - tried.right
+    found = [each for each in usual.found if each.lines[-1] not in usual.right | odd]
     if isinstance(tried.names[0].problem, Program):
         texts = (tried.statements[each.lines[-1]].text for each in found if each.note or each.has_no_room)
         return any(map(A_PRODUCT.search, texts))
