@@ -106,6 +106,13 @@ def test_of_lines_with_a_mistake_only_that_one_is_wrong_and_it_is_named():
     assert min(seen.values()) >= count(60, 40), seen
 
 
+def test_where_all_matrices_are_square_several_lines_say_that_samples_are_columns():
+    work = homework(5022, "mean")
+    assert {each.shape for each in (work.problem.X, work.problem.parameters["W1"])} == {(3, 3)}
+    found = check_lines("\n".join([*work.forward[:-1], work.text]), work.problem)
+    assert [line.of for line in found.lines if line.ok is False] == ["db1"], found
+
+
 def same_values(work, good):
     """Whether a changed line gives the same all the same."""
     one, other = (each.run(each.parameters, [each.text])[work.wrong] for each in (work, good))
@@ -1067,6 +1074,32 @@ TWO_HEADS = program(
     {"W": DRAWN((3, 4)), "U": DRAWN((4, 2)), "V": DRAWN((4, 2))},
     {"x": DRAWN((5, 3)), "y": DRAWN((5, 2))},
 )
+UNIT = program(
+    """
+    U = X @ W
+    r = np.sqrt((U**2).sum(axis=1, keepdims=True))
+    N = U / r
+    Y = g * N + b
+    L = np.sum((Y - y)**2) / len(y)
+    """,
+    {"W": DRAWN((4, 3)), "g": DRAWN(3), "b": DRAWN(3)},
+    {"X": DRAWN((5, 4)), "y": DRAWN((5, 3))},
+)
+LEAKY = program(
+    "A = X @ W\nH = np.where(A > 0, A, 0.1 * A)\nL = np.sum((H - y)**2)",
+    {"W": DRAWN((3, 2))},
+    {"X": DRAWN((4, 3)), "y": DRAWN((4, 2))},
+)
+EXPERTS = program(
+    """
+    g = np.exp(X @ Wg)
+    F = np.einsum('nd,kdo->nko', X, Wf)
+    o = np.einsum('nk,nko->no', g, F)
+    L = np.sum((o - y)**2)
+    """,
+    {"Wg": DRAWN((3, 2)), "Wf": DRAWN((2, 3, 2))},
+    {"X": DRAWN((4, 3)), "y": DRAWN((4, 2))},
+)
 PART_BY_PART = """
 dh = 2 * (u - y) @ U.T
 dW = x.T @ (dh * (1 - h**2))
@@ -1161,6 +1194,86 @@ def test_what_students_write_is_read(text, problem, of):
     assert found.ok, found
 
 
+GATED = program(
+    """
+    z = 1 / (1 + np.exp(-(x @ Wz + h0 @ Uz)))
+    n = np.tanh(x @ Wn)
+    h = (1 - z) * n + z * h0
+    L = np.mean((h - y)**2)
+    """,
+    {"Wz": DRAWN((3, 2)), "Uz": DRAWN((2, 2)), "Wn": DRAWN((3, 2))},
+    {"x": DRAWN((4, 3)), "h0": DRAWN((4, 2)), "y": DRAWN((4, 2))},
+)
+OF_GATED = """
+dh = 2 * (h - y) / 8
+dz = dh * (h0 - n) * z * (1 - z)
+dn = dh * (1 - z) * (1 - n**2)
+dWz = x.T @ dz
+dUz = h0.T @ dz
+dWn = x.T @ dn
+"""
+OF_HIDDEN = """
+dout = 2 * (y_pred - y)
+dH1 = dout @ W2.T * (H1 > 0)
+dW1 = X.T @ dH1
+db1 = dH1.sum(0)
+"""
+OF_COLUMNS = """
+dc = 2 * (c - y)
+di = dc * g * i * (1 - i)
+df = dc * c0 * f * (1 - f)
+dg = dc * i * (1 - g ** 2)
+da = np.hstack((di, df, dg))
+"""
+WITH_SLOPES = {  # right texts, in which a gradient has the slope of its value in it, and what their values are
+    "in one line": (OF_HIDDEN, SUM, "dy_pred dY1 dW1 db1"),
+    "in two": (OF_HIDDEN.replace("* (H1", "\ndH1 = dH1 * (H1"), SUM, "dy_pred dY1 dW1 db1"),
+    "of a gate": (OF_GATED, GATED, "dh dz_in dWz dUz dWn"),
+    "of a gate, in place": (OF_GATED.replace("* z * (", "\ndz *= z * ("), GATED, "dh dz_in dWz dUz dWn"),
+    "of columns, which have no name": (OF_COLUMNS, GATES, "dc da"),
+}
+
+
+@pytest.mark.parametrize(("text", "problem", "of"), WITH_SLOPES.values(), ids=WITH_SLOPES)
+def test_a_gradient_with_the_slope_in_it_is_that_of_what_the_activation_was_taken_of(text, problem, of):
+    found = check_lines(text, problem)
+    assert found.ok is True, found
+    assert [line.of for line in found.lines] == of.split(), found
+
+
+SCALED = program(
+    "S = X @ W * np.exp(t)\nL = np.sum((S - y)**2)",
+    {"W": DRAWN((3, 2)), "t": 0.7},
+    {"X": DRAWN((4, 3)), "y": DRAWN((4, 2))},
+)
+WITH_WRONG_SLOPES = [  # what becomes of which line in them, which values are wrong, and what is said of the first
+    (OF_HIDDEN, SUM, "(H1 > 0)", "(Y1 < 0)", "dY1", "an inverted mask"),
+    (OF_HIDDEN, SUM, " * (H1 > 0)", "", "dW1 db1", "it has not been back through the activation yet"),
+    (OF_HIDDEN, SUM, "db1 = dH1.sum(0)", "dY1 = dH1 * (H1 > 0)", "dH1 dW1", ""),
+    (OF_GATED, GATED, "z * (1 - z)", "z * (1 + z)", "dz_in", "a `+` where `-` was meant"),
+    (OF_GATED, GATED, "(h0 - n) *", "(h0 + n) *", "dz_in", ""),
+    (OF_GATED, GATED, "x.T @ dn", "x.T @ dh", "dWn", ""),
+    ("dS_exp = (dS * (X @ W)).sum()", SCALED, "W)", "W) * np.exp(t)", "dS_exp", "dt"),  # which is a parameter's
+    (OF_COLUMNS, GATES, "c0 * f * (1 - f)", "c0 * f * (1 + f)", "df", "8 of its 8 numbers differ"),
+    (OF_COLUMNS, GATES, "(1 - g ** 2)", "(1 - g)", "dg", "8 of its 8 numbers differ"),
+]
+
+
+@pytest.mark.parametrize(("text", "problem", "right", "wrong", "of", "sentence"), WITH_WRONG_SLOPES)
+def test_a_gradient_with_a_wrong_slope_in_it_is_wrong(text, problem, right, wrong, of, sentence):
+    assert right in text
+    found = check_lines(text.replace(right, wrong), problem)
+    assert [line.of for line in found.lines if line.ok is not True] == of.split(), found
+    assert sentence in found.first_wrong.sentence, found
+
+
+def test_dy_is_no_name_for_a_gradient_with_a_number():
+    text = OF_HIDDEN.replace("dout", "dy")
+    assert check_lines(text, SUM).ok is True
+    assert "dy" not in check_lines(text.replace("X.T @ dH1", "X.T @ (dy @ W2.T)"), SUM).first_wrong.sentence
+    assert check_lines("dW1 = X.T @ dy", SUM).ok is None, "what is dy?"
+
+
 BLAMED = [  # a text, the values that are wrong in it, and what is said of the first
     ("dR = 2 * (R - y)\ndX = dR", RESIDUAL, "dX", ""),
     ("dH = dR @ W2", RESIDUAL, "dH", "the first has 3 and the second 4"),
@@ -1203,6 +1316,63 @@ def test_where_one_line_alone_speaks_for_another_layout_it_says_so():
     assert [line.sentence for line in alone.lines] == ["right: dH1, with weights as (outputs, inputs)"]
     both = check_lines("dW2 = dy_pred.T @ H1\ndH1 = dy_pred @ W2", SUM)
     assert [line.sentence for line in both.lines] == ["right: dW2", "right: dH1"]
+
+
+ROWS_ALONE = [  # wrong lines of what has its samples as rows, which would be right if they were columns
+    ("dS = A * (dA - (dA * A).sum(axis=0, keepdims=True)) / np.sqrt(2)", ATTENTION, "dS"),
+    ("dU = dN / r - N * (N * dN).sum(axis=0, keepdims=True) / r", UNIT, "dU"),
+    ("dg = (dY * N).sum(axis=1)", UNIT, "dg"),
+    (("dN1 = dH1 * (H1 > 0)\ndXhat1 = dN1 * gamma1\ndY1 = (dXhat1 - dXhat1.mean(axis=1, keepdims=True) - Xhat1 * "
+        "(dXhat1 * Xhat1).mean(axis=1, keepdims=True)) / np.sqrt(var1 + 1e-5)"), NORMED, "dY1"),
+    ("dy_pred = 2 * (y_pred - y) / len(y)", MEAN, "dy_pred"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "problem", "of"), ROWS_ALONE)
+def test_a_wrong_line_that_runs_as_it_is_is_not_taken_for_one_with_samples_as_columns(text, problem, of):
+    found = check_lines(text, problem)
+    assert [line.of for line in found.lines if line.ok is False] == [of], found
+    assert "columns" not in str(found)
+
+
+def test_a_factor_that_lines_after_a_wrong_one_take_off_is_not_held_against_them():
+    """1 / sqrt(2) stands in the line of dS, which is wrong, and so in none of the lines after it."""
+    text = "dA = 2 * (A @ X - y) @ X.T\ndS = A * (dA - (A * dA).sum(0, keepdims=True)) / np.sqrt(2)\n"
+    for rest in (
+        "dQ = dS @ K\ndK = dS.T @ Q",
+        "dQ = dS @ K\ndWq = X.T @ dQ",
+        "dWq = X.T @ dS @ K\ndWk = X.T @ dS.T @ Q",
+    ):
+        found = check_lines(text + rest, ATTENTION)
+        assert [line.of for line in found.lines if line.ok is False] == ["dS"], found
+        assert "(dA * A).sum along the other axis" in found.first_wrong.sentence, found
+    twice = check_lines(f"{text}dQ = dS @ K\ndK = 2 * dS.T @ Q", ATTENTION)
+    assert [line.of for line in twice.lines if line.ok is False] == ["dS", "dQ", "dK"], "nobody knows which is meant"
+
+
+def test_where_a_line_is_right_on_another_gradient_than_its_own_name_has_the_line_of_that_name_is_wrong():
+    text = "dnormed = dY * g\ndU = (dnormed - N * (N * dnormed).sum(1, keepdims=True)) / r"
+    assert check_lines(text, UNIT).ok is True
+    found = check_lines(text.replace(" * g", ""), UNIT)
+    assert [(line.of, line.ok) for line in found.lines] == [("dN", False), ("dU", True)], found
+    assert "g, which multiplies or divides" in found.first_wrong.sentence
+    used = check_lines("err = dy_pred @ W2.T\ndz = err * (H1 > 0)\ndW1 = X.T @ err", SUM)
+    assert [(line.of, line.ok) for line in used.lines] == [("dH1", True), ("dY1", True), ("dW1", False)], used
+
+
+NOT_READ = [  # wrong lines, what was said of them that they do not have, and what is said
+    ("dgamma1 = (dN1 * dN1).sum(axis=0)", NORMED, "dH1", "dN1 used where Xhat1"),
+    ("dgamma1 = (dN1 * H1).sum(axis=0)", NORMED, "N1 used where", "(dN1 * H1).sum(axis=0, keepdims=True)`: H1 used"),
+    ("dA = np.where(A > 0, dH, 0.01 * dH)", LEAKY, "dA used where", "of its 8 numbers differ"),
+    ("dF = np.broadcast_to(do[:, None], F.shape)", EXPERTS, "`g > 0` used", "16 of its 16 numbers differ"),
+]
+
+
+@pytest.mark.parametrize(("text", "problem", "said", "sentence"), NOT_READ)
+def test_no_mistake_is_named_by_what_a_line_does_not_have(text, problem, said, sentence):
+    wrong = check_lines(text, problem).first_wrong.sentence
+    assert said not in wrong
+    assert sentence in wrong
 
 
 IN_STYLES = [  # what becomes of which line in a style, which value is wrong, and what is said of it

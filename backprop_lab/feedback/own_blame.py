@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from backprop_lab.feedback.own_found import Found
+from backprop_lab.feedback.own_found import SAME, Found
 from backprop_lab.feedback.own_names import A_DIFFERENCE, Layout, Names
-from backprop_lab.feedback.own_pass import Pass
+from backprop_lab.feedback.own_pass import WITH_SLOPE, Pass
 from backprop_lab.feedback.own_text import Statement
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.program import Program
@@ -32,7 +32,7 @@ def best_pass(
         return Pass(statements, [Names(problem, each, layout, own) for each in traces], blamed)
 
     best = _with_own_parts(run({}), run) if guesses else run({})
-    return _with_factors(_with_guesses(best, run, guesses), run)
+    return _with_factors(_with_guesses(_with_wrong_ones(best, run), run, guesses), run)
 
 
 def _with_own_parts(best: Pass, run: Run) -> Pass:
@@ -58,12 +58,32 @@ def _with_guesses(best: Pass, run: Run, guesses: bool) -> Pass:
         meant = names.gradient(guess.name)
         ways: list[float | str] = []
         if guess.ok is False:
-            ways += [] if meant and names.is_sure(guess.name) else on_the_way
+            ways += best.also(guess.name) if meant and names.is_sure(guess.name) else on_the_way
             ways += [] if meant else [0.0]
-        elif guesses and guess.ok and guess.is_on_the_way and not names.is_sure(guess.name):
+            ways += [WITH_SLOPE] if guess.values and names.with_its_slope(guess.of) is not None else []
+        is_open = bool(guess.ok and not meant and _is_in_wrong_lines(guess.name, best))
+        if (guesses or is_open) and guess.ok and guess.is_on_the_way and not names.is_sure(guess.name):
             ways += [names.following(guess.of)]  # as a delta without its slope is the gradient before it
-        tries = (run({**best.blamed, guess.lines[-1]: each}) for each in ways)
-        best = min([best, *tries], key=lambda each: each.cost)
+        tries = [run({**best.blamed, guess.lines[-1]: each}) for each in ways]
+        best = min([*tries, best] if is_open else [best, *tries], key=lambda each: each.cost)
+    return best
+
+
+def _is_in_wrong_lines(name: str, best: Pass) -> bool:
+    """Whether all lines that use a value are wrong: if its name says nothing, it may not be the one that was meant."""
+    using = [each for each in best.found if any(name in best.statements[at].reads for at in each.lines)]
+    return bool(using) and all(each.ok is False for each in using)
+
+
+def _with_wrong_ones(best: Pass, run: Run) -> Pass:
+    """The same with wrong values put right times a factor that all lines made of them take off: it was meant there."""
+    for wrong in [each for each in best.found if each.ok is False and each.is_on_the_way and each.factor is None]:
+        later = [each for each in best.found if each.lines[0] > wrong.lines[-1] and each.factor]
+        using = [each for each in later if any(wrong.name in best.statements[at].reads for at in each.lines)]
+        factors = [each.own_factor for each in using]
+        if factors and abs(factors[0] - 1) > SAME and max(factors) - min(factors) <= SAME * abs(factors[0]):
+            tried = run({**best.blamed, wrong.lines[-1]: 1 / factors[0]})
+            best = tried if tried.cost <= best.cost else best
     return best
 
 
@@ -85,7 +105,11 @@ def _with_factors(best: Pass, run: Run) -> Pass:
                 best = better
                 continue
         usual = () if isinstance(problem, Program) else counts  # its 1/m has a place in the loss
-        odd = [found for found in odd if not any(abs(found.own_factor * count - 1) < 1e-6 for count in usual)]
+        odd = [
+            found
+            for found in odd
+            if found.factor != 1 and not any(abs(found.own_factor * count - 1) < 1e-6 for count in usual)
+        ]
         for found in odd:
             alone = blaming(found, found.own_factor)
             is_last = not (best.ends(found) or A_DIFFERENCE.fullmatch(found.name))

@@ -20,7 +20,7 @@ class Found:
     `ok` is True, False, or None where it cannot be told, and `note` says why not. `values` has it for each problem, and
     `factor` is how many times the right one it is, of which `mistaken` should not be there; `entering` is that factor
     of what it was made of. `is_turned` says that it is transposed, even for this layout, and
-    `has_no_room` that its shape is another.
+    `has_no_room` that its shape is another; `has_its_slope` that a gradient with the slope of its value in it is meant.
     """
 
     lines: list[int]
@@ -34,6 +34,7 @@ class Found:
     is_turned: bool = False
     is_on_the_way: bool = False
     has_no_room: bool = False
+    has_its_slope: bool = False
     note: str = ""
 
     @property

@@ -5,18 +5,19 @@ How the arrays are laid out, and what doubtful names mean, is found out by tryin
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from backprop_lab.feedback.answers import a_kind
-from backprop_lab.feedback.check import check_function
+from backprop_lab.feedback.check import Feedback, check_function
 from backprop_lab.feedback.own_blame import best_pass
 from backprop_lab.feedback.own_found import SAME, Found
 from backprop_lab.feedback.own_names import COUNTS, Layout, Names
-from backprop_lab.feedback.own_pass import Pass
+from backprop_lab.feedback.own_pass import MASKS, Pass
 from backprop_lab.feedback.own_text import statements_in
 from backprop_lab.feedback.own_trials import layouts, others, with_gradients
 from backprop_lab.feedback.resemblance import times
@@ -24,6 +25,10 @@ from backprop_lab.step.number_format import listed, plain, told_apart
 from backprop_lab.step.problem import Problem, check_problem
 from backprop_lab.step.program import Program
 from backprop_lab.step.trace import Trace, trace
+
+PUT = re.compile(r"(?:`([^`]+)`|(\w+(?:(?:, | and )\w+)*)) (?:used (?:where|in place of)|in place of)")
+COMPARES = re.compile("[<>]|where|maximum|minimum|clip|abs|sign")
+A_PRODUCT = re.compile(r"@|\b(?:dot|matmul|einsum)\(")
 
 
 @dataclass(frozen=True)
@@ -81,10 +86,10 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
     `dW1 = X.T @ dZ1 / m`, in your own names: what they stand for is known where they are usual ones, such as `A1`, `h1`
     or `delta2`, and where a forward line gives them; else say it, as in `{"q": "H1"}`, or give a number, a function or
     an array of your own. Samples may be columns, W may have a row for each output, biases may be flat, y may be labels,
-    and 1/m may stand in any line. Each line is run on right values of the lines before it, so those after a wrong one
-    are not blamed for it. Lines that change one value in place are judged together. Only plain lines are run, in your
-    own kernel, on copies, and functions that the text itself has, such as the slope of a sigmoid. Raises ValueError for
-    what is none, such as a loop, and as `trace` does.
+    1/m may stand in any line, and dH1 may have the slope of H1 in it, as dY1 has. Each line is run on right values of
+    the lines before it, so those after a wrong one are not blamed for it. Lines that change one value in place are
+    judged together. Only plain lines are run, in your own kernel, on copies, and functions that the text itself has,
+    such as the slope of a sigmoid. Raises ValueError for what is none, such as a loop, and as `trace` does.
     """
     check_problem(problem)
     if not isinstance(text, str):
@@ -106,9 +111,12 @@ def check_lines(text: str, problem: Problem, names: Mapping[str, Any] | None = N
             return min(guess, found, key=lambda each: each.cost)
         return found
 
-    best: Pass | None = None
+    best = usual = None
     for layout in layouts(given, used):
         tried = best_pass(statements, problem, traces, layout, own)
+        if layout.columns and not _speak_for_columns(tried, usual):
+            continue
+        usual = tried
         best = tried if best is None or _explains_more(tried, best) else best
         if best.cost == (0, 0):
             break
@@ -162,6 +170,22 @@ def _check_names(own: Mapping[str, Any], problem: Problem, given: Trace) -> None
                 )
 
 
+def _speak_for_columns(tried: Pass, usual: Pass | None) -> bool:
+    """Whether the lines that are right with samples as columns alone say so: elsewhere one stops, or has no room.
+
+    Several say as much, but not of a program, whose forward lines have rows: there it is the products that have none,
+    since a sum along the other axis is a mistake.
+    """
+    if usual is None:
+        return False
+    odd = {each.lines[-1] for each in tried.found} - tried.right
+    found = [each for each in usual.found if each.lines[-1] not in usual.right | odd]
+    if isinstance(tried.names[0].problem, Program):
+        texts = (tried.statements[each.lines[-1]].text for each in found if each.note or each.has_no_room)
+        return any(map(A_PRODUCT.search, texts))
+    return len(found) > 1 or any(each.note or each.has_no_room for each in found)
+
+
 def _explains_more(tried: Pass, best: Pass) -> bool:
     """Whether fewer lines are wrong in a layout than in a likelier one; if only other lines are, it does not."""
     return tried.cost < best.cost and (tried.cost[0] < best.cost[0] or tried.right == best.right)
@@ -206,11 +230,13 @@ def _wrong(found: Found, best: Pass, used: set[str]) -> str:
     largest = max(np.max(np.abs(traces[0][each])) for each in names.all_gradients())
     if feedback or (feedback.cause == ("only-rounding",) and np.max(np.abs(value)) <= SAME * largest):
         return ""
-    right, sentence = found.entering * names.layout.laid_out(traces[0], found.of), str(feedback)
+    right, sentence = found.entering * names.right(found.of, found.has_its_slope), ""
+    if not found.has_its_slope:  # of which no line is known
+        sentence = _as_written(feedback, found, best)
     if feedback.cause[:1] == ("shape",):
         shapes = f"{found.name} has shape {value.shape}, and should have {right.shape}."
         return _in_their_words(f"{shapes} {sentence.partition('. ')[2]}".strip(), found, best, used)
-    if feedback.cause[:1] == ("value",):
+    if feedback.cause[:1] == ("value",) or not sentence:
         right = right.reshape(value.shape) if right.size == value.size else right
         wrong = np.abs(value - right) > SAME * np.max(np.abs(right))
         if not wrong.any():
@@ -221,6 +247,52 @@ def _wrong(found: Found, best: Pass, used: set[str]) -> str:
         count = f"; {how_many} of its {wrong.size} numbers differ{'s' * (how_many == 1)}" if wrong.size > 1 else ""
         return f"{found.name}{[*where] or ''} should be {mine}, and is {yours}{count}"
     return _in_their_words(sentence.rstrip("."), found, best, used)
+
+
+def _as_written(feedback: Feedback, found: Found, best: Pass) -> str:
+    """What is said of an answer: no explanation by a value, or a comparison, that the lines do not have.
+
+    Another value that they have, and that gives the same there, stands in its place.
+    """
+    read, texts = _read_in(found.lines, best)
+    names, traced = best.names[0], best.names[0].trace
+    has = {each for name in read for each in (names.of(name), names.gradient(name), name)} & {*traced}
+    has |= {each.of for each in best.found if each.name in read and each.lines[-1] < found.lines[-1]}
+
+    def as_read(explanation: str) -> str:
+        put = " ".join(each[1] or each[2] for each in PUT.finditer(explanation))
+        if MASKS.search(put) and not COMPARES.search(texts):
+            return ""
+        strange = {*re.findall(r"[^\W\d]\w*", put)} & {*traced} - has
+        line = re.search("`([^`]+)`", explanation)
+        if not strange:
+            return explanation
+        if not line or len(strange) > 1:
+            return ""
+        gone = rf"\b{strange.pop()}\b"
+        for other in sorted(has - {*re.findall(r"where (\w+) was meant", explanation)}):
+            with suppress(Exception):  # it may have another shape
+                if np.allclose(traced.evaluate(re.sub(gone, other, line[1])), traced.evaluate(line[1]), SAME, 0):
+                    return re.sub(gone, other, explanation)
+        return ""
+
+    first, *others = str(feedback).split("; or like ")
+    shown, opening, explanation = first.partition("This looks like ")
+    said = [told for each in (explanation, *others) if (told := as_read(each))]
+    return f"{shown}{opening}{'; or like '.join(said)}" if said or not opening else ""
+
+
+def _read_in(lines: Sequence[int], best: Pass) -> tuple[set[str], str]:
+    """The names that statements read, also by way of values of the learner's own, and all their text."""
+    judged = {each.name for each in best.found}
+    read, texts = set[str](), [best.statements[at].text for at in lines]
+    waiting = {name for at in lines for name in best.statements[at].reads}
+    while waiting:
+        read |= waiting
+        own = [each for each in best.statements[: lines[-1]] if each.name in waiting - judged]
+        texts += [each.text for each in own]
+        waiting = {name for each in own for name in each.reads} - read
+    return read, "\n".join(texts)
 
 
 def _parts_of(found: Found, best: Pass) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ PROBABILITIES, SCORES = {"probs", "prob", "p", "softmax"}, {"scores", "logits", 
 HIDDEN = {"h", "hidden", "hidden_layer", "a", "hid", "h1"}
 COUNTS = {"m", "n", "num_train", "batch_size", "n_samples", "num_samples", "num_examples", "batch", "bs"}
 RATES = {"lr", "learning_rate", "alpha", "eta", "rate"}
+SLOPES = {"tanh": "1 - {Y}**2", "sigmoid": "{Y} * (1 - {Y})", "relu": "{Y} > 0"}  # by what comes out
 WORDS = {"xnorm": "xhat", "mean": "mu", "variance": "var"}  # of a norm, besides those that the package has
 D = re.compile(r"(?:d(?:[LlJEC]|[Ll]oss|[Cc]ost)_?d|gradient_|grad_?|nabla_?|[Δ∇]_?|g_|g(?=[Wwb]\d)|delta_?|d_?)(?=\w)")
 OF_IT = re.compile(r"(\w+?)_?(?:grad|gradient)")
@@ -63,6 +65,23 @@ class Layout:
         if self.flat and owner in trace.given and is_bias(trace, owner):
             return value.ravel()
         return value.T if self.is_across(trace, name) else value
+
+
+@lru_cache(maxsize=256)
+def _before_its_activation(trace: Trace, gradient: str) -> str:
+    """See Names; a function that acts cell by cell lets its gradient through in each cell by itself."""
+    of = trace.owner(gradient)
+    made_of = {*trace.step(of).operands} if trace.role(gradient) == "gradient" and of not in trace.given else {""}
+    before = f"d{made_of.pop()}" if len(made_of) == 1 and made_of.isdisjoint(trace.given) else ""
+    if trace.role(before) != "gradient" or np.shape(trace[before]) != np.shape(trace[gradient]):
+        return ""
+    step = trace.step(before)
+    if [each for each in step.operands if trace.role(each) == "gradient"] != [gradient]:
+        return ""
+    some = np.random.default_rng(0).integers(2, size=np.shape(step.value))
+    parts = ((trace.evaluate(step.code, **{gradient: trace[gradient] * part}), part) for part in (some, 1 - some))
+    off = max(np.max(np.abs(given - step.value * part)) for given, part in parts)
+    return before if off <= 1e-9 * np.max(np.abs(step.value)) else ""
 
 
 def is_bias(trace: Trace, parameter: str) -> bool:
@@ -120,7 +139,8 @@ class Names:
         bare = short.replace("_", "")
         bare = WORDS.get(bare, bare)
         is_one = re.fullmatch(r"[a-z]{2,}\d*", bare)
-        alike = [each for each in self.trace if is_one and re.fullmatch(rf"{bare}\d*", each.lower())]
+        values = (each for each in self.trace if is_one and self.trace.role(each) == "value")
+        alike = [each for each in values if re.fullmatch(rf"{bare}\d*", each.lower())]
         return alike[0] if len(alike) == 1 else ""
 
     def _activated(self, letter: str, number: str) -> str:
@@ -209,6 +229,28 @@ class Names:
         """Whether a value is computed after gradients."""
         steps = [step.name for step in self.trace.steps]
         return name in steps and "gradient" in map(self.trace.role, steps[: steps.index(name)])
+
+    def before_its_activation(self, gradient: str) -> str:
+        """The gradient of the value that an activation was taken of, for that of what it gives; or ""."""
+        return _before_its_activation(self.trace, gradient)
+
+    def with_its_slope(self, gradient: str) -> Any:
+        """A gradient times the slope of the activation that gives its value, where no gradient is that; or None.
+
+        So the gradient of a gate becomes that of its columns in `np.tanh(a[:, 4:6])`, which have no name.
+        """
+        of = self.trace.owner(gradient)
+        passed = (each for step in self.trace.steps for path in step.paths for each in path if of and of == each.Y)
+        slope = next((SLOPES[each.by] for each in passed if each.rule == "slope" and each.by in SLOPES), "")
+        has_none = not slope or self.before_its_activation(gradient)
+        return None if has_none else self.trace.evaluate(f"{gradient} * ({slope.format(Y=of)})")
+
+    def right(self, name: str, with_its_slope: bool = False) -> Any:
+        """A value of the trace, or a gradient, in the learner's layout."""
+        value = self.with_its_slope(name) if with_its_slope else None
+        if value is None:
+            return self.layout.laid_out(self.trace, name)
+        return value.T if self.layout.is_across(self.trace, name) else value
 
     def following(self, gradient: str) -> str:
         """The gradient of a value that comes after this one in the backward pass."""

@@ -20,6 +20,7 @@ from backprop_lab.feedback.own_text import FUNCTIONS, Statement
 from backprop_lab.feedback.plain_words import another_name, in_plain_words
 
 MASKS = re.compile("[<>]")
+WITH_SLOPE = "with its slope"
 ZEROS = re.compile(r"= (?:np\.)?(?:zeros|empty|zeros_like|empty_like)\(|= 0(?:\.0)?$")
 MORE = re.compile(r"\w+ [-+]= ")
 
@@ -29,7 +30,7 @@ class Pass:
 
     `blamed` has statements that bring in a factor by mistake, one that no later line takes off; 0 says that one gives
     a value of the learner's own, such as the share of a gradient that comes along one path; and a name which gradient
-    it should be.
+    it should be, or that the slope should be in it. `meant` are gradients for which the whole text has a line.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Pass:
         statements: Sequence[Statement],
         names: Sequence[Names],
         blamed: Mapping[int, float | str] = MappingProxyType({}),
+        meant: Set[str] = frozenset(),
     ) -> None:
         self.statements, self.names, self.blamed = statements, names, blamed
         self.known: list[dict[str, Any]] = [{} for _ in names]
@@ -48,6 +50,7 @@ class Pass:
         self.unfinished = set[str]()  # what cannot be run, as long as no line begins it anew
         self.learnt = set[str]()  # names for values of the step, which a line has given
         self.found: list[Found] = []
+        self.meant = meant | {names[0].gradient(each.name) for each in statements}
         for at, statement in enumerate(statements):
             if statement.name in self.unfinished and MORE.match(statement.text):
                 continue  # nobody knows to what it would have been added
@@ -99,12 +102,18 @@ class Pass:
         """What the same statements give where one of the problems has these values, as the package would have it."""
         names = self.names[at]
         there = Names(names.problem, names.trace.showing(known), names.layout, names.own)
-        run = Pass(self.statements[: found.lines[-1] + 1], [there], self.blamed)
+        run = Pass(self.statements[: found.lines[-1] + 1], [there], self.blamed, self.meant)
         value = np.asarray(run.raw.get(found.name, self.raw[found.name][at:])[0])
         right = np.asarray(names.trace[found.of])
         is_across = names.layout.is_across(names.trace, found.of)
         ways = [way for way in turned(value, right)[:: -1 if is_across else 1] if way is not None]
         return (ways[0] if ways else value.T if is_across else value) / found.entering
+
+    def also(self, name: str) -> list[str]:
+        """The gradient that a name may stand for as well: `dH1` for dY1, with the slope in it, if no line gives dY1."""
+        names = self.names[0]
+        before = "" if name in names.own else names.before_its_activation(names.gradient(name))
+        return [before] if before and before not in self.meant else []
 
     def _is_done(self, later: Sequence[Statement], name: str) -> bool:
         """Whether another line uses a value before it is changed, or nothing changes it any more."""
@@ -210,14 +219,17 @@ class Pass:
             return None
         sure, last = bool(of) and names.is_sure(name), self.statements[lines[-1]]
         through = [names.following(of)] if len(lines) > 1 and of else []  # as `dh1[h1 <= 0] = 0` goes through the ReLU
-        candidates = [of, *through] if sure else [*filter(None, [of]), *names.all_gradients()]
+        candidates = [of, *through, *self.also(name)] if sure else [*filter(None, [of]), *names.all_gradients()]
         fits = [(each, *fit) for each in dict.fromkeys(candidates) if (fit := self._fit(values, each))]
-        meant = self.blamed.get(lines[-1])
+        meant, has_slope = self.blamed.get(lines[-1]), self.blamed.get(lines[-1]) == WITH_SLOPE
+        meant = None if has_slope else meant
         fits = [fit for fit in fits if not isinstance(meant, str) or fit[0] == meant]
         fits.sort(key=lambda fit: min(abs(fit[1] / entering - 1), abs(fit[1] - 1)) > SAME)
         if fits and len(lines) > 1 and MASKS.search(last.text) and all(map(are_same, values, self.before)):
             of, fits = names.following(fits[0][0]), []  # the last line should have done something, and did not
         note = next((self.untold[each] for each in sorted(read) if each in self.untold), "")
+        if not fits and self._has_its_slope(of, values):
+            return None  # a part of the learner's own
         if not fits:
             seen = {found.of for found in self.found}
             unseen = (each for each in candidates if each not in seen and names.is_on_the_way(each))
@@ -227,8 +239,9 @@ class Pass:
                 return None
             if note:
                 return self._stopped(name, read, None, note)
-            entering = entering if names.is_on_the_way(of) else 1.0
+            entering = (entering if names.is_on_the_way(of) else 1.0) * (meant if isinstance(meant, float) else 1.0)
             found = Found(lines, name, of, False, values, None, entering, is_on_the_way=names.is_on_the_way(of))
+            found.has_its_slope = has_slope
             found.has_no_room = all(way is None for way in turned(np.asarray(values[0]), names.trace[of]))
             self._put_right(found, entering)
             return found
@@ -252,6 +265,15 @@ class Pass:
         elif last.collects and any(each.of == of and each.ok for each in self.found):
             return None
         return found
+
+    def _has_its_slope(self, of: str, values: Sequence[Any]) -> bool:
+        """Whether these are a gradient with the slope of its value in it, where no gradient of the step is that."""
+        is_across = self.names[0].layout.is_across(self.names[0].trace, of)
+        right = [each.with_its_slope(of) for each in self.names]
+        if right[0] is None:
+            return False
+        pairs = [(turned(np.asarray(value), each)[is_across], each) for value, each in zip(values, right, strict=True)]
+        return all(rounded(factor_of(*pair)) == 1 for pair in pairs)
 
     def _forward(self, name: str, values: Sequence[Any], lines: list[int]) -> Found | None:
         """A line of the forward pass gives a name to a value, or is wrong; any other is the learner's own.
@@ -277,7 +299,7 @@ class Pass:
         if self.names[0].trace.role(found.of) == "gradient":
             self.factors[found.name] = factor
         for at, (known, names) in enumerate(zip(self.known, self.names, strict=True)):
-            right = factor * names.layout.laid_out(names.trace, found.of)
+            right = factor * names.right(found.of, found.has_its_slope)
             is_across = bool(found.values) and np.shape(found.values[at]) == right.T.shape != right.shape
             known[found.name] = right.T if is_across else right
 
