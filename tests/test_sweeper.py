@@ -373,7 +373,7 @@ def test_of_a_program_a_loss_may_be_no_number_and_a_state_may_be_why_it_changes(
     assert verdicts.on_run(log, (0, 75)).startswith(
         "The loss began at 0 and had overflowed or was no number after step 1."
     )
-    assert "of all runs it has overflowed or is no number." in verdicts.on_map(log)
+    assert "of all runs it has overflowed or is not a number." in verdicts.on_map(log)
     lines = "h1 = np.tanh(x @ Wx + h0 @ Wh)\nh0_new = h1\nL = np.sum((h1 @ Wy - y) ** 2)"
     weights, data = {"Wx": [[0.5]], "Wh": [[2.0]], "Wy": [[1.0]]}, {"x": [[1.0]], "h0": [[0.0]], "y": [[0.0]]}
     grown = swept(steps=10, problem=program(lines, weights, data)).state.runs

@@ -72,7 +72,7 @@ def on_map(runs: Runs) -> str:
     else:
         text += f"{_share(came_down)} of the runs."
     medians, who = np.median(runs.change, axis=0), "median seed" if len(runs.sweep.seeds) > 1 else "network"
-    text += f" In {_share(lost)} of all runs it has overflowed or is no number."
+    text += f" In {_share(lost)} of all runs it has overflowed or is not a number."
     if medians.min() < 1:
         best = runs.sweep.lrs[int(np.argmin(medians))]
         text += f" The {who} does best at a learning rate of {plain(best, 2)}."
