@@ -135,17 +135,8 @@ def make_lite(site: Path, packages: Path) -> None:
 
 def change_pages(site: Path) -> None:
     """Let the pages tell what a learner waits for and fit a phone, and make the lab alone of the console."""
-    early = "early_python.js"
-    for name in (
-        "loading_notice.js",
-        "fields.js",
-        "narrow.js",
-        "address.js",
-        "open.js",
-        "open.css",
-        "recorded.js",
-        early,
-    ):
+    copied = "loading_notice fields narrow address open recorded early_python"
+    for name in (*(f"{each}.js" for each in copied.split()), "open.css"):
         shutil.copy(LITE / name, site)
     replace(
         site / "recorded.js",
@@ -155,8 +146,8 @@ def change_pages(site: Path) -> None:
     replace(site / "index.html", "await import('./config-utils.js')", 'location.replace("../index.html")')
     lab, alone = site / "lab" / "index.html", site / "open" / "index.html"
     for page in (lab, alone):
-        head = f'<link rel="icon" href="../lab/favicon.ico"><script src="../{early}"></script></head>'
-        replace(page, "</head>", head)
+        early = '<link rel="icon" href="../lab/favicon.ico"><script src="../early_python.js"></script>'
+        replace(page, "</head>", f"{early}</head>")
         replace(
             page, "</body>", '<script src="../loading_notice.js"></script><script src="../fields.js"></script></body>'
         )
