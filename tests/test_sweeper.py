@@ -371,7 +371,7 @@ def test_of_ones_own_problem_the_given_weights_are_a_row_on_the_map():
 def test_of_a_program_a_loss_may_be_no_number_and_a_state_may_be_why_it_changes():
     log = swept(steps=10, problem=program("L = np.sum(np.log(w))", {"w": [1.0]}, {})).state.runs
     assert verdicts.on_run(log, (0, 75)).startswith(
-        "The loss began at 0 and had overflowed or was no number after step 1."
+        "The loss began at 0 and had overflowed or was not a number after step 1."
     )
     assert "of all runs it has overflowed or is not a number." in verdicts.on_map(log)
     lines = "h1 = np.tanh(x @ Wx + h0 @ Wh)\nh0_new = h1\nL = np.sum((h1 @ Wy - y) ** 2)"

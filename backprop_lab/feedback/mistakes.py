@@ -13,7 +13,6 @@ has the right numbers: `check_gradients` refuses its shape, but a check that let
 accepts it.
 """
 
-import ast
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -27,6 +26,7 @@ import numpy as np
 
 from backprop_lab.feedback.rule_lines import made_with, wrong_codes
 from backprop_lab.nn import optimizers
+from backprop_lab.nn.forms import parsed, terms_of_sum
 from backprop_lab.nn.lines import Array, Part, names_in
 from backprop_lab.nn.running import LineError, in_order
 from backprop_lab.nn.steps import Lines, Step
@@ -88,8 +88,7 @@ class Mistake:
     def is_all_of(self, step: Step) -> bool:
         """Whether what it makes wrong is a whole line, so that its symptom is seen, and not one term beside others."""
         if step.paths:
-            line = ast.parse(step.code, mode="eval").body
-            return not (isinstance(line, ast.BinOp) and isinstance(line.op, ast.Add | ast.Sub))
+            return len(terms_of_sum(parsed(step.code))[0]) == 1
         is_own = bool(_ways_at(self, step.kind, step.result, step.template))
         return not (is_own and step.beside and step.role == "gradient")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop_lab.feedback.rule_lines import SLOPES, slope_in
 from backprop_lab.step.problem import Problem
 from backprop_lab.step.program import Program
 from backprop_lab.step.trace import Trace
@@ -19,7 +20,6 @@ PROBABILITIES, SCORES = {"probs", "prob", "p", "softmax"}, {"scores", "logits", 
 HIDDEN = {"h", "hidden", "hidden_layer", "a", "hid", "h1"}
 COUNTS = {"m", "n", "num_train", "batch_size", "n_samples", "num_samples", "num_examples", "batch", "bs"}
 RATES = {"lr", "learning_rate", "alpha", "eta", "rate"}
-SLOPES = {"tanh": "1 - {Y}**2", "sigmoid": "{Y} * (1 - {Y})", "relu": "{Y} > 0"}  # by what comes out
 WORDS = {"xnorm": "xhat", "mean": "mu", "variance": "var"}  # of a norm, besides those that the package has
 D = re.compile(r"(?:d(?:[LlJEC]|[Ll]oss|[Cc]ost)_?d|gradient_|grad_?|nabla_?|[Δ∇]_?|g_|g(?=[Wwb]\d)|delta_?|d_?)(?=\w)")
 OF_IT = re.compile(r"(\w+?)_?(?:grad|gradient)")
@@ -240,10 +240,9 @@ class Names:
         So the gradient of a gate becomes that of its columns in `np.tanh(a[:, 4:6])`, which have no name.
         """
         of = self.trace.owner(gradient)
-        passed = (each for step in self.trace.steps for path in step.paths for each in path if of and of == each.Y)
-        slope = next((SLOPES[each.by] for each in passed if each.rule == "slope" and each.by in SLOPES), "")
+        slope = of and slope_in(self.trace.steps, of, SLOPES | {"relu": "{Y} > 0"})
         has_none = not slope or self.before_its_activation(gradient)
-        return None if has_none else self.trace.evaluate(f"{gradient} * ({slope.format(Y=of)})")
+        return None if has_none else self.trace.evaluate(f"{gradient} * ({slope})")
 
     def right(self, name: str, with_its_slope: bool = False) -> Any:
         """A value of the trace, or a gradient, in the learner's layout."""

@@ -1,7 +1,7 @@
 """Wrong lines for a gradient that was derived: the forms that its rules have written, written otherwise."""
 
 import ast
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -74,10 +74,10 @@ def _places(trace: Trace, step: Step, rule: str) -> Iterator[Places]:
         line = next((passed.Y for passed in path if passed.rule == "line"), "")
         up = next((name for name in step.operands if name in (f"d{line}", f"d{line}_total")), "")
         around = {"V": step.of, "name": step.name, "up": up, "up_out": _entering(trace, up, "gradient")}
-        around["V_slope"] = _slope((each for each in trace.steps if step.name in each.operands), step.of)
+        around["V_slope"] = slope_in((each for each in trace.steps if step.name in each.operands), step.of)
         around |= {f"V_{key}": code for key, code in _scale(trace, step.of).items()}
         around |= {f"up_{key}": code for key, code in _scale(trace, up).items()}
-        around["up_slope"] = _slope(each for each in trace.steps if each.name == up)
+        around["up_slope"] = slope_in(each for each in trace.steps if each.name == up)
         around["paths"] = str(len(step.paths)) if len(step.paths) > 2 else ""  # half may be half of anything
         is_of_terms = not any("softmax" in passed.rule for path in step.paths for passed in path)  # which has two
         if rule.endswith(SEVERAL) and len(step.paths) > 1 and is_of_terms:
@@ -103,10 +103,10 @@ def _rules_in(paths: tuple[tuple[Any, ...], ...]) -> Set[str]:
     return names | {each.rule for each in passed if each.rule == "line"} | ({SEVERAL} if len(paths) > 1 else set())
 
 
-def _slope(steps: Iterable[Step], of: str = "") -> str:
+def slope_in(steps: Iterable[Step], of: str = "", slopes: Mapping[str, str] = SLOPES) -> str:
     """The slope of an activation that some gradients have in them: of the one that gives `of`, or of any."""
-    passed = (each for step in steps for path in step.paths for each in path if each.by in SLOPES)
-    return next((SLOPES[each.by].format(Y=each.Y) for each in passed if of == each.Y or not of), "")
+    passed = (each for step in steps for path in step.paths for each in path if each.by in slopes)
+    return next((slopes[each.by].format(Y=each.Y) for each in passed if of == each.Y or not of), "")
 
 
 def _entering(trace: Trace, name: str, role: str = "value") -> str:

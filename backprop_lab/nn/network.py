@@ -217,12 +217,11 @@ def check_part(part: Any, base: type[Part], what: str, such_as: str) -> None:
     """Raise ValueError, saying what to write, unless a part is made of lines, and of lines alone."""
     kind = base.__name__
     if isinstance(part, type):
-        made = f"{part.__name__}({', '.join(getattr(part, 'learnt', ()) or _asked_for(part))})"
-        raise ValueError(f"{what} is the class {part.__name__} itself: write {made}, which makes one")
+        raise ValueError(f"{what} is the class {part.__name__} itself: write {_made(part)}, which makes one")
     if not isinstance(part, base):
-        named = (f"{each.__name__}()" for each in _kinds_of(base) if each.__name__.lower() == f"{part}".lower())
+        named = (_made(each) for each in _kinds_of(base) if each.__name__.lower() == f"{part}".lower())
         meant = f"LOSSES[{part!r}]" if isinstance(part, str) and part in LOSSES else next(named, "")
-        if kind == "Penalty" and isinstance(part, int | float):
+        if kind == "Penalty" and isinstance(part, int | float) and not isinstance(part, bool):
             meant = f"L2({part!r})"
         if meant:
             raise ValueError(f"{what} is {part!r}: write {meant}")
@@ -241,6 +240,11 @@ def _kinds_of(base: type[Part]) -> Iterator[type[Part]]:
     for each in base.__subclasses__():
         yield from () if each.__name__.startswith("_") else (each,)
         yield from _kinds_of(each)
+
+
+def _made(kind: type) -> str:
+    """How one of a class is made, such as `Linear(W, b)`."""
+    return f"{kind.__name__}({', '.join(getattr(kind, 'learnt', ()) or _asked_for(kind))})"
 
 
 def _asked_for(kind: type) -> list[str]:

@@ -28,9 +28,9 @@ def on_run(runs: Runs, run: RunIndex) -> str:
         text = f"The loss went from {plain(losses[0], 4)} to {plain(losses[-1], 4)} in {runs.step} steps."
     elif math.isfinite(losses[0]):
         step = np.isinf(losses).argmax()
-        text = f"The loss began at {plain(losses[0], 4)} and had overflowed or was no number after step {step}."
+        text = f"The loss began at {plain(losses[0], 4)} and had overflowed or was not a number after step {step}."
     else:
-        text = "The loss had overflowed or was no number at the start."
+        text = "The loss had overflowed or was not a number at the start."
     limit, lr, came_down = runs.limits[run[0]], runs.lr(run), losses[-1] < losses[0]
     if math.isnan(limit):
         return f"{text} No limit is known at its start."
